@@ -1,0 +1,300 @@
+// Package cause is the one table of everything that can go wrong with a query. Metrics, Extended DNS Errors, logs and
+// explanations all come from its rows, so that an operator and a client hear the same reason in the same words.
+//
+// A [Failure] is made where the cause is known and travels up as an error; nobody on the way replaces it by something
+// less precise.
+package cause
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind groups causes by who can mend them.
+type Kind uint8
+
+// The kinds.
+const (
+	KindDNSSEC   Kind = iota // the zone's signatures or our trust in them
+	KindInsecure             // an answer is served, without proof, for this reason
+	KindNetwork              // servers and paths
+	KindLimit                // a budget ran out
+	KindPolicy               // we were told so
+	KindRequest              // the client's message
+)
+
+func (k Kind) String() string {
+	return [...]string{"dnssec", "insecure", "network", "limit", "policy", "request"}[k]
+}
+
+// Cause is a row of the table.
+type Cause uint8
+
+// The causes. Their order is that of the table.
+const (
+	None Cause = iota
+
+	// DNSSEC.
+	SignatureExpired
+	SignatureNotYetValid
+	SignatureMissing
+	SignatureInvalid
+	SignerMismatch
+	SignatureLabels
+	KeyMissing
+	KeyNotFound
+	KeyNotZone
+	KeyRevoked
+	KeyUnusable
+	KeyTagCollision
+	DSMismatch
+	DenialMissing
+	DenialInvalid
+	WildcardProofMissing
+	AliasMismatch
+	AnchorMismatch
+
+	// Insecure, and why.
+	AlgorithmUnsupported
+	DigestUnsupported
+	NSEC3Iterations
+	NegativeAnchor
+	DelegationUnsigned
+
+	// Network.
+	Timeout
+	Unreachable
+	ServerRefused
+	ServerFailed
+	ServerFormErr
+	ServerNotImp
+	ServerUnexpected
+	Lame
+	Malformed
+	Truncated
+	Spoofed
+	NoServers
+	NoAddress
+	DependencyLoop
+	UplinkDown
+
+	// Limits.
+	LimitQueries
+	LimitTime
+	LimitAliases
+	LimitReferrals
+	LimitNameServers
+	LimitSignatures
+	LimitDigests
+	LimitNSEC3
+	LimitDepth
+	AliasLoop
+	AliasTooLong
+	Overload
+	CachedFailure
+
+	// Policy.
+	ClientRefused
+	QueryRefused
+
+	// The client's message.
+	RequestMalformed
+	RequestVersion
+	RequestOpcode
+	RequestCookie
+
+	count
+)
+
+// EDE info codes (RFC 8914, section 4; RFC 9276 for 27).
+const (
+	edeNone                  = -1
+	edeOther                 = 0
+	edeUnsupportedAlgorithm  = 1
+	edeUnsupportedDigest     = 2
+	edeDNSSECIndeterminate   = 5
+	edeBogus                 = 6
+	edeExpired               = 7
+	edeNotYetValid           = 8
+	edeKeyMissing            = 9
+	edeRRSIGsMissing         = 10
+	edeNoZoneKeyBitSet       = 11
+	edeNSECMissing           = 12
+	edeProhibited            = 18
+	edeNotSupported          = 21
+	edeNoReachableAuthority  = 22
+	edeNetworkError          = 23
+	edeInvalidData           = 24
+	edeUnsupportedIterations = 27
+)
+
+// row is what the table says of a cause.
+type row struct {
+	label string // metric label and log value; never changes once released
+	kind  Kind
+	ede   int    // info code, or edeNone
+	text  string // one line, for people
+	hint  string // what to do about it
+}
+
+var table = [count]row{
+	None: {"none", KindRequest, edeNone, "nothing went wrong", ""},
+
+	SignatureExpired:     {"signature_expired", KindDNSSEC, edeExpired, "every signature over the data has expired", "re-sign the zone; check the signer's timer and this machine's clock"},
+	SignatureNotYetValid: {"signature_not_yet_valid", KindDNSSEC, edeNotYetValid, "every signature over the data begins in the future", "check the signer's clock and this machine's"},
+	SignatureMissing:     {"signature_missing", KindDNSSEC, edeRRSIGsMissing, "data of a signed zone came without a signature", "check that the zone is fully signed and that no server strips RRSIGs"},
+	SignatureInvalid:     {"signature_invalid", KindDNSSEC, edeBogus, "a signature does not verify", "re-sign the zone; compare the data of its servers"},
+	SignerMismatch:       {"signer_mismatch", KindDNSSEC, edeBogus, "a signature names a signer that is not the zone of the data", "re-sign the zone with its own keys"},
+	SignatureLabels:      {"signature_labels", KindDNSSEC, edeBogus, "a signature counts labels that its owner cannot have", "re-sign the zone"},
+	KeyMissing:           {"dnskey_missing", KindDNSSEC, edeKeyMissing, "the zone has a DS but no DNSKEY could be had", "publish the DNSKEY set, or remove the DS at the parent"},
+	KeyNotFound:          {"dnskey_not_found", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone made the signature", "publish the key that signs, or sign with a published key"},
+	KeyNotZone:           {"dnskey_not_zone_key", KindDNSSEC, edeNoZoneKeyBitSet, "the only matching DNSKEY is not a zone key", "set the zone flag of the key"},
+	KeyRevoked:           {"dnskey_revoked", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY is revoked", "finish the roll-over: sign with, and point the DS to, the new key"},
+	KeyUnusable:          {"dnskey_unusable", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY cannot be used: malformed, wrong protocol, or outside the limits", "replace the key"},
+	KeyTagCollision:      {"dnskey_tag_collision", KindDNSSEC, edeBogus, "more keys share one tag than are tried", "replace keys until tags differ"},
+	DSMismatch:           {"ds_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches the DS at its parent", "publish the DS of a key that is in the zone"},
+	DenialMissing:        {"denial_missing", KindDNSSEC, edeNSECMissing, "the proof that the data do not exist is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
+	DenialInvalid:        {"denial_invalid", KindDNSSEC, edeNSECMissing, "the proof does not show that the data do not exist", "re-sign the zone; check for servers with old data"},
+	WildcardProofMissing: {"wildcard_proof_missing", KindDNSSEC, edeNSECMissing, "the proof that no closer name exists than the wildcard is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
+	AliasMismatch:        {"alias_mismatch", KindDNSSEC, edeBogus, "an unsigned CNAME is not what the signed DNAME makes of the name", "check the server's DNAME support"},
+	AnchorMismatch:       {"anchor_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches its trust anchor", "update the trust anchor, and check who answers for the zone"},
+
+	AlgorithmUnsupported: {"algorithm_unsupported", KindInsecure, edeUnsupportedAlgorithm, "the delegation is signed with unsupported algorithms only", "sign with ECDSA P-256 (13) or Ed25519 (15)"},
+	DigestUnsupported:    {"digest_unsupported", KindInsecure, edeUnsupportedDigest, "the delegation has DS digests of unsupported types only", "publish a DS with SHA-256"},
+	NSEC3Iterations:      {"nsec3_iterations", KindInsecure, edeUnsupportedIterations, "the zone's NSEC3 iterations are above what is computed", "set the iterations to 0"},
+	NegativeAnchor:       {"negative_trust_anchor", KindInsecure, edeNone, "validation is switched off here by a negative trust anchor", "remove it when the zone is mended"},
+	DelegationUnsigned:   {"delegation_unsigned", KindInsecure, edeNone, "the delegation is proven to be unsigned", ""},
+
+	Timeout:          {"timeout", KindNetwork, edeNoReachableAuthority, "no server answered in time", "check the servers and the path to them"},
+	Unreachable:      {"unreachable", KindNetwork, edeNoReachableAuthority, "no server could be reached", "check the servers' addresses and the route to them"},
+	ServerRefused:    {"refused", KindNetwork, edeNoReachableAuthority, "the servers refuse to answer for the zone", "configure the zone on its servers, or correct the delegation"},
+	ServerFailed:     {"server_failure", KindNetwork, edeNoReachableAuthority, "the servers say SERVFAIL", "see the servers' logs"},
+	ServerFormErr:    {"server_formerr", KindNetwork, edeNoReachableAuthority, "the servers do not understand the question", "update the servers"},
+	ServerNotImp:     {"server_notimp", KindNetwork, edeNoReachableAuthority, "the servers do not implement the question", "update the servers"},
+	ServerUnexpected: {"server_unexpected", KindNetwork, edeInvalidData, "the servers' answer makes no sense", "see the servers' configuration"},
+	Lame:             {"lame", KindNetwork, edeNoReachableAuthority, "the servers are not authoritative for the zone that is delegated to them", "configure the zone on its servers, or correct the delegation"},
+	Malformed:        {"malformed", KindNetwork, edeInvalidData, "the servers' answer is malformed", "update the servers"},
+	Truncated:        {"truncated", KindNetwork, edeNetworkError, "the answer is truncated and cannot be had over TCP", "let TCP port 53 through"},
+	Spoofed:          {"spoofed", KindNetwork, edeNetworkError, "answers came that do not match the question", "look for a spoofing attack or a broken middlebox"},
+	NoServers:        {"no_servers", KindNetwork, edeNoReachableAuthority, "the delegation names no server that may be asked", "correct the delegation"},
+	NoAddress:        {"no_address", KindNetwork, edeNoReachableAuthority, "no server of the delegation has an address", "publish addresses for the name servers"},
+	DependencyLoop:   {"dependency_loop", KindNetwork, edeNoReachableAuthority, "the name servers' addresses depend on the zone itself", "add glue at the parent"},
+	UplinkDown:       {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network", "check this machine's link"},
+
+	LimitQueries:     {"limit_queries", KindLimit, edeOther, "the answer would take more upstream queries than a query may cause", "shorten the chain of delegations and aliases"},
+	LimitTime:        {"limit_time", KindLimit, edeNoReachableAuthority, "the answer took longer than a client waits", "check the speed of the zone's servers"},
+	LimitAliases:     {"limit_aliases", KindLimit, edeOther, "the alias chain is too long", "shorten the chain of CNAMEs"},
+	LimitReferrals:   {"limit_referrals", KindLimit, edeOther, "too many referrals", "shorten the chain of delegations"},
+	LimitNameServers: {"limit_name_servers", KindLimit, edeNoReachableAuthority, "too many name servers without an address", "add glue, remove dead name servers"},
+	LimitSignatures:  {"limit_signatures", KindLimit, edeBogus, "more signature checks than a query may cost", "remove surplus keys and signatures"},
+	LimitDigests:     {"limit_digests", KindLimit, edeKeyMissing, "more DS digests than a query may cost", "remove surplus DS records"},
+	LimitNSEC3:       {"limit_nsec3", KindLimit, edeNSECMissing, "more NSEC3 hashing than a query may cost", "set the NSEC3 iterations to 0 and the salt to none"},
+	LimitDepth:       {"limit_depth", KindLimit, edeOther, "questions that depend on questions, too deep", "add glue, shorten the chain of delegations"},
+	AliasLoop:        {"alias_loop", KindLimit, edeOther, "the alias chain comes back to itself", "break the loop of CNAMEs"},
+	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
+	Overload:         {"overload", KindLimit, edeOther, "this resolver is overloaded", "raise the limits or add resolvers"},
+	CachedFailure:    {"cached_failure", KindLimit, edeOther, "a recent failure is remembered", ""},
+
+	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
+	QueryRefused:  {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
+
+	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
+	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
+	RequestOpcode:    {"request_opcode", KindRequest, edeNone, "the query's opcode is not implemented", ""},
+	RequestCookie:    {"request_cookie", KindRequest, edeNone, "the query's cookie is malformed", ""},
+}
+
+// All lists every cause but None.
+func All() (cs []Cause) {
+	for c := None + 1; c < count; c++ {
+		cs = append(cs, c)
+	}
+	return cs
+}
+
+// Label is the metric label and log value.
+func (c Cause) Label() string { return table[c].label }
+
+// String is the label.
+func (c Cause) String() string { return table[c].label }
+
+// Kind says which group the cause is of.
+func (c Cause) Kind() Kind { return table[c].kind }
+
+// EDE returns the Extended DNS Error's info code; false where the cause has none.
+func (c Cause) EDE() (uint16, bool) { return uint16(table[c].ede), table[c].ede != edeNone }
+
+// Text explains the cause in a line.
+func (c Cause) Text() string { return table[c].text }
+
+// Hint says what to do.
+func (c Cause) Hint() string { return table[c].hint }
+
+// Failure is a cause with where it was found. It is an error.
+type Failure struct {
+	Cause  Cause
+	Zone   string // the zone at fault, "" if not known
+	Server string // the server that showed it, "" if it is not about one
+	Detail string // key tag, type, owner: whatever makes it precise
+}
+
+// New makes a failure. The detail is formatted.
+func New(c Cause, zone fmt.Stringer, detail string, args ...any) *Failure {
+	f := &Failure{Cause: c, Detail: fmt.Sprintf(detail, args...)}
+	if zone != nil {
+		f.Zone = zone.String()
+	}
+	return f
+}
+
+// At returns a copy that names the server.
+func (f *Failure) At(server fmt.Stringer) *Failure {
+	g := *f
+	g.Server = server.String()
+	return &g
+}
+
+// maxExtra bounds EXTRA-TEXT, in octets per option: answers stay small (RFC 8914, section 2 asks for no more than is useful).
+const maxExtra = 96
+
+// Extra is the EXTRA-TEXT: zone, server and detail, short.
+func (f *Failure) Extra() string {
+	s := f.Zone
+	for _, p := range []string{f.Server, f.Detail} {
+		if p == "" {
+			continue
+		}
+		if s != "" {
+			s += " "
+		}
+		s += p
+	}
+	if s == "" {
+		s = f.Cause.Text()
+	}
+	return s[:min(len(s), maxExtra)]
+}
+
+// Error tells all that is known.
+func (f *Failure) Error() string {
+	s := f.Cause.Text()
+	if f.Zone != "" {
+		s += ": zone " + f.Zone
+	}
+	if f.Server != "" {
+		s += ", server " + f.Server
+	}
+	if f.Detail != "" {
+		s += ", " + f.Detail
+	}
+	return s
+}
+
+// Of finds the failure in an error's chain; an error without one is a failure of the server's own.
+func Of(err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Failure{Cause: ServerUnexpected, Detail: err.Error()}
+}

@@ -1,0 +1,175 @@
+// Writing messages: questions to authorities, answers to clients.
+
+package wire
+
+import "encoding/binary"
+
+// Builder writes a message section by section, with name compression (RFC 1035, section 4.1.4). A set goes in whole or not at
+// all; what does not fit sets TC or is left out, as the section demands (RFC 2181, section 9).
+type Builder struct {
+	msg     []byte
+	max     int
+	counts  [4]uint16
+	names   map[string]int // wire form of a name's tail -> where it stands
+	ttls    []int          // offsets of the TTLs written, for a cache that patches them
+}
+
+// Sections of a message, for Builder.Add.
+const (
+	SectionAnswer = iota + 1
+	SectionAuthority
+	SectionAdditional
+)
+
+// NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
+func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
+	b := &Builder{msg: append(buf[:0], make([]byte, HeaderLen)...), max: max, names: make(map[string]int, 16)}
+	binary.BigEndian.PutUint16(b.msg, id)
+	binary.BigEndian.PutUint16(b.msg[2:], flags)
+	if qname != nil {
+		low := append([]byte(nil), qname...)
+		toLower(low)
+		b.remember(string(low), len(b.msg))
+		b.msg = append(b.msg, qname...)
+		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(t))
+		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(c))
+		b.counts[0] = 1
+	}
+	return b
+}
+
+// remember notes where a name's tails stand, as far as a pointer can reach.
+func (b *Builder) remember(wire string, at int) {
+	for wire[0] != 0 && at < 0x4000 {
+		if _, known := b.names[wire]; known {
+			return
+		}
+		b.names[wire] = at
+		n := int(wire[0]) + 1
+		wire, at = wire[n:], at+n
+	}
+}
+
+// name writes a name: own letter case, its longest known tail as a pointer.
+func (b *Builder) name(own []byte) {
+	var buf [MaxNameLen]byte
+	low := append(buf[:0], own...)
+	toLower(low)
+	at := 0
+	for low[at] != 0 {
+		if to, ok := b.names[string(low[at:])]; ok {
+			b.rememberHead(low, at)
+			b.msg = append(b.msg, own[:at]...)
+			b.msg = append(b.msg, 0xC0|byte(to>>8), byte(to))
+			return
+		}
+		at += int(low[at]) + 1
+	}
+	b.remember(string(low), len(b.msg))
+	b.msg = append(b.msg, own...)
+}
+
+// rememberHead notes the labels of a name that stand before a pointer.
+func (b *Builder) rememberHead(low []byte, end int) {
+	if end > 0 {
+		b.remember(string(low), len(b.msg)) // stops where tails are known already
+	}
+}
+
+// Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
+// fit.
+func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
+	start, ttls, count := len(b.msg), len(b.ttls), b.counts
+	for d := range s.Data.All() {
+		b.record(section, s, s.Type, d)
+	}
+	if sigs {
+		for d := range s.Sigs.All() {
+			b.record(section, s, TypeRRSIG, d)
+		}
+	}
+	if len(b.msg) <= b.max {
+		return true
+	}
+	b.msg, b.ttls, b.counts = b.msg[:start], b.ttls[:ttls], count
+	for n, at := range b.names {
+		if at >= start {
+			delete(b.names, n)
+		}
+	}
+	return false
+}
+
+func (b *Builder) record(section int, s *RRset, t Type, rdata []byte) {
+	b.name([]byte(s.Name.wire))
+	b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(t))
+	b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(s.Class))
+	b.ttls = append(b.ttls, len(b.msg))
+	b.msg = binary.BigEndian.AppendUint32(b.msg, s.TTL)
+	at := len(b.msg)
+	b.msg = append(b.msg, 0, 0)
+	b.rdata(t, rdata)
+	binary.BigEndian.PutUint16(b.msg[at:], uint16(len(b.msg)-at-2))
+	b.counts[section]++
+}
+
+// rdata writes RDATA; names of the types of RFC 1035 are compressed, no others (RFC 3597, section 4).
+func (b *Builder) rdata(t Type, rdata []byte) {
+	l := layouts[t]
+	if len(l) == 0 || l[0] != fieldName && (len(l) < 2 || l[1] != fieldName) {
+		b.msg = append(b.msg, rdata...)
+		return
+	}
+	start := len(b.msg)
+	err := walkRData(rdata, 0, len(rdata), t, func(o []byte, f field) {
+		if f == fieldName {
+			b.name(o)
+		} else {
+			b.msg = append(b.msg, o...)
+		}
+	})
+	if err != nil { // cannot be: Parse has walked it
+		b.msg = append(b.msg[:start], rdata...)
+	}
+}
+
+// Reserve keeps n octets free, for an OPT record to come.
+func (b *Builder) Reserve(n int) { b.max -= n }
+
+// SetFlags sets bits of the header.
+func (b *Builder) SetFlags(f uint16) {
+	binary.BigEndian.PutUint16(b.msg[2:], binary.BigEndian.Uint16(b.msg[2:])|f)
+}
+
+// OPT writes the OPT record; it may use what Reserve kept.
+func (b *Builder) OPT(size uint16, ext uint8, do bool, options Options) {
+	b.msg = AppendOPT(b.msg, size, ext, do, options)
+	b.counts[SectionAdditional]++
+}
+
+// Finish writes the counts and returns the message.
+func (b *Builder) Finish() []byte {
+	for i, c := range b.counts {
+		binary.BigEndian.PutUint16(b.msg[4+2*i:], c)
+	}
+	return b.msg
+}
+
+// TTLOffsets returns where the message's TTLs stand.
+func (b *Builder) TTLOffsets() []int { return b.ttls }
+
+// AppendQuery appends a question to an authority: class IN, no recursion wanted unless the flags say so. qname is
+// written as it is, letter case included. size 0 leaves EDNS out.
+func AppendQuery(dst []byte, id, flags uint16, qname []byte, t Type, size uint16, do bool, options Options) []byte {
+	ar := byte(0)
+	if size > 0 {
+		ar = 1
+	}
+	dst = append(dst, byte(id>>8), byte(id), byte(flags>>8), byte(flags), 0, 1, 0, 0, 0, 0, 0, ar)
+	dst = append(dst, qname...)
+	dst = append(dst, byte(t>>8), byte(t), 0, byte(ClassIN))
+	if size > 0 {
+		dst = AppendOPT(dst, size, 0, do, options)
+	}
+	return dst
+}

@@ -1,0 +1,251 @@
+// Reading messages: in place for a client's question, whole for an authority's answer.
+
+package wire
+
+import "encoding/binary"
+
+// Header is the fixed part of a message (RFC 1035, section 4.1.1).
+type Header struct {
+	ID      uint16
+	Flags   uint16 // opcode and RCODE bits included
+	QDCount uint16
+	ANCount uint16
+	NSCount uint16
+	ARCount uint16
+}
+
+// Opcode returns the kind of query.
+func (h Header) Opcode() Opcode { return Opcode(h.Flags >> 11 & 15) }
+
+// RCode returns the four bits that the header has.
+func (h Header) RCode() RCode { return RCode(h.Flags & 15) }
+
+// Has says whether all bits of f are set.
+func (h Header) Has(f uint16) bool { return h.Flags&f == f }
+
+// ParseHeader reads the first twelve octets.
+func ParseHeader(msg []byte) (Header, error) {
+	if len(msg) < HeaderLen {
+		return Header{}, malformed("message shorter than its header", len(msg))
+	}
+	u := func(i int) uint16 { return binary.BigEndian.Uint16(msg[i:]) }
+	return Header{u(0), u(2), u(4), u(6), u(8), u(10)}, nil
+}
+
+// Question is what a message asks.
+type Question struct {
+	Name  Name
+	Type  Type
+	Class Class
+}
+
+func (q Question) String() string {
+	if q.Class == ClassIN {
+		return q.Name.String() + " " + q.Type.String()
+	}
+	return q.Name.String() + " " + q.Class.String() + " " + q.Type.String()
+}
+
+// Query is a client's message as the hit path sees it. It aliases the packet and its own buffer.
+type Query struct {
+	Header
+	Question Question // the name shares memory with buf: valid until the next ParseQuery, see Keep
+	QName    []byte   // the name as it stands in the packet
+	End      int      // offset behind the question
+	EDNS     EDNS
+
+	buf [MaxNameLen]byte
+}
+
+// Keep makes the question independent of the packet and of q.
+func (q *Query) Keep() Question {
+	k := q.Question
+	k.Name = Name{string([]byte(k.Name.wire))}
+	return k
+}
+
+// ParseQuery reads header, question and OPT of a client's message into q and allocates nothing. Records other than OPT are
+// stepped over. What is wrong with the message as DNS is an error; what is wrong with it as a query (opcode, counts, version) is
+// for the server to say.
+func ParseQuery(msg []byte, q *Query) (err error) {
+	q.EDNS, q.QName, q.End, q.Question = EDNS{}, nil, 0, Question{}
+	if q.Header, err = ParseHeader(msg); err != nil {
+		return err
+	}
+	if q.QDCount != 1 {
+		q.End = HeaderLen
+		return nil
+	}
+	out, off, err := readName(msg, HeaderLen, q.buf[:0])
+	if err != nil {
+		return err
+	}
+	toLower(out)
+	if off+4 > len(msg) {
+		return malformed("question runs past the end", off)
+	}
+	q.QName, q.End = msg[HeaderLen:off], off+4
+	q.Question = Question{aliasName(out), Type(binary.BigEndian.Uint16(msg[off:])), Class(binary.BigEndian.Uint16(msg[off+2:]))}
+	off += 4
+	for n := int(q.ANCount) + int(q.NSCount) + int(q.ARCount); n > 0; n-- {
+		if off, err = q.record(msg, off); err != nil {
+			return err
+		}
+	}
+	if off != len(msg) {
+		return malformed("octets after the message", off)
+	}
+	return nil
+}
+
+// record steps over a record, and reads it if it is OPT.
+func (q *Query) record(msg []byte, off int) (int, error) {
+	at, err := skipName(msg, off)
+	if err != nil {
+		return 0, err
+	}
+	if at+10 > len(msg) {
+		return 0, malformed("record runs past the end", off)
+	}
+	if Type(binary.BigEndian.Uint16(msg[at:])) == TypeOPT {
+		if q.EDNS.Present {
+			return 0, malformed("second OPT record", off) // RFC 6891, section 6.1.1
+		}
+		var next int
+		q.EDNS, next, err = readOPT(msg, off)
+		return next, err
+	}
+	end := at + 10 + int(binary.BigEndian.Uint16(msg[at+8:]))
+	if end > len(msg) {
+		return 0, malformed("RDATA runs past the end", at+8)
+	}
+	return end, nil
+}
+
+// Parse reads a whole message. Nothing of the result aliases msg.
+func Parse(msg []byte) (*Message, error) {
+	h, err := ParseHeader(msg)
+	if err != nil {
+		return nil, err
+	}
+	m := &Message{Header: h}
+	off := HeaderLen
+	for i := range int(h.QDCount) {
+		start := off
+		var q Question
+		if q.Name, off, err = ReadName(msg, off); err != nil {
+			return nil, err
+		}
+		if off+4 > len(msg) {
+			return nil, malformed("question runs past the end", off)
+		}
+		q.Type, q.Class = Type(binary.BigEndian.Uint16(msg[off:])), Class(binary.BigEndian.Uint16(msg[off+2:]))
+		if i == 0 {
+			m.Question, m.QName = q, append([]byte(nil), msg[start:off]...)
+		}
+		off += 4
+	}
+	p := parser{msg: msg, off: off}
+	for i, sec := range []*[]*RRset{&m.Answer, &m.Authority, &m.Additional} {
+		n := int([]uint16{h.ANCount, h.NSCount, h.ARCount}[i])
+		if *sec, err = p.section(n, m, i == 2); err != nil {
+			return nil, err
+		}
+	}
+	if p.off != len(msg) {
+		return nil, malformed("octets after the message", p.off)
+	}
+	return m, nil
+}
+
+// FullRCode joins the header's RCODE with EDNS's upper bits.
+func (m *Message) FullRCode() RCode { return m.RCode() | RCode(m.EDNS.ExtCode)<<4 }
+
+// parser walks the records of a message.
+type parser struct {
+	msg []byte
+	off int
+}
+
+// setKey tells sets of a section apart; covered is the type that an RRSIG speaks of.
+type setKey struct {
+	name  Name
+	typ   Type
+	class Class
+	sig   bool
+}
+
+// section reads n records and groups them. RRSIGs go to the set they cover; those without one become sets of type RRSIG.
+func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
+	if n*11 > len(p.msg)-p.off { // a record takes 11 octets at least: do not believe a count that cannot be
+		return nil, malformed("more records counted than there are octets for", p.off)
+	}
+	var sets []*RRset
+	index := make(map[setKey]*RRset, min(n, 16))
+	for range n {
+		start := p.off
+		name, at, err := ReadName(p.msg, p.off)
+		if err != nil {
+			return nil, err
+		}
+		if at+10 > len(p.msg) {
+			return nil, malformed("record runs past the end", start)
+		}
+		t, class := Type(binary.BigEndian.Uint16(p.msg[at:])), Class(binary.BigEndian.Uint16(p.msg[at+2:]))
+		ttl := binary.BigEndian.Uint32(p.msg[at+4:])
+		end := at + 10 + int(binary.BigEndian.Uint16(p.msg[at+8:]))
+		if end > len(p.msg) {
+			return nil, malformed("RDATA runs past the end", at+8)
+		}
+		if t == TypeOPT && additional {
+			if m.EDNS.Present {
+				return nil, malformed("second OPT record", start)
+			}
+			if m.EDNS, p.off, err = readOPT(p.msg, start); err != nil {
+				return nil, err
+			}
+			m.EDNS.Options = append(Options(nil), m.EDNS.Options...)
+			continue
+		}
+		rdata, err := appendRData(nil, p.msg, at+10, end, t)
+		if err != nil {
+			return nil, err
+		}
+		p.off = end
+		if ttl>>31 != 0 {
+			ttl = 0 // RFC 2181, section 8
+		}
+		k := setKey{name, t, class, t == TypeRRSIG}
+		if k.sig {
+			k.typ = Type(binary.BigEndian.Uint16(rdata))
+		}
+		s := index[k]
+		if s == nil {
+			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl}
+			index[k] = s
+			sets = append(sets, s)
+		}
+		s.TTL = min(s.TTL, ttl)
+		if len(s.Data) > maxDedupe || !s.Data.Has(rdata) { // RFC 2181, section 5: a set has no equal records
+			s.Data = s.Data.Append(rdata)
+		}
+	}
+	return attachSignatures(sets, index), nil
+}
+
+// attachSignatures moves each group of RRSIGs into the set it covers, where the section has that set.
+func attachSignatures(sets []*RRset, index map[setKey]*RRset) []*RRset {
+	kept := sets[:0]
+	for _, s := range sets {
+		if s.Type == TypeRRSIG {
+			k := setKey{s.Name, Type(binary.BigEndian.Uint16(s.Data.First())), s.Class, false}
+			if owner := index[k]; owner != nil {
+				owner.Sigs = s.Data
+				owner.TTL = min(owner.TTL, s.TTL) // RFC 4034, section 3: the RRSIG's TTL is that of the set
+				continue
+			}
+		}
+		kept = append(kept, s)
+	}
+	return kept
+}

@@ -1,0 +1,233 @@
+// RDATA: where names stand in it, decompression, and the canonical form.
+
+package wire
+
+import "bytes"
+
+// field is a part of an RDATA's layout.
+type field uint8
+
+const (
+	fieldName      field = iota // a name that may be compressed in messages, ours included (RFC 1035, section 3.3)
+	fieldPlainName              // a name that is read even if compressed, but never written so (RFC 3597, section 4)
+	field8
+	field16
+	field32
+	fieldString // a character-string (RFC 1035, section 3.3)
+	fieldA6     // prefix length, address suffix; a name follows unless the length is 0 (RFC 2874, section 3.1)
+	fieldRest   // whatever is left
+)
+
+// layouts holds the types whose RDATA holds names. Every other type is opaque (RFC 3597). RFC 6895, section 3.1 and
+// RFC 3597, section 4 forbid names that need decompression in new types, so the table is complete.
+var layouts = map[Type][]field{
+	TypeNS:    {fieldName},
+	TypeMD:    {fieldName},
+	TypeMF:    {fieldName},
+	TypeCNAME: {fieldName},
+	TypeSOA:   {fieldName, fieldName, field32, field32, field32, field32, field32},
+	TypeMB:    {fieldName},
+	TypeMG:    {fieldName},
+	TypeMR:    {fieldName},
+	TypePTR:   {fieldName},
+	TypeMINFO: {fieldName, fieldName},
+	TypeMX:    {field16, fieldName},
+	TypeRP:    {fieldPlainName, fieldPlainName},
+	TypeAFSDB: {field16, fieldPlainName},
+	TypeRT:    {field16, fieldPlainName},
+	TypeSIG:   {field16, field8, field8, field32, field32, field32, field16, fieldPlainName, fieldRest},
+	TypePX:    {field16, fieldPlainName, fieldPlainName},
+	TypeNXT:   {fieldPlainName, fieldRest},
+	TypeSRV:   {field16, field16, field16, fieldPlainName},
+	TypeNAPTR: {field16, field16, fieldString, fieldString, fieldString, fieldPlainName},
+	TypeKX:    {field16, fieldPlainName},
+	TypeA6:    {fieldA6, fieldPlainName},
+	TypeDNAME: {fieldPlainName},
+	TypeRRSIG: {field16, field8, field8, field32, field32, field32, field16, fieldPlainName, fieldRest},
+	TypeNSEC:  {fieldPlainName, fieldRest},
+}
+
+// caseKept are types of the table whose names keep their case in canonical form: RFC 6840, section 5.1 took NSEC out
+// of the list of RFC 4034, section 6.2.
+func caseKept(t Type) bool { return t == TypeNSEC }
+
+// walkRData splits the RDATA at msg[off:end] by t's layout and calls visit for each name (decompressed, own case) and
+// for each run of other octets.
+func walkRData(msg []byte, off, end int, t Type, visit func(octets []byte, name field)) error {
+	var buf [MaxNameLen]byte
+	for _, f := range layouts[t] {
+		n := 0
+		switch f {
+		case fieldName, fieldPlainName:
+			name, next, err := readName(msg[:end], off, buf[:0])
+			if err != nil {
+				return err
+			}
+			visit(name, f)
+			off = next
+			continue
+		case field8:
+			n = 1
+		case field16:
+			n = 2
+		case field32:
+			n = 4
+		case fieldString:
+			if off >= end {
+				return malformed("RDATA too short", off)
+			}
+			n = 1 + int(msg[off])
+		case fieldA6:
+			if off >= end || msg[off] > 128 {
+				return malformed("A6 prefix length", off)
+			}
+			n = 1 + (135-int(msg[off]))/8
+			if msg[off] == 0 { // no name follows
+				f = fieldRest
+				n = 17
+			}
+		case fieldRest:
+			n = end - off
+		}
+		if off+n > end {
+			return malformed("RDATA too short", off)
+		}
+		visit(msg[off:off+n], fieldRest)
+		off += n
+		if f == fieldRest {
+			break
+		}
+	}
+	if off != end {
+		return malformed("octets after the RDATA", off)
+	}
+	return nil
+}
+
+// appendRData appends the RDATA at msg[off:end] to dst with its names decompressed.
+func appendRData(dst, msg []byte, off, end int, t Type) ([]byte, error) {
+	if _, named := layouts[t]; !named {
+		if err := checkRData(t, msg[off:end], off); err != nil {
+			return nil, err
+		}
+		return append(dst, msg[off:end]...), nil
+	}
+	start := len(dst)
+	err := walkRData(msg, off, end, t, func(b []byte, _ field) { dst = append(dst, b...) })
+	if err == nil {
+		err = checkRData(t, dst[start:], off)
+	}
+	return dst, err
+}
+
+// checkRData refuses what the code that reads a DNSSEC type later could not take. Other types are opaque; addresses of a
+// wrong size are the scrubber's business, as one bad record must not cost the whole message.
+func checkRData(t Type, d []byte, off int) error {
+	switch t {
+	case TypeDS:
+		if len(d) < 5 {
+			return malformed("DS RDATA too short", off)
+		}
+	case TypeDNSKEY:
+		if len(d) < 5 {
+			return malformed("DNSKEY RDATA too short", off)
+		}
+	case TypeRRSIG:
+		if _, err := ParseRRSIG(d); err != nil {
+			return malformed("RRSIG RDATA", off)
+		}
+	case TypeNSEC:
+		if _, err := ParseNSEC(d); err != nil {
+			return malformed("NSEC RDATA", off)
+		}
+	case TypeNSEC3:
+		if _, err := ParseNSEC3(d); err != nil {
+			return malformed("NSEC3 RDATA", off)
+		}
+	}
+	return nil
+}
+
+// FitsType says whether uncompressed RDATA has a size that its type can have. Only the types that the resolver
+// itself acts upon are known here.
+func FitsType(t Type, d []byte) bool {
+	switch t {
+	case TypeA:
+		return len(d) == 4
+	case TypeAAAA:
+		return len(d) == 16
+	case TypeTXT:
+		return validStrings(d)
+	case TypeSVCB, TypeHTTPS:
+		return validSVCB(d)
+	}
+	return true
+}
+
+// validStrings says that d is one or more character-strings (RFC 1035, section 3.3.14).
+func validStrings(d []byte) bool {
+	if len(d) == 0 {
+		return false
+	}
+	for len(d) > 0 {
+		n := 1 + int(d[0])
+		if n > len(d) {
+			return false
+		}
+		d = d[n:]
+	}
+	return true
+}
+
+// validSVCB says that d is priority, target and parameters in ascending order (RFC 9460, section 2.2).
+func validSVCB(d []byte) bool {
+	if len(d) < 3 {
+		return false
+	}
+	_, off, err := ReadName(d[2:], 0)
+	if err != nil {
+		return false
+	}
+	last := -1
+	for p := d[2+off:]; len(p) > 0; {
+		if len(p) < 4 {
+			return false
+		}
+		key, n := int(p[0])<<8|int(p[1]), 4+(int(p[2])<<8|int(p[3]))
+		if key <= last || n > len(p) {
+			return false
+		}
+		last, p = key, p[n:]
+	}
+	return true
+}
+
+// AppendCanonical appends uncompressed RDATA to dst in canonical form: names of the listed types in lower case
+// (RFC 4034, section 6.2; RFC 6840, section 5.1).
+func AppendCanonical(dst []byte, t Type, rdata []byte) []byte {
+	if _, named := layouts[t]; !named || caseKept(t) {
+		return append(dst, rdata...)
+	}
+	start := len(dst)
+	err := walkRData(rdata, 0, len(rdata), t, func(b []byte, f field) {
+		at := len(dst)
+		dst = append(dst, b...)
+		if f != fieldRest {
+			toLower(dst[at:])
+		}
+	})
+	if err != nil { // cannot be: Parse has walked it
+		return append(dst[:start], rdata...)
+	}
+	return dst
+}
+
+// CompareCanonical orders two RDATA of a set: as left-justified octet strings (RFC 4034, section 6.3). Both have to be
+// in canonical form.
+func CompareCanonical(a, b []byte) int { return bytes.Compare(a, b) }
+
+// TargetName reads the name that an NS, CNAME, PTR or DNAME record points to.
+func TargetName(rdata []byte) (Name, bool) {
+	n, err := NameFromWire(rdata)
+	return n, err == nil
+}

@@ -1,0 +1,138 @@
+// RRsets: the unit that is cached, judged and answered.
+
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"iter"
+)
+
+// RDataList is RDATA after RDATA, each behind two octets of its length: one piece of memory for a whole set.
+type RDataList []byte
+
+// All yields the RDATA in order. They alias the list.
+func (l RDataList) All() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for p := l; len(p) >= 2; {
+			n := 2 + int(binary.BigEndian.Uint16(p))
+			if !yield(p[2:n:n]) {
+				return
+			}
+			p = p[n:]
+		}
+	}
+}
+
+// Len counts the RDATA.
+func (l RDataList) Len() int {
+	c := 0
+	for p := l; len(p) >= 2; p = p[2+int(binary.BigEndian.Uint16(p)):] {
+		c++
+	}
+	return c
+}
+
+// First returns the first RDATA, nil if there is none.
+func (l RDataList) First() []byte {
+	for d := range l.All() {
+		return d
+	}
+	return nil
+}
+
+// Append returns the list with one RDATA more.
+func (l RDataList) Append(d []byte) RDataList {
+	return append(binary.BigEndian.AppendUint16(l, uint16(len(d))), d...)
+}
+
+// Has says whether d is in the list.
+func (l RDataList) Has(d []byte) bool {
+	for x := range l.All() {
+		if bytes.Equal(x, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// Equal says that both lists hold the same RDATA, in any order.
+func (l RDataList) Equal(o RDataList) bool {
+	if len(l) != len(o) {
+		return false
+	}
+	for d := range l.All() {
+		if !o.Has(d) {
+			return false
+		}
+	}
+	return true
+}
+
+// Security is what the validator says of data (RFC 4033, section 5; RFC 4035, section 4.3).
+type Security uint8
+
+// The statuses. Unchecked is the zero value, so that what nobody judged is never taken for judged.
+const (
+	Unchecked     Security = iota // not judged yet
+	Bogus                         // should verify and does not
+	Indeterminate                 // no trust anchor above it
+	Insecure                      // proven to be unsigned
+	Secure                        // verified from a trust anchor
+)
+
+func (s Security) String() string {
+	return [...]string{"unchecked", "bogus", "indeterminate", "insecure", "secure"}[s]
+}
+
+// Servable says that data of this status may be answered without CD.
+func (s Security) Servable() bool { return s >= Indeterminate }
+
+// RRset is all records of one owner, type and class, with their signatures.
+type RRset struct {
+	Name  Name
+	Type  Type
+	Class Class
+	TTL   uint32    // seconds; the smallest of the records' (RFC 2181, section 5.2)
+	Data  RDataList // uncompressed, own letter case
+	Sigs  RDataList // RDATA of the RRSIGs that cover the set
+
+	Security Security
+}
+
+// Len counts the records without the signatures.
+func (s *RRset) Len() int { return s.Data.Len() }
+
+// Size is the memory that the set takes, in octets.
+func (s *RRset) Size() int { return len(s.Name.wire) + len(s.Data) + len(s.Sigs) + 104 }
+
+// Message is a parsed message.
+type Message struct {
+	Header
+	Question   Question
+	QName      []byte // the question's name as it was written, for comparing 0x20 letter case
+	EDNS       EDNS
+	Answer     []*RRset
+	Authority  []*RRset
+	Additional []*RRset // without OPT
+}
+
+// Find returns the set of a section with this owner and type, or nil.
+func Find(section []*RRset, name Name, t Type) *RRset {
+	for _, s := range section {
+		if s.Type == t && s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// FindType returns the first set of this type, or nil.
+func FindType(section []*RRset, t Type) *RRset {
+	for _, s := range section {
+		if s.Type == t {
+			return s
+		}
+	}
+	return nil
+}
