@@ -7,11 +7,11 @@ import "encoding/binary"
 // Builder writes a message section by section, with name compression (RFC 1035, section 4.1.4). A set goes in whole or not at
 // all; what does not fit sets TC or is left out, as the section demands (RFC 2181, section 9).
 type Builder struct {
-	msg     []byte
-	max     int
-	counts  [4]uint16
-	names   map[string]int // wire form of a name's tail -> where it stands
-	ttls    []int          // offsets of the TTLs written, for a cache that patches them
+	msg    []byte
+	max    int
+	counts [4]uint16
+	names  map[string]int // wire form of a name's tail -> where it stands
+	ttls   []int          // offsets of the TTLs written, for a cache that patches them
 }
 
 // Sections of a message, for Builder.Add.

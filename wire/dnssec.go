@@ -2,7 +2,10 @@
 
 package wire
 
-import "encoding/binary"
+import (
+	"crypto/sha1"
+	"encoding/binary"
+)
 
 // RRSIG is a view of RRSIG RDATA (RFC 4034, section 3.1).
 type RRSIG struct {
@@ -187,6 +190,15 @@ func ParseNSEC3(d []byte) (NSEC3, error) {
 	}
 	n.Next, n.Types = d[off+1:end], TypeBitmap(d[end:])
 	return n, n.Types.check(end)
+}
+
+// NSEC3Hash computes a hashed owner name without asking for the price (RFC 5155, section 5).
+func NSEC3Hash(name Name, iterations uint16, salt []byte) []byte {
+	d := sha1.Sum(append([]byte(name.wire), salt...))
+	for range iterations {
+		d = sha1.Sum(append(d[:], salt...))
+	}
+	return d[:]
 }
 
 // SOA is a view of SOA RDATA (RFC 1035, section 3.3.13).

@@ -1,0 +1,226 @@
+// Denials of validated zones, kept in order for aggressive use (RFC 8198).
+
+package cache
+
+import (
+	"bytes"
+	"encoding/base32"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Denials keeps verified NSEC and NSEC3 records by zone.
+type Denials struct {
+	zones *Cache[wire.Name, *zoneDenials]
+}
+
+// zoneDenials are the records of a zone, sorted.
+type zoneDenials struct {
+	mu    sync.RWMutex
+	soa   *denialRecord  // guarded by mu, as is all below
+	nsec  []denialRecord // by owner, canonically
+	nsec3 []denialRecord // by hash
+	iter  uint16         // of all nsec3, as is the salt
+	salt  string
+	size  int
+}
+
+// denialRecord is one record with when it ends.
+type denialRecord struct {
+	set     *wire.RRset
+	hash    []byte // of an NSEC3's owner
+	expires int64
+}
+
+func newDenials(bytes int) *Denials {
+	return &Denials{NewCache(bytes, func(n wire.Name) uint64 { return hashName(n, 0) }, func(_ wire.Name, z *zoneDenials) int {
+		z.mu.RLock()
+		defer z.mu.RUnlock()
+		return z.size + 200
+	})}
+}
+
+// Stats are those of the zones.
+func (d *Denials) Stats() Stats { return d.zones.Stats() }
+
+// Put keeps verified denial records and the SOA of a zone. Records under opt-out are not kept: nothing can be concluded from
+// them (RFC 8198, section 5.2).
+func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
+	z, ok := d.zones.Get(zone)
+	if !ok {
+		z = &zoneDenials{}
+	}
+	z.mu.Lock()
+	for _, s := range sets {
+		r := denialRecord{set: s, expires: now.Unix() + int64(s.TTL)}
+		switch s.Type {
+		case wire.TypeSOA:
+			z.soa = &r
+		case wire.TypeNSEC:
+			z.nsec = insert(z.nsec, r, func(a, b denialRecord) int { return a.set.Name.Compare(b.set.Name) }, &z.size)
+		case wire.TypeNSEC3:
+			z.putNSEC3(r)
+		}
+	}
+	z.mu.Unlock()
+	d.zones.Put(zone, z)
+}
+
+// putNSEC3 keeps a record of the current chain; another salt or iteration count begins a new one.
+func (z *zoneDenials) putNSEC3(r denialRecord) {
+	n, err := wire.ParseNSEC3(r.set.Data.First())
+	hash, err2 := base32.HexEncoding.DecodeString(strings.ToUpper(r.set.Name.Label()))
+	if err != nil || err2 != nil || n.Flags&wire.NSEC3FlagOptOut != 0 {
+		return
+	}
+	if n.Iterations != z.iter || string(n.Salt) != z.salt {
+		for _, old := range z.nsec3 {
+			z.size -= old.set.Size()
+		}
+		z.nsec3, z.iter, z.salt = nil, n.Iterations, string(n.Salt)
+	}
+	r.hash = hash
+	z.nsec3 = insert(z.nsec3, r, func(a, b denialRecord) int { return bytes.Compare(a.hash, b.hash) }, &z.size)
+}
+
+// insert keeps list sorted; an equal record is replaced.
+func insert(list []denialRecord, r denialRecord, cmp func(a, b denialRecord) int, size *int) []denialRecord {
+	i, found := slices.BinarySearchFunc(list, r, cmp)
+	if found {
+		*size += r.set.Size() - list[i].set.Size()
+		list[i] = r
+		return list
+	}
+	if len(list) >= MaxDenials {
+		return list
+	}
+	*size += r.set.Size() + 48
+	return slices.Insert(list, i, r)
+}
+
+// Candidates returns what is known that may deny a question about name: the SOA of the deepest zone that encloses it, then NSEC or NSEC3
+// records; their TTLs are what is left. Nil if nothing is known. Whether it is a proof the validator says.
+func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name, sets []*wire.RRset) {
+	start := name
+	if t == wire.TypeDS && !name.IsRoot() {
+		start = name.Parent()
+	}
+	for zone = start; ; zone = zone.Parent() {
+		if z, known := d.zones.Get(zone); known {
+			return zone, z.candidates(zone, name, now)
+		}
+		if zone.IsRoot() {
+			return zone, nil
+		}
+	}
+}
+
+// candidates collects the SOA and the records that may take part in a proof about name.
+func (z *zoneDenials) candidates(zone, name wire.Name, now time.Time) []*wire.RRset {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	if z.soa == nil || z.soa.expires <= now.Unix() {
+		return nil
+	}
+	c := collector{now: now.Unix()}
+	c.add(z.soa)
+	switch {
+	case len(z.nsec) > 0:
+		z.nsecFor(&c, name)
+	case len(z.nsec3) > 0:
+		z.nsec3For(&c, zone, name)
+	}
+	return c.sets
+}
+
+// collector gathers live records, each once.
+type collector struct {
+	now  int64
+	sets []*wire.RRset
+}
+
+func (c *collector) add(r *denialRecord) bool {
+	if r == nil || r.expires <= c.now {
+		return false
+	}
+	if wire.Find(c.sets, r.set.Name, r.set.Type) == nil {
+		s := *r.set
+		s.TTL = uint32(r.expires - c.now)
+		c.sets = append(c.sets, &s)
+	}
+	return true
+}
+
+// nsecFor adds the record at or before the name, and the one at or before the wildcard that could answer.
+func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
+	r := z.nsecAt(name)
+	if !c.add(r) || r.set.Name == name {
+		return
+	}
+	n, err := wire.ParseNSEC(r.set.Data.First())
+	if err != nil {
+		return
+	}
+	encloser := name.CommonAncestor(r.set.Name)
+	if e := name.CommonAncestor(n.Next); e.Len() > encloser.Len() {
+		encloser = e
+	}
+	if w, ok := encloser.Wildcard(); ok {
+		c.add(z.nsecAt(w))
+	}
+}
+
+// nsecAt is the record with the greatest owner that is not after name.
+func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
+	i, found := slices.BinarySearchFunc(z.nsec, name, func(r denialRecord, n wire.Name) int { return r.set.Name.Compare(n) })
+	if !found {
+		i--
+	}
+	if i < 0 {
+		return nil
+	}
+	return &z.nsec[i]
+}
+
+// nsec3For adds the records of the closest encloser proof, as far as they are known.
+func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
+	next := name
+	for a := name; ; a = a.Parent() {
+		r, match := z.nsec3At(a)
+		if match {
+			c.add(r)
+			if a == name {
+				return
+			}
+			if r, _ := z.nsec3At(next); r != nil {
+				c.add(r)
+			}
+			if w, ok := a.Wildcard(); ok {
+				r, _ := z.nsec3At(w)
+				c.add(r)
+			}
+			return
+		}
+		if a == zone || a.IsRoot() {
+			return
+		}
+		next = a
+	}
+}
+
+// nsec3At is the record whose hash is the greatest not after the name's, and whether it is the name's own. The chain is a
+// ring: before the first comes the last.
+func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
+	h := wire.NSEC3Hash(name, z.iter, []byte(z.salt))
+	i, found := slices.BinarySearchFunc(z.nsec3, h, func(r denialRecord, h []byte) int { return bytes.Compare(r.hash, h) })
+	if !found {
+		if i--; i < 0 {
+			i = len(z.nsec3) - 1
+		}
+	}
+	return &z.nsec3[i], found
+}

@@ -1,0 +1,24 @@
+package cache
+
+import "time"
+
+// Limits of what is kept.
+const (
+	// DefaultMemory is what all caches together may take, in octets, process-wide.
+	DefaultMemory = 128 << 20
+	// MinMemory is the least that makes sense: below it a resolution evicts what it needs itself.
+	MinMemory = 1 << 20
+
+	// MaxTTL bounds every positive TTL (RFC 8767, section 4 suggests a day to a week).
+	MaxTTL = 24 * time.Hour
+	// MaxNegativeTTL bounds negative answers (RFC 2308, section 5: one to three hours).
+	MaxNegativeTTL = time.Hour
+	// BogusTTL is how long bogus data are not asked for again (RFC 4035, section 4.7).
+	BogusTTL = 60 * time.Second
+	// FailureTTL is how long other failures are not tried again, at first; FailureMaxTTL at last (RFC 9520, section 3.2: 1 s to 5 min).
+	FailureTTL    = 5 * time.Second
+	FailureMaxTTL = 5 * time.Minute
+
+	// MaxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
+	MaxDenials = 20000
+)

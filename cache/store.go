@@ -1,0 +1,274 @@
+// The caches by what they hold.
+
+package cache
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Store is everything that is kept.
+type Store struct {
+	Answers     *Cache[AnswerKey, *Answer]
+	RRsets      *Cache[Key, RRset]
+	Negatives   *Cache[Key, *Negative]
+	Failures    *Cache[Key, *Failure]
+	Delegations *Cache[wire.Name, *Delegation]
+	Denials     *Denials
+
+	limits TTLLimits
+}
+
+// TTLLimits are the operator's bounds of TTLs.
+type TTLLimits struct {
+	Min, Max, MinNegative, MaxNegative time.Duration
+}
+
+// Shares of the memory, in hundredths; the resolver's zones and servers take the rest.
+const (
+	shareAnswers     = 40
+	shareRRsets      = 25
+	shareNegatives   = 8
+	shareDenials     = 8
+	shareDelegations = 9
+	shareFailures    = 2
+	ShareTrust       = 5
+	ShareServers     = 3
+)
+
+// Share is a part of the memory, in octets.
+func Share(memory, hundredths int) int { return memory / 100 * hundredths }
+
+// New divides the memory, in octets, among the caches.
+func New(memory int, limits TTLLimits) *Store {
+	if limits.Max == 0 {
+		limits.Max = MaxTTL
+	}
+	if limits.MaxNegative == 0 {
+		limits.MaxNegative = MaxNegativeTTL
+	}
+	return &Store{
+		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, (func(AnswerKey, *Answer) int)(answerSize)),
+		RRsets:      NewCache(Share(memory, shareRRsets), Key.hash, func(_ Key, s RRset) int { return s.Set.Size() + 24 }),
+		Negatives:   NewCache(Share(memory, shareNegatives), Key.hash, negativeSize),
+		Failures:    NewCache(Share(memory, shareFailures), Key.hash, func(Key, *Failure) int { return 400 }),
+		Delegations: NewCache(Share(memory, shareDelegations), func(n wire.Name) uint64 { return hashName(n, 0) }, delegationSize),
+		Denials:     newDenials(Share(memory, shareDenials)),
+		limits:      limits,
+	}
+}
+
+// Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are Unchecked, and apart.
+type Key struct {
+	Name      wire.Name
+	Type      wire.Type
+	Unchecked bool
+}
+
+func (k Key) hash() uint64 { return hashName(k.Name, k.Type) }
+
+// RRset is a set that answers questions. It is immutable.
+type RRset struct {
+	Set     *wire.RRset
+	Expires int64 // second at which it ends
+	Stored  int64
+	Failure *cause.Failure // what clients are told about an insecure set, or nil
+	// Proofs are what a client needs besides the set to verify it: the denial of closer names than the wildcard.
+	Proofs []*wire.RRset
+}
+
+// TTL is what is left at the second now.
+func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
+
+// ClampTTL applies the operator's limits to the TTL of data.
+func (s *Store) ClampTTL(ttl uint32) uint32 {
+	return uint32(min(max(int64(ttl), int64(s.limits.Min/time.Second)), int64(s.limits.Max/time.Second)))
+}
+
+// ClampNegativeTTL applies the operator's limits to the TTL of a negative answer.
+func (s *Store) ClampNegativeTTL(ttl uint32) uint32 {
+	return uint32(min(max(int64(ttl), int64(s.limits.MinNegative/time.Second)), int64(s.limits.MaxNegative/time.Second)))
+}
+
+// PutRRset keeps a set for its TTL. A set with TTL 0 is not kept (RFC 1035, section 3.2.1).
+func (s *Store) PutRRset(k Key, r RRset, now time.Time) {
+	if r.Set.TTL == 0 {
+		s.RRsets.Remove(k)
+		return
+	}
+	r.Stored, r.Expires = now.Unix(), now.Unix()+int64(r.Set.TTL)
+	s.RRsets.Put(k, r)
+}
+
+// GetRRset returns a set that has not ended.
+func (s *Store) GetRRset(k Key, now time.Time) (RRset, bool) {
+	r, ok := s.RRsets.Get(k)
+	return r, ok && now.Unix() < r.Expires
+}
+
+// Negative is an answer that says no (RFC 2308). It is immutable.
+type Negative struct {
+	NXDomain bool
+	Status   wire.Security
+	Failure  *cause.Failure // what clients are told about an insecure answer, or nil
+	Zone     wire.Name
+	SOA      *wire.RRset   // nil if there was none
+	Proofs   []*wire.RRset // NSEC and NSEC3
+	Expires  int64
+	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
+	UnsignedCut bool
+}
+
+func negativeSize(_ Key, n *Negative) int {
+	size := 120
+	if n.SOA != nil {
+		size += n.SOA.Size()
+	}
+	for _, p := range n.Proofs {
+		size += p.Size() + 8
+	}
+	return size
+}
+
+// GetNegative returns a negative answer that has not ended: for the type, or for all types of the name.
+func (s *Store) GetNegative(k Key, now time.Time) (*Negative, bool) {
+	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
+		n, ok := s.Negatives.Get(Key{k.Name, t, k.Unchecked})
+		if ok && now.Unix() < n.Expires && (n.NXDomain || t == k.Type) {
+			return n, true
+		}
+	}
+	return nil, false
+}
+
+// PutNegative keeps a negative answer for ttl seconds; one that denies the name is found for every type.
+func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
+	if ttl == 0 {
+		return
+	}
+	if n.NXDomain {
+		k.Type = wire.TypeNone
+	}
+	n.Expires = now.Unix() + int64(ttl)
+	s.Negatives.Put(k, n)
+}
+
+// Failure is a resolution that failed (RFC 9520). It is immutable.
+type Failure struct {
+	Failure *cause.Failure
+	Expires int64
+	Count   int // failures in a row
+}
+
+// GetFailure returns a failure that is not to be tried again yet.
+func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
+	f, ok := s.Failures.Get(k)
+	if !ok || now.Unix() >= f.Expires {
+		return nil, false
+	}
+	return f.Failure, true
+}
+
+// PutFailure remembers a failure: bogus data for a minute, others for longer the more often they fail (RFC 9520, section 3.2).
+func (s *Store) PutFailure(k Key, f *cause.Failure, now time.Time) {
+	e := &Failure{Failure: f, Count: 1}
+	if old, ok := s.Failures.Get(k); ok && now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
+		e.Count = old.Count + 1
+	}
+	ttl := BogusTTL
+	if f.Cause.Kind() != cause.KindDNSSEC {
+		ttl = min(FailureTTL<<min(e.Count-1, 8), FailureMaxTTL)
+	}
+	e.Expires = now.Add(ttl).Unix()
+	s.Failures.Put(k, e)
+}
+
+// Delegation is a zone cut as its parent tells it (RFC 1034, section 4.2.1). It is immutable.
+type Delegation struct {
+	Zone    wire.Name
+	Servers []NameServer
+	Expires int64 // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	Stored  int64
+}
+
+// NameServer is a server of a delegation with the addresses that its glue gives.
+type NameServer struct {
+	Name  wire.Name
+	Addrs []netip.Addr
+}
+
+func delegationSize(_ wire.Name, d *Delegation) int {
+	size := 80
+	for _, ns := range d.Servers {
+		size += 48 + ns.Name.Len() + 24*len(ns.Addrs)
+	}
+	return size
+}
+
+// Closest returns the deepest delegation known at or above a name.
+func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
+	for n := name; ; n = n.Parent() {
+		if d, ok := s.Delegations.Get(n); ok && now.Unix() < d.Expires {
+			return d, true
+		}
+		if n.IsRoot() {
+			return nil, false
+		}
+	}
+}
+
+// Flush forgets a name, or with subtree everything at and below it, and counts what was forgotten.
+func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
+	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
+	n += s.Answers.RemoveFunc(func(k AnswerKey, a *Answer) bool { return hit(k.Name) })
+	n += s.RRsets.RemoveFunc(func(k Key, _ RRset) bool { return hit(k.Name) })
+	n += s.Negatives.RemoveFunc(func(k Key, _ *Negative) bool { return hit(k.Name) })
+	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
+	n += s.Delegations.RemoveFunc(func(k wire.Name, _ *Delegation) bool { return hit(k) && !k.IsRoot() })
+	// A zone's denials may speak for the name: they go as a whole.
+	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool { return hit(k) || name.Within(k) })
+	return n
+}
+
+// AnswerKey is the key of a ready answer: the question and what of the query changes the answer.
+type AnswerKey struct {
+	Name  wire.Name
+	Type  wire.Type
+	Class wire.Class
+	DO    bool
+	CD    bool
+	AD    bool // the client wants to see AD without DO (RFC 6840, section 5.7)
+}
+
+func (k AnswerKey) hash() uint64 {
+	return maphash.String(seed, k.Name.Wire()) ^ uint64(k.Type)*0x9E3779B97F4A7C15
+}
+
+// Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable.
+type Answer struct {
+	Msg     []byte // ID 0, RD and CD clear, the question's name in lower case
+	TTLs    []uint16
+	Stored  int64 // second at which the TTLs held
+	Expires int64
+	EDE     []EDE
+	Label   string // of the cause, for counting; "" if there is none
+	Status  wire.Security
+}
+
+// EDE is an Extended DNS Error of an answer.
+type EDE struct {
+	Code uint16
+	Text string
+}
+
+func answerSize(k AnswerKey, a *Answer) int {
+	size := len(a.Msg) + 2*len(a.TTLs) + k.Name.Len() + 120
+	for _, e := range a.EDE {
+		size += 24 + len(e.Text)
+	}
+	return size
+}

@@ -1,0 +1,231 @@
+// The exchange with an authority.
+
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// What can come of an exchange besides a reply.
+var (
+	ErrTimeout     = errors.New("no reply in time")
+	ErrUnreachable = errors.New("unreachable")
+	ErrSpoofed     = errors.New("replies that do not match the question")
+	ErrCase        = errors.New("reply does not keep the question's letter case")
+	ErrNoNetwork   = errors.New("no network")
+)
+
+// Request is one question to one server.
+type Request struct {
+	Server  netip.AddrPort
+	TCP     bool
+	Query   []byte // the whole message, as wire.AppendQuery makes it
+	Timeout time.Duration
+	// AnyCase accepts a reply whose question differs in letter case.
+	AnyCase bool
+}
+
+// Exchanger asks servers. The error is one of the above, or the context's.
+type Exchanger interface {
+	Exchange(ctx context.Context, r Request) (reply []byte, err error)
+}
+
+// Match is how a packet relates to a question.
+type Match uint8
+
+// The relations.
+const (
+	MatchNone    Match = iota // something else: ignored
+	MatchCase                 // the reply, but for the letter case of the question
+	MatchReply                // the reply
+	MatchMiss                 // from the right place, but ID or question are wrong
+	MatchGarbage              // not even a header
+)
+
+// Matches compares a packet with the question it should answer (RFC 5452, section 9.1): QR, ID, opcode, counts, name,
+// type and class.
+func Matches(query, reply []byte) Match {
+	if len(reply) < wire.HeaderLen {
+		return MatchGarbage
+	}
+	if reply[2]&0x80 == 0 {
+		return MatchNone
+	}
+	if reply[0] != query[0] || reply[1] != query[1] || reply[2]&0x78 != query[2]&0x78 {
+		return MatchMiss
+	}
+	qd := binary.BigEndian.Uint16(reply[4:])
+	if qd == 0 {
+		// Old servers leave the question out of error replies.
+		if rc := wire.RCode(reply[3] & 15); rc != wire.RCodeNoError && rc != wire.RCodeNXDomain {
+			return MatchReply
+		}
+		return MatchMiss
+	}
+	end := questionEnd(query)
+	if qd != 1 || len(reply) < end {
+		return MatchMiss
+	}
+	if bytes.Equal(query[wire.HeaderLen:end], reply[wire.HeaderLen:end]) {
+		return MatchReply
+	}
+	if bytes.EqualFold(query[wire.HeaderLen:end-4], reply[wire.HeaderLen:end-4]) && bytes.Equal(query[end-4:end], reply[end-4:end]) {
+		return MatchCase
+	}
+	return MatchMiss
+}
+
+// questionEnd is the offset behind the question of a message that we wrote.
+func questionEnd(query []byte) int {
+	off := wire.HeaderLen
+	for query[off] != 0 {
+		off += int(query[off]) + 1
+	}
+	return off + 5
+}
+
+// NetExchanger asks over the machine's sockets.
+type NetExchanger struct {
+	// Remap, if set, says where a server is really reached; for a lab on loopback.
+	Remap func(netip.AddrPort) netip.AddrPort
+}
+
+// Exchange implements Exchanger.
+func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) {
+	if n.Remap != nil {
+		r.Server = n.Remap(r.Server)
+	}
+	deadline := time.Now().Add(r.Timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	var reply []byte
+	var err error
+	if r.TCP {
+		reply, err = exchangeTCP(ctx, r, deadline)
+	} else {
+		reply, err = exchangeUDP(ctx, r, deadline)
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return reply, explain(err)
+}
+
+// explain turns a socket's error into one of ours.
+func explain(err error) error {
+	var ne net.Error
+	switch {
+	case err == nil, errors.Is(err, ErrSpoofed), errors.Is(err, ErrCase):
+		return err
+	case errors.Is(err, syscall.ENETDOWN):
+		return ErrNoNetwork
+	case errors.As(err, &ne) && ne.Timeout():
+		return ErrTimeout
+	}
+	return ErrUnreachable
+}
+
+// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), from the system's random source.
+func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
+	for range 8 {
+		var b [2]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return nil, err
+		}
+		port := int(binary.BigEndian.Uint16(b[:]))
+		if port < 1024 {
+			continue
+		}
+		c, err := net.DialUDP("udp", &net.UDPAddr{Port: port}, net.UDPAddrFromAddrPort(server))
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
+			return c, err
+		}
+	}
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server)) // the kernel's choice is random too, from fewer ports
+}
+
+func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
+	c, err := dialUDP(r.Server)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(r.Query); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 4096)
+	for misses := 0; misses < MaxNearMisses; {
+		n, err := c.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		switch Matches(r.Query, buf[:n]) {
+		case MatchReply:
+			return buf[:n:n], nil
+		case MatchCase:
+			if r.AnyCase {
+				return buf[:n:n], nil
+			}
+			return nil, ErrCase
+		case MatchMiss:
+			misses++
+		}
+	}
+	return nil, ErrSpoofed
+}
+
+func exchangeTCP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
+	d := net.Dialer{Deadline: deadline}
+	c, err := d.DialContext(ctx, "tcp", r.Server.String())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(r.Query))), r.Query...)); err != nil {
+		return nil, err
+	}
+	for range MaxNearMisses {
+		reply, err := ReadFrame(c)
+		if err != nil {
+			return nil, err
+		}
+		// Over TCP the letter case protects nothing.
+		if m := Matches(r.Query, reply); m == MatchReply || m == MatchCase {
+			return reply, nil
+		}
+	}
+	return nil, ErrSpoofed
+}
+
+// ReadFrame reads a message behind its two octets of length (RFC 1035, section 4.2.2).
+func ReadFrame(r io.Reader) ([]byte, error) {
+	var l [2]byte
+	if _, err := io.ReadFull(r, l[:]); err != nil {
+		return nil, err
+	}
+	b := make([]byte, binary.BigEndian.Uint16(l[:]))
+	_, err := io.ReadFull(r, b)
+	return b, err
+}

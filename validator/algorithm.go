@@ -1,0 +1,183 @@
+// Signature algorithms: which are supported, and the check of one signature.
+
+package validator
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	_ "crypto/sha1" // for crypto.SHA1
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+	"errors"
+	"math/big"
+
+	"github.com/cloudflare/circl/sign/ed448"
+)
+
+// Algorithm numbers (IANA, "DNS Security Algorithm Numbers").
+const (
+	AlgRSASHA1         = 5
+	AlgRSASHA1NSEC3    = 7
+	AlgRSASHA256       = 8
+	AlgRSASHA512       = 10
+	AlgECDSAP256SHA256 = 13
+	AlgECDSAP384SHA384 = 14
+	AlgEd25519         = 15
+	AlgEd448           = 16
+)
+
+// algorithm is how keys of an algorithm are read.
+type algorithm struct {
+	sha1 bool // rests on SHA-1: RFC 9905 leaves it to the operator
+	key  func(public []byte) (checker, error)
+}
+
+// checker verifies a signature over data with a parsed public key.
+type checker interface {
+	check(data, sig []byte) bool
+}
+
+var algorithms = map[uint8]algorithm{
+	AlgRSASHA1:         {true, rsaKey(crypto.SHA1)},                       // RFC 3110
+	AlgRSASHA1NSEC3:    {true, rsaKey(crypto.SHA1)},                       // RFC 5155, section 2
+	AlgRSASHA256:       {false, rsaKey(crypto.SHA256)},                    // RFC 5702
+	AlgRSASHA512:       {false, rsaKey(crypto.SHA512)},                    // RFC 5702
+	AlgECDSAP256SHA256: {false, ecdsaKey(elliptic.P256(), crypto.SHA256)}, // RFC 6605
+	AlgECDSAP384SHA384: {false, ecdsaKey(elliptic.P384(), crypto.SHA384)}, // RFC 6605
+	AlgEd25519:         {false, ed25519Key},                               // RFC 8080
+	AlgEd448:           {false, ed448Key},                                 // RFC 8080
+}
+
+func digestOf(h crypto.Hash, data []byte) []byte {
+	d := h.New()
+	d.Write(data)
+	return d.Sum(nil)
+}
+
+var (
+	errKeySize  = errors.New("size of the key")
+	errExponent = errors.New("exponent of the key")
+)
+
+// rsaPublic is a key of RFC 3110, section 2.
+type rsaPublic struct {
+	hash crypto.Hash
+	n, e *big.Int
+	std  *rsa.PublicKey // nil where the standard library does not take the exponent
+}
+
+func rsaKey(h crypto.Hash) func([]byte) (checker, error) {
+	return func(b []byte) (checker, error) {
+		if len(b) < 3 {
+			return nil, errKeySize
+		}
+		elen, b := int(b[0]), b[1:]
+		if elen == 0 {
+			elen, b = int(b[0])<<8|int(b[1]), b[2:]
+		}
+		if elen == 0 || elen >= len(b) {
+			return nil, errKeySize
+		}
+		k := &rsaPublic{hash: h, e: new(big.Int).SetBytes(b[:elen]), n: new(big.Int).SetBytes(b[elen:])}
+		if bits := k.n.BitLen(); bits < MinRSABits || bits > MaxRSABits || k.n.Bit(0) == 0 {
+			return nil, errKeySize
+		}
+		if k.e.BitLen() > MaxRSAExponentBits || k.e.BitLen() < 2 || k.e.Bit(0) == 0 {
+			return nil, errExponent
+		}
+		if k.e.BitLen() <= 31 {
+			k.std = &rsa.PublicKey{N: k.n, E: int(k.e.Int64())}
+		}
+		return k, nil
+	}
+}
+
+func (k *rsaPublic) check(data, sig []byte) bool {
+	d := digestOf(k.hash, data)
+	if k.std != nil {
+		return rsa.VerifyPKCS1v15(k.std, k.hash, d, sig) == nil
+	}
+	return k.checkWide(d, sig)
+}
+
+// digestInfo is the DER prefix of a hash in PKCS #1 v1.5 (RFC 8017, section 9.2, note 1).
+var digestInfo = map[crypto.Hash][]byte{
+	crypto.SHA1:   {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14},
+	crypto.SHA256: {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
+	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
+}
+
+// checkWide is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2) for exponents of 32 bits, which crypto/rsa refuses. The data
+// are public, so that constant time is not needed.
+func (k *rsaPublic) checkWide(digest, sig []byte) bool {
+	size := (k.n.BitLen() + 7) / 8
+	s := new(big.Int).SetBytes(sig)
+	info := digestInfo[k.hash]
+	pad := size - 3 - len(info) - len(digest)
+	if len(sig) != size || s.Cmp(k.n) >= 0 || pad < 8 {
+		return false
+	}
+	want := append([]byte{0, 1}, bytes.Repeat([]byte{0xFF}, pad)...)
+	want = append(append(append(want, 0), info...), digest...)
+	got := s.Exp(s, k.e, k.n).FillBytes(make([]byte, size))
+	return bytes.Equal(got, want)
+}
+
+// ecdsaPublic is a key of RFC 6605, section 4.
+type ecdsaPublic struct {
+	hash crypto.Hash
+	key  *ecdsa.PublicKey
+	size int // octets of a coordinate
+}
+
+func ecdsaKey(curve elliptic.Curve, h crypto.Hash) func([]byte) (checker, error) {
+	size := curve.Params().BitSize / 8
+	return func(b []byte) (checker, error) {
+		if len(b) != 2*size {
+			return nil, errKeySize
+		}
+		key, err := ecdsa.ParseUncompressedPublicKey(curve, append([]byte{4}, b...))
+		if err != nil {
+			return nil, err
+		}
+		return &ecdsaPublic{h, key, size}, nil
+	}
+}
+
+func (k *ecdsaPublic) check(data, sig []byte) bool {
+	if len(sig) != 2*k.size {
+		return false
+	}
+	r, s := new(big.Int).SetBytes(sig[:k.size]), new(big.Int).SetBytes(sig[k.size:])
+	return ecdsa.Verify(k.key, digestOf(k.hash, data), r, s)
+}
+
+type ed25519Public ed25519.PublicKey
+
+func ed25519Key(b []byte) (checker, error) {
+	if len(b) != ed25519.PublicKeySize {
+		return nil, errKeySize
+	}
+	return ed25519Public(b), nil
+}
+
+func (k ed25519Public) check(data, sig []byte) bool {
+	return len(sig) == ed25519.SignatureSize && ed25519.Verify(ed25519.PublicKey(k), data, sig)
+}
+
+type ed448Public ed448.PublicKey
+
+func ed448Key(b []byte) (checker, error) {
+	if len(b) != ed448.PublicKeySize {
+		return nil, errKeySize
+	}
+	return ed448Public(b), nil
+}
+
+func (k ed448Public) check(data, sig []byte) bool {
+	return len(sig) == ed448.SignatureSize && ed448.Verify(ed448.PublicKey(k), data, sig, "")
+}

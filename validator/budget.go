@@ -1,0 +1,45 @@
+// The budget that a client query shares with all its children.
+
+package validator
+
+import (
+	"sync/atomic"
+
+	"bailiwick/internal/cause"
+)
+
+// Budget is what a client query and everything it causes may still spend on judging. It is never reset; it may be shared
+// between goroutines.
+type Budget struct {
+	signatures, failures, mismatches, blocks atomic.Int32
+}
+
+// NewBudget returns a full budget.
+func NewBudget() *Budget {
+	b := &Budget{}
+	b.signatures.Store(MaxSignatureChecks)
+	b.failures.Store(MaxSignatureFailures)
+	b.mismatches.Store(MaxDigestMismatches)
+	b.blocks.Store(MaxHashBlocks)
+	return b
+}
+
+// signature pays for one verification before it is done.
+func (b *Budget) signature() bool { return b.failures.Load() > 0 && b.signatures.Add(-1) >= 0 }
+
+// failed notes that a verification failed.
+func (b *Budget) failed() { b.failures.Add(-1) }
+
+// digest says whether one more DS digest may be computed.
+func (b *Budget) digest() bool { return b.mismatches.Load() > 0 }
+
+// mismatch notes that a digest was computed in vain.
+func (b *Budget) mismatch() { b.mismatches.Add(-1) }
+
+// hash pays for an NSEC3 hash of so many blocks before it is done.
+func (b *Budget) hash(blocks int) bool { return b.blocks.Add(int32(-blocks)) >= 0 }
+
+// Spent tells how many verifications the query has cost.
+func (b *Budget) Spent() int { return MaxSignatureChecks - max(0, int(b.signatures.Load())) }
+
+var errSignatureLimit = &cause.Failure{Cause: cause.LimitSignatures}

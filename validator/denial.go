@@ -1,0 +1,113 @@
+// Proofs of non-existence: what they can show, and the choice between NSEC and NSEC3.
+
+package validator
+
+import (
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// proof is what a set of denial records shows about a question.
+type proof uint8
+
+const (
+	proofNone        proof = iota // nothing
+	proofNXDomain                 // the name does not exist
+	proofNoData                   // the name exists, or is an empty non-terminal, without the type
+	proofUnsignedCut              // as proofNoData for DS, at an unsigned delegation
+	proofOptOut                   // an opt-out span covers the name: an unsigned delegation may be there (RFC 5155, section 6)
+	proofNameOptOut               // the name does not exist, unless as an unsigned delegation
+	proofIterations               // not computed: more iterations than the policy allows
+	proofOverBudget               // not computed: the query has cost enough
+)
+
+// denial holds the verified denial records of one zone in a response.
+type denial struct {
+	zone   wire.Name
+	nsec   []nsecRecord
+	nsec3  []nsec3Record
+	hashes *hasher
+
+	tooMany bool        // more NSEC3 than MaxNSEC3Records
+	high    bool        // an NSEC3 above the policy's iterations
+	fault   cause.Cause // worst thing met while verifying
+}
+
+// newDenial sorts verified sets of a zone into NSEC and NSEC3.
+func newDenial(zone wire.Name, sets []*wire.RRset, maxIterations int, b *Budget) *denial {
+	d := &denial{zone: zone, hashes: &hasher{budget: b}}
+	for _, s := range sets {
+		switch s.Type {
+		case wire.TypeNSEC:
+			if r, ok := newNSEC(zone, s); ok {
+				d.nsec = append(d.nsec, r)
+			}
+		case wire.TypeNSEC3:
+			d.addNSEC3(s, maxIterations)
+		}
+	}
+	return d
+}
+
+// empty says that there is nothing to prove anything with.
+func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && !d.high }
+
+// prove finds what the records show about a question that was answered with nothing.
+func (d *denial) prove(name wire.Name, t wire.Type) proof {
+	if len(d.nsec) > 0 {
+		if p := d.proveNSEC(name, t); p != proofNone {
+			return p
+		}
+	}
+	if d.high {
+		return proofIterations
+	}
+	if len(d.nsec3) > 0 {
+		return d.proveNSEC3(name, t)
+	}
+	return proofNone
+}
+
+// proveExpansion shows that no name closer to name than the wildcard below encloser exists (RFC 4035, section 5.3.4;
+// RFC 5155, section 8.8). The proof is proofNXDomain, proofNameOptOut, or one of the failures.
+func (d *denial) proveExpansion(name, encloser wire.Name) proof {
+	for _, n := range d.nsec {
+		if n.covers(name) && n.encloser(name) == encloser && !n.aboveCut(name) {
+			return proofNXDomain
+		}
+	}
+	if d.high {
+		return proofIterations
+	}
+	if len(d.nsec3) == 0 {
+		return proofNone
+	}
+	return d.proveExpansionNSEC3(name, encloser)
+}
+
+// hasData says whether a name with these types has what was asked for, or an alias to it. ANY is denied only by a name
+// that has nothing but its own proof.
+func hasData(types wire.TypeBitmap, t wire.Type) bool {
+	if t != wire.TypeANY {
+		return types.Has(t) || types.Has(wire.TypeCNAME)
+	}
+	for _, x := range types.Types() {
+		if x != wire.TypeNSEC && x != wire.TypeRRSIG && x != wire.TypeNXNAME {
+			return true
+		}
+	}
+	return false
+}
+
+// ProveCached says what verified denial records of a zone, out of a cache, show about a question (RFC 8198, section 5). It never
+// concludes anything from an opt-out span. ok is false where they show nothing.
+func ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
+	d := newDenial(zone, sets, MaxNSEC3Iterations, b)
+	switch d.prove(q.Name, q.Type) {
+	case proofNXDomain:
+		return ShapeNXDomain, true
+	case proofNoData:
+		return ShapeNoData, true
+	}
+	return 0, false
+}

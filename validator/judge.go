@@ -1,0 +1,330 @@
+// Judging whole responses.
+
+package validator
+
+import (
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Shape is what a response says, as the resolver classified it.
+type Shape uint8
+
+// The shapes.
+const (
+	ShapeAnswer   Shape = iota // Sets answer the question, or are a link of an alias chain
+	ShapeNoData                // the name has no such type
+	ShapeNXDomain              // the name does not exist
+)
+
+// Response is what is to be judged. The statuses and TTLs of its sets are written by Judge.
+type Response struct {
+	Question  wire.Question // of this link of the chain, not of the client
+	Servers   wire.Name     // the zone whose servers answered
+	Shape     Shape
+	Sets      []*wire.RRset // the answer: one set, a DNAME before its CNAME, or all sets of the name for ANY
+	Authority []*wire.RRset // SOA, NSEC, NSEC3
+}
+
+// Verdict is the outcome of a judgement.
+type Verdict struct {
+	Status  wire.Security
+	Failure *cause.Failure // why it is Bogus; or what clients are told about an insecure answer
+	Shape   Shape          // what the proofs show, where that is not what the response said
+	Need    Need           // what has to be known first; everything else is empty then
+
+	// UnsignedCut says, of a denied DS, that the name is an unsigned delegation, or may be one under opt-out.
+	UnsignedCut bool
+	// Zone is the signer, if the status is Secure.
+	Zone wire.Name
+	// Proofs are the verified denial records and the SOA.
+	Proofs []*wire.RRset
+}
+
+// judge is one judgement under way.
+type judge struct {
+	v     *Validator
+	r     *Response
+	chain Chain
+	at    Instant
+	b     *Budget
+}
+
+// Judge says whether a response may be believed. It spends from the budget; judged again with more known it pays nothing for
+// signatures that it has seen.
+func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
+	j := &judge{v, r, chain, InstantOf(now), b}
+	if r.Shape == ShapeAnswer {
+		return j.answer()
+	}
+	return j.negative()
+}
+
+// weaker joins the verdicts of parts: the whole is as good as its worst part.
+func weaker(a, b Verdict) Verdict {
+	if !a.Need.IsZero() || b.Need.IsZero() && a.Status <= b.Status {
+		return a
+	}
+	return b
+}
+
+// answer judges each set; all have to hold.
+func (j *judge) answer() Verdict {
+	out := Verdict{Status: wire.Secure}
+	var dname *wire.RRset
+	for _, s := range j.r.Sets {
+		var v Verdict
+		if dname != nil && s.Type == wire.TypeCNAME && s.Sigs.Len() == 0 {
+			v = j.synthesised(dname, s, out)
+		} else {
+			v = j.set(s)
+		}
+		if s.Type == wire.TypeDNAME {
+			dname = s
+		}
+		if !v.Need.IsZero() {
+			return v
+		}
+		s.Security = v.Status
+		out.Proofs = append(out.Proofs, v.Proofs...)
+		proofs := out.Proofs
+		out = weaker(out, v)
+		out.Proofs = proofs
+		if out.Zone.IsZero() {
+			out.Zone = v.Zone
+		}
+	}
+	return out
+}
+
+// synthesised judges an unsigned CNAME by the DNAME that made it (RFC 6672, section 5.3.1); so is the verdict's status.
+func (j *judge) synthesised(dname, cname *wire.RRset, of Verdict) Verdict {
+	to, ok := wire.TargetName(dname.Data.First())
+	got, ok2 := wire.TargetName(cname.Data.First())
+	if want, fits := cname.Name.ReplaceSuffix(dname.Name, to); !ok || !ok2 || !fits || want != got || cname.Len() != 1 {
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.AliasMismatch, dname.Name, "%s", cname.Name)}
+	}
+	cname.TTL = min(cname.TTL, dname.TTL)
+	return Verdict{Status: of.Status, Failure: of.Failure, Zone: of.Zone}
+}
+
+// signers lists the zones that the set's signatures claim to be of, without those that cannot be: a signer encloses the owner, is
+// not above the zone whose servers answered, and for DS is above the owner (RFC 4035, section 5.3.1).
+func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
+	n := 0
+	for d := range s.Sigs.All() {
+		if n++; n > MaxSignaturesPerSet {
+			break
+		}
+		sig, err := wire.ParseRRSIG(d)
+		if err != nil || !s.Name.Within(sig.Signer) || !sig.Signer.Within(j.r.Servers) {
+			continue
+		}
+		if s.Type == wire.TypeDS && sig.Signer == s.Name && !s.Name.IsRoot() {
+			continue
+		}
+		known := false
+		for _, k := range names {
+			known = known || k == sig.Signer
+		}
+		if !known {
+			names = append(names, sig.Signer)
+		}
+	}
+	return names
+}
+
+// maxSigners is how many different signer names of one set are looked into, per set: a set has one zone, a second name is room
+// for a mistake.
+const maxSigners = 2
+
+// trustFor finds the trust in the zone of a set. ok is false if something is needed first.
+func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
+	names := j.signers(s)
+	for i, n := range names {
+		if i == maxSigners {
+			break
+		}
+		t, known := j.chain.Zone(n)
+		if !known {
+			return Trust{}, Need{Name: n}
+		}
+		if t.Zone == n || t.Status != wire.Secure {
+			return t, Need{}
+		}
+		// The signer is no zone cut: the signature is none.
+	}
+	return j.enclosing(s.Name, s.Type)
+}
+
+// enclosing finds the trust in the zone that holds a name's data of a type.
+func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
+	if t == wire.TypeDS && !name.IsRoot() {
+		name = name.Parent()
+	}
+	trust, known := j.chain.Enclosing(name)
+	if !known {
+		return Trust{}, Need{Name: name, Enclosing: true}
+	}
+	return trust, Need{}
+}
+
+// set judges one set of an answer, and the proof for its wildcard.
+func (j *judge) set(s *wire.RRset) Verdict {
+	t, need := j.trustFor(s)
+	if !need.IsZero() {
+		return Verdict{Need: need}
+	}
+	if t.Status != wire.Secure {
+		return Verdict{Status: t.Status, Failure: t.Failure}
+	}
+	r := j.v.VerifySet(s, t.Keys, j.at, j.b)
+	if r.Status != wire.Secure {
+		return Verdict{Status: wire.Bogus, Failure: r.Failure}
+	}
+	s.TTL = r.TTL
+	if r.Encloser.IsZero() {
+		return Verdict{Status: wire.Secure, Zone: t.Zone}
+	}
+	return j.expansion(s, t, r.Encloser)
+}
+
+// expansion judges the proof that comes with a set made from a wildcard.
+func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
+	sets, fail := j.verified(t)
+	d := newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets}
+	switch p := d.proveExpansion(s.Name, encloser); p {
+	case proofNXDomain:
+	case proofNameOptOut:
+		out.Status = wire.Insecure // RFC 5155, section 9.2
+	default:
+		return j.unproven(p, d, t, fail, cause.New(cause.WildcardProofMissing, t.Zone, "%s/%s", s.Name, s.Type))
+	}
+	return out
+}
+
+// verified returns the denial records and SOA of the authority section that verify with the zone's keys, and the failure of
+// one that does not.
+func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
+	for _, s := range j.r.Authority {
+		if s.Type != wire.TypeNSEC && s.Type != wire.TypeNSEC3 && s.Type != wire.TypeSOA || !s.Name.Within(t.Zone) {
+			continue
+		}
+		r := j.v.VerifySet(s, t.Keys, j.at, j.b)
+		if r.Status != wire.Secure || !r.Encloser.IsZero() { // a wildcard's NSEC is at the wildcard itself
+			if r.Failure == nil {
+				r.Failure = cause.New(cause.DenialInvalid, t.Zone, "%s/%s", s.Name, s.Type)
+			}
+			if fail == nil || severity[r.Failure.Cause] > severity[fail.Cause] {
+				fail = r.Failure
+			}
+			continue
+		}
+		s.Security, s.TTL = wire.Secure, r.TTL
+		sets = append(sets, s)
+	}
+	return sets, fail
+}
+
+// unproven makes the verdict for a proof that failed.
+func (j *judge) unproven(p proof, d *denial, t Trust, fail, missing *cause.Failure) Verdict {
+	switch {
+	case p == proofIterations:
+		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, "")}
+	case p == proofOverBudget || d.tooMany:
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
+	case fail != nil:
+		return Verdict{Status: wire.Bogus, Failure: fail}
+	}
+	return Verdict{Status: wire.Bogus, Failure: missing}
+}
+
+// negative judges a response that denies the name or the type.
+func (j *judge) negative() Verdict {
+	t, need := j.denier()
+	if !need.IsZero() {
+		return Verdict{Need: need}
+	}
+	if t.Status != wire.Secure {
+		return Verdict{Status: t.Status, Failure: t.Failure, Shape: j.r.Shape, UnsignedCut: true}
+	}
+	if !j.r.Question.Name.Within(t.Zone) {
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignerMismatch, t.Zone, "%s", j.r.Question.Name)}
+	}
+	sets, fail := j.verified(t)
+	if fail != nil && wire.FindType(sets, wire.TypeSOA) == nil && wire.FindType(j.r.Authority, wire.TypeSOA) != nil {
+		return Verdict{Status: wire.Bogus, Failure: fail} // the SOA itself does not verify
+	}
+	d := newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	return j.denied(d, t, sets, fail)
+}
+
+// denied turns what the proofs show into a verdict.
+func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failure) Verdict {
+	q := j.r.Question
+	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets, Shape: ShapeNoData}
+	p := d.prove(q.Name, q.Type)
+	switch p {
+	case proofNXDomain:
+		out.Shape = ShapeNXDomain
+	case proofNameOptOut:
+		out.Shape, out.Status, out.UnsignedCut = ShapeNXDomain, wire.Insecure, true
+	case proofNoData:
+	case proofUnsignedCut:
+		out.UnsignedCut = true
+	case proofOptOut:
+		out.Status, out.UnsignedCut = wire.Insecure, true
+	default:
+		missing := cause.New(cause.DenialMissing, t.Zone, "%s/%s", q.Name, q.Type)
+		if !d.empty() {
+			missing.Cause = cause.DenialInvalid
+		}
+		return j.unproven(p, d, t, fail, missing)
+	}
+	if out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData {
+		return j.compact(d, t, out)
+	}
+	return out
+}
+
+// compact accepts NODATA where the proof denies the name only in the form of RFC 9824, which says so in the bitmap, or under
+// opt-out, where the name may exist.
+func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
+	out.Shape = ShapeNoData
+	for i := range d.nsec {
+		if d.nsec[i].owner == j.r.Question.Name {
+			return out
+		}
+	}
+	if out.Status == wire.Insecure {
+		return out
+	}
+	return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s", j.r.Question.Name, j.r.Question.Type)}
+}
+
+// denier finds the trust in the zone that a negative response is from: the signer of its proofs, or what encloses the name.
+func (j *judge) denier() (Trust, Need) {
+	for _, t := range []wire.Type{wire.TypeNSEC, wire.TypeNSEC3, wire.TypeSOA} {
+		for _, s := range j.r.Authority {
+			if s.Type != t || s.Sigs.Len() == 0 {
+				continue
+			}
+			if names := j.signers(s); len(names) > 0 && j.deniesFor(names[0]) {
+				return j.trustFor(s)
+			}
+		}
+	}
+	return j.enclosing(j.r.Question.Name, j.r.Question.Type)
+}
+
+// deniesFor says whether a zone can deny the question: it encloses the name, strictly for DS.
+func (j *judge) deniesFor(zone wire.Name) bool {
+	q := j.r.Question
+	if q.Type == wire.TypeDS && !q.Name.IsRoot() {
+		return q.Name.Below(zone)
+	}
+	return q.Name.Within(zone)
+}

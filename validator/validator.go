@@ -1,0 +1,87 @@
+// The validator: its policy, its memory of results, and what it is told of zones.
+
+package validator
+
+import (
+	"crypto/sha256"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Policy is what an operator decides about validation.
+type Policy struct {
+	SHA1               bool          // RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice)
+	Skew               time.Duration // how far our clock may be off, for inception and expiration
+	IgnoreTimes        bool          // signature times are not judged at all; for tests with canned signatures
+	MaxIterations      int           // NSEC3 iterations that are computed; 0: MaxNSEC3Iterations
+	SignatureCache     int           // results remembered; 0: DefaultSignatureCache
+	DisabledAlgorithms []uint8       // treated as if they were not implemented
+}
+
+// Validator judges. It is safe for concurrent use.
+type Validator struct {
+	policy   Policy
+	disabled map[uint8]bool
+	results  *lru.Cache[[sha256.Size]byte, bool]
+
+	hits, misses atomic.Uint64
+}
+
+// New returns a validator with this policy.
+func New(p Policy) *Validator {
+	if p.MaxIterations == 0 {
+		p.MaxIterations = MaxNSEC3Iterations
+	}
+	if p.SignatureCache == 0 {
+		p.SignatureCache = DefaultSignatureCache
+	}
+	results, err := lru.New[[sha256.Size]byte, bool](p.SignatureCache)
+	if err != nil { // only a size below 1 is an error
+		panic("validator: " + err.Error())
+	}
+	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: results}
+	for _, a := range p.DisabledAlgorithms {
+		v.disabled[a] = true
+	}
+	return v
+}
+
+// CacheStats counts the signature checks that were answered from memory and those that were computed.
+func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
+
+// SupportsAlgorithm says whether signatures of this algorithm are verified under the policy.
+func (v *Validator) SupportsAlgorithm(alg uint8) bool {
+	a, ok := algorithms[alg]
+	return ok && !v.disabled[alg] && (v.policy.SHA1 || !a.sha1)
+}
+
+// Trust is what is known of a zone.
+type Trust struct {
+	Zone    wire.Name      // the zone; an ancestor of what was asked for, if that is no zone
+	Status  wire.Security  // Secure, Insecure, Indeterminate or Bogus
+	Keys    *KeySet        // the zone's keys, if Secure
+	Failure *cause.Failure // why it is Bogus, or insecure for a reason that clients are told
+	Expires time.Time      // when this has to be looked up again
+}
+
+// Chain is what the resolver knows of the chain of trust.
+type Chain interface {
+	// Zone returns the trust in the zone with this apex; false if that is not known yet.
+	Zone(apex wire.Name) (Trust, bool)
+	// Enclosing returns the trust in the zone that holds the data of a name, as far down as zone cuts can be; false if not known yet.
+	Enclosing(name wire.Name) (Trust, bool)
+}
+
+// Need names what a judgement lacks.
+type Need struct {
+	Name      wire.Name // zero: nothing
+	Enclosing bool      // the zone that encloses the name; else the zone with that apex
+}
+
+// IsZero says that nothing is lacking.
+func (n Need) IsZero() bool { return n.Name.IsZero() }

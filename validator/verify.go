@@ -1,0 +1,241 @@
+// Verifying the signatures of an RRset (RFC 4035, section 5.3).
+
+package validator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Instant is the time that signatures are judged at, in seconds since 1970 modulo 2^32.
+type Instant uint32
+
+// InstantOf converts a time.
+func InstantOf(t time.Time) Instant { return Instant(uint32(t.Unix())) }
+
+// Result is what came of verifying a set.
+type Result struct {
+	Status  wire.Security
+	Failure *cause.Failure // why it is not Secure
+	TTL     uint32         // seconds that the set may be kept: RFC 4035, section 5.3.3
+
+	// Encloser is the closest encloser of the owner if the set was expanded from a wildcard (RFC 4035, section 5.3.4);
+	// zero if not.
+	Encloser wire.Name
+}
+
+func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
+
+// severity orders the causes of failed signatures: what the client hears is the highest that was met.
+var severity = map[cause.Cause]int{
+	cause.SignatureMissing: 1, cause.SignerMismatch: 2, cause.KeyNotFound: 3, cause.SignatureLabels: 4, cause.KeyNotZone: 5, cause.KeyRevoked: 5,
+	cause.KeyUnusable: 5, cause.SignatureNotYetValid: 6, cause.SignatureExpired: 7, cause.SignatureInvalid: 8, cause.KeyTagCollision: 9, cause.LimitSignatures: 10,
+}
+
+// VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with the first that
+// verifies; otherwise it is Bogus.
+func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
+	worst := cause.New(cause.SignatureMissing, ks.Zone, "%s/%s", set.Name, set.Type)
+	tried := 0
+	for rdata := range set.Sigs.All() {
+		if tried++; tried > MaxSignaturesPerSet {
+			break
+		}
+		sig, err := wire.ParseRRSIG(rdata)
+		if err != nil {
+			continue
+		}
+		r := v.verifyOne(set, rdata, &sig, ks, at, b)
+		if r.Status == wire.Secure {
+			return r
+		}
+		if severity[r.Failure.Cause] > severity[worst.Cause] {
+			worst = r.Failure
+		}
+	}
+	return bogus(worst)
+}
+
+// verifyOne judges one signature.
+func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks *KeySet, at Instant, b *Budget) Result {
+	fail := func(c cause.Cause) Result {
+		return bogus(cause.New(c, ks.Zone, "%s/%s key %d", set.Name, set.Type, sig.KeyTag))
+	}
+	if c := v.formFault(set, sig, ks.Zone); c != cause.None {
+		return fail(c)
+	}
+	if c := v.timeFault(sig, at); c != cause.None {
+		return fail(c)
+	}
+	worst := cause.KeyNotFound
+	matching := 0
+	var data []byte
+	for _, k := range ks.keys {
+		if k.tag != sig.KeyTag || k.Algorithm != sig.Algorithm {
+			continue
+		}
+		if matching++; matching > MaxKeysPerTag {
+			worst = cause.KeyTagCollision
+			break
+		}
+		if f := k.fault(); f != cause.None {
+			worst = f
+			continue
+		}
+		if data == nil {
+			data = signedData(set, rdata, sig)
+		}
+		switch v.check(k, data, sig.Signature, b) {
+		case checkGood:
+			return v.secured(set, sig, at)
+		case checkBad:
+			worst = cause.SignatureInvalid
+		case checkUnusable:
+			worst = cause.KeyUnusable
+		case checkOverBudget:
+			return fail(cause.LimitSignatures)
+		}
+	}
+	return fail(worst)
+}
+
+// formFault judges what does not need a key (RFC 4035, section 5.3.1).
+func (v *Validator) formFault(set *wire.RRset, sig *wire.RRSIG, zone wire.Name) cause.Cause {
+	labels := set.Name.Labels()
+	if set.Name.IsWildcard() { // RFC 4034, section 3.1.3: the asterisk is not counted
+		labels--
+	}
+	switch {
+	case sig.Covered != set.Type || sig.Signer != zone || !set.Name.Within(zone):
+		return cause.SignerMismatch
+	case int(sig.Labels) > labels:
+		return cause.SignatureLabels
+	case int(sig.Labels) < zone.Labels(): // CVE-2026-44690: a "wildcard" above the zone
+		return cause.SignatureLabels
+	case !v.SupportsAlgorithm(sig.Algorithm):
+		return cause.KeyNotFound
+	}
+	return cause.None
+}
+
+// timeFault judges inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC 1982).
+func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
+	if v.policy.IgnoreTimes {
+		return cause.None
+	}
+	skew := int32(v.policy.Skew / time.Second)
+	if int32(sig.Expiration-uint32(at)) < -skew {
+		return cause.SignatureExpired
+	}
+	if int32(uint32(at)-sig.Inception) < -skew {
+		return cause.SignatureNotYetValid
+	}
+	if int32(sig.Expiration-sig.Inception) < 0 {
+		return cause.SignatureExpired
+	}
+	return cause.None
+}
+
+// secured makes the result for a signature that verified.
+func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result {
+	r := Result{Status: wire.Secure, TTL: min(set.TTL, sig.OrigTTL)}
+	if !v.policy.IgnoreTimes {
+		r.TTL = min(r.TTL, uint32(max(0, int32(sig.Expiration-uint32(at)))))
+	}
+	labels := set.Name.Labels()
+	if set.Name.IsWildcard() {
+		labels--
+	}
+	if int(sig.Labels) < labels {
+		r.Encloser = set.Name.Ancestor(int(sig.Labels))
+	}
+	return r
+}
+
+// signedData is what the signature is over: the RRSIG's RDATA without the signature, then the records in canonical form and
+// order (RFC 4034, section 3.1.8.1).
+func signedData(set *wire.RRset, rdata []byte, sig *wire.RRSIG) []byte {
+	head := len(rdata) - len(sig.Signature)
+	data := make([]byte, 0, len(rdata)+len(set.Data)+set.Len()*(set.Name.Len()+10))
+	data = append(data, rdata[:18]...)
+	data = append(data, sig.Signer.Wire()...) // canonical: lower case
+	if head != 18+sig.Signer.Len() {
+		return nil
+	}
+	owner := set.Name
+	if labels := owner.Labels(); int(sig.Labels) < labels {
+		if w, ok := owner.Ancestor(int(sig.Labels)).Wildcard(); ok {
+			owner = w
+		}
+	}
+	for _, d := range canonicalOrder(set) {
+		data = append(data, owner.Wire()...)
+		data = binary.BigEndian.AppendUint16(data, uint16(set.Type))
+		data = binary.BigEndian.AppendUint16(data, uint16(set.Class))
+		data = binary.BigEndian.AppendUint32(data, sig.OrigTTL)
+		data = binary.BigEndian.AppendUint16(data, uint16(len(d)))
+		data = append(data, d...)
+	}
+	return data
+}
+
+// canonicalOrder returns the set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3).
+func canonicalOrder(set *wire.RRset) [][]byte {
+	all := make([][]byte, 0, set.Len())
+	for d := range set.Data.All() {
+		all = append(all, wire.AppendCanonical(nil, set.Type, d))
+	}
+	slices.SortFunc(all, wire.CompareCanonical)
+	return slices.CompactFunc(all, bytes.Equal)
+}
+
+// checkResult is what came of one signature and one key.
+type checkResult uint8
+
+const (
+	checkGood checkResult = iota
+	checkBad
+	checkUnusable
+	checkOverBudget
+)
+
+// check verifies, or remembers having verified. The memory's key is a hash over everything that goes into the check, so that a
+// result can never stand for other content.
+func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
+	h := sha256.New()
+	for _, part := range [][]byte{k.rdata, sig, data} {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	var id [sha256.Size]byte
+	h.Sum(id[:0])
+	good, known := v.results.Get(id)
+	if known {
+		v.hits.Add(1)
+	} else {
+		if !b.signature() {
+			return checkOverBudget
+		}
+		v.misses.Add(1)
+		c, err := k.checker()
+		if err != nil {
+			b.failed() // CVE-2025-8677: keys that cannot be read count
+			return checkUnusable
+		}
+		good = c.check(data, sig)
+		v.results.Add(id, good)
+	}
+	if !good {
+		b.failed()
+		return checkBad
+	}
+	return checkGood
+}
