@@ -10,6 +10,9 @@ require (
 )
 
 require (
+	github.com/dchest/siphash v1.2.3 // indirect
+	github.com/miekg/dns v1.1.73 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 )

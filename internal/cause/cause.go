@@ -96,6 +96,7 @@ const (
 	// Policy.
 	ClientRefused
 	QueryRefused
+	NotRecursive
 
 	// The client's message.
 	RequestMalformed
@@ -121,6 +122,7 @@ const (
 	edeNoZoneKeyBitSet       = 11
 	edeNSECMissing           = 12
 	edeProhibited            = 18
+	edeNotAuthoritative      = 20
 	edeNotSupported          = 21
 	edeNoReachableAuthority  = 22
 	edeNetworkError          = 23
@@ -197,6 +199,8 @@ var table = [count]row{
 
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
 	QueryRefused:  {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
+
+	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
 	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},

@@ -1,0 +1,79 @@
+// Package policy is what the operator wants done with queries: for now, who may ask.
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Action is what becomes of a client's query.
+type Action uint8
+
+// The actions.
+const (
+	Allow  Action = iota
+	Refuse        // REFUSED, with a reason
+	Drop          // no answer at all
+)
+
+// ParseAction reads an action.
+func ParseAction(s string) (Action, error) {
+	switch s {
+	case "allow":
+		return Allow, nil
+	case "refuse":
+		return Refuse, nil
+	case "drop":
+		return Drop, nil
+	}
+	return 0, fmt.Errorf("action %q is not one of allow, refuse, drop", s)
+}
+
+// Rule gives a network an action.
+type Rule struct {
+	Net    netip.Prefix
+	Action Action
+}
+
+// ACL decides by client address: the longest network that holds it. The zero value refuses everybody.
+type ACL struct {
+	rules []Rule // longest prefix first
+}
+
+// Private are the networks that may ask by default: this machine, and addresses that are not routed (RFC 1918, RFC 4193,
+// RFC 6598, RFC 3927, RFC 4291).
+var Private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
+
+// NewACL returns an ACL of these rules. Of two for one network the later holds.
+func NewACL(rules []Rule) *ACL {
+	a := &ACL{}
+	for i := len(rules) - 1; i >= 0; i-- {
+		r := Rule{rules[i].Net.Masked(), rules[i].Action}
+		if !slices.ContainsFunc(a.rules, func(o Rule) bool { return o.Net == r.Net }) {
+			a.rules = append(a.rules, r)
+		}
+	}
+	slices.SortStableFunc(a.rules, func(x, y Rule) int { return y.Net.Bits() - x.Net.Bits() })
+	return a
+}
+
+// DefaultACL allows Private.
+func DefaultACL() *ACL {
+	var rules []Rule
+	for _, p := range Private {
+		rules = append(rules, Rule{netip.MustParsePrefix(p), Allow})
+	}
+	return NewACL(rules)
+}
+
+// Decide returns what becomes of a client's query; without a rule it is refused.
+func (a *ACL) Decide(addr netip.Addr) Action {
+	addr = addr.WithZone("")
+	for i := range a.rules {
+		if a.rules[i].Net.Contains(addr) {
+			return a.rules[i].Action
+		}
+	}
+	return Refuse
+}

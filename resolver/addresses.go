@@ -1,0 +1,172 @@
+// The addresses of a zone's servers: those at hand first, then those that have to be asked for, sparingly.
+
+package resolver
+
+import (
+	"net/netip"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// serverList yields the servers of a delegation. Addresses that are not known are looked up two names at a time, and only when
+// those at hand are used up (NXNSAttack).
+type serverList struct {
+	x       *run
+	known   []*candidate
+	lookups []wire.Name // names not asked for yet
+	asked   int
+	failed  int
+	why     *cause.Failure // of the last look-up that failed
+	seen    map[netip.AddrPort]bool
+	refused int // addresses that may not be asked
+}
+
+// lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
+const lookupsAtOnce = 2
+
+// serversOf makes the list for a delegation.
+func (x *run) serversOf(d *cache.Delegation) *serverList {
+	l := &serverList{x: x, seen: map[netip.AddrPort]bool{}}
+	var glued []wire.Name
+	for _, ns := range d.Servers {
+		l.add(ns.Name, ns.Addrs)
+		switch cached := l.fromCache(ns.Name); {
+		case len(ns.Addrs) == 0 && !cached:
+			l.lookups = append(l.lookups, ns.Name)
+		case !ns.Name.Within(d.Zone):
+			// The glue may be wrong. In the zone itself the same servers would be asked for better, in vain.
+			glued = append(glued, ns.Name)
+		}
+	}
+	l.lookups = append(l.lookups, glued...)
+	return l
+}
+
+// serversConfigured makes the list for a zone of the configuration.
+func (x *run) serversConfigured(z *Zone) *serverList {
+	l := &serverList{x: x, seen: map[netip.AddrPort]bool{}, lookups: z.Hosts}
+	for _, a := range z.Addrs {
+		l.addOne(wire.Name{}, a)
+	}
+	return l
+}
+
+func (l *serverList) add(name wire.Name, addrs []netip.Addr) {
+	for _, a := range addrs {
+		l.addOne(name, netip.AddrPortFrom(a.Unmap(), l.x.r.cfg.Port))
+	}
+}
+
+func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
+	if l.seen[a] {
+		return
+	}
+	l.seen[a] = true
+	if !l.x.r.cfg.mayAsk(a.Addr()) {
+		l.refused++
+		return
+	}
+	l.known = append(l.known, &candidate{addr: a, name: name})
+}
+
+// families are the address types that are in use.
+func (c *Config) families() (ts []wire.Type) {
+	if c.IPv4 {
+		ts = append(ts, wire.TypeA)
+	}
+	if c.IPv6 {
+		ts = append(ts, wire.TypeAAAA)
+	}
+	return ts
+}
+
+// fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
+func (l *serverList) fromCache(name wire.Name) (found bool) {
+	for _, t := range l.x.r.cfg.families() {
+		for _, unchecked := range []bool{false, true} {
+			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok {
+				l.add(name, addresses(e.Set))
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// next picks the server to ask, or nil if there is none left.
+func (l *serverList) next(a *asking) *candidate {
+	now := l.x.r.clock.Now()
+	profiles := func(ap netip.AddrPort) profile { return l.x.r.servers.profile(ap.Addr(), a.zone, now) }
+	for {
+		c := choose(l.known, profiles, random)
+		fresh := c != nil && c.tries == 0
+		if fresh || !l.lookUp() {
+			if c == nil {
+				c = choose(l.known, profiles, random)
+			}
+			return c
+		}
+	}
+}
+
+// lookUp asks for the addresses of the next few names; false if there are no more that may be asked for.
+func (l *serverList) lookUp() bool {
+	tried := false
+	for range lookupsAtOnce {
+		if len(l.lookups) == 0 || l.asked >= MaxAddressLookupsPerZone*2 || l.failed >= MaxAddressLookupsPerZone || l.x.budget.err() != nil {
+			return tried
+		}
+		name := l.lookups[0]
+		l.lookups = l.lookups[1:]
+		before := len(l.known)
+		for _, t := range l.x.r.cfg.families() {
+			if !l.x.budget.lookup() {
+				l.why = &cause.Failure{Cause: cause.LimitNameServers}
+				return tried
+			}
+			tried = true
+			l.asked++
+			addrs, f := l.x.addressesOf(name, t)
+			if f != nil {
+				l.why = f
+				continue
+			}
+			l.add(name, addrs)
+		}
+		if len(l.known) == before {
+			l.failed++
+		} else {
+			return true
+		}
+	}
+	return tried
+}
+
+// addressesOf asks for a name server's addresses. They are not judged. A name server should not be an alias (RFC 2181, section
+// 10.3), but some are.
+func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
+	for range MaxAliases {
+		l, f := x.sub(cache.Key{Name: name, Type: t, Unchecked: true})
+		if f != nil {
+			return nil, f
+		}
+		if l.kind != kindAlias {
+			return addresses(wire.Find(l.sets, name, t)), nil
+		}
+		name = l.target
+	}
+	return nil, cause.New(cause.LimitAliases, name, "")
+}
+
+// emptyCause says why there is nobody to ask.
+func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
+	switch {
+	case l.why != nil && (l.why.Cause == cause.DependencyLoop || l.why.Cause.Kind() == cause.KindLimit):
+		return cause.New(l.why.Cause, zone, "")
+	case l.refused > 0:
+		return cause.New(cause.NoServers, zone, "%d addresses that may not be asked", l.refused)
+	}
+	return cause.New(cause.NoAddress, zone, "")
+}

@@ -1,0 +1,54 @@
+// The budget that a client query shares with everything it causes.
+
+package resolver
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/validator"
+)
+
+// Budget is what a client query and all its children may still spend. It is never reset. It may be shared between goroutines.
+type Budget struct {
+	ctx        context.Context // ends with the time
+	validation *validator.Budget
+	queries    atomic.Int32
+	lookups    atomic.Int32
+}
+
+// newBudget returns a full budget and the function that ends it.
+func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelFunc) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &cause.Failure{Cause: cause.LimitTime})
+	b := &Budget{ctx: ctx, validation: validator.NewBudget()}
+	b.queries.Store(MaxQueries)
+	b.lookups.Store(MaxAddressLookups)
+	return b, cancel
+}
+
+// query pays for one packet upstream.
+func (b *Budget) query() *cause.Failure {
+	if err := b.err(); err != nil {
+		return err
+	}
+	if b.queries.Add(-1) < 0 {
+		return &cause.Failure{Cause: cause.LimitQueries}
+	}
+	return nil
+}
+
+// lookup pays for one address look-up.
+func (b *Budget) lookup() bool { return b.lookups.Add(-1) >= 0 }
+
+// err says whether time is up, or the resolution was told to give way.
+func (b *Budget) err() *cause.Failure {
+	if b.ctx.Err() == nil {
+		return nil
+	}
+	return cause.Of(context.Cause(b.ctx))
+}
+
+// sent tells how many packets the query has cost.
+func (b *Budget) sent() int { return MaxQueries - max(0, int(b.queries.Load())) }

@@ -1,0 +1,250 @@
+// The chain of trust: which zones are secure, with which keys. A DS and a DNSKEY are questions like any other; what they
+// prove is kept by zone.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// trustMemo is a trust that this run uses to its end, whatever the cache does meanwhile.
+type trustMemo = validator.Trust
+
+// trusts is the cache of what is known of zones.
+type trusts struct {
+	cache *cache.Cache[wire.Name, validator.Trust]
+}
+
+// Bounds of how long a zone's keys are believed without asking again.
+const (
+	minTrustTTL = 1 * time.Second
+	maxTrustTTL = 24 * time.Hour
+)
+
+// Zone implements validator.Chain.
+func (x *run) Zone(apex wire.Name) (validator.Trust, bool) {
+	if t, ok := x.trusts[apex]; ok {
+		return t, true
+	}
+	if t, ok := x.r.knownTrust(apex); ok {
+		return t, true
+	}
+	return validator.Trust{}, false
+}
+
+// knownTrust looks a zone up: its own trust, or that of an ancestor that leaves no doubt.
+func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
+	if t, decided := r.policyTrust(apex); decided {
+		return t, true
+	}
+	now := r.clock.Now()
+	_, anchored := r.anchors.At(apex)
+	for n := apex; ; n = n.Parent() {
+		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) {
+			if n == apex {
+				return t, true
+			}
+			if t.Status == wire.Insecure && !anchored {
+				return t, true // nothing below an unsigned cut is secure again without an anchor of its own
+			}
+		}
+		if a, ok := r.anchors.Closest(apex); n.IsRoot() || ok && n == a {
+			return validator.Trust{}, false
+		}
+	}
+}
+
+// policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
+func (r *Resolver) policyTrust(zone wire.Name) (validator.Trust, bool) {
+	if n, ok := r.anchors.Negative(zone); ok {
+		return validator.Trust{Zone: n, Status: wire.Insecure, Failure: cause.New(cause.NegativeAnchor, n, "")}, true
+	}
+	if _, ok := r.anchors.Closest(zone); !ok {
+		return validator.Trust{Zone: zone, Status: wire.Indeterminate}, true
+	}
+	return validator.Trust{}, false
+}
+
+// Enclosing implements validator.Chain.
+func (x *run) Enclosing(name wire.Name) (validator.Trust, bool) {
+	if t, decided := x.r.policyTrust(name); decided {
+		return t, true
+	}
+	t, ok := x.enclosing[name]
+	return t, ok
+}
+
+// learnTrust fetches what a judgement needs.
+func (x *run) learnTrust(n validator.Need) {
+	if n.Enclosing {
+		if x.enclosing == nil {
+			x.enclosing = map[wire.Name]trustMemo{}
+		}
+		x.enclosing[n.Name] = x.enclose(n.Name)
+		return
+	}
+	x.memo(n.Name, x.trust(n.Name))
+}
+
+func (x *run) memo(zone wire.Name, t validator.Trust) {
+	if x.trusts == nil {
+		x.trusts = map[wire.Name]trustMemo{}
+	}
+	x.trusts[zone] = t
+}
+
+// enclose finds the trust that holds for a name's data by going down from the anchor, over every cut that there may be. An unsigned set in what
+// looks like a secure zone may come from an unsigned child on the same servers.
+func (x *run) enclose(name wire.Name) validator.Trust {
+	if t, ok := x.r.knownTrust(name); ok && t.Status != wire.Secure {
+		return t
+	}
+	anchor, _ := x.r.anchors.Closest(name)
+	t := x.trustOf(anchor)
+	for labels := anchor.Labels() + 1; labels <= name.Labels() && t.Status == wire.Secure; labels++ {
+		cut := name.Ancestor(labels)
+		below := x.trustOf(cut)
+		if below.Status == wire.Secure && below.Zone != cut {
+			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}, x.budget.validation); ok && l.kind == kindNXDomain {
+				return below // nothing exists there, so no cut below it either
+			}
+		}
+		t = below
+	}
+	return t
+}
+
+// trustOf is the trust in a zone, from memory or by asking.
+func (x *run) trustOf(zone wire.Name) validator.Trust {
+	if t, ok := x.Zone(zone); ok {
+		return t
+	}
+	t := x.trust(zone)
+	x.memo(zone, t)
+	return t
+}
+
+// trust builds the trust in a zone: DS from above, then the keys that it names. Where the name is no zone cut, the trust is that of the
+// zone it is in.
+func (x *run) trust(zone wire.Name) validator.Trust {
+	ds, t := x.delegationSigner(zone)
+	if t.Status != wire.Secure || t.Zone != zone {
+		return x.keep(zone, t)
+	}
+	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+	switch {
+	case f != nil:
+		return x.bogusTrust(zone, f)
+	case l.kind != kindAnswer:
+		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
+	case l.status != wire.Secure:
+		return x.keep(zone, validator.Trust{Zone: zone, Status: l.status, Failure: l.failure, Expires: t.Expires})
+	}
+	t.Keys = validator.NewKeySet(l.sets[0])
+	t.Expires = x.earliest(t.Expires, l.ttl())
+	return x.keep(zone, t)
+}
+
+// keep caches a trust that is not bogus; failures have a cache of their own.
+func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
+	if t.Status > wire.Bogus && t.Zone == zone {
+		x.r.trusts.cache.Put(zone, t)
+	}
+	return t
+}
+
+func (x *run) bogusTrust(zone wire.Name, f *cause.Failure) validator.Trust {
+	return validator.Trust{Zone: zone, Status: wire.Bogus, Failure: f}
+}
+
+// earliest bounds an expiry by a TTL in seconds.
+func (x *run) earliest(t time.Time, ttl uint32) time.Time {
+	end := x.r.clock.Now().Add(min(max(time.Duration(ttl)*time.Second, minTrustTTL), maxTrustTTL))
+	if t.IsZero() || end.Before(t) {
+		return end
+	}
+	return t
+}
+
+// delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the trust returned is Secure and of this zone, the
+// DS records are those that decide; otherwise the trust is the outcome (RFC 4035, section 5.2).
+func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
+	if t, decided := x.r.policyTrust(zone); decided {
+		return nil, t
+	}
+	if set, ok := x.r.anchors.At(zone); ok {
+		return x.usable(zone, set, x.earliest(time.Time{}, uint32(maxTrustTTL/time.Second)))
+	}
+	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDS})
+	if f != nil {
+		return nil, x.bogusTrust(zone, f)
+	}
+	expires := x.earliest(time.Time{}, l.ttl())
+	switch {
+	case l.status != wire.Secure:
+		// Insecure above, or an opt-out span: unsigned either way.
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure, Expires: expires}
+	case l.kind == kindAnswer:
+		return x.usable(zone, l.sets[0], expires)
+	case l.kind == kindNoData && l.unsignedCut:
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires}
+	}
+	// No cut here: the name is in the zone above.
+	above := zone.Parent()
+	if l.zone.Labels() < zone.Labels() && zone.Within(l.zone) && !l.zone.IsZero() {
+		above = l.zone
+	}
+	return nil, x.trustOf(above)
+}
+
+func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS, validator.Trust) {
+	ds, why := x.r.validator.UsableDS(set)
+	if len(ds) == 0 {
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""), Expires: expires}
+	}
+	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires}
+}
+
+// believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known yet (RFC 4035, section 5.2).
+func (x *run) believeKeys(l *link) (decided bool, f *cause.Failure) {
+	set := l.sets[0]
+	if t, ok := x.r.knownTrust(set.Name); ok && t.Status != wire.Secure {
+		return false, nil
+	}
+	ds, t := x.delegationSigner(set.Name)
+	if t.Status == wire.Bogus {
+		return true, t.Failure
+	}
+	if t.Status != wire.Secure || t.Zone != set.Name {
+		x.memo(set.Name, t)
+		return false, nil
+	}
+	_, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
+	x.r.observe.Validated(res.Status, res.Failure)
+	if res.Status != wire.Secure {
+		if _, anchored := x.r.anchors.At(set.Name); anchored && res.Failure.Cause == cause.DSMismatch {
+			res.Failure.Cause = cause.AnchorMismatch
+		}
+		return true, res.Failure
+	}
+	set.Security, set.TTL = wire.Secure, res.TTL
+	l.status, l.zone = wire.Secure, set.Name
+	return true, nil
+}
+
+// forgetKeys drops what is known of a zone's keys; false if nothing was.
+func (r *Resolver) forgetKeys(zone wire.Name) bool {
+	t, ok := r.trusts.cache.Get(zone)
+	if !ok || t.Status != wire.Secure {
+		return false
+	}
+	r.trusts.cache.Remove(zone)
+	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
+	return true
+}

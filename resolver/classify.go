@@ -1,0 +1,234 @@
+// What a reply is, decided from its content alone.
+
+package resolver
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// replyKind is the closed set of what a reply can be.
+type replyKind uint8
+
+const (
+	replyFault    replyKind = iota // of no use: see fault
+	replyAnswer                    // the sets asked for
+	replyAlias                     // a CNAME or DNAME on the way
+	replyNoData                    // nothing of this type
+	replyNXDomain                  // no such name
+	replyReferral                  // ask these
+)
+
+// reply is a classified reply.
+type reply struct {
+	kind  replyKind
+	fault cause.Cause
+	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be had.
+	weak bool
+
+	sets      []*wire.RRset // answer or alias, in order
+	target    wire.Name     // of an alias
+	rest      []*wire.RRset // further answer sets, for the chain
+	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS
+
+	referral *cache.Delegation
+}
+
+// classify decides what a reply to q, from the servers of zone, is. The sections have been scrubbed. forwarder says that the
+// server is a resolver and not an authority.
+func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) reply {
+	if c := faultOf(m.FullRCode()); c != cause.None {
+		return reply{fault: c}
+	}
+	authoritative := forwarder || m.Has(wire.FlagAA)
+	r := reply{weak: !authoritative}
+	for _, s := range m.Authority {
+		if s.Type == wire.TypeSOA || s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3 || s.Type == wire.TypeDS {
+			r.authority = append(r.authority, s)
+		}
+	}
+	if r.positive(m.Answer, q) {
+		return r
+	}
+	if m.RCode() == wire.RCodeYXDomain {
+		return reply{fault: cause.AliasTooLong}
+	}
+	soa := wire.FindType(r.authority, wire.TypeSOA)
+	ns := wire.FindType(m.Authority, wire.TypeNS)
+	switch {
+	case m.RCode() == wire.RCodeNXDomain:
+		if !authoritative && soa == nil {
+			return reply{fault: cause.Lame}
+		}
+		r.kind = replyNXDomain
+	case soa == nil && ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q):
+		r.kind, r.weak = replyReferral, false
+		r.referral = delegationFrom(ns, m.Additional, zone)
+		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
+	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil || wire.FindType(r.authority, wire.TypeNSEC3) != nil:
+		r.kind = replyNoData
+	default: // upward or sideways referral, or nothing at all
+		return reply{fault: cause.Lame}
+	}
+	if r.kind != replyReferral {
+		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
+	}
+	return r
+}
+
+// faultOf says what an RCODE holds against a server.
+func faultOf(rc wire.RCode) cause.Cause {
+	switch rc {
+	case wire.RCodeNoError, wire.RCodeNXDomain, wire.RCodeYXDomain:
+		return cause.None
+	case wire.RCodeFormErr, wire.RCodeBadVers:
+		return cause.ServerFormErr
+	case wire.RCodeServFail:
+		return cause.ServerFailed
+	case wire.RCodeNotImp:
+		return cause.ServerNotImp
+	case wire.RCodeRefused, wire.RCodeNotAuth:
+		return cause.ServerRefused
+	}
+	return cause.ServerUnexpected
+}
+
+// leadsTo says that a delegation is on the way to the question's name; for DS it must be above it.
+func leadsTo(cut wire.Name, q wire.Question) bool {
+	if q.Type == wire.TypeDS {
+		return q.Name.Below(cut)
+	}
+	return q.Name.Within(cut)
+}
+
+// positive looks for what answers the question, or leads on.
+func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
+	if q.Type == wire.TypeANY {
+		for _, s := range answer {
+			if s.Name == q.Name {
+				r.sets = append(r.sets, s)
+			}
+		}
+		if len(r.sets) > 0 {
+			r.kind = replyAnswer
+			return true
+		}
+	}
+	if s := wire.Find(answer, q.Name, q.Type); s != nil {
+		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
+		r.rest = without(answer, s)
+		return true
+	}
+	cname := wire.Find(answer, q.Name, wire.TypeCNAME)
+	for _, d := range answer {
+		if d.Type != wire.TypeDNAME || !q.Name.Below(d.Name) {
+			continue
+		}
+		if l, tooLong := aliasFromDNAME(q.Name, d); l != nil {
+			// Our own CNAME, not the server's: it is what the DNAME says. A signed CNAME may stand beside.
+			r.kind, r.target, r.sets = replyAlias, l.target, l.sets
+			r.rest = without(answer, d, cname)
+			return true
+		} else if tooLong {
+			r.kind, r.fault = replyFault, cause.AliasTooLong
+			return true
+		}
+	}
+	if cname == nil || !aliasApplies(q.Type) {
+		return false
+	}
+	target, ok := wire.TargetName(cname.Data.First())
+	if !ok || cname.Len() != 1 { // RFC 2181, section 10.1: one CNAME a name
+		r.kind, r.fault = replyFault, cause.ServerUnexpected
+		return true
+	}
+	r.kind, r.target, r.sets = replyAlias, target, []*wire.RRset{cname}
+	r.rest = without(answer, cname)
+	return true
+}
+
+func without(sets []*wire.RRset, drop ...*wire.RRset) (kept []*wire.RRset) {
+	for _, s := range sets {
+		if !slices.Contains(drop, s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// delegationFrom makes a delegation of an NS set and its glue: addresses of the names it lists, below the zone that was asked
+// (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
+func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *cache.Delegation {
+	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL)}
+	for rd := range ns.Data.All() {
+		name, ok := wire.TargetName(rd)
+		if !ok || len(d.Servers) == MaxNameServers {
+			continue
+		}
+		s := cache.NameServer{Name: name}
+		if name.Within(zone) {
+			s.Addrs = append(addresses(wire.Find(additional, name, wire.TypeA)), addresses(wire.Find(additional, name, wire.TypeAAAA))...)
+		}
+		d.Servers = append(d.Servers, s)
+	}
+	return d
+}
+
+// addresses reads an A or AAAA set, the first few.
+func addresses(s *wire.RRset) (as []netip.Addr) {
+	if s == nil {
+		return nil
+	}
+	for rd := range s.Data.All() {
+		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < MaxAddresses {
+			as = append(as, a)
+		}
+	}
+	return as
+}
+
+// scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN, sets of a sane size whose
+// RDATA fit their type (CVE-2025-11411 and the older poisonings). It says false if there is too much of anything, as an answer with a
+// part left out would be another answer.
+func scrub(m *wire.Message, zone wire.Name) bool {
+	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
+		if len(*section) > MaxSets {
+			return false
+		}
+		kept := (*section)[:0]
+		for _, s := range *section {
+			if !s.Name.Within(zone) || s.Class != wire.ClassIN {
+				continue
+			}
+			if s.Len() <= MaxRecords && fit(s) {
+				kept = append(kept, s)
+			} else if i == 0 && s.Len() > MaxRecords {
+				return false
+			}
+		}
+		*section = kept
+	}
+	return true
+}
+
+// fit drops records that cannot be of their type, and says whether any are left.
+func fit(s *wire.RRset) bool {
+	var kept wire.RDataList
+	for d := range s.Data.All() {
+		if wire.FitsType(s.Type, d) {
+			kept = kept.Append(d)
+		}
+	}
+	if len(kept) < len(s.Data) {
+		s.Data = kept
+	}
+	return len(s.Data) > 0
+}
+
+// maxDelegationTTL bounds how long a parent is taken at its word.
+const maxDelegationTTL = 24 * time.Hour

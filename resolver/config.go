@@ -1,0 +1,82 @@
+// What the resolver is told.
+
+package resolver
+
+import (
+	"net/netip"
+
+	"bailiwick/cache"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// Minimise is how much of a name servers on the way are told (RFC 9156).
+type Minimise uint8
+
+// The modes.
+const (
+	MinimiseRelaxed Minimise = iota // the full name is asked where the shortened one is not understood
+	MinimiseStrict                  // never
+	MinimiseOff
+)
+
+// Zone is a zone whose servers the operator names.
+type Zone struct {
+	Name    wire.Name
+	Addrs   []netip.AddrPort
+	Hosts   []wire.Name // servers by name, resolved when needed
+	Forward bool        // the servers are resolvers: ask them to recurse
+	First   bool        // if they fail, resolve as if the zone were not configured
+	TCP     bool        // ask over TCP only
+	NoCache bool        // keep nothing of it
+}
+
+// Config is what the operator decides about resolving. It is complete and immutable.
+type Config struct {
+	Hints               []cache.NameServer // of the root
+	Prime               bool               // ask the hints who the root's servers are (RFC 8109)
+	Zones               []Zone
+	Minimise            Minimise
+	IPv4, IPv6          bool
+	DoNotQuery          []netip.Prefix
+	DoNotQueryLocalhost bool
+	CaseRandomisation   bool
+	Cookies             bool
+	AggressiveNSEC      bool
+	HardenBelowNXDomain bool
+	Port                uint16 // of authorities
+	MaxAliases          int
+	MaxFlights          int
+	Memory              int // octets for what is known of servers and zones
+	Validation          validator.Policy
+}
+
+// configured returns the deepest zone of the configuration at or above a name, or nil.
+func (c *Config) configured(name wire.Name) *Zone {
+	var best *Zone
+	for i := range c.Zones {
+		z := &c.Zones[i]
+		if name.Within(z.Name) && (best == nil || z.Name.Below(best.Name)) {
+			best = z
+		}
+	}
+	return best
+}
+
+// mayAsk says whether an address may be asked: of a family that is on, and not one that cannot be an authority or that the operator
+// excludes (CVE-2026-50251: glue that points at ourselves).
+func (c *Config) mayAsk(a netip.Addr) bool {
+	a = a.Unmap()
+	if a.Is4() && !c.IPv4 || a.Is6() && !c.IPv6 {
+		return false
+	}
+	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || c.DoNotQueryLocalhost && a.IsLoopback() {
+		return false
+	}
+	for _, p := range c.DoNotQuery {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,161 @@
+// From a reply to a link that may be believed: judge, fetch what is needed, judge again.
+
+package resolver
+
+import (
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// conclude judges a final reply, keeps what it says, and makes a link of it. A failure says that it is bogus.
+func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
+	l := &link{sets: got.sets, target: got.target, status: wire.Unchecked}
+	switch got.kind {
+	case replyAnswer:
+		l.kind = kindAnswer
+	case replyAlias:
+		l.kind = kindAlias
+	case replyNoData:
+		l.kind = kindNoData
+	case replyNXDomain:
+		l.kind = kindNXDomain
+	}
+	if l.kind >= kindNoData || x.cd {
+		l.proofs = got.authority
+	}
+	if f := x.believe(a.zone, a.q, l, got.authority); f != nil {
+		return nil, f
+	}
+	if a.conf == nil || !a.conf.NoCache {
+		x.r.store(x.keyOf(a.q), l)
+		x.chain(a, l, got)
+	}
+	return l, nil
+}
+
+func (x *run) keyOf(q wire.Question) cache.Key {
+	return cache.Key{Name: q.Name, Type: q.Type, Unchecked: x.cd}
+}
+
+// believe judges a link that the servers of zone gave, and writes status, proofs and TTLs into it.
+func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wire.RRset) *cause.Failure {
+	if x.cd {
+		return nil
+	}
+	if q.Type == wire.TypeDNSKEY && l.kind == kindAnswer {
+		if decided, f := x.believeKeys(l); decided {
+			return f
+		}
+	}
+	v := x.judge(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
+	x.r.observe.Validated(v.Status, v.Failure)
+	if v.Status == wire.Bogus {
+		if v.Failure != nil && v.Failure.Cause.Kind() == cause.KindLimit {
+			x.r.observe.Limit(v.Failure.Cause)
+		}
+		return v.Failure
+	}
+	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
+	if l.kind >= kindNoData {
+		l.kind = kindNoData
+		if v.Shape == validator.ShapeNXDomain {
+			l.kind = kindNXDomain
+		}
+	}
+	l.proofs = v.Proofs
+	if v.Status != wire.Secure && l.kind >= kindNoData && len(v.Proofs) == 0 {
+		l.proofs = authority
+	}
+	for _, s := range l.sets {
+		s.Security = v.Status
+	}
+	return nil
+}
+
+// judge asks the validator until it needs nothing more.
+func (x *run) judge(resp *validator.Response) validator.Verdict {
+	var v validator.Verdict
+	for range MaxNeeds {
+		v = x.r.validator.Judge(resp, x, x.r.clockFor(), x.budget.validation)
+		if v.Need.IsZero() {
+			if x.refetch(&v) {
+				continue
+			}
+			return v
+		}
+		x.learnTrust(v.Need)
+	}
+	return validator.Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitDepth, resp.Question.Name, "chain of trust")}
+}
+
+// refetch forgets a zone's keys once, if a signature was made by a key that is not among them: the zone may have rolled its keys since
+// they were cached.
+func (x *run) refetch(v *validator.Verdict) bool {
+	if v.Status != wire.Bogus || v.Failure == nil || v.Failure.Cause != cause.KeyNotFound {
+		return false
+	}
+	zone, err := wire.ParseName(v.Failure.Zone)
+	if err != nil || x.refetched[zone] || !x.r.forgetKeys(zone) {
+		return false
+	}
+	if x.refetched == nil {
+		x.refetched = map[wire.Name]bool{}
+	}
+	x.refetched[zone] = true
+	delete(x.trusts, zone)
+	clear(x.enclosing)
+	return true
+}
+
+// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it: each set becomes a link of
+// its own in the cache, where the chain finds it.
+func (x *run) chain(a *asking, l *link, got *accepted) {
+	q := a.q
+	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
+		q.Name = l.target
+		if z := x.r.cfg.configured(q.Name); z != a.conf && z != nil {
+			return
+		}
+		next := reply{}
+		if !next.positive(got.rest, q) || next.kind == replyFault {
+			return
+		}
+		if _, known := x.r.cached(x.keyOf(q), x.budget.validation); known {
+			return
+		}
+		l = &link{kind: kindAnswer, sets: next.sets, target: next.target}
+		if next.kind == replyAlias {
+			l.kind = kindAlias
+		}
+		if x.believe(a.zone, q, l, got.authority) != nil {
+			return // it will be asked for by itself
+		}
+		x.r.store(x.keyOf(q), l)
+	}
+}
+
+// judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that there is none (RFC 4035, section
+// 3.1.4). What it does not prove is asked for when it is needed.
+func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
+	if len(authority) == 0 || x.r.cfg.configured(cut) != nil {
+		return
+	}
+	q := wire.Question{Name: cut, Type: wire.TypeDS, Class: wire.ClassIN}
+	if _, known := x.r.cached(x.keyOf(q), x.budget.validation); known {
+		return
+	}
+	l := &link{kind: kindNoData}
+	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
+		l.kind, l.sets = kindAnswer, []*wire.RRset{ds}
+	} else if wire.FindType(authority, wire.TypeNSEC) == nil && wire.FindType(authority, wire.TypeNSEC3) == nil {
+		return
+	}
+	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
+	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut && len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
+		return
+	}
+	l.status, l.failure, l.zone, l.unsignedCut, l.proofs = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs
+	x.r.store(x.keyOf(q), l)
+}

@@ -1,0 +1,53 @@
+package resolver
+
+import "time"
+
+// Limits of what a client query and all that it causes may take. docs/limits.md compares them with those of other resolvers.
+const (
+	// MaxQueries is how many packets are sent upstream, per client query with all its children.
+	MaxQueries = 64
+	// MaxTime is how long a resolution may take, per client query with all its children. The client hears something within five seconds.
+	MaxTime = 4800 * time.Millisecond
+	// MaxAliases is how many CNAME and DNAME links are followed, per client query (DNS Unchained).
+	MaxAliases = 8
+	// MaxReferrals is how many delegations are followed, per question.
+	MaxReferrals = 30
+	// MaxAddressLookups is how many name servers' addresses are asked for, per client query with all its children (NXNSAttack).
+	MaxAddressLookups = 24
+	// MaxAddressLookupsPerZone is how many of them for one delegation.
+	MaxAddressLookupsPerZone = 5
+	// MaxDepth is how deep questions may depend on questions, per client query.
+	MaxDepth = 12
+
+	// MaxNameServers is how many name servers of a delegation are kept (NRDelegation).
+	MaxNameServers = 13
+	// MaxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
+	MaxAddresses = 4
+	// MaxRecords is how many records an RRset may have, to be kept (CVE-2024-1737).
+	MaxRecords = 100
+	// MaxSets is how many RRsets of a section are looked at, per response.
+	MaxSets = 100
+	// MaxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
+	MaxMinimised = 10
+
+	// MaxAttempts is how many exchanges with the servers of one zone are tried, per question.
+	MaxAttempts = 20
+	// MaxTriesPerServer is how many exchanges with one address are tried, per question.
+	MaxTriesPerServer = 3
+	// MaxBogusTries is how many bogus answers are heard, per question, before giving up.
+	MaxBogusTries = 6
+	// MaxNeeds is how often a judgement may ask for one more zone's trust, per response.
+	MaxNeeds = 24
+
+	// MaxFlights is how many resolutions are in flight, process-wide; the oldest give way.
+	MaxFlights = 4096
+	// MaxWaiters is how many clients wait for one resolution.
+	MaxWaiters = 1000
+
+	// The time to wait for one reply: unknown servers get initialRTO; smoothed RTTs are kept between the bounds.
+	initialRTO = 376 * time.Millisecond
+	minRTO     = 50 * time.Millisecond
+	maxRTO     = 1500 * time.Millisecond
+	// tcpTimeout is how long an exchange over TCP may take.
+	tcpTimeout = 2 * time.Second
+)

@@ -1,0 +1,281 @@
+// Links: an answer is a chain of them, each judged and cached by itself.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// kind is what a link says.
+type kind uint8
+
+const (
+	kindAnswer   kind = iota // sets of the type asked for
+	kindAlias                // a CNAME, or a DNAME and the CNAME made from it
+	kindNoData               // no such type
+	kindNXDomain             // no such name
+)
+
+// link is what is known about one name and type. Once published it is immutable.
+type link struct {
+	kind    kind
+	sets    []*wire.RRset // the answer
+	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
+	target  wire.Name     // of an alias
+	status  wire.Security
+	failure *cause.Failure // what clients are told although there is an answer
+	zone    wire.Name      // the signer, if secure
+	// unsignedCut: for type DS, the name is an unsigned delegation or may be one.
+	unsignedCut bool
+}
+
+// ttl is the shortest TTL of the link's sets.
+func (l *link) ttl() uint32 {
+	ttl := uint32(cache.MaxTTL / time.Second)
+	for _, s := range l.sets {
+		ttl = min(ttl, s.TTL)
+	}
+	if len(l.sets) == 0 {
+		for _, s := range l.proofs {
+			ttl = min(ttl, s.TTL)
+		}
+	}
+	return ttl
+}
+
+// negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the proofs' (RFC 2308, section 5;
+// RFC 9077, section 3).
+func negativeTTL(proofs []*wire.RRset, none uint32) uint32 {
+	ttl, any := ^uint32(0), false
+	for _, p := range proofs {
+		any = true
+		ttl = min(ttl, p.TTL)
+		if p.Type == wire.TypeSOA {
+			if soa, err := wire.ParseSOA(p.Data.First()); err == nil {
+				ttl = min(ttl, soa.Minimum)
+			}
+		}
+	}
+	if !any {
+		return none
+	}
+	return ttl
+}
+
+// shapeOf is the validator's view of a kind.
+func (k kind) shape() validator.Shape {
+	switch k {
+	case kindNoData:
+		return validator.ShapeNoData
+	case kindNXDomain:
+		return validator.ShapeNXDomain
+	}
+	return validator.ShapeAnswer
+}
+
+// noSOATTL is how long a denial without SOA and proofs is kept, in seconds, per name: RFC 2308, section 5 says not to at all; a few seconds keep a
+// broken server from being asked for every client.
+const noSOATTL = 5
+
+// store keeps a link under the question's key.
+func (r *Resolver) store(k cache.Key, l *link) {
+	now := r.clock.Now()
+	switch l.kind {
+	case kindAnswer, kindAlias:
+		for _, s := range l.sets {
+			s.TTL = r.cache.ClampTTL(s.TTL)
+			if k.Type == wire.TypeANY && s.Type != wire.TypeANY {
+				continue // a server need not tell all of a set under ANY (RFC 8482)
+			}
+			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, cache.RRset{Set: s, Failure: l.failure, Proofs: l.proofs}, now)
+		}
+	default:
+		n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut}
+		ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL))
+		for _, p := range l.proofs {
+			p.TTL = min(p.TTL, ttl)
+			if p.Type == wire.TypeSOA && n.SOA == nil {
+				n.SOA = p
+			} else {
+				n.Proofs = append(n.Proofs, p)
+			}
+		}
+		r.cache.PutNegative(k, n, ttl, now)
+	}
+	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC {
+		r.keepDenials(l, now)
+	}
+}
+
+// keepDenials keeps a secure link's proofs for aggressive use.
+func (r *Resolver) keepDenials(l *link, now time.Time) {
+	var sets []*wire.RRset
+	for _, p := range l.proofs {
+		if p.Security == wire.Secure {
+			sets = append(sets, p)
+		}
+	}
+	if len(sets) > 0 {
+		r.cache.Denials.Put(l.zone, sets, now)
+	}
+}
+
+// cached looks a link up: the data, an alias, a denial, what follows from a DNAME, from a denied ancestor, or from a denied
+// span (RFC 8020, RFC 8198).
+func (r *Resolver) cached(k cache.Key, b *validator.Budget) (*link, bool) {
+	now := r.clock.Now()
+	if k.Type != wire.TypeANY {
+		if l, ok := r.cachedSet(k, k.Type, kindAnswer, now); ok {
+			return l, true
+		}
+	}
+	if aliasApplies(k.Type) {
+		if l, ok := r.cachedSet(k, wire.TypeCNAME, kindAlias, now); ok {
+			return l, true
+		}
+	}
+	if n, ok := r.cache.GetNegative(k, now); ok {
+		return negativeLink(n, now), true
+	}
+	if k.Unchecked {
+		return nil, false
+	}
+	if l, ok := r.cachedDNAME(k, now); ok {
+		return l, true
+	}
+	if l, ok := r.cachedCut(k, now); ok {
+		return l, true
+	}
+	if r.cfg.AggressiveNSEC {
+		return r.cachedDenial(k, now, b)
+	}
+	return nil, false
+}
+
+// aliasApplies says whether a CNAME answers questions for a type (RFC 4035, section 2.5; RFC 1034, section 3.6.2).
+func aliasApplies(t wire.Type) bool {
+	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG && t != wire.TypeNSEC3
+}
+
+// aged copies a set with the TTL that is left.
+func aged(s *wire.RRset, ttl uint32) *wire.RRset {
+	c := *s
+	c.TTL = min(c.TTL, ttl)
+	return &c
+}
+
+func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*link, bool) {
+	e, ok := r.cache.GetRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
+	if !ok {
+		return nil, false
+	}
+	ttl := e.TTL(now.Unix())
+	l := &link{kind: kind, sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
+	for _, p := range e.Proofs {
+		l.proofs = append(l.proofs, aged(p, ttl))
+	}
+	if kind == kindAlias {
+		if l.target, ok = wire.TargetName(e.Set.Data.First()); !ok {
+			return nil, false
+		}
+	}
+	return l, true
+}
+
+// negativeLink makes a link from a cached denial.
+func negativeLink(n *cache.Negative, now time.Time) *link {
+	l := &link{kind: kindNoData, status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut}
+	if n.NXDomain {
+		l.kind = kindNXDomain
+	}
+	ttl := uint32(max(0, n.Expires-now.Unix()))
+	if n.SOA != nil {
+		l.proofs = append(l.proofs, aged(n.SOA, ttl))
+	}
+	for _, p := range n.Proofs {
+		l.proofs = append(l.proofs, aged(p, ttl))
+	}
+	return l
+}
+
+// cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3).
+func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
+		if !ok {
+			continue
+		}
+		dname := aged(e.Set, e.TTL(now.Unix()))
+		l, _ := aliasFromDNAME(k.Name, dname)
+		if l == nil {
+			return nil, false
+		}
+		l.failure = e.Failure
+		return l, true
+	}
+	return nil, false
+}
+
+// aliasFromDNAME makes the CNAME that a DNAME stands for. tooLong says that the name would be (RFC 6672, section 2.2).
+func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *link, tooLong bool) {
+	to, ok := wire.TargetName(dname.Data.First())
+	if !ok || dname.Len() != 1 {
+		return nil, false
+	}
+	target, ok := name.ReplaceSuffix(dname.Name, to)
+	if !ok {
+		return nil, true
+	}
+	cname := &wire.RRset{Name: name, Type: wire.TypeCNAME, Class: wire.ClassIN, TTL: dname.TTL, Security: dname.Security}
+	cname.Data = cname.Data.Append([]byte(target.Wire()))
+	return &link{kind: kindAlias, sets: []*wire.RRset{dname, cname}, target: target, status: dname.Security}, false
+}
+
+// cachedCut denies a name below one that a validated zone denies (RFC 8020, section 2).
+func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
+	if !r.cfg.HardenBelowNXDomain {
+		return nil, false
+	}
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		e, ok := r.cache.Negatives.Get(cache.Key{Name: n, Type: wire.TypeNone})
+		if ok && e.NXDomain && e.Status == wire.Secure && now.Unix() < e.Expires && r.speaksFor(n, k.Name) {
+			return negativeLink(e, now), true
+		}
+	}
+	return nil, false
+}
+
+// speaksFor says that what is known at a name may speak for one below it: no zone that the operator configured lies between.
+func (r *Resolver) speaksFor(above, name wire.Name) bool {
+	z := r.cfg.configured(name)
+	return z == nil || above.Within(z.Name)
+}
+
+// cachedDenial denies a question from spans that are known to be empty (RFC 8198, section 5).
+func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*link, bool) {
+	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
+	if len(sets) < 2 || !r.speaksFor(zone, k.Name) {
+		return nil, false
+	}
+	shape, ok := validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, b)
+	if !ok {
+		return nil, false
+	}
+	r.observe.Synthesised()
+	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets}
+	if shape == validator.ShapeNXDomain {
+		l.kind = kindNXDomain
+	}
+	ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL))
+	for _, s := range sets {
+		s.TTL = min(s.TTL, ttl)
+	}
+	return l, true
+}

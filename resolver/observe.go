@@ -1,0 +1,52 @@
+// What others may see of the work.
+
+package resolver
+
+import (
+	"net/netip"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Observer is told what happens. Its methods return at once.
+type Observer interface {
+	// Upstream is one exchange with a server; c is None if it replied.
+	Upstream(server netip.AddrPort, tcp bool, rtt time.Duration, c cause.Cause)
+	// Validated is one judgement of a response.
+	Validated(status wire.Security, f *cause.Failure)
+	// Limit is a limit that was hit.
+	Limit(c cause.Cause)
+	// Synthesised is an answer made from cached denials.
+	Synthesised()
+}
+
+// Quiet is an Observer that does not look.
+type Quiet struct{}
+
+// Upstream does nothing.
+func (Quiet) Upstream(netip.AddrPort, bool, time.Duration, cause.Cause) {}
+
+// Validated does nothing.
+func (Quiet) Validated(wire.Security, *cause.Failure) {}
+
+// Limit does nothing.
+func (Quiet) Limit(cause.Cause) {}
+
+// Synthesised does nothing.
+func (Quiet) Synthesised() {}
+
+// Step is one step of a resolution, for people who trace it.
+type Step struct {
+	Depth    int // how many questions depend on this one
+	Zone     wire.Name
+	Server   netip.AddrPort // zero for a step that asks nobody
+	TCP      bool
+	Question wire.Question
+	Outcome  string // in a line
+	Time     time.Duration
+}
+
+// Tracer is told of each step, in order.
+type Tracer func(Step)

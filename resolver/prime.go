@@ -1,0 +1,57 @@
+// The root's servers (RFC 8109).
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// hintsTTL is how long the hints serve where priming fails: long enough not to try for every query.
+const hintsTTL = time.Minute
+
+// rootServers asks the hints who the root's servers are, and falls back to them.
+func (x *run) rootServers() (*cache.Delegation, *cause.Failure) {
+	now := x.r.clock.Now()
+	hints := &cache.Delegation{Zone: wire.Root, Servers: x.r.cfg.Hints, Stored: now.Unix(), Expires: now.Add(hintsTTL).Unix()}
+	if len(hints.Servers) == 0 {
+		return nil, cause.New(cause.NoServers, wire.Root, "no root hints")
+	}
+	if !x.r.cfg.Prime || x.q.Name.IsRoot() && x.q.Type == wire.TypeNS {
+		return hints, nil
+	}
+	k := cache.Key{Name: wire.Root, Type: wire.TypeNS, Unchecked: true}
+	if _, f := x.sub(k); f != nil && f.Cause.Kind() == cause.KindLimit {
+		return nil, f
+	}
+	if d, ok := x.r.cache.Delegations.Get(wire.Root); ok && now.Unix() < d.Expires {
+		return d, nil
+	}
+	x.r.cache.Delegations.Put(wire.Root, hints)
+	return hints, nil
+}
+
+// primed keeps the root's NS set with the addresses that came along (RFC 8109, section 3.3).
+func (x *run) primed(got *accepted, additional []*wire.RRset) {
+	if !x.r.cfg.Prime || !x.q.Name.IsRoot() || x.q.Type != wire.TypeNS || got.kind != replyAnswer {
+		return
+	}
+	now := x.r.clock.Now()
+	d := delegationFrom(got.sets[0], additional, wire.Root)
+	known := map[wire.Name][]cache.NameServer{}
+	for _, h := range x.r.cfg.Hints {
+		known[h.Name] = append(known[h.Name], h)
+	}
+	for i := range d.Servers { // addresses that did not fit into the answer
+		if len(d.Servers[i].Addrs) == 0 {
+			for _, h := range known[d.Servers[i].Name] {
+				d.Servers[i].Addrs = append(d.Servers[i].Addrs, h.Addrs...)
+			}
+		}
+	}
+	d.Stored, d.Expires = now.Unix(), now.Add(min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)).Unix()
+	x.r.cache.Delegations.Put(wire.Root, d)
+}

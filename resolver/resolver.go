@@ -1,0 +1,318 @@
+// The resolver: from a client's question to its answer, link by link.
+
+package resolver
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// Resolver resolves and validates. It is safe for concurrent use.
+type Resolver struct {
+	cfg       Config
+	cache     *cache.Store
+	validator *validator.Validator
+	anchors   *trustanchor.Set
+	exchanger transport.Exchanger
+	clock     clock.Clock
+	observe   Observer
+
+	servers      *servers
+	trusts       trusts
+	flights      flights
+	cookieSecret [32]byte
+
+	mu     sync.Mutex
+	active []*topLevel // resolutions for clients, oldest first; guarded by mu
+	ended  int         // of them; guarded by mu
+	when   func() time.Time
+}
+
+// topLevel is a client's resolution under way.
+type topLevel struct {
+	cancel context.CancelCauseFunc
+	done   bool
+}
+
+// Parts are what a resolver works with.
+type Parts struct {
+	Cache     *cache.Store
+	Anchors   *trustanchor.Set
+	Exchanger transport.Exchanger
+	Clock     clock.Clock
+	Observer  Observer
+	// ValidationTime, if set, is the time signatures are judged at in place of the clock's.
+	ValidationTime func() time.Time
+}
+
+// New returns a resolver.
+func New(cfg Config, p Parts) *Resolver {
+	if cfg.Port == 0 {
+		cfg.Port = 53
+	}
+	if cfg.MaxAliases == 0 {
+		cfg.MaxAliases = MaxAliases
+	}
+	if cfg.MaxFlights == 0 {
+		cfg.MaxFlights = MaxFlights
+	}
+	if cfg.Memory == 0 {
+		cfg.Memory = cache.DefaultMemory
+	}
+	if p.Observer == nil {
+		p.Observer = Quiet{}
+	}
+	if p.ValidationTime == nil {
+		p.ValidationTime = p.Clock.Now
+	}
+	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger,
+		clock: p.Clock, observe: p.Observer, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
+		flights: flights{all: map[cache.Key]*flight{}}}
+	seed := maphash.MakeSeed()
+	r.trusts.cache = cache.NewCache(cache.Share(cfg.Memory, cache.ShareTrust), func(n wire.Name) uint64 { return maphash.String(seed, n.Wire()) },
+		func(_ wire.Name, t validator.Trust) int {
+			if t.Keys == nil {
+				return 200
+			}
+			return 200 + t.Keys.Size()
+		})
+	if _, err := rand.Read(r.cookieSecret[:]); err != nil {
+		panic("resolver: no random source: " + err.Error())
+	}
+	return r
+}
+
+// clockFor is the time that signatures are judged at.
+func (r *Resolver) clockFor() time.Time { return r.when() }
+
+// clientCookie is ours for a server (RFC 7873, section 4.1; RFC 9018, section 3): it tells nobody who we are.
+func (r *Resolver) clientCookie(a netip.Addr) []byte {
+	h := hmac.New(sha256.New, r.cookieSecret[:])
+	b := a.As16()
+	h.Write(b[:])
+	return h.Sum(nil)[:8]
+}
+
+// Stats are counters of the resolver's own caches.
+type Stats struct {
+	Servers, Trust                 cache.Stats
+	SignatureHits, SignatureMisses uint64
+	Flights                        int
+}
+
+// Stats returns the counters.
+func (r *Resolver) Stats() (s Stats) {
+	s.Servers, s.Trust = r.servers.cache.Stats(), r.trusts.cache.Stats()
+	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
+	r.flights.mu.Lock()
+	s.Flights = len(r.flights.all)
+	r.flights.mu.Unlock()
+	return s
+}
+
+// Flush forgets a name, or everything at and below it.
+func (r *Resolver) Flush(name wire.Name, subtree bool) int {
+	return r.cache.Flush(name, subtree) + r.trusts.cache.RemoveFunc(func(n wire.Name, _ validator.Trust) bool {
+		return n == name || subtree && n.Within(name)
+	})
+}
+
+// Options vary how a question is resolved.
+type Options struct {
+	CheckingDisabled bool // return data whether they verify or not (RFC 4035, section 3.2.2)
+	Tracer           Tracer
+}
+
+// Answer is what became of a question.
+type Answer struct {
+	Question  wire.Question
+	RCode     wire.RCode
+	Status    wire.Security
+	Sets      []*wire.RRset // the alias chain and the answer, in order
+	Authority []*wire.RRset // SOA and proofs
+	Failure   *cause.Failure
+	Sent      int // packets that it took
+}
+
+// Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
+func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
+	top, done := r.takeOff(ctx)
+	defer done()
+	b, cancel := newBudget(top, MaxTime)
+	defer cancel()
+	a := r.chainOf(q, b, o)
+	a.Sent = b.sent()
+	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
+		r.observe.Limit(a.Failure.Cause)
+	}
+	return a
+}
+
+// takeOff registers a client's resolution. Beyond the limit the oldest gives way: it has had its chance.
+func (r *Resolver) takeOff(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := &topLevel{cancel: cancel}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active = append(r.active, t)
+	for len(r.active)-r.ended > r.cfg.MaxFlights {
+		old := r.active[0]
+		r.active = r.active[1:]
+		if old.done {
+			r.ended--
+			continue
+		}
+		old.done = true
+		old.cancel(&cause.Failure{Cause: cause.Overload})
+	}
+	return ctx, func() {
+		r.mu.Lock()
+		if !t.done {
+			t.done = true
+			r.ended++
+		}
+		if r.ended > len(r.active)/2 {
+			r.sweep()
+		}
+		r.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+// sweep drops what has ended from the list. mu is held.
+func (r *Resolver) sweep() {
+	live := r.active[:0]
+	for _, t := range r.active {
+		if !t.done {
+			live = append(live, t)
+		}
+	}
+	clear(r.active[len(live):])
+	r.active, r.ended = live, 0
+}
+
+// chainOf follows the alias chain.
+func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
+	a := &Answer{Question: q, Status: wire.Secure}
+	name := q.Name
+	seen := map[wire.Name]bool{}
+	for links := 0; ; links++ {
+		seen[name] = true
+		l, f := r.link(cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled}, nil, b, 0, o.Tracer)
+		if f != nil {
+			return a.fail(f)
+		}
+		a.Status = min(a.Status, l.status)
+		a.Sets = append(a.Sets, l.sets...)
+		if a.Failure == nil {
+			a.Failure = l.failure
+		}
+		if l.kind != kindAlias {
+			a.Authority = append(a.Authority, l.proofs...)
+			if l.kind == kindNXDomain {
+				a.RCode = wire.RCodeNXDomain
+			}
+			return a
+		}
+		a.Authority = append(a.Authority, l.proofs...)
+		switch {
+		case seen[l.target]:
+			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
+		case links >= r.cfg.MaxAliases:
+			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
+		}
+		name = l.target
+	}
+}
+
+func (a *Answer) fail(f *cause.Failure) *Answer {
+	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: wire.Bogus, Failure: f}
+}
+
+// link returns one link: from the cache, from a flight under way, or by flying.
+func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
+	if l, ok := r.lookUp(k, b); ok {
+		if t != nil {
+			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
+		}
+		return l, nil
+	}
+	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
+		return nil, f
+	}
+	for {
+		f, how := r.flights.join(k, parent)
+		switch how {
+		case boardLoop:
+			return nil, cause.New(cause.DependencyLoop, k.Name, "%s", k.Type)
+		case boardFull:
+			return nil, cause.New(cause.Overload, nil, "%d wait for %s", MaxWaiters, k.Name)
+		case boardWait:
+			l, fail, retry := r.await(f, parent, b)
+			if retry {
+				continue
+			}
+			return l, fail
+		}
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b, depth: depth, tracer: t}
+		return x.fly(parent, how)
+	}
+}
+
+// lookUp is cached, for keys that may be served from it; unchecked keys are content with checked data.
+func (r *Resolver) lookUp(k cache.Key, b *Budget) (*link, bool) {
+	if k.Unchecked {
+		checked := k
+		checked.Unchecked = false
+		if l, ok := r.cached(checked, b.validation); ok {
+			return l, true
+		}
+	}
+	return r.cached(k, b.validation)
+}
+
+// await waits for somebody else's flight. A limit that they hit is not ours: then we fly ourselves.
+func (r *Resolver) await(f, parent *flight, b *Budget) (l *link, fail *cause.Failure, retry bool) {
+	defer r.flights.leave(f, parent, boardWait)
+	select {
+	case <-f.done:
+	case <-b.ctx.Done():
+		return nil, b.err(), false
+	}
+	if f.fail != nil && f.fail.Cause.Kind() == cause.KindLimit && b.err() == nil {
+		return nil, nil, true
+	}
+	return f.link, f.fail, false
+}
+
+// fly resolves the link and tells everybody.
+func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
+	defer func() {
+		x.r.flights.land(x.flight, how, l, f)
+		x.r.flights.leave(x.flight, parent, how)
+	}()
+	l, f = x.resolve()
+	if f == nil {
+		return l, nil
+	}
+	// A limit says nothing about the name unless the name itself was asked for: an attacker's expensive query must not be remembered
+	// against the zones that it passed.
+	if how == boardLead && (f.Cause.Kind() != cause.KindLimit || x.depth == 0 && f.Cause != cause.Overload) && f.Cause != cause.DependencyLoop {
+		x.r.cache.PutFailure(x.key(), f, x.r.clock.Now())
+	}
+	return nil, f
+}

@@ -1,0 +1,172 @@
+// The walk: from the deepest delegation known down to the servers that answer.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// run is one link being resolved.
+type run struct {
+	r      *Resolver
+	q      wire.Question
+	cd     bool // nothing is judged
+	flight *flight
+	budget *Budget
+	depth  int // how many runs depend on this one
+	tracer Tracer
+
+	trusts    map[wire.Name]trustMemo // what this run has learnt of zones
+	enclosing map[wire.Name]trustMemo
+	refetched map[wire.Name]bool // zones whose keys were fetched anew
+}
+
+// sub resolves a link that this one depends on, with the same budget.
+func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
+	if x.depth >= MaxDepth {
+		return nil, cause.New(cause.LimitDepth, k.Name, "")
+	}
+	return x.r.link(k, x.flight, x.budget, x.depth+1, x.tracer)
+}
+
+// key is where the link is kept.
+func (x *run) key() cache.Key { return cache.Key{Name: x.q.Name, Type: x.q.Type, Unchecked: x.cd} }
+
+// resolve finds the link: at a configured zone's servers, or by walking.
+func (x *run) resolve() (*link, *cause.Failure) {
+	start := x.q.Name
+	if x.q.Type == wire.TypeDS && !start.IsRoot() {
+		start = start.Parent() // RFC 4035, section 3.1.4.1: DS is the parent's
+	}
+	z := x.r.cfg.configured(start)
+	if z == nil {
+		return x.walk(start)
+	}
+	if !z.Forward {
+		if d, ok := x.r.cache.Closest(start, x.r.clock.Now()); ok && d.Zone.Below(z.Name) {
+			return x.descend(d.Zone, x.serversOf(d), nil)
+		}
+	}
+	l, f := x.descend(z.Name, x.serversConfigured(z), z)
+	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
+		return x.walk(start)
+	}
+	return l, f
+}
+
+// walk begins at the deepest delegation known.
+func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
+	d, ok := x.r.cache.Closest(start, x.r.clock.Now())
+	if !ok {
+		var f *cause.Failure
+		if d, f = x.rootServers(); f != nil {
+			return nil, f
+		}
+	}
+	return x.descend(d.Zone, x.serversOf(d), nil)
+}
+
+// descend asks the servers of zone, and of every zone they refer to, until there is an answer.
+func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cause.Failure) {
+	m := minimiser{q: x.q, mode: x.r.cfg.Minimise}
+	if conf != nil && conf.Forward {
+		m.mode = MinimiseOff
+	}
+	for range MaxReferrals {
+		q, final := m.next(zone)
+		a := &asking{x: x, zone: zone, q: q, conf: conf, final: final, list: list}
+		got, f := a.run()
+		switch {
+		case f != nil && !final && m.giveUp(): // some servers fail on names they have nothing at
+			list.again()
+			continue
+		case f != nil:
+			return nil, f
+		case got.kind == replyReferral:
+			d := x.follow(zone, got)
+			zone, list, conf = d.Zone, x.serversOf(d), nil
+		case final:
+			return got.link, nil
+		case got.kind == replyNoData || got.kind == replyAnswer:
+			m.step() // a name on the way, maybe an empty non-terminal
+			list.again()
+		default: // NXDOMAIN or an alias where a shortened name was asked
+			if !m.giveUp() {
+				return nil, cause.New(cause.ServerUnexpected, zone, "%s", q)
+			}
+			list.again()
+		}
+	}
+	return nil, cause.New(cause.LimitReferrals, zone, "")
+}
+
+// again lets servers that said something useful be asked the next question.
+func (l *serverList) again() {
+	for _, c := range l.known {
+		c.tries, c.spent = 0, false
+	}
+}
+
+// follow keeps a referral's delegation, and what it says about the cut's security.
+func (x *run) follow(parent wire.Name, got *accepted) *cache.Delegation {
+	now := x.r.clock.Now()
+	d := got.referral
+	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
+	d.Stored, d.Expires = now.Unix(), now.Add(ttl).Unix()
+	// A delegation does not outlive the one that it was learnt from: ghost and phoenix domains.
+	if up, ok := x.r.cache.Delegations.Get(parent); ok && !parent.IsRoot() {
+		d.Expires = min(d.Expires, up.Expires)
+	}
+	if d.Expires > now.Unix() {
+		x.r.cache.Delegations.Put(d.Zone, d)
+	}
+	if !x.cd {
+		x.judgeReferral(parent, d.Zone, got.authority)
+	}
+	return d
+}
+
+// minimiser decides which name the next servers are asked for (RFC 9156, section 2.3).
+type minimiser struct {
+	q     wire.Question
+	mode  Minimise
+	steps int
+	extra int // labels beyond the zone's child that are known to be no cut
+	full  bool
+	zone  wire.Name
+}
+
+// next is the question for the servers of zone; final says that it is the whole one.
+func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
+	if zone != m.zone {
+		m.zone, m.extra = zone, 0
+	}
+	labels := zone.Labels() + 1 + m.extra
+	if m.mode == MinimiseOff || m.full || m.steps >= MaxMinimised || labels >= m.q.Name.Labels() {
+		return m.q, true
+	}
+	m.steps++
+	// Type A, as other resolvers ask: the least conspicuous (section 2.1).
+	return wire.Question{Name: m.q.Name.Ancestor(labels), Type: wire.TypeA, Class: wire.ClassIN}, false
+}
+
+// step goes one label down; after a few steps several at once, so that long names do not cost a query a label (section 2.3).
+func (m *minimiser) step() {
+	m.extra++
+	if m.steps > 4 {
+		m.extra += (m.q.Name.Labels() - m.zone.Labels()) / max(1, MaxMinimised-m.steps)
+	}
+}
+
+// giveUp asks the full name from now on, unless the mode is strict.
+func (m *minimiser) giveUp() bool {
+	if m.mode == MinimiseStrict {
+		return false
+	}
+	m.full = true
+	return true
+}

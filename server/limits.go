@@ -1,0 +1,20 @@
+package server
+
+import "time"
+
+// Limits of what clients may take.
+const (
+	// MaxServing is how many queries are worked on at once, process-wide; beyond it clients hear SERVFAIL at once.
+	MaxServing = 16384
+	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one cannot starve the others.
+	MaxPerPrefix = 2048
+
+	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
+	DefaultUDPSize = 1232
+	// MaxUDPSize bounds the setting.
+	MaxUDPSize = 4096
+
+	// cookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).
+	cookieLifetime = time.Hour
+	cookieFuture   = 5 * time.Minute
+)

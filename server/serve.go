@@ -1,0 +1,111 @@
+// The slow path: what is asked, whether it may be, and the answer.
+
+package server
+
+import (
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// request is one query in work.
+type request struct {
+	*Server
+	packet []byte
+	from   transport.Client
+	began  time.Time
+	q      *wire.Query
+	ask    wire.Question // independent of the packet's memory
+	cookie []byte        // client cookie, to be answered with ours; nil if there is none
+}
+
+// Serve implements transport.Handler.
+func (s *Server) Serve(packet []byte, from transport.Client, reply func([]byte)) {
+	r := &request{Server: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query)}
+	if answer, done := r.screen(); done {
+		reply(answer)
+		return
+	}
+	if !s.admit(from.Addr.Addr()) {
+		f := &cause.Failure{Cause: cause.Overload}
+		s.observe.Limit(f.Cause)
+		reply(r.short(wire.RCodeServFail, f))
+		return
+	}
+	s.wg.Go(func() {
+		defer s.release(from.Addr.Addr())
+		reply(r.resolve())
+	})
+}
+
+// screen answers what needs no resolving; done is false for what does. A nil answer with done says that there is none.
+func (r *request) screen() (answer []byte, done bool) {
+	err := wire.ParseQuery(r.packet, r.q)
+	if r.q.Has(wire.FlagQR) {
+		return nil, true // not a query: never answer an answer
+	}
+	switch r.cfg.ACL.Decide(r.from.Addr.Addr()) {
+	case policy.Drop:
+		return nil, true
+	case policy.Refuse:
+		if err != nil {
+			return nil, true
+		}
+		return r.short(wire.RCodeRefused, cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr())), true
+	}
+	switch {
+	case r.q.Opcode() != wire.OpcodeQuery:
+		return r.short(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode}), true
+	case err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0: // RFC 9619: one question
+		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
+	case r.q.EDNS.Present && r.q.EDNS.Version != 0:
+		return r.short(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion}), true // RFC 6891, section 6.1.3
+	}
+	if rc, f := r.checkCookie(); f != nil {
+		return r.short(rc, f), true
+	}
+	r.ask = r.q.Keep()
+	r.observe.Query(r.from.Protocol, r.ask.Type)
+	return r.special()
+}
+
+// special answers questions that are not for the resolver.
+func (r *request) special() ([]byte, bool) {
+	refused := &cause.Failure{Cause: cause.QueryRefused}
+	switch {
+	case r.ask.Class == wire.ClassCH:
+		return r.chaos(), true
+	case r.ask.Class != wire.ClassIN:
+		return r.short(wire.RCodeRefused, refused), true
+	case r.ask.Type == wire.TypeAXFR || r.ask.Type == wire.TypeIXFR:
+		return r.short(wire.RCodeRefused, refused), true
+	case r.ask.Type == wire.TypeMAILA || r.ask.Type == wire.TypeMAILB:
+		return r.short(wire.RCodeNotImp, refused), true
+	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
+		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
+	case !r.q.Has(wire.FlagRD):
+		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive}), true
+	}
+	return nil, false
+}
+
+// resolve gets the answer and shapes it.
+func (r *request) resolve() []byte {
+	a := r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)})
+	if a.RCode == wire.RCodeServFail {
+		r.logFailure(a)
+	}
+	return r.shape(a)
+}
+
+// logFailure writes the line of a SERVFAIL: what was asked, the zone at fault, the server, the cause.
+func (r *request) logFailure(a *resolver.Answer) {
+	f := a.Failure
+	r.observe.ServFail(f.Cause)
+	r.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(), "client", r.from.Addr.Addr().String(),
+		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Cause.Hint())
+}

@@ -1,0 +1,118 @@
+// Package server takes one client query from packet to answer: the fast path that copies ready answers, and the slow path that judges the
+// query, resolves it, and shapes the response.
+//
+// [Server.Fast] runs in the listener's goroutine: it reads the question in place, finds the answer in wire form, patches ID, flags, letter
+// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Server.Serve], which runs in
+// a goroutine of its own and leaves the ready answer behind for the next client. Both write the same stored form.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// Config is what the operator decides about serving. It is complete and immutable.
+type Config struct {
+	ACL      *policy.ACL
+	UDPSize  uint16 // most octets of an answer over UDP
+	Cookies  bool
+	Secret   [16]byte // of the server cookies
+	AnyFull  bool     // ANY is answered in full over UDP too
+	Minimal  bool     // leave out what an answer need not have
+	NSID     []byte
+	Identity string // id.server and hostname.bind; "" refuses
+	Version  string // version.server and version.bind; "" refuses
+	EDE      bool
+}
+
+// Observer is told what happens. Its methods return at once and allocate nothing.
+type Observer interface {
+	Query(p transport.Protocol, t wire.Type)
+	Response(rcode wire.RCode, hit bool, took time.Duration)
+	ServFail(c cause.Cause)
+	Limit(c cause.Cause)
+}
+
+// Server answers queries. It is a transport.Handler.
+type Server struct {
+	cfg      Config
+	resolver *resolver.Resolver
+	cache    *cache.Store
+	clock    clock.Clock
+	observe  Observer
+	log      *slog.Logger
+
+	queries sync.Pool // of *wire.Query
+	ctx     context.Context
+	stop    context.CancelFunc
+	serving atomic.Int32
+	wg      sync.WaitGroup
+
+	mu       sync.Mutex
+	prefixes map[netip.Prefix]int // queries in work; guarded by mu
+}
+
+// New returns a server.
+func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer, log *slog.Logger) *Server {
+	if cfg.UDPSize == 0 {
+		cfg.UDPSize = DefaultUDPSize
+	}
+	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, log: log, prefixes: map[netip.Prefix]int{}}
+	s.queries.New = func() any { return new(wire.Query) }
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
+}
+
+// Close ends what is being resolved; clients that wait hear SERVFAIL.
+func (s *Server) Close() {
+	s.stop()
+	s.wg.Wait()
+}
+
+// admit counts a query in; false if there are too many.
+func (s *Server) admit(a netip.Addr) bool {
+	p := clientPrefix(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.prefixes[p] >= MaxPerPrefix || s.serving.Load() >= MaxServing {
+		return false
+	}
+	s.prefixes[p]++
+	s.serving.Add(1)
+	return true
+}
+
+func (s *Server) release(a netip.Addr) {
+	p := clientPrefix(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.prefixes[p]--; s.prefixes[p] <= 0 {
+		delete(s.prefixes, p)
+	}
+	s.serving.Add(-1)
+}
+
+// clientPrefix is the network that counts as one client.
+func clientPrefix(a netip.Addr) netip.Prefix {
+	bits := 24
+	if a.Is6() {
+		bits = 56
+	}
+	p, err := a.Prefix(bits)
+	if err != nil { // only more bits than the address has are an error
+		return netip.PrefixFrom(a, a.BitLen())
+	}
+	return p
+}

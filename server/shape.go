@@ -1,0 +1,184 @@
+// Shaping responses.
+
+package server
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// limit is the most octets that an answer to this client may have.
+func (r *request) limit() int {
+	if r.from.Protocol == transport.UDP {
+		return r.udpLimit(r.q)
+	}
+	return wire.MaxMessageLen
+}
+
+// short is a response without records.
+func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
+	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
+	var qname []byte
+	if r.q.QName != nil {
+		qname = r.questionName()
+	}
+	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
+	r.opt(b, rc, edeOf(f))
+	r.observe.Response(rc, false, took(r.began))
+	return b.Finish()
+}
+
+// questionName is the question's name without compression, in the client's letter case.
+func (r *request) questionName() []byte {
+	if len(r.q.QName) == r.q.Question.Name.Len() {
+		return r.q.QName
+	}
+	return []byte(r.q.Question.Name.Wire()) // it was compressed, which nothing forbids
+}
+
+// edeOf is the Extended DNS Error of a failure, none for nil.
+func edeOf(f *cause.Failure) []cache.EDE {
+	if f == nil {
+		return nil
+	}
+	code, ok := f.Cause.EDE()
+	if !ok {
+		return nil
+	}
+	return []cache.EDE{{Code: code, Text: f.Extra()}}
+}
+
+// opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1).
+func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) {
+	if !r.q.EDNS.Present {
+		return
+	}
+	b.OPT(r.cfg.UDPSize, uint8(rc>>4), r.q.EDNS.DO, r.options(ede))
+}
+
+// options are our EDNS options for this client.
+func (r *request) options(ede []cache.EDE) wire.Options {
+	var o wire.Options
+	if r.cookie != nil {
+		o = o.Append(wire.OptionCookie, r.cookie, r.serverCookie(r.cookie))
+	}
+	if _, asked := r.q.EDNS.Options.Get(wire.OptionNSID); asked && len(r.cfg.NSID) > 0 {
+		o = o.Append(wire.OptionNSID, r.cfg.NSID)
+	}
+	if r.cfg.EDE {
+		for _, e := range ede {
+			o = o.AppendEDE(e.Code, e.Text)
+		}
+	}
+	return o
+}
+
+// shape makes the response of an answer, and leaves it behind for the fast path.
+func (r *request) shape(a *resolver.Answer) []byte {
+	r.observe.Response(a.RCode, false, took(r.began))
+	if a.RCode == wire.RCodeServFail {
+		return r.short(a.RCode, a.Failure)
+	}
+	do := r.q.EDNS.DO
+	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)
+	if a.Status == wire.Secure && (do || r.q.Has(wire.FlagAD)) { // RFC 6840, section 5.8
+		flags |= wire.FlagAD
+	}
+	ede := edeOf(a.Failure)
+	name := r.questionName()
+	b := wire.NewBuilder(nil, wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
+	whole := r.fill(b, a, do, r.ask.Type)
+	msg := b.Finish()
+	if whole && r.ask.Type != wire.TypeANY {
+		r.keep(a, b, msg, ede)
+	}
+	opt := optLen + len(r.options(ede))
+	if !r.q.EDNS.Present {
+		opt = 0
+	}
+	if len(msg)+opt > r.limit() || r.ask.Type == wire.TypeANY {
+		b = wire.NewBuilder(nil, r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
+		b.Reserve(opt)
+		if !r.fill(b, r.shorten(a), do, r.ask.Type) {
+			b.SetFlags(wire.FlagTC)
+		}
+	}
+	r.opt(b, a.RCode, ede)
+	msg = b.Finish()
+	binary.BigEndian.PutUint16(msg, r.q.ID)
+	msg[2] |= byte(r.q.Flags >> 8 & 1)
+	msg[3] |= byte(r.q.Flags & wire.FlagCD)
+	return msg
+}
+
+// shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482, sections 4.1 and 4.4).
+func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
+	if r.ask.Type != wire.TypeANY || r.cfg.AnyFull || r.from.Protocol != transport.UDP {
+		return a
+	}
+	c := *a
+	c.Sets = c.Sets[:min(1, len(c.Sets))]
+	return &c
+}
+
+// fill writes the sections and says whether all fitted. Signatures and proofs are for those who set DO (RFC 4035, section 3.2.1).
+func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
+	for _, s := range a.Sets {
+		if !b.Add(wire.SectionAnswer, s, do || t == wire.TypeANY) {
+			return false
+		}
+	}
+	for _, s := range a.Authority {
+		switch s.Type {
+		case wire.TypeSOA:
+			if hasType(a.Sets, t) {
+				continue // it came along with a wildcard's proof
+			}
+		case wire.TypeNSEC, wire.TypeNSEC3:
+			if !do {
+				continue
+			}
+		default:
+			continue
+		}
+		if !b.Add(wire.SectionAuthority, s, do) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasType says that the chain ends in data.
+func hasType(sets []*wire.RRset, t wire.Type) bool {
+	return len(sets) > 0 && (sets[len(sets)-1].Type == t || t == wire.TypeANY)
+}
+
+// keep stores a whole response for the fast path, for the shortest of its TTLs.
+func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede []cache.EDE) {
+	now := r.clock.Now().Unix()
+	offsets := b.TTLOffsets()
+	ttl, e := ^uint32(0), &cache.Answer{Msg: append([]byte(nil), msg...), Stored: now, EDE: ede, Status: a.Status}
+	for _, at := range offsets {
+		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
+		e.TTLs = append(e.TTLs, uint16(at))
+	}
+	if len(offsets) == 0 || ttl == 0 {
+		return
+	}
+	e.Expires = now + int64(ttl)
+	r.cache.Answers.Put(keyOf(r.q, r.ask), e)
+}
+
+// HexOrText reads a setting that is octets: "ascii_" and text, or hexadecimal digits.
+func HexOrText(s string) ([]byte, error) {
+	if len(s) > 6 && s[:6] == "ascii_" {
+		return []byte(s[6:]), nil
+	}
+	return hex.DecodeString(s)
+}

@@ -1,0 +1,175 @@
+// Package trustanchor is where trust starts: the built-in IANA anchors of the root, anchors from the configuration or a file, and negative
+// anchors. A [Set] is immutable. RFC 5011 tracking and the RFC 9718 fetch will make new Sets; they have their room here.
+package trustanchor
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/wire"
+)
+
+// iana are the root zone's anchors (https://www.iana.org/dnssec/files): KSK-2017 and KSK-2024.
+var iana = []string{
+	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+}
+
+// Set is the anchors of all zones that have any. The zero value trusts nothing.
+type Set struct {
+	anchors  map[wire.Name][]wire.DS
+	negative map[wire.Name]bool
+}
+
+// Builtin returns the root's anchors as IANA publishes them.
+func Builtin() *Set {
+	s := &Set{}
+	for _, r := range iana {
+		if err := s.Add(r); err != nil {
+			panic("trustanchor: " + err.Error())
+		}
+	}
+	return s
+}
+
+// Add takes an anchor in presentation form, a DS or a DNSKEY record. Several for one zone add up.
+func (s *Set) Add(record string) error {
+	rr, err := dns.NewRR(record)
+	if err != nil {
+		return fmt.Errorf("trust anchor %q: %w; want a DS or DNSKEY record such as %q", record, err, iana[0])
+	}
+	if rr == nil {
+		return fmt.Errorf("trust anchor %q: no record in it; want one such as %q", record, iana[0])
+	}
+	return s.add(rr)
+}
+
+// AddFile takes all DS and DNSKEY records of a file in zone-file form (RFC 1035, section 5).
+func (s *Set) AddFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("trust anchor file: %w", err)
+	}
+	defer f.Close()
+	return s.AddZoneFile(f, path)
+}
+
+// AddZoneFile takes all records that r holds; the name stands in errors.
+func (s *Set) AddZoneFile(r io.Reader, name string) error {
+	p := dns.NewZoneParser(r, ".", name)
+	n := 0
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		if err := s.add(rr); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		n++
+	}
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("trust anchor file: %w", err)
+	}
+	if n == 0 {
+		return fmt.Errorf("trust anchor file %s holds no record", name)
+	}
+	return nil
+}
+
+func (s *Set) add(rr dns.RR) error {
+	zone, err := wire.ParseName(rr.Header().Name)
+	if err != nil {
+		return fmt.Errorf("trust anchor for %q: %w", rr.Header().Name, err)
+	}
+	buf := make([]byte, dns.Len(rr)+1)
+	end, err := dns.PackRR(rr, buf, 0, nil, false)
+	if err != nil {
+		return fmt.Errorf("trust anchor for %s: %w", zone, err)
+	}
+	rdata := buf[end-int(rr.Header().Rdlength) : end]
+	var ds wire.DS
+	switch k := rr.(type) {
+	case *dns.DS:
+		if ds, err = wire.ParseDS(rdata); err != nil {
+			return fmt.Errorf("trust anchor for %s: %w", zone, err)
+		}
+		if want := map[uint8]int{1: 20, 2: 32, 4: 48}[ds.Digest]; want != 0 && len(ds.Hash) != want {
+			return fmt.Errorf("trust anchor for %s: digest type %d takes %d octets, not %d", zone, ds.Digest, want, len(ds.Hash))
+		}
+	case *dns.DNSKEY:
+		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol %d)", zone, k.KeyTag(), k.Flags, k.Protocol)
+		}
+		// A key stands for its own DS (RFC 4035, section 4.4 leaves the form open).
+		h := sha256.Sum256(append([]byte(zone.Wire()), rdata...))
+		ds = wire.DS{KeyTag: wire.KeyTag(rdata), Algorithm: k.Algorithm, Digest: 2, Hash: h[:]}
+	default:
+		return fmt.Errorf("trust anchor for %s: type %s is neither DS nor DNSKEY", zone, dns.TypeToString[rr.Header().Rrtype])
+	}
+	if s.anchors == nil {
+		s.anchors = map[wire.Name][]wire.DS{}
+	}
+	s.anchors[zone] = append(s.anchors[zone], ds)
+	return nil
+}
+
+// AddNegative switches validation off at and below a name (RFC 7646).
+func (s *Set) AddNegative(name string) error {
+	n, err := wire.ParseName(strings.TrimSpace(name))
+	if err != nil {
+		return fmt.Errorf("negative trust anchor %q: %w", name, err)
+	}
+	if s.negative == nil {
+		s.negative = map[wire.Name]bool{}
+	}
+	s.negative[n] = true
+	return nil
+}
+
+// At returns the anchors of a zone, in the form of a DS set that a validator can choose from.
+func (s *Set) At(zone wire.Name) (*wire.RRset, bool) {
+	all := s.anchors[zone]
+	if len(all) == 0 {
+		return nil, false
+	}
+	set := &wire.RRset{Name: zone, Type: wire.TypeDS, Class: wire.ClassIN}
+	for _, d := range all {
+		rd := append([]byte{byte(d.KeyTag >> 8), byte(d.KeyTag), d.Algorithm, d.Digest}, d.Hash...)
+		set.Data = set.Data.Append(rd)
+	}
+	return set, true
+}
+
+// Closest returns the deepest zone with an anchor at or above a name; false if there is none.
+func (s *Set) Closest(name wire.Name) (wire.Name, bool) {
+	for n := name; ; n = n.Parent() {
+		if len(s.anchors[n]) > 0 {
+			return n, true
+		}
+		if n.IsRoot() {
+			return wire.Name{}, false
+		}
+	}
+}
+
+// Negative returns the negative anchor that covers a name. An anchor below the negative one is the deeper statement and wins.
+func (s *Set) Negative(name wire.Name) (wire.Name, bool) {
+	for n := name; ; n = n.Parent() {
+		if s.negative[n] {
+			return n, true
+		}
+		if len(s.anchors[n]) > 0 || n.IsRoot() {
+			return wire.Name{}, false
+		}
+	}
+}
+
+// Zones lists the zones with an anchor.
+func (s *Set) Zones() (zones []wire.Name) {
+	for z := range s.anchors {
+		zones = append(zones, z)
+	}
+	return zones
+}
