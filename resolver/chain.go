@@ -211,29 +211,32 @@ func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire
 }
 
 // believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known yet (RFC 4035, section 5.2).
-func (x *run) believeKeys(l *link) (decided bool, f *cause.Failure) {
-	set := l.sets[0]
-	if t, ok := x.r.knownTrust(set.Name); ok && t.Status != wire.Secure {
+func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failure) {
+	if t, ok := x.r.knownTrust(zone); ok && t.Status != wire.Secure {
 		return false, nil
 	}
-	ds, t := x.delegationSigner(set.Name)
+	ds, t := x.delegationSigner(zone)
 	if t.Status == wire.Bogus {
 		return true, t.Failure
 	}
-	if t.Status != wire.Secure || t.Zone != set.Name {
-		x.memo(set.Name, t)
+	if t.Status != wire.Secure || t.Zone != zone {
+		x.memo(zone, t)
 		return false, nil
 	}
+	if l.kind != kindAnswer { // whatever proves that would have to be signed with the keys
+		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
+	}
+	set := l.sets[0]
 	_, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
 	x.r.observe.Validated(res.Status, res.Failure)
 	if res.Status != wire.Secure {
-		if _, anchored := x.r.anchors.At(set.Name); anchored && res.Failure.Cause == cause.DSMismatch {
+		if _, anchored := x.r.anchors.At(zone); anchored && res.Failure.Cause == cause.DSMismatch {
 			res.Failure.Cause = cause.AnchorMismatch
 		}
 		return true, res.Failure
 	}
 	set.Security, set.TTL = wire.Secure, res.TTL
-	l.status, l.zone = wire.Secure, set.Name
+	l.status, l.zone = wire.Secure, zone
 	return true, nil
 }
 

@@ -44,8 +44,8 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 	if x.cd {
 		return nil
 	}
-	if q.Type == wire.TypeDNSKEY && l.kind == kindAnswer {
-		if decided, f := x.believeKeys(l); decided {
+	if q.Type == wire.TypeDNSKEY && l.kind != kindAlias {
+		if decided, f := x.believeKeys(q.Name, l); decided {
 			return f
 		}
 	}

@@ -49,7 +49,7 @@ func (s *Server) Fast(packet []byte, from transport.Client, buf []byte) (reply [
 
 // plain says that a query has nothing that the fast path does not know.
 func plain(q *wire.Query) bool {
-	return q.Flags&(wire.FlagQR|0x7800|wire.FlagTC|wire.FlagRD) == wire.FlagRD && q.QDCount == 1 && q.ANCount == 0 && q.NSCount == 0 &&
+	return len(q.QName) == q.Question.Name.Len() && q.Flags&(wire.FlagQR|0x7800|wire.FlagTC|wire.FlagRD) == wire.FlagRD && q.QDCount == 1 && q.ANCount == 0 && q.NSCount == 0 &&
 		(q.ARCount == 0 || q.ARCount == 1 && q.EDNS.Present && q.EDNS.Version == 0 && len(q.EDNS.Options) == 0) && q.Question.Class == wire.ClassIN
 }
 

@@ -233,7 +233,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 func (j *judge) unproven(p proof, d *denial, t Trust, fail, missing *cause.Failure) Verdict {
 	switch {
 	case p == proofIterations:
-		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, "")}
+		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""), Shape: j.r.Shape, UnsignedCut: true}
 	case p == proofOverBudget || d.tooMany:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:

@@ -1,0 +1,78 @@
+// Faults: what can be wrong with a zone, and what with a server.
+
+package lab
+
+import (
+	"slices"
+
+	"github.com/miekg/dns"
+)
+
+// Fault is something wrong with a zone or a server, by name.
+type Fault string
+
+// Faults of zones.
+const (
+	Expired           Fault = "expired"            // signatures of last month
+	Future            Fault = "future"             // signatures of next month
+	MissingSignatures Fault = "missing-signatures" // none but over the keys
+	CorruptSignatures Fault = "corrupt-signatures" // a bit is wrong
+	WrongKeys         Fault = "wrong-keys"         // signed with a key that is not published
+	DSMismatch        Fault = "ds-mismatch"        // the parent's DS is of no key
+	NoKeys            Fault = "no-keys"            // DS, but no DNSKEY
+	NoDenial          Fault = "no-denial"          // negative answers without NSEC or NSEC3
+	WrongDenial       Fault = "wrong-denial"       // the NSEC of another name
+	NoWildcardProof   Fault = "no-wildcard-proof"  // expanded without the proof
+	WrongSynthesis    Fault = "wrong-synthesis"    // a CNAME that does not follow from its DNAME
+	ReferralBomb      Fault = "referral-bomb"      // delegated to many servers without an address
+)
+
+// Faults of servers.
+const (
+	Dead      Fault = "dead"       // silence
+	Slow      Fault = "slow"       // answers after SlowBy
+	LoseFirst Fault = "lose"       // the first packet of each question is lost
+	Refusing  Fault = "refusing"   // REFUSED
+	Failing   Fault = "failing"    // SERVFAIL
+	Lame      Fault = "lame"       // refers to the root
+	NoAA      Fault = "no-aa"      // answers without AA
+	Stripping Fault = "stripping"  // no RRSIG, NSEC, NSEC3
+	Forging   Fault = "forging"    // wrong addresses
+	Truncate  Fault = "truncate"   // TC over UDP
+	NoTCP     Fault = "no-tcp"     // TC over UDP, and nothing over TCP
+	NoEDNS    Fault = "no-edns"    // FORMERR to EDNS
+	Spoofed   Fault = "spoofed"    // wrong packets before the right one
+	Garbage   Fault = "garbage"    // octets that are no message
+	LowerCase Fault = "lower-case" // does not keep the question's letter case
+)
+
+// Faults is a list of faults.
+type Faults []Fault
+
+func (f Faults) has(x Fault) bool { return slices.Contains(f, x) }
+
+// ServerFaults is what is wrong with one server.
+type ServerFaults = Faults
+
+// strip drops all DNSSEC records.
+func strip(m *dns.Msg) {
+	drop := func(rr dns.RR) bool {
+		switch rr.Header().Rrtype {
+		case dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3:
+			return true
+		}
+		return false
+	}
+	m.Answer, m.Ns = slices.DeleteFunc(m.Answer, drop), slices.DeleteFunc(m.Ns, drop)
+}
+
+// forge puts an address of nobody into every answer.
+func forge(m *dns.Msg) {
+	for i, rr := range m.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			c := dns.Copy(a).(*dns.A)
+			c.A = []byte{203, 0, 113, 66}
+			m.Answer[i] = c
+		}
+	}
+}

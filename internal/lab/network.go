@@ -1,0 +1,203 @@
+// The network: in memory for tests, on loopback sockets for other programs.
+
+package lab
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/transport"
+)
+
+// behave makes the packets that a server sends for a query, in order; none for silence. delay is how long it takes.
+func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, delay time.Duration) {
+	q := new(dns.Msg)
+	if q.Unpack(query) != nil || len(q.Question) != 1 {
+		return nil, 0
+	}
+	f := s.faults
+	first := w.heard(s, q.Question[0], tcp)
+	opt := q.IsEdns0()
+	switch {
+	case f.has(Dead), f.has(NoTCP) && tcp, f.has(LoseFirst) && first:
+		return nil, 0
+	case f.has(NoEDNS) && opt != nil:
+		m := new(dns.Msg).SetRcode(q, dns.RcodeFormatError)
+		return [][]byte{pack(m)}, 0
+	case f.has(Garbage):
+		m := pack(new(dns.Msg).SetReply(q))
+		m[7] = 1 // an answer, it says
+		return [][]byte{append(m, 0xC0, 0xFF, 0xFF)}, 0
+	}
+	if f.has(Slow) {
+		delay = w.SlowBy
+	}
+	m := w.answer(s, q, opt != nil && opt.Do())
+	size := dns.MinMsgSize
+	if opt != nil {
+		size = int(opt.UDPSize())
+		m.SetEdns0(1232, opt.Do())
+	}
+	if tcp {
+		size = dns.MaxMsgSize
+	} else if f.has(Truncate) || f.has(NoTCP) {
+		m.Answer, m.Ns, m.Extra, m.Truncated = nil, nil, nil, true
+	}
+	m.Truncate(size)
+	if f.has(LowerCase) {
+		m.Question[0].Name = strings.ToLower(m.Question[0].Name)
+	}
+	right := pack(m)
+	if f.has(Spoofed) && !tcp {
+		forge(m)
+		wrong := pack(m)
+		wrong[0] ^= 0x5A
+		packets = append(packets, wrong, wrong)
+	}
+	return append(packets, right), delay
+}
+
+// answer is what a server says, its faults applied.
+func (w *World) answer(s *server, q *dns.Msg, do bool) *dns.Msg {
+	f := s.faults
+	switch {
+	case f.has(Refusing):
+		return new(dns.Msg).SetRcode(q, dns.RcodeRefused)
+	case f.has(Failing):
+		return new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
+	case f.has(Lame):
+		m := new(dns.Msg).SetReply(q)
+		m.Ns = w.zones["."].data["."][dns.TypeNS]
+		return m
+	}
+	m := respond(s.zones, q, do)
+	if f.has(NoAA) {
+		m.Authoritative = false
+	}
+	if f.has(Stripping) {
+		strip(m)
+	}
+	if f.has(Forging) {
+		forge(m)
+	}
+	return m
+}
+
+func pack(m *dns.Msg) []byte {
+	m.Compress = true
+	b, err := m.Pack()
+	if err != nil {
+		panic("lab: " + err.Error())
+	}
+	return b
+}
+
+// Exchange implements transport.Exchanger: the world as a network in memory.
+func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	w.build()
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	s := w.servers[r.Server.Addr()]
+	if s == nil {
+		return nil, transport.ErrUnreachable
+	}
+	packets, delay := w.behave(s, r.Query, r.TCP)
+	if delay > 0 {
+		t := time.NewTimer(delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil, transport.ErrTimeout
+		}
+	}
+	misses := 0
+	for _, p := range packets {
+		switch transport.Matches(r.Query, p) {
+		case transport.MatchReply:
+			return p, nil
+		case transport.MatchCase:
+			if !r.AnyCase && !r.TCP {
+				return nil, transport.ErrCase
+			}
+			return p, nil
+		case transport.MatchMiss:
+			if misses++; misses >= transport.MaxNearMisses {
+				return nil, transport.ErrSpoofed
+			}
+		}
+	}
+	<-ctx.Done()
+	return nil, transport.ErrTimeout
+}
+
+// Listen serves the world on loopback, every server at its own address and this port, until ctx ends.
+func (w *World) Listen(ctx context.Context, port uint16) error {
+	w.build()
+	for _, a := range w.order {
+		s := w.servers[a]
+		at := netip.AddrPortFrom(a, port)
+		pc, err := net.ListenPacket("udp", at.String())
+		if err != nil {
+			return fmt.Errorf("lab: %w", err)
+		}
+		l, err := net.Listen("tcp", at.String())
+		if err != nil {
+			_ = pc.Close()
+			return fmt.Errorf("lab: %w", err)
+		}
+		context.AfterFunc(ctx, func() { _ = pc.Close(); _ = l.Close() })
+		go w.serveUDP(pc, s)
+		go w.serveTCP(l, s)
+	}
+	return nil
+}
+
+func (w *World) serveUDP(pc net.PacketConn, s *server) {
+	buf := make([]byte, 4096)
+	for {
+		n, from, err := pc.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		packets, delay := w.behave(s, buf[:n], false)
+		time.AfterFunc(delay, func() {
+			for _, p := range packets {
+				_, _ = pc.WriteTo(p, from) // who asked is gone: nothing to be done
+			}
+		})
+	}
+}
+
+func (w *World) serveTCP(l net.Listener, s *server) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			for {
+				q, err := transport.ReadFrame(c)
+				if err != nil {
+					return
+				}
+				packets, delay := w.behave(s, q, true)
+				time.Sleep(delay)
+				for _, p := range packets {
+					if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(p))), p...)); err != nil {
+						return
+					}
+				}
+			}
+		}()
+	}
+}

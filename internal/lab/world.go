@@ -1,0 +1,240 @@
+// The world: zones on servers, delegated from the root.
+
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// World is an internet. Zones are added parents first; the root is there from the start.
+type World struct {
+	now     time.Time
+	zones   map[string]*zone
+	servers map[netip.Addr]*server
+	order   []netip.Addr
+	built   sync.Once
+
+	mu     sync.Mutex
+	log    []Exchange      // guarded by mu
+	lost   map[string]bool // guarded by mu
+	SlowBy time.Duration
+}
+
+// server is an authoritative server at an address.
+type server struct {
+	addr   netip.Addr
+	faults Faults
+	zones  []*zone
+}
+
+// Exchange is a question that a server heard.
+type Exchange struct {
+	Server netip.Addr
+	TCP    bool
+	Name   string
+	Type   string
+}
+
+// New returns a world with a signed root, whose signatures hold around now.
+func New(now time.Time) *World {
+	w := &World{now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[string]bool{}, SlowBy: 300 * time.Millisecond}
+	w.Add(Zone{Name: "."})
+	return w
+}
+
+// Add puts a zone into the world and delegates it from its parent. It panics on a mistake of the author.
+func (w *World) Add(spec Zone) {
+	if err := w.add(spec); err != nil {
+		panic("lab: " + err.Error())
+	}
+}
+
+func (w *World) add(spec Zone) error {
+	z := &zone{Zone: spec, w: w, name: dns.CanonicalName(spec.Name), data: map[string]map[uint16][]dns.RR{}, signed: map[string][]dns.RR{}}
+	z.defaults()
+	if w.zones[z.name] != nil {
+		return fmt.Errorf("zone %s is there already", z.name)
+	}
+	if err := z.makeKeys(); err != nil {
+		return err
+	}
+	if err := z.parse(); err != nil {
+		return err
+	}
+	w.place(z)
+	z.add(&dns.SOA{Hdr: z.header(z.name, dns.TypeSOA), Ns: z.ns[0], Mbox: "hostmaster." + z.base(), Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: z.Minimum})
+	for i, n := range z.ns {
+		z.add(&dns.NS{Hdr: z.header(z.name, dns.TypeNS), Ns: n})
+		if dns.IsSubDomain(z.name, n) {
+			z.add(z.address(n, z.addrs[i]))
+		}
+	}
+	w.zones[z.name] = z
+	return w.delegate(z)
+}
+
+func (z *zone) defaults() {
+	if z.Algorithm == 0 {
+		z.Algorithm = dns.ECDSAP256SHA256
+	}
+	if z.Bits == 0 {
+		z.Bits = 2048
+	}
+	if z.TTL == 0 {
+		z.TTL = 300
+	}
+	if z.Minimum == 0 {
+		z.Minimum = 60
+	}
+	if len(z.Servers) == 0 {
+		z.Servers = []ServerFaults{nil}
+	}
+}
+
+func (z *zone) makeKeys() error {
+	if !z.isSigned() {
+		return nil
+	}
+	alg := z.Algorithm
+	if _, known := dns.AlgorithmToString[alg]; !known {
+		alg = dns.ECDSAP256SHA256 // the numbers say otherwise, and nobody can check
+	}
+	k, err := newKey(z.name, alg, z.Bits, 257, 0)
+	if err != nil {
+		return fmt.Errorf("zone %s: %w", z.name, err)
+	}
+	k.Algorithm = z.Algorithm
+	z.keys = []*key{k}
+	if !z.Faults.has(NoKeys) {
+		z.add(k.DNSKEY)
+	}
+	if alg != z.Algorithm {
+		z.Faults = append(z.Faults, MissingSignatures)
+		z.signed[z.name+"/"+fmt.Sprint(dns.TypeDNSKEY)] = nil
+	}
+	if z.Faults.has(WrongKeys) {
+		z.wrong, err = newKey(z.name, alg, z.Bits, 257, 1)
+	}
+	return err
+}
+
+func (z *zone) address(owner string, a netip.Addr) dns.RR {
+	if a.Is4() {
+		return &dns.A{Hdr: z.header(owner, dns.TypeA), A: a.AsSlice()}
+	}
+	return &dns.AAAA{Hdr: z.header(owner, dns.TypeAAAA), AAAA: a.AsSlice()}
+}
+
+// place gives the zone its servers.
+func (w *World) place(z *zone) {
+	if z.On != "" {
+		host := w.zones[dns.CanonicalName(z.On)]
+		z.ns, z.addrs = host.ns, host.addrs
+		for _, a := range z.addrs {
+			w.servers[a].zones = append(w.servers[a].zones, z)
+		}
+		return
+	}
+	for i, f := range z.Servers {
+		n := len(w.servers) + 1
+		addr := netip.AddrFrom4([4]byte{127, 53, byte(n / 250), byte(n%250 + 1)})
+		s := &server{addr: addr, faults: f, zones: []*zone{z}}
+		w.servers[addr], w.order = s, append(w.order, addr)
+		z.addrs = append(z.addrs, addr)
+		z.ns = append(z.ns, fmt.Sprintf("ns%d.%s", i+1, z.base()))
+	}
+}
+
+// delegate puts NS, DS and glue into the parent.
+func (w *World) delegate(z *zone) error {
+	if z.name == "." {
+		return nil
+	}
+	p := w.parentOf(z.name)
+	if p == nil {
+		return fmt.Errorf("zone %s has no parent", z.name)
+	}
+	ns := z.ns
+	switch {
+	case z.Faults.has(ReferralBomb):
+		ns = nil
+		for i := range 40 {
+			ns = append(ns, fmt.Sprintf("ns%d.victim%d.", i, i))
+		}
+	case z.Glueless != "":
+		ns = []string{"ns1." + dns.CanonicalName(z.Glueless)}
+	}
+	for i, n := range ns {
+		p.add(&dns.NS{Hdr: p.header(z.name, dns.TypeNS), Ns: n})
+		if dns.IsSubDomain(z.name, n) && z.On == "" && z.Glueless == "" {
+			p.add(p.address(n, z.addrs[i]))
+		}
+	}
+	if z.isSigned() && !z.NoDS && p.isSigned() {
+		ds := z.ds()
+		ds.Header().Ttl = p.TTL
+		p.add(ds)
+	}
+	return nil
+}
+
+func (w *World) parentOf(name string) *zone {
+	for n := name; n != "."; {
+		n = parent(n)
+		if z := w.zones[n]; z != nil {
+			return z
+		}
+	}
+	return nil
+}
+
+// build fixes the zones' order of names; afterwards nothing may be added.
+func (w *World) build() {
+	w.built.Do(func() {
+		for _, z := range w.zones {
+			z.finish()
+		}
+	})
+}
+
+// Anchor is the root's trust anchor in presentation form.
+func (w *World) Anchor() string { return w.zones["."].keys[0].ToDS(dns.SHA256).String() }
+
+// Roots are the root's servers.
+func (w *World) Roots() (name string, addrs []netip.Addr) {
+	z := w.zones["."]
+	return z.ns[0], z.addrs
+}
+
+// Servers lists all addresses, in the order they came.
+func (w *World) Servers() []netip.Addr { return w.order }
+
+// Transcript returns the questions heard since the last call.
+func (w *World) Transcript() []Exchange {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.log
+	w.log = nil
+	return l
+}
+
+// heard notes a question, and says whether it is the first of its kind at this server.
+func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := Exchange{s.addr, tcp, strings.ToLower(q.Name), dns.TypeToString[q.Qtype]}
+	w.log = append(w.log, e)
+	if len(w.log) > 100000 {
+		w.log = w.log[50000:]
+	}
+	id := fmt.Sprint(e)
+	first = !w.lost[id]
+	w.lost[id] = true
+	return first
+}

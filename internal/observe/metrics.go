@@ -1,0 +1,213 @@
+// Package observe is what an operator sees: metrics and the failure log. Every metric is defined in this file; labels come
+// from closed sets.
+package observe
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// Metrics observes the resolver and the server.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	queries   [][]prometheus.Counter // by protocol and type
+	responses map[wire.RCode]prometheus.Counter
+	otherCode prometheus.Counter
+	latency   [2]prometheus.Observer // miss, hit
+	hits      prometheus.Counter
+	upstream  map[upstreamKey]prometheus.Counter
+	rtt       [2]prometheus.Observer // UDP, TCP
+	validated [5]prometheus.Counter
+	failures  *prometheus.CounterVec
+	servfail  *prometheus.CounterVec
+	limits    *prometheus.CounterVec
+	synthetic prometheus.Counter
+	displaced prometheus.Counter
+}
+
+type upstreamKey struct {
+	tcp bool
+	c   cause.Cause
+}
+
+// types that have a label of their own; the others are "other".
+var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, wire.TypeSOA, wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
+	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
+
+// upstreamCauses are what an exchange can come to.
+var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown}
+
+// buckets of latencies, in seconds.
+var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}
+
+// New defines the metrics.
+func New() *Metrics {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m := &Metrics{Registry: reg, responses: map[wire.RCode]prometheus.Counter{}, upstream: map[upstreamKey]prometheus.Counter{}}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	counter := func(name, help string) prometheus.Counter { return vec(name, help).WithLabelValues() }
+	queries := vec("queries_total", "Queries from clients, by transport and type.", "transport", "type")
+	for _, p := range transport.Protocols() {
+		var row []prometheus.Counter
+		for _, t := range types {
+			row = append(row, queries.WithLabelValues(p.String(), t.String()))
+		}
+		m.queries = append(m.queries, append(row, queries.WithLabelValues(p.String(), "other")))
+	}
+	responses := vec("responses_total", "Responses to clients, by response code.", "rcode")
+	for _, rc := range []wire.RCode{wire.RCodeNoError, wire.RCodeFormErr, wire.RCodeServFail, wire.RCodeNXDomain, wire.RCodeNotImp, wire.RCodeRefused, wire.RCodeBadVers} {
+		m.responses[rc] = responses.WithLabelValues(rc.String())
+	}
+	m.otherCode = responses.WithLabelValues("other")
+	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "response_seconds", Help: "Time from query to response, of queries that were not answered from ready answers.", Buckets: buckets}, []string{"path"})
+	reg.MustRegister(latency)
+	m.latency[0] = latency.WithLabelValues("slow")
+	m.hits = counter("fast_answers_total", "Queries answered from ready answers, without leaving the reader.")
+	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
+	for _, c := range upstreamCauses {
+		m.upstream[upstreamKey{false, c}] = upstream.WithLabelValues("udp", outcome(c))
+		m.upstream[upstreamKey{true, c}] = upstream.WithLabelValues("tcp", outcome(c))
+	}
+	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.", Buckets: buckets}, []string{"transport"})
+	reg.MustRegister(rtt)
+	m.rtt = [2]prometheus.Observer{rtt.WithLabelValues("udp"), rtt.WithLabelValues("tcp")}
+	validated := vec("validations_total", "Judged responses, by result.", "result")
+	for s := range m.validated {
+		m.validated[s] = validated.WithLabelValues(wire.Security(s).String())
+	}
+	m.failures = vec("validation_failures_total", "Responses judged bogus, or insecure for a reason that clients are told, by cause.", "cause")
+	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
+	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
+	for _, c := range cause.All() {
+		m.servfail.WithLabelValues(c.Label())
+		if c.Kind() == cause.KindLimit {
+			m.limits.WithLabelValues(c.Label())
+		}
+	}
+	m.synthetic = counter("synthesised_answers_total", "Answers made from cached denials (RFC 8198).")
+	m.displaced = counter("tcp_displaced_total", "Idle client connections closed for new ones.")
+	return m
+}
+
+func outcome(c cause.Cause) string {
+	if c == cause.None {
+		return "reply"
+	}
+	return c.Label()
+}
+
+// Query counts a client's query.
+func (m *Metrics) Query(p transport.Protocol, t wire.Type) {
+	i := len(types)
+	for j, x := range types {
+		if x == t {
+			i = j
+			break
+		}
+	}
+	m.queries[p][i].Inc()
+}
+
+// Response counts a response.
+func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
+	if c, ok := m.responses[rc]; ok {
+		c.Inc()
+	} else {
+		m.otherCode.Inc()
+	}
+	if hit {
+		m.hits.Inc()
+	} else {
+		m.latency[0].Observe(took.Seconds())
+	}
+}
+
+// ServFail counts a SERVFAIL by cause.
+func (m *Metrics) ServFail(c cause.Cause) { m.servfail.WithLabelValues(c.Label()).Inc() }
+
+// Limit counts a limit that was hit.
+func (m *Metrics) Limit(c cause.Cause) { m.limits.WithLabelValues(c.Label()).Inc() }
+
+// Upstream counts an exchange with a server.
+func (m *Metrics) Upstream(_ netip.AddrPort, tcp bool, rtt time.Duration, c cause.Cause) {
+	if n, ok := m.upstream[upstreamKey{tcp, c}]; ok {
+		n.Inc()
+	}
+	if c == cause.None {
+		i := 0
+		if tcp {
+			i = 1
+		}
+		m.rtt[i].Observe(rtt.Seconds())
+	}
+}
+
+// Validated counts a judgement.
+func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
+	m.validated[s].Inc()
+	if f != nil {
+		m.failures.WithLabelValues(f.Cause.Label()).Inc()
+	}
+}
+
+// Synthesised counts an answer made from denials.
+func (m *Metrics) Synthesised() { m.synthetic.Inc() }
+
+// Displaced counts a connection closed for another.
+func (m *Metrics) Displaced() { m.displaced.Inc() }
+
+// caches reads the caches' counters when the metrics are scraped.
+type caches struct {
+	store    *cache.Store
+	resolver *resolver.Resolver
+}
+
+var (
+	cacheHits      = prometheus.NewDesc("bailiwick_cache_hits_total", "Look-ups that found something, by cache.", []string{"cache"}, nil)
+	cacheMisses    = prometheus.NewDesc("bailiwick_cache_misses_total", "Look-ups that found nothing, by cache.", []string{"cache"}, nil)
+	cacheEvictions = prometheus.NewDesc("bailiwick_cache_evictions_total", "Entries evicted for room, by cache.", []string{"cache"}, nil)
+	cacheEntries   = prometheus.NewDesc("bailiwick_cache_entries", "Entries, by cache.", []string{"cache"}, nil)
+	cacheBytes     = prometheus.NewDesc("bailiwick_cache_bytes", "Octets in use, by cache.", []string{"cache"}, nil)
+	signatureHits  = prometheus.NewDesc("bailiwick_signature_cache_hits_total", "Signature checks answered from memory.", nil, nil)
+	signatureMiss  = prometheus.NewDesc("bailiwick_signature_cache_misses_total", "Signature checks computed.", nil, nil)
+	flightsNow     = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.", nil, nil)
+)
+
+// WatchCaches adds the metrics of caches.
+func (m *Metrics) WatchCaches(s *cache.Store, r *resolver.Resolver) {
+	m.Registry.MustRegister(&caches{s, r})
+}
+
+// Describe implements prometheus.Collector.
+func (c *caches) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c *caches) Collect(ch chan<- prometheus.Metric) {
+	r := c.resolver.Stats()
+	for name, s := range map[string]cache.Stats{"answers": c.store.Answers.Stats(), "rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
+		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(), "denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust} {
+		ch <- prometheus.MustNewConstMetric(cacheHits, prometheus.CounterValue, float64(s.Hits), name)
+		ch <- prometheus.MustNewConstMetric(cacheMisses, prometheus.CounterValue, float64(s.Misses), name)
+		ch <- prometheus.MustNewConstMetric(cacheEvictions, prometheus.CounterValue, float64(s.Evictions), name)
+		ch <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(s.Entries), name)
+		ch <- prometheus.MustNewConstMetric(cacheBytes, prometheus.GaugeValue, float64(s.Bytes), name)
+	}
+	ch <- prometheus.MustNewConstMetric(signatureHits, prometheus.CounterValue, float64(r.SignatureHits))
+	ch <- prometheus.MustNewConstMetric(signatureMiss, prometheus.CounterValue, float64(r.SignatureMisses))
+	ch <- prometheus.MustNewConstMetric(flightsNow, prometheus.GaugeValue, float64(r.Flights))
+}

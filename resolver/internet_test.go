@@ -1,0 +1,77 @@
+// The lab as the network of the resolver's tests.
+
+package resolver_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// internet is a world with a resolver in front of it.
+type internet struct {
+	t     testing.TB
+	world *lab.World
+	cache *cache.Store
+	r     *resolver.Resolver
+}
+
+// newInternet returns the lab's internet; it has to be called in the test's bubble, whose clock it signs for.
+func newInternet(t testing.TB) *internet { return newWorld(t, lab.Internet(time.Now()), nil) }
+
+// newWorld puts a resolver in front of a world; change may alter its configuration.
+func newWorld(t testing.TB, w *lab.World, change func(*resolver.Config)) *internet {
+	t.Helper()
+	return newNetwork(t, w, w, change)
+}
+
+// newNetwork is newWorld with a network between the two.
+func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger, change func(*resolver.Config)) *internet {
+	t.Helper()
+	anchors := &trustanchor.Set{}
+	if err := anchors.Add(w.Anchor()); err != nil {
+		t.Fatal(err)
+	}
+	name, addrs := w.Roots()
+	cfg := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, Prime: true, IPv4: true, CaseRandomisation: true, Cookies: true,
+		AggressiveNSEC: true, HardenBelowNXDomain: true, Validation: validator.Policy{SHA1: true}}
+	if change != nil {
+		change(&cfg)
+	}
+	store := cache.New(cache.DefaultMemory, cache.TTLLimits{})
+	r := resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: ex, Clock: clock.Real{}})
+	return &internet{t, w, store, r}
+}
+
+func (in *internet) resolve(name string, t wire.Type) *resolver.Answer {
+	return in.ask(name, t, resolver.Options{})
+}
+
+func (in *internet) ask(name string, t wire.Type, o resolver.Options) *resolver.Answer {
+	q := wire.Question{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN}
+	return in.r.Resolve(context.Background(), q, o)
+}
+
+// transcript tells what was asked upstream since the last call.
+func (in *internet) transcript() string {
+	var b strings.Builder
+	for _, e := range in.world.Transcript() {
+		fmt.Fprintf(&b, "%v %s %s", e.Server, e.Name, e.Type)
+		if e.TCP {
+			b.WriteString(" TCP")
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
