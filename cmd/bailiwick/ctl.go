@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bailiwick/internal/console"
+)
+
+func ctlCommand() *cobra.Command {
+	var socket string
+	call := func(cmd *cobra.Command, r console.Request) error {
+		if socket == "" {
+			return errors.New("--socket says where the server's control socket is (control.socket in its configuration)")
+		}
+		data, err := console.Call(socket, r)
+		if err != nil {
+			return err
+		}
+		for _, k := range slices.Sorted(maps.Keys(data)) {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %v\n", k, plainNumber(data[k]))
+		}
+		return nil
+	}
+	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
+	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "", "control socket's `PATH`")
+	var subtree bool
+	flush := &cobra.Command{
+		Use:   "flush NAME",
+		Short: "Forget what is known of a name",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return call(cmd, console.Request{Command: "flush", Name: args[0], Subtree: subtree})
+		},
+	}
+	flush.Flags().BoolVar(&subtree, "subtree", false, "and of everything below it")
+	clock := &cobra.Command{Use: "clock", Short: "Move the server's clock (builds with the tag testclock only)"}
+	clock.AddCommand(&cobra.Command{
+		Use:   "advance DURATION",
+		Short: "Let time pass, for example 1h0m0s",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := time.ParseDuration(args[0])
+			if err != nil {
+				return fmt.Errorf("%q is no duration such as 1h0m0s", args[0])
+			}
+			return call(cmd, console.Request{Command: "clock", Advance: d})
+		},
+	})
+	cmd.AddCommand(flush, clock, &cobra.Command{
+		Use:   "status",
+		Short: "Show how the server is",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return call(cmd, console.Request{Command: "status"}) },
+	})
+	return cmd
+}
+
+// plainNumber prints JSON's numbers without an exponent.
+func plainNumber(v any) any {
+	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+		return int64(f)
+	}
+	return v
+}

@@ -1,0 +1,38 @@
+// Command bailiwick is a validating recursive DNS resolver. See README.md.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// exitError is an error that says with which status to end.
+type exitError struct {
+	error
+	code int
+}
+
+func main() {
+	root := &cobra.Command{
+		Use:           "bailiwick",
+		Short:         "A validating recursive DNS resolver that says why",
+		Long:          "Bailiwick resolves names from the root, verifies every answer with DNSSEC, and names the cause of every failure.\n\nExit status: 0 done, 1 wrong use or configuration, 2 the name does not resolve.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(), versionCommand())
+	if err := root.Execute(); err != nil {
+		var exit *exitError
+		if errors.As(err, &exit) {
+			if exit.error != nil {
+				fmt.Fprintln(os.Stderr, "bailiwick:", exit.error)
+			}
+			os.Exit(exit.code)
+		}
+		fmt.Fprintln(os.Stderr, "bailiwick:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/lab"
+	"bailiwick/transport"
+)
+
+func serveCommand() *cobra.Command {
+	var file string
+	var inLab bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
+		Long:  "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return serve(ctx, cfg, inLab, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
+	cmd.Flags().BoolVar(&inLab, "lab", false, "serve the embedded signed internet instead of the real one")
+	return cmd
+}
+
+func loadConfig(file string) (*config.Config, error) {
+	if file == "" {
+		return config.Default(), nil
+	}
+	return config.Load(file)
+}
+
+// labPort is where the lab's servers listen on loopback.
+const labPort = 5053
+
+// useLab points a configuration at a world.
+func useLab(cfg *config.Config, w *lab.World) error {
+	cfg.BuiltinAnchors, cfg.AnchorRecords, cfg.AnchorFile = false, []string{w.Anchor()}, ""
+	cfg.DoNotQueryLocalhost, cfg.IPv6, cfg.RootHints, cfg.Zones = false, "false", nil, nil
+	return cfg.AddRootHints(w.Roots())
+}
+
+func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) error {
+	var ex transport.Exchanger = &transport.NetExchanger{}
+	if inLab {
+		w := lab.Internet(time.Now())
+		if err := useLab(cfg, w); err != nil {
+			return err
+		}
+		cfg.Port = labPort
+		if err := w.Listen(ctx, labPort); err != nil {
+			// Not every system has all of 127.0.0.0/8: the world does as well in memory.
+			fmt.Fprintf(out, "The lab's servers stay in memory: %v\n", err)
+			ex = w
+		}
+	}
+	s, err := newStack(cfg, ex)
+	if err != nil {
+		return err
+	}
+	r, err := s.listen()
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	r.start()
+	if inLab {
+		printLab(out, r)
+	} else {
+		fmt.Fprintf(out, "Serving DNS at %v (UDP) and %v (TCP).\n", cfg.UDP, cfg.TCP)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// printLab says what to try.
+func printLab(out io.Writer, r *running) {
+	if len(r.udp) == 0 {
+		return
+	}
+	at := r.udp[0].Addr()
+	fmt.Fprintf(out, "Serving a signed internet of our own at %v (UDP, TCP)", at)
+	if r.console != nil {
+		fmt.Fprintf(out, ", metrics at http://%s/metrics", r.console.Addr())
+	}
+	fmt.Fprint(out, ".\n\nTry:\n")
+	for _, t := range []struct{ what, name string }{
+		{"secure: the answer has the AD flag", "www.secure.example"},
+		{"unsigned: an answer without AD", "www.unsigned.example"},
+		{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
+	} {
+		fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", at.Addr(), at.Port(), t.name, t.what)
+		fmt.Fprintf(out, "  bailiwick query --lab --trace %s\n", t.name)
+	}
+	fmt.Fprint(out, "\nEnd with Ctrl-C.\n")
+}

@@ -1,0 +1,312 @@
+// The one place where everything is wired together.
+
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/cache"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
+	"bailiwick/internal/console"
+	"bailiwick/internal/observe"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/server"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// stack is a resolver with all its parts, not listening yet.
+type stack struct {
+	cfg       *config.Config
+	clock     clock.Clock
+	metrics   *observe.Metrics
+	store     *cache.Store
+	anchors   *trustanchor.Set
+	exchanger transport.Exchanger
+	resolver  *resolver.Resolver
+	log       *slog.Logger
+}
+
+// newStack builds what resolves.
+func newStack(cfg *config.Config, ex transport.Exchanger) (*stack, error) {
+	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg)}
+	if !cfg.ClockStart.IsZero() {
+		m, ok := s.clock.(interface{ Set(time.Time) })
+		if !ok {
+			return nil, errors.New("clock.start is for builds with the tag testclock")
+		}
+		m.Set(cfg.ClockStart)
+	}
+	var err error
+	if s.anchors, err = loadAnchors(cfg); err != nil {
+		return nil, err
+	}
+	rc, err := resolverConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	memory := int(cfg.Memory)
+	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
+	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock, Observer: s.metrics}
+	if !cfg.ValidationTime.IsZero() {
+		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }
+	}
+	s.resolver = resolver.New(rc, parts)
+	s.metrics.WatchCaches(s.store, s.resolver)
+	return s, nil
+}
+
+func newLog(cfg *config.Config) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // one of the choices that the configuration checks
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.LogJSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// loadAnchors collects the trust anchors. A server without any would validate nothing: that has to be meant.
+func loadAnchors(cfg *config.Config) (*trustanchor.Set, error) {
+	set := &trustanchor.Set{}
+	if cfg.BuiltinAnchors {
+		set = trustanchor.Builtin()
+	}
+	for _, r := range cfg.AnchorRecords {
+		if err := set.Add(r); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.AnchorFile != "" {
+		if err := set.AddFile(cfg.AnchorFile); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range cfg.Insecure {
+		if err := set.AddNegative(n); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
+}
+
+// resolverConfig translates the configuration.
+func resolverConfig(cfg *config.Config) (resolver.Config, error) {
+	hints, err := loadHints(cfg)
+	if err != nil {
+		return resolver.Config{}, err
+	}
+	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4, IPv6: cfg.IPv6 == "true" || cfg.IPv6 == "auto" && hasIPv6(),
+		DoNotQuery: cfg.DoNotQuery, DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation, Cookies: cfg.UpstreamCookies,
+		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
+		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
+		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
+		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}
+	for _, z := range cfg.Zones {
+		rc.Zones = append(rc.Zones, resolver.Zone(z))
+	}
+	return rc, nil
+}
+
+// loadHints returns the root's servers: from the configuration, a file, or built in.
+func loadHints(cfg *config.Config) ([]cache.NameServer, error) {
+	switch {
+	case len(cfg.RootHints) > 0:
+		var hints []cache.NameServer
+		for _, h := range cfg.RootHints {
+			hints = append(hints, cache.NameServer{Name: h.Name, Addrs: []netip.Addr{h.Addr}})
+		}
+		return hints, nil
+	case cfg.RootHintsFile != "":
+		return readHints(cfg.RootHintsFile)
+	}
+	return resolver.BuiltinHints(), nil
+}
+
+// readHints takes the addresses of a hints file.
+func readHints(path string) ([]cache.NameServer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("root hints: %w", err)
+	}
+	defer f.Close()
+	var hints []cache.NameServer
+	p := dns.NewZoneParser(f, ".", path)
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		var ip net.IP
+		switch a := rr.(type) {
+		case *dns.A:
+			ip = a.A
+		case *dns.AAAA:
+			ip = a.AAAA
+		default:
+			continue
+		}
+		name, err := wire.ParseName(rr.Header().Name)
+		if err != nil {
+			return nil, fmt.Errorf("root hints: %w", err)
+		}
+		addr, _ := netip.AddrFromSlice(ip)
+		hints = append(hints, cache.NameServer{Name: name, Addrs: []netip.Addr{addr.Unmap()}})
+	}
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("root hints: %w", err)
+	}
+	if len(hints) == 0 {
+		return nil, fmt.Errorf("root hints %s hold no address", path)
+	}
+	return hints, nil
+}
+
+// hasIPv6 says whether this machine has a route to a root server. Nothing is sent.
+func hasIPv6() bool {
+	c, err := net.Dial("udp6", "[2001:500:2f::f]:53")
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
+}
+
+// serverConfig translates the configuration.
+func serverConfig(cfg *config.Config) (server.Config, error) {
+	sc := server.Config{ACL: policy.NewACL(cfg.Access), UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Identity: cfg.Identity,
+		Version: cfg.Version, EDE: cfg.EDE}
+	var err error
+	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
+		return sc, fmt.Errorf("server.nsid: %w", err)
+	}
+	if cfg.CookieSecret == "" {
+		_, err = rand.Read(sc.Secret[:])
+	} else {
+		_, err = hex.Decode(sc.Secret[:], []byte(cfg.CookieSecret))
+	}
+	return sc, err
+}
+
+// running is a stack that listens.
+type running struct {
+	*stack
+	server  *server.Server
+	udp     []*transport.UDPListener
+	tcp     []*transport.TCPListener
+	console *console.Console
+	control *console.Control
+}
+
+// listen opens all listeners, or none.
+func (s *stack) listen() (r *running, err error) {
+	sc, err := serverConfig(s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	r = &running{stack: s, server: server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.log)}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	for _, a := range s.cfg.UDP {
+		l, err := transport.ListenUDP(a, runtime.GOMAXPROCS(0))
+		if err != nil {
+			return r, err
+		}
+		r.udp = append(r.udp, l)
+	}
+	for _, a := range s.cfg.TCP {
+		l, err := transport.ListenTCP(a)
+		if err != nil {
+			return r, err
+		}
+		l.Displaced = s.metrics.Displaced
+		r.tcp = append(r.tcp, l)
+	}
+	if s.cfg.Admin != "" {
+		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry); err != nil {
+			return r, err
+		}
+	}
+	if s.cfg.ControlSocket != "" {
+		if r.control, err = console.ListenControl(s.cfg.ControlSocket, s.controls()); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// controls are what `bailiwick ctl` can do.
+func (s *stack) controls() console.Controls {
+	began := time.Now()
+	c := console.Controls{
+		Flush: func(n wire.Name, subtree bool) int { return s.resolver.Flush(n, subtree) },
+		Status: func() map[string]any {
+			st, bytes := s.resolver.Stats(), 0
+			for _, c := range []cache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(), s.store.Negatives.Stats(), s.store.Failures.Stats(),
+				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
+				bytes += c.Bytes
+			}
+			return map[string]any{"version": version, "uptime": time.Since(began).Round(time.Second).String(), "time": s.clock.Now().UTC().Format(time.RFC3339),
+				"cache_bytes": bytes, "cache_limit": s.cfg.Memory, "answers": s.store.Answers.Stats().Entries, "rrsets": s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
+		},
+	}
+	if m, ok := s.clock.(interface{ Advance(time.Duration) }); ok {
+		c.Advance = m.Advance
+	}
+	return c
+}
+
+// goHeadroom is what the process may need besides the caches, in octets, before the collector works harder.
+const goHeadroom = 192 << 20
+
+// start serves.
+func (r *running) start() {
+	debug.SetMemoryLimit(2*r.cfg.Memory + goHeadroom)
+	for _, l := range r.udp {
+		l.Start(r.server)
+	}
+	for _, l := range r.tcp {
+		l.Start(r.server)
+	}
+	if r.control != nil {
+		r.control.Start()
+	}
+	if r.console != nil {
+		r.console.Start()
+		r.console.SetReady(true)
+	}
+}
+
+// close ends everything.
+func (r *running) close() {
+	if r.console != nil {
+		r.console.SetReady(false)
+	}
+	for _, l := range r.udp {
+		l.Close()
+	}
+	r.server.Close()
+	for _, l := range r.tcp {
+		l.Close()
+	}
+	if r.control != nil {
+		_ = r.control.Close()
+	}
+	if r.console != nil {
+		_ = r.console.Close()
+	}
+}

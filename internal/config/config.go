@@ -1,0 +1,106 @@
+// Package config is the configuration: one YAML file, every key optional, strict. What the operator wrote is read against the table
+// of keys (keys.go), which also makes the schema, the documentation and `config show`; what the server runs on is a
+// [Config], complete and immutable.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"bailiwick/internal/policy"
+	"bailiwick/wire"
+)
+
+// Config is what the server runs on.
+type Config struct {
+	UDP, TCP      []netip.AddrPort
+	Admin         string // address of the admin listener, "" for none
+	ControlSocket string // path, "" for none
+	LogLevel      string
+	LogJSON       bool
+	ClockStart    time.Time // test builds only; zero: the machine's clock
+
+	Minimisation        string
+	Prime               bool
+	IPv4                bool
+	IPv6                string // auto, true, false
+	DoNotQueryLocalhost bool
+	DoNotQuery          []netip.Prefix
+	CaseRandomisation   bool
+	UpstreamCookies     bool
+	HardenBelowNXDomain bool
+	Port                int
+	MaxAliases          int
+	MaxInFlight         int
+	RootHints           []Hint
+	RootHintsFile       string
+	Zones               []Zone
+
+	BuiltinAnchors bool
+	AnchorRecords  []string
+	AnchorFile     string
+	Insecure       []string
+
+	ValidationTime  time.Time // zero: the clock
+	IgnoreTimes     bool
+	Skew            time.Duration
+	SHA1            bool
+	NSEC3Iterations int
+	SignatureCache  int
+
+	Memory         int64
+	MinTTL         time.Duration
+	MaxTTL         time.Duration
+	MinNegativeTTL time.Duration
+	MaxNegativeTTL time.Duration
+	AggressiveNSEC bool
+
+	UDPSize      int
+	NSID         string
+	Identity     string
+	Version      string
+	Cookies      bool
+	CookieSecret string
+	AnyFull      bool
+	EDE          bool
+	Access       []policy.Rule
+
+	text map[string]string // what each key holds, as written or by default
+}
+
+// Hint is a root server.
+type Hint struct {
+	Name wire.Name
+	Addr netip.Addr
+}
+
+// Zone is a stub or forward zone.
+type Zone struct {
+	Name                         wire.Name
+	Addrs                        []netip.AddrPort
+	Hosts                        []wire.Name
+	Forward, First, TCP, NoCache bool
+}
+
+// Default is the configuration without a file.
+func Default() *Config {
+	c := &Config{text: map[string]string{}}
+	for i := range keys {
+		if err := keys[i].setDefault(c); err != nil {
+			panic("config: default of " + keys[i].key + ": " + err.Error())
+		}
+	}
+	return c
+}
+
+// AddRootHints puts a server with its addresses among the root hints.
+func (c *Config) AddRootHints(name string, addrs []netip.Addr) error {
+	n, err := wire.ParseName(name)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		c.RootHints = append(c.RootHints, Hint{n, a})
+	}
+	return nil
+}

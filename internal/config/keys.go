@@ -1,0 +1,218 @@
+// The table of keys: a row declares a key's name, kind, default, range and help.
+
+package config
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"bailiwick/internal/policy"
+	"bailiwick/server"
+	"bailiwick/wire"
+)
+
+// kind is what values a key takes.
+type kind uint8
+
+const (
+	kindString kind = iota
+	kindBool
+	kindInt
+	kindDuration // 30s, 5m, 1h
+	kindSize     // 256MiB
+	kindTime     // RFC 3339
+	kindChoice
+	kindList    // of strings
+	kindRecords // of maps with the fields named
+)
+
+// key is a row.
+type key struct {
+	key      string
+	kind     kind
+	def      string // in YAML
+	choices  []string
+	min, max int64 // of kindInt and kindSize, both 0: any; of kindDuration in seconds
+	fields   []string
+	help     string
+	set      func(c *Config, v value) error
+}
+
+var keys = []key{
+	{key: "listen.udp", kind: kindList, def: "[127.0.0.1:5300]", help: "addresses to serve DNS over UDP at", set: func(c *Config, v value) (err error) { c.UDP, err = addrPorts(v.list, 53); return }},
+	{key: "listen.tcp", kind: kindList, def: "[127.0.0.1:5300]", help: "addresses to serve DNS over TCP at", set: func(c *Config, v value) (err error) { c.TCP, err = addrPorts(v.list, 53); return }},
+	{key: "admin.listen", kind: kindString, def: "127.0.0.1:5380", help: "address of the admin listener (/metrics, /healthz, /readyz); empty for none", set: func(c *Config, v value) error { c.Admin = v.text; return checkHostPort(v.text) }},
+	{key: "control.socket", kind: kindString, def: "", help: "path of the control socket for `bailiwick ctl`; empty for none; only its owner may use it", set: func(c *Config, v value) error { c.ControlSocket = v.text; return nil }},
+	{key: "log.level", kind: kindChoice, def: "info", choices: []string{"debug", "info", "warn", "error"}, help: "least severity that is logged", set: func(c *Config, v value) error { c.LogLevel = v.text; return nil }},
+	{key: "log.format", kind: kindChoice, def: "text", choices: []string{"text", "json"}, help: "form of log lines", set: func(c *Config, v value) error { c.LogJSON = v.text == "json"; return nil }},
+	{key: "clock.start", kind: kindTime, def: "", help: "time that the clock starts at; only in builds with the tag testclock", set: func(c *Config, v value) error { c.ClockStart = v.time; return nil }},
+
+	{key: "resolver.qname_minimisation", kind: kindChoice, def: "relaxed", choices: []string{"relaxed", "strict", "off"}, help: "tell servers on the way no more of the name than they need (RFC 9156); relaxed asks the full name where that fails", set: func(c *Config, v value) error { c.Minimisation = v.text; return nil }},
+	{key: "resolver.priming", kind: kindBool, def: "true", help: "ask the hints who the root's servers are (RFC 8109)", set: func(c *Config, v value) error { c.Prime = v.bool; return nil }},
+	{key: "resolver.ipv4", kind: kindBool, def: "true", help: "ask servers over IPv4", set: func(c *Config, v value) error { c.IPv4 = v.bool; return nil }},
+	{key: "resolver.ipv6", kind: kindChoice, def: "auto", choices: []string{"auto", "true", "false"}, help: "ask servers over IPv6; auto: if this machine has a route", set: func(c *Config, v value) error { c.IPv6 = v.text; return nil }},
+	{key: "resolver.do_not_query_localhost", kind: kindBool, def: "true", help: "never ask loopback addresses", set: func(c *Config, v value) error { c.DoNotQueryLocalhost = v.bool; return nil }},
+	{key: "resolver.do_not_query", kind: kindList, def: "[]", help: "networks never to ask", set: func(c *Config, v value) (err error) { c.DoNotQuery, err = prefixes(v.list); return }},
+	{key: "resolver.case_randomisation", kind: kindBool, def: "true", help: "random letter case in questions, against forgery (0x20)", set: func(c *Config, v value) error { c.CaseRandomisation = v.bool; return nil }},
+	{key: "resolver.cookies", kind: kindBool, def: "true", help: "DNS cookies towards servers (RFC 7873)", set: func(c *Config, v value) error { c.UpstreamCookies = v.bool; return nil }},
+	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true", help: "names below one that is proven not to exist do not exist (RFC 8020)", set: func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
+	{key: "resolver.port", kind: kindInt, def: "53", min: 1, max: 65535, help: "port of authoritative servers", set: func(c *Config, v value) error { c.Port = int(v.int); return nil }},
+	{key: "resolver.max_aliases", kind: kindInt, def: "8", min: 1, max: 32, help: "links of an alias chain that are followed", set: func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
+	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
+	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"}, help: "root servers, in place of the built-in ones", set: setHints},
+	{key: "resolver.root_hints_file", kind: kindString, def: "", help: "file with root servers in zone-file form, in place of the built-in ones", set: func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
+	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses", "hosts", "first", "tcp", "no_cache"}, help: "zones with authoritative servers of your own", set: func(c *Config, v value) error { return c.addZones(v, false) }},
+	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses", "hosts", "first", "tcp", "no_cache"}, help: "zones that other resolvers are asked for", set: func(c *Config, v value) error { return c.addZones(v, true) }},
+
+	{key: "trust_anchors.builtin", kind: kindBool, def: "true", help: "trust the root's keys as IANA publishes them", set: func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
+	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust", set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
+	{key: "trust_anchors.file", kind: kindString, def: "", help: "file with DS or DNSKEY records to trust, in zone-file form", set: func(c *Config, v value) error { c.AnchorFile = v.text; return nil }},
+	{key: "trust_anchors.insecure", kind: kindList, def: "[]", help: "negative trust anchors: names where validation is off (RFC 7646)", set: func(c *Config, v value) error { c.Insecure = v.list; return nil }},
+
+	{key: "validator.time", kind: kindTime, def: "", help: "judge signatures at this time instead of now; for tests", set: func(c *Config, v value) error { c.ValidationTime = v.time; return nil }},
+	{key: "validator.ignore_signature_times", kind: kindBool, def: "false", help: "do not judge signature times at all; for tests", set: func(c *Config, v value) error { c.IgnoreTimes = v.bool; return nil }},
+	{key: "validator.skew", kind: kindDuration, def: "60s", min: 0, max: 86400, help: "how far this machine's clock may be off", set: func(c *Config, v value) error { c.Skew = v.duration; return nil }},
+	{key: "validator.sha1", kind: kindBool, def: "true", help: "validate RSA/SHA-1 signatures and SHA-1 digests; otherwise such zones are insecure (RFC 9905)", set: func(c *Config, v value) error { c.SHA1 = v.bool; return nil }},
+	{key: "validator.nsec3_iterations", kind: kindInt, def: "50", min: 0, max: 150, help: "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)", set: func(c *Config, v value) error { c.NSEC3Iterations = int(v.int); return nil }},
+	{key: "validator.signature_cache", kind: kindInt, def: "65536", min: 1, max: 1 << 24, help: "signature checks whose result is remembered", set: func(c *Config, v value) error { c.SignatureCache = int(v.int); return nil }},
+
+	{key: "cache.memory", kind: kindSize, def: "128MiB", min: 1 << 20, max: 1 << 40, help: "octets for everything that is remembered", set: func(c *Config, v value) error { c.Memory = v.int; return nil }},
+	{key: "cache.min_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400, help: "least time that data are kept", set: func(c *Config, v value) error { c.MinTTL = v.duration; return nil }},
+	{key: "cache.max_ttl", kind: kindDuration, def: "24h", min: 0, max: 604800, help: "most time that data are kept", set: func(c *Config, v value) error { c.MaxTTL = v.duration; return nil }},
+	{key: "cache.min_negative_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400, help: "least time that denials are kept", set: func(c *Config, v value) error { c.MinNegativeTTL = v.duration; return nil }},
+	{key: "cache.max_negative_ttl", kind: kindDuration, def: "1h", min: 0, max: 604800, help: "most time that denials are kept", set: func(c *Config, v value) error { c.MaxNegativeTTL = v.duration; return nil }},
+	{key: "cache.aggressive_nsec", kind: kindBool, def: "true", help: "answer from proven denials (RFC 8198)", set: func(c *Config, v value) error { c.AggressiveNSEC = v.bool; return nil }},
+
+	{key: "server.max_udp_size", kind: kindInt, def: "1232", min: 512, max: server.MaxUDPSize, help: "most octets of an answer over UDP", set: func(c *Config, v value) error { c.UDPSize = int(v.int); return nil }},
+	{key: "server.nsid", kind: kindString, def: "", help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: func(c *Config, v value) (err error) { c.NSID = v.text; _, err = server.HexOrText(v.text); return }},
+	{key: "server.identity", kind: kindString, def: "", help: "answer to id.server CH TXT; empty refuses", set: func(c *Config, v value) error { c.Identity = v.text; return nil }},
+	{key: "server.version", kind: kindString, def: "", help: "answer to version.server CH TXT; empty refuses", set: func(c *Config, v value) error { c.Version = v.text; return nil }},
+	{key: "server.cookies", kind: kindBool, def: "true", help: "DNS cookies towards clients (RFC 7873)", set: func(c *Config, v value) error { c.Cookies = v.bool; return nil }},
+	{key: "server.cookie_secret", kind: kindString, def: "", help: "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random", set: setSecret},
+	{key: "server.any", kind: kindChoice, def: "minimal", choices: []string{"minimal", "full"}, help: "answers to ANY over UDP: one RRset (RFC 8482) or all", set: func(c *Config, v value) error { c.AnyFull = v.text == "full"; return nil }},
+	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)", set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
+
+	{key: "policy.access", kind: kindRecords, def: defaultAccess(), fields: []string{"net", "action"}, help: "who may ask: networks with allow, refuse or drop; the longest decides; all others are refused", set: setAccess},
+}
+
+// defaultAccess allows this machine and private networks.
+func defaultAccess() string {
+	var items []string
+	for _, p := range policy.Private {
+		items = append(items, fmt.Sprintf("{net: %q, action: allow}", p))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
+func addrPorts(list []string, port uint16) (out []netip.AddrPort, err error) {
+	for _, s := range list {
+		ap, err := netip.ParseAddrPort(strings.Replace(s, "@", ":", 1))
+		if err != nil {
+			a, aerr := netip.ParseAddr(s)
+			if aerr != nil {
+				return nil, fmt.Errorf("%q is no address such as 192.0.2.1:53 or [2001:db8::1]:53", s)
+			}
+			ap = netip.AddrPortFrom(a, port)
+		}
+		out = append(out, ap)
+	}
+	return out, nil
+}
+
+func checkHostPort(s string) error {
+	if s == "" {
+		return nil
+	}
+	_, err := addrPorts([]string{s}, 0)
+	return err
+}
+
+func prefixes(list []string) (out []netip.Prefix, err error) {
+	for _, s := range list {
+		p, err := parsePrefix(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// parsePrefix reads a network, or an address as the network of itself.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no network such as 192.0.2.0/24", s)
+	}
+	return netip.PrefixFrom(a, a.BitLen()), nil
+}
+
+func setHints(c *Config, v value) error {
+	c.RootHints = nil
+	for _, r := range v.records {
+		n, err := wire.ParseName(r.text("name"))
+		if err != nil {
+			return fmt.Errorf("name %q: %w", r.text("name"), err)
+		}
+		a, err := netip.ParseAddr(r.text("address"))
+		if err != nil {
+			return fmt.Errorf("address %q is no IP address", r.text("address"))
+		}
+		c.RootHints = append(c.RootHints, Hint{n, a})
+	}
+	return nil
+}
+
+func (c *Config) addZones(v value, forward bool) error {
+	for _, r := range v.records {
+		z := Zone{Forward: forward, First: r.text("first") == "true", TCP: r.text("tcp") == "true", NoCache: r.text("no_cache") == "true"}
+		var err error
+		if z.Name, err = wire.ParseName(r.text("name")); err != nil {
+			return fmt.Errorf("name %q: %w", r.text("name"), err)
+		}
+		if z.Addrs, err = addrPorts(r["addresses"], 53); err != nil {
+			return err
+		}
+		for _, h := range r["hosts"] {
+			n, err := wire.ParseName(h)
+			if err != nil {
+				return fmt.Errorf("host %q: %w", h, err)
+			}
+			z.Hosts = append(z.Hosts, n)
+		}
+		if len(z.Addrs)+len(z.Hosts) == 0 {
+			return fmt.Errorf("zone %s has neither addresses nor hosts", z.Name)
+		}
+		c.Zones = append(c.Zones, z)
+	}
+	return nil
+}
+
+func setSecret(c *Config, v value) error {
+	c.CookieSecret = v.text
+	if b, err := hex.DecodeString(v.text); v.text != "" && (err != nil || len(b) != 16) {
+		return fmt.Errorf("the secret takes 32 hexadecimal digits")
+	}
+	return nil
+}
+
+func setAccess(c *Config, v value) error {
+	c.Access = nil
+	for _, r := range v.records {
+		p, err := parsePrefix(r.text("net"))
+		if err != nil {
+			return err
+		}
+		a, err := policy.ParseAction(r.text("action"))
+		if err != nil {
+			return err
+		}
+		c.Access = append(c.Access, policy.Rule{Net: p, Action: a})
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+// The table of keys for people and programs.
+
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Show writes the complete configuration as a file that would give it.
+func (c *Config) Show(w io.Writer) error {
+	section := ""
+	for i := range keys {
+		k := &keys[i]
+		s, name, _ := strings.Cut(k.key, ".")
+		if s != section {
+			section = s
+			if _, err := fmt.Fprintf(w, "%s:\n", s); err != nil {
+				return err
+			}
+		}
+		text := c.text[k.key]
+		if strings.Contains(text, "\n") { // a block: below its key
+			text = "\n    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
+		}
+		if text == "" {
+			text = `""`
+		}
+		if _, err := fmt.Fprintf(w, "  # %s\n  %s: %s\n", k.help, name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Schema writes a JSON schema of the file.
+func Schema(w io.Writer) error {
+	type object = map[string]any
+	root := object{}
+	for i := range keys {
+		k := &keys[i]
+		s, name, _ := strings.Cut(k.key, ".")
+		sec, ok := root[s].(object)
+		if !ok {
+			sec = object{"type": "object", "additionalProperties": false, "properties": object{}}
+			root[s] = sec
+		}
+		p := object{"description": k.help}
+		if k.def != "" && k.kind != kindList && k.kind != kindRecords {
+			p["default"] = k.def
+		}
+		switch k.kind {
+		case kindBool:
+			p["type"] = "boolean"
+		case kindInt:
+			p["type"] = "integer"
+			if k.min != 0 || k.max != 0 {
+				p["minimum"], p["maximum"] = k.min, k.max
+			}
+		case kindChoice:
+			p["enum"] = k.choices
+		case kindList:
+			p["type"], p["items"] = "array", object{"type": "string"}
+		case kindRecords:
+			fields := object{}
+			for _, f := range k.fields {
+				fields[f] = object{}
+			}
+			p["type"], p["items"] = "array", object{"type": "object", "additionalProperties": false, "properties": fields}
+		default:
+			p["type"] = "string"
+		}
+		sec["properties"].(object)[name] = p
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(object{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Bailiwick configuration", "type": "object", "additionalProperties": false, "properties": root})
+}

@@ -1,0 +1,140 @@
+// The control socket: commands from `bailiwick ctl`, for whoever may open the socket.
+
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// controlTimeout bounds a conversation on the control socket.
+const controlTimeout = 10 * time.Second
+
+// Request is a command.
+type Request struct {
+	Command string        `json:"command"` // status, flush, clock
+	Name    string        `json:"name,omitempty"`
+	Subtree bool          `json:"subtree,omitempty"`
+	Advance time.Duration `json:"advance,omitempty"`
+}
+
+// Reply is what came of it.
+type Reply struct {
+	Error string         `json:"error,omitempty"`
+	Data  map[string]any `json:"data,omitempty"`
+}
+
+// Controls are what commands can do.
+type Controls struct {
+	Status func() map[string]any
+	Flush  func(name wire.Name, subtree bool) int
+	// Advance moves the clock; nil in builds whose clock stands by itself.
+	Advance func(time.Duration)
+}
+
+// Control is the socket's listener.
+type Control struct {
+	l    net.Listener
+	path string
+	c    Controls
+}
+
+// ListenControl opens the socket, for its owner only. A socket left behind by a server that is gone is replaced.
+func ListenControl(path string, c Controls) (*Control, error) {
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("control socket %s: another server is using it", path)
+	}
+	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(path) // if that fails, so does listening, and says why
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
+	}
+	return &Control{l, path, c}, nil
+}
+
+// Start serves until Close.
+func (c *Control) Start() {
+	go func() {
+		for {
+			conn, err := c.l.Accept()
+			if err != nil {
+				return
+			}
+			go c.serve(conn)
+		}
+	}()
+}
+
+// Close ends the listener and removes the socket.
+func (c *Control) Close() error { return c.l.Close() }
+
+func (c *Control) serve(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
+	var req Request
+	if err := json.NewDecoder(conn).Decode(&req); err != nil {
+		return
+	}
+	data, err := c.do(req)
+	r := Reply{Data: data}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	_ = json.NewEncoder(conn).Encode(r) // whoever asked has gone otherwise
+}
+
+func (c *Control) do(r Request) (map[string]any, error) {
+	switch r.Command {
+	case "status":
+		return c.c.Status(), nil
+	case "flush":
+		n, err := wire.ParseName(r.Name)
+		if err != nil {
+			return nil, fmt.Errorf("name %q: %w", r.Name, err)
+		}
+		return map[string]any{"flushed": c.c.Flush(n, r.Subtree)}, nil
+	case "clock":
+		if c.c.Advance == nil {
+			return nil, errors.New("the clock moves only in builds with the tag testclock")
+		}
+		if r.Advance < 0 {
+			return nil, errors.New("the clock moves forward only")
+		}
+		c.c.Advance(r.Advance)
+		return nil, nil
+	}
+	return nil, fmt.Errorf("unknown command %q", r.Command)
+}
+
+// Call sends a command to a server's socket.
+func Call(path string, r Request) (map[string]any, error) {
+	conn, err := net.DialTimeout("unix", path, controlTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("no server at control socket %s (is it running, and is control.socket set?): %w", path, err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
+	if err := json.NewEncoder(conn).Encode(r); err != nil {
+		return nil, err
+	}
+	var reply Reply
+	if err := json.NewDecoder(conn).Decode(&reply); err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", path, err)
+	}
+	if reply.Error != "" {
+		return nil, errors.New(reply.Error)
+	}
+	return reply.Data, nil
+}
