@@ -14,6 +14,7 @@ import (
 // those at hand are used up (NXNSAttack).
 type serverList struct {
 	x       *run
+	zone    wire.Name // zero for servers of the configuration
 	known   []*candidate
 	lookups []wire.Name // names not asked for yet
 	asked   int
@@ -28,7 +29,7 @@ const lookupsAtOnce = 2
 
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, seen: map[netip.AddrPort]bool{}}
+	l := &serverList{x: x, zone: d.Zone, seen: map[netip.AddrPort]bool{}}
 	var glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
@@ -128,7 +129,7 @@ func (l *serverList) lookUp() bool {
 			}
 			tried = true
 			l.asked++
-			addrs, f := l.x.addressesOf(name, t)
+			addrs, f := l.addressesOf(name, t)
 			if f != nil {
 				l.why = f
 				continue
@@ -142,6 +143,35 @@ func (l *serverList) lookUp() bool {
 		}
 	}
 	return tried
+}
+
+// addressesOf asks for a name server's addresses. One in the zone itself that came without glue is asked for at the zone's parent, who
+// should have sent it.
+func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
+	if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
+		return l.x.addressesOf(name, t)
+	}
+	up, ok := l.x.r.cache.Closest(l.zone.Parent(), l.x.r.clock.Now())
+	if !ok {
+		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
+	}
+	servers := l.x.serversOf(up)
+	servers.lookups = nil // those at hand, or none
+	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}, list: servers}
+	got, f := a.run()
+	switch {
+	case f != nil:
+		return nil, f
+	case got.kind == replyAnswer:
+		return addresses(got.sets[0]), nil
+	case got.kind == replyReferral:
+		for _, ns := range got.referral.Servers {
+			if ns.Name == name && len(ns.Addrs) > 0 {
+				return ns.Addrs, nil
+			}
+		}
+	}
+	return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 }
 
 // addressesOf asks for a name server's addresses. They are not judged. A name server should not be an alias (RFC 2181, section

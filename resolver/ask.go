@@ -174,7 +174,7 @@ func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 	r := a.x.r
 	p := r.servers.profile(c.addr.Addr(), a.zone, r.clock.Now())
 	how := attempt{tcp: a.conf != nil && a.conf.TCP, edns: !p.noEDNS, randomCase: r.cfg.CaseRandomisation && !p.caseLost, timeout: p.rto << (c.tries - 1)}
-	if c.tries == MaxTriesPerServer { // repeated silence: the last try is over TCP
+	if c.tries == MaxTriesPerServer-1 { // repeated silence: maybe UDP is what is lost
 		how.tcp = true
 	}
 	badCookie := false

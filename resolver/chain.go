@@ -139,6 +139,11 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
 	switch {
 	case f != nil:
+		if f.Cause.Kind() == cause.KindNetwork { // the zone answers, but not for its keys
+			missing := cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
+			missing.Under = f
+			f = missing
+		}
 		return x.bogusTrust(zone, f)
 	case l.kind != kindAnswer:
 		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
@@ -238,6 +243,20 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 	set.Security, set.TTL = wire.Secure, res.TTL
 	l.status, l.zone = wire.Secure, zone
 	return true, nil
+}
+
+// AnchorsRoot says whether a key tag is among the root's trust anchors (RFC 8509).
+func (r *Resolver) AnchorsRoot(tag uint16) bool {
+	set, ok := r.anchors.At(wire.Root)
+	if !ok {
+		return false
+	}
+	for d := range set.Data.All() {
+		if ds, err := wire.ParseDS(d); err == nil && ds.KeyTag == tag {
+			return true
+		}
+	}
+	return false
 }
 
 // forgetKeys drops what is known of a zone's keys; false if nothing was.

@@ -34,6 +34,7 @@ type reply struct {
 	sets      []*wire.RRset // answer or alias, in order
 	target    wire.Name     // of an alias
 	rest      []*wire.RRset // further answer sets, for the chain
+	nxdomain  bool          // the RCODE, which speaks of the chain's end
 	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS
 
 	referral *cache.Delegation
@@ -46,7 +47,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) 
 		return reply{fault: c}
 	}
 	authoritative := forwarder || m.Has(wire.FlagAA)
-	r := reply{weak: !authoritative}
+	r := reply{weak: !authoritative, nxdomain: m.RCode() == wire.RCodeNXDomain}
 	for _, s := range m.Authority {
 		if s.Type == wire.TypeSOA || s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3 || s.Type == wire.TypeDS {
 			r.authority = append(r.authority, s)
@@ -62,9 +63,6 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) 
 	ns := wire.FindType(m.Authority, wire.TypeNS)
 	switch {
 	case m.RCode() == wire.RCodeNXDomain:
-		if !authoritative && soa == nil {
-			return reply{fault: cause.Lame}
-		}
 		r.kind = replyNXDomain
 	case soa == nil && ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q):
 		r.kind, r.weak = replyReferral, false
@@ -72,6 +70,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) 
 		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
 	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil || wire.FindType(r.authority, wire.TypeNSEC3) != nil:
 		r.kind = replyNoData
+		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section 2.2): believed only if no other says more.
+		r.weak = r.weak || len(r.authority) == 0 && !forwarder
 	default: // upward or sideways referral, or nothing at all
 		return reply{fault: cause.Lame}
 	}
@@ -119,10 +119,15 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			return true
 		}
 	}
-	if s := wire.Find(answer, q.Name, q.Type); s != nil {
-		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
-		r.rest = without(answer, s)
-		return true
+	if q.Type == wire.TypeRRSIG { // they come one set for each type that they cover
+		for _, s := range answer {
+			if s.Name == q.Name && s.Type == q.Type {
+				r.kind, r.sets = replyAnswer, append(r.sets, s)
+			}
+		}
+		if len(r.sets) > 0 {
+			return true
+		}
 	}
 	cname := wire.Find(answer, q.Name, wire.TypeCNAME)
 	for _, d := range answer {
@@ -131,13 +136,18 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 		}
 		if l, tooLong := aliasFromDNAME(q.Name, d); l != nil {
 			// Our own CNAME, not the server's: it is what the DNAME says. A signed CNAME may stand beside.
-			r.kind, r.target, r.sets = replyAlias, l.target, l.sets
+			r.kind, r.target, r.sets = l.kindFor(q.Type), l.target, l.sets
 			r.rest = without(answer, d, cname)
 			return true
 		} else if tooLong {
 			r.kind, r.fault = replyFault, cause.AliasTooLong
 			return true
 		}
+	}
+	if s := wire.Find(answer, q.Name, q.Type); s != nil {
+		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
+		r.rest = without(answer, s)
+		return true
 	}
 	if cname == nil || !aliasApplies(q.Type) {
 		return false
@@ -150,6 +160,14 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	r.kind, r.target, r.sets = replyAlias, target, []*wire.RRset{cname}
 	r.rest = without(answer, cname)
 	return true
+}
+
+// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a link on the way.
+func (l *link) kindFor(t wire.Type) replyKind {
+	if t == wire.TypeCNAME {
+		return replyAnswer
+	}
+	return replyAlias
 }
 
 func without(sets []*wire.RRset, drop ...*wire.RRset) (kept []*wire.RRset) {

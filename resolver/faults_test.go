@@ -89,16 +89,16 @@ var outcomes = []struct {
 	{"leaf.tree.wrong-synthesis.faulty.", wire.TypeA, noError, wire.Secure, none},
 
 	// Servers that cannot be used.
-	{"www.dead.faulty.", wire.TypeA, servFail, wire.Bogus, cause.Timeout},
-	{"www.refusing.faulty.", wire.TypeA, servFail, wire.Bogus, cause.ServerRefused},
-	{"www.failing.faulty.", wire.TypeA, servFail, wire.Bogus, cause.ServerFailed},
-	{"www.lame.faulty.", wire.TypeA, servFail, wire.Bogus, cause.Lame},
-	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Bogus, cause.Timeout},
-	{"www.garbage.faulty.", wire.TypeA, servFail, wire.Bogus, cause.Malformed},
-	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Bogus, cause.NoAddress},
-	{"www.loop-a.faulty.", wire.TypeA, servFail, wire.Bogus, cause.DependencyLoop},
-	{"a.aliases.faulty.", wire.TypeA, servFail, wire.Bogus, cause.AliasLoop},
-	{"c0.aliases.faulty.", wire.TypeA, servFail, wire.Bogus, cause.LimitAliases},
+	{"www.dead.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Timeout},
+	{"www.refusing.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.ServerRefused},
+	{"www.failing.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.ServerFailed},
+	{"www.lame.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Lame},
+	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Timeout},
+	{"www.garbage.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Malformed},
+	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.NoAddress},
+	{"www.loop-a.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.DependencyLoop},
+	{"a.aliases.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.AliasLoop},
+	{"c0.aliases.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.LimitAliases},
 
 	// Servers that can be worked around.
 	{"www.slow.faulty.", wire.TypeA, noError, wire.Secure, none},

@@ -28,7 +28,7 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	if f := x.believe(a.zone, a.q, l, got.authority); f != nil {
 		return nil, f
 	}
-	if a.conf == nil || !a.conf.NoCache {
+	if l.noCache = a.conf != nil && a.conf.NoCache; !l.noCache {
 		x.r.store(x.keyOf(a.q), l)
 		x.chain(a, l, got)
 	}
@@ -109,8 +109,8 @@ func (x *run) refetch(v *validator.Verdict) bool {
 	return true
 }
 
-// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it: each set becomes a link of
-// its own in the cache, where the chain finds it.
+// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it and signs it: each set becomes a
+// link of its own in the cache, where the chain finds it. What is not signed is asked for by itself.
 func (x *run) chain(a *asking, l *link, got *accepted) {
 	q := a.q
 	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
@@ -118,22 +118,31 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 		if z := x.r.cfg.configured(q.Name); z != a.conf && z != nil {
 			return
 		}
-		next := reply{}
-		if !next.positive(got.rest, q) || next.kind == replyFault {
-			return
-		}
 		if _, known := x.r.cached(x.keyOf(q), x.budget.validation); known {
 			return
 		}
-		l = &link{kind: kindAnswer, sets: next.sets, target: next.target}
-		if next.kind == replyAlias {
-			l.kind = kindAlias
-		}
-		if x.believe(a.zone, q, l, got.authority) != nil {
+		if l = got.nextLink(q); l == nil || x.believe(a.zone, q, l, got.authority) != nil || l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
 		x.r.store(x.keyOf(q), l)
 	}
+}
+
+// nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data, an alias, or the denial of the chain's
+// end (RFC 2308, section 2.1; RFC 6604, section 3).
+func (got *accepted) nextLink(q wire.Question) *link {
+	next := reply{}
+	switch {
+	case next.positive(got.rest, q) && next.kind == replyAlias:
+		return &link{kind: kindAlias, sets: next.sets, target: next.target}
+	case next.kind == replyAnswer && len(next.sets) > 0:
+		return &link{kind: kindAnswer, sets: next.sets}
+	case next.kind != replyFault || len(got.authority) == 0:
+		return nil
+	case got.nxdomain:
+		return &link{kind: kindNXDomain}
+	}
+	return &link{kind: kindNoData}
 }
 
 // judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that there is none (RFC 4035, section

@@ -33,7 +33,7 @@ const (
 	// MaxAttempts is how many exchanges with the servers of one zone are tried, per question.
 	MaxAttempts = 20
 	// MaxTriesPerServer is how many exchanges with one address are tried, per question.
-	MaxTriesPerServer = 3
+	MaxTriesPerServer = 4
 	// MaxBogusTries is how many bogus answers are heard, per question, before giving up.
 	MaxBogusTries = 6
 	// MaxNeeds is how often a judgement may ask for one more zone's trust, per response.
@@ -49,5 +49,5 @@ const (
 	minRTO     = 50 * time.Millisecond
 	maxRTO     = 1500 * time.Millisecond
 	// tcpTimeout is how long an exchange over TCP may take.
-	tcpTimeout = 2 * time.Second
+	tcpTimeout = 1500 * time.Millisecond
 )

@@ -24,6 +24,7 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
+	noCache bool          // the operator wants nothing of it kept
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
@@ -46,6 +47,11 @@ func (l *link) ttl() uint32 {
 		}
 	}
 	return ttl
+}
+
+// bare says that a denial came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
+func (l *link) bare() bool {
+	return l.kind >= kindNoData && l.status == wire.Secure && wire.FindType(l.proofs, wire.TypeSOA) == nil
 }
 
 // negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the proofs' (RFC 2308, section 5;
@@ -87,10 +93,13 @@ func (r *Resolver) store(k cache.Key, l *link) {
 	now := r.clock.Now()
 	switch l.kind {
 	case kindAnswer, kindAlias:
-		for _, s := range l.sets {
+		for i, s := range l.sets {
 			s.TTL = r.cache.ClampTTL(s.TTL)
-			if k.Type == wire.TypeANY && s.Type != wire.TypeANY {
-				continue // a server need not tell all of a set under ANY (RFC 8482)
+			if i > 0 && s.Type == wire.TypeCNAME && l.sets[i-1].Type == wire.TypeDNAME {
+				continue // made from the DNAME, and made again when it is needed
+			}
+			if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
+				continue // a server need not tell all under these (RFC 8482)
 			}
 			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, cache.RRset{Set: s, Failure: l.failure, Proofs: l.proofs}, now)
 		}
@@ -217,6 +226,9 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 			return nil, false
 		}
 		l.failure = e.Failure
+		if k.Type == wire.TypeCNAME {
+			l.kind = kindAnswer
+		}
 		return l, true
 	}
 	return nil, false

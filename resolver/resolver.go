@@ -135,6 +135,8 @@ func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 type Options struct {
 	CheckingDisabled bool // return data whether they verify or not (RFC 4035, section 3.2.2)
 	Tracer           Tracer
+
+	memory bool // ask nobody
 }
 
 // Answer is what became of a question.
@@ -145,7 +147,8 @@ type Answer struct {
 	Sets      []*wire.RRset // the alias chain and the answer, in order
 	Authority []*wire.RRset // SOA and proofs
 	Failure   *cause.Failure
-	Sent      int // packets that it took
+	Sent      int  // packets that it took
+	NoCache   bool // the operator wants nothing of it kept
 }
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
@@ -158,6 +161,18 @@ func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Ans
 	a.Sent = b.sent()
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
+	}
+	return a
+}
+
+// Known answers from memory, failures included; nil if nothing is known.
+func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
+	b, cancel := newBudget(context.Background(), MaxTime)
+	defer cancel()
+	b.queries.Store(0)
+	a := r.chainOf(q, b, Options{CheckingDisabled: cd, memory: true})
+	if a.Failure != nil && a.Failure.Cause == cause.LimitQueries {
+		return nil
 	}
 	return a
 }
@@ -212,11 +227,18 @@ func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
 	seen := map[wire.Name]bool{}
 	for links := 0; ; links++ {
 		seen[name] = true
-		l, f := r.link(cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled}, nil, b, 0, o.Tracer)
+		k := cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled}
+		var l *link
+		var f *cause.Failure
+		if o.memory {
+			l, f = r.remembered(k, b)
+		} else {
+			l, f = r.link(k, nil, b, 0, o.Tracer)
+		}
 		if f != nil {
 			return a.fail(f)
 		}
-		a.Status = min(a.Status, l.status)
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache
 		a.Sets = append(a.Sets, l.sets...)
 		if a.Failure == nil {
 			a.Failure = l.failure
@@ -240,12 +262,27 @@ func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
 }
 
 func (a *Answer) fail(f *cause.Failure) *Answer {
-	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: wire.Bogus, Failure: f}
+	status := wire.Unchecked
+	if f.Cause.Kind() == cause.KindDNSSEC {
+		status = wire.Bogus
+	}
+	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
+}
+
+// remembered returns a link that is known, or the failure that is.
+func (r *Resolver) remembered(k cache.Key, b *Budget) (*link, *cause.Failure) {
+	if l, ok := r.lookUp(k, b); ok {
+		return l, nil
+	}
+	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
+		return nil, f
+	}
+	return nil, &cause.Failure{Cause: cause.LimitQueries}
 }
 
 // link returns one link: from the cache, from a flight under way, or by flying.
 func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
-	if l, ok := r.lookUp(k, b); ok {
+	if l, ok := r.lookUp(k, b); ok && (depth > 0 || !l.bare()) {
 		if t != nil {
 			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
 		}

@@ -27,7 +27,7 @@ func (r *request) chaos() []byte {
 	text = text[:min(len(text), 255)]
 	set := &wire.RRset{Name: r.ask.Name, Type: wire.TypeTXT, Class: wire.ClassCH}
 	set.Data = set.Data.Append(append([]byte{byte(len(text))}, text...))
-	flags := wire.FlagQR | wire.FlagAA | wire.FlagRA | r.q.Flags&wire.FlagRD
+	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&wire.FlagRD
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	b.Add(wire.SectionAnswer, set, false)
 	r.opt(b, wire.RCodeNoError, nil)

@@ -20,6 +20,7 @@ type request struct {
 	began  time.Time
 	q      *wire.Query
 	ask    wire.Question // independent of the packet's memory
+	snoop  bool          // may ask without RD
 	cookie []byte        // client cookie, to be answered with ours; nil if there is none
 }
 
@@ -48,7 +49,9 @@ func (r *request) screen() (answer []byte, done bool) {
 	if r.q.Has(wire.FlagQR) {
 		return nil, true // not a query: never answer an answer
 	}
-	switch r.cfg.ACL.Decide(r.from.Addr.Addr()) {
+	switch action := r.cfg.ACL.Decide(r.from.Addr.Addr()); action {
+	case policy.Snoop:
+		r.snoop = true
 	case policy.Drop:
 		return nil, true
 	case policy.Refuse:
@@ -88,14 +91,24 @@ func (r *request) special() ([]byte, bool) {
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
 	case !r.q.Has(wire.FlagRD):
-		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive}), true
+		return r.fromCache(), true
 	}
 	return nil, false
 }
 
+// fromCache answers a question without RD: with what is known, to those who may look (RFC 8914, section 4.21).
+func (r *request) fromCache() []byte {
+	if r.snoop {
+		if a := r.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
+			return r.shape(a)
+		}
+	}
+	return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive})
+}
+
 // resolve gets the answer and shapes it.
 func (r *request) resolve() []byte {
-	a := r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)})
+	a := r.sentinel(r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}))
 	if a.RCode == wire.RCodeServFail {
 		r.logFailure(a)
 	}

@@ -23,7 +23,10 @@ func (r *request) limit() int {
 
 // short is a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
-	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
+	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
+	if rc != wire.RCodeRefused { // recursion is not available to those who are refused
+		flags |= wire.FlagRA
+	}
 	var qname []byte
 	if r.q.QName != nil {
 		qname = r.questionName()
@@ -44,14 +47,13 @@ func (r *request) questionName() []byte {
 
 // edeOf is the Extended DNS Error of a failure, none for nil.
 func edeOf(f *cause.Failure) []cache.EDE {
-	if f == nil {
-		return nil
+	var list []cache.EDE
+	for ; f != nil; f = f.Under {
+		if code, ok := f.Cause.EDE(); ok {
+			list = append(list, cache.EDE{Code: code, Text: f.Extra()})
+		}
 	}
-	code, ok := f.Cause.EDE()
-	if !ok {
-		return nil
-	}
-	return []cache.EDE{{Code: code, Text: f.Extra()}}
+	return list
 }
 
 // opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1).
@@ -95,7 +97,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	b := wire.NewBuilder(nil, wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 	whole := r.fill(b, a, do, r.ask.Type)
 	msg := b.Finish()
-	if whole && r.ask.Type != wire.TypeANY {
+	if whole && r.ask.Type != wire.TypeANY && !a.NoCache {
 		r.keep(a, b, msg, ede)
 	}
 	opt := optLen + len(r.options(ede))

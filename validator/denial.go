@@ -59,13 +59,33 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 			return p
 		}
 	}
-	if d.high {
+	switch {
+	case len(d.nsec3) > 0:
+		return d.proveNSEC3(name, t)
+	case d.high:
 		return proofIterations
 	}
-	if len(d.nsec3) > 0 {
-		return d.proveNSEC3(name, t)
-	}
 	return proofNone
+}
+
+// belowUnsignedCut says that a record shows an unsigned delegation at the name or above it: whatever the zone's own servers say there, it is
+// not the zone's.
+func (d *denial) belowUnsignedCut(name wire.Name) bool {
+	for i := range d.nsec {
+		n := &d.nsec[i]
+		if name.Within(n.owner) && n.owner != d.zone && n.parentSide() && !n.types.Has(wire.TypeDS) {
+			return true
+		}
+	}
+	if len(d.nsec3) == 0 {
+		return false
+	}
+	for a := name; a != d.zone && a.Within(d.zone) && !d.hashes.over; a = a.Parent() {
+		if m := d.match(a); m != nil && m.parentSide() && !m.types.Has(wire.TypeDS) {
+			return true
+		}
+	}
+	return false
 }
 
 // proveExpansion shows that no name closer to name than the wildcard below encloser exists (RFC 4035, section 5.3.4;
@@ -76,13 +96,13 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 			return proofNXDomain
 		}
 	}
-	if d.high {
+	switch {
+	case len(d.nsec3) > 0:
+		return d.proveExpansionNSEC3(name, encloser)
+	case d.high:
 		return proofIterations
 	}
-	if len(d.nsec3) == 0 {
-		return proofNone
-	}
-	return d.proveExpansionNSEC3(name, encloser)
+	return proofNone
 }
 
 // hasData says whether a name with these types has what was asked for, or an alias to it. ANY is denied only by a name

@@ -172,7 +172,7 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 			if hasData(m.types, t) || m.parentSide() && t != wire.TypeDS {
 				return proofNone
 			}
-			if cover.optOut && t == wire.TypeDS {
+			if cover.optOut { // RFC 5155, section 9.2
 				return proofOptOut
 			}
 			return proofNoData

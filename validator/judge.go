@@ -171,8 +171,11 @@ func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
 	return trust, Need{}
 }
 
-// set judges one set of an answer, and the proof for its wildcard.
+// set judges one set of an answer, and the proof for its wildcard. RRSIGs that were asked for by themselves cannot be signed (RFC 4035, section 2.2).
 func (j *judge) set(s *wire.RRset) Verdict {
+	if s.Type == wire.TypeRRSIG || s.Type == wire.TypeSIG {
+		return Verdict{Status: wire.Insecure}
+	}
 	t, need := j.trustFor(s)
 	if !need.IsZero() {
 		return Verdict{Need: need}
@@ -201,7 +204,7 @@ func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	case proofNameOptOut:
 		out.Status = wire.Insecure // RFC 5155, section 9.2
 	default:
-		return j.unproven(p, d, t, fail, cause.New(cause.WildcardProofMissing, t.Zone, "%s/%s", s.Name, s.Type))
+		return j.unproven(p, d, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone, "%s/%s", s.Name, s.Type))
 	}
 	return out
 }
@@ -230,10 +233,10 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 }
 
 // unproven makes the verdict for a proof that failed.
-func (j *judge) unproven(p proof, d *denial, t Trust, fail, missing *cause.Failure) Verdict {
+func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail, missing *cause.Failure) Verdict {
 	switch {
 	case p == proofIterations:
-		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""), Shape: j.r.Shape, UnsignedCut: true}
+		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""), Shape: j.r.Shape, UnsignedCut: true, Proofs: sets}
 	case p == proofOverBudget || d.tooMany:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:
@@ -282,7 +285,11 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 		if !d.empty() {
 			missing.Cause = cause.DenialInvalid
 		}
-		return j.unproven(p, d, t, fail, missing)
+		if j.r.Question.Type != wire.TypeDS && d.belowUnsignedCut(q.Name) {
+			out.Status, out.Shape = wire.Insecure, j.r.Shape
+			return out
+		}
+		return j.unproven(p, d, t, sets, fail, missing)
 	}
 	if out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData {
 		return j.compact(d, t, out)

@@ -155,7 +155,32 @@ func Parse(msg []byte) (*Message, error) {
 	if p.off != len(msg) {
 		return nil, malformed("octets after the message", p.off)
 	}
+	m.adoptSignatures()
 	return m, nil
+}
+
+// adoptSignatures gives sets without signatures those that stand in another section: some servers put them into the additional one.
+// A signature speaks for itself wherever it stands.
+func (m *Message) adoptSignatures() {
+	sections := []*[]*RRset{&m.Answer, &m.Authority, &m.Additional}
+	for _, from := range sections {
+		kept := (*from)[:0]
+		for _, s := range *from {
+			adopted := false
+			if s.Type == TypeRRSIG {
+				covered := Type(binary.BigEndian.Uint16(s.Data.First()))
+				for _, to := range sections {
+					if o := Find(*to, s.Name, covered); o != nil && len(o.Sigs) == 0 && m.Question.Type != TypeRRSIG {
+						o.Sigs, adopted = s.Data, true
+					}
+				}
+			}
+			if !adopted {
+				kept = append(kept, s)
+			}
+		}
+		*from = kept
+	}
 }
 
 // FullRCode joins the header's RCODE with EDNS's upper bits.

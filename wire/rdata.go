@@ -158,8 +158,6 @@ func FitsType(t Type, d []byte) bool {
 		return len(d) == 16
 	case TypeTXT:
 		return validStrings(d)
-	case TypeSVCB, TypeHTTPS:
-		return validSVCB(d)
 	}
 	return true
 }
@@ -175,29 +173,6 @@ func validStrings(d []byte) bool {
 			return false
 		}
 		d = d[n:]
-	}
-	return true
-}
-
-// validSVCB says that d is priority, target and parameters in ascending order (RFC 9460, section 2.2).
-func validSVCB(d []byte) bool {
-	if len(d) < 3 {
-		return false
-	}
-	_, off, err := ReadName(d[2:], 0)
-	if err != nil {
-		return false
-	}
-	last := -1
-	for p := d[2+off:]; len(p) > 0; {
-		if len(p) < 4 {
-			return false
-		}
-		key, n := int(p[0])<<8|int(p[1]), 4+(int(p[2])<<8|int(p[3]))
-		if key <= last || n > len(p) {
-			return false
-		}
-		last, p = key, p[n:]
 	}
 	return true
 }

@@ -97,6 +97,7 @@ const (
 	ClientRefused
 	QueryRefused
 	NotRecursive
+	Sentinel
 
 	// The client's message.
 	RequestMalformed
@@ -202,6 +203,8 @@ var table = [count]row{
 
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
+	Sentinel: {"root_key_sentinel", KindPolicy, edeOther, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
+
 	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
 	RequestOpcode:    {"request_opcode", KindRequest, edeNone, "the query's opcode is not implemented", ""},
@@ -237,9 +240,10 @@ func (c Cause) Hint() string { return table[c].hint }
 // Failure is a cause with where it was found. It is an error.
 type Failure struct {
 	Cause  Cause
-	Zone   string // the zone at fault, "" if not known
-	Server string // the server that showed it, "" if it is not about one
-	Detail string // key tag, type, owner: whatever makes it precise
+	Zone   string   // the zone at fault, "" if not known
+	Server string   // the server that showed it, "" if it is not about one
+	Detail string   // key tag, type, owner: whatever makes it precise
+	Under  *Failure // what it comes from, if that is a cause of its own
 }
 
 // New makes a failure. The detail is formatted.
@@ -290,6 +294,9 @@ func (f *Failure) Error() string {
 	}
 	if f.Detail != "" {
 		s += ", " + f.Detail
+	}
+	if f.Under != nil {
+		s += "; " + f.Under.Error()
 	}
 	return s
 }

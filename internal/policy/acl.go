@@ -13,6 +13,7 @@ type Action uint8
 // The actions.
 const (
 	Allow  Action = iota
+	Snoop         // allow, and answer questions without RD from the cache
 	Refuse        // REFUSED, with a reason
 	Drop          // no answer at all
 )
@@ -22,12 +23,14 @@ func ParseAction(s string) (Action, error) {
 	switch s {
 	case "allow":
 		return Allow, nil
+	case "snoop":
+		return Snoop, nil
 	case "refuse":
 		return Refuse, nil
 	case "drop":
 		return Drop, nil
 	}
-	return 0, fmt.Errorf("action %q is not one of allow, refuse, drop", s)
+	return 0, fmt.Errorf("action %q is not one of allow, snoop, refuse, drop", s)
 }
 
 // Rule gives a network an action.
