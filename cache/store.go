@@ -118,6 +118,7 @@ type Negative struct {
 	Zone     wire.Name
 	SOA      *wire.RRset   // nil if there was none
 	Proofs   []*wire.RRset // NSEC and NSEC3
+	Stored   int64
 	Expires  int64
 	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	UnsignedCut bool
@@ -153,7 +154,7 @@ func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
 	if n.NXDomain {
 		k.Type = wire.TypeNone
 	}
-	n.Expires = now.Unix() + int64(ttl)
+	n.Stored, n.Expires = now.Unix(), now.Unix()+int64(ttl)
 	s.Negatives.Put(k, n)
 }
 

@@ -137,6 +137,9 @@ func (l *serverList) lookUp() bool {
 			l.add(name, addrs)
 		}
 		if len(l.known) == before {
+			l.add(name, l.x.glueOf(name))
+		}
+		if len(l.known) == before {
 			l.failed++
 		} else {
 			return true
@@ -188,6 +191,18 @@ func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Fai
 		name = l.target
 	}
 	return nil, cause.New(cause.LimitAliases, name, "")
+}
+
+// glueOf is what a delegation above a name says of its addresses: the last resort, where the zone itself gives none.
+func (x *run) glueOf(name wire.Name) []netip.Addr {
+	if d, ok := x.r.cache.Closest(name, x.r.clock.Now()); ok {
+		for _, ns := range d.Servers {
+			if ns.Name == name {
+				return ns.Addrs
+			}
+		}
+	}
+	return nil
 }
 
 // emptyCause says why there is nobody to ask.

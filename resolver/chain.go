@@ -110,7 +110,7 @@ func (x *run) enclose(name wire.Name) validator.Trust {
 		cut := name.Ancestor(labels)
 		below := x.trustOf(cut)
 		if below.Status == wire.Secure && below.Zone != cut {
-			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}, x.budget.validation); ok && l.kind == kindNXDomain {
+			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}); ok && l.kind == kindNXDomain {
 				return below // nothing exists there, so no cut below it either
 			}
 		}

@@ -42,7 +42,7 @@ type reply struct {
 
 // classify decides what a reply to q, from the servers of zone, is. The sections have been scrubbed. forwarder says that the
 // server is a resolver and not an authority.
-func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) reply {
+func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, hardenGlue bool) reply {
 	if c := faultOf(m.FullRCode()); c != cause.None {
 		return reply{fault: c}
 	}
@@ -66,8 +66,14 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder bool) 
 		r.kind = replyNXDomain
 	case soa == nil && ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q):
 		r.kind, r.weak = replyReferral, false
-		r.referral = delegationFrom(ns, m.Additional, zone)
+		glue := zone
+		if !hardenGlue {
+			glue = wire.Root
+		}
+		r.referral = delegationFrom(ns, m.Additional, glue)
 		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
+	case q.Type == wire.TypeDS && ns != nil && ns.Name == q.Name:
+		r.kind, r.weak = replyNoData, false // a server too old to know DS refers to the child, maybe with the denial
 	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil || wire.FindType(r.authority, wire.TypeNSEC3) != nil:
 		r.kind = replyNoData
 		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section 2.2): believed only if no other says more.
@@ -144,7 +150,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			return true
 		}
 	}
-	if s := wire.Find(answer, q.Name, q.Type); s != nil {
+	// A CNAME beside other data is against RFC 1034, section 3.6.2; the CNAME is what counts.
+	if s := wire.Find(answer, q.Name, q.Type); s != nil && (cname == nil || !aliasApplies(q.Type)) {
 		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
 		r.rest = without(answer, s)
 		return true
@@ -213,14 +220,14 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN, sets of a sane size whose
 // RDATA fit their type (CVE-2025-11411 and the older poisonings). It says false if there is too much of anything, as an answer with a
 // part left out would be another answer.
-func scrub(m *wire.Message, zone wire.Name) bool {
+func scrub(m *wire.Message, zone wire.Name, hardenGlue bool) bool {
 	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
 		if len(*section) > MaxSets {
 			return false
 		}
 		kept := (*section)[:0]
 		for _, s := range *section {
-			if !s.Name.Within(zone) || s.Class != wire.ClassIN {
+			if !s.Name.Within(zone) && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
 				continue
 			}
 			if s.Len() <= MaxRecords && fit(s) {

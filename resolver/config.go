@@ -44,6 +44,8 @@ type Config struct {
 	Cookies             bool
 	AggressiveNSEC      bool
 	HardenBelowNXDomain bool
+	HardenGlue          bool   // glue counts only for names in the zone that gives it
+	Prefetch            bool   // resolve again what is asked for shortly before it ends
 	Port                uint16 // of authorities
 	MaxAliases          int
 	MaxFlights          int

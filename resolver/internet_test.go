@@ -45,7 +45,7 @@ func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger, change func(
 	}
 	name, addrs := w.Roots()
 	cfg := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, Prime: true, IPv4: true, CaseRandomisation: true, Cookies: true,
-		AggressiveNSEC: true, HardenBelowNXDomain: true, Validation: validator.Policy{SHA1: true}}
+		AggressiveNSEC: true, HardenBelowNXDomain: true, HardenGlue: true, Validation: validator.Policy{SHA1: true}}
 	if change != nil {
 		change(&cfg)
 	}

@@ -118,7 +118,7 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 		if z := x.r.cfg.configured(q.Name); z != a.conf && z != nil {
 			return
 		}
-		if _, known := x.r.cached(x.keyOf(q), x.budget.validation); known {
+		if _, known := x.r.cached(x.keyOf(q)); known {
 			return
 		}
 		if l = got.nextLink(q); l == nil || x.believe(a.zone, q, l, got.authority) != nil || l.status != wire.Secure {
@@ -152,7 +152,7 @@ func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
 		return
 	}
 	q := wire.Question{Name: cut, Type: wire.TypeDS, Class: wire.ClassIN}
-	if _, known := x.r.cached(x.keyOf(q), x.budget.validation); known {
+	if _, known := x.r.cached(x.keyOf(q)); known {
 		return
 	}
 	l := &link{kind: kindNoData}

@@ -25,6 +25,7 @@ const (
 type link struct {
 	kind    kind
 	noCache bool          // the operator wants nothing of it kept
+	ending  bool          // from the cache, and about to end there
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
@@ -134,9 +135,8 @@ func (r *Resolver) keepDenials(l *link, now time.Time) {
 	}
 }
 
-// cached looks a link up: the data, an alias, a denial, what follows from a DNAME, from a denied ancestor, or from a denied
-// span (RFC 8020, RFC 8198).
-func (r *Resolver) cached(k cache.Key, b *validator.Budget) (*link, bool) {
+// cached looks a link up: the data, an alias, a denial.
+func (r *Resolver) cached(k cache.Key) (*link, bool) {
 	now := r.clock.Now()
 	if k.Type != wire.TypeANY {
 		if l, ok := r.cachedSet(k, k.Type, kindAnswer, now); ok {
@@ -144,16 +144,24 @@ func (r *Resolver) cached(k cache.Key, b *validator.Budget) (*link, bool) {
 		}
 	}
 	if aliasApplies(k.Type) {
-		if l, ok := r.cachedSet(k, wire.TypeCNAME, kindAlias, now); ok {
+		// An unsigned CNAME may be the child's, and DS is the parent's.
+		if l, ok := r.cachedSet(k, wire.TypeCNAME, kindAlias, now); ok && (k.Type != wire.TypeDS || l.status == wire.Secure) {
 			return l, true
 		}
 	}
 	if n, ok := r.cache.GetNegative(k, now); ok {
 		return negativeLink(n, now), true
 	}
+	return nil, false
+}
+
+// derived looks for what follows from other data than the question's own: from a DNAME, a denied ancestor, a denied span (RFC 6672,
+// RFC 8020, RFC 8198).
+func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*link, bool) {
 	if k.Unchecked {
 		return nil, false
 	}
+	now := r.clock.Now()
 	if l, ok := r.cachedDNAME(k, now); ok {
 		return l, true
 	}
@@ -171,6 +179,11 @@ func aliasApplies(t wire.Type) bool {
 	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG && t != wire.TypeNSEC3
 }
 
+// ending says that less than a tenth of the time that data are kept is left.
+func ending(stored, expires int64, now time.Time) bool {
+	return (expires-now.Unix())*10 < expires-stored
+}
+
 // aged copies a set with the TTL that is left.
 func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 	c := *s
@@ -184,7 +197,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &link{kind: kind, sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
+	l := &link{kind: kind, ending: ending(e.Stored, e.Expires, now), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
 	for _, p := range e.Proofs {
 		l.proofs = append(l.proofs, aged(p, ttl))
 	}
@@ -198,7 +211,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 
 // negativeLink makes a link from a cached denial.
 func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut}
+	l := &link{kind: kindNoData, ending: ending(n.Stored, n.Expires, now), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut}
 	if n.NXDomain {
 		l.kind = kindNXDomain
 	}
@@ -219,6 +232,9 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
 		if !ok {
 			continue
+		}
+		if e.Set.Security != wire.Secure {
+			return nil, false // an unsigned DNAME speaks for the name it came for, no more
 		}
 		dname := aged(e.Set, e.TTL(now.Unix()))
 		l, _ := aliasFromDNAME(k.Name, dname)

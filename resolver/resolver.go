@@ -227,11 +227,13 @@ func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
 	seen := map[wire.Name]bool{}
 	for links := 0; ; links++ {
 		seen[name] = true
-		k := cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled}
+		k := cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled && r.checks(name)}
 		var l *link
 		var f *cause.Failure
 		if o.memory {
-			l, f = r.remembered(k, b)
+			if l, f = r.remembered(k, b); l == nil && f == nil {
+				f = &cause.Failure{Cause: cause.LimitQueries}
+			}
 		} else {
 			l, f = r.link(k, nil, b, 0, o.Tracer)
 		}
@@ -261,6 +263,12 @@ func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
 	}
 }
 
+// checks says whether there is anything to check about a name: a trust anchor above it.
+func (r *Resolver) checks(name wire.Name) bool {
+	_, decided := r.policyTrust(name)
+	return !decided
+}
+
 func (a *Answer) fail(f *cause.Failure) *Answer {
 	status := wire.Unchecked
 	if f.Cause.Kind() == cause.KindDNSSEC {
@@ -269,26 +277,56 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
 }
 
-// remembered returns a link that is known, or the failure that is.
+// remembered returns a link that is known or follows from what is, or the failure that is known; neither if nothing is. Unchecked keys are
+// content with checked data.
 func (r *Resolver) remembered(k cache.Key, b *Budget) (*link, *cause.Failure) {
-	if l, ok := r.lookUp(k, b); ok {
+	checked := k
+	checked.Unchecked = false
+	if l, ok := r.cached(checked); ok {
 		return l, nil
+	}
+	if k.Unchecked {
+		if l, ok := r.cached(k); ok {
+			return l, nil
+		}
 	}
 	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
 		return nil, f
 	}
-	return nil, &cause.Failure{Cause: cause.LimitQueries}
+	l, _ := r.derived(checked, b.validation)
+	return l, nil
+}
+
+// refresh resolves a link anew that is about to end, before anybody has to wait for it. Whoever asks meanwhile has the old one.
+func (r *Resolver) refresh(k cache.Key) {
+	f, how := r.flights.join(k, nil)
+	if how != boardLead {
+		if how == boardWait {
+			r.flights.leave(f, nil, how)
+		}
+		return
+	}
+	go func() {
+		top, done := r.takeOff(context.Background())
+		defer done()
+		b, cancel := newBudget(top, MaxTime)
+		defer cancel()
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b}
+		_, _ = x.fly(nil, how) // what comes of it is in the cache
+	}()
 }
 
 // link returns one link: from the cache, from a flight under way, or by flying.
 func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
-	if l, ok := r.lookUp(k, b); ok && (depth > 0 || !l.bare()) {
+	if l, f := r.remembered(k, b); l != nil && (depth > 0 || !l.bare()) {
 		if t != nil {
 			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
 		}
+		if l.ending && depth == 0 && r.cfg.Prefetch {
+			r.refresh(k)
+		}
 		return l, nil
-	}
-	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
+	} else if f != nil {
 		return nil, f
 	}
 	for {
@@ -308,18 +346,6 @@ func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tra
 		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b, depth: depth, tracer: t}
 		return x.fly(parent, how)
 	}
-}
-
-// lookUp is cached, for keys that may be served from it; unchecked keys are content with checked data.
-func (r *Resolver) lookUp(k cache.Key, b *Budget) (*link, bool) {
-	if k.Unchecked {
-		checked := k
-		checked.Unchecked = false
-		if l, ok := r.cached(checked, b.validation); ok {
-			return l, true
-		}
-	}
-	return r.cached(k, b.validation)
 }
 
 // await waits for somebody else's flight. A limit that they hit is not ours: then we fly ourselves.

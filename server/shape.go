@@ -24,11 +24,11 @@ func (r *request) limit() int {
 // short is a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
-	if rc != wire.RCodeRefused { // recursion is not available to those who are refused
+	if rc != wire.RCodeRefused && rc != wire.RCodeFormErr { // nothing is available to those who are refused
 		flags |= wire.FlagRA
 	}
 	var qname []byte
-	if r.q.QName != nil {
+	if r.q.QName != nil && rc != wire.RCodeFormErr { // what is malformed is not repeated
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
@@ -89,7 +89,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	}
 	do := r.q.EDNS.DO
 	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)
-	if a.Status == wire.Secure && (do || r.q.Has(wire.FlagAD)) { // RFC 6840, section 5.8
+	if a.Status == wire.Secure && !r.q.Has(wire.FlagCD) && (do || r.q.Has(wire.FlagAD)) { // RFC 6840, section 5.8
 		flags |= wire.FlagAD
 	}
 	ede := edeOf(a.Failure)

@@ -3,6 +3,7 @@
 package validator
 
 import (
+	"slices"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -88,7 +89,11 @@ func (j *judge) answer() Verdict {
 			return v
 		}
 		s.Security = v.Status
-		out.Proofs = append(out.Proofs, v.Proofs...)
+		for _, p := range v.Proofs {
+			if !slices.Contains(out.Proofs, p) {
+				out.Proofs = append(out.Proofs, p)
+			}
+		}
 		proofs := out.Proofs
 		out = weaker(out, v)
 		out.Proofs = proofs

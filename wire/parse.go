@@ -170,8 +170,13 @@ func (m *Message) adoptSignatures() {
 			if s.Type == TypeRRSIG {
 				covered := Type(binary.BigEndian.Uint16(s.Data.First()))
 				for _, to := range sections {
-					if o := Find(*to, s.Name, covered); o != nil && len(o.Sigs) == 0 && m.Question.Type != TypeRRSIG {
-						o.Sigs, adopted = s.Data, true
+					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
+						for sig := range s.Data.All() {
+							if len(o.Sigs) <= maxDedupe && !o.Sigs.Has(sig) {
+								o.Sigs = o.Sigs.Append(sig)
+							}
+						}
+						adopted = true
 					}
 				}
 			}

@@ -114,7 +114,7 @@ func resolverConfig(cfg *config.Config) (resolver.Config, error) {
 	}
 	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4, IPv6: cfg.IPv6 == "true" || cfg.IPv6 == "auto" && hasIPv6(),
 		DoNotQuery: cfg.DoNotQuery, DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation, Cookies: cfg.UpstreamCookies,
-		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
+		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
 		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
 		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
 		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}

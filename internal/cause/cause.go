@@ -203,7 +203,7 @@ var table = [count]row{
 
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
-	Sentinel: {"root_key_sentinel", KindPolicy, edeOther, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
+	Sentinel: {"root_key_sentinel", KindPolicy, edeBogus, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
 
 	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},

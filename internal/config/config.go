@@ -29,6 +29,7 @@ type Config struct {
 	CaseRandomisation   bool
 	UpstreamCookies     bool
 	HardenBelowNXDomain bool
+	HardenGlue          bool
 	Port                int
 	MaxAliases          int
 	MaxInFlight         int
@@ -54,6 +55,7 @@ type Config struct {
 	MinNegativeTTL time.Duration
 	MaxNegativeTTL time.Duration
 	AggressiveNSEC bool
+	Prefetch       bool
 
 	UDPSize      int
 	NSID         string

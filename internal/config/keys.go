@@ -58,6 +58,7 @@ var keys = []key{
 	{key: "resolver.case_randomisation", kind: kindBool, def: "true", help: "random letter case in questions, against forgery (0x20)", set: func(c *Config, v value) error { c.CaseRandomisation = v.bool; return nil }},
 	{key: "resolver.cookies", kind: kindBool, def: "true", help: "DNS cookies towards servers (RFC 7873)", set: func(c *Config, v value) error { c.UpstreamCookies = v.bool; return nil }},
 	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true", help: "names below one that is proven not to exist do not exist (RFC 8020)", set: func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
+	{key: "resolver.harden_glue", kind: kindBool, def: "true", help: "believe addresses in a referral only for names in the zone that gives it", set: func(c *Config, v value) error { c.HardenGlue = v.bool; return nil }},
 	{key: "resolver.port", kind: kindInt, def: "53", min: 1, max: 65535, help: "port of authoritative servers", set: func(c *Config, v value) error { c.Port = int(v.int); return nil }},
 	{key: "resolver.max_aliases", kind: kindInt, def: "8", min: 1, max: 32, help: "links of an alias chain that are followed", set: func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
@@ -84,6 +85,8 @@ var keys = []key{
 	{key: "cache.min_negative_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400, help: "least time that denials are kept", set: func(c *Config, v value) error { c.MinNegativeTTL = v.duration; return nil }},
 	{key: "cache.max_negative_ttl", kind: kindDuration, def: "1h", min: 0, max: 604800, help: "most time that denials are kept", set: func(c *Config, v value) error { c.MaxNegativeTTL = v.duration; return nil }},
 	{key: "cache.aggressive_nsec", kind: kindBool, def: "true", help: "answer from proven denials (RFC 8198)", set: func(c *Config, v value) error { c.AggressiveNSEC = v.bool; return nil }},
+
+	{key: "cache.prefetch", kind: kindBool, def: "true", help: "resolve again what is asked for in the last tenth of its time", set: func(c *Config, v value) error { c.Prefetch = v.bool; return nil }},
 
 	{key: "server.max_udp_size", kind: kindInt, def: "1232", min: 512, max: server.MaxUDPSize, help: "most octets of an answer over UDP", set: func(c *Config, v value) error { c.UDPSize = int(v.int); return nil }},
 	{key: "server.nsid", kind: kindString, def: "", help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: func(c *Config, v value) (err error) { c.NSID = v.text; _, err = server.HexOrText(v.text); return }},
