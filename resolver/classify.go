@@ -150,8 +150,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			return true
 		}
 	}
-	// A CNAME beside other data is against RFC 1034, section 3.6.2; the CNAME is what counts.
-	if s := wire.Find(answer, q.Name, q.Type); s != nil && (cname == nil || !aliasApplies(q.Type)) {
+	// A CNAME beside other data is against RFC 1034, section 3.6.2; what the server says first counts.
+	if s := wire.Find(answer, q.Name, q.Type); s != nil && (cname == nil || !aliasApplies(q.Type) || slices.Index(answer, s) < slices.Index(answer, cname)) {
 		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
 		r.rest = without(answer, s)
 		return true

@@ -179,9 +179,9 @@ func aliasApplies(t wire.Type) bool {
 	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG && t != wire.TypeNSEC3
 }
 
-// ending says that less than a tenth of the time that data are kept is left.
+// ending says that no more than a tenth of the time that data are kept is left.
 func ending(stored, expires int64, now time.Time) bool {
-	return (expires-now.Unix())*10 < expires-stored
+	return (expires-now.Unix())*10 <= expires-stored
 }
 
 // aged copies a set with the TTL that is left.

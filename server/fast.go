@@ -32,7 +32,7 @@ func (s *Server) Fast(packet []byte, from transport.Client, buf []byte) (reply [
 	a, ok := s.cache.Answers.Get(k)
 	now := s.clock.Now().Unix()
 	// In the last tenth of its time the slow path has it, which resolves it anew.
-	if !ok || (a.Expires-now)*10 < a.Expires-a.Stored || now >= a.Expires || len(a.EDE) > 0 && q.EDNS.Present {
+	if !ok || (a.Expires-now)*10 <= a.Expires-a.Stored || now >= a.Expires || len(a.EDE) > 0 && q.EDNS.Present {
 		return nil, false
 	}
 	if from.Protocol == transport.UDP && len(a.Msg)+optLen > s.udpLimit(q) {

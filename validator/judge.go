@@ -294,6 +294,14 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 			out.Status, out.Shape = wire.Insecure, j.r.Shape
 			return out
 		}
+		if d.empty() && j.r.Question.Type != wire.TypeDS {
+			// The zone's servers may speak for an unsigned child of theirs, with the zone's own SOA.
+			if e, need := j.enclosing(q.Name, q.Type); !need.IsZero() {
+				return Verdict{Need: need}
+			} else if e.Status == wire.Insecure {
+				return Verdict{Status: e.Status, Failure: e.Failure, Shape: j.r.Shape}
+			}
+		}
 		return j.unproven(p, d, t, sets, fail, missing)
 	}
 	if out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData {
