@@ -148,7 +148,7 @@ type Answer struct {
 	Authority []*wire.RRset // SOA and proofs
 	Failure   *cause.Failure
 	Sent      int  // packets that it took
-	NoCache   bool // the operator wants nothing of it kept
+	NoCache   bool // not to be kept: the operator wants it so, or better data are on their way
 }
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
@@ -240,7 +240,7 @@ func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
 		if f != nil {
 			return a.fail(f)
 		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending
 		a.Sets = append(a.Sets, l.sets...)
 		if a.Failure == nil {
 			a.Failure = l.failure
