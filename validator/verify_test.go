@@ -1,0 +1,331 @@
+package validator
+
+import (
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// signer is a key pair of example.
+type signer struct {
+	*dns.DNSKEY
+	private *ecdsa.PrivateKey
+}
+
+func newSigner(t testing.TB, flags uint16, protocol uint8) *signer {
+	t.Helper()
+	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: flags, Protocol: protocol, Algorithm: dns.ECDSAP256SHA256}
+	p, err := k.Generate(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &signer{k, p.(*ecdsa.PrivateKey)}
+}
+
+var testNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+// sign returns a set of A records at owner with a signature; change may alter the RRSIG before it is made.
+func (s *signer) sign(t testing.TB, owner string, change func(*dns.RRSIG)) *wire.RRset {
+	t.Helper()
+	a := &dns.A{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 1}}
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: s.Algorithm, KeyTag: s.KeyTag(), SignerName: "example.",
+		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	if change != nil {
+		change(sig)
+	}
+	if err := sig.Sign(s.private, []dns.RR{a}); err != nil {
+		t.Fatal(err)
+	}
+	return readSets(t, []string{a.String(), sig.String()})[0]
+}
+
+func keySet(t testing.TB, keys ...*signer) *KeySet {
+	var lines []string
+	for _, k := range keys {
+		lines = append(lines, k.String())
+	}
+	return NewKeySet(readSets(t, lines)[0])
+}
+
+// Every reason why a signature does not count.
+func TestVerifySetCauses(t *testing.T) {
+	good, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
+	at := func(d time.Duration) uint32 { return uint32(testNow.Add(d).Unix()) }
+	for _, c := range []struct {
+		name   string
+		set    *wire.RRset
+		keys   *KeySet
+		policy Policy
+		want   cause.Cause // None: secure
+	}{
+		{"good", good.sign(t, "www.example.", nil), keySet(t, good), Policy{}, cause.None},
+		{"among other keys", good.sign(t, "www.example.", nil), keySet(t, other, good), Policy{}, cause.None},
+		{"expired", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(-2*time.Hour), at(-time.Hour) }), keySet(t, good), Policy{}, cause.SignatureExpired},
+		{"expired within the skew", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Expiration = at(-time.Minute) }), keySet(t, good), Policy{Skew: 2 * time.Minute}, cause.None},
+		{"not yet valid", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(time.Hour), at(2*time.Hour) }), keySet(t, good), Policy{}, cause.SignatureNotYetValid},
+		{"not yet valid within the skew", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception = at(time.Minute) }), keySet(t, good), Policy{Skew: 2 * time.Minute}, cause.None},
+		{"expires before it begins", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(time.Minute), at(-time.Minute) }), keySet(t, good), Policy{Skew: time.Hour}, cause.SignatureExpired},
+		{"times ignored", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = 1, 2 }), keySet(t, good), Policy{IgnoreTimes: true}, cause.None},
+		{"unknown key", good.sign(t, "www.example.", nil), keySet(t, other), Policy{}, cause.KeyNotFound},
+		{"signer of another zone", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.SignerName = "test." }), keySet(t, good), Policy{}, cause.SignerMismatch},
+		{"signer below the owner", good.sign(t, "example.", func(s *dns.RRSIG) { s.SignerName = "www.example." }), keySet(t, good), Policy{}, cause.SignerMismatch},
+		{"disabled algorithm", good.sign(t, "www.example.", nil), keySet(t, good), Policy{DisabledAlgorithms: []uint8{13}}, cause.KeyNotFound},
+		{"no signature", &wire.RRset{Name: wire.MustParseName("www.example"), Type: wire.TypeA, Class: wire.ClassIN}, keySet(t, good), Policy{}, cause.SignatureMissing},
+	} {
+		r := New(c.policy).VerifySet(c.set, c.keys, InstantOf(testNow), NewBudget())
+		got := cause.None
+		if r.Failure != nil {
+			got = r.Failure.Cause
+		}
+		if got != c.want || (r.Status == wire.Secure) != (c.want == cause.None) {
+			t.Errorf("%s: got %v %v, want %v", c.name, r.Status, got, c.want)
+		}
+	}
+}
+
+func TestKeyFaults(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		flags    uint16
+		protocol uint8
+		want     cause.Cause
+	}{
+		{"no zone key", 1, 3, cause.KeyNotZone}, {"revoked", 257 | 128, 3, cause.KeyRevoked}, {"protocol 4", 257, 4, cause.KeyUnusable},
+	} {
+		k := newSigner(t, c.flags, c.protocol)
+		r := New(Policy{}).VerifySet(k.sign(t, "www.example.", nil), keySet(t, k), InstantOf(testNow), NewBudget())
+		if r.Status != wire.Bogus || r.Failure.Cause != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, r.Failure, c.want)
+		}
+	}
+}
+
+// RFC 4035, section 5.3.3, and the wildcard that section 5.3.4 is about.
+func TestVerifiedTTLAndWildcard(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	v := New(Policy{})
+	set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.Expiration = uint32(testNow.Add(10 * time.Second).Unix()) })
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.TTL != 10 {
+		t.Errorf("TTL %d, want the 10 s that the signature has left", r.TTL)
+	}
+	set = k.sign(t, "www.example.", nil)
+	set.TTL = 86400
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.TTL != 300 {
+		t.Errorf("TTL %d, want the original 300", r.TTL)
+	}
+	set = k.sign(t, "*.example.", nil)
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.Status != wire.Secure || !r.Encloser.IsZero() {
+		t.Errorf("the wildcard itself: %v, encloser %v", r.Failure, r.Encloser)
+	}
+	set.Name = wire.MustParseName("a.b.example")
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.Status != wire.Secure || r.Encloser != wire.MustParseName("example") {
+		t.Errorf("expanded: %v, encloser %v", r.Failure, r.Encloser)
+	}
+}
+
+// CVE-2026-44690: a "wildcard" above the zone that signed it.
+func TestLabelsBelowTheSigner(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	set := k.sign(t, "www.example.", nil)
+	set.Sigs[2+3] = 0 // the labels of the first RRSIG
+	r := New(Policy{}).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
+	if r.Status != wire.Bogus || r.Failure.Cause != cause.SignatureLabels {
+		t.Errorf("got %v", r.Failure)
+	}
+}
+
+// KeyTrap (CVE-2023-50387): many signatures times many keys of one tag cost no more than the budget.
+func TestKeyTrapIsBounded(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	ks := keySet(t, k)
+	for range 50 { // keys with one tag
+		twin := newSigner(t, 257, 3)
+		x := keySet(t, twin).keys[0]
+		x.tag = ks.keys[0].tag
+		ks.keys = append([]*key{x}, ks.keys...)
+	}
+	v, b := New(Policy{}), NewBudget()
+	for i := range 20 {
+		set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.OrigTtl = uint32(i) })
+		for range 30 {
+			set.Sigs = set.Sigs.Append(set.Sigs.First())
+		}
+		if r := v.VerifySet(set, ks, InstantOf(testNow), b); r.Status != wire.Bogus {
+			t.Fatalf("got %v", r.Status)
+		}
+	}
+	if _, computed := v.CacheStats(); computed > MaxSignatureFailures {
+		t.Errorf("%d signatures computed, want at most %d failures", computed, MaxSignatureFailures)
+	}
+}
+
+// An equal set costs no second verification; another does.
+func TestSignatureCache(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	v := New(Policy{})
+	ks := keySet(t, k)
+	set := k.sign(t, "www.example.", nil)
+	for range 3 {
+		v.VerifySet(set, ks, InstantOf(testNow), NewBudget())
+	}
+	if hits, misses := v.CacheStats(); hits != 2 || misses != 1 {
+		t.Errorf("%d hits, %d misses", hits, misses)
+	}
+	bad := *set
+	bad.Data = append(wire.RDataList(nil), set.Data...)
+	bad.Data[len(bad.Data)-1] ^= 1
+	if r := v.VerifySet(&bad, ks, InstantOf(testNow), NewBudget()); r.Status == wire.Secure {
+		t.Error("the result of one set stands for another")
+	}
+}
+
+func TestMatchDS(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: "example.",
+		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	if err := sig.Sign(k.private, []dns.RR{k.DNSKEY}); err != nil {
+		t.Fatal(err)
+	}
+	set := readSets(t, []string{k.String(), sig.String()})[0]
+	usable := func(v *Validator, lines ...string) ([]wire.DS, cause.Cause) { return v.UsableDS(readSets(t, lines)[0]) }
+	sha1, sha256 := k.ToDS(dns.SHA1), k.ToDS(dns.SHA256)
+	wrong := *sha256
+	wrong.Digest = "00" + wrong.Digest[2:]
+	unknownAlgorithm, unknownDigest := *sha256, *sha256
+	unknownAlgorithm.Algorithm, unknownDigest.DigestType = 100, 100
+	for _, c := range []struct {
+		name   string
+		policy Policy
+		ds     []string
+		usable cause.Cause // why no DS can be used; None: go on
+		match  cause.Cause
+	}{
+		{"SHA-256", Policy{}, []string{sha256.String()}, cause.None, cause.None},
+		{"SHA-1 allowed", Policy{SHA1: true}, []string{sha1.String()}, cause.None, cause.None},
+		{"SHA-1 not allowed", Policy{}, []string{sha1.String()}, cause.DigestUnsupported, 0},
+		{"wrong digest", Policy{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
+		{"the strongest decides", Policy{SHA1: true}, []string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
+		{"one of two matches", Policy{}, []string{wrong.String(), sha256.String()}, cause.None, cause.None},
+		{"unknown algorithm", Policy{}, []string{unknownAlgorithm.String()}, cause.AlgorithmUnsupported, 0},
+		{"unknown digest", Policy{}, []string{unknownDigest.String()}, cause.DigestUnsupported, 0},
+		{"unknown beside known", Policy{}, []string{unknownAlgorithm.String(), sha256.String()}, cause.None, cause.None},
+	} {
+		v := New(c.policy)
+		ds, why := usable(v, c.ds...)
+		if why != c.usable {
+			t.Errorf("%s: usable: got %v, want %v", c.name, why, c.usable)
+			continue
+		}
+		if len(ds) == 0 {
+			continue
+		}
+		_, r := v.MatchDS(ds, set, InstantOf(testNow), NewBudget())
+		got := cause.None
+		if r.Failure != nil {
+			got = r.Failure.Cause
+		}
+		if got != c.match {
+			t.Errorf("%s: match: got %v, want %v", c.name, got, c.match)
+		}
+	}
+}
+
+// RSA keys of odd sizes: what may not cost is refused, what the standard library refuses is still right.
+func TestRSAKeys(t *testing.T) {
+	public := func(e *big.Int, n *big.Int) []byte {
+		eb := e.Bytes()
+		return append(append([]byte{byte(len(eb))}, eb...), n.Bytes()...)
+	}
+	odd := func(bits int) *big.Int { n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1)); return n.SetBit(n, 0, 1) }
+	for name, c := range map[string]struct {
+		key  []byte
+		good bool
+	}{
+		"512 bits":              {public(big.NewInt(3), odd(512)), true},
+		"511 bits":              {public(big.NewInt(3), odd(511)), false},
+		"4096 bits":             {public(big.NewInt(65537), odd(4096)), true},
+		"4097 bits":             {public(big.NewInt(65537), odd(4097)), false},
+		"exponent 32 bits":      {public(odd(32), odd(1024)), true},
+		"exponent 33 bits":      {public(odd(33), odd(1024)), false},
+		"even exponent":         {public(big.NewInt(4), odd(1024)), false},
+		"exponent 1":            {public(big.NewInt(1), odd(1024)), false},
+		"no modulus":            {[]byte{1, 3}, false},
+		"empty":                 {nil, false},
+		"long exponent length":  {append([]byte{0, 0, 1, 3}, odd(512).Bytes()...), true},
+		"exponent past the end": {[]byte{0, 255, 255, 1}, false},
+	} {
+		_, err := algorithms[AlgRSASHA256].key(c.key)
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A 32-bit exponent goes another way than the standard library's; both have to agree where both can.
+func TestWideExponentAgrees(t *testing.T) {
+	priv, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: 257, Protocol: 3, Algorithm: dns.RSASHA256,
+		PublicKey: base64.StdEncoding.EncodeToString(append([]byte{3, 1, 0, 1}, priv.N.Bytes()...))}
+	a := &dns.A{Hdr: dns.RR_Header{Name: "www.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 1}}
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: "www.example.", Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: "example.",
+		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	if err := sig.Sign(priv, []dns.RR{a}); err != nil {
+		t.Fatal(err)
+	}
+	set := readSets(t, []string{a.String(), sig.String()})[0]
+	ks := NewKeySet(readSets(t, []string{k.String()})[0])
+	c, err := ks.keys[0].checker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := c.(*rsaPublic)
+	rd := set.Sigs.First()
+	view, err := wire.ParseRRSIG(rd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := signedData(set, rd, &view)
+	if !wide.check(data, view.Signature) || !wide.checkWide(digestOf(wide.hash, data), view.Signature) {
+		t.Error("a good signature does not verify both ways")
+	}
+	bad := append([]byte(nil), view.Signature...)
+	bad[5] ^= 1
+	if wide.check(data, bad) || wide.checkWide(digestOf(wide.hash, data), bad) {
+		t.Error("a bad signature verifies")
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, block := range readFile(b, "testdata/rfc-signatures.txt")[1:] {
+		sets := readSets(b, block)
+		key, set := wire.FindType(sets, wire.TypeDNSKEY), sets[len(sets)-1]
+		ks, at := NewKeySet(key), within(b, set)
+		b.Run(set.Name.String()+set.Type.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				New(Policy{SHA1: true, SignatureCache: 1}).VerifySet(set, ks, at, NewBudget())
+			}
+		})
+	}
+}
+
+func BenchmarkVerifyCached(b *testing.B) {
+	k := newSigner(b, 257, 3)
+	v, ks, set := New(Policy{}), keySet(b, k), k.sign(b, "www.example.", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		v.VerifySet(set, ks, InstantOf(testNow), NewBudget())
+	}
+}
