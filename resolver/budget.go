@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,11 @@ func (b *Budget) err() *cause.Failure {
 	if b.ctx.Err() == nil {
 		return nil
 	}
-	return cause.Of(context.Cause(b.ctx))
+	var f *cause.Failure
+	if errors.As(context.Cause(b.ctx), &f) {
+		return f
+	}
+	return &cause.Failure{Cause: cause.Overload, Detail: "given up"} // whoever asked is gone, or we are about to be
 }
 
 // sent tells how many packets the query has cost.

@@ -130,7 +130,7 @@ func (p *reader) set(k *key, n ast.Node) {
 		p.find(n, "%s: %v", k.key, err)
 		return
 	}
-	p.c.text[k.key] = strings.TrimSpace(n.String())
+	p.c.text[k.key] = k.render(v)
 }
 
 // contradictions finds what no key alone can be blamed for.
@@ -236,7 +236,7 @@ func (k *key) setDefault(c *Config) error {
 	if err != nil {
 		return err
 	}
-	c.text[k.key] = k.def
+	c.text[k.key] = k.render(v)
 	return k.set(c, v)
 }
 

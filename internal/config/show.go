@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -21,18 +22,46 @@ func (c *Config) Show(w io.Writer) error {
 				return err
 			}
 		}
-		text := c.text[k.key]
-		if strings.Contains(text, "\n") { // a block: below its key
-			text = "\n    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    ")
-		}
-		if text == "" {
-			text = `""`
-		}
-		if _, err := fmt.Fprintf(w, "  # %s\n  %s: %s\n", k.help, name, text); err != nil {
+		if _, err := fmt.Fprintf(w, "  # %s\n  %s: %s\n", k.help, name, c.text[k.key]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// render writes a value in YAML's flow style.
+func (k *key) render(v value) string {
+	switch k.kind {
+	case kindList:
+		return quoteList(v.list)
+	case kindRecords:
+		var items []string
+		for _, r := range v.records {
+			var fields []string
+			for _, f := range k.fields {
+				switch l, set := r[f]; {
+				case !set:
+				case len(l) == 1 && f != "addresses" && f != "hosts":
+					fields = append(fields, f+": "+strconv.Quote(l[0]))
+				default:
+					fields = append(fields, f+": "+quoteList(l))
+				}
+			}
+			items = append(items, "{"+strings.Join(fields, ", ")+"}")
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case kindString, kindTime:
+		return strconv.Quote(v.text)
+	}
+	return v.text
+}
+
+func quoteList(l []string) string {
+	quoted := make([]string, len(l))
+	for i, s := range l {
+		quoted[i] = strconv.Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // Schema writes a JSON schema of the file.

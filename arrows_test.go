@@ -1,0 +1,61 @@
+// Package bailiwick holds no code: this is the test of the imports that docs/architecture.md allows.
+package bailiwick
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowed is the floor plan: who may import whom. Do not change it to make a build pass: a shortcut has to argue with
+// docs/architecture.md first. A package that is not listed may import nothing of the project.
+var allowed = map[string][]string{
+	"wire":             {},
+	"internal/cause":   {},
+	"internal/clock":   {},
+	"cache":            {"wire", "internal/cause", "internal/clock"},
+	"validator":        {"wire", "internal/cause", "internal/clock"},
+	"trustanchor":      {"wire", "internal/cause", "internal/clock"},
+	"transport":        {"wire", "internal/cause", "internal/clock"},
+	"resolver":         {"wire", "internal/cause", "internal/clock", "cache", "validator", "trustanchor", "transport"},
+	"internal/policy":  {"wire", "internal/cause"},
+	"server":           {"wire", "internal/cause", "internal/clock", "cache", "transport", "resolver", "internal/policy"},
+	"internal/config":  {"wire", "internal/policy", "server"},
+	"internal/observe": {"wire", "internal/cause", "cache", "transport", "resolver"},
+	"internal/console": {"wire"},
+	"internal/lab":     {"transport"},
+}
+
+func TestImportArrows(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, i := range f.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, ok := strings.CutPrefix(name, "bailiwick/"); ok && !slices.Contains(allowed[pkg], own) {
+				t.Errorf("%s imports %s: %s may import only %v", path, own, pkg, allowed[pkg])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,231 @@
+package cache
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+var now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func name(i int) wire.Name { return wire.MustParseName(fmt.Sprintf("n%d.example", i)) }
+
+func set(n wire.Name, ttl uint32, octets int) *wire.RRset {
+	s := &wire.RRset{Name: n, Type: wire.TypeTXT, Class: wire.ClassIN, TTL: ttl, Security: wire.Secure}
+	s.Data = s.Data.Append(make([]byte, octets))
+	return s
+}
+
+// total is what all caches say they hold.
+func total(s *Store) int {
+	return s.Answers.Stats().Bytes + s.RRsets.Stats().Bytes + s.Negatives.Stats().Bytes + s.Failures.Stats().Bytes + s.Delegations.Stats().Bytes + s.Denials.Stats().Bytes
+}
+
+// Ten times more is put in than fits; it never exceeds the figure, and what is still there is right.
+func TestNeverMoreThanTheLimit(t *testing.T) {
+	const memory = 4 << 20
+	s := New(memory, TTLLimits{})
+	for put := 0; put < 10*memory; {
+		i := put
+		n := name(i)
+		s.PutRRset(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 300, 200)}, now)
+		s.PutNegative(Key{Name: n, Type: wire.TypeA}, &Negative{Status: wire.Secure, SOA: set(n, 300, 60)}, 300, now)
+		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout}, now)
+		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}}, Expires: now.Unix() + 300})
+		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT}, &Answer{Msg: make([]byte, 300), Expires: now.Unix() + 300})
+		s.Denials.Put(n, []*wire.RRset{set(n, 300, 40)}, now)
+		put += 2000
+		if got := total(s); got > memory {
+			t.Fatalf("%d octets after putting %d, the limit is %d", got, put, memory)
+		}
+	}
+	if s.RRsets.Stats().Evictions == 0 || s.RRsets.Stats().Entries == 0 {
+		t.Errorf("RRsets: %+v", s.RRsets.Stats())
+	}
+	found := 0
+	for i := 0; i < 10*memory; i += 2000 {
+		if r, ok := s.GetRRset(Key{Name: name(i), Type: wire.TypeTXT}, now); ok {
+			found++
+			if r.Set.Name != name(i) {
+				t.Fatalf("%v holds the set of %v", name(i), r.Set.Name)
+			}
+		}
+	}
+	if found != s.RRsets.Stats().Entries {
+		t.Errorf("%d found, %d counted", found, s.RRsets.Stats().Entries)
+	}
+}
+
+// What is accounted for an entry covers what the process really uses.
+func TestOverhead(t *testing.T) {
+	c := NewCache(64<<20, Key.hash, func(_ Key, s RRset) int { return s.Set.Size() + 24 })
+	heap := func() int {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range 50000 {
+		n := name(i)
+		c.Put(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 300, 100)})
+	}
+	used, said := heap()-before, c.Stats().Bytes
+	if c.Stats().Entries != 50000 {
+		t.Fatalf("%d entries", c.Stats().Entries)
+	}
+	if used > said*5/4 {
+		t.Errorf("50,000 entries use %d octets, accounted are %d", used, said)
+	}
+	runtime.KeepAlive(c)
+}
+
+func TestLargerThanAShardIsNotKept(t *testing.T) {
+	c := NewCache(shards*1000, Key.hash, func(_ Key, n int) int { return n })
+	k := Key{Name: name(1)}
+	c.Put(k, 100)
+	c.Put(k, 5000)
+	if v, ok := c.Get(k); ok {
+		t.Errorf("got %d; the old value must not outlive the new one", v)
+	}
+	if b := c.Stats().Bytes; b != 0 {
+		t.Errorf("%d octets accounted for nothing", b)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	k := Key{Name: name(1), Type: wire.TypeTXT}
+	s.PutRRset(k, RRset{Set: set(name(1), 10, 1)}, now)
+	if r, ok := s.GetRRset(k, now.Add(9*time.Second)); !ok || r.TTL(now.Unix()+9) != 1 {
+		t.Errorf("at 9 s: %v, TTL %d", ok, r.TTL(now.Unix()+9))
+	}
+	if _, ok := s.GetRRset(k, now.Add(10*time.Second)); ok {
+		t.Error("served at the second at which it ends")
+	}
+	s.PutRRset(k, RRset{Set: set(name(1), 0, 1)}, now)
+	if _, ok := s.GetRRset(k, now); ok {
+		t.Error("TTL 0 is kept")
+	}
+}
+
+// What was got with CD=1 is never seen without.
+func TestUncheckedIsApart(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	s.PutRRset(Key{Name: name(1), Type: wire.TypeTXT, Unchecked: true}, RRset{Set: set(name(1), 10, 1)}, now)
+	if _, ok := s.GetRRset(Key{Name: name(1), Type: wire.TypeTXT}, now); ok {
+		t.Error("unchecked data under a checked key")
+	}
+}
+
+func TestNegative(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	s.PutNegative(Key{Name: name(1), Type: wire.TypeA}, &Negative{NXDomain: true}, 10, now)
+	if n, ok := s.GetNegative(Key{Name: name(1), Type: wire.TypeMX}, now); !ok || !n.NXDomain {
+		t.Error("a denied name has types")
+	}
+	s.PutNegative(Key{Name: name(2), Type: wire.TypeA}, &Negative{}, 10, now)
+	if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeMX}, now); ok {
+		t.Error("NODATA for one type denies another")
+	}
+}
+
+// RFC 9520, section 3.2: longer the more often it fails, bogus data for a minute.
+func TestFailureBackOff(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	k := Key{Name: name(1), Type: wire.TypeA}
+	at := now
+	var last time.Duration
+	for i := range 12 {
+		s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, at)
+		f, _ := s.Failures.Get(k)
+		ttl := time.Duration(f.Expires-at.Unix()) * time.Second
+		if ttl < last || ttl > FailureMaxTTL || i == 0 && ttl != FailureTTL {
+			t.Errorf("failure %d is kept for %v, the one before for %v", i, ttl, last)
+		}
+		if _, ok := s.GetFailure(k, at.Add(ttl)); ok {
+			t.Error("kept for too long")
+		}
+		last, at = ttl, at.Add(ttl)
+	}
+	s.PutFailure(Key{Name: name(2)}, &cause.Failure{Cause: cause.SignatureExpired}, now)
+	if _, ok := s.GetFailure(Key{Name: name(2)}, now.Add(BogusTTL-time.Second)); !ok {
+		t.Error("bogus data are asked for again within a minute")
+	}
+}
+
+func TestClamp(t *testing.T) {
+	s := New(1<<20, TTLLimits{Min: 10 * time.Second, Max: time.Hour, MinNegative: 5 * time.Second, MaxNegative: time.Minute})
+	for in, want := range map[uint32]uint32{1: 10, 100: 100, 1 << 30: 3600} {
+		if got := s.ClampTTL(in); got != want {
+			t.Errorf("TTL %d: got %d, want %d", in, got, want)
+		}
+	}
+	for in, want := range map[uint32]uint32{1: 5, 30: 30, 1 << 30: 60} {
+		if got := s.ClampNegativeTTL(in); got != want {
+			t.Errorf("negative TTL %d: got %d, want %d", in, got, want)
+		}
+	}
+}
+
+func TestFlush(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	for _, n := range []string{"a.example", "b.a.example", "c.example"} {
+		n := wire.MustParseName(n)
+		s.PutRRset(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 10, 1)}, now)
+	}
+	if n := s.Flush(wire.MustParseName("a.example"), false); n != 1 {
+		t.Errorf("flushed %d, want the name alone", n)
+	}
+	if n := s.Flush(wire.MustParseName("example"), true); n != 2 {
+		t.Errorf("flushed %d, want the rest of the subtree", n)
+	}
+}
+
+func TestClosest(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	for n, end := range map[string]int64{".": 100, "example": 100, "a.example": 10} {
+		s.Delegations.Put(wire.MustParseName(n), &Delegation{Zone: wire.MustParseName(n), Expires: now.Unix() + end})
+	}
+	if d, _ := s.Closest(wire.MustParseName("x.a.example"), now); d.Zone != wire.MustParseName("a.example") {
+		t.Errorf("got %v", d.Zone)
+	}
+	if d, _ := s.Closest(wire.MustParseName("x.a.example"), now.Add(20*time.Second)); d.Zone != wire.MustParseName("example") {
+		t.Errorf("got %v, the deeper one has ended", d.Zone)
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	s := New(64<<20, TTLLimits{})
+	var keys []Key
+	for i := range 10000 {
+		n := name(i)
+		keys = append(keys, Key{Name: n, Type: wire.TypeTXT})
+		s.PutRRset(keys[i], RRset{Set: set(n, 300, 100)}, now)
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			s.GetRRset(keys[i%len(keys)], now)
+		}
+	})
+}
+
+func BenchmarkPut(b *testing.B) {
+	s := New(16<<20, TTLLimits{})
+	var sets []*wire.RRset
+	for i := range 10000 {
+		sets = append(sets, set(name(i), 300, 100))
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		x := sets[i%len(sets)]
+		s.PutRRset(Key{Name: x.Name, Type: x.Type}, RRset{Set: x}, now)
+		i++
+	}
+}

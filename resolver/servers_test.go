@@ -1,0 +1,122 @@
+package resolver
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Server choice, tested with lists of events.
+func TestChoose(t *testing.T) {
+	zone := wire.MustParseName("example")
+	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	type event2 struct {
+		addr netip.Addr
+		e    event
+		rtt  time.Duration
+	}
+	reply := func(addr netip.Addr, ms int) event2 {
+		return event2{addr, eventReply, time.Duration(ms) * time.Millisecond}
+	}
+	for _, x := range []struct {
+		name   string
+		events []event2
+		wait   time.Duration
+		want   netip.Addr
+	}{
+		{"the fastest", []event2{reply(a, 50), reply(b, 20), reply(c, 80)}, 0, b},
+		{"one not known yet, to learn it", []event2{reply(a, 50), reply(b, 40)}, 0, c},
+		{"not the one that times out", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 0, b},
+		{"again after the back-off", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 10 * time.Minute, a},
+		{"again after one reply", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventDead, 0}, reply(a, 10)}, 0, a},
+		{"not the lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}}, 0, b},
+		{"the lame one after a while", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}}, 6 * time.Minute, a},
+		{"not the bogus one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventBogus, 0}}, 0, b},
+		{"a failing one before a lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}, {b, eventBad, 0}, {c, eventLame, 0}}, 0, b},
+		{"a network that was down is forgiven", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventForget, 0}}, 0, a},
+	} {
+		s := newServers(1 << 20)
+		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, e := range x.events {
+			s.learn(e.addr, zone, e.e, e.rtt, now)
+		}
+		now = now.Add(x.wait)
+		var list []*candidate
+		for _, addr := range []netip.Addr{a, b, c} {
+			list = append(list, &candidate{addr: netip.AddrPortFrom(addr, 53)})
+		}
+		never := func(int) int { return 1 } // no exploring; a nanosecond for those not known
+		got := choose(list, func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), zone, now) }, never)
+		if got.addr.Addr() != x.want {
+			t.Errorf("%s: got %v, want %v", x.name, got.addr.Addr(), x.want)
+		}
+	}
+}
+
+func TestChooseTriesOthersFirst(t *testing.T) {
+	s := newServers(1 << 20)
+	profiles := func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), wire.Root, time.Now()) }
+	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1}, {addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+	if got := choose(list, profiles, random); got != list[1] {
+		t.Error("asked the same server twice while another was left")
+	}
+	list[1].spent = true
+	if got := choose(list, profiles, random); got != list[0] {
+		t.Error("a lost packet is not sent again")
+	}
+	list[0].tries = MaxTriesPerServer
+	if got := choose(list, profiles, random); got != nil {
+		t.Error("asks for ever")
+	}
+}
+
+// Others of the same standing are probed now and then, so that a slow past is not for ever.
+func TestChooseExplores(t *testing.T) {
+	s := newServers(1 << 20)
+	now := time.Now()
+	s.learn(netip.MustParseAddr("192.0.2.1"), wire.Root, eventReply, time.Millisecond, now)
+	s.learn(netip.MustParseAddr("192.0.2.2"), wire.Root, eventReply, time.Second, now)
+	slow := 0
+	for range 2000 {
+		list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")}, {addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+		if choose(list, func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), wire.Root, now) }, random) == list[1] {
+			slow++
+		}
+	}
+	if slow == 0 || slow > 300 {
+		t.Errorf("the slow server was asked %d times of 2000", slow)
+	}
+}
+
+func TestMinimiser(t *testing.T) {
+	name := wire.MustParseName("a.b.c.example.com")
+	m := minimiser{q: wire.Question{Name: name, Type: wire.TypeMX, Class: wire.ClassIN}}
+	for _, step := range []struct {
+		zone, want string
+		typ        wire.Type
+		final      bool
+	}{
+		{".", "com.", wire.TypeA, false}, {"com.", "example.com.", wire.TypeA, false}, {"example.com.", "c.example.com.", wire.TypeA, false},
+		{"c.example.com.", "b.c.example.com.", wire.TypeA, false}, {"b.c.example.com.", "a.b.c.example.com.", wire.TypeMX, true},
+	} {
+		q, final := m.next(wire.MustParseName(step.zone))
+		if q.Name.String() != step.want || q.Type != step.typ || final != step.final {
+			t.Errorf("at %s: %v %v, want %s %v %v", step.zone, q, final, step.want, step.typ, step.final)
+		}
+	}
+	m = minimiser{q: wire.Question{Name: wire.MustParseName("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"), Type: wire.TypePTR}}
+	n := 0
+	for {
+		_, final := m.next(wire.MustParseName("ip6.arpa"))
+		if final {
+			break
+		}
+		m.step()
+		n++
+	}
+	if n > MaxMinimised {
+		t.Errorf("a long name takes %d steps", n)
+	}
+}

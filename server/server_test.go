@@ -1,0 +1,444 @@
+package server_test
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/lab"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/server"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// quiet is an Observer that remembers the causes of SERVFAIL.
+type quiet struct {
+	mu     sync.Mutex
+	causes []cause.Cause
+	hits   int
+}
+
+func (*quiet) Query(transport.Protocol, wire.Type) {}
+func (q *quiet) Response(_ wire.RCode, hit bool, _ time.Duration) {
+	if hit {
+		q.hits++
+	}
+}
+func (q *quiet) ServFail(c cause.Cause) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.causes = append(q.causes, c)
+}
+func (*quiet) Limit(cause.Cause) {}
+
+// front is a server in front of the lab.
+type front struct {
+	*server.Server
+	t     testing.TB
+	seen  *quiet
+	clock *clock.Fake
+}
+
+func newFront(t testing.TB, change func(*server.Config)) *front {
+	t.Helper()
+	clk := clock.NewFake(time.Now())
+	w := lab.Internet(clk.Now())
+	anchors := &trustanchor.Set{}
+	if err := anchors.Add(w.Anchor()); err != nil {
+		t.Fatal(err)
+	}
+	name, addrs := w.Roots()
+	store := cache.New(16<<20, cache.TTLLimits{})
+	r := resolver.New(resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
+		Validation: validator.Policy{SHA1: true}}, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk})
+	cfg := server.Config{ACL: policy.DefaultACL(), UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
+	if change != nil {
+		change(&cfg)
+	}
+	q := &quiet{}
+	s := server.New(cfg, r, store, clk, q, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	t.Cleanup(s.Close)
+	return &front{s, t, q, clk}
+}
+
+// exchange sends a packet as a listener does; nil is silence.
+func (f *front) exchange(packet []byte, from string, p transport.Protocol) []byte {
+	f.t.Helper()
+	c := transport.Client{Addr: netip.MustParseAddrPort(from), Protocol: p}
+	if reply, drop := f.Fast(packet, c, make([]byte, 0, 4096)); drop || reply != nil {
+		return reply
+	}
+	done := make(chan []byte, 1)
+	f.Serve(packet, c, func(b []byte) { done <- b })
+	select {
+	case b := <-done:
+		return b
+	case <-time.After(20 * time.Second):
+		f.t.Fatal("no answer")
+		return nil
+	}
+}
+
+// ask is a query as a client makes it.
+func (f *front) ask(name string, t uint16, change func(*dns.Msg)) *dns.Msg {
+	f.t.Helper()
+	return f.askFrom("127.0.0.1:1000", transport.UDP, name, t, change)
+}
+
+func (f *front) askFrom(from string, p transport.Protocol, name string, t uint16, change func(*dns.Msg)) *dns.Msg {
+	f.t.Helper()
+	q := new(dns.Msg).SetQuestion(name, t)
+	if change != nil {
+		change(q)
+	}
+	packet, err := q.Pack()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	reply := f.exchange(packet, from, p)
+	if reply == nil {
+		return nil
+	}
+	m := new(dns.Msg)
+	if err := m.Unpack(reply); err != nil {
+		f.t.Fatalf("%s: the answer is malformed: %v", name, err)
+	}
+	m.Compress = true // for Len
+	if m.Id != q.Id || !m.Response {
+		f.t.Errorf("%s: ID %d, QR %v", name, m.Id, m.Response)
+	}
+	return m
+}
+
+func edns(do bool, opts ...dns.EDNS0) func(*dns.Msg) {
+	return func(m *dns.Msg) {
+		m.SetEdns0(4096, do)
+		m.IsEdns0().Option = opts
+	}
+}
+
+// ede lists the Extended DNS Errors of an answer.
+func ede(m *dns.Msg) (codes []uint16, text string) {
+	if o := m.IsEdns0(); o != nil {
+		for _, x := range o.Option {
+			if e, ok := x.(*dns.EDNS0_EDE); ok {
+				codes, text = append(codes, e.InfoCode), text+e.ExtraText
+			}
+		}
+	}
+	return codes, text
+}
+
+// AD, CD and DO (RFC 4035, section 3.2; RFC 6840, sections 5.7 to 5.9), by the slow path and then the fast one.
+func TestFlags(t *testing.T) {
+	f := newFront(t, nil)
+	for _, c := range []struct {
+		name   string
+		change func(*dns.Msg)
+		rcode  int
+		ad     bool
+		sigs   bool
+	}{
+		{"www.secure.example.", nil, dns.RcodeSuccess, false, false},
+		{"www.secure.example.", func(m *dns.Msg) { m.AuthenticatedData = true }, dns.RcodeSuccess, true, false},
+		{"www.secure.example.", edns(false), dns.RcodeSuccess, false, false},
+		{"www.secure.example.", edns(true), dns.RcodeSuccess, true, true},
+		{"www.secure.example.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }, dns.RcodeSuccess, false, true},
+		{"www.unsigned.example.", edns(true), dns.RcodeSuccess, false, false},
+		{"www.expired.faulty.", edns(true), dns.RcodeServerFailure, false, false},
+		{"www.expired.faulty.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }, dns.RcodeSuccess, false, true},
+	} {
+		for range 2 {
+			m := f.ask(c.name, dns.TypeA, c.change)
+			sigs := false
+			for _, rr := range m.Answer {
+				sigs = sigs || rr.Header().Rrtype == dns.TypeRRSIG
+			}
+			if m.Rcode != c.rcode || m.AuthenticatedData != c.ad || sigs != c.sigs || !m.RecursionAvailable || !m.RecursionDesired || m.Authoritative {
+				t.Errorf("%s: got\n%v\nwant rcode %d, AD %v, RRSIG %v", c.name, m, c.rcode, c.ad, c.sigs)
+			}
+		}
+	}
+	if f.seen.hits < 4 {
+		t.Errorf("%d answers from the fast path", f.seen.hits)
+	}
+}
+
+// What a client hears when it asks for what is not answered.
+func TestRefusals(t *testing.T) {
+	f := newFront(t, nil)
+	ch := func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }
+	for _, c := range []struct {
+		what   string
+		name   string
+		qtype  uint16
+		change func(*dns.Msg)
+		rcode  int
+		ede    int // -1: none
+	}{
+		{"zone transfer", "example.", dns.TypeAXFR, edns(false), dns.RcodeRefused, 21},
+		{"no recursion wanted", "www.secure.example.", dns.TypeA, func(m *dns.Msg) { edns(false)(m); m.RecursionDesired = false }, dns.RcodeRefused, 20},
+		{"class CHAOS, unknown", "foo.bind.", dns.TypeTXT, ch, dns.RcodeRefused, -1},
+		{"class CHAOS, hidden", "version.bind.", dns.TypeTXT, ch, dns.RcodeRefused, -1},
+		{"class HESIOD", "example.", dns.TypeA, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassHESIOD }, dns.RcodeRefused, -1},
+		{"NOTIFY", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented, -1},
+		{"UPDATE", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }, dns.RcodeNotImplemented, -1},
+		{"two questions", "example.", dns.TypeA, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError, -1},
+		{"no question", "example.", dns.TypeA, func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError, -1},
+		{"OPT as a question", "example.", dns.TypeOPT, nil, dns.RcodeFormatError, -1},
+		{"MAILB", "example.", dns.TypeMAILB, nil, dns.RcodeNotImplemented, -1},
+		{"EDNS version 1", "example.", dns.TypeA, func(m *dns.Msg) { edns(false)(m); m.IsEdns0().SetVersion(1) }, dns.RcodeBadVers, -1},
+		{"malformed cookie", "example.", dns.TypeA, edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102"}), dns.RcodeFormatError, -1},
+	} {
+		m := f.ask(c.name, c.qtype, c.change)
+		codes, _ := ede(m)
+		if m.Rcode != c.rcode && !(c.rcode == dns.RcodeBadVers && m.Rcode&15 == 0) || c.ede >= 0 && (len(codes) != 1 || int(codes[0]) != c.ede) {
+			t.Errorf("%s: got\n%v\nwant rcode %d, EDE %d", c.what, m, c.rcode, c.ede)
+		}
+	}
+	m := f.ask("id.server.", dns.TypeTXT, ch)
+	if len(m.Answer) != 1 || !strings.Contains(m.Answer[0].String(), "here") {
+		t.Errorf("id.server: %v", m)
+	}
+}
+
+func TestACL(t *testing.T) {
+	f := newFront(t, func(c *server.Config) {
+		c.ACL = policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}, {Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}})
+	})
+	f.ask("www.secure.example.", dns.TypeA, nil)
+	m := f.askFrom("192.0.2.1:53", transport.UDP, "www.secure.example.", dns.TypeA, edns(false))
+	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 || codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {
+		t.Errorf("a stranger hears\n%v", m)
+	}
+	if m := f.askFrom("203.0.113.1:53", transport.UDP, "www.secure.example.", dns.TypeA, nil); m != nil {
+		t.Errorf("who is dropped hears\n%v", m)
+	}
+}
+
+// Every octet string gets an answer or silence, never a crash; an answer is never answered.
+func TestGarbage(t *testing.T) {
+	f := newFront(t, nil)
+	q, err := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := wire.HeaderLen; i < len(q); i++ {
+		if r := f.exchange(q[:i], "127.0.0.1:1", transport.UDP); r == nil || r[3]&15 != dns.RcodeFormatError {
+			t.Errorf("the first %d octets: %x", i, r)
+		}
+	}
+	q[2] |= 0x80
+	if r := f.exchange(q, "127.0.0.1:1", transport.UDP); r != nil {
+		t.Errorf("an answer is answered: %x", r)
+	}
+}
+
+// The answer echoes the question's letter case, on both paths (0x20).
+func TestLetterCase(t *testing.T) {
+	f := newFront(t, nil)
+	for range 2 {
+		if m := f.ask("WwW.SeCuRe.ExAmPlE.", dns.TypeA, nil); m.Question[0].Name != "WwW.SeCuRe.ExAmPlE." || m.Answer[0].Header().Name != "WwW.SeCuRe.ExAmPlE." {
+			t.Errorf("got %v", m)
+		}
+	}
+}
+
+func TestTruncation(t *testing.T) {
+	f := newFront(t, nil)
+	for range 2 {
+		m := f.ask("secure.example.", dns.TypeDNSKEY, func(m *dns.Msg) { m.SetEdns0(512, true) })
+		if !m.Truncated && m.Len() > 512 {
+			t.Errorf("%d octets for a client that takes 512", m.Len())
+		}
+		long := f.ask("no.nsec3.example.", dns.TypeA, func(m *dns.Msg) { m.SetEdns0(512, true) })
+		if !long.Truncated || long.Len() > 512 {
+			t.Errorf("a proof of %d octets: TC %v", long.Len(), long.Truncated)
+		}
+		whole := f.askFrom("127.0.0.1:1", transport.TCP, "no.nsec3.example.", dns.TypeA, func(m *dns.Msg) { m.SetEdns0(512, true) })
+		if whole.Truncated || whole.Rcode != dns.RcodeNameError || len(whole.Ns) < 6 {
+			t.Errorf("over TCP: %v", whole)
+		}
+	}
+}
+
+// RFC 2308: a denial carries the SOA; the proofs are for those who set DO.
+func TestNegativeShape(t *testing.T) {
+	f := newFront(t, nil)
+	for range 2 {
+		m := f.ask("no.secure.example.", dns.TypeA, nil)
+		if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 || m.Ns[0].Header().Rrtype != dns.TypeSOA || m.Ns[0].Header().Ttl > 60 {
+			t.Errorf("without DO: %v", m)
+		}
+		if m := f.ask("no.secure.example.", dns.TypeA, edns(true)); !m.AuthenticatedData || len(m.Ns) < 4 {
+			t.Errorf("with DO: %v", m)
+		}
+	}
+}
+
+// TTLs count down on the fast path, and an answer ends with the shortest of them.
+func TestTTLCountsDown(t *testing.T) {
+	f := newFront(t, nil)
+	first := f.ask("www.secure.example.", dns.TypeA, nil).Answer[0].Header().Ttl
+	f.clock.Advance(100 * time.Second)
+	if got := f.ask("www.secure.example.", dns.TypeA, nil).Answer[0].Header().Ttl; got != first-100 {
+		t.Errorf("TTL %d after 100 s, %d before", got, first)
+	}
+	f.clock.Advance(250 * time.Second)
+	if got := f.ask("www.secure.example.", dns.TypeA, nil).Answer[0].Header().Ttl; got != first {
+		t.Errorf("TTL %d after the end, want it resolved anew", got)
+	}
+}
+
+// The zone at fault and the cause are told (RFC 8914), on SERVFAIL and on answers that are insecure for a reason.
+func TestExtendedErrors(t *testing.T) {
+	f := newFront(t, nil)
+	for name, want := range map[string]uint16{"www.expired.faulty.": 7, "www.future.faulty.": 8, "www.ds-mismatch.faulty.": 9, "www.missing-signatures.faulty.": 10,
+		"no.no-denial.faulty.": 12, "www.corrupt-signatures.faulty.": 6, "www.refusing.faulty.": 22, "www.algorithm.faulty.": 1, "www.digest.faulty.": 2, "no.iterations.faulty.": 27} {
+		for range 2 {
+			codes, text := ede(f.ask(name, dns.TypeA, edns(false)))
+			if len(codes) == 0 || codes[0] != want || !strings.Contains(text, "faulty.") {
+				t.Errorf("%s: EDE %v %q, want %d and the zone", name, codes, text, want)
+			}
+		}
+		if codes, _ := ede(f.ask(name, dns.TypeA, nil)); len(codes) != 0 {
+			t.Errorf("%s: an option for a client without EDNS", name)
+		}
+	}
+	if len(f.seen.causes) == 0 {
+		t.Error("SERVFAIL is not counted by cause")
+	}
+}
+
+// RFC 7873, section 5.2 and RFC 9018: a client cookie is answered with ours, which is kept while fresh and made anew when old.
+func TestCookies(t *testing.T) {
+	f := newFront(t, nil)
+	cookie := func(c string) string {
+		m := f.ask("www.secure.example.", dns.TypeA, edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c}))
+		for _, o := range m.IsEdns0().Option {
+			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+				return c.Cookie
+			}
+		}
+		return ""
+	}
+	first := cookie("0102030405060708")
+	if len(first) != 48 || first[:16] != "0102030405060708" || first[16:18] != "01" {
+		t.Fatalf("got %q", first)
+	}
+	f.clock.Advance(time.Minute)
+	if again := cookie(first); again != first {
+		t.Errorf("a fresh cookie is replaced by %q", again)
+	}
+	f.clock.Advance(2 * time.Hour)
+	if again := cookie(first); again == first || len(again) != 48 {
+		t.Errorf("an old cookie is answered with %q", again)
+	}
+}
+
+func TestNSID(t *testing.T) {
+	f := newFront(t, nil)
+	m := f.ask("www.secure.example.", dns.TypeA, edns(false, &dns.EDNS0_NSID{Code: dns.EDNS0NSID}))
+	if !strings.Contains(m.IsEdns0().String(), "6f6e65") {
+		t.Errorf("got %v", m.IsEdns0())
+	}
+}
+
+// RFC 8482: ANY over UDP is one set, over TCP all.
+func TestANY(t *testing.T) {
+	f := newFront(t, nil)
+	types := func(m *dns.Msg) map[uint16]bool {
+		ts := map[uint16]bool{}
+		for _, rr := range m.Answer {
+			if rr.Header().Rrtype != dns.TypeRRSIG {
+				ts[rr.Header().Rrtype] = true
+			}
+		}
+		return ts
+	}
+	if m := f.ask("www.secure.example.", dns.TypeANY, edns(true)); len(types(m)) != 1 || !m.AuthenticatedData {
+		t.Errorf("over UDP: %v", m)
+	}
+	if m := f.askFrom("127.0.0.1:1", transport.TCP, "www.secure.example.", dns.TypeANY, edns(true)); len(types(m)) < 2 || !m.AuthenticatedData {
+		t.Errorf("over TCP: %v", m)
+	}
+}
+
+// RFC 8509: names that tell which trust anchors we have are judged, others are not.
+func TestSentinelLeavesOthersAlone(t *testing.T) {
+	f := newFront(t, nil)
+	if m := f.ask("root-key-sentinel-is-ta-99999.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
+		t.Errorf("a tag that is no number: %v", m)
+	}
+	if m := f.ask("root-key-sentinel-is-ta-00001.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeServerFailure {
+		t.Errorf("is-ta of an anchor that we have not: %v", m)
+	}
+	if m := f.ask("root-key-sentinel-not-ta-00001.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
+		t.Errorf("not-ta of an anchor that we have not: %v", m)
+	}
+}
+
+func TestFastAllocatesNothing(t *testing.T) {
+	f := newFront(t, nil)
+	f.ask("www.secure.example.", dns.TypeA, edns(true))
+	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+	q.SetEdns0(1232, true)
+	packet, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	buf := make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(200, func() {
+		if reply, _ := f.Fast(packet, client, buf); reply == nil {
+			t.Fatal("not ready")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a hit", n)
+	}
+}
+
+func TestCloseAnswersThoseWhoWait(t *testing.T) {
+	f := newFront(t, nil)
+	q, err := new(dns.Msg).SetQuestion("www.dead.faulty.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan []byte, 1)
+	f.Serve(q, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1")}, func(b []byte) { done <- b })
+	f.Close()
+	if b := <-done; len(b) == 0 || b[3]&15 != dns.RcodeServerFailure {
+		t.Errorf("got %x", b)
+	}
+}
+
+func BenchmarkFast(b *testing.B) {
+	f := newFront(b, nil)
+	f.ask("www.secure.example.", dns.TypeA, edns(true))
+	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+	q.SetEdns0(1232, true)
+	packet, err := q.Pack()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		client, buf := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}, make([]byte, 0, 4096)
+		for pb.Next() {
+			f.Fast(packet, client, buf)
+		}
+	})
+}

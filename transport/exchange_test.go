@@ -1,0 +1,185 @@
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+var question = wire.AppendQuery(nil, 0x1234, 0, []byte("\x03WwW\x07example\x00"), wire.TypeA, 0, false, nil)
+
+// answerTo makes a bare reply to a query; change alters it.
+func answerTo(query []byte, change func([]byte)) []byte {
+	r := append([]byte(nil), query...)
+	r[2] |= 0x80
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func([]byte)
+		want   Match
+	}{
+		{"the reply", nil, MatchReply},
+		{"a query", func(b []byte) { b[2] &= 0x7F }, MatchNone},
+		{"another ID", func(b []byte) { b[0]++ }, MatchMiss},
+		{"another opcode", func(b []byte) { b[2] |= 0x10 }, MatchMiss},
+		{"another name", func(b []byte) { b[13] = 'x' }, MatchMiss},
+		{"another letter case", func(b []byte) { b[13] = 'w' }, MatchCase},
+		{"another type", func(b []byte) { b[len(b)-3] = 2 }, MatchMiss},
+		{"another class", func(b []byte) { b[len(b)-1] = 3 }, MatchMiss},
+		{"two questions", func(b []byte) { b[5] = 2 }, MatchMiss},
+		{"no question, NOERROR", func(b []byte) { b[5] = 0 }, MatchMiss},
+		{"no question, FORMERR", func(b []byte) { b[5], b[3] = 0, 1 }, MatchReply},
+	} {
+		if got := Matches(question, answerTo(question, c.change)); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+	if got := Matches(question, []byte{1, 2, 3}); got != MatchGarbage {
+		t.Errorf("three octets: got %d", got)
+	}
+}
+
+// udpServer answers each query with the packets that respond makes.
+func udpServer(t *testing.T, respond func(query []byte) [][]byte) netip.AddrPort {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			for _, p := range respond(buf[:n]) {
+				_, _ = c.WriteToUDPAddrPort(p, from)
+			}
+		}
+	}()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+func TestExchangeUDP(t *testing.T) {
+	wrong := func(q []byte) []byte { return answerTo(q, func(b []byte) { b[0]++ }) }
+	for _, c := range []struct {
+		name    string
+		respond func([]byte) [][]byte
+		want    error
+	}{
+		{"a reply", func(q []byte) [][]byte { return [][]byte{answerTo(q, nil)} }, nil},
+		{"garbage before the reply", func(q []byte) [][]byte { return [][]byte{{1, 2, 3}, wrong(q), wrong(q), answerTo(q, nil)} }, nil},
+		{"too many near misses", func(q []byte) [][]byte { return [][]byte{wrong(q), wrong(q), wrong(q), answerTo(q, nil)} }, ErrSpoofed},
+		{"letter case lost", func(q []byte) [][]byte { return [][]byte{answerTo(q, func(b []byte) { b[13] = 'w' })} }, ErrCase},
+		{"silence", func([]byte) [][]byte { return nil }, ErrTimeout},
+	} {
+		at := udpServer(t, c.respond)
+		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Query: question, Timeout: 300 * time.Millisecond})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+func TestExchangeUnreachable(t *testing.T) {
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := c.LocalAddr().(*net.UDPAddr).AddrPort()
+	c.Close()
+	for _, tcp := range []bool{false, true} {
+		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, TCP: tcp, Query: question, Timeout: 5 * time.Second})
+		if !errors.Is(err, ErrUnreachable) {
+			t.Errorf("TCP %v: got %v, want %v", tcp, err, ErrUnreachable)
+		}
+	}
+}
+
+// echo is a handler that answers by Serve, out of order: the first query last.
+type echo struct {
+	held chan func()
+}
+
+func (e echo) Fast(packet []byte, _ Client, buf []byte) ([]byte, bool) {
+	if packet[1] == 2 {
+		return append(buf, answerTo(packet, nil)...), false
+	}
+	return nil, false
+}
+
+func (e echo) Serve(packet []byte, _ Client, reply func([]byte)) {
+	if packet[1] == 0 {
+		e.held <- func() { reply(answerTo(packet, nil)) }
+		return
+	}
+	go reply(answerTo(packet, nil))
+}
+
+// RFC 7766, section 7: a slow answer does not hold up the others on its connection.
+func TestTCPOutOfOrder(t *testing.T) {
+	l, err := ListenTCP(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := echo{make(chan func(), 1)}
+	l.Start(h)
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for id := range 3 {
+		q := append([]byte(nil), question...)
+		q[0], q[1] = 0, byte(id)
+		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(q))), q...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[byte]bool{}
+	for range 2 {
+		r, err := ReadFrame(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[r[1]] = true
+	}
+	if !seen[1] || !seen[2] {
+		t.Errorf("got %v before the slow answer, want 1 and 2", seen)
+	}
+	(<-h.held)()
+	if r, err := ReadFrame(c); err != nil || r[1] != 0 {
+		t.Errorf("the slow answer: %v %v", r, err)
+	}
+}
+
+func TestUDPListener(t *testing.T) {
+	l, err := ListenUDP(netip.MustParseAddrPort("127.0.0.1:0"), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Start(echo{make(chan func(), 1)})
+	defer l.Close()
+	for _, id := range []byte{1, 2} { // by Serve, by Fast
+		q := append([]byte(nil), question...)
+		q[1] = id
+		if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: l.Addr(), Query: q, Timeout: 5 * time.Second}); err != nil {
+			t.Errorf("query %d: %v", id, err)
+		}
+	}
+}
