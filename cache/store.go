@@ -122,6 +122,8 @@ type Negative struct {
 	Expires  int64
 	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	UnsignedCut bool
+	// Bare: it came without SOA, in a referral.
+	Bare bool
 }
 
 func negativeSize(_ Key, n *Negative) int {

@@ -165,6 +165,6 @@ func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
 	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut && len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
 		return
 	}
-	l.status, l.failure, l.zone, l.unsignedCut, l.proofs = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs
+	l.status, l.failure, l.zone, l.unsignedCut, l.proofs, l.bare = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs, l.kind == kindNoData
 	x.r.store(x.keyOf(q), l)
 }

@@ -24,8 +24,10 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool          // the operator wants nothing of it kept
-	ending  bool          // from the cache, and about to end there
+	noCache bool // the operator wants nothing of it kept
+	ending  bool // from the cache, and about to end there
+	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
+	bare    bool
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
@@ -48,11 +50,6 @@ func (l *link) ttl() uint32 {
 		}
 	}
 	return ttl
-}
-
-// bare says that a denial came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
-func (l *link) bare() bool {
-	return l.kind >= kindNoData && l.status == wire.Secure && wire.FindType(l.proofs, wire.TypeSOA) == nil
 }
 
 // negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the proofs' (RFC 2308, section 5;
@@ -105,7 +102,7 @@ func (r *Resolver) store(k cache.Key, l *link) {
 			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, cache.RRset{Set: s, Failure: l.failure, Proofs: l.proofs}, now)
 		}
 	default:
-		n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut}
+		n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare}
 		ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL))
 		for _, p := range l.proofs {
 			p.TTL = min(p.TTL, ttl)
@@ -211,7 +208,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 
 // negativeLink makes a link from a cached denial.
 func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, ending: ending(n.Stored, n.Expires, now), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut}
+	l := &link{kind: kindNoData, ending: ending(n.Stored, n.Expires, now), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare}
 	if n.NXDomain {
 		l.kind = kindNXDomain
 	}

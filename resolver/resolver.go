@@ -318,7 +318,7 @@ func (r *Resolver) refresh(k cache.Key) {
 
 // link returns one link: from the cache, from a flight under way, or by flying.
 func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
-	if l, f := r.remembered(k, b); l != nil && (depth > 0 || !l.bare()) {
+	if l, f := r.remembered(k, b); l != nil && (depth > 0 || !l.bare) {
 		if t != nil {
 			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
 		}
