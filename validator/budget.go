@@ -2,11 +2,7 @@
 
 package validator
 
-import (
-	"sync/atomic"
-
-	"bailiwick/internal/cause"
-)
+import "sync/atomic"
 
 // Budget is what a client query and everything it causes may still spend on judging. It is never reset; it may be shared
 // between goroutines.
@@ -41,5 +37,3 @@ func (b *Budget) hash(blocks int) bool { return b.blocks.Add(int32(-blocks)) >= 
 
 // Spent tells how many verifications the query has cost.
 func (b *Budget) Spent() int { return MaxSignatureChecks - max(0, int(b.signatures.Load())) }
-
-var errSignatureLimit = &cause.Failure{Cause: cause.LimitSignatures}

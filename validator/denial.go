@@ -2,10 +2,7 @@
 
 package validator
 
-import (
-	"bailiwick/internal/cause"
-	"bailiwick/wire"
-)
+import "bailiwick/wire"
 
 // proof is what a set of denial records shows about a question.
 type proof uint8
@@ -28,9 +25,8 @@ type denial struct {
 	nsec3  []nsec3Record
 	hashes *hasher
 
-	tooMany bool        // more NSEC3 than MaxNSEC3Records
-	high    bool        // an NSEC3 above the policy's iterations
-	fault   cause.Cause // worst thing met while verifying
+	tooMany bool // more NSEC3 than MaxNSEC3Records
+	high    bool // an NSEC3 above the policy's iterations
 }
 
 // newDenial sorts verified sets of a zone into NSEC and NSEC3.
