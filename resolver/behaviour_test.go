@@ -257,6 +257,40 @@ func TestSameVerdictsWithOtherSettings(t *testing.T) {
 	}
 }
 
+// A cache that holds next to nothing makes answers slow, never wrong.
+func TestEvictionBreaksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		small := in.withMemory(cache.MinMemory / 16)
+		for range 2 {
+			for _, c := range outcomes {
+				if a := small.resolve(c.name, c.qtype); a.RCode != c.rcode || a.Status != c.status {
+					t.Errorf("%s/%s: got %s %s %v, want %s %s", c.name, c.qtype, a.RCode, a.Status, a.Failure, c.rcode, c.status)
+				}
+			}
+		}
+		if s := small.cache.RRsets.Stats(); s.Evictions == 0 {
+			t.Error("nothing was evicted")
+		}
+	})
+}
+
+// An internet of IPv6 addresses alone.
+func TestIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.NewV6(time.Now())
+		w.Add(lab.Zone{Name: "example.", Records: "www AAAA 2001:db8::1"})
+		in := newWorld(t, w, func(c *resolver.Config) { c.IPv4, c.IPv6 = false, true })
+		if a := in.resolve("www.example.", wire.TypeAAAA); a.Status != wire.Secure {
+			t.Errorf("got %s %v", a.RCode, a.Failure)
+		}
+		off := newWorld(t, w, nil)
+		if a := off.resolve("www.example.", wire.TypeAAAA); a.RCode != servFail || a.Failure.Cause != cause.NoServers {
+			t.Errorf("with IPv6 off: %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
 // spoofer answers every question to one zone's servers with what it likes.
 type spoofer struct {
 	*lab.World

@@ -25,6 +25,8 @@ type internet struct {
 	world *lab.World
 	cache *cache.Store
 	r     *resolver.Resolver
+	cfg   resolver.Config
+	parts resolver.Parts
 }
 
 // newInternet returns the lab's internet; it has to be called in the test's bubble, whose clock it signs for.
@@ -49,9 +51,18 @@ func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger, change func(
 	if change != nil {
 		change(&cfg)
 	}
-	store := cache.New(cache.DefaultMemory, cache.TTLLimits{})
-	r := resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: ex, Clock: clock.Real{}})
-	return &internet{t, w, store, r}
+	in := &internet{t: t, world: w, cfg: cfg, parts: resolver.Parts{Anchors: anchors, Exchanger: ex, Clock: clock.Real{}}}
+	return in.withMemory(cache.DefaultMemory)
+}
+
+// withMemory is the same internet with another resolver before it, of so many octets.
+func (in *internet) withMemory(octets int) *internet {
+	other := *in
+	other.cfg.Memory = octets
+	other.cache = cache.New(octets, cache.TTLLimits{})
+	other.parts.Cache = other.cache
+	other.r = resolver.New(other.cfg, other.parts)
+	return &other
 }
 
 func (in *internet) resolve(name string, t wire.Type) *resolver.Answer {

@@ -374,6 +374,11 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 	}
 	// A limit says nothing about the name unless the name itself was asked for: an attacker's expensive query must not be remembered
 	// against the zones that it passed.
+	if f.Cause.Kind() == cause.KindNetwork && x.r.servers.uplink.isDown() {
+		down := cause.New(cause.UplinkDown, nil, "")
+		down.Under = f
+		return nil, down // nor against a name, when it is our link that is down
+	}
 	if how == boardLead && (f.Cause.Kind() != cause.KindLimit || x.depth == 0 && f.Cause != cause.Overload) && f.Cause != cause.DependencyLoop {
 		x.r.cache.PutFailure(x.key(), f, x.r.clock.Now())
 	}

@@ -66,8 +66,48 @@ const maxZoneFaults = 64
 
 // servers is what is known of all.
 type servers struct {
-	cache *cache.Cache[netip.Addr, *server]
-	seed  maphash.Seed
+	cache  *cache.Cache[netip.Addr, *server]
+	seed   maphash.Seed
+	uplink uplink
+}
+
+// uplink tells "our link is down" from "this server is down": when many servers are silent in a row and none replies, it is the link, and nothing is
+// held against anybody until somebody replies.
+type uplink struct {
+	mu     sync.Mutex
+	silent int                 // exchanges without a reply since the last reply; guarded by mu
+	who    map[netip.Addr]bool // their servers; guarded by mu
+}
+
+// The link counts as down after so many exchanges with so many different servers brought nothing.
+const (
+	downExchanges = 16
+	downServers   = 6
+)
+
+// note takes an exchange and says whether the link seems to be down.
+func (u *uplink) note(a netip.Addr, replied bool) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if replied {
+		u.silent, u.who = 0, nil
+		return false
+	}
+	u.silent++
+	if u.who == nil {
+		u.who = map[netip.Addr]bool{}
+	}
+	if len(u.who) < downServers {
+		u.who[a] = true
+	}
+	return u.silent >= downExchanges && len(u.who) >= downServers
+}
+
+// isDown says whether the link seems to be down.
+func (u *uplink) isDown() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.silent >= downExchanges && len(u.who) >= downServers
 }
 
 func newServers(bytes int) *servers {
@@ -88,6 +128,11 @@ func (s *servers) get(a netip.Addr) *server {
 
 // learn takes an event. rtt is that of a reply; zone is the one that was asked for.
 func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration, now time.Time) {
+	if e == eventReply || e == eventTimeout || e == eventDead {
+		if s.uplink.note(a, e == eventReply) {
+			e = eventForget
+		}
+	}
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()

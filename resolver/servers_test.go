@@ -55,6 +55,35 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// When everybody is silent it is our link; the first reply ends that, and nobody has been marked.
+func TestUplink(t *testing.T) {
+	s := newServers(1 << 20)
+	now := time.Now()
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+	for range 50 {
+		s.learn(addr(1), wire.Root, eventTimeout, 0, now)
+	}
+	if s.uplink.isDown() {
+		t.Error("one dead server is taken for the link")
+	}
+	for i := range 20 {
+		s.learn(addr(i), wire.Root, eventTimeout, 0, now)
+	}
+	if !s.uplink.isDown() {
+		t.Error("twenty silent servers are not taken for the link")
+	}
+	for range 10 {
+		s.learn(addr(30), wire.Root, eventTimeout, 0, now)
+	}
+	if s.profile(addr(30), wire.Root, now).dead {
+		t.Error("silence while the link is down is held against the server")
+	}
+	s.learn(addr(2), wire.Root, eventReply, time.Millisecond, now)
+	if s.uplink.isDown() {
+		t.Error("down after a reply")
+	}
+}
+
 func TestChooseTriesOthersFirst(t *testing.T) {
 	s := newServers(1 << 20)
 	profiles := func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), wire.Root, time.Now()) }

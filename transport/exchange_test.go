@@ -168,6 +168,30 @@ func TestTCPOutOfOrder(t *testing.T) {
 	}
 }
 
+// A listener at all addresses answers from the one that was asked, over IPv4 and IPv6: the exchange takes no other.
+func TestUDPWildcard(t *testing.T) {
+	for _, c := range []struct{ listen, ask string }{{"0.0.0.0:0", "127.0.0.1"}, {"0.0.0.0:0", "127.8.8.8"}, {"[::]:0", "::1"}} {
+		l, err := ListenUDP(netip.MustParseAddrPort(c.listen), 1)
+		if err != nil {
+			if c.ask == "::1" {
+				t.Logf("no IPv6 here: %v", err)
+				continue
+			}
+			t.Fatal(err)
+		}
+		l.Start(echo{make(chan func(), 1)})
+		for _, id := range []byte{1, 2} { // by Serve, by Fast
+			q := append([]byte(nil), question...)
+			q[1] = id
+			at := netip.AddrPortFrom(netip.MustParseAddr(c.ask), l.Addr().Port())
+			if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Query: q, Timeout: 5 * time.Second}); err != nil {
+				t.Errorf("%v, query %d: %v", at, id, err)
+			}
+		}
+		l.Close()
+	}
+}
+
 func TestUDPListener(t *testing.T) {
 	l, err := ListenUDP(netip.MustParseAddrPort("127.0.0.1:0"), 2)
 	if err != nil {

@@ -18,20 +18,37 @@ import (
 
 // UDPListener serves one address with several sockets.
 type UDPListener struct {
-	conns []*net.UDPConn
-	wg    sync.WaitGroup
+	conns    []*net.UDPConn
+	wildcard bool // at all addresses: each packet has to say which it came to
+	wg       sync.WaitGroup
+}
+
+// setOptions lets the sockets share the port, and asks for the destination of packets where it is not the socket's own.
+func (l *UDPListener) setOptions(fd int, network string) error {
+	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	switch {
+	case err != nil || !l.wildcard:
+		return err
+	case network == "udp6":
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 }
 
 // ListenUDP opens so many sockets at an address; the kernel spreads clients over them.
 func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
-	l := &UDPListener{}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	l := &UDPListener{wildcard: addr.Addr().IsUnspecified()}
+	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
-		err := c.Control(func(fd uintptr) { opt = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		err := c.Control(func(fd uintptr) { opt = l.setOptions(int(fd), network) })
 		return errors.Join(err, opt)
 	}}
+	network := "udp4"
+	if addr.Addr().Is6() {
+		network = "udp6"
+	}
 	for range max(1, sockets) {
-		c, err := lc.ListenPacket(context.Background(), "udp", addr.String())
+		c, err := lc.ListenPacket(context.Background(), network, addr.String())
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("listen on udp %v: %w", addr, err)
@@ -53,7 +70,11 @@ func (l *UDPListener) Addr() netip.AddrPort {
 // Start serves until Close.
 func (l *UDPListener) Start(h Handler) {
 	for _, c := range l.conns {
-		l.wg.Go(func() { readUDP(c, h) })
+		r := &udpReader{conn: c, handler: h}
+		if l.wildcard {
+			r.control = make([]byte, 128)
+		}
+		l.wg.Go(r.run)
 	}
 }
 
@@ -69,11 +90,17 @@ func (l *UDPListener) close() {
 	}
 }
 
-// readUDP is the reader of one socket.
-func readUDP(c *net.UDPConn, h Handler) {
+// udpReader is the reader of one socket.
+type udpReader struct {
+	conn    *net.UDPConn
+	handler Handler
+	control []byte // room for a packet's destination; nil where the socket has one address
+}
+
+func (r *udpReader) run() {
 	in, out := make([]byte, 4096), make([]byte, 0, 4096)
 	for {
-		n, from, err := c.ReadFromUDPAddrPort(in)
+		n, control, from, err := r.read(in)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -84,18 +111,39 @@ func readUDP(c *net.UDPConn, h Handler) {
 			continue
 		}
 		client := Client{netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), UDP}
-		reply, drop := h.Fast(in[:n], client, out[:0])
+		reply, drop := r.handler.Fast(in[:n], client, out[:0])
 		if drop {
 			continue
 		}
 		if reply != nil {
-			_, _ = c.WriteToUDPAddrPort(reply, from) // a full buffer loses packets, as the network does
+			r.write(reply, control, from)
 			continue
 		}
-		h.Serve(append([]byte(nil), in[:n]...), client, func(reply []byte) {
+		control = append([]byte(nil), control...)
+		r.handler.Serve(append([]byte(nil), in[:n]...), client, func(reply []byte) {
 			if reply != nil {
-				_, _ = c.WriteToUDPAddrPort(reply, from)
+				r.write(reply, control, from)
 			}
 		})
 	}
+}
+
+// read takes a packet, and with a wildcard socket the control message that holds its destination.
+func (r *udpReader) read(in []byte) (n int, control []byte, from netip.AddrPort, err error) {
+	if r.control == nil {
+		n, from, err = r.conn.ReadFromUDPAddrPort(in)
+		return n, nil, from, err
+	}
+	n, c, _, from, err := r.conn.ReadMsgUDPAddrPort(in, r.control)
+	return n, r.control[:c], from, err
+}
+
+// write sends an answer from the address that was asked: the kernel takes the control message that it gave (ip(7), ipv6(7)). A full buffer
+// loses packets, as the network does.
+func (r *udpReader) write(reply, control []byte, to netip.AddrPort) {
+	if len(control) == 0 {
+		_, _ = r.conn.WriteToUDPAddrPort(reply, to)
+		return
+	}
+	_, _, _ = r.conn.WriteMsgUDPAddrPort(reply, control, to)
 }

@@ -43,6 +43,7 @@ const (
 	NoEDNS    Fault = "no-edns"    // FORMERR to EDNS
 	Spoofed   Fault = "spoofed"    // wrong packets before the right one
 	Garbage   Fault = "garbage"    // octets that are no message
+	Cookies   Fault = "cookies"    // BADCOOKIE without its server cookie
 	LowerCase Fault = "lower-case" // does not keep the question's letter case
 )
 

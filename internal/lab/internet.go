@@ -64,6 +64,7 @@ func Internet(now time.Time) *World {
 		{Name: "truncate.faulty.", Servers: []ServerFaults{{Truncate}}, Records: ordinary},
 		{Name: "no-tcp.faulty.", Servers: []ServerFaults{{NoTCP}}, Records: ordinary},
 		{Name: "no-edns.faulty.", Algorithm: Unsigned, Servers: []ServerFaults{{NoEDNS}}, Records: ordinary},
+		{Name: "cookies.faulty.", Servers: []ServerFaults{{Cookies}}, Records: ordinary},
 		{Name: "spoofed.faulty.", Servers: []ServerFaults{{Spoofed}}, Records: ordinary},
 		{Name: "garbage.faulty.", Servers: []ServerFaults{{Garbage}}, Records: ordinary},
 		{Name: "lower-case.faulty.", Servers: []ServerFaults{{LowerCase}}, Records: ordinary},

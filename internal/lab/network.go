@@ -51,6 +51,9 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		m.Answer, m.Ns, m.Extra, m.Truncated = nil, nil, nil, true
 	}
 	m.Truncate(size)
+	if f.has(Cookies) && opt != nil && !tcp {
+		demandCookie(m, opt)
+	}
 	if f.has(LowerCase) {
 		m.Question[0].Name = strings.ToLower(m.Question[0].Name)
 	}
@@ -62,6 +65,25 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		packets = append(packets, wrong, wrong)
 	}
 	return append(packets, right), delay
+}
+
+// labCookie is the server cookie of all servers that want one.
+const labCookie = "00112233445566778899aabbccddeeff"
+
+// demandCookie answers as a server does that insists on cookies (RFC 7873, section 5.2.3).
+func demandCookie(m *dns.Msg, opt *dns.OPT) {
+	for _, o := range opt.Option {
+		c, ok := o.(*dns.EDNS0_COOKIE)
+		if !ok || len(c.Cookie) < 16 {
+			continue
+		}
+		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c.Cookie[:16] + labCookie})
+		if c.Cookie[16:] == labCookie {
+			return
+		}
+	}
+	m.Answer, m.Ns, m.Extra = nil, nil, []dns.RR{m.IsEdns0()}
+	m.Rcode = dns.RcodeBadCookie
 }
 
 // answer is what a server says, its faults applied.

@@ -20,6 +20,8 @@ type World struct {
 	order   []netip.Addr
 	built   sync.Once
 
+	v6 bool // servers have IPv6 addresses; in memory only
+
 	mu     sync.Mutex
 	log    []Exchange      // guarded by mu
 	lost   map[string]bool // guarded by mu
@@ -42,8 +44,13 @@ type Exchange struct {
 }
 
 // New returns a world with a signed root, whose signatures hold around now.
-func New(now time.Time) *World {
-	w := &World{now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[string]bool{}, SlowBy: 300 * time.Millisecond}
+func New(now time.Time) *World { return newWorld(now, false) }
+
+// NewV6 returns a world whose servers have IPv6 addresses only; it lives in memory.
+func NewV6(now time.Time) *World { return newWorld(now, true) }
+
+func newWorld(now time.Time, v6 bool) *World {
+	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[string]bool{}, SlowBy: 300 * time.Millisecond}
 	w.Add(Zone{Name: "."})
 	return w
 }
@@ -144,6 +151,9 @@ func (w *World) place(z *zone) {
 	for i, f := range z.Servers {
 		n := len(w.servers) + 1
 		addr := netip.AddrFrom4([4]byte{127, 53, byte(n / 250), byte(n%250 + 1)})
+		if w.v6 {
+			addr = netip.AddrFrom16([16]byte{0xfd, 0x53, 14: byte(n >> 8), 15: byte(n)})
+		}
 		s := &server{addr: addr, faults: f, zones: []*zone{z}}
 		w.servers[addr], w.order = s, append(w.order, addr)
 		z.addrs = append(z.addrs, addr)
