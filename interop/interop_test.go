@@ -90,7 +90,7 @@ func startWorld(t *testing.T) string {
 	if out, err := exec.Command("go", "build", "-o", bin, "bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	conf := fmt.Sprintf("listen: {udp: [\"%s\"], tcp: [\"%s\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %s/hints}\ntrust_anchors: {builtin: false, file: %s/anchor.key}\nserver: {any: full}\n",
+	conf := fmt.Sprintf("listen: {udp: [\"%s\"], tcp: [\"%s\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %s/hints}\ntrust_anchors: {builtin: false, file: %s/anchor.key}\nserver: {any: full}\npolicy: {special_names: false}\n",
 		bailiwickAddr, bailiwickAddr, dir, dir)
 	if err := os.WriteFile(filepath.Join(dir, "bailiwick.yaml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)

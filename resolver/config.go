@@ -65,6 +65,12 @@ func (c *Config) configured(name wire.Name) *Zone {
 	return best
 }
 
+// Configured says whether the operator named servers for the zone that a name is in.
+func (r *Resolver) Configured(name wire.Name) bool {
+	z := r.cfg.configured(name)
+	return z != nil && !z.Name.IsRoot()
+}
+
 // mayAsk says whether an address may be asked: of a family that is on, and not one that cannot be an authority or that the operator
 // excludes (CVE-2026-50251: glue that points at ourselves).
 func (c *Config) mayAsk(a netip.Addr) bool {

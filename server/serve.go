@@ -90,10 +90,28 @@ func (r *request) special() ([]byte, bool) {
 		return r.short(wire.RCodeNotImp, refused), true
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
-	case !r.q.Has(wire.FlagRD):
+	}
+	if r.cfg.Special && !r.resolver.Configured(r.ask.Name) {
+		if l := policy.Special(r.ask); l != nil {
+			return r.local(l), true
+		}
+	}
+	if !r.q.Has(wire.FlagRD) {
 		return r.fromCache(), true
 	}
 	return nil, false
+}
+
+// local shapes an answer that is made here.
+func (r *request) local(l *policy.Local) []byte {
+	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer}
+	if l.NXDomain {
+		a.RCode = wire.RCodeNXDomain
+	}
+	if l.SOA != nil {
+		a.Authority = []*wire.RRset{l.SOA}
+	}
+	return r.shape(a)
 }
 
 // fromCache answers a question without RD: with what is known, to those who may look (RFC 8914, section 4.21).

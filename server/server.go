@@ -30,11 +30,11 @@ type Config struct {
 	Cookies  bool
 	Secret   [16]byte // of the server cookies
 	AnyFull  bool     // ANY is answered in full over UDP too
-	Minimal  bool     // leave out what an answer need not have
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
+	Special  bool // answer special-use names here (RFC 6761)
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.

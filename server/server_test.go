@@ -391,6 +391,19 @@ func TestSentinelLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// RFC 6761 and RFC 6303: some names never leave this machine.
+func TestSpecialNames(t *testing.T) {
+	f := newFront(t, func(c *server.Config) { c.Special = true })
+	for range 2 {
+		if m := f.ask("localhost.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeSuccess || len(m.Answer) != 1 || m.AuthenticatedData {
+			t.Errorf("localhost: %v", m)
+		}
+		if m := f.ask("1.1.168.192.in-addr.arpa.", dns.TypePTR, nil); m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 {
+			t.Errorf("a private address: %v", m)
+		}
+	}
+}
+
 func TestFastAllocatesNothing(t *testing.T) {
 	f := newFront(t, nil)
 	f.ask("www.secure.example.", dns.TypeA, edns(true))

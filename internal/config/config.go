@@ -66,6 +66,7 @@ type Config struct {
 	AnyFull      bool
 	EDE          bool
 	Access       []policy.Rule
+	Special      bool
 
 	text map[string]string // what each key holds, as written or by default
 }

@@ -97,6 +97,7 @@ var keys = []key{
 	{key: "server.any", kind: kindChoice, def: "minimal", choices: []string{"minimal", "full"}, help: "answers to ANY over UDP: one RRset (RFC 8482) or all", set: func(c *Config, v value) error { c.AnyFull = v.text == "full"; return nil }},
 	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)", set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
 
+	{key: "policy.special_names", kind: kindBool, def: "true", help: "answer localhost, reverse names of private addresses and other special-use names here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
 	{key: "policy.access", kind: kindRecords, def: defaultAccess(), fields: []string{"net", "action"}, help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse or drop; the longest decides; all others are refused", set: setAccess},
 }
 

@@ -1,0 +1,89 @@
+// Names that are answered here and never asked for on the Internet.
+
+package policy
+
+import (
+	"fmt"
+
+	"bailiwick/wire"
+)
+
+// specialZones are zones that every resolver serves itself: RFC 6761 (localhost, test, invalid), RFC 7686 (onion), RFC 8375 (home.arpa),
+// RFC 6303 and RFC 7793 (reverse names of addresses that are not global).
+var specialZones = func() map[wire.Name]bool {
+	zones := []string{"localhost", "test", "invalid", "onion", "home.arpa",
+		"0.in-addr.arpa", "127.in-addr.arpa", "254.169.in-addr.arpa", "2.0.192.in-addr.arpa", "100.51.198.in-addr.arpa", "113.0.203.in-addr.arpa", "255.255.255.255.in-addr.arpa",
+		"10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa", "8.b.d.0.1.0.0.2.ip6.arpa",
+		"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"}
+	for i := 16; i < 32; i++ {
+		zones = append(zones, fmt.Sprintf("%d.172.in-addr.arpa", i))
+	}
+	for i := 64; i < 128; i++ {
+		zones = append(zones, fmt.Sprintf("%d.100.in-addr.arpa", i))
+	}
+	m := map[wire.Name]bool{}
+	for _, z := range zones {
+		m[wire.MustParseName(z)] = true
+	}
+	return m
+}()
+
+var (
+	localhost  = wire.MustParseName("localhost")
+	loopback4  = wire.MustParseName("1.0.0.127.in-addr.arpa")
+	loopback6  = wire.MustParseName("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa")
+	specialTTL = uint32(3600) // RFC 6303, section 3 leaves it open
+)
+
+// Local is an answer that is made here.
+type Local struct {
+	NXDomain bool
+	Answer   []*wire.RRset
+	SOA      *wire.RRset // of a denial
+}
+
+// Special answers questions about special-use names; nil for all others.
+func Special(q wire.Question) *Local {
+	for zone := q.Name; !zone.IsRoot(); zone = zone.Parent() {
+		if specialZones[zone] {
+			return specialAnswer(q, zone)
+		}
+	}
+	return nil
+}
+
+func specialAnswer(q wire.Question, zone wire.Name) *Local {
+	set := func(t wire.Type, rdata []byte) *wire.RRset {
+		s := &wire.RRset{Name: q.Name, Type: t, Class: wire.ClassIN, TTL: specialTTL, Security: wire.Insecure}
+		s.Data = s.Data.Append(rdata)
+		return s
+	}
+	// RFC 6303, section 3: MNAME is the zone, the rest says that nobody is to ask for more.
+	soa := append([]byte(zone.Wire()), "\x06nobody\x07invalid\x00"...)
+	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0, 0x2a, 0x30)
+	exists := q.Name == zone
+	switch {
+	case zone == localhost: // RFC 6761, section 6.3: and everything below it
+		exists = true
+		switch q.Type {
+		case wire.TypeA:
+			return &Local{Answer: []*wire.RRset{set(wire.TypeA, []byte{127, 0, 0, 1})}}
+		case wire.TypeAAAA:
+			return &Local{Answer: []*wire.RRset{set(wire.TypeAAAA, []byte{15: 1})}}
+		}
+	case q.Name == loopback4 || q.Name == loopback6:
+		exists = true
+		if q.Type == wire.TypePTR {
+			return &Local{Answer: []*wire.RRset{set(wire.TypePTR, []byte(localhost.Wire()))}}
+		}
+	}
+	switch {
+	case q.Name == zone && q.Type == wire.TypeSOA:
+		return &Local{Answer: []*wire.RRset{set(wire.TypeSOA, soa)}}
+	case q.Name == zone && q.Type == wire.TypeNS:
+		return &Local{Answer: []*wire.RRset{set(wire.TypeNS, []byte(zone.Wire()))}}
+	}
+	s := set(wire.TypeSOA, soa)
+	s.Name = zone
+	return &Local{NXDomain: !exists, SOA: s}
+}
