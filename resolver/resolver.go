@@ -370,6 +370,7 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 	}()
 	l, f = x.resolve()
 	if f == nil {
+		x.r.cache.Failures.Remove(x.key()) // the next failure is a first one again
 		return l, nil
 	}
 	// A limit says nothing about the name unless the name itself was asked for: an attacker's expensive query must not be remembered

@@ -6,8 +6,12 @@ import "time"
 const (
 	// MaxServing is how many queries are worked on at once, process-wide; beyond it clients hear SERVFAIL at once.
 	MaxServing = 16384
-	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one cannot starve the others.
-	MaxPerPrefix = 2048
+	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one cannot starve the others. 1000, as
+	// Unbound's wait-limit: behind one prefix there may be an office, and 200 is what a single load test keeps waiting.
+	MaxPerPrefix = 1000
+
+	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the metrics and in the next line.
+	MaxLogLines = 50
 
 	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
 	DefaultUDPSize = 1232

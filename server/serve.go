@@ -137,6 +137,10 @@ func (r *request) resolve() []byte {
 func (r *request) logFailure(a *resolver.Answer) {
 	f := a.Failure
 	r.observe.ServFail(f.Cause)
+	left, ok := r.lines.take(r.began)
+	if !ok {
+		return
+	}
 	r.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(), "client", r.from.Addr.Addr().String(),
-		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Cause.Hint())
+		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Cause.Hint(), "left_out", left)
 }

@@ -60,6 +60,8 @@ type Server struct {
 	serving atomic.Int32
 	wg      sync.WaitGroup
 
+	lines lineLimit
+
 	mu       sync.Mutex
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
 }

@@ -50,6 +50,9 @@ func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && 
 
 // prove finds what the records show about a question that was answered with nothing.
 func (d *denial) prove(name wire.Name, t wire.Type) proof {
+	if d.tooMany {
+		return proofOverBudget
+	}
 	if len(d.nsec) > 0 {
 		if p := d.proveNSEC(name, t); p != proofNone {
 			return p
@@ -93,6 +96,8 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 		}
 	}
 	switch {
+	case d.tooMany:
+		return proofOverBudget
 	case len(d.nsec3) > 0:
 		return d.proveExpansionNSEC3(name, encloser)
 	case d.high:

@@ -242,7 +242,7 @@ func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail, 
 	switch {
 	case p == proofIterations:
 		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""), Shape: j.r.Shape, UnsignedCut: true, Proofs: sets}
-	case p == proofOverBudget || d.tooMany:
+	case p == proofOverBudget:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:
 		return Verdict{Status: wire.Bogus, Failure: fail}

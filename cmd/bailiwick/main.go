@@ -15,7 +15,8 @@ type exitError struct {
 	code int
 }
 
-func main() {
+// newRoot is the command line.
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "bailiwick",
 		Short:         "A validating recursive DNS resolver that says why",
@@ -24,7 +25,11 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(), versionCommand())
-	if err := root.Execute(); err != nil {
+	return root
+}
+
+func main() {
+	if err := newRoot().Execute(); err != nil {
 		var exit *exitError
 		if errors.As(err, &exit) {
 			if exit.error != nil {

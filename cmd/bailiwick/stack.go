@@ -270,12 +270,13 @@ func (s *stack) controls() console.Controls {
 	return c
 }
 
-// goHeadroom is what the process may need besides the caches, in octets, before the collector works harder.
-const goHeadroom = 192 << 20
+// memoryLimit is what the process should stay below, in octets: the caches, half as much for what the collector has not found yet, and
+// room for everything else. Near it the collector works harder.
+func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
 
 // start serves.
 func (r *running) start() {
-	debug.SetMemoryLimit(2*r.cfg.Memory + goHeadroom)
+	debug.SetMemoryLimit(memoryLimit(r.cfg.Memory))
 	for _, l := range r.udp {
 		l.Start(r.server)
 	}

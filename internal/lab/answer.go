@@ -149,6 +149,15 @@ func (z *zone) wildcardNoData(m *dns.Msg, owner string) {
 
 // answer adds a set under a name, with its signatures.
 func (z *zone) answer(m *dns.Msg, set []dns.RR, name, owner string) {
+	if z.Denial == Compact && name != owner { // signers on the fly sign what they say, not the wildcard
+		var own []dns.RR
+		for _, rr := range set {
+			c := dns.Copy(rr)
+			c.Header().Name = name
+			own = append(own, c)
+		}
+		set, owner = own, name
+	}
 	for _, rr := range append(append([]dns.RR(nil), set...), z.sign(set, owner)...) {
 		c := dns.Copy(rr)
 		c.Header().Name = name

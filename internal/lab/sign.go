@@ -94,6 +94,9 @@ func (z *zone) window() (inception, expiration time.Time) {
 	return now.Add(-time.Hour), now.Add(30 * 24 * time.Hour)
 }
 
+// maxSigned is how many signatures a zone keeps: those made for names on the fly have no end.
+const maxSigned = 10000
+
 // sign returns the signatures of a set, made once. labels is the owner's count that goes into them, for wildcards.
 func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	if !z.isSigned() || len(set) == 0 {
@@ -110,7 +113,9 @@ func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	if t == dns.TypeDNSKEY || !z.Faults.has(MissingSignatures) {
 		sigs = []dns.RR{z.makeSignature(set, owner, t)}
 	}
-	z.signed[id] = sigs
+	if len(z.signed) < maxSigned {
+		z.signed[id] = sigs
+	}
 	return sigs
 }
 

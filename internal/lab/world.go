@@ -23,8 +23,8 @@ type World struct {
 	v6 bool // servers have IPv6 addresses; in memory only
 
 	mu     sync.Mutex
-	log    []Exchange      // guarded by mu
-	lost   map[string]bool // guarded by mu
+	log    []Exchange        // guarded by mu
+	lost   map[Exchange]bool // guarded by mu
 	SlowBy time.Duration
 }
 
@@ -50,7 +50,7 @@ func New(now time.Time) *World { return newWorld(now, false) }
 func NewV6(now time.Time) *World { return newWorld(now, true) }
 
 func newWorld(now time.Time, v6 bool) *World {
-	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[string]bool{}, SlowBy: 300 * time.Millisecond}
+	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[Exchange]bool{}, SlowBy: 300 * time.Millisecond}
 	w.Add(Zone{Name: "."})
 	return w
 }
@@ -239,12 +239,19 @@ func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := Exchange{s.addr, tcp, strings.ToLower(q.Name), dns.TypeToString[q.Qtype]}
-	w.log = append(w.log, e)
-	if len(w.log) > 100000 {
-		w.log = w.log[50000:]
+	if w.log = append(w.log, e); len(w.log) >= 2*maxTranscript {
+		w.log = append([]Exchange(nil), w.log[maxTranscript:]...)
 	}
-	id := fmt.Sprint(e)
-	first = !w.lost[id]
-	w.lost[id] = true
+	if !s.faults.has(LoseFirst) {
+		return false
+	}
+	if len(w.lost) >= maxTranscript {
+		clear(w.lost)
+	}
+	first = !w.lost[e]
+	w.lost[e] = true
 	return first
 }
+
+// maxTranscript is how many questions are remembered.
+const maxTranscript = 10000

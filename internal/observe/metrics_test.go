@@ -1,0 +1,65 @@
+package observe
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/wire"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata/metrics")
+
+// A metric that is renamed breaks somebody's dashboard: the names and labels are in a file.
+func TestMetricNames(t *testing.T) {
+	m := New()
+	store := cache.New(1<<20, cache.TTLLimits{})
+	m.WatchCaches(store, resolver.New(resolver.Config{}, resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}}))
+	m.Query(transport.UDP, wire.TypeA)
+	m.Query(transport.TCP, wire.Type(65000))
+	m.Response(wire.RCodeNoError, false, time.Millisecond)
+	m.Validated(wire.Bogus, &cause.Failure{Cause: cause.SignatureExpired})
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	series := 0
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "bailiwick_") {
+			continue
+		}
+		series += len(f.GetMetric())
+		line := f.GetName()
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			line += " " + l.GetName()
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	got := strings.Join(lines, "\n") + "\n"
+	if *rewrite {
+		if err := os.WriteFile("testdata/metrics", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%swant\n%s(-rewrite, if that is meant)", got, want)
+	}
+	if series > 400 {
+		t.Errorf("%d series before the first query", series)
+	}
+}
