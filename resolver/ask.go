@@ -195,6 +195,9 @@ func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 		switch {
 		case m.Has(wire.FlagTC) && !how.tcp:
 			how.tcp = true
+		case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
+			c.spent = true
+			return nil, cause.New(cause.Truncated, a.zone, "%s", a.q).At(c.addr)
 		case how.edns && !m.EDNS.Present && (m.RCode() == wire.RCodeFormErr || m.RCode() == wire.RCodeNotImp) || how.edns && m.FullRCode() == wire.RCodeBadVers:
 			how.edns = false // RFC 6891, section 7
 		case m.FullRCode() == wire.RCodeBadCookie && !how.tcp: // RFC 7873, section 5.3

@@ -94,6 +94,7 @@ var outcomes = []struct {
 	{"www.failing.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.ServerFailed},
 	{"www.lame.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Lame},
 	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Timeout},
+	{"www.always-tc.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Truncated},
 	{"www.garbage.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Malformed},
 	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.NoAddress},
 	{"www.loop-a.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.DependencyLoop},

@@ -118,7 +118,7 @@ func (r *request) local(l *policy.Local) []byte {
 func (r *request) fromCache() []byte {
 	if r.snoop {
 		if a := r.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
-			return r.shape(a)
+			return r.shape(r.sentinel(a))
 		}
 	}
 	return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive})

@@ -14,7 +14,10 @@ const (
 
 	// maxDedupe is up to which size, in octets, a set is searched for equal records while it is parsed: beyond it the search
 	// itself would be the attack, and such sets are not kept anyway.
-	maxDedupe = 8192
+	maxDedupe = 4096
+
+	// maxAdopt is up to how many sets, per message, signatures are looked for in other sections than their set's.
+	maxAdopt = 200
 
 	// MinUDPSize is what every DNS client takes over UDP without EDNS (RFC 1035, section 2.3.4).
 	MinUDPSize = 512

@@ -163,6 +163,9 @@ func Parse(msg []byte) (*Message, error) {
 // A signature speaks for itself wherever it stands.
 func (m *Message) adoptSignatures() {
 	sections := []*[]*RRset{&m.Answer, &m.Authority, &m.Additional}
+	if len(m.Answer)+len(m.Authority)+len(m.Additional) > maxAdopt {
+		return
+	}
 	for _, from := range sections {
 		kept := (*from)[:0]
 		for _, s := range *from {

@@ -40,6 +40,7 @@ const (
 	Forging   Fault = "forging"    // wrong addresses
 	Truncate  Fault = "truncate"   // TC over UDP
 	NoTCP     Fault = "no-tcp"     // TC over UDP, and nothing over TCP
+	AlwaysTC  Fault = "always-tc"  // TC over TCP too
 	NoEDNS    Fault = "no-edns"    // FORMERR to EDNS
 	Spoofed   Fault = "spoofed"    // wrong packets before the right one
 	Garbage   Fault = "garbage"    // octets that are no message

@@ -63,6 +63,7 @@ func Internet(now time.Time) *World {
 		{Name: "forging.faulty.", Servers: []ServerFaults{{Forging}}, Records: ordinary},
 		{Name: "truncate.faulty.", Servers: []ServerFaults{{Truncate}}, Records: ordinary},
 		{Name: "no-tcp.faulty.", Servers: []ServerFaults{{NoTCP}}, Records: ordinary},
+		{Name: "always-tc.faulty.", Servers: []ServerFaults{{AlwaysTC}}, Records: ordinary},
 		{Name: "no-edns.faulty.", Algorithm: Unsigned, Servers: []ServerFaults{{NoEDNS}}, Records: ordinary},
 		{Name: "cookies.faulty.", Servers: []ServerFaults{{Cookies}}, Records: ordinary},
 		{Name: "spoofed.faulty.", Servers: []ServerFaults{{Spoofed}}, Records: ordinary},

@@ -51,6 +51,7 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		m.Answer, m.Ns, m.Extra, m.Truncated = nil, nil, nil, true
 	}
 	m.Truncate(size)
+	m.Truncated = m.Truncated || f.has(AlwaysTC)
 	if f.has(Cookies) && opt != nil && !tcp {
 		demandCookie(m, opt)
 	}
