@@ -27,7 +27,9 @@ type link struct {
 	noCache bool // the operator wants nothing of it kept
 	ending  bool // from the cache, and about to end there
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
-	bare    bool
+	bare bool
+	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
+	derived bool
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
@@ -294,7 +296,7 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 		return nil, false
 	}
 	r.observe.Synthesised()
-	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets}
+	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true}
 	if shape == validator.ShapeNXDomain {
 		l.kind = kindNXDomain
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,8 +136,6 @@ func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 type Options struct {
 	CheckingDisabled bool // return data whether they verify or not (RFC 4035, section 3.2.2)
 	Tracer           Tracer
-
-	memory bool // ask nobody
 }
 
 // Answer is what became of a question.
@@ -148,7 +147,7 @@ type Answer struct {
 	Authority []*wire.RRset // SOA and proofs
 	Failure   *cause.Failure
 	Sent      int  // packets that it took
-	NoCache   bool // not to be kept: the operator wants it so, or better data are on their way
+	NoCache   bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
@@ -157,7 +156,7 @@ func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Ans
 	defer done()
 	b, cancel := newBudget(top, MaxTime)
 	defer cancel()
-	a := r.chainOf(q, b, o)
+	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) { return r.link(k, nil, b, 0, o.Tracer) })
 	a.Sent = b.sent()
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
@@ -165,16 +164,10 @@ func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Ans
 	return a
 }
 
-// Known answers from memory, failures included; nil if nothing is known.
+// Known answers from memory, failures included; nil if something would have to be asked for. It does not block.
 func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
-	b, cancel := newBudget(context.Background(), MaxTime)
-	defer cancel()
-	b.queries.Store(0)
-	a := r.chainOf(q, b, Options{CheckingDisabled: cd, memory: true})
-	if a.Failure != nil && a.Failure.Cause == cause.LimitQueries {
-		return nil
-	}
-	return a
+	b := validator.NewBudget()
+	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) { return r.remembered(k, b, 0) })
 }
 
 // takeOff registers a client's resolution. Beyond the limit the oldest gives way: it has had its chance.
@@ -220,43 +213,34 @@ func (r *Resolver) sweep() {
 	r.active, r.ended = live, 0
 }
 
-// chainOf follows the alias chain.
-func (r *Resolver) chainOf(q wire.Question, b *Budget, o Options) *Answer {
+// chainOf follows the alias chain; next gives each link, or its failure. Where next gives neither, there is no answer.
+func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link, *cause.Failure)) *Answer {
 	a := &Answer{Question: q, Status: wire.Secure}
-	name := q.Name
-	seen := map[wire.Name]bool{}
-	for links := 0; ; links++ {
-		seen[name] = true
-		k := cache.Key{Name: name, Type: q.Type, Unchecked: o.CheckingDisabled && r.checks(name)}
-		var l *link
-		var f *cause.Failure
-		if o.memory {
-			if l, f = r.remembered(k, b); l == nil && f == nil {
-				f = &cause.Failure{Cause: cause.LimitQueries}
-			}
-		} else {
-			l, f = r.link(k, nil, b, 0, o.Tracer)
-		}
-		if f != nil {
+	var seen []wire.Name
+	for name := q.Name; ; {
+		seen = append(seen, name)
+		l, f := next(cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)})
+		switch {
+		case f != nil:
 			return a.fail(f)
+		case l == nil:
+			return nil
 		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending || l.derived
 		a.Sets = append(a.Sets, l.sets...)
 		if a.Failure == nil {
 			a.Failure = l.failure
 		}
-		if l.kind != kindAlias {
-			a.Authority = append(a.Authority, l.proofs...)
-			if l.kind == kindNXDomain {
-				a.RCode = wire.RCodeNXDomain
-			}
-			return a
-		}
 		a.Authority = append(a.Authority, l.proofs...)
 		switch {
-		case seen[l.target]:
+		case l.kind == kindNXDomain:
+			a.RCode = wire.RCodeNXDomain
+			return a
+		case l.kind != kindAlias:
+			return a
+		case slices.Contains(seen, l.target):
 			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
-		case links >= r.cfg.MaxAliases:
+		case len(seen) > r.cfg.MaxAliases:
 			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
 		}
 		name = l.target
@@ -277,23 +261,25 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
 }
 
-// remembered returns a link that is known or follows from what is, or the failure that is known; neither if nothing is. Unchecked keys are
-// content with checked data.
-func (r *Resolver) remembered(k cache.Key, b *Budget) (*link, *cause.Failure) {
+// remembered returns a link that is known or follows from what is, or the failure that is known; neither if somebody has to be asked.
+// Unchecked keys are content with checked data.
+func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*link, *cause.Failure) {
 	checked := k
 	checked.Unchecked = false
-	if l, ok := r.cached(checked); ok {
-		return l, nil
+	l, ok := r.cached(checked)
+	if !ok && k.Unchecked {
+		l, ok = r.cached(k)
 	}
-	if k.Unchecked {
-		if l, ok := r.cached(k); ok {
-			return l, nil
+	if ok && (depth > 0 || !l.bare) {
+		if l.ending && depth == 0 && r.cfg.Prefetch {
+			r.refresh(k)
 		}
+		return l, nil
 	}
 	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
 		return nil, f
 	}
-	l, _ := r.derived(checked, b.validation)
+	l, _ = r.derived(checked, b)
 	return l, nil
 }
 
@@ -316,18 +302,13 @@ func (r *Resolver) refresh(k cache.Key) {
 	}()
 }
 
-// link returns one link: from the cache, from a flight under way, or by flying.
+// link returns one link: from memory, from a flight under way, or by flying.
 func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
-	if l, f := r.remembered(k, b); l != nil && (depth > 0 || !l.bare) {
-		if t != nil {
+	if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
+		if t != nil && l != nil {
 			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
 		}
-		if l.ending && depth == 0 && r.cfg.Prefetch {
-			r.refresh(k)
-		}
-		return l, nil
-	} else if f != nil {
-		return nil, f
+		return l, f
 	}
 	for {
 		f, how := r.flights.join(k, parent)

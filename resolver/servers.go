@@ -247,6 +247,9 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(
 			continue
 		}
 		p := profiles(c.addr)
+		if p.dead && c.tries > 0 {
+			continue // one try finds out whether it is back; a flood of names in a dead zone must not wait for more
+		}
 		r := ranked{candidate: c, standing: 8*c.tries + p.fault*2, rtt: p.srtt}
 		if p.dead {
 			r.standing += 3

@@ -29,6 +29,7 @@ func TestChoose(t *testing.T) {
 		{"the fastest", []event2{reply(a, 50), reply(b, 20), reply(c, 80)}, 0, b},
 		{"one not known yet, to learn it", []event2{reply(a, 50), reply(b, 40)}, 0, c},
 		{"not the one that times out", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 0, b},
+		{"not a dead one twice", []event2{{a, eventDead, 0}, {b, eventDead, 0}, reply(c, 300)}, 0, c},
 		{"again after the back-off", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 10 * time.Minute, a},
 		{"again after one reply", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventDead, 0}, reply(a, 10)}, 0, a},
 		{"not the lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}}, 0, b},

@@ -31,6 +31,10 @@ func (s *Server) Serve(packet []byte, from transport.Client, reply func([]byte))
 		reply(answer)
 		return
 	}
+	if a := s.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
+		reply(r.finish(a))
+		return
+	}
 	if !s.admit(from.Addr.Addr()) {
 		f := &cause.Failure{Cause: cause.Overload}
 		s.observe.Limit(f.Cause)
@@ -118,7 +122,7 @@ func (r *request) local(l *policy.Local) []byte {
 func (r *request) fromCache() []byte {
 	if r.snoop {
 		if a := r.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
-			return r.shape(r.sentinel(a))
+			return r.finish(a)
 		}
 	}
 	return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive})
@@ -126,7 +130,12 @@ func (r *request) fromCache() []byte {
 
 // resolve gets the answer and shapes it.
 func (r *request) resolve() []byte {
-	a := r.sentinel(r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}))
+	return r.finish(r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}))
+}
+
+// finish judges an answer by what its name means, reports a failure, and shapes it.
+func (r *request) finish(a *resolver.Answer) []byte {
+	a = r.sentinel(a)
 	if a.RCode == wire.RCodeServFail {
 		r.logFailure(a)
 	}

@@ -438,6 +438,33 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	}
 }
 
+// A flood of names that do not exist, in a zone whose gaps are known.
+func BenchmarkSynthesised(b *testing.B) {
+	for _, zone := range []string{"secure.example.", "nsec3.example."} {
+		b.Run(zone, func(b *testing.B) {
+			f := newFront(b, nil)
+			f.ask("nn."+zone, dns.TypeA, edns(true))
+			f.ask("no."+zone, dns.TypeA, edns(true))
+			q := new(dns.Msg).SetQuestion("no00000."+zone, dns.TypeA)
+			q.SetEdns0(1232, true)
+			packet, err := q.Pack()
+			if err != nil {
+				b.Fatal(err)
+			}
+			client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+			done := make(chan []byte, 1)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				for j, n := 0, i; j < 5; j, n = j+1, n/10 {
+					packet[15+j] = '0' + byte(n%10)
+				}
+				f.Serve(packet, client, func(r []byte) { done <- r })
+				<-done
+			}
+		})
+	}
+}
+
 func BenchmarkFast(b *testing.B) {
 	f := newFront(b, nil)
 	f.ask("www.secure.example.", dns.TypeA, edns(true))
