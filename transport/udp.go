@@ -23,8 +23,13 @@ type UDPListener struct {
 	wg       sync.WaitGroup
 }
 
-// setOptions lets the sockets share the port, and asks for the destination of packets where it is not the socket's own.
+// setOptions makes room for bursts, lets the sockets share the port, and asks for the destination of packets where it is not the socket's own.
 func (l *UDPListener) setOptions(fd int, network string) error {
+	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, forced, udpBuffer) != nil { // only root may exceed the system's limit
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, udpBuffer) // as much as it allows
+		}
+	}
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	switch {
 	case err != nil || !l.wildcard:
@@ -54,8 +59,6 @@ func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
 			return nil, fmt.Errorf("listen on udp %v: %w", addr, err)
 		}
 		u := c.(*net.UDPConn)
-		_ = u.SetReadBuffer(udpBuffer) // as much as the system allows
-		_ = u.SetWriteBuffer(udpBuffer)
 		l.conns = append(l.conns, u)
 		addr = u.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
 	}
