@@ -3,6 +3,8 @@
 package server
 
 import (
+	"time"
+
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
@@ -31,6 +33,6 @@ func (r *request) chaos() []byte {
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	b.Add(wire.SectionAnswer, set, false)
 	r.opt(b, wire.RCodeNoError, nil)
-	r.observe.Response(wire.RCodeNoError, false, took(r.began))
+	r.observe.Response(wire.RCodeNoError, false, time.Since(r.began))
 	return b.Finish()
 }

@@ -4,7 +4,6 @@ package server
 
 import (
 	"encoding/binary"
-	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/policy"
@@ -82,6 +81,3 @@ func patch(msg []byte, a *cache.Answer, q *wire.Query, now int64) []byte {
 	}
 	return msg
 }
-
-// took is the time since began, for the latency histogram.
-func took(began time.Time) time.Duration { return time.Since(began) }

@@ -5,6 +5,7 @@ package server
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -33,7 +34,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	}
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
 	r.opt(b, rc, edeOf(f))
-	r.observe.Response(rc, false, took(r.began))
+	r.observe.Response(rc, false, time.Since(r.began))
 	return b.Finish()
 }
 
@@ -83,7 +84,7 @@ func (r *request) options(ede []cache.EDE) wire.Options {
 
 // shape makes the response of an answer, and leaves it behind for the fast path.
 func (r *request) shape(a *resolver.Answer) []byte {
-	r.observe.Response(a.RCode, false, took(r.began))
+	r.observe.Response(a.RCode, false, time.Since(r.began))
 	if a.RCode == wire.RCodeServFail {
 		return r.short(a.RCode, a.Failure)
 	}

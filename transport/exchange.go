@@ -156,17 +156,25 @@ func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
 	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server)) // the kernel's choice is random too, from fewer ports
 }
 
+// bound ends a connection's work at a deadline, or when the context ends.
+func bound(ctx context.Context, c net.Conn, deadline time.Time) (stop func() bool, err error) {
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	return context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }), nil
+}
+
 func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
 	c, err := dialUDP(r.Server)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := c.SetDeadline(deadline); err != nil {
+	stop, err := bound(ctx, c, deadline)
+	if err != nil {
 		return nil, err
 	}
+	defer stop()
 	if _, err := c.Write(r.Query); err != nil {
 		return nil, err
 	}
@@ -198,11 +206,11 @@ func exchangeTCP(ctx context.Context, r Request, deadline time.Time) ([]byte, er
 		return nil, err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := c.SetDeadline(deadline); err != nil {
+	stop, err := bound(ctx, c, deadline)
+	if err != nil {
 		return nil, err
 	}
+	defer stop()
 	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(r.Query))), r.Query...)); err != nil {
 		return nil, err
 	}

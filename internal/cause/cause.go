@@ -59,7 +59,6 @@ const (
 	DigestUnsupported
 	NSEC3Iterations
 	NegativeAnchor
-	DelegationUnsigned
 
 	// Network.
 	Timeout
@@ -91,7 +90,6 @@ const (
 	AliasLoop
 	AliasTooLong
 	Overload
-	CachedFailure
 
 	// Policy.
 	ClientRefused
@@ -166,7 +164,6 @@ var table = [count]row{
 	DigestUnsupported:    {"digest_unsupported", KindInsecure, edeUnsupportedDigest, "the delegation has DS digests of unsupported types only", "publish a DS with SHA-256"},
 	NSEC3Iterations:      {"nsec3_iterations", KindInsecure, edeUnsupportedIterations, "the zone's NSEC3 iterations are above what is computed", "set the iterations to 0"},
 	NegativeAnchor:       {"negative_trust_anchor", KindInsecure, edeNone, "validation is switched off here by a negative trust anchor", "remove it when the zone is mended"},
-	DelegationUnsigned:   {"delegation_unsigned", KindInsecure, edeNone, "the delegation is proven to be unsigned", ""},
 
 	Timeout:          {"timeout", KindNetwork, edeNoReachableAuthority, "no server answered in time", "check the servers and the path to them"},
 	Unreachable:      {"unreachable", KindNetwork, edeNoReachableAuthority, "no server could be reached", "check the servers' addresses and the route to them"},
@@ -196,7 +193,6 @@ var table = [count]row{
 	AliasLoop:        {"alias_loop", KindLimit, edeOther, "the alias chain comes back to itself", "break the loop of CNAMEs"},
 	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
 	Overload:         {"overload", KindLimit, edeOther, "this resolver is overloaded", "raise the limits or add resolvers"},
-	CachedFailure:    {"cached_failure", KindLimit, edeOther, "a recent failure is remembered", ""},
 
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
 	QueryRefused:  {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},

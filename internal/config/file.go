@@ -91,15 +91,12 @@ func (p *reader) find(n ast.Node, format string, args ...any) {
 
 // walk goes through a mapping. path is that of the mapping, with a dot behind it.
 func (p *reader) walk(path string, n ast.Node) {
-	var values []*ast.MappingValueNode
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		values = m.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{m}
+	switch n.(type) {
 	case *ast.NullNode, *ast.CommentGroupNode:
 		return
-	default:
+	}
+	values, ok := mapping(n)
+	if !ok {
 		p.find(n, "%swants keys below it", path)
 		return
 	}
@@ -113,6 +110,17 @@ func (p *reader) walk(path string, n ast.Node) {
 			p.find(v.Key, "unknown key %s%s", name, suggest(name))
 		}
 	}
+}
+
+// mapping returns the entries of a mapping; the parser makes another node of one with a single entry.
+func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		return m.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{m}, true
+	}
+	return nil, false
 }
 
 // set gives a key its value.
@@ -225,14 +233,8 @@ func (k *key) setDefault(c *Config) error {
 	if err != nil {
 		return err
 	}
-	var n ast.Node
-	switch m := f.Docs[0].Body.(type) {
-	case *ast.MappingValueNode:
-		n = m.Value
-	case *ast.MappingNode:
-		n = m.Values[0].Value
-	}
-	v, err := k.read(n)
+	values, _ := mapping(f.Docs[0].Body)
+	v, err := k.read(values[0].Value)
 	if err != nil {
 		return err
 	}
@@ -298,7 +300,7 @@ func (k *key) wants() string {
 	case kindSize:
 		return "a size such as 256MiB, of at least 1MiB"
 	case kindDuration:
-		return "a duration such as 30s or 1h," + strings.TrimPrefix(between, "") + " seconds"
+		return "a duration such as 30s or 1h," + between + " seconds"
 	case kindTime:
 		return "a time such as 2026-01-31T00:00:00Z"
 	case kindChoice:
@@ -365,13 +367,8 @@ func (k *key) readRecords(n ast.Node) (v value, err error) {
 }
 
 func (k *key) readRecord(n ast.Node) (record, error) {
-	var values []*ast.MappingValueNode
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		values = m.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{m}
-	default:
+	values, ok := mapping(n)
+	if !ok {
 		return nil, fmt.Errorf("wants %s", k.wants())
 	}
 	r := record{}

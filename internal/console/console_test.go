@@ -1,0 +1,107 @@
+package console
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/wire"
+)
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(b)
+}
+
+func TestConsole(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "probe_total", Help: "A counter."})
+	reg.MustRegister(c)
+	c.Inc()
+	l, err := Listen("127.0.0.1:0", reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Start()
+	defer l.Close()
+	base := "http://" + l.Addr()
+	if code, body := get(t, base+"/metrics"); code != 200 || !strings.Contains(body, "probe_total 1") {
+		t.Errorf("/metrics: %d %s", code, body)
+	}
+	if code, _ := get(t, base+"/healthz"); code != 200 {
+		t.Errorf("/healthz: %d", code)
+	}
+	if code, _ := get(t, base+"/readyz"); code != 503 {
+		t.Errorf("/readyz before it is ready: %d", code)
+	}
+	l.SetReady(true)
+	if code, _ := get(t, base+"/readyz"); code != 200 {
+		t.Errorf("/readyz: %d", code)
+	}
+	if code, _ := get(t, base+"/nothing"); code != 404 {
+		t.Errorf("an unknown path: %d", code)
+	}
+}
+
+func TestControl(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ctl")
+	var moved time.Duration
+	flushed := wire.Name{}
+	c, err := ListenControl(path, Controls{
+		Status:  func() map[string]any { return map[string]any{"well": true} },
+		Flush:   func(n wire.Name, subtree bool) int { flushed = n; return 3 },
+		Advance: func(d time.Duration) { moved += d },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("the socket's mode: %v %v", st.Mode(), err)
+	}
+	if _, err := ListenControl(path, Controls{}); err == nil || !strings.Contains(err.Error(), "another server") {
+		t.Errorf("a second server on the socket: %v", err)
+	}
+	if d, err := Call(path, Request{Command: "status"}); err != nil || d["well"] != true {
+		t.Errorf("status: %v %v", d, err)
+	}
+	if d, err := Call(path, Request{Command: "flush", Name: "a.example"}); err != nil || d["flushed"] != 3.0 || flushed != wire.MustParseName("a.example") {
+		t.Errorf("flush: %v %v", d, err)
+	}
+	if _, err := Call(path, Request{Command: "clock", Advance: time.Hour}); err != nil || moved != time.Hour {
+		t.Errorf("clock: %v %v", moved, err)
+	}
+	for _, bad := range []Request{{Command: "flush", Name: "a..b"}, {Command: "clock", Advance: -1}, {Command: "dance"}} {
+		if _, err := Call(path, bad); err == nil {
+			t.Errorf("%+v is done", bad)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Call(path, Request{Command: "status"}); err == nil || !strings.Contains(err.Error(), "is it running") {
+		t.Errorf("with no server: %v", err)
+	}
+	// What a killed server leaves behind is replaced.
+	if err := os.WriteFile(path+"2", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ListenControl(path+"2", Controls{}); err == nil {
+		t.Error("a file that is no socket was replaced")
+	}
+}
