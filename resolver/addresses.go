@@ -135,15 +135,17 @@ func (l *serverList) lookUp() bool {
 				continue
 			}
 			l.add(name, addrs)
+			if len(l.known) > before {
+				return true // the other family when this one fails
+			}
 		}
 		if len(l.known) == before {
 			l.add(name, l.x.glueOf(name))
 		}
-		if len(l.known) == before {
-			l.failed++
-		} else {
+		if len(l.known) > before {
 			return true
 		}
+		l.failed++
 	}
 	return tried
 }

@@ -164,21 +164,24 @@ func (a *asking) trace(c *candidate, outcome string) {
 
 // attempt is how one exchange is made.
 type attempt struct {
-	tcp, edns, randomCase bool
-	timeout               time.Duration
+	tcp, edns, cookie, randomCase bool
+	timeout                       time.Duration
 }
+
+// maxFallbacks is how many ways to ask are tried in one exchange: plain UDP, TCP, without cookie, without EDNS, without random case.
+const maxFallbacks = 5
 
 // exchange gets one reply out of one server: it falls back from EDNS, from random letter case, and from UDP as needed. The failure has a
 // limit's cause if the resolution has to end.
 func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 	r := a.x.r
 	p := r.servers.profile(c.addr.Addr(), a.zone, r.clock.Now())
-	how := attempt{tcp: a.conf != nil && a.conf.TCP, edns: !p.noEDNS, randomCase: r.cfg.CaseRandomisation && !p.caseLost, timeout: p.rto << (c.tries - 1)}
+	how := attempt{tcp: a.conf != nil && a.conf.TCP, edns: !p.noEDNS, cookie: r.cfg.Cookies, randomCase: r.cfg.CaseRandomisation && !p.caseLost, timeout: p.rto << (c.tries - 1)}
 	if c.tries == MaxTriesPerServer-1 { // repeated silence: maybe UDP is what is lost
 		how.tcp = true
 	}
 	badCookie := false
-	for range 4 {
+	for range maxFallbacks {
 		m, err := a.send(c, how, p.cookie)
 		if errors.Is(err, transport.ErrCase) {
 			r.servers.learn(c.addr.Addr(), a.zone, eventCaseLost, 0, r.clock.Now())
@@ -198,7 +201,9 @@ func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 		case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
 			c.spent = true
 			return nil, cause.New(cause.Truncated, a.zone, "%s", a.q).At(c.addr)
-		case how.edns && !m.EDNS.Present && (m.RCode() == wire.RCodeFormErr || m.RCode() == wire.RCodeNotImp) || how.edns && m.FullRCode() == wire.RCodeBadVers:
+		case how.edns && how.cookie && m.RCode() == wire.RCodeFormErr && m.EDNS.Present:
+			how.cookie = false // it knows EDNS, but not to ignore an option
+		case how.edns && (m.RCode() == wire.RCodeFormErr || m.RCode() == wire.RCodeNotImp || m.FullRCode() == wire.RCodeBadVers):
 			how.edns = false // RFC 6891, section 7
 		case m.FullRCode() == wire.RCodeBadCookie && !how.tcp: // RFC 7873, section 5.3
 			how.tcp = badCookie
@@ -316,7 +321,7 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) ([]byte, 
 	size := uint16(0)
 	if how.edns {
 		size = transport.EDNSSize
-		if a.x.r.cfg.Cookies {
+		if how.cookie {
 			opts = opts.Append(wire.OptionCookie, a.x.r.clientCookie(c.addr.Addr()), serverCookie)
 		}
 	}

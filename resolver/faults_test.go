@@ -109,6 +109,7 @@ var outcomes = []struct {
 	{"www.no-edns.faulty.", wire.TypeA, noError, wire.Insecure, none},
 	{"www.spoofed.faulty.", wire.TypeA, noError, wire.Secure, none},
 	{"www.cookies.faulty.", wire.TypeA, noError, wire.Secure, none},
+	{"www.hates-cookies.faulty.", wire.TypeA, noError, wire.Secure, none},
 	{"www.lower-case.faulty.", wire.TypeA, noError, wire.Secure, none},
 	{"www.one-good.faulty.", wire.TypeA, noError, wire.Secure, none},
 }

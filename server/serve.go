@@ -38,6 +38,7 @@ func (s *Server) Serve(packet []byte, from transport.Client, reply func([]byte))
 	if !s.admit(from.Addr.Addr()) {
 		f := &cause.Failure{Cause: cause.Overload}
 		s.observe.Limit(f.Cause)
+		s.observe.ServFail(f.Cause)
 		reply(r.short(wire.RCodeServFail, f))
 		return
 	}

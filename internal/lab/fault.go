@@ -29,23 +29,24 @@ const (
 
 // Faults of servers.
 const (
-	Dead      Fault = "dead"       // silence
-	Slow      Fault = "slow"       // answers after SlowBy
-	LoseFirst Fault = "lose"       // the first packet of each question is lost
-	Refusing  Fault = "refusing"   // REFUSED
-	Failing   Fault = "failing"    // SERVFAIL
-	Lame      Fault = "lame"       // refers to the root
-	NoAA      Fault = "no-aa"      // answers without AA
-	Stripping Fault = "stripping"  // no RRSIG, NSEC, NSEC3
-	Forging   Fault = "forging"    // wrong addresses
-	Truncate  Fault = "truncate"   // TC over UDP
-	NoTCP     Fault = "no-tcp"     // TC over UDP, and nothing over TCP
-	AlwaysTC  Fault = "always-tc"  // TC over TCP too
-	NoEDNS    Fault = "no-edns"    // FORMERR to EDNS
-	Spoofed   Fault = "spoofed"    // wrong packets before the right one
-	Garbage   Fault = "garbage"    // octets that are no message
-	Cookies   Fault = "cookies"    // BADCOOKIE without its server cookie
-	LowerCase Fault = "lower-case" // does not keep the question's letter case
+	Dead         Fault = "dead"          // silence
+	Slow         Fault = "slow"          // answers after SlowBy
+	LoseFirst    Fault = "lose"          // the first packet of each question is lost
+	Refusing     Fault = "refusing"      // REFUSED
+	Failing      Fault = "failing"       // SERVFAIL
+	Lame         Fault = "lame"          // refers to the root
+	NoAA         Fault = "no-aa"         // answers without AA
+	Stripping    Fault = "stripping"     // no RRSIG, NSEC, NSEC3
+	Forging      Fault = "forging"       // wrong addresses
+	Truncate     Fault = "truncate"      // TC over UDP
+	NoTCP        Fault = "no-tcp"        // TC over UDP, and nothing over TCP
+	AlwaysTC     Fault = "always-tc"     // TC over TCP too
+	NoEDNS       Fault = "no-edns"       // FORMERR to EDNS
+	Spoofed      Fault = "spoofed"       // wrong packets before the right one
+	Garbage      Fault = "garbage"       // octets that are no message
+	Cookies      Fault = "cookies"       // BADCOOKIE without its server cookie
+	HatesCookies Fault = "hates-cookies" // FORMERR to an option that it does not know
+	LowerCase    Fault = "lower-case"    // does not keep the question's letter case
 )
 
 // Faults is a list of faults.

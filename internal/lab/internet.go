@@ -66,6 +66,7 @@ func Internet(now time.Time) *World {
 		{Name: "always-tc.faulty.", Servers: []ServerFaults{{AlwaysTC}}, Records: ordinary},
 		{Name: "no-edns.faulty.", Algorithm: Unsigned, Servers: []ServerFaults{{NoEDNS}}, Records: ordinary},
 		{Name: "cookies.faulty.", Servers: []ServerFaults{{Cookies}}, Records: ordinary},
+		{Name: "hates-cookies.faulty.", Servers: []ServerFaults{{HatesCookies}}, Records: ordinary},
 		{Name: "spoofed.faulty.", Servers: []ServerFaults{{Spoofed}}, Records: ordinary},
 		{Name: "garbage.faulty.", Servers: []ServerFaults{{Garbage}}, Records: ordinary},
 		{Name: "lower-case.faulty.", Servers: []ServerFaults{{LowerCase}}, Records: ordinary},

@@ -31,6 +31,10 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 	case f.has(NoEDNS) && opt != nil:
 		m := new(dns.Msg).SetRcode(q, dns.RcodeFormatError)
 		return [][]byte{pack(m)}, 0
+	case f.has(HatesCookies) && opt != nil && len(opt.Option) > 0:
+		m := new(dns.Msg).SetRcode(q, dns.RcodeFormatError)
+		m.SetEdns0(1232, opt.Do())
+		return [][]byte{pack(m)}, 0
 	case f.has(Garbage):
 		m := pack(new(dns.Msg).SetReply(q))
 		m[7] = 1 // an answer, it says
