@@ -153,30 +153,41 @@ func (l *serverList) lookUp() bool {
 // addressesOf asks for a name server's addresses. One in the zone itself that came without glue is asked for at the zone's parent, who
 // should have sent it.
 func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
-	if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
-		return l.x.addressesOf(name, t)
+	for range MaxAliases {
+		if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
+			return l.x.addressesOf(name, t)
+		}
+		got, f := l.askParent(name, t)
+		switch {
+		case f != nil:
+			return nil, f
+		case got.kind == replyAnswer:
+			return addresses(got.sets[0]), nil
+		case got.kind == replyAlias:
+			name = got.target
+			continue
+		case got.kind == replyReferral:
+			for _, ns := range got.referral.Servers {
+				if ns.Name == name && len(ns.Addrs) > 0 {
+					return ns.Addrs, nil
+				}
+			}
+		}
+		break
 	}
+	return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
+}
+
+// askParent asks the servers of the delegation above the zone, those at hand.
+func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.Failure) {
 	up, ok := l.x.r.cache.Closest(l.zone.Parent(), l.x.r.clock.Now())
 	if !ok {
 		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 	}
 	servers := l.x.serversOf(up)
-	servers.lookups = nil // those at hand, or none
+	servers.lookups = nil
 	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}, list: servers}
-	got, f := a.run()
-	switch {
-	case f != nil:
-		return nil, f
-	case got.kind == replyAnswer:
-		return addresses(got.sets[0]), nil
-	case got.kind == replyReferral:
-		for _, ns := range got.referral.Servers {
-			if ns.Name == name && len(ns.Addrs) > 0 {
-				return ns.Addrs, nil
-			}
-		}
-	}
-	return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
+	return a.run()
 }
 
 // addressesOf asks for a name server's addresses. They are not judged. A name server should not be an alias (RFC 2181, section
@@ -195,11 +206,16 @@ func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Fai
 	return nil, cause.New(cause.LimitAliases, name, "")
 }
 
-// glueOf is what a delegation above a name says of its addresses: the last resort, where the zone itself gives none.
+// glueOf is what the delegations above a name say of its addresses: the last resort, where the zone itself gives none.
 func (x *run) glueOf(name wire.Name) []netip.Addr {
-	if d, ok := x.r.cache.Closest(name, x.r.clock.Now()); ok {
+	now := x.r.clock.Now().Unix()
+	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
+		d, ok := x.r.cache.Delegations.Get(zone)
+		if !ok || now >= d.Expires {
+			continue
+		}
 		for _, ns := range d.Servers {
-			if ns.Name == name {
+			if ns.Name == name && len(ns.Addrs) > 0 {
 				return ns.Addrs
 			}
 		}
