@@ -104,8 +104,8 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		return nil
 	}
 	got := &accepted{reply: classify(m, a.q, a.zone, a.conf != nil && a.conf.Forward, a.x.r.cfg.HardenGlue), from: c.addr}
-	a.trace(c, got.describe(m))
 	if got.kind == replyFault {
+		a.trace(c, got.describe(m))
 		e := eventBad
 		if got.fault == cause.Lame {
 			e = eventLame
@@ -115,11 +115,13 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		c.spent = true
 		return nil
 	}
-	if a.final && got.kind != replyReferral {
+	if !a.final || got.kind == replyReferral {
+		a.trace(c, got.describe(m))
+	} else {
 		l, f := a.x.conclude(a, got)
 		if f != nil {
 			a.x.r.servers.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
-			a.trace(c, "bogus: "+f.Error())
+			a.trace(c, got.describe(m)+"; bogus: "+f.Error())
 			if a.bogus == nil {
 				a.bogus = f.At(c.addr)
 			}
@@ -127,6 +129,7 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 			c.spent = true
 			return nil
 		}
+		a.trace(c, got.describe(m)+"; "+l.status.String())
 		got.link = l
 	}
 	a.x.primed(got, m.Additional)

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"bailiwick/wire"
 )
 
@@ -23,36 +21,19 @@ type UDPListener struct {
 	wg       sync.WaitGroup
 }
 
-// setOptions makes room for bursts, lets the sockets share the port, and asks for the destination of packets where it is not the socket's own.
-func (l *UDPListener) setOptions(fd int, network string) error {
-	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, forced, udpBuffer) != nil { // only root may exceed the system's limit
-			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, udpBuffer) // as much as it allows
-		}
-	}
-	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-	switch {
-	case err != nil || !l.wildcard:
-		return err
-	case network == "udp6":
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-	}
-	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-}
-
 // ListenUDP opens so many sockets at an address; the kernel spreads clients over them.
 func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
 	l := &UDPListener{wildcard: addr.Addr().IsUnspecified()}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
-		err := c.Control(func(fd uintptr) { opt = l.setOptions(int(fd), network) })
+		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
 		return errors.Join(err, opt)
 	}}
 	network := "udp4"
 	if addr.Addr().Is6() {
 		network = "udp6"
 	}
-	for range max(1, sockets) {
+	for range max(1, min(sockets, maxSockets)) {
 		c, err := lc.ListenPacket(context.Background(), network, addr.String())
 		if err != nil {
 			l.close()
