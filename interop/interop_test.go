@@ -45,6 +45,7 @@ func TestInterop(t *testing.T) {
 	t.Run("direct", direct)
 	t.Run("delv", func(t *testing.T) { delv(t, dir) })
 	t.Run("drill", func(t *testing.T) { drill(t, dir) })
+	t.Run("lab", func(t *testing.T) { labSideBySide(t, dir) })
 }
 
 // enter runs this test again in a network namespace.

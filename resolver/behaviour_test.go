@@ -150,6 +150,18 @@ func TestAggressiveDenial(t *testing.T) {
 	}
 }
 
+// A compact denial (RFC 9824) is NODATA from the cache as well, for every type.
+func TestCompactDenialFromTheCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		for _, typ := range []wire.Type{wire.TypeA, wire.TypeTXT, wire.TypeDS} {
+			if a := in.resolve("no.compact.example.", typ); a.RCode != noError || a.Status != wire.Secure || len(a.Sets) != 0 {
+				t.Errorf("%s: %s %s", typ, a.RCode, a.Status)
+			}
+		}
+	})
+}
+
 // Data end with their TTL, and are asked for again.
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

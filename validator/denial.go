@@ -2,7 +2,11 @@
 
 package validator
 
-import "bailiwick/wire"
+import (
+	"slices"
+
+	"bailiwick/wire"
+)
 
 // proof is what a set of denial records shows about a question.
 type proof uint8
@@ -120,12 +124,20 @@ func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	return false
 }
 
+// atOwner says that an NSEC record stands at the name itself.
+func (d *denial) atOwner(name wire.Name) bool {
+	return slices.ContainsFunc(d.nsec, func(n nsecRecord) bool { return n.owner == name })
+}
+
 // ProveCached says what verified denial records of a zone, out of a cache, show about a question (RFC 8198, section 5). It never
 // concludes anything from an opt-out span. ok is false where they show nothing.
 func ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
 	d := newDenial(zone, sets, MaxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
+		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)
+			return ShapeNoData, true
+		}
 		return ShapeNXDomain, true
 	case proofNoData:
 		return ShapeNoData, true

@@ -314,12 +314,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 // opt-out, where the name may exist.
 func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
 	out.Shape = ShapeNoData
-	for i := range d.nsec {
-		if d.nsec[i].owner == j.r.Question.Name {
-			return out
-		}
-	}
-	if out.Status == wire.Insecure {
+	if d.atOwner(j.r.Question.Name) || out.Status == wire.Insecure {
 		return out
 	}
 	return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s", j.r.Question.Name, j.r.Question.Type)}

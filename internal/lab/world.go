@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -220,6 +221,17 @@ func (w *World) Anchor() string { return w.zones["."].keys[0].ToDS(dns.SHA256).S
 func (w *World) Roots() (name string, addrs []netip.Addr) {
 	z := w.zones["."]
 	return z.ns[0], z.addrs
+}
+
+// Zones lists the names of all zones below the TLDs, in order.
+func (w *World) Zones() (names []string) {
+	for n := range w.zones {
+		if dns.CountLabel(n) > 1 {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Servers lists all addresses, in the order they came.

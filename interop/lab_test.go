@@ -1,0 +1,100 @@
+// The lab's zones, with all that is wrong with them, before Unbound and Bailiwick side by side.
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+)
+
+// labNames are asked in each zone of the lab.
+var labNames = []string{"www.", "no.", "x.wild.", "alias.", "b.ent.", "leaf.tree.", "", "txt."}
+
+// leftOut lists zones of the lab that are not asked for here, and why.
+var leftOut = map[string]string{
+	"iterations.faulty.":    "50 iterations are computed (RFC 9276), Unbound 1.17 computes 150",
+	"future.faulty.":        "Unbound lets signatures begin up to a day late",
+	"cookies.faulty.":       "Unbound 1.17 sends no cookies",
+	"hates-cookies.faulty.": "Unbound 1.17 sends no cookies",
+	"dead.faulty.":          "Unbound takes minutes",
+	"no-tcp.faulty.":        "Unbound takes minutes",
+	"one-good.faulty.":      "Unbound takes minutes",
+	"slow.faulty.":          "time",
+	"lossy.faulty.":         "the first packet of each question is lost: who asks in another order loses others",
+	"rsasha1.example.":      "SHA-1 may be forbidden to Unbound by the system",
+	"rsasha1nsec3.example.": "SHA-1 may be forbidden to Unbound by the system",
+}
+
+func labSideBySide(t *testing.T, dir string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w := lab.Internet(time.Now())
+	if err := w.Listen(ctx, 53); err != nil {
+		t.Fatal(err)
+	}
+	name, addrs := w.Roots()
+	write := func(file, text string) string {
+		p := filepath.Join(dir, file)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	hints := write("lab.hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
+	unbound := write("lab.unbound", fmt.Sprintf("server:\n  interface: 127.0.0.1@5304\n  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  do-not-query-localhost: no\n"+
+		"  root-hints: %q\n  trust-anchor: %q\n  module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\n", hints, strings.ReplaceAll(w.Anchor(), "\t", " ")))
+	own := write("lab.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5305\"], tcp: [\"127.0.0.1:5305\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %q, do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n",
+		hints, strings.ReplaceAll(w.Anchor(), "\t", " ")))
+	for _, argv := range [][]string{{"unbound", "-d", "-c", unbound}, {filepath.Join(dir, "bailiwick"), "serve", "--config", own}} {
+		cmd := exec.Command(argv[0], argv[1:]...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	}
+	for _, at := range []string{"127.0.0.1:5304", "127.0.0.1:5305"} {
+		for range 100 {
+			if _, err := ask(at, "nic.example.", dns.TypeA); err == nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	same := 0
+	for _, zone := range w.Zones() {
+		if leftOut[zone] != "" {
+			continue
+		}
+		for _, l := range labNames {
+			for _, qt := range []uint16{dns.TypeA, dns.TypeTXT, dns.TypeDS} {
+				ours, err1 := ask("127.0.0.1:5305", l+zone, qt)
+				theirs, err2 := ask("127.0.0.1:5304", l+zone, qt)
+				if err1 != nil {
+					t.Errorf("%s%s: %v", l, zone, err1)
+					continue
+				}
+				got, want := verdict(ours), "no answer"
+				if err2 == nil {
+					want = verdict(theirs)
+				}
+				if got == want {
+					same++
+				} else {
+					t.Errorf("%s%s %s: %s, Unbound %s", l, zone, dns.TypeToString[qt], got, want)
+				}
+			}
+		}
+	}
+	t.Logf("%d answers are the same as Unbound's", same)
+}
