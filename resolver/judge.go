@@ -29,8 +29,9 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 		return nil, f
 	}
 	if l.noCache = a.conf != nil && a.conf.NoCache; !l.noCache {
+		authority := copies(got.authority)
 		x.r.store(x.keyOf(a.q), l)
-		x.chain(a, l, got)
+		x.chain(a, l, got, authority)
 	}
 	return l, nil
 }
@@ -111,7 +112,7 @@ func (x *run) refetch(v *validator.Verdict) bool {
 
 // chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it and signs it: each set becomes a
 // link of its own in the cache, where the chain finds it. What is not signed is asked for by itself.
-func (x *run) chain(a *asking, l *link, got *accepted) {
+func (x *run) chain(a *asking, l *link, got *accepted, authority []*wire.RRset) {
 	q := a.q
 	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
 		q.Name = l.target
@@ -121,11 +122,22 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 		if _, known := x.r.cached(x.keyOf(q)); known {
 			return
 		}
-		if l = got.nextLink(q); l == nil || x.believe(a.zone, q, l, got.authority) != nil || l.status != wire.Secure {
+		// Proofs may belong to several links: each has its own copy, as judging writes into it.
+		if l = got.nextLink(q); l == nil || x.believe(a.zone, q, l, copies(authority)) != nil || l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
 		x.r.store(x.keyOf(q), l)
 	}
+}
+
+// copies returns copies of sets; RDATA are shared, as nobody writes them.
+func copies(sets []*wire.RRset) []*wire.RRset {
+	c := make([]*wire.RRset, len(sets))
+	for i, s := range sets {
+		one := *s
+		c[i] = &one
+	}
+	return c
 }
 
 // nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data, an alias, or the denial of the chain's

@@ -23,7 +23,7 @@ type Metrics struct {
 	queries   [][]prometheus.Counter // by protocol and type
 	responses map[wire.RCode]prometheus.Counter
 	otherCode prometheus.Counter
-	latency   [2]prometheus.Observer // miss, hit
+	latency   prometheus.Observer
 	hits      prometheus.Counter
 	upstream  map[upstreamKey]prometheus.Counter
 	rtt       [2]prometheus.Observer // UDP, TCP
@@ -74,9 +74,9 @@ func New() *Metrics {
 		m.responses[rc] = responses.WithLabelValues(rc.String())
 	}
 	m.otherCode = responses.WithLabelValues("other")
-	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "response_seconds", Help: "Time from query to response, of queries that were not answered from ready answers.", Buckets: buckets}, []string{"path"})
+	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "response_seconds", Help: "Time from query to response, of queries that had no ready answer.", Buckets: buckets})
 	reg.MustRegister(latency)
-	m.latency[0] = latency.WithLabelValues("slow")
+	m.latency = latency
 	m.hits = counter("fast_answers_total", "Queries answered from ready answers, without leaving the reader.")
 	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
 	for _, c := range upstreamCauses {
@@ -133,7 +133,7 @@ func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
 	if hit {
 		m.hits.Inc()
 	} else {
-		m.latency[0].Observe(took.Seconds())
+		m.latency.Observe(took.Seconds())
 	}
 }
 
