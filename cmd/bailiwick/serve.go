@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,6 +90,14 @@ func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) e
 	return nil
 }
 
+// self is how the reader calls this program again: as it was called, or with go run if that is how.
+func self() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/bailiwick"
+	}
+	return os.Args[0]
+}
+
 // printLab says what to try.
 func printLab(out io.Writer, r *running) {
 	if len(r.udp) == 0 {
@@ -105,7 +115,7 @@ func printLab(out io.Writer, r *running) {
 		{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
 	} {
 		fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", at.Addr(), at.Port(), t.name, t.what)
-		fmt.Fprintf(out, "  bailiwick query --lab --trace %s\n", t.name)
+		fmt.Fprintf(out, "  %s query --lab --trace %s\n", self(), t.name)
 	}
 	fmt.Fprint(out, "\nEnd with Ctrl-C.\n")
 }
