@@ -188,6 +188,9 @@ func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
 
 // nsec3For adds the records of the closest encloser proof, as far as they are known.
 func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
+	if z.iter > MaxAggressiveIterations || name.Labels()-zone.Labels() > MaxAggressiveLabels {
+		return
+	}
 	next := name
 	for a := name; ; a = a.Parent() {
 		r, match := z.nsec3At(a)

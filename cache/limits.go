@@ -19,6 +19,11 @@ const (
 	FailureTTL    = 5 * time.Second
 	FailureMaxTTL = 5 * time.Minute
 
+	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs, per query: beyond them asking the
+	// zone is cheaper than hashing every ancestor of the name.
+	MaxAggressiveIterations = 10
+	MaxAggressiveLabels     = 16
+
 	// MaxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
 	MaxDenials = 20000
 )

@@ -2,8 +2,8 @@
 // query, resolves it, and shapes the response.
 //
 // [Server.Fast] runs in the listener's goroutine: it reads the question in place, finds the answer in wire form, patches ID, flags, letter
-// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Server.Serve], which runs in
-// a goroutine of its own and leaves the ready answer behind for the next client. Both write the same stored form.
+// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Server.Serve], which answers from memory what it
+// can, resolves the rest in a goroutine of its own, and leaves the ready answer behind for the next client. Both write the same stored form.
 package server
 
 import (

@@ -1,0 +1,86 @@
+package cache
+
+import (
+	"encoding/base32"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+var zone = wire.MustParseName("example")
+
+func denial(owner string, t wire.Type, rdata []byte) *wire.RRset {
+	s := &wire.RRset{Name: wire.MustParseName(owner), Type: t, Class: wire.ClassIN, TTL: 60, Security: wire.Secure}
+	s.Data = s.Data.Append(rdata)
+	return s
+}
+
+func soa() *wire.RRset {
+	return denial("example", wire.TypeSOA, append([]byte("\x00\x00"), make([]byte, 20)...))
+}
+
+func nsec(owner, next string) *wire.RRset {
+	return denial(owner, wire.TypeNSEC, append([]byte(wire.MustParseName(next).Wire()), 0, 1, 0x40))
+}
+
+// owners lists what Candidates offers for a name, but for the SOA.
+func owners(d *Denials, name string, at time.Time) (got []string) {
+	_, sets := d.Candidates(wire.MustParseName(name), wire.TypeA, at)
+	for _, s := range sets {
+		if s.Type != wire.TypeSOA {
+			got = append(got, s.Name.String())
+		}
+	}
+	return got
+}
+
+func TestNSECCandidates(t *testing.T) {
+	d := newDenials(1 << 20)
+	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example"), nsec("b.example", "m.example"), nsec("m.example", "example")}, now)
+	for name, want := range map[string]string{
+		"b.example.":   "b.example.",          // the name's own
+		"c.example.":   "b.example. example.", // what covers it, and what covers the wildcard
+		"z.example.":   "m.example. example.",
+		"x.c.example.": "b.example. example.",
+	} {
+		if got := strings.Join(owners(d, name, now), " "); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	if got := owners(d, "c.example.", now.Add(time.Minute)); got != nil {
+		t.Errorf("after their end: %v", got)
+	}
+	if got := owners(d, "c.test.", now); got != nil {
+		t.Errorf("another zone: %v", got)
+	}
+}
+
+func TestNSEC3Candidates(t *testing.T) {
+	hash := func(name string) []byte { return wire.NSEC3Hash(wire.MustParseName(name), 1, nil) }
+	record := func(owner []byte, flags byte, iterations byte) *wire.RRset {
+		next := append([]byte(nil), owner...)
+		next[0]++
+		rd := append([]byte{1, flags, 0, iterations, 0, 20}, next...)
+		return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3, append(rd, 0, 1, 0x40))
+	}
+	at := func(h []byte) string { return strings.ToLower(base32.HexEncoding.EncodeToString(h)) + ".example." }
+	d := newDenials(1 << 20)
+	d.Put(zone, []*wire.RRset{soa(), record(hash("example"), 0, 1), record(hash("a.example"), 0, 1), record(hash("b.example"), 1, 1)}, now)
+	if got := owners(d, "a.example.", now); len(got) != 1 || got[0] != at(hash("a.example")) {
+		t.Errorf("a name of the chain: %v", got)
+	}
+	for _, o := range owners(d, "b.example.", now) {
+		if o == at(hash("b.example")) {
+			t.Error("a record under opt-out is offered")
+		}
+	}
+	if got := owners(d, strings.Repeat("x.", MaxAggressiveLabels+1)+"example.", now); got != nil {
+		t.Errorf("a name that costs too much: %v", got)
+	}
+	d.Put(zone, []*wire.RRset{soa(), record(hash("c.example"), 0, MaxAggressiveIterations+1)}, now)
+	if got := owners(d, "a.example.", now); got != nil {
+		t.Errorf("a chain that costs too much: %v", got)
+	}
+}
