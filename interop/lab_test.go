@@ -24,7 +24,6 @@ var labNames = []string{"www.", "no.", "x.wild.", "alias.", "b.ent.", "leaf.tree
 // leftOut lists zones of the lab that are not asked for here, and why.
 var leftOut = map[string]string{
 	"iterations.faulty.":    "50 iterations are computed (RFC 9276), Unbound 1.17 computes 150",
-	"future.faulty.":        "Unbound lets signatures begin up to a day late",
 	"cookies.faulty.":       "Unbound 1.17 sends no cookies",
 	"hates-cookies.faulty.": "Unbound 1.17 sends no cookies",
 	"dead.faulty.":          "Unbound takes minutes",

@@ -87,9 +87,9 @@ func (z *zone) window() (inception, expiration time.Time) {
 	now := z.w.now
 	switch {
 	case z.Faults.has(Expired):
-		return now.Add(-60 * 24 * time.Hour), now.Add(-24 * time.Hour)
+		return now.Add(-60 * 24 * time.Hour), now.Add(-10 * 24 * time.Hour)
 	case z.Faults.has(Future):
-		return now.Add(24 * time.Hour), now.Add(60 * 24 * time.Hour)
+		return now.Add(10 * 24 * time.Hour), now.Add(60 * 24 * time.Hour)
 	}
 	return now.Add(-time.Hour), now.Add(30 * 24 * time.Hour)
 }
