@@ -192,6 +192,7 @@ func differential(t *testing.T) {
 		wg.Go(func() {
 			for q := range work {
 				var got [3]string
+				why := ""
 				for i, at := range []string{bailiwickAddr, unboundAddr, bindAddr} {
 					m, err := ask(at, q.Name, q.Qtype)
 					if err != nil {
@@ -199,6 +200,9 @@ func differential(t *testing.T) {
 						continue
 					}
 					got[i] = verdict(m)
+					if o := m.IsEdns0(); i == 0 && o != nil {
+						why = strings.TrimSpace(o.String())
+					}
 				}
 				mu.Lock()
 				switch {
@@ -208,7 +212,7 @@ func differential(t *testing.T) {
 					one++
 				default:
 					odd++
-					t.Errorf("%s %s:\n  Bailiwick %s\n  Unbound   %s\n  BIND      %s", q.Name, dns.TypeToString[q.Qtype], got[0], got[1], got[2])
+					t.Errorf("%s %s:\n  Bailiwick %s %s\n  Unbound   %s\n  BIND      %s", q.Name, dns.TypeToString[q.Qtype], got[0], why, got[1], got[2])
 				}
 				mu.Unlock()
 			}

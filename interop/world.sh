@@ -119,6 +119,7 @@ cat >nsd.conf <<-EOF
 	  xfrdfile: ""
 	  zonelistfile: "$dir/nsd/zone.list"
 	  verbosity: 0
+	  rrl-ratelimit: 0
 	remote-control:
 	  control-enable: no
 EOF

@@ -39,7 +39,8 @@ const (
 	caseTime     = time.Hour
 	backoffFirst = 2 * time.Second
 	backoffMax   = 2 * time.Minute
-	deadTimeouts = 3 // timeouts in a row that make a server dead
+	deadTimeouts = 3               // timeouts in a row that make a server dead
+	deadSilence  = 5 * time.Second // without any reply, for that; one that replies now and then limits its rate, or loses packets
 )
 
 // server is what is known of an address.
@@ -52,6 +53,7 @@ type server struct {
 	noEDNS   time.Time // until then
 	caseLost time.Time // until then
 	cookie   []byte    // its server cookie
+	replied  time.Time // when it last did
 	zones    map[wire.Name]zoneFault
 }
 
@@ -138,7 +140,7 @@ func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration
 	defer v.mu.Unlock()
 	switch e {
 	case eventReply:
-		v.timeouts, v.until = 0, time.Time{}
+		v.timeouts, v.until, v.replied = 0, time.Time{}, now
 		v.smooth(rtt)
 	case eventTimeout, eventDead:
 		v.timeouts++
@@ -148,7 +150,7 @@ func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration
 		if v.srtt > 0 {
 			v.srtt = min(2*v.srtt, maxRTO)
 		}
-		if v.timeouts >= deadTimeouts {
+		if v.timeouts >= deadTimeouts && (e == eventDead || now.Sub(v.replied) > deadSilence) {
 			v.until = now.Add(min(backoffFirst<<min(v.timeouts-deadTimeouts, 10), backoffMax))
 		}
 	case eventNoEDNS:

@@ -56,6 +56,23 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// A server that replies now and then is not dead: it limits its rate, or packets get lost.
+func TestRateLimitedServerIsNotDead(t *testing.T) {
+	s := newServers(1 << 20)
+	addr, now := netip.MustParseAddr("192.0.2.1"), time.Now()
+	s.learn(addr, wire.Root, eventReply, time.Millisecond, now)
+	for range 10 {
+		s.learn(addr, wire.Root, eventTimeout, 0, now.Add(time.Second))
+	}
+	if s.profile(addr, wire.Root, now.Add(time.Second)).dead {
+		t.Error("dead a second after a reply")
+	}
+	s.learn(addr, wire.Root, eventTimeout, 0, now.Add(deadSilence+time.Second))
+	if !s.profile(addr, wire.Root, now.Add(deadSilence+time.Second)).dead {
+		t.Error("alive after long silence")
+	}
+}
+
 // When everybody is silent it is our link; the first reply ends that, and nobody has been marked.
 func TestUplink(t *testing.T) {
 	s := newServers(1 << 20)
