@@ -28,14 +28,19 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	if f := x.believe(a.zone, a.q, l, got.authority); f != nil {
 		return nil, f
 	}
-	if l.noCache = a.conf != nil && a.conf.NoCache; !l.noCache {
-		authority := copies(got.authority)
-		x.r.store(x.keyOf(a.q), l)
-		x.chain(a, l, got, authority)
+	if l.noCache = a.conf != nil && a.conf.NoCache; l.noCache {
+		return l, nil
 	}
+	var authority []*wire.RRset // as it is before it is published
+	if l.kind == kindAlias {
+		authority = copies(got.authority)
+	}
+	x.r.store(x.keyOf(a.q), l)
+	x.chain(a, l, got, authority)
 	return l, nil
 }
 
+// keyOf is where what is learnt about a question is kept.
 func (x *run) keyOf(q wire.Question) cache.Key {
 	return cache.Key{Name: q.Name, Type: q.Type, Unchecked: x.cd}
 }

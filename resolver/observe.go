@@ -45,7 +45,6 @@ type Step struct {
 	TCP      bool
 	Question wire.Question
 	Outcome  string // in a line
-	Time     time.Duration
 }
 
 // Tracer is told of each step, in order.

@@ -351,7 +351,7 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 	}()
 	l, f = x.resolve()
 	if f == nil {
-		x.r.cache.Failures.Remove(x.key()) // the next failure is a first one again
+		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure is a first one again
 		return l, nil
 	}
 	// A limit says nothing about the name unless the name itself was asked for: an attacker's expensive query must not be remembered
@@ -362,7 +362,7 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 		return nil, down // nor against a name, when it is our link that is down
 	}
 	if how == boardLead && (f.Cause.Kind() != cause.KindLimit || x.depth == 0 && f.Cause != cause.Overload) && f.Cause != cause.DependencyLoop {
-		x.r.cache.PutFailure(x.key(), f, x.r.clock.Now())
+		x.r.cache.PutFailure(x.keyOf(x.q), f, x.r.clock.Now())
 	}
 	return nil, f
 }

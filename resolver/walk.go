@@ -33,9 +33,6 @@ func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	return x.r.link(k, x.flight, x.budget, x.depth+1, x.tracer)
 }
 
-// key is where the link is kept.
-func (x *run) key() cache.Key { return cache.Key{Name: x.q.Name, Type: x.q.Type, Unchecked: x.cd} }
-
 // resolve finds the link: at a configured zone's servers, or by walking.
 func (x *run) resolve() (*link, *cause.Failure) {
 	start := x.q.Name

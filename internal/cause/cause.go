@@ -5,10 +5,7 @@
 // less precise.
 package cause
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Kind groups causes by who can mend them.
 type Kind uint8
@@ -295,13 +292,4 @@ func (f *Failure) Error() string {
 		s += "; " + f.Under.Error()
 	}
 	return s
-}
-
-// Of finds the failure in an error's chain; an error without one is a failure of the server's own.
-func Of(err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
-		return f
-	}
-	return &Failure{Cause: ServerUnexpected, Detail: err.Error()}
 }

@@ -1,10 +1,6 @@
 package cause
 
-import (
-	"errors"
-	"fmt"
-	"testing"
-)
+import "testing"
 
 func TestTableIsComplete(t *testing.T) {
 	seen := map[string]Cause{}
@@ -33,16 +29,6 @@ func TestMostSpecificEDE(t *testing.T) {
 		if got, ok := c.EDE(); !ok || got != want {
 			t.Errorf("%s: EDE %d, want %d", c, got, want)
 		}
-	}
-}
-
-func TestOfKeepsTheFirstCause(t *testing.T) {
-	f := &Failure{Cause: DSMismatch, Zone: "example."}
-	if got := Of(fmt.Errorf("resolving: %w", f)); got != f {
-		t.Errorf("got %v, want %v", got, f)
-	}
-	if got := Of(errors.New("odd")); got.Cause != ServerUnexpected || got.Detail != "odd" {
-		t.Errorf("got %+v", got)
 	}
 }
 
