@@ -145,9 +145,11 @@ type Answer struct {
 	Status    wire.Security
 	Sets      []*wire.RRset // the alias chain and the answer, in order
 	Authority []*wire.RRset // SOA and proofs
-	Failure   *cause.Failure
-	Sent      int  // packets that it took
-	NoCache   bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
+	// Additional is what the client is likely to ask next; only answers that are made here have it.
+	Additional []*wire.RRset
+	Failure    *cause.Failure
+	Sent       int  // packets that it took
+	NoCache    bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.

@@ -15,13 +15,13 @@ import (
 const optLen = 11
 
 // Fast implements transport.Handler.
-func (s *Server) Fast(packet []byte, from transport.Client, buf []byte) (reply []byte, drop bool) {
+func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply []byte, drop bool) {
 	q := s.queries.Get().(*wire.Query)
 	defer s.queries.Put(q)
-	if err := wire.ParseQuery(packet, q); err != nil || !plain(q) {
+	if err := wire.ParseQuery(packet, q); err != nil || !plain(q) || from.Early {
 		return nil, false
 	}
-	switch s.cfg.ACL.Decide(from.Addr.Addr()) {
+	switch s.acl.Decide(from.Addr.Addr()) {
 	case policy.Drop:
 		return nil, true
 	case policy.Refuse:
@@ -39,7 +39,12 @@ func (s *Server) Fast(packet []byte, from transport.Client, buf []byte) (reply [
 	}
 	reply = patch(append(buf, a.Msg...), a, q, now)
 	if q.EDNS.Present {
-		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, nil)
+		at := len(reply)
+		var own [keepaliveLen]byte
+		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, appendKeepalive(own[:0], q, from))
+		if padded(q, from) {
+			reply = wire.PadOPT(reply, at, PaddingBlock)
+		}
 		binary.BigEndian.PutUint16(reply[10:], binary.BigEndian.Uint16(reply[10:])+1)
 	}
 	s.observe.Query(from.Protocol, q.Question.Type)
@@ -50,7 +55,17 @@ func (s *Server) Fast(packet []byte, from transport.Client, buf []byte) (reply [
 // plain says that a query has nothing that the fast path does not know.
 func plain(q *wire.Query) bool {
 	return len(q.QName) == q.Question.Name.Len() && q.Flags&(wire.FlagQR|0x7800|wire.FlagTC|wire.FlagRD) == wire.FlagRD && q.QDCount == 1 && q.ANCount == 0 && q.NSCount == 0 &&
-		(q.ARCount == 0 || q.ARCount == 1 && q.EDNS.Present && q.EDNS.Version == 0 && len(q.EDNS.Options) == 0) && q.Question.Class == wire.ClassIN
+		(q.ARCount == 0 || q.ARCount == 1 && q.EDNS.Present && q.EDNS.Version == 0 && plainOptions(q.EDNS.Options)) && q.Question.Class == wire.ClassIN
+}
+
+// plainOptions says that there are only options of the transport.
+func plainOptions(o wire.Options) bool {
+	for c := range o.All() {
+		if c != wire.OptionPadding && c != wire.OptionKeepalive {
+			return false
+		}
+	}
+	return true
 }
 
 // keyOf is the key of the answer to a query. It shares the question's memory.

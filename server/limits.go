@@ -15,6 +15,8 @@ const (
 
 	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
 	DefaultUDPSize = 1232
+	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467, section 4.1).
+	PaddingBlock = 468
 	// MaxUDPSize bounds the setting.
 	MaxUDPSize = 4096
 

@@ -14,7 +14,7 @@ import (
 
 // request is one query in work.
 type request struct {
-	*Server
+	*Entrance
 	packet []byte
 	from   transport.Client
 	began  time.Time
@@ -25,8 +25,8 @@ type request struct {
 }
 
 // Serve implements transport.Handler.
-func (s *Server) Serve(packet []byte, from transport.Client, reply func([]byte)) {
-	r := &request{Server: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query)}
+func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte)) {
+	r := &request{Entrance: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query)}
 	if answer, done := r.screen(); done {
 		reply(answer)
 		return
@@ -54,7 +54,7 @@ func (r *request) screen() (answer []byte, done bool) {
 	if r.q.Has(wire.FlagQR) {
 		return nil, true // not a query: never answer an answer
 	}
-	switch action := r.cfg.ACL.Decide(r.from.Addr.Addr()); action {
+	switch action := r.acl.Decide(r.from.Addr.Addr()); action {
 	case policy.Snoop:
 		r.snoop = true
 	case policy.Drop:
@@ -66,6 +66,8 @@ func (r *request) screen() (answer []byte, done bool) {
 		return r.short(wire.RCodeRefused, cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr())), true
 	}
 	switch {
+	case r.from.Early && r.q.Opcode() != wire.OpcodeQuery: // RFC 9250, section 4.5
+		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly}), true
 	case r.q.Opcode() != wire.OpcodeQuery:
 		return r.short(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode}), true
 	case err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0: // RFC 9619: one question
@@ -96,6 +98,11 @@ func (r *request) special() ([]byte, bool) {
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
 	}
+	if r.cfg.Local != nil {
+		if l := r.cfg.Local(r.ask); l != nil {
+			return r.local(l), true
+		}
+	}
 	if r.cfg.Special && !r.resolver.Configured(r.ask.Name) {
 		if l := policy.Special(r.ask); l != nil {
 			return r.local(l), true
@@ -109,7 +116,7 @@ func (r *request) special() ([]byte, bool) {
 
 // local shapes an answer that is made here.
 func (r *request) local(l *policy.Local) []byte {
-	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer}
+	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer, Additional: l.Additional}
 	if l.NXDomain {
 		a.RCode = wire.RCodeNXDomain
 	}

@@ -1,8 +1,8 @@
 // Package server takes one client query from packet to answer: the fast path that copies ready answers, and the slow path that judges the
 // query, resolves it, and shapes the response.
 //
-// [Server.Fast] runs in the listener's goroutine: it reads the question in place, finds the answer in wire form, patches ID, flags, letter
-// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Server.Serve], which answers from memory what it
+// [Entrance.Fast] runs in the listener's goroutine: it reads the question in place, finds the answer in wire form, patches ID, flags, letter
+// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Entrance.Serve], which answers from memory what it
 // can, resolves the rest in a goroutine of its own, and leaves the ready answer behind for the next client. Both write the same stored form.
 package server
 
@@ -25,7 +25,6 @@ import (
 
 // Config is what the operator decides about serving. It is complete and immutable.
 type Config struct {
-	ACL      *policy.ACL
 	UDPSize  uint16 // most octets of an answer over UDP
 	Cookies  bool
 	Secret   [16]byte // of the server cookies
@@ -35,6 +34,8 @@ type Config struct {
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
+	// Local answers questions about this resolver itself, nil for all others; it may be nil.
+	Local func(wire.Question) *policy.Local
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.
@@ -45,7 +46,7 @@ type Observer interface {
 	Limit(c cause.Cause)
 }
 
-// Server answers queries. It is a transport.Handler.
+// Server answers queries, which come in by its entrances.
 type Server struct {
 	cfg      Config
 	resolver *resolver.Resolver
@@ -77,6 +78,15 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	return s
 }
 
+// Entrance is where some listener's clients come in. It is a transport.Handler.
+type Entrance struct {
+	*Server
+	acl *policy.ACL
+}
+
+// Entrance returns one for those whom an ACL lets in.
+func (s *Server) Entrance(acl *policy.ACL) *Entrance { return &Entrance{s, acl} }
+
 // Close ends what is being resolved; clients that wait hear SERVFAIL.
 func (s *Server) Close() {
 	s.stop()
@@ -85,7 +95,7 @@ func (s *Server) Close() {
 
 // admit counts a query in; false if there are too many.
 func (s *Server) admit(a netip.Addr) bool {
-	p := clientPrefix(a)
+	p := transport.ClientPrefix(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.prefixes[p] >= MaxPerPrefix || s.serving.Load() >= MaxServing {
@@ -97,24 +107,11 @@ func (s *Server) admit(a netip.Addr) bool {
 }
 
 func (s *Server) release(a netip.Addr) {
-	p := clientPrefix(a)
+	p := transport.ClientPrefix(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.prefixes[p]--; s.prefixes[p] <= 0 {
 		delete(s.prefixes, p)
 	}
 	s.serving.Add(-1)
-}
-
-// clientPrefix is the network that counts as one client.
-func clientPrefix(a netip.Addr) netip.Prefix {
-	bits := 24
-	if a.Is6() {
-		bits = 56
-	}
-	p, err := a.Prefix(bits)
-	if err != nil { // only more bits than the address has are an error
-		return netip.PrefixFrom(a, a.BitLen())
-	}
-	return p
 }

@@ -46,7 +46,7 @@ func (*quiet) Limit(cause.Cause) {}
 
 // front is a server in front of the lab.
 type front struct {
-	*server.Server
+	*server.Entrance
 	t     testing.TB
 	seen  *quiet
 	clock *clock.Fake
@@ -64,14 +64,23 @@ func newFront(t testing.TB, change func(*server.Config)) *front {
 	store := cache.New(16<<20, cache.TTLLimits{})
 	r := resolver.New(resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
 		Validation: validator.Policy{SHA1: true}}, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk})
-	cfg := server.Config{ACL: policy.DefaultACL(), UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
+	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
 	if change != nil {
 		change(&cfg)
 	}
 	q := &quiet{}
 	s := server.New(cfg, r, store, clk, q, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	t.Cleanup(s.Close)
-	return &front{s, t, q, clk}
+	return &front{s.Entrance(private()), t, q, clk}
+}
+
+// private lets this machine and private networks in.
+func private() *policy.ACL {
+	var rules []policy.Rule
+	for _, p := range policy.Private {
+		rules = append(rules, policy.Rule{Net: netip.MustParsePrefix(p), Action: policy.Allow})
+	}
+	return policy.NewACL(rules)
 }
 
 // exchange sends a packet as a listener does; nil is silence.
@@ -216,9 +225,8 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestACL(t *testing.T) {
-	f := newFront(t, func(c *server.Config) {
-		c.ACL = policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}, {Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}})
-	})
+	f := newFront(t, nil)
+	f.Entrance = f.Server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}, {Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}))
 	f.ask("www.secure.example.", dns.TypeA, nil)
 	m := f.askFrom("192.0.2.1:53", transport.UDP, "www.secure.example.", dns.TypeA, edns(false))
 	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 || codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {
@@ -481,4 +489,87 @@ func BenchmarkFast(b *testing.B) {
 			f.Fast(packet, client, buf)
 		}
 	})
+}
+
+// Padding and keepalive, by transport and by what the client says; the fast path and the slow path do the same.
+func TestTransportOptions(t *testing.T) {
+	f := newFront(t, nil)
+	for _, c := range []struct {
+		name             string
+		protocol         transport.Protocol
+		idle             uint16
+		padding, asks    bool
+		padded, answered bool
+	}{
+		{"UDP pads nothing", transport.UDP, 0, true, true, false, false},
+		{"TCP tells its time", transport.TCP, 100, true, true, false, true},
+		{"TCP, not asked", transport.TCP, 100, false, false, false, false},
+		{"DoT pads", transport.DoT, 100, true, true, true, true},
+		{"DoT, not asked", transport.DoT, 100, false, false, false, false},
+		{"DoH pads", transport.DoH, 0, true, true, true, false},
+		{"DoQ always pads", transport.DoQ, 0, false, false, true, false},
+	} {
+		for _, name := range []string{"www.secure.example.", "no.secure.example."} {
+			q := new(dns.Msg).SetQuestion(name, dns.TypeA)
+			q.SetEdns0(1232, true)
+			o := q.IsEdns0()
+			if c.padding {
+				o.Option = append(o.Option, &dns.EDNS0_PADDING{Padding: make([]byte, 30)})
+			}
+			if c.asks {
+				o.Option = append(o.Option, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
+			}
+			packet, err := q.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			from := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"), Protocol: c.protocol, Idle: c.idle}
+			done := make(chan []byte, 1)
+			f.Serve(packet, from, func(b []byte) { done <- b })
+			slow := <-done
+			fast, _ := f.Fast(packet, from, nil)
+			if string(slow) != string(fast) {
+				t.Errorf("%s, %s: slow path\n%x\nfast path\n%x", c.name, name, slow, fast)
+			}
+			m := new(dns.Msg)
+			if err := m.Unpack(slow); err != nil {
+				t.Fatal(err)
+			}
+			padded, answered := false, false
+			for _, o := range m.IsEdns0().Option {
+				switch o := o.(type) {
+				case *dns.EDNS0_PADDING:
+					padded = len(slow)%server.PaddingBlock == 0
+				case *dns.EDNS0_TCP_KEEPALIVE:
+					answered = o.Timeout == c.idle
+				}
+			}
+			if padded != c.padded || answered != c.answered {
+				t.Errorf("%s, %s: padded %v, keepalive %v", c.name, name, padded, answered)
+			}
+		}
+	}
+}
+
+// RFC 9250, section 4.5: what may be sent again by anybody is queries only.
+func TestEarlyData(t *testing.T) {
+	f := newFront(t, nil)
+	q := new(dns.Msg)
+	q.SetUpdate("secure.example.")
+	q.SetEdns0(1232, false)
+	packet, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for early, want := range map[bool]int{true: dns.RcodeRefused, false: dns.RcodeNotImplemented} {
+		done := make(chan []byte, 1)
+		f.Serve(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"), Protocol: transport.DoQ, Early: early}, func(b []byte) { done <- b })
+		m := new(dns.Msg)
+		if err := m.Unpack(<-done); err != nil || m.Rcode != want {
+			t.Errorf("early %v: %v %v", early, m, err)
+		}
+		if codes, _ := ede(m); early && (len(codes) != 1 || codes[0] != 26) {
+			t.Errorf("EDE %v, want 26", codes)
+		}
+	}
 }

@@ -33,9 +33,8 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
-	r.opt(b, rc, edeOf(f))
 	r.observe.Response(rc, false, time.Since(r.began))
-	return b.Finish()
+	return r.opt(b, rc, edeOf(f))
 }
 
 // questionName is the question's name without compression, in the client's letter case.
@@ -57,12 +56,18 @@ func edeOf(f *cause.Failure) []cache.EDE {
 	return list
 }
 
-// opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1).
-func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) {
+// opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1), and ends the message.
+func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) []byte {
 	if !r.q.EDNS.Present {
-		return
+		return b.Finish()
 	}
+	at := b.Len()
 	b.OPT(r.cfg.UDPSize, uint8(rc>>4), r.q.EDNS.DO, r.options(ede))
+	msg := b.Finish()
+	if padded(r.q, r.from) {
+		msg = wire.PadOPT(msg, at, PaddingBlock)
+	}
+	return msg
 }
 
 // options are our EDNS options for this client.
@@ -74,6 +79,7 @@ func (r *request) options(ede []cache.EDE) wire.Options {
 	if _, asked := r.q.EDNS.Options.Get(wire.OptionNSID); asked && len(r.cfg.NSID) > 0 {
 		o = o.Append(wire.OptionNSID, r.cfg.NSID)
 	}
+	o = appendKeepalive(o, r.q, r.from)
 	if r.cfg.EDE {
 		for _, e := range ede {
 			o = o.AppendEDE(e.Code, e.Text)
@@ -112,8 +118,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 			b.SetFlags(wire.FlagTC)
 		}
 	}
-	r.opt(b, a.RCode, ede)
-	msg = b.Finish()
+	msg = r.opt(b, a.RCode, ede)
 	binary.BigEndian.PutUint16(msg, r.q.ID)
 	msg[2] |= byte(r.q.Flags >> 8 & 1)
 	msg[3] |= byte(r.q.Flags & wire.FlagCD)
@@ -152,6 +157,11 @@ func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type
 		}
 		if !b.Add(wire.SectionAuthority, s, do) {
 			return false
+		}
+	}
+	for _, s := range a.Additional {
+		if !b.Add(wire.SectionAdditional, s, do) {
+			return true // it is a courtesy
 		}
 	}
 	return true

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -110,68 +109,10 @@ func TestExchangeUnreachable(t *testing.T) {
 	}
 }
 
-// echo is a handler that answers by Serve, out of order: the first query last.
-type echo struct {
-	held chan func()
-}
-
-func (e echo) Fast(packet []byte, _ Client, buf []byte) ([]byte, bool) {
-	if packet[1] == 2 {
-		return append(buf, answerTo(packet, nil)...), false
-	}
-	return nil, false
-}
-
-func (e echo) Serve(packet []byte, _ Client, reply func([]byte)) {
-	if packet[1] == 0 {
-		e.held <- func() { reply(answerTo(packet, nil)) }
-		return
-	}
-	go reply(answerTo(packet, nil))
-}
-
-// RFC 7766, section 7: a slow answer does not hold up the others on its connection.
-func TestTCPOutOfOrder(t *testing.T) {
-	l, err := ListenTCP(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := echo{make(chan func(), 1)}
-	l.Start(h)
-	defer l.Close()
-	c, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	for id := range 3 {
-		q := append([]byte(nil), question...)
-		q[0], q[1] = 0, byte(id)
-		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(q))), q...)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	seen := map[byte]bool{}
-	for range 2 {
-		r, err := ReadFrame(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen[r[1]] = true
-	}
-	if !seen[1] || !seen[2] {
-		t.Errorf("got %v before the slow answer, want 1 and 2", seen)
-	}
-	(<-h.held)()
-	if r, err := ReadFrame(c); err != nil || r[1] != 0 {
-		t.Errorf("the slow answer: %v %v", r, err)
-	}
-}
-
 // A listener at all addresses answers from the one that was asked, over IPv4 and IPv6: the exchange takes no other.
 func TestUDPWildcard(t *testing.T) {
 	for _, c := range []struct{ listen, ask string }{{"0.0.0.0:0", "127.0.0.1"}, {"0.0.0.0:0", "127.8.8.8"}, {"[::]:0", "::1"}} {
-		l, err := ListenUDP(netip.MustParseAddrPort(c.listen), 1)
+		l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort(c.listen), Sockets: 1})
 		if err != nil {
 			if c.ask == "::1" {
 				t.Logf("no IPv6 here: %v", err)
@@ -179,13 +120,11 @@ func TestUDPWildcard(t *testing.T) {
 			}
 			t.Fatal(err)
 		}
-		l.Start(echo{make(chan func(), 1)})
-		for _, id := range []byte{1, 2} { // by Serve, by Fast
-			q := append([]byte(nil), question...)
-			q[1] = id
+		l.Start(&echo{})
+		for _, q := range [][]byte{query("serve"), query("fast")} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(c.ask), l.Addr().Port())
 			if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Query: q, Timeout: 5 * time.Second}); err != nil {
-				t.Errorf("%v, query %d: %v", at, id, err)
+				t.Errorf("%v, query %q: %v", at, q, err)
 			}
 		}
 		l.Close()
@@ -193,17 +132,15 @@ func TestUDPWildcard(t *testing.T) {
 }
 
 func TestUDPListener(t *testing.T) {
-	l, err := ListenUDP(netip.MustParseAddrPort("127.0.0.1:0"), 2)
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Start(echo{make(chan func(), 1)})
+	l.Start(&echo{})
 	defer l.Close()
-	for _, id := range []byte{1, 2} { // by Serve, by Fast
-		q := append([]byte(nil), question...)
-		q[1] = id
+	for _, q := range [][]byte{query("serve"), query("fast")} {
 		if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: l.Addr(), Query: q, Timeout: 5 * time.Second}); err != nil {
-			t.Errorf("query %d: %v", id, err)
+			t.Errorf("query %q: %v", q, err)
 		}
 	}
 }

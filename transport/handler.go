@@ -1,33 +1,18 @@
-// What listeners hand packets to.
+// What listeners hand packets to, and who sent them.
 
 package transport
 
 import "net/netip"
 
-// Protocol is how a client reached us.
-type Protocol uint8
-
-// The protocols.
-const (
-	UDP Protocol = iota
-	TCP
-	protocols
-)
-
-func (p Protocol) String() string { return [...]string{"udp", "tcp"}[p] }
-
-// Protocols lists them all.
-func Protocols() (ps []Protocol) {
-	for p := range protocols {
-		ps = append(ps, p)
-	}
-	return ps
-}
-
 // Client is where a packet came from.
 type Client struct {
 	Addr     netip.AddrPort
 	Protocol Protocol
+	// Idle is how long the connection may be silent from now on, in units of 100 ms as RFC 7828 counts; 0 where that is not for the
+	// messages to tell.
+	Idle uint16
+	// Early says that the packet came as 0-RTT data: somebody may be sending it again.
+	Early bool
 }
 
 // Handler answers packets.
@@ -37,4 +22,17 @@ type Handler interface {
 	Fast(packet []byte, from Client, buf []byte) (reply []byte, drop bool)
 	// Serve answers whatever Fast did not. It returns at once; reply is called once, from any goroutine, with nil for no answer.
 	Serve(packet []byte, from Client, reply func([]byte))
+}
+
+// ClientPrefix is the network that counts as one client: its /24, or its /56.
+func ClientPrefix(a netip.Addr) netip.Prefix {
+	bits := 24
+	if a.Is6() {
+		bits = 56
+	}
+	p, err := a.Prefix(bits)
+	if err != nil { // only more bits than the address has are an error
+		return netip.PrefixFrom(a, a.BitLen())
+	}
+	return p
 }

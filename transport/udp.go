@@ -11,19 +11,24 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/pires/go-proxyproto"
+
+	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
 
-// UDPListener serves one address with several sockets.
-type UDPListener struct {
+// udpListener serves one address with several sockets.
+type udpListener struct {
+	spec     Spec
 	conns    []*net.UDPConn
 	wildcard bool // at all addresses: each packet has to say which it came to
 	wg       sync.WaitGroup
 }
 
-// ListenUDP opens so many sockets at an address; the kernel spreads clients over them.
-func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
-	l := &UDPListener{wildcard: addr.Addr().IsUnspecified()}
+// openUDP opens so many sockets at an address; the kernel spreads clients over them.
+func openUDP(s Spec) (Listener, error) {
+	addr := s.Addr
+	l := &udpListener{spec: s, wildcard: addr.Addr().IsUnspecified()}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
 		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
@@ -33,7 +38,7 @@ func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
 	if addr.Addr().Is6() {
 		network = "udp6"
 	}
-	for range max(1, min(sockets, maxSockets)) {
+	for range max(1, min(s.Sockets, maxSockets)) {
 		c, err := lc.ListenPacket(context.Background(), network, addr.String())
 		if err != nil {
 			l.close()
@@ -46,15 +51,13 @@ func ListenUDP(addr netip.AddrPort, sockets int) (*UDPListener, error) {
 	return l, nil
 }
 
-// Addr is where the listener listens.
-func (l *UDPListener) Addr() netip.AddrPort {
+func (l *udpListener) Addr() netip.AddrPort {
 	return l.conns[0].LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-// Start serves until Close.
-func (l *UDPListener) Start(h Handler) {
+func (l *udpListener) Start(h Handler) {
 	for _, c := range l.conns {
-		r := &udpReader{conn: c, handler: h}
+		r := &udpReader{conn: c, handler: h, spec: &l.spec}
 		if l.wildcard {
 			r.control = make([]byte, 128)
 		}
@@ -62,13 +65,12 @@ func (l *UDPListener) Start(h Handler) {
 	}
 }
 
-// Close ends the listener; answers under way are lost.
-func (l *UDPListener) Close() {
+func (l *udpListener) Close() {
 	l.close()
 	l.wg.Wait()
 }
 
-func (l *UDPListener) close() {
+func (l *udpListener) close() {
 	for _, c := range l.conns {
 		_ = c.Close() // it is gone either way
 	}
@@ -78,6 +80,7 @@ func (l *UDPListener) close() {
 type udpReader struct {
 	conn    *net.UDPConn
 	handler Handler
+	spec    *Spec
 	control []byte // room for a packet's destination; nil where the socket has one address
 }
 
@@ -91,11 +94,11 @@ func (r *udpReader) run() {
 			}
 			continue // an ICMP error of an earlier answer
 		}
-		if n < wire.HeaderLen {
+		packet, client, ok := r.introduce(in[:n], from)
+		if !ok || len(packet) < wire.HeaderLen {
 			continue
 		}
-		client := Client{netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), UDP}
-		reply, drop := r.handler.Fast(in[:n], client, out[:0])
+		reply, drop := r.handler.Fast(packet, client, out[:0])
 		if drop {
 			continue
 		}
@@ -104,12 +107,27 @@ func (r *udpReader) run() {
 			continue
 		}
 		control = append([]byte(nil), control...)
-		r.handler.Serve(append([]byte(nil), in[:n]...), client, func(reply []byte) {
+		r.handler.Serve(append([]byte(nil), packet...), client, func(reply []byte) {
 			if reply != nil {
 				r.write(reply, control, from)
 			}
 		})
 	}
+}
+
+// introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
+func (r *udpReader) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
+	if len(r.spec.ProxyFrom) == 0 || !trusted(r.spec.ProxyFrom, from.Addr()) {
+		return in, UDP.client(from, 0), true
+	}
+	h, packet, err := proxyproto.ParseUDPDatagram(in)
+	if err == nil {
+		from, ok = proxied(h, from)
+	}
+	if !ok {
+		r.spec.Observer.Fault(UDP, cause.ProxyHeader)
+	}
+	return packet, UDP.client(from, 0), ok
 }
 
 // read takes a packet, and with a wildcard socket the control message that holds its destination.

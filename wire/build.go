@@ -147,6 +147,9 @@ func (b *Builder) OPT(size uint16, ext uint8, do bool, options Options) {
 	b.counts[SectionAdditional]++
 }
 
+// Len is how long the message is by now.
+func (b *Builder) Len() int { return len(b.msg) }
+
 // Finish writes the counts and returns the message.
 func (b *Builder) Finish() []byte {
 	for i, c := range b.counts {

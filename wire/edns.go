@@ -120,3 +120,20 @@ func AppendOPT(msg []byte, size uint16, ext uint8, do bool, options Options) []b
 	msg = append(msg, 0, 0, byte(TypeOPT), byte(size>>8), byte(size), ext, 0, flags, 0, byte(len(options)>>8), byte(len(options)))
 	return append(msg, options...)
 }
+
+// PadOPT pads a message that ends in an OPT record, which begins at an offset, to a multiple of block (RFC 7830), or to the largest message.
+func PadOPT(msg []byte, at, block int) []byte {
+	want := min((len(msg)+4+block-1)/block*block, MaxMessageLen)
+	n := want - len(msg) - 4
+	if n < 0 {
+		return msg
+	}
+	binary.BigEndian.PutUint16(msg[at+9:], binary.BigEndian.Uint16(msg[at+9:])+uint16(4+n))
+	msg = append(msg, 0, byte(OptionPadding), byte(n>>8), byte(n))
+	for ; n > len(zeros); n -= len(zeros) {
+		msg = append(msg, zeros[:]...)
+	}
+	return append(msg, zeros[:n]...)
+}
+
+var zeros [512]byte

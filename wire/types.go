@@ -57,6 +57,7 @@ const (
 	TypeMAILB      Type = 253
 	TypeMAILA      Type = 254
 	TypeANY        Type = 255
+	TypeRESINFO    Type = 261 // RFC 9606
 )
 
 var typeNames = map[Type]string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -23,7 +24,7 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
-		Long:  "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed.",
+		Long:  "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed. It is served over DoT, DoH and DoQ too, with a certificate made for the occasion.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(file)
@@ -57,6 +58,17 @@ func useLab(cfg *config.Config, w *lab.World) error {
 	return cfg.AddRootHints(w.Roots())
 }
 
+// labListeners serves every transport on loopback where the configuration has none of it.
+func labListeners(cfg *config.Config) {
+	cfg.SelfSigned = len(cfg.Certificates) == 0
+	if cfg.Encrypted() {
+		return
+	}
+	for p, port := range map[transport.Protocol]uint16{transport.DoT: 8853, transport.DoQ: 8853, transport.DoH: 8443, transport.DoH3: 8443} {
+		cfg.Listen[p] = []config.Listener{{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)}}
+	}
+}
+
 func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) error {
 	var ex transport.Exchanger = &transport.NetExchanger{}
 	if inLab {
@@ -64,6 +76,7 @@ func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) e
 		if err := useLab(cfg, w); err != nil {
 			return err
 		}
+		labListeners(cfg)
 		cfg.Port = labPort
 		if err := w.Listen(ctx, labPort); err != nil {
 			// Not every system has all of 127.0.0.0/8: the world does as well in memory.
@@ -84,7 +97,9 @@ func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) e
 	if inLab {
 		printLab(out, r)
 	} else {
-		fmt.Fprintf(out, "Serving DNS at %v (UDP) and %v (TCP).\n", cfg.UDP, cfg.TCP)
+		for _, l := range r.listeners {
+			fmt.Fprintf(out, "Serving %s at %v.\n", l.protocol.Help(), l.Addr())
+		}
 	}
 	<-ctx.Done()
 	return nil
@@ -98,24 +113,40 @@ func self() string {
 	return os.Args[0]
 }
 
+// labTries are what to ask the lab for.
+var labTries = []struct{ what, name string }{
+	{"secure: the answer has the AD flag", "www.secure.example"},
+	{"unsigned: an answer without AD", "www.unsigned.example"},
+	{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
+}
+
+// labClients are options of kdig for each transport.
+var labClients = map[transport.Protocol]string{transport.UDP: "", transport.TCP: "+tcp ", transport.DoT: "+tls ", transport.DoH: "+https ", transport.DoQ: "+quic "}
+
 // printLab says what to try.
 func printLab(out io.Writer, r *running) {
-	if len(r.udp) == 0 {
-		return
-	}
-	at := r.udp[0].Addr()
-	fmt.Fprintf(out, "Serving a signed internet of our own at %v (UDP, TCP)", at)
+	fmt.Fprint(out, "Serving a signed internet of our own")
 	if r.console != nil {
 		fmt.Fprintf(out, ", metrics at http://%s/metrics", r.console.Addr())
 	}
 	fmt.Fprint(out, ".\n\nTry:\n")
-	for _, t := range []struct{ what, name string }{
-		{"secure: the answer has the AD flag", "www.secure.example"},
-		{"unsigned: an answer without AD", "www.unsigned.example"},
-		{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
-	} {
-		fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", at.Addr(), at.Port(), t.name, t.what)
-		fmt.Fprintf(out, "  %s query --lab --trace %s\n", self(), t.name)
+	for _, l := range r.listeners {
+		if l.protocol != transport.UDP {
+			continue
+		}
+		for _, t := range labTries {
+			fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", l.Addr().Addr(), l.Addr().Port(), t.name, t.what)
+			fmt.Fprintf(out, "  %s query --lab --trace %s\n", self(), t.name)
+		}
+		break
+	}
+	fmt.Fprint(out, "\nOver each transport:\n")
+	for _, l := range r.listeners {
+		if option, ok := labClients[l.protocol]; ok {
+			fmt.Fprintf(out, "  kdig @%s -p %d %swww.secure.example +dnssec     # %s\n", l.Addr().Addr(), l.Addr().Port(), option, l.protocol.Help())
+		} else {
+			fmt.Fprintf(out, "  %s at %s, which kdig does not speak\n", l.protocol.Help(), l.Addr())
+		}
 	}
 	fmt.Fprint(out, "\nEnd with Ctrl-C.\n")
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/discovery"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -41,6 +43,8 @@ type stack struct {
 	exchanger transport.Exchanger
 	resolver  *resolver.Resolver
 	log       *slog.Logger
+	// certificates are those of the listeners; nil if nothing is encrypted.
+	certificates transport.CertificateSource
 }
 
 // newStack builds what resolves.
@@ -55,6 +59,9 @@ func newStack(cfg *config.Config, ex transport.Exchanger) (*stack, error) {
 	}
 	var err error
 	if s.anchors, err = loadAnchors(cfg); err != nil {
+		return nil, err
+	}
+	if s.certificates, err = loadCertificates(cfg); err != nil {
 		return nil, err
 	}
 	rc, err := resolverConfig(cfg)
@@ -185,7 +192,7 @@ func hasIPv6() bool {
 
 // serverConfig translates the configuration.
 func serverConfig(cfg *config.Config) (server.Config, error) {
-	sc := server.Config{ACL: policy.NewACL(cfg.Access), UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Identity: cfg.Identity,
+	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Identity: cfg.Identity,
 		Version: cfg.Version, EDE: cfg.EDE, Special: cfg.Special}
 	var err error
 	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
@@ -202,11 +209,20 @@ func serverConfig(cfg *config.Config) (server.Config, error) {
 // running is a stack that listens.
 type running struct {
 	*stack
-	server  *server.Server
-	udp     []*transport.UDPListener
-	tcp     []*transport.TCPListener
-	console *console.Console
-	control *console.Control
+	server    *server.Server
+	listeners []listening
+	tls       *transport.TLS // nil if nothing is encrypted
+	tickets   *transport.Tickets
+	console   *console.Console
+	control   *console.Control
+	stop      context.CancelFunc // of what goes on in the background
+}
+
+// listening is a listener and whose it is.
+type listening struct {
+	transport.Listener
+	protocol transport.Protocol
+	handler  transport.Handler
 }
 
 // listen opens all listeners, or none.
@@ -215,27 +231,26 @@ func (s *stack) listen() (r *running, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r = &running{stack: s, server: server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.log)}
+	r = &running{stack: s, stop: func() {}}
+	var designation discovery.Designation
+	if s.cfg.Discovery {
+		sc.Local = func(q wire.Question) *policy.Local { return designation.Answer(q) }
+	}
+	r.server = server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.log)
 	defer func() {
 		if err != nil {
 			r.close()
 		}
 	}()
-	for _, a := range s.cfg.UDP {
-		l, err := transport.ListenUDP(a, runtime.GOMAXPROCS(0))
-		if err != nil {
+	if s.certificates != nil {
+		if err := r.prepareTLS(); err != nil {
 			return r, err
 		}
-		r.udp = append(r.udp, l)
 	}
-	for _, a := range s.cfg.TCP {
-		l, err := transport.ListenTCP(a)
-		if err != nil {
-			return r, err
-		}
-		l.Displaced = s.metrics.Displaced
-		r.tcp = append(r.tcp, l)
+	if err := r.open(); err != nil {
+		return r, err
 	}
+	designation = r.designation()
 	if s.cfg.Admin != "" {
 		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry); err != nil {
 			return r, err
@@ -247,6 +262,36 @@ func (s *stack) listen() (r *running, err error) {
 		}
 	}
 	return r, nil
+}
+
+// open opens the listeners.
+func (r *running) open() error {
+	gate := transport.NewGate(r.cfg.Connections)
+	for _, p := range transport.Protocols() {
+		for _, l := range r.cfg.Listen[p] {
+			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: runtime.GOMAXPROCS(0), ProxyFrom: l.ProxyFrom, ForwardedFrom: l.ForwardedFrom, TLS: r.tls, Path: r.cfg.DoHPath,
+				AltSvc: r.http3Port, Gate: gate, Observer: r.metrics})
+			if err != nil {
+				return err
+			}
+			access := l.Access
+			if access == nil {
+				access = r.cfg.Access
+			}
+			r.listeners = append(r.listeners, listening{t, p, r.server.Entrance(policy.NewACL(access))})
+		}
+	}
+	return nil
+}
+
+// http3Port is where HTTP/3 is served, 0 if it is not.
+func (r *running) http3Port() uint16 {
+	for _, l := range r.listeners {
+		if l.protocol == transport.DoH3 {
+			return l.Addr().Port()
+		}
+	}
+	return 0
 }
 
 // controls are what `bailiwick ctl` can do.
@@ -277,11 +322,11 @@ func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
 // start serves.
 func (r *running) start() {
 	debug.SetMemoryLimit(memoryLimit(r.cfg.Memory))
-	for _, l := range r.udp {
-		l.Start(r.server)
+	for _, l := range r.listeners {
+		l.Start(l.handler)
 	}
-	for _, l := range r.tcp {
-		l.Start(r.server)
+	if r.tls != nil {
+		r.maintainTLS()
 	}
 	if r.control != nil {
 		r.control.Start()
@@ -292,17 +337,22 @@ func (r *running) start() {
 	}
 }
 
-// close ends everything.
+// close ends everything: first what brings new queries in, then, when those in work are answered, the connections.
 func (r *running) close() {
 	if r.console != nil {
 		r.console.SetReady(false)
 	}
-	for _, l := range r.udp {
-		l.Close()
+	r.stop()
+	for _, l := range r.listeners {
+		if l.protocol == transport.UDP {
+			l.Close()
+		}
 	}
 	r.server.Close()
-	for _, l := range r.tcp {
-		l.Close()
+	for _, l := range r.listeners {
+		if l.protocol != transport.UDP {
+			l.Close()
+		}
 	}
 	if r.control != nil {
 		_ = r.control.Close()

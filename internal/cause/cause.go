@@ -87,6 +87,12 @@ const (
 	AliasLoop
 	AliasTooLong
 	Overload
+	ConnectionDisplaced
+	ConnectionsPerClient
+	SlowReader
+	SlowWriter
+	HandshakeTime
+	StreamFlood
 
 	// Policy.
 	ClientRefused
@@ -99,11 +105,22 @@ const (
 	RequestVersion
 	RequestOpcode
 	RequestCookie
+	RequestTooEarly
+	FrameMalformed
+	Handshake
+	ProxyHeader
+	HTTPMalformed
+	HTTPPath
+	HTTPMethod
+	HTTPMediaType
+	HTTPQuery
+	HTTPTooLarge
+	QUICProtocol
 
 	count
 )
 
-// EDE info codes (RFC 8914, section 4; RFC 9276 for 27).
+// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27).
 const (
 	edeNone                  = -1
 	edeOther                 = 0
@@ -123,6 +140,7 @@ const (
 	edeNoReachableAuthority  = 22
 	edeNetworkError          = 23
 	edeInvalidData           = 24
+	edeTooEarly              = 26
 	edeUnsupportedIterations = 27
 )
 
@@ -191,6 +209,13 @@ var table = [count]row{
 	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
 	Overload:         {"overload", KindLimit, edeOther, "this resolver is overloaded", "raise the limits or add resolvers"},
 
+	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
+	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},
+	SlowReader:           {"slow_reader", KindLimit, edeNone, "the client does not take its answers", ""},
+	SlowWriter:           {"slow_writer", KindLimit, edeNone, "a message took too long to arrive", ""},
+	HandshakeTime:        {"handshake_time", KindLimit, edeNone, "the handshake took too long", ""},
+	StreamFlood:          {"stream_flood", KindLimit, edeNone, "more streams, resets or control frames than queries need", ""},
+
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
 	QueryRefused:  {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
 
@@ -202,6 +227,18 @@ var table = [count]row{
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
 	RequestOpcode:    {"request_opcode", KindRequest, edeNone, "the query's opcode is not implemented", ""},
 	RequestCookie:    {"request_cookie", KindRequest, edeNone, "the query's cookie is malformed", ""},
+	RequestTooEarly:  {"request_too_early", KindRequest, edeTooEarly, "only queries may come as 0-RTT data", "send it again when the handshake is done"},
+
+	FrameMalformed: {"frame_malformed", KindRequest, edeNone, "what came is not a DNS message behind its length", ""},
+	Handshake:      {"handshake", KindRequest, edeNone, "the handshake failed", "see that the client speaks TLS 1.2 or later, and trusts the certificate"},
+	ProxyHeader:    {"proxy_header", KindRequest, edeNone, "a proxy that is trusted sent no PROXY header of version 2", "switch PROXY protocol on in the proxy, or take it out of proxy_from"},
+	HTTPMalformed:  {"http_malformed", KindRequest, edeNone, "the client does not speak HTTP as it should", ""},
+	HTTPPath:       {"http_path", KindRequest, edeNone, "DNS is not served at this path", "set doh.path, or the client's URI"},
+	HTTPMethod:     {"http_method", KindRequest, edeNone, "neither GET nor POST", ""},
+	HTTPMediaType:  {"http_media_type", KindRequest, edeNone, "the body is not application/dns-message", ""},
+	HTTPQuery:      {"http_query", KindRequest, edeNone, "no DNS message in the request: too short, no parameter dns, or not in base64url", ""},
+	HTTPTooLarge:   {"http_too_large", KindRequest, edeNone, "the request is larger than a DNS message can be", ""},
+	QUICProtocol:   {"quic_protocol", KindRequest, edeNone, "the client does not keep to RFC 9250", ""},
 }
 
 // All lists every cause but None.

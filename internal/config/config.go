@@ -8,12 +8,24 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
 // Config is what the server runs on.
 type Config struct {
-	UDP, TCP      []netip.AddrPort
+	Listen         map[transport.Protocol][]Listener
+	Certificates   []transport.CertificateFile
+	SelfSigned     bool   // make a certificate, for a lab; no key of the file sets it
+	TicketSecret   string // path, "" for none
+	TicketRotation time.Duration
+	DoHPath        string
+	Connections    transport.GateConfig
+	Discovery      bool
+	DiscoveryName  wire.Name // zero: the certificate's
+	DiscoveryAddrs []netip.Addr
+	InfoURL        string
+
 	Admin         string // address of the admin listener, "" for none
 	ControlSocket string // path, "" for none
 	LogLevel      string
@@ -87,13 +99,23 @@ type Zone struct {
 
 // Default is the configuration without a file.
 func Default() *Config {
-	c := &Config{text: map[string]string{}}
+	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{}}
 	for i := range keys {
 		if err := keys[i].setDefault(c); err != nil {
 			panic("config: default of " + keys[i].key + ": " + err.Error())
 		}
 	}
 	return c
+}
+
+// Encrypted says that some listener needs a certificate.
+func (c *Config) Encrypted() bool {
+	for p, l := range c.Listen {
+		if p.Encrypted() && len(l) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // AddRootHints puts a server with its addresses among the root hints.

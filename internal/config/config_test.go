@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/transport"
 )
 
 func TestDefault(t *testing.T) {
 	c := Default()
-	if len(c.UDP) != 1 || c.UDP[0].String() != "127.0.0.1:5300" || c.Admin != "127.0.0.1:5380" || c.Memory != 128<<20 || c.MaxNegativeTTL != time.Hour || !c.BuiltinAnchors || len(c.Access) != len(policy.Private) {
+	if len(c.Listen[transport.UDP]) != 1 || c.Listen[transport.UDP][0].Addr.String() != "127.0.0.1:5300" || c.Admin != "127.0.0.1:5380" || c.Memory != 128<<20 || c.MaxNegativeTTL != time.Hour || !c.BuiltinAnchors || len(c.Access) != len(policy.Private) {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -45,7 +46,7 @@ policy:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.UDP) != 3 || c.UDP[2].String() != "192.0.2.1:53" || len(c.TCP) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" || c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
+	if len(c.Listen[transport.UDP]) != 3 || c.Listen[transport.UDP][2].Addr.String() != "192.0.2.1:53" || len(c.Listen[transport.TCP]) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" || c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
 		t.Errorf("got %+v", c)
 	}
 	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First || c.Zones[0].Addrs[1].String() != "10.0.0.2:5353" || !c.Zones[1].Forward || !c.Zones[1].TCP {

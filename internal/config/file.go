@@ -156,8 +156,12 @@ func (p *reader) contradictions() {
 	if c.MinNegativeTTL > c.MaxNegativeTTL {
 		say("cache.min_negative_ttl %v is above cache.max_negative_ttl %v", c.MinNegativeTTL, c.MaxNegativeTTL)
 	}
-	if len(c.UDP)+len(c.TCP) == 0 {
-		say("listen.udp and listen.tcp are both empty: nobody could ask")
+	listening := false
+	for _, l := range c.Listen {
+		listening = listening || len(l) > 0
+	}
+	if !listening {
+		say("listen has no address: nobody could ask")
 	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
 		say("resolver.root_hints and resolver.root_hints_file are both set: one of them")
@@ -308,7 +312,7 @@ func (k *key) wants() string {
 	case kindList:
 		return "a list"
 	case kindRecords:
-		return "a list of {" + strings.Join(k.fields, ", ") + "}"
+		return "a list of {" + strings.Join(k.fieldNames(), ", ") + "}"
 	}
 	return "text"
 }
@@ -369,23 +373,40 @@ func (k *key) readRecords(n ast.Node) (v value, err error) {
 func (k *key) readRecord(n ast.Node) (record, error) {
 	values, ok := mapping(n)
 	if !ok {
-		return nil, fmt.Errorf("wants %s", k.wants())
+		if _, list := n.(*ast.SequenceNode); list {
+			return nil, fmt.Errorf("wants %s", k.wants())
+		}
+		return record{k.fieldNames()[0]: {scalar(n)}}, nil
 	}
 	r := record{}
 	for _, f := range values {
 		name := scalar(f.Key)
-		if !slices.Contains(k.fields, name) {
-			return nil, fmt.Errorf("unknown field %s; the fields are %s", name, strings.Join(k.fields, ", "))
+		if !slices.Contains(k.fieldNames(), name) {
+			return nil, fmt.Errorf("unknown field %s; the fields are %s", name, strings.Join(k.fieldNames(), ", "))
 		}
-		if _, list := f.Value.(*ast.SequenceNode); list {
-			l, err := stringList(f.Value)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			r[name] = l
-		} else {
+		if _, list := f.Value.(*ast.SequenceNode); !list {
 			r[name] = []string{scalar(f.Value)}
+			continue
 		}
+		if !k.isList(name) {
+			return nil, fmt.Errorf("%s wants one value", name)
+		}
+		l, err := stringList(f.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		r[name] = l
 	}
 	return r, nil
 }
+
+// fieldNames are the fields of the key's records.
+func (k *key) fieldNames() (names []string) {
+	for _, f := range k.fields {
+		names = append(names, strings.TrimSuffix(f, "[]"))
+	}
+	return names
+}
+
+// isList says that a field takes a list.
+func (k *key) isList(field string) bool { return slices.Contains(k.fields, field+"[]") }

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"bailiwick/internal/policy"
 	"bailiwick/server"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -34,15 +36,27 @@ type key struct {
 	kind     kind
 	def      string // in YAML
 	choices  []string
-	min, max int64 // of kindInt and kindSize, both 0: any; of kindDuration in seconds
-	fields   []string
+	min, max int64    // of kindInt and kindSize, both 0: any; of kindDuration in seconds
+	fields   []string // those that end in [] take lists; a record may be written as the value of its first field alone
 	help     string
 	set      func(c *Config, v value) error
 }
 
-var keys = []key{
-	{key: "listen.udp", kind: kindList, def: "[127.0.0.1:5300]", help: "addresses to serve DNS over UDP at", set: func(c *Config, v value) (err error) { c.UDP, err = addrPorts(v.list, 53); return }},
-	{key: "listen.tcp", kind: kindList, def: "[127.0.0.1:5300]", help: "addresses to serve DNS over TCP at", set: func(c *Config, v value) (err error) { c.TCP, err = addrPorts(v.list, 53); return }},
+// keys is the table: a row for the listeners of each transport, and then the rest.
+var keys = append(listenKeys(), []key{
+	{key: "tls.certificates", kind: kindRecords, def: "[]", fields: []string{"certificate", "key"}, help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again when they change and on SIGHUP", set: setCertificates},
+	{key: "tls.ticket_secret", kind: kindString, def: "", help: "file of at least 32 octets that a fleet shares, so that each server resumes the others' sessions; empty: every server for itself", set: func(c *Config, v value) error { c.TicketSecret = v.text; return nil }},
+	{key: "tls.ticket_rotation", kind: kindDuration, def: "8h", min: 60, max: 604800, help: "how often the keys of session tickets change; a ticket lives up to twice as long", set: func(c *Config, v value) error { c.TicketRotation = v.duration; return nil }},
+	{key: "doh.path", kind: kindString, def: "/dns-query", help: "path of DNS over HTTPS", set: setPath},
+	{key: "connections.max", kind: kindInt, def: strconv.Itoa(transport.MaxConnections), min: 1, max: 1 << 20, help: "client connections at once, all transports but UDP together; new ones displace idle ones", set: func(c *Config, v value) error { c.Connections.Max = int(v.int); return nil }},
+	{key: "connections.per_client", kind: kindInt, def: "0", min: 0, max: 1 << 20, help: "connections of one client network (/24 or /56); 0: a fifth of connections.max", set: func(c *Config, v value) error { c.Connections.PerClient = int(v.int); return nil }},
+	{key: "connections.queries", kind: kindInt, def: strconv.Itoa(transport.MaxQueriesPerConnection), min: 1, max: 1 << 40, help: "queries on one connection; then it is closed in an orderly way", set: func(c *Config, v value) error { c.Connections.Queries = v.int; return nil }},
+	{key: "connections.idle", kind: kindDuration, def: transport.MaxIdle.String(), min: 1, max: 3600, help: "how long a connection may be silent; less when half of all are in use", set: func(c *Config, v value) error { c.Connections.Idle = v.duration; return nil }},
+	{key: "discovery.enabled", kind: kindBool, def: "true", help: "tell clients of the encrypted transports (RFC 9462) and of this resolver (RFC 9606)", set: func(c *Config, v value) error { c.Discovery = v.bool; return nil }},
+	{key: "discovery.name", kind: kindString, def: "", help: "name that clients authenticate this resolver by; empty: the first of the certificate", set: setADN},
+	{key: "discovery.addresses", kind: kindList, def: "[]", help: "addresses that clients reach this resolver at; empty: those of the listeners, or of the certificate where they listen at all", set: func(c *Config, v value) (err error) { c.DiscoveryAddrs, err = addrs(v.list); return }},
+	{key: "discovery.info_url", kind: kindString, def: "", help: "https URL with information on this resolver for people (RFC 9606)", set: setInfoURL},
+
 	{key: "admin.listen", kind: kindString, def: "127.0.0.1:5380", help: "address of the admin listener (/metrics, /healthz, /readyz); empty for none", set: func(c *Config, v value) error { c.Admin = v.text; return checkHostPort(v.text) }},
 	{key: "control.socket", kind: kindString, def: "", help: "path of the control socket for `bailiwick ctl`; empty for none; only its owner may use it", set: func(c *Config, v value) error { c.ControlSocket = v.text; return nil }},
 	{key: "log.level", kind: kindChoice, def: "info", choices: []string{"debug", "info", "warn", "error"}, help: "least severity that is logged", set: func(c *Config, v value) error { c.LogLevel = v.text; return nil }},
@@ -64,8 +78,8 @@ var keys = []key{
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
 	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"}, help: "root servers, in place of the built-in ones", set: setHints},
 	{key: "resolver.root_hints_file", kind: kindString, def: "", help: "file with root servers in zone-file form, in place of the built-in ones", set: func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
-	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses", "hosts", "first", "tcp", "no_cache"}, help: "zones with authoritative servers of your own", set: func(c *Config, v value) error { return c.addZones(v, false) }},
-	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses", "hosts", "first", "tcp", "no_cache"}, help: "zones that other resolvers are asked for", set: func(c *Config, v value) error { return c.addZones(v, true) }},
+	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache"}, help: "zones with authoritative servers of your own", set: func(c *Config, v value) error { return c.addZones(v, false) }},
+	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache"}, help: "zones that other resolvers are asked for", set: func(c *Config, v value) error { return c.addZones(v, true) }},
 
 	{key: "trust_anchors.builtin", kind: kindBool, def: "true", help: "trust the root's keys as IANA publishes them", set: func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
 	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust", set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
@@ -99,7 +113,7 @@ var keys = []key{
 
 	{key: "policy.special_names", kind: kindBool, def: "true", help: "answer localhost, reverse names of private addresses and other special-use names here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
 	{key: "policy.access", kind: kindRecords, def: defaultAccess(), fields: []string{"net", "action"}, help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse or drop; the longest decides; all others are refused", set: setAccess},
-}
+}...)
 
 // defaultAccess allows this machine and private networks.
 func defaultAccess() string {

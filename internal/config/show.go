@@ -37,23 +37,31 @@ func (k *key) render(v value) string {
 	case kindRecords:
 		var items []string
 		for _, r := range v.records {
-			var fields []string
-			for _, f := range k.fields {
-				switch l, set := r[f]; {
-				case !set:
-				case len(l) == 1 && f != "addresses" && f != "hosts":
-					fields = append(fields, f+": "+strconv.Quote(l[0]))
-				default:
-					fields = append(fields, f+": "+quoteList(l))
-				}
-			}
-			items = append(items, "{"+strings.Join(fields, ", ")+"}")
+			items = append(items, k.renderRecord(r))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case kindString, kindTime:
 		return strconv.Quote(v.text)
 	}
 	return v.text
+}
+
+// renderRecord writes a record, as short as it can be.
+func (k *key) renderRecord(r record) string {
+	var fields []string
+	names := k.fieldNames()
+	for _, f := range names {
+		switch l, set := r[f]; {
+		case !set:
+		case k.isList(f):
+			fields = append(fields, f+": "+quoteList(l))
+		case len(r) == 1 && f == names[0]:
+			return strconv.Quote(l[0])
+		default:
+			fields = append(fields, f+": "+strconv.Quote(l[0]))
+		}
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
 }
 
 func quoteList(l []string) string {
@@ -94,10 +102,14 @@ func Schema(w io.Writer) error {
 			p["type"], p["items"] = "array", object{"type": "string"}
 		case kindRecords:
 			fields := object{}
-			for _, f := range k.fields {
+			for _, f := range k.fieldNames() {
 				fields[f] = object{}
+				if k.isList(f) {
+					fields[f] = object{"type": []string{"array", "string"}, "items": object{"type": "string"}}
+				}
 			}
-			p["type"], p["items"] = "array", object{"type": "object", "additionalProperties": false, "properties": fields}
+			p["type"] = "array"
+			p["items"] = object{"anyOf": []object{{"type": "string"}, {"type": "object", "additionalProperties": false, "properties": fields}}}
 		default:
 			p["type"] = "string"
 		}

@@ -3,7 +3,10 @@
 package observe
 
 import (
+	"crypto/tls"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +35,10 @@ type Metrics struct {
 	servfail  *prometheus.CounterVec
 	limits    *prometheus.CounterVec
 	synthetic prometheus.Counter
-	displaced prometheus.Counter
+
+	connections []prometheus.Gauge // by protocol
+	handshakes  *prometheus.CounterVec
+	faults      *prometheus.CounterVec
 }
 
 type upstreamKey struct {
@@ -94,13 +100,21 @@ func New() *Metrics {
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
 	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
 	for _, c := range cause.All() {
-		m.servfail.WithLabelValues(c.Label())
+		if c.Kind() != cause.KindRequest {
+			m.servfail.WithLabelValues(c.Label())
+		}
 		if c.Kind() == cause.KindLimit {
 			m.limits.WithLabelValues(c.Label())
 		}
 	}
+	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "connections", Help: "Open client connections, by transport."}, []string{"transport"})
+	reg.MustRegister(connections)
+	for _, p := range transport.Protocols() {
+		m.connections = append(m.connections, connections.WithLabelValues(p.String()))
+	}
+	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
+	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
 	m.synthetic = counter("synthesised_answers_total", "Answers made from cached denials (RFC 8198).")
-	m.displaced = counter("tcp_displaced_total", "Idle client connections closed for new ones.")
 	return m
 }
 
@@ -168,8 +182,44 @@ func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 // Synthesised counts an answer made from denials.
 func (m *Metrics) Synthesised() { m.synthetic.Inc() }
 
-// Displaced counts a connection closed for another.
-func (m *Metrics) Displaced() { m.displaced.Inc() }
+// Connections implements transport.Observer.
+func (m *Metrics) Connections(p transport.Protocol, delta int) { m.connections[p].Add(float64(delta)) }
+
+// Handshake implements transport.Observer.
+func (m *Metrics) Handshake(p transport.Protocol, version uint16, resumed bool) {
+	m.handshakes.WithLabelValues(p.String(), strings.TrimPrefix(tls.VersionName(version), "TLS "), strconv.FormatBool(resumed)).Inc()
+}
+
+// Fault implements transport.Observer.
+func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
+	m.faults.WithLabelValues(p.String(), c.Label()).Inc()
+	if c.Kind() == cause.KindLimit {
+		m.Limit(c)
+	}
+}
+
+// WatchCertificates adds the metric of certificates' ends. It is read when the metrics are scraped.
+func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
+	m.Registry.MustRegister(&certificates{s})
+}
+
+type certificates struct{ source transport.CertificateSource }
+
+var certificateDays = prometheus.NewDesc("bailiwick_certificate_expiry_days", "Days until a certificate of the listeners expires, by its place in tls.certificates and its name.", []string{"index", "name"}, nil)
+
+// Describe implements prometheus.Collector.
+func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateDays }
+
+// Collect implements prometheus.Collector.
+func (c *certificates) Collect(ch chan<- prometheus.Metric) {
+	for i, k := range c.source.All() {
+		name := k.Leaf.Subject.CommonName
+		if len(k.Leaf.DNSNames) > 0 {
+			name = k.Leaf.DNSNames[0]
+		}
+		ch <- prometheus.MustNewConstMetric(certificateDays, prometheus.GaugeValue, time.Until(k.Leaf.NotAfter).Hours()/24, strconv.Itoa(i), name)
+	}
+}
 
 // caches reads the caches' counters when the metrics are scraped.
 type caches struct {

@@ -61,15 +61,6 @@ func NewACL(rules []Rule) *ACL {
 	return a
 }
 
-// DefaultACL allows Private.
-func DefaultACL() *ACL {
-	var rules []Rule
-	for _, p := range Private {
-		rules = append(rules, Rule{netip.MustParsePrefix(p), Allow})
-	}
-	return NewACL(rules)
-}
-
 // Decide returns what becomes of a client's query; without a rule it is refused.
 func (a *ACL) Decide(addr netip.Addr) Action {
 	addr = addr.WithZone("")

@@ -1,0 +1,173 @@
+// Certificates, session tickets and discovery: what the encrypted transports need around them.
+
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/config"
+	"bailiwick/internal/discovery"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// certificateCheck is how often certificates and ticket keys are looked at.
+const certificateCheck = 5 * time.Second
+
+// loadCertificates returns the certificates of the configuration; nil if no listener needs any.
+func loadCertificates(cfg *config.Config) (transport.CertificateSource, error) {
+	switch {
+	case !cfg.Encrypted():
+		return nil, nil
+	case cfg.SelfSigned:
+		return transport.SelfSigned(time.Now(), []string{"localhost"}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()})
+	case len(cfg.Certificates) == 0:
+		return nil, errors.New("listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates")
+	}
+	return transport.LoadCertificates(cfg.Certificates)
+}
+
+// prepareTLS makes what the listeners share.
+func (r *running) prepareTLS() (err error) {
+	if r.tickets, err = transport.NewTickets(r.cfg.TicketSecret, r.cfg.TicketRotation); err != nil {
+		return err
+	}
+	r.tls = transport.NewTLS(r.certificates)
+	keys, _ := r.tickets.Keys(time.Now())
+	r.tls.SetTicketKeys(keys)
+	r.metrics.WatchCertificates(r.certificates)
+	return nil
+}
+
+// maintainTLS keeps certificates and ticket keys fresh until close, and at once on SIGHUP.
+func (r *running) maintainTLS() {
+	ctx, cancel := context.WithCancel(context.Background())
+	hup, wake := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	r.stop = func() { signal.Stop(hup); cancel() }
+	go func() {
+		for {
+			select {
+			case <-hup:
+				wake <- struct{}{}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	last := ""
+	go r.tls.Maintain(ctx, certificateCheck, wake, r.tickets, func(err error) {
+		if text := err.Error(); text != last { // once, not every five seconds
+			r.log.Error("the certificates in use stay in use", "error", text)
+			last = text
+		}
+	})
+}
+
+// designation is what clients are told of the listeners that run.
+func (r *running) designation() discovery.Designation {
+	at := map[transport.Protocol][]netip.AddrPort{}
+	for _, l := range r.listeners {
+		at[l.protocol] = append(at[l.protocol], l.Addr())
+	}
+	return designate(r.cfg, at, r.certificates)
+}
+
+// configured are the listeners of a configuration that does not run.
+func configured(cfg *config.Config) map[transport.Protocol][]netip.AddrPort {
+	at := map[transport.Protocol][]netip.AddrPort{}
+	for p, list := range cfg.Listen {
+		for _, l := range list {
+			at[p] = append(at[p], l.Addr)
+		}
+	}
+	return at
+}
+
+// designate describes encrypted listeners to clients: DoT, DoH, DoQ, in this order.
+func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort, certs transport.CertificateSource) discovery.Designation {
+	d := discovery.Designation{Name: cfg.DiscoveryName, Info: discovery.Info{QNameMin: cfg.Minimisation != "off", URL: cfg.InfoURL}}
+	if cfg.EDE {
+		for _, c := range cause.All() {
+			if code, ok := c.EDE(); ok {
+				d.Info.EDE = append(d.Info.EDE, code)
+			}
+		}
+	}
+	if certs == nil {
+		return d
+	}
+	leaf := certs.All()[0].Leaf
+	if d.Name.IsZero() {
+		d.Name = certificateName(leaf)
+	}
+	for _, p := range []transport.Protocol{transport.DoT, transport.DoH, transport.DoH3, transport.DoQ} {
+		alpn := map[transport.Protocol]string{transport.DoT: "dot", transport.DoH: "h2", transport.DoH3: "h3", transport.DoQ: "doq"}[p]
+		for _, a := range at[p] {
+			e := discovery.Endpoint{ALPN: []string{alpn}, Port: a.Port(), Addrs: reachable(cfg, a.Addr(), leaf)}
+			if alpn[0] == 'h' {
+				e.Path = cfg.DoHPath
+			}
+			d.Endpoints = merge(d.Endpoints, e)
+		}
+	}
+	return d
+}
+
+// merge adds an endpoint to those that are the same but for their protocol's version or their address.
+func merge(list []discovery.Endpoint, e discovery.Endpoint) []discovery.Endpoint {
+	for i := range list {
+		o := &list[i]
+		if o.Port != e.Port || o.Path != e.Path || e.Path == "" && !slices.Equal(o.ALPN, e.ALPN) {
+			continue
+		}
+		for _, a := range e.ALPN {
+			if !slices.Contains(o.ALPN, a) {
+				o.ALPN = append(o.ALPN, a)
+			}
+		}
+		for _, a := range e.Addrs {
+			if !slices.Contains(o.Addrs, a) {
+				o.Addrs = append(o.Addrs, a)
+			}
+		}
+		return list
+	}
+	return append(list, e)
+}
+
+// certificateName is the first name of a certificate that is no wildcard.
+func certificateName(leaf *x509.Certificate) wire.Name {
+	for _, n := range leaf.DNSNames {
+		if name, err := wire.ParseName(n); err == nil && !strings.HasPrefix(n, "*") {
+			return name
+		}
+	}
+	return wire.Name{}
+}
+
+// reachable are the addresses that clients reach a listener at, as far as they are known.
+func reachable(cfg *config.Config, a netip.Addr, leaf *x509.Certificate) (out []netip.Addr) {
+	switch {
+	case len(cfg.DiscoveryAddrs) > 0:
+		return cfg.DiscoveryAddrs
+	case !a.IsUnspecified():
+		return []netip.Addr{a.Unmap()}
+	}
+	for _, ip := range leaf.IPAddresses {
+		if o, ok := netip.AddrFromSlice(ip); ok && (o.Unmap().Is4() || a.Is6()) {
+			out = append(out, o.Unmap())
+		}
+	}
+	return out
+}

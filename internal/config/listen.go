@@ -1,0 +1,149 @@
+// The keys of listeners: one for each transport.
+
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"bailiwick/internal/policy"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// Listener is where a transport is served, and for whom.
+type Listener struct {
+	Addr          netip.AddrPort
+	Access        []policy.Rule  // nil: policy.access
+	ProxyFrom     []netip.Prefix // proxies that send PROXY headers
+	ForwardedFrom []netip.Prefix // reverse proxies that send Forwarded or X-Forwarded-For
+}
+
+// listenDefaults are where transports are served without a configuration.
+var listenDefaults = map[transport.Protocol]string{transport.UDP: "[127.0.0.1:5300]", transport.TCP: "[127.0.0.1:5300]"}
+
+// listenKeys makes a row for each transport.
+func listenKeys() (rows []key) {
+	for _, p := range transport.Protocols() {
+		def := "[]"
+		if d, ok := listenDefaults[p]; ok {
+			def = d
+		}
+		fields := []string{"address", "access[]"}
+		if p.Proxied() {
+			fields = append(fields, "proxy_from[]")
+		}
+		if p == transport.DoHPlain {
+			fields = append(fields, "forwarded_from[]")
+		}
+		help := "addresses to serve " + p.Help() + " at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
+		if p.Proxied() {
+			help += ", with proxy_from (networks whose PROXY v2 headers are believed)"
+		}
+		if p == transport.DoHPlain {
+			help += ", with forwarded_from (networks whose X-Forwarded-For and Forwarded are believed)"
+		}
+		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, def: def, fields: fields, help: help,
+			set: func(c *Config, v value) (err error) { c.Listen[p], err = listeners(p, v); return }})
+	}
+	return rows
+}
+
+func listeners(p transport.Protocol, v value) (out []Listener, err error) {
+	for _, r := range v.records {
+		var l Listener
+		at, err := addrPorts(r["address"], p.Port())
+		if err != nil {
+			return nil, err
+		}
+		if len(at) != 1 {
+			return nil, fmt.Errorf("a listener wants one address")
+		}
+		l.Addr = at[0]
+		if l.ProxyFrom, err = prefixes(r["proxy_from"]); err != nil {
+			return nil, err
+		}
+		if l.ForwardedFrom, err = prefixes(r["forwarded_from"]); err != nil {
+			return nil, err
+		}
+		for _, a := range r["access"] {
+			rule, err := accessRule(a)
+			if err != nil {
+				return nil, err
+			}
+			l.Access = append(l.Access, rule)
+		}
+		if slices.ContainsFunc(out, func(o Listener) bool { return o.Addr == l.Addr && l.Addr.Port() != 0 }) {
+			return nil, fmt.Errorf("%v stands here twice", l.Addr)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// accessRule reads a network and an action.
+func accessRule(s string) (policy.Rule, error) {
+	f := strings.Fields(s)
+	if len(f) != 2 {
+		return policy.Rule{}, fmt.Errorf("access %q is not a network and an action, such as \"10.0.0.0/8 allow\"", s)
+	}
+	n, err := parsePrefix(f[0])
+	if err != nil {
+		return policy.Rule{}, err
+	}
+	a, err := policy.ParseAction(f[1])
+	return policy.Rule{Net: n, Action: a}, err
+}
+
+func setCertificates(c *Config, v value) error {
+	c.Certificates = nil
+	for _, r := range v.records {
+		f := transport.CertificateFile{Certificate: r.text("certificate"), Key: r.text("key")}
+		if f.Key == "" {
+			f.Key = f.Certificate // both in one file
+		}
+		if f.Certificate == "" {
+			return fmt.Errorf("an entry lacks its certificate")
+		}
+		c.Certificates = append(c.Certificates, f)
+	}
+	return nil
+}
+
+func setPath(c *Config, v value) error {
+	if !strings.HasPrefix(v.text, "/") || strings.ContainsAny(v.text, "?#{} ") || len(v.text) > 100 {
+		return fmt.Errorf("%q is no path such as /dns-query", v.text)
+	}
+	c.DoHPath = v.text
+	return nil
+}
+
+func setADN(c *Config, v value) (err error) {
+	if v.text != "" {
+		if c.DiscoveryName, err = wire.ParseName(v.text); err == nil && c.DiscoveryName.IsRoot() {
+			err = fmt.Errorf("the root is no name of a resolver")
+		}
+	}
+	return err
+}
+
+func setInfoURL(c *Config, v value) error {
+	if v.text != "" && (!strings.HasPrefix(v.text, "https://") || len(v.text) > 200) { // RFC 9606, section 5; one character-string
+		return fmt.Errorf("%q is no https URL of up to 200 octets", v.text)
+	}
+	c.InfoURL = v.text
+	return nil
+}
+
+func addrs(list []string) (out []netip.Addr, err error) {
+	for _, s := range list {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no IP address", s)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}

@@ -1,0 +1,128 @@
+// Where the server's certificates come from.
+
+package transport
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// CertificateSource has certificates. Files are one; a source that gets them by ACME would be another.
+type CertificateSource interface {
+	// Certificate chooses one for a client.
+	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	// All returns those in use.
+	All() []*tls.Certificate
+	// Refresh looks for newer ones. After an error those in use stay in use.
+	Refresh() error
+}
+
+// CertificateFile is a pair of PEM files: the chain, the server's certificate first, and its key.
+type CertificateFile struct {
+	Certificate, Key string
+}
+
+// certificates holds those in use.
+type certificates struct {
+	current atomic.Pointer[[]*tls.Certificate]
+}
+
+func (c *certificates) All() []*tls.Certificate { return *c.current.Load() }
+
+func (c *certificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	all := c.All()
+	for _, k := range all {
+		if hello.SupportsCertificate(k) == nil {
+			return k, nil
+		}
+	}
+	return all[0], nil // clients that ask for another name, or for none, decide by themselves
+}
+
+// certificateFiles reads them from files, and again when the files change.
+type certificateFiles struct {
+	certificates
+	files []CertificateFile
+
+	mu    sync.Mutex
+	stamp string // of the files that were read last; guarded by mu
+}
+
+// LoadCertificates reads certificates from files.
+func LoadCertificates(files []CertificateFile) (CertificateSource, error) {
+	c := &certificateFiles{files: files}
+	return c, c.Refresh()
+}
+
+func (c *certificateFiles) Refresh() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stamp := ""
+	for _, f := range c.files {
+		for _, p := range []string{f.Certificate, f.Key} {
+			st, err := os.Stat(p)
+			if err != nil {
+				return fmt.Errorf("certificate: %w", err)
+			}
+			stamp += fmt.Sprint(st.ModTime().UnixNano(), st.Size(), " ")
+		}
+	}
+	if stamp == c.stamp {
+		return nil
+	}
+	var all []*tls.Certificate
+	for _, f := range c.files {
+		k, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
+		if err != nil {
+			return fmt.Errorf("certificate %s: %w", f.Certificate, err) // perhaps one of the two is not written yet: the next look tells
+		}
+		all = append(all, &k)
+	}
+	c.current.Store(&all)
+	c.stamp = stamp
+	return nil
+}
+
+// fixedCertificate stays as it is.
+type fixedCertificate struct{ certificates }
+
+func (*fixedCertificate) Refresh() error { return nil }
+
+// SelfSigned makes a certificate that nobody vouches for, for trying things out.
+func SelfSigned(now time.Time, names []string, addrs []netip.Addr) (CertificateSource, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, err
+	}
+	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true, DNSNames: names}
+	for _, a := range addrs {
+		tmpl.IPAddresses = append(tmpl.IPAddresses, a.AsSlice())
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	c := &fixedCertificate{}
+	c.current.Store(&[]*tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}})
+	return c, nil
+}

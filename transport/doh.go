@@ -1,0 +1,295 @@
+// DNS over HTTPS (RFC 8484), whatever the version of HTTP: what a request must be, and what a response says.
+
+package transport
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// mediaType is that of DNS messages (RFC 8484, section 6).
+const mediaType = "application/dns-message"
+
+// doh is what the requests of a listener are judged by.
+type doh struct {
+	protocol Protocol
+	spec     Spec
+}
+
+// httpRequest is a request, without what does not matter here.
+type httpRequest struct {
+	method, path, media string // path with its query
+	forwarded           string // Forwarded, else X-Forwarded-For; several fields joined by commas
+	standard            bool   // it is Forwarded
+	body                []byte
+}
+
+// statuses are what requests come to that hold no query.
+var statuses = map[cause.Cause]int{cause.HTTPPath: http.StatusNotFound, cause.HTTPMethod: http.StatusMethodNotAllowed, cause.HTTPMediaType: http.StatusUnsupportedMediaType,
+	cause.HTTPQuery: http.StatusBadRequest, cause.HTTPTooLarge: http.StatusRequestEntityTooLarge}
+
+// query takes the DNS message out of a request; buf may be used for it.
+func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause) {
+	path, params, _ := strings.Cut(r.path, "?")
+	if path != d.spec.Path {
+		return nil, cause.HTTPPath
+	}
+	switch r.method {
+	case http.MethodPost:
+		media, _, _ := strings.Cut(r.media, ";")
+		if !strings.EqualFold(strings.TrimSpace(media), mediaType) {
+			return nil, cause.HTTPMediaType
+		}
+		packet = r.body
+	case http.MethodGet:
+		var err error
+		if packet, err = base64.RawURLEncoding.AppendDecode(buf, []byte(param(params))); err != nil {
+			return nil, cause.HTTPQuery
+		}
+	default:
+		return nil, cause.HTTPMethod
+	}
+	switch {
+	case len(packet) > wire.MaxMessageLen:
+		return nil, cause.HTTPTooLarge
+	case len(packet) < wire.HeaderLen:
+		return nil, cause.HTTPQuery
+	}
+	return packet, cause.None
+}
+
+// param is the value of the parameter dns (RFC 8484, section 4.1). What it holds needs no escapes, but may have them.
+func param(params string) string {
+	for params != "" {
+		var p string
+		p, params, _ = strings.Cut(params, "&")
+		if v, ok := strings.CutPrefix(p, "dns="); ok {
+			if strings.IndexByte(v, '%') >= 0 {
+				if u, err := url.QueryUnescape(v); err == nil {
+					return u
+				}
+			}
+			return v
+		}
+	}
+	return ""
+}
+
+// maxAge is the value of Cache-Control (RFC 8484, section 5.1).
+func maxAge(reply []byte) uint32 {
+	seconds, ok := wire.Freshness(reply)
+	if rc := wire.RCode(reply[3] & 15); !ok || rc != wire.RCodeNoError && rc != wire.RCodeNXDomain {
+		return 0
+	}
+	return seconds
+}
+
+// altSvc is the value of Alt-Svc (RFC 7838), "" without HTTP/3.
+func (d *doh) altSvc() string {
+	if d.spec.AltSvc == nil {
+		return ""
+	}
+	if port := d.spec.AltSvc(); port != 0 {
+		return `h3=":` + strconv.Itoa(int(port)) + `"; ma=86400`
+	}
+	return ""
+}
+
+// date is the value of Date (RFC 9110, section 6.6.1), made once a second.
+func date() string {
+	now := time.Now()
+	if d := lastDate.Load(); d != nil && d.second == now.Unix() {
+		return d.text
+	}
+	d := &dateLine{now.Unix(), now.UTC().Format(http.TimeFormat)}
+	lastDate.Store(d)
+	return d.text
+}
+
+type dateLine struct {
+	second int64
+	text   string
+}
+
+var lastDate atomic.Pointer[dateLine]
+
+// client is who sent a request: the connection's far end, or whom a trusted reverse proxy speaks for.
+func (d *doh) client(from Client, r *httpRequest) Client {
+	if r.forwarded == "" || !trusted(d.spec.ForwardedFrom, from.Addr.Addr()) {
+		return from
+	}
+	hops := strings.Split(r.forwarded, ",")
+	for i := len(hops) - 1; i >= 0; i-- { // the last is who spoke to the proxy; if that is a proxy of ours too, the one before
+		a, ok := hop(hops[i], r.standard)
+		if !ok {
+			break
+		}
+		from.Addr = a
+		if !trusted(d.spec.ForwardedFrom, a.Addr()) {
+			break
+		}
+	}
+	return from
+}
+
+// hop reads an element of Forwarded (RFC 7239, section 4) or of X-Forwarded-For.
+func hop(s string, standard bool) (netip.AddrPort, bool) {
+	if standard {
+		element := s
+		s = ""
+		for _, pair := range strings.Split(element, ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(name, "for") {
+				s = strings.Trim(value, `"`)
+			}
+		}
+	}
+	s = strings.TrimSpace(s)
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap, true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return netip.AddrPortFrom(a, 0), err == nil
+}
+
+// ServeHTTP answers requests that net/http or HTTP/3 has read. It waits for the answer.
+func (d *doh) serveHTTP(h Handler, from Client, w http.ResponseWriter, q *http.Request) {
+	r := httpRequest{method: q.Method, path: q.URL.RequestURI(), media: q.Header.Get("Content-Type")}
+	if r.forwarded, r.standard = strings.Join(q.Header.Values("Forwarded"), ","), true; r.forwarded == "" {
+		r.forwarded, r.standard = strings.Join(q.Header.Values("X-Forwarded-For"), ","), false
+	}
+	var why cause.Cause
+	if q.Method == http.MethodPost {
+		r.body, why = readBody(q)
+	}
+	var packet []byte
+	if why == cause.None {
+		packet, why = d.query(&r, nil)
+	}
+	if a := d.altSvc(); a != "" {
+		w.Header().Set("Alt-Svc", a)
+	}
+	if why != cause.None {
+		d.refuse(w, why)
+		return
+	}
+	reply, drop := h.Fast(packet, d.client(from, &r), nil)
+	if drop {
+		panic(http.ErrAbortHandler) // no answer at all
+	}
+	if reply == nil {
+		got := make(chan []byte, 1)
+		h.Serve(packet, d.client(from, &r), func(reply []byte) { got <- reply })
+		if reply = <-got; reply == nil {
+			d.refuse(w, cause.HTTPQuery)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
+	w.Header().Set("Cache-Control", "max-age="+strconv.FormatUint(uint64(maxAge(reply)), 10))
+	_, _ = w.Write(reply) // a client that is gone loses its answer
+}
+
+// readBody takes a POST's body, up to the size of a message.
+func readBody(q *http.Request) ([]byte, cause.Cause) {
+	buf := make([]byte, 0, 512)
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := q.Body.Read(buf[len(buf):min(cap(buf), wire.MaxMessageLen+1)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case len(buf) > wire.MaxMessageLen:
+			return nil, cause.HTTPTooLarge
+		case err != nil: // the end, or a body that is broken off: too short for a message, or malformed
+			return buf, cause.None
+		}
+	}
+}
+
+// refuse says what is wrong with a request.
+func (d *doh) refuse(w http.ResponseWriter, why cause.Cause) {
+	d.spec.Observer.Fault(d.protocol, why)
+	if why == cause.HTTPMethod {
+		w.Header().Set("Allow", "GET, POST")
+	}
+	http.Error(w, why.Text(), statuses[why])
+}
+
+// openDoH serves HTTP/2 by our own engine and HTTP/1.1, for whoever still speaks it, by net/http.
+func openDoH(s Spec) (Listener, error) {
+	d := &doh{DoH, s}
+	cfg := s.TLS.config("h2", "http/1.1")
+	return d.listen(func(h Handler, c *conn, one *http1) {
+		t := c.handshake(cfg)
+		switch {
+		case t == nil:
+		case t.ConnectionState().NegotiatedProtocol == "h2":
+			serveHTTP2(h, d, c, t)
+		default:
+			one.serve(c, t)
+		}
+	})
+}
+
+// openDoHPlain serves the same without TLS, for a reverse proxy that has it: HTTP/2 with prior knowledge (RFC 9113, section 3.3) and HTTP/1.1.
+func openDoHPlain(s Spec) (Listener, error) {
+	d := &doh{DoHPlain, s}
+	return d.listen(func(h Handler, c *conn, one *http1) {
+		if c.SetReadDeadline(time.Now().Add(MessageTime)) != nil {
+			return
+		}
+		if c.begins(http2Preface[:3]) {
+			serveHTTP2(h, d, c, c)
+		} else {
+			one.serve(c, c)
+		}
+	})
+}
+
+func (d *doh) listen(serve func(Handler, *conn, *http1)) (Listener, error) {
+	one := newHTTP1(d)
+	l, err := accept(d.protocol, d.spec, func(h Handler, c *conn) {
+		one.start(h)
+		serve(h, c, one)
+	})
+	if err != nil {
+		return nil, err
+	}
+	one.addr = l.(*acceptor).l.Addr()
+	return &httpListener{l, one}, nil
+}
+
+// httpListener is an acceptor whose end is the end of net/http's server too.
+type httpListener struct {
+	Listener
+	one *http1
+}
+
+func (l *httpListener) Close() {
+	l.one.close()
+	l.Listener.Close()
+}
+
+// begins says whether the connection begins with a text, which stays unread.
+func (b *burst) begins(text string) bool {
+	for b.w < len(text) {
+		n, err := b.Conn.Read(b.buf[b.w:])
+		b.w += n
+		if err != nil {
+			return false
+		}
+	}
+	return strings.HasPrefix(string(b.buf[:b.w]), text)
+}

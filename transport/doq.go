@@ -1,0 +1,167 @@
+// DNS over QUIC (RFC 9250): a stream for each query.
+
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Error codes of DoQ (RFC 9250, section 4.3).
+const (
+	doqNoError       = 0x0
+	doqInternalError = 0x1
+	doqProtocolError = 0x2
+	doqExcessiveLoad = 0x4
+	doqUnspecified   = 0x5
+)
+
+func openDoQ(s Spec) (Listener, error) {
+	qc := &quic.Config{Allow0RTT: true, MaxIncomingUniStreams: -1} // RFC 9250, section 4.2: clients open bidirectional streams
+	return listenQUIC(DoQ, s, s.TLS.config("doq"), qc, doqExcessiveLoad, serveDoQ)
+}
+
+// serveDoQ serves a connection until one side ends it.
+func serveDoQ(h Handler, c *quicConn) {
+	left := c.owner.spec.Gate.queries
+	var wg sync.WaitGroup
+	wg.Go(func() { c.shaken() })
+	for ; left > 0; left-- {
+		s, err := c.AcceptStream(c.Context())
+		if err != nil {
+			break
+		}
+		c.seat.touch(time.Now())
+		wg.Go(func() { c.query(h, s) })
+	}
+	wg.Wait()
+	_ = c.CloseWithError(doqNoError, "")
+}
+
+// doqBuffer is what a stream needs for its query and a ready answer.
+type doqBuffer struct{ in, out []byte }
+
+var doqBuffers = sync.Pool{New: func() any { return &doqBuffer{make([]byte, 0, 512), make([]byte, 0, 2048)} }}
+
+// query answers the query of a stream.
+func (c *quicConn) query(h Handler, s *quic.Stream) {
+	b := doqBuffers.Get().(*doqBuffer)
+	defer doqBuffers.Put(b)
+	packet, why := readDoQ(s, b)
+	switch {
+	case why == cause.SlowWriter:
+		c.owner.spec.Observer.Fault(DoQ, why)
+		c.abort(s, doqExcessiveLoad)
+		return
+	case why != cause.None:
+		c.end(doqProtocolError, why)
+		return
+	case packet == nil: // the client took its query back (RFC 9250, section 4.3.1)
+		c.abort(s, doqNoError)
+		return
+	}
+	from := c.from
+	select {
+	case <-c.HandshakeComplete():
+	default:
+		from.Early = true
+	}
+	out := append(b.out[:0], 0, 0)
+	reply, drop := h.Fast(packet, from, out[2:])
+	switch {
+	case drop:
+		c.end(doqUnspecified, cause.ClientRefused)
+	case reply != nil:
+		c.reply(s, appendFrame(b.out[:0], reply))
+	default:
+		got := make(chan []byte, 1)
+		h.Serve(append([]byte(nil), packet...), from, func(reply []byte) { got <- reply })
+		if reply = <-got; reply == nil {
+			c.end(doqProtocolError, cause.QUICProtocol)
+			return
+		}
+		c.reply(s, appendFrame(make([]byte, 0, len(reply)+2), reply))
+	}
+}
+
+// readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are zero if the client gave the stream up.
+func readDoQ(s *quic.Stream, b *doqBuffer) (packet []byte, why cause.Cause) {
+	_ = s.SetReadDeadline(time.Now().Add(MessageTime)) // fails never
+	in := b.in[:0]
+	for {
+		if len(in) == cap(in) {
+			in = append(in, 0)[:len(in)]
+		}
+		n, err := s.Read(in[len(in):cap(in)])
+		in = in[:len(in)+n]
+		if len(in) > 2+wire.MaxMessageLen {
+			return nil, cause.QUICProtocol
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				return nil, streamCause(err)
+			}
+			break
+		}
+	}
+	if cap(in) <= 4096 {
+		b.in = in[:0]
+	}
+	return doqMessage(in)
+}
+
+// doqMessage is the one message that a stream holds: behind its length, with ID 0, without the option that belongs to TCP.
+func doqMessage(in []byte) (packet []byte, why cause.Cause) {
+	if len(in) < 2+wire.HeaderLen || int(binary.BigEndian.Uint16(in)) != len(in)-2 || in[2] != 0 || in[3] != 0 || hasKeepalive(in[2:]) {
+		return nil, cause.QUICProtocol
+	}
+	return in[2:], cause.None
+}
+
+// streamCause is what it means that a stream cannot be read: the client was slow, or gave it up, or is gone.
+func streamCause(err error) cause.Cause {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return cause.SlowWriter
+	}
+	return cause.None
+}
+
+var doqQueries = sync.Pool{New: func() any { return new(wire.Query) }}
+
+// hasKeepalive says that a query has the option that belongs to TCP.
+func hasKeepalive(packet []byte) bool {
+	q := doqQueries.Get().(*wire.Query)
+	defer doqQueries.Put(q)
+	if wire.ParseQuery(packet, q) != nil {
+		return false
+	}
+	_, has := q.EDNS.Options.Get(wire.OptionKeepalive)
+	return has
+}
+
+// reply sends an answer and ends the stream.
+func (c *quicConn) reply(s *quic.Stream, frame []byte) {
+	_ = s.SetWriteDeadline(time.Now().Add(WriteTime))
+	if _, err := s.Write(frame); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.owner.spec.Observer.Fault(DoQ, cause.SlowReader)
+		}
+		s.CancelWrite(doqInternalError)
+		return
+	}
+	_ = s.Close() // flushes; a client that is gone loses its answer
+}
+
+func (c *quicConn) abort(s *quic.Stream, code quic.StreamErrorCode) {
+	s.CancelRead(code)
+	s.CancelWrite(code)
+}

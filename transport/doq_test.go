@@ -1,0 +1,146 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// RFC 9250, section 4.3: what breaks the protocol ends the connection with DOQ_PROTOCOL_ERROR.
+func TestDoQViolations(t *testing.T) {
+	id := query("fast")
+	id[1] = 7
+	keepalive := wire.AppendQuery(nil, 0, wire.FlagRD, []byte("\x04fast\x07example\x00"), wire.TypeA, 1232, false, wire.Options{}.Append(wire.OptionKeepalive))
+	for _, c := range []struct {
+		name  string
+		frame []byte
+	}{
+		{"an ID", appendFrame(nil, id)},
+		{"a keepalive option", appendFrame(nil, keepalive)},
+		{"half a message", appendFrame(nil, query("fast"))[:20]},
+		{"nothing", nil},
+		{"a message too short", appendFrame(nil, query("fast")[:11])},
+		{"two messages", append(appendFrame(nil, query("fast")), appendFrame(nil, query("fast"))...)},
+		{"an answer", appendFrame(nil, query("nothing"))},
+	} {
+		at, _, w := listener(t, DoQ, nil)
+		conn := dialDoQ(t, at)
+		_, err := doqExchange(conn, c.frame)
+		var app *quic.ApplicationError
+		if !errors.As(err, &app) || app.ErrorCode != doqProtocolError {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		w.await(t, cause.QUICProtocol)
+	}
+}
+
+// A query that the client gives up disturbs nobody.
+func TestDoQCancel(t *testing.T) {
+	at, _, w := listener(t, DoQ, nil)
+	conn := dialDoQ(t, at)
+	s, err := conn.OpenStreamSync(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write([]byte{0}); err != nil {
+		t.Fatal(err)
+	}
+	s.CancelWrite(3) // DOQ_REQUEST_CANCELLED
+	s.CancelRead(3)
+	if b, err := doqExchange(conn, appendFrame(nil, query("fast"))); err != nil || len(b) < 12 {
+		t.Errorf("the next query: %x %v", b, err)
+	}
+	if f := w.seen(); len(f) > 0 {
+		t.Errorf("faults %v", f)
+	}
+}
+
+// Clients open no unidirectional streams.
+func TestDoQUnidirectional(t *testing.T) {
+	at, _, _ := listener(t, DoQ, nil)
+	if _, err := dialDoQ(t, at).OpenUniStream(); err == nil {
+		t.Error("a unidirectional stream")
+	}
+}
+
+// Too many connections of one client: closed with DOQ_EXCESSIVE_LOAD, which QUIC hides where the handshake is not done (RFC 9000, section 10.2.3).
+func TestDoQConnectionsPerClient(t *testing.T) {
+	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 1}) })
+	if _, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("fast"))); err != nil {
+		t.Fatal(err)
+	}
+	cfg := insecureTLS.Clone()
+	cfg.NextProtos = []string{"doq"}
+	second, err := quic.DialAddr(context.Background(), at.String(), cfg, nil)
+	if err == nil {
+		_, err = doqExchange(second, appendFrame(nil, query("fast")))
+	}
+	var app *quic.ApplicationError
+	var hidden *quic.TransportError
+	if !(errors.As(err, &app) && app.ErrorCode == doqExcessiveLoad) && !(errors.As(err, &hidden) && hidden.ErrorCode == quic.ApplicationErrorErrorCode) {
+		t.Errorf("a second connection: %v", err)
+	}
+	w.await(t, cause.ConnectionsPerClient)
+}
+
+// RFC 9250, section 4.5: a session is resumed with 0-RTT, and the handler is told.
+func TestDoQEarlyData(t *testing.T) {
+	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{1}}) })
+	cfg := insecureTLS.Clone()
+	cfg.NextProtos, cfg.ServerName, cfg.ClientSessionCache = []string{"doq"}, "localhost", newSessions()
+	for i := range 2 {
+		conn, err := quic.DialAddrEarly(context.Background(), at.String(), cfg, &quic.Config{TokenStore: quic.NewLRUTokenStore(1, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := doqExchange(conn, appendFrame(nil, query("fast"))); err != nil {
+			t.Fatal(err)
+		}
+		<-conn.HandshakeComplete()
+		if used := conn.ConnectionState().Used0RTT; used != (i == 1) {
+			t.Errorf("connection %d: 0-RTT %v", i, used)
+		}
+		_ = conn.CloseWithError(0, "")
+	}
+	if from := h.from(); len(from) != 2 || from[0].Early {
+		t.Errorf("clients %v", from)
+	}
+}
+
+// A flood of new connections has to show its addresses.
+func TestDoQRetry(t *testing.T) {
+	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 2})}}
+	if l.suspect(nil) {
+		t.Error("the first connection is suspect")
+	}
+	for range 2 {
+		l.spec.Gate.enter(nil)
+	}
+	if !l.suspect(nil) {
+		t.Error("with all seats taken none is suspect")
+	}
+	l = &quicListener{spec: Spec{Gate: NewGate(GateConfig{})}}
+	last := false
+	for range 3 * MaxUnvalidated { // a second may begin meanwhile, but not two
+		last = l.suspect(nil) || last
+	}
+	if !last {
+		t.Error("a flood is not suspect")
+	}
+}
+
+func FuzzDoQ(f *testing.F) {
+	f.Add(appendFrame(nil, query("fast")))
+	f.Add([]byte{0, 12, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		packet, why := doqMessage(in)
+		if (packet == nil) != (why != cause.None) {
+			t.Errorf("%x, %v", packet, why)
+		}
+	})
+}

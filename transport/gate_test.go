@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"bailiwick/internal/cause"
+)
+
+func TestGate(t *testing.T) {
+	g := NewGate(GateConfig{Max: 4, PerClient: 2})
+	var ended []int
+	seats := make([]*seat, 6)
+	for i := range seats {
+		seats[i] = g.enter(func(c cause.Cause) {
+			if c != cause.ConnectionDisplaced {
+				t.Errorf("seat %d ended for %v", i, c)
+			}
+			ended = append(ended, i)
+		})
+		seats[i].last.Store(int64(10 - i)) // the later, the idler
+	}
+	if len(ended) != 2 || ended[0] != 3 || ended[1] != 4 {
+		t.Errorf("displaced %v, want the idlest each time: 3, then 4", ended)
+	}
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.200")
+	if !seats[0].belongs(a) || !seats[1].belongs(b) || seats[2].belongs(a) {
+		t.Error("a client has two seats, in one /24")
+	}
+	if !seats[2].belongs(netip.MustParseAddr("198.51.100.1")) {
+		t.Error("another client has none")
+	}
+	seats[0].leave()
+	seats[0].leave()
+	if s := g.enter(nil); !s.belongs(a) || len(g.seats) != 4 {
+		t.Errorf("a seat that was left is not free: %d taken", len(g.seats))
+	}
+}
+
+// RFC 9210, section 4.4: the fuller, the less patient.
+func TestPatience(t *testing.T) {
+	for taken, want := range map[int]time.Duration{0: 10 * time.Second, 50: 10 * time.Second, 75: 5 * time.Second, 95: time.Second, 100: MinIdle} {
+		if got := patience(10*time.Second, taken, 100); got != want {
+			t.Errorf("%d of 100 seats taken: %v, want %v", taken, got, want)
+		}
+	}
+}
+
+// Connections above a client's share are refused, those above all displace an idle one, and both are counted.
+func TestConnectionLimits(t *testing.T) {
+	at, _, w := listener(t, TCP, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 2}) })
+	open := func() *testConn { return dialTCP(t, at) }
+	a, b := open(), open()
+	a.ask(t, "fast")
+	b.ask(t, "fast")
+	if c := open(); c.answers("fast") {
+		t.Error("a third connection of one client")
+	}
+	w.await(t, cause.ConnectionsPerClient)
+
+	at, _, w = listener(t, TCP, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 2, PerClient: 10}) })
+	a, b = open(), open()
+	a.ask(t, "fast")
+	b.ask(t, "fast")
+	c := open()
+	c.ask(t, "fast")
+	if a.answers("fast") {
+		t.Error("the idlest connection is still there")
+	}
+	w.await(t, cause.ConnectionDisplaced)
+}

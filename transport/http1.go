@@ -1,0 +1,94 @@
+// HTTP/1.1, for DoH clients that speak nothing newer: net/http behind our own accepting.
+
+package transport
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// http1 is a net.Listener that hands connections to net/http.
+type http1 struct {
+	doh    *doh
+	addr   net.Addr
+	server http.Server
+	queue  chan net.Conn
+	once   sync.Once
+	done   chan struct{}
+}
+
+// served is a connection that net/http has; it says when net/http is done with it.
+type served struct {
+	net.Conn
+	from Client
+	done chan struct{}
+	once sync.Once
+}
+
+func (s *served) Close() error {
+	s.once.Do(func() { close(s.done) })
+	return s.Conn.Close()
+}
+
+type clientKey struct{}
+
+func newHTTP1(d *doh) *http1 {
+	return &http1{doh: d, queue: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// start serves, from the first connection on.
+func (o *http1) start(h Handler) {
+	o.once.Do(func() {
+		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime, IdleTimeout: o.doh.spec.Gate.idle, MaxHeaderBytes: MaxHTTPHeader, ErrorLog: log.New(discard{}, "", 0),
+			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+				return context.WithValue(ctx, clientKey{}, c.(*served).from)
+			},
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				// What a handler may still be resolving when the time is over is bounded by the resolver.
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * WriteTime))
+				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(Client), w, q)
+			})}
+		go func() { _ = o.server.Serve(o) }() // ends with close
+	})
+}
+
+// serve has net/http serve a connection, and returns when it is done.
+func (o *http1) serve(c *conn, over net.Conn) {
+	s := &served{Conn: over, from: c.from, done: make(chan struct{})}
+	select {
+	case o.queue <- s:
+		<-s.done
+	case <-o.done:
+	}
+}
+
+// Accept implements net.Listener.
+func (o *http1) Accept() (net.Conn, error) {
+	select {
+	case c := <-o.queue:
+		return c, nil
+	case <-o.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (o *http1) Close() error { return nil }
+
+// Addr implements net.Listener.
+func (o *http1) Addr() net.Addr { return o.addr }
+
+func (o *http1) close() {
+	close(o.done)
+	o.once.Do(func() {})
+	_ = o.server.Close() // connections are closed by the acceptor too
+}
+
+// discard takes net/http's log, which tells of clients' faults.
+type discard struct{}
+
+func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -1,0 +1,638 @@
+// HTTP/2 (RFC 9113) as DoH needs it: requests of a kilobyte or so, answered from memory without leaving the reader. Header fields are
+// decoded by x/net's hpack; ours are written without a dynamic table, so that they have no state.
+
+package transport
+
+import (
+	"encoding/binary"
+	"net"
+	"net/http"
+	"sync"
+
+	"golang.org/x/net/http2/hpack"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" // RFC 9113, section 3.4
+
+// Frame types (RFC 9113, section 6).
+const (
+	frameData = iota
+	frameHeaders
+	framePriority
+	frameReset
+	frameSettings
+	framePushPromise
+	framePing
+	frameGoAway
+	frameWindowUpdate
+	frameContinuation
+)
+
+// Flags of frames.
+const (
+	flagEndStream  = 0x1 // DATA, HEADERS
+	flagAck        = 0x1 // SETTINGS, PING
+	flagEndHeaders = 0x4
+	flagPadded     = 0x8
+	flagPriority   = 0x20
+)
+
+// Error codes (RFC 9113, section 7).
+const (
+	h2NoError          = 0x0
+	h2ProtocolError    = 0x1
+	h2FlowControlError = 0x3
+	h2StreamClosed     = 0x5
+	h2FrameSizeError   = 0x6
+	h2RefusedStream    = 0x7
+	h2CompressionError = 0x9
+	h2EnhanceYourCalm  = 0xb
+)
+
+// Settings (RFC 9113, section 6.5.2).
+const (
+	settingEnablePush     = 2
+	settingMaxStreams     = 3
+	settingInitialWindow  = 4
+	settingMaxFrameSize   = 5
+	settingMaxHeaderList  = 6
+	frameHeaderLen        = 9
+	frameSize             = 16384                  // the largest that we take and send
+	streamWindow          = wire.MaxMessageLen + 1 // so that the octet that is too many arrives
+	defaultWindow         = 65535
+	maxWindow             = 1<<31 - 1
+	windowUpdateThreshold = 32 << 10
+)
+
+// http2 is one connection.
+type http2 struct {
+	engine
+	doh     *doh
+	handler Handler
+	left    int64 // requests that may still come
+	altSvc  string
+
+	greeted bool // the preface has come
+	settled bool // the first SETTINGS has come
+	last    uint32
+	dec     *hpack.Decoder
+	block   headerBlock
+	credit  int // of frames that are no requests
+	taken   int // octets of DATA since the last WINDOW_UPDATE of the connection
+	room    int // of the connection, for DATA from the client
+	open    int // requests that are not whole
+	held    int // octets of their bodies
+
+	mu      sync.Mutex
+	streams map[uint32]*h2stream // open, or half closed and not answered; guarded by mu, as is all below
+	working int                  // queries at Serve, whether or not their streams are still open
+	stalled int                  // octets of answers that wait for room
+	window  int64                // of the connection, for DATA to the client
+	initial int64                // of streams
+	idle    sync.Cond            // working is 0
+}
+
+// h2stream is one request.
+type h2stream struct {
+	id     uint32
+	req    httpRequest
+	length int64 // Content-Length, or -1
+	open   bool  // a body is to come
+	window int64 // for DATA to the client
+	unsent []byte
+}
+
+// serveHTTP2 serves a connection until one side ends it.
+func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
+	s := &http2{doh: d, handler: h, left: c.seat.gate.queries, altSvc: d.altSvc(), credit: MaxControlFrames, room: defaultWindow, streams: map[uint32]*h2stream{},
+		window: defaultWindow, initial: defaultWindow}
+	s.idle.L = &s.mu
+	s.dec = hpack.NewDecoder(4096, s.field)
+	s.dec.SetMaxStringLength(MaxHTTPHeader)
+	s.consume = s.frames
+	s.finished = func() bool { return s.left <= 0 }
+	s.run(c, over)
+	s.mu.Lock()
+	for s.working > 0 { // what was asked is answered, if the client still listens
+		s.idle.Wait()
+	}
+	s.mu.Unlock()
+	_ = over.Close()
+}
+
+// violation ends the connection with GOAWAY (RFC 9113, section 5.4.1).
+func (s *http2) violation(code uint32) cause.Cause {
+	s.goAway(code)
+	if code == h2EnhanceYourCalm {
+		return cause.StreamFlood
+	}
+	return cause.HTTPMalformed
+}
+
+func (s *http2) goAway(code uint32) {
+	b := appendFrameHeader(s.work.out, 8, frameGoAway, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, s.last)
+	s.work.out = binary.BigEndian.AppendUint32(b, code)
+}
+
+func appendFrameHeader(b []byte, length int, kind, flags byte, stream uint32) []byte {
+	return append(b, byte(length>>16), byte(length>>8), byte(length), kind, flags, byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream))
+}
+
+// frames takes the whole frames at the front of b.
+func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
+	if !s.greeted {
+		n := min(len(b), len(http2Preface))
+		if string(b[:n]) != http2Preface[:n] {
+			return b, 0, s.violation(h2ProtocolError)
+		}
+		if n < len(http2Preface) {
+			s.began(true)
+			return b, 0, cause.None
+		}
+		s.greeted = true
+		s.greet()
+		b = b[n:]
+	}
+	for len(b) >= frameHeaderLen && s.left > 0 {
+		n := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
+		if n > frameSize {
+			return b, 0, s.violation(h2FrameSizeError)
+		}
+		if len(b) < frameHeaderLen+n {
+			need = frameHeaderLen + n
+			break
+		}
+		if why := s.frame(b[3], b[4], binary.BigEndian.Uint32(b[5:])&(1<<31-1), b[frameHeaderLen:frameHeaderLen+n]); why != cause.None {
+			return b, 0, why
+		}
+		if s.credit < 0 {
+			return b, 0, s.violation(h2EnhanceYourCalm)
+		}
+		b = b[frameHeaderLen+n:]
+		s.flushFull()
+	}
+	s.unfinished(b)
+	if s.left <= 0 {
+		s.goAway(h2NoError)
+	}
+	return b, need, cause.None
+}
+
+// unfinished notes since when something is incomplete: a frame, a header block or a body.
+func (s *http2) unfinished(b []byte) {
+	s.began(len(b) > 0 || s.block.stream != 0 || s.open > 0)
+}
+
+// greet sends our settings.
+func (s *http2) greet() {
+	b := appendFrameHeader(s.work.out, 18, frameSettings, 0, 0)
+	for _, v := range [][2]uint32{{settingMaxStreams, MaxInFlight}, {settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
+		b = binary.BigEndian.AppendUint16(b, uint16(v[0]))
+		b = binary.BigEndian.AppendUint32(b, v[1])
+	}
+	s.work.out = b
+}
+
+// frame takes one frame.
+func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
+	if !s.settled && kind != frameSettings || s.block.stream != 0 && (kind != frameContinuation || stream != s.block.stream) {
+		return s.violation(h2ProtocolError) // RFC 9113, sections 3.4 and 6.10
+	}
+	if kind != frameHeaders && kind != frameData {
+		s.credit--
+	}
+	switch kind {
+	case frameHeaders:
+		return s.headers(flags, stream, p)
+	case frameContinuation:
+		return s.continuation(flags, p)
+	case frameData:
+		return s.data(flags, stream, p)
+	case frameSettings:
+		return s.settings(flags, stream, p)
+	case frameWindowUpdate:
+		return s.windowUpdate(stream, p)
+	case frameReset:
+		return s.reset(stream, p)
+	case framePing:
+		if len(p) != 8 {
+			return s.violation(h2FrameSizeError)
+		}
+		if stream != 0 {
+			return s.violation(h2ProtocolError)
+		}
+		if flags&flagAck == 0 {
+			s.work.out = append(appendFrameHeader(s.work.out, 8, framePing, flagAck, 0), p...)
+		}
+	case framePriority: // RFC 9113, section 5.3.2: read and not heeded
+		if stream == 0 {
+			return s.violation(h2ProtocolError)
+		}
+		if len(p) != 5 {
+			return s.violation(h2FrameSizeError)
+		}
+	case framePushPromise:
+		return s.violation(h2ProtocolError) // RFC 9113, section 8.4: a client cannot push
+	case frameGoAway:
+		if stream != 0 {
+			return s.violation(h2ProtocolError)
+		}
+	}
+	return cause.None // what is not known is not heeded (RFC 9113, section 4.1)
+}
+
+// unpad takes the padding off (RFC 9113, section 6.1).
+func unpad(flags byte, p []byte) ([]byte, bool) {
+	if flags&flagPadded == 0 {
+		return p, true
+	}
+	if len(p) == 0 || int(p[0]) >= len(p) {
+		return nil, false
+	}
+	return p[1 : len(p)-int(p[0])], true
+}
+
+// data takes a piece of a body.
+func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
+	if s.room -= len(p); s.room < 0 {
+		return s.violation(h2FlowControlError)
+	}
+	if s.taken += len(p); s.taken >= windowUpdateThreshold {
+		s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameWindowUpdate, 0, 0), uint32(s.taken))
+		s.room, s.taken = s.room+s.taken, 0
+	}
+	if stream == 0 || stream > s.last {
+		return s.violation(h2ProtocolError)
+	}
+	body, ok := unpad(flags, p)
+	if !ok {
+		return s.violation(h2ProtocolError)
+	}
+	if len(body) == 0 && flags&flagEndStream == 0 {
+		s.credit--
+	}
+	s.mu.Lock()
+	st := s.streams[stream]
+	s.mu.Unlock()
+	switch {
+	case st == nil: // we have reset it, or answered without waiting for its end (RFC 9113, section 5.1)
+		return cause.None
+	case !st.open:
+		return s.violation(h2StreamClosed)
+	case len(st.req.body)+len(body) > wire.MaxMessageLen || s.held+len(body) > MaxUnsent:
+		s.tooLarge(st)
+		return cause.None
+	}
+	if flags&flagEndStream != 0 && len(st.req.body) == 0 {
+		st.req.body = body // the usual case; it is not needed for longer than the frame
+		return s.complete(st)
+	}
+	st.req.body = append(st.req.body, body...)
+	s.held += len(body)
+	if flags&flagEndStream == 0 {
+		return cause.None
+	}
+	return s.complete(st)
+}
+
+// tooLarge refuses a request before all of it is here (RFC 9113, section 8.1: the rest is not wanted).
+func (s *http2) tooLarge(st *h2stream) {
+	s.refuse(st, cause.HTTPTooLarge)
+	s.resetStream(st, h2NoError)
+}
+
+// closeBody ends the reading of a body.
+func (s *http2) closeBody(st *h2stream) {
+	if st.open {
+		st.open = false
+		s.open--
+		s.held = max(0, s.held-len(st.req.body))
+	}
+}
+
+// complete answers a request that is whole.
+func (s *http2) complete(st *h2stream) cause.Cause {
+	s.closeBody(st)
+	s.began(false)
+	s.left--
+	s.credit = min(s.credit+creditPerRequest, MaxControlFrames)
+	if st.length >= 0 && st.length != int64(len(st.req.body)) { // RFC 9113, section 8.1.1
+		s.resetStream(st, h2ProtocolError)
+		return cause.None
+	}
+	w := s.work
+	packet, why := s.doh.query(&st.req, w.query[:0])
+	if why != cause.None {
+		s.refuse(st, why)
+		return cause.None
+	}
+	from := s.doh.client(s.from, &st.req)
+	reply, drop := s.handler.Fast(packet, from, w.reply[:0])
+	if drop {
+		return cause.ClientRefused
+	}
+	s.mu.Lock()
+	if reply != nil {
+		w.out = s.respond(w.out, st, reply)
+		s.mu.Unlock()
+		return cause.None
+	}
+	s.working++
+	s.mu.Unlock()
+	s.handler.Serve(append([]byte(nil), packet...), from, func(reply []byte) { s.served(st, reply) })
+	return cause.None
+}
+
+// served sends an answer from Serve. The frames are added under the lock, so that those of a stream stay in their order.
+func (s *http2) served(st *h2stream, reply []byte) {
+	s.mu.Lock()
+	switch {
+	case s.streams[st.id] != st: // it was reset
+	case reply == nil:
+		s.out.add(s.refused(nil, st, cause.HTTPQuery))
+	default:
+		s.out.add(s.respond(make([]byte, 0, len(reply)+256), st, reply))
+	}
+	s.mu.Unlock()
+	s.out.send()
+	s.mu.Lock()
+	if s.working--; s.working == 0 {
+		s.idle.Broadcast()
+	}
+	s.mu.Unlock()
+}
+
+// respond appends a response with a DNS message. The caller holds mu.
+func (s *http2) respond(b []byte, st *h2stream, reply []byte) []byte {
+	at := len(b)
+	b = appendFrameHeader(b, 0, frameHeaders, flagEndHeaders, st.id)
+	b = append(b, 0x88) // :status 200
+	b = appendField(b, fieldContentType, mediaType)
+	b = appendNumber(b, fieldContentLength, "", uint32(len(reply)))
+	b = appendNumber(b, fieldCacheControl, "max-age=", maxAge(reply))
+	return s.body(endHeaders(s.common(b), at), st, reply)
+}
+
+// body appends as much of a body as the client's windows take; the rest waits. The caller holds mu.
+func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
+	for {
+		n := int(min(int64(len(body)), s.window, st.window, frameSize))
+		if n <= 0 && len(body) > 0 {
+			s.stall(st, append([]byte(nil), body...))
+			return b
+		}
+		flags := byte(0)
+		if n == len(body) {
+			flags = flagEndStream
+		}
+		b = append(appendFrameHeader(b, n, frameData, flags, st.id), body[:n]...)
+		s.window, st.window, body = s.window-int64(n), st.window-int64(n), body[n:]
+		if flags != 0 {
+			s.stall(st, nil)
+			delete(s.streams, st.id)
+			return b
+		}
+	}
+}
+
+// stall notes what of an answer waits for room. The caller holds mu.
+func (s *http2) stall(st *h2stream, unsent []byte) {
+	s.stalled += len(unsent) - len(st.unsent)
+	st.unsent = unsent
+	if s.stalled > MaxUnsent {
+		go s.end(cause.SlowReader)
+	}
+}
+
+// refuse answers a request that holds no query.
+func (s *http2) refuse(st *h2stream, why cause.Cause) {
+	s.mu.Lock()
+	s.work.out = s.refused(s.work.out, st, why)
+	s.mu.Unlock()
+}
+
+func (s *http2) refused(b []byte, st *h2stream, why cause.Cause) []byte {
+	s.doh.spec.Observer.Fault(s.doh.protocol, why)
+	text := why.Text() + "\n"
+	at := len(b)
+	b = appendFrameHeader(b, 0, frameHeaders, flagEndHeaders, st.id)
+	b = appendNumber(b, fieldStatus, "", uint32(statuses[why]))
+	b = appendField(b, fieldContentType, "text/plain; charset=utf-8")
+	b = appendNumber(b, fieldContentLength, "", uint32(len(text)))
+	if why == cause.HTTPMethod {
+		b = appendField(b, fieldAllow, "GET, POST")
+	}
+	b = s.common(b)
+	if st.req.method == http.MethodHead { // its length is told, but it does not come
+		b[at+4] |= flagEndStream
+		s.drop(st)
+		return endHeaders(b, at)
+	}
+	return s.body(endHeaders(b, at), st, []byte(text))
+}
+
+// endHeaders fills in the length of the HEADERS frame that begins at an offset.
+func endHeaders(b []byte, at int) []byte {
+	n := len(b) - at - frameHeaderLen
+	b[at], b[at+1], b[at+2] = byte(n>>16), byte(n>>8), byte(n)
+	return b
+}
+
+// common appends the fields of all responses.
+func (s *http2) common(b []byte) []byte {
+	if s.altSvc != "" {
+		b = append(b, 0, byte(len("alt-svc")))
+		b = append(b, "alt-svc"...)
+		b = append(b, byte(len(s.altSvc)))
+		b = append(b, s.altSvc...)
+	}
+	return appendField(b, fieldDate, date())
+}
+
+// Names of fields in HPACK's static table (RFC 7541, appendix A).
+const (
+	fieldStatus        = 8
+	fieldAllow         = 22
+	fieldCacheControl  = 24
+	fieldContentLength = 28
+	fieldContentType   = 31
+	fieldDate          = 33
+)
+
+// appendField appends a field with a name of the static table, not to be indexed (RFC 7541, section 6.2.2). Values are shorter than 127 octets.
+func appendField(b []byte, name byte, value string) []byte {
+	b = appendName(b, name)
+	b = append(b, byte(len(value)))
+	return append(b, value...)
+}
+
+func appendName(b []byte, name byte) []byte {
+	if name < 15 {
+		return append(b, name)
+	}
+	return append(b, 15, name-15)
+}
+
+// appendNumber appends a field whose value is a word and a number.
+func appendNumber(b []byte, name byte, word string, n uint32) []byte {
+	var digits [10]byte
+	i := len(digits)
+	for {
+		i--
+		digits[i] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	b = appendName(b, name)
+	b = append(b, byte(len(word)+len(digits)-i))
+	b = append(b, word...)
+	return append(b, digits[i:]...)
+}
+
+// settings takes the client's settings (RFC 9113, section 6.5).
+func (s *http2) settings(flags byte, stream uint32, p []byte) cause.Cause {
+	switch {
+	case stream != 0:
+		return s.violation(h2ProtocolError)
+	case flags&flagAck != 0 && len(p) > 0 || len(p)%6 != 0:
+		return s.violation(h2FrameSizeError)
+	case flags&flagAck != 0:
+		return cause.None
+	}
+	s.settled = true
+	for ; len(p) > 0; p = p[6:] {
+		v := binary.BigEndian.Uint32(p[2:])
+		switch binary.BigEndian.Uint16(p) {
+		case settingEnablePush:
+			if v > 1 {
+				return s.violation(h2ProtocolError)
+			}
+		case settingInitialWindow:
+			if v > maxWindow || !s.resize(int64(v)) {
+				return s.violation(h2FlowControlError)
+			}
+		case settingMaxFrameSize:
+			if v < frameSize || v >= 1<<24 {
+				return s.violation(h2ProtocolError)
+			}
+		}
+	}
+	s.work.out = appendFrameHeader(s.work.out, 0, frameSettings, flagAck, 0)
+	s.resume()
+	return cause.None
+}
+
+// resize changes the windows of all streams (RFC 9113, section 6.9.2).
+func (s *http2) resize(initial int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
+		if st.window += initial - s.initial; st.window > maxWindow {
+			return false
+		}
+	}
+	s.initial = initial
+	return true
+}
+
+// windowUpdate makes room for DATA to the client (RFC 9113, section 6.9).
+func (s *http2) windowUpdate(stream uint32, p []byte) cause.Cause {
+	if len(p) != 4 {
+		return s.violation(h2FrameSizeError)
+	}
+	n := int64(binary.BigEndian.Uint32(p) & maxWindow)
+	if stream > s.last {
+		return s.violation(h2ProtocolError)
+	}
+	s.mu.Lock()
+	st := s.streams[stream]
+	bad := n == 0
+	switch {
+	case stream == 0:
+		s.window += n
+		bad = bad || s.window > maxWindow
+	case st != nil:
+		st.window += n
+		bad = bad || st.window > maxWindow
+	}
+	s.mu.Unlock()
+	switch {
+	case bad && stream == 0 && n == 0:
+		return s.violation(h2ProtocolError)
+	case bad && stream == 0:
+		return s.violation(h2FlowControlError)
+	case bad && st != nil && n == 0:
+		s.resetStream(st, h2ProtocolError)
+	case bad && st != nil:
+		s.resetStream(st, h2FlowControlError)
+	default:
+		s.resume()
+	}
+	return cause.None
+}
+
+// resume sends what waited for room.
+func (s *http2) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stalled == 0 {
+		return
+	}
+	for _, st := range s.streams {
+		if s.window <= 0 {
+			return
+		}
+		if len(st.unsent) > 0 && st.window > 0 {
+			s.work.out = s.body(s.work.out, st, st.unsent)
+		}
+	}
+}
+
+// reset takes a client's RST_STREAM (RFC 9113, section 6.4). Resetting what is being resolved costs credit: CVE-2023-44487.
+func (s *http2) reset(stream uint32, p []byte) cause.Cause {
+	switch {
+	case len(p) != 4:
+		return s.violation(h2FrameSizeError)
+	case stream == 0 || stream > s.last:
+		return s.violation(h2ProtocolError)
+	}
+	s.mu.Lock()
+	st := s.streams[stream]
+	s.drop(st)
+	s.mu.Unlock()
+	if st != nil {
+		s.credit -= resetCost
+		s.closeBody(st)
+	}
+	return cause.None
+}
+
+// drop forgets a stream. The caller holds mu.
+func (s *http2) drop(st *h2stream) {
+	if st != nil {
+		s.stall(st, nil)
+		delete(s.streams, st.id)
+	}
+}
+
+// resetStream ends a stream (RFC 9113, section 5.4.2).
+func (s *http2) resetStream(st *h2stream, code uint32) {
+	s.closeBody(st)
+	s.mu.Lock()
+	s.drop(st)
+	s.mu.Unlock()
+	if code != h2NoError {
+		s.credit -= resetCost
+		s.doh.spec.Observer.Fault(s.doh.protocol, cause.HTTPMalformed)
+	}
+	s.resetID(st.id, code)
+}
+
+func (s *http2) resetID(id, code uint32) {
+	s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameReset, 0, id), code)
+}

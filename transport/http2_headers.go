@@ -1,0 +1,204 @@
+// Header blocks of HTTP/2.
+
+package transport
+
+import (
+	"net/http"
+	"strconv"
+
+	"golang.org/x/net/http2/hpack"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// headerBlock is the header block that is being read.
+type headerBlock struct {
+	stream    uint32 // 0: none
+	endStream bool
+	trailers  bool
+	fragments []byte // as they came, if CONTINUATION is to follow
+	size      int    // of the decoded list (RFC 9113, section 6.5.2)
+	req       httpRequest
+	length    int64
+	seen      [pseudoFields]bool
+	regular   bool // a field that is no pseudo-field has come
+	bad       bool // malformed (RFC 9113, section 8.1.1)
+}
+
+// The pseudo-fields of requests (RFC 9113, section 8.3.1).
+const (
+	pseudoMethod = iota
+	pseudoScheme
+	pseudoAuthority
+	pseudoPath
+	pseudoFields
+)
+
+// headers begins a request, or ends one with trailers.
+func (s *http2) headers(flags byte, stream uint32, p []byte) cause.Cause {
+	p, ok := unpad(flags, p)
+	if !ok || stream&1 == 0 {
+		return s.violation(h2ProtocolError)
+	}
+	if flags&flagPriority != 0 {
+		if len(p) < 5 {
+			return s.violation(h2FrameSizeError)
+		}
+		p = p[5:]
+	}
+	s.block = headerBlock{stream: stream, endStream: flags&flagEndStream != 0, length: -1, fragments: s.block.fragments[:0]}
+	if stream <= s.last {
+		s.mu.Lock()
+		st := s.streams[stream]
+		s.mu.Unlock()
+		if st == nil || !st.open {
+			return s.violation(h2StreamClosed)
+		}
+		s.block.trailers = true
+	}
+	if flags&flagEndHeaders == 0 {
+		s.block.fragments = append(s.block.fragments, p...)
+		return cause.None
+	}
+	return s.decoded(p)
+}
+
+func (s *http2) continuation(flags byte, p []byte) cause.Cause {
+	if s.block.stream == 0 {
+		return s.violation(h2ProtocolError)
+	}
+	if len(s.block.fragments)+len(p) > MaxHTTPHeader { // CVE-2024-27316: frames without end
+		return s.violation(h2EnhanceYourCalm)
+	}
+	s.block.fragments = append(s.block.fragments, p...)
+	if flags&flagEndHeaders == 0 {
+		return cause.None
+	}
+	return s.decoded(s.block.fragments)
+}
+
+// decoded takes a whole header block. It is decoded in any case: the table behind it is the connection's.
+func (s *http2) decoded(p []byte) cause.Cause {
+	h := &s.block
+	defer func() { h.stream = 0 }()
+	if _, err := s.dec.Write(p); err != nil {
+		return s.violation(h2CompressionError)
+	}
+	if err := s.dec.Close(); err != nil {
+		return s.violation(h2CompressionError)
+	}
+	if h.trailers {
+		return s.trailers(h)
+	}
+	s.last = h.stream
+	st := &h2stream{id: h.stream, req: h.req, length: h.length}
+	s.mu.Lock()
+	full := len(s.streams) >= MaxInFlight || s.working >= MaxInFlight
+	if !full {
+		st.window = s.initial
+		s.streams[st.id] = st
+	}
+	s.mu.Unlock()
+	switch {
+	case full:
+		s.credit -= resetCost
+		s.resetID(h.stream, h2RefusedStream) // RFC 9113, section 8.7: it may be sent again
+	case h.size > MaxHTTPHeader:
+		s.refuse(st, cause.HTTPTooLarge)
+	case h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] || h.req.path == "":
+		s.resetStream(st, h2ProtocolError)
+	case h.endStream:
+		return s.complete(st)
+	case h.length > wire.MaxMessageLen:
+		s.tooLarge(st)
+	default:
+		st.open = true
+		s.open++
+	}
+	return cause.None
+}
+
+// trailers end a body (RFC 9113, section 8.1); what they say does not matter.
+func (s *http2) trailers(h *headerBlock) cause.Cause {
+	if !h.endStream {
+		return s.violation(h2ProtocolError)
+	}
+	s.mu.Lock()
+	st := s.streams[h.stream]
+	s.mu.Unlock()
+	return s.complete(st)
+}
+
+// field takes a decoded field.
+func (s *http2) field(f hpack.HeaderField) {
+	h := &s.block
+	if h.size += len(f.Name) + len(f.Value) + 32; h.size > MaxHTTPHeader || h.trailers {
+		return
+	}
+	if len(f.Name) > 0 && f.Name[0] == ':' {
+		h.pseudo(f)
+		return
+	}
+	h.regular = true
+	switch f.Name {
+	case "content-type":
+		h.req.media = f.Value
+	case "content-length":
+		n, err := strconv.ParseInt(f.Value, 10, 64)
+		h.length, h.bad = n, h.bad || err != nil || n < 0
+	case "forwarded":
+		if !h.req.standard {
+			h.req.forwarded = ""
+		}
+		h.req.standard = true
+		h.req.forward(f.Value)
+	case "x-forwarded-for":
+		if !h.req.standard {
+			h.req.forward(f.Value)
+		}
+	case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection": // RFC 9113, section 8.2.2
+		h.bad = true
+	case "te":
+		h.bad = h.bad || f.Value != "trailers"
+	default:
+		h.bad = h.bad || !lowerCase(f.Name)
+	}
+}
+
+// forward joins fields of one name.
+func (r *httpRequest) forward(v string) {
+	if r.forwarded != "" {
+		r.forwarded += ","
+	}
+	r.forwarded += v
+}
+
+// lowerCase says that a field's name is one (RFC 9113, section 8.2.1).
+func lowerCase(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || 'A' <= c && c <= 'Z' || c == ':' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+func (h *headerBlock) pseudo(f hpack.HeaderField) {
+	which := -1
+	switch f.Name {
+	case ":method":
+		which, h.req.method = pseudoMethod, f.Value
+	case ":scheme":
+		which = pseudoScheme
+	case ":authority":
+		which = pseudoAuthority
+	case ":path":
+		which, h.req.path = pseudoPath, f.Value
+	}
+	if which < 0 || h.regular || h.seen[which] || f.Name == ":method" && f.Value == http.MethodConnect {
+		h.bad = true
+		return
+	}
+	h.seen[which] = true
+}

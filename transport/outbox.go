@@ -1,0 +1,126 @@
+// Writing to a connection: answers that come together leave together.
+
+package transport
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// outbox writes to a connection from any goroutine. While one writes, what the others put in is collected and goes out with the next
+// write (RFC 7766, section 6.2.1.1 and section 8). A client that does not take its answers is cut off when
+// MaxUnsent octets wait for it, or one write takes longer than WriteTime: it holds neither memory nor goroutines for longer.
+type outbox struct {
+	conn net.Conn
+	slow func() // called once when the client is too slow; it closes the connection
+
+	mu       sync.Mutex
+	room     sync.Cond // on mu: something was written
+	pending  []byte    // to be written; guarded by mu, as is all below
+	spare    []byte    // room for the next pending
+	writing  bool      // a goroutine is at it
+	failed   bool      // nothing can be written any more
+	deadline time.Time // of the connection's writes, as last set
+}
+
+// keepBuffer is the largest buffer that an idle connection keeps, in octets.
+const keepBuffer = 2048
+
+func (o *outbox) init(c net.Conn, slow func()) {
+	o.conn, o.slow, o.room.L = c, slow, &o.mu
+}
+
+// putPatiently is put for the reader of the connection: it waits while much is unsent, so that a client is not read faster than it reads.
+func (o *outbox) putPatiently(b []byte) bool {
+	o.mu.Lock()
+	for o.writing && !o.failed && len(o.pending)+len(b) > MaxUnsent/2 {
+		o.room.Wait()
+	}
+	o.mu.Unlock()
+	return o.put(b)
+}
+
+// put writes b, or has it written; false if the connection is no longer good. b is not kept.
+func (o *outbox) put(b []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing || len(o.pending) > 0 {
+		o.collect(b)
+	} else if !o.failed && len(b) > 0 {
+		o.writing = true
+		o.write(b)
+		o.writing = false
+	}
+	o.drain()
+	return !o.failed
+}
+
+// add has b written by the next send or put, behind what was added before.
+func (o *outbox) add(b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.collect(b)
+}
+
+// send writes what was added, unless somebody is at it.
+func (o *outbox) send() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drain()
+}
+
+// collect keeps a copy of b for the next write. The caller holds mu.
+func (o *outbox) collect(b []byte) {
+	if o.failed {
+		return
+	}
+	if len(o.pending)+len(b) > MaxUnsent {
+		o.fail()
+		return
+	}
+	o.pending = append(o.pending, b...)
+}
+
+// drain writes what was collected, also while it writes. The caller holds mu.
+func (o *outbox) drain() {
+	if o.writing {
+		return
+	}
+	o.writing = true
+	for len(o.pending) > 0 && !o.failed {
+		out := o.pending
+		o.pending, o.spare = o.spare[:0], nil
+		o.write(out)
+		if cap(out) <= keepBuffer {
+			o.spare = out
+		}
+	}
+	o.writing = false
+}
+
+// write writes with the lock released. The caller is the one that is writing.
+func (o *outbox) write(b []byte) {
+	now := time.Now()
+	if o.deadline.Sub(now) < WriteTime/2 {
+		o.deadline = now.Add(WriteTime)
+		_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection only, and so does the write
+	}
+	o.mu.Unlock()
+	_, err := o.conn.Write(b)
+	o.mu.Lock()
+	o.room.Broadcast()
+	if err == nil || o.failed {
+		return
+	}
+	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		o.fail()
+	}
+	o.failed = true
+}
+
+// fail gives the client up. The caller holds mu.
+func (o *outbox) fail() {
+	o.failed, o.pending = true, nil
+	go o.slow() // closing TLS may have to wait for the write that is stuck
+}

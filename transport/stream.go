@@ -1,0 +1,89 @@
+// Messages behind their lengths (RFC 1035, section 4.2.2), on TCP and on TLS. Queries are pipelined, answers leave in the order in
+// which they are ready (RFC 7766, section 6.2.1.1), ready ones without leaving the reader.
+
+package transport
+
+import (
+	"encoding/binary"
+	"net"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// stream is one connection.
+type stream struct {
+	engine
+	handler Handler
+	slots   chan struct{} // one for each query in work
+	left    int64         // queries that may still come
+}
+
+// serveStream serves a connection until one side ends it. over is the connection itself, or TLS on it.
+func serveStream(h Handler, c *conn, over net.Conn) {
+	s := &stream{handler: h, slots: make(chan struct{}, MaxInFlight), left: c.seat.gate.queries}
+	s.consume = s.messages
+	s.finished = func() bool { return s.left <= 0 }
+	s.run(c, over)
+	for range MaxInFlight { // RFC 7766, section 6.2.4: answer what was asked before the client closed its side
+		s.slots <- struct{}{}
+	}
+	_ = over.Close()
+}
+
+// messages answers the whole messages at the front of b.
+func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
+	for len(b) >= 2 && s.left > 0 {
+		n := int(binary.BigEndian.Uint16(b))
+		if n < wire.HeaderLen {
+			return b, 0, cause.FrameMalformed
+		}
+		if len(b) < 2+n {
+			need = 2 + n
+			break
+		}
+		if why := s.answer(b[2 : 2+n]); why != cause.None {
+			return b, 0, why
+		}
+		s.left--
+		s.began(false)
+		b = b[2+n:]
+	}
+	s.began(len(b) > 0)
+	return b, need, cause.None
+}
+
+// answer answers one message: at once if that can be, else when the answer is there.
+func (s *stream) answer(packet []byte) cause.Cause {
+	w := s.work
+	at := len(w.out)
+	w.out = append(w.out, 0, 0)
+	reply, drop := s.handler.Fast(packet, s.from, w.out[len(w.out):])
+	w.out = w.out[:at]
+	if drop {
+		return cause.ClientRefused
+	}
+	if reply != nil {
+		w.out = appendFrame(w.out, reply)
+		s.flushFull()
+		return cause.None
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default: // with MaxInFlight in work nothing more is read
+		s.flush()
+		s.slots <- struct{}{}
+	}
+	s.handler.Serve(append([]byte(nil), packet...), s.from, func(reply []byte) {
+		if reply != nil {
+			s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply)) // a client that is gone loses its answer
+		}
+		<-s.slots
+	})
+	return cause.None
+}
+
+// appendFrame appends a message behind its length. The message may stand where it will be put.
+func appendFrame(b, msg []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(msg))), msg...)
+}

@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/cause"
+)
+
+// pipe serves one end of a connection in memory, and returns the other; done is closed when the engine has ended.
+func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn, done chan struct{}) {
+	client, ours := net.Pipe()
+	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP, spec: Spec{Observer: w, Gate: g}}}
+	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"), 0)
+	c.seat = g.enter(c.end)
+	done = make(chan struct{})
+	go func() {
+		serve(h, c)
+		c.seat.leave()
+		close(done)
+	}()
+	return client, done
+}
+
+func plain(h Handler, c *conn) { serveStream(h, c, c) }
+
+// RFC 7766, section 7: a slow answer does not hold up the others on its connection.
+func TestOutOfOrder(t *testing.T) {
+	for _, p := range []Protocol{TCP, DoT} {
+		at, h, _ := listener(t, p, nil)
+		c, err := net.Dial("tcp", at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p == DoT {
+			c = tlsClient(c)
+		}
+		defer c.Close()
+		for i, l := range []string{"held", "serve", "fast"} {
+			q := query(l)
+			q[1] = byte(i)
+			if _, err := c.Write(appendFrame(nil, q)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := map[byte]bool{}
+		for range 2 {
+			r, err := ReadFrame(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[r[1]] = true
+		}
+		if !seen[1] || !seen[2] {
+			t.Errorf("%v: got %v before the slow answer, want 1 and 2", p, seen)
+		}
+		(<-h.held)()
+		if r, err := ReadFrame(c); err != nil || r[1] != 0 {
+			t.Errorf("%v: the slow answer: %v %v", p, r, err)
+		}
+	}
+}
+
+// What comes in one segment leaves in one: answers are not written one by one.
+func TestCoalescing(t *testing.T) {
+	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), plain)
+	var burst []byte
+	for range 20 {
+		burst = appendFrame(burst, query("fast"))
+	}
+	go func() { _, _ = client.Write(burst) }()
+	buf := make([]byte, 8192)
+	n, err := client.Read(buf) // a pipe keeps writes apart
+	if err != nil || n != len(burst) {
+		t.Errorf("the first write has %d octets of %d: %v", n, len(burst), err)
+	}
+	client.Close()
+	<-done
+}
+
+// A message split at every place is one message.
+func TestSplitMessages(t *testing.T) {
+	two := appendFrame(appendFrame(nil, query("fast")), query("serve"))
+	for at := 1; at < len(two); at++ {
+		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), plain)
+		go func() { _, _ = client.Write(two[:at]); _, _ = client.Write(two[at:]) }()
+		for range 2 {
+			if r, err := ReadFrame(client); err != nil || r[2]&0x80 == 0 {
+				t.Fatalf("split at %d: %x %v", at, r, err)
+			}
+		}
+		client.Close()
+		<-done
+	}
+}
+
+// Connections end for what their clients do, each with its cause, and in bounded time.
+func TestStreamFaults(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		send func(net.Conn)
+		want cause.Cause
+		took time.Duration // at most
+	}{
+		{"silence", func(net.Conn) {}, cause.None, MaxIdle},
+		{"half a length", func(c net.Conn) { _, _ = c.Write([]byte{0}) }, cause.SlowWriter, MessageTime},
+		{"half a message", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("fast"))[:20]) }, cause.SlowWriter, MessageTime},
+		{"one octet a second", func(c net.Conn) {
+			for _, b := range appendFrame(nil, query("fast")) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}, cause.SlowWriter, MessageTime},
+		{"a message too short", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("fast")[:11])) }, cause.FrameMalformed, 0},
+		{"HTTP", func(c net.Conn) { _, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")) }, cause.SlowWriter, MessageTime},
+		{"to be dropped", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("silent"))) }, cause.ClientRefused, 0},
+		{"no reading", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("large"))) }, cause.SlowReader, WriteTime},
+		{"no reading of what is resolved", func(c net.Conn) {
+			for range 50 {
+				if _, err := c.Write(appendFrame(nil, query("serve"))); err != nil {
+					return
+				}
+			}
+		}, cause.SlowReader, MaxIdle + WriteTime},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &witness{}
+			client, done := pipe(&echo{}, w, NewGate(GateConfig{}), plain)
+			began := time.Now()
+			sent := make(chan struct{})
+			go func() { c.send(client); close(sent) }()
+			<-done
+			if took := time.Since(began); took > c.took {
+				t.Errorf("%s: ended after %v, want %v", c.name, took, c.took)
+			}
+			synctest.Wait()
+			if f := w.seen(); c.want == cause.None && len(f) > 0 || c.want != cause.None && f[c.want] != 1 {
+				t.Errorf("%s: faults %v, want %v", c.name, f, c.want)
+			}
+			client.Close()
+			<-sent
+		})
+	}
+}
+
+// A connection ends in an orderly way after its share of queries.
+func TestQueriesPerConnection(t *testing.T) {
+	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{Queries: 3}), plain)
+	go func() { _, _ = client.Write(bytes.Repeat(appendFrame(nil, query("serve")), 5)) }()
+	for i := range 4 {
+		_, err := ReadFrame(client)
+		if (err == nil) != (i < 3) {
+			t.Errorf("answer %d: %v", i, err)
+		}
+	}
+	<-done
+}
+
+// RFC 7766, section 6.2.4: who closes its side still gets its answers.
+func TestHalfClose(t *testing.T) {
+	at, h, _ := listener(t, TCP, nil)
+	c, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(appendFrame(nil, query("held"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	go (<-h.held)()
+	if _, err := ReadFrame(c); err != nil {
+		t.Error(err)
+	}
+	if _, err := ReadFrame(c); !errors.Is(err, io.EOF) {
+		t.Errorf("after the answer: %v", err)
+	}
+}
+
+func FuzzStream(f *testing.F) {
+	f.Add(appendFrame(appendFrame(nil, query("fast")), query("serve")))
+	f.Add([]byte{0, 5, 1, 2, 3, 4, 5})
+	f.Add(append(binary.BigEndian.AppendUint16(nil, 0xFFFF), query("fast")...))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		client, done := pipe(safe{}, &witness{}, NewGate(GateConfig{}), plain)
+		go func() { _, _ = client.Write(in); client.Close() }()
+		_, _ = io.Copy(io.Discard, client)
+		<-done
+	})
+}
+
+// safe answers whatever comes.
+type safe struct{}
+
+func (safe) Fast(packet []byte, _ Client, buf []byte) ([]byte, bool) {
+	if packet[0]&1 == 0 {
+		return append(buf, packet...), false
+	}
+	return nil, false
+}
+
+func (safe) Serve(packet []byte, _ Client, reply func([]byte)) { reply(packet) }

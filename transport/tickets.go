@@ -1,0 +1,61 @@
+// The keys of TLS session tickets.
+
+package transport
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Tickets derives ticket keys from a secret and the time, so that all servers of a fleet that share the secret change keys together and take each
+// other's tickets, without a word between them.
+type Tickets struct {
+	secret   []byte
+	rotation time.Duration
+	epoch    int64 // of the keys given out last
+}
+
+// minTicketSecret is the least a secret may have, in octets.
+const minTicketSecret = 32
+
+// NewTickets returns keys that change every rotation. The secret comes from a file of at least 32 octets; "" makes one, which the server
+// forgets when it ends.
+func NewTickets(file string, rotation time.Duration) (*Tickets, error) {
+	t := &Tickets{rotation: rotation, epoch: -1}
+	if file == "" {
+		t.secret = make([]byte, minTicketSecret)
+		_, err := rand.Read(t.secret)
+		return t, err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("secret of session tickets: %w", err)
+	}
+	if len(b) < minTicketSecret {
+		return nil, fmt.Errorf("secret of session tickets: %s holds %d octets, at least %d are needed", file, len(b), minTicketSecret)
+	}
+	t.secret = b
+	return t, nil
+}
+
+// Keys returns the keys of a time, and whether they differ from the last that were given out: the present one first, to make tickets with, then
+// that before and that after it, for tickets that are a little older, or from a server whose clock is ahead.
+func (t *Tickets) Keys(now time.Time) (keys [][32]byte, changed bool) {
+	epoch := now.UnixNano() / int64(t.rotation)
+	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
+		info := "bailiwick session ticket " + string(binary.BigEndian.AppendUint64(nil, uint64(e)))
+		k, err := hkdf.Key(sha256.New, t.secret, nil, info, 32)
+		if err != nil { // only lengths that HKDF cannot make are an error
+			panic("transport: " + err.Error())
+		}
+		keys = append(keys, [32]byte(k))
+	}
+	changed = epoch != t.epoch
+	t.epoch = epoch
+	return keys, changed
+}

@@ -1,0 +1,111 @@
+// TLS of the listeners, and DNS over TLS (RFC 7858).
+
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"bailiwick/internal/cause"
+)
+
+// TLS is what all listeners that encrypt share: the certificates, and the keys of session tickets.
+type TLS struct {
+	source CertificateSource
+
+	mu      sync.Mutex
+	configs []*tls.Config // of the listeners; guarded by mu
+	keys    [][32]byte    // of session tickets; guarded by mu
+}
+
+// NewTLS returns TLS with certificates from a source. Session tickets are off until SetTicketKeys.
+func NewTLS(s CertificateSource) *TLS { return &TLS{source: s} }
+
+// config makes a listener's configuration (RFC 9325): TLS 1.2 with forward secrecy and authenticated encryption only, or TLS 1.3.
+func (t *TLS) config(alpn ...string) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: alpn, GetCertificate: t.source.Certificate,
+		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.keys) > 0 {
+		c.SetSessionTicketKeys(t.keys)
+	}
+	t.configs = append(t.configs, c)
+	return c
+}
+
+// SetTicketKeys replaces the keys of session tickets, for all listeners: tickets are made with the first and taken with any.
+func (t *TLS) SetTicketKeys(keys [][32]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys = keys
+	for _, c := range t.configs {
+		c.SetSessionTicketKeys(keys)
+	}
+}
+
+// handshakes bounds the work of handshakes.
+var handshakes = make(chan struct{}, MaxHandshakes)
+
+// handshake makes TLS of a connection; nil if that fails.
+func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
+	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
+	defer cancel()
+	select {
+	case handshakes <- struct{}{}:
+		defer func() { <-handshakes }()
+	case <-ctx.Done():
+		c.end(cause.HandshakeTime)
+		return nil
+	}
+	t := tls.Server(c, cfg)
+	err := t.HandshakeContext(ctx)
+	switch {
+	case err == nil:
+		s := t.ConnectionState()
+		c.owner.spec.Observer.Handshake(c.owner.protocol, s.Version, s.DidResume)
+		return t
+	case errors.Is(err, context.DeadlineExceeded):
+		c.end(cause.HandshakeTime)
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed): // it left, as health checks do, or was displaced
+	default:
+		c.end(cause.Handshake)
+	}
+	return nil
+}
+
+func openDoT(s Spec) (Listener, error) {
+	cfg := s.TLS.config("dot")
+	return accept(DoT, s, func(h Handler, c *conn) {
+		if t := c.handshake(cfg); t != nil {
+			serveStream(h, c, t)
+		}
+	})
+}
+
+// Maintain keeps certificates and ticket keys fresh until the context ends: it looks at them every so often, and when wake is sent to. What
+// goes wrong is told to failed, and the old ones stay in use.
+func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{}, tickets *Tickets, failed func(error)) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-wake:
+		}
+		if err := t.source.Refresh(); err != nil {
+			failed(err)
+		}
+		if keys, changed := tickets.Keys(time.Now()); changed {
+			t.SetTicketKeys(keys)
+		}
+	}
+}

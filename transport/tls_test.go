@@ -1,0 +1,221 @@
+package transport
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"bailiwick/internal/cause"
+)
+
+func newSessions() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }
+
+// RFC 9325: TLS 1.2 with forward secrecy, or TLS 1.3; ALPN dot, or none.
+func TestTLSVersions(t *testing.T) {
+	at, _, w := listener(t, DoT, nil)
+	for _, c := range []struct {
+		name string
+		cfg  *tls.Config
+		good bool
+	}{
+		{"TLS 1.3", &tls.Config{MinVersion: tls.VersionTLS13}, true},
+		{"TLS 1.2", &tls.Config{MaxVersion: tls.VersionTLS12}, true},
+		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
+		{"TLS 1.2 without forward secrecy", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
+		{"TLS 1.2 with CBC", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
+		{"ALPN dot", &tls.Config{NextProtos: []string{"dot"}}, true},
+		{"ALPN h2", &tls.Config{NextProtos: []string{"h2"}}, false},
+	} {
+		c.cfg.InsecureSkipVerify = true
+		conn, err := tls.Dial("tcp", at.String(), c.cfg)
+		if (err == nil) != c.good {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if err == nil {
+			conn.Close()
+		}
+	}
+	w.await(t, cause.Handshake)
+}
+
+// Sessions are resumed, across servers that share the keys too, and not with other keys.
+func TestTLSResumption(t *testing.T) {
+	cfg := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: newSessions(), ServerName: "localhost"}
+	for i, c := range []struct {
+		key     byte
+		resumed bool
+	}{{1, false}, {1, true}, {1, true}, {2, false}} {
+		at, _, _ := listener(t, DoT, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{c.key}}) })
+		conn, err := tls.Dial("tcp", at.String(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(appendFrame(nil, query("fast"))); err != nil { // the ticket comes with the answer
+			t.Fatal(err)
+		}
+		if _, err := ReadFrame(conn); err != nil {
+			t.Fatal(err)
+		}
+		if got := conn.ConnectionState().DidResume; got != c.resumed {
+			t.Errorf("connection %d: resumed %v", i, got)
+		}
+		conn.Close()
+	}
+}
+
+// Whoever has the secret has the keys of a time; they change on time, and the last stay good for one more.
+func TestTickets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, make([]byte, 31), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewTickets(file, time.Hour); err == nil {
+		t.Error("a secret of 31 octets is taken")
+	}
+	if err := os.WriteFile(file, make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := NewTickets(file, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := NewTickets(file, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 1, 0, 10, 0, 0, time.UTC)
+	ka, changed := a.Keys(now)
+	kb, _ := b.Keys(now.Add(30 * time.Minute))
+	if !changed || ka[0] != kb[0] || ka[0] == ka[1] || ka[1] == ka[2] {
+		t.Errorf("keys %x and %x", ka, kb)
+	}
+	if _, changed := a.Keys(now.Add(time.Minute)); changed {
+		t.Error("the keys change within their time")
+	}
+	next, changed := a.Keys(now.Add(time.Hour))
+	if !changed || next[0] != ka[2] || next[1] != ka[0] {
+		t.Errorf("an hour later: %x", next)
+	}
+	own, err := NewTickets("", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, _ := own.Keys(now); k[0] == ka[0] {
+		t.Error("a server of its own has the fleet's keys")
+	}
+}
+
+// writeCertificate writes a certificate with a serial number.
+func writeCertificate(t *testing.T, cert, key string, serial int64) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kd, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: kd}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// New certificates are taken up while connections live; broken ones are not.
+func TestCertificateReload(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	writeCertificate(t, cert, key, 1)
+	source, err := LoadCertificates([]CertificateFile{{cert, key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tlsOf := NewTLS(source)
+	at, _, _ := listener(t, DoT, func(s *Spec) { s.TLS = tlsOf })
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	wake, failed := make(chan struct{}), make(chan error, 10)
+	tickets, err := NewTickets("", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go tlsOf.Maintain(ctx, time.Hour, wake, tickets, func(err error) { failed <- err })
+	dial := func(want int64) *tls.Conn {
+		t.Helper()
+		c, err := tls.Dial("tcp", at.String(), insecureTLS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if got := c.ConnectionState().PeerCertificates[0].SerialNumber.Int64(); got != want {
+			t.Errorf("certificate %d, want %d", got, want)
+		}
+		return c
+	}
+	old := dial(1)
+	writeCertificate(t, cert, key, 2)
+	wake <- struct{}{}
+	wake <- struct{}{} // the first is done when the second is taken
+	dial(2)
+	for _, c := range []io.ReadWriter{old} {
+		if _, err := c.Write(appendFrame(nil, query("fast"))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFrame(c); err != nil {
+			t.Errorf("a connection from before: %v", err)
+		}
+	}
+	if err := os.WriteFile(cert, []byte("rubbish, longer than nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wake <- struct{}{}
+	if err := <-failed; err == nil {
+		t.Error("a broken certificate is taken")
+	}
+	dial(2)
+}
+
+// What is no TLS ends the connection, and who says nothing is waited for in bounded time only.
+func TestHandshakeFaults(t *testing.T) {
+	at, _, w := listener(t, DoT, nil)
+	c, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Log(err) // a reset says the same
+	}
+	w.await(t, cause.Handshake)
+	silent, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_ = silent.SetReadDeadline(time.Now().Add(2 * HandshakeTime))
+	if n, err := io.Copy(io.Discard, silent); n > 0 {
+		t.Errorf("%d octets for silence, %v", n, err)
+	}
+	w.await(t, cause.HandshakeTime)
+}
