@@ -1,17 +1,26 @@
-// Reading what has arrived, and no more.
+// Reading what has arrived and no more, and writing at once what belongs together.
 
 package transport
 
-import "net"
+import (
+	"net"
+	"sync"
+)
 
 // burst is a connection that reads from the kernel into a buffer of its own, and that can be told to stop there: with hold set, a Read
 // that would have to ask the kernel returns errHold. So a reader answers all queries that came in one segment, or in several TLS records
 // of one, before it writes once.
+//
+// Between gather and release what is written is collected, so that several TLS records leave in one segment.
 type burst struct {
 	net.Conn
 	buf  []byte
 	r, w int
 	hold bool
+
+	mu        sync.Mutex // TLS may write from the reader too
+	gathering bool       // guarded by mu
+	gathered  []byte     // guarded by mu
 }
 
 // burstSize is what one read takes from the kernel: some thirty queries.
@@ -33,6 +42,33 @@ func (b *burst) Read(p []byte) (int, error) {
 	n := copy(p, b.buf[b.r:b.w])
 	b.r += n
 	return n, nil
+}
+
+func (b *burst) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.gathering {
+		b.gathered = append(b.gathered, p...)
+		return len(p), nil
+	}
+	return b.Conn.Write(p)
+}
+
+func (b *burst) gather() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gathering = true
+}
+
+func (b *burst) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gathering = false
+	_, err := b.Conn.Write(b.gathered)
+	if b.gathered = b.gathered[:0]; cap(b.gathered) > keepBuffer {
+		b.gathered = nil
+	}
+	return err
 }
 
 // holdError says that nothing more has arrived. It is temporary, so that TLS goes on after it.

@@ -45,7 +45,7 @@ var works = sync.Pool{New: func() any {
 // run reads and answers until the end, and reports what was wrong, if that was it.
 func (e *engine) run(c *conn, over net.Conn) {
 	e.conn, e.over = c, over
-	e.out.init(over, func() { c.end(cause.SlowReader) })
+	e.out.init(over, c.burst, func() { c.end(cause.SlowReader) })
 	why := e.loop()
 	if e.work != nil {
 		e.flush()

@@ -13,7 +13,10 @@ import (
 // MaxUnsent octets wait for it, or one write takes longer than WriteTime: it holds neither memory nor goroutines for longer.
 type outbox struct {
 	conn net.Conn
+	raw  *burst // below conn, which may be TLS
 	slow func() // called once when the client is too slow; it closes the connection
+	// cut returns the length of the first piece of b that has to be written, and so be a TLS record, by itself; nil where it does not matter.
+	cut func(b []byte) int
 
 	mu       sync.Mutex
 	room     sync.Cond // on mu: something was written
@@ -27,8 +30,8 @@ type outbox struct {
 // keepBuffer is the largest buffer that an idle connection keeps, in octets.
 const keepBuffer = 2048
 
-func (o *outbox) init(c net.Conn, slow func()) {
-	o.conn, o.slow, o.room.L = c, slow, &o.mu
+func (o *outbox) init(c net.Conn, raw *burst, slow func()) {
+	o.conn, o.raw, o.slow, o.room.L = c, raw, slow, &o.mu
 }
 
 // putPatiently is put for the reader of the connection: it waits while much is unsent, so that a client is not read faster than it reads.
@@ -107,7 +110,7 @@ func (o *outbox) write(b []byte) {
 		_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection only, and so does the write
 	}
 	o.mu.Unlock()
-	_, err := o.conn.Write(b)
+	err := o.pieces(b)
 	o.mu.Lock()
 	o.room.Broadcast()
 	if err == nil || o.failed {
@@ -117,6 +120,23 @@ func (o *outbox) write(b []byte) {
 		o.fail()
 	}
 	o.failed = true
+}
+
+// pieces writes b in as many TLS records as it has to, and in one segment as far as possible.
+func (o *outbox) pieces(b []byte) error {
+	if o.cut == nil || o.cut(b) == len(b) {
+		_, err := o.conn.Write(b)
+		return err
+	}
+	o.raw.gather()
+	for len(b) > 0 {
+		n := o.cut(b)
+		if _, err := o.conn.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return o.raw.release()
 }
 
 // fail gives the client up. The caller holds mu.
