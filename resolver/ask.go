@@ -40,7 +40,7 @@ type accepted struct {
 
 // telling orders network failures: the highest is what the client hears.
 var telling = map[cause.Cause]int{
-	cause.NoAddress: 1, cause.NoServers: 1, cause.Unreachable: 2, cause.UplinkDown: 2, cause.Timeout: 3, cause.Spoofed: 4, cause.Truncated: 4, cause.ServerNotImp: 5, cause.ServerFormErr: 5,
+	cause.NoAddress: 1, cause.NoServers: 1, cause.ServerIdentity: 9, cause.Unreachable: 2, cause.UplinkDown: 2, cause.Timeout: 3, cause.Spoofed: 4, cause.Truncated: 4, cause.ServerNotImp: 5, cause.ServerFormErr: 5,
 	cause.Malformed: 6, cause.ServerUnexpected: 6, cause.ServerFailed: 7, cause.Lame: 8, cause.ServerRefused: 8,
 }
 
@@ -167,9 +167,13 @@ func (a *asking) trace(c *candidate, outcome string) {
 
 // attempt is how one exchange is made.
 type attempt struct {
-	tcp, edns, cookie, randomCase bool
-	timeout                       time.Duration
+	via                      transport.Protocol
+	edns, cookie, randomCase bool
+	timeout                  time.Duration
 }
+
+// reliable says that neither size nor forgery matter.
+func (how *attempt) reliable() bool { return how.via != transport.UDP }
 
 // maxFallbacks is how many ways to ask are tried in one exchange: plain UDP, TCP, without cookie, without EDNS, without random case.
 const maxFallbacks = 5
@@ -179,28 +183,31 @@ const maxFallbacks = 5
 func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 	r := a.x.r
 	p := r.servers.profile(c.addr.Addr(), a.zone, r.clock.Now())
-	how := attempt{tcp: a.conf != nil && a.conf.TCP, edns: !p.noEDNS, cookie: r.cfg.Cookies, randomCase: r.cfg.CaseRandomisation && !p.caseLost, timeout: p.rto << (c.tries - 1)}
-	if c.tries == MaxTriesPerServer-1 { // repeated silence: maybe UDP is what is lost
-		how.tcp = true
+	how := attempt{via: a.via(c, p), edns: !p.noEDNS, cookie: r.cfg.Cookies, randomCase: r.cfg.CaseRandomisation && !p.caseLost, timeout: p.rto << (c.tries - 1)}
+	if c.tries == MaxTriesPerServer-1 && !how.reliable() { // repeated silence: maybe UDP is what is lost
+		how.via = transport.TCP
 	}
 	badCookie := false
 	for range maxFallbacks {
 		m, err := a.send(c, how, p.cookie)
 		if errors.Is(err, transport.ErrCase) {
 			r.servers.learn(c.addr.Addr(), a.zone, eventCaseLost, 0, r.clock.Now())
-			how.tcp, how.randomCase = true, false // TCP needs no letter case against forgery
+			how.via, how.randomCase = transport.TCP, false // TCP needs no letter case against forgery
 			continue
 		}
-		if errors.Is(err, transport.ErrSpoofed) && !how.tcp {
-			how.tcp = true
+		if errors.Is(err, transport.ErrSpoofed) && !how.reliable() {
+			how.via = transport.TCP
+			continue
+		}
+		if err != nil && how.via.Encrypted() && a.fallBack(c, &how, err) {
 			continue
 		}
 		if err != nil {
 			return nil, a.failed(c, how, err)
 		}
 		switch {
-		case m.Has(wire.FlagTC) && !how.tcp:
-			how.tcp = true
+		case m.Has(wire.FlagTC) && !how.reliable():
+			how.via = transport.TCP
 		case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
 			c.spent = true
 			return nil, cause.New(cause.Truncated, a.zone, "%s", a.q).At(c.addr)
@@ -208,8 +215,10 @@ func (a *asking) exchange(c *candidate) (*wire.Message, *cause.Failure) {
 			how.cookie = false // it knows EDNS, but not to ignore an option
 		case how.edns && (m.RCode() == wire.RCodeFormErr || m.RCode() == wire.RCodeNotImp || m.FullRCode() == wire.RCodeBadVers):
 			how.edns = false // RFC 6891, section 7
-		case m.FullRCode() == wire.RCodeBadCookie && !how.tcp: // RFC 7873, section 5.3
-			how.tcp = badCookie
+		case m.FullRCode() == wire.RCodeBadCookie && !how.reliable(): // RFC 7873, section 5.3
+			if badCookie {
+				how.via = transport.TCP
+			}
 			badCookie = true
 			p = r.servers.profile(c.addr.Addr(), a.zone, r.clock.Now())
 		default:
@@ -236,15 +245,17 @@ func (a *asking) failed(c *candidate, how attempt, err error) *cause.Failure {
 	switch {
 	case errors.Is(err, errMalformed):
 		what, e, c.spent = cause.Malformed, eventBad, true
+	case errors.Is(err, transport.ErrIdentity):
+		what, e, c.spent = cause.ServerIdentity, eventBad, true
 	case errors.Is(err, transport.ErrNoNetwork):
 		what, e, c.spent = cause.UplinkDown, eventForget, true // it is not the server's fault
 	case errors.Is(err, transport.ErrUnreachable):
 		what, e = cause.Unreachable, eventDead
-		c.spent = !how.tcp || c.tries >= MaxTriesPerServer
+		c.spent = !how.reliable() || c.tries >= MaxTriesPerServer
 	case errors.Is(err, transport.ErrSpoofed):
 		what, e = cause.Spoofed, eventTimeout
 	}
-	if how.tcp && c.tries < MaxTriesPerServer && what == cause.Unreachable {
+	if how.via == transport.TCP && c.tries < MaxTriesPerServer && what == cause.Unreachable {
 		what, c.spent = cause.Truncated, true
 	}
 	a.x.r.servers.learn(c.addr.Addr(), a.zone, e, 0, a.x.r.clock.Now())
@@ -265,27 +276,33 @@ func (a *asking) send(c *candidate, how attempt, serverCookie []byte) (*wire.Mes
 	if err != nil {
 		return nil, err
 	}
-	req := transport.Request{Server: c.addr, TCP: how.tcp, Query: query, Timeout: how.timeout, AnyCase: !how.randomCase}
-	if how.tcp {
+	req := transport.Request{Server: a.port(c, how), Via: how.via, Query: query, Timeout: how.timeout, AnyCase: !how.randomCase}
+	if how.reliable() {
 		req.Timeout = tcpTimeout
+	}
+	if a.conf != nil {
+		req.Peer = a.conf.Peer
+	}
+	if !how.via.Encrypted() {
+		a.probe(c, query)
 	}
 	began := time.Now()
 	raw, err := r.exchanger.Exchange(a.x.budget.ctx, req)
 	rtt := time.Since(began)
 	if err != nil {
-		r.observe.Upstream(c.addr, how.tcp, rtt, causeOfExchange(err))
+		r.observe.Upstream(c.addr, how.via, rtt, causeOfExchange(err))
 		return nil, err
 	}
 	m, perr := wire.Parse(raw)
 	if perr != nil {
-		r.observe.Upstream(c.addr, how.tcp, rtt, cause.Malformed)
+		r.observe.Upstream(c.addr, how.via, rtt, cause.Malformed)
 		a.trace(c, "malformed: "+perr.Error())
 		return nil, fmt.Errorf("%w: %w", errMalformed, perr)
 	}
 	if !a.cookieFits(c, m) {
 		return nil, transport.ErrSpoofed
 	}
-	r.observe.Upstream(c.addr, how.tcp, rtt, cause.None)
+	r.observe.Upstream(c.addr, how.via, rtt, cause.None)
 	r.servers.learn(c.addr.Addr(), a.zone, eventReply, rtt, r.clock.Now())
 	return m, nil
 }
@@ -296,6 +313,8 @@ func causeOfExchange(err error) cause.Cause {
 		return cause.Timeout
 	case errors.Is(err, transport.ErrSpoofed), errors.Is(err, transport.ErrCase):
 		return cause.Spoofed
+	case errors.Is(err, transport.ErrIdentity):
+		return cause.ServerIdentity
 	case errors.Is(err, transport.ErrNoNetwork):
 		return cause.UplinkDown
 	}
@@ -309,7 +328,7 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) ([]byte, 
 		return nil, err
 	}
 	qname := []byte(a.q.Name.Wire())
-	if how.randomCase {
+	if how.randomCase && !how.via.Encrypted() {
 		for i, b := range qname { // a length octet is below 'a'
 			if 'a' <= b && b <= 'z' && random[2+i/8]>>(i&7)&1 == 1 {
 				qname[i] = b - 'a' + 'A'
@@ -324,11 +343,15 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) ([]byte, 
 	size := uint16(0)
 	if how.edns {
 		size = transport.EDNSSize
-		if how.cookie {
+		if how.cookie && !how.via.Encrypted() {
 			opts = opts.Append(wire.OptionCookie, a.x.r.clientCookie(c.addr.Addr()), serverCookie)
 		}
 	}
-	return wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size, how.edns, opts), nil
+	q := wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size, how.edns, opts)
+	if how.edns && how.via.Encrypted() {
+		q = wire.PadOPT(q, wire.HeaderLen+len(qname)+4, queryBlock)
+	}
+	return q, nil
 }
 
 // cookieFits keeps a server's cookie, and says false if the reply echoes another client cookie than ours (RFC 7873, section 5.3).

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"bailiwick/cache"
+	"bailiwick/transport"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -27,8 +28,13 @@ type Zone struct {
 	Hosts   []wire.Name // servers by name, resolved when needed
 	Forward bool        // the servers are resolvers: ask them to recurse
 	First   bool        // if they fail, resolve as if the zone were not configured
-	TCP     bool        // ask over TCP only
 	NoCache bool        // keep nothing of it
+	// Via is how the servers are asked; UDP goes to TCP as needed, all others are the only way.
+	Via transport.Protocol
+	// Peer is who they have to be, where Via keeps connections.
+	Peer *transport.Peer
+	// Fallback asks in plain where the encrypted transport fails.
+	Fallback bool
 }
 
 // Config is what the operator decides about resolving. It is complete and immutable.
@@ -44,9 +50,10 @@ type Config struct {
 	Cookies             bool
 	AggressiveNSEC      bool
 	HardenBelowNXDomain bool
-	HardenGlue          bool   // glue counts only for names in the zone that gives it
-	Prefetch            bool   // resolve again what is asked for shortly before it ends
-	Port                uint16 // of authorities
+	HardenGlue          bool                 // glue counts only for names in the zone that gives it
+	Opportunistic       []transport.Protocol // that authorities are probed for, the first is preferred (RFC 9539)
+	Prefetch            bool                 // resolve again what is asked for shortly before it ends
+	Port                uint16               // of authorities
 	MaxAliases          int
 	MaxFlights          int
 	Memory              int // octets for what is known of servers and zones

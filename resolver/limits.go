@@ -50,4 +50,14 @@ const (
 	maxRTO     = 1500 * time.Millisecond
 	// tcpTimeout is how long an exchange over TCP may take.
 	tcpTimeout = 1500 * time.Millisecond
+
+	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467, section 4.1).
+	queryBlock = 128
+	// MaxProbes is how many servers are probed for encryption at once, process-wide; others are left for another time.
+	MaxProbes = 64
+	// What RFC 9539, section 4.3 proposes: how long encryption that worked is counted on, how long one that failed is left alone, and how
+	// long a probe may take.
+	encryptedPersistence = 3 * 24 * time.Hour
+	encryptedDamping     = 24 * time.Hour
+	probeTimeout         = 4 * time.Second
 )

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
 // Observer is told what happens. Its methods return at once.
 type Observer interface {
 	// Upstream is one exchange with a server; c is None if it replied.
-	Upstream(server netip.AddrPort, tcp bool, rtt time.Duration, c cause.Cause)
+	Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause)
 	// Validated is one judgement of a response.
 	Validated(status wire.Security, f *cause.Failure)
 	// Limit is a limit that was hit.
@@ -26,7 +27,7 @@ type Observer interface {
 type Quiet struct{}
 
 // Upstream does nothing.
-func (Quiet) Upstream(netip.AddrPort, bool, time.Duration, cause.Cause) {}
+func (Quiet) Upstream(netip.AddrPort, transport.Protocol, time.Duration, cause.Cause) {}
 
 // Validated does nothing.
 func (Quiet) Validated(wire.Security, *cause.Failure) {}
@@ -42,7 +43,6 @@ type Step struct {
 	Depth    int // how many questions depend on this one
 	Zone     wire.Name
 	Server   netip.AddrPort // zero for a step that asks nobody
-	TCP      bool
 	Question wire.Question
 	Outcome  string // in a line
 }

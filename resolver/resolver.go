@@ -29,6 +29,7 @@ type Resolver struct {
 	validator *validator.Validator
 	anchors   *trustanchor.Set
 	exchanger transport.Exchanger
+	probes    chan struct{} // one for each server that is being probed for encryption
 	clock     clock.Clock
 	observe   Observer
 
@@ -80,7 +81,7 @@ func New(cfg Config, p Parts) *Resolver {
 	if p.ValidationTime == nil {
 		p.ValidationTime = p.Clock.Now
 	}
-	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger,
+	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
 		clock: p.Clock, observe: p.Observer, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
 	seed := maphash.MakeSeed()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -55,6 +56,8 @@ type server struct {
 	cookie   []byte    // its server cookie
 	replied  time.Time // when it last did
 	zones    map[wire.Name]zoneFault
+	// encrypted is what is known of its encrypted transports (RFC 9539).
+	encrypted map[transport.Protocol]encryption
 }
 
 // zoneFault is something held against a server for one zone.
@@ -198,6 +201,8 @@ type profile struct {
 	noEDNS   bool
 	caseLost bool
 	cookie   []byte
+	// encrypted are the transports that are known to work.
+	encrypted map[transport.Protocol]bool
 }
 
 func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
@@ -207,6 +212,14 @@ func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 	p := profile{rto: initialRTO, srtt: v.srtt, dead: now.Before(v.until), noEDNS: now.Before(v.noEDNS), caseLost: now.Before(v.caseLost), cookie: v.cookie}
 	if v.srtt > 0 {
 		p.rto = min(max(v.srtt+4*v.rttvar, minRTO), maxRTO)
+	}
+	for t, e := range v.encrypted {
+		if e.works && now.Before(e.until) {
+			if p.encrypted == nil {
+				p.encrypted = map[transport.Protocol]bool{}
+			}
+			p.encrypted[t] = true
+		}
 	}
 	if f, ok := v.zones[zone]; ok && now.Before(f.until) {
 		p.fault = 1
@@ -230,6 +243,8 @@ type candidate struct {
 	name  wire.Name // of the name server; zero if configured by address
 	tries int
 	spent bool // will not be asked again for this question
+	// fellBack says that its encrypted transport failed for this question.
+	fellBack bool
 }
 
 // exploreOdds is how often, one in so many, a server is asked that is not the best known: the others' RTTs have to stay fresh.

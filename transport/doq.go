@@ -18,11 +18,12 @@ import (
 
 // Error codes of DoQ (RFC 9250, section 4.3).
 const (
-	doqNoError       = 0x0
-	doqInternalError = 0x1
-	doqProtocolError = 0x2
-	doqExcessiveLoad = 0x4
-	doqUnspecified   = 0x5
+	doqNoError          = 0x0
+	doqInternalError    = 0x1
+	doqProtocolError    = 0x2
+	doqRequestCancelled = 0x3
+	doqExcessiveLoad    = 0x4
+	doqUnspecified      = 0x5
 )
 
 func openDoQ(s Spec) (Listener, error) {
@@ -44,6 +45,10 @@ func serveDoQ(h Handler, c *quicConn) {
 		wg.Go(func() { c.query(h, s) })
 	}
 	wg.Wait()
+	select { // closing loses what is not sent yet, and nothing tells when it is
+	case <-c.Context().Done():
+	case <-time.After(closeGrace):
+	}
 	_ = c.CloseWithError(doqNoError, "")
 }
 

@@ -29,7 +29,8 @@ var (
 // Request is one question to one server.
 type Request struct {
 	Server  netip.AddrPort
-	TCP     bool
+	Via     Protocol
+	Peer    *Peer  // who the server has to be, if it is over a connection that stays open; nil: anybody
 	Query   []byte // the whole message, as wire.AppendQuery makes it
 	Timeout time.Duration
 	// AnyCase accepts a reply whose question differs in letter case.
@@ -95,10 +96,13 @@ func questionEnd(query []byte) int {
 	return off + 5
 }
 
-// NetExchanger asks over the machine's sockets.
+// NetExchanger asks over the machine's sockets. UDP has a socket for each question, and TCP a connection, unless the server is one that is asked
+// often, with a Peer; the other protocols keep their connections.
 type NetExchanger struct {
 	// Remap, if set, says where a server is really reached; for a lab on loopback.
 	Remap func(netip.AddrPort) netip.AddrPort
+
+	upstreams upstreams
 }
 
 // Exchange implements Exchanger.
@@ -112,10 +116,15 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	}
 	var reply []byte
 	var err error
-	if r.TCP {
-		reply, err = exchangeTCP(ctx, r, deadline)
-	} else {
+	switch {
+	case r.Via == UDP:
 		reply, err = exchangeUDP(ctx, r, deadline)
+	case r.Via == TCP && r.Peer == nil:
+		reply, err = exchangeTCP(ctx, r, deadline)
+	default:
+		bounded, cancel := context.WithDeadline(ctx, deadline)
+		defer cancel()
+		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}).exchange(bounded, r.Query)
 	}
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -129,6 +138,10 @@ func explain(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrSpoofed), errors.Is(err, ErrCase):
 		return err
+	case errors.Is(err, ErrIdentity):
+		return ErrIdentity
+	case errors.Is(err, context.DeadlineExceeded):
+		return ErrTimeout
 	case errors.Is(err, syscall.ENETDOWN):
 		return ErrNoNetwork
 	case errors.As(err, &ne) && ne.Timeout():

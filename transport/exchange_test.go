@@ -101,10 +101,10 @@ func TestExchangeUnreachable(t *testing.T) {
 	}
 	at := c.LocalAddr().(*net.UDPAddr).AddrPort()
 	c.Close()
-	for _, tcp := range []bool{false, true} {
-		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, TCP: tcp, Query: question, Timeout: 5 * time.Second})
+	for _, via := range []Protocol{UDP, TCP} {
+		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: via, Query: question, Timeout: 5 * time.Second})
 		if !errors.Is(err, ErrUnreachable) {
-			t.Errorf("TCP %v: got %v, want %v", tcp, err, ErrUnreachable)
+			t.Errorf("%v: got %v, want %v", via, err, ErrUnreachable)
 		}
 	}
 }

@@ -45,8 +45,19 @@ const (
 	// MaxUnvalidated is how many new QUIC connections a second a listener takes without having checked their source address by a Retry
 	// (RFC 9000, section 8.1.2).
 	MaxUnvalidated = 200
+	// closeGrace is how long a QUIC connection that has had its share of queries is left open for the last answers to arrive.
+	closeGrace = 500 * time.Millisecond
 	// QUICWindow is how many octets a QUIC client may send before we have read them, per stream; four times that per connection.
 	QUICWindow = 128 << 10
+
+	// MaxUpstreams is how many servers are asked over connections that stay open; idle ones give way.
+	MaxUpstreams = 1024
+	// MaxUpstreamConns is how many TCP or DoT connections to one of them are open, each with MaxInFlight questions.
+	MaxUpstreamConns = 8
+	// UpstreamIdle is how long such a connection stays open without a reply.
+	UpstreamIdle = 15 * time.Second
+	// MaxSilence is how many questions in a row may go unanswered on one before it is given up.
+	MaxSilence = 4
 
 	// udpBuffer is what is asked of the kernel for a listener's receive and send buffers, in octets per socket.
 	udpBuffer = 4 << 20

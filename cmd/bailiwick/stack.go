@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -125,10 +126,32 @@ func resolverConfig(cfg *config.Config) (resolver.Config, error) {
 		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
 		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
 		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}
+	rc.Opportunistic = cfg.Opportunistic
 	for _, z := range cfg.Zones {
-		rc.Zones = append(rc.Zones, resolver.Zone(z))
+		peer, err := peerOf(z)
+		if err != nil {
+			return rc, err
+		}
+		rc.Zones = append(rc.Zones, resolver.Zone{Name: z.Name, Addrs: z.Addrs, Hosts: z.Hosts, Forward: z.Forward, First: z.First, NoCache: z.NoCache, Via: z.Via, Peer: peer, Fallback: z.Fallback})
 	}
 	return rc, nil
+}
+
+// peerOf is who a zone's servers have to be.
+func peerOf(z config.Zone) (*transport.Peer, error) {
+	p := &transport.Peer{Name: z.TLSName, Pins: z.TLSPins, Path: z.Path}
+	if z.TLSRoots == "" {
+		return p, nil
+	}
+	pem, err := os.ReadFile(z.TLSRoots)
+	if err != nil {
+		return nil, fmt.Errorf("tls_ca of zone %s: %w", z.Name, err)
+	}
+	p.Roots = x509.NewCertPool()
+	if !p.Roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls_ca of zone %s: %s holds no certificate", z.Name, z.TLSRoots)
+	}
+	return p, nil
 }
 
 // loadHints returns the root's servers: from the configuration, a file, or built in.

@@ -69,6 +69,7 @@ const (
 	Malformed
 	Truncated
 	Spoofed
+	ServerIdentity
 	NoServers
 	NoAddress
 	DependencyLoop
@@ -191,6 +192,7 @@ var table = [count]row{
 	Malformed:        {"malformed", KindNetwork, edeInvalidData, "the servers' answer is malformed", "update the servers"},
 	Truncated:        {"truncated", KindNetwork, edeNetworkError, "the answer is truncated and cannot be had over TCP", "let TCP port 53 through"},
 	Spoofed:          {"spoofed", KindNetwork, edeNetworkError, "answers came that do not match the question", "look for a spoofing attack or a broken middlebox"},
+	ServerIdentity:   {"server_identity", KindNetwork, edeNetworkError, "a server that is asked over an encrypted transport is not who it has to be", "compare tls_name and tls_pins with the server's certificate"},
 	NoServers:        {"no_servers", KindNetwork, edeNoReachableAuthority, "the delegation names no server that may be asked", "correct the delegation"},
 	NoAddress:        {"no_address", KindNetwork, edeNoReachableAuthority, "no server of the delegation has an address", "publish addresses for the name servers"},
 	DependencyLoop:   {"dependency_loop", KindNetwork, edeNoReachableAuthority, "the name servers' addresses depend on the zone itself", "add glue at the parent"},

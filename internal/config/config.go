@@ -68,6 +68,8 @@ type Config struct {
 	MaxNegativeTTL time.Duration
 	AggressiveNSEC bool
 	Prefetch       bool
+	// Opportunistic are the transports that authorities are probed for.
+	Opportunistic []transport.Protocol
 
 	UDPSize      int
 	NSID         string
@@ -91,10 +93,16 @@ type Hint struct {
 
 // Zone is a stub or forward zone.
 type Zone struct {
-	Name                         wire.Name
-	Addrs                        []netip.AddrPort
-	Hosts                        []wire.Name
-	Forward, First, TCP, NoCache bool
+	Name                    wire.Name
+	Addrs                   []netip.AddrPort
+	Hosts                   []wire.Name
+	Forward, First, NoCache bool
+	Via                     transport.Protocol
+	Fallback                bool // to plain DNS where Via fails
+	TLSName                 string
+	TLSPins                 [][32]byte
+	TLSRoots                string // path, "" for the system's
+	Path                    string // of DoH
 }
 
 // Default is the configuration without a file.

@@ -49,7 +49,7 @@ policy:
 	if len(c.Listen[transport.UDP]) != 3 || c.Listen[transport.UDP][2].Addr.String() != "192.0.2.1:53" || len(c.Listen[transport.TCP]) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" || c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
 		t.Errorf("got %+v", c)
 	}
-	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First || c.Zones[0].Addrs[1].String() != "10.0.0.2:5353" || !c.Zones[1].Forward || !c.Zones[1].TCP {
+	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First || c.Zones[0].Addrs[1].String() != "10.0.0.2:5353" || !c.Zones[1].Forward || c.Zones[1].Via != transport.TCP {
 		t.Errorf("zones %+v", c.Zones)
 	}
 	if len(c.Access) != 2 || c.Access[0].Action != policy.Snoop || c.Access[1].Net.String() != "10.1.2.3/32" {

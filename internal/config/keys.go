@@ -70,6 +70,7 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.do_not_query_localhost", kind: kindBool, def: "true", help: "never ask loopback addresses", set: func(c *Config, v value) error { c.DoNotQueryLocalhost = v.bool; return nil }},
 	{key: "resolver.do_not_query", kind: kindList, def: "[]", help: "networks never to ask", set: func(c *Config, v value) (err error) { c.DoNotQuery, err = prefixes(v.list); return }},
 	{key: "resolver.case_randomisation", kind: kindBool, def: "true", help: "random letter case in questions, against forgery (0x20)", set: func(c *Config, v value) error { c.CaseRandomisation = v.bool; return nil }},
+	{key: "resolver.opportunistic", kind: kindList, def: "[]", help: "encrypted transports that authorities are probed for, dot and doq, the preferred first (RFC 9539)", set: setOpportunistic},
 	{key: "resolver.cookies", kind: kindBool, def: "true", help: "DNS cookies towards servers (RFC 7873)", set: func(c *Config, v value) error { c.UpstreamCookies = v.bool; return nil }},
 	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true", help: "names below one that is proven not to exist do not exist (RFC 8020)", set: func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
 	{key: "resolver.harden_glue", kind: kindBool, def: "true", help: "believe addresses in a referral only for names in the zone that gives it", set: func(c *Config, v value) error { c.HardenGlue = v.bool; return nil }},
@@ -78,8 +79,8 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
 	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"}, help: "root servers, in place of the built-in ones", set: setHints},
 	{key: "resolver.root_hints_file", kind: kindString, def: "", help: "file with root servers in zone-file form, in place of the built-in ones", set: func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
-	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache"}, help: "zones with authoritative servers of your own", set: func(c *Config, v value) error { return c.addZones(v, false) }},
-	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache"}, help: "zones that other resolvers are asked for", set: func(c *Config, v value) error { return c.addZones(v, true) }},
+	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: zoneFields, help: "zones with authoritative servers of your own; fields as in forward_zones", set: func(c *Config, v value) error { return c.addZones(v, false) }},
+	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: zoneFields, help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 or doq, and what encrypts needs tls_name (which the certificate has to have) or tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for certificates of your own, path for DoH, and fallback to go on in plain DNS where it fails", set: func(c *Config, v value) error { return c.addZones(v, true) }},
 
 	{key: "trust_anchors.builtin", kind: kindBool, def: "true", help: "trust the root's keys as IANA publishes them", set: func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
 	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust", set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
@@ -182,31 +183,6 @@ func setHints(c *Config, v value) error {
 			return fmt.Errorf("address %q is no IP address", r.text("address"))
 		}
 		c.RootHints = append(c.RootHints, Hint{n, a})
-	}
-	return nil
-}
-
-func (c *Config) addZones(v value, forward bool) error {
-	for _, r := range v.records {
-		z := Zone{Forward: forward, First: r.text("first") == "true", TCP: r.text("tcp") == "true", NoCache: r.text("no_cache") == "true"}
-		var err error
-		if z.Name, err = wire.ParseName(r.text("name")); err != nil {
-			return fmt.Errorf("name %q: %w", r.text("name"), err)
-		}
-		if z.Addrs, err = addrPorts(r["addresses"], 53); err != nil {
-			return err
-		}
-		for _, h := range r["hosts"] {
-			n, err := wire.ParseName(h)
-			if err != nil {
-				return fmt.Errorf("host %q: %w", h, err)
-			}
-			z.Hosts = append(z.Hosts, n)
-		}
-		if len(z.Addrs)+len(z.Hosts) == 0 {
-			return fmt.Errorf("zone %s has neither addresses nor hosts", z.Name)
-		}
-		c.Zones = append(c.Zones, z)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	if s == nil {
 		return nil, transport.ErrUnreachable
 	}
-	packets, delay := w.behave(s, r.Query, r.TCP)
+	packets, delay := w.behave(s, r.Query, r.Via != transport.UDP)
 	if delay > 0 {
 		t := time.NewTimer(delay)
 		defer t.Stop()
@@ -151,7 +151,7 @@ func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 		case transport.MatchReply:
 			return p, nil
 		case transport.MatchCase:
-			if !r.AnyCase && !r.TCP {
+			if !r.AnyCase && r.Via == transport.UDP {
 				return nil, transport.ErrCase
 			}
 			return p, nil

@@ -32,8 +32,18 @@ type key struct {
 // rsaKeys are kept for the process: making one takes long. Each size and turn is made once.
 var rsaKeys sync.Map // [2]int{bits, turn} -> *rsa.PrivateKey
 
-// newKey makes a key for a zone. turn tells RSA keys of one size apart.
+// newKey makes a key for a zone. turn tells RSA keys of one size apart. One key in 65,536 has the tag 0, which miekg/dns takes for none.
 func newKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, error) {
+	for {
+		k, err := anyKey(zone, alg, bits, flags, turn)
+		if err != nil || k.KeyTag() != 0 {
+			return k, err
+		}
+		turn += 1000
+	}
+}
+
+func anyKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, error) {
 	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: flags, Protocol: 3, Algorithm: alg}
 	switch alg {
 	case AlgorithmEd448:

@@ -5,6 +5,7 @@ package observe
 import (
 	"crypto/tls"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type Metrics struct {
 	latency   prometheus.Observer
 	hits      prometheus.Counter
 	upstream  map[upstreamKey]prometheus.Counter
-	rtt       [2]prometheus.Observer // UDP, TCP
+	rtt       []prometheus.Observer // by protocol
 	validated [5]prometheus.Counter
 	failures  *prometheus.CounterVec
 	servfail  *prometheus.CounterVec
@@ -42,7 +43,7 @@ type Metrics struct {
 }
 
 type upstreamKey struct {
-	tcp bool
+	via transport.Protocol
 	c   cause.Cause
 }
 
@@ -51,7 +52,10 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
 
 // upstreamCauses are what an exchange can come to.
-var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown}
+var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
+
+// upstreamProtocols are how servers are asked.
+var upstreamProtocols = []transport.Protocol{transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ}
 
 // buckets of latencies, in seconds.
 var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}
@@ -85,13 +89,16 @@ func New() *Metrics {
 	m.latency = latency
 	m.hits = counter("fast_answers_total", "Queries answered from ready answers, without leaving the reader.")
 	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
-	for _, c := range upstreamCauses {
-		m.upstream[upstreamKey{false, c}] = upstream.WithLabelValues("udp", outcome(c))
-		m.upstream[upstreamKey{true, c}] = upstream.WithLabelValues("tcp", outcome(c))
+	for _, p := range upstreamProtocols {
+		for _, c := range upstreamCauses {
+			m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
+		}
 	}
 	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.", Buckets: buckets}, []string{"transport"})
 	reg.MustRegister(rtt)
-	m.rtt = [2]prometheus.Observer{rtt.WithLabelValues("udp"), rtt.WithLabelValues("tcp")}
+	for _, p := range upstreamProtocols {
+		m.rtt = append(m.rtt, rtt.WithLabelValues(p.String()))
+	}
 	validated := vec("validations_total", "Judged responses, by result.", "result")
 	for s := range m.validated {
 		m.validated[s] = validated.WithLabelValues(wire.Security(s).String())
@@ -158,16 +165,12 @@ func (m *Metrics) ServFail(c cause.Cause) { m.servfail.WithLabelValues(c.Label()
 func (m *Metrics) Limit(c cause.Cause) { m.limits.WithLabelValues(c.Label()).Inc() }
 
 // Upstream counts an exchange with a server.
-func (m *Metrics) Upstream(_ netip.AddrPort, tcp bool, rtt time.Duration, c cause.Cause) {
-	if n, ok := m.upstream[upstreamKey{tcp, c}]; ok {
+func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause) {
+	if n, ok := m.upstream[upstreamKey{via, c}]; ok {
 		n.Inc()
 	}
 	if c == cause.None {
-		i := 0
-		if tcp {
-			i = 1
-		}
-		m.rtt[i].Observe(rtt.Seconds())
+		m.rtt[slices.Index(upstreamProtocols, via)].Observe(rtt.Seconds())
 	}
 }
 

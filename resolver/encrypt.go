@@ -1,0 +1,130 @@
+// Asking servers over encrypted transports: those that the operator names, strictly, and authorities by opportunity (RFC 9539).
+
+package resolver
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/transport"
+)
+
+// via is the transport that a server is asked over first.
+func (a *asking) via(c *candidate, p profile) transport.Protocol {
+	switch {
+	case a.conf != nil && a.conf.Via != transport.UDP && !(a.conf.Fallback && c.fellBack):
+		return a.conf.Via
+	case a.conf != nil:
+		return transport.UDP
+	}
+	for _, e := range a.x.r.cfg.Opportunistic {
+		if p.encrypted[e] && !c.fellBack {
+			return e
+		}
+	}
+	return transport.UDP
+}
+
+// port is where a server is reached: what encrypts and what does not have ports of their own.
+func (a *asking) port(c *candidate, how attempt) netip.AddrPort {
+	usual := transport.UDP
+	if a.conf != nil {
+		usual = a.conf.Via
+	}
+	switch {
+	case usual.Encrypted() == how.via.Encrypted():
+		return c.addr
+	case how.via.Encrypted():
+		return netip.AddrPortFrom(c.addr.Addr(), how.via.Port())
+	}
+	return netip.AddrPortFrom(c.addr.Addr(), a.x.r.cfg.Port)
+}
+
+// fallBack goes from encrypted to plain, where that may be: a server that the operator named is asked in plain only if told so (RFC 8310, section 5), an
+// authority always (RFC 9539, section 4.6.9: the failure is remembered, so that it costs once).
+func (a *asking) fallBack(c *candidate, how *attempt, err error) bool {
+	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) {
+		return false
+	}
+	if a.conf == nil {
+		a.x.r.servers.learnEncrypted(c.addr.Addr(), how.via, false, a.x.r.clock.Now())
+	} else if !a.conf.Fallback {
+		return false
+	}
+	a.trace(c, how.via.String()+": "+err.Error()+"; going on in plain")
+	c.fellBack = true
+	how.via = transport.UDP
+	return true
+}
+
+// probe finds out, beside the question, whether an authority encrypts (RFC 9539, section 4.4). The question itself is what is sent, so that
+// the server learns nothing that it does not hear anyway. Nobody waits for it.
+func (a *asking) probe(c *candidate, query []byte) {
+	r := a.x.r
+	if a.conf != nil || len(r.cfg.Opportunistic) == 0 {
+		return
+	}
+	for _, e := range r.servers.unknown(c.addr.Addr(), r.cfg.Opportunistic, r.clock.Now()) {
+		select {
+		case r.probes <- struct{}{}:
+		default:
+			return // some other time
+		}
+		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e, Query: slices.Clone(query), Timeout: probeTimeout}
+		r.servers.probing(c.addr.Addr(), e, r.clock.Now())
+		go func() {
+			defer func() { <-r.probes }()
+			began := time.Now()
+			_, err := r.exchanger.Exchange(context.Background(), req)
+			why := cause.None
+			if err != nil {
+				why = causeOfExchange(err)
+			}
+			r.observe.Upstream(req.Server, e, time.Since(began), why)
+			r.servers.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
+		}()
+	}
+}
+
+// encryption is what is known of a server and a transport.
+type encryption struct {
+	works bool
+	until time.Time // then it is to be found out again
+}
+
+// learnEncrypted notes whether a server encrypts.
+func (s *servers) learnEncrypted(a netip.Addr, p transport.Protocol, works bool, now time.Time) {
+	s.setEncrypted(a, p, encryption{works, now.Add(map[bool]time.Duration{true: encryptedPersistence, false: encryptedDamping}[works])})
+}
+
+// probing notes that it is being found out.
+func (s *servers) probing(a netip.Addr, p transport.Protocol, now time.Time) {
+	s.setEncrypted(a, p, encryption{false, now.Add(2 * probeTimeout)})
+}
+
+func (s *servers) setEncrypted(a netip.Addr, p transport.Protocol, e encryption) {
+	v := s.get(a)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.encrypted == nil {
+		v.encrypted = map[transport.Protocol]encryption{}
+	}
+	v.encrypted[p] = e
+}
+
+// unknown are those of the transports of which it has to be found out whether a server has them.
+func (s *servers) unknown(a netip.Addr, list []transport.Protocol, now time.Time) (out []transport.Protocol) {
+	v := s.get(a)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, p := range list {
+		if e, ok := v.encrypted[p]; !ok || now.After(e.until) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,129 @@
+// Servers that are asked over connections which stay open: forwarders, and authorities that were found to encrypt.
+
+package transport
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Peer is who a server has to be. Servers with the same Peer share what is known of it: connections, sessions.
+type Peer struct {
+	Name  string         // its certificate has to have it; "" if only pins count
+	Pins  [][32]byte     // SHA-256 of public keys (RFC 7858, section 4.2), one of which it has to have
+	Roots *x509.CertPool // who may vouch for it; nil: the system's
+	Path  string         // of DoH
+}
+
+// ErrIdentity says that a server is not who it has to be.
+var ErrIdentity = errors.New("the server's certificate is not the one that is expected")
+
+// upstreamKey is what a connection is to.
+type upstreamKey struct {
+	via    Protocol
+	server netip.AddrPort
+	peer   *Peer
+}
+
+// upstreams are the servers with connections.
+type upstreams struct {
+	mu       sync.Mutex
+	known    map[upstreamKey]upstream // guarded by mu
+	sessions tls.ClientSessionCache   // guarded by mu; it guards itself once it is there
+}
+
+// upstream asks one server.
+type upstream interface {
+	// exchange returns the reply with the ID of the query.
+	exchange(ctx context.Context, query []byte) ([]byte, error)
+	// close ends the connections once nobody has asked since a time; it says whether that was so.
+	close(since time.Time) bool
+}
+
+// get returns the upstream of a key.
+func (u *upstreams) get(k upstreamKey) upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if up, ok := u.known[k]; ok {
+		return up
+	}
+	if u.known == nil {
+		u.known, u.sessions = map[upstreamKey]upstream{}, tls.NewLRUClientSessionCache(MaxUpstreams)
+	}
+	if len(u.known) >= MaxUpstreams {
+		since := time.Now().Add(-UpstreamIdle)
+		for o, up := range u.known { // authorities come and go
+			if up.close(since) {
+				delete(u.known, o)
+			}
+		}
+	}
+	up := newUpstream[k.via](k, u.tls(k))
+	u.known[k] = up
+	return up
+}
+
+// newUpstream makes upstreams, by protocol. Those that are missing have no connection that stays open.
+var newUpstream = map[Protocol]func(upstreamKey, *tls.Config) upstream{TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream, DoQ: newQUICUpstream}
+
+// tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section 4.6.3.4: opportunistic encryption does not authenticate).
+func (u *upstreams) tls(k upstreamKey) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions, ServerName: k.server.Addr().String()}
+	switch k.via {
+	case DoT:
+		c.NextProtos = []string{"dot"}
+	case DoQ:
+		c.NextProtos = []string{"doq"}
+	}
+	if k.peer == nil {
+		c.InsecureSkipVerify = true
+		return c
+	}
+	c.RootCAs = k.peer.Roots
+	if k.peer.Name != "" {
+		c.ServerName = k.peer.Name
+	} else {
+		c.InsecureSkipVerify = true // what is verified is the pin
+	}
+	if len(k.peer.Pins) > 0 {
+		c.VerifyConnection = k.peer.verify
+	}
+	return c
+}
+
+// verify looks for a pinned key: the server's own, or one of a chain that was verified.
+func (p *Peer) verify(s tls.ConnectionState) error {
+	candidates := s.PeerCertificates[:min(1, len(s.PeerCertificates))]
+	for _, chain := range s.VerifiedChains {
+		candidates = append(slices.Clip(candidates), chain...)
+	}
+	for _, c := range candidates {
+		if slices.Contains(p.Pins, sha256.Sum256(c.RawSubjectPublicKeyInfo)) {
+			return nil
+		}
+	}
+	return ErrIdentity
+}
+
+// identity turns what TLS says of a certificate into ErrIdentity.
+func identity(err error) error {
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		return errors.Join(ErrIdentity, err)
+	}
+	return err
+}
+
+// withID returns a copy of a message with another ID.
+func withID(msg []byte, hi, lo byte) []byte {
+	c := slices.Clone(msg)
+	c[0], c[1] = hi, lo
+	return c
+}

@@ -1,0 +1,102 @@
+// Asking over HTTPS, by HTTP/2 and HTTP/3.
+
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"bailiwick/wire"
+)
+
+// httpUpstream is a server that speaks DoH.
+type httpUpstream struct {
+	url    string
+	client http.Client
+	idle   func()
+	asked  atomic.Int64 // last, Unix nanoseconds
+}
+
+func newHTTPUpstream(k upstreamKey, cfg *tls.Config) upstream {
+	u := &httpUpstream{url: "https://" + net.JoinHostPort(cfg.ServerName, fmt.Sprint(k.server.Port())) + k.peer.path()}
+	if k.via == DoH3 {
+		t := &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+			return quic.DialAddr(ctx, k.server.String(), t, q)
+		}}
+		u.client.Transport, u.idle = t, t.CloseIdleConnections
+		return u
+	}
+	var only http.Protocols
+	only.SetHTTP2(true)
+	t := &http.Transport{TLSClientConfig: cfg, Protocols: &only, TLSHandshakeTimeout: HandshakeTime, IdleConnTimeout: UpstreamIdle, MaxResponseHeaderBytes: MaxHTTPHeader,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", k.server.String())
+		}}
+	u.client.Transport, u.idle = t, t.CloseIdleConnections
+	return u
+}
+
+// defaultPath is that of most servers.
+const defaultPath = "/dns-query"
+
+func (p *Peer) path() string {
+	if p == nil || p.Path == "" {
+		return defaultPath
+	}
+	return p.Path
+}
+
+func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
+	u.asked.Store(time.Now().UnixNano())
+	// RFC 8484, section 4.1: ID 0, so that caches on the way know equal questions.
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(withID(query, 0, 0)))
+	if err != nil {
+		return nil, err
+	}
+	r.Header = http.Header{"Content-Type": {mediaType}, "Accept": {mediaType}, "User-Agent": nil}
+	a, err := u.client.Do(r)
+	if err != nil {
+		return nil, identity(err)
+	}
+	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != mediaType {
+		_, _ = io.CopyN(io.Discard, a.Body, wire.MaxMessageLen) // so that the connection can be used again
+		return nil, fmt.Errorf("%w: status %d, %q", errBroken, a.StatusCode, a.Header.Get("Content-Type"))
+	}
+	reply, err := io.ReadAll(io.LimitReader(a.Body, wire.MaxMessageLen+1))
+	if err != nil {
+		return nil, err
+	}
+	return checked(query, reply)
+}
+
+// checked is a reply with the ID of its query, if it is one.
+func checked(query, reply []byte) ([]byte, error) {
+	if len(reply) < wire.HeaderLen || len(reply) > wire.MaxMessageLen {
+		return nil, ErrSpoofed
+	}
+	reply = withID(reply, query[0], query[1])
+	if m := Matches(query, reply); m != MatchReply && m != MatchCase {
+		return nil, ErrSpoofed
+	}
+	return reply, nil
+}
+
+func (u *httpUpstream) close(since time.Time) bool {
+	if u.asked.Load() > since.UnixNano() {
+		return false
+	}
+	u.idle()
+	return true
+}

@@ -1,0 +1,142 @@
+// Asking over QUIC (RFC 9250).
+
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"bailiwick/wire"
+)
+
+// quicUpstream is a server with its connection.
+type quicUpstream struct {
+	key upstreamKey
+	tls *tls.Config
+
+	mu    sync.Mutex
+	conn  *quicDial // guarded by mu
+	asked time.Time // last; guarded by mu
+}
+
+// quicDial is a connection, perhaps still being made.
+type quicDial struct {
+	ready chan struct{} // closed when one of the others is there
+	conn  *quic.Conn
+	err   error
+}
+
+func newQUICUpstream(k upstreamKey, cfg *tls.Config) upstream { return &quicUpstream{key: k, tls: cfg} }
+
+// upstreamQUIC is the configuration of connections that we make.
+func upstreamQUIC() *quic.Config {
+	return &quic.Config{HandshakeIdleTimeout: HandshakeTime, MaxIdleTimeout: UpstreamIdle, MaxIncomingStreams: -1, DisablePathMTUDiscovery: true, TokenStore: quic.NewLRUTokenStore(4, 2)}
+}
+
+func (u *quicUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
+	for {
+		d, fresh := u.dial()
+		select {
+		case <-d.ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if d.err != nil {
+			return nil, d.err
+		}
+		reply, err := quicExchange(ctx, d.conn, query)
+		switch {
+		case err == nil:
+			return reply, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case d.conn.Context().Err() != nil:
+			u.forget(d)
+			if !fresh {
+				continue
+			}
+		}
+		return nil, err
+	}
+}
+
+// dial returns the connection, or begins one.
+func (u *quicUpstream) dial() (d *quicDial, fresh bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.asked = time.Now()
+	if u.conn != nil {
+		return u.conn, false
+	}
+	d = &quicDial{ready: make(chan struct{})}
+	u.conn = d
+	go func() {
+		defer close(d.ready)
+		ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
+		defer cancel()
+		d.conn, d.err = quic.DialAddr(ctx, u.key.server.String(), u.tls, upstreamQUIC())
+		if d.err != nil {
+			d.err = identity(d.err)
+			u.forget(d)
+		}
+	}()
+	return d, true
+}
+
+func (u *quicUpstream) forget(d *quicDial) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.conn == d {
+		u.conn = nil
+	}
+}
+
+func (u *quicUpstream) close(since time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.asked.After(since) {
+		return false
+	}
+	if u.conn != nil {
+		go func(d *quicDial) {
+			if <-d.ready; d.conn != nil {
+				_ = d.conn.CloseWithError(doqNoError, "")
+			}
+		}(u.conn)
+	}
+	return true
+}
+
+// quicExchange asks one question on a stream of its own.
+func quicExchange(ctx context.Context, c *quic.Conn, query []byte) ([]byte, error) {
+	s, err := c.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		s.CancelRead(doqRequestCancelled)
+		s.CancelWrite(doqRequestCancelled)
+	})
+	defer stop()
+	if _, err := s.Write(appendFrame(nil, withID(query, 0, 0))); err != nil { // RFC 9250, section 4.2.1: ID 0
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(s, wire.MaxMessageLen+3))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < 2 || int(b[0])<<8|int(b[1]) != len(b)-2 {
+		_ = c.CloseWithError(doqProtocolError, "")
+		return nil, errors.Join(ErrSpoofed, errBroken)
+	}
+	return checked(query, b[2:])
+}

@@ -1,0 +1,267 @@
+// Asking over TCP and DoT connections that stay open: questions are pipelined, replies come in any order (RFC 7766, section 6.2.1.1).
+
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// streamUpstream is a server with its connections.
+type streamUpstream struct {
+	key upstreamKey
+	tls *tls.Config // nil for TCP
+
+	mu    sync.Mutex
+	conns []*streamConn // guarded by mu
+	asked time.Time     // last; guarded by mu
+}
+
+// streamConn is a connection to a server, perhaps still being made.
+type streamConn struct {
+	owner *streamUpstream
+	ready chan struct{} // closed when conn or err is there
+
+	mu      sync.Mutex
+	conn    net.Conn
+	err     error // the connection is good for nothing more; guarded by mu, as is all below
+	waiting map[uint16]*streamQuestion
+	replied bool // the server has answered something
+	silent  int  // questions in a row that nobody answered
+	out     outbox
+}
+
+// streamQuestion is one that waits for its reply.
+type streamQuestion struct {
+	query []byte
+	got   chan []byte // closed if there will be none
+}
+
+func newStreamUpstream(k upstreamKey, cfg *tls.Config) upstream {
+	u := &streamUpstream{key: k}
+	if k.via == DoT {
+		u.tls = cfg
+	}
+	return u
+}
+
+// errBroken says that a connection ended under a question; another connection may do.
+var errBroken = errors.New("the connection ended")
+
+func (u *streamUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
+	for {
+		c, fresh := u.conn()
+		reply, err := c.exchange(ctx, query)
+		// RFC 7766, section 6.2.4: the server may close a connection that was idle just when it is used again.
+		if errors.Is(err, errBroken) && !fresh && ctx.Err() == nil {
+			continue
+		}
+		return reply, err
+	}
+}
+
+// conn returns a connection with room, and whether it is new.
+func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.asked = time.Now()
+	var best *streamConn
+	load := MaxInFlight
+	for _, c := range u.conns {
+		if n := c.load(); n < load {
+			best, load = c, n
+		}
+	}
+	if best != nil && (load < MaxInFlight/2 || len(u.conns) >= MaxUpstreamConns) {
+		return best, false
+	}
+	if best == nil && len(u.conns) >= MaxUpstreamConns {
+		return u.conns[0], false // all are full: it says so
+	}
+	c = &streamConn{owner: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
+	u.conns = append(u.conns, c)
+	go c.run()
+	return c, true
+}
+
+func (u *streamUpstream) close(since time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.asked.After(since) {
+		return false
+	}
+	for _, c := range u.conns {
+		go c.fail(errBroken)
+	}
+	return true
+}
+
+// forget takes a connection out.
+func (u *streamUpstream) forget(c *streamConn) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, o := range u.conns {
+		if o == c {
+			u.conns = append(u.conns[:i:i], u.conns[i+1:]...)
+			return
+		}
+	}
+}
+
+func (c *streamConn) load() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return MaxInFlight
+	}
+	return len(c.waiting)
+}
+
+// run makes the connection, and reads replies until it ends.
+func (c *streamConn) run() {
+	conn, err := c.dial()
+	c.mu.Lock()
+	c.conn, c.err = conn, err
+	if err == nil {
+		c.out.init(conn, nil, func() { c.fail(errBroken) })
+	}
+	c.mu.Unlock()
+	close(c.ready)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	for {
+		if conn.SetReadDeadline(time.Now().Add(UpstreamIdle)) != nil {
+			break
+		}
+		reply, err := ReadFrame(conn)
+		if err != nil || !c.deliver(reply) {
+			break
+		}
+	}
+	c.fail(errBroken)
+}
+
+// dial connects, for all who wait.
+func (c *streamConn) dial() (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", c.owner.key.server.String())
+	if err != nil || c.owner.tls == nil {
+		return conn, err
+	}
+	t := tls.Client(conn, c.owner.tls)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, identity(err)
+	}
+	return t, nil
+}
+
+// fail ends the connection and whoever waits.
+func (c *streamConn) fail(err error) {
+	c.owner.forget(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+	}
+	for id, q := range c.waiting {
+		delete(c.waiting, id)
+		close(q.got)
+	}
+	if c.conn != nil {
+		go c.conn.Close() // TLS would wait for a write that is stuck
+	}
+}
+
+// deliver hands a reply to its question; false if the server makes no sense.
+func (c *streamConn) deliver(reply []byte) bool {
+	if len(reply) < 2 {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := binary.BigEndian.Uint16(reply)
+	q := c.waiting[id]
+	if q == nil {
+		return true // too late
+	}
+	if m := Matches(q.query, reply); m != MatchReply && m != MatchCase {
+		return false
+	}
+	c.replied, c.silent = true, 0
+	delete(c.waiting, id)
+	q.got <- reply
+	return true
+}
+
+// exchange asks one question.
+func (c *streamConn) exchange(ctx context.Context, query []byte) ([]byte, error) {
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	q, id, err := c.enter(query)
+	if err != nil {
+		return nil, err
+	}
+	c.out.put(appendFrame(make([]byte, 0, len(q.query)+2), q.query))
+	select {
+	case reply, ok := <-q.got:
+		if !ok {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return nil, c.err
+		}
+		return withID(reply, query[0], query[1]), nil
+	case <-ctx.Done():
+		c.leave(id)
+		return nil, ctx.Err()
+	}
+}
+
+// enter gives a question an ID that nobody else on the connection has.
+func (c *streamConn) enter(query []byte) (*streamQuestion, uint16, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return nil, 0, c.err
+	}
+	if len(c.waiting) >= MaxInFlight {
+		return nil, 0, ErrTimeout
+	}
+	var b [2]byte
+	for {
+		if _, err := rand.Read(b[:]); err != nil {
+			return nil, 0, err
+		}
+		id := binary.BigEndian.Uint16(b[:])
+		if c.waiting[id] == nil {
+			q := &streamQuestion{withID(query, b[0], b[1]), make(chan []byte, 1)}
+			c.waiting[id] = q
+			return q, id, nil
+		}
+	}
+}
+
+// leave gives a question up. A connection on which nothing is answered is given up too.
+func (c *streamConn) leave(id uint16) {
+	c.mu.Lock()
+	delete(c.waiting, id)
+	c.silent++
+	dead := c.silent >= MaxSilence
+	c.mu.Unlock()
+	if dead {
+		c.fail(errBroken)
+	}
+}

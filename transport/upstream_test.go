@@ -1,0 +1,142 @@
+package transport
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+// peerOf is who a listener's certificate is.
+func peerOf(leaf *x509.Certificate, name bool) *Peer {
+	p := &Peer{Path: "/dns-query"}
+	if name {
+		p.Name, p.Roots = "localhost", x509.NewCertPool()
+		p.Roots.AddCert(leaf)
+	} else {
+		p.Pins = [][32]byte{sha256.Sum256(leaf.RawSubjectPublicKeyInfo)}
+	}
+	return p
+}
+
+// upstreamListener is a listener with its certificate.
+func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness, *x509.Certificate) {
+	var leaf *x509.Certificate
+	at, h, w := listener(t, p, func(s *Spec) { leaf = s.TLS.source.All()[0].Leaf })
+	return at, h, w, leaf
+}
+
+var upstreamProtocols = []Protocol{TCP, DoT, DoH, DoH3, DoQ}
+
+// Every transport that we serve we can ask over too: many questions at once, over one connection, each with its own reply and ID.
+func TestUpstream(t *testing.T) {
+	for _, p := range upstreamProtocols {
+		for _, byName := range []bool{true, false} {
+			at, h, w, leaf := upstreamListener(t, p)
+			n, peer := &NetExchanger{}, peerOf(leaf, byName)
+			ask := func(label string, id byte) {
+				q := query(label)
+				q[0], q[1] = 77, id
+				r, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: q, Timeout: 10 * time.Second})
+				if err != nil || r[0] != 77 || r[1] != id || Matches(q, r) != MatchReply {
+					t.Errorf("%v, %s %d: %x %v", p, label, id, r, err)
+				}
+			}
+			ask("fast", 1)
+			var wg sync.WaitGroup
+			wg.Go(func() { ask("held", 0) })
+			release := <-h.held
+			for i := range 40 {
+				wg.Go(func() { ask([]string{"fast", "serve"}[i&1], byte(i)) })
+			}
+			ask("serve", 99) // it does not wait for the one that is held
+			release()
+			wg.Wait()
+			w.mu.Lock()
+			if w.open != 1 || len(w.faults) > 0 {
+				t.Errorf("%v: %d connections, faults %v", p, w.open, w.faults)
+			}
+			w.mu.Unlock()
+		}
+	}
+}
+
+// A server that is not who it has to be is asked nothing.
+func TestUpstreamIdentity(t *testing.T) {
+	for _, p := range upstreamProtocols[1:] {
+		at, h, _, leaf := upstreamListener(t, p)
+		other := peerOf(leaf, true)
+		other.Name = "elsewhere.example"
+		pinned := peerOf(leaf, true)
+		pinned.Pins = [][32]byte{{1}}
+		for name, peer := range map[string]*Peer{"another name": other, "nobody vouches for it": {Name: "localhost", Roots: x509.NewCertPool()},
+			"another pin": {Pins: [][32]byte{{1}}}, "the name, but another pin": pinned} {
+			_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("fast"), Timeout: 10 * time.Second})
+			if !errors.Is(err, ErrIdentity) {
+				t.Errorf("%v, %s: %v", p, name, err)
+			}
+		}
+		if from := h.from(); len(from) > 0 {
+			t.Errorf("%v: the server was asked: %v", p, from)
+		}
+		if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: p, Query: query("fast"), Timeout: 10 * time.Second}); err != nil {
+			t.Errorf("%v: opportunistic: %v", p, err)
+		}
+	}
+}
+
+// Connections that end between questions are made anew, unseen.
+func TestUpstreamReconnects(t *testing.T) {
+	for _, p := range upstreamProtocols {
+		var leaf *x509.Certificate
+		at, _, _ := listener(t, p, func(s *Spec) {
+			leaf = s.TLS.source.All()[0].Leaf
+			s.Gate = NewGate(GateConfig{Queries: 1})
+		})
+		n, peer := &NetExchanger{}, peerOf(leaf, false)
+		for i := range 3 {
+			if _, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("serve"), Timeout: 10 * time.Second}); err != nil {
+				t.Errorf("%v, question %d: %v", p, i, err)
+			}
+		}
+	}
+}
+
+// Silence and nobody there are told apart, and neither takes longer than it may.
+func TestUpstreamFailures(t *testing.T) {
+	for _, p := range upstreamProtocols {
+		at, h, _, leaf := upstreamListener(t, p)
+		n, peer := &NetExchanger{}, peerOf(leaf, false)
+		_, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("held"), Timeout: 300 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) {
+			t.Errorf("%v: silence: %v", p, err)
+		}
+		(<-h.held)()
+		if _, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("fast"), Timeout: 10 * time.Second}); err != nil {
+			t.Errorf("%v: the next question: %v", p, err)
+		}
+		nobody := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 1)
+		_, err = n.Exchange(context.Background(), Request{Server: nobody, Via: p, Peer: peer, Query: query("fast"), Timeout: 500 * time.Millisecond})
+		if !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrTimeout) {
+			t.Errorf("%v: nobody there: %v", p, err)
+		}
+	}
+}
+
+// Servers that are not asked any more are forgotten, so that their number is bounded.
+func TestUpstreamsAreBounded(t *testing.T) {
+	var u upstreams
+	old := time.Now().Add(-2 * UpstreamIdle)
+	for i := range MaxUpstreams {
+		k := upstreamKey{via: TCP, server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 53)}
+		u.get(k).(*streamUpstream).asked = old
+	}
+	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")})
+	if len(u.known) != 1 {
+		t.Errorf("%d servers are known", len(u.known))
+	}
+}
