@@ -41,7 +41,11 @@ type conn struct {
 
 // accept opens a listener whose connections are served by serve. The connection is closed when serve returns.
 func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (Listener, error) {
-	l, err := net.Listen("tcp", s.Addr.String())
+	network := "tcp4"
+	if s.Addr.Addr().Is6() {
+		network = "tcp6"
+	}
+	l, err := net.Listen(network, s.Addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, err)
 	}

@@ -22,7 +22,10 @@ func configCommand() *cobra.Command {
 			if _, err := loadAnchors(cfg); err != nil {
 				return err
 			}
-			if _, err := loadHints(cfg); err != nil {
+			if _, err := resolverConfig(cfg); err != nil {
+				return err
+			}
+			if _, err := loadCertificates(cfg); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": good")
@@ -48,6 +51,6 @@ func configCommand() *cobra.Command {
 		Short: "Print the JSON schema of configurations",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return config.Schema(cmd.OutOrStdout()) },
-	})
+	}, dnrCommand())
 	return cmd
 }
