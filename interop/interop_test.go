@@ -37,7 +37,7 @@ const (
 
 func TestInterop(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		enter(t)
+		enter(t, programs)
 		return
 	}
 	dir := startWorld(t)
@@ -49,7 +49,8 @@ func TestInterop(t *testing.T) {
 }
 
 // enter runs this test again in a network namespace.
-func enter(t *testing.T) {
+func enter(t *testing.T, programs []string) {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a network namespace; .ci/run has it")
 	}
@@ -58,7 +59,7 @@ func enter(t *testing.T) {
 			t.Skipf("%s is not installed; .ci/run installs it", p)
 		}
 	}
-	cmd := exec.Command("unshare", "-n", "--", os.Args[0], "-test.run", "^TestInterop$", "-test.v")
+	cmd := exec.Command("unshare", "-n", "--", os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), inside+"=1")
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
@@ -87,10 +88,7 @@ func startWorld(t *testing.T) string {
 		text, _ := os.ReadFile(log.Name())
 		t.Fatalf("world.sh: %v\n%s", err, text)
 	}
-	bin := filepath.Join(dir, "bailiwick")
-	if out, err := exec.Command("go", "build", "-o", bin, "bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	bin := build(t, dir)
 	conf := fmt.Sprintf("listen: {udp: [\"%s\"], tcp: [\"%s\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %s/hints}\ntrust_anchors: {builtin: false, file: %s/anchor.key}\nserver: {any: full}\npolicy: {special_names: false}\n",
 		bailiwickAddr, bailiwickAddr, dir, dir)
 	if err := os.WriteFile(filepath.Join(dir, "bailiwick.yaml"), []byte(conf), 0o600); err != nil {
@@ -110,6 +108,16 @@ func startWorld(t *testing.T) string {
 	}
 	t.Fatal("bailiwick does not answer")
 	return ""
+}
+
+// build makes the binary.
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	bin := filepath.Join(dir, "bailiwick")
+	if out, err := exec.Command("go", "build", "-o", bin, "bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return bin
 }
 
 // endAll ends the processes that the script started.

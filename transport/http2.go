@@ -209,6 +209,7 @@ func (s *http2) greet() {
 		b = binary.BigEndian.AppendUint32(b, v[1])
 	}
 	s.work.out = b
+	s.flush() // nothing may come before it, not even an answer from another goroutine (RFC 9113, section 3.4)
 }
 
 // frame takes one frame.
@@ -349,35 +350,49 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 	if drop {
 		return cause.ClientRefused
 	}
-	s.mu.Lock()
-	if reply != nil {
-		w.out = s.respond(w.out, st, reply)
+	if reply == nil {
+		s.mu.Lock()
+		s.working++
 		s.mu.Unlock()
-		return cause.None
+		var now bool
+		if reply, now = serve(s.handler, packet, from, func(reply []byte) { s.served(st, reply) }); !now {
+			return cause.None
+		}
+		s.done()
 	}
-	s.working++
-	s.mu.Unlock()
-	s.handler.Serve(append([]byte(nil), packet...), from, func(reply []byte) { s.served(st, reply) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.out = s.answer(w.out, st, reply)
 	return cause.None
+}
+
+// answer appends what comes of a query. The caller holds mu.
+func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
+	switch {
+	case s.streams[st.id] != st: // it was reset
+		return b
+	case reply == nil:
+		return s.refused(b, st, cause.HTTPQuery)
+	}
+	return s.respond(b, st, reply)
 }
 
 // served sends an answer from Serve. The frames are added under the lock, so that those of a stream stay in their order.
 func (s *http2) served(st *h2stream, reply []byte) {
 	s.mu.Lock()
-	switch {
-	case s.streams[st.id] != st: // it was reset
-	case reply == nil:
-		s.out.add(s.refused(nil, st, cause.HTTPQuery))
-	default:
-		s.out.add(s.respond(make([]byte, 0, len(reply)+256), st, reply))
-	}
+	s.out.add(s.answer(make([]byte, 0, len(reply)+256), st, reply))
 	s.mu.Unlock()
 	s.out.send()
+	s.done()
+}
+
+// done counts a query as worked off.
+func (s *http2) done() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.working--; s.working == 0 {
 		s.idle.Broadcast()
 	}
-	s.mu.Unlock()
 }
 
 // respond appends a response with a DNS message. The caller holds mu.

@@ -74,12 +74,19 @@ func (s *stream) answer(packet []byte) cause.Cause {
 		s.flush()
 		s.slots <- struct{}{}
 	}
-	s.handler.Serve(append([]byte(nil), packet...), s.from, func(reply []byte) {
+	reply, now := serve(s.handler, packet, s.from, func(reply []byte) {
 		if reply != nil {
 			s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply)) // a client that is gone loses its answer
 		}
 		<-s.slots
 	})
+	if now {
+		if reply != nil {
+			w.out = appendFrame(w.out, reply)
+			s.flushFull()
+		}
+		<-s.slots
+	}
 	return cause.None
 }
 
