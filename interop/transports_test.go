@@ -49,6 +49,7 @@ func TestTransports(t *testing.T) {
 	}
 	w := startTransports(t)
 	t.Run("kdig", w.kdig)
+	t.Run("access", w.access)
 	t.Run("messages", w.messages)
 	t.Run("openssl", w.openssl)
 	t.Run("dnsperf", w.dnsperf)
@@ -84,7 +85,7 @@ func startTransports(t *testing.T) *transports {
 	w.makeCertificate(t, 1)
 	w.server = w.serve(t, "main.yaml", fmt.Sprintf(`listen:
   udp: ["127.0.0.1:%d"]
-  tcp: ["127.0.0.1:%d"]
+  tcp: ["127.0.0.1:%d", {address: "127.0.0.1:5301", access: ["127.0.0.1 refuse"]}, "[::1]:5300"]
   dot: ["127.0.0.1:%d"]
   doq: ["127.0.0.1:%d"]
   doh: ["127.0.0.1:%d"]
@@ -209,6 +210,15 @@ func (w *transports) kdig(t *testing.T) {
 		}
 	}
 	t.Logf("%d questions, 6 ways to ask, the same answer, flags and Extended DNS Errors as over UDP", len(twenty))
+}
+
+// access: a listener may have rules of its own, and there are listeners of both families.
+func (w *transports) access(t *testing.T) {
+	for at, want := range map[string]string{"127.0.0.1 -p 5301": "status: REFUSED", "::1 -p 5300": "status: NOERROR"} {
+		if out := run(t, "kdig", append(strings.Fields("@"+at+" +tcp +edns"), "www.secure.example", "A")...); !strings.Contains(out, want) {
+			t.Errorf("%s: no %q in\n%s", at, want, out)
+		}
+	}
 }
 
 // messages compares whole messages that other clients bring: curl by HTTP/2 and HTTP/1.1, quic-go by HTTP/3.

@@ -5,6 +5,6 @@
 // question, class) is ignored and the wait goes on; after a few near misses it says [ErrSpoofed], and the resolver asks over TCP. Each UDP
 // question has a socket of its own, at a random port, connected to the server, so that the kernel drops what comes from elsewhere.
 //
-// In: a listener hands packets to a [Handler]: first to its Fast method in the reader's own goroutine, and what that does not
+// In: [Listen] opens a listener of any [Protocol], which hands packets to a [Handler]: first to its Fast method in the reader's own goroutine, and what that does not
 // answer to Serve in another.
 package transport

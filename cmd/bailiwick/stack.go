@@ -23,7 +23,6 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
-	"bailiwick/internal/discovery"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -255,9 +254,8 @@ func (s *stack) listen() (r *running, err error) {
 		return nil, err
 	}
 	r = &running{stack: s, stop: func() {}}
-	var designation discovery.Designation
 	if s.cfg.Discovery {
-		sc.Local = func(q wire.Question) *policy.Local { return designation.Answer(q) }
+		sc.Local = r.discover
 	}
 	r.server = server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.log)
 	defer func() {
@@ -273,7 +271,6 @@ func (s *stack) listen() (r *running, err error) {
 	if err := r.open(); err != nil {
 		return r, err
 	}
-	designation = r.designation()
 	if s.cfg.Admin != "" {
 		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry); err != nil {
 			return r, err

@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/config"
 	"bailiwick/internal/discovery"
+	"bailiwick/internal/policy"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -74,13 +75,17 @@ func (r *running) maintainTLS() {
 	})
 }
 
-// designation is what clients are told of the listeners that run.
-func (r *running) designation() discovery.Designation {
+// discover answers questions about this resolver, from the listeners and the certificate that run now.
+func (r *running) discover(q wire.Question) *policy.Local {
+	if q.Type != wire.TypeSVCB && q.Type != wire.TypeRESINFO {
+		return nil
+	}
 	at := map[transport.Protocol][]netip.AddrPort{}
 	for _, l := range r.listeners {
 		at[l.protocol] = append(at[l.protocol], l.Addr())
 	}
-	return designate(r.cfg, at, r.certificates)
+	d := designate(r.cfg, at, r.certificates)
+	return d.Answer(q)
 }
 
 // configured are the listeners of a configuration that does not run.
