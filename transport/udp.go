@@ -14,7 +14,6 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"bailiwick/internal/cause"
-	"bailiwick/wire"
 )
 
 // udpListener serves one address with several sockets.
@@ -57,11 +56,8 @@ func (l *udpListener) Addr() netip.AddrPort {
 
 func (l *udpListener) Start(h Handler) {
 	for _, c := range l.conns {
-		r := &udpReader{conn: c, handler: h, spec: &l.spec}
-		if l.wildcard {
-			r.control = make([]byte, 128)
-		}
-		l.wg.Go(r.run)
+		s := &udpSocket{conn: c, handler: h, spec: &l.spec, wildcard: l.wildcard}
+		l.wg.Go(s.run)
 	}
 }
 
@@ -76,48 +72,17 @@ func (l *udpListener) close() {
 	}
 }
 
-// udpReader is the reader of one socket.
-type udpReader struct {
-	conn    *net.UDPConn
-	handler Handler
-	spec    *Spec
-	control []byte // room for a packet's destination; nil where the socket has one address
-}
-
-func (r *udpReader) run() {
-	in, out := make([]byte, 4096), make([]byte, 0, 4096)
-	for {
-		n, control, from, err := r.read(in)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			continue // an ICMP error of an earlier answer
-		}
-		packet, client, ok := r.introduce(in[:n], from)
-		if !ok || len(packet) < wire.HeaderLen {
-			continue
-		}
-		reply, drop := r.handler.Fast(packet, client, out[:0])
-		if drop {
-			continue
-		}
-		if reply != nil {
-			r.write(reply, control, from)
-			continue
-		}
-		control = append([]byte(nil), control...)
-		r.handler.Serve(append([]byte(nil), packet...), client, func(reply []byte) {
-			if reply != nil {
-				r.write(reply, control, from)
-			}
-		})
-	}
+// udpSocket is one socket of a listener; run, which each system has its own of, serves it.
+type udpSocket struct {
+	conn     *net.UDPConn
+	handler  Handler
+	spec     *Spec
+	wildcard bool
 }
 
 // introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
-func (r *udpReader) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
-	if len(r.spec.ProxyFrom) == 0 || !trusted(r.spec.ProxyFrom, from.Addr()) {
+func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
+	if len(s.spec.ProxyFrom) == 0 || !trusted(s.spec.ProxyFrom, from.Addr()) {
 		return in, UDP.client(from, 0), true
 	}
 	h, packet, err := proxyproto.ParseUDPDatagram(in)
@@ -125,27 +90,16 @@ func (r *udpReader) introduce(in []byte, from netip.AddrPort) (packet []byte, c 
 		from, ok = proxied(h, from)
 	}
 	if !ok {
-		r.spec.Observer.Fault(UDP, cause.ProxyHeader)
+		s.spec.Observer.Fault(UDP, cause.ProxyHeader)
 	}
 	return packet, UDP.client(from, 0), ok
 }
 
-// read takes a packet, and with a wildcard socket the control message that holds its destination.
-func (r *udpReader) read(in []byte) (n int, control []byte, from netip.AddrPort, err error) {
-	if r.control == nil {
-		n, from, err = r.conn.ReadFromUDPAddrPort(in)
-		return n, nil, from, err
-	}
-	n, c, _, from, err := r.conn.ReadMsgUDPAddrPort(in, r.control)
-	return n, r.control[:c], from, err
-}
-
-// write sends an answer from the address that was asked: the kernel takes the control message that it gave (ip(7), ipv6(7)). A full buffer
-// loses packets, as the network does.
-func (r *udpReader) write(reply, control []byte, to netip.AddrPort) {
+// writeUDP sends an answer, with the control message that says from which address. A full buffer loses packets, as the network does.
+func writeUDP(c *net.UDPConn, reply, control []byte, to netip.AddrPort) {
 	if len(control) == 0 {
-		_, _ = r.conn.WriteToUDPAddrPort(reply, to)
+		_, _ = c.WriteToUDPAddrPort(reply, to)
 		return
 	}
-	_, _, _ = r.conn.WriteMsgUDPAddrPort(reply, control, to)
+	_, _, _ = c.WriteMsgUDPAddrPort(reply, control, to)
 }
