@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/miekg/dns"
@@ -335,13 +334,9 @@ func (s *stack) controls() console.Controls {
 	return c
 }
 
-// memoryLimit is what the process should stay below, in octets: the caches, half as much for what the collector has not found yet, and
-// room for everything else. Near it the collector works harder.
-func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
-
 // start serves.
 func (r *running) start() {
-	debug.SetMemoryLimit(memoryLimit(r.cfg.Memory))
+	tuneCollector(r.cfg.Memory)
 	for _, l := range r.listeners {
 		l.Start(l.handler)
 	}

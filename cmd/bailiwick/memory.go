@@ -1,0 +1,47 @@
+// How hard the collector works, from the configured memory.
+
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// memoryLimit is what the process should stay below, in octets: the caches, half as much for what the collector has not found yet, and
+// room for everything else. Near it the collector works harder.
+func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
+
+// collectorBounds are those of GOGC: by default as much garbage as live data is let lie; while the caches are small, more.
+const (
+	minPercent = 100
+	maxPercent = 5000
+)
+
+// tuneCollector lets at least half of the caches' memory fill with garbage before the collector runs. With empty caches it would run every few
+// megabytes otherwise, though the operator has given it hundreds. It looks again after each run, until the process ends.
+func tuneCollector(caches int64) {
+	debug.SetMemoryLimit(memoryLimit(caches))
+	t := &collector{room: uint64(caches / 2), sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	t.tune()
+}
+
+type collector struct {
+	room    uint64
+	percent int
+	sample  []metrics.Sample
+}
+
+// sentinel dies in every run of the collector.
+type sentinel struct{ c *collector }
+
+func (c *collector) tune() {
+	metrics.Read(c.sample)
+	live := max(c.sample[0].Value.Uint64(), 1<<20)
+	percent := int(min(max(c.room*100/live, minPercent), maxPercent))
+	if d := percent - c.percent; d > c.percent/10 || -d > c.percent/10 { // setting it stops the world for a moment
+		c.percent = percent
+		debug.SetGCPercent(percent)
+	}
+	runtime.SetFinalizer(&sentinel{c}, func(s *sentinel) { s.c.tune() })
+}
