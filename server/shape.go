@@ -33,6 +33,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
+	defer b.Release()
 	r.observe.Response(rc, false, time.Since(r.began))
 	return r.opt(b, rc, edeOf(f))
 }
@@ -112,6 +113,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 		opt = 0
 	}
 	if len(msg)+opt > r.limit() || r.ask.Type == wire.TypeANY {
+		b.Release()
 		b = wire.NewBuilder(nil, r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
 		b.Reserve(opt)
 		if !r.fill(b, r.shorten(a), do, r.ask.Type) {
@@ -119,6 +121,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 		}
 	}
 	msg = r.opt(b, a.RCode, ede)
+	b.Release()
 	binary.BigEndian.PutUint16(msg, r.q.ID)
 	msg[2] |= byte(r.q.Flags >> 8 & 1)
 	msg[3] |= byte(r.q.Flags & wire.FlagCD)

@@ -2,7 +2,11 @@
 
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+	"unsafe"
+)
 
 // Builder writes a message section by section, with name compression (RFC 1035, section 4.1.4). A set goes in whole or not at
 // all; what does not fit sets TC or is left out, as the section demands (RFC 2181, section 9).
@@ -10,9 +14,16 @@ type Builder struct {
 	msg    []byte
 	max    int
 	counts [4]uint16
-	names  map[string]int // wire form of a name's tail -> where it stands
-	ttls   []int          // offsets of the TTLs written, for a cache that patches them
+	ttls   []int // offsets of the TTLs written, for a cache that patches them
+	tails  tails
+	labels labels // of the name that is being written
 }
+
+// builders are those that were released.
+var builders = sync.Pool{New: func() any { return new(Builder) }}
+
+// usualSize is the room that a message begins with, in octets.
+const usualSize = 768
 
 // Sections of a message, for Builder.Add.
 const (
@@ -23,13 +34,16 @@ const (
 
 // NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
 func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
-	b := &Builder{msg: append(buf[:0], make([]byte, HeaderLen)...), max: max, names: make(map[string]int, 16)}
+	b := builders.Get().(*Builder)
+	if buf == nil {
+		buf = make([]byte, 0, usualSize)
+	}
+	b.msg, b.max, b.counts, b.ttls, b.tails.n = append(buf[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0], 0
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
 	if qname != nil {
-		low := append([]byte(nil), qname...)
-		toLower(low)
-		b.remember(string(low), len(b.msg))
+		b.labels.of(qname)
+		b.tails.add(&b.labels, b.labels.n, len(b.msg))
 		b.msg = append(b.msg, qname...)
 		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(t))
 		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(c))
@@ -38,42 +52,28 @@ func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c C
 	return b
 }
 
-// remember notes where a name's tails stand, as far as a pointer can reach.
-func (b *Builder) remember(wire string, at int) {
-	for wire[0] != 0 && at < 0x4000 {
-		if _, known := b.names[wire]; known {
-			return
-		}
-		b.names[wire] = at
-		n := int(wire[0]) + 1
-		wire, at = wire[n:], at+n
-	}
+// Release gives the builder back. The message stays the caller's, the builder and its TTLOffsets do not.
+func (b *Builder) Release() {
+	b.msg = nil
+	builders.Put(b)
 }
 
 // name writes a name: own letter case, its longest known tail as a pointer.
 func (b *Builder) name(own []byte) {
-	var buf [MaxNameLen]byte
-	low := append(buf[:0], own...)
-	toLower(low)
-	at := 0
-	for low[at] != 0 {
-		if to, ok := b.names[string(low[at:])]; ok {
-			b.rememberHead(low, at)
+	l := &b.labels
+	l.of(own)
+	start := len(b.msg)
+	for i := range l.n {
+		at := int(l.starts[i])
+		if to, ok := b.tails.find(b.msg, l.hashes[i], own[at:]); ok {
 			b.msg = append(b.msg, own[:at]...)
 			b.msg = append(b.msg, 0xC0|byte(to>>8), byte(to))
+			b.tails.add(l, i, start)
 			return
 		}
-		at += int(low[at]) + 1
 	}
-	b.remember(string(low), len(b.msg))
 	b.msg = append(b.msg, own...)
-}
-
-// rememberHead notes the labels of a name that stand before a pointer.
-func (b *Builder) rememberHead(low []byte, end int) {
-	if end > 0 {
-		b.remember(string(low), len(b.msg)) // stops where tails are known already
-	}
+	b.tails.add(l, l.n, start)
 }
 
 // Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
@@ -92,16 +92,12 @@ func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
 		return true
 	}
 	b.msg, b.ttls, b.counts = b.msg[:start], b.ttls[:ttls], count
-	for n, at := range b.names {
-		if at >= start {
-			delete(b.names, n)
-		}
-	}
+	b.tails.forget(start)
 	return false
 }
 
 func (b *Builder) record(section int, s *RRset, t Type, rdata []byte) {
-	b.name([]byte(s.Name.wire))
+	b.name(unsafe.Slice(unsafe.StringData(s.Name.wire), len(s.Name.wire))) // it is only read
 	b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(t))
 	b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(s.Class))
 	b.ttls = append(b.ttls, len(b.msg))
@@ -115,8 +111,7 @@ func (b *Builder) record(section int, s *RRset, t Type, rdata []byte) {
 
 // rdata writes RDATA; names of the types of RFC 1035 are compressed, no others (RFC 3597, section 4).
 func (b *Builder) rdata(t Type, rdata []byte) {
-	l := layouts[t]
-	if len(l) == 0 || l[0] != fieldName && (len(l) < 2 || l[1] != fieldName) {
+	if !compressed(t) {
 		b.msg = append(b.msg, rdata...)
 		return
 	}
@@ -129,8 +124,18 @@ func (b *Builder) rdata(t Type, rdata []byte) {
 		}
 	})
 	if err != nil { // cannot be: Parse has walked it
+		b.tails.forget(start)
 		b.msg = append(b.msg[:start], rdata...)
 	}
+}
+
+// compressed says that a type's RDATA holds names that may be compressed.
+func compressed(t Type) bool {
+	if t > TypeMX { // those of RFC 1035 end there
+		return false
+	}
+	l := layouts[t]
+	return len(l) > 0 && (l[0] == fieldName || len(l) > 1 && l[1] == fieldName)
 }
 
 // Reserve keeps n octets free, for an OPT record to come.
