@@ -22,8 +22,8 @@ type Denials struct {
 type zoneDenials struct {
 	mu    sync.RWMutex
 	soa   *denialRecord  // guarded by mu, as is all below
-	nsec  []denialRecord // by owner, canonically
-	nsec3 []denialRecord // by hash
+	nsec  []denialRecord
+	nsec3 []denialRecord
 	iter  uint16         // of all nsec3, as is the salt
 	salt  string
 	size  int
@@ -32,7 +32,7 @@ type zoneDenials struct {
 // denialRecord is one record with when it ends.
 type denialRecord struct {
 	set     *wire.RRset
-	hash    []byte // of an NSEC3's owner
+	order   []byte // what it is sorted by: an NSEC's owner, as wire.Name.AppendOrder has it, an NSEC3's hash
 	expires int64
 }
 
@@ -61,7 +61,8 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 		case wire.TypeSOA:
 			z.soa = &r
 		case wire.TypeNSEC:
-			z.nsec = insert(z.nsec, r, func(a, b denialRecord) int { return a.set.Name.Compare(b.set.Name) }, &z.size)
+			r.order = s.Name.AppendOrder(nil)
+			z.nsec = insert(z.nsec, r, &z.size)
 		case wire.TypeNSEC3:
 			z.putNSEC3(r)
 		}
@@ -83,13 +84,13 @@ func (z *zoneDenials) putNSEC3(r denialRecord) {
 		}
 		z.nsec3, z.iter, z.salt = nil, n.Iterations, string(n.Salt)
 	}
-	r.hash = hash
-	z.nsec3 = insert(z.nsec3, r, func(a, b denialRecord) int { return bytes.Compare(a.hash, b.hash) }, &z.size)
+	r.order = hash
+	z.nsec3 = insert(z.nsec3, r, &z.size)
 }
 
 // insert keeps list sorted; an equal record is replaced.
-func insert(list []denialRecord, r denialRecord, cmp func(a, b denialRecord) int, size *int) []denialRecord {
-	i, found := slices.BinarySearchFunc(list, r, cmp)
+func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
+	i, found := search(list, r.order)
 	if found {
 		*size += r.set.Size() - list[i].set.Size()
 		list[i] = r
@@ -98,8 +99,25 @@ func insert(list []denialRecord, r denialRecord, cmp func(a, b denialRecord) int
 	if len(list) >= MaxDenials {
 		return list
 	}
-	*size += r.set.Size() + 48
+	*size += r.set.Size() + len(r.order) + 64
 	return slices.Insert(list, i, r)
+}
+
+// search is where a record of this order is in a list, or belongs.
+func search(list []denialRecord, order []byte) (i int, found bool) {
+	lo, hi := 0, len(list)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		switch c := bytes.Compare(list[mid].order, order); {
+		case c == 0:
+			return mid, true
+		case c < 0:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return lo, false
 }
 
 // Candidates returns what is known that may deny a question about name: the SOA of the deepest zone that encloses it, then NSEC or NSEC3
@@ -176,7 +194,8 @@ func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
 
 // nsecAt is the record with the greatest owner that is not after name.
 func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
-	i, found := slices.BinarySearchFunc(z.nsec, name, func(r denialRecord, n wire.Name) int { return r.set.Name.Compare(n) })
+	var buf [2 * wire.MaxNameLen]byte
+	i, found := search(z.nsec, name.AppendOrder(buf[:0]))
 	if !found {
 		i--
 	}
@@ -219,7 +238,7 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 // ring: before the first comes the last.
 func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
 	h := wire.NSEC3Hash(name, z.iter, []byte(z.salt))
-	i, found := slices.BinarySearchFunc(z.nsec3, h, func(r denialRecord, h []byte) int { return bytes.Compare(r.hash, h) })
+	i, found := search(z.nsec3, h)
 	if !found {
 		if i--; i < 0 {
 			i = len(z.nsec3) - 1

@@ -42,7 +42,7 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 		reply(r.short(wire.RCodeServFail, f))
 		return
 	}
-	s.wg.Go(func() {
+	s.work(func() {
 		defer s.release(from.Addr.Addr())
 		reply(r.resolve())
 	})

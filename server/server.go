@@ -59,6 +59,8 @@ type Server struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	serving atomic.Int32
+	jobs    chan func()  // to idle workers
+	idle    atomic.Int32 // workers
 	wg      sync.WaitGroup
 
 	lines lineLimit
@@ -72,7 +74,7 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	if cfg.UDPSize == 0 {
 		cfg.UDPSize = DefaultUDPSize
 	}
-	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, log: log, prefixes: map[netip.Prefix]int{}}
+	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.queries.New = func() any { return new(wire.Query) }
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s

@@ -134,7 +134,7 @@ func compressed(t Type) bool {
 	if t > TypeMX { // those of RFC 1035 end there
 		return false
 	}
-	l := layouts[t]
+	l := layoutOf(t)
 	return len(l) > 0 && (l[0] == fieldName || len(l) > 1 && l[1] == fieldName)
 }
 

@@ -318,6 +318,24 @@ func (n Name) Compare(o Name) int {
 	return i - j
 }
 
+// AppendOrder appends octets whose order, octet by octet, is the canonical order of names (RFC 4034, section 6.1): the labels from the root
+// on, each ended by 0, with 0 and 1 in them escaped by a 1. For those who compare a name often.
+func (n Name) AppendOrder(dst []byte) []byte {
+	var at [MaxLabels + 1]uint8
+	for i := n.starts(&at) - 1; i >= 0; i-- {
+		from := int(at[i])
+		for _, c := range []byte(n.wire[from+1 : from+1+int(n.wire[from])]) {
+			if c <= 1 {
+				dst = append(dst, 1)
+				c++
+			}
+			dst = append(dst, c)
+		}
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
 // starts fills in where n's labels begin and counts them.
 func (n Name) starts(at *[MaxLabels + 1]uint8) int {
 	c := 0

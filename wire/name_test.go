@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -96,6 +97,23 @@ func TestCanonicalOrder(t *testing.T) {
 	}
 }
 
+// The octets of AppendOrder compare as the names do.
+func TestAppendOrder(t *testing.T) {
+	var names []Name
+	for _, s := range []string{".", "a.", "b.", "ab.", `a\000.`, `a\001.`, `a\002.`, `\000.a.`, `\001.a.`, `\001\000.a.`, `\002.a.`, "a.a.", "aa.a.", "b.a.", "a.b.", "a.ab.", `a.a\000.`, `\255.a.`, `\200.a.b.c.`} {
+		names = append(names, MustParseName(s))
+	}
+	for _, a := range names {
+		for _, b := range names {
+			if got, want := bytes.Compare(a.AppendOrder(nil), b.AppendOrder(nil)), a.Compare(b); sign(got) != sign(want) {
+				t.Errorf("%v and %v: %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+func sign(n int) int { return min(max(n, -1), 1) }
+
 func TestNameParts(t *testing.T) {
 	n := MustParseName("www.a.example.")
 	if n.Labels() != 3 || n.Parent() != MustParseName("a.example") || n.Ancestor(1) != MustParseName("example") || n.Ancestor(0) != Root || n.Ancestor(9) != n || n.Label() != "www" {
@@ -136,6 +154,9 @@ func FuzzName(f *testing.F) {
 		m, err := ParseName(n.String())
 		if err != nil || m != n || n.Compare(m) != 0 {
 			t.Fatalf("%v does not survive its presentation form: %v", n, err)
+		}
+		if o, _, err := ReadName(msg, 0); err == nil && sign(bytes.Compare(n.AppendOrder(nil), o.AppendOrder(nil))) != sign(n.Compare(o)) {
+			t.Fatalf("%v and %v are in another order", n, o)
 		}
 	})
 }

@@ -20,7 +20,7 @@ const (
 
 // layouts holds the types whose RDATA holds names. Every other type is opaque (RFC 3597). RFC 6895, section 3.1 and
 // RFC 3597, section 4 forbid names that need decompression in new types, so the table is complete.
-var layouts = map[Type][]field{
+var layouts = [48][]field{
 	TypeNS:    {fieldName},
 	TypeMD:    {fieldName},
 	TypeMF:    {fieldName},
@@ -47,6 +47,14 @@ var layouts = map[Type][]field{
 	TypeNSEC:  {fieldPlainName, fieldRest},
 }
 
+// layoutOf returns a type's fields, nil if it is opaque.
+func layoutOf(t Type) []field {
+	if int(t) < len(layouts) {
+		return layouts[t]
+	}
+	return nil
+}
+
 // caseKept are types of the table whose names keep their case in canonical form: RFC 6840, section 5.1 took NSEC out
 // of the list of RFC 4034, section 6.2.
 func caseKept(t Type) bool { return t == TypeNSEC }
@@ -55,7 +63,7 @@ func caseKept(t Type) bool { return t == TypeNSEC }
 // for each run of other octets.
 func walkRData(msg []byte, off, end int, t Type, visit func(octets []byte, name field)) error {
 	var buf [MaxNameLen]byte
-	for _, f := range layouts[t] {
+	for _, f := range layoutOf(t) {
 		n := 0
 		switch f {
 		case fieldName, fieldPlainName:
@@ -106,7 +114,7 @@ func walkRData(msg []byte, off, end int, t Type, visit func(octets []byte, name 
 
 // appendRData appends the RDATA at msg[off:end] to dst with its names decompressed.
 func appendRData(dst, msg []byte, off, end int, t Type) ([]byte, error) {
-	if _, named := layouts[t]; !named {
+	if layoutOf(t) == nil {
 		if err := checkRData(t, msg[off:end], off); err != nil {
 			return nil, err
 		}
@@ -180,7 +188,7 @@ func validStrings(d []byte) bool {
 // AppendCanonical appends uncompressed RDATA to dst in canonical form: names of the listed types in lower case
 // (RFC 4034, section 6.2; RFC 6840, section 5.1).
 func AppendCanonical(dst []byte, t Type, rdata []byte) []byte {
-	if _, named := layouts[t]; !named || caseKept(t) {
+	if layoutOf(t) == nil || caseKept(t) {
 		return append(dst, rdata...)
 	}
 	start := len(dst)
