@@ -21,10 +21,10 @@ type Denials struct {
 // zoneDenials are the records of a zone, sorted.
 type zoneDenials struct {
 	mu    sync.RWMutex
-	soa   *denialRecord  // guarded by mu, as is all below
+	soa   *denialRecord // guarded by mu, as is all below
 	nsec  []denialRecord
 	nsec3 []denialRecord
-	iter  uint16         // of all nsec3, as is the salt
+	iter  uint16 // of all nsec3, as is the salt
 	salt  string
 	size  int
 }
