@@ -238,7 +238,7 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 // ring: before the first comes the last.
 func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
 	h := wire.NSEC3Hash(name, z.iter, []byte(z.salt))
-	i, found := search(z.nsec3, h)
+	i, found := search(z.nsec3, h[:])
 	if !found {
 		if i--; i < 0 {
 			i = len(z.nsec3) - 1

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 
@@ -177,6 +178,11 @@ func bound(ctx context.Context, c net.Conn, deadline time.Time) (stop func() boo
 	return context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) }), nil
 }
 
+// replySize is the largest packet that is read, in octets: more than EDNSSize asks for.
+const replySize = 4096
+
+var replyBuffers = sync.Pool{New: func() any { return new([replySize]byte) }}
+
 func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
 	c, err := dialUDP(r.Server)
 	if err != nil {
@@ -191,7 +197,9 @@ func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, er
 	if _, err := c.Write(r.Query); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 4096)
+	room := replyBuffers.Get().(*[replySize]byte)
+	defer replyBuffers.Put(room)
+	buf := room[:]
 	for misses := 0; misses < MaxNearMisses; {
 		n, err := c.Read(buf)
 		if err != nil {
@@ -199,10 +207,10 @@ func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, er
 		}
 		switch Matches(r.Query, buf[:n]) {
 		case MatchReply:
-			return buf[:n:n], nil
+			return bytes.Clone(buf[:n]), nil
 		case MatchCase:
 			if r.AnyCase {
-				return buf[:n:n], nil
+				return bytes.Clone(buf[:n]), nil
 			}
 			return nil, ErrCase
 		case MatchMiss:

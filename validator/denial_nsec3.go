@@ -81,7 +81,8 @@ func (h *hasher) hash(name wire.Name) []byte {
 		h.over = true
 		return nil
 	}
-	d := wire.NSEC3Hash(name, h.iterations, []byte(h.salt))
+	sum := wire.NSEC3Hash(name, h.iterations, []byte(h.salt))
+	d := sum[:]
 	if h.known == nil {
 		h.known = map[wire.Name][]byte{}
 	}

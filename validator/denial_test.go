@@ -62,7 +62,7 @@ func (z nsec3Zone) cover(name string) string        { return z.record(name, -1, 
 func (z nsec3Zone) record(name string, from, to int, types string) string {
 	h := wire.NSEC3Hash(wire.MustParseName(name), z.iterations, nil)
 	step := func(by int) string {
-		x := append([]byte(nil), h...)
+		x := append([]byte(nil), h[:]...)
 		for i := len(x) - 1; i >= 0; i-- {
 			x[i] += byte(by)
 			if by > 0 && x[i] != 0 || by < 0 && x[i] != 255 || by == 0 {

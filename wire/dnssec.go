@@ -193,12 +193,13 @@ func ParseNSEC3(d []byte) (NSEC3, error) {
 }
 
 // NSEC3Hash computes a hashed owner name without asking for the price (RFC 5155, section 5).
-func NSEC3Hash(name Name, iterations uint16, salt []byte) []byte {
-	d := sha1.Sum(append([]byte(name.wire), salt...))
+func NSEC3Hash(name Name, iterations uint16, salt []byte) [sha1.Size]byte {
+	var buf [MaxNameLen + 255]byte
+	d := sha1.Sum(append(append(buf[:0], name.wire...), salt...))
 	for range iterations {
-		d = sha1.Sum(append(d[:], salt...))
+		d = sha1.Sum(append(append(buf[:0], d[:]...), salt...))
 	}
-	return d[:]
+	return d
 }
 
 // SOA is a view of SOA RDATA (RFC 1035, section 3.3.13).
