@@ -16,13 +16,14 @@ func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
 const (
 	minPercent = 100
 	maxPercent = 5000
+	maxRoom    = 64 << 20 // octets of garbage that are let lie whatever the live data are
 )
 
-// tuneCollector lets at least half of the caches' memory fill with garbage before the collector runs. With empty caches it would run every few
-// megabytes otherwise, though the operator has given it hundreds. It looks again after each run, until the process ends.
+// tuneCollector lets at least a quarter of the caches' memory, up to maxRoom, fill with garbage before the collector runs. With empty caches it
+// would run every few megabytes otherwise, though the operator has given it hundreds. It looks again after each run, until the process ends.
 func tuneCollector(caches int64) {
 	debug.SetMemoryLimit(memoryLimit(caches))
-	t := &collector{room: uint64(caches / 2), sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	t := &collector{room: uint64(min(caches/4, maxRoom)), sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 	t.tune()
 }
 
