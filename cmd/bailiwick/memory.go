@@ -38,11 +38,15 @@ type sentinel struct{ c *collector }
 
 func (c *collector) tune() {
 	metrics.Read(c.sample)
-	live := max(c.sample[0].Value.Uint64(), 1<<20)
-	percent := int(min(max(c.room*100/live, minPercent), maxPercent))
+	percent := percentFor(c.room, c.sample[0].Value.Uint64())
 	if d := percent - c.percent; d > c.percent/10 || -d > c.percent/10 { // setting it stops the world for a moment
 		c.percent = percent
 		debug.SetGCPercent(percent)
 	}
 	runtime.SetFinalizer(&sentinel{c}, func(s *sentinel) { s.c.tune() })
+}
+
+// percentFor is the GOGC that leaves room for garbage beside so many octets that live.
+func percentFor(room, live uint64) int {
+	return int(min(max(room*100/max(live, 1<<20), minPercent), maxPercent))
 }

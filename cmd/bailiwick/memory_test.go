@@ -1,0 +1,29 @@
+package main
+
+import (
+	"runtime/debug"
+	"testing"
+)
+
+// Small heaps are given room, large ones are not given more than by default.
+func TestCollectorPercent(t *testing.T) {
+	for _, c := range []struct {
+		room, live uint64
+		want       int
+	}{{64 << 20, 8 << 20, 800}, {64 << 20, 64 << 20, 100}, {64 << 20, 1 << 30, 100}, {64 << 20, 0, maxPercent}, {1 << 20, 2 << 20, 100}} {
+		if got := percentFor(c.room, c.live); got != c.want {
+			t.Errorf("room %d, live %d: %d, want %d", c.room, c.live, got, c.want)
+		}
+	}
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	limit := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(limit)
+	tuneCollector(256 << 20)
+	if got := debug.SetGCPercent(100); got <= minPercent {
+		t.Errorf("GOGC is %d for a small heap and 256 MiB of caches", got)
+	}
+	if got := debug.SetMemoryLimit(-1); got != memoryLimit(256<<20) {
+		t.Errorf("the limit is %d", got)
+	}
+}
