@@ -101,6 +101,7 @@ type h2stream struct {
 	req    httpRequest
 	length int64 // Content-Length, or -1
 	open   bool  // a body is to come
+	held   int   // octets of it that are kept until then
 	window int64 // for DATA to the client
 	unsent []byte
 }
@@ -307,7 +308,7 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 		return s.complete(st)
 	}
 	st.req.body = append(st.req.body, body...)
-	s.held += len(body)
+	s.held, st.held = s.held+len(body), st.held+len(body)
 	if flags&flagEndStream == 0 {
 		return cause.None
 	}
@@ -325,7 +326,7 @@ func (s *http2) closeBody(st *h2stream) {
 	if st.open {
 		st.open = false
 		s.open--
-		s.held = max(0, s.held-len(st.req.body))
+		s.held -= st.held
 	}
 }
 
@@ -346,6 +347,7 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 		return cause.None
 	}
 	from := s.doh.client(s.from, &st.req)
+	st.req = httpRequest{} // its body may be the reader's own memory
 	reply, drop := s.handler.Fast(packet, from, w.reply[:0])
 	if drop {
 		return cause.ClientRefused
