@@ -133,7 +133,7 @@ func (c *conn) introduce() bool {
 		}
 		c.burst.Conn = p
 	}
-	c.from = c.owner.protocol.client(peer, c.owner.spec.Gate.idle)
+	c.from = c.owner.protocol.client(peer)
 	if !c.seat.belongs(peer.Addr()) {
 		c.end(cause.ConnectionsPerClient)
 		return false

@@ -5,7 +5,6 @@ package transport
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"bailiwick/internal/cause"
 )
@@ -110,8 +109,8 @@ type Listener interface {
 func Listen(p Protocol, s Spec) (Listener, error) { return kinds[p].open(s) }
 
 // client is who is at the far end of a connection.
-func (p Protocol) client(a netip.AddrPort, idle time.Duration) Client {
-	return Client{Addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), Protocol: p, Idle: uint16(idle / (100 * time.Millisecond))}
+func (p Protocol) client(a netip.AddrPort) Client {
+	return Client{Addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), Protocol: p}
 }
 
 // trusted says whether one of the networks holds an address.

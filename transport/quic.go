@@ -96,7 +96,7 @@ func (l *quicListener) Start(h Handler) {
 				return
 			}
 			from := qc.RemoteAddr().(*net.UDPAddr).AddrPort()
-			c := &quicConn{Conn: qc, from: l.protocol.client(from, 0), owner: l}
+			c := &quicConn{Conn: qc, from: l.protocol.client(from), owner: l}
 			l.wg.Go(func() {
 				l.spec.Observer.Connections(l.protocol, 1)
 				defer l.spec.Observer.Connections(l.protocol, -1)

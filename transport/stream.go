@@ -6,6 +6,7 @@ package transport
 import (
 	"encoding/binary"
 	"net"
+	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
@@ -33,6 +34,7 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 
 // messages answers the whole messages at the front of b.
 func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
+	s.from.Idle = uint16(s.seat.gate.patience() / (100 * time.Millisecond)) // what RFC 7828 tells is what holds now
 	for len(b) >= 2 && s.left > 0 {
 		n := int(binary.BigEndian.Uint16(b))
 		if n < wire.HeaderLen {

@@ -18,7 +18,7 @@ import (
 func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn, done chan struct{}) {
 	client, ours := net.Pipe()
 	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP, spec: Spec{Observer: w, Gate: g}}}
-	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"), 0)
+	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"))
 	c.seat = g.enter(c.end)
 	done = make(chan struct{})
 	go func() {

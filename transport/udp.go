@@ -83,7 +83,7 @@ type udpSocket struct {
 // introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
 func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
 	if len(s.spec.ProxyFrom) == 0 || !trusted(s.spec.ProxyFrom, from.Addr()) {
-		return in, UDP.client(from, 0), true
+		return in, UDP.client(from), true
 	}
 	h, packet, err := proxyproto.ParseUDPDatagram(in)
 	if err == nil {
@@ -92,7 +92,7 @@ func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c 
 	if !ok {
 		s.spec.Observer.Fault(UDP, cause.ProxyHeader)
 	}
-	return packet, UDP.client(from, 0), ok
+	return packet, UDP.client(from), ok
 }
 
 // writeUDP sends an answer, with the control message that says from which address. A full buffer loses packets, as the network does.
