@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync"
 	"syscall"
 	"time"
 
@@ -97,12 +96,13 @@ func questionEnd(query []byte) int {
 	return off + 5
 }
 
-// NetExchanger asks over the machine's sockets. UDP has a socket for each question, and TCP a connection, unless the server is one that is asked
+// NetExchanger asks over the machine's sockets. UDP has a port for each question, and TCP a connection, unless the server is one that is asked
 // often, with a Peer; the other protocols keep their connections.
 type NetExchanger struct {
 	// Remap, if set, says where a server is really reached; for a lab on loopback.
 	Remap func(netip.AddrPort) netip.AddrPort
 
+	askers    askers
 	upstreams upstreams
 }
 
@@ -119,7 +119,7 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	var err error
 	switch {
 	case r.Via == UDP:
-		reply, err = exchangeUDP(ctx, r, deadline)
+		reply, err = n.askers.exchange(ctx, &r, deadline)
 	case r.Via == TCP && r.Peer == nil:
 		reply, err = exchangeTCP(ctx, r, deadline)
 	default:
@@ -181,9 +181,8 @@ func bound(ctx context.Context, c net.Conn, deadline time.Time) (stop func() boo
 // replySize is the largest packet that is read, in octets: more than EDNSSize asks for.
 const replySize = 4096
 
-var replyBuffers = sync.Pool{New: func() any { return new([replySize]byte) }}
-
-func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
+// exchangeDialled asks over UDP from a new socket.
+func exchangeDialled(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	c, err := dialUDP(r.Server)
 	if err != nil {
 		return nil, err
@@ -197,27 +196,35 @@ func exchangeUDP(ctx context.Context, r Request, deadline time.Time) ([]byte, er
 	if _, err := c.Write(r.Query); err != nil {
 		return nil, err
 	}
-	room := replyBuffers.Get().(*[replySize]byte)
-	defer replyBuffers.Put(room)
-	buf := room[:]
-	for misses := 0; misses < MaxNearMisses; {
+	buf := make([]byte, replySize)
+	for misses := 0; ; {
 		n, err := c.Read(buf)
 		if err != nil {
 			return nil, err
 		}
-		switch Matches(r.Query, buf[:n]) {
-		case MatchReply:
-			return bytes.Clone(buf[:n]), nil
-		case MatchCase:
-			if r.AnyCase {
-				return bytes.Clone(buf[:n]), nil
-			}
-			return nil, ErrCase
-		case MatchMiss:
-			misses++
+		if reply, decided, err := r.answeredBy(buf[:n], &misses); decided {
+			return reply, err
 		}
 	}
-	return nil, ErrSpoofed
+}
+
+// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error decide; anything else is passed over, and
+// counted if it could be somebody's guess.
+func (r *Request) answeredBy(packet []byte, misses *int) (reply []byte, decided bool, err error) {
+	switch Matches(r.Query, packet) {
+	case MatchReply:
+		return bytes.Clone(packet), true, nil
+	case MatchCase:
+		if r.AnyCase {
+			return bytes.Clone(packet), true, nil
+		}
+		return nil, true, ErrCase
+	case MatchMiss:
+		if *misses++; *misses >= MaxNearMisses {
+			return nil, true, ErrSpoofed
+		}
+	}
+	return nil, false, nil
 }
 
 func exchangeTCP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {

@@ -53,6 +53,12 @@ func TestMatches(t *testing.T) {
 // udpServer answers each query with the packets that respond makes.
 func udpServer(t *testing.T, respond func(query []byte) [][]byte) netip.AddrPort {
 	t.Helper()
+	return udpServerFrom(t, func(q []byte, _ netip.AddrPort) [][]byte { return respond(q) })
+}
+
+// udpServerFrom is a udpServer that looks at who asks.
+func udpServerFrom(t *testing.T, respond func(query []byte, from netip.AddrPort) [][]byte) netip.AddrPort {
+	t.Helper()
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +71,7 @@ func udpServer(t *testing.T, respond func(query []byte) [][]byte) netip.AddrPort
 			if err != nil {
 				return
 			}
-			for _, p := range respond(buf[:n]) {
+			for _, p := range respond(buf[:n], from) {
 				_, _ = c.WriteToUDPAddrPort(p, from)
 			}
 		}

@@ -1,0 +1,241 @@
+// The sockets that ask authorities on Linux: used again, yet each question leaves from a port of its own.
+//
+// connect(2) gives a socket that has no port a random one, chosen by the kernel out of net.ipv4.ip_local_port_range with its own random source;
+// dissolving the association (AF_UNSPEC) gives the port back. So a question costs two short system calls in place of the seven that a new
+// socket takes, and it is as hard to guess as from a new socket (RFC 5452, section 9.2): the port is open for this question alone, and the kernel drops
+// what comes from anyone but the server.
+
+package transport
+
+import (
+	"context"
+	"encoding/binary"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxIdleSockets is how many sockets of an address family wait for a question.
+const maxIdleSockets = 512
+
+// askers are the sockets of an exchanger, by address family.
+type askers struct{ v4, v6 idleSockets }
+
+// idleSockets are those that wait. They have no port.
+type idleSockets struct {
+	mu   sync.Mutex
+	free []*asker // guarded by mu
+}
+
+// asker is a socket, and the question that it is asking.
+type asker struct {
+	file   *os.File
+	raw    syscall.RawConn
+	family uint16
+	buf    [replySize]byte
+
+	server  netip.AddrPort
+	name    unix.RawSockaddrInet6 // for the kernel; large enough for IPv4
+	size    uint32                // of name
+	request *Request
+	state   askerState
+	misses  int
+	reply   []byte
+	err     error
+
+	step   func(fd uintptr) bool // made once, as is the next: nothing is allocated for a question but its reply
+	cancel func()
+}
+
+type askerState uint8
+
+const (
+	askerIdle askerState = iota
+	askerSent
+	askerDone
+)
+
+// get returns a socket that waits, or a new one.
+func (a *askers) get(server netip.AddrPort) (*asker, error) {
+	pool := a.of(server)
+	pool.mu.Lock()
+	if n := len(pool.free); n > 0 {
+		s := pool.free[n-1]
+		pool.free = pool.free[:n-1]
+		pool.mu.Unlock()
+		return s, nil
+	}
+	pool.mu.Unlock()
+	family := unix.AF_INET
+	if pool == &a.v6 {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	s := &asker{file: os.NewFile(uintptr(fd), "udp"), family: uint16(family)}
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	s.step, s.cancel = s.progress, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
+	return s, nil
+}
+
+func (a *askers) of(server netip.AddrPort) *idleSockets {
+	if server.Addr().Is4() {
+		return &a.v4
+	}
+	return &a.v6
+}
+
+// put keeps a socket for the next question.
+func (a *askers) put(s *asker) {
+	pool := a.of(s.server)
+	s.request, s.reply, s.err = nil, nil, nil
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	if len(pool.free) >= maxIdleSockets {
+		s.file.Close()
+		return
+	}
+	pool.free = append(pool.free, s)
+}
+
+// exchange asks a question. A socket about which there is any doubt afterwards is not used again.
+func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
+	server := netip.AddrPortFrom(r.Server.Addr().Unmap(), r.Server.Port())
+	if server.Addr().Zone() != "" { // a link-local server: rare, and its interface is the library's business
+		return exchangeDialled(ctx, r, deadline)
+	}
+	s, err := a.get(server)
+	if err != nil {
+		return nil, err
+	}
+	s.server, s.request, s.state, s.misses, s.reply, s.err = server, r, askerIdle, 0, nil, nil
+	if err := s.file.SetReadDeadline(deadline); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, s.cancel)
+	if err := s.raw.Read(s.step); err != nil && s.state != askerDone {
+		s.err = err
+	}
+	reply, err := s.reply, s.err
+	if !stop() || err != nil || !s.leave() {
+		s.file.Close()
+		return reply, err
+	}
+	a.put(s)
+	return reply, nil
+}
+
+// progress sends the question, then reads what comes; true says that it is over. What is sent after the poller was armed cannot be answered unseen.
+func (s *asker) progress(fd uintptr) bool {
+	if s.state == askerIdle {
+		if s.err = s.send(int(fd)); s.err != nil {
+			s.state = askerDone
+			return true
+		}
+		s.state = askerSent
+		return false
+	}
+	for {
+		n, from, errno := s.receive(int(fd))
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno == unix.EAGAIN:
+			return false
+		case errno != 0:
+			s.err = os.NewSyscallError("recvfrom", errno)
+		case from != s.server: // left over from an earlier question, in the moment that its port was given back
+			continue
+		case !s.take(s.buf[:n]):
+			continue
+		}
+		s.state = askerDone
+		return true
+	}
+}
+
+// take looks at a packet from the server; true says that it decides.
+func (s *asker) take(packet []byte) bool {
+	var decided bool
+	s.reply, decided, s.err = s.request.answeredBy(packet, &s.misses)
+	return decided
+}
+
+// send gives the socket a port and the server, and sends the question.
+func (s *asker) send(fd int) error {
+	if err := s.connect(fd, s.server); err != 0 {
+		return os.NewSyscallError("connect", err)
+	}
+	for {
+		q := s.request.Query
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(q))), uintptr(len(q)), 0, 0, 0)
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+		default:
+			return os.NewSyscallError("sendto", errno)
+		}
+	}
+}
+
+// leave gives the port back. It says whether the socket is as good as new: nothing more came for it.
+func (s *asker) leave() (clean bool) {
+	err := s.raw.Control(func(fd uintptr) {
+		if s.connect(int(fd), netip.AddrPort{}) != 0 {
+			return
+		}
+		_, _, errno := s.receive(int(fd))
+		clean = errno == unix.EAGAIN
+	})
+	return err == nil && clean
+}
+
+// connect associates the socket with a server, with none for the zero address. It does not block, as no call here does: so the scheduler is not told of
+// them, see udpReader.
+func (s *asker) connect(fd int, server netip.AddrPort) syscall.Errno {
+	s.name, s.size = unix.RawSockaddrInet6{Family: unix.AF_UNSPEC}, unix.SizeofSockaddrInet6
+	switch {
+	case !server.IsValid():
+	case s.family == unix.AF_INET:
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.name))
+		v4.Family, v4.Addr, s.size = unix.AF_INET, server.Addr().As4(), unix.SizeofSockaddrInet4
+		s.setPort(server.Port())
+	default:
+		s.name.Family, s.name.Addr = unix.AF_INET6, server.Addr().As16()
+		s.setPort(server.Port())
+	}
+	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.name)), uintptr(s.size))
+	return errno
+}
+
+// setPort writes a port into name: it stands at the same place for both families, in network order.
+func (s *asker) setPort(port uint16) {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name.Port))[:], port)
+}
+
+// receive reads a packet and where it came from.
+func (s *asker) receive(fd int) (n int, from netip.AddrPort, errno syscall.Errno) {
+	s.size = unix.SizeofSockaddrInet6
+	r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&s.buf)), uintptr(len(s.buf)), 0,
+		uintptr(unsafe.Pointer(&s.name)), uintptr(unsafe.Pointer(&s.size)))
+	if errno != 0 {
+		return 0, netip.AddrPort{}, errno
+	}
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&s.name.Port))[:])
+	if s.family == unix.AF_INET {
+		return int(r), netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&s.name)).Addr), port), 0
+	}
+	return int(r), netip.AddrPortFrom(netip.AddrFrom16(s.name.Addr), port), 0
+}

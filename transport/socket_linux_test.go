@@ -1,0 +1,65 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+// One socket asks everything, and each question leaves from another port: nobody who has seen one can tell the next.
+func TestSocketPorts(t *testing.T) {
+	var mu sync.Mutex
+	ports := map[uint16]bool{}
+	at := udpServerFrom(t, func(q []byte, from netip.AddrPort) [][]byte {
+		mu.Lock()
+		defer mu.Unlock()
+		ports[from.Port()] = true
+		return [][]byte{answerTo(q, nil)}
+	})
+	n := &NetExchanger{}
+	const questions = 200
+	for range questions {
+		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question, Timeout: 5 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(n.askers.v4.free) != 1 {
+		t.Errorf("%d sockets for questions one after the other", len(n.askers.v4.free))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(ports) < questions*9/10 {
+		t.Errorf("%d questions left from only %d ports", questions, len(ports))
+	}
+}
+
+// What comes after the reply is not taken for the reply to the next question, and the socket that got it is not used again.
+func TestSocketLeftovers(t *testing.T) {
+	twice := udpServer(t, func(q []byte) [][]byte { return [][]byte{answerTo(q, nil), answerTo(q, nil), answerTo(q, nil)} })
+	silent := udpServer(t, func([]byte) [][]byte { return nil })
+	n := &NetExchanger{}
+	for range 20 {
+		if _, err := n.Exchange(context.Background(), Request{Server: twice, Query: question, Timeout: 5 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := n.Exchange(context.Background(), Request{Server: silent, Query: question, Timeout: 50 * time.Millisecond})
+		if !errors.Is(err, ErrTimeout) {
+			t.Fatalf("a silent server: %v", err)
+		}
+	}
+}
+
+// A question that nobody waits for any more ends at once, and its socket is not used again.
+func TestSocketCancel(t *testing.T) {
+	silent := udpServer(t, func([]byte) [][]byte { return nil })
+	n := &NetExchanger{}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err := n.Exchange(ctx, Request{Server: silent, Query: question, Timeout: time.Hour})
+	if !errors.Is(err, context.Canceled) || len(n.askers.v4.free) != 0 {
+		t.Errorf("error %v, %d sockets kept", err, len(n.askers.v4.free))
+	}
+}
