@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"internal/cause":     {},
 	"internal/clock":     {},
 	"cache":              {"wire", "internal/cause", "internal/clock"},
-	"validator":          {"wire", "internal/cause", "internal/clock"},
+	"validator":          {"wire", "internal/cause", "internal/clock", "validator/p256"},
 	"trustanchor":        {"wire", "internal/cause", "internal/clock"},
 	"transport":          {"wire", "internal/cause", "internal/clock"},
 	"resolver":           {"wire", "internal/cause", "internal/clock", "cache", "validator", "trustanchor", "transport"},

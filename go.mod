@@ -2,9 +2,8 @@ module bailiwick
 
 go 1.26.0
 
-godebug rsa1024min=0
-
 require (
+	filippo.io/bigmod v0.1.0
 	github.com/cloudflare/circl v1.6.5
 	github.com/dchest/siphash v1.2.3
 	github.com/goccy/go-yaml v1.19.2

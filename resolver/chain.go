@@ -150,7 +150,9 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	case l.status != wire.Secure:
 		return x.keep(zone, validator.Trust{Zone: zone, Status: l.status, Failure: l.failure, Expires: t.Expires})
 	}
-	t.Keys = validator.NewKeySet(l.sets[0])
+	if t.Keys = l.keys; t.Keys == nil {
+		t.Keys = validator.NewKeySet(l.sets[0])
+	}
 	t.Expires = x.earliest(t.Expires, l.ttl())
 	return x.keep(zone, t)
 }
@@ -232,7 +234,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 	}
 	set := l.sets[0]
-	_, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
+	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
 	x.r.observe.Validated(res.Status, res.Failure)
 	if res.Status != wire.Secure {
 		if _, anchored := x.r.anchors.At(zone); anchored && res.Failure.Cause == cause.DSMismatch {
@@ -241,7 +243,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return true, res.Failure
 	}
 	set.Security, set.TTL = wire.Secure, res.TTL
-	l.status, l.zone = wire.Secure, zone
+	l.status, l.zone, l.keys = wire.Secure, zone, keys
 	return true, nil
 }
 

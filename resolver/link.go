@@ -34,8 +34,9 @@ type link struct {
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
 	status  wire.Security
-	failure *cause.Failure // what clients are told although there is an answer
-	zone    wire.Name      // the signer, if secure
+	failure *cause.Failure    // what clients are told although there is an answer
+	zone    wire.Name         // the signer, if secure
+	keys    *validator.KeySet // of a DNSKEY set that was just judged, public keys read
 	// unsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	unsignedCut bool
 }

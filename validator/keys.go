@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"sync"
+	"sync/atomic"
 
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
@@ -29,6 +30,9 @@ type key struct {
 	once   sync.Once
 	public checker
 	err    error
+
+	uses   atomic.Int32 // checks without a table
+	tabled atomic.Bool
 }
 
 // NewKeySet takes a DNSKEY set as it is; whether it may be trusted is not its business.

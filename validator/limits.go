@@ -40,6 +40,10 @@ const (
 	// MaxRSAExponentBits bounds the public exponent: one of 4096 bits makes a check cost as much as a private operation.
 	MaxRSAExponentBits = 32
 
+	// MaxKeyTables is how many keys that verify often have a table, process-wide, at 16 KiB each: more than there are such keys among the top level
+	// zones of most clients.
+	MaxKeyTables = 128
+
 	// DefaultSignatureCache is how many verification results are remembered, process-wide; about 130 octets each.
 	DefaultSignatureCache = 65536
 )

@@ -28,6 +28,7 @@ type Validator struct {
 	policy   Policy
 	disabled map[uint8]bool
 	results  *lru.Cache[[sha256.Size]byte, bool]
+	tables   tables
 
 	hits, misses atomic.Uint64
 }
@@ -44,7 +45,7 @@ func New(p Policy) *Validator {
 	if err != nil { // only a size below 1 is an error
 		panic("validator: " + err.Error())
 	}
-	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: results}
+	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: results, tables: newTables()}
 	for _, a := range p.DisabledAlgorithms {
 		v.disabled[a] = true
 	}

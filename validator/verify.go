@@ -230,7 +230,7 @@ func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 			b.failed() // CVE-2025-8677: keys that cannot be read count
 			return checkUnusable
 		}
-		good = c.check(data, sig)
+		good = v.tables.quicken(k, c).check(data, sig)
 		v.results.Add(id, good)
 	}
 	if !good {

@@ -2,9 +2,6 @@ package validator
 
 import (
 	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/base64"
 	"math/big"
 	"testing"
 	"time"
@@ -267,43 +264,6 @@ func TestRSAKeys(t *testing.T) {
 		if (err == nil) != c.good {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-// A 32-bit exponent goes another way than the standard library's; both have to agree where both can.
-func TestWideExponentAgrees(t *testing.T) {
-	priv, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: 257, Protocol: 3, Algorithm: dns.RSASHA256,
-		PublicKey: base64.StdEncoding.EncodeToString(append([]byte{3, 1, 0, 1}, priv.N.Bytes()...))}
-	a := &dns.A{Hdr: dns.RR_Header{Name: "www.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 1}}
-	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: "www.example.", Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: "example.",
-		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
-	if err := sig.Sign(priv, []dns.RR{a}); err != nil {
-		t.Fatal(err)
-	}
-	set := readSets(t, []string{a.String(), sig.String()})[0]
-	ks := NewKeySet(readSets(t, []string{k.String()})[0])
-	c, err := ks.keys[0].checker()
-	if err != nil {
-		t.Fatal(err)
-	}
-	wide := c.(*rsaPublic)
-	rd := set.Sigs.First()
-	view, err := wire.ParseRRSIG(rd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := signedData(set, rd, &view)
-	if !wide.check(data, view.Signature) || !wide.checkWide(digestOf(wide.hash, data), view.Signature) {
-		t.Error("a good signature does not verify both ways")
-	}
-	bad := append([]byte(nil), view.Signature...)
-	bad[5] ^= 1
-	if wide.check(data, bad) || wide.checkWide(digestOf(wide.hash, data), bad) {
-		t.Error("a bad signature verifies")
 	}
 }
 

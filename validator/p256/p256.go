@@ -1,0 +1,107 @@
+// Package p256 verifies ECDSA signatures over P-256 with SHA-256 (FIPS 186-5, section 6.4.2; RFC 6605 for DNSSEC).
+//
+// A signature, its data and the key are public, so nothing here takes care to take the same time for all of them, which the standard library's
+// implementation, made for signing too, has to. That, and tables for keys that verify often, make a check two to five times as
+// fast. Where the processor lacks the instructions that the field's multiplication is written in, [Fast] is false, and the standard library is
+// the better choice.
+package p256
+
+import (
+	"errors"
+	"math/big"
+	"sync"
+)
+
+// KeySize, SignatureSize and DigestSize are the octets of a public key (X, Y), of a signature (r, s) and of a SHA-256 digest.
+const (
+	KeySize       = 64
+	SignatureSize = 64
+	DigestSize    = 32
+)
+
+// order is n, the number of points.
+var order, _ = new(big.Int).SetString("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)
+
+// wrap is p - n: an r below it may stand for the X coordinate r + n.
+var wrap = new(big.Int).Sub(new(big.Int).SetBytes([]byte{
+	0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}), order)
+
+// base is the generator's comb. It takes a tenth of a millisecond to make, and is made when it is first needed.
+var base = sync.OnceValue(func() *comb { return newComb(&generator) })
+
+// ErrKey says that octets are no public key.
+var ErrKey = errors.New("no point of P-256")
+
+// Verifier says whether a signature of SignatureSize octets over a digest of DigestSize octets is its key's.
+type Verifier interface {
+	Verify(digest, sig []byte) bool
+}
+
+// Key is a public key, ready to verify. It is safe for concurrent use.
+type Key struct{ odd *odd }
+
+// NewKey reads a public key of KeySize octets. The error is ErrKey.
+func NewKey(xy []byte) (*Key, error) {
+	var a affine
+	if len(xy) != KeySize || !a.x.setBytes(xy[:32]) || !a.y.setBytes(xy[32:]) || !a.onCurve() {
+		return nil, ErrKey
+	}
+	return &Key{oddMultiples(&a)}, nil
+}
+
+// Table makes verifying with a key faster still. It takes 16 KiB, and about as long to make as three checks.
+type Table struct{ comb *comb }
+
+// Table returns a new table of the key.
+func (k *Key) Table() *Table { return &Table{newComb(&k.odd[0])} }
+
+// Verify implements Verifier.
+func (k *Key) Verify(digest, sig []byte) bool {
+	return verify(digest, sig, func(u1, u2 *scalar) point { return sumOdd(u1, base(), u2, k.odd) })
+}
+
+// Verify implements Verifier.
+func (t *Table) Verify(digest, sig []byte) bool {
+	return verify(digest, sig, func(u1, u2 *scalar) point { return sumComb(u1, base(), u2, t.comb) })
+}
+
+// verify computes u1 G + u2 Q by sum, and compares its X coordinate with r.
+func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
+	if len(digest) != DigestSize || len(sig) != SignatureSize {
+		return false
+	}
+	var r, s, t big.Int
+	r.SetBytes(sig[:32])
+	s.SetBytes(sig[32:])
+	if r.Sign() == 0 || s.Sign() == 0 || r.Cmp(order) >= 0 || s.Cmp(order) >= 0 {
+		return false
+	}
+	s.ModInverse(&s, order)
+	var u1, u2 scalar
+	u1.set(t.Mod(t.Mul(t.SetBytes(digest), &s), order))
+	u2.set(t.Mod(t.Mul(&r, &s), order))
+	p := sum(&u1, &u2)
+	if p.z.isZero() {
+		return false
+	}
+	// X/Z^2 = r, without dividing.
+	if p.hasX(&r) {
+		return true
+	}
+	return r.Cmp(wrap) < 0 && p.hasX(r.Add(&r, order))
+}
+
+// hasX says whether the point's X coordinate is x, which is below the prime.
+func (p *point) hasX(x *big.Int) bool {
+	var b [32]byte
+	var e, zz element
+	e.setBytes(x.FillBytes(b[:]))
+	sqr(&zz, &p.z)
+	mul(&e, &e, &zz)
+	return e == p.x
+}
+
+func (k *scalar) set(n *big.Int) {
+	var b [32]byte
+	k.setBytes(n.FillBytes(b[:]))
+}

@@ -1,0 +1,51 @@
+// Tables for the keys that verify often, such as a top level zone's: a table costs as much as a few checks, and makes each much cheaper.
+
+package validator
+
+import (
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"bailiwick/validator/p256"
+)
+
+// tableAfter is how many signatures a key verifies before it gets a table.
+const tableAfter = 8
+
+// tables are those that exist, by public key. Whoever makes us check the signatures of more keys than have room pays for eight checks before each table.
+type tables struct {
+	byKey *lru.Cache[[p256.KeySize]byte, p256Checker]
+}
+
+func newTables() tables {
+	c, err := lru.New[[p256.KeySize]byte, p256Checker](MaxKeyTables)
+	if err != nil {
+		panic("validator: " + err.Error())
+	}
+	return tables{c}
+}
+
+// quicken returns the quickest checker of a key, whose own is c.
+func (t tables) quicken(k *key, c checker) checker {
+	own, ok := c.(p256Checker)
+	if !ok {
+		return c
+	}
+	id := [p256.KeySize]byte(k.Key)
+	if k.tabled.Load() {
+		if table, ok := t.byKey.Get(id); ok {
+			return table
+		}
+		k.tabled.Store(false) // it had to give way
+		k.uses.Store(0)
+	}
+	if k.uses.Add(1) <= tableAfter {
+		return c
+	}
+	table, ok := t.byKey.Get(id) // made when the zone's keys were fetched the last time
+	if !ok {
+		table = p256Checker{own.Verifier.(*p256.Key).Table()}
+		t.byKey.Add(id, table)
+	}
+	k.tabled.Store(true)
+	return table
+}
