@@ -25,24 +25,37 @@ type zoneDenials struct {
 	nsec  []denialRecord
 	nsec3 []denialRecord
 	iter  uint16 // of all nsec3, as is the salt
-	salt  string
+	salt  []byte
 	size  int
+	swept int64 // second of the last sweep
 }
 
 // denialRecord is one record with when it ends.
 type denialRecord struct {
 	set     *wire.RRset
-	order   []byte // what it is sorted by: an NSEC's owner, as wire.Name.AppendOrder has it, an NSEC3's hash
+	order   []byte    // what it is sorted by: an NSEC's owner, as wire.Name.AppendOrder has it, an NSEC3's hash
+	next    []byte    // the order of what comes after its gap
+	after   wire.Name // the name that does, of an NSEC
 	expires int64
+	ready   *gapAnswers // for names in the gap, nil if none was made yet
 }
 
 func newDenials(bytes int) *Denials {
 	return &Denials{NewCache(bytes, func(n wire.Name) uint64 { return hashName(n, 0) }, func(_ wire.Name, z *zoneDenials) int {
 		z.mu.RLock()
 		defer z.mu.RUnlock()
-		return z.size + 200
+		return z.size + zoneOverhead
 	})}
 }
+
+// maxRecordOverhead is more than a record takes besides its set, in octets: the order of two names, and the list's entry.
+const maxRecordOverhead = 4*wire.MaxNameLen + 96
+
+// zoneOverhead is what a zone takes besides its records, in octets.
+const zoneOverhead = 200
+
+// fits says whether a zone of this size can be kept.
+func (d *Denials) fits(size int) bool { return size+zoneOverhead+entryOverhead <= d.zones.max }
 
 // Stats are those of the zones.
 func (d *Denials) Stats() Stats { return d.zones.Stats() }
@@ -57,18 +70,45 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	z.mu.Lock()
 	for _, s := range sets {
 		r := denialRecord{set: s, expires: now.Unix() + int64(s.TTL)}
+		if full := !d.fits(z.size + s.Size() + maxRecordOverhead); full && s.Type != wire.TypeSOA {
+			z.sweep(now.Unix())
+			continue // asking again costs less than dropping all that is known of the zone
+		}
 		switch s.Type {
 		case wire.TypeSOA:
 			z.soa = &r
 		case wire.TypeNSEC:
-			r.order = s.Name.AppendOrder(nil)
-			z.nsec = insert(z.nsec, r, &z.size)
+			if n, err := wire.ParseNSEC(s.Data.First()); err == nil {
+				r.order, r.next = s.Name.AppendOrder(nil), n.Next.AppendOrder(nil)
+				r.after = n.Next
+				z.nsec = insert(z.nsec, r, &z.size)
+			}
 		case wire.TypeNSEC3:
 			z.putNSEC3(r)
 		}
 	}
 	z.mu.Unlock()
 	d.zones.Put(zone, z)
+}
+
+// sweep drops what has ended, at most once a second.
+func (z *zoneDenials) sweep(now int64) {
+	if z.swept == now {
+		return
+	}
+	z.swept = now
+	ended := func(r denialRecord) bool {
+		if r.expires <= now {
+			z.size -= r.size()
+		}
+		return r.expires <= now
+	}
+	z.nsec, z.nsec3 = slices.DeleteFunc(z.nsec, ended), slices.DeleteFunc(z.nsec3, ended)
+}
+
+// size is what a record takes, in octets.
+func (r *denialRecord) size() int {
+	return r.set.Size() + len(r.order) + len(r.next) + 96 + r.ready.size()
 }
 
 // putNSEC3 keeps a record of the current chain; another salt or iteration count begins a new one.
@@ -78,13 +118,13 @@ func (z *zoneDenials) putNSEC3(r denialRecord) {
 	if err != nil || err2 != nil || n.Flags&wire.NSEC3FlagOptOut != 0 {
 		return
 	}
-	if n.Iterations != z.iter || string(n.Salt) != z.salt {
+	if n.Iterations != z.iter || !bytes.Equal(n.Salt, z.salt) {
 		for _, old := range z.nsec3 {
-			z.size -= old.set.Size()
+			z.size -= old.size()
 		}
-		z.nsec3, z.iter, z.salt = nil, n.Iterations, string(n.Salt)
+		z.nsec3, z.iter, z.salt = nil, n.Iterations, n.Salt
 	}
-	r.order = hash
+	r.order, r.next = hash, n.Next
 	z.nsec3 = insert(z.nsec3, r, &z.size)
 }
 
@@ -92,14 +132,14 @@ func (z *zoneDenials) putNSEC3(r denialRecord) {
 func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
 	i, found := search(list, r.order)
 	if found {
-		*size += r.set.Size() - list[i].set.Size()
+		*size += r.size() - list[i].size()
 		list[i] = r
 		return list
 	}
 	if len(list) >= MaxDenials {
 		return list
 	}
-	*size += r.set.Size() + len(r.order) + 64
+	*size += r.size()
 	return slices.Insert(list, i, r)
 }
 
@@ -237,8 +277,13 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 // nsec3At is the record whose hash is the greatest not after the name's, and whether it is the name's own. The chain is a
 // ring: before the first comes the last.
 func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
-	h := wire.NSEC3Hash(name, z.iter, []byte(z.salt))
-	i, found := search(z.nsec3, h[:])
+	h := wire.NSEC3Hash(name, z.iter, z.salt)
+	return z.nsec3Near(h[:])
+}
+
+// nsec3Near is nsec3At for a hash.
+func (z *zoneDenials) nsec3Near(h []byte) (*denialRecord, bool) {
+	i, found := search(z.nsec3, h)
 	if !found {
 		if i--; i < 0 {
 			i = len(z.nsec3) - 1

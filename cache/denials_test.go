@@ -84,3 +84,25 @@ func TestNSEC3Candidates(t *testing.T) {
 		t.Errorf("a chain that costs too much: %v", got)
 	}
 }
+
+// A zone with more records than there is room for keeps what it has, and takes new ones when the old have ended.
+func TestDenialsFull(t *testing.T) {
+	d := newDenials(shards * 8192)
+	first := func(i int) string { return string([]byte{'a' + byte(i/26), 'a' + byte(i%26)}) }
+	for i := range 26 * 20 {
+		d.Put(zone, []*wire.RRset{soa(), nsec(first(i)+".example", first(i)+"z.example")}, now)
+	}
+	if got := owners(d, "aaa.example", now); got == nil {
+		t.Error("the zone was dropped")
+	}
+	if got := owners(d, "taa.example", now); got != nil && got[0] == "ta.example." {
+		t.Error("more than there is room for")
+	}
+	later := now.Add(2 * time.Minute)
+	for range 2 { // the first finds no room, and makes some
+		d.Put(zone, []*wire.RRset{soa(), nsec("ta.example", "taz.example")}, later)
+	}
+	if got := owners(d, "taa.example", later); len(got) == 0 || got[0] != "ta.example." {
+		t.Errorf("when the old have ended: %v", got)
+	}
+}

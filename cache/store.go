@@ -253,13 +253,15 @@ func (k AnswerKey) hash() uint64 {
 
 // Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable.
 type Answer struct {
-	Msg     []byte // ID 0, RD and CD clear, the question's name in lower case
-	TTLs    []uint16
-	Stored  int64 // second at which the TTLs held
-	Expires int64
-	EDE     []EDE
-	Label   string // of the cause, for counting; "" if there is none
-	Status  wire.Security
+	Msg  []byte // ID 0, RD and CD clear, the question's name in lower case
+	TTLs []uint16
+	// Pointers are the offsets of compression pointers, of an answer whose question's name is to be replaced.
+	Pointers []uint16
+	Stored   int64 // second at which the TTLs held
+	Expires  int64
+	EDE      []EDE
+	Label    string // of the cause, for counting; "" if there is none
+	Status   wire.Security
 }
 
 // EDE is an Extended DNS Error of an answer.

@@ -30,6 +30,8 @@ type link struct {
 	bare bool
 	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
 	derived bool
+	// gap: derived from a gap that the name is in, as others are.
+	gap     bool
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
@@ -299,11 +301,37 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	r.observe.Synthesised()
 	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true}
 	if shape == validator.ShapeNXDomain {
-		l.kind = kindNXDomain
+		l.kind, l.gap = kindNXDomain, true
 	}
 	ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL))
 	for _, s := range sets {
 		s.TTL = min(s.TTL, ttl)
 	}
 	return l, true
+}
+
+// Denied returns a ready denial of a name that is in a gap known to be empty, as [cache.Denials.Denied] does, unless something is known of the name itself.
+// It allocates nothing. The types are those of data.
+func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, encloser wire.Name, ok bool) {
+	if !r.cfg.AggressiveNSEC || q.Type == wire.TypeDS || q.Type == wire.TypeANY || q.Type == wire.TypeRRSIG {
+		return nil, encloser, false
+	}
+	now := r.clock.Now()
+	if a, encloser, ok = r.cache.Denials.Denied(q.Name, v, now); !ok || !r.speaksFor(encloser, q.Name) {
+		return nil, encloser, false
+	}
+	for _, t := range [...]wire.Type{q.Type, wire.TypeCNAME} {
+		if _, known := r.cache.GetRRset(cache.Key{Name: q.Name, Type: t}, now); known {
+			return nil, encloser, false
+		}
+	}
+	r.observe.Synthesised()
+	return a, encloser, true
+}
+
+// KeepDenied keeps an answer for the rest of the gap that its name is in; build makes it, for the name of the closest encloser.
+func (r *Resolver) KeepDenied(a *Answer, v cache.Variant, build func(encloser wire.Name) *cache.Answer) {
+	if a.gap {
+		r.cache.Denials.PutDenied(a.Question.Name, v, r.clock.Now(), a.Authority, build)
+	}
 }

@@ -150,6 +150,7 @@ type Answer struct {
 	Additional []*wire.RRset
 	Failure    *cause.Failure
 	Sent       int  // packets that it took
+	gap        bool // a name error that holds for the whole gap that the name is in
 	NoCache    bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
@@ -237,7 +238,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		a.Authority = append(a.Authority, l.proofs...)
 		switch {
 		case l.kind == kindNXDomain:
-			a.RCode = wire.RCodeNXDomain
+			a.RCode, a.gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
 			return a
 		case l.kind != kindAlias:
 			return a

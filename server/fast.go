@@ -4,6 +4,7 @@ package server
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"bailiwick/cache"
 	"bailiwick/internal/policy"
@@ -27,17 +28,12 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	case policy.Refuse:
 		return nil, false
 	}
-	k := keyOf(q, q.Question)
-	a, ok := s.cache.Answers.Get(k)
 	now := s.clock.Now().Unix()
-	// In the last tenth of its time the slow path has it, which resolves it anew.
-	if !ok || (a.Expires-now)*10 <= a.Expires-a.Stored || now >= a.Expires || len(a.EDE) > 0 && q.EDNS.Present {
+	a, shift, ok := s.ready(q, now)
+	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen > s.udpLimit(q) {
 		return nil, false
 	}
-	if from.Protocol == transport.UDP && len(a.Msg)+optLen > s.udpLimit(q) {
-		return nil, false
-	}
-	reply = patch(append(buf, a.Msg...), a, q, now)
+	reply = patch(buf, a, shift, q, now)
 	if q.EDNS.Present {
 		at := len(reply)
 		var own [keepaliveLen]byte
@@ -50,6 +46,40 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	s.observe.Query(from.Protocol, q.Question.Type)
 	s.observe.Response(wire.RCode(a.Msg[3]&15), true, 0)
 	return reply, false
+}
+
+// ready finds an answer in wire form: one to the question, or one that denies the whole gap that its name is in, and whose own question is shift octets
+// shorter.
+func (s *Entrance) ready(q *wire.Query, now int64) (a *cache.Answer, shift int, ok bool) {
+	a, ok = s.cache.Answers.Get(keyOf(q, q.Question))
+	if !ok {
+		return s.denied(q)
+	}
+	// In the last tenth of its time the slow path has it, which resolves it anew.
+	return a, 0, (a.Expires-now)*10 > a.Expires-a.Stored && now < a.Expires && (len(a.EDE) == 0 || !q.EDNS.Present)
+}
+
+// denied finds the ready answer of a gap.
+func (s *Entrance) denied(q *wire.Query) (a *cache.Answer, shift int, ok bool) {
+	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() || strings.HasPrefix(q.Question.Name.Label(), sentinelPrefix) {
+		return nil, 0, false
+	}
+	a, encloser, ok := s.resolver.Denied(q.Question, variantOf(q))
+	if !ok || s.ours(q.Question) != nil {
+		return nil, 0, false
+	}
+	return a, q.Question.Name.Len() - encloser.Len(), true
+}
+
+// variantOf is which ready denial a query gets.
+func variantOf(q *wire.Query) cache.Variant {
+	switch {
+	case q.EDNS.DO:
+		return cache.VariantDO
+	case q.Has(wire.FlagAD):
+		return cache.VariantAD
+	}
+	return cache.VariantPlain
 }
 
 // plain says that a query has nothing that the fast path does not know.
@@ -82,17 +112,25 @@ func (s *Server) udpLimit(q *wire.Query) int {
 	return int(min(max(q.EDNS.UDPSize, wire.MinUDPSize), s.cfg.UDPSize)) // RFC 6891, section 6.2.5
 }
 
-// patch makes a copy of a stored answer this client's own.
-func patch(msg []byte, a *cache.Answer, q *wire.Query, now int64) []byte {
+// patch appends a stored answer, made this client's own. Where its question's name grows by shift octets, all behind it moves by as many.
+func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
+	msg := append(buf, a.Msg[:wire.HeaderLen]...)
 	binary.BigEndian.PutUint16(msg, q.ID)
 	msg[2] |= byte(q.Flags >> 8 & 1)      // RD
 	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
-	copy(msg[wire.HeaderLen:], q.QName)   // letter case
+	msg = append(msg, q.QName...)         // in the client's letter case
+	msg = binary.BigEndian.AppendUint16(msg, uint16(q.Question.Type))
+	msg = append(msg, a.Msg[len(msg)-shift:]...)
 	if age := uint32(min(max(now-a.Stored, 0), 1<<31)); age > 0 {
 		for _, at := range a.TTLs {
-			ttl := binary.BigEndian.Uint32(msg[at:])
-			binary.BigEndian.PutUint32(msg[at:], ttl-min(age, ttl))
+			p := msg[int(at)+shift:]
+			ttl := binary.BigEndian.Uint32(p)
+			binary.BigEndian.PutUint32(p, ttl-min(age, ttl))
 		}
+	}
+	for _, at := range a.Pointers {
+		p := msg[int(at)+shift:]
+		binary.BigEndian.PutUint16(p, binary.BigEndian.Uint16(p)+uint16(shift))
 	}
 	return msg
 }

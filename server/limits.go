@@ -20,6 +20,9 @@ const (
 	// MaxUDPSize bounds the setting.
 	MaxUDPSize = 4096
 
+	// maxDenial is the largest ready denial, in octets: a longer name may be put into it, and the pointers still reach.
+	maxDenial = 8 << 10
+
 	// cookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).
 	cookieLifetime = time.Hour
 	cookieFuture   = 5 * time.Minute

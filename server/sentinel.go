@@ -13,8 +13,9 @@ import (
 
 // The labels of RFC 8509, section 2, before five digits of a key tag.
 const (
-	sentinelIs  = "root-key-sentinel-is-ta-"
-	sentinelNot = "root-key-sentinel-not-ta-"
+	sentinelPrefix = "root-key-sentinel-"
+	sentinelIs     = sentinelPrefix + "is-ta-"
+	sentinelNot    = sentinelPrefix + "not-ta-"
 )
 
 // sentinel turns an answer into SERVFAIL where the name says something about our root anchors that is not so (RFC 8509, section 3.1).

@@ -98,20 +98,26 @@ func (r *request) special() ([]byte, bool) {
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
 	}
-	if r.cfg.Local != nil {
-		if l := r.cfg.Local(r.ask); l != nil {
-			return r.local(l), true
-		}
-	}
-	if r.cfg.Special && !r.resolver.Configured(r.ask.Name) {
-		if l := policy.Special(r.ask); l != nil {
-			return r.local(l), true
-		}
+	if l := r.ours(r.ask); l != nil {
+		return r.local(l), true
 	}
 	if !r.q.Has(wire.FlagRD) {
 		return r.fromCache(), true
 	}
 	return nil, false
+}
+
+// ours is the answer to a question that is answered here, nil for all others.
+func (s *Server) ours(q wire.Question) *policy.Local {
+	if s.cfg.Local != nil {
+		if l := s.cfg.Local(q); l != nil {
+			return l
+		}
+	}
+	if s.cfg.Special && !s.resolver.Configured(q.Name) {
+		return policy.Special(q)
+	}
+	return nil
 }
 
 // local shapes an answer that is made here.

@@ -54,6 +54,11 @@ type front struct {
 
 func newFront(t testing.TB, change func(*server.Config)) *front {
 	t.Helper()
+	return newFrontWith(t, change, func(*resolver.Config) {})
+}
+
+func newFrontWith(t testing.TB, change func(*server.Config), resolving func(*resolver.Config)) *front {
+	t.Helper()
 	clk := clock.NewFake(time.Now())
 	w := lab.Internet(clk.Now())
 	anchors := &trustanchor.Set{}
@@ -62,8 +67,10 @@ func newFront(t testing.TB, change func(*server.Config)) *front {
 	}
 	name, addrs := w.Roots()
 	store := cache.New(16<<20, cache.TTLLimits{})
-	r := resolver.New(resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
-		Validation: validator.Policy{SHA1: true}}, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk})
+	rc := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
+		Validation: validator.Policy{SHA1: true}}
+	resolving(&rc)
+	r := resolver.New(rc, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk})
 	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
 	if change != nil {
 		change(&cfg)

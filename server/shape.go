@@ -105,8 +105,11 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	b := wire.NewBuilder(nil, wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 	whole := r.fill(b, a, do, r.ask.Type)
 	msg := b.Finish()
-	if whole && r.ask.Type != wire.TypeANY && !a.NoCache {
+	switch {
+	case whole && r.ask.Type != wire.TypeANY && !a.NoCache:
 		r.keep(a, b, msg, ede)
+	case !r.q.Has(wire.FlagCD) && len(ede) == 0:
+		r.resolver.KeepDenied(a, variantOf(r.q), func(encloser wire.Name) *cache.Answer { return r.denial(a, encloser, flags) })
 	}
 	opt := optLen + len(r.options(ede))
 	if !r.q.EDNS.Present {
@@ -175,20 +178,46 @@ func hasType(sets []*wire.RRset, t wire.Type) bool {
 	return len(sets) > 0 && (sets[len(sets)-1].Type == t || t == wire.TypeANY)
 }
 
-// keep stores a whole response for the fast path, for the shortest of its TTLs.
+// keep stores a whole response for the fast path.
 func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede []cache.EDE) {
-	now := r.clock.Now().Unix()
-	offsets := b.TTLOffsets()
-	ttl, e := ^uint32(0), &cache.Answer{Msg: append([]byte(nil), msg...), Stored: now, EDE: ede, Status: a.Status}
-	for _, at := range offsets {
+	if e := r.stored(b, msg); e != nil {
+		e.EDE, e.Status = ede, a.Status
+		r.cache.Answers.Put(keyOf(r.q, r.ask), e)
+	}
+}
+
+// stored is the form of a response that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
+func (r *request) stored(b *wire.Builder, msg []byte) *cache.Answer {
+	now, ttl := r.clock.Now().Unix(), ^uint32(0)
+	e := &cache.Answer{Msg: append([]byte(nil), msg...), TTLs: make([]uint16, 0, len(b.TTLOffsets())), Stored: now}
+	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
 		e.TTLs = append(e.TTLs, uint16(at))
 	}
-	if len(offsets) == 0 || ttl == 0 {
-		return
+	if len(e.TTLs) == 0 || ttl == 0 {
+		return nil
 	}
 	e.Expires = now + int64(ttl)
-	r.cache.Answers.Put(keyOf(r.q, r.ask), e)
+	return e
+}
+
+// denial is the response for the rest of a gap, as if the closest encloser had been asked for: a name that is put in its place is longer by what stands before
+// it, so that all pointers stay good if they are moved.
+func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *cache.Answer {
+	b := wire.NewBuilder(nil, maxDenial, 0, flags, []byte(encloser.Wire()), r.ask.Type, r.ask.Class)
+	defer b.Release()
+	if !r.fill(b, a, r.q.EDNS.DO, r.ask.Type) {
+		return nil
+	}
+	e := r.stored(b, b.Finish())
+	if e == nil {
+		return nil
+	}
+	e.Status = a.Status
+	for _, at := range b.PointerOffsets() {
+		e.Pointers = append(e.Pointers, uint16(at))
+	}
+	return e
 }
 
 // HexOrText reads a setting that is octets: "ascii_" and text, or hexadecimal digits.

@@ -15,6 +15,7 @@ type Builder struct {
 	max    int
 	counts [4]uint16
 	ttls   []int // offsets of the TTLs written, for a cache that patches them
+	points []int // offsets of the compression pointers
 	tails  tails
 	labels labels // of the name that is being written
 }
@@ -39,6 +40,7 @@ func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c C
 		buf = make([]byte, 0, usualSize)
 	}
 	b.msg, b.max, b.counts, b.ttls, b.tails.n = append(buf[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0], 0
+	b.points = b.points[:0]
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
 	if qname != nil {
@@ -67,6 +69,7 @@ func (b *Builder) name(own []byte) {
 		at := int(l.starts[i])
 		if to, ok := b.tails.find(b.msg, l.hashes[i], own[at:]); ok {
 			b.msg = append(b.msg, own[:at]...)
+			b.points = append(b.points, len(b.msg))
 			b.msg = append(b.msg, 0xC0|byte(to>>8), byte(to))
 			b.tails.add(l, i, start)
 			return
@@ -79,7 +82,7 @@ func (b *Builder) name(own []byte) {
 // Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
 // fit.
 func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
-	start, ttls, count := len(b.msg), len(b.ttls), b.counts
+	start, ttls, points, count := len(b.msg), len(b.ttls), len(b.points), b.counts
 	for d := range s.Data.All() {
 		b.record(section, s, s.Type, d)
 	}
@@ -91,7 +94,7 @@ func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
 	if len(b.msg) <= b.max {
 		return true
 	}
-	b.msg, b.ttls, b.counts = b.msg[:start], b.ttls[:ttls], count
+	b.msg, b.ttls, b.points, b.counts = b.msg[:start], b.ttls[:ttls], b.points[:points], count
 	b.tails.forget(start)
 	return false
 }
@@ -115,7 +118,7 @@ func (b *Builder) rdata(t Type, rdata []byte) {
 		b.msg = append(b.msg, rdata...)
 		return
 	}
-	start := len(b.msg)
+	start, points := len(b.msg), len(b.points)
 	err := walkRData(rdata, 0, len(rdata), t, func(o []byte, f field) {
 		if f == fieldName {
 			b.name(o)
@@ -125,7 +128,7 @@ func (b *Builder) rdata(t Type, rdata []byte) {
 	})
 	if err != nil { // cannot be: Parse has walked it
 		b.tails.forget(start)
-		b.msg = append(b.msg[:start], rdata...)
+		b.msg, b.points = append(b.msg[:start], rdata...), b.points[:points]
 	}
 }
 
@@ -165,6 +168,9 @@ func (b *Builder) Finish() []byte {
 
 // TTLOffsets returns where the message's TTLs stand.
 func (b *Builder) TTLOffsets() []int { return b.ttls }
+
+// PointerOffsets returns where the message's compression pointers stand.
+func (b *Builder) PointerOffsets() []int { return b.points }
 
 // AppendQuery appends a question to an authority: class IN, no recursion wanted unless the flags say so. qname is
 // written as it is, letter case included. size 0 leaves EDNS out.

@@ -1,0 +1,180 @@
+// Ready answers for gaps: a proof that a name does not exist proves the same of every other name in the same gap that has the same closest encloser.
+//
+// The proof of a name error consists of the record whose gap the name falls into and the one that denies the wildcard at the closest encloser (RFC
+// 4035, section 3.1.3.2; RFC 5155, section 7.2.2). Both depend on the name by the gap and the encloser alone. So the first such answer, made from
+// records that the validator found to prove it, is kept with its gap and serves the rest of a flood of random names, at the price of a search.
+
+package cache
+
+import (
+	"bytes"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Variant is what of a query changes a ready denial besides its name.
+type Variant uint8
+
+// The variants: for a client that wants no more than the answer, one that wants to see AD, one that set DO.
+const (
+	VariantPlain Variant = iota
+	VariantAD
+	VariantDO
+	variants
+)
+
+// gapAnswers are the ready answers of a gap: those with the encloser that was asked for last.
+type gapAnswers struct {
+	encloser wire.Name
+	ready    [variants]*Answer
+}
+
+func (g *gapAnswers) size() (n int) {
+	if g == nil {
+		return 0
+	}
+	for _, a := range g.ready {
+		if a != nil {
+			n += len(a.Msg) + 2*len(a.TTLs) + 2*len(a.Pointers) + 120
+		}
+	}
+	return n + g.encloser.Len() + 64
+}
+
+// Denied returns the ready denial of a name, which is one for the name of its closest encloser: the question's name is to be put in its place, which
+// moves all that follows, and what Pointers point to, by as many octets as it is longer.
+func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, encloser wire.Name, ok bool) {
+	zone, z, ok := d.zoneOf(name)
+	if !ok {
+		return nil, encloser, false
+	}
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	r, encloser := z.gapOf(zone, name, now)
+	if r == nil || r.ready == nil || r.ready.encloser != encloser {
+		return nil, encloser, false
+	}
+	a = r.ready.ready[v]
+	return a, encloser, a != nil && now.Unix() < a.Expires
+}
+
+// PutDenied keeps an answer that denies a name for all in its gap, if one of the proofs that it rests on is the gap's. build makes it, for a question whose name is the
+// closest encloser.
+func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*wire.RRset, build func(encloser wire.Name) *Answer) {
+	zone, z, ok := d.zoneOf(name)
+	if !ok {
+		return
+	}
+	z.mu.Lock()
+	r, encloser := z.gapOf(zone, name, now)
+	ok = r != nil && r.isAmong(proofs) && !z.contradicts(encloser, name)
+	if ok {
+		g := &gapAnswers{encloser: encloser}
+		if r.ready != nil && r.ready.encloser == encloser {
+			*g = *r.ready
+		}
+		// A zone that is too large would be dropped as a whole.
+		if g.ready[v] = build(encloser); g.ready[v] != nil && d.fits(z.size+g.size()-r.ready.size()) {
+			z.size += g.size() - r.ready.size()
+			r.ready = g
+		}
+	}
+	z.mu.Unlock()
+	if ok {
+		d.zones.Put(zone, z) // at its new size
+	}
+}
+
+// isAmong says whether one of the sets is the record, or a copy.
+func (r *denialRecord) isAmong(sets []*wire.RRset) bool {
+	s := wire.Find(sets, r.set.Name, r.set.Type)
+	return s != nil && len(s.Data) > 0 && &s.Data[0] == &r.set.Data[0]
+}
+
+// zoneOf is the deepest zone with denials that encloses a name.
+func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok bool) {
+	for zone = name; ; zone = zone.Parent() {
+		if z, ok = d.zones.Get(zone); ok || zone.IsRoot() {
+			return zone, z, ok
+		}
+	}
+}
+
+// gapOf is the live record whose gap a name is in, and the name's closest encloser; nil if none is known. It only finds what a proof may be kept with: whether
+// something is one the validator says.
+func (z *zoneDenials) gapOf(zone, name wire.Name, now time.Time) (r *denialRecord, encloser wire.Name) {
+	switch {
+	case len(z.nsec) > 0:
+		r, encloser = z.nsecGap(zone, name)
+	case len(z.nsec3) > 0:
+		r, encloser = z.nsec3Gap(zone, name)
+	}
+	if r == nil || r.expires <= now.Unix() || !name.Below(encloser) {
+		return nil, encloser
+	}
+	return r, encloser
+}
+
+func (z *zoneDenials) nsecGap(zone, name wire.Name) (*denialRecord, wire.Name) {
+	var buf [2 * wire.MaxNameLen]byte
+	order := name.AppendOrder(buf[:0])
+	i, found := search(z.nsec, order)
+	if found || i == 0 {
+		return nil, zone
+	}
+	r := &z.nsec[i-1]
+	if r.after != zone && bytes.Compare(order, r.next) >= 0 {
+		return nil, zone
+	}
+	encloser := name.CommonAncestor(r.set.Name)
+	if e := name.CommonAncestor(r.after); e.Len() > encloser.Len() {
+		encloser = e
+	}
+	return r, encloser
+}
+
+// nsec3Gap goes down from the apex: as far as records match, names exist; the next is in a gap.
+func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) {
+	top, labels := zone.Labels(), name.Labels()
+	if z.iter > MaxAggressiveIterations || labels-top > MaxAggressiveLabels {
+		return nil, zone
+	}
+	encloser := zone
+	for n := top + 1; n <= labels; n++ {
+		closer := name.Ancestor(n)
+		h := wire.NSEC3Hash(closer, z.iter, z.salt)
+		r, match := z.nsec3Near(h[:])
+		switch {
+		case match:
+			encloser = closer
+			continue
+		case r.spans(h[:]):
+			return r, encloser
+		}
+		break
+	}
+	return nil, encloser
+}
+
+// spans says that a hash that is not the record's own is in its gap; the last record's goes around.
+func (r *denialRecord) spans(h []byte) bool {
+	after, before := bytes.Compare(r.order, h) < 0, bytes.Compare(h, r.next) < 0
+	if bytes.Compare(r.order, r.next) < 0 {
+		return after && before
+	}
+	return after || before
+}
+
+// contradicts says that records match a name below the closest encloser, in a zone whose NSEC3 contradict each other.
+func (z *zoneDenials) contradicts(encloser, name wire.Name) bool {
+	if len(z.nsec) > 0 {
+		return false
+	}
+	for ; name.Below(encloser); name = name.Parent() {
+		if _, match := z.nsec3At(name); match {
+			return true
+		}
+	}
+	return false
+}
