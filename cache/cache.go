@@ -4,25 +4,28 @@ package cache
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
+	"bailiwick/internal/tally"
 	"bailiwick/wire"
 )
 
-// shards is how many parts a cache has, each under a lock of its own; a power of two.
-const shards = 16
+const (
+	// maxShards is how many parts a cache has at most, each with a lock of its own for those who write; a power of two.
+	maxShards = 64
+	// minShard is the least that a part has, in octets, where there is more than one: a value larger than its part is not kept.
+	minShard = 4 << 20
+	// minBuckets is what a part's table begins with; a power of two.
+	minBuckets = 8
+)
 
-// entryOverhead is what the list, its map and the key cost for an entry besides the value, in octets; measured with
-// TestOverhead.
-const entryOverhead = 240
-
-// seed makes the shard of a key unpredictable from outside.
+// seed makes the shard and the bucket of a key unpredictable from outside.
 var seed = maphash.MakeSeed()
 
-// hashName is the seeded hash that spreads names, with a type, over the shards.
+// hashName is the seeded hash that spreads names, with a type, over shards and buckets.
 func hashName(n wire.Name, t wire.Type) uint64 {
 	return maphash.String(seed, n.Wire()) ^ uint64(t)*0x9E3779B97F4A7C15
 }
@@ -33,93 +36,179 @@ type Stats struct {
 	Entries, Bytes          int
 }
 
-// Cache maps keys to values within a number of octets. It is safe for concurrent use.
+// Cache maps keys to values within a number of octets. It is safe for concurrent use. Reading takes no lock and writes nothing that is shared, but a mark at an
+// entry that has none.
 type Cache[K comparable, V any] struct {
-	hash   func(K) uint64
-	size   func(K, V) int // octets of a value, without the overhead
-	max    int            // octets of a shard
-	shards [shards]shard[K, V]
+	hash     func(K) uint64
+	size     func(K, V) int // octets of a value, without the overhead
+	overhead int            // octets of an entry besides the value
+	max      int            // octets of a shard
+	shards   []shard[K, V]
+
+	hits, misses tally.Counter
 }
 
-// shard is one part.
+// shard is one part: a hash table with chains that readers follow while a writer changes them, and a clock (the second chance algorithm): a hand goes around all
+// entries, takes the mark from those that were used since it last passed, and evicts those without.
 type shard[K comparable, V any] struct {
-	mu    sync.Mutex
-	list  *simplelru.LRU[K, sized[V]] // guarded by mu
-	bytes int                         // guarded by mu
+	table atomic.Pointer[[]atomic.Pointer[entry[K, V]]]
 
-	hits, misses, evictions atomic.Uint64
+	mu        sync.Mutex
+	ring      []*entry[K, V] // guarded by mu, as is all below; nil at a hole
+	holes     []int32
+	hand      int
+	count     int
+	bytes     int
+	evictions uint64
 }
 
-// sized is a value with what it was accounted at.
-type sized[V any] struct {
+// entry is a key with its value. Another value makes another entry.
+type entry[K comparable, V any] struct {
+	key   K
 	value V
-	bytes int
+	next  atomic.Pointer[entry[K, V]]
+	bytes int32
+	place int32 // in the ring
+	used  atomic.Bool
 }
 
 // NewCache returns a cache of at most so many octets.
 func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
-	c := &Cache[K, V]{hash: hash, size: size, max: max(bytes/shards, 2*entryOverhead)}
+	n := min(max(bytes/minShard, 1), maxShards)
+	n = 1 << (bits.Len(uint(n)) - 1)
+	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
+	// Besides the entry: its place in the ring, and at worst two buckets; slices grow by a quarter.
+	c.overhead = int(unsafe.Sizeof(entry[K, V]{})) + 32
 	for i := range c.shards {
-		// The list's own limit is a number of entries; ours, in octets, is always reached first.
-		list, err := simplelru.NewLRU[K, sized[V]](c.max/entryOverhead+1, nil)
-		if err != nil {
-			panic("cache: " + err.Error())
-		}
-		c.shards[i].list = list
+		c.shards[i].resize(minBuckets, hash)
 	}
 	return c
 }
 
-func (c *Cache[K, V]) shard(k K) *shard[K, V] { return &c.shards[c.hash(k)&(shards-1)] }
-
-// Get returns the value of a key and makes it the youngest.
-func (c *Cache[K, V]) Get(k K) (V, bool) {
-	s := c.shard(k)
-	s.mu.Lock()
-	e, ok := s.list.Get(k)
-	s.mu.Unlock()
-	if ok {
-		s.hits.Add(1)
-	} else {
-		s.misses.Add(1)
-	}
-	return e.value, ok
+// locate returns a key's shard, and the hash that finds its bucket there.
+func (c *Cache[K, V]) locate(k K) (*shard[K, V], uint64) {
+	h := c.hash(k)
+	return &c.shards[h>>32&uint64(len(c.shards)-1)], h
 }
 
-// Put stores a value and evicts the oldest entries until the shard fits. A value larger than a shard is not kept.
+// Get returns the value of a key, and marks it as used.
+func (c *Cache[K, V]) Get(k K) (v V, ok bool) {
+	s, h := c.locate(k)
+	e := s.find(k, h)
+	if e == nil {
+		c.misses.Add(1)
+		return v, false
+	}
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+	c.hits.Add(1)
+	return e.value, true
+}
+
+// find follows a chain. While a writer moves entries to a larger table an entry may be missed, never mistaken.
+func (s *shard[K, V]) find(k K, h uint64) *entry[K, V] {
+	t := *s.table.Load()
+	for e := t[h&uint64(len(t)-1)].Load(); e != nil; e = e.next.Load() {
+		if e.key == k {
+			return e
+		}
+	}
+	return nil
+}
+
+// Put stores a value and evicts entries until the shard fits. A value larger than a shard is not kept.
 func (c *Cache[K, V]) Put(k K, v V) {
-	n := c.size(k, v) + entryOverhead
-	s := c.shard(k)
+	n := c.size(k, v) + c.overhead
+	s, h := c.locate(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(k)
+	if old := s.find(k, h); old != nil {
+		s.remove(old, h)
+	}
 	if n > c.max {
 		return
 	}
 	for s.bytes+n > c.max {
-		_, old, ok := s.list.RemoveOldest()
-		if !ok {
-			break
-		}
-		s.bytes -= old.bytes
-		s.evictions.Add(1)
+		s.evict(c.hash)
 	}
-	s.list.Add(k, sized[V]{v, n})
-	s.bytes += n
+	if s.count >= len(*s.table.Load()) {
+		s.resize(2*s.count, c.hash)
+	}
+	s.insert(&entry[K, V]{key: k, value: v, bytes: int32(n)}, h)
+}
+
+// insert puts a new entry into the table and the ring. mu is held, as in all that follow.
+func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
+	if n := len(s.holes); n > 0 {
+		e.place = s.holes[n-1]
+		s.holes = s.holes[:n-1]
+		s.ring[e.place] = e
+	} else {
+		e.place = int32(len(s.ring))
+		s.ring = append(s.ring, e)
+	}
+	t := *s.table.Load()
+	b := &t[h&uint64(len(t)-1)]
+	e.next.Store(b.Load())
+	b.Store(e)
+	s.count++
+	s.bytes += int(e.bytes)
+}
+
+// remove takes an entry out. It keeps its next, for readers that are at it.
+func (s *shard[K, V]) remove(e *entry[K, V], h uint64) {
+	t := *s.table.Load()
+	at := &t[h&uint64(len(t)-1)]
+	for x := at.Load(); x != e; x = at.Load() {
+		at = &x.next
+	}
+	at.Store(e.next.Load())
+	s.ring[e.place] = nil
+	s.holes = append(s.holes, e.place)
+	s.count--
+	s.bytes -= int(e.bytes)
+}
+
+// evict moves the hand to the next entry without a mark and takes it out. What comes in next has its place, just behind the hand.
+func (s *shard[K, V]) evict(hash func(K) uint64) {
+	for {
+		if s.hand >= len(s.ring) {
+			s.hand = 0
+		}
+		e := s.ring[s.hand]
+		s.hand++
+		if e != nil && !e.used.Swap(false) {
+			s.remove(e, hash(e.key))
+			s.evictions++
+			return
+		}
+	}
+}
+
+// resize gives the shard a table of so many buckets.
+func (s *shard[K, V]) resize(buckets int, hash func(K) uint64) {
+	t := make([]atomic.Pointer[entry[K, V]], buckets)
+	for _, e := range s.ring {
+		if e != nil {
+			b := &t[hash(e.key)&uint64(buckets-1)]
+			e.next.Store(b.Load())
+			b.Store(e)
+		}
+	}
+	s.table.Store(&t)
 }
 
 // Remove forgets a key.
 func (c *Cache[K, V]) Remove(k K) {
-	s := c.shard(k)
+	s, h := c.locate(k)
+	if s.find(k, h) == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(k)
-}
-
-func (s *shard[K, V]) remove(k K) {
-	if old, ok := s.list.Peek(k); ok {
-		s.bytes -= old.bytes
-		s.list.Remove(k)
+	if e := s.find(k, h); e != nil {
+		s.remove(e, h)
 	}
 }
 
@@ -128,9 +217,9 @@ func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
-		for _, k := range s.list.Keys() {
-			if e, ok := s.list.Peek(k); ok && match(k, e.value) {
-				s.remove(k)
+		for _, e := range s.ring {
+			if e != nil && match(e.key, e.value) {
+				s.remove(e, c.hash(e.key))
 				n++
 			}
 		}
@@ -141,13 +230,12 @@ func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
 
 // Stats sums the shards up.
 func (c *Cache[K, V]) Stats() (t Stats) {
+	t.Hits, t.Misses = c.hits.Load(), c.misses.Load()
 	for i := range c.shards {
 		s := &c.shards[i]
-		t.Hits += s.hits.Load()
-		t.Misses += s.misses.Load()
-		t.Evictions += s.evictions.Load()
 		s.mu.Lock()
-		t.Entries += s.list.Len()
+		t.Evictions += s.evictions
+		t.Entries += s.count
 		t.Bytes += s.bytes
 		s.mu.Unlock()
 	}

@@ -85,7 +85,7 @@ func TestOverhead(t *testing.T) {
 }
 
 func TestLargerThanAShardIsNotKept(t *testing.T) {
-	c := NewCache(shards*1000, Key.hash, func(_ Key, n int) int { return n })
+	c := NewCache(1000, Key.hash, func(_ Key, n int) int { return n })
 	k := Key{Name: name(1)}
 	c.Put(k, 100)
 	c.Put(k, 5000)

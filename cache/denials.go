@@ -55,7 +55,7 @@ const maxRecordOverhead = 4*wire.MaxNameLen + 96
 const zoneOverhead = 200
 
 // fits says whether a zone of this size can be kept.
-func (d *Denials) fits(size int) bool { return size+zoneOverhead+entryOverhead <= d.zones.max }
+func (d *Denials) fits(size int) bool { return size+zoneOverhead+d.zones.overhead <= d.zones.max }
 
 // Stats are those of the zones.
 func (d *Denials) Stats() Stats { return d.zones.Stats() }

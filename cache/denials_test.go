@@ -87,7 +87,7 @@ func TestNSEC3Candidates(t *testing.T) {
 
 // A zone with more records than there is room for keeps what it has, and takes new ones when the old have ended.
 func TestDenialsFull(t *testing.T) {
-	d := newDenials(shards * 8192)
+	d := newDenials(8192)
 	first := func(i int) string { return string([]byte{'a' + byte(i/26), 'a' + byte(i%26)}) }
 	for i := range 26 * 20 {
 		d.Put(zone, []*wire.RRset{soa(), nsec(first(i)+".example", first(i)+"z.example")}, now)

@@ -260,7 +260,6 @@ type Answer struct {
 	Stored   int64 // second at which the TTLs held
 	Expires  int64
 	EDE      []EDE
-	Label    string // of the cause, for counting; "" if there is none
 	Status   wire.Security
 }
 

@@ -160,7 +160,11 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 // keep caches a trust that is not bogus; failures have a cache of their own.
 func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
 	if t.Status > wire.Bogus && t.Zone == zone {
-		x.r.trusts.cache.Put(zone, t)
+		c := t
+		if c.Keys != nil {
+			c.Keys = c.Keys.Bare()
+		}
+		x.r.trusts.cache.Put(zone, c)
 	}
 	return t
 }

@@ -22,6 +22,7 @@ type request struct {
 	ask    wire.Question // independent of the packet's memory
 	snoop  bool          // may ask without RD
 	cookie []byte        // client cookie, to be answered with ours; nil if there is none
+	known  bool          // the answer is from memory
 }
 
 // Serve implements transport.Handler.
@@ -32,6 +33,7 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 		return
 	}
 	if a := s.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
+		r.known = true
 		reply(r.finish(a))
 		return
 	}

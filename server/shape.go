@@ -106,7 +106,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	whole := r.fill(b, a, do, r.ask.Type)
 	msg := b.Finish()
 	switch {
-	case whole && r.ask.Type != wire.TypeANY && !a.NoCache:
+	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.known: // what is asked for once is most of what is asked for: the second client's is kept
 		r.keep(a, b, msg, ede)
 	case !r.q.Has(wire.FlagCD) && len(ede) == 0:
 		r.resolver.KeepDenied(a, variantOf(r.q), func(encloser wire.Name) *cache.Answer { return r.denial(a, encloser, flags) })

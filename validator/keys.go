@@ -46,6 +46,15 @@ func NewKeySet(set *wire.RRset) *KeySet {
 	return ks
 }
 
+// Bare returns the set with its public keys not read yet: for a cache, most of whose zones are never asked again.
+func (ks *KeySet) Bare() *KeySet {
+	b := &KeySet{Zone: ks.Zone, size: ks.size, keys: make([]*key, len(ks.keys))}
+	for i, k := range ks.keys {
+		b.keys[i] = &key{DNSKEY: k.DNSKEY, tag: k.tag, rdata: k.rdata}
+	}
+	return b
+}
+
 // Size is about the memory it takes, in octets, parsed keys included.
 func (ks *KeySet) Size() int { return ks.size + 600*len(ks.keys) }
 

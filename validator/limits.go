@@ -44,6 +44,6 @@ const (
 	// zones of most clients.
 	MaxKeyTables = 128
 
-	// DefaultSignatureCache is how many verification results are remembered, process-wide; about 130 octets each.
+	// DefaultSignatureCache is how many verification results are remembered, process-wide; 33 octets each.
 	DefaultSignatureCache = 65536
 )

@@ -3,11 +3,8 @@
 package validator
 
 import (
-	"crypto/sha256"
 	"sync/atomic"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
@@ -27,7 +24,7 @@ type Policy struct {
 type Validator struct {
 	policy   Policy
 	disabled map[uint8]bool
-	results  *lru.Cache[[sha256.Size]byte, bool]
+	results  *results
 	tables   tables
 
 	hits, misses atomic.Uint64
@@ -41,11 +38,7 @@ func New(p Policy) *Validator {
 	if p.SignatureCache == 0 {
 		p.SignatureCache = DefaultSignatureCache
 	}
-	results, err := lru.New[[sha256.Size]byte, bool](p.SignatureCache)
-	if err != nil { // only a size below 1 is an error
-		panic("validator: " + err.Error())
-	}
-	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: results, tables: newTables()}
+	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache), tables: newTables()}
 	for _, a := range p.DisabledAlgorithms {
 		v.disabled[a] = true
 	}

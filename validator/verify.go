@@ -217,7 +217,7 @@ func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 	}
 	var id [sha256.Size]byte
 	h.Sum(id[:0])
-	good, known := v.results.Get(id)
+	good, known := v.results.get(&id)
 	if known {
 		v.hits.Add(1)
 	} else {
@@ -231,7 +231,7 @@ func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 			return checkUnusable
 		}
 		good = v.tables.quicken(k, c).check(data, sig)
-		v.results.Add(id, good)
+		v.results.add(&id, good)
 	}
 	if !good {
 		b.failed()
