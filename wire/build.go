@@ -118,18 +118,13 @@ func (b *Builder) rdata(t Type, rdata []byte) {
 		b.msg = append(b.msg, rdata...)
 		return
 	}
-	start, points := len(b.msg), len(b.points)
-	err := walkRData(rdata, 0, len(rdata), t, func(o []byte, f field) {
+	eachField(rdata, t, func(o []byte, f field) {
 		if f == fieldName {
 			b.name(o)
 		} else {
 			b.msg = append(b.msg, o...)
 		}
 	})
-	if err != nil { // cannot be: Parse has walked it
-		b.tails.forget(start)
-		b.msg, b.points = append(b.msg[:start], rdata...), b.points[:points]
-	}
 }
 
 // compressed says that a type's RDATA holds names that may be compressed.

@@ -200,6 +200,17 @@ func skipName(msg []byte, off int) (int, error) {
 	return 0, malformed("name runs past the end", off)
 }
 
+// plainEnd returns the offset behind a name that may not be compressed.
+func plainEnd(b []byte, off int) (int, error) {
+	for off < len(b) && b[off] < 0x40 {
+		if b[off] == 0 {
+			return off + 1, nil
+		}
+		off += 1 + int(b[off])
+	}
+	return 0, malformed("name is compressed, or runs past the end", off)
+}
+
 func toLower(b []byte) {
 	for i, c := range b {
 		b[i] = lower[c] // a length octet is below 'A'

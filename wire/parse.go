@@ -145,9 +145,9 @@ func Parse(msg []byte) (*Message, error) {
 		}
 		off += 4
 	}
-	p := parser{msg: msg, off: off}
-	for i, sec := range []*[]*RRset{&m.Answer, &m.Authority, &m.Additional} {
-		n := int([]uint16{h.ANCount, h.NSCount, h.ARCount}[i])
+	p := parser{msg: msg, off: off, last: m.Question.Name}
+	for i, sec := range [...]*[]*RRset{&m.Answer, &m.Authority, &m.Additional} {
+		n := int([...]uint16{h.ANCount, h.NSCount, h.ARCount}[i])
 		if *sec, err = p.section(n, m, i == 2); err != nil {
 			return nil, err
 		}
@@ -196,8 +196,9 @@ func (m *Message) FullRCode() RCode { return m.RCode() | RCode(m.EDNS.ExtCode)<<
 
 // parser walks the records of a message.
 type parser struct {
-	msg []byte
-	off int
+	msg  []byte
+	off  int
+	last Name // that was read: owners repeat
 }
 
 // setKey tells sets of a section apart; covered is the type that an RRSIG speaks of.
@@ -208,16 +209,71 @@ type setKey struct {
 	sig   bool
 }
 
+// key tells a set from the others of its section; an RRSIG's type is the one it covers.
+func (s *RRset) key() setKey {
+	k := setKey{s.Name, s.Type, s.Class, s.Type == TypeRRSIG}
+	if k.sig {
+		k.typ = Type(binary.BigEndian.Uint16(s.Data.First()))
+	}
+	return k
+}
+
+// maxLinear is how many sets of a section are looked through one by one; beyond it a map finds them.
+const maxLinear = 12
+
+// sets are those of a section, found by their keys.
+type sets struct {
+	list  []*RRset
+	index map[setKey]*RRset
+}
+
+func (s *sets) find(k setKey) *RRset {
+	if s.index != nil {
+		return s.index[k]
+	}
+	for _, x := range s.list {
+		if x.Name == k.name && x.Class == k.class && (x.Type == k.typ || k.sig) && x.key() == k {
+			return x
+		}
+	}
+	return nil
+}
+
+func (s *sets) add(k setKey, x *RRset) {
+	s.list = append(s.list, x)
+	if s.index == nil && len(s.list) > maxLinear {
+		s.index = make(map[setKey]*RRset, 4*maxLinear)
+		for _, x := range s.list[:len(s.list)-1] {
+			s.index[x.key()] = x
+		}
+	}
+	if s.index != nil {
+		s.index[k] = x
+	}
+}
+
+// owner reads a name, sharing the memory of the last one if it is the same.
+func (p *parser) owner(off int) (Name, int, error) {
+	var buf [MaxNameLen]byte
+	out, next, err := readName(p.msg, off, buf[:0])
+	if err != nil {
+		return Name{}, 0, err
+	}
+	if toLower(out); string(out) != p.last.wire {
+		p.last = Name{string(out)}
+	}
+	return p.last, next, nil
+}
+
 // section reads n records and groups them. RRSIGs go to the set they cover; those without one become sets of type RRSIG.
 func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 	if n*11 > len(p.msg)-p.off { // a record takes 11 octets at least: do not believe a count that cannot be
 		return nil, malformed("more records counted than there are octets for", p.off)
 	}
-	var sets []*RRset
-	index := make(map[setKey]*RRset, min(n, 16))
+	var found sets
 	for range n {
 		start := p.off
-		name, at, err := ReadName(p.msg, p.off)
+		name, at, err := p.owner(p.off)
 		if err != nil {
 			return nil, err
 		}
@@ -240,7 +296,8 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 			m.EDNS.Options = append(Options(nil), m.EDNS.Options...)
 			continue
 		}
-		rdata, err := appendRData(nil, p.msg, at+10, end, t)
+		var room [usualRData]byte
+		rdata, err := appendRData(room[:0], p.msg, at+10, end, t)
 		if err != nil {
 			return nil, err
 		}
@@ -252,27 +309,32 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 		if k.sig {
 			k.typ = Type(binary.BigEndian.Uint16(rdata))
 		}
-		s := index[k]
+		s := found.find(k)
 		if s == nil {
-			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl}
-			index[k] = s
-			sets = append(sets, s)
+			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl, Data: make(RDataList, 0, 2+len(rdata))}
+			s.Data = s.Data.Append(rdata)
+			found.add(k, s)
+			continue
 		}
 		s.TTL = min(s.TTL, ttl)
 		if len(s.Data) > maxDedupe || !s.Data.Has(rdata) { // RFC 2181, section 5: a set has no equal records
 			s.Data = s.Data.Append(rdata)
 		}
 	}
-	return attachSignatures(sets, index), nil
+	return found.attachSignatures(), nil
 }
 
+// usualRData is room for most RDATA, in octets.
+const usualRData = 320
+
 // attachSignatures moves each group of RRSIGs into the set it covers, where the section has that set.
-func attachSignatures(sets []*RRset, index map[setKey]*RRset) []*RRset {
-	kept := sets[:0]
-	for _, s := range sets {
+func (found *sets) attachSignatures() []*RRset {
+	kept := found.list[:0]
+	for _, s := range found.list {
 		if s.Type == TypeRRSIG {
-			k := setKey{s.Name, Type(binary.BigEndian.Uint16(s.Data.First())), s.Class, false}
-			if owner := index[k]; owner != nil {
+			k := s.key()
+			k.sig = false
+			if owner := found.find(k); owner != nil {
 				owner.Sigs = s.Data
 				owner.TTL = min(owner.TTL, s.TTL) // RFC 4034, section 3: the RRSIG's TTL is that of the set
 				continue

@@ -59,73 +59,93 @@ func layoutOf(t Type) []field {
 // of the list of RFC 4034, section 6.2.
 func caseKept(t Type) bool { return t == TypeNSEC }
 
-// walkRData splits the RDATA at msg[off:end] by t's layout and calls visit for each name (decompressed, own case) and
-// for each run of other octets.
-func walkRData(msg []byte, off, end int, t Type, visit func(octets []byte, name field)) error {
-	var buf [MaxNameLen]byte
+// fieldEnd returns the offset behind a field that is no name, and whether it is the last one, whatever the layout says.
+func fieldEnd(msg []byte, off, end int, f field) (next int, last bool, err error) {
+	n := 0
+	switch f {
+	case field8:
+		n = 1
+	case field16:
+		n = 2
+	case field32:
+		n = 4
+	case fieldString:
+		if off >= end {
+			return 0, false, malformed("RDATA too short", off)
+		}
+		n = 1 + int(msg[off])
+	case fieldA6:
+		if off >= end || msg[off] > 128 {
+			return 0, false, malformed("A6 prefix length", off)
+		}
+		n = 1 + (135-int(msg[off]))/8
+		if msg[off] == 0 { // no name follows
+			n, last = 17, true
+		}
+	case fieldRest:
+		n, last = end-off, true
+	}
+	if off+n > end {
+		return 0, false, malformed("RDATA too short", off)
+	}
+	return off + n, last, nil
+}
+
+// isName says that a field is a name.
+func (f field) isName() bool { return f == fieldName || f == fieldPlainName }
+
+// appendRData appends the RDATA at msg[off:end] to dst with its names decompressed.
+func appendRData(dst, msg []byte, off, end int, t Type) (_ []byte, err error) {
+	start, from := len(dst), off
 	for _, f := range layoutOf(t) {
-		n := 0
-		switch f {
-		case fieldName, fieldPlainName:
-			name, next, err := readName(msg[:end], off, buf[:0])
-			if err != nil {
-				return err
+		if f.isName() {
+			if dst, off, err = readName(msg[:end], off, dst); err != nil {
+				return nil, err
 			}
-			visit(name, f)
-			off = next
 			continue
-		case field8:
-			n = 1
-		case field16:
-			n = 2
-		case field32:
-			n = 4
-		case fieldString:
-			if off >= end {
-				return malformed("RDATA too short", off)
-			}
-			n = 1 + int(msg[off])
-		case fieldA6:
-			if off >= end || msg[off] > 128 {
-				return malformed("A6 prefix length", off)
-			}
-			n = 1 + (135-int(msg[off]))/8
-			if msg[off] == 0 { // no name follows
-				f = fieldRest
-				n = 17
-			}
-		case fieldRest:
-			n = end - off
 		}
-		if off+n > end {
-			return malformed("RDATA too short", off)
+		next, last, err := fieldEnd(msg, off, end, f)
+		if err != nil {
+			return nil, err
 		}
-		visit(msg[off:off+n], fieldRest)
-		off += n
-		if f == fieldRest {
+		dst, off = append(dst, msg[off:next]...), next
+		if last {
 			break
 		}
 	}
-	if off != end {
-		return malformed("octets after the RDATA", off)
+	switch {
+	case layoutOf(t) == nil:
+		dst = append(dst, msg[off:end]...)
+	case off != end:
+		return nil, malformed("octets after the RDATA", off)
 	}
-	return nil
+	return dst, checkRData(t, dst[start:], from)
 }
 
-// appendRData appends the RDATA at msg[off:end] to dst with its names decompressed.
-func appendRData(dst, msg []byte, off, end int, t Type) ([]byte, error) {
-	if layoutOf(t) == nil {
-		if err := checkRData(t, msg[off:end], off); err != nil {
-			return nil, err
+// eachField calls visit for each field of uncompressed RDATA, which Parse has read before: nothing can be wrong with it.
+func eachField(rdata []byte, t Type, visit func(octets []byte, name field)) {
+	off := 0
+	for _, f := range layoutOf(t) {
+		var next int
+		var last bool
+		var err error
+		if f.isName() {
+			next, err = plainEnd(rdata, off)
+		} else {
+			next, last, err = fieldEnd(rdata, off, len(rdata), f)
+			f = fieldRest
 		}
-		return append(dst, msg[off:end]...), nil
+		if err != nil {
+			break
+		}
+		visit(rdata[off:next], f)
+		if off = next; last {
+			break
+		}
 	}
-	start := len(dst)
-	err := walkRData(msg, off, end, t, func(b []byte, _ field) { dst = append(dst, b...) })
-	if err == nil {
-		err = checkRData(t, dst[start:], off)
+	if off < len(rdata) {
+		visit(rdata[off:], fieldRest)
 	}
-	return dst, err
 }
 
 // checkRData refuses what the code that reads a DNSSEC type later could not take. Other types are opaque; addresses of a
@@ -191,17 +211,13 @@ func AppendCanonical(dst []byte, t Type, rdata []byte) []byte {
 	if layoutOf(t) == nil || caseKept(t) {
 		return append(dst, rdata...)
 	}
-	start := len(dst)
-	err := walkRData(rdata, 0, len(rdata), t, func(b []byte, f field) {
+	eachField(rdata, t, func(b []byte, f field) {
 		at := len(dst)
 		dst = append(dst, b...)
-		if f != fieldRest {
+		if f.isName() {
 			toLower(dst[at:])
 		}
 	})
-	if err != nil { // cannot be: Parse has walked it
-		return append(dst[:start], rdata...)
-	}
 	return dst
 }
 
