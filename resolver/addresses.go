@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"net/netip"
+	"slices"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -19,9 +20,9 @@ type serverList struct {
 	lookups []wire.Name // names not asked for yet
 	asked   int
 	failed  int
-	why     *cause.Failure // of the last look-up that failed
-	seen    map[netip.AddrPort]bool
-	refused int // addresses that may not be asked
+	why     *cause.Failure   // of the last look-up that failed
+	refused []netip.AddrPort // addresses that may not be asked
+	room    [4]candidate     // memory of the first ones
 }
 
 // lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
@@ -29,7 +30,7 @@ const lookupsAtOnce = 2
 
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone, seen: map[netip.AddrPort]bool{}}
+	l := &serverList{x: x, zone: d.Zone}
 	var glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
@@ -47,7 +48,7 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *run) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, seen: map[netip.AddrPort]bool{}, lookups: z.Hosts}
+	l := &serverList{x: x, lookups: z.Hosts}
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
 	}
@@ -61,15 +62,19 @@ func (l *serverList) add(name wire.Name, addrs []netip.Addr) {
 }
 
 func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
-	if l.seen[a] {
+	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) || slices.Contains(l.refused, a) {
 		return
 	}
-	l.seen[a] = true
 	if !l.x.r.cfg.mayAsk(a.Addr()) {
-		l.refused++
+		l.refused = append(l.refused, a)
 		return
 	}
-	l.known = append(l.known, &candidate{addr: a, name: name})
+	c := &candidate{}
+	if n := len(l.known); n < len(l.room) {
+		c = &l.room[n]
+	}
+	c.addr, c.name = a, name
+	l.known = append(l.known, c)
 }
 
 // families are the address types that are in use.
@@ -228,8 +233,8 @@ func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	switch {
 	case l.why != nil && (l.why.Cause == cause.DependencyLoop || l.why.Cause.Kind() == cause.KindLimit):
 		return cause.New(l.why.Cause, zone, "")
-	case l.refused > 0:
-		return cause.New(cause.NoServers, zone, "%d addresses that may not be asked", l.refused)
+	case len(l.refused) > 0:
+		return cause.New(cause.NoServers, zone, "%d addresses that may not be asked", len(l.refused))
 	}
 	return cause.New(cause.NoAddress, zone, "")
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -266,6 +267,9 @@ func (a *asking) failed(c *candidate, how attempt, err error) *cause.Failure {
 
 var errMalformed = errors.New("malformed reply")
 
+// replies is memory for replies over UDP: nothing of a message that is read aliases it.
+var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
+
 // send makes one exchange and pays for it.
 func (a *asking) send(c *candidate, how attempt, serverCookie []byte) (*wire.Message, error) {
 	r := a.x.r
@@ -286,6 +290,9 @@ func (a *asking) send(c *candidate, how attempt, serverCookie []byte) (*wire.Mes
 	if !how.via.Encrypted() {
 		a.probe(c, query)
 	}
+	room := replies.Get().(*[]byte)
+	defer replies.Put(room)
+	req.Into = *room
 	began := time.Now()
 	raw, err := r.exchanger.Exchange(a.x.budget.ctx, req)
 	rtt := time.Since(began)
@@ -344,7 +351,8 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) ([]byte, 
 	if how.edns {
 		size = transport.EDNSSize
 		if how.cookie && !how.via.Encrypted() {
-			opts = opts.Append(wire.OptionCookie, a.x.r.clientCookie(c.addr.Addr()), serverCookie)
+			own := a.x.r.clientCookie(c.addr.Addr())
+			opts = opts.Append(wire.OptionCookie, own[:], serverCookie)
 		}
 	}
 	q := wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size, how.edns, opts)
@@ -360,7 +368,7 @@ func (a *asking) cookieFits(c *candidate, m *wire.Message) bool {
 	if !ok || !a.x.r.cfg.Cookies {
 		return true
 	}
-	if len(v) < 8 || string(v[:8]) != string(a.x.r.clientCookie(c.addr.Addr())) {
+	if len(v) < 8 || [8]byte(v) != a.x.r.clientCookie(c.addr.Addr()) {
 		return false
 	}
 	if len(v) >= 16 && len(v) <= 40 {

@@ -323,7 +323,7 @@ func (s spoofer) Exchange(ctx context.Context, r transport.Request) ([]byte, err
 
 // add puts a set into a section of a message.
 func add(m *wire.Message, b []byte, section int, sets ...*wire.RRset) []byte {
-	out := wire.NewBuilder(nil, wire.MaxMessageLen, m.ID, m.Flags, m.QName, m.Question.Type, m.Question.Class)
+	out := wire.NewBuilder(wire.MaxMessageLen, m.ID, m.Flags, m.QName, m.Question.Type, m.Question.Class)
 	for i, sec := range [][]*wire.RRset{m.Answer, m.Authority, m.Additional} {
 		if i+1 == section {
 			sec = append(sec, sets...)

@@ -21,12 +21,16 @@ type Budget struct {
 }
 
 // newBudget returns a full budget and the function that ends it.
-func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelFunc) {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &cause.Failure{Cause: cause.LimitTime})
+func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	b := &Budget{ctx: ctx, validation: validator.NewBudget()}
 	b.queries.Store(MaxQueries)
 	b.lookups.Store(MaxAddressLookups)
-	return b, cancel
+	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })
+	return b, func(why error) {
+		late.Stop()
+		cancel(why)
+	}
 }
 
 // query pays for one packet upstream.

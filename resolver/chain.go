@@ -4,6 +4,7 @@
 package resolver
 
 import (
+	"slices"
 	"time"
 
 	"bailiwick/cache"
@@ -12,8 +13,31 @@ import (
 	"bailiwick/wire"
 )
 
-// trustMemo is a trust that this run uses to its end, whatever the cache does meanwhile.
-type trustMemo = validator.Trust
+// trustMemos are trusts that a run uses to its end, whatever the cache does meanwhile. They are few: the budgets see to that.
+type trustMemos []trustMemo
+
+type trustMemo struct {
+	name  wire.Name
+	trust validator.Trust
+}
+
+func (m trustMemos) get(name wire.Name) (validator.Trust, bool) {
+	for i := range m {
+		if m[i].name == name {
+			return m[i].trust, true
+		}
+	}
+	return validator.Trust{}, false
+}
+
+func (m *trustMemos) set(name wire.Name, t validator.Trust) {
+	m.drop(name)
+	*m = append(*m, trustMemo{name, t})
+}
+
+func (m *trustMemos) drop(name wire.Name) {
+	*m = slices.DeleteFunc(*m, func(x trustMemo) bool { return x.name == name })
+}
 
 // trusts is the cache of what is known of zones.
 type trusts struct {
@@ -28,7 +52,7 @@ const (
 
 // Zone implements validator.Chain.
 func (x *run) Zone(apex wire.Name) (validator.Trust, bool) {
-	if t, ok := x.trusts[apex]; ok {
+	if t, ok := x.trusts.get(apex); ok {
 		return t, true
 	}
 	if t, ok := x.r.knownTrust(apex); ok {
@@ -75,27 +99,20 @@ func (x *run) Enclosing(name wire.Name) (validator.Trust, bool) {
 	if t, decided := x.r.policyTrust(name); decided {
 		return t, true
 	}
-	t, ok := x.enclosing[name]
-	return t, ok
+	return x.enclosing.get(name)
 }
 
 // learnTrust fetches what a judgement needs.
 func (x *run) learnTrust(n validator.Need) {
 	if n.Enclosing {
-		if x.enclosing == nil {
-			x.enclosing = map[wire.Name]trustMemo{}
-		}
-		x.enclosing[n.Name] = x.enclose(n.Name)
+		x.enclosing.set(n.Name, x.enclose(n.Name))
 		return
 	}
 	x.memo(n.Name, x.trust(n.Name))
 }
 
 func (x *run) memo(zone wire.Name, t validator.Trust) {
-	if x.trusts == nil {
-		x.trusts = map[wire.Name]trustMemo{}
-	}
-	x.trusts[zone] = t
+	x.trusts.set(zone, t)
 }
 
 // enclose finds the trust that holds for a name's data by going down from the anchor, over every cut that there may be. An unsigned set in what

@@ -189,7 +189,7 @@ func without(sets []*wire.RRset, drop ...*wire.RRset) (kept []*wire.RRset) {
 // delegationFrom makes a delegation of an NS set and its glue: addresses of the names it lists, below the zone that was asked
 // (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
 func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *cache.Delegation {
-	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL)}
+	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL), Servers: make([]cache.NameServer, 0, min(ns.Len(), MaxNameServers))}
 	for rd := range ns.Data.All() {
 		name, ok := wire.TargetName(rd)
 		if !ok || len(d.Servers) == MaxNameServers {
@@ -211,6 +211,9 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 	}
 	for rd := range s.Data.All() {
 		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < MaxAddresses {
+			if as == nil {
+				as = make([]netip.Addr, 0, min(s.Len(), MaxAddresses))
+			}
 			as = append(as, a)
 		}
 	}

@@ -110,8 +110,8 @@ func (x *run) refetch(v *validator.Verdict) bool {
 		x.refetched = map[wire.Name]bool{}
 	}
 	x.refetched[zone] = true
-	delete(x.trusts, zone)
-	clear(x.enclosing)
+	x.trusts.drop(zone)
+	x.enclosing = nil
 	return true
 }
 

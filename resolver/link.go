@@ -111,9 +111,10 @@ func (r *Resolver) store(k cache.Key, l *link) {
 		ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL))
 		for _, p := range l.proofs {
 			p.TTL = min(p.TTL, ttl)
-			if p.Type == wire.TypeSOA && n.SOA == nil {
+			switch {
+			case p.Type == wire.TypeSOA && n.SOA == nil:
 				n.SOA = p
-			} else {
+			case !l.bare: // no client is ever shown the proofs of one that is
 				n.Proofs = append(n.Proofs, p)
 			}
 		}

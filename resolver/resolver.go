@@ -4,14 +4,15 @@ package resolver
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/dchest/siphash"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -36,7 +37,7 @@ type Resolver struct {
 	servers      *servers
 	trusts       trusts
 	flights      flights
-	cookieSecret [32]byte
+	cookieSecret [2]uint64
 
 	mu     sync.Mutex
 	active []*topLevel // resolutions for clients, oldest first; guarded by mu
@@ -92,7 +93,7 @@ func New(cfg Config, p Parts) *Resolver {
 			}
 			return 200 + t.Keys.Size()
 		})
-	if _, err := rand.Read(r.cookieSecret[:]); err != nil {
+	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
 	return r
@@ -102,11 +103,10 @@ func New(cfg Config, p Parts) *Resolver {
 func (r *Resolver) clockFor() time.Time { return r.when() }
 
 // clientCookie is ours for a server (RFC 7873, section 4.1; RFC 9018, section 3): it tells nobody who we are.
-func (r *Resolver) clientCookie(a netip.Addr) []byte {
-	h := hmac.New(sha256.New, r.cookieSecret[:])
+func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
 	b := a.As16()
-	h.Write(b[:])
-	return h.Sum(nil)[:8]
+	binary.LittleEndian.PutUint64(c[:], siphash.Hash(r.cookieSecret[0], r.cookieSecret[1], b[:]))
+	return c
 }
 
 // Stats are counters of the resolver's own caches.
@@ -156,10 +156,8 @@ type Answer struct {
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
 func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
-	top, done := r.takeOff(ctx)
+	b, done := r.takeOff(ctx)
 	defer done()
-	b, cancel := newBudget(top, MaxTime)
-	defer cancel()
 	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) { return r.link(k, nil, b, 0, o.Tracer) })
 	a.Sent = b.sent()
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
@@ -174,9 +172,9 @@ func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
 	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) { return r.remembered(k, b, 0) })
 }
 
-// takeOff registers a client's resolution. Beyond the limit the oldest gives way: it has had its chance.
-func (r *Resolver) takeOff(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// takeOff registers a client's resolution, and gives it a budget. Beyond the limit the oldest gives way: it has had its chance.
+func (r *Resolver) takeOff(ctx context.Context) (*Budget, func()) {
+	b, cancel := newBudget(ctx, MaxTime)
 	t := &topLevel{cancel: cancel}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,7 +189,7 @@ func (r *Resolver) takeOff(ctx context.Context) (context.Context, func()) {
 		old.done = true
 		old.cancel(&cause.Failure{Cause: cause.Overload})
 	}
-	return ctx, func() {
+	return b, func() {
 		r.mu.Lock()
 		if !t.done {
 			t.done = true
@@ -297,10 +295,8 @@ func (r *Resolver) refresh(k cache.Key) {
 		return
 	}
 	go func() {
-		top, done := r.takeOff(context.Background())
+		b, done := r.takeOff(context.Background())
 		defer done()
-		b, cancel := newBudget(top, MaxTime)
-		defer cancel()
 		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b}
 		_, _ = x.fly(nil, how) // what comes of it is in the cache
 	}()

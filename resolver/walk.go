@@ -20,8 +20,8 @@ type run struct {
 	depth  int // how many runs depend on this one
 	tracer Tracer
 
-	trusts    map[wire.Name]trustMemo // what this run has learnt of zones
-	enclosing map[wire.Name]trustMemo
+	trusts    trustMemos // what this run has learnt of zones
+	enclosing trustMemos
 	refetched map[wire.Name]bool // zones whose keys were fetched anew
 }
 

@@ -30,9 +30,8 @@ func (r *request) chaos() []byte {
 	set := &wire.RRset{Name: r.ask.Name, Type: wire.TypeTXT, Class: wire.ClassCH}
 	set.Data = set.Data.Append(append([]byte{byte(len(text))}, text...))
 	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&wire.FlagRD
-	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
+	b := wire.NewBuilder(r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	b.Add(wire.SectionAnswer, set, false)
-	r.opt(b, wire.RCodeNoError, nil)
 	r.observe.Response(wire.RCodeNoError, false, time.Since(r.began))
-	return b.Finish()
+	return r.opt(b, wire.RCodeNoError, nil)
 }

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"time"
@@ -32,8 +33,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	if r.q.QName != nil && rc != wire.RCodeFormErr { // what is malformed is not repeated
 		qname = r.questionName()
 	}
-	b := wire.NewBuilder(nil, r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
-	defer b.Release()
+	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
 	r.observe.Response(rc, false, time.Since(r.began))
 	return r.opt(b, rc, edeOf(f))
 }
@@ -57,14 +57,15 @@ func edeOf(f *cause.Failure) []cache.EDE {
 	return list
 }
 
-// opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1), and ends the message.
+// opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1), and ends the message and the builder.
 func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) []byte {
+	defer b.Release()
 	if !r.q.EDNS.Present {
-		return b.Finish()
+		return bytes.Clone(b.Finish())
 	}
 	at := b.Len()
 	b.OPT(r.cfg.UDPSize, uint8(rc>>4), r.q.EDNS.DO, r.options(ede))
-	msg := b.Finish()
+	msg := bytes.Clone(b.Finish())
 	if padded(r.q, r.from) {
 		msg = wire.PadOPT(msg, at, PaddingBlock)
 	}
@@ -102,7 +103,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	}
 	ede := edeOf(a.Failure)
 	name := r.questionName()
-	b := wire.NewBuilder(nil, wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
+	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 	whole := r.fill(b, a, do, r.ask.Type)
 	msg := b.Finish()
 	switch {
@@ -117,14 +118,13 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	}
 	if len(msg)+opt > r.limit() || r.ask.Type == wire.TypeANY {
 		b.Release()
-		b = wire.NewBuilder(nil, r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
+		b = wire.NewBuilder(r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
 		b.Reserve(opt)
 		if !r.fill(b, r.shorten(a), do, r.ask.Type) {
 			b.SetFlags(wire.FlagTC)
 		}
 	}
 	msg = r.opt(b, a.RCode, ede)
-	b.Release()
 	binary.BigEndian.PutUint16(msg, r.q.ID)
 	msg[2] |= byte(r.q.Flags >> 8 & 1)
 	msg[3] |= byte(r.q.Flags & wire.FlagCD)
@@ -204,7 +204,7 @@ func (r *request) stored(b *wire.Builder, msg []byte) *cache.Answer {
 // denial is the response for the rest of a gap, as if the closest encloser had been asked for: a name that is put in its place is longer by what stands before
 // it, so that all pointers stay good if they are moved.
 func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *cache.Answer {
-	b := wire.NewBuilder(nil, maxDenial, 0, flags, []byte(encloser.Wire()), r.ask.Type, r.ask.Class)
+	b := wire.NewBuilder(maxDenial, 0, flags, []byte(encloser.Wire()), r.ask.Type, r.ask.Class)
 	defer b.Release()
 	if !r.fill(b, a, r.q.EDNS.DO, r.ask.Type) {
 		return nil

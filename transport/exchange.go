@@ -33,6 +33,7 @@ type Request struct {
 	Peer    *Peer  // who the server has to be, if it is over a connection that stays open; nil: anybody
 	Query   []byte // the whole message, as wire.AppendQuery makes it
 	Timeout time.Duration
+	Into    []byte // memory that a reply may be in, from its start; nil: none
 	// AnyCase accepts a reply whose question differs in letter case.
 	AnyCase bool
 }
@@ -213,10 +214,10 @@ func exchangeDialled(ctx context.Context, r *Request, deadline time.Time) ([]byt
 func (r *Request) answeredBy(packet []byte, misses *int) (reply []byte, decided bool, err error) {
 	switch Matches(r.Query, packet) {
 	case MatchReply:
-		return bytes.Clone(packet), true, nil
+		return append(r.Into[:0], packet...), true, nil
 	case MatchCase:
 		if r.AnyCase {
-			return bytes.Clone(packet), true, nil
+			return append(r.Into[:0], packet...), true, nil
 		}
 		return nil, true, ErrCase
 	case MatchMiss:

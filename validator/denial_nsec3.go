@@ -66,14 +66,21 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 type hasher struct {
 	params
 	budget *Budget
-	known  map[wire.Name][]byte
+	known  []hashedName
 	over   bool // the budget did not suffice
+}
+
+type hashedName struct {
+	name wire.Name
+	hash [sha1.Size]byte
 }
 
 // hash is IH(salt, name, iterations) (RFC 5155, section 5); nil if the budget is spent.
 func (h *hasher) hash(name wire.Name) []byte {
-	if d, ok := h.known[name]; ok {
-		return d
+	for i := range h.known {
+		if h.known[i].name == name {
+			return h.known[i].hash[:]
+		}
 	}
 	// A block of SHA-1 takes 64 octets, 9 of them padding.
 	first, more := (name.Len()+len(h.salt)+9+63)/64, (sha1.Size+len(h.salt)+9+63)/64
@@ -81,13 +88,8 @@ func (h *hasher) hash(name wire.Name) []byte {
 		h.over = true
 		return nil
 	}
-	sum := wire.NSEC3Hash(name, h.iterations, []byte(h.salt))
-	d := sum[:]
-	if h.known == nil {
-		h.known = map[wire.Name][]byte{}
-	}
-	h.known[name] = d
-	return d
+	h.known = append(h.known, hashedName{name, wire.NSEC3Hash(name, h.iterations, []byte(h.salt))})
+	return h.known[len(h.known)-1].hash[:]
 }
 
 // covers says that a hash is strictly between the record's owner and next; the last record of the chain wraps around

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"sync"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -41,7 +42,7 @@ var severity = map[cause.Cause]int{
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with the first that
 // verifies; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
-	worst := cause.New(cause.SignatureMissing, ks.Zone, "%s/%s", set.Name, set.Type)
+	var worst *cause.Failure
 	tried := 0
 	for rdata := range set.Sigs.All() {
 		if tried++; tried > MaxSignaturesPerSet {
@@ -55,9 +56,12 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 		if r.Status == wire.Secure {
 			return r
 		}
-		if severity[r.Failure.Cause] > severity[worst.Cause] {
+		if worst == nil || severity[r.Failure.Cause] > severity[worst.Cause] {
 			worst = r.Failure
 		}
+	}
+	if worst == nil {
+		worst = cause.New(cause.SignatureMissing, ks.Zone, "%s/%s", set.Name, set.Type)
 	}
 	return bogus(worst)
 }
@@ -174,15 +178,23 @@ func signedData(set *wire.RRset, rdata []byte, sig *wire.RRSIG) []byte {
 			owner = w
 		}
 	}
+	if set.Len() == 1 {
+		return appendSigned(data, owner, set, sig, wire.AppendCanonical(nil, set.Type, set.Data.First()))
+	}
 	for _, d := range canonicalOrder(set) {
-		data = append(data, owner.Wire()...)
-		data = binary.BigEndian.AppendUint16(data, uint16(set.Type))
-		data = binary.BigEndian.AppendUint16(data, uint16(set.Class))
-		data = binary.BigEndian.AppendUint32(data, sig.OrigTTL)
-		data = binary.BigEndian.AppendUint16(data, uint16(len(d)))
-		data = append(data, d...)
+		data = appendSigned(data, owner, set, sig, d)
 	}
 	return data
+}
+
+// appendSigned appends one record in the form that is signed.
+func appendSigned(data []byte, owner wire.Name, set *wire.RRset, sig *wire.RRSIG, d []byte) []byte {
+	data = append(data, owner.Wire()...)
+	data = binary.BigEndian.AppendUint16(data, uint16(set.Type))
+	data = binary.BigEndian.AppendUint16(data, uint16(set.Class))
+	data = binary.BigEndian.AppendUint32(data, sig.OrigTTL)
+	data = binary.BigEndian.AppendUint16(data, uint16(len(d)))
+	return append(data, d...)
 }
 
 // canonicalOrder returns the set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3).
@@ -205,18 +217,25 @@ const (
 	checkOverBudget
 )
 
+// hashed is room for what goes into a check.
+var hashed = sync.Pool{New: func() any { return new([]byte) }}
+
+// checkID is a hash over the parts, and where each ends.
+func checkID(parts ...[]byte) [sha256.Size]byte {
+	room := hashed.Get().(*[]byte)
+	defer hashed.Put(room)
+	in := (*room)[:0]
+	for _, p := range parts {
+		in = append(binary.BigEndian.AppendUint32(in, uint32(len(p))), p...)
+	}
+	*room = in
+	return sha256.Sum256(in)
+}
+
 // check verifies, or remembers having verified. The memory's key is a hash over everything that goes into the check, so that a
 // result can never stand for other content.
 func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
-	h := sha256.New()
-	for _, part := range [][]byte{k.rdata, sig, data} {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(part)))
-		h.Write(n[:])
-		h.Write(part)
-	}
-	var id [sha256.Size]byte
-	h.Sum(id[:0])
+	id := checkID(k.rdata, data, sig)
 	good, known := v.results.get(&id)
 	if known {
 		v.hits.Add(1)

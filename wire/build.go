@@ -12,6 +12,7 @@ import (
 // all; what does not fit sets TC or is left out, as the section demands (RFC 2181, section 9).
 type Builder struct {
 	msg    []byte
+	own    []byte // memory of the next message
 	max    int
 	counts [4]uint16
 	ttls   []int // offsets of the TTLs written, for a cache that patches them
@@ -23,8 +24,8 @@ type Builder struct {
 // builders are those that were released.
 var builders = sync.Pool{New: func() any { return new(Builder) }}
 
-// usualSize is the room that a message begins with, in octets.
-const usualSize = 768
+// maxOwn is the largest memory that a builder keeps, in octets.
+const maxOwn = 16 << 10
 
 // Sections of a message, for Builder.Add.
 const (
@@ -34,12 +35,9 @@ const (
 )
 
 // NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
-func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
+func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
 	b := builders.Get().(*Builder)
-	if buf == nil {
-		buf = make([]byte, 0, usualSize)
-	}
-	b.msg, b.max, b.counts, b.ttls, b.tails.n = append(buf[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0], 0
+	b.msg, b.max, b.counts, b.ttls, b.tails.n = append(b.own[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0], 0
 	b.points = b.points[:0]
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
@@ -54,8 +52,11 @@ func NewBuilder(buf []byte, max int, id, flags uint16, qname []byte, t Type, c C
 	return b
 }
 
-// Release gives the builder back. The message stays the caller's, the builder and its TTLOffsets do not.
+// Release gives the builder back, with all that it returned: its offsets, and the message.
 func (b *Builder) Release() {
+	if cap(b.msg) <= maxOwn {
+		b.own = b.msg[:0]
+	}
 	b.msg = nil
 	builders.Put(b)
 }

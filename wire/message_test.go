@@ -152,7 +152,7 @@ func TestBuilderRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := NewBuilder(nil, MaxMessageLen, 7, FlagQR, []byte("\x03WwW\x07example\x00"), TypeA, ClassIN)
+	b := NewBuilder(MaxMessageLen, 7, FlagQR, []byte("\x03WwW\x07example\x00"), TypeA, ClassIN)
 	for _, s := range m.Answer {
 		if !b.Add(SectionAnswer, s, true) {
 			t.Fatal("does not fit")
@@ -195,7 +195,7 @@ func TestBuilderLimit(t *testing.T) {
 		}
 		return s
 	}
-	b := NewBuilder(nil, 100, 0, 0, []byte("\x01x\x00"), TypeNS, ClassIN)
+	b := NewBuilder(100, 0, 0, []byte("\x01x\x00"), TypeNS, ClassIN)
 	if b.Add(SectionAnswer, set("big.example", 10), false) {
 		t.Fatal("ten records fit into 100 octets")
 	}
@@ -257,7 +257,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		// What was read can be written, and is then read the same.
-		b := NewBuilder(nil, 1<<20, 0, 0, nil, 0, 0)
+		b := NewBuilder(1<<20, 0, 0, nil, 0, 0)
 		sets := append(append(append([]*RRset(nil), m.Answer...), m.Authority...), m.Additional...)
 		for _, s := range sets {
 			b.Add(SectionAnswer, s, true)

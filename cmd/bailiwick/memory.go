@@ -12,9 +12,9 @@ import (
 // room for everything else. Near it the collector works harder.
 func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
 
-// collectorBounds are those of GOGC: by default as much garbage as live data is let lie; while the caches are small, more.
+// collectorBounds are those of GOGC: half as much garbage as live data is let lie; while the caches are small, more.
 const (
-	minPercent = 100
+	minPercent = 50
 	maxPercent = 5000
 	maxRoom    = 64 << 20 // octets of garbage that are let lie whatever the live data are
 )

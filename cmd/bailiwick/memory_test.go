@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// Small heaps are given room, large ones are not given more than by default.
+// Small heaps are given room, large ones half of what they hold.
 func TestCollectorPercent(t *testing.T) {
 	for _, c := range []struct {
 		room, live uint64
 		want       int
-	}{{64 << 20, 8 << 20, 800}, {64 << 20, 64 << 20, 100}, {64 << 20, 1 << 30, 100}, {64 << 20, 0, maxPercent}, {1 << 20, 2 << 20, 100}} {
+	}{{64 << 20, 8 << 20, 800}, {64 << 20, 64 << 20, 100}, {64 << 20, 1 << 30, 50}, {64 << 20, 0, maxPercent}, {1 << 20, 2 << 20, 50}} {
 		if got := percentFor(c.room, c.live); got != c.want {
 			t.Errorf("room %d, live %d: %d, want %d", c.room, c.live, got, c.want)
 		}

@@ -109,7 +109,7 @@ func printAnswer(out io.Writer, a *resolver.Answer, dnssec bool, took time.Durat
 	if a.Status == wire.Secure {
 		flags |= wire.FlagAD
 	}
-	b := wire.NewBuilder(nil, wire.MaxMessageLen, 0, flags, []byte(a.Question.Name.Wire()), a.Question.Type, a.Question.Class)
+	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, []byte(a.Question.Name.Wire()), a.Question.Type, a.Question.Class)
 	for _, s := range a.Sets {
 		b.Add(wire.SectionAnswer, s, dnssec)
 	}

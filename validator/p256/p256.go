@@ -70,26 +70,37 @@ func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
 	if len(digest) != DigestSize || len(sig) != SignatureSize {
 		return false
 	}
-	var r, s, t big.Int
+	n := numbers.Get().(*[5]big.Int)
+	defer numbers.Put(n)
+	r, s, w, t, q := &n[0], &n[1], &n[2], &n[3], &n[4]
 	r.SetBytes(sig[:32])
 	s.SetBytes(sig[32:])
 	if r.Sign() == 0 || s.Sign() == 0 || r.Cmp(order) >= 0 || s.Cmp(order) >= 0 {
 		return false
 	}
-	s.ModInverse(&s, order)
+	w.ModInverse(s, order)
 	var u1, u2 scalar
-	u1.set(t.Mod(t.Mul(t.SetBytes(digest), &s), order))
-	u2.set(t.Mod(t.Mul(&r, &s), order))
+	times := func(u *scalar, x *big.Int) { // u = xw modulo n; both are positive, so that the remainder is
+		t.Mul(x, w)
+		q.QuoRem(t, order, s)
+		u.set(s)
+	}
+	times(&u2, r)
+	times(&u1, r.SetBytes(digest))
 	p := sum(&u1, &u2)
 	if p.z.isZero() {
 		return false
 	}
 	// X/Z^2 = r, without dividing.
-	if p.hasX(&r) {
+	r.SetBytes(sig[:32])
+	if p.hasX(r) {
 		return true
 	}
-	return r.Cmp(wrap) < 0 && p.hasX(r.Add(&r, order))
+	return r.Cmp(wrap) < 0 && p.hasX(r.Add(r, order))
 }
+
+// numbers are those of a verification, to be used again.
+var numbers = sync.Pool{New: func() any { return new([5]big.Int) }}
 
 // hasX says whether the point's X coordinate is x, which is below the prime.
 func (p *point) hasX(x *big.Int) bool {
