@@ -259,6 +259,7 @@ type Answer struct {
 	Pointers []uint16
 	Stored   int64 // second at which the TTLs held
 	Expires  int64
+	Refresh  int64 // second from which it should be resolved anew
 	EDE      []EDE
 	Status   wire.Security
 }

@@ -24,8 +24,8 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool // the operator wants nothing of it kept
-	ending  bool // from the cache, and about to end there
+	noCache bool  // the operator wants nothing of it kept
+	refresh int64 // from the cache: the second from which it is about to end there
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
 	bare bool
 	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
@@ -182,10 +182,11 @@ func aliasApplies(t wire.Type) bool {
 	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG && t != wire.TypeNSEC3
 }
 
-// ending says that no more than a tenth of the time that data are kept is left.
-func ending(stored, expires int64, now time.Time) bool {
-	return (expires-now.Unix())*10 <= expires-stored
-}
+// refreshAt is the second from which no more than a tenth of the time that data are kept is left.
+func refreshAt(stored, expires int64) int64 { return expires - (expires-stored)/10 }
+
+// ending says that the link is from the cache, and about to end there.
+func (l *link) ending(now time.Time) bool { return l.refresh > 0 && now.Unix() >= l.refresh }
 
 // aged copies a set with the TTL that is left.
 func aged(s *wire.RRset, ttl uint32) *wire.RRset {
@@ -200,7 +201,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &link{kind: kind, ending: ending(e.Stored, e.Expires, now), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
+	l := &link{kind: kind, refresh: refreshAt(e.Stored, e.Expires), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
 	for _, p := range e.Proofs {
 		l.proofs = append(l.proofs, aged(p, ttl))
 	}
@@ -214,7 +215,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 
 // negativeLink makes a link from a cached denial.
 func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, ending: ending(n.Stored, n.Expires, now), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare}
+	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare}
 	if n.NXDomain {
 		l.kind = kindNXDomain
 	}

@@ -149,9 +149,11 @@ type Answer struct {
 	// Additional is what the client is likely to ask next; only answers that are made here have it.
 	Additional []*wire.RRset
 	Failure    *cause.Failure
-	Sent       int  // packets that it took
-	gap        bool // a name error that holds for the whole gap that the name is in
-	NoCache    bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
+	Sent       int // packets that it took
+	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of it is from the cache.
+	Refresh int64
+	gap     bool // a name error that holds for the whole gap that the name is in
+	NoCache bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
 // Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
@@ -228,7 +230,10 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		case l == nil:
 			return nil
 		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending || l.derived
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending(r.clock.Now()) || l.derived
+		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
+			a.Refresh = l.refresh
+		}
 		a.Sets = append(a.Sets, l.sets...)
 		if a.Failure == nil {
 			a.Failure = l.failure
@@ -273,7 +278,7 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 		l, ok = r.cached(k)
 	}
 	if ok && (depth > 0 || !l.bare) {
-		if l.ending && depth == 0 && r.cfg.Prefetch {
+		if depth == 0 && l.ending(r.clock.Now()) && r.cfg.Prefetch {
 			r.refresh(k)
 		}
 		return l, nil

@@ -56,7 +56,7 @@ func (s *Entrance) ready(q *wire.Query, now int64) (a *cache.Answer, shift int, 
 		return s.denied(q)
 	}
 	// In the last tenth of its time the slow path has it, which resolves it anew.
-	return a, 0, (a.Expires-now)*10 > a.Expires-a.Stored && now < a.Expires && (len(a.EDE) == 0 || !q.EDNS.Present)
+	return a, 0, now < a.Refresh && (len(a.EDE) == 0 || !q.EDNS.Present)
 }
 
 // denied finds the ready answer of a gap.

@@ -181,7 +181,10 @@ func hasType(sets []*wire.RRset, t wire.Type) bool {
 // keep stores a whole response for the fast path.
 func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede []cache.EDE) {
 	if e := r.stored(b, msg); e != nil {
-		e.EDE, e.Status = ede, a.Status
+		e.EDE, e.Status, e.Refresh = ede, a.Status, e.Expires
+		if a.Refresh > 0 {
+			e.Refresh = min(e.Refresh, a.Refresh)
+		}
 		r.cache.Answers.Put(keyOf(r.q, r.ask), e)
 	}
 }
