@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"internal/policy":    {"wire", "internal/cause"},
 	"server":             {"wire", "internal/cause", "internal/clock", "cache", "transport", "resolver", "internal/policy"},
 	"internal/config":    {"wire", "internal/policy", "transport", "server"},
-	"internal/observe":   {"wire", "internal/cause", "cache", "transport", "resolver"},
+	"internal/observe":   {"wire", "internal/cause", "internal/tally", "cache", "transport", "resolver"},
 	"internal/console":   {"wire"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},

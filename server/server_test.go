@@ -59,6 +59,19 @@ func newFront(t testing.TB, change func(*server.Config)) *front {
 
 func newFrontWith(t testing.TB, change func(*server.Config), resolving func(*resolver.Config)) *front {
 	t.Helper()
+	q := &quiet{}
+	f := newFrontAll(t, change, resolving, q)
+	f.seen = q
+	return f
+}
+
+func newFrontObserved(t testing.TB, o server.Observer) *front {
+	t.Helper()
+	return newFrontAll(t, nil, func(*resolver.Config) {}, o)
+}
+
+func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer) *front {
+	t.Helper()
 	clk := clock.NewFake(time.Now())
 	w := lab.Internet(clk.Now())
 	anchors := &trustanchor.Set{}
@@ -75,10 +88,9 @@ func newFrontWith(t testing.TB, change func(*server.Config), resolving func(*res
 	if change != nil {
 		change(&cfg)
 	}
-	q := &quiet{}
 	s := server.New(cfg, r, store, clk, q, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	t.Cleanup(s.Close)
-	return &front{s.Entrance(private()), t, q, clk}
+	return &front{s.Entrance(private()), t, nil, clk}
 }
 
 // private lets this machine and private networks in.
@@ -452,51 +464,6 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	if b := <-done; len(b) == 0 || b[3]&15 != dns.RcodeServerFailure {
 		t.Errorf("got %x", b)
 	}
-}
-
-// A flood of names that do not exist, in a zone whose gaps are known.
-func BenchmarkSynthesised(b *testing.B) {
-	for _, zone := range []string{"secure.example.", "nsec3.example."} {
-		b.Run(zone, func(b *testing.B) {
-			f := newFront(b, nil)
-			f.ask("nn."+zone, dns.TypeA, edns(true))
-			f.ask("no."+zone, dns.TypeA, edns(true))
-			q := new(dns.Msg).SetQuestion("no00000."+zone, dns.TypeA)
-			q.SetEdns0(1232, true)
-			packet, err := q.Pack()
-			if err != nil {
-				b.Fatal(err)
-			}
-			client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
-			done := make(chan []byte, 1)
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				for j, n := 0, i; j < 5; j, n = j+1, n/10 {
-					packet[15+j] = '0' + byte(n%10)
-				}
-				f.Serve(packet, client, func(r []byte) { done <- r })
-				<-done
-			}
-		})
-	}
-}
-
-func BenchmarkFast(b *testing.B) {
-	f := newFront(b, nil)
-	f.ask("www.secure.example.", dns.TypeA, edns(true))
-	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
-	q.SetEdns0(1232, true)
-	packet, err := q.Pack()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		client, buf := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}, make([]byte, 0, 4096)
-		for pb.Next() {
-			f.Fast(packet, client, buf)
-		}
-	})
 }
 
 // Padding and keepalive, by transport and by what the client says; the fast path and the slow path do the same.

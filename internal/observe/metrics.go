@@ -15,6 +15,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/tally"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -24,23 +25,25 @@ import (
 type Metrics struct {
 	Registry *prometheus.Registry
 
-	queries   [][]prometheus.Counter // by protocol and type
-	responses map[wire.RCode]prometheus.Counter
-	otherCode prometheus.Counter
+	queries   [][]*tally.Counter // by protocol and type
+	responses [maxRCode + 1]*tally.Counter
 	latency   prometheus.Observer
-	hits      prometheus.Counter
+	hits      *tally.Counter
 	upstream  map[upstreamKey]prometheus.Counter
 	rtt       []prometheus.Observer // by protocol
 	validated [5]prometheus.Counter
 	failures  *prometheus.CounterVec
 	servfail  *prometheus.CounterVec
 	limits    *prometheus.CounterVec
-	synthetic prometheus.Counter
+	synthetic *tally.Counter
 
 	connections []prometheus.Gauge // by protocol
 	handshakes  *prometheus.CounterVec
 	faults      *prometheus.CounterVec
 }
+
+// maxRCode is the largest code that has a label of its own.
+const maxRCode = wire.RCodeBadVers
 
 type upstreamKey struct {
 	via transport.Protocol
@@ -64,30 +67,32 @@ var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .
 func New() *Metrics {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m := &Metrics{Registry: reg, responses: map[wire.RCode]prometheus.Counter{}, upstream: map[upstreamKey]prometheus.Counter{}}
+	m := &Metrics{Registry: reg, upstream: map[upstreamKey]prometheus.Counter{}}
 	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
 		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name, Help: help}, labels)
 		reg.MustRegister(v)
 		return v
 	}
-	counter := func(name, help string) prometheus.Counter { return vec(name, help).WithLabelValues() }
-	queries := vec("queries_total", "Queries from clients, by transport and type.", "transport", "type")
+	queries := newTallies(reg, "queries_total", "Queries from clients, by transport and type.", "transport", "type")
 	for _, p := range transport.Protocols() {
-		var row []prometheus.Counter
+		var row []*tally.Counter
 		for _, t := range types {
-			row = append(row, queries.WithLabelValues(p.String(), t.String()))
+			row = append(row, queries.with(p.String(), t.String()))
 		}
-		m.queries = append(m.queries, append(row, queries.WithLabelValues(p.String(), "other")))
+		m.queries = append(m.queries, append(row, queries.with(p.String(), "other")))
 	}
-	responses := vec("responses_total", "Responses to clients, by response code.", "rcode")
+	responses := newTallies(reg, "responses_total", "Responses to clients, by response code.", "rcode")
+	other := responses.with("other")
+	for rc := range m.responses {
+		m.responses[rc] = other
+	}
 	for _, rc := range []wire.RCode{wire.RCodeNoError, wire.RCodeFormErr, wire.RCodeServFail, wire.RCodeNXDomain, wire.RCodeNotImp, wire.RCodeRefused, wire.RCodeBadVers} {
-		m.responses[rc] = responses.WithLabelValues(rc.String())
+		m.responses[rc] = responses.with(rc.String())
 	}
-	m.otherCode = responses.WithLabelValues("other")
 	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "response_seconds", Help: "Time from query to response, of queries that had no ready answer.", Buckets: buckets})
 	reg.MustRegister(latency)
 	m.latency = latency
-	m.hits = counter("fast_answers_total", "Queries answered from ready answers, without leaving the reader.")
+	m.hits = newTallies(reg, "fast_answers_total", "Queries answered from ready answers, without leaving the reader.").with()
 	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
 	for _, p := range upstreamProtocols {
 		for _, c := range upstreamCauses {
@@ -121,7 +126,7 @@ func New() *Metrics {
 	}
 	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
 	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
-	m.synthetic = counter("synthesised_answers_total", "Answers made from cached denials (RFC 8198).")
+	m.synthetic = newTallies(reg, "synthesised_answers_total", "Answers made from cached denials (RFC 8198).").with()
 	return m
 }
 
@@ -141,18 +146,17 @@ func (m *Metrics) Query(p transport.Protocol, t wire.Type) {
 			break
 		}
 	}
-	m.queries[p][i].Inc()
+	m.queries[p][i].Add(1)
 }
 
 // Response counts a response.
 func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
-	if c, ok := m.responses[rc]; ok {
-		c.Inc()
-	} else {
-		m.otherCode.Inc()
+	if rc > maxRCode {
+		rc = maxRCode - 1 // one of the others
 	}
+	m.responses[rc].Add(1)
 	if hit {
-		m.hits.Inc()
+		m.hits.Add(1)
 	} else {
 		m.latency.Observe(took.Seconds())
 	}
@@ -183,7 +187,7 @@ func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 }
 
 // Synthesised counts an answer made from denials.
-func (m *Metrics) Synthesised() { m.synthetic.Inc() }
+func (m *Metrics) Synthesised() { m.synthetic.Add(1) }
 
 // Connections implements transport.Observer.
 func (m *Metrics) Connections(p transport.Protocol, delta int) { m.connections[p].Add(float64(delta)) }

@@ -2,6 +2,7 @@
 package policy
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -41,7 +42,14 @@ type Rule struct {
 
 // ACL decides by client address: the longest network that holds it. The zero value refuses everybody.
 type ACL struct {
-	rules []Rule // longest prefix first
+	rules []Rule  // longest prefix first
+	v4    []rule4 // those of IPv4, in the same order
+}
+
+// rule4 is a rule as numbers.
+type rule4 struct {
+	net, mask uint32
+	action    Action
 }
 
 // Private are the networks that may ask by default: this machine, and addresses that are not routed (RFC 1918, RFC 4193,
@@ -58,11 +66,27 @@ func NewACL(rules []Rule) *ACL {
 		}
 	}
 	slices.SortStableFunc(a.rules, func(x, y Rule) int { return y.Net.Bits() - x.Net.Bits() })
+	for _, r := range a.rules {
+		if r.Net.Addr().Is4() {
+			b := r.Net.Addr().As4()
+			a.v4 = append(a.v4, rule4{binary.BigEndian.Uint32(b[:]), ^uint32(0) << (32 - r.Net.Bits()), r.Action})
+		}
+	}
 	return a
 }
 
 // Decide returns what becomes of a client's query; without a rule it is refused.
 func (a *ACL) Decide(addr netip.Addr) Action {
+	if addr.Is4() {
+		b := addr.As4()
+		n := binary.BigEndian.Uint32(b[:])
+		for i := range a.v4 {
+			if n&a.v4[i].mask == a.v4[i].net {
+				return a.v4[i].action
+			}
+		}
+		return Refuse
+	}
 	addr = addr.WithZone("")
 	for i := range a.rules {
 		if a.rules[i].Net.Contains(addr) {
