@@ -260,20 +260,12 @@ type Answer struct {
 	Stored   int64 // second at which the TTLs held
 	Expires  int64
 	Refresh  int64 // second from which it should be resolved anew
-	EDE      []EDE
-	Status   wire.Security
-}
-
-// EDE is an Extended DNS Error of an answer.
-type EDE struct {
-	Code uint16
-	Text string
+	// Options are what goes into the OPT record of a client who has one: Extended DNS Errors.
+	Options wire.Options
+	Cause   cause.Cause // of a SERVFAIL
+	Status  wire.Security
 }
 
 func answerSize(k AnswerKey, a *Answer) int {
-	size := len(a.Msg) + 2*len(a.TTLs) + k.Name.Len() + 120
-	for _, e := range a.EDE {
-		size += 24 + len(e.Text)
-	}
-	return size
+	return len(a.Msg) + 2*len(a.TTLs) + len(a.Options) + k.Name.Len() + 144
 }

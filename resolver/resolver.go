@@ -299,6 +299,11 @@ func (r *Resolver) refresh(k cache.Key) {
 		}
 		return
 	}
+	if l, ok := r.cached(k); ok && !l.ending(r.clock.Now()) { // a flight has landed since we looked
+		r.flights.land(f, how, l, nil)
+		r.flights.leave(f, nil, how)
+		return
+	}
 	go func() {
 		b, done := r.takeOff(context.Background())
 		defer done()

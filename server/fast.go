@@ -15,6 +15,9 @@ import (
 // optLen is an OPT record without options.
 const optLen = 11
 
+// usualOptions is room for the Extended DNS Errors of most answers that have any.
+const usualOptions = 120
+
 // Fast implements transport.Handler.
 func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply []byte, drop bool) {
 	q := s.queries.Get().(*wire.Query)
@@ -30,21 +33,24 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	}
 	now := s.clock.Now().Unix()
 	a, shift, ok := s.ready(q, now)
-	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen > s.udpLimit(q) {
+	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen+len(a.Options) > s.udpLimit(q) {
 		return nil, false
 	}
 	reply = patch(buf, a, shift, q, now)
 	if q.EDNS.Present {
 		at := len(reply)
-		var own [keepaliveLen]byte
-		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, appendKeepalive(own[:0], q, from))
+		var own [keepaliveLen + usualOptions]byte
+		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, append(appendKeepalive(own[:0], q, from), a.Options...))
 		if padded(q, from) {
 			reply = wire.PadOPT(reply, at, PaddingBlock)
 		}
 		binary.BigEndian.PutUint16(reply[10:], binary.BigEndian.Uint16(reply[10:])+1)
 	}
 	s.observe.Query(from.Protocol, q.Question.Type)
-	s.observe.Response(wire.RCode(a.Msg[3]&15), true, 0)
+	rc := wire.RCode(a.Msg[3] & 15)
+	if s.observe.Response(rc, true, 0); rc == wire.RCodeServFail {
+		s.observe.ServFail(a.Cause)
+	}
 	return reply, false
 }
 
@@ -56,7 +62,7 @@ func (s *Entrance) ready(q *wire.Query, now int64) (a *cache.Answer, shift int, 
 		return s.denied(q)
 	}
 	// In the last tenth of its time the slow path has it, which resolves it anew.
-	return a, 0, now < a.Refresh && (len(a.EDE) == 0 || !q.EDNS.Present)
+	return a, 0, now < a.Refresh
 }
 
 // denied finds the ready answer of a gap.

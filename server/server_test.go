@@ -551,3 +551,34 @@ func TestEarlyData(t *testing.T) {
 		}
 	}
 }
+
+// A failure that is asked for again is answered at once, with its cause and Extended DNS Error, while it is remembered; then it is tried again.
+func TestFailuresAreReady(t *testing.T) {
+	f := newFront(t, nil)
+	var slow *dns.Msg
+	for range 2 {
+		slow = f.ask("www.expired.faulty.", dns.TypeA, edns(true))
+	}
+	hits := f.seen.hits
+	fast := f.ask("WWW.expired.faulty.", dns.TypeA, edns(true))
+	if f.seen.hits != hits+1 {
+		t.Fatal("not at once")
+	}
+	if fast.Rcode != dns.RcodeServerFailure || !fast.RecursionAvailable || fast.Question[0].Name != "WWW.expired.faulty." || fast.IsEdns0().String() != slow.IsEdns0().String() || len(fast.IsEdns0().Option) == 0 {
+		t.Errorf("got\n%v\nwant\n%v", fast, slow)
+	}
+	if n := len(f.seen.causes); n != 3 || f.seen.causes[2] != cause.SignatureExpired {
+		t.Errorf("causes %v", f.seen.causes)
+	}
+	if m := f.ask("www.expired.faulty.", dns.TypeA, func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }); m.Rcode != dns.RcodeSuccess {
+		t.Errorf("without checking: %v", m)
+	}
+	if m := f.ask("www.expired.faulty.", dns.TypeA, nil); m.Rcode != dns.RcodeServerFailure || m.IsEdns0() != nil {
+		t.Errorf("without EDNS: %v", m)
+	}
+	f.clock.Advance(cache.BogusTTL)
+	hits = f.seen.hits
+	if f.ask("www.expired.faulty.", dns.TypeA, edns(true)); f.seen.hits != hits {
+		t.Error("at once though it is time to try again")
+	}
+}

@@ -35,7 +35,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
 	r.observe.Response(rc, false, time.Since(r.began))
-	return r.opt(b, rc, edeOf(f))
+	return r.opt(b, rc, r.edeOf(f))
 }
 
 // questionName is the question's name without compression, in the client's letter case.
@@ -46,19 +46,18 @@ func (r *request) questionName() []byte {
 	return []byte(r.q.Question.Name.Wire()) // it was compressed, which nothing forbids
 }
 
-// edeOf is the Extended DNS Error of a failure, none for nil.
-func edeOf(f *cause.Failure) []cache.EDE {
-	var list []cache.EDE
-	for ; f != nil; f = f.Under {
+// edeOf is the Extended DNS Errors of a failure as options, none for nil.
+func (s *Server) edeOf(f *cause.Failure) (o wire.Options) {
+	for ; f != nil && s.cfg.EDE; f = f.Under {
 		if code, ok := f.Cause.EDE(); ok {
-			list = append(list, cache.EDE{Code: code, Text: f.Extra()})
+			o = o.AppendEDE(code, f.Extra())
 		}
 	}
-	return list
+	return o
 }
 
 // opt writes the OPT record, if the client sent one (RFC 6891, section 6.1.1), and ends the message and the builder.
-func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) []byte {
+func (r *request) opt(b *wire.Builder, rc wire.RCode, ede wire.Options) []byte {
 	defer b.Release()
 	if !r.q.EDNS.Present {
 		return bytes.Clone(b.Finish())
@@ -73,7 +72,7 @@ func (r *request) opt(b *wire.Builder, rc wire.RCode, ede []cache.EDE) []byte {
 }
 
 // options are our EDNS options for this client.
-func (r *request) options(ede []cache.EDE) wire.Options {
+func (r *request) options(ede wire.Options) wire.Options {
 	var o wire.Options
 	if r.cookie != nil {
 		o = o.Append(wire.OptionCookie, r.cookie, r.serverCookie(r.cookie))
@@ -81,27 +80,24 @@ func (r *request) options(ede []cache.EDE) wire.Options {
 	if _, asked := r.q.EDNS.Options.Get(wire.OptionNSID); asked && len(r.cfg.NSID) > 0 {
 		o = o.Append(wire.OptionNSID, r.cfg.NSID)
 	}
-	o = appendKeepalive(o, r.q, r.from)
-	if r.cfg.EDE {
-		for _, e := range ede {
-			o = o.AppendEDE(e.Code, e.Text)
-		}
-	}
-	return o
+	return append(appendKeepalive(o, r.q, r.from), ede...)
 }
 
 // shape makes the response of an answer, and leaves it behind for the fast path.
 func (r *request) shape(a *resolver.Answer) []byte {
-	r.observe.Response(a.RCode, false, time.Since(r.began))
 	if a.RCode == wire.RCodeServFail {
+		if r.known {
+			r.keepFailure(a)
+		}
 		return r.short(a.RCode, a.Failure)
 	}
+	r.observe.Response(a.RCode, false, time.Since(r.began))
 	do := r.q.EDNS.DO
 	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)
 	if a.Status == wire.Secure && !r.q.Has(wire.FlagCD) && (do || r.q.Has(wire.FlagAD)) { // RFC 6840, section 5.8
 		flags |= wire.FlagAD
 	}
-	ede := edeOf(a.Failure)
+	ede := r.edeOf(a.Failure)
 	name := r.questionName()
 	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 	whole := r.fill(b, a, do, r.ask.Type)
@@ -179,14 +175,26 @@ func hasType(sets []*wire.RRset, t wire.Type) bool {
 }
 
 // keep stores a whole response for the fast path.
-func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede []cache.EDE) {
+func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire.Options) {
 	if e := r.stored(b, msg); e != nil {
-		e.EDE, e.Status, e.Refresh = ede, a.Status, e.Expires
+		e.Options, e.Status, e.Refresh = ede, a.Status, e.Expires
 		if a.Refresh > 0 {
 			e.Refresh = min(e.Refresh, a.Refresh)
 		}
 		r.cache.Answers.Put(keyOf(r.q, r.ask), e)
 	}
+}
+
+// keepFailure stores a failure for the fast path, as long as it is remembered: who asks again and again hears the same at the price of a hit. The log has
+// had its line.
+func (r *request) keepFailure(a *resolver.Answer) {
+	end := r.resolver.FailureEnds(a, r.q.Has(wire.FlagCD))
+	if end == 0 {
+		return
+	}
+	b := wire.NewBuilder(wire.MaxMessageLen, 0, wire.FlagQR|wire.FlagRA|uint16(wire.RCodeServFail), r.questionName(), r.ask.Type, r.ask.Class)
+	defer b.Release()
+	r.cache.Answers.Put(keyOf(r.q, r.ask), &cache.Answer{Msg: bytes.Clone(b.Finish()), Stored: r.clock.Now().Unix(), Expires: end, Refresh: end, Options: r.edeOf(a.Failure), Cause: a.Failure.Cause})
 }
 
 // stored is the form of a response that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
