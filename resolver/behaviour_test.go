@@ -100,6 +100,29 @@ func TestOneFlight(t *testing.T) {
 	})
 }
 
+// A secure delegation's keys are asked for beside the answer that they will judge: one round trip in place of two, and no question more.
+func TestKeysAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		in := newWorld(t, w, nil)
+		in.resolve("www.lossy.faulty.", wire.TypeNS) // the zones above are known
+		in.transcript()
+		began := time.Now()
+		if a := in.resolve("www.slow.faulty.", wire.TypeA); a.Status != wire.Secure {
+			t.Fatalf("got %s %v", a.RCode, a.Failure)
+		}
+		if took := time.Since(began); took >= 2*w.SlowBy {
+			t.Errorf("took %v, a round trip takes %v", took, w.SlowBy)
+		}
+		asked := in.transcript()
+		for _, q := range []string{"www.slow.faulty. A", "slow.faulty. DNSKEY"} {
+			if n := strings.Count(asked, q); n != 1 {
+				t.Errorf("%s: asked %d times\n%s", q, n, asked)
+			}
+		}
+	})
+}
+
 // Whatever the servers do, a client hears something within five seconds, and a query costs no more than its budget.
 func TestBudgetHolds(t *testing.T) {
 	for _, name := range []string{"www.dead.faulty.", "www.one-good.faulty.", "www.referral-bomb.faulty.", "www.loop-a.faulty.", "c0.aliases.faulty.", "www.no-tcp.faulty.", "www.spoofed.faulty."} {

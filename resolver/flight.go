@@ -74,6 +74,23 @@ func (t *flights) join(key cache.Key, parent *flight) (*flight, boarding) {
 	return f, boardWait
 }
 
+// start begins a flight that parent will want but does not wait for yet. lead is false if somebody flies it already, or is being flown for it.
+func (t *flights) start(key cache.Key, parent *flight) (f *flight, lead bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for p := parent; p != nil; p = p.parent {
+		if p.key == key {
+			return nil, false
+		}
+	}
+	if t.all[key] != nil {
+		return nil, false
+	}
+	f = &flight{key: key, parent: parent, done: make(chan struct{})}
+	t.all[key] = f
+	return f, true
+}
+
 // leave says that parent waits no more.
 func (t *flights) leave(f, parent *flight, how boarding) {
 	t.mu.Lock()

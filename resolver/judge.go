@@ -184,4 +184,9 @@ func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
 	}
 	l.status, l.failure, l.zone, l.unsignedCut, l.proofs, l.bare = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs, l.kind == kindNoData
 	x.r.store(x.keyOf(q), l)
+	if _, known := x.Zone(cut); !known && l.kind == kindAnswer && v.Status == wire.Secure {
+		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
+			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY}) // whatever the zone answers will be judged by its keys
+		}
+	}
 }

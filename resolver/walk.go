@@ -33,6 +33,21 @@ func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	return x.r.link(k, x.flight, x.budget, x.depth+1, x.tracer)
 }
 
+// ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in flight, or landed. Not where somebody is told of each step: they
+// are told in order.
+func (x *run) ahead(k cache.Key) {
+	if x.tracer != nil || x.depth >= MaxDepth {
+		return
+	}
+	if _, known := x.r.cached(k); known {
+		return
+	}
+	if f, lead := x.r.flights.start(k, x.flight); lead {
+		y := &run{r: x.r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, flight: f, budget: x.budget, depth: x.depth + 1}
+		go func() { _, _ = y.fly(nil, boardLead) }() // what comes of it is in the flight and in the cache
+	}
+}
+
 // resolve finds the link: at a configured zone's servers, or by walking.
 func (x *run) resolve() (*link, *cause.Failure) {
 	start := x.q.Name

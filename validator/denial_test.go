@@ -126,3 +126,14 @@ func BenchmarkProveNSEC3(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkProveNSEC(b *testing.B) {
+	sets := readSets(b, []string{"a.example. 300 IN NSEC m.example. A RRSIG NSEC", "example. 300 IN NSEC a.example. NS SOA RRSIG NSEC DNSKEY"})
+	zone, name := wire.MustParseName("example"), wire.MustParseName("b.c.example")
+	b.ReportAllocs()
+	for b.Loop() {
+		if newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name, wire.TypeA) != proofNXDomain {
+			b.Fatal("no proof")
+		}
+	}
+}
