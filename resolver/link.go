@@ -327,6 +327,9 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 			return nil, encloser, false
 		}
 	}
+	if _, known := r.cache.GetNegative(cache.Key{Name: q.Name, Type: q.Type}, now); known {
+		return nil, encloser, false
+	}
 	r.observe.Synthesised()
 	return a, encloser, true
 }
