@@ -62,7 +62,7 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 
 // What is accounted for an entry covers what the process really uses.
 func TestOverhead(t *testing.T) {
-	c := NewCache(64<<20, Key.hash, func(_ Key, s RRset) int { return s.Set.Size() + 24 })
+	c := NewCache(64<<20, Key.hash, rrsetSize)
 	heap := func() int {
 		var m runtime.MemStats
 		runtime.GC()

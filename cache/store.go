@@ -53,7 +53,7 @@ func New(memory int, limits TTLLimits) *Store {
 	}
 	return &Store{
 		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, (func(AnswerKey, *Answer) int)(answerSize)),
-		RRsets:      NewCache(Share(memory, shareRRsets), Key.hash, func(_ Key, s RRset) int { return s.Set.Size() + 24 }),
+		RRsets:      NewCache(Share(memory, shareRRsets), Key.hash, rrsetSize),
 		Negatives:   NewCache(Share(memory, shareNegatives), Key.hash, negativeSize),
 		Failures:    NewCache(Share(memory, shareFailures), Key.hash, func(Key, *Failure) int { return 400 }),
 		Delegations: NewCache(Share(memory, shareDelegations), func(n wire.Name) uint64 { return hashName(n, 0) }, delegationSize),
@@ -76,9 +76,25 @@ type RRset struct {
 	Set     *wire.RRset
 	Expires int64 // second at which it ends
 	Stored  int64
+	Beside  *Beside // nil for most
+}
+
+// Beside is what few sets have. It is immutable.
+type Beside struct {
 	Failure *cause.Failure // what clients are told about an insecure set, or nil
 	// Proofs are what a client needs besides the set to verify it: the denial of closer names than the wildcard.
 	Proofs []*wire.RRset
+}
+
+func rrsetSize(_ Key, r RRset) int {
+	n := r.Set.Size()
+	if r.Beside != nil {
+		n += 32
+		for _, p := range r.Beside.Proofs {
+			n += p.Size() + 8
+		}
+	}
+	return n
 }
 
 // TTL is what is left at the second now.

@@ -100,6 +100,33 @@ func TestOneFlight(t *testing.T) {
 	})
 }
 
+// A zone with a trust anchor of its own is secure though its delegation is not, whatever is remembered of that; a zone below an unsigned one never is.
+func TestIslandOfSecurity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "below.unsigned.example.", Records: "www A 192.0.2.9"})
+		in := newWorld(t, w, nil)
+		if err := in.parts.Anchors.Add(w.AnchorOf("nods.example.")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			in.resolve("nods.example.", wire.TypeDS)
+			in.resolve("unsigned.example.", wire.TypeDS)
+			if a := in.resolve("www.nods.example.", wire.TypeA); a.Status != wire.Secure {
+				t.Errorf("the island: %s %v", a.Status, a.Failure)
+			}
+			in.transcript()
+			if a := in.resolve("www.below.unsigned.example.", wire.TypeA); a.Status != wire.Insecure {
+				t.Errorf("below an unsigned zone: %s %v", a.Status, a.Failure)
+			}
+			if asked := in.transcript(); strings.Contains(asked, "below.unsigned.example. DNSKEY") || strings.Contains(asked, "below.unsigned.example. DS") {
+				t.Errorf("keys that nobody can trust are asked for\n%s", asked)
+			}
+			time.Sleep(301 * time.Second)
+		}
+	})
+}
+
 // A secure delegation's keys are asked for beside the answer that they will judge: one round trip in place of two, and no question more.
 func TestKeysAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -76,11 +76,22 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 			if t.Status == wire.Insecure && !anchored {
 				return t, true // nothing below an unsigned cut is secure again without an anchor of its own
 			}
+		} else if t, ok := r.unsignedCut(n, now); ok && !anchored {
+			return t, true
 		}
 		if a, ok := r.anchors.Closest(apex); n.IsRoot() || ok && n == a {
 			return validator.Trust{}, false
 		}
 	}
+}
+
+// unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial tells, and of most zones there is no more to keep.
+func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
+	n, ok := r.cache.Negatives.Get(cache.Key{Name: zone, Type: wire.TypeDS})
+	if _, anchored := r.anchors.At(zone); anchored || !ok || !n.UnsignedCut || n.NXDomain || n.Expires <= now.Unix() {
+		return validator.Trust{}, false
+	}
+	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure, Expires: time.Unix(n.Expires, 0)}, true
 }
 
 // policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
@@ -176,7 +187,7 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 
 // keep caches a trust that is not bogus; failures have a cache of their own.
 func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
-	if t.Status > wire.Bogus && t.Zone == zone {
+	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus && t.Zone == zone && !(known && t.Status == wire.Insecure) {
 		c := t
 		if c.Keys != nil {
 			c.Keys = c.Keys.Bare()

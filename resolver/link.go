@@ -104,7 +104,11 @@ func (r *Resolver) store(k cache.Key, l *link) {
 			if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
 				continue // a server need not tell all under these (RFC 8482)
 			}
-			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, cache.RRset{Set: s, Failure: l.failure, Proofs: l.proofs}, now)
+			e := cache.RRset{Set: s}
+			if l.failure != nil || len(l.proofs) > 0 {
+				e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
+			}
+			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
 		}
 	default:
 		n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare}
@@ -201,9 +205,12 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &link{kind: kind, refresh: refreshAt(e.Stored, e.Expires), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security, failure: e.Failure}
-	for _, p := range e.Proofs {
-		l.proofs = append(l.proofs, aged(p, ttl))
+	l := &link{kind: kind, refresh: refreshAt(e.Stored, e.Expires), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
+	if e.Beside != nil {
+		l.failure = e.Beside.Failure
+		for _, p := range e.Beside.Proofs {
+			l.proofs = append(l.proofs, aged(p, ttl))
+		}
 	}
 	if kind == kindAlias {
 		if l.target, ok = wire.TargetName(e.Set.Data.First()); !ok {
@@ -245,7 +252,9 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 		if l == nil {
 			return nil, false
 		}
-		l.failure = e.Failure
+		if e.Beside != nil {
+			l.failure = e.Beside.Failure
+		}
 		if k.Type == wire.TypeCNAME {
 			l.kind = kindAnswer
 		}

@@ -17,8 +17,9 @@ import (
 // KeySet is the DNSKEY set of a zone.
 type KeySet struct {
 	Zone wire.Name
+	set  *wire.RRset // what the keys are read from, when they are needed
+	once sync.Once
 	keys []*key
-	size int
 }
 
 // key is a DNSKEY, its public key parsed at first use.
@@ -37,30 +38,33 @@ type key struct {
 
 // NewKeySet takes a DNSKEY set as it is; whether it may be trusted is not its business.
 func NewKeySet(set *wire.RRset) *KeySet {
-	ks := &KeySet{Zone: set.Name, size: set.Size()}
-	for d := range set.Data.All() {
-		if k, err := wire.ParseDNSKEY(d); err == nil {
-			ks.keys = append(ks.keys, &key{DNSKEY: k, tag: wire.KeyTag(d), rdata: d})
+	return &KeySet{Zone: set.Name, set: set}
+}
+
+// all returns the keys, which it reads at its first call.
+func (ks *KeySet) all() []*key {
+	ks.once.Do(func() {
+		if ks.set == nil {
+			return
 		}
-	}
-	return ks
+		for d := range ks.set.Data.All() {
+			if k, err := wire.ParseDNSKEY(d); err == nil {
+				ks.keys = append(ks.keys, &key{DNSKEY: k, tag: wire.KeyTag(d), rdata: d})
+			}
+		}
+	})
+	return ks.keys
 }
 
-// Bare returns the set with its public keys not read yet: for a cache, most of whose zones are never asked again.
-func (ks *KeySet) Bare() *KeySet {
-	b := &KeySet{Zone: ks.Zone, size: ks.size, keys: make([]*key, len(ks.keys))}
-	for i, k := range ks.keys {
-		b.keys[i] = &key{DNSKEY: k.DNSKEY, tag: k.tag, rdata: k.rdata}
-	}
-	return b
-}
+// Bare returns the set with nothing read yet: for a cache, most of whose zones are never asked again.
+func (ks *KeySet) Bare() *KeySet { return &KeySet{Zone: ks.Zone, set: ks.set} }
 
-// Size is about the memory it takes, in octets, parsed keys included.
-func (ks *KeySet) Size() int { return ks.size + 600*len(ks.keys) }
+// Size is about the memory that it takes, in octets, when its keys have been read.
+func (ks *KeySet) Size() int { return ks.set.Size() + 600*ks.set.Len() }
 
 // Tags lists the key tags, for people.
 func (ks *KeySet) Tags() (tags []uint16) {
-	for _, k := range ks.keys {
+	for _, k := range ks.all() {
 		tags = append(tags, k.tag)
 	}
 	return tags
@@ -167,7 +171,7 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 	named := &KeySet{Zone: set.Name}
 	worst := cause.DSMismatch
 	for _, d := range ds {
-		for _, k := range ks.keys {
+		for _, k := range ks.all() {
 			if k.tag != d.KeyTag || k.Algorithm != d.Algorithm || named.has(k) {
 				continue
 			}

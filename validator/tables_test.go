@@ -21,7 +21,7 @@ func TestTables(t *testing.T) {
 		return v.tables.quicken(k, c).(p256Checker)
 	}
 	isTable := func(c p256Checker) bool { _, ok := c.Verifier.(*p256.Table); return ok }
-	k := keySet(t, s).keys[0]
+	k := keySet(t, s).all()[0]
 	for i := range tableAfter {
 		if isTable(use(k)) {
 			t.Fatalf("a table after %d checks", i)

@@ -80,7 +80,7 @@ func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks
 	worst := cause.KeyNotFound
 	matching := 0
 	var data []byte
-	for _, k := range ks.keys {
+	for _, k := range ks.all() {
 		if k.tag != sig.KeyTag || k.Algorithm != sig.Algorithm {
 			continue
 		}

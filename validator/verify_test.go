@@ -146,8 +146,8 @@ func TestKeyTrapIsBounded(t *testing.T) {
 	ks := keySet(t, k)
 	for range 50 { // keys with one tag
 		twin := newSigner(t, 257, 3)
-		x := keySet(t, twin).keys[0]
-		x.tag = ks.keys[0].tag
+		x := keySet(t, twin).all()[0]
+		x.tag = ks.all()[0].tag
 		ks.keys = append([]*key{x}, ks.keys...)
 	}
 	v, b := New(Policy{}), NewBudget()

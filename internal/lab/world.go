@@ -214,8 +214,11 @@ func (w *World) build() {
 	})
 }
 
-// Anchor is the root's trust anchor in presentation form.
-func (w *World) Anchor() string { return w.zones["."].keys[0].ToDS(dns.SHA256).String() }
+// Anchor is the root's trust anchor, as a DS record.
+func (w *World) Anchor() string { return w.AnchorOf(".") }
+
+// AnchorOf is a signed zone's trust anchor, as a DS record.
+func (w *World) AnchorOf(zone string) string { return w.zones[zone].keys[0].ToDS(dns.SHA256).String() }
 
 // Roots are the root's servers.
 func (w *World) Roots() (name string, addrs []netip.Addr) {
