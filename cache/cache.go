@@ -27,8 +27,10 @@ var seed = maphash.MakeSeed()
 
 // hashName is the seeded hash that spreads names, with a type, over shards and buckets.
 func hashName(n wire.Name, t wire.Type) uint64 {
-	return maphash.String(seed, n.Wire()) ^ uint64(t)*0x9E3779B97F4A7C15
+	return maphash.String(seed, n.Wire()) ^ typeHash(t)
 }
+
+func typeHash(t wire.Type) uint64 { return uint64(t) * 0x9E3779B97F4A7C15 }
 
 // Stats are a cache's counters since the start.
 type Stats struct {
@@ -72,10 +74,15 @@ type entry[K comparable, V any] struct {
 	used  atomic.Bool
 }
 
+// shardsFor is how many parts a cache of so many octets has.
+func shardsFor(bytes int) int {
+	n := min(max(bytes/minShard, 1), maxShards)
+	return 1 << (bits.Len(uint(n)) - 1)
+}
+
 // NewCache returns a cache of at most so many octets.
 func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
-	n := min(max(bytes/minShard, 1), maxShards)
-	n = 1 << (bits.Len(uint(n)) - 1)
+	n := shardsFor(bytes)
 	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
 	// Besides the entry: its place in the ring, and at worst two buckets; slices grow by a quarter.
 	c.overhead = int(unsafe.Sizeof(entry[K, V]{})) + 32
@@ -85,16 +92,21 @@ func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, 
 	return c
 }
 
-// locate returns a key's shard, and the hash that finds its bucket there.
+// shardOf returns the shard of a hash, which also finds the bucket there.
+func (c *Cache[K, V]) shardOf(h uint64) *shard[K, V] { return &c.shards[h>>32&uint64(len(c.shards)-1)] }
+
+// locate returns a key's shard, and its hash.
 func (c *Cache[K, V]) locate(k K) (*shard[K, V], uint64) {
 	h := c.hash(k)
-	return &c.shards[h>>32&uint64(len(c.shards)-1)], h
+	return c.shardOf(h), h
 }
 
 // Get returns the value of a key, and marks it as used.
-func (c *Cache[K, V]) Get(k K) (v V, ok bool) {
-	s, h := c.locate(k)
-	e := s.find(k, h)
+func (c *Cache[K, V]) Get(k K) (v V, ok bool) { return c.get(k, c.hash(k)) }
+
+// get is Get for a key whose hash is known.
+func (c *Cache[K, V]) get(k K, h uint64) (v V, ok bool) {
+	e := c.shardOf(h).find(k, h)
 	if e == nil {
 		c.misses.Add(1)
 		return v, false

@@ -4,9 +4,7 @@ package cache
 
 import (
 	"bytes"
-	"encoding/base32"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,23 +19,14 @@ type Denials struct {
 // zoneDenials are the records of a zone, sorted.
 type zoneDenials struct {
 	mu    sync.RWMutex
-	soa   *denialRecord // guarded by mu, as is all below
+	soa   *wire.RRset // guarded by mu, as is all below
+	ends  int64       // second at which soa does
 	nsec  []denialRecord
 	nsec3 []denialRecord
 	iter  uint16 // of all nsec3, as is the salt
 	salt  []byte
 	size  int
 	swept int64 // second of the last sweep
-}
-
-// denialRecord is one record with when it ends.
-type denialRecord struct {
-	set     *wire.RRset
-	order   []byte    // what it is sorted by: an NSEC's owner, as wire.Name.AppendOrder has it, an NSEC3's hash
-	next    []byte    // the order of what comes after its gap
-	after   wire.Name // the name that does, of an NSEC
-	expires int64
-	ready   *gapAnswers // for names in the gap, nil if none was made yet
 }
 
 func newDenials(bytes int) *Denials {
@@ -48,8 +37,8 @@ func newDenials(bytes int) *Denials {
 	})}
 }
 
-// maxRecordOverhead is more than a record takes besides its set, in octets: the order of two names, and the list's entry.
-const maxRecordOverhead = 4*wire.MaxNameLen + 96
+// maxRecordOverhead is more than a record takes besides its set, in octets: two names, and the order of each.
+const maxRecordOverhead = 6*wire.MaxNameLen + recordOverhead
 
 // zoneOverhead is what a zone takes besides its records, in octets.
 const zoneOverhead = 200
@@ -69,26 +58,36 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	}
 	z.mu.Lock()
 	for _, s := range sets {
-		r := denialRecord{set: s, expires: now.Unix() + int64(s.TTL)}
-		if full := !d.fits(z.size + s.Size() + maxRecordOverhead); full && s.Type != wire.TypeSOA {
+		expires := now.Unix() + int64(s.TTL)
+		if s.Type == wire.TypeSOA {
+			z.keepSOA(s, expires)
+			continue
+		}
+		if !d.fits(z.size + s.Size() + maxRecordOverhead) {
 			z.sweep(now.Unix())
 			continue // asking again costs less than dropping all that is known of the zone
 		}
 		switch s.Type {
-		case wire.TypeSOA:
-			z.soa = &r
 		case wire.TypeNSEC:
-			if n, err := wire.ParseNSEC(s.Data.First()); err == nil {
-				r.order, r.next = s.Name.AppendOrder(nil), n.Next.AppendOrder(nil)
-				r.after = n.Next
+			if r, ok := newNSECRecord(s, expires); ok {
 				z.nsec = insert(z.nsec, r, &z.size)
 			}
 		case wire.TypeNSEC3:
-			z.putNSEC3(r)
+			z.putNSEC3(s, expires)
 		}
 	}
 	z.mu.Unlock()
 	d.zones.Put(zone, z)
+}
+
+// keepSOA keeps a copy, without the message that it came in.
+func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
+	if z.soa != nil {
+		z.size -= z.soa.Size()
+	}
+	u := NewUnpacker(AppendSet(nil, s.Name, s))
+	z.soa, z.ends = u.Set(s.Name, s.Type), expires
+	z.size += z.soa.Size()
 }
 
 // sweep drops what has ended, at most once a second.
@@ -106,31 +105,24 @@ func (z *zoneDenials) sweep(now int64) {
 	z.nsec, z.nsec3 = slices.DeleteFunc(z.nsec, ended), slices.DeleteFunc(z.nsec3, ended)
 }
 
-// size is what a record takes, in octets.
-func (r *denialRecord) size() int {
-	return r.set.Size() + len(r.order) + len(r.next) + 96 + r.ready.size()
-}
-
 // putNSEC3 keeps a record of the current chain; another salt or iteration count begins a new one.
-func (z *zoneDenials) putNSEC3(r denialRecord) {
-	n, err := wire.ParseNSEC3(r.set.Data.First())
-	hash, err2 := base32.HexEncoding.DecodeString(strings.ToUpper(r.set.Name.Label()))
-	if err != nil || err2 != nil || n.Flags&wire.NSEC3FlagOptOut != 0 {
+func (z *zoneDenials) putNSEC3(s *wire.RRset, expires int64) {
+	r, n, ok := newNSEC3Record(s, expires)
+	if !ok || n.Flags&wire.NSEC3FlagOptOut != 0 {
 		return
 	}
 	if n.Iterations != z.iter || !bytes.Equal(n.Salt, z.salt) {
 		for _, old := range z.nsec3 {
 			z.size -= old.size()
 		}
-		z.nsec3, z.iter, z.salt = nil, n.Iterations, n.Salt
+		z.nsec3, z.iter, z.salt = nil, n.Iterations, bytes.Clone(n.Salt)
 	}
-	r.order, r.next = hash, n.Next
 	z.nsec3 = insert(z.nsec3, r, &z.size)
 }
 
 // insert keeps list sorted; an equal record is replaced.
 func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
-	i, found := search(list, r.order)
+	i, found := search(list, []byte(r.order()))
 	if found {
 		*size += r.size() - list[i].size()
 		list[i] = r
@@ -148,10 +140,10 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 	lo, hi := 0, len(list)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		switch c := bytes.Compare(list[mid].order, order); {
-		case c == 0:
+		switch o := list[mid].order(); {
+		case o == string(order):
 			return mid, true
-		case c < 0:
+		case o < string(order):
 			lo = mid + 1
 		default:
 			hi = mid
@@ -181,11 +173,12 @@ func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone w
 func (z *zoneDenials) candidates(zone, name wire.Name, now time.Time) []*wire.RRset {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	if z.soa == nil || z.soa.expires <= now.Unix() {
+	if z.soa == nil || z.ends <= now.Unix() {
 		return nil
 	}
-	c := collector{now: now.Unix()}
-	c.add(z.soa)
+	soa := *z.soa
+	soa.TTL = uint32(z.ends - now.Unix())
+	c := collector{zone: zone, now: now.Unix(), sets: []*wire.RRset{&soa}}
 	switch {
 	case len(z.nsec) > 0:
 		z.nsecFor(&c, name)
@@ -197,18 +190,23 @@ func (z *zoneDenials) candidates(zone, name wire.Name, now time.Time) []*wire.RR
 
 // collector gathers live records, each once.
 type collector struct {
-	now  int64
-	sets []*wire.RRset
+	zone  wire.Name
+	now   int64
+	sets  []*wire.RRset
+	taken [3]*denialRecord // no proof takes more
+	n     int
 }
 
 func (c *collector) add(r *denialRecord) bool {
 	if r == nil || r.expires <= c.now {
 		return false
 	}
-	if wire.Find(c.sets, r.set.Name, r.set.Type) == nil {
-		s := *r.set
+	if !slices.Contains(c.taken[:c.n], r) {
+		s := r.set(c.zone)
 		s.TTL = uint32(r.expires - c.now)
-		c.sets = append(c.sets, &s)
+		c.sets = append(c.sets, s)
+		c.taken[c.n] = r
+		c.n++
 	}
 	return true
 }
@@ -216,15 +214,11 @@ func (c *collector) add(r *denialRecord) bool {
 // nsecFor adds the record at or before the name, and the one at or before the wildcard that could answer.
 func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
 	r := z.nsecAt(name)
-	if !c.add(r) || r.set.Name == name {
+	if !c.add(r) || r.owner() == name {
 		return
 	}
-	n, err := wire.ParseNSEC(r.set.Data.First())
-	if err != nil {
-		return
-	}
-	encloser := name.CommonAncestor(r.set.Name)
-	if e := name.CommonAncestor(n.Next); e.Len() > encloser.Len() {
+	encloser := name.CommonAncestor(r.owner())
+	if e := name.CommonAncestor(r.after()); e.Len() > encloser.Len() {
 		encloser = e
 	}
 	if w, ok := encloser.Wildcard(); ok {

@@ -7,7 +7,6 @@
 package cache
 
 import (
-	"bytes"
 	"time"
 
 	"bailiwick/wire"
@@ -68,7 +67,7 @@ func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*
 	}
 	z.mu.Lock()
 	r, encloser := z.gapOf(zone, name, now)
-	ok = r != nil && r.isAmong(proofs) && !z.contradicts(encloser, name)
+	ok = r != nil && r.isAmong(zone, proofs) && !z.contradicts(encloser, name)
 	if ok {
 		g := &gapAnswers{encloser: encloser}
 		if r.ready != nil && r.ready.encloser == encloser {
@@ -86,10 +85,11 @@ func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*
 	}
 }
 
-// isAmong says whether one of the sets is the record, or a copy.
-func (r *denialRecord) isAmong(sets []*wire.RRset) bool {
-	s := wire.Find(sets, r.set.Name, r.set.Type)
-	return s != nil && len(s.Data) > 0 && &s.Data[0] == &r.set.Data[0]
+// isAmong says whether one of the sets is the record.
+func (r *denialRecord) isAmong(zone wire.Name, sets []*wire.RRset) bool {
+	own := r.set(zone)
+	s := wire.Find(sets, own.Name, own.Type)
+	return s != nil && s.Data.Equal(own.Data)
 }
 
 // zoneOf is the deepest zone with denials that encloses a name.
@@ -124,11 +124,11 @@ func (z *zoneDenials) nsecGap(zone, name wire.Name) (*denialRecord, wire.Name) {
 		return nil, zone
 	}
 	r := &z.nsec[i-1]
-	if r.after != zone && bytes.Compare(order, r.next) >= 0 {
+	if r.after() != zone && string(order) >= r.next() {
 		return nil, zone
 	}
-	encloser := name.CommonAncestor(r.set.Name)
-	if e := name.CommonAncestor(r.after); e.Len() > encloser.Len() {
+	encloser := name.CommonAncestor(r.owner())
+	if e := name.CommonAncestor(r.after()); e.Len() > encloser.Len() {
 		encloser = e
 	}
 	return r, encloser
@@ -159,8 +159,8 @@ func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) 
 
 // spans says that a hash that is not the record's own is in its gap; the last record's goes around.
 func (r *denialRecord) spans(h []byte) bool {
-	after, before := bytes.Compare(r.order, h) < 0, bytes.Compare(h, r.next) < 0
-	if bytes.Compare(r.order, r.next) < 0 {
+	after, before := r.order() < string(h), string(h) < r.next()
+	if r.order() < r.next() {
 		return after && before
 	}
 	return after || before

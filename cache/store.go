@@ -3,7 +3,6 @@
 package cache
 
 import (
-	"hash/maphash"
 	"net/netip"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 // Store is everything that is kept.
 type Store struct {
 	Answers     *Cache[AnswerKey, *Answer]
-	RRsets      *Cache[Key, RRset]
-	Negatives   *Cache[Key, *Negative]
+	RRsets      *Packed[Key, RRset]
+	Negatives   *Packed[Key, *Negative]
 	Failures    *Cache[Key, *Failure]
-	Delegations *Cache[wire.Name, *Delegation]
+	Delegations *Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
 	limits TTLLimits
@@ -43,6 +42,12 @@ const (
 // Share is a part of the memory, in octets.
 func Share(memory, hundredths int) int { return memory / 100 * hundredths }
 
+// OffHeap is the part of the memory that the collector does not see: what is packed, but for what of it stands in front.
+func OffHeap(memory int) int {
+	packed := Share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
+	return packed - packed/frontShare
+}
+
 // New divides the memory, in octets, among the caches.
 func New(memory int, limits TTLLimits) *Store {
 	if limits.Max == 0 {
@@ -53,10 +58,10 @@ func New(memory int, limits TTLLimits) *Store {
 	}
 	return &Store{
 		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, (func(AnswerKey, *Answer) int)(answerSize)),
-		RRsets:      NewCache(Share(memory, shareRRsets), Key.hash, rrsetSize),
-		Negatives:   NewCache(Share(memory, shareNegatives), Key.hash, negativeSize),
+		RRsets:      NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize, rrsetCodec),
+		Negatives:   NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize, negativeCodec),
 		Failures:    NewCache(Share(memory, shareFailures), Key.hash, func(Key, *Failure) int { return 400 }),
-		Delegations: NewCache(Share(memory, shareDelegations), func(n wire.Name) uint64 { return hashName(n, 0) }, delegationSize),
+		Delegations: NewPacked(Share(memory, shareDelegations), HashName, delegationSize, delegationCodec),
 		Denials:     newDenials(Share(memory, shareDenials)),
 		limits:      limits,
 	}
@@ -244,10 +249,10 @@ func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
 	n += s.Answers.RemoveFunc(func(k AnswerKey, a *Answer) bool { return hit(k.Name) })
-	n += s.RRsets.RemoveFunc(func(k Key, _ RRset) bool { return hit(k.Name) })
-	n += s.Negatives.RemoveFunc(func(k Key, _ *Negative) bool { return hit(k.Name) })
+	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name) })
+	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
-	n += s.Delegations.RemoveFunc(func(k wire.Name, _ *Delegation) bool { return hit(k) && !k.IsRoot() })
+	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return hit(k) && !k.IsRoot() })
 	// A zone's denials may speak for the name: they go as a whole.
 	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool { return hit(k) || name.Within(k) })
 	return n
@@ -264,7 +269,7 @@ type AnswerKey struct {
 }
 
 func (k AnswerKey) hash() uint64 {
-	return maphash.String(seed, k.Name.Wire()) ^ uint64(k.Type)*0x9E3779B97F4A7C15
+	return hashName(k.Name, k.Type)
 }
 
 // Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable.

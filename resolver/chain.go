@@ -39,11 +39,6 @@ func (m *trustMemos) drop(name wire.Name) {
 	*m = slices.DeleteFunc(*m, func(x trustMemo) bool { return x.name == name })
 }
 
-// trusts is the cache of what is known of zones.
-type trusts struct {
-	cache *cache.Cache[wire.Name, validator.Trust]
-}
-
 // Bounds of how long a zone's keys are believed without asking again.
 const (
 	minTrustTTL = 1 * time.Second
@@ -188,11 +183,7 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 // keep caches a trust that is not bogus; failures have a cache of their own.
 func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
 	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus && t.Zone == zone && !(known && t.Status == wire.Insecure) {
-		c := t
-		if c.Keys != nil {
-			c.Keys = c.Keys.Bare()
-		}
-		x.r.trusts.cache.Put(zone, c)
+		x.r.trusts.cache.Put(zone, t)
 	}
 	return t
 }

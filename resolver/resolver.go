@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"hash/maphash"
 	"net/netip"
 	"slices"
 	"sync"
@@ -85,14 +84,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
 		clock: p.Clock, observe: p.Observer, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
-	seed := maphash.MakeSeed()
-	r.trusts.cache = cache.NewCache(cache.Share(cfg.Memory, cache.ShareTrust), func(n wire.Name) uint64 { return maphash.String(seed, n.Wire()) },
-		func(_ wire.Name, t validator.Trust) int {
-			if t.Keys == nil {
-				return 200
-			}
-			return 200 + t.Keys.Size()
-		})
+	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -128,7 +120,7 @@ func (r *Resolver) Stats() (s Stats) {
 
 // Flush forgets a name, or everything at and below it.
 func (r *Resolver) Flush(name wire.Name, subtree bool) int {
-	return r.cache.Flush(name, subtree) + r.trusts.cache.RemoveFunc(func(n wire.Name, _ validator.Trust) bool {
+	return r.cache.Flush(name, subtree) + r.trusts.cache.RemoveFunc(func(n wire.Name) bool {
 		return n == name || subtree && n.Within(name)
 	})
 }

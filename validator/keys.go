@@ -56,8 +56,8 @@ func (ks *KeySet) all() []*key {
 	return ks.keys
 }
 
-// Bare returns the set with nothing read yet: for a cache, most of whose zones are never asked again.
-func (ks *KeySet) Bare() *KeySet { return &KeySet{Zone: ks.Zone, set: ks.set} }
+// Set is the set as it came.
+func (ks *KeySet) Set() *wire.RRset { return ks.set }
 
 // Size is about the memory that it takes, in octets, when its keys have been read.
 func (ks *KeySet) Size() int { return ks.set.Size() + 600*ks.set.Len() }

@@ -125,6 +125,9 @@ func NameFromWire(b []byte) (Name, error) {
 	return Name{string(out)}, nil
 }
 
+// NameOf takes what Wire returned, of whatever memory it is a part; it looks at nothing.
+func NameOf(wire string) Name { return Name{wire} }
+
 // ReadName reads a possibly compressed name at off and returns the offset behind it.
 func ReadName(msg []byte, off int) (Name, int, error) {
 	var buf [MaxNameLen]byte

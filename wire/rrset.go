@@ -24,6 +24,18 @@ func (l RDataList) All() iter.Seq[[]byte] {
 	}
 }
 
+// Valid says that the list is whole: RDATA behind their lengths, and nothing else.
+func (l RDataList) Valid() bool {
+	for len(l) >= 2 {
+		n := 2 + int(binary.BigEndian.Uint16(l))
+		if n > len(l) {
+			return false
+		}
+		l = l[n:]
+	}
+	return len(l) == 0
+}
+
 // Len counts the RDATA.
 func (l RDataList) Len() int {
 	c := 0

@@ -1,0 +1,76 @@
+// One denial, packed: what it is searched by, and the set.
+
+package cache
+
+import (
+	"encoding/base32"
+	"strings"
+
+	"bailiwick/wire"
+)
+
+// denialRecord is one NSEC or NSEC3 record with when it ends.
+type denialRecord struct {
+	// octets are one behind the other: what the record is sorted by, which is an NSEC's owner, as wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes
+	// after its gap; an NSEC's owner and the name after the gap; and the set.
+	octets  string
+	expires int64
+	ready   *gapAnswers // for names in the gap, nil if none was made yet
+	parts   [4]uint16   // where each of octets' parts ends
+}
+
+// recordOverhead is what a record takes besides its octets: itself, and at worst as much again in a list that has just grown.
+const recordOverhead = 96
+
+func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner, after string) denialRecord {
+	var buf [1024]byte
+	r := denialRecord{expires: expires}
+	b := buf[:0]
+	for i, part := range []string{string(order), string(next), owner, after} {
+		b = append(b, part...)
+		r.parts[i] = uint16(len(b))
+	}
+	r.octets = string(AppendSet(b, s.Name, s))
+	return r
+}
+
+// newNSECRecord makes the record of an NSEC set; false if it is none.
+func newNSECRecord(s *wire.RRset, expires int64) (denialRecord, bool) {
+	n, err := wire.ParseNSEC(s.Data.First())
+	if err != nil {
+		return denialRecord{}, false
+	}
+	return newDenialRecord(s, expires, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil), s.Name.Wire(), n.Next.Wire()), true
+}
+
+// newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is none.
+func newNSEC3Record(s *wire.RRset, expires int64) (r denialRecord, n wire.NSEC3, ok bool) {
+	n, err := wire.ParseNSEC3(s.Data.First())
+	if err != nil {
+		return r, n, false
+	}
+	hash, err := base32.HexEncoding.DecodeString(strings.ToUpper(s.Name.Label()))
+	if err != nil {
+		return r, n, false
+	}
+	return newDenialRecord(s, expires, hash, n.Next, "", ""), n, true
+}
+
+func (r *denialRecord) order() string    { return r.octets[:r.parts[0]] }
+func (r *denialRecord) next() string     { return r.octets[r.parts[0]:r.parts[1]] }
+func (r *denialRecord) owner() wire.Name { return wire.NameOf(r.octets[r.parts[1]:r.parts[2]]) }
+func (r *denialRecord) after() wire.Name { return wire.NameOf(r.octets[r.parts[2]:r.parts[3]]) }
+
+// size is what a record takes, in octets.
+func (r *denialRecord) size() int { return len(r.octets) + recordOverhead + r.ready.size() }
+
+// set unpacks the set; the zone that it is of tells an NSEC3's name.
+func (r *denialRecord) set(zone wire.Name) *wire.RRset {
+	name, t := r.owner(), wire.TypeNSEC
+	if name.IsZero() {
+		name, _ = zone.Child(strings.ToLower(base32.HexEncoding.EncodeToString([]byte(r.order()))))
+		t = wire.TypeNSEC3
+	}
+	u := NewUnpacker([]byte(r.octets[r.parts[3]:]))
+	return u.Set(name, t)
+}

@@ -1,0 +1,276 @@
+// The packed cache: values as octets, for the many that are asked for once; those that are asked for again stand in front, as they are.
+//
+// A resolver that walks to a zone keeps a delegation, keys and data of it, and most of them nobody needs a second time. As structures of their own they would take several times
+// their octets, and the collector's time at each of its runs. Packed, they are neither seen by the collector nor spread over the heap.
+
+package cache
+
+import (
+	"bytes"
+	"runtime"
+	"sync"
+
+	"bailiwick/internal/tally"
+)
+
+const (
+	// frontShare is the part of a packed cache's memory that values take which are asked for again, one in so many.
+	frontShare = 4
+	// tableShare is the part of the rest that a table of buckets may grow to, one in so many.
+	tableShare = 32
+	// maxChances is how many records that were used are kept on to make room for one: a bound of the time that it takes.
+	maxChances = 32
+	// maxKey is the largest key, in octets.
+	maxKey = 1<<keyBits - 1
+	// maxRing is the largest ring whose places have numbers, in octets.
+	maxRing = (1<<32 - 1) * unit
+)
+
+// Codec says how a cache's keys and values are packed. What append has written parse reads; it keeps none of the octets.
+type Codec[K comparable, V any] struct {
+	AppendKey func([]byte, K) []byte
+	// HashKey is the hash of a key as octets, the same as that of the key.
+	HashKey  func([]byte) uint64
+	ParseKey func([]byte) (K, bool)
+	Append   func([]byte, K, V) []byte
+	// Parse says false where the value is no longer good; it is not found then.
+	Parse func(K, []byte) (V, bool)
+}
+
+// Packed maps keys to values within a number of octets. It is safe for concurrent use.
+type Packed[K comparable, V any] struct {
+	codec  Codec[K, V]
+	front  *Cache[K, V]
+	shards []*packedShard
+
+	hits, misses tally.Counter // of the packed part
+}
+
+// packedShard is one part: a hash table of places in a ring. A record that was used since the ring last came round to it is kept on, as the newest.
+type packedShard struct {
+	mu        sync.Mutex
+	ring      ring
+	table     []uint32 // guarded by mu, as is all below; a place is its offset in units, and one: zero is none
+	maxTable  int
+	count     int
+	bytes     int // of the records that are in the table
+	evictions uint64
+	key       []byte // that is looked for
+	moved     []byte // record that is kept on
+}
+
+// NewPacked returns a cache of at most so many octets; hash and size are those of the values in front, as for [NewCache].
+func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K, V) int, codec Codec[K, V]) *Packed[K, V] {
+	front := octets / frontShare
+	c := &Packed[K, V]{codec: codec, front: NewCache(front, hash, size)}
+	n := shardsFor(octets - front)
+	for range n {
+		c.shards = append(c.shards, newPackedShard((octets-front)/n))
+	}
+	return c
+}
+
+func newPackedShard(octets int) *packedShard {
+	table := octets / tableShare
+	s := &packedShard{table: make([]uint32, minBuckets), maxTable: max(table/4, minBuckets)}
+	mem, unmap := mapMemory(int(min(int64(octets-table), maxRing)) / unit * unit)
+	s.ring.mem = mem
+	if unmap != nil {
+		runtime.AddCleanup(s, unmap, mem)
+	}
+	return s
+}
+
+// shardOf returns a key's shard, locked, with the key as octets.
+func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
+	s := c.shards[hash>>32&uint64(len(c.shards)-1)]
+	s.mu.Lock()
+	s.key = c.codec.AppendKey(s.key[:0], k)
+	return s
+}
+
+// Get returns the value of a key. One that is used again and again it puts in front: more often than a single resolution does.
+func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
+	hash := c.front.hash(k)
+	if v, ok = c.front.get(k, hash); ok {
+		return v, true
+	}
+	s := c.shardOf(k, hash)
+	defer s.mu.Unlock()
+	_, rec := s.find(hash)
+	if rec == nil {
+		c.misses.Add(1)
+		return v, false
+	}
+	if v, ok = c.codec.Parse(k, rec.value()); !ok {
+		c.misses.Add(1)
+		return v, false
+	}
+	c.hits.Add(1)
+	if rec.use() {
+		c.front.Put(k, v)
+	}
+	return v, true
+}
+
+// Put stores a value; the oldest that were not used make room for it. One that is too large is not kept.
+func (c *Packed[K, V]) Put(k K, v V) {
+	hash := c.front.hash(k)
+	var room [1024]byte
+	value := c.codec.Append(room[:0], k, v)
+	s := c.shardOf(k, hash)
+	defer s.mu.Unlock()
+	c.put(s, value, hash)
+	c.front.Remove(k)
+}
+
+// Remove forgets a key.
+func (c *Packed[K, V]) Remove(k K) {
+	hash := c.front.hash(k)
+	s := c.shardOf(k, hash)
+	defer s.mu.Unlock()
+	if off, rec := s.find(hash); rec != nil {
+		s.kill(off, rec, hash)
+	}
+	c.front.Remove(k)
+}
+
+// RemoveFunc forgets the keys that match, and counts them.
+func (c *Packed[K, V]) RemoveFunc(match func(K) bool) (n int) {
+	for _, s := range c.shards {
+		s.mu.Lock()
+		s.ring.each(func(off int, rec record) {
+			if rec.has(dead) {
+				return
+			}
+			if k, ok := c.codec.ParseKey(rec.key()); ok && match(k) {
+				s.kill(off, rec, c.codec.HashKey(rec.key()))
+				c.front.Remove(k)
+				n++
+			}
+		})
+		s.mu.Unlock()
+	}
+	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) }) // what the ring has given up since
+	return n
+}
+
+// Stats sums the shards up; what stands in front counts by its octets, not as an entry.
+func (c *Packed[K, V]) Stats() (t Stats) {
+	f := c.front.Stats()
+	t.Hits, t.Misses, t.Bytes = c.hits.Load()+f.Hits, c.misses.Load(), f.Bytes
+	for _, s := range c.shards {
+		s.mu.Lock()
+		t.Evictions += s.evictions
+		t.Entries += s.count
+		t.Bytes += s.bytes + 4*len(s.table)
+		s.mu.Unlock()
+	}
+	return t
+}
+
+// find follows a bucket's chain for s.key. mu is held, as in all that follow.
+func (s *packedShard) find(hash uint64) (int, record) {
+	for p := s.table[hash&uint64(len(s.table)-1)]; p != 0; {
+		off := int(p-1) * unit
+		rec := s.ring.at(off)
+		if bytes.Equal(rec.key(), s.key) {
+			return off, rec
+		}
+		p = rec.next()
+	}
+	return 0, nil
+}
+
+// put stores a value under s.key.
+func (c *Packed[K, V]) put(s *packedShard, value []byte, hash uint64) {
+	size := recordSize(len(s.key), len(value))
+	if off, old := s.find(hash); old != nil {
+		if len(old) == size { // as most are that are fetched again
+			next, used := old.next(), old.bits()&uses
+			rec := newRecord(old, s.key, value)
+			rec.setNext(next)
+			rec.set(used)
+			return
+		}
+		s.kill(off, old, hash)
+	}
+	if size > maxRecord || size > len(s.ring.mem)/4 || len(s.key) > maxKey {
+		return
+	}
+	if s.count >= len(s.table) && 2*len(s.table) <= s.maxTable {
+		s.grow(c.codec.HashKey)
+	}
+	for chances := maxChances; ; {
+		off, ok := s.ring.reserve(size)
+		if ok {
+			s.insert(off, newRecord(s.ring.mem[off:off+size:off+size], s.key, value), hash)
+			return
+		}
+		s.giveWay(&chances, c.codec.HashKey)
+	}
+}
+
+// insert puts the record at the head into the ring and the table.
+func (s *packedShard) insert(off int, rec record, hash uint64) {
+	b := &s.table[hash&uint64(len(s.table)-1)]
+	rec.setNext(*b)
+	*b = uint32(off/unit) + 1
+	s.ring.push(len(rec))
+	s.count++
+	s.bytes += len(rec)
+}
+
+// kill takes a record out of its bucket; the ring frees it when it comes round to it.
+func (s *packedShard) kill(off int, rec record, hash uint64) {
+	place := uint32(off/unit) + 1
+	b := &s.table[hash&uint64(len(s.table)-1)]
+	if *b == place {
+		*b = rec.next()
+	} else {
+		before := s.ring.at(int(*b-1) * unit)
+		for before.next() != place {
+			before = s.ring.at(int(before.next()-1) * unit)
+		}
+		before.setNext(rec.next())
+	}
+	rec.set(dead)
+	s.count--
+	s.bytes -= len(rec)
+}
+
+// giveWay frees the oldest record. If it was used it becomes the newest, as long as there are chances.
+func (s *packedShard) giveWay(chances *int, hashKey func([]byte) uint64) {
+	rec := s.ring.at(s.ring.tail)
+	if rec.has(dead) {
+		s.ring.pop()
+		return
+	}
+	hash := hashKey(rec.key())
+	s.kill(s.ring.tail, rec, hash)
+	if !rec.has(uses) || *chances == 0 {
+		s.evictions++
+		s.ring.pop()
+		return
+	}
+	*chances--
+	s.moved = append(s.moved[:0], rec...)
+	s.ring.pop()
+	off, _ := s.ring.reserve(len(s.moved)) // it has just been made
+	rec = record(s.ring.mem[off : off+len(s.moved) : off+len(s.moved)])
+	copy(rec, s.moved)
+	rec.clear(uses | dead)
+	s.insert(off, rec, hash)
+}
+
+// grow doubles the table.
+func (s *packedShard) grow(hashKey func([]byte) uint64) {
+	s.table = make([]uint32, 2*len(s.table))
+	s.ring.each(func(off int, rec record) {
+		if !rec.has(dead) {
+			b := &s.table[hashKey(rec.key())&uint64(len(s.table)-1)]
+			rec.setNext(*b)
+			*b = uint32(off/unit) + 1
+		}
+	})
+}

@@ -1,0 +1,123 @@
+// Memory of the packed caches: records of octets, one behind the other, in a ring.
+
+package cache
+
+import "encoding/binary"
+
+// unit is what records are aligned to and places are counted in, in octets.
+const unit = 4
+
+// ring holds records from the oldest to the newest. It knows of a record no more than its size, which its first octets tell.
+type ring struct {
+	mem     []byte
+	head    int  // where the next record goes
+	tail    int  // where the oldest is
+	end     int  // behind the last record before the wrap, if wrapped
+	wrapped bool // records go on at the beginning of mem: from tail to end, then up to head
+}
+
+// record is one of them: a head, the key, the value, and filling up to the next unit. The head is the place of the next record in the same bucket, the size in units,
+// and 16 bits: keyBits with the length of the key, then useBits that count how often it was used, the mark of the dead, and two bits with the length of the filling.
+type record []byte
+
+const (
+	recordHead = 8
+	keyBits    = 9 // a name, a type and an octet
+	useBits    = 3
+	oneUse     = 1 << keyBits
+	uses       = (1<<useBits - 1) << keyBits
+	dead       = 1 << (keyBits + useBits) // it is in no bucket any more
+	fillShift  = keyBits + useBits + 1
+
+	// maxRecord is the largest record that there can be, in octets.
+	maxRecord = unit * (1<<16 - 1)
+)
+
+// recordSize is what a record takes, in octets.
+func recordSize(key, value int) int { return (recordHead + key + value + unit - 1) / unit * unit }
+
+// newRecord writes a record into room of its size.
+func newRecord(room, key, value []byte) record {
+	r := record(room)
+	binary.LittleEndian.PutUint16(r[4:], uint16(len(room)/unit))
+	fill := len(room) - recordHead - len(key) - len(value)
+	binary.LittleEndian.PutUint16(r[6:], uint16(len(key)|fill<<fillShift))
+	copy(r[recordHead:], key)
+	copy(r[recordHead+len(key):], value)
+	return r
+}
+
+func (r record) next() uint32     { return binary.LittleEndian.Uint32(r) }
+func (r record) setNext(p uint32) { binary.LittleEndian.PutUint32(r, p) }
+func (r record) bits() int        { return int(binary.LittleEndian.Uint16(r[6:])) }
+func (r record) has(b int) bool   { return r.bits()&b != 0 }
+func (r record) set(b int)        { binary.LittleEndian.PutUint16(r[6:], uint16(r.bits()|b)) }
+func (r record) clear(b int)      { binary.LittleEndian.PutUint16(r[6:], uint16(r.bits()&^b)) }
+
+// use counts a use, and says that it has been used as often as can be counted.
+func (r record) use() (often bool) {
+	if r.bits()&uses == uses {
+		return true
+	}
+	binary.LittleEndian.PutUint16(r[6:], uint16(r.bits()+oneUse))
+	return false
+}
+
+func (r record) key() []byte { return r[recordHead : recordHead+r.bits()&(1<<keyBits-1)] }
+func (r record) value() []byte {
+	return r[recordHead+r.bits()&(1<<keyBits-1) : len(r)-r.bits()>>fillShift]
+}
+
+// at is the record at an offset.
+func (r *ring) at(off int) record {
+	n := unit * int(binary.LittleEndian.Uint16(r.mem[off+4:]))
+	return record(r.mem[off : off+n : off+n])
+}
+
+// reserve finds room for a record of n octets, which takes effect with push; false if older ones have to go first.
+func (r *ring) reserve(n int) (off int, ok bool) {
+	if !r.wrapped && r.head+n > len(r.mem) {
+		if r.empty() {
+			r.head, r.tail = 0, 0
+		} else {
+			r.end, r.head, r.wrapped = r.head, 0, true
+		}
+	}
+	limit := len(r.mem)
+	if r.wrapped {
+		limit = r.tail
+	}
+	return r.head, r.head+n <= limit
+}
+
+// push makes n octets at the head the newest record.
+func (r *ring) push(n int) { r.head += n }
+
+// pop frees the oldest record.
+func (r *ring) pop() {
+	r.tail += len(r.at(r.tail))
+	if r.wrapped && r.tail == r.end {
+		r.tail, r.wrapped = 0, false
+	}
+}
+
+func (r *ring) empty() bool { return !r.wrapped && r.head == r.tail }
+
+// each goes over all records, oldest first.
+func (r *ring) each(f func(off int, rec record)) {
+	from, to := r.tail, r.head
+	if r.wrapped {
+		to = r.end
+	}
+	for pass := 0; pass < 2; pass++ {
+		for off := from; off < to; {
+			rec := r.at(off)
+			f(off, rec)
+			off += len(rec)
+		}
+		if !r.wrapped {
+			return
+		}
+		from, to = 0, r.head
+	}
+}

@@ -1,0 +1,74 @@
+// What is known of zones, by zone: packed, with the keys where they are kept anyway, among the sets.
+
+package resolver
+
+import (
+	"encoding/binary"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// trusts is the cache of what is known of zones.
+type trusts struct {
+	cache *cache.Packed[wire.Name, validator.Trust]
+}
+
+// Where a packed trust has its keys.
+const (
+	keysNone   = iota
+	keysCached // the zone's DNSKEY set in the cache
+	keysHere
+)
+
+func newTrusts(octets int, sets *cache.Packed[cache.Key, cache.RRset]) trusts {
+	return trusts{cache.NewPacked(octets, cache.HashName, trustSize, trustCodec(sets))}
+}
+
+func trustSize(_ wire.Name, t validator.Trust) int {
+	if t.Keys == nil {
+		return 200
+	}
+	return 200 + t.Keys.Size()
+}
+
+func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Name, validator.Trust] {
+	cached := func(zone wire.Name) *wire.RRset {
+		r, _ := sets.Get(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+		return r.Set
+	}
+	return cache.Codec[wire.Name, validator.Trust]{AppendKey: cache.AppendName, HashKey: cache.HashPacked, ParseKey: cache.ParseName,
+		Append: func(b []byte, zone wire.Name, t validator.Trust) []byte {
+			b = binary.AppendUvarint(append(b, byte(t.Status)), uint64(t.Expires.Unix()))
+			b = cache.AppendFailure(b, t.Failure)
+			if t.Keys == nil {
+				return append(b, keysNone)
+			}
+			if s := cached(zone); s != nil && s.Security == wire.Secure && s.Data.Equal(t.Keys.Set().Data) {
+				return append(b, keysCached)
+			}
+			return cache.AppendSet(append(b, keysHere), zone, t.Keys.Set())
+		},
+		Parse: func(zone wire.Name, b []byte) (validator.Trust, bool) {
+			u := cache.NewUnpacker(b)
+			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()), Expires: time.Unix(u.Int(), 0), Failure: u.Failure()}
+			var keys *wire.RRset
+			switch u.Octet() {
+			case keysNone:
+				return t, !u.Bad
+			case keysCached:
+				if keys = cached(zone); keys == nil || keys.Security != wire.Secure {
+					return t, false // it had to give way
+				}
+			case keysHere:
+				keys = u.Set(zone, wire.TypeDNSKEY)
+			}
+			if u.Bad {
+				return t, false
+			}
+			t.Keys = validator.NewKeySet(keys)
+			return t, true
+		}}
+}
