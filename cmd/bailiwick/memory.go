@@ -6,17 +6,22 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+
+	"bailiwick/cache"
 )
 
-// memoryLimit is what the process should stay below, in octets: the caches, half as much for what the collector has not found yet, and
-// room for everything else. Near it the collector works harder.
-func memoryLimit(caches int64) int64 { return caches + caches/2 + 64<<20 }
+// memoryLimit is what the collector should stay below, in octets: the part of the caches that it sees, half as much for what it has not found yet, and room for
+// everything else. Near it it works harder. The process takes the rest of the caches besides.
+func memoryLimit(caches int64) int64 {
+	heap := caches - int64(cache.OffHeap(int(caches)))
+	return heap + heap/2 + 64<<20
+}
 
 // collectorBounds are those of GOGC: half as much garbage as live data is let lie; while the caches are small, more.
 const (
 	minPercent = 50
 	maxPercent = 5000
-	maxRoom    = 64 << 20 // octets of garbage that are let lie whatever the live data are
+	maxRoom    = 8 << 20 // octets of garbage that are let lie whatever the live data are
 )
 
 // tuneCollector lets at least a quarter of the caches' memory, up to maxRoom, fill with garbage before the collector runs. With empty caches it
