@@ -7,8 +7,10 @@ package cache
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"bailiwick/internal/tally"
 )
@@ -18,6 +20,10 @@ const (
 	frontShare = 4
 	// tableShare is the part of the rest that a table of buckets may grow to, one in so many.
 	tableShare = 32
+	// frontWelcome is how many values that are used often go to the front at once: those of the root and of large zones are the first. Later ones are drawn by lot at each use,
+	// one in frontOdds, so that it is their rate that decides and not how long they have been there.
+	frontWelcome = 512
+	frontOdds    = 256
 	// maxChances is how many records that were used are kept on to make room for one: a bound of the time that it takes.
 	maxChances = 32
 	// maxKey is the largest key, in octets.
@@ -44,6 +50,7 @@ type Packed[K comparable, V any] struct {
 	shards []*packedShard
 
 	hits, misses tally.Counter // of the packed part
+	welcomed     atomic.Int32  // values that went to the front at once
 }
 
 // packedShard is one part: a hash table of places in a ring. A record that was used since the ring last came round to it is kept on, as the newest.
@@ -107,7 +114,7 @@ func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 		return v, false
 	}
 	c.hits.Add(1)
-	if rec.use() {
+	if rec.use() && (c.welcomed.Load() < frontWelcome && c.welcomed.Add(1) <= frontWelcome || rand.Uint32N(frontOdds) == 0) {
 		c.front.Put(k, v)
 	}
 	return v, true

@@ -130,6 +130,23 @@ func TestPackedFrontIsNeverOld(t *testing.T) {
 	}
 }
 
+// What all are used alike does not crowd into the front: the first that are used often go there, and then it is a matter of rate.
+func TestPackedFrontIsForTheOften(t *testing.T) {
+	c := newTexts(8 << 20)
+	const names, times = 4000, 20
+	for i := range names {
+		c.Put(name(i), "value")
+	}
+	for range times {
+		for i := range names {
+			c.Get(name(i))
+		}
+	}
+	if n, most := c.front.Stats().Entries, frontWelcome+2*names*times/frontOdds; n < frontWelcome || n > most {
+		t.Errorf("%d in front, want %d to %d", n, frontWelcome, most)
+	}
+}
+
 // What its codec no longer believes, and what is too large for its part, is not there.
 func TestPackedRefuses(t *testing.T) {
 	c := newTexts(64 << 10)
