@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/pires/go-proxyproto"
@@ -21,6 +22,7 @@ type udpListener struct {
 	spec     Spec
 	conns    []*net.UDPConn
 	wildcard bool // at all addresses: each packet has to say which it came to
+	closed   atomic.Bool
 	wg       sync.WaitGroup
 }
 
@@ -56,7 +58,7 @@ func (l *udpListener) Addr() netip.AddrPort {
 
 func (l *udpListener) Start(h Handler) {
 	for _, c := range l.conns {
-		s := &udpSocket{conn: c, handler: h, spec: &l.spec, wildcard: l.wildcard}
+		s := &udpSocket{conn: c, handler: h, spec: &l.spec, wildcard: l.wildcard, closed: &l.closed}
 		l.wg.Go(s.run)
 	}
 }
@@ -67,6 +69,7 @@ func (l *udpListener) Close() {
 }
 
 func (l *udpListener) close() {
+	l.closed.Store(true)
 	for _, c := range l.conns {
 		_ = c.Close() // it is gone either way
 	}
@@ -78,6 +81,7 @@ type udpSocket struct {
 	handler  Handler
 	spec     *Spec
 	wildcard bool
+	closed   *atomic.Bool
 }
 
 // introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.

@@ -70,39 +70,52 @@ func newBatch(control bool) *batch {
 	return b
 }
 
+// few is how many packets at once tell that there are likely no more: then waiting is cheaper than to look again.
+const few = 2
+
 // udpReader is the reader of one socket.
 type udpReader struct {
 	udpSocket
 	raw     syscall.RawConn
 	in, out *batch
-	receive func(fd uintptr) bool // made once, so that calling them allocates nothing
-	send    func(fd uintptr) bool
-	count   int // packets in in, or in out that are left to be sent
-	sent    int // packets of out that are sent
+	send    func(fd uintptr) bool // made once, so that calling it allocates nothing
+	count   int                   // packets in out that are to be sent
+	sent    int                   // and of those, that are
 }
 
-// run serves the socket until it is closed.
+// run serves the socket until it is closed. It is one call of Read that never comes to its end: when one begins, the runtime forgets what has arrived since it last
+// looked, and one would have to look oneself each time.
 func (s *udpSocket) run() {
 	raw, err := s.conn.SyscallConn()
 	if err != nil {
 		return // closed before it began
 	}
 	r := &udpReader{udpSocket: *s, raw: raw, in: newBatch(s.wildcard), out: newBatch(s.wildcard)}
-	r.receive, r.send = r.recvmmsg, r.sendmmsg
-	for {
-		if r.read() != nil {
-			return
-		}
-		answers := 0
-		for i := range r.count {
-			answers += r.answer(i, answers)
-		}
-		r.write(answers)
-	}
+	r.send = r.sendmmsg
+	_ = raw.Read(r.serve) // that it is closed
 }
 
-// read takes what has arrived, and waits if nothing has.
-func (r *udpReader) read() error {
+// serve answers what has arrived, and says that there is more to wait for. More that arrives meanwhile ends the wait.
+func (r *udpReader) serve(fd uintptr) bool {
+	for !r.closed.Load() {
+		n := r.receive(fd)
+		answers := 0
+		for i := range n {
+			answers += r.answer(i, answers)
+		}
+		r.write(fd, answers)
+		if n < few {
+			break
+		}
+	}
+	return false
+}
+
+// The calls do not block, so the scheduler is not told of them: told, it would take the processor away from each that lasts longer than 20 µs, as a
+// batch of answers on loopback does, and give it back at the price of two thread switches.
+
+// receive takes what has arrived and counts it.
+func (r *udpReader) receive(fd uintptr) int {
 	for i := range r.in.messages {
 		h := &r.in.messages[i].head
 		r.in.vectors[i].SetLen(packetSize)
@@ -111,26 +124,14 @@ func (r *udpReader) read() error {
 			h.SetControllen(len(r.in.controls[i]))
 		}
 	}
-	return r.raw.Read(r.receive)
-}
-
-// The calls do not block, so the scheduler is not told of them: told, it would take the processor away from each that lasts longer than 20 µs, as a
-// batch of answers on loopback does, and give it back at the price of two thread switches.
-
-func (r *udpReader) recvmmsg(fd uintptr) bool {
 	for {
 		n, _, e := syscall.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
-		switch e {
-		case 0:
-			r.count = int(n)
-			return true
-		case unix.EAGAIN:
-			return false
-		case unix.EINTR:
-		default:
-			r.count = 0 // an ICMP error of an earlier answer
-			return true
-		}
+		switch {
+		case e == 0:
+			return int(n)
+		case e == unix.EAGAIN || r.closed.Load():
+			return 0
+		} // interrupted, or an ICMP error of an earlier answer
 	}
 }
 
@@ -205,9 +206,9 @@ func (r *udpReader) put(to, i int, reply []byte) {
 }
 
 // write sends the first n packets of out. What cannot be sent is lost, as on the network.
-func (r *udpReader) write(n int) {
+func (r *udpReader) write(fd uintptr, n int) {
 	for r.sent, r.count = 0, n; r.sent < r.count; {
-		if r.raw.Write(r.send) != nil {
+		if !r.sendmmsg(fd) && r.raw.Write(r.send) != nil { // which waits for room
 			return
 		}
 	}
