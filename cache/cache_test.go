@@ -36,7 +36,7 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 		s.PutNegative(Key{Name: n, Type: wire.TypeA}, &Negative{Status: wire.Secure, SOA: set(n, 300, 60)}, 300, now)
 		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout}, now)
 		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}}, Expires: now.Unix() + 300})
-		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT}, &Answer{Msg: make([]byte, 300), Expires: now.Unix() + 300})
+		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT}, NewAnswer(make([]byte, 300), n, []int{280}, now.Unix(), now.Unix()+300))
 		s.Denials.Put(n, []*wire.RRset{set(n, 300, 40)}, now)
 		put += 2000
 		if got := total(s); got > memory {

@@ -35,7 +35,7 @@ func (g *gapAnswers) size() (n int) {
 	}
 	for _, a := range g.ready {
 		if a != nil {
-			n += len(a.Msg) + 2*len(a.TTLs) + 2*len(a.Pointers) + 120
+			n += a.size()
 		}
 	}
 	return n + g.encloser.Len() + 64
@@ -55,7 +55,7 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 		return nil, encloser, false
 	}
 	a = r.ready.ready[v]
-	return a, encloser, a != nil && now.Unix() < a.Expires
+	return a, encloser, a != nil && a.Good(now.Unix())
 }
 
 // PutDenied keeps an answer that denies a name for all in its gap, if one of the proofs that it rests on is the gap's. build makes it, for a question whose name is the

@@ -57,7 +57,7 @@ func New(memory int, limits TTLLimits) *Store {
 		limits.MaxNegative = MaxNegativeTTL
 	}
 	return &Store{
-		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, (func(AnswerKey, *Answer) int)(answerSize)),
+		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
 		RRsets:      NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize, rrsetCodec),
 		Negatives:   NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize, negativeCodec),
 		Failures:    NewCache(Share(memory, shareFailures), Key.hash, func(Key, *Failure) int { return 400 }),
@@ -248,7 +248,7 @@ func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
 // Flush forgets a name, or with subtree everything at and below it, and counts what was forgotten.
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
-	n += s.Answers.RemoveFunc(func(k AnswerKey, a *Answer) bool { return hit(k.Name) })
+	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name) })
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
@@ -256,37 +256,4 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	// A zone's denials may speak for the name: they go as a whole.
 	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool { return hit(k) || name.Within(k) })
 	return n
-}
-
-// AnswerKey is the key of a ready answer: the question and what of the query changes the answer.
-type AnswerKey struct {
-	Name  wire.Name
-	Type  wire.Type
-	Class wire.Class
-	DO    bool
-	CD    bool
-	AD    bool // the client wants to see AD without DO (RFC 6840, section 5.7)
-}
-
-func (k AnswerKey) hash() uint64 {
-	return hashName(k.Name, k.Type)
-}
-
-// Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable.
-type Answer struct {
-	Msg  []byte // ID 0, RD and CD clear, the question's name in lower case
-	TTLs []uint16
-	// Pointers are the offsets of compression pointers, of an answer whose question's name is to be replaced.
-	Pointers []uint16
-	Stored   int64 // second at which the TTLs held
-	Expires  int64
-	Refresh  int64 // second from which it should be resolved anew
-	// Options are what goes into the OPT record of a client who has one: Extended DNS Errors.
-	Options wire.Options
-	Cause   cause.Cause // of a SERVFAIL
-	Status  wire.Security
-}
-
-func answerSize(k AnswerKey, a *Answer) int {
-	return len(a.Msg) + 2*len(a.TTLs) + len(a.Options) + k.Name.Len() + 144
 }

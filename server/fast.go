@@ -33,14 +33,14 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	}
 	now := s.clock.Now().Unix()
 	a, shift, ok := s.ready(q, now)
-	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen+len(a.Options) > s.udpLimit(q) {
+	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen+len(a.Options()) > s.udpLimit(q) {
 		return nil, false
 	}
 	reply = patch(buf, a, shift, q, now)
 	if q.EDNS.Present {
 		at := len(reply)
 		var own [keepaliveLen + usualOptions]byte
-		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, append(appendKeepalive(own[:0], q, from), a.Options...))
+		reply = wire.AppendOPT(reply, s.cfg.UDPSize, 0, q.EDNS.DO, append(appendKeepalive(own[:0], q, from), a.Options()...))
 		if padded(q, from) {
 			reply = wire.PadOPT(reply, at, PaddingBlock)
 		}
@@ -62,7 +62,7 @@ func (s *Entrance) ready(q *wire.Query, now int64) (a *cache.Answer, shift int, 
 		return s.denied(q)
 	}
 	// In the last tenth of its time the slow path has it, which resolves it anew.
-	return a, 0, now < a.Refresh
+	return a, 0, a.StaysFresh(now)
 }
 
 // denied finds the ready answer of a gap.
@@ -128,14 +128,14 @@ func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []b
 	msg = binary.BigEndian.AppendUint16(msg, uint16(q.Question.Type))
 	msg = append(msg, a.Msg[len(msg)-shift:]...)
 	if age := uint32(min(max(now-a.Stored, 0), 1<<31)); age > 0 {
-		for _, at := range a.TTLs {
-			p := msg[int(at)+shift:]
+		for at := range a.TTLs.All() {
+			p := msg[at+shift:]
 			ttl := binary.BigEndian.Uint32(p)
 			binary.BigEndian.PutUint32(p, ttl-min(age, ttl))
 		}
 	}
-	for _, at := range a.Pointers {
-		p := msg[int(at)+shift:]
+	for at := range a.Pointers().All() {
+		p := msg[at+shift:]
 		binary.BigEndian.PutUint16(p, binary.BigEndian.Uint16(p)+uint16(shift))
 	}
 	return msg

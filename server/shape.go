@@ -176,13 +176,17 @@ func hasType(sets []*wire.RRset, t wire.Type) bool {
 
 // keep stores a whole response for the fast path.
 func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire.Options) {
-	if e := r.stored(b, msg); e != nil {
-		e.Options, e.Status, e.Refresh = ede, a.Status, e.Expires
-		if a.Refresh > 0 {
-			e.Refresh = min(e.Refresh, a.Refresh)
-		}
-		r.cache.Answers.Put(keyOf(r.q, r.ask), e)
+	e := r.stored(b, msg, r.ask.Name)
+	if e == nil {
+		return
 	}
+	if len(ede) > 0 {
+		e.Beside = &cache.AnswerBeside{Options: ede}
+	}
+	if a.Refresh > 0 {
+		e.Fresh = uint32(min(int64(e.Life), max(0, a.Refresh-e.Stored)))
+	}
+	r.cache.Answers.Put(keyOf(r.q, r.ask), e)
 }
 
 // keepFailure stores a failure for the fast path, as long as it is remembered: who asks again and again hears the same at the price of a hit. The log has
@@ -194,22 +198,22 @@ func (r *request) keepFailure(a *resolver.Answer) {
 	}
 	b := wire.NewBuilder(wire.MaxMessageLen, 0, wire.FlagQR|wire.FlagRA|uint16(wire.RCodeServFail), r.questionName(), r.ask.Type, r.ask.Class)
 	defer b.Release()
-	r.cache.Answers.Put(keyOf(r.q, r.ask), &cache.Answer{Msg: bytes.Clone(b.Finish()), Stored: r.clock.Now().Unix(), Expires: end, Refresh: end, Options: r.edeOf(a.Failure), Cause: a.Failure.Cause})
+	e := cache.NewAnswer(b.Finish(), r.ask.Name, nil, r.clock.Now().Unix(), end)
+	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOf(a.Failure)}, a.Failure.Cause
+	r.cache.Answers.Put(keyOf(r.q, r.ask), e)
 }
 
-// stored is the form of a response that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
-func (r *request) stored(b *wire.Builder, msg []byte) *cache.Answer {
-	now, ttl := r.clock.Now().Unix(), ^uint32(0)
-	e := &cache.Answer{Msg: append([]byte(nil), msg...), TTLs: make([]uint16, 0, len(b.TTLOffsets())), Stored: now}
+// stored is the form of a response about name that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
+func (r *request) stored(b *wire.Builder, msg []byte, name wire.Name) *cache.Answer {
+	ttl := ^uint32(0)
 	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
-		e.TTLs = append(e.TTLs, uint16(at))
 	}
-	if len(e.TTLs) == 0 || ttl == 0 {
+	if len(b.TTLOffsets()) == 0 || ttl == 0 {
 		return nil
 	}
-	e.Expires = now + int64(ttl)
-	return e
+	now := r.clock.Now().Unix()
+	return cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
 }
 
 // denial is the response for the rest of a gap, as if the closest encloser had been asked for: a name that is put in its place is longer by what stands before
@@ -220,13 +224,9 @@ func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *
 	if !r.fill(b, a, r.q.EDNS.DO, r.ask.Type) {
 		return nil
 	}
-	e := r.stored(b, b.Finish())
-	if e == nil {
-		return nil
-	}
-	e.Status = a.Status
-	for _, at := range b.PointerOffsets() {
-		e.Pointers = append(e.Pointers, uint16(at))
+	e := r.stored(b, b.Finish(), encloser)
+	if e != nil {
+		e.Beside = &cache.AnswerBeside{Pointers: cache.NewOffsets(b.PointerOffsets())}
 	}
 	return e
 }

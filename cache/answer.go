@@ -1,0 +1,108 @@
+// Ready answers: what is asked for again and again, as it goes out.
+
+package cache
+
+import (
+	"encoding/binary"
+	"iter"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// AnswerKey is the key of a ready answer: the question and what of the query changes the answer.
+type AnswerKey struct {
+	Name  wire.Name
+	Type  wire.Type
+	Class wire.Class
+	DO    bool
+	CD    bool
+	AD    bool // the client wants to see AD without DO (RFC 6840, section 5.7)
+}
+
+func (k AnswerKey) hash() uint64 { return hashName(k.Name, k.Type) }
+
+// Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable, and takes a line of the processor's cache
+// besides its octets, which are one piece of memory.
+type Answer struct {
+	Msg    string        // ID 0, RD and CD clear, the question's name in lower case and without compression
+	TTLs   Offsets       // where Msg's TTLs stand
+	Beside *AnswerBeside // nil for most
+	Stored int64         // second at which the TTLs held
+	Life   uint32        // seconds from then until it ends
+	Fresh  uint32        // and until it should be resolved anew
+	Cause  cause.Cause   // of a SERVFAIL
+}
+
+// AnswerBeside is what few ready answers have. It is immutable.
+type AnswerBeside struct {
+	// Pointers are where compression pointers stand, of an answer whose question's name is to be replaced.
+	Pointers Offsets
+	// Options are what goes into the OPT record of a client who has one: Extended DNS Errors.
+	Options wire.Options
+}
+
+// Offsets are places in a message, two octets each.
+type Offsets string
+
+// All yields the places in order.
+func (o Offsets) All() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := 0; i+1 < len(o); i += 2 {
+			if !yield(int(o[i])<<8 | int(o[i+1])) {
+				return
+			}
+		}
+	}
+}
+
+func appendOffsets(b []byte, at []int) []byte {
+	for _, x := range at {
+		b = binary.BigEndian.AppendUint16(b, uint16(x))
+	}
+	return b
+}
+
+// NewOffsets takes places in a message.
+func NewOffsets(at []int) Offsets { return Offsets(appendOffsets(nil, at)) }
+
+// NewAnswer makes an answer of a response to a question about name, with TTLs at some places, from the second at which they hold until another.
+func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *Answer {
+	b := make([]byte, 0, len(msg)+2*len(ttls))
+	b = append(append(b, msg[:wire.HeaderLen]...), name.Wire()...)
+	b = append(b, msg[len(b):]...)
+	octets := string(appendOffsets(b, ttls))
+	life := uint32(max(0, expires-stored))
+	return &Answer{Msg: octets[:len(msg)], TTLs: Offsets(octets[len(msg):]), Stored: stored, Life: life, Fresh: life}
+}
+
+// Good says that the answer has not ended.
+func (a *Answer) Good(now int64) bool { return now < a.Stored+int64(a.Life) }
+
+// StaysFresh says that it need not be resolved anew yet.
+func (a *Answer) StaysFresh(now int64) bool { return now < a.Stored+int64(a.Fresh) }
+
+// Pointers are those of Beside.
+func (a *Answer) Pointers() Offsets {
+	if a.Beside == nil {
+		return ""
+	}
+	return a.Beside.Pointers
+}
+
+// Options are those of Beside.
+func (a *Answer) Options() wire.Options {
+	if a.Beside == nil {
+		return nil
+	}
+	return a.Beside.Options
+}
+
+// size is what the answer takes, in octets.
+func (a *Answer) size() int {
+	n := len(a.Msg) + len(a.TTLs) + 64
+	if a.Beside != nil {
+		n += len(a.Beside.Pointers) + len(a.Beside.Options) + 48
+	}
+	return n
+}
