@@ -305,7 +305,7 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	if len(sets) < 2 || !r.speaksFor(zone, k.Name) {
 		return nil, false
 	}
-	shape, ok := validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, b)
+	shape, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, b)
 	if !ok {
 		return nil, false
 	}

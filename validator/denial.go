@@ -34,8 +34,8 @@ type denial struct {
 }
 
 // newDenial sorts verified sets of a zone into NSEC and NSEC3.
-func newDenial(zone wire.Name, sets []*wire.RRset, maxIterations int, b *Budget) *denial {
-	d := &denial{zone: zone, hashes: &hasher{budget: b}}
+func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations int, b *Budget) *denial {
+	d := &denial{zone: zone, hashes: &hasher{memory: v.hashes, budget: b}}
 	for _, s := range sets {
 		switch s.Type {
 		case wire.TypeNSEC:
@@ -131,8 +131,8 @@ func (d *denial) atOwner(name wire.Name) bool {
 
 // ProveCached says what verified denial records of a zone, out of a cache, show about a question (RFC 8198, section 5). It never
 // concludes anything from an opt-out span. ok is false where they show nothing.
-func ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
-	d := newDenial(zone, sets, MaxNSEC3Iterations, b)
+func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
+	d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
 		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)

@@ -62,9 +62,10 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 	}
 }
 
-// hasher computes hashed owner names, each once a response, and pays for them.
+// hasher computes hashed owner names, each once a response, and pays for those that are not remembered from an earlier one.
 type hasher struct {
 	params
+	memory *hashes
 	budget *Budget
 	known  []hashedName
 	over   bool // the budget did not suffice
@@ -82,13 +83,18 @@ func (h *hasher) hash(name wire.Name) []byte {
 			return h.known[i].hash[:]
 		}
 	}
-	// A block of SHA-1 takes 64 octets, 9 of them padding.
-	first, more := (name.Len()+len(h.salt)+9+63)/64, (sha1.Size+len(h.salt)+9+63)/64
-	if !h.budget.hash(first + more*int(h.iterations)) {
-		h.over = true
-		return nil
+	hash, ok := h.memory.get(hashKey{name, h.params})
+	if !ok {
+		// A block of SHA-1 takes 64 octets, 9 of them padding.
+		first, more := (name.Len()+len(h.salt)+9+63)/64, (sha1.Size+len(h.salt)+9+63)/64
+		if !h.budget.hash(first + more*int(h.iterations)) {
+			h.over = true
+			return nil
+		}
+		hash = wire.NSEC3Hash(name, h.iterations, []byte(h.salt))
+		h.memory.add(hashKey{name, h.params}, hash)
 	}
-	h.known = append(h.known, hashedName{name, wire.NSEC3Hash(name, h.iterations, []byte(h.salt))})
+	h.known = append(h.known, hashedName{name, hash})
 	return h.known[len(h.known)-1].hash[:]
 }
 

@@ -1,6 +1,8 @@
 package validator
 
 import (
+	"cmp"
+	"encoding/hex"
 	"fmt"
 	"testing"
 
@@ -41,16 +43,17 @@ func TestProveNSEC(t *testing.T) {
 		{"unrelated", "q.example.", wire.TypeA, []string{"a.example. NSEC d.example. A RRSIG NSEC", apex}, proofNone},
 	} {
 		zone := wire.MustParseName("example")
-		d := newDenial(zone, readSets(t, c.nsec), MaxNSEC3Iterations, NewBudget())
+		d := New(Policy{}).newDenial(zone, readSets(t, c.nsec), MaxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: %s/%s: got %d, want %d", c.name, c.q, c.t, got, c.want)
 		}
 	}
 }
 
-// nsec3Zone writes records of an NSEC3 chain without salt.
+// nsec3Zone writes records of an NSEC3 chain.
 type nsec3Zone struct {
 	iterations uint16
+	salt       string // hexadecimal digits, "" for none
 	optOut     bool
 }
 
@@ -60,7 +63,11 @@ func (z nsec3Zone) cover(name string) string        { return z.record(name, -1, 
 
 // record begins `from` and ends `to` steps from a name's hash.
 func (z nsec3Zone) record(name string, from, to int, types string) string {
-	h := wire.NSEC3Hash(wire.MustParseName(name), z.iterations, nil)
+	salt, err := hex.DecodeString(z.salt)
+	if err != nil {
+		panic(err)
+	}
+	h := wire.NSEC3Hash(wire.MustParseName(name), z.iterations, salt)
 	step := func(by int) string {
 		x := append([]byte(nil), h[:]...)
 		for i := len(x) - 1; i >= 0; i-- {
@@ -75,7 +82,7 @@ func (z nsec3Zone) record(name string, from, to int, types string) string {
 	if z.optOut {
 		flags = 1
 	}
-	return fmt.Sprintf("%s.example. NSEC3 1 %d %d - %s %s", step(from), flags, z.iterations, step(to), types)
+	return fmt.Sprintf("%s.example. NSEC3 1 %d %d %s %s %s", step(from), flags, z.iterations, cmp.Or(z.salt, "-"), step(to), types)
 }
 
 func TestProveNSEC3(t *testing.T) {
@@ -108,9 +115,39 @@ func TestProveNSEC3(t *testing.T) {
 		{"more records than are looked at", "b.example.", wire.TypeMX, []string{z.match("b.example", "A"), z.cover("a1"), z.cover("a2"), z.cover("a3"), z.cover("a4"), z.cover("a5"), z.cover("a6"), z.cover("a7"), z.cover("a8")}, proofOverBudget},
 		{"more than the budget", "a.b.c.d.e.f.g.h.i.j.k.l.example.", wire.TypeA, []string{nsec3Zone{iterations: 50}.cover("b.example")}, proofOverBudget},
 	} {
-		d := newDenial(wire.MustParseName("example"), readSets(t, c.nsec3), MaxNSEC3Iterations, NewBudget())
+		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, c.nsec3), MaxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// Hashes of the encloser and of its wildcard are those of the denials before, and free; the same name under another salt has a hash of its own.
+func TestHashesAreRemembered(t *testing.T) {
+	v := New(Policy{})
+	cost := func(z nsec3Zone, name string) int64 {
+		b := NewBudget()
+		sets := readSets(t, []string{z.match("example", "NS SOA"), z.cover(name), z.cover("*.example")})
+		if p := v.newDenial(wire.MustParseName("example"), sets, MaxNSEC3Iterations, b).prove(wire.MustParseName(name), wire.TypeA); p != proofNXDomain {
+			t.Fatalf("%s: got %d", name, p)
+		}
+		return MaxHashBlocks - int64(b.blocks.Load())
+	}
+	for _, c := range []struct {
+		zone nsec3Zone
+		name string
+		want int64 // blocks: 11 a hash with 10 iterations
+	}{
+		{nsec3Zone{iterations: 10}, "b.example", 33},
+		{nsec3Zone{iterations: 10}, "c.example", 11},
+		{nsec3Zone{iterations: 10}, "c.example", 0},
+		{nsec3Zone{iterations: 10, salt: "AB"}, "c.example", 33},
+		{nsec3Zone{iterations: 9}, "c.example", 30},
+		{nsec3Zone{}, "c.example", 3},
+		{nsec3Zone{}, "c.example", 3},
+	} {
+		if got := cost(c.zone, c.name); got != c.want {
+			t.Errorf("%+v, %s: %d blocks, want %d", c.zone, c.name, got, c.want)
 		}
 	}
 }
@@ -119,9 +156,10 @@ func BenchmarkProveNSEC3(b *testing.B) {
 	z := nsec3Zone{}
 	sets := readSets(b, []string{z.match("example", "NS SOA"), z.cover("b.example"), z.cover("*.example")})
 	zone, name := wire.MustParseName("example"), wire.MustParseName("a.b.example")
+	v := New(Policy{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name, wire.TypeA) != proofNXDomain {
+		if v.newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name, wire.TypeA) != proofNXDomain {
 			b.Fatal("no proof")
 		}
 	}
@@ -130,9 +168,10 @@ func BenchmarkProveNSEC3(b *testing.B) {
 func BenchmarkProveNSEC(b *testing.B) {
 	sets := readSets(b, []string{"a.example. 300 IN NSEC m.example. A RRSIG NSEC", "example. 300 IN NSEC a.example. NS SOA RRSIG NSEC DNSKEY"})
 	zone, name := wire.MustParseName("example"), wire.MustParseName("b.c.example")
+	v := New(Policy{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name, wire.TypeA) != proofNXDomain {
+		if v.newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name, wire.TypeA) != proofNXDomain {
 			b.Fatal("no proof")
 		}
 	}

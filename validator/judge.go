@@ -202,7 +202,7 @@ func (j *judge) set(s *wire.RRset) Verdict {
 // expansion judges the proof that comes with a set made from a wildcard.
 func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	sets, fail := j.verified(t)
-	d := newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	d := j.v.newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
 	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets}
 	switch p := d.proveExpansion(s.Name, encloser); p {
 	case proofNXDomain:
@@ -266,7 +266,7 @@ func (j *judge) negative() Verdict {
 	if fail != nil && wire.FindType(sets, wire.TypeSOA) == nil && wire.FindType(j.r.Authority, wire.TypeSOA) != nil {
 		return Verdict{Status: wire.Bogus, Failure: fail} // the SOA itself does not verify
 	}
-	d := newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	d := j.v.newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
 	return j.denied(d, t, sets, fail)
 }
 

@@ -44,6 +44,9 @@ const (
 	// zones of most clients.
 	MaxKeyTables = 128
 
+	// MaxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate; about 200 octets each. They are free of MaxHashBlocks.
+	MaxKnownHashes = 4096
+
 	// DefaultSignatureCache is how many verification results are remembered, process-wide; 33 octets each.
 	DefaultSignatureCache = 65536
 )

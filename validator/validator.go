@@ -26,6 +26,7 @@ type Validator struct {
 	disabled map[uint8]bool
 	results  *results
 	tables   tables
+	hashes   *hashes
 
 	hits, misses atomic.Uint64
 }
@@ -38,7 +39,7 @@ func New(p Policy) *Validator {
 	if p.SignatureCache == 0 {
 		p.SignatureCache = DefaultSignatureCache
 	}
-	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache), tables: newTables()}
+	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache), tables: newTables(), hashes: newHashes()}
 	for _, a := range p.DisabledAlgorithms {
 		v.disabled[a] = true
 	}
