@@ -74,15 +74,15 @@ type entry[K comparable, V any] struct {
 	used  atomic.Bool
 }
 
-// shardsFor is how many parts a cache of so many octets has.
-func shardsFor(bytes int) int {
-	n := min(max(bytes/minShard, 1), maxShards)
+// shardsFor is how many parts a cache of so many octets has, if each is to have a minimum.
+func shardsFor(bytes, minimum int) int {
+	n := min(max(bytes/minimum, 1), maxShards)
 	return 1 << (bits.Len(uint(n)) - 1)
 }
 
 // NewCache returns a cache of at most so many octets.
 func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
-	n := shardsFor(bytes)
+	n := shardsFor(bytes, minShard)
 	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
 	// Besides the entry: its place in the ring, and at worst two buckets; slices grow by a quarter.
 	c.overhead = int(unsafe.Sizeof(entry[K, V]{})) + 32

@@ -16,6 +16,9 @@ import (
 )
 
 const (
+	// minRing is the least that a part has, in octets, where there is more than one: smaller than those of other caches, as reading takes the part's lock, and large enough for
+	// any set that fits into a message.
+	minRing = 512 << 10
 	// frontShare is the part of a packed cache's memory that values take which are asked for again, one in so many.
 	frontShare = 4
 	// tableShare is the part of the rest that a table of buckets may grow to, one in so many.
@@ -70,7 +73,7 @@ type packedShard struct {
 func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K, V) int, codec Codec[K, V]) *Packed[K, V] {
 	front := octets / frontShare
 	c := &Packed[K, V]{codec: codec, front: NewCache(front, hash, size)}
-	n := shardsFor(octets - front)
+	n := shardsFor(octets-front, minRing)
 	for range n {
 		c.shards = append(c.shards, newPackedShard((octets-front)/n))
 	}
