@@ -20,7 +20,8 @@ import (
 // udpListener serves one address with several sockets.
 type udpListener struct {
 	spec     Spec
-	conns    []*net.UDPConn
+	addr     netip.AddrPort
+	ends     []endpoint
 	wildcard bool // at all addresses: each packet has to say which it came to
 	closed   atomic.Bool
 	wg       sync.WaitGroup
@@ -28,37 +29,37 @@ type udpListener struct {
 
 // openUDP opens so many sockets at an address; the kernel spreads clients over them.
 func openUDP(s Spec) (Listener, error) {
-	addr := s.Addr
-	l := &udpListener{spec: s, wildcard: addr.Addr().IsUnspecified()}
+	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified()}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
 		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
 		return errors.Join(err, opt)
 	}}
 	network := "udp4"
-	if addr.Addr().Is6() {
+	if l.addr.Addr().Is6() {
 		network = "udp6"
 	}
 	for range max(1, min(s.Sockets, maxSockets)) {
-		c, err := lc.ListenPacket(context.Background(), network, addr.String())
+		c, err := lc.ListenPacket(context.Background(), network, l.addr.String())
+		var e endpoint
+		if err == nil {
+			l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
+			e, err = newEndpoint(c.(*net.UDPConn))
+		}
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("listen on udp %v: %w", addr, err)
+			return nil, fmt.Errorf("listen on udp %v: %w", l.addr, err)
 		}
-		u := c.(*net.UDPConn)
-		l.conns = append(l.conns, u)
-		addr = u.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
+		l.ends = append(l.ends, e)
 	}
 	return l, nil
 }
 
-func (l *udpListener) Addr() netip.AddrPort {
-	return l.conns[0].LocalAddr().(*net.UDPAddr).AddrPort()
-}
+func (l *udpListener) Addr() netip.AddrPort { return l.addr }
 
 func (l *udpListener) Start(h Handler) {
-	for _, c := range l.conns {
-		s := &udpSocket{conn: c, handler: h, spec: &l.spec, wildcard: l.wildcard, closed: &l.closed}
+	for _, e := range l.ends {
+		s := &udpSocket{end: e, handler: h, spec: &l.spec, wildcard: l.wildcard, closed: &l.closed}
 		l.wg.Go(s.run)
 	}
 }
@@ -70,14 +71,14 @@ func (l *udpListener) Close() {
 
 func (l *udpListener) close() {
 	l.closed.Store(true)
-	for _, c := range l.conns {
-		_ = c.Close() // it is gone either way
+	for _, e := range l.ends {
+		e.close()
 	}
 }
 
-// udpSocket is one socket of a listener; run, which each system has its own of, serves it.
+// udpSocket is one socket of a listener. What an endpoint is, and run, which serves it, differ between systems.
 type udpSocket struct {
-	conn     *net.UDPConn
+	end      endpoint
 	handler  Handler
 	spec     *Spec
 	wildcard bool
@@ -97,13 +98,4 @@ func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c 
 		s.spec.Observer.Fault(UDP, cause.ProxyHeader)
 	}
 	return packet, UDP.client(from), ok
-}
-
-// writeUDP sends an answer, with the control message that says from which address. A full buffer loses packets, as the network does.
-func writeUDP(c *net.UDPConn, reply, control []byte, to netip.AddrPort) {
-	if len(control) == 0 {
-		_, _ = c.WriteToUDPAddrPort(reply, to)
-		return
-	}
-	_, _, _ = c.WriteMsgUDPAddrPort(reply, control, to)
 }

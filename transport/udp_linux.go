@@ -1,13 +1,13 @@
-// UDP on Linux: packets in batches, one system call for up to batchSize of them (recvmmsg(2), sendmmsg(2)).
+// UDP on Linux: sockets, and how their readers wait for packets.
 
 package transport
 
 import (
-	"encoding/binary"
-	"net/netip"
-	"strconv"
+	"net"
+	"os"
+	"runtime"
 	"syscall"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,9 +17,6 @@ import (
 // maxSockets is how many sockets may share an address.
 const maxSockets = 1 << 10
 
-// batchSize is how many packets one system call takes or gives.
-const batchSize = 32
-
 // setUDPOptions makes room for bursts, lets the sockets share the port, and asks for the destination of packets where it is not
 // the socket's own.
 func setUDPOptions(fd int, network string, wildcard bool) error {
@@ -28,7 +25,11 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, udpBuffer) // as much as it allows
 		}
 	}
-	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	wait := unix.NsecToTimeval(int64(maxWait))
+	err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait)
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
 	switch {
 	case err != nil || !wildcard:
 		return err
@@ -38,101 +39,151 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 }
 
-// message is the kernel's struct mmsghdr.
-type message struct {
-	head   unix.Msghdr
-	length uint32
+// maxProcessors bounds the scheduler's processors, as a multiple of the cores.
+const maxProcessors = 4
+
+// Processors is how many of them the Go scheduler should have for so many cores and UDP sockets: a reader that waits in the kernel keeps its own for some
+// milliseconds, and what else there is to do has the cores' own.
+func Processors(cores, sockets int) int { return min(cores+sockets, maxProcessors*cores) }
+
+// endpoint is a socket. Its file is not known to the runtime's poller: there it is through another descriptor, and only while little comes.
+type endpoint struct {
+	file *os.File // counts who uses the descriptor
+	raw  syscall.RawConn
 }
 
-// batch is room for packets of one direction. The kernel reads and writes it by address: it stays where it is.
-type batch struct {
-	messages [batchSize]message
-	vectors  [batchSize]unix.Iovec
-	names    [batchSize]unix.RawSockaddrInet6 // large enough for IPv4
-	controls [batchSize][64]byte
-	buffers  [batchSize][]byte
-}
-
-const packetSize = 4096
-
-func newBatch(control bool) *batch {
-	b := &batch{}
-	for i := range b.messages {
-		b.buffers[i] = make([]byte, packetSize)
-		b.vectors[i].Base = &b.buffers[i][0]
-		h := &b.messages[i].head
-		h.Iov, h.Name = &b.vectors[i], (*byte)(unsafe.Pointer(&b.names[i]))
-		h.SetIovlen(1)
-		if control {
-			h.Control = &b.controls[i][0]
-		}
+// newEndpoint takes over a socket.
+func newEndpoint(c *net.UDPConn) (e endpoint, err error) {
+	defer c.Close()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return e, err
 	}
-	return b
+	var dup error
+	if err = raw.Control(func(fd uintptr) { e.file, dup = duplicate(fd, false) }); err == nil {
+		err = dup
+	}
+	if err == nil {
+		e.raw, err = e.file.SyscallConn()
+	}
+	return e, err
 }
 
-// few is how many packets at once tell that there are likely no more: then waiting is cheaper than to look again.
+// duplicate makes another descriptor of a socket, which the poller is told of or not. Then no descriptor of the socket blocks, or all do.
+func duplicate(fd uintptr, polled bool) (*os.File, error) {
+	if err := unix.SetNonblock(int(fd), polled); err != nil { // by which os.NewFile decides
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	d, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(d), "udp"), nil
+}
+
+// close ends the wait of the reader too. Shutting a socket down that is not connected is an error (shutdown(2)), but wakes who waits.
+func (e endpoint) close() {
+	_ = e.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) })
+	_ = e.file.Close() // it is gone either way
+}
+
+// A reader waits for packets by the runtime's poller while little comes, and in the kernel while much does. The poller is gentle when there is not much to do, but takes
+// twice the time for each packet: it wakes a thread, and that another to take its place. Waiting in the kernel keeps one of the scheduler's processors, so it goes on at
+// once; if that takes 10 ms, counted from when the goroutine was last scheduled, the scheduler takes the processor away and looks each 20 µs whether it should again.
+const (
+	turn    = 4 * time.Millisecond // after which the reader lets the scheduler look around, and decides how to wait
+	maxWait = 3 * time.Millisecond // for a packet, in the kernel
+	much    = 16                   // packets in a turn, from which on to wait there
+	little  = 8                    // packets in a turn, below which to wait by the poller
+)
+
+// few is how many packets at once tell that there are likely no more: then the poller is cheaper than to look again.
 const few = 2
 
 // udpReader is the reader of one socket.
 type udpReader struct {
 	udpSocket
-	raw     syscall.RawConn
 	in, out *batch
-	send    func(fd uintptr) bool // made once, so that calling it allocates nothing
-	count   int                   // packets in out that are to be sent
-	sent    int                   // and of those, that are
+	handed  bool      // a query went to the resolver
+	began   time.Time // the turn
+	packets int       // in it
 }
 
-// run serves the socket until it is closed. It is one call of Read that never comes to its end: when one begins, the runtime forgets what has arrived since it last
-// looked, and one would have to look oneself each time.
+// run serves the socket until it is closed.
 func (s *udpSocket) run() {
-	raw, err := s.conn.SyscallConn()
+	r := &udpReader{udpSocket: *s, in: newBatch(s.wildcard), out: newBatch(s.wildcard), began: time.Now()}
+	_ = s.end.raw.Control(func(fd uintptr) { // or it is closed
+		for !r.closed.Load() {
+			r.sparse(fd)
+			r.dense(fd)
+		}
+	})
+}
+
+// turned says whether the turn is over, and how many packets came in it. Then the next begins.
+func (r *udpReader) turned() (packets int, over bool) {
+	now := time.Now()
+	if now.Sub(r.began) < turn {
+		return 0, false
+	}
+	packets = r.packets
+	r.began, r.packets = now, 0
+	return packets, true
+}
+
+// sparse serves by the poller until much comes. Without a descriptor for that it does nothing.
+func (r *udpReader) sparse(fd uintptr) {
+	file, err := duplicate(fd, true)
 	if err != nil {
-		return // closed before it began
+		return
 	}
-	r := &udpReader{udpSocket: *s, raw: raw, in: newBatch(s.wildcard), out: newBatch(s.wildcard)}
-	r.send = r.sendmmsg
-	_ = raw.Read(r.serve) // that it is closed
+	defer file.Close()
+	if raw, err := file.SyscallConn(); err == nil {
+		_ = raw.Read(r.poll) // nobody else closes it
+	}
 }
 
-// serve answers what has arrived, and says that there is more to wait for. More that arrives meanwhile ends the wait.
-func (r *udpReader) serve(fd uintptr) bool {
+// poll answers what has arrived, and says whether much comes. If not, the next packet calls it again.
+func (r *udpReader) poll(fd uintptr) bool {
 	for !r.closed.Load() {
-		n := r.receive(fd)
-		answers := 0
-		for i := range n {
-			answers += r.answer(i, answers)
+		n := r.serve(fd, false)
+		if packets, over := r.turned(); over && packets >= much {
+			return true
 		}
-		r.write(fd, answers)
 		if n < few {
-			break
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-// The calls do not block, so the scheduler is not told of them: told, it would take the processor away from each that lasts longer than 20 µs, as a
-// batch of answers on loopback does, and give it back at the price of two thread switches.
-
-// receive takes what has arrived and counts it.
-func (r *udpReader) receive(fd uintptr) int {
-	for i := range r.in.messages {
-		h := &r.in.messages[i].head
-		r.in.vectors[i].SetLen(packetSize)
-		h.Namelen = unix.SizeofSockaddrInet6
-		if h.Control != nil {
-			h.SetControllen(len(r.in.controls[i]))
+// dense serves in the kernel until little comes.
+func (r *udpReader) dense(fd uintptr) {
+	if unix.SetNonblock(int(fd), false) != nil {
+		return
+	}
+	for r.serve(fd, true) > 0 {
+		packets, over := r.turned()
+		if over && packets < little {
+			return
+		}
+		if over || r.handed { // what was handed over is for this processor to do
+			r.handed = false
+			runtime.Gosched()
 		}
 	}
-	for {
-		n, _, e := syscall.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
-		switch {
-		case e == 0:
-			return int(n)
-		case e == unix.EAGAIN || r.closed.Load():
-			return 0
-		} // interrupted, or an ICMP error of an earlier answer
+}
+
+// serve answers what has arrived, or if it is to wait what arrives, and says how many packets that were. None: in time came none, or it is closed.
+func (r *udpReader) serve(fd uintptr, wait bool) int {
+	n := r.receive(fd, wait)
+	answers := 0
+	for i := range n {
+		answers += r.answer(i, answers)
 	}
+	r.write(fd, answers)
+	r.packets += n
+	return n
 }
 
 // answer answers packet i, in out's place to if that can be done at once. It returns how many places it took.
@@ -147,90 +198,13 @@ func (r *udpReader) answer(i, to int) int {
 		return 0
 	}
 	if reply == nil {
-		back := r.in.from(i)
-		control := r.in.control(i)
-		if len(control) > 0 {
-			control = append([]byte(nil), control...)
-		}
+		back := r.in.back(i)
 		var now bool
-		if reply, now = serve(r.handler, packet, client, func(reply []byte) { r.late(reply, control, back) }); !now || reply == nil {
+		if reply, now = serve(r.handler, packet, client, func(reply []byte) { back.send(r.end, reply) }); !now || reply == nil {
+			r.handed = true
 			return 0
 		}
 	}
 	r.put(to, i, reply)
 	return 1
-}
-
-// from is the sender of packet i.
-func (b *batch) from(i int) netip.AddrPort {
-	n := &b.names[i]
-	port := (*[2]byte)(unsafe.Pointer(&n.Port))
-	p := binary.BigEndian.Uint16(port[:])
-	if n.Family == unix.AF_INET {
-		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(n)).Addr), p)
-	}
-	a := netip.AddrFrom16(n.Addr)
-	if n.Scope_id != 0 {
-		a = a.WithZone(strconv.FormatUint(uint64(n.Scope_id), 10))
-	}
-	return netip.AddrPortFrom(a, p)
-}
-
-// control is the control message of packet i, which says which of our addresses it came to.
-func (b *batch) control(i int) []byte {
-	h := &b.messages[i].head
-	if h.Control == nil {
-		return nil
-	}
-	return b.controls[i][:h.Controllen]
-}
-
-// put has a reply sent to where packet i came from, from the address that it came to: the kernel takes the control message that it gave
-// (ip(7), ipv6(7)).
-func (r *udpReader) put(to, i int, reply []byte) {
-	o, in := r.out, &r.in.messages[i].head
-	if len(reply) > 0 && &reply[0] != &o.buffers[to][0] {
-		if len(reply) > packetSize {
-			return
-		}
-		copy(o.buffers[to][:packetSize], reply)
-	}
-	o.vectors[to].SetLen(len(reply))
-	o.names[to] = r.in.names[i]
-	h := &o.messages[to].head
-	h.Namelen = in.Namelen
-	if h.Control != nil {
-		copy(o.controls[to][:], r.in.control(i))
-		h.Controllen = in.Controllen
-	}
-}
-
-// write sends the first n packets of out. What cannot be sent is lost, as on the network.
-func (r *udpReader) write(fd uintptr, n int) {
-	for r.sent, r.count = 0, n; r.sent < r.count; {
-		if !r.sendmmsg(fd) && r.raw.Write(r.send) != nil { // which waits for room
-			return
-		}
-	}
-}
-
-func (r *udpReader) sendmmsg(fd uintptr) bool {
-	n, _, e := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&r.out.messages[r.sent])), uintptr(r.count-r.sent), unix.MSG_DONTWAIT, 0, 0)
-	switch e {
-	case 0:
-		r.sent += int(n)
-	case unix.EAGAIN:
-		return false
-	case unix.EINTR:
-	default:
-		r.sent++ // this one cannot be sent, perhaps the next can
-	}
-	return true
-}
-
-// late sends an answer that took longer.
-func (r *udpReader) late(reply, control []byte, to netip.AddrPort) {
-	if reply != nil {
-		writeUDP(r.conn, reply, control, to)
-	}
 }

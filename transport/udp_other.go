@@ -8,6 +8,7 @@ package transport
 import (
 	"errors"
 	"net"
+	"net/netip"
 
 	"bailiwick/wire"
 )
@@ -17,11 +18,24 @@ const maxSockets = 1
 
 func setUDPOptions(int, string, bool) error { return nil }
 
+// Processors is how many of them the Go scheduler should have for so many cores and UDP sockets.
+func Processors(cores, _ int) int { return cores }
+
+// endpoint is what is read from and written to.
+type endpoint struct{ *net.UDPConn }
+
+func newEndpoint(c *net.UDPConn) (endpoint, error) { return endpoint{c}, nil }
+
+func (e endpoint) close() { _ = e.Close() } // it is gone either way
+
+// write sends an answer. A full buffer loses packets, as the network does.
+func (e endpoint) write(reply []byte, to netip.AddrPort) { _, _ = e.WriteToUDPAddrPort(reply, to) }
+
 // run serves the socket until it is closed.
 func (s *udpSocket) run() {
 	in, out := make([]byte, 4096), make([]byte, 0, 4096)
 	for {
-		n, from, err := s.conn.ReadFromUDPAddrPort(in)
+		n, from, err := s.end.ReadFromUDPAddrPort(in)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -40,13 +54,13 @@ func (s *udpSocket) run() {
 			var now bool
 			reply, now = serve(s.handler, packet, client, func(reply []byte) {
 				if reply != nil {
-					writeUDP(s.conn, reply, nil, from)
+					s.end.write(reply, from)
 				}
 			})
 			if !now || reply == nil {
 				continue
 			}
 		}
-		writeUDP(s.conn, reply, nil, from)
+		s.end.write(reply, from)
 	}
 }

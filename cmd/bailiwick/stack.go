@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/miekg/dns"
@@ -288,7 +287,7 @@ func (r *running) open() error {
 	gate := transport.NewGate(r.cfg.Connections)
 	for _, p := range transport.Protocols() {
 		for _, l := range r.cfg.Listen[p] {
-			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: runtime.GOMAXPROCS(0), ProxyFrom: l.ProxyFrom, ForwardedFrom: l.ForwardedFrom, TLS: r.tls, Path: r.cfg.DoHPath,
+			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: cores, ProxyFrom: l.ProxyFrom, ForwardedFrom: l.ForwardedFrom, TLS: r.tls, Path: r.cfg.DoHPath,
 				AltSvc: r.http3Port, Gate: gate, Observer: r.metrics})
 			if err != nil {
 				return err
@@ -337,6 +336,7 @@ func (s *stack) controls() console.Controls {
 // start serves.
 func (r *running) start() {
 	tuneCollector(r.cfg.Memory)
+	tuneScheduler(len(r.cfg.Listen[transport.UDP]))
 	for _, l := range r.listeners {
 		l.Start(l.handler)
 	}
