@@ -99,7 +99,7 @@ func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
 	return s
 }
 
-// Get returns the value of a key. One that is used again and again it puts in front: more often than a single resolution does.
+// Get returns the value of a key, with which it may share memory. One that is used again and again it puts in front: more often than a single resolution does.
 func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 	hash := c.front.hash(k)
 	if v, ok = c.front.get(k, hash); ok {
@@ -118,9 +118,20 @@ func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 	}
 	c.hits.Add(1)
 	if rec.use() && (c.welcomed.Load() < frontWelcome && c.welcomed.Add(1) <= frontWelcome || rand.Uint32N(frontOdds) == 0) {
-		c.front.Put(k, v)
+		c.promote(rec)
 	}
 	return v, true
+}
+
+// promote puts a value in front, under a key of its own: the one that was looked for may be in memory that is used again, as it is on the hit path.
+func (c *Packed[K, V]) promote(rec record) {
+	k, ok := c.codec.ParseKey(rec.key())
+	if !ok {
+		return
+	}
+	if v, ok := c.codec.Parse(k, rec.value()); ok {
+		c.front.Put(k, v)
+	}
 }
 
 // Put stores a value; the oldest that were not used make room for it. One that is too large is not kept.

@@ -147,6 +147,38 @@ func TestPackedFrontIsForTheOften(t *testing.T) {
 	}
 }
 
+// On the hit path keys are in memory that the next query overwrites. What such a look-up puts in front does not share it.
+func TestPackedFrontOwnsItsKeys(t *testing.T) {
+	c := NewPacked(1<<20, Key.hash, negativeSize, negativeCodec)
+	key := Key{Name: wire.MustParseName("gone.first.example."), Type: wire.TypeA}
+	zone := wire.MustParseName("first.example.")
+	c.Put(key, &Negative{Zone: zone, SOA: &wire.RRset{Name: zone, Type: wire.TypeSOA, Class: wire.ClassIN}})
+	var q wire.Query
+	ask := func(name string) Key {
+		packet := append(make([]byte, wire.HeaderLen), wire.MustParseName(name).Wire()...)
+		packet[5] = 1 // question
+		if err := wire.ParseQuery(append(packet, 0, 1, 0, 1), &q); err != nil {
+			t.Fatal(err)
+		}
+		return Key{Name: q.Question.Name, Type: wire.TypeA}
+	}
+	for range 20 {
+		if _, ok := c.Get(ask("gone.first.example.")); !ok {
+			t.Fatal("it is not there")
+		}
+	}
+	if c.front.Stats().Entries != 1 {
+		t.Fatal("it is not in front")
+	}
+	n, _ := c.Get(key)
+	if _, ok := c.Get(ask("here.other.example.")); ok {
+		t.Error("another name has it too")
+	}
+	if n.Zone != zone || n.SOA.Name != zone {
+		t.Errorf("it is of %v now, its SOA of %v", n.Zone, n.SOA.Name)
+	}
+}
+
 // What its codec no longer believes, and what is too large for its part, is not there.
 func TestPackedRefuses(t *testing.T) {
 	c := newTexts(64 << 10)
