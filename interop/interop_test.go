@@ -120,19 +120,28 @@ func build(t *testing.T, dir string) string {
 	return bin
 }
 
-// endAll ends the processes that the script started.
+// endAll ends the processes that the script started, and waits until they have: they write into the folder that is to be removed.
 func endAll(t *testing.T, pids string) {
 	b, err := os.ReadFile(pids)
 	if err != nil {
 		return
 	}
+	var left []int
 	for _, f := range strings.Fields(string(b)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 				t.Logf("process %d had ended", pid)
 			}
+			left = append(left, pid)
 		}
 	}
+	for range 100 {
+		if left = slices.DeleteFunc(left, func(pid int) bool { return syscall.Kill(pid, 0) != nil }); len(left) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Logf("processes %v do not end", left)
 }
 
 // ask puts a question with DO and RD to a server, and again over TCP if it is truncated.
