@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,13 +24,15 @@ type udpListener struct {
 	addr     netip.AddrPort
 	ends     []endpoint
 	wildcard bool // at all addresses: each packet has to say which it came to
+	teams    []*udpTeam
 	closed   atomic.Bool
+	closing  chan struct{} // is closed when closed is set
 	wg       sync.WaitGroup
 }
 
 // openUDP opens so many sockets at an address; the kernel spreads clients over them.
 func openUDP(s Spec) (Listener, error) {
-	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified()}
+	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified(), closing: make(chan struct{})}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
 		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
@@ -39,55 +42,76 @@ func openUDP(s Spec) (Listener, error) {
 	if l.addr.Addr().Is6() {
 		network = "udp6"
 	}
-	for range max(1, min(s.Sockets, maxSockets)) {
+	err := l.openSockets(lc, network)
+	if err == nil {
+		err = l.formTeams()
+	}
+	if err != nil {
+		l.release()
+		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, err)
+	}
+	return l, nil
+}
+
+func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {
+	for range max(1, min(l.spec.Sockets, maxSockets)) {
 		c, err := lc.ListenPacket(context.Background(), network, l.addr.String())
-		var e endpoint
-		if err == nil {
-			l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
-			e, err = newEndpoint(c.(*net.UDPConn))
-		}
 		if err != nil {
-			l.close()
-			return nil, fmt.Errorf("listen on udp %v: %w", l.addr, err)
+			return err
+		}
+		l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
+		e, err := newEndpoint(c.(*net.UDPConn))
+		if err != nil {
+			return err
 		}
 		l.ends = append(l.ends, e)
 	}
-	return l, nil
+	return nil
+}
+
+// formTeams divides the sockets among teams of readers.
+func (l *udpListener) formTeams() error {
+	for ends := range slices.Chunk(l.ends, teamSize) {
+		t, err := newTeam(l, ends)
+		if err != nil {
+			return err
+		}
+		l.teams = append(l.teams, t)
+	}
+	return nil
+}
+
+// release gives back what the system lent.
+func (l *udpListener) release() {
+	for _, e := range l.ends {
+		e.close()
+	}
+	for _, t := range l.teams {
+		t.close()
+	}
 }
 
 func (l *udpListener) Addr() netip.AddrPort { return l.addr }
 
 func (l *udpListener) Start(h Handler) {
-	for _, e := range l.ends {
-		s := &udpSocket{end: e, handler: h, spec: &l.spec, wildcard: l.wildcard, closed: &l.closed}
-		l.wg.Go(s.run)
+	for _, t := range l.teams {
+		t.start(h)
 	}
 }
 
 func (l *udpListener) Close() {
-	l.close()
-	l.wg.Wait()
-}
-
-func (l *udpListener) close() {
 	l.closed.Store(true)
+	close(l.closing)
 	for _, e := range l.ends {
-		e.close()
+		e.wake()
 	}
-}
-
-// udpSocket is one socket of a listener. What an endpoint is, and run, which serves it, differ between systems.
-type udpSocket struct {
-	end      endpoint
-	handler  Handler
-	spec     *Spec
-	wildcard bool
-	closed   *atomic.Bool
+	l.wg.Wait()
+	l.release()
 }
 
 // introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
-func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
-	if len(s.spec.ProxyFrom) == 0 || !trusted(s.spec.ProxyFrom, from.Addr()) {
+func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
+	if len(l.spec.ProxyFrom) == 0 || !trusted(l.spec.ProxyFrom, from.Addr()) {
 		return in, UDP.client(from), true
 	}
 	h, packet, err := proxyproto.ParseUDPDatagram(in)
@@ -95,7 +119,7 @@ func (s *udpSocket) introduce(in []byte, from netip.AddrPort) (packet []byte, c 
 		from, ok = proxied(h, from)
 	}
 	if !ok {
-		s.spec.Observer.Fault(UDP, cause.ProxyHeader)
+		l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 	}
 	return packet, UDP.client(from), ok
 }

@@ -49,30 +49,26 @@ func newBatch(control bool) *batch {
 	return b
 }
 
-// receive takes what has arrived and counts it. The scheduler is told only if it waits: told, it may take the processor away from a call that lasts longer than
-// 20 µs, as one that takes or gives a batch does.
-func (r *udpReader) receive(fd uintptr, wait bool) int {
-	for i := range r.in.messages {
-		h := &r.in.messages[i].head
-		r.in.vectors[i].SetLen(packetSize)
+// The calls do not wait, so the scheduler is not told of them: told, it may take the processor away from one that lasts longer than 20 µs, as one that takes or gives a
+// full batch does.
+
+// receive takes what has arrived and counts it.
+func (b *batch) receive(fd int) int {
+	for i := range b.messages {
+		h := &b.messages[i].head
+		b.vectors[i].SetLen(packetSize)
 		h.Namelen = unix.SizeofSockaddrInet6
 		if h.Control != nil {
-			h.SetControllen(len(r.in.controls[i]))
+			h.SetControllen(len(b.controls[i]))
 		}
 	}
 	for {
-		var n uintptr
-		var e syscall.Errno
-		if wait {
-			n, _, e = syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.in.messages[0])), batchSize, unix.MSG_WAITFORONE, 0, 0)
-		} else {
-			n, _, e = syscall.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.in.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
-		}
-		switch {
-		case e == unix.EAGAIN || r.closed.Load():
-			return 0
-		case e == 0:
+		n, _, err := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+		switch err {
+		case 0:
 			return int(n)
+		case unix.EAGAIN:
+			return 0
 		} // interrupted, or an ICMP error of an earlier answer
 	}
 }
@@ -101,34 +97,33 @@ func (b *batch) control(i int) []byte {
 	return b.controls[i][:h.Controllen]
 }
 
-// put has a reply sent to where packet i came from, from the address that it came to: the kernel takes the control message that it gave
+// put has a reply sent to where packet i of in came from, from the address that it came to: the kernel takes the control message that it gave
 // (ip(7), ipv6(7)).
-func (r *udpReader) put(to, i int, reply []byte) {
-	o, in := r.out, &r.in.messages[i].head
-	if len(reply) > 0 && &reply[0] != &o.buffers[to][0] {
+func (b *batch) put(to int, in *batch, i int, reply []byte) {
+	if len(reply) > 0 && &reply[0] != &b.buffers[to][0] {
 		if len(reply) > packetSize {
 			return
 		}
-		copy(o.buffers[to][:packetSize], reply)
+		copy(b.buffers[to][:packetSize], reply)
 	}
-	o.vectors[to].SetLen(len(reply))
-	o.names[to] = r.in.names[i]
-	h := &o.messages[to].head
-	h.Namelen = in.Namelen
+	b.vectors[to].SetLen(len(reply))
+	b.names[to] = in.names[i]
+	h := &b.messages[to].head
+	h.Namelen = in.messages[i].head.Namelen
 	if h.Control != nil {
-		copy(o.controls[to][:], r.in.control(i))
-		h.Controllen = in.Controllen
+		copy(b.controls[to][:], in.control(i))
+		h.Controllen = in.messages[i].head.Controllen
 	}
 }
 
-// write sends the first n packets of out. What cannot be sent is lost, as on the network.
-func (r *udpReader) write(fd uintptr, n int) {
+// send sends the first n packets. What cannot be sent is lost, as on the network.
+func (b *batch) send(fd, n int) {
 	for sent := 0; sent < n; {
-		k, _, e := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&r.out.messages[sent])), uintptr(n-sent), unix.MSG_DONTWAIT, 0, 0)
+		k, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[sent])), uintptr(n-sent), unix.MSG_DONTWAIT, 0, 0)
 		switch {
-		case e == 0:
+		case err == 0:
 			sent += int(k)
-		case !again(fd, e):
+		case !again(fd, err):
 			sent++ // this one cannot be sent, perhaps the next can
 		}
 	}
@@ -138,12 +133,12 @@ func (r *udpReader) write(fd uintptr, n int) {
 const roomTime = 10 * time.Millisecond
 
 // again says whether to send again after an error, and if there was no room waits for some.
-func again(fd uintptr, e syscall.Errno) bool {
-	if e != unix.EAGAIN {
-		return e == unix.EINTR
+func again(fd int, err syscall.Errno) bool {
+	if err != unix.EAGAIN {
+		return err == unix.EINTR
 	}
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(roomTime.Milliseconds()))
-	return n > 0 || err == unix.EINTR
+	n, failed := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(roomTime.Milliseconds()))
+	return n > 0 || failed == unix.EINTR
 }
 
 // wayBack is where an answer that takes longer goes, and from which address.
@@ -159,7 +154,7 @@ func (b *batch) back(i int) *wayBack {
 }
 
 // send sends the answer; one that cannot be sent is lost, as on the network.
-func (w *wayBack) send(e endpoint, reply []byte) {
+func (w *wayBack) send(e *endpoint, reply []byte) {
 	if len(reply) == 0 {
 		return
 	}
@@ -174,7 +169,7 @@ func (w *wayBack) send(e endpoint, reply []byte) {
 	_ = e.raw.Control(func(fd uintptr) {
 		for {
 			_, _, err := syscall.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m)), unix.MSG_DONTWAIT)
-			if err == 0 || !again(fd, err) {
+			if err == 0 || !again(int(fd), err) {
 				return
 			}
 		}

@@ -9,7 +9,7 @@ import (
 
 // A reader goes from one way to wait to the other by how much comes, and answers either way.
 func TestUDPReaderWaits(t *testing.T) {
-	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1, Observer: &witness{}})
+	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2, Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,30 +36,81 @@ func TestUDPReaderWaits(t *testing.T) {
 			}
 		}
 	}
-	// Its turn began long ago, so each batch ends one.
-	s := &udpSocket{end: l.ends[0], handler: &echo{}, spec: &l.spec, closed: &l.closed}
-	r := &udpReader{udpSocket: *s, in: newBatch(false), out: newBatch(false)}
-	err = s.end.raw.Control(func(fd uintptr) {
-		ask(much)
-		r.sparse(fd) // comes to its end, since much came
-		answered(much, "sparse")
-		ask(little)
-		r.dense(fd) // comes to its end, since then nothing came
-		answered(little, "dense")
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	// Its first turn began long ago, so the first batch ends it.
+	r := l.teams[0].newReader()
+	r.handler = &echo{}
+	ask(much)
+	r.sparse() // comes to its end, since much came
+	answered(much, "sparse")
+	ask(little)
+	r.dense() // comes to its end, since then nothing came
+	answered(little, "dense")
 	// Closing ends the wait by the poller.
-	l.wg.Go(s.run)
+	l.Start(r.handler)
 	ask(1)
 	answered(1, "run")
 }
 
-func TestProcessors(t *testing.T) {
-	for _, c := range []struct{ cores, sockets, want int }{{2, 0, 2}, {2, 2, 4}, {2, 4, 6}, {2, 10, 8}, {1, 1, 2}} {
-		if got := Processors(c.cores, c.sockets); got != c.want {
-			t.Errorf("%d cores, %d sockets: got %d, want %d", c.cores, c.sockets, got, c.want)
+// Clients of every socket are answered, whichever team looks after it. With so many clients no socket goes without.
+func TestUDPTeams(t *testing.T) {
+	const sockets, clients = 2*teamSize + 1, 64
+	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: sockets, Observer: &witness{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := opened.(*udpListener)
+	defer l.Close()
+	if len(l.ends) != sockets || len(l.teams) != 3 {
+		t.Fatalf("%d sockets, %d teams", len(l.ends), len(l.teams))
+	}
+	l.Start(&echo{})
+	for range clients {
+		c, err := net.Dial("udp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, kind := range []string{"fast", "serve"} {
+			_, _ = c.Write(query(kind))
+			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if _, err := c.Read(make([]byte, 4096)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+}
+
+// Who leaves last waits by the poller, and nobody else does.
+func TestUDPTeamLeaves(t *testing.T) {
+	team := &udpTeam{}
+	team.join(false)
+	if team.accompanied() {
+		t.Error("one is accompanied")
+	}
+	team.join(false)
+	if !team.accompanied() {
+		t.Error("two are not")
+	}
+	for i, want := range []bool{false, true} {
+		if last := team.leave(); last != want {
+			t.Errorf("leaving %d: last is %v", i, last)
+		}
+	}
+	team.join(false) // called by what had been too much before
+	if team.leave() {
+		t.Error("two wait by the poller")
+	}
+	team.join(true)
+	if !team.leave() {
+		t.Error("nobody waits by the poller")
+	}
+}
+
+// A listener that was never started closes.
+func TestUDPClosesUnstarted(t *testing.T) {
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: teamSize + 1, Observer: &witness{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
 }

@@ -18,8 +18,8 @@ const maxSockets = 1
 
 func setUDPOptions(int, string, bool) error { return nil }
 
-// Processors is how many of them the Go scheduler should have for so many cores and UDP sockets.
-func Processors(cores, _ int) int { return cores }
+// Processors is how many of them the Go scheduler should have for so many cores.
+func Processors(cores int) int { return cores }
 
 // endpoint is what is read from and written to.
 type endpoint struct{ *net.UDPConn }
@@ -27,40 +27,62 @@ type endpoint struct{ *net.UDPConn }
 func newEndpoint(c *net.UDPConn) (endpoint, error) { return endpoint{c}, nil }
 
 func (e endpoint) close() { _ = e.Close() } // it is gone either way
+func (e endpoint) wake()  { e.close() }
 
 // write sends an answer. A full buffer loses packets, as the network does.
 func (e endpoint) write(reply []byte, to netip.AddrPort) { _, _ = e.WriteToUDPAddrPort(reply, to) }
 
-// run serves the socket until it is closed.
-func (s *udpSocket) run() {
+// teamSize is how many sockets share readers.
+const teamSize = 1
+
+// udpTeam is the reader of a socket.
+type udpTeam struct {
+	listener *udpListener
+	end      endpoint
+	handler  Handler
+}
+
+func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
+	return &udpTeam{listener: l, end: ends[0]}, nil
+}
+
+func (t *udpTeam) start(h Handler) {
+	t.handler = h
+	t.listener.wg.Go(t.serve)
+}
+
+func (t *udpTeam) close() {} // the socket is
+
+// serve serves the socket until it is closed.
+func (t *udpTeam) serve() {
 	in, out := make([]byte, 4096), make([]byte, 0, 4096)
 	for {
-		n, from, err := s.end.ReadFromUDPAddrPort(in)
+		n, from, err := t.end.ReadFromUDPAddrPort(in)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
 			continue // an ICMP error of an earlier answer
 		}
-		packet, client, ok := s.introduce(in[:n], from)
+		packet, client, ok := t.listener.introduce(in[:n], from)
 		if !ok || len(packet) < wire.HeaderLen {
 			continue
 		}
-		reply, drop := s.handler.Fast(packet, client, out[:0])
+		reply, drop := t.handler.Fast(packet, client, out[:0])
 		if drop {
 			continue
 		}
 		if reply == nil {
 			var now bool
-			reply, now = serve(s.handler, packet, client, func(reply []byte) {
+			reply, now = serve(t.handler, packet, client, func(reply []byte) {
 				if reply != nil {
-					s.end.write(reply, from)
+					t.end.write(reply, from)
 				}
 			})
 			if !now || reply == nil {
 				continue
 			}
 		}
-		s.end.write(reply, from)
+		t.end.write(reply, from)
 	}
 }

@@ -11,9 +11,9 @@ import (
 // cores is how many threads may run at once, from the machine, the control group or GOMAXPROCS, as the process began.
 var cores = runtime.GOMAXPROCS(0)
 
-// tuneScheduler gives the scheduler the processors that so many UDP addresses need, each with a socket per core.
-func tuneScheduler(addresses int) {
-	if n := transport.Processors(cores, cores*addresses); n != runtime.GOMAXPROCS(0) { // setting it stops the world for a moment
+// tuneScheduler gives the scheduler the processors that the listeners need.
+func tuneScheduler() {
+	if n := transport.Processors(cores); n != runtime.GOMAXPROCS(0) { // setting it stops the world for a moment
 		runtime.GOMAXPROCS(n)
 	}
 }

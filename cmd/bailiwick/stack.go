@@ -336,7 +336,7 @@ func (s *stack) controls() console.Controls {
 // start serves.
 func (r *running) start() {
 	tuneCollector(r.cfg.Memory)
-	tuneScheduler(len(r.cfg.Listen[transport.UDP]))
+	tuneScheduler()
 	for _, l := range r.listeners {
 		l.Start(l.handler)
 	}
