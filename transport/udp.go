@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/pires/go-proxyproto"
@@ -25,8 +24,7 @@ type udpListener struct {
 	ends     []endpoint
 	wildcard bool // at all addresses: each packet has to say which it came to
 	teams    []*udpTeam
-	closed   atomic.Bool
-	closing  chan struct{} // is closed when closed is set
+	closing  chan struct{} // is closed when the listener is
 	wg       sync.WaitGroup
 }
 
@@ -100,7 +98,6 @@ func (l *udpListener) Start(h Handler) {
 }
 
 func (l *udpListener) Close() {
-	l.closed.Store(true)
 	close(l.closing)
 	for _, e := range l.ends {
 		e.wake()

@@ -46,26 +46,27 @@ func newEndpoint(c *net.UDPConn) (e endpoint, err error) {
 		return e, err
 	}
 	var dup error
-	err = raw.Control(func(fd uintptr) { e.fd, e.file, dup = duplicate(fd, false) })
+	err = raw.Control(func(fd uintptr) { e.file, dup = duplicate(fd, false) })
 	if err == nil {
 		err = dup
 	}
 	if err == nil {
+		e.fd = int(e.file.Fd())
 		e.raw, err = e.file.SyscallConn()
 	}
 	return e, err
 }
 
 // duplicate makes another descriptor of a file, which the runtime's poller is told of or not. Then no descriptor of the file blocks, or all do.
-func duplicate(fd uintptr, polled bool) (int, *os.File, error) {
+func duplicate(fd uintptr, polled bool) (*os.File, error) {
 	if err := unix.SetNonblock(int(fd), polled); err != nil { // by which os.NewFile decides
-		return 0, nil, os.NewSyscallError("fcntl", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	d, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return 0, nil, os.NewSyscallError("fcntl", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return d, os.NewFile(uintptr(d), "udp"), nil
+	return os.NewFile(uintptr(d), "udp"), nil
 }
 
 // wake ends the wait of a reader. Shutting a socket down that is not connected is an error (shutdown(2)), but wakes who waits.

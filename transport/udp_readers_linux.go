@@ -45,7 +45,6 @@ type udpTeam struct {
 	ends     []endpoint
 	handler  Handler
 	epoll    int           // of the sockets
-	file     *os.File      // which is the epoll's
 	help     chan struct{} // calls one more
 
 	mu      sync.Mutex
@@ -59,7 +58,7 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	t := &udpTeam{listener: l, ends: ends, epoll: fd, file: os.NewFile(uintptr(fd), "epoll"), help: make(chan struct{}, 1)}
+	t := &udpTeam{listener: l, ends: ends, epoll: fd, help: make(chan struct{}, 1)}
 	for i, e := range ends {
 		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.fd, &unix.EpollEvent{Events: arrival, Fd: int32(i)}); err != nil {
 			t.close()
@@ -69,7 +68,7 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	return t, nil
 }
 
-func (t *udpTeam) close() { _ = t.file.Close() } // it is gone either way
+func (t *udpTeam) close() { _ = unix.Close(t.epoll) } // it is gone either way
 
 // start has the readers run, and the first of them work.
 func (t *udpTeam) start(h Handler) {
@@ -108,6 +107,16 @@ func (t *udpTeam) leave() (last bool) {
 	return last
 }
 
+// closed says that the listener is.
+func (t *udpTeam) closed() bool {
+	select {
+	case <-t.listener.closing:
+		return true
+	default:
+		return false
+	}
+}
+
 // accompanied says that more than one works.
 func (t *udpTeam) accompanied() bool {
 	t.mu.Lock()
@@ -119,7 +128,7 @@ func (t *udpTeam) accompanied() bool {
 type udpReader struct {
 	*udpTeam
 	in, out *batch
-	events  [stay]unix.EpollEvent
+	events  [teamSize]unix.EpollEvent
 	handed  bool          // a query went to the resolver
 	began   time.Time     // a turn
 	packets int           // in it
@@ -139,7 +148,7 @@ func (r *udpReader) run() {
 			return
 		case <-r.help:
 			r.join(false)
-			for r.dense(); r.leave() && !r.listener.closed.Load(); r.dense() {
+			for r.dense(); r.leave() && !r.closed(); r.dense() {
 				r.sparse()
 				r.join(true)
 			}
@@ -153,15 +162,17 @@ func (r *udpReader) turned(now time.Time) (packets int, waited time.Duration, ov
 		return 0, 0, false
 	}
 	packets, waited = r.packets, r.waited
-	r.began, r.packets, r.waited = now, 0, 0
+	r.begin(now)
 	return packets, waited, true
 }
+
+func (r *udpReader) begin(now time.Time) { r.began, r.packets, r.waited = now, 0, 0 }
 
 // dense serves in the kernel until little comes, or others can do it alone.
 func (r *udpReader) dense() {
 	now := time.Now()
-	r.began, r.packets, r.waited = now, 0, 0
-	for !r.listener.closed.Load() {
+	r.begin(now)
+	for !r.closed() {
 		n := r.arrived(r.events[:1], maxWait) // one, so that others can take the next
 		woken := time.Now()
 		wait := woken.Sub(now)
@@ -188,7 +199,7 @@ func (r *udpReader) dense() {
 
 // sparse serves by the runtime's poller until more comes. Without a descriptor for that it does nothing.
 func (r *udpReader) sparse() {
-	_, file, err := duplicate(uintptr(r.epoll), true)
+	file, err := duplicate(uintptr(r.epoll), true)
 	if err != nil {
 		return
 	}
@@ -200,17 +211,9 @@ func (r *udpReader) sparse() {
 
 // poll serves what has arrived, and says whether that is enough to wait in the kernel. If not, the next packet calls it again.
 func (r *udpReader) poll(uintptr) bool {
-	for !r.listener.closed.Load() {
-		n := r.arrived(r.events[:], 0)
-		r.serve(n)
-		if packets, _, over := r.turned(time.Now()); over && packets >= much {
-			return true
-		}
-		if n < len(r.events) {
-			return false
-		}
-	}
-	return true
+	r.serve(r.arrived(r.events[:], 0))
+	packets, _, over := r.turned(time.Now())
+	return over && packets >= much || r.closed()
 }
 
 // arrived finds sockets that something has arrived at, or waits for one.
@@ -239,7 +242,7 @@ func (r *udpReader) serve(n int) {
 // batch answers what has arrived at a socket, up to batchSize packets, and counts them.
 func (r *udpReader) batch(e *endpoint) int {
 	n := r.in.receive(e.fd)
-	if r.listener.closed.Load() {
+	if r.closed() {
 		return 0 // what is received from a socket that was shut down are no packets
 	}
 	answers := 0
