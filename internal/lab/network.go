@@ -25,6 +25,13 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 	f := s.faults
 	first := w.heard(s, q.Question[0], tcp)
 	opt := q.IsEdns0()
+	if w.Script != nil {
+		honest := func() *dns.Msg { return w.sized(s, q, tcp) }
+		r, ok := w.Script(Incoming{Server: s.addr, TCP: tcp, Query: q, honest: honest})
+		if ok {
+			return r.Packets, r.Delay
+		}
+	}
 	switch {
 	case f.has(Dead), f.has(NoTCP) && tcp, f.has(LoseFirst) && first:
 		return nil, 0
@@ -43,19 +50,7 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 	if f.has(Slow) {
 		delay = w.SlowBy
 	}
-	m := w.answer(s, q, opt != nil && opt.Do())
-	size := dns.MinMsgSize
-	if opt != nil {
-		size = int(opt.UDPSize())
-		m.SetEdns0(1232, opt.Do())
-	}
-	if tcp {
-		size = dns.MaxMsgSize
-	} else if f.has(Truncate) || f.has(NoTCP) {
-		m.Answer, m.Ns, m.Extra, m.Truncated = nil, nil, nil, true
-	}
-	m.Truncate(size)
-	m.Truncated = m.Truncated || f.has(AlwaysTC)
+	m := w.sized(s, q, tcp)
 	if f.has(Cookies) && opt != nil && !tcp {
 		demandCookie(m, opt)
 	}
@@ -70,6 +65,25 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		packets = append(packets, wrong, wrong)
 	}
 	return append(packets, right), delay
+}
+
+// sized is a server's answer, cut to what the query has room for.
+func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
+	f, opt := s.faults, q.IsEdns0()
+	m := w.answer(s, q, opt != nil && opt.Do())
+	size := dns.MinMsgSize
+	if opt != nil {
+		size = int(opt.UDPSize())
+		m.SetEdns0(1232, opt.Do())
+	}
+	if tcp {
+		size = dns.MaxMsgSize
+	} else if f.has(Truncate) || f.has(NoTCP) {
+		m.Answer, m.Ns, m.Extra, m.Truncated = nil, nil, nil, true
+	}
+	m.Truncate(size)
+	m.Truncated = m.Truncated || f.has(AlwaysTC)
+	return m
 }
 
 // labCookie is the server cookie of all servers that want one.

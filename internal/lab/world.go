@@ -27,6 +27,7 @@ type World struct {
 	log    []Exchange        // guarded by mu
 	lost   map[Exchange]bool // guarded by mu
 	SlowBy time.Duration
+	Script Script // set before the first query; nil: servers behave by their faults
 }
 
 // server is an authoritative server at an address.
