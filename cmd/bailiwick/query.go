@@ -85,7 +85,7 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, error) {
 		}
 		ex = w
 	}
-	s, err := newStack(cfg, ex)
+	s, err := newStack(cfg, ex, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,10 @@ func loadConfig(file string) (*config.Config, error) {
 	return config.Load(file)
 }
 
+// exitPanics is the status of a process that is given up after too many panics. It is the Go
+// runtime's own after a panic.
+const exitPanics = 2
+
 // labPort is where the lab's servers listen on loopback.
 const labPort = 5053
 
@@ -84,7 +88,7 @@ func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) e
 			ex = w
 		}
 	}
-	s, err := newStack(cfg, ex)
+	s, err := newStack(cfg, ex, func() { os.Exit(exitPanics) })
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -41,13 +42,18 @@ type stack struct {
 	exchanger transport.Exchanger
 	resolver  *resolver.Resolver
 	log       *slog.Logger
+	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 }
 
-// newStack builds what resolves.
-func newStack(cfg *config.Config, ex transport.Exchanger) (*stack, error) {
+// newStack builds what resolves. A server says how it ends after too many panics; without that a
+// panic ends the process as it always does.
+func newStack(cfg *config.Config, ex transport.Exchanger, end func()) (*stack, error) {
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg)}
+	if end != nil {
+		s.guard = guard.New(s.log, s.metrics.Panic, end)
+	}
 	if !cfg.ClockStart.IsZero() {
 		m, ok := s.clock.(interface{ Set(time.Time) })
 		if !ok {

@@ -18,10 +18,11 @@ const (
 	KindLimit                // a budget ran out
 	KindPolicy               // we were told so
 	KindRequest              // the client's message
+	KindInternal             // a fault of this program
 )
 
 func (k Kind) String() string {
-	return [...]string{"dnssec", "insecure", "network", "limit", "policy", "request"}[k]
+	return [...]string{"dnssec", "insecure", "network", "limit", "policy", "request", "internal"}[k]
 }
 
 // Cause is a row of the table.
@@ -117,6 +118,9 @@ const (
 	HTTPQuery
 	HTTPTooLarge
 	QUICProtocol
+
+	// This program.
+	InternalError
 
 	count
 )
@@ -241,6 +245,9 @@ var table = [count]row{
 	HTTPQuery:      {"http_query", KindRequest, edeNone, "no DNS message in the request: too short, no parameter dns, or not in base64url", ""},
 	HTTPTooLarge:   {"http_too_large", KindRequest, edeNone, "the request is larger than a DNS message can be", ""},
 	QUICProtocol:   {"quic_protocol", KindRequest, edeNone, "the client does not keep to RFC 9250", ""},
+
+	InternalError: {"internal_error", KindInternal, edeOther, "this resolver met a fault of its own",
+		"report the stack that is in its log"},
 }
 
 // All lists every cause but None.

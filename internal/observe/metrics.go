@@ -15,6 +15,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/tally"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -40,6 +41,8 @@ type Metrics struct {
 	connections []prometheus.Gauge // by protocol
 	handshakes  *prometheus.CounterVec
 	faults      *prometheus.CounterVec
+
+	panics []prometheus.Counter // by place
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -126,6 +129,10 @@ func New() *Metrics {
 	}
 	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
 	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
+	panics := vec("panics_total", "Faults of this program that ended a query, a connection or other work, by place.", "place")
+	for _, p := range guard.Places() {
+		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
+	}
 	m.synthetic = newTallies(reg, "synthesised_answers_total", "Answers made from cached denials (RFC 8198).").with()
 	return m
 }
@@ -204,6 +211,9 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 		m.Limit(c)
 	}
 }
+
+// Panic counts one that was caught.
+func (m *Metrics) Panic(p guard.Place) { m.panics[p].Inc() }
 
 // WatchCertificates adds the metric of certificates' ends. It is read when the metrics are scraped.
 func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
