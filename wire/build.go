@@ -37,8 +37,9 @@ const (
 // NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
 func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
 	b := builders.Get().(*Builder)
-	b.msg, b.max, b.counts, b.ttls, b.tails.n = append(b.own[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0], 0
+	b.msg, b.max, b.counts, b.ttls = append(b.own[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0]
 	b.points = b.points[:0]
+	b.tails.reset()
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
 	if qname != nil {

@@ -114,7 +114,8 @@ func unescape(s string) (byte, int) {
 // NameFromWire takes a whole uncompressed name.
 func NameFromWire(b []byte) (Name, error) {
 	var buf [MaxNameLen]byte
-	out, next, err := readName(b, 0, buf[:0])
+	steps := MaxDecompression
+	out, next, err := readName(b, 0, buf[:0], &steps)
 	if err != nil {
 		return Name{}, err
 	}
@@ -131,7 +132,8 @@ func NameOf(wire string) Name { return Name{wire} }
 // ReadName reads a possibly compressed name at off and returns the offset behind it.
 func ReadName(msg []byte, off int) (Name, int, error) {
 	var buf [MaxNameLen]byte
-	out, next, err := readName(msg, off, buf[:0])
+	steps := MaxDecompression
+	out, next, err := readName(msg, off, buf[:0], &steps)
 	if err != nil {
 		return Name{}, 0, err
 	}
@@ -144,9 +146,10 @@ func ReadName(msg []byte, off int) (Name, int, error) {
 func aliasName(b []byte) Name { return Name{unsafe.String(unsafe.SliceData(b), len(b))} }
 
 // readName appends the name at off to dst, decompressed, in its own letter case, and returns the offset behind
-// the name where it stands. A pointer must point before the part that holds it, so that the walk ends.
-func readName(msg []byte, off int, dst []byte) (out []byte, next int, err error) {
-	base, limit, next := len(dst), off, -1
+// the name where it stands. A pointer must point before the part that holds it, so that the walk ends; steps is what the
+// message has left of MaxDecompression.
+func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int, err error) {
+	base, limit, next, pointers := len(dst), off, -1, 0
 	for at := off; ; {
 		if at >= len(msg) {
 			return nil, 0, malformed("name runs past the end", at)
@@ -162,6 +165,9 @@ func readName(msg []byte, off int, dst []byte) (out []byte, next int, err error)
 			}
 			dst = append(dst, msg[at:at+1+c]...)
 			at += 1 + c
+			if next >= 0 {
+				*steps--
+			}
 			if c == 0 {
 				if next < 0 {
 					next = at
@@ -175,6 +181,12 @@ func readName(msg []byte, off int, dst []byte) (out []byte, next int, err error)
 			to := (c&0x3F)<<8 | int(msg[at+1])
 			if to >= limit {
 				return nil, 0, malformed("compression pointer does not point backwards", at)
+			}
+			if pointers++; pointers > MaxPointers {
+				return nil, 0, malformed("more compression pointers than a name has labels", at)
+			}
+			if *steps--; *steps < 0 {
+				return nil, 0, malformed("more decompression than a message may take", at)
 			}
 			if next < 0 {
 				next = at + 2

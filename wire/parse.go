@@ -76,7 +76,8 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 		q.End = HeaderLen
 		return nil
 	}
-	out, off, err := readName(msg, HeaderLen, q.buf[:0])
+	steps := MaxDecompression
+	out, off, err := readName(msg, HeaderLen, q.buf[:0], &steps)
 	if err != nil {
 		return err
 	}
@@ -129,11 +130,12 @@ func Parse(msg []byte) (*Message, error) {
 		return nil, err
 	}
 	m := &Message{Header: h}
+	p := parser{msg: msg, steps: MaxDecompression}
 	off := HeaderLen
 	for i := range int(h.QDCount) {
 		start := off
 		var q Question
-		if q.Name, off, err = ReadName(msg, off); err != nil {
+		if q.Name, off, err = p.owner(off); err != nil {
 			return nil, err
 		}
 		if off+4 > len(msg) {
@@ -145,7 +147,7 @@ func Parse(msg []byte) (*Message, error) {
 		}
 		off += 4
 	}
-	p := parser{msg: msg, off: off, last: m.Question.Name}
+	p.off = off
 	for i, sec := range [...]*[]*RRset{&m.Answer, &m.Authority, &m.Additional} {
 		n := int([...]uint16{h.ANCount, h.NSCount, h.ARCount}[i])
 		if *sec, err = p.section(n, m, i == 2); err != nil {
@@ -175,7 +177,7 @@ func (m *Message) adoptSignatures() {
 				for _, to := range sections {
 					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
 						for sig := range s.Data.All() {
-							if len(o.Sigs) <= maxDedupe && !o.Sigs.Has(sig) {
+							if len(o.Sigs) <= maxAdoptedSigs && !o.Sigs.Has(sig) {
 								o.Sigs = o.Sigs.Append(sig)
 							}
 						}
@@ -196,9 +198,11 @@ func (m *Message) FullRCode() RCode { return m.RCode() | RCode(m.EDNS.ExtCode)<<
 
 // parser walks the records of a message.
 type parser struct {
-	msg  []byte
-	off  int
-	last Name // that was read: owners repeat
+	msg   []byte
+	off   int
+	steps int  // what is left of MaxDecompression
+	last  Name // that was read: owners repeat
+	at    int  // what the pointer points to that last was written as; 0 if it was not
 }
 
 // setKey tells sets of a section apart; covered is the type that an RRSIG speaks of.
@@ -225,6 +229,30 @@ const maxLinear = 12
 type sets struct {
 	list  []*RRset
 	index map[setKey]*RRset
+	known map[*RRset]map[string]struct{} // the RDATA of large sets
+}
+
+// isNew reports whether a set has no RDATA like these (RFC 2181, section 5: a set has no equal records).
+func (s *sets) isNew(x *RRset, rdata []byte) bool {
+	if len(x.Data) <= maxLinearData {
+		return !x.Data.Has(rdata)
+	}
+	seen := s.known[x]
+	if seen == nil {
+		if s.known == nil {
+			s.known = map[*RRset]map[string]struct{}{}
+		}
+		seen = map[string]struct{}{}
+		for d := range x.Data.All() {
+			seen[string(d)] = struct{}{}
+		}
+		s.known[x] = seen
+	}
+	if _, ok := seen[string(rdata)]; ok {
+		return false
+	}
+	seen[string(rdata)] = struct{}{}
+	return true
 }
 
 func (s *sets) find(k setKey) *RRset {
@@ -254,14 +282,22 @@ func (s *sets) add(k setKey, x *RRset) {
 
 // owner reads a name, sharing the memory of the last one if it is the same.
 func (p *parser) owner(off int) (Name, int, error) {
+	to := 0
+	if off+2 <= len(p.msg) && p.msg[off]&0xC0 == 0xC0 {
+		to = int(binary.BigEndian.Uint16(p.msg[off:]) & 0x3FFF)
+		if to == p.at && to > 0 { // as most owners in a set are
+			return p.last, off + 2, nil
+		}
+	}
 	var buf [MaxNameLen]byte
-	out, next, err := readName(p.msg, off, buf[:0])
+	out, next, err := readName(p.msg, off, buf[:0], &p.steps)
 	if err != nil {
 		return Name{}, 0, err
 	}
 	if toLower(out); string(out) != p.last.wire {
 		p.last = Name{string(out)}
 	}
+	p.at = to
 	return p.last, next, nil
 }
 
@@ -297,7 +333,7 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 			continue
 		}
 		var room [usualRData]byte
-		rdata, err := appendRData(room[:0], p.msg, at+10, end, t)
+		rdata, err := appendRData(room[:0], p.msg, at+10, end, t, &p.steps)
 		if err != nil {
 			return nil, err
 		}
@@ -317,7 +353,7 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 			continue
 		}
 		s.TTL = min(s.TTL, ttl)
-		if len(s.Data) > maxDedupe || !s.Data.Has(rdata) { // RFC 2181, section 5: a set has no equal records
+		if found.isNew(s, rdata) {
 			s.Data = s.Data.Append(rdata)
 		}
 	}

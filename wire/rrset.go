@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
+	"slices"
 )
 
 // RDataList is RDATA after RDATA, each behind two octets of its length: one piece of memory for a whole set.
@@ -73,6 +74,9 @@ func (l RDataList) Equal(o RDataList) bool {
 	if len(l) != len(o) {
 		return false
 	}
+	if len(l) > maxLinearData {
+		return slices.EqualFunc(l.sorted(), o.sorted(), bytes.Equal)
+	}
 	for d := range l.All() {
 		if !o.Has(d) {
 			return false
@@ -80,6 +84,9 @@ func (l RDataList) Equal(o RDataList) bool {
 	}
 	return true
 }
+
+// sorted lists the RDATA in the order of their octets.
+func (l RDataList) sorted() [][]byte { return slices.SortedFunc(l.All(), bytes.Compare) }
 
 // Security is what the validator says of data (RFC 4033, section 5; RFC 4035, section 4.3).
 type Security uint8
