@@ -98,12 +98,7 @@ func (a *asking) settle(limit *cause.Failure) (*accepted, *cause.Failure) {
 // consider decides what a reply is worth; nil says: ask on.
 func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 	now := a.x.r.clock.Now()
-	if !scrub(m, a.zone, a.x.r.cfg.HardenGlue) {
-		a.x.r.servers.learn(c.addr.Addr(), a.zone, eventBad, 0, now)
-		a.blame(cause.New(cause.Malformed, a.zone, "%s", a.q).At(c.addr))
-		c.spent = true
-		return nil
-	}
+	scrub(m, a.zone, a.x.r.cfg.HardenGlue)
 	got := &accepted{reply: classify(m, a.q, a.zone, a.conf != nil && a.conf.Forward, a.x.r.cfg.HardenGlue), from: c.addr}
 	if got.kind == replyFault {
 		a.trace(c, got.describe(m))

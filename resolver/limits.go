@@ -23,10 +23,6 @@ const (
 	MaxNameServers = 13
 	// MaxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
 	MaxAddresses = 4
-	// MaxRecords is how many records an RRset may have, to be kept (CVE-2024-1737).
-	MaxRecords = 100
-	// MaxSets is how many RRsets of a section are looked at, per response.
-	MaxSets = 100
 	// MaxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
 	MaxMinimised = 10
 

@@ -49,3 +49,10 @@ func (r Reply) After(d time.Duration) Reply {
 	r.Delay = d
 	return r
 }
+
+// Sign returns a set's signatures as the zone makes them, its faults applied; for records that a
+// script makes up.
+func (w *World) Sign(zone string, set ...dns.RR) []dns.RR {
+	z := w.zones[zone]
+	return []dns.RR{z.makeSignature(set, set[0].Header().Name, set[0].Header().Rrtype)}
+}
