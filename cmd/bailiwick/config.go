@@ -11,9 +11,11 @@ import (
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show configurations"}
 	cmd.AddCommand(&cobra.Command{
-		Use:   "check FILE",
-		Short: "Say everything that is wrong with a configuration",
-		Args:  cobra.ExactArgs(1),
+		Use:               "check FILE",
+		Short:             "Say everything that is wrong with a configuration",
+		Args:              cobra.ExactArgs(1),
+		SuggestFor:        []string{"lint", "validate", "test", "verify"},
+		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := config.Load(args[0])
 			if err != nil {
@@ -32,9 +34,11 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}, &cobra.Command{
-		Use:   "show [FILE]",
-		Short: "Print the complete configuration: the file's values, and the defaults of all others",
-		Args:  cobra.MaximumNArgs(1),
+		Use:               "show [FILE]",
+		Short:             "Print the complete configuration: the file's values, and the defaults of all others",
+		Args:              cobra.MaximumNArgs(1),
+		SuggestFor:        []string{"dump", "print", "view", "default", "defaults"},
+		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := ""
 			if len(args) > 0 {
@@ -47,10 +51,11 @@ func configCommand() *cobra.Command {
 			return cfg.Show(cmd.OutOrStdout())
 		},
 	}, &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON schema of configurations",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return config.Schema(cmd.OutOrStdout()) },
+		Use:               "schema",
+		Short:             "Print the JSON schema of configurations",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return config.Schema(cmd.OutOrStdout()) },
 	}, dnrCommand())
 	return cmd
 }

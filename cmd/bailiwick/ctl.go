@@ -31,9 +31,11 @@ func ctlCommand() *cobra.Command {
 	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "", "control socket's `PATH`")
 	var subtree bool
 	flush := &cobra.Command{
-		Use:   "flush NAME",
-		Short: "Forget what is known of a name",
-		Args:  cobra.ExactArgs(1),
+		Use:               "flush NAME",
+		Short:             "Forget what is known of a name",
+		Args:              cobra.ExactArgs(1),
+		SuggestFor:        []string{"purge", "clear", "drop", "forget", "wipe", "flushname"},
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return call(cmd, console.Request{Command: "flush", Name: args[0], Subtree: subtree})
 		},
@@ -41,9 +43,10 @@ func ctlCommand() *cobra.Command {
 	flush.Flags().BoolVar(&subtree, "subtree", false, "and of everything below it")
 	clock := &cobra.Command{Use: "clock", Short: "Move the server's clock (builds with the tag testclock only)"}
 	clock.AddCommand(&cobra.Command{
-		Use:   "advance DURATION",
-		Short: "Let time pass, for example 1h0m0s",
-		Args:  cobra.ExactArgs(1),
+		Use:               "advance DURATION",
+		Short:             "Let time pass, for example 1h0m0s",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := time.ParseDuration(args[0])
 			if err != nil {
@@ -53,10 +56,12 @@ func ctlCommand() *cobra.Command {
 		},
 	})
 	cmd.AddCommand(flush, clock, &cobra.Command{
-		Use:   "status",
-		Short: "Show how the server is",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return call(cmd, console.Request{Command: "status"}) },
+		Use:               "status",
+		Short:             "Show how the server is",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"stats", "info", "state", "show"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return call(cmd, console.Request{Command: "status"}) },
 	})
 	return cmd
 }

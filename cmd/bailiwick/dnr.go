@@ -19,7 +19,8 @@ func dnrCommand() *cobra.Command {
 		Short: "Print the options that tell a network's clients of the encrypted transports (RFC 9463)",
 		Long: "Print the options of DHCPv4, DHCPv6 and router advertisements that tell clients of the encrypted transports in a configuration (RFC 9463), as octets and\n" +
 			"as lines for dnsmasq and Kea. The name is that of the certificate, the addresses are those of the listeners, unless discovery.name and discovery.addresses say otherwise.",
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(args[0])
 			if err != nil {

@@ -20,16 +20,18 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "bailiwick",
 		Short:         "A validating recursive DNS resolver that says why",
-		Long:          "Bailiwick resolves names from the root, verifies every answer with DNSSEC, and names the cause of every failure.\n\nExit status: 0 done, 1 wrong use or configuration, 2 the name does not resolve.",
+		Long:          "Bailiwick resolves names from the root, verifies every answer with DNSSEC, and names the cause of every failure.\n\n" + exitStatuses,
+		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(), versionCommand())
 	return root
 }
 
 func main() {
-	if err := newRoot().Execute(); err != nil {
+	if err := run(newRoot(), os.Args[1:]); err != nil {
 		var exit *exitError
 		if errors.As(err, &exit) {
 			if exit.error != nil {

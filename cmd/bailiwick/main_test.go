@@ -15,8 +15,7 @@ func call(args ...string) (string, error) {
 	root := newRoot()
 	root.SetOut(&out)
 	root.SetErr(&out)
-	root.SetArgs(args)
-	err := root.Execute()
+	err := run(root, args)
 	return out.String(), err
 }
 
@@ -58,7 +57,9 @@ func TestCommands(t *testing.T) {
 		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is it running", 1},
 		{"ctl --socket x clock advance soon", "is no duration", 1},
 		{"serve --config " + bad, "unknown key", 1},
-		{"nonsense", "unknown command", 1},
+		{"query --lab txt www.secure.example", "TXT", 0},
+		{"query --lab www.secure.example AAA", "did you mean AAAA?", 1},
+		{"query @127.0.0.1:1 www.secure.example", "no answer from 127.0.0.1:1", 1},
 	} {
 		out, err := call(strings.Fields(c.args)...)
 		code := 0
@@ -67,7 +68,8 @@ func TestCommands(t *testing.T) {
 			var exit *exitError
 			if errors.As(err, &exit) {
 				code = exit.code
-			} else {
+			}
+			if exit == nil || exit.error != nil {
 				out += err.Error()
 			}
 		}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,14 +23,32 @@ import (
 func queryCommand() *cobra.Command {
 	var file string
 	var inLab, trace, dnssec, cd bool
+	var port uint16
 	cmd := &cobra.Command{
-		Use:   "query NAME [TYPE]",
-		Short: "Resolve a name from the root, by itself, and print the answer as dig does",
-		Args:  cobra.RangeArgs(1, 2),
+		Use:   "query NAME [TYPE] [@SERVER]",
+		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer as dig does",
+		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with the cause if there is none.\n" +
+			"With @SERVER (an address or a name, with a port or without) that server is asked instead, as dig would.\n\n" + exitStatuses,
+		Example:           "  bailiwick query --trace www.example.com AAAA\n  bailiwick query @127.0.0.1:5300 www.example.com",
+		Args:              cobra.RangeArgs(1, 3),
+		ValidArgsFunction: completeQuestion,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			server, args, err := splitServer(args)
+			if err != nil {
+				return err
+			}
 			q, err := parseQuestion(args)
 			if err != nil {
 				return err
+			}
+			if server != "" {
+				if inLab || trace || file != "" {
+					return wrongUse("--lab, --trace and --config are for names that are resolved here; %s only answers", server)
+				}
+				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd)
+			}
+			if cmd.Flags().Changed("port") {
+				return wrongUse("--port is for a server: query @SERVER --port %d %s", port, q.Name)
 			}
 			cfg, err := loadConfig(file)
 			if err != nil {
@@ -47,7 +68,7 @@ func queryCommand() *cobra.Command {
 				return err
 			}
 			if a.RCode == wire.RCodeServFail {
-				return &exitError{nil, 2}
+				return &exitError{nil, statusUnresolved}
 			}
 			return nil
 		},
@@ -57,22 +78,130 @@ func queryCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&trace, "trace", false, "print each step: server, question, answer, verdict")
 	cmd.Flags().BoolVar(&dnssec, "dnssec", false, "print signatures and proofs too")
 	cmd.Flags().BoolVar(&cd, "cd", false, "do not validate")
+	cmd.Flags().Uint16VarP(&port, "port", "p", 53, "`PORT` of @SERVER")
+	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
 }
 
+// statusUnresolved is the exit status of a query without an answer.
+const statusUnresolved = 2
+
+// splitServer takes @SERVER out of the arguments, wherever it stands.
+func splitServer(args []string) (server string, rest []string, err error) {
+	for _, a := range args {
+		switch s, ok := strings.CutPrefix(a, "@"); {
+		case !ok:
+			rest = append(rest, a)
+		case s == "":
+			return "", nil, wrongUse("@ wants a server's name or address behind it, without a space: @127.0.0.1")
+		case server != "":
+			return "", nil, wrongUse("@%s and @%s: one server is asked", server, s)
+		default:
+			server = s
+		}
+	}
+	switch {
+	case len(rest) == 0:
+		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] [@SERVER]", server)
+	case len(rest) > 2:
+		return "", nil, wrongUse("%q is too much; usage: bailiwick query NAME [TYPE] [@SERVER]", rest[2])
+	}
+	return server, rest, nil
+}
+
+// parseQuestion reads a name and a type. The type may stand in front, as dig lets it; a single
+// label there is a name.
 func parseQuestion(args []string) (q wire.Question, err error) {
 	q = wire.Question{Type: wire.TypeA, Class: wire.ClassIN}
-	if q.Name, err = wire.ParseName(args[0]); err != nil {
-		return q, fmt.Errorf("name %q: %w", args[0], err)
-	}
+	name := args[0]
 	if len(args) > 1 {
 		t, ok := wire.ParseType(args[1])
+		if first, is := wire.ParseType(name); !ok && is && strings.Contains(args[1], ".") {
+			t, ok, name = first, true, args[1]
+		}
 		if !ok {
-			return q, fmt.Errorf("%q is no type such as AAAA, MX or TYPE65", args[1])
+			meant := ""
+			if n := config.Nearest(strings.ToUpper(args[1]), typeNames()); n != "" {
+				meant = "; did you mean " + n + "?"
+			}
+			return q, fmt.Errorf("%q is no type such as AAAA, MX or TYPE65%s", args[1], meant)
 		}
 		q.Type = t
 	}
+	if q.Name, err = wire.ParseName(name); err != nil {
+		return q, fmt.Errorf("name %q: %w", name, err)
+	}
 	return q, nil
+}
+
+// typeNames are the types that a question may have, by name.
+func typeNames() (names []string) {
+	for t := range wire.Type(1 << 9) {
+		if name, ok := t.Mnemonic(); ok && (!t.IsMeta() || t == wire.TypeANY) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// completeQuestion offers types behind the name, and files nowhere.
+func completeQuestion(_ *cobra.Command, args []string, typed string) (types []cobra.Completion, _ cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		for _, t := range typeNames() {
+			if strings.HasPrefix(t, strings.ToUpper(typed)) {
+				types = append(types, t)
+			}
+		}
+	}
+	return types, cobra.ShellCompDirectiveNoFileComp
+}
+
+// queryServer asks a server over UDP, and over TCP where that is truncated, and prints what it says.
+func queryServer(out io.Writer, server string, port uint16, q wire.Question, dnssec, cd bool) error {
+	at, err := serverAddress(server, port)
+	if err != nil {
+		return err
+	}
+	m := new(dns.Msg)
+	m.SetQuestion(q.Name.String(), uint16(q.Type))
+	m.AuthenticatedData, m.CheckingDisabled = true, cd // AD: tell me your verdict (RFC 6840, section 5.7)
+	m.SetEdns0(1232, dnssec)
+	began, via := time.Now(), "udp"
+	r, _, err := (&dns.Client{Timeout: queryPatience, UDPSize: 1232}).Exchange(m, at)
+	if err == nil && r.Truncated {
+		via = "tcp"
+		r, _, err = (&dns.Client{Timeout: queryPatience, Net: via}).Exchange(m, at)
+	}
+	if err != nil {
+		return fmt.Errorf("no answer from %s: %w", at, err)
+	}
+	fmt.Fprintln(out, r)
+	fmt.Fprintf(out, ";; Server: %s (%s), %d msec\n", at, via, time.Since(began).Milliseconds())
+	if r.Rcode == dns.RcodeServerFailure {
+		return &exitError{nil, statusUnresolved}
+	}
+	return nil
+}
+
+// queryPatience is how long a server may take: a little longer than a resolver gives itself.
+const queryPatience = resolver.MaxTime + 200*time.Millisecond
+
+// serverAddress is where a server is asked: an address or a name, and its port.
+func serverAddress(server string, port uint16) (string, error) {
+	p := strconv.Itoa(int(port))
+	if a, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {
+		return net.JoinHostPort(a.String(), p), nil
+	}
+	for _, sep := range []string{"#", ":"} { // dig's way, and ours
+		if i := strings.LastIndex(server, sep); i >= 0 {
+			host, number := server[:i], server[i+1:]
+			if _, err := strconv.ParseUint(number, 10, 16); err != nil {
+				return "", wrongUse("@%s: %q is no port", server, number)
+			}
+			return net.JoinHostPort(strings.Trim(host, "[]"), number), nil
+		}
+	}
+	return net.JoinHostPort(server, p), nil
 }
 
 // queryResolver is a resolver of this process's own.

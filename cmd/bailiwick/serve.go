@@ -22,10 +22,11 @@ func serveCommand() *cobra.Command {
 	var file string
 	var inLab bool
 	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
-		Long:  "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed. It is served over DoT, DoH and DoQ too, with a certificate made for the occasion.",
-		Args:  cobra.NoArgs,
+		Use:               "serve",
+		Short:             "Serve DNS, in the foreground, until SIGTERM or SIGINT",
+		Long:              "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed. It is served over DoT, DoH and DoQ too, with a certificate made for the occasion.",
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(file)
 			if err != nil {
@@ -38,6 +39,7 @@ func serveCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
 	cmd.Flags().BoolVar(&inLab, "lab", false, "serve the embedded signed internet instead of the real one")
+	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
 }
 

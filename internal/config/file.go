@@ -184,16 +184,25 @@ func section(name string) bool {
 
 // suggest names the key that was probably meant.
 func suggest(name string) string {
-	best, dist := "", len(name)/3+2
-	for _, k := range keys {
-		if d := distance(name, k.key); d < dist {
-			best, dist = k.key, d
+	var names []string
+	for i := range keys {
+		names = append(names, keys[i].key)
+	}
+	if meant := Nearest(name, names); meant != "" {
+		return "; did you mean " + meant + "?"
+	}
+	return "; `bailiwick config schema` lists all keys"
+}
+
+// Nearest is the word that was probably meant by one that was typed; "" if none is like it.
+func Nearest(typed string, among []string) string {
+	best, dist := "", len(typed)/3+2
+	for _, word := range among {
+		if d := distance(typed, word); d < dist && d < len(word) {
+			best, dist = word, d
 		}
 	}
-	if best == "" {
-		return "; `bailiwick config schema` lists all keys"
-	}
-	return "; did you mean " + best + "?"
+	return best
 }
 
 // distance is Levenshtein's.

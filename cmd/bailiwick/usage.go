@@ -1,0 +1,181 @@
+// Wrong use of the command line: what was typed that there is not, and what was probably meant.
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"bailiwick/internal/config"
+)
+
+// exitStatuses is what the help says of them.
+const exitStatuses = "Exit status: 0 done; 1 it failed, or the configuration is wrong; " +
+	"2 wrong use of the command line, or the name does not resolve."
+
+// statusUsage is the exit status after wrong use.
+const statusUsage = 2
+
+// elsewhere are commands that other servers have and this one does not: how it is done here.
+var elsewhere = map[string]string{
+	"reload":   "did you mean SIGHUP? It reads the certificates again; all else takes a restart.",
+	"nta":      "did you mean the key trust_anchors.insecure of the configuration?",
+	"stop":     "did you mean SIGTERM? It ends a server in an orderly way.",
+	"shutdown": "did you mean SIGTERM? It ends a server in an orderly way.",
+	"restart":  "did you mean the service manager's, such as systemctl restart?",
+	"start":    "did you mean bailiwick serve?",
+	"run":      "did you mean bailiwick serve?",
+	"dig":      "did you mean bailiwick query?",
+	"metrics":  "did you mean the address at admin.listen, http://127.0.0.1:5380/metrics by default?",
+}
+
+// wrongUse is an error in what was typed.
+func wrongUse(format string, args ...any) error {
+	return &exitError{fmt.Errorf(format, args...), statusUsage}
+}
+
+// run executes a command line. Whatever it does not know is an error with a status of its own,
+// at each level: a script that mistypes must not go on as if it were done.
+func run(root *cobra.Command, args []string) error {
+	root.SetHelpCommand(helpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	strict(root)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return wrongUse("%v%s; see %s --help", err, suggestFlag(cmd, err), cmd.CommandPath())
+	})
+	// Cobra prints help and reports success before it looks at the arguments.
+	var wrong error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if rest := cmd.Flags().Args(); cmd.HasSubCommands() && len(rest) > 0 {
+			wrong = unknownCommand(cmd, rest[0])
+			return
+		}
+		help(cmd, args)
+	})
+	root.SetArgs(args)
+	if err := root.Execute(); err != nil {
+		return err
+	}
+	return wrong
+}
+
+// strict makes a command and all below it refuse what they do not know.
+func strict(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+	if cmd.HasSubCommands() {
+		cmd.Args = cobra.ArbitraryArgs // or cobra answers first, at the root only
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			cmd.SetOut(cmd.ErrOrStderr())
+			_ = cmd.Help() // to standard error, which has nobody else to tell
+			return &exitError{nil, statusUsage}
+		}
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+		return
+	}
+	accept := cmd.Args
+	if accept == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if accept(cmd, args) == nil {
+			return nil
+		}
+		usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
+		for n := len(args) - 1; n >= 0; n-- {
+			if accept(cmd, args[:n]) == nil {
+				return wrongUse("%s: %q is too much; usage: %s", cmd.CommandPath(), args[n], usage)
+			}
+		}
+		return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(), usage)
+	}
+}
+
+// unknownCommand names the command that was probably meant.
+func unknownCommand(cmd *cobra.Command, typed string) error {
+	var names []string
+	meant := ""
+	for _, sub := range cmd.Commands() {
+		if !sub.IsAvailableCommand() {
+			continue
+		}
+		names = append(names, sub.Name())
+		if slices.Contains(sub.SuggestFor, typed) {
+			meant = sub.Name()
+		}
+	}
+	if meant == "" {
+		meant = config.Nearest(typed, names)
+	}
+	text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), typed)
+	switch how, known := elsewhere[typed]; {
+	case meant != "":
+		text += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), meant)
+	case known:
+		text += "; " + how
+	default:
+		text += "."
+	}
+	return wrongUse("%s Its commands are %s.", text, strings.Join(names, ", "))
+}
+
+// suggestFlag names the flag that was probably meant.
+func suggestFlag(cmd *cobra.Command, err error) string {
+	_, typed, ok := strings.Cut(err.Error(), "unknown flag: --")
+	if !ok {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if meant := config.Nearest(typed, names); meant != "" {
+		return "; did you mean --" + meant + "?"
+	}
+	return ""
+}
+
+// helpCommand prints the help of a command that there is.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]...",
+		Short: "Explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about := cmd.Root()
+			for _, a := range args {
+				i := slices.IndexFunc(about.Commands(), func(c *cobra.Command) bool { return c.Name() == a })
+				if i < 0 {
+					return unknownCommand(about, a)
+				}
+				about = about.Commands()[i]
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion, _ cobra.ShellCompDirective) {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			for _, sub := range about.Commands() {
+				if sub.IsAvailableCommand() {
+					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+// completeConfig offers files that may be configurations.
+func completeConfig(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+}
