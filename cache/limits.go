@@ -15,9 +15,14 @@ const (
 	MaxNegativeTTL = time.Hour
 	// BogusTTL is how long bogus data are not asked for again (RFC 4035, section 4.7).
 	BogusTTL = 60 * time.Second
-	// FailureTTL is how long other failures are not tried again, at first; FailureMaxTTL at last (RFC 9520, section 3.2: 1 s to 5 min).
+	// FailureTTL is how long other failures are not tried again, at first; FailureMaxTTL at last
+	// (RFC 9520, section 3.2: 1 s to 5 min), where servers' own replies prove the failure.
 	FailureTTL    = 5 * time.Second
 	FailureMaxTTL = 5 * time.Minute
+	// SilenceMaxTTL is the last for silence: it proves less than a reply, and may be over any moment.
+	SilenceMaxTTL = time.Minute
+	// LinkTTL is how long a failure is remembered in which no server of any zone replied.
+	LinkTTL = 2 * time.Second
 
 	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs, per query: beyond them asking the
 	// zone is cheaper than hashing every ancestor of the name.

@@ -197,18 +197,23 @@ func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
 	return f.Failure, true
 }
 
-// PutFailure remembers a failure: bogus data for a minute, others for longer the more often they fail (RFC 9520, section 3.2).
-func (s *Store) PutFailure(k Key, f *cause.Failure, now time.Time) {
+// Backoff is how long a failure is remembered: at first, and at most, where each failure in a row
+// doubles the time (RFC 9520, section 3.2).
+type Backoff struct{ First, Max time.Duration }
+
+// PutFailure remembers a failure.
+func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 	e := &Failure{Failure: f, Count: 1}
 	if old, ok := s.Failures.Get(k); ok && now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
 		e.Count = old.Count + 1
 	}
-	ttl := BogusTTL
-	if f.Cause.Kind() != cause.KindDNSSEC {
-		ttl = min(FailureTTL<<min(e.Count-1, 8), FailureMaxTTL)
-	}
-	e.Expires = now.Add(ttl).Unix()
+	e.Expires = now.Add(min(b.First<<min(e.Count-1, 8), b.Max)).Unix()
 	s.Failures.Put(k, e)
+}
+
+// ForgetFailures forgets the failures that are held against no more than a scope.
+func (s *Store) ForgetFailures(scope cause.Scope) {
+	s.Failures.RemoveFunc(func(_ Key, f *Failure) bool { return f.Failure.HeldAgainst() == scope })
 }
 
 // Delegation is a zone cut as its parent tells it (RFC 1034, section 4.2.1). It is immutable.

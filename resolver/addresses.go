@@ -232,9 +232,9 @@ func (x *run) glueOf(name wire.Name) []netip.Addr {
 func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	switch {
 	case l.why != nil && (l.why.Cause == cause.DependencyLoop || l.why.Cause.Kind() == cause.KindLimit):
-		return cause.New(l.why.Cause, zone, "")
+		return cause.New(l.why.Cause, zone, "").Within(l.why.HeldAgainst())
 	case len(l.refused) > 0:
 		return cause.New(cause.NoServers, zone, "%d addresses that may not be asked", len(l.refused))
 	}
-	return cause.New(cause.NoAddress, zone, "")
+	return cause.New(cause.NoAddress, zone, "").Within(l.why.HeldAgainst())
 }

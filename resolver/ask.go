@@ -25,11 +25,13 @@ type asking struct {
 	conf  *Zone // if the operator named the servers
 	final bool  // the whole question, so that the answer is judged
 
-	list   *serverList
-	weak   *accepted      // an answer without AA, kept in case nothing better comes
-	bogus  *cause.Failure // of the first answer that did not verify
-	bogies int
-	worst  *cause.Failure // most telling network failure
+	list    *serverList
+	weak    *accepted      // an answer without AA, kept in case nothing better comes
+	bogus   *cause.Failure // of the first answer that did not verify
+	bogies  int
+	replies uint64         // from anywhere, before the first question
+	ended   *cause.Failure // what ends the search, whatever other servers might say
+	worst   *cause.Failure // most telling network failure
 }
 
 // accepted is a reply that may be used: what it says, judged if it is final.
@@ -53,6 +55,7 @@ func (a *asking) blame(f *cause.Failure) {
 
 // run asks one server after the other. An answer that is bogus is a reason to ask the next, as is every fault.
 func (a *asking) run() (*accepted, *cause.Failure) {
+	a.replies = a.x.r.link.replies.Load()
 	for range MaxAttempts {
 		if f := a.x.budget.err(); f != nil {
 			return a.settle(f)
@@ -64,7 +67,7 @@ func (a *asking) run() (*accepted, *cause.Failure) {
 		c.tries++
 		m, f := a.exchange(c)
 		if f != nil {
-			if f.Cause.Kind() == cause.KindLimit {
+			if f.HeldAgainst() == cause.ScopeQuery {
 				return a.settle(f)
 			}
 			a.blame(f)
@@ -73,26 +76,35 @@ func (a *asking) run() (*accepted, *cause.Failure) {
 		if got := a.consider(c, m); got != nil {
 			return got, nil
 		}
-		if a.bogies >= MaxBogusTries {
-			return a.settle(nil)
+		if a.ended != nil || a.bogies >= MaxBogusTries {
+			return a.settle(a.ended)
 		}
 	}
 	return a.settle(nil)
 }
 
-// settle ends without a good answer: with the weak one, or with the most precise failure.
-func (a *asking) settle(limit *cause.Failure) (*accepted, *cause.Failure) {
+// settle ends without a good answer: with the weak one, or with the most precise failure. Where a
+// limit or our own link ended the search, the failure is held against no more than that, for the
+// servers that were not heard might have answered.
+func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
+	f := ended
 	switch {
 	case a.weak != nil:
 		return a.weak, nil
 	case a.bogus != nil:
-		return nil, a.bogus
+		f = a.bogus
 	case a.worst != nil:
-		return nil, a.worst
-	case limit != nil:
-		return nil, limit
+		f = a.worst
+	case ended == nil:
+		return nil, a.list.emptyCause(a.zone)
 	}
-	return nil, a.list.emptyCause(a.zone)
+	switch {
+	case ended != nil:
+		f = f.Within(ended.HeldAgainst())
+	case silent(f.Cause) && a.x.r.link.replies.Load() == a.replies:
+		f = f.Within(cause.ScopeLink)
+	}
+	return nil, f
 }
 
 // consider decides what a reply is worth; nil says: ask on.
@@ -115,6 +127,11 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		a.trace(c, got.describe(m))
 	} else {
 		l, f := a.x.conclude(a, got)
+		if f.HeldAgainst() != cause.ScopeName { // no fault of the server, and no other could help
+			a.trace(c, got.describe(m)+"; not judged: "+f.Error())
+			a.ended = f
+			return nil
+		}
 		if f != nil {
 			a.x.r.servers.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
 			a.trace(c, got.describe(m)+"; bogus: "+f.Error())
@@ -306,6 +323,7 @@ func (a *asking) send(c *candidate, how attempt, serverCookie []byte) (*wire.Mes
 	}
 	r.observe.Upstream(c.addr, how.via, rtt, cause.None)
 	r.servers.learn(c.addr.Addr(), a.zone, eventReply, rtt, r.clock.Now())
+	r.replied()
 	return m, nil
 }
 

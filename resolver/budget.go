@@ -15,6 +15,7 @@ import (
 // Budget is what a client query and all its children may still spend. It is never reset. It may be shared between goroutines.
 type Budget struct {
 	ctx        context.Context // ends with the time
+	fresh      time.Time       // until then the time counts as unspent
 	validation *validator.Budget
 	queries    atomic.Int32
 	lookups    atomic.Int32
@@ -23,7 +24,7 @@ type Budget struct {
 // newBudget returns a full budget and the function that ends it.
 func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &Budget{ctx: ctx, validation: validator.NewBudget()}
+	b := &Budget{ctx: ctx, validation: validator.NewBudget(), fresh: time.Now().Add(limit / freshPart)}
 	b.queries.Store(MaxQueries)
 	b.lookups.Store(MaxAddressLookups)
 	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })
@@ -31,6 +32,16 @@ func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.Cance
 		late.Stop()
 		cancel(why)
 	}
+}
+
+// freshPart is the part of the time, one in so many, that may pass while a budget still counts as full.
+const freshPart = 8
+
+// full reports whether nothing has been spent yet: a limit that is met from here on is the matter of
+// the question that begins here, and of nothing that was asked before it.
+func (b *Budget) full() bool {
+	return b.queries.Load() == MaxQueries && b.lookups.Load() == MaxAddressLookups && b.validation.Full() &&
+		time.Now().Before(b.fresh)
 }
 
 // query pays for one packet upstream.

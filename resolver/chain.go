@@ -162,7 +162,7 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
 	switch {
 	case f != nil:
-		if f.Cause.Kind() == cause.KindNetwork { // the zone answers, but not for its keys
+		if f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName { // the zone answers, but not for its keys
 			missing := cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 			missing.Under = f
 			f = missing

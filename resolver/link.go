@@ -350,11 +350,12 @@ func (r *Resolver) KeepDenied(a *Answer, v cache.Variant, build func(encloser wi
 	}
 }
 
-// FailureEnds is the second until which the failure of an answer is remembered for its question; 0 if it is not, or if it is that of another link of the chain.
+// FailureEnds is the second until which the failure of an answer is remembered for its question; 0 if
+// it is not, if it is that of another link of the chain, or if it may end any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
 	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)})
-	if !ok || f.Failure != a.Failure {
+	if !ok || f.Failure != a.Failure || f.Failure.HeldAgainst() == cause.ScopeLink {
 		return 0
 	}
 	return f.Expires

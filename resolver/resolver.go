@@ -36,6 +36,7 @@ type Resolver struct {
 	servers      *servers
 	trusts       trusts
 	flights      flights
+	link         linkState
 	cookieSecret [2]uint64
 
 	mu     sync.Mutex
@@ -152,7 +153,7 @@ type Answer struct {
 func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
 	b, done := r.takeOff(ctx)
 	defer done()
-	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) { return r.link(k, nil, b, 0, o.Tracer) })
+	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) { return r.resolveLink(k, nil, b, 0, o.Tracer) })
 	a.Sent = b.sent()
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
@@ -299,20 +300,22 @@ func (r *Resolver) refresh(k cache.Key) {
 	go func() {
 		b, done := r.takeOff(context.Background())
 		defer done()
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b}
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
+			flight: f, budget: b, own: true}
 		_, _ = x.fly(nil, how) // what comes of it is in the cache
 	}()
 }
 
-// link returns one link: from memory, from a flight under way, or by flying.
-func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
-	if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
-		if t != nil && l != nil {
-			t(Step{Depth: depth, Question: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, Outcome: "in the cache, " + l.status.String()})
-		}
-		return l, f
-	}
+// resolveLink returns one link: from memory, from a flight under way, or by flying.
+func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
 	for {
+		if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
+			if t != nil && l != nil {
+				q := wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}
+				t(Step{Depth: depth, Question: q, Outcome: "in the cache, " + l.status.String()})
+			}
+			return l, f
+		}
 		f, how := r.flights.join(k, parent)
 		switch how {
 		case boardLoop:
@@ -326,12 +329,14 @@ func (r *Resolver) link(k cache.Key, parent *flight, b *Budget, depth int, t Tra
 			}
 			return l, fail
 		}
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked, flight: f, budget: b, depth: depth, tracer: t}
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
+			flight: f, budget: b, own: depth == 0 && b.full(), depth: depth, tracer: t}
 		return x.fly(parent, how)
 	}
 }
 
-// await waits for somebody else's flight. A limit that they hit is not ours: then we fly ourselves.
+// await waits for somebody else's flight. A limit that they met is the matter of their budget: with
+// what is left of our own we try ourselves.
 func (r *Resolver) await(f, parent *flight, b *Budget) (l *link, fail *cause.Failure, retry bool) {
 	defer r.flights.leave(f, parent, boardWait)
 	select {
@@ -339,7 +344,7 @@ func (r *Resolver) await(f, parent *flight, b *Budget) (l *link, fail *cause.Fai
 	case <-b.ctx.Done():
 		return nil, b.err(), false
 	}
-	if f.fail != nil && f.fail.Cause.Kind() == cause.KindLimit && b.err() == nil {
+	if f.fail.HeldAgainst() == cause.ScopeQuery && b.err() == nil {
 		return nil, nil, true
 	}
 	return f.link, f.fail, false
@@ -356,15 +361,13 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure is a first one again
 		return l, nil
 	}
-	// A limit says nothing about the name unless the name itself was asked for: an attacker's expensive query must not be remembered
-	// against the zones that it passed.
 	if f.Cause.Kind() == cause.KindNetwork && x.r.servers.uplink.isDown() {
-		down := cause.New(cause.UplinkDown, nil, "")
+		down := cause.New(cause.UplinkDown, nil, "").Within(cause.ScopeLink)
 		down.Under = f
-		return nil, down // nor against a name, when it is our link that is down
+		f = down
 	}
-	if how == boardLead && (f.Cause.Kind() != cause.KindLimit || x.depth == 0 && f.Cause != cause.Overload) && f.Cause != cause.DependencyLoop {
-		x.r.cache.PutFailure(x.keyOf(x.q), f, x.r.clock.Now())
+	if how == boardLead {
+		x.rememberFailure(f)
 	}
 	return nil, f
 }

@@ -171,6 +171,16 @@ func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration
 	}
 }
 
+// forgive ends all back-offs: what was held against servers may have been our own link's fault.
+func (s *servers) forgive() {
+	s.cache.RemoveFunc(func(_ netip.Addr, v *server) bool {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.timeouts, v.until = 0, time.Time{}
+		return false
+	})
+}
+
 // smooth is the estimator of RFC 6298, section 2.
 func (v *server) smooth(rtt time.Duration) {
 	if v.srtt == 0 {

@@ -17,7 +17,8 @@ type run struct {
 	cd     bool // nothing is judged
 	flight *flight
 	budget *Budget
-	depth  int // how many runs depend on this one
+	own    bool // a client's own question, begun with a full budget
+	depth  int  // how many runs depend on this one
 	tracer Tracer
 
 	trusts    trustMemos // what this run has learnt of zones
@@ -30,7 +31,7 @@ func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	return x.r.link(k, x.flight, x.budget, x.depth+1, x.tracer)
+	return x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.tracer)
 }
 
 // ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in flight, or landed. Not where somebody is told of each step: they

@@ -35,5 +35,11 @@ func (b *Budget) mismatch() { b.mismatches.Add(-1) }
 // hash pays for an NSEC3 hash of so many blocks before it is done.
 func (b *Budget) hash(blocks int) bool { return b.blocks.Add(int32(-blocks)) >= 0 }
 
+// Full reports whether nothing has been spent.
+func (b *Budget) Full() bool {
+	return b.signatures.Load() == MaxSignatureChecks && b.failures.Load() == MaxSignatureFailures &&
+		b.mismatches.Load() == MaxDigestMismatches && b.blocks.Load() == MaxHashBlocks
+}
+
 // Spent tells how many verifications the query has cost.
 func (b *Budget) Spent() int { return MaxSignatureChecks - max(0, int(b.signatures.Load())) }

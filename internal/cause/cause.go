@@ -276,6 +276,16 @@ func (c Cause) Text() string { return table[c].text }
 // Hint says what to do.
 func (c Cause) Hint() string { return table[c].hint }
 
+// Scope is what a failure may be held against: never more than what caused it.
+type Scope uint8
+
+// The scopes.
+const (
+	ScopeName  Scope = iota // the name that was asked for, or its zone
+	ScopeQuery              // one client query, which met a limit before all was tried
+	ScopeLink               // our own network: no server of any zone replied meanwhile
+)
+
 // Failure is a cause with where it was found. It is an error.
 type Failure struct {
 	Cause  Cause
@@ -283,6 +293,28 @@ type Failure struct {
 	Server string   // the server that showed it, "" if it is not about one
 	Detail string   // key tag, type, owner: whatever makes it precise
 	Under  *Failure // what it comes from, if that is a cause of its own
+	Scope  Scope    // see HeldAgainst
+}
+
+// HeldAgainst returns what the failure may be remembered against. A limit is the matter of the query
+// that met it; what comes from another failure reaches no further than that one.
+func (f *Failure) HeldAgainst() Scope {
+	for ; f != nil; f = f.Under {
+		switch {
+		case f.Scope != ScopeName:
+			return f.Scope
+		case f.Cause.Kind() == KindLimit:
+			return ScopeQuery
+		}
+	}
+	return ScopeName
+}
+
+// Within returns a copy that is held against no more than a scope.
+func (f *Failure) Within(s Scope) *Failure {
+	g := *f
+	g.Scope = s
+	return &g
 }
 
 // New makes a failure. The detail is formatted.

@@ -1,0 +1,13 @@
+package resolver
+
+import (
+	"net/netip"
+
+	"bailiwick/wire"
+)
+
+// Held reports whether something is held against a server for a zone, for tests.
+func (r *Resolver) Held(server netip.Addr, zone wire.Name) bool {
+	p := r.servers.profile(server, zone, r.clock.Now())
+	return p.fault > 0 || p.dead
+}

@@ -1,0 +1,74 @@
+// Failures: what is remembered of them, against whom, and for how long (RFC 9520).
+
+package resolver
+
+import (
+	"sync/atomic"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+)
+
+// rememberFailure keeps a failed resolution for those who ask again, against nothing but what caused
+// it:
+//   - A limit is remembered only for a client's own question, met with a full budget. Whatever a
+//     query spent before it came to this name says nothing about the name: an attacker's alias could
+//     point anywhere.
+//   - A dependency on itself may come from where the resolution started, so it counts only for a
+//     client's own question.
+//   - A failure without any reply from anywhere may be our own link's. It ends with the first reply.
+//   - Overload is never remembered.
+func (x *run) rememberFailure(f *cause.Failure) {
+	scope := f.HeldAgainst()
+	switch {
+	case f.Cause == cause.Overload:
+		return
+	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own:
+		return
+	case scope == cause.ScopeLink:
+		x.r.link.failed.Store(true)
+	}
+	x.r.cache.PutFailure(x.keyOf(x.q), f, backoffOf(f), x.r.clock.Now())
+}
+
+// backoffOf returns how long a failure is remembered. The time grows only where the failure is the
+// name's own: its servers said so, or are silent while others reply.
+func backoffOf(f *cause.Failure) cache.Backoff {
+	switch f.HeldAgainst() {
+	case cause.ScopeLink:
+		return cache.Backoff{First: cache.LinkTTL, Max: cache.LinkTTL}
+	case cause.ScopeQuery:
+		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
+	}
+	switch f.Cause {
+	case cause.Timeout, cause.Unreachable, cause.Truncated:
+		return cache.Backoff{First: cache.FailureTTL, Max: cache.SilenceMaxTTL}
+	case cause.Spoofed, cause.ServerIdentity, cause.UplinkDown, cause.DependencyLoop, cause.NoAddress:
+		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
+	}
+	if f.Cause.Kind() == cause.KindDNSSEC {
+		return cache.Backoff{First: cache.BogusTTL, Max: cache.BogusTTL}
+	}
+	return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureMaxTTL}
+}
+
+// link is what is known of our own link to the servers.
+type linkState struct {
+	replies atomic.Uint64 // from servers, of whatever zone
+	failed  atomic.Bool   // a failure is remembered in which nobody replied
+}
+
+// replied notes a reply. The first after failures in which nobody replied ends all of them, and what
+// was held against servers meanwhile: it was our link that was down, or may have been.
+func (r *Resolver) replied() {
+	r.link.replies.Add(1)
+	if r.link.failed.Load() && r.link.failed.Swap(false) {
+		r.cache.ForgetFailures(cause.ScopeLink)
+		r.servers.forgive()
+	}
+}
+
+// silent reports whether a cause is that nobody replied.
+func silent(c cause.Cause) bool {
+	return c == cause.Timeout || c == cause.Unreachable || c == cause.UplinkDown
+}

@@ -1,0 +1,359 @@
+// RFC 9520: failures are remembered, each against what caused it and nothing else.
+
+package resolver_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// spender scripts the servers of the zone evil. so that each name in it costs packets: every level
+// of the name is a delegation to the same server. At the end each name is an alias for what target
+// returns.
+func spender(target func(name string) string) lab.Script {
+	var mu sync.Mutex
+	depth := map[string]int{}
+	return func(in lab.Incoming) (lab.Reply, bool) {
+		q := in.Question()
+		name := strings.ToLower(q.Name)
+		if !dns.IsSubDomain("evil.", name) || name == "evil." {
+			return lab.Reply{}, false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		m := new(dns.Msg).SetReply(in.Query)
+		m.SetEdns0(1232, true)
+		labels := dns.SplitDomainName(name)
+		below := labels[len(labels)-2] // asked for first, with the name minimised
+		if len(labels) == 2 {
+			depth[below] = 0
+		}
+		if cut := depth[below] + 2; cut < len(labels) {
+			depth[below]++
+			zone := dns.Fqdn(strings.Join(labels[len(labels)-cut:], "."))
+			m.Ns = []dns.RR{rr(zone + " 0 NS ns." + zone)}
+			m.Extra = append(m.Extra, rr(fmt.Sprintf("ns.%s 0 A %s", zone, in.Server)))
+			return lab.Messages(m), true
+		}
+		m.Authoritative = true
+		m.Answer = []dns.RR{rr(name + " 0 CNAME " + target(name))}
+		return lab.Messages(m), true
+	}
+}
+
+// rr parses a record; it panics on a mistake of the test's author.
+func rr(s string) dns.RR {
+	r, err := dns.NewRR(s)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// deep is a name of so many labels in evil., the first but one for each first label.
+func deep(first string, labels int) string {
+	return first + "." + strings.Repeat(first+".", labels-2) + "evil."
+}
+
+// evilWorld is the lab's internet with evil. in it: each name there costs some thirty packets, and is
+// an alias for another of the same kind, which is one for the victim.
+func evilWorld(victim string) *lab.World {
+	w := lab.Internet(time.Now())
+	w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
+	w.Script = spender(func(name string) string {
+		if strings.HasPrefix(name, "a") {
+			first, _, _ := strings.Cut(name, ".")
+			return deep("b"+first[1:], dns.CountLabel(name))
+		}
+		return victim
+	})
+	return w
+}
+
+// An alias whose links have spent the client's budget leads to somebody else's name: the limit that is
+// met there is held against the query, not against the name, be it the address of a host or the keys
+// of a zone.
+func TestRFC9520LimitOfAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
+	for _, typ := range []wire.Type{wire.TypeA, wire.TypeDNSKEY, wire.TypeDS, wire.TypeANY} {
+		synctest.Test(t, func(t *testing.T) {
+			in := newWorld(t, evilWorld("secure.example."), nil)
+			zones := []string{"secure.example.", "example.", "."}
+			limits := 0
+			for labels := 24; labels <= 30; labels++ { // more and more of the budget
+				in = in.withMemory(cache.DefaultMemory)
+				if a := in.resolve(deep("a", labels), typ); a.Failure != nil {
+					limits++
+				}
+				for _, k := range []wire.Type{typ, wire.TypeDS, wire.TypeDNSKEY, wire.TypeA} {
+					for _, zone := range zones {
+						k := cache.Key{Name: wire.MustParseName(zone), Type: k}
+						if f, ok := in.cache.GetFailure(k, time.Now()); ok {
+							t.Errorf("%s: remembered against %s/%s: %v", typ, zone, k.Type, f)
+						}
+					}
+				}
+				if a := in.resolve("secure.example.", typ); a.RCode != noError || a.Failure != nil {
+					t.Errorf("the victim, %s: %s %v", typ, a.RCode, a.Failure)
+				}
+				if a := in.resolve("www.secure.example.", wire.TypeA); a.Status != wire.Secure {
+					t.Errorf("a name of the victim: %s %v", a.RCode, a.Failure)
+				}
+			}
+			if limits == 0 && typ != wire.TypeANY { // ANY does not follow an alias
+				t.Errorf("%s: the attack meets no limit", typ)
+			}
+		})
+	}
+}
+
+// A client that waits for a fetch which another client's spent budget ends goes on with its own.
+func TestRFC9520WaiterGoesOnWithItsOwnBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := evilWorld("www.slow.faulty.")
+		in := newWorld(t, w, nil)
+		in.resolve("www.lossy.faulty.", wire.TypeNS) // the zones above are known
+		var wg sync.WaitGroup
+		ctx, cancel := context.WithCancel(context.Background())
+		q := wire.Question{Name: wire.MustParseName(deep("b", 24)), Type: wire.TypeA, Class: wire.ClassIN}
+		wg.Go(func() { in.r.Resolve(ctx, q, resolver.Options{}) })
+		synctest.Wait() // the fetch of the victim's address is under way, for the attacker
+		if asked := in.transcript(); !strings.Contains(asked, "www.slow.faulty. A") {
+			t.Fatal(asked, "the attacker has not reached the victim")
+		}
+		wg.Go(func() {
+			if a := in.resolve("www.slow.faulty.", wire.TypeA); a.Status != wire.Secure {
+				t.Errorf("the waiter: %s %v", a.RCode, a.Failure)
+			}
+		})
+		synctest.Wait()
+		cancel() // the leader's resolution ends
+		wg.Wait()
+	})
+}
+
+// A limit that is met because other servers of the zone could not be asked any more leaves the first
+// servers' failure in the answer, but not in memory.
+func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
+	f := cause.New(cause.ServerRefused, wire.Root, "")
+	if got := f.HeldAgainst(); got != cause.ScopeName {
+		t.Errorf("refused: %v", got)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := evilWorld("www.one-good.faulty.")
+		in := newWorld(t, w, nil)
+		in.resolve("www.lossy.faulty.", wire.TypeNS)
+		for i := range 40 { // some end at the first servers of the victim, which are bad
+			in.resolve(deep(fmt.Sprintf("a%d", i), 29), wire.TypeA)
+			k := cache.Key{Name: wire.MustParseName("www.one-good.faulty."), Type: wire.TypeA}
+			if f, ok := in.cache.GetFailure(k, time.Now()); ok {
+				t.Fatalf("after %d queries for other names: %v", i+1, f)
+			}
+			time.Sleep(301 * time.Second)
+		}
+	})
+}
+
+// The client's own question, begun with a full budget, is remembered with its limit, and for no longer
+// however often it fails.
+func TestRFC9520OwnLimitIsRememberedForAsLongEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := evilWorld("www.plain.")
+		in := newWorld(t, w, nil)
+		name := deep("a", 40) // more referrals than are followed
+		for i := range 6 {
+			a := in.resolve(name, wire.TypeA)
+			if a.Failure == nil || a.Failure.HeldAgainst() != cause.ScopeQuery {
+				t.Fatalf("no limit: %s %v", a.RCode, a.Failure)
+			}
+			in.transcript()
+			if in.resolve(name, wire.TypeA); in.transcript() != "" {
+				t.Fatalf("failure %d is not remembered", i)
+			}
+			time.Sleep(cache.FailureTTL)
+			if in.resolve(name, wire.TypeA); in.transcript() == "" {
+				t.Fatalf("failure %d is remembered for longer than %v", i, cache.FailureTTL)
+			}
+			time.Sleep(cache.FailureTTL)
+		}
+	})
+}
+
+// Failures by cause: how long each is remembered when it repeats.
+func TestRFC9520Backoff(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first time.Duration
+		last  time.Duration
+	}{
+		{"www.refusing.faulty.", cache.FailureTTL, cache.FailureMaxTTL},
+		{"www.lame.faulty.", cache.FailureTTL, cache.FailureMaxTTL},
+		{"www.dead.faulty.", cache.FailureTTL, cache.SilenceMaxTTL},
+		{"www.expired.faulty.", cache.BogusTTL, cache.BogusTTL},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			in := newInternet(t)
+			k := cache.Key{Name: wire.MustParseName(c.name), Type: wire.TypeA}
+			for i := range 12 {
+				go func() {
+					time.Sleep(10 * time.Millisecond)
+					in.resolve(fmt.Sprintf("x%d.wild.unsigned.example.", i), wire.TypeA) // others reply
+				}()
+				in.resolve(c.name, wire.TypeA)
+				f, ok := in.cache.Failures.Get(k)
+				if !ok {
+					t.Fatalf("%s: not remembered", c.name)
+				}
+				left := time.Duration(f.Expires-time.Now().Unix()) * time.Second
+				if i == 0 && left != c.first || i == 11 && left != c.last || left > c.last {
+					t.Errorf("%s, failure %d: remembered for %v", c.name, i, left)
+				}
+				time.Sleep(left)
+			}
+		})
+	}
+}
+
+// cable is a link to a world that can be pulled out.
+type cable struct {
+	*lab.World
+	mu  sync.Mutex
+	out bool
+}
+
+func (c *cable) pull(out bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out = out
+}
+
+func (c *cable) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	c.mu.Lock()
+	out := c.out
+	c.mu.Unlock()
+	if out {
+		return nil, transport.ErrUnreachable
+	}
+	return c.World.Exchange(ctx, r)
+}
+
+// A laptop's link is down while everybody keeps asking for the same names. The first reply after its
+// return ends all failures of that time, and everything is well within five seconds.
+func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
+	names := []string{"www.secure.example.", "www.unsigned.example.", "www.nsec3.example.", "www.plain.",
+		"www.lossy.faulty."}
+	for _, atStart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			line := &cable{World: w}
+			in := newNetwork(t, w, line, nil)
+			if !atStart {
+				in.resolve("txt.secure.example.", wire.TypeTXT) // some zones are known
+				in.resolve("www.lossy.faulty.", wire.TypeNS)
+			}
+			line.pull(true)
+			for range 80 {
+				for _, n := range names {
+					if a := in.resolve(n, wire.TypeA); a.RCode != servFail {
+						t.Fatalf("%s without a link: %s", n, a.RCode)
+					}
+				}
+				time.Sleep(500 * time.Millisecond)
+			}
+			line.pull(false)
+			time.Sleep(cache.LinkTTL)
+			for _, n := range names {
+				if a := in.resolve(n, wire.TypeA); a.RCode != noError {
+					t.Errorf("known zones: %v, %s after the link's return: %s %v", !atStart, n, a.RCode, a.Failure)
+				}
+			}
+		})
+	}
+}
+
+// One reply from anywhere is enough, also for a name whose failure has just been remembered.
+func TestRFC9520FirstReplyEndsFailuresOfTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		line := &cable{World: w}
+		in := newNetwork(t, w, line, nil)
+		in.resolve("txt.secure.example.", wire.TypeTXT)
+		in.resolve("www.plain.", wire.TypeA)
+		line.pull(true)
+		k := cache.Key{Name: wire.MustParseName("www.secure.example."), Type: wire.TypeA}
+		in.resolve("www.secure.example.", wire.TypeA)
+		f, ok := in.cache.GetFailure(k, time.Now())
+		if !ok || f.HeldAgainst() != cause.ScopeLink {
+			t.Fatalf("remembered: %v", f)
+		}
+		line.pull(false)
+		if a := in.resolve("nic.example.", wire.TypeA); a.RCode != noError {
+			t.Fatalf("another name: %s %v", a.RCode, a.Failure)
+		}
+		if a := in.resolve("www.secure.example.", wire.TypeA); a.Status != wire.Secure {
+			t.Errorf("the name: %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
+// Keys that cannot be had because the link went down are no proof of a bogus zone.
+func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		line := &cable{World: w}
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			if q := in.Question(); strings.EqualFold(q.Name, "secure.example.") && q.Qtype == dns.TypeDNSKEY {
+				line.pull(true) // the question for the keys is the last that gets through
+				return lab.Reply{}, true
+			}
+			return lab.Reply{}, false
+		}
+		in := newNetwork(t, w, line, nil)
+		a := in.resolve("www.secure.example.", wire.TypeA)
+		if a.RCode != servFail || a.Status == wire.Bogus || a.Failure.HeldAgainst() != cause.ScopeLink {
+			t.Errorf("got %s %v, held against %d", a.RCode, a.Failure, a.Failure.HeldAgainst())
+		}
+		w.Script = nil
+		line.pull(false)
+		time.Sleep(cache.LinkTTL)
+		if a := in.resolve("www.secure.example.", wire.TypeA); a.Status != wire.Secure {
+			t.Errorf("with the link back: %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
+// A limit that ends a judgement is no fault of the server that was heard.
+func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, evilWorld("www.secure.example."), nil)
+		zones := map[string]string{"127.53.0.2": ".", "127.53.0.3": "example.", "127.53.0.8": "secure.example."}
+		heard := false
+		for labels := 24; labels <= 29; labels++ {
+			one := in.withMemory(cache.DefaultMemory)
+			one.resolve(deep("a", labels), wire.TypeA)
+			heard = heard || strings.Contains(in.transcript(), "127.53.0.8 www.secure.example. A")
+			for server, zone := range zones {
+				if one.r.Held(netip.MustParseAddr(server), wire.MustParseName(zone)) {
+					t.Errorf("%d labels: a fault is held against the server of %s", labels, zone)
+				}
+			}
+		}
+		if !heard {
+			t.Error("no query has come as far as the victim's server")
+		}
+	})
+}
