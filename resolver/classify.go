@@ -46,6 +46,9 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	if c := faultOf(m.FullRCode()); c != cause.None {
 		return reply{fault: c}
 	}
+	if m.RCode() == wire.RCodeYXDomain && wire.FindType(m.Answer, wire.TypeDNAME) == nil {
+		return reply{fault: cause.ServerUnexpected} // only a DNAME leads there (RFC 6672, section 2.2): whatever else is said is not believed
+	}
 	authoritative := forwarder || m.Has(wire.FlagAA)
 	r := reply{weak: !authoritative, nxdomain: m.RCode() == wire.RCodeNXDomain}
 	for _, s := range m.Authority {

@@ -227,11 +227,11 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
 			a.Refresh = l.refresh
 		}
-		a.Sets = append(a.Sets, l.sets...)
+		a.Sets = appendNew(a.Sets, l.sets)
 		if a.Failure == nil {
 			a.Failure = l.failure
 		}
-		a.Authority = append(a.Authority, l.proofs...)
+		a.Authority = appendNew(a.Authority, l.proofs)
 		switch {
 		case l.kind == kindNXDomain:
 			a.RCode, a.gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
@@ -245,6 +245,20 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		}
 		name = l.target
 	}
+}
+
+// appendNew adds the sets of a further link that the answer does not have yet: links may share a DNAME, an SOA or a proof, and a
+// message has a set once (RFC 2181, section 5).
+func appendNew(have, sets []*wire.RRset) []*wire.RRset {
+	if len(have) == 0 {
+		return append(have, sets...)
+	}
+	for _, s := range sets {
+		if wire.Find(have, s.Name, s.Type) == nil {
+			have = append(have, s)
+		}
+	}
+	return have
 }
 
 // checks says whether there is anything to check about a name: a trust anchor above it.

@@ -26,7 +26,9 @@ func (r *request) limit() int {
 // short is a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
-	if rc != wire.RCodeRefused && rc != wire.RCodeFormErr { // nothing is available to those who are refused
+	// RA says whether recursion is available to this client (RFC 1035, section 4.1.1): it is not to one that may not ask; one
+	// whose question is refused for what it asks may ask others.
+	if rc != wire.RCodeFormErr && (f == nil || f.Cause != cause.ClientRefused) {
 		flags |= wire.FlagRA
 	}
 	var qname []byte
@@ -51,6 +53,11 @@ func (s *Server) edeOf(f *cause.Failure) (o wire.Options) {
 	for ; f != nil && s.cfg.EDE; f = f.Under {
 		if code, ok := f.Cause.EDE(); ok {
 			o = o.AppendEDE(code, f.Extra())
+			if code == cause.EDENSECMissing && f.Cause.Kind() == cause.KindDNSSEC {
+				// It says what was missing, not what came of it (RFC 8914, section 4.13). Unbound says only that it is bogus, Knot
+				// and PowerDNS only what is missing.
+				o = o.AppendEDE(cause.EDEBogus, "")
+			}
 		}
 	}
 	return o

@@ -193,8 +193,13 @@ func (j *judge) set(s *wire.RRset) Verdict {
 		return Verdict{Status: wire.Bogus, Failure: r.Failure}
 	}
 	s.TTL = r.TTL
-	if r.Encloser.IsZero() {
+	switch {
+	case r.Encloser.IsZero():
 		return Verdict{Status: wire.Secure, Zone: t.Zone}
+	case s.Type == wire.TypeDNAME:
+		// What a DNAME at a wildcard means is not defined (RFC 4592, section 4.4): one made of it would rename a tree of names that
+		// its signer never wrote down. Unbound says the same.
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignatureLabels, t.Zone, "%s/%s", s.Name, s.Type)}
 	}
 	return j.expansion(s, t, r.Encloser)
 }
