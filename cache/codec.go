@@ -301,6 +301,10 @@ var delegationCodec = Codec[wire.Name, *Delegation]{AppendName, HashPacked, Pars
 				b = appendSized(b, string(a.AsSlice()))
 			}
 		}
+		b = appendInt(b, int64(len(d.Own)))
+		for _, name := range d.Own {
+			b = appendName(b, name, zone)
+		}
 		return b
 	},
 	func(zone wire.Name, b []byte) (*Delegation, bool) {
@@ -315,6 +319,9 @@ var delegationCodec = Codec[wire.Name, *Delegation]{AppendName, HashPacked, Pars
 				ns.Addrs = append(ns.Addrs, a)
 			}
 			d.Servers = append(d.Servers, ns)
+		}
+		for n := u.Int(); n > 0 && !u.Bad; n-- {
+			d.Own = append(d.Own, u.name(zone))
 		}
 		return d, !u.Bad
 	}}

@@ -287,7 +287,7 @@ func TestCodecs(t *testing.T) {
 	for i, d := range []*Delegation{
 		{Zone: n, Stored: 1, Expires: 2},
 		{Zone: n, Stored: 1, Expires: 2, Servers: []NameServer{{Name: other}, {Name: wire.MustParseName("ns.www.example"), Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}},
-			{Name: wire.Root}, {Name: wire.MustParseName("example")}}},
+			{Name: wire.Root}, {Name: wire.MustParseName("example")}}, Own: []wire.Name{other, n}},
 	} {
 		if got, ok := delegationCodec.Parse(d.Zone, delegationCodec.Append(nil, d.Zone, d)); !ok || !reflect.DeepEqual(got, d) {
 			t.Errorf("delegation %d: %+v came back as %+v", i, d, got)
@@ -301,7 +301,8 @@ func FuzzCodecs(f *testing.F) {
 	k := Key{Name: n, Type: wire.TypeA}
 	f.Add(rrsetCodec.Append(nil, k, RRset{Set: signed(n), Beside: &Beside{why, []*wire.RRset{soa()}}}))
 	f.Add(negativeCodec.Append(nil, k, &Negative{SOA: soa(), Failure: why, Proofs: []*wire.RRset{signed(n)}}))
-	f.Add(delegationCodec.Append(nil, n, &Delegation{Zone: n, Servers: []NameServer{{Name: n, Addrs: []netip.Addr{netip.IPv4Unspecified()}}}}))
+	f.Add(delegationCodec.Append(nil, n, &Delegation{Zone: n, Servers: []NameServer{{Name: n, Addrs: []netip.Addr{netip.IPv4Unspecified()}}},
+		Own: []wire.Name{n}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, ok := rrsetCodec.Parse(k, b); ok {
 			if again, ok := rrsetCodec.Parse(k, rrsetCodec.Append(nil, k, r)); !ok || !reflect.DeepEqual(again, r) {

@@ -220,7 +220,8 @@ func (s *Store) ForgetFailures(scope cause.Scope) {
 type Delegation struct {
 	Zone    wire.Name
 	Servers []NameServer
-	Expires int64 // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	Own     []wire.Name // further servers, which the zone itself names: for when those of its parent have failed
+	Expires int64       // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
 	Stored  int64
 }
 
@@ -234,6 +235,9 @@ func delegationSize(_ wire.Name, d *Delegation) int {
 	size := 80
 	for _, ns := range d.Servers {
 		size += 48 + ns.Name.Len() + 24*len(ns.Addrs)
+	}
+	for _, name := range d.Own {
+		size += 16 + name.Len()
 	}
 	return size
 }

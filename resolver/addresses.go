@@ -15,7 +15,8 @@ import (
 // those at hand are used up (NXNSAttack).
 type serverList struct {
 	x       *run
-	zone    wire.Name // zero for servers of the configuration
+	zone    wire.Name         // zero for servers of the configuration
+	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
 	lookups []wire.Name // names not asked for yet
 	asked   int
@@ -30,7 +31,7 @@ const lookupsAtOnce = 2
 
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone}
+	l := &serverList{x: x, zone: d.Zone, cut: d}
 	var glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
@@ -42,15 +43,26 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 			glued = append(glued, ns.Name)
 		}
 	}
-	l.lookups = append(l.lookups, glued...)
+	l.lookups = append(append(l.lookups, glued...), d.Own...)
 	return l
 }
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *run) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, lookups: z.Hosts}
+	l := &serverList{x: x}
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
+	}
+	for _, host := range z.Hosts {
+		if !l.fromCache(host) {
+			l.lookups = append(l.lookups, host)
+		}
+		if len(z.Addrs) > 0 {
+			// The way to the host's address may lead over the servers that are given by address: it is looked up while they live.
+			for _, t := range x.r.cfg.families() {
+				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
+			}
+		}
 	}
 	return l
 }

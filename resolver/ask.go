@@ -146,6 +146,7 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		got.link = l
 	}
 	a.x.primed(got, m.Additional)
+	a.learnServers(m)
 	if got.weak {
 		if a.weak == nil {
 			a.weak = got

@@ -297,8 +297,17 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 	return l, nil
 }
 
-// refresh resolves a link anew that is about to end, before anybody has to wait for it. Whoever asks meanwhile has the old one.
+// refresh resolves a link that is about to end, or is not known, before anybody has to wait for it. Whoever asks
+// meanwhile has the old one. A refresh that failed is not repeated before its failure is forgotten (RFC 9520,
+// section 3.2).
 func (r *Resolver) refresh(k cache.Key) {
+	l, known := r.cached(k)
+	if known && !l.ending(r.clock.Now()) {
+		return
+	}
+	if _, failed := r.cache.GetFailure(k, r.clock.Now()); failed {
+		return
+	}
 	f, how := r.flights.join(k, nil)
 	if how != boardLead {
 		if how == boardWait {
@@ -306,7 +315,7 @@ func (r *Resolver) refresh(k cache.Key) {
 		}
 		return
 	}
-	if l, ok := r.cached(k); ok && !l.ending(r.clock.Now()) { // a flight has landed since we looked
+	if l, known = r.cached(k); known && !l.ending(r.clock.Now()) { // a flight has landed since we looked
 		r.flights.land(f, how, l, nil)
 		r.flights.leave(f, nil, how)
 		return
@@ -316,6 +325,9 @@ func (r *Resolver) refresh(k cache.Key) {
 		defer done()
 		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
 			flight: f, budget: b, own: true}
+		if known {
+			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
+		}
 		_, _ = x.fly(nil, how) // what comes of it is in the cache
 	}()
 }

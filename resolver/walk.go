@@ -24,6 +24,8 @@ type run struct {
 	trusts    trustMemos // what this run has learnt of zones
 	enclosing trustMemos
 	refetched map[wire.Name]bool // zones whose keys were fetched anew
+	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not servers that go out of office before.
+	until time.Time
 }
 
 // sub resolves a link that this one depends on, with the same budget.
@@ -60,7 +62,7 @@ func (x *run) resolve() (*link, *cause.Failure) {
 		return x.walk(start)
 	}
 	if !z.Forward {
-		if d, ok := x.r.cache.Closest(start, x.r.clock.Now()); ok && d.Zone.Below(z.Name) {
+		if d, ok := x.r.cache.Closest(start, x.asOf()); ok && d.Zone.Below(z.Name) {
 			return x.descend(d.Zone, x.serversOf(d), nil)
 		}
 	}
@@ -71,9 +73,17 @@ func (x *run) resolve() (*link, *cause.Failure) {
 	return l, f
 }
 
+// asOf is the time at which a delegation has to hold to be used.
+func (x *run) asOf() time.Time {
+	if now := x.r.clock.Now(); now.After(x.until) {
+		return now
+	}
+	return x.until
+}
+
 // walk begins at the deepest delegation known.
 func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
-	d, ok := x.r.cache.Closest(start, x.r.clock.Now())
+	d, ok := x.r.cache.Closest(start, x.asOf())
 	if !ok {
 		var f *cause.Failure
 		if d, f = x.rootServers(); f != nil {
