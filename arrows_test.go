@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"server":             {"wire", "internal/cause", "internal/clock", "internal/guard", "cache", "transport", "resolver", "internal/policy"},
 	"internal/config":    {"wire", "internal/policy", "transport", "server"},
 	"internal/observe":   {"wire", "internal/cause", "internal/guard", "internal/tally", "cache", "transport", "resolver"},
-	"internal/console":   {"wire", "internal/guard"},
+	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},
 }

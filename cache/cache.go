@@ -227,15 +227,20 @@ func (c *Cache[K, V]) Remove(k K) {
 // RemoveFunc forgets the entries that match, and counts them.
 func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
 	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		for _, e := range s.ring {
-			if e != nil && match(e.key, e.value) {
-				s.remove(e, c.hash(e.key))
-				n++
-			}
+		n += c.removeFrom(&c.shards[i], match)
+	}
+	return n
+}
+
+// removeFrom does it in one shard.
+func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.ring {
+		if e != nil && match(e.key, e.value) {
+			s.remove(e, c.hash(e.key))
+			n++
 		}
-		s.mu.Unlock()
 	}
 	return n
 }

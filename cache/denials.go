@@ -56,7 +56,14 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	if !ok {
 		z = &zoneDenials{}
 	}
+	d.keep(z, sets, now)
+	d.zones.Put(zone, z)
+}
+
+// keep puts the records into a zone.
+func (d *Denials) keep(z *zoneDenials, sets []*wire.RRset, now time.Time) {
 	z.mu.Lock()
+	defer z.mu.Unlock()
 	for _, s := range sets {
 		expires := now.Unix() + int64(s.TTL)
 		if s.Type == wire.TypeSOA {
@@ -76,8 +83,6 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 			z.putNSEC3(s, expires)
 		}
 	}
-	z.mu.Unlock()
-	d.zones.Put(zone, z)
 }
 
 // keepSOA keeps a copy, without the message that it came in.

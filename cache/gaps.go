@@ -65,7 +65,16 @@ func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*
 	if !ok {
 		return
 	}
+	if ok = d.keepDenied(zone, z, name, v, now, proofs, build); ok {
+		d.zones.Put(zone, z) // at its new size
+	}
+}
+
+// keepDenied does it in a zone, and reports whether the answer is the gap's.
+func (d *Denials) keepDenied(zone wire.Name, z *zoneDenials, name wire.Name, v Variant, now time.Time,
+	proofs []*wire.RRset, build func(encloser wire.Name) *Answer) (ok bool) {
 	z.mu.Lock()
+	defer z.mu.Unlock()
 	r, encloser := z.gapOf(zone, name, now)
 	ok = r != nil && r.isAmong(zone, proofs) && !z.contradicts(encloser, name)
 	if ok {
@@ -79,10 +88,7 @@ func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*
 			r.ready = g
 		}
 	}
-	z.mu.Unlock()
-	if ok {
-		d.zones.Put(zone, z) // at its new size
-	}
+	return ok
 }
 
 // isAmong says whether one of the sets is the record.

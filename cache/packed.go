@@ -159,20 +159,26 @@ func (c *Packed[K, V]) Remove(k K) {
 // RemoveFunc forgets the keys that match, and counts them.
 func (c *Packed[K, V]) RemoveFunc(match func(K) bool) (n int) {
 	for _, s := range c.shards {
-		s.mu.Lock()
-		s.ring.each(func(off int, rec record) {
-			if rec.has(dead) {
-				return
-			}
-			if k, ok := c.codec.ParseKey(rec.key()); ok && match(k) {
-				s.kill(off, rec, c.codec.HashKey(rec.key()))
-				c.front.Remove(k)
-				n++
-			}
-		})
-		s.mu.Unlock()
+		n += c.removeFrom(s, match)
 	}
 	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) }) // what the ring has given up since
+	return n
+}
+
+// removeFrom does it in one shard.
+func (c *Packed[K, V]) removeFrom(s *packedShard, match func(K) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ring.each(func(off int, rec record) {
+		if rec.has(dead) {
+			return
+		}
+		if k, ok := c.codec.ParseKey(rec.key()); ok && match(k) {
+			s.kill(off, rec, c.codec.HashKey(rec.key()))
+			c.front.Remove(k)
+			n++
+		}
+	})
 	return n
 }
 

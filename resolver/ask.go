@@ -91,6 +91,8 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 	switch {
 	case a.weak != nil:
 		return a.weak, nil
+	case ended != nil && ended.Cause.Kind() == cause.KindInternal:
+		return nil, ended // whatever else is known may come of it
 	case a.bogus != nil:
 		f = a.bogus
 	case a.worst != nil:

@@ -19,12 +19,13 @@ type Budget struct {
 	validation *validator.Budget
 	queries    atomic.Int32
 	lookups    atomic.Int32
+	end        context.CancelCauseFunc // ends all that spends of it, with a *cause.Failure
 }
 
 // newBudget returns a full budget and the function that ends it.
 func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &Budget{ctx: ctx, validation: validator.NewBudget(), fresh: time.Now().Add(limit / freshPart)}
+	b := &Budget{ctx: ctx, validation: validator.NewBudget(), end: cancel, fresh: time.Now().Add(limit / freshPart)}
 	b.queries.Store(MaxQueries)
 	b.lookups.Store(MaxAddressLookups)
 	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/transport"
 )
 
@@ -76,7 +77,7 @@ func (a *asking) probe(c *candidate, query []byte) {
 		}
 		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e, Query: slices.Clone(query), Timeout: probeTimeout}
 		r.servers.probing(c.addr.Addr(), e, r.clock.Now())
-		go func() {
+		go r.guard.Run(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
 			_, err := r.exchanger.Exchange(context.Background(), req)
@@ -86,7 +87,7 @@ func (a *asking) probe(c *candidate, query []byte) {
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
 			r.servers.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
-		}()
+		})
 	}
 }
 

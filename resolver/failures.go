@@ -21,7 +21,7 @@ import (
 func (x *run) rememberFailure(f *cause.Failure) {
 	scope := f.HeldAgainst()
 	switch {
-	case f.Cause == cause.Overload:
+	case f.Cause == cause.Overload, f.Cause.Kind() == cause.KindInternal:
 		return
 	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own:
 		return

@@ -16,6 +16,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/guard"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
@@ -32,6 +33,7 @@ type Resolver struct {
 	probes    chan struct{} // one for each server that is being probed for encryption
 	clock     clock.Clock
 	observe   Observer
+	guard     *guard.Guard
 
 	servers      *servers
 	trusts       trusts
@@ -58,6 +60,7 @@ type Parts struct {
 	Exchanger transport.Exchanger
 	Clock     clock.Clock
 	Observer  Observer
+	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	// ValidationTime, if set, is the time signatures are judged at in place of the clock's.
 	ValidationTime func() time.Time
 }
@@ -83,7 +86,7 @@ func New(cfg Config, p Parts) *Resolver {
 		p.ValidationTime = p.Clock.Now
 	}
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
-		clock: p.Clock, observe: p.Observer, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
+		clock: p.Clock, observe: p.Observer, guard: p.Guard, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
 	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
@@ -185,16 +188,21 @@ func (r *Resolver) takeOff(ctx context.Context) (*Budget, func()) {
 		old.cancel(&cause.Failure{Cause: cause.Overload})
 	}
 	return b, func() {
-		r.mu.Lock()
-		if !t.done {
-			t.done = true
-			r.ended++
-		}
-		if r.ended > len(r.active)/2 {
-			r.sweep()
-		}
-		r.mu.Unlock()
+		r.signOff(t)
 		cancel(nil)
+	}
+}
+
+// signOff says that a resolution has ended.
+func (r *Resolver) signOff(t *topLevel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.done {
+		t.done = true
+		r.ended++
+	}
+	if r.ended > len(r.active)/2 {
+		r.sweep()
 	}
 }
 
@@ -315,21 +323,16 @@ func (r *Resolver) refresh(k cache.Key) {
 		}
 		return
 	}
-	if l, known = r.cached(k); known && !l.ending(r.clock.Now()) { // a flight has landed since we looked
-		r.flights.land(f, how, l, nil)
-		r.flights.leave(f, nil, how)
-		return
-	}
-	go func() {
+	go r.guard.Run(guard.Fetch, func() {
 		b, done := r.takeOff(context.Background())
 		defer done()
 		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
-			flight: f, budget: b, own: true}
+			flight: f, budget: b, own: true, refresh: true}
 		if known {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
 		_, _ = x.fly(nil, how) // what comes of it is in the cache
-	}()
+	})
 }
 
 // resolveLink returns one link: from memory, from a flight under way, or by flying.
@@ -370,15 +373,23 @@ func (r *Resolver) await(f, parent *flight, b *Budget) (l *link, fail *cause.Fai
 	case <-b.ctx.Done():
 		return nil, b.err(), false
 	}
-	if f.fail.HeldAgainst() == cause.ScopeQuery && b.err() == nil {
+	if f.fail.HeldAgainst() == cause.ScopeQuery && f.fail != panicked && b.err() == nil {
 		return nil, nil, true
 	}
 	return f.link, f.fail, false
 }
 
-// fly resolves the link and tells everybody.
+// panicked is what those hear who wait for a flight that panics. It is immutable.
+var panicked = &cause.Failure{Cause: cause.InternalError}
+
+// fly resolves the link and tells everybody, also when it panics: then the panic goes on to
+// whoever works for the client, and nothing is left in the table.
 func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
+	f = panicked // if there is no other end
 	defer func() {
+		if f == panicked {
+			x.budget.end(f) // the query that this is for is over, whoever of it waits or goes on
+		}
 		x.r.flights.land(x.flight, how, l, f)
 		x.r.flights.leave(x.flight, parent, how)
 	}()

@@ -7,6 +7,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -20,6 +21,8 @@ type run struct {
 	own    bool // a client's own question, begun with a full budget
 	depth  int  // how many runs depend on this one
 	tracer Tracer
+	// refresh says that the link is known, and resolved because it ends soon.
+	refresh bool
 
 	trusts    trustMemos // what this run has learnt of zones
 	enclosing trustMemos
@@ -33,7 +36,11 @@ func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	return x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.tracer)
+	l, f := x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.tracer)
+	if f != nil && f.Cause.Kind() == cause.KindInternal {
+		x.budget.end(f) // what it was needed for is over as well, and nobody is to blame
+	}
+	return l, f
 }
 
 // ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in flight, or landed. Not where somebody is told of each step: they
@@ -47,12 +54,19 @@ func (x *run) ahead(k cache.Key) {
 	}
 	if f, lead := x.r.flights.start(k, x.flight); lead {
 		y := &run{r: x.r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, flight: f, budget: x.budget, depth: x.depth + 1}
-		go func() { _, _ = y.fly(nil, boardLead) }() // what comes of it is in the flight and in the cache
+		go x.r.guard.Run(guard.Fetch, func() {
+			_, _ = y.fly(nil, boardLead) // what comes of it is in the flight and in the cache
+		})
 	}
 }
 
 // resolve finds the link: at a configured zone's servers, or by walking.
 func (x *run) resolve() (*link, *cause.Failure) {
+	if x.refresh {
+		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending(x.r.clock.Now()) {
+			return l, nil // a flight has landed since we looked
+		}
+	}
 	start := x.q.Name
 	if x.q.Type == wire.TypeDS && !start.IsRoot() {
 		start = start.Parent() // RFC 4035, section 3.1.4.1: DS is the parent's

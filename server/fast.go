@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bailiwick/cache"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -22,6 +23,11 @@ const usualOptions = 120
 func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply []byte, drop bool) {
 	q := s.queries.Get().(*wire.Query)
 	defer s.queries.Put(q)
+	defer func() {
+		if s.guard.Caught(recover(), guard.Fast) {
+			reply, drop = nil, false // what is half done is nothing; the slow path answers
+		}
+	}()
 	if err := wire.ParseQuery(packet, q); err != nil || !plain(q) || from.Early {
 		return nil, false
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -23,32 +24,71 @@ type request struct {
 	snoop  bool          // may ask without RD
 	cookie []byte        // client cookie, to be answered with ours; nil if there is none
 	known  bool          // the answer is from memory
+	send   func([]byte)  // to the client, once; nil then
 }
 
 // Serve implements transport.Handler.
 func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte)) {
-	r := &request{Entrance: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query)}
+	r := &request{Entrance: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query), send: reply}
+	defer func() { r.caught(recover()) }()
 	if answer, done := r.screen(); done {
-		reply(answer)
+		r.reply(answer)
 		return
 	}
 	if a := s.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
 		r.known = true
-		reply(r.finish(a))
+		r.reply(r.finish(a))
 		return
 	}
 	if !s.admit(from.Addr.Addr()) {
 		f := &cause.Failure{Cause: cause.Overload}
 		s.observe.Limit(f.Cause)
 		s.observe.ServFail(f.Cause)
-		reply(r.short(wire.RCodeServFail, f))
+		r.reply(r.short(wire.RCodeServFail, f))
 		return
 	}
 	s.work(func() {
 		defer s.release(from.Addr.Addr())
-		reply(r.resolve())
+		defer func() { r.caught(recover()) }()
+		r.reply(r.resolve())
 	})
 }
+
+// reply sends the answer, or says that there is none.
+func (r *request) reply(answer []byte) {
+	send := r.send
+	r.send = nil // also if sending panics: whatever is wrong then, a second answer mends nothing
+	send(answer)
+}
+
+// caught answers a query whose work has panicked, unless that was done before.
+func (r *request) caught(v any) {
+	if !r.guard.Caught(v, guard.Query) || r.send == nil {
+		return
+	}
+	var answer []byte
+	r.guard.Run(guard.Query, func() { answer = r.fault() })
+	r.reply(answer)
+}
+
+// fault is the answer to a query that we could not work on, for those who may ask.
+func (r *request) fault() []byte {
+	h, err := wire.ParseHeader(r.packet)
+	if err != nil || h.Has(wire.FlagQR) {
+		return nil
+	}
+	if action := r.acl.Decide(r.from.Addr.Addr()); action == policy.Drop || action == policy.Refuse {
+		return nil
+	}
+	r.observe.ServFail(panicked.Cause)
+	if r.ask.Name.IsZero() { // nothing is known of the query that could be repeated
+		r.q = &wire.Query{Header: h}
+	}
+	return r.short(wire.RCodeServFail, panicked)
+}
+
+// panicked is what the clients of such queries hear. It is immutable.
+var panicked = &cause.Failure{Cause: cause.InternalError}
 
 // screen answers what needs no resolving; done is false for what does. A nil answer with done says that there is none.
 func (r *request) screen() (answer []byte, done bool) {

@@ -17,6 +17,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -53,6 +54,7 @@ type Server struct {
 	cache    *cache.Store
 	clock    clock.Clock
 	observe  Observer
+	guard    *guard.Guard
 	log      *slog.Logger
 
 	queries sync.Pool // of *wire.Query
@@ -69,12 +71,12 @@ type Server struct {
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
 }
 
-// New returns a server.
-func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer, log *slog.Logger) *Server {
+// New returns a server. Without a guard a query that panics ends the process.
+func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer, g *guard.Guard, log *slog.Logger) *Server {
 	if cfg.UDPSize == 0 {
 		cfg.UDPSize = DefaultUDPSize
 	}
-	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
+	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.queries.New = func() any { return new(wire.Query) }
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s

@@ -70,7 +70,8 @@ func newFrontObserved(t testing.TB, o server.Observer) *front {
 	return newFrontAll(t, nil, func(*resolver.Config) {}, o)
 }
 
-func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer) *front {
+func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
+	parts ...func(*resolver.Parts)) *front {
 	t.Helper()
 	clk := clock.NewFake(time.Now())
 	w := lab.Internet(clk.Now())
@@ -83,12 +84,16 @@ func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*reso
 	rc := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
 		Validation: validator.Policy{SHA1: true}}
 	resolving(&rc)
-	r := resolver.New(rc, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk})
+	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk}
+	for _, replace := range parts {
+		replace(&p)
+	}
+	r := resolver.New(rc, p)
 	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
 	if change != nil {
 		change(&cfg)
 	}
-	s := server.New(cfg, r, store, clk, q, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := server.New(cfg, r, store, clk, q, p.Guard, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	t.Cleanup(s.Close)
 	return &front{s.Entrance(private()), t, nil, clk}
 }

@@ -53,6 +53,7 @@ func newStack(cfg *config.Config, ex transport.Exchanger, end func()) (*stack, e
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg)}
 	if end != nil {
 		s.guard = guard.New(s.log, s.metrics.Panic, end)
+		s.metrics.Guard = s.guard
 	}
 	if !cfg.ClockStart.IsZero() {
 		m, ok := s.clock.(interface{ Set(time.Time) })
@@ -74,7 +75,8 @@ func newStack(cfg *config.Config, ex transport.Exchanger, end func()) (*stack, e
 	}
 	memory := int(cfg.Memory)
 	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
-	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock, Observer: s.metrics}
+	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock, Observer: s.metrics,
+		Guard: s.guard}
 	if !cfg.ValidationTime.IsZero() {
 		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }
 	}
@@ -261,7 +263,7 @@ func (s *stack) listen() (r *running, err error) {
 	if s.cfg.Discovery {
 		sc.Local = r.discover
 	}
-	r.server = server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.log)
+	r.server = server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
 	defer func() {
 		if err != nil {
 			r.close()
@@ -276,12 +278,12 @@ func (s *stack) listen() (r *running, err error) {
 		return r, err
 	}
 	if s.cfg.Admin != "" {
-		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry); err != nil {
+		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry, s.guard); err != nil {
 			return r, err
 		}
 	}
 	if s.cfg.ControlSocket != "" {
-		if r.control, err = console.ListenControl(s.cfg.ControlSocket, s.controls()); err != nil {
+		if r.control, err = console.ListenControl(s.cfg.ControlSocket, s.controls(), s.guard); err != nil {
 			return r, err
 		}
 	}

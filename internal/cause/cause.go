@@ -303,7 +303,7 @@ func (f *Failure) HeldAgainst() Scope {
 		switch {
 		case f.Scope != ScopeName:
 			return f.Scope
-		case f.Cause.Kind() == KindLimit:
+		case f.Cause.Kind() == KindLimit, f.Cause.Kind() == KindInternal:
 			return ScopeQuery
 		}
 	}

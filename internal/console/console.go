@@ -11,6 +11,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 )
 
 // Console is the listener.
@@ -21,7 +24,7 @@ type Console struct {
 }
 
 // Listen opens the listener at an address.
-func Listen(addr string, reg *prometheus.Registry) (*Console, error) {
+func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
@@ -31,8 +34,21 @@ func Listen(addr string, reg *prometheus.Registry) (*Console, error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", c.readyz)
-	c.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	return c, nil
+}
+
+// guarded answers a request that panics with an error, where the connection would be closed and
+// nobody be told.
+func guarded(h http.Handler, g *guard.Guard) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if g.Caught(recover(), guard.Console) {
+				http.Error(w, cause.InternalError.Text(), http.StatusInternalServerError)
+			}
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // readyz says whether clients are served.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -33,7 +35,7 @@ func TestConsole(t *testing.T) {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "probe_total", Help: "A counter."})
 	reg.MustRegister(c)
 	c.Inc()
-	l, err := Listen("127.0.0.1:0", reg)
+	l, err := Listen("127.0.0.1:0", reg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,7 @@ func TestControl(t *testing.T) {
 		Status:  func() map[string]any { return map[string]any{"well": true} },
 		Flush:   func(n wire.Name, subtree bool) int { flushed = n; return 3 },
 		Advance: func(d time.Duration) { moved += d },
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func TestControl(t *testing.T) {
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode: %v %v", st.Mode(), err)
 	}
-	if _, err := ListenControl(path, Controls{}); err == nil || !strings.Contains(err.Error(), "another server") {
+	if _, err := ListenControl(path, Controls{}, nil); err == nil || !strings.Contains(err.Error(), "another server") {
 		t.Errorf("a second server on the socket: %v", err)
 	}
 	if d, err := Call(path, Request{Command: "status"}); err != nil || d["well"] != true {
@@ -101,7 +103,38 @@ func TestControl(t *testing.T) {
 	if err := os.WriteFile(path+"2", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenControl(path+"2", Controls{}); err == nil {
+	if _, err := ListenControl(path+"2", Controls{}, nil); err == nil {
 		t.Error("a file that is no socket was replaced")
+	}
+}
+
+// A panic in a handler, in what is measured or in a command ends that request with an error. Net/http
+// closes the connection instead, and the metrics are gathered in goroutines whose panic nobody
+// recovers.
+func TestPanicEndsTheRequestOnly(t *testing.T) {
+	caught := map[guard.Place]int{}
+	g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), func(p guard.Place) { caught[p]++ }, func() {})
+	l, err := Listen("127.0.0.1:0", prometheus.NewRegistry(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.http.Handler = guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a fault") }), g)
+	l.Start()
+	defer l.Close()
+	if code, body := get(t, "http://"+l.Addr()+"/metrics"); code != 500 || !strings.Contains(body, "fault of its own") {
+		t.Errorf("got %d %s", code, body)
+	}
+	path := filepath.Join(t.TempDir(), "ctl")
+	c, err := ListenControl(path, Controls{Status: func() map[string]any { panic("a fault") }}, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	defer c.Close()
+	if _, err := Call(path, Request{Command: "status"}); err == nil || !strings.Contains(err.Error(), "fault of its own") {
+		t.Errorf("got %v", err)
+	}
+	if caught[guard.Console] != 1 || caught[guard.Control] != 1 {
+		t.Errorf("caught %v", caught)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"time"
 
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -43,10 +45,11 @@ type Control struct {
 	l    net.Listener
 	path string
 	c    Controls
+	g    *guard.Guard
 }
 
 // ListenControl opens the socket, for its owner only. A socket left behind by a server that is gone is replaced.
-func ListenControl(path string, c Controls) (*Control, error) {
+func ListenControl(path string, c Controls, g *guard.Guard) (*Control, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("control socket %s: another server is using it", path)
@@ -61,7 +64,7 @@ func ListenControl(path string, c Controls) (*Control, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	return &Control{l, path, c}, nil
+	return &Control{l, path, c, g}, nil
 }
 
 // Start serves until Close.
@@ -87,7 +90,9 @@ func (c *Control) serve(conn net.Conn) {
 	if err := json.NewDecoder(conn).Decode(&req); err != nil {
 		return
 	}
-	data, err := c.do(req)
+	var data map[string]any
+	err := errors.New(cause.InternalError.Text()) // if there is no other
+	c.g.Run(guard.Control, func() { data, err = c.do(req) })
 	r := Reply{Data: data}
 	if err != nil {
 		r.Error = err.Error()

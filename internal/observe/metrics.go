@@ -25,6 +25,9 @@ import (
 // Metrics observes the resolver and the server.
 type Metrics struct {
 	Registry *prometheus.Registry
+	// Guard, if set, catches panics of what is read when the metrics are scraped. That happens in
+	// goroutines of the registry. It is set before the first scrape.
+	Guard *guard.Guard
 
 	queries   [][]*tally.Counter // by protocol and type
 	responses [maxRCode + 1]*tally.Counter
@@ -215,9 +218,20 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 // Panic counts one that was caught.
 func (m *Metrics) Panic(p guard.Place) { m.panics[p].Inc() }
 
+// guarded is a collector whose panic leaves its metrics out, and no more.
+type guarded struct {
+	m *Metrics
+	prometheus.Collector
+}
+
+// Collect implements prometheus.Collector.
+func (g *guarded) Collect(ch chan<- prometheus.Metric) {
+	g.m.Guard.Run(guard.Console, func() { g.Collector.Collect(ch) })
+}
+
 // WatchCertificates adds the metric of certificates' ends. It is read when the metrics are scraped.
 func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
-	m.Registry.MustRegister(&certificates{s})
+	m.Registry.MustRegister(&guarded{m, &certificates{s}})
 }
 
 type certificates struct{ source transport.CertificateSource }
@@ -257,7 +271,7 @@ var (
 
 // WatchCaches adds the metrics of caches.
 func (m *Metrics) WatchCaches(s *cache.Store, r *resolver.Resolver) {
-	m.Registry.MustRegister(&caches{s, r})
+	m.Registry.MustRegister(&guarded{m, &caches{s, r}})
 }
 
 // Describe implements prometheus.Collector.

@@ -2,15 +2,20 @@ package observe
 
 import (
 	"flag"
+	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/guard"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -61,5 +66,22 @@ func TestMetricNames(t *testing.T) {
 	}
 	if series > 400 {
 		t.Errorf("%d series before the first query", series)
+	}
+}
+
+type broken struct{ prometheus.Collector }
+
+func (broken) Collect(chan<- prometheus.Metric) { panic("a fault") }
+
+// A collector that panics leaves its metrics out: the scrape goes on, and so does the process.
+func TestPanicOfACollectorLeavesTheOthers(t *testing.T) {
+	m := New()
+	m.Guard = guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), m.Panic, func() {})
+	m.Registry.MustRegister(&guarded{m, broken{prometheus.NewCounter(prometheus.CounterOpts{Name: "broken_total"})}})
+	for range 2 { // the second tells of the first
+		families, err := m.Registry.Gather()
+		if err != nil || len(families) < 10 {
+			t.Errorf("%d families, %v", len(families), err)
+		}
 	}
 }

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/guard"
+	"bailiwick/internal/policy"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+type nobody struct{}
+
+func (nobody) Query(transport.Protocol, wire.Type)      {}
+func (nobody) Response(wire.RCode, bool, time.Duration) {}
+func (nobody) ServFail(cause.Cause)                     {}
+func (nobody) Limit(cause.Cause)                        {}
+
+// A query may panic before anything of it has been looked at. Its client hears SERVFAIL, but those
+// who may not ask hear nothing, and an answer is not answered.
+func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
+	for _, c := range []struct {
+		name, from string
+		change     func(*dns.Msg)
+		answered   bool
+	}{
+		{"a client", "127.0.0.1:1000", func(*dns.Msg) {}, true},
+		{"a stranger", "192.0.2.1:1000", func(*dns.Msg) {}, false},
+		{"one who is to hear nothing", "192.0.2.77:1000", func(*dns.Msg) {}, false},
+		{"an answer", "127.0.0.1:1000", func(m *dns.Msg) { m.Response = true }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log := slog.New(slog.NewTextHandler(io.Discard, nil))
+			g := guard.New(log, func(guard.Place) {}, func() {})
+			s := New(Config{EDE: true}, nil, nil, clock.Real{}, nobody{}, g, log)
+			defer s.Close()
+			acl := policy.NewACL([]policy.Rule{
+				{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
+				{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop},
+			})
+			q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
+			c.change(q)
+			packet, err := q.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var replies [][]byte
+			r := &request{Entrance: s.Entrance(acl), packet: packet, q: new(wire.Query), began: time.Now(),
+				from: transport.Client{Addr: netip.MustParseAddrPort(c.from)},
+				send: func(b []byte) { replies = append(replies, b) }}
+			r.caught("a fault")
+			if len(replies) != 1 || (replies[0] != nil) != c.answered {
+				t.Fatalf("sent %v", replies)
+			}
+			m := new(dns.Msg)
+			if c.answered && (m.Unpack(replies[0]) != nil || m.Id != q.Id || m.Rcode != dns.RcodeServerFailure) {
+				t.Errorf("got\n%v", m)
+			}
+		})
+	}
+}
