@@ -4,6 +4,7 @@ package trustanchor
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,13 @@ var iana = []string{
 	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
 }
+
+// digestLengths are those of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in octets. A
+// DS with another length matches no key: its zone would be bogus.
+var digestLengths = map[uint8]int{1: 20, 2: 32, 3: 32, 4: 48}
+
+// keyLengths are those of the keys of algorithms with one length (RFC 6605, RFC 8080), in octets.
+var keyLengths = map[uint8]int{13: 64, 14: 96, 15: 32, 16: 57}
 
 // Set is the anchors of all zones that have any. The zero value trusts nothing.
 type Set struct {
@@ -63,14 +71,18 @@ func (s *Set) AddFile(path string) error {
 func (s *Set) AddZoneFile(r io.Reader, name string) error {
 	p := dns.NewZoneParser(r, ".", name)
 	n := 0
+	var errs []error
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		if err := s.add(rr); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 		n++
 	}
 	if err := p.Err(); err != nil {
-		return fmt.Errorf("trust anchor file: %w", err)
+		errs = append(errs, fmt.Errorf("trust anchor file: %w", err))
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
 	if n == 0 {
 		return fmt.Errorf("trust anchor file %s holds no record", name)
@@ -95,9 +107,20 @@ func (s *Set) add(rr dns.RR) error {
 		if ds, err = wire.ParseDS(rdata); err != nil {
 			return fmt.Errorf("trust anchor for %s: %w", zone, err)
 		}
+		if want, known := digestLengths[ds.Digest]; known && len(ds.Hash) != want {
+			return fmt.Errorf("trust anchor for %s: DS %d: a digest of type %d has %d octets, this one %d",
+				zone, ds.KeyTag, ds.Digest, want, len(ds.Hash))
+		}
 	case *dns.DNSKEY:
 		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {
 			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol %d)", zone, k.KeyTag(), k.Flags, k.Protocol)
+		}
+		if k.Flags&dns.REVOKE != 0 {
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)", zone, k.KeyTag())
+		}
+		if want, known := keyLengths[k.Algorithm]; known && len(rdata)-4 != want {
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d: a key of algorithm %d has %d octets, this one %d",
+				zone, k.KeyTag(), k.Algorithm, want, len(rdata)-4)
 		}
 		// A key stands for its own DS (RFC 4035, section 4.4 leaves the form open).
 		h := sha256.Sum256(append([]byte(zone.Wire()), rdata...))
@@ -118,11 +141,16 @@ func (s *Set) AddNegative(name string) error {
 	if err != nil {
 		return fmt.Errorf("negative trust anchor %q: %w", name, err)
 	}
+	s.AddNegativeName(n)
+	return nil
+}
+
+// AddNegativeName is AddNegative of a name that has been read.
+func (s *Set) AddNegativeName(n wire.Name) {
 	if s.negative == nil {
 		s.negative = map[wire.Name]bool{}
 	}
 	s.negative[n] = true
-	return nil
 }
 
 // At returns the anchors of a zone, in the form of a DS set that a validator can choose from.

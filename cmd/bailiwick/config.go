@@ -11,24 +11,23 @@ import (
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Check and show configurations"}
 	cmd.AddCommand(&cobra.Command{
-		Use:               "check FILE",
-		Short:             "Say everything that is wrong with a configuration",
+		Use:   "check FILE",
+		Short: "Say everything that is wrong with a configuration, or dangerous",
+		Long: "Say everything that is wrong with a configuration: whatever serve would refuse, short of opening its sockets, and that nothing is trusted. " +
+			"What is lawful and dangerous is a warning. Each finding begins with file, line and column.\n\nExit status: 0 good, with warnings or without; 1 not.",
 		Args:              cobra.ExactArgs(1),
 		SuggestFor:        []string{"lint", "validate", "test", "verify"},
 		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Load(args[0])
-			if err != nil {
+			cfg, found := readConfig(args[0])
+			_, more := prepare(cfg)
+			found = append(found, more...).Sorted()
+			if err := refuse(cmd.ErrOrStderr(), args[0], found); err != nil {
 				return err
 			}
-			if _, err := loadAnchors(cfg); err != nil {
-				return err
-			}
-			if _, err := resolverConfig(cfg); err != nil {
-				return err
-			}
-			if _, err := loadCertificates(cfg); err != nil {
-				return err
+			if n := len(found); n > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: good, with %s\n", args[0], plural(n, "warning"))
+				return nil
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": good")
 			return nil
@@ -44,8 +43,8 @@ func configCommand() *cobra.Command {
 			if len(args) > 0 {
 				file = args[0]
 			}
-			cfg, err := loadConfig(file)
-			if err != nil {
+			cfg, found := readConfig(file)
+			if err := refuse(cmd.ErrOrStderr(), file, found); err != nil {
 				return err
 			}
 			return cfg.Show(cmd.OutOrStdout())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,12 +12,13 @@ import (
 )
 
 func ctlCommand() *cobra.Command {
-	var socket string
+	var socket, file string
 	call := func(cmd *cobra.Command, r console.Request) error {
-		if socket == "" {
-			return errors.New("--socket says where the server's control socket is (control.socket in its configuration)")
+		path, err := controlSocket(socket, file)
+		if err != nil {
+			return err
 		}
-		data, err := console.Call(socket, r)
+		data, err := console.Call(path, r)
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,9 @@ func ctlCommand() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
-	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "", "control socket's `PATH`")
+	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "", "control socket's `PATH`; without it that of the configuration, or the usual place")
+	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE` of the server")
+	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	var subtree bool
 	flush := &cobra.Command{
 		Use:               "flush NAME",
@@ -64,6 +66,23 @@ func ctlCommand() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return call(cmd, console.Request{Command: "status"}) },
 	})
 	return cmd
+}
+
+// controlSocket is where the server listens: where the flag says, the configuration, or the usual place.
+func controlSocket(socket, file string) (string, error) {
+	if socket != "" {
+		return socket, nil
+	}
+	cfg, found := readConfig(file)
+	switch {
+	case found.Err() != nil:
+		return "", found.Err()
+	case cfg.ControlSocket == "":
+		return "", fmt.Errorf("%s: control.socket is empty: the server has no control socket", file)
+	case cfg.ControlSocket == autoSocket:
+		return findSocket()
+	}
+	return cfg.ControlSocket, nil
 }
 
 // plainNumber prints JSON's numbers without an exponent.

@@ -22,12 +22,9 @@ func dnrCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(args[0])
-			if err != nil {
-				return err
-			}
-			certs, err := loadCertificates(cfg)
-			if err != nil {
+			cfg, found := readConfig(args[0])
+			certs, more := loadCertificates(cfg)
+			if err := refuse(cmd.ErrOrStderr(), args[0], append(found, more...)); err != nil {
 				return err
 			}
 			d := designate(cfg, configured(cfg), certs)

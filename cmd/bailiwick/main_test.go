@@ -30,6 +30,7 @@ func TestCommands(t *testing.T) {
 		return p
 	}
 	good, bad := write("good.yaml", "cache: {memory: 64MiB}\n"), write("bad.yaml", "cache:\n  memry: 64MiB\n")
+	noSocket := write("nosocket.yaml", "control: {socket: ''}\n")
 	anchor := write("anchor.yaml", "trust_anchors: {records: [nonsense]}\n")
 	for _, c := range []struct {
 		args string
@@ -53,7 +54,7 @@ func TestCommands(t *testing.T) {
 		{"config show " + good, "memory: 64MiB", 0},
 		{"config schema", "\"cache\"", 0},
 		{"version", "bailiwick", 0},
-		{"ctl status", "--socket", 1},
+		{"ctl --config " + noSocket + " status", "control.socket is empty: the server has no control socket", 1},
 		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is it running", 1},
 		{"ctl --socket x clock advance soon", "is no duration", 1},
 		{"serve --config " + bad, "unknown key", 1},

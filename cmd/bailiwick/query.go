@@ -50,12 +50,12 @@ func queryCommand() *cobra.Command {
 			if cmd.Flags().Changed("port") {
 				return wrongUse("--port is for a server: query @SERVER --port %d %s", port, q.Name)
 			}
-			cfg, err := loadConfig(file)
+			cfg, found := readConfig(file)
+			r, more, err := queryResolver(cfg, inLab)
 			if err != nil {
 				return err
 			}
-			r, err := queryResolver(cfg, inLab)
-			if err != nil {
+			if err := refuse(cmd.ErrOrStderr(), file, append(found, more...).Errors()); err != nil {
 				return err
 			}
 			o := resolver.Options{CheckingDisabled: cd}
@@ -205,20 +205,17 @@ func serverAddress(server string, port uint16) (string, error) {
 }
 
 // queryResolver is a resolver of this process's own.
-func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, error) {
+func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.Findings, error) {
 	var ex transport.Exchanger = &transport.NetExchanger{}
 	if inLab {
 		w := lab.Internet(time.Now())
 		if err := useLab(cfg, w); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		ex = w
 	}
-	s, err := newStack(cfg, ex, nil)
-	if err != nil {
-		return nil, err
-	}
-	return s.resolver, nil
+	p, found := prepare(cfg)
+	return newStack(cfg, p, ex, nil).resolver, found, nil
 }
 
 // tracer prints steps, indented by how deep they are.

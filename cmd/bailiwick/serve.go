@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -28,13 +29,10 @@ func serveCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(file)
-			if err != nil {
-				return err
-			}
+			cfg, found := readConfig(file)
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			return serve(ctx, cfg, inLab, cmd.OutOrStdout())
+			return serve(ctx, cfg, found, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
@@ -43,16 +41,12 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
-func loadConfig(file string) (*config.Config, error) {
-	if file == "" {
-		return config.Default(), nil
-	}
-	return config.Load(file)
-}
-
 // exitPanics is the status of a process that is given up after too many panics. It is the Go
 // runtime's own after a panic.
 const exitPanics = 2
+
+// labAddresses are those of the lab's certificate.
+var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
 // labPort is where the lab's servers listen on loopback.
 const labPort = 5053
@@ -75,8 +69,9 @@ func labListeners(cfg *config.Config) {
 	}
 }
 
-func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) error {
+func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool, out, errOut io.Writer) error {
 	var ex transport.Exchanger = &transport.NetExchanger{}
+	var inMemory error // why the lab's servers have no sockets
 	if inLab {
 		w := lab.Internet(time.Now())
 		if err := useLab(cfg, w); err != nil {
@@ -84,30 +79,41 @@ func serve(ctx context.Context, cfg *config.Config, inLab bool, out io.Writer) e
 		}
 		labListeners(cfg)
 		cfg.Port = labPort
-		if err := w.Listen(ctx, labPort); err != nil {
-			// Not every system has all of 127.0.0.0/8: the world does as well in memory.
-			fmt.Fprintf(out, "The lab's servers stay in memory: %v\n", err)
+		// Not every system has all of 127.0.0.0/8: the world does as well in memory.
+		if inMemory = w.Listen(ctx, labPort); inMemory != nil {
 			ex = w
 		}
 	}
-	s, err := newStack(cfg, ex, func() { os.Exit(exitPanics) })
-	if err != nil {
+	p, more := prepare(cfg)
+	found = append(found, more...)
+	log := newLog(cfg)
+	slog.SetDefault(log) // what libraries have to say comes out in one form
+	if err := logFindings(log, errOut, cfg, found); err != nil {
 		return err
 	}
+	s := newStack(cfg, p, ex, func() { os.Exit(exitPanics) })
 	r, err := s.listen()
 	if err != nil {
-		return err
+		return lastWord(log, cfg, err)
 	}
+	defer r.logStopped(time.Now())
 	defer r.close()
 	r.start()
-	if inLab {
+	r.logStarted()
+	switch {
+	case cfg.LogJSON: // programs read it: nothing else is printed
+	case inLab:
+		if inMemory != nil {
+			fmt.Fprintf(out, "The lab's servers stay in memory: %v\n", inMemory)
+		}
 		printLab(out, r)
-	} else {
+	default:
 		for _, l := range r.listeners {
 			fmt.Fprintf(out, "Serving %s at %v.\n", l.protocol.Help(), l.Addr())
 		}
 	}
 	<-ctx.Done()
+	r.log.Info("stopping", "cause", context.Cause(ctx).Error())
 	return nil
 }
 

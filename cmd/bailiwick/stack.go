@@ -7,12 +7,12 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/miekg/dns"
@@ -45,33 +45,23 @@ type stack struct {
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates transport.CertificateSource
+	serving      server.Config
 }
 
 // newStack builds what resolves. A server says how it ends after too many panics; without that a
 // panic ends the process as it always does.
-func newStack(cfg *config.Config, ex transport.Exchanger, end func()) (*stack, error) {
-	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg)}
+func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, end func()) *stack {
+	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg),
+		anchors: p.anchors, serving: p.server}
+	if p.certificates != nil {
+		s.certificates = &spoken{p.certificates, s.log}
+	}
 	if end != nil {
 		s.guard = guard.New(s.log, s.metrics.Panic, end)
 		s.metrics.Guard = s.guard
 	}
-	if !cfg.ClockStart.IsZero() {
-		m, ok := s.clock.(interface{ Set(time.Time) })
-		if !ok {
-			return nil, errors.New("clock.start is for builds with the tag testclock")
-		}
+	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
-	}
-	var err error
-	if s.anchors, err = loadAnchors(cfg); err != nil {
-		return nil, err
-	}
-	if s.certificates, err = loadCertificates(cfg); err != nil {
-		return nil, err
-	}
-	rc, err := resolverConfig(cfg)
-	if err != nil {
-		return nil, err
 	}
 	memory := int(cfg.Memory)
 	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
@@ -80,9 +70,9 @@ func newStack(cfg *config.Config, ex transport.Exchanger, end func()) (*stack, e
 	if !cfg.ValidationTime.IsZero() {
 		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }
 	}
-	s.resolver = resolver.New(rc, parts)
+	s.resolver = resolver.New(p.resolver, parts)
 	s.metrics.WatchCaches(s.store, s.resolver)
-	return s, nil
+	return s
 }
 
 func newLog(cfg *config.Config) *slog.Logger {
@@ -95,35 +85,12 @@ func newLog(cfg *config.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, o))
 }
 
-// loadAnchors collects the trust anchors. A server without any would validate nothing: that has to be meant.
-func loadAnchors(cfg *config.Config) (*trustanchor.Set, error) {
-	set := &trustanchor.Set{}
-	if cfg.BuiltinAnchors {
-		set = trustanchor.Builtin()
-	}
-	for _, r := range cfg.AnchorRecords {
-		if err := set.Add(r); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.AnchorFile != "" {
-		if err := set.AddFile(cfg.AnchorFile); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range cfg.Insecure {
-		if err := set.AddNegative(n); err != nil {
-			return nil, err
-		}
-	}
-	return set, nil
-}
-
 // resolverConfig translates the configuration.
-func resolverConfig(cfg *config.Config) (resolver.Config, error) {
+func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
+	var found config.Findings
 	hints, err := loadHints(cfg)
 	if err != nil {
-		return resolver.Config{}, err
+		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
 	}
 	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4, IPv6: cfg.IPv6 == "true" || cfg.IPv6 == "auto" && hasIPv6(),
 		DoNotQuery: cfg.DoNotQuery, DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation, Cookies: cfg.UpstreamCookies,
@@ -135,11 +102,11 @@ func resolverConfig(cfg *config.Config) (resolver.Config, error) {
 	for _, z := range cfg.Zones {
 		peer, err := peerOf(z)
 		if err != nil {
-			return rc, err
+			found = append(found, cfg.Error(z.Key+".tls_ca", "%v", err))
 		}
 		rc.Zones = append(rc.Zones, resolver.Zone{Name: z.Name, Addrs: z.Addrs, Hosts: z.Hosts, Forward: z.Forward, First: z.First, NoCache: z.NoCache, Via: z.Via, Peer: peer, Fallback: z.Fallback})
 	}
-	return rc, nil
+	return rc, found
 }
 
 // peerOf is who a zone's servers have to be.
@@ -255,10 +222,7 @@ type listening struct {
 
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
-	sc, err := serverConfig(s.cfg)
-	if err != nil {
-		return nil, err
-	}
+	sc := s.serving
 	r = &running{stack: s, stop: func() {}}
 	if s.cfg.Discovery {
 		sc.Local = r.discover
@@ -282,12 +246,31 @@ func (s *stack) listen() (r *running, err error) {
 			return r, err
 		}
 	}
-	if s.cfg.ControlSocket != "" {
-		if r.control, err = console.ListenControl(s.cfg.ControlSocket, s.controls(), s.guard); err != nil {
-			return r, err
+	return r, r.openControl()
+}
+
+// openControl opens the control socket. In the usual place another server may be, or this user may
+// not make it: then there is none.
+func (r *running) openControl() (err error) {
+	path := r.cfg.ControlSocket
+	if path == autoSocket {
+		path = usualSocket()
+	}
+	if path == "" {
+		return nil
+	}
+	if r.cfg.ControlSocket == autoSocket {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			r.log.Warn("no control socket", "error", err.Error())
+			return nil
 		}
 	}
-	return r, nil
+	r.control, err = console.ListenControl(path, r.controls(), r.guard)
+	if err != nil && r.cfg.ControlSocket == autoSocket {
+		r.log.Warn("no control socket", "error", err.Error())
+		return nil
+	}
+	return err
 }
 
 // open opens the listeners.

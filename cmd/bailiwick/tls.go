@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -24,19 +23,6 @@ import (
 
 // certificateCheck is how often certificates and ticket keys are looked at.
 const certificateCheck = 5 * time.Second
-
-// loadCertificates returns the certificates of the configuration; nil if no listener needs any.
-func loadCertificates(cfg *config.Config) (transport.CertificateSource, error) {
-	switch {
-	case !cfg.Encrypted():
-		return nil, nil
-	case cfg.SelfSigned:
-		return transport.SelfSigned(time.Now(), []string{"localhost"}, []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()})
-	case len(cfg.Certificates) == 0:
-		return nil, errors.New("listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates")
-	}
-	return transport.LoadCertificates(cfg.Certificates)
-}
 
 // prepareTLS makes what the listeners share.
 func (r *running) prepareTLS() (err error) {

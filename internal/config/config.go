@@ -5,6 +5,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"bailiwick/internal/policy"
@@ -27,7 +28,7 @@ type Config struct {
 	InfoURL        string
 
 	Admin         string // address of the admin listener, "" for none
-	ControlSocket string // path, "" for none
+	ControlSocket string // path, "" for none, "auto" for the usual place
 	LogLevel      string
 	LogJSON       bool
 	ClockStart    time.Time // test builds only; zero: the machine's clock
@@ -52,7 +53,7 @@ type Config struct {
 	BuiltinAnchors bool
 	AnchorRecords  []string
 	AnchorFile     string
-	Insecure       []string
+	Insecure       []wire.Name // negative trust anchors
 
 	ValidationTime  time.Time // zero: the clock
 	IgnoreTimes     bool
@@ -82,7 +83,11 @@ type Config struct {
 	Access       []policy.Rule
 	Special      bool
 
-	text map[string]string // what each key holds, as written or by default
+	text   map[string]string // what each key holds, as `config show` prints it
+	file   string            // that it comes from, "" for none
+	folder string            // that relative paths are relative to
+	places places            // where in the file its parts stand
+	bad    map[string]bool   // keys with findings: what would follow from them is not worth saying
 }
 
 // Hint is a root server.
@@ -93,6 +98,7 @@ type Hint struct {
 
 // Zone is a stub or forward zone.
 type Zone struct {
+	Key                     string // what it is called in findings: resolver.forward_zones[0]
 	Name                    wire.Name
 	Addrs                   []netip.AddrPort
 	Hosts                   []wire.Name
@@ -103,11 +109,12 @@ type Zone struct {
 	TLSPins                 [][32]byte
 	TLSRoots                string // path, "" for the system's
 	Path                    string // of DoH
+	Insecure                bool   // its answers are not validated
 }
 
 // Default is the configuration without a file.
 func Default() *Config {
-	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{}}
+	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{}, places: places{}, bad: map[string]bool{}}
 	for i := range keys {
 		if err := keys[i].setDefault(c); err != nil {
 			panic("config: default of " + keys[i].key + ": " + err.Error())
@@ -118,12 +125,17 @@ func Default() *Config {
 
 // Encrypted says that some listener needs a certificate.
 func (c *Config) Encrypted() bool {
-	for p, l := range c.Listen {
-		if p.Encrypted() && len(l) > 0 {
-			return true
+	return slices.ContainsFunc(c.listeners(), func(l bound) bool { return l.via.Encrypted() })
+}
+
+// EncryptedKey names the first listener that needs a certificate, "" if none does.
+func (c *Config) EncryptedKey() string {
+	for _, l := range c.listeners() {
+		if l.via.Encrypted() {
+			return l.Key
 		}
 	}
-	return false
+	return ""
 }
 
 // AddRootHints puts a server with its addresses among the root hints.

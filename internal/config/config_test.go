@@ -63,7 +63,7 @@ func TestFindings(t *testing.T) {
   udpp: [127.0.0.1]
 cache:
   memory: plenty
-  max_ttl: 5
+  max_ttl: 5x
 server:
   max_udp_size: 100
   any: some
@@ -85,14 +85,14 @@ nonsense:
 	for _, want := range []string{
 		"b.yaml:2:3: unknown key listen.udpp; did you mean listen.udp?",
 		`b.yaml:4:11: cache.memory: "plenty" is not a size`,
-		`b.yaml:5:12: cache.max_ttl: "5" is not a duration`,
+		`b.yaml:5:12: cache.max_ttl: "5x" is not a duration`,
 		`b.yaml:7:17: server.max_udp_size: "100" is not a number from 512 to 4096`,
 		`server.any: "some" is not one of minimal, full`,
 		`resolver.ipv4: "maybe" is not true or false`,
 		`resolver.do_not_query: "here" is no network`,
 		"unknown field adress; the fields are name, address",
 		"zone corp.example. has neither addresses nor hosts",
-		"policy.access: wants a list of {net, action}",
+		`policy.access: wants a list of networks with actions, such as "10.0.0.0/8 allow"`,
 		"unknown key nonsense",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -3,9 +3,11 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,18 +15,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
-
-// Finding is something wrong in a file.
-type Finding struct {
-	File         string
-	Line, Column int
-	Text         string
-}
-
-func (f *Finding) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Text)
-}
 
 // value is what a key was given.
 type value struct {
@@ -47,46 +39,77 @@ func (r record) text(field string) string {
 	return r[field][0]
 }
 
-// Load reads a file over the defaults. The error joins all findings.
+// Load reads a file over the defaults. The error joins all findings that are no warnings.
 func Load(path string) (*Config, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	return Parse(path, b)
+	c, findings := Read(path)
+	return c, findings.Err()
 }
 
-// Parse reads a file's content.
+// Parse reads a file's content as Load does.
 func Parse(name string, content []byte) (*Config, error) {
+	c, findings := Inspect(name, content)
+	return c, findings.Err()
+}
+
+// Read reads a file over the defaults, as far as it can be read, and says what is wrong with it.
+func Read(path string) (*Config, Findings) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Default(), Findings{{Text: fmt.Sprintf("configuration: %v", err)}}
+	}
+	return Inspect(path, b)
+}
+
+// Inspect reads a file's content as Read does. Paths in it are relative to the folder of the file.
+func Inspect(name string, content []byte) (*Config, Findings) {
 	c := Default()
-	p := &reader{file: name, c: c, seen: map[string]bool{}}
+	c.file, c.folder = name, filepath.Dir(name)
+	p := &reader{c: c, seen: map[string]bool{}}
 	f, err := parser.ParseBytes(content, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return c, Findings{syntax(name, err)}
 	}
+	read := false
 	for _, d := range f.Docs {
-		if d.Body != nil {
-			p.walk("", d.Body)
+		switch d.Body.(type) {
+		case nil, *ast.NullNode, *ast.CommentGroupNode:
+			continue
 		}
+		if read {
+			p.find(d.Body, "a second document begins here; a configuration is one: take the line --- out")
+			break
+		}
+		read = true
+		p.walk("", d.Body)
 	}
 	p.contradictions()
-	if len(p.findings) > 0 {
-		return nil, errors.Join(p.findings...)
+	return c, p.findings.Sorted()
+}
+
+// syntax is what the YAML parser says, in a line.
+func syntax(file string, err error) *Finding {
+	f := &Finding{File: file, Text: "this is no YAML: " + err.Error()}
+	var at interface{ GetToken() *token.Token }
+	var says interface{ GetMessage() string }
+	if errors.As(err, &at) && at.GetToken() != nil {
+		f.Line, f.Column = at.GetToken().Position.Line, at.GetToken().Position.Column
 	}
-	return c, nil
+	if errors.As(err, &says) {
+		f.Text = "this is no YAML: " + says.GetMessage()
+	}
+	return f
 }
 
 // reader collects findings while it walks the file.
 type reader struct {
-	file     string
 	c        *Config
-	seen     map[string]bool
-	findings []error
+	seen     map[string]bool // keys that have been read
+	findings Findings
 }
 
 func (p *reader) find(n ast.Node, format string, args ...any) {
 	pos := n.GetToken().Position
-	p.findings = append(p.findings, &Finding{p.file, pos.Line, pos.Column, fmt.Sprintf(format, args...)})
+	p.findings = append(p.findings, &Finding{File: p.c.file, Line: pos.Line, Column: pos.Column, Text: fmt.Sprintf(format, args...)})
 }
 
 // walk goes through a mapping. path is that of the mapping, with a dot behind it.
@@ -97,7 +120,7 @@ func (p *reader) walk(path string, n ast.Node) {
 	}
 	values, ok := mapping(n)
 	if !ok {
-		p.find(n, "%swants keys below it", path)
+		p.find(n, "%s wants keys below it", cmp.Or(strings.TrimSuffix(path, "."), "a configuration"))
 		return
 	}
 	for _, v := range values {
@@ -105,6 +128,8 @@ func (p *reader) walk(path string, n ast.Node) {
 		if k := lookUp(name); k != nil {
 			p.set(k, v.Value)
 		} else if section(name) {
+			pos := v.Key.GetToken().Position
+			p.c.places[name] = place{pos.Line, pos.Column}
 			p.walk(name+".", v.Value)
 		} else {
 			p.find(v.Key, "unknown key %s%s", name, suggest(name))
@@ -130,41 +155,18 @@ func (p *reader) set(k *key, n ast.Node) {
 		return
 	}
 	p.seen[k.key] = true
+	p.c.places.note(k.key, n)
 	v, err := k.read(n)
+	if len(v.list) > 0 || len(v.records) > 0 || err == nil {
+		p.c.resolvePaths(k, &v)
+		err = errors.Join(err, k.set(p.c, v))
+	}
+	for _, e := range flatten(err) {
+		p.c.bad[k.key] = true
+		p.findings = append(p.findings, p.c.Error(k.key+e.part, "%s: %v", k.key, e.err))
+	}
 	if err == nil {
-		err = k.set(p.c, v)
-	}
-	if err != nil {
-		p.find(n, "%s: %v", k.key, err)
-		return
-	}
-	p.c.text[k.key] = k.render(v)
-}
-
-// contradictions finds what no key alone can be blamed for.
-func (p *reader) contradictions() {
-	c := p.c
-	say := func(format string, args ...any) {
-		p.findings = append(p.findings, fmt.Errorf(p.file+": "+format, args...))
-	}
-	if !c.IPv4 && c.IPv6 == "false" {
-		say("resolver.ipv4 and resolver.ipv6 are both off: no server could be asked")
-	}
-	if c.MinTTL > c.MaxTTL {
-		say("cache.min_ttl %v is above cache.max_ttl %v", c.MinTTL, c.MaxTTL)
-	}
-	if c.MinNegativeTTL > c.MaxNegativeTTL {
-		say("cache.min_negative_ttl %v is above cache.max_negative_ttl %v", c.MinNegativeTTL, c.MaxNegativeTTL)
-	}
-	listening := false
-	for _, l := range c.Listen {
-		listening = listening || len(l) > 0
-	}
-	if !listening {
-		say("listen has no address: nobody could ask")
-	}
-	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
-		say("resolver.root_hints and resolver.root_hints_file are both set: one of them")
+		p.c.text[k.key] = k.render(v)
 	}
 }
 
@@ -255,11 +257,17 @@ func (k *key) setDefault(c *Config) error {
 	return k.set(c, v)
 }
 
-// read checks that a node is of the key's kind and range.
+// read checks that a node is of the key's kind and range. Of a list it returns what could be read.
 func (k *key) read(n ast.Node) (v value, err error) {
 	switch k.kind {
 	case kindList:
-		v.list, err = stringList(n)
+		v.list, err = stringList(n, plainValue)
+		return v, err
+	case kindRules:
+		if _, one := n.(*ast.StringNode); one {
+			return v, fmt.Errorf("wants %s", k.wants())
+		}
+		v.list, err = stringList(n, ruleText)
 		return v, err
 	case kindRecords:
 		return k.readRecords(n)
@@ -272,31 +280,58 @@ func (k *key) read(n ast.Node) (v value, err error) {
 	return v, k.convert(&v)
 }
 
-// convert reads a scalar's text.
+// convert reads a scalar's text, and leaves it as `config show` prints it.
 func (k *key) convert(v *value) (err error) {
+	was := v.text
 	switch k.kind {
 	case kindBool:
-		v.bool, err = strconv.ParseBool(v.text)
+		if v.bool, err = parseBool(v.text); err == nil {
+			v.text = strconv.FormatBool(v.bool)
+		}
 	case kindInt:
 		v.int, err = strconv.ParseInt(v.text, 10, 64)
 	case kindSize:
 		v.int, err = parseSize(v.text)
 	case kindDuration:
-		v.duration, err = time.ParseDuration(v.text)
+		if v.duration, err = parseDuration(v.text); err == nil {
+			v.text = v.duration.String()
+		}
 		v.int = int64(v.duration / time.Second)
 	case kindTime:
 		if v.text != "" {
 			v.time, err = time.Parse(time.RFC3339, v.text)
 		}
 	case kindChoice:
-		if !slices.Contains(k.choices, v.text) {
-			err = errors.New("not a choice")
-		}
+		v.text, err = k.choice(v.text)
 	}
 	if err != nil || (k.min != 0 || k.max != 0) && (v.int < k.min || v.int > k.max) {
-		return fmt.Errorf("%q is not %s", v.text, k.wants())
+		meant := ""
+		var m *meantError
+		if errors.As(err, &m) && m.meant != "" {
+			meant = "; did you mean " + m.meant + "?"
+		}
+		return fmt.Errorf("%q is not %s%s", was, k.wants(), meant)
 	}
 	return nil
+}
+
+// meantError says what was probably meant.
+type meantError struct{ meant string }
+
+func (e *meantError) Error() string { return "did you mean " + e.meant + "?" }
+
+// choice finds a choice in whatever letter case. Where true and false are among them, so are their
+// other words.
+func (k *key) choice(s string) (string, error) {
+	for _, c := range k.choices {
+		if strings.EqualFold(s, c) {
+			return c, nil
+		}
+	}
+	if b, err := parseBool(s); err == nil && slices.Contains(k.choices, strconv.FormatBool(b)) {
+		return strconv.FormatBool(b), nil
+	}
+	return "", &meantError{Nearest(strings.ToLower(s), k.choices)}
 }
 
 // wants says what a key takes, for people.
@@ -313,26 +348,72 @@ func (k *key) wants() string {
 	case kindSize:
 		return "a size such as 256MiB, of at least 1MiB"
 	case kindDuration:
-		return "a duration such as 30s or 1h," + between + " seconds"
+		return "a duration such as 30s, 1h or 1d, or a number of seconds," + between
 	case kindTime:
 		return "a time such as 2026-01-31T00:00:00Z"
 	case kindChoice:
 		return "one of " + strings.Join(k.choices, ", ")
 	case kindList:
 		return "a list"
+	case kindRules:
+		return "a list of networks with actions, such as \"10.0.0.0/8 allow\""
 	case kindRecords:
 		return "a list of {" + strings.Join(k.fieldNames(), ", ") + "}"
 	}
 	return "text"
 }
 
-// parseSize reads octets: a number with KiB, MiB, GiB, or alone.
+// parseBool reads what is true or false. YAML 1.1 has yes, no, on and off too, and people write
+// them: they can mean nothing else.
+func parseBool(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0":
+		return false, nil
+	}
+	return false, errors.New("neither true nor false")
+}
+
+// parseDuration reads a duration as Go writes it, with d and w for days and weeks as in zone files,
+// or a number of seconds, the unit of TTLs.
+func parseDuration(s string) (time.Duration, error) {
+	for suffix, unit := range map[string]time.Duration{"": time.Second, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if number, ok := strings.CutSuffix(s, suffix); ok {
+			if n, err := strconv.ParseUint(number, 10, 31); err == nil {
+				return time.Duration(n) * unit, nil
+			}
+		}
+	}
+	return time.ParseDuration(s)
+}
+
+// sizeUnits are those of sizes, and what people write instead of them.
+var sizeUnits = []struct {
+	name string
+	unit int64
+	also []string
+}{
+	{"KiB", 1 << 10, []string{"KB", "K"}}, {"MiB", 1 << 20, []string{"MB", "M"}}, {"GiB", 1 << 30, []string{"GB", "G"}},
+}
+
+// parseSize reads octets: a number with KiB, MiB, GiB, or alone. GB and G would be read as 10^9 by
+// some and as 2^30 by others: what is meant has to be said.
 func parseSize(s string) (int64, error) {
 	unit := int64(1)
-	for suffix, u := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
-		if n, ok := strings.CutSuffix(s, suffix); ok {
-			s, unit = n, u
+	for _, u := range sizeUnits {
+		if n, ok := strings.CutSuffix(s, u.name); ok {
+			s, unit = n, u.unit
 			break
+		}
+		for _, other := range append(u.also, u.name) {
+			number := s[:max(len(s)-len(other), 0)]
+			if !strings.EqualFold(s[len(number):], other) {
+				continue
+			}
+			if n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64); err == nil {
+				return 0, &meantError{strconv.FormatInt(n, 10) + u.name}
+			}
 		}
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
@@ -342,41 +423,76 @@ func parseSize(s string) (int64, error) {
 	return n * unit, err
 }
 
-func stringList(n ast.Node) ([]string, error) {
-	s, ok := n.(*ast.SequenceNode)
-	if !ok {
-		if _, null := n.(*ast.NullNode); null {
-			return nil, nil
+// stringList reads a list; item reads each of it. It returns what could be read.
+func stringList(n ast.Node, item func(ast.Node) (string, error)) (out []string, err error) {
+	switch s := n.(type) {
+	case *ast.NullNode:
+		return nil, nil
+	case *ast.SequenceNode:
+		var errs []error
+		for i, v := range s.Values {
+			text, err := item(v)
+			out, errs = append(out, text), append(errs, inItem(i, err))
 		}
-		return nil, errors.New("wants a list")
+		return out, errors.Join(errs...)
 	}
-	var out []string
-	for _, v := range s.Values {
-		switch v.(type) {
-		case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
-			return nil, errors.New("wants a list of plain values")
-		}
-		out = append(out, scalar(v))
+	if text := scalar(n); text != "" {
+		return nil, fmt.Errorf("wants a list: [%q]", text)
 	}
-	return out, nil
+	return nil, errors.New("wants a list")
 }
 
+// plainValue reads an item that is no list and no map.
+func plainValue(n ast.Node) (string, error) {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:
+		return "", errors.New("wants a list of plain values")
+	}
+	return scalar(n), nil
+}
+
+// ruleText reads a network and an action, as text or as a map.
+func ruleText(n ast.Node) (string, error) {
+	values, ok := mapping(n)
+	if !ok {
+		return plainValue(n)
+	}
+	r := map[string]string{}
+	for _, v := range values {
+		field, text := scalar(v.Key), ""
+		var err error
+		if text, err = plainValue(v.Value); err != nil {
+			return "", inField(field, err)
+		}
+		if field != "net" && field != "action" {
+			return "", inField(field, fmt.Errorf("unknown field %s; the fields are net, action", field))
+		}
+		r[field] = text
+	}
+	return strings.TrimSpace(r["net"] + " " + r["action"]), nil
+}
+
+// readRecords reads a list of maps. An item that cannot be read is nil: the others keep their places.
 func (k *key) readRecords(n ast.Node) (v value, err error) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
 		if _, null := n.(*ast.NullNode); null {
 			return v, nil
 		}
+		if text := scalar(n); text != "" && !strings.ContainsAny(text, "{[") {
+			return v, fmt.Errorf("wants a list: [%q]", text)
+		}
 		return v, fmt.Errorf("wants %s", k.wants())
 	}
-	for _, item := range s.Values {
+	var errs []error
+	for i, item := range s.Values {
 		r, err := k.readRecord(item)
 		if err != nil {
-			return v, fmt.Errorf("line %d: %w", item.GetToken().Position.Line, err)
+			errs, r = append(errs, inItem(i, err)), nil
 		}
 		v.records = append(v.records, r)
 	}
-	return v, nil
+	return v, errors.Join(errs...)
 }
 
 func (k *key) readRecord(n ast.Node) (record, error) {
@@ -388,34 +504,92 @@ func (k *key) readRecord(n ast.Node) (record, error) {
 		return record{k.fieldNames()[0]: {scalar(n)}}, nil
 	}
 	r := record{}
+	var errs []error
 	for _, f := range values {
 		name := scalar(f.Key)
-		if !slices.Contains(k.fieldNames(), name) {
-			return nil, fmt.Errorf("unknown field %s; the fields are %s", name, strings.Join(k.fieldNames(), ", "))
-		}
-		if _, list := f.Value.(*ast.SequenceNode); !list {
-			r[name] = []string{scalar(f.Value)}
+		if _, null := f.Value.(*ast.NullNode); null && slices.Contains(k.fieldNames(), name) {
 			continue
 		}
+		l, err := k.readField(name, f.Value)
+		r[name] = append([]string{}, l...) // not nil: an empty list is something else than none
+		errs = append(errs, inField(name, err))
+	}
+	return r, errors.Join(errs...)
+}
+
+// readField reads a field of a record.
+func (k *key) readField(name string, n ast.Node) ([]string, error) {
+	if !slices.Contains(k.fieldNames(), name) {
+		meant := ""
+		if m := Nearest(name, k.fieldNames()); m != "" {
+			meant = "; did you mean " + m + "?"
+		}
+		return nil, fmt.Errorf("unknown field %s; the fields are %s%s", name, strings.Join(k.fieldNames(), ", "), meant)
+	}
+	item := plainValue
+	if name == "access" {
+		item = ruleText
+	}
+	var l []string
+	var err error
+	switch s := n.(type) {
+	case *ast.SequenceNode:
 		if !k.isList(name) {
 			return nil, fmt.Errorf("%s wants one value", name)
 		}
-		l, err := stringList(f.Value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		r[name] = l
+		l, err = stringList(s, item)
+	default:
+		var text string
+		text, err = item(n)
+		l = []string{text}
 	}
-	return r, nil
+	return l, named(name, err)
+}
+
+// named says which field the errors of its parts are about.
+func named(field string, err error) error {
+	var errs []error
+	for _, e := range flatten(err) {
+		errs = append(errs, &partError{e.part, fmt.Errorf("%s: %w", field, e.err)})
+	}
+	return errors.Join(errs...)
 }
 
 // fieldNames are the fields of the key's records.
 func (k *key) fieldNames() (names []string) {
 	for _, f := range k.fields {
-		names = append(names, strings.TrimSuffix(f, "[]"))
+		names = append(names, strings.TrimRight(f, "[]/"))
 	}
 	return names
 }
 
 // isList says that a field takes a list.
 func (k *key) isList(field string) bool { return slices.Contains(k.fields, field+"[]") }
+
+// isPath reports whether a field takes a path.
+func (k *key) isPath(field string) bool { return slices.Contains(k.fields, field+"/") }
+
+// resolvePaths makes paths absolute: what is relative is relative to the folder of the file, wherever
+// the server is started.
+func (c *Config) resolvePaths(k *key, v *value) {
+	if k.kind == kindPath && !slices.Contains(k.choices, v.text) {
+		v.text = c.path(v.text)
+	}
+	for _, r := range v.records {
+		for field, l := range r {
+			if k.isPath(field) && len(l) > 0 {
+				l[0] = c.path(l[0])
+			}
+		}
+	}
+}
+
+func (c *Config) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	if abs, err := filepath.Abs(filepath.Join(c.folder, p)); err == nil {
+		return abs
+	}
+	return p // the working folder is gone: nothing better is known
+}

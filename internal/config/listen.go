@@ -3,6 +3,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 // Listener is where a transport is served, and for whom.
 type Listener struct {
+	Key           string // what it is called in findings: listen.udp[0]
 	Addr          netip.AddrPort
 	Access        []policy.Rule  // nil: policy.access
 	ProxyFrom     []netip.Prefix // proxies that send PROXY headers
@@ -52,38 +54,46 @@ func listenKeys() (rows []key) {
 }
 
 func listeners(p transport.Protocol, v value) (out []Listener, err error) {
-	for _, r := range v.records {
-		var l Listener
-		at, err := addrPorts(r["address"], p.Port())
-		if err != nil {
-			return nil, err
+	err = v.each(func(i int, r record) error {
+		l := Listener{Key: Item("listen."+p.String(), i)}
+		if len(r["address"]) != 1 {
+			return fmt.Errorf("a listener wants one address")
 		}
-		if len(at) != 1 {
-			return nil, fmt.Errorf("a listener wants one address")
-		}
-		l.Addr = at[0]
-		if l.ProxyFrom, err = prefixes(r["proxy_from"]); err != nil {
-			return nil, err
-		}
-		if l.ForwardedFrom, err = prefixes(r["forwarded_from"]); err != nil {
-			return nil, err
-		}
-		for _, a := range r["access"] {
-			rule, err := accessRule(a)
-			if err != nil {
-				return nil, err
+		var errs [4]error
+		l.Addr, errs[0] = address(r["address"][0], p.Port())
+		l.ProxyFrom, errs[1] = prefixes(r["proxy_from"])
+		l.ForwardedFrom, errs[2] = prefixes(r["forwarded_from"])
+		if rules, given := r["access"]; given {
+			l.Access, errs[3] = accessRules(rules)
+			if len(rules) == 0 {
+				errs[3] = fmt.Errorf("access is empty: nobody may ask here; without it policy.access holds")
 			}
-			l.Access = append(l.Access, rule)
+		}
+		for i, field := range []string{"address", "proxy_from", "forwarded_from", "access"} {
+			errs[i] = inField(field, errs[i])
 		}
 		if slices.ContainsFunc(out, func(o Listener) bool { return o.Addr == l.Addr && l.Addr.Port() != 0 }) {
-			return nil, fmt.Errorf("%v stands here twice", l.Addr)
+			errs[0] = inField("address", fmt.Errorf("%v stands here twice", l.Addr))
 		}
-		out = append(out, l)
-	}
-	return out, nil
+		err := errors.Join(errs[:]...)
+		if err == nil {
+			out = append(out, l)
+		}
+		return err
+	})
+	return out, err
 }
 
-// accessRule reads a network and an action.
+// accessRules reads networks with actions: "10.0.0.0/8 allow".
+func accessRules(list []string) (rules []policy.Rule, err error) {
+	var errs []error
+	for i, s := range list {
+		rule, err := accessRule(s)
+		rules, errs = append(rules, rule), append(errs, inItem(i, err))
+	}
+	return rules, errors.Join(errs...)
+}
+
 func accessRule(s string) (policy.Rule, error) {
 	f := strings.Fields(s)
 	if len(f) != 2 {
@@ -93,13 +103,13 @@ func accessRule(s string) (policy.Rule, error) {
 	if err != nil {
 		return policy.Rule{}, err
 	}
-	a, err := policy.ParseAction(f[1])
+	a, err := policy.ParseAction(strings.ToLower(f[1]))
 	return policy.Rule{Net: n, Action: a}, err
 }
 
 func setCertificates(c *Config, v value) error {
 	c.Certificates = nil
-	for _, r := range v.records {
+	return v.each(func(_ int, r record) error {
 		f := transport.CertificateFile{Certificate: r.text("certificate"), Key: r.text("key")}
 		if f.Key == "" {
 			f.Key = f.Certificate // both in one file
@@ -108,8 +118,8 @@ func setCertificates(c *Config, v value) error {
 			return fmt.Errorf("an entry lacks its certificate")
 		}
 		c.Certificates = append(c.Certificates, f)
-	}
-	return nil
+		return nil
+	})
 }
 
 func setPath(c *Config, v value) error {
@@ -138,12 +148,14 @@ func setInfoURL(c *Config, v value) error {
 }
 
 func addrs(list []string) (out []netip.Addr, err error) {
-	for _, s := range list {
+	var errs []error
+	for i, s := range list {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no IP address", s)
+			errs = append(errs, inItem(i, fmt.Errorf("%q is no IP address", s)))
+			continue
 		}
 		out = append(out, a)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }

@@ -32,7 +32,7 @@ func (c *Config) Show(w io.Writer) error {
 // render writes a value in YAML's flow style.
 func (k *key) render(v value) string {
 	switch k.kind {
-	case kindList:
+	case kindList, kindRules:
 		return quoteList(v.list)
 	case kindRecords:
 		var items []string
@@ -40,7 +40,7 @@ func (k *key) render(v value) string {
 			items = append(items, k.renderRecord(r))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
-	case kindString, kindTime:
+	case kindString, kindTime, kindPath:
 		return strconv.Quote(v.text)
 	}
 	return v.text
@@ -85,7 +85,7 @@ func Schema(w io.Writer) error {
 			root[s] = sec
 		}
 		p := object{"description": k.help}
-		if k.def != "" && k.kind != kindList && k.kind != kindRecords {
+		if k.def != "" && k.kind != kindList && k.kind != kindRecords && k.kind != kindRules {
 			p["default"] = k.def
 		}
 		switch k.kind {
@@ -100,6 +100,9 @@ func Schema(w io.Writer) error {
 			p["enum"] = k.choices
 		case kindList:
 			p["type"], p["items"] = "array", object{"type": "string"}
+		case kindRules:
+			rule := object{"net": object{"type": "string"}, "action": object{"enum": []string{"allow", "snoop", "refuse", "drop"}}}
+			p["type"], p["items"] = "array", object{"anyOf": []object{{"type": "string"}, {"type": "object", "additionalProperties": false, "properties": rule}}}
 		case kindRecords:
 			fields := object{}
 			for _, f := range k.fieldNames() {

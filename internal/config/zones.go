@@ -4,6 +4,7 @@ package config
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,58 +13,75 @@ import (
 	"bailiwick/wire"
 )
 
-var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport", "tls_name", "tls_pins[]", "tls_ca", "path", "fallback"}
+var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport", "tls_name", "tls_pins[]", "tls_ca/", "path", "fallback", "insecure"}
 
 func (c *Config) addZones(v value, forward bool) error {
-	for _, r := range v.records {
+	return v.each(func(i int, r record) error {
 		z, err := zone(r)
-		if err != nil {
-			return err
+		z.Forward, z.Key = forward, Item("resolver.stub_zones", i)
+		if forward {
+			z.Key = Item("resolver.forward_zones", i)
 		}
-		z.Forward = forward
-		c.Zones = append(c.Zones, z)
-	}
-	return nil
+		if !z.Name.IsZero() {
+			if j := slices.IndexFunc(c.Zones, func(o Zone) bool { return o.Name == z.Name }); j >= 0 {
+				also := c.Zones[j].Key
+				return errors.Join(err, inField("name", fmt.Errorf("zone %s is given twice, here and as %s in line %d", z.Name, also, c.places.of(also).line)))
+			}
+			c.Zones = append(c.Zones, z)
+		}
+		return err
+	})
 }
 
 func zone(r record) (z Zone, err error) {
-	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache, "fallback": &z.Fallback} {
-		if *to, err = truth(r, field); err != nil {
-			return z, err
+	var errs []error
+	note := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, inField(field, err))
 		}
 	}
-	if z.Name, err = wire.ParseName(r.text("name")); err != nil {
-		return z, fmt.Errorf("name %q: %w", r.text("name"), err)
+	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache, "fallback": &z.Fallback, "insecure": &z.Insecure} {
+		*to, err = truth(r, field)
+		note(field, err)
+	}
+	if r.text("name") == "" {
+		errs = append(errs, fmt.Errorf("a zone lacks its name; the root is %q", "."))
+	} else if z.Name, err = wire.ParseName(r.text("name")); err != nil {
+		note("name", fmt.Errorf("name %q: %w", r.text("name"), err))
 	}
 	if err := z.transport(r); err != nil {
-		return z, fmt.Errorf("zone %s: %w", z.Name, err)
+		errs = append(errs, within("", fmt.Errorf("zone %s: %w", z.Name, err)))
 	}
-	if z.Addrs, err = addrPorts(r["addresses"], z.Via.Port()); err != nil {
-		return z, err
-	}
-	for _, h := range r["hosts"] {
+	z.Addrs, err = addrPorts(r["addresses"], z.Via.Port())
+	note("addresses", err)
+	for i, h := range r["hosts"] {
 		n, err := wire.ParseName(h)
 		if err != nil {
-			return z, fmt.Errorf("host %q: %w", h, err)
+			note("hosts", inItem(i, fmt.Errorf("host %q: %w", h, err)))
+			continue
 		}
 		z.Hosts = append(z.Hosts, n)
 	}
-	if len(z.Addrs)+len(z.Hosts) == 0 {
-		return z, fmt.Errorf("zone %s has neither addresses nor hosts", z.Name)
+	if len(r["addresses"])+len(r["hosts"]) == 0 {
+		errs = append(errs, fmt.Errorf("zone %s has neither addresses nor hosts", z.Name))
 	}
-	return z, nil
+	return z, errors.Join(errs...)
 }
 
 // truth reads a field that is true or false.
 func truth(r record, field string) (bool, error) {
-	switch r.text(field) {
-	case "true":
-		return true, nil
-	case "false", "":
+	if r.text(field) == "" {
 		return false, nil
 	}
-	return false, fmt.Errorf("%s: %q is not true or false", field, r.text(field))
+	b, err := parseBool(r.text(field))
+	if err != nil {
+		return false, fmt.Errorf("%s: %q is not true or false", field, r.text(field))
+	}
+	return b, nil
 }
+
+// otherNames are what transports are called elsewhere.
+var otherNames = map[string]string{"tls": "dot", "https": "doh", "h2": "doh", "http": "doh", "h3": "doh3", "https3": "doh3", "http3": "doh3", "quic": "doq", "plain": "udp", "dns": "udp"}
 
 // transport reads how the zone's servers are asked.
 func (z *Zone) transport(r record) error {
@@ -76,8 +94,19 @@ func (z *Zone) transport(r record) error {
 	}
 	if t := r.text("transport"); t != "" {
 		p, ok := protocol(t, transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ)
-		if !ok || tcp && p != transport.TCP {
-			return fmt.Errorf("transport %q is not one of udp, tcp, dot, doh, doh3, doq, or contradicts tcp", t)
+		switch {
+		case !ok:
+			choices := []string{"udp", "tcp", "dot", "doh", "doh3", "doq"}
+			meant := otherNames[strings.ToLower(t)]
+			if meant == "" {
+				meant = Nearest(strings.ToLower(t), choices)
+			}
+			if meant != "" {
+				meant = "; did you mean " + meant + "?"
+			}
+			return fmt.Errorf("transport %q is not one of %s%s", t, strings.Join(choices, ", "), meant)
+		case tcp && p != transport.TCP:
+			return fmt.Errorf("transport %q contradicts tcp: true", t)
 		}
 		z.Via = p
 	}
@@ -102,7 +131,7 @@ func (z *Zone) transport(r record) error {
 
 // protocol finds one of these by its name.
 func protocol(name string, among ...transport.Protocol) (transport.Protocol, bool) {
-	i := slices.IndexFunc(among, func(p transport.Protocol) bool { return p.String() == name })
+	i := slices.IndexFunc(among, func(p transport.Protocol) bool { return strings.EqualFold(p.String(), name) })
 	if i < 0 {
 		return 0, false
 	}
@@ -111,10 +140,10 @@ func protocol(name string, among ...transport.Protocol) (transport.Protocol, boo
 
 func setOpportunistic(c *Config, v value) error {
 	c.Opportunistic = nil
-	for _, s := range v.list {
+	for i, s := range v.list {
 		p, ok := protocol(s, transport.DoT, transport.DoQ)
 		if !ok || slices.Contains(c.Opportunistic, p) {
-			return fmt.Errorf("%q is not dot or doq, or stands here twice", s)
+			return inItem(i, fmt.Errorf("%q is not dot or doq, or stands here twice", s))
 		}
 		c.Opportunistic = append(c.Opportunistic, p)
 	}

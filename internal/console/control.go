@@ -80,6 +80,9 @@ func (c *Control) Start() {
 	}()
 }
 
+// Path is where the socket is.
+func (c *Control) Path() string { return c.path }
+
 // Close ends the listener and removes the socket.
 func (c *Control) Close() error { return c.l.Close() }
 

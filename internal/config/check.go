@@ -1,0 +1,271 @@
+// What no key alone can be blamed for, and what is lawful and dangerous.
+
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"bailiwick/internal/policy"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// contradictions finds keys that do not fit together: errors, which serve refuses.
+func (p *reader) contradictions() {
+	c := p.c
+	say := func(key, format string, args ...any) {
+		if !c.bad[key] {
+			p.findings = append(p.findings, c.Error(key, format, args...))
+		}
+	}
+	if !c.IPv4 && c.IPv6 == "false" {
+		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be asked")
+	}
+	if c.MinTTL > c.MaxTTL {
+		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.MinTTL, c.MaxTTL)
+	}
+	if c.MinNegativeTTL > c.MaxNegativeTTL {
+		say("cache.min_negative_ttl", "cache.min_negative_ttl %v is above cache.max_negative_ttl %v", c.MinNegativeTTL, c.MaxNegativeTTL)
+	}
+	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
+		say("resolver.root_hints_file", "resolver.root_hints and resolver.root_hints_file are both set: one of them")
+	}
+	all, bad := c.listeners(), false
+	for _, proto := range transport.Protocols() {
+		bad = bad || c.bad["listen."+proto.String()]
+	}
+	if len(all) == 0 && !bad {
+		say("listen", "listen has no address: nobody could ask")
+	}
+	if len(c.Access) == 0 && !c.bad["policy.access"] && slices.ContainsFunc(all, func(l bound) bool { return l.Access == nil }) {
+		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and private networks may")
+	}
+	c.overlaps(all, say)
+	for _, z := range c.Zones {
+		for i, a := range z.Addrs {
+			for _, l := range all {
+				if meets(l.Addr, a) {
+					say(Item(z.Key+".addresses", i), "zone %s: %v is this server itself (%s): it would ask itself without end", z.Name, a, l.Key)
+					break
+				}
+			}
+		}
+	}
+}
+
+// bound is a listener and its transport.
+type bound struct {
+	Listener
+	via transport.Protocol
+}
+
+// listeners are those of all transports, in the order of the transports.
+func (c *Config) listeners() (all []bound) {
+	for _, p := range transport.Protocols() {
+		for _, l := range c.Listen[p] {
+			all = append(all, bound{l, p})
+		}
+	}
+	return all
+}
+
+// datagrams reports whether a transport's listeners are UDP sockets.
+func datagrams(p transport.Protocol) bool {
+	return p == transport.UDP || p == transport.DoQ || p == transport.DoH3
+}
+
+// overlaps finds listeners that cannot be open at once. UDP listeners can be: the system gives each
+// packet to the one whose address fits best.
+func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)) {
+	if a, err := netip.ParseAddrPort(c.Admin); err == nil {
+		all = append(all, bound{Listener{Key: "admin.listen", Addr: a}, transport.TCP})
+	}
+	for i, l := range all {
+		for _, o := range all[:i] {
+			if datagrams(l.via) != datagrams(o.via) || l.via == transport.UDP && o.via == transport.UDP || l.Addr.Port() == 0 {
+				continue
+			}
+			if l.Addr == o.Addr || covers(l.Addr, o.Addr) || covers(o.Addr, l.Addr) {
+				say(l.Key, "%v (%s) and %v (%s) cannot both be open: they overlap", l.Addr, l.Key, o.Addr, o.Key)
+				break
+			}
+		}
+	}
+}
+
+// covers reports whether one address is all of a family and the other one of it, at the same port.
+func covers(a, b netip.AddrPort) bool {
+	return a.Addr().IsUnspecified() && a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Unmap().Is4()
+}
+
+// meets reports whether what is sent to an address comes to a listener: to its own address, or to
+// this machine's where it listens at all.
+func meets(listener, to netip.AddrPort) bool {
+	return listener == to || to.Addr().IsLoopback() && covers(listener, to)
+}
+
+// longSkew is from where validator.skew weakens validation.
+const longSkew = time.Hour
+
+// Warnings finds what is lawful and dangerous: serve goes on and says so.
+func (c *Config) Warnings() (found Findings) {
+	warn := func(key, format string, args ...any) {
+		if name, _, _ := strings.Cut(key, "["); !c.bad[name] {
+			found = append(found, c.Warning(key, format, args...))
+		}
+	}
+	c.warnOfListeners(warn)
+	c.warnOfTrust(warn)
+	c.warnOfServers(warn)
+	if c.Admin != "" {
+		if a, err := netip.ParseAddrPort(c.Admin); err == nil && !a.Addr().IsLoopback() {
+			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)
+		}
+	}
+	if c.Connections.PerClient > c.Connections.Max {
+		warn("connections.per_client", "connections.per_client %d is above connections.max %d: one client can take all", c.Connections.PerClient, c.Connections.Max)
+	}
+	return found.Sorted()
+}
+
+// warnOfListeners finds doors that stand wide open.
+func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
+	open, self := false, false
+	for _, l := range c.listeners() {
+		rules, key := l.Access, l.Key+".access"
+		if rules == nil {
+			rules, key = c.Access, "policy.access"
+		}
+		acl := policy.NewACL(rules)
+		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() && !(open && key == "policy.access") {
+			open = open || key == "policy.access"
+			warn(key, "%v may ask: whoever reaches this server may, and use it against others (RFC 5358); allow the networks of your clients", net)
+		}
+		here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if l.Addr.Addr().Is6() {
+			here = netip.IPv6Loopback()
+		}
+		local := l.Addr.Addr().IsLoopback() || l.Addr.Addr().IsUnspecified()
+		if d := acl.Decide(here); local && c.Given("policy.access") && key == "policy.access" && len(rules) > 0 && (d == policy.Refuse || d == policy.Drop) && !self {
+			self = true
+			warn(key, "%v may not ask: this machine itself is refused", here)
+		}
+		if l.Addr.Port() == 0 {
+			warn(l.Key, "%s: port 0 is another port at each start", l.Key)
+		}
+		if l.via == transport.UDP && len(l.ProxyFrom) > 0 {
+			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends with an address of %v is believed to be "+
+				"any client; let these packets in from the proxy's link only", l.ProxyFrom[0])
+		}
+		for field, nets := range map[string][]netip.Prefix{"proxy_from": l.ProxyFrom, "forwarded_from": l.ForwardedFrom} {
+			for i, n := range nets {
+				if n.Bits() == 0 {
+					warn(Item(l.Key+"."+field, i), "%v: everybody is believed to be a proxy, and so to be any client", n)
+				}
+			}
+		}
+		if l.via == transport.DoHPlain && !l.Addr.Addr().IsLoopback() {
+			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network can read and change it", l.Addr)
+		}
+	}
+	if len(c.Certificates) > 0 && !c.Encrypted() {
+		warn("tls.certificates", "tls.certificates is for listen.dot, listen.doh, listen.doh3 and listen.doq, and none of them has an address")
+	}
+	if c.TicketSecret != "" && !c.Encrypted() {
+		warn("tls.ticket_secret", "tls.ticket_secret is for listen.dot, listen.doh, listen.doh3 and listen.doq, and none of them has an address")
+	}
+}
+
+// public returns a network that may ask and holds more than half of a family's addresses.
+func public(rules []policy.Rule) (netip.Prefix, bool) {
+	for _, r := range rules {
+		if r.Net.Bits() <= 1 && (r.Action == policy.Allow || r.Action == policy.Snoop) {
+			return r.Net, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// warnOfTrust finds what weakens validation.
+func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
+	for i, n := range c.Insecure {
+		switch key := Item("trust_anchors.insecure", i); {
+		case n.IsRoot():
+			warn(key, "validation is off for all names: %q is the root", ".")
+		case n.Labels() == 1:
+			warn(key, "validation is off for the whole of %s: that is a top level domain", n)
+		}
+	}
+	for _, z := range c.Zones {
+		if z.Insecure && z.Name.IsRoot() {
+			warn(z.Key+".insecure", "validation is off for all names: the zone is the root")
+		}
+	}
+	if c.IgnoreTimes {
+		warn("validator.ignore_signature_times", "signatures are believed for ever: validator.ignore_signature_times is for tests")
+	}
+	if !c.ValidationTime.IsZero() {
+		warn("validator.time", "signatures are judged at %s: validator.time is for tests", c.ValidationTime.Format(time.RFC3339))
+	}
+	if c.Skew > longSkew {
+		warn("validator.skew", "signatures are believed %v after their end", c.Skew)
+	}
+}
+
+// warnOfServers finds upstream servers that cannot be asked, or not safely.
+func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
+	for _, z := range c.Zones {
+		if z.Fallback {
+			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change the questions: fallback asks in plain DNS then", z.Name, z.Via)
+		}
+		usable := len(z.Hosts) > 0
+		for i, a := range z.Addrs {
+			if why := c.refuses(a.Addr().Unmap()); why != "" {
+				warn(Item(z.Key+".addresses", i), "zone %s: %v is never asked: %s", z.Name, a, why)
+				continue
+			}
+			usable = true
+		}
+		if !usable && !z.First {
+			warn(z.Key, "zone %s: none of its servers may be asked: its names will not resolve", z.Name)
+		}
+	}
+	if !c.HardenGlue {
+		warn("resolver.harden_glue", "resolver.harden_glue is off: a zone's servers can give the addresses of another zone's")
+	}
+	if !c.CaseRandomisation && !c.UpstreamCookies {
+		warn("resolver.case_randomisation", "resolver.case_randomisation and resolver.cookies are both off: forged replies need to guess less")
+	}
+}
+
+// refuses says which key keeps a server from being asked, "" if none does.
+func (c *Config) refuses(a netip.Addr) string {
+	switch {
+	case a.Is4() && !c.IPv4:
+		return "resolver.ipv4 is false"
+	case a.Is6() && c.IPv6 == "false":
+		return "resolver.ipv6 is false"
+	case c.DoNotQueryLocalhost && a.IsLoopback():
+		return "resolver.do_not_query_localhost is true"
+	}
+	for _, p := range c.DoNotQuery {
+		if p.Contains(a) {
+			return "resolver.do_not_query holds " + p.String()
+		}
+	}
+	return ""
+}
+
+// NoAnchor is the finding that nothing is trusted, and so nothing validated: an error where it is
+// not said that this is meant.
+func (c *Config) NoAnchor() *Finding {
+	text := "there is no trust anchor: nothing is validated, and every forged answer is believed; " +
+		"set trust_anchors.builtin, records or file, or say that this is meant: trust_anchors: {insecure: [\".\"]}"
+	if slices.ContainsFunc(c.Insecure, wire.Name.IsRoot) {
+		return nil // said, and warned of
+	}
+	return c.Error("trust_anchors.builtin", "%s", text)
+}
