@@ -61,7 +61,7 @@ type Parts struct {
 	Clock     clock.Clock
 	Observer  Observer
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
-	// ValidationTime, if set, is the time signatures are judged at in place of the clock's.
+	// ValidationTime, if set, is the time signatures are judged at in place of the clock's time of day.
 	ValidationTime func() time.Time
 }
 
@@ -83,7 +83,7 @@ func New(cfg Config, p Parts) *Resolver {
 		p.Observer = Quiet{}
 	}
 	if p.ValidationTime == nil {
-		p.ValidationTime = p.Clock.Now
+		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }
 	}
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
 		clock: p.Clock, observe: p.Observer, guard: p.Guard, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,

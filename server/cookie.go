@@ -9,6 +9,7 @@ import (
 	"github.com/dchest/siphash"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -29,7 +30,7 @@ func (r *request) checkCookie() (wire.RCode, *cause.Failure) {
 
 // serverCookie makes ours: version, reserved, timestamp, hash (RFC 9018, section 4). A fresh one that the client sent is kept.
 func (r *request) serverCookie(client []byte) []byte {
-	now := r.clock.Now()
+	now := clock.Wall(r.clock) // the client brings it back after a restart, or to another server (RFC 9018, section 4.3)
 	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && len(v) == 24 && r.ownCookie(v, now) {
 		return v[8:]
 	}

@@ -54,7 +54,7 @@ type seat struct {
 	gate   *Gate
 	client netip.Prefix // zero while it is not known
 	close  func(cause.Cause)
-	last   atomic.Int64 // when it last did something, Unix nanoseconds
+	last   atomic.Int64 // when it last did something, as age has it
 	gone   bool         // guarded by gate.mu
 }
 
@@ -102,7 +102,7 @@ func (s *seat) belongs(a netip.Addr) bool {
 }
 
 // touch notes that the connection is in use.
-func (s *seat) touch(now time.Time) { s.last.Store(now.UnixNano()) }
+func (s *seat) touch(now time.Time) { s.last.Store(age(now)) }
 
 // leave gives the seat back.
 func (s *seat) leave() {

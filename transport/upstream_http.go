@@ -24,7 +24,7 @@ type httpUpstream struct {
 	url    string
 	client http.Client
 	idle   func()
-	asked  atomic.Int64 // last, Unix nanoseconds
+	asked  atomic.Int64 // last, as age has it
 }
 
 func newHTTPUpstream(k upstreamKey, cfg *tls.Config) upstream {
@@ -58,7 +58,7 @@ func (p *Peer) path() string {
 }
 
 func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
-	u.asked.Store(time.Now().UnixNano())
+	u.asked.Store(age(time.Now()))
 	// RFC 8484, section 4.1: ID 0, so that caches on the way know equal questions.
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(withID(query, 0, 0)))
 	if err != nil {
@@ -94,7 +94,7 @@ func checked(query, reply []byte) ([]byte, error) {
 }
 
 func (u *httpUpstream) close(since time.Time) bool {
-	if u.asked.Load() > since.UnixNano() {
+	if u.asked.Load() > age(since) {
 		return false
 	}
 	u.idle()

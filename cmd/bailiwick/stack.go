@@ -314,7 +314,7 @@ func (s *stack) controls() console.Controls {
 				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
 				bytes += c.Bytes
 			}
-			return map[string]any{"version": version, "uptime": time.Since(began).Round(time.Second).String(), "time": s.clock.Now().UTC().Format(time.RFC3339),
+			return map[string]any{"version": version, "uptime": time.Since(began).Round(time.Second).String(), "time": clock.Wall(s.clock).UTC().Format(time.RFC3339),
 				"cache_bytes": bytes, "cache_limit": s.cfg.Memory, "answers": s.store.Answers.Stats().Entries, "rrsets": s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
 		},
 	}

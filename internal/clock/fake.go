@@ -1,29 +1,28 @@
 package clock
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Fake stands still until it is moved; for tests.
 type Fake struct {
-	mu  sync.Mutex
-	now time.Time // guarded by mu
+	start  time.Time
+	passed atomic.Int64
+	set    atomic.Int64 // by how much the time of day was set besides
 }
 
 // NewFake returns a clock that shows t.
-func NewFake(t time.Time) *Fake { return &Fake{now: t} }
+func NewFake(t time.Time) *Fake { return &Fake{start: t} }
 
-// Now is the time that the clock was set to.
-func (f *Fake) Now() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.now
-}
+// Now implements Clock.
+func (f *Fake) Now() time.Time { return f.start.Add(time.Duration(f.passed.Load())) }
 
-// Advance moves the clock forward.
-func (f *Fake) Advance(d time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.now = f.now.Add(d)
-}
+// Ahead implements Clock.
+func (f *Fake) Ahead() time.Duration { return time.Duration(f.set.Load()) }
+
+// Advance lets time pass.
+func (f *Fake) Advance(d time.Duration) { f.passed.Add(int64(d)) }
+
+// Step sets the time of day forward, or back.
+func (f *Fake) Step(d time.Duration) { f.set.Add(int64(d)) }

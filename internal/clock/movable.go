@@ -9,17 +9,40 @@ import (
 	"time"
 )
 
-// Movable is a clock that can be set and moved. The zero value runs with the machine's.
-type Movable struct{ offset atomic.Int64 }
+// Movable is a clock that can be set and moved. It runs with the machine's.
+type Movable struct {
+	machine *Steady
+	passed  atomic.Int64 // what was added to the machine's time
+	set     atomic.Int64 // by how much its time of day was set besides
+}
 
 // Default is the clock of this build.
-func Default() Clock { return &Movable{} }
+func Default() Clock { return &Movable{machine: NewSteady()} }
 
-// Now is the machine's time, shifted.
-func (m *Movable) Now() time.Time { return time.Now().Add(time.Duration(m.offset.Load())) }
+// Now implements Clock.
+func (m *Movable) Now() time.Time {
+	return m.machine.Now().Add(time.Duration(m.passed.Load()))
+}
 
-// Set lets the clock run on from t.
-func (m *Movable) Set(t time.Time) { m.offset.Store(int64(time.Until(t))) }
+// Ahead implements Clock.
+func (m *Movable) Ahead() time.Duration {
+	return m.machine.Ahead() + time.Duration(m.set.Load())
+}
 
-// Advance moves the clock forward.
-func (m *Movable) Advance(d time.Duration) { m.offset.Add(int64(d)) }
+// Set lets the clock run on from t, as if it had always shown that.
+func (m *Movable) Set(t time.Time) {
+	m.passed.Store(int64(t.Sub(m.machine.Now())))
+	m.set.Store(int64(-m.machine.Ahead()))
+}
+
+// Advance lets time pass. No time passes backwards: less than none sets the time of day back.
+func (m *Movable) Advance(d time.Duration) {
+	if d < 0 {
+		m.set.Add(int64(d))
+		return
+	}
+	m.passed.Add(int64(d))
+}
+
+// Step sets the time of day forward, or back.
+func (m *Movable) Step(d time.Duration) { m.set.Add(int64(d)) }
