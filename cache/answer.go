@@ -31,6 +31,7 @@ type Answer struct {
 	Stored int64         // second at which the TTLs held
 	Life   uint32        // seconds from then until it ends
 	Fresh  uint32        // and until it should be resolved anew
+	Until  uint32        // second of the time of day at which the first of its signatures ends; 0 if it rests on none
 	Cause  cause.Cause   // of a SERVFAIL
 }
 

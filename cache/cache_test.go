@@ -157,12 +157,12 @@ func TestFailureBackOff(t *testing.T) {
 func TestClamp(t *testing.T) {
 	s := New(1<<20, TTLLimits{Min: 10 * time.Second, Max: time.Hour, MinNegative: 5 * time.Second, MaxNegative: time.Minute})
 	for in, want := range map[uint32]uint32{1: 10, 100: 100, 1 << 30: 3600} {
-		if got := s.ClampTTL(in); got != want {
+		if got := s.ClampTTL(in, 0, now); got != want {
 			t.Errorf("TTL %d: got %d, want %d", in, got, want)
 		}
 	}
 	for in, want := range map[uint32]uint32{1: 5, 30: 30, 1 << 30: 60} {
-		if got := s.ClampNegativeTTL(in); got != want {
+		if got := s.ClampNegativeTTL(in, 0, now); got != want {
 			t.Errorf("negative TTL %d: got %d, want %d", in, got, want)
 		}
 	}

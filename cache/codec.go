@@ -102,12 +102,17 @@ const (
 	setForeignClass = 1 << (3 + iota) // not IN: the class follows
 	setForeignName                    // not the key's: the name follows
 	setSigned
+	setUntil // when the signature ends follows
 )
 
 // AppendSet packs a set; the key tells its type, and often its name.
 func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
-	flags := byte(s.Security) | flag(setForeignClass, s.Class != wire.ClassIN) | flag(setForeignName, s.Name != key) | flag(setSigned, len(s.Sigs) > 0)
+	flags := byte(s.Security) | flag(setForeignClass, s.Class != wire.ClassIN) | flag(setForeignName, s.Name != key) | flag(setSigned, len(s.Sigs) > 0) |
+		flag(setUntil, s.Until != 0)
 	b = appendInt(append(b, flags), int64(s.TTL))
+	if flags&setUntil != 0 {
+		b = appendInt(b, int64(s.Until))
+	}
 	if flags&setForeignClass != 0 {
 		b = appendInt(b, int64(s.Class))
 	}
@@ -125,6 +130,9 @@ func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
 func (u *Unpacker) Set(key wire.Name, t wire.Type) *wire.RRset {
 	flags := u.Octet()
 	s := &wire.RRset{Name: key, Type: t, Class: wire.ClassIN, TTL: uint32(u.Int()), Security: wire.Security(flags & 7)}
+	if flags&setUntil != 0 {
+		s.Until = uint32(u.Int())
+	}
 	if flags&setForeignClass != 0 {
 		s.Class = wire.Class(u.Int())
 	}
@@ -268,7 +276,8 @@ var negativeCodec = Codec[Key, *Negative]{appendKey, hashKey, parseKey,
 	func(b []byte, k Key, n *Negative) []byte {
 		flags := byte(n.Status) | flag(negativeNXDomain, n.NXDomain) | flag(negativeUnsignedCut, n.UnsignedCut) | flag(negativeBare, n.Bare) |
 			flag(negativeSOA, n.SOA != nil) | flag(negativeMore, n.Failure != nil || len(n.Proofs) > 0)
-		b = appendName(appendTimes(append(b, flags), n.Stored, n.Expires), n.Zone, k.Name)
+		b = appendInt(appendTimes(append(b, flags), n.Stored, n.Expires), int64(n.Until))
+		b = appendName(b, n.Zone, k.Name)
 		if n.SOA != nil {
 			b = AppendSet(b, k.Name, n.SOA)
 		}
@@ -282,6 +291,7 @@ var negativeCodec = Codec[Key, *Negative]{appendKey, hashKey, parseKey,
 		flags := u.Octet()
 		n := &Negative{Status: wire.Security(flags & 7), NXDomain: flags&negativeNXDomain != 0, UnsignedCut: flags&negativeUnsignedCut != 0, Bare: flags&negativeBare != 0}
 		n.Stored, n.Expires = u.times()
+		n.Until = uint32(u.Int())
 		n.Zone = u.name(k.Name)
 		if flags&negativeSOA != 0 {
 			n.SOA = u.Set(k.Name, wire.TypeSOA)

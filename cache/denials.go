@@ -14,6 +14,7 @@ import (
 // Denials keeps verified NSEC and NSEC3 records by zone.
 type Denials struct {
 	zones *Cache[wire.Name, *zoneDenials]
+	day   *daytime // the store's
 }
 
 // zoneDenials are the records of a zone, sorted.
@@ -30,7 +31,7 @@ type zoneDenials struct {
 }
 
 func newDenials(bytes int) *Denials {
-	return &Denials{NewCache(bytes, func(n wire.Name) uint64 { return hashName(n, 0) }, func(_ wire.Name, z *zoneDenials) int {
+	return &Denials{day: new(daytime), zones: NewCache(bytes, func(n wire.Name) uint64 { return hashName(n, 0) }, func(_ wire.Name, z *zoneDenials) int {
 		z.mu.RLock()
 		defer z.mu.RUnlock()
 		return z.size + zoneOverhead
@@ -166,7 +167,7 @@ func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone w
 	}
 	for zone = start; ; zone = zone.Parent() {
 		if z, known := d.zones.Get(zone); known {
-			return zone, z.candidates(zone, name, now)
+			return zone, z.candidates(collector{zone: zone, now: now.Unix(), day: d.day}, name)
 		}
 		if zone.IsRoot() {
 			return zone, nil
@@ -175,20 +176,21 @@ func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone w
 }
 
 // candidates collects the SOA and the records that may take part in a proof about name.
-func (z *zoneDenials) candidates(zone, name wire.Name, now time.Time) []*wire.RRset {
+func (z *zoneDenials) candidates(c collector, name wire.Name) []*wire.RRset {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	if z.soa == nil || z.ends <= now.Unix() {
+	if z.soa == nil {
 		return nil
 	}
 	soa := *z.soa
-	soa.TTL = uint32(z.ends - now.Unix())
-	c := collector{zone: zone, now: now.Unix(), sets: []*wire.RRset{&soa}}
+	if !c.take(&soa, z.ends) {
+		return nil
+	}
 	switch {
 	case len(z.nsec) > 0:
 		z.nsecFor(&c, name)
 	case len(z.nsec3) > 0:
-		z.nsec3For(&c, zone, name)
+		z.nsec3For(&c, c.zone, name)
 	}
 	return c.sets
 }
@@ -197,9 +199,21 @@ func (z *zoneDenials) candidates(zone, name wire.Name, now time.Time) []*wire.RR
 type collector struct {
 	zone  wire.Name
 	now   int64
+	day   *daytime
 	sets  []*wire.RRset
 	taken [3]*denialRecord // no proof takes more
 	n     int
+}
+
+// take adds a set of the collector's own that ends at expires, with the TTL that is left; false if none is.
+func (c *collector) take(s *wire.RRset, expires int64) bool {
+	left := c.day.bound(expires, s.Until, c.now) - c.now
+	if left <= 0 {
+		return false
+	}
+	s.TTL = uint32(left)
+	c.sets = append(c.sets, s)
+	return true
 }
 
 func (c *collector) add(r *denialRecord) bool {
@@ -207,9 +221,9 @@ func (c *collector) add(r *denialRecord) bool {
 		return false
 	}
 	if !slices.Contains(c.taken[:c.n], r) {
-		s := r.set(c.zone)
-		s.TTL = uint32(r.expires - c.now)
-		c.sets = append(c.sets, s)
+		if !c.take(r.set(c.zone), r.expires) {
+			return false
+		}
 		c.taken[c.n] = r
 		c.n++
 	}

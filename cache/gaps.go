@@ -55,7 +55,7 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 		return nil, encloser, false
 	}
 	a = r.ready.ready[v]
-	return a, encloser, a != nil && a.Good(now.Unix())
+	return a, encloser, a != nil && a.Good(now.Unix()) && d.day.covers(a, now.Unix())
 }
 
 // PutDenied keeps an answer that denies a name for all in its gap, if one of the proofs that it rests on is the gap's. build makes it, for a question whose name is the

@@ -20,6 +20,7 @@ type Store struct {
 	Denials     *Denials
 
 	limits TTLLimits
+	day    *daytime
 }
 
 // TTLLimits are the operator's bounds of TTLs.
@@ -56,7 +57,7 @@ func New(memory int, limits TTLLimits) *Store {
 	if limits.MaxNegative == 0 {
 		limits.MaxNegative = MaxNegativeTTL
 	}
-	return &Store{
+	s := &Store{
 		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
 		RRsets:      NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize, rrsetCodec),
 		Negatives:   NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize, negativeCodec),
@@ -65,6 +66,8 @@ func New(memory int, limits TTLLimits) *Store {
 		Denials:     newDenials(Share(memory, shareDenials)),
 		limits:      limits,
 	}
+	s.day = s.Denials.day
+	return s
 }
 
 // Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are Unchecked, and apart.
@@ -105,14 +108,20 @@ func rrsetSize(_ Key, r RRset) int {
 // TTL is what is left at the second now.
 func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
 
-// ClampTTL applies the operator's limits to the TTL of data.
-func (s *Store) ClampTTL(ttl uint32) uint32 {
-	return uint32(min(max(int64(ttl), int64(s.limits.Min/time.Second)), int64(s.limits.Max/time.Second)))
+// ClampTTL applies the operator's limits to the TTL of data that rest on a signature that ends at until: no limit makes them outlive it
+// (RFC 4035, section 5.3.3).
+func (s *Store) ClampTTL(ttl, until uint32, now time.Time) uint32 {
+	return s.clamp(ttl, s.limits.Min, s.limits.Max, until, now)
 }
 
-// ClampNegativeTTL applies the operator's limits to the TTL of a negative answer.
-func (s *Store) ClampNegativeTTL(ttl uint32) uint32 {
-	return uint32(min(max(int64(ttl), int64(s.limits.MinNegative/time.Second)), int64(s.limits.MaxNegative/time.Second)))
+// ClampNegativeTTL is ClampTTL for negative answers.
+func (s *Store) ClampNegativeTTL(ttl, until uint32, now time.Time) uint32 {
+	return s.clamp(ttl, s.limits.MinNegative, s.limits.MaxNegative, until, now)
+}
+
+func (s *Store) clamp(ttl uint32, least, most time.Duration, until uint32, now time.Time) uint32 {
+	t := min(max(int64(ttl), int64(least/time.Second)), int64(most/time.Second))
+	return uint32(max(0, min(t, s.day.left(until, now.Unix()))))
 }
 
 // PutRRset keeps a set for its TTL. A set with TTL 0 is not kept (RFC 1035, section 3.2.1).
@@ -128,7 +137,15 @@ func (s *Store) PutRRset(k Key, r RRset, now time.Time) {
 // GetRRset returns a set that has not ended.
 func (s *Store) GetRRset(k Key, now time.Time) (RRset, bool) {
 	r, ok := s.RRsets.Get(k)
-	return r, ok && now.Unix() < r.Expires
+	if !ok {
+		return r, false
+	}
+	until := r.Set.Until
+	if r.Beside != nil {
+		until = wire.EarliestEnd(until, r.Beside.Proofs...)
+	}
+	r.Expires = s.day.bound(r.Expires, until, now.Unix())
+	return r, now.Unix() < r.Expires
 }
 
 // Negative is an answer that says no (RFC 2308). It is immutable.
@@ -141,6 +158,7 @@ type Negative struct {
 	Proofs   []*wire.RRset // NSEC and NSEC3
 	Stored   int64
 	Expires  int64
+	Until    uint32 // second of the time of day at which the first of its signatures ends; 0 if it rests on none
 	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	UnsignedCut bool
 	// Bare: it came without SOA, in a referral.
@@ -161,12 +179,25 @@ func negativeSize(_ Key, n *Negative) int {
 // GetNegative returns a negative answer that has not ended: for the type, or for all types of the name.
 func (s *Store) GetNegative(k Key, now time.Time) (*Negative, bool) {
 	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
-		n, ok := s.Negatives.Get(Key{k.Name, t, k.Unchecked})
-		if ok && now.Unix() < n.Expires && (n.NXDomain || t == k.Type) {
+		if n, ok := s.LiveNegative(Key{k.Name, t, k.Unchecked}, now); ok && (n.NXDomain || t == k.Type) {
 			return n, true
 		}
 	}
 	return nil, false
+}
+
+// LiveNegative returns what is kept under a key, if it has not ended.
+func (s *Store) LiveNegative(k Key, now time.Time) (*Negative, bool) {
+	n, ok := s.Negatives.Get(k)
+	if !ok {
+		return nil, false
+	}
+	if end := s.day.bound(n.Expires, n.Until, now.Unix()); end < n.Expires {
+		c := *n
+		c.Expires = end
+		n = &c
+	}
+	return n, now.Unix() < n.Expires
 }
 
 // PutNegative keeps a negative answer for ttl seconds; one that denies the name is found for every type.

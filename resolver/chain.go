@@ -64,7 +64,7 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	now := r.clock.Now()
 	_, anchored := r.anchors.At(apex)
 	for n := apex; ; n = n.Parent() {
-		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) {
+		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) && !r.cache.Past(t.Until, now) {
 			if n == apex {
 				return t, true
 			}
@@ -82,11 +82,11 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 
 // unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial tells, and of most zones there is no more to keep.
 func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
-	n, ok := r.cache.Negatives.Get(cache.Key{Name: zone, Type: wire.TypeDS})
-	if _, anchored := r.anchors.At(zone); anchored || !ok || !n.UnsignedCut || n.NXDomain || n.Expires <= now.Unix() {
+	n, ok := r.cache.LiveNegative(cache.Key{Name: zone, Type: wire.TypeDS}, now)
+	if _, anchored := r.anchors.At(zone); anchored || !ok || !n.UnsignedCut || n.NXDomain {
 		return validator.Trust{}, false
 	}
-	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure, Expires: time.Unix(n.Expires, 0)}, true
+	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure, Expires: time.Unix(n.Expires, 0), Until: n.Until}, true
 }
 
 // policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
@@ -171,12 +171,12 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	case l.kind != kindAnswer:
 		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
 	case l.status != wire.Secure:
-		return x.keep(zone, validator.Trust{Zone: zone, Status: l.status, Failure: l.failure, Expires: t.Expires})
+		return x.keep(zone, validator.Trust{Zone: zone, Status: l.status, Failure: l.failure, Expires: t.Expires, Until: t.Until})
 	}
 	if t.Keys = l.keys; t.Keys == nil {
 		t.Keys = validator.NewKeySet(l.sets[0])
 	}
-	t.Expires = x.earliest(t.Expires, l.ttl())
+	t.Expires, t.Until = x.earliest(t.Expires, l.ttl()), wire.EarlierEnd(t.Until, l.until())
 	return x.keep(zone, t)
 }
 
@@ -218,11 +218,11 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	switch {
 	case l.status != wire.Secure:
 		// Insecure above, or an opt-out span: unsigned either way.
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure, Expires: expires}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure, Expires: expires, Until: l.until()}
 	case l.kind == kindAnswer:
 		return x.usable(zone, l.sets[0], expires)
 	case l.kind == kindNoData && l.unsignedCut:
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires, Until: l.until()}
 	}
 	// No cut here: the name is in the zone above.
 	above := zone.Parent()
@@ -235,9 +235,9 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS, validator.Trust) {
 	ds, why := x.r.validator.UsableDS(set)
 	if len(ds) == 0 {
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""), Expires: expires}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""), Expires: expires, Until: set.Until}
 	}
-	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires}
+	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}
 }
 
 // believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known yet (RFC 4035, section 5.2).
@@ -265,7 +265,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		}
 		return true, res.Failure
 	}
-	set.Security, set.TTL = wire.Secure, res.TTL
+	set.Security, set.TTL, set.Until = wire.Secure, res.TTL, res.Until
 	l.status, l.zone, l.keys = wire.Secure, zone, keys
 	return true, nil
 }

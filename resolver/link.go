@@ -24,8 +24,9 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool  // the operator wants nothing of it kept
-	refresh int64 // from the cache: the second from which it is about to end there
+	noCache bool   // the operator wants nothing of it kept
+	refresh int64  // from the cache: the second from which it is about to end there
+	ends    uint32 // from the cache: when the first signature ends that a denial rests on, whether its proofs are here or not
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
 	bare bool
 	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
@@ -55,6 +56,11 @@ func (l *link) ttl() uint32 {
 		}
 	}
 	return ttl
+}
+
+// until is when the first signature ends that the link rests on, 0 for none.
+func (l *link) until() uint32 {
+	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
 }
 
 // negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the proofs' (RFC 2308, section 5;
@@ -91,45 +97,80 @@ func (k kind) shape() validator.Shape {
 // broken server from being asked for every client.
 const noSOATTL = 5
 
-// store keeps a link under the question's key.
+// store keeps a link under the question's key, and writes into its sets the TTLs that it is kept for: who asks first hears the same as
+// the next (RFC 2181, section 5.2; RFC 2308, section 5).
 func (r *Resolver) store(k cache.Key, l *link) {
 	now := r.clock.Now()
-	switch l.kind {
-	case kindAnswer, kindAlias:
-		for i, s := range l.sets {
-			s.TTL = r.cache.ClampTTL(s.TTL)
-			if i > 0 && s.Type == wire.TypeCNAME && l.sets[i-1].Type == wire.TypeDNAME {
-				continue // made from the DNAME, and made again when it is needed
-			}
-			if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
-				continue // a server need not tell all under these (RFC 8482)
-			}
-			e := cache.RRset{Set: s}
-			if l.failure != nil || len(l.proofs) > 0 {
-				e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
-			}
-			r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
-		}
-	default:
-		n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare}
-		ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL))
-		for _, p := range l.proofs {
-			p.TTL = min(p.TTL, ttl)
-			switch {
-			case p.Type == wire.TypeSOA && n.SOA == nil:
-				n.SOA = p
-			case !l.bare: // no client is ever shown the proofs of one that is
-				n.Proofs = append(n.Proofs, p)
-			}
-		}
-		r.cache.PutNegative(k, n, ttl, now)
+	if l.kind == kindAnswer || l.kind == kindAlias {
+		r.storeSets(k, l, now)
+	} else {
+		r.storeDenial(k, l, now)
 	}
 	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC {
 		r.keepDenials(l, now)
 	}
 }
 
-// keepDenials keeps a secure link's proofs for aggressive use.
+// storeSets keeps data or an alias, each set for its TTL.
+func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
+	for _, s := range l.sets {
+		s.TTL = r.cache.ClampTTL(s.TTL, s.Until, now)
+	}
+	r.joinProofs(l, now)
+	for i, s := range l.sets {
+		if i > 0 && s.Type == wire.TypeCNAME && l.sets[i-1].Type == wire.TypeDNAME {
+			continue // made from the DNAME, and made again when it is needed
+		}
+		if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
+			continue // a server need not tell all under these (RFC 8482)
+		}
+		e := cache.RRset{Set: s}
+		if l.failure != nil || len(l.proofs) > 0 {
+			e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
+		}
+		r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
+	}
+}
+
+// joinProofs gives data that were made from a wildcard and the denials that they need one TTL: they are one entry, which ends when any
+// of its records does (RFC 4035, section 4.5).
+func (r *Resolver) joinProofs(l *link, now time.Time) {
+	ttl := l.ttl()
+	for _, p := range l.proofs {
+		p.TTL = r.cache.ClampTTL(p.TTL, p.Until, now)
+		if p.Type == wire.TypeNSEC || p.Type == wire.TypeNSEC3 {
+			ttl = min(ttl, p.TTL)
+		}
+	}
+	if len(l.proofs) == 0 {
+		return
+	}
+	for _, s := range l.sets {
+		s.TTL = min(s.TTL, ttl)
+	}
+	for _, p := range l.proofs {
+		p.TTL = min(p.TTL, ttl)
+	}
+}
+
+// storeDenial keeps a denial and all that belongs to it for one time.
+func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
+	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
+	ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL), n.Until, now)
+	for _, p := range l.proofs {
+		p.TTL = ttl
+		switch {
+		case p.Type == wire.TypeSOA && n.SOA == nil:
+			n.SOA = p
+		case !l.bare: // no client is ever shown the proofs of one that is
+			n.Proofs = append(n.Proofs, p)
+		}
+	}
+	r.cache.PutNegative(k, n, ttl, now)
+}
+
+// keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are denials here, and kept as such (RFC 8198,
+// section 5.4; RFC 9077, section 3).
 func (r *Resolver) keepDenials(l *link, now time.Time) {
 	var sets []*wire.RRset
 	for _, p := range l.proofs {
@@ -137,9 +178,17 @@ func (r *Resolver) keepDenials(l *link, now time.Time) {
 			sets = append(sets, p)
 		}
 	}
-	if len(sets) > 0 {
-		r.cache.Denials.Put(l.zone, sets, now)
+	if len(sets) == 0 {
+		return
 	}
+	if l.kind == kindAnswer || l.kind == kindAlias {
+		ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL), wire.EarliestEnd(0, sets...), now)
+		sets = copies(sets)
+		for _, s := range sets {
+			s.TTL = min(s.TTL, ttl)
+		}
+	}
+	r.cache.Denials.Put(l.zone, sets, now)
 }
 
 // cached looks a link up: the data, an alias, a denial.
@@ -222,7 +271,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 
 // negativeLink makes a link from a cached denial.
 func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare}
+	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = kindNXDomain
 	}
@@ -285,8 +334,8 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
 	}
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
-		e, ok := r.cache.Negatives.Get(cache.Key{Name: n, Type: wire.TypeNone})
-		if ok && e.NXDomain && e.Status == wire.Secure && now.Unix() < e.Expires && r.speaksFor(n, k.Name) {
+		e, ok := r.cache.LiveNegative(cache.Key{Name: n, Type: wire.TypeNone}, now)
+		if ok && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k.Name) {
 			return negativeLink(e, now), true
 		}
 	}
@@ -314,9 +363,9 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	if shape == validator.ShapeNXDomain {
 		l.kind, l.gap = kindNXDomain, true
 	}
-	ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL))
+	ttl := l.ttl() // of what is kept no more than a denial may be
 	for _, s := range sets {
-		s.TTL = min(s.TTL, ttl)
+		s.TTL = ttl
 	}
 	return l, true
 }

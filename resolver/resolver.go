@@ -84,6 +84,7 @@ func New(cfg Config, p Parts) *Resolver {
 	}
 	if p.ValidationTime == nil {
 		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }
+		p.Cache.FollowDay(p.Clock.Ahead)
 	}
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
 		clock: p.Clock, observe: p.Observer, guard: p.Guard, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,

@@ -42,6 +42,7 @@ func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Nam
 	return cache.Codec[wire.Name, validator.Trust]{AppendKey: cache.AppendName, HashKey: cache.HashPacked, ParseKey: cache.ParseName,
 		Append: func(b []byte, zone wire.Name, t validator.Trust) []byte {
 			b = binary.AppendUvarint(append(b, byte(t.Status)), uint64(t.Expires.Unix()))
+			b = binary.AppendUvarint(b, uint64(t.Until))
 			b = cache.AppendFailure(b, t.Failure)
 			if t.Keys == nil {
 				return append(b, keysNone)
@@ -53,7 +54,7 @@ func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Nam
 		},
 		Parse: func(zone wire.Name, b []byte) (validator.Trust, bool) {
 			u := cache.NewUnpacker(b)
-			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()), Expires: time.Unix(u.Int(), 0), Failure: u.Failure()}
+			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()), Expires: time.Unix(u.Int(), 0), Until: uint32(u.Int()), Failure: u.Failure()}
 			var keys *wire.RRset
 			switch u.Octet() {
 			case keysNone:

@@ -68,7 +68,7 @@ func (s *Entrance) ready(q *wire.Query, now int64) (a *cache.Answer, shift int, 
 		return s.denied(q)
 	}
 	// In the last tenth of its time the slow path has it, which resolves it anew.
-	return a, 0, a.StaysFresh(now)
+	return a, 0, s.cache.Ready(a, now)
 }
 
 // denied finds the ready answer of a gap.

@@ -183,7 +183,7 @@ func hasType(sets []*wire.RRset, t wire.Type) bool {
 
 // keep stores a whole response for the fast path.
 func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire.Options) {
-	e := r.stored(b, msg, r.ask.Name)
+	e := r.stored(a, b, msg, r.ask.Name)
 	if e == nil {
 		return
 	}
@@ -211,7 +211,7 @@ func (r *request) keepFailure(a *resolver.Answer) {
 }
 
 // stored is the form of a response about name that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
-func (r *request) stored(b *wire.Builder, msg []byte, name wire.Name) *cache.Answer {
+func (r *request) stored(a *resolver.Answer, b *wire.Builder, msg []byte, name wire.Name) *cache.Answer {
 	ttl := ^uint32(0)
 	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
@@ -220,7 +220,9 @@ func (r *request) stored(b *wire.Builder, msg []byte, name wire.Name) *cache.Ans
 		return nil
 	}
 	now := r.clock.Now().Unix()
-	return cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
+	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
+	e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
+	return e
 }
 
 // denial is the response for the rest of a gap, as if the closest encloser had been asked for: a name that is put in its place is longer by what stands before
@@ -231,7 +233,7 @@ func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *
 	if !r.fill(b, a, r.q.EDNS.DO, r.ask.Type) {
 		return nil
 	}
-	e := r.stored(b, b.Finish(), encloser)
+	e := r.stored(a, b, b.Finish(), encloser)
 	if e != nil {
 		e.Beside = &cache.AnswerBeside{Pointers: cache.NewOffsets(b.PointerOffsets())}
 	}

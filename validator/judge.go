@@ -192,7 +192,7 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	if r.Status != wire.Secure {
 		return Verdict{Status: wire.Bogus, Failure: r.Failure}
 	}
-	s.TTL = r.TTL
+	s.TTL, s.Until = r.TTL, r.Until
 	switch {
 	case r.Encloser.IsZero():
 		return Verdict{Status: wire.Secure, Zone: t.Zone}
@@ -236,7 +236,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 			}
 			continue
 		}
-		s.Security, s.TTL = wire.Secure, r.TTL
+		s.Security, s.TTL, s.Until = wire.Secure, r.TTL, r.Until
 		sets = append(sets, s)
 	}
 	return sets, fail

@@ -25,6 +25,7 @@ type Result struct {
 	Status  wire.Security
 	Failure *cause.Failure // why it is not Secure
 	TTL     uint32         // seconds that the set may be kept: RFC 4035, section 5.3.3
+	Until   uint32         // second at which the signature ends; 0 if that does not matter
 
 	// Encloser is the closest encloser of the owner if the set was expanded from a wildcard (RFC 4035, section 5.3.4);
 	// zero if not.
@@ -151,6 +152,7 @@ func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result
 	r := Result{Status: wire.Secure, TTL: min(set.TTL, sig.OrigTTL)}
 	if !v.policy.IgnoreTimes {
 		r.TTL = min(r.TTL, uint32(max(0, int32(sig.Expiration-uint32(at)))))
+		r.Until = sig.Expiration
 	}
 	labels := set.Name.Labels()
 	if set.Name.IsWildcard() {

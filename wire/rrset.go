@@ -117,10 +117,29 @@ type RRset struct {
 	Sigs  RDataList // RDATA of the RRSIGs that cover the set
 
 	Security Security
+	// Until is the second at which the signature ends that a secure set was believed for, as the
+	// RRSIG has it (RFC 4034, section 3.1.5); 0 if there is none, or if it does not matter.
+	Until uint32
 }
 
 // Len counts the records without the signatures.
 func (s *RRset) Len() int { return s.Data.Len() }
+
+// EarlierEnd is the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section 3.1.5); 0 is no end.
+func EarlierEnd(a, b uint32) uint32 {
+	if a == 0 || b != 0 && int32(b-a) < 0 {
+		return b
+	}
+	return a
+}
+
+// EarliestEnd is the earliest end of the sets' signatures, and of one more.
+func EarliestEnd(until uint32, sets ...*RRset) uint32 {
+	for _, s := range sets {
+		until = EarlierEnd(until, s.Until)
+	}
+	return until
+}
 
 // Size is the memory that the set takes, in octets.
 func (s *RRset) Size() int { return len(s.Name.wire) + len(s.Data) + len(s.Sigs) + 104 }
