@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/transport"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -70,6 +71,28 @@ func (c *Config) configured(name wire.Name) *Zone {
 		}
 	}
 	return best
+}
+
+// forOperator is the failure of a name as the operator should hear of it: what is bogus in a zone
+// whose servers the operator names is seldom for the owner of a public zone to mend.
+func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure {
+	z := r.cfg.configured(name)
+	if z == nil || f.Cause.Kind() != cause.KindDNSSEC {
+		return f
+	}
+	own := *f
+	key := "resolver.stub_zones"
+	if z.Forward {
+		key = "resolver.forward_zones"
+	}
+	if z.Name.IsRoot() {
+		own.Remedy = "see that the servers of zone . in " + key + " pass DNSSEC records on, all of them"
+		return &own
+	}
+	own.Remedy = "zone " + z.Name.String() + " stands in " + key + ", below a signed zone that says something else: " +
+		"if it is private, set insecure: true there, or trust its own key (trust_anchors.records); " +
+		"otherwise see that its servers pass DNSSEC records on"
+	return &own
 }
 
 // Configured says whether the operator named servers for the zone that a name is in.

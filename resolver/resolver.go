@@ -228,7 +228,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		l, f := next(cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)})
 		switch {
 		case f != nil:
-			return a.fail(f)
+			return a.fail(r.forOperator(name, f))
 		case l == nil:
 			return nil
 		}

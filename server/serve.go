@@ -207,5 +207,5 @@ func (r *request) logFailure(a *resolver.Answer) {
 		return
 	}
 	r.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(), "client", r.from.Addr.Addr().String(),
-		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Cause.Hint(), "left_out", left)
+		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Hint(), "left_out", left)
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bailiwick/wire"
 )
 
 // pair writes a certificate that ends in so long, and its key.
@@ -163,6 +165,26 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 		}
 		if loud := strings.Contains(log.String(), `level=ERROR msg="nothing is validated"`); loud == c.good {
 			t.Errorf("%s: logged %s", c.text, log.String())
+		}
+	}
+}
+
+// insecure: true on a configured zone switches validation off there, and nowhere else.
+func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "b.yaml")
+	const text = "resolver: {forward_zones: [{name: private.example, addresses: [10.0.0.1], insecure: true}], " +
+		"stub_zones: [{name: other.example, addresses: [10.0.0.1]}]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, found := readConfig(file)
+	p, more := prepare(cfg)
+	if len(found)+len(more) > 0 {
+		t.Fatal(found, more)
+	}
+	for name, want := range map[string]bool{"www.private.example": true, "www.other.example": false, "example": false} {
+		if _, got := p.anchors.Negative(wire.MustParseName(name)); got != want {
+			t.Errorf("%s: negative %v, want %v", name, got, want)
 		}
 	}
 }

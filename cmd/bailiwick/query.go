@@ -255,8 +255,8 @@ func printAnswer(out io.Writer, a *resolver.Answer, dnssec bool, took time.Durat
 		if code, ok := f.Cause.EDE(); ok {
 			fmt.Fprintf(out, ";; EDE: %d (%s)\n", code, dns.ExtendedErrorCodeToString[code])
 		}
-		if f.Cause.Hint() != "" {
-			fmt.Fprintf(out, ";; Hint: %s\n", f.Cause.Hint())
+		if f.Hint() != "" {
+			fmt.Fprintf(out, ";; Hint: %s\n", f.Hint())
 		}
 	}
 	fmt.Fprintf(out, ";; %d packets upstream, %d msec\n", a.Sent, took.Milliseconds())

@@ -5,7 +5,10 @@
 // less precise.
 package cause
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Kind groups causes by who can mend them.
 type Kind uint8
@@ -294,6 +297,7 @@ type Failure struct {
 	Detail string   // key tag, type, owner: whatever makes it precise
 	Under  *Failure // what it comes from, if that is a cause of its own
 	Scope  Scope    // see HeldAgainst
+	Remedy string   // what to do about it where that is not what the table says; see Hint
 }
 
 // HeldAgainst returns what the failure may be remembered against. A limit is the matter of the query
@@ -325,6 +329,9 @@ func New(c Cause, zone fmt.Stringer, detail string, args ...any) *Failure {
 	}
 	return f
 }
+
+// Hint says what to do, to the operator of this resolver.
+func (f *Failure) Hint() string { return cmp.Or(f.Remedy, f.Cause.Hint()) }
 
 // At returns a copy that names the server.
 func (f *Failure) At(server fmt.Stringer) *Failure {

@@ -200,6 +200,10 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		}
 	}
 	for _, z := range c.Zones {
+		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) && c.BuiltinAnchors {
+			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its servers say is bogus; "+
+				"set insecure: true on the zone", z.Name, top)
+		}
 		if z.Insecure && z.Name.IsRoot() {
 			warn(z.Key+".insecure", "validation is off for all names: the zone is the root")
 		}
@@ -213,6 +217,25 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 	if c.Skew > longSkew {
 		warn("validator.skew", "signatures are believed %v after their end", c.Skew)
 	}
+}
+
+// privateTops are top level domains that networks use for themselves and that the public root does
+// not delegate: reserved (RFC 6762, appendix G; ICANN resolution of 2024-07-29 for internal), or kept
+// out of it for that use (ICANN resolution of 2018-02-04).
+var privateTops = []string{"internal.", "intranet.", "private.", "corp.", "home.", "lan.", "mail.", "local.", "localdomain."}
+
+// topLabel is the top level domain of a name, "" for the root.
+func topLabel(n wire.Name) string {
+	for !n.IsRoot() && !n.Parent().IsRoot() {
+		n = n.Parent()
+	}
+	return n.String()
+}
+
+// excepted reports whether a zone is not validated, or by a trust anchor of its own.
+func (c *Config) excepted(z Zone) bool {
+	return z.Insecure || len(c.AnchorRecords) > 0 || c.AnchorFile != "" ||
+		slices.ContainsFunc(c.Insecure, func(n wire.Name) bool { return z.Name.Within(n) })
 }
 
 // warnOfServers finds upstream servers that cannot be asked, or not safely.

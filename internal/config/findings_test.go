@@ -105,6 +105,9 @@ func TestFindingsOfFiles(t *testing.T) {
 		{"a forwarder that is never asked", "resolver: {forward_zones: [{name: a, addresses: [127.0.0.1]}]}\n", []string{
 			":1:28: warning: zone a.: none of its servers may be asked: its names will not resolve",
 			":1:50: warning: zone a.: 127.0.0.1:53 is never asked: resolver.do_not_query_localhost is true"}},
+		{"a private zone below the signed root", "resolver: {forward_zones: [{name: ad.corp, addresses: [10.0.0.1]}, {name: lan, addresses: [10.0.0.1], insecure: yes}]}\n", []string{
+			":1:28: warning: zone ad.corp.: the signed root says that corp. does not exist, so what its servers say is bogus; set insecure: true on the zone"}},
+		{"a private zone that is excepted", "resolver: {stub_zones: [{name: ad.corp, addresses: [10.0.0.1]}]}\ntrust_anchors: {insecure: [ad.corp]}\n", nil},
 		{"times that are not judged", "validator: {ignore_signature_times: on, time: 2026-01-31T00:00:00Z, skew: 1d}\n", []string{
 			":1:37: warning: signatures are believed for ever: validator.ignore_signature_times is for tests",
 			":1:47: warning: signatures are judged at 2026-01-31T00:00:00Z: validator.time is for tests",

@@ -1,0 +1,102 @@
+// Private zones below a signed one: what the operator hears, and the cure.
+
+package resolver_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// newPrivate is the internet with a zone private.secure.example. that only a server of the operator's
+// knows: the signed secure.example. says that there is none.
+func newPrivate(t *testing.T, z resolver.Zone) *internet {
+	w := lab.Internet(time.Now())
+	w.Add(lab.Zone{Name: "intranet.example.", Algorithm: lab.Unsigned})
+	at := w.Servers()[len(w.Servers())-1]
+	w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+		if i.Server != at {
+			return lab.Reply{}, false
+		}
+		r := new(dns.Msg).SetReply(i.Query)
+		r.Authoritative, r.RecursionAvailable = true, true
+		if q := i.Question(); q.Qtype == dns.TypeA {
+			rr, err := dns.NewRR(q.Name + " 300 A 10.0.0.80")
+			if err != nil {
+				t.Error(err)
+			}
+			r.Answer = append(r.Answer, rr)
+		}
+		return lab.Messages(r), true
+	}
+	z.Addrs = []netip.AddrPort{netip.AddrPortFrom(at, 53)}
+	return newWorld(t, w, func(c *resolver.Config) {
+		c.CaseRandomisation = false
+		c.Zones = []resolver.Zone{z}
+	})
+}
+
+// An unsigned private zone below a signed one is bogus. Its owner is who reads the log: the hint is
+// for the operator of this resolver, not for that of the signed zone, and names the key to set.
+func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
+	for _, c := range []struct {
+		zone, name string
+		forward    bool
+		want       []string
+	}{
+		{"private.secure.example.", "www.private.secure.example.", true, []string{"zone private.secure.example. stands in resolver.forward_zones", "insecure: true"}},
+		{"private.secure.example.", "www.private.secure.example.", false, []string{"zone private.secure.example. stands in resolver.stub_zones", "insecure: true"}},
+		{".", "www.secure.example.", true, []string{"servers of zone . in resolver.forward_zones pass DNSSEC records on"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			in := newPrivate(t, resolver.Zone{Name: wire.MustParseName(c.zone), Forward: c.forward})
+			for _, when := range []string{"at first", "from memory"} {
+				a := in.resolve(c.name, wire.TypeA)
+				if a.RCode != wire.RCodeServFail || a.Failure == nil {
+					t.Fatalf("%s, %s: got %s\n%s", c.zone, when, a.RCode, in.transcript())
+				}
+				for _, w := range c.want {
+					if !strings.Contains(a.Failure.Hint(), w) {
+						t.Errorf("%s, %s: %v: the hint lacks %q: %s", c.zone, when, a.Failure, w, a.Failure.Hint())
+					}
+				}
+				if strings.Contains(a.Failure.Extra(), "insecure") {
+					t.Errorf("clients are told of the configuration: %s", a.Failure.Extra())
+				}
+			}
+		})
+	}
+}
+
+// What is bogus in the public tree keeps the hint for the zone's owner.
+func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."), Forward: true})
+		if a := in.resolve("www.expired.faulty.", wire.TypeA); a.Failure == nil || !strings.Contains(a.Failure.Hint(), "re-sign the zone") {
+			t.Errorf("got %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
+// A negative trust anchor at the zone, which is what insecure: true on it makes, is the cure: the
+// zone's names resolve, unvalidated, and its parent's stay validated.
+func TestInsecureConfiguredZonesResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."), Forward: true})
+		in.parts.Anchors.AddNegativeName(wire.MustParseName("private.secure.example."))
+		if a := in.resolve("www.private.secure.example.", wire.TypeA); a.RCode != wire.RCodeNoError || len(a.Sets) != 1 || a.Status != wire.Insecure {
+			t.Errorf("got %s %s %v\n%s", a.RCode, a.Status, a.Failure, in.transcript())
+		}
+		if a := in.resolve("www.secure.example.", wire.TypeA); a.Status != wire.Secure {
+			t.Errorf("the parent: got %s %s %v", a.RCode, a.Status, a.Failure)
+		}
+	})
+}
