@@ -16,6 +16,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/observe"
 	"bailiwick/transport"
 )
 
@@ -69,7 +70,13 @@ func labListeners(cfg *config.Config) {
 	}
 }
 
-func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool, out, errOut io.Writer) error {
+// serve runs until ctx ends. Nothing that it writes keeps it from serving or from ending: both
+// streams have a journal, and that their reader has gone is no reason to die of SIGPIPE.
+func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool, stdout, stderr io.Writer) error {
+	signal.Ignore(syscall.SIGPIPE)
+	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
+	defer out.Close()
+	defer journal.Close()
 	var ex transport.Exchanger = &transport.NetExchanger{}
 	var inMemory error // why the lab's servers have no sockets
 	if inLab {
@@ -86,12 +93,13 @@ func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab
 	}
 	p, more := prepare(cfg)
 	found = append(found, more...)
-	log := newLog(cfg)
-	slog.SetDefault(log) // what libraries have to say comes out in one form
-	if err := logFindings(log, errOut, cfg, found); err != nil {
+	log := newLog(cfg, journal)
+	slog.SetDefault(log) // what libraries have to say comes out in one form, and waits for nobody
+	if err := logFindings(log, journal, cfg, found); err != nil {
 		return err
 	}
-	s := newStack(cfg, p, ex, func() { os.Exit(exitPanics) })
+	s := newStack(cfg, p, ex, journal)
+	s.metrics.WatchJournals(out, journal)
 	r, err := s.listen()
 	if err != nil {
 		return lastWord(log, cfg, err)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -48,17 +49,21 @@ type stack struct {
 	serving      server.Config
 }
 
-// newStack builds what resolves. A server says how it ends after too many panics; without that a
-// panic ends the process as it always does.
-func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, end func()) *stack {
-	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg),
+// newStack builds what resolves. A server has a journal; without one, log lines go to standard error
+// and a panic ends the process as it always does.
+func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.Journal) *stack {
+	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg, os.Stderr),
 		anchors: p.anchors, serving: p.server}
+	if j != nil {
+		s.log = newLog(cfg, j)
+		s.guard = guard.New(s.log, s.metrics.Panic, func() {
+			j.Close()
+			os.Exit(exitPanics)
+		})
+		s.metrics.Guard = s.guard
+	}
 	if p.certificates != nil {
 		s.certificates = &spoken{p.certificates, s.log}
-	}
-	if end != nil {
-		s.guard = guard.New(s.log, s.metrics.Panic, end)
-		s.metrics.Guard = s.guard
 	}
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
@@ -75,14 +80,14 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, end func()) 
 	return s
 }
 
-func newLog(cfg *config.Config) *slog.Logger {
+func newLog(cfg *config.Config, out io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // one of the choices that the configuration checks
 	o := &slog.HandlerOptions{Level: level}
 	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+		return slog.New(slog.NewJSONHandler(out, o))
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, o))
+	return slog.New(slog.NewTextHandler(out, o))
 }
 
 // resolverConfig translates the configuration.

@@ -1,0 +1,205 @@
+// The program as a process: what becomes of it when nobody takes what it writes.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// TestMain is the program itself in the processes that these tests start.
+func TestMain(m *testing.M) {
+	if os.Getenv("BAILIWICK_TEST_PROCESS") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// patience is how long a process may take for what it does at once when all is well.
+const patience = 20 * time.Second
+
+// process is a server in a process of its own.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	dns   string
+	admin string
+	ended chan error
+}
+
+// freePort is one that nobody listens at.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// startProcess starts a server that has no server to ask, so that each question is a line in its
+// log, and waits until it is there.
+func startProcess(t *testing.T, format string, stdout, stderr *os.File) *process {
+	t.Helper()
+	p := &process{t: t, dns: fmt.Sprintf("127.0.0.1:%d", freePort(t)), admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)), ended: make(chan error, 1)}
+	file := filepath.Join(t.TempDir(), "bailiwick.yaml")
+	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\nlog: {format: %s}\nresolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]}\n",
+		p.dns, p.admin, format)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd = exec.Command(os.Args[0], "serve", "--config", file)
+	p.cmd.Env = append(os.Environ(), "BAILIWICK_TEST_PROCESS=1")
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	for end := time.Now().Add(patience); ; {
+		if _, err := p.get("/healthz"); err == nil {
+			return p
+		} else if time.Now().After(end) {
+			t.Fatalf("the server did not start: %v", err)
+		}
+		select {
+		case err := <-p.ended:
+			t.Fatalf("the server ended: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (p *process) get(path string) (string, error) {
+	r, err := http.Get("http://" + p.admin + path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	return string(b), err
+}
+
+// ask expects SERVFAIL, as there is nobody to ask.
+func (p *process) ask(name string) {
+	p.t.Helper()
+	c := dns.Client{Timeout: patience}
+	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), p.dns)
+	if err != nil || m.Rcode != dns.RcodeServerFailure {
+		p.t.Fatalf("%s: %v, %v", name, m, err)
+	}
+}
+
+// dropped is how many lines were, by the metrics.
+func (p *process) dropped() string {
+	p.t.Helper()
+	text, err := p.get("/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^bailiwick_log_lines_dropped_total (\d+)$`).FindStringSubmatch(text)
+	if m == nil {
+		p.t.Fatal("no bailiwick_log_lines_dropped_total")
+	}
+	return m[1]
+}
+
+// terminate sends SIGTERM and waits for the end.
+func (p *process) terminate() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			p.t.Errorf("after SIGTERM: %v", err)
+		}
+	case <-time.After(patience):
+		p.t.Error("the process does not end on SIGTERM")
+	}
+}
+
+// unread is a pipe whose reader does not read, and that is full.
+func unread(t *testing.T) (w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	raw, err := w.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) {
+		for err == nil {
+			_, err = syscall.Write(int(fd), make([]byte, 1)) // to the last octet
+		}
+	})
+	return w
+}
+
+// gone is a pipe whose reader has ended.
+func gone(t *testing.T) (w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+// full is a file on a disk without room.
+func full(t *testing.T) (w *os.File) {
+	t.Helper()
+	w, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+// Whatever becomes of standard output and standard error, clients are answered, lines that could
+// not be written are counted, and SIGTERM ends the process as ever.
+func TestServiceDoesNotDependOnItsLog(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		open  func(*testing.T) *os.File
+		drops bool
+	}{
+		{"a reader that has stopped", unread, false}, // the lines wait for it
+		{"a reader that has gone", gone, true},
+		{"a full disk", full, true},
+	} {
+		for _, format := range []string{"text", "json"} {
+			t.Run(c.name+", "+format, func(t *testing.T) {
+				w := c.open(t)
+				p := startProcess(t, format, w, w)
+				for i := range 5 {
+					p.ask(fmt.Sprintf("www%d.example.", i))
+				}
+				if n := p.dropped(); (n != "0") != c.drops {
+					t.Errorf("%s lines dropped", n)
+				}
+				p.terminate()
+			})
+		}
+	}
+}

@@ -1,0 +1,14 @@
+package observe
+
+import "time"
+
+// Limits of log lines that wait to be written.
+const (
+	// MaxLogLines and MaxLogOctets bound the lines that wait for whoever takes them, as a pipe
+	// whose reader has stopped; further ones are dropped and counted. They are what the limits of
+	// failures that are logged bring in about ten seconds, with their names at their longest.
+	MaxLogLines  = 1 << 10
+	MaxLogOctets = 1 << 20
+	// LogPatience is how long the end of the process waits for the lines that are left.
+	LogPatience = time.Second
+)
