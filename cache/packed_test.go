@@ -301,8 +301,9 @@ func FuzzCodecs(f *testing.F) {
 	k := Key{Name: n, Type: wire.TypeA}
 	f.Add(rrsetCodec.Append(nil, k, RRset{Set: signed(n), Beside: &Beside{why, []*wire.RRset{soa()}}}))
 	f.Add(negativeCodec.Append(nil, k, &Negative{SOA: soa(), Failure: why, Proofs: []*wire.RRset{signed(n)}}))
-	f.Add(delegationCodec.Append(nil, n, &Delegation{Zone: n, Servers: []NameServer{{Name: n, Addrs: []netip.Addr{netip.IPv4Unspecified()}}},
-		Own: []wire.Name{n}}))
+	f.Add(delegationCodec.Append(nil, n, &Delegation{Zone: n,
+		Servers: []NameServer{{Name: n, Addrs: []netip.Addr{netip.IPv4Unspecified()}}},
+		Own:     []wire.Name{n}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, ok := rrsetCodec.Parse(k, b); ok {
 			if again, ok := rrsetCodec.Parse(k, rrsetCodec.Append(nil, k, r)); !ok || !reflect.DeepEqual(again, r) {

@@ -251,8 +251,10 @@ func (s *Store) ForgetFailures(scope cause.Scope) {
 type Delegation struct {
 	Zone    wire.Name
 	Servers []NameServer
-	Own     []wire.Name // further servers, which the zone itself names: for when those of its parent have failed
-	Expires int64       // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	// Own are further servers, which the zone itself names, for when those of its parent have
+	// failed.
+	Own     []wire.Name
+	Expires int64 // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
 	Stored  int64
 }
 

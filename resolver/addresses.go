@@ -58,7 +58,8 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 			l.lookups = append(l.lookups, host)
 		}
 		if len(z.Addrs) > 0 {
-			// The way to the host's address may lead over the servers that are given by address: it is looked up while they live.
+			// The way to the host's address may lead over the servers that are given by address:
+			// it is looked up while they live.
 			for _, t := range x.r.cfg.families() {
 				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
 			}

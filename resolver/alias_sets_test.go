@@ -15,14 +15,16 @@ import (
 	"bailiwick/wire"
 )
 
-// A chain may come through one DNAME twice, and its links may share an SOA and denials: the answer has each set once (RFC 2181,
-// section 5), from the servers and from memory.
+// A chain may come through one DNAME twice, and its links may share an SOA and denials: the answer
+// has each set once (RFC 2181, section 5), from the servers and from memory.
 func TestRFC2181AChainShowsASetOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "twice.example.", Records: "old DNAME new;;a.a.new CNAME a.old;;a.new TXT x;;b.b.new CNAME a.new;;*.w CNAME y;;zz A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "twice.example.", Records: "old DNAME new;;a.a.new CNAME a.old;;" +
+			"a.new TXT x;;b.b.new CNAME a.new;;*.w CNAME y;;zz A 192.0.2.1"})
 		in := newWorld(t, w, func(c *resolver.Config) { c.MaxAliases = 12 })
-		for _, name := range []string{"a.a.old.twice.example.", "a.a.old.twice.example.", "b.b.old.twice.example.", "x.w.twice.example."} {
+		for _, name := range []string{"a.a.old", "a.a.old", "b.b.old", "x.w"} {
+			name += ".twice.example."
 			a := in.resolve(name, wire.TypeA)
 			if name[0] == 'a' && (a.Status != wire.Secure || len(a.Sets) != 4) {
 				t.Fatalf("%s: %s %s, %d sets, %v", name, a.RCode, a.Status, len(a.Sets), a.Failure)
@@ -38,8 +40,9 @@ func TestRFC2181AChainShowsASetOnce(t *testing.T) {
 	})
 }
 
-// YXDOMAIN is said of a DNAME that makes a name too long (RFC 6672, section 2.2). Without a DNAME it is no answer, whatever else the
-// message holds: here a record that would be believed in another message.
+// YXDOMAIN is said of a DNAME that makes a name too long (RFC 6672, section 2.2). Without a DNAME
+// it is no answer, whatever else the message holds: here a record that would be believed in
+// another message.
 func TestRFC6672YXDOMAINWithoutDNAMEIsNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -52,23 +55,27 @@ func TestRFC6672YXDOMAINWithoutDNAMEIsNoAnswer(t *testing.T) {
 			return lab.Messages(m), true
 		}
 		in := newWorld(t, w, func(c *resolver.Config) { c.CaseRandomisation = false })
-		if a := in.resolve("www.unsigned.example.", wire.TypeA); a.RCode != servFail || a.Failure.Cause != cause.ServerUnexpected {
+		a := in.resolve("www.unsigned.example.", wire.TypeA)
+		if a.RCode != servFail || a.Failure.Cause != cause.ServerUnexpected {
 			t.Errorf("got %s %v", a.RCode, a.Failure)
 		}
 	})
 }
 
-// What a DNAME at a wildcard means is undefined (RFC 4592, section 4.4): one that is made of it is not believed, though its signature
-// and the wildcard's proof verify.
+// What a DNAME at a wildcard means is undefined (RFC 4592, section 4.4): one that is made of it is
+// not believed, though its signature and the wildcard's proof verify.
 func TestRFC4592DNAMEMadeFromAWildcardIsBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "wild.example.", Records: "*.tree DNAME deep;;*.tree TXT good;;a.deep A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "wild.example.",
+			Records: "*.tree DNAME deep;;*.tree TXT good;;a.deep A 192.0.2.1"})
 		in := newWorld(t, w, nil)
-		if a := in.resolve("x.tree.wild.example.", wire.TypeTXT); a.Status != wire.Secure || len(a.Sets) != 1 {
+		a := in.resolve("x.tree.wild.example.", wire.TypeTXT)
+		if a.Status != wire.Secure || len(a.Sets) != 1 {
 			t.Errorf("TXT: %s %s %v", a.RCode, a.Status, a.Failure)
 		}
-		if a := in.resolve("x.tree.wild.example.", wire.TypeDNAME); a.Status != wire.Bogus || a.Failure.Cause != cause.SignatureLabels {
+		a = in.resolve("x.tree.wild.example.", wire.TypeDNAME)
+		if a.Status != wire.Bogus || a.Failure.Cause != cause.SignatureLabels {
 			t.Errorf("DNAME: %s %s %v", a.RCode, a.Status, a.Failure)
 		}
 	})

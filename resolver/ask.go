@@ -39,6 +39,9 @@ type accepted struct {
 	reply
 	link *link
 	from netip.AddrPort
+	// damaged: a set of the answer had records that cannot be of their type, and is judged without
+	// them.
+	damaged bool
 }
 
 // telling orders network failures: the highest is what the client hears.
@@ -112,8 +115,10 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 // consider decides what a reply is worth; nil says: ask on.
 func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 	now := a.x.r.clock.Now()
-	scrub(m, a.zone, a.x.r.cfg.HardenGlue)
-	got := &accepted{reply: classify(m, a.q, a.zone, a.conf != nil && a.conf.Forward, a.x.r.cfg.HardenGlue), from: c.addr}
+	damaged := scrub(m, a.zone, a.x.r.cfg.HardenGlue)
+	forwarder := a.conf != nil && a.conf.Forward
+	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
+	got := &accepted{reply: r, from: c.addr, damaged: damaged}
 	if got.kind == replyFault {
 		a.trace(c, got.describe(m))
 		e := eventBad

@@ -9,6 +9,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -47,7 +48,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 		return reply{fault: c}
 	}
 	if m.RCode() == wire.RCodeYXDomain && wire.FindType(m.Answer, wire.TypeDNAME) == nil {
-		return reply{fault: cause.ServerUnexpected} // only a DNAME leads there (RFC 6672, section 2.2): whatever else is said is not believed
+		// Only a DNAME leads there (RFC 6672, section 2.2): whatever else is said is not believed.
+		return reply{fault: cause.ServerUnexpected}
 	}
 	authoritative := forwarder || m.Has(wire.FlagAA)
 	r := reply{weak: !authoritative, nxdomain: m.RCode() == wire.RCodeNXDomain}
@@ -223,37 +225,45 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 	return as
 }
 
-// scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN, records whose RDATA fit their type
-// (CVE-2025-11411 and the older poisonings). How many there are is no matter: a set may be as large as a message (virus signatures in
-// TXT, SRV of a large directory), and no work here or in the validator grows with the square of it (CVE-2024-1737). BIND's default of
-// 100 records of a type refuses those.
-func scrub(m *wire.Message, zone wire.Name, hardenGlue bool) {
+// scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN,
+// records whose RDATA fit their type (CVE-2025-11411 and the older poisonings). How many there are
+// is no matter: a set may be as large as a message (virus signatures in TXT, SRV of a large
+// directory), and no work here or in the validator grows with the square of it (CVE-2024-1737).
+// BIND's default of 100 records of a type refuses those. damaged reports whether an answer lost
+// records that cannot be of their type.
+func scrub(m *wire.Message, zone wire.Name, hardenGlue bool) (damaged bool) {
 	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
 		kept := (*section)[:0]
 		for _, s := range *section {
 			if !s.Name.Within(zone) && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
 				continue
 			}
-			if fit(s) {
+			if !fit(s) && i == 0 {
+				damaged = true
+			}
+			if len(s.Data) > 0 {
 				kept = append(kept, s)
 			}
 		}
 		*section = kept
 	}
+	return damaged
 }
 
-// fit drops records that cannot be of their type, and says whether any are left.
-func fit(s *wire.RRset) bool {
+// fit drops records that cannot be of their type, and reports whether none was.
+func fit(s *wire.RRset) (whole bool) {
 	var kept wire.RDataList
 	for d := range s.Data.All() {
 		if wire.FitsType(s.Type, d) {
 			kept = kept.Append(d)
 		}
 	}
-	if len(kept) < len(s.Data) {
+	if whole = len(kept) == len(s.Data); !whole {
 		s.Data = kept
 	}
-	return len(s.Data) > 0
+	// No more are looked at: nobody has to store or send what is not.
+	s.Sigs = s.Sigs.Head(validator.MaxSignaturesPerSet)
+	return whole
 }
 
 // maxDelegationTTL bounds how long a parent is taken at its word.

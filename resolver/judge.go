@@ -26,7 +26,15 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 		l.proofs = got.authority
 	}
 	if f := x.believe(a.zone, a.q, l, got.authority); f != nil {
+		if got.damaged && f.Cause == cause.SignatureInvalid {
+			g := cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
+			g.Under = f
+			f = g
+		}
 		return nil, f
+	}
+	if l.kind == kindAlias && l.status == wire.Secure {
+		x.judgeTarget(a, l, got.authority)
 	}
 	if l.noCache = a.conf != nil && a.conf.NoCache; l.noCache {
 		return l, nil
@@ -165,22 +173,52 @@ func (got *accepted) nextLink(q wire.Question) *link {
 // judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that there is none (RFC 4035, section
 // 3.1.4). What it does not prove is asked for when it is needed.
 func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
-	if len(authority) == 0 || x.r.cfg.configured(cut) != nil {
+	if len(authority) > 0 && x.r.cfg.configured(cut) == nil {
+		x.judgeCut(parent, cut, authority)
+	}
+}
+
+// judgeTarget keeps what an alias's answer proves about a cut on the way to its target: denials
+// that come without an SOA are no denial of the target, but say that it is in an unsigned zone,
+// which the same servers may serve. They go to the client, too, who may have to know (RFC 4035,
+// section 3.1.4).
+func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
+	if len(authority) == 0 || wire.FindType(authority, wire.TypeSOA) != nil {
 		return
 	}
+	if !l.target.Below(l.zone) || x.r.cfg.configured(l.target) != a.conf {
+		return
+	}
+	above := l.zone.Labels()
+	for labels := above + 1; labels <= min(l.target.Labels(), above+maxTargetCuts); labels++ {
+		proofs := x.judgeCut(l.zone, l.target.Ancestor(labels), copies(authority))
+		if len(proofs) > 0 {
+			l.proofs = append(l.proofs, proofs...)
+			return
+		}
+	}
+}
+
+// maxTargetCuts is how many names on the way to an alias's target are looked at for a cut, each at
+// the price of a hash.
+const maxTargetCuts = 4
+
+// judgeCut judges the DS set that authority holds, or its denial. It returns the proofs if there
+// is an unsigned cut, or may be one.
+func (x *run) judgeCut(parent, cut wire.Name, authority []*wire.RRset) (unsigned []*wire.RRset) {
 	q := wire.Question{Name: cut, Type: wire.TypeDS, Class: wire.ClassIN}
 	if _, known := x.r.cached(x.keyOf(q)); known {
-		return
+		return nil
 	}
 	l := &link{kind: kindNoData}
 	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
 		l.kind, l.sets = kindAnswer, []*wire.RRset{ds}
 	} else if wire.FindType(authority, wire.TypeNSEC) == nil && wire.FindType(authority, wire.TypeNSEC3) == nil {
-		return
+		return nil
 	}
 	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
 	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut && len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
-		return
+		return nil
 	}
 	l.status, l.failure, l.zone, l.unsignedCut, l.proofs, l.bare = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs, l.kind == kindNoData
 	x.r.store(x.keyOf(q), l)
@@ -189,4 +227,8 @@ func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
 			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY}) // whatever the zone answers will be judged by its keys
 		}
 	}
+	if v.UnsignedCut {
+		return v.Proofs
+	}
+	return nil
 }

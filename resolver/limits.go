@@ -21,8 +21,8 @@ const (
 
 	// MaxNameServers is how many name servers of a delegation are kept (NRDelegation).
 	MaxNameServers = 13
-	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL the zone itself
-	// gives its NS set: a zone cannot make us ask its parent more often.
+	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL
+	// the zone itself gives its NS set: a zone cannot make us ask its parent more often.
 	MinDelegation = 60 * time.Second
 	// MaxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
 	MaxAddresses = 4

@@ -10,11 +10,12 @@ import (
 	"bailiwick/wire"
 )
 
-// learnServers takes from an authoritative answer what the zone says of its own NS set, which ranks above its
-// parent's copy (RFC 2181, section 5.4.1). It ends the delegation earlier if the zone's TTL does, so that a zone
-// that moves is asked for at its parent again when its old owner said so, and never later: that would be a ghost.
-// Servers that only the zone names are asked when those that the parent names have failed, not before, as in
-// Unbound: a set that came without a proof must not displace them (CVE-2025-11411).
+// learnServers takes from an authoritative answer what the zone says of its own NS set, which
+// ranks above its parent's copy (RFC 2181, section 5.4.1). It ends the delegation earlier if the
+// zone's TTL does, so that a zone that moves is asked for at its parent again when its old owner
+// said so, and never later: that would be a ghost. Servers that only the zone names are asked when
+// those that the parent names have failed, not before, as in Unbound: a set that came without a
+// proof must not displace them (CVE-2025-11411).
 func (a *asking) learnServers(m *wire.Message) {
 	cut := a.list.cut
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {
@@ -46,7 +47,8 @@ func (a *asking) learnServers(m *wire.Message) {
 func ownServers(ns *wire.RRset, cut *cache.Delegation) (own []wire.Name) {
 	for rd := range ns.Data.All() {
 		name, ok := wire.TargetName(rd)
-		if !ok || slices.ContainsFunc(cut.Servers, func(s cache.NameServer) bool { return s.Name == name }) {
+		known := func(s cache.NameServer) bool { return s.Name == name }
+		if !ok || slices.ContainsFunc(cut.Servers, known) {
 			continue
 		}
 		if own = append(own, name); len(own) == MaxNameServers {

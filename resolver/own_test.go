@@ -1,4 +1,5 @@
-// What a zone says of its own servers, and how refreshes and forwarders' names depend on whom is asked.
+// What a zone says of its own servers, and how refreshes and forwarders' names depend on whom is
+// asked.
 
 package resolver_test
 
@@ -18,7 +19,8 @@ import (
 	"bailiwick/wire"
 )
 
-// mobile is an unsigned zone whose servers name their own NS set with each answer, so that a test may move it.
+// mobile is an unsigned zone whose servers name their own NS set with each answer, so that a test
+// may move it.
 type mobile struct {
 	*internet
 	failing atomic.Bool            // its servers say SERVFAIL
@@ -28,7 +30,8 @@ type mobile struct {
 
 func newMobile(t *testing.T, ns string) *mobile {
 	w := lab.Internet(time.Now())
-	w.Add(lab.Zone{Name: "mobile.example.", Algorithm: lab.Unsigned, TTL: 86400, Records: "www 300 A 192.0.2.1;;mail 300 A 192.0.2.1"})
+	w.Add(lab.Zone{Name: "mobile.example.", Algorithm: lab.Unsigned, TTL: 86400,
+		Records: "www 300 A 192.0.2.1;;mail 300 A 192.0.2.1"})
 	w.Add(lab.Zone{Name: "helper.example.", Algorithm: lab.Unsigned})
 	order := w.Servers()
 	first, second := order[len(order)-2], order[len(order)-1]
@@ -72,7 +75,9 @@ func newMobile(t *testing.T, ns string) *mobile {
 		}
 		return lab.Messages(r), true
 	}
-	m.internet = newWorld(t, w, func(c *resolver.Config) { c.Prefetch, c.CaseRandomisation = true, false })
+	m.internet = newWorld(t, w, func(c *resolver.Config) {
+		c.Prefetch, c.CaseRandomisation = true, false
+	})
 	return m
 }
 
@@ -98,8 +103,8 @@ func (m *mobile) address(name string) string {
 	return ip.String()
 }
 
-// A zone's own NS set names a server that its parent does not know. It is not asked while those of the parent answer, and is when they
-// have failed.
+// A zone's own NS set names a server that its parent does not know. It is not asked while those of
+// the parent answer, and is when they have failed.
 func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example. ns1.helper.example.")
@@ -116,8 +121,9 @@ func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 	})
 }
 
-// The zone's TTL of its NS set ends the delegation, where it is the shorter one, and is not stretched by later answers: a zone that has
-// moved is found at its parent. The parent's TTL is a day.
+// The zone's TTL of its NS set ends the delegation, where it is the shorter one, and is not
+// stretched by later answers: a zone that has moved is found at its parent. The parent's TTL is a
+// day.
 func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	for _, c := range []struct {
 		said  string
@@ -126,9 +132,11 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	}{
 		{"600 ns1.mobile.example.", 590 * time.Second, "192.0.2.1"},
 		{"600 ns1.mobile.example.", 601 * time.Second, "192.0.2.2"},
-		{"0 ns1.mobile.example.", resolver.MinDelegation - time.Second, "192.0.2.1"}, // not at the price of its parent
+		// Not at the price of its parent.
+		{"0 ns1.mobile.example.", resolver.MinDelegation - time.Second, "192.0.2.1"},
 		{"0 ns1.mobile.example.", resolver.MinDelegation + time.Second, "192.0.2.2"},
-		{"172800 ns1.mobile.example.", 24*time.Hour + time.Second, "192.0.2.2"}, // and never longer than the parent says
+		// Never longer than the parent says.
+		{"172800 ns1.mobile.example.", 24*time.Hour + time.Second, "192.0.2.2"},
 		{"172800 ns1.mobile.example. ns1.helper.example.", 24*time.Hour + time.Second, "192.0.2.2"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -145,8 +153,8 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	}
 }
 
-// A refresh before the end asks whom a resolution at the end would ask: the delegation ends together with the data, so its parent is
-// asked, and the zone has moved.
+// A refresh before the end asks whom a resolution at the end would ask: the delegation ends
+// together with the data, so its parent is asked, and the zone has moved.
 func TestARefreshAsksServersThatStillHoldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "300 ns1.mobile.example.")
@@ -163,8 +171,8 @@ func TestARefreshAsksServersThatStillHoldAtTheEnd(t *testing.T) {
 	})
 }
 
-// RFC 9520, section 3.2: a refresh that failed is not tried again with each client's question, but after its failure is forgotten. The
-// data are good to their end all the while.
+// RFC 9520, section 3.2: a refresh that failed is not tried again with each client's question, but
+// after its failure is forgotten. The data are good to their end all the while.
 func TestRFC9520AFailedRefreshWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example.")
@@ -191,7 +199,8 @@ func TestRFC9520AFailedRefreshWaits(t *testing.T) {
 	})
 }
 
-// A forwarder that is given by name, whose address is learnt over one that is given by address, is known before the latter fails.
+// A forwarder that is given by name, whose address is learnt over one that is given by address, is
+// known before the latter fails.
 func TestForwarderNamesAreLookedUpWhileTheWayLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -220,7 +229,8 @@ func TestForwarderNamesAreLookedUpWhileTheWayLives(t *testing.T) {
 		}
 		in := newWorld(t, w, func(c *resolver.Config) {
 			c.CaseRandomisation = false
-			c.Zones = []resolver.Zone{{Name: wire.Root, Forward: true, Addrs: []netip.AddrPort{netip.AddrPortFrom(first, 53)},
+			c.Zones = []resolver.Zone{{Name: wire.Root, Forward: true,
+				Addrs: []netip.AddrPort{netip.AddrPortFrom(first, 53)},
 				Hosts: []wire.Name{wire.MustParseName("second.corp.")}}}
 		})
 		if err := in.parts.Anchors.AddNegative("."); err != nil {

@@ -256,8 +256,8 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 	}
 }
 
-// appendNew adds the sets of a further link that the answer does not have yet: links may share a DNAME, an SOA or a proof, and a
-// message has a set once (RFC 2181, section 5).
+// appendNew adds the sets of a further link that the answer does not have yet: links may share a
+// DNAME, an SOA or a proof, and a message has a set once (RFC 2181, section 5).
 func appendNew(have, sets []*wire.RRset) []*wire.RRset {
 	if len(have) == 0 {
 		return append(have, sets...)
@@ -306,9 +306,9 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 	return l, nil
 }
 
-// refresh resolves a link that is about to end, or is not known, before anybody has to wait for it. Whoever asks
-// meanwhile has the old one. A refresh that failed is not repeated before its failure is forgotten (RFC 9520,
-// section 3.2).
+// refresh resolves a link that is about to end, or is not known, before anybody has to wait for
+// it. Whoever asks meanwhile has the old one. A refresh that failed is not repeated before its
+// failure is forgotten (RFC 9520, section 3.2).
 func (r *Resolver) refresh(k cache.Key) {
 	l, known := r.cached(k)
 	if known && !l.ending(r.clock.Now()) {

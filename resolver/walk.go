@@ -27,7 +27,8 @@ type run struct {
 	trusts    trustMemos // what this run has learnt of zones
 	enclosing trustMemos
 	refetched map[wire.Name]bool // zones whose keys were fetched anew
-	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not servers that go out of office before.
+	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then,
+	// not servers that go out of office before.
 	until time.Time
 }
 
@@ -132,6 +133,9 @@ func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cau
 			m.step() // a name on the way, maybe an empty non-terminal
 			list.again()
 		default: // NXDOMAIN or an alias where a shortened name was asked
+			if l := x.deniedAbove(a, got); l != nil {
+				return l, nil
+			}
 			if !m.giveUp() {
 				return nil, cause.New(cause.ServerUnexpected, zone, "%s", q)
 			}
@@ -139,6 +143,20 @@ func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cau
 		}
 	}
 	return nil, cause.New(cause.LimitReferrals, zone, "")
+}
+
+// deniedAbove is the denial of the name by that of a shortened one, if it is proven: nothing
+// exists below a name that does not (RFC 8020, section 2), so no server needs to hear the rest of
+// the name (RFC 9156, section 4). One without a proof may come from a server that denies empty
+// non-terminals (RFC 8020, section 3.1), and the full name is asked.
+func (x *run) deniedAbove(a *asking, got *accepted) *link {
+	if got.kind != replyNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
+		return nil
+	}
+	if l, f := x.conclude(a, got); f == nil && l.status == wire.Secure && l.kind == kindNXDomain {
+		return l
+	}
+	return nil
 }
 
 // again lets servers that said something useful be asked the next question.

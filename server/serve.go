@@ -133,7 +133,7 @@ func (r *request) special() ([]byte, bool) {
 		return r.chaos(), true
 	case r.ask.Class != wire.ClassIN:
 		return r.short(wire.RCodeRefused, refused), true
-	case r.ask.Type == wire.TypeAXFR || r.ask.Type == wire.TypeIXFR:
+	case isTransfer(r.ask.Type):
 		return r.short(wire.RCodeRefused, refused), true
 	case r.ask.Type == wire.TypeMAILA || r.ask.Type == wire.TypeMAILB:
 		return r.short(wire.RCodeNotImp, refused), true

@@ -26,9 +26,11 @@ func (r *request) limit() int {
 // short is a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
-	// RA says whether recursion is available to this client (RFC 1035, section 4.1.1): it is not to one that may not ask; one
-	// whose question is refused for what it asks may ask others.
-	if rc != wire.RCodeFormErr && (f == nil || f.Cause != cause.ClientRefused) {
+	// RA says whether recursion is available to this client (RFC 1035, section 4.1.1): it is not
+	// to one that may not ask; one whose question is refused for what it asks may ask others. A
+	// transfer has nothing to do with recursion.
+	available := f == nil || f.Cause != cause.ClientRefused
+	if available && rc != wire.RCodeFormErr && !isTransfer(r.q.Question.Type) {
 		flags |= wire.FlagRA
 	}
 	var qname []byte
@@ -39,6 +41,8 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	r.observe.Response(rc, false, time.Since(r.began))
 	return r.opt(b, rc, r.edeOf(f))
 }
+
+func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
 
 // questionName is the question's name without compression, in the client's letter case.
 func (r *request) questionName() []byte {
@@ -53,11 +57,9 @@ func (s *Server) edeOf(f *cause.Failure) (o wire.Options) {
 	for ; f != nil && s.cfg.EDE; f = f.Under {
 		if code, ok := f.Cause.EDE(); ok {
 			o = o.AppendEDE(code, f.Extra())
-			if code == cause.EDENSECMissing && f.Cause.Kind() == cause.KindDNSSEC {
-				// It says what was missing, not what came of it (RFC 8914, section 4.13). Unbound says only that it is bogus, Knot
-				// and PowerDNS only what is missing.
-				o = o.AppendEDE(cause.EDEBogus, "")
-			}
+		}
+		if code, ok := f.Cause.Bogus(); ok {
+			o = o.AppendEDE(code, "")
 		}
 	}
 	return o

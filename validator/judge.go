@@ -197,9 +197,10 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	case r.Encloser.IsZero():
 		return Verdict{Status: wire.Secure, Zone: t.Zone}
 	case s.Type == wire.TypeDNAME:
-		// What a DNAME at a wildcard means is not defined (RFC 4592, section 4.4): one made of it would rename a tree of names that
-		// its signer never wrote down. Unbound says the same.
-		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignatureLabels, t.Zone, "%s/%s", s.Name, s.Type)}
+		// What a DNAME at a wildcard means is not defined (RFC 4592, section 4.4): one made of it
+		// would rename a tree of names that its signer never wrote down. Unbound says the same.
+		f := cause.New(cause.SignatureLabels, t.Zone, "%s/%s", s.Name, s.Type)
+		return Verdict{Status: wire.Bogus, Failure: f}
 	}
 	return j.expansion(s, t, r.Encloser)
 }

@@ -25,6 +25,15 @@ func (l RDataList) All() iter.Seq[[]byte] {
 	}
 }
 
+// Head is the list with no more than the first n RDATA. It aliases the list.
+func (l RDataList) Head(n int) RDataList {
+	end := 0
+	for ; n > 0 && end < len(l); n-- {
+		end += 2 + int(binary.BigEndian.Uint16(l[end:]))
+	}
+	return l[:end:end]
+}
+
 // Valid says that the list is whole: RDATA behind their lengths, and nothing else.
 func (l RDataList) Valid() bool {
 	for len(l) >= 2 {

@@ -54,6 +54,7 @@ const (
 	WildcardProofMissing
 	AliasMismatch
 	AnchorMismatch
+	RecordMalformed
 
 	// Insecure, and why.
 	AlgorithmUnsupported
@@ -135,13 +136,13 @@ const (
 	edeUnsupportedAlgorithm  = 1
 	edeUnsupportedDigest     = 2
 	edeDNSSECIndeterminate   = 5
-	EDEBogus                 = 6
+	edeBogus                 = 6
 	edeExpired               = 7
 	edeNotYetValid           = 8
 	edeKeyMissing            = 9
 	edeRRSIGsMissing         = 10
 	edeNoZoneKeyBitSet       = 11
-	EDENSECMissing           = 12
+	edeNSECMissing           = 12
 	edeProhibited            = 18
 	edeNotAuthoritative      = 20
 	edeNotSupported          = 21
@@ -167,21 +168,24 @@ var table = [count]row{
 	SignatureExpired:     {"signature_expired", KindDNSSEC, edeExpired, "every signature over the data has expired", "re-sign the zone; check the signer's timer and this machine's clock"},
 	SignatureNotYetValid: {"signature_not_yet_valid", KindDNSSEC, edeNotYetValid, "every signature over the data begins in the future", "check the signer's clock and this machine's"},
 	SignatureMissing:     {"signature_missing", KindDNSSEC, edeRRSIGsMissing, "data of a signed zone came without a signature", "check that the zone is fully signed and that no server strips RRSIGs"},
-	SignatureInvalid:     {"signature_invalid", KindDNSSEC, EDEBogus, "a signature does not verify", "re-sign the zone; compare the data of its servers"},
-	SignerMismatch:       {"signer_mismatch", KindDNSSEC, EDEBogus, "a signature names a signer that is not the zone of the data", "re-sign the zone with its own keys"},
-	SignatureLabels:      {"signature_labels", KindDNSSEC, EDEBogus, "a signature counts labels that its owner cannot have", "re-sign the zone"},
+	SignatureInvalid:     {"signature_invalid", KindDNSSEC, edeBogus, "a signature does not verify", "re-sign the zone; compare the data of its servers"},
+	SignerMismatch:       {"signer_mismatch", KindDNSSEC, edeBogus, "a signature names a signer that is not the zone of the data", "re-sign the zone with its own keys"},
+	SignatureLabels:      {"signature_labels", KindDNSSEC, edeBogus, "a signature counts labels that its owner cannot have", "re-sign the zone"},
 	KeyMissing:           {"dnskey_missing", KindDNSSEC, edeKeyMissing, "the zone has a DS but no DNSKEY could be had", "publish the DNSKEY set, or remove the DS at the parent"},
 	KeyNotFound:          {"dnskey_not_found", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone made the signature", "publish the key that signs, or sign with a published key"},
 	KeyNotZone:           {"dnskey_not_zone_key", KindDNSSEC, edeNoZoneKeyBitSet, "the only matching DNSKEY is not a zone key", "set the zone flag of the key"},
 	KeyRevoked:           {"dnskey_revoked", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY is revoked", "finish the roll-over: sign with, and point the DS to, the new key"},
 	KeyUnusable:          {"dnskey_unusable", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY cannot be used: malformed, wrong protocol, or outside the limits", "replace the key"},
-	KeyTagCollision:      {"dnskey_tag_collision", KindDNSSEC, EDEBogus, "more keys share one tag than are tried", "replace keys until tags differ"},
+	KeyTagCollision:      {"dnskey_tag_collision", KindDNSSEC, edeBogus, "more keys share one tag than are tried", "replace keys until tags differ"},
 	DSMismatch:           {"ds_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches the DS at its parent", "publish the DS of a key that is in the zone"},
-	DenialMissing:        {"denial_missing", KindDNSSEC, EDENSECMissing, "the proof that the data do not exist is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
-	DenialInvalid:        {"denial_invalid", KindDNSSEC, EDENSECMissing, "the proof does not show that the data do not exist", "re-sign the zone; check for servers with old data"},
-	WildcardProofMissing: {"wildcard_proof_missing", KindDNSSEC, EDENSECMissing, "the proof that no closer name exists than the wildcard is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
-	AliasMismatch:        {"alias_mismatch", KindDNSSEC, EDEBogus, "an unsigned CNAME is not what the signed DNAME makes of the name", "check the server's DNAME support"},
+	DenialMissing:        {"denial_missing", KindDNSSEC, edeNSECMissing, "the proof that the data do not exist is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
+	DenialInvalid:        {"denial_invalid", KindDNSSEC, edeNSECMissing, "the proof does not show that the data do not exist", "re-sign the zone; check for servers with old data"},
+	WildcardProofMissing: {"wildcard_proof_missing", KindDNSSEC, edeNSECMissing, "the proof that no closer name exists than the wildcard is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
+	AliasMismatch:        {"alias_mismatch", KindDNSSEC, edeBogus, "an unsigned CNAME is not what the signed DNAME makes of the name", "check the server's DNAME support"},
 	AnchorMismatch:       {"anchor_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches its trust anchor", "update the trust anchor, and check who answers for the zone"},
+	RecordMalformed: {"record_malformed", KindDNSSEC, edeOther,
+		"a record of a signed set cannot be of its type, and what is left does not verify",
+		"correct the record in the zone"},
 
 	AlgorithmUnsupported: {"algorithm_unsupported", KindInsecure, edeUnsupportedAlgorithm, "the delegation is signed with unsupported algorithms only", "sign with ECDSA P-256 (13) or Ed25519 (15)"},
 	DigestUnsupported:    {"digest_unsupported", KindInsecure, edeUnsupportedDigest, "the delegation has DS digests of unsupported types only", "publish a DS with SHA-256"},
@@ -210,9 +214,9 @@ var table = [count]row{
 	LimitAliases:     {"limit_aliases", KindLimit, edeOther, "the alias chain is too long", "shorten the chain of CNAMEs"},
 	LimitReferrals:   {"limit_referrals", KindLimit, edeOther, "too many referrals", "shorten the chain of delegations"},
 	LimitNameServers: {"limit_name_servers", KindLimit, edeNoReachableAuthority, "too many name servers without an address", "add glue, remove dead name servers"},
-	LimitSignatures:  {"limit_signatures", KindLimit, EDEBogus, "more signature checks than a query may cost", "remove surplus keys and signatures"},
+	LimitSignatures:  {"limit_signatures", KindLimit, edeBogus, "more signature checks than a query may cost", "remove surplus keys and signatures"},
 	LimitDigests:     {"limit_digests", KindLimit, edeKeyMissing, "more DS digests than a query may cost", "remove surplus DS records"},
-	LimitNSEC3:       {"limit_nsec3", KindLimit, EDENSECMissing, "more NSEC3 hashing than a query may cost", "set the NSEC3 iterations to 0 and the salt to none"},
+	LimitNSEC3:       {"limit_nsec3", KindLimit, edeNSECMissing, "more NSEC3 hashing than a query may cost", "set the NSEC3 iterations to 0 and the salt to none"},
 	LimitDepth:       {"limit_depth", KindLimit, edeOther, "questions that depend on questions, too deep", "add glue, shorten the chain of delegations"},
 	AliasLoop:        {"alias_loop", KindLimit, edeOther, "the alias chain comes back to itself", "break the loop of CNAMEs"},
 	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
@@ -230,7 +234,7 @@ var table = [count]row{
 
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
-	Sentinel: {"root_key_sentinel", KindPolicy, EDEBogus, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
+	Sentinel: {"root_key_sentinel", KindPolicy, edeBogus, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
 
 	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
@@ -272,6 +276,13 @@ func (c Cause) Kind() Kind { return table[c].kind }
 
 // EDE returns the Extended DNS Error's info code; false where the cause has none.
 func (c Cause) EDE() (uint16, bool) { return uint16(table[c].ede), table[c].ede != edeNone }
+
+// Bogus returns the info code for what came of a validation, where the cause's own code says only
+// what was missing (RFC 8914, sections 4.7 and 4.13). Unbound says the former only, Knot and
+// PowerDNS the latter.
+func (c Cause) Bogus() (uint16, bool) {
+	return edeBogus, table[c].ede == edeNSECMissing && table[c].kind == KindDNSSEC
+}
 
 // Text explains the cause in a line.
 func (c Cause) Text() string { return table[c].text }
