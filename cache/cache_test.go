@@ -124,7 +124,7 @@ func TestUncheckedIsApart(t *testing.T) {
 
 func TestNegative(t *testing.T) {
 	s := New(1<<20, TTLLimits{})
-	s.PutNegative(Key{Name: name(1), Type: wire.TypeA}, &Negative{NXDomain: true}, 10, now)
+	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
 	if n, ok := s.GetNegative(Key{Name: name(1), Type: wire.TypeMX}, now); !ok || !n.NXDomain {
 		t.Error("a denied name has types")
 	}

@@ -200,13 +200,11 @@ func (s *Store) LiveNegative(k Key, now time.Time) (*Negative, bool) {
 	return n, now.Unix() < n.Expires
 }
 
-// PutNegative keeps a negative answer for ttl seconds; one that denies the name is found for every type.
+// PutNegative keeps a negative answer for ttl seconds. One that denies the name under TypeNone is found
+// for every type.
 func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
 	if ttl == 0 {
 		return
-	}
-	if n.NXDomain {
-		k.Type = wire.TypeNone
 	}
 	n.Stored, n.Expires = now.Unix(), now.Unix()+int64(ttl)
 	s.Negatives.Put(k, n)

@@ -93,6 +93,7 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
 	case a.weak != nil:
+		a.x.keepReply(a, a.weak)
 		return a.weak, nil
 	case ended != nil && ended.Cause.Kind() == cause.KindInternal:
 		return nil, ended // whatever else is known may come of it
@@ -115,9 +116,15 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 // consider decides what a reply is worth; nil says: ask on.
 func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 	now := a.x.r.clock.Now()
-	damaged := scrub(m, a.zone, a.x.r.cfg.HardenGlue)
+	empty := wire.FindType(m.Authority, wire.TypeNS) == nil
+	damaged := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
+	if r.fault == cause.Lame && empty && len(m.Answer) == 0 {
+		// Nothing at all is no referral, but NODATA of type 3 (RFC 2308, section 2.2). Balancers send it
+		// for types that they do not know. It is used if no other server says more.
+		r = reply{kind: replyNoData, weak: true, hollow: true}
+	}
 	got := &accepted{reply: r, from: c.addr, damaged: damaged}
 	if got.kind == replyFault {
 		a.trace(c, got.describe(m))
@@ -152,8 +159,6 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		a.trace(c, got.describe(m)+"; "+l.status.String())
 		got.link = l
 	}
-	a.x.primed(got, m.Additional)
-	a.learnServers(m)
 	if got.weak {
 		if a.weak == nil {
 			a.weak = got
@@ -161,7 +166,19 @@ func (a *asking) consider(c *candidate, m *wire.Message) *accepted {
 		c.spent = true
 		return nil
 	}
+	a.x.primed(got, m.Additional)
+	a.learnServers(m)
+	a.x.keepReply(a, got)
 	return got
+}
+
+// speaks returns the zone that the servers may prove something of. A forwarder answers for everything:
+// what it was asked for may be denied by a zone above.
+func (a *asking) speaks() wire.Name {
+	if a.conf != nil && a.conf.Forward {
+		return wire.Root
+	}
+	return a.zone
 }
 
 func (r *reply) describe(m *wire.Message) string {

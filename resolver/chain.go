@@ -5,7 +5,10 @@ package resolver
 
 import (
 	"slices"
+	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -159,7 +162,17 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	if t.Status != wire.Secure || t.Zone != zone {
 		return x.keep(zone, t)
 	}
-	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+	k := cache.Key{Name: zone, Type: wire.TypeDNSKEY}
+	l, f := x.sub(k)
+	if f == nil && l.status != wire.Secure {
+		// What is known of the keys and of the DS is of different times: either may have changed.
+		if ds, t = x.delegationSigner(zone); t.Status != wire.Secure || t.Zone != zone {
+			return x.keep(zone, t)
+		}
+		x.r.cache.RRsets.Remove(k)
+		x.r.cache.Negatives.Remove(k)
+		l, f = x.sub(k)
+	}
 	switch {
 	case f != nil:
 		if f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName { // the zone answers, but not for its keys
@@ -168,10 +181,8 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 			f = missing
 		}
 		return x.bogusTrust(zone, f)
-	case l.kind != kindAnswer:
+	case l.kind != kindAnswer || l.status != wire.Secure:
 		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
-	case l.status != wire.Secure:
-		return x.keep(zone, validator.Trust{Zone: zone, Status: l.status, Failure: l.failure, Expires: t.Expires, Until: t.Until})
 	}
 	if t.Keys = l.keys; t.Keys == nil {
 		t.Keys = validator.NewKeySet(l.sets[0])
@@ -254,10 +265,18 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return false, nil
 	}
 	if l.kind != kindAnswer { // whatever proves that would have to be signed with the keys
+		if x.r.forgetDS(zone) {
+			x.trusts.drop(zone)
+			return x.believeKeys(zone, l)
+		}
 		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 	}
 	set := l.sets[0]
 	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
+	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.r.forgetDS(zone) {
+		x.trusts.drop(zone)
+		return x.believeKeys(zone, l)
+	}
 	x.r.observe.Validated(res.Status, res.Failure)
 	if res.Status != wire.Secure {
 		if _, anchored := x.r.anchors.At(zone); anchored && res.Failure.Cause == cause.DSMismatch {
@@ -284,14 +303,58 @@ func (r *Resolver) AnchorsRoot(tag uint16) bool {
 	return false
 }
 
-// forgetKeys drops what is known of a zone's keys; false if nothing was.
+// refetchPause is how long a zone's DS and keys are not fetched anew again before their time, and
+// maxRefetches how many zones that is remembered of, process-wide.
+const (
+	refetchPause = 30 * time.Second
+	maxRefetches = 4096
+)
+
+// refetches are the zones whose DS or keys were fetched anew lately.
+type refetches struct {
+	mu    sync.Mutex
+	zones *lru.Cache[wire.Name, time.Time]
+}
+
+// may reports whether a zone's DS and keys may be fetched anew, and counts it.
+func (r *refetches) may(zone wire.Name, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.zones.Get(zone); ok && now.Sub(last) < refetchPause && now.Sub(last) >= 0 {
+		return false
+	}
+	r.zones.Add(zone, now)
+	return true
+}
+
+// old reports whether a set of a zone has been in the cache for at least a second.
+func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
+	now := r.clock.Now()
+	e, ok := r.cache.GetRRset(cache.Key{Name: zone, Type: t}, now)
+	return ok && e.Stored+1 < now.Unix()
+}
+
+// forgetKeys drops what is known of a zone's keys, so that they are fetched anew with its DS; false if
+// nothing was, or if that was done lately.
 func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	t, ok := r.trusts.cache.Get(zone)
-	if !ok || t.Status != wire.Secure {
+	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) && !r.old(zone, wire.TypeDS) ||
+		!r.refetches.may(zone, r.clock.Now()) {
 		return false
 	}
 	r.trusts.cache.Remove(zone)
 	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
+	return true
+}
+
+// forgetDS drops a zone's DS, which no longer fit its keys, so that it is fetched anew: the zone's keys
+// may have been replaced together with it. Other resolvers answer SERVFAIL until the old DS ends.
+func (r *Resolver) forgetDS(zone wire.Name) bool {
+	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) || !r.refetches.may(zone, r.clock.Now()) {
+		return false
+	}
+	r.trusts.cache.Remove(zone)
 	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
 	return true
 }

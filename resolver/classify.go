@@ -32,8 +32,10 @@ type reply struct {
 	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be had.
 	weak bool
 
-	sets      []*wire.RRset // answer or alias, in order
-	target    wire.Name     // of an alias
+	sets   []*wire.RRset // answer or alias, in order
+	target wire.Name     // of an alias
+	// hollow: a denial with neither SOA nor AA nor proof, which is not kept (RFC 2308, section 5).
+	hollow    bool
 	rest      []*wire.RRset // further answer sets, for the chain
 	nxdomain  bool          // the RCODE, which speaks of the chain's end
 	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS
@@ -83,9 +85,11 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 		r.kind = replyNoData
 		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section 2.2): believed only if no other says more.
 		r.weak = r.weak || len(r.authority) == 0 && !forwarder
-	default: // upward or sideways referral, or nothing at all
+	default: // upward or sideways referral
 		return reply{fault: cause.Lame}
 	}
+	// Neither AA nor SOA nor proof (RFC 2308, section 5): used if need be, not kept.
+	r.hollow = r.kind != replyReferral && !authoritative && len(r.authority) == 0
 	if r.kind != replyReferral {
 		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
 	}
@@ -231,11 +235,15 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // directory), and no work here or in the validator grows with the square of it (CVE-2024-1737).
 // BIND's default of 100 records of a type refuses those. damaged reports whether an answer lost
 // records that cannot be of their type.
-func scrub(m *wire.Message, zone wire.Name, hardenGlue bool) (damaged bool) {
+//
+// Of a forwarder's replies the denials of zones above are kept too, to judge the question with:
+// proof is the zone that they have to be in.
+func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged bool) {
 	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
 		kept := (*section)[:0]
 		for _, s := range *section {
-			if !s.Name.Within(zone) && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
+			outside := !s.Name.Within(zone) && !(i == 1 && isDenial(s.Type) && s.Name.Within(proof))
+			if outside && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
 				continue
 			}
 			if !fit(s) && i == 0 {
@@ -248,6 +256,11 @@ func scrub(m *wire.Message, zone wire.Name, hardenGlue bool) (damaged bool) {
 		*section = kept
 	}
 	return damaged
+}
+
+// isDenial reports whether a type belongs to the authority section of a denial.
+func isDenial(t wire.Type) bool {
+	return t == wire.TypeSOA || t == wire.TypeNSEC || t == wire.TypeNSEC3
 }
 
 // fit drops records that cannot be of their type, and reports whether none was.

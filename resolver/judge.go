@@ -9,9 +9,9 @@ import (
 	"bailiwick/wire"
 )
 
-// conclude judges a final reply, keeps what it says, and makes a link of it. A failure says that it is bogus.
+// conclude judges a final reply and makes a link of it. A failure says that it is bogus.
 func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
-	l := &link{sets: got.sets, target: got.target, status: wire.Unchecked}
+	l := &link{sets: got.sets, target: got.target, status: wire.Unchecked, fallback: x.fallback}
 	switch got.kind {
 	case replyAnswer:
 		l.kind = kindAnswer
@@ -25,7 +25,7 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	if l.kind >= kindNoData || x.cd {
 		l.proofs = got.authority
 	}
-	if f := x.believe(a.zone, a.q, l, got.authority); f != nil {
+	if f := x.believe(a.speaks(), a.q, l, got.authority); f != nil {
 		if got.damaged && f.Cause == cause.SignatureInvalid {
 			g := cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 			g.Under = f
@@ -36,16 +36,34 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	if l.kind == kindAlias && l.status == wire.Secure {
 		x.judgeTarget(a, l, got.authority)
 	}
-	if l.noCache = a.conf != nil && a.conf.NoCache; l.noCache {
-		return l, nil
+	if a.conf != nil && a.conf.Forward && l.status != wire.Secure {
+		l.proofs = within(l.proofs, a.zone)
+	}
+	l.noCache = a.conf != nil && a.conf.NoCache || got.hollow
+	return l, nil
+}
+
+// keepReply stores what an accepted reply says: its link, and what it tells of the alias's target.
+func (x *run) keepReply(a *asking, got *accepted) {
+	if got.link == nil || got.link.noCache {
+		return
 	}
 	var authority []*wire.RRset // as it is before it is published
-	if l.kind == kindAlias {
+	if got.link.kind == kindAlias {
 		authority = copies(got.authority)
 	}
-	x.r.store(x.keyOf(a.q), l)
-	x.chain(a, l, got, authority)
-	return l, nil
+	x.r.store(x.keyOf(a.q), got.link)
+	x.chain(a, got.link, got, authority)
+}
+
+// within returns the sets whose owners are in a zone.
+func within(sets []*wire.RRset, zone wire.Name) (kept []*wire.RRset) {
+	for _, s := range sets {
+		if s.Name.Within(zone) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // keyOf is where what is learnt about a question is kept.
@@ -104,20 +122,22 @@ func (x *run) judge(resp *validator.Response) validator.Verdict {
 	return validator.Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitDepth, resp.Question.Name, "chain of trust")}
 }
 
-// refetch forgets a zone's keys once, if a signature was made by a key that is not among them: the zone may have rolled its keys since
-// they were cached.
+// refetch forgets a zone's DS and keys where a signature was made by a key that is not among them, or
+// where what a signed zone sends is not signed: since they were cached the zone may have rolled its keys,
+// or gone unsigned.
 func (x *run) refetch(v *validator.Verdict) bool {
-	if v.Status != wire.Bogus || v.Failure == nil || v.Failure.Cause != cause.KeyNotFound {
+	if v.Status != wire.Bogus || v.Failure == nil {
+		return false
+	}
+	switch v.Failure.Cause {
+	case cause.KeyNotFound, cause.SignatureMissing, cause.DenialMissing:
+	default:
 		return false
 	}
 	zone, err := wire.ParseName(v.Failure.Zone)
-	if err != nil || x.refetched[zone] || !x.r.forgetKeys(zone) {
+	if err != nil || !x.r.forgetKeys(zone) {
 		return false
 	}
-	if x.refetched == nil {
-		x.refetched = map[wire.Name]bool{}
-	}
-	x.refetched[zone] = true
 	x.trusts.drop(zone)
 	x.enclosing = nil
 	return true
@@ -136,7 +156,7 @@ func (x *run) chain(a *asking, l *link, got *accepted, authority []*wire.RRset) 
 			return
 		}
 		// Proofs may belong to several links: each has its own copy, as judging writes into it.
-		if l = got.nextLink(q); l == nil || x.believe(a.zone, q, l, copies(authority)) != nil || l.status != wire.Secure {
+		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, copies(authority)) != nil || l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
 		x.r.store(x.keyOf(q), l)

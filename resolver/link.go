@@ -24,9 +24,11 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool   // the operator wants nothing of it kept
+	noCache bool   // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
 	refresh int64  // from the cache: the second from which it is about to end there
 	ends    uint32 // from the cache: when the first signature ends that a denial rests on, whether its proofs are here or not
+	// fallback: from the public tree, as the servers of a configured zone failed.
+	fallback bool
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
 	bare bool
 	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
@@ -106,7 +108,7 @@ func (r *Resolver) store(k cache.Key, l *link) {
 	} else {
 		r.storeDenial(k, l, now)
 	}
-	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC {
+	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC && r.speaksFor(l.zone, k) {
 		r.keepDenials(l, now)
 	}
 }
@@ -118,8 +120,11 @@ func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
 	}
 	r.joinProofs(l, now)
 	for i, s := range l.sets {
-		if i > 0 && s.Type == wire.TypeCNAME && l.sets[i-1].Type == wire.TypeDNAME {
+		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME && l.status == wire.Secure {
 			continue // made from the DNAME, and made again when it is needed
+		}
+		if s.Type == wire.TypeCNAME && !r.ownTree(k) {
+			continue
 		}
 		if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
 			continue // a server need not tell all under these (RFC 8482)
@@ -166,7 +171,18 @@ func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
 			n.Proofs = append(n.Proofs, p)
 		}
 	}
-	r.cache.PutNegative(k, n, ttl, now)
+	denied := k
+	if n.NXDomain && r.deniesAllTypes(k, l) {
+		denied.Type = wire.TypeNone
+	}
+	r.cache.PutNegative(denied, n, ttl, now)
+}
+
+// deniesAllTypes reports whether a denied name is denied for every type and for all names below it (RFC
+// 8020, section 2). Across the edge of a configured zone it is denied for the question alone: DS at the
+// zone's apex is the parent's answer, and a forwarder may prove with a zone above what it was asked for.
+func (r *Resolver) deniesAllTypes(k cache.Key, l *link) bool {
+	return !l.fallback && r.ownTree(k) && (l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 
 // keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are denials here, and kept as such (RFC 8198,
@@ -205,10 +221,18 @@ func (r *Resolver) cached(k cache.Key) (*link, bool) {
 			return l, true
 		}
 	}
-	if n, ok := r.cache.GetNegative(k, now); ok {
+	if n, ok := r.cachedNegative(k, now); ok {
 		return negativeLink(n, now), true
 	}
 	return nil, false
+}
+
+// cachedNegative looks a denial up: of the type, or of the name where that may answer the question.
+func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, bool) {
+	if r.ownTree(k) {
+		return r.cache.GetNegative(k, now)
+	}
+	return r.cache.LiveNegative(k, now)
 }
 
 // derived looks for what follows from other data than the question's own: from a DNAME, a denied ancestor, a denied span (RFC 6672,
@@ -266,7 +290,27 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 			return nil, false
 		}
 	}
+	if t == wire.TypeCNAME && e.Set.Sigs.Len() == 0 {
+		r.addDNAME(l, k, now)
+	}
 	return l, true
+}
+
+// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is the
+// one that was given first (RFC 6672, section 3.1).
+func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}, now)
+		if !ok || e.Set.Security != l.status || !r.speaksFor(n, k) {
+			continue
+		}
+		made, _ := aliasFromDNAME(k.Name, e.Set)
+		if made != nil && made.sets[1].Data.Equal(l.sets[0].Data) {
+			l.sets = []*wire.RRset{aged(e.Set, e.TTL(now.Unix())), l.sets[0]}
+		}
+		return
+	}
 }
 
 // negativeLink makes a link from a cached denial.
@@ -292,6 +336,9 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
 		if !ok {
 			continue
+		}
+		if !r.speaksFor(n, k) {
+			return nil, false // above a configured zone: it speaks for another tree
 		}
 		if e.Set.Security != wire.Secure {
 			return nil, false // an unsigned DNAME speaks for the name it came for, no more
@@ -335,23 +382,17 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
 		e, ok := r.cache.LiveNegative(cache.Key{Name: n, Type: wire.TypeNone}, now)
-		if ok && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k.Name) {
+		if ok && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
 			return negativeLink(e, now), true
 		}
 	}
 	return nil, false
 }
 
-// speaksFor says that what is known at a name may speak for one below it: no zone that the operator configured lies between.
-func (r *Resolver) speaksFor(above, name wire.Name) bool {
-	z := r.cfg.configured(name)
-	return z == nil || above.Within(z.Name)
-}
-
 // cachedDenial denies a question from spans that are known to be empty (RFC 8198, section 5).
 func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*link, bool) {
 	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
-	if len(sets) < 2 || !r.speaksFor(zone, k.Name) {
+	if len(sets) < 2 || !r.speaksFor(zone, k) {
 		return nil, false
 	}
 	shape, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, b)
@@ -377,7 +418,8 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 		return nil, encloser, false
 	}
 	now := r.clock.Now()
-	if a, encloser, ok = r.cache.Denials.Denied(q.Name, v, now); !ok || !r.speaksFor(encloser, q.Name) {
+	a, encloser, ok = r.cache.Denials.Denied(q.Name, v, now)
+	if !ok || !r.speaksFor(encloser, cache.Key{Name: q.Name, Type: q.Type}) {
 		return nil, encloser, false
 	}
 	for _, t := range [...]wire.Type{q.Type, wire.TypeCNAME} {

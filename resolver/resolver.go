@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dchest/siphash"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -39,6 +40,7 @@ type Resolver struct {
 	trusts       trusts
 	flights      flights
 	link         linkState
+	refetches    refetches
 	cookieSecret [2]uint64
 
 	mu     sync.Mutex
@@ -90,6 +92,7 @@ func New(cfg Config, p Parts) *Resolver {
 		clock: p.Clock, observe: p.Observer, guard: p.Guard, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
 	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
+	r.refetches.zones, _ = lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}

@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"math"
 	"time"
 
 	"bailiwick/cache"
@@ -26,9 +27,9 @@ type run struct {
 
 	trusts    trustMemos // what this run has learnt of zones
 	enclosing trustMemos
-	refetched map[wire.Name]bool // zones whose keys were fetched anew
-	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then,
-	// not servers that go out of office before.
+	fallback  bool // the servers of a configured zone failed: the public tree is asked
+	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not
+	// servers that go out of office before.
 	until time.Time
 }
 
@@ -78,11 +79,12 @@ func (x *run) resolve() (*link, *cause.Failure) {
 	}
 	if !z.Forward {
 		if d, ok := x.r.cache.Closest(start, x.asOf()); ok && d.Zone.Below(z.Name) {
-			return x.descend(d.Zone, x.serversOf(d), nil)
+			return x.descend(d, x.serversOf(d), nil)
 		}
 	}
-	l, f := x.descend(z.Name, x.serversConfigured(z), z)
+	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64}, x.serversConfigured(z), z)
 	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
+		x.fallback = true
 		return x.walk(start)
 	}
 	return l, f
@@ -105,18 +107,18 @@ func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
 			return nil, f
 		}
 	}
-	return x.descend(d.Zone, x.serversOf(d), nil)
+	return x.descend(d, x.serversOf(d), nil)
 }
 
-// descend asks the servers of zone, and of every zone they refer to, until there is an answer.
-func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cause.Failure) {
+// descend asks the servers of a delegation, and of every zone they refer to, until there is an answer.
+func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link, *cause.Failure) {
 	m := minimiser{q: x.q, mode: x.r.cfg.Minimise}
 	if conf != nil && conf.Forward {
 		m.mode = MinimiseOff
 	}
 	for range MaxReferrals {
-		q, final := m.next(zone)
-		a := &asking{x: x, zone: zone, q: q, conf: conf, final: final, list: list}
+		q, final := m.next(d.Zone)
+		a := &asking{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
 		got, f := a.run()
 		switch {
 		case f != nil && !final && m.giveUp(): // some servers fail on names they have nothing at
@@ -125,8 +127,8 @@ func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cau
 		case f != nil:
 			return nil, f
 		case got.kind == replyReferral:
-			d := x.follow(zone, got)
-			zone, list, conf = d.Zone, x.serversOf(d), nil
+			d = x.follow(d, got)
+			list, conf = x.serversOf(d), nil
 		case final:
 			return got.link, nil
 		case got.kind == replyNoData || got.kind == replyAnswer:
@@ -137,12 +139,12 @@ func (x *run) descend(zone wire.Name, list *serverList, conf *Zone) (*link, *cau
 				return l, nil
 			}
 			if !m.giveUp() {
-				return nil, cause.New(cause.ServerUnexpected, zone, "%s", q)
+				return nil, cause.New(cause.ServerUnexpected, d.Zone, "%s", q)
 			}
 			list.again()
 		}
 	}
-	return nil, cause.New(cause.LimitReferrals, zone, "")
+	return nil, cause.New(cause.LimitReferrals, d.Zone, "")
 }
 
 // deniedAbove is the denial of the name by that of a shortened one, if it is proven: nothing
@@ -153,10 +155,13 @@ func (x *run) deniedAbove(a *asking, got *accepted) *link {
 	if got.kind != replyNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
 		return nil
 	}
-	if l, f := x.conclude(a, got); f == nil && l.status == wire.Secure && l.kind == kindNXDomain {
-		return l
+	l, f := x.conclude(a, got)
+	if f != nil || l.status != wire.Secure || l.kind != kindNXDomain {
+		return nil
 	}
-	return nil
+	got.link = l
+	x.keepReply(a, got)
+	return l
 }
 
 // again lets servers that said something useful be asked the next question.
@@ -166,21 +171,22 @@ func (l *serverList) again() {
 	}
 }
 
-// follow keeps a referral's delegation, and what it says about the cut's security.
-func (x *run) follow(parent wire.Name, got *accepted) *cache.Delegation {
+// follow keeps a referral's delegation, and what it says about the cut's security. A delegation does not
+// outlive the one that it was learnt from, the one in use when the question was sent: the cache may know
+// a newer one by now, of which the reply says nothing (ghost domains, CVE-2012-1033; phoenix domains).
+func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
 	d := got.referral
 	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
 	d.Stored, d.Expires = now.Unix(), now.Add(ttl).Unix()
-	// A delegation does not outlive the one that it was learnt from: ghost and phoenix domains.
-	if up, ok := x.r.cache.Delegations.Get(parent); ok && !parent.IsRoot() {
-		d.Expires = min(d.Expires, up.Expires)
+	if !from.Zone.IsRoot() {
+		d.Expires = min(d.Expires, from.Expires)
 	}
 	if d.Expires > now.Unix() {
 		x.r.cache.Delegations.Put(d.Zone, d)
 	}
 	if !x.cd {
-		x.judgeReferral(parent, d.Zone, got.authority)
+		x.judgeReferral(from.Zone, d.Zone, got.authority)
 	}
 	return d
 }

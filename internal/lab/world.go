@@ -271,3 +271,25 @@ func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
 
 // maxTranscript is how many questions are remembered.
 const maxTranscript = 10000
+
+// AddressOf returns the address of a zone's first server.
+func (w *World) AddressOf(zone string) netip.Addr { return w.zones[dns.CanonicalName(zone)].addrs[0] }
+
+// Roll replaces the keys and the DS of a signed zone at once, as a change of provider does that is not
+// by the book; unsign makes it unsigned instead. No query may be under way.
+func (w *World) Roll(zone string, unsign bool) {
+	z := w.zones[dns.CanonicalName(zone)]
+	p := w.parentOf(z.name)
+	delete(p.data[z.name], dns.TypeDS)
+	delete(z.data[z.name], dns.TypeDNSKEY)
+	clear(z.signed)
+	clear(p.signed)
+	if unsign {
+		z.Algorithm = Unsigned
+		return
+	}
+	if err := z.makeKeys(); err != nil {
+		panic("lab: " + err.Error())
+	}
+	p.add(z.ds())
+}

@@ -1,0 +1,75 @@
+// Names below a DNAME, from memory (RFC 6672).
+
+package resolver_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/lab"
+	"bailiwick/wire"
+)
+
+// Names below an unsigned DNAME are answered from memory like others: the CNAME that was made is kept,
+// and comes with its DNAME as in the first answer (RFC 6672, section 3.1). The DNAME itself makes no other
+// name: it is unsigned, and speaks for what was asked for.
+func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		first := in.resolve("leaf.tree.unsigned.example.", wire.TypeA)
+		if first.RCode != noError || len(first.Sets) != 3 {
+			t.Fatalf("got %s %v %v", first.RCode, first.Sets, first.Failure)
+		}
+		in.transcript()
+		again := in.resolve("leaf.tree.unsigned.example.", wire.TypeA)
+		if asked := in.transcript(); asked != "" {
+			t.Errorf("asked again\n%s", asked)
+		}
+		for i, s := range first.Sets {
+			if len(again.Sets) != 3 || again.Sets[i].Type != s.Type || again.Sets[i].Name != s.Name {
+				t.Fatalf("first %v, from memory %v", first.Sets, again.Sets)
+			}
+		}
+		in.resolve("other.tree.unsigned.example.", wire.TypeA)
+		if in.transcript() == "" {
+			t.Error("an unsigned DNAME makes names that nobody asked for")
+		}
+		time.Sleep(301 * time.Second)
+		if in.resolve("leaf.tree.unsigned.example.", wire.TypeA); in.transcript() == "" {
+			t.Error("kept beyond its TTL")
+		}
+	})
+}
+
+// The zones' aliases come back to themselves. No more is asked than it takes to see that.
+func TestRFC6672LoopsAreCheap(t *testing.T) {
+	for _, c := range []struct {
+		name, records string
+		max           int // packets to the zone's own server
+	}{
+		{"a.x.", "x DNAME y;;y DNAME x", 4},
+		{"a.x.", "x DNAME x2.x", 3},           // grows
+		{"a.x.", "x DNAME b.y;;y DNAME x", 4}, // grows by two
+		{"a.", "a CNAME b;;b CNAME a", 3},
+		{"a.x.", "x DNAME y;;*.y CNAME a.x", 4},
+	} {
+		for _, alg := range []uint8{0, lab.Unsigned} {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.New(time.Now())
+				w.Add(lab.Zone{Name: "loop.", Algorithm: alg, Records: c.records})
+				in := newWorld(t, w, nil)
+				in.resolve("loop.", wire.TypeSOA)
+				in.transcript()
+				a := in.resolve(c.name+"loop.", wire.TypeA)
+				if a.RCode != servFail {
+					t.Errorf("%s: %s %v", c.records, a.RCode, a.Sets)
+				}
+				n := len(in.world.Transcript())
+				if n > c.max {
+					t.Errorf("%s (algorithm %d): %d packets, want at most %d", c.records, alg, n, c.max)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,111 @@
+// RFC 2308: what counts as a negative answer, and what of it is kept.
+
+package resolver_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/wire"
+)
+
+// balancer scripts the servers of a zone: for type TXT they send NOERROR with nothing in it, without AA.
+func balancer(w *lab.World, zone string, only int) {
+	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+		q := in.Question()
+		if q.Qtype != dns.TypeTXT || !dns.IsSubDomain(zone, strings.ToLower(q.Name)) || only > 0 && in.Server != w.AddressOf(zone) {
+			return lab.Reply{}, false
+		}
+		m := new(dns.Msg).SetReply(in.Query)
+		m.SetEdns0(1232, true)
+		return lab.Messages(m), true
+	}
+}
+
+// Section 2.2, type 3: no AA, no SOA, no NS is NODATA, not a lame server: nothing is held against the
+// zone, the answer is not kept (section 5), and the zone's other names go on.
+func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		balancer(w, "unsigned.example.", 0)
+		in := newWorld(t, w, nil)
+		in.resolve("www.unsigned.example.", wire.TypeA)
+		for range 2 {
+			in.transcript()
+			a := in.resolve("_acme-challenge.unsigned.example.", wire.TypeTXT)
+			if a.RCode != noError || len(a.Sets) != 0 || a.Failure != nil {
+				t.Errorf("got %s %v", a.RCode, a.Failure)
+			}
+			if asked := in.transcript(); !strings.Contains(asked, "_acme-challenge.unsigned.example. TXT") {
+				t.Errorf("kept; asked\n%s", asked)
+			}
+		}
+		if in.r.Held(w.AddressOf("unsigned.example."), wire.MustParseName("unsigned.example.")) {
+			t.Error("the server counts as lame")
+		}
+		if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != noError || len(a.Sets) != 1 {
+			t.Errorf("another type: %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
+// In a signed zone an empty reply proves nothing, as ever.
+func TestRFC2308EmptyReplyOfASignedZoneIsBogus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		balancer(w, "secure.example.", 0)
+		in := newWorld(t, w, nil)
+		if a := in.resolve("no.secure.example.", wire.TypeTXT); a.RCode != servFail || a.Status != wire.Bogus {
+			t.Errorf("got %s %s %v", a.RCode, a.Status, a.Failure)
+		}
+	})
+}
+
+// A server that says less is used only if no other says more, and what it said is not kept beside.
+func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
+	for range 8 { // whichever server is asked first
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned, Servers: []lab.ServerFaults{nil, nil}, Records: `txt TXT "here"`})
+			balancer(w, "two.example.", 1)
+			in := newWorld(t, w, nil)
+			for range 2 {
+				if a := in.resolve("txt.two.example.", wire.TypeTXT); a.RCode != noError || len(a.Sets) != 1 {
+					t.Errorf("got %s %v %v", a.RCode, a.Sets, a.Failure)
+				}
+			}
+		})
+	}
+}
+
+// What a server without AA says is kept only if nothing better is heard: clients hear the same answer
+// before and after (RFC 2181, section 5.4.1).
+func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
+	for range 8 {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned, Servers: []lab.ServerFaults{nil, nil}})
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				q := in.Question()
+				if in.Server != w.AddressOf("two.example.") || !strings.EqualFold(q.Name, "gone.two.example.") || q.Qtype != dns.TypeA {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetReply(in.Query)
+				m.SetEdns0(1232, true)
+				m.Answer = []dns.RR{rr(q.Name + " 3600 A 203.0.113.66")} // of an earlier time
+				return lab.Messages(m), true
+			}
+			in := newWorld(t, w, nil)
+			for i := range 3 {
+				if a := in.resolve("gone.two.example.", wire.TypeA); a.RCode != nxDomain {
+					t.Errorf("client %d: %s %v", i, a.RCode, a.Sets)
+				}
+			}
+		})
+	}
+}
