@@ -3,10 +3,13 @@
 package resolver_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/wire"
 )
@@ -50,7 +53,7 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 	}{
 		{"a.x.", "x DNAME y;;y DNAME x", 4},
 		{"a.x.", "x DNAME x2.x", 3},           // grows
-		{"a.x.", "x DNAME b.y;;y DNAME x", 4}, // grows by two
+		{"a.x.", "x DNAME b.y;;y DNAME x", 5}, // grows by two
 		{"a.", "a CNAME b;;b CNAME a", 3},
 		{"a.x.", "x DNAME y;;*.y CNAME a.x", 4},
 	} {
@@ -68,6 +71,30 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 				n := len(in.world.Transcript())
 				if n > c.max {
 					t.Errorf("%s (algorithm %d): %d packets, want at most %d", c.records, alg, n, c.max)
+				}
+			})
+		}
+	}
+}
+
+// Alias chains as they are in use resolve; longer ones end with their cause (DNS Unchained).
+func TestAliasChainLength(t *testing.T) {
+	for links, want := range map[int]wire.RCode{9: noError, 11: noError, 12: noError, 13: servFail} {
+		for _, alg := range []uint8{0, lab.Unsigned} {
+			synctest.Test(t, func(t *testing.T) {
+				var records []string
+				for i := range links {
+					records = append(records, fmt.Sprintf("l%d CNAME l%d", i, i+1))
+				}
+				records = append(records, fmt.Sprintf("l%d A 192.0.2.1", links))
+				w := lab.New(time.Now())
+				w.Add(lab.Zone{Name: "chain.", Algorithm: alg, Records: strings.Join(records, ";;")})
+				a := newWorld(t, w, nil).resolve("l0.chain.", wire.TypeA)
+				if a.RCode != want || want == noError && len(a.Sets) != links+1 {
+					t.Errorf("%d links: %s, %d sets, %v", links, a.RCode, len(a.Sets), a.Failure)
+				}
+				if want == servFail && a.Failure.Cause != cause.LimitAliases {
+					t.Errorf("%d links: %v", links, a.Failure)
 				}
 			})
 		}

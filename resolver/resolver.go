@@ -228,7 +228,11 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 	var seen []wire.Name
 	for name := q.Name; ; {
 		seen = append(seen, name)
-		l, f := next(cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)})
+		k := cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)}
+		l, f := r.madeLink(a.Sets, k), (*cause.Failure)(nil)
+		if l == nil {
+			l, f = next(k)
+		}
 		switch {
 		case f != nil:
 			return a.fail(r.forOperator(name, f))
@@ -250,13 +254,37 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 			return a
 		case l.kind != kindAlias:
 			return a
-		case slices.Contains(seen, l.target):
+		case slices.Contains(seen, l.target), l.growing():
 			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
 		case len(seen) > r.cfg.MaxAliases:
 			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
 		}
 		name = l.target
 	}
+}
+
+// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks for no
+// other query, but in its own it need not be asked for again: a loop of DNAMEs costs little.
+func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
+	for _, s := range chain {
+		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) || !r.speaksFor(s.Name, k) {
+			continue
+		}
+		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
+			l.derived = true
+			return l
+		}
+	}
+	return nil
+}
+
+// growing reports whether a link is a DNAME that leads below itself: names become longer without end.
+func (l *link) growing() bool {
+	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
+		return false
+	}
+	to, ok := wire.TargetName(l.sets[0].Data.First())
+	return ok && to.Within(l.sets[0].Name)
 }
 
 // appendNew adds the sets of a further link that the answer does not have yet: links may share a

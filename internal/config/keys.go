@@ -78,7 +78,7 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true", help: "names below one that is proven not to exist do not exist (RFC 8020)", set: func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
 	{key: "resolver.harden_glue", kind: kindBool, def: "true", help: "believe addresses in a referral only for names in the zone that gives it", set: func(c *Config, v value) error { c.HardenGlue = v.bool; return nil }},
 	{key: "resolver.port", kind: kindInt, def: "53", min: 1, max: 65535, help: "port of authoritative servers", set: func(c *Config, v value) error { c.Port = int(v.int); return nil }},
-	{key: "resolver.max_aliases", kind: kindInt, def: "8", min: 1, max: 32, help: "links of an alias chain that are followed", set: func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
+	{key: "resolver.max_aliases", kind: kindInt, def: "12", min: 1, max: 32, help: "links of an alias chain that are followed", set: func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
 	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"}, help: "root servers, in place of the built-in ones", set: setHints},
 	{key: "resolver.root_hints_file", kind: kindPath, def: "", help: "file with root servers in zone-file form, in place of the built-in ones", set: func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
