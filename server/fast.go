@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/transport"
@@ -33,6 +34,8 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	}
 	switch s.acl.Decide(from.Addr.Addr()) {
 	case policy.Drop:
+		s.observe.Query(from.Protocol, q.Question.Type)
+		s.observe.Refused(cause.ClientDropped)
 		return nil, true
 	case policy.Refuse:
 		return nil, false
@@ -56,6 +59,9 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	rc := wire.RCode(a.Msg[3] & 15)
 	if s.observe.Response(rc, true, 0); rc == wire.RCodeServFail {
 		s.observe.ServFail(a.Cause)
+	}
+	if s.debug {
+		s.logQuery(q.Question, from, reply, true, a.Cause, 0)
 	}
 	return reply, false
 }

@@ -13,6 +13,12 @@ const (
 	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the metrics and in the next line.
 	MaxLogLines = 50
 
+	// MaxRefusedLines is how many lines of refused clients are logged a second: enough to see who is
+	// missing in policy.access, and nothing that a flood could fill a disk with.
+	MaxRefusedLines = 5
+	// MaxQueryLines is how many lines of queries are logged a second with log.level debug.
+	MaxQueryLines = 1000
+
 	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
 	DefaultUDPSize = 1232
 	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467, section 4.1).

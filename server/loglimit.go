@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// lineLimit lets MaxLogLines lines through a second.
+// lineLimit lets so many lines through a second.
 type lineLimit struct {
+	most   int
 	mu     sync.Mutex
 	second int64 // guarded by mu, as is all below
 	lines  int
@@ -22,7 +23,7 @@ func (l *lineLimit) take(now time.Time) (left int, ok bool) {
 	if s := now.Unix(); s != l.second {
 		l.second, l.lines = s, 0
 	}
-	if l.lines >= MaxLogLines {
+	if l.lines >= l.most {
 		l.left++
 		return 0, false
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestLineLimit(t *testing.T) {
-	var l lineLimit
+	l := lineLimit{most: MaxLogLines}
 	at := time.Unix(1000, 0)
 	for i := range 3 * MaxLogLines {
 		if _, ok := l.take(at); ok != (i < MaxLogLines) {

@@ -24,6 +24,7 @@ type request struct {
 	snoop  bool          // may ask without RD
 	cookie []byte        // client cookie, to be answered with ours; nil if there is none
 	known  bool          // the answer is from memory
+	why    cause.Cause   // of a failure or a refusal
 	send   func([]byte)  // to the client, once; nil then
 }
 
@@ -56,6 +57,9 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 
 // reply sends the answer, or says that there is none.
 func (r *request) reply(answer []byte) {
+	if r.debug {
+		r.logOutcome(answer)
+	}
 	send := r.send
 	r.send = nil // also if sending panics: whatever is wrong then, a second answer mends nothing
 	send(answer)
@@ -96,32 +100,43 @@ func (r *request) screen() (answer []byte, done bool) {
 	if r.q.Has(wire.FlagQR) {
 		return nil, true // not a query: never answer an answer
 	}
+	// reject answers a query that is not worked on; it is counted like all others.
+	reject := func(rc wire.RCode, f *cause.Failure) ([]byte, bool) {
+		r.count(err)
+		return r.short(rc, f), true
+	}
 	switch action := r.acl.Decide(r.from.Addr.Addr()); action {
 	case policy.Snoop:
 		r.snoop = true
 	case policy.Drop:
+		r.count(err)
+		r.why = cause.ClientDropped
+		r.observe.Refused(r.why)
 		return nil, true
 	case policy.Refuse:
+		r.logRefused()
 		if err != nil {
+			r.count(err)
+			r.observe.Refused(cause.ClientRefused)
 			return nil, true
 		}
-		return r.short(wire.RCodeRefused, cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr())), true
+		return reject(wire.RCodeRefused, cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr()))
 	}
 	switch {
 	case r.from.Early && r.q.Opcode() != wire.OpcodeQuery: // RFC 9250, section 4.5
-		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly}), true
+		return reject(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly})
 	case r.q.Opcode() != wire.OpcodeQuery:
-		return r.short(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode}), true
+		return reject(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode})
 	case err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0: // RFC 9619: one question
-		return r.short(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed}), true
+		return reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
 	case r.q.EDNS.Present && r.q.EDNS.Version != 0:
-		return r.short(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion}), true // RFC 6891, section 6.1.3
+		return reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion}) // RFC 6891, section 6.1.3
 	}
 	if rc, f := r.checkCookie(); f != nil {
-		return r.short(rc, f), true
+		return reject(rc, f)
 	}
 	r.ask = r.q.Keep()
-	r.observe.Query(r.from.Protocol, r.ask.Type)
+	r.count(nil)
 	return r.special()
 }
 

@@ -45,6 +45,8 @@ type Observer interface {
 	Response(rcode wire.RCode, hit bool, took time.Duration)
 	ServFail(c cause.Cause)
 	Limit(c cause.Cause)
+	// Refused is a query that was refused, or dropped, because of who asked or what for.
+	Refused(c cause.Cause)
 }
 
 // Server answers queries, which come in by its entrances.
@@ -65,7 +67,8 @@ type Server struct {
 	idle    atomic.Int32 // workers
 	wg      sync.WaitGroup
 
-	lines lineLimit
+	lines, refused, outcomes lineLimit // of failures, of refused clients, of all queries
+	debug                    bool      // each query's outcome is logged
 
 	mu       sync.Mutex
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
@@ -77,6 +80,8 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 		cfg.UDPSize = DefaultUDPSize
 	}
 	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
+	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
+	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.queries.New = func() any { return new(wire.Query) }
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,12 +27,14 @@ import (
 
 // quiet is an Observer that remembers the causes of SERVFAIL.
 type quiet struct {
-	mu     sync.Mutex
-	causes []cause.Cause
-	hits   int
+	mu      sync.Mutex
+	causes  []cause.Cause
+	refused []cause.Cause
+	queries atomic.Int64
+	hits    int
 }
 
-func (*quiet) Query(transport.Protocol, wire.Type) {}
+func (q *quiet) Query(transport.Protocol, wire.Type) { q.queries.Add(1) }
 func (q *quiet) Response(_ wire.RCode, hit bool, _ time.Duration) {
 	if hit {
 		q.hits++
@@ -43,6 +46,11 @@ func (q *quiet) ServFail(c cause.Cause) {
 	q.causes = append(q.causes, c)
 }
 func (*quiet) Limit(cause.Cause) {}
+func (q *quiet) Refused(c cause.Cause) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused = append(q.refused, c)
+}
 
 // front is a server in front of the lab.
 type front struct {
@@ -73,6 +81,12 @@ func newFrontObserved(t testing.TB, o server.Observer) *front {
 func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
 	parts ...func(*resolver.Parts)) *front {
 	t.Helper()
+	return newFrontLogged(t, slog.New(slog.NewTextHandler(io.Discard, nil)), change, resolving, q, parts...)
+}
+
+func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
+	parts ...func(*resolver.Parts)) *front {
+	t.Helper()
 	clk := clock.NewFake(time.Now())
 	w := lab.Internet(clk.Now())
 	anchors := &trustanchor.Set{}
@@ -93,7 +107,7 @@ func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*reso
 	if change != nil {
 		change(&cfg)
 	}
-	s := server.New(cfg, r, store, clk, q, p.Guard, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := server.New(cfg, r, store, clk, q, p.Guard, log)
 	t.Cleanup(s.Close)
 	return &front{s.Entrance(private()), t, nil, clk}
 }

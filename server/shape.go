@@ -33,6 +33,12 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	if available && rc != wire.RCodeFormErr && !isTransfer(r.q.Question.Type) {
 		flags |= wire.FlagRA
 	}
+	if f != nil {
+		r.why = f.Cause
+		if rc == wire.RCodeRefused {
+			r.observe.Refused(f.Cause)
+		}
+	}
 	var qname []byte
 	if r.q.QName != nil && rc != wire.RCodeFormErr { // what is malformed is not repeated
 		qname = r.questionName()

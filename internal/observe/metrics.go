@@ -39,6 +39,7 @@ type Metrics struct {
 	failures  *prometheus.CounterVec
 	servfail  *prometheus.CounterVec
 	limits    *prometheus.CounterVec
+	refused   [len(refusals)]*tally.Counter
 	synthetic *tally.Counter
 
 	connections []prometheus.Gauge // by protocol
@@ -62,6 +63,9 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 
 // upstreamCauses are what an exchange can come to.
 var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
+
+// refusals are what a query can be refused or dropped for.
+var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused, cause.NotRecursive, cause.RequestTooEarly}
 
 // upstreamProtocols are how servers are asked.
 var upstreamProtocols = []transport.Protocol{transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ}
@@ -116,9 +120,13 @@ func New() *Metrics {
 	}
 	m.failures = vec("validation_failures_total", "Responses judged bogus, or insecure for a reason that clients are told, by cause.", "cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
+	refused := newTallies(reg, "refused_total", "Queries refused, or dropped, for who asked or what for, by cause.", "cause")
+	for i, c := range refusals {
+		m.refused[i] = refused.with(c.Label())
+	}
 	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
 	for _, c := range cause.All() {
-		if c.Kind() != cause.KindRequest {
+		if c.Fails() {
 			m.servfail.WithLabelValues(c.Label())
 		}
 		if c.Kind() == cause.KindLimit {
@@ -174,6 +182,13 @@ func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
 
 // ServFail counts a SERVFAIL by cause.
 func (m *Metrics) ServFail(c cause.Cause) { m.servfail.WithLabelValues(c.Label()).Inc() }
+
+// Refused counts a query that was refused or dropped.
+func (m *Metrics) Refused(c cause.Cause) {
+	if i := slices.Index(refusals[:], c); i >= 0 {
+		m.refused[i].Add(1)
+	}
+}
 
 // Limit counts a limit that was hit.
 func (m *Metrics) Limit(c cause.Cause) { m.limits.WithLabelValues(c.Label()).Inc() }

@@ -85,3 +85,32 @@ func TestPanicOfACollectorLeavesTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// A series that can never move looks like a fault that never happens: servfail_total has the causes
+// that a query can fail for, and refused_total those that it is refused for.
+func TestSeriesThatCannotMoveAreNotExported(t *testing.T) {
+	m := New()
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := map[string]bool{}
+	for _, f := range families {
+		for _, x := range f.GetMetric() {
+			for _, l := range x.GetLabel() {
+				series[f.GetName()+" "+l.GetValue()] = true
+			}
+		}
+	}
+	for name, want := range map[string]bool{
+		"bailiwick_servfail_total signature_expired": true, "bailiwick_servfail_total timeout": true, "bailiwick_servfail_total limit_time": true,
+		"bailiwick_servfail_total root_key_sentinel": true, "bailiwick_servfail_total client_refused": false, "bailiwick_servfail_total client_dropped": false,
+		"bailiwick_servfail_total query_refused": false, "bailiwick_servfail_total not_recursive": false, "bailiwick_servfail_total connection_displaced": false,
+		"bailiwick_servfail_total slow_reader": false, "bailiwick_servfail_total negative_trust_anchor": false, "bailiwick_servfail_total http_path": false,
+		"bailiwick_refused_total client_refused": true, "bailiwick_refused_total client_dropped": true, "bailiwick_refused_total not_recursive": true,
+	} {
+		if series[name] != want {
+			t.Errorf("%s: there %v, want %v", name, series[name], want)
+		}
+	}
+}
