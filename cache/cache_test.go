@@ -144,7 +144,7 @@ func TestFailureBackOff(t *testing.T) {
 		s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureMaxTTL}, at)
 		f, _ := s.Failures.Get(k)
 		ttl := time.Duration(f.Expires-at.Unix()) * time.Second
-		if ttl < last || ttl > FailureMaxTTL || i == 0 && ttl != FailureTTL {
+		if want := min(2*last, FailureMaxTTL); i == 0 && ttl != FailureTTL || i > 0 && ttl != want {
 			t.Errorf("failure %d is kept for %v, the one before for %v", i, ttl, last)
 		}
 		if _, ok := s.GetFailure(k, at.Add(ttl)); ok {

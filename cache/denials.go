@@ -71,8 +71,7 @@ func (d *Denials) keep(z *zoneDenials, sets []*wire.RRset, now time.Time) {
 			z.keepSOA(s, expires)
 			continue
 		}
-		if !d.fits(z.size + s.Size() + maxRecordOverhead) {
-			z.sweep(now.Unix())
+		if !d.makeRoom(z, s, now.Unix()) {
 			continue // asking again costs less than dropping all that is known of the zone
 		}
 		switch s.Type {
@@ -86,6 +85,20 @@ func (d *Denials) keep(z *zoneDenials, sets []*wire.RRset, now time.Time) {
 	}
 }
 
+// makeRoom says whether a set has room in a zone. What has ended gives way, as do the records of a chain that the zone has no more: of
+// two kinds one is used. Then what can be made again does.
+func (d *Denials) makeRoom(z *zoneDenials, s *wire.RRset, now int64) bool {
+	fits := func() bool { return d.fits(z.size + s.Size() + maxRecordOverhead) }
+	own, other := len(z.nsec), len(z.nsec3)
+	if s.Type == wire.TypeNSEC3 {
+		own, other = other, own
+	}
+	if own >= MaxDenials || other > 0 || !fits() {
+		z.sweep(now, fits)
+	}
+	return fits()
+}
+
 // keepSOA keeps a copy, without the message that it came in.
 func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
 	if z.soa != nil {
@@ -96,8 +109,8 @@ func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
 	z.size += z.soa.Size()
 }
 
-// sweep drops what has ended, at most once a second.
-func (z *zoneDenials) sweep(now int64) {
+// sweep drops what has ended, and if that is not enough the ready answers, at most once a second.
+func (z *zoneDenials) sweep(now int64, enough func() bool) {
 	if z.swept == now {
 		return
 	}
@@ -108,7 +121,20 @@ func (z *zoneDenials) sweep(now int64) {
 		}
 		return r.expires <= now
 	}
-	z.nsec, z.nsec3 = slices.DeleteFunc(z.nsec, ended), slices.DeleteFunc(z.nsec3, ended)
+	for _, list := range []*[]denialRecord{&z.nsec, &z.nsec3} {
+		if *list = slices.DeleteFunc(*list, ended); cap(*list) > 2*len(*list) {
+			*list = slices.Clone(*list) // its size is counted as that of a list that has grown
+		}
+	}
+	if enough() {
+		return
+	}
+	for _, list := range [][]denialRecord{z.nsec, z.nsec3} {
+		for i := range list {
+			z.size -= list[i].ready.size()
+			list[i].ready = nil
+		}
+	}
 }
 
 // putNSEC3 keeps a record of the current chain; another salt or iteration count begins a new one.

@@ -61,7 +61,7 @@ func New(memory int, limits TTLLimits) *Store {
 		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
 		RRsets:      NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize, rrsetCodec),
 		Negatives:   NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize, negativeCodec),
-		Failures:    NewCache(Share(memory, shareFailures), Key.hash, func(Key, *Failure) int { return 400 }),
+		Failures:    NewCache(Share(memory, shareFailures), Key.hash, failureSize),
 		Delegations: NewPacked(Share(memory, shareDelegations), HashName, delegationSize, delegationCodec),
 		Denials:     newDenials(Share(memory, shareDenials)),
 		limits:      limits,
@@ -97,7 +97,7 @@ type Beside struct {
 func rrsetSize(_ Key, r RRset) int {
 	n := r.Set.Size()
 	if r.Beside != nil {
-		n += 32
+		n += 32 + r.Beside.Failure.Size()
 		for _, p := range r.Beside.Proofs {
 			n += p.Size() + 8
 		}
@@ -165,8 +165,8 @@ type Negative struct {
 	Bare bool
 }
 
-func negativeSize(_ Key, n *Negative) int {
-	size := 120
+func negativeSize(k Key, n *Negative) int {
+	size := 120 + k.Name.Len() + n.Zone.Len() + n.Failure.Size()
 	if n.SOA != nil {
 		size += n.SOA.Size()
 	}
@@ -217,6 +217,8 @@ type Failure struct {
 	Count   int // failures in a row
 }
 
+func failureSize(k Key, f *Failure) int { return 48 + k.Name.Len() + f.Failure.Size() }
+
 // GetFailure returns a failure that is not to be tried again yet.
 func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
 	f, ok := s.Failures.Get(k)
@@ -263,9 +265,9 @@ type NameServer struct {
 }
 
 func delegationSize(_ wire.Name, d *Delegation) int {
-	size := 80
+	size := 80 + d.Zone.Len()
 	for _, ns := range d.Servers {
-		size += 48 + ns.Name.Len() + 24*len(ns.Addrs)
+		size += 56 + ns.Name.Len() + 24*len(ns.Addrs)
 	}
 	for _, name := range d.Own {
 		size += 16 + name.Len()

@@ -28,10 +28,11 @@ func newTrusts(octets int, sets *cache.Packed[cache.Key, cache.RRset]) trusts {
 }
 
 func trustSize(_ wire.Name, t validator.Trust) int {
-	if t.Keys == nil {
-		return 200
+	size := 200 + t.Zone.Len() + t.Failure.Size()
+	if t.Keys != nil {
+		size += t.Keys.Size()
 	}
-	return 200 + t.Keys.Size()
+	return size
 }
 
 func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Name, validator.Trust] {

@@ -1,0 +1,120 @@
+// Lists of denials that are full (RFC 8198): what has ended gives way.
+
+package cache
+
+import (
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// span is the i-th NSEC of a zone of many.
+func span(i int) *wire.RRset {
+	return nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06dz.example", i))
+}
+
+// inSpan is a name that it denies.
+func inSpan(i int) string { return fmt.Sprintf("n%06da.example", i) }
+
+// offers says whether a zone's denials offer an NSEC for a name.
+func offers(d *Denials, i int, at time.Time) bool {
+	got := owners(d, inSpan(i), at)
+	return len(got) > 0 && got[0] == fmt.Sprintf("n%06d.example.", i)
+}
+
+// MaxDenials is a bound, and a list that is full takes new records once the old have ended, at once.
+func TestMaxDenials(t *testing.T) {
+	d := newDenials(1 << 30)
+	for i := range MaxDenials + 1 {
+		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+	}
+	z, _ := d.zones.Get(zone)
+	if len(z.nsec) != MaxDenials || offers(d, MaxDenials, now) {
+		t.Errorf("%d records are kept, want %d", len(z.nsec), MaxDenials)
+	}
+	half := now.Add(30 * time.Second)
+	d.Put(zone, []*wire.RRset{soa(), span(7)}, half)
+	if r := z.nsecAt(wire.MustParseName(inSpan(7))); r.expires != half.Unix()+60 {
+		t.Error("a record that is known already is not kept anew in a list that is full")
+	}
+	later := now.Add(time.Minute) // all but one have ended
+	d.Put(zone, []*wire.RRset{soa(), span(MaxDenials)}, later)
+	if !offers(d, MaxDenials, later) || !offers(d, 7, later) {
+		t.Error("a list full of ended records takes no new one")
+	}
+	if len(z.nsec) != 2 || cap(z.nsec) > 8 {
+		t.Errorf("%d records in room for %d, want 2", len(z.nsec), cap(z.nsec))
+	}
+	want := z.soa.Size()
+	for i := range z.nsec {
+		want += z.nsec[i].size()
+	}
+	if z.size != want {
+		t.Errorf("counted %d octets, want %d", z.size, want)
+	}
+}
+
+// A zone that has no more room in octets takes the new record once the old have ended, at once.
+func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
+	d := newDenials(8192)
+	for i := range 100 {
+		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+	}
+	if offers(d, 99, now) {
+		t.Fatal("there is room for all")
+	}
+	later := now.Add(time.Minute)
+	d.Put(zone, []*wire.RRset{soa(), span(99)}, later)
+	if !offers(d, 99, later) {
+		t.Error("a zone full of ended records takes no new one")
+	}
+}
+
+// Ready answers give way to records: they are made again at the price of a copy, while a record costs a question to the zone.
+func TestReadyDenialsGiveWayToRecords(t *testing.T) {
+	d := newDenials(16384)
+	d.Put(zone, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
+	for i := range 5 {
+		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+		d.PutDenied(wire.MustParseName(inSpan(i)), VariantDO, now, []*wire.RRset{span(i)}, func(e wire.Name) *Answer {
+			return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), make([]byte, 2000)...), e, []int{40}, now.Unix(), now.Unix()+60)
+		})
+	}
+	if _, _, ok := d.Denied(wire.MustParseName(inSpan(1)), VariantDO, now); !ok {
+		t.Fatal("no ready answer")
+	}
+	for i := range 25 {
+		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+	}
+	if !offers(d, 24, now) {
+		t.Error("ready answers keep records out")
+	}
+}
+
+// A zone that has gone from NSEC to NSEC3, or back, is denied by what it has now once the old has ended (RFC 5155, section 10).
+func TestOfTwoChainsTheEndedGivesWay(t *testing.T) {
+	hash := wire.NSEC3Hash(wire.MustParseName("a.example"), 0, nil)
+	next := hash
+	next[0]++
+	nsec3 := denial(base32.HexEncoding.EncodeToString(hash[:])+".example", wire.TypeNSEC3,
+		append(append([]byte{1, 0, 0, 0, 0, 20}, next[:]...), 0, 1, 0x40))
+	at3 := strings.ToLower(base32.HexEncoding.EncodeToString(hash[:])) + ".example."
+	later := now.Add(time.Minute)
+
+	d := newDenials(1 << 20)
+	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example")}, now)
+	d.Put(zone, []*wire.RRset{soa(), nsec3}, later)
+	if got := owners(d, "a.example.", later); len(got) != 1 || got[0] != at3 {
+		t.Errorf("from NSEC to NSEC3: %v", got)
+	}
+	d = newDenials(1 << 20)
+	d.Put(zone, []*wire.RRset{soa(), nsec3}, now)
+	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example")}, later)
+	if got := owners(d, "a.example.", later); len(got) != 1 || got[0] != "example." {
+		t.Errorf("from NSEC3 to NSEC: %v", got)
+	}
+}
