@@ -73,6 +73,15 @@ func (c *Config) configured(name wire.Name) *Zone {
 	return best
 }
 
+// inside reports whether the addresses of a zone's servers are the operator's own matter: those of
+// a zone of the configuration, and of what is delegated below it, but for a root that is his own.
+func (c *Config) inside(zone wire.Name, conf *Zone) bool {
+	if conf == nil {
+		conf = c.configured(zone)
+	}
+	return conf != nil && (conf.Forward || !conf.Name.IsRoot() || zone.IsRoot())
+}
+
 // forOperator is the failure of a name as the operator should hear of it: what is bogus in a zone
 // whose servers the operator names is seldom for the owner of a public zone to mend.
 func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure {

@@ -120,6 +120,9 @@ func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link,
 		q, final := m.next(d.Zone)
 		a := &asking{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
 		got, f := a.run()
+		if f != nil && x.r.cfg.inside(d.Zone, conf) {
+			f = f.Inside()
+		}
 		switch {
 		case f != nil && !final && m.giveUp(): // some servers fail on names they have nothing at
 			list.again()

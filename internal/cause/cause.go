@@ -8,6 +8,7 @@ package cause
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // Kind groups causes by who can mend them.
@@ -322,6 +323,7 @@ type Failure struct {
 	Detail string   // key tag, type, owner: whatever makes it precise
 	Under  *Failure // what it comes from, if that is a cause of its own
 	Scope  Scope    // see HeldAgainst
+	inside bool     // the server is known to the operator alone; see Inside
 	Remedy string   // what to do about it where that is not what the table says; see Hint
 }
 
@@ -365,25 +367,68 @@ func (f *Failure) At(server fmt.Stringer) *Failure {
 	return &g
 }
 
-// maxExtra bounds EXTRA-TEXT, in octets per option: answers stay small (RFC 8914, section 2 asks for no more than is useful).
-const maxExtra = 96
+// Inside returns a copy whose server is the operator's own matter: the log has it, clients do not.
+func (f *Failure) Inside() *Failure {
+	if f.Server == "" {
+		return f
+	}
+	g := *f
+	g.inside = true
+	return &g
+}
 
-// Extra is the EXTRA-TEXT: zone, server and detail, short.
+// Limits of EXTRA-TEXT, in octets.
+const (
+	// maxExtra bounds it per option: answers stay small (RFC 8914, section 2 asks for no more than
+	// is useful).
+	maxExtra = 96
+	// minShort is what is left of a name at least, so that zone, server and owner leave room for
+	// the rest of the detail: both ends of the name.
+	minShort = 14
+)
+
+// Extra is the EXTRA-TEXT: zone, server and detail. Where that is long, names in it are shortened,
+// so that key tags, types and addresses are there whole.
 func (f *Failure) Extra() string {
-	s := f.Zone
-	for _, p := range []string{f.Server, f.Detail} {
-		if p == "" {
-			continue
-		}
-		if s != "" {
-			s += " "
-		}
-		s += p
+	server := f.Server
+	if f.inside {
+		server = ""
 	}
-	if s == "" {
-		s = f.Cause.Text()
+	var words []string
+	over := -maxExtra - 1
+	for _, w := range strings.Fields(f.Zone + " " + server + " " + f.Detail) {
+		words = append(words, w)
+		over += len(w) + 1
 	}
+	if len(words) == 0 {
+		return f.Cause.Text()
+	}
+	for over > 0 {
+		longest, end := -1, minShort
+		for i, w := range words {
+			if n := nameIn(w); n > end {
+				longest, end = i, n
+			}
+		}
+		if longest < 0 {
+			break
+		}
+		w := words[longest]
+		keep := max(minShort, end-over)
+		words[longest] = w[:(keep-3)/2] + "..." + w[end-(keep-2)/2:]
+		over -= end - keep
+	}
+	s := strings.Join(words, " ")
 	return s[:min(len(s), maxExtra)]
+}
+
+// nameIn is the length of the domain name that a word begins with, such as "www.example./A", and 0
+// if it does not. Names are absolute, and have no spaces.
+func nameIn(word string) int {
+	if strings.HasSuffix(word, ".") {
+		return len(word)
+	}
+	return strings.LastIndex(word, "./") + 1
 }
 
 // Error tells all that is known.

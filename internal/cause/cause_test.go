@@ -1,6 +1,9 @@
 package cause
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestTableIsComplete(t *testing.T) {
 	seen := map[string]Cause{}
@@ -32,9 +35,52 @@ func TestMostSpecificEDE(t *testing.T) {
 	}
 }
 
-func TestExtraIsShort(t *testing.T) {
-	f := New(SignatureExpired, nil, "%0200d", 1)
-	if len(f.Extra()) > maxExtra {
-		t.Errorf("EXTRA-TEXT of %d octets", len(f.Extra()))
+// named is a zone as New takes it.
+type named string
+
+func (n named) String() string { return string(n) }
+
+// EXTRA-TEXT is short (RFC 8914, section 2), and where it has to be cut, names are: what the
+// operator of the zone needs is the key tag and the type.
+func TestExtraShortensNamesNotFacts(t *testing.T) {
+	long := strings.Repeat("a-label-of-this-length.", 10) + "example."
+	for _, c := range []struct {
+		name string
+		f    *Failure
+		want string // "" if only the facts matter
+		has  []string
+	}{
+		{"all fits", New(SignatureExpired, named("example."), "%s/%s key %d", "www.example.", "A", 4711).At(named("192.0.2.1:53")),
+			"example. 192.0.2.1:53 www.example./A key 4711", nil},
+		{"nothing is known", &Failure{Cause: LimitTime}, LimitTime.Text(), nil},
+		{"a long owner", New(SignatureExpired, named("example."), "%s/%s key %d", long, "DNSKEY", 65535), "",
+			[]string{"example. a-label-of-t", "h.example./DNSKEY key 65535"}},
+		{"all is long", New(SignatureExpired, named(long), "%s/%s key %d", long, "DNSKEY", 65535).At(named("[2001:db8:1111:2222:3333:4444:5555:6666]:53")), "",
+			[]string{"[2001:db8:1111:2222:3333:4444:5555:6666]:53", "/DNSKEY key 65535", "a-lab...ample. "}},
+		{"a question", New(Timeout, named(long), "%s %s", long, "DNSKEY").At(named("192.0.2.1:53")), "", []string{"192.0.2.1:53", " DNSKEY"}},
+		{"a slash in a name", New(SignatureExpired, named("example."), "%s/%s key %d", "0/25."+long, "PTR", 1), "", []string{"./PTR key 1"}},
+		{"the root", New(DSMismatch, named("."), "DS %d", 20326), ". DS 20326", nil},
+		{"no name at all", New(SignatureExpired, nil, "%0200d", 1), "", nil},
+	} {
+		got := c.f.Extra()
+		if c.want != "" && got != c.want || len(got) > maxExtra {
+			t.Errorf("%s: %d octets: %s", c.name, len(got), got)
+		}
+		for _, h := range c.has {
+			if !strings.Contains(got, h) {
+				t.Errorf("%s: %q is not in %q", c.name, h, got)
+			}
+		}
+	}
+}
+
+// The server of a failure inside the operator's network is in the log and not in EXTRA-TEXT.
+func TestExtraLeavesInsideServersOut(t *testing.T) {
+	f := New(Timeout, named("corp."), "%s", "www.corp. A").At(named("10.0.0.53:53")).Inside()
+	if got := f.Extra(); got != "corp. www.corp. A" {
+		t.Errorf("clients hear %q", got)
+	}
+	if !strings.Contains(f.Error(), "10.0.0.53:53") || f.Server == "" {
+		t.Errorf("the log has %q", f.Error())
 	}
 }
