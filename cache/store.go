@@ -299,3 +299,31 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool { return hit(k) || name.Within(k) })
 	return n
 }
+
+// ZoneOf is the deepest zone at or above a name that something is known of; the root, which always
+// is known, if there is none.
+func (s *Store) ZoneOf(name wire.Name) wire.Name {
+	for ; !name.IsRoot(); name = name.Parent() {
+		if _, ok := s.Delegations.Get(name); ok {
+			break
+		}
+		if _, ok := s.RRsets.Get(Key{Name: name, Type: wire.TypeDNSKEY}); ok {
+			break
+		}
+	}
+	return name
+}
+
+// FlushZone forgets what a zone is found and judged by: its delegation, its DS and its keys, and that
+// they could not be had.
+func (s *Store) FlushZone(zone wire.Name) (n int) {
+	hit := func(name wire.Name, t wire.Type) bool {
+		return name == zone && (t == wire.TypeDS || t == wire.TypeDNSKEY)
+	}
+	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name, k.Type) })
+	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
+	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
+	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name, k.Type) })
+	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return k == zone })
+	return n
+}

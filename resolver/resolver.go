@@ -133,6 +133,16 @@ func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 	})
 }
 
+// FlushZoneOf forgets what the zone of a name is found and judged by, so that keys that were rolled
+// or servers that have moved are seen at the next question. The root's stay: all depends on them.
+func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
+	if zone = r.cache.ZoneOf(name); zone.IsRoot() {
+		return zone, 0
+	}
+	n = r.trusts.cache.RemoveFunc(func(t wire.Name) bool { return t.Within(zone) && name.Within(t) })
+	return zone, n + r.cache.FlushZone(zone)
+}
+
 // Options vary how a question is resolved.
 type Options struct {
 	CheckingDisabled bool // return data whether they verify or not (RFC 4035, section 3.2.2)

@@ -34,7 +34,7 @@ func ctlCommand() *cobra.Command {
 	var subtree bool
 	flush := &cobra.Command{
 		Use:               "flush NAME",
-		Short:             "Forget what is known of a name",
+		Short:             "Forget what is known of a name, and its zone's delegation, DS and keys",
 		Args:              cobra.ExactArgs(1),
 		SuggestFor:        []string{"purge", "clear", "drop", "forget", "wipe", "flushname"},
 		ValidArgsFunction: cobra.NoFileCompletions,

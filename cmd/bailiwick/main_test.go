@@ -55,7 +55,7 @@ func TestCommands(t *testing.T) {
 		{"config schema", "\"cache\"", 0},
 		{"version", "bailiwick", 0},
 		{"ctl --config " + noSocket + " status", "control.socket is empty: the server has no control socket", 1},
-		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is it running", 1},
+		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is the server running", 1},
 		{"ctl --socket x clock advance soon", "is no duration", 1},
 		{"serve --config " + bad, "unknown key", 1},
 		{"query --lab txt www.secure.example", "TXT", 0},

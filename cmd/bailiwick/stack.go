@@ -312,7 +312,11 @@ func (r *running) http3Port() uint16 {
 func (s *stack) controls() console.Controls {
 	began := time.Now()
 	c := console.Controls{
-		Flush: func(n wire.Name, subtree bool) int { return s.resolver.Flush(n, subtree) },
+		Flush: func(n wire.Name, subtree bool) (f console.Flushed) {
+			f.Zone, f.OfZone = s.resolver.FlushZoneOf(n) // first: what follows forgets where zones are
+			f.Name = s.resolver.Flush(n, subtree)
+			return f
+		},
 		Status: func() map[string]any {
 			st, bytes := s.resolver.Stats(), 0
 			for _, c := range []cache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(), s.store.Negatives.Stats(), s.store.Failures.Stats(),

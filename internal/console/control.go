@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -35,9 +37,29 @@ type Reply struct {
 // Controls are what commands can do.
 type Controls struct {
 	Status func() map[string]any
-	Flush  func(name wire.Name, subtree bool) int
+	// Flush forgets a name, and what its zone is judged by.
+	Flush func(name wire.Name, subtree bool) Flushed
 	// Advance moves the clock; nil in builds whose clock stands by itself.
 	Advance func(time.Duration)
+}
+
+// Flushed is how much was forgotten.
+type Flushed struct {
+	Name   int       // of the name, and of those below it if that was asked for
+	Zone   wire.Name // that the name is in, as far as is known
+	OfZone int       // of the zone's delegation, DS and keys
+}
+
+// report tells a person. That nothing was known is worth a word: most often the name is mistyped.
+func (f Flushed) report(name wire.Name) map[string]any {
+	r := map[string]any{"flushed": f.Name}
+	if f.OfZone > 0 {
+		r["zone"], r["zone_flushed"] = f.Zone.String(), f.OfZone
+	}
+	if f.Name == 0 {
+		r["note"] = "nothing was known of " + name.String() + "; is it the name that you mean?"
+	}
+	return r
 }
 
 // Control is the socket's listener.
@@ -112,7 +134,7 @@ func (c *Control) do(r Request) (map[string]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("name %q: %w", r.Name, err)
 		}
-		return map[string]any{"flushed": c.c.Flush(n, r.Subtree)}, nil
+		return c.c.Flush(n, r.Subtree).report(n), nil
 	case "clock":
 		if c.c.Advance == nil {
 			return nil, errors.New("the clock moves only in builds with the tag testclock")
@@ -126,11 +148,24 @@ func (c *Control) do(r Request) (map[string]any, error) {
 	return nil, fmt.Errorf("unknown command %q", r.Command)
 }
 
+// unreachable says why nobody answers at a socket.
+func unreachable(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("control socket %s: permission denied: it is for the user that the server runs as, and for root", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no control socket at %s (is the server running, and is this its control.socket?)", path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nobody listens at control socket %s (is the server running?)", path)
+	}
+	return fmt.Errorf("control socket %s: %w", path, err)
+}
+
 // Call sends a command to a server's socket.
 func Call(path string, r Request) (map[string]any, error) {
 	conn, err := net.DialTimeout("unix", path, controlTimeout)
 	if err != nil {
-		return nil, fmt.Errorf("no server at control socket %s (is it running, and is control.socket set?): %w", path, err)
+		return nil, unreachable(path, err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
