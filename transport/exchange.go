@@ -11,6 +11,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +27,26 @@ var (
 	ErrSpoofed     = errors.New("replies that do not match the question")
 	ErrCase        = errors.New("reply does not keep the question's letter case")
 	ErrNoNetwork   = errors.New("no network")
+	ErrLocal       = errors.New("this machine lacks what it takes to ask")
 )
+
+// localErrors are those that say that this machine is short of something, or does not let us send.
+// They are nobody's fault but ours.
+var localErrors = []error{
+	syscall.EMFILE, syscall.ENFILE, // descriptors
+	syscall.ENOBUFS, syscall.ENOMEM, // memory
+	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN, // ports
+	syscall.EPERM, // a packet filter
+}
+
+// isLocal reports whether an error of a system call is one of this machine. What is a time that is
+// over is EAGAIN too.
+func isLocal(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	return slices.ContainsFunc(localErrors, func(e error) bool { return errors.Is(err, e) })
+}
 
 // Request is one question to one server.
 type Request struct {
@@ -36,7 +58,63 @@ type Request struct {
 	Into    []byte // memory that a reply may be in, from its start; nil: none
 	// AnyCase accepts a reply whose question differs in letter case.
 	AnyCase bool
+	// CaseKept says that the server is known to keep the letter case: what differs in it is forged.
+	CaseKept bool
+	// Cookie is what replies over UDP have to say of DNS cookies.
+	Cookie CookieCheck
+	// Strays counts what is not the reply; several exchanges of one question may share it. nil: the
+	// exchange counts by itself.
+	Strays *Strays
+	// KeepOpen asks for the error to be an [Unanswered] where the time of an exchange over UDP ends.
+	KeepOpen bool
 }
+
+// CookieCheck is what a reply has to say of the DNS cookie that went with the question (RFC 7873,
+// section 5.3). What does not fit is passed over, and the exchange goes on to listen.
+type CookieCheck struct {
+	Sent   bool    // a cookie went with the question; false: there is nothing to check
+	Client [8]byte // the client cookie that a reply returns, if it has one
+	Needed bool    // the server is known to return it
+}
+
+// passes reports whether a packet may be the reply, and whether it returns our cookie.
+func (c *CookieCheck) passes(packet []byte) (ok, proven bool) {
+	if !c.Sent {
+		return true, false
+	}
+	e, _ := wire.PeekEDNS(packet)
+	v, has := e.Options.Get(wire.OptionCookie)
+	switch {
+	case has:
+		proven = len(v) >= len(c.Client) && [8]byte(v) == c.Client
+		return proven, proven
+	case packet[2]&byte(wire.FlagTC>>8) != 0:
+		return true, false // all that comes of it is that we ask over TCP
+	}
+	return !c.Needed, false
+}
+
+// Strays are packets from the right place that are not the reply.
+type Strays struct {
+	misses  atomic.Int32
+	cookies atomic.Int32
+}
+
+// Cookies is how many had another cookie, or none although the server is known to return it.
+func (s *Strays) Cookies() int { return int(s.cookies.Load()) }
+
+// Unanswered is the error of an exchange whose time is over, while its question stays open: a late
+// reply still counts. It is an [ErrTimeout].
+type Unanswered struct {
+	// Resume waits on. It has to be called once, if only with a context that has ended: the socket
+	// is given up when it returns.
+	Resume func(ctx context.Context, wait time.Duration) (reply []byte, err error)
+}
+
+func (*Unanswered) Error() string { return ErrTimeout.Error() }
+
+// Is reports whether target is [ErrTimeout].
+func (*Unanswered) Is(target error) bool { return target == ErrTimeout }
 
 // Exchanger asks servers. The error is one of the above, or the context's.
 type Exchanger interface {
@@ -116,6 +194,9 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
+	if r.Strays == nil {
+		r.Strays = &Strays{}
+	}
 	var reply []byte
 	var err error
 	switch {
@@ -128,10 +209,24 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 		defer cancel()
 		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}).exchange(bounded, r.Query)
 	}
-	if err != nil && ctx.Err() != nil {
+	return outcome(ctx, reply, err)
+}
+
+// outcome is what an exchange returns.
+func outcome(ctx context.Context, reply []byte, err error) ([]byte, error) {
+	if err == nil {
+		return reply, nil
+	}
+	if open, ok := err.(*Unanswered); ok {
+		if ctx.Err() == nil {
+			return nil, open
+		}
+		_, _ = open.Resume(ctx, 0)
+	}
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return reply, explain(err)
+	return nil, explain(err)
 }
 
 // explain turns a socket's error into one of ours.
@@ -146,6 +241,8 @@ func explain(err error) error {
 		return ErrTimeout
 	case errors.Is(err, syscall.ENETDOWN):
 		return ErrNoNetwork
+	case isLocal(err):
+		return ErrLocal
 	case errors.As(err, &ne) && ne.Timeout():
 		return ErrTimeout
 	}
@@ -188,44 +285,82 @@ func exchangeDialled(ctx context.Context, r *Request, deadline time.Time) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	stop, err := bound(ctx, c, deadline)
-	if err != nil {
+	if _, err := c.Write(r.Query); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
-	defer stop()
-	if _, err := c.Write(r.Query); err != nil {
+	return listen(ctx, c, r, deadline)
+}
+
+// listen waits at a new socket for the reply, and closes it unless the question stays open.
+func listen(ctx context.Context, c *net.UDPConn, r *Request, deadline time.Time) ([]byte, error) {
+	stop, err := bound(ctx, c, deadline)
+	if err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	buf := make([]byte, replySize)
-	for misses := 0; ; {
+	for {
 		n, err := c.Read(buf)
-		if err != nil {
-			return nil, err
+		var reply []byte
+		decided := err != nil
+		if !decided {
+			reply, decided, err = r.answeredBy(buf[:n])
 		}
-		if reply, decided, err := r.answeredBy(buf[:n], &misses); decided {
-			return reply, err
+		if !decided {
+			continue
 		}
+		if stop() && r.KeepOpen && errors.Is(err, os.ErrDeadlineExceeded) {
+			r.Into = nil
+			return nil, &Unanswered{func(ctx context.Context, wait time.Duration) ([]byte, error) {
+				r.KeepOpen = false
+				reply, err := listen(ctx, c, r, time.Now().Add(wait))
+				return outcome(ctx, reply, err)
+			}}
+		}
+		_ = c.Close()
+		return reply, err
 	}
 }
 
-// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error decide; anything else is passed over, and
-// counted if it could be somebody's guess.
-func (r *Request) answeredBy(packet []byte, misses *int) (reply []byte, decided bool, err error) {
-	switch Matches(r.Query, packet) {
-	case MatchReply:
-		return append(r.Into[:0], packet...), true, nil
-	case MatchCase:
-		if r.AnyCase {
+// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error decide;
+// anything else is passed over, and counted if it could be somebody's guess.
+func (r *Request) answeredBy(packet []byte) (reply []byte, decided bool, err error) {
+	m := Matches(r.Query, packet)
+	if m == MatchCase && r.CaseKept {
+		m = MatchMiss
+	}
+	switch m {
+	case MatchReply, MatchCase:
+		fits, proven := r.Cookie.passes(packet)
+		switch {
+		case !fits:
+			r.Strays.cookies.Add(1)
+		case m == MatchReply || r.AnyCase || proven:
 			return append(r.Into[:0], packet...), true, nil
+		default:
+			return nil, true, ErrCase
 		}
-		return nil, true, ErrCase
 	case MatchMiss:
-		if *misses++; *misses >= MaxNearMisses {
+		if r.Strays.misses.Add(1) >= MaxNearMisses {
 			return nil, true, ErrSpoofed
 		}
 	}
 	return nil, false, nil
+}
+
+// Over makes of packets that a server sent, in order, what an exchange over UDP makes of them; for
+// networks that have no sockets. decided is false if the exchange would go on to listen.
+func (r *Request) Over(packets [][]byte) (reply []byte, decided bool, err error) {
+	if r.Strays == nil {
+		r.Strays = &Strays{}
+	}
+	for _, p := range packets {
+		if reply, decided, err = r.answeredBy(p); decided {
+			break
+		}
+	}
+	return reply, decided, err
 }
 
 func exchangeTCP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {

@@ -10,6 +10,7 @@ package transport
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"os"
 	"sync"
@@ -44,7 +45,6 @@ type asker struct {
 	size    uint32                // of name
 	request *Request
 	state   askerState
-	misses  int
 	reply   []byte
 	err     error
 
@@ -118,7 +118,13 @@ func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	s.server, s.request, s.state, s.misses, s.reply, s.err = server, r, askerIdle, 0, nil, nil
+	s.server, s.request, s.state, s.reply, s.err = server, r, askerIdle, nil, nil
+	return a.wait(ctx, s, deadline)
+}
+
+// wait sends the question, if that was not done yet, and waits for the reply. The socket is given up
+// unless the question stays open.
+func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte, error) {
 	if err := s.file.SetReadDeadline(deadline); err != nil {
 		s.file.Close()
 		return nil, err
@@ -128,12 +134,26 @@ func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) (
 		s.err = err
 	}
 	reply, err := s.reply, s.err
-	if !stop() || err != nil || !s.leave() {
+	running := stop()
+	if running && s.request.KeepOpen && errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, a.keep(s)
+	}
+	if !running || err != nil || !s.leave() {
 		s.file.Close()
 		return reply, err
 	}
 	a.put(s)
 	return reply, nil
+}
+
+// keep leaves a question open whose time is over.
+func (a *askers) keep(s *asker) *Unanswered {
+	s.request.Into = nil // it belongs to who asked
+	return &Unanswered{func(ctx context.Context, wait time.Duration) ([]byte, error) {
+		s.request.KeepOpen, s.err = false, nil
+		reply, err := a.wait(ctx, s, time.Now().Add(wait))
+		return outcome(ctx, reply, err)
+	}}
 }
 
 // progress sends the question, then reads what comes; true says that it is over. What is sent after the poller was armed cannot be answered unseen.
@@ -168,7 +188,7 @@ func (s *asker) progress(fd uintptr) bool {
 // take looks at a packet from the server; true says that it decides.
 func (s *asker) take(packet []byte) bool {
 	var decided bool
-	s.reply, decided, s.err = s.request.answeredBy(packet, &s.misses)
+	s.reply, decided, s.err = s.request.answeredBy(packet)
 	return decided
 }
 

@@ -16,11 +16,11 @@ import (
 	"bailiwick/transport"
 )
 
-// behave makes the packets that a server sends for a query, in order; none for silence. delay is how long it takes.
-func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, delay time.Duration) {
+// behave makes what a server does for a query; no packets are silence.
+func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
 	q := new(dns.Msg)
 	if q.Unpack(query) != nil || len(q.Question) != 1 {
-		return nil, 0
+		return Reply{}
 	}
 	f := s.faults
 	first := w.heard(s, q.Question[0], tcp)
@@ -29,26 +29,27 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		honest := func() *dns.Msg { return w.sized(s, q, tcp) }
 		r, ok := w.Script(Incoming{Server: s.addr, TCP: tcp, Query: q, honest: honest})
 		if ok {
-			return r.Packets, r.Delay
+			return r
 		}
 	}
 	switch {
 	case f.has(Dead), f.has(NoTCP) && tcp, f.has(LoseFirst) && first:
-		return nil, 0
+		return Reply{}
 	case f.has(NoEDNS) && opt != nil:
 		m := new(dns.Msg).SetRcode(q, dns.RcodeFormatError)
-		return [][]byte{pack(m)}, 0
+		return Messages(m)
 	case f.has(HatesCookies) && opt != nil && len(opt.Option) > 0:
 		m := new(dns.Msg).SetRcode(q, dns.RcodeFormatError)
 		m.SetEdns0(1232, opt.Do())
-		return [][]byte{pack(m)}, 0
+		return Messages(m)
 	case f.has(Garbage):
 		m := pack(new(dns.Msg).SetReply(q))
 		m[7] = 1 // an answer, it says
-		return [][]byte{append(m, 0xC0, 0xFF, 0xFF)}, 0
+		r.Packets = [][]byte{append(m, 0xC0, 0xFF, 0xFF)}
+		return r
 	}
 	if f.has(Slow) {
-		delay = w.SlowBy
+		r.Delay = w.SlowBy
 	}
 	m := w.sized(s, q, tcp)
 	if f.has(Cookies) && opt != nil && !tcp {
@@ -62,9 +63,10 @@ func (w *World) behave(s *server, query []byte, tcp bool) (packets [][]byte, del
 		forge(m)
 		wrong := pack(m)
 		wrong[0] ^= 0x5A
-		packets = append(packets, wrong, wrong)
+		r.Packets = append(r.Packets, wrong, wrong)
 	}
-	return append(packets, right), delay
+	r.Packets = append(r.Packets, right)
+	return r
 }
 
 // sized is a server's answer, cut to what the query has room for.
@@ -143,40 +145,69 @@ func pack(m *dns.Msg) []byte {
 // Exchange implements transport.Exchanger: the world as a network in memory.
 func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
 	w.build()
-	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
 	s := w.servers[r.Server.Addr()]
 	if s == nil {
 		return nil, transport.ErrUnreachable
 	}
-	packets, delay := w.behave(s, r.Query, r.Via != transport.UDP)
-	if delay > 0 {
-		t := time.NewTimer(delay)
+	reply := w.behave(s, r.Query, r.Via != transport.UDP)
+	return arrive(ctx, &r, reply, time.Now().Add(reply.Delay), r.Timeout)
+}
+
+// arrive waits for what a server sends, which comes at a time.
+func arrive(ctx context.Context, r *transport.Request, from Reply, at time.Time,
+	wait time.Duration) ([]byte, error) {
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	if here := time.Until(at); here < wait || here <= 0 {
+		t := time.NewTimer(here)
 		defer t.Stop()
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return nil, transport.ErrTimeout
+			return nil, ctx.Err()
 		}
+		if reply, decided, err := received(r, from); decided {
+			return reply, err
+		}
+		from = Reply{}
+	}
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if r.Via != transport.UDP || !r.KeepOpen {
+		return nil, transport.ErrTimeout
+	}
+	return nil, &transport.Unanswered{
+		Resume: func(ctx context.Context, wait time.Duration) ([]byte, error) {
+			later := *r
+			later.KeepOpen, later.Into = false, nil
+			return arrive(ctx, &later, from, at, wait)
+		},
+	}
+}
+
+// received is what is made of a reply: over TCP neither letter case nor a cookie protects anything.
+func received(r *transport.Request, from Reply) (reply []byte, decided bool, err error) {
+	if from.Err != nil {
+		return nil, true, from.Err
+	}
+	if r.Via == transport.UDP {
+		return r.Over(from.Packets)
 	}
 	misses := 0
-	for _, p := range packets {
+	for _, p := range from.Packets {
 		switch transport.Matches(r.Query, p) {
-		case transport.MatchReply:
-			return p, nil
-		case transport.MatchCase:
-			if !r.AnyCase && r.Via == transport.UDP {
-				return nil, transport.ErrCase
-			}
-			return p, nil
+		case transport.MatchReply, transport.MatchCase:
+			return p, true, nil
 		case transport.MatchMiss:
 			if misses++; misses >= transport.MaxNearMisses {
-				return nil, transport.ErrSpoofed
+				return nil, true, transport.ErrSpoofed
 			}
 		}
 	}
-	<-ctx.Done()
-	return nil, transport.ErrTimeout
+	return nil, false, nil
 }
 
 // Listen serves the world on loopback, every server at its own address and this port, until ctx ends.
@@ -208,9 +239,9 @@ func (w *World) serveUDP(pc net.PacketConn, s *server) {
 		if err != nil {
 			return
 		}
-		packets, delay := w.behave(s, buf[:n], false)
-		time.AfterFunc(delay, func() {
-			for _, p := range packets {
+		r := w.behave(s, buf[:n], false)
+		time.AfterFunc(r.Delay, func() {
+			for _, p := range r.Packets {
 				_, _ = pc.WriteTo(p, from) // who asked is gone: nothing to be done
 			}
 		})
@@ -231,9 +262,9 @@ func (w *World) serveTCP(l net.Listener, s *server) {
 				if err != nil {
 					return
 				}
-				packets, delay := w.behave(s, q, true)
-				time.Sleep(delay)
-				for _, p := range packets {
+				r := w.behave(s, q, true)
+				time.Sleep(r.Delay)
+				for _, p := range r.Packets {
 					if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(p))), p...)); err != nil {
 						return
 					}

@@ -29,6 +29,9 @@ func (in Incoming) Honest() *dns.Msg { return in.honest() }
 type Reply struct {
 	Packets [][]byte
 	Delay   time.Duration
+	// Err is what comes in place of packets, as [transport.ErrUnreachable] from a port that is
+	// closed. It is for the world in memory; on loopback it is silence.
+	Err error
 }
 
 // Script replaces the behaviour of servers. It is called for each query, after the query is in
