@@ -120,8 +120,8 @@ func (l *serverList) next(a *asking) *candidate {
 	profiles := func(ap netip.AddrPort) profile { return l.x.r.servers.profile(ap.Addr(), a.zone, now) }
 	for {
 		c := choose(l.known, profiles, random)
-		fresh := c != nil && c.tries == 0
-		if fresh || !l.lookUp() {
+		ready := c != nil && c.tries < 2 // a look-up takes time in which nobody listens
+		if ready || !l.lookUp() {
 			if c == nil {
 				c = choose(l.known, profiles, random)
 			}

@@ -20,6 +20,7 @@ type Budget struct {
 	queries    atomic.Int32
 	lookups    atomic.Int32
 	end        context.CancelCauseFunc // ends all that spends of it, with a *cause.Failure
+	heard      atomic.Bool             // a server replied
 }
 
 // newBudget returns a full budget and the function that ends it.

@@ -23,7 +23,7 @@ func (a *asking) via(c *candidate, p profile) transport.Protocol {
 		return transport.UDP
 	}
 	for _, e := range a.x.r.cfg.Opportunistic {
-		if p.encrypted[e] && !c.fellBack {
+		if slices.Contains(p.encrypted, e) && !c.fellBack {
 			return e
 		}
 	}
@@ -47,18 +47,18 @@ func (a *asking) port(c *candidate, how attempt) netip.AddrPort {
 
 // fallBack goes from encrypted to plain, where that may be: a server that the operator named is asked in plain only if told so (RFC 8310, section 5), an
 // authority always (RFC 9539, section 4.6.9: the failure is remembered, so that it costs once).
-func (a *asking) fallBack(c *candidate, how *attempt, err error) bool {
-	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) {
+func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool {
+	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) ||
+		errors.Is(err, transport.ErrLocal) {
 		return false
 	}
 	if a.conf == nil {
-		a.x.r.servers.learnEncrypted(c.addr.Addr(), how.via, false, a.x.r.clock.Now())
+		a.x.r.servers.learnEncrypted(c.addr.Addr(), via, false, a.x.r.clock.Now())
 	} else if !a.conf.Fallback {
 		return false
 	}
-	a.trace(c, how.via.String()+": "+err.Error()+"; going on in plain")
+	a.trace(c, via.String()+": "+err.Error()+"; going on in plain")
 	c.fellBack = true
-	how.via = transport.UDP
 	return true
 }
 
@@ -86,6 +86,10 @@ func (a *asking) probe(c *candidate, query []byte) {
 				why = causeOfExchange(err)
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
+			if why == cause.LocalResources {
+				r.servers.probing(c.addr.Addr(), e, r.clock.Now()) // nothing was found out
+				return
+			}
 			r.servers.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
 		})
 	}
@@ -93,28 +97,32 @@ func (a *asking) probe(c *candidate, query []byte) {
 
 // encryption is what is known of a server and a transport.
 type encryption struct {
+	via   transport.Protocol
 	works bool
 	until time.Time // then it is to be found out again
 }
 
 // learnEncrypted notes whether a server encrypts.
 func (s *servers) learnEncrypted(a netip.Addr, p transport.Protocol, works bool, now time.Time) {
-	s.setEncrypted(a, p, encryption{works, now.Add(map[bool]time.Duration{true: encryptedPersistence, false: encryptedDamping}[works])})
+	hold := encryptedDamping
+	if works {
+		hold = encryptedPersistence
+	}
+	s.setEncrypted(a, encryption{p, works, now.Add(hold)})
 }
 
 // probing notes that it is being found out.
 func (s *servers) probing(a netip.Addr, p transport.Protocol, now time.Time) {
-	s.setEncrypted(a, p, encryption{false, now.Add(2 * probeTimeout)})
+	s.setEncrypted(a, encryption{p, false, now.Add(2 * probeTimeout)})
 }
 
-func (s *servers) setEncrypted(a netip.Addr, p transport.Protocol, e encryption) {
+func (s *servers) setEncrypted(a netip.Addr, e encryption) {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.encrypted == nil {
-		v.encrypted = map[transport.Protocol]encryption{}
-	}
-	v.encrypted[p] = e
+	v.encrypted = slices.DeleteFunc(v.encrypted, func(o encryption) bool { return o.via == e.via })
+	v.encrypted = append(v.encrypted, e)
+	s.account(a, v)
 }
 
 // unknown are those of the transports of which it has to be found out whether a server has them.
@@ -123,7 +131,8 @@ func (s *servers) unknown(a netip.Addr, list []transport.Protocol, now time.Time
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, p := range list {
-		if e, ok := v.encrypted[p]; !ok || now.After(e.until) {
+		known := func(e encryption) bool { return e.via == p && !now.After(e.until) }
+		if !slices.ContainsFunc(v.encrypted, known) {
 			out = append(out, p)
 		}
 	}

@@ -17,12 +17,16 @@ import (
 //   - A dependency on itself may come from where the resolution started, so it counts only for a
 //     client's own question.
 //   - A failure without any reply from anywhere may be our own link's. It ends with the first reply.
-//   - Overload is never remembered.
+//   - Overload, and what this machine lacks, is never remembered; nor is too little time, if
+//     servers replied within it.
 func (x *run) rememberFailure(f *cause.Failure) {
 	scope := f.HeldAgainst()
 	switch {
-	case f.Cause == cause.Overload, f.Cause.Kind() == cause.KindInternal:
+	case f.Cause == cause.Overload, f.Cause == cause.LocalResources,
+		f.Cause.Kind() == cause.KindInternal:
 		return
+	case f.Cause == cause.LimitTime && x.budget.heard.Load():
+		return // the way there is long, and the next who asks goes on from where it led
 	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own:
 		return
 	case scope == cause.ScopeLink:

@@ -33,8 +33,20 @@ const (
 
 	// MaxAttempts is how many exchanges with the servers of one zone are tried, per question.
 	MaxAttempts = 20
-	// MaxTriesPerServer is how many exchanges with one address are tried, per question.
+	// MaxTriesPerServer is how often one address is tried, per question: twice over UDP, over TCP,
+	// and once more over UDP.
 	MaxTriesPerServer = 4
+	// MaxTriesPerTransport is how many questions one address may leave unanswered over one
+	// transport, per question (RFC 9520, section 3.1).
+	MaxTriesPerTransport = 3
+	// MaxOutstanding is how many tries are open at once, per question.
+	MaxOutstanding = 4
+	// maxForms is how many questions one address is sent over UDP, per question, in whatever form;
+	// those that are answered by an error are followed by another form.
+	maxForms = 8
+	// MaxLocalTries is how often a question is sent again to one address that this machine had no
+	// descriptor, port or memory for, per question.
+	MaxLocalTries = 8
 	// MaxBogusTries is how many bogus answers are heard, per question, before giving up.
 	MaxBogusTries = 6
 	// MaxNeeds is how often a judgement may ask for one more zone's trust, per response.
@@ -49,8 +61,15 @@ const (
 	initialRTO = 376 * time.Millisecond
 	minRTO     = 50 * time.Millisecond
 	maxRTO     = 1500 * time.Millisecond
-	// tcpTimeout is how long an exchange over TCP may take.
-	tcpTimeout = 1500 * time.Millisecond
+	// maxBackoff is how often the time of a server that is silent is doubled.
+	maxBackoff = 5
+	// lastTryAfter is when, after the first, the last try of a server is sent at the earliest.
+	lastTryAfter = time.Second
+	// lastPatience is how long replies are waited for after the last question.
+	lastPatience = 1500 * time.Millisecond
+	// localPause is how long a question waits that this machine had no descriptor, port or memory
+	// for; doubled four times.
+	localPause = 20 * time.Millisecond
 
 	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467, section 4.1).
 	queryBlock = 128

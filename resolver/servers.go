@@ -9,7 +9,9 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"bailiwick/cache"
 	"bailiwick/transport"
@@ -20,16 +22,26 @@ import (
 type event uint8
 
 const (
-	eventReply    event = iota // a reply, with its round trip
-	eventTimeout               // silence
-	eventDead                  // the address cannot be reached
-	eventNoEDNS                // it does not take EDNS
-	eventEDNS                  // it does
-	eventCaseLost              // it does not keep the letter case
-	eventLame                  // it does not serve the zone
-	eventBad                   // refused, failed, malformed
-	eventBogus                 // its data do not verify
-	eventForget                // the network is back: whatever was held against servers may be its fault
+	eventReply   event = iota // a reply over UDP, with its round trip
+	eventAlive                // a reply over anything else, whose round trip says little
+	eventTimeout              // silence, with how long it has lasted
+	eventDead                 // the address cannot be reached
+	eventLame                 // it does not serve the zone
+	eventBad                  // refused, failed, malformed
+	eventBogus                // its data do not verify
+	eventForget               // the network is back: what was held against servers may be its fault
+
+	// What it is able to do. Nothing that one forged packet could say is believed at once: a proven
+	// event came over TCP, or with our cookie.
+	eventEDNS           // it takes EDNS
+	eventNoEDNS         // FORMERR with EDNS, and a reply without
+	eventNoEDNSProven   // the same
+	eventCaseKept       // random letter case makes no difference to it
+	eventCaseLost       // no use with random letter case, and a reply in lower case
+	eventCaseLostProven // the reply's question is not in the letters that were sent
+	eventNoCookie       // FORMERR with a cookie, and a reply without
+	eventNoCookieProven // it returns none, or another
+	eventPlainOnly      // silence to the question as it is, a reply to it in lower case without cookie
 )
 
 // How long things are held against a server.
@@ -38,30 +50,76 @@ const (
 	badTime      = 30 * time.Second // for a zone: refusals and failures pass
 	noEDNSTime   = 5 * time.Minute  // short: the FORMERR may have been forged (CVE-2026-52690)
 	caseTime     = time.Hour
+	noCookieTime = time.Hour
 	backoffFirst = 2 * time.Second
 	backoffMax   = 2 * time.Minute
-	deadTimeouts = 3               // timeouts in a row that make a server dead
-	deadSilence  = 5 * time.Second // without any reply, for that; one that replies now and then limits its rate, or loses packets
+	overdueTime  = time.Minute // and then it is tried again as if it had replied
+	deadTimeouts = 3           // timeouts in a row that make a server dead
+	// deadSilence is how long nothing of it has been heard then, since the first of them was sent:
+	// one that replies now and then limits its rate, or loses packets; one that is far away replies
+	// late.
+	deadSilence = 5 * time.Second
 )
+
+// How many witnesses are believed, in a row, that a server cannot do something. Silence is the
+// weakest of them: packets get lost.
+const (
+	enoughWitnesses = 2
+	enoughSilence   = 3
+)
+
+// inability is something that a server may be unable to do.
+type inability struct {
+	witnesses uint8
+	until     time.Time // it counts as unable until then
+}
+
+// testify takes a witness; it is enough if it is proven, or not the first of its kind.
+func (i *inability) testify(proven bool, now time.Time, hold time.Duration) {
+	if i.witnesses++; proven || i.witnesses >= enoughWitnesses {
+		*i = inability{until: now.Add(hold)}
+	}
+}
 
 // server is what is known of an address.
 type server struct {
 	mu       sync.Mutex
 	srtt     time.Duration // 0: not known
 	rttvar   time.Duration
+	backoff  uint8     // how often its timeout was doubled since it replied (RFC 6298, 5.5)
+	doubled  time.Time // when it last was
 	timeouts int       // in a row
+	silent   time.Time // since when, if there are timeouts
 	until    time.Time // backed off until then
-	noEDNS   time.Time // until then
-	caseLost time.Time // until then
-	cookie   []byte    // its server cookie
 	replied  time.Time // when it last did
-	zones    map[wire.Name]zoneFault
+
+	edns      bool // it has answered with EDNS
+	caseKept  bool // random letter case makes no difference to it
+	noEDNS    inability
+	caseLost  inability
+	noCookie  inability
+	plainOnly uint8  // see eventPlainOnly: how often in a row
+	cookie    []byte // its server cookie
+
+	zones []zoneFault
 	// encrypted is what is known of its encrypted transports (RFC 9539).
-	encrypted map[transport.Protocol]encryption
+	encrypted []encryption
+	held      int // octets of all this
+}
+
+// size counts what a server holds besides its key. mu is held.
+func (v *server) size() int {
+	n := int(unsafe.Sizeof(*v)) + cap(v.cookie) + cap(v.zones)*int(unsafe.Sizeof(zoneFault{})) +
+		cap(v.encrypted)*int(unsafe.Sizeof(encryption{}))
+	for i := range v.zones {
+		n += len(v.zones[i].zone.Wire())
+	}
+	return n
 }
 
 // zoneFault is something held against a server for one zone.
 type zoneFault struct {
+	zone  wire.Name
 	until time.Time
 	grave bool // lame or bogus, rather than a passing failure
 }
@@ -74,6 +132,43 @@ type servers struct {
 	cache  *cache.Cache[netip.Addr, *server]
 	seed   maphash.Seed
 	uplink uplink
+	pace   pace
+}
+
+// pace is how long servers are given that nothing is known of. It grows when servers of several
+// zones that have nothing to do with each other are late, for then it is the path that all share,
+// and the first prompt reply ends that.
+type pace struct {
+	level atomic.Int32 // how often the time is doubled
+	mu    sync.Mutex
+	late  []wire.Name // zones whose servers were late; guarded by mu
+}
+
+// lateZones is how many unrelated zones are late when the time is doubled.
+const lateZones = 3
+
+// patience is the time.
+func (p *pace) patience() time.Duration { return min(initialRTO<<p.level.Load(), maxRTO) }
+
+// prompt takes a reply that an unknown server was in time with.
+func (p *pace) prompt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late = nil
+	p.level.Store(0)
+}
+
+// lateFor takes a server of a zone that did not reply in time.
+func (p *pace) lateFor(zone wire.Name) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.late) >= 2*lateZones || slices.ContainsFunc(p.late, func(z wire.Name) bool {
+		return z == zone || !z.IsRoot() && zone.Within(z) || !zone.IsRoot() && z.Within(zone)
+	}) {
+		return
+	}
+	p.late = append(p.late, zone)
+	p.level.Store(int32(len(p.late) / lateZones))
 }
 
 // uplink tells "our link is down" from "this server is down": when many servers are silent in a row and none replies, it is the link, and nothing is
@@ -118,7 +213,7 @@ func (u *uplink) isDown() bool {
 func newServers(bytes int) *servers {
 	s := &servers{seed: maphash.MakeSeed()}
 	s.cache = cache.NewCache(bytes, func(a netip.Addr) uint64 { return maphash.Comparable(s.seed, a) },
-		func(netip.Addr, *server) int { return 400 })
+		func(_ netip.Addr, v *server) int { return v.held })
 	return s
 }
 
@@ -126,15 +221,32 @@ func (s *servers) get(a netip.Addr) *server {
 	if v, ok := s.cache.Get(a); ok {
 		return v
 	}
-	v := &server{}
+	v := &server{held: int(unsafe.Sizeof(server{}))}
 	s.cache.Put(a, v)
 	return v
 }
 
-// learn takes an event. rtt is that of a reply; zone is the one that was asked for.
-func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration, now time.Time) {
-	if e == eventReply || e == eventTimeout || e == eventDead {
-		if s.uplink.note(a, e == eventReply) {
+// account has the cache count anew what is held of a server, if that is more than it was. mu of the
+// server is held.
+func (s *servers) account(a netip.Addr, v *server) {
+	if n := v.size(); n > v.held {
+		v.held = n
+		s.cache.Put(a, v)
+	}
+}
+
+// learn takes an event. took is the round trip of a reply, or how long silence has lasted; zone is
+// the one that was asked for.
+func (s *servers) learn(a netip.Addr, zone wire.Name, e event, took time.Duration, now time.Time) {
+	switch e {
+	case eventReply, eventAlive, eventTimeout, eventDead:
+		replied := e == eventReply || e == eventAlive
+		if e == eventReply && took <= initialRTO && s.pace.level.Load() > 0 {
+			s.pace.prompt()
+		} else if e == eventTimeout && took >= initialRTO {
+			s.pace.lateFor(zone)
+		}
+		if s.uplink.note(a, replied) {
 			e = eventForget
 		}
 	}
@@ -143,31 +255,81 @@ func (s *servers) learn(a netip.Addr, zone wire.Name, e event, rtt time.Duration
 	defer v.mu.Unlock()
 	switch e {
 	case eventReply:
-		v.timeouts, v.until, v.replied = 0, time.Time{}, now
-		v.smooth(rtt)
+		v.alive(now)
+		v.timeouts, v.backoff = 0, 0
+		v.smooth(took)
+	case eventAlive:
+		v.alive(now)
 	case eventTimeout, eventDead:
-		v.timeouts++
-		if e == eventDead {
-			v.timeouts = max(v.timeouts, deadTimeouts)
-		}
-		if v.srtt > 0 {
-			v.srtt = min(2*v.srtt, maxRTO)
-		}
-		if v.timeouts >= deadTimeouts && (e == eventDead || now.Sub(v.replied) > deadSilence) {
-			v.until = now.Add(min(backoffFirst<<min(v.timeouts-deadTimeouts, 10), backoffMax))
-		}
-	case eventNoEDNS:
-		v.noEDNS = now.Add(noEDNSTime)
-	case eventEDNS:
-		v.noEDNS = time.Time{}
-	case eventCaseLost:
-		v.caseLost = now.Add(caseTime)
-	case eventLame, eventBogus:
-		v.fault(zone, zoneFault{now.Add(lameTime), true})
+		v.timedOut(e, took, now)
+	case eventLame:
+		v.fault(zoneFault{zone, now.Add(lameTime), true}, now)
 	case eventBad:
-		v.fault(zone, zoneFault{now.Add(badTime), false})
+		v.fault(zoneFault{zone, now.Add(badTime), false}, now)
+	case eventBogus:
+		v.fault(zoneFault{zone, now.Add(lameTime), true}, now)
+		// It may be bogus because we asked for less than the server can do.
+		v.noEDNS, v.caseLost, v.noCookie, v.plainOnly = inability{}, inability{}, inability{}, 0
 	case eventForget:
 		v.timeouts, v.until = 0, time.Time{}
+	default:
+		v.learnAbility(e, now)
+	}
+	s.account(a, v)
+}
+
+// alive notes a reply.
+func (v *server) alive(now time.Time) {
+	v.until, v.silent, v.replied = time.Time{}, time.Time{}, now
+}
+
+// timedOut notes silence. Questions that are out at the same time tell the same of a server: only
+// what was sent since its timeout was last doubled doubles it again.
+func (v *server) timedOut(e event, took time.Duration, now time.Time) {
+	sent := now.Add(-took)
+	if v.timeouts == 0 || v.silent.IsZero() {
+		v.silent = sent
+	}
+	v.timeouts++
+	if !sent.Before(v.doubled) && v.backoff < maxBackoff {
+		v.backoff++
+		v.doubled = now
+	}
+	lately := now.Sub(v.replied) < deadSilence
+	if e == eventDead && !lately {
+		v.timeouts = max(v.timeouts, deadTimeouts)
+	} else if now.Sub(v.silent) < deadSilence || lately {
+		return
+	}
+	if v.timeouts >= deadTimeouts {
+		v.until = now.Add(min(backoffFirst<<min(v.timeouts-deadTimeouts, 10), backoffMax))
+	}
+}
+
+// learnAbility takes an event that tells what a server is able to do.
+func (v *server) learnAbility(e event, now time.Time) {
+	switch e {
+	case eventEDNS:
+		v.edns, v.noEDNS = true, inability{}
+	case eventNoEDNS, eventNoEDNSProven:
+		if v.noEDNS.testify(e == eventNoEDNSProven, now, noEDNSTime); !v.noEDNS.until.IsZero() {
+			v.edns = false
+		}
+	case eventCaseKept:
+		v.caseKept, v.caseLost, v.plainOnly = true, inability{}, 0
+	case eventCaseLost, eventCaseLostProven:
+		v.caseLost.testify(e == eventCaseLostProven, now, caseTime)
+	case eventNoCookie, eventNoCookieProven:
+		v.noCookie.testify(e == eventNoCookieProven, now, noCookieTime)
+		if !v.noCookie.until.IsZero() {
+			v.cookie = nil
+		}
+	case eventPlainOnly:
+		if v.plainOnly++; v.plainOnly >= enoughSilence {
+			v.plainOnly = 0
+			v.noCookie = inability{until: now.Add(noCookieTime)}
+			v.caseLost = inability{until: now.Add(caseTime)}
+		}
 	}
 }
 
@@ -195,46 +357,69 @@ func (v *server) smooth(rtt time.Duration) {
 	v.srtt = (7*v.srtt + rtt) / 8
 }
 
-func (v *server) fault(zone wire.Name, f zoneFault) {
-	if v.zones == nil || len(v.zones) >= maxZoneFaults {
-		v.zones = map[wire.Name]zoneFault{}
+// fault notes something that is held against the server for a zone, in place of what has ended, or
+// of what was noted first.
+func (v *server) fault(f zoneFault, now time.Time) {
+	v.zones = slices.DeleteFunc(v.zones, func(o zoneFault) bool {
+		return o.zone == f.zone || !now.Before(o.until)
+	})
+	if len(v.zones) >= maxZoneFaults {
+		v.zones = slices.Delete(v.zones, 0, 1)
 	}
-	v.zones[zone] = f
+	v.zones = append(v.zones, f)
 }
 
 // profile is what an exchange needs to know of a server.
 type profile struct {
-	rto      time.Duration
+	rto      time.Duration // how long a reply is waited for
+	base     time.Duration // the same, had it replied to all that it was asked
 	srtt     time.Duration
+	overdue  bool // it did not reply in time, and has not since
 	dead     bool // backed off
+	lately   bool // it has replied a short while ago
 	fault    int  // 0 none, 1 passing, 2 grave, for the zone
+	edns     bool // it has answered with EDNS
 	noEDNS   bool
+	caseKept bool // random letter case makes no difference to it
 	caseLost bool
+	noCookie bool
+	shy      bool // it was silent to questions with a cookie
 	cookie   []byte
 	// encrypted are the transports that are known to work.
-	encrypted map[transport.Protocol]bool
+	encrypted []transport.Protocol
 }
 
 func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	p := profile{rto: initialRTO, srtt: v.srtt, dead: now.Before(v.until), noEDNS: now.Before(v.noEDNS), caseLost: now.Before(v.caseLost), cookie: v.cookie}
+	p := profile{rto: s.pace.patience(), srtt: v.srtt,
+		overdue: v.timeouts > 0 && now.Sub(v.doubled) < overdueTime,
+		dead:    now.Before(v.until), lately: now.Sub(v.replied) < deadSilence,
+		edns: v.edns, noEDNS: now.Before(v.noEDNS.until),
+		caseKept: v.caseKept, caseLost: now.Before(v.caseLost.until),
+		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses, cookie: v.cookie}
 	if v.srtt > 0 {
-		p.rto = min(max(v.srtt+4*v.rttvar, minRTO), maxRTO)
+		// RFC 6298, section 2.3, but no more than twice the round trip: a question that is sent
+		// again too early costs a packet, for the reply to the first still counts.
+		p.rto = max(min(v.srtt+4*v.rttvar, 2*v.srtt), minRTO)
 	}
-	for t, e := range v.encrypted {
+	p.base = min(p.rto, maxRTO)
+	if !p.lately { // or it is packets that get lost
+		p.rto <<= v.backoff
+	}
+	p.rto = min(p.rto, maxRTO)
+	for _, e := range v.encrypted {
 		if e.works && now.Before(e.until) {
-			if p.encrypted == nil {
-				p.encrypted = map[transport.Protocol]bool{}
-			}
-			p.encrypted[t] = true
+			p.encrypted = append(p.encrypted, e.via)
 		}
 	}
-	if f, ok := v.zones[zone]; ok && now.Before(f.until) {
-		p.fault = 1
-		if f.grave {
-			p.fault = 2
+	for i := range v.zones {
+		if f := &v.zones[i]; f.zone == zone && now.Before(f.until) {
+			p.fault = 1
+			if f.grave {
+				p.fault = 2
+			}
 		}
 	}
 	return p
@@ -244,7 +429,8 @@ func (s *servers) setCookie(a netip.Addr, cookie []byte) {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.cookie = cookie
+	v.cookie, v.noCookie, v.plainOnly = cookie, inability{}, 0
+	s.account(a, v)
 }
 
 // candidate is an address of a delegation, with what this question has already seen of it.
@@ -255,6 +441,7 @@ type candidate struct {
 	spent bool // will not be asked again for this question
 	// fellBack says that its encrypted transport failed for this question.
 	fellBack bool
+	asked    asked
 }
 
 // exploreOdds is how often, one in so many, a server is asked that is not the best known: the others' RTTs have to stay fresh.
@@ -281,9 +468,13 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(
 		if p.dead {
 			r.standing += 3
 		}
-		if r.rtt == 0 {
+		switch {
+		case p.overdue:
+			r.rtt = max(r.rtt, p.rto) // RFC 6298, section 5.5: what is waited for it now
+		case r.rtt == 0:
 			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
 		}
+		r.standing += c.asked.local
 		live = append(live, r)
 	}
 	if len(live) == 0 {

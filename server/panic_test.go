@@ -128,7 +128,10 @@ func TestPanicIsServfailForItsQueryOnly(t *testing.T) {
 func TestPanicIsHeardByAllWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
-		tr.set(func(n wire.Name, _ wire.Type) {
+		tr.set(func(_ wire.Name, t wire.Type) {
+			if t == wire.TypeDNSKEY {
+				return // the root's keys are asked for beside
+			}
 			time.Sleep(time.Second)
 			panic("a fault")
 		}, func() {})

@@ -94,6 +94,7 @@ const (
 	AliasLoop
 	AliasTooLong
 	Overload
+	LocalResources
 	ConnectionDisplaced
 	ConnectionsPerClient
 	SlowReader
@@ -223,6 +224,9 @@ var table = [count]row{
 	AliasLoop:        {"alias_loop", KindLimit, edeOther, "the alias chain comes back to itself", "break the loop of CNAMEs"},
 	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
 	Overload:         {"overload", KindLimit, edeOther, "this resolver is overloaded", "raise the limits or add resolvers"},
+	LocalResources: {"local_resources", KindLimit, edeOther,
+		"this resolver lacked descriptors, ports or memory to ask, or a packet filter stopped it",
+		"raise the limit on open files and net.ipv4.ip_local_port_range; look at the packet filter"},
 
 	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
 	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},
