@@ -121,10 +121,17 @@ func (a *asking) consider(t *try) *accepted {
 	damaged := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
-	if r.fault == cause.Lame && empty && len(m.Answer) == 0 {
-		// Nothing at all is no referral, but NODATA of type 3 (RFC 2308, section 2.2). Balancers send it
-		// for types that they do not know. It is used if no other server says more.
+	switch own := wire.Find(m.Authority, a.zone, wire.TypeNS); {
+	case r.fault == cause.Lame && empty:
+		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
+		// section 2.2). Balancers send it for types that they do not know. It is used if no other
+		// server says more.
 		r = reply{kind: replyNoData, weak: true, hollow: true}
+	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || empty:
+	case own != nil:
+		r.own = own
+	default: // with AA, yet it refers to servers of a zone above or beside (RFC 2308, section 2.2)
+		r = reply{fault: cause.Lame}
 	}
 	got := &accepted{reply: r, from: c.addr, damaged: damaged}
 	if a.doubted(t, worthOf(&got.reply)) {

@@ -36,6 +36,7 @@ type reply struct {
 	target wire.Name     // of an alias
 	// hollow: a denial with neither SOA nor AA nor proof, which is not kept (RFC 2308, section 5).
 	hollow    bool
+	own       *wire.RRset   // of a denial without SOA and proof: the NS set that came in its place
 	rest      []*wire.RRset // further answer sets, for the chain
 	nxdomain  bool          // the RCODE, which speaks of the chain's end
 	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS

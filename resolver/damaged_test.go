@@ -40,6 +40,9 @@ func TestAMalformedRecordIsTheReasonOfABogusSet(t *testing.T) {
 		}
 		in := newWorld(t, w, nil)
 		a := in.resolve("www.unsigned.example.", wire.TypeA)
+		if a.Failure == nil || a.Failure.Cause != cause.RecordMalformed {
+			t.Errorf("unsigned: nobody hears of the record: %v", a.Failure)
+		}
 		if a.RCode != noError || len(a.Sets) != 1 || a.Sets[0].Len() != 1 {
 			t.Errorf("unsigned: %s %v", a.RCode, a.Failure)
 		}

@@ -11,7 +11,7 @@ import (
 
 // conclude judges a final reply and makes a link of it. A failure says that it is bogus.
 func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
-	l := &link{sets: got.sets, target: got.target, status: wire.Unchecked, fallback: x.fallback}
+	l := &link{sets: got.sets, target: got.target, own: got.own, status: wire.Unchecked, fallback: x.fallback}
 	switch got.kind {
 	case replyAnswer:
 		l.kind = kindAnswer
@@ -32,6 +32,9 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 			f = g
 		}
 		return nil, f
+	}
+	if got.damaged && l.failure == nil { // whoever misses a record shall know
+		l.failure = cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 	}
 	if l.kind == kindAlias && l.status == wire.Secure {
 		x.judgeTarget(a, l, got.authority)

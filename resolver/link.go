@@ -38,6 +38,7 @@ type link struct {
 	sets    []*wire.RRset // the answer
 	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target  wire.Name     // of an alias
+	own     *wire.RRset   // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
 	status  wire.Security
 	failure *cause.Failure    // what clients are told although there is an answer
 	zone    wire.Name         // the signer, if secure

@@ -258,11 +258,19 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 			a.Failure = l.failure
 		}
 		a.Authority = appendNew(a.Authority, l.proofs)
+		if l.own != nil {
+			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})
+		}
 		switch {
 		case l.kind == kindNXDomain:
 			a.RCode, a.gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
 			return a
 		case l.kind != kindAlias:
+			return a
+		case l.target == name:
+			// There is no chain to follow, and what the zone says is shown, as Unbound, BIND and
+			// Knot do. Longer loops are errors (RFC 1034, section 3.6.2).
+			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
 			return a
 		case slices.Contains(seen, l.target), l.growing():
 			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))

@@ -169,6 +169,7 @@ func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type
 			if !do {
 				continue
 			}
+		case wire.TypeNS: // in place of an SOA, as the servers have it
 		default:
 			continue
 		}

@@ -187,7 +187,7 @@ var table = [count]row{
 	AliasMismatch:        {"alias_mismatch", KindDNSSEC, edeBogus, "an unsigned CNAME is not what the signed DNAME makes of the name", "check the server's DNAME support"},
 	AnchorMismatch:       {"anchor_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches its trust anchor", "update the trust anchor, and check who answers for the zone"},
 	RecordMalformed: {"record_malformed", KindDNSSEC, edeOther,
-		"a record of a signed set cannot be of its type, and what is left does not verify",
+		"a record cannot be of its type, and was left out of its set",
 		"correct the record in the zone"},
 
 	AlgorithmUnsupported: {"algorithm_unsupported", KindInsecure, edeUnsupportedAlgorithm, "the delegation is signed with unsupported algorithms only", "sign with ECDSA P-256 (13) or Ed25519 (15)"},
