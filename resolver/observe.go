@@ -21,6 +21,9 @@ type Observer interface {
 	Limit(c cause.Cause)
 	// Synthesised is an answer made from cached denials.
 	Synthesised()
+	// Primed is what came of asking the hints for the root's servers: how many there are, or why
+	// that is not known and the hints serve.
+	Primed(servers int, f *cause.Failure)
 }
 
 // Quiet is an Observer that does not look.
@@ -37,6 +40,9 @@ func (Quiet) Limit(cause.Cause) {}
 
 // Synthesised does nothing.
 func (Quiet) Synthesised() {}
+
+// Primed does nothing.
+func (Quiet) Primed(int, *cause.Failure) {}
 
 // Step is one step of a resolution, for people who trace it.
 type Step struct {

@@ -24,7 +24,11 @@ func (x *run) rootServers() (*cache.Delegation, *cause.Failure) {
 		return hints, nil
 	}
 	k := cache.Key{Name: wire.Root, Type: wire.TypeNS, Unchecked: true}
-	if _, f := x.sub(k); f != nil && f.Cause.Kind() == cause.KindLimit {
+	_, f := x.sub(k)
+	if f != nil {
+		x.r.observe.Primed(0, f)
+	}
+	if f != nil && f.Cause.Kind() == cause.KindLimit {
 		return nil, f
 	}
 	if d, ok := x.r.cache.Delegations.Get(wire.Root); ok && now.Unix() < d.Expires {
@@ -54,4 +58,5 @@ func (x *run) primed(got *accepted, additional []*wire.RRset) {
 	}
 	d.Stored, d.Expires = now.Unix(), now.Add(min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)).Unix()
 	x.r.cache.Delegations.Put(wire.Root, d)
+	x.r.observe.Primed(len(d.Servers), nil)
 }

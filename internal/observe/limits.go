@@ -11,4 +11,9 @@ const (
 	MaxLogOctets = 1 << 20
 	// LogPatience is how long the end of the process waits for the lines that are left.
 	LogPatience = time.Second
+
+	// silences is after how many exchanges without a reply in a row, and silent after how long, the
+	// log says that a server of the operator's, or that no server at all, answers.
+	silences = 5
+	silent   = 5 * time.Second
 )
