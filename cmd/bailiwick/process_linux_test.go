@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -192,6 +193,9 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 			t.Run(c.name+", "+format, func(t *testing.T) {
 				w := c.open(t)
 				p := startProcess(t, format, w, w)
+				if text, err := p.get("/readyz"); err != nil || !strings.HasPrefix(text, "not ready: ") {
+					t.Errorf("with nobody to ask, /readyz says %s, %v", text, err)
+				}
 				for i := range 5 {
 					p.ask(fmt.Sprintf("www%d.example.", i))
 				}

@@ -19,6 +19,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
@@ -225,6 +226,7 @@ type running struct {
 	console   *console.Console
 	control   *console.Control
 	stop      context.CancelFunc // of what goes on in the background
+	unwatch   func()             // ends what watch began
 }
 
 // listening is a listener and whose it is.
@@ -237,7 +239,7 @@ type listening struct {
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
 	sc := s.serving
-	r = &running{stack: s, stop: func() {}}
+	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
 	if s.cfg.Discovery {
 		sc.Local = r.discover
 	}
@@ -357,14 +359,41 @@ func (r *running) start() {
 	}
 	if r.console != nil {
 		r.console.Start()
-		r.console.SetReady(true)
+		r.watch()
 	}
+}
+
+// watch tells whoever asks the console whether names can be resolved, and the log when that changes.
+func (r *running) watch() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	r.unwatch = func() { stop(); <-done }
+	ready := false
+	go func() {
+		defer close(done)
+		r.resolver.Watch(ctx, func(why *cause.Failure) {
+			r.metrics.Ready(why == nil)
+			if why == nil {
+				r.console.SetReady("")
+			} else {
+				r.console.SetReady(why.Cause.Label() + ": " + why.Error())
+			}
+			switch {
+			case why == nil && !ready:
+				r.log.Info("ready")
+			case why != nil && ready:
+				r.log.Warn("not ready", "cause", why.Cause.Label(), "detail", why.Error())
+			}
+			ready = why == nil
+		})
+	}()
 }
 
 // close ends everything: first what brings new queries in, then, when those in work are answered, the connections.
 func (r *running) close() {
+	r.unwatch()
 	if r.console != nil {
-		r.console.SetReady(false)
+		r.console.SetReady("it is being stopped")
 	}
 	r.stop()
 	for _, l := range r.listeners {

@@ -20,7 +20,7 @@ import (
 type Console struct {
 	http  http.Server
 	l     net.Listener
-	ready atomic.Bool
+	ready atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
 // Listen opens the listener at an address.
@@ -30,6 +30,7 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
 	c := &Console{l: l}
+	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
@@ -51,10 +52,10 @@ func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	})
 }
 
-// readyz says whether clients are served.
+// readyz says whether clients are served, and if not, why.
 func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !c.ready.Load() {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	if why := *c.ready.Load(); why != "" {
+		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = fmt.Fprintln(w, "ready")
@@ -63,8 +64,8 @@ func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 // Addr is where the listener listens.
 func (c *Console) Addr() string { return c.l.Addr().String() }
 
-// SetReady says whether clients are served.
-func (c *Console) SetReady(ready bool) { c.ready.Store(ready) }
+// SetReady says that clients are served, or why they are not.
+func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
 
 // Start serves until Close.
 func (c *Console) Start() { go func() { _ = c.http.Serve(c.l) }() }

@@ -50,10 +50,10 @@ func TestConsole(t *testing.T) {
 	if code, _ := get(t, base+"/healthz"); code != 200 {
 		t.Errorf("/healthz: %d", code)
 	}
-	if code, _ := get(t, base+"/readyz"); code != 503 {
-		t.Errorf("/readyz before it is ready: %d", code)
+	if code, why := get(t, base+"/readyz"); code != 503 || !strings.Contains(why, "nothing has been resolved yet") {
+		t.Errorf("/readyz before it is ready: %d %s", code, why)
 	}
-	l.SetReady(true)
+	l.SetReady("")
 	if code, _ := get(t, base+"/readyz"); code != 200 {
 		t.Errorf("/readyz: %d", code)
 	}

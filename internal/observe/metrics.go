@@ -47,6 +47,7 @@ type Metrics struct {
 	faults      *prometheus.CounterVec
 
 	panics []prometheus.Counter // by place
+	ready  prometheus.Gauge
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -140,6 +141,9 @@ func New() *Metrics {
 	}
 	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
 	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
+	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
+		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
+	reg.MustRegister(m.ready)
 	panics := vec("panics_total", "Faults of this program that ended a query, a connection or other work, by place.", "place")
 	for _, p := range guard.Places() {
 		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
@@ -228,6 +232,11 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 	if c.Kind() == cause.KindLimit {
 		m.Limit(c)
 	}
+}
+
+// Ready says whether names can be resolved.
+func (m *Metrics) Ready(ready bool) {
+	m.ready.Set(map[bool]float64{true: 1}[ready])
 }
 
 // Panic counts one that was caught.

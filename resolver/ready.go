@@ -1,0 +1,65 @@
+// Readiness: whether questions from clients have a chance.
+
+package resolver
+
+import (
+	"context"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
+	"bailiwick/wire"
+)
+
+// readyInterval is how often readiness is looked at. Where the network may be down it is how often a
+// server is asked.
+const readyInterval = time.Second
+
+// Watch tells whether names can be resolved, as soon as that is known and whenever it changes: nil if
+// so, else why not. It asks by itself before the first client does, since where readiness decides
+// who gets clients there would never be one, and again while it seems that no server replies. What
+// clients ask of one dead zone changes nothing. It ends with ctx.
+func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
+	tick := time.NewTicker(readyInterval)
+	defer tick.Stop()
+	asked, down := false, false
+	for {
+		if !asked || down || r.link.failed.Load() || r.servers.uplink.isDown() {
+			why := panicked
+			r.guard.Run(guard.Fetch, func() { why = r.reach(ctx) })
+			if ctx.Err() != nil {
+				return
+			}
+			if isDown := why != nil; !asked || isDown || down {
+				tell(why)
+				asked, down = true, isDown
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// reach resolves and validates who serves the root, or failing that the name of a zone that the
+// operator named servers for: not every network has the root. It asks anew, whatever is known.
+func (r *Resolver) reach(ctx context.Context) *cause.Failure {
+	why := r.fresh(ctx, wire.Question{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN})
+	for i := 0; why != nil && i < len(r.cfg.Zones) && ctx.Err() == nil; i++ {
+		q := wire.Question{Name: r.cfg.Zones[i].Name, Type: wire.TypeSOA, Class: wire.ClassIN}
+		if !q.Name.IsRoot() && r.fresh(ctx, q) == nil {
+			return nil
+		}
+	}
+	return why
+}
+
+// fresh resolves a link that nobody waits for, and remembers no failure.
+func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
+	b, done := r.takeOff(ctx)
+	defer done()
+	_, f := (&run{r: r, q: q, budget: b}).resolve()
+	return f
+}

@@ -1,0 +1,175 @@
+package resolver_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// watched is a resolver whose readiness is watched.
+type watched struct {
+	*internet
+	line *cable
+	told []string // what Watch has said
+}
+
+func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config)) *watched {
+	line := &cable{World: w}
+	line.pull(down)
+	h := &watched{internet: newNetwork(t, w, line, change), line: line}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.r.Watch(ctx, func(why *cause.Failure) {
+			if why == nil {
+				h.told = append(h.told, "ready")
+			} else {
+				h.told = append(h.told, why.Cause.Label())
+			}
+		})
+	}()
+	t.Cleanup(func() { stop(); <-ended })
+	return h
+}
+
+// said waits, and returns the last that was said.
+func (h *watched) said(after time.Duration) string {
+	time.Sleep(after)
+	synctest.Wait()
+	if len(h.told) == 0 {
+		return "nothing"
+	}
+	return h.told[len(h.told)-1]
+}
+
+// Before a client has come the root is asked, once. After that all is well until it seems that nobody
+// replies.
+func TestReadyOnceTheRootHasReplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := watch(t, false, lab.Internet(time.Now()), nil)
+		if got := h.said(time.Second); got != "ready" {
+			t.Errorf("told %s", got)
+		}
+		h.transcript()
+		if got := h.said(time.Hour); got != "ready" || len(h.told) != 1 {
+			t.Errorf("told %v", h.told)
+		}
+		if got := h.transcript(); got != "" {
+			t.Errorf("asked without need:\n%s", got)
+		}
+	})
+}
+
+// Without a network nothing is ready, and why is told; with it all is well after a few seconds,
+// though no client came meanwhile.
+func TestReadyNotWithoutANetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := watch(t, true, lab.Internet(time.Now()), nil)
+		if got := h.said(20 * time.Second); got == "ready" || got == "nothing" {
+			t.Errorf("told %s", got)
+		}
+		h.line.pull(false)
+		if got := h.said(7 * time.Second); got != "ready" {
+			t.Errorf("with the network: told %s", got)
+		}
+	})
+}
+
+// A network that is lost later is noticed with the questions of clients, and so is its return.
+func TestReadyEndsWhenTheNetworkIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := watch(t, false, lab.Internet(time.Now()), nil)
+		if got := h.said(time.Second); got != "ready" {
+			t.Fatalf("told %s", got)
+		}
+		h.line.pull(true)
+		for _, n := range []string{"www.secure.example.", "www.unsigned.example.", "nic.example."} {
+			h.resolve(n, wire.TypeA)
+		}
+		if got := h.said(20 * time.Second); got == "ready" {
+			t.Error("ready without a network")
+		}
+		h.line.pull(false)
+		if got := h.said(7 * time.Second); got != "ready" {
+			t.Errorf("with the network: told %s", got)
+		}
+	})
+}
+
+// A zone that is dead is no network that is down: who asks for it does not take the service away.
+func TestReadyIsNotEndedByADeadZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := watch(t, false, lab.Internet(time.Now()), nil)
+		h.said(time.Second)
+		for range 5 {
+			h.resolve("www.dead.faulty.", wire.TypeA)
+			h.said(10 * time.Second)
+		}
+		if i := slices.IndexFunc(h.told, func(s string) bool { return s != "ready" }); i >= 0 {
+			t.Errorf("told %v", h.told)
+		}
+	})
+}
+
+// Where all is forwarded the forwarder is asked. Where there is no root but a zone of the operator's,
+// that is; it has to be one that can be answered for, as an insecure one can.
+func TestReadyWithServersOfTheOperator(t *testing.T) {
+	for _, c := range []struct {
+		zone              string
+		forward, insecure bool
+		want              string
+	}{
+		{".", true, false, "ready"},
+		{"corp.", false, true, "ready"},
+		{"corp.", false, false, "timeout"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			_, root := w.Roots()
+			w.Add(lab.Zone{Name: "intranet.example.", Algorithm: lab.Unsigned})
+			at := w.Servers()[len(w.Servers())-1]
+			if c.zone == "." {
+				at = root[0]
+			}
+			w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+				switch {
+				case i.Server != at:
+					return lab.Reply{}, true // nobody else is there
+				case c.zone == ".":
+					return lab.Reply{}, false
+				}
+				r := new(dns.Msg).SetReply(i.Query)
+				r.Authoritative = true
+				rr, err := dns.NewRR("corp. 300 SOA ns.corp. host.corp. 1 2 3 4 5")
+				if err != nil {
+					t.Error(err)
+				}
+				r.Answer = []dns.RR{rr}
+				return lab.Messages(r), true
+			}
+			h := watch(t, false, w, func(rc *resolver.Config) {
+				rc.CaseRandomisation = false
+				rc.Zones = []resolver.Zone{{Name: wire.MustParseName(c.zone), Forward: c.forward, Addrs: []netip.AddrPort{netip.AddrPortFrom(at, 53)}}}
+			})
+			if c.insecure {
+				if err := h.parts.Anchors.AddNegative(c.zone); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := h.said(20 * time.Second); got != c.want {
+				t.Errorf("%s: told %v, asked\n%s", c.zone, h.told, h.transcript())
+			}
+		})
+	}
+}
