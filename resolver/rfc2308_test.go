@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/wire"
 )
@@ -105,6 +106,33 @@ func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 				if a := in.resolve("gone.two.example.", wire.TypeA); a.RCode != nxDomain {
 					t.Errorf("client %d: %s %v", i, a.RCode, a.Sets)
 				}
+			}
+		})
+	}
+}
+
+// A referral upward is none that leads on, nor a denial, be it with AA: the server does not know the zone,
+// or this type of it. Other types go on.
+func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
+	for _, aa := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				q := in.Question()
+				if q.Qtype != dns.TypeAAAA || !strings.EqualFold(q.Name, "www.unsigned.example.") {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetReply(in.Query)
+				m.SetEdns0(1232, true)
+				m.Authoritative, m.Ns = aa, []dns.RR{rr(". 3600 NS a.root-servers.net.")}
+				return lab.Messages(m), true
+			}
+			in := newWorld(t, w, nil)
+			if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != servFail || a.Failure.Cause != cause.Lame {
+				t.Errorf("AA %v: %s %v", aa, a.RCode, a.Failure)
+			}
+			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.RCode != noError || len(a.Sets) != 1 {
+				t.Errorf("AA %v, another type: %s %v", aa, a.RCode, a.Failure)
 			}
 		})
 	}
