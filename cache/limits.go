@@ -21,6 +21,8 @@ const (
 	FailureMaxTTL = 5 * time.Minute
 	// SilenceMaxTTL is the last for silence: it proves less than a reply, and may be over any moment.
 	SilenceMaxTTL = time.Minute
+	// LookupsTTL is how long it is remembered that too many name servers' names had no address.
+	LookupsTTL = time.Second
 	// LinkTTL is how long a failure is remembered in which no server of any zone replied.
 	LinkTTL = 2 * time.Second
 

@@ -18,9 +18,8 @@ type serverList struct {
 	zone    wire.Name         // zero for servers of the configuration
 	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
-	lookups []wire.Name // names not asked for yet
-	asked   int
-	failed  int
+	queue   lookupQueue
+	looked  []wire.Name      // names that were looked up with success
 	why     *cause.Failure   // of the last look-up that failed
 	refused []netip.AddrPort // addresses that may not be asked
 	room    [4]candidate     // memory of the first ones
@@ -32,18 +31,23 @@ const lookupsAtOnce = 2
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d}
-	var glued []wire.Name
+	var bare, glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
-		switch cached := l.fromCache(ns.Name); {
-		case len(ns.Addrs) == 0 && !cached:
-			l.lookups = append(l.lookups, ns.Name)
+		l.fromCache(ns.Name)
+		switch {
+		case len(ns.Addrs) == 0:
+			bare = append(bare, ns.Name)
 		case !ns.Name.Within(d.Zone):
 			// The glue may be wrong. In the zone itself the same servers would be asked for better, in vain.
 			glued = append(glued, ns.Name)
 		}
 	}
-	l.lookups = append(append(l.lookups, glued...), d.Own...)
+	l.queue.add(bare)
+	l.queue.add(glued)
+	for _, name := range d.Own {
+		l.queue.last = append(l.queue.last, addressLookup{name: name})
+	}
 	return l
 }
 
@@ -54,9 +58,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 		l.addOne(wire.Name{}, a)
 	}
 	for _, host := range z.Hosts {
-		if !l.fromCache(host) {
-			l.lookups = append(l.lookups, host)
-		}
+		l.fromCache(host)
 		if len(z.Addrs) > 0 {
 			// The way to the host's address may lead over the servers that are given by address:
 			// it is looked up while they live.
@@ -65,6 +67,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 			}
 		}
 	}
+	l.queue.add(z.Hosts)
 	return l
 }
 
@@ -102,16 +105,14 @@ func (c *Config) families() (ts []wire.Type) {
 }
 
 // fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
-func (l *serverList) fromCache(name wire.Name) (found bool) {
+func (l *serverList) fromCache(name wire.Name) {
 	for _, t := range l.x.r.cfg.families() {
 		for _, unchecked := range []bool{false, true} {
 			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok {
 				l.add(name, addresses(e.Set))
-				found = true
 			}
 		}
 	}
-	return found
 }
 
 // next picks the server to ask, or nil if there is none left.
@@ -128,44 +129,6 @@ func (l *serverList) next(a *asking) *candidate {
 			return c
 		}
 	}
-}
-
-// lookUp asks for the addresses of the next few names; false if there are no more that may be asked for.
-func (l *serverList) lookUp() bool {
-	tried := false
-	for range lookupsAtOnce {
-		if len(l.lookups) == 0 || l.asked >= MaxAddressLookupsPerZone*2 || l.failed >= MaxAddressLookupsPerZone || l.x.budget.err() != nil {
-			return tried
-		}
-		name := l.lookups[0]
-		l.lookups = l.lookups[1:]
-		before := len(l.known)
-		for _, t := range l.x.r.cfg.families() {
-			if !l.x.budget.lookup() {
-				l.why = &cause.Failure{Cause: cause.LimitNameServers}
-				return tried
-			}
-			tried = true
-			l.asked++
-			addrs, f := l.addressesOf(name, t)
-			if f != nil {
-				l.why = f
-				continue
-			}
-			l.add(name, addrs)
-			if len(l.known) > before {
-				return true // the other family when this one fails
-			}
-		}
-		if len(l.known) == before {
-			l.add(name, l.x.glueOf(name))
-		}
-		if len(l.known) > before {
-			return true
-		}
-		l.failed++
-	}
-	return tried
 }
 
 // addressesOf asks for a name server's addresses. One in the zone itself that came without glue is asked for at the zone's parent, who
@@ -203,7 +166,7 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 	}
 	servers := l.x.serversOf(up)
-	servers.lookups = nil
+	servers.queue = lookupQueue{}
 	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}, list: servers}
 	return a.run()
 }

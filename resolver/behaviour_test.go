@@ -183,7 +183,7 @@ func TestReferralBomb(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
 		in.resolve("www.referral-bomb.faulty.", wire.TypeA)
-		if n := strings.Count(in.transcript(), "victim"); n > 2*resolver.MaxAddressLookupsPerZone*2 {
+		if n := strings.Count(in.transcript(), "victim"); n > 2*resolver.MaxFailedLookupsPerDelegation {
 			t.Errorf("the victim heard %d questions", n)
 		}
 	})

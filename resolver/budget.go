@@ -5,11 +5,13 @@ package resolver
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/validator"
+	"bailiwick/wire"
 )
 
 // Budget is what a client query and all its children may still spend. It is never reset. It may be shared between goroutines.
@@ -18,9 +20,12 @@ type Budget struct {
 	fresh      time.Time       // until then the time counts as unspent
 	validation *validator.Budget
 	queries    atomic.Int32
-	lookups    atomic.Int32
 	end        context.CancelCauseFunc // ends all that spends of it, with a *cause.Failure
 	heard      atomic.Bool             // a server replied
+
+	mu      sync.Mutex
+	lookups map[wire.Name]int // that failed, by the zone that was asked; guarded by mu
+	failed  int               // of them; guarded by mu
 }
 
 // newBudget returns a full budget and the function that ends it.
@@ -28,7 +33,6 @@ func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.Cance
 	ctx, cancel := context.WithCancelCause(ctx)
 	b := &Budget{ctx: ctx, validation: validator.NewBudget(), end: cancel, fresh: time.Now().Add(limit / freshPart)}
 	b.queries.Store(MaxQueries)
-	b.lookups.Store(MaxAddressLookups)
 	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })
 	return b, func(why error) {
 		late.Stop()
@@ -42,8 +46,9 @@ const freshPart = 8
 // full reports whether nothing has been spent yet: a limit that is met from here on is the matter of
 // the question that begins here, and of nothing that was asked before it.
 func (b *Budget) full() bool {
-	return b.queries.Load() == MaxQueries && b.lookups.Load() == MaxAddressLookups && b.validation.Full() &&
-		time.Now().Before(b.fresh)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.queries.Load() == MaxQueries && b.failed == 0 && b.validation.Full() && time.Now().Before(b.fresh)
 }
 
 // query pays for one packet upstream.
@@ -57,8 +62,23 @@ func (b *Budget) query() *cause.Failure {
 	return nil
 }
 
-// lookup pays for one address look-up.
-func (b *Budget) lookup() bool { return b.lookups.Add(-1) >= 0 }
+// mayLookUp reports whether a zone may be asked for one more name server's address.
+func (b *Budget) mayLookUp(zone wire.Name) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed < MaxFailedLookups && b.lookups[zone] < MaxFailedLookupsPerZone
+}
+
+// lookupFailed counts a name server's name that a zone gave no address for.
+func (b *Budget) lookupFailed(zone wire.Name) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.lookups == nil {
+		b.lookups = map[wire.Name]int{}
+	}
+	b.lookups[zone]++
+	b.failed++
+}
 
 // err says whether time is up, or the resolution was told to give way.
 func (b *Budget) err() *cause.Failure {

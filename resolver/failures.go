@@ -3,10 +3,12 @@
 package resolver
 
 import (
+	"net/netip"
 	"sync/atomic"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/wire"
 )
 
 // rememberFailure keeps a failed resolution for those who ask again, against nothing but what caused
@@ -38,10 +40,12 @@ func (x *run) rememberFailure(f *cause.Failure) {
 // backoffOf returns how long a failure is remembered. The time grows only where the failure is the
 // name's own: its servers said so, or are silent while others reply.
 func backoffOf(f *cause.Failure) cache.Backoff {
-	switch f.HeldAgainst() {
-	case cause.ScopeLink:
+	switch {
+	case f.Cause == cause.LimitNameServers: // a retry finds more of the denials known, and gets further
+		return cache.Backoff{First: cache.LookupsTTL, Max: cache.LookupsTTL}
+	case f.HeldAgainst() == cause.ScopeLink:
 		return cache.Backoff{First: cache.LinkTTL, Max: cache.LinkTTL}
-	case cause.ScopeQuery:
+	case f.HeldAgainst() == cause.ScopeQuery:
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
 	}
 	switch f.Cause {
@@ -60,12 +64,35 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 type linkState struct {
 	replies atomic.Uint64 // from servers, of whatever zone
 	failed  atomic.Bool   // a failure is remembered in which nobody replied
+	v4, v6  atomic.Int32  // exchanges in a row without a reply, by family
+}
+
+// doubtfulAfter is how many exchanges in a row bring no reply until a family of addresses may be dead.
+const doubtfulAfter = 4
+
+// of returns the counter of an address's family.
+func (l *linkState) of(a netip.Addr) *atomic.Int32 {
+	if a.Unmap().Is4() {
+		return &l.v4
+	}
+	return &l.v6
+}
+
+// doubtful reports whether no server has replied lately over a family, by its address type.
+func (l *linkState) doubtful(t wire.Type) bool {
+	if t == wire.TypeA {
+		return l.v4.Load() >= doubtfulAfter
+	}
+	return l.v6.Load() >= doubtfulAfter
 }
 
 // replied notes a reply. The first after failures in which nobody replied ends all of them, and what
 // was held against servers meanwhile: it was our link that was down, or may have been.
-func (r *Resolver) replied() {
+func (r *Resolver) replied(a netip.Addr) {
 	r.link.replies.Add(1)
+	if n := r.link.of(a); n.Load() != 0 {
+		n.Store(0)
+	}
 	if r.link.failed.Load() && r.link.failed.Swap(false) {
 		r.cache.ForgetFailures(cause.ScopeLink)
 		r.servers.forgive()

@@ -96,7 +96,7 @@ var outcomes = []struct {
 	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Timeout},
 	{"www.always-tc.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Truncated},
 	{"www.garbage.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Malformed},
-	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.NoAddress},
+	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.LimitNameServers},
 	{"www.loop-a.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.DependencyLoop},
 	{"a.aliases.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.AliasLoop},
 	{"c0.aliases.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.LimitAliases},

@@ -167,3 +167,24 @@ func TestMinimiser(t *testing.T) {
 		t.Errorf("a long name takes %d steps", n)
 	}
 }
+
+// The family of addresses over which nobody replies lately is asked for last.
+func TestFamiliesThatReplyComeFirst(t *testing.T) {
+	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}}
+	x := &run{r: r}
+	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	want := func(first wire.Type) {
+		t.Helper()
+		if got := x.families(); len(got) != 2 || got[0] != first {
+			t.Errorf("got %v, want %v first", got, first)
+		}
+	}
+	want(wire.TypeA)
+	r.link.of(v4).Store(doubtfulAfter)
+	want(wire.TypeAAAA)
+	r.link.of(v6).Store(doubtfulAfter) // nobody replies at all
+	want(wire.TypeA)
+	r.link.of(v4).Store(0)
+	r.link.of(v6).Store(0)
+	want(wire.TypeA)
+}

@@ -422,6 +422,7 @@ func (a *asking) overdue(t *try) {
 	waited := time.Since(t.began)
 	t.late = true
 	r.observe.Upstream(t.c.addr, t.how.via, waited, cause.Timeout)
+	r.link.of(t.c.addr.Addr()).Add(1)
 	if a.usual(t) {
 		r.servers.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
 	}
@@ -476,7 +477,7 @@ func (a *asking) heard(t *try) {
 		e = eventReply
 	}
 	r.servers.learn(addr, a.zone, e, t.took, now)
-	r.replied()
+	r.replied(addr)
 	a.x.budget.heard.Store(true)
 	rc := t.m.FullRCode()
 	if t.m.EDNS.Present && !isFormErr(rc) && (!t.p.edns || t.p.noEDNS) {
@@ -728,6 +729,9 @@ func (a *asking) failed(t *try) *cause.Failure {
 		if learn(eventDead); s.tcp >= MaxTriesPerTransport {
 			c.spent = true
 		}
+	}
+	if what == cause.Unreachable {
+		r.link.of(c.addr.Addr()).Add(1)
 	}
 	if f != nil {
 		a.blame(f)

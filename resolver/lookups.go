@@ -1,0 +1,153 @@
+// Look-ups of name servers' addresses: which, in what order, and how many (NXNSAttack, CVE-2020-8616).
+
+package resolver
+
+import (
+	"math/rand/v2"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// addressLookup is a name server's name, and what is still to be asked for it.
+type addressLookup struct {
+	name     wire.Name
+	families []wire.Type // in order; nil: all that the cache does not know
+	found    bool        // a family has brought addresses
+}
+
+// lookupQueue are a delegation's look-ups. The first family of each name comes first; the other family of
+// a name follows when the addresses that the first one brought have been tried, and before the delegation
+// is given up: a host, or a server, may have one family that works (RFC 8305 for servers). The names come
+// in random order, so that a client's retry gets further where many are dead.
+type lookupQueue struct {
+	next   []addressLookup
+	later  []addressLookup // second families
+	last   []addressLookup // names that only the zone itself gives
+	failed int             // names that were looked up in vain and at a price
+}
+
+// add queues names, in random order.
+func (q *lookupQueue) add(names []wire.Name) {
+	for _, i := range rand.Perm(len(names)) {
+		q.next = append(q.next, addressLookup{name: names[i]})
+	}
+}
+
+// take returns the next look-up. Second families alternate with names not looked up yet.
+func (q *lookupQueue) take() (a addressLookup, ok bool) {
+	for _, from := range []*[]addressLookup{&q.next, &q.later, &q.last} {
+		if len(*from) > 0 {
+			a, *from = (*from)[0], (*from)[1:]
+			if from == &q.next { // what waited has its turn before the next name
+				q.next, q.later = append(q.later[:len(q.later):len(q.later)], q.next...), nil
+			}
+			return a, true
+		}
+	}
+	return a, false
+}
+
+// lookUp asks for the addresses of the next few names. It returns false if there are no more that may be
+// asked for.
+func (l *serverList) lookUp() (tried bool) {
+	for range lookupsAtOnce {
+		if l.x.budget.err() != nil {
+			return tried
+		}
+		if l.queue.failed >= MaxFailedLookupsPerDelegation {
+			l.why = &cause.Failure{Cause: cause.LimitNameServers}
+			return l.lastResort() || tried
+		}
+		a, ok := l.queue.take()
+		if !ok {
+			return l.lastResort() || tried
+		}
+		tried = true
+		if l.lookUpName(a) {
+			return true
+		}
+	}
+	return tried
+}
+
+// lookUpName looks up the families of a name until one brings addresses, and reports whether one did.
+func (l *serverList) lookUpName(a addressLookup) bool {
+	zone := l.x.zoneOf(a.name)
+	if !l.x.budget.mayLookUp(zone) {
+		l.why = &cause.Failure{Cause: cause.LimitNameServers}
+		return false
+	}
+	if a.families == nil {
+		a.families = l.missing(a.name)
+	}
+	before, paid := len(l.known), false
+	for i, t := range a.families {
+		sent := l.x.budget.sent()
+		addrs, f := l.addressesOf(a.name, t)
+		paid = paid || l.x.budget.sent() > sent
+		if f != nil {
+			l.why = f
+			continue
+		}
+		if l.add(a.name, addrs); len(l.known) > before {
+			if rest := a.families[i+1:]; len(rest) > 0 {
+				l.queue.later = append(l.queue.later, addressLookup{a.name, rest, true})
+			}
+			l.looked = append(l.looked, a.name)
+			return true
+		}
+	}
+	if l.add(a.name, l.x.glueOf(a.name)); len(l.known) > before {
+		return true
+	}
+	if paid && !a.found { // a denial that is known costs nobody anything
+		l.queue.failed++
+		l.x.budget.lookupFailed(l.x.zoneOf(a.name))
+	}
+	return false
+}
+
+// lastResort adds what the delegations above say of names whose own addresses were of no use: the glue may
+// be right where the zone is wrong.
+func (l *serverList) lastResort() bool {
+	before := len(l.known)
+	for _, name := range l.looked {
+		l.add(name, l.x.glueOf(name))
+	}
+	l.looked = nil
+	return len(l.known) > before
+}
+
+// zoneOf returns the zone that is asked for a name, as far as it is known.
+func (x *run) zoneOf(name wire.Name) wire.Name {
+	if d, ok := x.r.cache.Closest(name, x.r.clock.Now()); ok {
+		return d.Zone
+	}
+	return wire.Root
+}
+
+// missing returns the families of a name's addresses that the cache knows nothing of, in the order in
+// which they are to be asked for.
+func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
+	for _, t := range l.x.families() {
+		_, known := l.x.r.cached(cache.Key{Name: name, Type: t})
+		if !known {
+			_, known = l.x.r.cached(cache.Key{Name: name, Type: t, Unchecked: true})
+		}
+		if !known {
+			ts = append(ts, t)
+		}
+	}
+	return ts
+}
+
+// families returns the address types that are in use, the one first whose servers have replied lately.
+func (x *run) families() []wire.Type {
+	ts := x.r.cfg.families()
+	if len(ts) == 2 && x.r.link.doubtful(wire.TypeA) && !x.r.link.doubtful(wire.TypeAAAA) {
+		ts[0], ts[1] = ts[1], ts[0]
+	}
+	return ts
+}
