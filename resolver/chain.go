@@ -164,6 +164,11 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	}
 	k := cache.Key{Name: zone, Type: wire.TypeDNSKEY}
 	l, f := x.sub(k)
+	if f == nil && l.kind == kindAnswer && l.status == wire.Insecure {
+		if refused, yes := x.refused(ds, l.sets[0], t); yes {
+			return refused
+		}
+	}
 	if f == nil && l.status != wire.Secure {
 		// What is known of the keys and of the DS is of different times: either may have changed.
 		if ds, t = x.delegationSigner(zone); t.Status != wire.Secure || t.Zone != zone {
@@ -189,6 +194,18 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	}
 	t.Expires, t.Until = x.earliest(t.Expires, l.ttl()), wire.EarlierEnd(t.Until, l.until())
 	return x.keep(zone, t)
+}
+
+// refused is the trust in a zone whose every DS names a key that is outside the limits; false if
+// that is not so.
+func (x *run) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (validator.Trust, bool) {
+	_, res := x.r.validator.MatchDS(ds, keys, validator.InstantOf(x.r.clockFor()),
+		x.budget.validation)
+	if res.Status != wire.Insecure {
+		return t, false
+	}
+	t.Status, t.Failure, t.Expires = wire.Insecure, res.Failure, x.earliest(t.Expires, keys.TTL)
+	return x.keep(t.Zone, t), true
 }
 
 // keep caches a trust that is not bogus; failures have a cache of their own.
@@ -278,6 +295,10 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return x.believeKeys(zone, l)
 	}
 	x.r.observe.Validated(res.Status, res.Failure)
+	if res.Status == wire.Insecure { // signed, and with no key that is computed with
+		set.Security, l.status, l.failure = wire.Insecure, wire.Insecure, res.Failure
+		return true, nil
+	}
 	if res.Status != wire.Secure {
 		if _, anchored := x.r.anchors.At(zone); anchored && res.Failure.Cause == cause.DSMismatch {
 			res.Failure.Cause = cause.AnchorMismatch

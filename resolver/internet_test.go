@@ -86,3 +86,11 @@ func (in *internet) transcript() string {
 	}
 	return b.String()
 }
+
+// types lists the types of an answer's sets.
+func types(sets []*wire.RRset) (ts []wire.Type) {
+	for _, s := range sets {
+		ts = append(ts, s.Type)
+	}
+	return ts
+}

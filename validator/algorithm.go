@@ -13,6 +13,7 @@ import (
 	_ "crypto/sha512"
 	"errors"
 	"math/big"
+	"math/bits"
 
 	"filippo.io/bigmod"
 	"github.com/cloudflare/circl/sign/ed448"
@@ -43,6 +44,25 @@ type checker interface {
 	check(data, sig []byte) bool
 }
 
+// weight is for how many a key's check counts in MaxSignatureChecks: four or more times as long as
+// one with P-256 or Ed25519 is dear. P-384 would be worth ten, but then a zone signed with it could
+// not have what others can.
+func weight(c checker) int32 {
+	switch k := c.(type) {
+	case *rsaPublic:
+		if k.modulus.BitLen() > 2048 && k.e.BitLen() > 17 {
+			return 4
+		}
+	case *ecdsaPublic:
+		if k.size > 32 {
+			return 2
+		}
+	case ed448Public:
+		return 2
+	}
+	return 1
+}
+
 var algorithms = map[uint8]algorithm{
 	AlgRSASHA1:         {true, rsaKey(crypto.SHA1)},                       // RFC 3110
 	AlgRSASHA1NSEC3:    {true, rsaKey(crypto.SHA1)},                       // RFC 5155, section 2
@@ -63,6 +83,10 @@ func digestOf(h crypto.Hash, data []byte) []byte {
 var (
 	errKeySize  = errors.New("size of the key")
 	errExponent = errors.New("exponent of the key")
+
+	// errRefused says that a key is whole and lawful, and that it would cost too much, or protect
+	// too little, to be used.
+	errRefused = errors.New("key outside the limits")
 )
 
 // rsaPublic is a key of RFC 3110, section 2.
@@ -85,11 +109,13 @@ func rsaKey(h crypto.Hash) func([]byte) (checker, error) {
 			return nil, errKeySize
 		}
 		e, n := new(big.Int).SetBytes(b[:elen]), new(big.Int).SetBytes(b[elen:])
-		if bits := n.BitLen(); bits < MinRSABits || bits > MaxRSABits || n.Bit(0) == 0 {
+		switch {
+		case n.Bit(0) == 0:
 			return nil, errKeySize
-		}
-		if e.BitLen() > MaxRSAExponentBits || e.BitLen() < 2 || e.Bit(0) == 0 {
+		case e.BitLen() < 2 || e.Bit(0) == 0:
 			return nil, errExponent
+		case n.BitLen() < MinRSABits || n.BitLen() > MaxRSABits || e.BitLen() > MaxRSAExponentBits:
+			return nil, errRefused
 		}
 		m, err := bigmod.NewModulus(n.Bytes())
 		if err != nil {
@@ -107,7 +133,8 @@ var digestInfo = map[crypto.Hash][]byte{
 }
 
 // check is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): the message that the signature stands for is made and compared, never parsed. crypto/rsa
-// does the same, but prepares the modulus anew for each check, which is a third of the work, and refuses exponents of 32 bits.
+// does the same, but prepares the modulus anew for each check, which is a third of the work, and
+// refuses exponents of more than 31 bits.
 func (k *rsaPublic) check(data, sig []byte) bool {
 	size := k.modulus.Size()
 	digest, info := digestOf(k.hash, data), digestInfo[k.hash]
@@ -120,7 +147,7 @@ func (k *rsaPublic) check(data, sig []byte) bool {
 		return false
 	}
 	var got *bigmod.Nat
-	if k.e.BitLen() <= 31 {
+	if k.e.BitLen() <= bits.UintSize {
 		got = bigmod.NewNat().ExpShortVarTime(s, uint(k.e.Uint64()), k.modulus)
 	} else {
 		got = bigmod.NewNat().Exp(s, k.e.Bytes(), k.modulus)

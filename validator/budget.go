@@ -20,11 +20,13 @@ func NewBudget() *Budget {
 	return b
 }
 
-// signature pays for one verification before it is done.
-func (b *Budget) signature() bool { return b.failures.Load() > 0 && b.signatures.Add(-1) >= 0 }
+// signature pays for one verification before it is done; weight is for how many it counts.
+func (b *Budget) signature(weight int32) bool {
+	return b.failures.Load() > 0 && b.signatures.Add(-weight) >= 0
+}
 
-// failed notes that a verification failed.
-func (b *Budget) failed() { b.failures.Add(-1) }
+// failed notes that a verification failed, and says whether another may.
+func (b *Budget) failed() bool { return b.failures.Add(-1) > 0 }
 
 // digest says whether one more DS digest may be computed.
 func (b *Budget) digest() bool { return b.mismatches.Load() > 0 }
@@ -41,5 +43,5 @@ func (b *Budget) Full() bool {
 		b.mismatches.Load() == MaxDigestMismatches && b.blocks.Load() == MaxHashBlocks
 }
 
-// Spent tells how many verifications the query has cost.
+// Spent tells how many verifications the query has cost, dear ones by their weight.
 func (b *Budget) Spent() int { return MaxSignatureChecks - max(0, int(b.signatures.Load())) }

@@ -49,7 +49,7 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 			d.high = true
 			continue
 		}
-		if len(n.Salt) > MaxNSEC3Salt || len(d.nsec3) == MaxNSEC3Records {
+		if len(d.nsec3) == MaxNSEC3Records {
 			d.tooMany = true
 			continue
 		}

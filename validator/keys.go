@@ -4,9 +4,12 @@ package validator
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +44,8 @@ func NewKeySet(set *wire.RRset) *KeySet {
 	return &KeySet{Zone: set.Name, set: set}
 }
 
-// all returns the keys, which it reads at its first call.
+// all returns the keys, which it reads at its first call, ordered by what signatures and DS records
+// name them by: a set of thousands costs each of those a search.
 func (ks *KeySet) all() []*key {
 	ks.once.Do(func() {
 		if ks.set == nil {
@@ -52,8 +56,26 @@ func (ks *KeySet) all() []*key {
 				ks.keys = append(ks.keys, &key{DNSKEY: k, tag: wire.KeyTag(d), rdata: d})
 			}
 		}
+		slices.SortStableFunc(ks.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })
 	})
 	return ks.keys
+}
+
+// named returns the keys of a tag and an algorithm.
+func (ks *KeySet) named(tag uint16, algorithm uint8) []*key {
+	all := ks.all()
+	from, _ := slices.BinarySearchFunc(all, tag,
+		func(k *key, tag uint16) int { return k.compare(tag, algorithm) })
+	to := from
+	for to < len(all) && all[to].compare(tag, algorithm) == 0 {
+		to++
+	}
+	return all[from:to]
+}
+
+// compare orders keys by tag and algorithm.
+func (k *key) compare(tag uint16, algorithm uint8) int {
+	return cmp.Or(cmp.Compare(k.tag, tag), cmp.Compare(k.Algorithm, algorithm))
 }
 
 // Set is the set as it came.
@@ -102,19 +124,9 @@ const (
 	DigestSHA384 = 4
 )
 
-// digestStrength orders the digests that are implemented; 0 is none (RFC 4509, section 3: SHA-256 before SHA-1).
-func (v *Validator) digestStrength(digest uint8) int {
-	switch digest {
-	case DigestSHA384:
-		return 3
-	case DigestSHA256:
-		return 2
-	case DigestSHA1:
-		if v.policy.SHA1 {
-			return 1
-		}
-	}
-	return 0
+// supportsDigest says whether DS digests of a type are computed under the policy.
+func (v *Validator) supportsDigest(digest uint8) bool {
+	return digest == DigestSHA256 || digest == DigestSHA384 || digest == DigestSHA1 && v.policy.SHA1
 }
 
 // digest computes the DS digest of a key (RFC 4034, section 5.1.4).
@@ -134,76 +146,135 @@ func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
 	return nil
 }
 
-// UsableDS picks from a DS set what decides: of the records with a supported algorithm and digest those with the
-// strongest digest. Where there is none, the delegation is insecure for the cause returned (RFC 4035, section 5.2; RFC 6840, section 5.2).
+// digestSize is the length of a digest of a type that is supported, in octets.
+func digestSize(typ uint8) int {
+	switch typ {
+	case DigestSHA1:
+		return sha1.Size
+	case DigestSHA256:
+		return sha256.Size
+	}
+	return sha512.Size384
+}
+
+// UsableDS picks from a DS set those with a supported algorithm and digest. Where there is none,
+// the delegation is insecure for the cause returned (RFC 4035, section 5.2; RFC 6840, section 5.2).
+// A SHA-1 digest is left out where a better one of the same key tag and algorithm is there (RFC
+// 4509, section 3): of the same key, not of any, as the digests of two keys are those of two
+// providers, or of two steps of a roll-over.
 func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
-	top, why := 0, cause.AlgorithmUnsupported
-	var all []wire.DS
+	why := cause.AlgorithmUnsupported
+	var use []wire.DS
+	better := map[[3]byte]bool{} // the tags and algorithms that have a digest better than SHA-1
+	id := func(ds *wire.DS) [3]byte {
+		return [3]byte{byte(ds.KeyTag >> 8), byte(ds.KeyTag),
+			ds.Algorithm}
+	}
 	for d := range set.Data.All() {
 		ds, err := wire.ParseDS(d)
 		if err != nil || !v.SupportsAlgorithm(ds.Algorithm) {
 			continue
 		}
-		if v.digestStrength(ds.Digest) == 0 {
+		if !v.supportsDigest(ds.Digest) {
 			why = cause.DigestUnsupported
 			continue
 		}
-		top = max(top, v.digestStrength(ds.Digest))
-		all = append(all, ds)
-	}
-	var use []wire.DS
-	for _, ds := range all {
-		// RFC 4509, section 3: where a stronger digest is there, weaker ones are ignored.
-		if v.digestStrength(ds.Digest) == top {
-			use = append(use, ds)
+		if ds.Digest != DigestSHA1 {
+			better[id(&ds)] = true
 		}
+		use = append(use, ds)
 	}
+	use = slices.DeleteFunc(use, func(ds wire.DS) bool {
+		return ds.Digest == DigestSHA1 &&
+			better[id(&ds)]
+	})
 	if len(use) == 0 {
 		return nil, why
 	}
 	return use, cause.None
 }
 
-// MatchDS finds the keys of a DNSKEY set that the DS records name, and verifies that one of them signed the set
-// (RFC 4035, section 5.2). ds is what UsableDS picked, or a trust anchor.
+// MatchDS finds the keys of a DNSKEY set that the DS records name, and verifies that one of them
+// signed the set: any one will do (RFC 4035, section 5.2; RFC 6840, section 5.11). ds is what
+// UsableDS picked, or a trust anchor. The result is Insecure if every DS names a key, by its
+// digest, that is outside the limits: then the zone is signed as nobody here can check, as with an
+// algorithm that is not supported. Nothing that a forger adds or leaves out makes it so, for the
+// digests are the parent's word.
 func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget) (*KeySet, Result) {
 	ks := NewKeySet(set)
-	named := &KeySet{Zone: set.Name}
-	worst := cause.DSMismatch
-	for _, d := range ds {
-		for _, k := range ks.all() {
-			if k.tag != d.KeyTag || k.Algorithm != d.Algorithm || named.has(k) {
-				continue
-			}
-			if !b.digest() {
-				return nil, bogus(cause.New(cause.LimitDigests, set.Name, "DS %d", d.KeyTag))
-			}
-			if !bytes.Equal(digest(d.Digest, set.Name, k.rdata), d.Hash) {
-				b.mismatch()
-				continue
-			}
-			if f := k.fault(); f != cause.None {
-				worst = f
-				continue
-			}
-			named.keys = append(named.keys, k)
+	signers := &KeySet{Zone: set.Name}
+	worst, refused := cause.DSMismatch, 0
+	for i, d := range ds {
+		k, f := matchOne(d, ks, b)
+		if f == cause.None && refused == i { // whether one of many is refused does not matter
+			f = k.refusal(b)
+		}
+		switch {
+		case f == cause.LimitDigests || f == cause.LimitSignatures:
+			return nil, bogus(cause.New(f, set.Name, "DS %d", d.KeyTag))
+		case f == cause.KeyRefused:
+			refused++
+			worst = f
+		case f == cause.DSMismatch:
+		case f != cause.None:
+			worst = f
+		case !slices.Contains(signers.keys, k):
+			signers.keys = append(signers.keys, k)
 		}
 	}
-	if len(named.keys) == 0 {
-		return nil, bogus(cause.New(worst, set.Name, "DS %d", ds[0].KeyTag))
+	if len(signers.keys) == 0 {
+		why := cause.New(worst, set.Name, "DS %d", ds[0].KeyTag)
+		if refused == len(ds) {
+			why.Cause = cause.KeysRefused
+			return nil, Result{Status: wire.Insecure, TTL: set.TTL, Failure: why}
+		}
+		return nil, bogus(why)
 	}
-	r := v.VerifySet(set, named, at, b)
+	slices.SortFunc(signers.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })
+	r := v.VerifySet(set, signers, at, b)
 	if r.Status != wire.Secure {
+		if r.Failure.Cause == cause.KeyNotFound &&
+			slices.ContainsFunc(signers.keys[:min(len(signers.keys), MaxSignaturesPerSet)],
+				(*key).refused) {
+			r.Failure.Cause = cause.KeyRefused
+		}
 		return nil, r
 	}
 	return ks, r
 }
 
-func (ks *KeySet) has(k *key) bool {
-	for _, x := range ks.keys {
-		if x == k {
-			return true
+// matchOne finds the key that a DS names, or says why it names none that may sign.
+func matchOne(d wire.DS, ks *KeySet, b *Budget) (*key, cause.Cause) {
+	for _, k := range ks.named(d.KeyTag, d.Algorithm) {
+		if len(d.Hash) != digestSize(d.Digest) {
+			break
 		}
+		if !b.digest() {
+			return nil, cause.LimitDigests
+		}
+		if bytes.Equal(digest(d.Digest, ks.Zone, k.rdata), d.Hash) {
+			return k, k.fault()
+		}
+		b.mismatch()
 	}
-	return false
+	return nil, cause.DSMismatch
+}
+
+// refused reports whether the key is outside the limits.
+func (k *key) refused() bool {
+	_, err := k.checker()
+	return errors.Is(err, errRefused)
+}
+
+// refusal says why a key that a DS names cannot be computed with, or None.
+func (k *key) refusal(b *Budget) cause.Cause {
+	switch _, err := k.checker(); {
+	case err == nil:
+		return cause.None
+	case errors.Is(err, errRefused):
+		return cause.KeyRefused
+	case !b.failed(): // CVE-2025-8677
+		return cause.LimitSignatures
+	}
+	return cause.KeyUnusable
 }

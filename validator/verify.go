@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -37,13 +38,16 @@ func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure:
 // severity orders the causes of failed signatures: what the client hears is the highest that was met.
 var severity = map[cause.Cause]int{
 	cause.SignatureMissing: 1, cause.SignerMismatch: 2, cause.KeyNotFound: 3, cause.SignatureLabels: 4, cause.KeyNotZone: 5, cause.KeyRevoked: 5,
-	cause.KeyUnusable: 5, cause.SignatureNotYetValid: 6, cause.SignatureExpired: 7, cause.SignatureInvalid: 8, cause.KeyTagCollision: 9, cause.LimitSignatures: 10,
+	cause.KeyUnusable: 5, cause.KeyRefused: 5, cause.SignatureNotYetValid: 6,
+	cause.SignatureExpired: 7, cause.SignatureInvalid: 8,
+	cause.KeyTagCollision: 9, cause.LimitSignatures: 10,
 }
 
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with the first that
 // verifies; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
 	var worst *cause.Failure
+	var records canonical
 	tried := 0
 	for rdata := range set.Sigs.All() {
 		if tried++; tried > MaxSignaturesPerSet {
@@ -53,7 +57,7 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 		if err != nil {
 			continue
 		}
-		r := v.verifyOne(set, rdata, &sig, ks, at, b)
+		r := v.verifyOne(set, &records, rdata, &sig, ks, at, b)
 		if r.Status == wire.Secure {
 			return r
 		}
@@ -68,7 +72,8 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 }
 
 // verifyOne judges one signature.
-func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks *KeySet, at Instant, b *Budget) Result {
+func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG,
+	ks *KeySet, at Instant, b *Budget) Result {
 	fail := func(c cause.Cause) Result {
 		return bogus(cause.New(c, ks.Zone, "%s/%s key %d", set.Name, set.Type, sig.KeyTag))
 	}
@@ -79,13 +84,9 @@ func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks
 		return fail(c)
 	}
 	worst := cause.KeyNotFound
-	matching := 0
 	var data []byte
-	for _, k := range ks.all() {
-		if k.tag != sig.KeyTag || k.Algorithm != sig.Algorithm {
-			continue
-		}
-		if matching++; matching > MaxKeysPerTag {
+	for i, k := range ks.named(sig.KeyTag, sig.Algorithm) {
+		if i == MaxKeysPerTag {
 			worst = cause.KeyTagCollision
 			break
 		}
@@ -94,7 +95,7 @@ func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks
 			continue
 		}
 		if data == nil {
-			data = signedData(set, rdata, sig)
+			data = signedData(set, records, rdata, sig)
 		}
 		switch v.check(k, data, sig.Signature, b) {
 		case checkGood:
@@ -103,6 +104,8 @@ func (v *Validator) verifyOne(set *wire.RRset, rdata []byte, sig *wire.RRSIG, ks
 			worst = cause.SignatureInvalid
 		case checkUnusable:
 			worst = cause.KeyUnusable
+		case checkRefused:
+			worst = cause.KeyRefused
 		case checkOverBudget:
 			return fail(cause.LimitSignatures)
 		}
@@ -166,9 +169,9 @@ func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result
 
 // signedData is what the signature is over: the RRSIG's RDATA without the signature, then the records in canonical form and
 // order (RFC 4034, section 3.1.8.1).
-func signedData(set *wire.RRset, rdata []byte, sig *wire.RRSIG) []byte {
-	head := len(rdata) - len(sig.Signature)
-	data := make([]byte, 0, len(rdata)+len(set.Data)+set.Len()*(set.Name.Len()+10))
+func signedData(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG) []byte {
+	head, n := len(rdata)-len(sig.Signature), set.Len()
+	data := make([]byte, 0, len(rdata)+len(set.Data)+n*(set.Name.Len()+10))
 	data = append(data, rdata[:18]...)
 	data = append(data, sig.Signer.Wire()...) // canonical: lower case
 	if head != 18+sig.Signer.Len() {
@@ -180,10 +183,10 @@ func signedData(set *wire.RRset, rdata []byte, sig *wire.RRSIG) []byte {
 			owner = w
 		}
 	}
-	if set.Len() == 1 {
+	if n == 1 {
 		return appendSigned(data, owner, set, sig, wire.AppendCanonical(nil, set.Type, set.Data.First()))
 	}
-	for _, d := range canonicalOrder(set) {
+	for _, d := range records.of(set) {
 		data = appendSigned(data, owner, set, sig, d)
 	}
 	return data
@@ -199,14 +202,20 @@ func appendSigned(data []byte, owner wire.Name, set *wire.RRset, sig *wire.RRSIG
 	return append(data, d...)
 }
 
-// canonicalOrder returns the set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3).
-func canonicalOrder(set *wire.RRset) [][]byte {
-	all := make([][]byte, 0, set.Len())
-	for d := range set.Data.All() {
-		all = append(all, wire.AppendCanonical(nil, set.Type, d))
+// canonical is a set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3):
+// made once, however many signatures the set has.
+type canonical struct{ records [][]byte }
+
+func (c *canonical) of(set *wire.RRset) [][]byte {
+	if c.records == nil {
+		all := make([][]byte, 0, set.Len())
+		for d := range set.Data.All() {
+			all = append(all, wire.AppendCanonical(nil, set.Type, d))
+		}
+		slices.SortFunc(all, wire.CompareCanonical)
+		c.records = slices.CompactFunc(all, bytes.Equal)
 	}
-	slices.SortFunc(all, wire.CompareCanonical)
-	return slices.CompactFunc(all, bytes.Equal)
+	return c.records
 }
 
 // checkResult is what came of one signature and one key.
@@ -216,6 +225,7 @@ const (
 	checkGood checkResult = iota
 	checkBad
 	checkUnusable
+	checkRefused
 	checkOverBudget
 )
 
@@ -242,15 +252,18 @@ func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 	if known {
 		v.hits.Add(1)
 	} else {
-		if !b.signature() {
+		c, err := k.checker()
+		switch {
+		// known by its size: it costs nothing, and a good signature may stand beside
+		case errors.Is(err, errRefused):
+			return checkRefused
+		case err != nil:
+			b.failed() // CVE-2025-8677: keys that cannot be read count
+			return checkUnusable
+		case !b.signature(weight(c)):
 			return checkOverBudget
 		}
 		v.misses.Add(1)
-		c, err := k.checker()
-		if err != nil {
-			b.failed() // CVE-2025-8677: keys that cannot be read count
-			return checkUnusable
-		}
 		good = v.tables.quicken(k, c).check(data, sig)
 		v.results.add(&id, good)
 	}

@@ -3,6 +3,7 @@ package validator
 import (
 	"crypto/ecdsa"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,7 +197,7 @@ func TestMatchDS(t *testing.T) {
 	usable := func(v *Validator, lines ...string) ([]wire.DS, cause.Cause) { return v.UsableDS(readSets(t, lines)[0]) }
 	sha1, sha256 := k.ToDS(dns.SHA1), k.ToDS(dns.SHA256)
 	wrong := *sha256
-	wrong.Digest = "00" + wrong.Digest[2:]
+	wrong.Digest = strings.Repeat("5a", len(wrong.Digest)/2)
 	unknownAlgorithm, unknownDigest := *sha256, *sha256
 	unknownAlgorithm.Algorithm, unknownDigest.DigestType = 100, 100
 	for _, c := range []struct {
@@ -210,7 +211,8 @@ func TestMatchDS(t *testing.T) {
 		{"SHA-1 allowed", Policy{SHA1: true}, []string{sha1.String()}, cause.None, cause.None},
 		{"SHA-1 not allowed", Policy{}, []string{sha1.String()}, cause.DigestUnsupported, 0},
 		{"wrong digest", Policy{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
-		{"the strongest decides", Policy{SHA1: true}, []string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
+		{"SHA-1 beside a better one of the key", Policy{SHA1: true},
+			[]string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
 		{"one of two matches", Policy{}, []string{wrong.String(), sha256.String()}, cause.None, cause.None},
 		{"unknown algorithm", Policy{}, []string{unknownAlgorithm.String()}, cause.AlgorithmUnsupported, 0},
 		{"unknown digest", Policy{}, []string{unknownDigest.String()}, cause.DigestUnsupported, 0},
@@ -251,8 +253,8 @@ func TestRSAKeys(t *testing.T) {
 		"511 bits":              {public(big.NewInt(3), odd(511)), false},
 		"4096 bits":             {public(big.NewInt(65537), odd(4096)), true},
 		"4097 bits":             {public(big.NewInt(65537), odd(4097)), false},
-		"exponent 32 bits":      {public(odd(32), odd(1024)), true},
-		"exponent 33 bits":      {public(odd(33), odd(1024)), false},
+		"exponent 35 bits":      {public(odd(35), odd(1024)), true},
+		"exponent 36 bits":      {public(odd(36), odd(1024)), false},
 		"even exponent":         {public(big.NewInt(4), odd(1024)), false},
 		"exponent 1":            {public(big.NewInt(1), odd(1024)), false},
 		"no modulus":            {[]byte{1, 3}, false},

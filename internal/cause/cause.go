@@ -48,6 +48,7 @@ const (
 	KeyNotZone
 	KeyRevoked
 	KeyUnusable
+	KeyRefused
 	KeyTagCollision
 	DSMismatch
 	DenialMissing
@@ -60,6 +61,7 @@ const (
 	// Insecure, and why.
 	AlgorithmUnsupported
 	DigestUnsupported
+	KeysRefused
 	NSEC3Iterations
 	NegativeAnchor
 
@@ -178,7 +180,12 @@ var table = [count]row{
 	KeyNotFound:          {"dnskey_not_found", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone made the signature", "publish the key that signs, or sign with a published key"},
 	KeyNotZone:           {"dnskey_not_zone_key", KindDNSSEC, edeNoZoneKeyBitSet, "the only matching DNSKEY is not a zone key", "set the zone flag of the key"},
 	KeyRevoked:           {"dnskey_revoked", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY is revoked", "finish the roll-over: sign with, and point the DS to, the new key"},
-	KeyUnusable:          {"dnskey_unusable", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY cannot be used: malformed, wrong protocol, or outside the limits", "replace the key"},
+	KeyUnusable: {"dnskey_unusable", KindDNSSEC, edeKeyMissing,
+		"the only matching DNSKEY cannot be used: malformed, or of a wrong protocol",
+		"replace the key"},
+	KeyRefused: {"dnskey_refused", KindDNSSEC, edeBogus,
+		"the matching DNSKEY is outside the limits, and not every DS names one that is",
+		"replace the key: RSA moduli have 512 to 4096 bits here, exponents at most 35"},
 	KeyTagCollision:      {"dnskey_tag_collision", KindDNSSEC, edeBogus, "more keys share one tag than are tried", "replace keys until tags differ"},
 	DSMismatch:           {"ds_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches the DS at its parent", "publish the DS of a key that is in the zone"},
 	DenialMissing:        {"denial_missing", KindDNSSEC, edeNSECMissing, "the proof that the data do not exist is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
@@ -192,8 +199,14 @@ var table = [count]row{
 
 	AlgorithmUnsupported: {"algorithm_unsupported", KindInsecure, edeUnsupportedAlgorithm, "the delegation is signed with unsupported algorithms only", "sign with ECDSA P-256 (13) or Ed25519 (15)"},
 	DigestUnsupported:    {"digest_unsupported", KindInsecure, edeUnsupportedDigest, "the delegation has DS digests of unsupported types only", "publish a DS with SHA-256"},
-	NSEC3Iterations:      {"nsec3_iterations", KindInsecure, edeUnsupportedIterations, "the zone's NSEC3 iterations are above what is computed", "set the iterations to 0"},
-	NegativeAnchor:       {"negative_trust_anchor", KindInsecure, edeNone, "validation is switched off here by a negative trust anchor", "remove it when the zone is mended"},
+	KeysRefused: {"dnskeys_refused", KindInsecure, edeUnsupportedAlgorithm,
+		"every DS names a DNSKEY that is outside the limits",
+		"replace the keys: RSA moduli have 512 to 4096 bits here, exponents at most 35"},
+	NSEC3Iterations: {"nsec3_iterations", KindInsecure, edeUnsupportedIterations,
+		"the zone's NSEC3 iterations are above what is computed", "set the iterations to 0"},
+	NegativeAnchor: {"negative_trust_anchor", KindInsecure, edeNone,
+		"validation is switched off here by a negative trust anchor",
+		"remove it when the zone is mended"},
 
 	Timeout:          {"timeout", KindNetwork, edeNoReachableAuthority, "no server answered in time", "check the servers and the path to them"},
 	Unreachable:      {"unreachable", KindNetwork, edeNoReachableAuthority, "no server could be reached", "check the servers' addresses and the route to them"},

@@ -1,0 +1,98 @@
+package validator
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Which DS of a set lead to keys (RFC 4035, section 5.2; RFC 4509, section 3; RFC 6840, section
+// 5.11). Unbound, BIND and Knot Resolver accept every line that is secure here. A change of the
+// provider by the book has the new key's DS published, with whatever digest the new provider uses,
+// while the old key signs: the digest of one key says nothing of the other.
+func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
+	old, next := newSigner(t, 257, 3), newSigner(t, 257, 3)
+	wrong := func(k *signer, digest uint8) string {
+		ds := k.ToDS(digest)
+		ds.Digest = strings.Repeat("5a", len(ds.Digest)/2)
+		return ds.String()
+	}
+	ds := func(k *signer, digest uint8) string { return k.ToDS(digest).String() }
+	short := next.ToDS(dns.SHA256)
+	short.Digest = short.Digest[:40]
+	twin := *old.ToDS(dns.SHA384) // another algorithm's key of the same tag
+	twin.Algorithm = dns.RSASHA256
+	keys := signedKeys(t, old.DNSKEY, old.private)
+	both := signedKeys(t, old.DNSKEY, old.private, next.DNSKEY)
+	for _, c := range []struct {
+		name string
+		sha1 bool
+		keys *wire.RRset
+		ds   []string
+		want cause.Cause
+	}{
+		{"SHA-384 of the next key beside SHA-256", false, keys, []string{ds(old, 2), ds(next, 4)},
+			cause.None},
+		{"SHA-384 of the next key before SHA-256", false, both, []string{ds(next, 4), ds(old, 2)},
+			cause.None},
+		{"SHA-256 of the next key beside SHA-1", true, keys, []string{ds(old, 1), ds(next, 2)},
+			cause.None},
+		{"SHA-256 of the same key is wrong, SHA-384 right", false, keys,
+			[]string{wrong(old, 2), ds(old, 4)}, cause.None},
+		{"SHA-384 of the same key is wrong, SHA-256 right", false, keys,
+			[]string{wrong(old, 4), ds(old, 2)}, cause.None},
+		{"SHA-1 is right, SHA-256 of the same key wrong", true, keys,
+			[]string{ds(old, 1), wrong(old, 2)}, cause.DSMismatch},
+		{"SHA-1 is right, SHA-384 of the same key wrong", true, keys,
+			[]string{ds(old, 1), wrong(old, 4)}, cause.DSMismatch},
+		{"SHA-1 is right, a better one is of another algorithm", true, keys,
+			[]string{ds(old, 1), twin.String()}, cause.None},
+		{"a digest of the wrong length", false, both, []string{short.String(), ds(old, 2)},
+			cause.None},
+		{"of a key that does not sign", false, both, []string{ds(next, 2)}, cause.KeyNotFound},
+		{"of no key", false, keys, []string{ds(next, 2)}, cause.DSMismatch},
+		{"three providers, two gone", false, keys, []string{ds(next, 4), wrong(next, 2), ds(old,
+			2)}, cause.None},
+	} {
+		v := New(Policy{SHA1: c.sha1})
+		usable, why := v.UsableDS(readSets(t, c.ds)[0])
+		if why != cause.None {
+			t.Errorf("%s: none is usable: %v", c.name, why)
+			continue
+		}
+		_, r := v.MatchDS(usable, c.keys, InstantOf(testNow), NewBudget())
+		got := cause.None
+		if r.Failure != nil {
+			got = r.Failure.Cause
+		}
+		if got != c.want || (r.Status == wire.Secure) != (c.want == cause.None) {
+			t.Errorf("%s: got %s %v, want %v", c.name, r.Status, got, c.want)
+		}
+	}
+}
+
+// Digests that are computed in vain are few (KeyTrap's HashTrap), and only those of keys that have
+// the DS's tag and algorithm are computed.
+func TestCVE202350387DigestsInVain(t *testing.T) {
+	k, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
+	keys := signedKeys(t, k.DNSKEY, k.private, other.DNSKEY)
+	var lines []string
+	for i := range MaxDigestMismatches + 3 {
+		ds := k.ToDS(dns.SHA256)
+		ds.Digest = strings.Repeat(string(rune('0'+i)), len(ds.Digest))
+		lines = append(lines, ds.String())
+	}
+	v := New(Policy{})
+	for n, want := range map[int]cause.Cause{MaxDigestMismatches - 1: cause.None,
+		MaxDigestMismatches: cause.LimitDigests} {
+		usable, _ := v.UsableDS(readSets(t, append(lines[:n:n], k.ToDS(dns.SHA256).String()))[0])
+		_, r := v.MatchDS(usable, keys, InstantOf(testNow), NewBudget())
+		if r.Failure == nil && want != cause.None || r.Failure != nil && r.Failure.Cause != want {
+			t.Errorf("%d wrong digests before the right one: %v, want %v", n, r.Failure, want)
+		}
+	}
+}

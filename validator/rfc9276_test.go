@@ -1,0 +1,85 @@
+package validator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"bailiwick/wire"
+)
+
+// longestSalt is the longest that miekg/dns reads, in hexadecimal digits.
+var longestSalt = strings.Repeat("AB", 127)
+
+// At and below the limit of iterations denials are validated, above it the zone is insecure;
+// nothing lies between (RFC 9276, section 3.2): not for the longest name, nor for the longest salt.
+func TestRFC9276BelowTheLimitIsValidated(t *testing.T) {
+	longest := strings.Repeat("a.", 120) + "b.example"
+	arpa := strings.Repeat("0.", 32) + "ip6.b.example"
+	for _, name := range []string{"b.example", arpa, longest} {
+		for _, salt := range []string{"", "AABBCCDD", strings.Repeat("AB", 65), longestSalt} {
+			for _, c := range []struct {
+				iterations uint16
+				policy     int
+				want       proof
+			}{
+				{0, 50, proofNXDomain}, {20, 50, proofNXDomain}, {50, 50, proofNXDomain}, {51, 50,
+					proofIterations},
+				{150, 150, proofNXDomain}, {2500, 50, proofIterations},
+			} {
+				z := nsec3Zone{iterations: c.iterations, salt: salt}
+				sets := readSets(t, []string{z.match("example", "NS SOA RRSIG DNSKEY"),
+					z.cover("b.example"), z.cover("*.example")})
+				d := New(Policy{}).newDenial(wire.MustParseName("example"), sets, c.policy,
+					NewBudget())
+				if got := d.prove(wire.MustParseName(name), wire.TypeA); got != c.want {
+					t.Errorf("%d labels, %d iterations, %d octets of salt: got %d, want %d",
+						strings.Count(name, "."),
+						c.iterations, len(salt)/2, got, c.want)
+				}
+			}
+		}
+	}
+}
+
+// CVE-2023-50868: what a response may cost follows from its name; what a query with all its
+// children may cost is no more than the dearest response may.
+func TestCVE202350868HashingIsBounded(t *testing.T) {
+	z := nsec3Zone{iterations: 50, salt: longestSalt}
+	sets := readSets(t, []string{z.cover("b.example"), z.cover("c.example"), z.cover("d.example")})
+	zone, b, v := wire.MustParseName("example"), NewBudget(), New(Policy{})
+	responses := 0
+	for ; responses < 100; responses++ {
+		name := wire.MustParseName(fmt.Sprintf("%s%d.x.example", strings.Repeat("a.", 110),
+			responses))
+		d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
+		if p := d.prove(name, wire.TypeA); p == proofOverBudget {
+			break
+		}
+	}
+	// 113 names, the zone's among them, of 51 times 3 blocks, and up to 3 more for a long name.
+	if want := MaxHashBlocks / (113 * (51*3 + 1)); responses != want {
+		t.Errorf("%d responses of the dearest kind, want %d", responses, want)
+	}
+	if spent := MaxHashBlocks - int(b.blocks.Load()); spent > MaxHashBlocks+255 {
+		t.Errorf("%d blocks paid for", spent)
+	}
+}
+
+// More NSEC3 records than proofs take are a limit's business; as many as an alias chain through
+// wildcards brings are not.
+func TestCVE202350868Records(t *testing.T) {
+	z := nsec3Zone{}
+	for n, want := range map[int]proof{MaxNSEC3Records - 1: proofNoData,
+		MaxNSEC3Records: proofOverBudget} {
+		lines := []string{z.match("b.example", "A")}
+		for i := range n {
+			lines = append(lines, z.cover(fmt.Sprint("a", i)))
+		}
+		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
+			MaxNSEC3Iterations, NewBudget())
+		if got := d.prove(wire.MustParseName("b.example"), wire.TypeMX); got != want {
+			t.Errorf("%d records: got %d, want %d", n+1, got, want)
+		}
+	}
+}
