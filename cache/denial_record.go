@@ -4,6 +4,7 @@ package cache
 
 import (
 	"encoding/base32"
+	"slices"
 	"strings"
 
 	"bailiwick/wire"
@@ -34,19 +35,28 @@ func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner, af
 	return r
 }
 
-// newNSECRecord makes the record of an NSEC set; false if it is none.
-func newNSECRecord(s *wire.RRset, expires int64) (denialRecord, bool) {
+// newNSECRecord makes the record of a zone's NSEC set; false if it is none, or not to be used for
+// other questions. One that lacks either NSEC or RRSIG still has a gap that can be used (see
+// [wire.TypeBitmap.Lawful]).
+func newNSECRecord(zone wire.Name, s *wire.RRset, expires int64) (denialRecord, bool) {
 	n, err := wire.ParseNSEC(s.Data.First())
-	if err != nil {
+	if err != nil || !plausible(n.Types, s.Name == zone) ||
+		!n.Types.Has(wire.TypeNSEC) && !n.Types.Has(wire.TypeRRSIG) {
 		return denialRecord{}, false
 	}
 	return newDenialRecord(s, expires, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil), s.Name.Wire(), n.Next.Wire()), true
 }
 
-// newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is none.
+// newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is
+// none, or not to be used for other questions. Types that are the zone's own are signed (RFC 5155,
+// section 7.1).
 func newNSEC3Record(s *wire.RRset, expires int64) (r denialRecord, n wire.NSEC3, ok bool) {
 	n, err := wire.ParseNSEC3(s.Data.First())
-	if err != nil {
+	if err != nil || !plausible(n.Types, n.Types.Has(wire.TypeSOA)) {
+		return r, n, false
+	}
+	if !n.Types.Has(wire.TypeRRSIG) &&
+		slices.ContainsFunc(n.Types.Types(), func(t wire.Type) bool { return t != wire.TypeNS }) {
 		return r, n, false
 	}
 	hash, err := base32.HexEncoding.DecodeString(strings.ToUpper(s.Name.Label()))
@@ -54,6 +64,14 @@ func newNSEC3Record(s *wire.RRset, expires int64) (r denialRecord, n wire.NSEC3,
 		return r, n, false
 	}
 	return newDenialRecord(s, expires, hash, n.Next, "", ""), n, true
+}
+
+// plausible reports whether a name can be what its types say: an apex has NS and DNSKEY beside SOA,
+// and nothing else has SOA. The record of a signer that is wrong about that answers the question
+// that it came for, and is used for no other (RFC 8198, section 5).
+func plausible(types wire.TypeBitmap, apex bool) bool {
+	return types.Has(wire.TypeSOA) == apex &&
+		(!apex || types.Has(wire.TypeNS) && types.Has(wire.TypeDNSKEY))
 }
 
 func (r *denialRecord) order() string    { return r.octets[:r.parts[0]] }

@@ -57,12 +57,12 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	if !ok {
 		z = &zoneDenials{}
 	}
-	d.keep(z, sets, now)
+	d.keep(zone, z, sets, now)
 	d.zones.Put(zone, z)
 }
 
-// keep puts the records into a zone.
-func (d *Denials) keep(z *zoneDenials, sets []*wire.RRset, now time.Time) {
+// keep puts the records into a zone with this apex.
+func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now time.Time) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	for _, s := range sets {
@@ -76,7 +76,7 @@ func (d *Denials) keep(z *zoneDenials, sets []*wire.RRset, now time.Time) {
 		}
 		switch s.Type {
 		case wire.TypeNSEC:
-			if r, ok := newNSECRecord(s, expires); ok {
+			if r, ok := newNSECRecord(zone, s, expires); ok {
 				z.nsec = insert(z.nsec, r, &z.size)
 			}
 		case wire.TypeNSEC3:

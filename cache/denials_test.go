@@ -22,7 +22,25 @@ func soa() *wire.RRset {
 }
 
 func nsec(owner, next string) *wire.RRset {
-	return denial(owner, wire.TypeNSEC, append([]byte(wire.MustParseName(next).Wire()), 0, 1, 0x40))
+	types := []wire.Type{wire.TypeA, wire.TypeRRSIG, wire.TypeNSEC}
+	if owner == "example" {
+		types = []wire.Type{wire.TypeNS, wire.TypeSOA, wire.TypeRRSIG, wire.TypeNSEC,
+			wire.TypeDNSKEY}
+	}
+	return denial(owner, wire.TypeNSEC, append([]byte(wire.MustParseName(next).Wire()),
+		bitmap(types...)...))
+}
+
+// bitmap lists types below 256 (RFC 4034, section 4.1.2).
+func bitmap(types ...wire.Type) wire.TypeBitmap {
+	m := append(wire.TypeBitmap{0, 32}, make([]byte, 32)...)
+	for _, t := range types {
+		m[2+t/8] |= 0x80 >> (t & 7)
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	return m
 }
 
 // owners lists what Candidates offers for a name, but for the SOA.
@@ -63,7 +81,8 @@ func TestNSEC3Candidates(t *testing.T) {
 		next := append([]byte(nil), owner...)
 		next[0]++
 		rd := append([]byte{1, flags, 0, iterations, 0, 20}, next...)
-		return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3, append(rd, 0, 1, 0x40))
+		return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3,
+			append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
 	}
 	at := func(h []byte) string { return strings.ToLower(base32.HexEncoding.EncodeToString(h)) + ".example." }
 	d := newDenials(1 << 20)

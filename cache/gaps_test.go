@@ -12,7 +12,7 @@ import (
 // nsec3 is a record of a chain, from one hash to another.
 func nsec3(owner, next []byte, iterations uint16) *wire.RRset {
 	rd := append([]byte{1, 0, byte(iterations >> 8), byte(iterations), 0, 20}, next...)
-	return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3, append(rd, 0, 1, 0x40))
+	return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3, append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
 }
 
 func hashed(name string, iterations uint16) []byte {

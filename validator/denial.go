@@ -14,7 +14,8 @@ type proof uint8
 const (
 	proofNone        proof = iota // nothing
 	proofNXDomain                 // the name does not exist
-	proofNoData                   // the name exists, or is an empty non-terminal, without the type
+	proofNoData                   // the name exists without the type
+	proofEmpty                    // the name is an empty non-terminal
 	proofUnsignedCut              // as proofNoData for DS, at an unsigned delegation
 	proofOptOut                   // an opt-out span covers the name: an unsigned delegation may be there (RFC 5155, section 6)
 	proofNameOptOut               // the name does not exist, unless as an unsigned delegation
@@ -130,7 +131,10 @@ func (d *denial) atOwner(name wire.Name) bool {
 }
 
 // ProveCached says what verified denial records of a zone, out of a cache, show about a question (RFC 8198, section 5). It never
-// concludes anything from an opt-out span. ok is false where they show nothing.
+// concludes anything from an opt-out span, and nothing of a name's types from an NSEC3: load
+// balancers sign, for each question, one whose bitmap lacks types that the name has, which is right
+// for that question alone; nor from an NSEC that breaks RFC 4035. ok is false where they show
+// nothing.
 func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
 	d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
@@ -139,8 +143,9 @@ func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Quest
 			return ShapeNoData, true
 		}
 		return ShapeNXDomain, true
-	case proofNoData:
-		return ShapeNoData, true
+	case proofNoData, proofEmpty:
+		unlawful := func(n nsecRecord) bool { return !n.types.Lawful() }
+		return ShapeNoData, len(d.nsec3) == 0 && !slices.ContainsFunc(d.nsec, unlawful)
 	}
 	return 0, false
 }

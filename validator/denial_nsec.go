@@ -64,7 +64,7 @@ func (d *denial) proveNSEC(name wire.Name, t wire.Type) proof {
 			continue
 		}
 		if n.next.Below(name) {
-			return proofNoData // an empty non-terminal (RFC 4592, section 2.2.2)
+			return proofEmpty // RFC 4592, section 2.2.2
 		}
 		if p := d.wildcardNSEC(n.encloser(name), t); p != proofNone {
 			return p

@@ -203,6 +203,8 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 // atName judges the record that matches the name asked for (RFC 5155, sections 8.5 and 8.6).
 func (n *nsec3Record) atName(name wire.Name, t wire.Type) proof {
 	switch {
+	case len(n.types) == 0:
+		return proofEmpty
 	case hasData(n.types, t):
 		return proofNone
 	case t == wire.TypeDS:

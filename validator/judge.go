@@ -51,12 +51,21 @@ type judge struct {
 	chain Chain
 	at    Instant
 	b     *Budget
+
+	// that were verified, by zone: an answer to ANY needs them for each of its sets
+	proofs map[wire.Name]*proofs
+}
+
+// proofs are what verified of an authority section.
+type proofs struct {
+	sets []*wire.RRset
+	fail *cause.Failure
 }
 
 // Judge says whether a response may be believed. It spends from the budget; judged again with more known it pays nothing for
 // signatures that it has seen.
 func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
-	j := &judge{v, r, chain, InstantOf(now), b}
+	j := &judge{v: v, r: r, chain: chain, at: InstantOf(now), b: b}
 	if r.Shape == ShapeAnswer {
 		return j.answer()
 	}
@@ -176,11 +185,10 @@ func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
 	return trust, Need{}
 }
 
-// set judges one set of an answer, and the proof for its wildcard. RRSIGs that were asked for by themselves cannot be signed (RFC 4035, section 2.2).
+// set judges one set of an answer, and the proof for its wildcard. SIG is a set like others. RRSIGs
+// are not signed (RFC 4035, section 2.2): without the set that they cover they are not judged, and
+// in a secure zone not believed.
 func (j *judge) set(s *wire.RRset) Verdict {
-	if s.Type == wire.TypeRRSIG || s.Type == wire.TypeSIG {
-		return Verdict{Status: wire.Insecure}
-	}
 	t, need := j.trustFor(s)
 	if !need.IsZero() {
 		return Verdict{Need: need}
@@ -223,6 +231,9 @@ func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 // verified returns the denial records and SOA of the authority section that verify with the zone's keys, and the failure of
 // one that does not.
 func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
+	if p := j.proofs[t.Zone]; p != nil {
+		return p.sets, p.fail
+	}
 	for _, s := range j.r.Authority {
 		if s.Type != wire.TypeNSEC && s.Type != wire.TypeNSEC3 && s.Type != wire.TypeSOA || !s.Name.Within(t.Zone) {
 			continue
@@ -240,6 +251,10 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 		s.Security, s.TTL, s.Until = wire.Secure, r.TTL, r.Until
 		sets = append(sets, s)
 	}
+	if j.proofs == nil {
+		j.proofs = map[wire.Name]*proofs{}
+	}
+	j.proofs[t.Zone] = &proofs{sets, fail}
 	return sets, fail
 }
 
@@ -286,7 +301,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 		out.Shape = ShapeNXDomain
 	case proofNameOptOut:
 		out.Shape, out.Status, out.UnsignedCut = ShapeNXDomain, wire.Insecure, true
-	case proofNoData:
+	case proofNoData, proofEmpty:
 	case proofUnsignedCut:
 		out.UnsignedCut = true
 	case proofOptOut:
@@ -310,8 +325,17 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 		}
 		return j.unproven(p, d, t, sets, fail, missing)
 	}
-	if out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData {
+	switch {
+	case out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData:
 		return j.compact(d, t, out)
+	case out.Shape == ShapeNoData && j.r.Shape == ShapeNXDomain && p != proofEmpty:
+		// The server denies the name, and its proof only the type, or, under opt-out, not the
+		// wildcard (RFC 5155, section 8.4). Its RCODE is not made into another, but for an empty
+		// non-terminal: many servers took those for names that do not exist, and what is proven of
+		// them leaves no doubt, while a name error would deny the names below, which exist (RFC
+		// 8020, section 2).
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s",
+			q.Name, q.Type)}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ package wire
 import (
 	"crypto/sha1"
 	"encoding/binary"
+	"slices"
 )
 
 // RRSIG is a view of RRSIG RDATA (RFC 4034, section 3.1).
@@ -128,6 +129,20 @@ func (m TypeBitmap) Types() (ts []Type) {
 		m = m[2+int(m[1]):]
 	}
 	return ts
+}
+
+// Lawful reports whether an NSEC of a name can have the types: NSEC and RRSIG are among them (RFC
+// 4035, section 2.3), DS is at delegations (section 2.4), and CNAME has nothing else beside it
+// (section 2.5). A signer that is so wrong about a name may be wrong about what it leaves out as
+// well.
+func (m TypeBitmap) Lawful() bool {
+	if !m.Has(TypeNSEC) || !m.Has(TypeRRSIG) || m.Has(TypeDS) &&
+		(!m.Has(TypeNS) || m.Has(TypeSOA)) {
+		return false
+	}
+	return !m.Has(TypeCNAME) || !slices.ContainsFunc(m.Types(), func(t Type) bool {
+		return t != TypeCNAME && t != TypeRRSIG && t != TypeNSEC
+	})
 }
 
 // check walks the windows: ascending, 1 to 32 octets each.

@@ -172,8 +172,9 @@ func (m *Message) adoptSignatures() {
 		kept := (*from)[:0]
 		for _, s := range *from {
 			adopted := false
-			if s.Type == TypeRRSIG {
-				covered := Type(binary.BigEndian.Uint16(s.Data.First()))
+			covered := s.key().typ
+			// which are not signed (RFC 4035, section 2.2)
+			if s.Type == TypeRRSIG && covered != TypeRRSIG {
 				for _, to := range sections {
 					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
 						for sig := range s.Data.All() {

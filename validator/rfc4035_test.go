@@ -1,0 +1,339 @@
+package validator
+
+import (
+	"crypto/ecdsa"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// zoneKey is a key of a zone of the test's.
+type zoneKey struct {
+	*dns.DNSKEY
+	private *ecdsa.PrivateKey
+}
+
+func newZoneKey(t *testing.T, zone string) zoneKey {
+	t.Helper()
+	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET,
+		Ttl: 300},
+		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256}
+	p, err := k.Generate(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zoneKey{k, p.(*ecdsa.PrivateKey)}
+}
+
+// set signs records, which are one set, and returns it. A wildcard's set may be given another
+// owner.
+func (k zoneKey) set(t *testing.T, owner string, lines ...string) *wire.RRset {
+	t.Helper()
+	var set []dns.RR
+	for _, l := range lines {
+		rr, err := dns.NewRR(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set = append(set, rr)
+	}
+	h := set[0].Header()
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: h.Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET,
+		Ttl: 300},
+		Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: k.Hdr.Name,
+		Inception:  uint32(testNow.Add(-time.Hour).Unix()),
+		Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	if err := sig.Sign(k.private, set); err != nil {
+		t.Fatal(err)
+	}
+	s := readSets(t, append(lines, sig.String()))[0]
+	if owner != "" {
+		s.Name = wire.MustParseName(owner)
+	}
+	return s
+}
+
+// zones are a chain of trust that is known; what is not among them is in the zone above.
+type zones map[string]Trust
+
+func zonesOf(t *testing.T, keys ...zoneKey) zones {
+	c := zones{}
+	for _, k := range keys {
+		zone := wire.MustParseName(k.Hdr.Name)
+		c[zone.String()] = Trust{Zone: zone, Status: wire.Secure,
+			Keys: NewKeySet(readSets(t, []string{k.String()})[0])}
+	}
+	return c
+}
+
+func (c zones) Zone(apex wire.Name) (Trust, bool) {
+	for n := apex; ; n = n.Parent() {
+		if tr, ok := c[n.String()]; ok || n.IsRoot() {
+			return tr, true
+		}
+	}
+}
+
+func (c zones) Enclosing(name wire.Name) (Trust, bool) { return c.Zone(name) }
+
+func question(name string, t wire.Type) wire.Question {
+	return wire.Question{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN}
+}
+
+// judged is the verdict on a response of example.'s servers, unless they are another zone's.
+func judged(c zones, r *Response) Verdict {
+	if r.Servers.IsZero() {
+		r.Servers = wire.MustParseName("example.")
+	}
+	return New(Policy{}).Judge(r, c, testNow, NewBudget())
+}
+
+func expect(t *testing.T, what string, v Verdict, status wire.Security, why cause.Cause) {
+	t.Helper()
+	got := cause.None
+	if v.Failure != nil {
+		got = v.Failure.Cause
+	}
+	if !v.Need.IsZero() || v.Status != status || got != why {
+		t.Errorf("%s: got %s %s (%v), want %s %s", what, v.Status, got, v.Failure, status, why)
+	}
+}
+
+// Section 5.3.1: who signs a set. The zone above has keys that are as good, and no business with
+// it; the zone below cannot vouch for its own DS.
+func TestRFC4035SignerIsTheZoneOfTheSet(t *testing.T) {
+	root, example, sub := newZoneKey(t, "."), newZoneKey(t, "example."), newZoneKey(t,
+		"sub.example.")
+	c := zonesOf(t, root, example, sub)
+	const a = "www.example. 300 IN A 192.0.2.1"
+	answer := func(q wire.Question, s *wire.RRset) *Response {
+		return &Response{Question: q,
+			Sets: []*wire.RRset{s}}
+	}
+	q := question("www.example.", wire.TypeA)
+	expect(t, "its own", judged(c, answer(q, example.set(t, "", a))), wire.Secure, cause.None)
+	// The root's signature over a name of example. would do, were the zone not asked by its own
+	// servers.
+	expect(t, "the zone above", judged(c, answer(q, root.set(t, "", a))), wire.Bogus,
+		cause.SignerMismatch)
+	expect(t, "a zone beside", judged(c, answer(q, sub.set(t, "", a))), wire.Bogus,
+		cause.SignerMismatch)
+
+	ds := sub.ToDS(dns.SHA256).String()
+	q = question("sub.example.", wire.TypeDS)
+	expect(t, "DS of the parent", judged(c, answer(q, example.set(t, "", ds))), wire.Secure,
+		cause.None)
+	expect(t, "DS of the child", judged(c, answer(q, sub.set(t, "", ds))), wire.Bogus,
+		cause.SignerMismatch)
+}
+
+// Section 5.3.2 and 5.4: an NSEC that was made from a wildcard, by whoever answers, is none: the
+// wildcard's is at the wildcard.
+func TestRFC4035ExpandedNSECProvesNothing(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	soa := func() *wire.RRset { return k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5") }
+	wild := "*.example. 300 IN NSEC z.example. A RRSIG NSEC"
+	r := &Response{Question: question("b.example.", wire.TypeTXT), Shape: ShapeNoData}
+	r.Authority = []*wire.RRset{soa(), k.set(t, "b.example.", wild)}
+	expect(t, "at the name", judged(c, r), wire.Bogus, cause.DenialInvalid)
+	r.Authority = []*wire.RRset{soa(), k.set(t, "", wild),
+		k.set(t, "", "a.example. 300 IN NSEC d.example. A RRSIG NSEC")}
+	expect(t, "at the wildcard", judged(c, r), wire.Secure, cause.None)
+}
+
+// Section 5.4: a zone that does not hold the name cannot deny it, and a DS is the parent's to deny,
+// whoever signs well: the proof is looked for in the zone of the name.
+func TestRFC4035DenierHoldsTheName(t *testing.T) {
+	example, sub := newZoneKey(t, "example."), newZoneKey(t, "sub.example.")
+	c := zonesOf(t, example, sub)
+	apex := sub.set(t, "", "sub.example. 300 IN NSEC sub.example. NS SOA RRSIG NSEC DNSKEY")
+	soa := sub.set(t, "", "sub.example. 300 IN SOA a. b. 1 2 3 4 5")
+	r := &Response{Question: question("sub.example.", wire.TypeDS), Shape: ShapeNoData,
+		Authority: []*wire.RRset{soa, apex}}
+	expect(t, "DS denied by the child", judged(c, r), wire.Bogus, cause.SignerMismatch)
+	r = &Response{Question: question("www.example.", wire.TypeA), Shape: ShapeNXDomain,
+		Authority: []*wire.RRset{soa, apex}}
+	expect(t, "a name beside", judged(c, r), wire.Bogus, cause.SignerMismatch)
+	r = &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain,
+		Authority: []*wire.RRset{soa, apex}}
+	expect(t, "its own", judged(c, r), wire.Secure, cause.None)
+}
+
+// RFC 6672, section 5.3.1: a CNAME without signature is what the signed DNAME makes of the name, or
+// bogus.
+func TestRFC6672SynthesisedCNAMEFollowsFromTheDNAME(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	dname := "t.example. 300 IN DNAME d.example."
+	cname := func(lines ...string) *wire.RRset { return readSets(t, lines)[0] }
+	for _, x := range []struct {
+		name  string
+		cname *wire.RRset
+		want  cause.Cause
+	}{
+		{"as it follows", cname("a.t.example. 600 IN CNAME a.d.example."), cause.None},
+		{"elsewhere", cname("a.t.example. 300 IN CNAME a.attacker.test."), cause.AliasMismatch},
+		{"not below", cname("a.example. 300 IN CNAME a.d.example."), cause.AliasMismatch},
+		{"two", cname("a.t.example. 300 IN CNAME a.d.example.",
+			"a.t.example. 300 IN CNAME b.d.example."), cause.AliasMismatch},
+	} {
+		r := &Response{Question: question("a.t.example.", wire.TypeA),
+			Sets: []*wire.RRset{k.set(t, "", dname), x.cname}}
+		want := wire.Secure
+		if x.want != cause.None {
+			want = wire.Bogus
+		}
+		expect(t, x.name, judged(c, r), want, x.want)
+		if x.want == cause.None && x.cname.TTL != 300 {
+			t.Errorf("the CNAME lives for %d s, its DNAME for 300", x.cname.TTL)
+		}
+	}
+}
+
+// RFC 5155, section 8.4: a name error takes the denial of the wildcard, under opt-out too, where
+// the next closer name may be an unsigned delegation: without it the wildcard would answer. The
+// RCODE is the authority's word and is not made into another.
+func TestRFC5155NameErrorNeedsTheWildcardsDenial(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	for _, z := range []nsec3Zone{{}, {optOut: true}} {
+		proofs := func(lines ...string) (sets []*wire.RRset) {
+			sets = append(sets, k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"))
+			for _, l := range lines {
+				sets = append(sets, k.set(t, "", l))
+			}
+			return sets
+		}
+		apex, next, wild := z.match("example",
+			"NS SOA RRSIG DNSKEY"), z.cover("b.example"), z.cover("*.example")
+		whole := wire.Secure
+		if z.optOut {
+			whole = wire.Insecure
+		}
+		q := question("a.b.example.", wire.TypeA)
+		for _, x := range []struct {
+			name   string
+			shape  Shape
+			lines  []string
+			status wire.Security
+			why    cause.Cause
+		}{
+			{"whole", ShapeNXDomain, []string{apex, next, wild}, whole, cause.None},
+			{"without the wildcard", ShapeNXDomain, []string{apex, next}, wire.Bogus,
+				cause.DenialInvalid},
+			{"the wildcard is there", ShapeNXDomain,
+				[]string{apex, next,
+					z.match("*.example", "TXT RRSIG")}, wire.Bogus, cause.DenialInvalid},
+			{"the name is there", ShapeNXDomain, []string{z.match("a.b.example", "TXT RRSIG")},
+				wire.Bogus, cause.DenialInvalid},
+		} {
+			v := judged(c, &Response{Question: q, Shape: x.shape, Authority: proofs(x.lines...)})
+			expect(t, x.name, v, x.status, x.why)
+			if v.Status != wire.Bogus && v.Shape != x.shape {
+				t.Errorf("%s: the RCODE is another", x.name)
+			}
+		}
+	}
+}
+
+// The same with NSEC, and the one RCODE that may differ: a compact denial says NOERROR of a name
+// that its bitmap says does not exist, or NXDOMAIN, if the signer restores it (RFC 9824, sections
+// 3.1 and 5).
+func TestRFC9824OnlyCompactDenialChangesTheRCode(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	const apex = "example. 300 IN NSEC b.example. NS SOA RRSIG NSEC DNSKEY"
+	for _, x := range []struct {
+		name  string
+		shape Shape
+		lines []string
+		want  wire.Security
+	}{
+		{"name error as such", ShapeNXDomain,
+			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC", apex}, wire.Secure},
+		{"name error as no data", ShapeNoData,
+			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC", apex}, wire.Bogus},
+		{"no data as name error", ShapeNXDomain,
+			[]string{"c.example. 300 IN NSEC d.example. TXT RRSIG NSEC"}, wire.Bogus},
+		{"without the wildcard", ShapeNXDomain,
+			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC"}, wire.Bogus},
+		{"compact as no data", ShapeNoData,
+			[]string{`c.example. 300 IN NSEC \000.c.example. RRSIG NSEC TYPE128`}, wire.Secure},
+		{"compact, restored", ShapeNXDomain,
+			[]string{`c.example. 300 IN NSEC \000.c.example. RRSIG NSEC TYPE128`}, wire.Secure},
+	} {
+		r := &Response{Question: question("c.example.", wire.TypeA), Shape: x.shape}
+		r.Authority = append(r.Authority, k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"))
+		for _, l := range x.lines {
+			r.Authority = append(r.Authority, k.set(t, "", l))
+		}
+		if v := judged(c, r); v.Status != x.want || v.Status == wire.Secure && v.Shape != x.shape {
+			t.Errorf("%s: got %s, shape %d (%v), want %s", x.name, v.Status, v.Shape, v.Failure,
+				x.want)
+		}
+	}
+}
+
+// Section 2.2: RRSIG are not signed. By themselves they are believed in no secure zone; SIG, which
+// nothing is verified by, is a set as others are.
+func TestRFC4035RRSIGsByThemselvesAreNotBelieved(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	a := k.set(t, "", "www.example. 300 IN A 192.0.2.1")
+	alone := &wire.RRset{Name: a.Name, Type: wire.TypeRRSIG, Class: wire.ClassIN, TTL: 300,
+		Data: a.Sigs}
+	r := &Response{Question: question("www.example.", wire.TypeRRSIG), Sets: []*wire.RRset{alone}}
+	expect(t, "RRSIG", judged(c, r), wire.Bogus, cause.SignatureMissing)
+	sig := readSets(t,
+		[]string{"www.example. 300 IN SIG TYPE0 13 2 300 " +
+			"20300101000000 20200101000000 1 example. AAAA"})[0]
+	r = &Response{Question: question("www.example.", wire.TypeSIG), Sets: []*wire.RRset{sig}}
+	expect(t, "SIG", judged(c, r), wire.Bogus, cause.SignatureMissing)
+}
+
+// RFC 6840, section 4.4: what a zone's servers say below an unsigned delegation of theirs is not
+// the zone's, and neither is its denial: the record at the delegation says so.
+func TestRFC6840DenialBelowAnUnsignedDelegation(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	z := nsec3Zone{}
+	for name, line := range map[string]string{
+		"NSEC":  "sub.example. 300 IN NSEC z.example. NS RRSIG NSEC",
+		"NSEC3": z.match("sub.example", "NS"),
+	} {
+		r := &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain}
+		r.Authority = []*wire.RRset{k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"),
+			k.set(t, "", line)}
+		expect(t, name, judged(c, r), wire.Insecure, cause.None)
+	}
+	r := &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain}
+	r.Authority = []*wire.RRset{k.set(t, "",
+		"sub.example. 300 IN NSEC z.example. NS DS RRSIG NSEC")}
+	expect(t, "a signed delegation", judged(c, r), wire.Bogus, cause.DenialInvalid)
+}
+
+// RFC 8020, section 2: a name error would deny the names below an empty non-terminal. Servers that
+// take one for a name that does not exist are corrected by their own proof, if it leaves no doubt.
+func TestRFC8020EmptyNonTerminalIsNoNameError(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	z := nsec3Zone{}
+	for name, line := range map[string]string{
+		"NSEC":  "b.example. 300 IN NSEC x.c.example. A RRSIG NSEC",
+		"NSEC3": z.match("c.example", ""),
+	} {
+		r := &Response{Question: question("c.example.", wire.TypeA), Shape: ShapeNXDomain}
+		r.Authority = []*wire.RRset{k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"),
+			k.set(t, "", line)}
+		v := judged(c, r)
+		expect(t, name, v, wire.Secure, cause.None)
+		if v.Shape != ShapeNoData {
+			t.Errorf("%s: a name error", name)
+		}
+	}
+}
