@@ -32,8 +32,9 @@ type reply struct {
 	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be had.
 	weak bool
 
-	sets   []*wire.RRset // answer or alias, in order
-	target wire.Name     // of an alias
+	sets    []*wire.RRset // answer or alias, in order
+	tooLong bool          // the answer is a DNAME that makes too long a name
+	target  wire.Name     // of an alias
 	// hollow: a denial with neither SOA nor AA nor proof, which is not kept (RFC 2308, section 5).
 	hollow    bool
 	own       *wire.RRset   // of a denial without SOA and proof: the NS set that came in its place
@@ -64,8 +65,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	if r.positive(m.Answer, q) {
 		return r
 	}
-	if m.RCode() == wire.RCodeYXDomain {
-		return reply{fault: cause.AliasTooLong}
+	if m.RCode() == wire.RCodeYXDomain { // without the DNAME that would say so
+		return reply{fault: cause.ServerUnexpected}
 	}
 	soa := wire.FindType(r.authority, wire.TypeSOA)
 	ns := wire.FindType(m.Authority, wire.TypeNS)
@@ -124,28 +125,9 @@ func leadsTo(cut wire.Name, q wire.Question) bool {
 
 // positive looks for what answers the question, or leads on.
 func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
-	if q.Type == wire.TypeANY {
-		for _, s := range answer {
-			if s.Name == q.Name {
-				r.sets = append(r.sets, s)
-			}
-		}
-		if len(r.sets) > 0 {
-			r.kind = replyAnswer
-			return true
-		}
-	}
-	if q.Type == wire.TypeRRSIG { // they come one set for each type that they cover
-		for _, s := range answer {
-			if s.Name == q.Name && s.Type == q.Type {
-				r.kind, r.sets = replyAnswer, append(r.sets, s)
-			}
-		}
-		if len(r.sets) > 0 {
-			return true
-		}
-	}
 	cname := wire.Find(answer, q.Name, wire.TypeCNAME)
+	// A DNAME comes first, whatever is asked: below it there is nothing else (RFC 6672, sections
+	// 2.4 and 5.3.1).
 	for _, d := range answer {
 		if d.Type != wire.TypeDNAME || !q.Name.Below(d.Name) {
 			continue
@@ -156,7 +138,27 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			r.rest = without(answer, d, cname)
 			return true
 		} else if tooLong {
-			r.kind, r.fault = replyFault, cause.AliasTooLong
+			r.kind, r.sets, r.tooLong = replyAnswer, []*wire.RRset{d}, true
+			return true
+		}
+	}
+	if q.Type == wire.TypeANY || q.Type == wire.TypeRRSIG {
+		var signatures []*wire.RRset // they come one set for each type that they cover
+		for _, s := range answer {
+			switch {
+			case s.Name != q.Name:
+			case s.Type == wire.TypeRRSIG:
+				signatures = append(signatures, s)
+			case q.Type == wire.TypeANY:
+				r.sets = append(r.sets, s)
+			}
+		}
+		// Who answers ANY with RRSIGs alone is taken at that (RFC 8482, section 4.1).
+		if len(r.sets) == 0 {
+			r.sets = signatures
+		}
+		if len(r.sets) > 0 {
+			r.kind = replyAnswer
 			return true
 		}
 	}

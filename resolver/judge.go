@@ -3,6 +3,8 @@
 package resolver
 
 import (
+	"slices"
+
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/validator"
@@ -11,7 +13,8 @@ import (
 
 // conclude judges a final reply and makes a link of it. A failure says that it is bogus.
 func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
-	l := &link{sets: got.sets, target: got.target, own: got.own, status: wire.Unchecked, fallback: x.fallback}
+	l := &link{sets: got.sets, target: got.target, tooLong: got.tooLong, own: got.own,
+		status: wire.Unchecked, fallback: x.fallback}
 	switch got.kind {
 	case replyAnswer:
 		l.kind = kindAnswer
@@ -85,6 +88,9 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 		}
 	}
 	v := x.judge(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
+	if v.Status == wire.Bogus && l.kind == kindAnswer && l.sets[0].Type == wire.TypeRRSIG {
+		return x.believeSignatures(l, v.Failure)
+	}
 	x.r.observe.Validated(v.Status, v.Failure)
 	if v.Status == wire.Bogus {
 		if v.Failure != nil && v.Failure.Cause.Kind() == cause.KindLimit {
@@ -100,13 +106,75 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 		}
 	}
 	l.proofs = v.Proofs
-	if v.Status != wire.Secure && l.kind >= kindNoData && len(v.Proofs) == 0 {
+	switch {
+	case v.Status == wire.Secure || len(v.Proofs) > 0:
+	case l.kind >= kindNoData:
 		l.proofs = authority
+	case slices.ContainsFunc(l.sets, expanded):
+		// Who asks us with an anchor that we do not have needs them (RFC 4035, sections 3.1.3.3 and
+		// 3.2.1).
+		l.proofs = denials(authority)
 	}
 	for _, s := range l.sets {
 		s.Security = v.Status
 	}
 	return nil
+}
+
+// expanded reports whether a set was made from a wildcard, as its signatures have it (RFC 4034,
+// section 3.1.3).
+func expanded(s *wire.RRset) bool {
+	for d := range s.Sigs.All() {
+		if sig, err := wire.ParseRRSIG(d); err == nil && int(sig.Labels) < s.Name.Labels() &&
+			!s.Name.IsWildcard() {
+			return true
+		}
+	}
+	return false
+}
+
+// denials are the signed NSEC and NSEC3 of an authority section.
+func denials(authority []*wire.RRset) (sets []*wire.RRset) {
+	for _, s := range authority {
+		if (s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3) && len(s.Sigs) > 0 {
+			sets = append(sets, s)
+		}
+	}
+	return sets
+}
+
+// believeSignatures judges RRSIGs of a secure zone that came without what they cover, and verify
+// nothing by themselves: the answer is the signatures of the first set that can be had and is
+// judged. Like those of ANY it need not be all (RFC 8482, section 4.1). It is not secure: of a
+// set's signatures one has been verified, and nobody knows which.
+func (x *run) believeSignatures(l *link, why *cause.Failure) *cause.Failure {
+	for _, s := range l.sets[:min(len(l.sets), MaxCovered)] {
+		sig, err := wire.ParseRRSIG(s.Data.First())
+		if err != nil || sig.Covered == wire.TypeRRSIG {
+			continue
+		}
+		of, f := x.sub(cache.Key{Name: s.Name, Type: sig.Covered})
+		switch {
+		case f != nil && f.HeldAgainst() != cause.ScopeName:
+			return f
+		case f != nil && (f.Cause.Kind() == cause.KindNetwork ||
+			f.Cause == cause.SignatureMissing || f.Cause == cause.DenialMissing):
+			// What they cover cannot be had, or only without them: nothing speaks against them, and
+			// nobody is told that they are good.
+			l.sets, l.status, s.Security = []*wire.RRset{s}, wire.Insecure, wire.Insecure
+			return nil
+		case f != nil:
+			why = f
+		case of.kind == kindAnswer && len(of.sets[0].Sigs) > 0:
+			own := &wire.RRset{Name: s.Name, Type: s.Type, Class: s.Class, TTL: of.sets[0].TTL,
+				Data: of.sets[0].Sigs}
+			own.Security = min(of.status, wire.Insecure)
+			l.sets, l.proofs = []*wire.RRset{own}, of.proofs
+			l.status, l.failure = own.Security, of.failure
+			return nil
+		}
+	}
+	return why
 }
 
 // judge asks the validator until it needs nothing more.
@@ -184,7 +252,7 @@ func (got *accepted) nextLink(q wire.Question) *link {
 	case next.positive(got.rest, q) && next.kind == replyAlias:
 		return &link{kind: kindAlias, sets: next.sets, target: next.target}
 	case next.kind == replyAnswer && len(next.sets) > 0:
-		return &link{kind: kindAnswer, sets: next.sets}
+		return &link{kind: kindAnswer, sets: next.sets, tooLong: next.tooLong}
 	case next.kind != replyFault || len(got.authority) == 0:
 		return nil
 	case got.nxdomain:

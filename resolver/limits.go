@@ -32,6 +32,9 @@ const (
 	MinDelegation = 60 * time.Second
 	// MaxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
 	MaxAddresses = 4
+	// MaxCovered is how many sets are asked for to judge RRSIGs that were asked for by themselves,
+	// per question.
+	MaxCovered = 4
 	// MaxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
 	MaxMinimised = 10
 

@@ -34,11 +34,13 @@ type link struct {
 	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
 	derived bool
 	// gap: derived from a gap that the name is in, as others are.
-	gap     bool
-	sets    []*wire.RRset // the answer
-	proofs  []*wire.RRset // SOA and denials; for a wildcard's answer its denials
-	target  wire.Name     // of an alias
-	own     *wire.RRset   // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
+	gap    bool
+	sets   []*wire.RRset // the answer
+	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
+	target wire.Name     // of an alias
+	own    *wire.RRset   // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
+	// tooLong: the answer is a DNAME that makes too long a name of the question's (YXDOMAIN).
+	tooLong bool
 	status  wire.Security
 	failure *cause.Failure    // what clients are told although there is an answer
 	zone    wire.Name         // the signer, if secure
@@ -345,8 +347,12 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 			return nil, false // an unsigned DNAME speaks for the name it came for, no more
 		}
 		dname := aged(e.Set, e.TTL(now.Unix()))
-		l, _ := aliasFromDNAME(k.Name, dname)
-		if l == nil {
+		l, tooLong := aliasFromDNAME(k.Name, dname)
+		switch {
+		case tooLong:
+			l = &link{kind: kindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
+				tooLong: true}
+		case l == nil:
 			return nil, false
 		}
 		if e.Beside != nil {

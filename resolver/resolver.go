@@ -265,6 +265,12 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		case l.kind == kindNXDomain:
 			a.RCode, a.gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
 			return a
+		case l.tooLong:
+			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2
+			if a.Failure == nil {
+				a.Failure = cause.New(cause.AliasTooLong, nil, "%s", name)
+			}
+			return a
 		case l.kind != kindAlias:
 			return a
 		case l.target == name:

@@ -1,0 +1,161 @@
+package resolver_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/trustanchor"
+	"bailiwick/wire"
+)
+
+// has counts the sets of a type.
+func has(sets []*wire.RRset, t wire.Type) (n int) {
+	for _, s := range sets {
+		if s.Type == t && s.Sigs.Len() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Sections 3.1.3.3 and 3.2.1: who asks us may have an anchor that we do not have. The proof that
+// goes with a wildcard's answer is passed on, whether we have a use for it or not, from the cache
+// too; an answer of the name's own needs none.
+func TestRFC4035WildcardProofIsPassedOn(t *testing.T) {
+	world := func() *lab.World {
+		w := lab.Internet(time.Now())
+		const records = "*.wild A 192.0.2.2;;*.names CNAME www;;www A 192.0.2.1"
+		w.Add(lab.Zone{Name: "island.example.", NoDS: true, Records: records})
+		w.Add(lab.Zone{Name: "island3.example.", NoDS: true, Denial: lab.NSEC3, Records: records})
+		return w
+	}
+	for _, c := range []struct {
+		name    string
+		anchors bool
+		cd      bool
+		status  wire.Security
+	}{
+		{"insecure", true, false, wire.Insecure},
+		{"insecure, CD", true, true, wire.Unchecked},
+		{"no anchor", false, false, wire.Indeterminate},
+		{"no anchor, CD", false, true, wire.Indeterminate},
+	} {
+		for zone, proof := range map[string]wire.Type{"island.example.": wire.TypeNSEC,
+			"island3.example.": wire.TypeNSEC3} {
+			synctest.Test(t, func(t *testing.T) {
+				in := newWorld(t, world(), nil)
+				if !c.anchors {
+					in.parts.Anchors = &trustanchor.Set{}
+					in = in.withMemory(1 << 20)
+				}
+				for i := range 2 {
+					for _, name := range []string{"x.wild.", "x.names."} {
+						a := in.ask(name+zone, wire.TypeA, resolver.Options{CheckingDisabled: c.cd})
+						if a.RCode != noError || a.Status != c.status ||
+							has(a.Authority, proof) == 0 {
+							t.Errorf("%s: %s%s, time %d: %s %s, %d proofs", c.name, name, zone, i+1,
+								a.RCode, a.Status, has(a.Authority, proof))
+						}
+					}
+					in.transcript()
+				}
+				if a := in.ask("www."+zone, wire.TypeA,
+					resolver.Options{CheckingDisabled: c.cd}); has(a.Authority, proof) != 0 {
+					t.Errorf("%s: a name of its own comes with %d proofs", c.name,
+						has(a.Authority, proof))
+				}
+			})
+		}
+	}
+}
+
+// Section 2.2: RRSIGs are not signed. A question for them in a secure zone is answered with those
+// of a set that is judged; what else the server says is not passed on, and nothing of it is called
+// secure.
+func TestRFC4035RRSIGsAreJudgedByWhatTheyCover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		forge := func(typ uint16) dns.RR {
+			sig := w.Sign("secure.example.", &dns.A{Hdr: dns.RR_Header{Name: "www.secure.example.",
+				Rrtype: dns.TypeA,
+				Class:  dns.ClassINET, Ttl: 300}, A: []byte{203, 0, 113, 66}})[0].(*dns.RRSIG)
+			sig.TypeCovered = typ
+			return sig
+		}
+		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+			if q.Question().Qtype != dns.TypeRRSIG && q.Question().Qtype != dns.TypeANY {
+				return lab.Reply{}, false
+			}
+			m := new(dns.Msg).SetReply(q.Query)
+			m.Authoritative = true
+			for _, typ := range []uint16{dns.TypeRRSIG, dns.TypeMX, dns.TypeA} {
+				m.Answer = append(m.Answer, forge(typ))
+				m.Answer[len(m.Answer)-1].Header().Name = q.Question().Name
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		want := in.resolve("www.secure.example.", wire.TypeA).Sets[0].Sigs
+		for _, typ := range []wire.Type{wire.TypeRRSIG, wire.TypeANY} {
+			a := in.resolve("www.secure.example.", typ)
+			if a.RCode != noError || a.Status != wire.Insecure || len(a.Sets) != 1 ||
+				!a.Sets[0].Data.Equal(want) {
+				t.Errorf("%s: got %s %s %v (%v)", typ, a.RCode, a.Status, types(a.Sets), a.Failure)
+			}
+			a = in.resolve("www.forging.faulty.", typ)
+			if a.RCode != servFail || a.Status != wire.Bogus ||
+				a.Failure.Cause != cause.SignatureInvalid {
+				t.Errorf("%s of bogus data: got %s %v", typ, a.RCode, a.Failure)
+			}
+			a = in.resolve("www.stripping.faulty.", typ)
+			if a.RCode != noError || a.Status != wire.Insecure || len(a.Sets) != 1 ||
+				a.Sets[0].Type != wire.TypeRRSIG {
+				t.Errorf("%s of what came without: got %s %s %v (%v)", typ, a.RCode, a.Status,
+					types(a.Sets), a.Failure)
+			}
+			if a = in.resolve("www.unsigned.example.", typ); a.RCode != noError ||
+				a.Status != wire.Insecure {
+				t.Errorf("%s, insecure: got %s %v", typ, a.RCode, a.Failure)
+			}
+		}
+	})
+}
+
+// SIG (RFC 2535) is a set like others: without an RRSIG it is not believed of a secure zone.
+func TestRFC4035SIGIsAnOrdinarySet(t *testing.T) {
+	for _, signed := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+				if q.Question().Qtype != dns.TypeSIG {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetReply(q.Query)
+				m.Authoritative = true
+				sig := &dns.RFC3597{Hdr: dns.RR_Header{Name: "www.secure.example.",
+					Rrtype: dns.TypeSIG, Class: dns.ClassINET, Ttl: 300},
+					Rdata: "00010d0200000e10" + strings.Repeat("00", 10) + "00" + "abcd"}
+				if m.Answer = []dns.RR{sig}; signed {
+					m.Answer = append(m.Answer, w.Sign("secure.example.", sig)...)
+				}
+				return lab.Messages(m), true
+			}
+			a := newWorld(t, w, nil).resolve("www.secure.example.", wire.TypeSIG)
+			if signed && (a.RCode != noError || a.Status != wire.Secure ||
+				!slices.Equal(types(a.Sets), []wire.Type{wire.TypeSIG})) {
+				t.Errorf("signed: %s %s (%v)", a.RCode, a.Status, a.Failure)
+			}
+			if !signed && (a.RCode != servFail || a.Failure.Cause != cause.SignatureMissing) {
+				t.Errorf("not signed: %s (%v)", a.RCode, a.Failure)
+			}
+		})
+	}
+}
