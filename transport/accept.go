@@ -5,15 +5,16 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
-	"github.com/pires/go-proxyproto"
-
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 )
 
 // acceptor takes connections and serves each in a goroutine of its own.
@@ -22,6 +23,7 @@ type acceptor struct {
 	protocol Protocol
 	l        net.Listener
 	serve    func(h Handler, c *conn)
+	out      occasional // says that descriptors have run out
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
@@ -37,6 +39,11 @@ type conn struct {
 	seat    *seat
 	owner   *acceptor
 	faulted atomic.Bool
+
+	foreign atomic.Bool // net/http serves it, and ends it when the listener is closed
+	gentle  atomic.Bool // there is an engine that looks at leaving
+	leaving atomic.Bool // the client is to be told that this is the end
+	lingers atomic.Bool // it has a place among those that are read on
 }
 
 // accept opens a listener whose connections are served by serve. The connection is closed when serve returns.
@@ -47,7 +54,7 @@ func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (Listener, error
 	}
 	l, err := net.Listen(network, s.Addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, err)
+		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, Busy(err, "tcp", s.Addr))
 	}
 	return &acceptor{spec: s, protocol: p, l: l, serve: serve, conns: map[*conn]struct{}{}}, nil
 }
@@ -56,40 +63,102 @@ func (a *acceptor) Addr() netip.AddrPort { return a.l.Addr().(*net.TCPAddr).Addr
 
 func (a *acceptor) Start(h Handler) { a.wg.Go(func() { a.run(h) }) }
 
+// Close tells the clients, where the protocol can, and closes what is still open after LingerTime.
 func (a *acceptor) Close() {
 	a.mu.Lock()
 	a.closed = true
 	_ = a.l.Close()
 	for c := range a.conns {
-		_ = c.socket.Close()
+		c.leave()
 	}
 	a.mu.Unlock()
+	late := time.AfterFunc(LingerTime, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for c := range a.conns {
+			_ = c.socket.Close()
+		}
+	})
+	defer late.Stop()
 	a.wg.Wait()
 }
 
+// run takes connections until Close. A panic costs the connection that it came with.
 func (a *acceptor) run(h Handler) {
+	for open := true; open; {
+		a.spec.Guard.Run(guard.Listener, func() { open = a.take(h) })
+	}
+}
+
+// take takes connections; false when the listener is closed.
+func (a *acceptor) take(h Handler) (open bool) {
 	for {
 		nc, err := a.l.Accept()
 		if errors.Is(err, net.ErrClosed) {
-			return
+			return false
 		}
 		if err != nil {
-			time.Sleep(10 * time.Millisecond) // out of descriptors: let some close
+			a.wait(err)
 			continue
 		}
 		c := &conn{socket: nc, owner: a}
-		c.seat = a.spec.Gate.enter(c.end)
+		if !a.admit(c) {
+			_ = nc.Close()
+			c.seat.leave()
+			continue
+		}
 		if !a.register(c) {
 			_ = nc.Close()
-			return
+			c.seat.leave()
+			return false
 		}
 		a.wg.Go(func() {
 			defer a.forget(c)
+			defer func() { a.spec.Guard.Caught(recover(), guard.Connection) }()
 			if c.introduce() {
 				a.serve(h, c)
 			}
 		})
 	}
+}
+
+// acceptPause is how long an acceptor waits after an error.
+const acceptPause = 10 * time.Millisecond
+
+// wait goes on after an error. If it is for want of a descriptor, an idle connection gives its own.
+func (a *acceptor) wait(err error) {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		displaced := a.spec.Gate.displace()
+		if !displaced {
+			a.spec.Observer.Fault(a.protocol, cause.Descriptors)
+		}
+		if a.spec.Log != nil && a.out.now(time.Now()) {
+			a.spec.Log.Warn("out of file descriptors: "+cause.Descriptors.Text(),
+				"transport", a.protocol.String(), "displaced", displaced,
+				"cure", cause.Descriptors.Hint())
+		}
+	}
+	time.Sleep(acceptPause)
+}
+
+// admit gives the connection its seat, unless a proxy has to say first whose it is.
+func (a *acceptor) admit(c *conn) bool {
+	c.seat = a.spec.Gate.enter(a.protocol, c.lose)
+	peer := c.peer()
+	if trusted(a.spec.ProxyFrom, peer.Addr()) {
+		return true
+	}
+	return c.belongs(peer)
+}
+
+// belongs takes the seat for a client.
+func (c *conn) belongs(client netip.AddrPort) bool {
+	c.from = c.owner.protocol.client(client)
+	if !c.seat.belongs(client.Addr()) {
+		c.end(cause.ConnectionsPerClient)
+		return false
+	}
+	return true
 }
 
 func (a *acceptor) register(c *conn) bool {
@@ -106,55 +175,90 @@ func (a *acceptor) register(c *conn) bool {
 func (a *acceptor) forget(c *conn) {
 	_ = c.socket.Close()
 	c.seat.leave()
+	c.lingered()
 	a.mu.Lock()
 	delete(a.conns, c)
 	a.mu.Unlock()
 	a.spec.Observer.Connections(a.protocol, -1)
 }
 
-// end closes the connection for a reason; what is reported is the first.
-func (c *conn) end(why cause.Cause) {
+func (c *conn) peer() netip.AddrPort { return c.socket.RemoteAddr().(*net.TCPAddr).AddrPort() }
+
+// report counts the reason of the connection's end; the first counts.
+func (c *conn) report(why cause.Cause) {
 	if !c.faulted.Swap(true) {
 		c.owner.spec.Observer.Fault(c.owner.protocol, why)
 	}
+}
+
+// end closes the connection for a reason.
+func (c *conn) end(why cause.Cause) {
+	c.report(why)
 	_ = c.socket.Close()
+}
+
+// lose ends the connection because its seat or its memory is needed. A client that is displaced is
+// told so where the protocol can, unless too many are being told already.
+func (c *conn) lose(why cause.Cause) {
+	if why != cause.ConnectionDisplaced || !c.gentle.Load() || !c.seat.gate.linger() {
+		c.end(why)
+		return
+	}
+	c.report(why)
+	c.lingers.Store(true)
+	c.leave()
+	time.AfterFunc(LingerTime, func() {
+		_ = c.socket.Close()
+		c.lingered()
+	})
+}
+
+// lingered gives the place back among the connections that are read on.
+func (c *conn) lingered() {
+	if c.lingers.Swap(false) {
+		c.seat.gate.unlinger()
+	}
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// leave has the engine tell the client that the connection ends; without one it is closed.
+func (c *conn) leave() {
+	if c.foreign.Load() {
+		return
+	}
+	if !c.gentle.Load() {
+		_ = c.socket.Close()
+		return
+	}
+	c.leaving.Store(true)
+	_ = c.socket.SetReadDeadline(longAgo) // which ends the reader's wait
 }
 
 // introduce finds out who the client is: the far end, or whom a trusted proxy speaks for.
 func (c *conn) introduce() bool {
-	peer := c.socket.RemoteAddr().(*net.TCPAddr).AddrPort()
 	c.burst = newBurst(c.socket)
-	if trusted(c.owner.spec.ProxyFrom, peer.Addr()) {
-		p := proxyproto.NewConn(c.socket, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(MessageTime))
-		var ok bool
-		if peer, ok = proxied(p.ProxyHeader(), peer); !ok {
-			c.end(cause.ProxyHeader)
-			return false
-		}
-		c.burst.Conn = p
+	if c.seat.client != nil || c.owner.spec.ProxyInside {
+		return true
 	}
-	c.from = c.owner.protocol.client(peer)
-	if !c.seat.belongs(peer.Addr()) {
-		c.end(cause.ConnectionsPerClient)
-		return false
-	}
-	return true
+	return c.proxyHeader(c.burst)
 }
 
-// proxied is the client that a PROXY header names; the peer itself if the proxy speaks for itself. Version 2 only: version 1 is text, for
-// TCP alone.
-func proxied(h *proxyproto.Header, peer netip.AddrPort) (netip.AddrPort, bool) {
+// proxyHeader reads whom the proxy speaks for, and takes the seat.
+func (c *conn) proxyHeader(r net.Conn) bool {
+	_ = r.SetReadDeadline(time.Now().Add(MessageTime)) // fails on a closed connection only
+	client, err := readProxyHeader(r, c.peer())
 	switch {
-	case h == nil || h.Version != 2:
-		return peer, false
-	case h.Command.IsLocal():
-		return peer, true
+	case errors.Is(err, io.EOF): // it left without a word, as health checks do
+		return false
+	case err != nil:
+		if c.seat.alive() {
+			c.owner.spec.badProxy(c.peer().Addr(), err)
+		}
+		c.end(cause.ProxyHeader)
+		return false
 	}
-	switch a := h.SourceAddr.(type) {
-	case *net.TCPAddr:
-		return a.AddrPort(), true
-	case *net.UDPAddr:
-		return a.AddrPort(), true
-	}
-	return peer, false
+	_ = r.SetReadDeadline(time.Time{})
+	return c.belongs(client)
 }

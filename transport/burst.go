@@ -18,6 +18,10 @@ type burst struct {
 	r, w int
 	hold bool
 
+	turn *place // of the TLS handshake that reads; nil otherwise
+	lent int    // octets that TLS took for a record that is not whole yet
+	pays *seat  // whom lent octets are counted for; nil: they are not
+
 	mu        sync.Mutex // TLS may write from the reader too
 	gathering bool       // guarded by mu
 	gathered  []byte     // guarded by mu
@@ -33,7 +37,7 @@ func (b *burst) Read(p []byte) (int, error) {
 		if b.hold {
 			return 0, errHold
 		}
-		n, err := b.Conn.Read(b.buf)
+		n, err := b.fill()
 		b.r, b.w = 0, n
 		if n == 0 {
 			return 0, err
@@ -41,7 +45,26 @@ func (b *burst) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.buf[b.r:b.w])
 	b.r += n
+	b.lent += n
 	return n, nil
+}
+
+// fill reads from the kernel. A handshake gives up its turn meanwhile.
+func (b *burst) fill() (n int, err error) {
+	if b.lent > burstSize && b.pays != nil {
+		b.pays.hold(b.lent)
+		defer b.pays.hold(-b.lent)
+	}
+	if b.turn == nil {
+		return b.Conn.Read(b.buf)
+	}
+	b.turn.end()
+	if n, err = b.Conn.Read(b.buf); err == nil {
+		if err = b.turn.begin(); err != nil {
+			n = 0
+		}
+	}
+	return n, err
 }
 
 func (b *burst) Write(p []byte) (int, error) {

@@ -4,15 +4,18 @@ package transport
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -28,14 +31,15 @@ type doh struct {
 // httpRequest is a request, without what does not matter here.
 type httpRequest struct {
 	method, path, media string // path with its query
-	forwarded           string // Forwarded, else X-Forwarded-For; several fields joined by commas
-	standard            bool   // it is Forwarded
+	forwarded           string // Forwarded; several fields joined by commas
+	forwardedFor        string // X-Forwarded-For, likewise
 	body                []byte
 }
 
 // statuses are what requests come to that hold no query.
 var statuses = map[cause.Cause]int{cause.HTTPPath: http.StatusNotFound, cause.HTTPMethod: http.StatusMethodNotAllowed, cause.HTTPMediaType: http.StatusUnsupportedMediaType,
-	cause.HTTPQuery: http.StatusBadRequest, cause.HTTPTooLarge: http.StatusRequestEntityTooLarge}
+	cause.HTTPQuery: http.StatusBadRequest, cause.HTTPTooLarge: http.StatusRequestEntityTooLarge,
+	cause.SlowWriter: http.StatusRequestTimeout, cause.HTTPForwarded: http.StatusBadRequest}
 
 // query takes the DNS message out of a request; buf may be used for it.
 func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause) {
@@ -122,58 +126,29 @@ type dateLine struct {
 
 var lastDate atomic.Pointer[dateLine]
 
-// client is who sent a request: the connection's far end, or whom a trusted reverse proxy speaks for.
-func (d *doh) client(from Client, r *httpRequest) Client {
-	if r.forwarded == "" || !trusted(d.spec.ForwardedFrom, from.Addr.Addr()) {
-		return from
-	}
-	hops := strings.Split(r.forwarded, ",")
-	for i := len(hops) - 1; i >= 0; i-- { // the last is who spoke to the proxy; if that is a proxy of ours too, the one before
-		a, ok := hop(hops[i], r.standard)
-		if !ok {
-			break
+// serveHTTP answers requests that net/http or HTTP/3 has read. It waits for the answer.
+func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.Request) {
+	defer func() {
+		if v := recover(); v == http.ErrAbortHandler || d.spec.Guard.Caught(v, guard.Connection) {
+			panic(http.ErrAbortHandler) // which both take for the end of the request
 		}
-		from.Addr = a
-		if !trusted(d.spec.ForwardedFrom, a.Addr()) {
-			break
-		}
-	}
-	return from
-}
-
-// hop reads an element of Forwarded (RFC 7239, section 4) or of X-Forwarded-For.
-func hop(s string, standard bool) (netip.AddrPort, bool) {
-	if standard {
-		element := s
-		s = ""
-		for _, pair := range strings.Split(element, ";") {
-			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			if strings.EqualFold(name, "for") {
-				s = strings.Trim(value, `"`)
-			}
-		}
-	}
-	s = strings.TrimSpace(s)
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap, true
-	}
-	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	return netip.AddrPortFrom(a, 0), err == nil
-}
-
-// ServeHTTP answers requests that net/http or HTTP/3 has read. It waits for the answer.
-func (d *doh) serveHTTP(h Handler, from Client, w http.ResponseWriter, q *http.Request) {
+	}()
+	held := holding{seat: by.seat}
+	defer held.release()
 	r := httpRequest{method: q.Method, path: q.URL.RequestURI(), media: q.Header.Get("Content-Type")}
-	if r.forwarded, r.standard = strings.Join(q.Header.Values("Forwarded"), ","), true; r.forwarded == "" {
-		r.forwarded, r.standard = strings.Join(q.Header.Values("X-Forwarded-For"), ","), false
-	}
+	r.forwarded = strings.Join(q.Header.Values("Forwarded"), ",")
+	r.forwardedFor = strings.Join(q.Header.Values("X-Forwarded-For"), ",")
 	var why cause.Cause
 	if q.Method == http.MethodPost {
-		r.body, why = readBody(q)
+		r.body, why = readBody(q, &held)
 	}
 	var packet []byte
 	if why == cause.None {
 		packet, why = d.query(&r, nil)
+	}
+	from := by.Client
+	if why == cause.None {
+		from, why = d.client(from, &r)
 	}
 	if a := d.altSvc(); a != "" {
 		w.Header().Set("Alt-Svc", a)
@@ -182,14 +157,17 @@ func (d *doh) serveHTTP(h Handler, from Client, w http.ResponseWriter, q *http.R
 		d.refuse(w, why)
 		return
 	}
-	reply, drop := h.Fast(packet, d.client(from, &r), nil)
+	reply, drop := h.Fast(packet, from, nil)
 	if drop {
 		panic(http.ErrAbortHandler) // no answer at all
 	}
 	if reply == nil {
 		got := make(chan []byte, 1)
-		h.Serve(packet, d.client(from, &r), func(reply []byte) { got <- reply })
-		if reply = <-got; reply == nil {
+		by.seat.work()
+		h.Serve(packet, from, func(reply []byte) { got <- reply })
+		reply = <-got
+		by.seat.done()
+		if reply == nil {
 			d.refuse(w, cause.HTTPQuery)
 			return
 		}
@@ -197,21 +175,26 @@ func (d *doh) serveHTTP(h Handler, from Client, w http.ResponseWriter, q *http.R
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 	w.Header().Set("Cache-Control", "max-age="+strconv.FormatUint(uint64(maxAge(reply)), 10))
+	held.more(len(reply))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(WriteTime))
 	_, _ = w.Write(reply) // a client that is gone loses its answer
 }
 
 // readBody takes a POST's body, up to the size of a message.
-func readBody(q *http.Request) ([]byte, cause.Cause) {
+func readBody(q *http.Request, held *holding) ([]byte, cause.Cause) {
 	buf := make([]byte, 0, 512)
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
+			held.more(cap(buf) - len(buf))
 		}
 		n, err := q.Body.Read(buf[len(buf):min(cap(buf), wire.MaxMessageLen+1)])
 		buf = buf[:len(buf)+n]
 		switch {
 		case len(buf) > wire.MaxMessageLen:
 			return nil, cause.HTTPTooLarge
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, cause.SlowWriter
 		case err != nil: // the end, or a body that is broken off: too short for a message, or malformed
 			return buf, cause.None
 		}
@@ -278,8 +261,10 @@ type httpListener struct {
 }
 
 func (l *httpListener) Close() {
-	l.one.close()
+	var wg sync.WaitGroup
+	wg.Go(l.one.close)
 	l.Listener.Close()
+	wg.Wait()
 }
 
 // begins says whether the connection begins with a text, which stays unread.

@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -33,16 +34,23 @@ func openDoQ(s Spec) (Listener, error) {
 
 // serveDoQ serves a connection until one side ends it.
 func serveDoQ(h Handler, c *quicConn) {
-	left := c.owner.spec.Gate.queries
+	left, g := c.owner.spec.Gate.queries, c.owner.spec.Guard
 	var wg sync.WaitGroup
-	wg.Go(func() { c.shaken() })
+	wg.Go(func() { g.Run(guard.Connection, func() { c.shaken() }) })
 	for ; left > 0; left-- {
 		s, err := c.AcceptStream(c.Context())
 		if err != nil {
 			break
 		}
 		c.seat.touch(time.Now())
-		wg.Go(func() { c.query(h, s) })
+		wg.Go(func() {
+			defer func() {
+				if g.Caught(recover(), guard.Connection) {
+					c.abort(s, doqInternalError)
+				}
+			}()
+			c.query(h, s)
+		})
 	}
 	wg.Wait()
 	select { // closing loses what is not sent yet, and nothing tells when it is
@@ -61,7 +69,9 @@ var doqBuffers = sync.Pool{New: func() any { return &doqBuffer{make([]byte, 0, 5
 func (c *quicConn) query(h Handler, s *quic.Stream) {
 	b := doqBuffers.Get().(*doqBuffer)
 	defer doqBuffers.Put(b)
-	packet, why := readDoQ(s, b)
+	held := holding{seat: c.seat}
+	defer held.release()
+	packet, why := readDoQ(s, b, &held)
 	switch {
 	case why == cause.SlowWriter:
 		c.owner.spec.Observer.Fault(DoQ, why)
@@ -86,25 +96,32 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 	case drop:
 		c.end(doqUnspecified, cause.ClientRefused)
 	case reply != nil:
+		held.more(len(reply))
 		c.reply(s, appendFrame(b.out[:0], reply))
 	default:
 		got := make(chan []byte, 1)
+		held.more(len(packet))
+		c.seat.work()
 		h.Serve(append([]byte(nil), packet...), from, func(reply []byte) { got <- reply })
-		if reply = <-got; reply == nil {
+		reply = <-got
+		c.seat.done()
+		if reply == nil {
 			c.end(doqProtocolError, cause.QUICProtocol)
 			return
 		}
+		held.more(len(reply))
 		c.reply(s, appendFrame(make([]byte, 0, len(reply)+2), reply))
 	}
 }
 
 // readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are zero if the client gave the stream up.
-func readDoQ(s *quic.Stream, b *doqBuffer) (packet []byte, why cause.Cause) {
+func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why cause.Cause) {
 	_ = s.SetReadDeadline(time.Now().Add(MessageTime)) // fails never
 	in := b.in[:0]
 	for {
 		if len(in) == cap(in) {
 			in = append(in, 0)[:len(in)]
+			held.more(cap(in) - len(in))
 		}
 		n, err := s.Read(in[len(in):cap(in)])
 		in = in[:len(in)+n]

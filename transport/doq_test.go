@@ -3,6 +3,8 @@ package transport
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/quic-go/quic-go"
@@ -68,7 +70,7 @@ func TestDoQUnidirectional(t *testing.T) {
 	}
 }
 
-// Too many connections of one client: closed with DOQ_EXCESSIVE_LOAD, which QUIC hides where the handshake is not done (RFC 9000, section 10.2.3).
+// Too many connections of one client are refused before there is anything of them (RFC 9000, section 20.1).
 func TestDoQConnectionsPerClient(t *testing.T) {
 	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 1}) })
 	if _, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("fast"))); err != nil {
@@ -76,13 +78,9 @@ func TestDoQConnectionsPerClient(t *testing.T) {
 	}
 	cfg := insecureTLS.Clone()
 	cfg.NextProtos = []string{"doq"}
-	second, err := quic.DialAddr(context.Background(), at.String(), cfg, nil)
-	if err == nil {
-		_, err = doqExchange(second, appendFrame(nil, query("fast")))
-	}
-	var app *quic.ApplicationError
-	var hidden *quic.TransportError
-	if !(errors.As(err, &app) && app.ErrorCode == doqExcessiveLoad) && !(errors.As(err, &hidden) && hidden.ErrorCode == quic.ApplicationErrorErrorCode) {
+	_, err := quic.DialAddr(context.Background(), at.String(), cfg, nil)
+	var refused *quic.TransportError
+	if !errors.As(err, &refused) || refused.ErrorCode != quic.ConnectionRefused {
 		t.Errorf("a second connection: %v", err)
 	}
 	w.await(t, cause.ConnectionsPerClient)
@@ -112,22 +110,31 @@ func TestDoQEarlyData(t *testing.T) {
 	}
 }
 
-// A flood of new connections has to show its addresses.
+// A flood of new connections has to show its addresses, and so has who comes near to a client's share:
+// nobody uses up the share of an address that is not its own.
 func TestDoQRetry(t *testing.T) {
-	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 2})}}
-	if l.suspect(nil) {
+	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
+	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 100, PerClient: 2})}}
+	if l.suspect(from) {
 		t.Error("the first connection is suspect")
 	}
-	for range 2 {
-		l.spec.Gate.enter(nil)
+	l.spec.Gate.enter(DoQ, nil).belongs(netip.MustParseAddr("192.0.2.77"))
+	if !l.suspect(from) {
+		t.Error("with half of the client's share taken none is suspect")
 	}
-	if !l.suspect(nil) {
-		t.Error("with all seats taken none is suspect")
+	if l.suspect(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 1), Port: 1}) {
+		t.Error("another client is suspect")
+	}
+	for i := range 51 {
+		l.spec.Gate.enter(DoQ, nil).belongs(netip.AddrFrom4([4]byte{10, 0, byte(i), 1}))
+	}
+	if !l.suspect(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 1), Port: 1}) {
+		t.Error("with half of the seats taken none is suspect")
 	}
 	l = &quicListener{spec: Spec{Gate: NewGate(GateConfig{})}}
 	last := false
 	for range 3 * MaxUnvalidated { // a second may begin meanwhile, but not two
-		last = l.suspect(nil) || last
+		last = l.suspect(from) || last
 	}
 	if !last {
 		t.Error("a flood is not suspect")

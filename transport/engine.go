@@ -24,10 +24,21 @@ type engine struct {
 	consume func(b []byte) (rest []byte, need int, why cause.Cause)
 	// finished says that no more is to be read.
 	finished func() bool
+	// overdue ends what has not become whole by due, and says why the connection ends, if it does.
+	overdue func(now time.Time) cause.Cause
+	// partial is how many octets are held of what is not whole, beside work.in; nil: none.
+	partial func() int
+	// goodbye appends to work.out what the client is told before the end; nil: nothing. Then it is
+	// read on for LingerTime: what it sent before it heard must not meet a closed socket, or the
+	// reset takes away what it has not read yet (RFC 9113, section 6.8).
+	goodbye func()
 
 	work     *work     // nil while the connection is idle
 	waiting  time.Time // since when a message is incomplete; zero if none is
+	due      time.Time // when something is overdue; zero if nothing can be
+	ends     time.Time // of reading on after goodbye; zero before
 	deadline time.Time // of reads, as last set
+	counted  int       // octets of buffers that the gate knows of
 }
 
 // work is what a connection needs while something is going on, and gives back when it is idle.
@@ -45,7 +56,9 @@ var works = sync.Pool{New: func() any {
 // run reads and answers until the end, and reports what was wrong, if that was it.
 func (e *engine) run(c *conn, over net.Conn) {
 	e.conn, e.over = c, over
-	e.out.init(over, c.burst, func() { c.end(cause.SlowReader) })
+	c.pays = c.seat
+	e.out.init(over, c.burst, c.seat, func() { c.end(cause.SlowReader) })
+	c.gentle.Store(true)
 	why := e.loop()
 	if e.work != nil {
 		e.flush()
@@ -58,7 +71,13 @@ func (e *engine) run(c *conn, over net.Conn) {
 
 func (e *engine) loop() cause.Cause {
 	var first [1]byte
-	for !e.finished() && e.wait() {
+	for !e.finished() {
+		if why := e.wait(); why != cause.None {
+			return why
+		}
+		if e.leaving.Load() && e.ends.IsZero() && !e.depart() {
+			return cause.None
+		}
 		e.hold = false
 		// While nothing comes no buffer but the burst's is held: one octet is enough to wake up.
 		into := first[:]
@@ -67,8 +86,12 @@ func (e *engine) loop() cause.Cause {
 		}
 		n, err := e.over.Read(into)
 		if err != nil {
+			if e.goesOn(err) {
+				continue
+			}
 			return e.ended(err)
 		}
+		e.lent = 0
 		if e.work == nil {
 			e.work = works.Get().(*work)
 			e.work.in = append(e.work.in, first[:n]...)
@@ -82,28 +105,69 @@ func (e *engine) loop() cause.Cause {
 	return cause.None
 }
 
-// wait sets the deadline of the next read.
-func (e *engine) wait() bool {
+// wait sets the deadline of the next read, and ends what is overdue.
+func (e *engine) wait() cause.Cause {
 	now := time.Now()
 	e.seat.touch(now)
-	until := now.Add(e.seat.gate.patience())
-	if !e.waiting.IsZero() {
-		until = e.waiting.Add(MessageTime)
+	until := now.Add(e.seat.patience())
+	if !e.due.IsZero() {
+		if !now.Before(e.due) {
+			if why := e.overdue(now); why != cause.None {
+				return why
+			}
+		}
+		if e.broken {
+			return cause.None
+		}
+		if !e.due.IsZero() {
+			until = e.due
+		}
+	}
+	if !e.ends.IsZero() {
+		until = e.ends
 	}
 	if d := until.Sub(e.deadline); d > until.Sub(now)/8 || d < 0 { // resetting it is not free
 		e.deadline = until
-		return e.over.SetReadDeadline(until) == nil
+		_ = e.over.SetReadDeadline(until) // fails on a closed connection only, and so does the read
 	}
-	return true
+	return cause.None
 }
+
+// goesOn says whether there is more to do after a read that failed: something is overdue, or the
+// client has to be told that this is the end.
+func (e *engine) goesOn(err error) bool {
+	var ne net.Error
+	if !errors.As(err, &ne) || !ne.Timeout() || !e.ends.IsZero() {
+		return false
+	}
+	if !e.due.IsZero() && !e.leaving.Load() {
+		return true
+	}
+	return e.depart()
+}
+
+// depart tells the client that the connection ends; false if that is not to be told.
+func (e *engine) depart() bool {
+	if e.goodbye == nil {
+		return false
+	}
+	if e.work == nil {
+		e.work = works.Get().(*work)
+	}
+	e.goodbye()
+	e.flush()
+	if len(e.work.in) == 0 {
+		e.rest()
+	}
+	return !e.broken
+}
+
+// readOn has the connection read on for LingerTime, and no longer.
+func (e *engine) readOn() { e.ends = time.Now().Add(LingerTime) }
 
 // ended says why a read failed.
 func (e *engine) ended(err error) cause.Cause {
-	var ne net.Error
-	switch {
-	case errors.As(err, &ne) && ne.Timeout() && !e.waiting.IsZero():
-		return cause.SlowWriter
-	case errors.Is(err, io.EOF) && !e.waiting.IsZero():
+	if errors.Is(err, io.EOF) && !e.waiting.IsZero() {
 		return cause.FrameMalformed
 	}
 	return cause.None // it is gone, or was idle for too long
@@ -129,10 +193,29 @@ func (e *engine) arrived() cause.Cause {
 		}
 	}
 	e.flush()
+	if !e.due.IsZero() {
+		quickAck(e.socket) // the rest may wait for it
+	}
+	e.count()
 	if len(w.in) == 0 {
 		e.rest()
 	}
 	return cause.None
+}
+
+// count tells the gate what is held of messages that are not whole.
+func (e *engine) count() {
+	n := 0
+	if e.partial != nil {
+		n = e.partial()
+	}
+	if e.work != nil && len(e.work.in) > 0 {
+		n += cap(e.work.in) - burstSize
+	}
+	if n != e.counted {
+		e.seat.hold(n - e.counted)
+		e.counted = n
+	}
 }
 
 // keep leaves what is not whole at the front of the buffer, with room for need octets.
@@ -149,11 +232,15 @@ func (e *engine) keep(rest []byte, need int) {
 // began notes since when a message is incomplete, if one is.
 func (e *engine) began(incomplete bool) {
 	if !incomplete {
-		e.waiting = time.Time{}
+		e.waiting, e.due = time.Time{}, time.Time{}
 	} else if e.waiting.IsZero() {
 		e.waiting = time.Now()
+		e.due = e.waiting.Add(MessageTime)
 	}
 }
+
+// slow ends the connection: its message takes too long.
+func (e *engine) slow(time.Time) cause.Cause { return cause.SlowWriter }
 
 // rest gives the buffers back.
 func (e *engine) rest() {

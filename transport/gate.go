@@ -11,16 +11,33 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// Gate counts connections in and out. When all seats are taken a new connection displaces an idle one (RFC 9210, section 4.5 asks for
-// such management); a client that has its share is refused.
+// Gate counts connections in and out. A client that has its share is refused; for any other a new
+// connection displaces an idle one when all seats are taken (RFC 9210, section 4.5 asks for such
+// management). The share comes first: whoever has it makes nobody else leave.
+//
+// It also counts the octets that are held for connections, see [Gate.hold].
 type Gate struct {
 	max, perClient int
+	inFlight       int // queries in work on one connection
+	share          int // queries in work on all connections of a client; 0: as many as there are
+	nameless       int // connections that may wait for a PROXY header
+	lingering      int // connections that may be read on after their end
 	queries        int64
 	idle           time.Duration
+	octets         int64
 
-	mu      sync.Mutex
-	seats   map[*seat]struct{}   // guarded by mu
-	clients map[netip.Prefix]int // seats taken, by client; guarded by mu
+	taken atomic.Int64 // seats
+	held  atomic.Int64 // octets
+
+	proxies sources    // whose wrong headers were logged
+	turns   handshakes // of TLS handshakes
+
+	mu       sync.Mutex
+	seats    map[*seat]struct{}       // taken; guarded by mu
+	unknown  map[*seat]struct{}       // connections whose client is not known yet; guarded by mu
+	clients  map[netip.Prefix]*sharer // guarded by mu
+	lingers  int                      // guarded by mu
+	reserved int                      // descriptors that connections leave alone
 }
 
 // GateConfig is what the operator decides about connections. Zeros are the defaults.
@@ -29,16 +46,20 @@ type GateConfig struct {
 	PerClient int           // of them from one client prefix
 	Queries   int64         // on one connection; then it is closed in an orderly way
 	Idle      time.Duration // that a connection may be silent
+	Octets    int64         // held for all connections
+	// Descriptors is how many the process may have open; 0: as many as it wants.
+	Descriptors int
 }
 
 // NewGate returns a gate with all seats free.
 func NewGate(c GateConfig) *Gate {
-	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle, seats: map[*seat]struct{}{}, clients: map[netip.Prefix]int{}}
+	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
+		octets: c.Octets, inFlight: MaxInFlight, nameless: MaxNameless, lingering: MaxLingering,
+		seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
+		clients: map[netip.Prefix]*sharer{}}
+	g.turns.init()
 	if g.max == 0 {
 		g.max = MaxConnections
-	}
-	if g.perClient == 0 {
-		g.perClient = max(g.max/5, 1)
 	}
 	if g.queries == 0 {
 		g.queries = MaxQueriesPerConnection
@@ -46,41 +67,108 @@ func NewGate(c GateConfig) *Gate {
 	if g.idle == 0 {
 		g.idle = MaxIdle
 	}
+	if g.octets == 0 {
+		g.octets = MaxHeld
+	}
+	if c.Descriptors > 0 {
+		g.reserve(c.Descriptors)
+	}
+	if g.perClient == 0 {
+		g.perClient = max(g.max/5, 1)
+	}
 	return g
+}
+
+// reserve leaves descriptors for upstream sockets and files: half of few, DescriptorReserve of many.
+// Connections that have no seat, before and after, are counted beside.
+func (g *Gate) reserve(limit int) {
+	g.nameless = max(1, min(MaxNameless, limit/16))
+	g.lingering = max(1, min(MaxLingering, limit/16))
+	g.reserved = min(limit/2, DescriptorReserve)
+	g.max = max(1, min(g.max, limit-g.reserved-g.nameless-g.lingering))
+	if g.reserved < DescriptorReserve { // each query may take a socket
+		g.share = max(MinInFlight, g.reserved/5)
+		g.inFlight = min(MaxInFlight, g.share)
+	}
+}
+
+// Seats is how many connections there may be.
+func (g *Gate) Seats() int { return g.max }
+
+// Taken is how many there are.
+func (g *Gate) Taken() int { return int(g.taken.Load()) }
+
+// PerClient is how many one client prefix may have.
+func (g *Gate) PerClient() int { return g.perClient }
+
+// Reserved is how many descriptors connections leave alone; 0 where the limit is not known.
+func (g *Gate) Reserved() int { return g.reserved }
+
+// sharer is a client prefix and what it has taken.
+type sharer struct {
+	seats map[*seat]struct{} // guarded by gate.mu
+	held  atomic.Int64       // octets
+	work  chan struct{}      // one for each query in work; nil: they are not counted here
+}
+
+// work waits until the client may have one more query in work; done ends one.
+func (s *seat) work() {
+	if s.client.work != nil {
+		s.client.work <- struct{}{}
+	}
+}
+
+// tryWork is work that does not wait; false if the client has its share.
+func (s *seat) tryWork() bool {
+	if s.client.work == nil {
+		return true
+	}
+	select {
+	case s.client.work <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *seat) done() {
+	if s.client.work != nil {
+		<-s.client.work
+	}
 }
 
 // seat is a connection that was let in.
 type seat struct {
 	gate   *Gate
-	client netip.Prefix // zero while it is not known
+	prefix netip.Prefix
+	client *sharer // nil while it is not known
 	close  func(cause.Cause)
+	idle   time.Duration
 	last   atomic.Int64 // when it last did something, as age has it
 	gone   bool         // guarded by gate.mu
+
+	mu   sync.Mutex
+	held atomic.Int64 // octets; written under mu
+	off  bool         // they are not counted any more; guarded by mu
 }
 
 // displaceSample is how many connections are compared to find an idle one: the idlest of 16 is among the idlest fifth of all but for one
 // time in forty, and no list has to be kept in order.
 const displaceSample = 16
 
-// enter takes a seat. end closes the connection, for the cause given; it may be called at any time until leave returns.
-func (g *Gate) enter(end func(cause.Cause)) *seat {
-	s := &seat{gate: g, close: end}
+// enter lets a connection of a protocol in, for as long as it takes to learn whose it is. Until then
+// it has no seat and displaces only what is not known either. end closes the connection, for the
+// cause given; it may be called at any time until leave returns.
+func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
+	s := &seat{gate: g, close: end, idle: g.idleOf(p)}
 	s.touch(time.Now())
 	g.mu.Lock()
 	var idlest *seat
-	if len(g.seats) >= g.max {
-		n := 0
-		for o := range g.seats {
-			if idlest == nil || o.last.Load() < idlest.last.Load() {
-				idlest = o
-			}
-			if n++; n == displaceSample {
-				break
-			}
-		}
+	if len(g.unknown) >= g.nameless {
+		idlest = g.idlest(g.unknown)
 		g.remove(idlest)
 	}
-	g.seats[s] = struct{}{}
+	g.unknown[s] = struct{}{}
 	g.mu.Unlock()
 	if idlest != nil {
 		idlest.close(cause.ConnectionDisplaced)
@@ -88,24 +176,105 @@ func (g *Gate) enter(end func(cause.Cause)) *seat {
 	return s
 }
 
-// belongs says whose the connection is; false if the client has its share of seats already.
+// idleOf is how long connections of a protocol may be silent while there are seats.
+func (g *Gate) idleOf(p Protocol) time.Duration {
+	if p.HTTP() {
+		return HTTPIdleFactor * g.idle
+	}
+	return g.idle
+}
+
+// idlest finds a connection that has done nothing for long. The caller holds mu.
+func (g *Gate) idlest(seats map[*seat]struct{}) (idlest *seat) {
+	n := 0
+	for o := range seats {
+		if idlest == nil || o.last.Load() < idlest.last.Load() {
+			idlest = o
+		}
+		if n++; n == displaceSample {
+			break
+		}
+	}
+	return idlest
+}
+
+// belongs says whose the connection is, and takes its seat; false if the client has its share of
+// seats already, or the connection was displaced meanwhile.
 func (s *seat) belongs(a netip.Addr) bool {
-	p := ClientPrefix(a.Unmap())
-	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	if s.gone || s.gate.clients[p] >= s.gate.perClient {
+	g, p := s.gate, ClientPrefix(a.Unmap())
+	g.mu.Lock()
+	c := g.clients[p]
+	if s.gone || c != nil && len(c.seats) >= g.perClient {
+		g.mu.Unlock()
 		return false
 	}
-	s.client = p
-	s.gate.clients[p]++
+	var idlest *seat
+	if len(g.seats) >= g.max {
+		idlest = g.idlest(g.seats)
+		g.remove(idlest)
+		c = g.clients[p] // it may have been the client's only one
+	}
+	if c == nil {
+		c = &sharer{seats: map[*seat]struct{}{}}
+		if g.share > 0 {
+			c.work = make(chan struct{}, g.share)
+		}
+		g.clients[p] = c
+	}
+	delete(g.unknown, s)
+	s.prefix, s.client = p, c
+	c.held.Add(s.held.Load())
+	c.seats[s] = struct{}{}
+	g.seats[s] = struct{}{}
+	g.taken.Store(int64(len(g.seats)))
+	g.mu.Unlock()
+	if idlest != nil {
+		idlest.close(cause.ConnectionDisplaced)
+	}
 	return true
+}
+
+// displace closes an idle connection, for its descriptor; false if there is none.
+func (g *Gate) displace() bool {
+	g.mu.Lock()
+	idlest := g.idlest(g.seats)
+	if idlest == nil {
+		idlest = g.idlest(g.unknown)
+	}
+	if idlest != nil {
+		g.remove(idlest)
+	}
+	g.mu.Unlock()
+	if idlest != nil {
+		idlest.close(cause.Descriptors) // at once: it is needed now
+	}
+	return idlest != nil
+}
+
+// crowded says that a client has half of its share, or all together more than half of the seats.
+func (g *Gate) crowded(a netip.Addr) bool {
+	if 2*g.taken.Load() > int64(g.max) {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.clients[ClientPrefix(a.Unmap())]
+	return c != nil && 2*len(c.seats) >= g.perClient
+}
+
+// alive says that the connection has not been displaced.
+func (s *seat) alive() bool {
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	return !s.gone
 }
 
 // touch notes that the connection is in use.
 func (s *seat) touch(now time.Time) { s.last.Store(age(now)) }
 
-// leave gives the seat back.
+// leave gives the seat back, and with it what is held.
 func (s *seat) leave() {
+	s.writeOff()
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
 	s.gate.remove(s)
@@ -117,21 +286,39 @@ func (g *Gate) remove(s *seat) {
 		return
 	}
 	s.gone = true
+	delete(g.unknown, s)
 	delete(g.seats, s)
-	if s.client.IsValid() {
-		if g.clients[s.client]--; g.clients[s.client] <= 0 {
-			delete(g.clients, s.client)
+	g.taken.Store(int64(len(g.seats)))
+	if s.client != nil {
+		delete(s.client.seats, s)
+		if len(s.client.seats) == 0 {
+			delete(g.clients, s.prefix)
 		}
 	}
 }
 
-// patience is how long a connection may be silent now: all of the time while half of the seats are free, then less and less (RFC 7766,
-// section 6.2.3; RFC 9210, section 4.4).
-func (g *Gate) patience() time.Duration {
+// linger asks for a place among the connections that are read on after their end; unlinger gives it
+// back.
+func (g *Gate) linger() bool {
 	g.mu.Lock()
-	taken := len(g.seats)
-	g.mu.Unlock()
-	return patience(g.idle, taken, g.max)
+	defer g.mu.Unlock()
+	if g.lingers >= g.lingering {
+		return false
+	}
+	g.lingers++
+	return true
+}
+
+func (g *Gate) unlinger() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lingers--
+}
+
+// patience is how long the connection may be silent now: all of the time while half of the seats are
+// free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
+func (s *seat) patience() time.Duration {
+	return patience(s.idle, int(s.gate.taken.Load()), s.gate.max)
 }
 
 func patience(idle time.Duration, taken, seats int) time.Duration {
@@ -139,4 +326,12 @@ func patience(idle time.Duration, taken, seats int) time.Duration {
 		return idle
 	}
 	return max(idle*2*time.Duration(seats-taken)/time.Duration(seats), min(MinIdle, idle))
+}
+
+// occasional says whether to log again what happens again and again.
+type occasional struct{ last atomic.Int64 }
+
+func (o *occasional) now(t time.Time) bool {
+	last, now := o.last.Load(), age(t)
+	return (last == 0 || now-last >= int64(LogPause)) && o.last.CompareAndSwap(last, now)
 }

@@ -24,9 +24,18 @@ type http1 struct {
 // served is a connection that net/http has; it says when net/http is done with it.
 type served struct {
 	net.Conn
-	from Client
+	from requester
+	raw  *burst
 	done chan struct{}
 	once sync.Once
+}
+
+// Read implements net.Conn.
+func (s *served) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	s.raw.lent = 0
+	s.from.seat.touch(time.Now())
+	return n, err
 }
 
 func (s *served) Close() error {
@@ -36,6 +45,12 @@ func (s *served) Close() error {
 
 type clientKey struct{}
 
+// requester is who sends requests, and what is held for whom.
+type requester struct {
+	Client
+	seat *seat
+}
+
 func newHTTP1(d *doh) *http1 {
 	return &http1{doh: d, queue: make(chan net.Conn), done: make(chan struct{})}
 }
@@ -43,14 +58,14 @@ func newHTTP1(d *doh) *http1 {
 // start serves, from the first connection on.
 func (o *http1) start(h Handler) {
 	o.once.Do(func() {
-		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime, IdleTimeout: o.doh.spec.Gate.idle, MaxHeaderBytes: MaxHTTPHeader, ErrorLog: log.New(discard{}, "", 0),
+		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime, IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: MaxHTTPHeader, ErrorLog: log.New(discard{}, "", 0),
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 				return context.WithValue(ctx, clientKey{}, c.(*served).from)
 			},
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 				// What a handler may still be resolving when the time is over is bounded by the resolver.
 				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * WriteTime))
-				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(Client), w, q)
+				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(requester), w, q)
 			})}
 		go func() { _ = o.server.Serve(o) }() // ends with close
 	})
@@ -58,7 +73,9 @@ func (o *http1) start(h Handler) {
 
 // serve has net/http serve a connection, and returns when it is done.
 func (o *http1) serve(c *conn, over net.Conn) {
-	s := &served{Conn: over, from: c.from, done: make(chan struct{})}
+	s := &served{Conn: over, from: requester{c.from, c.seat}, raw: c.burst, done: make(chan struct{})}
+	c.pays = c.seat
+	c.foreign.Store(true)
 	select {
 	case o.queue <- s:
 		<-s.done
@@ -85,7 +102,11 @@ func (o *http1) Addr() net.Addr { return o.addr }
 func (o *http1) close() {
 	close(o.done)
 	o.once.Do(func() {})
-	_ = o.server.Close() // connections are closed by the acceptor too
+	ctx, cancel := context.WithTimeout(context.Background(), LingerTime)
+	defer cancel()
+	if o.server.Shutdown(ctx) != nil { // answers that are under way have that long
+		_ = o.server.Close()
+	}
 }
 
 // discard takes net/http's log, which tells of clients' faults.

@@ -4,10 +4,13 @@
 package transport
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -48,6 +51,7 @@ const (
 	h2StreamClosed     = 0x5
 	h2FrameSizeError   = 0x6
 	h2RefusedStream    = 0x7
+	h2Cancel           = 0x8
 	h2CompressionError = 0x9
 	h2EnhanceYourCalm  = 0xb
 )
@@ -80,16 +84,20 @@ type http2 struct {
 	last    uint32
 	dec     *hpack.Decoder
 	block   headerBlock
-	credit  int // of frames that are no requests
-	taken   int // octets of DATA since the last WINDOW_UPDATE of the connection
-	room    int // of the connection, for DATA from the client
-	open    int // requests that are not whole
-	held    int // octets of their bodies
+	credit  int                 // of frames that are no requests
+	taken   int                 // octets of DATA since the last WINDOW_UPDATE of the connection
+	room    int                 // of the connection, for DATA from the client
+	open    int                 // requests that are not whole
+	held    int                 // octets of their bodies
+	going   bool                // GOAWAY was sent: new streams are passed over
+	since   time.Time           // when the frame or header block began that is not whole
+	pardons [MaxInFlight]uint32 // streams that we closed before the client did, the latest
+	pardon  int                 // how many there were
 
 	mu      sync.Mutex
 	streams map[uint32]*h2stream // open, or half closed and not answered; guarded by mu, as is all below
 	working int                  // queries at Serve, whether or not their streams are still open
-	stalled int                  // octets of answers that wait for room
+	stalled int                  // octets that are kept for answers that wait for room
 	window  int64                // of the connection, for DATA to the client
 	initial int64                // of streams
 	idle    sync.Cond            // working is 0
@@ -104,6 +112,8 @@ type h2stream struct {
 	held   int   // octets of it that are kept until then
 	window int64 // for DATA to the client
 	unsent []byte
+	kept   int       // octets that hold unsent
+	due    time.Time // when the body, or the taking of the answer, is overdue
 }
 
 // serveHTTP2 serves a connection until one side ends it.
@@ -113,9 +123,10 @@ func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
 	s.idle.L = &s.mu
 	s.dec = hpack.NewDecoder(4096, s.field)
 	s.dec.SetMaxStringLength(MaxHTTPHeader)
-	s.consume = s.frames
+	s.consume, s.overdue, s.goodbye = s.frames, s.expire, s.depart
+	s.partial = func() int { return s.held + len(s.block.fragments) }
 	s.out.cut = responseEnd
-	s.finished = func() bool { return s.left <= 0 }
+	s.finished = func() bool { return false } // it is read on after GOAWAY
 	s.run(c, over)
 	s.mu.Lock()
 	for s.working > 0 { // what was asked is answered, if the client still listens
@@ -147,6 +158,20 @@ func (s *http2) violation(code uint32) cause.Cause {
 	return cause.HTTPMalformed
 }
 
+// depart sends GOAWAY (RFC 9113, section 6.8) and has the connection read on: what is under way is
+// answered, and streams after the last are passed over, so that the client asks again elsewhere.
+func (s *http2) depart() {
+	if s.going {
+		return
+	}
+	s.going = true
+	if !s.greeted {
+		s.greet() // a server's SETTINGS come first
+	}
+	s.goAway(h2NoError)
+	s.readOn()
+}
+
 func (s *http2) goAway(code uint32) {
 	b := appendFrameHeader(s.work.out, 8, frameGoAway, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, s.last)
@@ -165,14 +190,14 @@ func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 			return b, 0, s.violation(h2ProtocolError)
 		}
 		if n < len(http2Preface) {
-			s.began(true)
+			s.unfinished(b)
 			return b, 0, cause.None
 		}
 		s.greeted = true
 		s.greet()
 		b = b[n:]
 	}
-	for len(b) >= frameHeaderLen && s.left > 0 {
+	for len(b) >= frameHeaderLen {
 		n := int(b[0])<<16 | int(b[1])<<8 | int(b[2])
 		if n > frameSize {
 			return b, 0, s.violation(h2FrameSizeError)
@@ -188,24 +213,90 @@ func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 			return b, 0, s.violation(h2EnhanceYourCalm)
 		}
 		b = b[frameHeaderLen+n:]
+		if s.block.stream == 0 {
+			s.since = time.Time{}
+		}
 		s.flushFull()
+		if s.left <= 0 {
+			s.depart()
+		}
 	}
 	s.unfinished(b)
-	if s.left <= 0 {
-		s.goAway(h2NoError)
-	}
 	return b, need, cause.None
 }
 
-// unfinished notes since when something is incomplete: a frame, a header block or a body.
+// unfinished notes when what is incomplete is overdue: a frame, a header block, a body, or an answer
+// that its client has no room for. Each has its own time, which nothing else sets back.
 func (s *http2) unfinished(b []byte) {
-	s.began(len(b) > 0 || s.block.stream != 0 || s.open > 0)
+	s.waiting, s.due = time.Time{}, time.Time{}
+	if len(b) > 0 || s.block.stream != 0 {
+		if s.since.IsZero() {
+			s.since = time.Now()
+		}
+		s.waiting, s.due = s.since, s.since.Add(MessageTime)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == 0 && s.stalled == 0 {
+		return
+	}
+	for _, st := range s.streams {
+		if !st.due.IsZero() && (s.due.IsZero() || st.due.Before(s.due)) {
+			s.due = st.due
+		}
+		if st.open && s.waiting.IsZero() {
+			s.waiting = st.due
+		}
+	}
+}
+
+// expire ends what is overdue: streams one by one, or the connection for a frame.
+func (s *http2) expire(now time.Time) cause.Cause {
+	if !s.since.IsZero() && !now.Before(s.since.Add(MessageTime)) {
+		return cause.SlowWriter
+	}
+	var late []*h2stream
+	s.mu.Lock()
+	for _, st := range s.streams {
+		if !st.due.IsZero() && !now.Before(st.due) {
+			late = append(late, st)
+		}
+	}
+	s.mu.Unlock()
+	if len(late) > 0 && s.work == nil {
+		s.work = works.Get().(*work)
+	}
+	for _, st := range late {
+		why := cause.SlowReader
+		if st.open {
+			why = cause.SlowWriter
+		}
+		s.doh.spec.Observer.Fault(s.doh.protocol, why)
+		s.credit -= resetCost
+		s.closeStream(st, h2Cancel)
+	}
+	var rest []byte
+	if s.work != nil {
+		rest = s.work.in
+	}
+	s.unfinished(rest)
+	if s.work != nil {
+		s.flush()
+		s.count()
+		if len(s.work.in) == 0 {
+			s.rest()
+		}
+	}
+	if s.credit < 0 {
+		return cause.StreamFlood
+	}
+	return cause.None
 }
 
 // greet sends our settings.
 func (s *http2) greet() {
 	b := appendFrameHeader(s.work.out, 18, frameSettings, 0, 0)
-	for _, v := range [][2]uint32{{settingMaxStreams, MaxInFlight}, {settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
+	for _, v := range [][2]uint32{{settingMaxStreams, uint32(s.seat.gate.inFlight)}, {settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
 		b = binary.BigEndian.AppendUint16(b, uint16(v[0]))
 		b = binary.BigEndian.AppendUint32(b, v[1])
 	}
@@ -251,6 +342,9 @@ func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
 		if len(p) != 5 {
 			return s.violation(h2FrameSizeError)
 		}
+		if dependsOnItself(stream, p) {
+			return s.violation(h2ProtocolError)
+		}
 	case framePushPromise:
 		return s.violation(h2ProtocolError) // RFC 9113, section 8.4: a client cannot push
 	case frameGoAway:
@@ -259,6 +353,11 @@ func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
 		}
 	}
 	return cause.None // what is not known is not heeded (RFC 9113, section 4.1)
+}
+
+// dependsOnItself reports whether a stream's priority says so (RFC 7540, section 5.3.1).
+func dependsOnItself(stream uint32, priority []byte) bool {
+	return binary.BigEndian.Uint32(priority)&maxWindow == stream
 }
 
 // unpad takes the padding off (RFC 9113, section 6.1).
@@ -281,6 +380,10 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 		s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameWindowUpdate, 0, 0), uint32(s.taken))
 		s.room, s.taken = s.room+s.taken, 0
 	}
+	if s.going && stream > s.last {
+		s.credit--
+		return cause.None
+	}
 	if stream == 0 || stream > s.last {
 		return s.violation(h2ProtocolError)
 	}
@@ -288,15 +391,18 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	if !ok {
 		return s.violation(h2ProtocolError)
 	}
-	if len(body) == 0 && flags&flagEndStream == 0 {
+	if len(body) < smallData && flags&flagEndStream == 0 {
 		s.credit--
 	}
 	s.mu.Lock()
 	st := s.streams[stream]
 	s.mu.Unlock()
 	switch {
-	case st == nil: // we have reset it, or answered without waiting for its end (RFC 9113, section 5.1)
+	case st == nil && s.pardoned(stream): // it was sent before the client heard (RFC 9113, section 5.1)
+		s.credit--
 		return cause.None
+	case st == nil:
+		return s.violation(h2StreamClosed)
 	case !st.open:
 		return s.violation(h2StreamClosed)
 	case len(st.req.body)+len(body) > wire.MaxMessageLen || s.held+len(body) > MaxUnsent:
@@ -315,6 +421,15 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	return s.complete(st)
 }
 
+// forgive notes that we closed a stream that the client has not ended: what it has sent by then is no
+// fault of its.
+func (s *http2) forgive(stream uint32) {
+	s.pardons[s.pardon%len(s.pardons)] = stream
+	s.pardon++
+}
+
+func (s *http2) pardoned(stream uint32) bool { return slices.Contains(s.pardons[:], stream) }
+
 // tooLarge refuses a request before all of it is here (RFC 9113, section 8.1: the rest is not wanted).
 func (s *http2) tooLarge(st *h2stream) {
 	s.refuse(st, cause.HTTPTooLarge)
@@ -324,7 +439,7 @@ func (s *http2) tooLarge(st *h2stream) {
 // closeBody ends the reading of a body.
 func (s *http2) closeBody(st *h2stream) {
 	if st.open {
-		st.open = false
+		st.open, st.due = false, time.Time{}
 		s.open--
 		s.held -= st.held
 	}
@@ -333,7 +448,6 @@ func (s *http2) closeBody(st *h2stream) {
 // complete answers a request that is whole.
 func (s *http2) complete(st *h2stream) cause.Cause {
 	s.closeBody(st)
-	s.began(false)
 	s.left--
 	s.credit = min(s.credit+creditPerRequest, MaxControlFrames)
 	if st.length >= 0 && st.length != int64(len(st.req.body)) { // RFC 9113, section 8.1.1
@@ -346,20 +460,33 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 		s.refuse(st, why)
 		return cause.None
 	}
-	from := s.doh.client(s.from, &st.req)
+	from, why := s.doh.client(s.from, &st.req)
+	if why != cause.None {
+		s.refuse(st, why)
+		return cause.None
+	}
 	st.req = httpRequest{} // its body may be the reader's own memory
 	reply, drop := s.handler.Fast(packet, from, w.reply[:0])
 	if drop {
 		return cause.ClientRefused
 	}
+	if reply == nil && !s.seat.tryWork() { // RFC 9113, section 8.7: it may be sent again
+		s.closeStream(st, h2RefusedStream)
+		return cause.None
+	}
 	if reply == nil {
 		s.mu.Lock()
 		s.working++
 		s.mu.Unlock()
-		var now bool
-		if reply, now = serve(s.handler, packet, from, func(reply []byte) { s.served(st, reply) }); !now {
+		held, now := s.seat.keep(len(packet)), false
+		reply, now = serve(s.handler, packet, from, func(reply []byte) {
+			s.seat.hold(-held)
+			s.served(st, reply)
+		})
+		if !now {
 			return cause.None
 		}
+		s.seat.hold(-held)
 		s.done()
 	}
 	s.mu.Lock()
@@ -381,15 +508,20 @@ func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
 
 // served sends an answer from Serve. The frames are added under the lock, so that those of a stream stay in their order.
 func (s *http2) served(st *h2stream, reply []byte) {
-	s.mu.Lock()
-	s.out.add(s.answer(make([]byte, 0, len(reply)+256), st, reply))
-	s.mu.Unlock()
+	defer s.done()
+	s.add(st, reply)
 	s.out.send()
-	s.done()
+}
+
+func (s *http2) add(st *h2stream, reply []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.add(s.answer(make([]byte, 0, len(reply)+256), st, reply))
 }
 
 // done counts a query as worked off.
 func (s *http2) done() {
+	s.seat.done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.working--; s.working == 0 {
@@ -413,7 +545,7 @@ func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
 	for {
 		n := int(min(int64(len(body)), s.window, st.window, frameSize))
 		if n <= 0 && len(body) > 0 {
-			s.stall(st, append([]byte(nil), body...))
+			s.stall(st, body)
 			return b
 		}
 		flags := byte(0)
@@ -423,27 +555,38 @@ func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
 		b = append(appendFrameHeader(b, n, frameData, flags, st.id), body[:n]...)
 		s.window, st.window, body = s.window-int64(n), st.window-int64(n), body[n:]
 		if flags != 0 {
-			s.stall(st, nil)
-			delete(s.streams, st.id)
+			s.drop(st)
 			return b
 		}
 	}
 }
 
-// stall notes what of an answer waits for room. The caller holds mu.
+// stall notes what of an answer waits for room. It is copied once; then its front moves on, and all of
+// the copy counts until all of it is sent. The caller holds mu.
 func (s *http2) stall(st *h2stream, unsent []byte) {
-	s.stalled += len(unsent) - len(st.unsent)
+	if st.kept == 0 {
+		unsent = bytes.Clone(unsent)
+		s.charge(st, len(unsent))
+		st.due = time.Now().Add(StreamTime)
+	}
 	st.unsent = unsent
 	if s.stalled > MaxUnsent {
 		go s.end(cause.SlowReader)
 	}
 }
 
+// charge sets how many octets are kept for a stream. The caller holds mu.
+func (s *http2) charge(st *h2stream, octets int) {
+	s.stalled += octets - st.kept
+	s.seat.hold(octets - st.kept)
+	st.kept = octets
+}
+
 // refuse answers a request that holds no query.
 func (s *http2) refuse(st *h2stream, why cause.Cause) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.work.out = s.refused(s.work.out, st, why)
-	s.mu.Unlock()
 }
 
 func (s *http2) refused(b []byte, st *h2stream, why cause.Cause) []byte {
@@ -536,6 +679,7 @@ func (s *http2) settings(flags byte, stream uint32, p []byte) cause.Cause {
 		return cause.None
 	}
 	s.settled = true
+	s.credit -= len(p) / 6 // each may be work for all streams
 	for ; len(p) > 0; p = p[6:] {
 		v := binary.BigEndian.Uint32(p[2:])
 		switch binary.BigEndian.Uint16(p) {
@@ -562,6 +706,9 @@ func (s *http2) settings(flags byte, stream uint32, p []byte) cause.Cause {
 func (s *http2) resize(initial int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if initial == s.initial {
+		return true
+	}
 	for _, st := range s.streams {
 		if st.window += initial - s.initial; st.window > maxWindow {
 			return false
@@ -578,7 +725,7 @@ func (s *http2) windowUpdate(stream uint32, p []byte) cause.Cause {
 	}
 	n := int64(binary.BigEndian.Uint32(p) & maxWindow)
 	if stream > s.last {
-		return s.violation(h2ProtocolError)
+		return s.unknown()
 	}
 	s.mu.Lock()
 	st := s.streams[stream]
@@ -614,6 +761,7 @@ func (s *http2) resume() {
 	if s.stalled == 0 {
 		return
 	}
+	s.credit -= len(s.streams) / streamsPerCredit
 	for _, st := range s.streams {
 		if s.window <= 0 {
 			return
@@ -629,8 +777,10 @@ func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	switch {
 	case len(p) != 4:
 		return s.violation(h2FrameSizeError)
-	case stream == 0 || stream > s.last:
+	case stream == 0:
 		return s.violation(h2ProtocolError)
+	case stream > s.last:
+		return s.unknown()
 	}
 	s.mu.Lock()
 	st := s.streams[stream]
@@ -643,24 +793,41 @@ func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	return cause.None
 }
 
+// unknown takes a frame of a stream that has not begun: after GOAWAY it is passed over.
+func (s *http2) unknown() cause.Cause {
+	if s.going {
+		return cause.None
+	}
+	return s.violation(h2ProtocolError)
+}
+
 // drop forgets a stream. The caller holds mu.
 func (s *http2) drop(st *h2stream) {
-	if st != nil {
-		s.stall(st, nil)
+	if st != nil && s.streams[st.id] == st {
+		s.charge(st, 0)
+		st.unsent, st.due = nil, time.Time{}
 		delete(s.streams, st.id)
 	}
 }
 
 // resetStream ends a stream (RFC 9113, section 5.4.2).
 func (s *http2) resetStream(st *h2stream, code uint32) {
-	s.closeBody(st)
-	s.mu.Lock()
-	s.drop(st)
-	s.mu.Unlock()
 	if code != h2NoError {
 		s.credit -= resetCost
 		s.doh.spec.Observer.Fault(s.doh.protocol, cause.HTTPMalformed)
 	}
+	s.closeStream(st, code)
+}
+
+// closeStream ends a stream with RST_STREAM.
+func (s *http2) closeStream(st *h2stream, code uint32) {
+	if st.open {
+		s.forgive(st.id)
+	}
+	s.closeBody(st)
+	s.mu.Lock()
+	s.drop(st)
+	s.mu.Unlock()
 	s.resetID(st.id, code)
 }
 

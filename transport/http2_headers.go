@@ -5,6 +5,7 @@ package transport
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -45,6 +46,9 @@ func (s *http2) headers(flags byte, stream uint32, p []byte) cause.Cause {
 		if len(p) < 5 {
 			return s.violation(h2FrameSizeError)
 		}
+		if dependsOnItself(stream, p) {
+			return s.violation(h2ProtocolError)
+		}
 		p = p[5:]
 	}
 	s.block = headerBlock{stream: stream, endStream: flags&flagEndStream != 0, length: -1, fragments: s.block.fragments[:0]}
@@ -52,7 +56,7 @@ func (s *http2) headers(flags byte, stream uint32, p []byte) cause.Cause {
 		s.mu.Lock()
 		st := s.streams[stream]
 		s.mu.Unlock()
-		if st == nil || !st.open {
+		if (st == nil || !st.open) && !s.pardoned(stream) {
 			return s.violation(h2StreamClosed)
 		}
 		s.block.trailers = true
@@ -91,10 +95,14 @@ func (s *http2) decoded(p []byte) cause.Cause {
 	if h.trailers {
 		return s.trailers(h)
 	}
+	if s.going { // RFC 9113, section 6.8: the client was told that it may ask elsewhere
+		s.credit--
+		return cause.None
+	}
 	s.last = h.stream
 	st := &h2stream{id: h.stream, req: h.req, length: h.length}
 	s.mu.Lock()
-	full := len(s.streams) >= MaxInFlight || s.working >= MaxInFlight
+	full := len(s.streams) >= s.seat.gate.inFlight || s.working >= s.seat.gate.inFlight
 	if !full {
 		st.window = s.initial
 		s.streams[st.id] = st
@@ -104,6 +112,8 @@ func (s *http2) decoded(p []byte) cause.Cause {
 	case full:
 		s.credit -= resetCost
 		s.resetID(h.stream, h2RefusedStream) // RFC 9113, section 8.7: it may be sent again
+	case h.size > MaxHTTPHeader && !h.endStream:
+		s.tooLarge(st)
 	case h.size > MaxHTTPHeader:
 		s.refuse(st, cause.HTTPTooLarge)
 	case h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] || h.req.path == "":
@@ -114,7 +124,11 @@ func (s *http2) decoded(p []byte) cause.Cause {
 		s.tooLarge(st)
 	default:
 		st.open = true
+		st.due = time.Now().Add(MessageTime)
 		s.open++
+	}
+	if !h.endStream && !st.open {
+		s.forgive(st.id)
 	}
 	return cause.None
 }
@@ -127,6 +141,10 @@ func (s *http2) trailers(h *headerBlock) cause.Cause {
 	s.mu.Lock()
 	st := s.streams[h.stream]
 	s.mu.Unlock()
+	if st == nil { // we closed it meanwhile
+		s.credit--
+		return cause.None
+	}
 	return s.complete(st)
 }
 
@@ -148,15 +166,9 @@ func (s *http2) field(f hpack.HeaderField) {
 		n, err := strconv.ParseInt(f.Value, 10, 64)
 		h.length, h.bad = n, h.bad || err != nil || n < 0
 	case "forwarded":
-		if !h.req.standard {
-			h.req.forwarded = ""
-		}
-		h.req.standard = true
-		h.req.forward(f.Value)
+		h.req.forwarded = joinField(h.req.forwarded, f.Value)
 	case "x-forwarded-for":
-		if !h.req.standard {
-			h.req.forward(f.Value)
-		}
+		h.req.forwardedFor = joinField(h.req.forwardedFor, f.Value)
 	case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection": // RFC 9113, section 8.2.2
 		h.bad = true
 	case "te":
@@ -166,12 +178,12 @@ func (s *http2) field(f hpack.HeaderField) {
 	}
 }
 
-// forward joins fields of one name.
-func (r *httpRequest) forward(v string) {
-	if r.forwarded != "" {
-		r.forwarded += ","
+// joinField joins fields of one name (RFC 9110, section 5.3).
+func joinField(before, value string) string {
+	if before == "" {
+		return value
 	}
-	r.forwarded += v
+	return before + "," + value
 }
 
 // lowerCase says that a field's name is one (RFC 9113, section 8.2.1).

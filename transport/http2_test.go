@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	h2 "golang.org/x/net/http2"
@@ -233,24 +232,6 @@ func TestHTTP2TooManyStreams(t *testing.T) {
 	}
 	client.Close()
 	<-done
-}
-
-// A request whose body does not come ends the connection in time.
-func TestHTTP2SlowBody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &witness{}
-		client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
-		h := newH2(client)
-		go func() { _, _ = io.Copy(io.Discard, client) }()
-		h.hello()
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(postFields...), EndHeaders: true})
-		began := time.Now()
-		<-done
-		if took := time.Since(began); took > MessageTime || w.seen()[cause.SlowWriter] != 1 {
-			t.Errorf("ended after %v, %v", took, w.seen())
-		}
-		client.Close()
-	})
 }
 
 // A body in pieces, a header block in pieces, padding, trailers: all that is allowed is understood.

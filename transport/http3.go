@@ -3,12 +3,15 @@
 package transport
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"bailiwick/internal/guard"
 )
 
 func openDoH3(s Spec) (Listener, error) {
@@ -17,16 +20,44 @@ func openDoH3(s Spec) (Listener, error) {
 	qc := &quic.Config{MaxIncomingUniStreams: 8} // control, QPACK, and some that are reserved
 	cfg := http3.ConfigureTLSConfig(s.TLS.config(http3.NextProtoH3))
 	return listenQUIC(DoH3, s, cfg, qc, quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), func(h Handler, c *quicConn) {
-		if !c.shaken() {
+		if c.shaken() {
+			d.serveHTTP3(h, c)
+		}
+	})
+}
+
+// serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the library,
+// which gives a header all the time that it wants.
+func (d *doh) serveHTTP3(h Handler, c *quicConn) {
+	server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: d.spec.Gate.idleOf(DoH3),
+		Logger: slog.New(slog.DiscardHandler),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			d.serveHTTP(h, requester{c.from, c.seat}, w, q)
+		})}
+	hc, err := server.NewRawServerConn(c.Conn)
+	if err != nil {
+		return // it is gone
+	}
+	g := d.spec.Guard
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		for {
+			s, err := c.AcceptUniStream(c.Context())
+			if err != nil {
+				return
+			}
+			wg.Go(func() { g.Run(guard.Connection, func() { hc.HandleUnidirectionalStream(s) }) })
+		}
+	})
+	for {
+		s, err := c.AcceptStream(c.Context())
+		if err != nil {
 			return
 		}
-		server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: s.Gate.idle, Logger: slog.New(slog.DiscardHandler),
-			ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
-				return context.WithValue(ctx, clientKey{}, c.from)
-			},
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-				d.serveHTTP(h, q.Context().Value(clientKey{}).(Client), w, q)
-			})}
-		_ = server.ServeQUICConn(c.Conn) // until the connection ends
-	})
+		now := time.Now()
+		c.seat.touch(now)
+		_ = s.SetReadDeadline(now.Add(MessageTime)) // of all of a request; fails never
+		wg.Go(func() { g.Run(guard.Connection, func() { hc.HandleRequestStream(s) }) })
+	}
 }

@@ -18,12 +18,46 @@ const (
 	MaxQueriesPerConnection = 10_000_000
 	// MaxIdle is how long a client connection may be silent (RFC 7766, section 6.2.3), while half of the seats are free.
 	MaxIdle = 10 * time.Second
+	// HTTPIdleFactor is how many times as long an HTTP connection may be silent: HTTP clients keep
+	// connections for a minute or more, and some do not send a POST again that met its end.
+	HTTPIdleFactor = 3
 	// MinIdle is how long it may be silent in any case.
 	MinIdle = 200 * time.Millisecond
 	// MaxInFlight is how many queries of one connection are worked on at once (RFC 7766, section 6.2.1.1 lets clients pipeline).
 	MaxInFlight = 100
+	// MinInFlight is how few they may become where descriptors are few.
+	MinInFlight = 4
+	// DescriptorReserve is how many of the process's descriptors are left for sockets to servers and
+	// for files, or half of all if that is less: the resolutions in flight by default, and the
+	// sockets that are kept for the next question. Connections that are let in come out of the rest.
+	DescriptorReserve = 5 << 10
+	// MaxNameless is how many connections of proxies may wait for their PROXY header.
+	MaxNameless = 256
+	// MaxProxyHeader is how many octets may follow the fixed part of a PROXY header: addresses take 36,
+	// the rest is for TLVs, of which a client's certificate is the longest.
+	MaxProxyHeader = 4096
+	// MaxLoggedSources is how many proxies are named in the log for a wrong header, once each.
+	MaxLoggedSources = 256
+	// LogPause is how long nothing more is logged of an occasion that repeats.
+	LogPause = time.Minute
+	// MaxLingering is how many displaced connections are read on for LingerTime, so that what is under
+	// way does not meet a reset; others are closed at once.
+	MaxLingering = 256
+	// LingerTime is how long a connection is read on after its end was told.
+	LingerTime = time.Second
+	// MaxHeld is how many octets are held for all client connections together: messages that are not
+	// whole and answers that are not taken. The nearest real case is a proxy for thousands with a slow
+	// link; each connection may hold MaxUnsent of both.
+	MaxHeld = 64 << 20
+	// smallQuery is the largest query, in octets, that is not counted while it is in work.
+	smallQuery = 512
+	// MaxReadOut is how many octets are read, and thrown away, of a client that has had its share of
+	// queries.
+	MaxReadOut = 1 << 20
 	// MessageTime is how long a message may take to arrive, from its first octet, and a PROXY header.
 	MessageTime = 5 * time.Second
+	// StreamTime is how long an HTTP/2 client may take to make room for all of an answer.
+	StreamTime = 2 * WriteTime
 	// WriteTime is how long a client may take to accept what is written at once.
 	WriteTime = 5 * time.Second
 	// MaxUnsent is how many octets of answers may wait for a client that does not read, and of bodies that are not whole, per connection: eight
@@ -31,8 +65,14 @@ const (
 	MaxUnsent = 512 << 10
 	// HandshakeTime is how long a TLS handshake may take.
 	HandshakeTime = 5 * time.Second
-	// MaxHandshakes is how many TLS handshakes are worked on at once; others wait, within HandshakeTime.
-	MaxHandshakes = 256
+	// MaxHandshakes is how many TLS handshakes are computed at once, and MaxHandshakesPerClient how many
+	// of one client prefix; others wait, within HandshakeTime. None has a turn while it waits for
+	// its client. A new start of an office behind one address takes 16 at a time: a millisecond each.
+	MaxHandshakes          = 256
+	MaxHandshakesPerClient = 16
+	// FirstOctetTime is how long a client may take to begin its TLS handshake: it has the connection
+	// and nothing to wait for. Two losses of its first segment fit (RFC 6298, section 2).
+	FirstOctetTime = 3 * time.Second
 
 	// MaxHTTPHeader is how many octets the header of a request may have, compressed and not (the largest query that GET can carry then has 12 kB).
 	MaxHTTPHeader = 16 << 10
@@ -41,14 +81,21 @@ const (
 	MaxControlFrames = 1000
 	creditPerRequest = 4
 	resetCost        = 10
+	// smallData is how few octets a piece of a body may have without being counted among them, and
+	// streamsPerCredit how many streams are gone through for one of them.
+	smallData        = 64
+	streamsPerCredit = 8
 
 	// MaxUnvalidated is how many new QUIC connections a second a listener takes without having checked their source address by a Retry
 	// (RFC 9000, section 8.1.2).
 	MaxUnvalidated = 200
 	// closeGrace is how long a QUIC connection that has had its share of queries is left open for the last answers to arrive.
 	closeGrace = 500 * time.Millisecond
-	// QUICWindow is how many octets a QUIC client may send before we have read them, per stream; four times that per connection.
-	QUICWindow = 128 << 10
+	// QUICWindow is how many octets a QUIC client may send before we have read them, per stream; four
+	// times that per connection. Connections begin with QUICFirstWindow, and what they grow by counts
+	// as held (MaxHeld): one message of the largest size takes a few round trips more.
+	QUICWindow      = 128 << 10
+	QUICFirstWindow = 16 << 10
 
 	// MaxUpstreams is how many servers are asked over connections that stay open; idle ones give way.
 	MaxUpstreams = 1024

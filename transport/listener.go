@@ -3,10 +3,12 @@
 package transport
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 )
 
 // Protocol is how a client reached us.
@@ -58,6 +60,9 @@ func (p Protocol) Encrypted() bool { return kinds[p].encrypted }
 // Proxied says that listeners can take PROXY headers.
 func (p Protocol) Proxied() bool { return kinds[p].proxied }
 
+// HTTP reports whether the protocol is DNS over HTTPS, of any version.
+func (p Protocol) HTTP() bool { return p == DoH || p == DoH3 || p == DoHPlain }
+
 // Port is the protocol's own port.
 func (p Protocol) Port() uint16 { return kinds[p].port }
 
@@ -87,12 +92,17 @@ type Spec struct {
 	Addr          netip.AddrPort
 	Sockets       int            // of UDP
 	ProxyFrom     []netip.Prefix // these send a PROXY header before everything else, and it is believed
-	ForwardedFrom []netip.Prefix // what these say in Forwarded and X-Forwarded-For is believed
-	TLS           *TLS           // of protocols that encrypt
-	Path          string         // of DoH
-	AltSvc        func() uint16  // the port that HTTP/3 is served at; 0: none
-	Gate          *Gate
-	Observer      Observer
+	ProxyInside   bool           // they send it inside TLS, as dnsdist does, not before
+	ForwardedFrom []netip.Prefix // what these say in ForwardedHeader is believed
+	// ForwardedHeader is the one field that they set.
+	ForwardedHeader ForwardedHeader
+	TLS             *TLS          // of protocols that encrypt
+	Path            string        // of DoH
+	AltSvc          func() uint16 // the port that HTTP/3 is served at; 0: none
+	Gate            *Gate
+	Observer        Observer
+	Log             *slog.Logger // nil: nothing is logged
+	Guard           *guard.Guard
 }
 
 // Listener is a transport that clients reach us by.

@@ -114,12 +114,18 @@ func (w *witness) await(t *testing.T, c cause.Cause) {
 // listener serves a protocol on loopback.
 func listener(t *testing.T, p Protocol, change func(*Spec)) (netip.AddrPort, *echo, *witness) {
 	t.Helper()
+	h, w := &echo{held: make(chan func(), 10)}, &witness{}
+	return listenBy(t, p, h, w, change), h, w
+}
+
+// listenBy serves a protocol on loopback by a handler.
+func listenBy(t *testing.T, p Protocol, h Handler, w *witness, change func(*Spec)) netip.AddrPort {
+	t.Helper()
 	source, err := SelfSigned(time.Now(), []string{"localhost"}, []netip.Addr{netip.MustParseAddr("127.0.0.1")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1, TLS: NewTLS(source), Path: "/dns-query", Gate: NewGate(GateConfig{}), AltSvc: func() uint16 { return 8443 }}
-	w := &witness{}
 	s.Observer = w
 	if change != nil {
 		change(&s)
@@ -128,10 +134,9 @@ func listener(t *testing.T, p Protocol, change func(*Spec)) (netip.AddrPort, *ec
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &echo{held: make(chan func(), 10)}
 	l.Start(h)
 	t.Cleanup(l.Close)
-	return l.Addr(), h, w
+	return l.Addr()
 }
 
 var insecureTLS = &tls.Config{InsecureSkipVerify: true}
@@ -321,43 +326,6 @@ func TestSilence(t *testing.T) {
 	at, _, _ = listener(t, DoQ, nil)
 	if b, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("silent"))); err == nil {
 		t.Errorf("an answer over DoQ: %x", b)
-	}
-}
-
-// Whom a trusted proxy speaks for is the client; what others say of themselves is not believed.
-func TestForwarded(t *testing.T) {
-	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
-	for _, c := range []struct {
-		name, field, value string
-		trust              []netip.Prefix
-		want               string
-	}{
-		{"X-Forwarded-For", "X-Forwarded-For", "192.0.2.7", loopback, "192.0.2.7"},
-		{"a chain of proxies of ours", "X-Forwarded-For", "203.0.113.9, 192.0.2.7, 10.1.1.1", loopback, "192.0.2.7"},
-		{"Forwarded", "Forwarded", `for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`, loopback, "2001:db8::1"},
-		{"nothing readable", "Forwarded", "for=_hidden", loopback, "127.0.0.1"},
-		{"a stranger", "X-Forwarded-For", "192.0.2.7", nil, "127.0.0.1"},
-	} {
-		at, h, _ := listener(t, DoHPlain, func(s *Spec) { s.ForwardedFrom = c.trust })
-		for name, client := range httpClients(t) {
-			if name != "h1" && name != "h2c" {
-				continue
-			}
-			q, err := http.NewRequest("GET", "http://"+at.String()+"/dns-query?dns="+base64.RawURLEncoding.EncodeToString(query("fast")), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			q.Header.Set(c.field, c.value)
-			r, err := client.Do(q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Body.Close()
-			from := h.from()
-			if got := from[len(from)-1].Addr.Addr().String(); got != c.want {
-				t.Errorf("%s, %s: %s, want %s", c.name, name, got, c.want)
-			}
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type outbox struct {
 	conn net.Conn
 	raw  *burst // below conn, which may be TLS
+	seat *seat  // that is charged for what waits; nil: nobody is
 	slow func() // called once when the client is too slow; it closes the connection
 	// cut returns the length of the first piece of b that has to be written, and so be a TLS record, by itself; nil where it does not matter.
 	cut func(b []byte) int
@@ -24,14 +25,16 @@ type outbox struct {
 	spare    []byte    // room for the next pending
 	writing  bool      // a goroutine is at it
 	failed   bool      // nothing can be written any more
+	out      int       // octets that are being written
+	counted  int       // octets that the gate knows of
 	deadline time.Time // of the connection's writes, as last set
 }
 
 // keepBuffer is the largest buffer that an idle connection keeps, in octets.
 const keepBuffer = 2048
 
-func (o *outbox) init(c net.Conn, raw *burst, slow func()) {
-	o.conn, o.raw, o.slow, o.room.L = c, raw, slow, &o.mu
+func (o *outbox) init(c net.Conn, raw *burst, s *seat, slow func()) {
+	o.conn, o.raw, o.seat, o.slow, o.room.L = c, raw, s, slow, &o.mu
 }
 
 // putPatiently is put for the reader of the connection: it waits while much is unsent, so that a client is not read faster than it reads.
@@ -83,6 +86,21 @@ func (o *outbox) collect(b []byte) {
 		return
 	}
 	o.pending = append(o.pending, b...)
+	if o.writing {
+		o.count()
+	}
+}
+
+// count tells the gate what waits and what is being written, if that is much. The caller holds mu.
+func (o *outbox) count() {
+	n := o.out + len(o.pending)
+	if n <= burstSize {
+		n = 0
+	}
+	if n != o.counted && o.seat != nil {
+		o.seat.hold(n - o.counted)
+		o.counted = n
+	}
 }
 
 // drain writes what was collected, also while it writes. The caller holds mu.
@@ -109,9 +127,13 @@ func (o *outbox) write(b []byte) {
 		o.deadline = now.Add(WriteTime)
 		_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection only, and so does the write
 	}
+	o.out = len(b)
+	o.count()
 	o.mu.Unlock()
 	err := o.pieces(b)
 	o.mu.Lock()
+	o.out = 0
+	o.count()
 	o.room.Broadcast()
 	if err == nil || o.failed {
 		return
@@ -142,5 +164,6 @@ func (o *outbox) pieces(b []byte) error {
 // fail gives the client up. The caller holds mu.
 func (o *outbox) fail() {
 	o.failed, o.pending = true, nil
+	o.count()
 	go o.slow() // closing TLS may have to wait for the write that is stuck
 }

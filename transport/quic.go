@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
 )
 
 // quicListener takes connections and serves each in a goroutine of its own.
@@ -24,6 +26,7 @@ type quicListener struct {
 	quic     *quic.Transport
 	l        *quic.EarlyListener
 	serve    func(h Handler, c *quicConn)
+	excess   quic.ApplicationErrorCode // for a connection that is one too many
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
@@ -39,6 +42,67 @@ type quicConn struct {
 	owner *quicListener
 }
 
+// guest is a connection that has a seat. Its seat is counted from the first packet on, for what comes
+// before the end of the handshake takes memory too.
+type guest struct {
+	seat *seat
+
+	mu   sync.Mutex
+	conn *quicConn   // nil until the handshake is far enough; guarded by mu
+	lost cause.Cause // why the seat was lost; guarded by mu
+}
+
+type guestKey struct{}
+
+// errNoSeat says why a connection is refused.
+var errNoSeat = errors.New("the client has its share of connections")
+
+// admit gives a new connection its seat, or refuses it.
+func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.Context, error) {
+	g := &guest{}
+	g.seat = l.spec.Gate.enter(l.protocol, func(why cause.Cause) {
+		// It is called from within the library too, which would wait for itself.
+		go l.spec.Guard.Run(guard.Connection, func() { g.lose(why) })
+	})
+	if !g.seat.belongs(i.RemoteAddr.(*net.UDPAddr).AddrPort().Addr()) {
+		g.seat.leave()
+		l.spec.Observer.Fault(l.protocol, cause.ConnectionsPerClient)
+		return nil, errNoSeat
+	}
+	context.AfterFunc(ctx, g.seat.leave)
+	return context.WithValue(ctx, guestKey{}, g), nil
+}
+
+// grow says whether a connection may send more before it is read: what its window grows by counts as
+// held.
+func grow(c *quic.Conn, octets uint64) bool {
+	g, ok := c.Context().Value(guestKey{}).(*guest)
+	return ok && g.seat.tryHold(int(octets))
+}
+
+// lose ends the connection because its seat or its memory is needed, as soon as it can be ended.
+func (g *guest) lose(why cause.Cause) {
+	g.mu.Lock()
+	c := g.conn
+	g.lost = why
+	g.mu.Unlock()
+	if c != nil {
+		c.end(c.owner.excess, why)
+	}
+}
+
+// arrive notes the connection; false if its seat is lost.
+func (g *guest) arrive(c *quicConn) bool {
+	g.mu.Lock()
+	g.conn = c
+	lost := g.lost
+	g.mu.Unlock()
+	if lost != cause.None {
+		c.end(c.owner.excess, lost)
+	}
+	return lost == cause.None
+}
+
 // listenQUIC opens a listener. excess is the application's error code for a connection that is one too many.
 func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config, excess quic.ApplicationErrorCode, serve func(h Handler, c *quicConn)) (Listener, error) {
 	network := "udp4"
@@ -47,25 +111,17 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config, excess qui
 	}
 	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(s.Addr))
 	if err != nil {
-		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, err)
+		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, Busy(err, "udp", s.Addr))
 	}
 	_ = socket.SetReadBuffer(udpBuffer) // as much as the system allows
 	_ = socket.SetWriteBuffer(udpBuffer)
-	l := &quicListener{spec: s, protocol: p, socket: socket}
-	l.quic = &quic.Transport{Conn: socket, VerifySourceAddress: l.suspect}
-	l.serve = func(h Handler, c *quicConn) {
-		c.seat = s.Gate.enter(func(why cause.Cause) { c.end(excess, why) })
-		defer c.seat.leave()
-		if !c.seat.belongs(c.from.Addr.Addr()) {
-			c.end(excess, cause.ConnectionsPerClient)
-			return
-		}
-		serve(h, c)
-	}
-	qc.HandshakeIdleTimeout, qc.MaxIdleTimeout = HandshakeTime, s.Gate.idle
-	qc.MaxIncomingStreams = MaxInFlight
-	qc.InitialStreamReceiveWindow, qc.MaxStreamReceiveWindow = QUICWindow, QUICWindow
-	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = 4*QUICWindow, 4*QUICWindow
+	l := &quicListener{spec: s, protocol: p, socket: socket, serve: serve, excess: excess}
+	l.quic = &quic.Transport{Conn: socket, VerifySourceAddress: l.suspect, ConnContext: l.admit}
+	qc.HandshakeIdleTimeout, qc.MaxIdleTimeout = HandshakeTime, s.Gate.idleOf(p)
+	qc.MaxIncomingStreams = int64(s.Gate.inFlight)
+	qc.InitialStreamReceiveWindow, qc.MaxStreamReceiveWindow = QUICFirstWindow, QUICWindow
+	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = QUICFirstWindow, 4*QUICWindow
+	qc.AllowConnectionWindowIncrease = grow
 	qc.DisablePathMTUDiscovery = true // answers are small
 	if l.l, err = l.quic.ListenEarly(cfg, qc); err != nil {
 		_ = socket.Close()
@@ -74,8 +130,9 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config, excess qui
 	return l, nil
 }
 
-// suspect says whether a new connection has to show that its address is its own: once more begin than usual, or the seats run short.
-func (l *quicListener) suspect(net.Addr) bool {
+// suspect says whether a new connection has to show that its address is its own: once more begin than
+// usual, or the seats run short, or its client's share does: nobody is to use up that of another.
+func (l *quicListener) suspect(from net.Addr) bool {
 	now := time.Now().Unix()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +140,7 @@ func (l *quicListener) suspect(net.Addr) bool {
 		l.second, l.fresh = now, 0
 	}
 	l.fresh++
-	return l.fresh > MaxUnvalidated || l.spec.Gate.patience() < l.spec.Gate.idle
+	return l.fresh > MaxUnvalidated || l.spec.Gate.crowded(from.(*net.UDPAddr).AddrPort().Addr())
 }
 
 func (l *quicListener) Addr() netip.AddrPort { return l.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
@@ -96,10 +153,19 @@ func (l *quicListener) Start(h Handler) {
 				return
 			}
 			from := qc.RemoteAddr().(*net.UDPAddr).AddrPort()
-			c := &quicConn{Conn: qc, from: l.protocol.client(from), owner: l}
+			g := qc.Context().Value(guestKey{}).(*guest)
+			c := &quicConn{Conn: qc, from: l.protocol.client(from), owner: l, seat: g.seat}
+			if !g.arrive(c) {
+				continue
+			}
 			l.wg.Go(func() {
 				l.spec.Observer.Connections(l.protocol, 1)
 				defer l.spec.Observer.Connections(l.protocol, -1)
+				defer func() {
+					if l.spec.Guard.Caught(recover(), guard.Connection) {
+						_ = c.CloseWithError(l.excess, "")
+					}
+				}()
 				l.serve(h, c)
 			})
 		}

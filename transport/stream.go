@@ -22,19 +22,22 @@ type stream struct {
 
 // serveStream serves a connection until one side ends it. over is the connection itself, or TLS on it.
 func serveStream(h Handler, c *conn, over net.Conn) {
-	s := &stream{handler: h, slots: make(chan struct{}, MaxInFlight), left: c.seat.gate.queries}
-	s.consume = s.messages
+	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight), left: c.seat.gate.queries}
+	s.consume, s.overdue = s.messages, s.slow
 	s.finished = func() bool { return s.left <= 0 }
 	s.run(c, over)
-	for range MaxInFlight { // RFC 7766, section 6.2.4: answer what was asked before the client closed its side
+	for range cap(s.slots) { // RFC 7766, section 6.2.4: answer what was asked before the client closed its side
 		s.slots <- struct{}{}
+	}
+	if s.left <= 0 {
+		c.readOut()
 	}
 	_ = over.Close()
 }
 
 // messages answers the whole messages at the front of b.
 func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
-	s.from.Idle = uint16(s.seat.gate.patience() / (100 * time.Millisecond)) // what RFC 7828 tells is what holds now
+	s.from.Idle = uint16(s.seat.patience() / (100 * time.Millisecond)) // what RFC 7828 tells is what holds now
 	for len(b) >= 2 && s.left > 0 {
 		n := int(binary.BigEndian.Uint16(b))
 		if n < wire.HeaderLen {
@@ -72,24 +75,50 @@ func (s *stream) answer(packet []byte) cause.Cause {
 	}
 	select {
 	case s.slots <- struct{}{}:
-	default: // with MaxInFlight in work nothing more is read
+	default: // with so many in work nothing more is read
 		s.flush()
 		s.slots <- struct{}{}
 	}
+	if !s.seat.tryWork() {
+		s.flush()
+		s.seat.work()
+	}
+	held := s.seat.keep(len(packet))
 	reply, now := serve(s.handler, packet, s.from, func(reply []byte) {
+		s.seat.hold(-held)
 		if reply != nil {
 			s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply)) // a client that is gone loses its answer
 		}
+		s.seat.done()
 		<-s.slots
 	})
 	if now {
+		s.seat.hold(-held)
 		if reply != nil {
 			w.out = appendFrame(w.out, reply)
 			s.flushFull()
 		}
+		s.seat.done()
 		<-s.slots
 	}
 	return cause.None
+}
+
+// readOut ends the writing side, and reads until the client has ended its own or LingerTime is over:
+// closing while something is unread would reset the connection, and the answers with it.
+func (c *conn) readOut() {
+	t, ok := c.socket.(*net.TCPConn)
+	if !ok || t.CloseWrite() != nil {
+		return
+	}
+	_ = t.SetReadDeadline(time.Now().Add(LingerTime))
+	for n := 0; n < MaxReadOut; {
+		k, err := t.Read(c.buf)
+		if err != nil {
+			return
+		}
+		n += k
+	}
 }
 
 // appendFrame appends a message behind its length. The message may stand where it will be put.

@@ -19,7 +19,8 @@ func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client ne
 	client, ours := net.Pipe()
 	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP, spec: Spec{Observer: w, Gate: g}}}
 	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"))
-	c.seat = g.enter(c.end)
+	c.seat = g.enter(TCP, c.lose)
+	c.seat.belongs(c.from.Addr.Addr())
 	done = make(chan struct{})
 	go func() {
 		serve(h, c)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -50,28 +51,27 @@ func (t *TLS) SetTicketKeys(keys [][32]byte) {
 	}
 }
 
-// handshakes bounds the work of handshakes.
-var handshakes = make(chan struct{}, MaxHandshakes)
-
-// handshake makes TLS of a connection; nil if that fails.
+// handshake makes TLS of a connection; nil if that fails, or if a proxy that has to say inside of it
+// whom it speaks for does not.
 func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
 	defer cancel()
-	select {
-	case handshakes <- struct{}{}:
-		defer func() { <-handshakes }()
-	case <-ctx.Done():
-		c.end(cause.HandshakeTime)
-		return nil
-	}
+	turn, leave := c.place(ctx)
+	c.turn, c.pays = turn, c.seat
 	t := tls.Server(c, cfg)
 	err := t.HandshakeContext(ctx)
+	c.turn, c.lent = nil, 0
+	leave()
 	switch {
 	case err == nil:
 		s := t.ConnectionState()
 		c.owner.spec.Observer.Handshake(c.owner.protocol, s.Version, s.DidResume)
+		quickAck(c.socket) // the client may wait for it before it asks (RFC 896)
+		if c.seat.client == nil && !c.proxyHeader(t) {
+			return nil
+		}
 		return t
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(cause.HandshakeTime)
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed): // it left, as health checks do, or was displaced
 	default:

@@ -46,7 +46,7 @@ func openUDP(s Spec) (Listener, error) {
 	}
 	if err != nil {
 		l.release()
-		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, err)
+		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, Busy(err, "udp", l.addr))
 	}
 	return l, nil
 }
@@ -117,6 +117,10 @@ func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, 
 	}
 	if !ok {
 		l.spec.Observer.Fault(UDP, cause.ProxyHeader)
+		if err == nil {
+			err = errNoHeader
+		}
+		l.spec.badProxy(from.Addr(), err)
 	}
 	return packet, UDP.client(from), ok
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -48,7 +49,11 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 
 func (t *udpTeam) start(h Handler) {
 	t.handler = h
-	t.listener.wg.Go(t.serve)
+	t.listener.wg.Go(func() {
+		for open := true; open; { // a panic costs the packet that it came with
+			t.listener.spec.Guard.Run(guard.Listener, func() { t.serve(); open = false })
+		}
+	})
 }
 
 func (t *udpTeam) close() {} // the socket is

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -246,12 +247,27 @@ func (r *udpReader) batch(e *endpoint) int {
 		return 0 // what is received from a socket that was shut down are no packets
 	}
 	answers := 0
-	for i := range n {
-		answers += r.answer(e, i, answers)
+	for i := 0; i < n; {
+		i, answers = r.answers(e, i, n, answers)
 	}
 	r.out.send(e.fd, answers)
 	r.packets += n
 	return n
+}
+
+// answers answers packets from the first to before the last, where so many answers are there already.
+// It returns how far it came and how many there are: a panic costs the packet that it came with.
+func (r *udpReader) answers(e *endpoint, first, last, had int) (i, answers int) {
+	i, answers = first, had
+	defer func() {
+		if r.listener.spec.Guard.Caught(recover(), guard.Listener) {
+			i++
+		}
+	}()
+	for ; i < last; i++ {
+		answers += r.answer(e, i, answers)
+	}
+	return i, answers
 }
 
 // answer answers packet i, in out's place to if that can be done at once. It returns how many places it took.

@@ -129,7 +129,7 @@ func (c *streamConn) run() {
 	c.mu.Lock()
 	c.conn, c.err = conn, err
 	if err == nil {
-		c.out.init(conn, nil, func() { c.fail(errBroken) })
+		c.out.init(conn, nil, nil, func() { c.fail(errBroken) })
 	}
 	c.mu.Unlock()
 	close(c.ready)

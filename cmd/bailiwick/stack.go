@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -291,11 +292,14 @@ func (r *running) openControl() (err error) {
 
 // open opens the listeners.
 func (r *running) open() error {
-	gate := transport.NewGate(r.cfg.Connections)
+	gate := r.gate()
 	for _, p := range transport.Protocols() {
 		for _, l := range r.cfg.Listen[p] {
-			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: cores, ProxyFrom: l.ProxyFrom, ForwardedFrom: l.ForwardedFrom, TLS: r.tls, Path: r.cfg.DoHPath,
-				AltSvc: r.http3Port, Gate: gate, Observer: r.metrics})
+			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: cores,
+				ProxyFrom: l.ProxyFrom, ProxyInside: l.ProxyInside,
+				ForwardedFrom: l.ForwardedFrom, ForwardedHeader: l.ForwardedHeader,
+				TLS: r.tls, Path: r.cfg.DoHPath, AltSvc: r.http3Port, Gate: gate,
+				Observer: r.metrics, Log: r.log, Guard: r.guard})
 			if err != nil {
 				return err
 			}
@@ -307,6 +311,23 @@ func (r *running) open() error {
 		}
 	}
 	return nil
+}
+
+// gate makes what counts connections, within the descriptors that the process may have, and says so.
+func (r *running) gate() *transport.Gate {
+	c := r.cfg.Connections
+	c.Descriptors = transport.DescriptorLimit()
+	g := transport.NewGate(c)
+	r.metrics.WatchGate(g)
+	said := []any{"connections", g.Seats(), "per_client", g.PerClient(), "descriptors", c.Descriptors,
+		"reserved", g.Reserved()}
+	if g.Seats() < c.Max {
+		r.log.Warn("fewer connections than connections.max: the limit of descriptors is low",
+			append(said, "cure", cause.Descriptors.Hint())...)
+	} else {
+		r.log.Info("connections that clients may have", said...)
+	}
+	return g
 }
 
 // http3Port is where HTTP/3 is served, 0 if it is not.
@@ -351,9 +372,7 @@ func (r *running) start() {
 	for _, l := range r.listeners {
 		l.Start(l.handler)
 	}
-	if r.tls != nil {
-		r.maintainTLS()
-	}
+	r.maintain()
 	if r.control != nil {
 		r.control.Start()
 	}
@@ -402,11 +421,13 @@ func (r *running) close() {
 		}
 	}
 	r.server.Close()
+	var wg sync.WaitGroup
 	for _, l := range r.listeners {
 		if l.protocol != transport.UDP {
-			l.Close()
+			wg.Go(l.Close) // each gives its clients a second to hear of it
 		}
 	}
+	wg.Wait()
 	if r.control != nil {
 		_ = r.control.Close()
 	}

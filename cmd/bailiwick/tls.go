@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/config"
 	"bailiwick/internal/discovery"
+	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -36,29 +37,54 @@ func (r *running) prepareTLS() (err error) {
 	return nil
 }
 
-// maintainTLS keeps certificates and ticket keys fresh until close, and at once on SIGHUP.
-func (r *running) maintainTLS() {
-	ctx, cancel := context.WithCancel(context.Background())
-	hup, wake := make(chan os.Signal, 1), make(chan struct{}, 1)
+// hangups are the SIGHUPs that came. The signal is caught from the first moment on, whatever the
+// configuration: it never ends the process.
+func hangups() chan os.Signal {
+	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
-	r.stop = func() { signal.Stop(hup); cancel() }
-	go func() {
+	return hup
+}
+
+// maintain keeps certificates and ticket keys fresh until close, and at once on SIGHUP.
+func (r *running) maintain() {
+	ctx, cancel := context.WithCancel(context.Background())
+	hup, wake := hangups(), make(chan struct{}, 1)
+	r.stop = cancel // the signal stays caught: it may come while the process ends
+	go r.guard.Run(guard.Upkeep, func() {
 		for {
 			select {
 			case <-hup:
-				wake <- struct{}{}
+				r.hangup(wake)
 			case <-ctx.Done():
 				return
 			}
 		}
-	}()
-	last := ""
-	go r.tls.Maintain(ctx, certificateCheck, wake, r.tickets, func(err error) {
-		if text := err.Error(); text != last { // once, not every five seconds
-			r.log.Error("the certificates in use stay in use", "error", text)
-			last = text
-		}
 	})
+	if r.tls == nil {
+		return
+	}
+	last := ""
+	go r.guard.Run(guard.Upkeep, func() {
+		r.tls.Maintain(ctx, certificateCheck, wake, r.tickets, func(err error) {
+			if text := err.Error(); text != last { // once, not every five seconds
+				r.log.Error("the certificates in use stay in use", "error", text)
+				last = text
+			}
+		})
+	})
+}
+
+// hangup does what SIGHUP is for, and says what it is not for.
+func (r *running) hangup(wake chan<- struct{}) {
+	if r.tls == nil {
+		r.log.Info("SIGHUP: nothing to read again; a changed configuration needs a restart")
+		return
+	}
+	r.log.Info("SIGHUP: certificates are read again; a changed configuration needs a restart")
+	select {
+	case wake <- struct{}{}:
+	default: // they are about to be
+	}
 }
 
 // discover answers questions about this resolver, from the listeners and the certificate that run now.

@@ -99,6 +99,8 @@ const (
 	LocalResources
 	ConnectionDisplaced
 	ConnectionsPerClient
+	Descriptors
+	HeldOctets
 	SlowReader
 	SlowWriter
 	HandshakeTime
@@ -126,6 +128,7 @@ const (
 	HTTPMediaType
 	HTTPQuery
 	HTTPTooLarge
+	HTTPForwarded
 	QUICProtocol
 
 	// This program.
@@ -243,10 +246,16 @@ var table = [count]row{
 
 	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
 	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},
-	SlowReader:           {"slow_reader", KindLimit, edeNone, "the client does not take its answers", ""},
-	SlowWriter:           {"slow_writer", KindLimit, edeNone, "a message took too long to arrive", ""},
-	HandshakeTime:        {"handshake_time", KindLimit, edeNone, "the handshake took too long", ""},
-	StreamFlood:          {"stream_flood", KindLimit, edeNone, "more streams, resets or control frames than queries need", ""},
+	Descriptors: {"descriptors", KindLimit, edeNone,
+		"this process has no file descriptor left for a client's connection",
+		"raise its limit (LimitNOFILE= of systemd, ulimit -n)"},
+	HeldOctets: {"held_octets", KindLimit, edeNone,
+		"the client had most of what is held of unfinished messages and unsent answers",
+		"raise connections.memory"},
+	SlowReader:    {"slow_reader", KindLimit, edeNone, "the client does not take its answers", ""},
+	SlowWriter:    {"slow_writer", KindLimit, edeNone, "a message took too long to arrive", ""},
+	HandshakeTime: {"handshake_time", KindLimit, edeNone, "the handshake took too long", ""},
+	StreamFlood:   {"stream_flood", KindLimit, edeNone, "more streams, resets or control frames than queries need", ""},
 
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
 	ClientDropped: {"client_dropped", KindPolicy, edeNone, "this client's queries are not answered at all", "take the client's network out of policy.access"},
@@ -271,7 +280,11 @@ var table = [count]row{
 	HTTPMediaType:  {"http_media_type", KindRequest, edeNone, "the body is not application/dns-message", ""},
 	HTTPQuery:      {"http_query", KindRequest, edeNone, "no DNS message in the request: too short, no parameter dns, or not in base64url", ""},
 	HTTPTooLarge:   {"http_too_large", KindRequest, edeNone, "the request is larger than a DNS message can be", ""},
-	QUICProtocol:   {"quic_protocol", KindRequest, edeNone, "the client does not keep to RFC 9250", ""},
+	HTTPForwarded: {"http_forwarded", KindRequest, edeNone,
+		"a trusted proxy's request does not say clearly whom it is for: it has both Forwarded and" +
+			" X-Forwarded-For, or what it has cannot be read",
+		"name the one that the proxy sets: forwarded_header of the listener"},
+	QUICProtocol: {"quic_protocol", KindRequest, edeNone, "the client does not keep to RFC 9250", ""},
 
 	InternalError: {"internal_error", KindInternal, edeOther, "this resolver met a fault of its own",
 		"report the stack that is in its log"},

@@ -55,6 +55,10 @@ var keys = append(listenKeys(), []key{
 	{key: "connections.per_client", kind: kindInt, def: "0", min: 0, max: 1 << 20, help: "connections of one client network (/24 or /56); 0: a fifth of connections.max", set: func(c *Config, v value) error { c.Connections.PerClient = int(v.int); return nil }},
 	{key: "connections.queries", kind: kindInt, def: strconv.Itoa(transport.MaxQueriesPerConnection), min: 1, max: 1 << 40, help: "queries on one connection; then it is closed in an orderly way", set: func(c *Config, v value) error { c.Connections.Queries = v.int; return nil }},
 	{key: "connections.idle", kind: kindDuration, def: transport.MaxIdle.String(), min: 1, max: 3600, help: "how long a connection may be silent; less when half of all are in use", set: func(c *Config, v value) error { c.Connections.Idle = v.duration; return nil }},
+	{key: "connections.memory", kind: kindSize, def: "64MiB", min: 1 << 20, max: 1 << 40,
+		help: "octets of unfinished messages and unsent answers, of all connections; the largest" +
+			" holder is cut",
+		set: func(c *Config, v value) error { c.Connections.Octets = v.int; return nil }},
 	{key: "discovery.enabled", kind: kindBool, def: "true", help: "tell clients of the encrypted transports (RFC 9462) and of this resolver (RFC 9606)", set: func(c *Config, v value) error { c.Discovery = v.bool; return nil }},
 	{key: "discovery.name", kind: kindString, def: "", help: "name that clients authenticate this resolver by; empty: the first of the certificate", set: setADN},
 	{key: "discovery.addresses", kind: kindList, def: "[]", help: "addresses that clients reach this resolver at; empty: those of the listeners, or of the certificate where they listen at all", set: func(c *Config, v value) (err error) { c.DiscoveryAddrs, err = addrs(v.list); return }},

@@ -20,8 +20,15 @@ type Listener struct {
 	Addr          netip.AddrPort
 	Access        []policy.Rule  // nil: policy.access
 	ProxyFrom     []netip.Prefix // proxies that send PROXY headers
+	ProxyInside   bool           // they send them inside TLS
 	ForwardedFrom []netip.Prefix // reverse proxies that send Forwarded or X-Forwarded-For
+	// ForwardedHeader is the one that they send.
+	ForwardedHeader transport.ForwardedHeader
 }
+
+// forwardedHeaders are the values of forwarded_header.
+var forwardedHeaders = map[string]transport.ForwardedHeader{"": transport.EitherForwarded,
+	"forwarded": transport.Forwarded, "x-forwarded-for": transport.XForwardedFor}
 
 // listenDefaults are where transports are served without a configuration.
 var listenDefaults = map[transport.Protocol]string{transport.UDP: "[127.0.0.1:5300]", transport.TCP: "[127.0.0.1:5300]"}
@@ -37,15 +44,23 @@ func listenKeys() (rows []key) {
 		if p.Proxied() {
 			fields = append(fields, "proxy_from[]")
 		}
-		if p == transport.DoHPlain {
-			fields = append(fields, "forwarded_from[]")
+		if p.Proxied() && p.Encrypted() {
+			fields = append(fields, "proxy_tls")
+		}
+		if p.HTTP() {
+			fields = append(fields, "forwarded_from[]", "forwarded_header")
 		}
 		help := "addresses to serve " + p.Help() + " at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
 			help += ", with proxy_from (networks whose PROXY v2 headers are believed)"
 		}
-		if p == transport.DoHPlain {
-			help += ", with forwarded_from (networks whose X-Forwarded-For and Forwarded are believed)"
+		if p.Proxied() && p.Encrypted() {
+			help += " and proxy_tls (before or inside: where they put them, before by default)"
+		}
+		if p.HTTP() {
+			help += ", with forwarded_from (networks of reverse proxies whose forwarded_header is" +
+				" believed: forwarded or x-forwarded-for, the one that they set; if it is not" +
+				" given, either, and requests with both are refused)"
 		}
 		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, def: def, fields: fields, help: help,
 			set: func(c *Config, v value) (err error) { c.Listen[p], err = listeners(p, v); return }})
@@ -59,7 +74,7 @@ func listeners(p transport.Protocol, v value) (out []Listener, err error) {
 		if len(r["address"]) != 1 {
 			return fmt.Errorf("a listener wants one address")
 		}
-		var errs [4]error
+		var errs [5]error
 		l.Addr, errs[0] = address(r["address"][0], p.Port())
 		l.ProxyFrom, errs[1] = prefixes(r["proxy_from"])
 		l.ForwardedFrom, errs[2] = prefixes(r["forwarded_from"])
@@ -72,6 +87,7 @@ func listeners(p transport.Protocol, v value) (out []Listener, err error) {
 		for i, field := range []string{"address", "proxy_from", "forwarded_from", "access"} {
 			errs[i] = inField(field, errs[i])
 		}
+		errs[4] = l.proxies(r)
 		if slices.ContainsFunc(out, func(o Listener) bool { return o.Addr == l.Addr && l.Addr.Port() != 0 }) {
 			errs[0] = inField("address", fmt.Errorf("%v stands here twice", l.Addr))
 		}
@@ -94,6 +110,30 @@ func accessRules(list []string) (rules []policy.Rule, err error) {
 	return rules, errors.Join(errs...)
 }
 
+// proxies reads what proxies in front of the listener do.
+func (l *Listener) proxies(r record) error {
+	var errs []error
+	say := func(field, format string, args ...any) {
+		errs = append(errs, inField(field, fmt.Errorf(format, args...)))
+	}
+	header, known := strings.ToLower(r.text("forwarded_header")), false
+	switch l.ForwardedHeader, known = forwardedHeaders[header]; {
+	case !known:
+		say("forwarded_header", "%q is not forwarded or x-forwarded-for", header)
+	case header != "" && len(l.ForwardedFrom) == 0:
+		say("forwarded_header", "it is of no use without forwarded_from")
+	}
+	where := strings.ToLower(r.text("proxy_tls"))
+	switch l.ProxyInside = where == "inside"; {
+	case where != "" && where != "before" && where != "inside":
+		say("proxy_tls", "%q is not before or inside", where)
+	case where != "" && len(l.ProxyFrom) == 0:
+		say("proxy_tls", "it is of no use without proxy_from")
+	}
+	return errors.Join(errs...)
+}
+
+// accessRule reads a network and an action.
 func accessRule(s string) (policy.Rule, error) {
 	f := strings.Fields(s)
 	if len(f) != 2 {

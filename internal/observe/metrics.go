@@ -258,6 +258,18 @@ func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
 	m.Registry.MustRegister(&guarded{m, &certificates{s}})
 }
 
+// WatchGate adds the metrics of what connections take.
+func (m *Metrics) WatchGate(g *transport.Gate) {
+	gauge := func(name, help string, f func() float64) {
+		m.Registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Namespace: "bailiwick", Name: name, Help: help}, f))
+	}
+	gauge("connection_seats", "Connections that clients may have at once, all transports together.",
+		func() float64 { return float64(g.Seats()) })
+	gauge("connection_held_bytes", "Octets held of unfinished messages and unsent answers.",
+		func() float64 { return float64(g.Held()) })
+}
+
 type certificates struct{ source transport.CertificateSource }
 
 var certificateDays = prometheus.NewDesc("bailiwick_certificate_expiry_days", "Days until a certificate of the listeners expires, by its place in tls.certificates and its name.", []string{"index", "name"}, nil)

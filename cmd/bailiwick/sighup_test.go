@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/lab"
+	"bailiwick/transport"
+)
+
+// line is a log that says when something was written.
+type line chan string
+
+func (l line) Write(b []byte) (int, error) {
+	l <- string(bytes.Clone(b))
+	return len(b), nil
+}
+
+// SIGHUP never ends the process, with listeners that encrypt or without: unless it is caught this test
+// binary ends here. It says what was read again, and what was not.
+func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
+	hangups() // as serve does first of all
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for encrypted, want := range map[bool]string{false: "nothing to read again", true: "certificates are read again"} {
+		w := lab.Internet(time.Now())
+		cfg := config.Default()
+		if err := useLab(cfg, w); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Admin = ""
+		loopback := []config.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}}
+		cfg.Listen = map[transport.Protocol][]config.Listener{transport.TCP: loopback}
+		if encrypted {
+			cfg.SelfSigned = true
+			cfg.Listen[transport.DoT] = loopback
+		}
+		p, found := prepare(cfg)
+		if len(found) > 0 {
+			t.Log(found)
+		}
+		s := newStack(cfg, p, w, nil)
+		said := make(line, 100)
+		s.log = slog.New(slog.NewTextHandler(said, nil))
+		r, err := s.listen()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.start()
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for text := range said {
+			if strings.Contains(text, "SIGHUP") {
+				if !strings.Contains(text, want) || !strings.Contains(text, "needs a restart") {
+					t.Errorf("%s", text)
+				}
+				break
+			}
+		}
+		r.close()
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil { // while it ends
+			t.Fatal(err)
+		}
+	}
+}
+
+// The start says how many connections there may be, and whether that is what was configured.
+func TestStartSaysHowManyConnections(t *testing.T) {
+	cfg := config.Default()
+	var log bytes.Buffer
+	for most, want := range map[int]string{1: "level=INFO", 1 << 20: "level=WARN"} {
+		cfg.Connections.Max = most
+		p, _ := prepare(cfg)
+		s := newStack(cfg, p, &transport.NetExchanger{}, nil)
+		log.Reset()
+		s.log = slog.New(slog.NewTextHandler(&log, nil))
+		(&running{stack: s}).gate()
+		if l := log.String(); !strings.Contains(l, want) || !strings.Contains(l, "descriptors=") ||
+			!strings.Contains(l, "connections=") {
+			t.Errorf("connections.max %d: %s", most, l)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+// Addresses that another process has.
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+)
+
+// Busy adds to an error of listening who has the address, and what to do about it. network is tcp or
+// udp.
+func Busy(err error, network string, at netip.AddrPort) error {
+	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	return busy(err, procRoot, network, at)
+}
+
+func busy(err error, root, network string, at netip.AddrPort) error {
+	process, has := holder(root, network, at)
+	if process == "" {
+		who := "ss -lnp shows by whom, to root"
+		if has.IsValid() {
+			who = fmt.Sprintf("at %v; %s", has, who)
+		}
+		return fmt.Errorf("%w: %s", err, who)
+	}
+	cure := "stop it, or listen at another address or port"
+	if strings.HasPrefix(process, "systemd-resolve") { // the kernel cuts names off after 15 octets
+		cure = "set DNSStubListener=no in /etc/systemd/resolved.conf and restart it, or listen at" +
+			" specific addresses in place of " + at.Addr().String()
+	}
+	return fmt.Errorf("%w by %s, at %v; %s", err, process, has, cure)
+}

@@ -1,0 +1,85 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net"
+	"testing"
+
+	"bailiwick/internal/guard"
+)
+
+// broken panics for queries that say so, on the fast path or behind it.
+type broken struct{ echo }
+
+func (b *broken) Fast(packet []byte, from Client, buf []byte) ([]byte, bool) {
+	if label(packet) == "panic" {
+		panic("on the fast path")
+	}
+	return b.echo.Fast(packet, from, buf)
+}
+
+func (b *broken) Serve(packet []byte, from Client, reply func([]byte)) {
+	if label(packet) == "later" {
+		panic("on the slow path")
+	}
+	b.echo.Serve(packet, from, reply)
+}
+
+// A panic costs the packet, the connection or the stream that it came with: the next client of the same
+// listener is served.
+func TestPanicsEndOneConnection(t *testing.T) {
+	clients := httpClients(t)
+	for _, p := range Protocols() {
+		panics := make(chan guard.Place, 10)
+		g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
+		at := listenBy(t, p, &broken{}, &witness{}, func(s *Spec) { s.Guard = g })
+		ask := func(l string) bool {
+			switch p {
+			case UDP:
+				c, err := net.Dial("udp", at.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_, _ = c.Write(query(l))
+				if l != "fast" {
+					return false
+				}
+				_, err = c.Read(make([]byte, 512))
+				return err == nil
+			case TCP, DoT:
+				c := net.Conn(dialTCP(t, at))
+				if p == DoT {
+					c = tlsClient(c)
+				}
+				defer c.Close()
+				return (&testConn{c}).answers(l)
+			case DoQ:
+				b, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query(l)))
+				return err == nil && len(b) > 12
+			}
+			name, scheme := map[Protocol]string{DoH: "h2", DoH3: "h3", DoHPlain: "h1"}[p], "https"
+			if p == DoHPlain {
+				scheme = "http"
+			}
+			r, err := clients[name].Post(scheme+"://"+at.String()+"/dns-query", mediaType, bytes.NewReader(query(l)))
+			if err != nil {
+				return false
+			}
+			defer r.Body.Close()
+			b, err := io.ReadAll(r.Body)
+			return err == nil && len(b) > 12 && r.StatusCode == 200
+		}
+		for _, l := range []string{"panic", "later"} {
+			if ask(l) {
+				t.Errorf("%v: %s is answered", p, l)
+			}
+			<-panics
+			if !ask("fast") {
+				t.Errorf("%v: the next query is not answered after %s", p, l)
+			}
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	h2 "golang.org/x/net/http2"
+
+	"bailiwick/internal/cause"
+)
+
+// The largest holder is cut: not the largest connection, but the largest of the client that holds most,
+// so that many small ones of an attacker do not outlive a large one of somebody else.
+func TestLargestHolderIsCut(t *testing.T) {
+	g := NewGate(GateConfig{Octets: 80_000, Max: 1000})
+	var cut []string
+	sit := func(name, addr string, octets int) *seat {
+		s := g.enter(TCP, func(why cause.Cause) {
+			if why != cause.HeldOctets {
+				t.Errorf("%s ends for %v", name, why)
+			}
+			cut = append(cut, name)
+		})
+		s.belongs(netip.MustParseAddr(addr))
+		s.hold(octets)
+		return s
+	}
+	honest := sit("honest", "198.51.100.1", 20_000)
+	for i := range 60 {
+		sit("attacker", netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}).String(), 1000)
+	}
+	if len(cut) > 0 {
+		t.Errorf("%v cut within the bound", cut)
+	}
+	last := sit("attacker", "192.0.2.200", 2000)
+	if len(cut) == 0 || g.Held() > 70_000 {
+		t.Errorf("%d cut, %d octets held", len(cut), g.Held())
+	}
+	for _, c := range cut {
+		if c != "attacker" {
+			t.Errorf("%s is cut", c)
+		}
+	}
+	before := g.Held()
+	last.hold(-2000) // it was cut, and is counted no more
+	last.leave()
+	if g.Held() != before {
+		t.Errorf("what was cut is counted twice: %d, %d", before, g.Held())
+	}
+	honest.leave()
+	if g.Held() != before-20_000 {
+		t.Errorf("%d octets after the honest client has left", g.Held())
+	}
+}
+
+// Whatever it is that clients make us hold, all of it together stays within the bound, on every
+// transport: who holds most is cut, others are served, and in the end nothing is held.
+func TestHeldOctetsAreBoundedInAll(t *testing.T) {
+	const limit = 1 << 20
+	tlsOf := func(c net.Conn, next string) *tls.Conn {
+		return tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{next}})
+	}
+	part := append(binary.BigEndian.AppendUint16(nil, 60002), make([]byte, 60000)...)
+	for name, c := range map[string]struct {
+		protocol Protocol
+		send     func(net.Conn)
+	}{
+		"messages over TCP": {TCP, func(c net.Conn) { _, _ = c.Write(part) }},
+		"messages over DoT": {DoT, func(c net.Conn) { _, _ = tlsOf(c, "dot").Write(part) }},
+		"records of TLS": {DoT, func(c net.Conn) {
+			if tlsOf(c, "dot").Handshake() == nil {
+				_, _ = c.Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 16000)...))
+			}
+		}},
+		"bodies of HTTP/2": {DoHPlain, func(c net.Conn) {
+			h := newH2(c)
+			h.hello()
+			for i := range uint32(10) {
+				h.open(2*i + 1)
+				_ = h.WriteData(2*i+1, false, make([]byte, 6000))
+			}
+		}},
+		"answers of HTTP/2": {DoHPlain, func(c net.Conn) {
+			h := newH2(c)
+			_, _ = io.WriteString(c, http2Preface)
+			_ = h.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
+			h.post(1, "large")
+		}},
+		"bodies of HTTP/1.1": {DoHPlain, func(c net.Conn) {
+			_, _ = io.WriteString(c, "POST /dns-query HTTP/1.1\r\nHost: a\r\nContent-Type: "+mediaType+
+				"\r\nContent-Length: 60000\r\n\r\n")
+			_, _ = c.Write(make([]byte, 59000))
+		}},
+	} {
+		g := NewGate(GateConfig{Octets: limit, PerClient: 1000})
+		at, _, w := listener(t, c.protocol, func(s *Spec) { s.Gate = g })
+		n := 0
+		for ; n < 400 && w.seen()[cause.HeldOctets] == 0; n++ {
+			c.send(dialTCP(t, at))
+			if held := g.Held(); held > limit+100_000 { // what one connection adds before it is looked at
+				t.Fatalf("%s: %d octets are held", name, held)
+			}
+		}
+		if w.seen()[cause.HeldOctets] == 0 {
+			t.Errorf("%s: nobody is cut after %d connections, %d octets held", name, n, g.Held())
+		}
+	}
+	// DoQ: streams that do not end, and a window that grows as it is read.
+	g := NewGate(GateConfig{Octets: limit, PerClient: 1000})
+	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = g })
+	for n := 0; n < 100 && w.seen()[cause.HeldOctets] == 0; n++ {
+		s, err := dialDoQ(t, at).OpenStreamSync(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = s.Write(part)
+	}
+	w.await(t, cause.HeldOctets)
+}
+
+// RFC 9114: a request has its time, its header too, whatever other requests of the connection do.
+func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes as long as a message may")
+	}
+	at, _, w := listener(t, DoH3, nil)
+	client := httpClients(t)["h3"]
+	r, body := io.Pipe()
+	go func() {
+		for range 100 {
+			if _, err := body.Write([]byte{0}); err != nil || w.seen()[cause.SlowWriter] > 0 {
+				break
+			}
+			time.Sleep(MessageTime / 10)
+		}
+		body.Close()
+	}()
+	answer, err := client.Post("https://"+at.String()+"/dns-query", mediaType, r)
+	if err == nil && answer.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("a body by the octet: %v", answer.Status)
+	}
+	w.await(t, cause.SlowWriter)
+}

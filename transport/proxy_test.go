@@ -1,0 +1,140 @@
+package transport
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/pires/go-proxyproto"
+
+	"bailiwick/internal/cause"
+)
+
+// proxyHeader is a header of version 2 for a client.
+func proxyHeader(t *testing.T, client string, tlvs ...proxyproto.TLV) []byte {
+	t.Helper()
+	from := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(client))
+	to := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}
+	if from.AddrPort().Addr().Is6() {
+		to.IP = net.ParseIP("2001:db8::53")
+	}
+	h := proxyproto.HeaderProxyFromAddrs(2, from, to)
+	if err := h.SetTLVs(tlvs); err != nil {
+		t.Fatal(err)
+	}
+	b, err := h.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A header before TLS, or inside it as dnsdist sends it: where the operator says, and only there. The
+// query may come in the same segment.
+func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	const client, six = "192.0.2.7:4711", "[2001:db8::7]:4711"
+	long := proxyproto.TLV{Type: 0xe0, Value: make([]byte, 1000)}
+	for _, c := range []struct {
+		name           string
+		inside         bool
+		before, within []byte
+		want           string
+	}{
+		{"before TLS", false, proxyHeader(t, client), nil, client},
+		{"inside TLS", true, nil, proxyHeader(t, client), client},
+		{"inside TLS, of IPv6 and with TLVs", true, nil, proxyHeader(t, six, long), six},
+		{"inside TLS, expected before", false, nil, proxyHeader(t, client), ""},
+		{"before TLS, expected inside", true, proxyHeader(t, client), nil, ""},
+		{"nowhere", true, nil, nil, ""},
+	} {
+		at, h, w := listener(t, DoT, func(s *Spec) { s.ProxyFrom, s.ProxyInside = loopback, c.inside })
+		raw := dialTCP(t, at)
+		_, _ = raw.Write(c.before)
+		conn := tls.Client(raw, insecureTLS)
+		_, err := conn.Write(append(c.within, appendFrame(nil, query("fast"))...))
+		if err == nil {
+			_, err = ReadFrame(conn)
+		}
+		from := h.from()
+		switch {
+		case c.want == "" && (err == nil || len(from) > 0):
+			t.Errorf("%s: answered %v", c.name, from)
+		case c.want != "" && (err != nil || len(from) != 1 || from[0].Addr.String() != c.want):
+			t.Errorf("%s: %v %v, want %s", c.name, from, err, c.want)
+		case c.want != "" && len(w.seen()) > 0:
+			t.Errorf("%s: faults %v", c.name, w.seen())
+		}
+	}
+	// DoH by HTTP/2 and HTTP/1.1, likewise.
+	for name, next := range map[string]string{"h2": "h2", "h1": "http/1.1"} {
+		at, h, _ := listener(t, DoH, func(s *Spec) { s.ProxyFrom, s.ProxyInside = loopback, true })
+		conn, err := tls.Dial("tcp", at.String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{next}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Write(proxyHeader(t, client)); err != nil {
+			t.Fatal(err)
+		}
+		if name == "h2" {
+			f := newH2(conn)
+			f.hello()
+			f.post(1, "fast")
+			f.until(0)
+		} else {
+			q, _ := http.NewRequest("POST", "https://localhost/dns-query", bytes.NewReader(query("fast")))
+			q.Header.Set("Content-Type", mediaType)
+			if err := q.Write(conn); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = conn.Read(make([]byte, 100))
+		}
+		if from := h.from(); len(from) != 1 || from[0].Addr.String() != client {
+			t.Errorf("%s: %v", name, from)
+		}
+	}
+}
+
+// A trusted proxy that sends no header, or a wrong one, is named in the log, once; one that only looks
+// whether the port is open is not.
+func TestProxyFaultsAreLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	out := &lockedWriter{w: &log}
+	trust := func(s *Spec) {
+		s.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.Log = slog.New(slog.NewTextHandler(out, nil))
+	}
+	at, _, w := listener(t, TCP, trust)
+	dialTCP(t, at).Close()
+	for _, say := range [][]byte{appendFrame(nil, query("fast")), []byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n"),
+		append([]byte(proxySignature), 0x21, 0x11, 0xff, 0xff)} {
+		before := w.seen()[cause.ProxyHeader]
+		c := dialTCP(t, at)
+		if _, err := c.Write(say); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadFrame(c); err == nil {
+			t.Errorf("%q is answered", say)
+		}
+		if got := w.seen()[cause.ProxyHeader]; got != before+1 {
+			t.Errorf("%q: counted %d times", say, got-before)
+		}
+	}
+	if n := strings.Count(out.String(), "from=127.0.0.1"); n != 1 {
+		t.Errorf("%d lines: %s", n, out)
+	}
+	s := &Spec{Gate: NewGate(GateConfig{})}
+	trust(s)
+	for i := range 2 * MaxLoggedSources {
+		s.badProxy(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), errNoHeader)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1+MaxLoggedSources {
+		t.Errorf("%d lines for many sources", n)
+	}
+}

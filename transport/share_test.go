@@ -1,0 +1,207 @@
+package transport
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pires/go-proxyproto"
+
+	"bailiwick/internal/cause"
+)
+
+// full returns a gate with all seats taken, each by a client of its own, and counts who is displaced.
+func full(c GateConfig, displaced *[]cause.Cause) *Gate {
+	g := NewGate(c)
+	for i := range g.max {
+		s := g.enter(TCP, func(why cause.Cause) { *displaced = append(*displaced, why) })
+		s.belongs(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}))
+	}
+	return g
+}
+
+// All seats are taken. A client that has its share asks for one more: it is refused, and nobody has to
+// leave for it. A client that has none displaces an idle connection.
+func TestShareComesBeforeDisplacement(t *testing.T) {
+	var displaced []cause.Cause
+	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
+	for _, a := range []string{"10.0.3.1", "10.0.3.200", "::ffff:10.0.3.7"} { // one /24
+		if s := g.enter(TCP, nil); s.belongs(netip.MustParseAddr(a)) || len(displaced) > 0 {
+			t.Errorf("%v has its share, and makes %d others leave", a, len(displaced))
+		}
+	}
+	if s := g.enter(TCP, nil); !s.belongs(netip.MustParseAddr("192.0.2.1")) || len(displaced) != 1 {
+		t.Errorf("who has none displaces %d, want one", len(displaced))
+	}
+	// An IPv6 client is its /56, whatever it makes of it.
+	g = full(GateConfig{Max: 6, PerClient: 2}, &displaced)
+	displaced = nil
+	six := []string{"2001:db8:0:100::1", "2001:db8:0:1ff:2::1", "2001:db8:0:142::9"}
+	for i, a := range six {
+		if got := g.enter(TCP, nil).belongs(netip.MustParseAddr(a)); got != (i < 2) {
+			t.Errorf("%v: %v", a, got)
+		}
+	}
+	if len(displaced) != 2 {
+		t.Errorf("%d displaced, want two", len(displaced))
+	}
+}
+
+// Behind a proxy it is no different: until the header has come nobody is displaced for a connection but
+// others that have not said whose they are, and then the client's share counts.
+func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
+	var displaced []cause.Cause
+	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
+	at, h, w := listener(t, TCP, func(s *Spec) {
+		s.Gate, s.ProxyFrom = g, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
+	header, err := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(10, 0, 2, 9), Port: 1},
+		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}).Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dialTCP(t, at)
+	if _, err := c.Write(append(header, appendFrame(nil, query("fast"))...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadFrame(c); err == nil || len(h.from()) > 0 {
+		t.Error("a client that has its share is served")
+	}
+	w.await(t, cause.ConnectionsPerClient)
+	if len(displaced) > 0 {
+		t.Errorf("%d others had to leave for it", len(displaced))
+	}
+}
+
+// Connections that have not said whose they are do not pile up.
+func TestNamelessConnectionsAreBounded(t *testing.T) {
+	g := NewGate(GateConfig{})
+	ended := 0
+	for range MaxNameless + 10 {
+		g.enter(TCP, func(cause.Cause) { ended++ })
+	}
+	if ended != 10 || len(g.unknown) != MaxNameless || g.Taken() != 0 {
+		t.Errorf("%d ended, %d wait, %d seats", ended, len(g.unknown), g.Taken())
+	}
+}
+
+// Connections leave descriptors for what resolving needs: the seats, those who wait for one and those
+// who are leaving, and what is reserved, are never more than the process has.
+func TestDescriptorsBoundConnections(t *testing.T) {
+	for _, c := range []struct{ limit, seats, reserved, inFlight int }{
+		{0, MaxConnections, 0, MaxInFlight},
+		{128, 48, 64, 12},
+		{256, 96, 128, 25},
+		{1024, 384, 512, MaxInFlight},
+		{1 << 20, MaxConnections, DescriptorReserve, MaxInFlight},
+	} {
+		g := NewGate(GateConfig{Descriptors: c.limit})
+		if g.Seats() != c.seats || g.Reserved() != c.reserved || g.inFlight != c.inFlight {
+			t.Errorf("%d descriptors: %d seats, %d reserved, %d in flight; want %+v", c.limit, g.Seats(),
+				g.Reserved(), g.inFlight, c)
+		}
+		if sum := g.max + g.reserved + g.nameless + g.lingering; c.limit > 0 && sum > c.limit {
+			t.Errorf("%d of %d descriptors are given away", sum, c.limit)
+		}
+		if g.PerClient() > max(1, g.Seats()/5) {
+			t.Errorf("%d descriptors: one client may have %d of %d seats", c.limit, g.PerClient(), g.Seats())
+		}
+	}
+}
+
+// exhausted is a listener without descriptors, at first.
+type exhausted struct {
+	net.Listener
+	mu   sync.Mutex
+	left int // failures to come; guarded by mu
+}
+
+func (e *exhausted) Accept() (net.Conn, error) {
+	e.mu.Lock()
+	e.left--
+	left := e.left
+	e.mu.Unlock()
+	if left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return e.Listener.Accept()
+}
+
+// Out of descriptors an idle connection gives its own, the metric counts it, and the log says it once.
+func TestOutOfDescriptors(t *testing.T) {
+	var log bytes.Buffer
+	var ended []cause.Cause
+	g := full(GateConfig{Max: 3}, &ended)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &witness{}
+	a := &acceptor{protocol: TCP, l: &exhausted{Listener: l, left: 4}, conns: map[*conn]struct{}{},
+		spec:  Spec{Gate: g, Observer: w, Log: slog.New(slog.NewTextHandler(&log, nil))},
+		serve: func(h Handler, c *conn) { serveStream(h, c, c) }}
+	a.Start(&echo{})
+	dialTCP(t, a.Addr()).ask(t, "fast")
+	a.Close()
+	if len(ended) != 3 || ended[0] != cause.Descriptors {
+		t.Errorf("displaced %v, want each of the three for its descriptor", ended)
+	}
+	if w.seen()[cause.Descriptors] != 1 { // the fourth time there was nobody to displace
+		t.Errorf("faults %v", w.seen())
+	}
+	if n := strings.Count(log.String(), "out of file descriptors"); n != 1 {
+		t.Errorf("%d lines in the log: %s", n, &log)
+	}
+}
+
+// With few descriptors a client that pipelines on many connections takes its share of what is worked on;
+// the rest waits in its connections, and another client is served.
+func TestPipeliningTakesAShareOfTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(GateConfig{Max: 100, PerClient: 50, Descriptors: 128})
+		e := &echo{held: make(chan func(), 100)}
+		burst := bytes.Repeat(appendFrame(nil, query("held")), 10)
+		answered := make(chan int)
+		for range 5 {
+			client, done := pipe(e, &witness{}, g, plain)
+			go func() { _, _ = client.Write(burst) }()
+			go func() {
+				n := 0
+				for ; n < 10; n++ {
+					if _, err := ReadFrame(client); err != nil {
+						break
+					}
+				}
+				client.Close()
+				<-done
+				answered <- n
+			}()
+		}
+		synctest.Wait()
+		if n := len(e.held); n != g.share || n != 12 {
+			t.Errorf("%d of 50 queries are worked on, want 12, a fifth of what is reserved", n)
+		}
+		other := g.enter(TCP, nil)
+		if !other.belongs(netip.MustParseAddr("192.0.2.1")) || !other.tryWork() {
+			t.Error("another client has no share")
+		}
+		go func() {
+			for r := range e.held {
+				r()
+			}
+		}()
+		for range 5 {
+			if n := <-answered; n != 10 {
+				t.Errorf("%d of 10 are answered", n)
+			}
+		}
+		close(e.held)
+	})
+}
