@@ -1,0 +1,192 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// slowServer answers each query after a time, and notes the ports that they come from.
+func slowServer(t *testing.T, d time.Duration, ports chan<- uint16) netip.AddrPort {
+	t.Helper()
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, from, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			ports <- from.Port()
+			reply := answerTo(buf[:n], nil)
+			time.AfterFunc(d, func() { _, _ = c.WriteToUDPAddrPort(reply, from) })
+		}
+	}()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// exchangers are the two ways to ask over UDP.
+var exchangers = map[string]func(context.Context, *Request, time.Time) ([]byte, error){
+	"socket that is used again": new(askers).exchange, "new socket": exchangeDialled,
+}
+
+// A question whose time is over stays open, at its own port, if that is asked for: the late reply
+// is heard, while another question is out.
+func TestUnansweredHearsTheLateReply(t *testing.T) {
+	for name, exchange := range exchangers {
+		ports := make(chan uint16, 4)
+		at := slowServer(t, 100*time.Millisecond, ports)
+		r := &Request{Server: at, Query: question, KeepOpen: true, Strays: &Strays{},
+			Into: make([]byte, 4096)}
+		_, err := exchange(context.Background(), r, time.Now().Add(10*time.Millisecond))
+		open, ok := err.(*Unanswered)
+		if !ok || !errors.Is(err, ErrTimeout) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		again := &Request{Server: at, Query: question, Strays: &Strays{}}
+		if _, err := exchange(context.Background(), again, time.Now().Add(5*time.Second)); err != nil {
+			t.Errorf("%s: the second: %v", name, err)
+		}
+		if reply, err := open.Resume(context.Background(), 5*time.Second); err != nil || len(reply) == 0 {
+			t.Errorf("%s: the first: %v", name, err)
+		}
+		if a, b := <-ports, <-ports; a == b {
+			t.Errorf("%s: both left from port %d", name, a)
+		}
+	}
+}
+
+// Who gives a question up that is open ends it at once; who waits in vain hears that.
+func TestUnansweredEnds(t *testing.T) {
+	for name, exchange := range exchangers {
+		at := udpServer(t, func([]byte) [][]byte { return nil })
+		for _, give := range []bool{true, false} {
+			r := &Request{Server: at, Query: question, KeepOpen: true, Strays: &Strays{}}
+			_, err := exchange(context.Background(), r, time.Now().Add(10*time.Millisecond))
+			open, ok := err.(*Unanswered)
+			if !ok {
+				t.Fatalf("%s: %v", name, err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			wait, want := 20*time.Millisecond, ErrTimeout
+			if give {
+				time.AfterFunc(10*time.Millisecond, cancel)
+				wait, want = time.Hour, context.Canceled
+			}
+			if _, err := open.Resume(ctx, wait); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+			cancel()
+		}
+	}
+}
+
+// Replies that do not match count over all exchanges of a question.
+func TestRFC5452StraysAreShared(t *testing.T) {
+	wrong := func(q []byte) []byte { return answerTo(q, func(b []byte) { b[0]++ }) }
+	for name, exchange := range exchangers {
+		at := udpServer(t, func(q []byte) [][]byte { return [][]byte{wrong(q), wrong(q)} })
+		strays := &Strays{}
+		for i, want := range []error{ErrTimeout, ErrSpoofed} {
+			r := &Request{Server: at, Query: question, Strays: strays}
+			_, err := exchange(context.Background(), r, time.Now().Add(50*time.Millisecond))
+			if !errors.Is(explain(err), want) {
+				t.Errorf("%s, exchange %d: %v, want %v", name, i, err, want)
+			}
+		}
+	}
+}
+
+// What a reply over UDP says of cookies decides whether it is heard (RFC 7873, section 5.3).
+func TestRFC7873CookieCheck(t *testing.T) {
+	client := [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
+	reply := func(flags byte, cookie ...[]byte) []byte {
+		b := answerTo(question, func(b []byte) { b[2] |= flags })
+		if len(cookie) == 0 {
+			return b
+		}
+		b[11]++
+		return wire.AppendOPT(b, 1232, 0, false, wire.Options{}.Append(wire.OptionCookie, cookie...))
+	}
+	for _, c := range []struct {
+		name       string
+		check      CookieCheck
+		packet     []byte
+		ok, proven bool
+	}{
+		{"nothing was sent", CookieCheck{}, reply(0, []byte("12345678")), true, false},
+		{"none, not known to send any", CookieCheck{Sent: true, Client: client}, reply(0), true, false},
+		{"none, known to", CookieCheck{Sent: true, Client: client, Needed: true}, reply(0), false, false},
+		{"none, truncated", CookieCheck{Sent: true, Client: client, Needed: true}, reply(2), true, false},
+		{"another", CookieCheck{Sent: true, Client: client}, reply(0, []byte("12345678")), false, false},
+		{"short", CookieCheck{Sent: true, Client: client}, reply(0, client[:4]), false, false},
+		{"ours", CookieCheck{Sent: true, Client: client}, reply(0, client[:]), true, true},
+		{"ours and the server's", CookieCheck{Sent: true, Client: client, Needed: true},
+			reply(0, client[:], make([]byte, 16)), true, true},
+	} {
+		if ok, proven := c.check.passes(c.packet); ok != c.ok || proven != c.proven {
+			t.Errorf("%s: %v %v, want %v %v", c.name, ok, proven, c.ok, c.proven)
+		}
+	}
+	packet, check := reply(0, client[:]), CookieCheck{Sent: true, Client: client}
+	if n := testing.AllocsPerRun(100, func() { check.passes(packet) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A process without descriptors says so, and asks again as soon as there are some.
+func TestErrLocalWithoutDescriptors(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Skip(err)
+	}
+	var heard atomic.Int32
+	at := udpServer(t, func(q []byte) [][]byte { heard.Add(1); return [][]byte{answerTo(q, nil)} })
+	ask := func(via Protocol) error {
+		_, err := (&NetExchanger{}).Exchange(context.Background(),
+			Request{Server: at, Via: via, Query: question, Timeout: 5 * time.Second})
+		return err
+	}
+	low := limit
+	low.Cur = 3
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+		t.Skip(err)
+	}
+	udp, tcp := ask(UDP), ask(TCP)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(udp, ErrLocal) || !errors.Is(tcp, ErrLocal) {
+		t.Errorf("without descriptors: UDP %v, TCP %v", udp, tcp)
+	}
+	if err := ask(UDP); err != nil || heard.Load() != 1 {
+		t.Errorf("with some: %v", err)
+	}
+}
+
+// Errors of system calls are told apart: whose fault is it?
+func TestExplain(t *testing.T) {
+	for errno, want := range map[syscall.Errno]error{
+		syscall.EMFILE: ErrLocal, syscall.ENFILE: ErrLocal, syscall.ENOBUFS: ErrLocal,
+		syscall.ENOMEM: ErrLocal, syscall.EADDRNOTAVAIL: ErrLocal, syscall.EADDRINUSE: ErrLocal,
+		syscall.EAGAIN: ErrLocal, syscall.EPERM: ErrLocal,
+		syscall.ECONNREFUSED: ErrUnreachable, syscall.EHOSTUNREACH: ErrUnreachable,
+		syscall.ENETUNREACH: ErrUnreachable, syscall.ECONNRESET: ErrUnreachable,
+		syscall.ENETDOWN: ErrNoNetwork, syscall.ETIMEDOUT: ErrTimeout,
+	} {
+		if got := explain(&net.OpError{Op: "dial", Err: errno}); got != want {
+			t.Errorf("%v: got %v, want %v", errno, got, want)
+		}
+	}
+}
