@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"bailiwick/internal/cause"
 	"bailiwick/transport"
@@ -240,8 +241,7 @@ func causeOfExchange(err error) cause.Cause {
 
 // query writes the question: an ID nobody can guess, random letter case, DO, and a cookie. mixed
 // says that it has capital letters.
-func (a *asking) query(c *candidate, how attempt, serverCookie []byte) (
-	q []byte, mixed bool, err error) {
+func (a *asking) query(c *candidate, how attempt, p *profile) (q []byte, mixed bool, err error) {
 	var random [2 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, false, err
@@ -254,6 +254,11 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) (
 				mixed = true
 			}
 		}
+		first := slices.IndexFunc(qname, func(b byte) bool { return 'a' <= b && b <= 'z' })
+		if !mixed && !p.caseKept && first >= 0 {
+			qname[first] -= 'a' - 'A' // so that each question tells of a server that is not known
+			mixed = true
+		}
 	}
 	var flags uint16
 	if a.conf != nil && a.conf.Forward {
@@ -265,7 +270,7 @@ func (a *asking) query(c *candidate, how attempt, serverCookie []byte) (
 		size = transport.EDNSSize
 		if how.cookie && !how.via.Encrypted() {
 			own := a.x.r.clientCookie(c.addr.Addr())
-			opts = opts.Append(wire.OptionCookie, own[:], serverCookie)
+			opts = opts.Append(wire.OptionCookie, own[:], p.cookie)
 		}
 	}
 	q = wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size,

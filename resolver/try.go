@@ -80,6 +80,7 @@ type asked struct {
 	badOption bool // it may be that it hates cookies
 	lower     bool // no random letter case
 	settled   bool // letter case makes no difference
+	wrongCase bool // a reply came whose question was in other letters
 	wasBare   bool
 
 	formErrs   int
@@ -225,7 +226,7 @@ func (a *asking) prepare(c *candidate, how attempt, p *profile, plain bool) (*tr
 	if f := a.x.budget.query(); f != nil {
 		return nil, f
 	}
-	query, mixed, err := a.query(c, how, p.cookie)
+	query, mixed, err := a.query(c, how, p)
 	if err != nil {
 		return nil, cause.New(cause.LocalResources, nil, "%v", err)
 	}
@@ -651,6 +652,8 @@ func (a *asking) doubted(t *try, worth int) bool {
 			s.lower, s.settled = false, true
 		}
 		s.doubt = nil
+	case !t.mixed && s.wrongCase && worth > worthNothing:
+		r.servers.learn(addr, a.zone, eventCaseLost, 0, now)
 	case !t.mixed:
 	case worth == worthMuch:
 		if !t.p.caseKept {
@@ -712,7 +715,7 @@ func (a *asking) failed(t *try) *cause.Failure {
 	case !a.usual(t):
 		f = a.failedOverTCP(t, what)
 	case errors.Is(err, transport.ErrCase):
-		s.tcpNext = true // TCP needs no letter case against forgery
+		s.wrongCase, s.tcpNext = true, true // TCP needs no letter case against forgery
 		if s.tcpFailed {
 			s.lower = true
 		}
@@ -751,8 +754,8 @@ func (a *asking) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 		if what == cause.Unreachable {
 			what, t.c.spent = cause.Truncated, true
 		}
-	case !s.lower && t.mixed && s.unheard == 0 && s.formErrs == 0 && !s.wasBare && !a.distrust:
-		s.lower = true // it changed the letters over UDP
+	case s.wrongCase && !s.lower:
+		s.lower = true
 		a.again = append(a.again, t.c)
 		return nil
 	}

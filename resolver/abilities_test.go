@@ -1,0 +1,139 @@
+package resolver
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// What a server cannot do is believed of two witnesses in a row, or of a proven one; whatever shows
+// that it can starts over, and so does a bogus answer.
+func TestDowngradesNeedWitnesses(t *testing.T) {
+	addr, zone := netip.MustParseAddr("192.0.2.1"), wire.MustParseName("example")
+	noEDNS := func(p profile) bool { return p.noEDNS }
+	caseLost := func(p profile) bool { return p.caseLost }
+	noCookie := func(p profile) bool { return p.noCookie }
+	for _, c := range []struct {
+		name   string
+		events []event
+		is     func(profile) bool
+		want   bool
+	}{
+		{"one FORMERR", []event{eventNoEDNS}, noEDNS, false},
+		{"two", []event{eventNoEDNS, eventNoEDNS}, noEDNS, true},
+		{"one over TCP", []event{eventNoEDNSProven}, noEDNS, true},
+		{"EDNS between", []event{eventNoEDNS, eventEDNS, eventNoEDNS}, noEDNS, false},
+		{"EDNS after", []event{eventNoEDNSProven, eventEDNS}, noEDNS, false},
+		{"bogus after", []event{eventNoEDNSProven, eventBogus}, noEDNS, false},
+		{"one pair", []event{eventCaseLost}, caseLost, false},
+		{"two pairs", []event{eventCaseLost, eventCaseLost}, caseLost, true},
+		{"one proven", []event{eventCaseLostProven}, caseLost, true},
+		{"kept between", []event{eventCaseLost, eventCaseKept, eventCaseLost}, caseLost, false},
+		{"bogus after", []event{eventCaseLostProven, eventBogus}, caseLost, false},
+		{"silence twice", []event{eventPlainOnly, eventPlainOnly}, caseLost, false},
+		{"silence three times", []event{eventPlainOnly, eventPlainOnly, eventPlainOnly},
+			caseLost, true},
+		{"silence, and kept", []event{eventPlainOnly, eventPlainOnly, eventCaseKept, eventPlainOnly},
+			caseLost, false},
+		{"one without cookie", []event{eventNoCookie}, noCookie, false},
+		{"two without cookie", []event{eventNoCookie, eventNoCookie}, noCookie, true},
+		{"one without cookie over TCP", []event{eventNoCookieProven}, noCookie, true},
+		{"bogus after", []event{eventNoCookieProven, eventBogus}, noCookie, false},
+	} {
+		s, now := newServers(1<<20), time.Now()
+		for _, e := range c.events {
+			s.learn(addr, zone, e, 0, now)
+		}
+		if got := c.is(s.profile(addr, zone, now)); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if c.is(s.profile(addr, zone, now.Add(caseTime+time.Second))) {
+			t.Errorf("%s: for ever", c.name)
+		}
+	}
+}
+
+// Silence is learnt without a sample (RFC 6298, section 5.5), once for what is out at the same
+// time, and a late reply is a sample.
+func TestRFC6298SilenceIsLearnt(t *testing.T) {
+	addr, zone := netip.MustParseAddr("192.0.2.1"), wire.MustParseName("example")
+	s, now := newServers(1<<20), time.Now()
+	for range 10 { // sent at once
+		s.learn(addr, zone, eventTimeout, initialRTO, now)
+	}
+	if got := s.profile(addr, zone, now).rto; got != 2*initialRTO {
+		t.Errorf("after silence: %v", got)
+	}
+	now = now.Add(time.Second)
+	s.learn(addr, zone, eventTimeout, 900*time.Millisecond, now)
+	if got := s.profile(addr, zone, now).rto; got != maxRTO {
+		t.Errorf("after more silence: %v", got)
+	}
+	s.learn(addr, zone, eventReply, 600*time.Millisecond, now)
+	if p := s.profile(addr, zone, now); p.srtt != 600*time.Millisecond || p.overdue || p.dead {
+		t.Errorf("after a late reply: %+v", p)
+	}
+}
+
+// Servers of several zones that have nothing to do with each other have to be late for the time
+// that unknown ones are given to grow, and one prompt reply ends that.
+func TestRFC6298PaceOfTheProcess(t *testing.T) {
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
+	unknown := netip.MustParseAddr("198.51.100.1")
+	s, now := newServers(1<<20), time.Now()
+	patience := func() time.Duration { return s.profile(unknown, wire.Root, now).rto }
+	for i, zone := range []string{"example.com", "a.example.com", "b.a.example.com", "com"} {
+		s.learn(addr(i), wire.MustParseName(zone), eventTimeout, initialRTO, now)
+	}
+	if patience() != initialRTO {
+		t.Errorf("one branch of the tree is late: %v", patience())
+	}
+	for i, zone := range []string{".", "example.net"} {
+		s.learn(addr(10+i), wire.MustParseName(zone), eventTimeout, initialRTO, now)
+	}
+	if patience() != 2*initialRTO {
+		t.Errorf("three are late: %v", patience())
+	}
+	s.learn(addr(1), wire.Root, eventReply, 600*time.Millisecond, now)
+	if patience() != 2*initialRTO {
+		t.Errorf("after a late reply: %v", patience())
+	}
+	s.learn(addr(2), wire.Root, eventReply, 30*time.Millisecond, now)
+	if patience() != initialRTO {
+		t.Errorf("after a prompt reply: %v", patience())
+	}
+}
+
+// What is kept of a server counts as what it holds: faults of many zones, cookies, transports.
+func TestServersCountWhatTheyHold(t *testing.T) {
+	s, now := newServers(1<<20), time.Now()
+	addr := netip.MustParseAddr("192.0.2.1")
+	s.profile(addr, wire.Root, now)
+	empty := s.cache.Stats().Bytes
+	held := 0
+	for i := range 2 * maxZoneFaults {
+		zone := wire.MustParseName(fmt.Sprintf("zone%d.with-a-rather-long-name.example", i))
+		s.learn(addr, zone, eventBad, 0, now)
+		held += len(zone.Wire())
+	}
+	s.setCookie(addr, make([]byte, 32))
+	s.learnEncrypted(addr, transport.DoT, true, now)
+	v := s.get(addr)
+	got, least := s.cache.Stats().Bytes-empty, held/2+maxZoneFaults*40+32
+	if got < least || len(v.zones) > maxZoneFaults {
+		t.Errorf("%d octets are counted, of at least %d; %d faults", got, least, len(v.zones))
+	}
+	if s.cache.Stats().Entries != 1 {
+		t.Errorf("%d entries", s.cache.Stats().Entries)
+	}
+	// What has ended gives way first.
+	later := now.Add(badTime + time.Second)
+	s.learn(addr, wire.MustParseName("late.example"), eventLame, 0, later)
+	if len(v.zones) != 1 {
+		t.Errorf("%d faults, all but one have ended", len(v.zones))
+	}
+}

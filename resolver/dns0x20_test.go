@@ -1,0 +1,207 @@
+package resolver_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// isMixed reports whether a question has capital letters.
+func isMixed(q lab.Incoming) bool { return strings.ToLower(q.Question().Name) != q.Question().Name }
+
+// only scripts the servers of one zone.
+func only(w *lab.World, zone string, script lab.Script) {
+	at := w.Servers()[len(w.Servers())-1]
+	w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+		if q.Server != at || !dns.IsSubDomain(zone, strings.ToLower(q.Question().Name)) {
+			return lab.Reply{}, false
+		}
+		return script(q)
+	}
+}
+
+// oddWorld is the lab's internet with an unsigned zone, whose server does what the test says.
+func oddWorld(script lab.Script) *lab.World {
+	w := lab.Internet(time.Now())
+	w.Add(lab.Zone{Name: "odd.example.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1"})
+	if script != nil {
+		only(w, "odd.example.", script)
+	}
+	return w
+}
+
+// Names are asked in random letter case (draft-vixie-dnsext-dns0x20): it makes a forged reply as
+// much less likely as the name has letters.
+func TestDNS0x20IsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := map[string]bool{}
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			seen[q.Question().Name] = true
+			return lab.Reply{}, false
+		}), nil)
+		for i := range 20 {
+			in.resolve(fmt.Sprintf("abcdefghijklm%d.odd.example.", i), wire.TypeA)
+		}
+		capitals := 0
+		for name := range seen {
+			for _, c := range name {
+				if 'A' <= c && c <= 'Z' {
+					capitals++
+				}
+			}
+		}
+		if capitals < 20*23/4 || capitals > 20*23*3/4 {
+			t.Errorf("%d of %d letters are capitals", capitals, 20*23)
+		}
+	})
+}
+
+// Servers that random letter case makes err, in every way that is known of: names resolve, at once
+// or with the next try, nothing wrong is kept, and after a few the server is asked in lower case.
+func TestDNS0x20ServersThatErr(t *testing.T) {
+	rcode := func(rc int) lab.Script {
+		return func(q lab.Incoming) (lab.Reply, bool) {
+			m := new(dns.Msg).SetRcode(q.Query, rc)
+			m.Authoritative = true
+			m.SetEdns0(1232, true)
+			return lab.Messages(m), true
+		}
+	}
+	for name, c := range map[string]struct {
+		script lab.Script
+		slow   bool
+	}{
+		"empty NOERROR": {rcode(dns.RcodeSuccess), false},
+		"NXDOMAIN":      {rcode(dns.RcodeNameError), false},
+		"REFUSED":       {rcode(dns.RcodeRefused), false},
+		"SERVFAIL":      {rcode(dns.RcodeServerFailure), false},
+		"FORMERR":       {rcode(dns.RcodeFormatError), false},
+		"NOTIMP":        {rcode(dns.RcodeNotImplemented), false},
+		"silence":       {silence, true},
+		"a referral to somewhere else": {func(q lab.Incoming) (lab.Reply, bool) {
+			m := new(dns.Msg).SetReply(q.Query)
+			m.Ns = []dns.RR{rr(". 60 NS a.root.example.")}
+			return lab.Messages(m), true
+		}, false},
+		"the question in lower case, and no TCP": {func(q lab.Incoming) (lab.Reply, bool) {
+			if q.TCP {
+				return lab.Reply{Err: transport.ErrUnreachable}, true
+			}
+			m := q.Honest()
+			m.Question[0].Name = strings.ToLower(m.Question[0].Name)
+			return lab.Messages(m), true
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+					if isMixed(q) || q.TCP {
+						return c.script(q)
+					}
+					return lab.Reply{}, false
+				}), nil)
+				in.resolve("nic.example.", wire.TypeA)
+				for i := range 8 {
+					began := time.Now()
+					a := in.resolve(fmt.Sprintf("somename%d.odd.example.", i), wire.TypeA)
+					if a.RCode != noError || len(a.Sets) != 1 {
+						t.Fatalf("%d: %s %v\n%s", i, a.RCode, a.Failure, in.transcript())
+					}
+					if took := time.Since(began); took > 0 && !c.slow {
+						t.Errorf("%d: took %v", i, took)
+					}
+				}
+				in.transcript()
+				in.resolve("another.odd.example.", wire.TypeA)
+				if n := strings.Count(in.transcript(), "\n"); n != 1 {
+					t.Errorf("%d packets for a name, when the server is known", n)
+				}
+				if a := in.resolve("somename0.odd.example.", wire.TypeA); len(a.Sets) != 1 {
+					t.Errorf("kept: %s %v", a.RCode, a.Sets)
+				}
+			})
+		})
+	}
+}
+
+// A server that keeps the letter case costs one question more at most, whatever it says.
+func TestDNS0x20GoodServerCostsNoSecondQuestion(t *testing.T) {
+	for _, first := range []wire.Type{wire.TypeA, wire.TypeTXT} {
+		synctest.Test(t, func(t *testing.T) {
+			in := newWorld(t, oddWorld(nil), nil)
+			in.resolve("firstname.odd.example.", first)
+			in.transcript()
+			for i := range 5 {
+				in.resolve(fmt.Sprintf("somename%d.odd.example.", i), wire.TypeTXT)
+			}
+			asked := in.transcript()
+			for line := range strings.Lines(asked) {
+				if strings.Count(asked, line) > 1 {
+					t.Errorf("first %v: asked twice: %s", first, line)
+				}
+			}
+		})
+	}
+}
+
+// Lost packets do not make a server one that does not keep the letter case.
+func TestDNS0x20LossIsNoWitness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(3, 4))
+		var mu sync.Mutex
+		mixed, plain := 0, 0
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if isMixed(q) {
+				mixed++
+			} else {
+				plain++
+			}
+			return lab.Reply{}, random.Float64() < 0.3
+		}), nil)
+		for i := range 200 {
+			in.resolve(fmt.Sprintf("somename%d.odd.example.", i), wire.TypeA)
+		}
+		if plain > mixed/50 {
+			t.Errorf("%d of %d questions in lower case", plain, mixed+plain)
+		}
+	})
+}
+
+// Where a server is known to keep the letter case, a reply in another is forged, and the right one
+// is still waited for.
+func TestDNS0x20OtherCaseIsForgedWhereItIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		forge := false
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			if !forge || !isMixed(q) || q.TCP {
+				return lab.Reply{}, false
+			}
+			bad := q.Honest()
+			bad.Question[0].Name = strings.ToLower(bad.Question[0].Name)
+			bad.Answer = []dns.RR{rr(q.Question().Name + " 60 A 203.0.113.66")}
+			return lab.Messages(bad, q.Honest()), true
+		}), nil)
+		in.resolve("firstname.odd.example.", wire.TypeA)
+		forge = true
+		in.transcript()
+		a := in.resolve("somename.odd.example.", wire.TypeA)
+		if a.RCode != noError || a.Sets[0].Data.First()[0] != 192 {
+			t.Errorf("%s %v", a.RCode, a.Sets)
+		}
+		if asked := in.transcript(); strings.Contains(asked, "TCP") {
+			t.Errorf("asked\n%s", asked)
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package resolver_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/wire"
+)
+
+// bareFormErr is a FORMERR of twelve octets: header alone, no question.
+func bareFormErr(q lab.Incoming) lab.Reply {
+	b := make([]byte, 12)
+	b[0], b[1], b[2], b[3] = byte(q.Query.Id>>8), byte(q.Query.Id), 0x80, dns.RcodeFormatError
+	return lab.Reply{Packets: [][]byte{b}}
+}
+
+// A FORMERR of twelve octets can be forged by who knows neither the name nor its letter case
+// (CVE-2026-52690). It takes EDNS, and with it DNSSEC, from no server that has answered with EDNS,
+// nor from any zone that is known to be signed.
+func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "target.example.", Records: "* A 192.0.2.1"})
+			forge, plain := 0, 0
+			only(w, "target.example.", func(q lab.Incoming) (lab.Reply, bool) {
+				if q.Query.IsEdns0() == nil {
+					plain++
+				}
+				if forge > 0 && !q.TCP {
+					forge--
+					return bareFormErr(q), true
+				}
+				return lab.Reply{}, false
+			})
+			in := newWorld(t, w, nil)
+			if known {
+				in.resolve("firstname.target.example.", wire.TypeA)
+			}
+			for i := range 6 {
+				forge = 1
+				a := in.resolve(fmt.Sprintf("somename%d.target.example.", i), wire.TypeA)
+				if a.Status != wire.Secure {
+					t.Errorf("known %v: %s %s %v", known, a.RCode, a.Status, a.Failure)
+				}
+			}
+			if plain > 0 {
+				t.Errorf("known %v: %d questions without EDNS", known, plain)
+			}
+		})
+	}
+}
+
+// The same in an unsigned zone: a server that has answered with EDNS keeps it, and one that nothing
+// is known of loses it for the one question.
+func TestCVE202652690OneFormErrIsNotRemembered(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			forge, plain := false, 0
+			in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+				if q.Query.IsEdns0() == nil {
+					plain++
+				}
+				if forge {
+					forge = false
+					return bareFormErr(q), true
+				}
+				return lab.Reply{}, false
+			}), nil)
+			if known {
+				expectAddress(t, in, "firstname.odd.example.")
+			}
+			forge = true
+			expectAddress(t, in, "somename.odd.example.")
+			if known && plain > 0 {
+				t.Errorf("%d questions without EDNS", plain)
+			}
+			plain = 0
+			expectAddress(t, in, "another.odd.example.")
+			if plain > 0 {
+				t.Errorf("known %v: the next is asked without EDNS", known)
+			}
+		})
+	}
+}
+
+// A server that does not know EDNS is asked without (RFC 6891, section 7), and after two names at
+// once; when it has learnt it, it is asked with EDNS again.
+func TestRFC6891ServerWithoutEDNS(t *testing.T) {
+	for _, rc := range []int{dns.RcodeFormatError, dns.RcodeNotImplemented} {
+		synctest.Test(t, func(t *testing.T) {
+			old := true
+			in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+				if old && q.Query.IsEdns0() != nil {
+					return lab.Messages(new(dns.Msg).SetRcode(q.Query, rc)), true
+				}
+				return lab.Reply{}, false
+			}), nil)
+			for i := range 3 {
+				expectAddress(t, in, fmt.Sprintf("somename%d.odd.example.", i))
+			}
+			in.transcript()
+			expectAddress(t, in, "another.odd.example.")
+			if n := strings.Count(in.transcript(), "\n"); n != 1 {
+				t.Errorf("%d packets when the server is known", n)
+			}
+			old = false
+			time.Sleep(6 * time.Minute)
+			in.resolve("nic.example.", wire.TypeA)
+			in.transcript()
+			expectAddress(t, in, "later.odd.example.")
+			if asked := in.transcript(); strings.Count(asked, "later.odd") != 1 {
+				t.Errorf("asked\n%s", asked)
+			}
+		})
+	}
+}
+
+// An error without a question is nothing that is remembered against a server: anybody may have sent
+// it. The server is asked again over TCP.
+func TestRFC5452BareErrorIsNotRemembered(t *testing.T) {
+	for _, rc := range []byte{dns.RcodeRefused, dns.RcodeServerFailure} {
+		synctest.Test(t, func(t *testing.T) {
+			forge := true
+			in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+				if !forge || q.TCP {
+					return lab.Reply{}, false
+				}
+				r := bareFormErr(q)
+				r.Packets[0][3] = rc
+				return r, true
+			}), nil)
+			expectAddress(t, in, "somename.odd.example.")
+			forge = false
+			in.transcript()
+			expectAddress(t, in, "another.odd.example.")
+			if n := strings.Count(in.transcript(), "\n"); n != 1 {
+				t.Errorf("the next takes %d packets", n)
+			}
+		})
+	}
+}

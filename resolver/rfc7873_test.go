@@ -1,0 +1,181 @@
+package resolver_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/wire"
+)
+
+// cookieOf returns a query's COOKIE option, in hexadecimal, or "".
+func cookieOf(q *dns.Msg) string {
+	opt := q.IsEdns0()
+	if opt == nil {
+		return ""
+	}
+	for _, o := range opt.Option {
+		if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+			return c.Cookie
+		}
+	}
+	return ""
+}
+
+const (
+	serverCookie  = "00112233445566778899aabbccddeeff"
+	foreignCookie = "deadbeefdeadbeef" + serverCookie
+)
+
+// withCookie adds a COOKIE option to a reply.
+func withCookie(m *dns.Msg, cookie string) *dns.Msg {
+	if m.IsEdns0() == nil {
+		m.SetEdns0(1232, true)
+	}
+	opt := m.IsEdns0()
+	opt.Option = append(opt.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie})
+	return m
+}
+
+// forged is a reply with somebody else's address.
+func forged(q lab.Incoming) *dns.Msg {
+	m := q.Honest()
+	m.Answer = []dns.RR{rr(q.Question().Name + " 60 A 203.0.113.66")}
+	return m
+}
+
+// returnsCookies is a server as it should be.
+func returnsCookies(q lab.Incoming) (lab.Reply, bool) {
+	m := q.Honest()
+	if c := cookieOf(q.Query); c != "" {
+		withCookie(m, c[:16]+serverCookie)
+	}
+	return lab.Messages(m), true
+}
+
+// expectAddress resolves a name that has to have the zone's address.
+func expectAddress(t *testing.T, in *internet, name string) {
+	t.Helper()
+	a := in.resolve(name, wire.TypeA)
+	if a.RCode != noError || len(a.Sets) != 1 || a.Sets[0].Data.First()[0] != 192 {
+		t.Errorf("%s: %s %v %v\n%s", name, a.RCode, a.Sets, a.Failure, in.transcript())
+	}
+}
+
+// A reply over UDP that has another client cookie is passed over, and the right one heard (RFC
+// 7873, section 5.3).
+func TestRFC7873ForeignCookieIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			return lab.Messages(withCookie(forged(q), foreignCookie),
+				withCookie(q.Honest(), cookieOf(q.Query)[:16]+serverCookie)), true
+		}), nil)
+		expectAddress(t, in, "somename.odd.example.")
+		if asked := in.transcript(); strings.Contains(asked, "TCP") {
+			t.Errorf("asked\n%s", asked)
+		}
+	})
+}
+
+// A reply without a cookie of a server that is known to send them is passed over as well.
+func TestRFC7873MissingCookieIsPassedOverWhereItIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := returnsCookies
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }), nil)
+		expectAddress(t, in, "firstname.odd.example.")
+		script = func(q lab.Incoming) (lab.Reply, bool) {
+			r, _ := returnsCookies(q)
+			r.Packets = append(lab.Messages(forged(q)).Packets, r.Packets...)
+			return r, true
+		}
+		in.transcript()
+		expectAddress(t, in, "somename.odd.example.")
+		if asked := in.transcript(); strings.Contains(asked, "TCP") {
+			t.Errorf("asked\n%s", asked)
+		}
+	})
+}
+
+// Where that was no forgery, but the server has come to send none, or always another, it is asked
+// over TCP when its time is over. There a cookie protects nothing: the reply is taken, against the
+// letter of section 5.3, and the server is not sent cookies any more.
+func TestRFC7873ServerWithoutCookiesIsHeardOverTCP(t *testing.T) {
+	for name, change := range map[string]func(*dns.Msg) *dns.Msg{
+		"none":    func(m *dns.Msg) *dns.Msg { return m },
+		"another": func(m *dns.Msg) *dns.Msg { return withCookie(m, foreignCookie) },
+		"short":   func(m *dns.Msg) *dns.Msg { return withCookie(m, "00112233") },
+	} {
+		for _, known := range []bool{true, name == "none"} {
+			synctest.Test(t, func(t *testing.T) {
+				script, cookies := returnsCookies, 0
+				in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+					if cookieOf(q.Query) != "" {
+						cookies++
+					}
+					return script(q)
+				}), nil)
+				if known {
+					expectAddress(t, in, "firstname.odd.example.")
+				}
+				script = func(q lab.Incoming) (lab.Reply, bool) {
+					if cookieOf(q.Query) == "" {
+						return lab.Reply{}, false
+					}
+					return lab.Messages(change(q.Honest())), true
+				}
+				in.transcript()
+				began := time.Now()
+				expectAddress(t, in, "somename.odd.example.")
+				took := time.Since(began)
+				if took > 400*time.Millisecond || !strings.Contains(in.transcript(), "TCP") {
+					t.Errorf("%s: took %v", name, took)
+				}
+				cookies = 0
+				began = time.Now()
+				expectAddress(t, in, "another.odd.example.")
+				if took = time.Since(began); took > 0 || cookies > 0 {
+					t.Errorf("%s: the next took %v, %d cookies", name, took, cookies)
+				}
+			})
+		}
+	}
+}
+
+// A server that is silent to questions with a cookie is asked without, unless it has ever returned
+// one; after a few names at once.
+func TestRFC7873SilenceToCookies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			return lab.Reply{}, cookieOf(q.Query) != ""
+		}), nil)
+		for i := range 5 {
+			expectAddress(t, in, fmt.Sprintf("somename%d.odd.example.", i))
+		}
+		in.transcript()
+		began := time.Now()
+		expectAddress(t, in, "another.odd.example.")
+		if took := time.Since(began); took > 0 {
+			t.Errorf("took %v\n%s", took, in.transcript())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		script, without := returnsCookies, 0
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			if cookieOf(q.Query) == "" && !q.TCP {
+				without++
+			}
+			return script(q)
+		}), nil)
+		expectAddress(t, in, "firstname.odd.example.")
+		script = silence
+		in.resolve("somename.odd.example.", wire.TypeA)
+		if without > 0 {
+			t.Errorf("asked %d times without cookie after silence", without)
+		}
+	})
+}
