@@ -314,8 +314,8 @@ func (s *Store) ZoneOf(name wire.Name) wire.Name {
 	return name
 }
 
-// FlushZone forgets what a zone is found and judged by: its delegation, its DS and its keys, and that
-// they could not be had.
+// FlushZone forgets what a zone is found and judged by: its delegation, its DS and its keys, and
+// that they could not be had.
 func (s *Store) FlushZone(zone wire.Name) (n int) {
 	hit := func(name wire.Name, t wire.Type) bool {
 		return name == zone && (t == wire.TypeDS || t == wire.TypeDNSKEY)

@@ -98,7 +98,8 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		own.Remedy = "see that the servers of zone . in " + key + " pass DNSSEC records on, all of them"
 		return &own
 	}
-	own.Remedy = "zone " + z.Name.String() + " stands in " + key + ", below a signed zone that says something else: " +
+	own.Remedy = "zone " + z.Name.String() + " stands in " + key +
+		", below a signed zone that says something else: " +
 		"if it is private, set insecure: true there, or trust its own key (trust_anchors.records); " +
 		"otherwise see that its servers pass DNSSEC records on"
 	return &own

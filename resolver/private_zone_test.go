@@ -16,8 +16,8 @@ import (
 	"bailiwick/wire"
 )
 
-// newPrivate is the internet with a zone private.secure.example. that only a server of the operator's
-// knows: the signed secure.example. says that there is none.
+// newPrivate is the internet with a zone private.secure.example. that only a server of the
+// operator's knows: the signed secure.example. says that there is none.
 func newPrivate(t *testing.T, z resolver.Zone) *internet {
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "intranet.example.", Algorithm: lab.Unsigned})
@@ -52,9 +52,12 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 		forward    bool
 		want       []string
 	}{
-		{"private.secure.example.", "www.private.secure.example.", true, []string{"zone private.secure.example. stands in resolver.forward_zones", "insecure: true"}},
-		{"private.secure.example.", "www.private.secure.example.", false, []string{"zone private.secure.example. stands in resolver.stub_zones", "insecure: true"}},
-		{".", "www.secure.example.", true, []string{"servers of zone . in resolver.forward_zones pass DNSSEC records on"}},
+		{"private.secure.example.", "www.private.secure.example.", true,
+			[]string{"zone private.secure.example. stands in resolver.forward_zones", "insecure: true"}},
+		{"private.secure.example.", "www.private.secure.example.", false,
+			[]string{"zone private.secure.example. stands in resolver.stub_zones", "insecure: true"}},
+		{".", "www.secure.example.", true,
+			[]string{"servers of zone . in resolver.forward_zones pass DNSSEC records on"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			in := newPrivate(t, resolver.Zone{Name: wire.MustParseName(c.zone), Forward: c.forward})
@@ -79,8 +82,10 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 // What is bogus in the public tree keeps the hint for the zone's owner.
 func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."), Forward: true})
-		if a := in.resolve("www.expired.faulty.", wire.TypeA); a.Failure == nil || !strings.Contains(a.Failure.Hint(), "re-sign the zone") {
+		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."),
+			Forward: true})
+		if a := in.resolve("www.expired.faulty.", wire.TypeA); a.Failure == nil ||
+			!strings.Contains(a.Failure.Hint(), "re-sign the zone") {
 			t.Errorf("got %s %v", a.RCode, a.Failure)
 		}
 	})
@@ -90,9 +95,11 @@ func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
 // zone's names resolve, unvalidated, and its parent's stay validated.
 func TestInsecureConfiguredZonesResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."), Forward: true})
+		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."),
+			Forward: true})
 		in.parts.Anchors.AddNegativeName(wire.MustParseName("private.secure.example."))
-		if a := in.resolve("www.private.secure.example.", wire.TypeA); a.RCode != wire.RCodeNoError || len(a.Sets) != 1 || a.Status != wire.Insecure {
+		if a := in.resolve("www.private.secure.example.", wire.TypeA); a.RCode != wire.RCodeNoError ||
+			len(a.Sets) != 1 || a.Status != wire.Insecure {
 			t.Errorf("got %s %s %v\n%s", a.RCode, a.Status, a.Failure, in.transcript())
 		}
 		if a := in.resolve("www.secure.example.", wire.TypeA); a.Status != wire.Secure {

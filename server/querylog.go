@@ -29,8 +29,10 @@ func (r *request) logRefused() {
 	if !r.q.Question.Name.IsZero() {
 		name = r.q.Question.Name.String()
 	}
-	r.log.Info("refused", "name", name, "type", r.q.Question.Type.String(), "client", r.from.Addr.Addr().String(),
-		"transport", r.from.Protocol.String(), "cause", cause.ClientRefused.Label(), "hint", cause.ClientRefused.Hint(), "left_out", left)
+	r.log.Info("refused", "name", name, "type", r.q.Question.Type.String(), "client",
+		r.from.Addr.Addr().String(),
+		"transport", r.from.Protocol.String(), "cause", cause.ClientRefused.Label(), "hint",
+		cause.ClientRefused.Hint(), "left_out", left)
 }
 
 // logOutcome writes the line of a query that the slow path has answered; nil is no answer.
@@ -39,7 +41,8 @@ func (r *request) logOutcome(answer []byte) {
 }
 
 // logQuery writes the line of a query and what came of it.
-func (s *Server) logQuery(q wire.Question, from transport.Client, answer []byte, known bool, why cause.Cause, took time.Duration) {
+func (s *Server) logQuery(q wire.Question, from transport.Client, answer []byte, known bool,
+	why cause.Cause, took time.Duration) {
 	left, ok := s.outcomes.take(s.clock.Now())
 	if !ok {
 		return
@@ -54,6 +57,8 @@ func (s *Server) logQuery(q wire.Question, from transport.Client, answer []byte,
 			verdict = wire.Secure.String()
 		}
 	}
-	s.log.Debug("query", "name", name, "type", q.Type.String(), "client", from.Addr.Addr().String(), "transport", from.Protocol.String(),
-		"outcome", outcome, "cause", why.Label(), "ad", verdict != "", "from_memory", known, "took", took.String(), "left_out", left)
+	s.log.Debug("query", "name", name, "type", q.Type.String(), "client", from.Addr.Addr().String(),
+		"transport", from.Protocol.String(),
+		"outcome", outcome, "cause", why.Label(), "ad", verdict != "", "from_memory", known, "took",
+		took.String(), "left_out", left)
 }

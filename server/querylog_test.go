@@ -38,9 +38,11 @@ func (l *lines) String() string {
 // newLoggingFront is a front whose log is read, with an entrance for some and without for others.
 func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
 	log, q := &lines{}, &quiet{}
-	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), nil, func(*resolver.Config) {}, q)
+	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), nil,
+		func(*resolver.Config) {}, q)
 	f.Entrance = f.Server.Entrance(policy.NewACL([]policy.Rule{
-		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}, {Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}))
+		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
+		{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}))
 	return f, q, log
 }
 
@@ -60,7 +62,8 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 	packet := packed(t, "www.secure.example.")
 	const refused, dropped = 3 * server.MaxRefusedLines, 4
 	for range refused {
-		if a := f.exchange(packet, "192.0.2.1:1000", transport.UDP); len(a) < wire.HeaderLen || wire.RCode(a[3]&15) != wire.RCodeRefused {
+		if a := f.exchange(packet, "192.0.2.1:1000", transport.UDP); len(a) < wire.HeaderLen ||
+			wire.RCode(a[3]&15) != wire.RCodeRefused {
 			t.Fatalf("answered %x", a)
 		}
 	}
@@ -77,14 +80,17 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 	for _, c := range seen.refused {
 		count[c]++
 	}
-	if count[cause.ClientRefused] != refused+1 || count[cause.ClientDropped] != dropped || len(seen.causes) != 0 {
+	if count[cause.ClientRefused] != refused+1 || count[cause.ClientDropped] != dropped ||
+		len(seen.causes) != 0 {
 		t.Errorf("refused: %v; SERVFAIL: %v", count, seen.causes)
 	}
 	got := log.String()
-	if n := strings.Count(got, "msg=refused"); n < server.MaxRefusedLines || n > 2*server.MaxRefusedLines {
+	if n := strings.Count(got, "msg=refused"); n < server.MaxRefusedLines ||
+		n > 2*server.MaxRefusedLines {
 		t.Errorf("%d lines:\n%s", n, got)
 	}
-	for _, want := range []string{"name=www.secure.example. type=A client=192.0.2.1 transport=udp cause=client_refused", "policy.access"} {
+	for _, want := range []string{"name=www.secure.example. type=A client=192.0.2.1 transport=udp " +
+		"cause=client_refused", "policy.access"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the log lacks %s:\n%s", want, got)
 		}
@@ -96,7 +102,8 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 		f, _, log := newLoggingFront(t, level)
-		for _, name := range []string{"www.secure.example.", "www.secure.example.", "www.secure.example.", "www.expired.faulty.", "no.unsigned.example."} {
+		for _, name := range []string{"www.secure.example.", "www.secure.example.", "www.secure.example.",
+			"www.expired.faulty.", "no.unsigned.example."} {
 			f.exchange(packed(t, name), "127.0.0.1:1000", transport.UDP)
 		}
 		f.exchange(packed(t, "www.secure.example."), "192.0.2.1:1000", transport.UDP)
@@ -110,9 +117,12 @@ func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 		for want, n := range map[string]int{
 			"name=www.secure.example. type=A client=127.0.0.1 transport=udp outcome=NOERROR cause=none": 3,
 			"from_memory=true took=0s": 1, // the third is the fast path's
-			"name=www.expired.faulty. type=A client=127.0.0.1 transport=udp outcome=SERVFAIL cause=signature_expired": 1,
-			"name=no.unsigned.example. type=A client=127.0.0.1 transport=udp outcome=NXDOMAIN":                        1,
-			"client=192.0.2.1 transport=udp outcome=REFUSED cause=client_refused":                                     1,
+			"name=www.expired.faulty. type=A client=127.0.0.1 transport=udp outcome=SERVFAIL " +
+				"cause=signature_expired": 1,
+			"name=no.unsigned.example. type=A client=127.0.0.1 transport=udp " +
+				"outcome=NXDOMAIN": 1,
+			"client=192.0.2.1 transport=udp outcome=REFUSED " +
+				"cause=client_refused": 1,
 		} {
 			if strings.Count(got, want) != n {
 				t.Errorf("want %d times %s:\n%s", n, want, got)

@@ -130,7 +130,8 @@ func (r *request) screen() (answer []byte, done bool) {
 	case err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0: // RFC 9619: one question
 		return reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
 	case r.q.EDNS.Present && r.q.EDNS.Version != 0:
-		return reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion}) // RFC 6891, section 6.1.3
+		// RFC 6891, section 6.1.3
+		return reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion})
 	}
 	if rc, f := r.checkCookie(); f != nil {
 		return reject(rc, f)
@@ -222,5 +223,6 @@ func (r *request) logFailure(a *resolver.Answer) {
 		return
 	}
 	r.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(), "client", r.from.Addr.Addr().String(),
-		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint", f.Hint(), "left_out", left)
+		"cause", f.Cause.Label(), "zone", f.Zone, "server", f.Server, "detail", f.Detail, "hint",
+		f.Hint(), "left_out", left)
 }

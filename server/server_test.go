@@ -81,10 +81,12 @@ func newFrontObserved(t testing.TB, o server.Observer) *front {
 func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
 	parts ...func(*resolver.Parts)) *front {
 	t.Helper()
-	return newFrontLogged(t, slog.New(slog.NewTextHandler(io.Discard, nil)), change, resolving, q, parts...)
+	return newFrontLogged(t, slog.New(slog.NewTextHandler(io.Discard, nil)), change, resolving, q,
+		parts...)
 }
 
-func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
+func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
+	resolving func(*resolver.Config), q server.Observer,
 	parts ...func(*resolver.Parts)) *front {
 	t.Helper()
 	clk := clock.NewFake(time.Now())

@@ -21,8 +21,8 @@ var iana = []string{
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
 }
 
-// digestLengths are those of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in octets. A
-// DS with another length matches no key: its zone would be bogus.
+// digestLengths are those of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in
+// octets. A DS with another length matches no key: its zone would be bogus.
 var digestLengths = map[uint8]int{1: 20, 2: 32, 3: 32, 4: 48}
 
 // keyLengths are those of the keys of algorithms with one length (RFC 6605, RFC 8080), in octets.
@@ -116,10 +116,12 @@ func (s *Set) add(rr dns.RR) error {
 			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol %d)", zone, k.KeyTag(), k.Flags, k.Protocol)
 		}
 		if k.Flags&dns.REVOKE != 0 {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)", zone, k.KeyTag())
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)", zone,
+				k.KeyTag())
 		}
 		if want, known := keyLengths[k.Algorithm]; known && len(rdata)-4 != want {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d: a key of algorithm %d has %d octets, this one %d",
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d: a key of algorithm %d has %d octets, this "+
+				"one %d",
 				zone, k.KeyTag(), k.Algorithm, want, len(rdata)-4)
 		}
 		// A key stands for its own DS (RFC 4035, section 4.4 leaves the form open).

@@ -25,7 +25,8 @@ func pair(t *testing.T, dir, name string, lives time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		DNSNames:  []string{name},
 		NotBefore: time.Now().Add(-100 * time.Hour), NotAfter: time.Now().Add(lives)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
@@ -35,7 +36,8 @@ func pair(t *testing.T, dir, name string, lives time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der},
+		name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +45,7 @@ func pair(t *testing.T, dir, name string, lives time.Duration) {
 }
 
 // `config check` says whatever serve refuses, at its line and column, all at once; what is lawful
-// and dangerous is a warning. D stands for the folder of the file.
+// and dangerous is a warning. DIR stands for the folder of the file in testdata/check.
 func TestCheckFindsWhatServeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -56,105 +58,66 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 		}
 	}
 	pair(t, dir, "good", 90*24*time.Hour)
-	pair(t, dir, "ended", -time.Hour)
+	pair(t, dir, "ended", -24*time.Hour)
 	pair(t, dir, "other", 90*24*time.Hour)
-	file := filepath.Join(dir, "b.yaml")
-	const dot = "listen: {dot: [\"127.0.0.1:0\"]}\n"
-	for _, c := range []struct {
-		name, text string
-		want       []string // what is said, in this order; the last of a good file is "good"
-	}{
-		{"nothing", "", []string{"D/b.yaml: good"}},
-		{"a short digest", "trust_anchors:\n  records:\n    - . IN DS 20326 8 2 ABCDEF\n", []string{
-			"D/b.yaml:3:7: trust anchor for .: DS 20326: a digest of type 2 has 32 octets, this one 3"}},
-		{"short digests of all types", "trust_anchors:\n  records: [\"a. IN DS 1 13 1 AB\", \"a. IN DS 1 13 4 AB\"]\n", []string{
-			"D/b.yaml:2:13: trust anchor for a.: DS 1: a digest of type 1 has 20 octets, this one 1",
-			"D/b.yaml:2:35: trust anchor for a.: DS 1: a digest of type 4 has 48 octets, this one 1"}},
-		{"a short key", "trust_anchors: {records: [\". IN DNSKEY 257 3 13 AAAA\"]}\n", []string{
-			"D/b.yaml:1:27: trust anchor for .: DNSKEY 1038: a key of algorithm 13 has 64 octets, this one 3"}},
-		{"a revoked key", "trust_anchors: {records: [\". IN DNSKEY 385 3 8 AwEAAagAIKlVZrpC\"]}\n", []string{
-			"D/b.yaml:1:27: trust anchor for .: DNSKEY 57309 is revoked (RFC 5011, section 2.1)"}},
-		{"no anchor that can be used", "trust_anchors: {builtin: no, records: [\"a. IN DS 1 99 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\"]}\n", []string{
-			"D/b.yaml:1:1: warning: no trust anchor of zone a. can be used: its names are not validated (the delegation is signed with unsupported algorithms only)",
-			"D/b.yaml: good, with 1 warning"}},
-		{"no anchor file", "trust_anchors: {file: none}\n", []string{"D/b.yaml:1:23: trust anchor file: open D/none: no such file or directory"}},
-		{"an empty anchor file", "trust_anchors: {file: empty}\n", []string{"D/b.yaml:1:23: trust anchor file D/empty holds no record"}},
-		{"an anchor file with two faults", "trust_anchors: {file: baddd}\n", []string{
-			"D/b.yaml:1:23: D/baddd: trust anchor for a.: DS 1: a digest of type 2 has 32 octets, this one 3",
-			"D/b.yaml:1:23: D/baddd: trust anchor for b.: DS 2: a digest of type 1 has 20 octets, this one 3"}},
-		{"an anchor file beside the configuration", "trust_anchors: {builtin: no, file: ds}\n", []string{"D/b.yaml: good"}},
-		{"no hints file", "resolver: {root_hints_file: none}\n", []string{"D/b.yaml:1:29: root hints: open D/none: no such file or directory"}},
-		{"a hints file without an address", "resolver: {root_hints_file: ds}\n", []string{"D/b.yaml:1:29: root hints D/ds hold no address"}},
-		{"a folder for a file", "resolver: {root_hints_file: .}\n", []string{"D/b.yaml:1:29: root hints: read D: is a directory"}},
-		{"no certificate", dot, []string{
-			"D/b.yaml:1:16: listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates"}},
-		{"no certificate file", dot + "tls: {certificates: [none.pem]}\n", []string{"D/b.yaml:2:22: certificate: stat D/none.pem: no such file or directory"}},
-		{"files that fail, each", dot + "tls:\n  certificates:\n    - nonsense.pem\n    - {certificate: good.pem, key: other.key}\n", []string{
-			"D/b.yaml:4:7: certificate D/nonsense.pem: tls: failed to find any PEM data in certificate input",
-			"D/b.yaml:5:7: certificate D/good.pem: tls: private key does not match public key"}},
-		{"a certificate that has ended", "listen: {dot: [\"127.0.0.1:853\"]}\ntls: {certificates: [{certificate: ended.pem, key: ended.key}]}\n", []string{
-			"D/b.yaml:2:22: warning: certificate D/ended.pem has expired on " + time.Now().Add(-time.Hour).UTC().Format(time.DateOnly) + ": clients will not trust it",
-			"D/b.yaml: good, with 1 warning"}},
-		{"a good certificate", "listen: {dot: [\"127.0.0.1:853\"]}\ntls: {certificates: [{certificate: good.pem, key: good.key}]}\n", []string{"D/b.yaml: good"}},
-		{"no ticket file", dot + "tls: {certificates: [{certificate: good.pem, key: good.key}], ticket_secret: none}\n", []string{"D/b.yaml:2:78: secret of session tickets: open D/none: no such file or directory"}},
-		{"a short ticket file", dot + "tls: {certificates: [{certificate: good.pem, key: good.key}], ticket_secret: short}\n", []string{"D/b.yaml:2:78: secret of session tickets: D/short holds 9 octets, at least 32 are needed"}},
-		{"no file of roots", "resolver: {forward_zones: [{name: a, addresses: [192.0.2.1], transport: dot, tls_name: b, tls_ca: none}]}\n", []string{
-			"D/b.yaml:1:99: tls_ca of zone a.: open D/none: no such file or directory"}},
-		{"a clock that stands by itself", "clock: {start: 2026-01-31T00:00:00Z}\n", []string{"D/b.yaml:1:16: clock.start is for builds with the tag testclock"}},
-		{"a socket in no folder", "control: {socket: none/ctl}\n", []string{"D/b.yaml:1:19: control socket D/none/ctl: stat D/none: no such file or directory"}},
-		{"a socket where a file is", "control: {socket: ds}\n", []string{"D/b.yaml:1:19: control socket D/ds: there is something else than a socket"}},
-		{"all at once, from the file and from loading", "cache: {memory: plenty}\ntrust_anchors: {insecure: [com], file: none}\nresolver: {root_hints_file: none}\n", []string{
-			`D/b.yaml:1:17: cache.memory: "plenty" is not a size such as 256MiB, of at least 1MiB`,
-			"D/b.yaml:2:28: warning: validation is off for the whole of com.: that is a top level domain",
-			"D/b.yaml:2:40: trust anchor file: open D/none: no such file or directory",
-			"D/b.yaml:3:29: root hints: open D/none: no such file or directory"}},
-	} {
-		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+	file, yesterday := filepath.Join(dir, "b.yaml"), time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly)
+	table, err := os.ReadFile("testdata/check")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for entry := range strings.SplitSeq(strings.TrimPrefix(string(table), "== "), "\n== ") {
+		name, entry, _ := strings.Cut(entry, "\n")
+		text, want, ok := strings.Cut("\n"+entry+"\n", "\n--\n")
+		if !ok {
+			t.Fatalf("no line -- in %q", name)
+		}
+		if err := os.WriteFile(file, []byte(strings.TrimPrefix(text+"\n", "\n")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := call("config", "check", file)
-		want := strings.ReplaceAll(strings.Join(c.want, "\n"), "D/", dir+"/")
-		want = strings.ReplaceAll(want, "read D:", "read "+dir+":")
-		if strings.TrimSuffix(out, "\n") != want && !strings.Contains(c.text, ":0\"") {
-			t.Errorf("%s:\n got %s\nwant %s", c.name, out, want)
-		}
-		if strings.Contains(c.text, ":0\"") && !strings.Contains(out, want) {
-			t.Errorf("%s:\n got %s\nwant among them %s", c.name, out, want)
+		want = strings.TrimSpace(strings.ReplaceAll(want, "DIR", dir))
+		want = strings.ReplaceAll(want, "YESTERDAY", yesterday)
+		if out = strings.TrimSpace(out); out != want {
+			t.Errorf("%s:\n%s\nwant\n%s", name, out, want)
 		}
 		if good := strings.Contains(want, ": good"); good != (err == nil) {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: %v", name, err)
 		} else if !good {
 			out, err := call("serve", "--config", file)
 			var exit *exitError
 			if !errors.As(err, &exit) || exit.code != 1 {
-				t.Errorf("%s: serve goes on: %v", c.name, err)
+				t.Errorf("%s: serve goes on: %v", name, err)
 			}
 			for _, line := range strings.Split(want, "\n") {
 				if !strings.Contains(line, "warning") && !strings.Contains(out, line) {
-					t.Errorf("%s: serve does not say %s, but\n%s", c.name, line, out)
+					t.Errorf("%s: serve does not say %s, but\n%s", name, line, out)
 				}
 			}
 		}
 	}
 }
 
-// A server without any trust anchor validates nothing. That is an error for check, unless it is said
-// that it is meant; serve goes on, for people depend on it, and says so in its log.
+// A server without any trust anchor validates nothing. That is an error for check, unless it is
+// said that it is meant; serve goes on, for people depend on it, and says so in its log.
 func TestCheckWantsATrustAnchor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "b.yaml")
 	for _, c := range []struct {
 		text, want string
 		good       bool
 	}{
-		{"trust_anchors: {builtin: no}\n", ":1:26: there is no trust anchor: nothing is validated", false},
-		{"trust_anchors:\n  builtin: false\n  records: []\n", ":2:12: there is no trust anchor: nothing is validated", false},
+		{"trust_anchors: {builtin: no}\n", ":1:26: there is no trust anchor: nothing is validated",
+			false},
+		{"trust_anchors:\n  builtin: false\n  records: []\n",
+			":2:12: there is no trust anchor: nothing is validated", false},
 		{"trust_anchors: {builtin: no, insecure: [example.com]}\n", "there is no trust anchor", false},
-		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n", "warning: validation is off for all names", true},
+		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n", "warning: validation is off for all names",
+			true},
 	} {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := call("config", "check", file); (err == nil) != c.good || !strings.Contains(out, c.want) {
+		if out, err := call("config", "check", file); (err == nil) != c.good ||
+			!strings.Contains(out, c.want) {
 			t.Errorf("%s: %v, want %q in\n%s", c.text, err, c.want, out)
 		}
 		cfg, found := readConfig(file)
@@ -163,7 +126,8 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 		if err := logFindings(testLog(&log), &log, cfg, append(found, more...)); err != nil {
 			t.Errorf("%s: serve ends: %v", c.text, err)
 		}
-		if loud := strings.Contains(log.String(), `level=ERROR msg="nothing is validated"`); loud == c.good {
+		if loud := strings.Contains(log.String(),
+			`level=ERROR msg="nothing is validated"`); loud == c.good {
 			t.Errorf("%s: logged %s", c.text, log.String())
 		}
 	}
@@ -172,7 +136,8 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 // insecure: true on a configured zone switches validation off there, and nowhere else.
 func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "b.yaml")
-	const text = "resolver: {forward_zones: [{name: private.example, addresses: [10.0.0.1], insecure: true}], " +
+	const text = "resolver: {forward_zones: [{name: private.example, addresses: [10.0.0.1], " +
+		"insecure: true}], " +
 		"stub_zones: [{name: other.example, addresses: [10.0.0.1]}]}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -182,9 +147,33 @@ func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
 	if len(found)+len(more) > 0 {
 		t.Fatal(found, more)
 	}
-	for name, want := range map[string]bool{"www.private.example": true, "www.other.example": false, "example": false} {
+	for name, want := range map[string]bool{"www.private.example": true, "www.other.example": false,
+		"example": false} {
 		if _, got := p.anchors.Negative(wire.MustParseName(name)); got != want {
 			t.Errorf("%s: negative %v, want %v", name, got, want)
 		}
+	}
+}
+
+// The configuration in the README is one, but for the certificate that it names.
+func TestConfigurationOfTheReadmeIsGood(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(readme), "every key is optional:\n\n")
+	if !ok {
+		t.Fatal("the README has no configuration")
+	}
+	text, _, _ = strings.Cut(text, "\n\n")
+	dir := t.TempDir()
+	pair(t, dir, "readme", 90*24*time.Hour)
+	text = strings.NewReplacer("chain.pem", "readme.pem", "key.pem", "readme.key").Replace(text)
+	file := filepath.Join(dir, "readme.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := call("config", "check", file); err != nil || !strings.HasSuffix(out, ": good\n") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }

@@ -13,8 +13,10 @@ func configCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "check FILE",
 		Short: "Say everything that is wrong with a configuration, or dangerous",
-		Long: "Say everything that is wrong with a configuration: whatever serve would refuse, short of opening its sockets, and that nothing is trusted. " +
-			"What is lawful and dangerous is a warning. Each finding begins with file, line and column.\n\nExit status: 0 good, with warnings or without; 1 not.",
+		Long: "Say everything that is wrong with a configuration: whatever serve would refuse, short " +
+			"of opening its sockets, and that nothing is trusted. " +
+			"What is lawful and dangerous is a warning. Each finding begins with file, line and " +
+			"column.\n\nExit status: 0 good, with warnings or without; 1 not.",
 		Args:              cobra.ExactArgs(1),
 		SuggestFor:        []string{"lint", "validate", "test", "verify"},
 		ValidArgsFunction: completeConfig,
@@ -33,8 +35,9 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}, &cobra.Command{
-		Use:               "show [FILE]",
-		Short:             "Print the complete configuration: the file's values, and the defaults of all others",
+		Use: "show [FILE]",
+		Short: "Print the complete configuration: the file's values, and the defaults of " +
+			"all others",
 		Args:              cobra.MaximumNArgs(1),
 		SuggestFor:        []string{"dump", "print", "view", "default", "defaults"},
 		ValidArgsFunction: completeConfig,
@@ -54,7 +57,9 @@ func configCommand() *cobra.Command {
 		Short:             "Print the JSON schema of configurations",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return config.Schema(cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return config.Schema(cmd.OutOrStdout())
+		},
 	}, dnrCommand())
 	return cmd
 }

@@ -28,7 +28,8 @@ func ctlCommand() *cobra.Command {
 		return nil
 	}
 	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
-	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "", "control socket's `PATH`; without it that of the configuration, or the usual place")
+	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "",
+		"control socket's `PATH`; without it that of the configuration, or the usual place")
 	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE` of the server")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	var subtree bool
@@ -63,12 +64,15 @@ func ctlCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		SuggestFor:        []string{"stats", "info", "state", "show"},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return call(cmd, console.Request{Command: "status"}) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return call(cmd, console.Request{Command: "status"})
+		},
 	})
 	return cmd
 }
 
-// controlSocket is where the server listens: where the flag says, the configuration, or the usual place.
+// controlSocket is where the server listens: where the flag says, the configuration, or the usual
+// place.
 func controlSocket(socket, file string) (string, error) {
 	if socket != "" {
 		return socket, nil

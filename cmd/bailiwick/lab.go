@@ -14,9 +14,11 @@ import (
 func labCommand() *cobra.Command {
 	var port uint16
 	cmd := &cobra.Command{
-		Use:               "lab",
-		Short:             "Serve the embedded signed internet's authorities on loopback, for any resolver",
-		Long:              "Serve the authorities of the embedded internet at addresses of 127.53.0.0/16, and print root hints and trust anchor for a resolver.",
+		Use: "lab",
+		Short: "Serve the embedded signed internet's authorities on loopback, for any " +
+			"resolver",
+		Long: "Serve the authorities of the embedded internet at addresses of " +
+			"127.53.0.0/16, and print root hints and trust anchor for a resolver.",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {

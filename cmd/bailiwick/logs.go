@@ -65,7 +65,8 @@ func (r *running) logStarted() {
 	if r.control != nil {
 		control = r.control.Path()
 	}
-	r.log.Info("started", "version", version, "config", r.cfg.File(), "listeners", strings.Join(at, ", "), "anchors", r.anchorText(),
+	r.log.Info("started", "version", version, "config", r.cfg.File(), "listeners",
+		strings.Join(at, ", "), "anchors", r.anchorText(),
 		"admin", admin, "control", control, "pid", os.Getpid())
 }
 
@@ -108,7 +109,8 @@ func (s *spoken) Refresh() error {
 		return err
 	}
 	for _, c := range after {
-		s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "), "expires", c.Leaf.NotAfter.Format(time.RFC3339))
+		s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "), "expires",
+			c.Leaf.NotAfter.Format(time.RFC3339))
 	}
 	return nil
 }

@@ -7,10 +7,12 @@ import (
 
 // testLog is a log without times.
 func testLog(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	timeless := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}}))
+	}
+	o := &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: timeless}
+	return slog.New(slog.NewTextHandler(w, o))
 }

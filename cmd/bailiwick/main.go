@@ -18,9 +18,10 @@ type exitError struct {
 // newRoot is the command line.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "bailiwick",
-		Short:         "A validating recursive DNS resolver that says why",
-		Long:          "Bailiwick resolves names from the root, verifies every answer with DNSSEC, and names the cause of every failure.\n\n" + exitStatuses,
+		Use:   "bailiwick",
+		Short: "A validating recursive DNS resolver that says why",
+		Long: "Bailiwick resolves names from the root, verifies every answer with DNSSEC, " +
+			"and names the cause of every failure.\n\n" + exitStatuses,
 		Version:       versionText(),
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -91,7 +91,8 @@ func unfitSocket(path string) string {
 	return ""
 }
 
-// loadAnchors collects the trust anchors. A server without any would validate nothing: that has to be meant.
+// loadAnchors collects the trust anchors. A server without any would validate nothing: that has
+// to be meant.
 func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 	var found config.Findings
 	set := &trustanchor.Set{}
@@ -122,7 +123,8 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 	for _, zone := range set.Zones() {
 		if ds, _ := set.At(zone); ds != nil {
 			if usable, why := v.UsableDS(ds); len(usable) == 0 {
-				found = append(found, cfg.Warning("trust_anchors", "no trust anchor of zone %s can be used: its names are not validated (%s)", zone, why.Text()))
+				found = append(found, cfg.Warning("trust_anchors",
+					"no trust anchor of zone %s can be used: its names are not validated (%s)", zone, why.Text()))
 			}
 		}
 	}
@@ -156,7 +158,8 @@ func loadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 		}
 		return s, found
 	case len(cfg.Certificates) == 0:
-		return nil, append(found, cfg.Error(cfg.EncryptedKey(), "listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates"))
+		return nil, append(found, cfg.Error(cfg.EncryptedKey(),
+			"listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates"))
 	}
 	s, err := transport.LoadCertificates(cfg.Certificates)
 	if err != nil {
@@ -166,15 +169,20 @@ func loadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 }
 
 // aboutCertificate finds what is dangerous about one that can be used.
-func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFile, c *tls.Certificate) (found config.Findings) {
+func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFile,
+	c *tls.Certificate) (found config.Findings) {
 	now := time.Now()
 	switch end := c.Leaf.NotAfter; {
 	case now.After(end):
-		found = append(found, cfg.Warning(key, "certificate %s has expired on %s: clients will not trust it", f.Certificate, end.Format(time.DateOnly)))
+		found = append(found, cfg.Warning(key,
+			"certificate %s has expired on %s: clients will not trust it", f.Certificate,
+			end.Format(time.DateOnly)))
 	case now.Add(certificateSoon).After(end):
-		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate, end.Format(time.DateOnly)))
+		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
+			end.Format(time.DateOnly)))
 	case now.Before(c.Leaf.NotBefore):
-		found = append(found, cfg.Warning(key, "certificate %s begins on %s: clients will not trust it", f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
+		found = append(found, cfg.Warning(key, "certificate %s begins on %s: clients will not trust it",
+			f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
 	}
 	if st, err := os.Stat(f.Key); err == nil && st.Mode().Perm()&0o004 != 0 {
 		found = append(found, cfg.Warning(key, "key %s can be read by everybody on this machine", f.Key))

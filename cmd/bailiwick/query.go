@@ -25,11 +25,15 @@ func queryCommand() *cobra.Command {
 	var inLab, trace, dnssec, cd bool
 	var port uint16
 	cmd := &cobra.Command{
-		Use:   "query NAME [TYPE] [@SERVER]",
-		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer as dig does",
-		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with the cause if there is none.\n" +
-			"With @SERVER (an address or a name, with a port or without) that server is asked instead, as dig would.\n\n" + exitStatuses,
-		Example:           "  bailiwick query --trace www.example.com AAAA\n  bailiwick query @127.0.0.1:5300 www.example.com",
+		Use: "query NAME [TYPE] [@SERVER]",
+		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer as dig " +
+			"does",
+		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with the " +
+			"cause if there is none.\n" +
+			"With @SERVER (an address or a name, with a port or without) that server is asked instead, " +
+			"as dig would.\n\n" + exitStatuses,
+		Example: "  bailiwick query --trace www.example.com AAAA\n  bailiwick query " +
+			"@127.0.0.1:5300 www.example.com",
 		Args:              cobra.RangeArgs(1, 3),
 		ValidArgsFunction: completeQuestion,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +47,8 @@ func queryCommand() *cobra.Command {
 			}
 			if server != "" {
 				if inLab || trace || file != "" {
-					return wrongUse("--lab, --trace and --config are for names that are resolved here; %s only answers", server)
+					return wrongUse("--lab, --trace and --config are for names that are resolved here; %s only "+
+						"answers", server)
 				}
 				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd)
 			}
@@ -93,7 +98,8 @@ func splitServer(args []string) (server string, rest []string, err error) {
 		case !ok:
 			rest = append(rest, a)
 		case s == "":
-			return "", nil, wrongUse("@ wants a server's name or address behind it, without a space: @127.0.0.1")
+			return "", nil, wrongUse("@ wants a server's name or address behind it, without a space: " +
+				"@127.0.0.1")
 		case server != "":
 			return "", nil, wrongUse("@%s and @%s: one server is asked", server, s)
 		default:
@@ -102,7 +108,8 @@ func splitServer(args []string) (server string, rest []string, err error) {
 	}
 	switch {
 	case len(rest) == 0:
-		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] [@SERVER]", server)
+		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] [@SERVER]",
+			server)
 	case len(rest) > 2:
 		return "", nil, wrongUse("%q is too much; usage: bailiwick query NAME [TYPE] [@SERVER]", rest[2])
 	}
@@ -145,7 +152,8 @@ func typeNames() (names []string) {
 }
 
 // completeQuestion offers types behind the name, and files nowhere.
-func completeQuestion(_ *cobra.Command, args []string, typed string) (types []cobra.Completion, _ cobra.ShellCompDirective) {
+func completeQuestion(_ *cobra.Command, args []string, typed string) (types []cobra.Completion,
+	_ cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		for _, t := range typeNames() {
 			if strings.HasPrefix(t, strings.ToUpper(typed)) {
@@ -156,15 +164,18 @@ func completeQuestion(_ *cobra.Command, args []string, typed string) (types []co
 	return types, cobra.ShellCompDirectiveNoFileComp
 }
 
-// queryServer asks a server over UDP, and over TCP where that is truncated, and prints what it says.
-func queryServer(out io.Writer, server string, port uint16, q wire.Question, dnssec, cd bool) error {
+// queryServer asks a server over UDP, and over TCP where that is truncated, and prints what it
+// says.
+func queryServer(out io.Writer, server string, port uint16, q wire.Question, dnssec,
+	cd bool) error {
 	at, err := serverAddress(server, port)
 	if err != nil {
 		return err
 	}
 	m := new(dns.Msg)
 	m.SetQuestion(q.Name.String(), uint16(q.Type))
-	m.AuthenticatedData, m.CheckingDisabled = true, cd // AD: tell me your verdict (RFC 6840, section 5.7)
+	m.AuthenticatedData = true // tell me your verdict (RFC 6840, section 5.7)
+	m.CheckingDisabled = cd
 	m.SetEdns0(1232, dnssec)
 	began, via := time.Now(), "udp"
 	r, _, err := (&dns.Client{Timeout: queryPatience, UDPSize: 1232}).Exchange(m, at)

@@ -24,9 +24,12 @@ func serveCommand() *cobra.Command {
 	var file string
 	var inLab bool
 	cmd := &cobra.Command{
-		Use:               "serve",
-		Short:             "Serve DNS, in the foreground, until SIGTERM or SIGINT",
-		Long:              "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, unless the configuration says otherwise.\nWith --lab the internet is a small one of our own, signed, with something broken in every way; no network is needed. It is served over DoT, DoH and DoQ too, with a certificate made for the occasion.",
+		Use:   "serve",
+		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
+		Long: "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, " +
+			"unless the configuration says otherwise.\nWith --lab the internet is a small one of our " +
+			"own, signed, with something broken in every way; no network is needed. It is served over " +
+			"DoT, DoH and DoQ too, with a certificate made for the occasion.",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {

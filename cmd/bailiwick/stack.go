@@ -72,8 +72,9 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 	}
 	memory := int(cfg.Memory)
 	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
-	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock, Observer: s.observer(),
-		Guard: s.guard}
+	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock,
+		Observer: s.observer(),
+		Guard:    s.guard}
 	if !cfg.ValidationTime.IsZero() {
 		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }
 	}
@@ -92,7 +93,8 @@ func newLog(cfg *config.Config, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, o))
 }
 
-// observer is told what the resolver meets. The servers that the operator names are watched one by one.
+// observer is told what the resolver meets. The servers that the operator names are watched one
+// by one.
 func (s *stack) observer() resolver.Observer {
 	var own []netip.AddrPort
 	for _, z := range s.cfg.Zones {

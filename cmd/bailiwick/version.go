@@ -17,7 +17,10 @@ func versionCommand() *cobra.Command {
 		Short:             "Print the version",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		Run:               func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), versionText()) },
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(),
+				versionText())
+		},
 	}
 }
 
@@ -31,5 +34,6 @@ func versionText() string {
 			}
 		}
 	}
-	return fmt.Sprintf("bailiwick %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("bailiwick %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 }

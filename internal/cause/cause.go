@@ -258,8 +258,10 @@ var table = [count]row{
 	StreamFlood:   {"stream_flood", KindLimit, edeNone, "more streams, resets or control frames than queries need", ""},
 
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
-	ClientDropped: {"client_dropped", KindPolicy, edeNone, "this client's queries are not answered at all", "take the client's network out of policy.access"},
-	QueryRefused:  {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
+	ClientDropped: {"client_dropped", KindPolicy, edeNone,
+		"this client's queries are not answered at all",
+		"take the client's network out of policy.access"},
+	QueryRefused: {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
 
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
@@ -317,8 +319,8 @@ func (c Cause) Bogus() (uint16, bool) {
 	return edeBogus, table[c].ede == edeNSECMissing && table[c].kind == KindDNSSEC
 }
 
-// Fails reports whether a query can end in SERVFAIL for the cause. The others are reasons to refuse a
-// query, to close a connection, or to serve an answer unvalidated.
+// Fails reports whether a query can end in SERVFAIL for the cause. The others are reasons to
+// refuse a query, to close a connection, or to serve an answer unvalidated.
 func (c Cause) Fails() bool {
 	switch _, told := c.EDE(); table[c].kind {
 	case KindDNSSEC, KindNetwork, KindInternal:

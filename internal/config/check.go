@@ -28,10 +28,12 @@ func (p *reader) contradictions() {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.MinTTL, c.MaxTTL)
 	}
 	if c.MinNegativeTTL > c.MaxNegativeTTL {
-		say("cache.min_negative_ttl", "cache.min_negative_ttl %v is above cache.max_negative_ttl %v", c.MinNegativeTTL, c.MaxNegativeTTL)
+		say("cache.min_negative_ttl", "cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
+			c.MinNegativeTTL, c.MaxNegativeTTL)
 	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
-		say("resolver.root_hints_file", "resolver.root_hints and resolver.root_hints_file are both set: one of them")
+		say("resolver.root_hints_file", "resolver.root_hints and resolver.root_hints_file are both "+
+			"set: one of them")
 	}
 	all, bad := c.listeners(), false
 	for _, proto := range transport.Protocols() {
@@ -40,15 +42,18 @@ func (p *reader) contradictions() {
 	if len(all) == 0 && !bad {
 		say("listen", "listen has no address: nobody could ask")
 	}
-	if len(c.Access) == 0 && !c.bad["policy.access"] && slices.ContainsFunc(all, func(l bound) bool { return l.Access == nil }) {
-		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and private networks may")
+	if len(c.Access) == 0 && !c.bad["policy.access"] &&
+		slices.ContainsFunc(all, func(l bound) bool { return l.Access == nil }) {
+		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
+			"private networks may")
 	}
 	c.overlaps(all, say)
 	for _, z := range c.Zones {
 		for i, a := range z.Addrs {
 			for _, l := range all {
 				if meets(l.Addr, a) {
-					say(Item(z.Key+".addresses", i), "zone %s: %v is this server itself (%s): it would ask itself without end", z.Name, a, l.Key)
+					say(Item(z.Key+".addresses", i),
+						"zone %s: %v is this server itself (%s): it would ask itself without end", z.Name, a, l.Key)
 					break
 				}
 			}
@@ -85,11 +90,13 @@ func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)
 	}
 	for i, l := range all {
 		for _, o := range all[:i] {
-			if datagrams(l.via) != datagrams(o.via) || l.via == transport.UDP && o.via == transport.UDP || l.Addr.Port() == 0 {
+			if datagrams(l.via) != datagrams(o.via) || l.via == transport.UDP && o.via == transport.UDP ||
+				l.Addr.Port() == 0 {
 				continue
 			}
 			if l.Addr == o.Addr || covers(l.Addr, o.Addr) || covers(o.Addr, l.Addr) {
-				say(l.Key, "%v (%s) and %v (%s) cannot both be open: they overlap", l.Addr, l.Key, o.Addr, o.Key)
+				say(l.Key, "%v (%s) and %v (%s) cannot both be open: they overlap", l.Addr, l.Key, o.Addr,
+					o.Key)
 				break
 			}
 		}
@@ -126,7 +133,8 @@ func (c *Config) Warnings() (found Findings) {
 		}
 	}
 	if c.Connections.PerClient > c.Connections.Max {
-		warn("connections.per_client", "connections.per_client %d is above connections.max %d: one client can take all", c.Connections.PerClient, c.Connections.Max)
+		warn("connections.per_client", "connections.per_client %d is above connections.max %d: one "+
+			"client can take all", c.Connections.PerClient, c.Connections.Max)
 	}
 	return found.Sorted()
 }
@@ -140,16 +148,19 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 			rules, key = c.Access, "policy.access"
 		}
 		acl := policy.NewACL(rules)
-		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() && !(open && key == "policy.access") {
+		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() &&
+			!(open && key == "policy.access") {
 			open = open || key == "policy.access"
-			warn(key, "%v may ask: whoever reaches this server may, and use it against others (RFC 5358); allow the networks of your clients", net)
+			warn(key, "%v may ask: whoever reaches this server may, and use it against others (RFC "+
+				"5358); allow the networks of your clients", net)
 		}
 		here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		if l.Addr.Addr().Is6() {
 			here = netip.IPv6Loopback()
 		}
 		local := l.Addr.Addr().IsLoopback() || l.Addr.Addr().IsUnspecified()
-		if d := acl.Decide(here); local && c.Given("policy.access") && key == "policy.access" && len(rules) > 0 && (d == policy.Refuse || d == policy.Drop) && !self {
+		if d := acl.Decide(here); local && c.Given("policy.access") && key == "policy.access" &&
+			len(rules) > 0 && (d == policy.Refuse || d == policy.Drop) && !self {
 			self = true
 			warn(key, "%v may not ask: this machine itself is refused", here)
 		}
@@ -157,25 +168,31 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 			warn(l.Key, "%s: port 0 is another port at each start", l.Key)
 		}
 		if l.via == transport.UDP && len(l.ProxyFrom) > 0 {
-			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends with an address of %v is believed to be "+
+			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends with an "+
+				"address of %v is believed to be "+
 				"any client; let these packets in from the proxy's link only", l.ProxyFrom[0])
 		}
-		for field, nets := range map[string][]netip.Prefix{"proxy_from": l.ProxyFrom, "forwarded_from": l.ForwardedFrom} {
+		for field, nets := range map[string][]netip.Prefix{"proxy_from": l.ProxyFrom,
+			"forwarded_from": l.ForwardedFrom} {
 			for i, n := range nets {
 				if n.Bits() == 0 {
-					warn(Item(l.Key+"."+field, i), "%v: everybody is believed to be a proxy, and so to be any client", n)
+					warn(Item(l.Key+"."+field, i), "%v: everybody is believed to be a proxy, and so to be any "+
+						"client", n)
 				}
 			}
 		}
 		if l.via == transport.DoHPlain && !l.Addr.Addr().IsLoopback() {
-			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network can read and change it", l.Addr)
+			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network can read "+
+				"and change it", l.Addr)
 		}
 	}
 	if len(c.Certificates) > 0 && !c.Encrypted() {
-		warn("tls.certificates", "tls.certificates is for listen.dot, listen.doh, listen.doh3 and listen.doq, and none of them has an address")
+		warn("tls.certificates", "tls.certificates is for listen.dot, listen.doh, listen.doh3 and "+
+			"listen.doq, and none of them has an address")
 	}
 	if c.TicketSecret != "" && !c.Encrypted() {
-		warn("tls.ticket_secret", "tls.ticket_secret is for listen.dot, listen.doh, listen.doh3 and listen.doq, and none of them has an address")
+		warn("tls.ticket_secret", "tls.ticket_secret is for listen.dot, listen.doh, listen.doh3 and "+
+			"listen.doq, and none of them has an address")
 	}
 }
 
@@ -200,8 +217,10 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		}
 	}
 	for _, z := range c.Zones {
-		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) && c.BuiltinAnchors {
-			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its servers say is bogus; "+
+		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) &&
+			c.BuiltinAnchors {
+			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its servers say "+
+				"is bogus; "+
 				"set insecure: true on the zone", z.Name, top)
 		}
 		if z.Insecure && z.Name.IsRoot() {
@@ -209,10 +228,12 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		}
 	}
 	if c.IgnoreTimes {
-		warn("validator.ignore_signature_times", "signatures are believed for ever: validator.ignore_signature_times is for tests")
+		warn("validator.ignore_signature_times",
+			"signatures are believed for ever: validator.ignore_signature_times is for tests")
 	}
 	if !c.ValidationTime.IsZero() {
-		warn("validator.time", "signatures are judged at %s: validator.time is for tests", c.ValidationTime.Format(time.RFC3339))
+		warn("validator.time", "signatures are judged at %s: validator.time is for tests",
+			c.ValidationTime.Format(time.RFC3339))
 	}
 	if c.Skew > longSkew {
 		warn("validator.skew", "signatures are believed %v after their end", c.Skew)
@@ -220,9 +241,10 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 }
 
 // privateTops are top level domains that networks use for themselves and that the public root does
-// not delegate: reserved (RFC 6762, appendix G; ICANN resolution of 2024-07-29 for internal), or kept
-// out of it for that use (ICANN resolution of 2018-02-04).
-var privateTops = []string{"internal.", "intranet.", "private.", "corp.", "home.", "lan.", "mail.", "local.", "localdomain."}
+// not delegate: reserved (RFC 6762, appendix G; ICANN resolution of 2024-07-29 for internal), or
+// kept out of it for that use (ICANN resolution of 2018-02-04).
+var privateTops = []string{"internal.", "intranet.", "private.", "corp.", "home.", "lan.", "mail.",
+	"local.", "localdomain."}
 
 // topLabel is the top level domain of a name, "" for the root.
 func topLabel(n wire.Name) string {
@@ -242,7 +264,8 @@ func (c *Config) excepted(z Zone) bool {
 func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 	for _, z := range c.Zones {
 		if z.Fallback {
-			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change the questions: fallback asks in plain DNS then", z.Name, z.Via)
+			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change the "+
+				"questions: fallback asks in plain DNS then", z.Name, z.Via)
 		}
 		usable := len(z.Hosts) > 0
 		for i, a := range z.Addrs {
@@ -257,10 +280,13 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 		}
 	}
 	if !c.HardenGlue {
-		warn("resolver.harden_glue", "resolver.harden_glue is off: a zone's servers can give the addresses of another zone's")
+		warn("resolver.harden_glue", "resolver.harden_glue is off: a zone's servers can give the "+
+			"addresses of another zone's")
 	}
 	if !c.CaseRandomisation && !c.UpstreamCookies {
-		warn("resolver.case_randomisation", "resolver.case_randomisation and resolver.cookies are both off: forged replies need to guess less")
+		warn("resolver.case_randomisation",
+			"resolver.case_randomisation and resolver.cookies are both off: forged replies need to guess "+
+				"less")
 	}
 }
 
@@ -286,7 +312,8 @@ func (c *Config) refuses(a netip.Addr) string {
 // not said that this is meant.
 func (c *Config) NoAnchor() *Finding {
 	text := "there is no trust anchor: nothing is validated, and every forged answer is believed; " +
-		"set trust_anchors.builtin, records or file, or say that this is meant: trust_anchors: {insecure: [\".\"]}"
+		"set trust_anchors.builtin, records or file, or say that this is meant: trust_anchors: " +
+		"{insecure: [\".\"]}"
 	if slices.ContainsFunc(c.Insecure, wire.Name.IsRoot) {
 		return nil // said, and warned of
 	}

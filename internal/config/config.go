@@ -114,7 +114,8 @@ type Zone struct {
 
 // Default is the configuration without a file.
 func Default() *Config {
-	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{}, places: places{}, bad: map[string]bool{}}
+	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{},
+		places: places{}, bad: map[string]bool{}}
 	for i := range keys {
 		if err := keys[i].setDefault(c); err != nil {
 			panic("config: default of " + keys[i].key + ": " + err.Error())

@@ -109,7 +109,8 @@ type reader struct {
 
 func (p *reader) find(n ast.Node, format string, args ...any) {
 	pos := n.GetToken().Position
-	p.findings = append(p.findings, &Finding{File: p.c.file, Line: pos.Line, Column: pos.Column, Text: fmt.Sprintf(format, args...)})
+	p.findings = append(p.findings, &Finding{File: p.c.file, Line: pos.Line, Column: pos.Column,
+		Text: fmt.Sprintf(format, args...)})
 }
 
 // walk goes through a mapping. path is that of the mapping, with a dot behind it.
@@ -378,7 +379,8 @@ func parseBool(s string) (bool, error) {
 // parseDuration reads a duration as Go writes it, with d and w for days and weeks as in zone files,
 // or a number of seconds, the unit of TTLs.
 func parseDuration(s string) (time.Duration, error) {
-	for suffix, unit := range map[string]time.Duration{"": time.Second, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+	for suffix, unit := range map[string]time.Duration{"": time.Second, "d": 24 * time.Hour,
+		"w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(s, suffix); ok {
 			if n, err := strconv.ParseUint(number, 10, 31); err == nil {
 				return time.Duration(n) * unit, nil
@@ -394,7 +396,8 @@ var sizeUnits = []struct {
 	unit int64
 	also []string
 }{
-	{"KiB", 1 << 10, []string{"KB", "K"}}, {"MiB", 1 << 20, []string{"MB", "M"}}, {"GiB", 1 << 30, []string{"GB", "G"}},
+	{"KiB", 1 << 10, []string{"KB", "K"}}, {"MiB", 1 << 20, []string{"MB", "M"}},
+	{"GiB", 1 << 30, []string{"GB", "G"}},
 }
 
 // parseSize reads octets: a number with KiB, MiB, GiB, or alone. GB and G would be read as 10^9 by
@@ -472,7 +475,8 @@ func ruleText(n ast.Node) (string, error) {
 	return strings.TrimSpace(r["net"] + " " + r["action"]), nil
 }
 
-// readRecords reads a list of maps. An item that cannot be read is nil: the others keep their places.
+// readRecords reads a list of maps. An item that cannot be read is nil: the others keep their
+// places.
 func (k *key) readRecords(n ast.Node) (v value, err error) {
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
@@ -524,7 +528,8 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 		if m := Nearest(name, k.fieldNames()); m != "" {
 			meant = "; did you mean " + m + "?"
 		}
-		return nil, fmt.Errorf("unknown field %s; the fields are %s%s", name, strings.Join(k.fieldNames(), ", "), meant)
+		return nil, fmt.Errorf("unknown field %s; the fields are %s%s", name,
+			strings.Join(k.fieldNames(), ", "), meant)
 	}
 	item := plainValue
 	if name == "access" {
@@ -569,8 +574,8 @@ func (k *key) isList(field string) bool { return slices.Contains(k.fields, field
 // isPath reports whether a field takes a path.
 func (k *key) isPath(field string) bool { return slices.Contains(k.fields, field+"/") }
 
-// resolvePaths makes paths absolute: what is relative is relative to the folder of the file, wherever
-// the server is started.
+// resolvePaths makes paths absolute: what is relative is relative to the folder of the file,
+// wherever the server is started.
 func (c *Config) resolvePaths(k *key, v *value) {
 	if k.kind == kindPath && !slices.Contains(k.choices, v.text) {
 		v.text = c.path(v.text)

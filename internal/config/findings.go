@@ -84,7 +84,8 @@ func (f Findings) Err() error {
 type place struct{ line, column int }
 
 // places are where keys, their items and the items' fields stand: resolver.forward_zones,
-// resolver.forward_zones[1], resolver.forward_zones[1].addresses, resolver.forward_zones[1].addresses[0].
+// resolver.forward_zones[1], resolver.forward_zones[1].addresses,
+// resolver.forward_zones[1].addresses[0].
 type places map[string]place
 
 // note records where a node stands and all that it holds.

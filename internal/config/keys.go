@@ -39,16 +39,23 @@ type key struct {
 	kind     kind
 	def      string // in YAML
 	choices  []string
-	min, max int64    // of kindInt and kindSize, both 0: any; of kindDuration in seconds
-	fields   []string // those that end in [] take lists, in / paths; a record may be written as the value of its first field alone
-	help     string
-	set      func(c *Config, v value) error
+	min, max int64 // of kindInt and kindSize, both 0: any; of kindDuration in seconds
+	// those that end in [] take lists, in / paths; a record may be written as the value of its first
+	// field alone
+	fields []string
+	help   string
+	set    func(c *Config, v value) error
 }
 
 // keys is the table: a row for the listeners of each transport, and then the rest.
 var keys = append(listenKeys(), []key{
-	{key: "tls.certificates", kind: kindRecords, def: "[]", fields: []string{"certificate/", "key/"}, help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again when they change and on SIGHUP", set: setCertificates},
-	{key: "tls.ticket_secret", kind: kindPath, def: "", help: "file of at least 32 octets that a fleet shares, so that each server resumes the others' sessions; empty: every server for itself", set: func(c *Config, v value) error { c.TicketSecret = v.text; return nil }},
+	{key: "tls.certificates", kind: kindRecords, def: "[]", fields: []string{"certificate/", "key/"},
+		help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again when " +
+			"they change and on SIGHUP", set: setCertificates},
+	{key: "tls.ticket_secret", kind: kindPath, def: "",
+		help: "file of at least 32 octets that a fleet shares, so that each server resumes the " +
+			"others' sessions; empty: every server for itself",
+		set: func(c *Config, v value) error { c.TicketSecret = v.text; return nil }},
 	{key: "tls.ticket_rotation", kind: kindDuration, def: "8h", min: 60, max: 604800, help: "how often the keys of session tickets change; a ticket lives up to twice as long", set: func(c *Config, v value) error { c.TicketRotation = v.duration; return nil }},
 	{key: "doh.path", kind: kindString, def: "/dns-query", help: "path of DNS over HTTPS", set: setPath},
 	{key: "connections.max", kind: kindInt, def: strconv.Itoa(transport.MaxConnections), min: 1, max: 1 << 20, help: "client connections at once, all transports but UDP together; new ones displace idle ones", set: func(c *Config, v value) error { c.Connections.Max = int(v.int); return nil }},
@@ -64,8 +71,13 @@ var keys = append(listenKeys(), []key{
 	{key: "discovery.addresses", kind: kindList, def: "[]", help: "addresses that clients reach this resolver at; empty: those of the listeners, or of the certificate where they listen at all", set: func(c *Config, v value) (err error) { c.DiscoveryAddrs, err = addrs(v.list); return }},
 	{key: "discovery.info_url", kind: kindString, def: "", help: "https URL with information on this resolver for people (RFC 9606)", set: setInfoURL},
 
-	{key: "admin.listen", kind: kindString, def: "127.0.0.1:5380", help: "address of the admin listener (/metrics, /healthz, /readyz); empty for none", set: setAdmin},
-	{key: "control.socket", kind: kindPath, def: "auto", choices: []string{"auto"}, help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, /run/bailiwick/control.sock for root; empty for none; only its owner may use it", set: func(c *Config, v value) error { c.ControlSocket = v.text; return nil }},
+	{key: "admin.listen", kind: kindString, def: "127.0.0.1:5380",
+		help: "address of the admin listener (/metrics, /healthz, /readyz); empty for none",
+		set:  setAdmin},
+	{key: "control.socket", kind: kindPath, def: "auto", choices: []string{"auto"},
+		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
+			"/run/bailiwick/control.sock for root; empty for none; only its owner may use it",
+		set: func(c *Config, v value) error { c.ControlSocket = v.text; return nil }},
 	{key: "log.level", kind: kindChoice, def: "info", choices: []string{"debug", "info", "warn", "error"}, help: "least severity that is logged", set: func(c *Config, v value) error { c.LogLevel = v.text; return nil }},
 	{key: "log.format", kind: kindChoice, def: "text", choices: []string{"text", "json"}, help: "form of log lines", set: func(c *Config, v value) error { c.LogJSON = v.text == "json"; return nil }},
 	{key: "clock.start", kind: kindTime, def: "", help: "time that the clock starts at; only in builds with the tag testclock", set: func(c *Config, v value) error { c.ClockStart = v.time; return nil }},
@@ -85,14 +97,25 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.max_aliases", kind: kindInt, def: "12", min: 1, max: 32, help: "links of an alias chain that are followed", set: func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20, help: "resolutions at once; beyond it the oldest give way", set: func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
 	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"}, help: "root servers, in place of the built-in ones", set: setHints},
-	{key: "resolver.root_hints_file", kind: kindPath, def: "", help: "file with root servers in zone-file form, in place of the built-in ones", set: func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
+	{key: "resolver.root_hints_file", kind: kindPath, def: "",
+		help: "file with root servers in zone-file form, in place of the built-in ones",
+		set:  func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
 	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: zoneFields, help: "zones with authoritative servers of your own; fields as in forward_zones", set: func(c *Config, v value) error { return c.addZones(v, false) }},
-	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: zoneFields, help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 or doq, and what encrypts needs tls_name (which the certificate has to have) or tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for certificates of your own, path for DoH, and fallback to go on in plain DNS where it fails; insecure is for private zones below a signed one: their answers are not validated", set: func(c *Config, v value) error { return c.addZones(v, true) }},
+	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: zoneFields,
+		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 or " +
+			"doq, and what encrypts needs tls_name (which the certificate has to have) or tls_pins " +
+			"(SHA-256 of the public key, in base64), with tls_ca (PEM file) for certificates of your " +
+			"own, path for DoH, and fallback to go on in plain DNS where it fails; insecure is for " +
+			"private zones below a signed one: their answers are not validated",
+		set: func(c *Config, v value) error { return c.addZones(v, true) }},
 
 	{key: "trust_anchors.builtin", kind: kindBool, def: "true", help: "trust the root's keys as IANA publishes them", set: func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
 	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust", set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
-	{key: "trust_anchors.file", kind: kindPath, def: "", help: "file with DS or DNSKEY records to trust, in zone-file form", set: func(c *Config, v value) error { c.AnchorFile = v.text; return nil }},
-	{key: "trust_anchors.insecure", kind: kindList, def: "[]", help: "negative trust anchors: names where validation is off (RFC 7646)", set: setInsecure},
+	{key: "trust_anchors.file", kind: kindPath, def: "",
+		help: "file with DS or DNSKEY records to trust, in zone-file form",
+		set:  func(c *Config, v value) error { c.AnchorFile = v.text; return nil }},
+	{key: "trust_anchors.insecure", kind: kindList, def: "[]",
+		help: "negative trust anchors: names where validation is off (RFC 7646)", set: setInsecure},
 
 	{key: "validator.time", kind: kindTime, def: "", help: "judge signatures at this time instead of now; for tests", set: func(c *Config, v value) error { c.ValidationTime = v.time; return nil }},
 	{key: "validator.ignore_signature_times", kind: kindBool, def: "false", help: "do not judge signature times at all; for tests", set: func(c *Config, v value) error { c.IgnoreTimes = v.bool; return nil }},
@@ -111,7 +134,8 @@ var keys = append(listenKeys(), []key{
 	{key: "cache.prefetch", kind: kindBool, def: "true", help: "resolve again what is asked for in the last tenth of its time", set: func(c *Config, v value) error { c.Prefetch = v.bool; return nil }},
 
 	{key: "server.max_udp_size", kind: kindInt, def: "1232", min: 512, max: server.MaxUDPSize, help: "most octets of an answer over UDP", set: func(c *Config, v value) error { c.UDPSize = int(v.int); return nil }},
-	{key: "server.nsid", kind: kindString, def: "", help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: setNSID},
+	{key: "server.nsid", kind: kindString, def: "",
+		help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: setNSID},
 	{key: "server.identity", kind: kindString, def: "", help: "answer to id.server CH TXT; empty refuses", set: func(c *Config, v value) error { c.Identity = v.text; return nil }},
 	{key: "server.version", kind: kindString, def: "", help: "answer to version.server CH TXT; empty refuses", set: func(c *Config, v value) error { c.Version = v.text; return nil }},
 	{key: "server.cookies", kind: kindBool, def: "true", help: "DNS cookies towards clients (RFC 7873)", set: func(c *Config, v value) error { c.Cookies = v.bool; return nil }},
@@ -120,7 +144,10 @@ var keys = append(listenKeys(), []key{
 	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)", set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
 
 	{key: "policy.special_names", kind: kindBool, def: "true", help: "answer localhost, reverse names of private addresses and other special-use names here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
-	{key: "policy.access", kind: kindRules, def: defaultAccess(), help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse or drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest decides; all others are refused", set: setAccess},
+	{key: "policy.access", kind: kindRules, def: defaultAccess(),
+		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse or " +
+			"drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest decides; all " +
+			"others are refused", set: setAccess},
 }...)
 
 // defaultAccess allows this machine and private networks.
@@ -146,16 +173,19 @@ func address(s string, port uint16) (netip.AddrPort, error) {
 	case i >= 0 && isPort(s[i+1:]):
 		// ::1:53 is an address. Whoever writes it means an address and a port.
 		if a, err := netip.ParseAddr(s[:i]); err == nil {
-			return netip.AddrPort{}, fmt.Errorf("%q may be an address or an address and a port: write [%s]:%s or [%s]", s, a, s[i+1:], s)
+			return netip.AddrPort{}, fmt.Errorf("%q may be an address or an address and a port: write "+
+				"[%s]:%s or [%s]", s, a, s[i+1:], s)
 		}
 	}
 	host = strings.Trim(host, "[]")
 	a, err := netip.ParseAddr(host)
 	switch {
 	case host == "*" || host == "" && wanted:
-		return netip.AddrPort{}, fmt.Errorf("%q is no address; all of this machine are 0.0.0.0 and [::]", s)
+		return netip.AddrPort{}, fmt.Errorf("%q is no address; all of this machine are 0.0.0.0 and [::]",
+			s)
 	case err != nil:
-		return netip.AddrPort{}, fmt.Errorf("%q is no address such as 192.0.2.1:53 or [2001:db8::1]:53", s)
+		return netip.AddrPort{}, fmt.Errorf("%q is no address such as 192.0.2.1:53 or [2001:db8::1]:53",
+			s)
 	case !wanted:
 		return netip.AddrPortFrom(a, port), nil
 	case !isPort(number):

@@ -52,7 +52,11 @@ func listenKeys() (rows []key) {
 		}
 		help := "addresses to serve " + p.Help() + " at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
-			help += ", with proxy_from (networks whose PROXY v2 headers are believed)"
+			help += ", with proxy_from (networks whose PROXY v2 headers are believed"
+			if p == transport.UDP {
+				help += "; source addresses can be forged over UDP, so let these come in from the proxy's link only"
+			}
+			help += ")"
 		}
 		if p.Proxied() && p.Encrypted() {
 			help += " and proxy_tls (before or inside: where they put them, before by default)"

@@ -36,7 +36,8 @@ resolver:
 	if len(c.Listen[transport.UDP]) != 0 || len(c.Listen[transport.DoH]) != 1 || len(c.Listen[transport.DoHPlain][0].ForwardedFrom) != 1 || !c.Encrypted() {
 		t.Errorf("listeners: %+v", c.Listen)
 	}
-	if len(c.Certificates) != 2 || filepath.Base(c.Certificates[0].Key) != "one.pem" || filepath.Base(c.Certificates[1].Key) != "two.key" {
+	if len(c.Certificates) != 2 || filepath.Base(c.Certificates[0].Key) != "one.pem" ||
+		filepath.Base(c.Certificates[1].Key) != "two.key" {
 		t.Errorf("certificates: %+v", c.Certificates)
 	}
 	if z := c.Zones; len(z) != 2 || z[0].Via != transport.DoT || z[0].Addrs[0].Port() != 853 || !z[0].Fallback || z[1].Via != transport.DoH3 || len(z[1].TLSPins) != 1 || z[1].Path != "/q" {

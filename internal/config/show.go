@@ -101,8 +101,10 @@ func Schema(w io.Writer) error {
 		case kindList:
 			p["type"], p["items"] = "array", object{"type": "string"}
 		case kindRules:
-			rule := object{"net": object{"type": "string"}, "action": object{"enum": []string{"allow", "snoop", "refuse", "drop"}}}
-			p["type"], p["items"] = "array", object{"anyOf": []object{{"type": "string"}, {"type": "object", "additionalProperties": false, "properties": rule}}}
+			rule := object{"net": object{"type": "string"},
+				"action": object{"enum": []string{"allow", "snoop", "refuse", "drop"}}}
+			p["type"], p["items"] = "array", object{"anyOf": []object{{"type": "string"},
+				{"type": "object", "additionalProperties": false, "properties": rule}}}
 		case kindRecords:
 			fields := object{}
 			for _, f := range k.fieldNames() {

@@ -13,7 +13,8 @@ import (
 	"bailiwick/wire"
 )
 
-var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport", "tls_name", "tls_pins[]", "tls_ca/", "path", "fallback", "insecure"}
+var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport",
+	"tls_name", "tls_pins[]", "tls_ca/", "path", "fallback", "insecure"}
 
 func (c *Config) addZones(v value, forward bool) error {
 	return v.each(func(i int, r record) error {
@@ -25,7 +26,9 @@ func (c *Config) addZones(v value, forward bool) error {
 		if !z.Name.IsZero() {
 			if j := slices.IndexFunc(c.Zones, func(o Zone) bool { return o.Name == z.Name }); j >= 0 {
 				also := c.Zones[j].Key
-				return errors.Join(err, inField("name", fmt.Errorf("zone %s is given twice, here and as %s in line %d", z.Name, also, c.places.of(also).line)))
+				return errors.Join(err, inField("name",
+					fmt.Errorf("zone %s is given twice, here and as %s in line %d", z.Name, also,
+						c.places.of(also).line)))
 			}
 			c.Zones = append(c.Zones, z)
 		}
@@ -40,7 +43,8 @@ func zone(r record) (z Zone, err error) {
 			errs = append(errs, inField(field, err))
 		}
 	}
-	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache, "fallback": &z.Fallback, "insecure": &z.Insecure} {
+	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache,
+		"fallback": &z.Fallback, "insecure": &z.Insecure} {
 		*to, err = truth(r, field)
 		note(field, err)
 	}
@@ -81,7 +85,8 @@ func truth(r record, field string) (bool, error) {
 }
 
 // otherNames are what transports are called elsewhere.
-var otherNames = map[string]string{"tls": "dot", "https": "doh", "h2": "doh", "http": "doh", "h3": "doh3", "https3": "doh3", "http3": "doh3", "quic": "doq", "plain": "udp", "dns": "udp"}
+var otherNames = map[string]string{"tls": "dot", "https": "doh", "h2": "doh", "http": "doh",
+	"h3": "doh3", "https3": "doh3", "http3": "doh3", "quic": "doq", "plain": "udp", "dns": "udp"}
 
 // transport reads how the zone's servers are asked.
 func (z *Zone) transport(r record) error {
@@ -131,7 +136,9 @@ func (z *Zone) transport(r record) error {
 
 // protocol finds one of these by its name.
 func protocol(name string, among ...transport.Protocol) (transport.Protocol, bool) {
-	i := slices.IndexFunc(among, func(p transport.Protocol) bool { return strings.EqualFold(p.String(), name) })
+	i := slices.IndexFunc(among, func(p transport.Protocol) bool {
+		return strings.EqualFold(p.String(), name)
+	})
 	if i < 0 {
 		return 0, false
 	}

@@ -90,10 +90,14 @@ func TestControl(t *testing.T) {
 	if d, err := Call(path, Request{Command: "status"}); err != nil || d["well"] != true {
 		t.Errorf("status: %v %v", d, err)
 	}
-	if d, err := Call(path, Request{Command: "flush", Name: "a.example"}); err != nil || d["flushed"] != 3.0 || d["zone"] != "example." || d["zone_flushed"] != 2.0 || d["note"] != nil || flushed != wire.MustParseName("a.example") {
+	if d, err := Call(path, Request{Command: "flush", Name: "a.example"}); err != nil ||
+		d["flushed"] != 3.0 || d["zone"] != "example." || d["zone_flushed"] != 2.0 || d["note"] != nil ||
+		flushed != wire.MustParseName("a.example") {
 		t.Errorf("flush: %v %v", d, err)
 	}
-	if d, err := Call(path, Request{Command: "flush", Name: "exmaple"}); err != nil || d["flushed"] != 0.0 || d["note"] != "nothing was known of exmaple.; is it the name that you mean?" {
+	if d, err := Call(path, Request{Command: "flush", Name: "exmaple"}); err != nil ||
+		d["flushed"] != 0.0 || d["note"] != "nothing was known of exmaple.; is it the name that you "+
+		"mean?" {
 		t.Errorf("flush of a name that is not known: %v %v", d, err)
 	}
 	if _, err := Call(path, Request{Command: "clock", Advance: time.Hour}); err != nil || moved != time.Hour {
@@ -107,7 +111,8 @@ func TestControl(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := Call(path, Request{Command: "status"}); err == nil || !strings.Contains(err.Error(), "is the server running") {
+	if _, err := Call(path, Request{Command: "status"}); err == nil ||
+		!strings.Contains(err.Error(), "is the server running") {
 		t.Errorf("with no server: %v", err)
 	}
 	// What a killed server leaves behind is replaced.
@@ -153,12 +158,15 @@ func TestPanicEndsTheRequestOnly(t *testing.T) {
 // Why nobody answers is said in words that tell what to do.
 func TestUnreachableSocketsSayWhy(t *testing.T) {
 	for err, want := range map[error]string{
-		syscall.EACCES:       "permission denied: it is for the user that the server runs as, and for root",
-		syscall.ENOENT:       "no control socket at /ctl (is the server running, and is this its control.socket?)",
+		syscall.EACCES: "permission denied: it is for the user that the server runs as, and for " +
+			"root",
+		syscall.ENOENT: "no control socket at /ctl (is the server running, and is this its " +
+			"control.socket?)",
 		syscall.ECONNREFUSED: "nobody listens at control socket /ctl (is the server running?)",
 		syscall.ENOTSOCK:     "control socket /ctl: dial unix: socket operation on non-socket",
 	} {
-		if got := unreachable("/ctl", &net.OpError{Op: "dial", Net: "unix", Err: err}).Error(); !strings.HasSuffix(got, want) {
+		if got := unreachable("/ctl", &net.OpError{Op: "dial", Net: "unix",
+			Err: err}).Error(); !strings.HasSuffix(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

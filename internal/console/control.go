@@ -152,9 +152,11 @@ func (c *Control) do(r Request) (map[string]any, error) {
 func unreachable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("control socket %s: permission denied: it is for the user that the server runs as, and for root", path)
+		return fmt.Errorf("control socket %s: permission denied: it is for the user that the server "+
+			"runs as, and for root", path)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no control socket at %s (is the server running, and is this its control.socket?)", path)
+		return fmt.Errorf("no control socket at %s (is the server running, and is this its "+
+			"control.socket?)", path)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("nobody listens at control socket %s (is the server running?)", path)
 	}

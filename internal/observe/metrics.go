@@ -66,7 +66,8 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
 
 // refusals are what a query can be refused or dropped for.
-var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused, cause.NotRecursive, cause.RequestTooEarly}
+var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
+	cause.NotRecursive, cause.RequestTooEarly}
 
 // upstreamProtocols are how servers are asked.
 var upstreamProtocols = []transport.Protocol{transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ}
@@ -121,7 +122,8 @@ func New() *Metrics {
 	}
 	m.failures = vec("validation_failures_total", "Responses judged bogus, or insecure for a reason that clients are told, by cause.", "cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
-	refused := newTallies(reg, "refused_total", "Queries refused, or dropped, for who asked or what for, by cause.", "cause")
+	refused := newTallies(reg, "refused_total",
+		"Queries refused, or dropped, for who asked or what for, by cause.", "cause")
 	for i, c := range refusals {
 		m.refused[i] = refused.with(c.Label())
 	}

@@ -103,11 +103,20 @@ func TestSeriesThatCannotMoveAreNotExported(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"bailiwick_servfail_total signature_expired": true, "bailiwick_servfail_total timeout": true, "bailiwick_servfail_total limit_time": true,
-		"bailiwick_servfail_total root_key_sentinel": true, "bailiwick_servfail_total client_refused": false, "bailiwick_servfail_total client_dropped": false,
-		"bailiwick_servfail_total query_refused": false, "bailiwick_servfail_total not_recursive": false, "bailiwick_servfail_total connection_displaced": false,
-		"bailiwick_servfail_total slow_reader": false, "bailiwick_servfail_total negative_trust_anchor": false, "bailiwick_servfail_total http_path": false,
-		"bailiwick_refused_total client_refused": true, "bailiwick_refused_total client_dropped": true, "bailiwick_refused_total not_recursive": true,
+		"bailiwick_servfail_total signature_expired": true, "bailiwick_servfail_total timeout": true,
+		"bailiwick_servfail_total limit_time":            true,
+		"bailiwick_servfail_total root_key_sentinel":     true,
+		"bailiwick_servfail_total client_refused":        false,
+		"bailiwick_servfail_total client_dropped":        false,
+		"bailiwick_servfail_total query_refused":         false,
+		"bailiwick_servfail_total not_recursive":         false,
+		"bailiwick_servfail_total connection_displaced":  false,
+		"bailiwick_servfail_total slow_reader":           false,
+		"bailiwick_servfail_total negative_trust_anchor": false,
+		"bailiwick_servfail_total http_path":             false,
+		"bailiwick_refused_total client_refused":         true,
+		"bailiwick_refused_total client_dropped":         true,
+		"bailiwick_refused_total not_recursive":          true,
 	} {
 		if series[name] != want {
 			t.Errorf("%s: there %v, want %v", name, series[name], want)

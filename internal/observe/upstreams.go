@@ -33,8 +33,10 @@ type reach struct {
 	down  bool      // and the log says so
 }
 
-// NewUpstreams watches what a resolver meets, and the servers that the operator names by themselves.
-func NewUpstreams(m *Metrics, log *slog.Logger, now func() time.Time, own []netip.AddrPort) *Upstreams {
+// NewUpstreams watches what a resolver meets, and the servers that the operator names by
+// themselves.
+func NewUpstreams(m *Metrics, log *slog.Logger, now func() time.Time,
+	own []netip.AddrPort) *Upstreams {
 	u := &Upstreams{Metrics: m, log: log, now: now, own: map[netip.AddrPort]*reach{}}
 	for _, a := range own {
 		u.own[a] = &reach{}
@@ -43,14 +45,17 @@ func NewUpstreams(m *Metrics, log *slog.Logger, now func() time.Time, own []neti
 }
 
 // Upstream implements resolver.Observer.
-func (u *Upstreams) Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause) {
+func (u *Upstreams) Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration,
+	c cause.Cause) {
 	u.Metrics.Upstream(server, via, rtt, c)
-	answered := c != cause.Timeout && c != cause.Unreachable && c != cause.UplinkDown && c != cause.ServerIdentity
+	answered := c != cause.Timeout && c != cause.Unreachable && c != cause.UplinkDown &&
+		c != cause.ServerIdentity
 	now := u.now()
 	if r := u.own[server]; r != nil {
 		switch down, up, after := r.note(answered, now); {
 		case down:
-			u.log.Warn("server does not answer", "server", server.String(), "transport", via.String(), "cause", c.Label(), "hint", c.Hint())
+			u.log.Warn("server does not answer", "server", server.String(), "transport", via.String(),
+				"cause", c.Label(), "hint", c.Hint())
 		case up:
 			u.log.Info("server answers again", "server", server.String(), "after", after.String())
 		}
@@ -93,6 +98,7 @@ func (u *Upstreams) Primed(servers int, f *cause.Failure) {
 	case f == nil:
 		u.log.Info("primed", "root_servers", servers)
 	case !again:
-		u.log.Warn("not primed: the root hints serve", "cause", f.Cause.Label(), "detail", f.Error(), "hint", f.Hint())
+		u.log.Warn("not primed: the root hints serve", "cause", f.Cause.Label(), "detail", f.Error(),
+			"hint", f.Hint())
 	}
 }

@@ -11,13 +11,14 @@ import (
 	"bailiwick/transport"
 )
 
-// The log says that a server of the operator's does not answer, once, and when it does again; of all
-// other servers only that none does; and what came of priming.
+// The log says that a server of the operator's does not answer, once, and when it does again; of
+// all other servers only that none does; and what came of priming.
 func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 	var log strings.Builder
 	now := time.Unix(1e9, 0)
 	own, other := netip.MustParseAddrPort("10.0.0.53:853"), netip.MustParseAddrPort("192.0.2.1:53")
-	u := NewUpstreams(New(), slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now }, []netip.AddrPort{own})
+	u := NewUpstreams(New(), slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now },
+		[]netip.AddrPort{own})
 	said := func() string {
 		text := log.String()
 		log.Reset()
@@ -53,14 +54,16 @@ func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 				outcome(other, cause.None, 1)
 			}
 		}, `"server does not answer" server=10.0.0.53:853 transport=dot cause=timeout`},
-		{"and is back", func() { outcome(own, cause.None, 2) }, `"server answers again" server=10.0.0.53:853 after=40s`},
+		{"and is back", func() { outcome(own, cause.None, 2) },
+			`"server answers again" server=10.0.0.53:853 after=40s`},
 		{"another one's certificate", func() {
 			for range 20 {
 				outcome(own, cause.ServerIdentity, 1)
 				outcome(other, cause.None, 1)
 			}
 		}, `"server does not answer" server=10.0.0.53:853 transport=dot cause=server_identity`},
-		{"no server answers", func() { outcome(other, cause.Unreachable, 20) }, `"no server answers" cause=unreachable`},
+		{"no server answers", func() { outcome(other, cause.Unreachable, 20) },
+			`"no server answers" cause=unreachable`},
 		{"one does", func() { outcome(other, cause.None, 2) }, `"servers answer again" after=`},
 		{"priming fails", func() {
 			u.Primed(0, &cause.Failure{Cause: cause.Timeout})
@@ -70,7 +73,8 @@ func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 		{"and works", func() { u.Primed(13, nil) }, "primed root_servers=13"},
 	} {
 		c.do()
-		if got := said(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") || strings.Contains(got, "; ") {
+		if got := said(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") ||
+			strings.Contains(got, "; ") {
 			t.Errorf("%s: logged %s, want %s", c.name, got, c.want)
 		}
 	}
