@@ -60,18 +60,22 @@ func newMobile(t *testing.T, ns string) *mobile {
 		case i.Server == first && m.failing.Load():
 			r.Rcode = dns.RcodeServerFailure
 			return lab.Messages(r), true
-		case q.Qtype != dns.TypeA:
+		case q.Qtype != dns.TypeA && q.Qtype != dns.TypeNS:
 			return lab.Reply{}, false
 		}
 		r.Authoritative = true
-		address := "192.0.2.1"
-		if i.Server == second {
-			address = "192.0.2.2"
+		section := &r.Answer
+		if q.Qtype == dns.TypeA {
+			address := "192.0.2.1"
+			if i.Server == second {
+				address = "192.0.2.2"
+			}
+			add(&r.Answer, "%s 300 A %s", q.Name, address)
+			section = &r.Ns
 		}
-		add(&r.Answer, "%s 300 A %s", q.Name, address)
 		said := strings.Fields(*m.ns.Load())
 		for _, name := range said[1:] {
-			add(&r.Ns, "mobile.example. %s NS %s", said[0], name)
+			add(section, "mobile.example. %s NS %s", said[0], name)
 		}
 		return lab.Messages(r), true
 	}
@@ -111,12 +115,26 @@ func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 		if got := m.address("www.mobile.example."); got != "192.0.2.1" {
 			t.Fatalf("got %s", got)
 		}
+		m.resolve("mobile.example.", wire.TypeNS)
 		if asked := m.transcript(); strings.Contains(asked, "helper.example.") {
 			t.Errorf("the other server is looked up though the first answers\n%s", asked)
 		}
 		m.failing.Store(true)
 		if got := m.address("mail.mobile.example."); got != "192.0.2.2" {
 			t.Errorf("when the parent's server fails: %s\n%s", got, m.transcript())
+		}
+	})
+}
+
+// CVE-2025-11411: an NS set that came beside another answer, which is as easily forged as any answer to a
+// random name, names no servers, not even for the time when the parent's fail.
+func TestCVE2025_11411ServersBesideAnAnswerAreNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMobile(t, "86400 ns1.mobile.example. ns1.helper.example.")
+		m.address("www.mobile.example.")
+		m.failing.Store(true)
+		if got := m.address("mail.mobile.example."); got == "192.0.2.2" {
+			t.Errorf("got %s\n%s", got, m.transcript())
 		}
 	})
 }
