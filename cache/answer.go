@@ -33,6 +33,8 @@ type Answer struct {
 	Fresh  uint32        // and until it should be resolved anew
 	Until  uint32        // second of the time of day at which the first of its signatures ends; 0 if it rests on none
 	Cause  cause.Cause   // of a SERVFAIL
+	Run    uint8         // how many records of a set may change places, 0 for none
+	RunAt  uint16        // where the first of them begins
 }
 
 // AnswerBeside is what few ready answers have. It is immutable.
@@ -75,6 +77,44 @@ func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *A
 	octets := string(appendOffsets(b, ttls))
 	life := uint32(max(0, expires-stored))
 	return &Answer{Msg: octets[:len(msg)], TTLs: Offsets(octets[len(msg):]), Stored: stored, Life: life, Fresh: life}
+}
+
+// Turn is how the records of an answer's run change places: those from Start to First go behind those from there to End. The zero Turn
+// leaves them.
+type Turn struct{ Start, First, End int }
+
+// Turn lets the run begin with the record at a place; those before it come last.
+func (a *Answer) Turn(first int) (t Turn) {
+	if first == 0 {
+		return t
+	}
+	at := int(a.RunAt)
+	t.Start = at
+	for i := range int(a.Run) {
+		if i == first {
+			t.First = at
+		}
+		if a.Msg[at] != 0 { // the owner is the root, or a pointer
+			at++
+		}
+		at += runFixed + int(a.Msg[at+runFixed-2])<<8 + int(a.Msg[at+runFixed-1])
+	}
+	t.End = at
+	return t
+}
+
+// runFixed is what a record has between its owner's last octet, which it counts, and its RDATA, in octets.
+const runFixed = 11
+
+// Place is where an octet stands after the turn.
+func (t Turn) Place(at int) int {
+	switch {
+	case at < t.Start || at >= t.End:
+		return at
+	case at < t.First:
+		return at + t.End - t.First
+	}
+	return at - (t.First - t.Start)
 }
 
 // Good says that the answer has not ended.

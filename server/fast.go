@@ -4,6 +4,7 @@ package server
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 
 	"bailiwick/cache"
@@ -130,7 +131,7 @@ func (s *Server) udpLimit(q *wire.Query) int {
 	return int(min(max(q.EDNS.UDPSize, wire.MinUDPSize), s.cfg.UDPSize)) // RFC 6891, section 6.2.5
 }
 
-// patch appends a stored answer, made this client's own. Where its question's name grows by shift octets, all behind it moves by as many.
+// patch appends a stored answer, made this client's own. The records of its run begin with any of them (RFC 1794). Where its question's name grows by shift octets, all behind it moves by as many.
 func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
 	msg := append(buf, a.Msg[:wire.HeaderLen]...)
 	binary.BigEndian.PutUint16(msg, q.ID)
@@ -138,10 +139,19 @@ func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []b
 	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
 	msg = append(msg, q.QName...)         // in the client's letter case
 	msg = binary.BigEndian.AppendUint16(msg, uint16(q.Question.Type))
-	msg = append(msg, a.Msg[len(msg)-shift:]...)
+	rest := len(msg) - shift
+	var turn cache.Turn
+	if a.Run > 1 {
+		turn = a.Turn(int(rand.Uint32N(uint32(a.Run))))
+		msg = append(msg, a.Msg[rest:max(rest, turn.Start)]...)
+		msg = append(msg, a.Msg[turn.First:turn.End]...)
+		msg = append(msg, a.Msg[turn.Start:turn.First]...)
+		rest = max(rest, turn.End)
+	}
+	msg = append(msg, a.Msg[rest:]...)
 	if age := uint32(min(max(now-a.Stored, 0), 1<<31)); age > 0 {
 		for at := range a.TTLs.All() {
-			p := msg[at+shift:]
+			p := msg[turn.Place(at)+shift:]
 			ttl := binary.BigEndian.Uint32(p)
 			binary.BigEndian.PutUint32(p, ttl-min(age, ttl))
 		}

@@ -30,6 +30,7 @@ type Config struct {
 	Cookies  bool
 	Secret   [16]byte // of the server cookies
 	AnyFull  bool     // ANY is answered in full over UDP too
+	Rotate   bool     // the records of a set come in another order each time (RFC 1794)
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses
 	Version  string // version.server and version.bind; "" refuses

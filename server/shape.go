@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"time"
 
 	"bailiwick/cache"
@@ -114,8 +115,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	}
 	ede := r.edeOf(a.Failure)
 	name := r.questionName()
-	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
-	whole := r.fill(b, a, do, r.ask.Type)
+	b, whole := r.build(a, flags, name)
 	msg := b.Finish()
 	switch {
 	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.known: // what is asked for once is most of what is asked for: the second client's is kept
@@ -142,6 +142,25 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	return msg
 }
 
+// build writes the whole response. Its records may change places, unless that takes it beyond what fits into one packet.
+func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (b *wire.Builder, whole bool) {
+	do, limit := r.q.EDNS.DO, wire.MinUDPSize
+	if do { // whoever sets DO knows EDNS
+		limit = int(r.cfg.UDPSize)
+	}
+	for _, loose := range []bool{r.cfg.Rotate && r.known, false} {
+		b = wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
+		if loose {
+			b.Loose()
+		}
+		if whole = r.fill(b, a, do, r.ask.Type); !b.Grown() || b.Len()+optLen <= limit {
+			break
+		}
+		b.Release()
+	}
+	return b, whole
+}
+
 // shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482, sections 4.1 and 4.4).
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	if r.ask.Type != wire.TypeANY || r.cfg.AnyFull || r.from.Protocol != transport.UDP {
@@ -155,7 +174,11 @@ func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 // fill writes the sections and says whether all fitted. Signatures and proofs are for those who set DO (RFC 4035, section 3.2.1).
 func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
 	for _, s := range a.Sets {
-		if !b.Add(wire.SectionAnswer, s, do || t == wire.TypeANY) {
+		first := 0
+		if r.cfg.Rotate {
+			first = rand.IntN(max(1, s.Len()))
+		}
+		if !b.AddFrom(wire.SectionAnswer, s, do || t == wire.TypeANY, first) {
 			return false
 		}
 	}
@@ -198,6 +221,9 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire
 	}
 	if len(ede) > 0 {
 		e.Beside = &cache.AnswerBeside{Options: ede}
+	}
+	if run := b.Run(); r.cfg.Rotate && run.Count <= MaxRotated && run.At < 1<<16 {
+		e.Run, e.RunAt = uint8(run.Count), uint16(run.At)
 	}
 	if a.Refresh > 0 {
 		e.Fresh = uint32(min(int64(e.Life), max(0, a.Refresh-e.Stored)))

@@ -19,6 +19,15 @@ type Builder struct {
 	points []int // offsets of the compression pointers
 	tails  tails
 	labels labels // of the name that is being written
+	loose  bool   // see Loose
+	grown  bool   // a name was not pointed at for that
+	run    Run
+}
+
+// Run is where a message has the records of a set that may change places.
+type Run struct {
+	At    int // where the first begins; 0 if there are none
+	Count int
 }
 
 // builders are those that were released.
@@ -38,7 +47,7 @@ const (
 func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
 	b := builders.Get().(*Builder)
 	b.msg, b.max, b.counts, b.ttls = append(b.own[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0]
-	b.points = b.points[:0]
+	b.points, b.loose, b.grown, b.run = b.points[:0], false, false, Run{}
 	b.tails.reset()
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
@@ -62,31 +71,59 @@ func (b *Builder) Release() {
 	builders.Put(b)
 }
 
-// name writes a name: own letter case, its longest known tail as a pointer.
+// Loose lets the records of a set change places later on: nothing points at names in them. A message with several MX or NS grows by that.
+func (b *Builder) Loose() { b.loose = true }
+
+// Grown says that the message may be longer than it would be without Loose.
+func (b *Builder) Grown() bool { return b.grown }
+
+// Run is the last set of more than one record in the answer section whose records may change places.
+func (b *Builder) Run() Run { return b.run }
+
+// name writes a name: own letter case, its longest known tail as a pointer. What follows may point at it.
 func (b *Builder) name(own []byte) {
+	start := len(b.msg)
+	l, n := &b.labels, b.unknown(own)
+	b.tails.add(l, n, start)
+}
+
+// unknown writes a name as name does, but nothing will point at it. It returns how many of its labels were not known.
+func (b *Builder) unknown(own []byte) int {
 	l := &b.labels
 	l.of(own)
-	start := len(b.msg)
 	for i := range l.n {
 		at := int(l.starts[i])
 		if to, ok := b.tails.find(b.msg, l.hashes[i], own[at:]); ok {
 			b.msg = append(b.msg, own[:at]...)
 			b.points = append(b.points, len(b.msg))
 			b.msg = append(b.msg, 0xC0|byte(to>>8), byte(to))
-			b.tails.add(l, i, start)
-			return
+			return i
 		}
 	}
 	b.msg = append(b.msg, own...)
-	b.tails.add(l, l.n, start)
+	return l.n
 }
 
 // Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
 // fit.
-func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
-	start, ttls, points, count := len(b.msg), len(b.ttls), len(b.points), b.counts
-	for d := range s.Data.All() {
+func (b *Builder) Add(section int, s *RRset, sigs bool) bool { return b.AddFrom(section, s, sigs, 0) }
+
+// AddFrom is Add with the record at a place first, and those before it last (RFC 1794).
+func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
+	start, ttls, points, count, run := len(b.msg), len(b.ttls), len(b.points), b.counts, b.run
+	ahead := s.Data.Head(first)
+	for d := range s.Data[len(ahead):].All() {
 		b.record(section, s, s.Type, d)
+	}
+	for d := range ahead.All() {
+		b.record(section, s, s.Type, d)
+	}
+	if n := int(b.counts[section] - count[section]); section == SectionAnswer && n > 1 {
+		b.run = Run{}
+		pointer := b.msg[start] == 0 || b.msg[start] >= 0xC0 // an owner that is written out is pointed at
+		if pointer && (b.loose || !compressed(s.Type)) {
+			b.run = Run{start, n}
+		}
 	}
 	if sigs {
 		for d := range s.Sigs.All() {
@@ -96,7 +133,7 @@ func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
 	if len(b.msg) <= b.max {
 		return true
 	}
-	b.msg, b.ttls, b.points, b.counts = b.msg[:start], b.ttls[:ttls], b.points[:points], count
+	b.msg, b.ttls, b.points, b.counts, b.run = b.msg[:start], b.ttls[:ttls], b.points[:points], count, run
 	b.tails.forget(start)
 	return false
 }
@@ -109,22 +146,25 @@ func (b *Builder) record(section int, s *RRset, t Type, rdata []byte) {
 	b.msg = binary.BigEndian.AppendUint32(b.msg, s.TTL)
 	at := len(b.msg)
 	b.msg = append(b.msg, 0, 0)
-	b.rdata(t, rdata)
+	b.rdata(t, rdata, len(s.Data) > len(rdata)+2)
 	binary.BigEndian.PutUint16(b.msg[at:], uint16(len(b.msg)-at-2))
 	b.counts[section]++
 }
 
-// rdata writes RDATA; names of the types of RFC 1035 are compressed, no others (RFC 3597, section 4).
-func (b *Builder) rdata(t Type, rdata []byte) {
+// rdata writes RDATA, of a set of many records or of one; names of the types of RFC 1035 are compressed, no others (RFC 3597, section 4).
+func (b *Builder) rdata(t Type, rdata []byte, many bool) {
 	if !compressed(t) {
 		b.msg = append(b.msg, rdata...)
 		return
 	}
 	eachField(rdata, t, func(o []byte, f field) {
-		if f == fieldName {
-			b.name(o)
-		} else {
+		switch {
+		case f != fieldName:
 			b.msg = append(b.msg, o...)
+		case b.loose && many:
+			b.grown = b.unknown(o) > 0 || b.grown
+		default:
+			b.name(o)
 		}
 	})
 }

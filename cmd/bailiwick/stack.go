@@ -205,7 +205,7 @@ func hasIPv6() bool {
 
 // serverConfig translates the configuration.
 func serverConfig(cfg *config.Config) (server.Config, error) {
-	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Identity: cfg.Identity,
+	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Rotate: cfg.Rotate, Identity: cfg.Identity,
 		Version: cfg.Version, EDE: cfg.EDE, Special: cfg.Special}
 	var err error
 	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {

@@ -79,6 +79,7 @@ type Config struct {
 	Cookies      bool
 	CookieSecret string
 	AnyFull      bool
+	Rotate       bool
 	EDE          bool
 	Access       []policy.Rule
 	Special      bool

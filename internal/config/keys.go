@@ -141,6 +141,7 @@ var keys = append(listenKeys(), []key{
 	{key: "server.cookies", kind: kindBool, def: "true", help: "DNS cookies towards clients (RFC 7873)", set: func(c *Config, v value) error { c.Cookies = v.bool; return nil }},
 	{key: "server.cookie_secret", kind: kindString, def: "", help: "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random", set: setSecret},
 	{key: "server.any", kind: kindChoice, def: "minimal", choices: []string{"minimal", "full"}, help: "answers to ANY over UDP: one RRset (RFC 8482) or all", set: func(c *Config, v value) error { c.AnyFull = v.text == "full"; return nil }},
+	{key: "server.rotate_answers", kind: kindBool, def: "true", help: "the records of a set come in another order each time (RFC 1794)", set: func(c *Config, v value) error { c.Rotate = v.bool; return nil }},
 	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)", set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
 
 	{key: "policy.special_names", kind: kindBool, def: "true", help: "answer localhost, reverse names of private addresses and other special-use names here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
