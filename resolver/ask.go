@@ -177,6 +177,7 @@ func (a *asking) consider(t *try) *accepted {
 		a.trace(c, got.describe(m)+"; "+l.status.String())
 		got.link = l
 	}
+	a.x.r.keepServers(wire.Find(m.Authority, a.zone, wire.TypeNS))
 	if got.weak {
 		if a.weak == nil {
 			a.weak = got

@@ -54,6 +54,7 @@ type Config struct {
 	HardenGlue          bool                 // glue counts only for names in the zone that gives it
 	Opportunistic       []transport.Protocol // that authorities are probed for, the first is preferred (RFC 9539)
 	Prefetch            bool                 // resolve again what is asked for shortly before it ends
+	Referrals           bool                 // keep what zones say of their servers, for RD=0
 	Port                uint16               // of authorities
 	MaxAliases          int
 	MaxFlights          int

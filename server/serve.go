@@ -36,7 +36,7 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 		r.reply(answer)
 		return
 	}
-	if a := s.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
+	if a := s.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil && r.q.Has(wire.FlagRD) {
 		r.known = true
 		r.reply(r.finish(a))
 		return
@@ -160,7 +160,8 @@ func (r *request) special() ([]byte, bool) {
 		return r.local(l), true
 	}
 	if !r.q.Has(wire.FlagRD) {
-		return r.fromCache(), true
+		answer := r.fromCache()
+		return answer, answer != nil
 	}
 	return nil, false
 }
@@ -190,18 +191,34 @@ func (r *request) local(l *policy.Local) []byte {
 	return r.shape(a)
 }
 
-// fromCache answers a question without RD: with what is known, to those who may look (RFC 8914, section 4.21).
+// fromCache answers a question without RD: with what is known, to those who may look (RFC 8914,
+// section 4.21). It returns nil where a referral is due.
 func (r *request) fromCache() []byte {
-	if r.snoop {
-		if a := r.resolver.Known(r.ask, r.q.Has(wire.FlagCD)); a != nil {
-			return r.finish(a)
-		}
+	if !r.snoop {
+		return r.notRecursive()
 	}
+	cd := r.q.Has(wire.FlagCD)
+	if a := r.resolver.Known(r.ask, cd); a != nil {
+		return r.finish(a)
+	}
+	if a := r.resolver.KnownFailure(r.ask, cd); a != nil {
+		return r.finish(a)
+	}
+	return nil
+}
+
+func (r *request) notRecursive() []byte {
 	return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive})
 }
 
 // resolve gets the answer and shapes it.
 func (r *request) resolve() []byte {
+	if !r.q.Has(wire.FlagRD) {
+		if a := r.resolver.Referral(r.ctx, r.ask); a != nil {
+			return r.finish(a)
+		}
+		return r.notRecursive()
+	}
 	return r.finish(r.resolver.Resolve(r.ctx, r.ask, resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}))
 }
 

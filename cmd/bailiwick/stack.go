@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -117,6 +118,7 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
 		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}
 	rc.Opportunistic = cfg.Opportunistic
+	rc.Referrals = snooped(cfg)
 	for _, z := range cfg.Zones {
 		peer, err := peerOf(z)
 		if err != nil {
@@ -436,4 +438,16 @@ func (r *running) close() {
 	if r.console != nil {
 		_ = r.console.Close()
 	}
+}
+
+// snooped reports whether anybody may look into the caches.
+func snooped(cfg *config.Config) bool {
+	snoops := func(r policy.Rule) bool { return r.Action == policy.Snoop }
+	found := slices.ContainsFunc(cfg.Access, snoops)
+	for _, listeners := range cfg.Listen {
+		for _, l := range listeners {
+			found = found || slices.ContainsFunc(l.Access, snoops)
+		}
+	}
+	return found
 }

@@ -1,0 +1,91 @@
+// Referrals out of memory, for clients who want no recursion and may look.
+
+package resolver
+
+import (
+	"context"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// keepServers keeps the NS set that came with an answer, for referrals. It is not judged before
+// somebody asks; until then it is as unchecked as what is got with CD=1, and is kept where that
+// is.
+func (r *Resolver) keepServers(ns *wire.RRset) {
+	if ns == nil || ns.Sigs.Len() == 0 || !r.cfg.Referrals {
+		return
+	}
+	k := cache.Key{Name: ns.Name, Type: wire.TypeNS, Unchecked: true}
+	now := r.clock.Now()
+	if _, known := r.cache.GetRRset(k, now); known {
+		return
+	}
+	set := *ns
+	set.Security = wire.Unchecked
+	r.cache.PutRRset(k, cache.RRset{Set: &set}, now)
+}
+
+// Referral returns what a server without recursion says of a question that it has no answer to:
+// the NS set of the deepest zone known (RFC 1034, section 4.3.2, step 4b), nil if there is none.
+// Nothing is asked for the client; but a zone's own set is judged, and keys that this takes are
+// fetched. One that is not secure ranks below what the parent says, if it came without AA (RFC
+// 2181, section 5.4.1), and is left out.
+func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
+	now := r.clock.Now()
+	d, ok := r.cache.Closest(q.Name, now)
+	if !ok || !r.cfg.Referrals {
+		return nil
+	}
+	a := &Answer{Question: q, NoCache: true}
+	if ns := r.judgedServers(ctx, d.Zone, now); ns != nil {
+		a.Status, a.Authority = ns.Security, []*wire.RRset{ns}
+		return a
+	}
+	ttl := uint32(max(0, d.Expires-now.Unix()))
+	ns := &wire.RRset{Name: d.Zone, Type: wire.TypeNS, Class: wire.ClassIN, TTL: ttl}
+	for _, s := range d.Servers {
+		ns.Data = ns.Data.Append([]byte(s.Name.Wire()))
+	}
+	a.Status, a.Authority = wire.Insecure, []*wire.RRset{ns}
+	return a
+}
+
+// judgedServers returns a zone's own NS set, if it was asked for or is secure.
+func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.Time) *wire.RRset {
+	for _, unchecked := range []bool{false, true} {
+		k := cache.Key{Name: zone, Type: wire.TypeNS, Unchecked: unchecked}
+		e, ok := r.cache.GetRRset(k, now)
+		if !ok {
+			continue
+		}
+		ns := aged(e.Set, e.TTL(now.Unix()))
+		if !unchecked {
+			return ns
+		}
+		b, done := r.takeOff(ctx)
+		defer done()
+		own := wire.Question{Name: zone, Type: wire.TypeNS, Class: wire.ClassIN}
+		x := &run{r: r, q: own, budget: b}
+		v := x.judge(&validator.Response{Question: own, Servers: zone, Sets: []*wire.RRset{ns}})
+		if v.Status != wire.Secure {
+			return nil
+		}
+		return ns
+	}
+	return nil
+}
+
+// KnownFailure returns the failure that is remembered for a question itself, nil if there is none.
+// [Known] tells of it only where nothing else is known, such as an alias that another type has
+// brought.
+func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
+	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
+	f, ok := r.cache.GetFailure(k, r.clock.Now())
+	if !ok {
+		return nil
+	}
+	return (&Answer{Question: q}).fail(f)
+}
