@@ -30,18 +30,22 @@ func (r *request) checkCookie() (wire.RCode, *cause.Failure) {
 
 // serverCookie makes ours: version, reserved, timestamp, hash (RFC 9018, section 4). A fresh one that the client sent is kept.
 func (r *request) serverCookie(client []byte) []byte {
-	now := clock.Wall(r.clock) // the client brings it back after a restart, or to another server (RFC 9018, section 4.3)
-	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && len(v) == 24 && r.ownCookie(v, now) {
+	now := clock.Wall(r.clock)                                                                         // the client brings it back after a restart, or to another server (RFC 9018, section 4.3)
+	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && r.ownCookie(v, now, cookieLifetime/2) { // RFC 9018, section 4.3
 		return v[8:]
 	}
 	return r.makeCookie(client, uint32(now.Unix()))
 }
 
-// ownCookie says that a cookie is ours and younger than half its lifetime (RFC 9018, section 4.3).
-func (r *request) ownCookie(v []byte, now time.Time) bool {
+// ownCookie reports whether a cookie option is whole, with a server cookie that we made for this
+// client at this address, no longer ago than oldest (RFC 9018, section 4.3).
+func (r *request) ownCookie(v []byte, now time.Time, oldest time.Duration) bool {
+	if len(v) != 24 {
+		return false
+	}
 	at := binary.BigEndian.Uint32(v[12:])
 	age := int32(uint32(now.Unix()) - at)
-	if age < -int32(cookieFuture/time.Second) || age > int32(cookieLifetime/time.Second)/2 {
+	if age < -int32(cookieFuture/time.Second) || age > int32(oldest/time.Second) {
 		return false
 	}
 	return string(r.makeCookie(v[:8], at)) == string(v[8:])

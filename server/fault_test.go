@@ -23,6 +23,7 @@ func (nobody) Query(transport.Protocol, wire.Type)      {}
 func (nobody) Response(wire.RCode, bool, time.Duration) {}
 func (nobody) ServFail(cause.Cause)                     {}
 func (nobody) Limit(cause.Cause)                        {}
+func (nobody) Paced()                                   {}
 func (nobody) Refused(cause.Cause)                      {}
 
 // A query may panic before anything of it has been looked at. Its client hears SERVFAIL, but those

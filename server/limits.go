@@ -9,6 +9,26 @@ const (
 	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one cannot starve the others. 1000, as
 	// Unbound's wait-limit: behind one prefix there may be an office, and 200 is what a single load test keeps waiting.
 	MaxPerPrefix = 1000
+	// MaxPerProvenPrefix is the same for clients whose address is known to be theirs, by a cookie of
+	// ours or a connection: nobody can use up their places by forging it. Unbound's
+	// wait-limit-cookie.
+	MaxPerProvenPrefix = 10000
+
+	// MaxPulse is how many answers over UDP that have waited leave for one address in a paceWindow,
+	// unless it asks for more at the time (DNSBomb, CVE-2024-33655): 10,000 a second, which is
+	// more than a busy office asks that no memory can answer.
+	MaxPulse = 10
+	// MaxPaced is how many are held back for one address, and MaxPacedInAll for all. What is above
+	// is dropped, as it would be on a link that is full: a tenth of a second's worth, or as many as
+	// may wait for one prefix.
+	MaxPaced      = 1000
+	MaxPacedInAll = MaxServing
+	// paceWindow is long enough for timers to tell, and short enough that a thousand answers are
+	// there in a tenth of a second.
+	paceWindow = time.Millisecond
+	// paceSpan is the time in which it is counted what an address asks for: shorter than servers that
+	// are slow on purpose take, and long enough to tell a busy client from a burst.
+	paceSpan = 100 * time.Millisecond
 
 	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the metrics and in the next line.
 	MaxLogLines = 50

@@ -46,7 +46,7 @@ func newTrap(t *testing.T) (*trap, *front) {
 		defer tr.mu.Unlock()
 		tr.ended = true
 	})
-	f := newFrontAll(t, nil, func(c *resolver.Config) { c.Prefetch = true }, tr, func(p *resolver.Parts) {
+	f := newFrontAll(t, nil, func(c *resolver.Config) { c.Prefetch, c.MaxFlights = true, 1<<16 }, tr, func(p *resolver.Parts) {
 		tr.Exchanger, p.Exchanger, p.Guard = p.Exchanger, tr, tr.Guard
 	})
 	f.seen = &tr.quiet

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -41,18 +42,39 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 		r.reply(r.finish(a))
 		return
 	}
-	if !s.admit(from.Addr.Addr()) {
-		f := &cause.Failure{Cause: cause.Overload}
+	proven := r.proven()
+	if f := s.admit(from.Addr.Addr(), proven); f != nil {
 		s.observe.Limit(f.Cause)
 		s.observe.ServFail(f.Cause)
 		r.reply(r.short(wire.RCodeServFail, f))
 		return
 	}
+	if !proven {
+		s.pace.enter(from.Addr.Addr())
+	}
 	s.work(func() {
 		defer s.release(from.Addr.Addr())
+		if !proven {
+			defer s.pace.leave(from.Addr.Addr())
+		}
 		defer func() { r.caught(recover()) }()
-		r.reply(r.resolve())
+		answer := r.resolve()
+		if proven {
+			r.reply(answer)
+			return
+		}
+		s.pace.pass(from.Addr.Addr(), func() { r.reply(answer) })
 	})
+}
+
+// proven reports whether the client's address is known to be its own: it has a connection, or it
+// has brought back a cookie that was sent to this address.
+func (r *request) proven() bool {
+	if r.from.Protocol != transport.UDP {
+		return true
+	}
+	v, ok := r.q.EDNS.Options.Get(wire.OptionCookie)
+	return ok && r.cookie != nil && r.ownCookie(v, clock.Wall(r.clock), cookieLifetime)
 }
 
 // reply sends the answer, or says that there is none.

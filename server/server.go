@@ -48,6 +48,8 @@ type Observer interface {
 	Limit(c cause.Cause)
 	// Refused is a query that was refused, or dropped, because of who asked or what for.
 	Refused(c cause.Cause)
+	// Paced is an answer that is held back for a moment.
+	Paced()
 }
 
 // Server answers queries, which come in by its entrances.
@@ -67,6 +69,7 @@ type Server struct {
 	jobs    chan func()  // to idle workers
 	idle    atomic.Int32 // workers
 	wg      sync.WaitGroup
+	pace    *pacer
 
 	lines, refused, outcomes lineLimit // of failures, of refused clients, of all queries
 	debug                    bool      // each query's outcome is logged
@@ -83,6 +86,7 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
+	s.pace = newPacer(o, g)
 	s.queries.New = func() any { return new(wire.Query) }
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
@@ -101,19 +105,28 @@ func (s *Server) Entrance(acl *policy.ACL) *Entrance { return &Entrance{s, acl} 
 func (s *Server) Close() {
 	s.stop()
 	s.wg.Wait()
+	s.pace.close()
 }
 
-// admit counts a query in; false if there are too many.
-func (s *Server) admit(a netip.Addr) bool {
+// admit counts a query in, or says why not. Queries that prove their address are counted with the
+// others, but find room where those, of which any may be forged, do not.
+func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	p := transport.ClientPrefix(a)
+	most := MaxPerPrefix
+	if proven {
+		most = MaxPerProvenPrefix
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.prefixes[p] >= MaxPerPrefix || s.serving.Load() >= MaxServing {
-		return false
+	switch {
+	case s.serving.Load() >= MaxServing:
+		return &cause.Failure{Cause: cause.Overload}
+	case s.prefixes[p] >= most:
+		return &cause.Failure{Cause: cause.LimitClient}
 	}
 	s.prefixes[p]++
 	s.serving.Add(1)
-	return true
+	return nil
 }
 
 func (s *Server) release(a netip.Addr) {

@@ -46,6 +46,7 @@ func (q *quiet) ServFail(c cause.Cause) {
 	q.causes = append(q.causes, c)
 }
 func (*quiet) Limit(cause.Cause) {}
+func (*quiet) Paced()            {}
 func (q *quiet) Refused(c cause.Cause) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -96,6 +96,8 @@ const (
 	AliasLoop
 	AliasTooLong
 	Overload
+	LimitClient
+	LimitPulse
 	LocalResources
 	ConnectionDisplaced
 	ConnectionsPerClient
@@ -243,6 +245,9 @@ var table = [count]row{
 	LocalResources: {"local_resources", KindLimit, edeOther,
 		"this resolver lacked descriptors, ports or memory to ask, or a packet filter stopped it",
 		"raise the limit on open files and net.ipv4.ip_local_port_range; look at the packet filter"},
+
+	LimitClient: {"limit_client", KindLimit, edeOther, "this client's network has too many questions waiting", "have clients use cookies, TCP or an encrypted transport"},
+	LimitPulse:  {"limit_pulse", KindLimit, edeNone, "too many answers to one client became ready at once", "have clients use cookies, TCP or an encrypted transport"},
 
 	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
 	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},

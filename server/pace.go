@@ -1,0 +1,185 @@
+// Pacing: answers over UDP that have waited leave one after the other, not in one pulse.
+//
+// Who forges a victim's address can have questions wait for one slow answer, for seconds, and all of
+// them answered at the same moment: a pulse many times as dense as the questions were (DNSBomb,
+// CVE-2024-33655). So an address gets no more of them at once than a few, or than it asks for at
+// the time; the others follow within milliseconds. Answers from memory are not concerned:
+// they leave when the question comes. Neither are clients whose address is known to be theirs.
+
+package server
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
+)
+
+// pacer paces the answers of all addresses.
+type pacer struct {
+	observe Observer
+	guard   *guard.Guard
+	began   time.Time
+
+	mu      sync.Mutex
+	clients map[netip.Addr]*paced // that have questions in work, or answers held back; guarded by mu
+	held    int                   // answers held back, of all; guarded by mu
+	closed  bool                  // guarded by mu
+	wg      sync.WaitGroup        // of those that timers send
+}
+
+// paced is an address. All of it is guarded by the pacer's mu.
+type paced struct {
+	questions int // in work
+	window    int64
+	sent      int // in this window
+	span      int64
+	asked     [2]int // in this span, and in the one before
+	queue     []func()
+	timer     *time.Timer
+}
+
+func newPacer(o Observer, g *guard.Guard) *pacer {
+	return &pacer{observe: o, guard: g, began: time.Now(), clients: map[netip.Addr]*paced{}}
+}
+
+// turn begins the window and the span that it is.
+func (c *paced) turn(at time.Duration) {
+	if w := int64(at / paceWindow); w != c.window {
+		c.window, c.sent = w, 0
+	}
+	switch s := int64(at / paceSpan); {
+	case s == c.span+1:
+		c.span, c.asked = s, [2]int{0, c.asked[0]}
+	case s != c.span:
+		c.span, c.asked = s, [2]int{}
+	}
+}
+
+// room is how many answers may leave in this window: for a client that asks much, twice what it asks
+// for in one.
+func (c *paced) room() int {
+	usual := 2 * max(c.asked[0], c.asked[1]) * int(paceWindow) / int(paceSpan)
+	return max(MaxPulse, usual) - c.sent
+}
+
+// enter notes a question of an address that goes to be resolved.
+func (p *pacer) enter(a netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[a]
+	if c == nil {
+		c = &paced{}
+		p.clients[a] = c
+	}
+	c.turn(time.Since(p.began))
+	c.questions++
+	c.asked[0]++
+}
+
+// leave notes that a question is out of work.
+func (p *pacer) leave(a netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[a]
+	c.questions--
+	p.forget(a, c)
+}
+
+// forget drops what is known of an address that has nothing under way. mu is held.
+func (p *pacer) forget(a netip.Addr, c *paced) {
+	if c.questions == 0 && len(c.queue) == 0 {
+		delete(p.clients, a)
+	}
+}
+
+// pass sends an answer to an address that has entered: now, soon, or not at all.
+func (p *pacer) pass(a netip.Addr, send func()) {
+	if p.may(a, send) {
+		send()
+	}
+}
+
+// may reports whether an answer may leave now; if not, it is held back or dropped.
+func (p *pacer) may(a netip.Addr, send func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[a]
+	c.turn(time.Since(p.began))
+	switch {
+	case p.closed:
+		return true
+	case len(c.queue) == 0 && c.room() > 0:
+		c.sent++
+		return true
+	case len(c.queue) >= MaxPaced || p.held >= MaxPacedInAll:
+		p.observe.Limit(cause.LimitPulse)
+		return false
+	}
+	p.observe.Paced()
+	c.queue = append(c.queue, send)
+	p.held++
+	if c.timer == nil {
+		c.timer = time.AfterFunc(paceWindow, func() { p.next(a) })
+	}
+	return false
+}
+
+// next sends what a window has room for.
+func (p *pacer) next(a netip.Addr) {
+	now := p.take(a)
+	if now == nil {
+		return
+	}
+	defer p.wg.Done()
+	for _, send := range now {
+		p.guard.Run(guard.Query, send)
+	}
+}
+
+// take takes it out of the queue. The caller says when it is sent.
+func (p *pacer) take(a netip.Addr) []func() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.clients[a]
+	if c == nil || p.closed {
+		return nil
+	}
+	p.wg.Add(1)
+	c.turn(time.Since(p.began))
+	n := min(len(c.queue), max(c.room(), 0))
+	now := c.queue[:n:n]
+	c.queue, c.sent, p.held = c.queue[n:], c.sent+n, p.held-n
+	if c.timer = nil; len(c.queue) > 0 {
+		c.timer = time.AfterFunc(paceWindow, func() { p.next(a) })
+	}
+	p.forget(a, c)
+	return now
+}
+
+// close sends what is held back, and waits for what is being sent.
+func (p *pacer) close() {
+	for _, send := range p.rest() {
+		p.guard.Run(guard.Query, send)
+	}
+	p.wg.Wait()
+}
+
+// rest takes all that is held back, and has nothing held back any more.
+func (p *pacer) rest() (all []func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for a, c := range p.clients {
+		if c.timer != nil {
+			c.timer.Stop()
+		}
+		all = append(all, c.queue...)
+		c.queue = nil
+		p.forget(a, c)
+	}
+	p.held = 0
+	return all
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/cause"
+)
+
+// counting counts what is held back and what is dropped.
+type counting struct {
+	nobody
+	paced, dropped atomic.Int32
+}
+
+func (c *counting) Paced() { c.paced.Add(1) }
+func (c *counting) Limit(why cause.Cause) {
+	if why == cause.LimitPulse {
+		c.dropped.Add(1)
+	}
+}
+
+// pulse has n answers to one address become ready at once, long after they were asked for.
+func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
+	sent = new(atomic.Int32)
+	for range n {
+		p.enter(a)
+	}
+	time.Sleep(time.Second)
+	for range n {
+		p.pass(a, func() { sent.Add(1) })
+		p.leave(a)
+	}
+	return sent
+}
+
+// What is held back is bounded, for one address and for all; the rest is dropped and counted. When
+// all have left nothing is known of anybody.
+func TestPacedAnswersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &counting{}
+		p := newPacer(o, nil)
+		one := netip.MustParseAddr("192.0.2.1")
+		sent := pulse(p, one, MaxPulse+MaxPaced+50)
+		if sent.Load() != MaxPulse || o.paced.Load() != MaxPaced || o.dropped.Load() != 50 {
+			t.Errorf("%d sent, %d held back, %d dropped", sent.Load(), o.paced.Load(), o.dropped.Load())
+		}
+		time.Sleep(time.Second)
+		if sent.Load() != MaxPulse+MaxPaced {
+			t.Errorf("%d sent in the end", sent.Load())
+		}
+		for a := one; o.paced.Load() < 2*MaxPaced+MaxPacedInAll && o.dropped.Load() < 100; a = a.Next() {
+			for range MaxPulse + MaxPaced {
+				p.enter(a)
+			}
+			for range MaxPulse + MaxPaced {
+				p.pass(a, func() {})
+				p.leave(a)
+			}
+		}
+		if held := o.paced.Load() - MaxPaced; held != MaxPacedInAll {
+			t.Errorf("%d held back in all", held)
+		}
+		time.Sleep(time.Second)
+		if len(p.clients) != 0 || p.held != 0 {
+			t.Errorf("%d addresses and %d answers are left", len(p.clients), p.held)
+		}
+		p.close()
+	})
+}
+
+// The end of the server does not lose what is held back.
+func TestPacedAnswersAreSentAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(&counting{}, nil)
+		a := netip.MustParseAddr("192.0.2.1")
+		sent := pulse(p, a, 100)
+		p.close()
+		if sent.Load() != 100 || len(p.clients) != 0 {
+			t.Errorf("%d are sent, %d addresses are left", sent.Load(), len(p.clients))
+		}
+	})
+}
