@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	h2 "golang.org/x/net/http2"
@@ -124,6 +125,38 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 		_, _ = s.Write(part)
 	}
 	w.await(t, cause.HeldOctets)
+}
+
+// An answer that its client does not take is held while it is being written, and what waits behind it.
+func TestUnsentAnswersAreHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(GateConfig{})
+		e := &echo{held: make(chan func(), 1)}
+		client, done := pipe(e, &witness{}, g, plain)
+		_, _ = client.Write(append(appendFrame(nil, query("held")), appendFrame(nil, query("large"))...))
+		synctest.Wait()
+		large := 2 + len(query("large")) + 60000
+		if g.Held() != int64(large) {
+			t.Errorf("%d octets are held, want %d", g.Held(), large)
+		}
+		(<-e.held)()
+		synctest.Wait()
+		small := 2 + len(query("held"))
+		if g.Held() != int64(large+small) {
+			t.Errorf("%d octets are held, want %d", g.Held(), large+small)
+		}
+		for range 2 {
+			if _, err := ReadFrame(client); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if g.Held() != 0 {
+			t.Errorf("%d octets are held of what was taken", g.Held())
+		}
+		client.Close()
+		<-done
+	})
 }
 
 // RFC 9114: a request has its time, its header too, whatever other requests of the connection do.

@@ -93,31 +93,43 @@ func TestRFC7540SelfDependency(t *testing.T) {
 }
 
 // RFC 9113, section 5.1: what a client had sent before it heard that we closed its stream is no fault of
-// its. Here a request is too large; the rest of its body and its trailers come, and the next request is
-// answered.
+// its. Here a request is too large, by what it says or by what comes; the rest of its body and its
+// trailers come, and the next request is answered.
 func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
-	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
-	h := newH2(client)
-	go func() {
-		h.hello()
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, EndHeaders: true,
-			BlockFragment: h.block(append(postFields, "content-length", "70000")...)})
-		_ = h.WriteData(1, false, make([]byte, 1000))
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, EndHeaders: true, EndStream: true,
-			BlockFragment: h.block("x-trailer", "1")})
-		h.post(3, "fast")
-	}()
-	for {
-		f, err := h.ReadFrame()
-		if err != nil {
-			t.Fatalf("no answer to the next request: %v", err)
+	for name, send := range map[string]func(*h2client){
+		"by its Content-Length": func(h *h2client) {
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, EndHeaders: true,
+				BlockFragment: h.block(append(postFields, "content-length", "70000")...)})
+		},
+		"by its body": func(h *h2client) {
+			h.open(1)
+			for range 4 {
+				_ = h.WriteData(1, false, make([]byte, 16384))
+			}
+		},
+	} {
+		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
+		h := newH2(client)
+		go func() {
+			h.hello()
+			send(h)
+			_ = h.WriteData(1, false, make([]byte, 1000))
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, EndHeaders: true, EndStream: true,
+				BlockFragment: h.block("x-trailer", "1")})
+			h.post(3, "fast")
+		}()
+		for {
+			f, err := h.ReadFrame()
+			if err != nil {
+				t.Fatalf("%s: no answer to the next request: %v", name, err)
+			}
+			if d, ok := f.(*h2.DataFrame); ok && d.StreamID == 3 && d.StreamEnded() {
+				break
+			}
 		}
-		if d, ok := f.(*h2.DataFrame); ok && d.StreamID == 3 && d.StreamEnded() {
-			break
-		}
+		client.Close()
+		<-done
 	}
-	client.Close()
-	<-done
 }
 
 // CVE-2019-9511 and its like: an answer waits for room that the client gives by the octet. What waits
