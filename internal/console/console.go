@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
@@ -23,13 +24,17 @@ type Console struct {
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
+// MaxConnections is how many connections the admin listener has open at once; others wait. A few
+// scrapers and people are usual, and descriptors are for resolving.
+const MaxConnections = 32
+
 // Listen opens the listener at an address.
 func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
-	c := &Console{l: l}
+	c := &Console{l: netutil.LimitListener(l, MaxConnections)}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
