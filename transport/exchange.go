@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -181,6 +182,8 @@ type NetExchanger struct {
 	// Remap, if set, says where a server is really reached; for a lab on loopback.
 	Remap func(netip.AddrPort) netip.AddrPort
 
+	Guard *guard.Guard // of the goroutines of connections
+
 	askers    askers
 	upstreams upstreams
 }
@@ -207,7 +210,7 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	default:
 		bounded, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}).exchange(bounded, r.Query)
+		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
 	}
 	return outcome(ctx, reply, err)
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -81,5 +82,28 @@ func TestPanicsEndOneConnection(t *testing.T) {
 				t.Errorf("%v: the next query is not answered after %s", p, l)
 			}
 		}
+	}
+}
+
+// A panic of a connection to a server ends that connection: its question is answered over another, or
+// is told so, and nothing is left locked.
+func TestPanicsEndOneUpstreamConnection(t *testing.T) {
+	panics := make(chan guard.Place, 10)
+	g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
+	c := &streamConn{owner: &streamUpstream{guard: g}, ready: make(chan struct{})} // nothing to be used
+	c.owner.conns = []*streamConn{c}
+	c.owner.key.via = TCP
+	c.waiting = map[uint16]*streamQuestion{1: {got: make(chan []byte)}}
+	got := c.waiting[1].got
+	c.owner.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error { panic("in the handshake") }, InsecureSkipVerify: true}
+	at, _, _ := listener(t, DoT, nil)
+	c.owner.key.server = at
+	c.guarded()
+	if place := <-panics; place != guard.Upstream {
+		t.Errorf("counted at %v", place)
+	}
+	<-c.ready
+	if _, open := <-got; open || c.load() != MaxInFlight || len(c.owner.conns) != 0 {
+		t.Error("the connection is still of use")
 	}
 }

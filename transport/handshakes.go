@@ -98,10 +98,11 @@ func (t *place) end() {
 }
 
 // place makes the place of a connection's handshake, and says how to leave it. The client has
-// FirstOctetTime for its first octet, or what its patience is if that is less.
+// FirstOctetTime for its first octet, down to MinFirstOctetTime while seats run short.
 func (c *conn) place(ctx context.Context) (t *place, leave func()) {
 	h := &c.seat.gate.turns
-	_ = c.SetReadDeadline(time.Now().Add(min(FirstOctetTime, c.seat.patience())))
+	_ = c.SetReadDeadline(time.Now().Add(min(FirstOctetTime,
+		max(MinFirstOctetTime, c.seat.patience()))))
 	t = &place{ctx: ctx, all: h.slots, spoke: func() { _ = c.SetReadDeadline(time.Time{}) }}
 	if c.seat.client == nil {
 		return t, t.end

@@ -72,7 +72,8 @@ const (
 	MaxHandshakesPerClient = 16
 	// FirstOctetTime is how long a client may take to begin its TLS handshake: it has the connection
 	// and nothing to wait for. Two losses of its first segment fit (RFC 6298, section 2).
-	FirstOctetTime = 3 * time.Second
+	FirstOctetTime    = 3 * time.Second
+	MinFirstOctetTime = time.Second
 
 	// MaxHTTPHeader is how many octets the header of a request may have, compressed and not (the largest query that GET can carry then has 12 kB).
 	MaxHTTPHeader = 16 << 10

@@ -197,8 +197,14 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 		client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
 		h := newH2(client)
 		began := time.Now()
-		reset := map[uint32]time.Duration{}
-		answered := 0
+		var mu sync.Mutex
+		reset := map[uint32]time.Duration{} // guarded by mu
+		answered := 0                       // guarded by mu
+		endedAfter := func(stream uint32) time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return reset[stream]
+		}
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -207,6 +213,7 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 				if err != nil {
 					return
 				}
+				mu.Lock()
 				switch f := f.(type) {
 				case *h2.RSTStreamFrame:
 					reset[f.StreamID] = time.Since(began)
@@ -218,6 +225,7 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 						answered++
 					}
 				}
+				mu.Unlock()
 			}
 		}()
 		_, _ = io.WriteString(client, http2Preface)
@@ -226,27 +234,29 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 		h.post(3, "large") // its answer is taken by the octet
 		for i := range 15 {
 			time.Sleep(time.Second)
-			if reset[1] == 0 {
+			if endedAfter(1) == 0 {
 				_ = h.WriteData(1, false, []byte{1})
 			}
-			if reset[3] == 0 {
+			if endedAfter(3) == 0 {
 				_ = h.WriteWindowUpdate(3, 1)
 			}
 			h.post(uint32(5+2*i), "fast")
 		}
+		synctest.Wait()
+		mu.Lock()
 		if reset[1] < MessageTime || reset[1] > MessageTime+time.Second {
 			t.Errorf("the body was given up after %v, want %v", reset[1], MessageTime)
 		}
 		if reset[3] < StreamTime || reset[3] > StreamTime+time.Second {
 			t.Errorf("the answer was given up after %v, want %v", reset[3], StreamTime)
 		}
-		synctest.Wait()
 		if answered != 15 {
 			t.Errorf("%d of 15 other requests are answered", answered)
 		}
 		if f := w.seen(); f[cause.SlowWriter] != 1 || f[cause.SlowReader] != 1 {
 			t.Errorf("faults %v", f)
 		}
+		mu.Unlock() // the reader may have a frame in hand
 		client.Close()
 		<-ended
 		<-done
@@ -260,12 +270,14 @@ func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 		g := NewGate(GateConfig{})
 		client, done := pipe(&echo{}, &witness{}, g, serveH2)
 		h := newH2(client)
-		go func() { h.hello(); h.post(1, "fast") }()
+		sent := make(chan struct{})
+		go func() { h.hello(); h.post(1, "fast"); close(sent) }()
 		began := time.Now()
 		f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame)
 		if !ok || f.ErrCode != h2.ErrCodeNo || f.LastStreamID != 1 || time.Since(began) != MaxIdle {
 			t.Errorf("after %v: %v, want GOAWAY NO_ERROR, last stream 1", time.Since(began), f)
 		}
+		<-sent
 		time.Sleep(LingerTime / 2)
 		h.post(3, "fast") // crosses it; the client asks again elsewhere
 		if f, err := h.ReadFrame(); err == nil {

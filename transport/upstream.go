@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"bailiwick/internal/guard"
 )
 
 // Peer is who a server has to be. Servers with the same Peer share what is known of it: connections, sessions.
@@ -48,7 +50,7 @@ type upstream interface {
 }
 
 // get returns the upstream of a key.
-func (u *upstreams) get(k upstreamKey) upstream {
+func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if up, ok := u.known[k]; ok {
@@ -65,13 +67,13 @@ func (u *upstreams) get(k upstreamKey) upstream {
 			}
 		}
 	}
-	up := newUpstream[k.via](k, u.tls(k))
+	up := newUpstream[k.via](k, u.tls(k), g)
 	u.known[k] = up
 	return up
 }
 
 // newUpstream makes upstreams, by protocol. Those that are missing have no connection that stays open.
-var newUpstream = map[Protocol]func(upstreamKey, *tls.Config) upstream{TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream, DoQ: newQUICUpstream}
+var newUpstream = map[Protocol]func(upstreamKey, *tls.Config, *guard.Guard) upstream{TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream, DoQ: newQUICUpstream}
 
 // tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section 4.6.3.4: opportunistic encryption does not authenticate).
 func (u *upstreams) tls(k upstreamKey) *tls.Config {

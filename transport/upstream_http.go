@@ -16,6 +16,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -27,7 +28,7 @@ type httpUpstream struct {
 	asked  atomic.Int64 // last, as age has it
 }
 
-func newHTTPUpstream(k upstreamKey, cfg *tls.Config) upstream {
+func newHTTPUpstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
 	u := &httpUpstream{url: "https://" + net.JoinHostPort(cfg.ServerName, fmt.Sprint(k.server.Port())) + k.peer.path()}
 	if k.via == DoH3 {
 		t := &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {

@@ -12,13 +12,15 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
 // quicUpstream is a server with its connection.
 type quicUpstream struct {
-	key upstreamKey
-	tls *tls.Config
+	key   upstreamKey
+	tls   *tls.Config
+	guard *guard.Guard
 
 	mu    sync.Mutex
 	conn  *quicDial // guarded by mu
@@ -32,7 +34,9 @@ type quicDial struct {
 	err   error
 }
 
-func newQUICUpstream(k upstreamKey, cfg *tls.Config) upstream { return &quicUpstream{key: k, tls: cfg} }
+func newQUICUpstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
+	return &quicUpstream{key: k, tls: cfg, guard: g}
+}
 
 // upstreamQUIC is the configuration of connections that we make.
 func upstreamQUIC() *quic.Config {
@@ -78,6 +82,12 @@ func (u *quicUpstream) dial() (d *quicDial, fresh bool) {
 	u.conn = d
 	go func() {
 		defer close(d.ready)
+		defer func() {
+			if u.guard.Caught(recover(), guard.Upstream) {
+				d.err = errBroken
+				u.forget(d)
+			}
+		}()
 		ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
 		defer cancel()
 		d.conn, d.err = quic.DialAddr(ctx, u.key.server.String(), u.tls, upstreamQUIC())

@@ -11,12 +11,16 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"bailiwick/internal/guard"
 )
 
 // streamUpstream is a server with its connections.
 type streamUpstream struct {
 	key upstreamKey
 	tls *tls.Config // nil for TCP
+
+	guard *guard.Guard
 
 	mu    sync.Mutex
 	conns []*streamConn // guarded by mu
@@ -43,8 +47,8 @@ type streamQuestion struct {
 	got   chan []byte // closed if there will be none
 }
 
-func newStreamUpstream(k upstreamKey, cfg *tls.Config) upstream {
-	u := &streamUpstream{key: k}
+func newStreamUpstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
+	u := &streamUpstream{key: k, guard: g}
 	if k.via == DoT {
 		u.tls = cfg
 	}
@@ -86,7 +90,7 @@ func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
 	}
 	c = &streamConn{owner: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
 	u.conns = append(u.conns, c)
-	go c.run()
+	go c.guarded()
 	return c, true
 }
 
@@ -121,6 +125,22 @@ func (c *streamConn) load() int {
 		return MaxInFlight
 	}
 	return len(c.waiting)
+}
+
+// guarded is run; a panic ends the connection, and its questions are asked again over another.
+func (c *streamConn) guarded() {
+	defer func() {
+		if !c.owner.guard.Caught(recover(), guard.Upstream) {
+			return
+		}
+		c.fail(errBroken)
+		select {
+		case <-c.ready:
+		default:
+			close(c.ready)
+		}
+	}()
+	c.run()
 }
 
 // run makes the connection, and reads replies until it ends.

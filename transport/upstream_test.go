@@ -133,9 +133,9 @@ func TestUpstreamsAreBounded(t *testing.T) {
 	old := time.Now().Add(-2 * UpstreamIdle)
 	for i := range MaxUpstreams {
 		k := upstreamKey{via: TCP, server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 53)}
-		u.get(k).(*streamUpstream).asked = old
+		u.get(k, nil).(*streamUpstream).asked = old
 	}
-	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")})
+	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")}, nil)
 	if len(u.known) != 1 {
 		t.Errorf("%d servers are known", len(u.known))
 	}

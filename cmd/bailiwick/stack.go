@@ -64,6 +64,9 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 			os.Exit(exitPanics)
 		})
 		s.metrics.Guard = s.guard
+		if n, ok := ex.(*transport.NetExchanger); ok {
+			n.Guard = s.guard
+		}
 	}
 	if p.certificates != nil {
 		s.certificates = &spoken{p.certificates, s.log}
