@@ -83,26 +83,35 @@ func (c *Config) inside(zone wire.Name, conf *Zone) bool {
 	return conf != nil && (conf.Forward || !conf.Name.IsRoot() || zone.IsRoot())
 }
 
-// forOperator is the failure of a name as the operator should hear of it: what is bogus in a zone
+// forOperator is the failure of a name as the operator should hear of it: what goes wrong in a zone
 // whose servers the operator names is seldom for the owner of a public zone to mend.
 func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure {
 	z := r.cfg.configured(name)
-	if z == nil || f.Cause.Kind() != cause.KindDNSSEC {
+	if z == nil {
 		return f
 	}
-	own := *f
 	key := "resolver.stub_zones"
 	if z.Forward {
 		key = "resolver.forward_zones"
 	}
-	if z.Name.IsRoot() {
+	own := *f
+	switch kind := f.Cause.Kind(); {
+	case kind == cause.KindDNSSEC && z.Name.IsRoot():
 		own.Remedy = "see that the servers of zone . in " + key + " pass DNSSEC records on, all of them"
-		return &own
+	case kind == cause.KindDNSSEC:
+		own.Remedy = "zone " + z.Name.String() + " stands in " + key +
+			", below a signed zone that says something else: if it is private, set insecure: true there, " +
+			"or trust its own key (trust_anchors.records); " +
+			"otherwise see that its servers pass DNSSEC records on"
+	case f.Cause == cause.NoServers:
+		own.Remedy = "the configuration keeps the servers of zone " + z.Name.String() + " in " + key +
+			" from being asked: see resolver.do_not_query, do_not_query_localhost, ipv4 and ipv6"
+	case f.Cause == cause.Lame || f.Cause == cause.ServerRefused || f.Cause == cause.NoAddress ||
+		f.Cause == cause.DependencyLoop:
+		own.Remedy = "see the servers of zone " + z.Name.String() + " in " + key
+	default:
+		return f
 	}
-	own.Remedy = "zone " + z.Name.String() + " stands in " + key +
-		", below a signed zone that says something else: " +
-		"if it is private, set insecure: true there, or trust its own key (trust_anchors.records); " +
-		"otherwise see that its servers pass DNSSEC records on"
 	return &own
 }
 

@@ -79,6 +79,21 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 	}
 }
 
+// A forwarder at an address that is never asked is for the configuration to mend, not a delegation.
+func TestServersThatMayNotBeAskedHaveTheOperatorsHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) {
+			c.DoNotQueryLocalhost = true
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.example."), Forward: true,
+				Addrs: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:5353")}}}
+		})
+		a := in.resolve("www.corp.example.", wire.TypeA)
+		if a.Failure == nil || !strings.Contains(a.Failure.Hint(), "do_not_query_localhost") {
+			t.Errorf("got %s %v\n%s", a.RCode, a.Failure, in.transcript())
+		}
+	})
+}
+
 // What is bogus in the public tree keeps the hint for the zone's owner.
 func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

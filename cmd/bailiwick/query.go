@@ -226,6 +226,7 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 		ex = w
 	}
 	p, found := prepare(cfg)
+	cfg.LogLevel = "error" // what there is to say is in the answer
 	return newStack(cfg, p, ex, nil).resolver, found, nil
 }
 
