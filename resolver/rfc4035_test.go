@@ -35,6 +35,22 @@ func TestRFC4035WildcardProofIsPassedOn(t *testing.T) {
 		const records = "*.wild A 192.0.2.2;;*.names CNAME www;;www A 192.0.2.1"
 		w.Add(lab.Zone{Name: "island.example.", NoDS: true, Records: records})
 		w.Add(lab.Zone{Name: "island3.example.", NoDS: true, Denial: lab.NSEC3, Records: records})
+		w.Script = func(q lab.Incoming) (lab.Reply, bool) { // a proof that nobody asked for
+			zone, own := strings.CutPrefix(strings.ToLower(q.Question().Name), "www.")
+			if !own || q.Question().Qtype != dns.TypeA || !strings.HasPrefix(zone, "island") {
+				return lab.Reply{}, false
+			}
+			var denial dns.RR = &dns.NSEC{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeNSEC,
+				Class: dns.ClassINET, Ttl: 60}, NextDomain: zone}
+			if zone == "island3.example." {
+				denial = &dns.NSEC3{Hdr: dns.RR_Header{Name: strings.Repeat("0", 32) + "." + zone,
+					Rrtype: dns.TypeNSEC3, Class: dns.ClassINET, Ttl: 60}, Hash: 1, HashLength: 20,
+					NextDomain: strings.Repeat("0", 31) + "1"}
+			}
+			m := q.Honest()
+			m.Ns = append(append(m.Ns, denial), w.Sign(zone, denial)...)
+			return lab.Messages(m), true
+		}
 		return w
 	}
 	for _, c := range []struct {
@@ -66,6 +82,9 @@ func TestRFC4035WildcardProofIsPassedOn(t *testing.T) {
 						}
 					}
 					in.transcript()
+				}
+				if c.cd && c.anchors { // with CD all is passed on as it came
+					return
 				}
 				if a := in.ask("www."+zone, wire.TypeA,
 					resolver.Options{CheckingDisabled: c.cd}); has(a.Authority, proof) != 0 {
@@ -158,4 +177,38 @@ func TestRFC4035SIGIsAnOrdinarySet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RRSIGs that cover many types cost a question for a few of them.
+func TestRFC4035RRSIGsOfManyTypes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+			if q.Question().Qtype != dns.TypeRRSIG {
+				return lab.Reply{}, false
+			}
+			m := new(dns.Msg).SetReply(q.Query)
+			m.Authoritative = true
+			sig := w.Sign("secure.example.", &dns.A{Hdr: dns.RR_Header{Name: "www.secure.example.",
+				Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 1}})[0]
+			for i := range 3 * resolver.MaxCovered {
+				c := dns.Copy(sig).(*dns.RRSIG)
+				c.TypeCovered = uint16(65280 + i)
+				m.Answer = append(m.Answer, c)
+			}
+			if !q.TCP {
+				m.Answer, m.Truncated = nil, true
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, func(c *resolver.Config) { c.AggressiveNSEC = false })
+		a := in.resolve("www.secure.example.", wire.TypeRRSIG)
+		if a.RCode != servFail || a.Failure.Cause != cause.SignatureMissing {
+			t.Errorf("got %s %v", a.RCode, a.Failure)
+		}
+		// The lab has no names for these types.
+		if n := strings.Count(in.transcript(), "www.secure.example. \n"); n != resolver.MaxCovered {
+			t.Errorf("%d covered sets asked for", n)
+		}
+	})
 }

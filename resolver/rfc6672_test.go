@@ -160,20 +160,3 @@ func TestRFC6672TooLongANameIsYXDomain(t *testing.T) {
 		}
 	}
 }
-
-// YXDOMAIN without the DNAME that would show why makes no sense, and is no limit of ours.
-func TestRFC6672YXDomainWithoutADNAME(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := lab.Internet(time.Now())
-		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
-			if !strings.EqualFold(q.Question().Name, "www.secure.example.") {
-				return lab.Reply{}, false
-			}
-			return lab.Messages(new(dns.Msg).SetRcode(q.Query, dns.RcodeYXDomain)), true
-		}
-		if a := newWorld(t, w, nil).resolve("www.secure.example.",
-			wire.TypeA); a.RCode != servFail || a.Failure.Cause != cause.ServerUnexpected {
-			t.Errorf("got %s %v", a.RCode, a.Failure)
-		}
-	})
-}

@@ -65,6 +65,17 @@ func TestParseAdoptsSignatures(t *testing.T) {
 	}
 }
 
+// RFC 4035, section 2.2: RRSIGs are not signed; one that claims to cover them is adopted by none.
+func TestRFC4035NoSignatureOfSignatures(t *testing.T) {
+	const fields = " 13 2 60 20300101000000 20200101000000 1 example. AAAA"
+	m, err := Parse(message(t, "www.example. 60 RRSIG RRSIG"+fields,
+		"www.example. 60 RRSIG MX"+fields))
+	if err != nil || len(m.Answer) != 2 || m.Answer[0].Sigs.Len() != 0 ||
+		m.Answer[1].Sigs.Len() != 0 {
+		t.Errorf("got %v, %v", m.Answer, err)
+	}
+}
+
 func TestParseMalformed(t *testing.T) {
 	good := message(t, "www.example. 60 A 192.0.2.1", "www.example. 60 NS ns.example.")
 	for i := range good { // any message that ends too early
