@@ -81,8 +81,11 @@ func (k *key) compare(tag uint16, algorithm uint8) int {
 // Set is the set as it came.
 func (ks *KeySet) Set() *wire.RRset { return ks.set }
 
-// Size is about the memory that it takes, in octets, when its keys have been read.
-func (ks *KeySet) Size() int { return ks.set.Size() + 600*ks.set.Len() }
+// Size is about the memory that it takes, in octets, when its keys have been read: numbers that are
+// computed of an RSA modulus are as long as it.
+func (ks *KeySet) Size() int {
+	return ks.set.Size() + 650*ks.set.Len() + len(ks.set.Data)*5/4
+}
 
 // Tags lists the key tags, for people.
 func (ks *KeySet) Tags() (tags []uint16) {
