@@ -118,17 +118,19 @@ func (a *asking) slow(ended *cause.Failure) bool {
 func (a *asking) consider(t *try) *accepted {
 	c, m := t.c, t.m
 	now := a.x.r.clock.Now()
-	empty := wire.FindType(m.Authority, wire.TypeNS) == nil
+	if !t.weighed { // what is out of bailiwick is gone the second time
+		t.noNS = wire.FindType(m.Authority, wire.TypeNS) == nil
+	}
 	damaged := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
 	switch own := wire.Find(m.Authority, a.zone, wire.TypeNS); {
-	case r.fault == cause.Lame && empty:
+	case r.fault == cause.Lame && t.noNS:
 		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
 		// section 2.2). Balancers send it for types that they do not know. It is used if no other
 		// server says more.
 		r = reply{kind: replyNoData, weak: true, hollow: true}
-	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || empty:
+	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:
 		r.own = own
 	default: // with AA, yet it refers to servers of a zone above or beside (RFC 2308, section 2.2)

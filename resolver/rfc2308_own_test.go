@@ -4,6 +4,7 @@ package resolver_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,29 @@ func TestRFC1034AnAliasToItselfIsShown(t *testing.T) {
 				want == noError && a.Status != wire.Secure {
 				t.Errorf("%s: %s %s %v", name, a.RCode, a.Status, a.Failure)
 			}
+		}
+	})
+}
+
+// Where a server is asked again in lower case and fails then, what it said before counts: a denial
+// that nobody can do better than.
+func TestAFailureInLowerCaseDoesNotUndoADenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		var asked atomic.Int32
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			if !strings.EqualFold(in.Question().Name, "x.unsigned.example.") {
+				return lab.Reply{}, false
+			}
+			m := new(dns.Msg).SetReply(in.Query)
+			if m.Authoritative = true; asked.Add(1) > 1 {
+				m.Rcode = dns.RcodeServerFailure
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		if a := in.resolve("x.unsigned.example.", wire.TypeTXT); a.RCode != noError || asked.Load() != 2 {
+			t.Errorf("got %s %v after %d questions", a.RCode, a.Failure, asked.Load())
 		}
 	})
 }

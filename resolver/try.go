@@ -35,6 +35,7 @@ type try struct {
 	p     profile // of the server, when it was sent
 	req   transport.Request
 	mixed bool // it has capital letters
+	noNS  bool // its reply came without any NS set in the authority section
 	plain bool // it asks for less than the tries before it, which were met with silence
 
 	began    time.Time
@@ -650,6 +651,10 @@ func (a *asking) doubted(t *try, worth int) bool {
 		} else {
 			r.servers.learn(addr, a.zone, eventCaseKept, 0, now)
 			s.lower, s.settled = false, true
+		}
+		if worth < s.worth { // a server that fails now has said more before
+			a.undoubt(t)
+			return true
 		}
 		s.doubt = nil
 	case !t.mixed && s.wrongCase && worth > worthNothing:
