@@ -93,6 +93,14 @@ func TestDNS0x20ServersThatErr(t *testing.T) {
 			m.Ns = []dns.RR{rr(". 60 NS a.root.example.")}
 			return lab.Messages(m), true
 		}, false},
+		"the question in lower case, and silence over TCP": {func(q lab.Incoming) (lab.Reply, bool) {
+			if q.TCP {
+				return lab.Reply{}, true
+			}
+			m := q.Honest()
+			m.Question[0].Name = strings.ToLower(m.Question[0].Name)
+			return lab.Messages(m), true
+		}, true},
 		"the question in lower case, and no TCP": {func(q lab.Incoming) (lab.Reply, bool) {
 			if q.TCP {
 				return lab.Reply{Err: transport.ErrUnreachable}, true

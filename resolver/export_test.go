@@ -11,3 +11,6 @@ func (r *Resolver) Held(server netip.Addr, zone wire.Name) bool {
 	p := r.servers.profile(server, zone, r.clock.Now())
 	return p.fault > 0 || p.dead
 }
+
+// OpenTries returns how many tries are open beside another of their question.
+func (r *Resolver) OpenTries() int { return int(r.servers.beside.Load()) }

@@ -48,6 +48,9 @@ const (
 	MaxTriesPerTransport = 3
 	// MaxOutstanding is how many tries are open at once, per question.
 	MaxOutstanding = 4
+	// MaxOpenTries is how many tries are open beside another of their question, process-wide; beyond
+	// it a new one takes the place of the oldest. Each holds a descriptor, and silent zones are cheap.
+	MaxOpenTries = 2048
 	// maxForms is how many questions one address is sent over UDP, per question, in whatever form;
 	// those that are answered by an error are followed by another form.
 	maxForms = 8
@@ -68,6 +71,9 @@ const (
 	initialRTO = 376 * time.Millisecond
 	minRTO     = 50 * time.Millisecond
 	maxRTO     = 1500 * time.Millisecond
+	// maxDeviation is how much longer than its smoothed RTT a server is waited for, at most, if that
+	// is not longer still.
+	maxDeviation = 100 * time.Millisecond
 	// maxBackoff is how often the time of a server that is silent is doubled.
 	maxBackoff = 5
 	// lastTryAfter is when, after the first, the last try of a server is sent at the earliest.

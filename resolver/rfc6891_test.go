@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/lab"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -120,6 +121,32 @@ func TestRFC6891ServerWithoutEDNS(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that has lost EDNS, and has no TCP either, still answers.
+func TestRFC6891ServerThatLosesEDNS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := false
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			switch {
+			case old && q.TCP:
+				return lab.Reply{Err: transport.ErrUnreachable}, true
+			case old && q.Query.IsEdns0() != nil:
+				return bareFormErr(q), true
+			}
+			return lab.Reply{}, false
+		}), nil)
+		expectAddress(t, in, "firstname.odd.example.")
+		old = true
+		for i := range 3 {
+			expectAddress(t, in, fmt.Sprintf("somename%d.odd.example.", i))
+		}
+		in.transcript()
+		expectAddress(t, in, "another.odd.example.")
+		if n := strings.Count(in.transcript(), "\n"); n != 1 {
+			t.Errorf("%d packets when the server is known", n)
+		}
+	})
 }
 
 // An error without a question is nothing that is remembered against a server: anybody may have sent

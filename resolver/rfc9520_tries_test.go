@@ -2,7 +2,9 @@ package resolver_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -119,5 +121,30 @@ func TestLocalResourcesAreNobodysFault(t *testing.T) {
 		machine.lacks.Store(true)
 		time.AfterFunc(time.Second, func() { machine.lacks.Store(false) })
 		expectAddress(t, in, "another.odd.example.")
+	})
+}
+
+// However many questions wait for silent servers, no more than MaxOpenTries are open beside others.
+func TestMaxOpenTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := silence
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }), nil)
+		in.resolve("nic.example.", wire.TypeA)
+		var wg sync.WaitGroup
+		for i := range 1600 {
+			wg.Go(func() { in.resolve(fmt.Sprintf("somename%d.odd.example.", i), wire.TypeA) })
+		}
+		most := 0
+		for range 40 {
+			time.Sleep(100 * time.Millisecond)
+			most = max(most, in.r.OpenTries())
+		}
+		wg.Wait()
+		if most > resolver.MaxOpenTries || most < resolver.MaxOpenTries/2 {
+			t.Errorf("%d were open", most)
+		}
+		if n := in.r.OpenTries(); n != 0 {
+			t.Errorf("%d are open when all is over", n)
+		}
 	})
 }

@@ -133,6 +133,7 @@ type servers struct {
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
+	beside atomic.Int32 // tries that are open beside another of their question
 }
 
 // pace is how long servers are given that nothing is known of. It grows when servers of several
@@ -400,9 +401,9 @@ func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 		caseKept: v.caseKept, caseLost: now.Before(v.caseLost.until),
 		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses, cookie: v.cookie}
 	if v.srtt > 0 {
-		// RFC 6298, section 2.3, but no more than twice the round trip: a question that is sent
-		// again too early costs a packet, for the reply to the first still counts.
-		p.rto = max(min(v.srtt+4*v.rttvar, 2*v.srtt), minRTO)
+		// RFC 6298, section 2.3, but not much more than twice the round trip: a question that is
+		// sent again too early costs a packet, for the reply to the first still counts.
+		p.rto = max(v.srtt+min(4*v.rttvar, max(v.srtt, maxDeviation)), minRTO)
 	}
 	p.base = min(p.rto, maxRTO)
 	if !p.lately { // or it is packets that get lost

@@ -278,6 +278,8 @@ func (a *asking) patience(c *candidate, how attempt, p *profile) time.Duration {
 	switch {
 	case how.reliable():
 		d = max(2*d, 2*initialRTO) // a connection comes first
+	case p.dead: // it is asked once: a flood of names in a dead zone must not wait for long
+		d = max(p.base, 2*initialRTO)
 	case p.lately:
 		d <<= min(c.asked.unheard, 2)
 	}
@@ -341,6 +343,13 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 	if a.done == nil {
 		a.done = make(chan *try)
 	}
+	if beside := &a.x.r.servers.beside; len(a.open) > 0 && beside.Add(1) > MaxOpenTries {
+		a.x.r.observe.Limit(cause.Overload)
+		a.close(a.open[0]) // one goes for the other
+		if len(a.open) == 0 {
+			beside.Add(-1)
+		}
+	}
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
 	t.cancel = cancel
 	a.open = append(a.open, t)
@@ -401,15 +410,17 @@ func (a *asking) close(t *try) bool {
 	}
 	t.cancel()
 	a.open = slices.Delete(a.open, i, i+1)
+	if len(a.open) > 0 {
+		a.x.r.servers.beside.Add(-1)
+	}
 	return true
 }
 
 // closeAll gives up whatever is open.
 func (a *asking) closeAll() {
-	for _, t := range a.open {
-		t.cancel()
+	for len(a.open) > 0 {
+		a.close(a.open[len(a.open)-1])
 	}
-	a.open = nil
 }
 
 // usual reports whether a try goes the way that its server is asked first: only there does silence
@@ -436,6 +447,8 @@ func (a *asking) overdue(t *try) {
 				a.again = append(a.again, t.c)
 			}
 		}
+	} else if !a.usual(t) {
+		a.noTCP(t.c)
 	}
 	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
 	a.blame(f)
@@ -586,8 +599,10 @@ func (a *asking) withoutEDNS(t *try) bool {
 		s.noCookie = t.p.cookie == nil
 	case s.formErrs == 2 && !s.tcpFailed:
 		s.tcpNext = true
-	default:
+	case s.mustEDNS || a.secure() || s.noEDNS:
 		return false
+	default:
+		s.noEDNS = true // three times the same, and no TCP: for this question it is believed
 	}
 	return true
 }
@@ -752,19 +767,22 @@ func (a *asking) failed(t *try) *cause.Failure {
 // failedOverTCP takes a try over TCP, as a way out, that brought nothing. It tells nothing of what
 // the server does over UDP.
 func (a *asking) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
-	s := &t.c.asked
-	s.tcpFailed, s.tcpNext = true, false
-	switch {
-	case s.tcpOnly:
-		if what == cause.Unreachable {
-			what, t.c.spent = cause.Truncated, true
-		}
-	case s.wrongCase && !s.lower:
-		s.lower = true
-		a.again = append(a.again, t.c)
-		return nil
+	a.noTCP(t.c)
+	if t.c.asked.tcpOnly && what == cause.Unreachable {
+		what, t.c.spent = cause.Truncated, true
 	}
 	return cause.New(what, a.zone, "%s", a.q).At(t.c.addr)
+}
+
+// noTCP goes back to UDP where TCP would have settled a doubt: there is nothing to be had over it,
+// in its time. One that is open may still be answered.
+func (a *asking) noTCP(c *candidate) {
+	s := &c.asked
+	s.tcpFailed, s.tcpNext = true, false
+	if s.wrongCase && !s.lower && !s.tcpOnly {
+		s.lower = true // it changed the letters over UDP
+		a.again = append(a.again, c)
+	}
 }
 
 // suspect goes over to TCP, for all servers: too many replies did not match. What is open over UDP
