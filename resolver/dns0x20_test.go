@@ -128,6 +128,11 @@ func TestDNS0x20ServersThatErr(t *testing.T) {
 					if took := time.Since(began); took > 0 && !c.slow {
 						t.Errorf("%d: took %v", i, took)
 					}
+					// As it is, over TCP at most, in lower case.
+					asked := in.transcript()
+					if strings.Count(asked, "somename") > 3 && !c.slow {
+						t.Errorf("%d: asked\n%s", i, asked)
+					}
 				}
 				in.transcript()
 				in.resolve("another.odd.example.", wire.TypeA)

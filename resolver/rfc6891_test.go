@@ -34,7 +34,8 @@ func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
 				if q.Query.IsEdns0() == nil {
 					plain++
 				}
-				if forge > 0 && !q.TCP {
+				name := strings.ToLower(q.Question().Name)
+				if forge > 0 && !q.TCP && strings.HasPrefix(name, "somename") {
 					forge--
 					return bareFormErr(q), true
 				}
@@ -45,7 +46,7 @@ func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
 				in.resolve("firstname.target.example.", wire.TypeA)
 			}
 			for i := range 6 {
-				forge = 1
+				forge = 3
 				a := in.resolve(fmt.Sprintf("somename%d.target.example.", i), wire.TypeA)
 				if a.Status != wire.Secure {
 					t.Errorf("known %v: %s %s %v", known, a.RCode, a.Status, a.Failure)
