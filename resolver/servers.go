@@ -491,7 +491,7 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(
 	for equal < len(live) && live[equal].standing == live[0].standing {
 		equal++
 	}
-	if equal > 1 && odds(exploreOdds) == 0 {
+	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
 		return live[1+odds(equal-1)].candidate
 	}
 	return live[0].candidate
