@@ -142,8 +142,8 @@ func TestRFC6298SlowServerBesideAQuickOne(t *testing.T) {
 	}
 }
 
-// A near server that loses a packet is asked again as soon as if it were alone, though one that is far
-// away is asked meanwhile.
+// A near server that loses a packet is asked again as soon as if it were alone, though one that is
+// far away is asked meanwhile.
 func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := false
@@ -172,7 +172,8 @@ func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 
 // A server that is known to be quick and lets a question wait: its late reply counts, TCP or not.
 func TestRFC6298QuickServerThatIsSlowOnce(t *testing.T) {
-	// If all is lost for longer, three questions are all that a server gets (RFC 9520, section 3.1).
+	// If all is lost for longer, three questions are all that a server gets (RFC 9520, section
+	// 3.1).
 	for _, pause := range []time.Duration{300 * time.Millisecond, 900 * time.Millisecond,
 		2 * time.Second} {
 		for _, lost := range []bool{false, pause < time.Second} {
