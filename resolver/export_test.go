@@ -12,5 +12,8 @@ func (r *Resolver) Held(server netip.Addr, zone wire.Name) bool {
 	return p.fault > 0 || p.dead
 }
 
+// LimitOpenTries has the resolver take another number for [MaxOpenTries].
+func (r *Resolver) LimitOpenTries(n int) { r.servers.mostBeside = int32(n) }
+
 // OpenTries returns how many tries are open beside another of their question.
 func (r *Resolver) OpenTries() int { return int(r.servers.beside.Load()) }

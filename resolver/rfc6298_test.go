@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,10 +147,9 @@ func TestRFC6298SlowServerBesideAQuickOne(t *testing.T) {
 // far away is asked meanwhile.
 func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lost := false
+		var lost atomic.Bool
 		w, zone := pair(func(q lab.Incoming) (lab.Reply, bool) {
-			if lost {
-				lost = false
+			if lost.Swap(false) {
 				return lab.Reply{}, true
 			}
 			return lab.Messages(q.Honest()).After(4 * time.Millisecond), true
@@ -158,9 +158,9 @@ func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 		for i := range 40 {
 			in.resolve(fmt.Sprintf("n%d.%s", i, zone), wire.TypeA)
 		}
-		lost = true
+		lost.Store(true)
 		began := time.Now()
-		for i := 0; lost; i++ { // now and then the far one is asked first
+		for i := 0; lost.Load(); i++ { // now and then the far one is asked first
 			began = time.Now()
 			expectAddress(t, in, fmt.Sprintf("m%d.%s", i, zone))
 		}
@@ -287,13 +287,14 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
 		at := w.Servers()[0]
-		n, wait := 0, time.Duration(0)
+		var n, wait atomic.Int64
 		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
 			m := q.Honest()
 			m.Rcode, m.Answer, m.Ns = 0, nil, nil
 			m.Answer = append(m.Answer, rr(q.Question().Name+" 60 IN TXT hit"))
-			if n++; strings.HasPrefix(strings.ToLower(q.Question().Name), "miss") {
-				return lab.Messages(m).After(wait), true
+			n.Add(1)
+			if strings.HasPrefix(strings.ToLower(q.Question().Name), "miss") {
+				return lab.Messages(m).After(time.Duration(wait.Load())), true
 			}
 			return lab.Messages(m).After(time.Millisecond), true
 		}
@@ -301,14 +302,16 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 		for i := range 20 {
 			in.ask(fmt.Sprintf("hit%d.test.", i), wire.TypeTXT, resolver.Options{CheckingDisabled: true})
 		}
-		n, wait = 0, 300*time.Millisecond
+		n.Store(0)
+		wait.Store(int64(300 * time.Millisecond))
 		for i := range 5 {
 			in.ask(fmt.Sprintf("miss%d.test.", i), wire.TypeA, resolver.Options{CheckingDisabled: true})
 		}
-		if n != 5 {
-			t.Errorf("%d questions for 5 names that take 300 ms", n)
+		if n.Load() != 5 {
+			t.Errorf("%d questions for 5 names that take 300 ms", n.Load())
 		}
-		n, wait = 0, 4500*time.Millisecond
+		n.Store(0)
+		wait.Store(int64(4500 * time.Millisecond))
 		for i := range 5 {
 			a := in.ask(fmt.Sprintf("miss%d.test.", i), wire.TypeMX,
 				resolver.Options{CheckingDisabled: true})
@@ -316,8 +319,8 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 				t.Errorf("%s %v", a.RCode, a.Failure)
 			}
 		}
-		if n > 5*resolver.MaxTriesPerServer {
-			t.Errorf("%d questions for 5 names", n)
+		if n.Load() > 5*resolver.MaxTriesPerServer {
+			t.Errorf("%d questions for 5 names", n.Load())
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,12 +47,14 @@ func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
 			if known {
 				in.resolve("firstname.target.example.", wire.TypeA)
 			}
+			synctest.Wait()
 			for i := range 6 {
 				forge = 3
 				a := in.resolve(fmt.Sprintf("somename%d.target.example.", i), wire.TypeA)
 				if a.Status != wire.Secure {
 					t.Errorf("known %v: %s %s %v", known, a.RCode, a.Status, a.Failure)
 				}
+				synctest.Wait()
 			}
 			if plain > 0 {
 				t.Errorf("known %v: %d questions without EDNS", known, plain)
@@ -132,7 +135,10 @@ func TestCVE202652690BogusAnswerIsAskedForWithEDNS(t *testing.T) {
 		w := lab.Internet(time.Now())
 		w.Add(lab.Zone{Name: "target.example.", Records: "* A 192.0.2.1"})
 		target, forge := w.Servers()[len(w.Servers())-1], 2
+		var mu sync.Mutex
 		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+			mu.Lock()
+			defer mu.Unlock()
 			switch m := q.Honest(); {
 			case q.Server == target && forge > 0 && !q.TCP && q.Question().Qtype == dns.TypeA:
 				forge--

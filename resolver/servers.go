@@ -133,7 +133,9 @@ type servers struct {
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
-	beside atomic.Int32 // tries that are open beside another of their question
+	// beside is how many tries are open beside another of their question, mostBeside how many may be.
+	beside     atomic.Int32
+	mostBeside int32
 }
 
 // pace is how long servers are given that nothing is known of. It grows when servers of several
@@ -212,7 +214,7 @@ func (u *uplink) isDown() bool {
 }
 
 func newServers(bytes int) *servers {
-	s := &servers{seed: maphash.MakeSeed()}
+	s := &servers{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
 	s.cache = cache.NewCache(bytes, func(a netip.Addr) uint64 { return maphash.Comparable(s.seed, a) },
 		func(_ netip.Addr, v *server) int { return v.held })
 	return s

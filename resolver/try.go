@@ -343,11 +343,12 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 	if a.done == nil {
 		a.done = make(chan *try)
 	}
-	if beside := &a.x.r.servers.beside; len(a.open) > 0 && beside.Add(1) > MaxOpenTries {
+	known := a.x.r.servers
+	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
 		a.x.r.observe.Limit(cause.Overload)
 		a.close(a.open[0]) // one goes for the other
 		if len(a.open) == 0 {
-			beside.Add(-1)
+			known.beside.Add(-1)
 		}
 	}
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
