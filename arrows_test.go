@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"internal/clock":     {},
 	"internal/guard":     {},
 	"internal/tally":     {},
+	"internal/routes":    {},
 	"cache":              {"wire", "internal/cause", "internal/clock", "internal/tally"},
 	"validator":          {"wire", "internal/cause", "internal/clock", "validator/p256"},
 	"trustanchor":        {"wire", "internal/cause", "internal/clock"},

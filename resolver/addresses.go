@@ -22,6 +22,8 @@ type serverList struct {
 	looked  []wire.Name      // names that were looked up with success
 	why     *cause.Failure   // of the last look-up that failed
 	refused []netip.AddrPort // addresses that may not be asked
+	refusal cause.Cause      // why the last of them may not
+	own     bool             // the addresses are the operator's own matter
 	room    [4]candidate     // memory of the first ones
 }
 
@@ -30,7 +32,7 @@ const lookupsAtOnce = 2
 
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone, cut: d}
+	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil)}
 	var bare, glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
@@ -53,7 +55,7 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *run) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x}
+	l := &serverList{x: x, own: true}
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
 	}
@@ -62,7 +64,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 		if len(z.Addrs) > 0 {
 			// The way to the host's address may lead over the servers that are given by address:
 			// it is looked up while they live.
-			for _, t := range x.r.cfg.families() {
+			for _, t := range x.r.cfg.types() {
 				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
 			}
 		}
@@ -81,8 +83,8 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) || slices.Contains(l.refused, a) {
 		return
 	}
-	if !l.x.r.cfg.mayAsk(a.Addr()) {
-		l.refused = append(l.refused, a)
+	if why := l.x.r.cfg.mayAsk(a.Addr(), l.own); why != cause.None {
+		l.refused, l.refusal = append(l.refused, a), why
 		return
 	}
 	c := &candidate{}
@@ -93,12 +95,13 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	l.known = append(l.known, c)
 }
 
-// families are the address types that are in use.
-func (c *Config) families() (ts []wire.Type) {
-	if c.IPv4 {
+// types returns the address types that are in use.
+func (c *Config) types() (ts []wire.Type) {
+	v4, v6 := c.families()
+	if v4 {
 		ts = append(ts, wire.TypeA)
 	}
-	if c.IPv6 {
+	if v6 {
 		ts = append(ts, wire.TypeAAAA)
 	}
 	return ts
@@ -106,7 +109,7 @@ func (c *Config) families() (ts []wire.Type) {
 
 // fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
 func (l *serverList) fromCache(name wire.Name) {
-	for _, t := range l.x.r.cfg.families() {
+	for _, t := range l.x.r.cfg.types() {
 		for _, unchecked := range []bool{false, true} {
 			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok {
 				l.add(name, addresses(e.Set))
@@ -210,7 +213,7 @@ func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	case l.why != nil && (l.why.Cause == cause.DependencyLoop || l.why.Cause.Kind() == cause.KindLimit):
 		return cause.New(l.why.Cause, zone, "").Within(l.why.HeldAgainst())
 	case len(l.refused) > 0:
-		return cause.New(cause.NoServers, zone, "%d addresses that may not be asked", len(l.refused))
+		return cause.New(l.refusal, zone, "%s may not be asked", l.refused[0].Addr())
 	}
 	return cause.New(cause.NoAddress, zone, "").Within(l.why.HeldAgainst())
 }

@@ -22,6 +22,17 @@ const (
 	MinimiseOff
 )
 
+// Private is whether private and unroutable addresses that the public tree gives for name servers are
+// asked.
+type Private uint8
+
+// The choices.
+const (
+	PrivateAuto   Private = iota // where a route other than the default one leads there
+	PrivateAllow                 // always
+	PrivateRefuse                // never
+)
+
 // Zone is a zone whose servers the operator names.
 type Zone struct {
 	Name    wire.Name
@@ -45,6 +56,9 @@ type Config struct {
 	Zones               []Zone
 	Minimise            Minimise
 	IPv4, IPv6          bool
+	Families            func() (ipv4, ipv6 bool) // which of the two are in use now, for public addresses; or nil
+	PrivateServers      Private
+	Routed              func(netip.Addr) bool // whether a route but the default one leads there; or nil
 	DoNotQuery          []netip.Prefix
 	DoNotQueryLocalhost bool
 	CaseRandomisation   bool
@@ -121,20 +135,62 @@ func (r *Resolver) Configured(name wire.Name) bool {
 	return z != nil && !z.Name.IsRoot()
 }
 
-// mayAsk says whether an address may be asked: of a family that is on, and not one that cannot be an authority or that the operator
-// excludes (CVE-2026-50251: glue that points at ourselves).
-func (c *Config) mayAsk(a netip.Addr) bool {
+// mayAsk returns None for an address that may be asked, or why it may not: it is of a family that is
+// off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points at
+// ourselves), or is private and comes from the public tree. own says that it does not.
+func (c *Config) mayAsk(a netip.Addr, own bool) cause.Cause {
 	a = a.Unmap()
-	if a.Is4() && !c.IPv4 || a.Is6() && !c.IPv6 {
-		return false
+	v4, v6 := c.IPv4, c.IPv6
+	if !own { // the operator's own servers may be near, where no route leads to the public Internet
+		v4, v6 = c.families()
 	}
-	if a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || c.DoNotQueryLocalhost && a.IsLoopback() {
-		return false
+	switch {
+	case a.Is4() && !v4, a.Is6() && !v6:
+		return cause.NoServers
+	case a.IsUnspecified(), a.IsMulticast(), a == broadcast, c.DoNotQueryLocalhost && a.IsLoopback():
+		return cause.NoServers
+	case !own && c.PrivateServers != PrivateAllow && isPrivate(a):
+		if c.PrivateServers == PrivateRefuse || c.Routed != nil && !c.Routed(a) {
+			return cause.PrivateServers
+		}
 	}
 	for _, p := range c.DoNotQuery {
 		if p.Contains(a) {
-			return false
+			return cause.NoServers
 		}
 	}
-	return true
+	return cause.None
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// families reports which families of addresses are in use now.
+func (c *Config) families() (ipv4, ipv6 bool) {
+	if c.Families != nil {
+		return c.Families()
+	}
+	return c.IPv4, c.IPv6
+}
+
+// private are the networks that are not reachable over the public Internet (RFC 6890 and the IANA
+// registries of special-purpose addresses), but for loopback and multicast.
+var private = func() (ps []netip.Prefix) {
+	for _, p := range []string{
+		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+		"192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"100::/64", "2001:2::/48", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+	} {
+		ps = append(ps, netip.MustParsePrefix(p))
+	}
+	return ps
+}()
+
+// isPrivate reports whether an address is not reachable over the public Internet.
+func isPrivate(a netip.Addr) bool {
+	for _, p := range private {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
 }

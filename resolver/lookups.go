@@ -145,7 +145,7 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 
 // families returns the address types that are in use, the one first whose servers have replied lately.
 func (x *run) families() []wire.Type {
-	ts := x.r.cfg.families()
+	ts := x.r.cfg.types()
 	if len(ts) == 2 && x.r.link.doubtful(wire.TypeA) && !x.r.link.doubtful(wire.TypeAAAA) {
 		ts[0], ts[1] = ts[1], ts[0]
 	}

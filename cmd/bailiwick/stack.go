@@ -28,6 +28,7 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/routes"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -114,7 +115,7 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 	if err != nil {
 		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
 	}
-	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4, IPv6: cfg.IPv6 == "true" || cfg.IPv6 == "auto" && hasIPv6(),
+	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4 != "false", IPv6: cfg.IPv6 != "false",
 		DoNotQuery: cfg.DoNotQuery, DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation, Cookies: cfg.UpstreamCookies,
 		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
 		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
@@ -122,6 +123,9 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}
 	rc.Opportunistic = cfg.Opportunistic
 	rc.Referrals = snooped(cfg)
+	table := routes.New()
+	rc.Families, rc.Routed = families(cfg, table), table.Lead
+	rc.PrivateServers = map[string]resolver.Private{"auto": resolver.PrivateAuto, "allow": resolver.PrivateAllow, "refuse": resolver.PrivateRefuse}[cfg.PrivateServers]
 	for _, z := range cfg.Zones {
 		peer, err := peerOf(z)
 		if err != nil {
@@ -199,13 +203,13 @@ func readHints(path string) ([]cache.NameServer, error) {
 	return hints, nil
 }
 
-// hasIPv6 says whether this machine has a route to a root server. Nothing is sent.
-func hasIPv6() bool {
-	c, err := net.Dial("udp6", "[2001:500:2f::f]:53")
-	if err != nil {
-		return false
+// families returns a function that reports which families of addresses are in use for public servers. A
+// laptop may lose one and get the other while the resolver runs.
+func families(cfg *config.Config, table *routes.Table) func() (ipv4, ipv6 bool) {
+	return func() (bool, bool) {
+		v4, v6 := table.Families()
+		return cfg.IPv4 == "true" || cfg.IPv4 == "auto" && (v4 || !v6), cfg.IPv6 == "true" || cfg.IPv6 == "auto" && v6
 	}
-	return c.Close() == nil
 }
 
 // serverConfig translates the configuration.

@@ -79,6 +79,7 @@ const (
 	Spoofed
 	ServerIdentity
 	NoServers
+	PrivateServers
 	NoAddress
 	DependencyLoop
 	UplinkDown
@@ -226,9 +227,12 @@ var table = [count]row{
 	Spoofed:          {"spoofed", KindNetwork, edeNetworkError, "answers came that do not match the question", "look for a spoofing attack or a broken middlebox"},
 	ServerIdentity:   {"server_identity", KindNetwork, edeNetworkError, "a server that is asked over an encrypted transport is not who it has to be", "compare tls_name and tls_pins with the server's certificate"},
 	NoServers:        {"no_servers", KindNetwork, edeNoReachableAuthority, "the delegation names no server that may be asked", "correct the delegation"},
-	NoAddress:        {"no_address", KindNetwork, edeNoReachableAuthority, "no server of the delegation has an address", "publish addresses for the name servers"},
-	DependencyLoop:   {"dependency_loop", KindNetwork, edeNoReachableAuthority, "the name servers' addresses depend on the zone itself", "add glue at the parent"},
-	UplinkDown:       {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network", "check this machine's link"},
+	PrivateServers: {"private_servers", KindNetwork, edeNoReachableAuthority,
+		"the public delegation leads to private addresses",
+		"correct the delegation; for a zone of your own, name its servers in resolver.stub_zones, or set resolver.private_servers"},
+	NoAddress:      {"no_address", KindNetwork, edeNoReachableAuthority, "no server of the delegation has an address", "publish addresses for the name servers"},
+	DependencyLoop: {"dependency_loop", KindNetwork, edeNoReachableAuthority, "the name servers' addresses depend on the zone itself", "add glue at the parent"},
+	UplinkDown:     {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network", "check this machine's link"},
 
 	LimitQueries:     {"limit_queries", KindLimit, edeOther, "the answer would take more upstream queries than a query may cause", "shorten the chain of delegations and aliases"},
 	LimitTime:        {"limit_time", KindLimit, edeNoReachableAuthority, "the answer took longer than a client waits", "check the speed of the zone's servers"},

@@ -21,7 +21,7 @@ func (p *reader) contradictions() {
 			p.findings = append(p.findings, c.Error(key, format, args...))
 		}
 	}
-	if !c.IPv4 && c.IPv6 == "false" {
+	if c.IPv4 == "false" && c.IPv6 == "false" {
 		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be asked")
 	}
 	if c.MinTTL > c.MaxTTL {
@@ -293,7 +293,7 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 // refuses says which key keeps a server from being asked, "" if none does.
 func (c *Config) refuses(a netip.Addr) string {
 	switch {
-	case a.Is4() && !c.IPv4:
+	case a.Is4() && c.IPv4 == "false":
 		return "resolver.ipv4 is false"
 	case a.Is6() && c.IPv6 == "false":
 		return "resolver.ipv6 is false"

@@ -35,7 +35,8 @@ type Config struct {
 
 	Minimisation        string
 	Prime               bool
-	IPv4                bool
+	IPv4                string // auto, true, false
+	PrivateServers      string // auto, allow, refuse
 	IPv6                string // auto, true, false
 	DoNotQueryLocalhost bool
 	DoNotQuery          []netip.Prefix

@@ -88,7 +88,7 @@ nonsense:
 		`b.yaml:5:12: cache.max_ttl: "5x" is not a duration`,
 		`b.yaml:7:17: server.max_udp_size: "100" is not a number from 512 to 4096`,
 		`server.any: "some" is not one of minimal, full`,
-		`resolver.ipv4: "maybe" is not true or false`,
+		`resolver.ipv4: "maybe" is not one of auto, true, false`,
 		`resolver.do_not_query: "here" is no network`,
 		"unknown field adress; the fields are name, address",
 		"zone corp.example. has neither addresses nor hosts",

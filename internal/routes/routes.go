@@ -1,0 +1,66 @@
+// Package routes tells where this machine's routes lead. Nothing is sent.
+//
+// Routes change while a resolver runs: a laptop goes from one network to the next. So answers are
+// remembered for a few seconds only, and nobody has to watch.
+package routes
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+)
+
+// Remembered is how long an answer is remembered, and maxRemembered of how many addresses.
+const (
+	Remembered    = 5 * time.Second
+	maxRemembered = 1024
+)
+
+// Table answers questions about the machine's routes. It is safe for concurrent use.
+type Table struct {
+	leads *expirable.LRU[netip.Addr, bool]
+
+	mu     sync.Mutex
+	looked time.Time // when the families were looked at; guarded by mu, as are they
+	v4, v6 bool
+}
+
+// New returns a table.
+func New() *Table {
+	return &Table{leads: expirable.NewLRU[netip.Addr, bool](maxRemembered, nil, Remembered)}
+}
+
+// Lead reports whether a route other than the default one leads to an address: whether it belongs to a
+// network that somebody has told this machine of. Where that cannot be found out, it reports true.
+func (t *Table) Lead(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	if leads, ok := t.leads.Get(a); ok {
+		return leads
+	}
+	leads := leads(a)
+	t.leads.Add(a, leads)
+	return leads
+}
+
+// Families reports over which families of addresses a route leads to the public Internet.
+func (t *Table) Families() (ipv4, ipv6 bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); t.looked.IsZero() || now.Sub(t.looked) >= Remembered {
+		t.looked, t.v4, t.v6 = now, reaches("udp4", "192.5.5.241:53"), reaches("udp6", "[2001:500:2f::f]:53")
+	}
+	return t.v4, t.v6
+}
+
+// reaches reports whether a route leads to an address, here that of a root server.
+func reaches(network, address string) bool {
+	c, err := net.Dial(network, address)
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was sent
+	return true
+}
