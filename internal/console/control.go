@@ -97,7 +97,7 @@ func (c *Control) Start() {
 			if err != nil {
 				return
 			}
-			go c.serve(conn)
+			go c.g.Run(guard.Control, func() { c.serve(conn) })
 		}
 	}()
 }
