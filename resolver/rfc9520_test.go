@@ -358,3 +358,44 @@ func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
 		}
 	})
 }
+
+// An alias whose server takes nearly all of a client's time leads to somebody else's name: that time was
+// too short for the rest is not remembered against it, and whoever waits for it goes on.
+func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
+	for _, spent := range []time.Duration{4300 * time.Millisecond, 4600 * time.Millisecond, 4790 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
+			evil := w.AddressOf("evil.")
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				q := in.Question()
+				if in.Server != evil || !strings.HasPrefix(strings.ToLower(q.Name), "a.") {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetReply(in.Query)
+				m.SetEdns0(1232, true)
+				m.Authoritative, m.Answer = true, []dns.RR{rr(q.Name + " 0 CNAME www.slow.faulty.")}
+				return lab.Messages(m).After(spent), true
+			}
+			in := newWorld(t, w, nil)
+			in.resolve("evil.", wire.TypeSOA)
+			var wg sync.WaitGroup
+			wg.Go(func() { in.resolve("a.evil.", wire.TypeA) })
+			time.Sleep(spent + 5*time.Millisecond) // the victim is being asked for the attacker
+			wg.Go(func() {
+				if a := in.resolve("www.slow.faulty.", wire.TypeA); a.Status != wire.Secure {
+					t.Errorf("after %v, the waiter: %s %v", spent, a.RCode, a.Failure)
+				}
+			})
+			wg.Wait()
+			for _, name := range []string{"www.slow.faulty.", "slow.faulty.", "faulty."} {
+				for _, typ := range []wire.Type{wire.TypeA, wire.TypeDNSKEY, wire.TypeDS} {
+					k := cache.Key{Name: wire.MustParseName(name), Type: typ}
+					if f, ok := in.cache.GetFailure(k, time.Now()); ok {
+						t.Errorf("after %v, remembered against %s/%s: %v", spent, name, typ, f)
+					}
+				}
+			}
+		})
+	}
+}
