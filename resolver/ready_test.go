@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,18 +21,27 @@ import (
 type watched struct {
 	*internet
 	line *cable
-	told []string // what Watch has said
+
+	mu   sync.Mutex
+	told []string // what Watch has said; guarded by mu
 }
 
-func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config)) *watched {
+func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config), insecure ...string) *watched {
 	line := &cable{World: w}
 	line.pull(down)
 	h := &watched{internet: newNetwork(t, w, line, change), line: line}
+	for _, zone := range insecure {
+		if err := h.parts.Anchors.AddNegative(zone); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		h.r.Watch(ctx, func(why *cause.Failure) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
 			if why == nil {
 				h.told = append(h.told, "ready")
 			} else {
@@ -47,6 +57,8 @@ func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config))
 func (h *watched) said(after time.Duration) string {
 	time.Sleep(after)
 	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if len(h.told) == 0 {
 		return "nothing"
 	}
@@ -158,15 +170,14 @@ func TestReadyWithServersOfTheOperator(t *testing.T) {
 				r.Answer = []dns.RR{rr}
 				return lab.Messages(r), true
 			}
+			var insecure []string
+			if c.insecure {
+				insecure = append(insecure, c.zone)
+			}
 			h := watch(t, false, w, func(rc *resolver.Config) {
 				rc.CaseRandomisation = false
 				rc.Zones = []resolver.Zone{{Name: wire.MustParseName(c.zone), Forward: c.forward, Addrs: []netip.AddrPort{netip.AddrPortFrom(at, 53)}}}
-			})
-			if c.insecure {
-				if err := h.parts.Anchors.AddNegative(c.zone); err != nil {
-					t.Fatal(err)
-				}
-			}
+			}, insecure...)
 			if got := h.said(20 * time.Second); got != c.want {
 				t.Errorf("%s: told %v, asked\n%s", c.zone, h.told, h.transcript())
 			}

@@ -65,9 +65,11 @@ func TestPacedAnswersAreBounded(t *testing.T) {
 			t.Errorf("%d held back in all", held)
 		}
 		time.Sleep(time.Second)
+		p.mu.Lock()
 		if len(p.clients) != 0 || p.held != 0 {
 			t.Errorf("%d addresses and %d answers are left", len(p.clients), p.held)
 		}
+		p.mu.Unlock()
 		p.close()
 	})
 }
