@@ -338,12 +338,21 @@ func (v *server) learnAbility(e event, now time.Time) {
 
 // forgive ends all back-offs: what was held against servers may have been our own link's fault.
 func (s *servers) forgive() {
+	var all []*server
 	s.cache.RemoveFunc(func(_ netip.Addr, v *server) bool {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.timeouts, v.until = 0, time.Time{}
+		all = append(all, v) // its lock is taken before the cache's, never within
 		return false
 	})
+	for _, v := range all {
+		v.forgive()
+	}
+}
+
+// forgive ends the back-off of a server.
+func (v *server) forgive() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.timeouts, v.until = 0, time.Time{}
 }
 
 // smooth is the estimator of RFC 6298, section 2.

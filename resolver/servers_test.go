@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,4 +188,30 @@ func TestFamiliesThatReplyComeFirst(t *testing.T) {
 	r.link.of(v4).Store(0)
 	r.link.of(v6).Store(0)
 	want(wire.TypeA)
+}
+
+// Servers are forgiven while replies make what is known of them grow, which has the cache count it
+// anew: neither waits for the other without end.
+func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
+	s := newServers(1 << 20)
+	a := netip.MustParseAddr("192.0.2.1")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() {
+			for i := range 20000 {
+				s.setCookie(a, make([]byte, 8+i%4096)) // longer each time
+			}
+		})
+		for range 20000 {
+			s.forgive()
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the locks of a server and of the cache are taken in both orders")
+	}
 }
