@@ -5,7 +5,9 @@ package resolver_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +93,48 @@ func TestRFC4035DenialOfACutBesideAnAlias(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The denial of the cut that an alias leads into may be that of a signed zone in between. It denies
+// no name of the alias's own zone, though both have NSEC3 hashes of the same kind (RFC 5155, section
+// 5; RFC 8198, section 5).
+func TestRFC8198DenialOfACutBesideAnAliasIsOfItsZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		records := []string{"alias CNAME www.leaf.sub"}
+		for n := range 20 {
+			records = append(records, fmt.Sprintf("host%d A 192.0.2.1", n))
+		}
+		w.Add(lab.Zone{Name: "cut.example.", Denial: lab.NSEC3, Records: strings.Join(records, ";;")})
+		w.Add(lab.Zone{Name: "sub.cut.example.", On: "cut.example.", Denial: lab.NSEC3})
+		w.Add(lab.Zone{Name: "leaf.sub.cut.example.", On: "cut.example.",
+			Algorithm: lab.Unsigned, Records: "www A 192.0.2.1"})
+		var proof []dns.RR
+		for _, rr := range exchange(t, w, "leaf.sub.cut.example.", dns.TypeDS).Ns {
+			sig, isSig := rr.(*dns.RRSIG)
+			if rr.Header().Rrtype != dns.TypeSOA && !(isSig && sig.TypeCovered == dns.TypeSOA) {
+				proof = append(proof, rr)
+			}
+		}
+		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+			m := i.Honest()
+			if dns.CanonicalName(i.Question().Name) == "alias.cut.example." {
+				m.Answer, m.Ns = m.Answer[:2], proof // the alias and its signature
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		in.resolve("missing.cut.example.", wire.TypeA) // so that the zone's SOA is known
+		if a := in.resolve("alias.cut.example.", wire.TypeA); a.Failure != nil || len(a.Sets) != 2 {
+			t.Fatalf("the alias: %s %v, %d sets", a.RCode, a.Failure, len(a.Sets))
+		}
+		for n := range 20 {
+			name := fmt.Sprintf("host%d.cut.example.", n)
+			if a := in.resolve(name, wire.TypeA); a.RCode != noError || len(a.Sets) != 1 {
+				t.Errorf("%s: %s %v", name, a.RCode, a.Failure)
+			}
+		}
+	})
 }
 
 // Of the signatures of a set only so many are looked at, so no more are kept and sent to clients:

@@ -284,7 +284,7 @@ func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
 	for labels := above + 1; labels <= min(l.target.Labels(), above+maxTargetCuts); labels++ {
 		proofs := x.judgeCut(l.zone, l.target.Ancestor(labels), copies(authority))
 		if len(proofs) > 0 {
-			l.proofs = append(l.proofs, proofs...)
+			l.proofs, l.ofTarget = append(l.proofs, proofs...), len(proofs)
 			return
 		}
 	}

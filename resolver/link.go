@@ -38,7 +38,10 @@ type link struct {
 	sets   []*wire.RRset // the answer
 	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target wire.Name     // of an alias
-	own    *wire.RRset   // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
+	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
+	// have signed them.
+	ofTarget int
+	own      *wire.RRset // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
 	// tooLong: the answer is a DNAME that makes too long a name of the question's (YXDOMAIN).
 	tooLong bool
 	status  wire.Security
@@ -189,10 +192,12 @@ func (r *Resolver) deniesAllTypes(k cache.Key, l *link) bool {
 }
 
 // keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are denials here, and kept as such (RFC 8198,
-// section 5.4; RFC 9077, section 3).
+// section 5.4; RFC 9077, section 3). Proofs of an alias's target are kept with the link of its cut,
+// for the zone that signed them: hashes of one zone's names say nothing of another's (RFC 5155,
+// section 5).
 func (r *Resolver) keepDenials(l *link, now time.Time) {
 	var sets []*wire.RRset
-	for _, p := range l.proofs {
+	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
 		if p.Security == wire.Secure {
 			sets = append(sets, p)
 		}
