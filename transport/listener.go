@@ -115,6 +115,13 @@ type Listener interface {
 	Close()
 }
 
+// Stopper is a listener without connections. Before its end it can be told to take no more queries,
+// while answers to those that it has taken still leave.
+type Stopper interface {
+	// Stop takes no more queries. It returns when nothing is read any more.
+	Stop()
+}
+
 // Listen opens a listener.
 func Listen(p Protocol, s Spec) (Listener, error) { return kinds[p].open(s) }
 

@@ -24,7 +24,8 @@ type udpListener struct {
 	ends     []endpoint
 	wildcard bool // at all addresses: each packet has to say which it came to
 	teams    []*udpTeam
-	closing  chan struct{} // is closed when the listener is
+	closing  chan struct{} // is closed when nothing more is read
+	stop     sync.Once     // of reading
 	wg       sync.WaitGroup
 }
 
@@ -97,12 +98,19 @@ func (l *udpListener) Start(h Handler) {
 	}
 }
 
-func (l *udpListener) Close() {
-	close(l.closing)
-	for _, e := range l.ends {
-		e.wake()
-	}
+// Stop implements Stopper.
+func (l *udpListener) Stop() {
+	l.stop.Do(func() {
+		close(l.closing)
+		for _, e := range l.ends {
+			e.wake()
+		}
+	})
 	l.wg.Wait()
+}
+
+func (l *udpListener) Close() {
+	l.Stop()
 	l.release()
 }
 

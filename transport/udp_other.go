@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 
 	"bailiwick/internal/guard"
 	"bailiwick/wire"
@@ -27,8 +28,8 @@ type endpoint struct{ *net.UDPConn }
 
 func newEndpoint(c *net.UDPConn) (endpoint, error) { return endpoint{c}, nil }
 
-func (e endpoint) close() { _ = e.Close() } // it is gone either way
-func (e endpoint) wake()  { e.close() }
+func (e endpoint) close() { _ = e.Close() }                  // it is gone either way
+func (e endpoint) wake()  { _ = e.SetReadDeadline(longAgo) } // fails on a closed socket only
 
 // write sends an answer. A full buffer loses packets, as the network does.
 func (e endpoint) write(reply []byte, to netip.AddrPort) { _, _ = e.WriteToUDPAddrPort(reply, to) }
@@ -58,13 +59,13 @@ func (t *udpTeam) start(h Handler) {
 
 func (t *udpTeam) close() {} // the socket is
 
-// serve serves the socket until it is closed.
+// serve serves the socket until nothing more is to be read.
 func (t *udpTeam) serve() {
 	in, out := make([]byte, 4096), make([]byte, 0, 4096)
 	for {
 		n, from, err := t.end.ReadFromUDPAddrPort(in)
 		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return
 			}
 			continue // an ICMP error of an earlier answer

@@ -108,7 +108,7 @@ func (t *udpTeam) leave() (last bool) {
 	return last
 }
 
-// closed says that the listener is.
+// closed says that nothing more is to be read.
 func (t *udpTeam) closed() bool {
 	select {
 	case <-t.listener.closing:

@@ -50,3 +50,36 @@ func TestUDPClosesUnderFlood(t *testing.T) {
 	}
 	l.Close()
 }
+
+// A listener that is stopped takes nothing more, and answers to what it has taken still leave.
+func TestUDPAnswersLeaveAfterStop(t *testing.T) {
+	h := &echo{held: make(chan func(), 1)}
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
+		Observer: &witness{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.Start(h)
+	c, err := net.Dial("udp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(query("held")); err != nil {
+		t.Fatal(err)
+	}
+	answer := <-h.held
+	l.(Stopper).Stop()
+	_, _ = c.Write(query("fast"))
+	answer()
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	buf := make([]byte, 4096)
+	n, err := c.Read(buf)
+	if err != nil || label(buf[:n]) != "held" {
+		t.Errorf("%x, %v", buf[:n], err)
+	}
+	if n := len(h.from()); n != 1 {
+		t.Errorf("%d queries were taken", n)
+	}
+}

@@ -52,13 +52,13 @@ func freePort(t *testing.T) int {
 }
 
 // startProcess starts a server that has no server to ask, so that each question is a line in its
-// log, and waits until it is there.
-func startProcess(t *testing.T, format string, stdout, stderr *os.File) *process {
+// log, and waits until it is there. more is of its configuration's section resolver.
+func startProcess(t *testing.T, format, more string, stdout, stderr *os.File) *process {
 	t.Helper()
 	p := &process{t: t, dns: fmt.Sprintf("127.0.0.1:%d", freePort(t)), admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)), ended: make(chan error, 1)}
 	file := filepath.Join(t.TempDir(), "bailiwick.yaml")
-	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\nlog: {format: %s}\nresolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]}\n",
-		p.dns, p.admin, format)
+	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\nlog: {format: %s}\nresolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]%s}\n",
+		p.dns, p.admin, format, more)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 		for _, format := range []string{"text", "json"} {
 			t.Run(c.name+", "+format, func(t *testing.T) {
 				w := c.open(t)
-				p := startProcess(t, format, w, w)
+				p := startProcess(t, format, "", w, w)
 				if text, err := p.get("/readyz"); err != nil || !strings.HasPrefix(text, "not ready: ") {
 					t.Errorf("with nobody to ask, /readyz says %s, %v", text, err)
 				}
@@ -204,6 +204,46 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 				}
 				p.terminate()
 			})
+		}
+	}
+}
+
+// SIGTERM ends what is being resolved: clients over UDP hear SERVFAIL, and do not wait for nothing.
+func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	p := startProcess(t, "text", fmt.Sprintf(", do_not_query_localhost: false, "+
+		"forward_zones: [{name: example, addresses: [%q], insecure: true}]",
+		silent.LocalAddr()), null, null)
+	const clients = 30 // more than leave at once
+	conns := make([]*dns.Conn, clients)
+	for i := range conns {
+		if conns[i], err = dns.Dial("udp", p.dns); err != nil {
+			t.Fatal(err)
+		}
+		defer conns[i].Close()
+		q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
+		if err := conns[i].WriteMsg(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = silent.SetReadDeadline(time.Now().Add(patience))
+	if _, _, err := silent.ReadFrom(make([]byte, 4096)); err != nil {
+		t.Fatal(err)
+	}
+	p.terminate()
+	for i, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		if m, err := c.ReadMsg(); err != nil || m.Rcode != dns.RcodeServerFailure {
+			t.Errorf("client %d: %v, %v", i, m, err)
 		}
 	}
 }

@@ -419,7 +419,8 @@ func (r *running) watch() {
 	}()
 }
 
-// close ends everything: first what brings new queries in, then, when those in work are answered, the connections.
+// close ends everything: first no more queries are taken over UDP, then those in work are answered,
+// and only then sockets and connections are closed, which the answers leave by.
 func (r *running) close() {
 	r.unwatch()
 	if r.console != nil {
@@ -427,16 +428,14 @@ func (r *running) close() {
 	}
 	r.stop()
 	for _, l := range r.listeners {
-		if l.protocol == transport.UDP {
-			l.Close()
+		if s, ok := l.Listener.(transport.Stopper); ok {
+			s.Stop()
 		}
 	}
 	r.server.Close()
 	var wg sync.WaitGroup
 	for _, l := range r.listeners {
-		if l.protocol != transport.UDP {
-			wg.Go(l.Close) // each gives its clients a second to hear of it
-		}
+		wg.Go(l.Close) // those with connections give their clients a second to hear of it
 	}
 	wg.Wait()
 	if r.control != nil {
