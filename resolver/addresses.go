@@ -20,7 +20,7 @@ type serverList struct {
 	known   []*candidate
 	queue   lookupQueue
 	looked  []wire.Name      // names that were looked up with success
-	why     *cause.Failure   // of the last look-up that failed
+	why     *cause.Failure   // of the last look-up that failed, see missed
 	refused []netip.AddrPort // addresses that may not be asked
 	refusal cause.Cause      // why the last of them may not
 	own     bool             // the addresses are the operator's own matter

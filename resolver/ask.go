@@ -103,6 +103,8 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 	switch {
 	case ended != nil:
 		f = f.Within(ended.HeldAgainst())
+	case a.list.why.HeldAgainst() == cause.ScopeQuery: // not all servers were found
+		f = f.Within(cause.ScopeQuery)
 	case silent(f.Cause) && a.x.r.link.replies.Load() == a.replies:
 		f = f.Within(cause.ScopeLink)
 	}

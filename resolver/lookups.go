@@ -57,7 +57,7 @@ func (l *serverList) lookUp() (tried bool) {
 			return tried
 		}
 		if l.queue.failed >= MaxFailedLookupsPerDelegation {
-			l.why = &cause.Failure{Cause: cause.LimitNameServers}
+			l.missed(&cause.Failure{Cause: cause.LimitNameServers})
 			return l.lastResort() || tried
 		}
 		a, ok := l.queue.take()
@@ -76,7 +76,7 @@ func (l *serverList) lookUp() (tried bool) {
 func (l *serverList) lookUpName(a addressLookup) bool {
 	zone := l.x.zoneOf(a.name)
 	if !l.x.budget.mayLookUp(zone) {
-		l.why = &cause.Failure{Cause: cause.LimitNameServers}
+		l.missed(&cause.Failure{Cause: cause.LimitNameServers})
 		return false
 	}
 	if a.families == nil {
@@ -88,7 +88,7 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 		addrs, f := l.addressesOf(a.name, t)
 		paid = paid || l.x.budget.sent() > sent
 		if f != nil {
-			l.why = f
+			l.missed(f)
 			continue
 		}
 		if l.add(a.name, addrs); len(l.known) > before {
@@ -107,6 +107,14 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 		l.x.budget.lookupFailed(l.x.zoneOf(a.name))
 	}
 	return false
+}
+
+// missed notes why a look-up brought nothing. One that a limit kept from being made is not forgotten
+// over others: there may be servers that nobody has asked.
+func (l *serverList) missed(f *cause.Failure) {
+	if l.why.HeldAgainst() == cause.ScopeName {
+		l.why = f
+	}
 }
 
 // lastResort adds what the delegations above say of names whose own addresses were of no use: the glue may

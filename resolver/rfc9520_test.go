@@ -168,6 +168,63 @@ func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
 	})
 }
 
+// An alias whose zone has used up the look-ups of name servers' addresses leads to a name of which
+// one server refuses. The other, whose address may not be looked up any more, was not heard, so
+// nothing is held against the name.
+func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := unglued("ns1")
+		w.Add(lab.Zone{Name: "refuser.", Algorithm: lab.Unsigned})
+		w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
+		refuser, evil := w.AddressOf("refuser."), w.AddressOf("evil.")
+		example, honest := w.AddressOf("example."), w.Script
+		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+			name := strings.ToLower(i.Question().Name)
+			m := new(dns.Msg).SetReply(i.Query)
+			m.SetEdns0(1232, true)
+			refer := func(zone, glued string, servers ...string) {
+				m.Extra = append(m.Extra, rr(glued+" 300 A "+refuser.String()))
+				for _, ns := range append(servers, glued) {
+					m.Ns = append(m.Ns, rr(zone+" 300 NS "+ns))
+				}
+			}
+			switch {
+			case i.Server == refuser:
+				m.Rcode = dns.RcodeRefused
+			case i.Server == example && i.Question().Qtype != dns.TypeDS &&
+				dns.IsSubDomain("unglued.example.", name):
+				refer("unglued.example.", "ns.unglued.example.", "ns1.names.example.")
+			case i.Server == evil && name == "burn.evil.":
+				var dead []string
+				for n := range resolver.MaxFailedLookupsPerZone {
+					dead = append(dead, fmt.Sprintf("dead%d.names.example.", n))
+				}
+				refer("burn.evil.", "ns.evil.", dead...)
+			case i.Server == evil && name == "ns.evil.": // the right address, looked up last
+				m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 300 A " + evil.String())}
+			case i.Server == evil && name == "alias.burn.evil.":
+				m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 0 CNAME a.w.unglued.example.")}
+			default:
+				return honest(i)
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		in.resolve("names.example.", wire.TypeSOA) // who may be asked for the addresses is known
+		if a := in.resolve("alias.burn.evil.", wire.TypeA); a.Failure == nil ||
+			a.Failure.Cause != cause.ServerRefused {
+			t.Fatalf("the attack: %s %v\n%s", a.RCode, a.Failure, in.transcript())
+		}
+		k := cache.Key{Name: wire.MustParseName("a.w.unglued.example."), Type: wire.TypeA}
+		if f, ok := in.cache.GetFailure(k, time.Now()); ok {
+			t.Errorf("remembered against the victim: %v", f)
+		}
+		if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError || a.Failure != nil {
+			t.Errorf("the victim: %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
 // The client's own question, begun with a full budget, is remembered with its limit, and for no longer
 // however often it fails.
 func TestRFC9520OwnLimitIsRememberedForAsLongEachTime(t *testing.T) {
