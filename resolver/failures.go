@@ -64,7 +64,9 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 type linkState struct {
 	replies atomic.Uint64 // from servers, of whatever zone
 	failed  atomic.Bool   // a failure is remembered in which nobody replied
-	v4, v6  atomic.Int32  // exchanges in a row without a reply, by family
+	// forgiven is the second in which what was held against servers was forgiven last.
+	forgiven atomic.Int64
+	v4, v6   atomic.Int32 // exchanges in a row without a reply, by family
 }
 
 // doubtfulAfter is how many exchanges in a row bring no reply until a family of addresses may be dead.
@@ -93,10 +95,18 @@ func (r *Resolver) replied(a netip.Addr) {
 	if n := r.link.of(a); n.Load() != 0 {
 		n.Store(0)
 	}
-	if r.link.failed.Load() && r.link.failed.Swap(false) {
+	if r.link.failed.Load() && r.link.mayForgive(r.clock.Now().Unix()) && r.link.failed.Swap(false) {
 		r.cache.ForgetFailures(cause.ScopeLink)
 		r.servers.forgive()
 	}
+}
+
+// mayForgive reports whether nothing was forgiven yet in the second now. To forgive is to look at
+// all that is held, and a failure of the link may be no more than a zone of somebody's whose
+// servers cannot be reached, asked while nobody else replies.
+func (l *linkState) mayForgive(now int64) bool {
+	last := l.forgiven.Load()
+	return now != last && l.forgiven.CompareAndSwap(last, now)
 }
 
 // silent reports whether a cause is that nobody replied.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"bailiwick/cache"
+	"bailiwick/internal/clock"
 	"bailiwick/wire"
 )
 
@@ -213,5 +215,25 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 	case <-done:
 	case <-time.After(30 * time.Second):
 		t.Fatal("the locks of a server and of the cache are taken in both orders")
+	}
+}
+
+// A server that is dead makes failures in which nobody replied, where little else is asked. What is
+// forgiven with the next reply is all that is held, so that happens once a second.
+func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
+	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	r := &Resolver{cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}), clock: now,
+		servers: newServers(1 << 20)}
+	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for i, forgiven := range []bool{true, false, true} {
+		if i == 2 {
+			now.Advance(time.Second)
+		}
+		r.servers.learn(dead, wire.Root, eventDead, 0, now.Now())
+		r.link.failed.Store(true)
+		r.replied(other)
+		if got := !r.servers.profile(dead, wire.Root, now.Now()).dead; got != forgiven {
+			t.Errorf("reply %d: forgiven %v", i, got)
+		}
 	}
 }
