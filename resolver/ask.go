@@ -89,7 +89,10 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
 	case a.weak != nil:
-		a.x.keepReply(a, a.weak)
+		// Others might have said more: what another question spent first does not make it last.
+		if a.x.own || ended == nil && a.list.why.HeldAgainst() == cause.ScopeName {
+			a.x.keepReply(a, a.weak)
+		}
 		return a.weak, nil
 	case ended != nil && ended.Cause.Kind() == cause.KindInternal:
 		return nil, ended // whatever else is known may come of it

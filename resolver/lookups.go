@@ -109,8 +109,8 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 	return false
 }
 
-// missed notes why a look-up brought nothing. One that a limit kept from being made is not forgotten
-// over others: there may be servers that nobody has asked.
+// missed notes why a look-up brought nothing. One that a limit kept from being made is not
+// forgotten over others: there may be servers that nobody has asked.
 func (l *serverList) missed(f *cause.Failure) {
 	if l.why.HeldAgainst() == cause.ScopeName {
 		l.why = f

@@ -169,60 +169,71 @@ func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
 }
 
 // An alias whose zone has used up the look-ups of name servers' addresses leads to a name of which
-// one server refuses. The other, whose address may not be looked up any more, was not heard, so
-// nothing is held against the name.
+// one server refuses, or answers without authority. The other, whose address may not be looked up
+// any more, was not heard, so neither is held against the name, or kept for others.
 func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := unglued("ns1")
-		w.Add(lab.Zone{Name: "refuser.", Algorithm: lab.Unsigned})
-		w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
-		refuser, evil := w.AddressOf("refuser."), w.AddressOf("evil.")
-		example, honest := w.AddressOf("example."), w.Script
-		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
-			name := strings.ToLower(i.Question().Name)
-			m := new(dns.Msg).SetReply(i.Query)
-			m.SetEdns0(1232, true)
-			refer := func(zone, glued string, servers ...string) {
-				m.Extra = append(m.Extra, rr(glued+" 300 A "+refuser.String()))
-				for _, ns := range append(servers, glued) {
-					m.Ns = append(m.Ns, rr(zone+" 300 NS "+ns))
+	for _, weak := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := unglued("ns1")
+			w.Add(lab.Zone{Name: "refuser.", Algorithm: lab.Unsigned})
+			w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
+			refuser, evil := w.AddressOf("refuser."), w.AddressOf("evil.")
+			example, honest := w.AddressOf("example."), w.Script
+			w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+				name := strings.ToLower(i.Question().Name)
+				m := new(dns.Msg).SetReply(i.Query)
+				m.SetEdns0(1232, true)
+				refer := func(zone, glued string, servers ...string) {
+					m.Extra = append(m.Extra, rr(glued+" 300 A "+refuser.String()))
+					for _, ns := range append(servers, glued) {
+						m.Ns = append(m.Ns, rr(zone+" 300 NS "+ns))
+					}
 				}
-			}
-			switch {
-			case i.Server == refuser:
-				m.Rcode = dns.RcodeRefused
-			case i.Server == example && i.Question().Qtype != dns.TypeDS &&
-				dns.IsSubDomain("unglued.example.", name):
-				refer("unglued.example.", "ns.unglued.example.", "ns1.names.example.")
-			case i.Server == evil && name == "burn.evil.":
-				var dead []string
-				for n := range resolver.MaxFailedLookupsPerZone {
-					dead = append(dead, fmt.Sprintf("dead%d.names.example.", n))
+				switch {
+				case i.Server == refuser && weak && i.Question().Qtype == dns.TypeA &&
+					name == "a.w.unglued.example.":
+					m.Answer = []dns.RR{rr(name + " 300 A 192.0.2.66")}
+				case i.Server == refuser && weak && dns.IsSubDomain("unglued.example.", name):
+					m.Authoritative = true // an empty non-terminal
+					m.Ns = []dns.RR{rr("unglued.example. 300 SOA ns. host. 1 2 3 4 5")}
+				case i.Server == refuser:
+					m.Rcode = dns.RcodeRefused
+				case i.Server == example && i.Question().Qtype != dns.TypeDS &&
+					dns.IsSubDomain("unglued.example.", name):
+					refer("unglued.example.", "ns.unglued.example.", "ns1.names.example.")
+				case i.Server == evil && name == "burn.evil.":
+					var dead []string
+					for n := range resolver.MaxFailedLookupsPerZone {
+						dead = append(dead, fmt.Sprintf("dead%d.names.example.", n))
+					}
+					refer("burn.evil.", "ns.evil.", dead...)
+				case i.Server == evil && name == "ns.evil.": // the right address, looked up last
+					m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 300 A " + evil.String())}
+				case i.Server == evil && name == "alias.burn.evil.":
+					m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 0 CNAME a.w.unglued.example.")}
+				default:
+					return honest(i)
 				}
-				refer("burn.evil.", "ns.evil.", dead...)
-			case i.Server == evil && name == "ns.evil.": // the right address, looked up last
-				m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 300 A " + evil.String())}
-			case i.Server == evil && name == "alias.burn.evil.":
-				m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 0 CNAME a.w.unglued.example.")}
-			default:
-				return honest(i)
+				return lab.Messages(m), true
 			}
-			return lab.Messages(m), true
-		}
-		in := newWorld(t, w, nil)
-		in.resolve("names.example.", wire.TypeSOA) // who may be asked for the addresses is known
-		if a := in.resolve("alias.burn.evil.", wire.TypeA); a.Failure == nil ||
-			a.Failure.Cause != cause.ServerRefused {
-			t.Fatalf("the attack: %s %v\n%s", a.RCode, a.Failure, in.transcript())
-		}
-		k := cache.Key{Name: wire.MustParseName("a.w.unglued.example."), Type: wire.TypeA}
-		if f, ok := in.cache.GetFailure(k, time.Now()); ok {
-			t.Errorf("remembered against the victim: %v", f)
-		}
-		if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError || a.Failure != nil {
-			t.Errorf("the victim: %s %v", a.RCode, a.Failure)
-		}
-	})
+			in := newWorld(t, w, nil)
+			in.resolve("names.example.", wire.TypeSOA) // who may be asked for the addresses is known
+			a := in.resolve("alias.burn.evil.", wire.TypeA)
+			if refused := a.Failure != nil && a.Failure.Cause == cause.ServerRefused; refused == weak {
+				t.Fatalf("the attack: %s %v\n%s", a.RCode, a.Failure, in.transcript())
+			}
+			k := cache.Key{Name: wire.MustParseName("a.w.unglued.example."), Type: wire.TypeA}
+			if f, ok := in.cache.GetFailure(k, time.Now()); ok {
+				t.Errorf("remembered against the victim: %v", f)
+			}
+			if _, known := in.cache.GetRRset(k, time.Now()); known {
+				t.Error("what the first server says without authority is kept")
+			}
+			if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError || a.Failure != nil {
+				t.Errorf("the victim: %s %v", a.RCode, a.Failure)
+			}
+		})
+	}
 }
 
 // The client's own question, begun with a full budget, is remembered with its limit, and for no longer
