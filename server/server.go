@@ -64,7 +64,7 @@ type Server struct {
 
 	queries sync.Pool // of *wire.Query
 	ctx     context.Context
-	stop    context.CancelFunc
+	stop    context.CancelCauseFunc
 	serving atomic.Int32
 	jobs    chan func()  // to idle workers
 	idle    atomic.Int32 // workers
@@ -88,7 +88,7 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.pace = newPacer(o, g)
 	s.queries.New = func() any { return new(wire.Query) }
-	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	return s
 }
 
@@ -103,7 +103,7 @@ func (s *Server) Entrance(acl *policy.ACL) *Entrance { return &Entrance{s, acl} 
 
 // Close ends what is being resolved; clients that wait hear SERVFAIL.
 func (s *Server) Close() {
-	s.stop()
+	s.stop(&cause.Failure{Cause: cause.Stopping})
 	s.wg.Wait()
 	s.pace.close()
 }

@@ -208,7 +208,8 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 	}
 }
 
-// SIGTERM ends what is being resolved: clients over UDP hear SERVFAIL, and do not wait for nothing.
+// SIGTERM ends what is being resolved: clients over UDP hear SERVFAIL and why, and do not wait for
+// nothing.
 func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -230,7 +231,7 @@ func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conns[i].Close()
-		q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
+		q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA).SetEdns0(1232, false)
 		if err := conns[i].WriteMsg(q); err != nil {
 			t.Fatal(err)
 		}
@@ -242,8 +243,17 @@ func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 	p.terminate()
 	for i, c := range conns {
 		_ = c.SetReadDeadline(time.Now().Add(time.Second))
-		if m, err := c.ReadMsg(); err != nil || m.Rcode != dns.RcodeServerFailure {
+		m, err := c.ReadMsg()
+		if err != nil || m.Rcode != dns.RcodeServerFailure {
 			t.Errorf("client %d: %v, %v", i, m, err)
+			continue
+		}
+		var ede *dns.EDNS0_EDE
+		for _, o := range m.IsEdns0().Option {
+			ede, _ = o.(*dns.EDNS0_EDE)
+		}
+		if ede == nil || ede.InfoCode != dns.ExtendedErrorCodeNotReady {
+			t.Errorf("client %d hears %v", i, ede)
 		}
 	}
 }

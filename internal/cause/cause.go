@@ -115,6 +115,7 @@ const (
 	QueryRefused
 	NotRecursive
 	Sentinel
+	Stopping
 
 	// The client's message.
 	RequestMalformed
@@ -154,6 +155,7 @@ const (
 	edeRRSIGsMissing         = 10
 	edeNoZoneKeyBitSet       = 11
 	edeNSECMissing           = 12
+	edeNotReady              = 14
 	edeProhibited            = 18
 	edeNotAuthoritative      = 20
 	edeNotSupported          = 21
@@ -275,6 +277,8 @@ var table = [count]row{
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
 	Sentinel: {"root_key_sentinel", KindPolicy, edeBogus, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
+	Stopping: {"stopping", KindPolicy, edeNotReady, "this resolver is being stopped",
+		"ask another resolver until it is there again"},
 
 	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
 	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
@@ -337,7 +341,7 @@ func (c Cause) Fails() bool {
 	case KindLimit:
 		return told
 	}
-	return c == Sentinel
+	return c == Sentinel || c == Stopping
 }
 
 // Text explains the cause in a line.
