@@ -36,7 +36,11 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 	var bare, glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
-		l.fromCache(ns.Name)
+		since := int64(0)
+		if ns.Name.Within(d.Zone) && !d.Zone.IsRoot() {
+			since = d.Stored
+		}
+		l.fromCache(ns.Name, since)
 		switch {
 		case len(ns.Addrs) == 0:
 			bare = append(bare, ns.Name)
@@ -60,7 +64,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 		l.addOne(wire.Name{}, a)
 	}
 	for _, host := range z.Hosts {
-		l.fromCache(host)
+		l.fromCache(host, 0)
 		if len(z.Addrs) > 0 {
 			// The way to the host's address may lead over the servers that are given by address:
 			// it is looked up while they live.
@@ -108,10 +112,14 @@ func (c *Config) types() (ts []wire.Type) {
 }
 
 // fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
-func (l *serverList) fromCache(name wire.Name) {
+//
+// An address in the zone itself counts only if it was learnt under this delegation, not before the second
+// since. Else a former owner of the zone, who gives the address of his server a long TTL, would be asked
+// beside those to whom the parent delegates now: a ghost by glue (CVE-2026-40622).
+func (l *serverList) fromCache(name wire.Name, since int64) {
 	for _, t := range l.x.r.cfg.types() {
 		for _, unchecked := range []bool{false, true} {
-			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok {
+			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}

@@ -71,3 +71,50 @@ func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 		}
 	})
 }
+
+// A zone has a new owner, and its parent delegates to a server of the same name at another address. The
+// address that the former owner gave his server, for a day, is not asked beside it (CVE-2026-40622).
+func TestCVE2026_40622GhostByGlue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "sold.example.", Algorithm: lab.Unsigned, Records: "*.w A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "buyer.example.", Algorithm: lab.Unsigned})
+		former, later, example := w.AddressOf("sold.example."), w.AddressOf("buyer.example."), w.AddressOf("example.")
+		sold := false
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			q := in.Question()
+			m := in.Honest()
+			switch {
+			case !dns.IsSubDomain("sold.example.", strings.ToLower(q.Name)):
+				return lab.Reply{}, false
+			case in.Server == example && sold && q.Qtype != dns.TypeDS:
+				for _, r := range m.Extra {
+					if a, ok := r.(*dns.A); ok {
+						a.A = later.AsSlice()
+					}
+				}
+			case in.Server == former:
+				for _, r := range m.Answer {
+					r.Header().Ttl = 86400
+				}
+			case in.Server == later:
+				m = new(dns.Msg).SetRcode(in.Query, dns.RcodeServerFailure) // not set up yet
+			default:
+				return lab.Reply{}, false
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		in.resolve("ns1.sold.example.", wire.TypeA)
+		in.resolve("a.w.sold.example.", wire.TypeA)
+		sold = true
+		time.Sleep(301 * time.Second) // the delegation has ended
+		in.transcript()
+		if a := in.resolve("b.w.sold.example.", wire.TypeA); a.RCode != servFail {
+			t.Errorf("got %s %v", a.RCode, a.Sets)
+		}
+		if asked := in.transcript(); strings.Contains(asked, former.String()) {
+			t.Errorf("the former owner is asked\n%s", asked)
+		}
+	})
+}

@@ -139,6 +139,9 @@ func (x *run) zoneOf(name wire.Name) wire.Name {
 // missing returns the families of a name's addresses that the cache knows nothing of, in the order in
 // which they are to be asked for.
 func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
+	if !l.zone.IsZero() && name.Within(l.zone) {
+		return l.x.families() // the parent is asked, whatever the zone has said
+	}
 	for _, t := range l.x.families() {
 		_, known := l.x.r.cached(cache.Key{Name: name, Type: t})
 		if !known {
