@@ -467,3 +467,20 @@ func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 		})
 	}
 }
+
+// A closed port is told by the host itself, so the path works: the failure is the name's own, and no link
+// is held responsible, though nobody else replies meanwhile.
+func TestRFC9520ClosedPortIsNotTheLinks(t *testing.T) {
+	for err, want := range map[error]cause.Scope{transport.ErrRefused: cause.ScopeName, transport.ErrUnreachable: cause.ScopeLink} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			in := newWorld(t, w, nil)
+			in.resolve("www.plain.", wire.TypeA)
+			w.Script = func(i lab.Incoming) (lab.Reply, bool) { return lab.Reply{Err: err}, true }
+			a := in.resolve("txt.plain.", wire.TypeTXT)
+			if a.RCode != servFail || a.Failure.Cause != cause.Unreachable || a.Failure.HeldAgainst() != want {
+				t.Errorf("%v: %s %v, held against %d", err, a.RCode, a.Failure, a.Failure.HeldAgainst())
+			}
+		})
+	}
+}

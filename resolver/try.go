@@ -754,7 +754,10 @@ func (a *asking) failed(t *try) *cause.Failure {
 			c.spent = true
 		}
 	}
-	if what == cause.Unreachable {
+	switch {
+	case errors.Is(err, transport.ErrRefused):
+		r.link.replies.Add(1) // somebody is there: it is not our link
+	case what == cause.Unreachable:
 		r.link.of(c.addr.Addr()).Add(1)
 	}
 	if f != nil {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -249,8 +250,14 @@ func explain(err error) error {
 	case errors.As(err, &ne) && ne.Timeout():
 		return ErrTimeout
 	}
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) {
+		return ErrRefused
+	}
 	return ErrUnreachable
 }
+
+// ErrRefused is an ErrUnreachable that the server's host itself told: the path to it works.
+var ErrRefused = fmt.Errorf("%w: the port is closed", ErrUnreachable)
 
 // dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), from the system's random source.
 func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {

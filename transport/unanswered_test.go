@@ -181,8 +181,8 @@ func TestExplain(t *testing.T) {
 		syscall.EMFILE: ErrLocal, syscall.ENFILE: ErrLocal, syscall.ENOBUFS: ErrLocal,
 		syscall.ENOMEM: ErrLocal, syscall.EADDRNOTAVAIL: ErrLocal, syscall.EADDRINUSE: ErrLocal,
 		syscall.EAGAIN: ErrLocal, syscall.EPERM: ErrLocal,
-		syscall.ECONNREFUSED: ErrUnreachable, syscall.EHOSTUNREACH: ErrUnreachable,
-		syscall.ENETUNREACH: ErrUnreachable, syscall.ECONNRESET: ErrUnreachable,
+		syscall.ECONNREFUSED: ErrRefused, syscall.EHOSTUNREACH: ErrUnreachable,
+		syscall.ENETUNREACH: ErrUnreachable, syscall.ECONNRESET: ErrRefused,
 		syscall.ENETDOWN: ErrNoNetwork, syscall.ETIMEDOUT: ErrTimeout,
 	} {
 		if got := explain(&net.OpError{Op: "dial", Err: errno}); got != want {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Remembered is how long an answer is remembered, and maxRemembered of how many addresses.
@@ -21,7 +21,7 @@ const (
 
 // Table answers questions about the machine's routes. It is safe for concurrent use.
 type Table struct {
-	leads *expirable.LRU[netip.Addr, bool]
+	leads *lru.Cache[netip.Addr, led]
 
 	mu     sync.Mutex
 	looked time.Time // when the families were looked at; guarded by mu, as are they
@@ -30,19 +30,27 @@ type Table struct {
 
 // New returns a table.
 func New() *Table {
-	return &Table{leads: expirable.NewLRU[netip.Addr, bool](maxRemembered, nil, Remembered)}
+	c, _ := lru.New[netip.Addr, led](maxRemembered) // fails for a size of 0 only
+	return &Table{leads: c}
+}
+
+// led is where a route led when it was looked at.
+type led struct {
+	near bool
+	at   time.Time
 }
 
 // Lead reports whether a route other than the default one leads to an address: whether it belongs to a
 // network that somebody has told this machine of. Where that cannot be found out, it reports true.
 func (t *Table) Lead(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	if leads, ok := t.leads.Get(a); ok {
-		return leads
+	now := time.Now()
+	if l, ok := t.leads.Get(a); ok && now.Sub(l.at) < Remembered {
+		return l.near
 	}
-	leads := leads(a)
-	t.leads.Add(a, leads)
-	return leads
+	near := leads(a)
+	t.leads.Add(a, led{near, now})
+	return near
 }
 
 // Families reports over which families of addresses a route leads to the public Internet.
