@@ -24,7 +24,7 @@ type serverList struct {
 	refused []netip.AddrPort // addresses that may not be asked
 	refusal cause.Cause      // why the last of them may not
 	own     bool             // the addresses are the operator's own matter
-	room    [4]candidate     // memory of the first ones
+	room    [2]candidate     // memory of the first ones: most zones have two servers
 }
 
 // lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
