@@ -31,7 +31,7 @@ type Answer struct {
 	Stored int64         // second at which the TTLs held
 	Life   uint32        // seconds from then until it ends
 	Fresh  uint32        // and until it should be resolved anew
-	Until  uint32        // second of the time of day at which the first of its signatures ends; 0 if it rests on none
+	Until  uint32        // when, by the time of day, its first signature ends; 0: it has none
 	Cause  cause.Cause   // of a SERVFAIL
 	Run    uint8         // how many records of a set may change places, 0 for none
 	RunAt  uint16        // where the first of them begins
@@ -79,8 +79,8 @@ func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *A
 	return &Answer{Msg: octets[:len(msg)], TTLs: Offsets(octets[len(msg):]), Stored: stored, Life: life, Fresh: life}
 }
 
-// Turn is how the records of an answer's run change places: those from Start to First go behind those from there to End. The zero Turn
-// leaves them.
+// Turn is how the records of an answer's run change places: those from Start to First go behind
+// those from there to End. The zero Turn leaves them.
 type Turn struct{ Start, First, End int }
 
 // Turn lets the run begin with the record at a place; those before it come last.
@@ -103,7 +103,8 @@ func (a *Answer) Turn(first int) (t Turn) {
 	return t
 }
 
-// runFixed is what a record has between its owner's last octet, which it counts, and its RDATA, in octets.
+// runFixed is what a record has between its owner's last octet, which it counts, and its RDATA,
+// in octets.
 const runFixed = 11
 
 // Place is where an octet stands after the turn.

@@ -34,7 +34,8 @@ func TestNeverMoreThanTheLimit(t *testing.T) {
 		n := name(i)
 		s.PutRRset(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 300, 200)}, now)
 		s.PutNegative(Key{Name: n, Type: wire.TypeA}, &Negative{Status: wire.Secure, SOA: set(n, 300, 60)}, 300, now)
-		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureTTL}, now)
+		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout},
+			Backoff{FailureTTL, FailureTTL}, now)
 		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}}, Expires: now.Unix() + 300})
 		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT}, NewAnswer(make([]byte, 300), n, []int{280}, now.Unix(), now.Unix()+300))
 		s.Denials.Put(n, []*wire.RRset{set(n, 300, 40)}, now)

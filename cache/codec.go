@@ -107,7 +107,8 @@ const (
 
 // AppendSet packs a set; the key tells its type, and often its name.
 func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
-	flags := byte(s.Security) | flag(setForeignClass, s.Class != wire.ClassIN) | flag(setForeignName, s.Name != key) | flag(setSigned, len(s.Sigs) > 0) |
+	flags := byte(s.Security) | flag(setForeignClass, s.Class != wire.ClassIN) |
+		flag(setForeignName, s.Name != key) | flag(setSigned, len(s.Sigs) > 0) |
 		flag(setUntil, s.Until != 0)
 	b = appendInt(append(b, flags), int64(s.TTL))
 	if flags&setUntil != 0 {

@@ -31,11 +31,13 @@ type zoneDenials struct {
 }
 
 func newDenials(bytes int) *Denials {
-	return &Denials{day: new(daytime), zones: NewCache(bytes, func(n wire.Name) uint64 { return hashName(n, 0) }, func(_ wire.Name, z *zoneDenials) int {
-		z.mu.RLock()
-		defer z.mu.RUnlock()
-		return z.size + zoneOverhead
-	})}
+	hash := func(n wire.Name) uint64 { return hashName(n, 0) }
+	return &Denials{day: new(daytime), zones: NewCache(bytes, hash,
+		func(_ wire.Name, z *zoneDenials) int {
+			z.mu.RLock()
+			defer z.mu.RUnlock()
+			return z.size + zoneOverhead
+		})}
 }
 
 // maxRecordOverhead is more than a record takes besides its set, in octets: two names, and the order of each.
@@ -85,8 +87,8 @@ func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now t
 	}
 }
 
-// makeRoom says whether a set has room in a zone. What has ended gives way, as do the records of a chain that the zone has no more: of
-// two kinds one is used. Then what can be made again does.
+// makeRoom reports whether a set has room in a zone. What has ended gives way, as do the records of
+// a chain that the zone has no more: of two kinds one is used. Then what can be made again does.
 func (d *Denials) makeRoom(z *zoneDenials, s *wire.RRset, now int64) bool {
 	fits := func() bool { return d.fits(z.size + s.Size() + maxRecordOverhead) }
 	own, other := len(z.nsec), len(z.nsec3)
@@ -231,7 +233,8 @@ type collector struct {
 	n     int
 }
 
-// take adds a set of the collector's own that ends at expires, with the TTL that is left; false if none is.
+// take adds a set of the collector's own that ends at expires, with the TTL that is left; false
+// if none is.
 func (c *collector) take(s *wire.RRset, expires int64) bool {
 	left := c.day.bound(expires, s.Until, c.now) - c.now
 	if left <= 0 {

@@ -20,13 +20,14 @@ func span(i int) *wire.RRset {
 // inSpan is a name that it denies.
 func inSpan(i int) string { return fmt.Sprintf("n%06da.example", i) }
 
-// offers says whether a zone's denials offer an NSEC for a name.
+// offers reports whether a zone's denials offer an NSEC for a name.
 func offers(d *Denials, i int, at time.Time) bool {
 	got := owners(d, inSpan(i), at)
 	return len(got) > 0 && got[0] == fmt.Sprintf("n%06d.example.", i)
 }
 
-// MaxDenials is a bound, and a list that is full takes new records once the old have ended, at once.
+// MaxDenials is a bound, and a list that is full takes new records once the old have ended, at
+// once.
 func TestMaxDenials(t *testing.T) {
 	d := newDenials(1 << 30)
 	for i := range MaxDenials + 1 {
@@ -74,15 +75,18 @@ func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 	}
 }
 
-// Ready answers give way to records: they are made again at the price of a copy, while a record costs a question to the zone.
+// Ready answers give way to records: they are made again at the price of a copy, while a record
+// costs a question to the zone.
 func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	d := newDenials(16384)
 	d.Put(zone, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
 	for i := range 5 {
 		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
-		d.PutDenied(wire.MustParseName(inSpan(i)), VariantDO, now, []*wire.RRset{span(i)}, func(e wire.Name) *Answer {
-			return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), make([]byte, 2000)...), e, []int{40}, now.Unix(), now.Unix()+60)
-		})
+		d.PutDenied(wire.MustParseName(inSpan(i)), VariantDO, now, []*wire.RRset{span(i)},
+			func(e wire.Name) *Answer {
+				return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...),
+					make([]byte, 2000)...), e, []int{40}, now.Unix(), now.Unix()+60)
+			})
 	}
 	if _, _, ok := d.Denied(wire.MustParseName(inSpan(1)), VariantDO, now); !ok {
 		t.Fatal("no ready answer")
@@ -95,7 +99,8 @@ func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	}
 }
 
-// A zone that has gone from NSEC to NSEC3, or back, is denied by what it has now once the old has ended (RFC 5155, section 10).
+// A zone that has gone from NSEC to NSEC3, or back, is denied by what it has now once the old has
+// ended (RFC 5155, section 10).
 func TestOfTwoChainsTheEndedGivesWay(t *testing.T) {
 	hash := wire.NSEC3Hash(wire.MustParseName("a.example"), 0, nil)
 	next := hash

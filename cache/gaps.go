@@ -71,8 +71,8 @@ func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*
 }
 
 // keepDenied does it in a zone, and reports whether the answer is the gap's.
-func (d *Denials) keepDenied(zone wire.Name, z *zoneDenials, name wire.Name, v Variant, now time.Time,
-	proofs []*wire.RRset, build func(encloser wire.Name) *Answer) (ok bool) {
+func (d *Denials) keepDenied(zone wire.Name, z *zoneDenials, name wire.Name, v Variant,
+	now time.Time, proofs []*wire.RRset, build func(encloser wire.Name) *Answer) (ok bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	r, encloser := z.gapOf(zone, name, now)

@@ -1,4 +1,5 @@
-// Which proofs a gap's ready answer may rest on, and what looking for them may cost (RFC 8198, section 5).
+// Which proofs a gap's ready answer may rest on, and what looking for them may cost (RFC 8198,
+// section 5).
 
 package cache
 
@@ -12,7 +13,8 @@ import (
 // nsec3 is a record of a chain, from one hash to another.
 func nsec3(owner, next []byte, iterations uint16) *wire.RRset {
 	rd := append([]byte{1, 0, byte(iterations >> 8), byte(iterations), 0, 20}, next...)
-	return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3, append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
+	return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3,
+		append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
 }
 
 func hashed(name string, iterations uint16) []byte {
@@ -27,16 +29,19 @@ func moved(h []byte, by int) []byte {
 	return c
 }
 
-// denies puts a denial of a name that rests on proofs, and says whether another name in the gap is denied by it.
+// denies puts a denial of a name that rests on proofs, and reports whether another name in the gap
+// is denied by it.
 func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	d.PutDenied(wire.MustParseName(name), VariantDO, now, proofs, func(e wire.Name) *Answer {
-		return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), 0, 1, 0, 1), e, []int{14}, now.Unix(), now.Unix()+60)
+		return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), 0, 1, 0, 1), e,
+			[]int{14}, now.Unix(), now.Unix()+60)
 	})
 	_, _, ok := d.Denied(wire.MustParseName(other), VariantDO, now)
 	return ok
 }
 
-// A gap's ready answer rests on the gap's own record: one that was proven by others says nothing about the gap.
+// A gap's ready answer rests on the gap's own record: one that was proven by others says nothing
+// about the gap.
 func TestRFC8198GapRestsOnItsOwnRecord(t *testing.T) {
 	own, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
@@ -52,7 +57,8 @@ func TestRFC8198GapRestsOnItsOwnRecord(t *testing.T) {
 	}
 }
 
-// Records that contradict each other prove nothing for others: here one denies b.example, another says that a.b.example exists.
+// Records that contradict each other prove nothing for others: here one denies b.example, another
+// says that a.b.example exists.
 func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
@@ -69,11 +75,14 @@ func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	}
 }
 
-// Aggressive use of NSEC3 costs a hash for each label: above MaxAggressiveIterations and MaxAggressiveLabels the zone is asked instead.
+// Aggressive use of NSEC3 costs a hash for each label: above MaxAggressiveIterations and
+// MaxAggressiveLabels the zone is asked instead.
 func TestMaxAggressiveIterations(t *testing.T) {
-	for iterations, want := range map[uint16]bool{0: true, MaxAggressiveIterations: true, MaxAggressiveIterations + 1: false} {
+	for iterations, want := range map[uint16]bool{0: true, MaxAggressiveIterations: true,
+		MaxAggressiveIterations + 1: false} {
 		apex := nsec3(hashed("example", iterations), moved(hashed("example", iterations), 1), iterations)
-		gap := nsec3(moved(hashed("b.example", iterations), -1), moved(hashed("b.example", iterations), 1), iterations)
+		gap := nsec3(moved(hashed("b.example", iterations), -1),
+			moved(hashed("b.example", iterations), 1), iterations)
 		d := newDenials(1 << 20)
 		d.Put(zone, []*wire.RRset{soa(), apex, gap}, now)
 		if got := len(owners(d, "b.example.", now)) >= 2; got != want {
@@ -88,7 +97,8 @@ func TestMaxAggressiveIterations(t *testing.T) {
 func TestMaxAggressiveLabels(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
-	for labels, want := range map[int]bool{2: true, MaxAggressiveLabels: true, MaxAggressiveLabels + 1: false} {
+	for labels, want := range map[int]bool{2: true, MaxAggressiveLabels: true,
+		MaxAggressiveLabels + 1: false} {
 		name := "b.example"
 		for range labels - 1 {
 			name = "x." + name

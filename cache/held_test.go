@@ -35,8 +35,8 @@ func unpacked[K comparable, V any](c Codec[K, V], k K, v V) V {
 	return out
 }
 
-// What an entry is counted with is what it holds: a cache takes no more memory than its share, whatever peers and clients fill it with, and
-// not much less, or the share would be wasted.
+// What an entry is counted with is what it holds: a cache takes no more memory than its share,
+// whatever peers and clients fill it with, and not much less, or the share would be wasted.
 func TestCountedIsHeld(t *testing.T) {
 	const n = 4000
 	long := strings.Repeat("long-label-number-", 3)
@@ -47,9 +47,12 @@ func TestCountedIsHeld(t *testing.T) {
 		return s
 	}
 	failure := func(i, deep, detail int) *cause.Failure {
-		f := &cause.Failure{Cause: cause.Timeout, Zone: fmt.Sprintf("zone%d.example.", i), Server: fmt.Sprintf("192.0.2.1:%d", 10000+i), Detail: strings.Repeat("x", detail) + fmt.Sprint(i)}
+		f := &cause.Failure{Cause: cause.Timeout, Zone: fmt.Sprintf("zone%d.example.", i),
+			Server: fmt.Sprintf("192.0.2.1:%d", 10000+i),
+			Detail: strings.Repeat("x", detail) + fmt.Sprint(i)}
 		for range deep {
-			f = &cause.Failure{Cause: cause.KeyMissing, Zone: fmt.Sprintf("upper%d.example.", i), Detail: strings.Repeat("y", detail) + fmt.Sprint(i), Under: f}
+			f = &cause.Failure{Cause: cause.KeyMissing, Zone: fmt.Sprintf("upper%d.example.", i),
+				Detail: strings.Repeat("y", detail) + fmt.Sprint(i), Under: f}
 		}
 		return f
 	}
@@ -57,7 +60,8 @@ func TestCountedIsHeld(t *testing.T) {
 		return func() func() Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
-				s.PutFailure(Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}, failure(i, deep, detail), Backoff{FailureTTL, FailureMaxTTL}, now)
+				s.PutFailure(Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA},
+					failure(i, deep, detail), Backoff{FailureTTL, FailureMaxTTL}, now)
 			}
 			return s.Failures.Stats
 		}
@@ -84,7 +88,8 @@ func TestCountedIsHeld(t *testing.T) {
 				put(s, i)
 			}
 			return func() Stats {
-				return Stats{Bytes: s.RRsets.front.Stats().Bytes + s.Negatives.front.Stats().Bytes + s.Delegations.front.Stats().Bytes}
+				return Stats{Bytes: s.RRsets.front.Stats().Bytes + s.Negatives.front.Stats().Bytes +
+					s.Delegations.front.Stats().Bytes}
 			}
 		}
 	}
@@ -103,23 +108,29 @@ func TestCountedIsHeld(t *testing.T) {
 		"sets with proofs and a failure": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
 			proof := signed(ownName("%sp%d.example", long, i), wire.TypeNSEC, 60, 100)
-			s.RRsets.front.Put(k, unpacked(rrsetCodec, k, RRset{Set: signed(k.Name, k.Type, 4, 100), Beside: &Beside{Failure: failure(i, 2, 100), Proofs: []*wire.RRset{proof, proof}}}))
+			beside := &Beside{Failure: failure(i, 2, 100), Proofs: []*wire.RRset{proof, proof}}
+			set := RRset{Set: signed(k.Name, k.Type, 4, 100), Beside: beside}
+			s.RRsets.front.Put(k, unpacked(rrsetCodec, k, set))
 		}),
 		"denials": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
-			s.Negatives.front.Put(k, unpacked(negativeCodec, k, &Negative{Zone: zone, SOA: signed(zone, wire.TypeSOA, 60, 100)}))
+			s.Negatives.front.Put(k,
+				unpacked(negativeCodec, k, &Negative{Zone: zone, SOA: signed(zone, wire.TypeSOA, 60, 100)}))
 		}),
 		"denials with proofs and a failure": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
 			proof := signed(ownName("%sp%d.example", long, i), wire.TypeNSEC, 60, 100)
-			n := &Negative{Zone: ownName("%s%d.test", long, i), Failure: failure(i, 2, 100), SOA: signed(zone, wire.TypeSOA, 60, 100), Proofs: []*wire.RRset{proof, proof}}
+			n := &Negative{Zone: ownName("%s%d.test", long, i), Failure: failure(i, 2, 100),
+				SOA: signed(zone, wire.TypeSOA, 60, 100), Proofs: []*wire.RRset{proof, proof}}
 			s.Negatives.front.Put(k, unpacked(negativeCodec, k, n))
 		}),
 		"delegations": front(func(s *Store, i int) {
 			zone := ownName("%s%d.example", long, i)
 			d := &Delegation{Zone: zone}
 			for j := range 4 {
-				d.Servers = append(d.Servers, NameServer{Name: ownName("ns%d.%s%d.test", j, long, i), Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}})
+				d.Servers = append(d.Servers, NameServer{Name: ownName("ns%d.%s%d.test", j, long, i),
+					Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"),
+						netip.MustParseAddr("2001:db8::1")}})
 			}
 			s.Delegations.front.Put(zone, unpacked(delegationCodec, zone, d))
 		}),
@@ -127,14 +138,16 @@ func TestCountedIsHeld(t *testing.T) {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				z := ownName("%s%d.example", long, i)
-				s.Denials.Put(z, []*wire.RRset{signed(z, wire.TypeSOA, 60, 100), nsec(z.String(), "b."+z.String())}, now)
+				s.Denials.Put(z, []*wire.RRset{signed(z, wire.TypeSOA, 60, 100),
+					nsec(z.String(), "b."+z.String())}, now)
 			}
 			return s.Denials.Stats
 		},
 		"spans of a zone": func() func() Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
-				s.Denials.Put(zone, []*wire.RRset{soa(), nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06da.example", i))}, now)
+				s.Denials.Put(zone, []*wire.RRset{soa(),
+					nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06da.example", i))}, now)
 			}
 			return s.Denials.Stats
 		},
@@ -144,11 +157,13 @@ func TestCountedIsHeld(t *testing.T) {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))
 				s.Denials.Put(zone, []*wire.RRset{soa(), proof}, now)
 				for v := range variants {
-					s.Denials.PutDenied(ownName("n%06da.example", i), v, now, []*wire.RRset{proof}, func(e wire.Name) *Answer {
-						a := NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), make([]byte, 300)...), e, []int{40, 60}, 0, 1<<40)
-						a.Beside = &AnswerBeside{Pointers: NewOffsets([]int{30, 50, 80})}
-						return a
-					})
+					s.Denials.PutDenied(ownName("n%06da.example", i), v, now, []*wire.RRset{proof},
+						func(e wire.Name) *Answer {
+							a := NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...),
+								make([]byte, 300)...), e, []int{40, 60}, 0, 1<<40)
+							a.Beside = &AnswerBeside{Pointers: NewOffsets([]int{30, 50, 80})}
+							return a
+						})
 				}
 			}
 			return s.Denials.Stats
@@ -158,7 +173,8 @@ func TestCountedIsHeld(t *testing.T) {
 		stats := fill()
 		held := heap() - before - emptyStore(t)
 		counted := stats().Bytes
-		t.Logf("%-36s %6d counted, %6d held, %.2f", what, counted/n, held/n, float64(held)/float64(counted))
+		t.Logf("%-36s %6d counted, %6d held, %.2f", what, counted/n, held/n,
+			float64(held)/float64(counted))
 		if held > counted+counted/10 || held < counted/2 {
 			t.Errorf("%s: %d octets an entry are counted, %d held", what, counted/n, held/n)
 		}

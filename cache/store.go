@@ -108,8 +108,8 @@ func rrsetSize(_ Key, r RRset) int {
 // TTL is what is left at the second now.
 func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
 
-// ClampTTL applies the operator's limits to the TTL of data that rest on a signature that ends at until: no limit makes them outlive it
-// (RFC 4035, section 5.3.3).
+// ClampTTL applies the operator's limits to the TTL of data that rest on a signature that ends at
+// until: no limit makes them outlive it (RFC 4035, section 5.3.3).
 func (s *Store) ClampTTL(ttl, until uint32, now time.Time) uint32 {
 	return s.clamp(ttl, s.limits.Min, s.limits.Max, until, now)
 }
@@ -158,7 +158,9 @@ type Negative struct {
 	Proofs   []*wire.RRset // NSEC and NSEC3
 	Stored   int64
 	Expires  int64
-	Until    uint32 // second of the time of day at which the first of its signatures ends; 0 if it rests on none
+	// Until is the second of the time of day at which the first of its signatures ends; 0 if it
+	// rests on none.
+	Until uint32
 	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	UnsignedCut bool
 	// Bare: it came without SOA, in a referral.
@@ -200,8 +202,8 @@ func (s *Store) LiveNegative(k Key, now time.Time) (*Negative, bool) {
 	return n, now.Unix() < n.Expires
 }
 
-// PutNegative keeps a negative answer for ttl seconds. One that denies the name under TypeNone is found
-// for every type.
+// PutNegative keeps a negative answer for ttl seconds. One that denies the name under TypeNone is
+// found for every type.
 func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
 	if ttl == 0 {
 		return

@@ -113,13 +113,15 @@ func (c *Config) types() (ts []wire.Type) {
 
 // fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
 //
-// An address in the zone itself counts only if it was learnt under this delegation, not before the second
-// since. Else a former owner of the zone, who gives the address of his server a long TTL, would be asked
-// beside those to whom the parent delegates now: a ghost by glue (CVE-2026-40622).
+// An address in the zone itself counts only if it was learnt under this delegation, not before
+// the second since. Else a former owner of the zone, who gives the address of his server a long
+// TTL, would be asked beside those to whom the parent delegates now: a ghost by glue
+// (CVE-2026-40622).
 func (l *serverList) fromCache(name wire.Name, since int64) {
 	for _, t := range l.x.r.cfg.types() {
 		for _, unchecked := range []bool{false, true} {
-			if e, ok := l.x.r.cache.GetRRset(cache.Key{Name: name, Type: t, Unchecked: unchecked}, l.x.r.clock.Now()); ok && e.Stored >= since {
+			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
+			if e, ok := l.x.r.cache.GetRRset(k, l.x.r.clock.Now()); ok && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}

@@ -96,8 +96,8 @@ func TestRFC4035DenialOfACutBesideAnAlias(t *testing.T) {
 }
 
 // The denial of the cut that an alias leads into may be that of a signed zone in between. It denies
-// no name of the alias's own zone, though both have NSEC3 hashes of the same kind (RFC 5155, section
-// 5; RFC 8198, section 5).
+// no name of the alias's own zone, though both have NSEC3 hashes of the same kind (RFC 5155,
+// section 5; RFC 8198, section 5).
 func TestRFC8198DenialOfACutBesideAnAliasIsOfItsZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

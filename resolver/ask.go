@@ -48,7 +48,8 @@ type accepted struct {
 // telling orders network failures: the highest is what the client hears.
 var telling = map[cause.Cause]int{
 	cause.LocalResources: 10, // whatever servers say: those that we could not ask may know better
-	cause.NoAddress:      1, cause.NoServers: 1, cause.PrivateServers: 1, cause.ServerIdentity: 9, cause.Unreachable: 2,
+	cause.ServerIdentity: 9,
+	cause.NoAddress:      1, cause.NoServers: 1, cause.PrivateServers: 1, cause.Unreachable: 2,
 	cause.UplinkDown: 2, cause.Timeout: 3, cause.Spoofed: 4, cause.Truncated: 4,
 	cause.ServerNotImp: 5, cause.ServerFormErr: 5,
 	cause.Malformed: 6, cause.ServerUnexpected: 6, cause.ServerFailed: 7, cause.Lame: 8, cause.ServerRefused: 8,
@@ -198,8 +199,8 @@ func (a *asking) consider(t *try) *accepted {
 	return got
 }
 
-// speaks returns the zone that the servers may prove something of. A forwarder answers for everything:
-// what it was asked for may be denied by a zone above.
+// speaks returns the zone that the servers may prove something of. A forwarder answers for
+// everything: what it was asked for may be denied by a zone above.
 func (a *asking) speaks() wire.Name {
 	if a.conf != nil && a.conf.Forward {
 		return wire.Root

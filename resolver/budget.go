@@ -31,7 +31,8 @@ type Budget struct {
 // newBudget returns a full budget and the function that ends it.
 func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	b := &Budget{ctx: ctx, validation: validator.NewBudget(), end: cancel, fresh: time.Now().Add(limit / freshPart)}
+	b := &Budget{ctx: ctx, validation: validator.NewBudget(), end: cancel,
+		fresh: time.Now().Add(limit / freshPart)}
 	b.queries.Store(MaxQueries)
 	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })
 	return b, func(why error) {
@@ -40,15 +41,17 @@ func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.Cance
 	}
 }
 
-// freshPart is the part of the time, one in so many, that may pass while a budget still counts as full.
+// freshPart is the part of the time, one in so many, that may pass while a budget still counts as
+// full.
 const freshPart = 8
 
-// full reports whether nothing has been spent yet: a limit that is met from here on is the matter of
-// the question that begins here, and of nothing that was asked before it.
+// full reports whether nothing has been spent yet: a limit that is met from here on is the matter
+// of the question that begins here, and of nothing that was asked before it.
 func (b *Budget) full() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.queries.Load() == MaxQueries && b.failed == 0 && b.validation.Full() && time.Now().Before(b.fresh)
+	return b.queries.Load() == MaxQueries && b.failed == 0 && b.validation.Full() &&
+		time.Now().Before(b.fresh)
 }
 
 // query pays for one packet upstream.

@@ -89,7 +89,8 @@ func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, 
 	if _, anchored := r.anchors.At(zone); anchored || !ok || !n.UnsignedCut || n.NXDomain {
 		return validator.Trust{}, false
 	}
-	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure, Expires: time.Unix(n.Expires, 0), Until: n.Until}, true
+	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure,
+		Expires: time.Unix(n.Expires, 0), Until: n.Until}, true
 }
 
 // policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
@@ -180,7 +181,8 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 	}
 	switch {
 	case f != nil:
-		if f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName { // the zone answers, but not for its keys
+		// The zone answers, but not for its keys.
+		if f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName {
 			missing := cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 			missing.Under = f
 			f = missing
@@ -246,7 +248,8 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	switch {
 	case l.status != wire.Secure:
 		// Insecure above, or an opt-out span: unsigned either way.
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure, Expires: expires, Until: l.until()}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure,
+			Expires: expires, Until: l.until()}
 	case l.kind == kindAnswer:
 		return x.usable(zone, l.sets[0], expires)
 	case l.kind == kindNoData && l.unsignedCut:
@@ -263,7 +266,8 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS, validator.Trust) {
 	ds, why := x.r.validator.UsableDS(set)
 	if len(ds) == 0 {
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""), Expires: expires, Until: set.Until}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""),
+			Expires: expires, Until: set.Until}
 	}
 	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}
 }
@@ -355,8 +359,8 @@ func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
 	return ok && e.Stored+1 < now.Unix()
 }
 
-// forgetKeys drops what is known of a zone's keys, so that they are fetched anew with its DS; false if
-// nothing was, or if that was done lately.
+// forgetKeys drops what is known of a zone's keys, so that they are fetched anew with its DS;
+// false if nothing was, or if that was done lately.
 func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	t, ok := r.trusts.cache.Get(zone)
 	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) && !r.old(zone, wire.TypeDS) ||
@@ -369,10 +373,12 @@ func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	return true
 }
 
-// forgetDS drops a zone's DS, which no longer fit its keys, so that it is fetched anew: the zone's keys
-// may have been replaced together with it. Other resolvers answer SERVFAIL until the old DS ends.
+// forgetDS drops a zone's DS, which no longer fit its keys, so that it is fetched anew: the
+// zone's keys may have been replaced together with it. Other resolvers answer SERVFAIL until the
+// old DS ends.
 func (r *Resolver) forgetDS(zone wire.Name) bool {
-	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) || !r.refetches.may(zone, r.clock.Now()) {
+	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) ||
+		!r.refetches.may(zone, r.clock.Now()) {
 		return false
 	}
 	r.trusts.cache.Remove(zone)

@@ -22,8 +22,8 @@ const (
 	MinimiseOff
 )
 
-// Private is whether private and unroutable addresses that the public tree gives for name servers are
-// asked.
+// Private is whether private and unroutable addresses that the public tree gives for name servers
+// are asked.
 type Private uint8
 
 // The choices.
@@ -51,14 +51,16 @@ type Zone struct {
 
 // Config is what the operator decides about resolving. It is complete and immutable.
 type Config struct {
-	Hints               []cache.NameServer // of the root
-	Prime               bool               // ask the hints who the root's servers are (RFC 8109)
-	Zones               []Zone
-	Minimise            Minimise
-	IPv4, IPv6          bool
-	Families            func() (ipv4, ipv6 bool) // which of the two are in use now, for public addresses; or nil
-	PrivateServers      Private
-	Routed              func(netip.Addr) bool // whether a route but the default one leads there; or nil
+	Hints      []cache.NameServer // of the root
+	Prime      bool               // ask the hints who the root's servers are (RFC 8109)
+	Zones      []Zone
+	Minimise   Minimise
+	IPv4, IPv6 bool
+	// Families returns which of the two are in use now, for public addresses; or nil.
+	Families       func() (ipv4, ipv6 bool)
+	PrivateServers Private
+	// Routed reports whether a route but the default one leads there; or nil.
+	Routed              func(netip.Addr) bool
 	DoNotQuery          []netip.Prefix
 	DoNotQueryLocalhost bool
 	CaseRandomisation   bool
@@ -135,9 +137,9 @@ func (r *Resolver) Configured(name wire.Name) bool {
 	return z != nil && !z.Name.IsRoot()
 }
 
-// mayAsk returns None for an address that may be asked, or why it may not: it is of a family that is
-// off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points at
-// ourselves), or is private and comes from the public tree. own says that it does not.
+// mayAsk returns None for an address that may be asked, or why it may not: it is of a family that
+// is off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points
+// at ourselves), or is private and comes from the public tree. own: the operator named it.
 func (c *Config) mayAsk(a netip.Addr, own bool) cause.Cause {
 	a = a.Unmap()
 	v4, v6 := c.IPv4, c.IPv6
@@ -177,8 +179,9 @@ func (c *Config) families() (ipv4, ipv6 bool) {
 var private = func() (ps []netip.Prefix) {
 	for _, p := range []string{
 		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-		"192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b:1::/48", "100::/64", "2001:2::/48", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+		"192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"240.0.0.0/4", "64:ff9b:1::/48", "100::/64", "2001:2::/48", "2001:db8::/32", "3fff::/20",
+		"5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
 	} {
 		ps = append(ps, netip.MustParsePrefix(p))
 	}

@@ -1,5 +1,5 @@
-// Zones that the operator configured are trees of their own: nothing that was learnt in the public tree
-// takes their names away, and nothing that a forwarder says reaches beyond its zone.
+// Zones that the operator configured are trees of their own: nothing that was learnt in the
+// public tree takes their names away, and nothing that a forwarder says reaches beyond its zone.
 
 package resolver_test
 
@@ -20,9 +20,9 @@ import (
 	"bailiwick/wire"
 )
 
-// office is an internet with an enterprise beside it. Its private zones corp., inside.example. and lan.
-// are on a server that no public delegation leads to. They do not exist publicly, but for
-// inside.example., which publicly is an alias.
+// office is an internet with an enterprise beside it. Its private zones corp., inside.example.
+// and lan. are on a server that no public delegation leads to. They do not exist publicly, but
+// for inside.example., which publicly is an alias.
 type office struct {
 	*internet
 	private netip.AddrPort
@@ -32,10 +32,12 @@ type office struct {
 func newOffice(t *testing.T, change func(w *lab.World, z *resolver.Zone)) *office {
 	t.Helper()
 	w := lab.Internet(time.Now())
-	w.Add(lab.Zone{Name: "alias.", Records: "inside CNAME www;;www A 192.0.2.80;;tree DNAME other;;www.other A 192.0.2.81"})
+	w.Add(lab.Zone{Name: "alias.",
+		Records: "inside CNAME www;;www A 192.0.2.80;;tree DNAME other;;www.other A 192.0.2.81"})
 	w.Add(lab.Zone{Name: "private.example.", Algorithm: lab.Unsigned, Records: "@ A 192.0.2.1"})
 	o := &office{private: netip.AddrPortFrom(w.AddressOf("private.example."), 53)}
-	zones := []string{"corp.", "lan.", "inside.alias.", "deep.tree.alias.", "deep.nowhere.", "branch.plain.", "void."}
+	zones := []string{"corp.", "lan.", "inside.alias.", "deep.tree.alias.", "deep.nowhere.",
+		"branch.plain.", "void."}
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 		if in.Server != o.private.Addr() {
 			return lab.Reply{}, false
@@ -59,8 +61,8 @@ func newOffice(t *testing.T, change func(w *lab.World, z *resolver.Zone)) *offic
 	return o
 }
 
-// privately answers from the private zones: an address for each name that begins with host, the apex has
-// one as well; everything else does not exist.
+// privately answers from the private zones: an address for each name that begins with host, the
+// apex has one as well; everything else does not exist.
 func privately(q *dns.Msg, zones []string) *dns.Msg {
 	m := new(dns.Msg).SetReply(q)
 	m.SetEdns0(1232, true)
@@ -87,17 +89,19 @@ func privately(q *dns.Msg, zones []string) *dns.Msg {
 
 func (o *office) wantHosts(t *testing.T, after string) {
 	t.Helper()
-	for _, n := range []string{"corp.", "host.corp.", "host.sub.corp.", "host.lan.", "inside.alias.", "host.inside.alias.", "host.deep.tree.alias.",
+	for _, n := range []string{"corp.", "host.corp.", "host.sub.corp.", "host.lan.", "inside.alias.",
+		"host.inside.alias.", "host.deep.tree.alias.",
 		"deep.nowhere.", "host.deep.nowhere.", "branch.plain.", "host.branch.plain.", "host.void."} {
-		if a := o.resolve(n, wire.TypeA); a.RCode != noError || len(a.Sets) != 1 || !a.Sets[0].Data.Has([]byte{10, 0, 0, 1}) {
+		if a := o.resolve(n, wire.TypeA); a.RCode != noError || len(a.Sets) != 1 ||
+			!a.Sets[0].Data.Has([]byte{10, 0, 0, 1}) {
 			t.Errorf("after %s: %s: %s %v %v", after, n, a.RCode, a.Sets, a.Failure)
 		}
 	}
 }
 
-// RFC 4035, section 3.1.4.1: DS at a zone's apex is the parent's. Any validating client behind us asks for
-// it, and the parent's answer speaks for the parent's tree: a denial of the name, or an alias in its place,
-// takes nothing away from the private zone.
+// RFC 4035, section 3.1.4.1: DS at a zone's apex is the parent's. Any validating client behind us
+// asks for it, and the parent's answer speaks for the parent's tree: a denial of the name, or an
+// alias in its place, takes nothing away from the private zone.
 func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 	for _, forward := range []bool{true, false} {
 		for _, cd := range []bool{false, true} {
@@ -106,17 +110,20 @@ func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 				for _, zone := range []string{"corp.", "lan.", "inside.alias.", "deep.tree.alias."} {
 					for range 2 {
 						a := o.ask(zone, wire.TypeDS, resolver.Options{CheckingDisabled: cd})
-						if want := map[bool]wire.RCode{true: nxDomain, false: noError}[zone == "corp." || zone == "lan." || zone == "deep.tree.alias."]; a.RCode != want {
+						denied := zone == "corp." || zone == "lan." || zone == "deep.tree.alias."
+						if want := map[bool]wire.RCode{true: nxDomain, false: noError}[denied]; a.RCode != want {
 							t.Errorf("%s DS: %s %v, want %s", zone, a.RCode, a.Failure, want)
 						}
 					}
 				}
 				o.wantHosts(t, "DS")
 				o.transcript()
-				if a := o.ask("corp.", wire.TypeDS, resolver.Options{CheckingDisabled: cd}); a.RCode != nxDomain || o.transcript() != "" {
+				a := o.ask("corp.", wire.TypeDS, resolver.Options{CheckingDisabled: cd})
+				if a.RCode != nxDomain || o.transcript() != "" {
 					t.Errorf("the parent's denial is not kept for DS itself: %s", a.RCode)
 				}
-				if n, ok := o.cache.Negatives.Get(cache.Key{Name: wire.MustParseName("corp."), Type: wire.TypeNone}); ok {
+				if n, ok := o.cache.Negatives.Get(cache.Key{Name: wire.MustParseName("corp."),
+					Type: wire.TypeNone}); ok {
 					t.Errorf("kept for all types of the private zone: %+v", n)
 				}
 			})
@@ -124,11 +131,14 @@ func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 	}
 }
 
-// What the public tree denies, redirects or delegates above a private zone is no answer for the zone.
+// What the public tree denies, redirects or delegates above a private zone is no answer for the
+// zone.
 func TestConfiguredZoneSurvivesPublicDataAboveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, nil)
-		for _, n := range []string{"nowhere.", "plain.", "coro.", "corq.", "no.example.", "lam.", "x.lao."} { // names above, spans around
+		// Names above, spans around.
+		for _, n := range []string{"nowhere.", "plain.", "coro.", "corq.", "no.example.", "lam.",
+			"x.lao."} {
 			o.resolve(n, wire.TypeA)
 		}
 		o.resolve("www.tree.alias.", wire.TypeA) // a signed DNAME
@@ -151,7 +161,8 @@ func TestConfiguredZoneDoesNotAnswerForItsDS(t *testing.T) {
 	})
 }
 
-// forwarderFor makes a server a resolver for a world: it answers with what the authority of a zone says.
+// forwarderFor makes a server a resolver for a world: it answers with what the authority of a
+// zone says.
 func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	c := q.Copy()
 	c.SetEdns0(1232, true)
@@ -159,7 +170,8 @@ func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	if err != nil {
 		panic(err)
 	}
-	req := transport.Request{Server: netip.AddrPortFrom(authority, 53), Via: transport.TCP, Query: b, Timeout: time.Second}
+	req := transport.Request{Server: netip.AddrPortFrom(authority, 53), Via: transport.TCP, Query: b,
+		Timeout: time.Second}
 	reply, err := w.Exchange(context.Background(), req)
 	if err != nil {
 		panic(err)
@@ -172,8 +184,9 @@ func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	return m
 }
 
-// A forwarder for a name that does not exist publicly proves so with the zone above. That judges the
-// question, and denies nothing else: neither other names nor other types (CVE-2021-25220, MaginotDNS).
+// A forwarder for a name that does not exist publicly proves so with the zone above. That judges
+// the question, and denies nothing else: neither other names nor other types (CVE-2021-25220,
+// MaginotDNS).
 func TestForwarderDeniesWithAZoneAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -187,17 +200,20 @@ func TestForwarderDeniesWithAZoneAbove(t *testing.T) {
 			return lab.Messages(forwarderFor(w, example, in.Query)), true
 		}
 		in := newWorld(t, w, func(c *resolver.Config) {
-			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.secure.example."), Forward: true, Addrs: []netip.AddrPort{private}}}
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.secure.example."), Forward: true,
+				Addrs: []netip.AddrPort{private}}}
 		})
 		for _, c := range []struct {
 			name string
 			typ  wire.Type
-		}{{"corp.secure.example.", wire.TypeA}, {"host.corp.secure.example.", wire.TypeA}, {"host.corp.secure.example.", wire.TypeTXT}} {
+		}{{"corp.secure.example.", wire.TypeA}, {"host.corp.secure.example.", wire.TypeA},
+			{"host.corp.secure.example.", wire.TypeTXT}} {
 			a := in.resolve(c.name, c.typ)
 			if a.RCode != nxDomain || a.Status != wire.Secure {
 				t.Errorf("%s/%s: %s %s %v", c.name, c.typ, a.RCode, a.Status, a.Failure)
 			}
-			if asked := in.transcript(); !strings.Contains(asked, private.Addr().String()+" "+c.name+" "+c.typ.String()) {
+			forwarded := private.Addr().String() + " " + c.name + " " + c.typ.String()
+			if asked := in.transcript(); !strings.Contains(asked, forwarded) {
 				t.Errorf("%s/%s: the forwarder is not asked; asked\n%s", c.name, c.typ, asked)
 			}
 			in.resolve(c.name, c.typ)
@@ -212,8 +228,8 @@ func TestForwarderDeniesWithAZoneAbove(t *testing.T) {
 	})
 }
 
-// While the servers of a zone with a fallback fail, the public tree may deny its names. That holds for the
-// question alone, not for the zone when its servers are back.
+// While the servers of a zone with a fallback fail, the public tree may deny its names. That
+// holds for the question alone, not for the zone when its servers are back.
 func TestFallbackOfAConfiguredZoneDeniesNoMoreThanItsQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true
@@ -251,7 +267,8 @@ func TestForwarderDoesNotSpeakForUnsignedZonesAbove(t *testing.T) {
 			return lab.Messages(forwarderFor(w, plain, in.Query)), true
 		}
 		in := newWorld(t, w, func(c *resolver.Config) {
-			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.plain."), Forward: true, Addrs: []netip.AddrPort{private}}}
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.plain."), Forward: true,
+				Addrs: []netip.AddrPort{private}}}
 		})
 		a := in.resolve("host.corp.plain.", wire.TypeA)
 		if a.RCode != nxDomain || a.Status != wire.Insecure || len(a.Authority) != 0 {

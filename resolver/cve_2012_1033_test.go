@@ -1,5 +1,5 @@
-// Ghost domains (CVE-2012-1033) and phoenix domains: a delegation that its parent took back is not used
-// any longer than the parent said, however the child's servers answer.
+// Ghost domains (CVE-2012-1033) and phoenix domains: a delegation that its parent took back is
+// not used any longer than the parent said, however the child's servers answer.
 
 package resolver_test
 
@@ -31,8 +31,9 @@ func TestGhostDelegationLearntLateEndsWithTheParents(t *testing.T) {
 	})
 }
 
-// The answer of a revoked zone's server comes late: by then its parent's delegation has been learnt anew,
-// and the zone's is not renewed by it. Its own lifetime is that of the delegation that was asked.
+// The answer of a revoked zone's server comes late: by then its parent's delegation has been
+// learnt anew, and the zone's is not renewed by it. Its own lifetime is that of the delegation
+// that was asked.
 func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -72,14 +73,16 @@ func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 	})
 }
 
-// A zone has a new owner, and its parent delegates to a server of the same name at another address. The
-// address that the former owner gave his server, for a day, is not asked beside it (CVE-2026-40622).
+// A zone has a new owner, and its parent delegates to a server of the same name at another
+// address. The address that the former owner gave his server, for a day, is not asked beside it
+// (CVE-2026-40622).
 func TestCVE2026_40622GhostByGlue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
 		w.Add(lab.Zone{Name: "sold.example.", Algorithm: lab.Unsigned, Records: "*.w A 192.0.2.1"})
 		w.Add(lab.Zone{Name: "buyer.example.", Algorithm: lab.Unsigned})
-		former, later, example := w.AddressOf("sold.example."), w.AddressOf("buyer.example."), w.AddressOf("example.")
+		former, later, example := w.AddressOf("sold.example."), w.AddressOf("buyer.example."),
+			w.AddressOf("example.")
 		sold := false
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 			q := in.Question()

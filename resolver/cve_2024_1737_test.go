@@ -13,12 +13,13 @@ import (
 	"bailiwick/wire"
 )
 
-// largeWorld has a signed zone and an unsigned one with large sets: SRV of a large directory, TXT of
-// a vendor of lists.
+// largeWorld has a signed zone and an unsigned one with large sets: SRV of a large directory, TXT
+// of a vendor of lists.
 func largeWorld() *lab.World {
 	var b strings.Builder
 	for i := range 600 {
-		fmt.Fprintf(&b, "_ldap._tcp SRV 0 0 389 dc%d;;list TXT \"sha256=%060d\";;dc%d A 192.0.2.%d;;", i, i, i, i%250)
+		fmt.Fprintf(&b, "_ldap._tcp SRV 0 0 389 dc%d;;list TXT \"sha256=%060d\";;dc%d A 192.0.2.%d;;",
+			i, i, i, i%250)
 	}
 	w := lab.New(time.Now())
 	w.Add(lab.Zone{Name: "example."})
@@ -33,7 +34,8 @@ func TestCVE20241737LargeSetIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, largeWorld(), nil)
 		for _, zone := range []string{"signed.example.", "unsigned.example."} {
-			for owner, typ := range map[string]wire.Type{"_ldap._tcp.": wire.TypeSRV, "list.": wire.TypeTXT} {
+			for owner, typ := range map[string]wire.Type{"_ldap._tcp.": wire.TypeSRV,
+				"list.": wire.TypeTXT} {
 				for range 2 {
 					a := in.resolve(owner+zone, typ)
 					if a.RCode != noError || len(a.Sets) != 1 || a.Sets[0].Len() != 600 {
@@ -63,8 +65,9 @@ func TestCVE20241737ManySetsBesideAnAnswer(t *testing.T) {
 			}
 			m := q.Honest()
 			for i := range 600 {
-				m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: fmt.Sprintf("dc%d.unsigned.example.", i),
-					Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, byte(i % 250)}})
+				header := dns.RR_Header{Name: fmt.Sprintf("dc%d.unsigned.example.", i),
+					Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}
+				m.Extra = append(m.Extra, &dns.A{Hdr: header, A: []byte{192, 0, 2, byte(i % 250)}})
 			}
 			return lab.Messages(m), true
 		}

@@ -13,24 +13,32 @@ import (
 	"bailiwick/wire"
 )
 
-// What is known of a zone rests on the signatures of its DS or their denial, and of its keys; it ends with the first of them where
-// the time of day is set forward (RFC 4035, section 5.3.3), and by its TTL where it is set back.
+// What is known of a zone rests on the signatures of its DS or their denial, and of its keys; it
+// ends with the first of them where the time of day is set forward (RFC 4035, section 5.3.3), and
+// by its TTL where it is set back.
 func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	clk := clock.NewFake(day)
 	anchors := &trustanchor.Set{}
-	if err := anchors.Add(". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"); err != nil {
+	if err := anchors.Add(". DS 20326 8 2 " +
+		"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"); err != nil {
 		t.Fatal(err)
 	}
 	r := New(Config{}, Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Clock: clk})
-	secure, unsigned, denied := wire.MustParseName("secure.example."), wire.MustParseName("unsigned.example."), wire.MustParseName("denied.example.")
+	secure, unsigned, denied := wire.MustParseName("secure.example."),
+		wire.MustParseName("unsigned.example."), wire.MustParseName("denied.example.")
 	until := uint32(day.Add(24 * time.Hour).Unix())
-	keys := &wire.RRset{Name: secure, Type: wire.TypeDNSKEY, Class: wire.ClassIN, TTL: 3600, Security: wire.Secure, Until: until}
+	keys := &wire.RRset{Name: secure, Type: wire.TypeDNSKEY, Class: wire.ClassIN, TTL: 3600,
+		Security: wire.Secure, Until: until}
 	keys.Data = keys.Data.Append([]byte{1, 0, 3, 13, 1, 2, 3, 4})
-	r.trusts.cache.Put(secure, validator.Trust{Zone: secure, Status: wire.Secure, Keys: validator.NewKeySet(keys), Expires: day.Add(time.Hour), Until: until})
-	r.trusts.cache.Put(unsigned, validator.Trust{Zone: unsigned, Status: wire.Insecure, Expires: day.Add(time.Hour), Until: until})
+	r.trusts.cache.Put(secure,
+		validator.Trust{Zone: secure, Status: wire.Secure, Keys: validator.NewKeySet(keys),
+			Expires: day.Add(time.Hour), Until: until})
+	r.trusts.cache.Put(unsigned,
+		validator.Trust{Zone: unsigned, Status: wire.Insecure, Expires: day.Add(time.Hour), Until: until})
 	r.cache.PutNegative(cache.Key{Name: denied, Type: wire.TypeDS},
-		&cache.Negative{Status: wire.Secure, Zone: wire.MustParseName("example."), UnsignedCut: true, Bare: true, Until: until}, 3600, day)
+		&cache.Negative{Status: wire.Secure, Zone: wire.MustParseName("example."), UnsignedCut: true,
+			Bare: true, Until: until}, 3600, day)
 	known := func(want bool, when string) {
 		t.Helper()
 		for _, zone := range []wire.Name{secure, unsigned, denied} {
@@ -50,7 +58,8 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 	known(false, "an hour later")
 }
 
-// The trust in a zone carries the first end of the signatures of its DS and of its keys, that in an unsigned zone the end of its denial's.
+// The trust in a zone carries the first end of the signatures of its DS and of its keys, that in
+// an unsigned zone the end of its denial's.
 func TestTrustCarriesTheEndOfItsSignatures(t *testing.T) {
 	clk := clock.NewFake(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 	w := lab.Internet(clk.Now())
@@ -59,12 +68,15 @@ func TestTrustCarriesTheEndOfItsSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	r := New(Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true},
+	r := New(
+		Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true},
 		Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Exchanger: w, Clock: clk})
 	until := uint32(clk.Now().Add(30 * 24 * time.Hour).Unix()) // as the lab signs
-	for _, zone := range []string{".", "example.", "secure.example.", "unsigned.example.", "digest.faulty."} {
+	for _, zone := range []string{".", "example.", "secure.example.", "unsigned.example.",
+		"digest.faulty."} {
 		apex := wire.MustParseName(zone)
-		r.Resolve(context.Background(), wire.Question{Name: apex, Type: wire.TypeSOA, Class: wire.ClassIN}, Options{})
+		r.Resolve(context.Background(),
+			wire.Question{Name: apex, Type: wire.TypeSOA, Class: wire.ClassIN}, Options{})
 		if tr, ok := r.knownTrust(apex); !ok || tr.Until != until {
 			t.Errorf("%s: known %v, until %d, want %d", zone, ok, tr.Until, until)
 		}

@@ -14,9 +14,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Names below an unsigned DNAME are answered from memory like others: the CNAME that was made is kept,
-// and comes with its DNAME as in the first answer (RFC 6672, section 3.1). The DNAME itself makes no other
-// name: it is unsigned, and speaks for what was asked for.
+// Names below an unsigned DNAME are answered from memory like others: the CNAME that was made is
+// kept, and comes with its DNAME as in the first answer (RFC 6672, section 3.1). The DNAME itself
+// makes no other name: it is unsigned, and speaks for what was asked for.
 func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)

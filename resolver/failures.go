@@ -11,14 +11,15 @@ import (
 	"bailiwick/wire"
 )
 
-// rememberFailure keeps a failed resolution for those who ask again, against nothing but what caused
-// it:
+// rememberFailure keeps a failed resolution for those who ask again, against nothing but what
+// caused it:
 //   - A limit is remembered only for a client's own question, met with a full budget. Whatever a
-//     query spent before it came to this name says nothing about the name: an attacker's alias could
-//     point anywhere.
+//     query spent before it came to this name says nothing about the name: an attacker's alias
+//     could point anywhere.
 //   - A dependency on itself may come from where the resolution started, so it counts only for a
 //     client's own question.
-//   - A failure without any reply from anywhere may be our own link's. It ends with the first reply.
+//   - A failure without any reply from anywhere may be our own link's. It ends with the first
+//     reply.
 //   - Overload, and what this machine lacks, is never remembered; nor is too little time, if
 //     servers replied within it.
 func (x *run) rememberFailure(f *cause.Failure) {
@@ -41,7 +42,8 @@ func (x *run) rememberFailure(f *cause.Failure) {
 // name's own: its servers said so, or are silent while others reply.
 func backoffOf(f *cause.Failure) cache.Backoff {
 	switch {
-	case f.Cause == cause.LimitNameServers: // a retry finds more of the denials known, and gets further
+	case f.Cause == cause.LimitNameServers:
+		// A retry finds more of the denials known, and gets further.
 		return cache.Backoff{First: cache.LookupsTTL, Max: cache.LookupsTTL}
 	case f.HeldAgainst() == cause.ScopeLink:
 		return cache.Backoff{First: cache.LinkTTL, Max: cache.LinkTTL}
@@ -60,7 +62,7 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 	return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureMaxTTL}
 }
 
-// link is what is known of our own link to the servers.
+// linkState is what is known of our own link to the servers.
 type linkState struct {
 	replies atomic.Uint64 // from servers, of whatever zone
 	failed  atomic.Bool   // a failure is remembered in which nobody replied
@@ -69,7 +71,8 @@ type linkState struct {
 	v4, v6   atomic.Int32 // exchanges in a row without a reply, by family
 }
 
-// doubtfulAfter is how many exchanges in a row bring no reply until a family of addresses may be dead.
+// doubtfulAfter is how many exchanges in a row bring no reply until a family of addresses may be
+// dead.
 const doubtfulAfter = 4
 
 // of returns the counter of an address's family.
@@ -88,8 +91,8 @@ func (l *linkState) doubtful(t wire.Type) bool {
 	return l.v6.Load() >= doubtfulAfter
 }
 
-// replied notes a reply. The first after failures in which nobody replied ends all of them, and what
-// was held against servers meanwhile: it was our link that was down, or may have been.
+// replied notes a reply. The first after failures in which nobody replied ends all of them, and
+// what was held against servers meanwhile: it was our link that was down, or may have been.
 func (r *Resolver) replied(a netip.Addr) {
 	r.link.replies.Add(1)
 	if n := r.link.of(a); n.Load() != 0 {

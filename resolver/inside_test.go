@@ -17,9 +17,10 @@ import (
 	"bailiwick/wire"
 )
 
-// The addresses of an operator's own servers are no business of clients: not those of forwarders and
-// stub zones, not those of zones that a stub zone's servers delegate, neither in the failure nor in
-// what it comes from. The log has them. Those of public servers are told, for their owners.
+// The addresses of an operator's own servers are no business of clients: not those of forwarders
+// and stub zones, not those of zones that a stub zone's servers delegate, neither in the failure
+// nor in what it comes from. The log has them. Those of public servers are told, for their
+// owners.
 func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 	name := wire.MustParseName
 	for _, c := range []struct {
@@ -29,13 +30,18 @@ func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 		below bool // the zone's server delegates all to another, which refuses
 		told  bool
 	}{
-		{"forwarder", &resolver.Zone{Name: name("corp.example."), Forward: true}, "www.corp.example.", false, false},
-		{"forwarder for all", &resolver.Zone{Name: wire.Root, Forward: true}, "www.corp.example.", false, false},
+		{"forwarder", &resolver.Zone{Name: name("corp.example."), Forward: true}, "www.corp.example.",
+			false, false},
+		{"forwarder for all", &resolver.Zone{Name: wire.Root, Forward: true}, "www.corp.example.", false,
+			false},
 		{"stub", &resolver.Zone{Name: name("corp.example.")}, "www.corp.example.", false, false},
-		{"below a stub", &resolver.Zone{Name: name("corp.example.")}, "www.sub.corp.example.", true, false},
+		{"below a stub", &resolver.Zone{Name: name("corp.example.")}, "www.sub.corp.example.", true,
+			false},
 		{"public", nil, "www.intranet.example.", false, true},
-		{"public beside a stub", &resolver.Zone{Name: name("corp.example.")}, "www.intranet.example.", false, true},
-		{"public below a root of one's own", &resolver.Zone{Name: wire.Root}, "www.intranet.example.", true, true},
+		{"public beside a stub", &resolver.Zone{Name: name("corp.example.")}, "www.intranet.example.",
+			false, true},
+		{"public below a root of one's own", &resolver.Zone{Name: wire.Root}, "www.intranet.example.",
+			true, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

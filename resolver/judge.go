@@ -193,9 +193,9 @@ func (x *run) judge(resp *validator.Response) validator.Verdict {
 	return validator.Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitDepth, resp.Question.Name, "chain of trust")}
 }
 
-// refetch forgets a zone's DS and keys where a signature was made by a key that is not among them, or
-// where what a signed zone sends is not signed: since they were cached the zone may have rolled its keys,
-// or gone unsigned.
+// refetch forgets a zone's DS and keys where a signature was made by a key that is not among
+// them, or where what a signed zone sends is not signed: since they were cached the zone may have
+// rolled its keys, or gone unsigned.
 func (x *run) refetch(v *validator.Verdict) bool {
 	if v.Status != wire.Bogus || v.Failure == nil {
 		return false
@@ -227,7 +227,8 @@ func (x *run) chain(a *asking, l *link, got *accepted, authority []*wire.RRset) 
 			return
 		}
 		// Proofs may belong to several links: each has its own copy, as judging writes into it.
-		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, copies(authority)) != nil || l.status != wire.Secure {
+		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, copies(authority)) != nil ||
+			l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
 		x.r.store(x.keyOf(q), l)

@@ -14,11 +14,11 @@ const (
 	MaxAliases = 12
 	// MaxReferrals is how many delegations are followed, per question.
 	MaxReferrals = 30
-	// MaxFailedLookups is how many name servers' names may be looked up in vain, per client query with all
-	// its children (NXNSAttack, CVE-2020-8616), MaxFailedLookupsPerDelegation how many of them for one
-	// delegation, and MaxFailedLookupsPerZone how many of them at one zone, which may be the victim. Denials
-	// that are known already do not count. Unbound stops after 5 for a delegation; real ones have 6 dead
-	// names and more beside a good one.
+	// MaxFailedLookups is how many name servers' names may be looked up in vain, per client query
+	// with all its children (NXNSAttack, CVE-2020-8616), MaxFailedLookupsPerDelegation how many of
+	// them for one delegation, and MaxFailedLookupsPerZone how many of them at one zone, which may
+	// be the victim. Denials that are known already do not count. Unbound stops after 5 for a
+	// delegation; real ones have 6 dead names and more beside a good one.
 	MaxFailedLookups              = 20
 	MaxFailedLookupsPerDelegation = 10
 	MaxFailedLookupsPerZone       = 5

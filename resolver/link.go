@@ -24,9 +24,11 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool   // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
-	refresh int64  // from the cache: the second from which it is about to end there
-	ends    uint32 // from the cache: when the first signature ends that a denial rests on, whether its proofs are here or not
+	noCache bool  // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
+	refresh int64 // from the cache: the second from which it is about to end there
+	// ends: from the cache: when the first signature ends that a denial rests on, whether its proofs
+	// are here or not.
+	ends uint32
 	// fallback: from the public tree, as the servers of a configured zone failed.
 	fallback bool
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
@@ -41,7 +43,8 @@ type link struct {
 	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
 	// have signed them.
 	ofTarget int
-	own      *wire.RRset // of a denial without SOA: the zone's NS set, which tells whose word it is; not kept
+	// own: of a denial without SOA: the zone's NS set, which tells whose word it is; not kept.
+	own *wire.RRset
 	// tooLong: the answer is a DNAME that makes too long a name of the question's (YXDOMAIN).
 	tooLong bool
 	status  wire.Security
@@ -105,8 +108,8 @@ func (k kind) shape() validator.Shape {
 // broken server from being asked for every client.
 const noSOATTL = 5
 
-// store keeps a link under the question's key, and writes into its sets the TTLs that it is kept for: who asks first hears the same as
-// the next (RFC 2181, section 5.2; RFC 2308, section 5).
+// store keeps a link under the question's key, and writes into its sets the TTLs that it is kept
+// for: who asks first hears the same as the next (RFC 2181, section 5.2; RFC 2308, section 5).
 func (r *Resolver) store(k cache.Key, l *link) {
 	now := r.clock.Now()
 	if l.kind == kindAnswer || l.kind == kindAlias {
@@ -126,7 +129,8 @@ func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
 	}
 	r.joinProofs(l, now)
 	for i, s := range l.sets {
-		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME && l.status == wire.Secure {
+		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
+			l.status == wire.Secure {
 			continue // made from the DNAME, and made again when it is needed
 		}
 		if s.Type == wire.TypeCNAME && !r.ownTree(k) {
@@ -143,8 +147,8 @@ func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
 	}
 }
 
-// joinProofs gives data that were made from a wildcard and the denials that they need one TTL: they are one entry, which ends when any
-// of its records does (RFC 4035, section 4.5).
+// joinProofs gives data that were made from a wildcard and the denials that they need one TTL:
+// they are one entry, which ends when any of its records does (RFC 4035, section 4.5).
 func (r *Resolver) joinProofs(l *link, now time.Time) {
 	ttl := l.ttl()
 	for _, p := range l.proofs {
@@ -166,7 +170,8 @@ func (r *Resolver) joinProofs(l *link, now time.Time) {
 
 // storeDenial keeps a denial and all that belongs to it for one time.
 func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
-	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
+	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure,
+		Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
 	ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL), n.Until, now)
 	for _, p := range l.proofs {
 		p.TTL = ttl
@@ -184,17 +189,18 @@ func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
 	r.cache.PutNegative(denied, n, ttl, now)
 }
 
-// deniesAllTypes reports whether a denied name is denied for every type and for all names below it (RFC
-// 8020, section 2). Across the edge of a configured zone it is denied for the question alone: DS at the
-// zone's apex is the parent's answer, and a forwarder may prove with a zone above what it was asked for.
+// deniesAllTypes reports whether a denied name is denied for every type and for all names below
+// it (RFC 8020, section 2). Across the edge of a configured zone it is denied for the question
+// alone: DS at the zone's apex is the parent's answer, and a forwarder may prove with a zone
+// above what it was asked for.
 func (r *Resolver) deniesAllTypes(k cache.Key, l *link) bool {
 	return !l.fallback && r.ownTree(k) && (l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 
-// keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are denials here, and kept as such (RFC 8198,
-// section 5.4; RFC 9077, section 3). Proofs of an alias's target are kept with the link of its cut,
-// for the zone that signed them: hashes of one zone's names say nothing of another's (RFC 5155,
-// section 5).
+// keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are
+// denials here, and kept as such (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an
+// alias's target are kept with the link of its cut, for the zone that signed them: hashes of one
+// zone's names say nothing of another's (RFC 5155, section 5).
 func (r *Resolver) keepDenials(l *link, now time.Time) {
 	var sets []*wire.RRset
 	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
@@ -304,8 +310,8 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 	return l, true
 }
 
-// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is the
-// one that was given first (RFC 6672, section 3.1).
+// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is
+// the one that was given first (RFC 6672, section 3.1).
 func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
@@ -323,7 +329,8 @@ func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
 
 // negativeLink makes a link from a cached denial.
 func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status, failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
+	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status,
+		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = kindNXDomain
 	}
@@ -453,8 +460,8 @@ func (r *Resolver) KeepDenied(a *Answer, v cache.Variant, build func(encloser wi
 	}
 }
 
-// FailureEnds is the second until which the failure of an answer is remembered for its question; 0 if
-// it is not, if it is that of another link of the chain, or if it may end any moment.
+// FailureEnds is the second until which the failure of an answer is remembered for its question;
+// 0 if it is not, if it is that of another link of the chain, or if it may end any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
 	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)})

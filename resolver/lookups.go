@@ -1,4 +1,5 @@
-// Look-ups of name servers' addresses: which, in what order, and how many (NXNSAttack, CVE-2020-8616).
+// Look-ups of name servers' addresses: which, in what order, and how many (NXNSAttack,
+// CVE-2020-8616).
 
 package resolver
 
@@ -17,10 +18,11 @@ type addressLookup struct {
 	found    bool        // a family has brought addresses
 }
 
-// lookupQueue are a delegation's look-ups. The first family of each name comes first; the other family of
-// a name follows when the addresses that the first one brought have been tried, and before the delegation
-// is given up: a host, or a server, may have one family that works (RFC 8305 for servers). The names come
-// in random order, so that a client's retry gets further where many are dead.
+// lookupQueue are a delegation's look-ups. The first family of each name comes first; the other
+// family of a name follows when the addresses that the first one brought have been tried, and
+// before the delegation is given up: a host, or a server, may have one family that works (RFC
+// 8305 for servers). The names come in random order, so that a client's retry gets further where
+// many are dead.
 type lookupQueue struct {
 	next   []addressLookup
 	later  []addressLookup // second families
@@ -49,8 +51,8 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 	return a, false
 }
 
-// lookUp asks for the addresses of the next few names. It returns false if there are no more that may be
-// asked for.
+// lookUp asks for the addresses of the next few names. It returns false if there are no more that
+// may be asked for.
 func (l *serverList) lookUp() (tried bool) {
 	for range lookupsAtOnce {
 		if l.x.budget.err() != nil {
@@ -72,7 +74,8 @@ func (l *serverList) lookUp() (tried bool) {
 	return tried
 }
 
-// lookUpName looks up the families of a name until one brings addresses, and reports whether one did.
+// lookUpName looks up the families of a name until one brings addresses, and reports whether one
+// did.
 func (l *serverList) lookUpName(a addressLookup) bool {
 	zone := l.x.zoneOf(a.name)
 	if !l.x.budget.mayLookUp(zone) {
@@ -117,8 +120,8 @@ func (l *serverList) missed(f *cause.Failure) {
 	}
 }
 
-// lastResort adds what the delegations above say of names whose own addresses were of no use: the glue may
-// be right where the zone is wrong.
+// lastResort adds what the delegations above say of names whose own addresses were of no use: the
+// glue may be right where the zone is wrong.
 func (l *serverList) lastResort() bool {
 	before := len(l.known)
 	for _, name := range l.looked {
@@ -136,8 +139,8 @@ func (x *run) zoneOf(name wire.Name) wire.Name {
 	return wire.Root
 }
 
-// missing returns the families of a name's addresses that the cache knows nothing of, in the order in
-// which they are to be asked for.
+// missing returns the families of a name's addresses that the cache knows nothing of, in the
+// order in which they are to be asked for.
 func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 	if !l.zone.IsZero() && name.Within(l.zone) {
 		return l.x.families() // the parent is asked, whatever the zone has said
@@ -154,7 +157,8 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 	return ts
 }
 
-// families returns the address types that are in use, the one first whose servers have replied lately.
+// families returns the address types that are in use, the one first whose servers have replied
+// lately.
 func (x *run) families() []wire.Type {
 	ts := x.r.cfg.types()
 	if len(ts) == 2 && x.r.link.doubtful(wire.TypeA) && !x.r.link.doubtful(wire.TypeAAAA) {

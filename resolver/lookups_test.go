@@ -20,8 +20,8 @@ import (
 	"bailiwick/wire"
 )
 
-// dual is a world whose servers have addresses of both families: 64:ff9b::a.b.c.d is a.b.c.d. One of the
-// families may be dead, with silence or with an error.
+// dual is a world whose servers have addresses of both families: 64:ff9b::a.b.c.d is a.b.c.d. One
+// of the families may be dead, with silence or with an error.
 type dual struct {
 	*lab.World
 	dead4, dead6 bool
@@ -54,8 +54,9 @@ func six(a netip.Addr) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// unglued is a world in which unglued.example. is delegated to names of names.example. without addresses.
-// names.example. has both families for each name; a name that begins with dead does not exist.
+// unglued is a world in which unglued.example. is delegated to names of names.example. without
+// addresses. names.example. has both families for each name; a name that begins with dead does
+// not exist.
 func unglued(names ...string) *lab.World {
 	w := lab.New(time.Now())
 	w.Add(lab.Zone{Name: "example."})
@@ -67,11 +68,14 @@ func unglued(names ...string) *lab.World {
 			records = append(records, fmt.Sprintf("%s A %s;;%s AAAA %s", n, server, n, six(server)))
 		}
 	}
-	w.Add(lab.Zone{Name: "names.example.", Algorithm: lab.Unsigned, Records: strings.Join(records, ";;")})
+	w.Add(lab.Zone{Name: "names.example.", Algorithm: lab.Unsigned,
+		Records: strings.Join(records, ";;")})
 	example, root := w.AddressOf("example."), w.AddressOf(".")
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 		m := in.Honest()
-		if in.Server == example && dns.IsSubDomain("unglued.example.", strings.ToLower(in.Question().Name)) && in.Question().Qtype != dns.TypeDS {
+		if in.Server == example &&
+			dns.IsSubDomain("unglued.example.", strings.ToLower(in.Question().Name)) &&
+			in.Question().Qtype != dns.TypeDS {
 			m.Ns, m.Extra = nil, nil
 			m.SetEdns0(1232, true)
 			for _, n := range names {
@@ -91,10 +95,11 @@ func unglued(names ...string) *lab.World {
 	return w
 }
 
-// A host or a path of which one family is dead: the other family's addresses of an unglued name server are
-// looked up too, before the zone is given up, at the first question of each zone.
+// A host or a path of which one family is dead: the other family's addresses of an unglued name
+// server are looked up too, before the zone is given up, at the first question of each zone.
 func TestBothFamiliesAreTriedBeforeAZoneIsGivenUp(t *testing.T) {
-	for _, net := range []dual{{dead4: true}, {dead6: true}, {dead4: true, silent: true}, {dead6: true, silent: true}} {
+	for _, net := range []dual{{dead4: true}, {dead6: true}, {dead4: true, silent: true},
+		{dead6: true, silent: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := unglued("ns1")
 			net := &dual{World: w, dead4: net.dead4, dead6: net.dead6, silent: net.silent}
@@ -149,7 +154,8 @@ func (r *refusing) Exchange(ctx context.Context, q transport.Request) ([]byte, e
 }
 
 // CVE-2020-8616: names that do not exist stand beside one that does. A retry gets further, as
-// what is known costs nothing, and no client query costs the names' zone more than its share of look-ups.
+// what is known costs nothing, and no client query costs the names' zone more than its share of
+// look-ups.
 func TestCVE2020_8616DeadNamesBesideAGoodOne(t *testing.T) {
 	for dead := 1; dead <= 12; dead++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -177,8 +183,8 @@ func TestCVE2020_8616DeadNamesBesideAGoodOne(t *testing.T) {
 	}
 }
 
-// CVE-2020-8616: a delegation to names in many zones costs no more look-ups than its limit, and neither
-// does one to names of zones that are delegated in the same way, all of them together.
+// CVE-2020-8616: a delegation to names in many zones costs no more look-ups than its limit, and
+// neither does one to names of zones that are delegated in the same way, all of them together.
 func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 	for query, want := range map[string]int{
 		"www.flat.attacker.":   resolver.MaxFailedLookupsPerDelegation,
@@ -214,7 +220,8 @@ func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 				in.resolve(fmt.Sprintf("victim%d.", i), wire.TypeSOA)
 			}
 			in.transcript()
-			if a := in.resolve(query, wire.TypeA); a.Failure == nil || a.Failure.HeldAgainst() != cause.ScopeQuery {
+			if a := in.resolve(query, wire.TypeA); a.Failure == nil ||
+				a.Failure.HeldAgainst() != cause.ScopeQuery {
 				t.Errorf("%s: got %s %v", query, a.RCode, a.Failure)
 			}
 			names := map[string]bool{}
@@ -230,23 +237,26 @@ func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 	}
 }
 
-// The zone of a name server gives an address that is of no use, its parent's glue is right: it is the last
-// resort.
+// The zone of a name server gives an address that is of no use, its parent's glue is right: it is
+// the last resort.
 func TestParentsGlueIsTheLastResort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.New(time.Now())
 		w.Add(lab.Zone{Name: "example."})
 		w.Add(lab.Zone{Name: "names.example.", Algorithm: lab.Unsigned})
-		w.Add(lab.Zone{Name: "hosted.example.", On: "names.example.", Algorithm: lab.Unsigned, Records: "*.w A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "hosted.example.", On: "names.example.", Algorithm: lab.Unsigned,
+			Records: "*.w A 192.0.2.1"})
 		server := w.AddressOf("names.example.")
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-			if in.Server == w.AddressOf("example.") && dns.IsSubDomain("hosted.example.", strings.ToLower(in.Question().Name)) {
+			if in.Server == w.AddressOf("example.") &&
+				dns.IsSubDomain("hosted.example.", strings.ToLower(in.Question().Name)) {
 				m := in.Honest()
 				m.Extra = nil // no glue, as it is not below the cut
 				m.SetEdns0(1232, true)
 				return lab.Messages(m), true
 			}
-			if in.Server != server || in.Question().Qtype != dns.TypeA || !strings.EqualFold(in.Question().Name, "ns1.names.example.") {
+			if in.Server != server || in.Question().Qtype != dns.TypeA ||
+				!strings.EqualFold(in.Question().Name, "ns1.names.example.") {
 				return lab.Reply{}, false
 			}
 			m := new(dns.Msg).SetReply(in.Query)

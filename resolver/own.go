@@ -14,9 +14,9 @@ import (
 // ranks above its parent's copy (RFC 2181, section 5.4.1). It ends the delegation earlier if the
 // zone's TTL does, so that a zone that moves is asked for at its parent again when its old owner
 // said so, and never later: that would be a ghost. Servers that only the zone names are asked when
-// those that the parent names have failed, not before, and only if the zone was asked for its NS set.
-// One that comes beside another answer names no servers, as it could be forged with any random name
-// (CVE-2025-11411); Knot Resolver and BIND ignore it too.
+// those that the parent names have failed, not before, and only if the zone was asked for its NS
+// set. One that comes beside another answer names no servers, as it could be forged with any
+// random name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
 func (a *asking) learnServers(m *wire.Message) {
 	cut := a.list.cut
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {

@@ -126,8 +126,8 @@ func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 	})
 }
 
-// CVE-2025-11411: an NS set that came beside another answer, which is as easily forged as any answer to a
-// random name, names no servers, not even for the time when the parent's fail.
+// CVE-2025-11411: an NS set that came beside another answer, which is as easily forged as any
+// answer to a random name, names no servers, not even for the time when the parent's fail.
 func TestCVE2025_11411ServersBesideAnAnswerAreNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example. ns1.helper.example.")

@@ -1,5 +1,5 @@
-// A panic in a goroutine that no client waits for in person: it ends that one, whoever needs what it
-// was to bring hears of it, and nothing is remembered or left behind.
+// A panic in a goroutine that no client waits for in person: it ends that one, whoever needs what
+// it was to bring hears of it, and nothing is remembered or left behind.
 package resolver_test
 
 import (
@@ -50,7 +50,8 @@ func (n *faulty) places() []guard.Place {
 }
 
 // newFaulty is the lab's internet behind such a network.
-func newFaulty(t *testing.T, change func(*resolver.Config), at ...wire.Question) (*faulty, *internet) {
+func newFaulty(t *testing.T, change func(*resolver.Config), at ...wire.Question) (
+	*faulty, *internet) {
 	w := lab.Internet(time.Now())
 	n := &faulty{Exchanger: w, at: map[wire.Question]bool{}}
 	for _, q := range at {
@@ -136,7 +137,9 @@ func TestPanicOfAProbeEndsTheProbe(t *testing.T) {
 		}
 		synctest.Wait()
 		got := n.places()
-		if len(got) == 0 || slices.ContainsFunc(got, func(p guard.Place) bool { return p != guard.Probe }) {
+		if len(got) == 0 || slices.ContainsFunc(got, func(p guard.Place) bool {
+			return p != guard.Probe
+		}) {
 			t.Errorf("caught %v, want probes", got)
 		}
 	})

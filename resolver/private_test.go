@@ -31,8 +31,9 @@ func (l listening) Exchange(ctx context.Context, r transport.Request) ([]byte, e
 	return l.World.Exchange(ctx, r)
 }
 
-// RFC 6890: a public delegation leads to private addresses. They are asked only where a route other than
-// the default one leads there, or the operator says so. Those that the operator names are always asked.
+// RFC 6890: a public delegation leads to private addresses. They are asked only where a route
+// other than the default one leads there, or the operator says so. Those that the operator names
+// are always asked.
 func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 	near := func(netip.Addr) bool { return true }
 	far := func(netip.Addr) bool { return false }
@@ -43,16 +44,25 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 		asked  bool
 		cause  cause.Cause
 	}{
-		{"no route", "10.1.2.3", func(c *resolver.Config) { c.Routed = far }, false, cause.PrivateServers},
+		{"no route", "10.1.2.3", func(c *resolver.Config) { c.Routed = far },
+			false, cause.PrivateServers},
 		{"a route", "10.1.2.3", func(c *resolver.Config) { c.Routed = near }, true, cause.Unreachable},
-		{"refused", "192.168.7.8", func(c *resolver.Config) { c.Routed, c.PrivateServers = near, resolver.PrivateRefuse }, false, cause.PrivateServers},
-		{"allowed", "10.1.2.3", func(c *resolver.Config) { c.Routed, c.PrivateServers = far, resolver.PrivateAllow }, true, cause.Unreachable},
-		{"link-local", "169.254.169.254", func(c *resolver.Config) { c.Routed = far }, false, cause.PrivateServers},
-		{"shared", "100.64.0.1", func(c *resolver.Config) { c.Routed = far }, false, cause.PrivateServers},
+		{"refused", "192.168.7.8", func(c *resolver.Config) {
+			c.Routed, c.PrivateServers = near, resolver.PrivateRefuse
+		}, false, cause.PrivateServers},
+		{"allowed", "10.1.2.3", func(c *resolver.Config) {
+			c.Routed, c.PrivateServers = far, resolver.PrivateAllow
+		}, true, cause.Unreachable},
+		{"link-local", "169.254.169.254", func(c *resolver.Config) { c.Routed = far },
+			false, cause.PrivateServers},
+		{"shared", "100.64.0.1", func(c *resolver.Config) { c.Routed = far },
+			false, cause.PrivateServers},
 		{"public", "8.9.10.11", func(c *resolver.Config) { c.Routed = far }, true, cause.Unreachable},
 		{"this host", "0.0.0.0", func(c *resolver.Config) { c.Routed = near }, false, cause.NoServers},
-		{"multicast", "224.0.0.251", func(c *resolver.Config) { c.Routed = near }, false, cause.NoServers},
-		{"broadcast", "255.255.255.255", func(c *resolver.Config) { c.Routed = near }, false, cause.NoServers},
+		{"multicast", "224.0.0.251", func(c *resolver.Config) { c.Routed = near },
+			false, cause.NoServers},
+		{"broadcast", "255.255.255.255", func(c *resolver.Config) { c.Routed = near },
+			false, cause.NoServers},
 		{"a stub zone's", "8.9.10.11", func(c *resolver.Config) {
 			c.Routed = far
 			a := netip.AddrPortFrom(netip.MustParseAddr("10.9.9.9"), 53)

@@ -26,7 +26,8 @@ type watched struct {
 	told []string // what Watch has said; guarded by mu
 }
 
-func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config), insecure ...string) *watched {
+func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config),
+	insecure ...string) *watched {
 	line := &cable{World: w}
 	line.pull(down)
 	h := &watched{internet: newNetwork(t, w, line, change), line: line}
@@ -65,8 +66,8 @@ func (h *watched) said(after time.Duration) string {
 	return h.told[len(h.told)-1]
 }
 
-// Before a client has come the root is asked, once. After that all is well until it seems that nobody
-// replies.
+// Before a client has come the root is asked, once. After that all is well until it seems that
+// nobody replies.
 func TestReadyOnceTheRootHasReplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := watch(t, false, lab.Internet(time.Now()), nil)
@@ -134,8 +135,8 @@ func TestReadyIsNotEndedByADeadZone(t *testing.T) {
 	})
 }
 
-// Where all is forwarded the forwarder is asked. Where there is no root but a zone of the operator's,
-// that is; it has to be one that can be answered for, as an insecure one can.
+// Where all is forwarded the forwarder is asked. Where there is no root but a zone of the
+// operator's, that is; it has to be one that can be answered for, as an insecure one can.
 func TestReadyWithServersOfTheOperator(t *testing.T) {
 	for _, c := range []struct {
 		zone              string
@@ -176,7 +177,8 @@ func TestReadyWithServersOfTheOperator(t *testing.T) {
 			}
 			h := watch(t, false, w, func(rc *resolver.Config) {
 				rc.CaseRandomisation = false
-				rc.Zones = []resolver.Zone{{Name: wire.MustParseName(c.zone), Forward: c.forward, Addrs: []netip.AddrPort{netip.AddrPortFrom(at, 53)}}}
+				rc.Zones = []resolver.Zone{{Name: wire.MustParseName(c.zone), Forward: c.forward,
+					Addrs: []netip.AddrPort{netip.AddrPortFrom(at, 53)}}}
 			}, insecure...)
 			if got := h.said(20 * time.Second); got != c.want {
 				t.Errorf("%s: told %v, asked\n%s", c.zone, h.told, h.transcript())

@@ -63,7 +63,8 @@ type Parts struct {
 	Clock     clock.Clock
 	Observer  Observer
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
-	// ValidationTime, if set, is the time signatures are judged at in place of the clock's time of day.
+	// ValidationTime, if set, is the time signatures are judged at in place of the clock's time of
+	// day.
 	ValidationTime func() time.Time
 }
 
@@ -89,7 +90,8 @@ func New(cfg Config, p Parts) *Resolver {
 		p.Cache.FollowDay(p.Clock.Ahead)
 	}
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
-		clock: p.Clock, observe: p.Observer, guard: p.Guard, servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
+		clock: p.Clock, observe: p.Observer, guard: p.Guard,
+		servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
 	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
 	r.refetches.zones, _ = lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
@@ -170,7 +172,9 @@ type Answer struct {
 func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
 	b, done := r.takeOff(ctx)
 	defer done()
-	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) { return r.resolveLink(k, nil, b, 0, o.Tracer) })
+	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) {
+		return r.resolveLink(k, nil, b, 0, o.Tracer)
+	})
 	a.Sent = b.sent()
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
@@ -207,7 +211,7 @@ func (r *Resolver) takeOff(ctx context.Context) (*Budget, func()) {
 	}
 }
 
-// signOff says that a resolution has ended.
+// signOff notes that a resolution has ended.
 func (r *Resolver) signOff(t *topLevel) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -287,11 +291,13 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 	}
 }
 
-// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks for no
-// other query, but in its own it need not be asked for again: a loop of DNAMEs costs little.
+// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks
+// for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
+// little.
 func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
 	for _, s := range chain {
-		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) || !r.speaksFor(s.Name, k) {
+		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
+			!r.speaksFor(s.Name, k) {
 			continue
 		}
 		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
@@ -302,7 +308,8 @@ func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
 	return nil
 }
 
-// growing reports whether a link is a DNAME that leads below itself: names become longer without end.
+// growing reports whether a link is a DNAME that leads below itself: names become longer without
+// end.
 func (l *link) growing() bool {
 	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
 		return false
@@ -382,8 +389,8 @@ func (r *Resolver) refresh(k cache.Key) {
 	go r.guard.Run(guard.Fetch, func() {
 		b, done := r.takeOff(context.Background())
 		defer done()
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
-			flight: f, budget: b, own: true, refresh: true}
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
+			cd: k.Unchecked, flight: f, budget: b, own: true, refresh: true}
 		if known {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
@@ -392,7 +399,8 @@ func (r *Resolver) refresh(k cache.Key) {
 }
 
 // resolveLink returns one link: from memory, from a flight under way, or by flying.
-func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (*link, *cause.Failure) {
+func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (
+	*link, *cause.Failure) {
 	for {
 		if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
 			if t != nil && l != nil {
@@ -414,8 +422,8 @@ func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int
 			}
 			return l, fail
 		}
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, cd: k.Unchecked,
-			flight: f, budget: b, own: depth == 0 && b.full(), depth: depth, tracer: t}
+		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
+			cd: k.Unchecked, flight: f, budget: b, own: depth == 0 && b.full(), depth: depth, tracer: t}
 		return x.fly(parent, how)
 	}
 }

@@ -15,11 +15,13 @@ import (
 	"bailiwick/wire"
 )
 
-// balancer scripts the servers of a zone: for type TXT they send NOERROR with nothing in it, without AA.
+// balancer scripts the servers of a zone: for type TXT they send NOERROR with nothing in it,
+// without AA.
 func balancer(w *lab.World, zone string, only int) {
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 		q := in.Question()
-		if q.Qtype != dns.TypeTXT || !dns.IsSubDomain(zone, strings.ToLower(q.Name)) || only > 0 && in.Server != w.AddressOf(zone) {
+		if q.Qtype != dns.TypeTXT || !dns.IsSubDomain(zone, strings.ToLower(q.Name)) ||
+			only > 0 && in.Server != w.AddressOf(zone) {
 			return lab.Reply{}, false
 		}
 		m := new(dns.Msg).SetReply(in.Query)
@@ -28,8 +30,8 @@ func balancer(w *lab.World, zone string, only int) {
 	}
 }
 
-// Section 2.2, type 3: no AA, no SOA, no NS is NODATA, not a lame server: nothing is held against the
-// zone, the answer is not kept (section 5), and the zone's other names go on.
+// Section 2.2, type 3: no AA, no SOA, no NS is NODATA, not a lame server: nothing is held against
+// the zone, the answer is not kept (section 5), and the zone's other names go on.
 func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -49,7 +51,8 @@ func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
 		if in.r.Held(w.AddressOf("unsigned.example."), wire.MustParseName("unsigned.example.")) {
 			t.Error("the server counts as lame")
 		}
-		if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != noError || len(a.Sets) != 1 {
+		if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != noError ||
+			len(a.Sets) != 1 {
 			t.Errorf("another type: %s %v", a.RCode, a.Failure)
 		}
 	})
@@ -61,7 +64,8 @@ func TestRFC2308EmptyReplyOfASignedZoneIsBogus(t *testing.T) {
 		w := lab.Internet(time.Now())
 		balancer(w, "secure.example.", 0)
 		in := newWorld(t, w, nil)
-		if a := in.resolve("no.secure.example.", wire.TypeTXT); a.RCode != servFail || a.Status != wire.Bogus {
+		if a := in.resolve("no.secure.example.", wire.TypeTXT); a.RCode != servFail ||
+			a.Status != wire.Bogus {
 			t.Errorf("got %s %s %v", a.RCode, a.Status, a.Failure)
 		}
 	})
@@ -72,7 +76,8 @@ func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
 	for range 8 { // whichever server is asked first
 		synctest.Test(t, func(t *testing.T) {
 			w := lab.Internet(time.Now())
-			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned, Servers: []lab.ServerFaults{nil, nil}, Records: `txt TXT "here"`})
+			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned,
+				Servers: []lab.ServerFaults{nil, nil}, Records: `txt TXT "here"`})
 			balancer(w, "two.example.", 1)
 			in := newWorld(t, w, nil)
 			for range 2 {
@@ -84,16 +89,18 @@ func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
 	}
 }
 
-// What a server without AA says is kept only if nothing better is heard: clients hear the same answer
-// before and after (RFC 2181, section 5.4.1).
+// What a server without AA says is kept only if nothing better is heard: clients hear the same
+// answer before and after (RFC 2181, section 5.4.1).
 func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 	for range 8 {
 		synctest.Test(t, func(t *testing.T) {
 			w := lab.Internet(time.Now())
-			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned, Servers: []lab.ServerFaults{nil, nil}})
+			w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned,
+				Servers: []lab.ServerFaults{nil, nil}})
 			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 				q := in.Question()
-				if in.Server != w.AddressOf("two.example.") || !strings.EqualFold(q.Name, "gone.two.example.") || q.Qtype != dns.TypeA {
+				if in.Server != w.AddressOf("two.example.") ||
+					!strings.EqualFold(q.Name, "gone.two.example.") || q.Qtype != dns.TypeA {
 					return lab.Reply{}, false
 				}
 				m := new(dns.Msg).SetReply(in.Query)
@@ -111,8 +118,8 @@ func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 	}
 }
 
-// A referral upward is none that leads on, nor a denial, be it with AA: the server does not know the zone,
-// or this type of it. Other types go on.
+// A referral upward is none that leads on, nor a denial, be it with AA: the server does not know
+// the zone, or this type of it. Other types go on.
 func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
 	for _, aa := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -128,7 +135,8 @@ func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
 				return lab.Messages(m), true
 			}
 			in := newWorld(t, w, nil)
-			if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != servFail || a.Failure.Cause != cause.Lame {
+			if a := in.resolve("www.unsigned.example.", wire.TypeAAAA); a.RCode != servFail ||
+				a.Failure.Cause != cause.Lame {
 				t.Errorf("AA %v: %s %v", aa, a.RCode, a.Failure)
 			}
 			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.RCode != noError || len(a.Sets) != 1 {

@@ -70,8 +70,8 @@ func deep(first string, labels int) string {
 	return first + "." + strings.Repeat(first+".", labels-2) + "evil."
 }
 
-// evilWorld is the lab's internet with evil. in it: each name there costs some thirty packets, and is
-// an alias for another of the same kind, which is one for the victim.
+// evilWorld is the lab's internet with evil. in it: each name there costs some thirty packets,
+// and is an alias for another of the same kind, which is one for the victim.
 func evilWorld(victim string) *lab.World {
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
@@ -85,9 +85,9 @@ func evilWorld(victim string) *lab.World {
 	return w
 }
 
-// An alias whose links have spent the client's budget leads to somebody else's name: the limit that is
-// met there is held against the query, not against the name, be it the address of a host or the keys
-// of a zone.
+// An alias whose links have spent the client's budget leads to somebody else's name: the limit
+// that is met there is held against the query, not against the name, be it the address of a host
+// or the keys of a zone.
 func TestRFC9520LimitOfAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 	for _, typ := range []wire.Type{wire.TypeA, wire.TypeDNSKEY, wire.TypeDS, wire.TypeANY} {
 		synctest.Test(t, func(t *testing.T) {
@@ -146,8 +146,8 @@ func TestRFC9520WaiterGoesOnWithItsOwnBudget(t *testing.T) {
 	})
 }
 
-// A limit that is met because other servers of the zone could not be asked any more leaves the first
-// servers' failure in the answer, but not in memory.
+// A limit that is met because other servers of the zone could not be asked any more leaves the
+// first servers' failure in the answer, but not in memory.
 func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
 	f := cause.New(cause.ServerRefused, wire.Root, "")
 	if got := f.HeldAgainst(); got != cause.ScopeName {
@@ -236,8 +236,8 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 	}
 }
 
-// The client's own question, begun with a full budget, is remembered with its limit, and for no longer
-// however often it fails.
+// The client's own question, begun with a full budget, is remembered with its limit, and for no
+// longer however often it fails.
 func TestRFC9520OwnLimitIsRememberedForAsLongEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := evilWorld("www.plain.")
@@ -319,10 +319,11 @@ func (c *cable) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	return c.World.Exchange(ctx, r)
 }
 
-// A laptop's link is down while everybody keeps asking for the same names. The first reply after its
-// return ends all failures of that time, and everything is well within five seconds.
+// A laptop's link is down while everybody keeps asking for the same names. The first reply after
+// its return ends all failures of that time, and everything is well within five seconds.
 func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
-	names := []string{"www.secure.example.", "www.unsigned.example.", "www.nsec3.example.", "www.plain.",
+	names := []string{"www.secure.example.", "www.unsigned.example.", "www.nsec3.example.",
+		"www.plain.",
 		"www.lossy.faulty."}
 	for _, atStart := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -384,7 +385,8 @@ func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 		w := lab.Internet(time.Now())
 		line := &cable{World: w}
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-			if q := in.Question(); strings.EqualFold(q.Name, "secure.example.") && q.Qtype == dns.TypeDNSKEY {
+			if q := in.Question(); strings.EqualFold(q.Name, "secure.example.") &&
+				q.Qtype == dns.TypeDNSKEY {
 				line.pull(true) // the question for the keys is the last that gets through
 				return lab.Reply{}, true
 			}
@@ -409,7 +411,8 @@ func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, evilWorld("www.secure.example."), nil)
-		zones := map[string]string{"127.53.0.2": ".", "127.53.0.3": "example.", "127.53.0.8": "secure.example."}
+		zones := map[string]string{"127.53.0.2": ".", "127.53.0.3": "example.",
+			"127.53.0.8": "secure.example."}
 		heard := false
 		for labels := 24; labels <= 29; labels++ {
 			one := in.withMemory(cache.DefaultMemory)
@@ -427,10 +430,11 @@ func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
 	})
 }
 
-// An alias whose server takes nearly all of a client's time leads to somebody else's name: that time was
-// too short for the rest is not remembered against it, and whoever waits for it goes on.
+// An alias whose server takes nearly all of a client's time leads to somebody else's name: that
+// time was too short for the rest is not remembered against it, and whoever waits for it goes on.
 func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
-	for _, spent := range []time.Duration{4300 * time.Millisecond, 4600 * time.Millisecond, 4790 * time.Millisecond} {
+	for _, spent := range []time.Duration{4300 * time.Millisecond, 4600 * time.Millisecond,
+		4790 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			w := lab.Internet(time.Now())
 			w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
@@ -468,17 +472,19 @@ func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 	}
 }
 
-// A closed port is told by the host itself, so the path works: the failure is the name's own, and no link
-// is held responsible, though nobody else replies meanwhile.
+// A closed port is told by the host itself, so the path works: the failure is the name's own, and
+// no link is held responsible, though nobody else replies meanwhile.
 func TestRFC9520ClosedPortIsNotTheLinks(t *testing.T) {
-	for err, want := range map[error]cause.Scope{transport.ErrRefused: cause.ScopeName, transport.ErrUnreachable: cause.ScopeLink} {
+	for err, want := range map[error]cause.Scope{transport.ErrRefused: cause.ScopeName,
+		transport.ErrUnreachable: cause.ScopeLink} {
 		synctest.Test(t, func(t *testing.T) {
 			w := lab.Internet(time.Now())
 			in := newWorld(t, w, nil)
 			in.resolve("www.plain.", wire.TypeA)
 			w.Script = func(i lab.Incoming) (lab.Reply, bool) { return lab.Reply{Err: err}, true }
 			a := in.resolve("txt.plain.", wire.TypeTXT)
-			if a.RCode != servFail || a.Failure.Cause != cause.Unreachable || a.Failure.HeldAgainst() != want {
+			if a.RCode != servFail || a.Failure.Cause != cause.Unreachable ||
+				a.Failure.HeldAgainst() != want {
 				t.Errorf("%v: %s %v, held against %d", err, a.RCode, a.Failure, a.Failure.HeldAgainst())
 			}
 		})

@@ -15,7 +15,8 @@ import (
 	"bailiwick/wire"
 )
 
-// rolling is an internet whose zone roll.example. has a DS of an hour, and keys and data of a minute.
+// rolling is an internet whose zone roll.example. has a DS of an hour, and keys and data of a
+// minute.
 func rolling(t *testing.T) *internet {
 	w := lab.New(time.Now())
 	w.Add(lab.Zone{Name: "example.", TTL: 3600})
@@ -32,8 +33,9 @@ func rolling(t *testing.T) *internet {
 	return newWorld(t, w, nil)
 }
 
-// The keys of a zone and its DS are replaced at once, or both are taken away, while the old DS, or the
-// old keys too, are in the cache. The zone's DS is fetched anew rather than refused until it ends.
+// The keys of a zone and its DS are replaced at once, or both are taken away, while the old DS,
+// or the old keys too, are in the cache. The zone's DS is fetched anew rather than refused until
+// it ends.
 func TestRolloverAtOnceIsFollowed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -43,12 +45,17 @@ func TestRolloverAtOnceIsFollowed(t *testing.T) {
 		typ    wire.Type
 		status wire.Security
 	}{
-		{"new keys, old DS in the cache", false, 90 * time.Second, "x.a.roll.example.", wire.TypeA, wire.Secure},
-		{"new keys, old DS and keys in the cache", false, 10 * time.Second, "x.a.roll.example.", wire.TypeA, wire.Secure},
+		{"new keys, old DS in the cache", false, 90 * time.Second, "x.a.roll.example.", wire.TypeA,
+			wire.Secure},
+		{"new keys, old DS and keys in the cache", false, 10 * time.Second, "x.a.roll.example.",
+			wire.TypeA, wire.Secure},
 		{"new keys, a denial", false, 10 * time.Second, "no.roll.example.", wire.TypeA, wire.Secure},
-		{"new keys are asked for", false, 90 * time.Second, "roll.example.", wire.TypeDNSKEY, wire.Secure},
-		{"unsigned now, old DS in the cache", true, 90 * time.Second, "x.a.roll.example.", wire.TypeA, wire.Insecure},
-		{"unsigned now, old DS and keys in the cache", true, 10 * time.Second, "x.a.roll.example.", wire.TypeA, wire.Insecure},
+		{"new keys are asked for", false, 90 * time.Second, "roll.example.", wire.TypeDNSKEY,
+			wire.Secure},
+		{"unsigned now, old DS in the cache", true, 90 * time.Second, "x.a.roll.example.", wire.TypeA,
+			wire.Insecure},
+		{"unsigned now, old DS and keys in the cache", true, 10 * time.Second, "x.a.roll.example.",
+			wire.TypeA, wire.Insecure},
 		{"unsigned now, a denial", true, 10 * time.Second, "no.roll.example.", wire.TypeA, wire.Insecure},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -71,7 +78,8 @@ func TestRolloverAtOnceIsFollowed(t *testing.T) {
 	}
 }
 
-// A zone that stays broken costs no more than one fetch of its DS in half a minute, whatever is asked.
+// A zone that stays broken costs no more than one fetch of its DS in half a minute, whatever is
+// asked.
 func TestRolloverIsLookedForOnceInHalfAMinute(t *testing.T) {
 	for _, noKeys := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -104,8 +112,9 @@ func TestRolloverIsLookedForOnceInHalfAMinute(t *testing.T) {
 	}
 }
 
-// A zone that had keys before it had a DS is secure as soon as the denial of its DS has ended: the keys
-// that were cached as insecure are judged anew (RFC 6781, section 4.3.1: keys come before the DS).
+// A zone that had keys before it had a DS is secure as soon as the denial of its DS has ended:
+// the keys that were cached as insecure are judged anew (RFC 6781, section 4.3.1: keys come
+// before the DS).
 func TestRolloverToSignedIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.New(time.Now())

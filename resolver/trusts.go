@@ -55,7 +55,8 @@ func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Nam
 		},
 		Parse: func(zone wire.Name, b []byte) (validator.Trust, bool) {
 			u := cache.NewUnpacker(b)
-			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()), Expires: time.Unix(u.Int(), 0), Until: uint32(u.Int()), Failure: u.Failure()}
+			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()),
+				Expires: time.Unix(u.Int(), 0), Until: uint32(u.Int()), Failure: u.Failure()}
 			var keys *wire.RRset
 			switch u.Octet() {
 			case keysNone:

@@ -58,7 +58,7 @@ type tries struct {
 	ready  []*try       // those that have ended and were not looked at yet
 	again  []*candidate // servers to be asked at once, in another form
 	strays *transport.Strays
-	// distrust says that somebody guesses: what comes over UDP is not listened to any more (RFC
+	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more (RFC
 	// 5452).
 	distrust bool
 	pause    time.Time // nothing is sent until then, for this machine is short of something

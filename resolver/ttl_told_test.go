@@ -1,5 +1,5 @@
-// The TTL that the first client is told is the one that the cache holds (RFC 2181, section 5.2; RFC 2308, section 5), whatever limits
-// the operator sets.
+// The TTL that the first client is told is the one that the cache holds (RFC 2181, section 5.2;
+// RFC 2308, section 5), whatever limits the operator sets.
 
 package resolver_test
 
@@ -51,7 +51,8 @@ func TestFirstAnswerSaysTheTTLThatHolds(t *testing.T) {
 		"max_negative_ttl": {MaxNegative: 20 * time.Second},
 		"min_ttl":          {Min: 1000 * time.Second},
 		"max_ttl":          {Max: 30 * time.Second},
-		"all":              {Min: 400 * time.Second, Max: 500 * time.Second, MinNegative: 100 * time.Second, MaxNegative: 110 * time.Second},
+		"all": {Min: 400 * time.Second, Max: 500 * time.Second,
+			MinNegative: 100 * time.Second, MaxNegative: 110 * time.Second},
 	}
 	questions := []struct {
 		name  string
@@ -88,12 +89,15 @@ func TestFirstAnswerSaysTheTTLThatHolds(t *testing.T) {
 				}
 				in.transcript()
 				time.Sleep(time.Second)
-				if second := in.resolve(q.name, q.qtype); told(second) != ttl-1 || len(second.Sets) != len(first.Sets) || in.transcript() != "" {
-					t.Errorf("%s %s, %s: told %s first, and a second later %s", q.name, q.qtype, what, ttls(first), ttls(second))
+				if second := in.resolve(q.name, q.qtype); told(second) != ttl-1 ||
+					len(second.Sets) != len(first.Sets) || in.transcript() != "" {
+					t.Errorf("%s %s, %s: told %s first, and a second later %s", q.name, q.qtype, what, ttls(first),
+						ttls(second))
 				}
 				time.Sleep(time.Duration(ttl-2) * time.Second)
 				if last := in.resolve(q.name, q.qtype); told(last) != 1 || in.transcript() != "" {
-					t.Errorf("%s %s, %s: told %s first, and before the end %s", q.name, q.qtype, what, ttls(first), ttls(last))
+					t.Errorf("%s %s, %s: told %s first, and before the end %s", q.name, q.qtype, what, ttls(first),
+						ttls(last))
 				}
 				time.Sleep(time.Second)
 				if in.resolve(q.name, q.qtype); in.transcript() == "" {
@@ -104,9 +108,11 @@ func TestFirstAnswerSaysTheTTLThatHolds(t *testing.T) {
 	}
 }
 
-// What follows from denials of other names is told for as long as these are kept, and not for longer each time (RFC 8198, section 5.4).
+// What follows from denials of other names is told for as long as these are kept, and not for
+// longer each time (RFC 8198, section 5.4).
 func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
-	for _, l := range []cache.TTLLimits{{}, {MinNegative: 200 * time.Second}, {MaxNegative: 20 * time.Second}} {
+	for _, l := range []cache.TTLLimits{{}, {MinNegative: 200 * time.Second},
+		{MaxNegative: 20 * time.Second}} {
 		for _, zone := range []string{"secure.example.", "nsec3.example."} {
 			synctest.Test(t, func(t *testing.T) {
 				in := newInternet(t).withLimits(l)
@@ -132,14 +138,15 @@ func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
 	}
 }
 
-// A denial that came with a wildcard's data is one no longer than the operator lets denials be kept, nor longer than the SOA's minimum
-// (RFC 8198, section 5.4).
+// A denial that came with a wildcard's data is one no longer than the operator lets denials be
+// kept, nor longer than the SOA's minimum (RFC 8198, section 5.4).
 func TestRFC8198DenialsThatCameWithDataAreDenials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t).withLimits(cache.TTLLimits{MaxNegative: 20 * time.Second})
 		in.resolve("x.wild.secure.example.", wire.TypeA) // with the NSEC from *.wild to www
 		time.Sleep(15 * time.Second)
-		in.resolve("aa.secure.example.", wire.TypeA) // with the SOA, and the NSEC that denies the wildcard
+		// With the SOA, and the NSEC that denies the wildcard.
+		in.resolve("aa.secure.example.", wire.TypeA)
 		in.transcript()
 		if in.resolve("ww.secure.example.", wire.TypeA); in.transcript() != "" {
 			t.Error("what came with a wildcard's data denies nothing")
@@ -158,7 +165,8 @@ func TestRFC4035LeastTTLEndsWithTheSignature(t *testing.T) {
 		in := newWorld(t, w, nil)
 		time.Sleep(30*24*time.Hour - 100*time.Second) // the lab signs for 30 days
 		in = in.withLimits(cache.TTLLimits{Min: time.Hour, MinNegative: time.Hour})
-		for _, name := range []string{"www.secure.example.", "gone.secure.example.", "x.wild.nsec3.example."} {
+		for _, name := range []string{"www.secure.example.", "gone.secure.example.",
+			"x.wild.nsec3.example."} {
 			if got := told(in.resolve(name, wire.TypeA)); got != 100 {
 				t.Errorf("%s: 100 s before the signature ends the TTL is %d", name, got)
 			}
@@ -183,7 +191,8 @@ func rewritten(alter func(*dns.Msg)) *lab.World {
 	return w
 }
 
-// The CNAME made from a DNAME has the DNAME's TTL, whatever the server says (RFC 6672, section 3.1).
+// The CNAME made from a DNAME has the DNAME's TTL, whatever the server says (RFC 6672, section
+// 3.1).
 func TestRFC6672SynthesisedCNAMEHasTheDNAMEsTTL(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "unsigned.example."} {
 		for _, ttl := range []uint32{0, 7, 100000} {
@@ -204,8 +213,8 @@ func TestRFC6672SynthesisedCNAMEHasTheDNAMEsTTL(t *testing.T) {
 	}
 }
 
-// A denial is kept for the least of its SOA's TTL and minimum (RFC 2308, section 5), and of the TTLs of the records that prove it (RFC
-// 4035, section 4.5; RFC 9077, section 3).
+// A denial is kept for the least of its SOA's TTL and minimum (RFC 2308, section 5), and of the
+// TTLs of the records that prove it (RFC 4035, section 4.5; RFC 9077, section 3).
 func TestRFC2308NegativeTTLIsTheLeast(t *testing.T) {
 	for _, c := range []struct {
 		zone                    string
@@ -262,7 +271,8 @@ func TestRFC2308NegativeTTLIsTheLeast(t *testing.T) {
 	}
 }
 
-// The TTL of a set is no longer than that of its RRSIG, which has to be the same (RFC 4034, section 3).
+// The TTL of a set is no longer than that of its RRSIG, which has to be the same (RFC 4034,
+// section 3).
 func TestRFC4034TheSignaturesTTLBoundsTheSets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, rewritten(func(m *dns.Msg) {

@@ -22,7 +22,7 @@ type run struct {
 	own    bool // a client's own question, begun with a full budget
 	depth  int  // how many runs depend on this one
 	tracer Tracer
-	// refresh says that the link is known, and resolved because it ends soon.
+	// refresh reports whether the link is known, and resolved because it ends soon.
 	refresh bool
 
 	trusts    trustMemos // what this run has learnt of zones
@@ -82,7 +82,8 @@ func (x *run) resolve() (*link, *cause.Failure) {
 			return x.descend(d, x.serversOf(d), nil)
 		}
 	}
-	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64}, x.serversConfigured(z), z)
+	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64}, x.serversConfigured(z),
+		z)
 	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
 		x.fallback = true
 		return x.walk(start)
@@ -114,7 +115,8 @@ func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
 	return x.descend(d, x.serversOf(d), nil)
 }
 
-// descend asks the servers of a delegation, and of every zone they refer to, until there is an answer.
+// descend asks the servers of a delegation, and of every zone they refer to, until there is an
+// answer.
 func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link, *cause.Failure) {
 	m := minimiser{q: x.q, mode: x.r.cfg.Minimise}
 	if conf != nil && conf.Forward {
@@ -178,9 +180,10 @@ func (l *serverList) again() {
 	}
 }
 
-// follow keeps a referral's delegation, and what it says about the cut's security. A delegation does not
-// outlive the one that it was learnt from, the one in use when the question was sent: the cache may know
-// a newer one by now, of which the reply says nothing (ghost domains, CVE-2012-1033; phoenix domains).
+// follow keeps a referral's delegation, and what it says about the cut's security. A delegation
+// does not outlive the one that it was learnt from, the one in use when the question was sent:
+// the cache may know a newer one by now, of which the reply says nothing (ghost domains,
+// CVE-2012-1033; phoenix domains).
 func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
 	d := got.referral

@@ -30,8 +30,9 @@ func (r *request) checkCookie() (wire.RCode, *cause.Failure) {
 
 // serverCookie makes ours: version, reserved, timestamp, hash (RFC 9018, section 4). A fresh one that the client sent is kept.
 func (r *request) serverCookie(client []byte) []byte {
-	now := clock.Wall(r.clock)                                                                         // the client brings it back after a restart, or to another server (RFC 9018, section 4.3)
-	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && r.ownCookie(v, now, cookieLifetime/2) { // RFC 9018, section 4.3
+	// The client brings it back after a restart, or to another server (RFC 9018, section 4.3).
+	now := clock.Wall(r.clock)
+	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && r.ownCookie(v, now, cookieLifetime/2) {
 		return v[8:]
 	}
 	return r.makeCookie(client, uint32(now.Unix()))

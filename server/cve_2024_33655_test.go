@@ -51,7 +51,8 @@ func (a *arrivals) densest() (most, sum int, spread time.Duration) {
 
 // flood has n questions, each for a name that takes its servers a second, come from one client in
 // the course of a time.
-func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, within time.Duration, change func(*dns.Msg)) *arrivals {
+func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, within time.Duration,
+	change func(*dns.Msg)) *arrivals {
 	t.Helper()
 	a := &arrivals{at: map[time.Time]int{}, rc: map[int]int{}}
 	c := transport.Client{Addr: netip.MustParseAddrPort(from), Protocol: p}
@@ -75,8 +76,8 @@ func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, wit
 // slow makes every server take a second.
 func slow(tr *trap) { tr.set(func(wire.Name, wire.Type) { time.Sleep(time.Second) }, func() {}) }
 
-// Answers that have waited leave ten a millisecond. A client that proves its address, by a cookie or
-// a connection, has all at once: nobody else can have asked in its name.
+// Answers that have waited leave ten a millisecond. A client that proves its address, by a cookie
+// or a connection, has all at once: nobody else can have asked in its name.
 func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -104,7 +105,8 @@ func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 				if sum != n || a.rc[dns.RcodeSuccess] != n {
 					t.Errorf("%d answers, %v", sum, a.rc)
 				}
-				if c.paced && (most > server.MaxPulse || spread < n/server.MaxPulse*time.Millisecond-time.Millisecond || spread > time.Second) {
+				if c.paced && (most > server.MaxPulse ||
+					spread < n/server.MaxPulse*time.Millisecond-time.Millisecond || spread > time.Second) {
 					t.Errorf("%d at once, all within %v", most, spread)
 				}
 				if !c.paced && most != n {
@@ -123,7 +125,8 @@ func TestCVE202433655BusyClientsAreServedAsTheyAsk(t *testing.T) {
 		a := &arrivals{at: map[time.Time]int{}, rc: map[int]int{}}
 		c := transport.Client{Addr: netip.MustParseAddrPort("192.168.1.1:1000")}
 		for i := range 2000 { // 20 names a millisecond
-			packet, err := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.unsigned.example.", i), dns.TypeA).Pack()
+			packet, err := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.unsigned.example.", i),
+				dns.TypeA).Pack()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -131,7 +131,9 @@ func (s *Server) udpLimit(q *wire.Query) int {
 	return int(min(max(q.EDNS.UDPSize, wire.MinUDPSize), s.cfg.UDPSize)) // RFC 6891, section 6.2.5
 }
 
-// patch appends a stored answer, made this client's own. The records of its run begin with any of them (RFC 1794). Where its question's name grows by shift octets, all behind it moves by as many.
+// patch appends a stored answer, made this client's own. The records of its run begin with any of
+// them (RFC 1794). Where its question's name grows by shift octets, all behind it moves by as
+// many.
 func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
 	msg := append(buf, a.Msg[:wire.HeaderLen]...)
 	binary.BigEndian.PutUint16(msg, q.ID)

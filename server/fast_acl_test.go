@@ -10,8 +10,8 @@ import (
 	"bailiwick/transport"
 )
 
-// Who is to hear nothing hears nothing from memory either: the fast path drops the packet itself, so
-// that a flood from there costs no more than the reading.
+// Who is to hear nothing hears nothing from memory either: the fast path drops the packet itself,
+// so that a flood from there costs no more than the reading.
 func TestFastPathDropsThoseWhoAreToHearNothing(t *testing.T) {
 	f := newFront(t, nil)
 	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
@@ -26,7 +26,8 @@ func TestFastPathDropsThoseWhoAreToHearNothing(t *testing.T) {
 	if reply, _ := f.Fast(packet, client, make([]byte, 0, 4096)); reply == nil {
 		t.Fatal("no answer is ready")
 	}
-	e := f.Server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Drop}}))
+	e := f.Server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"),
+		Action: policy.Drop}}))
 	if reply, drop := e.Fast(packet, client, make([]byte, 0, 4096)); reply != nil || !drop {
 		t.Errorf("got %x, dropped %v", reply, drop)
 	}

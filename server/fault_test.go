@@ -63,7 +63,8 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 				t.Fatalf("sent %v", replies)
 			}
 			m := new(dns.Msg)
-			if c.answered && (m.Unpack(replies[0]) != nil || m.Id != q.Id || m.Rcode != dns.RcodeServerFailure) {
+			if c.answered && (m.Unpack(replies[0]) != nil || m.Id != q.Id ||
+				m.Rcode != dns.RcodeServerFailure) {
 				t.Errorf("got\n%v", m)
 			}
 		})

@@ -43,8 +43,8 @@ const (
 	DefaultUDPSize = 1232
 	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467, section 4.1).
 	PaddingBlock = 468
-	// MaxRotated is how many records of a set a ready answer has that come in another order each time: they are walked along. The
-	// largest sets of addresses have half as many.
+	// MaxRotated is how many records of a set a ready answer has that come in another order each
+	// time: they are walked along. The largest sets of addresses have half as many.
 	MaxRotated = 64
 	// MaxUDPSize bounds the setting.
 	MaxUDPSize = 4096

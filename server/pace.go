@@ -1,10 +1,11 @@
 // Pacing: answers over UDP that have waited leave one after the other, not in one pulse.
 //
-// Who forges a victim's address can have questions wait for one slow answer, for seconds, and all of
-// them answered at the same moment: a pulse many times as dense as the questions were (DNSBomb,
-// CVE-2024-33655). So an address gets no more of them at once than a few, or than it asks for at
-// the time; the others follow within milliseconds. Answers from memory are not concerned:
-// they leave when the question comes. Neither are clients whose address is known to be theirs.
+// Who forges a victim's address can have questions wait for one slow answer, for seconds, and all
+// of them answered at the same moment: a pulse many times as dense as the questions were
+// (DNSBomb, CVE-2024-33655). So an address gets no more of them at once than a few, or than it
+// asks for at the time; the others follow within milliseconds. Answers from memory are not
+// concerned: they leave when the question comes. Neither are clients whose address is known to be
+// theirs.
 
 package server
 
@@ -58,8 +59,8 @@ func (c *paced) turn(at time.Duration) {
 	}
 }
 
-// room is how many answers may leave in this window: for a client that asks much, twice what it asks
-// for in one.
+// room is how many answers may leave in this window: for a client that asks much, twice what it
+// asks for in one.
 func (c *paced) room() int {
 	usual := 2 * max(c.asked[0], c.asked[1]) * int(paceWindow) / int(paceSpan)
 	return max(MaxPulse, usual) - c.sent

@@ -46,7 +46,9 @@ func newTrap(t *testing.T) (*trap, *front) {
 		defer tr.mu.Unlock()
 		tr.ended = true
 	})
-	f := newFrontAll(t, nil, func(c *resolver.Config) { c.Prefetch, c.MaxFlights = true, 1<<16 }, tr, func(p *resolver.Parts) {
+	f := newFrontAll(t, nil, func(c *resolver.Config) {
+		c.Prefetch, c.MaxFlights = true, 1<<16
+	}, tr, func(p *resolver.Parts) {
 		tr.Exchanger, p.Exchanger, p.Guard = p.Exchanger, tr, tr.Guard
 	})
 	f.seen = &tr.quiet
@@ -189,7 +191,8 @@ func TestPanicOnTheFastPathLeavesTheQueryToTheSlow(t *testing.T) {
 	if reply, drop := f.Fast(packet, c, make([]byte, 0, 4096)); reply != nil || drop {
 		t.Errorf("what was half done is %x, dropped %v", reply, drop)
 	}
-	if m := f.ask("www.secure.example.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeSuccess || len(m.Answer) != 2 {
+	if m := f.ask("www.secure.example.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeSuccess ||
+		len(m.Answer) != 2 {
 		t.Errorf("got\n%v", m)
 	}
 	if got := tr.places(); !slices.Equal(got, []guard.Place{guard.Fast}) {
@@ -197,8 +200,8 @@ func TestPanicOnTheFastPathLeavesTheQueryToTheSlow(t *testing.T) {
 	}
 }
 
-// A query that panics in the reader's own goroutine is answered there. If sending panics, nothing is
-// sent again.
+// A query that panics in the reader's own goroutine is answered there. If sending panics, nothing
+// is sent again.
 func TestPanicWhileScreeningIsAnsweredOnce(t *testing.T) {
 	tr, f := newTrap(t)
 	tr.set(none, func() { panic("a fault") })

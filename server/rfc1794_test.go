@@ -20,11 +20,17 @@ import (
 	"bailiwick/wire"
 )
 
-// manyRecords are sets of several records: of one size and of different ones, with names that are compressed and with names that are not.
-const manyRecords = `one A 192.0.2.1;;two A 192.0.2.1;;two A 192.0.2.2;;many A 192.0.2.1;;many A 192.0.2.2;;many A 192.0.2.3;;many A 192.0.2.4;;many A 192.0.2.5;;` +
-	`many AAAA 2001:db8::1;;many AAAA 2001:db8::2;;many AAAA 2001:db8::3;;to CNAME many;;far CNAME to;;deep DNAME tree;;x.tree A 192.0.2.1;;x.tree A 192.0.2.2;;` +
-	`mail MX 10 a.mail;;mail MX 10 b.a.mail;;mail MX 20 c.a.mail;;mail MX 20 elsewhere.test.;;sub NS ns1.sub;;text TXT "a";;text TXT "much longer than that";;text TXT "b" "c";;` +
-	`svc SRV 0 0 1 many;;svc SRV 0 0 22 mail.test.;;svc SRV 0 0 333 x.tree;;web HTTPS 1 . alpn=h2;;web HTTPS 2 many port=8443;;ptr PTR many;;ptr PTR mail;;ptr PTR x.many;;` +
+// manyRecords are sets of several records: of one size and of different ones, with names that are
+// compressed and with names that are not.
+const manyRecords = `one A 192.0.2.1;;` +
+	`two A 192.0.2.1;;two A 192.0.2.2;;many A 192.0.2.1;;many A 192.0.2.2;;` +
+	`many A 192.0.2.3;;many A 192.0.2.4;;many A 192.0.2.5;;many AAAA 2001:db8::1;;` +
+	`many AAAA 2001:db8::2;;many AAAA 2001:db8::3;;to CNAME many;;far CNAME to;;` +
+	`deep DNAME tree;;x.tree A 192.0.2.1;;x.tree A 192.0.2.2;;mail MX 10 a.mail;;` +
+	`mail MX 10 b.a.mail;;mail MX 20 c.a.mail;;mail MX 20 elsewhere.test.;;sub NS ns1.sub;;` +
+	`text TXT "a";;text TXT "much longer than that";;text TXT "b" "c";;svc SRV 0 0 1 many;;` +
+	`svc SRV 0 0 22 mail.test.;;svc SRV 0 0 333 x.tree;;web HTTPS 1 . alpn=h2;;` +
+	`web HTTPS 2 many port=8443;;ptr PTR many;;ptr PTR mail;;ptr PTR x.many;;` +
 	`*.wild A 192.0.2.1;;*.wild A 192.0.2.2;;*.wild A 192.0.2.3`
 
 // newRotating is a front with zones that have manyRecords, one signed and one not.
@@ -54,12 +60,15 @@ var rotating = []struct {
 	qtype   uint16
 	records int
 }{
-	{"one", dns.TypeA, 1}, {"two", dns.TypeA, 2}, {"many", dns.TypeA, 5}, {"many", dns.TypeAAAA, 3}, {"to", dns.TypeA, 5}, {"far", dns.TypeAAAA, 3},
-	{"x.deep", dns.TypeA, 2}, {"mail", dns.TypeMX, 4}, {"text", dns.TypeTXT, 3}, {"svc", dns.TypeSRV, 3}, {"web", dns.TypeHTTPS, 2}, {"ptr", dns.TypePTR, 3},
+	{"one", dns.TypeA, 1}, {"two", dns.TypeA, 2}, {"many", dns.TypeA, 5}, {"many", dns.TypeAAAA, 3},
+	{"to", dns.TypeA, 5}, {"far", dns.TypeAAAA, 3}, {"x.deep", dns.TypeA, 2},
+	{"mail", dns.TypeMX, 4}, {"text", dns.TypeTXT, 3},
+	{"svc", dns.TypeSRV, 3}, {"web", dns.TypeHTTPS, 2}, {"ptr", dns.TypePTR, 3},
 	{"y.wild", dns.TypeA, 3},
 }
 
-// inOrder are an answer's records without their TTLs: those of its last set, and all before and behind them.
+// inOrder are an answer's records without their TTLs: those of its last set, and all before and
+// behind them.
 func inOrder(m *dns.Msg, qtype uint16) (set []string, rest string) {
 	var b strings.Builder
 	for _, section := range [][]dns.RR{m.Answer, m.Ns} {
@@ -79,8 +88,9 @@ func inOrder(m *dns.Msg, qtype uint16) (set []string, rest string) {
 	return set, b.String()
 }
 
-// Whatever the type, with signatures and without, over each transport, with the slow path or the fast one: each record comes first now and then; the
-// set is whole; nothing else changes its place; and the message can be read by those who take no pointer that points ahead.
+// Whatever the type, with signatures and without, over each transport, with the slow path or the
+// fast one: each record comes first now and then; the set is whole; nothing else changes its
+// place; and the message can be read by those who take no pointer that points ahead.
 func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 	f := newRotating(t, nil)
 	for _, zone := range []string{"sets.example.", "sets.plain."} {
@@ -106,7 +116,8 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 						}
 					}
 					if len(first) != q.records {
-						t.Errorf("%s.%s %s, DO %v, over %v: only %d of %d records come first: %v", q.name, zone, dns.TypeToString[q.qtype], do, over, len(first), q.records, first)
+						t.Errorf("%s.%s %s, DO %v, over %v: only %d of %d records come first: %v", q.name, zone,
+							dns.TypeToString[q.qtype], do, over, len(first), q.records, first)
 					}
 				}
 			}
@@ -117,8 +128,8 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 	}
 }
 
-// The octets that the fast path turns are a message as the slow path writes it: it is read back strictly, with the TTLs that are left and the
-// client's letter case.
+// The octets that the fast path turns are a message as the slow path writes it: it is read back
+// strictly, with the TTLs that are left and the client's letter case.
 func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 	f := newRotating(t, nil)
 	for _, zone := range []string{"sets.example.", "sets.plain."} {
@@ -129,12 +140,17 @@ func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 					f.ask(name, q.qtype, edns(do))
 				}
 				f.clock.Advance(7 * time.Second)
-				packet, err := func() ([]byte, error) { m := new(dns.Msg).SetQuestion(name, q.qtype); edns(do)(m); return m.Pack() }()
+				packet, err := func() ([]byte, error) {
+					m := new(dns.Msg).SetQuestion(name, q.qtype)
+					edns(do)(m)
+					return m.Pack()
+				}()
 				if err != nil {
 					t.Fatal(err)
 				}
 				for range 40 {
-					reply, _ := f.Fast(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}, make([]byte, 0, 4096))
+					reply, _ := f.Fast(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")},
+						make([]byte, 0, 4096))
 					if reply == nil {
 						t.Fatalf("%s %s, DO %v: not ready", name, dns.TypeToString[q.qtype], do)
 					}
@@ -162,7 +178,9 @@ func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 func newRotatingWith(t testing.TB, records string) *front {
 	t.Helper()
 	q := &quiet{}
-	f := newFrontAll(t, func(c *server.Config) { c.Rotate = true }, func(*resolver.Config) {}, q, func(p *resolver.Parts) {
+	f := newFrontAll(t, func(c *server.Config) {
+		c.Rotate = true
+	}, func(*resolver.Config) {}, q, func(p *resolver.Parts) {
 		w := lab.Internet(p.Clock.Now())
 		w.Add(lab.Zone{Name: "sets.plain.", Algorithm: lab.Unsigned, Records: records})
 		p.Exchanger, p.Anchors = w, &trustanchor.Set{}
@@ -174,7 +192,8 @@ func newRotatingWith(t testing.TB, records string) *front {
 	return f
 }
 
-// An answer whose records could not change places but by growing beyond one packet keeps their order on the fast path, and its length.
+// An answer whose records could not change places but by growing beyond one packet keeps their
+// order on the fast path, and its length.
 func TestRFC1794NoAnswerOutgrowsThePacket(t *testing.T) {
 	many := ""
 	for i := range 24 {
@@ -192,7 +211,8 @@ func TestRFC1794NoAnswerOutgrowsThePacket(t *testing.T) {
 	}
 }
 
-// A set of more than MaxRotated records is in another order when its answer is made, and keeps that on the fast path.
+// A set of more than MaxRotated records is in another order when its answer is made, and keeps
+// that on the fast path.
 func TestMaxRotated(t *testing.T) {
 	for n, want := range map[int]bool{server.MaxRotated: true, server.MaxRotated + 1: false} {
 		many := ""
@@ -223,7 +243,8 @@ func TestRFC1794TheSlowPathTurns(t *testing.T) {
 	f.exchange(packet, "127.0.0.1:1000", transport.UDP)
 	first := map[string]bool{}
 	for range 150 {
-		f.Serve(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"), Protocol: transport.UDP}, func(reply []byte) {
+		f.Serve(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"),
+			Protocol: transport.UDP}, func(reply []byte) {
 			if err := m.Unpack(reply); err != nil {
 				t.Fatal(err)
 			}
@@ -241,7 +262,8 @@ func TestRFC1794CanBeTurnedOff(t *testing.T) {
 	for _, q := range rotating {
 		want, _ := inOrder(f.ask(q.name+".sets.example.", q.qtype, edns(true)), q.qtype)
 		for range 20 {
-			if got, _ := inOrder(f.ask(q.name+".sets.example.", q.qtype, edns(true)), q.qtype); !slices.Equal(got, want) {
+			if got, _ := inOrder(f.ask(q.name+".sets.example.", q.qtype, edns(true)),
+				q.qtype); !slices.Equal(got, want) {
 				t.Fatalf("%s: %v, before %v", q.name, got, want)
 			}
 		}

@@ -1,5 +1,6 @@
-// When answers end: by the time that has passed, and what is secure by the time of day at which its signatures do (RFC 4035,
-// section 5.3.3). The lab signs for 30 days, its TTLs are 300 s, and 60 s of denials.
+// When answers end: by the time that has passed, and what is secure by the time of day at which
+// its signatures do (RFC 4035, section 5.3.3). The lab signs for 30 days, its TTLs are 300 s, and
+// 60 s of denials.
 
 package server_test
 
@@ -62,14 +63,16 @@ func (f *front) askedThrice(name string, qtype uint16) {
 
 func TestAClockThatIsSetBackMakesNothingLiveOn(t *testing.T) {
 	for _, q := range dayQuestions {
-		for _, by := range []time.Duration{-50 * 24 * time.Hour, -time.Hour, -time.Second, time.Second, time.Hour, 20 * 24 * time.Hour} {
+		for _, by := range []time.Duration{-50 * 24 * time.Hour, -time.Hour, -time.Second, time.Second,
+			time.Hour, 20 * 24 * time.Hour} {
 			f := newFront(t, nil)
 			f.askedThrice(q.name, q.qtype)
 			f.clock.Step(by)
 			f.clock.Advance(20 * time.Second)
 			for _, do := range []bool{false, true} {
 				if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != q.life-20 {
-					t.Errorf("%s, set by %v, DO %v: after 20 s of %d the TTL is %d", q.what, by, do, q.life, leastTTL(m))
+					t.Errorf("%s, set by %v, DO %v: after 20 s of %d the TTL is %d", q.what, by, do, q.life,
+						leastTTL(m))
 				}
 			}
 			f.clock.Step(-by) // so that what is asked for anew is good
@@ -98,7 +101,8 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 			for range 3 {
 				for _, do := range []bool{false, true} {
 					if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != want {
-						t.Errorf("%s: 40 s before its signatures end, DO %v: TTL %d, want %d\n%v", q.what, do, leastTTL(m), want, m)
+						t.Errorf("%s: 40 s before its signatures end, DO %v: TTL %d, want %d\n%v", q.what, do,
+							leastTTL(m), want, m)
 					}
 				}
 			}
@@ -117,7 +121,8 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 	}
 }
 
-// Other names are not denied by what has ended, from the list of denials or from a gap's ready answer (RFC 8198, section 5.4).
+// Other names are not denied by what has ended, from the list of denials or from a gap's ready
+// answer (RFC 8198, section 5.4).
 func TestRFC8198DenialsEndWithTheirSignatures(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
 		f := newFront(t, nil)
@@ -143,11 +148,13 @@ func cookieTime(t *testing.T, hexadecimal string) uint32 {
 	return binary.BigEndian.Uint32(b[12:])
 }
 
-// A server cookie is a time of day: the client may bring it to another server, or back after a restart (RFC 9018, section 4.3).
+// A server cookie is a time of day: the client may bring it to another server, or back after a
+// restart (RFC 9018, section 4.3).
 func TestRFC9018CookiesAreOfTheTimeOfDay(t *testing.T) {
 	f := newFront(t, nil)
 	cookie := func() (at uint32) {
-		m := f.ask("www.unsigned.example.", dns.TypeA, edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}))
+		m := f.ask("www.unsigned.example.", dns.TypeA,
+			edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}))
 		for _, o := range m.IsEdns0().Option {
 			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
 				at = cookieTime(t, c.Cookie)

@@ -31,7 +31,8 @@ type request struct {
 
 // Serve implements transport.Handler.
 func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte)) {
-	r := &request{Entrance: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query), send: reply}
+	r := &request{Entrance: s, packet: packet, from: from, began: time.Now(), q: new(wire.Query),
+		send: reply}
 	defer func() { r.caught(recover()) }()
 	if answer, done := r.screen(); done {
 		r.reply(answer)

@@ -79,11 +79,13 @@ type Server struct {
 }
 
 // New returns a server. Without a guard a query that panics ends the process.
-func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer, g *guard.Guard, log *slog.Logger) *Server {
+func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer,
+	g *guard.Guard, log *slog.Logger) *Server {
 	if cfg.UDPSize == 0 {
 		cfg.UDPSize = DefaultUDPSize
 	}
-	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log, prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
+	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
+		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.pace = newPacer(o, g)

@@ -79,8 +79,8 @@ func newFrontObserved(t testing.TB, o server.Observer) *front {
 	return newFrontAll(t, nil, func(*resolver.Config) {}, o)
 }
 
-func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config), q server.Observer,
-	parts ...func(*resolver.Parts)) *front {
+func newFrontAll(t testing.TB, change func(*server.Config), resolving func(*resolver.Config),
+	q server.Observer, parts ...func(*resolver.Parts)) *front {
 	t.Helper()
 	return newFrontLogged(t, slog.New(slog.NewTextHandler(io.Discard, nil)), change, resolving, q,
 		parts...)

@@ -142,8 +142,10 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	return msg
 }
 
-// build writes the whole response. Its records may change places, unless that takes it beyond what fits into one packet.
-func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (b *wire.Builder, whole bool) {
+// build writes the whole response. Its records may change places, unless that takes it beyond
+// what fits into one packet.
+func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
+	b *wire.Builder, whole bool) {
 	do, limit := r.q.EDNS.DO, wire.MinUDPSize
 	if do { // whoever sets DO knows EDNS
 		limit = int(r.cfg.UDPSize)
@@ -246,7 +248,8 @@ func (r *request) keepFailure(a *resolver.Answer) {
 }
 
 // stored is the form of a response about name that the fast path takes, good for the shortest of its TTLs; nil if that is 0.
-func (r *request) stored(a *resolver.Answer, b *wire.Builder, msg []byte, name wire.Name) *cache.Answer {
+func (r *request) stored(a *resolver.Answer, b *wire.Builder,
+	msg []byte, name wire.Name) *cache.Answer {
 	ttl := ^uint32(0)
 	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))

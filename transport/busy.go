@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Busy adds to an error of listening who has the address, and what to do about it. network is tcp or
-// udp.
+// Busy adds to an error of listening who has the address, and what to do about it. network is tcp
+// or udp.
 func Busy(err error, network string, at netip.AddrPort) error {
 	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
 		return err

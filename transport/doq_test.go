@@ -70,7 +70,8 @@ func TestDoQUnidirectional(t *testing.T) {
 	}
 }
 
-// Too many connections of one client are refused before there is anything of them (RFC 9000, section 20.1).
+// Too many connections of one client are refused before there is anything of them (RFC 9000,
+// section 20.1).
 func TestDoQConnectionsPerClient(t *testing.T) {
 	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 1}) })
 	if _, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("fast"))); err != nil {
@@ -110,8 +111,8 @@ func TestDoQEarlyData(t *testing.T) {
 	}
 }
 
-// A flood of new connections has to show its addresses, and so has who comes near to a client's share:
-// nobody uses up the share of an address that is not its own.
+// A flood of new connections has to show its addresses, and so has who comes near to a client's
+// share: nobody uses up the share of an address that is not its own.
 func TestDoQRetry(t *testing.T) {
 	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
 	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 100, PerClient: 2})}}

@@ -133,7 +133,7 @@ func (e *engine) wait() cause.Cause {
 	return cause.None
 }
 
-// goesOn says whether there is more to do after a read that failed: something is overdue, or the
+// goesOn reports whether there is more to do after a read that failed: something is overdue, or the
 // client has to be told that this is the end.
 func (e *engine) goesOn(err error) bool {
 	var ne net.Error

@@ -60,7 +60,8 @@ type Request struct {
 	Into    []byte // memory that a reply may be in, from its start; nil: none
 	// AnyCase accepts a reply whose question differs in letter case.
 	AnyCase bool
-	// CaseKept says that the server is known to keep the letter case: what differs in it is forged.
+	// CaseKept reports whether the server is known to keep the letter case: what differs in it is
+	// forged.
 	CaseKept bool
 	// Cookie is what replies over UDP have to say of DNS cookies.
 	Cookie CookieCheck
@@ -211,7 +212,8 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	default:
 		bounded, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
+		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded,
+			r.Query)
 	}
 	return outcome(ctx, reply, err)
 }
@@ -333,8 +335,8 @@ func listen(ctx context.Context, c *net.UDPConn, r *Request, deadline time.Time)
 	}
 }
 
-// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error decide;
-// anything else is passed over, and counted if it could be somebody's guess.
+// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error
+// decide; anything else is passed over, and counted if it could be somebody's guess.
 func (r *Request) answeredBy(packet []byte) (reply []byte, decided bool, err error) {
 	m := Matches(r.Query, packet)
 	if m == MatchCase && r.CaseKept {

@@ -1,4 +1,5 @@
-// Whom a reverse proxy speaks for: Forwarded (RFC 7239) or X-Forwarded-For, whatever the version of HTTP.
+// Whom a reverse proxy speaks for: Forwarded (RFC 7239) or X-Forwarded-For, whatever the version
+// of HTTP.
 
 package transport
 
@@ -20,9 +21,9 @@ const (
 	XForwardedFor
 )
 
-// client is who sent a request: the connection's far end, or whom a trusted reverse proxy speaks for.
-// What cannot be read is refused, not taken for the proxy's own: the proxy may ask what its clients
-// may not.
+// client is who sent a request: the connection's far end, or whom a trusted reverse proxy speaks
+// for. What cannot be read is refused, not taken for the proxy's own: the proxy may ask what its
+// clients may not.
 func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	if r.forwarded == "" && r.forwardedFor == "" ||
 		!trusted(d.spec.ForwardedFrom, from.Addr.Addr()) {
@@ -47,7 +48,8 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	for i := len(nodes) - 1; i >= 0 && ok; i-- {
 		node := strings.Trim(nodes[i], " \t")
 		switch {
-		case node == "" && header == XForwardedFor: // RFC 9110, section 5.6.1: an empty element counts for nothing
+		case node == "" && header == XForwardedFor:
+			// RFC 9110, section 5.6.1: an empty element counts for nothing.
 			continue
 		case node == "", strings.EqualFold(node, "unknown"), node[0] == '_':
 			return from, cause.None // RFC 7239, sections 6.2 and 6.3: it is not to be known
@@ -67,8 +69,8 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	return from, cause.None
 }
 
-// parseNode reads an address, with a port or without (RFC 7239, section 6). X-Forwarded-For has IPv6
-// without brackets, too.
+// parseNode reads an address, with a port or without (RFC 7239, section 6). X-Forwarded-For has
+// IPv6 without brackets, too.
 func parseNode(s string) (netip.AddrPort, bool) {
 	a, err := netip.ParseAddr(s)
 	if err == nil {

@@ -9,10 +9,10 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// Whom a trusted reverse proxy speaks for is the client, by the one field that it sets. What the client
-// has put into the other one counts for nothing, over every version of HTTP; and where nobody has said
-// which is the proxy's, a request with both is refused: taken for the proxy's own it could be allowed
-// what its client is not.
+// Whom a trusted reverse proxy speaks for is the client, by the one field that it sets. What the
+// client has put into the other one counts for nothing, over every version of HTTP; and where
+// nobody has said which is the proxy's, a request with both is refused: taken for the proxy's own
+// it could be allowed what its client is not.
 func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 	ours := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
 	const proxy, refused = "127.0.0.1", ""
@@ -28,7 +28,8 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 		want   string
 	}{
 		{"one address", XForwardedFor, xff("192.0.2.7"), ours, "192.0.2.7"},
-		{"a chain of proxies of ours", XForwardedFor, xff("203.0.113.9, 192.0.2.7, 10.1.1.1"), ours, "192.0.2.7"},
+		{"a chain of proxies of ours", XForwardedFor, xff("203.0.113.9, 192.0.2.7, 10.1.1.1"), ours,
+			"192.0.2.7"},
 		{"several fields", XForwardedFor, xff("203.0.113.9", "192.0.2.7", "10.1.1.1"), ours, "192.0.2.7"},
 		{"a port", XForwardedFor, xff("192.0.2.7:4711"), ours, "192.0.2.7"},
 		{"IPv6", XForwardedFor, xff("2001:db8::1"), ours, "2001:db8::1"},
@@ -47,15 +48,20 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 		{"both, of a stranger", EitherForwarded, both, nil, proxy},
 		{"either", EitherForwarded, xff("192.0.2.7"), ours, "192.0.2.7"},
 		{"or", EitherForwarded, std("for=192.0.2.7"), ours, "192.0.2.7"},
-		{"an element", Forwarded, std(`for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`), ours, "2001:db8::1"},
-		{"several elements in fields", Forwarded, std("for=192.0.2.7", "FOR=10.1.1.1;by=10.1.1.2"), ours, "192.0.2.7"},
+		{"an element", Forwarded, std(`for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`), ours,
+			"2001:db8::1"},
+		{"several elements in fields", Forwarded, std("for=192.0.2.7", "FOR=10.1.1.1;by=10.1.1.2"), ours,
+			"192.0.2.7"},
 		{"an obfuscated client", Forwarded, std("for=_hidden"), ours, proxy},
 		{"an unknown one", Forwarded, std(`for="unknown"`), ours, proxy},
 		{"an obfuscated port", Forwarded, std(`for="192.0.2.7:_p"`), ours, "192.0.2.7"},
 		{"no for", Forwarded, std("proto=https"), ours, proxy},
-		{"what the client said, in quotes", Forwarded, std(`for=192.0.2.7;host="a, for=198.51.100.9"`), ours, "192.0.2.7"},
-		{"and with a semicolon", Forwarded, std(`for=192.0.2.7;host="a;for=198.51.100.9"`), ours, "192.0.2.7"},
-		{"and with an escape", Forwarded, std(`for=192.0.2.7;host="a\";for=198.51.100.9"`), ours, "192.0.2.7"},
+		{"what the client said, in quotes", Forwarded, std(`for=192.0.2.7;host="a, for=198.51.100.9"`),
+			ours, "192.0.2.7"},
+		{"and with a semicolon", Forwarded, std(`for=192.0.2.7;host="a;for=198.51.100.9"`), ours,
+			"192.0.2.7"},
+		{"and with an escape", Forwarded, std(`for=192.0.2.7;host="a\";for=198.51.100.9"`), ours,
+			"192.0.2.7"},
 		{"twice in an element", Forwarded, std("for=192.0.2.7;for=198.51.100.9"), ours, refused},
 		{"a quote that does not end", Forwarded, std(`for=", for=192.0.2.7`), ours, refused},
 		{"rubbish", Forwarded, std("for=rubbish"), ours, refused},
@@ -64,7 +70,8 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 	}
 	clients := httpClients(t)
 	get := "/dns-query?dns=" + base64.RawURLEncoding.EncodeToString(query("fast"))
-	for name, p := range map[string]Protocol{"h1": DoH, "h2": DoH, "h3": DoH3, "h2c": DoHPlain, "h1 plain": DoHPlain} {
+	for name, p := range map[string]Protocol{"h1": DoH, "h2": DoH, "h3": DoH3, "h2c": DoHPlain,
+		"h1 plain": DoHPlain} {
 		client, scheme := clients[name], "https"
 		if p == DoHPlain {
 			scheme = "http"
@@ -109,7 +116,8 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 }
 
 func FuzzForwarded(f *testing.F) {
-	for _, s := range []string{`for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`, `for="a\"b"`, ",;=", "for=_x"} {
+	for _, s := range []string{`for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`, `for="a\"b"`,
+		",;=", "for=_x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

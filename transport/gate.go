@@ -79,8 +79,8 @@ func NewGate(c GateConfig) *Gate {
 	return g
 }
 
-// reserve leaves descriptors for upstream sockets and files: half of few, DescriptorReserve of many.
-// Connections that have no seat, before and after, are counted beside.
+// reserve leaves descriptors for upstream sockets and files: half of few, DescriptorReserve of
+// many. Connections that have no seat, before and after, are counted beside.
 func (g *Gate) reserve(limit int) {
 	g.nameless = max(1, min(MaxNameless, limit/16))
 	g.lingering = max(1, min(MaxLingering, limit/16))
@@ -156,9 +156,9 @@ type seat struct {
 // time in forty, and no list has to be kept in order.
 const displaceSample = 16
 
-// enter lets a connection of a protocol in, for as long as it takes to learn whose it is. Until then
-// it has no seat and displaces only what is not known either. end closes the connection, for the
-// cause given; it may be called at any time until leave returns.
+// enter lets a connection of a protocol in, for as long as it takes to learn whose it is. Until
+// then it has no seat and displaces only what is not known either. end closes the connection, for
+// the cause given; it may be called at any time until leave returns.
 func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
 	s := &seat{gate: g, close: end, idle: g.idleOf(p)}
 	s.touch(time.Now())
@@ -251,7 +251,8 @@ func (g *Gate) displace() bool {
 	return idlest != nil
 }
 
-// crowded says that a client has half of its share, or all together more than half of the seats.
+// crowded reports whether a client has half of its share, or all together more than half of the
+// seats.
 func (g *Gate) crowded(a netip.Addr) bool {
 	if 2*g.taken.Load() > int64(g.max) {
 		return true
@@ -262,7 +263,7 @@ func (g *Gate) crowded(a netip.Addr) bool {
 	return c != nil && 2*len(c.seats) >= g.perClient
 }
 
-// alive says that the connection has not been displaced.
+// alive reports whether the connection has not been displaced.
 func (s *seat) alive() bool {
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
@@ -315,8 +316,8 @@ func (g *Gate) unlinger() {
 	g.lingers--
 }
 
-// patience is how long the connection may be silent now: all of the time while half of the seats are
-// free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
+// patience is how long the connection may be silent now: all of the time while half of the seats
+// are free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
 func (s *seat) patience() time.Duration {
 	return patience(s.idle, int(s.gate.taken.Load()), s.gate.max)
 }
@@ -328,7 +329,7 @@ func patience(idle time.Duration, taken, seats int) time.Duration {
 	return max(idle*2*time.Duration(seats-taken)/time.Duration(seats), min(MinIdle, idle))
 }
 
-// occasional says whether to log again what happens again and again.
+// occasional decides whether to log again what happens again and again.
 type occasional struct{ last atomic.Int64 }
 
 func (o *occasional) now(t time.Time) bool {

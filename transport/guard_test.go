@@ -28,8 +28,8 @@ func (b *broken) Serve(packet []byte, from Client, reply func([]byte)) {
 	b.echo.Serve(packet, from, reply)
 }
 
-// A panic costs the packet, the connection or the stream that it came with: the next client of the same
-// listener is served.
+// A panic costs the packet, the connection or the stream that it came with: the next client of
+// the same listener is served.
 func TestPanicsEndOneConnection(t *testing.T) {
 	clients := httpClients(t)
 	for _, p := range Protocols() {
@@ -65,7 +65,8 @@ func TestPanicsEndOneConnection(t *testing.T) {
 			if p == DoHPlain {
 				scheme = "http"
 			}
-			r, err := clients[name].Post(scheme+"://"+at.String()+"/dns-query", mediaType, bytes.NewReader(query(l)))
+			r, err := clients[name].Post(scheme+"://"+at.String()+"/dns-query", mediaType,
+				bytes.NewReader(query(l)))
 			if err != nil {
 				return false
 			}
@@ -85,17 +86,20 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	}
 }
 
-// A panic of a connection to a server ends that connection: its question is answered over another, or
-// is told so, and nothing is left locked.
+// A panic of a connection to a server ends that connection: its question is answered over
+// another, or is told so, and nothing is left locked.
 func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 	panics := make(chan guard.Place, 10)
 	g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
-	c := &streamConn{owner: &streamUpstream{guard: g}, ready: make(chan struct{})} // nothing to be used
+	// Nothing to be used.
+	c := &streamConn{owner: &streamUpstream{guard: g}, ready: make(chan struct{})}
 	c.owner.conns = []*streamConn{c}
 	c.owner.key.via = TCP
 	c.waiting = map[uint16]*streamQuestion{1: {got: make(chan []byte)}}
 	got := c.waiting[1].got
-	c.owner.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error { panic("in the handshake") }, InsecureSkipVerify: true}
+	c.owner.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error {
+		panic("in the handshake")
+	}, InsecureSkipVerify: true}
 	at, _, _ := listener(t, DoT, nil)
 	c.owner.key.server = at
 	c.guarded()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// handshakes bounds how many handshakes are computed at once, in all and for each client. Nobody has a
-// turn while its client is waited for, so that silent clients hold up none.
+// handshakes bounds how many handshakes are computed at once, in all and for each client. Nobody
+// has a turn while its client is waited for, so that silent clients hold up none.
 type handshakes struct {
 	slots chan struct{}
 

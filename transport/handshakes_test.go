@@ -46,7 +46,8 @@ func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 			}
 		}
 		// The deadline is shorter than the time after which the others are given up.
-		c, err := tls.DialWithDialer(&net.Dialer{Timeout: HandshakeTime / 2}, "tcp", at.String(), insecureTLS)
+		c, err := tls.DialWithDialer(&net.Dialer{Timeout: HandshakeTime / 2}, "tcp", at.String(),
+			insecureTLS)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

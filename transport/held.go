@@ -6,8 +6,8 @@ package transport
 import "bailiwick/internal/cause"
 
 // hold counts octets that are held for the connection in or, negative, out. When all connections
-// together hold more than Gate.octets, the largest holder is cut: of the client that holds most, the
-// connection that holds most, and so on until an eighth is free. A client's connections count
+// together hold more than Gate.octets, the largest holder is cut: of the client that holds most,
+// the connection that holds most, and so on until an eighth is free. A client's connections count
 // together, so that many small ones do not outlive one of somebody else.
 func (s *seat) hold(octets int) {
 	if octets != 0 && s.count(octets) > s.gate.octets && octets > 0 {
@@ -24,8 +24,8 @@ func (s *seat) tryHold(octets int) bool {
 	return true
 }
 
-// keep counts a query that is kept until its answer is there, if it is large; it returns what is to be
-// counted out then. Small ones are bounded by the number of queries in work.
+// keep counts a query that is kept until its answer is there, if it is large; it returns what is
+// to be counted out then. Small ones are bounded by the number of queries in work.
 func (s *seat) keep(octets int) int {
 	if octets <= smallQuery {
 		return 0

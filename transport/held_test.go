@@ -17,8 +17,8 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// The largest holder is cut: not the largest connection, but the largest of the client that holds most,
-// so that many small ones of an attacker do not outlive a large one of somebody else.
+// The largest holder is cut: not the largest connection, but the largest of the client that holds
+// most, so that many small ones of an attacker do not outlive a large one of somebody else.
 func TestLargestHolderIsCut(t *testing.T) {
 	g := NewGate(GateConfig{Octets: 80_000, Max: 1000})
 	var cut []string
@@ -127,7 +127,8 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 	w.await(t, cause.HeldOctets)
 }
 
-// An answer that its client does not take is held while it is being written, and what waits behind it.
+// An answer that its client does not take is held while it is being written, and what waits
+// behind it.
 func TestUnsentAnswersAreHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(GateConfig{})

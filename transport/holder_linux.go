@@ -61,7 +61,8 @@ func sockets(file string) map[string]netip.AddrPort {
 	return found
 }
 
-// procAddr reads an address: words of 32 bits as this machine stores them, in hexadecimal, and a port.
+// procAddr reads an address: words of 32 bits as this machine stores them, in hexadecimal, and a
+// port.
 func procAddr(s string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(s, ":")
 	b, err := hex.DecodeString(host)

@@ -23,14 +23,18 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const head = "  sl  local_address rem_address st tx_queue rx_queue tr tm->when retrnsmt uid timeout inode\n"
+	const head = "  sl  local_address rem_address st tx_queue rx_queue tr tm->when retrnsmt uid " +
+		"timeout inode\n"
 	line := func(addr, state, inode string) string {
-		return "   0: " + addr + " 00000000:0000 " + state + " 00000000:00000000 00:00000000 00000000 0 0 " + inode + "\n"
+		return "   0: " + addr + " 00000000:0000 " + state +
+			" 00000000:00000000 00:00000000 00000000 0 0 " + inode + "\n"
 	}
 	write("net/tcp", head+line("0100007F:0035", "01", "9")+line("3500007F:0035", "0A", "77"))
 	write("net/udp", head+line("3500007F:0035", "07", "78"))
-	write("net/udp6", head+line("B80D0120000000000000000001000000:0385", "07", "79")) // 2001:db8::1, 901
-	for inode, p := range map[string][2]string{"77": {"612", "systemd-resolve"}, "78": {"612", "systemd-resolve"}, "79": {"700", "named"}} {
+	// 2001:db8::1, port 901.
+	write("net/udp6", head+line("B80D0120000000000000000001000000:0385", "07", "79"))
+	for inode, p := range map[string][2]string{"77": {"612", "systemd-resolve"},
+		"78": {"612", "systemd-resolve"}, "79": {"700", "named"}} {
 		write(p[0]+"/comm", p[1]+"\n")
 		if err := os.MkdirAll(filepath.Join(root, p[0], "fd"), 0o700); err != nil {
 			t.Fatal(err)
@@ -41,13 +45,15 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 	}
 	inUse := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 	for _, c := range []struct{ network, at, want string }{
-		{"tcp", "0.0.0.0:53", "by systemd-resolve (process 612), at 127.0.0.53:53; set DNSStubListener=no"},
+		{"tcp", "0.0.0.0:53",
+			"by systemd-resolve (process 612), at 127.0.0.53:53; set DNSStubListener=no"},
 		{"udp", "[::]:53", "by systemd-resolve (process 612), at 127.0.0.53:53; set DNSStubListener=no"},
 		{"udp", "[2001:db8::1]:901", "by named (process 700), at [2001:db8::1]:901; stop it, or listen"},
 		{"udp", "192.0.2.1:53", "in use: ss -lnp shows by whom"},
 		{"udp", "[2001:db8::2]:901", "in use: ss -lnp shows by whom"},
 	} {
-		if err := busy(inUse, root, c.network, netip.MustParseAddrPort(c.at)); !strings.Contains(err.Error(), c.want) {
+		if err := busy(inUse, root, c.network,
+			netip.MustParseAddrPort(c.at)); !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: %v, want %q", c.network, c.at, err, c.want)
 		}
 	}

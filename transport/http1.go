@@ -58,7 +58,9 @@ func newHTTP1(d *doh) *http1 {
 // start serves, from the first connection on.
 func (o *http1) start(h Handler) {
 	o.once.Do(func() {
-		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime, IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: MaxHTTPHeader, ErrorLog: log.New(discard{}, "", 0),
+		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime,
+			IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: MaxHTTPHeader,
+			ErrorLog: log.New(discard{}, "", 0),
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 				return context.WithValue(ctx, clientKey{}, c.(*served).from)
 			},

@@ -225,8 +225,8 @@ func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 	return b, need, cause.None
 }
 
-// unfinished notes when what is incomplete is overdue: a frame, a header block, a body, or an answer
-// that its client has no room for. Each has its own time, which nothing else sets back.
+// unfinished notes when what is incomplete is overdue: a frame, a header block, a body, or an
+// answer that its client has no room for. Each has its own time, which nothing else sets back.
 func (s *http2) unfinished(b []byte) {
 	s.waiting, s.due = time.Time{}, time.Time{}
 	if len(b) > 0 || s.block.stream != 0 {
@@ -296,7 +296,8 @@ func (s *http2) expire(now time.Time) cause.Cause {
 // greet sends our settings.
 func (s *http2) greet() {
 	b := appendFrameHeader(s.work.out, 18, frameSettings, 0, 0)
-	for _, v := range [][2]uint32{{settingMaxStreams, uint32(s.seat.gate.inFlight)}, {settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
+	for _, v := range [][2]uint32{{settingMaxStreams, uint32(s.seat.gate.inFlight)},
+		{settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
 		b = binary.BigEndian.AppendUint16(b, uint16(v[0]))
 		b = binary.BigEndian.AppendUint32(b, v[1])
 	}
@@ -398,7 +399,8 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	st := s.streams[stream]
 	s.mu.Unlock()
 	switch {
-	case st == nil && s.pardoned(stream): // it was sent before the client heard (RFC 9113, section 5.1)
+	case st == nil && s.pardoned(stream):
+		// It was sent before the client heard (RFC 9113, section 5.1).
 		s.credit--
 		return cause.None
 	case st == nil:
@@ -421,8 +423,8 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	return s.complete(st)
 }
 
-// forgive notes that we closed a stream that the client has not ended: what it has sent by then is no
-// fault of its.
+// forgive notes that we closed a stream that the client has not ended: what it has sent by then
+// is no fault of its.
 func (s *http2) forgive(stream uint32) {
 	s.pardons[s.pardon%len(s.pardons)] = stream
 	s.pardon++
@@ -561,8 +563,8 @@ func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
 	}
 }
 
-// stall notes what of an answer waits for room. It is copied once; then its front moves on, and all of
-// the copy counts until all of it is sent. The caller holds mu.
+// stall notes what of an answer waits for room. It is copied once; then its front moves on, and
+// all of the copy counts until all of it is sent. The caller holds mu.
 func (s *http2) stall(st *h2stream, unsent []byte) {
 	if st.kept == 0 {
 		unsent = bytes.Clone(unsent)

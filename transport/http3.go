@@ -26,8 +26,8 @@ func openDoH3(s Spec) (Listener, error) {
 	})
 }
 
-// serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the library,
-// which gives a header all the time that it wants.
+// serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the
+// library, which gives a header all the time that it wants.
 func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 	server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: d.spec.Gate.idleOf(DoH3),
 		Logger: slog.New(slog.DiscardHandler),

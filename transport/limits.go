@@ -33,8 +33,8 @@ const (
 	DescriptorReserve = 5 << 10
 	// MaxNameless is how many connections of proxies may wait for their PROXY header.
 	MaxNameless = 256
-	// MaxProxyHeader is how many octets may follow the fixed part of a PROXY header: addresses take 36,
-	// the rest is for TLVs, of which a client's certificate is the longest.
+	// MaxProxyHeader is how many octets may follow the fixed part of a PROXY header: addresses take
+	// 36, the rest is for TLVs, of which a client's certificate is the longest.
 	MaxProxyHeader = 4096
 	// MaxLoggedSources is how many proxies are named in the log for a wrong header, once each.
 	MaxLoggedSources = 256
@@ -65,9 +65,10 @@ const (
 	MaxUnsent = 512 << 10
 	// HandshakeTime is how long a TLS handshake may take.
 	HandshakeTime = 5 * time.Second
-	// MaxHandshakes is how many TLS handshakes are computed at once, and MaxHandshakesPerClient how many
-	// of one client prefix; others wait, within HandshakeTime. None has a turn while it waits for
-	// its client. A new start of an office behind one address takes 16 at a time: a millisecond each.
+	// MaxHandshakes is how many TLS handshakes are computed at once, and MaxHandshakesPerClient how
+	// many of one client prefix; others wait, within HandshakeTime. None has a turn while it waits
+	// for its client. A new start of an office behind one address takes 16 at a time: a millisecond
+	// each.
 	MaxHandshakes          = 256
 	MaxHandshakesPerClient = 16
 	// FirstOctetTime is how long a client may take to begin its TLS handshake: it has the connection

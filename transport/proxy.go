@@ -22,7 +22,7 @@ const proxyFixed = 16
 // proxySignature is what a header of version 2 begins with.
 const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 
-// errNoHeader says that something else came where a header should be.
+// errNoHeader reports that something else came where a header should be.
 var errNoHeader = errors.New("no PROXY header of version 2")
 
 // readProxyHeader reads a header and not an octet more, and returns whom it names.
@@ -53,8 +53,8 @@ func readProxyHeader(r io.Reader, peer netip.AddrPort) (netip.AddrPort, error) {
 	return client, nil
 }
 
-// proxied is the client that a PROXY header names; the peer itself if the proxy speaks for itself. Version 2 only: version 1 is text, for
-// TCP alone.
+// proxied is the client that a PROXY header names; the peer itself if the proxy speaks for
+// itself. Version 2 only: version 1 is text, for TCP alone.
 func proxied(h *proxyproto.Header, peer netip.AddrPort) (netip.AddrPort, bool) {
 	switch {
 	case h == nil || h.Version != 2:
@@ -71,7 +71,7 @@ func proxied(h *proxyproto.Header, peer netip.AddrPort) (netip.AddrPort, bool) {
 	return peer, false
 }
 
-// badProxy says that a proxy sent no header, once for each.
+// badProxy logs that a proxy sent no header, once for each.
 func (s *Spec) badProxy(from netip.Addr, err error) {
 	if s.Log != nil && s.Gate.proxies.first(from.Unmap()) {
 		s.Log.Warn("a proxy that is trusted sent no good PROXY header", "from", from.Unmap(),
@@ -86,7 +86,7 @@ type sources struct {
 	seen map[netip.Addr]struct{} // guarded by mu
 }
 
-// first says that an address is new here, and that there is room to remember it.
+// first reports whether an address is new here, and there is room to remember it.
 func (s *sources) first(a netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

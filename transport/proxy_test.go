@@ -34,8 +34,8 @@ func proxyHeader(t *testing.T, client string, tlvs ...proxyproto.TLV) []byte {
 	return b
 }
 
-// A header before TLS, or inside it as dnsdist sends it: where the operator says, and only there. The
-// query may come in the same segment.
+// A header before TLS, or inside it as dnsdist sends it: where the operator says, and only there.
+// The query may come in the same segment.
 func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	const client, six = "192.0.2.7:4711", "[2001:db8::7]:4711"
@@ -74,7 +74,8 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 	// DoH by HTTP/2 and HTTP/1.1, likewise.
 	for name, next := range map[string]string{"h2": "h2", "h1": "http/1.1"} {
 		at, h, _ := listener(t, DoH, func(s *Spec) { s.ProxyFrom, s.ProxyInside = loopback, true })
-		conn, err := tls.Dial("tcp", at.String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{next}})
+		conn, err := tls.Dial("tcp", at.String(),
+			&tls.Config{InsecureSkipVerify: true, NextProtos: []string{next}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +102,8 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 	}
 }
 
-// A trusted proxy that sends no header, or a wrong one, is named in the log, once; one that only looks
-// whether the port is open is not.
+// A trusted proxy that sends no header, or a wrong one, is named in the log, once; one that only
+// looks whether the port is open is not.
 func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	out := &lockedWriter{w: &log}
@@ -112,7 +113,8 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	}
 	at, _, w := listener(t, TCP, trust)
 	dialTCP(t, at).Close()
-	for _, say := range [][]byte{appendFrame(nil, query("fast")), []byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n"),
+	for _, say := range [][]byte{appendFrame(nil, query("fast")),
+		[]byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n"),
 		append([]byte(proxySignature), 0x21, 0x11, 0xff, 0xff)} {
 		before := w.seen()[cause.ProxyHeader]
 		c := dialTCP(t, at)

@@ -42,8 +42,8 @@ type quicConn struct {
 	owner *quicListener
 }
 
-// guest is a connection that has a seat. Its seat is counted from the first packet on, for what comes
-// before the end of the handshake takes memory too.
+// guest is a connection that has a seat. Its seat is counted from the first packet on, for what
+// comes before the end of the handshake takes memory too.
 type guest struct {
 	seat *seat
 
@@ -73,8 +73,8 @@ func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.C
 	return context.WithValue(ctx, guestKey{}, g), nil
 }
 
-// grow says whether a connection may send more before it is read: what its window grows by counts as
-// held.
+// grow reports whether a connection may send more before it is read: what its window grows by
+// counts as held.
 func grow(c *quic.Conn, octets uint64) bool {
 	g, ok := c.Context().Value(guestKey{}).(*guest)
 	return ok && g.seat.tryHold(int(octets))
@@ -130,8 +130,9 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config, excess qui
 	return l, nil
 }
 
-// suspect says whether a new connection has to show that its address is its own: once more begin than
-// usual, or the seats run short, or its client's share does: nobody is to use up that of another.
+// suspect reports whether a new connection has to show that its address is its own: once more begin
+// than usual, or the seats run short, or its client's share does: nobody is to use up that of
+// another.
 func (l *quicListener) suspect(from net.Addr) bool {
 	now := time.Now().Unix()
 	l.mu.Lock()

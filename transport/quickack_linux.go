@@ -7,8 +7,8 @@ import (
 )
 
 // quickAck acknowledges at once what has arrived on a TCP connection. A client that keeps Nagle's
-// algorithm (RFC 896) sends the rest of what it has to say only then, and the kernel would wait 40 ms
-// for an answer to send it along with.
+// algorithm (RFC 896) sends the rest of what it has to say only then, and the kernel would wait
+// 40 ms for an answer to send it along with.
 func quickAck(c net.Conn) {
 	t, ok := c.(*net.TCPConn)
 	if !ok {

@@ -28,9 +28,9 @@ func quick(t *testing.T, c net.Conn) bool {
 	return v != 0
 }
 
-// RFC 896: a client with Nagle's algorithm sends no query before the end of its handshake is acknowledged,
-// and no second half of a message before the first is. So these are acknowledged at once, where the
-// kernel would wait for 40 ms.
+// RFC 896: a client with Nagle's algorithm sends no query before the end of its handshake is
+// acknowledged, and no second half of a message before the first is. So these are acknowledged at
+// once, where the kernel would wait for 40 ms.
 func TestAcknowledgedWhereClientsWait(t *testing.T) {
 	source, err := SelfSigned(time.Now(), []string{"localhost"}, nil)
 	if err != nil {
@@ -84,5 +84,7 @@ func slowAck(t *testing.T, c net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0) })
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
+	})
 }

@@ -22,8 +22,8 @@ func (h *h2client) open(stream uint32) {
 		EndHeaders: true})
 }
 
-// RFC 9113, sections 5.1, 6.1 and 6.9: a frame on a stream that the client has closed is an error of
-// STREAM_CLOSED. The names are of the cases of h2spec.
+// RFC 9113, sections 5.1, 6.1 and 6.9: a frame on a stream that the client has closed is an error
+// of STREAM_CLOSED. The names are of the cases of h2spec.
 func TestRFC9113ClosedStreams(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -92,9 +92,9 @@ func TestRFC7540SelfDependency(t *testing.T) {
 	}
 }
 
-// RFC 9113, section 5.1: what a client had sent before it heard that we closed its stream is no fault of
-// its. Here a request is too large, by what it says or by what comes; the rest of its body and its
-// trailers come, and the next request is answered.
+// RFC 9113, section 5.1: what a client had sent before it heard that we closed its stream is no
+// fault of its. Here a request is too large, by what it says or by what comes; the rest of its
+// body and its trailers come, and the next request is answered.
 func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 	for name, send := range map[string]func(*h2client){
 		"by its Content-Length": func(h *h2client) {
@@ -132,8 +132,9 @@ func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 	}
 }
 
-// CVE-2019-9511 and its like: an answer waits for room that the client gives by the octet. What waits
-// is not copied for each, all of it counts until the last octet has left, and the work costs credit.
+// CVE-2019-9511 and its like: an answer waits for room that the client gives by the octet. What
+// waits is not copied for each, all of it counts until the last octet has left, and the work
+// costs credit.
 func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
 	g := NewGate(GateConfig{})
 	s := &http2{streams: map[uint32]*h2stream{}, initial: 0, window: 1 << 20, credit: MaxControlFrames}
@@ -182,15 +183,16 @@ func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 			}
 		}
 	}()
-	if f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame); !ok || f.ErrCode != h2.ErrCodeEnhanceYourCalm {
+	if f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame); !ok ||
+		f.ErrCode != h2.ErrCodeEnhanceYourCalm {
 		t.Errorf("got %v, want GOAWAY ENHANCE_YOUR_CALM", f)
 	}
 	client.Close()
 	<-done
 }
 
-// A body has its time from its HEADERS on, and an answer from when it waited first: other requests, and
-// room given by the octet, do not set it back. Only that stream ends.
+// A body has its time from its HEADERS on, and an answer from when it waited first: other
+// requests, and room given by the octet, do not set it back. Only that stream ends.
 func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &witness{}
@@ -333,8 +335,8 @@ func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 	})
 }
 
-// The end of a listener is told too, and no POST of net/http's clients fails for it, nor for the end of
-// patience, whenever it is sent.
+// The end of a listener is told too, and no POST of net/http's clients fails for it, nor for the
+// end of patience, whenever it is sent.
 func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 	const idle = 100 * time.Millisecond / HTTPIdleFactor
 	at, _, _ := listener(t, DoH, func(s *Spec) { s.Gate = NewGate(GateConfig{Idle: idle}) })
@@ -359,7 +361,8 @@ func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 	all.Wait()
 }
 
-// The end of the listener is told to HTTP/2 clients; others are closed at once when nothing is under way.
+// The end of the listener is told to HTTP/2 clients; others are closed at once when nothing is
+// under way.
 func TestRFC9113ListenersEndWithGoAway(t *testing.T) {
 	l, err := Listen(DoHPlain, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Path: "/dns-query",
 		Gate: NewGate(GateConfig{}), Observer: &witness{}})

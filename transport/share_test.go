@@ -17,7 +17,8 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// full returns a gate with all seats taken, each by a client of its own, and counts who is displaced.
+// full returns a gate with all seats taken, each by a client of its own, and counts who is
+// displaced.
 func full(c GateConfig, displaced *[]cause.Cause) *Gate {
 	g := NewGate(c)
 	for i := range g.max {
@@ -27,8 +28,8 @@ func full(c GateConfig, displaced *[]cause.Cause) *Gate {
 	return g
 }
 
-// All seats are taken. A client that has its share asks for one more: it is refused, and nobody has to
-// leave for it. A client that has none displaces an idle connection.
+// All seats are taken. A client that has its share asks for one more: it is refused, and nobody
+// has to leave for it. A client that has none displaces an idle connection.
 func TestShareComesBeforeDisplacement(t *testing.T) {
 	var displaced []cause.Cause
 	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
@@ -54,8 +55,8 @@ func TestShareComesBeforeDisplacement(t *testing.T) {
 	}
 }
 
-// Behind a proxy it is no different: until the header has come nobody is displaced for a connection but
-// others that have not said whose they are, and then the client's share counts.
+// Behind a proxy it is no different: until the header has come nobody is displaced for a
+// connection but others that have not said whose they are, and then the client's share counts.
 func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 	var displaced []cause.Cause
 	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
@@ -92,8 +93,8 @@ func TestNamelessConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// Connections leave descriptors for what resolving needs: the seats, those who wait for one and those
-// who are leaving, and what is reserved, are never more than the process has.
+// Connections leave descriptors for what resolving needs: the seats, those who wait for one and
+// those who are leaving, and what is reserved, are never more than the process has.
 func TestDescriptorsBoundConnections(t *testing.T) {
 	for _, c := range []struct{ limit, seats, reserved, inFlight int }{
 		{0, MaxConnections, 0, MaxInFlight},
@@ -134,7 +135,8 @@ func (e *exhausted) Accept() (net.Conn, error) {
 	return e.Listener.Accept()
 }
 
-// Out of descriptors an idle connection gives its own, the metric counts it, and the log says it once.
+// Out of descriptors an idle connection gives its own, the metric counts it, and the log says it
+// once.
 func TestOutOfDescriptors(t *testing.T) {
 	var log bytes.Buffer
 	var ended []cause.Cause
@@ -161,8 +163,8 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
-// With few descriptors a client that pipelines on many connections takes its share of what is worked on;
-// the rest waits in its connections, and another client is served.
+// With few descriptors a client that pipelines on many connections takes its share of what is
+// worked on; the rest waits in its connections, and another client is served.
 func TestPipeliningTakesAShareOfTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(GateConfig{Max: 100, PerClient: 50, Descriptors: 128})

@@ -122,8 +122,8 @@ func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) (
 	return a.wait(ctx, s, deadline)
 }
 
-// wait sends the question, if that was not done yet, and waits for the reply. The socket is given up
-// unless the question stays open.
+// wait sends the question, if that was not done yet, and waits for the reply. The socket is given
+// up unless the question stays open.
 func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte, error) {
 	if err := s.file.SetReadDeadline(deadline); err != nil {
 		s.file.Close()

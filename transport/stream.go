@@ -22,11 +22,13 @@ type stream struct {
 
 // serveStream serves a connection until one side ends it. over is the connection itself, or TLS on it.
 func serveStream(h Handler, c *conn, over net.Conn) {
-	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight), left: c.seat.gate.queries}
+	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight),
+		left: c.seat.gate.queries}
 	s.consume, s.overdue = s.messages, s.slow
 	s.finished = func() bool { return s.left <= 0 }
 	s.run(c, over)
-	for range cap(s.slots) { // RFC 7766, section 6.2.4: answer what was asked before the client closed its side
+	// RFC 7766, section 6.2.4: answer what was asked before the client closed its side.
+	for range cap(s.slots) {
 		s.slots <- struct{}{}
 	}
 	if s.left <= 0 {
@@ -37,7 +39,8 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 
 // messages answers the whole messages at the front of b.
 func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
-	s.from.Idle = uint16(s.seat.patience() / (100 * time.Millisecond)) // what RFC 7828 tells is what holds now
+	// What RFC 7828 tells is what holds now.
+	s.from.Idle = uint16(s.seat.patience() / (100 * time.Millisecond))
 	for len(b) >= 2 && s.left > 0 {
 		n := int(binary.BigEndian.Uint16(b))
 		if n < wire.HeaderLen {
@@ -104,8 +107,8 @@ func (s *stream) answer(packet []byte) cause.Cause {
 	return cause.None
 }
 
-// readOut ends the writing side, and reads until the client has ended its own or LingerTime is over:
-// closing while something is unread would reset the connection, and the answers with it.
+// readOut ends the writing side, and reads until the client has ended its own or LingerTime is
+// over: closing while something is unread would reset the connection, and the answers with it.
 func (c *conn) readOut() {
 	t, ok := c.socket.(*net.TCPConn)
 	if !ok || t.CloseWrite() != nil {

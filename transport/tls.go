@@ -51,8 +51,8 @@ func (t *TLS) SetTicketKeys(keys [][32]byte) {
 	}
 }
 
-// handshake makes TLS of a connection; nil if that fails, or if a proxy that has to say inside of it
-// whom it speaks for does not.
+// handshake makes TLS of a connection; nil if that fails, or if a proxy that has to say inside of
+// it whom it speaks for does not.
 func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
 	defer cancel()

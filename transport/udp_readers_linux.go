@@ -108,7 +108,7 @@ func (t *udpTeam) leave() (last bool) {
 	return last
 }
 
-// closed says that nothing more is to be read.
+// closed reports whether nothing more is to be read.
 func (t *udpTeam) closed() bool {
 	select {
 	case <-t.listener.closing:
@@ -255,8 +255,9 @@ func (r *udpReader) batch(e *endpoint) int {
 	return n
 }
 
-// answers answers packets from the first to before the last, where so many answers are there already.
-// It returns how far it came and how many there are: a panic costs the packet that it came with.
+// answers answers packets from the first to before the last, where so many answers are there
+// already. It returns how far it came and how many there are: a panic costs the packet that it
+// came with.
 func (r *udpReader) answers(e *endpoint, first, last, had int) (i, answers int) {
 	i, answers = first, had
 	defer func() {

@@ -73,7 +73,9 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 }
 
 // newUpstream makes upstreams, by protocol. Those that are missing have no connection that stays open.
-var newUpstream = map[Protocol]func(upstreamKey, *tls.Config, *guard.Guard) upstream{TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream, DoQ: newQUICUpstream}
+var newUpstream = map[Protocol]func(upstreamKey, *tls.Config, *guard.Guard) upstream{
+	TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream,
+	DoQ: newQUICUpstream}
 
 // tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section 4.6.3.4: opportunistic encryption does not authenticate).
 func (u *upstreams) tls(k upstreamKey) *tls.Config {

@@ -139,7 +139,9 @@ func TestUpstreamFailures(t *testing.T) {
 			t.Errorf("%v: the next question: %v", p, err)
 		}
 		nobody := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), 1)
-		_, err := n.Exchange(context.Background(), Request{Server: nobody, Via: p, Peer: peer, Query: query("fast"), Timeout: 500 * time.Millisecond})
+		_, err := n.Exchange(context.Background(),
+			Request{Server: nobody, Via: p, Peer: peer, Query: query("fast"),
+				Timeout: 500 * time.Millisecond})
 		if !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrTimeout) {
 			t.Errorf("%v: nobody there: %v", p, err)
 		}

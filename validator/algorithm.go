@@ -84,7 +84,7 @@ var (
 	errKeySize  = errors.New("size of the key")
 	errExponent = errors.New("exponent of the key")
 
-	// errRefused says that a key is whole and lawful, and that it would cost too much, or protect
+	// errRefused reports that a key is whole and lawful, and that it would cost too much, or protect
 	// too little, to be used.
 	errRefused = errors.New("key outside the limits")
 )

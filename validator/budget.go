@@ -25,7 +25,7 @@ func (b *Budget) signature(weight int32) bool {
 	return b.failures.Load() > 0 && b.signatures.Add(-weight) >= 0
 }
 
-// failed notes that a verification failed, and says whether another may.
+// failed notes that a verification failed, and reports whether another may.
 func (b *Budget) failed() bool { return b.failures.Add(-1) > 0 }
 
 // digest says whether one more DS digest may be computed.

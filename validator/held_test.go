@@ -11,8 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// What a zone's keys are counted with is what they hold once they have been used, whatever their size: the trust in zones takes no more
-// memory than its share.
+// What a zone's keys are counted with is what they hold once they have been used, whatever their
+// size: the trust in zones takes no more memory than its share.
 func TestKeysAreCountedAsTheyAreHeld(t *testing.T) {
 	heap := func() int {
 		var m runtime.MemStats
@@ -40,13 +40,17 @@ func TestKeysAreCountedAsTheyAreHeld(t *testing.T) {
 	for what, c := range map[string]struct {
 		algorithm uint8
 		key       []byte
-	}{"RSA, 1024 bits": {8, rsa(1024)}, "RSA, 2048 bits": {8, rsa(2048)}, "RSA, 4096 bits": {8, rsa(4096)}, "P-256": {13, point[1:]}} {
+	}{
+		"RSA, 1024 bits": {8, rsa(1024)}, "RSA, 2048 bits": {8, rsa(2048)},
+		"RSA, 4096 bits": {8, rsa(4096)}, "P-256": {13, point[1:]},
+	} {
 		for _, keys := range []int{1, 3, 20} {
 			const n = 200
 			before := heap()
 			var held [n]*KeySet
 			for i := range held {
-				set := &wire.RRset{Name: wire.MustParseName("zone.example"), Type: wire.TypeDNSKEY, Class: wire.ClassIN}
+				set := &wire.RRset{Name: wire.MustParseName("zone.example"), Type: wire.TypeDNSKEY,
+					Class: wire.ClassIN}
 				for range keys {
 					set.Data = set.Data.Append(append([]byte{1, 0, 3, c.algorithm}, c.key...))
 				}

@@ -127,7 +127,7 @@ const (
 	DigestSHA384 = 4
 )
 
-// supportsDigest says whether DS digests of a type are computed under the policy.
+// supportsDigest reports whether DS digests of a type are computed under the policy.
 func (v *Validator) supportsDigest(digest uint8) bool {
 	return digest == DigestSHA256 || digest == DigestSHA384 || digest == DigestSHA1 && v.policy.SHA1
 }

@@ -62,7 +62,9 @@ type Trust struct {
 	Keys    *KeySet        // the zone's keys, if Secure
 	Failure *cause.Failure // why it is Bogus, or insecure for a reason that clients are told
 	Expires time.Time      // when this has to be looked up again
-	Until   uint32         // second of the time of day from which on it rests on a signature that has ended; 0: on none
+	// Until is the second of the time of day from which on it rests on a signature that has ended;
+	// 0 if it rests on none.
+	Until uint32
 }
 
 // Chain is what the resolver knows of the chain of trust.

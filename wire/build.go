@@ -46,7 +46,8 @@ const (
 // NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
 func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
 	b := builders.Get().(*Builder)
-	b.msg, b.max, b.counts, b.ttls = append(b.own[:0], make([]byte, HeaderLen)...), max, [4]uint16{}, b.ttls[:0]
+	b.msg, b.max, b.counts, b.ttls = append(b.own[:0], make([]byte, HeaderLen)...), max,
+		[4]uint16{}, b.ttls[:0]
 	b.points, b.loose, b.grown, b.run = b.points[:0], false, false, Run{}
 	b.tails.reset()
 	binary.BigEndian.PutUint16(b.msg, id)
@@ -71,23 +72,27 @@ func (b *Builder) Release() {
 	builders.Put(b)
 }
 
-// Loose lets the records of a set change places later on: nothing points at names in them. A message with several MX or NS grows by that.
+// Loose lets the records of a set change places later on: nothing points at names in them. A
+// message with several MX or NS grows by that.
 func (b *Builder) Loose() { b.loose = true }
 
-// Grown says that the message may be longer than it would be without Loose.
+// Grown reports whether the message may be longer than it would be without Loose.
 func (b *Builder) Grown() bool { return b.grown }
 
-// Run is the last set of more than one record in the answer section whose records may change places.
+// Run is the last set of more than one record in the answer section whose records may change
+// places.
 func (b *Builder) Run() Run { return b.run }
 
-// name writes a name: own letter case, its longest known tail as a pointer. What follows may point at it.
+// name writes a name: own letter case, its longest known tail as a pointer. What follows may
+// point at it.
 func (b *Builder) name(own []byte) {
 	start := len(b.msg)
 	l, n := &b.labels, b.unknown(own)
 	b.tails.add(l, n, start)
 }
 
-// unknown writes a name as name does, but nothing will point at it. It returns how many of its labels were not known.
+// unknown writes a name as name does, but nothing will point at it. It returns how many of its
+// labels were not known.
 func (b *Builder) unknown(own []byte) int {
 	l := &b.labels
 	l.of(own)
@@ -106,7 +111,9 @@ func (b *Builder) unknown(own []byte) int {
 
 // Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
 // fit.
-func (b *Builder) Add(section int, s *RRset, sigs bool) bool { return b.AddFrom(section, s, sigs, 0) }
+func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
+	return b.AddFrom(section, s, sigs, 0)
+}
 
 // AddFrom is Add with the record at a place first, and those before it last (RFC 1794).
 func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
@@ -133,7 +140,8 @@ func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
 	if len(b.msg) <= b.max {
 		return true
 	}
-	b.msg, b.ttls, b.points, b.counts, b.run = b.msg[:start], b.ttls[:ttls], b.points[:points], count, run
+	b.msg, b.ttls, b.points = b.msg[:start], b.ttls[:ttls], b.points[:points]
+	b.counts, b.run = count, run
 	b.tails.forget(start)
 	return false
 }
@@ -151,7 +159,8 @@ func (b *Builder) record(section int, s *RRset, t Type, rdata []byte) {
 	b.counts[section]++
 }
 
-// rdata writes RDATA, of a set of many records or of one; names of the types of RFC 1035 are compressed, no others (RFC 3597, section 4).
+// rdata writes RDATA, of a set of many records or of one; names of the types of RFC 1035 are
+// compressed, no others (RFC 3597, section 4).
 func (b *Builder) rdata(t Type, rdata []byte, many bool) {
 	if !compressed(t) {
 		b.msg = append(b.msg, rdata...)

@@ -3,8 +3,8 @@
 package wire
 
 // tails remembers where names, and the tails of names, stand in a message, as far as a pointer can reach. It holds the first maxTails; later ones
-// are written out, which costs octets only. They are found by a table of their hashes, so that a name costs what it has labels, however many
-// there are (CVE-2024-8508).
+// are written out, which costs octets only. They are found by a table of their hashes, so that a
+// name costs what it has labels, however many there are (CVE-2024-8508).
 type tails struct {
 	hashes [maxTails]uint32 // of the tails' labels in lower case
 	at     [maxTails]uint16 // offsets, ascending
@@ -98,7 +98,8 @@ func (t *tails) slot(hash uint32, tail uint8) *uint8 {
 	return nil
 }
 
-// forget drops what stands at an offset or behind it: the last that came, so that no other is looked for beyond its slot.
+// forget drops what stands at an offset or behind it: the last that came, so that no other is
+// looked for beyond its slot.
 func (t *tails) forget(from int) {
 	for t.n > 0 && int(t.at[t.n-1]) >= from {
 		if s := t.slot(t.hashes[t.n-1], uint8(t.n)); s != nil {

@@ -146,8 +146,8 @@ func ReadName(msg []byte, off int) (Name, int, error) {
 func aliasName(b []byte) Name { return Name{unsafe.String(unsafe.SliceData(b), len(b))} }
 
 // readName appends the name at off to dst, decompressed, in its own letter case, and returns the offset behind
-// the name where it stands. A pointer must point before the part that holds it, so that the walk ends; steps is what the
-// message has left of MaxDecompression.
+// the name where it stands. A pointer must point before the part that holds it, so that the walk
+// ends; steps is what the message has left of MaxDecompression.
 func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int, err error) {
 	base, limit, next, pointers := len(dst), off, -1, 0
 	for at := off; ; {

@@ -233,7 +233,8 @@ type sets struct {
 	known map[*RRset]map[string]struct{} // the RDATA of large sets
 }
 
-// isNew reports whether a set has no RDATA like these (RFC 2181, section 5: a set has no equal records).
+// isNew reports whether a set has no RDATA like these (RFC 2181, section 5: a set has no equal
+// records).
 func (s *sets) isNew(x *RRset, rdata []byte) bool {
 	if len(x.Data) <= maxLinearData {
 		return !x.Data.Has(rdata)

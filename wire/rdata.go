@@ -94,7 +94,8 @@ func fieldEnd(msg []byte, off, end int, f field) (next int, last bool, err error
 // isName says that a field is a name.
 func (f field) isName() bool { return f == fieldName || f == fieldPlainName }
 
-// appendRData appends the RDATA at msg[off:end] to dst with its names decompressed, which takes of steps.
+// appendRData appends the RDATA at msg[off:end] to dst with its names decompressed, which takes
+// of steps.
 func appendRData(dst, msg []byte, off, end int, t Type, steps *int) (_ []byte, err error) {
 	start, from := len(dst), off
 	for _, f := range layoutOf(t) {

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// Records may change places where each is written by itself (RFC 1794): not where one spells out the owner that the others point at, as
-// happens when a message has more names than are remembered.
+// Records may change places where each is written by itself (RFC 1794): not where one spells out
+// the owner that the others point at, as happens when a message has more names than are
+// remembered.
 func TestRFC1794RunIsOfRecordsThatPointElsewhere(t *testing.T) {
 	build := func(qname, target Name, loose bool, typ Type) Run {
 		cname := &RRset{Name: qname, Type: TypeCNAME, Class: ClassIN}
@@ -35,11 +36,12 @@ func TestRFC1794RunIsOfRecordsThatPointElsewhere(t *testing.T) {
 		run  Run
 		want int
 	}{
-		"addresses":                         {build(short, other, true, TypeA), 3},
-		"addresses, loose or not":           {build(short, other, false, TypeA), 3},
-		"compressed names, loose":           {build(short, other, true, TypeNS), 3},
-		"compressed names, not loose":       {build(short, other, false, TypeNS), 0},
-		"an owner that has to be spelt out": {build(MustParseName(strings.Repeat("a.", 120)), MustParseName(strings.Repeat("b.", 120)), true, TypeA), 0},
+		"addresses":                   {build(short, other, true, TypeA), 3},
+		"addresses, loose or not":     {build(short, other, false, TypeA), 3},
+		"compressed names, loose":     {build(short, other, true, TypeNS), 3},
+		"compressed names, not loose": {build(short, other, false, TypeNS), 0},
+		"an owner that has to be spelt out": {build(MustParseName(strings.Repeat("a.", 120)),
+			MustParseName(strings.Repeat("b.", 120)), true, TypeA), 0},
 	} {
 		if c.run.Count != c.want {
 			t.Errorf("%s: %d records may change places, want %d", what, c.run.Count, c.want)

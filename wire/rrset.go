@@ -134,7 +134,8 @@ type RRset struct {
 // Len counts the records without the signatures.
 func (s *RRset) Len() int { return s.Data.Len() }
 
-// EarlierEnd is the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section 3.1.5); 0 is no end.
+// EarlierEnd is the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section
+// 3.1.5); 0 is no end.
 func EarlierEnd(a, b uint32) uint32 {
 	if a == 0 || b != 0 && int32(b-a) < 0 {
 		return b

@@ -60,7 +60,8 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 	pair(t, dir, "good", 90*24*time.Hour)
 	pair(t, dir, "ended", -24*time.Hour)
 	pair(t, dir, "other", 90*24*time.Hour)
-	file, yesterday := filepath.Join(dir, "b.yaml"), time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly)
+	file, yesterday := filepath.Join(dir, "b.yaml"),
+		time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly)
 	table, err := os.ReadFile("testdata/check")
 	if err != nil {
 		t.Fatal(err)

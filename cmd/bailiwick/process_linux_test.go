@@ -55,9 +55,12 @@ func freePort(t *testing.T) int {
 // log, and waits until it is there. more is of its configuration's section resolver.
 func startProcess(t *testing.T, format, more string, stdout, stderr *os.File) *process {
 	t.Helper()
-	p := &process{t: t, dns: fmt.Sprintf("127.0.0.1:%d", freePort(t)), admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)), ended: make(chan error, 1)}
+	p := &process{t: t, dns: fmt.Sprintf("127.0.0.1:%d", freePort(t)),
+		admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)), ended: make(chan error, 1)}
 	file := filepath.Join(t.TempDir(), "bailiwick.yaml")
-	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\nlog: {format: %s}\nresolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]%s}\n",
+	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\n"+
+		"log: {format: %s}\n"+
+		"resolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]%s}\n",
 		p.dns, p.admin, format, more)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -76,7 +76,8 @@ func labListeners(cfg *config.Config) {
 
 // serve runs until ctx ends. Nothing that it writes keeps it from serving or from ending: both
 // streams have a journal, and that their reader has gone is no reason to die of SIGPIPE.
-func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool,
+	stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
 	defer out.Close()

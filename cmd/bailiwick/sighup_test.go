@@ -22,14 +22,15 @@ func (l line) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// SIGHUP never ends the process, with listeners that encrypt or without: unless it is caught this test
-// binary ends here. It says what was read again, and what was not.
+// SIGHUP never ends the process, with listeners that encrypt or without: unless it is caught this
+// test binary ends here. It says what was read again, and what was not.
 func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 	hangups() // as serve does first of all
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	for encrypted, want := range map[bool]string{false: "nothing to read again", true: "certificates are read again"} {
+	for encrypted, want := range map[bool]string{false: "nothing to read again",
+		true: "certificates are read again"} {
 		w := lab.Internet(time.Now())
 		cfg := config.Default()
 		if err := useLab(cfg, w); err != nil {

@@ -53,11 +53,11 @@ type stack struct {
 	serving      server.Config
 }
 
-// newStack builds what resolves. A server has a journal; without one, log lines go to standard error
-// and a panic ends the process as it always does.
+// newStack builds what resolves. A server has a journal; without one, log lines go to standard
+// error and a panic ends the process as it always does.
 func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.Journal) *stack {
-	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex, log: newLog(cfg, os.Stderr),
-		anchors: p.anchors, serving: p.server}
+	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
+		log: newLog(cfg, os.Stderr), anchors: p.anchors, serving: p.server}
 	if j != nil {
 		s.log = newLog(cfg, j)
 		s.guard = guard.New(s.log, s.metrics.Panic, func() {
@@ -115,8 +115,10 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 	if err != nil {
 		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
 	}
-	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4 != "false", IPv6: cfg.IPv6 != "false",
-		DoNotQuery: cfg.DoNotQuery, DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation, Cookies: cfg.UpstreamCookies,
+	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4 != "false",
+		IPv6: cfg.IPv6 != "false", DoNotQuery: cfg.DoNotQuery,
+		DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation,
+		Cookies:        cfg.UpstreamCookies,
 		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
 		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
 		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
@@ -125,7 +127,8 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 	rc.Referrals = snooped(cfg)
 	table := routes.New()
 	rc.Families, rc.Routed = families(cfg, table), table.Lead
-	rc.PrivateServers = map[string]resolver.Private{"auto": resolver.PrivateAuto, "allow": resolver.PrivateAllow, "refuse": resolver.PrivateRefuse}[cfg.PrivateServers]
+	rc.PrivateServers = map[string]resolver.Private{"auto": resolver.PrivateAuto,
+		"allow": resolver.PrivateAllow, "refuse": resolver.PrivateRefuse}[cfg.PrivateServers]
 	for _, z := range cfg.Zones {
 		peer, err := peerOf(z)
 		if err != nil {
@@ -203,19 +206,21 @@ func readHints(path string) ([]cache.NameServer, error) {
 	return hints, nil
 }
 
-// families returns a function that reports which families of addresses are in use for public servers. A
-// laptop may lose one and get the other while the resolver runs.
+// families returns a function that reports which families of addresses are in use for public
+// servers. A laptop may lose one and get the other while the resolver runs.
 func families(cfg *config.Config, table *routes.Table) func() (ipv4, ipv6 bool) {
 	return func() (bool, bool) {
 		v4, v6 := table.Families()
-		return cfg.IPv4 == "true" || cfg.IPv4 == "auto" && (v4 || !v6), cfg.IPv6 == "true" || cfg.IPv6 == "auto" && v6
+		return cfg.IPv4 == "true" || cfg.IPv4 == "auto" && (v4 || !v6),
+			cfg.IPv6 == "true" || cfg.IPv6 == "auto" && v6
 	}
 }
 
 // serverConfig translates the configuration.
 func serverConfig(cfg *config.Config) (server.Config, error) {
-	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull, Rotate: cfg.Rotate, Identity: cfg.Identity,
-		Version: cfg.Version, EDE: cfg.EDE, Special: cfg.Special}
+	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull,
+		Rotate: cfg.Rotate, Identity: cfg.Identity, Version: cfg.Version, EDE: cfg.EDE,
+		Special: cfg.Special}
 	var err error
 	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
 		return sc, fmt.Errorf("server.nsid: %w", err)
@@ -324,7 +329,8 @@ func (r *running) open() error {
 	return nil
 }
 
-// gate makes what counts connections, within the descriptors that the process may have, and says so.
+// gate makes what counts connections, within the descriptors that the process may have, and says
+// so.
 func (r *running) gate() *transport.Gate {
 	c := r.cfg.Connections
 	c.Descriptors = transport.DescriptorLimit()
@@ -366,7 +372,9 @@ func (s *stack) controls() console.Controls {
 				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
 				bytes += c.Bytes
 			}
-			return map[string]any{"version": version, "uptime": time.Since(began).Round(time.Second).String(), "time": clock.Wall(s.clock).UTC().Format(time.RFC3339),
+			return map[string]any{"version": version,
+				"uptime":      time.Since(began).Round(time.Second).String(),
+				"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
 				"cache_bytes": bytes, "cache_limit": s.cfg.Memory, "answers": s.store.Answers.Stats().Entries, "rrsets": s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
 		},
 	}
@@ -393,7 +401,8 @@ func (r *running) start() {
 	}
 }
 
-// watch tells whoever asks the console whether names can be resolved, and the log when that changes.
+// watch tells whoever asks the console whether names can be resolved, and the log when that
+// changes.
 func (r *running) watch() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})

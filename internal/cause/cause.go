@@ -231,10 +231,14 @@ var table = [count]row{
 	NoServers:        {"no_servers", KindNetwork, edeNoReachableAuthority, "the delegation names no server that may be asked", "correct the delegation"},
 	PrivateServers: {"private_servers", KindNetwork, edeNoReachableAuthority,
 		"the public delegation leads to private addresses",
-		"correct the delegation; for a zone of your own, name its servers in resolver.stub_zones, or set resolver.private_servers"},
-	NoAddress:      {"no_address", KindNetwork, edeNoReachableAuthority, "no server of the delegation has an address", "publish addresses for the name servers"},
-	DependencyLoop: {"dependency_loop", KindNetwork, edeNoReachableAuthority, "the name servers' addresses depend on the zone itself", "add glue at the parent"},
-	UplinkDown:     {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network", "check this machine's link"},
+		"correct the delegation; for a zone of your own, name its servers in resolver.stub_zones, or " +
+			"set resolver.private_servers"},
+	NoAddress: {"no_address", KindNetwork, edeNoReachableAuthority,
+		"no server of the delegation has an address", "publish addresses for the name servers"},
+	DependencyLoop: {"dependency_loop", KindNetwork, edeNoReachableAuthority,
+		"the name servers' addresses depend on the zone itself", "add glue at the parent"},
+	UplinkDown: {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network",
+		"check this machine's link"},
 
 	LimitQueries:     {"limit_queries", KindLimit, edeOther, "the answer would take more upstream queries than a query may cause", "shorten the chain of delegations and aliases"},
 	LimitTime:        {"limit_time", KindLimit, edeNoReachableAuthority, "the answer took longer than a client waits", "check the speed of the zone's servers"},
@@ -252,8 +256,12 @@ var table = [count]row{
 		"this resolver lacked descriptors, ports or memory to ask, or a packet filter stopped it",
 		"raise the limit on open files and net.ipv4.ip_local_port_range; look at the packet filter"},
 
-	LimitClient: {"limit_client", KindLimit, edeOther, "this client's network has too many questions waiting", "have clients use cookies, TCP or an encrypted transport"},
-	LimitPulse:  {"limit_pulse", KindLimit, edeNone, "too many answers to one client became ready at once", "have clients use cookies, TCP or an encrypted transport"},
+	LimitClient: {"limit_client", KindLimit, edeOther,
+		"this client's network has too many questions waiting",
+		"have clients use cookies, TCP or an encrypted transport"},
+	LimitPulse: {"limit_pulse", KindLimit, edeNone,
+		"too many answers to one client became ready at once",
+		"have clients use cookies, TCP or an encrypted transport"},
 
 	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
 	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},
@@ -266,13 +274,15 @@ var table = [count]row{
 	SlowReader:    {"slow_reader", KindLimit, edeNone, "the client does not take its answers", ""},
 	SlowWriter:    {"slow_writer", KindLimit, edeNone, "a message took too long to arrive", ""},
 	HandshakeTime: {"handshake_time", KindLimit, edeNone, "the handshake took too long", ""},
-	StreamFlood:   {"stream_flood", KindLimit, edeNone, "more streams, resets or control frames than queries need", ""},
+	StreamFlood: {"stream_flood", KindLimit, edeNone,
+		"more streams, resets or control frames than queries need", ""},
 
 	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
 	ClientDropped: {"client_dropped", KindPolicy, edeNone,
 		"this client's queries are not answered at all",
 		"take the client's network out of policy.access"},
-	QueryRefused: {"query_refused", KindPolicy, edeNotSupported, "this question is not answered here", ""},
+	QueryRefused: {"query_refused", KindPolicy, edeNotSupported,
+		"this question is not answered here", ""},
 
 	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
 
@@ -372,8 +382,8 @@ type Failure struct {
 	Remedy string   // what to do about it where that is not what the table says; see Hint
 }
 
-// HeldAgainst returns what the failure may be remembered against. A limit is the matter of the query
-// that met it; what comes from another failure reaches no further than that one.
+// HeldAgainst returns what the failure may be remembered against. A limit is the matter of the
+// query that met it; what comes from another failure reaches no further than that one.
 func (f *Failure) HeldAgainst() Scope {
 	for ; f != nil; f = f.Under {
 		switch {

@@ -50,15 +50,21 @@ func TestExtraShortensNamesNotFacts(t *testing.T) {
 		want string // "" if only the facts matter
 		has  []string
 	}{
-		{"all fits", New(SignatureExpired, named("example."), "%s/%s key %d", "www.example.", "A", 4711).At(named("192.0.2.1:53")),
+		{"all fits", New(SignatureExpired, named("example."), "%s/%s key %d",
+			"www.example.", "A", 4711).At(named("192.0.2.1:53")),
 			"example. 192.0.2.1:53 www.example./A key 4711", nil},
 		{"nothing is known", &Failure{Cause: LimitTime}, LimitTime.Text(), nil},
-		{"a long owner", New(SignatureExpired, named("example."), "%s/%s key %d", long, "DNSKEY", 65535), "",
+		{"a long owner", New(SignatureExpired, named("example."), "%s/%s key %d",
+			long, "DNSKEY", 65535), "",
 			[]string{"example. a-label-of-t", "h.example./DNSKEY key 65535"}},
-		{"all is long", New(SignatureExpired, named(long), "%s/%s key %d", long, "DNSKEY", 65535).At(named("[2001:db8:1111:2222:3333:4444:5555:6666]:53")), "",
+		{"all is long", New(SignatureExpired, named(long), "%s/%s key %d",
+			long, "DNSKEY", 65535).At(named("[2001:db8:1111:2222:3333:4444:5555:6666]:53")), "",
 			[]string{"[2001:db8:1111:2222:3333:4444:5555:6666]:53", "/DNSKEY key 65535", "a-lab...ample. "}},
-		{"a question", New(Timeout, named(long), "%s %s", long, "DNSKEY").At(named("192.0.2.1:53")), "", []string{"192.0.2.1:53", " DNSKEY"}},
-		{"a slash in a name", New(SignatureExpired, named("example."), "%s/%s key %d", "0/25."+long, "PTR", 1), "", []string{"./PTR key 1"}},
+		{"a question", New(Timeout, named(long), "%s %s", long, "DNSKEY").At(named("192.0.2.1:53")), "",
+			[]string{"192.0.2.1:53", " DNSKEY"}},
+		{"a slash in a name",
+			New(SignatureExpired, named("example."), "%s/%s key %d", "0/25."+long, "PTR", 1), "",
+			[]string{"./PTR key 1"}},
 		{"the root", New(DSMismatch, named("."), "DS %d", 20326), ". DS 20326", nil},
 		{"no name at all", New(SignatureExpired, nil, "%0200d", 1), "", nil},
 	} {

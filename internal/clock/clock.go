@@ -4,8 +4,8 @@ package clock
 
 import "time"
 
-// Clock tells two times. Ages are counted in one that nobody can set; what others wrote a time of day into, as signatures and
-// cookies, is judged by the other.
+// Clock tells two times. Ages are counted in one that nobody can set; what others wrote a time of
+// day into, as signatures and cookies, is judged by the other.
 type Clock interface {
 	// Now is the time that ages are counted in. It goes on as time passes, a suspended machine's
 	// included, and does not follow the time of day when that is set.
@@ -21,8 +21,8 @@ func Wall(c Clock) time.Time {
 	return now.Add(c.Ahead())
 }
 
-// Real is the time of day for both, as time.Now tells it: for tests in a bubble, where nobody sets it.
-// Servers have a [Steady].
+// Real is the time of day for both, as time.Now tells it: for tests in a bubble, where nobody
+// sets it. Servers have a [Steady].
 type Real struct{}
 
 // Now is time.Now.

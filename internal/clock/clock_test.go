@@ -19,12 +19,15 @@ func (m *machine) clock() *Steady {
 
 func (m *machine) clocks() (time.Time, time.Duration) { return day.Add(m.wall), m.mono }
 
-func (m *machine) run(d time.Duration)   { m.wall, m.mono, m.uptime = m.wall+d, m.mono+d, m.uptime+d }
+func (m *machine) run(d time.Duration) {
+	m.wall, m.mono, m.uptime = m.wall+d, m.mono+d, m.uptime+d
+}
 func (m *machine) sleep(d time.Duration) { m.wall, m.uptime = m.wall+d, m.uptime+d }
 func (m *machine) set(d time.Duration)   { m.wall += d }
 
 func TestAgesDoNotFollowATimeOfDayThatIsSet(t *testing.T) {
-	for _, by := range []time.Duration{-24 * time.Hour, -time.Second, -20 * time.Millisecond, 20 * time.Millisecond, time.Hour, 20 * 365 * 24 * time.Hour} {
+	for _, by := range []time.Duration{-24 * time.Hour, -time.Second, -20 * time.Millisecond,
+		20 * time.Millisecond, time.Hour, 20 * 365 * 24 * time.Hour} {
 		m := &machine{uptime: 100 * time.Hour}
 		c := m.clock()
 		m.run(time.Minute)

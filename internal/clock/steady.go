@@ -1,4 +1,5 @@
-// The machine's clocks: one that can be set, one that stops while the machine sleeps, and one that does neither.
+// The machine's clocks: one that can be set, one that stops while the machine sleeps, and one
+// that does neither.
 
 package clock
 
@@ -7,16 +8,18 @@ import (
 	"time"
 )
 
-// slack is how far the time of day may move against the monotonic clock before the machine's uptime is read again. The two are
-// read one after the other, and a thread may have to wait in between; both are slewed together.
+// slack is how far the time of day may move against the monotonic clock before the machine's
+// uptime is read again. The two are read one after the other, and a thread may have to wait in
+// between; both are slewed together.
 const slack = 10 * time.Millisecond
 
-// Steady is the machine's clock. Its ages cannot be set, and count the time of a suspend, which Go's monotonic clock leaves out on
-// most systems. It costs what time.Now does: that reads the time of day and the monotonic clock, and only a change of their
-// difference, by which the time of day was set or the machine has slept, has the uptime read anew.
+// Steady is the machine's clock. Its ages cannot be set, and count the time of a suspend, which
+// Go's monotonic clock leaves out on most systems. It costs what time.Now does: that reads the
+// time of day and the monotonic clock, and only a change of their difference, by which the time
+// of day was set or the machine has slept, has the uptime read anew.
 type Steady struct {
 	clocks func() (day time.Time, mono time.Duration) // nil for time.Now's
-	uptime func() (time.Duration, bool)               // of the machine, suspends included; false where there is none
+	uptime func() (time.Duration, bool)               // the machine's, with suspends; false: none
 
 	began time.Time     // the start
 	day   int64         // the time of day then, in Unix nanoseconds
@@ -35,7 +38,8 @@ type readings struct {
 // NewSteady returns the machine's clock, which shows the time of day, until that is set.
 func NewSteady() *Steady { return newSteady(nil, uptime) }
 
-func newSteady(clocks func() (time.Time, time.Duration), uptime func() (time.Duration, bool)) *Steady {
+func newSteady(clocks func() (time.Time, time.Duration),
+	uptime func() (time.Duration, bool)) *Steady {
 	s := &Steady{clocks: clocks, uptime: uptime, began: time.Now()}
 	if clocks != nil {
 		s.began, _ = clocks()
@@ -59,7 +63,8 @@ func (s *Steady) read() (now time.Time, mono time.Duration) {
 func (s *Steady) Now() time.Time {
 	now, mono := s.read()
 	r := s.state.Load()
-	if off := now.UnixNano() - s.day - int64(mono) - r.set; uint64(off+int64(slack)) > 2*uint64(slack) {
+	off := now.UnixNano() - s.day - int64(mono) - r.set
+	if uint64(off+int64(slack)) > 2*uint64(slack) {
 		r = s.look()
 	}
 	if !r.moved {

@@ -33,7 +33,8 @@ func cases(t *testing.T, path string) (out []struct{ name, text, want string }) 
 		if !ok {
 			t.Fatalf("%s: no line -- in %q", path, name)
 		}
-		out = append(out, struct{ name, text, want string }{name, strings.TrimPrefix(text+"\n", "\n"), strings.TrimSpace(want)})
+		out = append(out, struct{ name, text, want string }{name, strings.TrimPrefix(text+"\n", "\n"),
+			strings.TrimSpace(want)})
 	}
 	return out
 }

@@ -54,7 +54,8 @@ func listenKeys() (rows []key) {
 		if p.Proxied() {
 			help += ", with proxy_from (networks whose PROXY v2 headers are believed"
 			if p == transport.UDP {
-				help += "; source addresses can be forged over UDP, so let these come in from the proxy's link only"
+				help += "; source addresses can be forged over UDP, so let these come in from the proxy's " +
+					"link only"
 			}
 			help += ")"
 		}

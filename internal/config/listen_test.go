@@ -51,7 +51,8 @@ resolver:
 // What proxies in front of a listener do, and what they cannot.
 func TestProxyFields(t *testing.T) {
 	c, err := Parse("p.yaml", []byte(`listen:
-  dot: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: inside}, {address: "127.0.0.2", proxy_from: [127.0.0.1], proxy_tls: before}]
+  dot: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: inside},
+        {address: "127.0.0.2", proxy_from: [127.0.0.1], proxy_tls: before}]
   doh: [{address: "127.0.0.1", forwarded_from: [127.0.0.1], forwarded_header: X-Forwarded-For}]
   doh3: [{address: "127.0.0.1", forwarded_from: [127.0.0.1]}]
   doh_plain: [{address: "127.0.0.1", forwarded_from: [127.0.0.1], forwarded_header: forwarded}]
@@ -60,26 +61,35 @@ connections: {memory: 8MiB}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := c.Listen[transport.DoT]; !d[0].ProxyInside || d[1].ProxyInside || c.Connections.Octets != 8<<20 {
+	if d := c.Listen[transport.DoT]; !d[0].ProxyInside || d[1].ProxyInside ||
+		c.Connections.Octets != 8<<20 {
 		t.Errorf("dot: %+v, %d octets", d, c.Connections.Octets)
 	}
-	for p, want := range map[transport.Protocol]transport.ForwardedHeader{transport.DoH: transport.XForwardedFor,
-		transport.DoH3: transport.EitherForwarded, transport.DoHPlain: transport.Forwarded} {
+	for p, want := range map[transport.Protocol]transport.ForwardedHeader{
+		transport.DoH: transport.XForwardedFor, transport.DoH3: transport.EitherForwarded,
+		transport.DoHPlain: transport.Forwarded,
+	} {
 		if l := c.Listen[p][0]; l.ForwardedHeader != want || len(l.ForwardedFrom) != 1 {
 			t.Errorf("%v: %+v, want %v", p, l, want)
 		}
 	}
-	for text, want := range map[string]string{
-		`listen: {dot: [{address: "127.0.0.1", proxy_tls: inside}]}`:                                  "of no use without proxy_from",
-		`listen: {dot: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: beside}]}`:         "is not before or inside",
-		`listen: {tcp: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: inside}]}`:         "unknown field proxy_tls",
-		`listen: {doh: [{address: "127.0.0.1", forwarded_header: forwarded}]}`:                        "of no use without forwarded_from",
-		`listen: {doh: [{address: "127.0.0.1", forwarded_from: [127.0.0.1], forwarded_header: via}]}`: "is not forwarded or x-forwarded-for",
-		`listen: {dot: [{address: "127.0.0.1", forwarded_from: [127.0.0.1]}]}`:                        "unknown field forwarded_from",
-		`connections: {memory: 1}`: "is not a size",
+	for _, c := range []struct{ text, want string }{
+		{`listen: {dot: [{address: "127.0.0.1", proxy_tls: inside}]}`, "of no use without proxy_from"},
+		{`listen: {dot: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: beside}]}`,
+			"is not before or inside"},
+		{`listen: {tcp: [{address: "127.0.0.1", proxy_from: [127.0.0.1], proxy_tls: inside}]}`,
+			"unknown field proxy_tls"},
+		{`listen: {doh: [{address: "127.0.0.1", forwarded_header: forwarded}]}`,
+			"of no use without forwarded_from"},
+		{`listen: {doh: [{address: "127.0.0.1", forwarded_from: [127.0.0.1], forwarded_header: via}]}`,
+			"is not forwarded or x-forwarded-for"},
+		{`listen: {dot: [{address: "127.0.0.1", forwarded_from: [127.0.0.1]}]}`,
+			"unknown field forwarded_from"},
+		{`connections: {memory: 1}`, "is not a size"},
 	} {
-		if _, err := Parse("f.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
+		if _, err := Parse("f.yaml", []byte(c.text)); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.text, err, c.want)
 		}
 	}
 }

@@ -40,7 +40,8 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", c.readyz)
-	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	return c, nil
 }
 
@@ -57,7 +58,7 @@ func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	})
 }
 
-// readyz says whether clients are served, and if not, why.
+// readyz answers whether clients are served, and if not, why.
 func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 	if why := *c.ready.Load(); why != "" {
 		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
@@ -69,7 +70,7 @@ func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 // Addr is where the listener listens.
 func (c *Console) Addr() string { return c.l.Addr().String() }
 
-// SetReady says that clients are served, or why they are not.
+// SetReady tells readyz that clients are served, or why they are not.
 func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
 
 // Start serves until Close.

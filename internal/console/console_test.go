@@ -50,7 +50,8 @@ func TestConsole(t *testing.T) {
 	if code, _ := get(t, base+"/healthz"); code != 200 {
 		t.Errorf("/healthz: %d", code)
 	}
-	if code, why := get(t, base+"/readyz"); code != 503 || !strings.Contains(why, "nothing has been resolved yet") {
+	if code, why := get(t, base+"/readyz"); code != 503 ||
+		!strings.Contains(why, "nothing has been resolved yet") {
 		t.Errorf("/readyz before it is ready: %d %s", code, why)
 	}
 	l.SetReady("")
@@ -84,7 +85,8 @@ func TestControl(t *testing.T) {
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode: %v %v", st.Mode(), err)
 	}
-	if _, err := ListenControl(path, Controls{}, nil); err == nil || !strings.Contains(err.Error(), "another server") {
+	if _, err := ListenControl(path, Controls{}, nil); err == nil ||
+		!strings.Contains(err.Error(), "another server") {
 		t.Errorf("a second server on the socket: %v", err)
 	}
 	if d, err := Call(path, Request{Command: "status"}); err != nil || d["well"] != true {
@@ -124,20 +126,25 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// A panic in a handler, in what is measured or in a command ends that request with an error. Net/http
-// closes the connection instead, and the metrics are gathered in goroutines whose panic nobody
-// recovers.
+// A panic in a handler, in what is measured or in a command ends that request with an error.
+// Net/http closes the connection instead, and the metrics are gathered in goroutines whose panic
+// nobody recovers.
 func TestPanicEndsTheRequestOnly(t *testing.T) {
 	caught := map[guard.Place]int{}
-	g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), func(p guard.Place) { caught[p]++ }, func() {})
+	g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), func(p guard.Place) {
+		caught[p]++
+	}, func() {})
 	l, err := Listen("127.0.0.1:0", prometheus.NewRegistry(), g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.http.Handler = guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a fault") }), g)
+	l.http.Handler = guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic("a fault")
+	}), g)
 	l.Start()
 	defer l.Close()
-	if code, body := get(t, "http://"+l.Addr()+"/metrics"); code != 500 || !strings.Contains(body, "fault of its own") {
+	if code, body := get(t, "http://"+l.Addr()+"/metrics"); code != 500 ||
+		!strings.Contains(body, "fault of its own") {
 		t.Errorf("got %d %s", code, body)
 	}
 	path := filepath.Join(t.TempDir(), "ctl")
@@ -147,7 +154,8 @@ func TestPanicEndsTheRequestOnly(t *testing.T) {
 	}
 	c.Start()
 	defer c.Close()
-	if _, err := Call(path, Request{Command: "status"}); err == nil || !strings.Contains(err.Error(), "fault of its own") {
+	if _, err := Call(path, Request{Command: "status"}); err == nil ||
+		!strings.Contains(err.Error(), "fault of its own") {
 		t.Errorf("got %v", err)
 	}
 	if caught[guard.Console] != 1 || caught[guard.Control] != 1 {

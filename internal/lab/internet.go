@@ -87,5 +87,6 @@ const ordinary = `www A 192.0.2.1;;www AAAA 2001:db8::1;;@ MX 10 www;;txt TXT "t
 	`*.wild A 192.0.2.2;;a.b.ent A 192.0.2.3;;dname DNAME www;;tree DNAME deep;;leaf.deep A 192.0.2.4`
 
 // longChain is one alias longer than are followed.
-const longChain = "c0 CNAME c1;;c1 CNAME c2;;c2 CNAME c3;;c3 CNAME c4;;c4 CNAME c5;;c5 CNAME c6;;c6 CNAME c7;;c7 CNAME c8;;c8 CNAME c9;;c9 CNAME c10;;c10 CNAME c11;;" +
+const longChain = "c0 CNAME c1;;c1 CNAME c2;;c2 CNAME c3;;c3 CNAME c4;;c4 CNAME c5;;" +
+	"c5 CNAME c6;;c6 CNAME c7;;c7 CNAME c8;;c8 CNAME c9;;c9 CNAME c10;;c10 CNAME c11;;" +
 	"c11 CNAME c12;;c12 CNAME c13;;c13 CNAME c14;;c14 A 192.0.2.5"

@@ -273,10 +273,12 @@ func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
 const maxTranscript = 10000
 
 // AddressOf returns the address of a zone's first server.
-func (w *World) AddressOf(zone string) netip.Addr { return w.zones[dns.CanonicalName(zone)].addrs[0] }
+func (w *World) AddressOf(zone string) netip.Addr {
+	return w.zones[dns.CanonicalName(zone)].addrs[0]
+}
 
-// Roll replaces the keys and the DS of a signed zone at once, as a change of provider does that is not
-// by the book; unsign makes it unsigned instead. No query may be under way.
+// Roll replaces the keys and the DS of a signed zone at once, as a change of provider does that
+// is not by the book; unsign makes it unsigned instead. No query may be under way.
 func (w *World) Roll(zone string, unsign bool) {
 	z := w.zones[dns.CanonicalName(zone)]
 	p := w.parentOf(z.name)

@@ -26,7 +26,8 @@ type Journal struct {
 
 // NewJournal returns a journal that writes to out, and has to be closed.
 func NewJournal(out io.Writer) *Journal {
-	j := &Journal{out: out, lines: make(chan []byte, MaxLogLines), stop: make(chan struct{}), done: make(chan struct{})}
+	j := &Journal{out: out, lines: make(chan []byte, MaxLogLines), stop: make(chan struct{}),
+		done: make(chan struct{})}
 	go j.run()
 	return j
 }
@@ -105,7 +106,8 @@ func (j *Journal) pass(line []byte, torn bool) bool {
 
 // WatchJournals adds the metric of what journals dropped. It is read when the metrics are scraped.
 func (m *Metrics) WatchJournals(js ...*Journal) {
-	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "bailiwick", Name: "log_lines_dropped_total",
+	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "log_lines_dropped_total",
 		Help: "Log lines that nobody took, or that could not be written."}, func() (sum float64) {
 		for _, j := range js {
 			sum += float64(j.Dropped())

@@ -144,13 +144,16 @@ func New() *Metrics {
 	}
 	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
 	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
-	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick", Name: "paced_answers_total",
-		Help: "Answers over UDP that were held back for a moment, because too many to one address became ready at once."})
+	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "paced_answers_total",
+		Help: "Answers over UDP that were held back for a moment, because too many to one address " +
+			"became ready at once."})
 	reg.MustRegister(m.paced)
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
-	panics := vec("panics_total", "Faults of this program that ended a query, a connection or other work, by place.", "place")
+	panics := vec("panics_total",
+		"Faults of this program that ended a query, a connection or other work, by place.", "place")
 	for _, p := range guard.Places() {
 		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
 	}
@@ -243,7 +246,7 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 // Paced counts an answer that is held back for a moment.
 func (m *Metrics) Paced() { m.paced.Inc() }
 
-// Ready says whether names can be resolved.
+// Ready notes whether names can be resolved.
 func (m *Metrics) Ready(ready bool) {
 	m.ready.Set(map[bool]float64{true: 1}[ready])
 }

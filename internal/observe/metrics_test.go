@@ -77,7 +77,8 @@ func (broken) Collect(chan<- prometheus.Metric) { panic("a fault") }
 func TestPanicOfACollectorLeavesTheOthers(t *testing.T) {
 	m := New()
 	m.Guard = guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), m.Panic, func() {})
-	m.Registry.MustRegister(&guarded{m, broken{prometheus.NewCounter(prometheus.CounterOpts{Name: "broken_total"})}})
+	m.Registry.MustRegister(&guarded{m,
+		broken{prometheus.NewCounter(prometheus.CounterOpts{Name: "broken_total"})}})
 	for range 2 { // the second tells of the first
 		families, err := m.Registry.Gather()
 		if err != nil || len(families) < 10 {

@@ -68,7 +68,7 @@ func (u *Upstreams) Upstream(server netip.AddrPort, via transport.Protocol, rtt 
 	}
 }
 
-// note takes one more outcome, and says whether things have changed, and after how long.
+// note takes one more outcome, and reports whether things have changed, and after how long.
 func (r *reach) note(answered bool, now time.Time) (down, up bool, after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

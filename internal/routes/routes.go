@@ -40,8 +40,9 @@ type led struct {
 	at   time.Time
 }
 
-// Lead reports whether a route other than the default one leads to an address: whether it belongs to a
-// network that somebody has told this machine of. Where that cannot be found out, it reports true.
+// Lead reports whether a route other than the default one leads to an address: whether it belongs
+// to a network that somebody has told this machine of. Where that cannot be found out, it reports
+// true.
 func (t *Table) Lead(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	now := time.Now()
@@ -58,7 +59,8 @@ func (t *Table) Families() (ipv4, ipv6 bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now := time.Now(); t.looked.IsZero() || now.Sub(t.looked) >= Remembered {
-		t.looked, t.v4, t.v6 = now, reaches("udp4", "192.5.5.241:53"), reaches("udp6", "[2001:500:2f::f]:53")
+		t.looked, t.v4, t.v6 = now, reaches("udp4", "192.5.5.241:53"),
+			reaches("udp6", "[2001:500:2f::f]:53")
 	}
 	return t.v4, t.v6
 }

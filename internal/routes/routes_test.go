@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The loopback network is one that the machine knows; a route to 203.0.113.0/24, if any, is the default one.
+// The loopback network is one that the machine knows; a route to 203.0.113.0/24, if any, is the
+// default one.
 func TestLead(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		return // nothing can be told there, and everything counts as known
