@@ -1,0 +1,241 @@
+// Fallbacks: what a reply tells of its server's EDNS, cookies and letter case, and in what form the
+// server is asked again.
+
+package resolver
+
+import (
+	"bytes"
+	"slices"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// undoubt takes the reply to random letter case as it is, where asking in lower case brought
+// nothing.
+func (a *asking) undoubt(t *try) {
+	s := &t.c.asked
+	if s.doubt == nil || t.mixed {
+		return
+	}
+	s.doubt.weighed, s.settled = true, true
+	a.ready = append(a.ready, s.doubt)
+	s.doubt = nil
+}
+
+// heard learns from a reply what it tells of the server, whatever it says.
+func (a *asking) heard(t *try) {
+	r, addr, now := a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
+	r.observe.Upstream(t.c.addr, t.how.via, t.took, cause.None)
+	e := eventAlive
+	if a.usual(t) {
+		e = eventReply
+	}
+	r.servers.learn(addr, a.zone, e, t.took, now)
+	r.replied(addr)
+	a.x.budget.heard.Store(true)
+	rc := t.m.FullRCode()
+	if t.m.EDNS.Present && !isFormErr(rc) && (!t.p.edns || t.p.noEDNS) {
+		r.servers.learn(addr, a.zone, eventEDNS, 0, now)
+	}
+	if t.mixed && t.m.QDCount > 0 && !bytes.HasPrefix(t.req.Query[wire.HeaderLen:], t.m.QName) {
+		// It was accepted all the same, so it is proven.
+		r.servers.learn(addr, a.zone, eventCaseLostProven, 0, now)
+	}
+	switch v, has := t.m.EDNS.Options.Get(wire.OptionCookie); {
+	case !t.req.Cookie.Sent || t.how.via.Encrypted():
+	case has && len(v) >= 8 && [8]byte(v) == t.req.Cookie.Client:
+		if len(v) >= 16 && len(v) <= 40 && !bytes.Equal(v[8:], t.p.cookie) {
+			r.servers.setCookie(addr, bytes.Clone(v[8:]))
+		}
+	case t.how.reliable() && (has || t.p.cookie != nil):
+		// RFC 7873, section 5.3 has us discard it. Over TCP a cookie protects nothing, and the name
+		// would not resolve; BIND takes it too.
+		r.servers.learn(addr, a.zone, eventNoCookieProven, 0, now)
+	}
+}
+
+// isFormErr reports whether an RCODE may mean that EDNS, or an option, is not understood.
+func isFormErr(rc wire.RCode) bool {
+	return rc == wire.RCodeFormErr || rc == wire.RCodeNotImp || rc == wire.RCodeBadVers
+}
+
+// fallBackFrom reports whether a reply is a reason to ask its server at once in another form.
+func (a *asking) fallBackFrom(t *try) bool {
+	s, m := &t.c.asked, t.m
+	rc := m.FullRCode()
+	switch {
+	case m.Has(wire.FlagTC) && !t.how.reliable():
+		s.tcpOnly = true
+	case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
+		t.c.spent = true
+		a.blame(cause.New(cause.Truncated, a.zone, "%s", a.q).At(t.c.addr))
+		return true
+	case isFormErr(rc) && t.how.edns:
+		if a.doubted(t, 0) {
+			return true
+		}
+		if !a.withoutEDNS(t) {
+			return false
+		}
+	case rc == wire.RCodeBadCookie && !t.how.reliable(): // RFC 7873, section 5.3
+		if s.badCookies++; s.badCookies > 1 {
+			s.tcpNext = true
+		}
+	default:
+		a.learnForm(t, rc)
+		return false
+	}
+	a.again = append(a.again, t.c)
+	return true
+}
+
+// learnForm notes that a form of asking works where a fuller one did not.
+func (a *asking) learnForm(t *try, rc wire.RCode) {
+	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
+	if faultOf(rc) != cause.None {
+		return
+	}
+	if !t.how.edns && s.noEDNS {
+		e := eventNoEDNS
+		if t.how.reliable() {
+			e = eventNoEDNSProven
+		}
+		r.servers.learn(addr, a.zone, e, 0, now)
+	}
+	if s.badOption && t.how.edns && !t.how.cookie {
+		r.servers.learn(addr, a.zone, eventNoCookie, 0, now)
+	}
+	switch {
+	case t.plain:
+		r.servers.learn(addr, a.zone, eventPlainOnly, 0, now)
+	case t.p.shy && t.mixed && !t.how.cookie: // it was the cookie
+		r.servers.learn(addr, a.zone, eventNoCookieProven, 0, now)
+	}
+}
+
+// withoutEDNS reports whether a FORMERR is a reason to ask again, and how. A FORMERR may be forged
+// by who knows neither the name nor its letter case, as it may come without a question, and without
+// EDNS there is no DNSSEC. So a server that has answered with EDNS is asked once more, and then
+// over TCP; and for a zone that is known to be signed EDNS is never left out.
+func (a *asking) withoutEDNS(t *try) bool {
+	s := &t.c.asked
+	if t.how.cookie && t.m.EDNS.Present && !s.noCookie {
+		s.noCookie, s.badOption = true, true // it knows EDNS, but not to ignore an option
+		return true
+	}
+	if !t.p.edns && !s.mustEDNS && !a.secure() {
+		s.noEDNS = true // RFC 6891, section 7
+		return true
+	}
+	s.formErrs++
+	switch {
+	case t.how.reliable():
+		if s.mustEDNS || a.secure() || s.noEDNS {
+			return false
+		}
+		s.noEDNS = true
+	case s.formErrs == 1:
+		s.noCookie = t.p.cookie == nil
+	case s.formErrs == 2 && !s.tcpFailed:
+		s.tcpNext = true
+	case s.mustEDNS || a.secure() || s.noEDNS:
+		return false
+	default:
+		s.noEDNS = true // three times the same, and no TCP: for this question it is believed
+	}
+	return true
+}
+
+// withEDNS reports whether a bogus answer is a reason to ask its server once more: EDNS was left
+// out, and a FORMERR may have been forged to that end.
+func (a *asking) withEDNS(t *try) bool {
+	s := &t.c.asked
+	if t.how.edns || s.mustEDNS {
+		return false
+	}
+	s.noEDNS, s.mustEDNS = false, true
+	a.again = append(a.again, t.c)
+	return true
+}
+
+// secure reports whether the zone is known to be signed, with a DS or a trust anchor.
+func (a *asking) secure() bool {
+	r := a.x.r
+	if t, ok := a.x.Zone(a.zone); ok {
+		return t.Status == wire.Secure
+	}
+	if _, ok := r.anchors.At(a.zone); ok {
+		return true
+	}
+	l, ok := r.cached(cache.Key{Name: a.zone, Type: wire.TypeDS})
+	return ok && l.kind == kindAnswer && l.status == wire.Secure
+}
+
+// How much a reply is worth, as far as letter case may have to do with it.
+const (
+	worthNothing = iota // a fault
+	worthLittle         // a denial without signatures
+	worthMuch
+)
+
+// worthOf says how much a reply is worth.
+func worthOf(r *reply) int {
+	switch r.kind {
+	case replyFault:
+		return worthNothing
+	case replyNoData, replyNXDomain:
+		if !slices.ContainsFunc(r.authority, func(s *wire.RRset) bool { return len(s.Sigs) > 0 }) {
+			return worthLittle
+		}
+	}
+	return worthMuch
+}
+
+// doubted weighs a reply against what random letter case may have done to it, and reports whether
+// the server is asked again, in lower case: where it is not known whether it bears with random
+// case, and the reply is nothing that a server would have to be believed. A pair of replies of
+// which the one in lower case is better is a witness against the server.
+func (a *asking) doubted(t *try, worth int) bool {
+	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
+	switch {
+	case t.weighed:
+	case !t.mixed && s.doubt != nil:
+		if worth > s.worth {
+			r.servers.learn(addr, a.zone, eventCaseLost, 0, now)
+		} else {
+			r.servers.learn(addr, a.zone, eventCaseKept, 0, now)
+			s.lower, s.settled = false, true
+		}
+		if worth < s.worth { // a server that fails now has said more before
+			a.undoubt(t)
+			return true
+		}
+		s.doubt = nil
+	case !t.mixed && s.wrongCase && worth > worthNothing:
+		r.servers.learn(addr, a.zone, eventCaseLost, 0, now)
+	case !t.mixed:
+	case worth == worthMuch:
+		if !t.p.caseKept {
+			r.servers.learn(addr, a.zone, eventCaseKept, 0, now)
+		}
+	case !t.p.caseKept && !s.settled:
+		s.lower, s.doubt, s.worth = true, t, worth
+		a.again = append(a.again, t.c)
+		return true
+	}
+	return false
+}
+
+// bare reports whether a fault came without a question, which anybody may have sent who guessed ID
+// and port alone: the server is asked once more, over TCP.
+func (a *asking) bare(t *try) bool {
+	s := &t.c.asked
+	if t.m.QDCount > 0 || t.how.reliable() || s.wasBare {
+		return false
+	}
+	s.wasBare, s.tcpNext = true, true
+	a.again = append(a.again, t.c)
+	return true
+}

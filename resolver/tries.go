@@ -1,0 +1,283 @@
+// The open tries of a question and their timing: when the next is due, how long each is waited for,
+// and how they end.
+
+package resolver
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// tries are those of one question.
+type tries struct {
+	first  try    // memory of the first
+	sent   int    // how many
+	open   []*try // those in work beside us, the oldest first
+	done   chan *try
+	ready  []*try       // those that have ended and were not looked at yet
+	again  []*candidate // servers to be asked at once, in another form
+	strays *transport.Strays
+	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more (RFC
+	// 5452).
+	distrust bool
+	pause    time.Time // nothing is sent until then, for this machine is short of something
+	last     time.Time // when the last was sent
+	due      time.Time // when the next is
+}
+
+// next sends what is due, and returns the next try that has ended; nil if there is nothing more to
+// send and to wait for.
+func (a *asking) next() (*try, *cause.Failure) {
+	for {
+		if len(a.ready) > 0 {
+			t := a.ready[0]
+			a.ready = a.ready[1:]
+			return t, nil
+		}
+		if f := a.x.budget.err(); f != nil {
+			return nil, f
+		}
+		now := time.Now()
+		wake, waiting := a.soonest()
+		if len(a.again) > 0 || !waiting || !now.Before(a.due) {
+			t, at, f := a.plan(now)
+			switch {
+			case f != nil:
+				return nil, f
+			case t != nil && a.send(t):
+				return t, nil
+			case t != nil:
+				continue
+			case at.IsZero() && !waiting:
+				at = a.end(now)
+			}
+			if at.IsZero() {
+				at = wake
+			}
+			if len(a.again) == 0 && !at.After(now) {
+				return nil, nil
+			}
+			a.due = at
+		}
+		if !waiting || a.due.Before(wake) {
+			wake = a.due
+		}
+		if t := a.wait(wake.Sub(now)); t != nil {
+			return t, nil
+		}
+	}
+}
+
+// soonest returns when the patience ends of a try that is open; ok is false if there is none.
+func (a *asking) soonest() (at time.Time, ok bool) {
+	for _, t := range a.open {
+		if end := t.began.Add(t.patience); !t.late && (!ok || end.Before(at)) {
+			at, ok = end, true
+		}
+	}
+	return at, ok
+}
+
+// end is until when replies are waited for after the last question was sent.
+func (a *asking) end(now time.Time) time.Time {
+	if !slices.ContainsFunc(a.open, func(t *try) bool { return !t.p.dead }) || a.isAddressLookup() {
+		return now
+	}
+	if a.conf != nil && a.conf.Forward && !a.conf.First {
+		return now.Add(MaxTime) // a resolver may have to ask on: the budget ends first
+	}
+	return a.last.Add(lastPatience)
+}
+
+// isAddressLookup reports whether the question is for a name server's address: it has less time,
+// for there are others.
+func (a *asking) isAddressLookup() bool {
+	return a.x.depth > 0 && a.x.cd && (a.q.Type == wire.TypeA || a.q.Type == wire.TypeAAAA)
+}
+
+// plan makes the next try; nil if none is to be made before a time, or at all.
+func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
+	if now.Before(a.pause) {
+		return nil, a.pause, nil
+	}
+	for {
+		c, planned := (*candidate)(nil), false
+		if len(a.again) > 0 {
+			c, a.again = a.again[0], a.again[1:]
+			if c.spent {
+				continue
+			}
+		} else if a.sent < MaxAttempts {
+			c, planned = a.list.next(a), true
+		}
+		if c == nil {
+			return nil, time.Time{}, a.x.budget.err()
+		}
+		p := a.x.r.servers.profile(c.addr.Addr(), a.zone, a.x.r.clock.Now())
+		how, plain, ok := a.form(c, &p)
+		if !ok || planned && c.tries == MaxTriesPerServer-1 && a.isAddressLookup() {
+			c.spent = true
+			continue
+		}
+		// The last is sent when whatever swallowed the others has had time to pass.
+		after := c.asked.began.Add(lastTryAfter)
+		if planned && c.tries == MaxTriesPerServer-1 && how.via == transport.UDP && now.Before(after) {
+			return nil, after, nil
+		}
+		if planned {
+			c.tries++
+		}
+		t, f = a.prepare(c, how, &p, plain)
+		return t, time.Time{}, f
+	}
+}
+
+// patience is how long a try is waited for. It grows with what a server has left unanswered, see
+// [profile], and with the tries that the question has had.
+func (a *asking) patience(c *candidate, how attempt, p *profile) time.Duration {
+	d := p.rto
+	if a.conf != nil && a.conf.Forward {
+		d = max(d, initialRTO) // what it answers from memory says little of what it has to ask for
+	}
+	switch {
+	case how.reliable():
+		d = max(2*d, 2*initialRTO) // a connection comes first
+	case p.dead: // it is asked once: a flood of names in a dead zone must not wait for long
+		d = max(p.base, 2*initialRTO)
+	case p.lately:
+		d <<= min(c.asked.unheard, 2)
+	}
+	switch {
+	case a.sent >= 5:
+		d *= 2
+	case a.sent >= 3:
+		d = d * 3 / 2
+	}
+	return min(d, maxRTO)
+}
+
+// quickest is when one of the other servers, which have left the question unanswered, would be
+// asked again if they were alone: what is farther away does not keep us from that.
+func (a *asking) quickest(c *candidate) time.Duration {
+	d := maxRTO
+	for _, t := range a.open {
+		if t.late && t.c != c && !t.how.reliable() {
+			d = min(d, t.p.rto<<min(t.c.asked.unheard, 3))
+		}
+	}
+	return d
+}
+
+// background leaves a try open beside those that follow.
+func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([]byte, error)) {
+	if a.done == nil {
+		a.done = make(chan *try)
+	}
+	known := a.x.r.servers
+	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
+		a.x.r.observe.Limit(cause.Overload)
+		a.close(a.open[0]) // one goes for the other
+		if len(a.open) == 0 {
+			known.beside.Add(-1)
+		}
+	}
+	ctx, cancel := context.WithCancel(a.x.budget.ctx)
+	t.cancel = cancel
+	a.open = append(a.open, t)
+	go func() {
+		a.x.r.guard.Run(guard.Fetch, func() { t.finish(wait(ctx, MaxTime)) })
+		if t.m == nil && t.err == nil { // there was a panic
+			t.err = &cause.Failure{Cause: cause.InternalError}
+		}
+		select {
+		case a.done <- t:
+		case <-ctx.Done():
+		}
+	}()
+}
+
+// wait waits for a try to end, and for no longer than patience lasts.
+func (a *asking) wait(d time.Duration) *try {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case t := <-a.done:
+		if a.close(t) {
+			return t
+		}
+	case <-timer.C:
+		a.checkPatience()
+	case <-a.x.budget.ctx.Done():
+	}
+	return nil
+}
+
+// checkPatience looks for tries whose patience has ended.
+func (a *asking) checkPatience() {
+	now := time.Now()
+	for _, t := range a.open {
+		if !t.late && !now.Before(t.began.Add(t.patience)) {
+			a.overdue(t)
+		}
+	}
+}
+
+// close gives up a try that is open; false if it is not.
+func (a *asking) close(t *try) bool {
+	i := slices.Index(a.open, t)
+	if i < 0 {
+		return false
+	}
+	t.cancel()
+	a.open = slices.Delete(a.open, i, i+1)
+	if len(a.open) > 0 {
+		a.x.r.servers.beside.Add(-1)
+	}
+	return true
+}
+
+// closeAll gives up whatever is open.
+func (a *asking) closeAll() {
+	for len(a.open) > 0 {
+		a.close(a.open[len(a.open)-1])
+	}
+}
+
+// usual reports whether a try goes the way that its server is asked first: only there does silence
+// say something of it, and a round trip how long to wait.
+func (a *asking) usual(t *try) bool {
+	return !t.how.reliable() || t.how.via == a.via(t.c, t.p)
+}
+
+// overdue takes note that the patience for a try has ended.
+func (a *asking) overdue(t *try) {
+	s, r := &t.c.asked, a.x.r
+	waited := time.Since(t.began)
+	t.late = true
+	r.observe.Upstream(t.c.addr, t.how.via, waited, cause.Timeout)
+	r.link.of(t.c.addr.Addr()).Add(1)
+	if a.usual(t) {
+		r.servers.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
+	}
+	if !t.how.reliable() {
+		s.unheard++
+		if t.req.Cookie.Sent && a.strays.Cookies() > 0 {
+			s.tcpNext = true // over TCP a cookie protects nothing (RFC 7873, section 5.3 asks for it)
+			if !s.tcpFailed && s.tcp == 0 {
+				a.again = append(a.again, t.c)
+			}
+		}
+	} else if !a.usual(t) {
+		a.noTCP(t.c)
+	}
+	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
+	a.blame(f)
+	a.trace(t.c, f.Cause.Text())
+	a.undoubt(t)
+}

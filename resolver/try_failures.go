@@ -1,0 +1,138 @@
+// Tries that failed: what an error of the transport says of the server, of the way to it and of
+// this machine.
+
+package resolver
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/transport"
+)
+
+// failed takes a try that brought no message. The failure it returns ends the question.
+func (a *asking) failed(t *try) *cause.Failure {
+	if f := a.x.budget.err(); f != nil {
+		return f
+	}
+	c, s, r, err := t.c, &t.c.asked, a.x.r, t.err
+	if f, ok := err.(*cause.Failure); ok {
+		return f
+	}
+	what := causeOfExchange(err)
+	if errors.Is(err, errMalformed) {
+		what = cause.Malformed
+	}
+	r.observe.Upstream(c.addr, t.how.via, t.took, what)
+	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
+	learn := func(e event) { r.servers.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
+	switch {
+	case t.how.via.Encrypted() && a.fallBack(c, t.how.via, err):
+		s.tcp = 0
+		a.again = append(a.again, c)
+		return nil
+	case what == cause.LocalResources:
+		a.lacking(t, f)
+		return nil
+	case what == cause.Malformed:
+		learn(eventBad)
+		c.spent = true
+	case what == cause.ServerIdentity:
+		learn(eventBad)
+		c.spent = true
+	case what == cause.UplinkDown:
+		learn(eventForget) // it is not the server's fault
+		c.spent = true
+	case !a.usual(t):
+		f = a.failedOverTCP(t, what)
+	case errors.Is(err, transport.ErrCase):
+		s.wrongCase, s.tcpNext = true, true // TCP needs no letter case against forgery
+		if s.tcpFailed {
+			s.lower = true
+		}
+		a.again = append(a.again, c)
+	case what == cause.Spoofed:
+		a.suspect(c)
+	case what == cause.Unreachable && !t.how.reliable():
+		// One ICMP message says little of a server that has just replied (RFC 5927).
+		learn(eventDead)
+		if c.spent = !t.p.lately; !c.spent && !t.late {
+			s.unheard++
+		}
+	case what == cause.Unreachable:
+		if learn(eventDead); s.tcp >= MaxTriesPerTransport {
+			c.spent = true
+		}
+	}
+	switch {
+	case errors.Is(err, transport.ErrRefused):
+		r.link.replies.Add(1) // somebody is there: it is not our link
+	case what == cause.Unreachable:
+		r.link.of(c.addr.Addr()).Add(1)
+	}
+	if f != nil {
+		a.blame(f)
+		a.trace(c, f.Cause.Text())
+	}
+	a.undoubt(t)
+	return nil
+}
+
+// failedOverTCP takes a try over TCP, as a way out, that brought nothing. It tells nothing of what
+// the server does over UDP.
+func (a *asking) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
+	a.noTCP(t.c)
+	if t.c.asked.tcpOnly && what == cause.Unreachable {
+		what, t.c.spent = cause.Truncated, true
+	}
+	return cause.New(what, a.zone, "%s", a.q).At(t.c.addr)
+}
+
+// noTCP goes back to UDP where TCP would have settled a doubt: there is nothing to be had over it,
+// in its time. One that is open may still be answered.
+func (a *asking) noTCP(c *candidate) {
+	s := &c.asked
+	s.tcpFailed, s.tcpNext = true, false
+	if s.wrongCase && !s.lower && !s.tcpOnly {
+		s.lower = true // it changed the letters over UDP
+		a.again = append(a.again, c)
+	}
+}
+
+// suspect goes over to TCP, for all servers: too many replies did not match. What is open over UDP
+// is given up. Where there is no TCP, UDP has another chance, with another port, and as many
+// misses.
+func (a *asking) suspect(c *candidate) {
+	a.distrust, a.strays = true, &transport.Strays{}
+	for _, t := range slices.Clone(a.open) {
+		if !t.how.reliable() {
+			a.close(t)
+		}
+	}
+	if !c.asked.tcpFailed {
+		a.again = append(a.again, c)
+	}
+}
+
+// lacking takes a try that this machine could not send. Nothing is held against the server; it, or
+// another, is asked a little later, for descriptors and ports come back.
+func (a *asking) lacking(t *try, f *cause.Failure) {
+	c, s := t.c, &t.c.asked
+	a.x.budget.queries.Add(1)
+	a.x.r.observe.Limit(cause.LocalResources)
+	a.blame(f)
+	a.trace(c, f.Cause.Text())
+	if t.how.reliable() {
+		s.tcp--
+	} else {
+		s.udp--
+	}
+	a.sent--
+	c.tries = max(c.tries-1, 0)
+	if s.local++; s.local > MaxLocalTries {
+		c.spent = true
+	}
+	a.pause = time.Now().Add(localPause << min(s.local-1, 4))
+}
