@@ -234,14 +234,20 @@ func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conns[i].Close()
-		q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA).SetEdns0(1232, false)
+		q := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.example.", i), dns.TypeA).SetEdns0(1232, false)
 		if err := conns[i].WriteMsg(q); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_ = silent.SetReadDeadline(time.Now().Add(patience))
-	if _, _, err := silent.ReadFrom(make([]byte, 4096)); err != nil {
-		t.Fatal(err)
+	inWork := map[string]bool{} // names that the server has begun to ask for
+	for buf := make([]byte, 4096); len(inWork) < clients; {
+		n, _, err := silent.ReadFrom(buf)
+		m := new(dns.Msg)
+		if err != nil || m.Unpack(buf[:n]) != nil {
+			t.Fatalf("%d queries are in work, %v", len(inWork), err)
+		}
+		inWork[strings.ToLower(m.Question[0].Name)] = true
 	}
 	p.terminate()
 	for i, c := range conns {
