@@ -18,7 +18,8 @@ type serverList struct {
 	zone    wire.Name         // zero for servers of the configuration
 	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
-	queue   lookupQueue
+	hosts   []wire.Name      // servers of the configuration by name
+	queue   *lookupQueue     // nil until somebody has to be looked up
 	looked  []wire.Name      // names that were looked up with success
 	why     *cause.Failure   // of the last look-up that failed, see missed
 	refused []netip.AddrPort // addresses that may not be asked
@@ -33,7 +34,6 @@ const lookupsAtOnce = 2
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil)}
-	var bare, glued []wire.Name
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
 		since := int64(0)
@@ -41,25 +41,13 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 			since = d.Stored
 		}
 		l.fromCache(ns.Name, since)
-		switch {
-		case len(ns.Addrs) == 0:
-			bare = append(bare, ns.Name)
-		case !ns.Name.Within(d.Zone):
-			// The glue may be wrong. In the zone itself the same servers would be asked for better, in vain.
-			glued = append(glued, ns.Name)
-		}
-	}
-	l.queue.add(bare)
-	l.queue.add(glued)
-	for _, name := range d.Own {
-		l.queue.last = append(l.queue.last, addressLookup{name: name})
 	}
 	return l
 }
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *run) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, own: true}
+	l := &serverList{x: x, own: true, hosts: z.Hosts}
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
 	}
@@ -73,7 +61,6 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 			}
 		}
 	}
-	l.queue.add(z.Hosts)
 	return l
 }
 
@@ -179,7 +166,7 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 	}
 	servers := l.x.serversOf(up)
-	servers.queue = lookupQueue{}
+	servers.queue = &lookupQueue{}
 	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}, list: servers}
 	return a.run()
 }

@@ -51,9 +51,37 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 	return a, false
 }
 
+// lookups returns the names that may be looked up: those without glue first, then those of other zones
+// whose glue may be wrong. In the zone itself the same servers would be asked for better, in vain.
+func (l *serverList) lookups() *lookupQueue {
+	q := &lookupQueue{}
+	q.add(l.hosts)
+	if l.cut == nil {
+		return q
+	}
+	var bare, glued []wire.Name
+	for _, ns := range l.cut.Servers {
+		switch {
+		case len(ns.Addrs) == 0:
+			bare = append(bare, ns.Name)
+		case !ns.Name.Within(l.cut.Zone):
+			glued = append(glued, ns.Name)
+		}
+	}
+	q.add(bare)
+	q.add(glued)
+	for _, name := range l.cut.Own {
+		q.last = append(q.last, addressLookup{name: name})
+	}
+	return q
+}
+
 // lookUp asks for the addresses of the next few names. It returns false if there are no more that
 // may be asked for.
 func (l *serverList) lookUp() (tried bool) {
+	if l.queue == nil {
+		l.queue = l.lookups()
+	}
 	for range lookupsAtOnce {
 		if l.x.budget.err() != nil {
 			return tried
