@@ -286,16 +286,14 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return false, nil
 	}
 	if l.kind != kindAnswer { // whatever proves that would have to be signed with the keys
-		if x.r.forgetDS(zone) {
-			x.trusts.drop(zone)
+		if x.forgetDS(zone) {
 			return x.believeKeys(zone, l)
 		}
 		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 	}
 	set := l.sets[0]
 	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
-	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.r.forgetDS(zone) {
-		x.trusts.drop(zone)
+	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.believeKeys(zone, l)
 	}
 	x.r.observe.Validated(res.Status, res.Failure)
@@ -376,11 +374,13 @@ func (r *Resolver) forgetKeys(zone wire.Name) bool {
 // forgetDS drops a zone's DS, which no longer fit its keys, so that it is fetched anew: the
 // zone's keys may have been replaced together with it. Other resolvers answer SERVFAIL until the
 // old DS ends.
-func (r *Resolver) forgetDS(zone wire.Name) bool {
+func (x *run) forgetDS(zone wire.Name) bool {
+	r := x.r
 	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) ||
 		!r.refetches.may(zone, r.clock.Now()) {
 		return false
 	}
+	x.trusts.drop(zone)
 	r.trusts.cache.Remove(zone)
 	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
 	return true
