@@ -25,6 +25,8 @@ type serverList struct {
 	refused []netip.AddrPort // addresses that may not be asked
 	refusal cause.Cause      // why the last of them may not
 	own     bool             // the addresses are the operator's own matter
+	use     families         // when the list was made
+	types   []wire.Type      // theirs
 	room    [2]candidate     // memory of the first ones: most zones have two servers
 }
 
@@ -33,7 +35,8 @@ const lookupsAtOnce = 2
 
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil)}
+	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil), use: x.r.cfg.families()}
+	l.types = l.use.types()
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
 		since := int64(0)
@@ -47,7 +50,8 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *run) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, own: true, hosts: z.Hosts}
+	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.cfg.families()}
+	l.types = l.use.types()
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
 	}
@@ -56,7 +60,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 		if len(z.Addrs) > 0 {
 			// The way to the host's address may lead over the servers that are given by address:
 			// it is looked up while they live.
-			for _, t := range x.r.cfg.types() {
+			for _, t := range l.types {
 				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
 			}
 		}
@@ -74,7 +78,7 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) || slices.Contains(l.refused, a) {
 		return
 	}
-	if why := l.x.r.cfg.mayAsk(a.Addr(), l.own); why != cause.None {
+	if why := l.x.r.cfg.mayAsk(a.Addr(), l.own, l.use); why != cause.None {
 		l.refused, l.refusal = append(l.refused, a), why
 		return
 	}
@@ -86,18 +90,6 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	l.known = append(l.known, c)
 }
 
-// types returns the address types that are in use.
-func (c *Config) types() (ts []wire.Type) {
-	v4, v6 := c.families()
-	if v4 {
-		ts = append(ts, wire.TypeA)
-	}
-	if v6 {
-		ts = append(ts, wire.TypeAAAA)
-	}
-	return ts
-}
-
 // fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
 //
 // An address in the zone itself counts only if it was learnt under this delegation, not before
@@ -105,7 +97,7 @@ func (c *Config) types() (ts []wire.Type) {
 // TTL, would be asked beside those to whom the parent delegates now: a ghost by glue
 // (CVE-2026-40622).
 func (l *serverList) fromCache(name wire.Name, since int64) {
-	for _, t := range l.x.r.cfg.types() {
+	for _, t := range l.types {
 		for _, unchecked := range []bool{false, true} {
 			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
 			if e, ok := l.x.r.cache.GetRRset(k, l.x.r.clock.Now()); ok && e.Stored >= since {

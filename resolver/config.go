@@ -140,14 +140,13 @@ func (r *Resolver) Configured(name wire.Name) bool {
 // mayAsk returns None for an address that may be asked, or why it may not: it is of a family that
 // is off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points
 // at ourselves), or is private and comes from the public tree. own: the operator named it.
-func (c *Config) mayAsk(a netip.Addr, own bool) cause.Cause {
+func (c *Config) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 	a = a.Unmap()
-	v4, v6 := c.IPv4, c.IPv6
-	if !own { // the operator's own servers may be near, where no route leads to the public Internet
-		v4, v6 = c.families()
+	if own { // they may be near, where no route leads to the public Internet
+		use = families{c.IPv4, c.IPv6}
 	}
 	switch {
-	case a.Is4() && !v4, a.Is6() && !v6:
+	case a.Is4() && !use.v4, a.Is6() && !use.v6:
 		return cause.NoServers
 	case a.IsUnspecified(), a.IsMulticast(), a == broadcast, c.DoNotQueryLocalhost && a.IsLoopback():
 		return cause.NoServers
@@ -166,12 +165,27 @@ func (c *Config) mayAsk(a netip.Addr, own bool) cause.Cause {
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// families reports which families of addresses are in use now.
-func (c *Config) families() (ipv4, ipv6 bool) {
+// families are those of addresses that are in use.
+type families struct{ v4, v6 bool }
+
+// families returns those that are in use now.
+func (c *Config) families() (use families) {
 	if c.Families != nil {
-		return c.Families()
+		use.v4, use.v6 = c.Families()
+		return use
 	}
-	return c.IPv4, c.IPv6
+	return families{c.IPv4, c.IPv6}
+}
+
+// types returns their address types.
+func (use families) types() (ts []wire.Type) {
+	if use.v4 {
+		ts = append(ts, wire.TypeA)
+	}
+	if use.v6 {
+		ts = append(ts, wire.TypeAAAA)
+	}
+	return ts
 }
 
 // private are the networks that are not reachable over the public Internet (RFC 6890 and the IANA

@@ -51,8 +51,9 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 	return a, false
 }
 
-// lookups returns the names that may be looked up: those without glue first, then those of other zones
-// whose glue may be wrong. In the zone itself the same servers would be asked for better, in vain.
+// lookups returns the names that may be looked up: those without glue first, then those of other
+// zones whose glue may be wrong. In the zone itself the same servers would be asked for better, in
+// vain.
 func (l *serverList) lookups() *lookupQueue {
 	q := &lookupQueue{}
 	q.add(l.hosts)
@@ -188,7 +189,7 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 // families returns the address types that are in use, the one first whose servers have replied
 // lately.
 func (x *run) families() []wire.Type {
-	ts := x.r.cfg.types()
+	ts := x.r.cfg.families().types()
 	if len(ts) == 2 && x.r.link.doubtful(wire.TypeA) && !x.r.link.doubtful(wire.TypeAAAA) {
 		ts[0], ts[1] = ts[1], ts[0]
 	}
