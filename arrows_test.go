@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},
+	"internal/mutate":    {},
 }
 
 func TestImportArrows(t *testing.T) {

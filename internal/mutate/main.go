@@ -1,0 +1,186 @@
+// Command mutate shows that tests protect the rules. It takes the rules that .ci/mutants lists out
+// of the code, one at a time, and runs the test that is named after each: it must fail.
+//
+// The rules are named by people. What tools find by themselves (other operators, dropped
+// statements) is many times as much, and says nothing of which of it an adversary could use.
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	only := flag.String("only", "", "only mutants whose name matches this `regexp`")
+	tenth := flag.Int("tenth", -1, "only a tenth of the list, the `N`th modulo ten: a rotation")
+	report := flag.String("report", "", "write the report to this `file` and not to standard output")
+	check := flag.Bool("check", false, "run nothing: see whether texts and tests are in place")
+	jobs := flag.Int("j", runtime.NumCPU(), "how many to try at a time")
+	flag.Parse()
+
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	all, err := readLists(filepath.Join(root, ".ci", "mutants"))
+	if err != nil {
+		return err
+	}
+	list, err := choose(all, *only, *tenth)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, m := range list {
+		faults = append(faults, m.check(root))
+	}
+	if err := errors.Join(faults...); err != nil || *check {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	r := &runner{root: root, scratch: scratch, limit: testLimit, all: map[string]*mutant{}}
+	for _, m := range all {
+		r.all[m.name] = m
+	}
+
+	began := time.Now()
+	if err := r.baselines(list); err != nil {
+		return err
+	}
+	results := r.tryAll(list, *jobs)
+	out := io.Writer(os.Stdout)
+	if *report != "" {
+		f, err := os.Create(*report)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		out = f
+	}
+	writeReport(out, results, time.Since(began))
+	for _, res := range results {
+		faults = append(faults, res.err)
+	}
+	return errors.Join(faults...)
+}
+
+// choose returns the mutants that are asked for.
+func choose(all []*mutant, only string, tenth int) ([]*mutant, error) {
+	re, err := regexp.Compile(only)
+	if err != nil {
+		return nil, err
+	}
+	var list []*mutant
+	for i, m := range all {
+		if re.MatchString(m.name) && (tenth < 0 || i%10 == tenth%10) {
+			list = append(list, m)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("no mutant is of that name")
+	}
+	return list, nil
+}
+
+// baselines runs the tests of all mutants with every rule in its place.
+func (r *runner) baselines(list []*mutant) error {
+	tests := map[string][]string{}
+	for _, m := range list {
+		if !slices.Contains(tests[m.pkg], m.test) {
+			tests[m.pkg] = append(tests[m.pkg], m.test)
+		}
+	}
+	var faults []error
+	for pkg, names := range tests {
+		faults = append(faults, r.baseline(pkg, names))
+	}
+	return errors.Join(faults...)
+}
+
+// A result is what came of one mutant.
+type result struct {
+	*mutant
+	outcome
+	took time.Duration
+	err  error
+}
+
+// tryAll tries mutants, some at a time, and returns the results in the order of the list.
+func (r *runner) tryAll(list []*mutant, jobs int) []result {
+	results := make([]result, len(list))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range max(1, jobs) {
+		wg.Go(func() {
+			for i := range next {
+				began := time.Now()
+				o, err := r.try(list[i])
+				results[i] = result{list[i], o, time.Since(began), err}
+				fmt.Fprintf(os.Stderr, "%-15s %s\n", o, list[i].name)
+			}
+		})
+	}
+	for i := range list {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return results
+}
+
+// writeReport writes a table of all results, by rule, and their sum.
+func writeReport(w io.Writer, results []result, took time.Duration) {
+	var sum [4]int
+	for _, r := range results {
+		sum[r.outcome]++
+	}
+	fmt.Fprintf(w, "# Rules and the tests that protect them\n\n")
+	fmt.Fprintf(w, "%d mutants in %d s: %d killed, %d proven harmless, %d survived, %d not judged.\n\n",
+		len(results), int(took.Seconds()), sum[killed], sum[harmless], sum[survived], sum[unchecked])
+	fmt.Fprintf(w, "| rule | mutant | test | outcome | seconds |\n|---|---|---|---|---|\n")
+	sorted := slices.Clone(results)
+	slices.SortStableFunc(sorted, func(a, b result) int { return cmp.Compare(a.rule, b.rule) })
+	for _, r := range sorted {
+		fmt.Fprintf(w, "| %s | %s, `%s` | `%s` %s | %s | %.1f |\n",
+			r.rule, r.name, r.file, r.pkg, r.test, r.outcome, r.took.Seconds())
+	}
+}
+
+// moduleRoot returns the folder of go.mod at or above the current one.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("there is no go.mod here or above")
+		}
+		dir = up
+	}
+}
