@@ -157,20 +157,13 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 		d.refuse(w, why)
 		return
 	}
-	reply, drop := h.Fast(packet, from, nil)
-	if drop {
+	reply, result := await(h, packet, from, nil, &held)
+	switch result {
+	case dropped:
 		panic(http.ErrAbortHandler) // no answer at all
-	}
-	if reply == nil {
-		got := make(chan []byte, 1)
-		by.seat.work()
-		h.Serve(packet, from, func(reply []byte) { got <- reply })
-		reply = <-got
-		by.seat.done()
-		if reply == nil {
-			d.refuse(w, cause.HTTPQuery)
-			return
-		}
+	case silent:
+		d.refuse(w, cause.HTTPQuery)
+		return
 	}
 	w.Header().Set("Content-Type", mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))

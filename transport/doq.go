@@ -91,26 +91,15 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 		from.Early = true
 	}
 	out := append(b.out[:0], 0, 0)
-	reply, drop := h.Fast(packet, from, out[2:])
-	switch {
-	case drop:
+	reply, result := await(h, packet, from, out[2:], &held)
+	switch result {
+	case dropped:
 		c.end(doqUnspecified, cause.ClientRefused)
-	case reply != nil:
+	case silent:
+		c.end(doqProtocolError, cause.QUICProtocol)
+	case answered:
 		held.more(len(reply))
 		c.reply(s, appendFrame(b.out[:0], reply))
-	default:
-		got := make(chan []byte, 1)
-		held.more(len(packet))
-		c.seat.work()
-		h.Serve(append([]byte(nil), packet...), from, func(reply []byte) { got <- reply })
-		reply = <-got
-		c.seat.done()
-		if reply == nil {
-			c.end(doqProtocolError, cause.QUICProtocol)
-			return
-		}
-		held.more(len(reply))
-		c.reply(s, appendFrame(make([]byte, 0, len(reply)+2), reply))
 	}
 }
 

@@ -268,31 +268,3 @@ func (e *engine) flushFull() {
 		e.flush()
 	}
 }
-
-// later is a reply that may come while Serve runs, or after.
-type later struct {
-	mu       sync.Mutex
-	returned bool // Serve has; guarded by mu, as is all below
-	came     bool
-	reply    []byte
-}
-
-// serve has a handler answer a packet. If the reply is there by the time that Serve returns, it is returned, so that it can leave with
-// others; if not, late gets it.
-func serve(h Handler, packet []byte, from Client, late func([]byte)) (reply []byte, now bool) {
-	l := new(later)
-	h.Serve(append([]byte(nil), packet...), from, func(reply []byte) {
-		l.mu.Lock()
-		if !l.returned {
-			l.came, l.reply = true, reply
-			l.mu.Unlock()
-			return
-		}
-		l.mu.Unlock()
-		late(reply)
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.returned = true
-	return l.reply, l.came
-}

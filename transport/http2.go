@@ -466,33 +466,40 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 		return cause.None
 	}
 	st.req = httpRequest{} // its body may be the reader's own memory
-	reply, drop := s.handler.Fast(packet, from, w.reply[:0])
-	if drop {
+	reply, result := handle(s.handler, packet, from, w.reply[:0], func() (waiting, bool) {
+		return s.wait(st, len(packet))
+	})
+	switch result {
+	case pending:
+		return cause.None
+	case dropped:
 		return cause.ClientRefused
-	}
-	if reply == nil && !s.seat.tryWork() { // RFC 9113, section 8.7: it may be sent again
+	case turnedAway: // RFC 9113, section 8.7: it may be sent again
 		s.closeStream(st, h2RefusedStream)
 		return cause.None
-	}
-	if reply == nil {
-		s.mu.Lock()
-		s.working++
-		s.mu.Unlock()
-		held, now := s.seat.keep(len(packet)), false
-		reply, now = serve(s.handler, packet, from, func(reply []byte) {
-			s.seat.hold(-held)
-			s.served(st, reply)
-		})
-		if !now {
-			return cause.None
-		}
-		s.seat.hold(-held)
-		s.done()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.out = s.answer(w.out, st, reply)
 	return cause.None
+}
+
+// wait takes a place for a query of so many octets; false if the client has its share in work.
+func (s *http2) wait(st *h2stream, octets int) (waiting, bool) {
+	if !s.seat.tryWork() {
+		return waiting{}, false
+	}
+	s.mu.Lock()
+	s.working++
+	s.mu.Unlock()
+	held := s.seat.keep(octets)
+	return waiting{
+		func(reply []byte) { s.served(st, reply) },
+		func() {
+			s.seat.hold(-held)
+			s.done()
+		},
+	}, true
 }
 
 // reset takes a client's RST_STREAM (RFC 9113, section 6.4). Resetting what is being resolved costs credit: CVE-2023-44487.

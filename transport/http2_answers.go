@@ -25,7 +25,6 @@ func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
 // served sends an answer from Serve. The frames are added under the lock, so that those of a
 // stream stay in their order.
 func (s *http2) served(st *h2stream, reply []byte) {
-	defer s.done()
 	s.add(st, reply)
 	s.out.send()
 }

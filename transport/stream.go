@@ -66,19 +66,26 @@ func (s *stream) answer(packet []byte) cause.Cause {
 	w := s.work
 	at := len(w.out)
 	w.out = append(w.out, 0, 0)
-	reply, drop := s.handler.Fast(packet, s.from, w.out[len(w.out):])
+	room := w.out[len(w.out):]
 	w.out = w.out[:at]
-	if drop {
+	reply, result := handle(s.handler, packet, s.from, room, func() (waiting, bool) {
+		return s.wait(len(packet)), true
+	})
+	switch result {
+	case dropped:
 		return cause.ClientRefused
-	}
-	if reply != nil {
+	case answered:
 		w.out = appendFrame(w.out, reply)
 		s.flushFull()
-		return cause.None
 	}
+	return cause.None
+}
+
+// wait takes a place for a query of so many octets. While there is none nothing more is read.
+func (s *stream) wait(octets int) waiting {
 	select {
 	case s.slots <- struct{}{}:
-	default: // with so many in work nothing more is read
+	default:
 		s.flush()
 		s.slots <- struct{}{}
 	}
@@ -86,25 +93,19 @@ func (s *stream) answer(packet []byte) cause.Cause {
 		s.flush()
 		s.seat.work()
 	}
-	held := s.seat.keep(len(packet))
-	reply, now := serve(s.handler, packet, s.from, func(reply []byte) {
-		s.seat.hold(-held)
-		if reply != nil {
-			s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply)) // a client that is gone loses its answer
-		}
-		s.seat.done()
-		<-s.slots
-	})
-	if now {
-		s.seat.hold(-held)
-		if reply != nil {
-			w.out = appendFrame(w.out, reply)
-			s.flushFull()
-		}
-		s.seat.done()
-		<-s.slots
+	held := s.seat.keep(octets)
+	return waiting{
+		func(reply []byte) {
+			if reply != nil { // a client that is gone loses it
+				s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply))
+			}
+		},
+		func() {
+			s.seat.hold(-held)
+			s.seat.done()
+			<-s.slots
+		},
 	}
-	return cause.None
 }
 
 // readOut ends the writing side, and reads until the client has ended its own or LingerTime is

@@ -74,21 +74,15 @@ func (t *udpTeam) serve() {
 		if !ok || len(packet) < wire.HeaderLen {
 			continue
 		}
-		reply, drop := t.handler.Fast(packet, client, out[:0])
-		if drop {
-			continue
-		}
-		if reply == nil {
-			var now bool
-			reply, now = serve(t.handler, packet, client, func(reply []byte) {
+		reply, result := handle(t.handler, packet, client, out[:0], func() (waiting, bool) {
+			return waiting{func(reply []byte) {
 				if reply != nil {
 					t.end.write(reply, from)
 				}
-			})
-			if !now || reply == nil {
-				continue
-			}
+			}, func() {}}, true
+		})
+		if result == answered {
+			t.end.write(reply, from)
 		}
-		t.end.write(reply, from)
 	}
 }

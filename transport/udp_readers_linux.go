@@ -278,17 +278,13 @@ func (r *udpReader) answer(e *endpoint, i, to int) int {
 	if !ok || len(packet) < wire.HeaderLen {
 		return 0
 	}
-	reply, drop := r.handler.Fast(packet, client, r.out.buffers[to][:0])
-	if drop {
-		return 0
-	}
-	if reply == nil {
+	reply, result := handle(r.handler, packet, client, r.out.buffers[to][:0], func() (waiting, bool) {
+		r.handed = true
 		back := r.in.back(i)
-		var now bool
-		if reply, now = serve(r.handler, packet, client, func(reply []byte) { back.send(e, reply) }); !now || reply == nil {
-			r.handed = true
-			return 0
-		}
+		return waiting{func(reply []byte) { back.send(e, reply) }, func() {}}, true
+	})
+	if result != answered {
+		return 0
 	}
 	r.out.put(to, r.in, i, reply)
 	return 1
