@@ -8,32 +8,33 @@ import (
 	"unsafe"
 )
 
-// Builder writes a message section by section, with name compression (RFC 1035, section 4.1.4). A set goes in whole or not at
-// all; what does not fit sets TC or is left out, as the section demands (RFC 2181, section 9).
+// Builder writes a message section by section, with name compression (RFC 1035, section 4.1.4). A
+// set goes in whole or not at all; what does not fit sets TC or is left out, as the section demands
+// (RFC 2181, section 9).
 type Builder struct {
-	msg    []byte
-	own    []byte // memory of the next message
-	max    int
-	counts [4]uint16
-	ttls   []int // offsets of the TTLs written, for a cache that patches them
-	points []int // offsets of the compression pointers
-	tails  tails
-	labels labels // of the name that is being written
-	loose  bool   // see Loose
-	grown  bool   // a name was not pointed at for that
-	run    Run
+	msg      []byte
+	own      []byte // memory of the next message
+	max      int
+	counts   [4]uint16
+	ttls     []int // offsets of the TTLs written, for a cache that patches them
+	pointers []int // offsets of the compression pointers
+	suffixes suffixes
+	labels   labels // of the name that is being written
+	loose    bool   // see Loose
+	grown    bool   // a name was not pointed at for that
+	run      Run
 }
 
-// Run is where a message has the records of a set that may change places.
+// Run is the place in a message of a set whose records may change places.
 type Run struct {
 	At    int // where the first begins; 0 if there are none
 	Count int
 }
 
-// builders are those that were released.
+// builders holds released builders.
 var builders = sync.Pool{New: func() any { return new(Builder) }}
 
-// maxOwn is the largest memory that a builder keeps, in octets.
+// maxOwn is the largest buffer that a released builder keeps, in bytes.
 const maxOwn = 16 << 10
 
 // Sections of a message, for Builder.Add.
@@ -43,18 +44,19 @@ const (
 	SectionAdditional
 )
 
-// NewBuilder starts a message that may grow to max octets. qname is the question's name as the client wrote it, uncompressed.
+// NewBuilder starts a message that may grow to max octets. qname is the question's name as the
+// client wrote it, uncompressed.
 func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Builder {
 	b := builders.Get().(*Builder)
 	b.msg, b.max, b.counts, b.ttls = append(b.own[:0], make([]byte, HeaderLen)...), max,
 		[4]uint16{}, b.ttls[:0]
-	b.points, b.loose, b.grown, b.run = b.points[:0], false, false, Run{}
-	b.tails.reset()
+	b.pointers, b.loose, b.grown, b.run = b.pointers[:0], false, false, Run{}
+	b.suffixes.reset()
 	binary.BigEndian.PutUint16(b.msg, id)
 	binary.BigEndian.PutUint16(b.msg[2:], flags)
 	if qname != nil {
 		b.labels.of(qname)
-		b.tails.add(&b.labels, b.labels.n, len(b.msg))
+		b.suffixes.add(&b.labels, b.labels.n, len(b.msg))
 		b.msg = append(b.msg, qname...)
 		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(t))
 		b.msg = binary.BigEndian.AppendUint16(b.msg, uint16(c))
@@ -63,7 +65,8 @@ func NewBuilder(max int, id, flags uint16, qname []byte, t Type, c Class) *Build
 	return b
 }
 
-// Release gives the builder back, with all that it returned: its offsets, and the message.
+// Release returns b to the pool. The message and the offsets that b returned must not be used
+// afterwards.
 func (b *Builder) Release() {
 	if cap(b.msg) <= maxOwn {
 		b.own = b.msg[:0]
@@ -72,23 +75,23 @@ func (b *Builder) Release() {
 	builders.Put(b)
 }
 
-// Loose lets the records of a set change places later on: nothing points at names in them. A
-// message with several MX or NS grows by that.
+// Loose lets the records of a set change places later on: no compression pointer leads to a name in
+// them. A message with several MX or NS records grows by that.
 func (b *Builder) Loose() { b.loose = true }
 
 // Grown reports whether the message may be longer than it would be without Loose.
 func (b *Builder) Grown() bool { return b.grown }
 
-// Run is the last set of more than one record in the answer section whose records may change
+// Run returns the last set of more than one record in the answer section whose records may change
 // places.
 func (b *Builder) Run() Run { return b.run }
 
-// name writes a name: own letter case, its longest known tail as a pointer. What follows may
+// name writes a name: own letter case, its longest known suffix as a pointer. What follows may
 // point at it.
 func (b *Builder) name(own []byte) {
 	start := len(b.msg)
 	l, n := &b.labels, b.unknown(own)
-	b.tails.add(l, n, start)
+	b.suffixes.add(l, n, start)
 }
 
 // unknown writes a name as name does, but nothing will point at it. It returns how many of its
@@ -98,9 +101,9 @@ func (b *Builder) unknown(own []byte) int {
 	l.of(own)
 	for i := range l.n {
 		at := int(l.starts[i])
-		if to, ok := b.tails.find(b.msg, l.hashes[i], own[at:]); ok {
+		if to, ok := b.suffixes.find(b.msg, l.hashes[i], own[at:]); ok {
 			b.msg = append(b.msg, own[:at]...)
-			b.points = append(b.points, len(b.msg))
+			b.pointers = append(b.pointers, len(b.msg))
 			b.msg = append(b.msg, 0xC0|byte(to>>8), byte(to))
 			return i
 		}
@@ -109,15 +112,15 @@ func (b *Builder) unknown(own []byte) int {
 	return l.n
 }
 
-// Add writes a set, and its signatures if sigs is true. It returns false, and leaves the message as it was, where they do not
-// fit.
+// Add writes a set, and its signatures if sigs is true. If they do not fit it returns false and
+// leaves the message as it was.
 func (b *Builder) Add(section int, s *RRset, sigs bool) bool {
 	return b.AddFrom(section, s, sigs, 0)
 }
 
-// AddFrom is Add with the record at a place first, and those before it last (RFC 1794).
+// AddFrom is Add with the record number first in front, and those before it last (RFC 1794).
 func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
-	start, ttls, points, count, run := len(b.msg), len(b.ttls), len(b.points), b.counts, b.run
+	start, ttls, pointers, count, run := len(b.msg), len(b.ttls), len(b.pointers), b.counts, b.run
 	ahead := s.Data.Head(first)
 	for d := range s.Data[len(ahead):].All() {
 		b.record(section, s, s.Type, d)
@@ -127,7 +130,8 @@ func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
 	}
 	if n := int(b.counts[section] - count[section]); section == SectionAnswer && n > 1 {
 		b.run = Run{}
-		pointer := b.msg[start] == 0 || b.msg[start] >= 0xC0 // an owner that is written out is pointed at
+		// An owner that is written out is the target of pointers.
+		pointer := b.msg[start] == 0 || b.msg[start] >= 0xC0
 		if pointer && (b.loose || !compressed(s.Type)) {
 			b.run = Run{start, n}
 		}
@@ -140,9 +144,9 @@ func (b *Builder) AddFrom(section int, s *RRset, sigs bool, first int) bool {
 	if len(b.msg) <= b.max {
 		return true
 	}
-	b.msg, b.ttls, b.points = b.msg[:start], b.ttls[:ttls], b.points[:points]
+	b.msg, b.ttls, b.pointers = b.msg[:start], b.ttls[:ttls], b.pointers[:pointers]
 	b.counts, b.run = count, run
-	b.tails.forget(start)
+	b.suffixes.forget(start)
 	return false
 }
 
@@ -178,7 +182,7 @@ func (b *Builder) rdata(t Type, rdata []byte, many bool) {
 	})
 }
 
-// compressed says that a type's RDATA holds names that may be compressed.
+// compressed reports whether a type's RDATA holds names that may be compressed.
 func compressed(t Type) bool {
 	if t > TypeMX { // those of RFC 1035 end there
 		return false
@@ -201,7 +205,7 @@ func (b *Builder) OPT(size uint16, ext uint8, do bool, options Options) {
 	b.counts[SectionAdditional]++
 }
 
-// Len is how long the message is by now.
+// Len returns the length of the message so far.
 func (b *Builder) Len() int { return len(b.msg) }
 
 // Finish writes the counts and returns the message.
@@ -212,15 +216,17 @@ func (b *Builder) Finish() []byte {
 	return b.msg
 }
 
-// TTLOffsets returns where the message's TTLs stand.
+// TTLOffsets returns the offsets of the message's TTLs.
 func (b *Builder) TTLOffsets() []int { return b.ttls }
 
-// PointerOffsets returns where the message's compression pointers stand.
-func (b *Builder) PointerOffsets() []int { return b.points }
+// PointerOffsets returns the offsets of the message's compression pointers.
+func (b *Builder) PointerOffsets() []int { return b.pointers }
 
-// AppendQuery appends a question to an authority: class IN, no recursion wanted unless the flags say so. qname is
-// written as it is, letter case included. size 0 leaves EDNS out.
-func AppendQuery(dst []byte, id, flags uint16, qname []byte, t Type, size uint16, do bool, options Options) []byte {
+// AppendQuery appends a question to an authority: class IN, no recursion wanted unless the flags
+// say so. qname is written as it is, letter case included. size 0 leaves EDNS out.
+func AppendQuery(dst []byte, id, flags uint16, qname []byte, t Type, size uint16, do bool,
+	options Options,
+) []byte {
 	ar := byte(0)
 	if size > 0 {
 		ar = 1

@@ -2,27 +2,30 @@
 
 package wire
 
-// tails remembers where names, and the tails of names, stand in a message, as far as a pointer can reach. It holds the first maxTails; later ones
-// are written out, which costs octets only. They are found by a table of their hashes, so that a
-// name costs what it has labels, however many there are (CVE-2024-8508).
-type tails struct {
-	hashes [maxTails]uint32 // of the tails' labels in lower case
-	at     [maxTails]uint16 // offsets, ascending
-	slots  [tailSlots]uint8 // by hash: which tail, counted from 1; 0 is none
+// suffixes holds the offsets of names and of their suffixes in a message, as far as a pointer can
+// reach. It holds the first maxSuffixes; later ones are written out, which costs octets only. A
+// hash table finds them, so that the cost of a name depends on its labels and not on the number of
+// names before it (CVE-2024-8508).
+type suffixes struct {
+	hashes [maxSuffixes]uint32 // of the suffixes' labels in lower case
+	at     [maxSuffixes]uint16 // offsets, ascending
+	slots  [suffixSlots]uint8  // by hash: number of the suffix, from 1; 0 is a free slot
 	n      int
-	vain   int // octets compared with other names than the one looked for
+	vain   int // octets compared with names of equal hash that differed
 }
 
 const (
-	maxTails    = 96
-	tailSlots   = 256 // a power of two, well above maxTails: most tails are where their hash says
-	maxProbes   = 8   // slots looked at for a tail
+	maxSuffixes = 96
+	// a power of two, well above maxSuffixes: most are in the first slot of their hash
+	suffixSlots = 256
+	maxProbes   = 8 // slots examined for a suffix
 	maxPointer  = 0x4000
-	tailHashOf0 = 2166136261 // FNV's start and prime: a cheap hash, whose hits are compared with the message
-	tailHashBy  = 16777619
+	// FNV-1a's offset basis and prime: a cheap hash, for its hits are compared with the message
+	hashBasis = 2166136261
+	hashPrime = 16777619
 )
 
-// labels are the offsets of a name's labels, and for each the hash of the tail that begins there.
+// labels are the offsets of a name's labels, and for each the hash of the suffix that begins there.
 type labels struct {
 	starts [MaxLabels]uint8
 	hashes [MaxLabels]uint32
@@ -36,46 +39,46 @@ func (l *labels) of(name []byte) {
 		l.starts[l.n] = uint8(at)
 		l.n++
 	}
-	h := uint32(tailHashOf0)
+	h := uint32(hashBasis)
 	for i := l.n - 1; i >= 0; i-- {
 		at := int(l.starts[i])
 		for _, c := range name[at : at+1+int(name[at])] {
-			h = (h ^ uint32(lower[c])) * tailHashBy
+			h = (h ^ uint32(lower[c])) * hashPrime
 		}
 		l.hashes[i] = h
 	}
 }
 
-// reset forgets everything.
-func (t *tails) reset() {
+// reset empties the table.
+func (t *suffixes) reset() {
 	clear(t.slots[:])
 	t.n, t.vain = 0, 0
 }
 
-// find returns where a tail stands in a message.
-func (t *tails) find(msg []byte, hash uint32, tail []byte) (at int, ok bool) {
+// find returns the offset of a suffix in a message.
+func (t *suffixes) find(msg []byte, hash uint32, suffix []byte) (at int, ok bool) {
 	if t.vain > maxVainCompares {
 		return 0, false
 	}
 	for i := range uint32(maxProbes) {
-		s := t.slots[(hash+i)%tailSlots]
+		s := t.slots[(hash+i)%suffixSlots]
 		if s == 0 {
 			return 0, false
 		}
 		if t.hashes[s-1] != hash {
 			continue
 		}
-		if sameName(msg, int(t.at[s-1]), tail) {
+		if sameName(msg, int(t.at[s-1]), suffix) {
 			return int(t.at[s-1]), true
 		}
-		t.vain += len(tail)
+		t.vain += len(suffix)
 	}
 	return 0, false
 }
 
-// add remembers the first k tails of a name that begins at an offset.
-func (t *tails) add(l *labels, k, at int) {
-	for i := 0; i < k && t.n < maxTails; i++ {
+// add stores the first k suffixes of a name that begins at an offset.
+func (t *suffixes) add(l *labels, k, at int) {
+	for i := 0; i < k && t.n < maxSuffixes; i++ {
 		to := at + int(l.starts[i])
 		if to >= maxPointer {
 			return
@@ -88,19 +91,19 @@ func (t *tails) add(l *labels, k, at int) {
 	}
 }
 
-// slot is the one of a hash that holds a tail, 0 for a free one; nil if there is none.
-func (t *tails) slot(hash uint32, tail uint8) *uint8 {
+// slot returns the slot of a hash that holds a suffix, 0 for a free one; nil if there is none.
+func (t *suffixes) slot(hash uint32, suffix uint8) *uint8 {
 	for i := range uint32(maxProbes) {
-		if s := &t.slots[(hash+i)%tailSlots]; *s == tail {
+		if s := &t.slots[(hash+i)%suffixSlots]; *s == suffix {
 			return s
 		}
 	}
 	return nil
 }
 
-// forget drops what stands at an offset or behind it: the last that came, so that no other is
-// looked for beyond its slot.
-func (t *tails) forget(from int) {
+// forget drops the suffixes at an offset or after it. They are the last that were added, so no
+// other suffix was placed further on because of them.
+func (t *suffixes) forget(from int) {
 	for t.n > 0 && int(t.at[t.n-1]) >= from {
 		if s := t.slot(t.hashes[t.n-1], uint8(t.n)); s != nil {
 			*s = 0

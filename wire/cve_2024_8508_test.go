@@ -62,7 +62,7 @@ func TestCVE20248508PointersOfAName(t *testing.T) {
 	for _, c := range []struct {
 		pointers int
 		good     bool
-	}{{1, true}, {MaxPointers - 1, true}, {MaxPointers, false}, {8000, false}} {
+	}{{1, true}, {maxPointers - 1, true}, {maxPointers, false}, {8000, false}} {
 		prelude, top := staircase(c.pointers)
 		msg := hostile(TypeNS, []byte{0}, pointer(top), prelude)[:preludeAt+len(prelude)+13]
 		binary.BigEndian.PutUint16(msg[6:], 2)
@@ -73,7 +73,7 @@ func TestCVE20248508PointersOfAName(t *testing.T) {
 	}
 	prelude, top := ladder()
 	msg := hostile(TypeNS, []byte{0}, pointer(top), prelude)
-	n, _, err := ReadName(msg, top)
+	n, _, err := nameAt(msg, top)
 	if err != nil || n.Labels() != MaxLabels {
 		t.Errorf("127 labels that each point to the next: %v, %v", n, err)
 	}
@@ -99,7 +99,7 @@ func TestCVE20248508DecompressionOfAMessage(t *testing.T) {
 		if t0 == TypeA { // owners in turn, so that none repeats
 			msg = hostile(t0, append([]byte{1, 'x'}, owner[2:]...), rdata, prelude)
 		}
-		ps := parser{msg: msg, off: HeaderLen, steps: MaxDecompression}
+		ps := parser{msg: msg, off: HeaderLen, steps: maxDecompression}
 		_, err := ps.section(int(binary.BigEndian.Uint16(msg[6:])), &Message{}, false)
 		if err == nil || ps.steps > 0 || ps.steps < -2*MaxLabels {
 			t.Errorf("%v: %v with %d steps left", t0, err, ps.steps)
@@ -110,9 +110,20 @@ func TestCVE20248508DecompressionOfAMessage(t *testing.T) {
 // The largest honest messages are far from the budget: as many PTR records as fit, each of whose
 // targets has labels of its own and a suffix that is found by three pointers.
 func TestCVE20248508HonestMessagesAreRead(t *testing.T) {
-	b := NewBuilder(MaxMessageLen, 0, FlagQR, []byte("\x011\x011\x010\x03192\x07in-addr\x04arpa\x00"),
-		TypePTR, ClassIN)
-	s := &RRset{Name: MustParseName("1.1.0.192.in-addr.arpa"), Type: TypePTR, Class: ClassIN, TTL: 1}
+	b := NewBuilder(
+		MaxMessageLen,
+		0,
+		FlagQR,
+		[]byte("\x011\x011\x010\x03192\x07in-addr\x04arpa\x00"),
+		TypePTR,
+		ClassIN,
+	)
+	s := &RRset{
+		Name:  MustParseName("1.1.0.192.in-addr.arpa"),
+		Type:  TypePTR,
+		Class: ClassIN,
+		TTL:   1,
+	}
 	for i := range 3000 {
 		n := MustParseName(fmt.Sprintf("h%d.f%d.d%d.customers.example.com", i, i%7, i%3))
 		s.Data = s.Data.Append([]byte(n.Wire()))
@@ -121,15 +132,15 @@ func TestCVE20248508HonestMessagesAreRead(t *testing.T) {
 		t.Fatal("3,000 PTR records do not fit")
 	}
 	msg := b.Finish()
-	p := parser{msg: msg, off: HeaderLen + 24 + 4, steps: MaxDecompression}
+	p := parser{msg: msg, off: HeaderLen + 24 + 4, steps: maxDecompression}
 	got, err := p.section(3000, &Message{}, false)
 	if err != nil || len(got) != 1 || !got[0].Data.Equal(s.Data) {
 		t.Fatalf("got %d sets, %v", len(got), err)
 	}
-	if spent := MaxDecompression - p.steps; spent > MaxDecompression/4 {
-		t.Errorf("%d steps of %d", spent, MaxDecompression)
+	if spent := maxDecompression - p.steps; spent > maxDecompression/4 {
+		t.Errorf("%d steps of %d", spent, maxDecompression)
 	}
-	t.Logf("%d octets, %d steps", len(msg), MaxDecompression-p.steps)
+	t.Logf("%d octets, %d steps", len(msg), maxDecompression-p.steps)
 }
 
 // Answers are compressed again. Names of equal hashes, which whoever knows the hash can make, are
@@ -149,13 +160,17 @@ func TestCVE20248508EqualHashes(t *testing.T) {
 			l.hashes[j] = 7
 		}
 		for j := range l.n {
-			b.tails.find(b.msg, 7, name[l.starts[j]:])
+			b.suffixes.find(b.msg, 7, name[l.starts[j]:])
 		}
-		b.tails.add(&l, l.n, len(b.msg))
+		b.suffixes.add(&l, l.n, len(b.msg))
 		b.msg = append(b.msg, name...)
 	}
-	if b.tails.n > maxProbes || b.tails.vain > maxVainCompares+MaxNameLen {
-		t.Errorf("%d tails of one hash, %d octets compared in vain", b.tails.n, b.tails.vain)
+	if b.suffixes.n > maxProbes || b.suffixes.vain > maxVainCompares+MaxNameLen {
+		t.Errorf(
+			"%d suffixes of one hash, %d octets compared in vain",
+			b.suffixes.n,
+			b.suffixes.vain,
+		)
 	}
 }
 
@@ -169,7 +184,7 @@ func labelsOf(s string) []byte {
 func TestCVE20248508TailsAreForgotten(t *testing.T) {
 	var b Builder
 	b.msg = make([]byte, HeaderLen)
-	b.tails.reset()
+	b.suffixes.reset()
 	write := func(s string) (at int) {
 		at = len(b.msg)
 		b.name([]byte(MustParseName(s).Wire()))
@@ -179,13 +194,13 @@ func TestCVE20248508TailsAreForgotten(t *testing.T) {
 	for i := range 40 {
 		at := write(fmt.Sprintf("b%d.c%d.example", i, i))
 		b.msg = b.msg[:at]
-		b.tails.forget(at)
+		b.suffixes.forget(at)
 	}
-	if b.tails.n != 2 {
-		t.Fatalf("%d tails, want those of the first name", b.tails.n)
+	if b.suffixes.n != 2 {
+		t.Fatalf("%d suffixes, want those of the first name", b.suffixes.n)
 	}
 	if at := write("x.a.example"); len(b.msg)-at != 4 {
-		t.Errorf("%d octets for a name whose tail is there", len(b.msg)-at)
+		t.Errorf("%d octets for a name whose suffix is there", len(b.msg)-at)
 	}
 	if at := write("b1.c1.example"); len(b.msg)-at != 8 {
 		t.Errorf("%d octets for a name that was taken back", len(b.msg)-at)
@@ -208,8 +223,14 @@ func BenchmarkParseHostile(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	m, err := Parse(message(b, "www.example. 60 A 192.0.2.1", "example. 60 NS ns1.example.",
-		"example. 60 NS ns2.example.", "ns1.example. 60 A 192.0.2.1", "ns2.example. 60 A 192.0.2.1"))
+	m, err := Parse(message(
+		b,
+		"www.example. 60 A 192.0.2.1",
+		"example. 60 NS ns1.example.",
+		"example. 60 NS ns2.example.",
+		"ns1.example. 60 A 192.0.2.1",
+		"ns2.example. 60 A 192.0.2.1",
+	))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// The RDATA of the DNSSEC types as views over their octets.
+// RDATA of the DNSSEC types, as views over their octets.
 
 package wire
 
@@ -26,7 +26,7 @@ func ParseRRSIG(d []byte) (RRSIG, error) {
 	if len(d) < 19 {
 		return RRSIG{}, malformed("RRSIG too short", len(d))
 	}
-	signer, next, err := ReadName(d, 18)
+	signer, next, err := nameAt(d, 18)
 	if err != nil {
 		return RRSIG{}, err
 	}
@@ -58,7 +58,7 @@ func ParseDS(d []byte) (DS, error) {
 const (
 	KeyFlagZone   uint16 = 1 << 8
 	KeyFlagRevoke uint16 = 1 << 7
-	KeyFlagSEP    uint16 = 1
+	keyFlagSEP    uint16 = 1
 )
 
 // DNSKEY is a view of DNSKEY RDATA (RFC 4034, section 2.1).
@@ -97,10 +97,11 @@ func KeyTag(d []byte) uint16 {
 	return uint16(sum)
 }
 
-// TypeBitmap is the list of types at a name (RFC 4034, section 4.1.2), as it stands in NSEC and NSEC3.
+// TypeBitmap is the list of types at a name (RFC 4034, section 4.1.2), as it stands in NSEC and
+// NSEC3.
 type TypeBitmap []byte
 
-// Has says whether t is in the list.
+// Has reports whether t is in the list.
 func (m TypeBitmap) Has(t Type) bool {
 	for len(m) >= 2 {
 		n := int(m[1])
@@ -133,8 +134,8 @@ func (m TypeBitmap) Types() (ts []Type) {
 
 // Lawful reports whether an NSEC of a name can have the types: NSEC and RRSIG are among them (RFC
 // 4035, section 2.3), DS is at delegations (section 2.4), and CNAME has nothing else beside it
-// (section 2.5). A signer that is so wrong about a name may be wrong about what it leaves out as
-// well.
+// (section 2.5). A signer that is wrong about these may also be wrong about the types that it
+// leaves out.
 func (m TypeBitmap) Lawful() bool {
 	if !m.Has(TypeNSEC) || !m.Has(TypeRRSIG) || m.Has(TypeDS) &&
 		(!m.Has(TypeNS) || m.Has(TypeSOA)) {
@@ -145,7 +146,7 @@ func (m TypeBitmap) Lawful() bool {
 	})
 }
 
-// check walks the windows: ascending, 1 to 32 octets each.
+// check reads the windows: ascending, 1 to 32 octets each.
 func (m TypeBitmap) check(off int) error {
 	last := -1
 	for len(m) > 0 {
@@ -167,7 +168,7 @@ type NSEC struct {
 
 // ParseNSEC reads uncompressed NSEC RDATA.
 func ParseNSEC(d []byte) (NSEC, error) {
-	next, off, err := ReadName(d, 0)
+	next, off, err := nameAt(d, 0)
 	if err != nil {
 		return NSEC{}, err
 	}
@@ -207,7 +208,7 @@ func ParseNSEC3(d []byte) (NSEC3, error) {
 	return n, n.Types.check(end)
 }
 
-// NSEC3Hash computes a hashed owner name without asking for the price (RFC 5155, section 5).
+// NSEC3Hash computes a hashed owner name (RFC 5155, section 5). It charges no budget.
 func NSEC3Hash(name Name, iterations uint16, salt []byte) [sha1.Size]byte {
 	var buf [MaxNameLen + 255]byte
 	d := sha1.Sum(append(append(buf[:0], name.wire...), salt...))
@@ -228,10 +229,10 @@ func ParseSOA(d []byte) (SOA, error) {
 	var s SOA
 	var off int
 	var err error
-	if s.MName, off, err = ReadName(d, 0); err != nil {
+	if s.MName, off, err = nameAt(d, 0); err != nil {
 		return s, err
 	}
-	if s.RName, off, err = ReadName(d, off); err != nil {
+	if s.RName, off, err = nameAt(d, off); err != nil {
 		return s, err
 	}
 	if len(d) != off+20 {

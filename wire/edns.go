@@ -10,7 +10,7 @@ import (
 // OptionCode is the number of an EDNS option.
 type OptionCode uint16
 
-// The options that the code speaks of.
+// The options that the code uses.
 const (
 	OptionNSID      OptionCode = 3
 	OptionECS       OptionCode = 8
@@ -20,7 +20,7 @@ const (
 	OptionEDE       OptionCode = 15
 )
 
-// EDNS is the content of a message's OPT record. The zero value says that there is none.
+// EDNS is the content of a message's OPT record. The zero value means that there is none.
 type EDNS struct {
 	Present bool
 	DO      bool
@@ -75,10 +75,10 @@ func (o Options) AppendEDE(code uint16, text string) Options {
 	return o.Append(OptionEDE, []byte{byte(code >> 8), byte(code)}, []byte(text))
 }
 
-// check walks the options' frame (RFC 6891, section 6.1.2).
+// check reads the options' codes and lengths (RFC 6891, section 6.1.2).
 func (o Options) check(off int) error {
 	for count := 0; len(o) > 0; count++ {
-		if count == MaxEDNSOptions {
+		if count == maxEDNSOptions {
 			return malformed("more EDNS options than are read", off)
 		}
 		if len(o) < 4 {
@@ -93,7 +93,8 @@ func (o Options) check(off int) error {
 	return nil
 }
 
-// readOPT reads the fixed part of an OPT record that begins at off with the root name, and its options.
+// readOPT reads the fixed part of an OPT record that begins at off with the root name, and its
+// options.
 func readOPT(msg []byte, off int) (e EDNS, next int, err error) {
 	if off+11 > len(msg) {
 		return e, 0, malformed("OPT runs past the end", off)
@@ -106,8 +107,10 @@ func readOPT(msg []byte, off int) (e EDNS, next int, err error) {
 	if end > len(msg) {
 		return e, 0, malformed("OPT runs past the end", off)
 	}
-	e = EDNS{Present: true, UDPSize: binary.BigEndian.Uint16(f[2:]), ExtCode: f[4], Version: f[5], DO: f[6]&0x80 != 0,
-		Options: Options(msg[off+11 : end : end])}
+	e = EDNS{
+		Present: true, UDPSize: binary.BigEndian.Uint16(f[2:]), ExtCode: f[4], Version: f[5],
+		DO: f[6]&0x80 != 0, Options: Options(msg[off+11 : end : end]),
+	}
 	return e, end, e.Options.check(off + 11)
 }
 
@@ -117,11 +120,13 @@ func AppendOPT(msg []byte, size uint16, ext uint8, do bool, options Options) []b
 	if do {
 		flags = 0x80
 	}
-	msg = append(msg, 0, 0, byte(TypeOPT), byte(size>>8), byte(size), ext, 0, flags, 0, byte(len(options)>>8), byte(len(options)))
+	msg = append(msg, 0, 0, byte(TypeOPT), byte(size>>8), byte(size), ext, 0, flags, 0,
+		byte(len(options)>>8), byte(len(options)))
 	return append(msg, options...)
 }
 
-// PadOPT pads a message that ends in an OPT record, which begins at an offset, to a multiple of block (RFC 7830), or to the largest message.
+// PadOPT pads a message that ends in an OPT record, which begins at an offset, to a multiple of
+// block (RFC 7830), or to the largest message.
 func PadOPT(msg []byte, at, block int) []byte {
 	want := min((len(msg)+4+block-1)/block*block, MaxMessageLen)
 	n := want - len(msg) - 4

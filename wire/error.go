@@ -2,10 +2,10 @@ package wire
 
 import "fmt"
 
-// Error says what is malformed in a message, and where.
+// Error names what is malformed in a message, and where.
 type Error struct {
 	What   string // what is wrong, in the terms of the RFC
-	Offset int    // octets from the start of the message (or of the text, for a name in presentation form)
+	Offset int    // octets from the start of the message, or of a name in presentation form
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s at offset %d", e.What, e.Offset) }

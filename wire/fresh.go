@@ -1,11 +1,12 @@
-// How long an answer may be kept by others.
+// The lowest TTL of a message, for HTTP caches.
 
 package wire
 
 import "encoding/binary"
 
-// Freshness is how long a message may be kept, in seconds, as its own TTLs say: the smallest of the answer section, and that of the SOA that comes
-// with a denial (RFC 8484, section 5.1). false if it has neither, or is malformed.
+// Freshness returns the time for which a message may be kept, in seconds: the smallest TTL of the
+// answer section and of a denial's SOA (RFC 8484, section 5.1). ok is false if it has neither, or
+// is malformed.
 func Freshness(msg []byte) (seconds uint32, ok bool) {
 	h, err := ParseHeader(msg)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// message packs a message with miekg/dns, so that another's reading of the RFCs is checked against ours.
+// message packs a message with miekg/dns, so that another's reading of the RFCs is checked against
+// ours.
 func message(t testing.TB, rrs ...string) []byte {
 	t.Helper()
 	m := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
@@ -28,8 +29,17 @@ func message(t testing.TB, rrs ...string) []byte {
 }
 
 func TestParseGroups(t *testing.T) {
-	m, err := Parse(message(t, "www.example. 60 A 192.0.2.1", "www.example. 30 A 192.0.2.2", "WWW.example. 60 A 192.0.2.1", "a.example. 60 MX 1 www.example.",
-		"www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA", "b.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA"))
+	m, err := Parse(
+		message(
+			t,
+			"www.example. 60 A 192.0.2.1",
+			"www.example. 30 A 192.0.2.2",
+			"WWW.example. 60 A 192.0.2.1",
+			"a.example. 60 MX 1 www.example.",
+			"www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA",
+			"b.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA",
+		),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +48,12 @@ func TestParseGroups(t *testing.T) {
 	}
 	a := m.Answer[0]
 	if a.Type != TypeA || a.Len() != 2 || a.Sigs.Len() != 1 || a.TTL != 30 {
-		t.Errorf("A: %d records, %d signatures, TTL %d; want 2, 1, the least TTL 30", a.Len(), a.Sigs.Len(), a.TTL)
+		t.Errorf(
+			"A: %d records, %d signatures, TTL %d; want 2, 1, the least TTL 30",
+			a.Len(),
+			a.Sigs.Len(),
+			a.TTL,
+		)
 	}
 	mx := m.Answer[1].Data.First()
 	if string(mx) != "\x00\x01\x03www\x07example\x00" {
@@ -53,7 +68,9 @@ func TestParseGroups(t *testing.T) {
 func TestParseAdoptsSignatures(t *testing.T) {
 	m := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
 	a, _ := dns.NewRR("www.example. 60 A 192.0.2.1")
-	sig, _ := dns.NewRR("www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA")
+	sig, _ := dns.NewRR(
+		"www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA",
+	)
 	m.Answer, m.Extra = []dns.RR{a}, []dns.RR{sig}
 	b, err := m.Pack()
 	if err != nil {
@@ -87,15 +104,23 @@ func TestParseMalformed(t *testing.T) {
 		msg    string
 		offset int
 	}{
-		"trailing octet":       {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00!", 12},
-		"count without data":   {"\x00\x00\x00\x00\x00\x00\xFF\xFF\x00\x00\x00\x00", 12},
-		"RDATA past the end":   {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01", 21},
-		"short DS":             {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x2B\x00\x01\x00\x00\x00\x00\x00\x01\x01", 23},
-		"NS without a name":    {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02\x00\x01\x00\x00\x00\x00\x00\x00", 23},
-		"NS with more":         {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02\x00\x01\x00\x00\x00\x00\x00\x02\x00\x00", 24},
-		"two OPT":              {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00", 23},
-		"OPT below the root":   {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x01a\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00", 12},
-		"EDNS option too long": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x04\x00\x0A\x00\x09", 23},
+		"trailing octet":     {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00!", 12},
+		"count without data": {"\x00\x00\x00\x00\x00\x00\xFF\xFF\x00\x00\x00\x00", 12},
+		"RDATA past the end": {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
+			"\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x01", 21},
+		"short DS": {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
+			"\x00\x00\x2B\x00\x01\x00\x00\x00\x00\x00\x01\x01", 23},
+		"NS without a name": {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
+			"\x00\x00\x02\x00\x01\x00\x00\x00\x00\x00\x00", 23},
+		"NS with more": {"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
+			"\x00\x00\x02\x00\x01\x00\x00\x00\x00\x00\x02\x00\x00", 24},
+		"two OPT": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02" +
+			"\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00" +
+			"\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00", 23},
+		"OPT below the root": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" +
+			"\x01a\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x00", 12},
+		"EDNS option too long": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" +
+			"\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x04\x00\x0A\x00\x09", 23},
 	} {
 		_, err := Parse([]byte(c.msg))
 		var e *Error
@@ -106,7 +131,12 @@ func TestParseMalformed(t *testing.T) {
 }
 
 func TestTTLWithTheHighBitIsZero(t *testing.T) { // RFC 2181, section 8
-	m, err := Parse([]byte("\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01\x00\x01\x80\x00\x00\x01\x00\x04\x01\x02\x03\x04"))
+	m, err := Parse(
+		[]byte(
+			"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
+				"\x00\x00\x01\x00\x01\x80\x00\x00\x01\x00\x04\x01\x02\x03\x04",
+		),
+	)
 	if err != nil || m.Answer[0].TTL != 0 {
 		t.Errorf("got %+v, %v", m, err)
 	}
@@ -122,7 +152,8 @@ func TestCanonicalRData(t *testing.T) {
 		{TypeNSEC, "\x01A\x00\x00\x01\x40", "\x01A\x00\x00\x01\x40"}, // RFC 6840, section 5.1
 		{TypeTXT, "\x02AB", "\x02AB"},
 		{TypeSVCB, "\x00\x01\x01A\x00", "\x00\x01\x01A\x00"}, // opaque: RFC 3597, section 7
-		{TypeNAPTR, "\x00\x01\x00\x02\x01U\x01S\x01R\x01A\x00", "\x00\x01\x00\x02\x01U\x01S\x01R\x01a\x00"},
+		{TypeNAPTR, "\x00\x01\x00\x02\x01U\x01S\x01R\x01A\x00",
+			"\x00\x01\x00\x02\x01U\x01S\x01R\x01a\x00"},
 	} {
 		if got := string(AppendCanonical(nil, c.t, []byte(c.in))); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.t, got, c.want)
@@ -156,9 +187,16 @@ func TestTypeBitmap(t *testing.T) {
 	}
 }
 
-// What the builder writes is read the same by miekg/dns and by ourselves, and is as short as compression makes it.
+// What the builder writes is read the same by miekg/dns and by ourselves, and is as short as
+// compression makes it.
 func TestBuilderRoundTrip(t *testing.T) {
-	in := message(t, "www.example. 60 CNAME host.example.", "host.example. 60 A 192.0.2.1", "example. 60 SOA ns.example. root.example. 1 2 3 4 5", "srv.example. 60 SRV 1 2 3 host.example.")
+	in := message(
+		t,
+		"www.example. 60 CNAME host.example.",
+		"host.example. 60 A 192.0.2.1",
+		"example. 60 SOA ns.example. root.example. 1 2 3 4 5",
+		"srv.example. 60 SRV 1 2 3 host.example.",
+	)
 	m, err := Parse(in)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +216,8 @@ func TestBuilderRoundTrip(t *testing.T) {
 	if err := d.Unpack(out); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Answer) != 4 || d.Question[0].Name != "WwW.example." || d.Answer[3].(*dns.SRV).Target != "host.example." {
+	if len(d.Answer) != 4 || d.Question[0].Name != "WwW.example." ||
+		d.Answer[3].(*dns.SRV).Target != "host.example." {
 		t.Errorf("got %v", &d)
 	}
 	again, err := Parse(out)
@@ -202,7 +241,9 @@ func TestBuilderLimit(t *testing.T) {
 	set := func(name string, n int) *RRset {
 		s := &RRset{Name: MustParseName(name), Type: TypeNS, Class: ClassIN, TTL: 1}
 		for i := range n {
-			s.Data = s.Data.Append([]byte(MustParseName(string(rune('a'+i)) + ".big.example").Wire()))
+			s.Data = s.Data.Append(
+				[]byte(MustParseName(string(rune('a'+i)) + ".big.example").Wire()),
+			)
 		}
 		return s
 	}
@@ -229,7 +270,8 @@ func TestParseQueryAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations a query", n)
 	}
-	if q.Question.Name != MustParseName("www.example") || q.Question.Type != TypeA || !q.EDNS.DO || q.End != HeaderLen+17 {
+	if q.Question.Name != MustParseName("www.example") || q.Question.Type != TypeA || !q.EDNS.DO ||
+		q.End != HeaderLen+17 {
 		t.Errorf("got %+v", q)
 	}
 }
@@ -244,7 +286,12 @@ func BenchmarkParseQuery(b *testing.B) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	msg := message(b, "www.example. 60 A 192.0.2.1", "www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA", "example. 60 NS ns.example.")
+	msg := message(
+		b,
+		"www.example. 60 A 192.0.2.1",
+		"www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA",
+		"example. 60 NS ns.example.",
+	)
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = Parse(msg)
@@ -252,15 +299,32 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkNameCompare(b *testing.B) {
-	x, y := MustParseName("a.very.long.name.in.example"), MustParseName("b.very.long.name.in.example")
+	x, y := MustParseName(
+		"a.very.long.name.in.example",
+	), MustParseName(
+		"b.very.long.name.in.example",
+	)
 	for b.Loop() {
 		_ = x.Compare(y)
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(message(f, "www.example. 60 A 192.0.2.1", "www.example. 60 NSEC a.example. A NS", "www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA"))
-	f.Add(message(f, "www.example. 60 SOA a.example. b.example. 1 2 3 4 5", "x.example. 60 NAPTR 1 2 \"u\" \"s\" \"r\" a.example."))
+	f.Add(
+		message(
+			f,
+			"www.example. 60 A 192.0.2.1",
+			"www.example. 60 NSEC a.example. A NS",
+			"www.example. 60 RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA",
+		),
+	)
+	f.Add(
+		message(
+			f,
+			"www.example. 60 SOA a.example. b.example. 1 2 3 4 5",
+			"x.example. 60 NAPTR 1 2 \"u\" \"s\" \"r\" a.example.",
+		),
+	)
 	f.Add(AppendQuery(nil, 1, FlagRD, []byte("\x03www\x07example\x00"), TypeA, 1232, true, nil))
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		m, err := Parse(msg)
@@ -284,7 +348,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("what we write we do not read: %v", err)
 		}
 		for _, s := range sets {
-			if Find(again.Answer, s.Name, s.Type) == nil && s.Class == ClassIN && s.Type != TypeOPT && s.Type != TypeRRSIG {
+			if Find(again.Answer, s.Name, s.Type) == nil && s.Class == ClassIN &&
+				s.Type != TypeOPT &&
+				s.Type != TypeRRSIG {
 				t.Fatalf("lost %v %v", s.Name, s.Type)
 			}
 		}
@@ -292,7 +358,18 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzParseQuery(f *testing.F) {
-	f.Add(AppendQuery(nil, 1, FlagRD, []byte("\x03www\x07example\x00"), TypeA, 1232, true, Options{}.Append(OptionCookie, []byte("12345678"))))
+	f.Add(
+		AppendQuery(
+			nil,
+			1,
+			FlagRD,
+			[]byte("\x03www\x07example\x00"),
+			TypeA,
+			1232,
+			true,
+			Options{}.Append(OptionCookie, []byte("12345678")),
+		),
+	)
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		var q Query
 		if ParseQuery(msg, &q) == nil && q.QDCount == 1 {
@@ -311,7 +388,7 @@ func FuzzOptions(f *testing.F) {
 		for range o.All() {
 			n++
 		}
-		if o.check(0) == nil && n > MaxEDNSOptions {
+		if o.check(0) == nil && n > maxEDNSOptions {
 			t.Fatalf("%d options pass", n)
 		}
 	})
@@ -324,7 +401,7 @@ func fuzzRData(f *testing.F, t Type, read func([]byte) error, seeds ...string) {
 	}
 	f.Fuzz(func(tt *testing.T, d []byte) {
 		err := read(d)
-		steps := MaxDecompression
+		steps := maxDecompression
 		if out, perr := appendRData(nil, d, 0, len(d), t, &steps); perr == nil && read(out) != nil {
 			tt.Fatalf("passes Parse but is not read: %v", err)
 		}
@@ -332,15 +409,31 @@ func fuzzRData(f *testing.F, t Type, read func([]byte) error, seeds ...string) {
 }
 
 func FuzzRRSIG(f *testing.F) {
-	fuzzRData(f, TypeRRSIG, func(d []byte) error { _, err := ParseRRSIG(d); return err }, "\x00\x01\x0d\x02\x00\x00\x00\x3c\x70\x00\x00\x00\x60\x00\x00\x00\x00\x01\x01a\x00sig")
+	fuzzRData(
+		f,
+		TypeRRSIG,
+		func(d []byte) error { _, err := ParseRRSIG(d); return err },
+		"\x00\x01\x0d\x02\x00\x00\x00\x3c\x70\x00\x00\x00\x60\x00\x00\x00\x00\x01\x01a\x00sig",
+	)
 }
 
 func FuzzDNSKEY(f *testing.F) {
-	fuzzRData(f, TypeDNSKEY, func(d []byte) error { KeyTag(d); _, err := ParseDNSKEY(d); return err }, "\x01\x01\x03\x0dkey", "\x01\x01\x03\x01")
+	fuzzRData(
+		f,
+		TypeDNSKEY,
+		func(d []byte) error { KeyTag(d); _, err := ParseDNSKEY(d); return err },
+		"\x01\x01\x03\x0dkey",
+		"\x01\x01\x03\x01",
+	)
 }
 
 func FuzzDS(f *testing.F) {
-	fuzzRData(f, TypeDS, func(d []byte) error { _, err := ParseDS(d); return err }, "\x00\x01\x0d\x02hash")
+	fuzzRData(
+		f,
+		TypeDS,
+		func(d []byte) error { _, err := ParseDS(d); return err },
+		"\x00\x01\x0d\x02hash",
+	)
 }
 
 func FuzzNSEC(f *testing.F) {
@@ -358,9 +451,19 @@ func FuzzNSEC(f *testing.F) {
 }
 
 func FuzzNSEC3(f *testing.F) {
-	fuzzRData(f, TypeNSEC3, func(d []byte) error { _, err := ParseNSEC3(d); return err }, "\x01\x00\x00\x0a\x02ab\x03xyz\x00\x01\x40")
+	fuzzRData(
+		f,
+		TypeNSEC3,
+		func(d []byte) error { _, err := ParseNSEC3(d); return err },
+		"\x01\x00\x00\x0a\x02ab\x03xyz\x00\x01\x40",
+	)
 }
 
 func FuzzSOA(f *testing.F) {
-	fuzzRData(f, TypeSOA, func(d []byte) error { _, err := ParseSOA(d); return err }, "\x00\x00aaaabbbbccccddddeeee")
+	fuzzRData(
+		f,
+		TypeSOA,
+		func(d []byte) error { _, err := ParseSOA(d); return err },
+		"\x00\x00aaaabbbbccccddddeeee",
+	)
 }

@@ -7,11 +7,11 @@ import (
 	"unsafe"
 )
 
-// Name is a domain name in lower-cased, uncompressed wire form. It is immutable and comparable, so that it can be a
-// map key. The zero value is no name at all; the root is [Root].
+// Name is a domain name in lower-cased, uncompressed wire form. It is immutable and comparable, so
+// that it can be a map key. The zero value is no name at all; the root is [Root].
 //
-// Two names are the same if they differ in the case of ASCII letters only (RFC 4343); every octet may occur in a
-// label (RFC 2181, section 11).
+// Two names are the same if they differ in the case of ASCII letters only (RFC 4343); every octet
+// may occur in a label (RFC 2181, section 11).
 type Name struct {
 	wire string // labels with their length octets, the root's zero octet included
 }
@@ -39,8 +39,8 @@ func MustParseName(s string) Name {
 	return n
 }
 
-// ParseName reads a name in presentation form (RFC 1035, section 5.1), with or without the final dot.
-// The error is an *Error whose offset counts octets of s.
+// ParseName reads a name in presentation form (RFC 1035, section 5.1), with or without the final
+// dot. The error is an *Error whose offset counts octets of s.
 func ParseName(s string) (Name, error) {
 	if s == "." {
 		return Root, nil
@@ -72,7 +72,7 @@ func ParseName(s string) (Name, error) {
 			}
 			i += n - 1
 		}
-		if len(out)-start > MaxLabelLen {
+		if len(out)-start > maxLabelLen {
 			return Name{}, malformed("label longer than 63 octets", i)
 		}
 		out = append(out, lower[c])
@@ -87,7 +87,8 @@ func ParseName(s string) (Name, error) {
 	return Name{string(out)}, nil
 }
 
-// unescape reads \C or \DDD at the start of s and returns how much it read; 0 says that it is neither.
+// unescape reads \C or \DDD at the start of s and returns the character and the length read, 0 if
+// it is neither.
 func unescape(s string) (byte, int) {
 	if len(s) < 2 {
 		return 0, 0
@@ -111,10 +112,10 @@ func unescape(s string) (byte, int) {
 	return byte(v), 4
 }
 
-// NameFromWire takes a whole uncompressed name.
+// NameFromWire converts a whole uncompressed name in wire form.
 func NameFromWire(b []byte) (Name, error) {
 	var buf [MaxNameLen]byte
-	steps := MaxDecompression
+	steps := maxDecompression
 	out, next, err := readName(b, 0, buf[:0], &steps)
 	if err != nil {
 		return Name{}, err
@@ -126,13 +127,13 @@ func NameFromWire(b []byte) (Name, error) {
 	return Name{string(out)}, nil
 }
 
-// NameOf takes what Wire returned, of whatever memory it is a part; it looks at nothing.
+// NameOf converts the result of Wire back to a Name, without checking it or copying it.
 func NameOf(wire string) Name { return Name{wire} }
 
-// ReadName reads a possibly compressed name at off and returns the offset behind it.
-func ReadName(msg []byte, off int) (Name, int, error) {
+// nameAt reads a possibly compressed name at off and returns the offset after it.
+func nameAt(msg []byte, off int) (Name, int, error) {
 	var buf [MaxNameLen]byte
-	steps := MaxDecompression
+	steps := maxDecompression
 	out, next, err := readName(msg, off, buf[:0], &steps)
 	if err != nil {
 		return Name{}, 0, err
@@ -141,13 +142,13 @@ func ReadName(msg []byte, off int) (Name, int, error) {
 	return Name{string(out)}, next, nil
 }
 
-// aliasName makes a name that shares memory with lower-cased b. It must not outlive b's content: it is for look-ups
-// on the hit path only.
+// aliasName makes a name that shares memory with lower-cased b. It must not outlive b's content: it
+// is for look-ups on the hit path only.
 func aliasName(b []byte) Name { return Name{unsafe.String(unsafe.SliceData(b), len(b))} }
 
-// readName appends the name at off to dst, decompressed, in its own letter case, and returns the offset behind
-// the name where it stands. A pointer must point before the part that holds it, so that the walk
-// ends; steps is what the message has left of MaxDecompression.
+// readName appends the name at off to dst, decompressed, in its own letter case, and returns the
+// offset after the name where it stands. A pointer must point before the part that holds it, so
+// that reading ends; steps is what the message has left of maxDecompression.
 func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int, err error) {
 	base, limit, next, pointers := len(dst), off, -1, 0
 	for at := off; ; {
@@ -182,7 +183,7 @@ func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int
 			if to >= limit {
 				return nil, 0, malformed("compression pointer does not point backwards", at)
 			}
-			if pointers++; pointers > MaxPointers {
+			if pointers++; pointers > maxPointers {
 				return nil, 0, malformed("more compression pointers than a name has labels", at)
 			}
 			if *steps--; *steps < 0 {
@@ -193,12 +194,13 @@ func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int
 			}
 			at, limit = to, to
 		default:
-			return nil, 0, malformed("label type not known", at) // RFC 6891, section 5: no extended label types
+			// RFC 6891, section 5: no extended label types
+			return nil, 0, malformed("label type not known", at)
 		}
 	}
 }
 
-// skipName returns the offset behind the name at off without looking at what a pointer points to.
+// skipName returns the offset after the name at off without looking at what a pointer points to.
 func skipName(msg []byte, off int) (int, error) {
 	for off < len(msg) {
 		c := int(msg[off])
@@ -215,7 +217,7 @@ func skipName(msg []byte, off int) (int, error) {
 	return 0, malformed("name runs past the end", off)
 }
 
-// plainEnd returns the offset behind a name that may not be compressed.
+// plainEnd returns the offset after a name that may not be compressed.
 func plainEnd(b []byte, off int) (int, error) {
 	for off < len(b) && b[off] < 0x40 {
 		if b[off] == 0 {
@@ -235,13 +237,13 @@ func toLower(b []byte) {
 // Wire returns the wire form, lower-cased.
 func (n Name) Wire() string { return n.wire }
 
-// Len is the number of octets of the wire form.
+// Len returns the number of octets of the wire form.
 func (n Name) Len() int { return len(n.wire) }
 
-// IsZero says that n is no name at all.
+// IsZero reports whether n is the zero value, which is not a name.
 func (n Name) IsZero() bool { return n.wire == "" }
 
-// IsRoot says that n is the root.
+// IsRoot reports whether n is the root.
 func (n Name) IsRoot() bool { return n.wire == "\x00" }
 
 // Labels counts the labels; the root has none.
@@ -253,7 +255,7 @@ func (n Name) Labels() int {
 	return c
 }
 
-// Parent is n without its first label; the root's parent is the root.
+// Parent returns n without its first label; the root's parent is the root.
 func (n Name) Parent() Name {
 	if len(n.wire) <= 1 {
 		return n
@@ -261,7 +263,7 @@ func (n Name) Parent() Name {
 	return Name{n.wire[int(n.wire[0])+1:]}
 }
 
-// Ancestor is the last `labels` labels of n: n itself where it has no more than these.
+// Ancestor returns the last `labels` labels of n, or n if it has no more.
 func (n Name) Ancestor(labels int) Name {
 	for skip := n.Labels() - labels; skip > 0; skip-- {
 		n = n.Parent()
@@ -269,7 +271,7 @@ func (n Name) Ancestor(labels int) Name {
 	return n
 }
 
-// Label is the first label without its length; "" for the root.
+// Label returns the first label without its length octet; "" for the root.
 func (n Name) Label() string {
 	if len(n.wire) <= 1 {
 		return ""
@@ -277,7 +279,7 @@ func (n Name) Label() string {
 	return n.wire[1 : 1+int(n.wire[0])]
 }
 
-// Within says that n is zone or below it.
+// Within reports whether n is zone or below it.
 func (n Name) Within(zone Name) bool {
 	d := len(n.wire) - len(zone.wire)
 	if d < 0 || n.wire[d:] != zone.wire || zone.wire == "" {
@@ -291,10 +293,10 @@ func (n Name) Within(zone Name) bool {
 	return i == d
 }
 
-// Below says that n is below zone and not zone itself.
+// Below reports whether n is below zone and not zone itself.
 func (n Name) Below(zone Name) bool { return len(n.wire) > len(zone.wire) && n.Within(zone) }
 
-// CommonAncestor is the longest name that both n and o are within.
+// CommonAncestor returns the longest name that both n and o are within.
 func (n Name) CommonAncestor(o Name) Name {
 	for a := n; ; a = a.Parent() {
 		if o.Within(a) {
@@ -303,9 +305,9 @@ func (n Name) CommonAncestor(o Name) Name {
 	}
 }
 
-// Child is n with one more label in front; false where that would be too long.
+// Child returns n with one more label in front; false if that would be too long.
 func (n Name) Child(label string) (Name, bool) {
-	if len(label) == 0 || len(label) > MaxLabelLen || len(label)+1+len(n.wire) > MaxNameLen {
+	if len(label) == 0 || len(label) > maxLabelLen || len(label)+1+len(n.wire) > MaxNameLen {
 		return Name{}, false
 	}
 	b := make([]byte, 0, len(label)+1+len(n.wire))
@@ -315,14 +317,14 @@ func (n Name) Child(label string) (Name, bool) {
 	return Name{string(append(b, n.wire...))}, true
 }
 
-// Wildcard is the name *.n; false where that would be too long.
+// Wildcard returns the name *.n; false if that would be too long.
 func (n Name) Wildcard() (Name, bool) { return n.Child("*") }
 
-// IsWildcard says that the first label is an asterisk (RFC 4592, section 2.1.1).
+// IsWildcard reports whether the first label is an asterisk (RFC 4592, section 2.1.1).
 func (n Name) IsWildcard() bool { return strings.HasPrefix(n.wire, "\x01*") }
 
-// ReplaceSuffix puts to in the place of from at n's end, as a DNAME does (RFC 6672, section 2.2); false where n is not
-// below from, or where the result would be too long.
+// ReplaceSuffix puts to in the place of from at n's end, as a DNAME does (RFC 6672, section 2.2);
+// false if n is not below from, or if the result would be too long.
 func (n Name) ReplaceSuffix(from, to Name) (Name, bool) {
 	if !n.Below(from) || len(n.wire)-len(from.wire)+len(to.wire) > MaxNameLen {
 		return Name{}, false
@@ -330,22 +332,25 @@ func (n Name) ReplaceSuffix(from, to Name) (Name, bool) {
 	return Name{n.wire[:len(n.wire)-len(from.wire)] + to.wire}, true
 }
 
-// Compare orders names canonically (RFC 4034, section 6.1): by labels from the right, octet by octet.
+// Compare orders names canonically (RFC 4034, section 6.1): by labels from the right, octet by
+// octet.
 func (n Name) Compare(o Name) int {
 	var a, b [MaxLabels + 1]uint8
 	i, j := n.starts(&a), o.starts(&b)
 	for i > 0 && j > 0 {
 		i, j = i-1, j-1
 		x, y := int(a[i]), int(b[j])
-		if c := strings.Compare(n.wire[x+1:x+1+int(n.wire[x])], o.wire[y+1:y+1+int(o.wire[y])]); c != 0 {
+		a, b := n.wire[x+1:x+1+int(n.wire[x])], o.wire[y+1:y+1+int(o.wire[y])]
+		if c := strings.Compare(a, b); c != 0 {
 			return c
 		}
 	}
 	return i - j
 }
 
-// AppendOrder appends octets whose order, octet by octet, is the canonical order of names (RFC 4034, section 6.1): the labels from the root
-// on, each ended by 0, with 0 and 1 in them escaped by a 1. For those who compare a name often.
+// AppendOrder appends a sort key: bytes.Compare of two keys is the canonical order of their names
+// (RFC 4034, section 6.1). The key is the labels from the root on, each ended by 0, with 0 and 1 in
+// them escaped by a 1. It pays where a name is compared often.
 func (n Name) AppendOrder(dst []byte) []byte {
 	var at [MaxLabels + 1]uint8
 	for i := n.starts(&at) - 1; i >= 0; i-- {
@@ -362,7 +367,7 @@ func (n Name) AppendOrder(dst []byte) []byte {
 	return dst
 }
 
-// starts fills in where n's labels begin and counts them.
+// starts fills in the offsets of n's labels and returns their number.
 func (n Name) starts(at *[MaxLabels + 1]uint8) int {
 	c := 0
 	for i := 0; i < len(n.wire) && n.wire[i] != 0; i += int(n.wire[i]) + 1 {
@@ -372,7 +377,7 @@ func (n Name) starts(at *[MaxLabels + 1]uint8) int {
 	return c
 }
 
-// String is the presentation form with the final dot.
+// String returns the presentation form with the final dot.
 func (n Name) String() string {
 	if n.wire == "" {
 		return "<no name>"

@@ -11,7 +11,8 @@ import (
 func TestParseName(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	for _, c := range []struct{ in, want string }{
-		{".", "."}, {"example", "example."}, {"Example.COM.", "example.com."}, {`a\.b.c`, `a\.b.c.`}, {`\000\255.x`, `\000\255.x.`}, {`*.x`, "*.x."},
+		{".", "."}, {"example", "example."}, {"Example.COM.", "example.com."},
+		{`a\.b.c`, `a\.b.c.`}, {`\000\255.x`, `\000\255.x.`}, {`*.x`, "*.x."},
 		{`\065.x`, "a.x."}, {long + ".x", long + ".x."}, {"a b", `a\032b.`},
 	} {
 		n, err := ParseName(c.in)
@@ -22,7 +23,8 @@ func TestParseName(t *testing.T) {
 			t.Errorf("%q: does not survive its presentation form %s", c.in, n)
 		}
 	}
-	for in, offset := range map[string]int{"": 0, "a..b": 2, ".a": 0, `a\`: 1, `a\25`: 1, `a\256`: 1, long + "a": 63, strings.Repeat(long+".", 4): 253} {
+	for in, offset := range map[string]int{"": 0, "a..b": 2, ".a": 0, `a\`: 1, `a\25`: 1,
+		`a\256`: 1, long + "a": 63, strings.Repeat(long+".", 4): 253} {
 		_, err := ParseName(in)
 		var e *Error
 		if !errors.As(err, &e) || e.Offset != offset {
@@ -53,7 +55,7 @@ func TestReadName(t *testing.T) {
 		{"too long", []byte(strings.Repeat("\x3F"+strings.Repeat("x", 63), 4) + "\x00"), 0, "", 0},
 		{"behind the end", []byte("\x00"), 5, "", 0},
 	} {
-		n, next, err := ReadName(c.msg, c.off)
+		n, next, err := nameAt(c.msg, c.off)
 		switch {
 		case c.want == "" && err == nil:
 			t.Errorf("%s: got %v, want an error", c.name, n)
@@ -68,9 +70,11 @@ func TestWithin(t *testing.T) {
 		name, zone string
 		want       bool
 	}{
-		{"a.example", "example", true}, {"example", "example", true}, {"example", ".", true}, {".", "example", false},
+		{"a.example", "example", true}, {"example", "example", true}, {"example", ".", true},
+		{".", "example", false},
 		{"badexample", "example", false}, {"a.b", "b.a", false},
-		// A length octet that looks like the suffix's: the tail of the label is "\x01b" and the zone is b.
+		// A length octet that looks like the suffix's: the tail of the label is "\x01b" and the
+		// zone is b.
 		{`x\001b`, "b", false},
 	} {
 		if got := MustParseName(c.name).Within(MustParseName(c.zone)); got != c.want {
@@ -84,7 +88,17 @@ func TestWithin(t *testing.T) {
 
 // RFC 4034, section 6.1 gives this order.
 func TestCanonicalOrder(t *testing.T) {
-	want := []string{"example.", "a.example.", "yljkjljk.a.example.", `Z.a.example.`, `zABC.a.EXAMPLE.`, "z.example.", `\001.z.example.`, "*.z.example.", `\200.z.example.`}
+	want := []string{
+		"example.",
+		"a.example.",
+		"yljkjljk.a.example.",
+		`Z.a.example.`,
+		`zABC.a.EXAMPLE.`,
+		"z.example.",
+		`\001.z.example.`,
+		"*.z.example.",
+		`\200.z.example.`,
+	}
 	var names []Name
 	for _, s := range want {
 		names = append(names, MustParseName(s))
@@ -100,12 +114,19 @@ func TestCanonicalOrder(t *testing.T) {
 // The octets of AppendOrder compare as the names do.
 func TestAppendOrder(t *testing.T) {
 	var names []Name
-	for _, s := range []string{".", "a.", "b.", "ab.", `a\000.`, `a\001.`, `a\002.`, `\000.a.`, `\001.a.`, `\001\000.a.`, `\002.a.`, "a.a.", "aa.a.", "b.a.", "a.b.", "a.ab.", `a.a\000.`, `\255.a.`, `\200.a.b.c.`} {
+	for _, s := range []string{".", "a.", "b.", "ab.", `a\000.`, `a\001.`, `a\002.`, `\000.a.`,
+		`\001.a.`, `\001\000.a.`, `\002.a.`, "a.a.", "aa.a.", "b.a.", "a.b.", "a.ab.", `a.a\000.`,
+		`\255.a.`, `\200.a.b.c.`} {
 		names = append(names, MustParseName(s))
 	}
 	for _, a := range names {
 		for _, b := range names {
-			if got, want := bytes.Compare(a.AppendOrder(nil), b.AppendOrder(nil)), a.Compare(b); sign(got) != sign(want) {
+			if got, want := bytes.Compare(a.AppendOrder(nil),
+				b.AppendOrder(nil)), a.Compare(b); sign(
+				got,
+			) != sign(
+				want,
+			) {
 				t.Errorf("%v and %v: %d, want %d", a, b, got, want)
 			}
 		}
@@ -116,13 +137,18 @@ func sign(n int) int { return min(max(n, -1), 1) }
 
 func TestNameParts(t *testing.T) {
 	n := MustParseName("www.a.example.")
-	if n.Labels() != 3 || n.Parent() != MustParseName("a.example") || n.Ancestor(1) != MustParseName("example") || n.Ancestor(0) != Root || n.Ancestor(9) != n || n.Label() != "www" {
+	if n.Labels() != 3 || n.Parent() != MustParseName("a.example") ||
+		n.Ancestor(1) != MustParseName("example") ||
+		n.Ancestor(0) != Root ||
+		n.Ancestor(9) != n ||
+		n.Label() != "www" {
 		t.Errorf("parts of %v", n)
 	}
 	if c := n.CommonAncestor(MustParseName("b.example")); c != MustParseName("example") {
 		t.Errorf("common ancestor %v", c)
 	}
-	if r, ok := n.ReplaceSuffix(MustParseName("example"), MustParseName("net")); !ok || r != MustParseName("www.a.net") {
+	if r, ok := n.ReplaceSuffix(MustParseName("example"), MustParseName("net")); !ok ||
+		r != MustParseName("www.a.net") {
 		t.Errorf("replaced: %v", r)
 	}
 	if _, ok := n.ReplaceSuffix(n, Root); ok {
@@ -131,20 +157,22 @@ func TestNameParts(t *testing.T) {
 	if w, ok := n.Wildcard(); !ok || !w.IsWildcard() || n.IsWildcard() {
 		t.Errorf("wildcard %v", w)
 	}
-	if _, ok := MustParseName(strings.Repeat(strings.Repeat("a", 49)+".", 5)).Child(strings.Repeat("b", 10)); ok {
+	if _, ok := MustParseName(strings.Repeat(strings.Repeat("a", 49)+".",
+		5)).Child(strings.Repeat("b", 10)); ok {
 		t.Error("a child may be longer than 255 octets")
 	}
 }
 
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"\x03www\x07example\x00", "\x00", "\xC0\x00", "\x01a\xC0\x00", "\x3F"} {
+	for _, s := range []string{"\x03www\x07example\x00", "\x00", "\xC0\x00", "\x01a\xC0\x00",
+		"\x3F"} {
 		f.Add([]byte(s), 0)
 	}
 	f.Fuzz(func(t *testing.T, msg []byte, off int) {
 		if off < 0 {
 			return
 		}
-		n, next, err := ReadName(msg, off)
+		n, next, err := nameAt(msg, off)
 		if err != nil {
 			return
 		}
@@ -155,7 +183,8 @@ func FuzzName(f *testing.F) {
 		if err != nil || m != n || n.Compare(m) != 0 {
 			t.Fatalf("%v does not survive its presentation form: %v", n, err)
 		}
-		if o, _, err := ReadName(msg, 0); err == nil && sign(bytes.Compare(n.AppendOrder(nil), o.AppendOrder(nil))) != sign(n.Compare(o)) {
+		if o, _, err := nameAt(msg, 0); err == nil &&
+			sign(bytes.Compare(n.AppendOrder(nil), o.AppendOrder(nil))) != sign(n.Compare(o)) {
 			t.Fatalf("%v and %v are in another order", n, o)
 		}
 	})

@@ -20,7 +20,7 @@ func (h Header) Opcode() Opcode { return Opcode(h.Flags >> 11 & 15) }
 // RCode returns the four bits that the header has.
 func (h Header) RCode() RCode { return RCode(h.Flags & 15) }
 
-// Has says whether all bits of f are set.
+// Has reports whether all bits of f are set.
 func (h Header) Has(f uint16) bool { return h.Flags&f == f }
 
 // ParseHeader reads the first twelve octets.
@@ -51,7 +51,7 @@ type Query struct {
 	Header
 	Question Question // the name shares memory with buf: valid until the next ParseQuery, see Keep
 	QName    []byte   // the name as it stands in the packet
-	End      int      // offset behind the question
+	End      int      // offset after the question
 	EDNS     EDNS
 
 	buf [MaxNameLen]byte
@@ -64,9 +64,9 @@ func (q *Query) Keep() Question {
 	return k
 }
 
-// ParseQuery reads header, question and OPT of a client's message into q and allocates nothing. Records other than OPT are
-// stepped over. What is wrong with the message as DNS is an error; what is wrong with it as a query (opcode, counts, version) is
-// for the server to say.
+// ParseQuery reads header, question and OPT of a client's message into q and allocates nothing.
+// Records other than OPT are stepped over. What is wrong with the message as DNS is an error; what
+// is wrong with it as a query (opcode, counts, version) is for the server to judge.
 func ParseQuery(msg []byte, q *Query) (err error) {
 	q.EDNS, q.QName, q.End, q.Question = EDNS{}, nil, 0, Question{}
 	if q.Header, err = ParseHeader(msg); err != nil {
@@ -76,7 +76,7 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 		q.End = HeaderLen
 		return nil
 	}
-	steps := MaxDecompression
+	steps := maxDecompression
 	out, off, err := readName(msg, HeaderLen, q.buf[:0], &steps)
 	if err != nil {
 		return err
@@ -86,7 +86,8 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 		return malformed("question runs past the end", off)
 	}
 	q.QName, q.End = msg[HeaderLen:off], off+4
-	q.Question = Question{aliasName(out), Type(binary.BigEndian.Uint16(msg[off:])), Class(binary.BigEndian.Uint16(msg[off+2:]))}
+	q.Question = Question{aliasName(out), Type(binary.BigEndian.Uint16(msg[off:])),
+		Class(binary.BigEndian.Uint16(msg[off+2:]))}
 	off += 4
 	for n := int(q.ANCount) + int(q.NSCount) + int(q.ARCount); n > 0; n-- {
 		if off, err = q.record(msg, off); err != nil {
@@ -130,7 +131,7 @@ func Parse(msg []byte) (*Message, error) {
 		return nil, err
 	}
 	m := &Message{Header: h}
-	p := parser{msg: msg, steps: MaxDecompression}
+	p := parser{msg: msg, steps: maxDecompression}
 	off := HeaderLen
 	for i := range int(h.QDCount) {
 		start := off
@@ -141,7 +142,8 @@ func Parse(msg []byte) (*Message, error) {
 		if off+4 > len(msg) {
 			return nil, malformed("question runs past the end", off)
 		}
-		q.Type, q.Class = Type(binary.BigEndian.Uint16(msg[off:])), Class(binary.BigEndian.Uint16(msg[off+2:]))
+		q.Type = Type(binary.BigEndian.Uint16(msg[off:]))
+		q.Class = Class(binary.BigEndian.Uint16(msg[off+2:]))
 		if i == 0 {
 			m.Question, m.QName = q, append([]byte(nil), msg[start:off]...)
 		}
@@ -161,8 +163,8 @@ func Parse(msg []byte) (*Message, error) {
 	return m, nil
 }
 
-// adoptSignatures gives sets without signatures those that stand in another section: some servers put them into the additional one.
-// A signature speaks for itself wherever it stands.
+// adoptSignatures moves RRSIGs from other sections to the sets that they cover: some servers put
+// them into the additional section. A signature is verified wherever it was found.
 func (m *Message) adoptSignatures() {
 	sections := []*[]*RRset{&m.Answer, &m.Authority, &m.Additional}
 	if len(m.Answer)+len(m.Authority)+len(m.Additional) > maxAdopt {
@@ -173,7 +175,7 @@ func (m *Message) adoptSignatures() {
 		for _, s := range *from {
 			adopted := false
 			covered := s.key().typ
-			// which are not signed (RFC 4035, section 2.2)
+			// RRSIGs are not signed themselves (RFC 4035, section 2.2).
 			if s.Type == TypeRRSIG && covered != TypeRRSIG {
 				for _, to := range sections {
 					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
@@ -201,12 +203,12 @@ func (m *Message) FullRCode() RCode { return m.RCode() | RCode(m.EDNS.ExtCode)<<
 type parser struct {
 	msg   []byte
 	off   int
-	steps int  // what is left of MaxDecompression
+	steps int  // what is left of maxDecompression
 	last  Name // that was read: owners repeat
 	at    int  // what the pointer points to that last was written as; 0 if it was not
 }
 
-// setKey tells sets of a section apart; covered is the type that an RRSIG speaks of.
+// setKey identifies a set in its section; an RRSIG's type is the one that it covers.
 type setKey struct {
 	name  Name
 	typ   Type
@@ -214,7 +216,7 @@ type setKey struct {
 	sig   bool
 }
 
-// key tells a set from the others of its section; an RRSIG's type is the one it covers.
+// key returns the set's key.
 func (s *RRset) key() setKey {
 	k := setKey{s.Name, s.Type, s.Class, s.Type == TypeRRSIG}
 	if k.sig {
@@ -223,10 +225,11 @@ func (s *RRset) key() setKey {
 	return k
 }
 
-// maxLinear is how many sets of a section are looked through one by one; beyond it a map finds them.
+// maxLinear is the number of sets of a section that are searched one by one; beyond it there is a
+// map.
 const maxLinear = 12
 
-// sets are those of a section, found by their keys.
+// sets holds the sets of a section, found by their keys.
 type sets struct {
 	list  []*RRset
 	index map[setKey]*RRset
@@ -303,9 +306,11 @@ func (p *parser) owner(off int) (Name, int, error) {
 	return p.last, next, nil
 }
 
-// section reads n records and groups them. RRSIGs go to the set they cover; those without one become sets of type RRSIG.
+// section reads n records and groups them. RRSIGs go to the set they cover; those without one
+// become sets of type RRSIG.
 func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
-	if n*11 > len(p.msg)-p.off { // a record takes 11 octets at least: do not believe a count that cannot be
+	// a record takes 11 octets at least: do not believe a count that cannot be
+	if n*11 > len(p.msg)-p.off {
 		return nil, malformed("more records counted than there are octets for", p.off)
 	}
 	var found sets
@@ -318,7 +323,8 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 		if at+10 > len(p.msg) {
 			return nil, malformed("record runs past the end", start)
 		}
-		t, class := Type(binary.BigEndian.Uint16(p.msg[at:])), Class(binary.BigEndian.Uint16(p.msg[at+2:]))
+		t := Type(binary.BigEndian.Uint16(p.msg[at:]))
+		class := Class(binary.BigEndian.Uint16(p.msg[at+2:]))
 		ttl := binary.BigEndian.Uint32(p.msg[at+4:])
 		end := at + 10 + int(binary.BigEndian.Uint16(p.msg[at+8:]))
 		if end > len(p.msg) {
@@ -349,7 +355,8 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 		}
 		s := found.find(k)
 		if s == nil {
-			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl, Data: make(RDataList, 0, 2+len(rdata))}
+			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl,
+				Data: make(RDataList, 0, 2+len(rdata))}
 			s.Data = s.Data.Append(rdata)
 			found.add(k, s)
 			continue
@@ -365,7 +372,8 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 // usualRData is room for most RDATA, in octets.
 const usualRData = 320
 
-// attachSignatures moves each group of RRSIGs into the set it covers, where the section has that set.
+// attachSignatures moves each group of RRSIGs into the set it covers, where the section has that
+// set.
 func (found *sets) attachSignatures() []*RRset {
 	kept := found.list[:0]
 	for _, s := range found.list {
@@ -374,7 +382,8 @@ func (found *sets) attachSignatures() []*RRset {
 			k.sig = false
 			if owner := found.find(k); owner != nil {
 				owner.Sigs = s.Data
-				owner.TTL = min(owner.TTL, s.TTL) // RFC 4034, section 3: the RRSIG's TTL is that of the set
+				// RFC 4034, section 3: the RRSIG's TTL is that of the set
+				owner.TTL = min(owner.TTL, s.TTL)
 				continue
 			}
 		}

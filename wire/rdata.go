@@ -8,18 +8,22 @@ import "bytes"
 type field uint8
 
 const (
-	fieldName      field = iota // a name that may be compressed in messages, ours included (RFC 1035, section 3.3)
-	fieldPlainName              // a name that is read even if compressed, but never written so (RFC 3597, section 4)
+	// a name that may be compressed in messages, ours included (RFC 1035, section 3.3)
+	fieldName field = iota
+	// a name that is read even if compressed, never written so (RFC 3597, section 4)
+	fieldPlainName
 	field8
 	field16
 	field32
 	fieldString // a character-string (RFC 1035, section 3.3)
-	fieldA6     // prefix length, address suffix; a name follows unless the length is 0 (RFC 2874, section 3.1)
-	fieldRest   // whatever is left
+	// prefix length, address suffix; a name follows unless the length is 0 (RFC 2874, section 3.1)
+	fieldA6
+	fieldRest // whatever is left
 )
 
-// layouts holds the types whose RDATA holds names. Every other type is opaque (RFC 3597). RFC 6895, section 3.1 and
-// RFC 3597, section 4 forbid names that need decompression in new types, so the table is complete.
+// layouts holds the types whose RDATA holds names. Every other type is opaque (RFC 3597). RFC 6895,
+// section 3.1 and RFC 3597, section 4 forbid names that need decompression in new types, so the
+// table is complete.
 var layouts = [48][]field{
 	TypeNS:    {fieldName},
 	TypeMD:    {fieldName},
@@ -35,7 +39,8 @@ var layouts = [48][]field{
 	TypeRP:    {fieldPlainName, fieldPlainName},
 	TypeAFSDB: {field16, fieldPlainName},
 	TypeRT:    {field16, fieldPlainName},
-	TypeSIG:   {field16, field8, field8, field32, field32, field32, field16, fieldPlainName, fieldRest},
+	TypeSIG: {field16, field8, field8, field32, field32, field32, field16, fieldPlainName,
+		fieldRest},
 	TypePX:    {field16, fieldPlainName, fieldPlainName},
 	TypeNXT:   {fieldPlainName, fieldRest},
 	TypeSRV:   {field16, field16, field16, fieldPlainName},
@@ -43,8 +48,9 @@ var layouts = [48][]field{
 	TypeKX:    {field16, fieldPlainName},
 	TypeA6:    {fieldA6, fieldPlainName},
 	TypeDNAME: {fieldPlainName},
-	TypeRRSIG: {field16, field8, field8, field32, field32, field32, field16, fieldPlainName, fieldRest},
-	TypeNSEC:  {fieldPlainName, fieldRest},
+	TypeRRSIG: {field16, field8, field8, field32, field32, field32, field16, fieldPlainName,
+		fieldRest},
+	TypeNSEC: {fieldPlainName, fieldRest},
 }
 
 // layoutOf returns a type's fields, nil if it is opaque.
@@ -55,11 +61,12 @@ func layoutOf(t Type) []field {
 	return nil
 }
 
-// caseKept are types of the table whose names keep their case in canonical form: RFC 6840, section 5.1 took NSEC out
-// of the list of RFC 4034, section 6.2.
+// caseKept reports whether names of a type of the table keep their case in canonical form: RFC
+// 6840, section 5.1 took NSEC out of the list of RFC 4034, section 6.2.
 func caseKept(t Type) bool { return t == TypeNSEC }
 
-// fieldEnd returns the offset behind a field that is no name, and whether it is the last one, whatever the layout says.
+// fieldEnd returns the offset after a field that is not a name, and whether it is the last one,
+// whatever the layout says.
 func fieldEnd(msg []byte, off, end int, f field) (next int, last bool, err error) {
 	n := 0
 	switch f {
@@ -91,7 +98,7 @@ func fieldEnd(msg []byte, off, end int, f field) (next int, last bool, err error
 	return off + n, last, nil
 }
 
-// isName says that a field is a name.
+// isName reports whether a field is a name.
 func (f field) isName() bool { return f == fieldName || f == fieldPlainName }
 
 // appendRData appends the RDATA at msg[off:end] to dst with its names decompressed, which takes
@@ -123,7 +130,8 @@ func appendRData(dst, msg []byte, off, end int, t Type, steps *int) (_ []byte, e
 	return dst, checkRData(t, dst[start:], from)
 }
 
-// eachField calls visit for each field of uncompressed RDATA, which Parse has read before: nothing can be wrong with it.
+// eachField calls visit for each field of uncompressed RDATA. Parse has read it before, so it is
+// well formed.
 func eachField(rdata []byte, t Type, visit func(octets []byte, name field)) {
 	off := 0
 	for _, f := range layoutOf(t) {
@@ -149,8 +157,9 @@ func eachField(rdata []byte, t Type, visit func(octets []byte, name field)) {
 	}
 }
 
-// checkRData refuses what the code that reads a DNSSEC type later could not take. Other types are opaque; addresses of a
-// wrong size are the scrubber's business, as one bad record must not cost the whole message.
+// checkRData refuses RDATA of DNSSEC types that later code could not read. Other types are opaque.
+// Addresses of a wrong size are dropped when the response is scrubbed, for one bad record must not
+// cost the whole message.
 func checkRData(t Type, d []byte, off int) error {
 	switch t {
 	case TypeDS:
@@ -177,8 +186,8 @@ func checkRData(t Type, d []byte, off int) error {
 	return nil
 }
 
-// FitsType says whether uncompressed RDATA has a size that its type can have. Only the types that the resolver
-// itself acts upon are known here.
+// FitsType reports whether uncompressed RDATA has a size that its type can have. Only the types
+// that the resolver itself acts upon are known here.
 func FitsType(t Type, d []byte) bool {
 	switch t {
 	case TypeA:
@@ -191,7 +200,7 @@ func FitsType(t Type, d []byte) bool {
 	return true
 }
 
-// validStrings says that d is one or more character-strings (RFC 1035, section 3.3.14).
+// validStrings reports whether d is one or more character-strings (RFC 1035, section 3.3.14).
 func validStrings(d []byte) bool {
 	if len(d) == 0 {
 		return false
@@ -206,8 +215,8 @@ func validStrings(d []byte) bool {
 	return true
 }
 
-// AppendCanonical appends uncompressed RDATA to dst in canonical form: names of the listed types in lower case
-// (RFC 4034, section 6.2; RFC 6840, section 5.1).
+// AppendCanonical appends uncompressed RDATA to dst in canonical form: names of the listed types in
+// lower case (RFC 4034, section 6.2; RFC 6840, section 5.1).
 func AppendCanonical(dst []byte, t Type, rdata []byte) []byte {
 	if layoutOf(t) == nil || caseKept(t) {
 		return append(dst, rdata...)
@@ -222,8 +231,8 @@ func AppendCanonical(dst []byte, t Type, rdata []byte) []byte {
 	return dst
 }
 
-// CompareCanonical orders two RDATA of a set: as left-justified octet strings (RFC 4034, section 6.3). Both have to be
-// in canonical form.
+// CompareCanonical orders two RDATA of a set: as left-justified octet strings (RFC 4034, section
+// 6.3). Both have to be in canonical form.
 func CompareCanonical(a, b []byte) int { return bytes.Compare(a, b) }
 
 // TargetName reads the name that an NS, CNAME, PTR or DNAME record points to.

@@ -1,4 +1,4 @@
-// RRsets: the unit that is cached, judged and answered.
+// RRsets: the unit that is cached, validated and answered.
 
 package wire
 
@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// RDataList is RDATA after RDATA, each behind two octets of its length: one piece of memory for a whole set.
+// RDataList is the RDATA of a whole set in one piece of memory, each after two octets with its
+// length.
 type RDataList []byte
 
 // All yields the RDATA in order. They alias the list.
@@ -25,7 +26,7 @@ func (l RDataList) All() iter.Seq[[]byte] {
 	}
 }
 
-// Head is the list with no more than the first n RDATA. It aliases the list.
+// Head returns the list with no more than the first n RDATA. It aliases the list.
 func (l RDataList) Head(n int) RDataList {
 	end := 0
 	for ; n > 0 && end < len(l); n-- {
@@ -34,7 +35,7 @@ func (l RDataList) Head(n int) RDataList {
 	return l[:end:end]
 }
 
-// Valid says that the list is whole: RDATA behind their lengths, and nothing else.
+// Valid reports whether the list is well formed: RDATA after their lengths, and nothing else.
 func (l RDataList) Valid() bool {
 	for len(l) >= 2 {
 		n := 2 + int(binary.BigEndian.Uint16(l))
@@ -63,12 +64,12 @@ func (l RDataList) First() []byte {
 	return nil
 }
 
-// Append returns the list with one RDATA more.
+// Append returns the list with one more RDATA.
 func (l RDataList) Append(d []byte) RDataList {
 	return append(binary.BigEndian.AppendUint16(l, uint16(len(d))), d...)
 }
 
-// Has says whether d is in the list.
+// Has reports whether d is in the list.
 func (l RDataList) Has(d []byte) bool {
 	for x := range l.All() {
 		if bytes.Equal(x, d) {
@@ -78,7 +79,7 @@ func (l RDataList) Has(d []byte) bool {
 	return false
 }
 
-// Equal says that both lists hold the same RDATA, in any order.
+// Equal reports whether both lists hold the same RDATA, in any order.
 func (l RDataList) Equal(o RDataList) bool {
 	if len(l) != len(o) {
 		return false
@@ -94,15 +95,16 @@ func (l RDataList) Equal(o RDataList) bool {
 	return true
 }
 
-// sorted lists the RDATA in the order of their octets.
+// sorted returns the RDATA in the order of their octets.
 func (l RDataList) sorted() [][]byte { return slices.SortedFunc(l.All(), bytes.Compare) }
 
-// Security is what the validator says of data (RFC 4033, section 5; RFC 4035, section 4.3).
+// Security is the result of validation (RFC 4033, section 5; RFC 4035, section 4.3).
 type Security uint8
 
-// The statuses. Unchecked is the zero value, so that what nobody judged is never taken for judged.
+// The statuses. Unchecked is the zero value, so that data that were never
+// validated are not taken for validated.
 const (
-	Unchecked     Security = iota // not judged yet
+	Unchecked     Security = iota // not validated yet
 	Bogus                         // should verify and does not
 	Indeterminate                 // no trust anchor above it
 	Insecure                      // proven to be unsigned
@@ -113,10 +115,10 @@ func (s Security) String() string {
 	return [...]string{"unchecked", "bogus", "indeterminate", "insecure", "secure"}[s]
 }
 
-// Servable says that data of this status may be answered without CD.
+// Servable reports whether data of this status may be answered without CD.
 func (s Security) Servable() bool { return s >= Indeterminate }
 
-// RRset is all records of one owner, type and class, with their signatures.
+// RRset holds all records of one owner, type and class, with their signatures.
 type RRset struct {
 	Name  Name
 	Type  Type
@@ -134,8 +136,8 @@ type RRset struct {
 // Len counts the records without the signatures.
 func (s *RRset) Len() int { return s.Data.Len() }
 
-// EarlierEnd is the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section
-// 3.1.5); 0 is no end.
+// EarlierEnd returns the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section
+// 3.1.5); 0 means none.
 func EarlierEnd(a, b uint32) uint32 {
 	if a == 0 || b != 0 && int32(b-a) < 0 {
 		return b
@@ -143,7 +145,7 @@ func EarlierEnd(a, b uint32) uint32 {
 	return a
 }
 
-// EarliestEnd is the earliest end of the sets' signatures, and of one more.
+// EarliestEnd returns the earliest end of the sets' signatures, and of one more.
 func EarliestEnd(until uint32, sets ...*RRset) uint32 {
 	for _, s := range sets {
 		until = EarlierEnd(until, s.Until)
@@ -151,7 +153,7 @@ func EarliestEnd(until uint32, sets ...*RRset) uint32 {
 	return until
 }
 
-// Size is the memory that the set takes, in octets.
+// Size returns the memory that the set takes, in bytes.
 func (s *RRset) Size() int { return len(s.Name.wire) + len(s.Data) + len(s.Sigs) + 104 }
 
 // Message is a parsed message.

@@ -61,13 +61,16 @@ const (
 )
 
 var typeNames = map[Type]string{
-	1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS", 12: "PTR",
-	13: "HINFO", 14: "MINFO", 15: "MX", 16: "TXT", 17: "RP", 18: "AFSDB", 19: "X25", 20: "ISDN", 21: "RT", 24: "SIG", 25: "KEY",
-	26: "PX", 27: "GPOS", 28: "AAAA", 29: "LOC", 30: "NXT", 33: "SRV", 35: "NAPTR", 36: "KX", 37: "CERT", 38: "A6", 39: "DNAME", 41: "OPT",
-	42: "APL", 43: "DS", 44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 49: "DHCID", 50: "NSEC3",
-	51: "NSEC3PARAM", 52: "TLSA", 53: "SMIMEA", 55: "HIP", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 62: "CSYNC", 63: "ZONEMD",
-	64: "SVCB", 65: "HTTPS", 99: "SPF", 108: "EUI48", 109: "EUI64", 128: "NXNAME", 249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR",
-	253: "MAILB", 254: "MAILA", 255: "ANY", 256: "URI", 257: "CAA", 260: "AMTRELAY", 261: "RESINFO", 32768: "TA", 32769: "DLV",
+	1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR",
+	10: "NULL", 11: "WKS", 12: "PTR", 13: "HINFO", 14: "MINFO", 15: "MX", 16: "TXT", 17: "RP",
+	18: "AFSDB", 19: "X25", 20: "ISDN", 21: "RT", 24: "SIG", 25: "KEY", 26: "PX", 27: "GPOS",
+	28: "AAAA", 29: "LOC", 30: "NXT", 33: "SRV", 35: "NAPTR", 36: "KX", 37: "CERT", 38: "A6",
+	39: "DNAME", 41: "OPT", 42: "APL", 43: "DS", 44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG",
+	47: "NSEC", 48: "DNSKEY", 49: "DHCID", 50: "NSEC3", 51: "NSEC3PARAM", 52: "TLSA",
+	53: "SMIMEA", 55: "HIP", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 62: "CSYNC",
+	63: "ZONEMD", 64: "SVCB", 65: "HTTPS", 99: "SPF", 108: "EUI48", 109: "EUI64", 128: "NXNAME",
+	249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 253: "MAILB", 254: "MAILA", 255: "ANY",
+	256: "URI", 257: "CAA", 260: "AMTRELAY", 261: "RESINFO", 32768: "TA", 32769: "DLV",
 }
 
 var typeNumbers = func() map[string]Type {
@@ -105,8 +108,8 @@ func ParseType(s string) (Type, bool) {
 	return 0, false
 }
 
-// IsMeta says that t is no type of data: it exists in questions or as a pseudo record only (RFC 6895, section 3.1). NXNAME
-// is in that range though it occurs in NSEC bitmaps.
+// IsMeta reports whether t is no type of data: it exists in questions or as a pseudo record only
+// (RFC 6895, section 3.1). NXNAME is in that range though it occurs in NSEC bitmaps.
 func (t Type) IsMeta() bool { return t == TypeOPT || t >= 128 && t <= 255 }
 
 // Class is an RR class.
@@ -154,9 +157,12 @@ const (
 	RCodeBadCookie RCode = 23
 )
 
-var rcodeNames = map[RCode]string{0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN",
-	7: "YXRRSET", 8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 16: "BADVERS", 17: "BADKEY", 18: "BADTIME", 19: "BADMODE", 20: "BADNAME",
-	21: "BADALG", 22: "BADTRUNC", 23: "BADCOOKIE"}
+var rcodeNames = map[RCode]string{
+	0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED",
+	6: "YXDOMAIN", 7: "YXRRSET", 8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 16: "BADVERS",
+	17: "BADKEY", 18: "BADTIME", 19: "BADMODE", 20: "BADNAME", 21: "BADALG", 22: "BADTRUNC",
+	23: "BADCOOKIE",
+}
 
 func (r RCode) String() string {
 	if s, ok := rcodeNames[r]; ok {
@@ -183,7 +189,7 @@ const (
 	FlagTC uint16 = 1 << 9
 	FlagRD uint16 = 1 << 8
 	FlagRA uint16 = 1 << 7
-	FlagZ  uint16 = 1 << 6
+	flagZ  uint16 = 1 << 6
 	FlagAD uint16 = 1 << 5
 	FlagCD uint16 = 1 << 4
 )
