@@ -1,4 +1,5 @@
-// Package bailiwick holds no code: this is the test of the imports that docs/architecture.md allows.
+// Package bailiwick holds no code: this is the test of the imports that docs/architecture.md
+// allows.
 package bailiwick
 
 import (
@@ -12,8 +13,9 @@ import (
 	"testing"
 )
 
-// allowed is the floor plan: who may import whom. Do not change it to make a build pass: a shortcut has to argue with
-// docs/architecture.md first. A package that is not listed may import nothing of the project.
+// allowed is the floor plan: who may import whom. Do not change it to make a build pass: a shortcut
+// has to argue with docs/architecture.md first. A package that is not listed may import nothing of
+// the project.
 var allowed = map[string][]string{
 	"wire":            {},
 	"internal/cause":  {},
@@ -45,7 +47,8 @@ func TestImportArrows(t *testing.T) {
 			return err
 		}
 		pkg := filepath.ToSlash(filepath.Dir(path))
-		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench") {
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench") {
 			return nil
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
@@ -57,7 +60,8 @@ func TestImportArrows(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if own, ok := strings.CutPrefix(name, "bailiwick/"); ok && !slices.Contains(allowed[pkg], own) {
+			if own, ok := strings.CutPrefix(name, "bailiwick/"); ok &&
+				!slices.Contains(allowed[pkg], own) {
 				t.Errorf("%s imports %s: %s may import only %v", path, own, pkg, allowed[pkg])
 			}
 		}

@@ -1,8 +1,9 @@
-// Package interop holds no code: its tests put Bailiwick before real authoritative servers (BIND, NSD, Knot DNS, with zones signed by their own
-// tools) and compare it, question by question, with Unbound and BIND as resolvers of the same zones, and with what delv, drill and kdig say.
+// Package interop holds no code: its tests put Bailiwick before real authoritative servers (BIND,
+// NSD, Knot DNS, with zones signed by their own tools) and compare it, question by question, with
+// Unbound and BIND as resolvers of the same zones, and with what delv, drill and kdig say.
 //
-// They need root, iproute2 and the Debian packages that .ci/run installs; elsewhere they skip and say so. Everything runs in
-// a network namespace of its own.
+// They need root, iproute2 and the Debian packages that .ci/run installs; elsewhere they skip and
+// say so. Everything runs in a network namespace of its own.
 package interop
 
 import (
@@ -23,7 +24,8 @@ import (
 )
 
 // programs are what the tests run.
-var programs = []string{"ip", "unshare", "named", "dnssec-signzone", "unbound", "nsd", "ldns-signzone", "knotd", "keymgr", "kdig", "delv", "drill"}
+var programs = []string{"ip", "unshare", "named", "dnssec-signzone", "unbound", "nsd",
+	"ldns-signzone", "knotd", "keymgr", "kdig", "delv", "drill"}
 
 // inside is set in the process that runs in the namespace.
 const inside = "BAILIWICK_INTEROP"
@@ -83,13 +85,17 @@ func startWorld(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	world.Stdout, world.Stderr = log, log // not a pipe: the servers outlive the script and would hold it open
+	// not a pipe: the servers outlive the script and would hold it open
+	world.Stdout, world.Stderr = log, log
 	if err := world.Run(); err != nil {
 		text, _ := os.ReadFile(log.Name())
 		t.Fatalf("world.sh: %v\n%s", err, text)
 	}
 	bin := build(t, dir)
-	conf := fmt.Sprintf("listen: {udp: [\"%s\"], tcp: [\"%s\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %s/hints}\ntrust_anchors: {builtin: false, file: %s/anchor.key}\nserver: {any: full}\npolicy: {special_names: false}\n",
+	conf := fmt.Sprintf("listen: {udp: [\"%s\"], tcp: [\"%s\"]}\nadmin: {listen: \"\"}\nlog: "+
+		"{level: error}\nresolver: {ipv6: \"false\", root_hints_file: %s/hints}\ntrust_anchors: "+
+		"{builtin: false, file: %s/anchor.key}\nserver: {any: full}\npolicy: {special_names: "+
+		"false}\n",
 		bailiwickAddr, bailiwickAddr, dir, dir)
 	if err := os.WriteFile(filepath.Join(dir, "bailiwick.yaml"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -114,13 +120,15 @@ func startWorld(t *testing.T) string {
 func build(t *testing.T, dir string) string {
 	t.Helper()
 	bin := filepath.Join(dir, "bailiwick")
-	if out, err := exec.Command("go", "build", "-o", bin, "bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin,
+		"bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return bin
 }
 
-// endAll ends the processes that the script started, and waits until they have: they write into the folder that is to be removed.
+// endAll ends the processes that the script started, and waits until they have: they write into the
+// folder that is to be removed.
 func endAll(t *testing.T, pids string) {
 	b, err := os.ReadFile(pids)
 	if err != nil {
@@ -136,7 +144,10 @@ func endAll(t *testing.T, pids string) {
 		}
 	}
 	for range 100 {
-		if left = slices.DeleteFunc(left, func(pid int) bool { return syscall.Kill(pid, 0) != nil }); len(left) == 0 {
+		if left = slices.DeleteFunc(left, func(pid int) bool {
+			return syscall.Kill(pid,
+				0) != nil
+		}); len(left) == 0 {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -157,7 +168,8 @@ func ask(server, name string, qtype uint16) (*dns.Msg, error) {
 	return r, err
 }
 
-// verdict is what is compared of an answer: the RCODE, the AD bit, and the data, without order, TTLs and signatures.
+// verdict is what is compared of an answer: the RCODE, the AD bit, and the data, without order,
+// TTLs and signatures.
 func verdict(m *dns.Msg) string {
 	var data []string
 	for _, rr := range m.Answer {
@@ -169,17 +181,23 @@ func verdict(m *dns.Msg) string {
 		data = append(data, strings.ToLower(c.String()))
 	}
 	slices.Sort(data)
-	return fmt.Sprintf("%s AD=%v %s", dns.RcodeToString[m.Rcode], m.AuthenticatedData, strings.Join(slices.Compact(data), " | "))
+	return fmt.Sprintf("%s AD=%v %s", dns.RcodeToString[m.Rcode], m.AuthenticatedData,
+		strings.Join(slices.Compact(data), " | "))
 }
 
-var zones = []string{"test.", "rsa.test.", "bogus.test.", "expired.test.", "mismatch.test.", "nsec.test.", "nsec3.test.", "unsigned.test.", "ed.test.", "ed3.test."}
+var zones = []string{"test.", "rsa.test.", "bogus.test.", "expired.test.", "mismatch.test.",
+	"nsec.test.", "nsec3.test.", "unsigned.test.", "ed.test.", "ed3.test."}
 
-// questions are every name that the zones have, names that they do not have, of every type that matters.
+// questions are every name that the zones have, names that they do not have, of every type that
+// matters.
 func questions() (qs []dns.Question) {
 	random := rand.New(rand.NewPCG(1, 2)) // the same questions every time
-	labels := []string{"", "ns.", "mail.", "www.", "txt.", "alias.", "chain.", "away.", "nowhere.", "x.wild.", "y.z.wild.", "wild.", "x.wildalias.", "a.b.c.ent.", "b.c.ent.", "ent.",
-		"tree.", "leaf.tree.", "none.tree.", "forest.", "srv.", "caa.", "upper.", "missing.", "x.www.", "*.wild."}
-	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeTXT, dns.TypeNS, dns.TypeSOA, dns.TypeDS, dns.TypeDNSKEY, dns.TypeCNAME, dns.TypeSRV}
+	labels := []string{"", "ns.", "mail.", "www.", "txt.", "alias.", "chain.", "away.", "nowhere.",
+		"x.wild.", "y.z.wild.", "wild.", "x.wildalias.", "a.b.c.ent.", "b.c.ent.", "ent.",
+		"tree.", "leaf.tree.", "none.tree.", "forest.", "srv.", "caa.", "upper.", "missing.",
+		"x.www.", "*.wild."}
+	types := []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeMX, dns.TypeTXT, dns.TypeNS, dns.TypeSOA,
+		dns.TypeDS, dns.TypeDNSKEY, dns.TypeCNAME, dns.TypeSRV}
 	for _, z := range zones {
 		for _, l := range labels {
 			for _, t := range types {
@@ -187,7 +205,8 @@ func questions() (qs []dns.Question) {
 			}
 		}
 		for range 20 {
-			qs = append(qs, dns.Question{Name: fmt.Sprintf("r%d.%s", random.IntN(1e9), z), Qtype: types[random.IntN(len(types))]})
+			qs = append(qs, dns.Question{Name: fmt.Sprintf("r%d.%s", random.IntN(1e9), z),
+				Qtype: types[random.IntN(len(types))]})
 		}
 	}
 	for range 100 {
@@ -197,8 +216,8 @@ func questions() (qs []dns.Question) {
 	return qs
 }
 
-// differential puts the questions to all three resolvers. Where Unbound and BIND agree, Bailiwick has to agree with them; where they do not, with
-// one of them.
+// differential puts the questions to all three resolvers. Where Unbound and BIND agree, Bailiwick
+// has to agree with them; where they do not, with one of them.
 func differential(t *testing.T) {
 	qs := questions()
 	var mu sync.Mutex
@@ -229,7 +248,8 @@ func differential(t *testing.T) {
 					one++
 				default:
 					odd++
-					t.Errorf("%s %s:\n  Bailiwick %s %s\n  Unbound   %s\n  BIND      %s", q.Name, dns.TypeToString[q.Qtype], got[0], why, got[1], got[2])
+					t.Errorf("%s %s:\n  Bailiwick %s %s\n  Unbound   %s\n  BIND      %s", q.Name,
+						dns.TypeToString[q.Qtype], got[0], why, got[1], got[2])
 				}
 				mu.Unlock()
 			}
@@ -240,20 +260,25 @@ func differential(t *testing.T) {
 	}
 	close(work)
 	wg.Wait()
-	t.Logf("%d questions: %d times all three agree, %d times Bailiwick agrees with one of two that differ, %d times with none", len(qs), all, one, odd)
+	t.Logf("%d questions: %d times all three agree, %d times Bailiwick agrees with one of two "+
+		"that differ, %d times with none", len(qs), all, one, odd)
 }
 
 // authorities are who serves a zone.
-var authorities = map[string]string{"rsa.test.": "10.53.0.2", "nsec.test.": "10.53.0.3", "nsec3.test.": "10.53.0.3", "unsigned.test.": "10.53.0.3", "ed.test.": "10.53.0.4", "ed3.test.": "10.53.0.4"}
+var authorities = map[string]string{"rsa.test.": "10.53.0.2", "nsec.test.": "10.53.0.3",
+	"nsec3.test.": "10.53.0.3", "unsigned.test.": "10.53.0.3", "ed.test.": "10.53.0.4",
+	"ed3.test.": "10.53.0.4"}
 
 // run runs a client and returns what it prints.
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, _ := exec.Command(name, args...).CombinedOutput() // a failure is an answer too, and stands in the output
+	// a failure is an answer too, and stands in the output
+	out, _ := exec.Command(name, args...).CombinedOutput()
 	return string(out)
 }
 
-// direct: kdig +dnssec hears the same data, signatures included, from the authority and through Bailiwick.
+// direct: kdig +dnssec hears the same data, signatures included, from the authority and through
+// Bailiwick.
 func direct(t *testing.T) {
 	records := func(out string) string {
 		var lines []string
@@ -268,10 +293,14 @@ func direct(t *testing.T) {
 	}
 	n := 0
 	for z, at := range authorities {
-		for _, q := range []string{"www." + z + " A", "www." + z + " AAAA", z + " MX", z + " DNSKEY", "txt." + z + " TXT", "x.wild." + z + " A", "srv." + z + " SRV", "alias." + z + " CNAME"} {
-			args := append(strings.Fields(q), "+dnssec", "+noauth", "+noadd", "+nocomments", "+nostats", "+nocmd", "+noquestion", "+noopt")
+		for _, q := range []string{"www." + z + " A", "www." + z + " AAAA", z + " MX", z +
+			" DNSKEY", "txt." + z + " TXT", "x.wild." + z + " A", "srv." + z + " SRV", "alias." +
+			z + " CNAME"} {
+			args := append(strings.Fields(q), "+dnssec", "+noauth", "+noadd", "+nocomments",
+				"+nostats", "+nocmd", "+noquestion", "+noopt")
 			there := records(run(t, "kdig", append([]string{"@" + at}, args...)...))
-			here := records(run(t, "kdig", append([]string{"@127.0.0.1", "-p", "5303"}, args...)...))
+			here := records(run(t, "kdig", append([]string{"@127.0.0.1", "-p", "5303"},
+				args...)...))
 			if there != here || there == "" {
 				t.Errorf("%s: the authority says\n%s\nthrough Bailiwick\n%s", q, there, here)
 			}
@@ -285,10 +314,12 @@ func direct(t *testing.T) {
 func delv(t *testing.T, dir string) {
 	verdicts := map[string]int{}
 	for _, z := range zones {
-		for _, q := range []string{"www." + z + " A", "missing." + z + " A", "x.wild." + z + " A", "www." + z + " TXT"} {
+		for _, q := range []string{"www." + z + " A", "missing." + z + " A", "x.wild." + z + " A",
+			"www." + z + " TXT"} {
 			var got [2]string
 			for i, port := range []string{"5303", "5301"} {
-				out := run(t, "delv", append([]string{"@127.0.0.1", "-p", port, "-a", filepath.Join(dir, "delv.keys"), "+root=."}, strings.Fields(q)...)...)
+				out := run(t, "delv", append([]string{"@127.0.0.1", "-p", port, "-a",
+					filepath.Join(dir, "delv.keys"), "+root=."}, strings.Fields(q)...)...)
 				for _, l := range strings.Split(out, "\n") {
 					if strings.HasPrefix(l, "; ") || strings.HasPrefix(l, ";; resolution failed") {
 						got[i] = strings.TrimSpace(l)
@@ -310,9 +341,11 @@ func drill(t *testing.T, dir string) {
 	for _, z := range zones {
 		var got [2]string
 		for i, port := range []string{"5303", "5301"} {
-			out := run(t, "drill", "-p", port, "-S", "-k", filepath.Join(dir, "anchor.key"), "@127.0.0.1", "www."+z, "A")
+			out := run(t, "drill", "-p", port, "-S", "-k", filepath.Join(dir, "anchor.key"),
+				"@127.0.0.1", "www."+z, "A")
 			for _, l := range strings.Split(out, "\n") {
-				if strings.Contains(l, "Chase ") || strings.Contains(l, "chase ") || strings.Contains(l, "No trusted keys found") || strings.Contains(l, "trusted") {
+				if strings.Contains(l, "Chase ") || strings.Contains(l, "chase ") ||
+					strings.Contains(l, "No trusted keys found") || strings.Contains(l, "trusted") {
 					got[i] = strings.TrimSpace(l)
 				}
 			}

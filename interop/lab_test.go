@@ -30,7 +30,8 @@ var leftOut = map[string]string{
 	"no-tcp.faulty.":        "Unbound takes minutes",
 	"one-good.faulty.":      "Unbound takes minutes",
 	"slow.faulty.":          "time",
-	"lossy.faulty.":         "the first packet of each question is lost: who asks in another order loses others",
+	"lossy.faulty.": "the first packet of each question is lost: who asks in another " +
+		"order loses others",
 	"rsasha1.example.":      "SHA-1 may be forbidden to Unbound by the system",
 	"rsasha1nsec3.example.": "SHA-1 may be forbidden to Unbound by the system",
 }
@@ -51,11 +52,20 @@ func labSideBySide(t *testing.T, dir string) {
 		return p
 	}
 	hints := write("lab.hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
-	unbound := write("lab.unbound", fmt.Sprintf("server:\n  interface: 127.0.0.1@5304\n  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  do-not-query-localhost: no\n"+
-		"  root-hints: %q\n  trust-anchor: %q\n  module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\n", hints, strings.ReplaceAll(w.Anchor(), "\t", " ")))
-	own := write("lab.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5305\"], tcp: [\"127.0.0.1:5305\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %q, do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n",
+	unbound := write("lab.unbound",
+		fmt.Sprintf("server:\n  interface: 127.0.0.1@5304\n  do-ip6: no\n  do-daemonize: no\n  "+
+			"use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  "+
+			"do-not-query-localhost: no\n"+
+			"  root-hints: %q\n  trust-anchor: %q\n  module-config: \"validator "+
+			"iterator\"\nremote-control:\n  control-enable: no\n", hints,
+			strings.ReplaceAll(w.Anchor(), "\t", " ")))
+	own := write("lab.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5305\"], tcp: "+
+		"[\"127.0.0.1:5305\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: "+
+		"\"false\", root_hints_file: %q, do_not_query_localhost: false}\ntrust_anchors: "+
+		"{builtin: false, records: [%q]}\n",
 		hints, strings.ReplaceAll(w.Anchor(), "\t", " ")))
-	for _, argv := range [][]string{{"unbound", "-d", "-c", unbound}, {filepath.Join(dir, "bailiwick"), "serve", "--config", own}} {
+	for _, argv := range [][]string{{"unbound", "-d", "-c", unbound},
+		{filepath.Join(dir, "bailiwick"), "serve", "--config", own}} {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

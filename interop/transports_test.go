@@ -1,4 +1,5 @@
-// Every transport before real clients: the same answers as over UDP. And other resolvers as clients of ours, and as our forwarders.
+// Every transport before real clients: the same answers as over UDP. And other resolvers as clients
+// of ours, and as our forwarders.
 
 package interop
 
@@ -28,7 +29,8 @@ import (
 	"bailiwick/internal/lab"
 )
 
-var transportPrograms = []string{"ip", "unshare", "kdig", "curl", "openssl", "dnsperf", "unbound", "kresd"}
+var transportPrograms = []string{"ip", "unshare", "kdig", "curl", "openssl", "dnsperf", "unbound",
+	"kresd"}
 
 // Where everything listens in the namespace of this test.
 const (
@@ -69,7 +71,8 @@ type transports struct {
 func startTransports(t *testing.T) *transports {
 	t.Helper()
 	w := &transports{dir: t.TempDir()}
-	w.bin, w.cert, w.key = build(t, w.dir), filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir, "key.pem")
+	w.bin, w.cert, w.key = build(t, w.dir), filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir,
+		"key.pem")
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
@@ -110,8 +113,11 @@ func (w *transports) write(t *testing.T, file, text string) string {
 // makeCertificate puts a certificate with a serial number where the servers look for it.
 func (w *transports) makeCertificate(t *testing.T, serial int) {
 	t.Helper()
-	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", w.key+".new", "-out", w.cert+".new", "-days", "30",
-		"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-set_serial", strconv.Itoa(serial)).CombinedOutput()
+	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+		"ec_paramgen_curve:P-256", "-nodes", "-keyout", w.key+".new", "-out", w.cert+".new",
+		"-days", "30",
+		"-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+		"-set_serial", strconv.Itoa(serial)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("openssl req: %v\n%s", err, out)
 	}
@@ -144,14 +150,18 @@ func start(t *testing.T, argv ...string) *exec.Cmd {
 // serve runs Bailiwick with a configuration, to which what the lab needs is added.
 func (w *transports) serve(t *testing.T, file, text string) *exec.Cmd {
 	t.Helper()
-	text += fmt.Sprintf("resolver:\n  ipv6: \"false\"\n  do_not_query_localhost: false\n  root_hints_file: %q\ntrust_anchors: {builtin: false, records: [%q]}\nlog: {level: error}\n", w.hints, w.anchor)
+	text += fmt.Sprintf("resolver:\n  ipv6: \"false\"\n  do_not_query_localhost: false\n  "+
+		"root_hints_file: %q\ntrust_anchors: {builtin: false, records: [%q]}\n"+
+		"log: {level: error}\n",
+		w.hints, w.anchor)
 	return start(t, w.bin, "serve", "--config", w.write(t, file, text))
 }
 
 func awaitAnswer(t *testing.T, port int) {
 	t.Helper()
 	for range 200 {
-		if m, err := ask(fmt.Sprintf("127.0.0.1:%d", port), "nic.example.", dns.TypeA); err == nil && m.Rcode != dns.RcodeServerFailure {
+		if m, err := ask(fmt.Sprintf("127.0.0.1:%d", port), "nic.example.",
+			dns.TypeA); err == nil && m.Rcode != dns.RcodeServerFailure {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -160,13 +170,19 @@ func awaitAnswer(t *testing.T, port int) {
 }
 
 // twenty are the questions: secure, insecure, bogus, there and not there.
-var twenty = []string{"www.secure.example. A", "www.secure.example. AAAA", "txt.secure.example. TXT", "secure.example. DNSKEY", "no.secure.example. A", "www.secure.example. TXT", "x.wild.secure.example. A",
-	"alias.secure.example. A", "leaf.tree.secure.example. A", "www.nsec3.example. A", "no.nsec3.example. A", "x.wild.nsec3.example. A", "www.unsigned.example. A", "no.unsigned.example. A",
-	"www.unsigned.optout. A", "www.expired.faulty. A", "www.ds-mismatch.faulty. A", "no.no-denial.faulty. A", "www.refusing.faulty. A", "secure.example. DS"}
+var twenty = []string{"www.secure.example. A", "www.secure.example. AAAA",
+	"txt.secure.example. TXT", "secure.example. DNSKEY", "no.secure.example. A",
+	"www.secure.example. TXT", "x.wild.secure.example. A",
+	"alias.secure.example. A", "leaf.tree.secure.example. A", "www.nsec3.example. A",
+	"no.nsec3.example. A", "x.wild.nsec3.example. A", "www.unsigned.example. A",
+	"no.unsigned.example. A",
+	"www.unsigned.optout. A", "www.expired.faulty. A", "www.ds-mismatch.faulty. A",
+	"no.no-denial.faulty. A", "www.refusing.faulty. A", "secure.example. DS"}
 
 var times = regexp.MustCompile(`\s+\d+\s+IN\s+`)
 
-// kdigAnswer is what kdig prints of an answer, without what differs from time to time: TTLs, IDs, sizes, padding.
+// kdigAnswer is what kdig prints of an answer, without what differs from time to time: TTLs, IDs,
+// sizes, padding.
 func kdigAnswer(out string) string {
 	var lines []string
 	for _, l := range strings.Split(out, "\n") {
@@ -174,7 +190,9 @@ func kdigAnswer(out string) string {
 		switch {
 		case strings.Contains(l, "->>HEADER<<-"):
 			lines = append(lines, l[:strings.Index(l, "; id:")])
-		case strings.HasPrefix(l, ";; PADDING"), strings.HasPrefix(l, ";; Received"), strings.HasPrefix(l, ";; Time"), strings.HasPrefix(l, ";; From"), strings.Contains(l, " session "), l == "":
+		case strings.HasPrefix(l, ";; PADDING"), strings.HasPrefix(l, ";; Received"),
+			strings.HasPrefix(l, ";; Time"), strings.HasPrefix(l, ";; From"),
+			strings.Contains(l, " session "), l == "":
 		default:
 			lines = append(lines, times.ReplaceAllString(l, " IN "))
 		}
@@ -187,7 +205,8 @@ func kdigAnswer(out string) string {
 func (w *transports) kdig(t *testing.T) {
 	for _, q := range twenty {
 		ask := func(port int, options ...string) string {
-			args := append([]string{"@127.0.0.1", "-p", strconv.Itoa(port), "+dnssec", "+retry=0", "+timeout=8"}, options...)
+			args := append([]string{"@127.0.0.1", "-p", strconv.Itoa(port), "+dnssec", "+retry=0",
+				"+timeout=8"}, options...)
 			return run(t, "kdig", append(args, strings.Fields(q)...)...)
 		}
 		ask(plainPort)
@@ -198,7 +217,9 @@ func (w *transports) kdig(t *testing.T) {
 		for _, c := range []struct {
 			port    int
 			options []string
-		}{{plainPort, []string{"+tcp"}}, {dotPort, []string{"+tls"}}, {dotPort, []string{"+tls", "+tls-ca=" + w.cert, "+tls-hostname=localhost"}}, {dohPort, []string{"+https"}}, {dohPort, []string{"+https-get"}},
+		}{{plainPort, []string{"+tcp"}}, {dotPort, []string{"+tls"}},
+			{dotPort, []string{"+tls", "+tls-ca=" + w.cert, "+tls-hostname=localhost"}},
+			{dohPort, []string{"+https"}}, {dohPort, []string{"+https-get"}},
 			{dotPort, []string{"+quic"}}} {
 			out := ask(c.port, c.options...)
 			if got := kdigAnswer(out); got != want {
@@ -209,19 +230,23 @@ func (w *transports) kdig(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d questions, 6 ways to ask, the same answer, flags and Extended DNS Errors as over UDP", len(twenty))
+	t.Logf("%d questions, 6 ways to ask, answer, flags and Extended DNS Errors as over UDP",
+		len(twenty))
 }
 
 // access: a listener may have rules of its own, and there are listeners of both families.
 func (w *transports) access(t *testing.T) {
-	for at, want := range map[string]string{"127.0.0.1 -p 5301": "status: REFUSED", "::1 -p 5300": "status: NOERROR"} {
-		if out := run(t, "kdig", append(strings.Fields("@"+at+" +tcp +edns"), "www.secure.example", "A")...); !strings.Contains(out, want) {
+	for at, want := range map[string]string{"127.0.0.1 -p 5301": "status: REFUSED",
+		"::1 -p 5300": "status: NOERROR"} {
+		if out := run(t, "kdig", append(strings.Fields("@"+at+" +tcp +edns"), "www.secure.example",
+			"A")...); !strings.Contains(out, want) {
 			t.Errorf("%s: no %q in\n%s", at, want, out)
 		}
 	}
 }
 
-// messages compares whole messages that other clients bring: curl by HTTP/2 and HTTP/1.1, quic-go by HTTP/3.
+// messages compares whole messages that other clients bring: curl by HTTP/2 and HTTP/1.1, quic-go
+// by HTTP/3.
 func (w *transports) messages(t *testing.T) {
 	url := fmt.Sprintf("https://127.0.0.1:%d/dns-query", dohPort)
 	h3 := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
@@ -231,13 +256,15 @@ func (w *transports) messages(t *testing.T) {
 			return curl(t, q, "--http2", url+"?dns="+base64.RawURLEncoding.EncodeToString(q))
 		},
 		"curl --http2 POST": func(q []byte) []byte {
-			return curl(t, q, "--http2", "-H", "content-type: application/dns-message", "--data-binary", "@-", url)
+			return curl(t, q, "--http2", "-H", "content-type: application/dns-message",
+				"--data-binary", "@-", url)
 		},
 		"curl --http1.1": func(q []byte) []byte {
 			return curl(t, q, "--http1.1", url+"?dns="+base64.RawURLEncoding.EncodeToString(q))
 		},
 		"quic-go HTTP/3": func(q []byte) []byte {
-			r, err := (&http.Client{Transport: h3, Timeout: 10 * time.Second}).Post(url, "application/dns-message", bytes.NewReader(q))
+			r, err := (&http.Client{Transport: h3, Timeout: 10 * time.Second}).Post(url,
+				"application/dns-message", bytes.NewReader(q))
 			if err != nil {
 				t.Error(err)
 				return nil
@@ -302,7 +329,9 @@ func curl(t *testing.T, stdin []byte, args ...string) []byte {
 // openssl sees the versions, the ALPN identifiers and the resumption that are promised.
 func (w *transports) openssl(t *testing.T) {
 	client := func(port int, args ...string) string {
-		cmd := exec.Command("openssl", append([]string{"s_client", "-connect", fmt.Sprintf("127.0.0.1:%d", port), "-servername", "localhost", "-CAfile", w.cert}, args...)...)
+		cmd := exec.Command("openssl", append([]string{"s_client", "-connect",
+			fmt.Sprintf("127.0.0.1:%d", port), "-servername", "localhost", "-CAfile", w.cert},
+			args...)...)
 		// A query, so that the server speaks and its session ticket is read.
 		q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
 		packet, err := q.Pack()
@@ -347,7 +376,8 @@ func (w *transports) openssl(t *testing.T) {
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		session := filepath.Join(w.dir, "session"+version)
 		client(dotPort, version, "-alpn", "dot", "-sess_out", session)
-		if out := client(dotPort, version, "-alpn", "dot", "-sess_in", session); !strings.Contains(out, "Reused, TLS") {
+		if out := client(dotPort, version, "-alpn", "dot", "-sess_in",
+			session); !strings.Contains(out, "Reused, TLS") {
 			t.Errorf("%s is not resumed:\n%s", version, out)
 		}
 	}
@@ -355,20 +385,28 @@ func (w *transports) openssl(t *testing.T) {
 
 // dnsperf loses nothing over any transport that it speaks.
 func (w *transports) dnsperf(t *testing.T) {
-	data := w.write(t, "queries", "www.secure.example. A\nwww.nsec3.example. A\nno.secure.example. A\nwww.unsigned.example. AAAA\nwww.expired.faulty. A\n")
-	for _, mode := range [][]string{{"udp", strconv.Itoa(plainPort)}, {"tcp", strconv.Itoa(plainPort)}, {"dot", strconv.Itoa(dotPort)}, {"doh", strconv.Itoa(dohPort)}} {
-		out := run(t, "dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d", data, "-l", "2", "-c", "8", "-q", "100", "-e", "-D", "-O", "doh-uri=https://localhost/dns-query")
-		if !regexp.MustCompile(`Queries lost: +0 `).MatchString(out) || !regexp.MustCompile(`Queries completed: +[1-9]\d{3,}`).MatchString(out) {
+	data := w.write(t, "queries", "www.secure.example. A\nwww.nsec3.example. "+
+		"A\nno.secure.example. A\nwww.unsigned.example. AAAA\nwww.expired.faulty. A\n")
+	for _, mode := range [][]string{{"udp", strconv.Itoa(plainPort)},
+		{"tcp", strconv.Itoa(plainPort)}, {"dot", strconv.Itoa(dotPort)},
+		{"doh", strconv.Itoa(dohPort)}} {
+		out := run(t, "dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d", data, "-l",
+			"2", "-c", "8", "-q", "100", "-e", "-D", "-O", "doh-uri=https://localhost/dns-query")
+		if !regexp.MustCompile(`Queries lost: +0 `).MatchString(out) ||
+			!regexp.MustCompile(`Queries completed: +[1-9]\d{3,}`).MatchString(out) {
 			t.Errorf("dnsperf over %s:\n%s", mode[0], out)
 		}
-		t.Logf("%s: %s", mode[0], strings.TrimSpace(regexp.MustCompile(`Queries per second: .*`).FindString(out)))
+		rate := regexp.MustCompile(`Queries per second: .*`).FindString(out)
+		t.Logf("%s: %s", mode[0], strings.TrimSpace(rate))
 	}
 }
 
-// certificate swaps the certificate while dnsperf runs: no query is lost, and new connections see the new one.
+// certificate swaps the certificate while dnsperf runs: no query is lost, and new connections see
+// the new one.
 func (w *transports) certificate(t *testing.T) {
 	serial := func() string {
-		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", dotPort), &tls.Config{InsecureSkipVerify: true})
+		c, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", dotPort),
+			&tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,9 +415,12 @@ func (w *transports) certificate(t *testing.T) {
 	}
 	data := w.write(t, "queries", "www.secure.example. A\nwww.unsigned.example. AAAA\n")
 	done := make(chan string, 2)
-	for _, mode := range [][]string{{"dot", strconv.Itoa(dotPort)}, {"doh", strconv.Itoa(dohPort)}} {
+	for _, mode := range [][]string{{"dot", strconv.Itoa(dotPort)},
+		{"doh", strconv.Itoa(dohPort)}} {
 		go func() {
-			out, _ := exec.Command("dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d", data, "-l", "4", "-c", "8", "-Q", "5000", "-O", "doh-uri=https://localhost/dns-query").CombinedOutput()
+			out, _ := exec.Command("dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d",
+				data, "-l", "4", "-c", "8", "-Q", "5000", "-O",
+				"doh-uri=https://localhost/dns-query").CombinedOutput()
 			done <- string(out)
 		}()
 	}
@@ -398,7 +439,9 @@ func (w *transports) certificate(t *testing.T) {
 	if got := serial(); got != "5" {
 		t.Errorf("certificate %s, want 5", got)
 	}
-	if m := w.metrics(t); !regexp.MustCompile(`bailiwick_certificate_expiry_days\{index="0",name="localhost"\} 29\.9`).MatchString(m) {
+	expiry := regexp.MustCompile(
+		`bailiwick_certificate_expiry_days\{index="0",name="localhost"\} 29\.9`)
+	if m := w.metrics(t); !expiry.MatchString(m) {
 		t.Error("the metrics do not tell when the certificate ends")
 	}
 }
@@ -417,9 +460,11 @@ func (w *transports) metrics(t *testing.T) string {
 	return string(b)
 }
 
-// limits abuses the transports, and looks for the metric of each abuse; others are served meanwhile.
+// limits abuses the transports, and looks for the metric of each abuse; others are served
+// meanwhile.
 func (w *transports) limits(t *testing.T) {
-	dot, doh, tcp := fmt.Sprintf("127.0.0.1:%d", dotPort), fmt.Sprintf("127.0.0.1:%d", dohPort), fmt.Sprintf("127.0.0.1:%d", plainPort)
+	dot, doh, tcp := fmt.Sprintf("127.0.0.1:%d", dotPort), fmt.Sprintf("127.0.0.1:%d",
+		dohPort), fmt.Sprintf("127.0.0.1:%d", plainPort)
 	var open []net.Conn
 	dial := func(at, say string) {
 		c, err := net.Dial("tcp", at)
@@ -429,11 +474,12 @@ func (w *transports) limits(t *testing.T) {
 		_, _ = io.WriteString(c, say)
 		open = append(open, c)
 	}
-	dial(dot, "GET / HTTP/1.1\r\n\r\n")                                       // no TLS
-	dial(dot, "")                                                             // half open
-	dial(tcp, "\x00\x20half")                                                 // a message that does not end
-	dial(tcp, "\x00\x05short")                                                // shorter than a header
-	for _, path := range []string{"/", "/dns-query", "/dns-query?dns=AA=="} { // not found, nothing asked, no base64url
+	dial(dot, "GET / HTTP/1.1\r\n\r\n") // no TLS
+	dial(dot, "")                       // half open
+	dial(tcp, "\x00\x20half")           // a message that does not end
+	dial(tcp, "\x00\x05short")          // shorter than a header
+	// not found, nothing asked, no base64url
+	for _, path := range []string{"/", "/dns-query", "/dns-query?dns=AA=="} {
 		curl(t, nil, fmt.Sprintf("https://%s%s", doh, path))
 	}
 	curl(t, nil, "-X", "DELETE", "https://"+doh+"/dns-query")
@@ -441,12 +487,16 @@ func (w *transports) limits(t *testing.T) {
 	for range 310 { // more than connections.per_client
 		dial(tcp, "")
 	}
-	want := map[string]string{"dot handshake": `transport="dot"`, "dot handshake_time": "", "tcp slow_writer": "", "tcp frame_malformed": "", "doh http_path": "", "doh http_query": "", "doh http_method": "", "doh http_media_type": "", "tcp connections_per_client": ""}
+	want := map[string]string{"dot handshake": `transport="dot"`, "dot handshake_time": "",
+		"tcp slow_writer": "", "tcp frame_malformed": "", "doh http_path": "", "doh http_query": "",
+		"doh http_method": "", "doh http_media_type": "", "tcp connections_per_client": ""}
 	for range 100 {
 		m := w.metrics(t)
 		for k := range want {
 			f := strings.Fields(k)
-			if regexp.MustCompile(fmt.Sprintf(`bailiwick_transport_faults_total\{cause="%s",transport="%s"\} [1-9]`, f[1], f[0])).MatchString(m) {
+			counted := regexp.MustCompile(fmt.Sprintf(
+				`bailiwick_transport_faults_total\{cause="%s",transport="%s"\} [1-9]`, f[1], f[0]))
+			if counted.MatchString(m) {
 				delete(want, k)
 			}
 		}
@@ -479,8 +529,13 @@ func judged(t *testing.T, what string, port int) {
 		name  string
 		rcode int
 		ad    bool
-	}{{"www.secure.example.", dns.RcodeSuccess, true}, {"no.secure.example.", dns.RcodeNameError, true}, {"www.nsec3.example.", dns.RcodeSuccess, true}, {"x.wild.secure.example.", dns.RcodeSuccess, true},
-		{"alias.secure.example.", dns.RcodeSuccess, true}, {"www.unsigned.example.", dns.RcodeSuccess, false}, {"www.expired.faulty.", dns.RcodeServerFailure, false}, {"www.ds-mismatch.faulty.", dns.RcodeServerFailure, false}} {
+	}{{"www.secure.example.", dns.RcodeSuccess, true}, {"no.secure.example.", dns.RcodeNameError,
+		true}, {"www.nsec3.example.", dns.RcodeSuccess, true},
+		{"x.wild.secure.example.", dns.RcodeSuccess, true},
+		{"alias.secure.example.", dns.RcodeSuccess, true},
+		{"www.unsigned.example.", dns.RcodeSuccess, false},
+		{"www.expired.faulty.", dns.RcodeServerFailure, false},
+		{"www.ds-mismatch.faulty.", dns.RcodeServerFailure, false}} {
 		m, err := ask(fmt.Sprintf("127.0.0.1:%d", port), c.name, dns.TypeA)
 		if err != nil || m.Rcode != c.rcode || m.AuthenticatedData != c.ad {
 			t.Errorf("%s, %s: %v %v", what, c.name, m, err)
@@ -490,47 +545,73 @@ func judged(t *testing.T, what string, port int) {
 
 // forwarders: Unbound and Knot Resolver ask us over DoT, and validate what they hear.
 func (w *transports) forwarders(t *testing.T) {
-	conf := w.write(t, "forward.unbound", fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  do-not-query-localhost: no\n"+
-		"  trust-anchor: %q\n  tls-cert-bundle: %q\n  module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\nforward-zone:\n  name: \".\"\n  forward-tls-upstream: yes\n  forward-addr: 127.0.0.1@%d#localhost\n",
-		clientPort, w.anchor, w.cert, dotPort))
+	conf := w.write(t, "forward.unbound",
+		fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  do-ip6: no\n  do-daemonize: no\n  "+
+			"use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  "+
+			"do-not-query-localhost: no\n"+
+			"  trust-anchor: %q\n  tls-cert-bundle: %q\n  module-config: \"validator "+
+			"iterator\"\nremote-control:\n  control-enable: no\nforward-zone:\n  name: \".\"\n  "+
+			"forward-tls-upstream: yes\n  forward-addr: 127.0.0.1@%d#localhost\n",
+			clientPort, w.anchor, w.cert, dotPort))
 	start(t, "unbound", "-d", "-c", conf)
 	judged(t, "Unbound forwards to us over DoT", clientPort)
 
 	if err := os.Mkdir(filepath.Join(w.dir, "kresd"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	conf = w.write(t, "kresd.conf", fmt.Sprintf("net.listen('127.0.0.1', %d, { kind = 'dns' })\nnet.ipv6 = false\nlog_level('err')\ncache.size = 10 * MB\ntrust_anchors.remove('.')\ntrust_anchors.add(%q)\nmodules = { 'policy' }\n"+
-		"policy.add(policy.all(policy.TLS_FORWARD({{ '127.0.0.1@%d', hostname = 'localhost', ca_file = %q }})))\n", clientPort+1, w.anchor, dotPort, w.cert))
+	conf = w.write(t, "kresd.conf",
+		fmt.Sprintf("net.listen('127.0.0.1', %d, { kind = 'dns' })\nnet.ipv6 = "+
+			"false\nlog_level('err')\ncache.size = 10 * "+
+			"MB\ntrust_anchors.remove('.')\ntrust_anchors.add(%q)\nmodules = { 'policy' }\n"+
+			"policy.add(policy.all(policy.TLS_FORWARD({{ '127.0.0.1@%d', hostname = 'localhost', "+
+			"ca_file = %q }})))\n", clientPort+1, w.anchor, dotPort, w.cert))
 	start(t, "kresd", "-n", "-c", conf, filepath.Join(w.dir, "kresd"))
 	judged(t, "Knot Resolver forwards to us over DoT", clientPort+1)
 }
 
-// forwarding: we ask Unbound over DoT and DoH, and another of us over every transport, and validate what we hear.
+// forwarding: we ask Unbound over DoT and DoH, and another of us over every transport, and validate
+// what we hear.
 func (w *transports) forwarding(t *testing.T) {
-	conf := w.write(t, "recursive.unbound", fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  interface: 127.0.0.1@%d\n  interface: 127.0.0.1@%d\n  tls-port: %d\n  https-port: %d\n  tls-service-pem: %q\n  tls-service-key: %q\n"+
-		"  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  do-not-query-localhost: no\n  root-hints: %q\n  trust-anchor: %q\n  module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\n",
-		unboundPort, unboundDoT, unboundDoH, unboundDoT, unboundDoH, w.cert, w.key, w.hints, w.anchor))
+	conf := w.write(t, "recursive.unbound",
+		fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  interface: 127.0.0.1@%d\n  interface: "+
+			"127.0.0.1@%d\n  tls-port: %d\n  https-port: %d\n  tls-service-pem: %q\n  "+
+			"tls-service-key: %q\n"+
+			"  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n"+
+			"  chroot: \"\"\n  "+
+			"pidfile: \"\"\n  do-not-query-localhost: no\n  root-hints: %q\n  trust-anchor: %q\n "+
+			" module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\n",
+			unboundPort, unboundDoT, unboundDoH, unboundDoT, unboundDoH, w.cert, w.key, w.hints,
+			w.anchor))
 	start(t, "unbound", "-d", "-c", conf)
 	awaitAnswer(t, unboundPort)
 	port := clientPort + 10
 	for _, c := range []struct {
 		what, transport string
 		at              int
-	}{{"Unbound", "dot", unboundDoT}, {"Unbound", "doh", unboundDoH}, {"us", "tcp", plainPort}, {"us", "dot", dotPort}, {"us", "doh", dohPort}, {"us", "doh3", dohPort}, {"us", "doq", dotPort}} {
+	}{{"Unbound", "dot", unboundDoT}, {"Unbound", "doh", unboundDoH}, {"us", "tcp", plainPort},
+		{"us", "dot", dotPort}, {"us", "doh", dohPort}, {"us", "doh3", dohPort},
+		{"us", "doq", dotPort}} {
 		name := fmt.Sprintf("we forward to %s over %s", c.what, c.transport)
 		identity := fmt.Sprintf(", tls_name: localhost, tls_ca: %q", w.cert)
 		if c.transport == "tcp" {
 			identity = ""
 		}
-		text := fmt.Sprintf("listen: {udp: [\"127.0.0.1:%d\"], tcp: [\"127.0.0.1:%d\"]}\nadmin: {listen: \"\"}\nresolver:\n  forward_zones:\n    - {name: \".\", addresses: [\"127.0.0.1:%d\"], transport: %s%s}\n  ipv6: \"false\"\n"+
-			"  do_not_query_localhost: false\ntrust_anchors: {builtin: false, records: [%q]}\nlog: {level: error}\n", port, port, c.at, c.transport, identity, w.anchor)
+		text := fmt.Sprintf("listen: {udp: [\"127.0.0.1:%d\"], tcp: [\"127.0.0.1:%d\"]}\nadmin: "+
+			"{listen: \"\"}\nresolver:\n  forward_zones:\n    - {name: \".\", addresses: "+
+			"[\"127.0.0.1:%d\"], transport: %s%s}\n  ipv6: \"false\"\n"+
+			"  do_not_query_localhost: false\ntrust_anchors: {builtin: false, records: "+
+			"[%q]}\nlog: {level: error}\n", port, port, c.at, c.transport, identity, w.anchor)
 		start(t, w.bin, "serve", "--config", w.write(t, fmt.Sprintf("forward%d.yaml", port), text))
 		judged(t, name, port)
 		port++
 	}
 	// A certificate of another name is not accepted, and nothing is asked in plain instead.
-	text := fmt.Sprintf("listen: {udp: [\"127.0.0.1:%d\"], tcp: [\"127.0.0.1:%d\"]}\nadmin: {listen: \"\"}\nresolver:\n  forward_zones:\n    - {name: \".\", addresses: [\"127.0.0.1:%d\"], transport: dot, tls_name: elsewhere.example, tls_ca: %q}\n  ipv6: \"false\"\n"+
-		"  do_not_query_localhost: false\ntrust_anchors: {builtin: false, records: [%q]}\nlog: {level: error}\n", port, port, dotPort, w.cert, w.anchor)
+	text := fmt.Sprintf("listen: {udp: [\"127.0.0.1:%d\"], tcp: [\"127.0.0.1:%d\"]}\nadmin: "+
+		"{listen: \"\"}\nresolver:\n  forward_zones:\n    - {name: \".\", addresses: "+
+		"[\"127.0.0.1:%d\"], transport: dot, tls_name: elsewhere.example, tls_ca: %q}\n  "+
+		"ipv6: \"false\"\n"+
+		"  do_not_query_localhost: false\ntrust_anchors: {builtin: false, records: [%q]}\nlog: "+
+		"{level: error}\n", port, port, dotPort, w.cert, w.anchor)
 	start(t, w.bin, "serve", "--config", w.write(t, "stranger.yaml", text))
 	for range 100 {
 		m, err := ask(fmt.Sprintf("127.0.0.1:%d", port), "www.secure.example.", dns.TypeA)

@@ -1,5 +1,6 @@
-// Package trustanchor is where trust starts: the built-in IANA anchors of the root, anchors from the configuration or a file, and negative
-// anchors. A [Set] is immutable. RFC 5011 tracking and the RFC 9718 fetch will make new Sets; they have their room here.
+// Package trustanchor is where trust starts: the built-in IANA anchors of the root, anchors from
+// the configuration or a file, and negative anchors. A [Set] is immutable. RFC 5011 tracking and
+// the RFC 9718 fetch will make new Sets; they have their room here.
 package trustanchor
 
 import (
@@ -49,7 +50,8 @@ func Builtin() *Set {
 func (s *Set) Add(record string) error {
 	rr, err := dns.NewRR(record)
 	if err != nil {
-		return fmt.Errorf("trust anchor %q: %w; want a DS or DNSKEY record such as %q", record, err, iana[0])
+		return fmt.Errorf("trust anchor %q: %w; want a DS or DNSKEY record such as %q", record, err,
+			iana[0])
 	}
 	if rr == nil {
 		return fmt.Errorf("trust anchor %q: no record in it; want one such as %q", record, iana[0])
@@ -108,19 +110,23 @@ func (s *Set) add(rr dns.RR) error {
 			return fmt.Errorf("trust anchor for %s: %w", zone, err)
 		}
 		if want, known := digestLengths[ds.Digest]; known && len(ds.Hash) != want {
-			return fmt.Errorf("trust anchor for %s: DS %d: a digest of type %d has %d octets, this one %d",
+			return fmt.Errorf("trust anchor for %s: DS %d: a digest of type %d has %d octets, "+
+				"this one %d",
 				zone, ds.KeyTag, ds.Digest, want, len(ds.Hash))
 		}
 	case *dns.DNSKEY:
 		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol %d)", zone, k.KeyTag(), k.Flags, k.Protocol)
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol "+
+				"%d)", zone, k.KeyTag(), k.Flags, k.Protocol)
 		}
 		if k.Flags&dns.REVOKE != 0 {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)", zone,
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)",
+				zone,
 				k.KeyTag())
 		}
 		if want, known := keyLengths[k.Algorithm]; known && len(rdata)-4 != want {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d: a key of algorithm %d has %d octets, this "+
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d: a key of algorithm %d has %d "+
+				"octets, this "+
 				"one %d",
 				zone, k.KeyTag(), k.Algorithm, want, len(rdata)-4)
 		}
@@ -128,7 +134,8 @@ func (s *Set) add(rr dns.RR) error {
 		h := sha256.Sum256(append([]byte(zone.Wire()), rdata...))
 		ds = wire.DS{KeyTag: wire.KeyTag(rdata), Algorithm: k.Algorithm, Digest: 2, Hash: h[:]}
 	default:
-		return fmt.Errorf("trust anchor for %s: type %s is neither DS nor DNSKEY", zone, dns.TypeToString[rr.Header().Rrtype])
+		return fmt.Errorf("trust anchor for %s: type %s is neither DS nor DNSKEY", zone,
+			dns.TypeToString[rr.Header().Rrtype])
 	}
 	if s.anchors == nil {
 		s.anchors = map[wire.Name][]wire.DS{}
@@ -181,7 +188,8 @@ func (s *Set) Closest(name wire.Name) (wire.Name, bool) {
 	}
 }
 
-// Negative returns the negative anchor that covers a name. An anchor below the negative one is the deeper statement and wins.
+// Negative returns the negative anchor that covers a name. An anchor below the negative one is the
+// deeper statement and wins.
 func (s *Set) Negative(name wire.Name) (wire.Name, bool) {
 	for n := name; ; n = n.Parent() {
 		if s.negative[n] {

@@ -51,7 +51,8 @@ func TestBuiltinAgreesWithDebian(t *testing.T) {
 
 func TestAdd(t *testing.T) {
 	s := &Set{}
-	const key = "example. 3600 IN DNSKEY 257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA=="
+	const key = "example. 3600 IN DNSKEY 257 3 13 " +
+		"GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA=="
 	if err := s.Add(key); err != nil {
 		t.Fatal(err)
 	}
@@ -76,14 +77,16 @@ func TestAdd(t *testing.T) {
 
 func TestZoneFile(t *testing.T) {
 	s := &Set{}
-	if err := s.AddZoneFile(strings.NewReader("; anchors\n. IN DS 1 13 2 "+strings.Repeat("ab", 32)+"\nexample. IN DS 2 13 2 "+strings.Repeat("cd", 32)+"\n"), "anchors"); err != nil {
+	if err := s.AddZoneFile(strings.NewReader("; anchors\n. IN DS 1 13 2 "+strings.Repeat("ab",
+		32)+"\nexample. IN DS 2 13 2 "+strings.Repeat("cd", 32)+"\n"), "anchors"); err != nil {
 		t.Fatal(err)
 	}
 	if len(tags(t, s, ".")) != 1 || len(tags(t, s, "example.")) != 1 {
 		t.Error("two zones, one anchor each")
 	}
 	for _, bad := range []string{"", "example. IN DS x\n", "example. IN NS a.example.\n"} {
-		if err := s.AddZoneFile(strings.NewReader(bad), "anchors"); err == nil || !strings.Contains(err.Error(), "anchors") {
+		if err := s.AddZoneFile(strings.NewReader(bad), "anchors"); err == nil ||
+			!strings.Contains(err.Error(), "anchors") {
 			t.Errorf("%q: got %v, want an error that names the file", bad, err)
 		}
 	}
@@ -100,12 +103,14 @@ func TestDeepestDecides(t *testing.T) {
 	if err := s.Add("island.broken.example. IN DS 1 13 2 " + strings.Repeat("ab", 32)); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"www.example": "example.", "test": ".", "x.island.broken.example": "island.broken.example."} {
+	for name, want := range map[string]string{"www.example": "example.", "test": ".",
+		"x.island.broken.example": "island.broken.example."} {
 		if got, ok := s.Closest(wire.MustParseName(name)); !ok || got.String() != want {
 			t.Errorf("%s: got %v, want %s", name, got, want)
 		}
 	}
-	for name, want := range map[string]bool{"www.broken.example": true, "broken.example": true, "example": false, "x.island.broken.example": false} {
+	for name, want := range map[string]bool{"www.broken.example": true, "broken.example": true,
+		"example": false, "x.island.broken.example": false} {
 		if _, got := s.Negative(wire.MustParseName(name)); got != want {
 			t.Errorf("%s: negative %v, want %v", name, got, want)
 		}

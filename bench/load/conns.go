@@ -28,12 +28,14 @@ func (c doqConn) end() { _ = c.CloseWithError(0, "") }
 
 // query is one for the name, behind its length.
 func (o *options) query() []byte {
-	q := wire.AppendQuery([]byte{0, 0}, 0, wire.FlagRD, []byte(wire.MustParseName(o.name).Wire()), wire.TypeA, 1232, true, nil)
+	q := wire.AppendQuery([]byte{0, 0}, 0, wire.FlagRD, []byte(wire.MustParseName(o.name).Wire()),
+		wire.TypeA, 1232, true, nil)
 	q[1] = byte(len(q) - 2)
 	return q
 }
 
-// open makes a connection and asks one query on it. Loopback clients come from many addresses, for one has too few ports.
+// open makes a connection and asks one query on it. Loopback clients come from many addresses, for
+// one has too few ports.
 func (o *options) open(i int) (interface{ end() }, error) {
 	if o.via == "doq" {
 		c, err := o.dialQUIC(nil)

@@ -1,4 +1,5 @@
-// Load makes the loads that dnsperf cannot: queries over QUIC, connections that stay idle, and handshakes. It watches the server's CPU time and memory beside.
+// Load makes the loads that dnsperf cannot: queries over QUIC, connections that stay idle, and
+// handshakes. It watches the server's CPU time and memory beside.
 //
 //	go run ./bench/load doq   -server 127.0.0.1:8853 -pid PID -name www.secure.example
 //	go run ./bench/load idle  -server 127.0.0.1:8853 -pid PID -via dot -n 10000
@@ -67,13 +68,15 @@ func main() {
 }
 
 func (o *options) tls(alpn string, cache tls.ClientSessionCache) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn}, ServerName: "localhost", ClientSessionCache: cache}
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn},
+		ServerName: "localhost", ClientSessionCache: cache}
 }
 
 func (o *options) dialQUIC(cache tls.ClientSessionCache) (*quic.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return quic.DialAddr(ctx, o.server, o.tls("doq", cache), &quic.Config{MaxIdleTimeout: time.Hour, DisablePathMTUDiscovery: true})
+	return quic.DialAddr(ctx, o.server, o.tls("doq", cache),
+		&quic.Config{MaxIdleTimeout: time.Hour, DisablePathMTUDiscovery: true})
 }
 
 // doq asks as fast as the server answers, conns times depth queries at once.
@@ -82,7 +85,8 @@ func (o *options) doq() error {
 	if err != nil {
 		return err
 	}
-	query := wire.AppendQuery([]byte{0, 0}, 0, wire.FlagRD, []byte(name.Wire()), wire.TypeA, 1232, true, nil)
+	query := wire.AppendQuery([]byte{0, 0}, 0, wire.FlagRD, []byte(name.Wire()), wire.TypeA, 1232,
+		true, nil)
 	query[1] = byte(len(query) - 2)
 	ctx, cancel := context.WithTimeout(context.Background(), o.span)
 	defer cancel()
@@ -122,8 +126,10 @@ func (o *options) doq() error {
 		return errors.New("nothing was answered")
 	}
 	slices.Sort(waits)
-	fmt.Printf("doq: %d answers, %d failures, %.0f a second, p50 %v, p99 %v, server CPU %.2f µs per query\n", n, failed.Load(), float64(n)/o.span.Seconds(),
-		waits[len(waits)/2], waits[len(waits)*99/100], float64(used.cpu.Nanoseconds())/1000/float64(n))
+	fmt.Printf("doq: %d answers, %d failures, %.0f a second, p50 %v, p99 %v, server CPU %.2f µs "+
+		"per query\n", n, failed.Load(), float64(n)/o.span.Seconds(),
+		waits[len(waits)/2], waits[len(waits)*99/100],
+		float64(used.cpu.Nanoseconds())/1000/float64(n))
 	return nil
 }
 
@@ -177,7 +183,8 @@ func (o *options) idle() error {
 	time.Sleep(2 * time.Second)
 	used := measure(o.pid).since(before)
 	n := o.conns - int(failed.Load())
-	fmt.Printf("idle: %d %s connections open (%d failed) after %v, server memory %+.1f MiB, %.1f KiB per connection\n", n, o.via, failed.Load(), took.Round(time.Millisecond),
+	fmt.Printf("idle: %d %s connections open (%d failed) after %v, server memory %+.1f MiB, %.1f "+
+		"KiB per connection\n", n, o.via, failed.Load(), took.Round(time.Millisecond),
 		float64(used.memory)/(1<<20), float64(used.memory)/1024/float64(max(n, 1)))
 	time.Sleep(o.hold)
 	for _, c := range conns {
@@ -221,7 +228,8 @@ func (o *options) shake() error {
 	if n == 0 {
 		return errors.New("no handshake succeeded")
 	}
-	fmt.Printf("shake: %d %s handshakes with a query each, %d resumed, %d failed, %.0f a second, server CPU %.0f µs each\n", n, o.via, resumed.Load(), failed.Load(),
+	fmt.Printf("shake: %d %s handshakes with a query each, %d resumed, %d failed, %.0f a second, "+
+		"server CPU %.0f µs each\n", n, o.via, resumed.Load(), failed.Load(),
 		float64(n)/o.span.Seconds(), float64(used.cpu.Nanoseconds())/1000/float64(n))
 	return nil
 }

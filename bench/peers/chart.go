@@ -17,7 +17,8 @@ func printTable(out io.Writer, table []result) {
 	for _, l := range loads {
 		for _, r := range table {
 			if r.load == l.name {
-				fmt.Fprintf(t, "%s\t%s\t%.1f\t%.0f\t%.2f\t%d\t\n", r.load, r.subject, r.cpu, r.qps, r.latency, r.lost)
+				fmt.Fprintf(t, "%s\t%s\t%.1f\t%.0f\t%.2f\t%d\t\n", r.load, r.subject, r.cpu, r.qps,
+					r.latency, r.lost)
 			}
 		}
 	}
@@ -38,7 +39,8 @@ func chart(table []result) string {
 	var b strings.Builder
 	y := 10
 	text := func(x, y int, anchor, weight, s string) {
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="%s" font-weight="%s">%s</text>`+"\n", x, y, anchor, weight, html.EscapeString(s))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="%s" font-weight="%s">%s</text>`+"\n", x,
+			y, anchor, weight, html.EscapeString(s))
 	}
 	for _, l := range loads {
 		most := 0.0
@@ -62,11 +64,15 @@ func chart(table []result) string {
 			}
 			width := int(r.cpu / most * (chartWidth - chartLeft - 80))
 			text(chartLeft-8, y+13, "end", "normal", r.subject)
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n", chartLeft, y, max(width, 1), chartBar, color)
+			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n",
+				chartLeft, y, max(width, 1), chartBar, color)
 			text(chartLeft+width+6, y+13, "start", "normal", fmt.Sprintf("%.1f", r.cpu))
 			y += chartRow
 		}
 		y += 10
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="13">`+"\n"+`<rect width="100%%" height="100%%" fill="white"/>`+"\n%s</svg>\n", chartWidth, y+10, b.String())
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" `+
+		`font-family="sans-serif" font-size="13">`+"\n"+
+		`<rect width="100%%" height="100%%" fill="white"/>`+"\n%s</svg>\n",
+		chartWidth, y+10, b.String())
 }

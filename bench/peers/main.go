@@ -1,11 +1,14 @@
-// Peers runs Bailiwick and the resolvers of Debian side by side before the same signed internet, and prints a table and a chart.
+// Peers runs Bailiwick and the resolvers of Debian side by side before the same signed internet,
+// and prints a table and a chart.
 //
-//	go run ./bench/peers                                  # every resolver that is installed, as root
+//	go run ./bench/peers                # every resolver that is installed, as root
 //	go run ./bench/peers -only unbound,bailiwick -rounds 3 -for 5s -chart peers.svg
 //
-// It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to be compared. All of it runs in a network namespace of its own,
-// where the authorities are Bailiwick's lab. Each resolver has a fresh process for each round and validates. CPU time per query is what to compare: the load, the
-// authorities and the resolver share the machine. It ends by itself, within a few minutes.
+// It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to
+// be compared. All of it runs in a network namespace of its own, where the authorities are
+// Bailiwick's lab. Each resolver has a fresh process for each round and validates. CPU time per
+// query is what to compare: the load, the authorities and the resolver share the machine. It ends
+// by itself, within a few minutes.
 package main
 
 import (
@@ -38,7 +41,8 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.only, "only", "", "resolvers to run, separated by commas; empty: all that are installed")
+	flag.StringVar(&o.only, "only", "",
+		"resolvers to run, separated by commas; empty: all that are installed")
 	flag.StringVar(&o.binary, "bailiwick", "", "binary of Bailiwick; empty: it is built")
 	flag.StringVar(&o.chart, "chart", "peers.svg", "file of the chart")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
@@ -76,13 +80,15 @@ func enter(o options) error {
 	defer os.RemoveAll(dir)
 	if o.binary == "" {
 		o.binary = filepath.Join(dir, "bailiwick")
-		if out, err := exec.Command("go", "build", "-o", o.binary, "bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", o.binary,
+			"bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
 			return fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	cmd := exec.CommandContext(ctx, "unshare", append([]string{"-n", "--", self, "-bailiwick", o.binary}, os.Args[1:]...)...)
+	cmd := exec.CommandContext(ctx, "unshare", append([]string{"-n", "--", self, "-bailiwick",
+		o.binary}, os.Args[1:]...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Env = append(os.Environ(), inside+"="+dir)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -105,7 +111,8 @@ func compare(o options) error {
 	for round := range o.rounds {
 		for _, s := range installed(o) {
 			fmt.Fprintf(os.Stderr, "round %d: %s\n", round+1, s.name)
-			got, err := measure(ctx, o, w, s, filepath.Join(dir, fmt.Sprintf("%s-%d", s.name, round)))
+			got, err := measure(ctx, o, w, s, filepath.Join(dir,
+				fmt.Sprintf("%s-%d", s.name, round)))
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}

@@ -27,10 +27,12 @@ type result struct {
 }
 
 // loads in their order: the caches are empty for the misses.
-var loads = []struct{ name, file string }{{"miss", "miss"}, {"hit", "hit"}, {"hit over TCP", "hit"}, {"denied", "denied"}}
+var loads = []struct{ name, file string }{{"miss", "miss"}, {"hit", "hit"}, {"hit over TCP", "hit"},
+	{"denied", "denied"}}
 
 // measure starts a resolver, puts every load on it, and ends it.
-func measure(ctx context.Context, o options, w *world, s subject, dir string) (got []result, err error) {
+func measure(ctx context.Context, o options, w *world, s subject, dir string) (got []result,
+	err error) {
 	pids, stop, err := start(ctx, w, s, dir)
 	if err != nil {
 		return nil, err
@@ -40,7 +42,8 @@ func measure(ctx context.Context, o options, w *world, s subject, dir string) (g
 		return nil, err
 	}
 	for _, l := range loads {
-		args := []string{"-s", "127.0.0.1", "-p", "5300", "-d", w.questions[l.file], "-D", "-q", "200", "-c", "10"}
+		args := []string{"-s", "127.0.0.1", "-p", "5300", "-d", w.questions[l.file], "-D", "-q",
+			"200", "-c", "10"}
 		once := append(slices.Clone(args), "-n", "1")
 		switch l.name {
 		case "miss":
@@ -49,7 +52,8 @@ func measure(ctx context.Context, o options, w *world, s subject, dir string) (g
 			args = append(args, "-m", "tcp")
 		default:
 			for range 2 { // what is asked for twice is kept
-				if out, err := exec.CommandContext(ctx, "dnsperf", once...).CombinedOutput(); err != nil {
+				if out, err := exec.CommandContext(ctx, "dnsperf",
+					once...).CombinedOutput(); err != nil {
 					return nil, fmt.Errorf("dnsperf: %w\n%s", err, out)
 				}
 			}
@@ -64,14 +68,17 @@ func measure(ctx context.Context, o options, w *world, s subject, dir string) (g
 		}
 		used := cpuTime(pids) - before
 		answered := figure(string(out), `Queries completed:\s+([0-9]+)`)
-		got = append(got, result{s.name, l.name, figure(string(out), `Queries per second:\s+([0-9.]+)`), float64(used.Microseconds()) / max(answered, 1),
-			figure(string(out), `Average Latency \(s\):\s+([0-9.]+)`) * 1000, int(figure(string(out), `Queries lost:\s+([0-9]+)`))})
+		got = append(got, result{s.name, l.name, figure(string(out),
+			`Queries per second:\s+([0-9.]+)`), float64(used.Microseconds()) / max(answered, 1),
+			figure(string(out), `Average Latency \(s\):\s+([0-9.]+)`) * 1000,
+			int(figure(string(out), `Queries lost:\s+([0-9]+)`))})
 	}
 	return got, nil
 }
 
 // start runs the resolver's processes; stop ends them.
-func start(ctx context.Context, w *world, s subject, dir string) (pids []int, stop func(), err error) {
+func start(ctx context.Context, w *world, s subject, dir string) (pids []int, stop func(),
+	err error) {
 	if err := os.MkdirAll(dir+"-cache", 0o755); err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +98,8 @@ func start(ctx context.Context, w *world, s subject, dir string) (pids []int, st
 			return nil, nil, err
 		}
 		for name, text := range s.config(w, own) {
-			if err := os.WriteFile(filepath.Join(own, name), []byte(strings.ReplaceAll(text, own+"-cache", dir+"-cache")), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(own, name),
+				[]byte(strings.ReplaceAll(text, own+"-cache", dir+"-cache")), 0o644); err != nil {
 				stop()
 				return nil, nil, err
 			}
@@ -115,8 +123,10 @@ func ready(ctx context.Context) error {
 	q := new(dns.Msg).SetQuestion("www.nsec.example.", dns.TypeA)
 	q.SetEdns0(1232, true)
 	c := dns.Client{Timeout: time.Second}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-		if m, _, err := c.ExchangeContext(ctx, q, address); err == nil && m.AuthenticatedData && len(m.Answer) > 0 {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) &&
+		ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
+		if m, _, err := c.ExchangeContext(ctx, q, address); err == nil && m.AuthenticatedData &&
+			len(m.Answer) > 0 {
 			return nil
 		}
 	}
@@ -174,8 +184,11 @@ func medians(all []result) (table []result) {
 			slices.Sort(v)
 			return v[len(v)/2]
 		}
-		table = append(table, result{r.subject, r.load, mid(func(x result) float64 { return x.qps }), mid(func(x result) float64 { return x.cpu }),
-			mid(func(x result) float64 { return x.latency }), int(mid(func(x result) float64 { return float64(x.lost) }))})
+		table = append(table, result{r.subject, r.load,
+			mid(func(x result) float64 { return x.qps }),
+			mid(func(x result) float64 { return x.cpu }),
+			mid(func(x result) float64 { return x.latency }),
+			int(mid(func(x result) float64 { return float64(x.lost) }))})
 	}
 	return table
 }

@@ -38,8 +38,10 @@ func newWorld(ctx context.Context, dir string) (*world, error) {
 	}
 	const long = 86400 // negative answers last as long as the run
 	l.Add(lab.Zone{Name: "names.example.", Records: records.String()})
-	l.Add(lab.Zone{Name: "nsec.example.", TTL: long, Minimum: long, Records: "a A 192.0.2.1;;m A 192.0.2.2;;www A 192.0.2.3"})
-	l.Add(lab.Zone{Name: "nsec3.test-tld.", TTL: long, Minimum: long, Denial: lab.NSEC3, Records: "a A 192.0.2.1;;m A 192.0.2.2;;www A 192.0.2.3"})
+	l.Add(lab.Zone{Name: "nsec.example.", TTL: long, Minimum: long,
+		Records: "a A 192.0.2.1;;m A 192.0.2.2;;www A 192.0.2.3"})
+	l.Add(lab.Zone{Name: "nsec3.test-tld.", TTL: long, Minimum: long, Denial: lab.NSEC3,
+		Records: "a A 192.0.2.1;;m A 192.0.2.2;;www A 192.0.2.3"})
 	if err := l.Listen(ctx, 53); err != nil {
 		return nil, err
 	}
@@ -64,6 +66,7 @@ func newWorld(ctx context.Context, dir string) (*world, error) {
 		}
 		fmt.Fprintf(&denied, "x%d.nsec.example A\nx%d.nsec3.test-tld A\n", i*7919, i*7919)
 	}
-	w.questions["hit"], w.questions["miss"], w.questions["denied"] = write("hit", hits.String()), write("miss", misses.String()), write("denied", denied.String())
+	w.questions["hit"], w.questions["miss"], w.questions["denied"] = write("hit",
+		hits.String()), write("miss", misses.String()), write("denied", denied.String())
 	return w, err
 }

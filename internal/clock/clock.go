@@ -1,5 +1,5 @@
-// Package clock is the project's only source of time. Judging code takes a time as an argument; acting code holds a
-// [Clock].
+// Package clock is the project's only source of time. Judging code takes a time as an argument;
+// acting code holds a [Clock].
 package clock
 
 import "time"

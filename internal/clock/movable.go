@@ -1,6 +1,7 @@
 //go:build testclock
 
-// The clock of test builds: it runs as the machine's does, from a time of one's choice, and jumps on command.
+// The clock of test builds: it runs as the machine's does, from a time of one's choice, and jumps
+// on command.
 
 package clock
 

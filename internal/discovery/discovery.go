@@ -1,6 +1,7 @@
-// Package discovery tells clients how to reach this resolver over encrypted transports, and what it does: SVCB records at
-// _dns.resolver.arpa (RFC 9461, RFC 9462), RESINFO (RFC 9606), and the options that DHCP and router advertisements carry (RFC 9463). What
-// it says is made from the listeners and the certificate that really run.
+// Package discovery tells clients how to reach this resolver over encrypted transports, and what it
+// does: SVCB records at _dns.resolver.arpa (RFC 9461, RFC 9462), RESINFO (RFC 9606), and the
+// options that DHCP and router advertisements carry (RFC 9463). What it says is made from the
+// listeners and the certificate that really run.
 package discovery
 
 import (
@@ -21,7 +22,8 @@ type Endpoint struct {
 
 // Designation is what clients are told.
 type Designation struct {
-	Name      wire.Name // that clients authenticate the resolver by; zero: there is none, and nothing can be designated
+	// that clients authenticate the resolver by; zero: there is none, and nothing can be designated
+	Name      wire.Name
 	Endpoints []Endpoint
 	Info      Info
 }
@@ -47,7 +49,8 @@ func (d *Designation) Answer(q wire.Question) *policy.Local {
 	case q.Class != wire.ClassIN:
 	case q.Name == serviceName && q.Type == wire.TypeSVCB && d.designates():
 		return &policy.Local{Answer: []*wire.RRset{d.service(q.Name)}, Additional: d.addresses()}
-	case q.Type == wire.TypeRESINFO && (q.Name == resolverArpa || !d.Name.IsZero() && q.Name == d.Name):
+	case q.Type == wire.TypeRESINFO && (q.Name == resolverArpa || !d.Name.IsZero() &&
+		q.Name == d.Name):
 		return &policy.Local{Answer: []*wire.RRset{d.Info.record(q.Name)}}
 	}
 	return nil
@@ -55,9 +58,11 @@ func (d *Designation) Answer(q wire.Question) *policy.Local {
 
 func (d *Designation) designates() bool { return !d.Name.IsZero() && len(d.Endpoints) > 0 }
 
-// service is the SVCB set (RFC 9462, section 4): one record an endpoint, in the order of preference.
+// service is the SVCB set (RFC 9462, section 4): one record an endpoint, in the order of
+// preference.
 func (d *Designation) service(owner wire.Name) *wire.RRset {
-	s := &wire.RRset{Name: owner, Type: wire.TypeSVCB, Class: wire.ClassIN, TTL: ttl, Security: wire.Insecure}
+	s := &wire.RRset{Name: owner, Type: wire.TypeSVCB, Class: wire.ClassIN, TTL: ttl,
+		Security: wire.Insecure}
 	for i, e := range d.Endpoints {
 		rdata := append([]byte{0, byte(i + 1)}, d.Name.Wire()...)
 		s.Data = s.Data.Append(append(rdata, e.params(true)...))
@@ -68,7 +73,8 @@ func (d *Designation) service(owner wire.Name) *wire.RRset {
 // addresses are those of the name (RFC 9462, section 4), so that a client need not ask for them.
 func (d *Designation) addresses() (sets []*wire.RRset) {
 	for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
-		s := &wire.RRset{Name: d.Name, Type: t, Class: wire.ClassIN, TTL: ttl, Security: wire.Insecure}
+		s := &wire.RRset{Name: d.Name, Type: t, Class: wire.ClassIN, TTL: ttl,
+			Security: wire.Insecure}
 		for _, a := range d.allAddrs(t == wire.TypeA) {
 			s.Data = s.Data.Append(a.AsSlice())
 		}

@@ -15,8 +15,11 @@ import (
 
 func example() *Designation {
 	addrs := []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
-	return &Designation{Name: wire.MustParseName("dns.example.net"), Info: Info{QNameMin: true, EDE: []uint16{6, 7, 8, 22, 1, 6}, URL: "https://dns.example.net/about"},
-		Endpoints: []Endpoint{{ALPN: []string{"dot"}, Port: 853, Addrs: addrs}, {ALPN: []string{"h2", "h3"}, Port: 443, Path: "/dns-query", Addrs: addrs}}}
+	return &Designation{Name: wire.MustParseName("dns.example.net"),
+		Info: Info{QNameMin: true, EDE: []uint16{6, 7, 8, 22, 1, 6},
+			URL: "https://dns.example.net/about"},
+		Endpoints: []Endpoint{{ALPN: []string{"dot"}, Port: 853, Addrs: addrs},
+			{ALPN: []string{"h2", "h3"}, Port: 443, Path: "/dns-query", Addrs: addrs}}}
 }
 
 // texts are the records of a set as miekg/dns reads and writes them.
@@ -24,7 +27,8 @@ func texts(t *testing.T, s *wire.RRset) (out []string) {
 	t.Helper()
 	for d := range s.Data.All() {
 		owner := []byte(s.Name.Wire())
-		b := append(owner, byte(s.Type>>8), byte(s.Type), 0, 1, 0, 0, 1, 44, byte(len(d)>>8), byte(len(d)))
+		b := append(owner, byte(s.Type>>8), byte(s.Type), 0, 1, 0, 0, 1, 44, byte(len(d)>>8),
+			byte(len(d)))
 		rr, _, err := dns.UnpackRR(append(b, d...), 0)
 		if err != nil {
 			t.Fatalf("%x: %v", d, err)
@@ -47,9 +51,12 @@ func TestAnswer(t *testing.T) {
 	if len(sets) != 3 {
 		t.Fatalf("%d sets", len(sets))
 	}
-	got := strings.Join(append(append(texts(t, sets[0]), texts(t, sets[1])...), texts(t, sets[2])...), "\n")
-	want := "_dns.resolver.arpa.\t300\tIN\tSVCB\t1 dns.example.net. alpn=\"dot\" port=\"853\" ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\"\n" +
-		"_dns.resolver.arpa.\t300\tIN\tSVCB\t2 dns.example.net. alpn=\"h2,h3\" port=\"443\" ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\" dohpath=\"/dns-query{?dns}\"\n" +
+	got := strings.Join(append(append(texts(t, sets[0]), texts(t, sets[1])...),
+		texts(t, sets[2])...), "\n")
+	want := "_dns.resolver.arpa.\t300\tIN\tSVCB\t1 dns.example.net. alpn=\"dot\" port=\"853\" " +
+		"ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\"\n" +
+		"_dns.resolver.arpa.\t300\tIN\tSVCB\t2 dns.example.net. alpn=\"h2,h3\" port=\"443\" " +
+		"ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\" dohpath=\"/dns-query{?dns}\"\n" +
 		"dns.example.net.\t300\tIN\tA\t192.0.2.1\ndns.example.net.\t300\tIN\tAAAA\t2001:db8::1"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -59,7 +66,8 @@ func TestAnswer(t *testing.T) {
 		if len(info) != 1 {
 			t.Fatalf("%s: %d sets", name, len(info))
 		}
-		if got := texts(t, info[0])[0]; !strings.HasSuffix(got, `"qnamemin" "exterr=1,6-8,22" "infourl=https://dns.example.net/about"`) {
+		if got := texts(t, info[0])[0]; !strings.HasSuffix(got,
+			`"qnamemin" "exterr=1,6-8,22" "infourl=https://dns.example.net/about"`) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -104,14 +112,19 @@ func TestDNR(t *testing.T) {
 	if err != nil || len(ra) != 2 {
 		t.Fatal(ra, err)
 	}
-	want := "\x00\x01\x00\x00\x07\x08\x00" + string(rune(len(name))) + name + "\x00\x10" + v6 + "\x00" + string(rune(len(dot))) + dot
+	want := "\x00\x01\x00\x00\x07\x08\x00" + string(rune(len(name))) + name + "\x00\x10" + v6 +
+		"\x00" + string(rune(len(dot))) + dot
 	whole := append([]byte{144, byte((len(want) + 2 + 7) / 8)}, want...)
 	for len(whole)%8 != 0 {
 		whole = append(whole, 0)
 	}
 	check("RA", ra[0], string(whole))
 
-	for what, change := range map[string]func(){"no name": func() { d.Name = wire.Name{} }, "no address": func() { d.Endpoints[0].Addrs = nil }, "no endpoint": func() { d.Endpoints = nil }} {
+	for what, change := range map[string]func(){
+		"no name":     func() { d.Name = wire.Name{} },
+		"no address":  func() { d.Endpoints[0].Addrs = nil },
+		"no endpoint": func() { d.Endpoints = nil },
+	} {
 		d = example()
 		change()
 		_, err4 := d.DHCPv4()

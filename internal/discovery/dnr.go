@@ -1,4 +1,5 @@
-// Discovery of Network-designated Resolvers (RFC 9463): the options of DHCP and of router advertisements.
+// Discovery of Network-designated Resolvers (RFC 9463): the options of DHCP and of router
+// advertisements.
 
 package discovery
 
@@ -17,11 +18,13 @@ const (
 
 // What an option cannot hold.
 var (
-	errNoName    = errors.New("there is no name that clients could authenticate the resolver by: set discovery.name, or use a certificate with a name")
+	errNoName = errors.New("there is no name that clients could authenticate the resolver by: " +
+		"set discovery.name, or use a certificate with a name")
 	errTooLong   = errors.New("too long for the option: too many addresses")
 	errNoIPv4    = errors.New("no IPv4 address is known: set discovery.addresses")
 	errNoIPv6    = errors.New("no IPv6 address is known: set discovery.addresses")
-	errNoService = errors.New("no encrypted transport is served: set listen.dot, listen.doh or listen.doq")
+	errNoService = errors.New("no encrypted transport is served: set listen.dot, listen.doh or " +
+		"listen.doq")
 )
 
 func (d *Designation) check() error {
@@ -34,7 +37,8 @@ func (d *Designation) check() error {
 	return nil
 }
 
-// DHCPv4 is the data of the option for DHCPv4, without code and length (RFC 9463, section 5.1): an instance for each endpoint.
+// DHCPv4 is the data of the option for DHCPv4, without code and length (RFC 9463, section 5.1): an
+// instance for each endpoint.
 func (d *Designation) DHCPv4() ([]byte, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -59,7 +63,8 @@ func (d *Designation) DHCPv4() ([]byte, error) {
 	return out, nil
 }
 
-// DHCPv6 is the data of the options for DHCPv6, without code and length (RFC 9463, section 4.1): one option for each endpoint.
+// DHCPv6 is the data of the options for DHCPv6, without code and length (RFC 9463, section 4.1):
+// one option for each endpoint.
 func (d *Designation) DHCPv6() (options [][]byte, err error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -74,7 +79,8 @@ func (d *Designation) DHCPv6() (options [][]byte, err error) {
 	return options, nil
 }
 
-// head is what DHCPv6 and router advertisements share: priority, name, addresses. between is put behind the priority.
+// head is what DHCPv6 and router advertisements share: priority, name, addresses. between is put
+// behind the priority.
 func (d *Designation) head(between []byte, i int, addrs []byte) []byte {
 	name := d.Name.Wire()
 	b := append([]byte{0, byte(i + 1)}, between...)
@@ -84,7 +90,8 @@ func (d *Designation) head(between []byte, i int, addrs []byte) []byte {
 	return append(b, addrs...)
 }
 
-// RA are the whole options for router advertisements, type and length included (RFC 9463, section 6.1): one for each endpoint.
+// RA are the whole options for router advertisements, type and length included (RFC 9463, section
+// 6.1): one for each endpoint.
 func (d *Designation) RA(lifetime time.Duration) (options [][]byte, err error) {
 	if err := d.check(); err != nil {
 		return nil, err

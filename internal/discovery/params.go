@@ -20,8 +20,8 @@ const (
 	keyDoHPath  = 7
 )
 
-// params are an endpoint's parameters in the order of their keys (RFC 9460, section 2.2). Hints have no place in DHCP and router advertisements
-// (RFC 9463, section 3.1.8).
+// params are an endpoint's parameters in the order of their keys (RFC 9460, section 2.2). Hints
+// have no place in DHCP and router advertisements (RFC 9463, section 3.1.8).
 func (e *Endpoint) params(hints bool) []byte {
 	var b []byte
 	add := func(key uint16, value []byte) {
@@ -69,7 +69,8 @@ func (e *Endpoint) Text() string {
 
 // record is the RESINFO set (RFC 9606, section 4): character-strings as those of TXT, one a key.
 func (i *Info) record(owner wire.Name) *wire.RRset {
-	s := &wire.RRset{Name: owner, Type: wire.TypeRESINFO, Class: wire.ClassIN, TTL: ttl, Security: wire.Insecure}
+	s := &wire.RRset{Name: owner, Type: wire.TypeRESINFO, Class: wire.ClassIN, TTL: ttl,
+		Security: wire.Insecure}
 	var rdata []byte
 	for _, v := range i.strings() {
 		rdata = append(append(rdata, byte(len(v))), v...)

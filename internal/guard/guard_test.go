@@ -38,7 +38,8 @@ func TestPanicEndsTheWorkOnly(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(w.log.String()), "\n")
 	if len(lines) != 1 || !strings.Contains(lines[0], "place=probe") ||
-		!strings.Contains(lines[0], "outOfRange") || !strings.Contains(lines[0], "out of range [7]") {
+		!strings.Contains(lines[0], "outOfRange") || !strings.Contains(lines[0],
+		"out of range [7]") {
 		t.Errorf("the log has\n%s", w.log.String())
 	}
 	if w.ended != 0 {

@@ -37,10 +37,12 @@ func respond(zones []*zone, q *dns.Msg, do bool) *dns.Msg {
 	return m
 }
 
-// best is the zone to answer from: the deepest that has the name; for DS the parent's (RFC 4035, section 3.1.4.1).
+// best is the zone to answer from: the deepest that has the name; for DS the parent's (RFC 4035,
+// section 3.1.4.1).
 func best(zones []*zone, name string, t uint16) (b *zone) {
 	for _, z := range zones {
-		if !dns.IsSubDomain(z.name, name) || t == dns.TypeDS && z.name == name && len(zones) > 1 && hasParent(zones, name) {
+		if !dns.IsSubDomain(z.name, name) || t == dns.TypeDS && z.name == name && len(zones) > 1 &&
+			hasParent(zones, name) {
 			continue
 		}
 		if b == nil || dns.CountLabel(z.name) > dns.CountLabel(b.name) {
@@ -149,7 +151,8 @@ func (z *zone) wildcardNoData(m *dns.Msg, owner string) {
 
 // answer adds a set under a name, with its signatures.
 func (z *zone) answer(m *dns.Msg, set []dns.RR, name, owner string) {
-	if z.Denial == Compact && name != owner { // signers on the fly sign what they say, not the wildcard
+	// signers on the fly sign what they say, not the wildcard
+	if z.Denial == Compact && name != owner {
 		var own []dns.RR
 		for _, rr := range set {
 			c := dns.Copy(rr)

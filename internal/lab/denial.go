@@ -16,25 +16,29 @@ type hashed struct {
 	types      []uint16
 }
 
-// hashNames builds the NSEC3 chain: all owners and empty non-terminals; with opt-out without unsigned delegations.
+// hashNames builds the NSEC3 chain: all owners and empty non-terminals; with opt-out without
+// unsigned delegations.
 func (z *zone) hashNames() {
 	seen := map[string]bool{}
 	for _, owner := range z.names {
 		types := z.typesAt(owner)
-		if z.Denial == NSEC3OptOut && owner != z.name && slices.Contains(types, dns.TypeNS) && !slices.Contains(types, dns.TypeDS) {
+		if z.Denial == NSEC3OptOut && owner != z.name && slices.Contains(types, dns.TypeNS) &&
+			!slices.Contains(types, dns.TypeDS) {
 			continue
 		}
 		for n := owner; !seen[n] && dns.IsSubDomain(z.name, n); n = parent(n) {
 			seen[n] = true
 			t := z.typesAt(n)
-			if len(t) > 0 && !(n != z.name && slices.Contains(t, dns.TypeNS) && !slices.Contains(t, dns.TypeDS)) {
+			if len(t) > 0 && !(n != z.name && slices.Contains(t, dns.TypeNS) &&
+				!slices.Contains(t, dns.TypeDS)) {
 				t = append(t, dns.TypeRRSIG)
 			}
 			if n == z.name {
 				t = append(t, dns.TypeNSEC3PARAM)
 			}
 			slices.Sort(t)
-			z.hashes = append(z.hashes, hashed{dns.HashName(n, dns.SHA1, z.Iterations, z.Salt), n, slices.Compact(t)})
+			z.hashes = append(z.hashes, hashed{dns.HashName(n, dns.SHA1, z.Iterations, z.Salt), n,
+				slices.Compact(t)})
 			if n == z.name {
 				break
 			}
@@ -51,8 +55,10 @@ func (z *zone) nsec3(name string) (rr dns.RR, match bool) {
 		i = len(z.hashes) - 1
 	}
 	e := z.hashes[i]
-	n := &dns.NSEC3{Hdr: z.header(strings.ToLower(e.hash)+"."+z.base(), dns.TypeNSEC3), Hash: dns.SHA1, Iterations: z.Iterations,
-		SaltLength: uint8(len(z.Salt) / 2), Salt: z.Salt, HashLength: 20, NextDomain: z.hashes[(i+1)%len(z.hashes)].hash, TypeBitMap: e.types}
+	n := &dns.NSEC3{Hdr: z.header(strings.ToLower(e.hash)+"."+z.base(), dns.TypeNSEC3),
+		Hash: dns.SHA1, Iterations: z.Iterations,
+		SaltLength: uint8(len(z.Salt) / 2), Salt: z.Salt, HashLength: 20,
+		NextDomain: z.hashes[(i+1)%len(z.hashes)].hash, TypeBitMap: e.types}
 	if z.Denial == NSEC3OptOut {
 		n.Flags = 1
 	}
@@ -77,7 +83,8 @@ func (z *zone) nsec(name string) (rr dns.RR, match bool) {
 	owner := z.names[i]
 	types := append(z.typesAt(owner), dns.TypeRRSIG, dns.TypeNSEC)
 	slices.Sort(types)
-	n := &dns.NSEC{Hdr: z.header(owner, dns.TypeNSEC), NextDomain: z.names[(i+1)%len(z.names)], TypeBitMap: slices.Compact(types)}
+	n := &dns.NSEC{Hdr: z.header(owner, dns.TypeNSEC), NextDomain: z.names[(i+1)%len(z.names)],
+		TypeBitMap: slices.Compact(types)}
 	n.Hdr.Ttl = z.Minimum
 	return n, owner == name
 }
@@ -89,7 +96,8 @@ func (z *zone) compact(name string) dns.RR {
 		types = append(types, 128) // NXNAME
 	}
 	slices.Sort(types)
-	n := &dns.NSEC{Hdr: z.header(name, dns.TypeNSEC), NextDomain: "\\000." + name, TypeBitMap: slices.Compact(types)}
+	n := &dns.NSEC{Hdr: z.header(name, dns.TypeNSEC), NextDomain: "\\000." + name,
+		TypeBitMap: slices.Compact(types)}
 	n.Hdr.Ttl = z.Minimum
 	return n
 }
@@ -111,8 +119,8 @@ func nextCloser(name, encloser string) string {
 	return name
 }
 
-// deny appends what proves that name, or the type at it, does not exist; wildcard says that an answer was made from the wildcard below
-// its encloser.
+// deny appends what proves that name, or the type at it, does not exist; wildcard says that an
+// answer was made from the wildcard below its encloser.
 func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	if !z.isSigned() || z.Faults.has(NoDenial) {
 		return

@@ -1,11 +1,14 @@
-// Package lab is a signed internet in a box: root, TLDs and zones with real signatures, on servers that can be told to misbehave. It is
-// the fake network of tests ([World.Exchange] is a transport.Exchanger) and the loopback internet of `bailiwick serve --lab`.
+// Package lab is a signed internet in a box: root, TLDs and zones with real signatures, on servers
+// that can be told to misbehave. It is the fake network of tests ([World.Exchange] is a
+// transport.Exchanger) and the loopback internet of `bailiwick serve --lab`.
 //
 // A line adds a zone, a line adds a fault:
 //
 //	w := lab.New(now)
 //	w.Add(lab.Zone{Name: "example.", Records: "www A 192.0.2.1"})
-//	w.Add(lab.Zone{Name: "old.example.", Records: "www A 192.0.2.2", Faults: lab.Faults{lab.Expired}})
+//	w.Add(lab.Zone{Name: "old.example.", Records: "www A 192.0.2.2",
+//		Faults: lab.Faults{lab.Expired}})
 //
-// Zones are signed with miekg/dns, so that the resolver's own reading of the RFCs is checked against another's.
+// Zones are signed with miekg/dns, so that the resolver's own reading of the RFCs is checked
+// against another's.
 package lab

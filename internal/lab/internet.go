@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Internet returns a world with every way of signing and denying, and every fault, each as a zone under a TLD that tells them
-// apart: example. is well, faulty. is not.
+// Internet returns a world with every way of signing and denying, and every fault, each as a zone
+// under a TLD that tells them apart: example. is well, faulty. is not.
 func Internet(now time.Time) *World {
 	w := New(now)
 	for _, z := range []Zone{
@@ -28,14 +28,17 @@ func Internet(now time.Time) *World {
 		{Name: "signed.optout.", Records: ordinary},
 		{Name: "unsigned.optout.", Algorithm: Unsigned, Records: ordinary},
 		{Name: "rsasha1.example.", Algorithm: dns.RSASHA1, Bits: 1024, Records: ordinary},
-		{Name: "rsasha1nsec3.example.", Algorithm: dns.RSASHA1NSEC3SHA1, Bits: 1024, Denial: NSEC3, Records: ordinary},
+		{Name: "rsasha1nsec3.example.", Algorithm: dns.RSASHA1NSEC3SHA1, Bits: 1024, Denial: NSEC3,
+			Records: ordinary},
 		{Name: "rsasha256.example.", Algorithm: dns.RSASHA256, Records: ordinary},
 		{Name: "rsasha512.example.", Algorithm: dns.RSASHA512, Records: ordinary},
-		{Name: "ecdsap384.example.", Algorithm: dns.ECDSAP384SHA384, Digest: dns.SHA384, Records: ordinary},
+		{Name: "ecdsap384.example.", Algorithm: dns.ECDSAP384SHA384, Digest: dns.SHA384,
+			Records: ordinary},
 		{Name: "ed25519.example.", Algorithm: dns.ED25519, Records: ordinary},
 		{Name: "ed448.example.", Algorithm: AlgorithmEd448, Records: ordinary},
 		{Name: "sub.secure.example.", On: "secure.example.", Records: ordinary},
-		{Name: "plain.secure.example.", On: "secure.example.", Algorithm: Unsigned, Records: ordinary},
+		{Name: "plain.secure.example.", On: "secure.example.", Algorithm: Unsigned,
+			Records: ordinary},
 
 		{Name: "expired.faulty.", Faults: Faults{Expired}, Records: ordinary},
 		{Name: "future.faulty.", Faults: Faults{Future}, Records: ordinary},
@@ -64,13 +67,15 @@ func Internet(now time.Time) *World {
 		{Name: "truncate.faulty.", Servers: []ServerFaults{{Truncate}}, Records: ordinary},
 		{Name: "no-tcp.faulty.", Servers: []ServerFaults{{NoTCP}}, Records: ordinary},
 		{Name: "always-tc.faulty.", Servers: []ServerFaults{{AlwaysTC}}, Records: ordinary},
-		{Name: "no-edns.faulty.", Algorithm: Unsigned, Servers: []ServerFaults{{NoEDNS}}, Records: ordinary},
+		{Name: "no-edns.faulty.", Algorithm: Unsigned, Servers: []ServerFaults{{NoEDNS}},
+			Records: ordinary},
 		{Name: "cookies.faulty.", Servers: []ServerFaults{{Cookies}}, Records: ordinary},
 		{Name: "hates-cookies.faulty.", Servers: []ServerFaults{{HatesCookies}}, Records: ordinary},
 		{Name: "spoofed.faulty.", Servers: []ServerFaults{{Spoofed}}, Records: ordinary},
 		{Name: "garbage.faulty.", Servers: []ServerFaults{{Garbage}}, Records: ordinary},
 		{Name: "lower-case.faulty.", Servers: []ServerFaults{{LowerCase}}, Records: ordinary},
-		{Name: "one-good.faulty.", Servers: []ServerFaults{{Dead}, {Refusing}, {Stripping}, {Forging}, {Lame}, nil}, Records: ordinary},
+		{Name: "one-good.faulty.", Servers: []ServerFaults{{Dead}, {Refusing}, {Stripping},
+			{Forging}, {Lame}, nil}, Records: ordinary},
 		{Name: "referral-bomb.faulty.", Faults: Faults{ReferralBomb}, Records: ordinary},
 		{Name: "loop-a.faulty.", Glueless: "loop-b.faulty.", Records: ordinary},
 		{Name: "loop-b.faulty.", Glueless: "loop-a.faulty.", Records: ordinary},
@@ -81,10 +86,11 @@ func Internet(now time.Time) *World {
 	return w
 }
 
-// ordinary are the records that the zones of Internet have: data, an alias in the zone and one out of it, a wildcard, an empty
-// non-terminal, a DNAME.
-const ordinary = `www A 192.0.2.1;;www AAAA 2001:db8::1;;@ MX 10 www;;txt TXT "text";;alias CNAME www;;away CNAME www.secure.example.;;` +
-	`*.wild A 192.0.2.2;;a.b.ent A 192.0.2.3;;dname DNAME www;;tree DNAME deep;;leaf.deep A 192.0.2.4`
+// ordinary are the records that the zones of Internet have: data, an alias in the zone and one out
+// of it, a wildcard, an empty non-terminal, a DNAME.
+const ordinary = `www A 192.0.2.1;;www AAAA 2001:db8::1;;@ MX 10 www;;txt TXT "text";;` +
+	`alias CNAME www;;away CNAME www.secure.example.;;*.wild A 192.0.2.2;;` +
+	`a.b.ent A 192.0.2.3;;dname DNAME www;;tree DNAME deep;;leaf.deep A 192.0.2.4`
 
 // longChain is one alias longer than are followed.
 const longChain = "c0 CNAME c1;;c1 CNAME c2;;c2 CNAME c3;;c3 CNAME c4;;c4 CNAME c5;;" +

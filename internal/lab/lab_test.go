@@ -20,7 +20,8 @@ func ask(t *testing.T, w *World, server netip.Addr, name string, qtype uint16) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.Exchange(context.Background(), transport.Request{Server: netip.AddrPortFrom(server, 53), Query: b, Timeout: time.Second})
+	r, err := w.Exchange(context.Background(), transport.Request{Server: netip.AddrPortFrom(server,
+		53), Query: b, Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,10 +32,12 @@ func ask(t *testing.T, w *World, server netip.Addr, name string, qtype uint16) *
 	return m
 }
 
-// miekg/dns verifies what the lab signs, for every algorithm that it knows; Ed448 is verified by the resolver's tests.
+// miekg/dns verifies what the lab signs, for every algorithm that it knows; Ed448 is verified by
+// the resolver's tests.
 func TestSignaturesVerify(t *testing.T) {
 	now := time.Now()
-	for _, alg := range []uint8{dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512, dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519} {
+	for _, alg := range []uint8{dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512,
+		dns.ECDSAP256SHA256, dns.ECDSAP384SHA384, dns.ED25519} {
 		w := New(now)
 		w.Add(Zone{Name: "example.", Algorithm: alg, Bits: 1024, Records: "www A 192.0.2.1"})
 		server := w.Servers()[1]
@@ -64,7 +67,8 @@ func TestListen(t *testing.T) {
 	}
 	for _, network := range []string{"udp", "tcp"} {
 		c := dns.Client{Net: network}
-		m, _, err := c.Exchange(new(dns.Msg).SetQuestion("www.example.", dns.TypeA), netip.AddrPortFrom(w.Servers()[1], port).String())
+		m, _, err := c.Exchange(new(dns.Msg).SetQuestion("www.example.", dns.TypeA),
+			netip.AddrPortFrom(w.Servers()[1], port).String())
 		if err != nil || len(m.Answer) != 1 || !m.Authoritative {
 			t.Errorf("%s: %v %v", network, m, err)
 		}

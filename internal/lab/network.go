@@ -98,7 +98,8 @@ func demandCookie(m *dns.Msg, opt *dns.OPT) {
 		if !ok || len(c.Cookie) < 16 {
 			continue
 		}
-		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c.Cookie[:16] + labCookie})
+		m.IsEdns0().Option = append(m.IsEdns0().Option,
+			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c.Cookie[:16] + labCookie})
 		if c.Cookie[16:] == labCookie {
 			return
 		}
@@ -210,7 +211,8 @@ func received(r *transport.Request, from Reply) (reply []byte, decided bool, err
 	return nil, false, nil
 }
 
-// Listen serves the world on loopback, every server at its own address and this port, until ctx ends.
+// Listen serves the world on loopback, every server at its own address and this port, until ctx
+// ends.
 func (w *World) Listen(ctx context.Context, port uint16) error {
 	w.build()
 	for _, a := range w.order {
@@ -265,7 +267,8 @@ func (w *World) serveTCP(l net.Listener, s *server) {
 				r := w.behave(s, q, true)
 				time.Sleep(r.Delay)
 				for _, p := range r.Packets {
-					if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(p))), p...)); err != nil {
+					if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(p))),
+						p...)); err != nil {
 						return
 					}
 				}

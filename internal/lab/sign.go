@@ -32,7 +32,8 @@ type key struct {
 // rsaKeys are kept for the process: making one takes long. Each size and turn is made once.
 var rsaKeys sync.Map // [2]int{bits, turn} -> *rsa.PrivateKey
 
-// newKey makes a key for a zone. turn tells RSA keys of one size apart. One key in 65,536 has the tag 0, which miekg/dns takes for none.
+// newKey makes a key for a zone. turn tells RSA keys of one size apart. One key in 65,536 has the
+// tag 0, which miekg/dns takes for none.
 func newKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, error) {
 	for {
 		k, err := anyKey(zone, alg, bits, flags, turn)
@@ -44,7 +45,8 @@ func newKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, err
 }
 
 func anyKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, error) {
-	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: flags, Protocol: 3, Algorithm: alg}
+	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: zone, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET,
+		Ttl: 300}, Flags: flags, Protocol: 3, Algorithm: alg}
 	switch alg {
 	case AlgorithmEd448:
 		pub, priv, err := ed448.GenerateKey(rand.Reader)
@@ -59,7 +61,8 @@ func anyKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, err
 			return nil, err
 		}
 		e := octets(priv.E)
-		k.PublicKey = base64.StdEncoding.EncodeToString(append(append([]byte{byte(len(e))}, e...), priv.N.Bytes()...))
+		k.PublicKey = base64.StdEncoding.EncodeToString(append(append([]byte{byte(len(e))}, e...),
+			priv.N.Bytes()...))
 		return &key{k, priv}, nil
 	}
 	size := 256
@@ -107,7 +110,8 @@ func (z *zone) window() (inception, expiration time.Time) {
 // maxSigned is how many signatures a zone keeps: those made for names on the fly have no end.
 const maxSigned = 10000
 
-// sign returns the signatures of a set, made once. labels is the owner's count that goes into them, for wildcards.
+// sign returns the signatures of a set, made once. labels is the owner's count that goes into them,
+// for wildcards.
 func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	if !z.isSigned() || len(set) == 0 {
 		return nil
@@ -129,7 +133,8 @@ func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	return sigs
 }
 
-// makeSignature signs a set with the zone's key, or as its faults say. The DNSKEY set is signed well unless that is the fault.
+// makeSignature signs a set with the zone's key, or as its faults say. The DNSKEY set is signed
+// well unless that is the fault.
 func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
 	k := z.keys[0]
 	if z.wrong != nil && t != dns.TypeDNSKEY {
@@ -139,7 +144,8 @@ func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
 	if t == dns.TypeDNSKEY {
 		inception, expiration = z.w.now.Add(-time.Hour), z.w.now.Add(30*24*time.Hour)
 	}
-	sig := &dns.RRSIG{Hdr: z.header(owner, dns.TypeRRSIG), Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: z.name,
+	sig := &dns.RRSIG{Hdr: z.header(owner, dns.TypeRRSIG), Algorithm: k.Algorithm,
+		KeyTag: k.KeyTag(), SignerName: z.name,
 		Inception: uint32(inception.Unix()), Expiration: uint32(expiration.Unix())}
 	sig.Hdr.Ttl = set[0].Header().Ttl
 	if err := k.sign(sig, set); err != nil {

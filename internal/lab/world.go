@@ -52,12 +52,14 @@ func New(now time.Time) *World { return newWorld(now, false) }
 func NewV6(now time.Time) *World { return newWorld(now, true) }
 
 func newWorld(now time.Time, v6 bool) *World {
-	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{}, lost: map[Exchange]bool{}, SlowBy: 300 * time.Millisecond}
+	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{},
+		lost: map[Exchange]bool{}, SlowBy: 300 * time.Millisecond}
 	w.Add(Zone{Name: "."})
 	return w
 }
 
-// Add puts a zone into the world and delegates it from its parent. It panics on a mistake of the author.
+// Add puts a zone into the world and delegates it from its parent. It panics on a mistake of the
+// author.
 func (w *World) Add(spec Zone) {
 	if err := w.add(spec); err != nil {
 		panic("lab: " + err.Error())
@@ -65,7 +67,8 @@ func (w *World) Add(spec Zone) {
 }
 
 func (w *World) add(spec Zone) error {
-	z := &zone{Zone: spec, w: w, name: dns.CanonicalName(spec.Name), data: map[string]map[uint16][]dns.RR{}, signed: map[string][]dns.RR{}}
+	z := &zone{Zone: spec, w: w, name: dns.CanonicalName(spec.Name),
+		data: map[string]map[uint16][]dns.RR{}, signed: map[string][]dns.RR{}}
 	z.defaults()
 	if w.zones[z.name] != nil {
 		return fmt.Errorf("zone %s is there already", z.name)
@@ -77,7 +80,8 @@ func (w *World) add(spec Zone) error {
 		return err
 	}
 	w.place(z)
-	z.add(&dns.SOA{Hdr: z.header(z.name, dns.TypeSOA), Ns: z.ns[0], Mbox: "hostmaster." + z.base(), Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: z.Minimum})
+	z.add(&dns.SOA{Hdr: z.header(z.name, dns.TypeSOA), Ns: z.ns[0], Mbox: "hostmaster." + z.base(),
+		Serial: 1, Refresh: 3600, Retry: 600, Expire: 86400, Minttl: z.Minimum})
 	for i, n := range z.ns {
 		z.add(&dns.NS{Hdr: z.header(z.name, dns.TypeNS), Ns: n})
 		if dns.IsSubDomain(z.name, n) {
@@ -219,7 +223,9 @@ func (w *World) build() {
 func (w *World) Anchor() string { return w.AnchorOf(".") }
 
 // AnchorOf is a signed zone's trust anchor, as a DS record.
-func (w *World) AnchorOf(zone string) string { return w.zones[zone].keys[0].ToDS(dns.SHA256).String() }
+func (w *World) AnchorOf(zone string) string {
+	return w.zones[zone].keys[0].ToDS(dns.SHA256).String()
+}
 
 // Roots are the root's servers.
 func (w *World) Roots() (name string, addrs []netip.Addr) {

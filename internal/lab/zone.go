@@ -37,8 +37,8 @@ type Zone struct {
 	Digest     uint8  // of the DS; 0: SHA-256
 	TTL        uint32 // 0: 300
 	Minimum    uint32 // of the SOA; 0: 60
-	// Records in zone-file form, relative to the zone; SOA, NS, and the delegations of other zones come by themselves. Lines may be
-	// separated by ";;".
+	// Records in zone-file form, relative to the zone; SOA, NS, and the delegations of other zones
+	// come by themselves. Lines may be separated by ";;".
 	Records string
 	// Servers, by what is wrong with each; empty: one good server.
 	Servers []ServerFaults
@@ -82,7 +82,8 @@ func (z *zone) add(rr dns.RR) {
 
 // parse reads the author's records.
 func (z *zone) parse() error {
-	p := dns.NewZoneParser(strings.NewReader(strings.ReplaceAll(z.Records, ";;", "\n")+"\n"), z.name, z.name)
+	p := dns.NewZoneParser(strings.NewReader(strings.ReplaceAll(z.Records, ";;", "\n")+"\n"),
+		z.name, z.name)
 	p.SetDefaultTTL(z.TTL)
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		if !dns.IsSubDomain(z.name, rr.Header().Name) {
@@ -109,13 +110,13 @@ func (z *zone) cutAbove(name string) string {
 	return cut
 }
 
-// authoritative says that an owner is the zone's own: not below a cut.
+// authoritative reports whether an owner is the zone's own: not below a cut.
 func (z *zone) authoritative(owner string) bool {
 	c := z.cutAbove(owner)
 	return c == "" || c == owner
 }
 
-// exists says that a name has data, or something below it.
+// exists reports whether a name has data, or something below it.
 func (z *zone) exists(name string) bool {
 	if len(z.data[name]) > 0 {
 		return true
@@ -128,7 +129,8 @@ func (z *zone) exists(name string) bool {
 	return false
 }
 
-// typesAt lists the types that the zone itself has at an owner, for a bitmap; at a cut only what is the parent's.
+// typesAt lists the types that the zone itself has at an owner, for a bitmap; at a cut only what is
+// the parent's.
 func (z *zone) typesAt(owner string) (ts []uint16) {
 	cut := owner != z.name && len(z.data[owner][dns.TypeNS]) > 0
 	for t := range z.data[owner] {

@@ -14,8 +14,9 @@ func TestLead(t *testing.T) {
 	}
 	table := New()
 	for range 2 { // the second time from memory
-		for a, want := range map[string]bool{"127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
-			"203.0.113.53": false, "2001:db8::53": false} {
+		for a, want := range map[string]bool{"127.1.2.3": true, "::1": true,
+			"::ffff:127.0.0.1": true,
+			"203.0.113.53":     false, "2001:db8::53": false} {
 			if got := table.Lead(netip.MustParseAddr(a)); got != want {
 				t.Errorf("%s: %v", a, got)
 			}

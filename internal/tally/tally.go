@@ -1,7 +1,8 @@
 // Package tally counts what many goroutines do at once, without their waiting for each other.
 //
-// A single counter moves from core to core with every event; at millions of events a second that is most of what an answer from memory costs. A [Counter]
-// has cells of their own cache line, and a goroutine always takes the same one, chosen by where its stack is. Reading adds the cells up.
+// A single counter moves from core to core with every event; at millions of events a second that is
+// most of what an answer from memory costs. A [Counter] has cells of their own cache line, and a
+// goroutine always takes the same one, chosen by where its stack is. Reading adds the cells up.
 package tally
 
 import (
@@ -9,7 +10,8 @@ import (
 	"unsafe"
 )
 
-// cells is how many cells a counter has, a power of two: 2 KiB in all. More goroutines than that share.
+// cells is how many cells a counter has, a power of two: 2 KiB in all. More goroutines than that
+// share.
 const cells = 32
 
 // Counter is a number that only grows. The zero value is ready to use.
@@ -33,7 +35,8 @@ func (c *Counter) Load() (sum uint64) {
 	return sum
 }
 
-// place is the cell of the goroutine: the smallest stacks have 2 KiB, so that different stacks differ above these bits.
+// place is the cell of the goroutine: the smallest stacks have 2 KiB, so that different stacks
+// differ above these bits.
 func place() uintptr {
 	var here byte
 	return uintptr(unsafe.Pointer(&here)) >> 11 * 0x9E3779B1 >> 16 & (cells - 1)
