@@ -127,7 +127,7 @@ func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 		}
 		// The last is sent when whatever swallowed the others has had time to pass.
 		after := c.asked.began.Add(lastTryAfter)
-		if planned && c.tries == MaxTriesPerServer-1 && how.via == transport.UDP && now.Before(after) {
+		if planned && c.tries == MaxTriesPerServer-1 && !how.reliable() && now.Before(after) {
 			return nil, after, nil
 		}
 		if planned {

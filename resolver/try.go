@@ -22,7 +22,7 @@ type attempt struct {
 }
 
 // reliable reports whether neither size nor forgery matter.
-func (how *attempt) reliable() bool { return how.via != transport.UDP }
+func (how *attempt) reliable() bool { return how.via.Stream() }
 
 // try is one question sent to one server, and what came of it.
 type try struct {
@@ -77,7 +77,7 @@ func (a *asking) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
 	how = attempt{via: a.via(c, *p), edns: !s.noEDNS && (!p.noEDNS || s.mustEDNS || a.secure()),
 		cookie:     cfg.Cookies && !p.noCookie && !s.noCookie && !p.shy,
 		randomCase: cfg.CaseRandomisation && !p.caseLost && !s.lower}
-	if how.via == transport.UDP {
+	if !how.reliable() {
 		if s.tcpOnly || !s.tcpFailed && (s.tcpNext || a.distrust || c.tries == 2 && s.tcp == 0) {
 			how.via = transport.TCP
 		}
@@ -147,7 +147,7 @@ var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 // questions need: it reports whether the try has ended.
 func (a *asking) send(t *try) (ended bool) {
 	r := a.x.r
-	if t.how.via != transport.UDP || len(a.open) > 0 {
+	if t.how.reliable() || len(a.open) > 0 {
 		if len(a.open) >= MaxOutstanding {
 			a.close(a.open[0])
 		}

@@ -43,7 +43,7 @@ func (s *Entrance) Fast(packet []byte, from transport.Client, buf []byte) (reply
 	}
 	now := s.clock.Now().Unix()
 	a, shift, ok := s.ready(q, now)
-	if !ok || from.Protocol == transport.UDP && len(a.Msg)+shift+optLen+len(a.Options()) > s.udpLimit(q) {
+	if !ok || !from.Protocol.Stream() && len(a.Msg)+shift+optLen+len(a.Options()) > s.udpLimit(q) {
 		return nil, false
 	}
 	reply = patch(buf, a, shift, q, now)

@@ -71,7 +71,7 @@ func (s *Entrance) Serve(packet []byte, from transport.Client, reply func([]byte
 // proven reports whether the client's address is known to be its own: it has a connection, or it
 // has brought back a cookie that was sent to this address.
 func (r *request) proven() bool {
-	if r.from.Protocol != transport.UDP {
+	if r.from.Protocol.Stream() {
 		return true
 	}
 	v, ok := r.q.EDNS.Options.Get(wire.OptionCookie)

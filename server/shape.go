@@ -12,13 +12,12 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/resolver"
-	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
 // limit is the most octets that an answer to this client may have.
 func (r *request) limit() int {
-	if r.from.Protocol == transport.UDP {
+	if !r.from.Protocol.Stream() {
 		return r.udpLimit(r.q)
 	}
 	return wire.MaxMessageLen
@@ -165,7 +164,7 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 
 // shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482, sections 4.1 and 4.4).
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
-	if r.ask.Type != wire.TypeANY || r.cfg.AnyFull || r.from.Protocol != transport.UDP {
+	if r.ask.Type != wire.TypeANY || r.cfg.AnyFull || r.from.Protocol.Stream() {
 		return a
 	}
 	c := *a

@@ -14,7 +14,7 @@ func padded(q *wire.Query, from transport.Client) bool {
 		return false
 	}
 	_, asked := q.EDNS.Options.Get(wire.OptionPadding)
-	return asked || from.Protocol == transport.DoQ
+	return asked || from.Protocol.Pads()
 }
 
 // keepaliveLen is a keepalive option.

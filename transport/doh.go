@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -26,6 +27,7 @@ const mediaType = "application/dns-message"
 type doh struct {
 	protocol Protocol
 	spec     Spec
+	lastDate atomic.Pointer[dateLine]
 }
 
 // httpRequest is a request, without what does not matter here.
@@ -109,22 +111,20 @@ func (d *doh) altSvc() string {
 }
 
 // date is the value of Date (RFC 9110, section 6.6.1), made once a second.
-func date() string {
+func (d *doh) date() string {
 	now := time.Now()
-	if d := lastDate.Load(); d != nil && d.second == now.Unix() {
-		return d.text
+	if last := d.lastDate.Load(); last != nil && last.second == now.Unix() {
+		return last.text
 	}
-	d := &dateLine{now.Unix(), now.UTC().Format(http.TimeFormat)}
-	lastDate.Store(d)
-	return d.text
+	line := &dateLine{now.Unix(), now.UTC().Format(http.TimeFormat)}
+	d.lastDate.Store(line)
+	return line.text
 }
 
 type dateLine struct {
 	second int64
 	text   string
 }
-
-var lastDate atomic.Pointer[dateLine]
 
 // serveHTTP answers requests that net/http or HTTP/3 has read. It waits for the answer.
 func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.Request) {
@@ -203,15 +203,18 @@ func (d *doh) refuse(w http.ResponseWriter, why cause.Cause) {
 	http.Error(w, why.Text(), statuses[why])
 }
 
-// openDoH serves HTTP/2 by our own engine and HTTP/1.1, for whoever still speaks it, by net/http.
-func openDoH(s Spec) (Listener, error) {
-	d := &doh{DoH, s}
-	cfg := s.TLS.config("h2", "http/1.1")
+// overHTTP2 is what DNS over HTTPS does by HTTP/2 and HTTP/1.1.
+type overHTTP2 struct{ keptOpen }
+
+// open serves HTTP/2 by our own engine and HTTP/1.1, for whoever still speaks it, by net/http.
+func (overHTTP2) open(s Spec) (Listener, error) {
+	d := &doh{protocol: DoH, spec: s}
+	cfg := s.TLS.config(DoH.ALPN(), "http/1.1")
 	return d.listen(func(h Handler, c *conn, one *http1) {
 		t := c.handshake(cfg)
 		switch {
 		case t == nil:
-		case t.ConnectionState().NegotiatedProtocol == "h2":
+		case t.ConnectionState().NegotiatedProtocol == DoH.ALPN():
 			serveHTTP2(h, d, c, t)
 		default:
 			one.serve(c, t)
@@ -219,9 +222,16 @@ func openDoH(s Spec) (Listener, error) {
 	})
 }
 
-// openDoHPlain serves the same without TLS, for a reverse proxy that has it: HTTP/2 with prior knowledge (RFC 9113, section 3.3) and HTTP/1.1.
-func openDoHPlain(s Spec) (Listener, error) {
-	d := &doh{DoHPlain, s}
+func (overHTTP2) upstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
+	return newHTTPUpstream(k, cfg, http2Client(k.server, cfg))
+}
+
+// overPlainHTTP is the same without TLS.
+type overPlainHTTP struct{}
+
+// open serves HTTP/2 with prior knowledge (RFC 9113, section 3.3) and HTTP/1.1.
+func (overPlainHTTP) open(s Spec) (Listener, error) {
+	d := &doh{protocol: DoHPlain, spec: s}
 	return d.listen(func(h Handler, c *conn, one *http1) {
 		if c.SetReadDeadline(time.Now().Add(MessageTime)) != nil {
 			return

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -27,9 +28,16 @@ const (
 	doqUnspecified      = 0x5
 )
 
-func openDoQ(s Spec) (Listener, error) {
+// overQUIC is what DNS over QUIC does.
+type overQUIC struct{ keptOpen }
+
+func (overQUIC) open(s Spec) (Listener, error) {
 	qc := &quic.Config{Allow0RTT: true, MaxIncomingUniStreams: -1} // RFC 9250, section 4.2: clients open bidirectional streams
-	return listenQUIC(DoQ, s, s.TLS.config("doq"), qc, doqExcessiveLoad, serveDoQ)
+	return listenQUIC(DoQ, s, s.TLS.config(DoQ.ALPN()), qc, doqExcessiveLoad, serveDoQ)
+}
+
+func (overQUIC) upstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
+	return newQUICUpstream(k, cfg, g)
 }
 
 // serveDoQ serves a connection until one side ends it.
@@ -74,7 +82,7 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 	packet, why := readDoQ(s, b, &held)
 	switch {
 	case why == cause.SlowWriter:
-		c.owner.spec.Observer.Fault(DoQ, why)
+		c.owner.spec.Observer.Fault(c.owner.protocol, why)
 		c.abort(s, doqExcessiveLoad)
 		return
 	case why != cause.None:
@@ -164,7 +172,7 @@ func (c *quicConn) reply(s *quic.Stream, frame []byte) {
 	_ = s.SetWriteDeadline(time.Now().Add(WriteTime))
 	if _, err := s.Write(frame); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.owner.spec.Observer.Fault(DoQ, cause.SlowReader)
+			c.owner.spec.Observer.Fault(c.owner.protocol, cause.SlowReader)
 		}
 		s.CancelWrite(doqInternalError)
 		return

@@ -202,19 +202,11 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	if r.Strays == nil {
 		r.Strays = &Strays{}
 	}
-	var reply []byte
-	var err error
-	switch {
-	case r.Via == UDP:
-		reply, err = n.askers.exchange(ctx, &r, deadline)
-	case r.Via == TCP && r.Peer == nil:
-		reply, err = exchangeTCP(ctx, r, deadline)
-	default:
-		bounded, cancel := context.WithDeadline(ctx, deadline)
-		defer cancel()
-		reply, err = n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded,
-			r.Query)
+	over, ok := table[r.Via].by.(querier)
+	if !ok {
+		return nil, ErrLocal // servers are not asked this way
 	}
+	reply, err := over.ask(ctx, n, &r, deadline)
 	return outcome(ctx, reply, err)
 }
 
@@ -375,7 +367,7 @@ func (r *Request) Over(packets [][]byte) (reply []byte, decided bool, err error)
 	return reply, decided, err
 }
 
-func exchangeTCP(ctx context.Context, r Request, deadline time.Time) ([]byte, error) {
+func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	d := net.Dialer{Deadline: deadline}
 	c, err := d.DialContext(ctx, "tcp", r.Server.String())
 	if err != nil {

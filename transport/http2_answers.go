@@ -140,7 +140,7 @@ func (s *http2) common(b []byte) []byte {
 		b = append(b, byte(len(s.altSvc)))
 		b = append(b, s.altSvc...)
 	}
-	return appendField(b, fieldDate, date())
+	return appendField(b, fieldDate, s.doh.date())
 }
 
 // Names of fields in HPACK's static table (RFC 7541, appendix A).

@@ -15,7 +15,8 @@ import (
 )
 
 func serveH2(h Handler, c *conn) {
-	serveHTTP2(h, &doh{DoHPlain, Spec{Path: "/dns-query", Observer: c.owner.spec.Observer}}, c, c)
+	serveHTTP2(h, &doh{protocol: DoHPlain,
+		spec: Spec{Path: "/dns-query", Observer: c.owner.spec.Observer}}, c, c)
 }
 
 // h2client speaks frames.

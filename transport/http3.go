@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -14,11 +15,14 @@ import (
 	"bailiwick/internal/guard"
 )
 
-func openDoH3(s Spec) (Listener, error) {
-	d := &doh{DoH3, s}
+// overHTTP3 is what DNS over HTTPS does by HTTP/3.
+type overHTTP3 struct{ keptOpen }
+
+func (overHTTP3) open(s Spec) (Listener, error) {
+	d := &doh{protocol: DoH3, spec: s}
 	// 0-RTT stays off: a request that may be replayed would have to be told from one that may not (RFC 8470), for little.
 	qc := &quic.Config{MaxIncomingUniStreams: 8} // control, QPACK, and some that are reserved
-	cfg := http3.ConfigureTLSConfig(s.TLS.config(http3.NextProtoH3))
+	cfg := http3.ConfigureTLSConfig(s.TLS.config(DoH3.ALPN()))
 	return listenQUIC(DoH3, s, cfg, qc, quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), func(h Handler, c *quicConn) {
 		if c.shaken() {
 			d.serveHTTP3(h, c)
@@ -26,10 +30,14 @@ func openDoH3(s Spec) (Listener, error) {
 	})
 }
 
+func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
+	return newHTTPUpstream(k, cfg, http3Client(k.server, cfg))
+}
+
 // serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the
 // library, which gives a header all the time that it wants.
 func (d *doh) serveHTTP3(h Handler, c *quicConn) {
-	server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: d.spec.Gate.idleOf(DoH3),
+	server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: d.spec.Gate.idleOf(d.protocol),
 		Logger: slog.New(slog.DiscardHandler),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			d.serveHTTP(h, requester{c.from, c.seat}, w, q)

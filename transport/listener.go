@@ -1,4 +1,4 @@
-// Listeners of all kinds behind one door: a transport is a row of the table below, and the file that its open function is in.
+// Listeners of all kinds behind one door.
 
 package transport
 
@@ -10,72 +10,6 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
 )
-
-// Protocol is how a client reached us.
-type Protocol uint8
-
-// The protocols.
-const (
-	UDP      Protocol = iota
-	TCP               // RFC 7766
-	DoT               // RFC 7858
-	DoH               // RFC 8484, over HTTP/2 and HTTP/1.1
-	DoH3              // RFC 8484, over HTTP/3
-	DoQ               // RFC 9250
-	DoHPlain          // RFC 8484 without TLS, behind a reverse proxy that has it
-	protocols
-)
-
-// kind is a row: what a protocol is called in the configuration and in metrics, whether it encrypts, whether its listeners can take
-// PROXY headers, and how one is opened.
-type kind struct {
-	name      string
-	port      uint16
-	encrypted bool
-	proxied   bool
-	help      string
-	open      func(Spec) (Listener, error)
-}
-
-// kinds is filled in by init, for the open functions speak of protocols again.
-var kinds [protocols]kind
-
-func init() {
-	kinds = [...]kind{
-		UDP:      {"udp", 53, false, true, "DNS over UDP", openUDP},
-		TCP:      {"tcp", 53, false, true, "DNS over TCP", openTCP},
-		DoT:      {"dot", 853, true, true, "DNS over TLS (RFC 7858)", openDoT},
-		DoH:      {"doh", 443, true, true, "DNS over HTTPS (RFC 8484) by HTTP/2 and HTTP/1.1", openDoH},
-		DoH3:     {"doh3", 443, true, false, "DNS over HTTPS by HTTP/3", openDoH3},
-		DoQ:      {"doq", 853, true, false, "DNS over QUIC (RFC 9250)", openDoQ},
-		DoHPlain: {"doh_plain", 80, false, true, "DNS over HTTP without TLS, behind a reverse proxy that has it", openDoHPlain},
-	}
-}
-
-func (p Protocol) String() string { return kinds[p].name }
-
-// Encrypted says that nobody on the way can read the messages.
-func (p Protocol) Encrypted() bool { return kinds[p].encrypted }
-
-// Proxied says that listeners can take PROXY headers.
-func (p Protocol) Proxied() bool { return kinds[p].proxied }
-
-// HTTP reports whether the protocol is DNS over HTTPS, of any version.
-func (p Protocol) HTTP() bool { return p == DoH || p == DoH3 || p == DoHPlain }
-
-// Port is the protocol's own port.
-func (p Protocol) Port() uint16 { return kinds[p].port }
-
-// Help says what the protocol is.
-func (p Protocol) Help() string { return kinds[p].help }
-
-// Protocols lists them all.
-func Protocols() (ps []Protocol) {
-	for p := range protocols {
-		ps = append(ps, p)
-	}
-	return ps
-}
 
 // Observer is told what happens to connections. Its methods return at once.
 type Observer interface {
@@ -123,12 +57,7 @@ type Stopper interface {
 }
 
 // Listen opens a listener.
-func Listen(p Protocol, s Spec) (Listener, error) { return kinds[p].open(s) }
-
-// client is who is at the far end of a connection.
-func (p Protocol) client(a netip.AddrPort) Client {
-	return Client{Addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), Protocol: p}
-}
+func Listen(p Protocol, s Spec) (Listener, error) { return table[p].by.open(s) }
 
 // trusted says whether one of the networks holds an address.
 func trusted(nets []netip.Prefix, a netip.Addr) bool {

@@ -1,4 +1,4 @@
-// TLS of the listeners, and DNS over TLS (RFC 7858).
+// TLS of the listeners.
 
 package transport
 
@@ -78,15 +78,6 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 		c.end(cause.Handshake)
 	}
 	return nil
-}
-
-func openDoT(s Spec) (Listener, error) {
-	cfg := s.TLS.config("dot")
-	return accept(DoT, s, func(h Handler, c *conn) {
-		if t := c.handshake(cfg); t != nil {
-			serveStream(h, c, t)
-		}
-	})
 }
 
 // Maintain keeps certificates and ticket keys fresh until the context ends: it looks at them every so often, and when wake is sent to. What

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 
@@ -29,8 +30,11 @@ type udpListener struct {
 	wg       sync.WaitGroup
 }
 
-// openUDP opens so many sockets at an address; the kernel spreads clients over them.
-func openUDP(s Spec) (Listener, error) {
+// overUDP is what DNS over UDP does.
+type overUDP struct{}
+
+// open opens so many sockets at an address; the kernel spreads clients over them.
+func (overUDP) open(s Spec) (Listener, error) {
 	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified(), closing: make(chan struct{})}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
@@ -50,6 +54,12 @@ func openUDP(s Spec) (Listener, error) {
 		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, Busy(err, "udp", l.addr))
 	}
 	return l, nil
+}
+
+// ask implements querier: each question has a port of its own.
+func (overUDP) ask(ctx context.Context, n *NetExchanger, r *Request,
+	deadline time.Time) ([]byte, error) {
+	return n.askers.exchange(ctx, r, deadline)
 }
 
 func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {

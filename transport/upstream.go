@@ -67,24 +67,32 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 			}
 		}
 	}
-	up := newUpstream[k.via](k, u.tls(k), g)
+	up := table[k.via].by.(keeper).upstream(k, u.tls(k), g)
 	u.known[k] = up
 	return up
 }
 
-// newUpstream makes upstreams, by protocol. Those that are missing have no connection that stays open.
-var newUpstream = map[Protocol]func(upstreamKey, *tls.Config, *guard.Guard) upstream{
-	TCP: newStreamUpstream, DoT: newStreamUpstream, DoH: newHTTPUpstream, DoH3: newHTTPUpstream,
-	DoQ: newQUICUpstream}
+// keptOpen asks servers over connections that stay open.
+type keptOpen struct{}
+
+// ask implements querier.
+func (keptOpen) ask(ctx context.Context, n *NetExchanger, r *Request,
+	deadline time.Time) ([]byte, error) {
+	return n.kept(ctx, r, deadline)
+}
+
+// kept asks a server over a connection that stays open.
+func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
+	bounded, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
+}
 
 // tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section 4.6.3.4: opportunistic encryption does not authenticate).
 func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions, ServerName: k.server.Addr().String()}
-	switch k.via {
-	case DoT:
-		c.NextProtos = []string{"dot"}
-	case DoQ:
-		c.NextProtos = []string{"doq"}
+	if !k.via.HTTP() { // which adds what it speaks by itself
+		c.NextProtos = []string{k.via.ALPN()}
 	}
 	if k.peer == nil {
 		c.InsecureSkipVerify = true

@@ -10,13 +10,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
-	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -28,24 +28,36 @@ type httpUpstream struct {
 	asked  atomic.Int64 // last, as age has it
 }
 
-func newHTTPUpstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
-	u := &httpUpstream{url: "https://" + net.JoinHostPort(cfg.ServerName, fmt.Sprint(k.server.Port())) + k.peer.path()}
-	if k.via == DoH3 {
-		t := &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
-			return quic.DialAddr(ctx, k.server.String(), t, q)
-		}}
-		u.client.Transport, u.idle = t, t.CloseIdleConnections
-		return u
+// httpClient is an http.RoundTripper that keeps connections.
+type httpClient interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
+func newHTTPUpstream(k upstreamKey, cfg *tls.Config, c httpClient) upstream {
+	host := net.JoinHostPort(cfg.ServerName, fmt.Sprint(k.server.Port()))
+	return &httpUpstream{url: "https://" + host + k.peer.path(),
+		client: http.Client{Transport: c}, idle: c.CloseIdleConnections}
+}
+
+// http3Client asks a server by HTTP/3.
+func http3Client(server netip.AddrPort, cfg *tls.Config) httpClient {
+	dial := func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+		return quic.DialAddr(ctx, server.String(), t, q)
 	}
+	return &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: dial}
+}
+
+// http2Client asks a server by HTTP/2 and nothing older.
+func http2Client(server netip.AddrPort, cfg *tls.Config) httpClient {
 	var only http.Protocols
 	only.SetHTTP2(true)
-	t := &http.Transport{TLSClientConfig: cfg, Protocols: &only, TLSHandshakeTimeout: HandshakeTime, IdleConnTimeout: UpstreamIdle, MaxResponseHeaderBytes: MaxHTTPHeader,
+	return &http.Transport{TLSClientConfig: cfg, Protocols: &only, TLSHandshakeTimeout: HandshakeTime,
+		IdleConnTimeout: UpstreamIdle, MaxResponseHeaderBytes: MaxHTTPHeader,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "tcp", k.server.String())
+			return d.DialContext(ctx, "tcp", server.String())
 		}}
-	u.client.Transport, u.idle = t, t.CloseIdleConnections
-	return u
 }
 
 // defaultPath is that of most servers.

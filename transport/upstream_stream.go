@@ -48,11 +48,7 @@ type streamQuestion struct {
 }
 
 func newStreamUpstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
-	u := &streamUpstream{key: k, guard: g}
-	if k.via == DoT {
-		u.tls = cfg
-	}
-	return u
+	return &streamUpstream{key: k, tls: cfg, guard: g}
 }
 
 // errBroken says that a connection ended under a question; another connection may do.

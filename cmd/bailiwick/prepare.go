@@ -159,7 +159,7 @@ func loadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 		return s, found
 	case len(cfg.Certificates) == 0:
 		return nil, append(found, cfg.Error(cfg.EncryptedKey(),
-			"listen.dot, listen.doh, listen.doh3 and listen.doq need tls.certificates"))
+			"%s need tls.certificates", config.EncryptedKeys()))
 	}
 	s, err := transport.LoadCertificates(cfg.Certificates)
 	if err != nil {

@@ -63,14 +63,19 @@ func useLab(cfg *config.Config, w *lab.World) error {
 	return cfg.AddRootHints(w.Roots())
 }
 
+// labPortsAbove is by how much the ports of encrypted transports are above their own in the lab:
+// 8853 and 8443 are open to every user.
+const labPortsAbove = 8000
+
 // labListeners serves every transport on loopback where the configuration has none of it.
 func labListeners(cfg *config.Config) {
 	cfg.SelfSigned = len(cfg.Certificates) == 0
 	if cfg.Encrypted() {
 		return
 	}
-	for p, port := range map[transport.Protocol]uint16{transport.DoT: 8853, transport.DoQ: 8853, transport.DoH: 8443, transport.DoH3: 8443} {
-		cfg.Listen[p] = []config.Listener{{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)}}
+	for _, p := range transport.Protocols(transport.Protocol.Encrypted) {
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), labPortsAbove+p.Port())
+		cfg.Listen[p] = []config.Listener{{Addr: at}}
 	}
 }
 
@@ -145,9 +150,6 @@ var labTries = []struct{ what, name string }{
 	{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
 }
 
-// labClients are options of kdig for each transport.
-var labClients = map[transport.Protocol]string{transport.UDP: "", transport.TCP: "+tcp ", transport.DoT: "+tls ", transport.DoH: "+https ", transport.DoQ: "+quic "}
-
 // printLab says what to try.
 func printLab(out io.Writer, r *running) {
 	fmt.Fprint(out, "Serving a signed internet of our own")
@@ -156,7 +158,7 @@ func printLab(out io.Writer, r *running) {
 	}
 	fmt.Fprint(out, ".\n\nTry:\n")
 	for _, l := range r.listeners {
-		if l.protocol != transport.UDP {
+		if l.protocol.Stream() {
 			continue
 		}
 		for _, t := range labTries {
@@ -167,8 +169,12 @@ func printLab(out io.Writer, r *running) {
 	}
 	fmt.Fprint(out, "\nOver each transport:\n")
 	for _, l := range r.listeners {
-		if option, ok := labClients[l.protocol]; ok {
-			fmt.Fprintf(out, "  kdig @%s -p %d %swww.secure.example +dnssec     # %s\n", l.Addr().Addr(), l.Addr().Port(), option, l.protocol.Help())
+		if option, ok := l.protocol.Kdig(); ok {
+			if option != "" {
+				option += " "
+			}
+			fmt.Fprintf(out, "  kdig @%s -p %d %swww.secure.example +dnssec     # %s\n",
+				l.Addr().Addr(), l.Addr().Port(), option, l.protocol.Help())
 		} else {
 			fmt.Fprintf(out, "  %s at %s, which kdig does not speak\n", l.protocol.Help(), l.Addr())
 		}

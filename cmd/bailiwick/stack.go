@@ -350,7 +350,7 @@ func (r *running) gate() *transport.Gate {
 // http3Port is where HTTP/3 is served, 0 if it is not.
 func (r *running) http3Port() uint16 {
 	for _, l := range r.listeners {
-		if l.protocol == transport.DoH3 {
+		if l.protocol.HTTP() && l.protocol.Network() == "udp" {
 			return l.Addr().Port()
 		}
 	}

@@ -111,7 +111,7 @@ func configured(cfg *config.Config) map[transport.Protocol][]netip.AddrPort {
 	return at
 }
 
-// designate describes encrypted listeners to clients: DoT, DoH, DoQ, in this order.
+// designate describes encrypted listeners to clients, in the order of the table of transports.
 func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort, certs transport.CertificateSource) discovery.Designation {
 	d := discovery.Designation{Name: cfg.DiscoveryName, Info: discovery.Info{QNameMin: cfg.Minimisation != "off", URL: cfg.InfoURL}}
 	if cfg.EDE {
@@ -128,11 +128,11 @@ func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort, c
 	if d.Name.IsZero() {
 		d.Name = certificateName(leaf)
 	}
-	for _, p := range []transport.Protocol{transport.DoT, transport.DoH, transport.DoH3, transport.DoQ} {
-		alpn := map[transport.Protocol]string{transport.DoT: "dot", transport.DoH: "h2", transport.DoH3: "h3", transport.DoQ: "doq"}[p]
+	for _, p := range transport.Protocols(transport.Protocol.Encrypted) {
 		for _, a := range at[p] {
-			e := discovery.Endpoint{ALPN: []string{alpn}, Port: a.Port(), Addrs: reachable(cfg, a.Addr(), leaf)}
-			if alpn[0] == 'h' {
+			e := discovery.Endpoint{ALPN: []string{p.ALPN()}, Port: a.Port(),
+				Addrs: reachable(cfg, a.Addr(), leaf)}
+			if p.HTTP() {
 				e.Path = cfg.DoHPath
 			}
 			d.Endpoints = merge(d.Endpoints, e)

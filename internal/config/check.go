@@ -67,6 +67,14 @@ type bound struct {
 	via transport.Protocol
 }
 
+// socket is where something listens.
+type socket struct {
+	key     string
+	addr    netip.AddrPort
+	network string // udp or tcp
+	shared  bool   // others of the kind may be open beside it
+}
+
 // listeners are those of all transports, in the order of the transports.
 func (c *Config) listeners() (all []bound) {
 	for _, p := range transport.Protocols() {
@@ -77,26 +85,24 @@ func (c *Config) listeners() (all []bound) {
 	return all
 }
 
-// datagrams reports whether a transport's listeners are UDP sockets.
-func datagrams(p transport.Protocol) bool {
-	return p == transport.UDP || p == transport.DoQ || p == transport.DoH3
-}
-
 // overlaps finds listeners that cannot be open at once. UDP listeners can be: the system gives each
 // packet to the one whose address fits best.
 func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)) {
-	if a, err := netip.ParseAddrPort(c.Admin); err == nil {
-		all = append(all, bound{Listener{Key: "admin.listen", Addr: a}, transport.TCP})
+	var open []socket
+	for _, l := range all {
+		open = append(open, socket{l.Key, l.Addr, l.via.Network(), !l.via.Stream()})
 	}
-	for i, l := range all {
-		for _, o := range all[:i] {
-			if datagrams(l.via) != datagrams(o.via) || l.via == transport.UDP && o.via == transport.UDP ||
-				l.Addr.Port() == 0 {
+	if a, err := netip.ParseAddrPort(c.Admin); err == nil {
+		open = append(open, socket{"admin.listen", a, "tcp", false})
+	}
+	for i, l := range open {
+		for _, o := range open[:i] {
+			if l.network != o.network || l.shared && o.shared || l.addr.Port() == 0 {
 				continue
 			}
-			if l.Addr == o.Addr || covers(l.Addr, o.Addr) || covers(o.Addr, l.Addr) {
-				say(l.Key, "%v (%s) and %v (%s) cannot both be open: they overlap", l.Addr, l.Key, o.Addr,
-					o.Key)
+			if l.addr == o.addr || covers(l.addr, o.addr) || covers(o.addr, l.addr) {
+				say(l.key, "%v (%s) and %v (%s) cannot both be open: they overlap", l.addr, l.key,
+					o.addr, o.key)
 				break
 			}
 		}
@@ -167,7 +173,7 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 		if l.Addr.Port() == 0 {
 			warn(l.Key, "%s: port 0 is another port at each start", l.Key)
 		}
-		if l.via == transport.UDP && len(l.ProxyFrom) > 0 {
+		if !l.via.Stream() && len(l.ProxyFrom) > 0 {
 			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends with an "+
 				"address of %v is believed to be "+
 				"any client; let these packets in from the proxy's link only", l.ProxyFrom[0])
@@ -181,18 +187,18 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 				}
 			}
 		}
-		if l.via == transport.DoHPlain && !l.Addr.Addr().IsLoopback() {
+		if l.via.HTTP() && !l.via.Encrypted() && !l.Addr.Addr().IsLoopback() {
 			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network can read "+
 				"and change it", l.Addr)
 		}
 	}
 	if len(c.Certificates) > 0 && !c.Encrypted() {
-		warn("tls.certificates", "tls.certificates is for listen.dot, listen.doh, listen.doh3 and "+
-			"listen.doq, and none of them has an address")
+		warn("tls.certificates", "tls.certificates is for %s, and none of them has an address",
+			EncryptedKeys())
 	}
 	if c.TicketSecret != "" && !c.Encrypted() {
-		warn("tls.ticket_secret", "tls.ticket_secret is for listen.dot, listen.doh, listen.doh3 and "+
-			"listen.doq, and none of them has an address")
+		warn("tls.ticket_secret", "tls.ticket_secret is for %s, and none of them has an address",
+			EncryptedKeys())
 	}
 }
 

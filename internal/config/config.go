@@ -6,6 +6,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"bailiwick/internal/policy"
@@ -129,6 +130,16 @@ func Default() *Config {
 // Encrypted says that some listener needs a certificate.
 func (c *Config) Encrypted() bool {
 	return slices.ContainsFunc(c.listeners(), func(l bound) bool { return l.via.Encrypted() })
+}
+
+// EncryptedKeys names the keys of all listeners that need a certificate, as a sentence does.
+func EncryptedKeys() string {
+	var keys []string
+	for _, p := range transport.Protocols(transport.Protocol.Encrypted) {
+		keys = append(keys, "listen."+p.String())
+	}
+	last := len(keys) - 1
+	return strings.Join(keys[:last], ", ") + " and " + keys[last]
 }
 
 // EncryptedKey names the first listener that needs a certificate, "" if none does.

@@ -30,15 +30,12 @@ type Listener struct {
 var forwardedHeaders = map[string]transport.ForwardedHeader{"": transport.EitherForwarded,
 	"forwarded": transport.Forwarded, "x-forwarded-for": transport.XForwardedFor}
 
-// listenDefaults are where transports are served without a configuration.
-var listenDefaults = map[transport.Protocol]string{transport.UDP: "[127.0.0.1:5300]", transport.TCP: "[127.0.0.1:5300]"}
-
 // listenKeys makes a row for each transport.
 func listenKeys() (rows []key) {
 	for _, p := range transport.Protocols() {
 		def := "[]"
-		if d, ok := listenDefaults[p]; ok {
-			def = d
+		if !p.Encrypted() && !p.HTTP() { // DNS as it always was is served without a configuration
+			def = "[127.0.0.1:5300]"
 		}
 		fields := []string{"address", "access[]"}
 		if p.Proxied() {
@@ -53,7 +50,7 @@ func listenKeys() (rows []key) {
 		help := "addresses to serve " + p.Help() + " at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
 			help += ", with proxy_from (networks whose PROXY v2 headers are believed"
-			if p == transport.UDP {
+			if !p.Stream() {
 				help += "; source addresses can be forged over UDP, so let these come in from the proxy's " +
 					"link only"
 			}

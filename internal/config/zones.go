@@ -84,10 +84,6 @@ func truth(r record, field string) (bool, error) {
 	return b, nil
 }
 
-// otherNames are what transports are called elsewhere.
-var otherNames = map[string]string{"tls": "dot", "https": "doh", "h2": "doh", "http": "doh",
-	"h3": "doh3", "https3": "doh3", "http3": "doh3", "quic": "doq", "plain": "udp", "dns": "udp"}
-
 // transport reads how the zone's servers are asked.
 func (z *Zone) transport(r record) error {
 	tcp, err := truth(r, "tcp")
@@ -98,13 +94,16 @@ func (z *Zone) transport(r record) error {
 		z.Via = transport.TCP
 	}
 	if t := r.text("transport"); t != "" {
-		p, ok := protocol(t, transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ)
+		among := transport.Protocols(transport.Protocol.Upstream)
+		p, ok := protocol(t, among)
 		switch {
 		case !ok:
-			choices := []string{"udp", "tcp", "dot", "doh", "doh3", "doq"}
-			meant := otherNames[strings.ToLower(t)]
-			if meant == "" {
-				meant = Nearest(strings.ToLower(t), choices)
+			choices, name := names(among), strings.ToLower(t)
+			meant := Nearest(name, choices)
+			for _, p := range among {
+				if p.Called(name) {
+					meant = p.String()
+				}
 			}
 			if meant != "" {
 				meant = "; did you mean " + meant + "?"
@@ -128,14 +127,24 @@ func (z *Zone) transport(r record) error {
 		return fmt.Errorf("transport %v needs tls_name or tls_pins: who the servers have to be", z.Via)
 	case !z.Via.Encrypted() && (identified || z.TLSRoots != "" || z.Fallback):
 		return fmt.Errorf("tls_name, tls_pins, tls_ca and fallback are for transports that encrypt")
-	case z.Path != "" && (z.Via != transport.DoH && z.Via != transport.DoH3 || !strings.HasPrefix(z.Path, "/")):
-		return fmt.Errorf("path %q: it is for doh and doh3, and begins with /", z.Path)
+	case z.Path != "" && (!z.Via.HTTP() || !strings.HasPrefix(z.Path, "/")):
+		web := names(transport.Protocols(transport.Protocol.Upstream, transport.Protocol.HTTP))
+		return fmt.Errorf("path %q: it is for %s, and begins with /", z.Path,
+			strings.Join(web, " and "))
 	}
 	return nil
 }
 
+// names are those of protocols.
+func names(of []transport.Protocol) (list []string) {
+	for _, p := range of {
+		list = append(list, p.String())
+	}
+	return list
+}
+
 // protocol finds one of these by its name.
-func protocol(name string, among ...transport.Protocol) (transport.Protocol, bool) {
+func protocol(name string, among []transport.Protocol) (transport.Protocol, bool) {
 	i := slices.IndexFunc(among, func(p transport.Protocol) bool {
 		return strings.EqualFold(p.String(), name)
 	})
@@ -147,10 +156,12 @@ func protocol(name string, among ...transport.Protocol) (transport.Protocol, boo
 
 func setOpportunistic(c *Config, v value) error {
 	c.Opportunistic = nil
+	among := transport.Protocols(transport.Protocol.Opportunistic)
 	for i, s := range v.list {
-		p, ok := protocol(s, transport.DoT, transport.DoQ)
+		p, ok := protocol(s, among)
 		if !ok || slices.Contains(c.Opportunistic, p) {
-			return inItem(i, fmt.Errorf("%q is not dot or doq, or stands here twice", s))
+			return inItem(i, fmt.Errorf("%q is not %s, or stands here twice", s,
+				strings.Join(names(among), " or ")))
 		}
 		c.Opportunistic = append(c.Opportunistic, p)
 	}

@@ -150,7 +150,7 @@ func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	if s == nil {
 		return nil, transport.ErrUnreachable
 	}
-	reply := w.behave(s, r.Query, r.Via != transport.UDP)
+	reply := w.behave(s, r.Query, r.Via.Stream())
 	return arrive(ctx, &r, reply, time.Now().Add(reply.Delay), r.Timeout)
 }
 
@@ -177,7 +177,7 @@ func arrive(ctx context.Context, r *transport.Request, from Reply, at time.Time,
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if r.Via != transport.UDP || !r.KeepOpen {
+	if r.Via.Stream() || !r.KeepOpen {
 		return nil, transport.ErrTimeout
 	}
 	return nil, &transport.Unanswered{
@@ -194,7 +194,7 @@ func received(r *transport.Request, from Reply) (reply []byte, decided bool, err
 	if from.Err != nil {
 		return nil, true, from.Err
 	}
-	if r.Via == transport.UDP {
+	if !r.Via.Stream() {
 		return r.Over(from.Packets)
 	}
 	misses := 0

@@ -70,9 +70,6 @@ var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable,
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
 	cause.NotRecursive, cause.RequestTooEarly}
 
-// upstreamProtocols are how servers are asked.
-var upstreamProtocols = []transport.Protocol{transport.UDP, transport.TCP, transport.DoT, transport.DoH, transport.DoH3, transport.DoQ}
-
 // buckets of latencies, in seconds.
 var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}
 
@@ -107,15 +104,16 @@ func New() *Metrics {
 	m.latency = latency
 	m.hits = newTallies(reg, "fast_answers_total", "Queries answered from ready answers, without leaving the reader.").with()
 	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
-	for _, p := range upstreamProtocols {
+	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
 		for _, c := range upstreamCauses {
 			m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
 		}
 	}
 	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.", Buckets: buckets}, []string{"transport"})
 	reg.MustRegister(rtt)
-	for _, p := range upstreamProtocols {
-		m.rtt = append(m.rtt, rtt.WithLabelValues(p.String()))
+	m.rtt = make([]prometheus.Observer, len(transport.Protocols()))
+	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
+		m.rtt[p] = rtt.WithLabelValues(p.String())
 	}
 	validated := vec("validations_total", "Judged responses, by result.", "result")
 	for s := range m.validated {
@@ -212,7 +210,7 @@ func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Du
 		n.Inc()
 	}
 	if c == cause.None {
-		m.rtt[slices.Index(upstreamProtocols, via)].Observe(rtt.Seconds())
+		m.rtt[via].Observe(rtt.Seconds())
 	}
 }
 

@@ -1,0 +1,25 @@
+// DNS over TLS (RFC 7858).
+
+package transport
+
+import (
+	"crypto/tls"
+
+	"bailiwick/internal/guard"
+)
+
+// overTLS is what DNS over TLS does.
+type overTLS struct{ keptOpen }
+
+func (overTLS) open(s Spec) (Listener, error) {
+	cfg := s.TLS.config(DoT.ALPN())
+	return accept(DoT, s, func(h Handler, c *conn) {
+		if t := c.handshake(cfg); t != nil {
+			serveStream(h, c, t)
+		}
+	})
+}
+
+func (overTLS) upstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
+	return newStreamUpstream(k, cfg, g)
+}

@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// namedIn are the files, but for the table, in which a transport may be called by its name, and why.
+var namedIn = map[string]struct {
+	names []string
+	why   string
+}{
+	"transport/udp.go":         {[]string{"UDP"}, "its own file"},
+	"transport/tcp.go":         {[]string{"TCP"}, "its own file"},
+	"transport/dot.go":         {[]string{"DoT"}, "its own file"},
+	"transport/doh.go":         {[]string{"DoH", "DoHPlain"}, "its own file"},
+	"transport/http3.go":       {[]string{"DoH3"}, "its own file"},
+	"transport/doq.go":         {[]string{"DoQ"}, "its own file"},
+	"resolver/encrypt.go":      {[]string{"UDP"}, "how servers are asked first"},
+	"resolver/try.go":          {[]string{"TCP"}, "how they are asked where UDP does not do"},
+	"internal/config/zones.go": {[]string{"TCP"}, "what the key tcp: true is short for"},
+}
+
+// constants are the names of the protocols in the source, of the table's rows in order.
+func constants(t *testing.T) (names []string) {
+	f, err := parser.ParseFile(gotoken.NewFileSet(), "protocol.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != gotoken.CONST {
+			continue
+		}
+		for _, s := range g.Specs {
+			if name := s.(*ast.ValueSpec).Names[0].Name; name != "protocols" {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) != int(protocols) {
+		t.Fatalf("found %v", names)
+	}
+	return names
+}
+
+// What is special of a transport is a column of the table: code that asks which transport it has
+// would have to be found and changed for each new one.
+func TestTransportsAreNamedByTheTableAlone(t *testing.T) {
+	names := constants(t)
+	found := map[string][]string{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch base := filepath.Base(path); {
+		case err != nil:
+			return err
+		case d.IsDir() && (base == "interop" || base == "bench" || base == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go"):
+			return nil
+		}
+		rel := filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator)))
+		if rel != "transport/protocol.go" {
+			found[rel] = protocolsIn(t, path, strings.HasPrefix(rel, "transport/"), names)
+		}
+		return nil
+	})
+	if err != nil || len(found) < 100 {
+		t.Fatalf("%d files, %v", len(found), err)
+	}
+	for file, has := range found {
+		for _, name := range has {
+			if !slices.Contains(namedIn[file].names, name) {
+				t.Errorf("%s speaks of %s: what it wants to know is a column of the table in "+
+					"transport/protocol.go", file, name)
+			}
+		}
+	}
+	for file, allowed := range namedIn {
+		for _, name := range allowed.names {
+			if !slices.Contains(found[file], name) {
+				t.Errorf("%s does not speak of %s any more (%s)", file, name, allowed.why)
+			}
+		}
+	}
+}
+
+// protocolsIn returns the protocols that a file speaks of: by constant, or by their names in the
+// configuration where these are not also package net's.
+func protocolsIn(t *testing.T, path string, inside bool, names []string) (found []string) {
+	f, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == "transport" &&
+				slices.Contains(names, n.Sel.Name) {
+				found = append(found, n.Sel.Name)
+			}
+		case *ast.Ident:
+			if inside && slices.Contains(names, n.Name) {
+				found = append(found, n.Name)
+			}
+		case *ast.BasicLit:
+			text, err := strconv.Unquote(n.Value)
+			for p := range protocols {
+				if err == nil && n.Kind == gotoken.STRING && p.String() == text &&
+					text != "udp" && text != "tcp" {
+					found = append(found, names[p])
+				}
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// A row says all that the rest of the program asks.
+func TestTableOfTransportsIsWhole(t *testing.T) {
+	for p := range protocols {
+		row := &table[p]
+		if row.name == "" || row.help == "" || row.port == 0 || row.by == nil {
+			t.Errorf("protocol %d: the row lacks something: %+v", p, row)
+		}
+		if row.encrypted != (row.alpn != "") {
+			t.Errorf("%v: encrypts %v, and is known to TLS as %q", p, row.encrypted, row.alpn)
+		}
+		if row.proxied && row.datagram && row.stream {
+			t.Errorf("%v: QUIC connections have no PROXY header", p)
+		}
+		_, asks := row.by.(querier)
+		_, keeps := row.by.(keeper)
+		if keeps && !asks || row.opportunistic && !(keeps && row.encrypted) {
+			t.Errorf("%v: asks servers %v, keeps connections %v, opportunistic %v", p, asks, keeps,
+				row.opportunistic)
+		}
+		for o := range p {
+			if o.String() == p.String() || slices.ContainsFunc(row.aliases, o.Called) {
+				t.Errorf("%v and %v have a name in common", o, p)
+			}
+		}
+	}
+	if got := Protocols(Protocol.Encrypted, Protocol.HTTP); !slices.Equal(got, []Protocol{DoH, DoH3}) {
+		t.Errorf("encrypted and HTTP: %v", got)
+	}
+}
