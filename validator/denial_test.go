@@ -123,7 +123,7 @@ func TestProveNSEC3(t *testing.T) {
 }
 
 // Hashes of the encloser and of its wildcard are those of the denials before, and free; the same name under another salt has a hash of its own.
-func TestHashesAreRemembered(t *testing.T) {
+func TestRFC5155HashesAreRemembered(t *testing.T) {
 	v := New(Policy{})
 	cost := func(z nsec3Zone, name string) int64 {
 		b := NewBudget()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestResults(t *testing.T) {
+func TestSignatureCacheHoldsItsNumber(t *testing.T) {
 	id := func(i int) *[sha256.Size]byte {
 		h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(i)))
 		return &h

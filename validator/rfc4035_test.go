@@ -337,3 +337,127 @@ func TestRFC8020EmptyNonTerminalIsNoNameError(t *testing.T) {
 		}
 	}
 }
+
+// Section 5.3.4: what a wildcard made is believed if the name has no closer encloser than the
+// wildcard's: the proof is of that encloser, not of any.
+func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	const missing = cause.WildcardProofMissing
+	for what, x := range map[string]struct {
+		nsec string
+		want cause.Cause
+	}{
+		"nothing between":  {"a.example. 300 IN NSEC m.example. A RRSIG NSEC", cause.None},
+		"b.example exists": {"b.example. 300 IN NSEC m.example. A RRSIG NSEC", missing},
+		"the name exists":  {"a.b.example. 300 IN NSEC m.example. A RRSIG NSEC", missing},
+		"another gap":      {"m.example. 300 IN NSEC z.example. A RRSIG NSEC", missing},
+	} {
+		r := &Response{Question: question("a.b.example.", wire.TypeA),
+			Sets:      []*wire.RRset{k.set(t, "a.b.example.", "*.example. 300 IN A 192.0.2.1")},
+			Authority: []*wire.RRset{k.set(t, "", x.nsec)}}
+		status := wire.Secure
+		if x.want != cause.None {
+			status = wire.Bogus
+		}
+		expect(t, what, judged(c, r), status, x.want)
+	}
+	r := &Response{Question: question("a.b.example.", wire.TypeA),
+		Sets: []*wire.RRset{k.set(t, "a.b.example.", "*.example. 300 IN A 192.0.2.1")}}
+	expect(t, "no proof", judged(c, r), wire.Bogus, cause.WildcardProofMissing)
+}
+
+// Section 5.3.3: a verified set lives no longer than its own TTL, the original TTL, and the
+// signature.
+func TestRFC4035VerifiedTTL(t *testing.T) {
+	k := newSigner(t, 257, 3)
+	for _, c := range []struct{ ttl, original, left, want uint32 }{
+		{300, 300, 3600, 300}, {86400, 300, 3600, 300}, {300, 300, 10, 10}, {20, 300, 3600, 20},
+	} {
+		set := k.sign(t, "www.example.", func(s *dns.RRSIG) {
+			s.OrigTtl = c.original
+			s.Expiration = uint32(testNow.Unix()) + c.left
+		})
+		set.TTL = c.ttl
+		r := New(Policy{}).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
+		if r.Status != wire.Secure || r.TTL != c.want || r.Until != uint32(testNow.Unix())+c.left {
+			t.Errorf("%+v: %v, TTL %d, until %d", c, r.Failure, r.TTL, r.Until)
+		}
+	}
+}
+
+// Section 5.2: the DNSKEY set is signed by a key that a DS names. That of another key in the set is
+// no better than that of anybody.
+func TestRFC4035KeySetIsSignedByAKeyOfADS(t *testing.T) {
+	named, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
+	v := New(Policy{})
+	ds, _ := v.UsableDS(dsOf(t, named.DNSKEY))
+	for what, x := range map[string]struct {
+		keys *wire.RRset
+		want wire.Security
+	}{
+		"the named key": {signedKeys(t, named.DNSKEY, named.private, other.DNSKEY), wire.Secure},
+		"the other key": {signedKeys(t, other.DNSKEY, other.private, named.DNSKEY), wire.Bogus},
+	} {
+		if _, r := v.MatchDS(ds, x.keys, InstantOf(testNow), NewBudget()); r.Status != x.want {
+			t.Errorf("signed by %s: %s", what, r.Status)
+		}
+	}
+}
+
+// Section 4.3: an answer of several sets, as to ANY, is as good as the worst of them.
+func TestRFC4035AnswerIsAsGoodAsItsWorstSet(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	good := func() *wire.RRset { return k.set(t, "", "www.example. 300 IN TXT good") }
+	forged := readSets(t, []string{"www.example. 300 IN A 192.0.2.1"})[0]
+	for _, sets := range [][]*wire.RRset{{good(), forged}, {forged, good()}} {
+		r := &Response{Question: question("www.example.", wire.TypeANY), Sets: sets}
+		expect(t, "with a forged set", judged(c, r), wire.Bogus, cause.SignatureMissing)
+	}
+}
+
+// Section 5.4: the SOA of a denial is what tells for how long; one that does not verify takes the
+// whole along.
+func TestRFC4035SOAOfADenialVerifies(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	soa := k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5")
+	soa.Data[len(soa.Data)-1] ^= 1
+	proof := k.set(t, "", "b.example. 300 IN NSEC d.example. TXT RRSIG NSEC")
+	r := &Response{Question: question("b.example.", wire.TypeA), Shape: ShapeNoData,
+		Authority: []*wire.RRset{soa, proof}}
+	expect(t, "altered", judged(c, r), wire.Bogus, cause.SignatureInvalid)
+}
+
+// RFC 9276, section 3.2, with the security considerations of section 4: that a zone iterates too
+// often is believed of an NSEC3 whose signature verifies, or anybody could make a zone insecure.
+func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	c := zonesOf(t, k)
+	z := nsec3Zone{iterations: MaxNSEC3Iterations + 1}
+	soa := k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5")
+	high := k.set(t, "", z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM"))
+	r := &Response{Question: question("b.example.", wire.TypeA), Shape: ShapeNXDomain,
+		Authority: []*wire.RRset{soa, high}}
+	expect(t, "signed", judged(c, r), wire.Insecure, cause.NSEC3Iterations)
+	forged := *high
+	forged.Data = append(wire.RDataList(nil), high.Data...)
+	forged.Data[len(forged.Data)-1] ^= 1
+	r.Authority = []*wire.RRset{soa, &forged}
+	expect(t, "forged", judged(c, r), wire.Bogus, cause.SignatureInvalid)
+}
+
+// CVE-2026-13321: an NSEC says something about its zone: its owner and the next name are there.
+func TestCVE202613321NSECStaysInItsZone(t *testing.T) {
+	const apex = "example. NSEC a.example. NS SOA RRSIG NSEC DNSKEY"
+	for line, want := range map[string]proof{
+		"a.example. NSEC d.example. A RRSIG NSEC": proofNXDomain,
+		"a.example. NSEC z.test. A RRSIG NSEC":    proofNone,
+		"a.com. NSEC d.example. A RRSIG NSEC":     proofNone,
+	} {
+		if got := denialOf(t, []string{line, apex}, "b.example", wire.TypeA); got != want {
+			t.Errorf("%s: got %d, want %d", line, got, want)
+		}
+	}
+}

@@ -71,3 +71,109 @@ func TestRFC4034TwoNSECAtAName(t *testing.T) {
 		t.Errorf("got %d", got)
 	}
 }
+
+// expansionOf is what the records of example. show about an expansion of the wildcard below an
+// encloser.
+func expansionOf(t *testing.T, lines []string, name, encloser string) proof {
+	t.Helper()
+	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
+		MaxNSEC3Iterations, NewBudget())
+	return d.proveExpansion(wire.MustParseName(name), wire.MustParseName(encloser))
+}
+
+// Section 8.3: an encloser that is a delegation or a DNAME is the end of the zone there, or of its
+// own names. Its records deny nothing below.
+func TestRFC5155EncloserAboveACut(t *testing.T) {
+	z := nsec3Zone{}
+	for types, want := range map[string]proof{"A RRSIG": proofNXDomain, "NS": proofNone,
+		"DNAME RRSIG": proofNone, "NS SOA RRSIG": proofNXDomain} {
+		lines := []string{z.match("b.example", types), z.cover("a.b.example"),
+			z.cover("*.b.example")}
+		if got := denialOf(t, lines, "a.b.example", wire.TypeA); got != want {
+			t.Errorf("an encloser with %s: got %d, want %d", types, got, want)
+		}
+	}
+}
+
+// Section 8.8: the next closer name of an expansion does not exist. The record of that name itself,
+// and the one before it, end where it begins.
+func TestRFC5155RecordDoesNotCoverItsOwnEnds(t *testing.T) {
+	z := nsec3Zone{}
+	for what, c := range map[string]struct {
+		line string
+		want proof
+	}{
+		"around the name": {z.cover("b.example"), proofNXDomain},
+		"of the name":     {z.match("b.example", "A RRSIG"), proofNone},
+		"before the name": {z.record("b.example", -1, 0, "A RRSIG"), proofNone},
+	} {
+		if got := expansionOf(t, []string{c.line}, "b.example", "example"); got != c.want {
+			t.Errorf("the record %s: got %d, want %d", what, got, c.want)
+		}
+	}
+}
+
+// A chain of one record covers all but its own name (RFC 7129, section 5.5 draws the ring).
+func TestRFC5155ChainOfOneRecord(t *testing.T) {
+	only := nsec3Zone{}.record("example", 0, 0, "NS SOA RRSIG DNSKEY NSEC3PARAM")
+	if got := denialOf(t, []string{only}, "b.example", wire.TypeA); got != proofNXDomain {
+		t.Errorf("another name: got %d", got)
+	}
+	if got := denialOf(t, []string{only}, "example", wire.TypeA); got != proofNoData {
+		t.Errorf("its own name: got %d", got)
+	}
+	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, []string{only}),
+		MaxNSEC3Iterations, NewBudget())
+	if d.cover(wire.MustParseName("example")) != nil {
+		t.Error("it covers its own name")
+	}
+}
+
+// Section 9.2 and 8.6: what a span under opt-out covers may be there, as an unsigned delegation.
+// It is no proof in an answer that is to be authentic, and without opt-out a span is no proof that
+// a delegation is unsigned.
+func TestRFC5155OptOutProvesLess(t *testing.T) {
+	z, open := nsec3Zone{}, nsec3Zone{optOut: true}
+	apex := z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")
+	for _, c := range []struct {
+		name string
+		typ  wire.Type
+		line []string
+		want proof
+	}{
+		{"a name", wire.TypeA, []string{apex, open.cover("b.example"), z.cover("*.example")},
+			proofNameOptOut},
+		{"DS", wire.TypeDS, []string{apex, open.cover("b.example")}, proofOptOut},
+		{"DS without opt-out", wire.TypeDS, []string{apex, z.cover("b.example")}, proofNone},
+		{"no data at the wildcard", wire.TypeMX, []string{apex, open.cover("b.example"),
+			z.match("*.example", "A RRSIG")}, proofOptOut},
+	} {
+		if got := denialOf(t, c.line, "b.example", c.typ); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+	got := expansionOf(t, []string{open.cover("b.example")}, "b.example", "example")
+	if got != proofNameOptOut {
+		t.Errorf("an expansion: got %d", got)
+	}
+}
+
+// Section 8.1: only the hash that is defined is used. Section 3: a chain's records stand one label
+// below the apex; those below that are another zone's.
+func TestRFC5155RecordsOfAnotherKind(t *testing.T) {
+	z := nsec3Zone{}
+	apex, wild := z.match("example", "NS SOA RRSIG"), z.cover("*.example")
+	next := z.cover("b.example")
+	below := strings.Replace(next, ".example. ", ".sub.example. ", 1)
+	for what, line := range map[string]string{
+		"another hash":         strings.Replace(next, "NSEC3 1 ", "NSEC3 2 ", 1),
+		"another zone":         below,
+		"an owner of no hash":  "x.example. " + next[strings.Index(next, "NSEC3"):],
+		"an owner not base 32": "zz.example. " + next[strings.Index(next, "NSEC3"):],
+	} {
+		got := denialOf(t, []string{apex, line, wild}, "b.example", wire.TypeA)
+		if got != proofNone {
+			t.Errorf("%s: got %d", what, got)
+		}
+	}
+}

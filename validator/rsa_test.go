@@ -47,7 +47,7 @@ func agree(t *testing.T, c checker, k *rsa.PrivateKey, data, sig []byte) bool {
 }
 
 // Encoded messages that are almost right: each of these has once been taken by some implementation (CVE-2006-4339 and its kin).
-func TestRSAPadding(t *testing.T) {
+func TestRFC8017Padding(t *testing.T) {
 	k, data := testRSA(), []byte("data")
 	c, digest := rsaChecker(t, k), sha256.Sum256(data)
 	info := digestInfo[crypto.SHA256]

@@ -82,7 +82,10 @@ func parse(name string, b []byte) ([]*mutant, error) {
 		line, where := lines.Text(), fmt.Sprintf("%s:%d", name, n)
 		switch more, ok := strings.CutPrefix(line, "\t"); {
 		case ok && value != nil:
-			*value += "\n" + more
+			if *value != "" {
+				*value += "\n"
+			}
+			*value += more
 			continue
 		case strings.HasPrefix(line, "#"):
 			continue

@@ -166,7 +166,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 	all, err := parse("list", []byte("mutant: a\nrule: r\nfile: f\n"+
-		"text: one\n\t\ttwo\nbecomes:\ntest: ./p T/a b\n"))
+		"text:\n\tone\n\t\ttwo\nbecomes:\ntest: ./p T/a b\n"))
 	if err != nil || len(all) != 1 || all[0].text != "one\n\ttwo" ||
 		pattern(all[0].test) != "^T$/^a_b$" {
 		t.Errorf("%+v, %v", all, err)
