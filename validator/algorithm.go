@@ -174,12 +174,17 @@ func ecdsaKey(curve elliptic.Curve, h crypto.Hash) func([]byte) (checker, error)
 			k, err := p256.NewKey(b)
 			return p256Checker{k}, err
 		}
-		key, err := ecdsa.ParseUncompressedPublicKey(curve, append([]byte{4}, b...))
-		if err != nil {
-			return nil, err
-		}
-		return &ecdsaPublic{h, key, size}, nil
+		return standardECDSA(curve, h, b)
 	}
+}
+
+// standardECDSA reads a key for the standard library.
+func standardECDSA(curve elliptic.Curve, h crypto.Hash, b []byte) (checker, error) {
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, append([]byte{4}, b...))
+	if err != nil {
+		return nil, err
+	}
+	return &ecdsaPublic{h, key, len(b) / 2}, nil
 }
 
 func (k *ecdsaPublic) check(data, sig []byte) bool {

@@ -5,6 +5,8 @@ package validator
 import (
 	"bytes"
 	"cmp"
+	"crypto"
+	"crypto/elliptic"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -34,6 +36,9 @@ type key struct {
 	once   sync.Once
 	public checker
 	err    error
+
+	standardOnce sync.Once
+	standard     checker // see standardChecker
 
 	uses   atomic.Int32 // checks without a table
 	tabled atomic.Bool
@@ -105,6 +110,18 @@ func (k *key) checker() (checker, error) {
 		}
 	})
 	return k.public, k.err
+}
+
+// standardChecker returns the checker of the standard library for a key whose own is c.
+func (k *key) standardChecker(c checker) checker {
+	if _, own := c.(p256Checker); !own {
+		return c
+	}
+	k.standardOnce.Do(func() {
+		// The key has been read before, so it is a point of the curve.
+		k.standard, _ = standardECDSA(elliptic.P256(), crypto.SHA256, k.Key)
+	})
+	return k.standard
 }
 
 // fault says why the key may not verify anything, or None.

@@ -24,6 +24,14 @@ func newTables() tables {
 	return tables{c}
 }
 
+// fastest returns the checker that signatures of a key are verified with, whose own is c.
+func (v *Validator) fastest(k *key, c checker) checker {
+	if !v.ownP256 {
+		return k.standardChecker(c)
+	}
+	return v.tables.quicken(k, c)
+}
+
 // quicken returns the quickest checker of a key, whose own is c.
 func (t tables) quicken(k *key, c checker) checker {
 	own, ok := c.(p256Checker)

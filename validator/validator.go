@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/validator/p256"
 	"bailiwick/wire"
 )
 
@@ -18,6 +19,7 @@ type Policy struct {
 	MaxIterations      int           // NSEC3 iterations that are computed; 0: MaxNSEC3Iterations
 	SignatureCache     int           // results remembered; 0: DefaultSignatureCache
 	DisabledAlgorithms []uint8       // treated as if they were not implemented
+	StandardP256       bool          // P-256 is verified by the standard library, never by p256
 }
 
 // Validator judges. It is safe for concurrent use.
@@ -27,6 +29,7 @@ type Validator struct {
 	results  *results
 	tables   tables
 	hashes   *hashes
+	ownP256  bool
 
 	hits, misses atomic.Uint64
 }
@@ -40,11 +43,16 @@ func New(p Policy) *Validator {
 		p.SignatureCache = DefaultSignatureCache
 	}
 	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache), tables: newTables(), hashes: newHashes()}
+	v.ownP256 = !p.StandardP256 && p256.Fast && p256.SelfTest() == nil
 	for _, a := range p.DisabledAlgorithms {
 		v.disabled[a] = true
 	}
 	return v
 }
+
+// OwnP256 reports whether P-256 signatures are verified by p256: the processor can, its known
+// answers are right, and the policy does not say otherwise.
+func (v *Validator) OwnP256() bool { return v.ownP256 }
 
 // CacheStats counts the signature checks that were answered from memory and those that were computed.
 func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
