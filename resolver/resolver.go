@@ -116,12 +116,14 @@ type Stats struct {
 	Servers, Trust                 cache.Stats
 	SignatureHits, SignatureMisses uint64
 	Flights                        int
+	OwnP256                        bool // see validator.Validator.OwnP256
 }
 
 // Stats returns the counters.
 func (r *Resolver) Stats() (s Stats) {
 	s.Servers, s.Trust = r.servers.cache.Stats(), r.trusts.cache.Stats()
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
+	s.OwnP256 = r.validator.OwnP256()
 	r.flights.mu.Lock()
 	s.Flights = len(r.flights.all)
 	r.flights.mu.Unlock()

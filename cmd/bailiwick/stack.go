@@ -34,6 +34,7 @@ import (
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
+	"bailiwick/validator/p256"
 	"bailiwick/wire"
 )
 
@@ -76,7 +77,8 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 		m.Set(cfg.ClockStart)
 	}
 	memory := int(cfg.Memory)
-	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
+	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL,
+		MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
 	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock,
 		Observer: s.observer(),
 		Guard:    s.guard}
@@ -85,6 +87,10 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 	}
 	s.resolver = resolver.New(p.resolver, parts)
 	s.metrics.WatchCaches(s.store, s.resolver)
+	if err := p256.SelfTest(); err != nil && p256.Fast {
+		s.log.Error("our own P-256 is not used", "reason", err.Error(),
+			"hint", "the processor or this build is at fault; report it")
+	}
 	return s
 }
 
@@ -119,10 +125,15 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 		IPv6: cfg.IPv6 != "false", DoNotQuery: cfg.DoNotQuery,
 		DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation,
 		Cookies:        cfg.UpstreamCookies,
-		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain, HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port), MaxAliases: cfg.MaxAliases,
+		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain,
+		HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port),
+		MaxAliases: cfg.MaxAliases,
 		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
-		Minimise:   map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed, "strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
-		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes, MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache}}
+		Minimise: map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed,
+			"strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
+		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes,
+			MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache,
+			StandardP256: cfg.StandardP256}}
 	rc.Opportunistic = cfg.Opportunistic
 	rc.Referrals = snooped(cfg)
 	table := routes.New()
@@ -134,7 +145,9 @@ func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
 		if err != nil {
 			found = append(found, cfg.Error(z.Key+".tls_ca", "%v", err))
 		}
-		rc.Zones = append(rc.Zones, resolver.Zone{Name: z.Name, Addrs: z.Addrs, Hosts: z.Hosts, Forward: z.Forward, First: z.First, NoCache: z.NoCache, Via: z.Via, Peer: peer, Fallback: z.Fallback})
+		rc.Zones = append(rc.Zones, resolver.Zone{Name: z.Name, Addrs: z.Addrs, Hosts: z.Hosts,
+			Forward: z.Forward, First: z.First, NoCache: z.NoCache, Via: z.Via, Peer: peer,
+			Fallback: z.Fallback})
 	}
 	return rc, found
 }
@@ -323,7 +336,8 @@ func (r *running) open() error {
 			if access == nil {
 				access = r.cfg.Access
 			}
-			r.listeners = append(r.listeners, listening{t, p, r.server.Entrance(policy.NewACL(access))})
+			r.listeners = append(r.listeners, listening{t, p,
+				r.server.Entrance(policy.NewACL(access))})
 		}
 	}
 	return nil
@@ -336,7 +350,8 @@ func (r *running) gate() *transport.Gate {
 	c.Descriptors = transport.DescriptorLimit()
 	g := transport.NewGate(c)
 	r.metrics.WatchGate(g)
-	said := []any{"connections", g.Seats(), "per_client", g.PerClient(), "descriptors", c.Descriptors,
+	said := []any{"connections", g.Seats(), "per_client", g.PerClient(), "descriptors",
+		c.Descriptors,
 		"reserved", g.Reserved()}
 	if g.Seats() < c.Max {
 		r.log.Warn("fewer connections than connections.max: the limit of descriptors is low",
@@ -368,14 +383,17 @@ func (s *stack) controls() console.Controls {
 		},
 		Status: func() map[string]any {
 			st, bytes := s.resolver.Stats(), 0
-			for _, c := range []cache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(), s.store.Negatives.Stats(), s.store.Failures.Stats(),
+			for _, c := range []cache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
+				s.store.Negatives.Stats(), s.store.Failures.Stats(),
 				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
 				bytes += c.Bytes
 			}
 			return map[string]any{"version": version,
 				"uptime":      time.Since(began).Round(time.Second).String(),
 				"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
-				"cache_bytes": bytes, "cache_limit": s.cfg.Memory, "answers": s.store.Answers.Stats().Entries, "rrsets": s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
+				"cache_bytes": bytes, "cache_limit": s.cfg.Memory,
+				"answers": s.store.Answers.Stats().Entries,
+				"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
 		},
 	}
 	if m, ok := s.clock.(interface{ Advance(time.Duration) }); ok {

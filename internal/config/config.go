@@ -61,6 +61,7 @@ type Config struct {
 	IgnoreTimes     bool
 	Skew            time.Duration
 	SHA1            bool
+	StandardP256    bool
 	NSEC3Iterations int
 	SignatureCache  int
 

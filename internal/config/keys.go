@@ -132,6 +132,10 @@ var keys = append(listenKeys(), []key{
 	{key: "validator.ignore_signature_times", kind: kindBool, def: "false", help: "do not judge signature times at all; for tests", set: func(c *Config, v value) error { c.IgnoreTimes = v.bool; return nil }},
 	{key: "validator.skew", kind: kindDuration, def: "60s", min: 0, max: 86400, help: "how far this machine's clock may be off", set: func(c *Config, v value) error { c.Skew = v.duration; return nil }},
 	{key: "validator.sha1", kind: kindBool, def: "true", help: "validate RSA/SHA-1 signatures and SHA-1 digests; otherwise such zones are insecure (RFC 9905)", set: func(c *Config, v value) error { c.SHA1 = v.bool; return nil }},
+	{key: "validator.p256", kind: kindChoice, def: "auto", choices: []string{"auto", "standard"},
+		help: "who verifies ECDSA P-256 signatures: auto, our own code where the processor can " +
+			"and its known answers are right; standard, Go's library, two to five times slower",
+		set: func(c *Config, v value) error { c.StandardP256 = v.text == "standard"; return nil }},
 	{key: "validator.nsec3_iterations", kind: kindInt, def: "50", min: 0, max: 150, help: "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)", set: func(c *Config, v value) error { c.NSEC3Iterations = int(v.int); return nil }},
 	{key: "validator.signature_cache", kind: kindInt, def: "65536", min: 1, max: 1 << 24, help: "signature checks whose result is remembered", set: func(c *Config, v value) error { c.SignatureCache = int(v.int); return nil }},
 

@@ -60,11 +60,13 @@ type upstreamKey struct {
 }
 
 // types that have a label of their own; the others are "other".
-var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, wire.TypeSOA, wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
+var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, wire.TypeSOA,
+	wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
 	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
 
 // upstreamCauses are what an exchange can come to.
-var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed, cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
+var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed,
+	cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
 
 // refusals are what a query can be refused or dropped for.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
@@ -76,14 +78,17 @@ var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .
 // New defines the metrics.
 func New() *Metrics {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := &Metrics{Registry: reg, upstream: map[upstreamKey]prometheus.Counter{}}
 	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name, Help: help}, labels)
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name,
+			Help: help}, labels)
 		reg.MustRegister(v)
 		return v
 	}
-	queries := newTallies(reg, "queries_total", "Queries from clients, by transport and type.", "transport", "type")
+	queries := newTallies(reg, "queries_total", "Queries from clients, by transport and type.",
+		"transport", "type")
 	for _, p := range transport.Protocols() {
 		var row []*tally.Counter
 		for _, t := range types {
@@ -91,25 +96,33 @@ func New() *Metrics {
 		}
 		m.queries = append(m.queries, append(row, queries.with(p.String(), "other")))
 	}
-	responses := newTallies(reg, "responses_total", "Responses to clients, by response code.", "rcode")
+	responses := newTallies(reg, "responses_total", "Responses to clients, by response code.",
+		"rcode")
 	other := responses.with("other")
 	for rc := range m.responses {
 		m.responses[rc] = other
 	}
-	for _, rc := range []wire.RCode{wire.RCodeNoError, wire.RCodeFormErr, wire.RCodeServFail, wire.RCodeNXDomain, wire.RCodeNotImp, wire.RCodeRefused, wire.RCodeBadVers} {
+	for _, rc := range []wire.RCode{wire.RCodeNoError, wire.RCodeFormErr, wire.RCodeServFail,
+		wire.RCodeNXDomain, wire.RCodeNotImp, wire.RCodeRefused, wire.RCodeBadVers} {
 		m.responses[rc] = responses.with(rc.String())
 	}
-	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "response_seconds", Help: "Time from query to response, of queries that had no ready answer.", Buckets: buckets})
+	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick",
+		Name: "response_seconds", Help: "Time from query to response, of queries that had no " +
+			"ready answer.", Buckets: buckets})
 	reg.MustRegister(latency)
 	m.latency = latency
-	m.hits = newTallies(reg, "fast_answers_total", "Queries answered from ready answers, without leaving the reader.").with()
-	upstream := vec("upstream_queries_total", "Exchanges with authorities, by transport and outcome.", "transport", "outcome")
+	m.hits = newTallies(reg, "fast_answers_total",
+		"Queries answered from ready answers, without leaving the reader.").with()
+	upstream := vec("upstream_queries_total",
+		"Exchanges with authorities, by transport and outcome.", "transport", "outcome")
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
 		for _, c := range upstreamCauses {
 			m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
 		}
 	}
-	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick", Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.", Buckets: buckets}, []string{"transport"})
+	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick",
+		Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.",
+		Buckets: buckets}, []string{"transport"})
 	reg.MustRegister(rtt)
 	m.rtt = make([]prometheus.Observer, len(transport.Protocols()))
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
@@ -119,7 +132,9 @@ func New() *Metrics {
 	for s := range m.validated {
 		m.validated[s] = validated.WithLabelValues(wire.Security(s).String())
 	}
-	m.failures = vec("validation_failures_total", "Responses judged bogus, or insecure for a reason that clients are told, by cause.", "cause")
+	m.failures = vec("validation_failures_total",
+		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
+		"cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
 	refused := newTallies(reg, "refused_total",
 		"Queries refused, or dropped, for who asked or what for, by cause.", "cause")
@@ -135,13 +150,18 @@ func New() *Metrics {
 			m.limits.WithLabelValues(c.Label())
 		}
 	}
-	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "connections", Help: "Open client connections, by transport."}, []string{"transport"})
+	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "connections", Help: "Open client connections, by transport."}, []string{"transport"})
 	reg.MustRegister(connections)
 	for _, p := range transport.Protocols() {
 		m.connections = append(m.connections, connections.WithLabelValues(p.String()))
 	}
-	m.handshakes = vec("handshakes_total", "TLS and QUIC handshakes with clients, by transport, TLS version, and whether they resumed a session.", "transport", "version", "resumed")
-	m.faults = vec("transport_faults_total", "Client connections, streams and requests refused or ended early, by transport and cause.", "transport", "cause")
+	m.handshakes = vec("handshakes_total",
+		"TLS and QUIC handshakes with clients, by transport, TLS version, and whether they "+
+			"resumed a session.", "transport", "version", "resumed")
+	m.faults = vec("transport_faults_total",
+		"Client connections, streams and requests refused or ended early, by transport and cause.",
+		"transport", "cause")
 	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
 		Name: "paced_answers_total",
 		Help: "Answers over UDP that were held back for a moment, because too many to one address " +
@@ -155,7 +175,8 @@ func New() *Metrics {
 	for _, p := range guard.Places() {
 		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
 	}
-	m.synthetic = newTallies(reg, "synthesised_answers_total", "Answers made from cached denials (RFC 8198).").with()
+	m.synthetic = newTallies(reg, "synthesised_answers_total",
+		"Answers made from cached denials (RFC 8198).").with()
 	return m
 }
 
@@ -205,7 +226,8 @@ func (m *Metrics) Refused(c cause.Cause) {
 func (m *Metrics) Limit(c cause.Cause) { m.limits.WithLabelValues(c.Label()).Inc() }
 
 // Upstream counts an exchange with a server.
-func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause) {
+func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Duration,
+	c cause.Cause) {
 	if n, ok := m.upstream[upstreamKey{via, c}]; ok {
 		n.Inc()
 	}
@@ -226,11 +248,15 @@ func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 func (m *Metrics) Synthesised() { m.synthetic.Add(1) }
 
 // Connections implements transport.Observer.
-func (m *Metrics) Connections(p transport.Protocol, delta int) { m.connections[p].Add(float64(delta)) }
+func (m *Metrics) Connections(p transport.Protocol,
+	delta int) {
+	m.connections[p].Add(float64(delta))
+}
 
 // Handshake implements transport.Observer.
 func (m *Metrics) Handshake(p transport.Protocol, version uint16, resumed bool) {
-	m.handshakes.WithLabelValues(p.String(), strings.TrimPrefix(tls.VersionName(version), "TLS "), strconv.FormatBool(resumed)).Inc()
+	m.handshakes.WithLabelValues(p.String(), strings.TrimPrefix(tls.VersionName(version), "TLS "),
+		strconv.FormatBool(resumed)).Inc()
 }
 
 // Fault implements transport.Observer.
@@ -282,7 +308,9 @@ func (m *Metrics) WatchGate(g *transport.Gate) {
 
 type certificates struct{ source transport.CertificateSource }
 
-var certificateDays = prometheus.NewDesc("bailiwick_certificate_expiry_days", "Days until a certificate of the listeners expires, by its place in tls.certificates and its name.", []string{"index", "name"}, nil)
+var certificateDays = prometheus.NewDesc("bailiwick_certificate_expiry_days",
+	"Days until a certificate of the listeners expires, by its place in tls.certificates and its "+
+		"name.", []string{"index", "name"}, nil)
 
 // Describe implements prometheus.Collector.
 func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateDays }
@@ -294,7 +322,8 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 		if len(k.Leaf.DNSNames) > 0 {
 			name = k.Leaf.DNSNames[0]
 		}
-		ch <- prometheus.MustNewConstMetric(certificateDays, prometheus.GaugeValue, time.Until(k.Leaf.NotAfter).Hours()/24, strconv.Itoa(i), name)
+		ch <- prometheus.MustNewConstMetric(certificateDays, prometheus.GaugeValue,
+			time.Until(k.Leaf.NotAfter).Hours()/24, strconv.Itoa(i), name)
 	}
 }
 
@@ -305,14 +334,24 @@ type caches struct {
 }
 
 var (
-	cacheHits      = prometheus.NewDesc("bailiwick_cache_hits_total", "Look-ups that found something, by cache.", []string{"cache"}, nil)
-	cacheMisses    = prometheus.NewDesc("bailiwick_cache_misses_total", "Look-ups that found nothing, by cache.", []string{"cache"}, nil)
-	cacheEvictions = prometheus.NewDesc("bailiwick_cache_evictions_total", "Entries evicted for room, by cache.", []string{"cache"}, nil)
-	cacheEntries   = prometheus.NewDesc("bailiwick_cache_entries", "Entries, by cache.", []string{"cache"}, nil)
-	cacheBytes     = prometheus.NewDesc("bailiwick_cache_bytes", "Octets in use, by cache.", []string{"cache"}, nil)
-	signatureHits  = prometheus.NewDesc("bailiwick_signature_cache_hits_total", "Signature checks answered from memory.", nil, nil)
-	signatureMiss  = prometheus.NewDesc("bailiwick_signature_cache_misses_total", "Signature checks computed.", nil, nil)
-	flightsNow     = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.", nil, nil)
+	cacheHits = prometheus.NewDesc("bailiwick_cache_hits_total",
+		"Look-ups that found something, by cache.", []string{"cache"}, nil)
+	cacheMisses = prometheus.NewDesc("bailiwick_cache_misses_total",
+		"Look-ups that found nothing, by cache.", []string{"cache"}, nil)
+	cacheEvictions = prometheus.NewDesc("bailiwick_cache_evictions_total",
+		"Entries evicted for room, by cache.", []string{"cache"}, nil)
+	cacheEntries = prometheus.NewDesc("bailiwick_cache_entries", "Entries, by cache.",
+		[]string{"cache"}, nil)
+	cacheBytes = prometheus.NewDesc("bailiwick_cache_bytes", "Octets in use, by cache.",
+		[]string{"cache"}, nil)
+	signatureHits = prometheus.NewDesc("bailiwick_signature_cache_hits_total",
+		"Signature checks answered from memory.", nil, nil)
+	signatureMiss = prometheus.NewDesc("bailiwick_signature_cache_misses_total",
+		"Signature checks computed.", nil, nil)
+	ownP256 = prometheus.NewDesc("bailiwick_own_p256",
+		"1 if our own code verifies P-256 signatures, 0 if Go's library does.", nil, nil)
+	flightsNow = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.",
+		nil, nil)
 )
 
 // WatchCaches adds the metrics of caches.
@@ -326,15 +365,29 @@ func (c *caches) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCol
 // Collect implements prometheus.Collector.
 func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	r := c.resolver.Stats()
-	for name, s := range map[string]cache.Stats{"answers": c.store.Answers.Stats(), "rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
-		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(), "denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust} {
-		ch <- prometheus.MustNewConstMetric(cacheHits, prometheus.CounterValue, float64(s.Hits), name)
-		ch <- prometheus.MustNewConstMetric(cacheMisses, prometheus.CounterValue, float64(s.Misses), name)
-		ch <- prometheus.MustNewConstMetric(cacheEvictions, prometheus.CounterValue, float64(s.Evictions), name)
-		ch <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(s.Entries), name)
-		ch <- prometheus.MustNewConstMetric(cacheBytes, prometheus.GaugeValue, float64(s.Bytes), name)
+	for name, s := range map[string]cache.Stats{"answers": c.store.Answers.Stats(),
+		"rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
+		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(),
+		"denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust} {
+		ch <- prometheus.MustNewConstMetric(cacheHits, prometheus.CounterValue, float64(s.Hits),
+			name)
+		ch <- prometheus.MustNewConstMetric(cacheMisses, prometheus.CounterValue, float64(s.Misses),
+			name)
+		ch <- prometheus.MustNewConstMetric(cacheEvictions, prometheus.CounterValue,
+			float64(s.Evictions), name)
+		ch <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(s.Entries),
+			name)
+		ch <- prometheus.MustNewConstMetric(cacheBytes, prometheus.GaugeValue, float64(s.Bytes),
+			name)
 	}
-	ch <- prometheus.MustNewConstMetric(signatureHits, prometheus.CounterValue, float64(r.SignatureHits))
-	ch <- prometheus.MustNewConstMetric(signatureMiss, prometheus.CounterValue, float64(r.SignatureMisses))
+	ch <- prometheus.MustNewConstMetric(signatureHits, prometheus.CounterValue,
+		float64(r.SignatureHits))
+	ch <- prometheus.MustNewConstMetric(signatureMiss, prometheus.CounterValue,
+		float64(r.SignatureMisses))
+	own := 0.0
+	if r.OwnP256 {
+		own = 1
+	}
+	ch <- prometheus.MustNewConstMetric(ownP256, prometheus.GaugeValue, own)
 	ch <- prometheus.MustNewConstMetric(flightsNow, prometheus.GaugeValue, float64(r.Flights))
 }
