@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -104,6 +105,20 @@ func TestCVE20248508DecompressionOfAMessage(t *testing.T) {
 		if err == nil || ps.steps > 0 || ps.steps < -2*MaxLabels {
 			t.Errorf("%v: %v with %d steps left", t0, err, ps.steps)
 		}
+	}
+}
+
+// A name costs what it has labels, also where one pointer leads to all of them.
+func TestCVE20248508LabelsBehindAPointerCount(t *testing.T) {
+	name := strings.Repeat("\x01a", MaxLabels) + "\x00"
+	msg := hostile(TypeMINFO, []byte{0}, append(pointer(preludeAt), pointer(preludeAt)...),
+		[]byte(name))
+	if _, err := Parse(msg); err == nil {
+		t.Error("8,000 names of 127 labels are read")
+	}
+	msg = hostile(TypeNS, []byte{0}, pointer(preludeAt), []byte("\x01a\x00"))
+	if _, err := Parse(msg); err != nil {
+		t.Errorf("as many names of one label: %v", err)
 	}
 }
 

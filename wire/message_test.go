@@ -130,19 +130,7 @@ func TestParseMalformed(t *testing.T) {
 	}
 }
 
-func TestTTLWithTheHighBitIsZero(t *testing.T) { // RFC 2181, section 8
-	m, err := Parse(
-		[]byte(
-			"\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00" +
-				"\x00\x00\x01\x00\x01\x80\x00\x00\x01\x00\x04\x01\x02\x03\x04",
-		),
-	)
-	if err != nil || m.Answer[0].TTL != 0 {
-		t.Errorf("got %+v, %v", m, err)
-	}
-}
-
-func TestCanonicalRData(t *testing.T) {
+func TestRFC4034CanonicalRData(t *testing.T) {
 	for _, c := range []struct {
 		t        Type
 		in, want string
@@ -233,30 +221,6 @@ func TestBuilderRoundTrip(t *testing.T) {
 		if out[at+3] != 60 {
 			t.Errorf("no TTL at %d", at)
 		}
-	}
-}
-
-// A set goes in whole or not at all, and a pointer never points into what was taken back.
-func TestBuilderLimit(t *testing.T) {
-	set := func(name string, n int) *RRset {
-		s := &RRset{Name: MustParseName(name), Type: TypeNS, Class: ClassIN, TTL: 1}
-		for i := range n {
-			s.Data = s.Data.Append(
-				[]byte(MustParseName(string(rune('a'+i)) + ".big.example").Wire()),
-			)
-		}
-		return s
-	}
-	b := NewBuilder(100, 0, 0, []byte("\x01x\x00"), TypeNS, ClassIN)
-	if b.Add(SectionAnswer, set("big.example", 10), false) {
-		t.Fatal("ten records fit into 100 octets")
-	}
-	if !b.Add(SectionAnswer, set("big.example", 1), false) {
-		t.Fatal("one record does not fit")
-	}
-	m, err := Parse(b.Finish())
-	if err != nil || m.ANCount != 1 || !m.Answer[0].Data.Equal(set("big.example", 1).Data) {
-		t.Errorf("got %+v, %v", m, err)
 	}
 }
 

@@ -161,7 +161,7 @@ func readName(msg []byte, off int, dst []byte, steps *int) (out []byte, next int
 			if at+1+c > len(msg) {
 				return nil, 0, malformed("label runs past the end", at)
 			}
-			if len(dst)-base+1+c > MaxNameLen || c > 0 && len(dst)-base+1+c > MaxNameLen-1 {
+			if c > 0 && len(dst)-base+1+c > MaxNameLen-1 { // the root's octet follows
 				return nil, 0, malformed("name longer than 255 octets", at)
 			}
 			dst = append(dst, msg[at:at+1+c]...)

@@ -65,29 +65,8 @@ func TestReadName(t *testing.T) {
 	}
 }
 
-func TestWithin(t *testing.T) {
-	for _, c := range []struct {
-		name, zone string
-		want       bool
-	}{
-		{"a.example", "example", true}, {"example", "example", true}, {"example", ".", true},
-		{".", "example", false},
-		{"badexample", "example", false}, {"a.b", "b.a", false},
-		// A length octet that looks like the suffix's: the tail of the label is "\x01b" and the
-		// zone is b.
-		{`x\001b`, "b", false},
-	} {
-		if got := MustParseName(c.name).Within(MustParseName(c.zone)); got != c.want {
-			t.Errorf("%s within %s: got %v", c.name, c.zone, got)
-		}
-	}
-	if MustParseName("example").Below(MustParseName("example")) {
-		t.Error("a name is below itself")
-	}
-}
-
 // RFC 4034, section 6.1 gives this order.
-func TestCanonicalOrder(t *testing.T) {
+func TestRFC4034CanonicalOrder(t *testing.T) {
 	want := []string{
 		"example.",
 		"a.example.",
