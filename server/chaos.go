@@ -3,8 +3,6 @@
 package server
 
 import (
-	"time"
-
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
@@ -19,9 +17,9 @@ func (r *request) chaos() []byte {
 	text := ""
 	switch {
 	case identityNames[r.ask.Name]:
-		text = r.cfg.Identity
+		text = r.server.cfg.Identity
 	case versionNames[r.ask.Name]:
-		text = r.cfg.Version
+		text = r.server.cfg.Version
 	}
 	if text == "" || r.ask.Type != wire.TypeTXT && r.ask.Type != wire.TypeANY {
 		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.QueryRefused})
@@ -32,6 +30,6 @@ func (r *request) chaos() []byte {
 	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&wire.FlagRD
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	b.Add(wire.SectionAnswer, set, false)
-	r.observe.Response(wire.RCodeNoError, false, time.Since(r.began))
-	return r.opt(b, wire.RCodeNoError, nil)
+	r.server.observe.Response(wire.RCodeNoError, false, r.took())
+	return r.finish(b, wire.RCodeNoError, nil)
 }

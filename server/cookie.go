@@ -7,57 +7,66 @@ import (
 	"time"
 
 	"github.com/dchest/siphash"
-
-	"bailiwick/internal/cause"
-	"bailiwick/internal/clock"
-	"bailiwick/transport"
-	"bailiwick/wire"
 )
 
-// checkCookie reads the client's cookie option. A malformed one is FORMERR (RFC 7873, section 5.2.2); a server cookie that is not ours is answered
-// as usual, with a fresh one: over UDP we do not insist.
-func (r *request) checkCookie() (wire.RCode, *cause.Failure) {
-	v, ok := r.q.EDNS.Options.Get(wire.OptionCookie)
-	if !ok || !r.cfg.Cookies {
-		return 0, nil
-	}
-	if len(v) != 8 && (len(v) < 16 || len(v) > 40) {
-		return wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestCookie}
-	}
-	r.cookie = append([]byte(nil), v[:8]...)
-	return 0, nil
-}
+// cookieLen is a cookie option's value, in octets: the client's part, then ours, which is version,
+// reserved, timestamp and hash (RFC 9018, section 4).
+const (
+	clientCookieLen = 8
+	cookieLen       = clientCookieLen + 16
+)
 
-// serverCookie makes ours: version, reserved, timestamp, hash (RFC 9018, section 4). A fresh one that the client sent is kept.
-func (r *request) serverCookie(client []byte) []byte {
-	// The client brings it back after a restart, or to another server (RFC 9018, section 4.3).
-	now := clock.Wall(r.clock)
-	if v, ok := r.q.EDNS.Options.Get(wire.OptionCookie); ok && r.ownCookie(v, now, cookieLifetime/2) {
-		return v[8:]
+// readCookie takes a client's cookie and makes the one of the answer; false if it is malformed,
+// which is FORMERR (RFC 7873, section 5.2.2). A server cookie that is not ours is answered as
+// usual, with a fresh one: over UDP we do not insist.
+func (r *request) readCookie(v []byte) bool {
+	if len(v) != clientCookieLen && (len(v) < 16 || len(v) > 40) {
+		return false
 	}
-	return r.makeCookie(client, uint32(now.Unix()))
+	// The client brings it back after a restart, or to another server: it tells the time of day
+	// (RFC 9018, section 4.3).
+	now := uint32(r.now.Add(r.server.clock.Ahead()).Unix())
+	age, ours := r.ownCookie(v, now)
+	r.asked.cookie, r.asked.proven = true, ours
+	if ours && age <= cookieLifetime/2 {
+		copy(r.cookie[:], v)
+		return true
+	}
+	copy(r.cookie[:], v[:clientCookieLen])
+	r.makeCookie(&r.cookie, now)
+	return true
 }
 
 // ownCookie reports whether a cookie option is whole, with a server cookie that we made for this
-// client at this address, no longer ago than oldest (RFC 9018, section 4.3).
-func (r *request) ownCookie(v []byte, now time.Time, oldest time.Duration) bool {
-	if len(v) != 24 {
-		return false
+// client at this address, not too long ago, and how old it is (RFC 9018, section 4.3).
+func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, ours bool) {
+	if len(v) != cookieLen {
+		return 0, false
 	}
-	at := binary.BigEndian.Uint32(v[12:])
-	age := int32(uint32(now.Unix()) - at)
-	if age < -int32(cookieFuture/time.Second) || age > int32(oldest/time.Second) {
-		return false
+	at := binary.BigEndian.Uint32(v[clientCookieLen+4:])
+	age = time.Duration(int32(now-at)) * time.Second
+	if age < -cookieFuture || age > cookieLifetime {
+		return age, false
 	}
-	return string(r.makeCookie(v[:8], at)) == string(v[8:])
+	c := [cookieLen]byte(v)
+	r.makeCookie(&c, at)
+	return age, string(c[:]) == string(v)
 }
 
-func (r *request) makeCookie(client []byte, at uint32) []byte {
-	c := append([]byte{1, 0, 0, 0}, binary.BigEndian.AppendUint32(nil, at)...)
-	in := append(append([]byte(nil), client...), c...)
-	in = append(in, addrBytes(r.from)...)
-	k0, k1 := binary.LittleEndian.Uint64(r.cfg.Secret[:]), binary.LittleEndian.Uint64(r.cfg.Secret[8:])
-	return binary.LittleEndian.AppendUint64(c, siphash.Hash(k0, k1, in))
+// makeCookie puts our part behind the client's.
+func (r *request) makeCookie(c *[cookieLen]byte, at uint32) {
+	binary.BigEndian.PutUint32(c[clientCookieLen:], 1<<24) // version 1, reserved
+	binary.BigEndian.PutUint32(c[clientCookieLen+4:], at)
+	var in [16 + 16]byte // what stands before the hash, and the longest address
+	n := copy(in[:], c[:16])
+	if a := r.from.Addr.Addr(); a.Is4() || a.Is4In6() {
+		b := a.As4()
+		n += copy(in[n:], b[:])
+	} else {
+		b := a.As16()
+		n += copy(in[n:], b[:])
+	}
+	k0 := binary.LittleEndian.Uint64(r.server.cfg.Secret[:])
+	k1 := binary.LittleEndian.Uint64(r.server.cfg.Secret[8:])
+	binary.LittleEndian.PutUint64(c[16:], siphash.Hash(k0, k1, in[:n]))
 }
-
-func addrBytes(c transport.Client) []byte { return c.Addr.Addr().Unmap().AsSlice() }

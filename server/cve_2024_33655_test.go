@@ -65,7 +65,7 @@ func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, wit
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.Serve(packet, c, a.take)
+		f.handle(packet, c, a.take)
 		if i%10 == 9 {
 			time.Sleep(within * 10 / time.Duration(n))
 		}
@@ -95,7 +95,7 @@ func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 				tr, f := newTrap(t)
 				var change func(*dns.Msg)
 				if c.cookie {
-					change = withCookie(f, "192.168.1.1:1000")
+					change = cookieOf(f, "192.168.1.1:1000")
 				}
 				slow(tr)
 				const n = 500
@@ -130,7 +130,7 @@ func TestCVE202433655BusyClientsAreServedAsTheyAsk(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.Serve(packet, c, a.take)
+			f.handle(packet, c, a.take)
 			if i%20 == 19 {
 				time.Sleep(time.Millisecond)
 			}
@@ -147,7 +147,7 @@ func TestCVE202433655BusyClientsAreServedAsTheyAsk(t *testing.T) {
 func TestCVE202433655MaxPerPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
-		cookie := withCookie(f, "192.168.1.2:1000")
+		cookie := cookieOf(f, "192.168.1.2:1000")
 		slow(tr)
 		forged := flood(t, f, "192.168.1.1:1000", transport.UDP, server.MaxPerPrefix+50, 0, nil)
 		if _, sum, _ := forged.densest(); sum != 50 || forged.rc[dns.RcodeServerFailure] != 50 {
@@ -212,8 +212,8 @@ func TestMaxServing(t *testing.T) {
 	})
 }
 
-// withCookie gets a cookie for a client, and returns what sends it back.
-func withCookie(f *front, from string) func(*dns.Msg) {
+// cookieOf gets a cookie for a client, and returns what sends it back.
+func cookieOf(f *front, from string) func(*dns.Msg) {
 	f.t.Helper()
 	m := f.askFrom(from, transport.UDP, "id.server.", dns.TypeTXT, func(q *dns.Msg) {
 		q.Question[0].Qclass = dns.ClassCHAOS

@@ -19,6 +19,11 @@ import (
 
 type nobody struct{}
 
+// faulty panics as soon as a query is counted.
+type faulty struct{ nobody }
+
+func (faulty) Query(transport.Protocol, wire.Type) { panic("a fault") }
+
 func (nobody) Query(transport.Protocol, wire.Type)      {}
 func (nobody) Response(wire.RCode, bool, time.Duration) {}
 func (nobody) ServFail(cause.Cause)                     {}
@@ -42,7 +47,7 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log := slog.New(slog.NewTextHandler(io.Discard, nil))
 			g := guard.New(log, func(guard.Place) {}, func() {})
-			s := New(Config{EDE: true}, nil, nil, clock.Real{}, nobody{}, g, log)
+			s := New(Config{EDE: true}, nil, nil, clock.Real{}, faulty{}, g, log)
 			defer s.Close()
 			acl := policy.NewACL([]policy.Rule{
 				{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
@@ -54,16 +59,13 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var replies [][]byte
-			r := &request{Entrance: s.Entrance(acl), packet: packet, q: new(wire.Query), began: time.Now(),
-				from: transport.Client{Addr: netip.MustParseAddrPort(c.from)},
-				send: func(b []byte) { replies = append(replies, b) }}
-			r.caught("a fault")
-			if len(replies) != 1 || (replies[0] != nil) != c.answered {
-				t.Fatalf("sent %v", replies)
+			from := transport.Client{Addr: netip.MustParseAddrPort(c.from)}
+			reply, pending := s.Entrance(acl).Handle(packet, from, nil)
+			if pending != nil || (reply != nil) != c.answered {
+				t.Fatalf("sent %v", reply)
 			}
 			m := new(dns.Msg)
-			if c.answered && (m.Unpack(replies[0]) != nil || m.Id != q.Id ||
+			if c.answered && (m.Unpack(reply) != nil || m.Id != q.Id ||
 				m.Rcode != dns.RcodeServerFailure) {
 				t.Errorf("got\n%v", m)
 			}

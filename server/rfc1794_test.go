@@ -149,8 +149,8 @@ func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 					t.Fatal(err)
 				}
 				for range 40 {
-					reply, _ := f.Fast(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")},
-						make([]byte, 0, 4096))
+					client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+					reply, _ := f.Handle(packet, client, make([]byte, 0, 4096))
 					if reply == nil {
 						t.Fatalf("%s %s, DO %v: not ready", name, dns.TypeToString[q.qtype], do)
 					}
@@ -243,7 +243,8 @@ func TestRFC1794TheSlowPathTurns(t *testing.T) {
 	f.exchange(packet, "127.0.0.1:1000", transport.UDP)
 	first := map[string]bool{}
 	for range 150 {
-		f.Serve(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"),
+		f.forget()
+		f.handle(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"),
 			Protocol: transport.UDP}, func(reply []byte) {
 			if err := m.Unpack(reply); err != nil {
 				t.Fatal(err)
@@ -285,7 +286,7 @@ func TestRFC1794TurningAllocatesNothing(t *testing.T) {
 		}
 		buf := make([]byte, 0, 4096)
 		if n := testing.AllocsPerRun(100, func() {
-			if reply, _ := f.Fast(packet, client, buf); reply == nil {
+			if reply, _ := f.Handle(packet, client, buf); reply == nil {
 				t.Fatal("not ready")
 			}
 		}); n > 0 {

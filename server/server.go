@@ -1,9 +1,6 @@
-// Package server takes one client query from packet to answer: the fast path that copies ready answers, and the slow path that judges the
-// query, resolves it, and shapes the response.
-//
-// [Entrance.Fast] runs in the listener's goroutine: it reads the question in place, finds the answer in wire form, patches ID, flags, letter
-// case and TTLs, appends OPT, and allocates nothing. Whatever is unusual in the least goes to [Entrance.Serve], which answers from memory what it
-// can, resolves the rest in a goroutine of its own, and leaves the ready answer behind for the next client. Both write the same stored form.
+// Package server takes one client query from packet to answer, by a pipeline of steps: see
+// pipeline.go. What is asked for again is found prepared in wire form: to answer it is to look it
+// up, patch ID, flags, letter case and TTLs, and append OPT, without any allocation.
 package server
 
 import (
@@ -62,14 +59,14 @@ type Server struct {
 	guard    *guard.Guard
 	log      *slog.Logger
 
-	queries sync.Pool // of *wire.Query
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	serving atomic.Int32
-	jobs    chan func()  // to idle workers
-	idle    atomic.Int32 // workers
-	wg      sync.WaitGroup
-	pace    *pacer
+	requests sync.Pool // of *request
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	serving  atomic.Int32
+	jobs     chan func()  // to idle workers
+	idle     atomic.Int32 // workers
+	wg       sync.WaitGroup
+	pace     *pacer
 
 	lines, refused, outcomes lineLimit // of failures, of refused clients, of all queries
 	debug                    bool      // each query's outcome is logged
@@ -89,15 +86,15 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.pace = newPacer(o, g)
-	s.queries.New = func() any { return new(wire.Query) }
+	s.requests.New = func() any { return &request{server: s} }
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	return s
 }
 
 // Entrance is where some listener's clients come in. It is a transport.Handler.
 type Entrance struct {
-	*Server
-	acl *policy.ACL
+	server *Server
+	acl    *policy.ACL
 }
 
 // Entrance returns one for those whom an ACL lets in.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -56,9 +57,11 @@ func (q *quiet) Refused(c cause.Cause) {
 // front is a server in front of the lab.
 type front struct {
 	*server.Entrance
-	t     testing.TB
-	seen  *quiet
-	clock *clock.Fake
+	server *server.Server
+	store  *cache.Store
+	t      testing.TB
+	seen   *quiet
+	clock  *clock.Fake
 }
 
 func newFront(t testing.TB, change func(*server.Config)) *front {
@@ -112,7 +115,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	}
 	s := server.New(cfg, r, store, clk, q, p.Guard, log)
 	t.Cleanup(s.Close)
-	return &front{s.Entrance(private()), t, nil, clk}
+	return &front{s.Entrance(private()), s, store, t, nil, clk}
 }
 
 // private lets this machine and private networks in.
@@ -128,11 +131,8 @@ func private() *policy.ACL {
 func (f *front) exchange(packet []byte, from string, p transport.Protocol) []byte {
 	f.t.Helper()
 	c := transport.Client{Addr: netip.MustParseAddrPort(from), Protocol: p}
-	if reply, drop := f.Fast(packet, c, make([]byte, 0, 4096)); drop || reply != nil {
-		return reply
-	}
 	done := make(chan []byte, 1)
-	f.Serve(packet, c, func(b []byte) { done <- b })
+	f.handle(packet, c, func(b []byte) { done <- bytes.Clone(b) })
 	select {
 	case b := <-done:
 		return b
@@ -140,6 +140,21 @@ func (f *front) exchange(packet []byte, from string, p transport.Protocol) []byt
 		f.t.Fatal("no answer")
 		return nil
 	}
+}
+
+// handle has a packet answered, at once or later.
+func (f *front) handle(packet []byte, c transport.Client, reply func([]byte)) {
+	answer, pending := f.Handle(packet, c, make([]byte, 0, 4096))
+	if pending == nil {
+		reply(answer)
+		return
+	}
+	pending.Resolve(reply)
+}
+
+// forget drops all prepared answers.
+func (f *front) forget() {
+	f.store.Answers.RemoveFunc(func(cache.AnswerKey, *cache.Answer) bool { return true })
 }
 
 // ask is a query as a client makes it.
@@ -267,7 +282,9 @@ func TestRefusals(t *testing.T) {
 
 func TestACL(t *testing.T) {
 	f := newFront(t, nil)
-	f.Entrance = f.Server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}, {Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}))
+	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
+		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
+		{Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}))
 	f.ask("www.secure.example.", dns.TypeA, nil)
 	m := f.askFrom("192.0.2.1:53", transport.UDP, "www.secure.example.", dns.TypeA, edns(false))
 	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 || codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {
@@ -466,7 +483,7 @@ func TestFastAllocatesNothing(t *testing.T) {
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
 	buf := make([]byte, 0, 4096)
 	if n := testing.AllocsPerRun(200, func() {
-		if reply, _ := f.Fast(packet, client, buf); reply == nil {
+		if reply, _ := f.Handle(packet, client, buf); reply == nil {
 			t.Fatal("not ready")
 		}
 	}); n != 0 {
@@ -481,8 +498,9 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan []byte, 1)
-	f.Serve(q, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1")}, func(b []byte) { done <- b })
-	f.Close()
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	f.handle(q, client, func(b []byte) { done <- b })
+	f.server.Close()
 	if b := <-done; len(b) == 0 || b[3]&15 != dns.RcodeServerFailure {
 		t.Errorf("got %x", b)
 	}
@@ -524,10 +542,13 @@ func TestTransportOptions(t *testing.T) {
 			var slow []byte
 			for range 2 { // the second is kept
 				done := make(chan []byte, 1)
-				f.Serve(packet, from, func(b []byte) { done <- b })
+				f.handle(packet, from, func(b []byte) { done <- b })
 				slow = <-done
 			}
-			fast, _ := f.Fast(packet, from, nil)
+			if !f.Prepared(packet, from) {
+				t.Errorf("%s, %s: nothing is prepared", c.name, name)
+			}
+			fast, _ := f.Handle(packet, from, nil)
 			if string(slow) != string(fast) {
 				t.Errorf("%s, %s: slow path\n%x\nfast path\n%x", c.name, name, slow, fast)
 			}
@@ -563,7 +584,9 @@ func TestEarlyData(t *testing.T) {
 	}
 	for early, want := range map[bool]int{true: dns.RcodeRefused, false: dns.RcodeNotImplemented} {
 		done := make(chan []byte, 1)
-		f.Serve(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"), Protocol: transport.DoQ, Early: early}, func(b []byte) { done <- b })
+		client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"),
+			Protocol: transport.DoQ, Early: early}
+		f.handle(packet, client, func(b []byte) { done <- b })
 		m := new(dns.Msg)
 		if err := m.Unpack(<-done); err != nil || m.Rcode != want {
 			t.Errorf("early %v: %v %v", early, m, err)

@@ -11,22 +11,24 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// broken panics for queries that say so, on the fast path or behind it.
+// broken panics for queries that say so, at once or as they are resolved.
 type broken struct{ echo }
 
-func (b *broken) Fast(packet []byte, from Client, buf []byte) ([]byte, bool) {
+func (b *broken) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending) {
 	if label(packet) == "panic" {
-		panic("on the fast path")
+		panic("at once")
 	}
-	return b.echo.Fast(packet, from, buf)
+	answer, p := b.echo.Handle(packet, from, buf)
+	if label(packet) == "later" {
+		return nil, breaking{}
+	}
+	return answer, p
 }
 
-func (b *broken) Serve(packet []byte, from Client, reply func([]byte)) {
-	if label(packet) == "later" {
-		panic("on the slow path")
-	}
-	b.echo.Serve(packet, from, reply)
-}
+// breaking panics when it is to be resolved.
+type breaking struct{}
+
+func (breaking) Resolve(func([]byte)) { panic("as it is resolved") }
 
 // A panic costs the packet, the connection or the stream that it came with: the next client of
 // the same listener is served.

@@ -2,10 +2,7 @@
 
 package transport
 
-import (
-	"net/netip"
-	"sync"
-)
+import "net/netip"
 
 // Client is where a packet came from.
 type Client struct {
@@ -20,11 +17,19 @@ type Client struct {
 
 // Handler answers packets.
 type Handler interface {
-	// Fast appends an answer to buf if it has one ready. It runs in the reader's goroutine: it neither blocks nor keeps packet.
-	// drop says that there is not to be any answer.
-	Fast(packet []byte, from Client, buf []byte) (reply []byte, drop bool)
-	// Serve answers whatever Fast did not. It returns at once; reply is called once, from any goroutine, with nil for no answer.
-	Serve(packet []byte, from Client, reply func([]byte))
+	// Handle answers a packet at once where that takes no more than memory: it appends the answer
+	// to buf, which is empty. It runs in the reader's goroutine, does not block, and keeps nothing
+	// of packet and buf. An answer that has to be resolved is pending. Where there is neither, the
+	// client is to hear nothing.
+	Handle(packet []byte, from Client, buf []byte) (answer []byte, p Pending)
+}
+
+// Pending is a query whose answer has to be resolved. One that there is no place for can be
+// forgotten.
+type Pending interface {
+	// Resolve returns at once. reply is called once, from any goroutine, perhaps before Resolve
+	// returns, with nil for no answer.
+	Resolve(reply func([]byte))
 }
 
 // result is what came of a packet.
@@ -42,79 +47,36 @@ const (
 type waiting struct {
 	// reply sends the answer, from any goroutine; nil: there is none.
 	reply func(answer []byte)
-	// release gives back what the wait has taken. It is called once, after reply, or alone where the
-	// answer is there at once.
+	// release gives back what the wait has taken. It is called once, after reply.
 	release func()
 }
 
-// handle answers a packet: with a ready answer, appended to buf, or else with that of Serve. All
-// transports hand their packets in here. wait is called for what is not ready, before it is put in
-// work: it takes a place for the query, for which it may wait, or returns false if there is none.
-// An answer that is there when Serve returns is returned, so that it can leave with others.
+// handle answers a packet: with the handler's answer, appended to buf, if that is there at once.
+// All transports hand their packets in here. wait is called for a query that is pending, before it
+// is resolved: it takes a place for the query, for which it may wait, or returns false if there is
+// none.
 //
-// A ready answer costs no allocation: wait does not outlive handle.
+// An answer at once costs no allocation: wait does not outlive handle.
 func handle(h Handler, packet []byte, from Client, buf []byte,
 	wait func() (waiting, bool)) ([]byte, result) {
-	reply, drop := h.Fast(packet, from, buf)
+	reply, p := h.Handle(packet, from, buf)
 	switch {
-	case drop:
-		return nil, dropped
 	case reply != nil:
 		return reply, answered
+	case p == nil && packet[2]&0x80 != 0: // QR: an answer is never answered
+		return nil, silent
+	case p == nil:
+		return nil, dropped
 	}
 	w, ok := wait()
 	if !ok {
 		return nil, turnedAway
 	}
-	reply, now := serve(h, packet, from, w)
-	switch {
-	case !now:
-		return nil, pending
-	case reply == nil:
-		return nil, silent
-	}
-	return reply, answered
-}
-
-// serve has a handler work on a copy of a packet. now reports whether that is over.
-func serve(h Handler, packet []byte, from Client, w waiting) (reply []byte, now bool) {
-	l := new(later)
-	h.Serve(append([]byte(nil), packet...), from, func(reply []byte) {
-		if l.came(reply) {
-			w.reply(reply)
-			w.release()
-		}
-	})
-	if reply, now = l.returned(); now {
+	p.Resolve(func(reply []byte) {
+		w.reply(reply)
 		w.release()
-	}
-	return reply, now
-}
-
-// later is a reply that may come while Serve runs, or after.
-type later struct {
-	mu    sync.Mutex
-	over  bool // Serve has returned; guarded by mu, as is all below
-	here  bool
-	reply []byte
-}
-
-// came takes the reply, and reports whether it is late.
-func (l *later) came(reply []byte) (late bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.over {
-		l.here, l.reply = true, reply
-	}
-	return l.over
-}
-
-// returned notes that Serve has, and returns the reply if it came meanwhile.
-func (l *later) returned() (reply []byte, here bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.over = true
-	return l.reply, l.here
+	})
+	return nil, pending
 }
 
 // await is handle for who has a goroutine of its own for each query: it waits for the answer, and

@@ -38,29 +38,35 @@ func query(label string) []byte {
 
 func label(packet []byte) string { return string(packet[13 : 13+packet[12]]) }
 
-func (e *echo) Fast(packet []byte, from Client, buf []byte) ([]byte, bool) {
+func (e *echo) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending) {
 	e.mu.Lock()
 	e.clients = append(e.clients, from)
 	e.mu.Unlock()
 	switch label(packet) {
 	case "fast":
-		return append(buf, answerTo(packet, nil)...), false
+		return append(buf, answerTo(packet, nil)...), nil
 	case "large":
-		return append(append(buf, answerTo(packet, nil)...), make([]byte, 60000)...), false
+		return append(append(buf, answerTo(packet, nil)...), make([]byte, 60000)...), nil
 	case "silent":
-		return nil, true
+		return nil, nil
 	}
-	return nil, false
+	return nil, &echoed{e, bytes.Clone(packet)}
 }
 
-func (e *echo) Serve(packet []byte, _ Client, reply func([]byte)) {
-	switch label(packet) {
+// echoed is a packet that echo answers later.
+type echoed struct {
+	e      *echo
+	packet []byte
+}
+
+func (p *echoed) Resolve(reply func([]byte)) {
+	switch label(p.packet) {
 	case "nothing":
 		reply(nil)
 	case "held":
-		e.held <- func() { reply(answerTo(packet, nil)) }
+		p.e.held <- func() { reply(answerTo(p.packet, nil)) }
 	default:
-		go reply(answerTo(packet, nil))
+		go reply(answerTo(p.packet, nil))
 	}
 }
 

@@ -204,11 +204,14 @@ func FuzzStream(f *testing.F) {
 // safe answers whatever comes.
 type safe struct{}
 
-func (safe) Fast(packet []byte, _ Client, buf []byte) ([]byte, bool) {
+func (safe) Handle(packet []byte, _ Client, buf []byte) ([]byte, Pending) {
 	if packet[0]&1 == 0 {
-		return append(buf, packet...), false
+		return append(buf, packet...), nil
 	}
-	return nil, false
+	return nil, echoing(bytes.Clone(packet))
 }
 
-func (safe) Serve(packet []byte, _ Client, reply func([]byte)) { reply(packet) }
+// echoing is a packet that is its own answer.
+type echoing []byte
+
+func (p echoing) Resolve(reply func([]byte)) { reply(p) }

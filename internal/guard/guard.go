@@ -19,7 +19,7 @@ type Place uint8
 
 // The places.
 const (
-	Fast       Place = iota // a query on the fast path; the slow path has it then
+	Fast       Place = iota // a query at a prepared answer; the steps behind have it then
 	Query                   // a client's query
 	Fetch                   // a resolution that no client waits for in person
 	Probe                   // a probe of an authority's transports

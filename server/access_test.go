@@ -1,0 +1,34 @@
+package server_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/policy"
+	"bailiwick/transport"
+)
+
+// Who is to hear nothing hears nothing from memory either: access is decided before anything is
+// looked up, so that a flood from there costs no more than the reading.
+func TestWhoIsToHearNothingHearsNothingFromMemory(t *testing.T) {
+	f := newFront(t, nil)
+	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+	packet, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		f.ask("www.secure.example.", dns.TypeA, nil)
+	}
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	if !f.Prepared(packet, client) {
+		t.Fatal("no answer is ready")
+	}
+	e := f.server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"),
+		Action: policy.Drop}}))
+	if reply, p := e.Handle(packet, client, make([]byte, 0, 4096)); reply != nil || p != nil {
+		t.Errorf("got %x, pending %v", reply, p)
+	}
+}

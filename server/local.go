@@ -1,0 +1,61 @@
+// Questions that are not for the resolver.
+
+package server
+
+import (
+	"bailiwick/internal/cause"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// local answers questions that are not for the resolver.
+func (r *request) local() bool {
+	r.ask = r.q.Keep()
+	refused := &cause.Failure{Cause: cause.QueryRefused}
+	switch {
+	case r.ask.Class == wire.ClassCH:
+		r.answer = r.chaos()
+		return true
+	case r.ask.Class != wire.ClassIN, isTransfer(r.ask.Type):
+		return r.reject(wire.RCodeRefused, refused)
+	case r.ask.Type == wire.TypeMAILA || r.ask.Type == wire.TypeMAILB:
+		return r.reject(wire.RCodeNotImp, refused)
+	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
+		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
+	}
+	l := r.server.ours(r.ask)
+	if l == nil {
+		return false
+	}
+	r.answer = r.shapeLocal(l)
+	return true
+}
+
+func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
+
+// ours is the answer to a question that is answered here, nil for all others.
+func (s *Server) ours(q wire.Question) *policy.Local {
+	if s.cfg.Local != nil {
+		if l := s.cfg.Local(q); l != nil {
+			return l
+		}
+	}
+	if s.cfg.Special && !s.resolver.Configured(q.Name) {
+		return policy.Special(q)
+	}
+	return nil
+}
+
+// shapeLocal shapes an answer that is made here.
+func (r *request) shapeLocal(l *policy.Local) []byte {
+	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer,
+		Additional: l.Additional}
+	if l.NXDomain {
+		a.RCode = wire.RCodeNXDomain
+	}
+	if l.SOA != nil {
+		a.Authority = []*wire.RRset{l.SOA}
+	}
+	return r.shape(a)
+}

@@ -1,0 +1,100 @@
+// EDNS options of clients, and ours (RFC 6891).
+
+package server
+
+import (
+	"encoding/binary"
+
+	"bailiwick/wire"
+)
+
+// optLen is an OPT record without options, and optionLen an option without its value, in octets.
+const (
+	optLen    = 11
+	optionLen = 4
+)
+
+// asked is what a query's options ask for. What is not here is passed over (RFC 6891, section
+// 6.1.2): a client's subnet, as of a server that does not send it on (RFC 7871, section 7.2.1),
+// an Extended DNS Error in a query (RFC 8914, section 2), and whatever else comes.
+type asked struct {
+	nsid      bool // RFC 5001
+	padding   bool // RFC 7830
+	keepalive bool // RFC 7828
+	cookie    bool // RFC 7873
+	proven    bool // the cookie is one that was sent to this address
+}
+
+// readOptions takes note of what a query's options ask for; false if the cookie is malformed. Of
+// several cookies the first counts (RFC 7873, section 5.2).
+func (r *request) readOptions() bool {
+	for code, value := range r.q.EDNS.Options.All() {
+		switch code {
+		case wire.OptionNSID:
+			r.asked.nsid = true
+		case wire.OptionPadding:
+			r.asked.padding = true
+		case wire.OptionKeepalive:
+			r.asked.keepalive = true
+		case wire.OptionCookie:
+			if r.server.cfg.Cookies && !r.asked.cookie && !r.readCookie(value) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// optLen is what the OPT record of the answer takes, without padding, in octets.
+func (r *request) optLen(ede wire.Options) int {
+	if !r.q.EDNS.Present {
+		return 0
+	}
+	n := optLen + len(ede)
+	if r.asked.cookie {
+		n += optionLen + cookieLen
+	}
+	if r.asked.nsid && len(r.server.cfg.NSID) > 0 {
+		n += optionLen + len(r.server.cfg.NSID)
+	}
+	if r.asked.keepalive && r.from.Idle > 0 {
+		n += optionLen + 2
+	}
+	return n
+}
+
+// appendOPT ends a message with the OPT record, if the client sent one (RFC 6891, section 6.1.1).
+func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte {
+	if !r.q.EDNS.Present {
+		return msg
+	}
+	at := len(msg)
+	msg = wire.AppendOPT(msg, r.server.cfg.UDPSize, uint8(rc>>4), r.q.EDNS.DO, nil)
+	if r.asked.cookie {
+		msg = append(appendOption(msg, wire.OptionCookie, cookieLen), r.cookie[:]...)
+	}
+	if r.asked.nsid && len(r.server.cfg.NSID) > 0 {
+		msg = append(appendOption(msg, wire.OptionNSID, len(r.server.cfg.NSID)), r.server.cfg.NSID...)
+	}
+	if r.asked.keepalive && r.from.Idle > 0 { // RFC 7828, section 3.3.1
+		msg = appendOption(msg, wire.OptionKeepalive, 2)
+		msg = binary.BigEndian.AppendUint16(msg, r.from.Idle)
+	}
+	msg = append(msg, ede...)
+	binary.BigEndian.PutUint16(msg[at+optLen-2:], uint16(len(msg)-at-optLen))
+	if r.padded() {
+		msg = wire.PadOPT(msg, at, PaddingBlock)
+	}
+	binary.BigEndian.PutUint16(msg[10:], binary.BigEndian.Uint16(msg[10:])+1)
+	return msg
+}
+
+func appendOption(msg []byte, code wire.OptionCode, n int) []byte {
+	return append(msg, byte(code>>8), byte(code), byte(n>>8), byte(n))
+}
+
+// padded reports whether the answer is padded: over encrypted transports, for clients that padded
+// their query (RFC 7830, section 4), and always over QUIC (RFC 9250, section 5.4).
+func (r *request) padded() bool {
+	return r.from.Protocol.Encrypted() && (r.asked.padding || r.from.Protocol.Pads())
+}

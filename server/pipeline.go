@@ -1,0 +1,291 @@
+// The pipeline: what becomes of a query, step by step.
+//
+//	access    by the client's address: may it ask
+//	screen    opcode, counts, EDNS version, options: can this be answered at all
+//	prepared  an answer in wire form, which the steps below came to for an equal question
+//	local     what is not for the resolver: class CHAOS, special names, the operator's own
+//	known     what memory can answer, a remembered failure included
+//	resolve   all else, in a goroutine of its own, if there is room
+//	judge     policy on the answer
+//	shape     the response, as this client wants and can take it
+//	store     what of it the next client finds prepared
+//
+// All before resolve run in the reader's goroutine and do not block. What one step has learnt of
+// a query the next ones find in the request: a packet is parsed once, its access is decided once,
+// and it has one budget.
+
+package server
+
+import (
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/guard"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// request is one query on its way. Those that end in the reader's goroutine are used again.
+type request struct {
+	server   *Server
+	entrance *Entrance
+	from     transport.Client
+	now      time.Time // when it came
+	q        wire.Query
+	err      error         // what is wrong with the packet
+	asked    asked         // by options
+	snoop    bool          // may ask without RD
+	at       place         // of the work
+	memory   bool          // the answer is from memory
+	why      cause.Cause   // of a failure or a refusal
+	ask      wire.Question // as q has it, independent of its memory; from the step local on
+
+	buf    []byte // the reader's memory for the answer; nil for a query that is pending
+	answer []byte // what the step that was done with the query came to, nil for silence
+
+	send   func([]byte)    // of a pending query: to the client, once; nil then
+	cookie [cookieLen]byte // of the answer, if the query has one
+	qname  [wire.MaxNameLen]byte
+}
+
+// place is where a request is on its way, as far as a panic there needs to know.
+type place uint8
+
+const (
+	atBegin    place = iota
+	atPrepared       // the steps behind have the query then
+	atRest
+)
+
+// Handle implements transport.Handler.
+func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
+	answer []byte, p transport.Pending) {
+	r := e.server.requests.Get().(*request)
+	r.entrance, r.from, r.now, r.buf = e, from, e.server.clock.Now(), buf
+	r.asked, r.snoop, r.at, r.memory, r.why = asked{}, false, atBegin, false, cause.None
+	defer func() {
+		if v := recover(); v != nil {
+			answer, p = r.recovered(v)
+		}
+	}()
+	r.err = wire.ParseQuery(packet, &r.q)
+	if r.q.Has(wire.FlagQR) {
+		e.server.requests.Put(r)
+		return nil, nil // an answer is never answered
+	}
+	r.count()
+	if r.access() || r.screen() || r.prepared() {
+		return r.end(), nil
+	}
+	return r.behind()
+}
+
+// behind takes the steps behind prepared.
+func (r *request) behind() ([]byte, transport.Pending) {
+	r.at = atRest
+	if r.local() || r.known() {
+		return r.end(), nil
+	}
+	// Nothing of the reader's memory is needed any more: what the options ask for is known.
+	r.q.QName = append(r.qname[:0], r.q.QName...)
+	r.q.EDNS.Options, r.buf = nil, nil
+	return nil, r
+}
+
+// end returns the answer, and gives the request back.
+func (r *request) end() []byte {
+	answer := r.answer
+	if r.server.debug {
+		r.logOutcome(answer)
+	}
+	r.server.requests.Put(r)
+	return answer
+}
+
+// access decides by the client's address.
+func (r *request) access() bool {
+	switch r.entrance.acl.Decide(r.from.Addr.Addr()) {
+	case policy.Snoop:
+		r.snoop = true
+	case policy.Drop:
+		return r.silence(cause.ClientDropped)
+	case policy.Refuse:
+		r.logRefused()
+		if r.err != nil { // what is malformed may be anything
+			return r.silence(cause.ClientRefused)
+		}
+		why := cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr())
+		return r.reject(wire.RCodeRefused, why)
+	}
+	return false
+}
+
+// silence leaves the query without an answer.
+func (r *request) silence(c cause.Cause) bool {
+	r.why, r.answer = c, nil
+	r.server.observe.Refused(c)
+	return true
+}
+
+// reject answers without records.
+func (r *request) reject(rc wire.RCode, f *cause.Failure) bool {
+	r.answer = r.short(rc, f)
+	return true
+}
+
+// screen rejects what is no query that can be answered.
+func (r *request) screen() bool {
+	switch {
+	case r.from.Early && r.q.Opcode() != wire.OpcodeQuery: // RFC 9250, section 4.5
+		return r.reject(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly})
+	case r.q.Opcode() != wire.OpcodeQuery:
+		return r.reject(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode})
+	case r.err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0:
+		// RFC 9619: one question
+		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
+	case r.q.EDNS.Present && r.q.EDNS.Version != 0: // RFC 6891, section 6.1.3
+		return r.reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion})
+	}
+	return len(r.q.EDNS.Options) > 0 && !r.readOptions() &&
+		r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestCookie})
+}
+
+// known answers from memory. A question without RD is answered from nothing else, to those who
+// may look (RFC 8914, section 4.21); where nothing is known a referral is due.
+func (r *request) known() bool {
+	cd, rd := r.q.Has(wire.FlagCD), r.q.Has(wire.FlagRD)
+	if !rd && !r.snoop {
+		r.answer = r.notRecursive()
+		return true
+	}
+	a := r.server.resolver.Known(r.ask, cd)
+	if a == nil && !rd {
+		a = r.server.resolver.KnownFailure(r.ask, cd)
+	}
+	if a == nil {
+		return false
+	}
+	r.memory = rd
+	r.answer = r.respond(a)
+	return true
+}
+
+func (r *request) notRecursive() []byte {
+	return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.NotRecursive})
+}
+
+// Resolve implements transport.Pending.
+func (r *request) Resolve(reply func([]byte)) {
+	r.send = reply
+	defer func() { r.caught(recover()) }()
+	s, client, proven := r.server, r.from.Addr.Addr(), r.proven()
+	if f := s.admit(client, proven); f != nil {
+		s.observe.Limit(f.Cause)
+		s.observe.ServFail(f.Cause)
+		r.reply(r.short(wire.RCodeServFail, f))
+		return
+	}
+	if !proven {
+		s.pace.enter(client)
+	}
+	s.work(func() {
+		defer s.release(client)
+		if !proven {
+			defer s.pace.leave(client)
+		}
+		defer func() { r.caught(recover()) }()
+		answer := r.resolve()
+		if proven {
+			r.reply(answer)
+			return
+		}
+		s.pace.pass(client, func() { r.reply(answer) })
+	})
+}
+
+// proven reports whether the client's address is known to be its own: it has a connection, or it
+// has brought back a cookie that was sent to this address.
+func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.proven }
+
+// resolve gets the answer and shapes it.
+func (r *request) resolve() []byte {
+	s := r.server
+	if !r.q.Has(wire.FlagRD) {
+		if a := s.resolver.Referral(s.ctx, r.ask); a != nil {
+			return r.respond(a)
+		}
+		return r.notRecursive()
+	}
+	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}
+	return r.respond(s.resolver.Resolve(s.ctx, r.ask, o))
+}
+
+// respond judges an answer, reports a failure, and shapes it.
+func (r *request) respond(a *resolver.Answer) []byte {
+	a = r.judge(a)
+	if a.RCode == wire.RCodeServFail {
+		r.logFailure(a)
+	}
+	return r.shape(a)
+}
+
+// judge is policy on the answer.
+func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.sentinel(a) }
+
+// reply sends the answer of a pending query, or says that there is none.
+func (r *request) reply(answer []byte) {
+	if r.server.debug {
+		r.logOutcome(answer)
+	}
+	send := r.send
+	r.send = nil // also if sending panics: whatever is wrong then, a second answer mends nothing
+	send(answer)
+}
+
+// caught answers a pending query whose work has panicked, unless that was done before.
+func (r *request) caught(v any) {
+	if r.server.guard.Caught(v, guard.Query) && r.send != nil {
+		r.reply(r.failed())
+	}
+}
+
+// recovered goes on after a panic in the reader's goroutine. One at a prepared answer leaves the
+// query to the steps behind; what is half done is nothing.
+func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
+	if r.at != atPrepared {
+		r.server.guard.Caught(v, guard.Query)
+		return r.failed(), nil
+	}
+	r.server.guard.Caught(v, guard.Fast)
+	defer func() {
+		if r.server.guard.Caught(recover(), guard.Query) {
+			answer, p = r.failed(), nil
+		}
+	}()
+	r.memory, r.why = false, cause.None
+	return r.behind()
+}
+
+// failed returns the answer to a query that we could not work on, for those who may ask.
+func (r *request) failed() (answer []byte) {
+	r.server.guard.Run(guard.Query, func() {
+		if r.q.Has(wire.FlagQR) {
+			return
+		}
+		switch r.entrance.acl.Decide(r.from.Addr.Addr()) {
+		case policy.Drop, policy.Refuse:
+			return
+		}
+		r.server.observe.ServFail(panicked.Cause)
+		if r.err != nil { // nothing is known of the query that could be repeated
+			r.q, r.asked = wire.Query{Header: r.q.Header}, asked{}
+		}
+		answer = r.short(wire.RCodeServFail, panicked)
+	})
+	return answer
+}
+
+// panicked is what the clients of such queries hear. It is immutable.
+var panicked = &cause.Failure{Cause: cause.InternalError}

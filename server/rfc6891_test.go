@@ -1,0 +1,155 @@
+// EDNS options in queries: none of them costs a client the prepared answer.
+
+package server_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/server"
+	"bailiwick/transport"
+)
+
+// options are what clients send, by name, and what the answer's OPT record has for each of them.
+var options = []struct {
+	name   string
+	option dns.EDNS0
+	want   string // of the answer's options, as they are printed
+}{
+	{"a client cookie", &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"},
+		"COOKIE: 0123456789abcdef01000000"},
+	{"somebody's cookie", &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE,
+		Cookie: "0123456789abcdef0100000000000000aaaaaaaaaaaaaaaa"},
+		"COOKIE: 0123456789abcdef01000000"},
+	{"NSID", &dns.EDNS0_NSID{Code: dns.EDNS0NSID}, "NSID: 6f6e65"},
+	{"a subnet", &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24,
+		Address: netip.MustParseAddr("192.0.2.0").AsSlice()}, ""},
+	{"an Extended DNS Error", &dns.EDNS0_EDE{InfoCode: 22, ExtraText: "beforehand"}, ""},
+	{"padding", &dns.EDNS0_PADDING{Padding: make([]byte, 20)}, ""},
+	{"keepalive", &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE}, ""},
+	{"expire", &dns.EDNS0_EXPIRE{Code: dns.EDNS0EXPIRE, Empty: true}, ""},
+	{"algorithms", &dns.EDNS0_DAU{Code: dns.EDNS0DAU, AlgCode: []uint8{8, 13}}, ""},
+	{"CHAIN (RFC 7901)", &dns.EDNS0_LOCAL{Code: 13, Data: []byte{0}}, ""},
+	{"key tags (RFC 8145)", &dns.EDNS0_LOCAL{Code: 14, Data: []byte{0x4f, 0x66}}, ""},
+	{"a zone version (RFC 9660)", &dns.EDNS0_LOCAL{Code: 19}, ""},
+	{"nobody knows what", &dns.EDNS0_LOCAL{Code: 65001, Data: []byte("?")}, ""},
+}
+
+// A query with whatever option has the prepared answer of those without, at no allocation; an
+// option that is not known is passed over (RFC 6891, section 6.1.2).
+func TestRFC6891OptionsLeaveTheAnswerPrepared(t *testing.T) {
+	f := newFront(t, nil)
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	for range 3 {
+		f.ask("www.secure.example.", dns.TypeA, edns(true))
+	}
+	want := f.ask("www.secure.example.", dns.TypeA, edns(true))
+	for _, o := range options {
+		q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+		edns(true, o.option)(q)
+		packet, err := q.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !f.Prepared(packet, client) {
+			t.Errorf("%s: not prepared", o.name)
+		}
+		hits := f.seen.hits
+		got := f.ask("www.secure.example.", dns.TypeA, edns(true, o.option))
+		if texts(got.Answer) != texts(want.Answer) || !got.AuthenticatedData || f.seen.hits != hits+1 {
+			t.Errorf("%s: got\n%v", o.name, got)
+		}
+		var said []string
+		for _, x := range got.IsEdns0().Option {
+			said = append(said, x.String())
+		}
+		printed := got.IsEdns0().String()
+		if o.want == "" && len(said) > 0 || !strings.Contains(printed, o.want) {
+			t.Errorf("%s: the answer's options are %q", o.name, said)
+		}
+		buf := make([]byte, 0, 4096)
+		if n := testing.AllocsPerRun(100, func() { f.Handle(packet, client, buf) }); n != 0 {
+			t.Errorf("%s: %v allocations", o.name, n)
+		}
+	}
+}
+
+// All options at once take room in the answer: it never becomes larger than the client takes.
+func TestRFC6891OptionsCountInTheAnswersSize(t *testing.T) {
+	f := newFront(t, func(c *server.Config) { c.NSID = make([]byte, 100) })
+	for size := uint16(512); size < 1232; size += 24 {
+		q := new(dns.Msg).SetQuestion("secure.example.", dns.TypeMX)
+		q.SetEdns0(size, true)
+		for _, o := range options {
+			q.IsEdns0().Option = append(q.IsEdns0().Option, o.option)
+		}
+		packet, err := q.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // by resolving, from memory, prepared
+			reply := f.exchange(packet, "127.0.0.1:1000", transport.UDP)
+			if len(reply) > int(size) {
+				t.Errorf("%d octets for a client that takes %d", len(reply), size)
+			}
+		}
+	}
+}
+
+// A malformed cookie is FORMERR where the answer is prepared too (RFC 7873, section 5.2.2).
+func TestRFC7873MalformedCookieHasNoPreparedAnswer(t *testing.T) {
+	f := newFront(t, nil)
+	for range 3 {
+		f.ask("www.secure.example.", dns.TypeA, edns(true))
+	}
+	for range 2 {
+		m := f.ask("www.secure.example.", dns.TypeA,
+			edns(true, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102"}))
+		if m.Rcode != dns.RcodeFormatError || len(m.Answer) > 0 {
+			t.Errorf("got\n%v", m)
+		}
+	}
+}
+
+// Of several cookies the first counts (RFC 7873, section 5.2).
+func TestRFC7873FirstCookieCounts(t *testing.T) {
+	f := newFront(t, nil)
+	for range 3 {
+		m := f.ask("www.secure.example.", dns.TypeA, edns(true,
+			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"},
+			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "ffffffffffffffff"}))
+		var cookies []string
+		for _, o := range m.IsEdns0().Option {
+			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+				cookies = append(cookies, c.Cookie[:16])
+			}
+		}
+		if len(cookies) != 1 || cookies[0] != "0123456789abcdef" {
+			t.Errorf("got %q", cookies)
+		}
+	}
+}
+
+// With and without a cookie as many queries are counted and as many lines are logged.
+func TestCookieChangesNothingOfCountsAndLines(t *testing.T) {
+	var lines, counted [2]int
+	for i, change := range []func(*dns.Msg){nil,
+		edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"})} {
+		f, seen, log := newLoggingFront(t, -4)
+		for range 10 {
+			f.ask("www.expired.faulty.", dns.TypeA, change)
+			f.ask("www.secure.example.", dns.TypeA, change)
+		}
+		lines[i] = strings.Count(log.String(), "\n")
+		counted[i] = int(seen.queries.Load())
+		if seen.hits != 16 || len(seen.causes) != 10 {
+			t.Errorf("%d hits, %d failures", seen.hits, len(seen.causes))
+		}
+	}
+	if lines[0] != lines[1] || counted[0] != counted[1] || counted[0] != 20 {
+		t.Errorf("%v lines, %v queries, without and with", lines, counted)
+	}
+}
