@@ -280,8 +280,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		case l.kind != kindAlias:
 			return a
 		case l.target == name:
-			// There is no chain to follow, and what the zone says is shown, as Unbound, BIND and
-			// Knot do. Longer loops are errors (RFC 1034, section 3.6.2).
+			// There is no chain to follow: what the zone says is shown, with the reason, as Unbound
+			// 1.26 does. BIND 9.18, Knot Resolver and older Unbounds say SERVFAIL, as we do for
+			// longer loops (RFC 1034, section 3.6.2: an error).
 			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
 			return a
 		case slices.Contains(seen, l.target), l.growing():
