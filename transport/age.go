@@ -11,3 +11,6 @@ var started = time.Now()
 // change: a connection that was used before the clock was set back would not be idle until it had
 // caught up.
 func age(t time.Time) int64 { return int64(t.Sub(started)) }
+
+// timeOf is the time of an age.
+func timeOf(age int64) time.Time { return started.Add(time.Duration(age)) }

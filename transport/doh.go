@@ -222,8 +222,8 @@ func (overHTTP2) open(s Spec) (Listener, error) {
 	})
 }
 
-func (overHTTP2) upstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
-	return newHTTPUpstream(k, cfg, http2Client(k.server, cfg))
+func (overHTTP2) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return newHTTPUpstream(k, cfg, http2Client(k.server, cfg, o))
 }
 
 // overPlainHTTP is the same without TLS.

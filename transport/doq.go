@@ -36,8 +36,8 @@ func (overQUIC) open(s Spec) (Listener, error) {
 	return listenQUIC(DoQ, s, s.TLS.config(DoQ.ALPN()), qc, doqExcessiveLoad, serveDoQ)
 }
 
-func (overQUIC) upstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
-	return newQUICUpstream(k, cfg, g)
+func (overQUIC) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return newQUICUpstream(k, cfg, o)
 }
 
 // serveDoQ serves a connection until one side ends it.

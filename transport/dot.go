@@ -2,11 +2,7 @@
 
 package transport
 
-import (
-	"crypto/tls"
-
-	"bailiwick/internal/guard"
-)
+import "crypto/tls"
 
 // overTLS is what DNS over TLS does.
 type overTLS struct{ keptOpen }
@@ -20,6 +16,6 @@ func (overTLS) open(s Spec) (Listener, error) {
 	})
 }
 
-func (overTLS) upstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
-	return newStreamUpstream(k, cfg, g)
+func (overTLS) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return newStreamUpstream(k, cfg, o)
 }

@@ -239,7 +239,7 @@ func explain(err error) error {
 		return ErrTimeout
 	case errors.Is(err, syscall.ENETDOWN):
 		return ErrNoNetwork
-	case isLocal(err):
+	case isLocal(err), errors.Is(err, errClosed):
 		return ErrLocal
 	case errors.As(err, &ne) && ne.Timeout():
 		return ErrTimeout

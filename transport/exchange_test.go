@@ -93,7 +93,8 @@ func TestExchangeUDP(t *testing.T) {
 		{"silence", func([]byte) [][]byte { return nil }, ErrTimeout},
 	} {
 		at := udpServer(t, c.respond)
-		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Query: question, Timeout: 300 * time.Millisecond})
+		_, err := exchanger(t).Exchange(context.Background(),
+			Request{Server: at, Query: question, Timeout: 300 * time.Millisecond})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
@@ -108,7 +109,8 @@ func TestExchangeUnreachable(t *testing.T) {
 	at := c.LocalAddr().(*net.UDPAddr).AddrPort()
 	c.Close()
 	for _, via := range []Protocol{UDP, TCP} {
-		_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: via, Query: question, Timeout: 5 * time.Second})
+		_, err := exchanger(t).Exchange(context.Background(),
+			Request{Server: at, Via: via, Query: question, Timeout: 5 * time.Second})
 		if !errors.Is(err, ErrUnreachable) {
 			t.Errorf("%v: got %v, want %v", via, err, ErrUnreachable)
 		}
@@ -129,7 +131,8 @@ func TestUDPWildcard(t *testing.T) {
 		l.Start(&echo{})
 		for _, q := range [][]byte{query("serve"), query("fast")} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(c.ask), l.Addr().Port())
-			if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Query: q, Timeout: 5 * time.Second}); err != nil {
+			if _, err := exchanger(t).Exchange(context.Background(),
+				Request{Server: at, Query: q, Timeout: 5 * time.Second}); err != nil {
 				t.Errorf("%v, query %q: %v", at, q, err)
 			}
 		}
@@ -145,7 +148,8 @@ func TestUDPListener(t *testing.T) {
 	l.Start(&echo{})
 	defer l.Close()
 	for _, q := range [][]byte{query("serve"), query("fast")} {
-		if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: l.Addr(), Query: q, Timeout: 5 * time.Second}); err != nil {
+		if _, err := exchanger(t).Exchange(context.Background(),
+			Request{Server: l.Addr(), Query: q, Timeout: 5 * time.Second}); err != nil {
 			t.Errorf("query %q: %v", q, err)
 		}
 	}

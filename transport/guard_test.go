@@ -94,22 +94,23 @@ func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 	panics := make(chan guard.Place, 10)
 	g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
 	// Nothing to be used.
-	c := &streamConn{owner: &streamUpstream{guard: g}, ready: make(chan struct{})}
-	c.owner.conns = []*streamConn{c}
-	c.owner.key.via = TCP
+	c := &streamConn{server: &streamUpstream{owner: &background{guard: g}},
+		ready: make(chan struct{})}
+	c.server.conns = []*streamConn{c}
+	c.server.key.via = TCP
 	c.waiting = map[uint16]*streamQuestion{1: {got: make(chan []byte)}}
 	got := c.waiting[1].got
-	c.owner.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error {
+	c.server.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error {
 		panic("in the handshake")
 	}, InsecureSkipVerify: true}
 	at, _, _ := listener(t, DoT, nil)
-	c.owner.key.server = at
-	c.guarded()
+	c.server.key.server = at
+	c.guarded(t.Context())
 	if place := <-panics; place != guard.Upstream {
 		t.Errorf("counted at %v", place)
 	}
 	<-c.ready
-	if _, open := <-got; open || c.load() != MaxInFlight || len(c.owner.conns) != 0 {
+	if _, open := <-got; open || c.load() != MaxInFlight || len(c.server.conns) != 0 {
 		t.Error("the connection is still of use")
 	}
 }

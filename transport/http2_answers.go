@@ -87,7 +87,7 @@ func (s *http2) stall(st *h2stream, unsent []byte) {
 	}
 	st.unsent = unsent
 	if s.stalled > MaxUnsent {
-		go s.end(cause.SlowReader)
+		s.end(cause.SlowReader)
 	}
 }
 

@@ -30,8 +30,8 @@ func (overHTTP3) open(s Spec) (Listener, error) {
 	})
 }
 
-func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, _ *guard.Guard) upstream {
-	return newHTTPUpstream(k, cfg, http3Client(k.server, cfg))
+func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return newHTTPUpstream(k, cfg, http3Client(k.server, cfg, o))
 }
 
 // serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the

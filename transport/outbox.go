@@ -15,7 +15,7 @@ type outbox struct {
 	conn net.Conn
 	raw  *burst // below conn, which may be TLS
 	seat *seat  // that is charged for what waits; nil: nobody is
-	slow func() // called once when the client is too slow; it closes the connection
+	slow func() // called once when the client is too slow, with mu held; it closes the socket
 	// cut returns the length of the first piece of b that has to be written, and so be a TLS record, by itself; nil where it does not matter.
 	cut func(b []byte) int
 
@@ -165,5 +165,5 @@ func (o *outbox) pieces(b []byte) error {
 func (o *outbox) fail() {
 	o.failed, o.pending = true, nil
 	o.count()
-	go o.slow() // closing TLS may have to wait for the write that is stuck
+	o.slow()
 }

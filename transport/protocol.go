@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"bailiwick/internal/guard"
 )
 
 // Protocol is how a client reached us, or how a server is asked.
@@ -59,7 +57,7 @@ type querier interface {
 
 // keeper is the by of those whose connections to servers stay open.
 type keeper interface {
-	upstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream
+	upstream(k upstreamKey, cfg *tls.Config, o *background) upstream
 }
 
 var table = [protocols]properties{

@@ -29,8 +29,21 @@ type askers struct{ v4, v6 idleSockets }
 
 // idleSockets are those that wait. They have no port.
 type idleSockets struct {
-	mu   sync.Mutex
-	free []*asker // guarded by mu
+	mu     sync.Mutex
+	free   []*asker // guarded by mu
+	closed bool     // none waits any more; guarded by mu
+}
+
+// close closes the sockets that wait; those in use are closed when their questions end.
+func (a *askers) close() {
+	for _, pool := range []*idleSockets{&a.v4, &a.v6} {
+		pool.mu.Lock()
+		for _, s := range pool.free {
+			s.file.Close()
+		}
+		pool.free, pool.closed = nil, true
+		pool.mu.Unlock()
+	}
 }
 
 // asker is a socket, and the question that it is asking.
@@ -101,7 +114,7 @@ func (a *askers) put(s *asker) {
 	s.request, s.reply, s.err = nil, nil, nil
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
-	if len(pool.free) >= maxIdleSockets {
+	if pool.closed || len(pool.free) >= maxIdleSockets {
 		s.file.Close()
 		return
 	}

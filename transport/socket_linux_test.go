@@ -19,7 +19,7 @@ func TestSocketPorts(t *testing.T) {
 		ports[from.Port()] = true
 		return [][]byte{answerTo(q, nil)}
 	})
-	n := &NetExchanger{}
+	n := exchanger(t)
 	const questions = 200
 	for range questions {
 		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question, Timeout: 5 * time.Second}); err != nil {
@@ -40,7 +40,7 @@ func TestSocketPorts(t *testing.T) {
 func TestSocketLeftovers(t *testing.T) {
 	twice := udpServer(t, func(q []byte) [][]byte { return [][]byte{answerTo(q, nil), answerTo(q, nil), answerTo(q, nil)} })
 	silent := udpServer(t, func([]byte) [][]byte { return nil })
-	n := &NetExchanger{}
+	n := exchanger(t)
 	for range 20 {
 		if _, err := n.Exchange(context.Background(), Request{Server: twice, Query: question, Timeout: 5 * time.Second}); err != nil {
 			t.Fatal(err)
@@ -55,11 +55,36 @@ func TestSocketLeftovers(t *testing.T) {
 // A question that nobody waits for any more ends at once, and its socket is not used again.
 func TestSocketCancel(t *testing.T) {
 	silent := udpServer(t, func([]byte) [][]byte { return nil })
-	n := &NetExchanger{}
+	n := exchanger(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	_, err := n.Exchange(ctx, Request{Server: silent, Query: question, Timeout: time.Hour})
 	if !errors.Is(err, context.Canceled) || len(n.askers.v4.free) != 0 {
 		t.Errorf("error %v, %d sockets kept", err, len(n.askers.v4.free))
+	}
+}
+
+// Sockets that wait for a question are closed too, and none is kept afterwards.
+func TestCloseKeepsNoSocket(t *testing.T) {
+	at, _, _ := listener(t, UDP, nil)
+	n := exchanger(t)
+	ask := func() {
+		_, err := n.Exchange(context.Background(), Request{Server: at, Via: UDP, Query: query("fast"),
+			Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	if k := len(n.askers.v4.free); k != 1 {
+		t.Errorf("%d sockets wait", k)
+	}
+	n.Close()
+	if k := len(n.askers.v4.free); k != 0 {
+		t.Errorf("%d sockets wait after Close", k)
+	}
+	ask()
+	if k := len(n.askers.v4.free); k != 0 {
+		t.Errorf("%d sockets wait after a question to a closed exchanger", k)
 	}
 }

@@ -12,6 +12,8 @@ import (
 // askers keep nothing here.
 type askers struct{}
 
+func (*askers) close() {}
+
 func (*askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	return exchangeDialled(ctx, r, deadline)
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"time"
-
-	"bailiwick/internal/guard"
 )
 
 // overTCP is what DNS over TCP does.
@@ -27,6 +25,6 @@ func (overTCP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	return n.kept(ctx, r, deadline)
 }
 
-func (overTCP) upstream(k upstreamKey, _ *tls.Config, g *guard.Guard) upstream {
-	return newStreamUpstream(k, nil, g)
+func (overTCP) upstream(k upstreamKey, _ *tls.Config, o *background) upstream {
+	return newStreamUpstream(k, nil, o)
 }

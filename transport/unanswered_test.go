@@ -154,7 +154,7 @@ func TestErrLocalWithoutDescriptors(t *testing.T) {
 	var heard atomic.Int32
 	at := udpServer(t, func(q []byte) [][]byte { heard.Add(1); return [][]byte{answerTo(q, nil)} })
 	ask := func(via Protocol) error {
-		_, err := (&NetExchanger{}).Exchange(context.Background(),
+		_, err := exchanger(t).Exchange(context.Background(),
 			Request{Server: at, Via: via, Query: question, Timeout: 5 * time.Second})
 		return err
 	}

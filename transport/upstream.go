@@ -36,6 +36,8 @@ type upstreamKey struct {
 
 // upstreams are the servers with connections.
 type upstreams struct {
+	owner background
+
 	mu       sync.Mutex
 	known    map[upstreamKey]upstream // guarded by mu
 	sessions tls.ClientSessionCache   // guarded by mu; it guards itself once it is there
@@ -45,8 +47,10 @@ type upstreams struct {
 type upstream interface {
 	// exchange returns the reply with the ID of the query.
 	exchange(ctx context.Context, query []byte) ([]byte, error)
-	// close ends the connections once nobody has asked since a time; it says whether that was so.
-	close(since time.Time) bool
+	// lastAsked is when exchange was called last.
+	lastAsked() time.Time
+	// close ends the connections. It does not wait for them.
+	close()
 }
 
 // get returns the upstream of a key.
@@ -58,18 +62,53 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 	}
 	if u.known == nil {
 		u.known, u.sessions = map[upstreamKey]upstream{}, tls.NewLRUClientSessionCache(MaxUpstreams)
+		u.owner.guard = g
 	}
-	if len(u.known) >= MaxUpstreams {
-		since := time.Now().Add(-UpstreamIdle)
-		for o, up := range u.known { // authorities come and go
-			if up.close(since) {
-				delete(u.known, o)
-			}
-		}
-	}
-	up := table[k.via].by.(keeper).upstream(k, u.tls(k), g)
+	u.makeRoom()
+	up := table[k.via].by.(keeper).upstream(k, u.tls(k), &u.owner)
 	u.known[k] = up
 	return up
+}
+
+// makeRoom has those give way that nobody has asked for UpstreamIdle, for authorities come and go,
+// and if all are in use the one that was asked longest ago. The caller holds mu.
+func (u *upstreams) makeRoom() {
+	if len(u.known) < MaxUpstreams {
+		return
+	}
+	var oldest upstreamKey
+	last, idle := time.Now(), time.Now().Add(-UpstreamIdle)
+	for k, up := range u.known {
+		switch asked := up.lastAsked(); {
+		case asked.Before(idle):
+			up.close()
+			delete(u.known, k)
+		case asked.Before(last):
+			oldest, last = k, asked
+		}
+	}
+	if up, ok := u.known[oldest]; ok && len(u.known) >= MaxUpstreams {
+		up.close()
+		delete(u.known, oldest)
+	}
+}
+
+// Close ends the connections that are kept open, and the sockets that wait for a question, and
+// waits for the goroutines of all. Who still asks over such a connection gets an error.
+func (n *NetExchanger) Close() {
+	n.askers.close()
+	n.upstreams.close()
+}
+
+func (u *upstreams) close() {
+	u.owner.end()
+	u.mu.Lock()
+	for k, up := range u.known {
+		up.close()
+		delete(u.known, k)
+	}
+	u.mu.Unlock()
+	u.owner.wg.Wait()
 }
 
 // keptOpen asks servers over connections that stay open.

@@ -41,22 +41,21 @@ func newHTTPUpstream(k upstreamKey, cfg *tls.Config, c httpClient) upstream {
 }
 
 // http3Client asks a server by HTTP/3.
-func http3Client(server netip.AddrPort, cfg *tls.Config) httpClient {
-	dial := func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
-		return quic.DialAddr(ctx, server.String(), t, q)
+func http3Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
+	dial := func(ctx context.Context, _ string, t *tls.Config, _ *quic.Config) (*quic.Conn, error) {
+		return o.dialQUIC(ctx, server, t, nil)
 	}
 	return &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: dial}
 }
 
 // http2Client asks a server by HTTP/2 and nothing older.
-func http2Client(server netip.AddrPort, cfg *tls.Config) httpClient {
+func http2Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
 	var only http.Protocols
 	only.SetHTTP2(true)
 	return &http.Transport{TLSClientConfig: cfg, Protocols: &only, TLSHandshakeTimeout: HandshakeTime,
 		IdleConnTimeout: UpstreamIdle, MaxResponseHeaderBytes: MaxHTTPHeader,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "tcp", server.String())
+			return o.dialTCP(ctx, server)
 		}}
 }
 
@@ -106,10 +105,6 @@ func checked(query, reply []byte) ([]byte, error) {
 	return reply, nil
 }
 
-func (u *httpUpstream) close(since time.Time) bool {
-	if u.asked.Load() > age(since) {
-		return false
-	}
-	u.idle()
-	return true
-}
+func (u *httpUpstream) lastAsked() time.Time { return timeOf(u.asked.Load()) }
+
+func (u *httpUpstream) close() { u.idle() }

@@ -20,7 +20,7 @@ import (
 type quicUpstream struct {
 	key   upstreamKey
 	tls   *tls.Config
-	guard *guard.Guard
+	owner *background
 
 	mu    sync.Mutex
 	conn  *quicDial // guarded by mu
@@ -29,13 +29,14 @@ type quicUpstream struct {
 
 // quicDial is a connection, perhaps still being made.
 type quicDial struct {
-	ready chan struct{} // closed when one of the others is there
+	ready chan struct{} // closed when one of the next two is there
 	conn  *quic.Conn
 	err   error
+	over  chan struct{} // closed when the connection is to end
 }
 
-func newQUICUpstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
-	return &quicUpstream{key: k, tls: cfg, guard: g}
+func newQUICUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return &quicUpstream{key: k, tls: cfg, owner: o}
 }
 
 // upstreamQUIC is the configuration of connections that we make.
@@ -78,25 +79,32 @@ func (u *quicUpstream) dial() (d *quicDial, fresh bool) {
 	if u.conn != nil {
 		return u.conn, false
 	}
-	d = &quicDial{ready: make(chan struct{})}
+	d = &quicDial{ready: make(chan struct{}), over: make(chan struct{})}
+	if !u.owner.start(func(ctx context.Context) { u.connect(ctx, d) }) {
+		d.err = errClosed
+		close(d.ready)
+		return d, true
+	}
 	u.conn = d
-	go func() {
-		defer close(d.ready)
-		defer func() {
-			if u.guard.Caught(recover(), guard.Upstream) {
-				d.err = errBroken
-				u.forget(d)
-			}
-		}()
-		ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
-		defer cancel()
-		d.conn, d.err = quic.DialAddr(ctx, u.key.server.String(), u.tls, upstreamQUIC())
-		if d.err != nil {
-			d.err = identity(d.err)
+	return d, true
+}
+
+// connect makes the connection.
+func (u *quicUpstream) connect(ctx context.Context, d *quicDial) {
+	defer close(d.ready)
+	defer func() {
+		if u.owner.guard.Caught(recover(), guard.Upstream) {
+			d.err = errBroken
 			u.forget(d)
 		}
 	}()
-	return d, true
+	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
+	defer cancel()
+	d.conn, d.err = u.owner.dialQUIC(ctx, u.key.server, u.tls, d.over)
+	if d.err != nil {
+		d.err = identity(d.err)
+		u.forget(d)
+	}
 }
 
 func (u *quicUpstream) forget(d *quicDial) {
@@ -107,20 +115,19 @@ func (u *quicUpstream) forget(d *quicDial) {
 	}
 }
 
-func (u *quicUpstream) close(since time.Time) bool {
+func (u *quicUpstream) lastAsked() time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.asked.After(since) {
-		return false
-	}
+	return u.asked
+}
+
+func (u *quicUpstream) close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	if u.conn != nil {
-		go func(d *quicDial) {
-			if <-d.ready; d.conn != nil {
-				_ = d.conn.CloseWithError(doqNoError, "")
-			}
-		}(u.conn)
+		close(u.conn.over)
+		u.conn = nil
 	}
-	return true
 }
 
 // quicExchange asks one question on a stream of its own.

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +18,9 @@ import (
 
 // streamUpstream is a server with its connections.
 type streamUpstream struct {
-	key upstreamKey
-	tls *tls.Config // nil for TCP
-
-	guard *guard.Guard
+	key   upstreamKey
+	tls   *tls.Config // nil for TCP
+	owner *background
 
 	mu    sync.Mutex
 	conns []*streamConn // guarded by mu
@@ -29,8 +29,8 @@ type streamUpstream struct {
 
 // streamConn is a connection to a server, perhaps still being made.
 type streamConn struct {
-	owner *streamUpstream
-	ready chan struct{} // closed when conn or err is there
+	server *streamUpstream
+	ready  chan struct{} // closed when conn or err is there
 
 	mu      sync.Mutex
 	conn    net.Conn
@@ -47,8 +47,8 @@ type streamQuestion struct {
 	got   chan []byte // closed if there will be none
 }
 
-func newStreamUpstream(k upstreamKey, cfg *tls.Config, g *guard.Guard) upstream {
-	return &streamUpstream{key: k, tls: cfg, guard: g}
+func newStreamUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
+	return &streamUpstream{key: k, tls: cfg, owner: o}
 }
 
 // errBroken says that a connection ended under a question; another connection may do.
@@ -84,22 +84,29 @@ func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
 	if best == nil && len(u.conns) >= MaxUpstreamConns {
 		return u.conns[0], false // all are full: it says so
 	}
-	c = &streamConn{owner: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
-	u.conns = append(u.conns, c)
-	go c.guarded()
+	c = &streamConn{server: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
+	if u.owner.start(c.guarded) {
+		u.conns = append(u.conns, c)
+	} else {
+		c.err = errClosed
+		close(c.ready)
+	}
 	return c, true
 }
 
-func (u *streamUpstream) close(since time.Time) bool {
+func (u *streamUpstream) lastAsked() time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.asked.After(since) {
-		return false
+	return u.asked
+}
+
+func (u *streamUpstream) close() {
+	u.mu.Lock()
+	conns := slices.Clone(u.conns)
+	u.mu.Unlock()
+	for _, c := range conns {
+		c.fail(errBroken)
 	}
-	for _, c := range u.conns {
-		go c.fail(errBroken)
-	}
-	return true
 }
 
 // forget takes a connection out.
@@ -124,9 +131,9 @@ func (c *streamConn) load() int {
 }
 
 // guarded is run; a panic ends the connection, and its questions are asked again over another.
-func (c *streamConn) guarded() {
+func (c *streamConn) guarded(ctx context.Context) {
 	defer func() {
-		if !c.owner.guard.Caught(recover(), guard.Upstream) {
+		if !c.server.owner.guard.Caught(recover(), guard.Upstream) {
 			return
 		}
 		c.fail(errBroken)
@@ -136,27 +143,18 @@ func (c *streamConn) guarded() {
 			close(c.ready)
 		}
 	}()
-	c.run()
+	c.run(ctx)
 }
 
 // run makes the connection, and reads replies until it ends.
-func (c *streamConn) run() {
-	conn, err := c.dial()
-	c.mu.Lock()
-	c.conn, c.err = conn, err
+func (c *streamConn) run(ctx context.Context) {
+	conn, err := c.dial(ctx)
 	if err == nil {
-		c.out.init(conn, nil, nil, func() { c.fail(errBroken) })
+		defer conn.Close()
 	}
-	c.mu.Unlock()
+	c.made(conn, err)
 	close(c.ready)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	for {
-		if conn.SetReadDeadline(time.Now().Add(UpstreamIdle)) != nil {
-			break
-		}
+	for c.goesOn() {
 		reply, err := ReadFrame(conn)
 		if err != nil || !c.deliver(reply) {
 			break
@@ -165,16 +163,37 @@ func (c *streamConn) run() {
 	c.fail(errBroken)
 }
 
+// made notes the connection, or why there is none.
+func (c *streamConn) made(conn net.Conn, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+	if err != nil {
+		if c.err == nil {
+			c.err = err
+		}
+		return
+	}
+	c.out.init(conn, nil, nil, func() { c.fail(errBroken) })
+}
+
+// goesOn reports whether more is to be read, and until when that is waited for.
+func (c *streamConn) goesOn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == nil && c.conn.SetReadDeadline(time.Now().Add(UpstreamIdle)) == nil
+}
+
 // dial connects, for all who wait.
-func (c *streamConn) dial() (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
+func (c *streamConn) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
 	defer cancel()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", c.owner.key.server.String())
-	if err != nil || c.owner.tls == nil {
+	conn, err := d.DialContext(ctx, "tcp", c.server.key.server.String())
+	if err != nil || c.server.tls == nil {
 		return conn, err
 	}
-	t := tls.Client(conn, c.owner.tls)
+	t := tls.Client(conn, c.server.tls)
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, identity(err)
@@ -182,9 +201,10 @@ func (c *streamConn) dial() (net.Conn, error) {
 	return t, nil
 }
 
-// fail ends the connection and whoever waits.
+// fail ends the connection and whoever waits. The reader closes it: TLS may have to wait for a
+// write that is stuck.
 func (c *streamConn) fail(err error) {
-	c.owner.forget(c)
+	c.server.forget(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
@@ -195,7 +215,7 @@ func (c *streamConn) fail(err error) {
 		close(q.got)
 	}
 	if c.conn != nil {
-		go c.conn.Close() // TLS would wait for a write that is stuck
+		_ = c.conn.SetReadDeadline(longAgo) // fails on a closed connection only
 	}
 }
 

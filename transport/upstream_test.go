@@ -37,7 +37,7 @@ func TestUpstream(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		for _, byName := range []bool{true, false} {
 			at, h, w, leaf := upstreamListener(t, p)
-			n, peer := &NetExchanger{}, peerOf(leaf, byName)
+			n, peer := exchanger(t), peerOf(leaf, byName)
 			ask := func(label string, id byte) {
 				q := query(label)
 				q[0], q[1] = 77, id
@@ -75,7 +75,9 @@ func TestUpstreamIdentity(t *testing.T) {
 		pinned.Pins = [][32]byte{{1}}
 		for name, peer := range map[string]*Peer{"another name": other, "nobody vouches for it": {Name: "localhost", Roots: x509.NewCertPool()},
 			"another pin": {Pins: [][32]byte{{1}}}, "the name, but another pin": pinned} {
-			_, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("fast"), Timeout: 10 * time.Second})
+			_, err := exchanger(t).Exchange(context.Background(),
+				Request{Server: at, Via: p, Peer: peer,
+					Query: query("fast"), Timeout: 10 * time.Second})
 			if !errors.Is(err, ErrIdentity) {
 				t.Errorf("%v, %s: %v", p, name, err)
 			}
@@ -83,7 +85,9 @@ func TestUpstreamIdentity(t *testing.T) {
 		if from := h.from(); len(from) > 0 {
 			t.Errorf("%v: the server was asked: %v", p, from)
 		}
-		if _, err := (&NetExchanger{}).Exchange(context.Background(), Request{Server: at, Via: p, Query: query("fast"), Timeout: 10 * time.Second}); err != nil {
+		if _, err := exchanger(t).Exchange(context.Background(),
+			Request{Server: at, Via: p,
+				Query: query("fast"), Timeout: 10 * time.Second}); err != nil {
 			t.Errorf("%v: opportunistic: %v", p, err)
 		}
 	}
@@ -97,7 +101,7 @@ func TestUpstreamReconnects(t *testing.T) {
 			leaf = s.TLS.source.All()[0].Leaf
 			s.Gate = NewGate(GateConfig{Queries: 1})
 		})
-		n, peer := &NetExchanger{}, peerOf(leaf, false)
+		n, peer := exchanger(t), peerOf(leaf, false)
 		for i := range 3 {
 			if _, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("serve"), Timeout: 10 * time.Second}); err != nil {
 				t.Errorf("%v, question %d: %v", p, i, err)
@@ -121,7 +125,7 @@ func release(t *testing.T, h *echo) {
 func TestUpstreamFailures(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		at, h, _, leaf := upstreamListener(t, p)
-		n, peer := &NetExchanger{}, peerOf(leaf, false)
+		n, peer := exchanger(t), peerOf(leaf, false)
 		ask := func(label string, patience time.Duration) error {
 			_, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer,
 				Query: query(label), Timeout: patience})

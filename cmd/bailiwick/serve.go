@@ -87,7 +87,9 @@ func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab
 	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
 	defer out.Close()
 	defer journal.Close()
-	var ex transport.Exchanger = &transport.NetExchanger{}
+	network := &transport.NetExchanger{}
+	defer network.Close()
+	var ex transport.Exchanger = network
 	var inMemory error // why the lab's servers have no sockets
 	if inLab {
 		w := lab.Internet(time.Now())

@@ -1,0 +1,155 @@
+// The goroutines and the sockets of connections to servers: who owns them, and ends them.
+
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/quic-go/quic-go"
+
+	"bailiwick/internal/guard"
+)
+
+// errClosed is the error of questions to an exchanger that is closed.
+var errClosed = errors.New("the exchanger is closed")
+
+// background owns what connections to servers do in the background: each has a goroutine. Its zero
+// value is ready.
+type background struct {
+	guard *guard.Guard // of the goroutines; set before any is started
+
+	mu     sync.Mutex
+	ctx    context.Context    // ends with close; guarded by mu, as is all below
+	cancel context.CancelFunc // of ctx
+	closed bool
+	wg     sync.WaitGroup // of the goroutines; added to under mu
+}
+
+// start runs f in a goroutine that Close waits for; false if all have to end.
+func (b *background) start(f func(context.Context)) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.begin()
+	ctx := b.ctx
+	b.wg.Go(func() { f(ctx) })
+	return true
+}
+
+// within has a context end with the exchanger, and Close wait for release.
+func (b *background) within(ctx context.Context) (_ context.Context, release func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, nil, errClosed
+	}
+	b.begin()
+	b.wg.Add(1)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(b.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		b.wg.Done()
+	}, nil
+}
+
+// begin makes ctx. The caller holds mu.
+func (b *background) begin() {
+	if b.ctx == nil {
+		b.ctx, b.cancel = context.WithCancel(context.Background())
+	}
+}
+
+// end has all goroutines end, and lets no more be started.
+func (b *background) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.begin()
+	b.cancel()
+	b.closed = true
+}
+
+// dialTCP makes a connection that ends with the exchanger.
+func (b *background) dialTCP(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+	ctx, release, err := b.within(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", server.String())
+	if err != nil {
+		return nil, err
+	}
+	owned := &ownedConn{Conn: c, closed: make(chan struct{})}
+	if !b.start(func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+			_ = c.Close()
+		case <-owned.closed:
+		}
+	}) {
+		_ = c.Close()
+		return nil, errClosed
+	}
+	return owned, nil
+}
+
+// ownedConn tells when it is closed.
+type ownedConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *ownedConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// dialQUIC makes a connection from a socket of its own, which ends with it. Both end when over is
+// closed, or with the exchanger.
+func (b *background) dialQUIC(ctx context.Context, server netip.AddrPort, cfg *tls.Config,
+	over <-chan struct{}) (*quic.Conn, error) {
+	ctx, release, err := b.within(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	socket, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		return nil, err
+	}
+	t := &quic.Transport{Conn: socket}
+	giveUp := func() {
+		_ = t.Close()
+		_ = socket.Close()
+	}
+	c, err := t.Dial(ctx, net.UDPAddrFromAddrPort(server), cfg, upstreamQUIC())
+	if err != nil {
+		giveUp()
+		return nil, err
+	}
+	if !b.start(func(ctx context.Context) {
+		defer giveUp()
+		select {
+		case <-ctx.Done():
+		case <-over:
+		case <-c.Context().Done():
+		}
+		_ = c.CloseWithError(doqNoError, "")
+	}) {
+		_ = c.CloseWithError(doqNoError, "")
+		giveUp()
+		return nil, errClosed
+	}
+	return c, nil
+}

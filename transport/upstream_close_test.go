@@ -1,0 +1,169 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// exchanger is one that is closed when the test ends.
+func exchanger(t testing.TB) *NetExchanger {
+	n := &NetExchanger{}
+	t.Cleanup(n.Close)
+	return n
+}
+
+// ofUpstreams are parts of the stacks of goroutines that connections to servers have: our own, and
+// those of net/http and quic-go at the client's end.
+var ofUpstreams = []string{"transport.(*background)", "transport.(*streamConn)",
+	"transport.(*quicUpstream)", "http.(*persistConn)", "http.(*http2ClientConn)",
+	"http3.(*ClientConn)"}
+
+// ofConnections returns the stacks of goroutines that connections to servers have, by the name of
+// the goroutine.
+func ofConnections() map[string]string {
+	stacks, buf := map[string]string{}, make([]byte, 1<<22)
+	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		has := func(part string) bool { return strings.Contains(s, part) }
+		if slices.ContainsFunc(ofUpstreams, has) {
+			name, _, _ := strings.Cut(s, " [")
+			stacks[name] = s
+		}
+	}
+	return stacks
+}
+
+// Close ends connections that are idle, that a question waits on, and that are being made, and
+// waits for their goroutines.
+func TestCloseWaitsForConnectionsToServers(t *testing.T) {
+	for _, p := range upstreamProtocols {
+		at, h, _, leaf := upstreamListener(t, p)
+		n, peer := &NetExchanger{}, peerOf(leaf, true)
+		others := ofConnections() // of other tests
+		left := func() (stacks []string) {
+			for name, s := range ofConnections() {
+				if _, old := others[name]; !old {
+					stacks = append(stacks, s)
+				}
+			}
+			return stacks
+		}
+		ask := func(to netip.AddrPort, label string) error {
+			_, err := n.Exchange(context.Background(), Request{Server: to, Via: p, Peer: peer,
+				Query: query(label), Timeout: time.Minute})
+			return err
+		}
+		if err := ask(at, "fast"); err != nil {
+			t.Fatalf("%v: %v", p, err)
+		}
+		if len(left()) == 0 {
+			t.Errorf("%v: no goroutine of a connection is found: what would be waited for?", p)
+		}
+		waits := make(chan error, 2)
+		go func() { waits <- ask(at, "held") }()
+		release := <-h.held
+		silent := silence(t, p)
+		go func() { waits <- ask(silent, "fast") }()
+		n.Close()
+		for range 2 {
+			if err := <-waits; err == nil || errors.Is(err, ErrTimeout) {
+				t.Errorf("%v: a question to a closed exchanger: %v", p, err)
+			}
+		}
+		release()
+		// The library's goroutines see that their connection is closed and end by themselves.
+		stacks := left()
+		for end := time.Now().Add(10 * time.Second); len(stacks) > 0; stacks = left() {
+			if ours(stacks) || time.Now().After(end) {
+				t.Fatalf("%v: %d goroutines are left:\n%s", p, len(stacks),
+					strings.Join(stacks, "\n\n"))
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if err := ask(at, "fast"); !errors.Is(err, ErrLocal) {
+			t.Errorf("%v: asked after Close: %v, not %v", p, err, ErrLocal)
+		}
+	}
+}
+
+// ours reports whether one of the stacks is in this package.
+func ours(stacks []string) bool {
+	for _, s := range stacks {
+		if strings.Contains(s, "bailiwick/transport.(*") {
+			return true
+		}
+	}
+	return false
+}
+
+// silence is an address that takes connections of a protocol, and says nothing.
+func silence(t *testing.T, p Protocol) netip.AddrPort {
+	t.Helper()
+	if p.Network() == "udp" {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c.LocalAddr().(*net.UDPAddr).AddrPort()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// countingUpstream is one that is only asked when, and closed.
+type countingUpstream struct {
+	asked  time.Time
+	closed bool
+}
+
+func (c *countingUpstream) exchange(context.Context, []byte) ([]byte, error) { return nil, nil }
+func (c *countingUpstream) lastAsked() time.Time                             { return c.asked }
+func (c *countingUpstream) close()                                           { c.closed = true }
+
+// MaxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one that
+// was asked longest ago.
+func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
+	now := time.Now()
+	key := func(i int) upstreamKey {
+		addr := netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})
+		return upstreamKey{TCP, netip.AddrPortFrom(addr, 53), nil}
+	}
+	for _, tc := range []struct {
+		name string
+		idle int // of them, all before the others
+	}{{"none is idle", 0}, {"some are", 10}} {
+		u := &upstreams{}
+		defer u.close()
+		u.get(key(0), nil)
+		all := map[upstreamKey]*countingUpstream{}
+		for i := range MaxUpstreams {
+			c := &countingUpstream{asked: now.Add(-time.Duration(MaxUpstreams-i) * time.Millisecond)}
+			if i < tc.idle {
+				c.asked = now.Add(-UpstreamIdle - time.Second)
+			}
+			all[key(i)], u.known[key(i)] = c, c
+		}
+		u.get(key(MaxUpstreams), nil)
+		gone := max(1, tc.idle)
+		if want := MaxUpstreams - gone + 1; len(u.known) != want {
+			t.Errorf("%s: %d servers have connections, want %d", tc.name, len(u.known), want)
+		}
+		for i := range MaxUpstreams {
+			if all[key(i)].closed != (i < gone) {
+				t.Errorf("%s: server %d closed: %v", tc.name, i, all[key(i)].closed)
+				break
+			}
+		}
+	}
+}
