@@ -36,15 +36,25 @@ func TestUDPReaderWaits(t *testing.T) {
 			}
 		}
 	}
-	// Its first turn began long ago, so the first batch ends it.
+	// Its interval began long ago, so the first batch ends it.
 	r := l.teams[0].newReader()
 	r.handler = &echo{}
-	ask(much)
-	r.sparse() // comes to its end, since much came
-	answered(much, "sparse")
-	ask(little)
-	r.dense() // comes to its end, since then nothing came
-	answered(little, "dense")
+	r.began = time.Now().Add(-time.Hour)
+	ask(raiseAt)
+	r.poll() // comes to its end, since much came
+	answered(raiseAt, "poll")
+	if r.sample.packets < raiseAt || r.sample.noPoller {
+		t.Errorf("polled, measured %+v", r.sample)
+	}
+	r.sample = sample{}
+	ask(lowerAt)
+	for !r.sample.silent { // until nothing comes any more
+		r.block()
+	}
+	answered(lowerAt, "block")
+	if r.sample.packets < lowerAt {
+		t.Errorf("blocked, measured %+v", r.sample)
+	}
 	// Closing ends the wait by the poller.
 	l.Start(r.handler)
 	ask(1)
@@ -77,32 +87,6 @@ func TestUDPTeams(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-	}
-}
-
-// Who leaves last waits by the poller, and nobody else does.
-func TestUDPTeamLeaves(t *testing.T) {
-	team := &udpTeam{}
-	team.join(false)
-	if team.accompanied() {
-		t.Error("one is accompanied")
-	}
-	team.join(false)
-	if !team.accompanied() {
-		t.Error("two are not")
-	}
-	for i, want := range []bool{false, true} {
-		if last := team.leave(); last != want {
-			t.Errorf("leaving %d: last is %v", i, last)
-		}
-	}
-	team.join(false) // called by what had been too much before
-	if team.leave() {
-		t.Error("two wait by the poller")
-	}
-	team.join(true)
-	if !team.leave() {
-		t.Error("nobody waits by the poller")
 	}
 }
 

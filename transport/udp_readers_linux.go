@@ -1,4 +1,4 @@
-// The readers of UDP sockets on Linux: as many as there is work for, and how they wait for packets.
+// The readers of UDP sockets on Linux. How they wait for packets is decided in udp_mode_linux.go.
 
 package transport
 
@@ -14,43 +14,37 @@ import (
 	"bailiwick/wire"
 )
 
-// Processors is how many of them the Go scheduler should have for so many cores: a reader that waits in the kernel keeps its own, and what else there is to do has the cores'.
+// Processors is how many of them the Go scheduler should have for so many cores: a reader that waits
+// in the kernel keeps its own, and what else there is to do has the cores'.
 func Processors(cores int) int { return 2 * cores }
 
-// While little comes, one reader of a team waits by the runtime's poller. That is gentle when there is not much to do, but each packet wakes a thread, and that another to take its
-// place. While more comes, it waits in the kernel and keeps one of the scheduler's processors, so that it goes on at once. The scheduler would take the processor away after 10 ms,
-// and then look each 20 µs whether it should again; these are counted from when the goroutine last gave way, so it gives way at each turn. While much comes, others help.
 const (
-	turn    = 4 * time.Millisecond // after which a reader gives way, and counts
-	maxWait = 3 * time.Millisecond // for a packet, in the kernel
-	much    = 16                   // packets in a turn, from which on to wait there
-	little  = 8                    // packets in a turn, below which not to
-	tight   = turn / 4             // spent waiting in a turn, below which another is to help
-	ample   = turn * 3 / 4         // spent waiting in a turn, above which not to help any more
+	// emptyBelow is how many packets at once say that there are likely no more: then waiting is
+	// cheaper than to look again.
+	emptyBelow = 2
+	// maxBatches is how many batches are taken from a socket before the others are looked after.
+	maxBatches = 8
 )
 
-const (
-	few  = 2 // packets at once tell that there are likely no more: then waiting is cheaper than to look again
-	stay = 8 // batches are taken from a socket before the others are looked after
-)
-
-// teamSize is how many sockets share readers: enough that clients do not wait for one whose core is busy, too few for the lock of their epoll to be in the way of many cores.
+// teamSize is how many sockets share readers: enough that clients do not wait for one whose core is
+// busy, and few enough that the lock of their epoll is not contended.
 const teamSize = 4
 
-// arrival is what readers wait for: edge-triggered, so that what one of them is at wakes no other.
+// arrival is what readers wait for. It is edge-triggered, so that what one of them reads wakes no
+// other.
 const arrival = unix.EPOLLIN | unix.EPOLLET
 
-// udpTeam are the readers of some sockets of a listener, as many as there are sockets. The kernel wakes the one that came last to wait, and any of them takes from any socket.
+// udpTeam are the readers of some sockets of a listener, as many as there are sockets. The kernel
+// wakes the one that came last to wait, and any of them takes from any socket.
 type udpTeam struct {
 	listener *udpListener
 	ends     []endpoint
 	handler  Handler
 	epoll    int           // of the sockets
-	help     chan struct{} // calls one more
+	help     chan struct{} // calls one more reader
 
-	mu      sync.Mutex
-	active  int  // that wait in the kernel, or work; guarded by mu
-	polling bool // one waits by the runtime's poller; guarded by mu
+	mu    sync.Mutex
+	count [modes]int // readers, by mode; guarded by mu
 }
 
 // newTeam makes one for these sockets.
@@ -60,6 +54,7 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	t := &udpTeam{listener: l, ends: ends, epoll: fd, help: make(chan struct{}, 1)}
+	t.count[modeRest] = len(ends)
 	for i, e := range ends {
 		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.fd, &unix.EpollEvent{Events: arrival, Fd: int32(i)}); err != nil {
 			t.close()
@@ -88,24 +83,15 @@ func (t *udpTeam) call() {
 	}
 }
 
-// join counts one in that works.
-func (t *udpTeam) join(polled bool) {
+// change decides how a reader goes on, by what it has measured and what the others do.
+func (t *udpTeam) change(m mode, s sample) mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.active++
-	if polled {
-		t.polling = false
-	}
-}
-
-// leave counts one out. The last has to wait by the poller.
-func (t *udpTeam) leave() (last bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.active--
-	last = t.active == 0 && !t.polling
-	t.polling = t.polling || last
-	return last
+	t.count[m]--
+	s.blocking, s.polling = t.count[modeBlock]+t.count[modeShare], t.count[modePoll]
+	m = next(m, s)
+	t.count[m]++
+	return m
 }
 
 // closed reports whether nothing more is to be read.
@@ -118,22 +104,14 @@ func (t *udpTeam) closed() bool {
 	}
 }
 
-// accompanied says that more than one works.
-func (t *udpTeam) accompanied() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.active > 1
-}
-
 // udpReader is one of a team.
 type udpReader struct {
 	*udpTeam
 	in, out *batch
 	events  [teamSize]unix.EpollEvent
-	handed  bool          // a query went to the resolver
-	began   time.Time     // a turn
-	packets int           // in it
-	waited  time.Duration // in it
+	handed  bool      // a query went to the resolver
+	sample  sample    // of the interval
+	began   time.Time // the interval
 }
 
 func (t *udpTeam) newReader() *udpReader {
@@ -141,80 +119,87 @@ func (t *udpTeam) newReader() *udpReader {
 	return &udpReader{udpTeam: t, in: newBatch(w), out: newBatch(w)}
 }
 
-// run works when called, until the listener is closed.
+// run works in one mode after the other, until the listener is closed.
 func (r *udpReader) run() {
-	for {
-		select {
-		case <-r.listener.closing:
-			return
-		case <-r.help:
-			r.join(false)
-			for r.dense(); r.leave() && !r.closed(); r.dense() {
-				r.sparse()
-				r.join(true)
-			}
+	for m := modeRest; !r.closed(); m = r.change(m, r.sample) {
+		r.sample = sample{}
+		switch m {
+		case modeRest:
+			r.rest()
+		case modePoll:
+			r.poll()
+		case modeShare:
+			r.call()
+			r.block()
+		default:
+			r.block()
 		}
 	}
 }
 
-// turned begins a turn if the last is over, of which it tells.
-func (r *udpReader) turned(now time.Time) (packets int, waited time.Duration, over bool) {
-	if now.Sub(r.began) < turn {
-		return 0, 0, false
+// rest waits to be called.
+func (r *udpReader) rest() {
+	select {
+	case <-r.help:
+	case <-r.listener.closing:
 	}
-	packets, waited = r.packets, r.waited
-	r.begin(now)
-	return packets, waited, true
+	r.began = time.Now()
 }
 
-func (r *udpReader) begin(now time.Time) { r.began, r.packets, r.waited = now, 0, 0 }
-
-// dense serves in the kernel until little comes, or others can do it alone.
-func (r *udpReader) dense() {
-	now := time.Now()
-	r.begin(now)
-	for !r.closed() {
+// block serves in the kernel for an interval, or until no packet has come for maxWait.
+func (r *udpReader) block() {
+	for last := r.began; !r.closed(); {
 		n := r.arrived(r.events[:1], maxWait) // one, so that others can take the next
 		woken := time.Now()
-		wait := woken.Sub(now)
-		if n == 0 && wait >= maxWait {
+		wait := woken.Sub(last)
+		if r.sample.silent = n == 0 && wait >= maxWait; r.sample.silent {
 			return
 		}
-		r.waited += wait
+		r.sample.waited += wait
 		r.serve(n)
-		now = time.Now()
-		packets, waited, over := r.turned(now)
-		switch {
-		case !over:
-		case packets < little, waited > ample && r.accompanied():
-			return
-		case waited < tight:
-			r.call()
-		}
+		last = time.Now()
+		over := last.Sub(r.began) >= interval
 		if over || r.handed { // what was handed over is for this processor to do
 			r.handed = false
 			runtime.Gosched()
 		}
+		if over {
+			r.began = last
+			return
+		}
 	}
 }
 
-// sparse serves by the runtime's poller until more comes. Without a descriptor for that it does nothing.
-func (r *udpReader) sparse() {
+// poll serves by the runtime's poller until that is not the way any more.
+func (r *udpReader) poll() {
+	defer func() { r.began = time.Now() }()
+	r.sample.noPoller = true
 	file, err := duplicate(uintptr(r.epoll), true)
 	if err != nil {
 		return
 	}
 	defer file.Close()
-	if raw, err := file.SyscallConn(); err == nil {
-		_ = raw.Read(r.poll) // nobody else closes it
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return
 	}
+	r.sample.noPoller = false
+	_ = raw.Read(r.polled) // nobody else closes it
 }
 
-// poll serves what has arrived, and says whether that is enough to wait in the kernel. If not, the next packet calls it again.
-func (r *udpReader) poll(uintptr) bool {
+// polled serves what has arrived, and reports whether to poll no more. If not, the next packet calls
+// it again.
+func (r *udpReader) polled(uintptr) bool {
 	r.serve(r.arrived(r.events[:], 0))
-	packets, _, over := r.turned(time.Now())
-	return over && packets >= much || r.closed()
+	now := time.Now()
+	if now.Sub(r.began) < interval {
+		return r.closed()
+	}
+	if next(modePoll, r.sample) != modePoll {
+		return true
+	}
+	r.began, r.sample = now, sample{}
+	return r.closed()
 }
 
 // arrived finds sockets that something has arrived at, or waits for one.
@@ -231,10 +216,10 @@ func (r *udpReader) serve(n int) {
 	for _, event := range r.events[:n] {
 		e := &r.ends[event.Fd]
 		packets := batchSize
-		for i := 0; i < stay && packets >= few; i++ {
+		for i := 0; i < maxBatches && packets >= emptyBelow; i++ {
 			packets = r.batch(e)
 		}
-		if packets >= few { // there may be more, of which the epoll has told already
+		if packets >= emptyBelow { // there may be more, of which the epoll has told already
 			_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, e.fd, &unix.EpollEvent{Events: arrival, Fd: event.Fd})
 		}
 	}
@@ -251,7 +236,7 @@ func (r *udpReader) batch(e *endpoint) int {
 		i, answers = r.answers(e, i, n, answers)
 	}
 	r.out.send(e.fd, answers)
-	r.packets += n
+	r.sample.packets += n
 	return n
 }
 

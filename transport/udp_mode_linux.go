@@ -1,0 +1,94 @@
+// How a reader of UDP sockets waits for packets: a pure function from what it has measured.
+//
+//	        called by another reader            waited < shareBelow: call one more
+//	rest -----------------------------> block <-----------------------------> share
+//	  ^                                 | | ^
+//	  +---------------------------------+ | |
+//	    quiet, and another reader is      | | packets >= raiseAt,
+//	    there; or waited > restAbove,     | | or the poller cannot be had
+//	    and another one blocks            v |
+//	                                     poll
+//	                         quiet, and no other reader is there
+//
+// Quiet is a wait of maxWait without any packet, or an interval with less than lowerAt packets. What
+// leads out of block leads out of share too. Of a team that has begun, one reader at least is not at
+// rest.
+//
+// What each mode brings, in CPU time a query and p99.9, at 20,000 hits a second: readers that only
+// poll need 13.8 µs and 1.7 ms, a reader for each socket that only blocks 12.4 µs and 2.4 ms, and
+// all modes together 11.9 µs and 1.2 ms (docs/speed.md). At 1,000 a second polling costs more, 50 µs
+// against 30; but a reader that blocks wakes 300 times a second although nothing comes.
+
+package transport
+
+import "time"
+
+// mode is how a reader waits.
+type mode uint8
+
+const (
+	// modeRest waits to be called by another reader.
+	modeRest mode = iota
+	// modePoll waits in the runtime's poller. While nothing comes it costs nothing, and no processor
+	// of the Go scheduler; but each packet wakes a thread, and that another to take its place.
+	modePoll
+	// modeBlock waits in the kernel, in epoll_wait, and goes on at once. It keeps one of the
+	// scheduler's processors meanwhile.
+	modeBlock
+	// modeShare is modeBlock after another reader was called to help.
+	modeShare
+	modes
+)
+
+const (
+	// interval is how long a reader measures before it decides again, and gives way to other
+	// goroutines. The scheduler takes the processor away from a thread that has not given way for
+	// 10 ms, and then looks every 20 µs whether it should again.
+	interval = 4 * time.Millisecond
+	// maxWait is how long a wait in the kernel lasts without a packet: less than an interval.
+	maxWait = 3 * time.Millisecond
+	// raiseAt is how many packets in an interval, 4,000 a second, make a poller block: from there on
+	// waking threads costs more than a processor that waits.
+	raiseAt = 16
+	// lowerAt is how many packets in an interval are too few to block: half of raiseAt, so that a
+	// steady rate does not change the mode back and forth.
+	lowerAt = 8
+	// shareBelow is the time of an interval spent waiting, below which another reader is called: a
+	// quarter. Half brought no better p99.9, and cost a tenth more, as batches are smaller.
+	shareBelow = interval / 4
+	// restAbove is the time of an interval spent waiting, above which a reader leaves the packets to
+	// the others that block: three quarters, so that two who share what one can do do not both stay.
+	restAbove = interval * 3 / 4
+)
+
+// sample is what a reader has measured, since the last time, and what the others of its team do.
+type sample struct {
+	packets  int           // taken
+	waited   time.Duration // in the kernel, for packets
+	silent   bool          // maxWait has passed without a packet
+	noPoller bool          // the runtime's poller cannot be had: there is no descriptor for it
+
+	blocking int // other readers in modeBlock or modeShare
+	polling  int // other readers in modePoll
+}
+
+// next is how a reader goes on.
+func next(m mode, s sample) mode {
+	switch {
+	case m == modeRest: // it was called
+		return modeBlock
+	case m == modePoll && s.packets < raiseAt && !s.noPoller:
+		return modePoll
+	case m == modePoll:
+		return modeBlock
+	case (s.silent || s.packets < lowerAt) && s.blocking+s.polling > 0:
+		return modeRest
+	case s.silent || s.packets < lowerAt:
+		return modePoll
+	case s.waited > restAbove && s.blocking > 0:
+		return modeRest
+	case s.waited < shareBelow:
+		return modeShare
+	}
+	return modeBlock
+}
