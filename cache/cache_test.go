@@ -26,7 +26,7 @@ func total(s *Store) int {
 }
 
 // Ten times more is put in than fits; it never exceeds the figure, and what is still there is right.
-func TestNeverMoreThanTheLimit(t *testing.T) {
+func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	const memory = 4 << 20
 	s := New(memory, TTLLimits{})
 	for put := 0; put < 10*memory; {
@@ -95,63 +95,6 @@ func TestLargerThanAShardIsNotKept(t *testing.T) {
 	}
 	if b := c.Stats().Bytes; b != 0 {
 		t.Errorf("%d octets accounted for nothing", b)
-	}
-}
-
-func TestExpiry(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
-	k := Key{Name: name(1), Type: wire.TypeTXT}
-	s.PutRRset(k, RRset{Set: set(name(1), 10, 1)}, now)
-	if r, ok := s.GetRRset(k, now.Add(9*time.Second)); !ok || r.TTL(now.Unix()+9) != 1 {
-		t.Errorf("at 9 s: %v, TTL %d", ok, r.TTL(now.Unix()+9))
-	}
-	if _, ok := s.GetRRset(k, now.Add(10*time.Second)); ok {
-		t.Error("served at the second at which it ends")
-	}
-	s.PutRRset(k, RRset{Set: set(name(1), 0, 1)}, now)
-	if _, ok := s.GetRRset(k, now); ok {
-		t.Error("TTL 0 is kept")
-	}
-}
-
-// What was got with CD=1 is never seen without.
-func TestUncheckedIsApart(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
-	s.PutRRset(Key{Name: name(1), Type: wire.TypeTXT, Unchecked: true}, RRset{Set: set(name(1), 10, 1)}, now)
-	if _, ok := s.GetRRset(Key{Name: name(1), Type: wire.TypeTXT}, now); ok {
-		t.Error("unchecked data under a checked key")
-	}
-}
-
-func TestNegative(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
-	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
-	if n, ok := s.GetNegative(Key{Name: name(1), Type: wire.TypeMX}, now); !ok || !n.NXDomain {
-		t.Error("a denied name has types")
-	}
-	s.PutNegative(Key{Name: name(2), Type: wire.TypeA}, &Negative{}, 10, now)
-	if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeMX}, now); ok {
-		t.Error("NODATA for one type denies another")
-	}
-}
-
-// RFC 9520, section 3.2: longer the more often it fails.
-func TestFailureBackOff(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
-	k := Key{Name: name(1), Type: wire.TypeA}
-	at := now
-	var last time.Duration
-	for i := range 12 {
-		s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureMaxTTL}, at)
-		f, _ := s.Failures.Get(k)
-		ttl := time.Duration(f.Expires-at.Unix()) * time.Second
-		if want := min(2*last, FailureMaxTTL); i == 0 && ttl != FailureTTL || i > 0 && ttl != want {
-			t.Errorf("failure %d is kept for %v, the one before for %v", i, ttl, last)
-		}
-		if _, ok := s.GetFailure(k, at.Add(ttl)); ok {
-			t.Error("kept for too long")
-		}
-		last, at = ttl, at.Add(ttl)
 	}
 }
 

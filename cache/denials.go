@@ -246,7 +246,7 @@ func (c *collector) take(s *wire.RRset, expires int64) bool {
 }
 
 func (c *collector) add(r *denialRecord) bool {
-	if r == nil || r.expires <= c.now {
+	if r == nil {
 		return false
 	}
 	if !slices.Contains(c.taken[:c.n], r) {

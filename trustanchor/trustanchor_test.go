@@ -31,7 +31,7 @@ func TestBuiltin(t *testing.T) {
 }
 
 // Debian's dns-root-data holds the same facts, from another source.
-func TestBuiltinAgreesWithDebian(t *testing.T) {
+func TestIANAAnchorsAgreeWithDebian(t *testing.T) {
 	const path = "/usr/share/dns/root.ds"
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("the package dns-root-data is not installed; .ci/run installs it")
@@ -89,36 +89,5 @@ func TestZoneFile(t *testing.T) {
 			!strings.Contains(err.Error(), "anchors") {
 			t.Errorf("%q: got %v, want an error that names the file", bad, err)
 		}
-	}
-}
-
-func TestDeepestDecides(t *testing.T) {
-	s := Builtin()
-	if err := s.Add("example. IN DS 1 13 2 " + strings.Repeat("ab", 32)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.AddNegative("broken.example"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Add("island.broken.example. IN DS 1 13 2 " + strings.Repeat("ab", 32)); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"www.example": "example.", "test": ".",
-		"x.island.broken.example": "island.broken.example."} {
-		if got, ok := s.Closest(wire.MustParseName(name)); !ok || got.String() != want {
-			t.Errorf("%s: got %v, want %s", name, got, want)
-		}
-	}
-	for name, want := range map[string]bool{"www.broken.example": true, "broken.example": true,
-		"example": false, "x.island.broken.example": false} {
-		if _, got := s.Negative(wire.MustParseName(name)); got != want {
-			t.Errorf("%s: negative %v, want %v", name, got, want)
-		}
-	}
-	if _, ok := (&Set{}).Closest(wire.MustParseName("example")); ok {
-		t.Error("the empty set trusts something")
-	}
-	if err := s.AddNegative("a..b"); err == nil {
-		t.Error("a name that is none")
 	}
 }

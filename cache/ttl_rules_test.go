@@ -1,0 +1,233 @@
+// How long entries live: by their TTL, by what the operator allows, by the signature that they
+// rest on; and which entry answers which question.
+
+package cache
+
+import (
+	"testing"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+const day = 86400
+
+// What nobody configures is bounded all the same (RFC 8767, section 4; RFC 2308, section 5).
+func TestMaxTTL(t *testing.T) {
+	s := New(MinMemory, TTLLimits{})
+	if got := s.ClampTTL(1<<31-1, 0, now); got != uint32(MaxTTL/time.Second) {
+		t.Errorf("a TTL of 68 years becomes %d s", got)
+	}
+}
+
+func TestMaxNegativeTTL(t *testing.T) {
+	s := New(MinMemory, TTLLimits{})
+	if got := s.ClampNegativeTTL(1<<31-1, 0, now); got != uint32(MaxNegativeTTL/time.Second) {
+		t.Errorf("a negative TTL of 68 years becomes %d s", got)
+	}
+}
+
+// RFC 4035, section 5.3.3: no minimum of the operator's makes data outlive their signature.
+func TestRFC4035NoMinimumOutlivesTheSignature(t *testing.T) {
+	s := New(MinMemory, TTLLimits{Min: time.Hour, MinNegative: time.Hour})
+	s.FollowDay(func() time.Duration { return 0 })
+	ends := uint32(now.Unix()) + 3
+	if got := s.ClampTTL(1, ends, now); got != 3 {
+		t.Errorf("data are kept for %d s, their signature is good for 3", got)
+	}
+	if got := s.ClampNegativeTTL(1, ends, now); got != 3 {
+		t.Errorf("a denial is kept for %d s, its signature is good for 3", got)
+	}
+	if got := s.ClampTTL(1, uint32(now.Unix())-1, now); got != 0 {
+		t.Errorf("data are kept for %d s, their signature has ended", got)
+	}
+}
+
+// RFC 4035, section 5.3.3, where the time of day is set forward after data came: whatever rests on
+// a signature ends with it, of whatever kind it is.
+func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
+	var ahead time.Duration
+	s := New(MinMemory, TTLLimits{})
+	s.FollowDay(func() time.Duration { return ahead })
+	ends := uint32(now.Unix()) + 2*day
+	k := Key{Name: name(1), Type: wire.TypeTXT}
+	signed := set(k.Name, 300, 1)
+	signed.Until = ends
+	proof, proven := *signed, Key{Name: name(2), Type: wire.TypeTXT}
+	s.PutRRset(k, RRset{Set: signed}, now)
+	s.PutRRset(proven, RRset{Set: set(proven.Name, 300, 1),
+		Beside: &Beside{Proofs: []*wire.RRset{&proof}}}, now)
+	s.PutNegative(k, &Negative{Until: ends}, 300, now)
+	apex, gap := soa(), nsec("example", "z.example")
+	gap.Until = ends
+	s.Denials.Put(zone, []*wire.RRset{apex, gap}, now)
+	a := NewAnswer(make([]byte, 30), k.Name, nil, now.Unix(), now.Unix()+300)
+	a.Until = ends
+	for _, c := range []struct {
+		ahead time.Duration
+		want  bool
+	}{{0, true}, {2*day*time.Second - 301*time.Second, true}, {2 * day * time.Second, false}} {
+		ahead = c.ahead
+		_, rrset := s.GetRRset(k, now)
+		_, beside := s.GetRRset(proven, now)
+		_, negative := s.GetNegative(k, now)
+		denials := len(owners(s.Denials, "c.example", now)) > 0
+		for what, got := range map[string]bool{"a set": rrset, "a set beside a proof": beside,
+			"a negative answer": negative, "a denial": denials,
+			"a ready answer":        s.Ready(a, now.Unix()),
+			"what is asked of Past": !s.Past(ends, now)} {
+			if got != c.want {
+				t.Errorf("%v ahead: %s is used: %v, want %v", c.ahead, what, got, c.want)
+			}
+		}
+	}
+}
+
+// RFC 1035, section 3.2.1: an entry is used until its TTL is over, and with TTL 0 for the question
+// that it came for alone.
+func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	k := Key{Name: name(1), Type: wire.TypeTXT}
+	s.PutRRset(k, RRset{Set: set(k.Name, 10, 1)}, now)
+	s.PutNegative(k, &Negative{}, 10, now)
+	s.Delegations.Put(k.Name, &Delegation{Zone: k.Name, Expires: now.Unix() + 10})
+	for after, want := range map[int64]bool{0: true, 9: true, 10: false, 11: false} {
+		at := time.Unix(now.Unix()+after, 0)
+		r, rrset := s.GetRRset(k, at)
+		_, negative := s.GetNegative(k, at)
+		_, delegation := s.Closest(k.Name, at)
+		if rrset != want || negative != want || delegation != want {
+			t.Errorf("after %d s: a set %v, a negative answer %v, a delegation %v, want %v", after,
+				rrset, negative, delegation, want)
+		}
+		if want && r.TTL(at.Unix()) != uint32(10-after) {
+			t.Errorf("after %d s: TTL %d", after, r.TTL(at.Unix()))
+		}
+	}
+	s.PutRRset(k, RRset{Set: set(k.Name, 0, 1)}, now)
+	s.PutNegative(Key{Name: name(2), Type: wire.TypeA}, &Negative{}, 0, now)
+	if _, ok := s.GetRRset(k, now); ok {
+		t.Error("a set with TTL 0 is kept, or one before it")
+	}
+	if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeA}, now); ok {
+		t.Error("a negative answer with TTL 0 is kept")
+	}
+}
+
+// RFC 2308, section 5: NXDOMAIN is of a name and all its types, NODATA of one type. Also of type 0,
+// which anybody may ask for: what answers it is kept where the denials of names are.
+func TestRFC2308NoDataIsOfOneType(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
+	if n, ok := s.GetNegative(Key{Name: name(1), Type: wire.TypeMX}, now); !ok || !n.NXDomain {
+		t.Error("a denied name has types")
+	}
+	for _, typ := range []wire.Type{wire.TypeA, wire.TypeNone} {
+		k := Key{Name: name(2), Type: typ}
+		s.PutNegative(k, &Negative{}, 10, now)
+		if _, ok := s.GetNegative(k, now); !ok {
+			t.Errorf("NODATA of type %d is not found", typ)
+		}
+		if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeMX}, now); ok {
+			t.Errorf("NODATA of type %d denies another", typ)
+		}
+	}
+}
+
+// RFC 4035, section 3.2.2: what was got for a client that checks by itself (CD) was not judged, and
+// is never seen by others.
+func TestRFC4035UncheckedIsApart(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	checked, unchecked := Key{Name: name(1), Type: wire.TypeTXT}, Key{Name: name(1),
+		Type: wire.TypeTXT, Unchecked: true}
+	s.PutRRset(unchecked, RRset{Set: set(name(1), 10, 1)}, now)
+	s.PutNegative(unchecked, &Negative{NXDomain: true}, 10, now)
+	if _, ok := s.GetRRset(checked, now); ok {
+		t.Error("an unchecked set under a checked key")
+	}
+	if _, ok := s.GetNegative(checked, now); ok {
+		t.Error("an unchecked denial under a checked key")
+	}
+	if _, ok := s.GetRRset(unchecked, now); !ok {
+		t.Error("it is not found under its own")
+	}
+}
+
+// RFC 9520, section 3.2: a failure is remembered for longer the more often it recurs, and no longer
+// than five minutes.
+func TestRFC9520FailureBackOff(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	k := Key{Name: name(1), Type: wire.TypeA}
+	at := now
+	var last time.Duration
+	for i := range 12 {
+		s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureMaxTTL},
+			at)
+		f, _ := s.Failures.Get(k)
+		ttl := time.Duration(f.Expires-at.Unix()) * time.Second
+		want := min(2*last, FailureMaxTTL)
+		if i == 0 {
+			want = FailureTTL
+		}
+		if ttl != want {
+			t.Errorf("failure %d is kept for %v, the one before for %v", i, ttl, last)
+		}
+		if _, ok := s.GetFailure(k, at.Add(ttl)); ok {
+			t.Error("kept for too long")
+		}
+		last, at = ttl, at.Add(ttl)
+	}
+	// Long after the last it is the first of a row again.
+	at = at.Add(FailureMaxTTL + time.Second)
+	s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureMaxTTL}, at)
+	if f, _ := s.Failures.Get(k); f.Expires != at.Add(FailureTTL).Unix() {
+		t.Errorf("a new failure is kept for %d s", f.Expires-at.Unix())
+	}
+}
+
+// A chain of causes is kept up to a length: what an attacker's chain of delegations can add to it
+// is bounded, and what was kept is read.
+func TestMaxUnder(t *testing.T) {
+	f := &cause.Failure{Cause: cause.Timeout}
+	for range 3 * maxUnder {
+		f = &cause.Failure{Cause: cause.Lame, Under: f}
+	}
+	u := NewUnpacker(AppendFailure(nil, f))
+	n := 0
+	for got := u.Failure(); got != nil; got = got.Under {
+		n++
+	}
+	if u.Bad || n != maxUnder {
+		t.Errorf("%d causes are kept, want %d", n, maxUnder)
+	}
+}
+
+// Names whose hashes are equal, which an attacker may look for, are told apart by themselves.
+func TestHashCollisionIsNoHit(t *testing.T) {
+	same := func(Key) uint64 { return 7 }
+	c := NewCache(1<<20, same, rrsetSize)
+	codec := rrsetCodec
+	codec.HashKey = func([]byte) uint64 { return 7 }
+	p := NewPacked(1<<20, same, rrsetSize, codec)
+	for i := range 3 {
+		k := Key{Name: name(i), Type: wire.TypeTXT}
+		c.Put(k, RRset{Set: set(k.Name, 10, 1)})
+		p.Put(k, RRset{Set: set(k.Name, 10, 1+i)})
+	}
+	for i := range 3 {
+		k := Key{Name: name(i), Type: wire.TypeTXT}
+		if r, ok := c.Get(k); !ok || r.Set.Name != k.Name {
+			t.Errorf("%v: another's set", k.Name)
+		}
+		if r, ok := p.Get(k); !ok || len(r.Set.Data.First()) != 1+i {
+			t.Errorf("%v: another's set, packed", k.Name)
+		}
+	}
+	if _, ok := c.Get(Key{Name: name(9), Type: wire.TypeTXT}); ok {
+		t.Error("a name that was never put in is found")
+	}
+	if _, ok := p.Get(Key{Name: name(9), Type: wire.TypeTXT}); ok {
+		t.Error("a name that was never put in is found, packed")
+	}
+}
