@@ -5,6 +5,7 @@ package resolver
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -37,13 +38,14 @@ const lookupsAtOnce = 2
 func (x *run) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil), use: x.r.cfg.families()}
 	l.types = l.use.types()
+	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
 		l.add(ns.Name, ns.Addrs)
 		since := int64(0)
 		if ns.Name.Within(d.Zone) && !d.Zone.IsRoot() {
 			since = d.Stored
 		}
-		l.fromCache(ns.Name, since)
+		l.fromCache(ns.Name, since, now)
 	}
 	return l
 }
@@ -56,7 +58,7 @@ func (x *run) serversConfigured(z *Zone) *serverList {
 		l.addOne(wire.Name{}, a)
 	}
 	for _, host := range z.Hosts {
-		l.fromCache(host, 0)
+		l.fromCache(host, 0, x.r.clock.Now())
 		if len(z.Addrs) > 0 {
 			// The way to the host's address may lead over the servers that are given by address:
 			// it is looked up while they live.
@@ -96,11 +98,11 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 // the second since. Else a former owner of the zone, who gives the address of his server a long
 // TTL, would be asked beside those to whom the parent delegates now: a ghost by glue
 // (CVE-2026-40622).
-func (l *serverList) fromCache(name wire.Name, since int64) {
+func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 	for _, t := range l.types {
-		for _, unchecked := range []bool{false, true} {
+		for _, unchecked := range [...]bool{false, true} {
 			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
-			if e, ok := l.x.r.cache.GetRRset(k, l.x.r.clock.Now()); ok && e.Stored >= since {
+			if e, ok := l.x.r.cache.GetRRset(k, now); ok && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}

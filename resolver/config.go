@@ -178,14 +178,16 @@ func (c *Config) families() (use families) {
 }
 
 // types returns their address types.
-func (use families) types() (ts []wire.Type) {
-	if use.v4 {
-		ts = append(ts, wire.TypeA)
+func (use families) types() []wire.Type {
+	switch {
+	case use.v4 && use.v6:
+		return []wire.Type{wire.TypeA, wire.TypeAAAA}
+	case use.v4:
+		return []wire.Type{wire.TypeA}
+	case use.v6:
+		return []wire.Type{wire.TypeAAAA}
 	}
-	if use.v6 {
-		ts = append(ts, wire.TypeAAAA)
-	}
-	return ts
+	return nil
 }
 
 // private are the networks that are not reachable over the public Internet (RFC 6890 and the IANA

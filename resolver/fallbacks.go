@@ -175,13 +175,13 @@ func (a *asking) secure() bool {
 
 // How much a reply is worth, as far as letter case may have to do with it.
 const (
-	worthNothing = iota // a fault
-	worthLittle         // a denial without signatures
+	worthNothing int8 = iota // a fault
+	worthLittle              // a denial without signatures
 	worthMuch
 )
 
 // worthOf says how much a reply is worth.
-func worthOf(r *reply) int {
+func worthOf(r *reply) int8 {
 	switch r.kind {
 	case replyFault:
 		return worthNothing
@@ -197,7 +197,7 @@ func worthOf(r *reply) int {
 // the server is asked again, in lower case: where it is not known whether it bears with random
 // case, and the reply is nothing that a server would have to be believed. A pair of replies of
 // which the one in lower case is better is a witness against the server.
-func (a *asking) doubted(t *try, worth int) bool {
+func (a *asking) doubted(t *try, worth int8) bool {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	switch {
 	case t.weighed:

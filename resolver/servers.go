@@ -467,7 +467,8 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(
 		standing int
 		rtt      time.Duration
 	}
-	var live []ranked
+	var room [8]ranked // few zones have more addresses
+	live := room[:0]
 	for _, c := range list {
 		if c.spent || c.tries >= MaxTriesPerServer {
 			continue
@@ -486,7 +487,7 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(
 		case r.rtt == 0:
 			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
 		}
-		r.standing += c.asked.local
+		r.standing += int(c.asked.local)
 		live = append(live, r)
 	}
 	if len(live) == 0 {

@@ -20,8 +20,9 @@ type tries struct {
 	sent   int    // how many
 	open   []*try // those in work beside us, the oldest first
 	done   chan *try
-	ready  []*try       // those that have ended and were not looked at yet
-	again  []*candidate // servers to be asked at once, in another form
+	ready  []*try           // those that have ended and were not looked at yet
+	again  []*candidate     // servers to be asked at once, in another form
+	around transport.Strays // memory of the first strays
 	strays *transport.Strays
 	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more (RFC
 	// 5452).

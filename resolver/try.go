@@ -47,10 +47,10 @@ type try struct {
 
 // asked is how a server was asked for a question, and what came of it.
 type asked struct {
-	udp, tcp  int       // questions sent, in all
-	unheard   int       // of those over UDP, that brought nothing in their time
-	local     int       // times that this machine could not ask
 	began     time.Time // when the first was sent
+	udp, tcp  int8      // questions sent, in all
+	unheard   int8      // of those over UDP, that brought nothing in their time
+	local     int8      // times that this machine could not ask
 	tcpOnly   bool      // over UDP the answer is not to be had
 	tcpNext   bool      // the next is over TCP
 	tcpFailed bool      // there is nothing to be had over TCP
@@ -63,10 +63,10 @@ type asked struct {
 	wrongCase bool // a reply came whose question was in other letters
 	wasBare   bool
 
-	formErrs   int
-	badCookies int
+	formErrs   int8
+	badCookies int8
+	worth      int8 // of the doubtful reply
 	doubt      *try // a reply to random letter case that is worth little
-	worth      int  // how much
 }
 
 // form decides how a server is asked: over UDP, over TCP as its third try, and with all that it is
@@ -107,7 +107,7 @@ func (a *asking) prepare(c *candidate, how attempt, p *profile, plain bool) (*tr
 	if a.sent > 0 {
 		t = &try{}
 	} else {
-		a.strays = &transport.Strays{}
+		a.strays = &a.around
 	}
 	*t = try{c: c, how: how, p: *p, mixed: mixed, plain: plain, began: time.Now(),
 		patience: a.patience(c, how, p)}
