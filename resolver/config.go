@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"net/netip"
+	"slices"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -191,25 +192,36 @@ func (use families) types() []wire.Type {
 }
 
 // private are the networks that are not reachable over the public Internet (RFC 6890 and the IANA
-// registries of special-purpose addresses), but for loopback and multicast.
-var private = func() (ps []netip.Prefix) {
-	for _, p := range []string{
+// registries of special-purpose addresses), but for loopback and multicast: of each family, and of
+// each first octet of an address, for most octets begin none.
+var private = func() (ps [2][256][]netip.Prefix) {
+	for _, s := range []string{
 		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
 		"192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
 		"240.0.0.0/4", "64:ff9b:1::/48", "100::/64", "2001:2::/48", "2001:db8::/32", "3fff::/20",
 		"5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
 	} {
-		ps = append(ps, netip.MustParsePrefix(p))
+		p := netip.MustParsePrefix(s)
+		for o := range 256 {
+			family, first := 0, netip.AddrFrom4([4]byte{byte(o)})
+			if p.Addr().Is6() {
+				family, first = 1, netip.AddrFrom16([16]byte{byte(o)})
+			}
+			if netip.PrefixFrom(first, 8).Overlaps(p) {
+				ps[family][o] = append(ps[family][o], p)
+			}
+		}
 	}
 	return ps
 }()
 
 // isPrivate reports whether an address is not reachable over the public Internet.
 func isPrivate(a netip.Addr) bool {
-	for _, p := range private {
-		if p.Contains(a) {
-			return true
-		}
+	var networks []netip.Prefix
+	if a.Is4() {
+		networks = private[0][a.As4()[0]]
+	} else {
+		networks = private[1][a.As16()[0]]
 	}
-	return false
+	return slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }
