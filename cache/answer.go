@@ -12,29 +12,32 @@ import (
 
 // AnswerKey is the key of a ready answer: the question and what of the query changes the answer.
 type AnswerKey struct {
-	Name  wire.Name
-	Type  wire.Type
-	Class wire.Class
-	DO    bool
-	CD    bool
-	AD    bool // the client wants to see AD without DO (RFC 6840, section 5.7)
+	Name   wire.Name
+	Type   wire.Type
+	Policy uint16 // class of the policy that it was judged by
+	DO     bool
+	CD     bool
+	AD     bool // the client wants to see AD without DO (RFC 6840, section 5.7)
 }
 
 func (k AnswerKey) hash() uint64 { return hashName(k.Name, k.Type) }
 
-// Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is immutable, and takes a line of the processor's cache
-// besides its octets, which are one piece of memory.
+// Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is
+// immutable, and takes a line of the processor's cache besides its octets, which are one piece of
+// memory.
 type Answer struct {
-	Msg    string        // ID 0, RD and CD clear, the question's name in lower case and without compression
-	TTLs   Offsets       // where Msg's TTLs stand
+	octets string        // the message, and where its TTLs stand
 	Beside *AnswerBeside // nil for most
 	Stored int64         // second at which the TTLs held
 	Life   uint32        // seconds from then until it ends
 	Fresh  uint32        // and until it should be resolved anew
 	Until  uint32        // when, by the time of day, its first signature ends; 0: it has none
-	Cause  cause.Cause   // of a SERVFAIL
-	Run    uint8         // how many records of a set may change places, 0 for none
-	RunAt  uint16        // where the first of them begins
+	// Generation is that of the policy that it was judged by.
+	Generation uint32
+	length     uint16      // of the message
+	Cause      cause.Cause // of a SERVFAIL
+	Run        uint8       // how many records of a set may change places, 0 for none
+	RunAt      uint16      // where the first of them begins
 }
 
 // AnswerBeside is what few ready answers have. It is immutable.
@@ -74,9 +77,23 @@ func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *A
 	b := make([]byte, 0, len(msg)+2*len(ttls))
 	b = append(append(b, msg[:wire.HeaderLen]...), name.Wire()...)
 	b = append(b, msg[len(b):]...)
-	octets := string(appendOffsets(b, ttls))
 	life := uint32(max(0, expires-stored))
-	return &Answer{Msg: octets[:len(msg)], TTLs: Offsets(octets[len(msg):]), Stored: stored, Life: life, Fresh: life}
+	return &Answer{octets: string(appendOffsets(b, ttls)), length: uint16(len(msg)), Stored: stored,
+		Life: life, Fresh: life}
+}
+
+// Msg is the message: its ID is 0, RD and CD are clear, the question's name is in lower case and
+// not compressed.
+func (a *Answer) Msg() string { return a.octets[:a.length] }
+
+// TTLs is where the message's TTLs stand.
+func (a *Answer) TTLs() Offsets { return Offsets(a.octets[a.length:]) }
+
+// Restamped returns the same answer under a policy of another generation.
+func (a *Answer) Restamped(generation uint32) *Answer {
+	c := *a
+	c.Generation = generation
+	return &c
 }
 
 // Turn is how the records of an answer's run change places: those from Start to First go behind
@@ -90,14 +107,15 @@ func (a *Answer) Turn(first int) (t Turn) {
 	}
 	at := int(a.RunAt)
 	t.Start = at
+	msg := a.Msg()
 	for i := range int(a.Run) {
 		if i == first {
 			t.First = at
 		}
-		if a.Msg[at] != 0 { // the owner is the root, or a pointer
+		if msg[at] != 0 { // the owner is the root, or a pointer
 			at++
 		}
-		at += runFixed + int(a.Msg[at+runFixed-2])<<8 + int(a.Msg[at+runFixed-1])
+		at += runFixed + int(msg[at+runFixed-2])<<8 + int(msg[at+runFixed-1])
 	}
 	t.End = at
 	return t
@@ -121,9 +139,6 @@ func (t Turn) Place(at int) int {
 // Good says that the answer has not ended.
 func (a *Answer) Good(now int64) bool { return now < a.Stored+int64(a.Life) }
 
-// StaysFresh says that it need not be resolved anew yet.
-func (a *Answer) StaysFresh(now int64) bool { return now < a.Stored+int64(a.Fresh) }
-
 // Pointers are those of Beside.
 func (a *Answer) Pointers() Offsets {
 	if a.Beside == nil {
@@ -142,7 +157,7 @@ func (a *Answer) Options() wire.Options {
 
 // size is what the answer takes, in octets.
 func (a *Answer) size() int {
-	n := len(a.Msg) + len(a.TTLs) + 64
+	n := len(a.octets) + 64
 	if a.Beside != nil {
 		n += len(a.Beside.Pointers) + len(a.Beside.Options) + 48
 	}

@@ -36,12 +36,6 @@ func (s *Store) FollowDay(ahead func() time.Duration) { s.day.ahead = ahead }
 // Past reports whether a signature that ends at until has ended at the time now.
 func (s *Store) Past(until uint32, now time.Time) bool { return s.day.left(until, now.Unix()) <= 0 }
 
-// Ready reports whether a ready answer need not be made anew at the second now: it is not about
-// to end, and what it says of TTLs still holds.
-func (s *Store) Ready(a *Answer, now int64) bool {
-	return a.StaysFresh(now) && s.day.covers(a, now)
-}
-
 // covers reports whether the signatures that an answer rests on are good for as long as its TTLs
 // say.
 func (d *daytime) covers(a *Answer, now int64) bool {

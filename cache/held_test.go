@@ -76,7 +76,7 @@ func TestCountedIsHeld(t *testing.T) {
 				if options > 0 {
 					a.Beside = &AnswerBeside{Options: make([]byte, options)}
 				}
-				s.Answers.Put(AnswerKey{Name: name, Type: wire.TypeA, Class: wire.ClassIN}, a)
+				s.Answers.Put(AnswerKey{Name: name, Type: wire.TypeA}, a)
 			}
 			return s.Answers.Stats
 		}

@@ -26,6 +26,10 @@ const (
 	// LinkTTL is how long a failure is remembered in which no server of any zone replied.
 	LinkTTL = 2 * time.Second
 
+	// MaxStale is how long after its end an entry counts as stale, while nothing else needs its
+	// memory (RFC 8767, section 5: between one and three days).
+	MaxStale = 24 * time.Hour
+
 	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs, per query: beyond them asking the
 	// zone is cheaper than hashing every ancestor of the name.
 	MaxAggressiveIterations = 10

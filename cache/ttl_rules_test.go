@@ -64,6 +64,8 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	s.Denials.Put(zone, []*wire.RRset{apex, gap}, now)
 	a := NewAnswer(make([]byte, 30), k.Name, nil, now.Unix(), now.Unix()+300)
 	a.Until = ends
+	ready := AnswerKey{Name: k.Name, Type: k.Type}
+	s.Answers.Put(ready, a)
 	for _, c := range []struct {
 		ahead time.Duration
 		want  bool
@@ -72,10 +74,11 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 		_, rrset := s.GetRRset(k, now)
 		_, beside := s.GetRRset(proven, now)
 		_, negative := s.GetNegative(k, now)
+		_, answer := s.LookupAnswer(ready, now.Unix())
 		denials := len(owners(s.Denials, "c.example", now)) > 0
 		for what, got := range map[string]bool{"a set": rrset, "a set beside a proof": beside,
 			"a negative answer": negative, "a denial": denials,
-			"a ready answer":        s.Ready(a, now.Unix()),
+			"a ready answer":        answer.Good(),
 			"what is asked of Past": !s.Past(ends, now)} {
 			if got != c.want {
 				t.Errorf("%v ahead: %s is used: %v, want %v", c.ahead, what, got, c.want)

@@ -27,7 +27,7 @@ func TestWhoIsToHearNothingHearsNothingFromMemory(t *testing.T) {
 		t.Fatal("no answer is ready")
 	}
 	e := f.server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"),
-		Action: policy.Drop}}))
+		Action: policy.Drop}}), &policy.View{})
 	if reply, p := e.Handle(packet, client, make([]byte, 0, 4096)); reply != nil || p != nil {
 		t.Errorf("got %x, pending %v", reply, p)
 	}

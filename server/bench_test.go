@@ -79,7 +79,7 @@ func BenchmarkKnown(b *testing.B) {
 	packet := packetOf(b, "www.secure.example.", dns.TypeA)
 	f.exchange(packet, "127.0.0.1:1000", transport.UDP)
 	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
-		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}}))
+		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}}), &policy.View{})
 	packet[2] &^= 1
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
 	b.ReportAllocs()

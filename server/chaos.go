@@ -17,9 +17,9 @@ func (r *request) chaos() []byte {
 	text := ""
 	switch {
 	case identityNames[r.ask.Name]:
-		text = r.server.cfg.Identity
+		text = r.rules.Identity
 	case versionNames[r.ask.Name]:
-		text = r.server.cfg.Version
+		text = r.rules.Version
 	}
 	if text == "" || r.ask.Type != wire.TypeTXT && r.ask.Type != wire.TypeANY {
 		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.QueryRefused})

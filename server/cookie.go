@@ -66,7 +66,7 @@ func (r *request) makeCookie(c *[cookieLen]byte, at uint32) {
 		b := a.As16()
 		n += copy(in[n:], b[:])
 	}
-	k0 := binary.LittleEndian.Uint64(r.server.cfg.Secret[:])
-	k1 := binary.LittleEndian.Uint64(r.server.cfg.Secret[8:])
+	k0 := binary.LittleEndian.Uint64(r.rules.Secret[:])
+	k1 := binary.LittleEndian.Uint64(r.rules.Secret[8:])
 	binary.LittleEndian.PutUint64(c[16:], siphash.Hash(k0, k1, in[:n]))
 }

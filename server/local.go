@@ -24,7 +24,7 @@ func (r *request) local() bool {
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
 	}
-	l := r.server.ours(r.ask)
+	l := r.ours(r.ask)
 	if l == nil {
 		return false
 	}
@@ -35,13 +35,13 @@ func (r *request) local() bool {
 func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
 
 // ours is the answer to a question that is answered here, nil for all others.
-func (s *Server) ours(q wire.Question) *policy.Local {
-	if s.cfg.Local != nil {
-		if l := s.cfg.Local(q); l != nil {
+func (r *request) ours(q wire.Question) *policy.Local {
+	if r.view.Local != nil {
+		if l := r.view.Local(q); l != nil {
 			return l
 		}
 	}
-	if s.cfg.Special && !s.resolver.Configured(q.Name) {
+	if r.rules.Special && !r.server.resolver.Configured(q.Name) {
 		return policy.Special(q)
 	}
 	return nil

@@ -37,7 +37,7 @@ func (r *request) readOptions() bool {
 		case wire.OptionKeepalive:
 			r.asked.keepalive = true
 		case wire.OptionCookie:
-			if r.server.cfg.Cookies && !r.asked.cookie && !r.readCookie(value) {
+			if r.rules.Cookies && !r.asked.cookie && !r.readCookie(value) {
 				return false
 			}
 		}
@@ -54,8 +54,8 @@ func (r *request) optLen(ede wire.Options) int {
 	if r.asked.cookie {
 		n += optionLen + cookieLen
 	}
-	if r.asked.nsid && len(r.server.cfg.NSID) > 0 {
-		n += optionLen + len(r.server.cfg.NSID)
+	if r.asked.nsid && len(r.rules.NSID) > 0 {
+		n += optionLen + len(r.rules.NSID)
 	}
 	if r.asked.keepalive && r.from.Idle > 0 {
 		n += optionLen + 2
@@ -69,12 +69,12 @@ func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte 
 		return msg
 	}
 	at := len(msg)
-	msg = wire.AppendOPT(msg, r.server.cfg.UDPSize, uint8(rc>>4), r.q.EDNS.DO, nil)
+	msg = wire.AppendOPT(msg, r.rules.UDPSize, uint8(rc>>4), r.q.EDNS.DO, nil)
 	if r.asked.cookie {
 		msg = append(appendOption(msg, wire.OptionCookie, cookieLen), r.cookie[:]...)
 	}
-	if r.asked.nsid && len(r.server.cfg.NSID) > 0 {
-		msg = append(appendOption(msg, wire.OptionNSID, len(r.server.cfg.NSID)), r.server.cfg.NSID...)
+	if r.asked.nsid && len(r.rules.NSID) > 0 {
+		msg = append(appendOption(msg, wire.OptionNSID, len(r.rules.NSID)), r.rules.NSID...)
 	}
 	if r.asked.keepalive && r.from.Idle > 0 { // RFC 7828, section 3.3.1
 		msg = appendOption(msg, wire.OptionKeepalive, 2)

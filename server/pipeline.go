@@ -1,8 +1,9 @@
 // The pipeline: what becomes of a query, step by step.
 //
-//	access    by the client's address: may it ask
+//	access    by the client's address: may it ask, and what view does it have
 //	screen    opcode, counts, EDNS version, options: can this be answered at all
-//	prepared  an answer in wire form, which the steps below came to for an equal question
+//	prepared  an answer in wire form, which the steps below came to for an equal question of a
+//	          client of the same policy
 //	local     what is not for the resolver: class CHAOS, special names, the operator's own
 //	known     what memory can answer, a remembered failure included
 //	resolve   all else, in a goroutine of its own, if there is room
@@ -29,18 +30,19 @@ import (
 
 // request is one query on its way. Those that end in the reader's goroutine are used again.
 type request struct {
-	server   *Server
-	entrance *Entrance
-	from     transport.Client
-	now      time.Time // when it came
-	q        wire.Query
-	err      error         // what is wrong with the packet
-	asked    asked         // by options
-	snoop    bool          // may ask without RD
-	at       place         // of the work
-	memory   bool          // the answer is from memory
-	why      cause.Cause   // of a failure or a refusal
-	ask      wire.Question // as q has it, independent of its memory; from the step local on
+	server *Server
+	rules  *Rules
+	view   *policy.View // from the step access on
+	from   transport.Client
+	now    time.Time // when it came
+	q      wire.Query
+	err    error         // what is wrong with the packet
+	asked  asked         // by options
+	snoop  bool          // may ask without RD
+	at     place         // of the work
+	memory bool          // the answer is from memory
+	why    cause.Cause   // of a failure or a refusal
+	ask    wire.Question // as q has it, independent of its memory; from the step local on
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // what the step that was done with the query came to, nil for silence
@@ -63,7 +65,7 @@ const (
 func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
 	answer []byte, p transport.Pending) {
 	r := e.server.requests.Get().(*request)
-	r.entrance, r.from, r.now, r.buf = e, from, e.server.clock.Now(), buf
+	r.rules, r.from, r.now, r.buf = e.rules.Load(), from, e.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.memory, r.why = asked{}, false, atBegin, false, cause.None
 	defer func() {
 		if v := recover(); v != nil {
@@ -104,9 +106,13 @@ func (r *request) end() []byte {
 	return answer
 }
 
-// access decides by the client's address.
+// access decides by the client's address whether it may ask, and what view it has.
 func (r *request) access() bool {
-	switch r.entrance.acl.Decide(r.from.Addr.Addr()) {
+	action, view := r.rules.Access.Decide(r.from.Addr.Addr())
+	if r.view = view; view == nil {
+		r.view = r.rules.View
+	}
+	switch action {
 	case policy.Snoop:
 		r.snoop = true
 	case policy.Drop:
@@ -274,8 +280,8 @@ func (r *request) failed() (answer []byte) {
 		if r.q.Has(wire.FlagQR) {
 			return
 		}
-		switch r.entrance.acl.Decide(r.from.Addr.Addr()) {
-		case policy.Drop, policy.Refuse:
+		action, _ := r.rules.Access.Decide(r.from.Addr.Addr())
+		if action == policy.Drop || action == policy.Refuse {
 			return
 		}
 		r.server.observe.ServFail(panicked.Cause)

@@ -21,10 +21,10 @@ func (r *request) prepared() bool {
 	}
 	now := r.now.Unix()
 	a, shift, ok := r.findPrepared(now)
-	if !ok || len(a.Msg)+shift+r.optLen(a.Options()) > r.limit() {
+	if !ok || len(a.Msg())+shift+r.optLen(a.Options()) > r.limit() {
 		return false
 	}
-	rc := wire.RCode(a.Msg[3] & 15)
+	rc := wire.RCode(a.Msg()[3] & 15)
 	r.answer = r.appendOPT(patch(r.buf, a, shift, q, now), rc, a.Options())
 	r.memory, r.why = true, a.Cause
 	if r.server.observe.Response(rc, true, 0); rc == wire.RCodeServFail {
@@ -36,23 +36,41 @@ func (r *request) prepared() bool {
 // findPrepared finds an answer in wire form: one to the question, or one that denies the whole gap
 // that its name is in, and whose own question is shift octets shorter.
 func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) {
-	a, ok = r.server.cache.Answers.Get(r.key(r.q.Question))
-	if !ok {
+	a, state := r.server.cache.LookupAnswer(r.key(r.q.Question), now)
+	switch {
+	case !state.Good():
 		return r.denied()
+	case state == cache.Ending: // the steps behind have the query, and have it resolved anew
+		return nil, 0, false
+	case a.Generation != r.view.Generation:
+		a = r.judgeAgain(a)
 	}
-	// In the last tenth of its time the steps behind have it, which resolve it anew.
-	return a, 0, r.server.cache.Ready(a, now)
+	return a, 0, a != nil
+}
+
+// judgeAgain judges an answer that was prepared under an older policy. One that stands is kept as
+// one of today's: nothing is asked for it. One that does not is forgotten, and the steps behind
+// have the query.
+func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
+	k := r.key(r.q.Keep())
+	if r.ours(r.q.Question) != nil {
+		r.server.cache.Answers.Remove(k)
+		return nil
+	}
+	a = a.Restamped(r.view.Generation)
+	r.server.cache.Answers.Put(k, a)
+	return a
 }
 
 // denied finds the ready answer of a gap.
 func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
-	q, s := &r.q, r.server
+	q := &r.q
 	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||
 		strings.HasPrefix(q.Question.Name.Label(), sentinelPrefix) {
 		return nil, 0, false
 	}
-	a, encloser, ok := s.resolver.Denied(q.Question, variantOf(q))
-	if !ok || s.ours(q.Question) != nil {
+	a, encloser, ok := r.server.resolver.Denied(q.Question, variantOf(q))
+	if !ok || r.ours(q.Question) != nil {
 		return nil, 0, false
 	}
 	return a, q.Question.Name.Len() - encloser.Len(), true
@@ -72,7 +90,7 @@ func variantOf(q *wire.Query) cache.Variant {
 // key is that of the prepared answer to the query, under a name that is the question's.
 func (r *request) key(q wire.Question) cache.AnswerKey {
 	do := r.q.EDNS.DO
-	return cache.AnswerKey{Name: q.Name, Type: q.Type, Class: q.Class, DO: do,
+	return cache.AnswerKey{Name: q.Name, Type: q.Type, Policy: r.view.Class, DO: do,
 		CD: r.q.Has(wire.FlagCD), AD: do || r.q.Has(wire.FlagAD)}
 }
 
@@ -80,7 +98,8 @@ func (r *request) key(q wire.Question) cache.AnswerKey {
 // them (RFC 1794). Where its question's name grows by shift octets, all behind it moves by as
 // many.
 func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
-	msg := append(buf, a.Msg[:wire.HeaderLen]...)
+	own := a.Msg()
+	msg := append(buf, own[:wire.HeaderLen]...)
 	binary.BigEndian.PutUint16(msg, q.ID)
 	msg[2] |= byte(q.Flags >> 8 & 1)      // RD
 	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
@@ -90,14 +109,14 @@ func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []b
 	var turn cache.Turn
 	if a.Run > 1 {
 		turn = a.Turn(int(rand.Uint32N(uint32(a.Run))))
-		msg = append(msg, a.Msg[rest:max(rest, turn.Start)]...)
-		msg = append(msg, a.Msg[turn.First:turn.End]...)
-		msg = append(msg, a.Msg[turn.Start:turn.First]...)
+		msg = append(msg, own[rest:max(rest, turn.Start)]...)
+		msg = append(msg, own[turn.First:turn.End]...)
+		msg = append(msg, own[turn.Start:turn.First]...)
 		rest = max(rest, turn.End)
 	}
-	msg = append(msg, a.Msg[rest:]...)
+	msg = append(msg, own[rest:]...)
 	if age := uint32(min(max(now-a.Stored, 0), 1<<31)); age > 0 {
-		for at := range a.TTLs.All() {
+		for at := range a.TTLs().All() {
 			p := msg[turn.Place(at)+shift:]
 			ttl := binary.BigEndian.Uint32(p)
 			binary.BigEndian.PutUint32(p, ttl-min(age, ttl))

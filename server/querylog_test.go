@@ -42,7 +42,7 @@ func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
 		func(*resolver.Config) {}, q)
 	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
-		{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}))
+		{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}), &policy.View{})
 	return f, q, log
 }
 

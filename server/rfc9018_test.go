@@ -20,10 +20,11 @@ func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 		t.Fatal(err)
 	}
 	s := &Server{clock: clock.NewFake(at)}
-	if _, err := hex.Decode(s.cfg.Secret[:], []byte(secret)); err != nil {
+	rules := &Rules{Config: &Config{}}
+	if _, err := hex.Decode(rules.Secret[:], []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
-	r := &request{server: s, now: at,
+	r := &request{server: s, rules: rules, now: at,
 		from: transport.Client{Addr: netip.AddrPortFrom(netip.MustParseAddr(from), 1000)}}
 	if !r.readCookie(value) {
 		t.Fatalf("cookie %s is malformed", cookie)
@@ -106,7 +107,8 @@ func TestRFC9018WhatACookieProves(t *testing.T) {
 func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
 		r := &request{server: &Server{clock: clock.NewFake(time.Now())}, now: time.Now(),
-			from: transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
+			rules: &Rules{Config: &Config{}},
+			from:  transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
 		want := n == 8 || n >= 16 && n <= 40
 		if got := r.readCookie(make([]byte, n)); got != want {
 			t.Errorf("%d octets: %v", n, got)

@@ -33,8 +33,6 @@ type Config struct {
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
-	// Local answers questions about this resolver itself, nil for all others; it may be nil.
-	Local func(wire.Question) *policy.Local
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.
@@ -51,7 +49,7 @@ type Observer interface {
 
 // Server answers queries, which come in by its entrances.
 type Server struct {
-	cfg      Config
+	cfg      *Config
 	resolver *resolver.Resolver
 	cache    *cache.Store
 	clock    clock.Clock
@@ -81,7 +79,7 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	if cfg.UDPSize == 0 {
 		cfg.UDPSize = DefaultUDPSize
 	}
-	s := &Server{cfg: cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
+	s := &Server{cfg: &cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
 		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
@@ -94,11 +92,25 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 // Entrance is where some listener's clients come in. It is a transport.Handler.
 type Entrance struct {
 	server *Server
-	acl    *policy.ACL
+	rules  atomic.Pointer[Rules]
 }
 
-// Entrance returns one for those whom an ACL lets in.
-func (s *Server) Entrance(acl *policy.ACL) *Entrance { return &Entrance{s, acl} }
+// Rules are what holds for the queries of an entrance. They are immutable.
+type Rules struct {
+	*Config
+	Access *policy.ACL
+	View   *policy.View // of the clients for whom Access has none of their own
+}
+
+// Entrance returns one for those whom an ACL lets in, under the server's configuration.
+func (s *Server) Entrance(acl *policy.ACL, v *policy.View) *Entrance {
+	e := &Entrance{server: s}
+	e.Replace(Rules{s.cfg, acl, v})
+	return e
+}
+
+// Replace has other rules hold for the queries to come.
+func (e *Entrance) Replace(r Rules) { e.rules.Store(&r) }
 
 // Close ends what is being resolved; clients that wait hear SERVFAIL.
 func (s *Server) Close() {

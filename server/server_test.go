@@ -115,7 +115,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	}
 	s := server.New(cfg, r, store, clk, q, p.Guard, log)
 	t.Cleanup(s.Close)
-	return &front{s.Entrance(private()), s, store, t, nil, clk}
+	return &front{s.Entrance(private(), &policy.View{}), s, store, t, nil, clk}
 }
 
 // private lets this machine and private networks in.
@@ -284,7 +284,7 @@ func TestACL(t *testing.T) {
 	f := newFront(t, nil)
 	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
-		{Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}))
+		{Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}), &policy.View{})
 	f.ask("www.secure.example.", dns.TypeA, nil)
 	m := f.askFrom("192.0.2.1:53", transport.UDP, "www.secure.example.", dns.TypeA, edns(false))
 	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 || codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {

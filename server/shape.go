@@ -22,7 +22,7 @@ func (r *request) limit() int {
 		return wire.MinUDPSize
 	}
 	// RFC 6891, section 6.2.5
-	return int(min(max(r.q.EDNS.UDPSize, wire.MinUDPSize), r.server.cfg.UDPSize))
+	return int(min(max(r.q.EDNS.UDPSize, wire.MinUDPSize), r.rules.UDPSize))
 }
 
 // took is how long the query has taken so far.
@@ -63,7 +63,7 @@ func (r *request) questionName() []byte {
 
 // edeOf is the Extended DNS Errors of a failure as options, none for nil.
 func (r *request) edeOf(f *cause.Failure) (o wire.Options) {
-	for ; f != nil && r.server.cfg.EDE; f = f.Under {
+	for ; f != nil && r.rules.EDE; f = f.Under {
 		if code, ok := f.Cause.EDE(); ok {
 			o = o.AppendEDE(code, f.Extra())
 		}
@@ -134,9 +134,9 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	b *wire.Builder, whole bool) {
 	do, limit := r.q.EDNS.DO, wire.MinUDPSize
 	if do { // whoever sets DO knows EDNS
-		limit = int(r.server.cfg.UDPSize)
+		limit = int(r.rules.UDPSize)
 	}
-	for _, loose := range []bool{r.server.cfg.Rotate && r.memory, false} {
+	for _, loose := range []bool{r.rules.Rotate && r.memory, false} {
 		b = wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 		if loose {
 			b.Loose()
@@ -151,7 +151,7 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 
 // shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482, sections 4.1 and 4.4).
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
-	if r.ask.Type != wire.TypeANY || r.server.cfg.AnyFull || r.from.Protocol.Stream() {
+	if r.ask.Type != wire.TypeANY || r.rules.AnyFull || r.from.Protocol.Stream() {
 		return a
 	}
 	c := *a
@@ -163,7 +163,7 @@ func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
 	for _, s := range a.Sets {
 		first := 0
-		if r.server.cfg.Rotate {
+		if r.rules.Rotate {
 			first = rand.IntN(max(1, s.Len()))
 		}
 		if !b.AddFrom(wire.SectionAnswer, s, do || t == wire.TypeANY, first) {

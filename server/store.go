@@ -19,7 +19,7 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire
 	if len(ede) > 0 {
 		e.Beside = &cache.AnswerBeside{Options: ede}
 	}
-	if run := b.Run(); r.server.cfg.Rotate && run.Count <= MaxRotated && run.At < 1<<16 {
+	if run := b.Run(); r.rules.Rotate && run.Count <= MaxRotated && run.At < 1<<16 {
 		e.Run, e.RunAt = uint8(run.Count), uint16(run.At)
 	}
 	if a.Refresh > 0 {
@@ -39,6 +39,7 @@ func (r *request) keepFailure(a *resolver.Answer) {
 	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	defer b.Release()
 	e := cache.NewAnswer(b.Finish(), r.ask.Name, nil, r.server.clock.Now().Unix(), end)
+	e.Generation = r.view.Generation
 	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOf(a.Failure)}, a.Failure.Cause
 	r.server.cache.Answers.Put(r.key(r.ask), e)
 }
@@ -56,6 +57,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder,
 	}
 	now := r.server.clock.Now().Unix()
 	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
+	e.Generation = r.view.Generation
 	e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
 	return e
 }

@@ -268,12 +268,8 @@ type listening struct {
 
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
-	sc := s.serving
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
-	if s.cfg.Discovery {
-		sc.Local = r.discover
-	}
-	r.server = server.New(sc, s.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
+	r.server = server.New(s.serving, s.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
 	defer func() {
 		if err != nil {
 			r.close()
@@ -321,7 +317,10 @@ func (r *running) openControl() (err error) {
 
 // open opens the listeners.
 func (r *running) open() error {
-	gate := r.gate()
+	gate, view := r.gate(), &policy.View{}
+	if r.cfg.Discovery {
+		view.Local = r.discover
+	}
 	for _, p := range transport.Protocols() {
 		for _, l := range r.cfg.Listen[p] {
 			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: cores,
@@ -337,7 +336,7 @@ func (r *running) open() error {
 				access = r.cfg.Access
 			}
 			r.listeners = append(r.listeners, listening{t, p,
-				r.server.Entrance(policy.NewACL(access))})
+				r.server.Entrance(policy.NewACL(access), view)})
 		}
 	}
 	return nil

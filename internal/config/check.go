@@ -165,7 +165,7 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 			here = netip.IPv6Loopback()
 		}
 		local := l.Addr.Addr().IsLoopback() || l.Addr.Addr().IsUnspecified()
-		if d := acl.Decide(here); local && c.Given("policy.access") && key == "policy.access" &&
+		if d, _ := acl.Decide(here); local && c.Given("policy.access") && key == "policy.access" &&
 			len(rules) > 0 && (d == policy.Refuse || d == policy.Drop) && !self {
 			self = true
 			warn(key, "%v may not ask: this machine itself is refused", here)

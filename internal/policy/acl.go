@@ -38,6 +38,7 @@ func ParseAction(s string) (Action, error) {
 type Rule struct {
 	Net    netip.Prefix
 	Action Action
+	View   *View // nil: that of the listener
 }
 
 // ACL decides by client address: the longest network that holds it. The zero value refuses everybody.
@@ -49,7 +50,7 @@ type ACL struct {
 // rule4 is a rule as numbers.
 type rule4 struct {
 	net, mask uint32
-	action    Action
+	*Rule
 }
 
 // Private are the networks that may ask by default: this machine, and addresses that are not routed (RFC 1918, RFC 4193,
@@ -60,38 +61,40 @@ var Private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", 
 func NewACL(rules []Rule) *ACL {
 	a := &ACL{}
 	for i := len(rules) - 1; i >= 0; i-- {
-		r := Rule{rules[i].Net.Masked(), rules[i].Action}
+		r := Rule{rules[i].Net.Masked(), rules[i].Action, rules[i].View}
 		if !slices.ContainsFunc(a.rules, func(o Rule) bool { return o.Net == r.Net }) {
 			a.rules = append(a.rules, r)
 		}
 	}
 	slices.SortStableFunc(a.rules, func(x, y Rule) int { return y.Net.Bits() - x.Net.Bits() })
-	for _, r := range a.rules {
-		if r.Net.Addr().Is4() {
+	for i := range a.rules {
+		if r := &a.rules[i]; r.Net.Addr().Is4() {
 			b := r.Net.Addr().As4()
-			a.v4 = append(a.v4, rule4{binary.BigEndian.Uint32(b[:]), ^uint32(0) << (32 - r.Net.Bits()), r.Action})
+			mask := ^uint32(0) << (32 - r.Net.Bits())
+			a.v4 = append(a.v4, rule4{binary.BigEndian.Uint32(b[:]), mask, r})
 		}
 	}
 	return a
 }
 
-// Decide returns what becomes of a client's query; without a rule it is refused.
-func (a *ACL) Decide(addr netip.Addr) Action {
+// Decide returns what becomes of a client's query, and the view that it has, nil for the
+// listener's. Without a rule it is refused.
+func (a *ACL) Decide(addr netip.Addr) (Action, *View) {
 	if addr.Is4() {
 		b := addr.As4()
 		n := binary.BigEndian.Uint32(b[:])
 		for i := range a.v4 {
 			if n&a.v4[i].mask == a.v4[i].net {
-				return a.v4[i].action
+				return a.v4[i].Action, a.v4[i].View
 			}
 		}
-		return Refuse
+		return Refuse, nil
 	}
 	addr = addr.WithZone("")
 	for i := range a.rules {
 		if a.rules[i].Net.Contains(addr) {
-			return a.rules[i].Action
+			return a.rules[i].Action, a.rules[i].View
 		}
 	}
-	return Refuse
+	return Refuse, nil
 }

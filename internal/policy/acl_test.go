@@ -6,10 +6,10 @@ import (
 )
 
 func TestDecide(t *testing.T) {
-	p := netip.MustParsePrefix
+	rule := func(net string, a Action) Rule { return Rule{Net: netip.MustParsePrefix(net), Action: a} }
 	var private []Rule
 	for _, n := range Private {
-		private = append(private, Rule{p(n), Allow})
+		private = append(private, rule(n, Allow))
 	}
 	byDefault := NewACL(private)
 	for _, c := range []struct {
@@ -23,13 +23,29 @@ func TestDecide(t *testing.T) {
 		{"link-local with a zone", byDefault, "fe80::1%eth0", Allow},
 		{"public by default", byDefault, "192.0.2.1", Refuse},
 		{"public IPv6 by default", byDefault, "2001:db8::1", Refuse},
-		{"longest prefix", NewACL([]Rule{{p("10.0.0.0/8"), Allow}, {p("10.1.0.0/16"), Drop}}), "10.1.2.3", Drop},
-		{"order does not matter", NewACL([]Rule{{p("10.1.0.0/16"), Drop}, {p("10.0.0.0/8"), Allow}}), "10.1.2.3", Drop},
-		{"the later of two", NewACL([]Rule{{p("10.0.0.0/8"), Allow}, {p("10.0.0.0/8"), Refuse}}), "10.1.2.3", Refuse},
+		{"longest prefix", NewACL([]Rule{rule("10.0.0.0/8", Allow), rule("10.1.0.0/16", Drop)}),
+			"10.1.2.3", Drop},
+		{"order does not matter", NewACL([]Rule{rule("10.1.0.0/16", Drop), rule("10.0.0.0/8", Allow)}),
+			"10.1.2.3", Drop},
+		{"the later of two", NewACL([]Rule{rule("10.0.0.0/8", Allow), rule("10.0.0.0/8", Refuse)}),
+			"10.1.2.3", Refuse},
 		{"no rules", NewACL(nil), "127.0.0.1", Refuse},
 	} {
-		if got := c.acl.Decide(netip.MustParseAddr(c.addr)); got != c.want {
+		if got, _ := c.acl.Decide(netip.MustParseAddr(c.addr)); got != c.want {
 			t.Errorf("%s: %s: got %d, want %d", c.name, c.addr, got, c.want)
+		}
+	}
+}
+
+// A rule may give its clients a view of their own; those of all others have the listener's.
+func TestRuleGivesItsClientsAView(t *testing.T) {
+	own, p := &View{Class: 1}, netip.MustParsePrefix
+	a := NewACL([]Rule{{Net: p("0.0.0.0/0")}, {Net: p("::/0")}, {Net: p("10.0.0.0/8"), View: own},
+		{Net: p("2001:db8::/32"), View: own}})
+	for addr, want := range map[string]*View{"192.0.2.1": nil, "10.1.2.3": own, "2001:db9::1": nil,
+		"2001:db8::1": own} {
+		if action, v := a.Decide(netip.MustParseAddr(addr)); action != Allow || v != want {
+			t.Errorf("%s: %v, %v", addr, action, v)
 		}
 	}
 }
