@@ -192,7 +192,7 @@ func (u *Unpacker) Failure() (f *cause.Failure) {
 	last := &f
 	for n := 0; n <= maxUnder; n++ {
 		c := cause.Cause(u.Int())
-		if c == cause.None || u.Bad {
+		if u.Bad = u.Bad || !c.Known(); c == cause.None || u.Bad {
 			return f
 		}
 		*last = &cause.Failure{Cause: c, Zone: string(u.sized()), Server: string(u.sized()), Detail: string(u.sized())}

@@ -45,18 +45,9 @@ type accepted struct {
 	damaged bool
 }
 
-// telling orders network failures: the highest is what the client hears.
-var telling = map[cause.Cause]int{
-	cause.LocalResources: 10, // whatever servers say: those that we could not ask may know better
-	cause.ServerIdentity: 9,
-	cause.NoAddress:      1, cause.NoServers: 1, cause.PrivateServers: 1, cause.Unreachable: 2,
-	cause.UplinkDown: 2, cause.Timeout: 3, cause.Spoofed: 4, cause.Truncated: 4,
-	cause.ServerNotImp: 5, cause.ServerFormErr: 5,
-	cause.Malformed: 6, cause.ServerUnexpected: 6, cause.ServerFailed: 7, cause.Lame: 8, cause.ServerRefused: 8,
-}
-
+// blame remembers a network failure, if it tells more than those before it.
 func (a *asking) blame(f *cause.Failure) {
-	if f != nil && (a.worst == nil || telling[f.Cause] > telling[a.worst.Cause]) {
+	if f != nil && (a.worst == nil || f.Cause.Rank() > a.worst.Cause.Rank()) {
 		a.worst = f
 	}
 }
@@ -230,10 +221,15 @@ func (a *asking) trace(c *candidate, outcome string) {
 	}
 }
 
+// errMalformed is the error of an exchange whose reply cannot be read.
 var errMalformed = errors.New("malformed reply")
 
+// causeOfExchange returns what an exchange failed for, which is the one translation of transport's
+// errors.
 func causeOfExchange(err error) cause.Cause {
 	switch {
+	case errors.Is(err, errMalformed):
+		return cause.Malformed
 	case errors.Is(err, transport.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return cause.Timeout
 	case errors.Is(err, transport.ErrSpoofed), errors.Is(err, transport.ErrCase):

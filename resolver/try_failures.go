@@ -22,9 +22,6 @@ func (a *asking) failed(t *try) *cause.Failure {
 		return f
 	}
 	what := causeOfExchange(err)
-	if errors.Is(err, errMalformed) {
-		what = cause.Malformed
-	}
 	r.observe.Upstream(c.addr, t.how.via, t.took, what)
 	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
 	learn := func(e event) { r.servers.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }

@@ -38,11 +38,6 @@ type httpRequest struct {
 	body                []byte
 }
 
-// statuses are what requests come to that hold no query.
-var statuses = map[cause.Cause]int{cause.HTTPPath: http.StatusNotFound, cause.HTTPMethod: http.StatusMethodNotAllowed, cause.HTTPMediaType: http.StatusUnsupportedMediaType,
-	cause.HTTPQuery: http.StatusBadRequest, cause.HTTPTooLarge: http.StatusRequestEntityTooLarge,
-	cause.SlowWriter: http.StatusRequestTimeout, cause.HTTPForwarded: http.StatusBadRequest}
-
 // query takes the DNS message out of a request; buf may be used for it.
 func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause) {
 	path, params, _ := strings.Cut(r.path, "?")
@@ -200,7 +195,7 @@ func (d *doh) refuse(w http.ResponseWriter, why cause.Cause) {
 	if why == cause.HTTPMethod {
 		w.Header().Set("Allow", "GET, POST")
 	}
-	http.Error(w, why.Text(), statuses[why])
+	http.Error(w, why.Text(), why.HTTPStatus())
 }
 
 // overHTTP2 is what DNS over HTTPS does by HTTP/2 and HTTP/1.1.

@@ -110,7 +110,7 @@ func (s *http2) refused(b []byte, st *h2stream, why cause.Cause) []byte {
 	text := why.Text() + "\n"
 	at := len(b)
 	b = appendFrameHeader(b, 0, frameHeaders, flagEndHeaders, st.id)
-	b = appendNumber(b, fieldStatus, "", uint32(statuses[why]))
+	b = appendNumber(b, fieldStatus, "", uint32(why.HTTPStatus()))
 	b = appendField(b, fieldContentType, "text/plain; charset=utf-8")
 	b = appendNumber(b, fieldContentLength, "", uint32(len(text)))
 	if why == cause.HTTPMethod {

@@ -243,7 +243,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 			if r.Failure == nil {
 				r.Failure = cause.New(cause.DenialInvalid, t.Zone, "%s/%s", s.Name, s.Type)
 			}
-			if fail == nil || severity[r.Failure.Cause] > severity[fail.Cause] {
+			if fail == nil || r.Failure.Cause.Rank() > fail.Cause.Rank() {
 				fail = r.Failure
 			}
 			continue

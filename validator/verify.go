@@ -35,14 +35,6 @@ type Result struct {
 
 func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
 
-// severity orders the causes of failed signatures: what the client hears is the highest that was met.
-var severity = map[cause.Cause]int{
-	cause.SignatureMissing: 1, cause.SignerMismatch: 2, cause.KeyNotFound: 3, cause.SignatureLabels: 4, cause.KeyNotZone: 5, cause.KeyRevoked: 5,
-	cause.KeyUnusable: 5, cause.KeyRefused: 5, cause.SignatureNotYetValid: 6,
-	cause.SignatureExpired: 7, cause.SignatureInvalid: 8,
-	cause.KeyTagCollision: 9, cause.LimitSignatures: 10,
-}
-
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with the first that
 // verifies; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
@@ -61,7 +53,7 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 		if r.Status == wire.Secure {
 			return r
 		}
-		if worst == nil || severity[r.Failure.Cause] > severity[worst.Cause] {
+		if worst == nil || r.Failure.Cause.Rank() > worst.Cause.Rank() {
 			worst = r.Failure
 		}
 	}

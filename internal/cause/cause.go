@@ -8,6 +8,7 @@ package cause
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,113 +33,114 @@ func (k Kind) String() string {
 // Cause is a row of the table.
 type Cause uint8
 
-// The causes. Their order is that of the table.
+// The causes, by what they are about. A number is in records that outlive the process, so it never
+// changes once released: a new cause takes the next one, wherever it stands.
 const (
-	None Cause = iota
+	None Cause = 0
 
 	// DNSSEC.
-	SignatureExpired
-	SignatureNotYetValid
-	SignatureMissing
-	SignatureInvalid
-	SignerMismatch
-	SignatureLabels
-	KeyMissing
-	KeyNotFound
-	KeyNotZone
-	KeyRevoked
-	KeyUnusable
-	KeyRefused
-	KeyTagCollision
-	DSMismatch
-	DenialMissing
-	DenialInvalid
-	WildcardProofMissing
-	AliasMismatch
-	AnchorMismatch
-	RecordMalformed
+	SignatureExpired     Cause = 1
+	SignatureNotYetValid Cause = 2
+	SignatureMissing     Cause = 3
+	SignatureInvalid     Cause = 4
+	SignerMismatch       Cause = 5
+	SignatureLabels      Cause = 6
+	KeyMissing           Cause = 7
+	KeyNotFound          Cause = 8
+	KeyNotZone           Cause = 9
+	KeyRevoked           Cause = 10
+	KeyUnusable          Cause = 11
+	KeyRefused           Cause = 12
+	KeyTagCollision      Cause = 13
+	DSMismatch           Cause = 14
+	DenialMissing        Cause = 15
+	DenialInvalid        Cause = 16
+	WildcardProofMissing Cause = 17
+	AliasMismatch        Cause = 18
+	AnchorMismatch       Cause = 19
+	RecordMalformed      Cause = 20
 
 	// Insecure, and why.
-	AlgorithmUnsupported
-	DigestUnsupported
-	KeysRefused
-	NSEC3Iterations
-	NegativeAnchor
+	AlgorithmUnsupported Cause = 21
+	DigestUnsupported    Cause = 22
+	KeysRefused          Cause = 23
+	NSEC3Iterations      Cause = 24
+	NegativeAnchor       Cause = 25
 
 	// Network.
-	Timeout
-	Unreachable
-	ServerRefused
-	ServerFailed
-	ServerFormErr
-	ServerNotImp
-	ServerUnexpected
-	Lame
-	Malformed
-	Truncated
-	Spoofed
-	ServerIdentity
-	NoServers
-	PrivateServers
-	NoAddress
-	DependencyLoop
-	UplinkDown
+	Timeout          Cause = 26
+	Unreachable      Cause = 27
+	ServerRefused    Cause = 28
+	ServerFailed     Cause = 29
+	ServerFormErr    Cause = 30
+	ServerNotImp     Cause = 31
+	ServerUnexpected Cause = 32
+	Lame             Cause = 33
+	Malformed        Cause = 34
+	Truncated        Cause = 35
+	Spoofed          Cause = 36
+	ServerIdentity   Cause = 37
+	NoServers        Cause = 38
+	PrivateServers   Cause = 39
+	NoAddress        Cause = 40
+	DependencyLoop   Cause = 41
+	UplinkDown       Cause = 42
 
 	// Limits.
-	LimitQueries
-	LimitTime
-	LimitAliases
-	LimitReferrals
-	LimitNameServers
-	LimitSignatures
-	LimitDigests
-	LimitNSEC3
-	LimitDepth
-	AliasLoop
-	AliasTooLong
-	Overload
-	LimitClient
-	LimitPulse
-	LocalResources
-	ConnectionDisplaced
-	ConnectionsPerClient
-	Descriptors
-	HeldOctets
-	SlowReader
-	SlowWriter
-	HandshakeTime
-	StreamFlood
+	LimitQueries         Cause = 43
+	LimitTime            Cause = 44
+	LimitAliases         Cause = 45
+	LimitReferrals       Cause = 46
+	LimitNameServers     Cause = 47
+	LimitSignatures      Cause = 48
+	LimitDigests         Cause = 49
+	LimitNSEC3           Cause = 50
+	LimitDepth           Cause = 51
+	AliasLoop            Cause = 52
+	AliasTooLong         Cause = 53
+	Overload             Cause = 54
+	LimitClient          Cause = 55
+	LimitPulse           Cause = 56
+	LocalResources       Cause = 57
+	ConnectionDisplaced  Cause = 58
+	ConnectionsPerClient Cause = 59
+	Descriptors          Cause = 60
+	HeldOctets           Cause = 61
+	SlowReader           Cause = 62
+	SlowWriter           Cause = 63
+	HandshakeTime        Cause = 64
+	StreamFlood          Cause = 65
 
 	// Policy.
-	ClientRefused
-	ClientDropped
-	QueryRefused
-	NotRecursive
-	Sentinel
-	Stopping
+	ClientRefused Cause = 66
+	ClientDropped Cause = 67
+	QueryRefused  Cause = 68
+	NotRecursive  Cause = 69
+	Sentinel      Cause = 70
+	Stopping      Cause = 71
 
 	// The client's message.
-	RequestMalformed
-	RequestVersion
-	RequestOpcode
-	RequestCookie
-	RequestTooEarly
-	FrameMalformed
-	Handshake
-	ProxyHeader
-	HTTPMalformed
-	HTTPPath
-	HTTPMethod
-	HTTPMediaType
-	HTTPQuery
-	HTTPTooLarge
-	HTTPForwarded
-	QUICProtocol
+	RequestMalformed Cause = 72
+	RequestVersion   Cause = 73
+	RequestOpcode    Cause = 74
+	RequestCookie    Cause = 75
+	RequestTooEarly  Cause = 76
+	FrameMalformed   Cause = 77
+	Handshake        Cause = 78
+	ProxyHeader      Cause = 79
+	HTTPMalformed    Cause = 80
+	HTTPPath         Cause = 81
+	HTTPMethod       Cause = 82
+	HTTPMediaType    Cause = 83
+	HTTPQuery        Cause = 84
+	HTTPTooLarge     Cause = 85
+	HTTPForwarded    Cause = 86
+	QUICProtocol     Cause = 87
 
 	// This program.
-	InternalError
+	InternalError Cause = 88
 
-	count
+	count = 89
 )
 
 // EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27).
@@ -166,170 +168,398 @@ const (
 	edeUnsupportedIterations = 27
 )
 
-// row is what the table says of a cause.
+// row describes a cause.
 type row struct {
-	label string // metric label and log value; never changes once released
-	kind  Kind
-	ede   int    // info code, or edeNone
-	text  string // one line, for people
-	hint  string // what to do about it
+	label    string // metric label and log value; never changes once released
+	kind     Kind
+	ede      int    // info code, or edeNone
+	rank     int    // see Rank
+	status   int    // see HTTPStatus
+	upstream bool   // see Upstream
+	text     string // one line, for people
+	hint     string // what to do about it
 }
 
 var table = [count]row{
-	None: {"none", KindRequest, edeNone, "nothing went wrong", ""},
+	None: {label: "none", kind: KindRequest, ede: edeNone, upstream: true,
+		text: "nothing went wrong",
+	},
 
-	SignatureExpired:     {"signature_expired", KindDNSSEC, edeExpired, "every signature over the data has expired", "re-sign the zone; check the signer's timer and this machine's clock"},
-	SignatureNotYetValid: {"signature_not_yet_valid", KindDNSSEC, edeNotYetValid, "every signature over the data begins in the future", "check the signer's clock and this machine's"},
-	SignatureMissing:     {"signature_missing", KindDNSSEC, edeRRSIGsMissing, "data of a signed zone came without a signature", "check that the zone is fully signed and that no server strips RRSIGs"},
-	SignatureInvalid:     {"signature_invalid", KindDNSSEC, edeBogus, "a signature does not verify", "re-sign the zone; compare the data of its servers"},
-	SignerMismatch:       {"signer_mismatch", KindDNSSEC, edeBogus, "a signature names a signer that is not the zone of the data", "re-sign the zone with its own keys"},
-	SignatureLabels:      {"signature_labels", KindDNSSEC, edeBogus, "a signature counts labels that its owner cannot have", "re-sign the zone"},
-	KeyMissing:           {"dnskey_missing", KindDNSSEC, edeKeyMissing, "the zone has a DS but no DNSKEY could be had", "publish the DNSKEY set, or remove the DS at the parent"},
-	KeyNotFound:          {"dnskey_not_found", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone made the signature", "publish the key that signs, or sign with a published key"},
-	KeyNotZone:           {"dnskey_not_zone_key", KindDNSSEC, edeNoZoneKeyBitSet, "the only matching DNSKEY is not a zone key", "set the zone flag of the key"},
-	KeyRevoked:           {"dnskey_revoked", KindDNSSEC, edeKeyMissing, "the only matching DNSKEY is revoked", "finish the roll-over: sign with, and point the DS to, the new key"},
-	KeyUnusable: {"dnskey_unusable", KindDNSSEC, edeKeyMissing,
-		"the only matching DNSKEY cannot be used: malformed, or of a wrong protocol",
-		"replace the key"},
-	KeyRefused: {"dnskey_refused", KindDNSSEC, edeBogus,
-		"the matching DNSKEY is outside the limits, and not every DS names one that is",
-		"replace the key: RSA moduli have 512 to 4096 bits here, exponents at most 35"},
-	KeyTagCollision:      {"dnskey_tag_collision", KindDNSSEC, edeBogus, "more keys share one tag than are tried", "replace keys until tags differ"},
-	DSMismatch:           {"ds_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches the DS at its parent", "publish the DS of a key that is in the zone"},
-	DenialMissing:        {"denial_missing", KindDNSSEC, edeNSECMissing, "the proof that the data do not exist is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
-	DenialInvalid:        {"denial_invalid", KindDNSSEC, edeNSECMissing, "the proof does not show that the data do not exist", "re-sign the zone; check for servers with old data"},
-	WildcardProofMissing: {"wildcard_proof_missing", KindDNSSEC, edeNSECMissing, "the proof that no closer name exists than the wildcard is missing", "check the zone's NSEC or NSEC3 chain on all servers"},
-	AliasMismatch:        {"alias_mismatch", KindDNSSEC, edeBogus, "an unsigned CNAME is not what the signed DNAME makes of the name", "check the server's DNAME support"},
-	AnchorMismatch:       {"anchor_mismatch", KindDNSSEC, edeKeyMissing, "no DNSKEY of the zone matches its trust anchor", "update the trust anchor, and check who answers for the zone"},
-	RecordMalformed: {"record_malformed", KindDNSSEC, edeOther,
-		"a record cannot be of its type, and was left out of its set",
-		"correct the record in the zone"},
+	SignatureExpired: {label: "signature_expired", kind: KindDNSSEC, ede: edeExpired, rank: 7,
+		text: "every signature over the data has expired",
+		hint: "re-sign the zone; check the signer's timer and this machine's clock",
+	},
+	SignatureNotYetValid: {label: "signature_not_yet_valid", kind: KindDNSSEC, ede: edeNotYetValid,
+		rank: 6,
+		text: "every signature over the data begins in the future",
+		hint: "check the signer's clock and this machine's",
+	},
+	SignatureMissing: {label: "signature_missing", kind: KindDNSSEC, ede: edeRRSIGsMissing, rank: 1,
+		text: "data of a signed zone came without a signature",
+		hint: "check that the zone is fully signed and that no server strips RRSIGs",
+	},
+	SignatureInvalid: {label: "signature_invalid", kind: KindDNSSEC, ede: edeBogus, rank: 8,
+		text: "a signature does not verify",
+		hint: "re-sign the zone; compare the data of its servers",
+	},
+	SignerMismatch: {label: "signer_mismatch", kind: KindDNSSEC, ede: edeBogus, rank: 2,
+		text: "a signature names a signer that is not the zone of the data",
+		hint: "re-sign the zone with its own keys",
+	},
+	SignatureLabels: {label: "signature_labels", kind: KindDNSSEC, ede: edeBogus, rank: 4,
+		text: "a signature counts labels that its owner cannot have",
+		hint: "re-sign the zone",
+	},
+	KeyMissing: {label: "dnskey_missing", kind: KindDNSSEC, ede: edeKeyMissing,
+		text: "the zone has a DS but no DNSKEY could be had",
+		hint: "publish the DNSKEY set, or remove the DS at the parent",
+	},
+	KeyNotFound: {label: "dnskey_not_found", kind: KindDNSSEC, ede: edeKeyMissing, rank: 3,
+		text: "no DNSKEY of the zone made the signature",
+		hint: "publish the key that signs, or sign with a published key",
+	},
+	KeyNotZone: {label: "dnskey_not_zone_key", kind: KindDNSSEC, ede: edeNoZoneKeyBitSet, rank: 5,
+		text: "the only matching DNSKEY is not a zone key",
+		hint: "set the zone flag of the key",
+	},
+	KeyRevoked: {label: "dnskey_revoked", kind: KindDNSSEC, ede: edeKeyMissing, rank: 5,
+		text: "the only matching DNSKEY is revoked",
+		hint: "finish the roll-over: sign with, and point the DS to, the new key",
+	},
+	KeyUnusable: {label: "dnskey_unusable", kind: KindDNSSEC, ede: edeKeyMissing, rank: 5,
+		text: "the only matching DNSKEY cannot be used: malformed, or of a wrong protocol",
+		hint: "replace the key",
+	},
+	KeyRefused: {label: "dnskey_refused", kind: KindDNSSEC, ede: edeBogus, rank: 5,
+		text: "the matching DNSKEY is outside the limits, and not every DS names one that is",
+		hint: "replace the key: RSA moduli have 512 to 4096 bits here, exponents at most 35",
+	},
+	KeyTagCollision: {label: "dnskey_tag_collision", kind: KindDNSSEC, ede: edeBogus, rank: 9,
+		text: "more keys share one tag than are tried",
+		hint: "replace keys until tags differ",
+	},
+	DSMismatch: {label: "ds_mismatch", kind: KindDNSSEC, ede: edeKeyMissing,
+		text: "no DNSKEY of the zone matches the DS at its parent",
+		hint: "publish the DS of a key that is in the zone",
+	},
+	DenialMissing: {label: "denial_missing", kind: KindDNSSEC, ede: edeNSECMissing,
+		text: "the proof that the data do not exist is missing",
+		hint: "check the zone's NSEC or NSEC3 chain on all servers",
+	},
+	DenialInvalid: {label: "denial_invalid", kind: KindDNSSEC, ede: edeNSECMissing,
+		text: "the proof does not show that the data do not exist",
+		hint: "re-sign the zone; check for servers with old data",
+	},
+	WildcardProofMissing: {label: "wildcard_proof_missing", kind: KindDNSSEC, ede: edeNSECMissing,
+		text: "the proof that no closer name exists than the wildcard is missing",
+		hint: "check the zone's NSEC or NSEC3 chain on all servers",
+	},
+	AliasMismatch: {label: "alias_mismatch", kind: KindDNSSEC, ede: edeBogus,
+		text: "an unsigned CNAME is not what the signed DNAME makes of the name",
+		hint: "check the server's DNAME support",
+	},
+	AnchorMismatch: {label: "anchor_mismatch", kind: KindDNSSEC, ede: edeKeyMissing,
+		text: "no DNSKEY of the zone matches its trust anchor",
+		hint: "update the trust anchor, and check who answers for the zone",
+	},
+	RecordMalformed: {label: "record_malformed", kind: KindDNSSEC, ede: edeOther,
+		text: "a record cannot be of its type, and was left out of its set",
+		hint: "correct the record in the zone",
+	},
 
-	AlgorithmUnsupported: {"algorithm_unsupported", KindInsecure, edeUnsupportedAlgorithm, "the delegation is signed with unsupported algorithms only", "sign with ECDSA P-256 (13) or Ed25519 (15)"},
-	DigestUnsupported:    {"digest_unsupported", KindInsecure, edeUnsupportedDigest, "the delegation has DS digests of unsupported types only", "publish a DS with SHA-256"},
-	KeysRefused: {"dnskeys_refused", KindInsecure, edeUnsupportedAlgorithm,
-		"every DS names a DNSKEY that is outside the limits",
-		"replace the keys: RSA moduli have 512 to 4096 bits here, exponents at most 35"},
-	NSEC3Iterations: {"nsec3_iterations", KindInsecure, edeUnsupportedIterations,
-		"the zone's NSEC3 iterations are above what is computed", "set the iterations to 0"},
-	NegativeAnchor: {"negative_trust_anchor", KindInsecure, edeNone,
-		"validation is switched off here by a negative trust anchor",
-		"remove it when the zone is mended"},
+	AlgorithmUnsupported: {label: "algorithm_unsupported", kind: KindInsecure,
+		ede:  edeUnsupportedAlgorithm,
+		text: "the delegation is signed with unsupported algorithms only",
+		hint: "sign with ECDSA P-256 (13) or Ed25519 (15)",
+	},
+	DigestUnsupported: {label: "digest_unsupported", kind: KindInsecure, ede: edeUnsupportedDigest,
+		text: "the delegation has DS digests of unsupported types only",
+		hint: "publish a DS with SHA-256",
+	},
+	KeysRefused: {label: "dnskeys_refused", kind: KindInsecure, ede: edeUnsupportedAlgorithm,
+		text: "every DS names a DNSKEY that is outside the limits",
+		hint: "replace the keys: RSA moduli have 512 to 4096 bits here, exponents at most 35",
+	},
+	NSEC3Iterations: {label: "nsec3_iterations", kind: KindInsecure, ede: edeUnsupportedIterations,
+		text: "the zone's NSEC3 iterations are above what is computed",
+		hint: "set the iterations to 0",
+	},
+	NegativeAnchor: {label: "negative_trust_anchor", kind: KindInsecure, ede: edeNone,
+		text: "validation is switched off here by a negative trust anchor",
+		hint: "remove it when the zone is mended",
+	},
 
-	Timeout:          {"timeout", KindNetwork, edeNoReachableAuthority, "no server answered in time", "check the servers and the path to them"},
-	Unreachable:      {"unreachable", KindNetwork, edeNoReachableAuthority, "no server could be reached", "check the servers' addresses and the route to them"},
-	ServerRefused:    {"refused", KindNetwork, edeNoReachableAuthority, "the servers refuse to answer for the zone", "configure the zone on its servers, or correct the delegation"},
-	ServerFailed:     {"server_failure", KindNetwork, edeNetworkError, "the servers say SERVFAIL", "see the servers' logs"},
-	ServerFormErr:    {"server_formerr", KindNetwork, edeNetworkError, "the servers do not understand the question", "update the servers"},
-	ServerNotImp:     {"server_notimp", KindNetwork, edeNetworkError, "the servers do not implement the question", "update the servers"},
-	ServerUnexpected: {"server_unexpected", KindNetwork, edeInvalidData, "the servers' answer makes no sense", "see the servers' configuration"},
-	Lame:             {"lame", KindNetwork, edeNoReachableAuthority, "the servers are not authoritative for the zone that is delegated to them", "configure the zone on its servers, or correct the delegation"},
-	Malformed:        {"malformed", KindNetwork, edeInvalidData, "the servers' answer is malformed", "update the servers"},
-	Truncated:        {"truncated", KindNetwork, edeNetworkError, "the answer is truncated and cannot be had over TCP", "let TCP port 53 through"},
-	Spoofed:          {"spoofed", KindNetwork, edeNetworkError, "answers came that do not match the question", "look for a spoofing attack or a broken middlebox"},
-	ServerIdentity:   {"server_identity", KindNetwork, edeNetworkError, "a server that is asked over an encrypted transport is not who it has to be", "compare tls_name and tls_pins with the server's certificate"},
-	NoServers:        {"no_servers", KindNetwork, edeNoReachableAuthority, "the delegation names no server that may be asked", "correct the delegation"},
-	PrivateServers: {"private_servers", KindNetwork, edeNoReachableAuthority,
-		"the public delegation leads to private addresses",
-		"correct the delegation; for a zone of your own, name its servers in resolver.stub_zones, or " +
-			"set resolver.private_servers"},
-	NoAddress: {"no_address", KindNetwork, edeNoReachableAuthority,
-		"no server of the delegation has an address", "publish addresses for the name servers"},
-	DependencyLoop: {"dependency_loop", KindNetwork, edeNoReachableAuthority,
-		"the name servers' addresses depend on the zone itself", "add glue at the parent"},
-	UplinkDown: {"uplink_down", KindNetwork, edeNetworkError, "this resolver has no network",
-		"check this machine's link"},
+	Timeout: {label: "timeout", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 3,
+		upstream: true,
+		text:     "no server answered in time",
+		hint:     "check the servers and the path to them",
+	},
+	Unreachable: {label: "unreachable", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 2,
+		upstream: true,
+		text:     "no server could be reached",
+		hint:     "check the servers' addresses and the route to them",
+	},
+	ServerRefused: {label: "refused", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 8,
+		text: "the servers refuse to answer for the zone",
+		hint: "configure the zone on its servers, or correct the delegation",
+	},
+	ServerFailed: {label: "server_failure", kind: KindNetwork, ede: edeNetworkError, rank: 7,
+		text: "the servers say SERVFAIL",
+		hint: "see the servers' logs",
+	},
+	ServerFormErr: {label: "server_formerr", kind: KindNetwork, ede: edeNetworkError, rank: 5,
+		text: "the servers do not understand the question",
+		hint: "update the servers",
+	},
+	ServerNotImp: {label: "server_notimp", kind: KindNetwork, ede: edeNetworkError, rank: 5,
+		text: "the servers do not implement the question",
+		hint: "update the servers",
+	},
+	ServerUnexpected: {label: "server_unexpected", kind: KindNetwork, ede: edeInvalidData, rank: 6,
+		text: "the servers' answer makes no sense",
+		hint: "see the servers' configuration",
+	},
+	Lame: {label: "lame", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 8,
+		text: "the servers are not authoritative for the zone that is delegated to them",
+		hint: "configure the zone on its servers, or correct the delegation",
+	},
+	Malformed: {label: "malformed", kind: KindNetwork, ede: edeInvalidData, rank: 6, upstream: true,
+		text: "the servers' answer is malformed",
+		hint: "update the servers",
+	},
+	Truncated: {label: "truncated", kind: KindNetwork, ede: edeNetworkError, rank: 4,
+		text: "the answer is truncated and cannot be had over TCP",
+		hint: "let TCP port 53 through",
+	},
+	Spoofed: {label: "spoofed", kind: KindNetwork, ede: edeNetworkError, rank: 4, upstream: true,
+		text: "answers came that do not match the question",
+		hint: "look for a spoofing attack or a broken middlebox",
+	},
+	ServerIdentity: {label: "server_identity", kind: KindNetwork, ede: edeNetworkError, rank: 9,
+		upstream: true,
+		text:     "a server that is asked over an encrypted transport is not who it has to be",
+		hint:     "compare tls_name and tls_pins with the server's certificate",
+	},
+	NoServers: {label: "no_servers", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 1,
+		text: "the delegation names no server that may be asked",
+		hint: "correct the delegation",
+	},
+	PrivateServers: {label: "private_servers", kind: KindNetwork, ede: edeNoReachableAuthority,
+		rank: 1,
+		text: "the public delegation leads to private addresses",
+		hint: "correct the delegation; for a zone of your own, name its servers in " +
+			"resolver.stub_zones, or " +
+			"set resolver.private_servers",
+	},
+	NoAddress: {label: "no_address", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 1,
+		text: "no server of the delegation has an address",
+		hint: "publish addresses for the name servers",
+	},
+	DependencyLoop: {label: "dependency_loop", kind: KindNetwork, ede: edeNoReachableAuthority,
+		text: "the name servers' addresses depend on the zone itself",
+		hint: "add glue at the parent",
+	},
+	UplinkDown: {label: "uplink_down", kind: KindNetwork, ede: edeNetworkError, rank: 2,
+		upstream: true,
+		text:     "this resolver has no network",
+		hint:     "check this machine's link",
+	},
 
-	LimitQueries:     {"limit_queries", KindLimit, edeOther, "the answer would take more upstream queries than a query may cause", "shorten the chain of delegations and aliases"},
-	LimitTime:        {"limit_time", KindLimit, edeNoReachableAuthority, "the answer took longer than a client waits", "check the speed of the zone's servers"},
-	LimitAliases:     {"limit_aliases", KindLimit, edeOther, "the alias chain is too long", "shorten the chain of CNAMEs"},
-	LimitReferrals:   {"limit_referrals", KindLimit, edeOther, "too many referrals", "shorten the chain of delegations"},
-	LimitNameServers: {"limit_name_servers", KindLimit, edeNoReachableAuthority, "too many name servers without an address", "add glue, remove dead name servers"},
-	LimitSignatures:  {"limit_signatures", KindLimit, edeBogus, "more signature checks than a query may cost", "remove surplus keys and signatures"},
-	LimitDigests:     {"limit_digests", KindLimit, edeKeyMissing, "more DS digests than a query may cost", "remove surplus DS records"},
-	LimitNSEC3:       {"limit_nsec3", KindLimit, edeNSECMissing, "more NSEC3 hashing than a query may cost", "set the NSEC3 iterations to 0 and the salt to none"},
-	LimitDepth:       {"limit_depth", KindLimit, edeOther, "questions that depend on questions, too deep", "add glue, shorten the chain of delegations"},
-	AliasLoop:        {"alias_loop", KindLimit, edeOther, "the alias chain comes back to itself", "break the loop of CNAMEs"},
-	AliasTooLong:     {"alias_too_long", KindLimit, edeOther, "the DNAME makes a name that is too long", ""},
-	Overload:         {"overload", KindLimit, edeOther, "this resolver is overloaded", "raise the limits or add resolvers"},
-	LocalResources: {"local_resources", KindLimit, edeOther,
-		"this resolver lacked descriptors, ports or memory to ask, or a packet filter stopped it",
-		"raise the limit on open files and net.ipv4.ip_local_port_range; look at the packet filter"},
+	LimitQueries: {label: "limit_queries", kind: KindLimit, ede: edeOther,
+		text: "the answer would take more upstream queries than a query may cause",
+		hint: "shorten the chain of delegations and aliases",
+	},
+	LimitTime: {label: "limit_time", kind: KindLimit, ede: edeNoReachableAuthority,
+		text: "the answer took longer than a client waits",
+		hint: "check the speed of the zone's servers",
+	},
+	LimitAliases: {label: "limit_aliases", kind: KindLimit, ede: edeOther,
+		text: "the alias chain is too long",
+		hint: "shorten the chain of CNAMEs",
+	},
+	LimitReferrals: {label: "limit_referrals", kind: KindLimit, ede: edeOther,
+		text: "too many referrals",
+		hint: "shorten the chain of delegations",
+	},
+	LimitNameServers: {label: "limit_name_servers", kind: KindLimit, ede: edeNoReachableAuthority,
+		text: "too many name servers without an address",
+		hint: "add glue, remove dead name servers",
+	},
+	LimitSignatures: {label: "limit_signatures", kind: KindLimit, ede: edeBogus, rank: 10,
+		text: "more signature checks than a query may cost",
+		hint: "remove surplus keys and signatures",
+	},
+	LimitDigests: {label: "limit_digests", kind: KindLimit, ede: edeKeyMissing,
+		text: "more DS digests than a query may cost",
+		hint: "remove surplus DS records",
+	},
+	LimitNSEC3: {label: "limit_nsec3", kind: KindLimit, ede: edeNSECMissing,
+		text: "more NSEC3 hashing than a query may cost",
+		hint: "set the NSEC3 iterations to 0 and the salt to none",
+	},
+	LimitDepth: {label: "limit_depth", kind: KindLimit, ede: edeOther,
+		text: "questions that depend on questions, too deep",
+		hint: "add glue, shorten the chain of delegations",
+	},
+	AliasLoop: {label: "alias_loop", kind: KindLimit, ede: edeOther,
+		text: "the alias chain comes back to itself",
+		hint: "break the loop of CNAMEs",
+	},
+	AliasTooLong: {label: "alias_too_long", kind: KindLimit, ede: edeOther,
+		text: "the DNAME makes a name that is too long",
+	},
+	Overload: {label: "overload", kind: KindLimit, ede: edeOther,
+		text: "this resolver is overloaded",
+		hint: "raise the limits or add resolvers",
+	},
+	LocalResources: {label: "local_resources", kind: KindLimit, ede: edeOther, rank: 10,
+		upstream: true,
+		text: "this resolver lacked descriptors, ports or memory to ask, or a packet filter " +
+			"stopped it",
+		hint: "raise the limit on open files and net.ipv4.ip_local_port_range; look at the " +
+			"packet filter",
+	},
+	LimitClient: {label: "limit_client", kind: KindLimit, ede: edeOther,
+		text: "this client's network has too many questions waiting",
+		hint: "have clients use cookies, TCP or an encrypted transport",
+	},
+	LimitPulse: {label: "limit_pulse", kind: KindLimit, ede: edeNone,
+		text: "too many answers to one client became ready at once",
+		hint: "have clients use cookies, TCP or an encrypted transport",
+	},
+	ConnectionDisplaced: {label: "connection_displaced", kind: KindLimit, ede: edeNone,
+		text: "an idle connection was closed for a new one",
+		hint: "raise connections.max",
+	},
+	ConnectionsPerClient: {label: "connections_per_client", kind: KindLimit, ede: edeNone,
+		text: "the client has its share of connections",
+		hint: "raise connections.per_client",
+	},
+	Descriptors: {label: "descriptors", kind: KindLimit, ede: edeNone,
+		text: "this process has no file descriptor left for a client's connection",
+		hint: "raise its limit (LimitNOFILE= of systemd, ulimit -n)",
+	},
+	HeldOctets: {label: "held_octets", kind: KindLimit, ede: edeNone,
+		text: "the client had most of what is held of unfinished messages and unsent answers",
+		hint: "raise connections.memory",
+	},
+	SlowReader: {label: "slow_reader", kind: KindLimit, ede: edeNone,
+		text: "the client does not take its answers",
+	},
+	SlowWriter: {label: "slow_writer", kind: KindLimit, ede: edeNone, status: 408,
+		text: "a message took too long to arrive",
+	},
+	HandshakeTime: {label: "handshake_time", kind: KindLimit, ede: edeNone,
+		text: "the handshake took too long",
+	},
+	StreamFlood: {label: "stream_flood", kind: KindLimit, ede: edeNone,
+		text: "more streams, resets or control frames than queries need",
+	},
 
-	LimitClient: {"limit_client", KindLimit, edeOther,
-		"this client's network has too many questions waiting",
-		"have clients use cookies, TCP or an encrypted transport"},
-	LimitPulse: {"limit_pulse", KindLimit, edeNone,
-		"too many answers to one client became ready at once",
-		"have clients use cookies, TCP or an encrypted transport"},
+	ClientRefused: {label: "client_refused", kind: KindPolicy, ede: edeProhibited,
+		text: "this client may not ask",
+		hint: "add the client's network to policy.access",
+	},
+	ClientDropped: {label: "client_dropped", kind: KindPolicy, ede: edeNone,
+		text: "this client's queries are not answered at all",
+		hint: "take the client's network out of policy.access",
+	},
+	QueryRefused: {label: "query_refused", kind: KindPolicy, ede: edeNotSupported,
+		text: "this question is not answered here",
+	},
+	NotRecursive: {label: "not_recursive", kind: KindPolicy, ede: edeNotAuthoritative,
+		text: "this resolver answers recursive questions only",
+		hint: "set the RD bit",
+	},
+	Sentinel: {label: "root_key_sentinel", kind: KindPolicy, ede: edeBogus,
+		text: "the name tests our trust anchors, and this is the answer (RFC 8509)",
+	},
+	Stopping: {label: "stopping", kind: KindPolicy, ede: edeNotReady,
+		text: "this resolver is being stopped",
+		hint: "ask another resolver until it is there again",
+	},
 
-	ConnectionDisplaced:  {"connection_displaced", KindLimit, edeNone, "an idle connection was closed for a new one", "raise connections.max"},
-	ConnectionsPerClient: {"connections_per_client", KindLimit, edeNone, "the client has its share of connections", "raise connections.per_client"},
-	Descriptors: {"descriptors", KindLimit, edeNone,
-		"this process has no file descriptor left for a client's connection",
-		"raise its limit (LimitNOFILE= of systemd, ulimit -n)"},
-	HeldOctets: {"held_octets", KindLimit, edeNone,
-		"the client had most of what is held of unfinished messages and unsent answers",
-		"raise connections.memory"},
-	SlowReader:    {"slow_reader", KindLimit, edeNone, "the client does not take its answers", ""},
-	SlowWriter:    {"slow_writer", KindLimit, edeNone, "a message took too long to arrive", ""},
-	HandshakeTime: {"handshake_time", KindLimit, edeNone, "the handshake took too long", ""},
-	StreamFlood: {"stream_flood", KindLimit, edeNone,
-		"more streams, resets or control frames than queries need", ""},
-
-	ClientRefused: {"client_refused", KindPolicy, edeProhibited, "this client may not ask", "add the client's network to policy.access"},
-	ClientDropped: {"client_dropped", KindPolicy, edeNone,
-		"this client's queries are not answered at all",
-		"take the client's network out of policy.access"},
-	QueryRefused: {"query_refused", KindPolicy, edeNotSupported,
-		"this question is not answered here", ""},
-
-	NotRecursive: {"not_recursive", KindPolicy, edeNotAuthoritative, "this resolver answers recursive questions only", "set the RD bit"},
-
-	Sentinel: {"root_key_sentinel", KindPolicy, edeBogus, "the name tests our trust anchors, and this is the answer (RFC 8509)", ""},
-	Stopping: {"stopping", KindPolicy, edeNotReady, "this resolver is being stopped",
-		"ask another resolver until it is there again"},
-
-	RequestMalformed: {"request_malformed", KindRequest, edeNone, "the query is malformed", ""},
-	RequestVersion:   {"request_version", KindRequest, edeNone, "the query's EDNS version is not known", ""},
-	RequestOpcode:    {"request_opcode", KindRequest, edeNone, "the query's opcode is not implemented", ""},
-	RequestCookie:    {"request_cookie", KindRequest, edeNone, "the query's cookie is malformed", ""},
-	RequestTooEarly:  {"request_too_early", KindRequest, edeTooEarly, "only queries may come as 0-RTT data", "send it again when the handshake is done"},
-
-	FrameMalformed: {"frame_malformed", KindRequest, edeNone, "what came is not a DNS message behind its length", ""},
-	Handshake:      {"handshake", KindRequest, edeNone, "the handshake failed", "see that the client speaks TLS 1.2 or later, and trusts the certificate"},
-	ProxyHeader:    {"proxy_header", KindRequest, edeNone, "a proxy that is trusted sent no PROXY header of version 2", "switch PROXY protocol on in the proxy, or take it out of proxy_from"},
-	HTTPMalformed:  {"http_malformed", KindRequest, edeNone, "the client does not speak HTTP as it should", ""},
-	HTTPPath:       {"http_path", KindRequest, edeNone, "DNS is not served at this path", "set doh.path, or the client's URI"},
-	HTTPMethod:     {"http_method", KindRequest, edeNone, "neither GET nor POST", ""},
-	HTTPMediaType:  {"http_media_type", KindRequest, edeNone, "the body is not application/dns-message", ""},
-	HTTPQuery:      {"http_query", KindRequest, edeNone, "no DNS message in the request: too short, no parameter dns, or not in base64url", ""},
-	HTTPTooLarge:   {"http_too_large", KindRequest, edeNone, "the request is larger than a DNS message can be", ""},
-	HTTPForwarded: {"http_forwarded", KindRequest, edeNone,
-		"a trusted proxy's request does not say clearly whom it is for: it has both Forwarded and" +
+	RequestMalformed: {label: "request_malformed", kind: KindRequest, ede: edeNone,
+		text: "the query is malformed",
+	},
+	RequestVersion: {label: "request_version", kind: KindRequest, ede: edeNone,
+		text: "the query's EDNS version is not known",
+	},
+	RequestOpcode: {label: "request_opcode", kind: KindRequest, ede: edeNone,
+		text: "the query's opcode is not implemented",
+	},
+	RequestCookie: {label: "request_cookie", kind: KindRequest, ede: edeNone,
+		text: "the query's cookie is malformed",
+	},
+	RequestTooEarly: {label: "request_too_early", kind: KindRequest, ede: edeTooEarly,
+		text: "only queries may come as 0-RTT data",
+		hint: "send it again when the handshake is done",
+	},
+	FrameMalformed: {label: "frame_malformed", kind: KindRequest, ede: edeNone,
+		text: "what came is not a DNS message behind its length",
+	},
+	Handshake: {label: "handshake", kind: KindRequest, ede: edeNone,
+		text: "the handshake failed",
+		hint: "see that the client speaks TLS 1.2 or later, and trusts the certificate",
+	},
+	ProxyHeader: {label: "proxy_header", kind: KindRequest, ede: edeNone,
+		text: "a proxy that is trusted sent no PROXY header of version 2",
+		hint: "switch PROXY protocol on in the proxy, or take it out of proxy_from",
+	},
+	HTTPMalformed: {label: "http_malformed", kind: KindRequest, ede: edeNone,
+		text: "the client does not speak HTTP as it should",
+	},
+	HTTPPath: {label: "http_path", kind: KindRequest, ede: edeNone, status: 404,
+		text: "DNS is not served at this path",
+		hint: "set doh.path, or the client's URI",
+	},
+	HTTPMethod: {label: "http_method", kind: KindRequest, ede: edeNone, status: 405,
+		text: "neither GET nor POST",
+	},
+	HTTPMediaType: {label: "http_media_type", kind: KindRequest, ede: edeNone, status: 415,
+		text: "the body is not application/dns-message",
+	},
+	HTTPQuery: {label: "http_query", kind: KindRequest, ede: edeNone, status: 400,
+		text: "no DNS message in the request: too short, no parameter dns, or not in base64url",
+	},
+	HTTPTooLarge: {label: "http_too_large", kind: KindRequest, ede: edeNone, status: 413,
+		text: "the request is larger than a DNS message can be",
+	},
+	HTTPForwarded: {label: "http_forwarded", kind: KindRequest, ede: edeNone, status: 400,
+		text: "a trusted proxy's request does not say clearly whom it is for: it has both " +
+			"Forwarded and" +
 			" X-Forwarded-For, or what it has cannot be read",
-		"name the one that the proxy sets: forwarded_header of the listener"},
-	QUICProtocol: {"quic_protocol", KindRequest, edeNone, "the client does not keep to RFC 9250", ""},
+		hint: "name the one that the proxy sets: forwarded_header of the listener",
+	},
+	QUICProtocol: {label: "quic_protocol", kind: KindRequest, ede: edeNone,
+		text: "the client does not keep to RFC 9250",
+	},
 
-	InternalError: {"internal_error", KindInternal, edeOther, "this resolver met a fault of its own",
-		"report the stack that is in its log"},
+	InternalError: {label: "internal_error", kind: KindInternal, ede: edeOther,
+		text: "this resolver met a fault of its own",
+		hint: "report the stack that is in its log",
+	},
 }
 
-// All lists every cause but None.
+// All returns every cause but None, those of a kind together.
 func All() (cs []Cause) {
 	for c := None + 1; c < count; c++ {
 		cs = append(cs, c)
 	}
+	slices.SortStableFunc(cs, func(a, b Cause) int { return cmp.Compare(a.Kind(), b.Kind()) })
 	return cs
 }
 
-// Label is the metric label and log value.
+// Known reports whether the number is that of a cause.
+func (c Cause) Known() bool { return c < count }
+
+// Label returns the metric label and log value.
 func (c Cause) Label() string { return table[c].label }
 
-// String is the label.
+// String returns the label.
 func (c Cause) String() string { return table[c].label }
 
-// Kind says which group the cause is of.
+// Kind returns the group of the cause.
 func (c Cause) Kind() Kind { return table[c].kind }
 
 // EDE returns the Extended DNS Error's info code; false where the cause has none.
@@ -354,10 +584,21 @@ func (c Cause) Fails() bool {
 	return c == Sentinel || c == Stopping
 }
 
+// Rank returns how much the cause tells, among those that several servers or signatures of one
+// question failed for: the client hears the highest. 0 means that it is not one of these.
+func (c Cause) Rank() int { return table[c].rank }
+
+// HTTPStatus returns the status of an HTTP response to a request that holds no query for this
+// cause; 0 if there is none.
+func (c Cause) HTTPStatus() int { return table[c].status }
+
+// Upstream reports whether an exchange with a server can end with the cause, None included.
+func (c Cause) Upstream() bool { return table[c].upstream }
+
 // Text explains the cause in a line.
 func (c Cause) Text() string { return table[c].text }
 
-// Hint says what to do.
+// Hint returns what to do.
 func (c Cause) Hint() string { return table[c].hint }
 
 // Scope is what a failure may be held against: never more than what caused it.

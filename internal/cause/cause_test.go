@@ -1,6 +1,8 @@
 package cause
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,42 @@ func TestTableIsComplete(t *testing.T) {
 			if _, ok := c.EDE(); !ok {
 				t.Errorf("%s: SERVFAIL without an Extended DNS Error", c)
 			}
+		}
+	}
+}
+
+// Records that outlive the process hold numbers: those of testdata/numbers, which only grows, stay.
+func TestNumbersNeverChange(t *testing.T) {
+	kept, err := os.ReadFile("testdata/numbers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(kept)), "\n")
+	for _, line := range lines {
+		var n Cause
+		var label string
+		if _, err := fmt.Sscan(line, &n, &label); err != nil {
+			t.Fatal(err)
+		}
+		if !n.Known() || n.Label() != label {
+			t.Errorf("%d is not %s any more", n, label)
+		}
+	}
+	if len(lines) != len(All()) {
+		t.Errorf("%d causes, and %d in testdata/numbers", len(All()), len(lines))
+	}
+}
+
+// The client hears what tells most of what several servers or signatures failed for.
+func TestRank(t *testing.T) {
+	for _, c := range []struct{ more, less Cause }{
+		{SignatureInvalid, SignatureExpired}, {SignatureExpired, SignatureNotYetValid},
+		{LimitSignatures, KeyTagCollision}, {KeyRevoked, KeyNotFound},
+		{ServerRefused, Timeout}, {Timeout, Unreachable}, {LocalResources, ServerIdentity},
+		{ServerFailed, Malformed}, {Spoofed, Timeout},
+	} {
+		if c.more.Rank() <= c.less.Rank() || c.less.Rank() == 0 {
+			t.Errorf("%s has rank %d, %s has %d", c.more, c.more.Rank(), c.less, c.less.Rank())
 		}
 	}
 }

@@ -64,10 +64,6 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 	wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
 	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
 
-// upstreamCauses are what an exchange can come to.
-var upstreamCauses = []cause.Cause{cause.None, cause.Timeout, cause.Unreachable, cause.Spoofed,
-	cause.Malformed, cause.UplinkDown, cause.ServerIdentity}
-
 // refusals are what a query can be refused or dropped for.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
 	cause.NotRecursive, cause.RequestTooEarly}
@@ -116,8 +112,10 @@ func New() *Metrics {
 	upstream := vec("upstream_queries_total",
 		"Exchanges with authorities, by transport and outcome.", "transport", "outcome")
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
-		for _, c := range upstreamCauses {
-			m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
+		for _, c := range append(cause.All(), cause.None) {
+			if c.Upstream() {
+				m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
+			}
 		}
 	}
 	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick",
