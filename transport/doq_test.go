@@ -14,7 +14,7 @@ import (
 )
 
 // RFC 9250, section 4.3: what breaks the protocol ends the connection with DOQ_PROTOCOL_ERROR.
-func TestDoQViolations(t *testing.T) {
+func TestRFC9250Violations(t *testing.T) {
 	id := query("fast")
 	id[1] = 7
 	keepalive := wire.AppendQuery(nil, 0, wire.FlagRD, []byte("\x04fast\x07example\x00"), wire.TypeA, 1232, false, wire.Options{}.Append(wire.OptionKeepalive))
@@ -63,7 +63,7 @@ func TestDoQCancel(t *testing.T) {
 }
 
 // Clients open no unidirectional streams.
-func TestDoQUnidirectional(t *testing.T) {
+func TestRFC9250Unidirectional(t *testing.T) {
 	at, _, _ := listener(t, DoQ, nil)
 	if _, err := dialDoQ(t, at).OpenUniStream(); err == nil {
 		t.Error("a unidirectional stream")
@@ -88,7 +88,7 @@ func TestDoQConnectionsPerClient(t *testing.T) {
 }
 
 // RFC 9250, section 4.5: a session is resumed with 0-RTT, and the handler is told.
-func TestDoQEarlyData(t *testing.T) {
+func TestRFC9250EarlyData(t *testing.T) {
 	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{1}}) })
 	cfg := insecureTLS.Clone()
 	cfg.NextProtos, cfg.ServerName, cfg.ClientSessionCache = []string{"doq"}, "localhost", newSessions()
@@ -113,7 +113,7 @@ func TestDoQEarlyData(t *testing.T) {
 
 // A flood of new connections has to show its addresses, and so has who comes near to a client's
 // share: nobody uses up the share of an address that is not its own.
-func TestDoQRetry(t *testing.T) {
+func TestRFC9000RetryOfAFlood(t *testing.T) {
 	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
 	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 100, PerClient: 2})}}
 	if l.suspect(from) {

@@ -23,7 +23,7 @@ func answerTo(query []byte, change func([]byte)) []byte {
 	return r
 }
 
-func TestMatches(t *testing.T) {
+func TestRFC5452Matches(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func([]byte)

@@ -8,7 +8,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-func TestGate(t *testing.T) {
+func TestMaxConnectionsDisplacesTheIdlest(t *testing.T) {
 	g := NewGate(GateConfig{Max: 4, PerClient: 2})
 	var ended []int
 	seats := make([]*seat, 6)
@@ -43,7 +43,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// Connections above a client's share are refused, those above all displace an idle one, and both are counted.
+// Connections above a client's share are refused, those above all displace an idle one, and
+// both are counted.
 func TestConnectionLimits(t *testing.T) {
 	at, _, w := listener(t, TCP, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 2}) })
 	open := func() *testConn { return dialTCP(t, at) }
@@ -61,7 +62,7 @@ func TestConnectionLimits(t *testing.T) {
 	b.ask(t, "fast")
 	c := open()
 	c.ask(t, "fast")
-	// Which of them was idle for longer is a matter of when their goroutines ran: see TestGate.
+	// Which of them was idle for longer is a matter of when their goroutines ran.
 	if a.answers("fast") == b.answers("fast") {
 		t.Error("not one of the two has left")
 	}

@@ -183,3 +183,31 @@ func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
 	}
 	w.await(t, cause.SlowWriter)
 }
+
+// MaxUnsent octets of answers wait for a client that does not read, and no more: then it is cut
+// off, however long a write may take.
+func TestMaxUnsent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, ours := net.Pipe()
+		cut := 0
+		o := &outbox{}
+		o.init(ours, newBurst(ours), nil, func() { cut++; ours.Close() })
+		began := time.Now()
+		done := make(chan struct{})
+		go func() { o.put([]byte("the first is being written")); close(done) }()
+		synctest.Wait()
+		for range MaxUnsent / 1024 {
+			if !o.put(make([]byte, 1024)) {
+				t.Fatal("cut off within the bound")
+			}
+		}
+		if o.put([]byte("x")) || cut != 1 || o.put([]byte("x")) || cut != 1 {
+			t.Errorf("above the bound it is cut off %d times", cut)
+		}
+		<-done
+		if took := time.Since(began); took != 0 || len(o.pending) > 0 {
+			t.Errorf("cut off after %v, %d octets are kept", took, len(o.pending))
+		}
+		client.Close()
+	})
+}

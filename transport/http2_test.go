@@ -70,7 +70,7 @@ func (h *h2client) until(kind h2.FrameType) h2.Frame {
 }
 
 // What breaks the protocol ends the connection, or the stream, with the code that says so.
-func TestHTTP2Violations(t *testing.T) {
+func TestRFC9113Violations(t *testing.T) {
 	const none = h2.ErrCode(0xffff)
 	for _, c := range []struct {
 		name   string
@@ -170,7 +170,7 @@ func TestHTTP2Violations(t *testing.T) {
 }
 
 // An answer larger than the client's window waits for room, and loses nothing.
-func TestHTTP2FlowControl(t *testing.T) {
+func TestRFC9113FlowControl(t *testing.T) {
 	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
 	h := newH2(client)
 	room := make(chan uint32, 100)
@@ -184,19 +184,23 @@ func TestHTTP2FlowControl(t *testing.T) {
 		}
 	}()
 	defer close(room)
-	got := map[uint32]int{}
+	got, granted := map[uint32]int{}, 1000
 	for ended := 0; ended < 2; {
 		f, ok := h.until(h2.FrameData).(*h2.DataFrame)
 		if !ok {
 			t.Fatal("no data")
 		}
 		got[f.StreamID] += len(f.Data())
+		if got[1] > granted {
+			t.Fatalf("%d octets came, and there was room for %d", got[1], granted)
+		}
 		if f.StreamEnded() {
 			ended++
 		} else if got[1]%1000 == 0 {
 			if got[3] == 0 && got[1] > 3000 {
 				t.Error("a small answer waits for the large one")
 			}
+			granted += 1000
 			room <- 1000
 		}
 	}
@@ -208,9 +212,10 @@ func TestHTTP2FlowControl(t *testing.T) {
 }
 
 // Streams above the limit are refused, so that they may be asked again.
-func TestHTTP2TooManyStreams(t *testing.T) {
+func TestRFC9113TooManyStreams(t *testing.T) {
 	e := &echo{held: make(chan func(), 2*MaxInFlight)}
 	client, done := pipe(e, &witness{}, NewGate(GateConfig{}), serveH2)
+	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 	h := newH2(client)
 	go func() {
 		h.hello()

@@ -267,7 +267,7 @@ func TestEveryTransport(t *testing.T) {
 }
 
 // What is no DNS request gets the status that says so, over every version of HTTP.
-func TestHTTPFaults(t *testing.T) {
+func TestRFC8484Faults(t *testing.T) {
 	good := base64.RawURLEncoding.EncodeToString(query("fast"))
 	clients := httpClients(t)
 	for name, p := range map[string]Protocol{"h1": DoH, "h2": DoH, "h3": DoH3} {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 
@@ -138,5 +139,58 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "\n"); n != 1+MaxLoggedSources {
 		t.Errorf("%d lines for many sources", n)
+	}
+}
+
+// A PROXY header of somebody who is no proxy of the operator's is not believed: the query is
+// malformed then, or the client is the sender.
+func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
+	spoken := netip.MustParseAddrPort("198.51.100.7:4711")
+	for _, p := range []Protocol{UDP, TCP} {
+		var from, to net.Addr = net.TCPAddrFromAddrPort(spoken), &net.TCPAddr{IP: net.IPv4zero}
+		if p == UDP {
+			from, to = net.UDPAddrFromAddrPort(spoken), &net.UDPAddr{IP: net.IPv4zero}
+		}
+		header, err := proxyproto.HeaderProxyFromAddrs(2, from, to).Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, h, _ := listener(t, p, func(s *Spec) {
+			s.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		})
+		c, err := net.Dial(p.Network(), at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		q := query("fast")
+		if p == TCP {
+			q = appendFrame(nil, q)
+		}
+		if _, err := c.Write(append(header, q...)); err != nil {
+			t.Fatal(err)
+		}
+		if end, ok := c.(*net.TCPConn); ok {
+			_ = end.CloseWrite()
+		}
+		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_, _ = c.Read(make([]byte, 512)) // whatever it comes to
+		for _, from := range h.from() {
+			if from.Addr.Addr() == spoken.Addr() {
+				t.Errorf("%v: the client is taken for %v", p, from.Addr)
+			}
+		}
+	}
+}
+
+// A PROXY header that says that it is longer than any is refused before the rest is read.
+func TestMaxProxyHeader(t *testing.T) {
+	for octets, want := range map[int]int{36: 0, MaxProxyHeader: 0, MaxProxyHeader + 1: 1 << 16} {
+		b := append([]byte(proxySignature), 0x20, 0, byte(octets>>8), byte(octets))
+		r := bytes.NewReader(append(b, make([]byte, 1<<16)...))
+		_, err := readProxyHeader(r, netip.MustParseAddrPort("192.0.2.1:1"))
+		if left := r.Len(); (err == nil) != (octets <= MaxProxyHeader) || want > 0 && left != want {
+			t.Errorf("%d octets: %v, %d octets are not read", octets, err, left)
+		}
 	}
 }

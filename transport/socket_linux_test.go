@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// One socket asks everything, and each question leaves from another port: nobody who has seen one can tell the next.
-func TestSocketPorts(t *testing.T) {
+// One socket asks everything, and each question leaves from another port: nobody who has seen
+// one can tell the next.
+func TestRFC5452SocketPorts(t *testing.T) {
 	var mu sync.Mutex
 	ports := map[uint16]bool{}
 	at := udpServerFrom(t, func(q []byte, from netip.AddrPort) [][]byte {
@@ -36,7 +37,8 @@ func TestSocketPorts(t *testing.T) {
 	}
 }
 
-// What comes after the reply is not taken for the reply to the next question, and the socket that got it is not used again.
+// What comes after the reply is not taken for the reply to the next question, and the socket
+// that got it is not used again.
 func TestSocketLeftovers(t *testing.T) {
 	twice := udpServer(t, func(q []byte) [][]byte { return [][]byte{answerTo(q, nil), answerTo(q, nil), answerTo(q, nil)} })
 	silent := udpServer(t, func([]byte) [][]byte { return nil })

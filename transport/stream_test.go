@@ -103,7 +103,7 @@ func TestSplitMessages(t *testing.T) {
 }
 
 // Connections end for what their clients do, each with its cause, and in bounded time.
-func TestStreamFaults(t *testing.T) {
+func TestRFC7766StreamFaults(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		send func(net.Conn)
@@ -167,7 +167,7 @@ func TestQueriesPerConnection(t *testing.T) {
 }
 
 // RFC 7766, section 6.2.4: who closes its side still gets its answers.
-func TestHalfClose(t *testing.T) {
+func TestRFC7766HalfClose(t *testing.T) {
 	at, h, _ := listener(t, TCP, nil)
 	c, err := net.Dial("tcp", at.String())
 	if err != nil {

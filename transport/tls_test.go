@@ -22,7 +22,7 @@ import (
 func newSessions() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(8) }
 
 // RFC 9325: TLS 1.2 with forward secrecy, or TLS 1.3; ALPN dot, or none.
-func TestTLSVersions(t *testing.T) {
+func TestRFC9325Versions(t *testing.T) {
 	at, _, w := listener(t, DoT, nil)
 	for _, c := range []struct {
 		name string

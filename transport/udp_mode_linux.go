@@ -10,14 +10,15 @@
 //	                                     poll
 //	                         quiet, and no other reader is there
 //
-// Quiet is a wait of maxWait without any packet, or an interval with less than lowerAt packets. What
-// leads out of block leads out of share too. Of a team that has begun, one reader at least is not at
-// rest.
+// Quiet is a wait of maxWait without any packet, or an interval with less than lowerAt packets.
+// What leads out of block leads out of share too. Of a team that has begun, one reader at least
+// is not at rest.
 //
-// What each mode brings, in CPU time a query and p99.9, at 20,000 hits a second: readers that only
-// poll need 13.8 µs and 1.7 ms, a reader for each socket that only blocks 12.4 µs and 2.4 ms, and
-// all modes together 11.9 µs and 1.2 ms (docs/speed.md). At 1,000 a second polling costs more, 50 µs
-// against 30; but a reader that blocks wakes 300 times a second although nothing comes.
+// What each mode brings, in CPU time a query and p99.9, at 20,000 hits a second: readers that
+// only poll need 13.8 µs and 1.7 ms, a reader for each socket that only blocks 12.4 µs and 2.4
+// ms, and all modes together 11.9 µs and 1.2 ms (docs/speed.md). At 1,000 a second polling
+// costs more, 50 µs against 30; but a reader that blocks wakes 300 times a second although
+// nothing comes.
 
 package transport
 

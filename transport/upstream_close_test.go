@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -92,6 +93,25 @@ func TestCloseWaitsForConnectionsToServers(t *testing.T) {
 	}
 }
 
+// Close returns when the last goroutine has ended, and not when it was told to.
+func TestCloseWaitsForTheLastGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, ended := &NetExchanger{}, false
+		n.upstreams.owner.start(func(ctx context.Context) {
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			ended = true
+		})
+		n.Close()
+		if !ended {
+			t.Error("Close returned while a goroutine had still to end")
+		}
+		if n.upstreams.owner.start(func(context.Context) {}) {
+			t.Error("a goroutine was started after Close")
+		}
+	})
+}
+
 // ours reports whether one of the stacks is in this package.
 func ours(stacks []string) bool {
 	for _, s := range stacks {
@@ -131,8 +151,8 @@ func (c *countingUpstream) exchange(context.Context, []byte) ([]byte, error) { r
 func (c *countingUpstream) lastAsked() time.Time                             { return c.asked }
 func (c *countingUpstream) close()                                           { c.closed = true }
 
-// MaxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one that
-// was asked longest ago.
+// MaxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one
+// that was asked longest ago.
 func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 	now := time.Now()
 	key := func(i int) upstreamKey {

@@ -66,7 +66,7 @@ func TestUpstream(t *testing.T) {
 }
 
 // A server that is not who it has to be is asked nothing.
-func TestUpstreamIdentity(t *testing.T) {
+func TestRFC7858Identity(t *testing.T) {
 	for _, p := range upstreamProtocols[1:] {
 		at, h, _, leaf := upstreamListener(t, p)
 		other := peerOf(leaf, true)

@@ -1,0 +1,97 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// tcpServer takes connections and hands over the queries that come, each with its connection.
+func tcpServer(t *testing.T) (netip.AddrPort, <-chan asking) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	asked := make(chan asking, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for {
+					q, err := ReadFrame(c)
+					asked <- asking{c, q, err}
+					if err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort(), asked
+}
+
+// asking is a query that came to a server, or the end of a connection.
+type asking struct {
+	conn  net.Conn
+	query []byte
+	err   error
+}
+
+// A server that answers nothing on a connection, MaxSilence questions long, gets another one.
+func TestMaxSilence(t *testing.T) {
+	at, asked := tcpServer(t)
+	n, peer := exchanger(t), &Peer{}
+	ask := func() net.Conn {
+		ctx, giveUp := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() {
+			_, err := n.Exchange(ctx, Request{Server: at, Via: TCP, Peer: peer,
+				Query: query("fast"), Timeout: time.Minute})
+			ended <- err
+		}()
+		a := <-asked
+		for a.err != nil { // an earlier connection has ended
+			a = <-asked
+		}
+		giveUp()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		return a.conn
+	}
+	first := ask()
+	for i := 1; i < MaxSilence; i++ {
+		if c := ask(); c != first {
+			t.Fatalf("another connection after %d questions without an answer", i)
+		}
+	}
+	if c := ask(); c == first {
+		t.Errorf("the same connection after %d questions without an answer", MaxSilence)
+	}
+}
+
+// RFC 7766, section 7: a reply that has the ID of a question in work, but is to another
+// question, is nobody's; and whoever sends it is believed nothing more.
+func TestRFC7766RepliesMatchTheirQuestions(t *testing.T) {
+	at, asked := tcpServer(t)
+	n := exchanger(t)
+	go func() {
+		a := <-asked
+		wrong := answerTo(a.query, func(b []byte) { b[13] = 'x' })
+		_, _ = a.conn.Write(appendFrame(nil, wrong))
+	}()
+	reply, err := n.Exchange(t.Context(), Request{Server: at, Via: TCP, Peer: &Peer{},
+		Query: query("fast"), Timeout: 10 * time.Second})
+	if err == nil || errors.Is(err, ErrTimeout) {
+		t.Errorf("the reply to another question: %x, %v", reply, err)
+	}
+}
