@@ -149,7 +149,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			case s.Name != q.Name:
 			case s.Type == wire.TypeRRSIG:
 				signatures = append(signatures, s)
-			case q.Type == wire.TypeANY:
+			case q.Type == wire.TypeANY && len(r.sets) < MaxAnySets:
 				r.sets = append(r.sets, s)
 			}
 		}
