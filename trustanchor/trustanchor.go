@@ -23,11 +23,16 @@ var iana = []string{
 }
 
 // digestLengths are those of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in
-// octets. A DS with another length matches no key: its zone would be bogus.
+// octets. A DS with another length matches no key: see [ErrNeverMatches].
 var digestLengths = map[uint8]int{1: 20, 2: 32, 3: 32, 4: 48}
 
 // keyLengths are those of the keys of algorithms with one length (RFC 6605, RFC 8080), in octets.
 var keyLengths = map[uint8]int{13: 64, 14: 96, 15: 32, 16: 57}
+
+// ErrNeverMatches is the error of an anchor that no key can match, for its digest has not the length
+// of its type (RFC 4034, section 5.1.4). It is in the Set all the same: without another anchor its
+// zone is bogus, not unprotected.
+var ErrNeverMatches = errors.New("it can match no key")
 
 // Set is the anchors of all zones that have any. The zero value trusts nothing.
 type Set struct {
@@ -104,15 +109,15 @@ func (s *Set) add(rr dns.RR) error {
 	}
 	rdata := buf[end-int(rr.Header().Rdlength) : end]
 	var ds wire.DS
+	var never error
 	switch k := rr.(type) {
 	case *dns.DS:
 		if ds, err = wire.ParseDS(rdata); err != nil {
 			return fmt.Errorf("trust anchor for %s: %w", zone, err)
 		}
 		if want, known := digestLengths[ds.Digest]; known && len(ds.Hash) != want {
-			return fmt.Errorf("trust anchor for %s: DS %d: a digest of type %d has %d octets, "+
-				"this one %d",
-				zone, ds.KeyTag, ds.Digest, want, len(ds.Hash))
+			never = fmt.Errorf("trust anchor for %s: DS %d: %w: a digest of type %d has %d octets, "+
+				"this one %d", zone, ds.KeyTag, ErrNeverMatches, ds.Digest, want, len(ds.Hash))
 		}
 	case *dns.DNSKEY:
 		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {
@@ -141,7 +146,7 @@ func (s *Set) add(rr dns.RR) error {
 		s.anchors = map[wire.Name][]wire.DS{}
 	}
 	s.anchors[zone] = append(s.anchors[zone], ds)
-	return nil
+	return never
 }
 
 // AddNegative switches validation off at and below a name (RFC 7646).

@@ -51,7 +51,7 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"short": "too short", "empty": "", "nonsense.pem": "nonsense",
 		"ds":    ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n",
-		"baddd": "a. IN DS 1 13 2 ABCDEF\nb. IN DS 2 13 1 ABCDEF\n",
+		"baddd": "a. IN DNSKEY 257 3 13 AAAA\nb. IN A 192.0.2.1\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -129,6 +129,55 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 		}
 		if loud := strings.Contains(log.String(),
 			`level=ERROR msg="nothing is validated"`); loud == c.good {
+			t.Errorf("%s: logged %s", c.text, log.String())
+		}
+	}
+}
+
+// An anchor whose digest has not the length of its type matches no key (RFC 4034, section 5.1.4).
+// That is an error for check; serve goes on, for people depend on it for all other zones, and says
+// so in its log. What is wrong in another way ends serve even beside it.
+func TestCheckRefusesAnAnchorThatMatchesNoKeyAndServeGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "b.yaml")
+	const zoneFile = "a. IN DS 1 13 2 ABCDEF\nb. IN DS 2 13 1 ABCDEF\n"
+	if err := os.WriteFile(filepath.Join(dir, "two"), []byte(zoneFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const never = "it can match no key: a digest of type "
+	for _, c := range []struct {
+		text  string
+		want  []string
+		serve bool
+	}{
+		{"trust_anchors:\n  records:\n    - . IN DS 20326 8 2 ABCDEF\n", []string{
+			":3:7: trust anchor for .: DS 20326: " + never + "2 has 32 octets, this one 3"}, true},
+		{"trust_anchors:\n  records: [a. IN DS 1 13 1 AB, a. IN DS 1 13 4 AB]\n", []string{
+			":2:13: trust anchor for a.: DS 1: " + never + "1 has 20 octets, this one 1",
+			":2:33: trust anchor for a.: DS 1: " + never + "4 has 48 octets, this one 1"}, true},
+		{"trust_anchors: {file: two}\n", []string{
+			":1:23: " + dir + "/two: trust anchor for a.: DS 1: " + never + "2 has 32 octets",
+			":1:23: " + dir + "/two: trust anchor for b.: DS 2: " + never + "1 has 20 octets"}, true},
+		{"trust_anchors: {records: [. IN DS 1 8 2 AB, nonsense]}\n",
+			[]string{never, "nonsense"}, false},
+	} {
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := call("config", "check", file)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(out, want) {
+				t.Errorf("%s: check: %v, want %q in\n%s", c.text, err, want, out)
+			}
+		}
+		cfg, found := readConfig(file)
+		_, more := prepare(cfg)
+		var log strings.Builder
+		err = logFindings(testLog(&log), &log, cfg, append(found, more...))
+		if (err == nil) != c.serve {
+			t.Errorf("%s: serve: %v", c.text, err)
+		}
+		if !strings.Contains(log.String(), `level=ERROR msg="a trust anchor can match no key"`) {
 			t.Errorf("%s: logged %s", c.text, log.String())
 		}
 	}

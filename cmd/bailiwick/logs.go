@@ -17,15 +17,14 @@ import (
 )
 
 // logFindings says what is wrong or dangerous in the configuration; the error is that serve cannot
-// go on with it. That nothing is trusted does not end a server that people depend on: it is said as
-// loudly as a log can.
+// go on with it. That nothing is trusted, or an anchor can match no key, does not end a server that
+// people depend on: it is said as loudly as a log can.
 func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found config.Findings) error {
-	untrusted := cfg.NoAnchor()
 	var fatal config.Findings
 	for _, f := range found.Sorted() {
 		switch place := f.Place(); {
-		case untrusted != nil && *f == *untrusted:
-			log.Error("nothing is validated", "at", place, "detail", f.Text)
+		case f.Alarm != "":
+			log.Error(f.Alarm, "at", place, "detail", f.Text)
 		case f.Warning:
 			log.Warn("configuration", "at", place, "detail", f.Text)
 		case cfg.LogJSON:

@@ -101,13 +101,13 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 	}
 	for i, r := range cfg.AnchorRecords {
 		if err := set.Add(r); err != nil {
-			found = append(found, cfg.Error(config.Item("trust_anchors.records", i), "%v", err))
+			found = append(found, aboutAnchor(cfg, config.Item("trust_anchors.records", i), err))
 		}
 	}
 	if cfg.AnchorFile != "" {
 		if err := set.AddFile(cfg.AnchorFile); err != nil {
 			for _, e := range errorsOf(err) {
-				found = append(found, cfg.Error("trust_anchors.file", "%v", e))
+				found = append(found, aboutAnchor(cfg, "trust_anchors.file", e))
 			}
 		}
 	}
@@ -134,6 +134,17 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		}
 	}
 	return set, found
+}
+
+// aboutAnchor is the finding of an anchor that is wrong. One that can match no key fails closed by
+// itself: serve says so and answers for all other zones, as Unbound does; BIND and Knot Resolver
+// refuse to start, or to load it.
+func aboutAnchor(cfg *config.Config, key string, err error) *config.Finding {
+	f := cfg.Error(key, "%v", err)
+	if errors.Is(err, trustanchor.ErrNeverMatches) {
+		f.Alarm = "a trust anchor can match no key"
+	}
+	return f
 }
 
 // loadCertificates returns the certificates of the configuration; nil if no listener needs any.

@@ -323,5 +323,7 @@ func (c *Config) NoAnchor() *Finding {
 	if slices.ContainsFunc(c.Insecure, wire.Name.IsRoot) {
 		return nil // said, and warned of
 	}
-	return c.Error("trust_anchors.builtin", "%s", text)
+	f := c.Error("trust_anchors.builtin", "%s", text)
+	f.Alarm = "nothing is validated"
+	return f
 }

@@ -19,6 +19,9 @@ type Finding struct {
 	Line, Column int    // 0 if it is about no place in the file
 	Text         string
 	Warning      bool // serve goes on all the same
+	// Alarm is for an error that must not end a server that people depend on: serve goes on and logs
+	// it under this message. Everybody else refuses it.
+	Alarm string
 }
 
 func (f *Finding) Error() string {
