@@ -28,6 +28,7 @@ func (nobody) Query(transport.Protocol, wire.Type)      {}
 func (nobody) Response(wire.RCode, bool, time.Duration) {}
 func (nobody) ServFail(cause.Cause)                     {}
 func (nobody) Limit(cause.Cause)                        {}
+func (nobody) PrivateAddresses(int)                     {}
 func (nobody) Paced()                                   {}
 func (nobody) Refused(cause.Cause)                      {}
 

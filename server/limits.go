@@ -33,7 +33,8 @@ const (
 	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the metrics and in the next line.
 	MaxLogLines = 50
 
-	// MaxRefusedLines is how many lines of refused clients are logged a second: enough to see who is
+	// MaxRefusedLines is how many lines of refused clients are logged a second, and as many of answers
+	// without their private addresses: enough to see who is
 	// missing in policy.access, and nothing that a flood could fill a disk with.
 	MaxRefusedLines = 5
 	// MaxQueryLines is how many lines of queries are logged a second with log.level debug.

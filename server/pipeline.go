@@ -238,7 +238,7 @@ func (r *request) respond(a *resolver.Answer) []byte {
 }
 
 // judge is policy on the answer.
-func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.sentinel(a) }
+func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(r.sentinel(a)) }
 
 // reply sends the answer of a pending query, or says that there is none.
 func (r *request) reply(answer []byte) {

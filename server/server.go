@@ -33,6 +33,8 @@ type Config struct {
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
+	// Private are addresses that names of others may not have.
+	Private policy.PrivateAddresses
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.
@@ -45,6 +47,8 @@ type Observer interface {
 	Refused(c cause.Cause)
 	// Paced is an answer that is held back for a moment.
 	Paced()
+	// PrivateAddresses is so many records with private addresses that are left out of an answer.
+	PrivateAddresses(n int)
 }
 
 // Server answers queries, which come in by its entrances.
@@ -67,6 +71,7 @@ type Server struct {
 	pace     *pacer
 
 	lines, refused, outcomes lineLimit // of failures, of refused clients, of all queries
+	privates                 lineLimit // of answers without their private addresses
 	debug                    bool      // each query's outcome is logged
 
 	mu       sync.Mutex
@@ -82,6 +87,7 @@ func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Ob
 	s := &Server{cfg: &cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
 		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
+	s.privates.most = MaxRefusedLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.pace = newPacer(o, g)
 	s.requests.New = func() any { return &request{server: s} }

@@ -33,6 +33,7 @@ type quiet struct {
 	refused []cause.Cause
 	queries atomic.Int64
 	hits    int
+	private int // records left out
 }
 
 func (q *quiet) Query(transport.Protocol, wire.Type) { q.queries.Add(1) }
@@ -46,8 +47,9 @@ func (q *quiet) ServFail(c cause.Cause) {
 	defer q.mu.Unlock()
 	q.causes = append(q.causes, c)
 }
-func (*quiet) Limit(cause.Cause) {}
-func (*quiet) Paced()            {}
+func (*quiet) Limit(cause.Cause)        {}
+func (*quiet) Paced()                   {}
+func (q *quiet) PrivateAddresses(n int) { q.private += n }
 func (q *quiet) Refused(c cause.Cause) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -233,7 +233,7 @@ func families(cfg *config.Config, table *routes.Table) func() (ipv4, ipv6 bool) 
 func serverConfig(cfg *config.Config) (server.Config, error) {
 	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull,
 		Rotate: cfg.Rotate, Identity: cfg.Identity, Version: cfg.Version, EDE: cfg.EDE,
-		Special: cfg.Special}
+		Special: cfg.Special, Private: cfg.Private}
 	var err error
 	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
 		return sc, fmt.Errorf("server.nsid: %w", err)

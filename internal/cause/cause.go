@@ -112,12 +112,13 @@ const (
 	StreamFlood          Cause = 65
 
 	// Policy.
-	ClientRefused Cause = 66
-	ClientDropped Cause = 67
-	QueryRefused  Cause = 68
-	NotRecursive  Cause = 69
-	Sentinel      Cause = 70
-	Stopping      Cause = 71
+	ClientRefused  Cause = 66
+	ClientDropped  Cause = 67
+	QueryRefused   Cause = 68
+	NotRecursive   Cause = 69
+	Sentinel       Cause = 70
+	Stopping       Cause = 71
+	PrivateAddress Cause = 89
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -140,7 +141,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 89
+	count = 90
 )
 
 // EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27).
@@ -158,6 +159,7 @@ const (
 	edeNoZoneKeyBitSet       = 11
 	edeNSECMissing           = 12
 	edeNotReady              = 14
+	edeBlocked               = 15
 	edeProhibited            = 18
 	edeNotAuthoritative      = 20
 	edeNotSupported          = 21
@@ -470,6 +472,10 @@ var table = [count]row{
 	NotRecursive: {label: "not_recursive", kind: KindPolicy, ede: edeNotAuthoritative,
 		text: "this resolver answers recursive questions only",
 		hint: "set the RD bit",
+	},
+	PrivateAddress: {label: "private_address", kind: KindPolicy, ede: edeBlocked,
+		text: "private addresses were left out of the answer",
+		hint: "if the name is yours, add it to policy.private_domains",
 	},
 	Sentinel: {label: "root_key_sentinel", kind: KindPolicy, ede: edeBogus,
 		text: "the name tests our trust anchors, and this is the answer (RFC 8509)",

@@ -86,6 +86,7 @@ type Config struct {
 	EDE          bool
 	Access       []policy.Rule
 	Special      bool
+	Private      policy.PrivateAddresses
 
 	text   map[string]string // what each key holds, as `config show` prints it
 	file   string            // that it comes from, "" for none

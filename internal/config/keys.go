@@ -162,6 +162,19 @@ var keys = append(listenKeys(), []key{
 	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)", set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
 
 	{key: "policy.special_names", kind: kindBool, def: "true", help: "answer localhost, reverse names of private addresses and other special-use names here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
+	{key: "policy.private_addresses", kind: kindList, def: "[]",
+		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
+			"names at or below policy.private_domains and in stub and forward zones",
+		set: func(c *Config, v value) (err error) {
+			c.Private.Networks, err = prefixes(v.list)
+			return err
+		}},
+	{key: "policy.private_domains", kind: kindList, def: "[]",
+		help: "names at and below which answers may hold private addresses",
+		set: func(c *Config, v value) (err error) {
+			c.Private.Domains, err = domainNames(v.list)
+			return err
+		}},
 	{key: "policy.access", kind: kindRules, def: defaultAccess(),
 		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse or " +
 			"drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest decides; all " +
@@ -256,10 +269,15 @@ func setNSID(c *Config, v value) error {
 }
 
 // setInsecure takes negative trust anchors.
-func setInsecure(c *Config, v value) error {
-	c.Insecure = nil
+func setInsecure(c *Config, v value) (err error) {
+	c.Insecure, err = domainNames(v.list)
+	return err
+}
+
+// domainNames reads domain names.
+func domainNames(list []string) (out []wire.Name, err error) {
 	var errs []error
-	for i, s := range v.list {
+	for i, s := range list {
 		n, err := wire.ParseName(strings.TrimSpace(s))
 		if strings.TrimSpace(s) == "" {
 			err = fmt.Errorf("an entry has no name; the root is %q", ".")
@@ -270,9 +288,9 @@ func setInsecure(c *Config, v value) error {
 			errs = append(errs, inItem(i, err))
 			continue
 		}
-		c.Insecure = append(c.Insecure, n)
+		out = append(out, n)
 	}
-	return errors.Join(errs...)
+	return out, errors.Join(errs...)
 }
 
 func prefixes(list []string) (out []netip.Prefix, err error) {

@@ -49,6 +49,8 @@ type Metrics struct {
 	panics []prometheus.Counter // by place
 	ready  prometheus.Gauge
 	paced  prometheus.Counter
+
+	privates prometheus.Counter
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -165,6 +167,10 @@ func New() *Metrics {
 		Help: "Answers over UDP that were held back for a moment, because too many to one address " +
 			"became ready at once."})
 	reg.MustRegister(m.paced)
+	m.privates = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "private_addresses_removed_total",
+		Help: "Records with private addresses that were left out of answers."})
+	reg.MustRegister(m.privates)
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
@@ -267,6 +273,9 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 
 // Paced counts an answer that is held back for a moment.
 func (m *Metrics) Paced() { m.paced.Inc() }
+
+// PrivateAddresses counts records that are left out of an answer.
+func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
 
 // Ready notes whether names can be resolved.
 func (m *Metrics) Ready(ready bool) {

@@ -1,0 +1,126 @@
+// Addresses that names of the public tree may not have (DNS rebinding).
+
+package policy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"bailiwick/wire"
+)
+
+// PrivateAddresses keeps addresses of the operator's networks out of answers about names of others:
+// a page whose name gets such an address after it was loaded reaches into the network that it is
+// viewed in (DNS rebinding). The zero value keeps nothing out.
+type PrivateAddresses struct {
+	Networks []netip.Prefix
+	Domains  []wire.Name // at and below these names all addresses are allowed
+}
+
+// Allowed reports whether a name may have any address, being at or below one of the domains.
+func (p *PrivateAddresses) Allowed(name wire.Name) bool {
+	return slices.ContainsFunc(p.Domains, name.Within)
+}
+
+// Without returns the sets without the records that hold a private address, which is the address
+// of an A or AAAA record, or a hint of an SVCB or HTTPS record (RFC 9460, section 7.3), as browsers
+// connect to those. Such a record goes as a whole: what is left of it could say something else
+// (section 8 of the same). What was cut is not signed any more. allowed says which owners may have
+// any address. The sets of the argument are not changed, and are returned where nothing is removed.
+func (p *PrivateAddresses) Without(sets []*wire.RRset, allowed func(wire.Name) bool) (
+	kept []*wire.RRset, removed int) {
+	kept = sets
+	for i, s := range sets {
+		if s.Class != wire.ClassIN || !holdsAddresses(s.Type) || allowed(s.Name) {
+			if removed > 0 {
+				kept = append(kept, s)
+			}
+			continue
+		}
+		c := *s
+		c.Data, c.Sigs = nil, nil
+		for d := range s.Data.All() {
+			if !p.private(s.Type, d) {
+				c.Data = c.Data.Append(d)
+			}
+		}
+		n := s.Len() - c.Len()
+		if n > 0 && removed == 0 {
+			kept = slices.Clone(sets[:i])
+		}
+		removed += n
+		switch {
+		case n == 0 && removed > 0:
+			kept = append(kept, s)
+		case n > 0 && c.Len() > 0:
+			c.Security = min(s.Security, wire.Insecure)
+			kept = append(kept, &c)
+		}
+	}
+	return kept, removed
+}
+
+func holdsAddresses(t wire.Type) bool {
+	return t == wire.TypeA || t == wire.TypeAAAA || t == wire.TypeSVCB || t == wire.TypeHTTPS
+}
+
+// private reports whether RDATA of a type hold an address of the networks.
+func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
+	if t == wire.TypeA || t == wire.TypeAAAA {
+		a, ok := netip.AddrFromSlice(rdata)
+		return ok && p.holds(a)
+	}
+	return slices.ContainsFunc(hints(rdata), p.holds)
+}
+
+// nat64 is the well-known prefix of IPv4 addresses behind a NAT64 (RFC 6052, section 2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// holds reports whether an address is of the networks, or leads to one that is: IPv4-mapped
+// addresses do on every host, those of NAT64 through a translator that does not keep to RFC 6052,
+// section 3.1.
+func (p *PrivateAddresses) holds(a netip.Addr) bool {
+	leads := a.Unmap()
+	if nat64.Contains(a) {
+		b := a.As16()
+		leads = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool {
+		return n.Contains(a) || n.Contains(leads)
+	})
+}
+
+// The SvcParamKeys of address hints (RFC 9460, section 14.3.2).
+const (
+	ipv4hint = 4
+	ipv6hint = 6
+)
+
+// hints returns the addresses in RDATA of an SVCB or HTTPS record (RFC 9460, section 2.2): priority,
+// target, then parameters of key, length and value. What is cut short has those before.
+func hints(rdata []byte) (addrs []netip.Addr) {
+	if len(rdata) < 2 {
+		return nil
+	}
+	rest := rdata[2:]
+	for len(rest) > 0 && rest[0] != 0 { // the target is not compressed
+		rest = rest[min(len(rest), 1+int(rest[0])):]
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	for rest = rest[1:]; len(rest) >= 4; {
+		key, n := binary.BigEndian.Uint16(rest), int(binary.BigEndian.Uint16(rest[2:]))
+		if rest = rest[4:]; n > len(rest) {
+			return addrs
+		}
+		size := map[uint16]int{ipv4hint: 4, ipv6hint: 16}[key]
+		for v := rest[:n]; size > 0 && len(v) >= size; v = v[size:] {
+			a, _ := netip.AddrFromSlice(v[:size])
+			addrs = append(addrs, a)
+		}
+		rest = rest[n:]
+	}
+	return addrs
+}

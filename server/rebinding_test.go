@@ -1,0 +1,92 @@
+// DNS rebinding: private addresses in answers of the public tree.
+
+package server_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/cache"
+	"bailiwick/internal/lab"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/server"
+	"bailiwick/trustanchor"
+	"bailiwick/wire"
+)
+
+// guarded is a server that keeps 10.0.0.0/8 out of answers, but for corp.example., in front of a
+// world in which strangers and the corporation both use it.
+func guarded(t *testing.T) *front {
+	t.Helper()
+	q := &quiet{}
+	w := lab.New(time.Now())
+	w.Add(lab.Zone{Name: "example."})
+	w.Add(lab.Zone{Name: "stranger.example.", Records: "@ A 10.0.0.1;;mixed A 10.0.0.1;;" +
+		"mixed A 192.0.2.1;;public A 192.0.2.2;;alias CNAME host.corp.example.;;" +
+		"svc HTTPS 1 . ipv4hint=10.0.0.1"})
+	w.Add(lab.Zone{Name: "corp.example.", Records: "host A 10.0.0.7;;out CNAME stranger.example."})
+	anchors := &trustanchor.Set{}
+	if err := anchors.Add(w.Anchor()); err != nil {
+		t.Fatal(err)
+	}
+	f := newFrontAll(t, func(c *server.Config) {
+		c.Private = policy.PrivateAddresses{
+			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			Domains:  []wire.Name{wire.MustParseName("corp.example.")}}
+	}, func(c *resolver.Config) {
+		name, addrs := w.Roots()
+		c.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
+	}, q, func(p *resolver.Parts) { p.Anchors, p.Exchanger = anchors, w })
+	f.seen = q
+	return f
+}
+
+// Each question is asked three times: the answer is resolved, is from memory, and is prepared. It
+// is the same each time. What was cut is not called secure and says why (EDE 15); what was not is.
+// A stranger's alias to a name that may have private addresses does not get them, nor does a name
+// of ours that is an alias to a stranger's.
+func TestRebindingPrivateAddressesAreLeftOutOfAnswers(t *testing.T) {
+	f := guarded(t)
+	for _, c := range []struct {
+		name    string
+		qtype   uint16
+		answers int // records, without signatures
+		cut     bool
+	}{
+		{"stranger.example.", dns.TypeA, 0, true},
+		{"mixed.stranger.example.", dns.TypeA, 1, true},
+		{"public.stranger.example.", dns.TypeA, 1, false},
+		{"svc.stranger.example.", dns.TypeHTTPS, 0, true},
+		{"host.corp.example.", dns.TypeA, 1, false},
+		{"alias.stranger.example.", dns.TypeA, 1, true}, // the CNAME
+		{"out.corp.example.", dns.TypeA, 1, true},       // the CNAME
+	} {
+		before := f.seen.private
+		for turn := range 3 {
+			m := f.ask(c.name, c.qtype, edns(true))
+			n := 0
+			for _, rr := range m.Answer {
+				if rr.Header().Rrtype != dns.TypeRRSIG {
+					n++
+				}
+			}
+			var why uint16
+			for _, o := range m.IsEdns0().Option {
+				if e, ok := o.(*dns.EDNS0_EDE); ok {
+					why = e.InfoCode
+				}
+			}
+			if m.Rcode != dns.RcodeSuccess || n != c.answers || m.AuthenticatedData == c.cut ||
+				(why == dns.ExtendedErrorCodeBlocked) != c.cut {
+				t.Errorf("%s, turn %d: EDE %d in\n%v", c.name, turn, why, m)
+			}
+		}
+		if counted := f.seen.private > before; counted != c.cut {
+			t.Errorf("%s: counted: %v", c.name, counted)
+		}
+	}
+}
