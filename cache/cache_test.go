@@ -49,7 +49,7 @@ func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	}
 	found := 0
 	for i := 0; i < 10*memory; i += 2000 {
-		if r, ok := s.GetRRset(Key{Name: name(i), Type: wire.TypeTXT}, now); ok {
+		if r, state := s.LookupRRset(Key{Name: name(i), Type: wire.TypeTXT}, now); state.Good() {
 			found++
 			if r.Set.Name != name(i) {
 				t.Fatalf("%v holds the set of %v", name(i), r.Set.Name)
@@ -150,7 +150,7 @@ func BenchmarkGet(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			s.GetRRset(keys[i%len(keys)], now)
+			s.LookupRRset(keys[i%len(keys)], now)
 		}
 	})
 }

@@ -2,6 +2,12 @@
 
 package cache
 
+import (
+	"time"
+
+	"bailiwick/wire"
+)
+
 // State is how far an entry is in its life.
 type State uint8
 
@@ -34,6 +40,60 @@ func stateOf(now, refresh, expires int64) State {
 		return Stale
 	}
 	return None
+}
+
+// refreshAt is the second from which no more than a tenth of the time that data are kept is left.
+func refreshAt(stored, expires int64) int64 { return expires - (expires-stored)/10 }
+
+// Refresh is the second from which a set should be resolved anew.
+func (r *RRset) Refresh() int64 { return refreshAt(r.Stored, r.Expires) }
+
+// Refresh is the second from which a denial should be resolved anew.
+func (n *Negative) Refresh() int64 { return refreshAt(n.Stored, n.Expires) }
+
+// LookupRRset returns what is kept under a key, and its state. It ends no later than the first of
+// the signatures that it rests on.
+func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {
+	r, ok := s.RRsets.Get(k)
+	if !ok {
+		return r, None
+	}
+	until := r.Set.Until
+	if r.Beside != nil {
+		until = wire.EarliestEnd(until, r.Beside.Proofs...)
+	}
+	r.Expires = s.day.bound(r.Expires, until, now.Unix())
+	return r, stateOf(now.Unix(), r.Refresh(), r.Expires)
+}
+
+// LookupNegative returns the denial that answers a question: that of the type, or of all types of
+// the name. Whichever has not ended is preferred.
+func (s *Store) LookupNegative(k Key, now time.Time) (best *Negative, state State) {
+	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
+		n, st := s.LookupNegativeKey(Key{k.Name, t, k.Unchecked}, now)
+		if st > state && (n.NXDomain || t == k.Type) {
+			best, state = n, st
+		}
+		if state.Good() {
+			break
+		}
+	}
+	return best, state
+}
+
+// LookupNegativeKey returns the denial that is kept under a key, and its state. It ends no later
+// than the first of the signatures that it rests on.
+func (s *Store) LookupNegativeKey(k Key, now time.Time) (*Negative, State) {
+	n, ok := s.Negatives.Get(k)
+	if !ok {
+		return nil, None
+	}
+	if end := s.day.bound(n.Expires, n.Until, now.Unix()); end < n.Expires {
+		c := *n
+		c.Expires = end
+		n = &c
+	}
+	return n, stateOf(now.Unix(), n.Refresh(), n.Expires)
 }
 
 // LookupAnswer returns the prepared answer under a key, and its state at the second now. One whose

@@ -45,3 +45,67 @@ func TestAnswerFitsALine(t *testing.T) {
 		t.Errorf("%d octets", n)
 	}
 }
+
+// So are sets and denials, whose last tenth is the time to resolve them anew. A signature that ends
+// before the TTL does ends them sooner (RFC 4035, section 5.3.3).
+func TestLookupTellsHowFarDataAre(t *testing.T) {
+	s := New(16<<20, TTLLimits{})
+	s.FollowDay(func() time.Duration { return 0 })
+	k := Key{Name: wire.MustParseName("www.example"), Type: wire.TypeA}
+	signed := Key{Name: wire.MustParseName("signed.example"), Type: wire.TypeA}
+	set := &wire.RRset{Name: k.Name, Type: k.Type, Class: wire.ClassIN, TTL: 100}
+	set.Data = set.Data.Append([]byte{192, 0, 2, 1})
+	until := *set
+	until.Name, until.Until = signed.Name, uint32(now.Unix()+50)
+	s.PutRRset(k, RRset{Set: set}, now)
+	s.PutRRset(signed, RRset{Set: &until}, now)
+	denied := Key{Name: wire.MustParseName("no.example"), Type: wire.TypeA}
+	s.PutNegative(denied, &Negative{}, 100, now)
+	for _, c := range []struct {
+		after          time.Duration
+		plain, limited State
+	}{{0, Fresh, Fresh}, {44 * time.Second, Fresh, Fresh}, {45 * time.Second, Fresh, Ending},
+		{50 * time.Second, Fresh, Stale}, {89 * time.Second, Fresh, Stale},
+		{90 * time.Second, Ending, Stale}, {100 * time.Second, Stale, Stale},
+		{100*time.Second + MaxStale, None, None}} {
+		at := now.Add(c.after)
+		if _, state := s.LookupRRset(k, at); state != c.plain {
+			t.Errorf("a set after %v: state %d", c.after, state)
+		}
+		if _, state := s.LookupRRset(signed, at); state != c.limited {
+			t.Errorf("a signed set after %v: state %d", c.after, state)
+		}
+		if _, state := s.LookupNegative(denied, at); state != c.plain {
+			t.Errorf("a denial after %v: state %d", c.after, state)
+		}
+	}
+}
+
+// Of a denial of the type and one of the name that which is still good is found; a denial of
+// another type is none.
+func TestLookupNegativeFindsTheDenialThatIsGood(t *testing.T) {
+	s := New(16<<20, TTLLimits{})
+	name := wire.MustParseName("no.example")
+	s.PutNegative(Key{Name: name, Type: wire.TypeA}, &Negative{}, 10, now)
+	s.PutNegative(Key{Name: name}, &Negative{NXDomain: true}, 100, now)
+	s.PutNegative(Key{Name: wire.MustParseName("b.example")}, &Negative{}, 100, now)
+	for _, c := range []struct {
+		name     string
+		t        wire.Type
+		after    time.Duration
+		nxdomain bool
+		want     State
+	}{
+		{"no.example", wire.TypeA, 0, false, Fresh},
+		{"no.example", wire.TypeA, 20 * time.Second, true, Fresh},
+		{"no.example", wire.TypeMX, 0, true, Fresh},
+		{"no.example", wire.TypeA, 200 * time.Second, false, Stale},
+		{"b.example", wire.TypeA, 0, false, None},
+	} {
+		k := Key{Name: wire.MustParseName(c.name), Type: c.t}
+		n, state := s.LookupNegative(k, now.Add(c.after))
+		if state != c.want || n != nil && n.NXDomain != c.nxdomain {
+			t.Errorf("%s %v after %v: %+v, state %d", c.name, c.t, c.after, n, state)
+		}
+	}
+}

@@ -134,20 +134,6 @@ func (s *Store) PutRRset(k Key, r RRset, now time.Time) {
 	s.RRsets.Put(k, r)
 }
 
-// GetRRset returns a set that has not ended.
-func (s *Store) GetRRset(k Key, now time.Time) (RRset, bool) {
-	r, ok := s.RRsets.Get(k)
-	if !ok {
-		return r, false
-	}
-	until := r.Set.Until
-	if r.Beside != nil {
-		until = wire.EarliestEnd(until, r.Beside.Proofs...)
-	}
-	r.Expires = s.day.bound(r.Expires, until, now.Unix())
-	return r, now.Unix() < r.Expires
-}
-
 // Negative is an answer that says no (RFC 2308). It is immutable.
 type Negative struct {
 	NXDomain bool
@@ -176,30 +162,6 @@ func negativeSize(k Key, n *Negative) int {
 		size += p.Size() + 8
 	}
 	return size
-}
-
-// GetNegative returns a negative answer that has not ended: for the type, or for all types of the name.
-func (s *Store) GetNegative(k Key, now time.Time) (*Negative, bool) {
-	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
-		if n, ok := s.LiveNegative(Key{k.Name, t, k.Unchecked}, now); ok && (n.NXDomain || t == k.Type) {
-			return n, true
-		}
-	}
-	return nil, false
-}
-
-// LiveNegative returns what is kept under a key, if it has not ended.
-func (s *Store) LiveNegative(k Key, now time.Time) (*Negative, bool) {
-	n, ok := s.Negatives.Get(k)
-	if !ok {
-		return nil, false
-	}
-	if end := s.day.bound(n.Expires, n.Until, now.Unix()); end < n.Expires {
-		c := *n
-		c.Expires = end
-		n = &c
-	}
-	return n, now.Unix() < n.Expires
 }
 
 // PutNegative keeps a negative answer for ttl seconds. One that denies the name under TypeNone is

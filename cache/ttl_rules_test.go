@@ -71,13 +71,14 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 		want  bool
 	}{{0, true}, {2*day*time.Second - 301*time.Second, true}, {2 * day * time.Second, false}} {
 		ahead = c.ahead
-		_, rrset := s.GetRRset(k, now)
-		_, beside := s.GetRRset(proven, now)
-		_, negative := s.GetNegative(k, now)
+		_, rrset := s.LookupRRset(k, now)
+		_, beside := s.LookupRRset(proven, now)
+		_, negative := s.LookupNegative(k, now)
 		_, answer := s.LookupAnswer(ready, now.Unix())
 		denials := len(owners(s.Denials, "c.example", now)) > 0
-		for what, got := range map[string]bool{"a set": rrset, "a set beside a proof": beside,
-			"a negative answer": negative, "a denial": denials,
+		for what, got := range map[string]bool{"a set": rrset.Good(),
+			"a set beside a proof": beside.Good(),
+			"a negative answer":    negative.Good(), "a denial": denials,
 			"a ready answer":        answer.Good(),
 			"what is asked of Past": !s.Past(ends, now)} {
 			if got != c.want {
@@ -97,10 +98,10 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 	s.Delegations.Put(k.Name, &Delegation{Zone: k.Name, Expires: now.Unix() + 10})
 	for after, want := range map[int64]bool{0: true, 9: true, 10: false, 11: false} {
 		at := time.Unix(now.Unix()+after, 0)
-		r, rrset := s.GetRRset(k, at)
-		_, negative := s.GetNegative(k, at)
+		r, rrset := s.LookupRRset(k, at)
+		_, negative := s.LookupNegative(k, at)
 		_, delegation := s.Closest(k.Name, at)
-		if rrset != want || negative != want || delegation != want {
+		if rrset.Good() != want || negative.Good() != want || delegation != want {
 			t.Errorf("after %d s: a set %v, a negative answer %v, a delegation %v, want %v", after,
 				rrset, negative, delegation, want)
 		}
@@ -110,10 +111,10 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 	}
 	s.PutRRset(k, RRset{Set: set(k.Name, 0, 1)}, now)
 	s.PutNegative(Key{Name: name(2), Type: wire.TypeA}, &Negative{}, 0, now)
-	if _, ok := s.GetRRset(k, now); ok {
+	if _, state := s.LookupRRset(k, now); state.Good() {
 		t.Error("a set with TTL 0 is kept, or one before it")
 	}
-	if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeA}, now); ok {
+	if _, state := s.LookupNegative(Key{Name: name(2), Type: wire.TypeA}, now); state.Good() {
 		t.Error("a negative answer with TTL 0 is kept")
 	}
 }
@@ -123,16 +124,17 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 func TestRFC2308NoDataIsOfOneType(t *testing.T) {
 	s := New(1<<20, TTLLimits{})
 	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
-	if n, ok := s.GetNegative(Key{Name: name(1), Type: wire.TypeMX}, now); !ok || !n.NXDomain {
+	n, state := s.LookupNegative(Key{Name: name(1), Type: wire.TypeMX}, now)
+	if !state.Good() || !n.NXDomain {
 		t.Error("a denied name has types")
 	}
 	for _, typ := range []wire.Type{wire.TypeA, wire.TypeNone} {
 		k := Key{Name: name(2), Type: typ}
 		s.PutNegative(k, &Negative{}, 10, now)
-		if _, ok := s.GetNegative(k, now); !ok {
+		if _, state := s.LookupNegative(k, now); !state.Good() {
 			t.Errorf("NODATA of type %d is not found", typ)
 		}
-		if _, ok := s.GetNegative(Key{Name: name(2), Type: wire.TypeMX}, now); ok {
+		if _, state := s.LookupNegative(Key{Name: name(2), Type: wire.TypeMX}, now); state.Good() {
 			t.Errorf("NODATA of type %d denies another", typ)
 		}
 	}
@@ -146,13 +148,13 @@ func TestRFC4035UncheckedIsApart(t *testing.T) {
 		Type: wire.TypeTXT, Unchecked: true}
 	s.PutRRset(unchecked, RRset{Set: set(name(1), 10, 1)}, now)
 	s.PutNegative(unchecked, &Negative{NXDomain: true}, 10, now)
-	if _, ok := s.GetRRset(checked, now); ok {
+	if _, state := s.LookupRRset(checked, now); state.Good() {
 		t.Error("an unchecked set under a checked key")
 	}
-	if _, ok := s.GetNegative(checked, now); ok {
+	if _, state := s.LookupNegative(checked, now); state.Good() {
 		t.Error("an unchecked denial under a checked key")
 	}
-	if _, ok := s.GetRRset(unchecked, now); !ok {
+	if _, state := s.LookupRRset(unchecked, now); !state.Good() {
 		t.Error("it is not found under its own")
 	}
 }

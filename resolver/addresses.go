@@ -102,7 +102,7 @@ func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 	for _, t := range l.types {
 		for _, unchecked := range [...]bool{false, true} {
 			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
-			if e, ok := l.x.r.cache.GetRRset(k, now); ok && e.Stored >= since {
+			if e, state := l.x.r.cache.LookupRRset(k, now); state.Good() && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}

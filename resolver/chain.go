@@ -85,8 +85,8 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 
 // unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial tells, and of most zones there is no more to keep.
 func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
-	n, ok := r.cache.LiveNegative(cache.Key{Name: zone, Type: wire.TypeDS}, now)
-	if _, anchored := r.anchors.At(zone); anchored || !ok || !n.UnsignedCut || n.NXDomain {
+	n, state := r.cache.LookupNegativeKey(cache.Key{Name: zone, Type: wire.TypeDS}, now)
+	if _, anchored := r.anchors.At(zone); anchored || !state.Good() || !n.UnsignedCut || n.NXDomain {
 		return validator.Trust{}, false
 	}
 	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure,
@@ -353,8 +353,8 @@ func (r *refetches) may(zone wire.Name, now time.Time) bool {
 // old reports whether a set of a zone has been in the cache for at least a second.
 func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
 	now := r.clock.Now()
-	e, ok := r.cache.GetRRset(cache.Key{Name: zone, Type: t}, now)
-	return ok && e.Stored+1 < now.Unix()
+	e, state := r.cache.LookupRRset(cache.Key{Name: zone, Type: t}, now)
+	return state.Good() && e.Stored+1 < now.Unix()
 }
 
 // forgetKeys drops what is known of a zone's keys, so that they are fetched anew with its DS;

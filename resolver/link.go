@@ -24,8 +24,9 @@ const (
 // link is what is known about one name and type. Once published it is immutable.
 type link struct {
 	kind    kind
-	noCache bool  // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
-	refresh int64 // from the cache: the second from which it is about to end there
+	noCache bool        // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
+	state   cache.State // from the cache: how far it is in its life there
+	refresh int64       // from the cache: the second from which it is about to end there
 	// ends: from the cache: when the first signature ends that a denial rests on, whether its proofs
 	// are here or not.
 	ends uint32
@@ -235,18 +236,18 @@ func (r *Resolver) cached(k cache.Key) (*link, bool) {
 			return l, true
 		}
 	}
-	if n, ok := r.cachedNegative(k, now); ok {
-		return negativeLink(n, now), true
+	if n, state := r.cachedNegative(k, now); state.Good() {
+		return negativeLink(n, state, now), true
 	}
 	return nil, false
 }
 
 // cachedNegative looks a denial up: of the type, or of the name where that may answer the question.
-func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, bool) {
+func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
 	if r.ownTree(k) {
-		return r.cache.GetNegative(k, now)
+		return r.cache.LookupNegative(k, now)
 	}
-	return r.cache.LiveNegative(k, now)
+	return r.cache.LookupNegativeKey(k, now)
 }
 
 // derived looks for what follows from other data than the question's own: from a DNAME, a denied ancestor, a denied span (RFC 6672,
@@ -273,11 +274,8 @@ func aliasApplies(t wire.Type) bool {
 	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG && t != wire.TypeNSEC3
 }
 
-// refreshAt is the second from which no more than a tenth of the time that data are kept is left.
-func refreshAt(stored, expires int64) int64 { return expires - (expires-stored)/10 }
-
-// ending says that the link is from the cache, and about to end there.
-func (l *link) ending(now time.Time) bool { return l.refresh > 0 && now.Unix() >= l.refresh }
+// ending reports whether the link is from the cache, and about to end there.
+func (l *link) ending() bool { return l.state == cache.Ending }
 
 // aged copies a set with the TTL that is left.
 func aged(s *wire.RRset, ttl uint32) *wire.RRset {
@@ -287,12 +285,13 @@ func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 }
 
 func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*link, bool) {
-	e, ok := r.cache.GetRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
-	if !ok {
+	e, state := r.cache.LookupRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
+	if !state.Good() {
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &link{kind: kind, refresh: refreshAt(e.Stored, e.Expires), sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
+	l := &link{kind: kind, state: state, refresh: e.Refresh(),
+		sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
 	if e.Beside != nil {
 		l.failure = e.Beside.Failure
 		for _, p := range e.Beside.Proofs {
@@ -300,9 +299,11 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 		}
 	}
 	if kind == kindAlias {
-		if l.target, ok = wire.TargetName(e.Set.Data.First()); !ok {
+		target, ok := wire.TargetName(e.Set.Data.First())
+		if !ok {
 			return nil, false
 		}
+		l.target = target
 	}
 	if t == wire.TypeCNAME && e.Set.Sigs.Len() == 0 {
 		r.addDNAME(l, k, now)
@@ -315,8 +316,9 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
-		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}, now)
-		if !ok || e.Set.Security != l.status || !r.speaksFor(n, k) {
+		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
+		e, state := r.cache.LookupRRset(dname, now)
+		if !state.Good() || e.Set.Security != l.status || !r.speaksFor(n, k) {
 			continue
 		}
 		made, _ := aliasFromDNAME(k.Name, e.Set)
@@ -328,8 +330,8 @@ func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
 }
 
 // negativeLink makes a link from a cached denial.
-func negativeLink(n *cache.Negative, now time.Time) *link {
-	l := &link{kind: kindNoData, refresh: refreshAt(n.Stored, n.Expires), status: n.Status,
+func negativeLink(n *cache.Negative, state cache.State, now time.Time) *link {
+	l := &link{kind: kindNoData, state: state, refresh: n.Refresh(), status: n.Status,
 		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = kindNXDomain
@@ -348,8 +350,8 @@ func negativeLink(n *cache.Negative, now time.Time) *link {
 func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
-		e, ok := r.cache.GetRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
-		if !ok {
+		e, state := r.cache.LookupRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
+		if !state.Good() {
 			continue
 		}
 		if !r.speaksFor(n, k) {
@@ -400,9 +402,9 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
 	}
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
-		e, ok := r.cache.LiveNegative(cache.Key{Name: n, Type: wire.TypeNone}, now)
-		if ok && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
-			return negativeLink(e, now), true
+		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
+		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
+			return negativeLink(e, state, now), true
 		}
 	}
 	return nil, false
@@ -442,11 +444,11 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 		return nil, encloser, false
 	}
 	for _, t := range [...]wire.Type{q.Type, wire.TypeCNAME} {
-		if _, known := r.cache.GetRRset(cache.Key{Name: q.Name, Type: t}, now); known {
+		if _, state := r.cache.LookupRRset(cache.Key{Name: q.Name, Type: t}, now); state.Good() {
 			return nil, encloser, false
 		}
 	}
-	if _, known := r.cache.GetNegative(cache.Key{Name: q.Name, Type: q.Type}, now); known {
+	if _, state := r.cache.LookupNegative(cache.Key{Name: q.Name, Type: q.Type}, now); state.Good() {
 		return nil, encloser, false
 	}
 	r.observe.Synthesised()

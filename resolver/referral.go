@@ -20,7 +20,7 @@ func (r *Resolver) keepServers(ns *wire.RRset) {
 	}
 	k := cache.Key{Name: ns.Name, Type: wire.TypeNS, Unchecked: true}
 	now := r.clock.Now()
-	if _, known := r.cache.GetRRset(k, now); known {
+	if _, state := r.cache.LookupRRset(k, now); state.Good() {
 		return
 	}
 	set := *ns
@@ -57,8 +57,8 @@ func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.Time) *wire.RRset {
 	for _, unchecked := range []bool{false, true} {
 		k := cache.Key{Name: zone, Type: wire.TypeNS, Unchecked: unchecked}
-		e, ok := r.cache.GetRRset(k, now)
-		if !ok {
+		e, state := r.cache.LookupRRset(k, now)
+		if !state.Good() {
 			continue
 		}
 		ns := aged(e.Set, e.TTL(now.Unix()))

@@ -255,7 +255,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		case l == nil:
 			return nil
 		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending(r.clock.Now()) || l.derived
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending() || l.derived
 		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
 			a.Refresh = l.refresh
 		}
@@ -359,7 +359,7 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 		l, ok = r.cached(k)
 	}
 	if ok && (depth > 0 || !l.bare) {
-		if depth == 0 && l.ending(r.clock.Now()) && r.cfg.Prefetch {
+		if depth == 0 && l.ending() && r.cfg.Prefetch {
 			r.refresh(k)
 		}
 		return l, nil
@@ -376,7 +376,7 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 // failure is forgotten (RFC 9520, section 3.2).
 func (r *Resolver) refresh(k cache.Key) {
 	l, known := r.cached(k)
-	if known && !l.ending(r.clock.Now()) {
+	if known && !l.ending() {
 		return
 	}
 	if _, failed := r.cache.GetFailure(k, r.clock.Now()); failed {

@@ -226,7 +226,7 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 			if f, ok := in.cache.GetFailure(k, time.Now()); ok {
 				t.Errorf("remembered against the victim: %v", f)
 			}
-			if _, known := in.cache.GetRRset(k, time.Now()); known {
+			if _, state := in.cache.LookupRRset(k, time.Now()); state.Good() {
 				t.Error("what the first server says without authority is kept")
 			}
 			if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError || a.Failure != nil {

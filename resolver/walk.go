@@ -65,7 +65,7 @@ func (x *run) ahead(k cache.Key) {
 // resolve finds the link: at a configured zone's servers, or by walking.
 func (x *run) resolve() (*link, *cause.Failure) {
 	if x.refresh {
-		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending(x.r.clock.Now()) {
+		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() {
 			return l, nil // a flight has landed since we looked
 		}
 	}
