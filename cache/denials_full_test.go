@@ -82,7 +82,7 @@ func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	d.Put(zone, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
 	for i := range 5 {
 		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
-		d.PutDenied(wire.MustParseName(inSpan(i)), VariantDO, now, []*wire.RRset{span(i)},
+		prepare(d, wire.MustParseName(inSpan(i)), VariantDO, []*wire.RRset{span(i)},
 			func(e wire.Name) *Answer {
 				return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...),
 					make([]byte, 2000)...), e, []int{40}, now.Unix(), now.Unix()+60)

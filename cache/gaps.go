@@ -58,37 +58,65 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 	return a, encloser, a != nil && a.Good(now.Unix()) && d.day.covers(a, now.Unix())
 }
 
-// PutDenied keeps an answer that denies a name for all in its gap, if one of the proofs that it rests on is the gap's. build makes it, for a question whose name is the
-// closest encloser.
-func (d *Denials) PutDenied(name wire.Name, v Variant, now time.Time, proofs []*wire.RRset, build func(encloser wire.Name) *Answer) {
-	zone, z, ok := d.zoneOf(name)
-	if !ok {
-		return
-	}
-	if ok = d.keepDenied(zone, z, name, v, now, proofs, build); ok {
-		d.zones.Put(zone, z) // at its new size
-	}
+// Gap is the gap between names that exist which a denied name is in, as it was when it was found.
+// An answer for all names in it that have the same closest encloser is built without any lock, as
+// if the encloser had been asked for, and kept by [Denials.StorePrepared].
+type Gap struct {
+	Encloser wire.Name
+	name     wire.Name
+	zone     wire.Name
+	denials  *zoneDenials // of the zone
+	record   string       // the octets of the record whose gap it is
 }
 
-// keepDenied does it in a zone, and reports whether the answer is the gap's.
-func (d *Denials) keepDenied(zone wire.Name, z *zoneDenials, name wire.Name, v Variant,
-	now time.Time, proofs []*wire.RRset, build func(encloser wire.Name) *Answer) (ok bool) {
+// Gap returns the gap that a denied name is in; false if it is not known, or if the gap's own record
+// is not among the proofs that the denial rests on.
+func (d *Denials) Gap(name wire.Name, now time.Time, proofs []*wire.RRset) (g Gap, ok bool) {
+	zone, z, ok := d.zoneOf(name)
+	if !ok {
+		return g, false
+	}
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	r, encloser := z.gapOf(zone, name, now)
+	if r == nil || !r.isAmong(zone, proofs) {
+		return g, false
+	}
+	return Gap{Encloser: encloser, name: name, zone: zone, denials: z, record: r.octets}, true
+}
+
+// StorePrepared keeps an answer for the names of a gap, and reports whether it did: not if what is
+// known of the gap has changed meanwhile, or if the zone has no more room.
+func (d *Denials) StorePrepared(g Gap, v Variant, a *Answer, now time.Time) bool {
+	if z, ok := d.zones.Get(g.zone); !ok || z != g.denials || !d.storePrepared(g, v, a, now) {
+		return false
+	}
+	d.zones.Put(g.zone, g.denials) // at its new size
+	return true
+}
+
+// storePrepared does it in the zone.
+func (d *Denials) storePrepared(g Gap, v Variant, a *Answer, now time.Time) bool {
+	z := g.denials
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	r, encloser := z.gapOf(zone, name, now)
-	ok = r != nil && r.isAmong(zone, proofs) && !z.contradicts(encloser, name)
-	if ok {
-		g := &gapAnswers{encloser: encloser}
-		if r.ready != nil && r.ready.encloser == encloser {
-			*g = *r.ready
-		}
-		// A zone that is too large would be dropped as a whole.
-		if g.ready[v] = build(encloser); g.ready[v] != nil && d.fits(z.size+g.size()-r.ready.size()) {
-			z.size += g.size() - r.ready.size()
-			r.ready = g
-		}
+	r, encloser := z.gapOf(g.zone, g.name, now)
+	if r == nil || r.octets != g.record || encloser != g.Encloser ||
+		z.contradicts(encloser, g.name) {
+		return false
 	}
-	return ok
+	answers := &gapAnswers{encloser: encloser}
+	if r.ready != nil && r.ready.encloser == encloser {
+		*answers = *r.ready
+	}
+	answers.ready[v] = a
+	grown := answers.size() - r.ready.size()
+	if !d.fits(z.size + grown) { // a zone that is too large would be dropped as a whole
+		return false
+	}
+	z.size += grown
+	r.ready = answers
+	return true
 }
 
 // isAmong says whether one of the sets is the record.

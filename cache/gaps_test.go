@@ -29,10 +29,17 @@ func moved(h []byte, by int) []byte {
 	return c
 }
 
+// prepare keeps an answer for the gap of a name, as build makes it for the closest encloser.
+func prepare(d *Denials, name wire.Name, v Variant, proofs []*wire.RRset,
+	build func(encloser wire.Name) *Answer) bool {
+	g, ok := d.Gap(name, now, proofs)
+	return ok && d.StorePrepared(g, v, build(g.Encloser), now)
+}
+
 // denies puts a denial of a name that rests on proofs, and reports whether another name in the gap
 // is denied by it.
 func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
-	d.PutDenied(wire.MustParseName(name), VariantDO, now, proofs, func(e wire.Name) *Answer {
+	prepare(d, wire.MustParseName(name), VariantDO, proofs, func(e wire.Name) *Answer {
 		return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), 0, 1, 0, 1), e,
 			[]int{14}, now.Unix(), now.Unix()+60)
 	})
@@ -110,6 +117,49 @@ func TestMaxAggressiveLabels(t *testing.T) {
 		}
 		if got := denies(d, name, name, apex, gap); got != want {
 			t.Errorf("%d labels: a ready denial is given: %v", labels, got)
+		}
+	}
+}
+
+// An answer is built without any lock, and meanwhile the gap may change: then it is not kept.
+func TestRFC8198GapThatHasChangedKeepsNoAnswer(t *testing.T) {
+	name := wire.MustParseName("c.example")
+	gap, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
+	proofs := []*wire.RRset{gap, wildcards}
+	for what, c := range map[string]struct {
+		meanwhile func(d *Denials)
+		kept      bool
+	}{
+		"nothing": {func(*Denials) {}, true},
+		"a record elsewhere": {func(d *Denials) {
+			d.Put(zone, []*wire.RRset{nsec("m.example", "z.example")}, now)
+		}, true},
+		"a name in the gap": {func(d *Denials) {
+			d.Put(zone, []*wire.RRset{nsec("bb.example", "m.example")}, now)
+		}, false},
+		"another gap from the same name": {func(d *Denials) {
+			d.Put(zone, []*wire.RRset{nsec("b.example", "d.example")}, now)
+		}, false},
+		"the zone is forgotten": {func(d *Denials) { d.zones.Remove(zone) }, false},
+		"the zone is learnt anew": {func(d *Denials) {
+			d.zones.Remove(zone)
+			d.Put(zone, append(proofs, soa()), now)
+		}, false},
+	} {
+		d := newDenials(1 << 20)
+		d.Put(zone, []*wire.RRset{soa(), gap, wildcards}, now)
+		g, ok := d.Gap(name, now, proofs)
+		if !ok || g.Encloser != zone {
+			t.Fatalf("%s: no gap", what)
+		}
+		c.meanwhile(d)
+		a := NewAnswer(append(append(make([]byte, wire.HeaderLen), zone.Wire()...), 0, 1, 0, 1), zone,
+			[]int{14}, now.Unix(), now.Unix()+60)
+		if got := d.StorePrepared(g, VariantDO, a, now); got != c.kept {
+			t.Errorf("%s: kept %v", what, got)
+		}
+		if _, _, ok := d.Denied(name, VariantDO, now); ok != c.kept {
+			t.Errorf("%s: denied %v", what, ok)
 		}
 	}
 }

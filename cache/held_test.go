@@ -157,7 +157,7 @@ func TestCountedIsHeld(t *testing.T) {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))
 				s.Denials.Put(zone, []*wire.RRset{soa(), proof}, now)
 				for v := range variants {
-					s.Denials.PutDenied(ownName("n%06da.example", i), v, now, []*wire.RRset{proof},
+					prepare(s.Denials, ownName("n%06da.example", i), v, []*wire.RRset{proof},
 						func(e wire.Name) *Answer {
 							a := NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...),
 								make([]byte, 300)...), e, []int{40, 60}, 0, 1<<40)

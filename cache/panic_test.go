@@ -23,7 +23,7 @@ func TestPanicGivesLocksBack(t *testing.T) {
 	d.Put(zone, append([]*wire.RRset{soa()}, proofs...), now)
 	name := wire.MustParseName("c.example.")
 	dies(func() {
-		d.PutDenied(name, VariantPlain, now, proofs, func(wire.Name) *Answer { panic("a fault") })
+		prepare(d, name, VariantPlain, proofs, func(wire.Name) *Answer { panic("a fault") })
 	})
 	d.Put(zone, []*wire.RRset{soa()}, now)
 

@@ -455,13 +455,6 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 	return a, encloser, true
 }
 
-// KeepDenied keeps an answer for the rest of the gap that its name is in; build makes it, for the name of the closest encloser.
-func (r *Resolver) KeepDenied(a *Answer, v cache.Variant, build func(encloser wire.Name) *cache.Answer) {
-	if a.gap {
-		r.cache.Denials.PutDenied(a.Question.Name, v, r.clock.Now(), a.Authority, build)
-	}
-}
-
 // FailureEnds is the second until which the failure of an answer is remembered for its question;
 // 0 if it is not, if it is that of another link of the chain, or if it may end any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {

@@ -166,7 +166,7 @@ type Answer struct {
 	Sent       int // packets that it took
 	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of it is from the cache.
 	Refresh int64
-	gap     bool // a name error that holds for the whole gap that the name is in
+	Gap     bool // a name error that holds for the whole gap that the name is in
 	NoCache bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
@@ -269,7 +269,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 		}
 		switch {
 		case l.kind == kindNXDomain:
-			a.RCode, a.gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
+			a.RCode, a.Gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
 			return a
 		case l.tooLong:
 			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/resolver"
 	"bailiwick/wire"
@@ -107,10 +106,8 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.memory:
 		// Most of what is asked for is asked for once: the second client's is kept.
 		r.keep(a, b, msg, ede)
-	case !r.q.Has(wire.FlagCD) && len(ede) == 0:
-		r.server.resolver.KeepDenied(a, variantOf(&r.q), func(encloser wire.Name) *cache.Answer {
-			return r.denial(a, encloser, flags)
-		})
+	case a.Gap && !r.q.Has(wire.FlagCD) && len(ede) == 0:
+		r.keepDenial(a, flags)
 	}
 	opt := r.optLen(ede)
 	if len(msg)+opt > r.limit() || r.ask.Type == wire.TypeANY {

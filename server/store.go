@@ -62,6 +62,19 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder,
 	return e
 }
 
+// keepDenial stores a denial as a prepared answer for the rest of the gap that the name is in.
+func (r *request) keepDenial(a *resolver.Answer, flags uint16) {
+	denials, now := r.server.cache.Denials, r.server.clock.Now()
+	gap, ok := denials.Gap(a.Question.Name, now, a.Authority)
+	if !ok {
+		return
+	}
+	if e := r.denial(a, gap.Encloser, flags); e != nil {
+		// If the gap has changed meanwhile the next denial is kept.
+		_ = denials.StorePrepared(gap, variantOf(&r.q), e, now)
+	}
+}
+
 // denial is the response for the rest of a gap, as if the closest encloser had been asked for: a
 // name that is put in its place is longer by what stands before it, so that all pointers stay good
 // if they are moved.
