@@ -54,12 +54,8 @@ func (x *run) keepReply(a *asking, got *accepted) {
 	if got.link == nil || got.link.noCache {
 		return
 	}
-	var authority []*wire.RRset // as it is before it is published
-	if got.link.kind == kindAlias {
-		authority = copies(got.authority)
-	}
 	x.r.store(x.keyOf(a.q), got.link)
-	x.chain(a, got.link, got, authority)
+	x.chain(a, got.link, got)
 }
 
 // within returns the sets whose owners are in a zone.
@@ -99,6 +95,9 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 		return v.Failure
 	}
 	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
+	if l.kind < kindNoData {
+		l.sets = v.Sets
+	}
 	if l.kind >= kindNoData {
 		l.kind = kindNoData
 		if v.Shape == validator.ShapeNXDomain {
@@ -216,7 +215,7 @@ func (x *run) refetch(v *validator.Verdict) bool {
 
 // chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it and signs it: each set becomes a
 // link of its own in the cache, where the chain finds it. What is not signed is asked for by itself.
-func (x *run) chain(a *asking, l *link, got *accepted, authority []*wire.RRset) {
+func (x *run) chain(a *asking, l *link, got *accepted) {
 	q := a.q
 	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
 		q.Name = l.target
@@ -226,23 +225,12 @@ func (x *run) chain(a *asking, l *link, got *accepted, authority []*wire.RRset) 
 		if _, known := x.r.cached(x.keyOf(q)); known {
 			return
 		}
-		// Proofs may belong to several links: each has its own copy, as judging writes into it.
-		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, copies(authority)) != nil ||
+		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, got.authority) != nil ||
 			l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
 		x.r.store(x.keyOf(q), l)
 	}
-}
-
-// copies returns copies of sets; RDATA are shared, as nobody writes them.
-func copies(sets []*wire.RRset) []*wire.RRset {
-	c := make([]*wire.RRset, len(sets))
-	for i, s := range sets {
-		one := *s
-		c[i] = &one
-	}
-	return c
 }
 
 // nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data, an alias, or the denial of the chain's
@@ -283,7 +271,7 @@ func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
 	}
 	above := l.zone.Labels()
 	for labels := above + 1; labels <= min(l.target.Labels(), above+maxTargetCuts); labels++ {
-		proofs := x.judgeCut(l.zone, l.target.Ancestor(labels), copies(authority))
+		proofs := x.judgeCut(l.zone, l.target.Ancestor(labels), authority)
 		if len(proofs) > 0 {
 			l.proofs, l.ofTarget = append(l.proofs, proofs...), len(proofs)
 			return
@@ -311,6 +299,9 @@ func (x *run) judgeCut(parent, cut wire.Name, authority []*wire.RRset) (unsigned
 	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
 	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut && len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
 		return nil
+	}
+	if l.kind == kindAnswer {
+		l.sets = v.Sets
 	}
 	l.status, l.failure, l.zone, l.unsignedCut, l.proofs, l.bare = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs, l.kind == kindNoData
 	x.r.store(x.keyOf(q), l)

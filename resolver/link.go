@@ -214,9 +214,10 @@ func (r *Resolver) keepDenials(l *link, now time.Time) {
 	}
 	if l.kind == kindAnswer || l.kind == kindAlias {
 		ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL), wire.EarliestEnd(0, sets...), now)
-		sets = copies(sets)
-		for _, s := range sets {
-			s.TTL = min(s.TTL, ttl)
+		for i, s := range sets { // which the answer goes on to use as they are
+			c := *s
+			c.TTL = min(s.TTL, ttl)
+			sets[i] = &c
 		}
 	}
 	r.cache.Denials.Put(l.zone, sets, now)

@@ -73,7 +73,7 @@ func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.T
 		if v.Status != wire.Secure {
 			return nil
 		}
-		return ns
+		return v.Sets[0]
 	}
 	return nil
 }

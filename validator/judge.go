@@ -20,7 +20,7 @@ const (
 	ShapeNXDomain              // the name does not exist
 )
 
-// Response is what is to be judged. The statuses and TTLs of its sets are written by Judge.
+// Response is what is to be judged. Judge reads it and changes nothing of it.
 type Response struct {
 	Question  wire.Question // of this link of the chain, not of the client
 	Servers   wire.Name     // the zone whose servers answered
@@ -40,7 +40,11 @@ type Verdict struct {
 	UnsignedCut bool
 	// Zone is the signer, if the status is Secure.
 	Zone wire.Name
-	// Proofs are the verified denial records and the SOA.
+	// Sets are those of an answer, in their order. What was verified is a copy with its status,
+	// the TTL that the signature allows and the time at which it ends; it shares the RDATA. What was
+	// not verified, for its zone is not signed, is the response's own.
+	Sets []*wire.RRset
+	// Proofs are the verified denial records and the SOA, copies as those of Sets are.
 	Proofs []*wire.RRset
 }
 
@@ -80,10 +84,18 @@ func weaker(a, b Verdict) Verdict {
 	return b
 }
 
+// believed returns a copy of a set as a verification found it.
+func believed(s *wire.RRset, r *Result) *wire.RRset {
+	c := *s
+	c.Security, c.TTL, c.Until = r.Status, r.TTL, r.Until
+	return &c
+}
+
 // answer judges each set; all have to hold.
 func (j *judge) answer() Verdict {
 	out := Verdict{Status: wire.Secure}
-	var dname *wire.RRset
+	var dname *wire.RRset // as it was judged
+	sets := make([]*wire.RRset, 0, len(j.r.Sets))
 	for _, s := range j.r.Sets {
 		var v Verdict
 		if dname != nil && s.Type == wire.TypeCNAME && s.Sigs.Len() == 0 {
@@ -91,13 +103,16 @@ func (j *judge) answer() Verdict {
 		} else {
 			v = j.set(s)
 		}
-		if s.Type == wire.TypeDNAME {
-			dname = s
-		}
 		if !v.Need.IsZero() {
 			return v
 		}
-		s.Security = v.Status
+		if len(v.Sets) > 0 {
+			s = v.Sets[0]
+		}
+		if s.Type == wire.TypeDNAME {
+			dname = s
+		}
+		sets = append(sets, s)
 		for _, p := range v.Proofs {
 			if !slices.Contains(out.Proofs, p) {
 				out.Proofs = append(out.Proofs, p)
@@ -110,6 +125,7 @@ func (j *judge) answer() Verdict {
 			out.Zone = v.Zone
 		}
 	}
+	out.Sets = sets
 	return out
 }
 
@@ -120,8 +136,9 @@ func (j *judge) synthesised(dname, cname *wire.RRset, of Verdict) Verdict {
 	if want, fits := cname.Name.ReplaceSuffix(dname.Name, to); !ok || !ok2 || !fits || want != got || cname.Len() != 1 {
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.AliasMismatch, dname.Name, "%s", cname.Name)}
 	}
-	cname.TTL = min(cname.TTL, dname.TTL)
-	return Verdict{Status: of.Status, Failure: of.Failure, Zone: of.Zone}
+	made := *cname
+	made.TTL, made.Security = min(cname.TTL, dname.TTL), of.Status
+	return Verdict{Status: of.Status, Failure: of.Failure, Zone: of.Zone, Sets: []*wire.RRset{&made}}
 }
 
 // signers lists the zones that the set's signatures claim to be of, without those that cannot be: a signer encloses the owner, is
@@ -200,17 +217,19 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	if r.Status != wire.Secure {
 		return Verdict{Status: wire.Bogus, Failure: r.Failure}
 	}
-	s.TTL, s.Until = r.TTL, r.Until
+	verified := []*wire.RRset{believed(s, &r)}
 	switch {
 	case r.Encloser.IsZero():
-		return Verdict{Status: wire.Secure, Zone: t.Zone}
+		return Verdict{Status: wire.Secure, Zone: t.Zone, Sets: verified}
 	case s.Type == wire.TypeDNAME:
 		// What a DNAME at a wildcard means is not defined (RFC 4592, section 4.4): one made of it
 		// would rename a tree of names that its signer never wrote down. Unbound says the same.
 		f := cause.New(cause.SignatureLabels, t.Zone, "%s/%s", s.Name, s.Type)
 		return Verdict{Status: wire.Bogus, Failure: f}
 	}
-	return j.expansion(s, t, r.Encloser)
+	v := j.expansion(s, t, r.Encloser)
+	v.Sets = verified
+	return v
 }
 
 // expansion judges the proof that comes with a set made from a wildcard.
@@ -248,8 +267,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 			}
 			continue
 		}
-		s.Security, s.TTL, s.Until = wire.Secure, r.TTL, r.Until
-		sets = append(sets, s)
+		sets = append(sets, believed(s, &r))
 	}
 	if j.proofs == nil {
 		j.proofs = map[wire.Name]*proofs{}

@@ -2,6 +2,8 @@ package validator
 
 import (
 	"crypto/ecdsa"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,7 +91,27 @@ func judged(c zones, r *Response) Verdict {
 	if r.Servers.IsZero() {
 		r.Servers = wire.MustParseName("example.")
 	}
-	return New(Policy{}).Judge(r, c, testNow, NewBudget())
+	return judgeUnchanged(New(Policy{}), r, c, testNow)
+}
+
+// judgeUnchanged judges a response, and panics if that changes anything of it: the same sets may
+// be judged in several goroutines, and be in use while they are.
+func judgeUnchanged(v *Validator, r *Response, c Chain, now time.Time) Verdict {
+	copied := func(sets []*wire.RRset) (out []wire.RRset) {
+		for _, s := range sets {
+			one := *s
+			one.Data, one.Sigs = slices.Clone(s.Data), slices.Clone(s.Sigs)
+			out = append(out, one)
+		}
+		return out
+	}
+	sets, authority := copied(r.Sets), copied(r.Authority)
+	verdict := v.Judge(r, c, now, NewBudget())
+	if !reflect.DeepEqual(copied(r.Sets), sets) ||
+		!reflect.DeepEqual(copied(r.Authority), authority) {
+		panic("Judge changed " + r.Question.String())
+	}
+	return verdict
 }
 
 func expect(t *testing.T, what string, v Verdict, status wire.Security, why cause.Cause) {
@@ -188,9 +210,10 @@ func TestRFC6672SynthesisedCNAMEFollowsFromTheDNAME(t *testing.T) {
 		if x.want != cause.None {
 			want = wire.Bogus
 		}
-		expect(t, x.name, judged(c, r), want, x.want)
-		if x.want == cause.None && x.cname.TTL != 300 {
-			t.Errorf("the CNAME lives for %d s, its DNAME for 300", x.cname.TTL)
+		v := judged(c, r)
+		expect(t, x.name, v, want, x.want)
+		if x.want == cause.None && v.Sets[1].TTL != 300 {
+			t.Errorf("the CNAME lives for %d s, its DNAME for 300", v.Sets[1].TTL)
 		}
 	}
 }
@@ -369,6 +392,23 @@ func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
 
 // Section 5.3.3: a verified set lives no longer than its own TTL, the original TTL, and the
 // signature.
+// What is judged is not written to: the verdict has copies, which carry the TTL and status that
+// verification gives (section 5.3.3).
+func TestRFC4035VerdictsHaveSetsOfTheirOwn(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	answer := k.set(t, "", "www.example. 300 A 192.0.2.1")
+	answer.TTL = 86400 // more than was signed
+	v := judged(zonesOf(t, k), &Response{Question: question("www.example", wire.TypeA),
+		Sets: []*wire.RRset{answer}})
+	if v.Status != wire.Secure || len(v.Sets) != 1 || v.Sets[0] == answer ||
+		v.Sets[0].TTL != 300 || v.Sets[0].Security != wire.Secure || v.Sets[0].Until == 0 {
+		t.Errorf("%s %v", v.Status, v.Sets)
+	}
+	if answer.TTL != 86400 || answer.Security != wire.Unchecked || answer.Until != 0 {
+		t.Errorf("the response was changed: TTL %d, %s", answer.TTL, answer.Security)
+	}
+}
+
 func TestRFC4035VerifiedTTL(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	for _, c := range []struct{ ttl, original, left, want uint32 }{
