@@ -106,7 +106,7 @@ func TestVerifyEdges(t *testing.T) {
 }
 
 // Numbers that are no r or s, and sums that are the point at infinity.
-func TestVerifyRefuses(t *testing.T) {
+func TestFIPS1865VerifyRefuses(t *testing.T) {
 	d, k := big.NewInt(12345), big.NewInt(777)
 	digest := sha256.Sum256([]byte("data"))
 	sig, _ := sign(t, d, k, digest[:])
@@ -137,7 +137,7 @@ func TestVerifyRefuses(t *testing.T) {
 
 // The X coordinate of u1 G + u2 Q may be n or more: r is then what is left modulo n. Such points cannot be had from a nonce, but from a key
 // that fits them: Q = (s R - e G) / r.
-func TestVerifyWraps(t *testing.T) {
+func TestFIPS1865VerifyWraps(t *testing.T) {
 	found := 0
 	for x := new(big.Int).Set(order); found < 3; x.Add(x, big.NewInt(1)) {
 		R, ok := withX(x)
@@ -164,11 +164,33 @@ func TestVerifyWraps(t *testing.T) {
 		if !standard(t, xy, digest, sig) {
 			t.Fatal("the test's own signature is wrong")
 		}
+		unreduced := append(x.FillBytes(make([]byte, 32)), sig[32:]...)
 		for name, verify := range verifiers(t, xy) {
 			if !verify(digest, sig) {
 				t.Errorf("%s: x = n + %v: not verified", name, r)
 			}
+			if verify(digest, unreduced) {
+				t.Errorf("%s: r = n + %v: verified", name, r)
+			}
 		}
+	}
+}
+
+// There is a point whose X coordinate is 0. Nobody knows how to make a sum be it, and r = 0 is
+// refused before the question arises.
+func TestFIPS1865ZeroIsNoR(t *testing.T) {
+	a, ok := withX(new(big.Int))
+	if !ok {
+		t.Fatal("there is no such point")
+	}
+	sum := func(_, _ *scalar) (p point) {
+		p.set(&a)
+		return p
+	}
+	sig := make([]byte, SignatureSize)
+	sig[63] = 1
+	if verify(make([]byte, DigestSize), sig, sum) {
+		t.Error("verified")
 	}
 }
 
@@ -190,12 +212,26 @@ func (x element) bytes() []byte {
 	return x.number().FillBytes(make([]byte, 32))
 }
 
-func TestNewKey(t *testing.T) {
+func TestInvalidCurveKeysAreRefused(t *testing.T) {
 	good := keyOf(t, big.NewInt(42))
 	p := prime.FillBytes(make([]byte, 32))
+	// The same key, written by a number that is not below the prime.
+	again := new(big.Int).Set(prime)
+	var small affine
+	for ok := false; !ok; again.Add(again, big.NewInt(1)) {
+		small, ok = withX(new(big.Int).Sub(again, prime))
+	}
+	again.Sub(again, big.NewInt(1))
 	for name, xy := range map[string][]byte{
-		"nothing": nil, "short": good[:63], "long": append(good[:64:64], 0), "zero": make([]byte, 64), "off the curve": append(append([]byte(nil), good[:63]...), good[63]^1),
-		"x is the prime": append(append([]byte(nil), p...), good[32:]...), "y is the prime": append(append([]byte(nil), good[:32]...), p...), "ones": bytes.Repeat([]byte{0xFF}, 64),
+		"x and the prime": append(again.FillBytes(make([]byte, 32)), small.y.bytes()...),
+		"nothing":         nil,
+		"short":           good[:63],
+		"long":            append(good[:64:64], 0),
+		"zero":            make([]byte, 64),
+		"off the curve":   append(append([]byte(nil), good[:63]...), good[63]^1),
+		"x is the prime":  append(append([]byte(nil), p...), good[32:]...),
+		"y is the prime":  append(append([]byte(nil), good[:32]...), p...),
+		"ones":            bytes.Repeat([]byte{0xFF}, 64),
 	} {
 		if _, err := NewKey(xy); err != ErrKey {
 			t.Errorf("%s: error %v", name, err)
