@@ -19,6 +19,7 @@ type http1 struct {
 	queue  chan net.Conn
 	once   sync.Once
 	done   chan struct{}
+	wg     sync.WaitGroup // of the server
 }
 
 // served is a connection that net/http has; it says when net/http is done with it.
@@ -69,7 +70,7 @@ func (o *http1) start(h Handler) {
 				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * WriteTime))
 				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(requester), w, q)
 			})}
-		go func() { _ = o.server.Serve(o) }() // ends with close
+		o.wg.Go(func() { _ = o.server.Serve(o) }) // ends with close
 	})
 }
 
@@ -109,6 +110,7 @@ func (o *http1) close() {
 	if o.server.Shutdown(ctx) != nil { // answers that are under way have that long
 		_ = o.server.Close()
 	}
+	o.wg.Wait()
 }
 
 // discard takes net/http's log, which tells of clients' faults.

@@ -28,6 +28,7 @@ type quicListener struct {
 	serve    func(h Handler, c *quicConn)
 	excess   quic.ApplicationErrorCode // for a connection that is one too many
 	wg       sync.WaitGroup
+	losses   background // ends of connections that have lost their seats
 
 	mu     sync.Mutex
 	second int64 // that fresh counts; guarded by mu
@@ -61,8 +62,11 @@ var errNoSeat = errors.New("the client has its share of connections")
 func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.Context, error) {
 	g := &guest{}
 	g.seat = l.spec.Gate.enter(l.protocol, func(why cause.Cause) {
-		// It is called from within the library too, which would wait for itself.
-		go l.spec.Guard.Run(guard.Connection, func() { g.lose(why) })
+		// It is called from within the library too, which would wait for itself. If the listener is
+		// closed already, so is the connection.
+		_ = l.losses.start(func(context.Context) {
+			l.spec.Guard.Run(guard.Connection, func() { g.lose(why) })
+		})
 	})
 	if !g.seat.belongs(i.RemoteAddr.(*net.UDPAddr).AddrPort().Addr()) {
 		g.seat.leave()
@@ -178,6 +182,8 @@ func (l *quicListener) Close() {
 	_ = l.quic.Close() // ends the connections
 	_ = l.socket.Close()
 	l.wg.Wait()
+	l.losses.end()
+	l.losses.wg.Wait()
 }
 
 // end closes the connection for a reason.

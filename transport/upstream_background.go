@@ -1,4 +1,4 @@
-// The goroutines and the sockets of connections to servers: who owns them, and ends them.
+// Goroutines and sockets in the background: who owns them, and ends them.
 
 package transport
 
@@ -18,7 +18,7 @@ import (
 // errClosed is the error of questions to an exchanger that is closed.
 var errClosed = errors.New("the exchanger is closed")
 
-// background owns what connections to servers do in the background: each has a goroutine. Its zero
+// background owns goroutines, so that whoever closes what they work for can wait for them. Its zero
 // value is ready.
 type background struct {
 	guard *guard.Guard // of the goroutines; set before any is started

@@ -1,0 +1,72 @@
+package transport
+
+import (
+	"bytes"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// ofListeners are parts of the stacks of goroutines that listeners have: our own, and net/http's.
+var ofListeners = []string{"transport.(*acceptor)", "transport.(*http1)",
+	"transport.(*quicListener)", "transport.(*udpReader)", "transport.(*udpTeam)",
+	"transport.(*engine)", "http.(*Server).Serve", "http.(*conn).serve"}
+
+// Close of a listener leaves no goroutine, also where clients keep their connections open.
+func TestCloseOfListenersLeavesNoGoroutine(t *testing.T) {
+	before := stacksOfListeners() // of other tests
+	clients := httpClients(t)     // they keep connections, as n does
+	n := exchanger(t)
+	for _, p := range Protocols() {
+		t.Run(p.String(), func(t *testing.T) { // at its end the listener is closed
+			peer := &Peer{}
+			at, _, _ := listener(t, p, func(s *Spec) {
+				peer = peerOf(s.TLS.source.All()[0].Leaf, true)
+			})
+			if p == DoH {
+				r, err := clients["h1"].Post("https://"+at.String()+"/dns-query", mediaType,
+					bytes.NewReader(query("fast")))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Body.Close()
+			}
+			if !p.Upstream() {
+				return
+			}
+			if _, err := n.Exchange(t.Context(), Request{Server: at, Via: p, Peer: peer,
+				Query: query("fast"), Timeout: 10 * time.Second}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			left := stacksOfListeners()
+			maps.DeleteFunc(left, func(name, _ string) bool { _, old := before[name]; return old })
+			if len(left) == 0 {
+				break
+			}
+			for _, s := range left { // the library's see that their connection is closed
+				if strings.Contains(s, "bailiwick/transport.(*") || time.Now().After(end) {
+					t.Fatalf("%v: %d goroutines are left, such as\n%s", p, len(left), s)
+				}
+			}
+		}
+	}
+}
+
+// stacksOfListeners returns the stacks of goroutines that listeners have, by the name of the
+// goroutine.
+func stacksOfListeners() map[string]string {
+	found, buf := map[string]string{}, make([]byte, 1<<22)
+	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		has := func(part string) bool { return strings.Contains(s, part) }
+		if slices.ContainsFunc(ofListeners, has) {
+			name, _, _ := strings.Cut(s, " [")
+			found[name] = s
+		}
+	}
+	return found
+}
