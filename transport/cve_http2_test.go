@@ -3,9 +3,12 @@ package transport
 import (
 	"encoding/base64"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	h2 "golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"bailiwick/internal/cause"
 )
@@ -113,7 +116,9 @@ func TestMaxControlFrames(t *testing.T) {
 			return h.WritePing(false, [8]byte{})
 		},
 		"CVE-2019-9515, settings": func(h *h2client, _ int) error { return h.WriteSettings() },
-		"windows":                 func(h *h2client, _ int) error { return h.WriteWindowUpdate(0, 1) },
+		"windows": func(h *h2client, _ int) error {
+			return h.WriteWindowUpdate(0, 1)
+		},
 		"priorities": func(h *h2client, _ int) error {
 			return h.WritePriority(1, h2.PriorityParam{StreamDep: 3})
 		},
@@ -132,4 +137,42 @@ func TestMaxControlFrames(t *testing.T) {
 			t.Errorf("%s: %d frames, GOAWAY %v", name, n, code)
 		}
 	}
+}
+
+// A header of more than MaxHTTPHeader octets is answered 413, and nothing of it is kept: HPACK
+// makes it of a few octets (CVE-2016-1544).
+func TestMaxHTTPHeader(t *testing.T) {
+	w := &witness{}
+	client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
+	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+	h := newH2(client)
+	go func() {
+		h.hello()
+		fields := append([]string(nil), postFields...)
+		big := strings.Repeat("x", 1000) // it is in the table from the second time on
+		for range MaxHTTPHeader/1000 + 1 {
+			fields = append(fields, "big", big)
+		}
+		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(fields...),
+			EndHeaders: true})
+		h.post(3, "fast") // the connection goes on
+	}()
+	got := map[uint32]string{}
+	dec := hpack.NewDecoder(4096, nil)
+	for len(got) < 2 {
+		f, ok := h.until(h2.FrameHeaders).(*h2.HeadersFrame)
+		if !ok {
+			t.Fatalf("got %v", got)
+		}
+		fields, err := dec.DecodeFull(f.HeaderBlockFragment())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[f.StreamID] = fields[0].Value
+	}
+	if got[1] != "413" || got[3] != "200" || w.seen()[cause.HTTPTooLarge] != 1 {
+		t.Errorf("statuses %v, faults %v", got, w.seen())
+	}
+	client.Close()
+	<-done
 }

@@ -68,3 +68,38 @@ func TestConnectionLimits(t *testing.T) {
 	}
 	w.await(t, cause.ConnectionDisplaced)
 }
+
+// No more than MaxLingering connections are read on after their end was told.
+func TestMaxLingering(t *testing.T) {
+	g := NewGate(GateConfig{})
+	for i := range MaxLingering {
+		if !g.linger() {
+			t.Fatalf("no place after %d", i)
+		}
+	}
+	if g.linger() {
+		t.Error("one too many")
+	}
+	if g.unlinger(); !g.linger() || g.linger() {
+		t.Error("a place that was given back is not there once")
+	}
+}
+
+// The fuller the gate is, the less patient are the connections that are there (RFC 9210, section
+// 4.4).
+func TestPatienceFollowsTheSeats(t *testing.T) {
+	g := NewGate(GateConfig{Max: 4, PerClient: 4, Idle: 10 * time.Second})
+	s := g.enter(TCP, nil)
+	for taken := 1; taken <= 4; taken++ {
+		one := s
+		if taken > 1 {
+			one = g.enter(TCP, nil)
+		}
+		if !one.belongs(netip.MustParseAddr("192.0.2.1")) {
+			t.Fatal("no seat")
+		}
+		if got, want := s.patience(), patience(10*time.Second, taken, 4); got != want {
+			t.Errorf("%d of 4 seats taken: %v, want %v", taken, got, want)
+		}
+	}
+}
