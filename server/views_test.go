@@ -30,10 +30,10 @@ func (c *counted) Exchange(ctx context.Context, r transport.Request) ([]byte, er
 }
 
 // newCounted is a front whose upstream questions are counted.
-func newCounted(t *testing.T) (*front, *counted) {
+func newCounted(t *testing.T, resolving func(*resolver.Config)) (*front, *counted) {
 	t.Helper()
 	up, seen := &counted{}, &quiet{}
-	f := newFrontAll(t, nil, func(*resolver.Config) {}, seen, func(p *resolver.Parts) {
+	f := newFrontAll(t, nil, resolving, seen, func(p *resolver.Parts) {
 		up.Exchanger, p.Exchanger = p.Exchanger, up
 	})
 	f.seen = seen
@@ -65,7 +65,7 @@ func everybody(v *policy.View) *policy.ACL {
 // those of another; views of one policy class share it.
 func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	const name = "www.secure.example."
-	f, up := newCounted(t)
+	f, up := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName(name)}
 	own := &policy.View{Class: 1, Local: p.local}
 	f.Entrance = f.server.Entrance(everybody(own), &policy.View{})
@@ -114,7 +114,7 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 // it is kept as one of the new policy: nothing is fetched for it, even where nothing but the
 // answer itself is left in memory.
 func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
-	f, up := newCounted(t)
+	f, up := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName("www.unsigned.example.")}
 	acl := everybody(nil)
 	rules := server.Rules{Config: &server.Config{UDPSize: 1232}, Access: acl, View: &policy.View{}}
@@ -161,7 +161,7 @@ func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 
 // A denial of a whole gap is none for a name that the policy has an answer to.
 func TestPolicyIsAskedBeforeAGapsDenial(t *testing.T) {
-	f, _ := newCounted(t)
+	f, _ := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName("zz9.secure.example.")}
 	local := func(q wire.Question) *policy.Local {
 		if l := p.local(q); l != nil {
