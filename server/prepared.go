@@ -100,9 +100,7 @@ func (r *request) key(q wire.Question) cache.AnswerKey {
 func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
 	own := a.Msg()
 	msg := append(buf, own[:wire.HeaderLen]...)
-	binary.BigEndian.PutUint16(msg, q.ID)
-	msg[2] |= byte(q.Flags >> 8 & 1)      // RD
-	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
+	stamp(msg, q)
 	msg = append(msg, q.QName...)         // in the client's letter case
 	msg = binary.BigEndian.AppendUint16(msg, uint16(q.Question.Type))
 	rest := len(msg) - shift

@@ -95,22 +95,15 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	r.server.observe.Response(a.RCode, false, r.took())
 	do := r.q.EDNS.DO
 	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)
-	if a.Status == wire.Secure && !r.q.Has(wire.FlagCD) && (do || r.q.Has(wire.FlagAD)) { // RFC 6840, section 5.8
-		flags |= wire.FlagAD
+	if a.Status == wire.Secure && !r.q.Has(wire.FlagCD) && (do || r.q.Has(wire.FlagAD)) {
+		flags |= wire.FlagAD // RFC 6840, section 5.8
 	}
 	ede := r.edeOf(a.Failure)
 	name := r.questionName()
 	b, whole := r.build(a, flags, name)
-	msg := b.Finish()
-	switch {
-	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.memory:
-		// Most of what is asked for is asked for once: the second client's is kept.
-		r.keep(a, b, msg, ede)
-	case a.Gap && !r.q.Has(wire.FlagCD) && len(ede) == 0:
-		r.keepDenial(a, flags)
-	}
+	r.store(a, b, whole, flags, ede)
 	opt := r.optLen(ede)
-	if len(msg)+opt > r.limit() || r.ask.Type == wire.TypeANY {
+	if b.Len()+opt > r.limit() || r.ask.Type == wire.TypeANY {
 		b.Release()
 		b = wire.NewBuilder(r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
 		b.Reserve(opt)
@@ -118,11 +111,16 @@ func (r *request) shape(a *resolver.Answer) []byte {
 			b.SetFlags(wire.FlagTC)
 		}
 	}
-	msg = r.finish(b, a.RCode, ede)
-	binary.BigEndian.PutUint16(msg, r.q.ID)
-	msg[2] |= byte(r.q.Flags >> 8 & 1)
-	msg[3] |= byte(r.q.Flags & wire.FlagCD)
+	msg := r.finish(b, a.RCode, ede)
+	stamp(msg, &r.q)
 	return msg
+}
+
+// stamp gives a response that has neither the query's ID, RD and CD.
+func stamp(msg []byte, q *wire.Query) {
+	binary.BigEndian.PutUint16(msg, q.ID)
+	msg[2] |= byte(q.Flags >> 8 & 1)      // RD
+	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
 }
 
 // build writes the whole response. Its records may change places, unless that takes it beyond

@@ -10,9 +10,21 @@ import (
 	"bailiwick/wire"
 )
 
+// store keeps of a response what the next client can have prepared. Most of what is asked for is
+// asked for once: it is the second client's response that is kept.
+func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags uint16,
+	ede wire.Options) {
+	switch {
+	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.memory:
+		r.keep(a, b, ede)
+	case a.Gap && !r.q.Has(wire.FlagCD) && len(ede) == 0:
+		r.keepDenial(a, flags)
+	}
+}
+
 // keep stores a whole response as a prepared answer.
-func (r *request) keep(a *resolver.Answer, b *wire.Builder, msg []byte, ede wire.Options) {
-	e := r.stored(a, b, msg, r.ask.Name)
+func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
+	e := r.stored(a, b, r.ask.Name)
 	if e == nil {
 		return
 	}
@@ -46,8 +58,8 @@ func (r *request) keepFailure(a *resolver.Answer) {
 
 // stored returns a response about name as a prepared answer that ends with its lowest TTL, or nil
 // if that TTL is 0.
-func (r *request) stored(a *resolver.Answer, b *wire.Builder,
-	msg []byte, name wire.Name) *cache.Answer {
+func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *cache.Answer {
+	msg := b.Finish()
 	ttl := ^uint32(0)
 	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
@@ -84,7 +96,7 @@ func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *
 	if !r.fill(b, a, r.q.EDNS.DO, r.ask.Type) {
 		return nil
 	}
-	e := r.stored(a, b, b.Finish(), encloser)
+	e := r.stored(a, b, encloser)
 	if e != nil {
 		e.Beside = &cache.AnswerBeside{Pointers: cache.NewOffsets(b.PointerOffsets())}
 	}
