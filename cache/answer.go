@@ -38,6 +38,7 @@ type Answer struct {
 	Cause      cause.Cause // of a SERVFAIL
 	Run        uint8       // how many records of a set may change places, 0 for none
 	RunAt      uint16      // where the first of them begins
+	Cut        bool        // the policy that it was judged by has left something out
 }
 
 // AnswerBeside is what few ready answers have. It is immutable.

@@ -41,6 +41,7 @@ type request struct {
 	snoop  bool          // may ask without RD
 	at     place         // of the work
 	memory bool          // the answer is from memory
+	cut    bool          // policy has left something out of it
 	why    cause.Cause   // of a failure or a refusal
 	ask    wire.Question // as q has it, independent of its memory; from the step local on
 
@@ -66,7 +67,8 @@ func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
 	answer []byte, p transport.Pending) {
 	r := e.server.requests.Get().(*request)
 	r.rules, r.from, r.now, r.buf = e.rules.Load(), from, e.server.clock.Now(), buf
-	r.asked, r.snoop, r.at, r.memory, r.why = asked{}, false, atBegin, false, cause.None
+	r.asked, r.snoop, r.at, r.memory, r.cut = asked{}, false, atBegin, false, false
+	r.why = cause.None
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)

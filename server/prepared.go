@@ -49,11 +49,12 @@ func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) 
 }
 
 // judgeAgain judges an answer that was prepared under an older policy. One that stands is kept as
-// one of today's: nothing is asked for it. One that does not is forgotten, and the steps behind
-// have the query.
+// one of today's: nothing is asked for it. One that does not, or that was cut, is forgotten, and
+// the steps behind have the query: they make another of what memory holds.
 func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
-	k := r.key(r.q.Keep())
-	if r.ours(r.q.Question) != nil {
+	r.ask = r.q.Keep()
+	k := r.key(r.ask)
+	if a.Cut || r.ours(r.ask) != nil || r.cuts(a) {
 		r.server.cache.Answers.Remove(k)
 		return nil
 	}
@@ -101,7 +102,7 @@ func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []b
 	own := a.Msg()
 	msg := append(buf, own[:wire.HeaderLen]...)
 	stamp(msg, q)
-	msg = append(msg, q.QName...)         // in the client's letter case
+	msg = append(msg, q.QName...) // in the client's letter case
 	msg = binary.BigEndian.AppendUint16(msg, uint16(q.Question.Type))
 	rest := len(msg) - shift
 	var turn cache.Turn

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/resolver"
 	"bailiwick/wire"
@@ -14,13 +15,11 @@ import (
 // that was asked for: unlike with Unbound a stranger's alias to such a name does not get its
 // address, for to a browser that is the stranger's.
 func (r *request) private(a *resolver.Answer) *resolver.Answer {
-	p := &r.server.cfg.Private
+	p := &r.view.Private
 	if len(p.Networks) == 0 {
 		return a
 	}
-	own := func(n wire.Name) bool { return p.Allowed(n) || r.server.resolver.Configured(n) }
-	asked := own(r.ask.Name)
-	allowed := func(n wire.Name) bool { return asked && own(n) }
+	allowed := r.mayHavePrivate()
 	sets, n := p.Without(a.Sets, allowed)
 	additional, m := p.Without(a.Additional, allowed)
 	if n+m == 0 {
@@ -28,6 +27,7 @@ func (r *request) private(a *resolver.Answer) *resolver.Answer {
 	}
 	c := *a
 	c.Sets, c.Additional = sets, additional
+	r.cut = true
 	r.server.observe.PrivateAddresses(n + m)
 	if n == 0 {
 		return &c
@@ -43,4 +43,30 @@ func (r *request) private(a *resolver.Answer) *resolver.Answer {
 			"left_out", left)
 	}
 	return &c
+}
+
+// mayHavePrivate returns a function that reports which owners of the answer's records may have any
+// address.
+func (r *request) mayHavePrivate() func(wire.Name) bool {
+	own := func(n wire.Name) bool {
+		return r.view.Private.Allowed(n) || r.server.resolver.Configured(n)
+	}
+	asked := own(r.ask.Name)
+	return func(n wire.Name) bool { return asked && own(n) }
+}
+
+// cuts reports whether the view would leave anything out of a prepared answer.
+func (r *request) cuts(a *cache.Answer) bool {
+	p := &r.view.Private
+	if len(p.Networks) == 0 {
+		return false
+	}
+	m, err := wire.Parse([]byte(a.Msg()))
+	if err != nil {
+		return true // no packet of ours is malformed; to make it anew does no harm
+	}
+	allowed := r.mayHavePrivate()
+	_, n := p.Without(m.Answer, allowed)
+	_, more := p.Without(m.Additional, allowed)
+	return n+more > 0
 }

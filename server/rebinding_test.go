@@ -18,9 +18,13 @@ import (
 	"bailiwick/wire"
 )
 
+// kept are the addresses that are kept out.
+var kept = policy.PrivateAddresses{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+	Domains: []wire.Name{wire.MustParseName("corp.example.")}}
+
 // guarded is a server that keeps 10.0.0.0/8 out of answers, but for corp.example., in front of a
 // world in which strangers and the corporation both use it.
-func guarded(t *testing.T) *front {
+func guarded(t *testing.T) (*front, *lab.World) {
 	t.Helper()
 	q := &quiet{}
 	w := lab.New(time.Now())
@@ -33,16 +37,13 @@ func guarded(t *testing.T) *front {
 	if err := anchors.Add(w.Anchor()); err != nil {
 		t.Fatal(err)
 	}
-	f := newFrontAll(t, func(c *server.Config) {
-		c.Private = policy.PrivateAddresses{
-			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-			Domains:  []wire.Name{wire.MustParseName("corp.example.")}}
-	}, func(c *resolver.Config) {
+	f := newFrontAll(t, nil, func(c *resolver.Config) {
 		name, addrs := w.Roots()
 		c.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
 	}, q, func(p *resolver.Parts) { p.Anchors, p.Exchanger = anchors, w })
 	f.seen = q
-	return f
+	f.Entrance = f.server.Entrance(private(), &policy.View{Private: kept})
+	return f, w
 }
 
 // Each question is asked three times: the answer is resolved, is from memory, and is prepared. It
@@ -50,7 +51,7 @@ func guarded(t *testing.T) *front {
 // A stranger's alias to a name that may have private addresses does not get them, nor does a name
 // of ours that is an alias to a stranger's.
 func TestRebindingPrivateAddressesAreLeftOutOfAnswers(t *testing.T) {
-	f := guarded(t)
+	f, _ := guarded(t)
 	for _, c := range []struct {
 		name    string
 		qtype   uint16
@@ -88,5 +89,37 @@ func TestRebindingPrivateAddressesAreLeftOutOfAnswers(t *testing.T) {
 		if counted := f.seen.private > before; counted != c.cut {
 			t.Errorf("%s: counted: %v", c.name, counted)
 		}
+	}
+}
+
+// When the operator begins to keep addresses out, or ends it, what was prepared before is judged
+// again: whole and cut answers are made of what memory holds, and nothing is asked for them.
+func TestRebindingPolicyGenerationJudgesWhatWasPrepared(t *testing.T) {
+	f, w := guarded(t)
+	rules := server.Rules{Config: &server.Config{UDPSize: 1232, EDE: true}, Access: private()}
+	names := []string{"stranger.example.", "mixed.stranger.example.", "public.stranger.example.",
+		"host.corp.example."}
+	sent := 0
+	for generation, want := range [][]int{{1, 2, 1, 1}, {0, 1, 1, 1}, {1, 2, 1, 1}} {
+		rules.View = &policy.View{Generation: uint32(generation)}
+		if generation == 1 {
+			rules.View.Private = kept
+		}
+		f.Entrance.Replace(rules)
+		for i, name := range names {
+			for range 4 {
+				m := f.ask(name, dns.TypeA, edns(false))
+				if m.Rcode != dns.RcodeSuccess || len(m.Answer) != want[i] {
+					t.Errorf("generation %d: want %d records, got\n%v", generation, want[i], m)
+				}
+			}
+		}
+		if n := len(w.Transcript()); generation > 0 && n != sent {
+			t.Errorf("generation %d: %d questions upstream", generation, n-sent)
+		}
+		sent = len(w.Transcript())
+	}
+	if f.seen.hits < len(names)*3 {
+		t.Errorf("%d answers were prepared", f.seen.hits)
 	}
 }

@@ -33,8 +33,6 @@ type Config struct {
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
-	// Private are addresses that names of others may not have.
-	Private policy.PrivateAddresses
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.

@@ -69,7 +69,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	}
 	now := r.server.clock.Now().Unix()
 	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
-	e.Generation = r.view.Generation
+	e.Generation, e.Cut = r.view.Generation, r.cut
 	e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
 	return e
 }

@@ -233,7 +233,7 @@ func families(cfg *config.Config, table *routes.Table) func() (ipv4, ipv6 bool) 
 func serverConfig(cfg *config.Config) (server.Config, error) {
 	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull,
 		Rotate: cfg.Rotate, Identity: cfg.Identity, Version: cfg.Version, EDE: cfg.EDE,
-		Special: cfg.Special, Private: cfg.Private}
+		Special: cfg.Special}
 	var err error
 	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
 		return sc, fmt.Errorf("server.nsid: %w", err)
@@ -317,7 +317,7 @@ func (r *running) openControl() (err error) {
 
 // open opens the listeners.
 func (r *running) open() error {
-	gate, view := r.gate(), &policy.View{}
+	gate, view := r.gate(), &policy.View{Private: r.cfg.Private}
 	if r.cfg.Discovery {
 		view.Local = r.discover
 	}

@@ -13,4 +13,6 @@ type View struct {
 	Generation uint32
 	// Local answers questions here; it returns nil for all others. It may be nil.
 	Local func(wire.Question) *Local
+	// Private are addresses that names of others may not have.
+	Private PrivateAddresses
 }
