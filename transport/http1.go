@@ -19,6 +19,7 @@ type http1 struct {
 	queue  chan net.Conn
 	once   sync.Once
 	done   chan struct{}
+	ended  sync.Once      // done is closed
 	wg     sync.WaitGroup // of the server
 }
 
@@ -103,7 +104,7 @@ func (o *http1) Close() error { return nil }
 func (o *http1) Addr() net.Addr { return o.addr }
 
 func (o *http1) close() {
-	close(o.done)
+	o.ended.Do(func() { close(o.done) })
 	o.once.Do(func() {})
 	ctx, cancel := context.WithTimeout(context.Background(), LingerTime)
 	defer cancel()

@@ -45,7 +45,8 @@ type Listener interface {
 	Addr() netip.AddrPort
 	// Start serves until Close.
 	Start(h Handler)
-	// Close ends the listener and its connections; answers under way are lost.
+	// Close ends the listener and its connections, and waits for its goroutines; answers under way
+	// are lost. A second call does nothing.
 	Close()
 }
 

@@ -3,6 +3,8 @@ package transport
 import (
 	"bytes"
 	"maps"
+	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -69,4 +71,35 @@ func stacksOfListeners() map[string]string {
 		}
 	}
 	return found
+}
+
+// A second Close does nothing: above all it closes no descriptor that somebody else has by now.
+func TestCloseOfListenersTwice(t *testing.T) {
+	source, err := SelfSigned(time.Now(), []string{"localhost"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range Protocols() {
+		l, err := Listen(p, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
+			TLS: NewTLS(source), Gate: NewGate(GateConfig{}), Observer: &witness{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Start(&echo{})
+		l.Close()
+		var pipes []*os.File // they get the numbers that are free now
+		for range 20 {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			pipes = append(pipes, r, w)
+		}
+		l.Close()
+		for _, f := range pipes {
+			if err := f.Close(); err != nil {
+				t.Errorf("%v: somebody else's descriptor is closed: %v", p, err)
+			}
+		}
+	}
 }

@@ -27,6 +27,7 @@ type udpListener struct {
 	teams    []*udpTeam
 	closing  chan struct{} // is closed when nothing more is read
 	stop     sync.Once     // of reading
+	gone     sync.Once     // the sockets are closed: their numbers may be others' by now
 	wg       sync.WaitGroup
 }
 
@@ -121,7 +122,7 @@ func (l *udpListener) Stop() {
 
 func (l *udpListener) Close() {
 	l.Stop()
-	l.release()
+	l.gone.Do(l.release)
 }
 
 // introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
