@@ -35,7 +35,7 @@ func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
 			}
 		}
 		in.resolve("other.tree.unsigned.example.", wire.TypeA)
-		if in.transcript() == "" {
+		if asked := in.transcript(); !strings.Contains(asked, " other.tree.unsigned.example.") {
 			t.Error("an unsigned DNAME makes names that nobody asked for")
 		}
 		time.Sleep(301 * time.Second)
@@ -78,7 +78,7 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 }
 
 // Alias chains as they are in use resolve; longer ones end with their cause (DNS Unchained).
-func TestAliasChainLength(t *testing.T) {
+func TestMaxAliases(t *testing.T) {
 	for links, want := range map[int]wire.RCode{9: noError, 11: noError, 12: noError, 13: servFail} {
 		for _, alg := range []uint8{0, lab.Unsigned} {
 			synctest.Test(t, func(t *testing.T) {

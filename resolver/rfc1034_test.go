@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -115,5 +116,101 @@ func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 	r := classify(m, questionOf("a.example.", wire.TypeA), example, false, true)
 	if r.kind != replyFault || r.fault != cause.ServerUnexpected {
 		t.Errorf("got %d, %v", r.kind, r.fault)
+	}
+}
+
+// CVE-2026-3592: of a server's addresses a few are kept, as of a delegation's servers.
+func TestCVE20263592AddressesOfAServer(t *testing.T) {
+	var lines []string
+	for i := range 3 * MaxAddresses {
+		lines = append(lines, fmt.Sprintf("ns.example. A 192.0.2.%d", i+1))
+	}
+	if as := addresses(received(t, 0, lines).Answer[0]); len(as) != MaxAddresses {
+		t.Errorf("%d addresses", len(as))
+	}
+}
+
+// RFC 6890 and RFC 1122, section 3.2.1.3: what can be no server's address is not asked, whoever
+// says that it is. Nor are we ourselves (CVE-2026-50251), if the operator does not say so.
+func TestRFC6890AddressesOfNobody(t *testing.T) {
+	cfg := &Config{IPv4: true, IPv6: true, DoNotQueryLocalhost: true,
+		DoNotQuery: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}
+	for a, want := range map[string]cause.Cause{
+		"0.0.0.0": cause.NoServers, "::": cause.NoServers, "224.0.0.1": cause.NoServers,
+		"255.255.255.255": cause.NoServers, "ff02::1": cause.NoServers,
+		"::ffff:224.0.0.1": cause.NoServers, "127.0.0.1": cause.NoServers, "::1": cause.NoServers,
+		"198.51.100.7":           cause.NoServers,
+		"::ffff:255.255.255.255": cause.NoServers, "::ffff:198.51.100.7": cause.NoServers,
+		"8.8.8.8": cause.None, "2620:fe::fe": cause.None,
+	} {
+		if got := cfg.mayAsk(netip.MustParseAddr(a), false, families{true, true}); got != want {
+			t.Errorf("%s: %v, want %v", a, got, want)
+		}
+	}
+}
+
+// MaxQueries packets are sent for a client query and all that it causes, and then none.
+func TestMaxQueries(t *testing.T) {
+	b, end := newBudget(t.Context(), MaxTime)
+	defer end(nil)
+	for i := range MaxQueries {
+		if f := b.query(); f != nil {
+			t.Fatalf("packet %d: %v", i+1, f)
+		}
+	}
+	if f := b.query(); f == nil || f.Cause != cause.LimitQueries {
+		t.Errorf("one more: %v", f)
+	}
+}
+
+// RFC 1034, section 4.2.1: a referral leads below the zone that was asked: not to itself, not up,
+// and not beside, even if the scrubber had let it through.
+func TestRFC1034ReferralLeadsBelowTheZone(t *testing.T) {
+	for cut, want := range map[string]replyKind{"sub.example.": replyReferral,
+		"example.": replyFault, ".": replyFault, "other.example.": replyFault} {
+		m := received(t, 0, nil, []string{cut + " NS ns.example."})
+		r := classify(m, questionOf("a.sub.example.", wire.TypeA), example, false, true)
+		if r.kind != want || want == replyFault && r.fault != cause.Lame {
+			t.Errorf("to %s: got %d %v, want %d", cut, r.kind, r.fault, want)
+		}
+	}
+}
+
+// NXNSAttack (CVE-2020-8616): look-ups that fail are counted over all that a query causes, and for
+// each zone that is asked, which may be the victim.
+func TestCVE2020_8616LookupsAtAZone(t *testing.T) {
+	b, end := newBudget(t.Context(), MaxTime)
+	defer end(nil)
+	other := wire.MustParseName("other.example.")
+	for range MaxFailedLookupsPerZone {
+		if !b.mayLookUp(example) {
+			t.Fatal("no more look-ups at a zone before its limit")
+		}
+		b.lookupFailed(example)
+	}
+	if b.mayLookUp(example) || !b.mayLookUp(other) {
+		t.Error("the limit of a zone is not the zone's")
+	}
+	for i := MaxFailedLookupsPerZone; i < MaxFailedLookups; i++ {
+		b.lookupFailed(wire.MustParseName(fmt.Sprintf("z%d.example.", i)))
+	}
+	if b.mayLookUp(other) {
+		t.Error("more look-ups than a query may cause")
+	}
+}
+
+// RFC 9156, section 2.3: a name of which every label is a zone is asked for in shortened form a few
+// times, and then as a whole.
+func TestRFC9156MaxMinimised(t *testing.T) {
+	q := questionOf("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.", wire.TypeA)
+	m := minimiser{q: q}
+	shortened := 0
+	for labels := range q.Name.Labels() - 1 {
+		if _, final := m.next(q.Name.Ancestor(labels)); !final {
+			shortened++
+		}
+	}
+	if shortened != MaxMinimised {
+		t.Errorf("%d steps with a shortened name", shortened)
 	}
 }

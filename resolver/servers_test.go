@@ -140,7 +140,7 @@ func TestChooseExplores(t *testing.T) {
 	}
 }
 
-func TestMinimiser(t *testing.T) {
+func TestRFC9156Minimiser(t *testing.T) {
 	name := wire.MustParseName("a.b.c.example.com")
 	m := minimiser{q: wire.Question{Name: name, Type: wire.TypeMX, Class: wire.ClassIN}}
 	for _, step := range []struct {
