@@ -1,4 +1,4 @@
-// Ready answers: what is asked for again and again, as it goes out.
+// Prepared answers: what is asked for again and again, as it goes out.
 
 package cache
 
@@ -10,7 +10,7 @@ import (
 	"bailiwick/wire"
 )
 
-// AnswerKey is the key of a ready answer: the question and what of the query changes the answer.
+// AnswerKey is the key of a prepared answer: the question and what of the query changes the answer.
 type AnswerKey struct {
 	Name   wire.Name
 	Type   wire.Type
@@ -41,7 +41,7 @@ type Answer struct {
 	Cut        bool        // the policy that it was judged by has left something out
 }
 
-// AnswerBeside is what few ready answers have. It is immutable.
+// AnswerBeside is what few prepared answers have. It is immutable.
 type AnswerBeside struct {
 	// Pointers are where compression pointers stand, of an answer whose question's name is to be replaced.
 	Pointers Offsets

@@ -75,7 +75,7 @@ func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 	}
 }
 
-// Ready answers give way to records: they are made again at the price of a copy, while a record
+// Prepared answers give way to records: they are made again at the price of a copy, while a record
 // costs a question to the zone.
 func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	d := newDenials(16384)
@@ -89,13 +89,13 @@ func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 			})
 	}
 	if _, _, ok := d.Denied(wire.MustParseName(inSpan(1)), VariantDO, now); !ok {
-		t.Fatal("no ready answer")
+		t.Fatal("no prepared answer")
 	}
 	for i := range 25 {
 		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
 	}
 	if !offers(d, 24, now) {
-		t.Error("ready answers keep records out")
+		t.Error("prepared answers keep records out")
 	}
 }
 

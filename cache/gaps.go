@@ -1,8 +1,11 @@
-// Ready answers for gaps: a proof that a name does not exist proves the same of every other name in the same gap that has the same closest encloser.
+// Prepared answers for gaps: a proof that a name does not exist proves the same of every other name
+// in the same gap that has the same closest encloser.
 //
-// The proof of a name error consists of the record whose gap the name falls into and the one that denies the wildcard at the closest encloser (RFC
-// 4035, section 3.1.3.2; RFC 5155, section 7.2.2). Both depend on the name by the gap and the encloser alone. So the first such answer, made from
-// records that the validator found to prove it, is kept with its gap and serves the rest of a flood of random names, at the price of a search.
+// The proof of a name error consists of the record whose gap the name falls into and the one that
+// denies the wildcard at the closest encloser (RFC 4035, section 3.1.3.2; RFC 5155, section 7.2.2).
+// Both depend on the name by the gap and the encloser alone. So the first such answer, made from
+// records that the validator found to prove it, is kept with its gap and serves the rest of a flood
+// of random names, at the price of a search.
 
 package cache
 
@@ -12,7 +15,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Variant is what of a query changes a ready denial besides its name.
+// Variant is what of a query changes a prepared denial besides its name.
 type Variant uint8
 
 // The variants: for a client that wants no more than the answer, one that wants to see AD, one that set DO.
@@ -23,7 +26,7 @@ const (
 	variants
 )
 
-// gapAnswers are the ready answers of a gap: those with the encloser that was asked for last.
+// gapAnswers are the prepared answers of a gap: those with the encloser that was asked for last.
 type gapAnswers struct {
 	encloser wire.Name
 	ready    [variants]*Answer
@@ -41,8 +44,8 @@ func (g *gapAnswers) size() (n int) {
 	return n + g.encloser.Len() + 64
 }
 
-// Denied returns the ready denial of a name, which is one for the name of its closest encloser: the question's name is to be put in its place, which
-// moves all that follows, and what Pointers point to, by as many octets as it is longer.
+// Denied returns the prepared denial of a name. It was built for the closest encloser: the caller
+// replaces the question's name, and adds the difference in length to every compression pointer.
 func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, encloser wire.Name, ok bool) {
 	zone, z, ok := d.zoneOf(name)
 	if !ok {

@@ -1,4 +1,4 @@
-// Which proofs a gap's ready answer may rest on, and what looking for them may cost (RFC 8198,
+// Which proofs a gap's prepared answer may rest on, and what looking for them may cost (RFC 8198,
 // section 5).
 
 package cache
@@ -47,7 +47,7 @@ func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	return ok
 }
 
-// A gap's ready answer rests on the gap's own record: one that was proven by others says nothing
+// A gap's prepared answer rests on the gap's own record: one that was proven by others says nothing
 // about the gap.
 func TestRFC8198GapRestsOnItsOwnRecord(t *testing.T) {
 	own, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
@@ -96,7 +96,7 @@ func TestMaxAggressiveIterations(t *testing.T) {
 			t.Errorf("%d iterations: denials are offered: %v", iterations, got)
 		}
 		if got := denies(d, "a.b.example", "x.b.example", apex, gap); got != want {
-			t.Errorf("%d iterations: a ready denial is given: %v", iterations, got)
+			t.Errorf("%d iterations: a prepared denial is given: %v", iterations, got)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func TestMaxAggressiveLabels(t *testing.T) {
 			t.Errorf("%d labels: denials are offered: %v", labels, got)
 		}
 		if got := denies(d, name, name, apex, gap); got != want {
-			t.Errorf("%d labels: a ready denial is given: %v", labels, got)
+			t.Errorf("%d labels: a prepared denial is given: %v", labels, got)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func TestCountedIsHeld(t *testing.T) {
 			}
 			return s.Denials.Stats
 		},
-		"spans with ready answers": func() func() Stats {
+		"spans with prepared answers": func() func() Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))

@@ -79,7 +79,7 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 		for what, got := range map[string]bool{"a set": rrset.Good(),
 			"a set beside a proof": beside.Good(),
 			"a negative answer":    negative.Good(), "a denial": denials,
-			"a ready answer":        answer.Good(),
+			"a prepared answer":     answer.Good(),
 			"what is asked of Past": !s.Past(ends, now)} {
 			if got != c.want {
 				t.Errorf("%v ahead: %s is used: %v, want %v", c.ahead, what, got, c.want)

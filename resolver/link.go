@@ -34,7 +34,8 @@ type link struct {
 	fallback bool
 	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no answer for a client (RFC 2308, section 3).
 	bare bool
-	// derived: made from denied spans, as cheaply the next time; a ready answer for each of a flood of names would be all cost.
+	// derived: made from denied spans, as cheaply the next time; a prepared answer for each of a
+	// flood of names would be all cost.
 	derived bool
 	// gap: derived from a gap that the name is in, as others are.
 	gap    bool
@@ -433,8 +434,9 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	return l, true
 }
 
-// Denied returns a ready denial of a name that is in a gap known to be empty, as [cache.Denials.Denied] does, unless something is known of the name itself.
-// It allocates nothing. The types are those of data.
+// Denied returns a prepared denial of a name that is in a gap known to be empty, as
+// [cache.Denials.Denied] does, unless something is known of the name itself. It allocates nothing.
+// The types are those of data.
 func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, encloser wire.Name, ok bool) {
 	if !r.cfg.AggressiveNSEC || q.Type == wire.TypeDS || q.Type == wire.TypeANY || q.Type == wire.TypeRRSIG {
 		return nil, encloser, false

@@ -149,7 +149,7 @@ func TestDeniedGapEnds(t *testing.T) {
 	}
 }
 
-// A ready denial costs no memory.
+// A prepared denial costs no memory, for a query with a cookie either.
 func TestDeniedAllocates(t *testing.T) {
 	f := newFront(t, nil)
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
@@ -157,7 +157,7 @@ func TestDeniedAllocates(t *testing.T) {
 			f.ask(fmt.Sprintf("zz%d.%s", i, zone), dns.TypeA, edns(true))
 		}
 		q := new(dns.Msg).SetQuestion("zz2."+zone, dns.TypeTXT)
-		q.SetEdns0(1232, true)
+		edns(true, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"})(q)
 		packet, err := q.Pack()
 		if err != nil {
 			t.Fatal(err)

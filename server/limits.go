@@ -44,13 +44,14 @@ const (
 	DefaultUDPSize = 1232
 	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467, section 4.1).
 	PaddingBlock = 468
-	// MaxRotated is how many records of a set a ready answer has that come in another order each
+	// MaxRotated is how many records of a set a prepared answer has that come in another order each
 	// time: they are walked along. The largest sets of addresses have half as many.
 	MaxRotated = 64
 	// MaxUDPSize bounds the setting.
 	MaxUDPSize = 4096
 
-	// maxDenial is the largest ready denial, in octets: a longer name may be put into it, and the pointers still reach.
+	// maxDenial is the largest prepared denial, in octets: a longer name may be put into it, and the
+	// pointers still reach.
 	maxDenial = 8 << 10
 
 	// cookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).

@@ -63,7 +63,7 @@ func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	return a
 }
 
-// denied finds the ready answer of a gap.
+// denied finds the prepared answer of a gap.
 func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	q := &r.q
 	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||
@@ -77,7 +77,7 @@ func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	return a, q.Question.Name.Len() - encloser.Len(), true
 }
 
-// variantOf is which ready denial a query gets.
+// variantOf is which prepared denial a query gets.
 func variantOf(q *wire.Query) cache.Variant {
 	switch {
 	case q.EDNS.DO:

@@ -113,7 +113,8 @@ func (s *Server) Entrance(acl *policy.ACL, v *policy.View) *Entrance {
 	return e
 }
 
-// Replace has other rules hold for the queries to come.
+// Replace has other rules hold for the queries to come. Those that are in work end by the rules that
+// they began with.
 func (e *Entrance) Replace(r Rules) { e.rules.Store(&r) }
 
 // Close ends what is being resolved; clients that wait hear SERVFAIL.

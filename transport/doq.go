@@ -68,7 +68,7 @@ func serveDoQ(h Handler, c *quicConn) {
 	_ = c.CloseWithError(doqNoError, "")
 }
 
-// doqBuffer is what a stream needs for its query and a ready answer.
+// doqBuffer is what a stream needs for its query and a prepared answer.
 type doqBuffer struct{ in, out []byte }
 
 var doqBuffers = sync.Pool{New: func() any { return &doqBuffer{make([]byte, 0, 512), make([]byte, 0, 2048)} }}

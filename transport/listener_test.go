@@ -192,7 +192,7 @@ func dialDoQ(t *testing.T, at netip.AddrPort) *quic.Conn {
 	return c
 }
 
-// Every transport carries ready answers, answers from Serve, and the largest.
+// Every transport carries prepared answers, answers from Serve, and the largest.
 func TestEveryTransport(t *testing.T) {
 	clients := httpClients(t)
 	post := func(client, scheme string) func(*testing.T, netip.AddrPort, []byte) []byte {

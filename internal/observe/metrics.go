@@ -106,11 +106,11 @@ func New() *Metrics {
 	}
 	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick",
 		Name: "response_seconds", Help: "Time from query to response, of queries that had no " +
-			"ready answer.", Buckets: buckets})
+			"prepared answer.", Buckets: buckets})
 	reg.MustRegister(latency)
 	m.latency = latency
 	m.hits = newTallies(reg, "fast_answers_total",
-		"Queries answered from ready answers, without leaving the reader.").with()
+		"Queries answered from prepared answers, without leaving the reader.").with()
 	upstream := vec("upstream_queries_total",
 		"Exchanges with authorities, by transport and outcome.", "transport", "outcome")
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
