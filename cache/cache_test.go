@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
@@ -63,7 +64,7 @@ func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 
 // What is accounted for an entry covers what the process really uses.
 func TestOverhead(t *testing.T) {
-	c := NewCache(64<<20, Key.hash, rrsetSize)
+	c := memcache.New(64<<20, Key.hash, rrsetSize)
 	heap := func() int {
 		var m runtime.MemStats
 		runtime.GC()
@@ -86,7 +87,7 @@ func TestOverhead(t *testing.T) {
 }
 
 func TestLargerThanAShardIsNotKept(t *testing.T) {
-	c := NewCache(1000, Key.hash, func(_ Key, n int) int { return n })
+	c := memcache.New(1000, Key.hash, func(_ Key, n int) int { return n })
 	k := Key{Name: name(1)}
 	c.Put(k, 100)
 	c.Put(k, 5000)

@@ -1,4 +1,5 @@
-// How what the packed caches keep is written as octets. Names are written by what they have in common with the key's.
+// How what the packed caches keep is written as octets. Names are written by what they have in
+// common with the key's.
 
 package cache
 
@@ -8,13 +9,15 @@ import (
 	"net/netip"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
 // maxUnder bounds how many causes of a failure's cause are kept with it.
 const maxUnder = 8
 
-// Unpacker reads what was packed. After it has met what nothing was packed as, Bad is true and it yields zeros.
+// Unpacker reads what was packed. After it has met what nothing was packed as, Bad is true and it
+// yields zeros.
 type Unpacker struct {
 	b   []byte
 	Bad bool
@@ -130,7 +133,8 @@ func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
 // Set reads what AppendSet wrote.
 func (u *Unpacker) Set(key wire.Name, t wire.Type) *wire.RRset {
 	flags := u.Octet()
-	s := &wire.RRset{Name: key, Type: t, Class: wire.ClassIN, TTL: uint32(u.Int()), Security: wire.Security(flags & 7)}
+	s := &wire.RRset{Name: key, Type: t, Class: wire.ClassIN, TTL: uint32(u.Int()),
+		Security: wire.Security(flags & 7)}
 	if flags&setUntil != 0 {
 		s.Until = uint32(u.Int())
 	}
@@ -148,7 +152,8 @@ func (u *Unpacker) Set(key wire.Name, t wire.Type) *wire.RRset {
 		u.Bad = true
 	}
 	all := append([]byte(nil), u.take(data+sigs)...)
-	if u.Bad || !wire.RDataList(all[:data]).Valid() || !wire.RDataList(all[data:]).Valid() || s.Security > wire.Secure {
+	if u.Bad || !wire.RDataList(all[:data]).Valid() || !wire.RDataList(all[data:]).Valid() ||
+		s.Security > wire.Secure {
 		u.Bad = true
 		return nil
 	}
@@ -195,7 +200,8 @@ func (u *Unpacker) Failure() (f *cause.Failure) {
 		if u.Bad = u.Bad || !c.Known(); c == cause.None || u.Bad {
 			return f
 		}
-		*last = &cause.Failure{Cause: c, Zone: string(u.sized()), Server: string(u.sized()), Detail: string(u.sized())}
+		*last = &cause.Failure{Cause: c, Zone: string(u.sized()), Server: string(u.sized()),
+			Detail: string(u.sized())}
 		last = &(*last).Under
 	}
 	u.Bad = true
@@ -215,7 +221,8 @@ func (u *Unpacker) times() (stored, expires int64) {
 // AppendName packs a name as a key.
 func AppendName(b []byte, n wire.Name) []byte { return append(b, n.Wire()...) }
 
-// HashName is the hash that spreads names over a packed cache, HashPacked that of a name that AppendName wrote.
+// HashName is the hash that spreads names over a packed cache, HashPacked that of a name that
+// AppendName wrote.
 func HashName(n wire.Name) uint64 { return maphash.String(seed, n.Wire()) }
 
 // HashPacked is HashName for the name's octets.
@@ -228,7 +235,8 @@ func ParseName(b []byte) (wire.Name, bool) {
 }
 
 func appendKey(b []byte, k Key) []byte {
-	return append(binary.BigEndian.AppendUint16(AppendName(b, k.Name), uint16(k.Type)), flag(1, k.Unchecked))
+	return append(binary.BigEndian.AppendUint16(AppendName(b, k.Name), uint16(k.Type)),
+		flag(1, k.Unchecked))
 }
 
 func hashKey(b []byte) uint64 {
@@ -246,15 +254,16 @@ func parseKey(b []byte) (k Key, ok bool) {
 	return k, ok
 }
 
-var rrsetCodec = Codec[Key, RRset]{appendKey, hashKey, parseKey,
-	func(b []byte, k Key, r RRset) []byte {
+var rrsetCodec = memcache.Codec[Key, RRset]{
+	AppendKey: appendKey, HashKey: hashKey, ParseKey: parseKey,
+	Append: func(b []byte, k Key, r RRset) []byte {
 		b = AppendSet(appendTimes(b, r.Stored, r.Expires), k.Name, r.Set)
 		if r.Beside != nil {
 			b = appendSets(AppendFailure(b, r.Beside.Failure), k.Name, r.Beside.Proofs)
 		}
 		return b
 	},
-	func(k Key, b []byte) (r RRset, ok bool) {
+	Parse: func(k Key, b []byte) (r RRset, ok bool) {
 		u := Unpacker{b: b}
 		r.Stored, r.Expires = u.times()
 		r.Set = u.Set(k.Name, k.Type)
@@ -262,7 +271,8 @@ var rrsetCodec = Codec[Key, RRset]{appendKey, hashKey, parseKey,
 			r.Beside = &Beside{u.Failure(), u.sets(k.Name)}
 		}
 		return r, !u.Bad
-	}}
+	},
+}
 
 // Flags of a packed denial, beside the three bits of its status.
 const (
@@ -273,10 +283,13 @@ const (
 	negativeMore // a failure and proofs follow
 )
 
-var negativeCodec = Codec[Key, *Negative]{appendKey, hashKey, parseKey,
-	func(b []byte, k Key, n *Negative) []byte {
-		flags := byte(n.Status) | flag(negativeNXDomain, n.NXDomain) | flag(negativeUnsignedCut, n.UnsignedCut) | flag(negativeBare, n.Bare) |
-			flag(negativeSOA, n.SOA != nil) | flag(negativeMore, n.Failure != nil || len(n.Proofs) > 0)
+var negativeCodec = memcache.Codec[Key, *Negative]{
+	AppendKey: appendKey, HashKey: hashKey, ParseKey: parseKey,
+	Append: func(b []byte, k Key, n *Negative) []byte {
+		flags := byte(n.Status) | flag(negativeNXDomain, n.NXDomain) | flag(negativeUnsignedCut,
+			n.UnsignedCut) | flag(negativeBare, n.Bare) |
+			flag(negativeSOA, n.SOA != nil) | flag(negativeMore, n.Failure != nil ||
+			len(n.Proofs) > 0)
 		b = appendInt(appendTimes(append(b, flags), n.Stored, n.Expires), int64(n.Until))
 		b = appendName(b, n.Zone, k.Name)
 		if n.SOA != nil {
@@ -287,10 +300,11 @@ var negativeCodec = Codec[Key, *Negative]{appendKey, hashKey, parseKey,
 		}
 		return b
 	},
-	func(k Key, b []byte) (*Negative, bool) {
+	Parse: func(k Key, b []byte) (*Negative, bool) {
 		u := Unpacker{b: b}
 		flags := u.Octet()
-		n := &Negative{Status: wire.Security(flags & 7), NXDomain: flags&negativeNXDomain != 0, UnsignedCut: flags&negativeUnsignedCut != 0, Bare: flags&negativeBare != 0}
+		n := &Negative{Status: wire.Security(flags & 7), NXDomain: flags&negativeNXDomain != 0,
+			UnsignedCut: flags&negativeUnsignedCut != 0, Bare: flags&negativeBare != 0}
 		n.Stored, n.Expires = u.times()
 		n.Until = uint32(u.Int())
 		n.Zone = u.name(k.Name)
@@ -301,10 +315,12 @@ var negativeCodec = Codec[Key, *Negative]{appendKey, hashKey, parseKey,
 			n.Failure, n.Proofs = u.Failure(), u.sets(k.Name)
 		}
 		return n, !u.Bad && n.Status <= wire.Secure
-	}}
+	},
+}
 
-var delegationCodec = Codec[wire.Name, *Delegation]{AppendName, HashPacked, ParseName,
-	func(b []byte, zone wire.Name, d *Delegation) []byte {
+var delegationCodec = memcache.Codec[wire.Name, *Delegation]{
+	AppendKey: AppendName, HashKey: HashPacked, ParseKey: ParseName,
+	Append: func(b []byte, zone wire.Name, d *Delegation) []byte {
 		b = appendInt(appendTimes(b, d.Stored, d.Expires), int64(len(d.Servers)))
 		for _, ns := range d.Servers {
 			b = appendInt(appendName(b, ns.Name, zone), int64(len(ns.Addrs)))
@@ -318,7 +334,7 @@ var delegationCodec = Codec[wire.Name, *Delegation]{AppendName, HashPacked, Pars
 		}
 		return b
 	},
-	func(zone wire.Name, b []byte) (*Delegation, bool) {
+	Parse: func(zone wire.Name, b []byte) (*Delegation, bool) {
 		u := Unpacker{b: b}
 		d := &Delegation{Zone: zone}
 		d.Stored, d.Expires = u.times()
@@ -335,4 +351,5 @@ var delegationCodec = Codec[wire.Name, *Delegation]{AppendName, HashPacked, Pars
 			d.Own = append(d.Own, u.name(zone))
 		}
 		return d, !u.Bad
-	}}
+	},
+}

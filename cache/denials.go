@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
 // Denials keeps verified NSEC and NSEC3 records by zone.
 type Denials struct {
-	zones *Cache[wire.Name, *zoneDenials]
+	zones *memcache.Cache[wire.Name, *zoneDenials]
 	day   *daytime // the store's
 }
 
@@ -32,7 +33,7 @@ type zoneDenials struct {
 
 func newDenials(bytes int) *Denials {
 	hash := func(n wire.Name) uint64 { return hashName(n, 0) }
-	return &Denials{day: new(daytime), zones: NewCache(bytes, hash,
+	return &Denials{day: new(daytime), zones: memcache.New(bytes, hash,
 		func(_ wire.Name, z *zoneDenials) int {
 			z.mu.RLock()
 			defer z.mu.RUnlock()
@@ -40,20 +41,21 @@ func newDenials(bytes int) *Denials {
 		})}
 }
 
-// maxRecordOverhead is more than a record takes besides its set, in octets: two names, and the order of each.
+// maxRecordOverhead is more than a record takes besides its set, in octets: two names, and the
+// order of each.
 const maxRecordOverhead = 6*wire.MaxNameLen + recordOverhead
 
 // zoneOverhead is what a zone takes besides its records, in octets.
 const zoneOverhead = 200
 
-// fits says whether a zone of this size can be kept.
-func (d *Denials) fits(size int) bool { return size+zoneOverhead+d.zones.overhead <= d.zones.max }
+// fits reports whether a zone of this size can be kept.
+func (d *Denials) fits(size int) bool { return d.zones.Fits(size + zoneOverhead) }
 
-// Stats are those of the zones.
-func (d *Denials) Stats() Stats { return d.zones.Stats() }
+// Stats returns the counters of the zones.
+func (d *Denials) Stats() memcache.Stats { return d.zones.Stats() }
 
-// Put keeps verified denial records and the SOA of a zone. Records under opt-out are not kept: nothing can be concluded from
-// them (RFC 8198, section 5.2).
+// Put keeps verified denial records and the SOA of a zone. Records under opt-out are not kept:
+// nothing can be concluded from them (RFC 8198, section 5.2).
 func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	z, ok := d.zones.Get(zone)
 	if !ok {
@@ -186,9 +188,11 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 	return lo, false
 }
 
-// Candidates returns what is known that may deny a question about name: the SOA of the deepest zone that encloses it, then NSEC or NSEC3
-// records; their TTLs are what is left. Nil if nothing is known. Whether it is a proof the validator says.
-func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name, sets []*wire.RRset) {
+// Candidates returns what is known that may deny a question about name: the SOA of the deepest zone
+// that encloses it, then NSEC or NSEC3 records; their TTLs are what is left. Nil if nothing is
+// known. Whether it is a proof the validator says.
+func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name,
+	sets []*wire.RRset) {
 	start := name
 	if t == wire.TypeDS && !name.IsRoot() {
 		start = name.Parent()
@@ -259,7 +263,8 @@ func (c *collector) add(r *denialRecord) bool {
 	return true
 }
 
-// nsecFor adds the record at or before the name, and the one at or before the wildcard that could answer.
+// nsecFor adds the record at or before the name, and the one at or before the wildcard that could
+// answer.
 func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
 	r := z.nsecAt(name)
 	if !c.add(r) || r.owner() == name {
@@ -316,8 +321,8 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 	}
 }
 
-// nsec3At is the record whose hash is the greatest not after the name's, and whether it is the name's own. The chain is a
-// ring: before the first comes the last.
+// nsec3At is the record whose hash is the greatest not after the name's, and whether it is the
+// name's own. The chain is a ring: before the first comes the last.
 func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
 	h := wire.NSEC3Hash(name, z.iter, z.salt)
 	return z.nsec3Near(h[:])

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
@@ -27,7 +28,7 @@ func ownName(format string, args ...any) wire.Name {
 }
 
 // unpacked is a value as the packed caches read it, in memory of its own.
-func unpacked[K comparable, V any](c Codec[K, V], k K, v V) V {
+func unpacked[K comparable, V any](c memcache.Codec[K, V], k K, v V) V {
 	out, ok := c.Parse(k, c.Append(nil, k, v))
 	if !ok {
 		panic("it cannot be read")
@@ -56,8 +57,8 @@ func TestCountedIsHeld(t *testing.T) {
 		}
 		return f
 	}
-	failures := func(deep, detail int) func() func() Stats {
-		return func() func() Stats {
+	failures := func(deep, detail int) func() func() memcache.Stats {
+		return func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				s.PutFailure(Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA},
@@ -66,8 +67,8 @@ func TestCountedIsHeld(t *testing.T) {
 			return s.Failures.Stats
 		}
 	}
-	answers := func(size, options int) func() func() Stats {
-		return func() func() Stats {
+	answers := func(size, options int) func() func() memcache.Stats {
+		return func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				name := ownName("%s%d.example", long, i)
@@ -81,19 +82,20 @@ func TestCountedIsHeld(t *testing.T) {
 			return s.Answers.Stats
 		}
 	}
-	front := func(put func(*Store, int)) func() func() Stats {
-		return func() func() Stats {
+	front := func(put func(*Store, int)) func() func() memcache.Stats {
+		return func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				put(s, i)
 			}
-			return func() Stats {
-				return Stats{Bytes: s.RRsets.front.Stats().Bytes + s.Negatives.front.Stats().Bytes +
-					s.Delegations.front.Stats().Bytes}
+			return func() memcache.Stats {
+				return memcache.Stats{Bytes: s.RRsets.Front().Stats().Bytes +
+					s.Negatives.Front().Stats().Bytes +
+					s.Delegations.Front().Stats().Bytes}
 			}
 		}
 	}
-	for what, fill := range map[string]func() func() Stats{
+	for what, fill := range map[string]func() func() memcache.Stats{
 		"failures":             failures(0, 20),
 		"failures, long":       failures(0, 500),
 		"failures, deep":       failures(6, 20),
@@ -103,38 +105,41 @@ func TestCountedIsHeld(t *testing.T) {
 		"answers with options": answers(40, 200),
 		"sets": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
-			s.RRsets.front.Put(k, unpacked(rrsetCodec, k, RRset{Set: signed(k.Name, k.Type, 4, 100)}))
+			s.RRsets.Front().Put(k, unpacked(rrsetCodec, k,
+				RRset{Set: signed(k.Name, k.Type, 4, 100)}))
 		}),
 		"sets with proofs and a failure": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
 			proof := signed(ownName("%sp%d.example", long, i), wire.TypeNSEC, 60, 100)
 			beside := &Beside{Failure: failure(i, 2, 100), Proofs: []*wire.RRset{proof, proof}}
 			set := RRset{Set: signed(k.Name, k.Type, 4, 100), Beside: beside}
-			s.RRsets.front.Put(k, unpacked(rrsetCodec, k, set))
+			s.RRsets.Front().Put(k, unpacked(rrsetCodec, k, set))
 		}),
 		"denials": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
-			s.Negatives.front.Put(k,
-				unpacked(negativeCodec, k, &Negative{Zone: zone, SOA: signed(zone, wire.TypeSOA, 60, 100)}))
+			s.Negatives.Front().Put(k,
+				unpacked(negativeCodec, k, &Negative{Zone: zone,
+					SOA: signed(zone, wire.TypeSOA, 60, 100)}))
 		}),
 		"denials with proofs and a failure": front(func(s *Store, i int) {
 			k := Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA}
 			proof := signed(ownName("%sp%d.example", long, i), wire.TypeNSEC, 60, 100)
 			n := &Negative{Zone: ownName("%s%d.test", long, i), Failure: failure(i, 2, 100),
 				SOA: signed(zone, wire.TypeSOA, 60, 100), Proofs: []*wire.RRset{proof, proof}}
-			s.Negatives.front.Put(k, unpacked(negativeCodec, k, n))
+			s.Negatives.Front().Put(k, unpacked(negativeCodec, k, n))
 		}),
 		"delegations": front(func(s *Store, i int) {
 			zone := ownName("%s%d.example", long, i)
 			d := &Delegation{Zone: zone}
 			for j := range 4 {
-				d.Servers = append(d.Servers, NameServer{Name: ownName("ns%d.%s%d.test", j, long, i),
+				d.Servers = append(d.Servers, NameServer{Name: ownName("ns%d.%s%d.test", j, long,
+					i),
 					Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"),
 						netip.MustParseAddr("2001:db8::1")}})
 			}
-			s.Delegations.front.Put(zone, unpacked(delegationCodec, zone, d))
+			s.Delegations.Front().Put(zone, unpacked(delegationCodec, zone, d))
 		}),
-		"zones with one span": func() func() Stats {
+		"zones with one span": func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				z := ownName("%s%d.example", long, i)
@@ -143,7 +148,7 @@ func TestCountedIsHeld(t *testing.T) {
 			}
 			return s.Denials.Stats
 		},
-		"spans of a zone": func() func() Stats {
+		"spans of a zone": func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				s.Denials.Put(zone, []*wire.RRset{soa(),
@@ -151,7 +156,7 @@ func TestCountedIsHeld(t *testing.T) {
 			}
 			return s.Denials.Stats
 		},
-		"spans with prepared answers": func() func() Stats {
+		"spans with prepared answers": func() func() memcache.Stats {
 			s := New(1<<30, TTLLimits{})
 			for i := range n {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
 // Store is everything that is kept.
 type Store struct {
-	Answers     *Cache[AnswerKey, *Answer]
-	RRsets      *Packed[Key, RRset]
-	Negatives   *Packed[Key, *Negative]
-	Failures    *Cache[Key, *Failure]
-	Delegations *Packed[wire.Name, *Delegation]
+	Answers     *memcache.Cache[AnswerKey, *Answer]
+	RRsets      *memcache.Packed[Key, RRset]
+	Negatives   *memcache.Packed[Key, *Negative]
+	Failures    *memcache.Cache[Key, *Failure]
+	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
 	limits TTLLimits
@@ -43,10 +44,11 @@ const (
 // Share is a part of the memory, in octets.
 func Share(memory, hundredths int) int { return memory / 100 * hundredths }
 
-// OffHeap is the part of the memory that the collector does not see: what is packed, but for what of it stands in front.
+// OffHeap is the part of the memory that the collector does not see: what is packed, but for what
+// of it stands in front.
 func OffHeap(memory int) int {
 	packed := Share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
-	return packed - packed/frontShare
+	return memcache.OffHeap(packed)
 }
 
 // New divides the memory, in octets, among the caches.
@@ -58,19 +60,24 @@ func New(memory int, limits TTLLimits) *Store {
 		limits.MaxNegative = MaxNegativeTTL
 	}
 	s := &Store{
-		Answers:     NewCache(Share(memory, shareAnswers), AnswerKey.hash, func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
-		RRsets:      NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize, rrsetCodec),
-		Negatives:   NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize, negativeCodec),
-		Failures:    NewCache(Share(memory, shareFailures), Key.hash, failureSize),
-		Delegations: NewPacked(Share(memory, shareDelegations), HashName, delegationSize, delegationCodec),
-		Denials:     newDenials(Share(memory, shareDenials)),
-		limits:      limits,
+		Answers: memcache.New(Share(memory, shareAnswers), AnswerKey.hash,
+			func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
+		RRsets: memcache.NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize,
+			rrsetCodec),
+		Negatives: memcache.NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize,
+			negativeCodec),
+		Failures: memcache.New(Share(memory, shareFailures), Key.hash, failureSize),
+		Delegations: memcache.NewPacked(Share(memory, shareDelegations), HashName, delegationSize,
+			delegationCodec),
+		Denials: newDenials(Share(memory, shareDenials)),
+		limits:  limits,
 	}
 	s.day = s.Denials.day
 	return s
 }
 
-// Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are Unchecked, and apart.
+// Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are
+// Unchecked, and apart.
 type Key struct {
 	Name      wire.Name
 	Type      wire.Type
@@ -90,7 +97,8 @@ type RRset struct {
 // Beside is what few sets have. It is immutable.
 type Beside struct {
 	Failure *cause.Failure // what clients are told about an insecure set, or nil
-	// Proofs are what a client needs besides the set to verify it: the denial of closer names than the wildcard.
+	// Proofs are what a client needs besides the set to verify it: the denial of closer names than
+	// the wildcard.
 	Proofs []*wire.RRset
 }
 
@@ -199,7 +207,8 @@ type Backoff struct{ First, Max time.Duration }
 // PutFailure remembers a failure.
 func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 	e := &Failure{Failure: f, Count: 1}
-	if old, ok := s.Failures.Get(k); ok && now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
+	if old, ok := s.Failures.Get(k); ok &&
+		now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
 		e.Count = old.Count + 1
 	}
 	e.Expires = now.Add(min(b.First<<min(e.Count-1, 8), b.Max)).Unix()
@@ -217,8 +226,9 @@ type Delegation struct {
 	Servers []NameServer
 	// Own are further servers, which the zone itself names, for when those of its parent have
 	// failed.
-	Own     []wire.Name
-	Expires int64 // not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	Own []wire.Name
+	// not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	Expires int64
 	Stored  int64
 }
 
@@ -260,7 +270,10 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
 	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return hit(k) && !k.IsRoot() })
 	// A zone's denials may speak for the name: they go as a whole.
-	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool { return hit(k) || name.Within(k) })
+	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool {
+		return hit(k) ||
+			name.Within(k)
+	})
 	return n
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
 
@@ -211,10 +212,10 @@ func TestMaxUnder(t *testing.T) {
 // Names whose hashes are equal, which an attacker may look for, are told apart by themselves.
 func TestHashCollisionIsNoHit(t *testing.T) {
 	same := func(Key) uint64 { return 7 }
-	c := NewCache(1<<20, same, rrsetSize)
+	c := memcache.New(1<<20, same, rrsetSize)
 	codec := rrsetCodec
 	codec.HashKey = func([]byte) uint64 { return 7 }
-	p := NewPacked(1<<20, same, rrsetSize, codec)
+	p := memcache.NewPacked(1<<20, same, rrsetSize, codec)
 	for i := range 3 {
 		k := Key{Name: name(i), Type: wire.TypeTXT}
 		c.Put(k, RRset{Set: set(k.Name, 10, 1)})

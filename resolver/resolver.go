@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/memcache"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
@@ -113,7 +114,7 @@ func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
 
 // Stats are counters of the resolver's own caches.
 type Stats struct {
-	Servers, Trust                 cache.Stats
+	Servers, Trust                 memcache.Stats
 	SignatureHits, SignatureMisses uint64
 	Flights                        int
 	OwnP256                        bool // see validator.Validator.OwnP256

@@ -13,7 +13,7 @@ import (
 	"time"
 	"unsafe"
 
-	"bailiwick/cache"
+	"bailiwick/internal/memcache"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -129,7 +129,7 @@ const maxZoneFaults = 64
 
 // servers is what is known of all.
 type servers struct {
-	cache  *cache.Cache[netip.Addr, *server]
+	cache  *memcache.Cache[netip.Addr, *server]
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
@@ -215,7 +215,7 @@ func (u *uplink) isDown() bool {
 
 func newServers(bytes int) *servers {
 	s := &servers{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
-	s.cache = cache.NewCache(bytes, func(a netip.Addr) uint64 { return maphash.Comparable(s.seed, a) },
+	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 { return maphash.Comparable(s.seed, a) },
 		func(_ netip.Addr, v *server) int { return v.held })
 	return s
 }

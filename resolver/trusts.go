@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/memcache"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
 // trusts is the cache of what is known of zones.
 type trusts struct {
-	cache *cache.Packed[wire.Name, validator.Trust]
+	cache *memcache.Packed[wire.Name, validator.Trust]
 }
 
 // Where a packed trust has its keys.
@@ -23,8 +24,8 @@ const (
 	keysHere
 )
 
-func newTrusts(octets int, sets *cache.Packed[cache.Key, cache.RRset]) trusts {
-	return trusts{cache.NewPacked(octets, cache.HashName, trustSize, trustCodec(sets))}
+func newTrusts(octets int, sets *memcache.Packed[cache.Key, cache.RRset]) trusts {
+	return trusts{memcache.NewPacked(octets, cache.HashName, trustSize, trustCodec(sets))}
 }
 
 func trustSize(_ wire.Name, t validator.Trust) int {
@@ -35,12 +36,14 @@ func trustSize(_ wire.Name, t validator.Trust) int {
 	return size
 }
 
-func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Name, validator.Trust] {
+func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wire.Name,
+	validator.Trust] {
 	cached := func(zone wire.Name) *wire.RRset {
 		r, _ := sets.Get(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
 		return r.Set
 	}
-	return cache.Codec[wire.Name, validator.Trust]{AppendKey: cache.AppendName, HashKey: cache.HashPacked, ParseKey: cache.ParseName,
+	return memcache.Codec[wire.Name, validator.Trust]{AppendKey: cache.AppendName,
+		HashKey: cache.HashPacked, ParseKey: cache.ParseName,
 		Append: func(b []byte, zone wire.Name, t validator.Trust) []byte {
 			b = binary.AppendUvarint(append(b, byte(t.Status)), uint64(t.Expires.Unix()))
 			b = binary.AppendUvarint(b, uint64(t.Until))
@@ -48,7 +51,8 @@ func trustCodec(sets *cache.Packed[cache.Key, cache.RRset]) cache.Codec[wire.Nam
 			if t.Keys == nil {
 				return append(b, keysNone)
 			}
-			if s := cached(zone); s != nil && s.Security == wire.Secure && s.Data.Equal(t.Keys.Set().Data) {
+			if s := cached(zone); s != nil && s.Security == wire.Secure &&
+				s.Data.Equal(t.Keys.Set().Data) {
 				return append(b, keysCached)
 			}
 			return cache.AppendSet(append(b, keysHere), zone, t.Keys.Set())

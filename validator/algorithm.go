@@ -84,8 +84,8 @@ var (
 	errKeySize  = errors.New("size of the key")
 	errExponent = errors.New("exponent of the key")
 
-	// errRefused reports that a key is whole and lawful, and that it would cost too much, or protect
-	// too little, to be used.
+	// errRefused reports that a key is whole and lawful, and that it would cost too much, or
+	// protect too little, to be used.
 	errRefused = errors.New("key outside the limits")
 )
 
@@ -127,14 +127,17 @@ func rsaKey(h crypto.Hash) func([]byte) (checker, error) {
 
 // digestInfo is the DER prefix of a hash in PKCS #1 v1.5 (RFC 8017, section 9.2, note 1).
 var digestInfo = map[crypto.Hash][]byte{
-	crypto.SHA1:   {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14},
-	crypto.SHA256: {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
-	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
+	crypto.SHA1: {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00,
+		0x04, 0x14},
+	crypto.SHA256: {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+		0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
+	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+		0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
 }
 
-// check is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): the message that the signature stands for is made and compared, never parsed. crypto/rsa
-// does the same, but prepares the modulus anew for each check, which is a third of the work, and
-// refuses exponents of more than 31 bits.
+// check is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): the message that the signature stands for
+// is made and compared, never parsed. crypto/rsa does the same, but prepares the modulus anew for
+// each check, which is a third of the work, and refuses exponents of more than 31 bits.
 func (k *rsaPublic) check(data, sig []byte) bool {
 	size := k.modulus.Size()
 	digest, info := digestOf(k.hash, data), digestInfo[k.hash]

@@ -4,8 +4,8 @@ package validator
 
 import "sync/atomic"
 
-// Budget is what a client query and everything it causes may still spend on judging. It is never reset; it may be shared
-// between goroutines.
+// Budget is what a client query and everything it causes may still spend on judging. It is never
+// reset; it may be shared between goroutines.
 type Budget struct {
 	signatures, failures, mismatches, blocks atomic.Int32
 }

@@ -17,10 +17,11 @@ const (
 	proofNoData                   // the name exists without the type
 	proofEmpty                    // the name is an empty non-terminal
 	proofUnsignedCut              // as proofNoData for DS, at an unsigned delegation
-	proofOptOut                   // an opt-out span covers the name: an unsigned delegation may be there (RFC 5155, section 6)
-	proofNameOptOut               // the name does not exist, unless as an unsigned delegation
-	proofIterations               // not computed: more iterations than the policy allows
-	proofOverBudget               // not computed: the query has cost enough
+	// an opt-out span covers the name: an unsigned delegation may be there (RFC 5155, section 6)
+	proofOptOut
+	proofNameOptOut // the name does not exist, unless as an unsigned delegation
+	proofIterations // not computed: more iterations than the policy allows
+	proofOverBudget // not computed: the query has cost enough
 )
 
 // denial holds the verified denial records of one zone in a response.
@@ -35,7 +36,8 @@ type denial struct {
 }
 
 // newDenial sorts verified sets of a zone into NSEC and NSEC3.
-func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations int, b *Budget) *denial {
+func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations int,
+	b *Budget) *denial {
 	d := &denial{zone: zone, hashes: &hasher{memory: v.hashes, budget: b}}
 	for _, s := range sets {
 		switch s.Type {
@@ -72,12 +74,13 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 	return proofNone
 }
 
-// belowUnsignedCut says that a record shows an unsigned delegation at the name or above it: whatever the zone's own servers say there, it is
-// not the zone's.
+// belowUnsignedCut says that a record shows an unsigned delegation at the name or above it:
+// whatever the zone's own servers say there, it is not the zone's.
 func (d *denial) belowUnsignedCut(name wire.Name) bool {
 	for i := range d.nsec {
 		n := &d.nsec[i]
-		if name.Within(n.owner) && n.owner != d.zone && n.parentSide() && !n.types.Has(wire.TypeDS) {
+		if name.Within(n.owner) && n.owner != d.zone && n.parentSide() &&
+			!n.types.Has(wire.TypeDS) {
 			return true
 		}
 	}
@@ -92,8 +95,9 @@ func (d *denial) belowUnsignedCut(name wire.Name) bool {
 	return false
 }
 
-// proveExpansion shows that no name closer to name than the wildcard below encloser exists (RFC 4035, section 5.3.4;
-// RFC 5155, section 8.8). The proof is proofNXDomain, proofNameOptOut, or one of the failures.
+// proveExpansion shows that no name closer to name than the wildcard below encloser exists (RFC
+// 4035, section 5.3.4; RFC 5155, section 8.8). The proof is proofNXDomain, proofNameOptOut, or one
+// of the failures.
 func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 	for _, n := range d.nsec {
 		if n.covers(name) && n.encloser(name) == encloser && !n.aboveCut(name) {
@@ -111,8 +115,8 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 	return proofNone
 }
 
-// hasData says whether a name with these types has what was asked for, or an alias to it. ANY is denied only by a name
-// that has nothing but its own proof.
+// hasData says whether a name with these types has what was asked for, or an alias to it. ANY is
+// denied only by a name that has nothing but its own proof.
 func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	if t != wire.TypeANY {
 		return types.Has(t) || types.Has(wire.TypeCNAME)
@@ -130,12 +134,13 @@ func (d *denial) atOwner(name wire.Name) bool {
 	return slices.ContainsFunc(d.nsec, func(n nsecRecord) bool { return n.owner == name })
 }
 
-// ProveCached says what verified denial records of a zone, out of a cache, show about a question (RFC 8198, section 5). It never
-// concludes anything from an opt-out span, and nothing of a name's types from an NSEC3: load
-// balancers sign, for each question, one whose bitmap lacks types that the name has, which is right
-// for that question alone; nor from an NSEC that breaks RFC 4035. ok is false where they show
-// nothing.
-func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question, b *Budget) (Shape, bool) {
+// ProveCached says what verified denial records of a zone, out of a cache, show about a question
+// (RFC 8198, section 5). It never concludes anything from an opt-out span, and nothing of a name's
+// types from an NSEC3: load balancers sign, for each question, one whose bitmap lacks types that
+// the name has, which is right for that question alone; nor from an NSEC that breaks RFC 4035. ok
+// is false where they show nothing.
+func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question,
+	b *Budget) (Shape, bool) {
 	d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:

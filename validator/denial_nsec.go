@@ -24,7 +24,8 @@ func newNSEC(zone wire.Name, s *wire.RRset) (nsecRecord, bool) {
 	return nsecRecord{s.Name, n.Next, n.Types, zone}, true
 }
 
-// covers says that name is strictly between owner and next (RFC 4034, section 4.1.1). The last record's next is the apex.
+// covers says that name is strictly between owner and next (RFC 4034, section 4.1.1). The last
+// record's next is the apex.
 func (n *nsecRecord) covers(name wire.Name) bool {
 	if !name.Within(n.apex) || n.owner.Compare(name) >= 0 {
 		return false
@@ -32,7 +33,8 @@ func (n *nsecRecord) covers(name wire.Name) bool {
 	return n.next == n.apex || name.Compare(n.next) < 0
 }
 
-// encloser is the closest encloser of a name that n covers: its longest ancestor that n shows to exist (RFC 5155, section 1.3).
+// encloser is the closest encloser of a name that n covers: its longest ancestor that n shows to
+// exist (RFC 5155, section 1.3).
 func (n *nsecRecord) encloser(name wire.Name) wire.Name {
 	a, b := name.CommonAncestor(n.owner), name.CommonAncestor(n.next)
 	if a.Len() > b.Len() {
@@ -46,7 +48,8 @@ func (n *nsecRecord) parentSide() bool {
 	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
 }
 
-// aboveCut says that n can deny nothing about name, as its owner is a delegation or a DNAME above it (RFC 6840, section 4.1).
+// aboveCut says that n can deny nothing about name, as its owner is a delegation or a DNAME above
+// it (RFC 6840, section 4.1).
 func (n *nsecRecord) aboveCut(name wire.Name) bool {
 	return name.Below(n.owner) && (n.parentSide() || n.types.Has(wire.TypeDNAME))
 }
@@ -81,7 +84,8 @@ func (n *nsecRecord) atName(t wire.Type) proof {
 	case hasData(n.types, t):
 		return proofNone
 	case t == wire.TypeDS:
-		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, which has no SOA here.
+		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, which has
+		// no SOA here.
 		if n.types.Has(wire.TypeSOA) && !n.owner.IsRoot() {
 			return proofNone
 		}
@@ -94,7 +98,8 @@ func (n *nsecRecord) atName(t wire.Type) proof {
 	return proofNoData
 }
 
-// wildcardNSEC shows what stands at the wildcard below the closest encloser: nothing, or not the type.
+// wildcardNSEC shows what stands at the wildcard below the closest encloser: nothing, or not the
+// type.
 func (d *denial) wildcardNSEC(encloser wire.Name, t wire.Type) proof {
 	wildcard, ok := encloser.Wildcard()
 	if !ok {

@@ -31,7 +31,8 @@ type params struct {
 // base32hex is how hashes stand in owner names (RFC 5155, section 3.3).
 var base32hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// addNSEC3 takes a verified set. Records that cannot be used are left out (RFC 5155, sections 8.1 and 8.2).
+// addNSEC3 takes a verified set. Records that cannot be used are left out (RFC 5155, sections 8.1
+// and 8.2).
 func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 	if s.Name.Parent() != d.zone {
 		return
@@ -42,7 +43,8 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 	}
 	for rd := range s.Data.All() {
 		n, err := wire.ParseNSEC3(rd)
-		if err != nil || n.Hash != hashSHA1 || n.Flags&^wire.NSEC3FlagOptOut != 0 || len(n.Next) != sha1.Size {
+		if err != nil || n.Hash != hashSHA1 || n.Flags&^wire.NSEC3FlagOptOut != 0 ||
+			len(n.Next) != sha1.Size {
 			continue
 		}
 		if int(n.Iterations) > maxIterations {
@@ -58,11 +60,13 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 			continue // RFC 5155, section 8.2: one chain at a time
 		}
 		d.hashes.params = p
-		d.nsec3 = append(d.nsec3, nsec3Record{hash, n.Next, n.Flags&wire.NSEC3FlagOptOut != 0, n.Types})
+		d.nsec3 = append(d.nsec3, nsec3Record{hash, n.Next, n.Flags&wire.NSEC3FlagOptOut != 0,
+			n.Types})
 	}
 }
 
-// hasher computes hashed owner names, each once a response, and pays for those that are not remembered from an earlier one.
+// hasher computes hashed owner names, each once a response, and pays for those that are not
+// remembered from an earlier one.
 type hasher struct {
 	params
 	memory *hashes
@@ -138,8 +142,9 @@ func (d *denial) cover(name wire.Name) *nsec3Record {
 	return nil
 }
 
-// closestEncloser is the proof of RFC 5155, section 8.3: the longest ancestor that a record matches, and the record that covers the
-// name one label longer. cover is nil where that is missing; ok is false where no ancestor matches.
+// closestEncloser is the proof of RFC 5155, section 8.3: the longest ancestor that a record
+// matches, and the record that covers the name one label longer. cover is nil where that is
+// missing; ok is false where no ancestor matches.
 func (d *denial) closestEncloser(name wire.Name) (encloser wire.Name, cover *nsec3Record, ok bool) {
 	next := name
 	for a := name.Parent(); a.Within(d.zone); a = a.Parent() {
@@ -221,7 +226,8 @@ func (n *nsec3Record) atName(name wire.Name, t wire.Type) proof {
 	return proofNoData
 }
 
-// proveExpansionNSEC3 is RFC 5155, section 8.8: the name one label longer than the encloser is covered.
+// proveExpansionNSEC3 is RFC 5155, section 8.8: the name one label longer than the encloser is
+// covered.
 func (d *denial) proveExpansionNSEC3(name, encloser wire.Name) proof {
 	cover := d.cover(name.Ancestor(encloser.Labels() + 1))
 	switch {

@@ -1,19 +1,23 @@
-// Package validator is DNSSEC as pure functions over [wire.RRset]: it verifies signatures, matches DS to DNSKEY, proves
-// denials, and judges whole responses. It does no I/O and reads no clock: what it lacks it says ([Verdict].Need), and the
-// resolver fetches it and asks again.
+// Package validator is DNSSEC as pure functions over [wire.RRset]: it verifies signatures, matches
+// DS to DNSKEY, proves denials, and judges whole responses. It does no I/O and reads no clock: what
+// it lacks it says ([Verdict].Need), and the resolver fetches it and asks again.
 //
 // # The way of a response
 //
-// [Validator.Judge] takes a response that the resolver has already scrubbed and classified. For each RRset it finds the zone that should
-// have signed it: the signer that the RRSIG names, or, without RRSIGs, the zone that encloses the owner. The [Chain] says what is known of
-// that zone: secure with these keys, insecure, or not known yet, which ends the judgement with a Need. In a secure zone every set must verify; an
-// answer that was expanded from a wildcard needs the proof that no closer name exists; a negative answer needs the
-// proof that fits it (denial_nsec.go, denial_nsec3.go). Where the proof fails, the verdict is Bogus with the most precise cause.
+// [Validator.Judge] takes a response that the resolver has already scrubbed and classified. For
+// each RRset it finds the zone that should have signed it: the signer that the RRSIG names, or,
+// without RRSIGs, the zone that encloses the owner. The [Chain] says what is known of that zone:
+// secure with these keys, insecure, or not known yet, which ends the judgement with a Need. In a
+// secure zone every set must verify; an answer that was expanded from a wildcard needs the proof
+// that no closer name exists; a negative answer needs the proof that fits it (denial_nsec.go,
+// denial_nsec3.go). Where the proof fails, the verdict is Bogus with the most precise cause.
 //
-// Everything that costs is spent from a [Budget] that the whole client query shares (KeyTrap, CVE-2023-50387 and CVE-2023-50868);
-// equal verifications are remembered in a signature-result cache, so that a repeated RRset costs a hash and not a verify.
+// Everything that costs is spent from a [Budget] that the whole client query shares (KeyTrap,
+// CVE-2023-50387 and CVE-2023-50868); equal verifications are remembered in a signature-result
+// cache, so that a repeated RRset costs a hash and not a verify.
 //
 // # Limitations
 //
-// Only class IN. Algorithms 1, 3, 6 (RSA/MD5, DSA), 12 and 23 (GOST), 17 (SM2) are not implemented: zones signed with them alone are insecure.
+// Only class IN. Algorithms 1, 3, 6 (RSA/MD5, DSA), 12 and 23 (GOST), 17 (SM2) are not implemented:
+// zones signed with them alone are insecure.
 package validator

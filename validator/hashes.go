@@ -1,4 +1,5 @@
-// The memory of hashed owner names. A denial takes the hashes of the name, of its closest encloser and of the wildcard there, and all but the first are those of the denials before.
+// The memory of hashed owner names. A denial takes the hashes of the name, of its closest encloser
+// and of the wildcard there, and all but the first are those of the denials before.
 
 package validator
 
@@ -10,7 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// hashes remembers NSEC3 hashes from one response to the next, by name and by how the zone wants them. It is safe for concurrent use.
+// hashes remembers NSEC3 hashes from one response to the next, by name and by how the zone wants
+// them. It is safe for concurrent use.
 type hashes struct {
 	known *lru.Cache[hashKey, [sha1.Size]byte]
 }
@@ -28,7 +30,8 @@ func newHashes() *hashes {
 	return &hashes{c}
 }
 
-// worthwhile says that computing costs more than remembering: a single round of SHA-1, as RFC 9276 wants it, does not.
+// worthwhile says that computing costs more than remembering: a single round of SHA-1, as RFC 9276
+// wants it, does not.
 func (p params) worthwhile() bool { return p.iterations > 0 }
 
 func (h *hashes) get(k hashKey) (hash [sha1.Size]byte, ok bool) {

@@ -22,10 +22,11 @@ const (
 
 // Response is what is to be judged. Judge reads it and changes nothing of it.
 type Response struct {
-	Question  wire.Question // of this link of the chain, not of the client
-	Servers   wire.Name     // the zone whose servers answered
-	Shape     Shape
-	Sets      []*wire.RRset // the answer: one set, a DNAME before its CNAME, or all sets of the name for ANY
+	Question wire.Question // of this link of the chain, not of the client
+	Servers  wire.Name     // the zone whose servers answered
+	Shape    Shape
+	// the answer: one set, a DNAME before its CNAME, or all sets of the name for ANY
+	Sets      []*wire.RRset
 	Authority []*wire.RRset // SOA, NSEC, NSEC3
 }
 
@@ -36,12 +37,13 @@ type Verdict struct {
 	Shape   Shape          // what the proofs show, where that is not what the response said
 	Need    Need           // what has to be known first; everything else is empty then
 
-	// UnsignedCut says, of a denied DS, that the name is an unsigned delegation, or may be one under opt-out.
+	// UnsignedCut says, of a denied DS, that the name is an unsigned delegation, or may be one
+	// under opt-out.
 	UnsignedCut bool
 	// Zone is the signer, if the status is Secure.
 	Zone wire.Name
-	// Sets are those of an answer, in their order. What was verified is a copy with its status,
-	// the TTL that the signature allows and the time at which it ends; it shares the RDATA. What was
+	// Sets are those of an answer, in their order. What was verified is a copy with its status, the
+	// TTL that the signature allows and the time at which it ends; it shares the RDATA. What was
 	// not verified, for its zone is not signed, is the response's own.
 	Sets []*wire.RRset
 	// Proofs are the verified denial records and the SOA, copies as those of Sets are.
@@ -66,8 +68,8 @@ type proofs struct {
 	fail *cause.Failure
 }
 
-// Judge says whether a response may be believed. It spends from the budget; judged again with more known it pays nothing for
-// signatures that it has seen.
+// Judge says whether a response may be believed. It spends from the budget; judged again with more
+// known it pays nothing for signatures that it has seen.
 func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
 	j := &judge{v: v, r: r, chain: chain, at: InstantOf(now), b: b}
 	if r.Shape == ShapeAnswer {
@@ -129,20 +131,25 @@ func (j *judge) answer() Verdict {
 	return out
 }
 
-// synthesised judges an unsigned CNAME by the DNAME that made it (RFC 6672, section 5.3.1); so is the verdict's status.
+// synthesised judges an unsigned CNAME by the DNAME that made it (RFC 6672, section 5.3.1); so is
+// the verdict's status.
 func (j *judge) synthesised(dname, cname *wire.RRset, of Verdict) Verdict {
 	to, ok := wire.TargetName(dname.Data.First())
 	got, ok2 := wire.TargetName(cname.Data.First())
-	if want, fits := cname.Name.ReplaceSuffix(dname.Name, to); !ok || !ok2 || !fits || want != got || cname.Len() != 1 {
-		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.AliasMismatch, dname.Name, "%s", cname.Name)}
+	if want, fits := cname.Name.ReplaceSuffix(dname.Name, to); !ok || !ok2 || !fits ||
+		want != got || cname.Len() != 1 {
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.AliasMismatch, dname.Name, "%s",
+			cname.Name)}
 	}
 	made := *cname
 	made.TTL, made.Security = min(cname.TTL, dname.TTL), of.Status
-	return Verdict{Status: of.Status, Failure: of.Failure, Zone: of.Zone, Sets: []*wire.RRset{&made}}
+	return Verdict{Status: of.Status, Failure: of.Failure, Zone: of.Zone,
+		Sets: []*wire.RRset{&made}}
 }
 
-// signers lists the zones that the set's signatures claim to be of, without those that cannot be: a signer encloses the owner, is
-// not above the zone whose servers answered, and for DS is above the owner (RFC 4035, section 5.3.1).
+// signers lists the zones that the set's signatures claim to be of, without those that cannot be: a
+// signer encloses the owner, is not above the zone whose servers answered, and for DS is above the
+// owner (RFC 4035, section 5.3.1).
 func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 	n := 0
 	for d := range s.Sigs.All() {
@@ -166,10 +173,6 @@ func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 	}
 	return names
 }
-
-// maxSigners is how many different signer names of one set are looked into, per set: a set has one zone, a second name is room
-// for a mistake.
-const maxSigners = 2
 
 // trustFor finds the trust in the zone of a set. ok is false if something is needed first.
 func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
@@ -242,23 +245,26 @@ func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	case proofNameOptOut:
 		out.Status = wire.Insecure // RFC 5155, section 9.2
 	default:
-		return j.unproven(p, d, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone, "%s/%s", s.Name, s.Type))
+		return j.unproven(p, d, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone,
+			"%s/%s", s.Name, s.Type))
 	}
 	return out
 }
 
-// verified returns the denial records and SOA of the authority section that verify with the zone's keys, and the failure of
-// one that does not.
+// verified returns the denial records and SOA of the authority section that verify with the zone's
+// keys, and the failure of one that does not.
 func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 	if p := j.proofs[t.Zone]; p != nil {
 		return p.sets, p.fail
 	}
 	for _, s := range j.r.Authority {
-		if s.Type != wire.TypeNSEC && s.Type != wire.TypeNSEC3 && s.Type != wire.TypeSOA || !s.Name.Within(t.Zone) {
+		if s.Type != wire.TypeNSEC && s.Type != wire.TypeNSEC3 && s.Type != wire.TypeSOA ||
+			!s.Name.Within(t.Zone) {
 			continue
 		}
 		r := j.v.VerifySet(s, t.Keys, j.at, j.b)
-		if r.Status != wire.Secure || !r.Encloser.IsZero() { // a wildcard's NSEC is at the wildcard itself
+		// a wildcard's NSEC is at the wildcard itself
+		if r.Status != wire.Secure || !r.Encloser.IsZero() {
 			if r.Failure == nil {
 				r.Failure = cause.New(cause.DenialInvalid, t.Zone, "%s/%s", s.Name, s.Type)
 			}
@@ -277,10 +283,12 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 }
 
 // unproven makes the verdict for a proof that failed.
-func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail, missing *cause.Failure) Verdict {
+func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail,
+	missing *cause.Failure) Verdict {
 	switch {
 	case p == proofIterations:
-		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""), Shape: j.r.Shape, UnsignedCut: true, Proofs: sets}
+		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""),
+			Shape: j.r.Shape, UnsignedCut: true, Proofs: sets}
 	case p == proofOverBudget:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:
@@ -299,10 +307,12 @@ func (j *judge) negative() Verdict {
 		return Verdict{Status: t.Status, Failure: t.Failure, Shape: j.r.Shape, UnsignedCut: true}
 	}
 	if !j.r.Question.Name.Within(t.Zone) {
-		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignerMismatch, t.Zone, "%s", j.r.Question.Name)}
+		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignerMismatch, t.Zone, "%s",
+			j.r.Question.Name)}
 	}
 	sets, fail := j.verified(t)
-	if fail != nil && wire.FindType(sets, wire.TypeSOA) == nil && wire.FindType(j.r.Authority, wire.TypeSOA) != nil {
+	if fail != nil && wire.FindType(sets, wire.TypeSOA) == nil &&
+		wire.FindType(j.r.Authority, wire.TypeSOA) != nil {
 		return Verdict{Status: wire.Bogus, Failure: fail} // the SOA itself does not verify
 	}
 	d := j.v.newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
@@ -334,7 +344,8 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 			return out
 		}
 		if d.empty() && j.r.Question.Type != wire.TypeDS {
-			// The zone's servers may speak for an unsigned child of theirs, with the zone's own SOA.
+			// The zone's servers may speak for an unsigned child of theirs, with the zone's own
+			// SOA.
 			if e, need := j.enclosing(q.Name, q.Type); !need.IsZero() {
 				return Verdict{Need: need}
 			} else if e.Status == wire.Insecure {
@@ -358,17 +369,19 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 	return out
 }
 
-// compact accepts NODATA where the proof denies the name only in the form of RFC 9824, which says so in the bitmap, or under
-// opt-out, where the name may exist.
+// compact accepts NODATA where the proof denies the name only in the form of RFC 9824, which says
+// so in the bitmap, or under opt-out, where the name may exist.
 func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
 	out.Shape = ShapeNoData
 	if d.atOwner(j.r.Question.Name) || out.Status == wire.Insecure {
 		return out
 	}
-	return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s", j.r.Question.Name, j.r.Question.Type)}
+	return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s",
+		j.r.Question.Name, j.r.Question.Type)}
 }
 
-// denier finds the trust in the zone that a negative response is from: the signer of its proofs, or what encloses the name.
+// denier finds the trust in the zone that a negative response is from: the signer of its proofs, or
+// what encloses the name.
 func (j *judge) denier() (Trust, Need) {
 	for _, t := range []wire.Type{wire.TypeNSEC, wire.TypeNSEC3, wire.TypeSOA} {
 		for _, s := range j.r.Authority {

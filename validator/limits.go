@@ -11,11 +11,12 @@ const (
 	// few.
 	MaxSignatureChecks = 128
 
-	// MaxSignatureFailures is how many of them may fail (KeyTrap, CVE-2023-50387: the attack is made of failures).
+	// MaxSignatureFailures is how many of them may fail (KeyTrap, CVE-2023-50387: the attack is
+	// made of failures).
 	MaxSignatureFailures = 4
 
-	// MaxDigestMismatches is how many DS digests a client query and all its children may compute in vain
-	// (KeyTrap's HashTrap).
+	// MaxDigestMismatches is how many DS digests a client query and all its children may compute in
+	// vain (KeyTrap's HashTrap).
 	MaxDigestMismatches = 4
 
 	// MaxHashBlocks is how many SHA-1 blocks NSEC3 may cost a client query and all its children,
@@ -29,14 +30,16 @@ const (
 	// MaxSignaturesPerSet is how many signatures of one RRset are tried.
 	MaxSignaturesPerSet = 8
 
-	// MaxKeysPerTag is how many keys of one tag and algorithm are tried for a signature (KeyTrap's KeySigTrap).
+	// MaxKeysPerTag is how many keys of one tag and algorithm are tried for a signature (KeyTrap's
+	// KeySigTrap).
 	MaxKeysPerTag = 2
 
 	// MaxNSEC3Records is how many NSEC3 records of one response are looked at. A proof takes at
 	// most four, and an alias chain through wildcards one more for each link.
 	MaxNSEC3Records = 32
 
-	// MaxNSEC3Iterations is the default of the iterations that are computed; above it a zone is insecure (RFC 9276, section 3.2).
+	// MaxNSEC3Iterations is the default of the iterations that are computed; above it a zone is
+	// insecure (RFC 9276, section 3.2).
 	MaxNSEC3Iterations = 50
 
 	// HighestNSEC3Iterations is the most that a policy may accept: what Unbound computes by
@@ -51,13 +54,22 @@ const (
 	// a private operation. 35 bits, as BIND has it, not 32: a top level zone had 2^32+1.
 	MaxRSAExponentBits = 35
 
-	// MaxKeyTables is how many keys that verify often have a table, process-wide, at 16 KiB each: more than there are such keys among the top level
-	// zones of most clients.
+	// MaxKeyTables is how many keys that verify often have a table, process-wide, at 16 KiB each:
+	// more than there are such keys among the top level zones of most clients.
 	MaxKeyTables = 128
 
-	// MaxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate; about 200 octets each. They are free of MaxHashBlocks.
+	// MaxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate;
+	// about 200 octets each. They are free of MaxHashBlocks.
 	MaxKnownHashes = 4096
 
-	// DefaultSignatureCache is how many verification results are remembered, process-wide; 33 octets each.
+	// DefaultSignatureCache is how many verification results are remembered, process-wide; 33
+	// octets each.
 	DefaultSignatureCache = 65536
 )
+
+// maxSigners is how many different signer names of one set are looked into, per set: a set has one
+// zone, a second name is room for a mistake.
+const maxSigners = 2
+
+// tableAfter is how many signatures a key verifies before it gets a table.
+const tableAfter = 8

@@ -11,8 +11,9 @@ import (
 // resultParts is how many locks the memory has; a power of two.
 const resultParts = 64
 
-// results remembers what came of checks, by a hash over all that goes into them. It has a fixed number of places; each hash may take two, and a new one takes the
-// first that is free, or else drives out the older.
+// results remembers what came of checks, by a hash over all that goes into them. It has a fixed
+// number of places; each hash may take two, and a new one takes the first that is free, or else
+// drives out the older.
 type results struct {
 	parts [resultParts]struct {
 		mu     sync.Mutex

@@ -1,4 +1,5 @@
-// Tables for the keys that verify often, such as a top level zone's: a table costs as much as a few checks, and makes each much cheaper.
+// Tables for the keys that verify often, such as a top level zone's: a table costs as much as a few
+// checks, and makes each much cheaper.
 
 package validator
 
@@ -8,10 +9,8 @@ import (
 	"bailiwick/validator/p256"
 )
 
-// tableAfter is how many signatures a key verifies before it gets a table.
-const tableAfter = 8
-
-// tables are those that exist, by public key. Whoever makes us check the signatures of more keys than have room pays for eight checks before each table.
+// tables are those that exist, by public key. Whoever makes us check the signatures of more keys
+// than have room pays for eight checks before each table.
 type tables struct {
 	byKey *lru.Cache[[p256.KeySize]byte, p256Checker]
 }

@@ -6,7 +6,8 @@ import (
 	"bailiwick/validator/p256"
 )
 
-// A key that verifies often gets a table, which survives the key's being fetched anew; one that had to give way is made again only after as many checks.
+// A key that verifies often gets a table, which survives the key's being fetched anew; one that had
+// to give way is made again only after as many checks.
 func TestTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")
@@ -33,7 +34,8 @@ func TestTables(t *testing.T) {
 		}
 	}
 	set := s.sign(t, "www.example.", nil)
-	if r := v.VerifySet(set, &KeySet{Zone: set.Name.Parent(), keys: []*key{k}}, InstantOf(testNow), NewBudget()); r.Failure != nil {
+	if r := v.VerifySet(set, &KeySet{Zone: set.Name.Parent(), keys: []*key{k}}, InstantOf(testNow),
+		NewBudget()); r.Failure != nil {
 		t.Errorf("by the table: %v", r.Failure)
 	}
 	v.tables.byKey.Purge()

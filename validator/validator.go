@@ -13,13 +13,15 @@ import (
 
 // Policy is what an operator decides about validation.
 type Policy struct {
-	SHA1               bool          // RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice)
-	Skew               time.Duration // how far our clock may be off, for inception and expiration
-	IgnoreTimes        bool          // signature times are not judged at all; for tests with canned signatures
-	MaxIterations      int           // NSEC3 iterations that are computed; 0: MaxNSEC3Iterations
-	SignatureCache     int           // results remembered; 0: DefaultSignatureCache
-	DisabledAlgorithms []uint8       // treated as if they were not implemented
-	StandardP256       bool          // P-256 is verified by the standard library, never by p256
+	// RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice).
+	SHA1 bool
+	Skew time.Duration // how far our clock may be off, for inception and expiration
+	// Signature times are not judged at all; for tests with canned signatures.
+	IgnoreTimes        bool
+	MaxIterations      int     // NSEC3 iterations that are computed; 0: MaxNSEC3Iterations
+	SignatureCache     int     // results remembered; 0: DefaultSignatureCache
+	DisabledAlgorithms []uint8 // treated as if they were not implemented
+	StandardP256       bool    // P-256 is verified by the standard library, never by p256
 }
 
 // Validator judges. It is safe for concurrent use.
@@ -42,7 +44,8 @@ func New(p Policy) *Validator {
 	if p.SignatureCache == 0 {
 		p.SignatureCache = DefaultSignatureCache
 	}
-	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache), tables: newTables(), hashes: newHashes()}
+	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache),
+		tables: newTables(), hashes: newHashes()}
 	v.ownP256 = !p.StandardP256 && p256.Fast && p256.SelfTest() == nil
 	for _, a := range p.DisabledAlgorithms {
 		v.disabled[a] = true
@@ -54,7 +57,8 @@ func New(p Policy) *Validator {
 // answers are right, and the policy does not say otherwise.
 func (v *Validator) OwnP256() bool { return v.ownP256 }
 
-// CacheStats counts the signature checks that were answered from memory and those that were computed.
+// CacheStats counts the signature checks that were answered from memory and those that were
+// computed.
 func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
 
 // SupportsAlgorithm says whether signatures of this algorithm are verified under the policy.
@@ -79,7 +83,8 @@ type Trust struct {
 type Chain interface {
 	// Zone returns the trust in the zone with this apex; false if that is not known yet.
 	Zone(apex wire.Name) (Trust, bool)
-	// Enclosing returns the trust in the zone that holds the data of a name, as far down as zone cuts can be; false if not known yet.
+	// Enclosing returns the trust in the zone that holds the data of a name, as far down as zone
+	// cuts can be; false if not known yet.
 	Enclosing(name wire.Name) (Trust, bool)
 }
 

@@ -95,7 +95,8 @@ func TestSignatureVectors(t *testing.T) {
 		}
 		if ds := wire.FindType(sets, wire.TypeDS); ds != nil {
 			d, err := wire.ParseDS(ds.Data.First())
-			if err != nil || string(digest(d.Digest, key.Name, key.Data.First())) != string(d.Hash) || wire.KeyTag(key.Data.First()) != d.KeyTag {
+			if err != nil || string(digest(d.Digest, key.Name,
+				key.Data.First())) != string(d.Hash) || wire.KeyTag(key.Data.First()) != d.KeyTag {
 				t.Errorf("%s: DS %d is not the key's", key.Name, d.KeyTag)
 			}
 		}
@@ -130,7 +131,8 @@ func (c fixedChain) Enclosing(n wire.Name) (Trust, bool) {
 	}
 }
 
-// RFC 5155, appendix B: every example of a denial, and the same with each of its NSEC3 records taken away.
+// RFC 5155, appendix B: every example of a denial, and the same with each of its NSEC3 records
+// taken away.
 func TestRFC5155AppendixB(t *testing.T) {
 	blocks := readFile(t, "testdata/rfc5155.txt")
 	zone := wire.MustParseName("example")
@@ -138,7 +140,8 @@ func TestRFC5155AppendixB(t *testing.T) {
 		all := readSets(t, blocks[0])
 		for _, n := range append([]string{"example"}, names...) {
 			for _, s := range all {
-				if s.Name == wire.MustParseName(n) && (s.Type == wire.TypeSOA || s.Type == wire.TypeNSEC3 || n != "example") {
+				if s.Name == wire.MustParseName(n) && (s.Type == wire.TypeSOA ||
+					s.Type == wire.TypeNSEC3 || n != "example") {
 					sets = append(sets, s)
 				}
 			}
@@ -158,28 +161,44 @@ func TestRFC5155AppendixB(t *testing.T) {
 		shape   Shape
 		cut     bool
 	}{
-		{"B.1 name error", "a.c.x.w.example", wire.TypeA, ShapeNXDomain, []string{"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example", "b4um86eghhds6nea196smvmlo4ors995.example", "35mthgpgcu1qg68fab165klnsnk3dpvl.example"}, wire.Insecure, ShapeNXDomain, true},
-		{"B.2 no data", "ns1.example", wire.TypeMX, ShapeNoData, []string{"2t7b4g4vsa5smi47k61mv5bv1a22bojr.example"}, wire.Secure, ShapeNoData, false},
-		{"B.3 unsigned zone", "c.example", wire.TypeDS, ShapeNoData, []string{"35mthgpgcu1qg68fab165klnsnk3dpvl.example", "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example"}, wire.Insecure, ShapeNoData, true},
-		{"B.5 wildcard no data", "a.z.w.example", wire.TypeAAAA, ShapeNoData, []string{"k8udemvp1j2f7eg6jebps17vp3n8i58h.example", "q04jkcevqvmu85r014c7dkba38o0ji5r.example", "r53bq7cc2uvmubfu5ocmm6pers9tk9en.example"}, wire.Insecure, ShapeNoData, true},
+		{"B.1 name error", "a.c.x.w.example", wire.TypeA, ShapeNXDomain,
+			[]string{"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example",
+				"b4um86eghhds6nea196smvmlo4ors995.example",
+				"35mthgpgcu1qg68fab165klnsnk3dpvl.example"}, wire.Insecure, ShapeNXDomain,
+			true},
+		{"B.2 no data", "ns1.example", wire.TypeMX, ShapeNoData,
+			[]string{"2t7b4g4vsa5smi47k61mv5bv1a22bojr.example"}, wire.Secure, ShapeNoData, false},
+		{"B.3 unsigned zone", "c.example", wire.TypeDS, ShapeNoData,
+			[]string{"35mthgpgcu1qg68fab165klnsnk3dpvl.example",
+				"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example"}, wire.Insecure, ShapeNoData, true},
+		{"B.5 wildcard no data", "a.z.w.example", wire.TypeAAAA, ShapeNoData,
+			[]string{"k8udemvp1j2f7eg6jebps17vp3n8i58h.example",
+				"q04jkcevqvmu85r014c7dkba38o0ji5r.example",
+				"r53bq7cc2uvmubfu5ocmm6pers9tk9en.example"}, wire.Insecure, ShapeNoData, true},
 	} {
 		t.Run(c.section, func(t *testing.T) {
 			judge := func(sets []*wire.RRset) Verdict {
-				q := wire.Question{Name: wire.MustParseName(c.name), Type: c.qtype, Class: wire.ClassIN}
+				q := wire.Question{Name: wire.MustParseName(c.name), Type: c.qtype,
+					Class: wire.ClassIN}
 				return judgeUnchanged(New(Policy{SHA1: true}), &Response{Question: q, Servers: zone,
 					Shape: c.said, Authority: sets}, chain, now)
 			}
-			if v := judge(find(c.proofs...)); v.Status != c.status || v.Shape != c.shape || v.UnsignedCut != c.cut {
-				t.Fatalf("got %v shape %d cut %v (%v), want %v %d %v", v.Status, v.Shape, v.UnsignedCut, v.Failure, c.status, c.shape, c.cut)
+			if v := judge(find(c.proofs...)); v.Status != c.status || v.Shape != c.shape ||
+				v.UnsignedCut != c.cut {
+				t.Fatalf("got %v shape %d cut %v (%v), want %v %d %v", v.Status, v.Shape,
+					v.UnsignedCut, v.Failure, c.status, c.shape, c.cut)
 			}
 			for i := range c.proofs {
 				less := append(append([]string(nil), c.proofs[:i]...), c.proofs[i+1:]...)
 				v := judge(find(less...))
-				// Without the wildcard's record the opt-out span still says that an unsigned delegation may be there (section 9.2).
+				// Without the wildcard's record the opt-out span still says that an unsigned
+				// delegation may be there (section 9.2).
 				open := v.Status == wire.Insecure && v.Shape == ShapeNoData && i == len(c.proofs)-1
-				denied := v.Status == wire.Bogus && (v.Failure.Cause == cause.DenialInvalid || v.Failure.Cause == cause.DenialMissing)
+				denied := v.Status == wire.Bogus && (v.Failure.Cause == cause.DenialInvalid ||
+					v.Failure.Cause == cause.DenialMissing)
 				if !open && !denied {
-					t.Errorf("without %s: got %v %d (%v), want bogus for the denial", c.proofs[i], v.Status, v.Shape, v.Failure)
+					t.Errorf("without %s: got %v %d (%v), want bogus for the denial", c.proofs[i],
+						v.Status, v.Shape, v.Failure)
 				}
 			}
 		})
@@ -190,10 +209,17 @@ func TestRFC5155AppendixB(t *testing.T) {
 func TestNSEC3HashVectors(t *testing.T) {
 	salt := []byte{0xaa, 0xbb, 0xcc, 0xdd}
 	for name, want := range map[string]string{
-		"example": "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom", "a.example": "35mthgpgcu1qg68fab165klnsnk3dpvl", "ai.example": "gjeqe526plbf1g8mklp59enfd789njgi",
-		"ns1.example": "2t7b4g4vsa5smi47k61mv5bv1a22bojr", "ns2.example": "q04jkcevqvmu85r014c7dkba38o0ji5r", "w.example": "k8udemvp1j2f7eg6jebps17vp3n8i58h",
-		"*.w.example": "r53bq7cc2uvmubfu5ocmm6pers9tk9en", "x.w.example": "b4um86eghhds6nea196smvmlo4ors995", "y.w.example": "ji6neoaepv8b5o6k4ev33abha8ht9fgc",
-		"x.y.w.example": "2vptu5timamqttgl4luu9kg21e0aor3s", "xx.example": "t644ebqk9bibcna874givr6joj62mlhv",
+		"example":       "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom",
+		"a.example":     "35mthgpgcu1qg68fab165klnsnk3dpvl",
+		"ai.example":    "gjeqe526plbf1g8mklp59enfd789njgi",
+		"ns1.example":   "2t7b4g4vsa5smi47k61mv5bv1a22bojr",
+		"ns2.example":   "q04jkcevqvmu85r014c7dkba38o0ji5r",
+		"w.example":     "k8udemvp1j2f7eg6jebps17vp3n8i58h",
+		"*.w.example":   "r53bq7cc2uvmubfu5ocmm6pers9tk9en",
+		"x.w.example":   "b4um86eghhds6nea196smvmlo4ors995",
+		"y.w.example":   "ji6neoaepv8b5o6k4ev33abha8ht9fgc",
+		"x.y.w.example": "2vptu5timamqttgl4luu9kg21e0aor3s",
+		"xx.example":    "t644ebqk9bibcna874givr6joj62mlhv",
 	} {
 		h := wire.NSEC3Hash(wire.MustParseName(name), 12, salt)
 		got := strings.ToLower(base32hex.EncodeToString(h[:]))

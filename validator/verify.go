@@ -28,15 +28,15 @@ type Result struct {
 	TTL     uint32         // seconds that the set may be kept: RFC 4035, section 5.3.3
 	Until   uint32         // second at which the signature ends; 0 if that does not matter
 
-	// Encloser is the closest encloser of the owner if the set was expanded from a wildcard (RFC 4035, section 5.3.4);
-	// zero if not.
+	// Encloser is the closest encloser of the owner if the set was expanded from a wildcard (RFC
+	// 4035, section 5.3.4); zero if not.
 	Encloser wire.Name
 }
 
 func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
 
-// VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with the first that
-// verifies; otherwise it is Bogus.
+// VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with
+// the first that verifies; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
 	var worst *cause.Failure
 	var records canonical
@@ -124,7 +124,8 @@ func (v *Validator) formFault(set *wire.RRset, sig *wire.RRSIG, zone wire.Name) 
 	return cause.None
 }
 
-// timeFault judges inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC 1982).
+// timeFault judges inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC
+// 1982).
 func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
 	if v.policy.IgnoreTimes {
 		return cause.None
@@ -159,8 +160,8 @@ func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result
 	return r
 }
 
-// signedData is what the signature is over: the RRSIG's RDATA without the signature, then the records in canonical form and
-// order (RFC 4034, section 3.1.8.1).
+// signedData is what the signature is over: the RRSIG's RDATA without the signature, then the
+// records in canonical form and order (RFC 4034, section 3.1.8.1).
 func signedData(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG) []byte {
 	head, n := len(rdata)-len(sig.Signature), set.Len()
 	data := make([]byte, 0, len(rdata)+len(set.Data)+n*(set.Name.Len()+10))
@@ -176,7 +177,8 @@ func signedData(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRS
 		}
 	}
 	if n == 1 {
-		return appendSigned(data, owner, set, sig, wire.AppendCanonical(nil, set.Type, set.Data.First()))
+		return appendSigned(data, owner, set, sig, wire.AppendCanonical(nil, set.Type,
+			set.Data.First()))
 	}
 	for _, d := range records.of(set) {
 		data = appendSigned(data, owner, set, sig, d)
@@ -236,8 +238,8 @@ func checkID(parts ...[]byte) [sha256.Size]byte {
 	return sha256.Sum256(in)
 }
 
-// check verifies, or remembers having verified. The memory's key is a hash over everything that goes into the check, so that a
-// result can never stand for other content.
+// check verifies, or remembers having verified. The memory's key is a hash over everything that
+// goes into the check, so that a result can never stand for other content.
 func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 	id := checkID(k.rdata, data, sig)
 	good, known := v.results.get(&id)

@@ -21,7 +21,9 @@ type signer struct {
 
 func newSigner(t testing.TB, flags uint16, protocol uint8) *signer {
 	t.Helper()
-	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 300}, Flags: flags, Protocol: protocol, Algorithm: dns.ECDSAP256SHA256}
+	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeDNSKEY,
+		Class: dns.ClassINET, Ttl: 300}, Flags: flags, Protocol: protocol,
+		Algorithm: dns.ECDSAP256SHA256}
 	p, err := k.Generate(256)
 	if err != nil {
 		t.Fatal(err)
@@ -31,12 +33,16 @@ func newSigner(t testing.TB, flags uint16, protocol uint8) *signer {
 
 var testNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// sign returns a set of A records at owner with a signature; change may alter the RRSIG before it is made.
+// sign returns a set of A records at owner with a signature; change may alter the RRSIG before it
+// is made.
 func (s *signer) sign(t testing.TB, owner string, change func(*dns.RRSIG)) *wire.RRset {
 	t.Helper()
-	a := &dns.A{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 1}}
-	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: s.Algorithm, KeyTag: s.KeyTag(), SignerName: "example.",
-		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	a := &dns.A{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300},
+		A: []byte{192, 0, 2, 1}}
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET,
+		Ttl: 300}, Algorithm: s.Algorithm, KeyTag: s.KeyTag(), SignerName: "example.",
+		Inception:  uint32(testNow.Add(-time.Hour).Unix()),
+		Expiration: uint32(testNow.Add(time.Hour).Unix())}
 	if change != nil {
 		change(sig)
 	}
@@ -66,18 +72,44 @@ func TestVerifySetCauses(t *testing.T) {
 		want   cause.Cause // None: secure
 	}{
 		{"good", good.sign(t, "www.example.", nil), keySet(t, good), Policy{}, cause.None},
-		{"among other keys", good.sign(t, "www.example.", nil), keySet(t, other, good), Policy{}, cause.None},
-		{"expired", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(-2*time.Hour), at(-time.Hour) }), keySet(t, good), Policy{}, cause.SignatureExpired},
-		{"expired within the skew", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Expiration = at(-time.Minute) }), keySet(t, good), Policy{Skew: 2 * time.Minute}, cause.None},
-		{"not yet valid", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(time.Hour), at(2*time.Hour) }), keySet(t, good), Policy{}, cause.SignatureNotYetValid},
-		{"not yet valid within the skew", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception = at(time.Minute) }), keySet(t, good), Policy{Skew: 2 * time.Minute}, cause.None},
-		{"expires before it begins", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = at(time.Minute), at(-time.Minute) }), keySet(t, good), Policy{Skew: time.Hour}, cause.SignatureExpired},
-		{"times ignored", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.Inception, s.Expiration = 1, 2 }), keySet(t, good), Policy{IgnoreTimes: true}, cause.None},
-		{"unknown key", good.sign(t, "www.example.", nil), keySet(t, other), Policy{}, cause.KeyNotFound},
-		{"signer of another zone", good.sign(t, "www.example.", func(s *dns.RRSIG) { s.SignerName = "test." }), keySet(t, good), Policy{}, cause.SignerMismatch},
-		{"signer below the owner", good.sign(t, "example.", func(s *dns.RRSIG) { s.SignerName = "www.example." }), keySet(t, good), Policy{}, cause.SignerMismatch},
-		{"disabled algorithm", good.sign(t, "www.example.", nil), keySet(t, good), Policy{DisabledAlgorithms: []uint8{13}}, cause.KeyNotFound},
-		{"no signature", &wire.RRset{Name: wire.MustParseName("www.example"), Type: wire.TypeA, Class: wire.ClassIN}, keySet(t, good), Policy{}, cause.SignatureMissing},
+		{"among other keys", good.sign(t, "www.example.", nil), keySet(t, other, good), Policy{},
+			cause.None},
+		{"expired", good.sign(t, "www.example.", func(s *dns.RRSIG) {
+			s.Inception,
+				s.Expiration = at(-2*time.Hour), at(-time.Hour)
+		}), keySet(t, good), Policy{}, cause.SignatureExpired},
+		{"expired within the skew", good.sign(t, "www.example.",
+			func(s *dns.RRSIG) { s.Expiration = at(-time.Minute) }), keySet(t, good),
+			Policy{Skew: 2 * time.Minute}, cause.None},
+		{"not yet valid", good.sign(t, "www.example.", func(s *dns.RRSIG) {
+			s.Inception,
+				s.Expiration = at(time.Hour), at(2*time.Hour)
+		}), keySet(t, good), Policy{}, cause.SignatureNotYetValid},
+		{"not yet valid within the skew", good.sign(t, "www.example.",
+			func(s *dns.RRSIG) { s.Inception = at(time.Minute) }), keySet(t, good),
+			Policy{Skew: 2 * time.Minute}, cause.None},
+		{"expires before it begins", good.sign(t, "www.example.",
+			func(s *dns.RRSIG) {
+				s.Inception, s.Expiration = at(time.Minute),
+					at(-time.Minute)
+			}), keySet(t, good), Policy{Skew: time.Hour},
+			cause.SignatureExpired},
+		{"times ignored", good.sign(t, "www.example.", func(s *dns.RRSIG) {
+			s.Inception,
+				s.Expiration = 1, 2
+		}), keySet(t, good), Policy{IgnoreTimes: true}, cause.None},
+		{"unknown key", good.sign(t, "www.example.", nil), keySet(t, other), Policy{},
+			cause.KeyNotFound},
+		{"signer of another zone", good.sign(t, "www.example.",
+			func(s *dns.RRSIG) { s.SignerName = "test." }), keySet(t, good),
+			Policy{}, cause.SignerMismatch},
+		{"signer below the owner", good.sign(t, "example.",
+			func(s *dns.RRSIG) { s.SignerName = "www.example." }), keySet(t, good),
+			Policy{}, cause.SignerMismatch},
+		{"disabled algorithm", good.sign(t, "www.example.", nil), keySet(t, good),
+			Policy{DisabledAlgorithms: []uint8{13}}, cause.KeyNotFound},
+		{"no signature", &wire.RRset{Name: wire.MustParseName("www.example"), Type: wire.TypeA,
+			Class: wire.ClassIN}, keySet(t, good), Policy{}, cause.SignatureMissing},
 	} {
 		r := New(c.policy).VerifySet(c.set, c.keys, InstantOf(testNow), NewBudget())
 		got := cause.None
@@ -94,7 +126,8 @@ func TestVerifySetCauses(t *testing.T) {
 func TestVerifiedTTLAndWildcard(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	v := New(Policy{})
-	set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.Expiration = uint32(testNow.Add(10 * time.Second).Unix()) })
+	set := k.sign(t, "www.example.",
+		func(s *dns.RRSIG) { s.Expiration = uint32(testNow.Add(10 * time.Second).Unix()) })
 	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.TTL != 10 {
 		t.Errorf("TTL %d, want the 10 s that the signature has left", r.TTL)
 	}
@@ -104,11 +137,13 @@ func TestVerifiedTTLAndWildcard(t *testing.T) {
 		t.Errorf("TTL %d, want the original 300", r.TTL)
 	}
 	set = k.sign(t, "*.example.", nil)
-	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.Status != wire.Secure || !r.Encloser.IsZero() {
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow),
+		NewBudget()); r.Status != wire.Secure || !r.Encloser.IsZero() {
 		t.Errorf("the wildcard itself: %v, encloser %v", r.Failure, r.Encloser)
 	}
 	set.Name = wire.MustParseName("a.b.example")
-	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.Status != wire.Secure || r.Encloser != wire.MustParseName("example") {
+	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow),
+		NewBudget()); r.Status != wire.Secure || r.Encloser != wire.MustParseName("example") {
 		t.Errorf("expanded: %v, encloser %v", r.Failure, r.Encloser)
 	}
 }
@@ -124,7 +159,8 @@ func TestCVE202644690LabelsBelowTheSigner(t *testing.T) {
 	}
 }
 
-// KeyTrap (CVE-2023-50387): many signatures times many keys of one tag cost no more than the budget.
+// KeyTrap (CVE-2023-50387): many signatures times many keys of one tag cost no more than the
+// budget.
 func TestCVE202350387FailuresAreBounded(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	ks := keySet(t, k)
@@ -171,13 +207,19 @@ func TestSignatureCache(t *testing.T) {
 
 func TestMatchDS(t *testing.T) {
 	k := newSigner(t, 257, 3)
-	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 300}, Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: "example.",
-		Inception: uint32(testNow.Add(-time.Hour).Unix()), Expiration: uint32(testNow.Add(time.Hour).Unix())}
+	sig := &dns.RRSIG{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeRRSIG,
+		Class: dns.ClassINET, Ttl: 300}, Algorithm: k.Algorithm, KeyTag: k.KeyTag(),
+		SignerName: "example.",
+		Inception:  uint32(testNow.Add(-time.Hour).Unix()),
+		Expiration: uint32(testNow.Add(time.Hour).Unix())}
 	if err := sig.Sign(k.private, []dns.RR{k.DNSKEY}); err != nil {
 		t.Fatal(err)
 	}
 	set := readSets(t, []string{k.String(), sig.String()})[0]
-	usable := func(v *Validator, lines ...string) ([]wire.DS, cause.Cause) { return v.UsableDS(readSets(t, lines)[0]) }
+	usable := func(v *Validator, lines ...string) ([]wire.DS,
+		cause.Cause) {
+		return v.UsableDS(readSets(t, lines)[0])
+	}
 	sha1, sha256 := k.ToDS(dns.SHA1), k.ToDS(dns.SHA256)
 	wrong := *sha256
 	wrong.Digest = strings.Repeat("5a", len(wrong.Digest)/2)
@@ -196,10 +238,13 @@ func TestMatchDS(t *testing.T) {
 		{"wrong digest", Policy{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
 		{"SHA-1 beside a better one of the key", Policy{SHA1: true},
 			[]string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
-		{"one of two matches", Policy{}, []string{wrong.String(), sha256.String()}, cause.None, cause.None},
-		{"unknown algorithm", Policy{}, []string{unknownAlgorithm.String()}, cause.AlgorithmUnsupported, 0},
+		{"one of two matches", Policy{}, []string{wrong.String(), sha256.String()}, cause.None,
+			cause.None},
+		{"unknown algorithm", Policy{}, []string{unknownAlgorithm.String()},
+			cause.AlgorithmUnsupported, 0},
 		{"unknown digest", Policy{}, []string{unknownDigest.String()}, cause.DigestUnsupported, 0},
-		{"unknown beside known", Policy{}, []string{unknownAlgorithm.String(), sha256.String()}, cause.None, cause.None},
+		{"unknown beside known", Policy{}, []string{unknownAlgorithm.String(), sha256.String()},
+			cause.None, cause.None},
 	} {
 		v := New(c.policy)
 		ds, why := usable(v, c.ds...)
@@ -221,13 +266,18 @@ func TestMatchDS(t *testing.T) {
 	}
 }
 
-// RSA keys of odd sizes: what may not cost is refused, what the standard library refuses is still right.
+// RSA keys of odd sizes: what may not cost is refused, what the standard library refuses is still
+// right.
 func TestRFC3110KeysOfOddSizes(t *testing.T) {
 	public := func(e *big.Int, n *big.Int) []byte {
 		eb := e.Bytes()
 		return append(append([]byte{byte(len(eb))}, eb...), n.Bytes()...)
 	}
-	odd := func(bits int) *big.Int { n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1)); return n.SetBit(n, 0, 1) }
+	odd := func(bits int) *big.Int {
+		n := new(big.Int).Lsh(big.NewInt(1),
+			uint(bits-1))
+		return n.SetBit(n, 0, 1)
+	}
 	for name, c := range map[string]struct {
 		key  []byte
 		good bool

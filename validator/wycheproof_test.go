@@ -86,7 +86,8 @@ func TestWycheproofVectors(t *testing.T) {
 						got := k.check(unhex(v.Msg), sig)
 						// What is merely acceptable is not asserted: DNSSEC asks for neither.
 						if v.Result != "acceptable" && got != (v.Result == "valid") {
-							t.Errorf("%s, %d (%s): %v, want %s", name, v.TcID, v.Comment, got, v.Result)
+							t.Errorf("%s, %d (%s): %v, want %s", name, v.TcID, v.Comment, got,
+								v.Result)
 						}
 					}
 				}

@@ -26,6 +26,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/memcache"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/routes"
@@ -382,7 +383,7 @@ func (s *stack) controls() console.Controls {
 		},
 		Status: func() map[string]any {
 			st, bytes := s.resolver.Stats(), 0
-			for _, c := range []cache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
+			for _, c := range []memcache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
 				s.store.Negatives.Stats(), s.store.Failures.Stats(),
 				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
 				bytes += c.Bytes

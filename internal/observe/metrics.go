@@ -16,6 +16,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/memcache"
 	"bailiwick/internal/tally"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -372,7 +373,7 @@ func (c *caches) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCol
 // Collect implements prometheus.Collector.
 func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	r := c.resolver.Stats()
-	for name, s := range map[string]cache.Stats{"answers": c.store.Answers.Stats(),
+	for name, s := range map[string]memcache.Stats{"answers": c.store.Answers.Stats(),
 		"rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
 		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(),
 		"denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust} {

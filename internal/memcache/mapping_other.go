@@ -1,6 +1,6 @@
 //go:build !unix
 
-package cache
+package memcache
 
 // mapMemory returns n octets of ordinary memory.
 func mapMemory(n int) (mem []byte, unmap func([]byte)) { return make([]byte, n), nil }

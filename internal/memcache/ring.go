@@ -1,13 +1,14 @@
 // Memory of the packed caches: records of octets, one behind the other, in a ring.
 
-package cache
+package memcache
 
 import "encoding/binary"
 
 // unit is what records are aligned to and places are counted in, in octets.
 const unit = 4
 
-// ring holds records from the oldest to the newest. It knows of a record no more than its size, which its first octets tell.
+// ring holds records from the oldest to the newest. It knows of a record no more than its size,
+// which its first octets tell.
 type ring struct {
 	mem     []byte
 	head    int  // where the next record goes
@@ -16,8 +17,10 @@ type ring struct {
 	wrapped bool // records go on at the beginning of mem: from tail to end, then up to head
 }
 
-// record is one of them: a head, the key, the value, and filling up to the next unit. The head is the place of the next record in the same bucket, the size in units,
-// and 16 bits: keyBits with the length of the key, then useBits that count how often it was used, the mark of the dead, and two bits with the length of the filling.
+// record is one of them: a head, the key, the value, and filling up to the next unit. The head is
+// the place of the next record in the same bucket, the size in units, and 16 bits: keyBits with the
+// length of the key, then useBits that count how often it was used, the mark of the dead, and two
+// bits with the length of the filling.
 type record []byte
 
 const (
@@ -74,7 +77,8 @@ func (r *ring) at(off int) record {
 	return record(r.mem[off : off+n : off+n])
 }
 
-// reserve finds room for a record of n octets, which takes effect with push; false if older ones have to go first.
+// reserve finds room for a record of n octets, which takes effect with push; false if older ones
+// have to go first.
 func (r *ring) reserve(n int) (off int, ok bool) {
 	if !r.wrapped && r.head+n > len(r.mem) {
 		if r.empty() {

@@ -1,36 +1,27 @@
-// The bounded cache that all others are made of.
-
-package cache
+// Package memcache is the bounded cache that the others are made of: [Cache] for values as they
+// are, and [Packed] for values that are rarely used again, serialised outside of the heap. It knows
+// nothing of DNS.
+package memcache
 
 import (
-	"hash/maphash"
 	"math/bits"
 	"sync"
 	"sync/atomic"
 	"unsafe"
 
 	"bailiwick/internal/tally"
-	"bailiwick/wire"
 )
 
 const (
-	// maxShards is how many parts a cache has at most, each with a lock of its own for those who write; a power of two.
+	// maxShards is how many parts a cache has at most, each with a lock of its own for those who
+	// write; a power of two.
 	maxShards = 64
-	// minShard is the least that a part has, in octets, where there is more than one: a value larger than its part is not kept.
+	// minShard is the least that a part has, in octets, where there is more than one: a value
+	// larger than its part is not kept.
 	minShard = 4 << 20
 	// minBuckets is what a part's table begins with; a power of two.
 	minBuckets = 8
 )
-
-// seed makes the shard and the bucket of a key unpredictable from outside.
-var seed = maphash.MakeSeed()
-
-// hashName is the seeded hash that spreads names, with a type, over shards and buckets.
-func hashName(n wire.Name, t wire.Type) uint64 {
-	return maphash.String(seed, n.Wire()) ^ typeHash(t)
-}
-
-func typeHash(t wire.Type) uint64 { return uint64(t) * 0x9E3779B97F4A7C15 }
 
 // Stats are a cache's counters since the start.
 type Stats struct {
@@ -38,8 +29,8 @@ type Stats struct {
 	Entries, Bytes          int
 }
 
-// Cache maps keys to values within a number of octets. It is safe for concurrent use. Reading takes no lock and writes nothing that is shared, but a mark at an
-// entry that has none.
+// Cache maps keys to values within a number of octets. It is safe for concurrent use. Reading takes
+// no lock and writes nothing that is shared, but a mark at an entry that has none.
 type Cache[K comparable, V any] struct {
 	hash     func(K) uint64
 	size     func(K, V) int // octets of a value, without the overhead
@@ -50,8 +41,9 @@ type Cache[K comparable, V any] struct {
 	hits, misses tally.Counter
 }
 
-// shard is one part: a hash table with chains that readers follow while a writer changes them, and a clock (the second chance algorithm): a hand goes around all
-// entries, takes the mark from those that were used since it last passed, and evicts those without.
+// shard is one part: a hash table with chains that readers follow while a writer changes them, and
+// a clock (the second chance algorithm): a hand goes around all entries, takes the mark from those
+// that were used since it last passed, and evicts those without.
 type shard[K comparable, V any] struct {
 	table atomic.Pointer[[]atomic.Pointer[entry[K, V]]]
 
@@ -80,8 +72,8 @@ func shardsFor(bytes, minimum int) int {
 	return 1 << (bits.Len(uint(n)) - 1)
 }
 
-// NewCache returns a cache of at most so many octets.
-func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
+// New returns a cache of at most so many octets.
+func New[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
 	n := shardsFor(bytes, minShard)
 	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
 	// Besides the entry: its place in the ring, and at worst two buckets; slices grow by a quarter.
@@ -93,7 +85,10 @@ func NewCache[K comparable, V any](bytes int, hash func(K) uint64, size func(K, 
 }
 
 // shardOf returns the shard of a hash, which also finds the bucket there.
-func (c *Cache[K, V]) shardOf(h uint64) *shard[K, V] { return &c.shards[h>>32&uint64(len(c.shards)-1)] }
+func (c *Cache[K, V]) shardOf(h uint64) *shard[K,
+	V] {
+	return &c.shards[h>>32&uint64(len(c.shards)-1)]
+}
 
 // locate returns a key's shard, and its hash.
 func (c *Cache[K, V]) locate(k K) (*shard[K, V], uint64) {
@@ -118,7 +113,8 @@ func (c *Cache[K, V]) get(k K, h uint64) (v V, ok bool) {
 	return e.value, true
 }
 
-// find follows a chain. While a writer moves entries to a larger table an entry may be missed, never mistaken.
+// find follows a chain. While a writer moves entries to a larger table an entry may be missed,
+// never mistaken.
 func (s *shard[K, V]) find(k K, h uint64) *entry[K, V] {
 	t := *s.table.Load()
 	for e := t[h&uint64(len(t)-1)].Load(); e != nil; e = e.next.Load() {
@@ -129,7 +125,8 @@ func (s *shard[K, V]) find(k K, h uint64) *entry[K, V] {
 	return nil
 }
 
-// Put stores a value and evicts entries until the shard fits. A value larger than a shard is not kept.
+// Put stores a value and evicts entries until the shard fits. A value larger than a shard is not
+// kept.
 func (c *Cache[K, V]) Put(k K, v V) {
 	n := c.size(k, v) + c.overhead
 	s, h := c.locate(k)
@@ -149,6 +146,9 @@ func (c *Cache[K, V]) Put(k K, v V) {
 	}
 	s.insert(&entry[K, V]{key: k, value: v, bytes: int32(n)}, h)
 }
+
+// Fits reports whether a value of so many bytes would be kept.
+func (c *Cache[K, V]) Fits(size int) bool { return size+c.overhead <= c.max }
 
 // insert puts a new entry into the table and the ring. mu is held, as in all that follow.
 func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
@@ -182,7 +182,8 @@ func (s *shard[K, V]) remove(e *entry[K, V], h uint64) {
 	s.bytes -= int(e.bytes)
 }
 
-// evict moves the hand to the next entry without a mark and takes it out. What comes in next has its place, just behind the hand.
+// evict moves the hand to the next entry without a mark and takes it out. What comes in next has
+// its place, just behind the hand.
 func (s *shard[K, V]) evict(hash func(K) uint64) {
 	for {
 		if s.hand >= len(s.ring) {

@@ -1,9 +1,12 @@
-// The packed cache: values as octets, for the many that are asked for once; those that are asked for again stand in front, as they are.
+// The packed cache: values as octets, for the many that are asked for once; those that are asked
+// for again stand in front, as they are.
 //
-// A resolver that walks to a zone keeps a delegation, keys and data of it, and most of them nobody needs a second time. As structures of their own they would take several times
-// their octets, and the collector's time at each of its runs. Packed, they are neither seen by the collector nor spread over the heap.
+// A resolver that walks to a zone keeps a delegation, keys and data of it, and most of them nobody
+// needs a second time. As structures of their own they would take several times their octets, and
+// the collector's time at each of its runs. Packed, they are neither seen by the collector nor
+// spread over the heap.
 
-package cache
+package memcache
 
 import (
 	"bytes"
@@ -16,18 +19,22 @@ import (
 )
 
 const (
-	// minRing is the least that a part has, in octets, where there is more than one: smaller than those of other caches, as reading takes the part's lock, and large enough for
-	// any set that fits into a message.
+	// minRing is the least that a part has, in octets, where there is more than one: smaller than
+	// those of other caches, as reading takes the part's lock, and large enough for any set that
+	// fits into a message.
 	minRing = 512 << 10
-	// frontShare is the part of a packed cache's memory that values take which are asked for again, one in so many.
+	// frontShare is the part of a packed cache's memory that values take which are asked for again,
+	// one in so many.
 	frontShare = 4
 	// tableShare is the part of the rest that a table of buckets may grow to, one in so many.
 	tableShare = 32
-	// frontWelcome is how many values that are used often go to the front at once: those of the root and of large zones are the first. Later ones are drawn by lot at each use,
-	// one in frontOdds, so that it is their rate that decides and not how long they have been there.
+	// frontWelcome is how many values that are used often go to the front at once: those of the
+	// root and of large zones are the first. Later ones are drawn by lot at each use, one in
+	// frontOdds, so that it is their rate that decides and not how long they have been there.
 	frontWelcome = 512
 	frontOdds    = 256
-	// maxChances is how many records that were used are kept on to make room for one: a bound of the time that it takes.
+	// maxChances is how many records that were used are kept on to make room for one: a bound of
+	// the time that it takes.
 	maxChances = 32
 	// maxKey is the largest key, in octets.
 	maxKey = 1<<keyBits - 1
@@ -35,7 +42,12 @@ const (
 	maxRing = (1<<32 - 1) * unit
 )
 
-// Codec says how a cache's keys and values are packed. What append has written parse reads; it keeps none of the octets.
+// OffHeap returns how much of the memory of a packed cache is outside of the heap, in bytes: all
+// but the decoded values in front.
+func OffHeap(memory int) int { return memory - memory/frontShare }
+
+// Codec says how a cache's keys and values are packed. What append has written parse reads; it
+// keeps none of the octets.
 type Codec[K comparable, V any] struct {
 	AppendKey func([]byte, K) []byte
 	// HashKey is the hash of a key as octets, the same as that of the key.
@@ -56,11 +68,13 @@ type Packed[K comparable, V any] struct {
 	welcomed     atomic.Int32  // values that went to the front at once
 }
 
-// packedShard is one part: a hash table of places in a ring. A record that was used since the ring last came round to it is kept on, as the newest.
+// packedShard is one part: a hash table of places in a ring. A record that was used since the ring
+// last came round to it is kept on, as the newest.
 type packedShard struct {
-	mu        sync.Mutex
-	ring      ring
-	table     []uint32 // guarded by mu, as is all below; a place is its offset in units, and one: zero is none
+	mu   sync.Mutex
+	ring ring
+	// guarded by mu, as is all below; a place is its offset in units, and one: zero is none
+	table     []uint32
 	maxTable  int
 	count     int
 	bytes     int // of the records that are in the table
@@ -69,16 +83,21 @@ type packedShard struct {
 	moved     []byte // record that is kept on
 }
 
-// NewPacked returns a cache of at most so many octets; hash and size are those of the values in front, as for [NewCache].
-func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K, V) int, codec Codec[K, V]) *Packed[K, V] {
+// NewPacked returns a cache of at most so many octets; hash and size are those of the values in
+// front, as for [New].
+func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K, V) int,
+	codec Codec[K, V]) *Packed[K, V] {
 	front := octets / frontShare
-	c := &Packed[K, V]{codec: codec, front: NewCache(front, hash, size)}
+	c := &Packed[K, V]{codec: codec, front: New(front, hash, size)}
 	n := shardsFor(octets-front, minRing)
 	for range n {
 		c.shards = append(c.shards, newPackedShard((octets-front)/n))
 	}
 	return c
 }
+
+// Front returns the cache of the values that are kept decoded.
+func (c *Packed[K, V]) Front() *Cache[K, V] { return c.front }
 
 func newPackedShard(octets int) *packedShard {
 	table := octets / tableShare
@@ -99,7 +118,8 @@ func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
 	return s
 }
 
-// Get returns the value of a key, with which it may share memory. One that is used again and again it puts in front: more often than a single resolution does.
+// Get returns the value of a key, with which it may share memory. One that is used again and again
+// it puts in front: more often than a single resolution does.
 func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 	hash := c.front.hash(k)
 	if v, ok = c.front.get(k, hash); ok {
@@ -117,13 +137,15 @@ func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 		return v, false
 	}
 	c.hits.Add(1)
-	if rec.use() && (c.welcomed.Load() < frontWelcome && c.welcomed.Add(1) <= frontWelcome || rand.Uint32N(frontOdds) == 0) {
+	if rec.use() && (c.welcomed.Load() < frontWelcome && c.welcomed.Add(1) <= frontWelcome ||
+		rand.Uint32N(frontOdds) == 0) {
 		c.promote(rec)
 	}
 	return v, true
 }
 
-// promote puts a value in front, under a key of its own: the one that was looked for may be in memory that is used again, as it is on the hit path.
+// promote puts a value in front, under a key of its own: the one that was looked for may be in
+// memory that is used again, as it is on the hit path.
 func (c *Packed[K, V]) promote(rec record) {
 	k, ok := c.codec.ParseKey(rec.key())
 	if !ok {
@@ -134,7 +156,8 @@ func (c *Packed[K, V]) promote(rec record) {
 	}
 }
 
-// Put stores a value; the oldest that were not used make room for it. One that is too large is not kept.
+// Put stores a value; the oldest that were not used make room for it. One that is too large is not
+// kept.
 func (c *Packed[K, V]) Put(k K, v V) {
 	hash := c.front.hash(k)
 	var room [1024]byte
@@ -266,7 +289,8 @@ func (s *packedShard) kill(off int, rec record, hash uint64) {
 	s.bytes -= len(rec)
 }
 
-// giveWay frees the oldest record. If it was used it becomes the newest, as long as there are chances.
+// giveWay frees the oldest record. If it was used it becomes the newest, as long as there are
+// chances.
 func (s *packedShard) giveWay(chances *int, hashKey func([]byte) uint64) {
 	rec := s.ring.at(s.ring.tail)
 	if rec.has(dead) {

@@ -1,0 +1,172 @@
+// DS records: which are usable, and which key they match (RFC 4035, section 5.2; RFC 4509).
+
+package validator
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"slices"
+
+	"bailiwick/internal/cause"
+	"bailiwick/wire"
+)
+
+// Digest types (IANA, "Delegation Signer Digest Algorithms").
+const (
+	DigestSHA1   = 1
+	DigestSHA256 = 2
+	DigestSHA384 = 4
+)
+
+// supportsDigest reports whether DS digests of a type are computed under the policy.
+func (v *Validator) supportsDigest(digest uint8) bool {
+	return digest == DigestSHA256 || digest == DigestSHA384 || digest == DigestSHA1 && v.policy.SHA1
+}
+
+// digest computes the DS digest of a key (RFC 4034, section 5.1.4).
+func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
+	data := append([]byte(zone.Wire()), rdata...)
+	switch typ {
+	case DigestSHA1:
+		d := sha1.Sum(data)
+		return d[:]
+	case DigestSHA256:
+		d := sha256.Sum256(data)
+		return d[:]
+	case DigestSHA384:
+		d := sha512.Sum384(data)
+		return d[:]
+	}
+	return nil
+}
+
+// digestSize is the length of a digest of a type that is supported, in octets.
+func digestSize(typ uint8) int {
+	switch typ {
+	case DigestSHA1:
+		return sha1.Size
+	case DigestSHA256:
+		return sha256.Size
+	}
+	return sha512.Size384
+}
+
+// UsableDS picks from a DS set those with a supported algorithm and digest. Where there is none,
+// the delegation is insecure for the cause returned (RFC 4035, section 5.2; RFC 6840, section 5.2).
+// A SHA-1 digest is left out where a better one of the same key tag and algorithm is there (RFC
+// 4509, section 3): of the same key, not of any, as the digests of two keys are those of two
+// providers, or of two steps of a roll-over.
+func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
+	why := cause.AlgorithmUnsupported
+	var use []wire.DS
+	better := map[[3]byte]bool{} // the tags and algorithms that have a digest better than SHA-1
+	id := func(ds *wire.DS) [3]byte {
+		return [3]byte{byte(ds.KeyTag >> 8), byte(ds.KeyTag),
+			ds.Algorithm}
+	}
+	for d := range set.Data.All() {
+		ds, err := wire.ParseDS(d)
+		if err != nil || !v.SupportsAlgorithm(ds.Algorithm) {
+			continue
+		}
+		if !v.supportsDigest(ds.Digest) {
+			why = cause.DigestUnsupported
+			continue
+		}
+		if ds.Digest != DigestSHA1 {
+			better[id(&ds)] = true
+		}
+		use = append(use, ds)
+	}
+	use = slices.DeleteFunc(use, func(ds wire.DS) bool {
+		return ds.Digest == DigestSHA1 &&
+			better[id(&ds)]
+	})
+	if len(use) == 0 {
+		return nil, why
+	}
+	return use, cause.None
+}
+
+// MatchDS finds the keys of a DNSKEY set that the DS records name, and verifies that one of them
+// signed the set: any one will do (RFC 4035, section 5.2; RFC 6840, section 5.11). ds is what
+// UsableDS picked, or a trust anchor. The result is Insecure if every DS names a key, by its
+// digest, that is outside the limits: then the zone is signed as nobody here can check, as with an
+// algorithm that is not supported. Nothing that a forger adds or leaves out makes it so, for the
+// digests are the parent's word.
+func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget) (*KeySet,
+	Result) {
+	ks := NewKeySet(set)
+	signers := &KeySet{Zone: set.Name}
+	worst, refused := cause.DSMismatch, 0
+	for i, d := range ds {
+		k, f := matchOne(d, ks, b)
+		if f == cause.None && refused == i { // whether one of many is refused does not matter
+			f = k.refusal(b)
+		}
+		switch {
+		case f == cause.LimitDigests || f == cause.LimitSignatures:
+			return nil, bogus(cause.New(f, set.Name, "DS %d", d.KeyTag))
+		case f == cause.KeyRefused:
+			refused++
+			worst = f
+		case f == cause.DSMismatch:
+		case f != cause.None:
+			worst = f
+		case !slices.Contains(signers.keys, k):
+			signers.keys = append(signers.keys, k)
+		}
+	}
+	if len(signers.keys) == 0 {
+		why := cause.New(worst, set.Name, "DS %d", ds[0].KeyTag)
+		if refused == len(ds) {
+			why.Cause = cause.KeysRefused
+			return nil, Result{Status: wire.Insecure, TTL: set.TTL, Failure: why}
+		}
+		return nil, bogus(why)
+	}
+	slices.SortFunc(signers.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })
+	r := v.VerifySet(set, signers, at, b)
+	if r.Status != wire.Secure {
+		if r.Failure.Cause == cause.KeyNotFound &&
+			slices.ContainsFunc(signers.keys[:min(len(signers.keys), MaxSignaturesPerSet)],
+				(*key).refused) {
+			r.Failure.Cause = cause.KeyRefused
+		}
+		return nil, r
+	}
+	return ks, r
+}
+
+// matchOne finds the key that a DS names, or says why it names none that may sign.
+func matchOne(d wire.DS, ks *KeySet, b *Budget) (*key, cause.Cause) {
+	for _, k := range ks.named(d.KeyTag, d.Algorithm) {
+		if len(d.Hash) != digestSize(d.Digest) {
+			break
+		}
+		if !b.digest() {
+			return nil, cause.LimitDigests
+		}
+		if bytes.Equal(digest(d.Digest, ks.Zone, k.rdata), d.Hash) {
+			return k, k.fault()
+		}
+		b.mismatch()
+	}
+	return nil, cause.DSMismatch
+}
+
+// refusal says why a key that a DS names cannot be computed with, or None.
+func (k *key) refusal(b *Budget) cause.Cause {
+	switch _, err := k.checker(); {
+	case err == nil:
+		return cause.None
+	case errors.Is(err, errRefused):
+		return cause.KeyRefused
+	case !b.failed(): // CVE-2025-8677
+		return cause.LimitSignatures
+	}
+	return cause.KeyUnusable
+}
