@@ -5,12 +5,15 @@ package server_test
 import (
 	"context"
 	"net/netip"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
 
 	"bailiwick/cache"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -189,4 +192,38 @@ func localhost(name wire.Name) *wire.RRset {
 	s := &wire.RRset{Name: name, Type: wire.TypeA, Class: wire.ClassIN, TTL: 60}
 	s.Data = s.Data.Append([]byte{127, 0, 0, 1})
 	return s
+}
+
+// Rules are replaced while queries come in: each is answered by the old ones or the new ones, and
+// none is lost.
+func TestRulesAreReplacedUnderQueries(t *testing.T) {
+	f := newFrontObserved(t, observe.New())
+	p := &replacing{name: wire.MustParseName("www.secure.example.")}
+	rules := [2]server.Rules{
+		{Config: &server.Config{UDPSize: 1232}, Access: everybody(nil), View: &policy.View{}},
+		{Config: &server.Config{UDPSize: 1232}, Access: everybody(nil),
+			View: &policy.View{Generation: 1, Local: p.local}}}
+	f.Entrance.Replace(rules[0])
+	packet := packed(t, "www.secure.example.")
+	var asking sync.WaitGroup
+	var done atomic.Bool
+	for range 3 {
+		asking.Go(func() {
+			for !done.Load() {
+				m := new(dns.Msg)
+				err := m.Unpack(f.exchange(packet, "192.0.2.1:1000", transport.UDP))
+				before := m.Rcode == dns.RcodeSuccess && len(m.Answer) == 1
+				if after := m.Rcode == dns.RcodeNameError; err != nil || !before && !after {
+					t.Errorf("%v\n%v", err, m)
+					return
+				}
+			}
+		})
+	}
+	for i := range 500 {
+		f.Entrance.Replace(rules[i%2])
+		runtime.Gosched()
+	}
+	done.Store(true)
+	asking.Wait()
 }
