@@ -15,8 +15,8 @@ const (
 )
 
 // asked is what a query's options ask for. What is not here is passed over (RFC 6891, section
-// 6.1.2): a client's subnet, as of a server that does not send it on (RFC 7871, section 7.2.1),
-// an Extended DNS Error in a query (RFC 8914, section 2), and whatever else comes.
+// 6.1.2): a client's subnet (RFC 7871), which is sent to nobody, an Extended DNS Error in a query
+// (RFC 8914), and whatever else comes.
 type asked struct {
 	nsid      bool // RFC 5001
 	padding   bool // RFC 7830
@@ -26,7 +26,7 @@ type asked struct {
 }
 
 // readOptions takes note of what a query's options ask for; false if the cookie is malformed. Of
-// several cookies the first counts (RFC 7873, section 5.2).
+// several cookies the first counts (RFC 7873, section 5).
 func (r *request) readOptions() bool {
 	for code, value := range r.q.EDNS.Options.All() {
 		switch code {

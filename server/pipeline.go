@@ -12,8 +12,8 @@
 //	store     what of it the next client finds prepared
 //
 // All before resolve run in the reader's goroutine and do not block. What one step has learnt of
-// a query the next ones find in the request: a packet is parsed once, its access is decided once,
-// and it has one budget.
+// a query the next ones find in the request: a packet is parsed once, and its access is decided
+// once.
 
 package server
 

@@ -114,7 +114,7 @@ func TestRFC7873MalformedCookieHasNoPreparedAnswer(t *testing.T) {
 	}
 }
 
-// Of several cookies the first counts (RFC 7873, section 5.2).
+// Of several cookies the first counts (RFC 7873, section 5).
 func TestRFC7873FirstCookieCounts(t *testing.T) {
 	f := newFront(t, nil)
 	for range 3 {
