@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestLineLimit(t *testing.T) {
+func TestMaxLogLines(t *testing.T) {
 	l := lineLimit{most: MaxLogLines}
 	at := time.Unix(1000, 0)
 	for i := range 3 * MaxLogLines {

@@ -39,7 +39,7 @@ func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
 
 // What is held back is bounded, for one address and for all; the rest is dropped and counted. When
 // all have left nothing is known of anybody.
-func TestPacedAnswersAreBounded(t *testing.T) {
+func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &counting{}
 		p := newPacer(o, nil)

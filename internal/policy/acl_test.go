@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestDecide(t *testing.T) {
+func TestACLDecides(t *testing.T) {
 	rule := func(net string, a Action) Rule { return Rule{Net: netip.MustParsePrefix(net), Action: a} }
 	var private []Rule
 	for _, n := range Private {
