@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
@@ -212,5 +213,17 @@ func TestRFC9156MaxMinimised(t *testing.T) {
 	}
 	if shortened != MaxMinimised {
 		t.Errorf("%d steps with a shortened name", shortened)
+	}
+}
+
+// CVE-2025-11411: a zone's own NS set adds servers, and no more than a delegation may have.
+func TestCVE2025_11411OwnServersAreBounded(t *testing.T) {
+	var ns []string
+	for i := range 3 * MaxNameServers {
+		ns = append(ns, fmt.Sprintf("sub.example. NS ns%d.sub.example.", i))
+	}
+	own := ownServers(received(t, 0, ns).Answer[0], &cache.Delegation{Zone: example})
+	if len(own) != MaxNameServers {
+		t.Errorf("%d servers", len(own))
 	}
 }
