@@ -87,8 +87,8 @@ func TestRFC2308DenialWithoutSOAAnswersNobody(t *testing.T) {
 	})
 }
 
-// RFC 4035, section 3.1.4.1: DS is the parent's. An alias that the unsigned child shows at its apex,
-// where none may be, answers no question for DS: it would lead the chain of trust elsewhere.
+// RFC 4035, section 3.1.4.1: DS is the parent's. An alias that the unsigned child shows at its apex
+// (where none may be) answers no question for DS: it would lead the chain of trust elsewhere.
 func TestRFC4035ChildsAliasAnswersNoDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

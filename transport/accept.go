@@ -72,15 +72,19 @@ func (a *acceptor) Close() {
 		c.leave()
 	}
 	a.mu.Unlock()
+	done := make(chan struct{})
 	late := time.AfterFunc(LingerTime, func() {
+		defer close(done)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for c := range a.conns {
 			_ = c.socket.Close()
 		}
 	})
-	defer late.Stop()
 	a.wg.Wait()
+	if !late.Stop() {
+		<-done
+	}
 }
 
 // run takes connections until Close. A panic costs the connection that it came with.
