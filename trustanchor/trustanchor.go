@@ -29,9 +29,9 @@ var digestLengths = map[uint8]int{1: 20, 2: 32, 3: 32, 4: 48}
 // keyLengths are those of the keys of algorithms with one length (RFC 6605, RFC 8080), in octets.
 var keyLengths = map[uint8]int{13: 64, 14: 96, 15: 32, 16: 57}
 
-// ErrNeverMatches is the error of an anchor that no key can match, for its digest has not the length
-// of its type (RFC 4034, section 5.1.4). It is in the Set all the same: without another anchor its
-// zone is bogus, not unprotected.
+// ErrNeverMatches is the error of an anchor that no key can match, for its digest has not the
+// length of its type (RFC 4034, section 5.1.4). It is in the Set all the same: without another
+// anchor its zone is bogus, not unprotected.
 var ErrNeverMatches = errors.New("it can match no key")
 
 // Set is the anchors of all zones that have any. The zero value trusts nothing.

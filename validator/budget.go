@@ -28,7 +28,7 @@ func (b *Budget) signature(weight int32) bool {
 // failed notes that a verification failed, and reports whether another may.
 func (b *Budget) failed() bool { return b.failures.Add(-1) > 0 }
 
-// digest says whether one more DS digest may be computed.
+// digest reports whether one more DS digest may be computed.
 func (b *Budget) digest() bool { return b.mismatches.Load() > 0 }
 
 // mismatch notes that a digest was computed in vain.

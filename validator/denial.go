@@ -52,7 +52,7 @@ func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations 
 	return d
 }
 
-// empty says that there is nothing to prove anything with.
+// empty reports whether there is nothing to prove anything with.
 func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && !d.high }
 
 // prove finds what the records show about a question that was answered with nothing.
@@ -74,7 +74,7 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 	return proofNone
 }
 
-// belowUnsignedCut says that a record shows an unsigned delegation at the name or above it:
+// belowUnsignedCut reports whether a record shows an unsigned delegation at the name or above it:
 // whatever the zone's own servers say there, it is not the zone's.
 func (d *denial) belowUnsignedCut(name wire.Name) bool {
 	for i := range d.nsec {
@@ -115,7 +115,7 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 	return proofNone
 }
 
-// hasData says whether a name with these types has what was asked for, or an alias to it. ANY is
+// hasData reports whether a name with these types has what was asked for, or an alias to it. ANY is
 // denied only by a name that has nothing but its own proof.
 func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	if t != wire.TypeANY {
@@ -129,7 +129,7 @@ func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	return false
 }
 
-// atOwner says that an NSEC record stands at the name itself.
+// atOwner reports whether an NSEC record stands at the name itself.
 func (d *denial) atOwner(name wire.Name) bool {
 	return slices.ContainsFunc(d.nsec, func(n nsecRecord) bool { return n.owner == name })
 }

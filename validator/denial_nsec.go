@@ -24,8 +24,8 @@ func newNSEC(zone wire.Name, s *wire.RRset) (nsecRecord, bool) {
 	return nsecRecord{s.Name, n.Next, n.Types, zone}, true
 }
 
-// covers says that name is strictly between owner and next (RFC 4034, section 4.1.1). The last
-// record's next is the apex.
+// covers reports whether name is strictly between owner and next (RFC 4034, section 4.1.1). The
+// last record's next is the apex.
 func (n *nsecRecord) covers(name wire.Name) bool {
 	if !name.Within(n.apex) || n.owner.Compare(name) >= 0 {
 		return false
@@ -43,13 +43,14 @@ func (n *nsecRecord) encloser(name wire.Name) wire.Name {
 	return b
 }
 
-// parentSide says that n stands at a delegation and speaks for the parent (RFC 6840, section 4.1).
+// parentSide reports whether n stands at a delegation and speaks for the parent (RFC 6840, section
+// 4.1).
 func (n *nsecRecord) parentSide() bool {
 	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
 }
 
-// aboveCut says that n can deny nothing about name, as its owner is a delegation or a DNAME above
-// it (RFC 6840, section 4.1).
+// aboveCut reports whether n can deny nothing about name, as its owner is a delegation or a DNAME
+// above it (RFC 6840, section 4.1).
 func (n *nsecRecord) aboveCut(name wire.Name) bool {
 	return name.Below(n.owner) && (n.parentSide() || n.types.Has(wire.TypeDNAME))
 }

@@ -113,7 +113,7 @@ func (n *nsec3Record) covers(h []byte) bool {
 	return after || before
 }
 
-// parentSide says that the record stands at a delegation and speaks for the parent.
+// parentSide reports whether the record stands at a delegation and speaks for the parent.
 func (n *nsec3Record) parentSide() bool {
 	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
 }

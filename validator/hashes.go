@@ -30,8 +30,8 @@ func newHashes() *hashes {
 	return &hashes{c}
 }
 
-// worthwhile says that computing costs more than remembering: a single round of SHA-1, as RFC 9276
-// wants it, does not.
+// worthwhile reports whether computing costs more than remembering: a single round of SHA-1, as RFC
+// 9276 wants it, does not.
 func (p params) worthwhile() bool { return p.iterations > 0 }
 
 func (h *hashes) get(k hashKey) (hash [sha1.Size]byte, ok bool) {

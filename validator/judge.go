@@ -68,8 +68,8 @@ type proofs struct {
 	fail *cause.Failure
 }
 
-// Judge says whether a response may be believed. It spends from the budget; judged again with more
-// known it pays nothing for signatures that it has seen.
+// Judge reports whether a response may be believed. It spends from the budget; judged again with
+// more known it pays nothing for signatures that it has seen.
 func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
 	j := &judge{v: v, r: r, chain: chain, at: InstantOf(now), b: b}
 	if r.Shape == ShapeAnswer {
@@ -396,7 +396,7 @@ func (j *judge) denier() (Trust, Need) {
 	return j.enclosing(j.r.Question.Name, j.r.Question.Type)
 }
 
-// deniesFor says whether a zone can deny the question: it encloses the name, strictly for DS.
+// deniesFor reports whether a zone can deny the question: it encloses the name, strictly for DS.
 func (j *judge) deniesFor(zone wire.Name) bool {
 	q := j.r.Question
 	if q.Type == wire.TypeDS && !q.Name.IsRoot() {

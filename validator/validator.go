@@ -61,7 +61,7 @@ func (v *Validator) OwnP256() bool { return v.ownP256 }
 // computed.
 func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
 
-// SupportsAlgorithm says whether signatures of this algorithm are verified under the policy.
+// SupportsAlgorithm reports whether signatures of this algorithm are verified under the policy.
 func (v *Validator) SupportsAlgorithm(alg uint8) bool {
 	a, ok := algorithms[alg]
 	return ok && !v.disabled[alg] && (v.policy.SHA1 || !a.sha1)
@@ -94,5 +94,5 @@ type Need struct {
 	Enclosing bool      // the zone that encloses the name; else the zone with that apex
 }
 
-// IsZero says that nothing is lacking.
+// IsZero reports whether nothing is lacking.
 func (n Need) IsZero() bool { return n.Name.IsZero() }

@@ -13,37 +13,37 @@ import (
 )
 
 const (
-	// maxShards is how many parts a cache has at most, each with a lock of its own for those who
-	// write; a power of two.
+	// maxShards is the largest number of shards of a cache, each with a lock for its writers; a
+	// power of two.
 	maxShards = 64
-	// minShard is the least that a part has, in octets, where there is more than one: a value
-	// larger than its part is not kept.
+	// minShard is the smallest shard, in bytes, where there is more than one: a value larger than
+	// its shard is not kept.
 	minShard = 4 << 20
-	// minBuckets is what a part's table begins with; a power of two.
+	// minBuckets is the number of buckets that a shard's table begins with; a power of two.
 	minBuckets = 8
 )
 
-// Stats are a cache's counters since the start.
+// Stats holds a cache's counters since the start.
 type Stats struct {
 	Hits, Misses, Evictions uint64
 	Entries, Bytes          int
 }
 
-// Cache maps keys to values within a number of octets. It is safe for concurrent use. Reading takes
-// no lock and writes nothing that is shared, but a mark at an entry that has none.
+// Cache maps keys to values within a number of bytes. It is safe for concurrent use. Get takes no
+// lock; its only shared write is the entry's reference bit, if that is not set.
 type Cache[K comparable, V any] struct {
 	hash     func(K) uint64
-	size     func(K, V) int // octets of a value, without the overhead
-	overhead int            // octets of an entry besides the value
-	max      int            // octets of a shard
+	size     func(K, V) int // bytes of a value, without the overhead
+	overhead int            // bytes of an entry besides the value
+	max      int            // bytes of a shard
 	shards   []shard[K, V]
 
 	hits, misses tally.Counter
 }
 
-// shard is one part: a hash table with chains that readers follow while a writer changes them, and
-// a clock (the second chance algorithm): a hand goes around all entries, takes the mark from those
-// that were used since it last passed, and evicts those without.
+// shard is a part of a cache: a hash table whose chains readers follow while a writer changes them,
+// and CLOCK eviction (second chance): a hand goes around all entries, clears the reference bit of
+// those that were used since it last passed, and evicts those without.
 type shard[K comparable, V any] struct {
 	table atomic.Pointer[[]atomic.Pointer[entry[K, V]]]
 
@@ -66,13 +66,13 @@ type entry[K comparable, V any] struct {
 	used  atomic.Bool
 }
 
-// shardsFor is how many parts a cache of so many octets has, if each is to have a minimum.
+// shardsFor returns the number of shards of a cache of so many bytes, if each is to have a minimum.
 func shardsFor(bytes, minimum int) int {
 	n := min(max(bytes/minimum, 1), maxShards)
 	return 1 << (bits.Len(uint(n)) - 1)
 }
 
-// New returns a cache of at most so many octets.
+// New returns a cache of at most so many bytes.
 func New[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
 	n := shardsFor(bytes, minShard)
 	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
@@ -96,7 +96,7 @@ func (c *Cache[K, V]) locate(k K) (*shard[K, V], uint64) {
 	return c.shardOf(h), h
 }
 
-// Get returns the value of a key, and marks it as used.
+// Get returns the value of a key, and sets its reference bit.
 func (c *Cache[K, V]) Get(k K) (v V, ok bool) { return c.get(k, c.hash(k)) }
 
 // get is Get for a key whose hash is known.
@@ -113,8 +113,8 @@ func (c *Cache[K, V]) get(k K, h uint64) (v V, ok bool) {
 	return e.value, true
 }
 
-// find follows a chain. While a writer moves entries to a larger table an entry may be missed,
-// never mistaken.
+// find follows a chain. While a writer moves entries to a larger table an entry may be missed, and
+// never taken for another.
 func (s *shard[K, V]) find(k K, h uint64) *entry[K, V] {
 	t := *s.table.Load()
 	for e := t[h&uint64(len(t)-1)].Load(); e != nil; e = e.next.Load() {
@@ -182,8 +182,8 @@ func (s *shard[K, V]) remove(e *entry[K, V], h uint64) {
 	s.bytes -= int(e.bytes)
 }
 
-// evict moves the hand to the next entry without a mark and takes it out. What comes in next has
-// its place, just behind the hand.
+// evict moves the hand to the next entry without a reference bit and removes it. The next new entry
+// takes its place, just after the hand.
 func (s *shard[K, V]) evict(hash func(K) uint64) {
 	for {
 		if s.hand >= len(s.ring) {
@@ -212,7 +212,7 @@ func (s *shard[K, V]) resize(buckets int, hash func(K) uint64) {
 	s.table.Store(&t)
 }
 
-// Remove forgets a key.
+// Remove removes a key.
 func (c *Cache[K, V]) Remove(k K) {
 	s, h := c.locate(k)
 	if s.find(k, h) == nil {
@@ -225,7 +225,7 @@ func (c *Cache[K, V]) Remove(k K) {
 	}
 }
 
-// RemoveFunc forgets the entries that match, and counts them.
+// RemoveFunc removes the entries that match, and returns their number.
 func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
 	for i := range c.shards {
 		n += c.removeFrom(&c.shards[i], match)
@@ -233,7 +233,7 @@ func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
 	return n
 }
 
-// removeFrom does it in one shard.
+// removeFrom is RemoveFunc for one shard.
 func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +246,7 @@ func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) 
 	return n
 }
 
-// Stats sums the shards up.
+// Stats returns the sums over all shards.
 func (c *Cache[K, V]) Stats() (t Stats) {
 	t.Hits, t.Misses = c.hits.Load(), c.misses.Load()
 	for i := range c.shards {

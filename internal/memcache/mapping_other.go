@@ -2,5 +2,5 @@
 
 package memcache
 
-// mapMemory returns n octets of ordinary memory.
+// mapMemory returns n bytes of ordinary memory.
 func mapMemory(n int) (mem []byte, unmap func([]byte)) { return make([]byte, n), nil }

@@ -1,14 +1,14 @@
 //go:build unix
 
-// Memory that the collector knows nothing of: it neither looks at it nor lets garbage lie in
-// proportion to it.
+// Memory outside of Go's heap: the garbage collector neither scans it nor counts it when it decides
+// when to run.
 
 package memcache
 
 import "golang.org/x/sys/unix"
 
-// mapMemory returns n octets, which take memory as they are written to, and what gives them back.
-// Where the system gives none, they are ordinary memory.
+// mapMemory returns n bytes, which occupy memory once they are written to, and the function that
+// returns them to the system. If the system refuses, they are ordinary memory and unmap is nil.
 func mapMemory(n int) (mem []byte, unmap func([]byte)) {
 	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {

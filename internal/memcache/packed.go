@@ -1,10 +1,9 @@
-// The packed cache: values as octets, for the many that are asked for once; those that are asked
-// for again stand in front, as they are.
+// Packed is a cache of serialised values. Values that are read more than once are also kept
+// decoded, in a small first-level cache (the front).
 //
-// A resolver that walks to a zone keeps a delegation, keys and data of it, and most of them nobody
-// needs a second time. As structures of their own they would take several times their octets, and
-// the collector's time at each of its runs. Packed, they are neither seen by the collector nor
-// spread over the heap.
+// A resolver that descends to a zone learns its delegation, keys and data, most of which are not
+// used again. As Go values they would take several times their size, and be scanned by each garbage
+// collection. Serialised outside of the heap they cost neither.
 
 package memcache
 
@@ -19,26 +18,25 @@ import (
 )
 
 const (
-	// minRing is the least that a part has, in octets, where there is more than one: smaller than
-	// those of other caches, as reading takes the part's lock, and large enough for any set that
-	// fits into a message.
+	// minRing is the smallest shard, in bytes, where there is more than one: smaller than those of
+	// other caches, as reading takes the shard's lock, and large enough for any RRset that fits
+	// into a message.
 	minRing = 512 << 10
-	// frontShare is the part of a packed cache's memory that values take which are asked for again,
-	// one in so many.
+	// frontShare is the divisor of the memory that the front gets.
 	frontShare = 4
-	// tableShare is the part of the rest that a table of buckets may grow to, one in so many.
+	// tableShare is the divisor of the rest that the table of buckets may grow to.
 	tableShare = 32
-	// frontWelcome is how many values that are used often go to the front at once: those of the
-	// root and of large zones are the first. Later ones are drawn by lot at each use, one in
-	// frontOdds, so that it is their rate that decides and not how long they have been there.
-	frontWelcome = 512
-	frontOdds    = 256
-	// maxChances is how many records that were used are kept on to make room for one: a bound of
-	// the time that it takes.
-	maxChances = 32
-	// maxKey is the largest key, in octets.
+	// admitAtOnce is the number of frequently used values that are promoted to the front at once:
+	// those of the root and of large zones come first. After that, each use promotes the value with
+	// probability 1/frontOdds, so that promotion depends on the rate of use and not on age.
+	admitAtOnce = 512
+	frontOdds   = 256
+	// maxReprieves is the number of used records that are kept while room is made for one: it
+	// bounds the time of a Put.
+	maxReprieves = 32
+	// maxKey is the largest key, in bytes.
 	maxKey = 1<<keyBits - 1
-	// maxRing is the largest ring whose places have numbers, in octets.
+	// maxRing is the largest ring, in bytes, whose places have 32-bit numbers.
 	maxRing = (1<<32 - 1) * unit
 )
 
@@ -46,30 +44,30 @@ const (
 // but the decoded values in front.
 func OffHeap(memory int) int { return memory - memory/frontShare }
 
-// Codec says how a cache's keys and values are packed. What append has written parse reads; it
-// keeps none of the octets.
+// Codec serialises a cache's keys and values. Parse reads what Append has written, and keeps none
+// of its memory.
 type Codec[K comparable, V any] struct {
 	AppendKey func([]byte, K) []byte
-	// HashKey is the hash of a key as octets, the same as that of the key.
+	// HashKey returns the hash of a serialised key, which equals that of the key.
 	HashKey  func([]byte) uint64
 	ParseKey func([]byte) (K, bool)
 	Append   func([]byte, K, V) []byte
-	// Parse says false where the value is no longer good; it is not found then.
+	// Parse returns false for a value that is not valid any more; Get does not find it then.
 	Parse func(K, []byte) (V, bool)
 }
 
-// Packed maps keys to values within a number of octets. It is safe for concurrent use.
+// Packed maps keys to values within a number of bytes. It is safe for concurrent use.
 type Packed[K comparable, V any] struct {
 	codec  Codec[K, V]
 	front  *Cache[K, V]
 	shards []*packedShard
 
-	hits, misses tally.Counter // of the packed part
-	welcomed     atomic.Int32  // values that went to the front at once
+	hits, misses tally.Counter // of the serialised part
+	promoted     atomic.Int32  // values that were promoted at once
 }
 
-// packedShard is one part: a hash table of places in a ring. A record that was used since the ring
-// last came round to it is kept on, as the newest.
+// packedShard is a part of a packed cache: a hash table of places in a ring. A record that was used
+// since the ring last came round to it is kept, as the newest.
 type packedShard struct {
 	mu   sync.Mutex
 	ring ring
@@ -83,8 +81,7 @@ type packedShard struct {
 	moved     []byte // record that is kept on
 }
 
-// NewPacked returns a cache of at most so many octets; hash and size are those of the values in
-// front, as for [New].
+// NewPacked returns a cache of at most so many bytes; hash and size are for the front, as in [New].
 func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K, V) int,
 	codec Codec[K, V]) *Packed[K, V] {
 	front := octets / frontShare
@@ -110,7 +107,7 @@ func newPackedShard(octets int) *packedShard {
 	return s
 }
 
-// shardOf returns a key's shard, locked, with the key as octets.
+// shardOf returns a key's shard, locked, with the serialised key.
 func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
 	s := c.shards[hash>>32&uint64(len(c.shards)-1)]
 	s.mu.Lock()
@@ -118,8 +115,8 @@ func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
 	return s
 }
 
-// Get returns the value of a key, with which it may share memory. One that is used again and again
-// it puts in front: more often than a single resolution does.
+// Get returns the value of a key, with which it may share memory. It promotes a value that is used
+// more often than a single resolution does.
 func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 	hash := c.front.hash(k)
 	if v, ok = c.front.get(k, hash); ok {
@@ -137,15 +134,15 @@ func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 		return v, false
 	}
 	c.hits.Add(1)
-	if rec.use() && (c.welcomed.Load() < frontWelcome && c.welcomed.Add(1) <= frontWelcome ||
+	if rec.use() && (c.promoted.Load() < admitAtOnce && c.promoted.Add(1) <= admitAtOnce ||
 		rand.Uint32N(frontOdds) == 0) {
 		c.promote(rec)
 	}
 	return v, true
 }
 
-// promote puts a value in front, under a key of its own: the one that was looked for may be in
-// memory that is used again, as it is on the hit path.
+// promote puts a value into the front, under a key of its own: the key of the look-up may be in
+// memory that is overwritten, as on the hit path.
 func (c *Packed[K, V]) promote(rec record) {
 	k, ok := c.codec.ParseKey(rec.key())
 	if !ok {
@@ -156,8 +153,8 @@ func (c *Packed[K, V]) promote(rec record) {
 	}
 }
 
-// Put stores a value; the oldest that were not used make room for it. One that is too large is not
-// kept.
+// Put stores a value; the oldest values that were not used are evicted for it. A value that is too
+// large is not kept.
 func (c *Packed[K, V]) Put(k K, v V) {
 	hash := c.front.hash(k)
 	var room [1024]byte
@@ -168,7 +165,7 @@ func (c *Packed[K, V]) Put(k K, v V) {
 	c.front.Remove(k)
 }
 
-// Remove forgets a key.
+// Remove removes a key.
 func (c *Packed[K, V]) Remove(k K) {
 	hash := c.front.hash(k)
 	s := c.shardOf(k, hash)
@@ -179,16 +176,17 @@ func (c *Packed[K, V]) Remove(k K) {
 	c.front.Remove(k)
 }
 
-// RemoveFunc forgets the keys that match, and counts them.
+// RemoveFunc removes the keys that match, and returns their number.
 func (c *Packed[K, V]) RemoveFunc(match func(K) bool) (n int) {
 	for _, s := range c.shards {
 		n += c.removeFrom(s, match)
 	}
-	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) }) // what the ring has given up since
+	// and values that the ring has evicted since
+	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) })
 	return n
 }
 
-// removeFrom does it in one shard.
+// removeFrom is RemoveFunc for one shard.
 func (c *Packed[K, V]) removeFrom(s *packedShard, match func(K) bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +203,7 @@ func (c *Packed[K, V]) removeFrom(s *packedShard, match func(K) bool) (n int) {
 	return n
 }
 
-// Stats sums the shards up; what stands in front counts by its octets, not as an entry.
+// Stats returns the sums over all shards. The front counts by its bytes, not as entries.
 func (c *Packed[K, V]) Stats() (t Stats) {
 	f := c.front.Stats()
 	t.Hits, t.Misses, t.Bytes = c.hits.Load()+f.Hits, c.misses.Load(), f.Bytes
@@ -251,13 +249,13 @@ func (c *Packed[K, V]) put(s *packedShard, value []byte, hash uint64) {
 	if s.count >= len(s.table) && 2*len(s.table) <= s.maxTable {
 		s.grow(c.codec.HashKey)
 	}
-	for chances := maxChances; ; {
+	for reprieves := maxReprieves; ; {
 		off, ok := s.ring.reserve(size)
 		if ok {
 			s.insert(off, newRecord(s.ring.mem[off:off+size:off+size], s.key, value), hash)
 			return
 		}
-		s.giveWay(&chances, c.codec.HashKey)
+		s.evict(&reprieves, c.codec.HashKey)
 	}
 }
 
@@ -271,7 +269,7 @@ func (s *packedShard) insert(off int, rec record, hash uint64) {
 	s.bytes += len(rec)
 }
 
-// kill takes a record out of its bucket; the ring frees it when it comes round to it.
+// kill removes a record from its bucket; the ring frees it when it comes round to it.
 func (s *packedShard) kill(off int, rec record, hash uint64) {
 	place := uint32(off/unit) + 1
 	b := &s.table[hash&uint64(len(s.table)-1)]
@@ -289,9 +287,9 @@ func (s *packedShard) kill(off int, rec record, hash uint64) {
 	s.bytes -= len(rec)
 }
 
-// giveWay frees the oldest record. If it was used it becomes the newest, as long as there are
-// chances.
-func (s *packedShard) giveWay(chances *int, hashKey func([]byte) uint64) {
+// evict frees the oldest record. If it was used it becomes the newest instead, as long as there are
+// reprieves.
+func (s *packedShard) evict(reprieves *int, hashKey func([]byte) uint64) {
 	rec := s.ring.at(s.ring.tail)
 	if rec.has(dead) {
 		s.ring.pop()
@@ -299,12 +297,12 @@ func (s *packedShard) giveWay(chances *int, hashKey func([]byte) uint64) {
 	}
 	hash := hashKey(rec.key())
 	s.kill(s.ring.tail, rec, hash)
-	if !rec.has(uses) || *chances == 0 {
+	if !rec.has(uses) || *reprieves == 0 {
 		s.evictions++
 		s.ring.pop()
 		return
 	}
-	*chances--
+	*reprieves--
 	s.moved = append(s.moved[:0], rec...)
 	s.ring.pop()
 	off, _ := s.ring.reserve(len(s.moved)) // it has just been made

@@ -158,9 +158,9 @@ func TestPackedFrontIsForTheOften(t *testing.T) {
 			c.Get(name(i))
 		}
 	}
-	if n, most := c.front.Stats().Entries, frontWelcome+2*names*times/frontOdds; n < frontWelcome ||
+	if n, most := c.front.Stats().Entries, admitAtOnce+2*names*times/frontOdds; n < admitAtOnce ||
 		n > most {
-		t.Errorf("%d in front, want %d to %d", n, frontWelcome, most)
+		t.Errorf("%d in front, want %d to %d", n, admitAtOnce, most)
 	}
 }
 

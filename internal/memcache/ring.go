@@ -1,42 +1,42 @@
-// Memory of the packed caches: records of octets, one behind the other, in a ring.
+// The ring buffer of serialised records.
 
 package memcache
 
 import "encoding/binary"
 
-// unit is what records are aligned to and places are counted in, in octets.
+// unit is the alignment of records and the unit of places, in bytes.
 const unit = 4
 
-// ring holds records from the oldest to the newest. It knows of a record no more than its size,
-// which its first octets tell.
+// ring holds records from the oldest to the newest. Of a record it knows the size only, which is in
+// its first bytes.
 type ring struct {
 	mem     []byte
 	head    int  // where the next record goes
 	tail    int  // where the oldest is
-	end     int  // behind the last record before the wrap, if wrapped
+	end     int  // after the last record before the wrap, if wrapped
 	wrapped bool // records go on at the beginning of mem: from tail to end, then up to head
 }
 
-// record is one of them: a head, the key, the value, and filling up to the next unit. The head is
-// the place of the next record in the same bucket, the size in units, and 16 bits: keyBits with the
-// length of the key, then useBits that count how often it was used, the mark of the dead, and two
-// bits with the length of the filling.
+// record is a head, the key, the value, and padding up to the next unit. The head is the place of
+// the next record in the same bucket, the size in units, and 16 bits: keyBits with the length of
+// the key, then useBits that count how often it was used, the mark of a dead record, and two bits
+// with the length of the padding.
 type record []byte
 
 const (
 	recordHead = 8
-	keyBits    = 9 // a name, a type and an octet
+	keyBits    = 9 // a name, a type and a byte
 	useBits    = 3
 	oneUse     = 1 << keyBits
 	uses       = (1<<useBits - 1) << keyBits
 	dead       = 1 << (keyBits + useBits) // it is in no bucket any more
 	fillShift  = keyBits + useBits + 1
 
-	// maxRecord is the largest record that there can be, in octets.
+	// maxRecord is the largest possible record, in bytes.
 	maxRecord = unit * (1<<16 - 1)
 )
 
-// recordSize is what a record takes, in octets.
+// recordSize returns the size of a record, in bytes.
 func recordSize(key, value int) int { return (recordHead + key + value + unit - 1) / unit * unit }
 
 // newRecord writes a record into room of its size.
@@ -57,7 +57,7 @@ func (r record) has(b int) bool   { return r.bits()&b != 0 }
 func (r record) set(b int)        { binary.LittleEndian.PutUint16(r[6:], uint16(r.bits()|b)) }
 func (r record) clear(b int)      { binary.LittleEndian.PutUint16(r[6:], uint16(r.bits()&^b)) }
 
-// use counts a use, and says that it has been used as often as can be counted.
+// use counts a use, and reports whether the counter is at its limit.
 func (r record) use() (often bool) {
 	if r.bits()&uses == uses {
 		return true
@@ -71,14 +71,14 @@ func (r record) value() []byte {
 	return r[recordHead+r.bits()&(1<<keyBits-1) : len(r)-r.bits()>>fillShift]
 }
 
-// at is the record at an offset.
+// at returns the record at an offset.
 func (r *ring) at(off int) record {
 	n := unit * int(binary.LittleEndian.Uint16(r.mem[off+4:]))
 	return record(r.mem[off : off+n : off+n])
 }
 
-// reserve finds room for a record of n octets, which takes effect with push; false if older ones
-// have to go first.
+// reserve finds room for a record of n bytes, which takes effect with push; ok is false if older
+// records have to be freed first.
 func (r *ring) reserve(n int) (off int, ok bool) {
 	if !r.wrapped && r.head+n > len(r.mem) {
 		if r.empty() {
@@ -94,7 +94,7 @@ func (r *ring) reserve(n int) (off int, ok bool) {
 	return r.head, r.head+n <= limit
 }
 
-// push makes n octets at the head the newest record.
+// push makes n bytes at the head the newest record.
 func (r *ring) push(n int) { r.head += n }
 
 // pop frees the oldest record.
@@ -107,7 +107,7 @@ func (r *ring) pop() {
 
 func (r *ring) empty() bool { return !r.wrapped && r.head == r.tail }
 
-// each goes over all records, oldest first.
+// each calls f for all records, the oldest first.
 func (r *ring) each(f func(off int, rec record)) {
 	from, to := r.tail, r.head
 	if r.wrapped {
