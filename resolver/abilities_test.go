@@ -19,30 +19,30 @@ func TestDowngradesNeedWitnesses(t *testing.T) {
 	noCookie := func(p profile) bool { return p.noCookie }
 	for _, c := range []struct {
 		name   string
-		events []event
+		events []conduct
 		is     func(profile) bool
 		want   bool
 	}{
-		{"one FORMERR", []event{eventNoEDNS}, noEDNS, false},
-		{"two", []event{eventNoEDNS, eventNoEDNS}, noEDNS, true},
-		{"one over TCP", []event{eventNoEDNSProven}, noEDNS, true},
-		{"EDNS between", []event{eventNoEDNS, eventEDNS, eventNoEDNS}, noEDNS, false},
-		{"EDNS after", []event{eventNoEDNSProven, eventEDNS}, noEDNS, false},
-		{"bogus after", []event{eventNoEDNSProven, eventBogus}, noEDNS, false},
-		{"one pair", []event{eventCaseLost}, caseLost, false},
-		{"two pairs", []event{eventCaseLost, eventCaseLost}, caseLost, true},
-		{"one proven", []event{eventCaseLostProven}, caseLost, true},
-		{"kept between", []event{eventCaseLost, eventCaseKept, eventCaseLost}, caseLost, false},
-		{"bogus after", []event{eventCaseLostProven, eventBogus}, caseLost, false},
-		{"silence twice", []event{eventPlainOnly, eventPlainOnly}, caseLost, false},
-		{"silence three times", []event{eventPlainOnly, eventPlainOnly, eventPlainOnly},
+		{"one FORMERR", []conduct{eventNoEDNS}, noEDNS, false},
+		{"two", []conduct{eventNoEDNS, eventNoEDNS}, noEDNS, true},
+		{"one over TCP", []conduct{eventNoEDNSProven}, noEDNS, true},
+		{"EDNS between", []conduct{eventNoEDNS, eventEDNS, eventNoEDNS}, noEDNS, false},
+		{"EDNS after", []conduct{eventNoEDNSProven, eventEDNS}, noEDNS, false},
+		{"bogus after", []conduct{eventNoEDNSProven, eventBogus}, noEDNS, false},
+		{"one pair", []conduct{eventCaseLost}, caseLost, false},
+		{"two pairs", []conduct{eventCaseLost, eventCaseLost}, caseLost, true},
+		{"one proven", []conduct{eventCaseLostProven}, caseLost, true},
+		{"kept between", []conduct{eventCaseLost, eventCaseKept, eventCaseLost}, caseLost, false},
+		{"bogus after", []conduct{eventCaseLostProven, eventBogus}, caseLost, false},
+		{"silence twice", []conduct{eventPlainOnly, eventPlainOnly}, caseLost, false},
+		{"silence three times", []conduct{eventPlainOnly, eventPlainOnly, eventPlainOnly},
 			caseLost, true},
-		{"silence, and kept", []event{eventPlainOnly, eventPlainOnly, eventCaseKept, eventPlainOnly},
+		{"silence, and kept", []conduct{eventPlainOnly, eventPlainOnly, eventCaseKept, eventPlainOnly},
 			caseLost, false},
-		{"one without cookie", []event{eventNoCookie}, noCookie, false},
-		{"two without cookie", []event{eventNoCookie, eventNoCookie}, noCookie, true},
-		{"one without cookie over TCP", []event{eventNoCookieProven}, noCookie, true},
-		{"bogus after", []event{eventNoCookieProven, eventBogus}, noCookie, false},
+		{"one without cookie", []conduct{eventNoCookie}, noCookie, false},
+		{"two without cookie", []conduct{eventNoCookie, eventNoCookie}, noCookie, true},
+		{"one without cookie over TCP", []conduct{eventNoCookieProven}, noCookie, true},
+		{"bogus after", []conduct{eventNoCookieProven, eventBogus}, noCookie, false},
 	} {
 		s, now := newServers(1<<20), time.Now()
 		for _, e := range c.events {

@@ -7,11 +7,11 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -118,7 +118,12 @@ func (a *asking) consider(t *try) *accepted {
 	if !t.weighed { // what is out of bailiwick is gone the second time
 		t.noNS = wire.FindType(m.Authority, wire.TypeNS) == nil
 	}
-	damaged := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
+	damaged, outside := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
+	if outside > 0 && a.x.sink != nil {
+		e := a.event(event.Scrub, c)
+		e.Count = outside
+		a.x.sink.Event(e)
+	}
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
 	switch own := wire.Find(m.Authority, a.zone, wire.TypeNS); {
@@ -134,15 +139,16 @@ func (a *asking) consider(t *try) *accepted {
 		r = reply{fault: cause.Lame}
 	}
 	got := &accepted{reply: r, from: c.addr, damaged: damaged}
+	if a.x.sink != nil {
+		a.replied(c, &got.reply)
+	}
 	if a.doubted(t, worthOf(&got.reply)) {
-		a.trace(c, got.describe(m)+"; asked again in lower case")
 		return nil
 	}
 	if got.kind == replyFault {
 		if a.bare(t) {
 			return nil
 		}
-		a.trace(c, got.describe(m))
 		e := eventBad
 		if got.fault == cause.Lame {
 			e = eventLame
@@ -154,18 +160,14 @@ func (a *asking) consider(t *try) *accepted {
 		c.spent = true
 		return nil
 	}
-	if !a.final || got.kind == replyReferral {
-		a.trace(c, got.describe(m))
-	} else {
+	if a.final && got.kind != replyReferral {
 		l, f := a.x.conclude(a, got)
 		if f.HeldAgainst() != cause.ScopeName { // no fault of the server, and no other could help
-			a.trace(c, got.describe(m)+"; not judged: "+f.Error())
 			a.ended = f
 			return nil
 		}
 		if f != nil {
 			a.x.r.servers.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
-			a.trace(c, got.describe(m)+"; bogus: "+f.Error())
 			if a.bogus == nil {
 				a.bogus = f.At(c.addr)
 			}
@@ -173,7 +175,6 @@ func (a *asking) consider(t *try) *accepted {
 			c.spent = !a.withEDNS(t)
 			return nil
 		}
-		a.trace(c, got.describe(m)+"; "+l.status.String())
 		got.link = l
 	}
 	a.x.r.keepServers(wire.Find(m.Authority, a.zone, wire.TypeNS))
@@ -197,28 +198,6 @@ func (a *asking) speaks() wire.Name {
 		return wire.Root
 	}
 	return a.zone
-}
-
-func (r *reply) describe(m *wire.Message) string {
-	switch r.kind {
-	case replyFault:
-		return fmt.Sprintf("%s: %s", m.FullRCode(), r.fault.Text())
-	case replyReferral:
-		return fmt.Sprintf("referral to %s, %d servers", r.referral.Zone, len(r.referral.Servers))
-	case replyAlias:
-		return "alias to " + r.target.String()
-	case replyNXDomain:
-		return "no such name"
-	case replyNoData:
-		return "no such type"
-	}
-	return fmt.Sprintf("answer, %d records", r.sets[0].Len())
-}
-
-func (a *asking) trace(c *candidate, outcome string) {
-	if t := a.x.tracer; t != nil {
-		t(Step{Depth: a.x.depth, Zone: a.zone, Server: c.addr, Question: a.q, Outcome: outcome})
-	}
 }
 
 // errMalformed is the error of an exchange whose reply cannot be read.

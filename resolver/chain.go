@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -123,6 +124,11 @@ func (x *run) learnTrust(n validator.Need) {
 
 func (x *run) memo(zone wire.Name, t validator.Trust) {
 	x.trusts.set(zone, t)
+	if x.sink != nil {
+		e := x.event(event.Trust)
+		e.Zone, e.Status, e.Failure = t.Zone, t.Status, t.Failure
+		x.sink.Event(e)
+	}
 }
 
 // enclose finds the trust that holds for a name's data by going down from the anchor, over every cut that there may be. An unsigned set in what
@@ -297,14 +303,18 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return x.believeKeys(zone, l)
 	}
 	x.r.observe.Validated(res.Status, res.Failure)
+	if _, anchored := x.r.anchors.At(zone); anchored && res.Status == wire.Bogus &&
+		res.Failure.Cause == cause.DSMismatch {
+		res.Failure.Cause = cause.AnchorMismatch
+	}
+	if x.sink != nil {
+		x.judged(zone, res.Status, res.Failure)
+	}
 	if res.Status == wire.Insecure { // signed, and with no key that is computed with
 		set.Security, l.status, l.failure = wire.Insecure, wire.Insecure, res.Failure
 		return true, nil
 	}
 	if res.Status != wire.Secure {
-		if _, anchored := x.r.anchors.At(zone); anchored && res.Failure.Cause == cause.DSMismatch {
-			res.Failure.Cause = cause.AnchorMismatch
-		}
 		return true, res.Failure
 	}
 	set.Security, set.TTL, set.Until = wire.Secure, res.TTL, res.Until

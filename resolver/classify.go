@@ -237,16 +237,17 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // is no matter: a set may be as large as a message (virus signatures in TXT, SRV of a large
 // directory), and no work here or in the validator grows with the square of it (CVE-2024-1737).
 // BIND's default of 100 records of a type refuses those. damaged reports whether an answer lost
-// records that cannot be of their type.
+// records that cannot be of their type; dropped is how many sets it may not speak of.
 //
 // Of a forwarder's replies the denials of zones above are kept too, to judge the question with:
 // proof is the zone that they have to be in.
-func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged bool) {
+func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged bool, dropped int) {
 	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
 		kept := (*section)[:0]
 		for _, s := range *section {
 			outside := !s.Name.Within(zone) && !(i == 1 && isDenial(s.Type) && s.Name.Within(proof))
 			if outside && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
+				dropped++
 				continue
 			}
 			if !fit(s) && i == 0 {
@@ -258,7 +259,7 @@ func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged boo
 		}
 		*section = kept
 	}
-	return damaged
+	return damaged, dropped
 }
 
 // isDenial reports whether a type belongs to the authority section of a denial.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/transport"
 )
@@ -57,7 +58,7 @@ func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool 
 	} else if !a.conf.Fallback {
 		return false
 	}
-	a.trace(c, via.String()+": "+err.Error()+"; going on in plain")
+	a.fellBack(c, event.FormPlain)
 	c.fellBack = true
 	return true
 }

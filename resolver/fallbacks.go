@@ -9,6 +9,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/wire"
 )
 
@@ -28,6 +29,9 @@ func (a *asking) undoubt(t *try) {
 func (a *asking) heard(t *try) {
 	r, addr, now := a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	r.observe.Upstream(t.c.addr, t.how.via, t.took, cause.None)
+	if a.x.sink != nil {
+		a.exchanged(t, cause.None, t.took, nil)
+	}
 	e := eventAlive
 	if a.usual(t) {
 		e = eventReply
@@ -68,6 +72,7 @@ func (a *asking) fallBackFrom(t *try) bool {
 	switch {
 	case m.Has(wire.FlagTC) && !t.how.reliable():
 		s.tcpOnly = true
+		a.fellBack(t.c, event.FormTCP)
 	case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
 		t.c.spent = true
 		a.blame(cause.New(cause.Truncated, a.zone, "%s", a.q).At(t.c.addr))
@@ -79,10 +84,12 @@ func (a *asking) fallBackFrom(t *try) bool {
 		if !a.withoutEDNS(t) {
 			return false
 		}
+		a.fellBack(t.c, event.FormWithoutEDNS)
 	case rc == wire.RCodeBadCookie && !t.how.reliable(): // RFC 7873, section 5.3
 		if s.badCookies++; s.badCookies > 1 {
 			s.tcpNext = true
 		}
+		a.fellBack(t.c, event.FormCookie)
 	default:
 		a.learnForm(t, rc)
 		return false
@@ -156,6 +163,7 @@ func (a *asking) withEDNS(t *try) bool {
 		return false
 	}
 	s.noEDNS, s.mustEDNS = false, true
+	a.fellBack(t.c, event.FormWithEDNS)
 	a.again = append(a.again, t.c)
 	return true
 }
@@ -222,6 +230,7 @@ func (a *asking) doubted(t *try, worth int8) bool {
 		}
 	case !t.p.caseKept && !s.settled:
 		s.lower, s.doubt, s.worth = true, t, worth
+		a.fellBack(t.c, event.FormLowerCase)
 		a.again = append(a.again, t.c)
 		return true
 	}
@@ -236,6 +245,7 @@ func (a *asking) bare(t *try) bool {
 		return false
 	}
 	s.wasBare, s.tcpNext = true, true
+	a.fellBack(t.c, event.FormTCP)
 	a.again = append(a.again, t.c)
 	return true
 }

@@ -12,6 +12,7 @@ import (
 // flight is one link under way, for everyone who wants it.
 type flight struct {
 	key    cache.Key
+	id     uint64  // of its events
 	parent *flight // whose question this one serves; nil for a client's
 
 	done chan struct{} // closed when link and failure are set
@@ -26,6 +27,7 @@ type flight struct {
 type flights struct {
 	mu  sync.Mutex
 	all map[cache.Key]*flight // guarded by mu
+	ids uint64                // given out; guarded by mu
 }
 
 // boarding is what join decided.
@@ -50,7 +52,7 @@ func (t *flights) join(key cache.Key, parent *flight) (*flight, boarding) {
 	}
 	f := t.all[key]
 	if f == nil {
-		f = &flight{key: key, parent: parent, done: make(chan struct{})}
+		f = t.begin(key, parent)
 		t.all[key] = f
 		if parent != nil {
 			parent.waitsFor = f
@@ -60,7 +62,7 @@ func (t *flights) join(key cache.Key, parent *flight) (*flight, boarding) {
 	for x := f; x != nil; x = x.waitsFor {
 		for p := parent; p != nil; p = p.parent {
 			if p == x {
-				return &flight{key: key, parent: parent, done: make(chan struct{})}, boardAlone
+				return t.begin(key, parent), boardAlone
 			}
 		}
 	}
@@ -72,6 +74,12 @@ func (t *flights) join(key cache.Key, parent *flight) (*flight, boarding) {
 		parent.waitsFor = f
 	}
 	return f, boardWait
+}
+
+// begin makes a flight. mu is held.
+func (t *flights) begin(key cache.Key, parent *flight) *flight {
+	t.ids++
+	return &flight{key: key, id: t.ids, parent: parent, done: make(chan struct{})}
 }
 
 // start begins a flight that parent will want but does not wait for yet. lead is false if somebody flies it already, or is being flown for it.
@@ -86,7 +94,7 @@ func (t *flights) start(key cache.Key, parent *flight) (f *flight, lead bool) {
 	if t.all[key] != nil {
 		return nil, false
 	}
-	f = &flight{key: key, parent: parent, done: make(chan struct{})}
+	f = t.begin(key, parent)
 	t.all[key] = f
 	return f, true
 }

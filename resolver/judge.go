@@ -88,9 +88,12 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 		return x.believeSignatures(l, v.Failure)
 	}
 	x.r.observe.Validated(v.Status, v.Failure)
+	if x.sink != nil {
+		x.judged(v.Zone, v.Status, v.Failure)
+	}
 	if v.Status == wire.Bogus {
 		if v.Failure != nil && v.Failure.Cause.Kind() == cause.KindLimit {
-			x.r.observe.Limit(v.Failure.Cause)
+			x.limited(v.Failure.Cause)
 		}
 		return v.Failure
 	}

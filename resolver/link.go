@@ -7,6 +7,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -39,6 +40,7 @@ type link struct {
 	derived bool
 	// gap: derived from a gap that the name is in, as others are.
 	gap    bool
+	source event.Source  // what it follows from, if it was not asked for itself
 	sets   []*wire.RRset // the answer
 	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target wire.Name     // of an alias
@@ -371,6 +373,7 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 		case l == nil:
 			return nil, false
 		}
+		l.source = event.SourceDNAME
 		if e.Beside != nil {
 			l.failure = e.Beside.Failure
 		}
@@ -406,7 +409,9 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
 		n = n.Parent()
 		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
 		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
-			return negativeLink(e, state, now), true
+			l := negativeLink(e, state, now)
+			l.source = event.SourceCut
+			return l, true
 		}
 	}
 	return nil, false
@@ -423,7 +428,8 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 		return nil, false
 	}
 	r.observe.Synthesised()
-	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true}
+	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
+		source: event.SourceGap}
 	if shape == validator.ShapeNXDomain {
 		l.kind, l.gap = kindNXDomain, true
 	}

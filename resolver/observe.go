@@ -43,15 +43,3 @@ func (Quiet) Synthesised() {}
 
 // Primed does nothing.
 func (Quiet) Primed(int, *cause.Failure) {}
-
-// Step is one step of a resolution, for people who trace it.
-type Step struct {
-	Depth    int // how many questions depend on this one
-	Zone     wire.Name
-	Server   netip.AddrPort // zero for a step that asks nobody
-	Question wire.Question
-	Outcome  string // in a line
-}
-
-// Tracer is told of each step, in order.
-type Tracer func(Step)

@@ -17,6 +17,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/memcache"
 	"bailiwick/transport"
@@ -35,6 +36,7 @@ type Resolver struct {
 	probes    chan struct{} // one for each server that is being probed for encryption
 	clock     clock.Clock
 	observe   Observer
+	events    event.Sink
 	guard     *guard.Guard
 
 	servers      *servers
@@ -63,6 +65,7 @@ type Parts struct {
 	Exchanger transport.Exchanger
 	Clock     clock.Clock
 	Observer  Observer
+	Events    event.Sink   // nil if nobody listens
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	// ValidationTime, if set, is the time signatures are judged at in place of the clock's time of
 	// day.
@@ -91,7 +94,7 @@ func New(cfg Config, p Parts) *Resolver {
 		p.Cache.FollowDay(p.Clock.Ahead)
 	}
 	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
-		clock: p.Clock, observe: p.Observer, guard: p.Guard,
+		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
 	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
@@ -150,8 +153,8 @@ func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 
 // Options vary how a question is resolved.
 type Options struct {
-	CheckingDisabled bool // return data whether they verify or not (RFC 4035, section 3.2.2)
-	Tracer           Tracer
+	CheckingDisabled bool       // return data whether they verify or not (RFC 4035, section 3.2.2)
+	Events           event.Sink // of what is resolved for it; nil if nobody listens
 }
 
 // Answer is what became of a question.
@@ -175,10 +178,19 @@ type Answer struct {
 func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
 	b, done := r.takeOff(ctx)
 	defer done()
+	t := trail{sink: event.Both(r.events, o.Events)}
+	var began time.Time
+	if t.sink != nil {
+		e := t.of(event.Question, q)
+		began = e.Time
+		t.sink.Event(e)
+	}
 	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) {
-		return r.resolveLink(k, nil, b, 0, o.Tracer)
+		return r.resolveLink(k, nil, b, 0, t)
 	})
-	a.Sent = b.sent()
+	if a.Sent = b.sent(); t.sink != nil {
+		t.answered(a, time.Since(began))
+	}
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
 	}
@@ -390,11 +402,17 @@ func (r *Resolver) refresh(k cache.Key) {
 		}
 		return
 	}
+	t := trail{sink: r.events}
+	if t.sink != nil && known {
+		e := t.of(event.Refresh, keyQuestion(k))
+		e.TTL = l.ttl()
+		t.sink.Event(e)
+	}
 	go r.guard.Run(guard.Fetch, func() {
 		b, done := r.takeOff(context.Background())
 		defer done()
 		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
-			cd: k.Unchecked, flight: f, budget: b, own: true, refresh: true}
+			cd: k.Unchecked, flight: f, budget: b, own: true, refresh: true, trail: t.begin(k, f)}
 		if known {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
@@ -403,13 +421,12 @@ func (r *Resolver) refresh(k cache.Key) {
 }
 
 // resolveLink returns one link: from memory, from a flight under way, or by flying.
-func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t Tracer) (
+func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t trail) (
 	*link, *cause.Failure) {
 	for {
 		if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
-			if t != nil && l != nil {
-				q := wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}
-				t(Step{Depth: depth, Question: q, Outcome: "in the cache, " + l.status.String()})
+			if t.sink != nil {
+				t.known(k, l, f)
 			}
 			return l, f
 		}
@@ -420,14 +437,17 @@ func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int
 		case boardFull:
 			return nil, cause.New(cause.Overload, nil, "%d wait for %s", MaxWaiters, k.Name)
 		case boardWait:
+			if t.sink != nil {
+				t.fetched(event.FetchJoin, k, f.id)
+			}
 			l, fail, retry := r.await(f, parent, b)
 			if retry {
 				continue
 			}
 			return l, fail
 		}
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
-			cd: k.Unchecked, flight: f, budget: b, own: depth == 0 && b.full(), depth: depth, tracer: t}
+		x := &run{r: r, q: keyQuestion(k), cd: k.Unchecked, flight: f, budget: b,
+			own: depth == 0 && b.full(), depth: depth, trail: t.begin(k, f)}
 		return x.fly(parent, how)
 	}
 }
@@ -454,7 +474,11 @@ var panicked = &cause.Failure{Cause: cause.InternalError}
 // whoever works for the client, and nothing is left in the table.
 func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 	f = panicked // if there is no other end
+	began := time.Now()
 	defer func() {
+		if x.sink != nil {
+			x.ended(l, f, time.Since(began))
+		}
 		if f == panicked {
 			x.budget.end(f) // the query that this is for is over, whoever of it waits or goes on
 		}

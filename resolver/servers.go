@@ -18,18 +18,18 @@ import (
 	"bailiwick/wire"
 )
 
-// event is something that a server did.
-type event uint8
+// conduct is something that a server did.
+type conduct uint8
 
 const (
-	eventReply   event = iota // a reply over UDP, with its round trip
-	eventAlive                // a reply over anything else, whose round trip says little
-	eventTimeout              // silence, with how long it has lasted
-	eventDead                 // the address cannot be reached
-	eventLame                 // it does not serve the zone
-	eventBad                  // refused, failed, malformed
-	eventBogus                // its data do not verify
-	eventForget               // the network is back: what was held against servers may be its fault
+	eventReply   conduct = iota // a reply over UDP, with its round trip
+	eventAlive                  // a reply over anything else, whose round trip says little
+	eventTimeout                // silence, with how long it has lasted
+	eventDead                   // the address cannot be reached
+	eventLame                   // it does not serve the zone
+	eventBad                    // refused, failed, malformed
+	eventBogus                  // its data do not verify
+	eventForget                 // the network is back: what was held against servers may be its fault
 
 	// What it is able to do. Nothing that one forged packet could say is believed at once: a proven
 	// event came over TCP, or with our cookie.
@@ -240,7 +240,7 @@ func (s *servers) account(a netip.Addr, v *server) {
 
 // learn takes an event. took is the round trip of a reply, or how long silence has lasted; zone is
 // the one that was asked for.
-func (s *servers) learn(a netip.Addr, zone wire.Name, e event, took time.Duration, now time.Time) {
+func (s *servers) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration, now time.Time) {
 	switch e {
 	case eventReply, eventAlive, eventTimeout, eventDead:
 		replied := e == eventReply || e == eventAlive
@@ -288,7 +288,7 @@ func (v *server) alive(now time.Time) {
 
 // timedOut notes silence. Questions that are out at the same time tell the same of a server: only
 // what was sent since its timeout was last doubled doubles it again.
-func (v *server) timedOut(e event, took time.Duration, now time.Time) {
+func (v *server) timedOut(e conduct, took time.Duration, now time.Time) {
 	sent := now.Add(-took)
 	if v.timeouts == 0 || v.silent.IsZero() {
 		v.silent = sent
@@ -310,7 +310,7 @@ func (v *server) timedOut(e event, took time.Duration, now time.Time) {
 }
 
 // learnAbility takes an event that tells what a server is able to do.
-func (v *server) learnAbility(e event, now time.Time) {
+func (v *server) learnAbility(e conduct, now time.Time) {
 	switch e {
 	case eventEDNS:
 		v.edns, v.noEDNS = true, inability{}

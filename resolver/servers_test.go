@@ -17,7 +17,7 @@ func TestChoose(t *testing.T) {
 	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
 	type event2 struct {
 		addr netip.Addr
-		e    event
+		e    conduct
 		rtt  time.Duration
 	}
 	reply := func(addr netip.Addr, ms int) event2 {

@@ -182,7 +182,7 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 	}
 	known := a.x.r.servers
 	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
-		a.x.r.observe.Limit(cause.Overload)
+		a.x.limited(cause.Overload)
 		a.close(a.open[0]) // one goes for the other
 		if len(a.open) == 0 {
 			known.beside.Add(-1)
@@ -262,6 +262,9 @@ func (a *asking) overdue(t *try) {
 	waited := time.Since(t.began)
 	t.late = true
 	r.observe.Upstream(t.c.addr, t.how.via, waited, cause.Timeout)
+	if a.x.sink != nil {
+		a.exchanged(t, cause.Timeout, waited, transport.ErrTimeout)
+	}
 	r.link.of(t.c.addr.Addr()).Add(1)
 	if a.usual(t) {
 		r.servers.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
@@ -277,8 +280,6 @@ func (a *asking) overdue(t *try) {
 	} else if !a.usual(t) {
 		a.noTCP(t.c)
 	}
-	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
-	a.blame(f)
-	a.trace(t.c, f.Cause.Text())
+	a.blame(cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr))
 	a.undoubt(t)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/transport"
 )
 
@@ -23,8 +24,11 @@ func (a *asking) failed(t *try) *cause.Failure {
 	}
 	what := causeOfExchange(err)
 	r.observe.Upstream(c.addr, t.how.via, t.took, what)
+	if a.x.sink != nil {
+		a.exchanged(t, what, t.took, err)
+	}
 	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
-	learn := func(e event) { r.servers.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
+	learn := func(e conduct) { r.servers.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
 	switch {
 	case t.how.via.Encrypted() && a.fallBack(c, t.how.via, err):
 		s.tcp = 0
@@ -50,6 +54,7 @@ func (a *asking) failed(t *try) *cause.Failure {
 			s.lower = true
 		}
 		a.again = append(a.again, c)
+		a.fellBack(c, s.otherCase())
 	case what == cause.Spoofed:
 		a.suspect(c)
 	case what == cause.Unreachable && !t.how.reliable():
@@ -69,12 +74,17 @@ func (a *asking) failed(t *try) *cause.Failure {
 	case what == cause.Unreachable:
 		r.link.of(c.addr.Addr()).Add(1)
 	}
-	if f != nil {
-		a.blame(f)
-		a.trace(c, f.Cause.Text())
-	}
+	a.blame(f)
 	a.undoubt(t)
 	return nil
+}
+
+// otherCase is the form in which a server is asked again that changed the letter case.
+func (s *asked) otherCase() event.Form {
+	if s.lower {
+		return event.FormLowerCase
+	}
+	return event.FormTCP
 }
 
 // failedOverTCP takes a try over TCP, as a way out, that brought nothing. It tells nothing of what
@@ -95,6 +105,7 @@ func (a *asking) noTCP(c *candidate) {
 	if s.wrongCase && !s.lower && !s.tcpOnly {
 		s.lower = true // it changed the letters over UDP
 		a.again = append(a.again, c)
+		a.fellBack(c, event.FormLowerCase)
 	}
 }
 
@@ -110,6 +121,7 @@ func (a *asking) suspect(c *candidate) {
 	}
 	if !c.asked.tcpFailed {
 		a.again = append(a.again, c)
+		a.fellBack(c, event.FormTCP)
 	}
 }
 
@@ -118,9 +130,8 @@ func (a *asking) suspect(c *candidate) {
 func (a *asking) lacking(t *try, f *cause.Failure) {
 	c, s := t.c, &t.c.asked
 	a.x.budget.queries.Add(1)
-	a.x.r.observe.Limit(cause.LocalResources)
+	a.x.limited(cause.LocalResources)
 	a.blame(f)
-	a.trace(c, f.Cause.Text())
 	if t.how.reliable() {
 		s.tcp--
 	} else {

@@ -21,7 +21,7 @@ type run struct {
 	budget *Budget
 	own    bool // a client's own question, begun with a full budget
 	depth  int  // how many runs depend on this one
-	tracer Tracer
+	trail       // of the fetch
 	// refresh reports whether the link is known, and resolved because it ends soon.
 	refresh bool
 
@@ -38,24 +38,25 @@ func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	l, f := x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.tracer)
+	l, f := x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
 		x.budget.end(f) // what it was needed for is over as well, and nobody is to blame
 	}
 	return l, f
 }
 
-// ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in flight, or landed. Not where somebody is told of each step: they
-// are told in order.
+// ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in
+// flight, or landed.
 func (x *run) ahead(k cache.Key) {
-	if x.tracer != nil || x.depth >= MaxDepth {
+	if x.depth >= MaxDepth {
 		return
 	}
 	if _, known := x.r.cached(k); known {
 		return
 	}
 	if f, lead := x.r.flights.start(k, x.flight); lead {
-		y := &run{r: x.r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}, flight: f, budget: x.budget, depth: x.depth + 1}
+		y := &run{r: x.r, q: keyQuestion(k), flight: f, budget: x.budget, depth: x.depth + 1,
+			trail: x.begin(k, f)}
 		go x.r.guard.Run(guard.Fetch, func() {
 			_, _ = y.fly(nil, boardLead) // what comes of it is in the flight and in the cache
 		})

@@ -44,7 +44,7 @@ func TestCommands(t *testing.T) {
 		{"query --lab no.secure.example", "NXDOMAIN", 0},
 		{"query --lab www.expired.faulty", "EDE: 7 (Signature Expired)", 2},
 		{"query --lab --cd www.expired.faulty", "192.0.2.1", 0},
-		{"query --lab --trace www.secure.example", "<- 127.53.0.8:53 for secure.example.: answer, 1 records; secure", 0},
+		{"query --lab --trace www.secure.example", "verdict secure by secure.example.", 0},
 		{"query --lab a..b", "empty label at offset 2", 1},
 		{"query --lab example NOTYPE", "is no type such as", 1},
 		{"config check " + good, "good", 0},

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -64,11 +65,15 @@ func queryCommand() *cobra.Command {
 				return err
 			}
 			o := resolver.Options{CheckingDisabled: cd}
+			events := &event.Trace{}
 			if trace {
-				o.Tracer = tracer(cmd.OutOrStdout())
+				o.Events = events
 			}
 			began := time.Now()
 			a := r.Resolve(context.Background(), q, o)
+			if err := events.Write(cmd.OutOrStdout()); err != nil {
+				return err
+			}
 			if err := printAnswer(cmd.OutOrStdout(), a, dnssec, time.Since(began)); err != nil {
 				return err
 			}
@@ -228,17 +233,6 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 	p, found := prepare(cfg)
 	cfg.LogLevel = "error" // what there is to say is in the answer
 	return newStack(cfg, p, ex, nil).resolver, found, nil
-}
-
-// tracer prints steps, indented by how deep they are.
-func tracer(out io.Writer) resolver.Tracer {
-	return func(s resolver.Step) {
-		from := "cache"
-		if s.Server.IsValid() {
-			from = s.Server.String() + " for " + s.Zone.String()
-		}
-		fmt.Fprintf(out, ";; %s%s  <- %s: %s\n", strings.Repeat("  ", s.Depth), s.Question, from, s.Outcome)
-	}
 }
 
 // printAnswer prints an answer as dig does, and why it is as it is.

@@ -25,6 +25,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/memcache"
 	"bailiwick/internal/observe"
@@ -82,6 +83,7 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 		MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
 	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock,
 		Observer: s.observer(),
+		Events:   event.NewLog(s.log),
 		Guard:    s.guard}
 	if !cfg.ValidationTime.IsZero() {
 		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }

@@ -1,0 +1,170 @@
+// Package event tells what happens to queries: a closed set of events with typed fields, which the
+// resolver emits where it decides something. Nothing is built unless a [Sink] listens, and only
+// sinks make text. What is done is the same whether somebody listens or not.
+package event
+
+import (
+	"net/netip"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// Kind is what has happened.
+type Kind uint8
+
+// The kinds, with the fields that they have beside those of all events.
+const (
+	// Question: a client's question is being resolved.
+	Question Kind = iota
+	// Answer: it was answered. RCode, Status, Took, Count (packets sent); Failure, if it has one.
+	Answer
+
+	// CacheHit: the link is in the cache. Reply, Status, TTL; Failure, if it comes with one.
+	CacheHit
+	// Synthesis: the link follows from other data in the cache, see Source. Reply, Status, TTL.
+	Synthesis
+	// FailureHit: the cache has a failure of the question. Failure.
+	FailureHit
+	// Refresh: the data in the cache end soon, and are fetched anew. TTL.
+	Refresh
+
+	// FetchStart: a fetch begins, for Parent if that is not 0.
+	FetchStart
+	// FetchJoin: another fetch is waited for, which is Fetch.
+	FetchJoin
+	// FetchEnd: the fetch has ended. Took and Reply, Status, or Failure.
+	FetchEnd
+
+	// Exchange: a server was asked. Zone, Server, Protocol, Took, and RCode and Flags of what it
+	// replied, or Cause and Err.
+	Exchange
+	// Scrub: Count RRsets of a reply are outside of the zone, and left out. Zone, Server.
+	Scrub
+	// Response: what a reply is worth. Zone, Server, Reply; Target, Count or Cause.
+	Response
+	// Fallback: a server is asked again, see Form. Zone, Server.
+	Fallback
+
+	// Verdict: a response was judged. Zone, Status; Failure.
+	Verdict
+	// Trust: the trust in a zone was established. Zone, Status; Failure.
+	Trust
+
+	// Limit: a limit was met. Cause.
+	Limit
+
+	kinds
+)
+
+func (k Kind) String() string {
+	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
+		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "response", "fallback",
+		"verdict", "trust", "limit"}[k]
+}
+
+// Reply is what a reply, or what is known of a question, says.
+type Reply uint8
+
+// The replies.
+const (
+	ReplyNone     Reply = iota // nothing of use
+	ReplyData                  // data of the type asked for
+	ReplyAlias                 // a CNAME or DNAME leads on
+	ReplyNoData                // no such type
+	ReplyNXDomain              // no such name
+	ReplyReferral              // other servers know
+)
+
+func (r Reply) String() string {
+	return [...]string{"nothing of use", "answer", "alias", "no such type", "no such name",
+		"referral"}[r]
+}
+
+// Source is what an answer follows from that was not asked for.
+type Source uint8
+
+// The sources.
+const (
+	SourceNone Source = iota
+	SourceDNAME
+	SourceCut // a denied name above (RFC 8020)
+	SourceGap // a span without names (RFC 8198)
+)
+
+func (s Source) String() string {
+	return [...]string{"", "a DNAME", "a denied name above", "a denied span"}[s]
+}
+
+// Form is how a server is asked again, and why.
+type Form uint8
+
+// The forms.
+const (
+	FormNone        Form = iota
+	FormTCP              // the reply was truncated, or may be forged
+	FormWithoutEDNS      // FORMERR or NOTIMP to EDNS (RFC 6891, section 7)
+	FormWithEDNS         // what came without is bogus
+	FormCookie           // with the cookie that it wants (RFC 7873, section 5.3)
+	FormLowerCase        // it may not bear with random letter case
+	FormPlain            // not encrypted
+)
+
+func (f Form) String() string {
+	return [...]string{"", "over TCP", "without EDNS", "with EDNS", "with its cookie",
+		"in lower case", "not encrypted"}[f]
+}
+
+// Event is something that has happened. Fields that its kind does not have are zero. It holds
+// nothing that is changed later.
+type Event struct {
+	Kind Kind
+	Time time.Time
+	// Fetch is the number of the fetch that it happened in, 0 if in none, and Parent that of the
+	// one that this is for, 0 if it is for a client.
+	Fetch, Parent uint64
+	Question      wire.Question
+
+	Zone     wire.Name // whose servers are asked, or who signs
+	Target   wire.Name // of an alias, or of a referral
+	Server   netip.AddrPort
+	Err      error // of the transport
+	Failure  *cause.Failure
+	Took     time.Duration
+	Count    int
+	TTL      uint32
+	Flags    uint16
+	RCode    wire.RCode
+	Protocol transport.Protocol
+	Cause    cause.Cause
+	Status   wire.Security
+	Reply    Reply
+	Source   Source
+	Form     Form
+}
+
+// Sink is told of events. Event returns at once, and is called by several goroutines. It is given
+// a copy, so that telling allocates nothing.
+type Sink interface{ Event(Event) }
+
+// both tells two sinks.
+type both struct{ a, b Sink }
+
+// Event implements Sink.
+func (t both) Event(e Event) {
+	t.a.Event(e)
+	t.b.Event(e)
+}
+
+// Both returns a sink that tells a and b; either may be nil.
+func Both(a, b Sink) Sink {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return both{a, b}
+}

@@ -1,0 +1,70 @@
+// Events in the log, for an operator who looks for what is wrong with a name.
+
+package event
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+)
+
+// Log is a sink that logs events, no more than [MaxLogged] a second: whoever floods the server
+// does not fill the disk.
+type Log struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	second int64 // guarded by mu, as is all below
+	lines  int
+	left   int // events left out since the last line
+}
+
+// NewLog returns a sink that logs at level debug; nil if the logger has no such lines.
+func NewLog(log *slog.Logger) Sink {
+	if !log.Enabled(context.Background(), slog.LevelDebug) {
+		return nil
+	}
+	return &Log{log: log}
+}
+
+// Event implements Sink.
+func (l *Log) Event(e Event) {
+	left, ok := l.take(e.Time.Unix())
+	if !ok {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 16), slog.Uint64("fetch", e.Fetch))
+	if e.Parent != 0 {
+		attrs = append(attrs, slog.Uint64("parent", e.Parent))
+	}
+	attrs = append(attrs, slog.String("name", e.Question.Name.String()),
+		slog.String("type", e.Question.Type.String()), slog.String("text", e.Text()))
+	if e.Server.IsValid() {
+		attrs = append(attrs, slog.String("server", e.Server.String()))
+	}
+	if !e.Zone.IsZero() {
+		attrs = append(attrs, slog.String("zone", e.Zone.String()))
+	}
+	c := e.Cause
+	if e.Failure != nil {
+		c = e.Failure.Cause
+	}
+	attrs = append(attrs, slog.String("cause", c.Label()), slog.Int("left_out", left))
+	l.log.LogAttrs(context.Background(), slog.LevelDebug, e.Kind.String(), attrs...)
+}
+
+// take reports whether a line may be written in a second, and how many were left out before it.
+func (l *Log) take(second int64) (left int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if second != l.second {
+		l.second, l.lines = second, 0
+	}
+	if l.lines >= MaxLogged {
+		l.left++
+		return 0, false
+	}
+	l.lines++
+	left, l.left = l.left, 0
+	return left, true
+}

@@ -1,0 +1,171 @@
+// The trace of one query, for people.
+
+package event
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Trace is a sink that keeps the events of a query, to be written as a tree: what a fetch waits for
+// stands indented where it began, whatever else happened at the time.
+type Trace struct {
+	mu     sync.Mutex
+	events []Event // guarded by mu
+	left   int     // that were too many; guarded by mu
+}
+
+// Event implements Sink.
+func (t *Trace) Event(e Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.events) == MaxTraced {
+		t.left++
+		return
+	}
+	t.events = append(t.events, e)
+}
+
+// Write writes a line for each event so far.
+func (t *Trace) Write(out io.Writer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	w := &treeWriter{out: bufio.NewWriter(out), by: map[uint64][]Event{}, done: map[uint64]bool{}}
+	for _, e := range t.events {
+		at := e.Fetch
+		if e.Kind == FetchStart || e.Kind == FetchJoin {
+			at = e.Parent
+		}
+		w.by[at] = append(w.by[at], e)
+	}
+	if len(t.events) > 0 {
+		w.began = t.events[0].Time
+		w.fetch(0, 0)
+	}
+	if t.left > 0 {
+		fmt.Fprintf(w.out, ";; %d more events\n", t.left)
+	}
+	return w.out.Flush()
+}
+
+// treeWriter writes the events of fetches, each with those of what it began.
+type treeWriter struct {
+	out   *bufio.Writer
+	by    map[uint64][]Event // by the fetch in which they are told
+	done  map[uint64]bool    // fetches that are written
+	began time.Time
+}
+
+func (w *treeWriter) fetch(id uint64, depth int) {
+	w.done[id] = true
+	for _, e := range w.by[id] {
+		fmt.Fprintf(w.out, ";; %5d ms %s%s\n", e.Time.Sub(w.began).Milliseconds(),
+			strings.Repeat("  ", depth), e.Text())
+		if e.Kind == FetchStart && !w.done[e.Fetch] {
+			w.fetch(e.Fetch, depth+1)
+		}
+	}
+}
+
+// Text returns an event as a line, without its time.
+func (e *Event) Text() string {
+	q := e.Question.Name.String() + " " + e.Question.Type.String()
+	switch e.Kind {
+	case Question:
+		return "question " + q
+	case Answer:
+		return fmt.Sprintf("answered %s, %s, %d packets%s", e.RCode, e.Status, e.Count, e.label())
+	case CacheHit:
+		return fmt.Sprintf("%s: in the cache: %s, %s, TTL %d%s", q, e.Reply, e.Status, e.TTL, e.why())
+	case Synthesis:
+		return fmt.Sprintf("%s: follows from %s in the cache: %s, %s, TTL %d", q, e.Source, e.Reply,
+			e.Status, e.TTL)
+	case FailureHit:
+		return q + ": has failed before" + e.why()
+	case Refresh:
+		return fmt.Sprintf("%s: ends in %d seconds, fetched anew", q, e.TTL)
+	case FetchStart:
+		return "fetch " + q
+	case FetchJoin:
+		return "wait for the fetch of " + q
+	case FetchEnd:
+		if e.Reply == ReplyNone {
+			return fmt.Sprintf("failed in %s%s", e.took(), e.label())
+		}
+		return fmt.Sprintf("fetched in %s: %s, %s%s", e.took(), e.Reply, e.Status, e.label())
+	case Exchange:
+		if e.Err != nil {
+			return fmt.Sprintf("%s of %s: %s, %s: %s: %v", e.Server, e.Zone, e.Protocol, e.took(),
+				e.Cause.Label(), e.Err)
+		}
+		return fmt.Sprintf("%s of %s: %s, %s: %s%s, asked for %s", e.Server, e.Zone, e.Protocol,
+			e.took(), e.RCode, flagText(e.Flags), q)
+	case Scrub:
+		return fmt.Sprintf("left out of it: %d sets that are not of %s", e.Count, e.Zone)
+	case Response:
+		switch e.Reply {
+		case ReplyNone:
+			return "of no use: " + e.Cause.Text()
+		case ReplyAlias:
+			return "alias to " + e.Target.String()
+		case ReplyReferral:
+			return fmt.Sprintf("referral to %s, %d servers", e.Target, e.Count)
+		case ReplyData:
+			return fmt.Sprintf("answer, %d records", e.Count)
+		}
+		return e.Reply.String()
+	case Fallback:
+		return fmt.Sprintf("%s is asked again %s", e.Server, e.Form)
+	case Verdict:
+		return "verdict " + e.Status.String() + e.of() + e.why()
+	case Trust:
+		return "zone " + e.Zone.String() + " is " + e.Status.String() + e.why()
+	case Limit:
+		return "limit: " + e.Cause.Text()
+	}
+	return e.Kind.String()
+}
+
+// took is how long it took, as people read it.
+func (e *Event) took() string { return e.Took.Round(100 * time.Microsecond).String() }
+
+// flagText names the flags of a reply that matter upstream.
+func flagText(flags uint16) (s string) {
+	if flags&wire.FlagAA != 0 {
+		s += " aa"
+	}
+	if flags&wire.FlagTC != 0 {
+		s += " tc"
+	}
+	return s
+}
+
+// of is the zone that signed, if one did.
+func (e *Event) of() string {
+	if e.Zone.IsZero() {
+		return ""
+	}
+	return " by " + e.Zone.String()
+}
+
+// label is the cause, if there is a failure whose details were told before.
+func (e *Event) label() string {
+	if e.Failure == nil {
+		return ""
+	}
+	return ": " + e.Failure.Cause.Label()
+}
+
+// why is the failure, if there is one.
+func (e *Event) why() string {
+	if e.Failure == nil {
+		return ""
+	}
+	return ": " + e.Failure.Cause.Label() + ": " + e.Failure.Error()
+}

@@ -1,0 +1,149 @@
+// Events of a resolution, for whoever listens: see [event.Sink].
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/wire"
+)
+
+// trail is where the events of what is resolved for somebody go, and the fetch that it is for.
+type trail struct {
+	sink  event.Sink // nil if nobody listens
+	fetch uint64     // 0 for a client
+}
+
+// of returns an event of a kind in a fetch. It is called only if somebody listens, as are all that
+// make events.
+func (t *trail) of(kind event.Kind, q wire.Question) event.Event {
+	return event.Event{Kind: kind, Time: time.Now(), Fetch: t.fetch, Question: q}
+}
+
+// fetched tells of a fetch that is begun or waited for.
+func (t *trail) fetched(kind event.Kind, k cache.Key, id uint64) {
+	e := t.of(kind, keyQuestion(k))
+	e.Fetch, e.Parent = id, t.fetch
+	t.sink.Event(e)
+}
+
+// begin returns the trail of a fetch that begins.
+func (t *trail) begin(k cache.Key, f *flight) trail {
+	if t.sink != nil {
+		t.fetched(event.FetchStart, k, f.id)
+	}
+	return trail{t.sink, f.id}
+}
+
+// known tells of a link, or a failure, that somebody asked the cache for.
+func (t *trail) known(k cache.Key, l *link, f *cause.Failure) {
+	e := t.of(event.FailureHit, keyQuestion(k))
+	if e.Failure = f; l != nil {
+		e.Kind, e.Source = event.CacheHit, l.source
+		if l.source != event.SourceNone {
+			e.Kind = event.Synthesis
+		}
+		e.Reply, e.Status, e.TTL, e.Failure = l.kind.reply(), l.status, l.ttl(), l.failure
+	}
+	t.sink.Event(e)
+}
+
+// ended tells of the end of a fetch.
+func (x *run) ended(l *link, f *cause.Failure, took time.Duration) {
+	e := x.event(event.FetchEnd)
+	if e.Took, e.Failure = took, f; l != nil {
+		e.Reply, e.Status, e.Failure = l.kind.reply(), l.status, l.failure
+	}
+	x.sink.Event(e)
+}
+
+// answered tells of the answer that a client gets.
+func (t *trail) answered(a *Answer, took time.Duration) {
+	e := t.of(event.Answer, a.Question)
+	e.RCode, e.Status, e.Failure, e.Count, e.Took = a.RCode, a.Status, a.Failure, a.Sent, took
+	t.sink.Event(e)
+}
+
+// event returns an event of a kind about the run.
+func (x *run) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
+
+// judged tells of a verdict.
+func (x *run) judged(zone wire.Name, status wire.Security, f *cause.Failure) {
+	e := x.event(event.Verdict)
+	e.Zone, e.Status, e.Failure = zone, status, f
+	x.sink.Event(e)
+}
+
+// limited counts a limit that was met, and tells of it.
+func (x *run) limited(c cause.Cause) {
+	x.r.observe.Limit(c)
+	if x.sink != nil {
+		e := x.event(event.Limit)
+		e.Cause = c
+		x.sink.Event(e)
+	}
+}
+
+// event returns an event of a kind about a server.
+func (a *asking) event(kind event.Kind, c *candidate) event.Event {
+	e := a.x.of(kind, a.q)
+	e.Zone, e.Server = a.zone, c.addr
+	return e
+}
+
+// exchanged tells how a try went; err is nil if there was a reply.
+func (a *asking) exchanged(t *try, c cause.Cause, took time.Duration, err error) {
+	e := a.event(event.Exchange, t.c)
+	e.Server, e.Protocol, e.Took, e.Cause, e.Err = t.req.Server, t.how.via, took, c, err
+	if err == nil {
+		e.RCode, e.Flags = t.m.FullRCode(), t.m.Flags
+	}
+	a.x.sink.Event(e)
+}
+
+// replied tells what a reply is worth.
+func (a *asking) replied(c *candidate, r *reply) {
+	e := a.event(event.Response, c)
+	switch e.Reply = r.kind.reply(); r.kind {
+	case replyFault:
+		e.Cause = r.fault
+	case replyReferral:
+		e.Target, e.Count = r.referral.Zone, len(r.referral.Servers)
+	case replyAlias:
+		e.Target = r.target
+	case replyAnswer:
+		e.Count = r.sets[0].Len()
+	}
+	a.x.sink.Event(e)
+}
+
+// fellBack tells in what form a server is asked again, if somebody listens.
+func (a *asking) fellBack(c *candidate, form event.Form) {
+	if a.x.sink == nil {
+		return
+	}
+	e := a.event(event.Fallback, c)
+	e.Form = form
+	a.x.sink.Event(e)
+}
+
+// keyQuestion is the question that a key is of.
+func keyQuestion(k cache.Key) wire.Question {
+	return wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}
+}
+
+// reply is the events' name of a kind of reply.
+func (k replyKind) reply() event.Reply {
+	return [...]event.Reply{replyFault: event.ReplyNone, replyAnswer: event.ReplyData,
+		replyAlias: event.ReplyAlias, replyNoData: event.ReplyNoData,
+		replyNXDomain: event.ReplyNXDomain, replyReferral: event.ReplyReferral}[k]
+}
+
+// reply is the events' name of a kind of link.
+func (k kind) reply() event.Reply {
+	return [...]event.Reply{kindAnswer: event.ReplyData, kindAlias: event.ReplyAlias,
+		kindNoData: event.ReplyNoData, kindNXDomain: event.ReplyNXDomain}[k]
+}

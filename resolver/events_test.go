@@ -1,0 +1,284 @@
+// Events: what happens is told to whoever listens, and is the same if nobody does.
+
+package resolver_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// distant is a world whose servers take their time, and longer for keys, so that the order of things
+// is always the same.
+type distant struct{ *lab.World }
+
+func (f distant) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	time.Sleep(10 * time.Millisecond)
+	var q wire.Query
+	if err := wire.ParseQuery(r.Query, &q); err == nil && q.Question.Type == wire.TypeDNSKEY {
+		time.Sleep(5 * time.Millisecond)
+	}
+	return f.World.Exchange(ctx, r)
+}
+
+// The whole trace of a name that nothing is known of, and of one that has failed: what is waited
+// for stands indented below what began it.
+func TestEventsTraceIsATreeOfFetches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		in := newNetwork(t, w, distant{w}, nil)
+		var b strings.Builder
+		for _, name := range []string{"www.secure.example.", "www.secure.example.",
+			"www.expired.faulty.", "www.expired.faulty."} {
+			trace := &event.Trace{}
+			in.ask(name, wire.TypeA, resolver.Options{Events: trace})
+			if err := trace.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			b.WriteByte('\n')
+		}
+		got := keyTags.ReplaceAllString(b.String(), "key N") // the lab has new keys each time
+		golden := filepath.Join("testdata", "trace.txt")
+		if *rewrite {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// recorder keeps the events of everything.
+type recorder struct {
+	mu     sync.Mutex
+	events []event.Event
+}
+
+func (r *recorder) Event(e event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// kinds returns how often each kind was told.
+func (r *recorder) kinds() map[event.Kind]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := map[event.Kind]int{}
+	for _, e := range r.events {
+		n[e.Kind]++
+	}
+	return n
+}
+
+var rewrite = flag.Bool("rewrite", false, "write the trace in testdata")
+
+var keyTags = regexp.MustCompile("key [0-9]+")
+
+// digits are what tells the many servers of one zone apart.
+var digits = regexp.MustCompile("[0-9]+")
+
+// Whether somebody listens changes nothing of what servers are asked, nor of the answer, whatever
+// is wrong with them: for all names of the lab.
+func TestEventsChangeNothingOfWhatIsDone(t *testing.T) {
+	for _, c := range outcomes {
+		var asked, answers [2]string
+		for i := range 2 {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				in := newNetwork(t, w, distant{w}, nil)
+				if i == 1 {
+					in.parts.Events = &recorder{}
+					in = in.withMemory(1 << 24)
+				}
+				a := in.resolve(c.name, c.qtype)
+				time.Sleep(resolver.MaxTime) // until all has ended that was begun ahead
+				lines := strings.Split(in.transcript(), "\n")
+				for j, l := range lines { // which of a zone's servers is asked is chance
+					_, lines[j], _ = strings.Cut(digits.ReplaceAllString(l, ""), " ")
+				}
+				slices.Sort(lines)
+				asked[i] = strings.Join(slices.Compact(lines), "\n")
+				answers[i] = a.RCode.String() + " " + a.Status.String()
+				if a.Failure != nil {
+					answers[i] += " " + a.Failure.Cause.Label()
+				}
+			})
+		}
+		if c.name == "www.one-good.faulty." { // how often its bad servers are met is chance too
+			asked[0], asked[1] = "", ""
+		}
+		if asked[0] != asked[1] || answers[0] != answers[1] {
+			t.Errorf("%s: without a listener %s\n%s\nwith one %s\n%s", c.name, answers[0], asked[0],
+				answers[1], asked[1])
+		}
+	}
+}
+
+// Each kind of the closed set is emitted somewhere, and has a name and a line of its own.
+func TestEventsOfEachKindAreEmittedAndHaveText(t *testing.T) {
+	kinds := constants(t, filepath.Join("..", "internal", "event", "event.go"), "Kind")
+	var code strings.Builder
+	for _, dir := range []string{".", filepath.Join("..", "server")} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code.Write(b)
+		}
+	}
+	texts := map[string]string{}
+	for i, name := range kinds {
+		if !strings.Contains(code.String(), "event."+name) {
+			t.Errorf("%s is emitted nowhere", name)
+		}
+		e := event.Event{Kind: event.Kind(i)}
+		text := e.Text()
+		if e.Kind.String() == "" || text == "" || text == e.Kind.String() {
+			t.Errorf("%s has no text", name)
+		}
+		if other := texts[text]; other != "" {
+			t.Errorf("%s and %s have the same text %q", name, other, text)
+		}
+		texts[text] = name
+	}
+	if len(kinds) < 16 {
+		t.Errorf("only %d kinds were found: %v", len(kinds), kinds)
+	}
+}
+
+// constants returns the exported names of the block of constants that begins with a type.
+func constants(t *testing.T, file, typ string) (names []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range f.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.CONST {
+			continue
+		}
+		first, _ := g.Specs[0].(*ast.ValueSpec).Type.(*ast.Ident)
+		if first == nil || first.Name != typ {
+			continue
+		}
+		for _, s := range g.Specs {
+			if n := s.(*ast.ValueSpec).Names[0]; n.IsExported() {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
+}
+
+// What a question tells of in the lab: nearly every kind.
+func TestEventsTellWhatTheResolverDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		in := newNetwork(t, w, distant{w}, nil)
+		r := &recorder{}
+		in.parts.Events, in.cfg.Prefetch = r, true
+		in = in.withMemory(1 << 24)
+		for _, c := range outcomes {
+			in.resolve(c.name, c.qtype)
+		}
+		in.resolve("www.expired.faulty.", wire.TypeA)
+		in.resolve("no.secure.example.", wire.TypeAAAA)
+		in.resolve("below.no.secure.example.", wire.TypeAAAA)
+		time.Sleep(275 * time.Second) // of the 300 that the lab's data live for
+		in.resolve("www.secure.example.", wire.TypeTXT)
+		in.resolve("txt.secure.example.", wire.TypeTXT)
+		in.resolve("secure.example.", wire.TypeDNSKEY)
+		time.Sleep(resolver.MaxTime)
+		got := r.kinds()
+		for _, k := range []event.Kind{event.Question, event.Answer, event.CacheHit, event.Synthesis,
+			event.FailureHit, event.FetchStart, event.FetchJoin, event.FetchEnd, event.Exchange,
+			event.Response, event.Fallback, event.Verdict, event.Trust} {
+			if got[k] == 0 {
+				t.Errorf("nothing was told of kind %q", k)
+			}
+		}
+		if got[event.FetchStart] != got[event.FetchEnd] {
+			t.Errorf("%d fetches began and %d ended", got[event.FetchStart], got[event.FetchEnd])
+		}
+	})
+}
+
+// broken fails as a socket does.
+type broken struct{}
+
+func (broken) Exchange(context.Context, transport.Request) ([]byte, error) {
+	return nil, errors.Join(transport.ErrUnreachable, errors.New("network is unreachable"))
+}
+
+// What the transport said is in the event, in its own words, whatever cause it was sorted under.
+func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
+	in := newNetwork(t, lab.Internet(time.Now()), broken{}, nil)
+	r := &recorder{}
+	in.ask("www.secure.example.", wire.TypeA, resolver.Options{Events: r})
+	for _, e := range r.events {
+		if e.Kind == event.Exchange && e.Cause == cause.Unreachable &&
+			strings.Contains(e.Err.Error(), "network is unreachable") {
+			return
+		}
+	}
+	t.Errorf("no exchange with the error in %v", r.events)
+}
+
+// discard is a sink that costs nothing by itself.
+type discard struct{}
+
+func (discard) Event(event.Event) {}
+
+// To tell somebody allocates nothing more than to tell nobody.
+func TestEventsAllocateNothing(t *testing.T) {
+	w := lab.Internet(time.Now())
+	cost := func(s event.Sink) float64 {
+		in := newWorld(t, w, nil)
+		in.parts.Events = s
+		in = in.withMemory(1 << 24)
+		q := wire.Question{Name: wire.MustParseName("www.secure.example."), Type: wire.TypeA,
+			Class: wire.ClassIN}
+		in.r.Resolve(context.Background(), q, resolver.Options{})
+		return testing.AllocsPerRun(100, func() {
+			in.r.Resolve(context.Background(), q, resolver.Options{})
+		})
+	}
+	if without, with := cost(nil), cost(discard{}); with > without {
+		t.Errorf("%v allocations with a sink, %v without", with, without)
+	}
+}
