@@ -4,6 +4,7 @@ package cache
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -20,7 +21,7 @@ type Store struct {
 	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
-	limits TTLLimits
+	limits atomic.Pointer[TTLLimits]
 	day    *daytime
 }
 
@@ -53,12 +54,6 @@ func OffHeap(memory int) int {
 
 // New divides the memory, in octets, among the caches.
 func New(memory int, limits TTLLimits) *Store {
-	if limits.Max == 0 {
-		limits.Max = MaxTTL
-	}
-	if limits.MaxNegative == 0 {
-		limits.MaxNegative = MaxNegativeTTL
-	}
 	s := &Store{
 		Answers: memcache.New(Share(memory, shareAnswers), AnswerKey.hash,
 			func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
@@ -70,10 +65,24 @@ func New(memory int, limits TTLLimits) *Store {
 		Delegations: memcache.NewPacked(Share(memory, shareDelegations), HashName, delegationSize,
 			delegationCodec),
 		Denials: newDenials(Share(memory, shareDenials)),
-		limits:  limits,
 	}
 	s.day = s.Denials.day
+	s.SetLimits(limits)
 	return s
+}
+
+// SetLimits changes the bounds of TTLs, and forgets everything if they are others than before: what
+// is kept has its end already.
+func (s *Store) SetLimits(limits TTLLimits) {
+	if limits.Max == 0 {
+		limits.Max = MaxTTL
+	}
+	if limits.MaxNegative == 0 {
+		limits.MaxNegative = MaxNegativeTTL
+	}
+	if old := s.limits.Swap(&limits); old != nil && *old != limits {
+		s.Flush(wire.Root, true)
+	}
 }
 
 // Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are
@@ -119,12 +128,14 @@ func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
 // ClampTTL applies the operator's limits to the TTL of data that rest on a signature that ends at
 // until: no limit makes them outlive it (RFC 4035, section 5.3.3).
 func (s *Store) ClampTTL(ttl, until uint32, now time.Time) uint32 {
-	return s.clamp(ttl, s.limits.Min, s.limits.Max, until, now)
+	l := s.limits.Load()
+	return s.clamp(ttl, l.Min, l.Max, until, now)
 }
 
 // ClampNegativeTTL is ClampTTL for negative answers.
 func (s *Store) ClampNegativeTTL(ttl, until uint32, now time.Time) uint32 {
-	return s.clamp(ttl, s.limits.MinNegative, s.limits.MaxNegative, until, now)
+	l := s.limits.Load()
+	return s.clamp(ttl, l.MinNegative, l.MaxNegative, until, now)
 }
 
 func (s *Store) clamp(ttl uint32, least, most time.Duration, until uint32, now time.Time) uint32 {

@@ -42,8 +42,8 @@ type Resolver struct {
 	servers      *servers
 	trusts       trusts
 	flights      flights
-	link         linkState
-	refetches    refetches
+	link         *linkState
+	refetches    *refetches
 	cookieSecret [2]uint64
 
 	mu     sync.Mutex
@@ -74,6 +74,21 @@ type Parts struct {
 
 // New returns a resolver.
 func New(cfg Config, p Parts) *Resolver {
+	r := newResolver(cfg, p)
+	r.validator = validator.New(r.cfg.Validation)
+	r.probes = make(chan struct{}, MaxProbes)
+	r.servers = newServers(cache.Share(r.cfg.Memory, cache.ShareServers))
+	r.trusts = newTrusts(cache.Share(r.cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
+	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
+	r.link, r.refetches = &linkState{}, &refetches{zones: zones}
+	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
+		panic("resolver: no random source: " + err.Error())
+	}
+	return r
+}
+
+// newResolver returns a resolver that has no memory yet.
+func newResolver(cfg Config, p Parts) *Resolver {
 	if cfg.Port == 0 {
 		cfg.Port = 53
 	}
@@ -93,16 +108,10 @@ func New(cfg Config, p Parts) *Resolver {
 		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }
 		p.Cache.FollowDay(p.Clock.Ahead)
 	}
-	r := &Resolver{cfg: cfg, cache: p.Cache, validator: validator.New(cfg.Validation), anchors: p.Anchors, exchanger: p.Exchanger, probes: make(chan struct{}, MaxProbes),
+	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		servers: newServers(cache.Share(cfg.Memory, cache.ShareServers)), when: p.ValidationTime,
+		when:    p.ValidationTime,
 		flights: flights{all: map[cache.Key]*flight{}}}
-	r.trusts = newTrusts(cache.Share(cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
-	r.refetches.zones, _ = lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
-	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
-		panic("resolver: no random source: " + err.Error())
-	}
-	return r
 }
 
 // clockFor is the time that signatures are judged at.

@@ -41,7 +41,7 @@ func (r *request) ours(q wire.Question) *policy.Local {
 			return l
 		}
 	}
-	if r.rules.Special && !r.server.resolver.Configured(q.Name) {
+	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
 		return policy.Special(q)
 	}
 	return nil

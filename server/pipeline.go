@@ -168,9 +168,9 @@ func (r *request) known() bool {
 		r.answer = r.notRecursive()
 		return true
 	}
-	a := r.server.resolver.Known(r.ask, cd)
+	a := r.rules.Resolver.Known(r.ask, cd)
 	if a == nil && !rd {
-		a = r.server.resolver.KnownFailure(r.ask, cd)
+		a = r.rules.Resolver.KnownFailure(r.ask, cd)
 	}
 	if a == nil {
 		return false
@@ -221,13 +221,13 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 func (r *request) resolve() []byte {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
-		if a := s.resolver.Referral(s.ctx, r.ask); a != nil {
+		if a := r.rules.Resolver.Referral(s.ctx, r.ask); a != nil {
 			return r.respond(a)
 		}
 		return r.notRecursive()
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}
-	return r.respond(s.resolver.Resolve(s.ctx, r.ask, o))
+	return r.respond(r.rules.Resolver.Resolve(s.ctx, r.ask, o))
 }
 
 // respond judges an answer, reports a failure, and shapes it.

@@ -70,7 +70,7 @@ func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 		strings.HasPrefix(q.Question.Name.Label(), sentinelPrefix) {
 		return nil, 0, false
 	}
-	a, encloser, ok := r.server.resolver.Denied(q.Question, variantOf(q))
+	a, encloser, ok := r.rules.Resolver.Denied(q.Question, variantOf(q))
 	if !ok || r.ours(q.Question) != nil {
 		return nil, 0, false
 	}

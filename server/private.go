@@ -49,7 +49,7 @@ func (r *request) private(a *resolver.Answer) *resolver.Answer {
 // address.
 func (r *request) mayHavePrivate() func(wire.Name) bool {
 	own := func(n wire.Name) bool {
-		return r.view.Private.Allowed(n) || r.server.resolver.Configured(n)
+		return r.view.Private.Allowed(n) || r.rules.Resolver.Configured(n)
 	}
 	asked := own(r.ask.Name)
 	return func(n wire.Name) bool { return asked && own(n) }

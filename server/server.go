@@ -102,20 +102,27 @@ type Entrance struct {
 // Rules are what holds for the queries of an entrance. They are immutable.
 type Rules struct {
 	*Config
-	Access *policy.ACL
-	View   *policy.View // of the clients for whom Access has none of their own
+	// Resolver is who they are resolved by; nil for the server's own.
+	Resolver *resolver.Resolver
+	Access   *policy.ACL
+	View     *policy.View // of the clients for whom Access has none of their own
 }
 
 // Entrance returns one for those whom an ACL lets in, under the server's configuration.
 func (s *Server) Entrance(acl *policy.ACL, v *policy.View) *Entrance {
 	e := &Entrance{server: s}
-	e.Replace(Rules{s.cfg, acl, v})
+	e.Replace(Rules{s.cfg, s.resolver, acl, v})
 	return e
 }
 
 // Replace has other rules hold for the queries to come. Those that are in work end by the rules that
 // they began with.
-func (e *Entrance) Replace(r Rules) { e.rules.Store(&r) }
+func (e *Entrance) Replace(r Rules) {
+	if r.Resolver == nil {
+		r.Resolver = e.server.resolver
+	}
+	e.rules.Store(&r)
+}
 
 // Close ends what is being resolved; clients that wait hear SERVFAIL.
 func (s *Server) Close() {

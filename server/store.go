@@ -43,7 +43,7 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
 // keepFailure stores a failure as a prepared answer, as long as it is remembered: who asks again
 // and again hears the same at the price of a hit. The log has had its line.
 func (r *request) keepFailure(a *resolver.Answer) {
-	end := r.server.resolver.FailureEnds(a, r.q.Has(wire.FlagCD))
+	end := r.rules.Resolver.FailureEnds(a, r.q.Has(wire.FlagCD))
 	if end == 0 {
 		return
 	}

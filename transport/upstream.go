@@ -24,6 +24,15 @@ type Peer struct {
 	Path  string         // of DoH
 }
 
+// Equal reports whether two are the same server as far as its identity goes; either may be nil.
+func (p *Peer) Equal(o *Peer) bool {
+	if p == nil || o == nil {
+		return p == o
+	}
+	return p.Name == o.Name && p.Path == o.Path && slices.Equal(p.Pins, o.Pins) &&
+		(p.Roots == nil) == (o.Roots == nil) && (p.Roots == nil || p.Roots.Equal(o.Roots))
+}
+
 // ErrIdentity says that a server is not who it has to be.
 var ErrIdentity = errors.New("the server's certificate is not the one that is expected")
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -212,4 +213,23 @@ func (s *Set) Zones() (zones []wire.Name) {
 		zones = append(zones, z)
 	}
 	return zones
+}
+
+// Changed returns the names at which two sets differ, in their anchors or in what is not validated.
+func Changed(a, b *Set) (names []wire.Name) {
+	all := map[wire.Name]bool{}
+	for _, s := range []*Set{a, b} {
+		for n := range s.anchors {
+			all[n] = true
+		}
+		for n := range s.negative {
+			all[n] = true
+		}
+	}
+	for n := range all {
+		if a.negative[n] != b.negative[n] || !reflect.DeepEqual(a.anchors[n], b.anchors[n]) {
+			names = append(names, n)
+		}
+	}
+	return names
 }

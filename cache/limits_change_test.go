@@ -1,0 +1,26 @@
+package cache
+
+import (
+	"testing"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Other bounds of TTLs forget what was kept under the old ones; equal bounds forget nothing.
+func TestOtherTTLLimitsForgetWhatIsKept(t *testing.T) {
+	s := New(1<<20, TTLLimits{})
+	set := &wire.RRset{Name: wire.MustParseName("www.test"), Type: wire.TypeA,
+		Class: wire.ClassIN, TTL: 3600}
+	set.Data = set.Data.Append([]byte{192, 0, 2, 7})
+	k := Key{Name: set.Name, Type: set.Type}
+	s.RRsets.Put(k, RRset{Set: set, Expires: time.Now().Unix() + 3600})
+	s.SetLimits(TTLLimits{Max: MaxTTL})
+	if _, ok := s.RRsets.Get(k); !ok {
+		t.Error("the same bounds, and the set is gone")
+	}
+	s.SetLimits(TTLLimits{Max: time.Minute})
+	if _, ok := s.RRsets.Get(k); ok {
+		t.Error("the set is kept for longer than a minute")
+	}
+}
