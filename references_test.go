@@ -136,8 +136,9 @@ var described = regexp.MustCompile(
 func metricsReference(t *testing.T) string {
 	m := observe.New()
 	store := cache.New(1<<20, cache.TTLLimits{})
-	m.WatchCaches(store, resolver.New(resolver.Config{},
-		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}}))
+	r := resolver.New(resolver.Config{},
+		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
+	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)

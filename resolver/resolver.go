@@ -74,6 +74,9 @@ type Parts struct {
 
 // New returns a resolver.
 func New(cfg Config, p Parts) *Resolver {
+	if p.ValidationTime == nil {
+		p.Cache.FollowDay(p.Clock.Ahead)
+	}
 	r := newResolver(cfg, p)
 	r.validator = validator.New(r.cfg.Validation)
 	r.probes = make(chan struct{}, MaxProbes)
@@ -106,7 +109,6 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	}
 	if p.ValidationTime == nil {
 		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }
-		p.Cache.FollowDay(p.Clock.Ahead)
 	}
 	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,

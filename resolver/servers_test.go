@@ -173,7 +173,7 @@ func TestRFC9156Minimiser(t *testing.T) {
 
 // The family of addresses over which nobody replies lately is asked for last.
 func TestFamiliesThatReplyComeFirst(t *testing.T) {
-	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}}
+	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}, link: &linkState{}}
 	x := &run{r: r}
 	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	want := func(first wire.Type) {
@@ -222,7 +222,7 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 // forgiven with the next reply is all that is held, so that happens once a second.
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	r := &Resolver{cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}), clock: now,
+	r := &Resolver{link: &linkState{}, cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}), clock: now,
 		servers: newServers(1 << 20)}
 	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, forgiven := range []bool{true, false, true} {

@@ -59,6 +59,20 @@ func ctlCommand() *cobra.Command {
 		},
 	})
 	cmd.AddCommand(flush, clock, &cobra.Command{
+		Use:   "reload",
+		Short: "Read the configuration again, and use all of it or nothing",
+		Long: "Read the configuration again, as SIGHUP does. If anything is wrong with it, all " +
+			"errors are listed and everything stays as it is. Otherwise the new one is in use " +
+			"afterwards: listeners that are in both stay open with their connections, and no " +
+			"query is lost. What can change at a restart only is listed.\n\n" +
+			"Exit status: 0 in use; 1 refused.",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"reconfig", "reread", "refresh", "restart", "hup"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return call(cmd, console.Request{Command: "reload"})
+		},
+	}, &cobra.Command{
 		Use:               "status",
 		Short:             "Show how the server is",
 		Args:              cobra.NoArgs,

@@ -3,12 +3,15 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/config"
@@ -54,7 +57,7 @@ func lastWord(log *slog.Logger, cfg *config.Config, err error) error {
 // trusts.
 func (r *running) logStarted() {
 	var at []string
-	for _, l := range r.listeners {
+	for _, l := range r.now().listeners {
 		at = append(at, l.protocol.String()+" "+l.Addr().String())
 	}
 	admin, control := "", ""
@@ -77,8 +80,8 @@ func (r *running) logStopped(began time.Time) {
 // anchorText lists the trust anchors by zone and key tag.
 func (r *running) anchorText() string {
 	var zones []string
-	for _, z := range r.anchors.Zones() {
-		set, _ := r.anchors.At(z)
+	for _, z := range r.now().anchors.Zones() {
+		set, _ := r.now().anchors.At(z)
 		text := z.String()
 		for d := range set.Data.All() {
 			if ds, err := wire.ParseDS(d); err == nil {
@@ -93,25 +96,52 @@ func (r *running) anchorText() string {
 	return strings.Join(zones, ", ")
 }
 
-// spoken is a source of certificates that says in the log when it has new ones.
+// spoken is a source of certificates that says in the log when it has new ones. Another source can
+// take the place of its own.
 type spoken struct {
-	transport.CertificateSource
-	log *slog.Logger
+	source atomic.Pointer[transport.CertificateSource]
+	log    *slog.Logger
 }
+
+func newSpoken(c transport.CertificateSource, log *slog.Logger) *spoken {
+	s := &spoken{log: log}
+	s.source.Store(&c)
+	return s
+}
+
+// Certificate implements transport.CertificateSource.
+func (s *spoken) Certificate(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return (*s.source.Load()).Certificate(h)
+}
+
+// All implements transport.CertificateSource.
+func (s *spoken) All() []*tls.Certificate { return (*s.source.Load()).All() }
 
 // Refresh implements transport.CertificateSource.
 func (s *spoken) Refresh() error {
 	before := s.All()
-	err := s.CertificateSource.Refresh()
-	after := s.All()
-	if err != nil || len(before) > 0 && &before[0] == &after[0] {
-		return err
+	err := (*s.source.Load()).Refresh()
+	if err == nil {
+		s.say(before)
 	}
-	for _, c := range after {
-		s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "), "expires",
-			c.Leaf.NotAfter.Format(time.RFC3339))
+	return err
+}
+
+// replace has another source in place of this one.
+func (s *spoken) replace(c transport.CertificateSource) {
+	before := s.All()
+	s.source.Store(&c)
+	s.say(before)
+}
+
+// say tells which certificates are others than before.
+func (s *spoken) say(before []*tls.Certificate) {
+	for _, c := range s.All() {
+		if !slices.ContainsFunc(before, func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
+			s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "), "expires",
+				c.Leaf.NotAfter.Format(time.RFC3339))
+		}
 	}
-	return nil
 }
 
 // errorsOf takes joined errors apart.

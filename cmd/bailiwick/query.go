@@ -232,7 +232,7 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 	}
 	p, found := prepare(cfg)
 	cfg.LogLevel = "error" // what there is to say is in the answer
-	return newStack(cfg, p, ex, nil).resolver, found, nil
+	return newStack(cfg, p, ex, nil).now().resolver, found, nil
 }
 
 // printAnswer prints an answer as dig does, and why it is as it is.

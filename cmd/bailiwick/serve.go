@@ -34,10 +34,9 @@ func serveCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups() // from the first moment on
-			cfg, found := readConfig(file)
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			return serve(ctx, cfg, found, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(ctx, file, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
@@ -81,8 +80,7 @@ func labListeners(cfg *config.Config) {
 
 // serve runs until ctx ends. Nothing that it writes keeps it from serving or from ending: both
 // streams have a journal, and that their reader has gone is no reason to die of SIGPIPE.
-func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab bool,
-	stdout, stderr io.Writer) error {
+func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
 	defer out.Close()
@@ -91,17 +89,27 @@ func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab
 	defer network.Close()
 	var ex transport.Exchanger = network
 	var inMemory error // why the lab's servers have no sockets
+	read := func() (*config.Config, config.Findings, error) {
+		cfg, found := readConfig(file)
+		return cfg, found, nil
+	}
 	if inLab {
 		w := lab.Internet(time.Now())
-		if err := useLab(cfg, w); err != nil {
-			return err
+		read = func() (*config.Config, config.Findings, error) {
+			cfg, found := readConfig(file)
+			err := useLab(cfg, w)
+			labListeners(cfg)
+			cfg.Port = labPort
+			return cfg, found, err
 		}
-		labListeners(cfg)
-		cfg.Port = labPort
 		// Not every system has all of 127.0.0.0/8: the world does as well in memory.
 		if inMemory = w.Listen(ctx, labPort); inMemory != nil {
 			ex = w
 		}
+	}
+	cfg, found, err := read()
+	if err != nil {
+		return err
 	}
 	p, more := prepare(cfg)
 	found = append(found, more...)
@@ -116,6 +124,7 @@ func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab
 	if err != nil {
 		return lastWord(log, cfg, err)
 	}
+	r.read = read
 	defer r.logStopped(time.Now())
 	defer r.close()
 	r.start()
@@ -128,7 +137,7 @@ func serve(ctx context.Context, cfg *config.Config, found config.Findings, inLab
 		}
 		printLab(out, r)
 	default:
-		for _, l := range r.listeners {
+		for _, l := range r.now().listeners {
 			fmt.Fprintf(out, "Serving %s at %v.\n", l.protocol.Help(), l.Addr())
 		}
 	}
@@ -159,7 +168,7 @@ func printLab(out io.Writer, r *running) {
 		fmt.Fprintf(out, ", metrics at http://%s/metrics", r.console.Addr())
 	}
 	fmt.Fprint(out, ".\n\nTry:\n")
-	for _, l := range r.listeners {
+	for _, l := range r.now().listeners {
 		if l.protocol.Stream() {
 			continue
 		}
@@ -170,7 +179,7 @@ func printLab(out io.Writer, r *running) {
 		break
 	}
 	fmt.Fprint(out, "\nOver each transport:\n")
-	for _, l := range r.listeners {
+	for _, l := range r.now().listeners {
 		if option, ok := l.protocol.Kdig(); ok {
 			if option != "" {
 				option += " "

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -34,7 +35,6 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
 	"bailiwick/validator"
 	"bailiwick/validator/p256"
 	"bailiwick/wire"
@@ -42,25 +42,23 @@ import (
 
 // stack is a resolver with all its parts, not listening yet.
 type stack struct {
-	cfg       *config.Config
+	cfg       *config.Config // that it began with
 	clock     clock.Clock
 	metrics   *observe.Metrics
 	store     *cache.Store
-	anchors   *trustanchor.Set
 	exchanger transport.Exchanger
-	resolver  *resolver.Resolver
 	log       *slog.Logger
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
-	certificates transport.CertificateSource
-	serving      server.Config
+	certificates *spoken
+	snapshot     atomic.Pointer[snapshot] // in use
 }
 
 // newStack builds what resolves. A server has a journal; without one, log lines go to standard
 // error and a panic ends the process as it always does.
 func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.Journal) *stack {
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
-		log: newLog(cfg, os.Stderr), anchors: p.anchors, serving: p.server}
+		log: newLog(cfg, os.Stderr)}
 	if j != nil {
 		s.log = newLog(cfg, j)
 		s.guard = guard.New(s.log, s.metrics.Panic, func() {
@@ -73,23 +71,15 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 		}
 	}
 	if p.certificates != nil {
-		s.certificates = &spoken{p.certificates, s.log}
+		s.certificates = newSpoken(p.certificates, s.log)
 	}
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
 	}
-	memory := int(cfg.Memory)
-	s.store = cache.New(memory, cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL,
-		MinNegative: cfg.MinNegativeTTL, MaxNegative: cfg.MaxNegativeTTL})
-	parts := resolver.Parts{Cache: s.store, Anchors: s.anchors, Exchanger: ex, Clock: s.clock,
-		Observer: s.observer(),
-		Events:   event.NewLog(s.log),
-		Guard:    s.guard}
-	if !cfg.ValidationTime.IsZero() {
-		parts.ValidationTime = func() time.Time { return cfg.ValidationTime }
-	}
-	s.resolver = resolver.New(p.resolver, parts)
-	s.metrics.WatchCaches(s.store, s.resolver)
+	s.store = cache.New(int(cfg.Memory), ttlLimits(cfg))
+	s.snapshot.Store(&snapshot{cfg: cfg, anchors: p.anchors, serving: p.server,
+		resolver: resolver.New(p.resolver, s.parts(cfg, p))})
+	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	if err := p256.SelfTest(); err != nil && p256.Fast {
 		s.log.Error("our own P-256 is not used", "reason", err.Error(),
 			"hint", "the processor or this build is at fault; report it")
@@ -107,14 +97,26 @@ func newLog(cfg *config.Config, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, o))
 }
 
-// observer is told what the resolver meets. The servers that the operator names are watched one
-// by one.
-func (s *stack) observer() resolver.Observer {
+// ttlLimits translates the configuration.
+func ttlLimits(cfg *config.Config) cache.TTLLimits {
+	return cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL,
+		MaxNegative: cfg.MaxNegativeTTL}
+}
+
+// parts are what a resolver of a configuration works with. The servers that the operator names are
+// watched one by one.
+func (s *stack) parts(cfg *config.Config, p *parts) resolver.Parts {
 	var own []netip.AddrPort
-	for _, z := range s.cfg.Zones {
+	for _, z := range cfg.Zones {
 		own = append(own, z.Addrs...)
 	}
-	return observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)
+	parts := resolver.Parts{Cache: s.store, Anchors: p.anchors, Exchanger: s.exchanger,
+		Clock: s.clock, Events: event.NewLog(s.log), Guard: s.guard,
+		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
+	if !s.cfg.ValidationTime.IsZero() {
+		parts.ValidationTime = func() time.Time { return s.cfg.ValidationTime }
+	}
+	return parts
 }
 
 // resolverConfig translates the configuration.
@@ -252,27 +254,25 @@ func serverConfig(cfg *config.Config) (server.Config, error) {
 // running is a stack that listens.
 type running struct {
 	*stack
-	server    *server.Server
-	listeners []listening
-	tls       *transport.TLS // nil if nothing is encrypted
-	tickets   *transport.Tickets
-	console   *console.Console
-	control   *console.Control
-	stop      context.CancelFunc // of what goes on in the background
-	unwatch   func()             // ends what watch began
-}
+	server  *server.Server
+	gate    *transport.Gate
+	tls     *transport.TLS // nil if nothing is encrypted
+	tickets *transport.Tickets
+	console *console.Console
+	control *console.Control
+	stop    context.CancelFunc // of what goes on in the background
+	unwatch func()             // ends what watch began
+	ready   bool               // as watch has said last; its own
 
-// listening is a listener and whose it is.
-type listening struct {
-	transport.Listener
-	protocol transport.Protocol
-	handler  transport.Handler
+	reloader
 }
 
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
-	r.server = server.New(s.serving, s.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
+	now := s.now()
+	r.server = server.New(now.serving, now.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
+	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			r.close()
@@ -283,9 +283,12 @@ func (s *stack) listen() (r *running, err error) {
 			return r, err
 		}
 	}
-	if err := r.open(); err != nil {
+	r.gate = r.newGate()
+	next := *now
+	if _, err = r.open(&next, nil); err != nil {
 		return r, err
 	}
+	r.install(&next)
 	if s.cfg.Admin != "" {
 		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry, s.guard); err != nil {
 			return r, err
@@ -318,36 +321,9 @@ func (r *running) openControl() (err error) {
 	return err
 }
 
-// open opens the listeners.
-func (r *running) open() error {
-	gate, view := r.gate(), &policy.View{Private: r.cfg.Private}
-	if r.cfg.Discovery {
-		view.Local = r.discover
-	}
-	for _, p := range transport.Protocols() {
-		for _, l := range r.cfg.Listen[p] {
-			t, err := transport.Listen(p, transport.Spec{Addr: l.Addr, Sockets: cores,
-				ProxyFrom: l.ProxyFrom, ProxyInside: l.ProxyInside,
-				ForwardedFrom: l.ForwardedFrom, ForwardedHeader: l.ForwardedHeader,
-				TLS: r.tls, Path: r.cfg.DoHPath, AltSvc: r.http3Port, Gate: gate,
-				Observer: r.metrics, Log: r.log, Guard: r.guard})
-			if err != nil {
-				return err
-			}
-			access := l.Access
-			if access == nil {
-				access = r.cfg.Access
-			}
-			r.listeners = append(r.listeners, listening{t, p,
-				r.server.Entrance(policy.NewACL(access), view)})
-		}
-	}
-	return nil
-}
-
-// gate makes what counts connections, within the descriptors that the process may have, and says
+// newGate makes what counts connections, within the descriptors that the process may have, and says
 // so.
-func (r *running) gate() *transport.Gate {
+func (r *running) newGate() *transport.Gate {
 	c := r.cfg.Connections
 	c.Descriptors = transport.DescriptorLimit()
 	g := transport.NewGate(c)
@@ -366,7 +342,7 @@ func (r *running) gate() *transport.Gate {
 
 // http3Port is where HTTP/3 is served, 0 if it is not.
 func (r *running) http3Port() uint16 {
-	for _, l := range r.listeners {
+	for _, l := range r.now().listeners {
 		if l.protocol.HTTP() && l.protocol.Network() == "udp" {
 			return l.Addr().Port()
 		}
@@ -375,16 +351,17 @@ func (r *running) http3Port() uint16 {
 }
 
 // controls are what `bailiwick ctl` can do.
-func (s *stack) controls() console.Controls {
-	began := time.Now()
+func (r *running) controls() console.Controls {
+	began, s := time.Now(), r.stack
 	c := console.Controls{
+		Reload: r.reload,
 		Flush: func(n wire.Name, subtree bool) (f console.Flushed) {
-			f.Zone, f.OfZone = s.resolver.FlushZoneOf(n) // first: what follows forgets where zones are
-			f.Name = s.resolver.Flush(n, subtree)
+			f.Zone, f.OfZone = s.now().resolver.FlushZoneOf(n) // first: what follows forgets where zones are
+			f.Name = s.now().resolver.Flush(n, subtree)
 			return f
 		},
 		Status: func() map[string]any {
-			st, bytes := s.resolver.Stats(), 0
+			st, bytes := s.now().resolver.Stats(), 0
 			for _, c := range []memcache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
 				s.store.Negatives.Stats(), s.store.Failures.Stats(),
 				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
@@ -408,9 +385,10 @@ func (s *stack) controls() console.Controls {
 func (r *running) start() {
 	tuneCollector(r.cfg.Memory)
 	tuneScheduler()
-	for _, l := range r.listeners {
-		l.Start(l.handler)
+	for _, l := range r.now().listeners {
+		l.Start(l.entrance)
 	}
+	r.metrics.Configured(time.Now(), false)
 	r.maintain()
 	if r.control != nil {
 		r.control.Start()
@@ -424,13 +402,13 @@ func (r *running) start() {
 // watch tells whoever asks the console whether names can be resolved, and the log when that
 // changes.
 func (r *running) watch() {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(r.ctx)
 	done := make(chan struct{})
 	r.unwatch = func() { stop(); <-done }
-	ready := false
+	resolver := r.now().resolver
 	go func() {
 		defer close(done)
-		r.resolver.Watch(ctx, func(why *cause.Failure) {
+		resolver.Watch(ctx, func(why *cause.Failure) {
 			r.metrics.Ready(why == nil)
 			if why == nil {
 				r.console.SetReady("")
@@ -438,12 +416,12 @@ func (r *running) watch() {
 				r.console.SetReady(why.Cause.Label() + ": " + why.Error())
 			}
 			switch {
-			case why == nil && !ready:
+			case why == nil && !r.ready:
 				r.log.Info("ready")
-			case why != nil && ready:
+			case why != nil && r.ready:
 				r.log.Warn("not ready", "cause", why.Cause.Label(), "detail", why.Error())
 			}
-			ready = why == nil
+			r.ready = why == nil
 		})
 	}()
 }
@@ -451,19 +429,22 @@ func (r *running) watch() {
 // close ends everything: first no more queries are taken over UDP, then those in work are answered,
 // and only then sockets and connections are closed, which the answers leave by.
 func (r *running) close() {
+	r.noReload()
 	r.unwatch()
 	if r.console != nil {
 		r.console.SetReady("it is being stopped")
 	}
 	r.stop()
-	for _, l := range r.listeners {
+	r.retiring.Wait()
+	listeners := r.now().listeners
+	for _, l := range listeners {
 		if s, ok := l.Listener.(transport.Stopper); ok {
 			s.Stop()
 		}
 	}
 	r.server.Close()
 	var wg sync.WaitGroup
-	for _, l := range r.listeners {
+	for _, l := range listeners {
 		wg.Go(l.Close) // those with connections give their clients a second to hear of it
 	}
 	wg.Wait()

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
 	"net/netip"
 	"os"
@@ -45,27 +44,30 @@ func hangups() chan os.Signal {
 	return hup
 }
 
-// maintain keeps certificates and ticket keys fresh until close, and at once on SIGHUP.
+// maintain reloads on SIGHUP, and keeps certificates and ticket keys fresh, until close. The signal
+// stays caught: it may come while the process ends.
 func (r *running) maintain() {
-	ctx, cancel := context.WithCancel(context.Background())
-	hup, wake := hangups(), make(chan struct{}, 1)
-	r.stop = cancel // the signal stays caught: it may come while the process ends
+	hup := hangups()
 	go r.guard.Run(guard.Upkeep, func() {
 		for {
 			select {
 			case <-hup:
-				r.hangup(wake)
-			case <-ctx.Done():
+				_, _ = r.reload() // which says in the log what came of it
+			case <-r.ctx.Done():
 				return
 			}
 		}
 	})
-	if r.tls == nil {
-		return
+	if r.tls != nil {
+		r.maintainTLS()
 	}
+}
+
+// maintainTLS keeps certificates and ticket keys fresh until close.
+func (r *running) maintainTLS() {
 	last := ""
 	go r.guard.Run(guard.Upkeep, func() {
-		r.tls.Maintain(ctx, certificateCheck, wake, r.tickets, func(err error) {
+		r.tls.Maintain(r.ctx, certificateCheck, nil, r.tickets, func(err error) {
 			if text := err.Error(); text != last { // once, not every five seconds
 				r.log.Error("the certificates in use stay in use", "error", text)
 				last = text
@@ -74,29 +76,17 @@ func (r *running) maintain() {
 	})
 }
 
-// hangup does what SIGHUP is for, and says what it is not for.
-func (r *running) hangup(wake chan<- struct{}) {
-	if r.tls == nil {
-		r.log.Info("SIGHUP: nothing to read again; a changed configuration needs a restart")
-		return
-	}
-	r.log.Info("SIGHUP: certificates are read again; a changed configuration needs a restart")
-	select {
-	case wake <- struct{}{}:
-	default: // they are about to be
-	}
-}
-
 // discover answers questions about this resolver, from the listeners and the certificate that run now.
 func (r *running) discover(q wire.Question) *policy.Local {
 	if q.Type != wire.TypeSVCB && q.Type != wire.TypeRESINFO {
 		return nil
 	}
 	at := map[transport.Protocol][]netip.AddrPort{}
-	for _, l := range r.listeners {
+	now := r.now()
+	for _, l := range now.listeners {
 		at[l.protocol] = append(at[l.protocol], l.Addr())
 	}
-	d := designate(r.cfg, at, r.certificates)
+	d := designate(now.cfg, at, now.certificates)
 	return d.Answer(q)
 }
 

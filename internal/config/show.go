@@ -29,6 +29,16 @@ func (c *Config) Show(w io.Writer) error {
 	return nil
 }
 
+// Differing lists the keys whose value is another one in o, in the order of the table.
+func (c *Config) Differing(o *Config) (differ []string) {
+	for i := range keys {
+		if k := keys[i].key; c.text[k] != o.text[k] {
+			differ = append(differ, k)
+		}
+	}
+	return differ
+}
+
 // render writes a value in YAML's flow style.
 func (k *key) render(v value) string {
 	switch k.kind {

@@ -22,7 +22,7 @@ const controlTimeout = 10 * time.Second
 
 // Request is a command.
 type Request struct {
-	Command string        `json:"command"` // status, flush, clock
+	Command string        `json:"command"` // status, flush, reload, clock
 	Name    string        `json:"name,omitempty"`
 	Subtree bool          `json:"subtree,omitempty"`
 	Advance time.Duration `json:"advance,omitempty"`
@@ -39,6 +39,8 @@ type Controls struct {
 	Status func() map[string]any
 	// Flush forgets a name, and what its zone is judged by.
 	Flush func(name wire.Name, subtree bool) Flushed
+	// Reload reads the configuration again, and returns what came of it.
+	Reload func() (map[string]any, error)
 	// Advance moves the clock; nil in builds whose clock stands by itself.
 	Advance func(time.Duration)
 }
@@ -135,6 +137,8 @@ func (c *Control) do(r Request) (map[string]any, error) {
 			return nil, fmt.Errorf("name %q: %w", r.Name, err)
 		}
 		return c.c.Flush(n, r.Subtree).report(n), nil
+	case "reload":
+		return c.c.Reload()
 	case "clock":
 		if c.c.Advance == nil {
 			return nil, errors.New("the clock moves only in builds with the tag testclock")

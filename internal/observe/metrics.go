@@ -52,6 +52,9 @@ type Metrics struct {
 	paced  prometheus.Counter
 
 	privates prometheus.Counter
+
+	used, declined prometheus.Counter // configurations
+	configured     prometheus.Gauge
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -175,6 +178,13 @@ func New() *Metrics {
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
+	reloads := vec("config_reloads_total",
+		"Times that the configuration was read again, by outcome: used or refused.", "outcome")
+	m.used, m.declined = reloads.WithLabelValues("used"), reloads.WithLabelValues("refused")
+	m.configured = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "config_loaded_timestamp_seconds",
+		Help: "Unix time at which the configuration in use was read."})
+	reg.MustRegister(m.configured)
 	panics := vec("panics_total",
 		"Faults of this program that ended a query, a connection or other work, by place.", "place")
 	for _, p := range guard.Places() {
@@ -283,6 +293,17 @@ func (m *Metrics) Ready(ready bool) {
 	m.ready.Set(map[bool]float64{true: 1}[ready])
 }
 
+// Configured notes that a configuration is in use from now on; again tells it from the first.
+func (m *Metrics) Configured(at time.Time, again bool) {
+	m.configured.Set(float64(at.Unix()))
+	if again {
+		m.used.Inc()
+	}
+}
+
+// ConfigRefused counts a configuration that was read again and is not used.
+func (m *Metrics) ConfigRefused() { m.declined.Inc() }
+
 // Panic counts one that was caught.
 func (m *Metrics) Panic(p guard.Place) { m.panics[p].Inc() }
 
@@ -338,7 +359,7 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 // caches reads the caches' counters when the metrics are scraped.
 type caches struct {
 	store    *cache.Store
-	resolver *resolver.Resolver
+	resolver func() *resolver.Resolver // the one in use
 }
 
 var (
@@ -363,7 +384,7 @@ var (
 )
 
 // WatchCaches adds the metrics of caches.
-func (m *Metrics) WatchCaches(s *cache.Store, r *resolver.Resolver) {
+func (m *Metrics) WatchCaches(s *cache.Store, r func() *resolver.Resolver) {
 	m.Registry.MustRegister(&guarded{m, &caches{s, r}})
 }
 
@@ -372,7 +393,7 @@ func (c *caches) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCol
 
 // Collect implements prometheus.Collector.
 func (c *caches) Collect(ch chan<- prometheus.Metric) {
-	r := c.resolver.Stats()
+	r := c.resolver().Stats()
 	for name, s := range map[string]memcache.Stats{"answers": c.store.Answers.Stats(),
 		"rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
 		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(),

@@ -28,7 +28,9 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/metrics")
 func TestMetricNames(t *testing.T) {
 	m := New()
 	store := cache.New(1<<20, cache.TTLLimits{})
-	m.WatchCaches(store, resolver.New(resolver.Config{}, resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}}))
+	r := resolver.New(resolver.Config{}, resolver.Parts{Cache: store,
+		Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
+	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.Query(transport.UDP, wire.TypeA)
 	m.Query(transport.TCP, wire.Type(65000))
 	m.Response(wire.RCodeNoError, false, time.Millisecond)

@@ -1,0 +1,307 @@
+// What is in use of the configuration, and how another one takes its place while clients ask.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/config"
+	"bailiwick/internal/guard"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/server"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+)
+
+// snapshot is everything that the operator configured, as it is in use. It is immutable; a reload
+// puts another one in its place.
+type snapshot struct {
+	cfg       *config.Config
+	anchors   *trustanchor.Set
+	serving   server.Config
+	resolver  *resolver.Resolver
+	listeners []listening
+	// certificates are those of the listeners; nil if nothing is encrypted.
+	certificates transport.CertificateSource
+	class        uint16 // of prepared answers: none of an earlier snapshot is served
+}
+
+// now is the snapshot in use.
+func (s *stack) now() *snapshot { return s.snapshot.Load() }
+
+// listening is a listener, what it was opened for, and where its clients come in.
+type listening struct {
+	transport.Listener
+	protocol transport.Protocol
+	spec     config.Listener
+	entrance *server.Entrance
+}
+
+// serves reports whether a listener is open at the address of another one's configuration.
+func (l *listening) serves(p transport.Protocol, o config.Listener) bool {
+	return l.protocol == p && l.spec.Addr == o.Addr
+}
+
+// alike reports whether it treats proxies as another one's configuration says. Who may ask is no
+// matter of the socket.
+func (l *listening) alike(o config.Listener) bool {
+	return slices.Equal(l.spec.ProxyFrom, o.ProxyFrom) && l.spec.ProxyInside == o.ProxyInside &&
+		slices.Equal(l.spec.ForwardedFrom, o.ForwardedFrom) &&
+		l.spec.ForwardedHeader == o.ForwardedHeader
+}
+
+// reloader is what a reload needs.
+type reloader struct {
+	ctx      context.Context // of what goes on in the background
+	read     func() (*config.Config, config.Findings, error)
+	retiring sync.WaitGroup // of what is not in use any more
+
+	reloading sync.Mutex
+	ended     bool // no reload begins any more; guarded by reloading
+}
+
+// noReload waits for a reload under way, and has none begin any more.
+func (r *reloader) noReload() {
+	r.reloading.Lock()
+	r.ended = true
+	r.reloading.Unlock()
+}
+
+// atStart are the keys, or sections, that hold from one start to the next: what they decide is
+// divided among or handed to parts that live as long as the process.
+var atStart = []string{"admin.listen", "cache.memory", "clock.start", "connections.",
+	"control.socket", "doh.path", "log.", "tls.ticket_", "validator.time"}
+
+// outcome is what a reload has changed.
+type outcome struct {
+	opened, closed, restart []string
+	changed                 []string // keys
+	forgotten               int
+	warnings                config.Findings
+}
+
+// report tells a person.
+func (o *outcome) report() map[string]any {
+	m := map[string]any{"config": "in use", "forgotten": o.forgotten}
+	for name, list := range map[string][]string{"changed": o.changed, "opened": o.opened,
+		"closed": o.closed, "needs_restart": o.restart} {
+		if len(list) > 0 {
+			m[name] = strings.Join(list, ", ")
+		}
+	}
+	for i, w := range o.warnings {
+		m[fmt.Sprintf("warning_%d", i+1)] = w.Error()
+	}
+	return m
+}
+
+// reload reads the configuration again and uses it, or refuses it with all that is wrong with it;
+// then everything stays as it is.
+func (r *running) reload() (map[string]any, error) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if r.ended || r.read == nil {
+		return nil, errors.New("the server is being stopped")
+	}
+	o, err := r.replace()
+	if err != nil {
+		r.metrics.ConfigRefused()
+		for _, e := range errorsOf(err) {
+			r.log.Error("the configuration in use stays in use", "error", e.Error())
+		}
+		return nil, err
+	}
+	for _, w := range o.warnings {
+		r.log.Warn("configuration", "at", w.Place(), "detail", w.Text)
+	}
+	r.log.Info("configuration read again", "changed", strings.Join(o.changed, ", "),
+		"opened", strings.Join(o.opened, ", "), "closed", strings.Join(o.closed, ", "),
+		"needs_restart", strings.Join(o.restart, ", "), "forgotten", o.forgotten,
+		"anchors", r.anchorText())
+	return o.report(), nil
+}
+
+// replace does what reload says. Whatever can fail comes first.
+func (r *running) replace() (*outcome, error) {
+	cfg, found, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	cfg.DoHPath = r.cfg.DoHPath // see atStart
+	p, more := prepare(cfg)
+	// Serve starts even where nothing is trusted, and says so: a machine without DNS is worse. Here
+	// the configuration in use is better, so any error refuses the new one.
+	if found = append(found, more...).Sorted(); len(found.Errors()) > 0 {
+		var errs []error
+		for _, f := range found.Errors() {
+			errs = append(errs, f)
+		}
+		return nil, errors.Join(errs...)
+	}
+	old := r.now()
+	next := &snapshot{cfg: cfg, anchors: p.anchors, serving: p.server, class: old.class + 1}
+	if cfg.CookieSecret == "" && old.cfg.CookieSecret == "" {
+		next.serving.Secret = old.serving.Secret // or clients would have to fetch new cookies
+	}
+	next.resolver = old.resolver.Successor(p.resolver, r.parts(cfg, p))
+	if err := r.certify(cfg, p); err != nil {
+		return nil, err
+	}
+	o := &outcome{warnings: found, changed: cfg.Differing(old.cfg)}
+	for _, k := range cfg.Differing(r.cfg) {
+		if slices.ContainsFunc(atStart, func(p string) bool { return strings.HasPrefix(k, p) }) {
+			o.restart = append(o.restart, k)
+		}
+	}
+	opened, err := r.open(next, old.listeners)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range opened {
+		o.opened = append(o.opened, l.text())
+	}
+	for _, l := range next.listeners {
+		if slices.ContainsFunc(cfg.Listen[l.protocol], func(want config.Listener) bool {
+			return l.serves(l.protocol, want) && !l.alike(want)
+		}) {
+			o.restart = append(o.restart, "listen."+l.protocol.String()+" "+l.spec.Addr.String())
+		}
+	}
+
+	// From here on nothing fails.
+	if p.certificates != nil && !cfg.SelfSigned {
+		r.certificates.replace(p.certificates)
+	}
+	r.store.SetLimits(ttlLimits(cfg))
+	r.install(next)
+	for _, l := range opened {
+		l.Start(l.entrance)
+	}
+	gone := slices.DeleteFunc(slices.Clone(old.listeners), func(l listening) bool {
+		return slices.ContainsFunc(next.listeners, func(n listening) bool {
+			return n.Listener == l.Listener
+		})
+	})
+	for _, l := range gone {
+		o.closed = append(o.closed, l.text())
+	}
+	o.forgotten = next.resolver.Forget(old.resolver)
+	r.store.Answers.RemoveFunc(func(k cache.AnswerKey, _ *cache.Answer) bool {
+		return k.Policy != next.class
+	})
+	r.retire(old, next, gone)
+	if r.console != nil {
+		r.unwatch()
+		r.watch()
+	}
+	r.metrics.Configured(time.Now(), true)
+	return o, nil
+}
+
+// text is where it listens, for people.
+func (l *listening) text() string { return l.protocol.String() + " " + l.Addr().String() }
+
+// certify makes ready for listeners that encrypt, if these are the first.
+func (r *running) certify(cfg *config.Config, p *parts) error {
+	if p.certificates == nil || r.tls != nil {
+		return nil
+	}
+	r.certificates = newSpoken(p.certificates, r.log)
+	if err := r.prepareTLS(); err != nil {
+		return err
+	}
+	r.maintainTLS()
+	return nil
+}
+
+// open gives a snapshot its listeners: those that are open already at the addresses that it wants,
+// and new ones. If one of these cannot be opened none is.
+func (r *running) open(next *snapshot, have []listening) (opened []listening, err error) {
+	next.listeners = nil
+	have = slices.Clone(have)
+	for _, p := range transport.Protocols() {
+		for _, want := range next.cfg.Listen[p] {
+			serves := func(l listening) bool { return l.serves(p, want) }
+			if i := slices.IndexFunc(have, serves); i >= 0 {
+				next.listeners = append(next.listeners, have[i])
+				have = slices.Delete(have, i, i+1)
+				continue
+			}
+			l, err := transport.Listen(p, transport.Spec{Addr: want.Addr, Sockets: cores,
+				ProxyFrom: want.ProxyFrom, ProxyInside: want.ProxyInside,
+				ForwardedFrom: want.ForwardedFrom, ForwardedHeader: want.ForwardedHeader,
+				TLS: r.tls, Path: r.cfg.DoHPath, AltSvc: r.http3Port, Gate: r.gate,
+				Observer: r.metrics, Log: r.log, Guard: r.guard})
+			if err != nil {
+				for _, o := range opened {
+					o.Close()
+				}
+				return nil, err
+			}
+			n := listening{l, p, want, r.server.Entrance(nil, nil)}
+			opened, next.listeners = append(opened, n), append(next.listeners, n)
+		}
+	}
+	return opened, nil
+}
+
+// install has the queries to come go by a snapshot: each by all of it.
+func (r *running) install(next *snapshot) {
+	view := &policy.View{Class: next.class, Private: next.cfg.Private}
+	if next.cfg.Discovery {
+		view.Local = r.discover
+	}
+	if r.certificates != nil {
+		next.certificates = r.certificates
+	}
+	r.snapshot.Store(next)
+	for _, l := range next.listeners {
+		access := next.cfg.Access
+		for _, want := range next.cfg.Listen[l.protocol] {
+			if l.serves(l.protocol, want) && want.Access != nil {
+				access = want.Access
+			}
+		}
+		l.entrance.Replace(server.Rules{Config: &next.serving, Resolver: next.resolver,
+			Access: policy.NewACL(access), View: view})
+	}
+}
+
+// retireAfter is when all that began before a reload has ended.
+const retireAfter = resolver.MaxTime + time.Second
+
+// retire ends what is not in use any more. Queries that came before the reload are resolved to the
+// end under the settings that they began with; what this has left in the caches is forgotten then.
+func (r *running) retire(old, next *snapshot, gone []listening) {
+	for _, l := range gone {
+		r.retiring.Go(func() {
+			if s, ok := l.Listener.(transport.Stopper); ok {
+				s.Stop()
+				r.pause()
+			}
+			l.Close() // those with connections give their clients a second to hear of it
+		})
+	}
+	r.retiring.Go(func() {
+		r.pause()
+		r.guard.Run(guard.Upkeep, func() { next.resolver.Forget(old.resolver) })
+	})
+}
+
+// pause waits until what began before a reload has ended, or the server is closed.
+func (r *running) pause() {
+	late := time.NewTimer(retireAfter)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case <-r.ctx.Done():
+	}
+}
