@@ -222,7 +222,8 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 // forgiven with the next reply is all that is held, so that happens once a second.
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	r := &Resolver{link: &linkState{}, cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}), clock: now,
+	r := &Resolver{link: &linkState{}, clock: now,
+		cache:   cache.New(cache.DefaultMemory, cache.TTLLimits{}),
 		servers: newServers(1 << 20)}
 	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, forgiven := range []bool{true, false, true} {

@@ -40,8 +40,9 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 		{"another port and letter case", func(c *Config) { c.Port, c.CaseRandomisation = 5353, true },
 			anchored(), nil},
 		{"the signature cache", func(c *Config) { c.Validation.SignatureCache = 9 }, anchored(), nil},
-		{"a zone added", func(c *Config) { c.Zones = append(c.Zones, zone("lab.example", "192.0.2.2:53")) },
-			anchored(), []string{"www.lab.example"}},
+		{"a zone added", func(c *Config) {
+			c.Zones = append(c.Zones, zone("lab.example", "192.0.2.2:53"))
+		}, anchored(), []string{"www.lab.example"}},
 		{"a zone removed", func(c *Config) { c.Zones = nil }, anchored(), []string{"www.corp.example"}},
 		{"a zone with another server", func(c *Config) {
 			c.Zones = []Zone{zone("corp.example", "192.0.2.9:53")}

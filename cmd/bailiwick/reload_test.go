@@ -119,7 +119,8 @@ func TestReloadRefusesABrokenFileWhole(t *testing.T) {
 	s.write("listen: {udp: [UDP], tcp: []}\nserver: {ede: maybe}\n" +
 		"cache: {min_ttl: 2h, max_ttl: 1h}\npolicy: {access: [\"127.0.0.0/8 refuse\"]}\n")
 	_, err := s.reload()
-	if err == nil || !strings.Contains(err.Error(), "ede") || !strings.Contains(err.Error(), "min_ttl") {
+	if err == nil || !strings.Contains(err.Error(), "ede") ||
+		!strings.Contains(err.Error(), "min_ttl") {
 		t.Errorf("the errors are %v", err)
 	}
 	if s.now() != before {
@@ -158,7 +159,8 @@ func TestReloadOpensAndClosesOnlyWhatHasChanged(t *testing.T) {
 	}
 	defer kept.Close()
 	over := func() error {
-		if err := kept.WriteMsg(new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)); err != nil {
+		q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+		if err := kept.WriteMsg(q); err != nil {
 			return err
 		}
 		_, err := kept.ReadMsg()

@@ -356,8 +356,9 @@ func (r *running) controls() console.Controls {
 	c := console.Controls{
 		Reload: r.reload,
 		Flush: func(n wire.Name, subtree bool) (f console.Flushed) {
-			f.Zone, f.OfZone = s.now().resolver.FlushZoneOf(n) // first: what follows forgets where zones are
-			f.Name = s.now().resolver.Flush(n, subtree)
+			r := s.now().resolver
+			f.Zone, f.OfZone = r.FlushZoneOf(n) // first: what follows forgets where zones are
+			f.Name = r.Flush(n, subtree)
 			return f
 		},
 		Status: func() map[string]any {
