@@ -67,7 +67,7 @@ func ctlCommand() *cobra.Command {
 			"query is lost. What can change at a restart only is listed.\n\n" +
 			"Exit status: 0 in use; 1 refused.",
 		Args:              cobra.NoArgs,
-		SuggestFor:        []string{"reconfig", "reread", "refresh", "restart", "hup"},
+		SuggestFor:        []string{"reconfig", "reread", "refresh", "hup"},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return call(cmd, console.Request{Command: "reload"})

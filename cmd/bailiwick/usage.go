@@ -22,7 +22,7 @@ const statusUsage = 2
 
 // elsewhere are commands that other servers have and this one does not: how it is done here.
 var elsewhere = map[string]string{
-	"reload":   "did you mean SIGHUP? It reads the certificates again; all else takes a restart.",
+	"reload":   "did you mean bailiwick ctl reload?",
 	"nta":      "did you mean the key trust_anchors.insecure of the configuration?",
 	"stop":     "did you mean SIGTERM? It ends a server in an orderly way.",
 	"shutdown": "did you mean SIGTERM? It ends a server in an orderly way.",
