@@ -4,11 +4,11 @@ package resolver_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -238,21 +238,15 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 	})
 }
 
-// broken fails as a socket does.
-type broken struct{}
-
-func (broken) Exchange(context.Context, transport.Request) ([]byte, error) {
-	return nil, errors.Join(transport.ErrUnreachable, errors.New("network is unreachable"))
-}
-
 // What the transport said is in the event, in its own words, whatever cause it was sorted under.
 func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
-	in := newNetwork(t, lab.Internet(time.Now()), broken{}, nil)
+	closed := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }
+	in := newNetwork(t, lab.Internet(time.Now()), &transport.NetExchanger{Remap: closed}, nil)
 	r := &recorder{}
 	in.ask("www.secure.example.", wire.TypeA, resolver.Options{Events: r})
 	for _, e := range r.events {
 		if e.Kind == event.Exchange && e.Cause == cause.Unreachable &&
-			strings.Contains(e.Err.Error(), "network is unreachable") {
+			strings.Contains(e.Err.Error(), "connection refused") {
 			return
 		}
 	}

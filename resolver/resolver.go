@@ -204,6 +204,11 @@ func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Ans
 	}
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		r.observe.Limit(a.Failure.Cause)
+		if t.sink != nil {
+			e := t.of(event.Limit, q)
+			e.Cause = a.Failure.Cause
+			t.sink.Event(e)
+		}
 	}
 	return a
 }

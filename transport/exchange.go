@@ -227,27 +227,36 @@ func outcome(ctx context.Context, reply []byte, err error) ([]byte, error) {
 	return nil, explain(err)
 }
 
-// explain turns a socket's error into one of ours.
+// failure is an error of ours that keeps what it was made of, for whoever looks for the reason.
+type failure struct{ sort, err error }
+
+func (f *failure) Error() string { return f.sort.Error() + ": " + f.err.Error() }
+
+// Unwrap returns both.
+func (f *failure) Unwrap() []error { return []error{f.sort, f.err} }
+
+// explain turns a socket's error into one of ours, which keeps it. That time is over needs no
+// further words.
 func explain(err error) error {
 	var ne net.Error
 	switch {
 	case err == nil, errors.Is(err, ErrSpoofed), errors.Is(err, ErrCase):
 		return err
 	case errors.Is(err, ErrIdentity):
-		return ErrIdentity
+		return &failure{ErrIdentity, err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
 	case errors.Is(err, syscall.ENETDOWN):
-		return ErrNoNetwork
+		return &failure{ErrNoNetwork, err}
 	case isLocal(err), errors.Is(err, errClosed):
-		return ErrLocal
+		return &failure{ErrLocal, err}
 	case errors.As(err, &ne) && ne.Timeout():
 		return ErrTimeout
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) {
-		return ErrRefused
+		return &failure{ErrRefused, err}
 	}
-	return ErrUnreachable
+	return &failure{ErrUnreachable, err}
 }
 
 // ErrRefused is an ErrUnreachable that the server's host itself told: the path to it works.

@@ -185,8 +185,10 @@ func TestExplain(t *testing.T) {
 		syscall.ENETUNREACH: ErrUnreachable, syscall.ECONNRESET: ErrRefused,
 		syscall.ENETDOWN: ErrNoNetwork, syscall.ETIMEDOUT: ErrTimeout,
 	} {
-		if got := explain(&net.OpError{Op: "dial", Err: errno}); got != want {
+		if got := explain(&net.OpError{Op: "dial", Err: errno}); !errors.Is(got, want) {
 			t.Errorf("%v: got %v, want %v", errno, got, want)
+		} else if want != ErrTimeout && !errors.Is(got, errno) {
+			t.Errorf("%v is not kept in %v", errno, got)
 		}
 	}
 }
