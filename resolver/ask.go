@@ -82,7 +82,7 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 	switch {
 	case a.weak != nil:
 		// Others might have said more: what another question spent first does not make it last.
-		if a.x.own || ended == nil && a.list.why.HeldAgainst() == cause.ScopeName {
+		if a.x.own() || ended == nil && a.list.why.HeldAgainst() == cause.ScopeName {
 			a.x.keepReply(a, a.weak)
 		}
 		return a.weak, nil

@@ -281,7 +281,7 @@ func TestOldestGiveWay(t *testing.T) {
 	})
 }
 
-// A client that goes away does not take the flight with it from others.
+// A client that goes away does not take the fetch with it from others.
 func TestClientGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -480,8 +480,9 @@ func BenchmarkMiss(b *testing.B) {
 	in := newWorld(b, lab.Internet(time.Now()), func(c *resolver.Config) { c.AggressiveNSEC = false })
 	in.resolve("www.secure.example.", wire.TypeA)
 	b.ReportAllocs()
+	q := question("www.secure.example.", wire.TypeA)
 	for b.Loop() {
-		in.cache.RRsets.Remove(cache.Key{Name: wire.MustParseName("www.secure.example."), Type: wire.TypeA})
-		in.resolve("www.secure.example.", wire.TypeA)
+		in.cache.RRsets.Remove(cache.Key{Name: q.Name, Type: q.Type})
+		in.r.Start(context.Background(), q, resolver.Options{}, func(*resolver.Answer) {})
 	}
 }

@@ -1,4 +1,5 @@
-// The budget that a client query shares with everything it causes.
+// Budgets: what a client query may cost with everything that it causes, and who pays for what
+// several queries wait for.
 
 package resolver
 
@@ -7,93 +8,164 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
-// Budget is what a client query and all its children may still spend. It is never reset. It may be shared between goroutines.
-type Budget struct {
-	ctx        context.Context // ends with the time
-	fresh      time.Time       // until then the time counts as unspent
-	validation *validator.Budget
+// budget is what a client query, or a fetch, may still spend. It is never reset. It may be shared
+// between goroutines.
+//
+// Each fetch has one of its own, full at first. What it spends is charged to one of those who wait
+// for it too, the payer, and so on up to a client: however many fetches a query causes, together
+// they cost no more than a query may (NXNSAttack, CVE-2020-8616; KeyTrap, CVE-2023-50387). A payer
+// who has nothing left is over, and the next who waits pays. Fetches that no client pays for are
+// refreshes, which are few.
+type budget struct {
+	ctx        context.Context // ends with what the budget is for
+	cancel     context.CancelCauseFunc
+	fetches    *fetches
+	validation validator.Budget
 	queries    atomic.Int32
-	end        context.CancelCauseFunc // ends all that spends of it, with a *cause.Failure
-	heard      atomic.Bool             // a server replied
+	heard      atomic.Bool // a server replied
+	// cut reports whether a fetch could not spend all that it has, for what others spent before or
+	// for want of somebody who waits.
+	cut   atomic.Bool
+	payer atomic.Pointer[budget]
 
 	mu      sync.Mutex
 	lookups map[wire.Name]int // that failed, by the zone that was asked; guarded by mu
 	failed  int               // of them; guarded by mu
+
+	// Guarded by fetches.mu:
+	ended bool
+	wants []*fetch // those that it waits for, or will
+	room  [2]*fetch
+	leads *fetch  // the one of them that is resolved in its own goroutine
+	fetch *fetch  // whose budget this is; nil for a client's
+	query *client // whose budget this is; nil for a fetch's
 }
 
-// newBudget returns a full budget and the function that ends it.
-func newBudget(ctx context.Context, limit time.Duration) (*Budget, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	b := &Budget{ctx: ctx, validation: validator.NewBudget(), end: cancel,
-		fresh: time.Now().Add(limit / freshPart)}
+// fill makes a full budget of an empty one.
+func (b *budget) fill(t *fetches, payer *budget) {
+	b.ctx, b.cancel = context.WithCancelCause(context.Background())
+	b.fetches, b.wants = t, b.room[:0]
+	b.validation.Fill(b)
 	b.queries.Store(MaxQueries)
-	late := time.AfterFunc(limit, func() { cancel(&cause.Failure{Cause: cause.LimitTime}) })
-	return b, func(why error) {
-		late.Stop()
-		cancel(why)
-	}
+	b.payer.Store(payer)
 }
 
-// freshPart is the part of the time, one in so many, that may pass while a budget still counts as
-// full.
-const freshPart = 8
-
-// full reports whether nothing has been spent yet: a limit that is met from here on is the matter
-// of the question that begins here, and of nothing that was asked before it.
-func (b *Budget) full() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.queries.Load() == MaxQueries && b.failed == 0 && b.validation.Full() &&
-		time.Now().Before(b.fresh)
-}
-
-// query pays for one packet upstream.
-func (b *Budget) query() *cause.Failure {
+// pay pays for one packet upstream.
+func (b *budget) pay() *cause.Failure {
 	if err := b.err(); err != nil {
 		return err
 	}
 	if b.queries.Add(-1) < 0 {
 		return &cause.Failure{Cause: cause.LimitQueries}
 	}
+	for p := b.payer.Load(); p != nil; p = b.payer.Load() {
+		f := p.pay()
+		if f == nil {
+			return nil
+		}
+		p.end(f)
+		if f := b.err(); f != nil {
+			return f // nobody else waits
+		}
+	}
 	return nil
 }
 
-// mayLookUp reports whether a zone may be asked for one more name server's address.
-func (b *Budget) mayLookUp(zone wire.Name) bool {
+// refund gives back what was paid for a packet that could not be sent.
+func (b *budget) refund() {
+	for ; b != nil; b = b.payer.Load() {
+		b.queries.Add(1)
+	}
+}
+
+// Charge implements validator.Payer.
+func (b *budget) Charge(limit cause.Cause, take func(*validator.Budget, int32) bool, n int32) bool {
+	for p := b.payer.Load(); p != nil && !take(&p.validation, n); p = b.payer.Load() {
+		p.end(&cause.Failure{Cause: limit})
+		if b.err() != nil {
+			return false // nobody else waits
+		}
+	}
+	return true
+}
+
+// mayLookUp reports whether a zone may be asked for one more name server's address. Where a payer
+// has spent too much before, the fetch goes on without it.
+func (b *budget) mayLookUp(zone wire.Name) bool {
+	for p := b; p != nil; p = p.payer.Load() {
+		if !p.mayFail(zone) {
+			for ; b != nil && b != p; b = b.payer.Load() {
+				b.cut.Store(true)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// mayFail reports whether one more look-up at a zone may be in vain.
+func (b *budget) mayFail(zone wire.Name) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failed < MaxFailedLookups && b.lookups[zone] < MaxFailedLookupsPerZone
 }
 
 // lookupFailed counts a name server's name that a zone gave no address for.
-func (b *Budget) lookupFailed(zone wire.Name) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.lookups == nil {
-		b.lookups = map[wire.Name]int{}
+func (b *budget) lookupFailed(zone wire.Name) {
+	for ; b != nil; b = b.payer.Load() {
+		b.mu.Lock()
+		if b.lookups == nil {
+			b.lookups = map[wire.Name]int{}
+		}
+		b.lookups[zone]++
+		b.failed++
+		b.mu.Unlock()
 	}
-	b.lookups[zone]++
-	b.failed++
 }
 
-// err says whether time is up, or the resolution was told to give way.
-func (b *Budget) err() *cause.Failure {
+// hear notes that a server has replied.
+func (b *budget) hear() {
+	for ; b != nil; b = b.payer.Load() {
+		if !b.heard.Load() {
+			b.heard.Store(true)
+		}
+	}
+}
+
+// err returns why it is over, if it is: time is up, or it was told to give way.
+func (b *budget) err() *cause.Failure {
 	if b.ctx.Err() == nil {
 		return nil
 	}
-	var f *cause.Failure
-	if errors.As(context.Cause(b.ctx), &f) {
-		return f
-	}
-	return &cause.Failure{Cause: cause.Overload, Detail: "given up"} // whoever asked is gone, or we are about to be
+	return failureOf(b.ctx)
 }
 
-// sent tells how many packets the query has cost.
-func (b *Budget) sent() int { return MaxQueries - max(0, int(b.queries.Load())) }
+// failureOf returns why a context has ended. One that gives no reason is that of somebody who has
+// gone, or is about to.
+func failureOf(ctx context.Context) *cause.Failure {
+	var f *cause.Failure
+	if errors.As(context.Cause(ctx), &f) {
+		return f
+	}
+	return &cause.Failure{Cause: cause.Overload, Detail: "given up"}
+}
+
+// end ends what the budget is for, with all that was resolved for it alone.
+func (b *budget) end(why *cause.Failure) {
+	b.fetches.mu.Lock()
+	defer b.fetches.mu.Unlock()
+	b.fetches.end(b, why)
+}
+
+// sent tells how many packets it has paid for.
+func (b *budget) sent() int { return MaxQueries - max(0, int(b.queries.Load())) }
+
+// fullTime is the time that counts as all that a query may take: a fetch that ends with the client
+// that waits for it began a little after it.
+const fullTime = MaxTime - MaxTime/8

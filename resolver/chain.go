@@ -208,7 +208,7 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 // that is not so.
 func (x *run) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (validator.Trust, bool) {
 	_, res := x.r.validator.MatchDS(ds, keys, validator.InstantOf(x.r.clockFor()),
-		x.budget.validation)
+		&x.budget.validation)
 	if res.Status != wire.Insecure {
 		return t, false
 	}
@@ -298,7 +298,8 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 	}
 	set := l.sets[0]
-	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
+	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()),
+		&x.budget.validation)
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.believeKeys(zone, l)
 	}

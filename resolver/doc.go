@@ -2,11 +2,13 @@
 //
 // # One referral walk
 //
-// A client asks for www.example.com A. [Resolver.Resolve] begins a Budget and looks for the first link of the answer: not in the
-// cache, so a flight takes off that others who ask the same will join. The walk starts at the deepest delegation known, the
-// root's. The root's servers are asked for com A (RFC 9156): ask picks a server, sends, hears a referral to com with DS
-// and signatures; scrub keeps what the root may say, and the delegation is stored for as long as its parent said. com's servers are
-// asked for example.com A, refer to example.com; its servers are asked for www.example.com A and answer.
+// A client asks for www.example.com A. [Resolver.Resolve] begins a budget and looks for the first
+// link of the answer: not in the cache, so a fetch begins that others who ask the same will join.
+// The walk starts at the deepest delegation known, the root's. The root's servers are asked for com
+// A (RFC 9156): ask picks a server, sends, hears a referral to com with DS and signatures; scrub
+// keeps what the root may say, and the delegation is stored for as long as its parent said. com's
+// servers are asked for example.com A, refer to example.com; its servers are asked for
+// www.example.com A and answer.
 //
 // The answer is judged before anyone sees it: the validator finds RRSIGs by example.com and says that it needs the trust in that
 // zone; trust asks for DS (known from the referral) and DNSKEY (a question like any other), and the validator verifies. Were it bogus, the next
@@ -14,9 +16,10 @@
 //
 // # One alias
 //
-// www is a CNAME for host.example.net. The CNAME is a link of its own, judged and cached by itself. What the answer says of the
-// target counts only if the target is in the zone that answered; here it is not, so the next link is asked for at example.net's servers. Each link
-// spends from the same budget; coming back to a name is a loop.
+// www is a CNAME for host.example.net. The CNAME is a link of its own, judged and cached by itself.
+// What the answer says of the target counts only if the target is in the zone that answered; here
+// it is not, so the next link is asked for at example.net's servers. What each link costs is charged
+// to the client's budget; coming back to a name is a loop.
 //
 // # The unhappy path
 //
@@ -26,5 +29,6 @@
 //
 // # Limitations
 //
-// Class IN only. Sub-questions of one resolution are asked one after the other.
+// Class IN only. Sub-questions of one resolution are asked one after the other, but for the keys of
+// a zone on the way, which are asked for beside what they will judge.
 package resolver

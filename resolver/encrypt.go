@@ -3,7 +3,6 @@
 package resolver
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"slices"
@@ -78,16 +77,16 @@ func (a *asking) probe(c *candidate, query []byte) {
 		}
 		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e, Query: slices.Clone(query), Timeout: probeTimeout}
 		r.servers.probing(c.addr.Addr(), e, r.clock.Now())
-		go r.guard.Run(guard.Probe, func() {
+		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
-			_, err := r.exchanger.Exchange(context.Background(), req)
+			_, err := r.exchanger.Exchange(r.fetches.ctx, req)
 			why := cause.None
 			if err != nil {
 				why = causeOfExchange(err)
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
-			if why == cause.LocalResources {
+			if why == cause.LocalResources || r.fetches.ctx.Err() != nil {
 				r.servers.probing(c.addr.Addr(), e, r.clock.Now()) // nothing was found out
 				return
 			}

@@ -31,7 +31,7 @@ func (t *trail) fetched(kind event.Kind, k cache.Key, id uint64) {
 }
 
 // begin returns the trail of a fetch that begins.
-func (t *trail) begin(k cache.Key, f *flight) trail {
+func (t *trail) begin(k cache.Key, f *fetch) trail {
 	if t.sink != nil {
 		t.fetched(event.FetchStart, k, f.id)
 	}

@@ -13,9 +13,9 @@ import (
 
 // rememberFailure keeps a failed resolution for those who ask again, against nothing but what
 // caused it:
-//   - A limit is remembered only for a client's own question, met with a full budget. Whatever a
-//     query spent before it came to this name says nothing about the name: an attacker's alias
-//     could point anywhere.
+//   - A limit is remembered only for what a client asked for, and if the fetch could spend all of
+//     its own budget. What a client's query had spent before it came to this name, and that it
+//     waits no more, say nothing about the name: an attacker's alias could point anywhere.
 //   - A dependency on itself may come from where the resolution started, so it counts only for a
 //     client's own question.
 //   - A failure without any reply from anywhere may be our own link's. It ends with the first
@@ -30,13 +30,16 @@ func (x *run) rememberFailure(f *cause.Failure) {
 		return
 	case f.Cause == cause.LimitTime && x.budget.heard.Load():
 		return // the way there is long, and the next who asks goes on from where it led
-	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own:
+	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own():
 		return
 	case scope == cause.ScopeLink:
 		x.r.link.failed.Store(true)
 	}
 	x.r.cache.PutFailure(x.keyOf(x.q), f, backoffOf(f), x.r.clock.Now())
 }
+
+// own reports whether a limit that the fetch met is the matter of its question alone.
+func (x *run) own() bool { return x.fetch != nil && x.depth == 0 && !x.budget.cut.Load() }
 
 // backoffOf returns how long a failure is remembered. The time grows only where the failure is the
 // name's own: its servers said so, or are silent while others reply.

@@ -38,7 +38,7 @@ func (a *asking) heard(t *try) {
 	}
 	r.servers.learn(addr, a.zone, e, t.took, now)
 	r.replied(addr)
-	a.x.budget.heard.Store(true)
+	a.x.budget.hear()
 	rc := t.m.FullRCode()
 	if t.m.EDNS.Present && !isFormErr(rc) && (!t.p.edns || t.p.noEDNS) {
 		r.servers.learn(addr, a.zone, eventEDNS, 0, now)

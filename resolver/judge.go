@@ -183,7 +183,7 @@ func (x *run) believeSignatures(l *link, why *cause.Failure) *cause.Failure {
 func (x *run) judge(resp *validator.Response) validator.Verdict {
 	var v validator.Verdict
 	for range MaxNeeds {
-		v = x.r.validator.Judge(resp, x, x.r.clockFor(), x.budget.validation)
+		v = x.r.validator.Judge(resp, x, x.r.clockFor(), &x.budget.validation)
 		if v.Need.IsZero() {
 			if x.refetch(&v) {
 				continue

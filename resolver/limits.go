@@ -68,6 +68,9 @@ const (
 
 	// MaxFlights is how many resolutions are in flight, process-wide; the oldest give way.
 	MaxFlights = 4096
+	// MaxRefreshes is how many links are resolved at once before anybody waits for them, process-wide;
+	// others are left to the clients who will ask.
+	MaxRefreshes = 256
 	// MaxWaiters is how many clients wait for one resolution.
 	MaxWaiters = 1000
 

@@ -84,8 +84,8 @@ func TestPanicOfAFetchAheadIsNobodysFault(t *testing.T) {
 		if got := n.places(); !slices.Equal(got, []guard.Place{guard.Fetch}) {
 			t.Errorf("caught %v, want one of a fetch", got)
 		}
-		if s := in.r.Stats(); s.Flights != 0 {
-			t.Errorf("%d flights are left", s.Flights)
+		if s := in.r.Stats(); s.Fetches != 0 {
+			t.Errorf("%d fetches are left", s.Fetches)
 		}
 		if s := in.cache.Failures.Stats(); s.Entries != 0 {
 			t.Errorf("%d failures are remembered", s.Entries)
@@ -120,8 +120,8 @@ func TestPanicOfARefreshLeavesTheAnswer(t *testing.T) {
 		if got := n.places(); !slices.Equal(got, []guard.Place{guard.Fetch, guard.Fetch}) {
 			t.Errorf("caught %v, want two of a fetch", got)
 		}
-		if s := in.r.Stats(); s.Flights != 0 {
-			t.Errorf("%d flights are left", s.Flights)
+		if s := in.r.Stats(); s.Fetches != 0 {
+			t.Errorf("%d fetches are left", s.Fetches)
 		}
 	})
 }

@@ -58,8 +58,11 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 
 // fresh resolves a link that nobody waits for, and remembers no failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
-	b, done := r.takeOff(ctx)
-	defer done()
-	_, f := (&run{r: r, q: q, budget: b}).resolve()
+	c := &client{r: r, q: q, done: func(*Answer) {}}
+	if f := r.fetches.enter(ctx, c); f != nil {
+		return f
+	}
+	defer r.fetches.exit(c)
+	_, f := (&run{r: r, q: q, budget: &c.budget}).resolve()
 	return f
 }

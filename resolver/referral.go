@@ -65,10 +65,13 @@ func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.T
 		if !unchecked {
 			return ns
 		}
-		b, done := r.takeOff(ctx)
-		defer done()
 		own := wire.Question{Name: zone, Type: wire.TypeNS, Class: wire.ClassIN}
-		x := &run{r: r, q: own, budget: b}
+		c := &client{r: r, q: own, done: func(*Answer) {}}
+		if f := r.fetches.enter(ctx, c); f != nil {
+			return nil
+		}
+		defer r.fetches.exit(c)
+		x := &run{r: r, q: own, budget: &c.budget}
 		v := x.judge(&validator.Response{Question: own, Servers: zone, Sets: []*wire.RRset{ns}})
 		if v.Status != wire.Secure {
 			return nil

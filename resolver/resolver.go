@@ -3,12 +3,10 @@
 package resolver
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/dchest/siphash"
@@ -41,21 +39,11 @@ type Resolver struct {
 
 	servers      *servers
 	trusts       trusts
-	flights      flights
+	fetches      *fetches
 	link         *linkState
 	refetches    *refetches
 	cookieSecret [2]uint64
-
-	mu     sync.Mutex
-	active []*topLevel // resolutions for clients, oldest first; guarded by mu
-	ended  int         // of them; guarded by mu
-	when   func() time.Time
-}
-
-// topLevel is a client's resolution under way.
-type topLevel struct {
-	cancel context.CancelCauseFunc
-	done   bool
+	when         func() time.Time
 }
 
 // Parts are what a resolver works with.
@@ -112,8 +100,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	}
 	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		when:    p.ValidationTime,
-		flights: flights{all: map[cache.Key]*flight{}}}
+		when: p.ValidationTime, fetches: newFetches(p.Guard, cfg.MaxFlights)}
 }
 
 // clockFor is the time that signatures are judged at.
@@ -130,7 +117,7 @@ func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
 type Stats struct {
 	Servers, Trust                 memcache.Stats
 	SignatureHits, SignatureMisses uint64
-	Flights                        int
+	Fetches, Refreshes             int  // under way; the latter are among the former
 	OwnP256                        bool // see validator.Validator.OwnP256
 }
 
@@ -139,9 +126,7 @@ func (r *Resolver) Stats() (s Stats) {
 	s.Servers, s.Trust = r.servers.cache.Stats(), r.trusts.cache.Stats()
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
 	s.OwnP256 = r.validator.OwnP256()
-	r.flights.mu.Lock()
-	s.Flights = len(r.flights.all)
-	r.flights.mu.Unlock()
+	s.Fetches, s.Refreshes = r.fetches.count()
 	return s
 }
 
@@ -185,86 +170,10 @@ type Answer struct {
 	NoCache bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
 }
 
-// Resolve answers a question. It never fails: what cannot be resolved is SERVFAIL with its Failure.
-func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
-	b, done := r.takeOff(ctx)
-	defer done()
-	t := trail{sink: event.Both(r.events, o.Events)}
-	var began time.Time
-	if t.sink != nil {
-		e := t.of(event.Question, q)
-		began = e.Time
-		t.sink.Event(e)
-	}
-	a := r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) {
-		return r.resolveLink(k, nil, b, 0, t)
-	})
-	if a.Sent = b.sent(); t.sink != nil {
-		t.answered(a, time.Since(began))
-	}
-	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
-		r.observe.Limit(a.Failure.Cause)
-		if t.sink != nil {
-			e := t.of(event.Limit, q)
-			e.Cause = a.Failure.Cause
-			t.sink.Event(e)
-		}
-	}
-	return a
-}
-
 // Known answers from memory, failures included; nil if something would have to be asked for. It does not block.
 func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
 	b := validator.NewBudget()
 	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) { return r.remembered(k, b, 0) })
-}
-
-// takeOff registers a client's resolution, and gives it a budget. Beyond the limit the oldest gives way: it has had its chance.
-func (r *Resolver) takeOff(ctx context.Context) (*Budget, func()) {
-	b, cancel := newBudget(ctx, MaxTime)
-	t := &topLevel{cancel: cancel}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.active = append(r.active, t)
-	for len(r.active)-r.ended > r.cfg.MaxFlights {
-		old := r.active[0]
-		r.active = r.active[1:]
-		if old.done {
-			r.ended--
-			continue
-		}
-		old.done = true
-		old.cancel(&cause.Failure{Cause: cause.Overload})
-	}
-	return b, func() {
-		r.signOff(t)
-		cancel(nil)
-	}
-}
-
-// signOff notes that a resolution has ended.
-func (r *Resolver) signOff(t *topLevel) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !t.done {
-		t.done = true
-		r.ended++
-	}
-	if r.ended > len(r.active)/2 {
-		r.sweep()
-	}
-}
-
-// sweep drops what has ended from the list. mu is held.
-func (r *Resolver) sweep() {
-	live := r.active[:0]
-	for _, t := range r.active {
-		if !t.done {
-			live = append(live, t)
-		}
-	}
-	clear(r.active[len(live):])
-	r.active, r.ended = live, 0
 }
 
 // chainOf follows the alias chain; next gives each link, or its failure. Where next gives neither, there is no answer.
@@ -400,106 +309,58 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 	return l, nil
 }
 
-// refresh resolves a link that is about to end, or is not known, before anybody has to wait for
-// it. Whoever asks meanwhile has the old one. A refresh that failed is not repeated before its
-// failure is forgotten (RFC 9520, section 3.2).
-func (r *Resolver) refresh(k cache.Key) {
-	l, known := r.cached(k)
-	if known && !l.ending() {
-		return
-	}
-	if _, failed := r.cache.GetFailure(k, r.clock.Now()); failed {
-		return
-	}
-	f, how := r.flights.join(k, nil)
-	if how != boardLead {
-		if how == boardWait {
-			r.flights.leave(f, nil, how)
-		}
-		return
-	}
-	t := trail{sink: r.events}
-	if t.sink != nil && known {
-		e := t.of(event.Refresh, keyQuestion(k))
-		e.TTL = l.ttl()
-		t.sink.Event(e)
-	}
-	go r.guard.Run(guard.Fetch, func() {
-		b, done := r.takeOff(context.Background())
-		defer done()
-		x := &run{r: r, q: wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
-			cd: k.Unchecked, flight: f, budget: b, own: true, refresh: true, trail: t.begin(k, f)}
-		if known {
-			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
-		}
-		_, _ = x.fly(nil, how) // what comes of it is in the cache
-	})
-}
-
-// resolveLink returns one link: from memory, from a flight under way, or by flying.
-func (r *Resolver) resolveLink(k cache.Key, parent *flight, b *Budget, depth int, t trail) (
+// resolveLink returns one link: from memory, from a fetch under way, or by resolving it. It pays
+// from a budget, and for a parent, if it is not for a client.
+func (r *Resolver) resolveLink(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*link, *cause.Failure) {
 	for {
-		if l, f := r.remembered(k, b.validation, depth); l != nil || f != nil {
+		if l, f := r.remembered(k, &w.validation, depth); l != nil || f != nil {
 			if t.sink != nil {
 				t.known(k, l, f)
 			}
 			return l, f
 		}
-		f, how := r.flights.join(k, parent)
+		f, how := r.fetches.join(k, w, parent)
 		switch how {
-		case boardLoop:
+		case joinCycle:
 			return nil, cause.New(cause.DependencyLoop, k.Name, "%s", k.Type)
-		case boardFull:
+		case joinFull:
 			return nil, cause.New(cause.Overload, nil, "%d wait for %s", MaxWaiters, k.Name)
-		case boardWait:
+		case joinEnded:
+			return nil, w.err()
+		case joinWait:
 			if t.sink != nil {
 				t.fetched(event.FetchJoin, k, f.id)
 			}
-			l, fail, retry := r.await(f, parent, b)
-			if retry {
+			l, fail, again := r.fetches.wait(f, w, parent)
+			if again {
 				continue
 			}
 			return l, fail
 		}
-		x := &run{r: r, q: keyQuestion(k), cd: k.Unchecked, flight: f, budget: b,
-			own: depth == 0 && b.full(), depth: depth, trail: t.begin(k, f)}
-		return x.fly(parent, how)
+		return r.runOf(f, depth, t).lead()
 	}
 }
 
-// await waits for somebody else's flight. A limit that they met is the matter of their budget: with
-// what is left of our own we try ourselves.
-func (r *Resolver) await(f, parent *flight, b *Budget) (l *link, fail *cause.Failure, retry bool) {
-	defer r.flights.leave(f, parent, boardWait)
-	select {
-	case <-f.done:
-	case <-b.ctx.Done():
-		return nil, b.err(), false
-	}
-	if f.fail.HeldAgainst() == cause.ScopeQuery && f.fail != panicked && b.err() == nil {
-		return nil, nil, true
-	}
-	return f.link, f.fail, false
+// runOf prepares a fetch to be resolved.
+func (r *Resolver) runOf(f *fetch, depth int, t trail) *run {
+	f.run = run{r: r, q: keyQuestion(f.key), cd: f.key.Unchecked, fetch: f, budget: &f.budget,
+		depth: depth, trail: t.begin(f.key, f)}
+	return &f.run
 }
 
-// panicked is what those hear who wait for a flight that panics. It is immutable.
+// panicked is what those hear who wait for a fetch that panics. It is immutable.
 var panicked = &cause.Failure{Cause: cause.InternalError}
 
-// fly resolves the link and tells everybody, also when it panics: then the panic goes on to
+// lead resolves the link and tells everybody, also when it panics: then the panic goes on to
 // whoever works for the client, and nothing is left in the table.
-func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
+func (x *run) lead() (l *link, f *cause.Failure) {
 	f = panicked // if there is no other end
-	began := time.Now()
 	defer func() {
 		if x.sink != nil {
-			x.ended(l, f, time.Since(began))
+			x.ended(l, f, time.Since(x.fetch.began))
 		}
-		if f == panicked {
-			x.budget.end(f) // the query that this is for is over, whoever of it waits or goes on
-		}
-		x.r.flights.land(x.flight, how, l, f)
-		x.r.flights.leave(x.flight, parent, how)
+		x.r.fetches.land(x.fetch, l, f)
 	}()
 	l, f = x.resolve()
 	if f == nil {
@@ -511,7 +372,7 @@ func (x *run) fly(parent *flight, how boarding) (l *link, f *cause.Failure) {
 		down.Under = f
 		f = down
 	}
-	if how == boardLead {
+	if !x.fetch.private {
 		x.rememberFailure(f)
 	}
 	return nil, f

@@ -191,7 +191,7 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
 	t.cancel = cancel
 	a.open = append(a.open, t)
-	go func() {
+	a.x.r.fetches.running.Go(func() {
 		a.x.r.guard.Run(guard.Fetch, func() { t.finish(wait(ctx, MaxTime)) })
 		if t.m == nil && t.err == nil { // there was a panic
 			t.err = &cause.Failure{Cause: cause.InternalError}
@@ -200,7 +200,7 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 		case a.done <- t:
 		case <-ctx.Done():
 		}
-	}()
+	})
 }
 
 // wait waits for a try to end, and for no longer than patience lasts.

@@ -96,7 +96,7 @@ func (a *asking) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
 
 // prepare writes a question and pays for it.
 func (a *asking) prepare(c *candidate, how attempt, p *profile, plain bool) (*try, *cause.Failure) {
-	if f := a.x.budget.query(); f != nil {
+	if f := a.x.budget.pay(); f != nil {
 		return nil, f
 	}
 	query, mixed, err := a.query(c, how, p)

@@ -129,7 +129,7 @@ func (a *asking) suspect(c *candidate) {
 // another, is asked a little later, for descriptors and ports come back.
 func (a *asking) lacking(t *try, f *cause.Failure) {
 	c, s := t.c, &t.c.asked
-	a.x.budget.queries.Add(1)
+	a.x.budget.refund()
 	a.x.limited(cause.LocalResources)
 	a.blame(f)
 	if t.how.reliable() {

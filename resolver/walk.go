@@ -8,7 +8,6 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
-	"bailiwick/internal/guard"
 	"bailiwick/wire"
 )
 
@@ -16,12 +15,11 @@ import (
 type run struct {
 	r      *Resolver
 	q      wire.Question
-	cd     bool // nothing is judged
-	flight *flight
-	budget *Budget
-	own    bool // a client's own question, begun with a full budget
-	depth  int  // how many runs depend on this one
-	trail       // of the fetch
+	cd     bool    // nothing is judged
+	fetch  *fetch  // nil if nobody but us may want it
+	budget *budget // the fetch's
+	depth  int     // how many runs depend on this one
+	trail          // of the fetch
 	// refresh reports whether the link is known, and resolved because it ends soon.
 	refresh bool
 
@@ -33,20 +31,20 @@ type run struct {
 	until time.Time
 }
 
-// sub resolves a link that this one depends on, with the same budget.
+// sub resolves a link that this one depends on, and pays for it.
 func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	l, f := x.r.resolveLink(k, x.flight, x.budget, x.depth+1, x.trail)
+	l, f := x.r.resolveLink(k, x.budget, x.fetch, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
 		x.budget.end(f) // what it was needed for is over as well, and nobody is to blame
 	}
 	return l, f
 }
 
-// ahead begins to resolve a link that will be needed, with the same budget; who needs it finds it in
-// flight, or landed.
+// ahead begins to resolve a link that will be needed, and pays for it; who needs it waits for the
+// rest, or finds it in the cache.
 func (x *run) ahead(k cache.Key) {
 	if x.depth >= MaxDepth {
 		return
@@ -54,20 +52,16 @@ func (x *run) ahead(k cache.Key) {
 	if _, known := x.r.cached(k); known {
 		return
 	}
-	if f, lead := x.r.flights.start(k, x.flight); lead {
-		y := &run{r: x.r, q: keyQuestion(k), flight: f, budget: x.budget, depth: x.depth + 1,
-			trail: x.begin(k, f)}
-		go x.r.guard.Run(guard.Fetch, func() {
-			_, _ = y.fly(nil, boardLead) // what comes of it is in the flight and in the cache
-		})
-	}
+	x.r.fetches.ahead(k, x.budget, x.fetch, func(f *fetch) {
+		_, _ = x.r.runOf(f, x.depth+1, x.trail).lead() // what comes of it is in the cache
+	})
 }
 
 // resolve finds the link: at a configured zone's servers, or by walking.
 func (x *run) resolve() (*link, *cause.Failure) {
 	if x.refresh {
 		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() {
-			return l, nil // a flight has landed since we looked
+			return l, nil // another fetch has ended since we looked
 		}
 	}
 	start := x.q.Name

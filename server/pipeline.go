@@ -204,12 +204,13 @@ func (r *request) Resolve(reply func([]byte)) {
 			defer s.pace.leave(client)
 		}
 		defer func() { r.caught(recover()) }()
-		answer := r.resolve()
-		if proven {
-			r.reply(answer)
-			return
-		}
-		s.pace.pass(client, func() { r.reply(answer) })
+		r.resolve(func(answer []byte) {
+			if proven {
+				r.reply(answer)
+				return
+			}
+			s.pace.pass(client, func() { r.reply(answer) })
+		})
 	})
 }
 
@@ -217,17 +218,23 @@ func (r *request) Resolve(reply func([]byte)) {
 // has brought back a cookie that was sent to this address.
 func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.proven }
 
-// resolve gets the answer and shapes it.
-func (r *request) resolve() []byte {
+// resolve gets the answer, shapes it, and passes it on, perhaps in another goroutine: this one may
+// have to work for longer than the client waits.
+func (r *request) resolve(pass func(answer []byte)) {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
 		if a := r.rules.Resolver.Referral(s.ctx, r.ask); a != nil {
-			return r.respond(a)
+			pass(r.respond(a))
+		} else {
+			pass(r.notRecursive())
 		}
-		return r.notRecursive()
+		return
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}
-	return r.respond(r.rules.Resolver.Resolve(s.ctx, r.ask, o))
+	r.rules.Resolver.Start(s.ctx, r.ask, o, func(a *resolver.Answer) {
+		defer func() { r.caught(recover()) }()
+		pass(r.respond(a))
+	})
 }
 
 // respond judges an answer, reports a failure, and shapes it.

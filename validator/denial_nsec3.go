@@ -91,7 +91,7 @@ func (h *hasher) hash(name wire.Name) []byte {
 	if !ok {
 		// A block of SHA-1 takes 64 octets, 9 of them padding.
 		first, more := (name.Len()+len(h.salt)+9+63)/64, (sha1.Size+len(h.salt)+9+63)/64
-		if !h.budget.hash(first + more*int(h.iterations)) {
+		if !h.budget.hash(int32(first + more*int(h.iterations))) {
 			h.over = true
 			return nil
 		}

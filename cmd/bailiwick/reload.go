@@ -292,7 +292,10 @@ func (r *running) retire(old, next *snapshot, gone []listening) {
 	}
 	r.retiring.Go(func() {
 		r.pause()
-		r.guard.Run(guard.Upkeep, func() { next.resolver.Forget(old.resolver) })
+		r.guard.Run(guard.Upkeep, func() {
+			old.resolver.Close()
+			next.resolver.Forget(old.resolver)
+		})
 	})
 }
 

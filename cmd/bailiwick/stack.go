@@ -373,7 +373,7 @@ func (r *running) controls() console.Controls {
 				"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
 				"cache_bytes": bytes, "cache_limit": s.cfg.Memory,
 				"answers": s.store.Answers.Stats().Entries,
-				"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Flights}
+				"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches}
 		},
 	}
 	if m, ok := s.clock.(interface{ Advance(time.Duration) }); ok {
@@ -444,6 +444,7 @@ func (r *running) close() {
 		}
 	}
 	r.server.Close()
+	r.now().resolver.Close()
 	var wg sync.WaitGroup
 	for _, l := range listeners {
 		wg.Go(l.Close) // those with connections give their clients a second to hear of it

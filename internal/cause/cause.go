@@ -636,7 +636,7 @@ func (f *Failure) HeldAgainst() Scope {
 		switch {
 		case f.Scope != ScopeName:
 			return f.Scope
-		case f.Cause.Kind() == KindLimit, f.Cause.Kind() == KindInternal:
+		case f.Cause.Kind() == KindLimit, f.Cause.Kind() == KindInternal, f.Cause == Stopping:
 			return ScopeQuery
 		}
 	}

@@ -379,8 +379,10 @@ var (
 		"Signature checks computed.", nil, nil)
 	ownP256 = prometheus.NewDesc("bailiwick_own_p256",
 		"1 if our own code verifies P-256 signatures, 0 if Go's library does.", nil, nil)
-	flightsNow = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.",
+	fetchesNow = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.",
 		nil, nil)
+	refreshesNow = prometheus.NewDesc("bailiwick_refreshes_in_flight",
+		"Questions being resolved before their answers end.", nil, nil)
 )
 
 // WatchCaches adds the metrics of caches.
@@ -418,5 +420,6 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 		own = 1
 	}
 	ch <- prometheus.MustNewConstMetric(ownP256, prometheus.GaugeValue, own)
-	ch <- prometheus.MustNewConstMetric(flightsNow, prometheus.GaugeValue, float64(r.Flights))
+	ch <- prometheus.MustNewConstMetric(fetchesNow, prometheus.GaugeValue, float64(r.Fetches))
+	ch <- prometheus.MustNewConstMetric(refreshesNow, prometheus.GaugeValue, float64(r.Refreshes))
 }

@@ -1,0 +1,159 @@
+// Client queries: from a question to its answer, whatever becomes of what it waits for.
+
+package resolver
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/internal/guard"
+	"bailiwick/wire"
+)
+
+// client is a client's query being resolved. Its goroutine leads the fetches that it begins. When
+// the client's time is over, or it has gone, while others wait for such a fetch, the client hears
+// its answer at once, and the goroutine goes on for the others.
+type client struct {
+	budget
+	trail
+	r        *Resolver
+	q        wire.Question
+	done     func(*Answer)
+	began    time.Time   // if somebody listens
+	answered atomic.Bool // it has its answer
+	detached atomic.Bool // its goroutine works for others
+
+	older, newer *client // guarded by fetches.mu
+	late         *time.Timer
+	unwatch      func() bool
+}
+
+// Start answers a question, and calls done with the answer, once. It never fails: what cannot be
+// resolved is SERVFAIL with its Failure. It works in the goroutine of the caller. That may take
+// longer than the client waits, if others wait for the same: then done is called by another
+// goroutine.
+func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
+	c := &client{r: r, q: q, done: done}
+	if f := r.fetches.enter(ctx, c); f != nil {
+		c.answer((&Answer{Question: q}).fail(f))
+		return
+	}
+	defer r.fetches.exit(c)
+	defer func() {
+		if c.detached.Load() { // the client has its answer
+			r.guard.Caught(recover(), guard.Fetch)
+		}
+	}()
+	c.trail.sink = event.Both(r.events, o.Events)
+	if c.sink != nil {
+		e := c.of(event.Question, q)
+		c.began = e.Time
+		c.sink.Event(e)
+	}
+	c.answer(r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) {
+		return r.resolveLink(k, &c.budget, nil, 0, c.trail)
+	}))
+}
+
+// Resolve answers a question. It returns when the client's time is over at the latest, and soon
+// when ctx ends.
+func (r *Resolver) Resolve(ctx context.Context, q wire.Question, o Options) *Answer {
+	answers := make(chan *Answer, 2)
+	go func() {
+		defer func() {
+			if r.guard.Caught(recover(), guard.Query) {
+				answers <- (&Answer{Question: q}).fail(panicked)
+			}
+		}()
+		r.Start(ctx, q, o, func(a *Answer) { answers <- a })
+	}()
+	return <-answers
+}
+
+// answer gives the client its answer, unless it has one.
+func (c *client) answer(a *Answer) {
+	if c.answered.Swap(true) {
+		return
+	}
+	if a.Sent = c.sent(); c.sink != nil {
+		c.trail.answered(a, time.Since(c.began))
+	}
+	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
+		c.r.observe.Limit(a.Failure.Cause)
+		if c.sink != nil {
+			e := c.of(event.Limit, c.q)
+			e.Cause = a.Failure.Cause
+			c.sink.Event(e)
+		}
+	}
+	c.done(a)
+}
+
+// giveUp answers a client whose query has ended while its goroutine works for others.
+func (c *client) giveUp() { c.answer((&Answer{Question: c.q}).fail(c.err())) }
+
+// enter registers a client's query, and fills its budget. Beyond the limit the oldest gives way: it
+// has had its chance.
+func (t *fetches) enter(ctx context.Context, c *client) *cause.Failure {
+	c.fill(t, nil)
+	c.query = c
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return &cause.Failure{Cause: cause.Stopping}
+	}
+	t.running.Add(1)
+	t.link(c)
+	if t.clients > t.maxClients {
+		t.end(&t.oldest.budget, &cause.Failure{Cause: cause.Overload})
+	}
+	c.late = time.AfterFunc(MaxTime, func() { c.end(&cause.Failure{Cause: cause.LimitTime}) })
+	if ctx.Done() != nil {
+		c.unwatch = context.AfterFunc(ctx, func() { c.end(failureOf(ctx)) })
+	}
+	return nil
+}
+
+// exit ends what a client's query has left behind.
+func (t *fetches) exit(c *client) {
+	c.late.Stop()
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	c.end(nil)
+	t.running.Done()
+}
+
+// link makes a client the newest of the list. mu is held.
+func (t *fetches) link(c *client) {
+	if c.older = t.newest; c.older == nil {
+		t.oldest = c
+	} else {
+		c.older.newer = c
+	}
+	t.newest = c
+	t.clients++
+}
+
+// unlink takes a client from the list. mu is held.
+func (t *fetches) unlink(c *client) {
+	if c.older == nil {
+		t.oldest = c.newer
+	} else {
+		c.older.newer = c.newer
+	}
+	if c.newer == nil {
+		t.newest = c.older
+	} else {
+		c.newer.older = c.older
+	}
+	t.clients--
+}
+
+// Close ends all that is under way, clients' queries too, and waits for all goroutines of the
+// resolver. Whoever asks later hears that it is being stopped.
+func (r *Resolver) Close() { r.fetches.close() }

@@ -1,0 +1,40 @@
+// Prefetching: links that are about to end are resolved before anybody has to wait for them.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+)
+
+// refresh resolves a link that is about to end, or is not known, before anybody has to wait for
+// it. Whoever asks meanwhile has the old one. A refresh that failed is not repeated before its
+// failure is forgotten (RFC 9520, section 3.2).
+func (r *Resolver) refresh(k cache.Key) {
+	l, known := r.cached(k)
+	if known && !l.ending() {
+		return
+	}
+	if _, failed := r.cache.GetFailure(k, r.clock.Now()); failed {
+		return
+	}
+	t := trail{sink: r.events}
+	full := r.fetches.background(k, func(f *fetch) {
+		if t.sink != nil && known {
+			e := t.of(event.Refresh, keyQuestion(k))
+			e.TTL = l.ttl()
+			t.sink.Event(e)
+		}
+		x := r.runOf(f, 0, t)
+		if x.refresh = true; known {
+			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
+		}
+		_, _ = x.lead() // what comes of it is in the cache
+	})
+	if full {
+		r.observe.Limit(cause.Overload)
+	}
+}
