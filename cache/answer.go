@@ -43,7 +43,8 @@ type Answer struct {
 
 // AnswerBeside is what few prepared answers have. It is immutable.
 type AnswerBeside struct {
-	// Pointers are where compression pointers stand, of an answer whose question's name is to be replaced.
+	// Pointers are where compression pointers stand, of an answer whose question's name is to be
+	// replaced.
 	Pointers Offsets
 	// Options are what goes into the OPT record of a client who has one: Extended DNS Errors.
 	Options wire.Options
@@ -73,7 +74,8 @@ func appendOffsets(b []byte, at []int) []byte {
 // NewOffsets takes places in a message.
 func NewOffsets(at []int) Offsets { return Offsets(appendOffsets(nil, at)) }
 
-// NewAnswer makes an answer of a response to a question about name, with TTLs at some places, from the second at which they hold until another.
+// NewAnswer makes an answer of a response to a question about name, with TTLs at some places, from
+// the second at which they hold until another.
 func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *Answer {
 	b := make([]byte, 0, len(msg)+2*len(ttls))
 	b = append(append(b, msg[:wire.HeaderLen]...), name.Wire()...)
@@ -137,7 +139,7 @@ func (t Turn) Place(at int) int {
 	return at - (t.First - t.Start)
 }
 
-// Good says that the answer has not ended.
+// Good reports whether the answer has not ended.
 func (a *Answer) Good(now int64) bool { return now < a.Stored+int64(a.Life) }
 
 // Pointers are those of Beside.

@@ -16,17 +16,20 @@ var now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func name(i int) wire.Name { return wire.MustParseName(fmt.Sprintf("n%d.example", i)) }
 
 func set(n wire.Name, ttl uint32, octets int) *wire.RRset {
-	s := &wire.RRset{Name: n, Type: wire.TypeTXT, Class: wire.ClassIN, TTL: ttl, Security: wire.Secure}
+	s := &wire.RRset{Name: n, Type: wire.TypeTXT, Class: wire.ClassIN, TTL: ttl,
+		Security: wire.Secure}
 	s.Data = s.Data.Append(make([]byte, octets))
 	return s
 }
 
 // total is what all caches say they hold.
 func total(s *Store) int {
-	return s.Answers.Stats().Bytes + s.RRsets.Stats().Bytes + s.Negatives.Stats().Bytes + s.Failures.Stats().Bytes + s.Delegations.Stats().Bytes + s.Denials.Stats().Bytes
+	return s.Answers.Stats().Bytes + s.RRsets.Stats().Bytes + s.Negatives.Stats().Bytes +
+		s.Failures.Stats().Bytes + s.Delegations.Stats().Bytes + s.Denials.Stats().Bytes
 }
 
-// Ten times more is put in than fits; it never exceeds the figure, and what is still there is right.
+// Ten times more is put in than fits; it never exceeds the figure, and what is still there is
+// right.
 func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	const memory = 4 << 20
 	s := New(memory, TTLLimits{})
@@ -34,11 +37,14 @@ func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 		i := put
 		n := name(i)
 		s.PutRRset(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 300, 200)}, now)
-		s.PutNegative(Key{Name: n, Type: wire.TypeA}, &Negative{Status: wire.Secure, SOA: set(n, 300, 60)}, 300, now)
+		s.PutNegative(Key{Name: n, Type: wire.TypeA}, &Negative{Status: wire.Secure,
+			SOA: set(n, 300, 60)}, 300, now)
 		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout},
 			Backoff{FailureTTL, FailureTTL}, now)
-		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}}, Expires: now.Unix() + 300})
-		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT}, NewAnswer(make([]byte, 300), n, []int{280}, now.Unix(), now.Unix()+300))
+		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}},
+			Expires: now.Unix() + 300})
+		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT},
+			NewAnswer(make([]byte, 300), n, []int{280}, now.Unix(), now.Unix()+300))
 		s.Denials.Put(n, []*wire.RRset{set(n, 300, 40)}, now)
 		put += 2000
 		if got := total(s); got > memory {
@@ -100,7 +106,8 @@ func TestLargerThanAShardIsNotKept(t *testing.T) {
 }
 
 func TestClamp(t *testing.T) {
-	s := New(1<<20, TTLLimits{Min: 10 * time.Second, Max: time.Hour, MinNegative: 5 * time.Second, MaxNegative: time.Minute})
+	s := New(1<<20, TTLLimits{Min: 10 * time.Second, Max: time.Hour, MinNegative: 5 * time.Second,
+		MaxNegative: time.Minute})
 	for in, want := range map[uint32]uint32{1: 10, 100: 100, 1 << 30: 3600} {
 		if got := s.ClampTTL(in, 0, now); got != want {
 			t.Errorf("TTL %d: got %d, want %d", in, got, want)
@@ -130,12 +137,15 @@ func TestFlush(t *testing.T) {
 func TestClosest(t *testing.T) {
 	s := New(1<<20, TTLLimits{})
 	for n, end := range map[string]int64{".": 100, "example": 100, "a.example": 10} {
-		s.Delegations.Put(wire.MustParseName(n), &Delegation{Zone: wire.MustParseName(n), Expires: now.Unix() + end})
+		s.Delegations.Put(wire.MustParseName(n), &Delegation{Zone: wire.MustParseName(n),
+			Expires: now.Unix() + end})
 	}
-	if d, _ := s.Closest(wire.MustParseName("x.a.example"), now); d.Zone != wire.MustParseName("a.example") {
+	if d, _ := s.Closest(wire.MustParseName("x.a.example"),
+		now); d.Zone != wire.MustParseName("a.example") {
 		t.Errorf("got %v", d.Zone)
 	}
-	if d, _ := s.Closest(wire.MustParseName("x.a.example"), now.Add(20*time.Second)); d.Zone != wire.MustParseName("example") {
+	if d, _ := s.Closest(wire.MustParseName("x.a.example"),
+		now.Add(20*time.Second)); d.Zone != wire.MustParseName("example") {
 		t.Errorf("got %v, the deeper one has ended", d.Zone)
 	}
 }

@@ -12,18 +12,21 @@ import (
 
 // denialRecord is one NSEC or NSEC3 record with when it ends.
 type denialRecord struct {
-	// octets are one behind the other: what the record is sorted by, which is an NSEC's owner, as wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes
-	// after its gap; an NSEC's owner and the name after the gap; and the set.
+	// octets are one behind the other: what the record is sorted by, which is an NSEC's owner, as
+	// wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes after its gap; an
+	// NSEC's owner and the name after the gap; and the set.
 	octets  string
 	expires int64
 	ready   *gapAnswers // for names in the gap, nil if none was made yet
 	parts   [4]uint16   // where each of octets' parts ends
 }
 
-// recordOverhead is what a record takes besides its octets: itself, and at worst as much again in a list that has just grown.
+// recordOverhead is what a record takes besides its octets: itself, and at worst as much again in a
+// list that has just grown.
 const recordOverhead = 96
 
-func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner, after string) denialRecord {
+func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner,
+	after string) denialRecord {
 	var buf [1024]byte
 	r := denialRecord{expires: expires}
 	b := buf[:0]
@@ -44,7 +47,8 @@ func newNSECRecord(zone wire.Name, s *wire.RRset, expires int64) (denialRecord, 
 		!n.Types.Has(wire.TypeNSEC) && !n.Types.Has(wire.TypeRRSIG) {
 		return denialRecord{}, false
 	}
-	return newDenialRecord(s, expires, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil), s.Name.Wire(), n.Next.Wire()), true
+	return newDenialRecord(s, expires, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil),
+		s.Name.Wire(), n.Next.Wire()), true
 }
 
 // newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is

@@ -113,7 +113,8 @@ func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
 	z.size += z.soa.Size()
 }
 
-// sweep drops what has ended, and if that is not enough the prepared answers, at most once a second.
+// sweep drops what has ended, and if that is not enough the prepared answers, at most once a
+// second.
 func (z *zoneDenials) sweep(now int64, enough func() bool) {
 	if z.swept == now {
 		return

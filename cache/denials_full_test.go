@@ -106,7 +106,8 @@ func TestOfTwoChainsTheEndedGivesWay(t *testing.T) {
 	next := hash
 	next[0]++
 	nsec3 := denial(base32.HexEncoding.EncodeToString(hash[:])+".example", wire.TypeNSEC3,
-		append(append([]byte{1, 0, 0, 0, 0, 20}, next[:]...), bitmap(wire.TypeA, wire.TypeRRSIG)...))
+		append(append([]byte{1, 0, 0, 0, 0, 20}, next[:]...),
+			bitmap(wire.TypeA, wire.TypeRRSIG)...))
 	at3 := strings.ToLower(base32.HexEncoding.EncodeToString(hash[:])) + ".example."
 	later := now.Add(time.Minute)
 

@@ -12,7 +12,8 @@ import (
 var zone = wire.MustParseName("example")
 
 func denial(owner string, t wire.Type, rdata []byte) *wire.RRset {
-	s := &wire.RRset{Name: wire.MustParseName(owner), Type: t, Class: wire.ClassIN, TTL: 60, Security: wire.Secure}
+	s := &wire.RRset{Name: wire.MustParseName(owner), Type: t, Class: wire.ClassIN, TTL: 60,
+		Security: wire.Secure}
 	s.Data = s.Data.Append(rdata)
 	return s
 }
@@ -56,7 +57,8 @@ func owners(d *Denials, name string, at time.Time) (got []string) {
 
 func TestNSECCandidates(t *testing.T) {
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example"), nsec("b.example", "m.example"), nsec("m.example", "example")}, now)
+	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example"), nsec("b.example", "m.example"),
+		nsec("m.example", "example")}, now)
 	for name, want := range map[string]string{
 		"b.example.":   "b.example.",          // the name's own
 		"c.example.":   "b.example. example.", // what covers it, and what covers the wildcard
@@ -76,7 +78,11 @@ func TestNSECCandidates(t *testing.T) {
 }
 
 func TestNSEC3Candidates(t *testing.T) {
-	hash := func(name string) []byte { h := wire.NSEC3Hash(wire.MustParseName(name), 1, nil); return h[:] }
+	hash := func(name string) []byte {
+		h := wire.NSEC3Hash(wire.MustParseName(name), 1,
+			nil)
+		return h[:]
+	}
 	record := func(owner []byte, flags byte, iterations byte) *wire.RRset {
 		next := append([]byte(nil), owner...)
 		next[0]++
@@ -84,9 +90,13 @@ func TestNSEC3Candidates(t *testing.T) {
 		return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3,
 			append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
 	}
-	at := func(h []byte) string { return strings.ToLower(base32.HexEncoding.EncodeToString(h)) + ".example." }
+	at := func(h []byte) string {
+		return strings.ToLower(base32.HexEncoding.EncodeToString(h)) +
+			".example."
+	}
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), record(hash("example"), 0, 1), record(hash("a.example"), 0, 1), record(hash("b.example"), 1, 1)}, now)
+	d.Put(zone, []*wire.RRset{soa(), record(hash("example"), 0, 1), record(hash("a.example"), 0, 1),
+		record(hash("b.example"), 1, 1)}, now)
 	if got := owners(d, "a.example.", now); len(got) != 1 || got[0] != at(hash("a.example")) {
 		t.Errorf("a name of the chain: %v", got)
 	}
@@ -104,7 +114,8 @@ func TestNSEC3Candidates(t *testing.T) {
 	}
 }
 
-// A zone with more records than there is room for keeps what it has, and takes new ones when the old have ended.
+// A zone with more records than there is room for keeps what it has, and takes new ones when the
+// old have ended.
 func TestDenialsFull(t *testing.T) {
 	d := newDenials(8192)
 	first := func(i int) string { return string([]byte{'a' + byte(i/26), 'a' + byte(i%26)}) }

@@ -18,7 +18,8 @@ import (
 // Variant is what of a query changes a prepared denial besides its name.
 type Variant uint8
 
-// The variants: for a client that wants no more than the answer, one that wants to see AD, one that set DO.
+// The variants: for a client that wants no more than the answer, one that wants to see AD, one that
+// set DO.
 const (
 	VariantPlain Variant = iota
 	VariantAD
@@ -46,7 +47,8 @@ func (g *gapAnswers) size() (n int) {
 
 // Denied returns the prepared denial of a name. It was built for the closest encloser: the caller
 // replaces the question's name, and adds the difference in length to every compression pointer.
-func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, encloser wire.Name, ok bool) {
+func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, encloser wire.Name,
+	ok bool) {
 	zone, z, ok := d.zoneOf(name)
 	if !ok {
 		return nil, encloser, false
@@ -72,8 +74,8 @@ type Gap struct {
 	record   string       // the octets of the record whose gap it is
 }
 
-// Gap returns the gap that a denied name is in; false if it is not known, or if the gap's own record
-// is not among the proofs that the denial rests on.
+// Gap returns the gap that a denied name is in; false if it is not known, or if the gap's own
+// record is not among the proofs that the denial rests on.
 func (d *Denials) Gap(name wire.Name, now time.Time, proofs []*wire.RRset) (g Gap, ok bool) {
 	zone, z, ok := d.zoneOf(name)
 	if !ok {
@@ -122,7 +124,7 @@ func (d *Denials) storePrepared(g Gap, v Variant, a *Answer, now time.Time) bool
 	return true
 }
 
-// isAmong says whether one of the sets is the record.
+// isAmong reports whether one of the sets is the record.
 func (r *denialRecord) isAmong(zone wire.Name, sets []*wire.RRset) bool {
 	own := r.set(zone)
 	s := wire.Find(sets, own.Name, own.Type)
@@ -138,9 +140,10 @@ func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok boo
 	}
 }
 
-// gapOf is the live record whose gap a name is in, and the name's closest encloser; nil if none is known. It only finds what a proof may be kept with: whether
-// something is one the validator says.
-func (z *zoneDenials) gapOf(zone, name wire.Name, now time.Time) (r *denialRecord, encloser wire.Name) {
+// gapOf is the live record whose gap a name is in, and the name's closest encloser; nil if none is
+// known. It only finds what a proof may be kept with: whether something is one the validator says.
+func (z *zoneDenials) gapOf(zone, name wire.Name, now time.Time) (r *denialRecord,
+	encloser wire.Name) {
 	switch {
 	case len(z.nsec) > 0:
 		r, encloser = z.nsecGap(zone, name)
@@ -194,7 +197,8 @@ func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) 
 	return nil, encloser
 }
 
-// spans says that a hash that is not the record's own is in its gap; the last record's goes around.
+// spans reports whether a hash that is not the record's own is in its gap; the last record's goes
+// around.
 func (r *denialRecord) spans(h []byte) bool {
 	after, before := r.order() < string(h), string(h) < r.next()
 	if r.order() < r.next() {
@@ -203,7 +207,8 @@ func (r *denialRecord) spans(h []byte) bool {
 	return after || before
 }
 
-// contradicts says that records match a name below the closest encloser, in a zone whose NSEC3 contradict each other.
+// contradicts reports whether records match a name below the closest encloser, in a zone whose
+// NSEC3 contradict each other.
 func (z *zoneDenials) contradicts(encloser, name wire.Name) bool {
 	if len(z.nsec) > 0 {
 		return false

@@ -87,7 +87,8 @@ func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
 func TestMaxAggressiveIterations(t *testing.T) {
 	for iterations, want := range map[uint16]bool{0: true, MaxAggressiveIterations: true,
 		MaxAggressiveIterations + 1: false} {
-		apex := nsec3(hashed("example", iterations), moved(hashed("example", iterations), 1), iterations)
+		apex := nsec3(hashed("example", iterations), moved(hashed("example", iterations), 1),
+			iterations)
 		gap := nsec3(moved(hashed("b.example", iterations), -1),
 			moved(hashed("b.example", iterations), 1), iterations)
 		d := newDenials(1 << 20)
@@ -153,7 +154,8 @@ func TestRFC8198GapThatHasChangedKeepsNoAnswer(t *testing.T) {
 			t.Fatalf("%s: no gap", what)
 		}
 		c.meanwhile(d)
-		a := NewAnswer(append(append(make([]byte, wire.HeaderLen), zone.Wire()...), 0, 1, 0, 1), zone,
+		a := NewAnswer(append(append(make([]byte, wire.HeaderLen), zone.Wire()...), 0, 1, 0, 1),
+			zone,
 			[]int{14}, now.Unix(), now.Unix()+60)
 		if got := d.StorePrepared(g, VariantDO, a, now); got != c.kept {
 			t.Errorf("%s: kept %v", what, got)

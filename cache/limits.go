@@ -19,7 +19,8 @@ const (
 	// (RFC 9520, section 3.2: 1 s to 5 min), where servers' own replies prove the failure.
 	FailureTTL    = 5 * time.Second
 	FailureMaxTTL = 5 * time.Minute
-	// SilenceMaxTTL is the last for silence: it proves less than a reply, and may be over any moment.
+	// SilenceMaxTTL is the last for silence: it proves less than a reply, and may be over any
+	// moment.
 	SilenceMaxTTL = time.Minute
 	// LookupsTTL is how long it is remembered that too many name servers' names had no address.
 	LookupsTTL = time.Second
@@ -30,8 +31,8 @@ const (
 	// memory (RFC 8767, section 5: between one and three days).
 	MaxStale = 24 * time.Hour
 
-	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs, per query: beyond them asking the
-	// zone is cheaper than hashing every ancestor of the name.
+	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs,
+	// per query: beyond them asking the zone is cheaper than hashing every ancestor of the name.
 	MaxAggressiveIterations = 10
 	MaxAggressiveLabels     = 16
 

@@ -59,8 +59,8 @@ func TestRFC8198DSIsDeniedByTheParent(t *testing.T) {
 	}
 }
 
-// A prepared denial is for the names of its gap that have its closest encloser, and no others: not for
-// the ends of the gap, nor for what is behind it, nor for an empty non-terminal in it.
+// A prepared denial is for the names of its gap that have its closest encloser, and no others: not
+// for the ends of the gap, nor for what is behind it, nor for an empty non-terminal in it.
 func TestRFC8198ReadyDenialIsOfItsGap(t *testing.T) {
 	own, apex := nsec("b.example", "x.m.example"), nsec("example", "b.example")
 	for _, c := range []struct {

@@ -24,12 +24,16 @@ func packetOf(b *testing.B, name string, t uint16) []byte {
 	return packet
 }
 
-// The fast path, from packet to packet, without sockets, with the metrics of production. Run it with -cpu 1,2,4,8 for the curve: every goroutine asks the same cache.
+// The fast path, from packet to packet, without sockets, with the metrics of production. Run it
+// with -cpu 1,2,4,8 for the curve: every goroutine asks the same cache.
 func BenchmarkFast(b *testing.B) {
 	f := newFrontObserved(b, observe.New())
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
 	cases := map[string][][]byte{
-		"answer": {packetOf(b, "www.secure.example.", dns.TypeA), packetOf(b, "txt.secure.example.", dns.TypeTXT), packetOf(b, "secure.example.", dns.TypeMX), packetOf(b, "www.unsigned.example.", dns.TypeA)},
+		"answer": {packetOf(b, "www.secure.example.", dns.TypeA),
+			packetOf(b, "txt.secure.example.", dns.TypeTXT),
+			packetOf(b, "secure.example.", dns.TypeMX),
+			packetOf(b, "www.unsigned.example.", dns.TypeA)},
 	}
 	withCookie := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
 	cookieOf(f, "127.0.0.1:1000")(withCookie)
@@ -41,7 +45,8 @@ func BenchmarkFast(b *testing.B) {
 	cases["cookie"] = [][]byte{packed}
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
 		for i := range 64 {
-			cases["denied."+zone] = append(cases["denied."+zone], packetOf(b, fmt.Sprintf("zz%d.%s", i, zone), dns.TypeA))
+			cases["denied."+zone] = append(cases["denied."+zone],
+				packetOf(b, fmt.Sprintf("zz%d.%s", i, zone), dns.TypeA))
 		}
 	}
 	for name, packets := range cases {

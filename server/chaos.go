@@ -8,8 +8,10 @@ import (
 )
 
 var (
-	identityNames = map[wire.Name]bool{wire.MustParseName("id.server"): true, wire.MustParseName("hostname.bind"): true}
-	versionNames  = map[wire.Name]bool{wire.MustParseName("version.server"): true, wire.MustParseName("version.bind"): true}
+	identityNames = map[wire.Name]bool{wire.MustParseName("id.server"): true,
+		wire.MustParseName("hostname.bind"): true}
+	versionNames = map[wire.Name]bool{wire.MustParseName("version.server"): true,
+		wire.MustParseName("version.bind"): true}
 )
 
 // chaos answers id.server and version.server, as far as the operator lets them be known.

@@ -106,7 +106,8 @@ func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 					t.Errorf("%d answers, %v", sum, a.rc)
 				}
 				if c.paced && (most > server.MaxPulse ||
-					spread < n/server.MaxPulse*time.Millisecond-time.Millisecond || spread > time.Second) {
+					spread < n/server.MaxPulse*time.Millisecond-time.Millisecond ||
+					spread > time.Second) {
 					t.Errorf("%d at once, all within %v", most, spread)
 				}
 				if !c.paced && most != n {

@@ -19,7 +19,8 @@ import (
 
 // gapNames are names that exist and names around them, at every depth.
 func gapNames(r *rand.Rand, zone string) (names []string) {
-	heads := []string{"www", "wild", "ent", "b.ent", "a.b.ent", "deep", "leaf.deep", "dname", "tree", "alias", "away", "*", "*.wild", "sub", "plain", "nsec3", "ns1"}
+	heads := []string{"www", "wild", "ent", "b.ent", "a.b.ent", "deep", "leaf.deep", "dname",
+		"tree", "alias", "away", "*", "*.wild", "sub", "plain", "nsec3", "ns1"}
 	for range 400 {
 		label := func() string {
 			if r.IntN(3) == 0 {
@@ -40,14 +41,20 @@ func gapNames(r *rand.Rand, zone string) (names []string) {
 	return names
 }
 
-// Names that fall into gaps which others have shown are denied at once, and as a resolver denies them that has to ask: the same code, the same security, and
-// a proof that proves it.
+// Names that fall into gaps which others have shown are denied at once, and as a resolver denies
+// them that has to ask: the same code, the same security, and a proof that proves it.
 func TestDeniedGaps(t *testing.T) {
 	quick := newFront(t, nil)
 	slow := newFrontWith(t, nil, func(c *resolver.Config) { c.AggressiveNSEC = false })
 	r := rand.New(rand.NewPCG(7, 8))
-	ways := []func(*dns.Msg){edns(true), edns(false), nil, func(m *dns.Msg) { m.AuthenticatedData = true }, func(m *dns.Msg) { m.SetEdns0(1232, true); m.CheckingDisabled = true }}
-	for _, zone := range []string{"secure.example.", "nsec3.example.", "iterated.example.", "compact.example.", "example.", "signed.optout.", "."} {
+	ways := []func(*dns.Msg){edns(true), edns(false), nil,
+		func(m *dns.Msg) { m.AuthenticatedData = true }, func(m *dns.Msg) {
+			m.SetEdns0(1232,
+				true)
+			m.CheckingDisabled = true
+		}}
+	for _, zone := range []string{"secure.example.", "nsec3.example.", "iterated.example.",
+		"compact.example.", "example.", "signed.optout.", "."} {
 		before := quick.seen.hits
 		for i, name := range gapNames(r, strings.TrimPrefix(zone, ".")) {
 			if name == "" || strings.HasPrefix(name, ".") {
@@ -56,17 +63,21 @@ func TestDeniedGaps(t *testing.T) {
 			if !strings.HasSuffix(name, ".") {
 				name += "."
 			}
-			qtype := []uint16{dns.TypeA, dns.TypeTXT, dns.TypeAAAA, dns.TypeDS, dns.TypeNS, dns.TypeCNAME}[r.IntN(6)]
+			qtype := []uint16{dns.TypeA, dns.TypeTXT, dns.TypeAAAA, dns.TypeDS, dns.TypeNS,
+				dns.TypeCNAME}[r.IntN(6)]
 			way := ways[i%len(ways)]
 			got, want := quick.ask(name, qtype, way), slow.ask(name, qtype, way)
-			if got.Rcode != want.Rcode || got.AuthenticatedData != want.AuthenticatedData || texts(got.Answer) != texts(want.Answer) {
+			if got.Rcode != want.Rcode || got.AuthenticatedData != want.AuthenticatedData ||
+				texts(got.Answer) != texts(want.Answer) {
 				t.Errorf("%s/%s: got\n%v\nwant\n%v", name, dns.TypeToString[qtype], got, want)
 			}
-			if got.Rcode == dns.RcodeNameError && len(got.Answer) == 0 && got.IsEdns0() != nil && got.IsEdns0().Do() && got.AuthenticatedData {
+			if got.Rcode == dns.RcodeNameError && len(got.Answer) == 0 && got.IsEdns0() != nil &&
+				got.IsEdns0().Do() && got.AuthenticatedData {
 				checkProof(t, got)
 			}
 		}
-		if hits := quick.seen.hits - before; zone != "compact.example." && zone != "signed.optout." && hits < 50 {
+		if hits := quick.seen.hits - before; zone != "compact.example." &&
+			zone != "signed.optout." && hits < 50 {
 			t.Errorf("%s: only %d answers at once", zone, hits)
 		}
 	}
@@ -90,7 +101,7 @@ func texts(rrs []dns.RR) string {
 	return strings.Join(all, "\n")
 }
 
-// checkProof says that the authority section of a name error proves it.
+// checkProof reports whether the authority section of a name error proves it.
 func checkProof(t *testing.T, m *dns.Msg) {
 	t.Helper()
 	packed, err := m.Pack()
@@ -111,12 +122,14 @@ func checkProof(t *testing.T, m *dns.Msg) {
 			t.Errorf("%s/%s without signature in\n%v", s.Name, s.Type, m)
 		}
 	}
-	if shape, ok := validator.New(validator.Policy{}).ProveCached(soa.Name, parsed.Authority, parsed.Question, validator.NewBudget()); !ok || shape != validator.ShapeNXDomain {
+	if shape, ok := validator.New(validator.Policy{}).ProveCached(soa.Name, parsed.Authority,
+		parsed.Question, validator.NewBudget()); !ok || shape != validator.ShapeNXDomain {
 		t.Errorf("no proof in\n%v", m)
 	}
 }
 
-// A gap's answer has TTLs that run down, ends with them, and is not given where more is known of the name itself.
+// A gap's answer has TTLs that run down, ends with them, and is not given where more is known of
+// the name itself.
 func TestDeniedGapEnds(t *testing.T) {
 	f := newFront(t, nil)
 	ttl := func(m *dns.Msg) uint32 { return m.Ns[0].Header().Ttl }
@@ -144,7 +157,8 @@ func TestDeniedGapEnds(t *testing.T) {
 	}
 	f.clock.Advance(time.Hour)
 	before := f.seen.hits
-	if m := f.ask("zzf.secure.example.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeNameError || f.seen.hits != before {
+	if m := f.ask("zzf.secure.example.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeNameError ||
+		f.seen.hits != before {
 		t.Errorf("after its end: %v", m)
 	}
 }
@@ -162,7 +176,8 @@ func TestDeniedAllocates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		buf, c := make([]byte, 0, 4096), transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+		buf := make([]byte, 0, 4096)
+		c := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
 		if !f.Prepared(packet, c) {
 			t.Fatalf("%s: not at once", zone)
 		}

@@ -4,13 +4,15 @@ import "time"
 
 // Limits of what clients may take.
 const (
-	// MaxServing is how many queries are worked on at once, process-wide; beyond it clients hear SERVFAIL at once.
+	// MaxServing is how many queries are worked on at once, process-wide; beyond it clients hear
+	// SERVFAIL at once.
 	MaxServing = 16384
-	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one cannot starve the others. 1000, as
-	// Unbound's wait-limit: behind one prefix there may be an office, and 200 is what a single load test keeps waiting.
+	// MaxPerPrefix is how many of them may be from one client prefix (/24 or /56), so that one
+	// cannot starve the others. 1000, as Unbound's wait-limit: behind one prefix there may be an
+	// office, and 200 is what a single load test keeps waiting.
 	MaxPerPrefix = 1000
-	// MaxPerProvenPrefix is the same for clients whose address is known to be theirs, by a cookie of
-	// ours or a connection: nobody can use up their places by forging it. Unbound's
+	// MaxPerProvenPrefix is the same for clients whose address is known to be theirs, by a cookie
+	// of ours or a connection: nobody can use up their places by forging it. Unbound's
 	// wait-limit-cookie.
 	MaxPerProvenPrefix = 10000
 
@@ -26,23 +28,25 @@ const (
 	// paceWindow is long enough for timers to tell, and short enough that a thousand answers are
 	// there in a tenth of a second.
 	paceWindow = time.Millisecond
-	// paceSpan is the time in which it is counted what an address asks for: shorter than servers that
-	// are slow on purpose take, and long enough to tell a busy client from a burst.
+	// paceSpan is the time in which it is counted what an address asks for: shorter than servers
+	// that are slow on purpose take, and long enough to tell a busy client from a burst.
 	paceSpan = 100 * time.Millisecond
 
-	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the metrics and in the next line.
+	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the
+	// metrics and in the next line.
 	MaxLogLines = 50
 
-	// MaxRefusedLines is how many lines of refused clients are logged a second, and as many of answers
-	// without their private addresses: enough to see who is
-	// missing in policy.access, and nothing that a flood could fill a disk with.
+	// MaxRefusedLines is how many lines of refused clients are logged a second, and as many of
+	// answers without their private addresses: enough to see who is missing in policy.access, and
+	// nothing that a flood could fill a disk with.
 	MaxRefusedLines = 5
 	// MaxQueryLines is how many lines of queries are logged a second with log.level debug.
 	MaxQueryLines = 1000
 
 	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
 	DefaultUDPSize = 1232
-	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467, section 4.1).
+	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467,
+	// section 4.1).
 	PaddingBlock = 468
 	// MaxRotated is how many records of a set a prepared answer has that come in another order each
 	// time: they are walked along. The largest sets of addresses have half as many.
@@ -50,8 +54,8 @@ const (
 	// MaxUDPSize bounds the setting.
 	MaxUDPSize = 4096
 
-	// maxDenial is the largest prepared denial, in octets: a longer name may be put into it, and the
-	// pointers still reach.
+	// maxDenial is the largest prepared denial, in octets: a longer name may be put into it, and
+	// the pointers still reach.
 	maxDenial = 8 << 10
 
 	// cookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).

@@ -16,7 +16,7 @@ type lineLimit struct {
 	left   int // left out since the last line
 }
 
-// take says whether a line may be written, and how many were left out before it.
+// take reports whether a line may be written, and how many were left out before it.
 func (l *lineLimit) take(now time.Time) (left int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

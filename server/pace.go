@@ -24,11 +24,12 @@ type pacer struct {
 	guard   *guard.Guard
 	began   time.Time
 
-	mu      sync.Mutex
-	clients map[netip.Addr]*paced // that have questions in work, or answers held back; guarded by mu
-	held    int                   // answers held back, of all; guarded by mu
-	closed  bool                  // guarded by mu
-	wg      sync.WaitGroup        // of those that timers send
+	mu sync.Mutex
+	// that have questions in work, or answers held back; guarded by mu
+	clients map[netip.Addr]*paced
+	held    int            // answers held back, of all; guarded by mu
+	closed  bool           // guarded by mu
+	wg      sync.WaitGroup // of those that timers send
 }
 
 // paced is an address. All of it is guarded by the pacer's mu.

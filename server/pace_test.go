@@ -46,13 +46,15 @@ func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 		one := netip.MustParseAddr("192.0.2.1")
 		sent := pulse(p, one, MaxPulse+MaxPaced+50)
 		if sent.Load() != MaxPulse || o.paced.Load() != MaxPaced || o.dropped.Load() != 50 {
-			t.Errorf("%d sent, %d held back, %d dropped", sent.Load(), o.paced.Load(), o.dropped.Load())
+			t.Errorf("%d sent, %d held back, %d dropped", sent.Load(), o.paced.Load(),
+				o.dropped.Load())
 		}
 		time.Sleep(time.Second)
 		if sent.Load() != MaxPulse+MaxPaced {
 			t.Errorf("%d sent in the end", sent.Load())
 		}
-		for a := one; o.paced.Load() < 2*MaxPaced+MaxPacedInAll && o.dropped.Load() < 100; a = a.Next() {
+		for a := one; o.paced.Load() < 2*MaxPaced+MaxPacedInAll &&
+			o.dropped.Load() < 100; a = a.Next() {
 			for range MaxPulse + MaxPaced {
 				p.enter(a)
 			}

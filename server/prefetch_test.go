@@ -28,7 +28,8 @@ func TestPrefetchOfAPreparedAnswerInItsLastTenth(t *testing.T) {
 		}
 		ask()
 		whole, _ := ask()
-		early, late := time.Duration(whole)*time.Second*89/100, time.Duration(whole)*time.Second*91/100
+		early := time.Duration(whole) * time.Second * 89 / 100
+		late := time.Duration(whole) * time.Second * 91 / 100
 		sent := up.n.Load()
 		f.clock.Advance(early)
 		if ttl, hit := ask(); !hit || ttl >= whole || up.n.Load() != sent {
@@ -36,7 +37,8 @@ func TestPrefetchOfAPreparedAnswerInItsLastTenth(t *testing.T) {
 		}
 		f.clock.Advance(late - early)
 		if ttl, hit := ask(); hit || ttl > whole/10 || ttl == 0 || up.n.Load() == sent {
-			t.Errorf("in the last tenth: TTL %d, prepared %v, %d questions", ttl, hit, up.n.Load()-sent)
+			t.Errorf("in the last tenth: TTL %d, prepared %v, %d questions", ttl, hit,
+				up.n.Load()-sent)
 		}
 		if ttl, _ := ask(); ttl != whole {
 			t.Errorf("afterwards: TTL %d", ttl)

@@ -38,7 +38,8 @@ func (l *lines) String() string {
 // newLoggingFront is a front whose log is read, with an entrance for some and without for others.
 func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
 	log, q := &lines{}, &quiet{}
-	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})), nil,
+	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})),
+		nil,
 		func(*resolver.Config) {}, q)
 	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
@@ -89,8 +90,10 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 		n > 2*server.MaxRefusedLines {
 		t.Errorf("%d lines:\n%s", n, got)
 	}
-	for _, want := range []string{"name=www.secure.example. type=A client=192.0.2.1 transport=udp " +
-		"cause=client_refused", "policy.access"} {
+	for _, want := range []string{
+		"name=www.secure.example. type=A client=192.0.2.1 transport=udp cause=client_refused",
+		"policy.access",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the log lacks %s:\n%s", want, got)
 		}
@@ -102,7 +105,8 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 		f, _, log := newLoggingFront(t, level)
-		for _, name := range []string{"www.secure.example.", "www.secure.example.", "www.secure.example.",
+		for _, name := range []string{"www.secure.example.", "www.secure.example.",
+			"www.secure.example.",
 			"www.expired.faulty.", "no.unsigned.example."} {
 			f.exchange(packed(t, name), "127.0.0.1:1000", transport.UDP)
 		}
@@ -115,7 +119,8 @@ func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 			continue
 		}
 		for want, n := range map[string]int{
-			"name=www.secure.example. type=A client=127.0.0.1 transport=udp outcome=NOERROR cause=none": 3,
+			"name=www.secure.example. type=A client=127.0.0.1 transport=udp outcome=NOERROR " +
+				"cause=none": 3,
 			"from_memory=true": 2, // the third is a prepared answer
 			"name=www.expired.faulty. type=A client=127.0.0.1 transport=udp outcome=SERVFAIL " +
 				"cause=signature_expired": 1,

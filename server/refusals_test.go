@@ -11,7 +11,7 @@ import (
 	"bailiwick/transport"
 )
 
-// RA says whether recursion is available to the client (RFC 1035, section 4.1.1): it is to one
+// RA reports whether recursion is available to the client (RFC 1035, section 4.1.1): it is to one
 // whose question is refused, as it would have heard without RD, and is not to one that may not
 // ask.
 func TestRFC1035RefusalsSayWhetherRecursionIsAvailable(t *testing.T) {

@@ -76,7 +76,8 @@ func inOrder(m *dns.Msg, qtype uint16) (set []string, rest string) {
 			one := dns.Copy(rr)
 			one.Header().Ttl = 0
 			if rr.Header().Rrtype == qtype {
-				if n := len(set); n == 0 || b.Len() == 0 || !strings.HasSuffix(b.String(), "set\n") {
+				if n := len(set); n == 0 || b.Len() == 0 ||
+					!strings.HasSuffix(b.String(), "set\n") {
 					b.WriteString("set\n")
 				}
 				set = append(set, strings.ToLower(one.String()))
@@ -96,7 +97,8 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 	for _, zone := range []string{"sets.example.", "sets.plain."} {
 		for _, q := range rotating {
 			for _, do := range []bool{false, true} {
-				for _, over := range []transport.Protocol{transport.UDP, transport.TCP, transport.DoT} {
+				for _, over := range []transport.Protocol{transport.UDP, transport.TCP,
+					transport.DoT} {
 					first := map[string]int{}
 					var all []string
 					var frame string
@@ -104,7 +106,8 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 						m := f.askFrom("127.0.0.1:1000", over, q.name+"."+zone, q.qtype, edns(do))
 						set, rest := inOrder(m, q.qtype)
 						if len(set) != q.records {
-							t.Fatalf("%s.%s %s: %d records\n%v", q.name, zone, dns.TypeToString[q.qtype], len(set), m)
+							t.Fatalf("%s.%s %s: %d records\n%v", q.name, zone,
+								dns.TypeToString[q.qtype], len(set), m)
 						}
 						first[set[0]]++
 						slices.Sort(set)
@@ -112,11 +115,13 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 							all, frame = set, rest
 						}
 						if !slices.Equal(all, set) || rest != frame {
-							t.Fatalf("%s.%s: got\n%s\n%s\nbefore\n%s\n%s", q.name, zone, set, rest, all, frame)
+							t.Fatalf("%s.%s: got\n%s\n%s\nbefore\n%s\n%s", q.name, zone, set, rest,
+								all, frame)
 						}
 					}
 					if len(first) != q.records {
-						t.Errorf("%s.%s %s, DO %v, over %v: only %d of %d records come first: %v", q.name, zone,
+						t.Errorf("%s.%s %s, DO %v, over %v: only %d of %d records come first: %v",
+							q.name, zone,
 							dns.TypeToString[q.qtype], do, over, len(first), q.records, first)
 					}
 				}
@@ -159,7 +164,8 @@ func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 						t.Fatalf("%s %s: %v\n%x", name, dns.TypeToString[q.qtype], err, reply)
 					}
 					last := m.Answer[len(m.Answer)-1]
-					if last.Len() != q.records || do && zone == "sets.example." && last.Sigs.Len() != 1 {
+					if last.Len() != q.records || do && zone == "sets.example." &&
+						last.Sigs.Len() != 1 {
 						t.Errorf("%s: %d records, %d signatures", name, last.Len(), last.Sigs.Len())
 					}
 					for _, s := range slices.Concat(m.Answer, m.Authority) {
@@ -222,7 +228,8 @@ func TestMaxRotated(t *testing.T) {
 		f := newRotatingWith(t, many)
 		first := map[string]bool{}
 		for i := range 100 {
-			if set, _ := inOrder(f.ask("big.sets.plain.", dns.TypeA, edns(false)), dns.TypeA); i > 2 {
+			if set, _ := inOrder(f.ask("big.sets.plain.", dns.TypeA, edns(false)),
+				dns.TypeA); i > 2 {
 				first[set[0]] = true
 			}
 		}

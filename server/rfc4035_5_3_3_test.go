@@ -63,7 +63,8 @@ func (f *front) askedThrice(name string, qtype uint16) {
 
 func TestAClockThatIsSetBackMakesNothingLiveOn(t *testing.T) {
 	for _, q := range dayQuestions {
-		for _, by := range []time.Duration{-50 * 24 * time.Hour, -time.Hour, -time.Second, time.Second,
+		for _, by := range []time.Duration{-50 * 24 * time.Hour, -time.Hour, -time.Second,
+			time.Second,
 			time.Hour, 20 * 24 * time.Hour} {
 			f := newFront(t, nil)
 			f.askedThrice(q.name, q.qtype)
@@ -71,7 +72,8 @@ func TestAClockThatIsSetBackMakesNothingLiveOn(t *testing.T) {
 			f.clock.Advance(20 * time.Second)
 			for _, do := range []bool{false, true} {
 				if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != q.life-20 {
-					t.Errorf("%s, set by %v, DO %v: after 20 s of %d the TTL is %d", q.what, by, do, q.life,
+					t.Errorf("%s, set by %v, DO %v: after 20 s of %d the TTL is %d", q.what, by, do,
+						q.life,
 						leastTTL(m))
 				}
 			}
@@ -79,7 +81,8 @@ func TestAClockThatIsSetBackMakesNothingLiveOn(t *testing.T) {
 			f.clock.Advance(time.Duration(q.life-20) * time.Second)
 			for _, do := range []bool{false, true} {
 				if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != q.life {
-					t.Errorf("%s, set by %v, DO %v: after %d s the TTL is %d", q.what, by, do, q.life, leastTTL(m))
+					t.Errorf("%s, set by %v, DO %v: after %d s the TTL is %d", q.what, by, do,
+						q.life, leastTTL(m))
 				}
 			}
 		}
@@ -101,18 +104,21 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 			for range 3 {
 				for _, do := range []bool{false, true} {
 					if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != want {
-						t.Errorf("%s: 40 s before its signatures end, DO %v: TTL %d, want %d\n%v", q.what, do,
+						t.Errorf("%s: 40 s before its signatures end, DO %v: TTL %d, want %d\n%v",
+							q.what, do,
 							leastTTL(m), want, m)
 					}
 				}
 			}
 
-			// And set beyond: what the lab still serves has ended; what needs no signature is still known.
+			// And set beyond: what the lab still serves has ended; what needs no signature is still
+			// known.
 			f.clock.Step(41 * time.Second) // at 40 they are good for the last second
 			for _, do := range []bool{false, true} {
 				switch m := f.ask(q.name, q.qtype, edns(do)); {
 				case q.secure && (m.Rcode != dns.RcodeServerFailure || m.AuthenticatedData):
-					t.Errorf("%s is served although its signatures have ended, DO %v:\n%v", q.what, do, m)
+					t.Errorf("%s is served although its signatures have ended, DO %v:\n%v", q.what,
+						do, m)
 				case !q.secure && leastTTL(m) != q.life:
 					t.Errorf("%s: TTL %d, although nothing of it has ended", q.what, leastTTL(m))
 				}

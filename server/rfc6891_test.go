@@ -59,7 +59,8 @@ func TestRFC6891OptionsLeaveTheAnswerPrepared(t *testing.T) {
 		}
 		hits := f.seen.hits
 		got := f.ask("www.secure.example.", dns.TypeA, edns(true, o.option))
-		if texts(got.Answer) != texts(want.Answer) || !got.AuthenticatedData || f.seen.hits != hits+1 {
+		if texts(got.Answer) != texts(want.Answer) || !got.AuthenticatedData ||
+			f.seen.hits != hits+1 {
 			t.Errorf("%s: got\n%v", o.name, got)
 		}
 		var said []string

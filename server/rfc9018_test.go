@@ -40,12 +40,14 @@ func TestRFC9018Examples(t *testing.T) {
 		proven                           bool
 	}{
 		{"A.1, a new cookie", "e5e973e5a6b2a43f48e7dc849e37bfcf", "198.51.100.100",
-			"2464c4abcf10c957", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559731985, false},
+			"2464c4abcf10c957", "2464c4abcf10c957010000005cf79f111f8130c3eee29480", 1559731985,
+			false},
 		{"A.2, the same one renewed", "e5e973e5a6b2a43f48e7dc849e37bfcf", "198.51.100.100",
 			"2464c4abcf10c957010000005cf79f111f8130c3eee29480",
 			"2464c4abcf10c957010000005cf7a871d4a564a1442aca77", 1559734385, true},
 		{"A.4, from IPv6, with the secret from before", "dd3bdf9344b678b185a6f5cb60fca715",
-			"2001:db8:220:1:59de:d0f4:8769:82b8", "22681ab97d52c298010000005cf7c57926556bd0934c72f8",
+			"2001:db8:220:1:59de:d0f4:8769:82b8",
+			"22681ab97d52c298010000005cf7c57926556bd0934c72f8",
 			"22681ab97d52c298010000005cf7c57926556bd0934c72f8", 1559741817, true},
 	} {
 		r := taken(t, c.secret, c.from, c.cookie, time.Unix(c.at, 0))

@@ -18,9 +18,11 @@ const (
 	sentinelNot    = sentinelPrefix + "not-ta-"
 )
 
-// sentinel turns an answer into SERVFAIL where the name says something about our root anchors that is not so (RFC 8509, section 3.1).
+// sentinel turns an answer into SERVFAIL where the name says something about our root anchors that
+// is not so (RFC 8509, section 3.1).
 func (r *request) sentinel(a *resolver.Answer) *resolver.Answer {
-	if a.Status != wire.Secure || r.q.Has(wire.FlagCD) || r.ask.Type != wire.TypeA && r.ask.Type != wire.TypeAAAA {
+	if a.Status != wire.Secure || r.q.Has(wire.FlagCD) || r.ask.Type != wire.TypeA &&
+		r.ask.Type != wire.TypeAAAA {
 		return a
 	}
 	label := r.ask.Name.Label()
@@ -35,5 +37,6 @@ func (r *request) sentinel(a *resolver.Answer) *resolver.Answer {
 	if err != nil || len(digits) != 5 || r.rules.Resolver.AnchorsRoot(uint16(tag)) == is {
 		return a
 	}
-	return &resolver.Answer{Question: a.Question, RCode: wire.RCodeServFail, Failure: &cause.Failure{Cause: cause.Sentinel, Detail: label}}
+	return &resolver.Answer{Question: a.Question, RCode: wire.RCodeServFail,
+		Failure: &cause.Failure{Cause: cause.Sentinel, Detail: label}}
 }

@@ -115,8 +115,8 @@ func (s *Server) Entrance(acl *policy.ACL, v *policy.View) *Entrance {
 	return e
 }
 
-// Replace has other rules hold for the queries to come. Those that are in work end by the rules that
-// they began with.
+// Replace has other rules hold for the queries to come. Those that are in work end by the rules
+// that they began with.
 func (e *Entrance) Replace(r Rules) {
 	if r.Resolver == nil {
 		r.Resolver = e.server.resolver

@@ -71,7 +71,8 @@ func newFront(t testing.TB, change func(*server.Config)) *front {
 	return newFrontWith(t, change, func(*resolver.Config) {})
 }
 
-func newFrontWith(t testing.TB, change func(*server.Config), resolving func(*resolver.Config)) *front {
+func newFrontWith(t testing.TB, change func(*server.Config),
+	resolving func(*resolver.Config)) *front {
 	t.Helper()
 	q := &quiet{}
 	f := newFrontAll(t, change, resolving, q)
@@ -103,7 +104,8 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	}
 	name, addrs := w.Roots()
 	store := cache.New(16<<20, cache.TTLLimits{})
-	rc := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true, HardenGlue: true, AggressiveNSEC: true,
+	rc := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}},
+		IPv4: true, HardenGlue: true, AggressiveNSEC: true,
 		Validation: validator.Policy{SHA1: true}}
 	resolving(&rc)
 	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk}
@@ -111,7 +113,8 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 		replace(&p)
 	}
 	r := resolver.New(rc, p)
-	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here", NSID: []byte("one")}
+	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here",
+		NSID: []byte("one")}
 	if change != nil {
 		change(&cfg)
 	}
@@ -165,7 +168,8 @@ func (f *front) ask(name string, t uint16, change func(*dns.Msg)) *dns.Msg {
 	return f.askFrom("127.0.0.1:1000", transport.UDP, name, t, change)
 }
 
-func (f *front) askFrom(from string, p transport.Protocol, name string, t uint16, change func(*dns.Msg)) *dns.Msg {
+func (f *front) askFrom(from string, p transport.Protocol, name string, t uint16,
+	change func(*dns.Msg)) *dns.Msg {
 	f.t.Helper()
 	q := new(dns.Msg).SetQuestion(name, t)
 	if change != nil {
@@ -209,7 +213,8 @@ func ede(m *dns.Msg) (codes []uint16, text string) {
 	return codes, text
 }
 
-// AD, CD and DO (RFC 4035, section 3.2; RFC 6840, sections 5.7 to 5.9), by the slow path and then the fast one.
+// AD, CD and DO (RFC 4035, section 3.2; RFC 6840, sections 5.7 to 5.9), by the slow path and then
+// the fast one.
 func TestRFC6840ADIsForWhoAsks(t *testing.T) {
 	f := newFront(t, nil)
 	for _, c := range []struct {
@@ -220,13 +225,16 @@ func TestRFC6840ADIsForWhoAsks(t *testing.T) {
 		sigs   bool
 	}{
 		{"www.secure.example.", nil, dns.RcodeSuccess, false, false},
-		{"www.secure.example.", func(m *dns.Msg) { m.AuthenticatedData = true }, dns.RcodeSuccess, true, false},
+		{"www.secure.example.", func(m *dns.Msg) { m.AuthenticatedData = true }, dns.RcodeSuccess,
+			true, false},
 		{"www.secure.example.", edns(false), dns.RcodeSuccess, false, false},
 		{"www.secure.example.", edns(true), dns.RcodeSuccess, true, true},
-		{"www.secure.example.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }, dns.RcodeSuccess, false, true},
+		{"www.secure.example.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true },
+			dns.RcodeSuccess, false, true},
 		{"www.unsigned.example.", edns(true), dns.RcodeSuccess, false, false},
 		{"www.expired.faulty.", edns(true), dns.RcodeServerFailure, false, false},
-		{"www.expired.faulty.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }, dns.RcodeSuccess, false, true},
+		{"www.expired.faulty.", func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true },
+			dns.RcodeSuccess, false, true},
 	} {
 		for range 2 {
 			m := f.ask(c.name, dns.TypeA, c.change)
@@ -234,8 +242,10 @@ func TestRFC6840ADIsForWhoAsks(t *testing.T) {
 			for _, rr := range m.Answer {
 				sigs = sigs || rr.Header().Rrtype == dns.TypeRRSIG
 			}
-			if m.Rcode != c.rcode || m.AuthenticatedData != c.ad || sigs != c.sigs || !m.RecursionAvailable || !m.RecursionDesired || m.Authoritative {
-				t.Errorf("%s: got\n%v\nwant rcode %d, AD %v, RRSIG %v", c.name, m, c.rcode, c.ad, c.sigs)
+			if m.Rcode != c.rcode || m.AuthenticatedData != c.ad || sigs != c.sigs ||
+				!m.RecursionAvailable || !m.RecursionDesired || m.Authoritative {
+				t.Errorf("%s: got\n%v\nwant rcode %d, AD %v, RRSIG %v", c.name, m, c.rcode, c.ad,
+					c.sigs)
 			}
 		}
 	}
@@ -257,22 +267,33 @@ func TestRefusals(t *testing.T) {
 		ede    int // -1: none
 	}{
 		{"zone transfer", "example.", dns.TypeAXFR, edns(false), dns.RcodeRefused, 21},
-		{"no recursion wanted", "www.secure.example.", dns.TypeA, func(m *dns.Msg) { edns(false)(m); m.RecursionDesired = false }, dns.RcodeRefused, 20},
+		{"no recursion wanted", "www.secure.example.", dns.TypeA,
+			func(m *dns.Msg) { edns(false)(m); m.RecursionDesired = false }, dns.RcodeRefused, 20},
 		{"class CHAOS, unknown", "foo.bind.", dns.TypeTXT, ch, dns.RcodeRefused, -1},
 		{"class CHAOS, hidden", "version.bind.", dns.TypeTXT, ch, dns.RcodeRefused, -1},
-		{"class HESIOD", "example.", dns.TypeA, func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassHESIOD }, dns.RcodeRefused, -1},
-		{"NOTIFY", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }, dns.RcodeNotImplemented, -1},
-		{"UPDATE", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }, dns.RcodeNotImplemented, -1},
-		{"two questions", "example.", dns.TypeA, func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }, dns.RcodeFormatError, -1},
-		{"no question", "example.", dns.TypeA, func(m *dns.Msg) { m.Question = nil }, dns.RcodeFormatError, -1},
+		{"class HESIOD", "example.", dns.TypeA,
+			func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassHESIOD }, dns.RcodeRefused, -1},
+		{"NOTIFY", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify },
+			dns.RcodeNotImplemented, -1},
+		{"UPDATE", "example.", dns.TypeSOA, func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate },
+			dns.RcodeNotImplemented, -1},
+		{"two questions", "example.", dns.TypeA, func(m *dns.Msg) {
+			m.Question = append(m.Question,
+				m.Question[0])
+		}, dns.RcodeFormatError, -1},
+		{"no question", "example.", dns.TypeA, func(m *dns.Msg) { m.Question = nil },
+			dns.RcodeFormatError, -1},
 		{"OPT as a question", "example.", dns.TypeOPT, nil, dns.RcodeFormatError, -1},
 		{"MAILB", "example.", dns.TypeMAILB, nil, dns.RcodeNotImplemented, -1},
-		{"EDNS version 1", "example.", dns.TypeA, func(m *dns.Msg) { edns(false)(m); m.IsEdns0().SetVersion(1) }, dns.RcodeBadVers, -1},
-		{"malformed cookie", "example.", dns.TypeA, edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102"}), dns.RcodeFormatError, -1},
+		{"EDNS version 1", "example.", dns.TypeA,
+			func(m *dns.Msg) { edns(false)(m); m.IsEdns0().SetVersion(1) }, dns.RcodeBadVers, -1},
+		{"malformed cookie", "example.", dns.TypeA, edns(false,
+			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102"}), dns.RcodeFormatError, -1},
 	} {
 		m := f.ask(c.name, c.qtype, c.change)
 		codes, _ := ede(m)
-		if m.Rcode != c.rcode && !(c.rcode == dns.RcodeBadVers && m.Rcode&15 == 0) || c.ede >= 0 && (len(codes) != 1 || int(codes[0]) != c.ede) {
+		if m.Rcode != c.rcode && !(c.rcode == dns.RcodeBadVers && m.Rcode&15 == 0) || c.ede >= 0 &&
+			(len(codes) != 1 || int(codes[0]) != c.ede) {
 			t.Errorf("%s: got\n%v\nwant rcode %d, EDE %d", c.what, m, c.rcode, c.ede)
 		}
 	}
@@ -289,10 +310,12 @@ func TestACLDecidesWhoIsAnswered(t *testing.T) {
 		{Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}), &policy.View{})
 	f.ask("www.secure.example.", dns.TypeA, nil)
 	m := f.askFrom("192.0.2.1:53", transport.UDP, "www.secure.example.", dns.TypeA, edns(false))
-	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 || codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {
+	if codes, text := ede(m); m.Rcode != dns.RcodeRefused || len(m.Answer) > 0 || len(codes) != 1 ||
+		codes[0] != 18 || !strings.Contains(text, "192.0.2.1") {
 		t.Errorf("a stranger hears\n%v", m)
 	}
-	if m := f.askFrom("203.0.113.1:53", transport.UDP, "www.secure.example.", dns.TypeA, nil); m != nil {
+	if m := f.askFrom("203.0.113.1:53", transport.UDP, "www.secure.example.", dns.TypeA,
+		nil); m != nil {
 		t.Errorf("who is dropped hears\n%v", m)
 	}
 }
@@ -305,7 +328,8 @@ func TestRFC1035AnswersAreNotAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := wire.HeaderLen; i < len(q); i++ {
-		if r := f.exchange(q[:i], "127.0.0.1:1", transport.UDP); r == nil || r[3]&15 != dns.RcodeFormatError {
+		if r := f.exchange(q[:i], "127.0.0.1:1", transport.UDP); r == nil ||
+			r[3]&15 != dns.RcodeFormatError {
 			t.Errorf("the first %d octets: %x", i, r)
 		}
 	}
@@ -319,7 +343,9 @@ func TestRFC1035AnswersAreNotAnswered(t *testing.T) {
 func TestLetterCase(t *testing.T) {
 	f := newFront(t, nil)
 	for range 2 {
-		if m := f.ask("WwW.SeCuRe.ExAmPlE.", dns.TypeA, nil); m.Question[0].Name != "WwW.SeCuRe.ExAmPlE." || m.Answer[0].Header().Name != "WwW.SeCuRe.ExAmPlE." {
+		if m := f.ask("WwW.SeCuRe.ExAmPlE.", dns.TypeA,
+			nil); m.Question[0].Name != "WwW.SeCuRe.ExAmPlE." ||
+			m.Answer[0].Header().Name != "WwW.SeCuRe.ExAmPlE." {
 			t.Errorf("got %v", m)
 		}
 	}
@@ -336,7 +362,8 @@ func TestRFC6891SizeThatTheClientTakes(t *testing.T) {
 		if !long.Truncated || long.Len() > 512 {
 			t.Errorf("a proof of %d octets: TC %v", long.Len(), long.Truncated)
 		}
-		whole := f.askFrom("127.0.0.1:1", transport.TCP, "no.nsec3.example.", dns.TypeA, func(m *dns.Msg) { m.SetEdns0(512, true) })
+		whole := f.askFrom("127.0.0.1:1", transport.TCP, "no.nsec3.example.", dns.TypeA,
+			func(m *dns.Msg) { m.SetEdns0(512, true) })
 		if whole.Truncated || whole.Rcode != dns.RcodeNameError || len(whole.Ns) < 6 {
 			t.Errorf("over TCP: %v", whole)
 		}
@@ -348,10 +375,12 @@ func TestRFC4035ProofsAreForWhoSetsDO(t *testing.T) {
 	f := newFront(t, nil)
 	for range 2 {
 		m := f.ask("no.secure.example.", dns.TypeA, nil)
-		if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 || m.Ns[0].Header().Rrtype != dns.TypeSOA || m.Ns[0].Header().Ttl > 60 {
+		if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 ||
+			m.Ns[0].Header().Rrtype != dns.TypeSOA || m.Ns[0].Header().Ttl > 60 {
 			t.Errorf("without DO: %v", m)
 		}
-		if m := f.ask("no.secure.example.", dns.TypeA, edns(true)); !m.AuthenticatedData || len(m.Ns) < 4 {
+		if m := f.ask("no.secure.example.", dns.TypeA, edns(true)); !m.AuthenticatedData ||
+			len(m.Ns) < 4 {
 			t.Errorf("with DO: %v", m)
 		}
 	}
@@ -375,11 +404,14 @@ func TestRFC1035TTLsCountDown(t *testing.T) {
 	}
 }
 
-// The zone at fault and the cause are told (RFC 8914), on SERVFAIL and on answers that are insecure for a reason.
+// The zone at fault and the cause are told (RFC 8914), on SERVFAIL and on answers that are insecure
+// for a reason.
 func TestExtendedErrors(t *testing.T) {
 	f := newFront(t, nil)
-	for name, want := range map[string]uint16{"www.expired.faulty.": 7, "www.future.faulty.": 8, "www.ds-mismatch.faulty.": 9, "www.missing-signatures.faulty.": 10,
-		"no.no-denial.faulty.": 12, "www.corrupt-signatures.faulty.": 6, "www.refusing.faulty.": 22, "www.algorithm.faulty.": 1, "www.digest.faulty.": 2, "no.iterations.faulty.": 27} {
+	for name, want := range map[string]uint16{"www.expired.faulty.": 7, "www.future.faulty.": 8,
+		"www.ds-mismatch.faulty.": 9, "www.missing-signatures.faulty.": 10,
+		"no.no-denial.faulty.": 12, "www.corrupt-signatures.faulty.": 6, "www.refusing.faulty.": 22,
+		"www.algorithm.faulty.": 1, "www.digest.faulty.": 2, "no.iterations.faulty.": 27} {
 		for range 2 {
 			codes, text := ede(f.ask(name, dns.TypeA, edns(false)))
 			if len(codes) == 0 || codes[0] != want || !strings.Contains(text, "faulty.") {
@@ -395,11 +427,13 @@ func TestExtendedErrors(t *testing.T) {
 	}
 }
 
-// RFC 7873, section 5.2 and RFC 9018: a client cookie is answered with ours, which is kept while fresh and made anew when old.
+// RFC 7873, section 5.2 and RFC 9018: a client cookie is answered with ours, which is kept while
+// fresh and made anew when old.
 func TestCookies(t *testing.T) {
 	f := newFront(t, nil)
 	cookie := func(c string) string {
-		m := f.ask("www.secure.example.", dns.TypeA, edns(false, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c}))
+		m := f.ask("www.secure.example.", dns.TypeA, edns(false,
+			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c}))
 		for _, o := range m.IsEdns0().Option {
 			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
 				return c.Cookie
@@ -441,10 +475,12 @@ func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 		}
 		return ts
 	}
-	if m := f.ask("www.secure.example.", dns.TypeANY, edns(true)); len(types(m)) != 1 || !m.AuthenticatedData {
+	if m := f.ask("www.secure.example.", dns.TypeANY, edns(true)); len(types(m)) != 1 ||
+		!m.AuthenticatedData {
 		t.Errorf("over UDP: %v", m)
 	}
-	if m := f.askFrom("127.0.0.1:1", transport.TCP, "www.secure.example.", dns.TypeANY, edns(true)); len(types(m)) < 2 || !m.AuthenticatedData {
+	if m := f.askFrom("127.0.0.1:1", transport.TCP, "www.secure.example.", dns.TypeANY,
+		edns(true)); len(types(m)) < 2 || !m.AuthenticatedData {
 		t.Errorf("over TCP: %v", m)
 	}
 }
@@ -452,13 +488,16 @@ func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 // RFC 8509: names that tell which trust anchors we have are judged, others are not.
 func TestSentinelLeavesOthersAlone(t *testing.T) {
 	f := newFront(t, nil)
-	if m := f.ask("root-key-sentinel-is-ta-99999.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
+	if m := f.ask("root-key-sentinel-is-ta-99999.wild.secure.example.", dns.TypeA,
+		nil); m.Rcode != dns.RcodeSuccess {
 		t.Errorf("a tag that is no number: %v", m)
 	}
-	if m := f.ask("root-key-sentinel-is-ta-00001.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeServerFailure {
+	if m := f.ask("root-key-sentinel-is-ta-00001.wild.secure.example.", dns.TypeA,
+		nil); m.Rcode != dns.RcodeServerFailure {
 		t.Errorf("is-ta of an anchor that we have not: %v", m)
 	}
-	if m := f.ask("root-key-sentinel-not-ta-00001.wild.secure.example.", dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
+	if m := f.ask("root-key-sentinel-not-ta-00001.wild.secure.example.", dns.TypeA,
+		nil); m.Rcode != dns.RcodeSuccess {
 		t.Errorf("not-ta of an anchor that we have not: %v", m)
 	}
 }
@@ -467,10 +506,12 @@ func TestSentinelLeavesOthersAlone(t *testing.T) {
 func TestSpecialNames(t *testing.T) {
 	f := newFront(t, func(c *server.Config) { c.Special = true })
 	for range 2 {
-		if m := f.ask("localhost.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeSuccess || len(m.Answer) != 1 || m.AuthenticatedData {
+		if m := f.ask("localhost.", dns.TypeA, edns(true)); m.Rcode != dns.RcodeSuccess ||
+			len(m.Answer) != 1 || m.AuthenticatedData {
 			t.Errorf("localhost: %v", m)
 		}
-		if m := f.ask("1.1.168.192.in-addr.arpa.", dns.TypePTR, nil); m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 {
+		if m := f.ask("1.1.168.192.in-addr.arpa.", dns.TypePTR,
+			nil); m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 {
 			t.Errorf("a private address: %v", m)
 		}
 	}
@@ -512,7 +553,8 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	}
 }
 
-// Padding and keepalive, by transport and by what the client says; the fast path and the slow path do the same.
+// Padding and keepalive, by transport and by what the client says; the fast path and the slow path
+// do the same.
 func TestTransportOptions(t *testing.T) {
 	f := newFront(t, nil)
 	for _, c := range []struct {
@@ -544,7 +586,8 @@ func TestTransportOptions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			from := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"), Protocol: c.protocol, Idle: c.idle}
+			from := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"),
+				Protocol: c.protocol, Idle: c.idle}
 			var slow []byte
 			for range 2 { // the second is kept
 				done := make(chan []byte, 1)
@@ -603,7 +646,8 @@ func TestRFC9250EarlyData(t *testing.T) {
 	}
 }
 
-// A failure that is asked for again is answered at once, with its cause and Extended DNS Error, while it is remembered; then it is tried again.
+// A failure that is asked for again is answered at once, with its cause and Extended DNS Error,
+// while it is remembered; then it is tried again.
 func TestFailuresAreReady(t *testing.T) {
 	f := newFront(t, nil)
 	var slow *dns.Msg
@@ -615,16 +659,20 @@ func TestFailuresAreReady(t *testing.T) {
 	if f.seen.hits != hits+1 {
 		t.Fatal("not at once")
 	}
-	if fast.Rcode != dns.RcodeServerFailure || !fast.RecursionAvailable || fast.Question[0].Name != "WWW.expired.faulty." || fast.IsEdns0().String() != slow.IsEdns0().String() || len(fast.IsEdns0().Option) == 0 {
+	if fast.Rcode != dns.RcodeServerFailure || !fast.RecursionAvailable ||
+		fast.Question[0].Name != "WWW.expired.faulty." ||
+		fast.IsEdns0().String() != slow.IsEdns0().String() || len(fast.IsEdns0().Option) == 0 {
 		t.Errorf("got\n%v\nwant\n%v", fast, slow)
 	}
 	if n := len(f.seen.causes); n != 3 || f.seen.causes[2] != cause.SignatureExpired {
 		t.Errorf("causes %v", f.seen.causes)
 	}
-	if m := f.ask("www.expired.faulty.", dns.TypeA, func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }); m.Rcode != dns.RcodeSuccess {
+	unchecked := func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }
+	if m := f.ask("www.expired.faulty.", dns.TypeA, unchecked); m.Rcode != dns.RcodeSuccess {
 		t.Errorf("without checking: %v", m)
 	}
-	if m := f.ask("www.expired.faulty.", dns.TypeA, nil); m.Rcode != dns.RcodeServerFailure || m.IsEdns0() != nil {
+	if m := f.ask("www.expired.faulty.", dns.TypeA, nil); m.Rcode != dns.RcodeServerFailure ||
+		m.IsEdns0() != nil {
 		t.Errorf("without EDNS: %v", m)
 	}
 	f.clock.Advance(cache.BogusTTL)

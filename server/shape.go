@@ -30,7 +30,7 @@ func (r *request) took() time.Duration { return r.server.clock.Now().Sub(r.now) 
 // short is a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
-	// RA says whether recursion is available to this client (RFC 1035, section 4.1.1): it is not
+	// RA reports whether recursion is available to this client (RFC 1035, section 4.1.1): it is not
 	// to one that may not ask; one whose question is refused for what it asks may ask others. A
 	// transfer has nothing to do with recursion.
 	available := f == nil || f.Cause != cause.ClientRefused
@@ -144,7 +144,8 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	return b, whole
 }
 
-// shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482, sections 4.1 and 4.4).
+// shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482,
+// sections 4.1 and 4.4).
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	if r.ask.Type != wire.TypeANY || r.rules.AnyFull || r.from.Protocol.Stream() {
 		return a
@@ -154,7 +155,8 @@ func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	return &c
 }
 
-// fill writes the sections and says whether all fitted. Signatures and proofs are for those who set DO (RFC 4035, section 3.2.1).
+// fill writes the sections and says whether all fitted. Signatures and proofs are for those who set
+// DO (RFC 4035, section 3.2.1).
 func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
 	for _, s := range a.Sets {
 		first := 0
@@ -191,7 +193,7 @@ func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type
 	return true
 }
 
-// hasType says that the chain ends in data.
+// hasType reports whether the chain ends in data.
 func hasType(sets []*wire.RRset, t wire.Type) bool {
 	return len(sets) > 0 && (sets[len(sets)-1].Type == t || t == wire.TypeANY)
 }

@@ -1,4 +1,5 @@
-// Goroutines that resolve. They are used again: a resolution needs a deep stack, and growing one costs more than waking its owner.
+// Goroutines that resolve. They are used again: a resolution needs a deep stack, and growing one
+// costs more than waking its owner.
 
 package server
 

@@ -1,8 +1,9 @@
-// Package cause is the one table of everything that can go wrong with a query. Metrics, Extended DNS Errors, logs and
-// explanations all come from its rows, so that an operator and a client hear the same reason in the same words.
+// Package cause is the one table of everything that can go wrong with a query. Metrics, Extended
+// DNS Errors, logs and explanations all come from its rows, so that an operator and a client hear
+// the same reason in the same words.
 //
-// A [Failure] is made where the cause is known and travels up as an error; nobody on the way replaces it by something
-// less precise.
+// A [Failure] is made where the cause is known and travels up as an error; nobody on the way
+// replaces it by something less precise.
 package cause
 
 import (

@@ -65,8 +65,10 @@ func TestRank(t *testing.T) {
 }
 
 func TestMostSpecificEDE(t *testing.T) {
-	for c, want := range map[Cause]uint16{SignatureExpired: 7, SignatureNotYetValid: 8, DSMismatch: 9, SignatureMissing: 10,
-		DenialMissing: 12, Timeout: 22, Truncated: 23, SignatureInvalid: 6, AlgorithmUnsupported: 1, DigestUnsupported: 2, NSEC3Iterations: 27} {
+	for c, want := range map[Cause]uint16{SignatureExpired: 7, SignatureNotYetValid: 8,
+		DSMismatch: 9, SignatureMissing: 10,
+		DenialMissing: 12, Timeout: 22, Truncated: 23, SignatureInvalid: 6, AlgorithmUnsupported: 1,
+		DigestUnsupported: 2, NSEC3Iterations: 27} {
 		if got, ok := c.EDE(); !ok || got != want {
 			t.Errorf("%s: EDE %d, want %d", c, got, want)
 		}
@@ -97,8 +99,10 @@ func TestExtraShortensNamesNotFacts(t *testing.T) {
 			[]string{"example. a-label-of-t", "h.example./DNSKEY key 65535"}},
 		{"all is long", New(SignatureExpired, named(long), "%s/%s key %d",
 			long, "DNSKEY", 65535).At(named("[2001:db8:1111:2222:3333:4444:5555:6666]:53")), "",
-			[]string{"[2001:db8:1111:2222:3333:4444:5555:6666]:53", "/DNSKEY key 65535", "a-lab...ample. "}},
-		{"a question", New(Timeout, named(long), "%s %s", long, "DNSKEY").At(named("192.0.2.1:53")), "",
+			[]string{"[2001:db8:1111:2222:3333:4444:5555:6666]:53", "/DNSKEY key 65535",
+				"a-lab...ample. "}},
+		{"a question", New(Timeout, named(long), "%s %s", long, "DNSKEY").At(named("192.0.2.1:53")),
+			"",
 			[]string{"192.0.2.1:53", " DNSKEY"}},
 		{"a slash in a name",
 			New(SignatureExpired, named("example."), "%s/%s key %d", "0/25."+long, "PTR", 1), "",

@@ -44,7 +44,8 @@ func TestConsole(t *testing.T) {
 	l.Start()
 	defer l.Close()
 	base := "http://" + l.Addr()
-	if code, body := get(t, base+"/metrics"); code != 200 || !strings.Contains(body, "probe_total 1") {
+	if code, body := get(t, base+"/metrics"); code != 200 ||
+		!strings.Contains(body, "probe_total 1") {
 		t.Errorf("/metrics: %d %s", code, body)
 	}
 	if code, _ := get(t, base+"/healthz"); code != 200 {
@@ -93,19 +94,23 @@ func TestControl(t *testing.T) {
 		t.Errorf("status: %v %v", d, err)
 	}
 	if d, err := Call(path, Request{Command: "flush", Name: "a.example"}); err != nil ||
-		d["flushed"] != 3.0 || d["zone"] != "example." || d["zone_flushed"] != 2.0 || d["note"] != nil ||
+		d["flushed"] != 3.0 || d["zone"] != "example." || d["zone_flushed"] != 2.0 ||
+		d["note"] != nil ||
 		flushed != wire.MustParseName("a.example") {
 		t.Errorf("flush: %v %v", d, err)
 	}
 	if d, err := Call(path, Request{Command: "flush", Name: "exmaple"}); err != nil ||
-		d["flushed"] != 0.0 || d["note"] != "nothing was known of exmaple.; is it the name that you "+
+		d["flushed"] != 0.0 || d["note"] != "nothing was known of exmaple.; is it the name that "+
+		"you "+
 		"mean?" {
 		t.Errorf("flush of a name that is not known: %v %v", d, err)
 	}
-	if _, err := Call(path, Request{Command: "clock", Advance: time.Hour}); err != nil || moved != time.Hour {
+	if _, err := Call(path, Request{Command: "clock", Advance: time.Hour}); err != nil ||
+		moved != time.Hour {
 		t.Errorf("clock: %v %v", moved, err)
 	}
-	for _, bad := range []Request{{Command: "flush", Name: "a..b"}, {Command: "clock", Advance: -1}, {Command: "dance"}} {
+	for _, bad := range []Request{{Command: "flush", Name: "a..b"}, {Command: "clock", Advance: -1},
+		{Command: "dance"}} {
 		if _, err := Call(path, bad); err == nil {
 			t.Errorf("%+v is done", bad)
 		}

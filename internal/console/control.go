@@ -72,7 +72,8 @@ type Control struct {
 	g    *guard.Guard
 }
 
-// ListenControl opens the socket, for its owner only. A socket left behind by a server that is gone is replaced.
+// ListenControl opens the socket, for its owner only. A socket left behind by a server that is gone
+// is replaced.
 func ListenControl(path string, c Controls, g *guard.Guard) (*Control, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
@@ -156,7 +157,8 @@ func (c *Control) do(r Request) (map[string]any, error) {
 func unreachable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("control socket %s: permission denied: it is for the user that the server "+
+		return fmt.Errorf("control socket %s: permission denied: it is for the user that the "+
+			"server "+
 			"runs as, and for root", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no control socket at %s (is the server running, and is this its "+

@@ -198,7 +198,8 @@ func (m *mutant) testFile(root string) (string, error) {
 		return err == nil && head.Match(b)
 	})
 	if i < 0 {
-		return "", fmt.Errorf("%s: mutant %s: there is no test %s in %s", m.where, m.name, name, m.pkg)
+		return "", fmt.Errorf("%s: mutant %s: there is no test %s in %s", m.where, m.name, name,
+			m.pkg)
 	}
 	return filepath.Join(m.pkg, filepath.Base(files[i])), nil
 }

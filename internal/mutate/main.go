@@ -30,7 +30,8 @@ func main() {
 func run() error {
 	only := flag.String("only", "", "only mutants whose name matches this `regexp`")
 	tenth := flag.Int("tenth", -1, "only a tenth of the list, the `N`th modulo ten: a rotation")
-	report := flag.String("report", "", "write the report to this `file` and not to standard output")
+	report := flag.String("report", "",
+		"write the report to this `file` and not to standard output")
 	check := flag.Bool("check", false, "run nothing: see whether texts and tests are in place")
 	jobs := flag.Int("j", runtime.NumCPU(), "how many to try at a time")
 	flag.Parse()
@@ -156,8 +157,10 @@ func writeReport(w io.Writer, results []result, took time.Duration) {
 		sum[r.outcome]++
 	}
 	fmt.Fprintf(w, "# Rules and the tests that protect them\n\n")
-	fmt.Fprintf(w, "%d mutants in %d s: %d killed, %d proven harmless, %d survived, %d not judged.\n\n",
-		len(results), int(took.Seconds()), sum[killed], sum[harmless], sum[survived], sum[unchecked])
+	fmt.Fprintf(w, "%d mutants in %d s: %d killed, %d proven harmless, %d survived, "+
+		"%d not judged.\n\n",
+		len(results), int(took.Seconds()), sum[killed], sum[harmless], sum[survived],
+		sum[unchecked])
 	fmt.Fprintf(w, "| rule | mutant | test | outcome | seconds |\n|---|---|---|---|---|\n")
 	sorted := slices.Clone(results)
 	slices.SortStableFunc(sorted, func(a, b result) int { return cmp.Compare(a.rule, b.rule) })

@@ -139,7 +139,8 @@ func (r *runner) baseline(pkg string, tests []string) error {
 	out, err := r.goTest("-v", "-run=^("+strings.Join(roots, "|")+")$", pkg)
 	for _, t := range tests {
 		if !strings.Contains(out, "--- PASS: "+strings.ReplaceAll(t, " ", "_")+" (") {
-			err = errors.Join(err, fmt.Errorf("%s: %s does not pass with all rules in place", pkg, t))
+			err = errors.Join(err, fmt.Errorf("%s: %s does not pass with all rules in place", pkg,
+				t))
 		}
 	}
 	if err != nil {

@@ -48,14 +48,17 @@ func TestLogThatNobodyReadsKeepsNobodyWaiting(t *testing.T) {
 				close(out.on)
 				j.Close()
 				kept := strings.Split(strings.TrimSpace(out.String()), "\n")
-				if uint64(len(kept))+j.Dropped() != lines || len(kept) == 0 || len(kept) > MaxLogLines+1 {
-					t.Errorf("%d lines are written and %d dropped of %d", len(kept), j.Dropped(), lines)
+				if uint64(len(kept))+j.Dropped() != lines || len(kept) == 0 ||
+					len(kept) > MaxLogLines+1 {
+					t.Errorf("%d lines are written and %d dropped of %d", len(kept), j.Dropped(),
+						lines)
 				}
 				if n := out.Len(); n > MaxLogOctets+2*len(c.line)+200 {
 					t.Errorf("%d octets waited", n)
 				}
 				for i, line := range kept {
-					if !strings.Contains(line, "number=") || i == 0 && !strings.HasSuffix(line, "number=0") {
+					if !strings.Contains(line, "number=") || i == 0 &&
+						!strings.HasSuffix(line, "number=0") {
 						t.Fatalf("line %d is %q", i, line)
 					}
 				}

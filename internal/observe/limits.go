@@ -13,7 +13,7 @@ const (
 	LogPatience = time.Second
 
 	// silences is after how many exchanges without a reply in a row, and silent after how long, the
-	// log says that a server of the operator's, or that no server at all, answers.
+	// log reports whether a server of the operator's, or that no server at all, answers.
 	silences = 5
 	silent   = 5 * time.Second
 )

@@ -1,5 +1,5 @@
-// Package observe is what an operator sees: metrics and the failure log. Every metric is defined in this file; labels come
-// from closed sets.
+// Package observe is what an operator sees: metrics and the failure log. Every metric is defined in
+// this file; labels come from closed sets.
 package observe
 
 import (
@@ -168,7 +168,7 @@ func New() *Metrics {
 		"transport", "cause")
 	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
 		Name: "paced_answers_total",
-		Help: "Answers over UDP that were held back for a moment, because too many to one address " +
+		Help: "Answers over UDP that were delayed for a moment, because too many to one address " +
 			"became ready at once."})
 	reg.MustRegister(m.paced)
 	m.privates = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",

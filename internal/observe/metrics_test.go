@@ -106,7 +106,8 @@ func TestSeriesThatCannotMoveAreNotExported(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"bailiwick_servfail_total signature_expired": true, "bailiwick_servfail_total timeout": true,
+		"bailiwick_servfail_total signature_expired":     true,
+		"bailiwick_servfail_total timeout":               true,
 		"bailiwick_servfail_total limit_time":            true,
 		"bailiwick_servfail_total root_key_sentinel":     true,
 		"bailiwick_servfail_total client_refused":        false,

@@ -1,4 +1,5 @@
-// Counters of the hit path, which many goroutines add to at once: they are summed up when the metrics are scraped.
+// Counters of the hit path, which many goroutines add to at once: they are summed up when the
+// metrics are scraped.
 
 package observe
 
@@ -38,6 +39,7 @@ func (t *tallies) Describe(ch chan<- *prometheus.Desc) { ch <- t.desc }
 // Collect implements prometheus.Collector.
 func (t *tallies) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range t.series {
-		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue, float64(s.count.Load()), s.values...)
+		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue,
+			float64(s.count.Load()), s.values...)
 	}
 }

@@ -54,7 +54,8 @@ func (u *Upstreams) Upstream(server netip.AddrPort, via transport.Protocol, rtt 
 	if r := u.own[server]; r != nil {
 		switch down, up, after := r.note(answered, now); {
 		case down:
-			u.log.Warn("server does not answer", "server", server.String(), "transport", via.String(),
+			u.log.Warn("server does not answer", "server", server.String(), "transport",
+				via.String(),
 				"cause", c.Label(), "hint", c.Hint())
 		case up:
 			u.log.Info("server answers again", "server", server.String(), "after", after.String())
@@ -98,7 +99,8 @@ func (u *Upstreams) Primed(servers int, f *cause.Failure) {
 	case f == nil:
 		u.log.Info("primed", "root_servers", servers)
 	case !again:
-		u.log.Warn("not primed: the root hints serve", "cause", f.Cause.Label(), "detail", f.Error(),
+		u.log.Warn("not primed: the root hints serve", "cause", f.Cause.Label(), "detail",
+			f.Error(),
 			"hint", f.Hint())
 	}
 }

@@ -17,7 +17,8 @@ func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 	var log strings.Builder
 	now := time.Unix(1e9, 0)
 	own, other := netip.MustParseAddrPort("10.0.0.53:853"), netip.MustParseAddrPort("192.0.2.1:53")
-	u := NewUpstreams(New(), slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now },
+	u := NewUpstreams(New(), slog.New(slog.NewTextHandler(&log, nil)),
+		func() time.Time { return now },
 		[]netip.AddrPort{own})
 	said := func() string {
 		text := log.String()
@@ -41,7 +42,8 @@ func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 		want string // begins each line
 	}{
 		{"all is well", func() { outcome(own, cause.None, 3); outcome(other, cause.None, 3) }, ""},
-		{"a loss or two", func() { outcome(own, cause.Timeout, 2); outcome(own, cause.None, 1) }, ""},
+		{"a loss or two", func() { outcome(own, cause.Timeout, 2); outcome(own, cause.None, 1) },
+			""},
 		{"servers of the tree fail, others answer", func() {
 			for range 20 {
 				outcome(other, cause.Timeout, 1)

@@ -41,7 +41,8 @@ type Rule struct {
 	View   *View // nil: that of the listener
 }
 
-// ACL decides by client address: the longest network that holds it. The zero value refuses everybody.
+// ACL decides by client address: the longest network that holds it. The zero value refuses
+// everybody.
 type ACL struct {
 	rules []Rule  // longest prefix first
 	v4    []rule4 // those of IPv4, in the same order
@@ -53,9 +54,10 @@ type rule4 struct {
 	*Rule
 }
 
-// Private are the networks that may ask by default: this machine, and addresses that are not routed (RFC 1918, RFC 4193,
-// RFC 6598, RFC 3927, RFC 4291).
-var Private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
+// Private are the networks that may ask by default: this machine, and addresses that are not routed
+// (RFC 1918, RFC 4193, RFC 6598, RFC 3927, RFC 4291).
+var Private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+	"100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
 
 // NewACL returns an ACL of these rules. Of two for one network the later holds.
 func NewACL(rules []Rule) *ACL {

@@ -6,7 +6,10 @@ import (
 )
 
 func TestACLDecides(t *testing.T) {
-	rule := func(net string, a Action) Rule { return Rule{Net: netip.MustParsePrefix(net), Action: a} }
+	rule := func(net string, a Action) Rule {
+		return Rule{Net: netip.MustParsePrefix(net),
+			Action: a}
+	}
 	var private []Rule
 	for _, n := range Private {
 		private = append(private, rule(n, Allow))
@@ -25,7 +28,8 @@ func TestACLDecides(t *testing.T) {
 		{"public IPv6 by default", byDefault, "2001:db8::1", Refuse},
 		{"longest prefix", NewACL([]Rule{rule("10.0.0.0/8", Allow), rule("10.1.0.0/16", Drop)}),
 			"10.1.2.3", Drop},
-		{"order does not matter", NewACL([]Rule{rule("10.1.0.0/16", Drop), rule("10.0.0.0/8", Allow)}),
+		{"order does not matter", NewACL([]Rule{rule("10.1.0.0/16", Drop),
+			rule("10.0.0.0/8", Allow)}),
 			"10.1.2.3", Drop},
 		{"the later of two", NewACL([]Rule{rule("10.0.0.0/8", Allow), rule("10.0.0.0/8", Refuse)}),
 			"10.1.2.3", Refuse},

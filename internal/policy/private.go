@@ -97,8 +97,8 @@ const (
 	ipv6hint = 6
 )
 
-// hints returns the addresses in RDATA of an SVCB or HTTPS record (RFC 9460, section 2.2): priority,
-// target, then parameters of key, length and value. What is cut short has those before.
+// hints returns the addresses in RDATA of an SVCB or HTTPS record (RFC 9460, section 2.2):
+// priority, target, then parameters of key, length and value. What is cut short has those before.
 func hints(rdata []byte) (addrs []netip.Addr) {
 	if len(rdata) < 2 {
 		return nil

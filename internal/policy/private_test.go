@@ -104,7 +104,8 @@ func TestRebindingNothingIsKeptOutByDefault(t *testing.T) {
 
 // FuzzHints: no RDATA of an SVCB record is read beyond its end.
 func FuzzHints(f *testing.F) {
-	f.Add([]byte(setOf(f, "a. HTTPS 1 b.c. alpn=h2 ipv4hint=10.0.0.1 ipv6hint=fd00::1").Data.First()))
+	https := setOf(f, "a. HTTPS 1 b.c. alpn=h2 ipv4hint=10.0.0.1 ipv6hint=fd00::1")
+	f.Add([]byte(https.Data.First()))
 	f.Fuzz(func(t *testing.T, rdata []byte) {
 		for _, a := range hints(rdata) {
 			if !a.IsValid() {

@@ -8,13 +8,17 @@ import (
 	"bailiwick/wire"
 )
 
-// specialZones are zones that every resolver serves itself: RFC 6761 (localhost, test, invalid), RFC 7686 (onion), RFC 8375 (home.arpa), RFC 9462 (resolver.arpa),
-// RFC 6303 and RFC 7793 (reverse names of addresses that are not global).
+// specialZones are zones that every resolver serves itself: RFC 6761 (localhost, test, invalid),
+// RFC 7686 (onion), RFC 8375 (home.arpa), RFC 9462 (resolver.arpa), RFC 6303 and RFC 7793 (reverse
+// names of addresses that are not global).
 var specialZones = func() map[wire.Name]bool {
 	zones := []string{"localhost", "test", "invalid", "onion", "home.arpa", "resolver.arpa",
-		"0.in-addr.arpa", "127.in-addr.arpa", "254.169.in-addr.arpa", "2.0.192.in-addr.arpa", "100.51.198.in-addr.arpa", "113.0.203.in-addr.arpa", "255.255.255.255.in-addr.arpa",
-		"10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa", "8.b.d.0.1.0.0.2.ip6.arpa",
-		"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa", "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"}
+		"0.in-addr.arpa", "127.in-addr.arpa", "254.169.in-addr.arpa", "2.0.192.in-addr.arpa",
+		"100.51.198.in-addr.arpa", "113.0.203.in-addr.arpa", "255.255.255.255.in-addr.arpa",
+		"10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa",
+		"9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa", "8.b.d.0.1.0.0.2.ip6.arpa",
+		"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"}
 	for i := 16; i < 32; i++ {
 		zones = append(zones, fmt.Sprintf("%d.172.in-addr.arpa", i))
 	}
@@ -31,7 +35,8 @@ var specialZones = func() map[wire.Name]bool {
 var (
 	localhost = wire.MustParseName("localhost")
 	loopback4 = wire.MustParseName("1.0.0.127.in-addr.arpa")
-	loopback6 = wire.MustParseName("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa")
+	loopback6 = wire.MustParseName(
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa")
 	// resolverService exists whether or not there is anything to designate (RFC 9462, section 4).
 	resolverService = wire.MustParseName("_dns.resolver.arpa")
 	specialTTL      = uint32(3600) // RFC 6303, section 3 leaves it open
@@ -63,13 +68,15 @@ func Special(q wire.Question) *Local {
 
 func specialAnswer(q wire.Question, zone wire.Name) *Local {
 	set := func(t wire.Type, rdata []byte) *wire.RRset {
-		s := &wire.RRset{Name: q.Name, Type: t, Class: wire.ClassIN, TTL: specialTTL, Security: wire.Insecure}
+		s := &wire.RRset{Name: q.Name, Type: t, Class: wire.ClassIN, TTL: specialTTL,
+			Security: wire.Insecure}
 		s.Data = s.Data.Append(rdata)
 		return s
 	}
 	// RFC 6303, section 3: MNAME is the zone, the rest says that nobody is to ask for more.
 	soa := append([]byte(zone.Wire()), "\x06nobody\x07invalid\x00"...)
-	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0, 0x2a, 0x30)
+	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0,
+		0x2a, 0x30)
 	exists := q.Name == zone || q.Name == resolverService
 	switch {
 	case zone == localhost: // RFC 6761, section 6.3: and everything below it

@@ -15,7 +15,8 @@ func TestSpecial(t *testing.T) {
 		answer   string
 	}{
 		{"localhost", wire.TypeA, true, false, "\x7f\x00\x00\x01"},
-		{"www.localhost", wire.TypeAAAA, true, false, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
+		{"www.localhost", wire.TypeAAAA, true, false,
+			"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"},
 		{"localhost", wire.TypeMX, true, false, ""},
 		{"x.invalid", wire.TypeA, true, true, ""},
 		{"x.onion", wire.TypeA, true, true, ""},
@@ -28,7 +29,8 @@ func TestSpecial(t *testing.T) {
 		{"localhost.example", wire.TypeA, false, false, ""},
 		{".", wire.TypeNS, false, false, ""},
 	} {
-		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t, Class: wire.ClassIN})
+		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t,
+			Class: wire.ClassIN})
 		if (l != nil) != c.special {
 			t.Errorf("%s: special %v", c.name, l != nil)
 			continue

@@ -1,4 +1,5 @@
-// Arithmetic modulo p = 2^256 - 2^224 + 2^192 + 2^96 - 1, the field of P-256 (FIPS 186-4, section D.1.2.3; SP 800-186, section 3.2.1.3).
+// Arithmetic modulo p = 2^256 - 2^224 + 2^192 + 2^96 - 1, the field of P-256 (FIPS 186-4, section
+// D.1.2.3; SP 800-186, section 3.2.1.3).
 
 package p256
 
@@ -7,10 +8,12 @@ import (
 	"math/bits"
 )
 
-// element is a number modulo p times 2^256 (Montgomery's form), least significant limb first, always below p.
+// element is a number modulo p times 2^256 (Montgomery's form), least significant limb first,
+// always below p.
 type element [4]uint64
 
-// The prime. Its lowest limb is -1, so that Montgomery's reduction needs no multiplication to find its quotient.
+// The prime. Its lowest limb is -1, so that Montgomery's reduction needs no multiplication to find
+// its quotient.
 const (
 	p0 = 0xFFFFFFFFFFFFFFFF
 	p1 = 0x00000000FFFFFFFF
@@ -25,7 +28,8 @@ var (
 	square = element{0x0000000000000003, 0xFFFFFFFBFFFFFFFF, 0xFFFFFFFFFFFFFFFE, 0x00000004FFFFFFFD}
 )
 
-// mulGeneric sets z to x times y by the schoolbook, a limb of y at a time, each followed by a step of the reduction.
+// mulGeneric sets z to x times y by the schoolbook, a limb of y at a time, each followed by a step
+// of the reduction.
 func mulGeneric(z, x, y *element) {
 	var t [6]uint64
 	for _, d := range y {
@@ -42,7 +46,8 @@ func mulGeneric(z, x, y *element) {
 		var c uint64
 		t[4], c = bits.Add64(t[4], carry, 0)
 		t[5] += c
-		// t = (t + t[0]*p) / 2^64. The lowest limb vanishes: t[0] + t[0]*(2^64-1) = t[0]*2^64, which joins the next limb's t[0]*(2^32-1).
+		// t = (t + t[0]*p) / 2^64. The lowest limb vanishes: t[0] + t[0]*(2^64-1) = t[0]*2^64,
+		// which joins the next limb's t[0]*(2^32-1).
 		q := t[0]
 		hi, lo := bits.Mul64(q, p3)
 		t[0], c = bits.Add64(t[1], q<<32, 0)
@@ -134,7 +139,8 @@ func sqrN(z, x *element, n int) {
 	}
 }
 
-// invert sets z to 1/x, which is x^(p-2): 32 ones, 31 zeros, a one, 96 zeros, 94 ones, a zero and a one.
+// invert sets z to 1/x, which is x^(p-2): 32 ones, 31 zeros, a one, 96 zeros, 94 ones, a zero and a
+// one.
 func invert(z, x *element) {
 	var x2, x4, x8, x16, x32, x30, t element // xN has N ones
 	grow := func(z, high *element, n int, low *element) { sqrN(&t, high, n); mul(z, &t, low) }

@@ -2,7 +2,7 @@ package p256
 
 import "golang.org/x/sys/cpu"
 
-// Fast says whether this machine has what makes this package faster than the standard library.
+// Fast reports whether this machine has what makes this package faster than the standard library.
 var Fast = cpu.X86.HasBMI2 && cpu.X86.HasADX
 
 // mulADX sets z to x times y.

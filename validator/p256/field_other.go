@@ -2,7 +2,7 @@
 
 package p256
 
-// Fast says whether this machine has what makes this package faster than the standard library.
+// Fast reports whether this machine has what makes this package faster than the standard library.
 const Fast = false
 
 func mul(z, x, y *element) { mulGeneric(z, x, y) }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-var prime, _ = new(big.Int).SetString("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff", 16)
+var prime, _ = new(big.Int).SetString(
+	"ffffffff00000001000000000000000000000000ffffffffffffffffffffffff", 16)
 
 // number is an element's limbs as a number, without taking Montgomery's factor out.
 func (x element) number() *big.Int {
@@ -28,7 +29,8 @@ func limbs(n *big.Int) (x element) {
 
 // samples are elements where carries and borrows run far, and random ones.
 func samples() (all []element) {
-	limb := []uint64{0, 1, 1<<32 - 1, 1 << 32, 1<<64 - 1, 1<<64 - 1<<32, 0xFFFFFFFF00000001, 0xFFFFFFFF00000000}
+	limb := []uint64{0, 1, 1<<32 - 1, 1 << 32, 1<<64 - 1, 1<<64 - 1<<32, 0xFFFFFFFF00000001,
+		0xFFFFFFFF00000000}
 	for i := range 8 * 8 * 8 * 8 {
 		x := element{limb[i&7], limb[i>>3&7], limb[i>>6&7], limb[i>>9&7]}
 		if x.number().Cmp(prime) < 0 {
@@ -68,8 +70,11 @@ func TestField(t *testing.T) {
 				"sqr":        {func(z, x, _ *element) { sqr(z, x) }, mont(new(big.Int).Mul(a, a))},
 				"add":        {add, limbs(new(big.Int).Mod(new(big.Int).Add(a, b), prime))},
 				"sub":        {sub, limbs(new(big.Int).Mod(new(big.Int).Sub(a, b), prime))},
-				"half":       {func(z, x, _ *element) { half(z, x) }, limbs(new(big.Int).Mod(new(big.Int).Mul(a, new(big.Int).ModInverse(big.NewInt(2), prime)), prime))},
-				"neg":        {func(z, x, _ *element) { neg(z, x) }, limbs(new(big.Int).Mod(new(big.Int).Neg(a), prime))},
+				"half": {func(z, x, _ *element) { half(z, x) },
+					limbs(new(big.Int).Mod(new(big.Int).Mul(a,
+						new(big.Int).ModInverse(big.NewInt(2), prime)), prime))},
+				"neg": {func(z, x, _ *element) { neg(z, x) },
+					limbs(new(big.Int).Mod(new(big.Int).Neg(a), prime))},
 			} {
 				var z element
 				if c.op(&z, &x, &y); z != c.want {

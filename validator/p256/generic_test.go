@@ -13,7 +13,8 @@ func TestWithoutADX(t *testing.T) {
 	defer func(f bool) { Fast = f }(Fast)
 	Fast = false
 	digest := sha256.Sum256([]byte("data"))
-	for _, d := range []*big.Int{big.NewInt(1), big.NewInt(98765), new(big.Int).Sub(order, big.NewInt(3))} {
+	for _, d := range []*big.Int{big.NewInt(1), big.NewInt(98765),
+		new(big.Int).Sub(order, big.NewInt(3))} {
 		sig, _ := sign(t, d, big.NewInt(31337), digest[:])
 		bad := append([]byte(nil), sig...)
 		bad[63] ^= 1

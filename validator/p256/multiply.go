@@ -1,4 +1,5 @@
-// Multiples of points: by windows for a key that is seen a few times, by a comb for one that verifies often.
+// Multiples of points: by windows for a key that is seen a few times, by a comb for one that
+// verifies often.
 
 package p256
 
@@ -16,7 +17,8 @@ func (k *scalar) setBytes(b []byte) {
 // bit is bit i.
 func (k *scalar) bit(i int) uint64 { return k[i>>6] >> (i & 63) & 1 }
 
-// width is that of the windows: a digit is odd and below 2^(width-1), or zero, and of width digits in a row at most one is not zero.
+// width is that of the windows: a digit is odd and below 2^(width-1), or zero, and of width digits
+// in a row at most one is not zero.
 const width = 4
 
 // odd are a point's multiples by 1, 3, 5 and 7.
@@ -37,7 +39,8 @@ func oddMultiples(a *affine) *odd {
 	return o
 }
 
-// digits writes k as the sum of digits[i] times 2^i (the width-w non-adjacent form), and says how many there are.
+// digits writes k as the sum of digits[i] times 2^i (the width-w non-adjacent form), and says how
+// many there are.
 func (k scalar) digits(d *[257]int8) (n int) {
 	carry := uint64(0)
 	for i := 0; i < len(d); {
@@ -64,8 +67,8 @@ func (k scalar) digits(d *[257]int8) (n int) {
 	return n
 }
 
-// comb holds the sums of a point's multiples by 2^0, 2^32, ... 2^224, for each choice of these: 16 KiB. A multiple of the point takes 31 doublings and 32
-// additions with it.
+// comb holds the sums of a point's multiples by 2^0, 2^32, ... 2^224, for each choice of these: 16
+// KiB. A multiple of the point takes 31 doublings and 32 additions with it.
 type comb [1<<teeth - 1]affine
 
 const (

@@ -1,9 +1,11 @@
-// Package p256 verifies ECDSA signatures over P-256 with SHA-256 (FIPS 186-5, section 6.4.2; RFC 6605 for DNSSEC).
+// Package p256 verifies ECDSA signatures over P-256 with SHA-256 (FIPS 186-5, section 6.4.2; RFC
+// 6605 for DNSSEC).
 //
-// A signature, its data and the key are public, so nothing here takes care to take the same time for all of them, which the standard library's
-// implementation, made for signing too, has to. That, and tables for keys that verify often, make a check two to five times as
-// fast. Where the processor lacks the instructions that the field's multiplication is written in, [Fast] is false, and the standard library is
-// the better choice.
+// A signature, its data and the key are public, so nothing here takes care to take the same time
+// for all of them, which the standard library's implementation, made for signing too, has to. That,
+// and tables for keys that verify often, make a check two to five times as fast. Where the
+// processor lacks the instructions that the field's multiplication is written in, [Fast] is false,
+// and the standard library is the better choice.
 package p256
 
 import (
@@ -12,7 +14,8 @@ import (
 	"sync"
 )
 
-// KeySize, SignatureSize and DigestSize are the octets of a public key (X, Y), of a signature (r, s) and of a SHA-256 digest.
+// KeySize, SignatureSize and DigestSize are the octets of a public key (X, Y), of a signature (r,
+// s) and of a SHA-256 digest.
 const (
 	KeySize       = 64
 	SignatureSize = 64
@@ -20,19 +23,23 @@ const (
 )
 
 // order is n, the number of points.
-var order, _ = new(big.Int).SetString("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)
+var order, _ = new(big.Int).SetString(
+	"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)
 
 // wrap is p - n: an r below it may stand for the X coordinate r + n.
 var wrap = new(big.Int).Sub(new(big.Int).SetBytes([]byte{
-	0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}), order)
+	0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
+	0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}), order)
 
-// base is the generator's comb. It takes a tenth of a millisecond to make, and is made when it is first needed.
+// base is the generator's comb. It takes a tenth of a millisecond to make, and is made when it is
+// first needed.
 var base = sync.OnceValue(func() *comb { return newComb(&generator) })
 
-// ErrKey says that octets are no public key.
+// ErrKey reports whether octets are no public key.
 var ErrKey = errors.New("no point of P-256")
 
-// Verifier says whether a signature of SignatureSize octets over a digest of DigestSize octets is its key's.
+// Verifier reports whether a signature of SignatureSize octets over a digest of DigestSize octets
+// is its key's.
 type Verifier interface {
 	Verify(digest, sig []byte) bool
 }
@@ -49,7 +56,8 @@ func NewKey(xy []byte) (*Key, error) {
 	return &Key{oddMultiples(&a)}, nil
 }
 
-// Table makes verifying with a key faster still. It takes 16 KiB, and about as long to make as three checks.
+// Table makes verifying with a key faster still. It takes 16 KiB, and about as long to make as
+// three checks.
 type Table struct{ comb *comb }
 
 // Table returns a new table of the key.
@@ -62,7 +70,10 @@ func (k *Key) Verify(digest, sig []byte) bool {
 
 // Verify implements Verifier.
 func (t *Table) Verify(digest, sig []byte) bool {
-	return verify(digest, sig, func(u1, u2 *scalar) point { return sumComb(u1, base(), u2, t.comb) })
+	return verify(digest, sig, func(u1, u2 *scalar) point {
+		return sumComb(u1, base(), u2,
+			t.comb)
+	})
 }
 
 // verify computes u1 G + u2 Q by sum, and compares its X coordinate with r.
@@ -80,7 +91,8 @@ func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
 	}
 	w.ModInverse(s, order)
 	var u1, u2 scalar
-	times := func(u *scalar, x *big.Int) { // u = xw modulo n; both are positive, so that the remainder is
+	// u = xw modulo n; both are positive, so that the remainder is
+	times := func(u *scalar, x *big.Int) {
 		t.Mul(x, w)
 		q.QuoRem(t, order, s)
 		u.set(s)
@@ -102,7 +114,7 @@ func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
 // numbers are those of a verification, to be used again.
 var numbers = sync.Pool{New: func() any { return new([5]big.Int) }}
 
-// hasX says whether the point's X coordinate is x, which is below the prime.
+// hasX reports whether the point's X coordinate is x, which is below the prime.
 func (p *point) hasX(x *big.Int) bool {
 	var b [32]byte
 	var e, zz element

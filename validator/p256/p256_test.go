@@ -46,7 +46,8 @@ func keyOf(t testing.TB, d *big.Int) []byte {
 	return xy[1:]
 }
 
-// sign makes the signature with private key d and nonce k, which the standard library would not take from us.
+// sign makes the signature with private key d and nonce k, which the standard library would not
+// take from us.
 func sign(t testing.TB, d, k *big.Int, digest []byte) (sig []byte, ok bool) {
 	t.Helper()
 	r := new(big.Int).SetBytes(keyOf(t, k)[:32])
@@ -58,8 +59,8 @@ func sign(t testing.TB, d, k *big.Int, digest []byte) (sig []byte, ok bool) {
 	return sig, r.Sign() > 0 && s.Sign() > 0
 }
 
-// Small private keys and nonces, and digests near 0 and n, drive the sums through their exceptions: a point added to itself, to its
-// opposite, and to the point at infinity.
+// Small private keys and nonces, and digests near 0 and n, drive the sums through their exceptions:
+// a point added to itself, to its opposite, and to the point at infinity.
 func TestVerifyEdges(t *testing.T) {
 	var numbers []*big.Int
 	for _, n := range []int64{1, 2, 3, 4, 7, 8, 15, 16, 17, 255, 256} {
@@ -87,14 +88,16 @@ func TestVerifyEdges(t *testing.T) {
 				}
 				for name, verify := range all {
 					if !verify(digest, sig) {
-						t.Fatalf("%s: private key %v, nonce %v, digest %x: not verified", name, d, k, digest)
+						t.Fatalf("%s: private key %v, nonce %v, digest %x: not verified", name, d,
+							k, digest)
 					}
 					good++
 				}
 				sig[40] ^= 1
 				for name, verify := range all {
 					if verify(digest, sig) {
-						t.Fatalf("%s: private key %v, nonce %v, digest %x: altered, and verified", name, d, k, digest)
+						t.Fatalf("%s: private key %v, nonce %v, digest %x: altered, and verified",
+							name, d, k, digest)
 					}
 				}
 			}
@@ -114,7 +117,8 @@ func TestFIPS1865VerifyRefuses(t *testing.T) {
 	r, s := sig[:32], sig[32:]
 	join := func(a, b []byte) []byte { return append(append([]byte(nil), a...), b...) }
 	plus := func(a []byte) []byte { // a + n, where that has 32 octets
-		return new(big.Int).Mod(new(big.Int).Add(new(big.Int).SetBytes(a), order), new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
+		return new(big.Int).Mod(new(big.Int).Add(new(big.Int).SetBytes(a), order),
+			new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 	}
 	// u1 G + u2 Q is infinity where digest = -r d.
 	minus := new(big.Int).Mul(new(big.Int).SetBytes(r), d)
@@ -124,8 +128,11 @@ func TestFIPS1865VerifyRefuses(t *testing.T) {
 			t.Errorf("%s: the signature itself is refused", name)
 		}
 		for i, c := range []struct{ digest, sig []byte }{
-			{digest[:], join(zero, s)}, {digest[:], join(r, zero)}, {digest[:], join(n, s)}, {digest[:], join(r, n)}, {digest[:], join(ff, s)}, {digest[:], join(r, ff)},
-			{digest[:], join(s, r)}, {digest[:], join(plus(r), s)}, {digest[:], join(zero, zero)}, {infinity, sig}, {zero, sig}, {digest[:31], sig}, {digest[:], sig[:63]}, {digest[:], nil},
+			{digest[:], join(zero, s)}, {digest[:], join(r, zero)}, {digest[:], join(n, s)},
+			{digest[:], join(r, n)}, {digest[:], join(ff, s)}, {digest[:], join(r, ff)},
+			{digest[:], join(s, r)}, {digest[:], join(plus(r), s)}, {digest[:], join(zero, zero)},
+			{infinity, sig}, {zero, sig}, {digest[:31], sig}, {digest[:], sig[:63]},
+			{digest[:], nil},
 			{digest[:], append(sig[:64:64], 0)},
 		} {
 			if verify(c.digest, c.sig) {
@@ -135,8 +142,8 @@ func TestFIPS1865VerifyRefuses(t *testing.T) {
 	}
 }
 
-// The X coordinate of u1 G + u2 Q may be n or more: r is then what is left modulo n. Such points cannot be had from a nonce, but from a key
-// that fits them: Q = (s R - e G) / r.
+// The X coordinate of u1 G + u2 Q may be n or more: r is then what is left modulo n. Such points
+// cannot be had from a nonce, but from a key that fits them: Q = (s R - e G) / r.
 func TestFIPS1865VerifyWraps(t *testing.T) {
 	found := 0
 	for x := new(big.Int).Set(order); found < 3; x.Add(x, big.NewInt(1)) {
@@ -242,7 +249,8 @@ func TestInvalidCurveKeysAreRefused(t *testing.T) {
 	}
 }
 
-// FuzzVerify compares with the standard library: a signature made from the input, and the input taken as a signature.
+// FuzzVerify compares with the standard library: a signature made from the input, and the input
+// taken as a signature.
 func FuzzVerify(f *testing.F) {
 	f.Add([]byte("key"), []byte("digest"), []byte("signature"), uint16(0))
 	f.Add([]byte{1}, []byte{}, []byte{0xFF}, uint16(77))
@@ -251,7 +259,8 @@ func FuzzVerify(f *testing.F) {
 		d.Mod(d, new(big.Int).Sub(order, big.NewInt(1))).Add(d, big.NewInt(1))
 		k := new(big.Int).SetBytes(sig)
 		k.Mod(k, new(big.Int).Sub(order, big.NewInt(1))).Add(k, big.NewInt(1))
-		digest := new(big.Int).Mod(new(big.Int).SetBytes(data), new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
+		digest := new(big.Int).Mod(new(big.Int).SetBytes(data),
+			new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 		xy := keyOf(t, d)
 		made, ok := sign(t, d, k, digest)
 		raw := append(append([]byte(nil), sig...), make([]byte, 64)...)[:64]
@@ -264,7 +273,8 @@ func FuzzVerify(f *testing.F) {
 			}
 			for name, verify := range verifiers(t, xy) {
 				if got := verify(digest, s); got != want {
-					t.Fatalf("%s: key %x, digest %x, signature %x: got %v, the standard library says %v", name, xy, digest, s, got, want)
+					t.Fatalf("%s: key %x, digest %x, signature %x: got %v, the standard library "+
+						"says %v", name, xy, digest, s, got, want)
 				}
 			}
 		}
@@ -303,7 +313,8 @@ func BenchmarkVerify(b *testing.B) {
 	k, _ := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, xy...))
 	all := verifiers(b, xy)
 	all["standard library"] = func(digest, sig []byte) bool {
-		return ecdsa.Verify(k, digest, new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:]))
+		return ecdsa.Verify(k, digest, new(big.Int).SetBytes(sig[:32]),
+			new(big.Int).SetBytes(sig[32:]))
 	}
 	for name, verify := range all {
 		b.Run(name, func(b *testing.B) {

@@ -17,7 +17,7 @@ var generator = affine{
 	element{0xDDF25357CE95560A, 0x8B4AB8E4BA19E45C, 0xD2E88688DD21F325, 0x8571FF1825885D85},
 }
 
-// onCurve says that a point satisfies the curve's equation.
+// onCurve reports whether a point satisfies the curve's equation.
 func (a *affine) onCurve() bool {
 	var left, right, t element
 	sqr(&left, &a.y)
@@ -127,7 +127,8 @@ func (p *point) join(u1, s1, u2, s2, z *element) {
 	sub(&p.y, &p.y, &y)
 }
 
-// normalise makes points affine. None may be at infinity. They share one inversion, by Montgomery's trick.
+// normalise makes points affine. None may be at infinity. They share one inversion, by Montgomery's
+// trick.
 func normalise(out []affine, in []point) {
 	products := make([]element, len(in)) // of the Z up to here
 	acc := one

@@ -25,9 +25,9 @@ var known = struct {
 	},
 }
 
-// SelfTest verifies signatures whose answers are known, good and bad, with a key and with its table.
-// It is done once in a process, in about a millisecond. After an error nothing of this package may
-// be relied upon: the processor or the build is at fault.
+// SelfTest verifies signatures whose answers are known, good and bad, with a key and with its
+// table. It is done once in a process, in about a millisecond. After an error nothing of this
+// package may be relied upon: the processor or the build is at fault.
 var SelfTest = sync.OnceValue(func() error { return selfTest((*Key).Verify, (*Table).Verify) })
 
 // selfTest is SelfTest of two implementations.
