@@ -97,7 +97,7 @@ func (d *Denials) makeRoom(z *zoneDenials, s *wire.RRset, now int64) bool {
 	if s.Type == wire.TypeNSEC3 {
 		own, other = other, own
 	}
-	if own >= MaxDenials || other > 0 || !fits() {
+	if own >= maxDenials || other > 0 || !fits() {
 		z.sweep(now, fits)
 	}
 	return fits()
@@ -165,7 +165,7 @@ func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
 		list[i] = r
 		return list
 	}
-	if len(list) >= MaxDenials {
+	if len(list) >= maxDenials {
 		return list
 	}
 	*size += r.size()
@@ -295,7 +295,7 @@ func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
 
 // nsec3For adds the records of the closest encloser proof, as far as they are known.
 func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
-	if z.iter > MaxAggressiveIterations || name.Labels()-zone.Labels() > MaxAggressiveLabels {
+	if z.iter > maxAggressiveIterations || name.Labels()-zone.Labels() > maxAggressiveLabels {
 		return
 	}
 	next := name

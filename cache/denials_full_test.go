@@ -26,16 +26,16 @@ func offers(d *Denials, i int, at time.Time) bool {
 	return len(got) > 0 && got[0] == fmt.Sprintf("n%06d.example.", i)
 }
 
-// MaxDenials is a bound, and a list that is full takes new records once the old have ended, at
+// maxDenials is a bound, and a list that is full takes new records once the old have ended, at
 // once.
 func TestMaxDenials(t *testing.T) {
 	d := newDenials(1 << 30)
-	for i := range MaxDenials + 1 {
+	for i := range maxDenials + 1 {
 		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
 	}
 	z, _ := d.zones.Get(zone)
-	if len(z.nsec) != MaxDenials || offers(d, MaxDenials, now) {
-		t.Errorf("%d records are kept, want %d", len(z.nsec), MaxDenials)
+	if len(z.nsec) != maxDenials || offers(d, maxDenials, now) {
+		t.Errorf("%d records are kept, want %d", len(z.nsec), maxDenials)
 	}
 	half := now.Add(30 * time.Second)
 	d.Put(zone, []*wire.RRset{soa(), span(7)}, half)
@@ -43,8 +43,8 @@ func TestMaxDenials(t *testing.T) {
 		t.Error("a record that is known already is not kept anew in a list that is full")
 	}
 	later := now.Add(time.Minute) // all but one have ended
-	d.Put(zone, []*wire.RRset{soa(), span(MaxDenials)}, later)
-	if !offers(d, MaxDenials, later) || !offers(d, 7, later) {
+	d.Put(zone, []*wire.RRset{soa(), span(maxDenials)}, later)
+	if !offers(d, maxDenials, later) || !offers(d, 7, later) {
 		t.Error("a list full of ended records takes no new one")
 	}
 	if len(z.nsec) != 2 || cap(z.nsec) > 8 {

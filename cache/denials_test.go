@@ -105,10 +105,10 @@ func TestNSEC3Candidates(t *testing.T) {
 			t.Error("a record under opt-out is offered")
 		}
 	}
-	if got := owners(d, strings.Repeat("x.", MaxAggressiveLabels+1)+"example.", now); got != nil {
+	if got := owners(d, strings.Repeat("x.", maxAggressiveLabels+1)+"example.", now); got != nil {
 		t.Errorf("a name that costs too much: %v", got)
 	}
-	d.Put(zone, []*wire.RRset{soa(), record(hash("c.example"), 0, MaxAggressiveIterations+1)}, now)
+	d.Put(zone, []*wire.RRset{soa(), record(hash("c.example"), 0, maxAggressiveIterations+1)}, now)
 	if got := owners(d, "a.example.", now); got != nil {
 		t.Errorf("a chain that costs too much: %v", got)
 	}

@@ -177,7 +177,7 @@ func (z *zoneDenials) nsecGap(zone, name wire.Name) (*denialRecord, wire.Name) {
 // nsec3Gap goes down from the apex: as far as records match, names exist; the next is in a gap.
 func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) {
 	top, labels := zone.Labels(), name.Labels()
-	if z.iter > MaxAggressiveIterations || labels-top > MaxAggressiveLabels {
+	if z.iter > maxAggressiveIterations || labels-top > maxAggressiveLabels {
 		return nil, zone
 	}
 	encloser := zone

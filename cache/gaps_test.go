@@ -82,11 +82,11 @@ func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	}
 }
 
-// Aggressive use of NSEC3 costs a hash for each label: above MaxAggressiveIterations and
-// MaxAggressiveLabels the zone is asked instead.
+// Aggressive use of NSEC3 costs a hash for each label: above maxAggressiveIterations and
+// maxAggressiveLabels the zone is asked instead.
 func TestMaxAggressiveIterations(t *testing.T) {
-	for iterations, want := range map[uint16]bool{0: true, MaxAggressiveIterations: true,
-		MaxAggressiveIterations + 1: false} {
+	for iterations, want := range map[uint16]bool{0: true, maxAggressiveIterations: true,
+		maxAggressiveIterations + 1: false} {
 		apex := nsec3(hashed("example", iterations), moved(hashed("example", iterations), 1),
 			iterations)
 		gap := nsec3(moved(hashed("b.example", iterations), -1),
@@ -105,8 +105,8 @@ func TestMaxAggressiveIterations(t *testing.T) {
 func TestMaxAggressiveLabels(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
-	for labels, want := range map[int]bool{2: true, MaxAggressiveLabels: true,
-		MaxAggressiveLabels + 1: false} {
+	for labels, want := range map[int]bool{2: true, maxAggressiveLabels: true,
+		maxAggressiveLabels + 1: false} {
 		name := "b.example"
 		for range labels - 1 {
 			name = "x." + name

@@ -11,8 +11,8 @@ const (
 
 	// MaxTTL bounds every positive TTL (RFC 8767, section 4 suggests a day to a week).
 	MaxTTL = 24 * time.Hour
-	// MaxNegativeTTL bounds negative answers (RFC 2308, section 5: one to three hours).
-	MaxNegativeTTL = time.Hour
+	// maxNegativeTTL bounds negative answers (RFC 2308, section 5: one to three hours).
+	maxNegativeTTL = time.Hour
 	// BogusTTL is how long bogus data are not asked for again (RFC 4035, section 4.7).
 	BogusTTL = 60 * time.Second
 	// FailureTTL is how long other failures are not tried again, at first; FailureMaxTTL at last
@@ -27,15 +27,15 @@ const (
 	// LinkTTL is how long a failure is remembered in which no server of any zone replied.
 	LinkTTL = 2 * time.Second
 
-	// MaxStale is how long after its end an entry counts as stale, while nothing else needs its
+	// maxStale is how long after its end an entry counts as stale, while nothing else needs its
 	// memory (RFC 8767, section 5: between one and three days).
-	MaxStale = 24 * time.Hour
+	maxStale = 24 * time.Hour
 
-	// MaxAggressiveIterations and MaxAggressiveLabels bound what looking for an NSEC3 proof costs,
+	// maxAggressiveIterations and maxAggressiveLabels bound what looking for an NSEC3 proof costs,
 	// per query: beyond them asking the zone is cheaper than hashing every ancestor of the name.
-	MaxAggressiveIterations = 10
-	MaxAggressiveLabels     = 16
+	maxAggressiveIterations = 10
+	maxAggressiveLabels     = 16
 
-	// MaxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
-	MaxDenials = 20000
+	// maxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
+	maxDenials = 20000
 )

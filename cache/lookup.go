@@ -15,7 +15,7 @@ type State uint8
 const (
 	// None: nothing is kept, or it is of no use to anybody.
 	None State = iota
-	// Stale: it has ended, no longer ago than MaxStale. It is found as long as its memory is not
+	// Stale: it has ended, no longer ago than maxStale. It is found as long as its memory is not
 	// needed for others; whether anybody is ever told is a matter of policy (RFC 8767).
 	Stale
 	// Ending: no more than a tenth of its time is left. It is good, and should be resolved anew
@@ -36,7 +36,7 @@ func stateOf(now, refresh, expires int64) State {
 		return Fresh
 	case now < expires:
 		return Ending
-	case now < expires+int64(MaxStale.Seconds()):
+	case now < expires+int64(maxStale.Seconds()):
 		return Stale
 	}
 	return None

@@ -78,7 +78,7 @@ func (s *Store) SetLimits(limits TTLLimits) {
 		limits.Max = MaxTTL
 	}
 	if limits.MaxNegative == 0 {
-		limits.MaxNegative = MaxNegativeTTL
+		limits.MaxNegative = maxNegativeTTL
 	}
 	if old := s.limits.Swap(&limits); old != nil && *old != limits {
 		s.Flush(wire.Root, true)

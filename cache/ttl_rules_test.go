@@ -24,7 +24,7 @@ func TestMaxTTL(t *testing.T) {
 
 func TestMaxNegativeTTL(t *testing.T) {
 	s := New(MinMemory, TTLLimits{})
-	if got := s.ClampNegativeTTL(1<<31-1, 0, now); got != uint32(MaxNegativeTTL/time.Second) {
+	if got := s.ClampNegativeTTL(1<<31-1, 0, now); got != uint32(maxNegativeTTL/time.Second) {
 		t.Errorf("a negative TTL of 68 years becomes %d s", got)
 	}
 }

@@ -222,9 +222,9 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 		return nil
 	}
 	for rd := range s.Data.All() {
-		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < MaxAddresses {
+		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < maxAddresses {
 			if as == nil {
-				as = make([]netip.Addr, 0, min(s.Len(), MaxAddresses))
+				as = make([]netip.Addr, 0, min(s.Len(), maxAddresses))
 			}
 			as = append(as, a)
 		}

@@ -182,7 +182,7 @@ func (x *run) believeSignatures(l *link, why *cause.Failure) *cause.Failure {
 // judge asks the validator until it needs nothing more.
 func (x *run) judge(resp *validator.Response) validator.Verdict {
 	var v validator.Verdict
-	for range MaxNeeds {
+	for range maxNeeds {
 		v = x.r.validator.Judge(resp, x, x.r.clockFor(), &x.budget.validation)
 		if v.Need.IsZero() {
 			if x.refetch(&v) {

@@ -30,8 +30,8 @@ const (
 	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL
 	// the zone itself gives its NS set: a zone cannot make us ask its parent more often.
 	MinDelegation = 60 * time.Second
-	// MaxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
-	MaxAddresses = 4
+	// maxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
+	maxAddresses = 4
 	// MaxCovered is how many sets are asked for to judge RRSIGs that were asked for by themselves,
 	// per question.
 	MaxCovered = 4
@@ -39,32 +39,32 @@ const (
 	// a signature check, and an answer may hold thousands. It need not be all (RFC 8482, section
 	// 4.1). Unbound takes as many; the apex of a busy zone has about twelve.
 	MaxAnySets = 24
-	// MaxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
-	MaxMinimised = 10
+	// maxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
+	maxMinimised = 10
 
-	// MaxAttempts is how many exchanges with the servers of one zone are tried, per question.
-	MaxAttempts = 20
+	// maxAttempts is how many exchanges with the servers of one zone are tried, per question.
+	maxAttempts = 20
 	// MaxTriesPerServer is how often one address is tried, per question: twice over UDP, over TCP,
 	// and once more over UDP.
 	MaxTriesPerServer = 4
 	// MaxTriesPerTransport is how many questions one address may leave unanswered over one
 	// transport, per question (RFC 9520, section 3.1).
 	MaxTriesPerTransport = 3
-	// MaxOutstanding is how many tries are open at once, per question.
-	MaxOutstanding = 4
+	// maxOutstanding is how many tries are open at once, per question.
+	maxOutstanding = 4
 	// MaxOpenTries is how many tries are open beside another of their question, process-wide; beyond
 	// it a new one takes the place of the oldest. Each holds a descriptor, and silent zones are cheap.
 	MaxOpenTries = 2048
 	// maxForms is how many questions one address is sent over UDP, per question, in whatever form;
 	// those that are answered by an error are followed by another form.
 	maxForms = 8
-	// MaxLocalTries is how often a question is sent again to one address that this machine had no
+	// maxLocalTries is how often a question is sent again to one address that this machine had no
 	// descriptor, port or memory for, per question.
-	MaxLocalTries = 8
+	maxLocalTries = 8
 	// MaxBogusTries is how many bogus answers are heard, per question, before giving up.
 	MaxBogusTries = 6
-	// MaxNeeds is how often a judgement may ask for one more zone's trust, per response.
-	MaxNeeds = 24
+	// maxNeeds is how often a judgement may ask for one more zone's trust, per response.
+	maxNeeds = 24
 
 	// MaxFlights is how many resolutions are in flight, process-wide; the oldest give way.
 	MaxFlights = 4096
@@ -93,8 +93,8 @@ const (
 
 	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467, section 4.1).
 	queryBlock = 128
-	// MaxProbes is how many servers are probed for encryption at once, process-wide; others are left for another time.
-	MaxProbes = 64
+	// maxProbes is how many servers are probed for encryption at once, process-wide; others are left for another time.
+	maxProbes = 64
 	// What RFC 9539, section 4.3 proposes: how long encryption that worked is counted on, how long one that failed is left alone, and how
 	// long a probe may take.
 	encryptedPersistence = 3 * 24 * time.Hour

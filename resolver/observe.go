@@ -26,20 +26,20 @@ type Observer interface {
 	Primed(servers int, f *cause.Failure)
 }
 
-// Quiet is an Observer that does not look.
-type Quiet struct{}
+// nopObserver is an Observer that does not look.
+type nopObserver struct{}
 
 // Upstream does nothing.
-func (Quiet) Upstream(netip.AddrPort, transport.Protocol, time.Duration, cause.Cause) {}
+func (nopObserver) Upstream(netip.AddrPort, transport.Protocol, time.Duration, cause.Cause) {}
 
 // Validated does nothing.
-func (Quiet) Validated(wire.Security, *cause.Failure) {}
+func (nopObserver) Validated(wire.Security, *cause.Failure) {}
 
 // Limit does nothing.
-func (Quiet) Limit(cause.Cause) {}
+func (nopObserver) Limit(cause.Cause) {}
 
 // Synthesised does nothing.
-func (Quiet) Synthesised() {}
+func (nopObserver) Synthesised() {}
 
 // Primed does nothing.
-func (Quiet) Primed(int, *cause.Failure) {}
+func (nopObserver) Primed(int, *cause.Failure) {}

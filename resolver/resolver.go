@@ -67,7 +67,7 @@ func New(cfg Config, p Parts) *Resolver {
 	}
 	r := newResolver(cfg, p)
 	r.validator = validator.New(r.cfg.Validation)
-	r.probes = make(chan struct{}, MaxProbes)
+	r.probes = make(chan struct{}, maxProbes)
 	r.servers = newServers(cache.Share(r.cfg.Memory, cache.ShareServers))
 	r.trusts = newTrusts(cache.Share(r.cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
@@ -93,7 +93,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 		cfg.Memory = cache.DefaultMemory
 	}
 	if p.Observer == nil {
-		p.Observer = Quiet{}
+		p.Observer = nopObserver{}
 	}
 	if p.ValidationTime == nil {
 		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }

@@ -123,10 +123,10 @@ func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 // CVE-2026-3592: of a server's addresses a few are kept, as of a delegation's servers.
 func TestCVE20263592AddressesOfAServer(t *testing.T) {
 	var lines []string
-	for i := range 3 * MaxAddresses {
+	for i := range 3 * maxAddresses {
 		lines = append(lines, fmt.Sprintf("ns.example. A 192.0.2.%d", i+1))
 	}
-	if as := addresses(received(t, 0, lines).Answer[0]); len(as) != MaxAddresses {
+	if as := addresses(received(t, 0, lines).Answer[0]); len(as) != maxAddresses {
 		t.Errorf("%d addresses", len(as))
 	}
 }
@@ -211,7 +211,7 @@ func TestRFC9156MaxMinimised(t *testing.T) {
 			shortened++
 		}
 	}
-	if shortened != MaxMinimised {
+	if shortened != maxMinimised {
 		t.Errorf("%d steps with a shortened name", shortened)
 	}
 }

@@ -166,7 +166,7 @@ func TestRFC9156Minimiser(t *testing.T) {
 		m.step()
 		n++
 	}
-	if n > MaxMinimised {
+	if n > maxMinimised {
 		t.Errorf("a long name takes %d steps", n)
 	}
 }

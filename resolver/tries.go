@@ -114,7 +114,7 @@ func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 			if c.spent {
 				continue
 			}
-		} else if a.sent < MaxAttempts {
+		} else if a.sent < maxAttempts {
 			c, planned = a.list.next(a), true
 		}
 		if c == nil {

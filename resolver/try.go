@@ -148,7 +148,7 @@ var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 func (a *asking) send(t *try) (ended bool) {
 	r := a.x.r
 	if t.how.reliable() || len(a.open) > 0 {
-		if len(a.open) >= MaxOutstanding {
+		if len(a.open) >= maxOutstanding {
 			a.close(a.open[0])
 		}
 		a.background(t, func(ctx context.Context, wait time.Duration) ([]byte, error) {

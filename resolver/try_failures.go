@@ -139,7 +139,7 @@ func (a *asking) lacking(t *try, f *cause.Failure) {
 	}
 	a.sent--
 	c.tries = max(c.tries-1, 0)
-	if s.local++; s.local > MaxLocalTries {
+	if s.local++; s.local > maxLocalTries {
 		c.spent = true
 	}
 	a.pause = time.Now().Add(localPause << min(s.local-1, 4))

@@ -212,7 +212,7 @@ func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 		m.zone, m.extra = zone, 0
 	}
 	labels := zone.Labels() + 1 + m.extra
-	if m.mode == MinimiseOff || m.full || m.steps >= MaxMinimised || labels >= m.q.Name.Labels() {
+	if m.mode == MinimiseOff || m.full || m.steps >= maxMinimised || labels >= m.q.Name.Labels() {
 		return m.q, true
 	}
 	m.steps++
@@ -224,7 +224,7 @@ func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 func (m *minimiser) step() {
 	m.extra++
 	if m.steps > 4 {
-		m.extra += (m.q.Name.Labels() - m.zone.Labels()) / max(1, MaxMinimised-m.steps)
+		m.extra += (m.q.Name.Labels() - m.zone.Labels()) / max(1, maxMinimised-m.steps)
 	}
 }
 

@@ -11,20 +11,20 @@ const (
 	// cannot starve the others. 1000, as Unbound's wait-limit: behind one prefix there may be an
 	// office, and 200 is what a single load test keeps waiting.
 	MaxPerPrefix = 1000
-	// MaxPerProvenPrefix is the same for clients whose address is known to be theirs, by a cookie
+	// maxPerProvenPrefix is the same for clients whose address is known to be theirs, by a cookie
 	// of ours or a connection: nobody can use up their places by forging it. Unbound's
 	// wait-limit-cookie.
-	MaxPerProvenPrefix = 10000
+	maxPerProvenPrefix = 10000
 
 	// MaxPulse is how many answers over UDP that have waited leave for one address in a paceWindow,
 	// unless it asks for more at the time (DNSBomb, CVE-2024-33655): 10,000 a second, which is
 	// more than a busy office asks that no memory can answer.
 	MaxPulse = 10
-	// MaxPaced is how many are held back for one address, and MaxPacedInAll for all. What is above
+	// maxPaced is how many are held back for one address, and maxPacedInAll for all. What is above
 	// is dropped, as it would be on a link that is full: a tenth of a second's worth, or as many as
 	// may wait for one prefix.
-	MaxPaced      = 1000
-	MaxPacedInAll = MaxServing
+	maxPaced      = 1000
+	maxPacedInAll = MaxServing
 	// paceWindow is long enough for timers to tell, and short enough that a thousand answers are
 	// there in a tenth of a second.
 	paceWindow = time.Millisecond
@@ -32,19 +32,19 @@ const (
 	// that are slow on purpose take, and long enough to tell a busy client from a burst.
 	paceSpan = 100 * time.Millisecond
 
-	// MaxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the
+	// maxLogLines is how many SERVFAIL lines are logged a second; the rest is counted, in the
 	// metrics and in the next line.
-	MaxLogLines = 50
+	maxLogLines = 50
 
 	// MaxRefusedLines is how many lines of refused clients are logged a second, and as many of
 	// answers without their private addresses: enough to see who is missing in policy.access, and
 	// nothing that a flood could fill a disk with.
 	MaxRefusedLines = 5
-	// MaxQueryLines is how many lines of queries are logged a second with log.level debug.
-	MaxQueryLines = 1000
+	// maxQueryLines is how many lines of queries are logged a second with log.level debug.
+	maxQueryLines = 1000
 
-	// DefaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
-	DefaultUDPSize = 1232
+	// defaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
+	defaultUDPSize = 1232
 	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467,
 	// section 4.1).
 	PaddingBlock = 468

@@ -12,7 +12,7 @@ import (
 func TestMaxPerProvenPrefix(t *testing.T) {
 	s := &Server{prefixes: map[netip.Prefix]int{}}
 	a := netip.MustParseAddr("192.0.2.1")
-	for i := range MaxPerProvenPrefix {
+	for i := range maxPerProvenPrefix {
 		if f := s.admit(a, true); f != nil {
 			t.Fatalf("query %d: %v", i+1, f)
 		}

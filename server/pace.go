@@ -116,7 +116,7 @@ func (p *pacer) may(a netip.Addr, send func()) bool {
 	case len(c.queue) == 0 && c.room() > 0:
 		c.sent++
 		return true
-	case len(c.queue) >= MaxPaced || p.held >= MaxPacedInAll:
+	case len(c.queue) >= maxPaced || p.held >= maxPacedInAll:
 		p.observe.Limit(cause.LimitPulse)
 		return false
 	}

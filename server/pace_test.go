@@ -44,26 +44,26 @@ func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 		o := &counting{}
 		p := newPacer(o, nil)
 		one := netip.MustParseAddr("192.0.2.1")
-		sent := pulse(p, one, MaxPulse+MaxPaced+50)
-		if sent.Load() != MaxPulse || o.paced.Load() != MaxPaced || o.dropped.Load() != 50 {
+		sent := pulse(p, one, MaxPulse+maxPaced+50)
+		if sent.Load() != MaxPulse || o.paced.Load() != maxPaced || o.dropped.Load() != 50 {
 			t.Errorf("%d sent, %d held back, %d dropped", sent.Load(), o.paced.Load(),
 				o.dropped.Load())
 		}
 		time.Sleep(time.Second)
-		if sent.Load() != MaxPulse+MaxPaced {
+		if sent.Load() != MaxPulse+maxPaced {
 			t.Errorf("%d sent in the end", sent.Load())
 		}
-		for a := one; o.paced.Load() < 2*MaxPaced+MaxPacedInAll &&
+		for a := one; o.paced.Load() < 2*maxPaced+maxPacedInAll &&
 			o.dropped.Load() < 100; a = a.Next() {
-			for range MaxPulse + MaxPaced {
+			for range MaxPulse + maxPaced {
 				p.enter(a)
 			}
-			for range MaxPulse + MaxPaced {
+			for range MaxPulse + maxPaced {
 				p.pass(a, func() {})
 				p.leave(a)
 			}
 		}
-		if held := o.paced.Load() - MaxPaced; held != MaxPacedInAll {
+		if held := o.paced.Load() - maxPaced; held != maxPacedInAll {
 			t.Errorf("%d held back in all", held)
 		}
 		time.Sleep(time.Second)

@@ -80,11 +80,11 @@ type Server struct {
 func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer,
 	g *guard.Guard, log *slog.Logger) *Server {
 	if cfg.UDPSize == 0 {
-		cfg.UDPSize = DefaultUDPSize
+		cfg.UDPSize = defaultUDPSize
 	}
 	s := &Server{cfg: &cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
 		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
-	s.lines.most, s.refused.most, s.outcomes.most = MaxLogLines, MaxRefusedLines, MaxQueryLines
+	s.lines.most, s.refused.most, s.outcomes.most = maxLogLines, MaxRefusedLines, maxQueryLines
 	s.privates.most = MaxRefusedLines
 	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
 	s.pace = newPacer(o, g)
@@ -137,7 +137,7 @@ func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	p := transport.ClientPrefix(a)
 	most := MaxPerPrefix
 	if proven {
-		most = MaxPerProvenPrefix
+		most = maxPerProvenPrefix
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -23,14 +23,14 @@ import (
 
 // Algorithm numbers (IANA, "DNS Security Algorithm Numbers").
 const (
-	AlgRSASHA1         = 5
-	AlgRSASHA1NSEC3    = 7
-	AlgRSASHA256       = 8
-	AlgRSASHA512       = 10
-	AlgECDSAP256SHA256 = 13
-	AlgECDSAP384SHA384 = 14
-	AlgEd25519         = 15
-	AlgEd448           = 16
+	algRSASHA1         = 5
+	algRSASHA1NSEC3    = 7
+	algRSASHA256       = 8
+	algRSASHA512       = 10
+	algECDSAP256SHA256 = 13
+	algECDSAP384SHA384 = 14
+	algEd25519         = 15
+	algEd448           = 16
 )
 
 // algorithm is how keys of an algorithm are read.
@@ -44,7 +44,7 @@ type checker interface {
 	check(data, sig []byte) bool
 }
 
-// weight is for how many a key's check counts in MaxSignatureChecks: four or more times as long as
+// weight is for how many a key's check counts in maxSignatureChecks: four or more times as long as
 // one with P-256 or Ed25519 is dear. P-384 would be worth ten, but then a zone signed with it could
 // not have what others can.
 func weight(c checker) int32 {
@@ -64,14 +64,14 @@ func weight(c checker) int32 {
 }
 
 var algorithms = map[uint8]algorithm{
-	AlgRSASHA1:         {true, rsaKey(crypto.SHA1)},                       // RFC 3110
-	AlgRSASHA1NSEC3:    {true, rsaKey(crypto.SHA1)},                       // RFC 5155, section 2
-	AlgRSASHA256:       {false, rsaKey(crypto.SHA256)},                    // RFC 5702
-	AlgRSASHA512:       {false, rsaKey(crypto.SHA512)},                    // RFC 5702
-	AlgECDSAP256SHA256: {false, ecdsaKey(elliptic.P256(), crypto.SHA256)}, // RFC 6605
-	AlgECDSAP384SHA384: {false, ecdsaKey(elliptic.P384(), crypto.SHA384)}, // RFC 6605
-	AlgEd25519:         {false, ed25519Key},                               // RFC 8080
-	AlgEd448:           {false, ed448Key},                                 // RFC 8080
+	algRSASHA1:         {true, rsaKey(crypto.SHA1)},                       // RFC 3110
+	algRSASHA1NSEC3:    {true, rsaKey(crypto.SHA1)},                       // RFC 5155, section 2
+	algRSASHA256:       {false, rsaKey(crypto.SHA256)},                    // RFC 5702
+	algRSASHA512:       {false, rsaKey(crypto.SHA512)},                    // RFC 5702
+	algECDSAP256SHA256: {false, ecdsaKey(elliptic.P256(), crypto.SHA256)}, // RFC 6605
+	algECDSAP384SHA384: {false, ecdsaKey(elliptic.P384(), crypto.SHA384)}, // RFC 6605
+	algEd25519:         {false, ed25519Key},                               // RFC 8080
+	algEd448:           {false, ed448Key},                                 // RFC 8080
 }
 
 func digestOf(h crypto.Hash, data []byte) []byte {
@@ -114,7 +114,7 @@ func rsaKey(h crypto.Hash) func([]byte) (checker, error) {
 			return nil, errKeySize
 		case e.BitLen() < 2 || e.Bit(0) == 0:
 			return nil, errExponent
-		case n.BitLen() < MinRSABits || n.BitLen() > MaxRSABits || e.BitLen() > MaxRSAExponentBits:
+		case n.BitLen() < minRSABits || n.BitLen() > maxRSABits || e.BitLen() > maxRSAExponentBits:
 			return nil, errRefused
 		}
 		m, err := bigmod.NewModulus(n.Bytes())

@@ -33,10 +33,10 @@ func NewBudget() *Budget {
 // Fill makes a full budget of an empty one. What is spent of it is charged to p too, unless that is
 // nil.
 func (b *Budget) Fill(p Payer) {
-	b.signatures.Store(MaxSignatureChecks)
-	b.failures.Store(MaxSignatureFailures)
-	b.mismatches.Store(MaxDigestMismatches)
-	b.blocks.Store(MaxHashBlocks)
+	b.signatures.Store(maxSignatureChecks)
+	b.failures.Store(maxSignatureFailures)
+	b.mismatches.Store(maxDigestMismatches)
+	b.blocks.Store(maxHashBlocks)
 	b.payer = p
 }
 

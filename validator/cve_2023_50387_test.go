@@ -40,8 +40,8 @@ func TestCVE202350387SignaturesOfASet(t *testing.T) {
 func TestCVE202350387KeysOfATag(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	set := k.sign(t, "www.example.", nil)
-	for before, want := range map[int]cause.Cause{MaxKeysPerTag - 1: cause.None,
-		MaxKeysPerTag: cause.KeyTagCollision} {
+	for before, want := range map[int]cause.Cause{maxKeysPerTag - 1: cause.None,
+		maxKeysPerTag: cause.KeyTagCollision} {
 		ks := keySet(t, k)
 		own := ks.all()[0]
 		for range before {
@@ -60,10 +60,10 @@ func TestCVE202350387KeysOfATag(t *testing.T) {
 func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	v, b, ks := New(Policy{}), NewBudget(), keySet(t, k)
-	for i := range MaxSignatureChecks + 1 {
+	for i := range maxSignatureChecks + 1 {
 		set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.OrigTtl = uint32(i) })
 		r := v.VerifySet(set, ks, InstantOf(testNow), b)
-		if good := i < MaxSignatureChecks; (r.Status == wire.Secure) != good || !good &&
+		if good := i < maxSignatureChecks; (r.Status == wire.Secure) != good || !good &&
 			r.Failure.Cause != cause.LimitSignatures {
 			t.Fatalf("signature %d: %s %v", i+1, r.Status, r.Failure)
 		}
@@ -82,13 +82,13 @@ func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 		public []byte
 		want   int32
 	}{
-		{"P-256", AlgECDSAP256SHA256, point(elliptic.P256()), 1},
-		{"P-384", AlgECDSAP384SHA384, point(elliptic.P384()), 2},
-		{"Ed25519", AlgEd25519, make([]byte, 32), 1},
-		{"Ed448", AlgEd448, make([]byte, 57), 2},
-		{"RSA, 2,048 bits", AlgRSASHA256, rsa(2048, power(34, 1)), 1},
-		{"RSA, 4,096 bits", AlgRSASHA256, rsa(4096, big.NewInt(65537)), 1},
-		{"RSA, 4,096 bits, a long exponent", AlgRSASHA256, rsa(4096, power(34, 1)), 4},
+		{"P-256", algECDSAP256SHA256, point(elliptic.P256()), 1},
+		{"P-384", algECDSAP384SHA384, point(elliptic.P384()), 2},
+		{"Ed25519", algEd25519, make([]byte, 32), 1},
+		{"Ed448", algEd448, make([]byte, 57), 2},
+		{"RSA, 2,048 bits", algRSASHA256, rsa(2048, power(34, 1)), 1},
+		{"RSA, 4,096 bits", algRSASHA256, rsa(4096, big.NewInt(65537)), 1},
+		{"RSA, 4,096 bits, a long exponent", algRSASHA256, rsa(4096, power(34, 1)), 4},
 	} {
 		k, err := algorithms[c.alg].key(c.public)
 		if err != nil {
@@ -105,7 +105,7 @@ func TestCVE202350387DigestsOfAWrongLength(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private)
 	var lines []string
-	for i := range MaxDigestMismatches + 1 {
+	for i := range maxDigestMismatches + 1 {
 		ds := k.ToDS(dns.SHA256)
 		ds.Digest = strings.Repeat("ab", i+1)
 		lines = append(lines, ds.String())

@@ -31,7 +31,7 @@ type denial struct {
 	nsec3  []nsec3Record
 	hashes *hasher
 
-	tooMany bool // more NSEC3 than MaxNSEC3Records
+	tooMany bool // more NSEC3 than maxNSEC3Records
 	high    bool // an NSEC3 above the policy's iterations
 }
 
@@ -141,7 +141,7 @@ func (d *denial) atOwner(name wire.Name) bool {
 // is false where they show nothing.
 func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question,
 	b *Budget) (Shape, bool) {
-	d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
+	d := v.newDenial(zone, sets, maxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
 		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)

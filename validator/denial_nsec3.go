@@ -51,7 +51,7 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 			d.high = true
 			continue
 		}
-		if len(d.nsec3) == MaxNSEC3Records {
+		if len(d.nsec3) == maxNSEC3Records {
 			d.tooMany = true
 			continue
 		}

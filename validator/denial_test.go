@@ -67,7 +67,7 @@ func TestProveNSEC(t *testing.T) {
 			apex}, proofNone},
 	} {
 		zone := wire.MustParseName("example")
-		d := New(Policy{}).newDenial(zone, readSets(t, c.nsec), MaxNSEC3Iterations, NewBudget())
+		d := New(Policy{}).newDenial(zone, readSets(t, c.nsec), maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: %s/%s: got %d, want %d", c.name, c.q, c.t, got, c.want)
 		}
@@ -157,7 +157,7 @@ func TestProveNSEC3(t *testing.T) {
 			[]string{nsec3Zone{iterations: 51}.match("b.example", "MX")}, proofIterations},
 	} {
 		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, c.nsec3),
-			MaxNSEC3Iterations, NewBudget())
+			maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
@@ -172,11 +172,11 @@ func TestRFC5155HashesAreRemembered(t *testing.T) {
 		b := NewBudget()
 		sets := readSets(t, []string{z.match("example", "NS SOA"), z.cover(name),
 			z.cover("*.example")})
-		if p := v.newDenial(wire.MustParseName("example"), sets, MaxNSEC3Iterations,
+		if p := v.newDenial(wire.MustParseName("example"), sets, maxNSEC3Iterations,
 			b).prove(wire.MustParseName(name), wire.TypeA); p != proofNXDomain {
 			t.Fatalf("%s: got %d", name, p)
 		}
-		return MaxHashBlocks - int64(b.blocks.Load())
+		return maxHashBlocks - int64(b.blocks.Load())
 	}
 	for _, c := range []struct {
 		zone nsec3Zone
@@ -205,7 +205,7 @@ func BenchmarkProveNSEC3(b *testing.B) {
 	v := New(Policy{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if v.newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name,
+		if v.newDenial(zone, sets, maxNSEC3Iterations, NewBudget()).prove(name,
 			wire.TypeA) != proofNXDomain {
 			b.Fatal("no proof")
 		}
@@ -219,7 +219,7 @@ func BenchmarkProveNSEC(b *testing.B) {
 	v := New(Policy{})
 	b.ReportAllocs()
 	for b.Loop() {
-		if v.newDenial(zone, sets, MaxNSEC3Iterations, NewBudget()).prove(name,
+		if v.newDenial(zone, sets, maxNSEC3Iterations, NewBudget()).prove(name,
 			wire.TypeA) != proofNXDomain {
 			b.Fatal("no proof")
 		}

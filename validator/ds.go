@@ -16,27 +16,27 @@ import (
 
 // Digest types (IANA, "Delegation Signer Digest Algorithms").
 const (
-	DigestSHA1   = 1
-	DigestSHA256 = 2
-	DigestSHA384 = 4
+	digestSHA1   = 1
+	digestSHA256 = 2
+	digestSHA384 = 4
 )
 
 // supportsDigest reports whether DS digests of a type are computed under the policy.
 func (v *Validator) supportsDigest(digest uint8) bool {
-	return digest == DigestSHA256 || digest == DigestSHA384 || digest == DigestSHA1 && v.policy.SHA1
+	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1 && v.policy.SHA1
 }
 
 // digest computes the DS digest of a key (RFC 4034, section 5.1.4).
 func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
 	data := append([]byte(zone.Wire()), rdata...)
 	switch typ {
-	case DigestSHA1:
+	case digestSHA1:
 		d := sha1.Sum(data)
 		return d[:]
-	case DigestSHA256:
+	case digestSHA256:
 		d := sha256.Sum256(data)
 		return d[:]
-	case DigestSHA384:
+	case digestSHA384:
 		d := sha512.Sum384(data)
 		return d[:]
 	}
@@ -46,9 +46,9 @@ func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
 // digestSize is the length of a digest of a type that is supported, in octets.
 func digestSize(typ uint8) int {
 	switch typ {
-	case DigestSHA1:
+	case digestSHA1:
 		return sha1.Size
-	case DigestSHA256:
+	case digestSHA256:
 		return sha256.Size
 	}
 	return sha512.Size384
@@ -76,13 +76,13 @@ func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
 			why = cause.DigestUnsupported
 			continue
 		}
-		if ds.Digest != DigestSHA1 {
+		if ds.Digest != digestSHA1 {
 			better[id(&ds)] = true
 		}
 		use = append(use, ds)
 	}
 	use = slices.DeleteFunc(use, func(ds wire.DS) bool {
-		return ds.Digest == DigestSHA1 &&
+		return ds.Digest == digestSHA1 &&
 			better[id(&ds)]
 	})
 	if len(use) == 0 {

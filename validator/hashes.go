@@ -23,7 +23,7 @@ type hashKey struct {
 }
 
 func newHashes() *hashes {
-	c, err := lru.New[hashKey, [sha1.Size]byte](MaxKnownHashes)
+	c, err := lru.New[hashKey, [sha1.Size]byte](maxKnownHashes)
 	if err != nil {
 		panic("validator: " + err.Error())
 	}

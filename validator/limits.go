@@ -4,67 +4,67 @@ import "bailiwick/wire"
 
 // Limits of what judging may cost. docs/limits.md compares them with those of other resolvers.
 const (
-	// MaxSignatureChecks is how many signatures a client query and all its children may have
+	// maxSignatureChecks is how many signatures a client query and all its children may have
 	// verified, where a dear one counts for more (see weight in algorithm.go); results from the
 	// cache are free. 128, not 32: ANY for a name with 40 signed sets, behind a cold chain of three
 	// zones, takes 50. They are about 10 ms of CPU; the attack is made of failures, and those are
 	// few.
-	MaxSignatureChecks = 128
+	maxSignatureChecks = 128
 
-	// MaxSignatureFailures is how many of them may fail (KeyTrap, CVE-2023-50387: the attack is
+	// maxSignatureFailures is how many of them may fail (KeyTrap, CVE-2023-50387: the attack is
 	// made of failures).
-	MaxSignatureFailures = 4
+	maxSignatureFailures = 4
 
-	// MaxDigestMismatches is how many DS digests a client query and all its children may compute in
+	// maxDigestMismatches is how many DS digests a client query and all its children may compute in
 	// vain (KeyTrap's HashTrap).
-	MaxDigestMismatches = 4
+	maxDigestMismatches = 4
 
-	// MaxHashBlocks is how many SHA-1 blocks NSEC3 may cost a client query and all its children,
+	// maxHashBlocks is how many SHA-1 blocks NSEC3 may cost a client query and all its children,
 	// salt and iterations counted (CVE-2023-50868). It follows from what is accepted, so that no
 	// response that RFC 9276, section 3.2 lets a validator validate is refused: a hash for each
 	// label below the zone, and one for the wildcard, of as many iterations as a policy may accept,
 	// with the longest salt. That is about 8 ms; at the default of 50 iterations and the salt of 8
 	// octets that was usual, it is 1,900 hashes.
-	MaxHashBlocks = (wire.MaxLabels + 1) * (HighestNSEC3Iterations + 2) * (1 + (20+255+8)/64)
+	maxHashBlocks = (wire.MaxLabels + 1) * (highestNSEC3Iterations + 2) * (1 + (20+255+8)/64)
 
 	// MaxSignaturesPerSet is how many signatures of one RRset are tried.
 	MaxSignaturesPerSet = 8
 
-	// MaxKeysPerTag is how many keys of one tag and algorithm are tried for a signature (KeyTrap's
+	// maxKeysPerTag is how many keys of one tag and algorithm are tried for a signature (KeyTrap's
 	// KeySigTrap).
-	MaxKeysPerTag = 2
+	maxKeysPerTag = 2
 
-	// MaxNSEC3Records is how many NSEC3 records of one response are looked at. A proof takes at
+	// maxNSEC3Records is how many NSEC3 records of one response are looked at. A proof takes at
 	// most four, and an alias chain through wildcards one more for each link.
-	MaxNSEC3Records = 32
+	maxNSEC3Records = 32
 
-	// MaxNSEC3Iterations is the default of the iterations that are computed; above it a zone is
+	// maxNSEC3Iterations is the default of the iterations that are computed; above it a zone is
 	// insecure (RFC 9276, section 3.2).
-	MaxNSEC3Iterations = 50
+	maxNSEC3Iterations = 50
 
-	// HighestNSEC3Iterations is the most that a policy may accept: what Unbound computes by
+	// highestNSEC3Iterations is the most that a policy may accept: what Unbound computes by
 	// default.
-	HighestNSEC3Iterations = 150
+	highestNSEC3Iterations = 150
 
-	// MinRSABits and MaxRSABits bound a usable modulus (RFC 3110, section 2; RFC 5702, section 2).
-	MinRSABits = 512
-	MaxRSABits = 4096
+	// minRSABits and maxRSABits bound a usable modulus (RFC 3110, section 2; RFC 5702, section 2).
+	minRSABits = 512
+	maxRSABits = 4096
 
-	// MaxRSAExponentBits bounds the public exponent: one of 4096 bits makes a check cost as much as
+	// maxRSAExponentBits bounds the public exponent: one of 4096 bits makes a check cost as much as
 	// a private operation. 35 bits, as BIND has it, not 32: a top level zone had 2^32+1.
-	MaxRSAExponentBits = 35
+	maxRSAExponentBits = 35
 
-	// MaxKeyTables is how many keys that verify often have a table, process-wide, at 16 KiB each:
+	// maxKeyTables is how many keys that verify often have a table, process-wide, at 16 KiB each:
 	// more than there are such keys among the top level zones of most clients.
-	MaxKeyTables = 128
+	maxKeyTables = 128
 
-	// MaxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate;
-	// about 200 octets each. They are free of MaxHashBlocks.
-	MaxKnownHashes = 4096
+	// maxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate;
+	// about 200 octets each. They are free of maxHashBlocks.
+	maxKnownHashes = 4096
 
-	// DefaultSignatureCache is how many verification results are remembered, process-wide; 33
+	// defaultSignatureCache is how many verification results are remembered, process-wide; 33
 	// octets each.
-	DefaultSignatureCache = 65536
+	defaultSignatureCache = 65536
 )
 
 // maxSigners is how many different signer names of one set are looked into, per set: a set has one

@@ -46,13 +46,13 @@ func TestMaxSigners(t *testing.T) {
 	}
 }
 
-// Whoever makes us check the signatures of many keys gets no more memory than MaxKeyTables.
+// Whoever makes us check the signatures of many keys gets no more memory than maxKeyTables.
 func TestMaxKeyTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")
 	}
 	v := New(Policy{})
-	for range MaxKeyTables + 2 {
+	for range maxKeyTables + 2 {
 		k := keySet(t, newSigner(t, 257, 3)).all()[0]
 		c, err := k.checker()
 		if err != nil {
@@ -62,19 +62,19 @@ func TestMaxKeyTables(t *testing.T) {
 			v.tables.quicken(k, c)
 		}
 	}
-	if n := v.tables.byKey.Len(); n != MaxKeyTables {
-		t.Errorf("%d tables, want %d", n, MaxKeyTables)
+	if n := v.tables.byKey.Len(); n != maxKeyTables {
+		t.Errorf("%d tables, want %d", n, maxKeyTables)
 	}
 }
 
 func TestMaxKnownHashes(t *testing.T) {
 	v := New(Policy{})
-	for i := range MaxKnownHashes + 2 {
+	for i := range maxKnownHashes + 2 {
 		name := wire.MustParseName(fmt.Sprintf("n%d.example", i))
 		v.hashes.add(hashKey{name, params{iterations: 1}}, wire.NSEC3Hash(name, 1, nil))
 	}
-	if n := v.hashes.known.Len(); n != MaxKnownHashes {
-		t.Errorf("%d hashes are remembered, want %d", n, MaxKnownHashes)
+	if n := v.hashes.known.Len(); n != maxKnownHashes {
+		t.Errorf("%d hashes are remembered, want %d", n, maxKnownHashes)
 	}
 }
 

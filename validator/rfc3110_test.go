@@ -168,7 +168,7 @@ func TestRFC3110SignatureOfARefusedKey(t *testing.T) {
 	k, good := newOddRSA(t, 1024, power(35, 3)), newSigner(t, 257, 3)
 	both := NewKeySet(readSets(t, []string{k.String(), good.String()})[0])
 	v, b := New(Policy{}), NewBudget()
-	for i := range 2 * MaxSignatureFailures {
+	for i := range 2 * maxSignatureFailures {
 		owner := string(rune('a'+i)) + ".example."
 		set := good.sign(t, owner, nil)
 		a := &dns.A{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeA, Class: dns.ClassINET,
@@ -218,7 +218,7 @@ func TestCVE20258677UnreadableKeysCount(t *testing.T) {
 		if r := judge(v, b); r.Status != wire.Bogus || r.Failure.Cause != cause.KeyUnusable {
 			t.Errorf("%s: %v", name, r.Failure)
 		}
-		if left := b.failures.Load(); left != MaxSignatureFailures-1 {
+		if left := b.failures.Load(); left != maxSignatureFailures-1 {
 			t.Errorf("%s: %d failures left", name, left)
 		}
 	}

@@ -45,7 +45,7 @@ func TestRFC4034FormOfASignature(t *testing.T) {
 		if r.Status != wire.Bogus || r.Failure.Cause != c.want {
 			t.Errorf("%s: %v, want %v", c.name, r.Failure, c.want)
 		}
-		if b.signatures.Load() != MaxSignatureChecks || b.failures.Load() != MaxSignatureFailures {
+		if b.signatures.Load() != maxSignatureChecks || b.failures.Load() != maxSignatureFailures {
 			t.Errorf("%s: it has cost something", c.name)
 		}
 	}

@@ -475,7 +475,7 @@ func TestRFC4035SOAOfADenialVerifies(t *testing.T) {
 func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
-	z := nsec3Zone{iterations: MaxNSEC3Iterations + 1}
+	z := nsec3Zone{iterations: maxNSEC3Iterations + 1}
 	soa := k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5")
 	high := k.set(t, "", z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM"))
 	r := &Response{Question: question("b.example.", wire.TypeA), Shape: ShapeNXDomain,

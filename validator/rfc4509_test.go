@@ -81,14 +81,14 @@ func TestCVE202350387DigestsInVain(t *testing.T) {
 	k, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private, other.DNSKEY)
 	var lines []string
-	for i := range MaxDigestMismatches + 3 {
+	for i := range maxDigestMismatches + 3 {
 		ds := k.ToDS(dns.SHA256)
 		ds.Digest = strings.Repeat(string(rune('0'+i)), len(ds.Digest))
 		lines = append(lines, ds.String())
 	}
 	v := New(Policy{})
-	for n, want := range map[int]cause.Cause{MaxDigestMismatches - 1: cause.None,
-		MaxDigestMismatches: cause.LimitDigests} {
+	for n, want := range map[int]cause.Cause{maxDigestMismatches - 1: cause.None,
+		maxDigestMismatches: cause.LimitDigests} {
 		usable, _ := v.UsableDS(readSets(t, append(lines[:n:n], k.ToDS(dns.SHA256).String()))[0])
 		_, r := v.MatchDS(usable, keys, InstantOf(testNow), NewBudget())
 		if r.Failure == nil && want != cause.None || r.Failure != nil && r.Failure.Cause != want {

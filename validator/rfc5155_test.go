@@ -11,7 +11,7 @@ import (
 func denialOf(t *testing.T, lines []string, name string, typ wire.Type) proof {
 	t.Helper()
 	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
-		MaxNSEC3Iterations, NewBudget())
+		maxNSEC3Iterations, NewBudget())
 	return d.prove(wire.MustParseName(name), typ)
 }
 
@@ -77,7 +77,7 @@ func TestRFC4034TwoNSECAtAName(t *testing.T) {
 func expansionOf(t *testing.T, lines []string, name, encloser string) proof {
 	t.Helper()
 	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
-		MaxNSEC3Iterations, NewBudget())
+		maxNSEC3Iterations, NewBudget())
 	return d.proveExpansion(wire.MustParseName(name), wire.MustParseName(encloser))
 }
 
@@ -123,7 +123,7 @@ func TestRFC5155ChainOfOneRecord(t *testing.T) {
 		t.Errorf("its own name: got %d", got)
 	}
 	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, []string{only}),
-		MaxNSEC3Iterations, NewBudget())
+		maxNSEC3Iterations, NewBudget())
 	if d.cover(wire.MustParseName("example")) != nil {
 		t.Error("it covers its own name")
 	}

@@ -93,7 +93,7 @@ func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
 	other := *k.ToDS(dns.SHA256)
 	other.Algorithm = 100
 	weak := *k.ToDS(dns.SHA256)
-	weak.Algorithm = AlgRSASHA1
+	weak.Algorithm = algRSASHA1
 	for _, c := range []struct {
 		name string
 		ds   *dns.DS

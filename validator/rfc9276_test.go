@@ -52,16 +52,16 @@ func TestCVE202350868HashingIsBounded(t *testing.T) {
 	for ; responses < 100; responses++ {
 		name := wire.MustParseName(fmt.Sprintf("%s%d.x.example", strings.Repeat("a.", 110),
 			responses))
-		d := v.newDenial(zone, sets, MaxNSEC3Iterations, b)
+		d := v.newDenial(zone, sets, maxNSEC3Iterations, b)
 		if p := d.prove(name, wire.TypeA); p == proofOverBudget {
 			break
 		}
 	}
 	// 113 names, the zone's among them, of 51 times 3 blocks, and up to 3 more for a long name.
-	if want := MaxHashBlocks / (113 * (51*3 + 1)); responses != want {
+	if want := maxHashBlocks / (113 * (51*3 + 1)); responses != want {
 		t.Errorf("%d responses of the dearest kind, want %d", responses, want)
 	}
-	if spent := MaxHashBlocks - int(b.blocks.Load()); spent > MaxHashBlocks+255 {
+	if spent := maxHashBlocks - int(b.blocks.Load()); spent > maxHashBlocks+255 {
 		t.Errorf("%d blocks paid for", spent)
 	}
 }
@@ -70,14 +70,14 @@ func TestCVE202350868HashingIsBounded(t *testing.T) {
 // wildcards brings are not.
 func TestCVE202350868Records(t *testing.T) {
 	z := nsec3Zone{}
-	for n, want := range map[int]proof{MaxNSEC3Records - 1: proofNoData,
-		MaxNSEC3Records: proofOverBudget} {
+	for n, want := range map[int]proof{maxNSEC3Records - 1: proofNoData,
+		maxNSEC3Records: proofOverBudget} {
 		lines := []string{z.match("b.example", "A")}
 		for i := range n {
 			lines = append(lines, z.cover(fmt.Sprint("a", i)))
 		}
 		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
-			MaxNSEC3Iterations, NewBudget())
+			maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName("b.example"), wire.TypeMX); got != want {
 			t.Errorf("%d records: got %d, want %d", n+1, got, want)
 		}

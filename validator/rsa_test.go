@@ -31,7 +31,7 @@ func raw(k *rsa.PrivateKey, em []byte) []byte {
 }
 
 func rsaChecker(t testing.TB, k *rsa.PrivateKey) checker {
-	c, err := algorithms[AlgRSASHA256].key(append([]byte{3, 1, 0, 1}, k.N.Bytes()...))
+	c, err := algorithms[algRSASHA256].key(append([]byte{3, 1, 0, 1}, k.N.Bytes()...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestRSAWideExponent(t *testing.T) {
 	if k.D = new(big.Int).ModInverse(e, phi); k.D == nil {
 		t.Fatal("the exponent does not fit the key")
 	}
-	c, err := algorithms[AlgRSASHA256].key(append(append([]byte{4}, e.Bytes()...), k.N.Bytes()...))
+	c, err := algorithms[algRSASHA256].key(append(append([]byte{4}, e.Bytes()...), k.N.Bytes()...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ type tables struct {
 }
 
 func newTables() tables {
-	c, err := lru.New[[p256.KeySize]byte, p256Checker](MaxKeyTables)
+	c, err := lru.New[[p256.KeySize]byte, p256Checker](maxKeyTables)
 	if err != nil {
 		panic("validator: " + err.Error())
 	}

@@ -18,8 +18,8 @@ type Policy struct {
 	Skew time.Duration // how far our clock may be off, for inception and expiration
 	// Signature times are not judged at all; for tests with canned signatures.
 	IgnoreTimes        bool
-	MaxIterations      int     // NSEC3 iterations that are computed; 0: MaxNSEC3Iterations
-	SignatureCache     int     // results remembered; 0: DefaultSignatureCache
+	MaxIterations      int     // NSEC3 iterations that are computed; 0: maxNSEC3Iterations
+	SignatureCache     int     // results remembered; 0: defaultSignatureCache
 	DisabledAlgorithms []uint8 // treated as if they were not implemented
 	StandardP256       bool    // P-256 is verified by the standard library, never by p256
 }
@@ -39,10 +39,10 @@ type Validator struct {
 // New returns a validator with this policy.
 func New(p Policy) *Validator {
 	if p.MaxIterations == 0 {
-		p.MaxIterations = MaxNSEC3Iterations
+		p.MaxIterations = maxNSEC3Iterations
 	}
 	if p.SignatureCache == 0 {
-		p.SignatureCache = DefaultSignatureCache
+		p.SignatureCache = defaultSignatureCache
 	}
 	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache),
 		tables: newTables(), hashes: newHashes()}

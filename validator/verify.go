@@ -78,7 +78,7 @@ func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte,
 	worst := cause.KeyNotFound
 	var data []byte
 	for i, k := range ks.named(sig.KeyTag, sig.Algorithm) {
-		if i == MaxKeysPerTag {
+		if i == maxKeysPerTag {
 			worst = cause.KeyTagCollision
 			break
 		}

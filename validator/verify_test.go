@@ -180,8 +180,8 @@ func TestCVE202350387FailuresAreBounded(t *testing.T) {
 			t.Fatalf("got %v", r.Status)
 		}
 	}
-	if _, computed := v.CacheStats(); computed > MaxSignatureFailures {
-		t.Errorf("%d signatures computed, want at most %d failures", computed, MaxSignatureFailures)
+	if _, computed := v.CacheStats(); computed > maxSignatureFailures {
+		t.Errorf("%d signatures computed, want at most %d failures", computed, maxSignatureFailures)
 	}
 }
 
@@ -295,7 +295,7 @@ func TestRFC3110KeysOfOddSizes(t *testing.T) {
 		"long exponent length":  {append([]byte{0, 0, 1, 3}, odd(512).Bytes()...), true},
 		"exponent past the end": {[]byte{0, 255, 255, 1}, false},
 	} {
-		_, err := algorithms[AlgRSASHA256].key(c.key)
+		_, err := algorithms[algRSASHA256].key(c.key)
 		if (err == nil) != c.good {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -48,18 +48,18 @@ func TestWycheproofVectors(t *testing.T) {
 		want     int                         // vectors that are checked
 		leftOver int                         // those without a form in DNS
 	}{
-		{"ecdsa_secp256r1_sha256_p1363_test.json", AlgECDSAP256SHA256, ecKey, asIs, 262, 0},
-		{"ecdsa_secp256r1_sha256_test.json", AlgECDSAP256SHA256, ecKey, fromDER(32), 249, 235},
-		{"ecdsa_secp384r1_sha384_p1363_test.json", AlgECDSAP384SHA384, ecKey, asIs, 280, 0},
-		{"ecdsa_secp384r1_sha384_test.json", AlgECDSAP384SHA384, ecKey, fromDER(48), 269, 235},
-		{"ed25519_test.json", AlgEd25519, edKey, asIs, 151, 0},
-		{"ed448_test.json", AlgEd448, edKey, asIs, 87, 0},
-		{"rsa_signature_2048_sha256_test.json", AlgRSASHA256, rsaDNSKey, asIs, 259, 0},
-		{"rsa_signature_2048_sha512_test.json", AlgRSASHA512, rsaDNSKey, asIs, 259, 0},
-		{"rsa_signature_3072_sha256_test.json", AlgRSASHA256, rsaDNSKey, asIs, 259, 0},
-		{"rsa_signature_3072_sha512_test.json", AlgRSASHA512, rsaDNSKey, asIs, 260, 0},
-		{"rsa_signature_4096_sha256_test.json", AlgRSASHA256, rsaDNSKey, asIs, 258, 0},
-		{"rsa_signature_4096_sha512_test.json", AlgRSASHA512, rsaDNSKey, asIs, 259, 0},
+		{"ecdsa_secp256r1_sha256_p1363_test.json", algECDSAP256SHA256, ecKey, asIs, 262, 0},
+		{"ecdsa_secp256r1_sha256_test.json", algECDSAP256SHA256, ecKey, fromDER(32), 249, 235},
+		{"ecdsa_secp384r1_sha384_p1363_test.json", algECDSAP384SHA384, ecKey, asIs, 280, 0},
+		{"ecdsa_secp384r1_sha384_test.json", algECDSAP384SHA384, ecKey, fromDER(48), 269, 235},
+		{"ed25519_test.json", algEd25519, edKey, asIs, 151, 0},
+		{"ed448_test.json", algEd448, edKey, asIs, 87, 0},
+		{"rsa_signature_2048_sha256_test.json", algRSASHA256, rsaDNSKey, asIs, 259, 0},
+		{"rsa_signature_2048_sha512_test.json", algRSASHA512, rsaDNSKey, asIs, 259, 0},
+		{"rsa_signature_3072_sha256_test.json", algRSASHA256, rsaDNSKey, asIs, 259, 0},
+		{"rsa_signature_3072_sha512_test.json", algRSASHA512, rsaDNSKey, asIs, 260, 0},
+		{"rsa_signature_4096_sha256_test.json", algRSASHA256, rsaDNSKey, asIs, 258, 0},
+		{"rsa_signature_4096_sha512_test.json", algRSASHA512, rsaDNSKey, asIs, 259, 0},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			raw, err := fs.ReadFile(wycheproof.TestVectors, c.file)
@@ -116,7 +116,7 @@ func checkersOf(t *testing.T, alg uint8, public []byte) map[string]checker {
 	add("standard", Policy{StandardP256: true})
 	if own, ok := add("usual", Policy{}).(p256Checker); ok {
 		all["table"] = p256Checker{own.Verifier.(*p256.Key).Table()}
-	} else if alg == AlgECDSAP256SHA256 && p256.Fast {
+	} else if alg == algECDSAP256SHA256 && p256.Fast {
 		t.Error("our own P-256 is not in use")
 	}
 	return all

@@ -8,7 +8,7 @@ import "encoding/binary"
 // answer section and of a denial's SOA (RFC 8484, section 5.1). ok is false if it has neither, or
 // is malformed.
 func Freshness(msg []byte) (seconds uint32, ok bool) {
-	h, err := ParseHeader(msg)
+	h, err := parseHeader(msg)
 	if err != nil {
 		return 0, false
 	}

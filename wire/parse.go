@@ -23,8 +23,8 @@ func (h Header) RCode() RCode { return RCode(h.Flags & 15) }
 // Has reports whether all bits of f are set.
 func (h Header) Has(f uint16) bool { return h.Flags&f == f }
 
-// ParseHeader reads the first twelve octets.
-func ParseHeader(msg []byte) (Header, error) {
+// parseHeader reads the first twelve octets.
+func parseHeader(msg []byte) (Header, error) {
 	if len(msg) < HeaderLen {
 		return Header{}, malformed("message shorter than its header", len(msg))
 	}
@@ -69,7 +69,7 @@ func (q *Query) Keep() Question {
 // is wrong with it as a query (opcode, counts, version) is for the server to judge.
 func ParseQuery(msg []byte, q *Query) (err error) {
 	q.EDNS, q.QName, q.End, q.Question = EDNS{}, nil, 0, Question{}
-	if q.Header, err = ParseHeader(msg); err != nil {
+	if q.Header, err = parseHeader(msg); err != nil {
 		return err
 	}
 	if q.QDCount != 1 {
@@ -126,7 +126,7 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 
 // Parse reads a whole message. Nothing of the result aliases msg.
 func Parse(msg []byte) (*Message, error) {
-	h, err := ParseHeader(msg)
+	h, err := parseHeader(msg)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import "encoding/binary"
 // PeekEDNS returns what a message's OPT record says; it steps over all else and allocates nothing.
 // ok is false if there is no such record, or if the message ends too early to tell.
 func PeekEDNS(msg []byte) (e EDNS, ok bool) {
-	h, err := ParseHeader(msg)
+	h, err := parseHeader(msg)
 	if err != nil {
 		return EDNS{}, false
 	}

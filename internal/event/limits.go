@@ -1,10 +1,10 @@
 package event
 
 const (
-	// MaxTraced is how many events a trace keeps: more than a query with its MaxQueries packets
+	// maxTraced is how many events a trace keeps: more than a query with its MaxQueries packets
 	// brings, so that only a fault of ours could meet it.
-	MaxTraced = 4096
-	// MaxLogged is how many events are logged a second with log.level debug: those of a hundred
+	maxTraced = 4096
+	// maxLogged is how many events are logged a second with log.level debug: those of a hundred
 	// queries that the cache cannot answer, and nothing that a flood could fill a disk with.
-	MaxLogged = 1000
+	maxLogged = 1000
 )

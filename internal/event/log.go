@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Log is a sink that logs events, no more than [MaxLogged] a second: whoever floods the server
+// Log is a sink that logs events, no more than [maxLogged] a second: whoever floods the server
 // does not fill the disk.
 type Log struct {
 	log *slog.Logger
@@ -60,7 +60,7 @@ func (l *Log) take(second int64) (left int, ok bool) {
 	if second != l.second {
 		l.second, l.lines = second, 0
 	}
-	if l.lines >= MaxLogged {
+	if l.lines >= maxLogged {
 		l.left++
 		return 0, false
 	}

@@ -11,18 +11,18 @@ import (
 	"bailiwick/wire"
 )
 
-// Nobody can fill a disk: a second has MaxLogged lines, and the first of the next second counts
+// Nobody can fill a disk: a second has maxLogged lines, and the first of the next second counts
 // what was left out.
 func TestMaxLoggedBoundsTheLinesOfASecond(t *testing.T) {
 	var b bytes.Buffer
 	l := NewLog(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	e := Event{Kind: Limit, Time: time.Unix(1000, 0), Cause: cause.LimitQueries,
 		Question: wire.Question{Name: wire.Root, Type: wire.TypeNS}}
-	for range MaxLogged + 7 {
+	for range maxLogged + 7 {
 		l.Event(e)
 	}
-	if n := strings.Count(b.String(), "\n"); n != MaxLogged {
-		t.Errorf("%d lines in a second, want %d", n, MaxLogged)
+	if n := strings.Count(b.String(), "\n"); n != maxLogged {
+		t.Errorf("%d lines in a second, want %d", n, maxLogged)
 	}
 	b.Reset()
 	e.Time = e.Time.Add(time.Second)
@@ -42,14 +42,14 @@ func TestLogOfOthersThanDebugIsNoSink(t *testing.T) {
 // A trace has an end, whatever is told.
 func TestMaxTracedBoundsATrace(t *testing.T) {
 	var trace Trace
-	for range MaxTraced + 3 {
+	for range maxTraced + 3 {
 		trace.Event(Event{Kind: Question})
 	}
 	var b strings.Builder
 	if err := trace.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "\n"); n != MaxTraced+1 ||
+	if n := strings.Count(b.String(), "\n"); n != maxTraced+1 ||
 		!strings.HasSuffix(b.String(), ";; 3 more events\n") {
 		t.Errorf("%d lines, the last %q", n, b.String()[b.Len()-20:])
 	}

@@ -25,7 +25,7 @@ type Trace struct {
 func (t *Trace) Event(e Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.events) == MaxTraced {
+	if len(t.events) == maxTraced {
 		t.left++
 		return
 	}

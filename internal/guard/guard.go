@@ -59,7 +59,7 @@ type Guard struct {
 }
 
 // New returns a guard that writes each panic to a log, has it counted by its place, and calls end
-// when there were [MaxPanics] within [Window].
+// when there were [MaxPanics] within [window].
 func New(log *slog.Logger, count func(Place), end func()) *Guard {
 	return &Guard{log: log, count: count, end: end}
 }
@@ -86,7 +86,7 @@ func (g *Guard) Caught(v any, p Place) bool {
 		"stack", string(debug.Stack()))
 	if tooMany {
 		g.log.Error("too many panics, the process ends", "panics", MaxPanics,
-			"within", Window.String())
+			"within", window.String())
 		g.end()
 	}
 	return true
@@ -99,7 +99,7 @@ func (g *Guard) enter(now time.Time) bool {
 	g.last[g.next] = now
 	g.next = (g.next + 1) % MaxPanics
 	oldest := g.last[g.next] // of the last MaxPanics, this one included
-	return !oldest.IsZero() && now.Sub(oldest) < Window
+	return !oldest.IsZero() && now.Sub(oldest) < window
 }
 
 // Run calls f. If that panics, f is over, and nothing else is: for goroutines, timers and

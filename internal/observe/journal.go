@@ -26,7 +26,7 @@ type Journal struct {
 
 // NewJournal returns a journal that writes to out, and has to be closed.
 func NewJournal(out io.Writer) *Journal {
-	j := &Journal{out: out, lines: make(chan []byte, MaxLogLines), stop: make(chan struct{}),
+	j := &Journal{out: out, lines: make(chan []byte, maxLogLines), stop: make(chan struct{}),
 		done: make(chan struct{})}
 	go j.run()
 	return j
@@ -35,7 +35,7 @@ func NewJournal(out io.Writer) *Journal {
 // Write takes a line, or drops it. It never fails and never waits.
 func (j *Journal) Write(line []byte) (int, error) {
 	n := int64(len(line))
-	if j.octets.Add(n) > MaxLogOctets {
+	if j.octets.Add(n) > maxLogOctets {
 		j.drop(n)
 		return len(line), nil
 	}
@@ -55,11 +55,11 @@ func (j *Journal) drop(octets int64) {
 // Dropped returns how many lines could not be written.
 func (j *Journal) Dropped() uint64 { return j.dropped.Load() }
 
-// Close has the lines that wait written, and waits for that no longer than [LogPatience]. What is
+// Close has the lines that wait written, and waits for that no longer than [logPatience]. What is
 // written later is dropped, or lost.
 func (j *Journal) Close() {
 	j.end.Do(func() { close(j.stop) })
-	late := time.NewTimer(LogPatience)
+	late := time.NewTimer(logPatience)
 	defer late.Stop()
 	select {
 	case <-j.done:

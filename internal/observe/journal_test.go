@@ -37,7 +37,7 @@ func TestLogThatNobodyReadsKeepsNobodyWaiting(t *testing.T) {
 				out := &stuck{on: make(chan struct{})}
 				j := NewJournal(out)
 				log := slog.New(slog.NewTextHandler(j, nil))
-				const lines = 3 * MaxLogLines
+				const lines = 3 * maxLogLines
 				began := time.Now()
 				for i := range lines {
 					log.Warn(c.line, "number", i)
@@ -49,11 +49,11 @@ func TestLogThatNobodyReadsKeepsNobodyWaiting(t *testing.T) {
 				j.Close()
 				kept := strings.Split(strings.TrimSpace(out.String()), "\n")
 				if uint64(len(kept))+j.Dropped() != lines || len(kept) == 0 ||
-					len(kept) > MaxLogLines+1 {
+					len(kept) > maxLogLines+1 {
 					t.Errorf("%d lines are written and %d dropped of %d", len(kept), j.Dropped(),
 						lines)
 				}
-				if n := out.Len(); n > MaxLogOctets+2*len(c.line)+200 {
+				if n := out.Len(); n > maxLogOctets+2*len(c.line)+200 {
 					t.Errorf("%d octets waited", n)
 				}
 				for i, line := range kept {
@@ -75,7 +75,7 @@ func TestLogThatNobodyReadsKeepsNoProcess(t *testing.T) {
 		_, _ = io.WriteString(j, "a line\n")
 		began := time.Now()
 		j.Close()
-		if took := time.Since(began); took != LogPatience {
+		if took := time.Since(began); took != logPatience {
 			t.Errorf("closed after %v", took)
 		}
 		j.Close() // who is late, too

@@ -13,9 +13,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Remembered is how long an answer is remembered, and maxRemembered of how many addresses.
+// remembered is how long an answer is remembered, and maxRemembered of how many addresses.
 const (
-	Remembered    = 5 * time.Second
+	remembered    = 5 * time.Second
 	maxRemembered = 1024
 )
 
@@ -46,7 +46,7 @@ type led struct {
 func (t *Table) Lead(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	now := time.Now()
-	if l, ok := t.leads.Get(a); ok && now.Sub(l.at) < Remembered {
+	if l, ok := t.leads.Get(a); ok && now.Sub(l.at) < remembered {
 		return l.near
 	}
 	near := leads(a)
@@ -58,7 +58,7 @@ func (t *Table) Lead(a netip.Addr) bool {
 func (t *Table) Families() (ipv4, ipv6 bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now := time.Now(); t.looked.IsZero() || now.Sub(t.looked) >= Remembered {
+	if now := time.Now(); t.looked.IsZero() || now.Sub(t.looked) >= remembered {
 		t.looked, t.v4, t.v6 = now, reaches("udp4", "192.5.5.241:53"),
 			reaches("udp6", "[2001:500:2f::f]:53")
 	}

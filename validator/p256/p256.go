@@ -14,12 +14,12 @@ import (
 	"sync"
 )
 
-// KeySize, SignatureSize and DigestSize are the octets of a public key (X, Y), of a signature (r,
+// KeySize, signatureSize and digestSize are the octets of a public key (X, Y), of a signature (r,
 // s) and of a SHA-256 digest.
 const (
 	KeySize       = 64
-	SignatureSize = 64
-	DigestSize    = 32
+	signatureSize = 64
+	digestSize    = 32
 )
 
 // order is n, the number of points.
@@ -35,10 +35,10 @@ var wrap = new(big.Int).Sub(new(big.Int).SetBytes([]byte{
 // first needed.
 var base = sync.OnceValue(func() *comb { return newComb(&generator) })
 
-// ErrKey reports whether octets are no public key.
-var ErrKey = errors.New("no point of P-256")
+// errKey reports whether octets are no public key.
+var errKey = errors.New("no point of P-256")
 
-// Verifier reports whether a signature of SignatureSize octets over a digest of DigestSize octets
+// Verifier reports whether a signature of signatureSize octets over a digest of digestSize octets
 // is its key's.
 type Verifier interface {
 	Verify(digest, sig []byte) bool
@@ -47,11 +47,11 @@ type Verifier interface {
 // Key is a public key, ready to verify. It is safe for concurrent use.
 type Key struct{ odd *odd }
 
-// NewKey reads a public key of KeySize octets. The error is ErrKey.
+// NewKey reads a public key of KeySize octets. The error is errKey.
 func NewKey(xy []byte) (*Key, error) {
 	var a affine
 	if len(xy) != KeySize || !a.x.setBytes(xy[:32]) || !a.y.setBytes(xy[32:]) || !a.onCurve() {
-		return nil, ErrKey
+		return nil, errKey
 	}
 	return &Key{oddMultiples(&a)}, nil
 }
@@ -78,7 +78,7 @@ func (t *Table) Verify(digest, sig []byte) bool {
 
 // verify computes u1 G + u2 Q by sum, and compares its X coordinate with r.
 func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
-	if len(digest) != DigestSize || len(sig) != SignatureSize {
+	if len(digest) != digestSize || len(sig) != signatureSize {
 		return false
 	}
 	n := numbers.Get().(*[5]big.Int)

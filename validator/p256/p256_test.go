@@ -194,9 +194,9 @@ func TestFIPS1865ZeroIsNoR(t *testing.T) {
 		p.set(&a)
 		return p
 	}
-	sig := make([]byte, SignatureSize)
+	sig := make([]byte, signatureSize)
 	sig[63] = 1
-	if verify(make([]byte, DigestSize), sig, sum) {
+	if verify(make([]byte, digestSize), sig, sum) {
 		t.Error("verified")
 	}
 }
@@ -240,7 +240,7 @@ func TestInvalidCurveKeysAreRefused(t *testing.T) {
 		"y is the prime":  append(append([]byte(nil), good[:32]...), p...),
 		"ones":            bytes.Repeat([]byte{0xFF}, 64),
 	} {
-		if _, err := NewKey(xy); err != ErrKey {
+		if _, err := NewKey(xy); err != errKey {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
