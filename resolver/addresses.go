@@ -1,4 +1,5 @@
-// The addresses of a zone's servers: those at hand first, then those that have to be asked for, sparingly.
+// The addresses of a zone's servers: those at hand first, then those that have to be asked for,
+// sparingly.
 
 package resolver
 
@@ -12,8 +13,8 @@ import (
 	"bailiwick/wire"
 )
 
-// serverList yields the servers of a delegation. Addresses that are not known are looked up two names at a time, and only when
-// those at hand are used up (NXNSAttack).
+// serverList yields the servers of a delegation. Addresses that are not known are looked up two
+// names at a time, and only when those at hand are used up (NXNSAttack).
 type serverList struct {
 	x       *run
 	zone    wire.Name         // zero for servers of the configuration
@@ -31,12 +32,10 @@ type serverList struct {
 	room    [2]candidate     // memory of the first ones: most zones have two servers
 }
 
-// lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
-const lookupsAtOnce = 2
-
 // serversOf makes the list for a delegation.
 func (x *run) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil), use: x.r.cfg.families()}
+	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil),
+		use: x.r.cfg.families()}
 	l.types = l.use.types()
 	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
@@ -77,7 +76,8 @@ func (l *serverList) add(name wire.Name, addrs []netip.Addr) {
 }
 
 func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
-	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) || slices.Contains(l.refused, a) {
+	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) ||
+		slices.Contains(l.refused, a) {
 		return
 	}
 	if why := l.x.r.cfg.mayAsk(a.Addr(), l.own, l.use); why != cause.None {
@@ -92,7 +92,8 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	l.known = append(l.known, c)
 }
 
-// fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is no matter of trust.
+// fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is
+// no matter of trust.
 //
 // An address in the zone itself counts only if it was learnt under this delegation, not before
 // the second since. Else a former owner of the zone, who gives the address of his server a long
@@ -112,7 +113,10 @@ func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 // next picks the server to ask, or nil if there is none left.
 func (l *serverList) next(a *asking) *candidate {
 	now := l.x.r.clock.Now()
-	profiles := func(ap netip.AddrPort) profile { return l.x.r.servers.profile(ap.Addr(), a.zone, now) }
+	profiles := func(ap netip.AddrPort) profile {
+		return l.x.r.servers.profile(ap.Addr(), a.zone,
+			now)
+	}
 	for {
 		c := choose(l.known, profiles, random)
 		ready := c != nil && c.tries < 2 // a look-up takes time in which nobody listens
@@ -125,8 +129,8 @@ func (l *serverList) next(a *asking) *candidate {
 	}
 }
 
-// addressesOf asks for a name server's addresses. One in the zone itself that came without glue is asked for at the zone's parent, who
-// should have sent it.
+// addressesOf asks for a name server's addresses. One in the zone itself that came without glue is
+// asked for at the zone's parent, who should have sent it.
 func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
@@ -161,12 +165,13 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 	}
 	servers := l.x.serversOf(up)
 	servers.queue = &lookupQueue{}
-	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}, list: servers}
+	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN},
+		list: servers}
 	return a.run()
 }
 
-// addressesOf asks for a name server's addresses. They are not judged. A name server should not be an alias (RFC 2181, section
-// 10.3), but some are.
+// addressesOf asks for a name server's addresses. They are not judged. A name server should not be
+// an alias (RFC 2181, section 10.3), but some are.
 func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		l, f := x.sub(cache.Key{Name: name, Type: t, Unchecked: true})
@@ -181,27 +186,11 @@ func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Fai
 	return nil, cause.New(cause.LimitAliases, name, "")
 }
 
-// glueOf is what the delegations above a name say of its addresses: the last resort, where the zone itself gives none.
-func (x *run) glueOf(name wire.Name) []netip.Addr {
-	now := x.r.clock.Now().Unix()
-	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
-		d, ok := x.r.cache.Delegations.Get(zone)
-		if !ok || now >= d.Expires {
-			continue
-		}
-		for _, ns := range d.Servers {
-			if ns.Name == name && len(ns.Addrs) > 0 {
-				return ns.Addrs
-			}
-		}
-	}
-	return nil
-}
-
 // emptyCause says why there is nobody to ask.
 func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	switch {
-	case l.why != nil && (l.why.Cause == cause.DependencyLoop || l.why.Cause.Kind() == cause.KindLimit):
+	case l.why != nil && (l.why.Cause == cause.DependencyLoop ||
+		l.why.Cause.Kind() == cause.KindLimit):
 		return cause.New(l.why.Cause, zone, "").Within(l.why.HeldAgainst())
 	case len(l.refused) > 0:
 		return cause.New(l.refusal, zone, "%s may not be asked", l.refused[0].Addr())

@@ -105,7 +105,8 @@ func TestRFC8198DenialOfACutBesideAnAliasIsOfItsZone(t *testing.T) {
 		for n := range 20 {
 			records = append(records, fmt.Sprintf("host%d A 192.0.2.1", n))
 		}
-		w.Add(lab.Zone{Name: "cut.example.", Denial: lab.NSEC3, Records: strings.Join(records, ";;")})
+		w.Add(lab.Zone{Name: "cut.example.", Denial: lab.NSEC3,
+			Records: strings.Join(records, ";;")})
 		w.Add(lab.Zone{Name: "sub.cut.example.", On: "cut.example.", Denial: lab.NSEC3})
 		w.Add(lab.Zone{Name: "leaf.sub.cut.example.", On: "cut.example.",
 			Algorithm: lab.Unsigned, Records: "www A 192.0.2.1"})
@@ -151,7 +152,8 @@ func TestSurplusSignaturesAreLeftOut(t *testing.T) {
 				h := dns.RR_Header{Name: i.Question().Name, Rrtype: dns.TypeRRSIG,
 					Class: dns.ClassINET, Ttl: 300}
 				m.Answer = append(m.Answer, &dns.RRSIG{Hdr: h, TypeCovered: dns.TypeA,
-					Algorithm: 13, Labels: 3, KeyTag: n, SignerName: "unsigned.example.", Signature: "AAAA"})
+					Algorithm: 13, Labels: 3, KeyTag: n, SignerName: "unsigned.example.",
+					Signature: "AAAA"})
 			}
 			return lab.Messages(m), true
 		}

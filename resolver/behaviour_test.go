@@ -19,7 +19,8 @@ import (
 	"bailiwick/wire"
 )
 
-// A cold resolution asks no more than it needs: one question for each cut, with the name minimised, and the keys of each zone.
+// A cold resolution asks no more than it needs: one question for each cut, with the name minimised,
+// and the keys of each zone.
 func TestTranscriptOfAColdResolution(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -53,7 +54,8 @@ func TestCheckingDisabledPoisonsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
 		for range 2 {
-			cd := in.ask("www.forging.faulty.", wire.TypeA, resolver.Options{CheckingDisabled: true})
+			cd := in.ask("www.forging.faulty.", wire.TypeA,
+				resolver.Options{CheckingDisabled: true})
 			if cd.RCode != noError || cd.Status == wire.Secure || len(cd.Sets) != 1 {
 				t.Fatalf("CD=1: %s %s", cd.RCode, cd.Status)
 			}
@@ -64,7 +66,9 @@ func TestCheckingDisabledPoisonsNobody(t *testing.T) {
 		// What is good is shared the other way.
 		in.resolve("www.secure.example.", wire.TypeA)
 		in.transcript()
-		if a := in.ask("www.secure.example.", wire.TypeA, resolver.Options{CheckingDisabled: true}); a.Status != wire.Secure || in.transcript() != "" {
+		if a := in.ask("www.secure.example.", wire.TypeA,
+			resolver.Options{CheckingDisabled: true}); a.Status != wire.Secure ||
+			in.transcript() != "" {
 			t.Errorf("checked data do not serve CD=1: %s", a.Status)
 		}
 	})
@@ -74,12 +78,14 @@ func TestCheckingDisabledPoisonsNobody(t *testing.T) {
 func TestFailuresAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
-		for _, name := range []string{"www.expired.faulty.", "www.refusing.faulty.", "www.dead.faulty."} {
+		for _, name := range []string{"www.expired.faulty.", "www.refusing.faulty.",
+			"www.dead.faulty."} {
 			first := in.resolve(name, wire.TypeA)
 			in.transcript()
 			again := in.resolve(name, wire.TypeA)
 			if asked := in.transcript(); asked != "" || again.Failure.Cause != first.Failure.Cause {
-				t.Errorf("%s: asked again\n%s and heard %v, first %v", name, asked, again.Failure, first.Failure)
+				t.Errorf("%s: asked again\n%s and heard %v, first %v", name, asked, again.Failure,
+					first.Failure)
 			}
 			time.Sleep(6 * time.Minute)
 			in.resolve(name, wire.TypeA)
@@ -109,7 +115,8 @@ func TestOneFlight(t *testing.T) {
 	})
 }
 
-// A zone with a trust anchor of its own is secure though its delegation is not, whatever is remembered of that; a zone below an unsigned one never is.
+// A zone with a trust anchor of its own is secure though its delegation is not, whatever is
+// remembered of that; a zone below an unsigned one never is.
 func TestIslandOfSecurity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -125,10 +132,13 @@ func TestIslandOfSecurity(t *testing.T) {
 				t.Errorf("the island: %s %v", a.Status, a.Failure)
 			}
 			in.transcript()
-			if a := in.resolve("www.below.unsigned.example.", wire.TypeA); a.Status != wire.Insecure {
+			if a := in.resolve("www.below.unsigned.example.",
+				wire.TypeA); a.Status != wire.Insecure {
 				t.Errorf("below an unsigned zone: %s %v", a.Status, a.Failure)
 			}
-			if asked := in.transcript(); strings.Contains(asked, "below.unsigned.example. DNSKEY") || strings.Contains(asked, "below.unsigned.example. DS") {
+			if asked := in.transcript(); strings.Contains(asked,
+				"below.unsigned.example. DNSKEY") || strings.Contains(asked,
+				"below.unsigned.example. DS") {
 				t.Errorf("keys that nobody can trust are asked for\n%s", asked)
 			}
 			time.Sleep(301 * time.Second)
@@ -136,7 +146,8 @@ func TestIslandOfSecurity(t *testing.T) {
 	})
 }
 
-// A secure delegation's keys are asked for beside the answer that they will judge: one round trip in place of two, and no question more.
+// A secure delegation's keys are asked for beside the answer that they will judge: one round trip
+// in place of two, and no question more.
 func TestKeysAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -159,9 +170,12 @@ func TestKeysAhead(t *testing.T) {
 	})
 }
 
-// Whatever the servers do, a client hears something within five seconds, and a query costs no more than its budget.
+// Whatever the servers do, a client hears something within five seconds, and a query costs no more
+// than its budget.
 func TestBudgetHolds(t *testing.T) {
-	for _, name := range []string{"www.dead.faulty.", "www.one-good.faulty.", "www.referral-bomb.faulty.", "www.loop-a.faulty.", "c0.aliases.faulty.", "www.no-tcp.faulty.", "www.spoofed.faulty."} {
+	for _, name := range []string{"www.dead.faulty.", "www.one-good.faulty.",
+		"www.referral-bomb.faulty.", "www.loop-a.faulty.", "c0.aliases.faulty.",
+		"www.no-tcp.faulty.", "www.spoofed.faulty."} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in := newInternet(t)
@@ -183,7 +197,8 @@ func TestReferralBomb(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
 		in.resolve("www.referral-bomb.faulty.", wire.TypeA)
-		if n := strings.Count(in.transcript(), "victim"); n > 2*resolver.MaxFailedLookupsPerDelegation {
+		if n := strings.Count(in.transcript(),
+			"victim"); n > 2*resolver.MaxFailedLookupsPerDelegation {
 			t.Errorf("the victim heard %d questions", n)
 		}
 	})
@@ -198,7 +213,8 @@ func TestAggressiveDenial(t *testing.T) {
 			in.resolve("nn."+zone, wire.TypeA)
 			in.transcript()
 			for _, name := range []string{"no." + zone, "x.y.no." + zone} {
-				if a := in.resolve(name, wire.TypeA); a.RCode != nxDomain || a.Status != wire.Secure {
+				if a := in.resolve(name, wire.TypeA); a.RCode != nxDomain ||
+					a.Status != wire.Secure {
 					t.Errorf("%s: %s %s", name, a.RCode, a.Status)
 				}
 			}
@@ -214,7 +230,8 @@ func TestCompactDenialFromTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
 		for _, typ := range []wire.Type{wire.TypeA, wire.TypeTXT, wire.TypeDS} {
-			if a := in.resolve("no.compact.example.", typ); a.RCode != noError || a.Status != wire.Secure || len(a.Sets) != 0 {
+			if a := in.resolve("no.compact.example.", typ); a.RCode != noError ||
+				a.Status != wire.Secure || len(a.Sets) != 0 {
 				t.Errorf("%s: %s %s", typ, a.RCode, a.Status)
 			}
 		}
@@ -228,7 +245,8 @@ func TestExpiry(t *testing.T) {
 		in.resolve("www.secure.example.", wire.TypeA)
 		time.Sleep(100 * time.Second)
 		in.transcript()
-		if a := in.resolve("www.secure.example.", wire.TypeA); a.Sets[0].TTL != 200 || in.transcript() != "" {
+		if a := in.resolve("www.secure.example.", wire.TypeA); a.Sets[0].TTL != 200 ||
+			in.transcript() != "" {
 			t.Errorf("after 100 of 300 s: TTL %d", a.Sets[0].TTL)
 		}
 		time.Sleep(201 * time.Second)
@@ -247,7 +265,8 @@ func TestPrefetch(t *testing.T) {
 		time.Sleep(280 * time.Second)
 		in.transcript()
 		for range 5 {
-			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.Sets[0].TTL > 20 && a.Sets[0].TTL != 300 {
+			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.Sets[0].TTL > 20 &&
+				a.Sets[0].TTL != 300 {
 				t.Errorf("TTL %d", a.Sets[0].TTL)
 			}
 		}
@@ -287,7 +306,8 @@ func TestClientGone(t *testing.T) {
 		in := newInternet(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		go func() {
-			q := wire.Question{Name: wire.MustParseName("www.slow.faulty."), Type: wire.TypeA, Class: wire.ClassIN}
+			q := wire.Question{Name: wire.MustParseName("www.slow.faulty."), Type: wire.TypeA,
+				Class: wire.ClassIN}
 			in.r.Resolve(ctx, q, resolver.Options{})
 		}()
 		synctest.Wait()
@@ -307,7 +327,10 @@ func TestSameVerdictsWithOtherSettings(t *testing.T) {
 		"no priming":          func(c *resolver.Config) { c.Prime = false },
 		"plain letter case":   func(c *resolver.Config) { c.CaseRandomisation = false },
 		"no cookies":          func(c *resolver.Config) { c.Cookies = false },
-		"no derived denials":  func(c *resolver.Config) { c.AggressiveNSEC, c.HardenBelowNXDomain = false, false },
+		"no derived denials": func(c *resolver.Config) {
+			c.AggressiveNSEC,
+				c.HardenBelowNXDomain = false, false
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -319,7 +342,8 @@ func TestSameVerdictsWithOtherSettings(t *testing.T) {
 						got = a.Failure.Cause
 					}
 					if a.RCode != c.rcode || a.Status != c.status || got != c.cause {
-						t.Errorf("%s/%s: got %s %s %s, want %s %s %s", c.name, c.qtype, a.RCode, a.Status, got, c.rcode, c.status, c.cause)
+						t.Errorf("%s/%s: got %s %s %s, want %s %s %s", c.name, c.qtype, a.RCode,
+							a.Status, got, c.rcode, c.status, c.cause)
 					}
 					time.Sleep(time.Second)
 				}
@@ -336,7 +360,8 @@ func TestEvictionBreaksNothing(t *testing.T) {
 		for range 2 {
 			for _, c := range outcomes {
 				if a := small.resolve(c.name, c.qtype); a.RCode != c.rcode || a.Status != c.status {
-					t.Errorf("%s/%s: got %s %s %v, want %s %s", c.name, c.qtype, a.RCode, a.Status, a.Failure, c.rcode, c.status)
+					t.Errorf("%s/%s: got %s %s %v, want %s %s", c.name, c.qtype, a.RCode, a.Status,
+						a.Failure, c.rcode, c.status)
 				}
 			}
 		}
@@ -356,7 +381,8 @@ func TestIPv6(t *testing.T) {
 			t.Errorf("got %s %v", a.RCode, a.Failure)
 		}
 		off := newWorld(t, w, nil)
-		if a := off.resolve("www.example.", wire.TypeAAAA); a.RCode != servFail || a.Failure.Cause != cause.NoServers {
+		if a := off.resolve("www.example.", wire.TypeAAAA); a.RCode != servFail ||
+			a.Failure.Cause != cause.NoServers {
 			t.Errorf("with IPv6 off: %s %v", a.RCode, a.Failure)
 		}
 	})
@@ -382,7 +408,8 @@ func (s spoofer) Exchange(ctx context.Context, r transport.Request) ([]byte, err
 
 // add puts a set into a section of a message.
 func add(m *wire.Message, b []byte, section int, sets ...*wire.RRset) []byte {
-	out := wire.NewBuilder(wire.MaxMessageLen, m.ID, m.Flags, m.QName, m.Question.Type, m.Question.Class)
+	out := wire.NewBuilder(wire.MaxMessageLen, m.ID, m.Flags, m.QName, m.Question.Type,
+		m.Question.Class)
 	for i, sec := range [][]*wire.RRset{m.Answer, m.Authority, m.Additional} {
 		if i+1 == section {
 			sec = append(sec, sets...)
@@ -397,8 +424,8 @@ func add(m *wire.Message, b []byte, section int, sets ...*wire.RRset) []byte {
 	return out.Finish()
 }
 
-// Records that a server has no business to give are never believed: promiscuous NS beside an answer (CVE-2025-11411), foreign
-// addresses, an NS set for the parent.
+// Records that a server has no business to give are never believed: promiscuous NS beside an answer
+// (CVE-2025-11411), foreign addresses, an NS set for the parent.
 func TestPoisonIsNotKept(t *testing.T) {
 	rr := func(name string, t wire.Type, rdata []byte) *wire.RRset {
 		s := &wire.RRset{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN, TTL: 86400}
@@ -411,12 +438,18 @@ func TestPoisonIsNotKept(t *testing.T) {
 		section int
 		sets    []*wire.RRset
 	}{
-		"NS of the zone beside an answer": {wire.SectionAuthority, []*wire.RRset{rr("unsigned.example.", wire.TypeNS, ns)}},
-		"NS of the parent":                {wire.SectionAuthority, []*wire.RRset{rr("example.", wire.TypeNS, ns)}},
-		"NS of a sibling":                 {wire.SectionAuthority, []*wire.RRset{rr("secure.example.", wire.TypeNS, ns)}},
-		"address of another zone":         {wire.SectionAnswer, []*wire.RRset{rr("www.plain.", wire.TypeA, evil)}},
-		"address as glue":                 {wire.SectionAdditional, []*wire.RRset{rr("www.plain.", wire.TypeA, evil)}},
-		"address of the server":           {wire.SectionAdditional, []*wire.RRset{rr("ns1.unsigned.example.", wire.TypeA, evil)}},
+		"NS of the zone beside an answer": {wire.SectionAuthority,
+			[]*wire.RRset{rr("unsigned.example.", wire.TypeNS, ns)}},
+		"NS of the parent": {wire.SectionAuthority,
+			[]*wire.RRset{rr("example.", wire.TypeNS, ns)}},
+		"NS of a sibling": {wire.SectionAuthority,
+			[]*wire.RRset{rr("secure.example.", wire.TypeNS, ns)}},
+		"address of another zone": {wire.SectionAnswer,
+			[]*wire.RRset{rr("www.plain.", wire.TypeA, evil)}},
+		"address as glue": {wire.SectionAdditional,
+			[]*wire.RRset{rr("www.plain.", wire.TypeA, evil)}},
+		"address of the server": {wire.SectionAdditional,
+			[]*wire.RRset{rr("ns1.unsigned.example.", wire.TypeA, evil)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -429,7 +462,8 @@ func TestPoisonIsNotKept(t *testing.T) {
 				}}
 				in := newNetwork(t, w, ex, nil)
 				in.resolve("www.unsigned.example.", wire.TypeA)
-				for _, name := range []string{"www.plain.", "txt.unsigned.example.", "www.secure.example.", "nic.example."} {
+				for _, name := range []string{"www.plain.", "txt.unsigned.example.",
+					"www.secure.example.", "nic.example."} {
 					typ := wire.TypeA
 					if strings.HasPrefix(name, "txt") {
 						typ = wire.TypeTXT
@@ -449,7 +483,8 @@ func TestPoisonIsNotKept(t *testing.T) {
 	}
 }
 
-// A delegation ends when the parent's TTL does, whatever the child says of itself (ghost domains, CVE-2012-1033).
+// A delegation ends when the parent's TTL does, whatever the child says of itself (ghost domains,
+// CVE-2012-1033).
 func TestDelegationEndsWithTheParents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -477,7 +512,8 @@ func BenchmarkColdResolution(b *testing.B) {
 }
 
 func BenchmarkMiss(b *testing.B) {
-	in := newWorld(b, lab.Internet(time.Now()), func(c *resolver.Config) { c.AggressiveNSEC = false })
+	in := newWorld(b, lab.Internet(time.Now()),
+		func(c *resolver.Config) { c.AggressiveNSEC = false })
 	in.resolve("www.secure.example.", wire.TypeA)
 	b.ReportAllocs()
 	q := question("www.secure.example.", wire.TypeA)

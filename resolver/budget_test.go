@@ -27,7 +27,8 @@ func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 		asked = append(asked, b)
 		return n == 7 && !poor[b]
 	}
-	if !f.Charge(cause.LimitSignatures, pay, 7) || len(asked) != 1 || asked[0] != &first.validation {
+	if !f.Charge(cause.LimitSignatures, pay, 7) || len(asked) != 1 ||
+		asked[0] != &first.validation {
 		t.Errorf("the first has not paid alone: %d", len(asked))
 	}
 	poor[&first.validation] = true

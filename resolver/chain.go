@@ -1,5 +1,5 @@
-// The chain of trust: which zones are secure, with which keys. A DS and a DNSKEY are questions like any other; what they
-// prove is kept by zone.
+// The chain of trust: which zones are secure, with which keys. A DS and a DNSKEY are questions like
+// any other; what they prove is kept by zone.
 
 package resolver
 
@@ -17,7 +17,8 @@ import (
 	"bailiwick/wire"
 )
 
-// trustMemos are trusts that a run uses to its end, whatever the cache does meanwhile. They are few: the budgets see to that.
+// trustMemos are trusts that a run uses to its end, whatever the cache does meanwhile. They are
+// few: the budgets see to that.
 type trustMemos []trustMemo
 
 type trustMemo struct {
@@ -43,12 +44,6 @@ func (m *trustMemos) drop(name wire.Name) {
 	*m = slices.DeleteFunc(*m, func(x trustMemo) bool { return x.name == name })
 }
 
-// Bounds of how long a zone's keys are believed without asking again.
-const (
-	minTrustTTL = 1 * time.Second
-	maxTrustTTL = 24 * time.Hour
-)
-
 // Zone implements validator.Chain.
 func (x *run) Zone(apex wire.Name) (validator.Trust, bool) {
 	if t, ok := x.trusts.get(apex); ok {
@@ -68,12 +63,14 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	now := r.clock.Now()
 	_, anchored := r.anchors.At(apex)
 	for n := apex; ; n = n.Parent() {
-		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) && !r.cache.Past(t.Until, now) {
+		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) &&
+			!r.cache.Past(t.Until, now) {
 			if n == apex {
 				return t, true
 			}
 			if t.Status == wire.Insecure && !anchored {
-				return t, true // nothing below an unsigned cut is secure again without an anchor of its own
+				// nothing below an unsigned cut is secure again without an anchor of its own
+				return t, true
 			}
 		} else if t, ok := r.unsignedCut(n, now); ok && !anchored {
 			return t, true
@@ -84,10 +81,12 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	}
 }
 
-// unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial tells, and of most zones there is no more to keep.
+// unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial
+// tells, and of most zones there is no more to keep.
 func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
 	n, state := r.cache.LookupNegativeKey(cache.Key{Name: zone, Type: wire.TypeDS}, now)
-	if _, anchored := r.anchors.At(zone); anchored || !state.Good() || !n.UnsignedCut || n.NXDomain {
+	if _, anchored := r.anchors.At(zone); anchored || !state.Good() || !n.UnsignedCut ||
+		n.NXDomain {
 		return validator.Trust{}, false
 	}
 	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure,
@@ -97,7 +96,8 @@ func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, 
 // policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
 func (r *Resolver) policyTrust(zone wire.Name) (validator.Trust, bool) {
 	if n, ok := r.anchors.Negative(zone); ok {
-		return validator.Trust{Zone: n, Status: wire.Insecure, Failure: cause.New(cause.NegativeAnchor, n, "")}, true
+		return validator.Trust{Zone: n, Status: wire.Insecure,
+			Failure: cause.New(cause.NegativeAnchor, n, "")}, true
 	}
 	if _, ok := r.anchors.Closest(zone); !ok {
 		return validator.Trust{Zone: zone, Status: wire.Indeterminate}, true
@@ -131,19 +131,22 @@ func (x *run) memo(zone wire.Name, t validator.Trust) {
 	}
 }
 
-// enclose finds the trust that holds for a name's data by going down from the anchor, over every cut that there may be. An unsigned set in what
-// looks like a secure zone may come from an unsigned child on the same servers.
+// enclose finds the trust that holds for a name's data by going down from the anchor, over every
+// cut that there may be. An unsigned set in what looks like a secure zone may come from an unsigned
+// child on the same servers.
 func (x *run) enclose(name wire.Name) validator.Trust {
 	if t, ok := x.r.knownTrust(name); ok && t.Status != wire.Secure {
 		return t
 	}
 	anchor, _ := x.r.anchors.Closest(name)
 	t := x.trustOf(anchor)
-	for labels := anchor.Labels() + 1; labels <= name.Labels() && t.Status == wire.Secure; labels++ {
+	for labels := anchor.Labels() + 1; labels <= name.Labels() &&
+		t.Status == wire.Secure; labels++ {
 		cut := name.Ancestor(labels)
 		below := x.trustOf(cut)
 		if below.Status == wire.Secure && below.Zone != cut {
-			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}); ok && l.kind == kindNXDomain {
+			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}); ok &&
+				l.kind == kindNXDomain {
 				return below // nothing exists there, so no cut below it either
 			}
 		}
@@ -162,8 +165,8 @@ func (x *run) trustOf(zone wire.Name) validator.Trust {
 	return t
 }
 
-// trust builds the trust in a zone: DS from above, then the keys that it names. Where the name is no zone cut, the trust is that of the
-// zone it is in.
+// trust builds the trust in a zone: DS from above, then the keys that it names. Where the name is
+// no zone cut, the trust is that of the zone it is in.
 func (x *run) trust(zone wire.Name) validator.Trust {
 	ds, t := x.delegationSigner(zone)
 	if t.Status != wire.Secure || t.Zone != zone {
@@ -218,7 +221,8 @@ func (x *run) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (valida
 
 // keep caches a trust that is not bogus; failures have a cache of their own.
 func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
-	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus && t.Zone == zone && !(known && t.Status == wire.Insecure) {
+	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus &&
+		t.Zone == zone && !(known && t.Status == wire.Insecure) {
 		x.r.trusts.cache.Put(zone, t)
 	}
 	return t
@@ -237,8 +241,9 @@ func (x *run) earliest(t time.Time, ttl uint32) time.Time {
 	return t
 }
 
-// delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the trust returned is Secure and of this zone, the
-// DS records are those that decide; otherwise the trust is the outcome (RFC 4035, section 5.2).
+// delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the
+// trust returned is Secure and of this zone, the DS records are those that decide; otherwise the
+// trust is the outcome (RFC 4035, section 5.2).
 func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	if t, decided := x.r.policyTrust(zone); decided {
 		return nil, t
@@ -259,7 +264,8 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	case l.kind == kindAnswer:
 		return x.usable(zone, l.sets[0], expires)
 	case l.kind == kindNoData && l.unsignedCut:
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires, Until: l.until()}
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires,
+			Until: l.until()}
 	}
 	// No cut here: the name is in the zone above.
 	above := zone.Parent()
@@ -269,16 +275,19 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	return nil, x.trustOf(above)
 }
 
-func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS, validator.Trust) {
+func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS,
+	validator.Trust) {
 	ds, why := x.r.validator.UsableDS(set)
 	if len(ds) == 0 {
-		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: cause.New(why, zone, ""),
+		return nil, validator.Trust{Zone: zone, Status: wire.Insecure,
+			Failure: cause.New(why, zone, ""),
 			Expires: expires, Until: set.Until}
 	}
 	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}
 }
 
-// believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known yet (RFC 4035, section 5.2).
+// believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known
+// yet (RFC 4035, section 5.2).
 func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failure) {
 	if t, ok := x.r.knownTrust(zone); ok && t.Status != wire.Secure {
 		return false, nil
@@ -323,7 +332,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 	return true, nil
 }
 
-// AnchorsRoot says whether a key tag is among the root's trust anchors (RFC 8509).
+// AnchorsRoot reports whether a key tag is among the root's trust anchors (RFC 8509).
 func (r *Resolver) AnchorsRoot(tag uint16) bool {
 	set, ok := r.anchors.At(wire.Root)
 	if !ok {
@@ -336,13 +345,6 @@ func (r *Resolver) AnchorsRoot(tag uint16) bool {
 	}
 	return false
 }
-
-// refetchPause is how long a zone's DS and keys are not fetched anew again before their time, and
-// maxRefetches how many zones that is remembered of, process-wide.
-const (
-	refetchPause = 30 * time.Second
-	maxRefetches = 4096
-)
 
 // refetches are the zones whose DS or keys were fetched anew lately.
 type refetches struct {
@@ -372,7 +374,8 @@ func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
 // false if nothing was, or if that was done lately.
 func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	t, ok := r.trusts.cache.Get(zone)
-	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) && !r.old(zone, wire.TypeDS) ||
+	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) &&
+		!r.old(zone, wire.TypeDS) ||
 		!r.refetches.may(zone, r.clock.Now()) {
 		return false
 	}

@@ -13,16 +13,6 @@ import (
 	"bailiwick/wire"
 )
 
-// Minimise is how much of a name servers on the way are told (RFC 9156).
-type Minimise uint8
-
-// The modes.
-const (
-	MinimiseRelaxed Minimise = iota // the full name is asked where the shortened one is not understood
-	MinimiseStrict                  // never
-	MinimiseOff
-)
-
 // Private is whether private and unroutable addresses that the public tree gives for name servers
 // are asked.
 type Private uint8
@@ -68,15 +58,16 @@ type Config struct {
 	Cookies             bool
 	AggressiveNSEC      bool
 	HardenBelowNXDomain bool
-	HardenGlue          bool                 // glue counts only for names in the zone that gives it
-	Opportunistic       []transport.Protocol // that authorities are probed for, the first is preferred (RFC 9539)
-	Prefetch            bool                 // resolve again what is asked for shortly before it ends
-	Referrals           bool                 // keep what zones say of their servers, for RD=0
-	Port                uint16               // of authorities
-	MaxAliases          int
-	MaxFlights          int
-	Memory              int // octets for what is known of servers and zones
-	Validation          validator.Policy
+	HardenGlue          bool // glue counts only for names in the zone that gives it
+	// that authorities are probed for, the first is preferred (RFC 9539)
+	Opportunistic []transport.Protocol
+	Prefetch      bool   // resolve again what is asked for shortly before it ends
+	Referrals     bool   // keep what zones say of their servers, for RD=0
+	Port          uint16 // of authorities
+	MaxAliases    int
+	MaxFlights    int
+	Memory        int // octets for what is known of servers and zones
+	Validation    validator.Policy
 }
 
 // configured returns the deepest zone of the configuration at or above a name, or nil.
@@ -114,14 +105,17 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 	own := *f
 	switch kind := f.Cause.Kind(); {
 	case kind == cause.KindDNSSEC && z.Name.IsRoot():
-		own.Remedy = "see that the servers of zone . in " + key + " pass DNSSEC records on, all of them"
+		own.Remedy = "see that the servers of zone . in " + key +
+			" pass DNSSEC records on, all of them"
 	case kind == cause.KindDNSSEC:
 		own.Remedy = "zone " + z.Name.String() + " stands in " + key +
-			", below a signed zone that says something else: if it is private, set insecure: true there, " +
+			", below a signed zone that says something else: if it is private, set insecure: " +
+			"true there, " +
 			"or trust its own key (trust_anchors.records); " +
 			"otherwise see that its servers pass DNSSEC records on"
 	case f.Cause == cause.NoServers:
-		own.Remedy = "the configuration keeps the servers of zone " + z.Name.String() + " in " + key +
+		own.Remedy = "the configuration keeps the servers of zone " + z.Name.String() + " in " +
+			key +
 			" from being asked: see resolver.do_not_query, do_not_query_localhost, ipv4 and ipv6"
 	case f.Cause == cause.Lame || f.Cause == cause.ServerRefused || f.Cause == cause.NoAddress ||
 		f.Cause == cause.DependencyLoop:
@@ -132,7 +126,7 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 	return &own
 }
 
-// Configured says whether the operator named servers for the zone that a name is in.
+// Configured reports whether the operator named servers for the zone that a name is in.
 func (r *Resolver) Configured(name wire.Name) bool {
 	z := r.cfg.configured(name)
 	return z != nil && !z.Name.IsRoot()
@@ -149,7 +143,8 @@ func (c *Config) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 	switch {
 	case a.Is4() && !use.v4, a.Is6() && !use.v6:
 		return cause.NoServers
-	case a.IsUnspecified(), a.IsMulticast(), a == broadcast, c.DoNotQueryLocalhost && a.IsLoopback():
+	case a.IsUnspecified(), a.IsMulticast(), a == broadcast,
+		c.DoNotQueryLocalhost && a.IsLoopback():
 		return cause.NoServers
 	case !own && c.PrivateServers != PrivateAllow && isPrivate(a):
 		if c.PrivateServers == PrivateRefuse || c.Routed != nil && !c.Routed(a) {
@@ -196,7 +191,8 @@ func (use families) types() []wire.Type {
 // each first octet of an address, for most octets begin none.
 var private = func() (ps [2][256][]netip.Prefix) {
 	for _, s := range []string{
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",
+		"192.0.0.0/24",
 		"192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
 		"240.0.0.0/4", "64:ff9b:1::/48", "100::/64", "2001:2::/48", "2001:db8::/32", "3fff::/20",
 		"5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",

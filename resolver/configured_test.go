@@ -89,9 +89,11 @@ func privately(q *dns.Msg, zones []string) *dns.Msg {
 
 func (o *office) wantHosts(t *testing.T, after string) {
 	t.Helper()
-	for _, n := range []string{"corp.", "host.corp.", "host.sub.corp.", "host.lan.", "inside.alias.",
+	for _, n := range []string{"corp.", "host.corp.", "host.sub.corp.", "host.lan.",
+		"inside.alias.",
 		"host.inside.alias.", "host.deep.tree.alias.",
-		"deep.nowhere.", "host.deep.nowhere.", "branch.plain.", "host.branch.plain.", "host.void."} {
+		"deep.nowhere.", "host.deep.nowhere.", "branch.plain.", "host.branch.plain.",
+		"host.void."} {
 		if a := o.resolve(n, wire.TypeA); a.RCode != noError || len(a.Sets) != 1 ||
 			!a.Sets[0].Data.Has([]byte{10, 0, 0, 1}) {
 			t.Errorf("after %s: %s: %s %v %v", after, n, a.RCode, a.Sets, a.Failure)
@@ -107,11 +109,13 @@ func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 		for _, cd := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOffice(t, func(_ *lab.World, z *resolver.Zone) { z.Forward = forward })
-				for _, zone := range []string{"corp.", "lan.", "inside.alias.", "deep.tree.alias."} {
+				for _, zone := range []string{"corp.", "lan.", "inside.alias.",
+					"deep.tree.alias."} {
 					for range 2 {
 						a := o.ask(zone, wire.TypeDS, resolver.Options{CheckingDisabled: cd})
 						denied := zone == "corp." || zone == "lan." || zone == "deep.tree.alias."
-						if want := map[bool]wire.RCode{true: nxDomain, false: noError}[denied]; a.RCode != want {
+						if want := map[bool]wire.RCode{true: nxDomain,
+							false: noError}[denied]; a.RCode != want {
 							t.Errorf("%s DS: %s %v, want %s", zone, a.RCode, a.Failure, want)
 						}
 					}
@@ -170,7 +174,8 @@ func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	if err != nil {
 		panic(err)
 	}
-	req := transport.Request{Server: netip.AddrPortFrom(authority, 53), Via: transport.TCP, Query: b,
+	req := transport.Request{Server: netip.AddrPortFrom(authority, 53), Via: transport.TCP,
+		Query:   b,
 		Timeout: time.Second}
 	reply, err := w.Exchange(context.Background(), req)
 	if err != nil {
@@ -200,8 +205,9 @@ func TestForwarderDeniesWithAZoneAbove(t *testing.T) {
 			return lab.Messages(forwarderFor(w, example, in.Query)), true
 		}
 		in := newWorld(t, w, func(c *resolver.Config) {
-			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.secure.example."), Forward: true,
-				Addrs: []netip.AddrPort{private}}}
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp.secure.example."),
+				Forward: true,
+				Addrs:   []netip.AddrPort{private}}}
 		})
 		for _, c := range []struct {
 			name string
@@ -259,7 +265,8 @@ func TestForwarderDoesNotSpeakForUnsignedZonesAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
 		w.Add(lab.Zone{Name: "private.example.", Algorithm: lab.Unsigned, Records: "@ A 192.0.2.1"})
-		private, plain := netip.AddrPortFrom(w.AddressOf("private.example."), 53), w.AddressOf("plain.")
+		private, plain := netip.AddrPortFrom(w.AddressOf("private.example."),
+			53), w.AddressOf("plain.")
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 			if in.Server != private.Addr() {
 				return lab.Reply{}, false

@@ -41,7 +41,8 @@ func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 		w.Add(lab.Zone{Name: "sub.evil.", Algorithm: lab.Unsigned, Records: "*.w A 192.0.2.66"})
 		evil := w.AddressOf("evil.")
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-			if in.Server != evil || !dns.IsSubDomain("sub.evil.", strings.ToLower(in.Question().Name)) {
+			if in.Server != evil || !dns.IsSubDomain("sub.evil.",
+				strings.ToLower(in.Question().Name)) {
 				return lab.Reply{}, false
 			}
 			m := in.Honest()

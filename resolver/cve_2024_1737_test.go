@@ -18,7 +18,8 @@ import (
 func largeWorld() *lab.World {
 	var b strings.Builder
 	for i := range 600 {
-		fmt.Fprintf(&b, "_ldap._tcp SRV 0 0 389 dc%d;;list TXT \"sha256=%060d\";;dc%d A 192.0.2.%d;;",
+		fmt.Fprintf(&b, "_ldap._tcp SRV 0 0 389 dc%d;;list TXT \"sha256=%060d\";;dc%d A "+
+			"192.0.2.%d;;",
 			i, i, i, i%250)
 	}
 	w := lab.New(time.Now())

@@ -24,7 +24,8 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 		"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"); err != nil {
 		t.Fatal(err)
 	}
-	r := New(Config{}, Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Clock: clk})
+	r := New(Config{}, Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors,
+		Clock: clk})
 	secure, unsigned, denied := wire.MustParseName("secure.example."),
 		wire.MustParseName("unsigned.example."), wire.MustParseName("denied.example.")
 	until := uint32(day.Add(24 * time.Hour).Unix())
@@ -35,10 +36,12 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 		validator.Trust{Zone: secure, Status: wire.Secure, Keys: validator.NewKeySet(keys),
 			Expires: day.Add(time.Hour), Until: until})
 	r.trusts.cache.Put(unsigned,
-		validator.Trust{Zone: unsigned, Status: wire.Insecure, Expires: day.Add(time.Hour), Until: until})
+		validator.Trust{Zone: unsigned, Status: wire.Insecure, Expires: day.Add(time.Hour),
+			Until: until})
 	r.cache.PutNegative(cache.Key{Name: denied, Type: wire.TypeDS},
-		&cache.Negative{Status: wire.Secure, Zone: wire.MustParseName("example."), UnsignedCut: true,
-			Bare: true, Until: until}, 3600, day)
+		&cache.Negative{Status: wire.Secure, Zone: wire.MustParseName("example."),
+			UnsignedCut: true,
+			Bare:        true, Until: until}, 3600, day)
 	known := func(want bool, when string) {
 		t.Helper()
 		for _, zone := range []wire.Name{secure, unsigned, denied} {
@@ -69,8 +72,10 @@ func TestTrustCarriesTheEndOfItsSignatures(t *testing.T) {
 	}
 	name, addrs := w.Roots()
 	r := New(
-		Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, IPv4: true},
-		Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Exchanger: w, Clock: clk})
+		Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}},
+			IPv4: true},
+		Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Exchanger: w,
+			Clock: clk})
 	until := uint32(clk.Now().Add(30 * 24 * time.Hour).Unix()) // as the lab signs
 	for _, zone := range []string{".", "example.", "secure.example.", "unsigned.example.",
 		"digest.faulty."} {

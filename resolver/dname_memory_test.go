@@ -30,7 +30,8 @@ func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
 			t.Errorf("asked again\n%s", asked)
 		}
 		for i, s := range first.Sets {
-			if len(again.Sets) != 3 || again.Sets[i].Type != s.Type || again.Sets[i].Name != s.Name {
+			if len(again.Sets) != 3 || again.Sets[i].Type != s.Type ||
+				again.Sets[i].Name != s.Name {
 				t.Fatalf("first %v, from memory %v", first.Sets, again.Sets)
 			}
 		}
@@ -70,7 +71,8 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 				}
 				n := len(in.world.Transcript())
 				if n > c.max {
-					t.Errorf("%s (algorithm %d): %d packets, want at most %d", c.records, alg, n, c.max)
+					t.Errorf("%s (algorithm %d): %d packets, want at most %d", c.records, alg, n,
+						c.max)
 				}
 			})
 		}
@@ -79,7 +81,8 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 
 // Alias chains as they are in use resolve; longer ones end with their cause (DNS Unchained).
 func TestMaxAliases(t *testing.T) {
-	for links, want := range map[int]wire.RCode{9: noError, 11: noError, 12: noError, 13: servFail} {
+	for links, want := range map[int]wire.RCode{9: noError, 11: noError, 12: noError,
+		13: servFail} {
 		for _, alg := range []uint8{0, lab.Unsigned} {
 			synctest.Test(t, func(t *testing.T) {
 				var records []string
@@ -88,7 +91,8 @@ func TestMaxAliases(t *testing.T) {
 				}
 				records = append(records, fmt.Sprintf("l%d A 192.0.2.1", links))
 				w := lab.New(time.Now())
-				w.Add(lab.Zone{Name: "chain.", Algorithm: alg, Records: strings.Join(records, ";;")})
+				w.Add(lab.Zone{Name: "chain.", Algorithm: alg,
+					Records: strings.Join(records, ";;")})
 				a := newWorld(t, w, nil).resolve("l0.chain.", wire.TypeA)
 				if a.RCode != want || want == noError && len(a.Sets) != links+1 {
 					t.Errorf("%d links: %s, %d sets, %v", links, a.RCode, len(a.Sets), a.Failure)

@@ -96,7 +96,8 @@ func TestDNS0x20ServersThatErr(t *testing.T) {
 			m.Ns = []dns.RR{rr(". 60 NS a.root.example.")}
 			return lab.Messages(m), true
 		}, false},
-		"the question in lower case, and silence over TCP": {func(q lab.Incoming) (lab.Reply, bool) {
+		"the question in lower case, and silence over TCP": {func(q lab.Incoming) (lab.Reply,
+			bool) {
 			if q.TCP {
 				return lab.Reply{}, true
 			}

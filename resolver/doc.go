@@ -10,22 +10,23 @@
 // servers are asked for example.com A, refer to example.com; its servers are asked for
 // www.example.com A and answer.
 //
-// The answer is judged before anyone sees it: the validator finds RRSIGs by example.com and says that it needs the trust in that
-// zone; trust asks for DS (known from the referral) and DNSKEY (a question like any other), and the validator verifies. Were it bogus, the next
-// server would be asked. What is believed goes into the cache with its status, and to everyone who waits.
+// The answer is judged before anyone sees it: the validator finds RRSIGs by example.com and says
+// that it needs the trust in that zone; trust asks for DS (known from the referral) and DNSKEY (a
+// question like any other), and the validator verifies. Were it bogus, the next server would be
+// asked. What is believed goes into the cache with its status, and to everyone who waits.
 //
 // # One alias
 //
 // www is a CNAME for host.example.net. The CNAME is a link of its own, judged and cached by itself.
 // What the answer says of the target counts only if the target is in the zone that answered; here
-// it is not, so the next link is asked for at example.net's servers. What each link costs is charged
-// to the client's budget; coming back to a name is a loop.
+// it is not, so the next link is asked for at example.net's servers. What each link costs is
+// charged to the client's budget; coming back to a name is a loop.
 //
 // # The unhappy path
 //
-// A server that times out, refuses, is lame or bogus is reported through one door (servers.go) and the next is tried; so
-// one good server is enough. If none is, the failure carries the most telling cause seen, it is remembered (RFC 9520), and the client hears
-// it as an Extended DNS Error.
+// A server that times out, refuses, is lame or bogus is reported through one door (servers.go) and
+// the next is tried; so one good server is enough. If none is, the failure carries the most telling
+// cause seen, it is remembered (RFC 9520), and the client hears it as an Extended DNS Error.
 //
 // # Limitations
 //

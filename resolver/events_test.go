@@ -27,8 +27,8 @@ import (
 	"bailiwick/wire"
 )
 
-// distant is a world whose servers take their time, and longer for keys, so that the order of things
-// is always the same.
+// distant is a world whose servers take their time, and longer for keys, so that the order of
+// things is always the same.
 type distant struct{ *lab.World }
 
 func (f distant) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
@@ -225,7 +225,8 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 		in.resolve("secure.example.", wire.TypeDNSKEY)
 		time.Sleep(resolver.MaxTime)
 		got := r.kinds()
-		for _, k := range []event.Kind{event.Question, event.Answer, event.CacheHit, event.Synthesis,
+		for _, k := range []event.Kind{event.Question, event.Answer, event.CacheHit,
+			event.Synthesis,
 			event.FailureHit, event.FetchStart, event.FetchJoin, event.FetchEnd, event.Exchange,
 			event.Response, event.Fallback, event.Verdict, event.Trust} {
 			if got[k] == 0 {

@@ -56,7 +56,8 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 	switch f.Cause {
 	case cause.Timeout, cause.Unreachable, cause.Truncated:
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.SilenceMaxTTL}
-	case cause.Spoofed, cause.ServerIdentity, cause.UplinkDown, cause.DependencyLoop, cause.NoAddress:
+	case cause.Spoofed, cause.ServerIdentity, cause.UplinkDown, cause.DependencyLoop,
+		cause.NoAddress:
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
 	}
 	if f.Cause.Kind() == cause.KindDNSSEC {
@@ -101,7 +102,8 @@ func (r *Resolver) replied(a netip.Addr) {
 	if n := r.link.of(a); n.Load() != 0 {
 		n.Store(0)
 	}
-	if r.link.failed.Load() && r.link.mayForgive(r.clock.Now().Unix()) && r.link.failed.Swap(false) {
+	if r.link.failed.Load() && r.link.mayForgive(r.clock.Now().Unix()) &&
+		r.link.failed.Swap(false) {
 		r.cache.ForgetFailures(cause.ScopeLink)
 		r.servers.forgive()
 	}

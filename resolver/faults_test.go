@@ -1,4 +1,5 @@
-// The table of everything that can be wrong with a zone or its servers, and what a client hears: it is meant to be read.
+// The table of everything that can be wrong with a zone or its servers, and what a client hears: it
+// is meant to be read.
 
 package resolver_test
 
@@ -82,7 +83,8 @@ var outcomes = []struct {
 	{"www.no-denial.faulty.", wire.TypeTXT, servFail, wire.Bogus, cause.DenialMissing},
 	{"no.no-denial.faulty.", wire.TypeA, servFail, wire.Bogus, cause.DenialMissing},
 	{"no.wrong-denial.faulty.", wire.TypeA, servFail, wire.Bogus, cause.DenialInvalid},
-	{"x.wild.no-wildcard-proof.faulty.", wire.TypeA, servFail, wire.Bogus, cause.WildcardProofMissing},
+	{"x.wild.no-wildcard-proof.faulty.", wire.TypeA, servFail, wire.Bogus,
+		cause.WildcardProofMissing},
 	{"www.stripping.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureMissing},
 	{"www.forging.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureInvalid},
 	// A CNAME that does not follow from its DNAME is not believed; the DNAME is.
@@ -125,7 +127,8 @@ func TestOutcomes(t *testing.T) {
 					got = a.Failure.Cause
 				}
 				if a.RCode != c.rcode || a.Status != c.status || got != c.cause {
-					t.Errorf("got %s %s %s (%v), want %s %s %s\n%s", a.RCode, a.Status, got, a.Failure, c.rcode, c.status, c.cause, in.transcript())
+					t.Errorf("got %s %s %s (%v), want %s %s %s\n%s", a.RCode, a.Status, got,
+						a.Failure, c.rcode, c.status, c.cause, in.transcript())
 				}
 			})
 		})

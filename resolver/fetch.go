@@ -33,10 +33,11 @@ type fetch struct {
 	waiters  []*budget // of those who want it, the payer first
 	first    [1]*budget
 	waitsFor *fetch
-	late     *time.Timer   // ends it when its time is over; nil while only one waits, who ends before
-	done     chan struct{} // closed when link and fail are set; nil while nobody waits elsewhere
-	link     *link
-	fail     *cause.Failure
+	// late ends it when its time is over; nil while only one waits, who ends before.
+	late *time.Timer
+	done chan struct{} // closed when link and fail are set; nil while nobody waits elsewhere
+	link *link
+	fail *cause.Failure
 }
 
 // fetches owns all that is under way, and all goroutines of the resolver.
@@ -176,7 +177,8 @@ func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
 // wait waits for a fetch that somebody else leads. again reports whether what it ended with is the
 // matter of who began it, so that the link may be had after all: it was begun too deep down, or
 // for a query that had spent too much.
-func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *link, fail *cause.Failure, again bool) {
+func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *link, fail *cause.Failure,
+	again bool) {
 	select {
 	case <-f.done:
 	case <-w.ctx.Done():

@@ -110,7 +110,8 @@ func TestFetchDoesNotHoldItsClientBack(t *testing.T) {
 			leader.took != resolver.MaxTime {
 			t.Errorf("the client of the alias: %+v after %v", a, leader.took)
 		}
-		if a := other.got(); a == nil || a.Status != wire.Secure || other.took > 2200*time.Millisecond {
+		if a := other.got(); a == nil || a.Status != wire.Secure ||
+			other.took > 2200*time.Millisecond {
 			t.Errorf("the other: %+v after %v", a, other.took)
 		}
 	})
@@ -246,7 +247,8 @@ func TestFetchHasItsOwnBudget(t *testing.T) {
 		}
 		other := in.start(deep("c", 20), wire.TypeA)
 		time.Sleep(resolver.MaxTime)
-		if a := spent.got(); a == nil || a.Failure == nil || a.Failure.Cause != cause.LimitQueries ||
+		if a := spent.got(); a == nil || a.Failure == nil ||
+			a.Failure.Cause != cause.LimitQueries ||
 			a.Sent != resolver.MaxQueries {
 			t.Errorf("the one that has spent all: %+v", a)
 		}
@@ -325,7 +327,8 @@ func TestFetchesThatNeedEachOtherEnd(t *testing.T) {
 // question, the others hear at once that too many wait, and that is not remembered.
 func TestMaxWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) { c.MaxFlights = 1 << 16 })
+		in := newWorld(t, lab.Internet(time.Now()),
+			func(c *resolver.Config) { c.MaxFlights = 1 << 16 })
 		in.resolve("www.lossy.faulty.", wire.TypeNS)
 		in.transcript()
 		var wg sync.WaitGroup

@@ -30,17 +30,21 @@ func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 		below bool // the zone's server delegates all to another, which refuses
 		told  bool
 	}{
-		{"forwarder", &resolver.Zone{Name: name("corp.example."), Forward: true}, "www.corp.example.",
+		{"forwarder", &resolver.Zone{Name: name("corp.example."), Forward: true},
+			"www.corp.example.",
 			false, false},
-		{"forwarder for all", &resolver.Zone{Name: wire.Root, Forward: true}, "www.corp.example.", false,
+		{"forwarder for all", &resolver.Zone{Name: wire.Root, Forward: true}, "www.corp.example.",
+			false,
 			false},
 		{"stub", &resolver.Zone{Name: name("corp.example.")}, "www.corp.example.", false, false},
 		{"below a stub", &resolver.Zone{Name: name("corp.example.")}, "www.sub.corp.example.", true,
 			false},
 		{"public", nil, "www.intranet.example.", false, true},
-		{"public beside a stub", &resolver.Zone{Name: name("corp.example.")}, "www.intranet.example.",
+		{"public beside a stub", &resolver.Zone{Name: name("corp.example.")},
+			"www.intranet.example.",
 			false, true},
-		{"public below a root of one's own", &resolver.Zone{Name: wire.Root}, "www.intranet.example.",
+		{"public below a root of one's own", &resolver.Zone{Name: wire.Root},
+			"www.intranet.example.",
 			true, true},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -55,7 +59,8 @@ func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 					switch {
 					case i.Server == named && c.below:
 						cut := i.Question().Name
-						for dns.CountLabel(cut) > 3 || c.zone.Name.IsRoot() && dns.CountLabel(cut) > 2 {
+						for dns.CountLabel(cut) > 3 || c.zone.Name.IsRoot() &&
+							dns.CountLabel(cut) > 2 {
 							at, _ := dns.NextLabel(cut, 0)
 							cut = cut[at:]
 						}
@@ -91,7 +96,8 @@ func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 						logged += f.Error() + "\n"
 						told += f.Extra() + "\n"
 					}
-					if a.Failure.Cause != cause.ServerRefused || !strings.Contains(logged, "127.53.") {
+					if a.Failure.Cause != cause.ServerRefused ||
+						!strings.Contains(logged, "127.53.") {
 						t.Errorf("%s: the log has %s", when, logged)
 					}
 					if strings.Contains(told, "127.53.") != c.told {

@@ -29,7 +29,8 @@ type internet struct {
 	parts resolver.Parts
 }
 
-// newInternet returns the lab's internet; it has to be called in the test's bubble, whose clock it signs for.
+// newInternet returns the lab's internet; it has to be called in the test's bubble, whose clock it
+// signs for.
 func newInternet(t testing.TB) *internet { return newWorld(t, lab.Internet(time.Now()), nil) }
 
 // newWorld puts a resolver in front of a world; change may alter its configuration.
@@ -39,19 +40,23 @@ func newWorld(t testing.TB, w *lab.World, change func(*resolver.Config)) *intern
 }
 
 // newNetwork is newWorld with a network between the two.
-func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger, change func(*resolver.Config)) *internet {
+func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger,
+	change func(*resolver.Config)) *internet {
 	t.Helper()
 	anchors := &trustanchor.Set{}
 	if err := anchors.Add(w.Anchor()); err != nil {
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	cfg := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}, Prime: true, IPv4: true, CaseRandomisation: true, Cookies: true,
-		AggressiveNSEC: true, HardenBelowNXDomain: true, HardenGlue: true, Validation: validator.Policy{SHA1: true}}
+	cfg := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name),
+		Addrs: addrs}}, Prime: true, IPv4: true, CaseRandomisation: true, Cookies: true,
+		AggressiveNSEC: true, HardenBelowNXDomain: true, HardenGlue: true,
+		Validation: validator.Policy{SHA1: true}}
 	if change != nil {
 		change(&cfg)
 	}
-	in := &internet{t: t, world: w, cfg: cfg, parts: resolver.Parts{Anchors: anchors, Exchanger: ex, Clock: clock.Real{}}}
+	in := &internet{t: t, world: w, cfg: cfg, parts: resolver.Parts{Anchors: anchors, Exchanger: ex,
+		Clock: clock.Real{}}}
 	return in.withMemory(cache.DefaultMemory)
 }
 

@@ -58,23 +58,14 @@ func (x *run) keepReply(a *asking, got *accepted) {
 	x.chain(a, got.link, got)
 }
 
-// within returns the sets whose owners are in a zone.
-func within(sets []*wire.RRset, zone wire.Name) (kept []*wire.RRset) {
-	for _, s := range sets {
-		if s.Name.Within(zone) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
-}
-
 // keyOf is where what is learnt about a question is kept.
 func (x *run) keyOf(q wire.Question) cache.Key {
 	return cache.Key{Name: q.Name, Type: q.Type, Unchecked: x.cd}
 }
 
 // believe judges a link that the servers of zone gave, and writes status, proofs and TTLs into it.
-func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wire.RRset) *cause.Failure {
+func (x *run) believe(zone wire.Name, q wire.Question, l *link,
+	authority []*wire.RRset) *cause.Failure {
 	if x.cd {
 		return nil
 	}
@@ -83,7 +74,8 @@ func (x *run) believe(zone wire.Name, q wire.Question, l *link, authority []*wir
 			return f
 		}
 	}
-	v := x.judge(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
+	v := x.judge(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(),
+		Sets: l.sets, Authority: authority})
 	if v.Status == wire.Bogus && l.kind == kindAnswer && l.sets[0].Type == wire.TypeRRSIG {
 		return x.believeSignatures(l, v.Failure)
 	}
@@ -192,7 +184,8 @@ func (x *run) judge(resp *validator.Response) validator.Verdict {
 		}
 		x.learnTrust(v.Need)
 	}
-	return validator.Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitDepth, resp.Question.Name, "chain of trust")}
+	return validator.Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitDepth,
+		resp.Question.Name, "chain of trust")}
 }
 
 // refetch forgets a zone's DS and keys where a signature was made by a key that is not among
@@ -216,8 +209,9 @@ func (x *run) refetch(v *validator.Verdict) bool {
 	return true
 }
 
-// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks for it and signs it: each set becomes a
-// link of its own in the cache, where the chain finds it. What is not signed is asked for by itself.
+// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks
+// for it and signs it: each set becomes a link of its own in the cache, where the chain finds it.
+// What is not signed is asked for by itself.
 func (x *run) chain(a *asking, l *link, got *accepted) {
 	q := a.q
 	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
@@ -236,8 +230,8 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 	}
 }
 
-// nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data, an alias, or the denial of the chain's
-// end (RFC 2308, section 2.1; RFC 6604, section 3).
+// nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data,
+// an alias, or the denial of the chain's end (RFC 2308, section 2.1; RFC 6604, section 3).
 func (got *accepted) nextLink(q wire.Question) *link {
 	next := reply{}
 	switch {
@@ -253,8 +247,8 @@ func (got *accepted) nextLink(q wire.Question) *link {
 	return &link{kind: kindNoData}
 }
 
-// judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that there is none (RFC 4035, section
-// 3.1.4). What it does not prove is asked for when it is needed.
+// judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that
+// there is none (RFC 4035, section 3.1.4). What it does not prove is asked for when it is needed.
 func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
 	if len(authority) > 0 && x.r.cfg.configured(cut) == nil {
 		x.judgeCut(parent, cut, authority)
@@ -282,10 +276,6 @@ func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
 	}
 }
 
-// maxTargetCuts is how many names on the way to an alias's target are looked at for a cut, each at
-// the price of a hash.
-const maxTargetCuts = 4
-
 // judgeCut judges the DS set that authority holds, or its denial. It returns the proofs if there
 // is an unsigned cut, or may be one.
 func (x *run) judgeCut(parent, cut wire.Name, authority []*wire.RRset) (unsigned []*wire.RRset) {
@@ -296,21 +286,26 @@ func (x *run) judgeCut(parent, cut wire.Name, authority []*wire.RRset) (unsigned
 	l := &link{kind: kindNoData}
 	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
 		l.kind, l.sets = kindAnswer, []*wire.RRset{ds}
-	} else if wire.FindType(authority, wire.TypeNSEC) == nil && wire.FindType(authority, wire.TypeNSEC3) == nil {
+	} else if wire.FindType(authority, wire.TypeNSEC) == nil &&
+		wire.FindType(authority, wire.TypeNSEC3) == nil {
 		return nil
 	}
-	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(), Sets: l.sets, Authority: authority})
-	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut && len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
+	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(),
+		Sets: l.sets, Authority: authority})
+	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut &&
+		len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
 		return nil
 	}
 	if l.kind == kindAnswer {
 		l.sets = v.Sets
 	}
-	l.status, l.failure, l.zone, l.unsignedCut, l.proofs, l.bare = v.Status, v.Failure, v.Zone, v.UnsignedCut, v.Proofs, l.kind == kindNoData
+	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
+	l.proofs, l.bare = v.Proofs, l.kind == kindNoData
 	x.r.store(x.keyOf(q), l)
 	if _, known := x.Zone(cut); !known && l.kind == kindAnswer && v.Status == wire.Secure {
 		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
-			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY}) // whatever the zone answers will be judged by its keys
+			// whatever the zone answers will be judged by its keys
+			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY})
 		}
 	}
 	if v.UnsignedCut {

@@ -2,15 +2,17 @@ package resolver
 
 import "time"
 
-// Limits of what a client query and all that it causes may take. docs/limits.md compares them with those of other resolvers.
+// Limits of what a client query and all that it causes may take. docs/limits.md compares them with
+// those of other resolvers.
 const (
 	// MaxQueries is how many packets are sent upstream, per client query with all its children.
 	MaxQueries = 64
-	// MaxTime is how long a resolution may take, per client query with all its children. The client hears something within five seconds.
+	// MaxTime is how long a resolution may take, per client query with all its children. The client
+	// hears something within five seconds.
 	MaxTime = 4800 * time.Millisecond
 	// MaxAliases is how many CNAME and DNAME links are followed, per client query (DNS Unchained).
-	// Unbound and BIND follow 11. Chains of 9 and more are in use, such as those of large sign-in and
-	// content networks.
+	// Unbound and BIND follow 11. Chains of 9 and more are in use, such as those of large sign-in
+	// and content networks.
 	MaxAliases = 12
 	// MaxReferrals is how many delegations are followed, per question.
 	MaxReferrals = 30
@@ -30,16 +32,18 @@ const (
 	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL
 	// the zone itself gives its NS set: a zone cannot make us ask its parent more often.
 	MinDelegation = 60 * time.Second
-	// maxAddresses is how many addresses of a name server are kept, for each family (CVE-2026-3592).
+	// maxAddresses is how many addresses of a name server are kept, for each family
+	// (CVE-2026-3592).
 	maxAddresses = 4
 	// MaxCovered is how many sets are asked for to judge RRSIGs that were asked for by themselves,
 	// per question.
 	MaxCovered = 4
-	// MaxAnySets is how many sets of an answer to ANY are judged and passed on, the first: each costs
-	// a signature check, and an answer may hold thousands. It need not be all (RFC 8482, section
-	// 4.1). Unbound takes as many; the apex of a busy zone has about twelve.
+	// MaxAnySets is how many sets of an answer to ANY are judged and passed on, the first: each
+	// costs a signature check, and an answer may hold thousands. It need not be all (RFC 8482,
+	// section 4.1). Unbound takes as many; the apex of a busy zone has about twelve.
 	MaxAnySets = 24
-	// maxMinimised is how many steps are asked with a shortened name, per question (RFC 9156, section 2.3).
+	// maxMinimised is how many steps are asked with a shortened name, per question (RFC 9156,
+	// section 2.3).
 	maxMinimised = 10
 
 	// maxAttempts is how many exchanges with the servers of one zone are tried, per question.
@@ -52,8 +56,9 @@ const (
 	MaxTriesPerTransport = 3
 	// maxOutstanding is how many tries are open at once, per question.
 	maxOutstanding = 4
-	// MaxOpenTries is how many tries are open beside another of their question, process-wide; beyond
-	// it a new one takes the place of the oldest. Each holds a descriptor, and silent zones are cheap.
+	// MaxOpenTries is how many tries are open beside another of their question, process-wide;
+	// beyond it a new one takes the place of the oldest. Each holds a descriptor, and silent zones
+	// are cheap.
 	MaxOpenTries = 2048
 	// maxForms is how many questions one address is sent over UDP, per question, in whatever form;
 	// those that are answered by an error are followed by another form.
@@ -68,18 +73,19 @@ const (
 
 	// MaxFlights is how many resolutions are in flight, process-wide; the oldest give way.
 	MaxFlights = 4096
-	// MaxRefreshes is how many links are resolved at once before anybody waits for them, process-wide;
-	// others are left to the clients who will ask.
+	// MaxRefreshes is how many links are resolved at once before anybody waits for them,
+	// process-wide; others are left to the clients who will ask.
 	MaxRefreshes = 256
 	// MaxWaiters is how many clients wait for one resolution.
 	MaxWaiters = 1000
 
-	// The time to wait for one reply: unknown servers get initialRTO; smoothed RTTs are kept between the bounds.
+	// The time to wait for one reply: unknown servers get initialRTO; smoothed RTTs are kept
+	// between the bounds.
 	initialRTO = 376 * time.Millisecond
 	minRTO     = 50 * time.Millisecond
 	maxRTO     = 1500 * time.Millisecond
-	// maxDeviation is how much longer than its smoothed RTT a server is waited for, at most, if that
-	// is not longer still.
+	// maxDeviation is how much longer than its smoothed RTT a server is waited for, at most, if
+	// that is not longer still.
 	maxDeviation = 100 * time.Millisecond
 	// maxBackoff is how often the time of a server that is silent is doubled.
 	maxBackoff = 5
@@ -91,13 +97,53 @@ const (
 	// for; doubled four times.
 	localPause = 20 * time.Millisecond
 
-	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467, section 4.1).
+	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467,
+	// section 4.1).
 	queryBlock = 128
-	// maxProbes is how many servers are probed for encryption at once, process-wide; others are left for another time.
+	// maxProbes is how many servers are probed for encryption at once, process-wide; others are
+	// left for another time.
 	maxProbes = 64
-	// What RFC 9539, section 4.3 proposes: how long encryption that worked is counted on, how long one that failed is left alone, and how
-	// long a probe may take.
+	// What RFC 9539, section 4.3 proposes: how long encryption that worked is counted on, how long
+	// one that failed is left alone, and how long a probe may take.
 	encryptedPersistence = 3 * 24 * time.Hour
 	encryptedDamping     = 24 * time.Hour
 	probeTimeout         = 4 * time.Second
 )
+
+// maxDelegationTTL bounds how long a parent is taken at its word.
+const maxDelegationTTL = 24 * time.Hour
+
+// lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
+const lookupsAtOnce = 2
+
+// noSOATTL is how long a denial without SOA and proofs is kept, in seconds, per name: RFC 2308,
+// section 5 says not to at all; a few seconds keep a broken server from being asked for every
+// client.
+const noSOATTL = 5
+
+// hintsTTL is how long the hints serve where priming fails: long enough not to try for every query.
+const hintsTTL = time.Minute
+
+// Bounds of how long a zone's keys are believed without asking again.
+const (
+	minTrustTTL = 1 * time.Second
+	maxTrustTTL = 24 * time.Hour
+)
+
+// maxZoneFaults bounds what one address can make us remember.
+const maxZoneFaults = 64
+
+// maxTargetCuts is how many names on the way to an alias's target are looked at for a cut, each at
+// the price of a hash.
+const maxTargetCuts = 4
+
+// refetchPause is how long a zone's DS and keys are not fetched anew again before their time, and
+// maxRefetches how many zones that is remembered of, process-wide.
+const (
+	refetchPause = 30 * time.Second
+	maxRefetches = 4096
+)
+
+// readyInterval is how often readiness is looked at. Where the network may be down it is how
+// often a server is asked.
+const readyInterval = time.Second

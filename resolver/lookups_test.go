@@ -114,7 +114,8 @@ func TestBothFamiliesAreTriedBeforeAZoneIsGivenUp(t *testing.T) {
 				a := in.resolve(fmt.Sprintf("a%d.w.unglued.example.", i), wire.TypeA)
 				ok = a.RCode == noError
 				if !ok && (i == 1 || !net.silent) {
-					t.Errorf("%+v: query %d: %s %v\n%s", *net, i, a.RCode, a.Failure, in.transcript())
+					t.Errorf("%+v: query %d: %s %v\n%s", *net, i, a.RCode, a.Failure,
+						in.transcript())
 				}
 			}
 		})
@@ -170,7 +171,8 @@ func TestCVE2020_8616DeadNamesBesideAGoodOne(t *testing.T) {
 			good := false
 			for i := range 4 { // each learns of five that do not exist
 				a := in.resolve(fmt.Sprintf("a%d.w.unglued.example.", i), wire.TypeA)
-				if n := strings.Count(in.transcript(), " dead"); n > resolver.MaxFailedLookupsPerZone {
+				if n := strings.Count(in.transcript(),
+					" dead"); n > resolver.MaxFailedLookupsPerZone {
 					t.Errorf("%d dead names: %d look-ups for one query", dead, n)
 				}
 				good = a.RCode == noError
@@ -231,7 +233,8 @@ func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 				}
 			}
 			if len(names) > want || len(names) < want-2 { // inner names that failed count too
-				t.Errorf("%s: %d names of servers are looked up, the limit is %d", query, len(names), want)
+				t.Errorf("%s: %d names of servers are looked up, the limit is %d", query,
+					len(names), want)
 			}
 		})
 	}
@@ -261,7 +264,8 @@ func TestParentsGlueIsTheLastResort(t *testing.T) {
 			}
 			m := new(dns.Msg).SetReply(in.Query)
 			m.SetEdns0(1232, true)
-			m.Authoritative, m.Answer = true, []dns.RR{rr(in.Question().Name + " 300 A 127.53.99.99")}
+			m.Authoritative, m.Answer = true, []dns.RR{rr(in.Question().Name +
+				" 300 A 127.53.99.99")}
 			return lab.Messages(m), true
 		}
 		in := newWorld(t, w, nil)

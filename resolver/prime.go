@@ -10,13 +10,11 @@ import (
 	"bailiwick/wire"
 )
 
-// hintsTTL is how long the hints serve where priming fails: long enough not to try for every query.
-const hintsTTL = time.Minute
-
 // rootServers asks the hints who the root's servers are, and falls back to them.
 func (x *run) rootServers() (*cache.Delegation, *cause.Failure) {
 	now := x.r.clock.Now()
-	hints := &cache.Delegation{Zone: wire.Root, Servers: x.r.cfg.Hints, Stored: now.Unix(), Expires: now.Add(hintsTTL).Unix()}
+	hints := &cache.Delegation{Zone: wire.Root, Servers: x.r.cfg.Hints, Stored: now.Unix(),
+		Expires: now.Add(hintsTTL).Unix()}
 	if len(hints.Servers) == 0 {
 		return nil, cause.New(cause.NoServers, wire.Root, "no root hints")
 	}
@@ -56,7 +54,8 @@ func (x *run) primed(got *accepted, additional []*wire.RRset) {
 			}
 		}
 	}
-	d.Stored, d.Expires = now.Unix(), now.Add(min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)).Unix()
+	d.Stored, d.Expires = now.Unix(), now.Add(min(time.Duration(d.Expires)*time.Second,
+		maxDelegationTTL)).Unix()
 	x.r.cache.Delegations.Put(wire.Root, d)
 	x.r.observe.Primed(len(d.Servers), nil)
 }

@@ -46,7 +46,8 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 	}{
 		{"no route", "10.1.2.3", func(c *resolver.Config) { c.Routed = far },
 			false, cause.PrivateServers},
-		{"a route", "10.1.2.3", func(c *resolver.Config) { c.Routed = near }, true, cause.Unreachable},
+		{"a route", "10.1.2.3", func(c *resolver.Config) { c.Routed = near }, true,
+			cause.Unreachable},
 		{"refused", "192.168.7.8", func(c *resolver.Config) {
 			c.Routed, c.PrivateServers = near, resolver.PrivateRefuse
 		}, false, cause.PrivateServers},
@@ -57,8 +58,10 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 			false, cause.PrivateServers},
 		{"shared", "100.64.0.1", func(c *resolver.Config) { c.Routed = far },
 			false, cause.PrivateServers},
-		{"public", "8.9.10.11", func(c *resolver.Config) { c.Routed = far }, true, cause.Unreachable},
-		{"this host", "0.0.0.0", func(c *resolver.Config) { c.Routed = near }, false, cause.NoServers},
+		{"public", "8.9.10.11", func(c *resolver.Config) { c.Routed = far }, true,
+			cause.Unreachable},
+		{"this host", "0.0.0.0", func(c *resolver.Config) { c.Routed = near }, false,
+			cause.NoServers},
 		{"multicast", "224.0.0.251", func(c *resolver.Config) { c.Routed = near },
 			false, cause.NoServers},
 		{"broadcast", "255.255.255.255", func(c *resolver.Config) { c.Routed = near },
@@ -66,14 +69,16 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 		{"a stub zone's", "8.9.10.11", func(c *resolver.Config) {
 			c.Routed = far
 			a := netip.AddrPortFrom(netip.MustParseAddr("10.9.9.9"), 53)
-			c.Zones = []resolver.Zone{{Name: wire.MustParseName("inner.plain."), Addrs: []netip.AddrPort{a}}}
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("inner.plain."),
+				Addrs: []netip.AddrPort{a}}}
 		}, true, cause.Unreachable},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := lab.Internet(time.Now())
 			plain := w.AddressOf("plain.")
 			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-				if in.Server != plain || !dns.IsSubDomain("inner.plain.", strings.ToLower(in.Question().Name)) {
+				if in.Server != plain || !dns.IsSubDomain("inner.plain.",
+					strings.ToLower(in.Question().Name)) {
 					return lab.Reply{}, false
 				}
 				m := new(dns.Msg).SetReply(in.Query)
@@ -91,7 +96,8 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 			}}, c.change)
 			a := in.resolve("www.inner.plain.", wire.TypeA)
 			far := strings.Join(asked, " ")
-			if got := strings.Contains(far, c.glue) || strings.Contains(far, "10.9.9.9"); got != c.asked {
+			if got := strings.Contains(far, c.glue) || strings.Contains(far,
+				"10.9.9.9"); got != c.asked {
 				t.Errorf("%s: asked %v, want %v: %s", c.name, got, c.asked, far)
 			}
 			if a.RCode != servFail || a.Failure.Cause != c.cause {

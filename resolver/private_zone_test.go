@@ -53,9 +53,11 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 		want       []string
 	}{
 		{"private.secure.example.", "www.private.secure.example.", true,
-			[]string{"zone private.secure.example. stands in resolver.forward_zones", "insecure: true"}},
+			[]string{"zone private.secure.example. stands in resolver.forward_zones",
+				"insecure: true"}},
 		{"private.secure.example.", "www.private.secure.example.", false,
-			[]string{"zone private.secure.example. stands in resolver.stub_zones", "insecure: true"}},
+			[]string{"zone private.secure.example. stands in resolver.stub_zones",
+				"insecure: true"}},
 		{".", "www.secure.example.", true,
 			[]string{"servers of zone . in resolver.forward_zones pass DNSSEC records on"}},
 	} {
@@ -68,7 +70,8 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 				}
 				for _, w := range c.want {
 					if !strings.Contains(a.Failure.Hint(), w) {
-						t.Errorf("%s, %s: %v: the hint lacks %q: %s", c.zone, when, a.Failure, w, a.Failure.Hint())
+						t.Errorf("%s, %s: %v: the hint lacks %q: %s", c.zone, when, a.Failure, w,
+							a.Failure.Hint())
 					}
 				}
 				if strings.Contains(a.Failure.Extra(), "insecure") {
@@ -113,7 +116,8 @@ func TestInsecureConfiguredZonesResolve(t *testing.T) {
 		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."),
 			Forward: true})
 		in.parts.Anchors.AddNegativeName(wire.MustParseName("private.secure.example."))
-		if a := in.resolve("www.private.secure.example.", wire.TypeA); a.RCode != wire.RCodeNoError ||
+		if a := in.resolve("www.private.secure.example.",
+			wire.TypeA); a.RCode != wire.RCodeNoError ||
 			len(a.Sets) != 1 || a.Status != wire.Insecure {
 			t.Errorf("got %s %s %v\n%s", a.RCode, a.Status, a.Failure, in.transcript())
 		}

@@ -11,10 +11,6 @@ import (
 	"bailiwick/wire"
 )
 
-// readyInterval is how often readiness is looked at. Where the network may be down it is how
-// often a server is asked.
-const readyInterval = time.Second
-
 // Watch tells whether names can be resolved, as soon as that is known and whenever it changes:
 // nil if so, else why not. It asks by itself before the first client does, since where readiness
 // decides who gets clients there would never be one, and again while it seems that no server

@@ -80,15 +80,3 @@ func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.T
 	}
 	return nil
 }
-
-// KnownFailure returns the failure that is remembered for a question itself, nil if there is none.
-// [Known] tells of it only where nothing else is known, such as an alias that another type has
-// brought.
-func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
-	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
-	f, ok := r.cache.GetFailure(k, r.clock.Now())
-	if !ok {
-		return nil
-	}
-	return (&Answer{Question: q}).fail(f)
-}

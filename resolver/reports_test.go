@@ -1,5 +1,5 @@
-// Situations from public reports about other resolvers, rebuilt in the lab. Each names its report; what
-// is right is what the RFC says and what most resolvers do.
+// Situations from public reports about other resolvers, rebuilt in the lab. Each names its report;
+// what is right is what the RFC says and what most resolvers do.
 
 package resolver_test
 
@@ -242,8 +242,8 @@ var reports = []struct {
 		},
 	},
 	{
-		// DNAMEs that lead into themselves: each record once, few packets. One that leads to itself at
-		// once is shown, as by Unbound 1.26; longer loops are errors.
+		// DNAMEs that lead into themselves: each record once, few packets. One that leads to itself
+		// at once is shown, as by Unbound 1.26; longer loops are errors.
 		report: "PowerDNS/pdns 8660 and 12885; systemd/systemd 30392; coredns 6419",
 		world: func(w *lab.World) {
 			w.Add(lab.Zone{Name: "loop.example.",
@@ -259,8 +259,8 @@ var reports = []struct {
 		},
 	},
 	{
-		// CNAMEs that lead into themselves: as above. Loops of several are an error (RFC 1034, section
-		// 3.6.2), not an empty answer.
+		// CNAMEs that lead into themselves: as above. Loops of several are an error (RFC 1034,
+		// section 3.6.2), not an empty answer.
 		report: "TechnitiumSoftware/DnsServer 1818; coredns 6421; PowerDNS/pdns 4307",
 		world: func(w *lab.World) {
 			w.Add(lab.Zone{Name: "ring.example.", Algorithm: lab.Unsigned,

@@ -5,11 +5,8 @@ package resolver
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"net/netip"
-	"slices"
 	"time"
 
-	"github.com/dchest/siphash"
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"bailiwick/cache"
@@ -106,13 +103,6 @@ func newResolver(cfg Config, p Parts) *Resolver {
 // clockFor is the time that signatures are judged at.
 func (r *Resolver) clockFor() time.Time { return r.when() }
 
-// clientCookie is ours for a server (RFC 7873, section 4.1; RFC 9018, section 3): it tells nobody who we are.
-func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
-	b := a.As16()
-	binary.LittleEndian.PutUint64(c[:], siphash.Hash(r.cookieSecret[0], r.cookieSecret[1], b[:]))
-	return c
-}
-
 // Stats are counters of the resolver's own caches.
 type Stats struct {
 	Servers, Trust                 memcache.Stats
@@ -143,7 +133,10 @@ func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 	if zone = r.cache.ZoneOf(name); zone.IsRoot() {
 		return zone, 0
 	}
-	n = r.trusts.cache.RemoveFunc(func(t wire.Name) bool { return t.Within(zone) && name.Within(t) })
+	n = r.trusts.cache.RemoveFunc(func(t wire.Name) bool {
+		return t.Within(zone) &&
+			name.Within(t)
+	})
 	return zone, n + r.cache.FlushZone(zone)
 }
 
@@ -164,116 +157,16 @@ type Answer struct {
 	Additional []*wire.RRset
 	Failure    *cause.Failure
 	Sent       int // packets that it took
-	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of it is from the cache.
+	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of
+	// it is from the cache.
 	Refresh int64
 	Gap     bool // a name error that holds for the whole gap that the name is in
-	NoCache bool // not to be kept: the operator wants it so, better data are on their way, or it is as cheap to make again
+	// not to be kept: the operator wants it so, better data are on their way, or it is as cheap to
+	// make again
+	NoCache bool
 }
 
-// Known answers from memory, failures included; nil if something would have to be asked for. It does not block.
-func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
-	b := validator.NewBudget()
-	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) { return r.remembered(k, b, 0) })
-}
-
-// chainOf follows the alias chain; next gives each link, or its failure. Where next gives neither, there is no answer.
-func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link, *cause.Failure)) *Answer {
-	a := &Answer{Question: q, Status: wire.Secure}
-	var seen []wire.Name
-	for name := q.Name; ; {
-		seen = append(seen, name)
-		k := cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)}
-		l, f := r.madeLink(a.Sets, k), (*cause.Failure)(nil)
-		if l == nil {
-			l, f = next(k)
-		}
-		switch {
-		case f != nil:
-			return a.fail(r.forOperator(name, f))
-		case l == nil:
-			return nil
-		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending() || l.derived
-		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
-			a.Refresh = l.refresh
-		}
-		a.Sets = appendNew(a.Sets, l.sets)
-		if a.Failure == nil {
-			a.Failure = l.failure
-		}
-		a.Authority = appendNew(a.Authority, l.proofs)
-		if l.own != nil {
-			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})
-		}
-		switch {
-		case l.kind == kindNXDomain:
-			a.RCode, a.Gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
-			return a
-		case l.tooLong:
-			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2
-			if a.Failure == nil {
-				a.Failure = cause.New(cause.AliasTooLong, nil, "%s", name)
-			}
-			return a
-		case l.kind != kindAlias:
-			return a
-		case l.target == name:
-			// There is no chain to follow: what the zone says is shown, with the reason, as Unbound
-			// 1.26 does. BIND 9.18, Knot Resolver and older Unbounds say SERVFAIL, as we do for
-			// longer loops (RFC 1034, section 3.6.2: an error).
-			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
-			return a
-		case slices.Contains(seen, l.target), l.growing():
-			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
-		case len(seen) > r.cfg.MaxAliases:
-			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
-		}
-		name = l.target
-	}
-}
-
-// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks
-// for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
-// little.
-func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
-	for _, s := range chain {
-		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
-			!r.speaksFor(s.Name, k) {
-			continue
-		}
-		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
-			l.derived = true
-			return l
-		}
-	}
-	return nil
-}
-
-// growing reports whether a link is a DNAME that leads below itself: names become longer without
-// end.
-func (l *link) growing() bool {
-	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
-		return false
-	}
-	to, ok := wire.TargetName(l.sets[0].Data.First())
-	return ok && to.Within(l.sets[0].Name)
-}
-
-// appendNew adds the sets of a further link that the answer does not have yet: links may share a
-// DNAME, an SOA or a proof, and a message has a set once (RFC 2181, section 5).
-func appendNew(have, sets []*wire.RRset) []*wire.RRset {
-	if len(have) == 0 {
-		return append(have, sets...)
-	}
-	for _, s := range sets {
-		if wire.Find(have, s.Name, s.Type) == nil {
-			have = append(have, s)
-		}
-	}
-	return have
-}
-
-// checks says whether there is anything to check about a name: a trust anchor above it.
+// checks reports whether there is anything to check about a name: a trust anchor above it.
 func (r *Resolver) checks(name wire.Name) bool {
 	_, decided := r.policyTrust(name)
 	return !decided
@@ -285,28 +178,6 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 		status = wire.Bogus
 	}
 	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
-}
-
-// remembered returns a link that is known or follows from what is, or the failure that is known; neither if somebody has to be asked.
-// Unchecked keys are content with checked data.
-func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*link, *cause.Failure) {
-	checked := k
-	checked.Unchecked = false
-	l, ok := r.cached(checked)
-	if !ok && k.Unchecked {
-		l, ok = r.cached(k)
-	}
-	if ok && (depth > 0 || !l.bare) {
-		if depth == 0 && l.ending() && r.cfg.Prefetch {
-			r.refresh(k)
-		}
-		return l, nil
-	}
-	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
-		return nil, f
-	}
-	l, _ = r.derived(checked, b)
-	return l, nil
 }
 
 // resolveLink returns one link: from memory, from a fetch under way, or by resolving it. It pays

@@ -87,7 +87,8 @@ func TestRFC2308TheNSSetTellsAReferralFromNoData(t *testing.T) {
 func TestRFC1034AnAliasToItselfIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "self.example.", Records: "a CNAME a;;b CNAME a;;c CNAME d;;d CNAME c"})
+		w.Add(lab.Zone{Name: "self.example.",
+			Records: "a CNAME a;;b CNAME a;;c CNAME d;;d CNAME c"})
 		in := newWorld(t, w, nil)
 		for name, want := range map[string]wire.RCode{"a": noError, "b": noError, "c": servFail} {
 			a := in.resolve(name+".self.example.", wire.TypeA)
@@ -116,7 +117,8 @@ func TestAFailureInLowerCaseDoesNotUndoADenial(t *testing.T) {
 			return lab.Messages(m), true
 		}
 		in := newWorld(t, w, nil)
-		if a := in.resolve("x.unsigned.example.", wire.TypeTXT); a.RCode != noError || asked.Load() != 2 {
+		if a := in.resolve("x.unsigned.example.", wire.TypeTXT); a.RCode != noError ||
+			asked.Load() != 2 {
 			t.Errorf("got %s %v after %d questions", a.RCode, a.Failure, asked.Load())
 		}
 	})

@@ -44,7 +44,8 @@ func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
 			if a.RCode != noError || len(a.Sets) != 0 || a.Failure != nil {
 				t.Errorf("got %s %v", a.RCode, a.Failure)
 			}
-			if asked := in.transcript(); !strings.Contains(asked, "_acme-challenge.unsigned.example. TXT") {
+			if asked := in.transcript(); !strings.Contains(asked,
+				"_acme-challenge.unsigned.example. TXT") {
 				t.Errorf("kept; asked\n%s", asked)
 			}
 		}
@@ -81,7 +82,8 @@ func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
 			balancer(w, "two.example.", 1)
 			in := newWorld(t, w, nil)
 			for range 2 {
-				if a := in.resolve("txt.two.example.", wire.TypeTXT); a.RCode != noError || len(a.Sets) != 1 {
+				if a := in.resolve("txt.two.example.", wire.TypeTXT); a.RCode != noError ||
+					len(a.Sets) != 1 {
 					t.Errorf("got %s %v %v", a.RCode, a.Sets, a.Failure)
 				}
 			}
@@ -139,7 +141,8 @@ func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
 				a.Failure.Cause != cause.Lame {
 				t.Errorf("AA %v: %s %v", aa, a.RCode, a.Failure)
 			}
-			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.RCode != noError || len(a.Sets) != 1 {
+			if a := in.resolve("www.unsigned.example.", wire.TypeA); a.RCode != noError ||
+				len(a.Sets) != 1 {
 				t.Errorf("AA %v, another type: %s %v", aa, a.RCode, a.Failure)
 			}
 		})

@@ -43,7 +43,8 @@ func TestRFC6298FarNetwork(t *testing.T) {
 				began := time.Now()
 				a := in.resolve("www.secure.example.", wire.TypeA)
 				if a.Status != wire.Secure || time.Since(began) > resolver.MaxTime {
-					t.Fatalf("%s %v after %v\n%s", a.RCode, a.Failure, time.Since(began), in.transcript())
+					t.Fatalf("%s %v after %v\n%s", a.RCode, a.Failure, time.Since(began),
+						in.transcript())
 				}
 				in.transcript()
 				for i := range 8 {
@@ -52,7 +53,8 @@ func TestRFC6298FarNetwork(t *testing.T) {
 				lines := strings.Fields(strings.ReplaceAll(in.transcript(), " ", "_"))
 				slices.Sort(lines)
 				if again := len(lines) - len(slices.Compact(lines)); again > 2 {
-					t.Errorf("asked again %d times though all replied\n%s", again, strings.Join(lines, "\n"))
+					t.Errorf("asked again %d times though all replied\n%s", again,
+						strings.Join(lines, "\n"))
 				}
 			})
 		})
@@ -123,7 +125,8 @@ func silence(lab.Incoming) (lab.Reply, bool) { return lab.Reply{}, true }
 // A server that is silent, or slow, beside a quick one: the quick one is asked beside it, not after
 // it, and soon first.
 func TestRFC6298SlowServerBesideAQuickOne(t *testing.T) {
-	for name, script := range map[string]lab.Script{"silent": silence, "slow": far(2 * time.Second)} {
+	for name, script := range map[string]lab.Script{"silent": silence,
+		"slow": far(2 * time.Second)} {
 		synctest.Test(t, func(t *testing.T) {
 			w, zone := pair(script, far(20*time.Millisecond))
 			in := newWorld(t, w, nil)
@@ -225,7 +228,8 @@ func TestRFC6298Loss(t *testing.T) {
 		t.Run(fmt.Sprint(c.loss), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := lab.Internet(time.Now())
-				w.Add(lab.Zone{Name: "lost.example.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1",
+				w.Add(lab.Zone{Name: "lost.example.", Algorithm: lab.Unsigned,
+					Records: "* A 192.0.2.1",
 					Servers: []lab.ServerFaults{nil, nil}})
 				random := rand.New(rand.NewPCG(1, 2))
 				var mu sync.Mutex
@@ -253,17 +257,20 @@ func TestRFC6298Loss(t *testing.T) {
 				failed := 0
 				for i := range 300 {
 					began := time.Now()
-					if a := in.resolve(fmt.Sprintf("n%d.lost.example.", i), wire.TypeA); a.RCode != noError {
+					if a := in.resolve(fmt.Sprintf("n%d.lost.example.", i),
+						wire.TypeA); a.RCode != noError {
 						failed++
 					}
 					took = append(took, time.Since(began))
 				}
 				slices.Sort(took)
 				sent := strings.Count(in.transcript(), "\n")
-				t.Logf("failed %d, median %v, p99 %v, packets %d", failed, took[150], took[296], sent)
+				t.Logf("failed %d, median %v, p99 %v, packets %d", failed, took[150], took[296],
+					sent)
 				if failed > c.failures || took[150] > c.median || took[296] > c.p99 ||
 					sent > 300*c.packetsPerName {
-					t.Errorf("failed %d, median %v, p99 %v, packets %d", failed, took[150], took[296], sent)
+					t.Errorf("failed %d, median %v, p99 %v, packets %d", failed, took[150],
+						took[296], sent)
 				}
 			})
 		})
@@ -300,12 +307,14 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 		}
 		in := forwarding(t, w, at)
 		for i := range 20 {
-			in.ask(fmt.Sprintf("hit%d.test.", i), wire.TypeTXT, resolver.Options{CheckingDisabled: true})
+			in.ask(fmt.Sprintf("hit%d.test.", i), wire.TypeTXT,
+				resolver.Options{CheckingDisabled: true})
 		}
 		n.Store(0)
 		wait.Store(int64(300 * time.Millisecond))
 		for i := range 5 {
-			in.ask(fmt.Sprintf("miss%d.test.", i), wire.TypeA, resolver.Options{CheckingDisabled: true})
+			in.ask(fmt.Sprintf("miss%d.test.", i), wire.TypeA,
+				resolver.Options{CheckingDisabled: true})
 		}
 		if n.Load() != 5 {
 			t.Errorf("%d questions for 5 names that take 300 ms", n.Load())
@@ -342,7 +351,8 @@ func TestRFC6298DeadForwarder(t *testing.T) {
 		in := forwarding(t, w, dead, good)
 		began, names := time.Now(), 200
 		for i := range names {
-			a := in.ask(fmt.Sprintf("n%d.test.", i), wire.TypeTXT, resolver.Options{CheckingDisabled: true})
+			a := in.ask(fmt.Sprintf("n%d.test.", i), wire.TypeTXT,
+				resolver.Options{CheckingDisabled: true})
 			if a.RCode != noError {
 				t.Fatalf("%s %v", a.RCode, a.Failure)
 			}

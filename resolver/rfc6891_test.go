@@ -143,8 +143,10 @@ func TestCVE202652690BogusAnswerIsAskedForWithEDNS(t *testing.T) {
 			case q.Server == target && forge > 0 && !q.TCP && q.Question().Qtype == dns.TypeA:
 				forge--
 				return bareFormErr(q), true
-			case q.Server != target && q.Question().Qtype == dns.TypeA: // referrals say nothing of DS
-				m.Ns = slices.DeleteFunc(m.Ns, func(r dns.RR) bool { return r.Header().Rrtype != dns.TypeNS })
+			// referrals without DS
+			case q.Server != target && q.Question().Qtype == dns.TypeA:
+				m.Ns = slices.DeleteFunc(m.Ns,
+					func(r dns.RR) bool { return r.Header().Rrtype != dns.TypeNS })
 				return lab.Messages(m), len(m.Ns) > 0
 			}
 			return lab.Reply{}, false
@@ -200,7 +202,8 @@ func TestRFC5452BareErrorIsNotRemembered(t *testing.T) {
 					return r, true
 				})
 				in := newWorld(t, w, nil)
-				if a := in.resolve("somename.odd.example.", wire.TypeA); (a.RCode == noError) != tcp {
+				if a := in.resolve("somename.odd.example.",
+					wire.TypeA); (a.RCode == noError) != tcp {
 					t.Errorf("TCP %v: %s %v", tcp, a.RCode, a.Failure)
 				}
 				at := w.Servers()[len(w.Servers())-1]

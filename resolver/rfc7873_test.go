@@ -87,7 +87,8 @@ func TestRFC7873ForeignCookieIsPassedOver(t *testing.T) {
 func TestRFC7873MissingCookieIsPassedOverWhereItIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := returnsCookies
-		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }), nil)
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }),
+			nil)
 		expectAddress(t, in, "firstname.odd.example.")
 		script = func(q lab.Incoming) (lab.Reply, bool) {
 			r, _ := returnsCookies(q)

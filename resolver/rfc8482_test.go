@@ -31,7 +31,8 @@ func TestRFC8482OfALargeAnswerToANYTheFirstSetsAreJudgedAndPassedOn(t *testing.T
 		first := in.resolve("few.example.", wire.TypeANY)
 		if first.Status != wire.Secure || wire.FindType(first.Sets, wire.TypeTXT) == nil ||
 			wire.FindType(first.Sets, wire.TypeA) == nil {
-			t.Errorf("few: %s %s %v (%v)", first.RCode, first.Status, types(first.Sets), first.Failure)
+			t.Errorf("few: %s %s %v (%v)", first.RCode, first.Status, types(first.Sets),
+				first.Failure)
 		}
 		before := in.r.Stats()
 		a := in.resolve("many.example.", wire.TypeANY)

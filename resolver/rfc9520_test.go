@@ -129,7 +129,8 @@ func TestRFC9520WaiterGoesOnWithItsOwnBudget(t *testing.T) {
 		in.resolve("www.lossy.faulty.", wire.TypeNS) // the zones above are known
 		var wg sync.WaitGroup
 		ctx, cancel := context.WithCancel(context.Background())
-		q := wire.Question{Name: wire.MustParseName(deep("b", 24)), Type: wire.TypeA, Class: wire.ClassIN}
+		q := wire.Question{Name: wire.MustParseName(deep("b", 24)), Type: wire.TypeA,
+			Class: wire.ClassIN}
 		wg.Go(func() { in.r.Resolve(ctx, q, resolver.Options{}) })
 		synctest.Wait() // the fetch of the victim's address is under way, for the attacker
 		if asked := in.transcript(); !strings.Contains(asked, "www.slow.faulty. A") {
@@ -210,16 +211,19 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 				case i.Server == evil && name == "ns.evil.": // the right address, looked up last
 					m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 300 A " + evil.String())}
 				case i.Server == evil && name == "alias.burn.evil.":
-					m.Authoritative, m.Answer = true, []dns.RR{rr(name + " 0 CNAME a.w.unglued.example.")}
+					m.Authoritative, m.Answer = true, []dns.RR{rr(name +
+						" 0 CNAME a.w.unglued.example.")}
 				default:
 					return honest(i)
 				}
 				return lab.Messages(m), true
 			}
 			in := newWorld(t, w, nil)
-			in.resolve("names.example.", wire.TypeSOA) // who may be asked for the addresses is known
+			// who may be asked for the addresses is known
+			in.resolve("names.example.", wire.TypeSOA)
 			a := in.resolve("alias.burn.evil.", wire.TypeA)
-			if refused := a.Failure != nil && a.Failure.Cause == cause.ServerRefused; refused == weak {
+			if refused := a.Failure != nil &&
+				a.Failure.Cause == cause.ServerRefused; refused == weak {
 				t.Fatalf("the attack: %s %v\n%s", a.RCode, a.Failure, in.transcript())
 			}
 			k := cache.Key{Name: wire.MustParseName("a.w.unglued.example."), Type: wire.TypeA}
@@ -229,7 +233,8 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 			if _, state := in.cache.LookupRRset(k, time.Now()); state.Good() {
 				t.Error("what the first server says without authority is kept")
 			}
-			if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError || a.Failure != nil {
+			if a := in.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError ||
+				a.Failure != nil {
 				t.Errorf("the victim: %s %v", a.RCode, a.Failure)
 			}
 		})
@@ -279,7 +284,8 @@ func TestRFC9520Backoff(t *testing.T) {
 			for i := range 12 {
 				go func() {
 					time.Sleep(10 * time.Millisecond)
-					in.resolve(fmt.Sprintf("x%d.wild.unsigned.example.", i), wire.TypeA) // others reply
+					// others reply
+					in.resolve(fmt.Sprintf("x%d.wild.unsigned.example.", i), wire.TypeA)
 				}()
 				in.resolve(c.name, wire.TypeA)
 				f, ok := in.cache.Failures.Get(k)
@@ -347,7 +353,8 @@ func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
 			time.Sleep(cache.LinkTTL)
 			for _, n := range names {
 				if a := in.resolve(n, wire.TypeA); a.RCode != noError {
-					t.Errorf("known zones: %v, %s after the link's return: %s %v", !atStart, n, a.RCode, a.Failure)
+					t.Errorf("known zones: %v, %s after the link's return: %s %v", !atStart, n,
+						a.RCode, a.Failure)
 				}
 			}
 		})
@@ -394,7 +401,8 @@ func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 		}
 		in := newNetwork(t, w, line, nil)
 		a := in.resolve("www.secure.example.", wire.TypeA)
-		if a.RCode != servFail || a.Status == wire.Bogus || a.Failure.HeldAgainst() != cause.ScopeLink {
+		if a.RCode != servFail || a.Status == wire.Bogus ||
+			a.Failure.HeldAgainst() != cause.ScopeLink {
 			t.Errorf("got %s %v, held against %d", a.RCode, a.Failure, a.Failure.HeldAgainst())
 		}
 		w.Script = nil
@@ -484,7 +492,8 @@ func TestRFC9520ClosedPortIsNotTheLinks(t *testing.T) {
 			a := in.resolve("txt.plain.", wire.TypeTXT)
 			if a.RCode != servFail || a.Failure.Cause != cause.Unreachable ||
 				a.Failure.HeldAgainst() != want {
-				t.Errorf("%v: %s %v, held against %d", err, a.RCode, a.Failure, a.Failure.HeldAgainst())
+				t.Errorf("%v: %s %v, held against %d", err, a.RCode, a.Failure,
+					a.Failure.HeldAgainst())
 			}
 		})
 	}

@@ -128,7 +128,8 @@ func TestLocalResourcesAreNobodysFault(t *testing.T) {
 func TestMaxOpenTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := silence
-		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }), nil)
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) { return script(q) }),
+			nil)
 		in.resolve("nic.example.", wire.TypeA)
 		const limit = resolver.MaxOpenTries / 32
 		in.r.LimitOpenTries(limit)

@@ -49,14 +49,17 @@ func TestRolloverAtOnceIsFollowed(t *testing.T) {
 			wire.Secure},
 		{"new keys, old DS and keys in the cache", false, 10 * time.Second, "x.a.roll.example.",
 			wire.TypeA, wire.Secure},
-		{"new keys, a denial", false, 10 * time.Second, "no.roll.example.", wire.TypeA, wire.Secure},
+		{"new keys, a denial", false, 10 * time.Second, "no.roll.example.", wire.TypeA,
+			wire.Secure},
 		{"new keys are asked for", false, 90 * time.Second, "roll.example.", wire.TypeDNSKEY,
 			wire.Secure},
-		{"unsigned now, old DS in the cache", true, 90 * time.Second, "x.a.roll.example.", wire.TypeA,
+		{"unsigned now, old DS in the cache", true, 90 * time.Second, "x.a.roll.example.",
+			wire.TypeA,
 			wire.Insecure},
 		{"unsigned now, old DS and keys in the cache", true, 10 * time.Second, "x.a.roll.example.",
 			wire.TypeA, wire.Insecure},
-		{"unsigned now, a denial", true, 10 * time.Second, "no.roll.example.", wire.TypeA, wire.Insecure},
+		{"unsigned now, a denial", true, 10 * time.Second, "no.roll.example.", wire.TypeA,
+			wire.Insecure},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			in := rolling(t)

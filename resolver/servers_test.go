@@ -14,7 +14,8 @@ import (
 // Server choice, tested with lists of events.
 func TestChoose(t *testing.T) {
 	zone := wire.MustParseName("example")
-	a, b, c := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.3")
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	c := netip.MustParseAddr("192.0.2.3")
 	type event2 struct {
 		addr netip.Addr
 		e    conduct
@@ -31,15 +32,25 @@ func TestChoose(t *testing.T) {
 	}{
 		{"the fastest", []event2{reply(a, 50), reply(b, 20), reply(c, 80)}, 0, b},
 		{"one not known yet, to learn it", []event2{reply(a, 50), reply(b, 40)}, 0, c},
-		{"not the one that times out", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 0, b},
-		{"not a dead one twice", []event2{{a, eventDead, 0}, {b, eventDead, 0}, reply(c, 300)}, 0, c},
-		{"again after the back-off", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 10 * time.Minute, a},
-		{"again after one reply", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventDead, 0}, reply(a, 10)}, 0, a},
-		{"not the lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}}, 0, b},
-		{"the lame one after a while", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}}, 6 * time.Minute, a},
-		{"not the bogus one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventBogus, 0}}, 0, b},
-		{"a failing one before a lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}, {b, eventBad, 0}, {c, eventLame, 0}}, 0, b},
-		{"a network that was down is forgiven", []event2{reply(a, 10), reply(b, 200), reply(c, 300), {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventForget, 0}}, 0, a},
+		{"not the one that times out", []event2{reply(a, 10), reply(b, 20), reply(c, 30),
+			{a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 0, b},
+		{"not a dead one twice", []event2{{a, eventDead, 0}, {b, eventDead, 0}, reply(c, 300)}, 0,
+			c},
+		{"again after the back-off", []event2{reply(a, 10), reply(b, 200), reply(c, 300),
+			{a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}}, 10 * time.Minute, a},
+		{"again after one reply", []event2{reply(a, 10), reply(b, 200), reply(c, 300),
+			{a, eventDead, 0}, reply(a, 10)}, 0, a},
+		{"not the lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30), {a, eventLame, 0}},
+			0, b},
+		{"the lame one after a while", []event2{reply(a, 10), reply(b, 20), reply(c, 30),
+			{a, eventLame, 0}}, 6 * time.Minute, a},
+		{"not the bogus one", []event2{reply(a, 10), reply(b, 20), reply(c, 30),
+			{a, eventBogus, 0}}, 0, b},
+		{"a failing one before a lame one", []event2{reply(a, 10), reply(b, 20), reply(c, 30),
+			{a, eventLame, 0}, {b, eventBad, 0}, {c, eventLame, 0}}, 0, b},
+		{"a network that was down is forgiven", []event2{reply(a, 10), reply(b, 200), reply(c, 300),
+			{a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventForget, 0}},
+			0, a},
 	} {
 		s := newServers(1 << 20)
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -52,7 +63,10 @@ func TestChoose(t *testing.T) {
 			list = append(list, &candidate{addr: netip.AddrPortFrom(addr, 53)})
 		}
 		never := func(int) int { return 1 } // no exploring; a nanosecond for those not known
-		got := choose(list, func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), zone, now) }, never)
+		got := choose(list, func(ap netip.AddrPort) profile {
+			return s.profile(ap.Addr(), zone,
+				now)
+		}, never)
 		if got.addr.Addr() != x.want {
 			t.Errorf("%s: got %v, want %v", x.name, got.addr.Addr(), x.want)
 		}
@@ -107,8 +121,12 @@ func TestUplink(t *testing.T) {
 
 func TestChooseTriesOthersFirst(t *testing.T) {
 	s := newServers(1 << 20)
-	profiles := func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), wire.Root, time.Now()) }
-	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1}, {addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+	profiles := func(ap netip.AddrPort) profile {
+		return s.profile(ap.Addr(), wire.Root,
+			time.Now())
+	}
+	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1},
+		{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
 	if got := choose(list, profiles, random); got != list[1] {
 		t.Error("asked the same server twice while another was left")
 	}
@@ -130,8 +148,12 @@ func TestChooseExplores(t *testing.T) {
 	s.learn(netip.MustParseAddr("192.0.2.2"), wire.Root, eventReply, time.Second, now)
 	slow := 0
 	for range 2000 {
-		list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")}, {addr: netip.MustParseAddrPort("192.0.2.2:53")}}
-		if choose(list, func(ap netip.AddrPort) profile { return s.profile(ap.Addr(), wire.Root, now) }, random) == list[1] {
+		list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")},
+			{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+		if choose(list, func(ap netip.AddrPort) profile {
+			return s.profile(ap.Addr(), wire.Root,
+				now)
+		}, random) == list[1] {
 			slow++
 		}
 	}
@@ -148,15 +170,19 @@ func TestRFC9156Minimiser(t *testing.T) {
 		typ        wire.Type
 		final      bool
 	}{
-		{".", "com.", wire.TypeA, false}, {"com.", "example.com.", wire.TypeA, false}, {"example.com.", "c.example.com.", wire.TypeA, false},
-		{"c.example.com.", "b.c.example.com.", wire.TypeA, false}, {"b.c.example.com.", "a.b.c.example.com.", wire.TypeMX, true},
+		{".", "com.", wire.TypeA, false}, {"com.", "example.com.", wire.TypeA, false},
+		{"example.com.", "c.example.com.", wire.TypeA, false},
+		{"c.example.com.", "b.c.example.com.", wire.TypeA, false},
+		{"b.c.example.com.", "a.b.c.example.com.", wire.TypeMX, true},
 	} {
 		q, final := m.next(wire.MustParseName(step.zone))
 		if q.Name.String() != step.want || q.Type != step.typ || final != step.final {
-			t.Errorf("at %s: %v %v, want %s %v %v", step.zone, q, final, step.want, step.typ, step.final)
+			t.Errorf("at %s: %v %v, want %s %v %v", step.zone, q, final, step.want, step.typ,
+				step.final)
 		}
 	}
-	m = minimiser{q: wire.Question{Name: wire.MustParseName("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"), Type: wire.TypePTR}}
+	m = minimiser{q: wire.Question{Type: wire.TypePTR, Name: wire.MustParseName(
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa")}}
 	n := 0
 	for {
 		_, final := m.next(wire.MustParseName("ip6.arpa"))

@@ -37,13 +37,18 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 		gone    []string // of the names that were known
 	}{
 		{"nothing", func(*Config) {}, anchored(), nil},
-		{"another port and letter case", func(c *Config) { c.Port, c.CaseRandomisation = 5353, true },
+		{"another port and letter case", func(c *Config) {
+			c.Port, c.CaseRandomisation = 5353,
+				true
+		},
 			anchored(), nil},
-		{"the signature cache", func(c *Config) { c.Validation.SignatureCache = 9 }, anchored(), nil},
+		{"the signature cache", func(c *Config) { c.Validation.SignatureCache = 9 }, anchored(),
+			nil},
 		{"a zone added", func(c *Config) {
 			c.Zones = append(c.Zones, zone("lab.example", "192.0.2.2:53"))
 		}, anchored(), []string{"www.lab.example"}},
-		{"a zone removed", func(c *Config) { c.Zones = nil }, anchored(), []string{"www.corp.example"}},
+		{"a zone removed", func(c *Config) { c.Zones = nil }, anchored(),
+			[]string{"www.corp.example"}},
 		{"a zone with another server", func(c *Config) {
 			c.Zones = []Zone{zone("corp.example", "192.0.2.9:53")}
 		}, anchored(), []string{"www.corp.example"}},
@@ -52,10 +57,12 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 			z.Peer.Name = "other.example"
 			c.Zones = []Zone{z}
 		}, anchored(), []string{"www.corp.example"}},
-		{"a negative anchor", func(*Config) {}, anchored("lab.example"), []string{"www.lab.example"}},
+		{"a negative anchor", func(*Config) {}, anchored("lab.example"),
+			[]string{"www.lab.example"}},
 		{"another root anchor", func(*Config) {}, &trustanchor.Set{},
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
-		{"another judge", func(c *Config) { c.Validation = validator.Policy{SHA1: true} }, anchored(),
+		{"another judge", func(c *Config) { c.Validation = validator.Policy{SHA1: true} },
+			anchored(),
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
 		{"stricter glue", func(c *Config) { c.HardenGlue = false }, anchored(),
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},

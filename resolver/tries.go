@@ -24,8 +24,8 @@ type tries struct {
 	again  []*candidate     // servers to be asked at once, in another form
 	around transport.Strays // memory of the first strays
 	strays *transport.Strays
-	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more (RFC
-	// 5452).
+	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more
+	// (RFC 5452).
 	distrust bool
 	pause    time.Time // nothing is sent until then, for this machine is short of something
 	last     time.Time // when the last was sent
@@ -272,7 +272,8 @@ func (a *asking) overdue(t *try) {
 	if !t.how.reliable() {
 		s.unheard++
 		if t.req.Cookie.Sent && a.strays.Cookies() > 0 {
-			s.tcpNext = true // over TCP a cookie protects nothing (RFC 7873, section 5.3 asks for it)
+			// over TCP a cookie protects nothing (RFC 7873, section 5.3 asks for it)
+			s.tcpNext = true
 			if !s.tcpFailed && s.tcp == 0 {
 				a.again = append(a.again, t.c)
 			}

@@ -1,4 +1,5 @@
-// What is known of zones, by zone: packed, with the keys where they are kept anyway, among the sets.
+// What is known of zones, by zone: packed, with the keys where they are kept anyway, among the
+// sets.
 
 package resolver
 

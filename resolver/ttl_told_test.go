@@ -91,17 +91,20 @@ func TestFirstAnswerSaysTheTTLThatHolds(t *testing.T) {
 				time.Sleep(time.Second)
 				if second := in.resolve(q.name, q.qtype); told(second) != ttl-1 ||
 					len(second.Sets) != len(first.Sets) || in.transcript() != "" {
-					t.Errorf("%s %s, %s: told %s first, and a second later %s", q.name, q.qtype, what, ttls(first),
+					t.Errorf("%s %s, %s: told %s first, and a second later %s", q.name, q.qtype,
+						what, ttls(first),
 						ttls(second))
 				}
 				time.Sleep(time.Duration(ttl-2) * time.Second)
 				if last := in.resolve(q.name, q.qtype); told(last) != 1 || in.transcript() != "" {
-					t.Errorf("%s %s, %s: told %s first, and before the end %s", q.name, q.qtype, what, ttls(first),
+					t.Errorf("%s %s, %s: told %s first, and before the end %s", q.name, q.qtype,
+						what, ttls(first),
 						ttls(last))
 				}
 				time.Sleep(time.Second)
 				if in.resolve(q.name, q.qtype); in.transcript() == "" {
-					t.Errorf("%s %s, %s: told %s, and kept for longer", q.name, q.qtype, what, ttls(first))
+					t.Errorf("%s %s, %s: told %s, and kept for longer", q.name, q.qtype, what,
+						ttls(first))
 				}
 			})
 		}
@@ -277,7 +280,8 @@ func TestRFC4034TheSignaturesTTLBoundsTheSets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, rewritten(func(m *dns.Msg) {
 			for _, rr := range m.Answer {
-				if rr.Header().Rrtype == dns.TypeRRSIG && rr.Header().Name == "www.secure.example." {
+				if rr.Header().Rrtype == dns.TypeRRSIG &&
+					rr.Header().Name == "www.secure.example." {
 					rr.Header().Ttl = 100
 				}
 			}

@@ -77,7 +77,8 @@ func (x *run) resolve() (*link, *cause.Failure) {
 			return x.descend(d, x.serversOf(d), nil)
 		}
 	}
-	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64}, x.serversConfigured(z),
+	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64},
+		x.serversConfigured(z),
 		z)
 	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
 		x.fallback = true
@@ -173,66 +174,4 @@ func (l *serverList) again() {
 	for _, c := range l.known {
 		c.tries, c.spent, c.asked = 0, false, asked{}
 	}
-}
-
-// follow keeps a referral's delegation, and what it says about the cut's security. A delegation
-// does not outlive the one that it was learnt from, the one in use when the question was sent:
-// the cache may know a newer one by now, of which the reply says nothing (ghost domains,
-// CVE-2012-1033; phoenix domains).
-func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
-	now := x.r.clock.Now()
-	d := got.referral
-	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
-	d.Stored, d.Expires = now.Unix(), now.Add(ttl).Unix()
-	if !from.Zone.IsRoot() {
-		d.Expires = min(d.Expires, from.Expires)
-	}
-	if d.Expires > now.Unix() {
-		x.r.cache.Delegations.Put(d.Zone, d)
-	}
-	if !x.cd {
-		x.judgeReferral(from.Zone, d.Zone, got.authority)
-	}
-	return d
-}
-
-// minimiser decides which name the next servers are asked for (RFC 9156, section 2.3).
-type minimiser struct {
-	q     wire.Question
-	mode  Minimise
-	steps int
-	extra int // labels beyond the zone's child that are known to be no cut
-	full  bool
-	zone  wire.Name
-}
-
-// next is the question for the servers of zone; final says that it is the whole one.
-func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
-	if zone != m.zone {
-		m.zone, m.extra = zone, 0
-	}
-	labels := zone.Labels() + 1 + m.extra
-	if m.mode == MinimiseOff || m.full || m.steps >= maxMinimised || labels >= m.q.Name.Labels() {
-		return m.q, true
-	}
-	m.steps++
-	// Type A, as other resolvers ask: the least conspicuous (section 2.1).
-	return wire.Question{Name: m.q.Name.Ancestor(labels), Type: wire.TypeA, Class: wire.ClassIN}, false
-}
-
-// step goes one label down; after a few steps several at once, so that long names do not cost a query a label (section 2.3).
-func (m *minimiser) step() {
-	m.extra++
-	if m.steps > 4 {
-		m.extra += (m.q.Name.Labels() - m.zone.Labels()) / max(1, maxMinimised-m.steps)
-	}
-}
-
-// giveUp asks the full name from now on, unless the mode is strict.
-func (m *minimiser) giveUp() bool {
-	if m.mode == MinimiseStrict {
-		return false
-	}
-	m.full = true
-	return true
 }

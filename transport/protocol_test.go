@@ -17,15 +17,15 @@ var namedIn = map[string]struct {
 	names []string
 	why   string
 }{
-	"transport/udp.go":         {[]string{"UDP"}, "its own file"},
-	"transport/tcp.go":         {[]string{"TCP"}, "its own file"},
-	"transport/dot.go":         {[]string{"DoT"}, "its own file"},
-	"transport/doh.go":         {[]string{"DoH", "DoHPlain"}, "its own file"},
-	"transport/http3.go":       {[]string{"DoH3"}, "its own file"},
-	"transport/doq.go":         {[]string{"DoQ"}, "its own file"},
-	"resolver/encrypt.go":      {[]string{"UDP"}, "how servers are asked first"},
-	"resolver/try.go":          {[]string{"TCP"}, "how they are asked where UDP does not do"},
-	"internal/config/zones.go": {[]string{"TCP"}, "what the key tcp: true is short for"},
+	"transport/udp.go":          {[]string{"UDP"}, "its own file"},
+	"transport/tcp.go":          {[]string{"TCP"}, "its own file"},
+	"transport/dot.go":          {[]string{"DoT"}, "its own file"},
+	"transport/doh.go":          {[]string{"DoH", "DoHPlain"}, "its own file"},
+	"transport/http3.go":        {[]string{"DoH3"}, "its own file"},
+	"transport/doq.go":          {[]string{"DoQ"}, "its own file"},
+	"resolver/opportunistic.go": {[]string{"UDP"}, "how servers are asked first"},
+	"resolver/try.go":           {[]string{"TCP"}, "how they are asked where UDP does not do"},
+	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
 }
 
 // constants are the names of the protocols in the source, of the table's rows in order.

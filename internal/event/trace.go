@@ -82,7 +82,8 @@ func (e *Event) Text() string {
 	case Answer:
 		return fmt.Sprintf("answered %s, %s, %d packets%s", e.RCode, e.Status, e.Count, e.label())
 	case CacheHit:
-		return fmt.Sprintf("%s: in the cache: %s, %s, TTL %d%s", q, e.Reply, e.Status, e.TTL, e.why())
+		return fmt.Sprintf("%s: in the cache: %s, %s, TTL %d%s", q, e.Reply, e.Status, e.TTL,
+			e.why())
 	case Synthesis:
 		return fmt.Sprintf("%s: follows from %s in the cache: %s, %s, TTL %d", q, e.Source, e.Reply,
 			e.Status, e.TTL)

@@ -51,22 +51,30 @@ func (w *wires) setCut(p transport.Protocol, err error) {
 	w.cut[p] = err
 }
 
-// RFC 9539: authorities are probed beside the first question, asked over what works from then on, in plain again when it fails, and left alone
-// for a while after.
+// RFC 9539: authorities are probed beside the first question, asked over what works from then on,
+// in plain again when it fails, and left alone for a while after.
 func TestOpportunisticEncryption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &wires{World: lab.Internet(time.Now()), cut: map[transport.Protocol]error{transport.DoQ: transport.ErrUnreachable}}
-		in := newNetwork(t, w.World, w, func(c *resolver.Config) { c.Opportunistic = []transport.Protocol{transport.DoQ, transport.DoT} })
+		w := &wires{World: lab.Internet(time.Now()),
+			cut: map[transport.Protocol]error{transport.DoQ: transport.ErrUnreachable}}
+		in := newNetwork(t, w.World, w,
+			func(c *resolver.Config) {
+				c.Opportunistic = []transport.Protocol{transport.DoQ,
+					transport.DoT}
+			})
 		in.resolve("www.secure.example.", wire.TypeA)
 		synctest.Wait()
-		if got := w.took(); !slices.Contains(got, transport.UDP) || !slices.Contains(got, transport.DoT) || !slices.Contains(got, transport.DoQ) {
+		if got := w.took(); !slices.Contains(got, transport.UDP) ||
+			!slices.Contains(got, transport.DoT) || !slices.Contains(got, transport.DoQ) {
 			t.Errorf("the first questions take %v", got)
 		}
-		if in.resolve("txt.secure.example.", wire.TypeTXT); !slices.Equal(w.took(), []transport.Protocol{transport.DoT}) {
+		if in.resolve("txt.secure.example.", wire.TypeTXT); !slices.Equal(w.took(),
+			[]transport.Protocol{transport.DoT}) {
 			t.Error("a server that has DoT is not asked over it alone")
 		}
 		w.setCut(transport.DoT, transport.ErrTimeout)
-		if a := in.resolve("no.secure.example.", wire.TypeA); a.RCode != wire.RCodeNXDomain || !slices.Equal(w.took(), []transport.Protocol{transport.DoT, transport.UDP}) {
+		if a := in.resolve("no.secure.example.", wire.TypeA); a.RCode != wire.RCodeNXDomain ||
+			!slices.Equal(w.took(), []transport.Protocol{transport.DoT, transport.UDP}) {
 			t.Errorf("when DoT fails: %v", a.RCode)
 		}
 		w.setCut(transport.DoT, nil)
@@ -83,7 +91,8 @@ func TestOpportunisticEncryption(t *testing.T) {
 	})
 }
 
-// A zone whose servers are to be asked over an encrypted transport is asked over nothing else, unless that is allowed.
+// A zone whose servers are to be asked over an encrypted transport is asked over nothing else,
+// unless that is allowed.
 func TestStrictZones(t *testing.T) {
 	for _, fallback := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -100,7 +109,9 @@ func TestStrictZones(t *testing.T) {
 				}
 			}
 			in := newNetwork(t, world, w, func(c *resolver.Config) {
-				c.Zones = []resolver.Zone{{Name: wire.MustParseName("secure.example."), Addrs: []netip.AddrPort{netip.AddrPortFrom(server, 853)}, Via: transport.DoT, Peer: &transport.Peer{Name: "dns.example"}, Fallback: fallback}}
+				c.Zones = []resolver.Zone{{Name: wire.MustParseName("secure.example."),
+					Addrs: []netip.AddrPort{netip.AddrPortFrom(server, 853)}, Via: transport.DoT,
+					Peer: &transport.Peer{Name: "dns.example"}, Fallback: fallback}}
 			})
 			a := in.resolve("www.secure.example.", wire.TypeA)
 			if a.Status != wire.Secure || !slices.Contains(w.took(), transport.DoT) {
@@ -122,7 +133,8 @@ func TestStrictZones(t *testing.T) {
 			if fallback && (a.Status != wire.Secure || plain == 0) {
 				t.Errorf("with fallback: %v, %d questions in plain, %v", a.Status, plain, a.Failure)
 			}
-			if !fallback && (a.RCode != wire.RCodeServFail || a.Failure.Cause != cause.ServerIdentity || plain > 0) {
+			if !fallback && (a.RCode != wire.RCodeServFail ||
+				a.Failure.Cause != cause.ServerIdentity || plain > 0) {
 				t.Errorf("strict: %v %v, %d questions in plain", a.RCode, a.Failure, plain)
 			}
 		})

@@ -1,15 +1,12 @@
-// What a reply is, decided from its content alone.
+// What a response is: an answer, an alias, a denial, a referral, or none of these.
 
 package resolver
 
 import (
-	"net/netip"
 	"slices"
-	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
-	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -29,7 +26,8 @@ const (
 type reply struct {
 	kind  replyKind
 	fault cause.Cause
-	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be had.
+	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be
+	// had.
 	weak bool
 
 	sets    []*wire.RRset // answer or alias, in order
@@ -45,8 +43,8 @@ type reply struct {
 	referral *cache.Delegation
 }
 
-// classify decides what a reply to q, from the servers of zone, is. The sections have been scrubbed. forwarder says that the
-// server is a resolver and not an authority.
+// classify decides what a reply to q, from the servers of zone, is. The sections have been
+// scrubbed. forwarder says that the server is a resolver and not an authority.
 func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, hardenGlue bool) reply {
 	if c := faultOf(m.FullRCode()); c != cause.None {
 		return reply{fault: c}
@@ -58,7 +56,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	authoritative := forwarder || m.Has(wire.FlagAA)
 	r := reply{weak: !authoritative, nxdomain: m.RCode() == wire.RCodeNXDomain}
 	for _, s := range m.Authority {
-		if s.Type == wire.TypeSOA || s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3 || s.Type == wire.TypeDS {
+		if s.Type == wire.TypeSOA || s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3 ||
+			s.Type == wire.TypeDS {
 			r.authority = append(r.authority, s)
 		}
 	}
@@ -80,12 +79,16 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 			glue = wire.Root
 		}
 		r.referral = delegationFrom(ns, m.Additional, glue)
-		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
+		r.authority = slices.DeleteFunc(r.authority,
+			func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
 	case q.Type == wire.TypeDS && ns != nil && ns.Name == q.Name:
-		r.kind, r.weak = replyNoData, false // a server too old to know DS refers to the child, maybe with the denial
-	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil || wire.FindType(r.authority, wire.TypeNSEC3) != nil:
+		// a server too old to know DS refers to the child, maybe with the denial
+		r.kind, r.weak = replyNoData, false
+	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil ||
+		wire.FindType(r.authority, wire.TypeNSEC3) != nil:
 		r.kind = replyNoData
-		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section 2.2): believed only if no other says more.
+		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section
+		// 2.2): believed only if no other says more.
 		r.weak = r.weak || len(r.authority) == 0 && !forwarder
 	default: // upward or sideways referral
 		return reply{fault: cause.Lame}
@@ -93,7 +96,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	// Neither AA nor SOA nor proof (RFC 2308, section 5): used if need be, not kept.
 	r.hollow = r.kind != replyReferral && !authoritative && len(r.authority) == 0
 	if r.kind != replyReferral {
-		r.authority = slices.DeleteFunc(r.authority, func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
+		r.authority = slices.DeleteFunc(r.authority,
+			func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
 	}
 	return r
 }
@@ -115,14 +119,6 @@ func faultOf(rc wire.RCode) cause.Cause {
 	return cause.ServerUnexpected
 }
 
-// leadsTo says that a delegation is on the way to the question's name; for DS it must be above it.
-func leadsTo(cut wire.Name, q wire.Question) bool {
-	if q.Type == wire.TypeDS {
-		return q.Name.Below(cut)
-	}
-	return q.Name.Within(cut)
-}
-
 // positive looks for what answers the question, or leads on.
 func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	cname := wire.Find(answer, q.Name, wire.TypeCNAME)
@@ -133,7 +129,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			continue
 		}
 		if l, tooLong := aliasFromDNAME(q.Name, d); l != nil {
-			// Our own CNAME, not the server's: it is what the DNAME says. A signed CNAME may stand beside.
+			// Our own CNAME, not the server's: it is what the DNAME says. A signed CNAME may stand
+			// beside.
 			r.kind, r.target, r.sets = l.kindFor(q.Type), l.target, l.sets
 			r.rest = without(answer, d, cname)
 			return true
@@ -162,8 +159,11 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			return true
 		}
 	}
-	// A CNAME beside other data is against RFC 1034, section 3.6.2; what the server says first counts.
-	if s := wire.Find(answer, q.Name, q.Type); s != nil && (cname == nil || !aliasApplies(q.Type) || slices.Index(answer, s) < slices.Index(answer, cname)) {
+	// A CNAME beside other data is against RFC 1034, section 3.6.2; what the server says first
+	// counts.
+	if s := wire.Find(answer, q.Name, q.Type); s != nil &&
+		(cname == nil || !aliasApplies(q.Type) || slices.Index(answer, s) < slices.Index(answer,
+			cname)) {
 		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
 		r.rest = without(answer, s)
 		return true
@@ -181,7 +181,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	return true
 }
 
-// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a link on the way.
+// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a link on the
+// way.
 func (l *link) kindFor(t wire.Type) replyKind {
 	if t == wire.TypeCNAME {
 		return replyAnswer
@@ -197,91 +198,3 @@ func without(sets []*wire.RRset, drop ...*wire.RRset) (kept []*wire.RRset) {
 	}
 	return kept
 }
-
-// delegationFrom makes a delegation of an NS set and its glue: addresses of the names it lists, below the zone that was asked
-// (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
-func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *cache.Delegation {
-	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL), Servers: make([]cache.NameServer, 0, min(ns.Len(), MaxNameServers))}
-	for rd := range ns.Data.All() {
-		name, ok := wire.TargetName(rd)
-		if !ok || len(d.Servers) == MaxNameServers {
-			continue
-		}
-		s := cache.NameServer{Name: name}
-		if name.Within(zone) {
-			s.Addrs = append(addresses(wire.Find(additional, name, wire.TypeA)), addresses(wire.Find(additional, name, wire.TypeAAAA))...)
-		}
-		d.Servers = append(d.Servers, s)
-	}
-	return d
-}
-
-// addresses reads an A or AAAA set, the first few.
-func addresses(s *wire.RRset) (as []netip.Addr) {
-	if s == nil {
-		return nil
-	}
-	for rd := range s.Data.All() {
-		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < maxAddresses {
-			if as == nil {
-				as = make([]netip.Addr, 0, min(s.Len(), maxAddresses))
-			}
-			as = append(as, a)
-		}
-	}
-	return as
-}
-
-// scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN,
-// records whose RDATA fit their type (CVE-2025-11411 and the older poisonings). How many there are
-// is no matter: a set may be as large as a message (virus signatures in TXT, SRV of a large
-// directory), and no work here or in the validator grows with the square of it (CVE-2024-1737).
-// BIND's default of 100 records of a type refuses those. damaged reports whether an answer lost
-// records that cannot be of their type; dropped is how many sets it may not speak of.
-//
-// Of a forwarder's replies the denials of zones above are kept too, to judge the question with:
-// proof is the zone that they have to be in.
-func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged bool, dropped int) {
-	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
-		kept := (*section)[:0]
-		for _, s := range *section {
-			outside := !s.Name.Within(zone) && !(i == 1 && isDenial(s.Type) && s.Name.Within(proof))
-			if outside && (i < 2 || hardenGlue) || s.Class != wire.ClassIN {
-				dropped++
-				continue
-			}
-			if !fit(s) && i == 0 {
-				damaged = true
-			}
-			if len(s.Data) > 0 {
-				kept = append(kept, s)
-			}
-		}
-		*section = kept
-	}
-	return damaged, dropped
-}
-
-// isDenial reports whether a type belongs to the authority section of a denial.
-func isDenial(t wire.Type) bool {
-	return t == wire.TypeSOA || t == wire.TypeNSEC || t == wire.TypeNSEC3
-}
-
-// fit drops records that cannot be of their type, and reports whether none was.
-func fit(s *wire.RRset) (whole bool) {
-	var kept wire.RDataList
-	for d := range s.Data.All() {
-		if wire.FitsType(s.Type, d) {
-			kept = kept.Append(d)
-		}
-	}
-	if whole = len(kept) == len(s.Data); !whole {
-		s.Data = kept
-	}
-	// No more are looked at: nobody has to store or send what is not.
-	s.Sigs = s.Sigs.Head(validator.MaxSignaturesPerSet)
-	return whole
-}
-
-// maxDelegationTTL bounds how long a parent is taken at its word.
-const maxDelegationTTL = 24 * time.Hour

@@ -1,11 +1,11 @@
-// What is learnt of servers, and the choice among them. Everything comes through one door, [servers.learn], as one of a closed
-// list of events, so that the choice can be tested with a list of events.
+// What is learnt of servers, and the choice among them. Everything comes through one door,
+// [servers.learn], as one of a closed list of events, so that the choice can be tested with a list
+// of events.
 
 package resolver
 
 import (
 	"hash/maphash"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -29,7 +29,7 @@ const (
 	eventLame                   // it does not serve the zone
 	eventBad                    // refused, failed, malformed
 	eventBogus                  // its data do not verify
-	eventForget                 // the network is back: what was held against servers may be its fault
+	eventForget                 // the network is back: failures may have been its fault
 
 	// What it is able to do. Nothing that one forged packet could say is believed at once: a proven
 	// event came over TCP, or with our cookie.
@@ -41,7 +41,7 @@ const (
 	eventCaseLostProven // the reply's question is not in the letters that were sent
 	eventNoCookie       // FORMERR with a cookie, and a reply without
 	eventNoCookieProven // it returns none, or another
-	eventPlainOnly      // silence to the question as it is, a reply to it in lower case without cookie
+	eventPlainOnly      // silence, but a reply to the question in lower case without cookie
 )
 
 // How long things are held against a server.
@@ -124,16 +124,14 @@ type zoneFault struct {
 	grave bool // lame or bogus, rather than a passing failure
 }
 
-// maxZoneFaults bounds what one address can make us remember.
-const maxZoneFaults = 64
-
 // servers is what is known of all.
 type servers struct {
 	cache  *memcache.Cache[netip.Addr, *server]
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
-	// beside is how many tries are open beside another of their question, mostBeside how many may be.
+	// beside is how many tries are open beside another of their question, mostBeside how many may
+	// be.
 	beside     atomic.Int32
 	mostBeside int32
 }
@@ -174,8 +172,8 @@ func (p *pace) lateFor(zone wire.Name) {
 	p.level.Store(int32(len(p.late) / lateZones))
 }
 
-// uplink tells "our link is down" from "this server is down": when many servers are silent in a row and none replies, it is the link, and nothing is
-// held against anybody until somebody replies.
+// uplink tells "our link is down" from "this server is down": when many servers are silent in a row
+// and none replies, it is the link, and nothing is held against anybody until somebody replies.
 type uplink struct {
 	mu     sync.Mutex
 	silent int                 // exchanges without a reply since the last reply; guarded by mu
@@ -206,7 +204,7 @@ func (u *uplink) note(a netip.Addr, replied bool) bool {
 	return u.silent >= downExchanges && len(u.who) >= downServers
 }
 
-// isDown says whether the link seems to be down.
+// isDown reports whether the link seems to be down.
 func (u *uplink) isDown() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -215,7 +213,10 @@ func (u *uplink) isDown() bool {
 
 func newServers(bytes int) *servers {
 	s := &servers{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
-	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 { return maphash.Comparable(s.seed, a) },
+	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 {
+		return maphash.Comparable(s.seed,
+			a)
+	},
 		func(_ netip.Addr, v *server) int { return v.held })
 	return s
 }
@@ -240,7 +241,8 @@ func (s *servers) account(a netip.Addr, v *server) {
 
 // learn takes an event. took is the round trip of a reply, or how long silence has lasted; zone is
 // the one that was asked for.
-func (s *servers) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration, now time.Time) {
+func (s *servers) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration,
+	now time.Time) {
 	switch e {
 	case eventReply, eventAlive, eventTimeout, eventDead:
 		replied := e == eventReply || e == eventAlive
@@ -410,7 +412,8 @@ func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 		dead:    now.Before(v.until), lately: now.Sub(v.replied) < deadSilence,
 		edns: v.edns, noEDNS: now.Before(v.noEDNS.until),
 		caseKept: v.caseKept, caseLost: now.Before(v.caseLost.until),
-		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses, cookie: v.cookie}
+		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses,
+		cookie: v.cookie}
 	if v.srtt > 0 {
 		// RFC 6298, section 2.3, but not much more than twice the round trip: a question that is
 		// sent again too early costs a packet, for the reply to the first still counts.
@@ -436,78 +439,3 @@ func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 	}
 	return p
 }
-
-func (s *servers) setCookie(a netip.Addr, cookie []byte) {
-	v := s.get(a)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.cookie, v.noCookie, v.plainOnly = cookie, inability{}, 0
-	s.account(a, v)
-}
-
-// candidate is an address of a delegation, with what this question has already seen of it.
-type candidate struct {
-	addr  netip.AddrPort
-	name  wire.Name // of the name server; zero if configured by address
-	tries int
-	spent bool // will not be asked again for this question
-	// fellBack says that its encrypted transport failed for this question.
-	fellBack bool
-	asked    asked
-}
-
-// exploreOdds is how often, one in so many, a server is asked that is not the best known: the others' RTTs have to stay fresh.
-const exploreOdds = 20
-
-// choose picks the next server: those tried least come first, then those with nothing held against them, then the fastest; a
-// server not known yet counts as fast, so that it is probed. Sometimes another of the same standing is taken.
-func choose(list []*candidate, profiles func(netip.AddrPort) profile, odds func(int) int) *candidate {
-	type ranked struct {
-		*candidate
-		standing int
-		rtt      time.Duration
-	}
-	var room [8]ranked // few zones have more addresses
-	live := room[:0]
-	for _, c := range list {
-		if c.spent || c.tries >= MaxTriesPerServer {
-			continue
-		}
-		p := profiles(c.addr)
-		if p.dead && c.tries > 0 {
-			continue // one try finds out whether it is back; a flood of names in a dead zone must not wait for more
-		}
-		r := ranked{candidate: c, standing: 8*c.tries + p.fault*2, rtt: p.srtt}
-		if p.dead {
-			r.standing += 3
-		}
-		switch {
-		case p.overdue:
-			r.rtt = max(r.rtt, p.rto) // RFC 6298, section 5.5: what is waited for it now
-		case r.rtt == 0:
-			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
-		}
-		r.standing += int(c.asked.local)
-		live = append(live, r)
-	}
-	if len(live) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(live, func(a, b ranked) int {
-		if a.standing != b.standing {
-			return a.standing - b.standing
-		}
-		return int(a.rtt - b.rtt)
-	})
-	equal := 1
-	for equal < len(live) && live[equal].standing == live[0].standing {
-		equal++
-	}
-	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
-		return live[1+odds(equal-1)].candidate
-	}
-	return live[0].candidate
-}
-
-// random is the odds of production.
-func random(n int) int { return rand.IntN(n) }

@@ -1,4 +1,5 @@
-// Asking servers over encrypted transports: those that the operator names, strictly, and authorities by opportunity (RFC 9539).
+// Asking servers over encrypted transports: those that the operator names, strictly, and
+// authorities by opportunity (RFC 9539).
 
 package resolver
 
@@ -45,8 +46,9 @@ func (a *asking) port(c *candidate, how attempt) netip.AddrPort {
 	return netip.AddrPortFrom(c.addr.Addr(), a.x.r.cfg.Port)
 }
 
-// fallBack goes from encrypted to plain, where that may be: a server that the operator named is asked in plain only if told so (RFC 8310, section 5), an
-// authority always (RFC 9539, section 4.6.9: the failure is remembered, so that it costs once).
+// fallBack goes from encrypted to plain, where that may be: a server that the operator named is
+// asked in plain only if told so (RFC 8310, section 5), an authority always (RFC 9539, section
+// 4.6.9: the failure is remembered, so that it costs once).
 func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool {
 	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) ||
 		errors.Is(err, transport.ErrLocal) {
@@ -62,8 +64,9 @@ func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool 
 	return true
 }
 
-// probe finds out, beside the question, whether an authority encrypts (RFC 9539, section 4.4). The question itself is what is sent, so that
-// the server learns nothing that it does not hear anyway. Nobody waits for it.
+// probe finds out, beside the question, whether an authority encrypts (RFC 9539, section 4.4). The
+// question itself is what is sent, so that the server learns nothing that it does not hear anyway.
+// Nobody waits for it.
 func (a *asking) probe(c *candidate, query []byte) {
 	r := a.x.r
 	if a.conf != nil || len(r.cfg.Opportunistic) == 0 {
@@ -75,7 +78,8 @@ func (a *asking) probe(c *candidate, query []byte) {
 		default:
 			return // some other time
 		}
-		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e, Query: slices.Clone(query), Timeout: probeTimeout}
+		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e,
+			Query: slices.Clone(query), Timeout: probeTimeout}
 		r.servers.probing(c.addr.Addr(), e, r.clock.Now())
 		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
@@ -126,7 +130,8 @@ func (s *servers) setEncrypted(a netip.Addr, e encryption) {
 }
 
 // unknown are those of the transports of which it has to be found out whether a server has them.
-func (s *servers) unknown(a netip.Addr, list []transport.Protocol, now time.Time) (out []transport.Protocol) {
+func (s *servers) unknown(a netip.Addr, list []transport.Protocol,
+	now time.Time) (out []transport.Protocol) {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -1,0 +1,191 @@
+// Alias chains: CNAME, and DNAME with the CNAME that follows from it (RFC 6672).
+
+package resolver
+
+import (
+	"slices"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/wire"
+)
+
+// chainOf follows the alias chain; next gives each link, or its failure. Where next gives neither,
+// there is no answer.
+func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link,
+	*cause.Failure)) *Answer {
+	a := &Answer{Question: q, Status: wire.Secure}
+	var seen []wire.Name
+	for name := q.Name; ; {
+		seen = append(seen, name)
+		k := cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)}
+		l, f := r.madeLink(a.Sets, k), (*cause.Failure)(nil)
+		if l == nil {
+			l, f = next(k)
+		}
+		switch {
+		case f != nil:
+			return a.fail(r.forOperator(name, f))
+		case l == nil:
+			return nil
+		}
+		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending() ||
+			l.derived
+		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
+			a.Refresh = l.refresh
+		}
+		a.Sets = appendNew(a.Sets, l.sets)
+		if a.Failure == nil {
+			a.Failure = l.failure
+		}
+		a.Authority = appendNew(a.Authority, l.proofs)
+		if l.own != nil {
+			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})
+		}
+		switch {
+		case l.kind == kindNXDomain:
+			a.RCode, a.Gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
+			return a
+		case l.tooLong:
+			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2
+			if a.Failure == nil {
+				a.Failure = cause.New(cause.AliasTooLong, nil, "%s", name)
+			}
+			return a
+		case l.kind != kindAlias:
+			return a
+		case l.target == name:
+			// There is no chain to follow: what the zone says is shown, with the reason, as Unbound
+			// 1.26 does. BIND 9.18, Knot Resolver and older Unbounds say SERVFAIL, as we do for
+			// longer loops (RFC 1034, section 3.6.2: an error).
+			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
+			return a
+		case slices.Contains(seen, l.target), l.growing():
+			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
+		case len(seen) > r.cfg.MaxAliases:
+			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
+		}
+		name = l.target
+	}
+}
+
+// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks
+// for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
+// little.
+func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
+	for _, s := range chain {
+		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
+			!r.speaksFor(s.Name, k) {
+			continue
+		}
+		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
+			l.derived = true
+			return l
+		}
+	}
+	return nil
+}
+
+// growing reports whether a link is a DNAME that leads below itself: names become longer without
+// end.
+func (l *link) growing() bool {
+	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
+		return false
+	}
+	to, ok := wire.TargetName(l.sets[0].Data.First())
+	return ok && to.Within(l.sets[0].Name)
+}
+
+// appendNew adds the sets of a further link that the answer does not have yet: links may share a
+// DNAME, an SOA or a proof, and a message has a set once (RFC 2181, section 5).
+func appendNew(have, sets []*wire.RRset) []*wire.RRset {
+	if len(have) == 0 {
+		return append(have, sets...)
+	}
+	for _, s := range sets {
+		if wire.Find(have, s.Name, s.Type) == nil {
+			have = append(have, s)
+		}
+	}
+	return have
+}
+
+// aliasApplies reports whether a CNAME answers questions for a type (RFC 4035, section 2.5; RFC
+// 1034, section 3.6.2).
+func aliasApplies(t wire.Type) bool {
+	return t != wire.TypeCNAME && t != wire.TypeANY && t != wire.TypeNSEC && t != wire.TypeRRSIG &&
+		t != wire.TypeNSEC3
+}
+
+// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is
+// the one that was given first (RFC 6672, section 3.1).
+func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
+		e, state := r.cache.LookupRRset(dname, now)
+		if !state.Good() || e.Set.Security != l.status || !r.speaksFor(n, k) {
+			continue
+		}
+		made, _ := aliasFromDNAME(k.Name, e.Set)
+		if made != nil && made.sets[1].Data.Equal(l.sets[0].Data) {
+			l.sets = []*wire.RRset{aged(e.Set, e.TTL(now.Unix())), l.sets[0]}
+		}
+		return
+	}
+}
+
+// cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3).
+func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		e, state := r.cache.LookupRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
+		if !state.Good() {
+			continue
+		}
+		if !r.speaksFor(n, k) {
+			return nil, false // above a configured zone: it speaks for another tree
+		}
+		if e.Set.Security != wire.Secure {
+			return nil, false // an unsigned DNAME speaks for the name it came for, no more
+		}
+		dname := aged(e.Set, e.TTL(now.Unix()))
+		l, tooLong := aliasFromDNAME(k.Name, dname)
+		switch {
+		case tooLong:
+			l = &link{kind: kindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
+				tooLong: true}
+		case l == nil:
+			return nil, false
+		}
+		l.source = event.SourceDNAME
+		if e.Beside != nil {
+			l.failure = e.Beside.Failure
+		}
+		if k.Type == wire.TypeCNAME {
+			l.kind = kindAnswer
+		}
+		return l, true
+	}
+	return nil, false
+}
+
+// aliasFromDNAME makes the CNAME that a DNAME stands for. tooLong says that the name would be (RFC
+// 6672, section 2.2).
+func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *link, tooLong bool) {
+	to, ok := wire.TargetName(dname.Data.First())
+	if !ok || dname.Len() != 1 {
+		return nil, false
+	}
+	target, ok := name.ReplaceSuffix(dname.Name, to)
+	if !ok {
+		return nil, true
+	}
+	cname := &wire.RRset{Name: name, Type: wire.TypeCNAME, Class: wire.ClassIN, TTL: dname.TTL,
+		Security: dname.Security}
+	cname.Data = cname.Data.Append([]byte(target.Wire()))
+	return &link{kind: kindAlias, sets: []*wire.RRset{dname, cname}, target: target,
+		status: dname.Security}, false
+}

@@ -1,0 +1,148 @@
+// Delegations: NS and glue of a referral (RFC 9471), and how long they hold.
+
+package resolver
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/wire"
+)
+
+// leadsTo reports whether a delegation is on the way to the question's name; for DS it must be
+// above it.
+func leadsTo(cut wire.Name, q wire.Question) bool {
+	if q.Type == wire.TypeDS {
+		return q.Name.Below(cut)
+	}
+	return q.Name.Within(cut)
+}
+
+// delegationFrom makes a delegation of an NS set and its glue: addresses of the names it lists,
+// below the zone that was asked (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
+func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *cache.Delegation {
+	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL),
+		Servers: make([]cache.NameServer, 0, min(ns.Len(), MaxNameServers))}
+	for rd := range ns.Data.All() {
+		name, ok := wire.TargetName(rd)
+		if !ok || len(d.Servers) == MaxNameServers {
+			continue
+		}
+		s := cache.NameServer{Name: name}
+		if name.Within(zone) {
+			s.Addrs = append(addresses(wire.Find(additional, name, wire.TypeA)),
+				addresses(wire.Find(additional, name, wire.TypeAAAA))...)
+		}
+		d.Servers = append(d.Servers, s)
+	}
+	return d
+}
+
+// addresses reads an A or AAAA set, the first few.
+func addresses(s *wire.RRset) (as []netip.Addr) {
+	if s == nil {
+		return nil
+	}
+	for rd := range s.Data.All() {
+		if a, ok := netip.AddrFromSlice(rd); ok && len(as) < maxAddresses {
+			if as == nil {
+				as = make([]netip.Addr, 0, min(s.Len(), maxAddresses))
+			}
+			as = append(as, a)
+		}
+	}
+	return as
+}
+
+// follow keeps a referral's delegation, and what it says about the cut's security. A delegation
+// does not outlive the one that it was learnt from, the one in use when the question was sent:
+// the cache may know a newer one by now, of which the reply says nothing (ghost domains,
+// CVE-2012-1033; phoenix domains).
+func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
+	now := x.r.clock.Now()
+	d := got.referral
+	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
+	d.Stored, d.Expires = now.Unix(), now.Add(ttl).Unix()
+	if !from.Zone.IsRoot() {
+		d.Expires = min(d.Expires, from.Expires)
+	}
+	if d.Expires > now.Unix() {
+		x.r.cache.Delegations.Put(d.Zone, d)
+	}
+	if !x.cd {
+		x.judgeReferral(from.Zone, d.Zone, got.authority)
+	}
+	return d
+}
+
+// glueOf is what the delegations above a name say of its addresses: the last resort, where the zone
+// itself gives none.
+func (x *run) glueOf(name wire.Name) []netip.Addr {
+	now := x.r.clock.Now().Unix()
+	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
+		d, ok := x.r.cache.Delegations.Get(zone)
+		if !ok || now >= d.Expires {
+			continue
+		}
+		for _, ns := range d.Servers {
+			if ns.Name == name && len(ns.Addrs) > 0 {
+				return ns.Addrs
+			}
+		}
+	}
+	return nil
+}
+
+// learnServers takes from an authoritative answer what the zone says of its own NS set, which
+// ranks above its parent's copy (RFC 2181, section 5.4.1). It ends the delegation earlier if the
+// zone's TTL does, so that a zone that moves is asked for at its parent again when its old owner
+// said so, and never later: that would be a ghost. Servers that only the zone names are asked when
+// those that the parent names have failed, not before, and only if the zone was asked for its NS
+// set. One that comes beside another answer names no servers, as it could be forged with any
+// random name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
+func (a *asking) learnServers(m *wire.Message) {
+	cut := a.list.cut
+	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {
+		return
+	}
+	ns := wire.Find(m.Authority, a.zone, wire.TypeNS)
+	if ns == nil {
+		if ns = wire.Find(m.Answer, a.zone, wire.TypeNS); ns == nil {
+			return
+		}
+	}
+	now := a.x.r.clock.Now()
+	ends := now.Add(max(time.Duration(ns.TTL)*time.Second, MinDelegation)).Unix()
+	own := cut.Own
+	if a.q.Type == wire.TypeNS && a.q.Name == a.zone {
+		own = ownServers(ns, cut)
+	}
+	if ends >= cut.Expires && slices.Equal(own, cut.Own) {
+		return
+	}
+	latest, ok := a.x.r.cache.Delegations.Get(a.zone)
+	if !ok || latest.Stored != cut.Stored { // the parent has said something else since
+		return
+	}
+	d := *latest
+	d.Own, d.Expires = own, min(ends, latest.Expires)
+	a.list.cut = &d
+	a.x.r.cache.Delegations.Put(a.zone, &d)
+}
+
+// ownServers lists what a zone's own NS set names beyond its parent's.
+func ownServers(ns *wire.RRset, cut *cache.Delegation) (own []wire.Name) {
+	for rd := range ns.Data.All() {
+		name, ok := wire.TargetName(rd)
+		known := func(s cache.NameServer) bool { return s.Name == name }
+		if !ok || slices.ContainsFunc(cut.Servers, known) {
+			continue
+		}
+		if own = append(own, name); len(own) == MaxNameServers {
+			break
+		}
+	}
+	return own
+}

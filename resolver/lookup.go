@@ -1,0 +1,185 @@
+// Looking a question up in the cache: the data, an alias, a denial.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// cached looks a link up: the data, an alias, a denial.
+func (r *Resolver) cached(k cache.Key) (*link, bool) {
+	now := r.clock.Now()
+	if k.Type != wire.TypeANY {
+		if l, ok := r.cachedSet(k, k.Type, kindAnswer, now); ok {
+			return l, true
+		}
+	}
+	if aliasApplies(k.Type) {
+		// An unsigned CNAME may be the child's, and DS is the parent's.
+		if l, ok := r.cachedSet(k, wire.TypeCNAME, kindAlias, now); ok &&
+			(k.Type != wire.TypeDS || l.status == wire.Secure) {
+			return l, true
+		}
+	}
+	if n, state := r.cachedNegative(k, now); state.Good() {
+		return negativeLink(n, state, now), true
+	}
+	return nil, false
+}
+
+// cachedNegative looks a denial up: of the type, or of the name where that may answer the question.
+func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
+	if r.ownTree(k) {
+		return r.cache.LookupNegative(k, now)
+	}
+	return r.cache.LookupNegativeKey(k, now)
+}
+
+// derived looks for what follows from other data than the question's own: from a DNAME, a denied
+// ancestor, a denied span (RFC 6672, RFC 8020, RFC 8198).
+func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*link, bool) {
+	if k.Unchecked {
+		return nil, false
+	}
+	now := r.clock.Now()
+	if l, ok := r.cachedDNAME(k, now); ok {
+		return l, true
+	}
+	if l, ok := r.cachedCut(k, now); ok {
+		return l, true
+	}
+	if r.cfg.AggressiveNSEC {
+		return r.cachedDenial(k, now, b)
+	}
+	return nil, false
+}
+
+func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*link, bool) {
+	e, state := r.cache.LookupRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
+	if !state.Good() {
+		return nil, false
+	}
+	ttl := e.TTL(now.Unix())
+	l := &link{kind: kind, state: state, refresh: e.Refresh(),
+		sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
+	if e.Beside != nil {
+		l.failure = e.Beside.Failure
+		for _, p := range e.Beside.Proofs {
+			l.proofs = append(l.proofs, aged(p, ttl))
+		}
+	}
+	if kind == kindAlias {
+		target, ok := wire.TargetName(e.Set.Data.First())
+		if !ok {
+			return nil, false
+		}
+		l.target = target
+	}
+	if t == wire.TypeCNAME && e.Set.Sigs.Len() == 0 {
+		r.addDNAME(l, k, now)
+	}
+	return l, true
+}
+
+// cachedCut denies a name below one that a validated zone denies (RFC 8020, section 2).
+func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
+	if !r.cfg.HardenBelowNXDomain {
+		return nil, false
+	}
+	for n := k.Name; !n.IsRoot(); {
+		n = n.Parent()
+		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
+		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
+			l := negativeLink(e, state, now)
+			l.source = event.SourceCut
+			return l, true
+		}
+	}
+	return nil, false
+}
+
+// aged copies a set with the TTL that is left.
+func aged(s *wire.RRset, ttl uint32) *wire.RRset {
+	c := *s
+	c.TTL = min(c.TTL, ttl)
+	return &c
+}
+
+// negativeLink makes a link from a cached denial.
+func negativeLink(n *cache.Negative, state cache.State, now time.Time) *link {
+	l := &link{kind: kindNoData, state: state, refresh: n.Refresh(), status: n.Status,
+		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
+	if n.NXDomain {
+		l.kind = kindNXDomain
+	}
+	ttl := uint32(max(0, n.Expires-now.Unix()))
+	if n.SOA != nil {
+		l.proofs = append(l.proofs, aged(n.SOA, ttl))
+	}
+	for _, p := range n.Proofs {
+		l.proofs = append(l.proofs, aged(p, ttl))
+	}
+	return l
+}
+
+// remembered returns a link that is known or follows from what is, or the failure that is known;
+// neither if somebody has to be asked. Unchecked keys are content with checked data.
+func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*link, *cause.Failure) {
+	checked := k
+	checked.Unchecked = false
+	l, ok := r.cached(checked)
+	if !ok && k.Unchecked {
+		l, ok = r.cached(k)
+	}
+	if ok && (depth > 0 || !l.bare) {
+		if depth == 0 && l.ending() && r.cfg.Prefetch {
+			r.refresh(k)
+		}
+		return l, nil
+	}
+	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
+		return nil, f
+	}
+	l, _ = r.derived(checked, b)
+	return l, nil
+}
+
+// FailureEnds is the second until which the failure of an answer is remembered for its question;
+// 0 if it is not, if it is that of another link of the chain, or if it may end any moment.
+func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
+	q := a.Question
+	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
+		r.checks(q.Name)})
+	if !ok || f.Failure != a.Failure || f.Failure.HeldAgainst() == cause.ScopeLink {
+		return 0
+	}
+	return f.Expires
+}
+
+// Known answers from memory, failures included; nil if something would have to be asked for. It
+// does not block.
+func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
+	b := validator.NewBudget()
+	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) {
+		return r.remembered(k, b,
+			0)
+	})
+}
+
+// KnownFailure returns the failure that is remembered for a question itself, nil if there is none.
+// [Known] tells of it only where nothing else is known, such as an alias that another type has
+// brought.
+func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
+	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
+	f, ok := r.cache.GetFailure(k, r.clock.Now())
+	if !ok {
+		return nil
+	}
+	return (&Answer{Question: q}).fail(f)
+}

@@ -1,0 +1,202 @@
+// Links: an answer is a chain of them, each judged and cached by itself.
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// kind is what a link says.
+type kind uint8
+
+const (
+	kindAnswer   kind = iota // sets of the type asked for
+	kindAlias                // a CNAME, or a DNAME and the CNAME made from it
+	kindNoData               // no such type
+	kindNXDomain             // no such name
+)
+
+// link is what is known about one name and type. Once published it is immutable.
+type link struct {
+	kind    kind
+	noCache bool        // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
+	state   cache.State // from the cache: how far it is in its life there
+	refresh int64       // from the cache: the second from which it is about to end there
+	// ends: from the cache: when the first signature ends that a denial rests on, whether its
+	// proofs are here or not.
+	ends uint32
+	// fallback: from the public tree, as the servers of a configured zone failed.
+	fallback bool
+	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no
+	// answer for a client (RFC 2308, section 3).
+	bare bool
+	// derived: made from denied spans, as cheaply the next time; a prepared answer for each of a
+	// flood of names would be all cost.
+	derived bool
+	// gap: derived from a gap that the name is in, as others are.
+	gap    bool
+	source event.Source  // what it follows from, if it was not asked for itself
+	sets   []*wire.RRset // the answer
+	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
+	target wire.Name     // of an alias
+	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
+	// have signed them.
+	ofTarget int
+	// own: of a denial without SOA: the zone's NS set, which tells whose word it is; not kept.
+	own *wire.RRset
+	// tooLong: the answer is a DNAME that makes too long a name of the question's (YXDOMAIN).
+	tooLong bool
+	status  wire.Security
+	failure *cause.Failure    // what clients are told although there is an answer
+	zone    wire.Name         // the signer, if secure
+	keys    *validator.KeySet // of a DNSKEY set that was just judged, public keys read
+	// unsignedCut: for type DS, the name is an unsigned delegation or may be one.
+	unsignedCut bool
+}
+
+// ttl is the shortest TTL of the link's sets.
+func (l *link) ttl() uint32 {
+	ttl := uint32(cache.MaxTTL / time.Second)
+	for _, s := range l.sets {
+		ttl = min(ttl, s.TTL)
+	}
+	if len(l.sets) == 0 {
+		for _, s := range l.proofs {
+			ttl = min(ttl, s.TTL)
+		}
+	}
+	return ttl
+}
+
+// until is when the first signature ends that the link rests on, 0 for none.
+func (l *link) until() uint32 {
+	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
+}
+
+// negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the
+// proofs' (RFC 2308, section 5; RFC 9077, section 3).
+func negativeTTL(proofs []*wire.RRset, none uint32) uint32 {
+	ttl, any := ^uint32(0), false
+	for _, p := range proofs {
+		any = true
+		ttl = min(ttl, p.TTL)
+		if p.Type == wire.TypeSOA {
+			if soa, err := wire.ParseSOA(p.Data.First()); err == nil {
+				ttl = min(ttl, soa.Minimum)
+			}
+		}
+	}
+	if !any {
+		return none
+	}
+	return ttl
+}
+
+// shapeOf is the validator's view of a kind.
+func (k kind) shape() validator.Shape {
+	switch k {
+	case kindNoData:
+		return validator.ShapeNoData
+	case kindNXDomain:
+		return validator.ShapeNXDomain
+	}
+	return validator.ShapeAnswer
+}
+
+// store keeps a link under the question's key, and writes into its sets the TTLs that it is kept
+// for: who asks first hears the same as the next (RFC 2181, section 5.2; RFC 2308, section 5).
+func (r *Resolver) store(k cache.Key, l *link) {
+	now := r.clock.Now()
+	if l.kind == kindAnswer || l.kind == kindAlias {
+		r.storeSets(k, l, now)
+	} else {
+		r.storeDenial(k, l, now)
+	}
+	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC && r.speaksFor(l.zone, k) {
+		r.keepDenials(l, now)
+	}
+}
+
+// storeSets keeps data or an alias, each set for its TTL.
+func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
+	for _, s := range l.sets {
+		s.TTL = r.cache.ClampTTL(s.TTL, s.Until, now)
+	}
+	r.joinProofs(l, now)
+	for i, s := range l.sets {
+		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
+			l.status == wire.Secure {
+			continue // made from the DNAME, and made again when it is needed
+		}
+		if s.Type == wire.TypeCNAME && !r.ownTree(k) {
+			continue
+		}
+		if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
+			continue // a server need not tell all under these (RFC 8482)
+		}
+		e := cache.RRset{Set: s}
+		if l.failure != nil || len(l.proofs) > 0 {
+			e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
+		}
+		r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
+	}
+}
+
+// joinProofs gives data that were made from a wildcard and the denials that they need one TTL:
+// they are one entry, which ends when any of its records does (RFC 4035, section 4.5).
+func (r *Resolver) joinProofs(l *link, now time.Time) {
+	ttl := l.ttl()
+	for _, p := range l.proofs {
+		p.TTL = r.cache.ClampTTL(p.TTL, p.Until, now)
+		if p.Type == wire.TypeNSEC || p.Type == wire.TypeNSEC3 {
+			ttl = min(ttl, p.TTL)
+		}
+	}
+	if len(l.proofs) == 0 {
+		return
+	}
+	for _, s := range l.sets {
+		s.TTL = min(s.TTL, ttl)
+	}
+	for _, p := range l.proofs {
+		p.TTL = min(p.TTL, ttl)
+	}
+}
+
+// storeDenial keeps a denial and all that belongs to it for one time.
+func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
+	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure,
+		Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
+	ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL), n.Until, now)
+	for _, p := range l.proofs {
+		p.TTL = ttl
+		switch {
+		case p.Type == wire.TypeSOA && n.SOA == nil:
+			n.SOA = p
+		case !l.bare: // no client is ever shown the proofs of one that is
+			n.Proofs = append(n.Proofs, p)
+		}
+	}
+	denied := k
+	if n.NXDomain && r.deniesAllTypes(k, l) {
+		denied.Type = wire.TypeNone
+	}
+	r.cache.PutNegative(denied, n, ttl, now)
+}
+
+// deniesAllTypes reports whether a denied name is denied for every type and for all names below
+// it (RFC 8020, section 2). Across the edge of a configured zone it is denied for the question
+// alone: DS at the zone's apex is the parent's answer, and a forwarder may prove with a zone
+// above what it was asked for.
+func (r *Resolver) deniesAllTypes(k cache.Key, l *link) bool {
+	return !l.fallback && r.ownTree(k) && (l.zone.IsZero() || r.speaksFor(l.zone, k))
+}
+
+// ending reports whether the link is from the cache, and about to end there.
+func (l *link) ending() bool { return l.state == cache.Ending }

@@ -1,0 +1,89 @@
+// Answers from cached denials: aggressive use of NSEC and NSEC3 (RFC 8198).
+
+package resolver
+
+import (
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/event"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are
+// denials here, and kept as such (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an
+// alias's target are kept with the link of its cut, for the zone that signed them: hashes of one
+// zone's names say nothing of another's (RFC 5155, section 5).
+func (r *Resolver) keepDenials(l *link, now time.Time) {
+	var sets []*wire.RRset
+	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
+		if p.Security == wire.Secure {
+			sets = append(sets, p)
+		}
+	}
+	if len(sets) == 0 {
+		return
+	}
+	if l.kind == kindAnswer || l.kind == kindAlias {
+		ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL), wire.EarliestEnd(0, sets...),
+			now)
+		for i, s := range sets { // which the answer goes on to use as they are
+			c := *s
+			c.TTL = min(s.TTL, ttl)
+			sets[i] = &c
+		}
+	}
+	r.cache.Denials.Put(l.zone, sets, now)
+}
+
+// cachedDenial denies a question from spans that are known to be empty (RFC 8198, section 5).
+func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*link, bool) {
+	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
+	if len(sets) < 2 || !r.speaksFor(zone, k) {
+		return nil, false
+	}
+	shape, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type,
+		Class: wire.ClassIN}, b)
+	if !ok {
+		return nil, false
+	}
+	r.observe.Synthesised()
+	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
+		source: event.SourceGap}
+	if shape == validator.ShapeNXDomain {
+		l.kind, l.gap = kindNXDomain, true
+	}
+	ttl := l.ttl() // of what is kept no more than a denial may be
+	for _, s := range sets {
+		s.TTL = ttl
+	}
+	return l, true
+}
+
+// Denied returns a prepared denial of a name that is in a gap known to be empty, as
+// [cache.Denials.Denied] does, unless something is known of the name itself. It allocates nothing.
+// The types are those of data.
+func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, encloser wire.Name,
+	ok bool) {
+	if !r.cfg.AggressiveNSEC || q.Type == wire.TypeDS || q.Type == wire.TypeANY ||
+		q.Type == wire.TypeRRSIG {
+		return nil, encloser, false
+	}
+	now := r.clock.Now()
+	a, encloser, ok = r.cache.Denials.Denied(q.Name, v, now)
+	if !ok || !r.speaksFor(encloser, cache.Key{Name: q.Name, Type: q.Type}) {
+		return nil, encloser, false
+	}
+	for _, t := range [...]wire.Type{q.Type, wire.TypeCNAME} {
+		if _, state := r.cache.LookupRRset(cache.Key{Name: q.Name, Type: t}, now); state.Good() {
+			return nil, encloser, false
+		}
+	}
+	if _, state := r.cache.LookupNegative(cache.Key{Name: q.Name, Type: q.Type},
+		now); state.Good() {
+		return nil, encloser, false
+	}
+	r.observe.Synthesised()
+	return a, encloser, true
+}
