@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"bailiwick/internal/tally"
+	"bailiwick/internal/counter"
 )
 
 const (
@@ -38,7 +38,7 @@ type Cache[K comparable, V any] struct {
 	max      int            // bytes of a shard
 	shards   []shard[K, V]
 
-	hits, misses tally.Counter
+	hits, misses counter.Counter
 }
 
 // shard is a part of a cache: a hash table whose chains readers follow while a writer changes them,

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"bailiwick/internal/tally"
+	"bailiwick/internal/counter"
 )
 
 const (
@@ -62,8 +62,8 @@ type Packed[K comparable, V any] struct {
 	front  *Cache[K, V]
 	shards []*packedShard
 
-	hits, misses tally.Counter // of the serialised part
-	promoted     atomic.Int32  // values that were promoted at once
+	hits, misses counter.Counter // of the serialised part
+	promoted     atomic.Int32    // values that were promoted at once
 }
 
 // packedShard is a part of a packed cache: a hash table of places in a ring. A record that was used

@@ -15,9 +15,9 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/counter"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/memcache"
-	"bailiwick/internal/tally"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -30,18 +30,18 @@ type Metrics struct {
 	// goroutines of the registry. It is set before the first scrape.
 	Guard *guard.Guard
 
-	queries   [][]*tally.Counter // by protocol and type
-	responses [maxRCode + 1]*tally.Counter
+	queries   [][]*counter.Counter // by protocol and type
+	responses [maxRCode + 1]*counter.Counter
 	latency   prometheus.Observer
-	hits      *tally.Counter
+	hits      *counter.Counter
 	upstream  map[upstreamKey]prometheus.Counter
 	rtt       []prometheus.Observer // by protocol
 	validated [5]prometheus.Counter
 	failures  *prometheus.CounterVec
 	servfail  *prometheus.CounterVec
 	limits    *prometheus.CounterVec
-	refused   [len(refusals)]*tally.Counter
-	synthetic *tally.Counter
+	refused   [len(refusals)]*counter.Counter
+	synthetic *counter.Counter
 
 	connections []prometheus.Gauge // by protocol
 	handshakes  *prometheus.CounterVec
@@ -89,16 +89,16 @@ func New() *Metrics {
 		reg.MustRegister(v)
 		return v
 	}
-	queries := newTallies(reg, "queries_total", "Queries from clients, by transport and type.",
+	queries := newCounters(reg, "queries_total", "Queries from clients, by transport and type.",
 		"transport", "type")
 	for _, p := range transport.Protocols() {
-		var row []*tally.Counter
+		var row []*counter.Counter
 		for _, t := range types {
 			row = append(row, queries.with(p.String(), t.String()))
 		}
 		m.queries = append(m.queries, append(row, queries.with(p.String(), "other")))
 	}
-	responses := newTallies(reg, "responses_total", "Responses to clients, by response code.",
+	responses := newCounters(reg, "responses_total", "Responses to clients, by response code.",
 		"rcode")
 	other := responses.with("other")
 	for rc := range m.responses {
@@ -113,7 +113,7 @@ func New() *Metrics {
 			"prepared answer.", Buckets: buckets})
 	reg.MustRegister(latency)
 	m.latency = latency
-	m.hits = newTallies(reg, "fast_answers_total",
+	m.hits = newCounters(reg, "fast_answers_total",
 		"Queries answered from prepared answers, without leaving the reader.").with()
 	upstream := vec("upstream_queries_total",
 		"Exchanges with authorities, by transport and outcome.", "transport", "outcome")
@@ -140,7 +140,7 @@ func New() *Metrics {
 		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
 		"cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
-	refused := newTallies(reg, "refused_total",
+	refused := newCounters(reg, "refused_total",
 		"Queries refused, or dropped, for who asked or what for, by cause.", "cause")
 	for i, c := range refusals {
 		m.refused[i] = refused.with(c.Label())
@@ -190,7 +190,7 @@ func New() *Metrics {
 	for _, p := range guard.Places() {
 		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
 	}
-	m.synthetic = newTallies(reg, "synthesised_answers_total",
+	m.synthetic = newCounters(reg, "synthesised_answers_total",
 		"Answers made from cached denials (RFC 8198).").with()
 	return m
 }

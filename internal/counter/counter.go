@@ -1,9 +1,9 @@
-// Package tally counts what many goroutines do at once, without their waiting for each other.
+// Package counter counts what many goroutines do at once, without their waiting for each other.
 //
 // A single counter moves from core to core with every event; at millions of events a second that is
 // most of what an answer from memory costs. A [Counter] has cells of their own cache line, and a
 // goroutine always takes the same one, chosen by where its stack is. Reading adds the cells up.
-package tally
+package counter
 
 import (
 	"sync/atomic"
