@@ -35,7 +35,7 @@ type Answer struct {
 	// Generation is that of the policy that it was judged by.
 	Generation uint32
 	length     uint16      // of the message
-	Cause      cause.Cause // of a SERVFAIL
+	Cause      cause.Cause // of a SERVFAIL, or of what is wrong with another answer
 	Run        uint8       // how many records of a set may change places, 0 for none
 	RunAt      uint16      // where the first of them begins
 	Cut        bool        // the policy that it was judged by has left something out

@@ -48,7 +48,7 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 			r.guard.Caught(recover(), guard.Fetch)
 		}
 	}()
-	c.trail.sink = event.Both(r.events, o.Events)
+	c.trail.sink, c.trail.number = event.Both(r.events, o.Events), o.Query
 	if c.sink != nil {
 		e := c.of(event.Question, q)
 		c.began = e.Time

@@ -13,14 +13,16 @@ import (
 
 // trail is where the events of what is resolved for somebody go, and the fetch that it is for.
 type trail struct {
-	sink  event.Sink // nil if nobody listens
-	fetch uint64     // 0 for a client
+	sink   event.Sink // nil if nobody listens
+	fetch  uint64     // 0 for a client
+	number uint64     // of the query that it is for, see [Options]
 }
 
 // of returns an event of a kind in a fetch. It is called only if somebody listens, as are all that
 // make events.
 func (t *trail) of(kind event.Kind, q wire.Question) event.Event {
-	return event.Event{Kind: kind, Time: time.Now(), Fetch: t.fetch, Question: q}
+	return event.Event{Kind: kind, Time: time.Now(), Query: t.number, Fetch: t.fetch,
+		Question: q}
 }
 
 // fetched tells of a fetch that is begun or waited for.
@@ -35,7 +37,7 @@ func (t *trail) begin(k cache.Key, f *fetch) trail {
 	if t.sink != nil {
 		t.fetched(event.FetchStart, k, f.id)
 	}
-	return trail{t.sink, f.id}
+	return trail{t.sink, f.id, t.number}
 }
 
 // known tells of a link, or a failure, that somebody asked the cache for.

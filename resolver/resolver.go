@@ -144,6 +144,7 @@ func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 type Options struct {
 	CheckingDisabled bool       // return data whether they verify or not (RFC 4035, section 3.2.2)
 	Events           event.Sink // of what is resolved for it; nil if nobody listens
+	Query            uint64     // the number of the client's query, which its events carry
 }
 
 // Answer is what became of a question.

@@ -4,6 +4,7 @@ package server
 
 import (
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/wire"
 )
 
@@ -32,6 +33,7 @@ func (r *request) chaos() []byte {
 	flags := wire.FlagQR | wire.FlagRA | r.q.Flags&wire.FlagRD
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
 	b.Add(wire.SectionAnswer, set, false)
+	r.origin = event.OriginLocal
 	r.server.observe.Response(wire.RCodeNoError, false, r.took())
 	return r.finish(b, wire.RCodeNoError, nil)
 }

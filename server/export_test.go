@@ -1,6 +1,8 @@
 package server
 
 import (
+	"net/netip"
+
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -14,4 +16,11 @@ func (e *Entrance) Prepared(packet []byte, from transport.Client) bool {
 	}
 	_, _, ok := r.findPrepared(r.now.Unix())
 	return ok
+}
+
+// FillPrefix leaves no room for another query of a client whose address is not proven.
+func (s *Server) FillPrefix(a netip.Addr) {
+	for range MaxPerPrefix {
+		_ = s.admit(a, false)
+	}
 }

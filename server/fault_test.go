@@ -48,7 +48,8 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log := slog.New(slog.NewTextHandler(io.Discard, nil))
 			g := guard.New(log, func(guard.Place) {}, func() {})
-			s := New(Config{EDE: true}, nil, nil, clock.Real{}, faulty{}, g, log)
+			s := New(Config{EDE: true}, Parts{Clock: clock.Real{}, Observer: faulty{}, Guard: g,
+				Log: log})
 			defer s.Close()
 			acl := policy.NewACL([]policy.Rule{
 				{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},

@@ -40,8 +40,6 @@ const (
 	// answers without their private addresses: enough to see who is missing in policy.access, and
 	// nothing that a flood could fill a disk with.
 	MaxRefusedLines = 5
-	// maxQueryLines is how many lines of queries are logged a second with log.level debug.
-	maxQueryLines = 1000
 
 	// defaultUDPSize is the most that is sent over UDP (DNS flag day 2020: no fragments).
 	defaultUDPSize = 1232

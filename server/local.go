@@ -4,6 +4,7 @@ package server
 
 import (
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/wire"
@@ -24,10 +25,15 @@ func (r *request) local() bool {
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
 		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
 	}
-	l := r.ours(r.ask)
+	l, by := r.own(r.ask), event.DecisionLocal
+	if l == nil {
+		l, by = r.special(r.ask), event.DecisionSpecial
+	}
 	if l == nil {
 		return false
 	}
+	r.origin = event.OriginLocal
+	r.decided(by, cause.None, 0)
 	r.answer = r.shapeLocal(l)
 	return true
 }
@@ -36,11 +42,22 @@ func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeI
 
 // ours is the answer to a question that is answered here, nil for all others.
 func (r *request) ours(q wire.Question) *policy.Local {
-	if r.view.Local != nil {
-		if l := r.view.Local(q); l != nil {
-			return l
-		}
+	if l := r.own(q); l != nil {
+		return l
 	}
+	return r.special(q)
+}
+
+// own is the answer that the operator's data have, nil if they have none.
+func (r *request) own(q wire.Question) *policy.Local {
+	if r.view.Local == nil {
+		return nil
+	}
+	return r.view.Local(q)
+}
+
+// special is the answer to a question about a special name (RFC 6761), nil for all others.
+func (r *request) special(q wire.Question) *policy.Local {
 	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
 		return policy.Special(q)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 )
 
@@ -97,15 +98,16 @@ func (p *pacer) forget(a netip.Addr, c *paced) {
 	}
 }
 
-// pass sends an answer to an address that has entered: now, soon, or not at all.
-func (p *pacer) pass(a netip.Addr, send func()) {
-	if p.may(a, send) {
+// pass sends an answer to an address that has entered: now, soon, or not at all. It tells tell of
+// the last two, unless that is nil.
+func (p *pacer) pass(a netip.Addr, send func(), tell func(event.Kind)) {
+	if p.may(a, send, tell) {
 		send()
 	}
 }
 
 // may reports whether an answer may leave now; if not, it is held back or dropped.
-func (p *pacer) may(a netip.Addr, send func()) bool {
+func (p *pacer) may(a netip.Addr, send func(), tell func(event.Kind)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.clients[a]
@@ -118,9 +120,15 @@ func (p *pacer) may(a netip.Addr, send func()) bool {
 		return true
 	case len(c.queue) >= maxPaced || p.held >= maxPacedInAll:
 		p.observe.Limit(cause.LimitPulse)
+		if tell != nil {
+			tell(event.Limit)
+		}
 		return false
 	}
 	p.observe.Paced()
+	if tell != nil {
+		tell(event.Paced)
+	}
 	c.queue = append(c.queue, send)
 	p.held++
 	if c.timer == nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/internal/event"
 )
 
 // counting counts what is held back and what is dropped.
@@ -31,7 +33,7 @@ func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
 	}
 	time.Sleep(time.Second)
 	for range n {
-		p.pass(a, func() { sent.Add(1) })
+		p.pass(a, func() { sent.Add(1) }, nil)
 		p.leave(a)
 	}
 	return sent
@@ -59,7 +61,7 @@ func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 				p.enter(a)
 			}
 			for range MaxPulse + maxPaced {
-				p.pass(a, func() {})
+				p.pass(a, func() {}, nil)
 				p.leave(a)
 			}
 		}
@@ -86,5 +88,41 @@ func TestPacedAnswersAreSentAtTheEnd(t *testing.T) {
 		if sent.Load() != 100 || len(p.clients) != 0 {
 			t.Errorf("%d are sent, %d addresses are left", sent.Load(), len(p.clients))
 		}
+	})
+}
+
+// told counts the events of each kind, and keeps the last.
+type told struct {
+	n    map[event.Kind]int
+	last event.Event
+}
+
+func (s *told) Event(e event.Event) { s.n[e.Kind]++; s.last = e }
+
+// Of an answer that is held back there is an event, and of one that is dropped two: the limit, and
+// that the client hears nothing.
+func TestEventsTellOfAnswersHeldBackAndDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &told{n: map[event.Kind]int{}}
+		s := New(Config{}, Parts{Clock: clock.Real{}, Observer: &counting{}, Events: sink})
+		r := &request{server: s, number: 7}
+		a := netip.MustParseAddr("192.0.2.1")
+		for range MaxPulse + maxPaced + 50 {
+			s.pace.enter(a)
+		}
+		time.Sleep(time.Second)
+		for range MaxPulse + maxPaced + 50 {
+			s.pace.pass(a, func() {}, r.paced)
+			s.pace.leave(a)
+		}
+		if n := sink.n; n[event.Paced] != maxPaced || n[event.Limit] != 50 ||
+			n[event.ClientResponse] != 50 {
+			t.Errorf("events: %v", n)
+		}
+		if e := sink.last; e.Query != 7 || e.Origin != event.OriginNone ||
+			e.Cause != cause.LimitPulse {
+			t.Errorf("the last: %+v", e)
+		}
+		s.Close()
 	})
 }

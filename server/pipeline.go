@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -34,6 +35,7 @@ type request struct {
 	rules  *Rules
 	view   *policy.View // from the step access on
 	from   transport.Client
+	number uint64    // of the query, if somebody listens
 	now    time.Time // when it came
 	q      wire.Query
 	err    error         // what is wrong with the packet
@@ -41,6 +43,8 @@ type request struct {
 	snoop  bool          // may ask without RD
 	at     place         // of the work
 	memory bool          // the answer is from memory
+	origin event.Origin  // of the answer
+	rcode  wire.RCode    // of the answer
 	cut    bool          // policy has left something out of it
 	why    cause.Cause   // of a failure or a refusal
 	ask    wire.Question // as q has it, independent of its memory; from the step local on
@@ -68,7 +72,7 @@ func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
 	r := e.server.requests.Get().(*request)
 	r.rules, r.from, r.now, r.buf = e.rules.Load(), from, e.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.memory, r.cut = asked{}, false, atBegin, false, false
-	r.why = cause.None
+	r.why, r.origin = cause.None, event.OriginServer
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -80,6 +84,9 @@ func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
 		return nil, nil // an answer is never answered
 	}
 	r.count()
+	if r.server.events != nil {
+		r.arrived()
+	}
 	if r.access() || r.screen() || r.prepared() {
 		return r.end(), nil
 	}
@@ -101,8 +108,8 @@ func (r *request) behind() ([]byte, transport.Pending) {
 // end returns the answer, and gives the request back.
 func (r *request) end() []byte {
 	answer := r.answer
-	if r.server.debug {
-		r.logOutcome(answer)
+	if r.server.events != nil {
+		r.done(answer)
 	}
 	r.server.requests.Put(r)
 	return answer
@@ -134,6 +141,7 @@ func (r *request) access() bool {
 func (r *request) silence(c cause.Cause) bool {
 	r.why, r.answer = c, nil
 	r.server.observe.Refused(c)
+	r.decided(event.DecisionDropped, c, 0)
 	return true
 }
 
@@ -175,7 +183,10 @@ func (r *request) known() bool {
 	if a == nil {
 		return false
 	}
-	r.memory = rd
+	r.memory, r.origin = rd, event.OriginKnown
+	if r.server.events != nil {
+		r.remembered(a)
+	}
 	r.answer = r.respond(a)
 	return true
 }
@@ -190,7 +201,7 @@ func (r *request) Resolve(reply func([]byte)) {
 	defer func() { r.caught(recover()) }()
 	s, client, proven := r.server, r.from.Addr.Addr(), r.proven()
 	if f := s.admit(client, proven); f != nil {
-		s.observe.Limit(f.Cause)
+		r.limited(f.Cause)
 		s.observe.ServFail(f.Cause)
 		r.reply(r.short(wire.RCodeServFail, f))
 		return
@@ -209,7 +220,11 @@ func (r *request) Resolve(reply func([]byte)) {
 				r.reply(answer)
 				return
 			}
-			s.pace.pass(client, func() { r.reply(answer) })
+			var tell func(event.Kind)
+			if s.events != nil {
+				tell = r.paced
+			}
+			s.pace.pass(client, func() { r.reply(answer) }, tell)
 		})
 	})
 }
@@ -224,13 +239,17 @@ func (r *request) resolve(pass func(answer []byte)) {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
 		if a := r.rules.Resolver.Referral(s.ctx, r.ask); a != nil {
+			if r.origin = event.OriginReferral; s.events != nil {
+				r.remembered(a)
+			}
 			pass(r.respond(a))
 		} else {
 			pass(r.notRecursive())
 		}
 		return
 	}
-	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD)}
+	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number}
+	r.origin = event.OriginResolved
 	r.rules.Resolver.Start(s.ctx, r.ask, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()
 		pass(r.respond(a))
@@ -251,8 +270,8 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(
 
 // reply sends the answer of a pending query, or says that there is none.
 func (r *request) reply(answer []byte) {
-	if r.server.debug {
-		r.logOutcome(answer)
+	if r.server.events != nil {
+		r.done(answer)
 	}
 	send := r.send
 	r.send = nil // also if sending panics: whatever is wrong then, a second answer mends nothing
@@ -271,16 +290,25 @@ func (r *request) caught(v any) {
 func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 	if r.at != atPrepared {
 		r.server.guard.Caught(v, guard.Query)
-		return r.failed(), nil
+		return r.failedAtOnce(), nil
 	}
 	r.server.guard.Caught(v, guard.Fast)
 	defer func() {
 		if r.server.guard.Caught(recover(), guard.Query) {
-			answer, p = r.failed(), nil
+			answer, p = r.failedAtOnce(), nil
 		}
 	}()
-	r.memory, r.why = false, cause.None
+	r.memory, r.why, r.origin = false, cause.None, event.OriginServer
 	return r.behind()
+}
+
+// failedAtOnce is failed in the reader's goroutine, where the query is done.
+func (r *request) failedAtOnce() (answer []byte) {
+	answer = r.failed()
+	if r.server.events != nil {
+		r.server.guard.Run(guard.Query, func() { r.done(answer) })
+	}
+	return answer
 }
 
 // failed returns the answer to a query that we could not work on, for those who may ask.
@@ -293,6 +321,7 @@ func (r *request) failed() (answer []byte) {
 		if action == policy.Drop || action == policy.Refuse {
 			return
 		}
+		r.origin = event.OriginServer
 		r.server.observe.ServFail(panicked.Cause)
 		if r.err != nil { // nothing is known of the query that could be repeated
 			r.q, r.asked = wire.Query{Header: r.q.Header}, asked{}

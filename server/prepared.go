@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"bailiwick/cache"
+	"bailiwick/internal/event"
+	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -26,7 +28,10 @@ func (r *request) prepared() bool {
 	}
 	rc := wire.RCode(a.Msg()[3] & 15)
 	r.answer = r.appendOPT(patch(r.buf, a, shift, q, now), rc, a.Options())
-	r.memory, r.why = true, a.Cause
+	r.memory, r.origin, r.rcode, r.why = true, event.OriginPrepared, rc, a.Cause
+	if r.server.events != nil {
+		r.remembered(&resolver.Answer{RCode: rc})
+	}
 	if r.server.observe.Response(rc, true, 0); rc == wire.RCodeServFail {
 		r.server.observe.ServFail(a.Cause)
 	}

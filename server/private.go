@@ -5,6 +5,7 @@ package server
 import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -29,6 +30,7 @@ func (r *request) private(a *resolver.Answer) *resolver.Answer {
 	c.Sets, c.Additional = sets, additional
 	r.cut = true
 	r.server.observe.PrivateAddresses(n + m)
+	r.decided(event.DecisionPrivate, cause.PrivateAddress, n+m)
 	if n == 0 {
 		return &c
 	}

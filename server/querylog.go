@@ -1,4 +1,4 @@
-// Log lines of queries: those of refused clients, and with log.level debug all.
+// Log lines of refused clients and of failures.
 
 package server
 
@@ -45,24 +45,4 @@ func (r *request) logFailure(a *resolver.Answer) {
 	r.server.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
 		"client", r.from.Addr.Addr().String(), "cause", f.Cause.Label(), "zone", f.Zone,
 		"server", f.Server, "detail", f.Detail, "hint", f.Hint(), "left_out", left)
-}
-
-// logOutcome writes the line of a query and what came of it; nil is no answer.
-func (r *request) logOutcome(answer []byte) {
-	left, ok := r.server.outcomes.take(r.server.clock.Now())
-	if !ok {
-		return
-	}
-	q, name, outcome, ad := r.q.Question, "", "dropped", false
-	if !q.Name.IsZero() {
-		name = q.Name.String()
-	}
-	if len(answer) >= wire.HeaderLen {
-		outcome = wire.RCode(answer[3] & 15).String()
-		ad = answer[3]&byte(wire.FlagAD) != 0
-	}
-	r.server.log.Debug("query", "name", name, "type", q.Type.String(),
-		"client", r.from.Addr.Addr().String(), "transport", r.from.Protocol.String(),
-		"outcome", outcome, "cause", r.why.Label(), "ad", ad, "from_memory", r.memory,
-		"took", r.took().String(), "left_out", left)
 }

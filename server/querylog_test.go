@@ -121,7 +121,8 @@ func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 		for want, n := range map[string]int{
 			"name=www.secure.example. type=A client=127.0.0.1 transport=udp outcome=NOERROR " +
 				"cause=none": 3,
-			"from_memory=true": 2, // the third is a prepared answer
+			"from=known":    1,
+			"from=prepared": 1,
 			"name=www.expired.faulty. type=A client=127.0.0.1 transport=udp outcome=SERVFAIL " +
 				"cause=signature_expired": 1,
 			"name=no.unsigned.example. type=A client=127.0.0.1 transport=udp " +

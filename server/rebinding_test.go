@@ -24,7 +24,7 @@ var kept = policy.PrivateAddresses{Networks: []netip.Prefix{netip.MustParsePrefi
 
 // guarded is a server that keeps 10.0.0.0/8 out of answers, but for corp.example., in front of a
 // world in which strangers and the corporation both use it.
-func guarded(t *testing.T) (*front, *lab.World) {
+func guarded(t *testing.T, parts ...func(*resolver.Parts)) (*front, *lab.World) {
 	t.Helper()
 	q := &quiet{}
 	w := lab.New(time.Now())
@@ -37,10 +37,11 @@ func guarded(t *testing.T) (*front, *lab.World) {
 	if err := anchors.Add(w.Anchor()); err != nil {
 		t.Fatal(err)
 	}
+	parts = append(parts, func(p *resolver.Parts) { p.Anchors, p.Exchanger = anchors, w })
 	f := newFrontAll(t, nil, func(c *resolver.Config) {
 		name, addrs := w.Roots()
 		c.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
-	}, q, func(p *resolver.Parts) { p.Anchors, p.Exchanger = anchors, w })
+	}, q, parts...)
 	f.seen = q
 	f.Entrance = f.server.Entrance(private(), &policy.View{Private: kept})
 	return f, w

@@ -14,6 +14,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -56,6 +57,7 @@ type Server struct {
 	cache    *cache.Store
 	clock    clock.Clock
 	observe  Observer
+	events   event.Sink // nil if nobody listens
 	guard    *guard.Guard
 	log      *slog.Logger
 
@@ -68,26 +70,35 @@ type Server struct {
 	wg       sync.WaitGroup
 	pace     *pacer
 
-	lines, refused, outcomes lineLimit // of failures, of refused clients, of all queries
-	privates                 lineLimit // of answers without their private addresses
-	debug                    bool      // each query's outcome is logged
+	lines, refused lineLimit     // of failures, of refused clients
+	privates       lineLimit     // of answers without their private addresses
+	queries        atomic.Uint64 // the number of the last query, counted if somebody listens
 
 	mu       sync.Mutex
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
 }
 
-// New returns a server. Without a guard a query that panics ends the process.
-func New(cfg Config, r *resolver.Resolver, c *cache.Store, clk clock.Clock, o Observer,
-	g *guard.Guard, log *slog.Logger) *Server {
+// Parts are what a server works with.
+type Parts struct {
+	Resolver *resolver.Resolver
+	Cache    *cache.Store
+	Clock    clock.Clock
+	Observer Observer
+	Events   event.Sink   // nil if nobody listens
+	Guard    *guard.Guard // without one a query that panics ends the process
+	Log      *slog.Logger
+}
+
+// New returns a server.
+func New(cfg Config, p Parts) *Server {
 	if cfg.UDPSize == 0 {
 		cfg.UDPSize = defaultUDPSize
 	}
-	s := &Server{cfg: &cfg, resolver: r, cache: c, clock: clk, observe: o, guard: g, log: log,
+	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
+		observe: p.Observer, events: p.Events, guard: p.Guard, log: p.Log,
 		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
-	s.lines.most, s.refused.most, s.outcomes.most = maxLogLines, MaxRefusedLines, maxQueryLines
-	s.privates.most = MaxRefusedLines
-	s.debug = log.Enabled(context.Background(), slog.LevelDebug)
-	s.pace = newPacer(o, g)
+	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
+	s.pace = newPacer(p.Observer, p.Guard)
 	s.requests.New = func() any { return &request{server: s} }
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	return s

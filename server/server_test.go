@@ -16,6 +16,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -108,7 +109,8 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 		IPv4: true, HardenGlue: true, AggressiveNSEC: true,
 		Validation: validator.Policy{SHA1: true}}
 	resolving(&rc)
-	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk}
+	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk,
+		Events: event.NewLog(log)}
 	for _, replace := range parts {
 		replace(&p)
 	}
@@ -118,7 +120,8 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	if change != nil {
 		change(&cfg)
 	}
-	s := server.New(cfg, r, store, clk, q, p.Guard, log)
+	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
+		Events: p.Events, Guard: p.Guard, Log: log})
 	t.Cleanup(s.Close)
 	return &front{s.Entrance(private(), &policy.View{}), s, store, t, nil, clk}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -41,6 +42,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 		r.why = f.Cause
 		if rc == wire.RCodeRefused {
 			r.server.observe.Refused(f.Cause)
+			r.decided(event.DecisionRefused, f.Cause, 0)
 		}
 	}
 	var qname []byte
@@ -75,6 +77,7 @@ func (r *request) edeOf(f *cause.Failure) (o wire.Options) {
 
 // finish ends a message and its builder.
 func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byte {
+	r.rcode = rc
 	msg, whole := r.buf, b.Finish()
 	if msg == nil {
 		msg = make([]byte, 0, len(whole)+r.optLen(ede))
@@ -91,6 +94,9 @@ func (r *request) shape(a *resolver.Answer) []byte {
 			r.keepFailure(a)
 		}
 		return r.short(a.RCode, a.Failure)
+	}
+	if a.Failure != nil {
+		r.why = a.Failure.Cause
 	}
 	r.server.observe.Response(a.RCode, false, r.took())
 	do := r.q.EDNS.DO

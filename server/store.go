@@ -28,6 +28,9 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
 	if e == nil {
 		return
 	}
+	if a.Failure != nil {
+		e.Cause = a.Failure.Cause
+	}
 	if len(ede) > 0 {
 		e.Beside = &cache.AnswerBeside{Options: ede}
 	}

@@ -48,6 +48,7 @@ type stack struct {
 	store     *cache.Store
 	exchanger transport.Exchanger
 	log       *slog.Logger
+	events    event.Sink   // nil if nobody listens
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
@@ -70,6 +71,7 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 			n.Guard = s.guard
 		}
 	}
+	s.events = event.NewLog(s.log)
 	if p.certificates != nil {
 		s.certificates = newSpoken(p.certificates, s.log)
 	}
@@ -111,7 +113,7 @@ func (s *stack) parts(cfg *config.Config, p *parts) resolver.Parts {
 		own = append(own, z.Addrs...)
 	}
 	parts := resolver.Parts{Cache: s.store, Anchors: p.anchors, Exchanger: s.exchanger,
-		Clock: s.clock, Events: event.NewLog(s.log), Guard: s.guard,
+		Clock: s.clock, Events: s.events, Guard: s.guard,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
 	if !s.cfg.ValidationTime.IsZero() {
 		parts.ValidationTime = func() time.Time { return s.cfg.ValidationTime }
@@ -271,7 +273,8 @@ type running struct {
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
 	now := s.now()
-	r.server = server.New(now.serving, now.resolver, s.store, s.clock, s.metrics, s.guard, s.log)
+	r.server = server.New(now.serving, server.Parts{Resolver: now.resolver, Cache: s.store,
+		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Log: s.log})
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

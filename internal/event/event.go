@@ -1,6 +1,6 @@
 // Package event tells what happens to queries: a closed set of events with typed fields, which the
-// resolver emits where it decides something. Nothing is built unless a [Sink] listens, and only
-// sinks make text. What is done is the same whether somebody listens or not.
+// server and the resolver emit where they decide something. Nothing is built unless a [Sink]
+// listens, and only sinks make text. What is done is the same whether somebody listens or not.
 package event
 
 import (
@@ -56,13 +56,27 @@ const (
 	// Limit: a limit was met. Cause.
 	Limit
 
+	// ClientQuery: a client's query has come to the server. Client, Protocol.
+	ClientQuery
+	// ClientResponse: the server is done with it. Client, Protocol, Origin, Cause, Took, and RCode
+	// and Flags, unless the client hears nothing.
+	ClientResponse
+	// AnswerHit: memory has the whole answer, see Origin. RCode, and unless it is a prepared one
+	// Status; Failure, if it has one.
+	AnswerHit
+	// Policy: the operator's policy or that of a standard decides, see Decision. Cause, Count.
+	Policy
+	// Paced: an answer is held back for a moment. Cause.
+	Paced
+
 	kinds
 )
 
 func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
 		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "response", "fallback",
-		"verdict", "trust", "limit"}[k]
+		"verdict", "trust", "limit", "client query", "query", "answer hit", "policy",
+		"paced"}[k]
 }
 
 // Reply is what a reply, or what is known of a question, says.
@@ -117,11 +131,50 @@ func (f Form) String() string {
 		"in lower case", "not encrypted"}[f]
 }
 
+// Origin is where the server has an answer from.
+type Origin uint8
+
+// The origins.
+const (
+	OriginNone     Origin = iota // there is none, and the client hears nothing
+	OriginServer                 // an RCODE: it refuses, cannot read the query, or has no room
+	OriginLocal                  // the operator's data, special names, class CHAOS
+	OriginPrepared               // an answer in wire form
+	OriginKnown                  // the caches of the resolver
+	OriginReferral               // the same, for a query without RD that nothing else answers
+	OriginResolved               // the resolver
+)
+
+func (o Origin) String() string {
+	return [...]string{"none", "server", "local", "prepared", "known", "referral", "resolved"}[o]
+}
+
+// Decision is what policy decides.
+type Decision uint8
+
+// The decisions.
+const (
+	DecisionNone    Decision = iota
+	DecisionRefused          // the query is refused. Cause
+	DecisionDropped          // it is not answered. Cause
+	DecisionLocal            // the operator's data answer it
+	DecisionSpecial          // it is for a special name (RFC 6761)
+	DecisionPrivate          // Count private addresses are left out of the answer. Cause
+)
+
+func (d Decision) String() string {
+	return [...]string{"", "refused", "dropped", "answered with local data", "a special name",
+		"private addresses left out"}[d]
+}
+
 // Event is something that has happened. Fields that its kind does not have are zero. It holds
 // nothing that is changed later.
 type Event struct {
 	Kind Kind
 	Time time.Time
+	// Query is the number of the client's query that it happened for, 0 if for none. A fetch is
+	// for the query that began it, whoever waits for it later.
+	Query uint64
 	// Fetch is the number of the fetch that it happened in, 0 if in none, and Parent that of the
 	// one that this is for, 0 if it is for a client.
 	Fetch, Parent uint64
@@ -130,6 +183,7 @@ type Event struct {
 	Zone     wire.Name // whose servers are asked, or who signs
 	Target   wire.Name // of an alias, or of a referral
 	Server   netip.AddrPort
+	Client   netip.AddrPort
 	Err      error // of the transport
 	Failure  *cause.Failure
 	Took     time.Duration
@@ -143,6 +197,8 @@ type Event struct {
 	Reply    Reply
 	Source   Source
 	Form     Form
+	Origin   Origin
+	Decision Decision
 }
 
 // Sink is told of events. Event returns at once, and is called by several goroutines. It is given

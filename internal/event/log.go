@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+
+	"bailiwick/wire"
 )
 
 // Log is a sink that logs events, no more than [maxLogged] a second: whoever floods the server
@@ -27,13 +29,46 @@ func NewLog(log *slog.Logger) Sink {
 	return &Log{log: log}
 }
 
-// Event implements Sink.
+// Event implements Sink. The line of a client's query is written when the server is done with it.
 func (l *Log) Event(e Event) {
+	if e.Kind == ClientQuery {
+		return
+	}
 	left, ok := l.take(e.Time.Unix())
 	if !ok {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 16), slog.Uint64("fetch", e.Fetch))
+	attrs := make([]slog.Attr, 0, 16)
+	if e.Query != 0 {
+		attrs = append(attrs, slog.Uint64("query", e.Query))
+	}
+	if e.Kind == ClientResponse {
+		attrs = e.appendResponse(attrs)
+	} else {
+		attrs = e.appendDecided(attrs)
+	}
+	attrs = append(attrs, slog.Int("left_out", left))
+	l.log.LogAttrs(context.Background(), slog.LevelDebug, e.Kind.String(), attrs...)
+}
+
+// appendResponse appends what the line of a client's query has.
+func (e *Event) appendResponse(attrs []slog.Attr) []slog.Attr {
+	name := ""
+	if !e.Question.Name.IsZero() {
+		name = e.Question.Name.String()
+	}
+	return append(attrs, slog.String("name", name), slog.String("type", e.Question.Type.String()),
+		slog.String("client", e.Client.Addr().String()),
+		slog.String("transport", e.Protocol.String()), slog.String("outcome", e.outcome()),
+		slog.String("cause", e.Cause.Label()), slog.Bool("ad", e.Flags&wire.FlagAD != 0),
+		slog.String("from", e.Origin.String()), slog.String("took", e.Took.String()))
+}
+
+// appendDecided appends what the lines of all other events have.
+func (e *Event) appendDecided(attrs []slog.Attr) []slog.Attr {
+	if e.Fetch != 0 {
+		attrs = append(attrs, slog.Uint64("fetch", e.Fetch))
+	}
 	if e.Parent != 0 {
 		attrs = append(attrs, slog.Uint64("parent", e.Parent))
 	}
@@ -42,6 +77,9 @@ func (l *Log) Event(e Event) {
 	if e.Server.IsValid() {
 		attrs = append(attrs, slog.String("server", e.Server.String()))
 	}
+	if e.Client.IsValid() {
+		attrs = append(attrs, slog.String("client", e.Client.Addr().String()))
+	}
 	if !e.Zone.IsZero() {
 		attrs = append(attrs, slog.String("zone", e.Zone.String()))
 	}
@@ -49,8 +87,7 @@ func (l *Log) Event(e Event) {
 	if e.Failure != nil {
 		c = e.Failure.Cause
 	}
-	attrs = append(attrs, slog.String("cause", c.Label()), slog.Int("left_out", left))
-	l.log.LogAttrs(context.Background(), slog.LevelDebug, e.Kind.String(), attrs...)
+	return append(attrs, slog.String("cause", c.Label()))
 }
 
 // take reports whether a line may be written in a second, and how many were left out before it.

@@ -129,8 +129,38 @@ func (e *Event) Text() string {
 		return "zone " + e.Zone.String() + " is " + e.Status.String() + e.why()
 	case Limit:
 		return "limit: " + e.Cause.Text()
+	case ClientQuery:
+		return fmt.Sprintf("%s asks for %s over %s", e.Client, q, e.Protocol)
+	case ClientResponse:
+		return fmt.Sprintf("%s hears %s from %s in %s: %s", e.Client, e.outcome(), e.Origin,
+			e.took(), e.Cause.Label())
+	case AnswerHit:
+		return fmt.Sprintf("%s: answer in memory, %s: %s%s", q, e.Origin, e.RCode, e.why())
+	case Policy:
+		return "policy: " + e.decision()
+	case Paced:
+		return "held back: " + e.Cause.Text()
 	}
 	return e.Kind.String()
+}
+
+// outcome is what a client hears.
+func (e *Event) outcome() string {
+	if e.Origin == OriginNone {
+		return "dropped"
+	}
+	return e.RCode.String()
+}
+
+// decision is what policy has decided, and why.
+func (e *Event) decision() string {
+	switch e.Decision {
+	case DecisionRefused, DecisionDropped:
+		return e.Decision.String() + ": " + e.Cause.Text()
+	case DecisionPrivate:
+		return fmt.Sprintf("%d %s", e.Count, e.Decision)
+	}
+	return e.Decision.String()
 }
 
 // took is how long it took, as people read it.

@@ -1,0 +1,75 @@
+// Events of a client's query, for whoever listens: see [event.Sink].
+
+package server
+
+import (
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// event returns an event of a kind about the query. It is called only if somebody listens, as are
+// all that make events.
+func (r *request) event(kind event.Kind) event.Event {
+	return event.Event{Kind: kind, Time: time.Now(), Query: r.number, Question: r.ask,
+		Client: r.from.Addr, Protocol: r.from.Protocol}
+}
+
+// arrived gives the query a number, and tells of it.
+func (r *request) arrived() {
+	r.number, r.ask = r.server.queries.Add(1), r.q.Keep()
+	r.server.events.Event(r.event(event.ClientQuery))
+}
+
+// done tells what became of the query; without an answer the client hears nothing.
+func (r *request) done(answer []byte) {
+	e := r.event(event.ClientResponse)
+	e.Cause, e.Took = r.why, r.took()
+	if len(answer) >= wire.HeaderLen {
+		e.Origin, e.RCode = r.origin, r.rcode
+		e.Flags = uint16(answer[2])<<8 | uint16(answer[3])
+	}
+	r.server.events.Event(e)
+}
+
+// remembered tells of an answer that memory has.
+func (r *request) remembered(a *resolver.Answer) {
+	e := r.event(event.AnswerHit)
+	e.Origin, e.RCode, e.Status, e.Failure = r.origin, a.RCode, a.Status, a.Failure
+	r.server.events.Event(e)
+}
+
+// decided tells of a decision of policy, if somebody listens; n is how much it concerns.
+func (r *request) decided(d event.Decision, c cause.Cause, n int) {
+	if r.server.events == nil {
+		return
+	}
+	e := r.event(event.Policy)
+	e.Decision, e.Cause, e.Count = d, c, n
+	r.server.events.Event(e)
+}
+
+// paced tells that the answer is held back, or that it has met a limit and is dropped. The pacer's
+// mu is held.
+func (r *request) paced(kind event.Kind) {
+	e := r.event(kind)
+	e.Cause = cause.LimitPulse
+	r.server.events.Event(e)
+	if kind == event.Limit {
+		r.why = cause.LimitPulse
+		r.done(nil)
+	}
+}
+
+// limited counts a limit that the query has met, and tells of it.
+func (r *request) limited(c cause.Cause) {
+	r.server.observe.Limit(c)
+	if r.server.events != nil {
+		e := r.event(event.Limit)
+		e.Cause = c
+		r.server.events.Event(e)
+	}
+}
