@@ -160,11 +160,17 @@ func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 func TestEventsTellOfPrivateAddressesLeftOut(t *testing.T) {
 	r := &recorder{}
 	f, _ := guarded(t, func(p *resolver.Parts) { p.Events = r })
-	f.ask("mixed.stranger.example.", dns.TypeA, nil)
-	want := "mixed.stranger.example. over udp; policy private addresses left out private_address 1" +
-		"; done resolved NOERROR private_address"
-	if got := told(r.take()); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	const begin = "mixed.stranger.example. over udp; "
+	const policy = "policy private addresses left out private_address 1; "
+	for _, want := range []string{
+		begin + policy + "done resolved NOERROR private_address",
+		begin + "hit known NOERROR; " + policy + "done known NOERROR private_address",
+		begin + "hit prepared NOERROR; done prepared NOERROR private_address",
+	} {
+		f.ask("mixed.stranger.example.", dns.TypeA, nil)
+		if got := told(r.take()); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
 	}
 }
 
@@ -219,6 +225,38 @@ func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 		}
 		if slices.Contains(kinds[1], event.FetchJoin) && len(kinds) > 2 {
 			t.Errorf("events of no query: %v", kinds)
+		}
+	})
+}
+
+// Of many that wait for one answer some are paced: each such query has an event of it, before it is
+// done, and all are done.
+func TestEventsTellOfPacedAnswersThroughThePipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		f := newFrontAll(t, nil, func(*resolver.Config) {}, &quiet{}, func(p *resolver.Parts) {
+			p.Events, p.Exchanger = r, late{p.Exchanger}
+		})
+		const clients = 5 * server.MaxPulse
+		packet := packed(t, "www.secure.example.")
+		var wg sync.WaitGroup
+		for range clients {
+			wg.Go(func() { f.exchange(packet, "127.0.0.1:1000", transport.UDP) })
+		}
+		wg.Wait()
+		paced, done := map[uint64]bool{}, map[uint64]bool{}
+		for _, e := range r.take() {
+			switch e.Kind {
+			case event.Paced:
+				if paced[e.Query] = true; done[e.Query] || e.Query == 0 {
+					t.Errorf("query %d is paced when it is done", e.Query)
+				}
+			case event.ClientResponse:
+				done[e.Query] = true
+			}
+		}
+		if len(paced) == 0 || len(paced) > clients-server.MaxPulse || len(done) != clients {
+			t.Errorf("%d of %d are paced, %d are done", len(paced), clients, len(done))
 		}
 	})
 }

@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -52,5 +53,47 @@ func TestMaxTracedBoundsATrace(t *testing.T) {
 	if n := strings.Count(b.String(), "\n"); n != maxTraced+1 ||
 		!strings.HasSuffix(b.String(), ";; 3 more events\n") {
 		t.Errorf("%d lines, the last %q", n, b.String()[b.Len()-20:])
+	}
+}
+
+// Lines of queries and of other events share one bound: with both there are no more than maxLogged.
+func TestMaxLoggedIsOneBoundOfQueriesAndEvents(t *testing.T) {
+	var b bytes.Buffer
+	l := NewLog(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	for i := range maxLogged {
+		for _, k := range []Kind{ClientQuery, AnswerHit, ClientResponse} {
+			l.Event(Event{Kind: k, Time: time.Unix(1000, 0), Query: uint64(i + 1)})
+		}
+	}
+	if n := strings.Count(b.String(), "\n"); n != maxLogged {
+		t.Errorf("%d lines in a second, want %d", n, maxLogged)
+	}
+}
+
+// A query has one line of its own, when the server is done with it, with its number, and the RCODE
+// whole; one that is not answered has no RCODE.
+func TestLogOfAQueryIsOneLine(t *testing.T) {
+	var b bytes.Buffer
+	l := NewLog(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	e := Event{Kind: ClientQuery, Time: time.Unix(1000, 0), Query: 7,
+		Client: netip.MustParseAddrPort("192.0.2.1:1000")}
+	l.Event(e)
+	e.Kind, e.Origin, e.RCode, e.Cause = ClientResponse, OriginServer, wire.RCodeBadVers,
+		cause.RequestVersion
+	l.Event(e)
+	e.Kind, e.Origin, e.RCode, e.Cause = ClientResponse, OriginNone, 0, cause.ClientDropped
+	l.Event(e)
+	lines := strings.Split(b.String(), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("got\n%s", &b)
+	}
+	for i, want := range []string{
+		`msg=query query=7 name="" type=TYPE0 client=192.0.2.1 transport=udp outcome=BADVERS ` +
+			`cause=request_version ad=false from=server`,
+		`outcome=dropped cause=client_dropped ad=false from=none`,
+	} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("got  %s\nwant %s", lines[i], want)
+		}
 	}
 }
