@@ -5,7 +5,7 @@ package cache
 import "time"
 
 // daytime tells how far the time of day is ahead of the time that ages are counted in. What a
-// signature was good for is never kept beyond its end, as long as both go on alike; where the
+// signature was valid for is never kept beyond its end, as long as both go on alike; where the
 // time of day was set forward since, the end has come nearer.
 type daytime struct {
 	ahead func() time.Duration // nil: signatures are judged by another time than that of the day
@@ -36,7 +36,7 @@ func (s *Store) FollowDay(ahead func() time.Duration) { s.day.ahead = ahead }
 // Past reports whether a signature that ends at until has ended at the time now.
 func (s *Store) Past(until uint32, now time.Time) bool { return s.day.left(until, now.Unix()) <= 0 }
 
-// covers reports whether the signatures that an answer rests on are good for as long as its TTLs
+// covers reports whether the signatures that an answer rests on are valid for as long as its TTLs
 // say.
 func (d *daytime) covers(a *Answer, now int64) bool {
 	return a.Until == 0 || d.left(a.Until, now) >= a.Stored+int64(a.Life)-now

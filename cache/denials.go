@@ -238,7 +238,7 @@ type collector struct {
 	n     int
 }
 
-// take adds a set of the collector's own that ends at expires, with the TTL that is left; false
+// take adds a set of its own that ends at expires, with the TTL that is left; false
 // if none is.
 func (c *collector) take(s *wire.RRset, expires int64) bool {
 	left := c.day.bound(expires, s.Until, c.now) - c.now

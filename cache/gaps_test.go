@@ -65,7 +65,7 @@ func TestRFC8198GapRestsOnItsOwnRecord(t *testing.T) {
 }
 
 // Records that contradict each other prove nothing for others: here one denies b.example, another
-// says that a.b.example exists.
+// shows that a.b.example exists.
 func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)

@@ -45,7 +45,7 @@ const (
 // Share is a part of the memory, in octets.
 func Share(memory, hundredths int) int { return memory / 100 * hundredths }
 
-// OffHeap is the part of the memory that the collector does not see: what is packed, but for what
+// OffHeap is the part of the memory that is outside of the heap: what is packed, but for what
 // of it stands in front.
 func OffHeap(memory int) int {
 	packed := Share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)

@@ -45,7 +45,7 @@ func TestDowngradesNeedWitnesses(t *testing.T) {
 		{"one without cookie over TCP", []conduct{eventNoCookieProven}, noCookie, true},
 		{"bogus after", []conduct{eventNoCookieProven, eventBogus}, noCookie, false},
 	} {
-		s, now := newServers(1<<20), time.Now()
+		s, now := newInfraCache(1<<20), time.Now()
 		for _, e := range c.events {
 			s.learn(addr, zone, e, 0, now)
 		}
@@ -62,7 +62,7 @@ func TestDowngradesNeedWitnesses(t *testing.T) {
 // time, and a late reply is a sample.
 func TestRFC6298SilenceIsLearnt(t *testing.T) {
 	addr, zone := netip.MustParseAddr("192.0.2.1"), wire.MustParseName("example")
-	s, now := newServers(1<<20), time.Now()
+	s, now := newInfraCache(1<<20), time.Now()
 	for range 10 { // sent at once
 		s.learn(addr, zone, eventTimeout, initialRTO, now)
 	}
@@ -85,7 +85,7 @@ func TestRFC6298SilenceIsLearnt(t *testing.T) {
 func TestRFC6298PaceOfTheProcess(t *testing.T) {
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 	unknown := netip.MustParseAddr("198.51.100.1")
-	s, now := newServers(1<<20), time.Now()
+	s, now := newInfraCache(1<<20), time.Now()
 	patience := func() time.Duration { return s.profile(unknown, wire.Root, now).rto }
 	for i, zone := range []string{"example.com", "a.example.com", "b.a.example.com", "com"} {
 		s.learn(addr(i), wire.MustParseName(zone), eventTimeout, initialRTO, now)
@@ -111,7 +111,7 @@ func TestRFC6298PaceOfTheProcess(t *testing.T) {
 
 // What is kept of a server counts as what it holds: faults of many zones, cookies, transports.
 func TestServersCountWhatTheyHold(t *testing.T) {
-	s, now := newServers(1<<20), time.Now()
+	s, now := newInfraCache(1<<20), time.Now()
 	addr := netip.MustParseAddr("192.0.2.1")
 	s.profile(addr, wire.Root, now)
 	empty := s.cache.Stats().Bytes

@@ -16,7 +16,7 @@ import (
 // serverList yields the servers of a delegation. Addresses that are not known are looked up two
 // names at a time, and only when those at hand are used up (NXNSAttack).
 type serverList struct {
-	x       *run
+	x       *resolution
 	zone    wire.Name         // zero for servers of the configuration
 	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
@@ -33,7 +33,7 @@ type serverList struct {
 }
 
 // serversOf makes the list for a delegation.
-func (x *run) serversOf(d *cache.Delegation) *serverList {
+func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil),
 		use: x.r.cfg.families()}
 	l.types = l.use.types()
@@ -50,7 +50,7 @@ func (x *run) serversOf(d *cache.Delegation) *serverList {
 }
 
 // serversConfigured makes the list for a zone of the configuration.
-func (x *run) serversConfigured(z *Zone) *serverList {
+func (x *resolution) serversConfigured(z *Zone) *serverList {
 	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.cfg.families()}
 	l.types = l.use.types()
 	for _, a := range z.Addrs {
@@ -111,18 +111,18 @@ func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 }
 
 // next picks the server to ask, or nil if there is none left.
-func (l *serverList) next(a *asking) *candidate {
+func (l *serverList) next(a *zoneQuery) *candidate {
 	now := l.x.r.clock.Now()
 	profiles := func(ap netip.AddrPort) profile {
-		return l.x.r.servers.profile(ap.Addr(), a.zone,
+		return l.x.r.infra.profile(ap.Addr(), a.zone,
 			now)
 	}
 	for {
-		c := choose(l.known, profiles, random)
+		c := selectServer(l.known, profiles, randomSource)
 		ready := c != nil && c.tries < 2 // a look-up takes time in which nobody listens
 		if ready || !l.lookUp() {
 			if c == nil {
-				c = choose(l.known, profiles, random)
+				c = selectServer(l.known, profiles, randomSource)
 			}
 			return c
 		}
@@ -165,14 +165,14 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 	}
 	servers := l.x.serversOf(up)
 	servers.queue = &lookupQueue{}
-	a := &asking{x: l.x, zone: up.Zone, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN},
-		list: servers}
+	a := &zoneQuery{x: l.x, zone: up.Zone, list: servers,
+		q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}}
 	return a.run()
 }
 
 // addressesOf asks for a name server's addresses. They are not judged. A name server should not be
 // an alias (RFC 2181, section 10.3), but some are.
-func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
+func (x *resolution) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		l, f := x.sub(cache.Key{Name: name, Type: t, Unchecked: true})
 		if f != nil {
@@ -186,7 +186,7 @@ func (x *run) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Fai
 	return nil, cause.New(cause.LimitAliases, name, "")
 }
 
-// emptyCause says why there is nobody to ask.
+// emptyCause returns why there is no server to ask.
 func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	switch {
 	case l.why != nil && (l.why.Cause == cause.DependencyLoop ||

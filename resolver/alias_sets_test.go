@@ -1,4 +1,4 @@
-// What an answer made of several links holds.
+// What an answer made of several results holds.
 
 package resolver_test
 
@@ -15,8 +15,8 @@ import (
 	"bailiwick/wire"
 )
 
-// A chain may come through one DNAME twice, and its links may share an SOA and denials: the answer
-// has each set once (RFC 2181, section 5), from the servers and from memory.
+// A chain may come through one DNAME twice, and its results may share an SOA and denials: the
+// answer has each set once (RFC 2181, section 5), from the servers and from memory.
 func TestRFC2181AChainShowsASetOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -12,16 +12,16 @@ import (
 	"bailiwick/wire"
 )
 
-// chainOf follows the alias chain; next gives each link, or its failure. Where next gives neither,
-// there is no answer.
-func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link,
+// chainOf follows the alias chain; next gives each result, or its failure. Where next gives
+// neither, there is no answer.
+func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*result,
 	*cause.Failure)) *Answer {
 	a := &Answer{Question: q, Status: wire.Secure}
 	var seen []wire.Name
 	for name := q.Name; ; {
 		seen = append(seen, name)
 		k := cache.Key{Name: name, Type: q.Type, Unchecked: cd && r.checks(name)}
-		l, f := r.madeLink(a.Sets, k), (*cause.Failure)(nil)
+		l, f := r.madeResult(a.Sets, k), (*cause.Failure)(nil)
 		if l == nil {
 			l, f = next(k)
 		}
@@ -71,10 +71,10 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*link
 	}
 }
 
-// madeLink makes a link from an unsigned DNAME that has come earlier in the same chain. It speaks
-// for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
+// madeResult makes a result from an unsigned DNAME that has come earlier in the same chain. It
+// speaks for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
 // little.
-func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
+func (r *Resolver) madeResult(chain []*wire.RRset, k cache.Key) *result {
 	for _, s := range chain {
 		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
 			!r.speaksFor(s.Name, k) {
@@ -88,9 +88,9 @@ func (r *Resolver) madeLink(chain []*wire.RRset, k cache.Key) *link {
 	return nil
 }
 
-// growing reports whether a link is a DNAME that leads below itself: names become longer without
+// growing reports whether a result is a DNAME that leads below itself: names become longer without
 // end.
-func (l *link) growing() bool {
+func (l *result) growing() bool {
 	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
 		return false
 	}
@@ -98,8 +98,8 @@ func (l *link) growing() bool {
 	return ok && to.Within(l.sets[0].Name)
 }
 
-// appendNew adds the sets of a further link that the answer does not have yet: links may share a
-// DNAME, an SOA or a proof, and a message has a set once (RFC 2181, section 5).
+// appendNew adds the sets of a further result that the answer does not have yet: results may share
+// a DNAME, an SOA or a proof, and a message has a set once (RFC 2181, section 5).
 func appendNew(have, sets []*wire.RRset) []*wire.RRset {
 	if len(have) == 0 {
 		return append(have, sets...)
@@ -121,7 +121,7 @@ func aliasApplies(t wire.Type) bool {
 
 // addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is
 // the one that was given first (RFC 6672, section 3.1).
-func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
+func (r *Resolver) addDNAME(l *result, k cache.Key, now time.Time) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
 		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
@@ -138,7 +138,7 @@ func (r *Resolver) addDNAME(l *link, k cache.Key, now time.Time) {
 }
 
 // cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3).
-func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
+func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
 		e, state := r.cache.LookupRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
@@ -155,7 +155,7 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 		l, tooLong := aliasFromDNAME(k.Name, dname)
 		switch {
 		case tooLong:
-			l = &link{kind: kindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
+			l = &result{kind: kindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
 				tooLong: true}
 		case l == nil:
 			return nil, false
@@ -172,9 +172,9 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*link, bool) {
 	return nil, false
 }
 
-// aliasFromDNAME makes the CNAME that a DNAME stands for. tooLong says that the name would be (RFC
-// 6672, section 2.2).
-func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *link, tooLong bool) {
+// aliasFromDNAME returns the CNAME that follows from a DNAME. tooLong means that its name would be
+// (RFC 6672, section 2.2).
+func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *result, tooLong bool) {
 	to, ok := wire.TargetName(dname.Data.First())
 	if !ok || dname.Len() != 1 {
 		return nil, false
@@ -186,6 +186,6 @@ func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *link, tooLong bool) {
 	cname := &wire.RRset{Name: name, Type: wire.TypeCNAME, Class: wire.ClassIN, TTL: dname.TTL,
 		Security: dname.Security}
 	cname.Data = cname.Data.Append([]byte(target.Wire()))
-	return &link{kind: kindAlias, sets: []*wire.RRset{dname, cname}, target: target,
+	return &result{kind: kindAlias, sets: []*wire.RRset{dname, cname}, target: target,
 		status: dname.Security}, false
 }

@@ -16,9 +16,9 @@ import (
 	"bailiwick/wire"
 )
 
-// asking is one question to the servers of one zone.
-type asking struct {
-	x     *run
+// zoneQuery is one question to the servers of one zone.
+type zoneQuery struct {
+	x     *resolution
 	zone  wire.Name // what the servers may speak of
 	q     wire.Question
 	conf  *Zone // if the operator named the servers
@@ -38,46 +38,47 @@ type asking struct {
 // accepted is a reply that may be used: what it says, judged if it is final.
 type accepted struct {
 	reply
-	link *link
-	from netip.AddrPort
+	result *result
+	from   netip.AddrPort
 	// damaged: a set of the answer had records that cannot be of their type, and is judged without
 	// them.
 	damaged bool
 }
 
-// blame remembers a network failure, if it tells more than those before it.
-func (a *asking) blame(f *cause.Failure) {
+// recordFailure remembers a network failure, if it tells more than those before it.
+func (a *zoneQuery) recordFailure(f *cause.Failure) {
 	if f != nil && (a.worst == nil || f.Cause.Rank() > a.worst.Cause.Rank()) {
 		a.worst = f
 	}
 }
 
-// run asks until a server says something useful: one after the other while they reply in time, and
-// beside those that do not. An answer that is bogus is a reason to ask the next, as is every fault.
-func (a *asking) run() (*accepted, *cause.Failure) {
-	a.replies = a.x.r.link.replies.Load()
+// run asks until a server gives a useful reply: one server after the other while they reply in
+// time, and further ones in parallel to those that do not. A bogus answer is a reason to ask the
+// next, as is every other fault.
+func (a *zoneQuery) run() (*accepted, *cause.Failure) {
+	a.replies = a.x.r.connectivity.replies.Load()
 	defer a.closeAll()
 	for {
 		t, f := a.next()
 		if t == nil {
-			return a.settle(f)
+			return a.handleResult(f)
 		}
 		got, f := a.take(t)
 		switch {
 		case f != nil:
-			return a.settle(f)
+			return a.handleResult(f)
 		case got != nil:
 			return got, nil
 		case a.ended != nil || a.bogies >= MaxBogusTries:
-			return a.settle(a.ended)
+			return a.handleResult(a.ended)
 		}
 	}
 }
 
-// settle ends without a good answer: with the weak one, or with the most precise failure. Where a
-// limit or our own link ended the search, the failure is held against no more than that, for the
-// servers that were not heard might have answered.
-func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
+// handleResult ends without a good answer: with the weak one, or with the most precise failure.
+// Where a limit or our own link ended the search, the failure is held against no more than that,
+// for the infraCache that were not heard might have answered.
+func (a *zoneQuery) handleResult(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
 	case a.weak != nil:
@@ -100,19 +101,19 @@ func (a *asking) settle(ended *cause.Failure) (*accepted, *cause.Failure) {
 		f = f.Within(ended.HeldAgainst())
 	case a.list.why.HeldAgainst() == cause.ScopeQuery: // not all servers were found
 		f = f.Within(cause.ScopeQuery)
-	case silent(f.Cause) && a.x.r.link.replies.Load() == a.replies:
+	case silent(f.Cause) && a.x.r.connectivity.replies.Load() == a.replies:
 		f = f.Within(cause.ScopeLink)
 	}
 	return nil, f
 }
 
 // slow reports whether all that ended a search is that replies take long: some came.
-func (a *asking) slow(ended *cause.Failure) bool {
+func (a *zoneQuery) slow(ended *cause.Failure) bool {
 	return ended != nil && ended.Cause == cause.LimitTime && a.x.budget.heard.Load()
 }
 
-// consider decides what a reply is worth; nil says: ask on.
-func (a *asking) consider(t *try) *accepted {
+// handleReply decides what a reply is worth; nil says: ask on.
+func (a *zoneQuery) handleReply(t *try) *accepted {
 	c, m := t.c, t.m
 	now := a.x.r.clock.Now()
 	if !t.weighed { // what is out of bailiwick is gone the second time
@@ -130,7 +131,7 @@ func (a *asking) consider(t *try) *accepted {
 	case r.fault == cause.Lame && t.noNS:
 		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
 		// section 2.2). Balancers send it for types that they do not know. It is used if no other
-		// server says more.
+		// serverInfo says more.
 		r = reply{kind: replyNoData, weak: true, hollow: true}
 	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:
@@ -154,20 +155,20 @@ func (a *asking) consider(t *try) *accepted {
 			e = eventLame
 		}
 		if m.QDCount > 0 || t.how.reliable() {
-			a.x.r.servers.learn(c.addr.Addr(), a.zone, e, 0, now)
+			a.x.r.infra.learn(c.addr.Addr(), a.zone, e, 0, now)
 		}
-		a.blame(cause.New(got.fault, a.zone, "%s", a.q).At(c.addr))
+		a.recordFailure(cause.New(got.fault, a.zone, "%s", a.q).At(c.addr))
 		c.spent = true
 		return nil
 	}
 	if a.final && got.kind != replyReferral {
-		l, f := a.x.conclude(a, got)
+		l, f := a.x.finish(a, got)
 		if f.HeldAgainst() != cause.ScopeName { // no fault of the server, and no other could help
 			a.ended = f
 			return nil
 		}
 		if f != nil {
-			a.x.r.servers.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
+			a.x.r.infra.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
 			if a.bogus == nil {
 				a.bogus = f.At(c.addr)
 			}
@@ -175,7 +176,7 @@ func (a *asking) consider(t *try) *accepted {
 			c.spent = !a.withEDNS(t)
 			return nil
 		}
-		got.link = l
+		got.result = l
 	}
 	a.x.r.keepServers(wire.Find(m.Authority, a.zone, wire.TypeNS))
 	if got.weak {
@@ -193,7 +194,7 @@ func (a *asking) consider(t *try) *accepted {
 
 // speaks returns the zone that the servers may prove something of. A forwarder answers for
 // everything: what it was asked for may be denied by a zone above.
-func (a *asking) speaks() wire.Name {
+func (a *zoneQuery) speaks() wire.Name {
 	if a.conf != nil && a.conf.Forward {
 		return wire.Root
 	}
@@ -224,8 +225,8 @@ func causeOfExchange(err error) cause.Cause {
 }
 
 // query writes the question: an ID nobody can guess, random letter case, DO, and a cookie. mixed
-// says that it has capital letters.
-func (a *asking) query(c *candidate, how attempt, p *profile) (q []byte, mixed bool, err error) {
+// reports whether it has capital letters.
+func (a *zoneQuery) query(c *candidate, how attempt, p *profile) (q []byte, mixed bool, err error) {
 	var random [2 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, false, err

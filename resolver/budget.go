@@ -109,7 +109,7 @@ func (b *budget) mayLookUp(zone wire.Name) bool {
 	return true
 }
 
-// mayFail reports whether one more look-up at a zone may be in vain.
+// mayFail reports whether one more look-up at a zone may fail.
 func (b *budget) mayFail(zone wire.Name) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

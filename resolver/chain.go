@@ -17,16 +17,16 @@ import (
 	"bailiwick/wire"
 )
 
-// trustMemos are trusts that a run uses to its end, whatever the cache does meanwhile. They are
+// trustCache are trusts that a run uses to its end, whatever the cache does meanwhile. They are
 // few: the budgets see to that.
-type trustMemos []trustMemo
+type trustCache []trustEntry
 
-type trustMemo struct {
+type trustEntry struct {
 	name  wire.Name
 	trust validator.Trust
 }
 
-func (m trustMemos) get(name wire.Name) (validator.Trust, bool) {
+func (m trustCache) get(name wire.Name) (validator.Trust, bool) {
 	for i := range m {
 		if m[i].name == name {
 			return m[i].trust, true
@@ -35,17 +35,17 @@ func (m trustMemos) get(name wire.Name) (validator.Trust, bool) {
 	return validator.Trust{}, false
 }
 
-func (m *trustMemos) set(name wire.Name, t validator.Trust) {
+func (m *trustCache) set(name wire.Name, t validator.Trust) {
 	m.drop(name)
-	*m = append(*m, trustMemo{name, t})
+	*m = append(*m, trustEntry{name, t})
 }
 
-func (m *trustMemos) drop(name wire.Name) {
-	*m = slices.DeleteFunc(*m, func(x trustMemo) bool { return x.name == name })
+func (m *trustCache) drop(name wire.Name) {
+	*m = slices.DeleteFunc(*m, func(x trustEntry) bool { return x.name == name })
 }
 
 // Zone implements validator.Chain.
-func (x *run) Zone(apex wire.Name) (validator.Trust, bool) {
+func (x *resolution) Zone(apex wire.Name) (validator.Trust, bool) {
 	if t, ok := x.trusts.get(apex); ok {
 		return t, true
 	}
@@ -106,7 +106,7 @@ func (r *Resolver) policyTrust(zone wire.Name) (validator.Trust, bool) {
 }
 
 // Enclosing implements validator.Chain.
-func (x *run) Enclosing(name wire.Name) (validator.Trust, bool) {
+func (x *resolution) Enclosing(name wire.Name) (validator.Trust, bool) {
 	if t, decided := x.r.policyTrust(name); decided {
 		return t, true
 	}
@@ -114,7 +114,7 @@ func (x *run) Enclosing(name wire.Name) (validator.Trust, bool) {
 }
 
 // learnTrust fetches what a judgement needs.
-func (x *run) learnTrust(n validator.Need) {
+func (x *resolution) learnTrust(n validator.Need) {
 	if n.Enclosing {
 		x.enclosing.set(n.Name, x.enclose(n.Name))
 		return
@@ -122,7 +122,7 @@ func (x *run) learnTrust(n validator.Need) {
 	x.memo(n.Name, x.trust(n.Name))
 }
 
-func (x *run) memo(zone wire.Name, t validator.Trust) {
+func (x *resolution) memo(zone wire.Name, t validator.Trust) {
 	x.trusts.set(zone, t)
 	if x.sink != nil {
 		e := x.event(event.Trust)
@@ -134,7 +134,7 @@ func (x *run) memo(zone wire.Name, t validator.Trust) {
 // enclose finds the trust that holds for a name's data by going down from the anchor, over every
 // cut that there may be. An unsigned set in what looks like a secure zone may come from an unsigned
 // child on the same servers.
-func (x *run) enclose(name wire.Name) validator.Trust {
+func (x *resolution) enclose(name wire.Name) validator.Trust {
 	if t, ok := x.r.knownTrust(name); ok && t.Status != wire.Secure {
 		return t
 	}
@@ -156,7 +156,7 @@ func (x *run) enclose(name wire.Name) validator.Trust {
 }
 
 // trustOf is the trust in a zone, from memory or by asking.
-func (x *run) trustOf(zone wire.Name) validator.Trust {
+func (x *resolution) trustOf(zone wire.Name) validator.Trust {
 	if t, ok := x.Zone(zone); ok {
 		return t
 	}
@@ -167,7 +167,7 @@ func (x *run) trustOf(zone wire.Name) validator.Trust {
 
 // trust builds the trust in a zone: DS from above, then the keys that it names. Where the name is
 // no zone cut, the trust is that of the zone it is in.
-func (x *run) trust(zone wire.Name) validator.Trust {
+func (x *resolution) trust(zone wire.Name) validator.Trust {
 	ds, t := x.delegationSigner(zone)
 	if t.Status != wire.Secure || t.Zone != zone {
 		return x.keep(zone, t)
@@ -209,7 +209,8 @@ func (x *run) trust(zone wire.Name) validator.Trust {
 
 // refused is the trust in a zone whose every DS names a key that is outside the limits; false if
 // that is not so.
-func (x *run) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (validator.Trust, bool) {
+func (x *resolution) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (
+	validator.Trust, bool) {
 	_, res := x.r.validator.MatchDS(ds, keys, validator.InstantOf(x.r.clockFor()),
 		&x.budget.validation)
 	if res.Status != wire.Insecure {
@@ -220,7 +221,7 @@ func (x *run) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (valida
 }
 
 // keep caches a trust that is not bogus; failures have a cache of their own.
-func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
+func (x *resolution) keep(zone wire.Name, t validator.Trust) validator.Trust {
 	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus &&
 		t.Zone == zone && !(known && t.Status == wire.Insecure) {
 		x.r.trusts.cache.Put(zone, t)
@@ -228,12 +229,12 @@ func (x *run) keep(zone wire.Name, t validator.Trust) validator.Trust {
 	return t
 }
 
-func (x *run) bogusTrust(zone wire.Name, f *cause.Failure) validator.Trust {
+func (x *resolution) bogusTrust(zone wire.Name, f *cause.Failure) validator.Trust {
 	return validator.Trust{Zone: zone, Status: wire.Bogus, Failure: f}
 }
 
 // earliest bounds an expiry by a TTL in seconds.
-func (x *run) earliest(t time.Time, ttl uint32) time.Time {
+func (x *resolution) earliest(t time.Time, ttl uint32) time.Time {
 	end := x.r.clock.Now().Add(min(max(time.Duration(ttl)*time.Second, minTrustTTL), maxTrustTTL))
 	if t.IsZero() || end.Before(t) {
 		return end
@@ -244,7 +245,7 @@ func (x *run) earliest(t time.Time, ttl uint32) time.Time {
 // delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the
 // trust returned is Secure and of this zone, the DS records are those that decide; otherwise the
 // trust is the outcome (RFC 4035, section 5.2).
-func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
+func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	if t, decided := x.r.policyTrust(zone); decided {
 		return nil, t
 	}
@@ -275,7 +276,7 @@ func (x *run) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	return nil, x.trustOf(above)
 }
 
-func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS,
+func (x *resolution) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire.DS,
 	validator.Trust) {
 	ds, why := x.r.validator.UsableDS(set)
 	if len(ds) == 0 {
@@ -286,9 +287,9 @@ func (x *run) usable(zone wire.Name, set *wire.RRset, expires time.Time) ([]wire
 	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}
 }
 
-// believeKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known
+// validateKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known
 // yet (RFC 4035, section 5.2).
-func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failure) {
+func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *cause.Failure) {
 	if t, ok := x.r.knownTrust(zone); ok && t.Status != wire.Secure {
 		return false, nil
 	}
@@ -302,7 +303,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 	}
 	if l.kind != kindAnswer { // whatever proves that would have to be signed with the keys
 		if x.forgetDS(zone) {
-			return x.believeKeys(zone, l)
+			return x.validateKeys(zone, l)
 		}
 		return true, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)
 	}
@@ -310,7 +311,7 @@ func (x *run) believeKeys(zone wire.Name, l *link) (decided bool, f *cause.Failu
 	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()),
 		&x.budget.validation)
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
-		return x.believeKeys(zone, l)
+		return x.validateKeys(zone, l)
 	}
 	x.r.observe.Validated(res.Status, res.Failure)
 	if _, anchored := x.r.anchors.At(zone); anchored && res.Status == wire.Bogus &&
@@ -388,7 +389,7 @@ func (r *Resolver) forgetKeys(zone wire.Name) bool {
 // forgetDS drops a zone's DS, which no longer fit its keys, so that it is fetched anew: the
 // zone's keys may have been replaced together with it. Other resolvers answer SERVFAIL until the
 // old DS ends.
-func (x *run) forgetDS(zone wire.Name) bool {
+func (x *resolution) forgetDS(zone wire.Name) bool {
 	r := x.r
 	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) ||
 		!r.refetches.may(zone, r.clock.Now()) {

@@ -54,8 +54,8 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 		c.began = e.Time
 		c.sink.Event(e)
 	}
-	c.answer(r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*link, *cause.Failure) {
-		return r.resolveLink(k, &c.budget, nil, 0, c.trail)
+	c.answer(r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*result, *cause.Failure) {
+		return r.resolveResult(k, &c.budget, nil, 0, c.trail)
 	}))
 }
 

@@ -17,7 +17,7 @@ func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
 	return c
 }
 
-func (s *servers) setCookie(a netip.Addr, cookie []byte) {
+func (s *infraCache) setCookie(a netip.Addr, cookie []byte) {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -60,7 +60,7 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // does not outlive the one that it was learnt from, the one in use when the question was sent:
 // the cache may know a newer one by now, of which the reply says nothing (ghost domains,
 // CVE-2012-1033; phoenix domains).
-func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
+func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
 	d := got.referral
 	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
@@ -72,14 +72,14 @@ func (x *run) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 		x.r.cache.Delegations.Put(d.Zone, d)
 	}
 	if !x.cd {
-		x.judgeReferral(from.Zone, d.Zone, got.authority)
+		x.validateReferral(from.Zone, d.Zone, got.authority)
 	}
 	return d
 }
 
 // glueOf is what the delegations above a name say of its addresses: the last resort, where the zone
 // itself gives none.
-func (x *run) glueOf(name wire.Name) []netip.Addr {
+func (x *resolution) glueOf(name wire.Name) []netip.Addr {
 	now := x.r.clock.Now().Unix()
 	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
 		d, ok := x.r.cache.Delegations.Get(zone)
@@ -101,8 +101,8 @@ func (x *run) glueOf(name wire.Name) []netip.Addr {
 // said so, and never later: that would be a ghost. Servers that only the zone names are asked when
 // those that the parent names have failed, not before, and only if the zone was asked for its NS
 // set. One that comes beside another answer names no servers, as it could be forged with any
-// random name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
-func (a *asking) learnServers(m *wire.Message) {
+// randomSource name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
+func (a *zoneQuery) learnServers(m *wire.Message) {
 	cut := a.list.cut
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {
 		return

@@ -1,32 +1,35 @@
-// Package resolver is the walk from the root to an answer, and from the trust anchor to its proof.
+// Package resolver iterates from the root to an answer, and from the trust anchor to its proof.
 //
-// # One referral walk
+// # From the root to an answer
 //
-// A client asks for www.example.com A. [Resolver.Resolve] begins a budget and looks for the first
-// link of the answer: not in the cache, so a fetch begins that others who ask the same will join.
-// The walk starts at the deepest delegation known, the root's. The root's servers are asked for com
-// A (RFC 9156): ask picks a server, sends, hears a referral to com with DS and signatures; scrub
-// keeps what the root may say, and the delegation is stored for as long as its parent said. com's
-// servers are asked for example.com A, refer to example.com; its servers are asked for
-// www.example.com A and answer.
+// A client asks for www.example.com A. [Resolver.Start] makes a budget and looks the name up; it is
+// not in the cache, so a fetch begins (fetch.go) that other clients with the same question join. It
+// starts at the deepest delegation known, at worst the root's (walk.go). The root's servers are
+// asked for com A (minimise.go; RFC 9156): a server is selected (selection.go), asked (ask.go,
+// tries.go), and refers to com with DS and signatures; the response is classified (response.go) and
+// scrubbed (bailiwick.go), and the delegation is stored for as long as its parent allows
+// (delegation.go). com's servers are asked for example.com A and refer to example.com, whose
+// servers answer www.example.com A.
 //
-// The answer is judged before anyone sees it: the validator finds RRSIGs by example.com and says
-// that it needs the trust in that zone; trust asks for DS (known from the referral) and DNSKEY (a
-// question like any other), and the validator verifies. Were it bogus, the next server would be
-// asked. What is believed goes into the cache with its status, and to everyone who waits.
+// The answer is validated before it is used (judge.go): the validator finds RRSIGs by example.com
+// and returns that it needs the trust in that zone. For it the DS, known from the referral, and the
+// DNSKEY set, which is a question like any other, are looked up (chain.go), and the validator
+// verifies. If the answer were bogus, the next server would be asked. A result goes into the cache
+// with its status, and to all clients that wait.
 //
 // # One alias
 //
-// www is a CNAME for host.example.net. The CNAME is a link of its own, judged and cached by itself.
-// What the answer says of the target counts only if the target is in the zone that answered; here
-// it is not, so the next link is asked for at example.net's servers. What each link costs is
-// charged to the client's budget; coming back to a name is a loop.
+// www is a CNAME for host.example.net. The CNAME is a result of its own, validated and cached by
+// itself. What the response has on the target counts only if the target is in the zone that
+// answered; here it is not, so the target is asked for at example.net's servers. The cost of all
+// results is charged to the client's budget; a name that occurs twice is a loop (aliases.go).
 //
-// # The unhappy path
+// # Failures
 //
-// A server that times out, refuses, is lame or bogus is reported through one door (servers.go) and
-// the next is tried; so one good server is enough. If none is, the failure carries the most telling
-// cause seen, it is remembered (RFC 9520), and the client hears it as an Extended DNS Error.
+// A server that times out, refuses, is lame or bogus is reported to the infrastructure cache
+// (infra.go) and the next one is tried, so that one good server is enough. If there is none, the
+// failure has the cause of the highest rank, is remembered (failures.go; RFC 9520), and reaches the
+// client as an Extended DNS Error.
 //
 // # Limitations
 //

@@ -40,8 +40,8 @@ func (t *trail) begin(k cache.Key, f *fetch) trail {
 	return trail{t.sink, f.id, t.number}
 }
 
-// known tells of a link, or a failure, that somebody asked the cache for.
-func (t *trail) known(k cache.Key, l *link, f *cause.Failure) {
+// known tells of a result, or a failure, that somebody asked the cache for.
+func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 	e := t.of(event.FailureHit, keyQuestion(k))
 	if e.Failure = f; l != nil {
 		e.Kind, e.Source = event.CacheHit, l.source
@@ -54,7 +54,7 @@ func (t *trail) known(k cache.Key, l *link, f *cause.Failure) {
 }
 
 // ended tells of the end of a fetch.
-func (x *run) ended(l *link, f *cause.Failure, took time.Duration) {
+func (x *resolution) ended(l *result, f *cause.Failure, took time.Duration) {
 	e := x.event(event.FetchEnd)
 	if e.Took, e.Failure = took, f; l != nil {
 		e.Reply, e.Status, e.Failure = l.kind.reply(), l.status, l.failure
@@ -70,17 +70,17 @@ func (t *trail) answered(a *Answer, took time.Duration) {
 }
 
 // event returns an event of a kind about the run.
-func (x *run) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
+func (x *resolution) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
 
 // judged tells of a verdict.
-func (x *run) judged(zone wire.Name, status wire.Security, f *cause.Failure) {
+func (x *resolution) judged(zone wire.Name, status wire.Security, f *cause.Failure) {
 	e := x.event(event.Verdict)
 	e.Zone, e.Status, e.Failure = zone, status, f
 	x.sink.Event(e)
 }
 
 // limited counts a limit that was met, and tells of it.
-func (x *run) limited(c cause.Cause) {
+func (x *resolution) limited(c cause.Cause) {
 	x.r.observe.Limit(c)
 	if x.sink != nil {
 		e := x.event(event.Limit)
@@ -90,14 +90,14 @@ func (x *run) limited(c cause.Cause) {
 }
 
 // event returns an event of a kind about a server.
-func (a *asking) event(kind event.Kind, c *candidate) event.Event {
+func (a *zoneQuery) event(kind event.Kind, c *candidate) event.Event {
 	e := a.x.of(kind, a.q)
 	e.Zone, e.Server = a.zone, c.addr
 	return e
 }
 
 // exchanged tells how a try went; err is nil if there was a reply.
-func (a *asking) exchanged(t *try, c cause.Cause, took time.Duration, err error) {
+func (a *zoneQuery) exchanged(t *try, c cause.Cause, took time.Duration, err error) {
 	e := a.event(event.Exchange, t.c)
 	e.Server, e.Protocol, e.Took, e.Cause, e.Err = t.req.Server, t.how.via, took, c, err
 	if err == nil {
@@ -107,7 +107,7 @@ func (a *asking) exchanged(t *try, c cause.Cause, took time.Duration, err error)
 }
 
 // replied tells what a reply is worth.
-func (a *asking) replied(c *candidate, r *reply) {
+func (a *zoneQuery) replied(c *candidate, r *reply) {
 	e := a.event(event.Response, c)
 	switch e.Reply = r.kind.reply(); r.kind {
 	case replyFault:
@@ -123,7 +123,7 @@ func (a *asking) replied(c *candidate, r *reply) {
 }
 
 // fellBack tells in what form a server is asked again, if somebody listens.
-func (a *asking) fellBack(c *candidate, form event.Form) {
+func (a *zoneQuery) fellBack(c *candidate, form event.Form) {
 	if a.x.sink == nil {
 		return
 	}
@@ -144,7 +144,7 @@ func (k replyKind) reply() event.Reply {
 		replyNXDomain: event.ReplyNXDomain, replyReferral: event.ReplyReferral}[k]
 }
 
-// reply is the events' name of a kind of link.
+// reply is the events' name of a kind of result.
 func (k kind) reply() event.Reply {
 	return [...]event.Reply{kindAnswer: event.ReplyData, kindAlias: event.ReplyAlias,
 		kindNoData: event.ReplyNoData, kindNXDomain: event.ReplyNXDomain}[k]

@@ -8,12 +8,12 @@ import (
 
 // Held reports whether something is held against a server for a zone, for tests.
 func (r *Resolver) Held(server netip.Addr, zone wire.Name) bool {
-	p := r.servers.profile(server, zone, r.clock.Now())
+	p := r.infra.profile(server, zone, r.clock.Now())
 	return p.fault > 0 || p.dead
 }
 
 // LimitOpenTries has the resolver take another number for [MaxOpenTries].
-func (r *Resolver) LimitOpenTries(n int) { r.servers.mostBeside = int32(n) }
+func (r *Resolver) LimitOpenTries(n int) { r.infra.mostBeside = int32(n) }
 
 // OpenTries returns how many tries are open beside another of their question.
-func (r *Resolver) OpenTries() int { return int(r.servers.beside.Load()) }
+func (r *Resolver) OpenTries() int { return int(r.infra.beside.Load()) }

@@ -22,7 +22,7 @@ import (
 //     reply.
 //   - Overload, and what this machine lacks, is never remembered; nor is too little time, if
 //     servers replied within it.
-func (x *run) rememberFailure(f *cause.Failure) {
+func (x *resolution) rememberFailure(f *cause.Failure) {
 	scope := f.HeldAgainst()
 	switch {
 	case f.Cause == cause.Overload, f.Cause == cause.LocalResources,
@@ -33,13 +33,13 @@ func (x *run) rememberFailure(f *cause.Failure) {
 	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own():
 		return
 	case scope == cause.ScopeLink:
-		x.r.link.failed.Store(true)
+		x.r.connectivity.failed.Store(true)
 	}
 	x.r.cache.PutFailure(x.keyOf(x.q), f, backoffOf(f), x.r.clock.Now())
 }
 
 // own reports whether a limit that the fetch met is the matter of its question alone.
-func (x *run) own() bool { return x.fetch != nil && x.depth == 0 && !x.budget.cut.Load() }
+func (x *resolution) own() bool { return x.fetch != nil && x.depth == 0 && !x.budget.cut.Load() }
 
 // backoffOf returns how long a failure is remembered. The time grows only where the failure is the
 // name's own: its servers said so, or are silent while others reply.
@@ -66,8 +66,8 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 	return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureMaxTTL}
 }
 
-// linkState is what is known of our own link to the servers.
-type linkState struct {
+// connectivity is what is known of this machine's connection to the Internet.
+type connectivity struct {
 	replies atomic.Uint64 // from servers, of whatever zone
 	failed  atomic.Bool   // a failure is remembered in which nobody replied
 	// forgiven is the second in which what was held against servers was forgiven last.
@@ -80,7 +80,7 @@ type linkState struct {
 const doubtfulAfter = 4
 
 // of returns the counter of an address's family.
-func (l *linkState) of(a netip.Addr) *atomic.Int32 {
+func (l *connectivity) of(a netip.Addr) *atomic.Int32 {
 	if a.Unmap().Is4() {
 		return &l.v4
 	}
@@ -88,7 +88,7 @@ func (l *linkState) of(a netip.Addr) *atomic.Int32 {
 }
 
 // doubtful reports whether no server has replied lately over a family, by its address type.
-func (l *linkState) doubtful(t wire.Type) bool {
+func (l *connectivity) doubtful(t wire.Type) bool {
 	if t == wire.TypeA {
 		return l.v4.Load() >= doubtfulAfter
 	}
@@ -98,21 +98,21 @@ func (l *linkState) doubtful(t wire.Type) bool {
 // replied notes a reply. The first after failures in which nobody replied ends all of them, and
 // what was held against servers meanwhile: it was our link that was down, or may have been.
 func (r *Resolver) replied(a netip.Addr) {
-	r.link.replies.Add(1)
-	if n := r.link.of(a); n.Load() != 0 {
+	r.connectivity.replies.Add(1)
+	if n := r.connectivity.of(a); n.Load() != 0 {
 		n.Store(0)
 	}
-	if r.link.failed.Load() && r.link.mayForgive(r.clock.Now().Unix()) &&
-		r.link.failed.Swap(false) {
+	if r.connectivity.failed.Load() && r.connectivity.mayForgive(r.clock.Now().Unix()) &&
+		r.connectivity.failed.Swap(false) {
 		r.cache.ForgetFailures(cause.ScopeLink)
-		r.servers.forgive()
+		r.infra.forgive()
 	}
 }
 
 // mayForgive reports whether nothing was forgiven yet in the second now. To forgive is to look at
 // all that is held, and a failure of the link may be no more than a zone of somebody's whose
-// servers cannot be reached, asked while nobody else replies.
-func (l *linkState) mayForgive(now int64) bool {
+// infraCache cannot be reached, asked while nobody else replies.
+func (l *connectivity) mayForgive(now int64) bool {
 	last := l.forgiven.Load()
 	return now != last && l.forgiven.CompareAndSwap(last, now)
 }

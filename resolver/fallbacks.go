@@ -1,5 +1,5 @@
 // Fallbacks: what a reply tells of its server's EDNS, cookies and letter case, and in what form the
-// server is asked again.
+// serverInfo is asked again.
 
 package resolver
 
@@ -15,7 +15,7 @@ import (
 
 // undoubt takes the reply to random letter case as it is, where asking in lower case brought
 // nothing.
-func (a *asking) undoubt(t *try) {
+func (a *zoneQuery) undoubt(t *try) {
 	s := &t.c.asked
 	if s.doubt == nil || t.mixed {
 		return
@@ -26,7 +26,7 @@ func (a *asking) undoubt(t *try) {
 }
 
 // heard learns from a reply what it tells of the server, whatever it says.
-func (a *asking) heard(t *try) {
+func (a *zoneQuery) heard(t *try) {
 	r, addr, now := a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	r.observe.Upstream(t.c.addr, t.how.via, t.took, cause.None)
 	if a.x.sink != nil {
@@ -36,27 +36,27 @@ func (a *asking) heard(t *try) {
 	if a.usual(t) {
 		e = eventReply
 	}
-	r.servers.learn(addr, a.zone, e, t.took, now)
+	r.infra.learn(addr, a.zone, e, t.took, now)
 	r.replied(addr)
 	a.x.budget.hear()
 	rc := t.m.FullRCode()
 	if t.m.EDNS.Present && !isFormErr(rc) && (!t.p.edns || t.p.noEDNS) {
-		r.servers.learn(addr, a.zone, eventEDNS, 0, now)
+		r.infra.learn(addr, a.zone, eventEDNS, 0, now)
 	}
 	if t.mixed && t.m.QDCount > 0 && !bytes.HasPrefix(t.req.Query[wire.HeaderLen:], t.m.QName) {
 		// It was accepted all the same, so it is proven.
-		r.servers.learn(addr, a.zone, eventCaseLostProven, 0, now)
+		r.infra.learn(addr, a.zone, eventCaseLostProven, 0, now)
 	}
 	switch v, has := t.m.EDNS.Options.Get(wire.OptionCookie); {
 	case !t.req.Cookie.Sent || t.how.via.Encrypted():
 	case has && len(v) >= 8 && [8]byte(v) == t.req.Cookie.Client:
 		if len(v) >= 16 && len(v) <= 40 && !bytes.Equal(v[8:], t.p.cookie) {
-			r.servers.setCookie(addr, bytes.Clone(v[8:]))
+			r.infra.setCookie(addr, bytes.Clone(v[8:]))
 		}
 	case t.how.reliable() && (has || t.p.cookie != nil):
 		// RFC 7873, section 5.3 has us discard it. Over TCP a cookie protects nothing, and the name
 		// would not resolve; BIND takes it too.
-		r.servers.learn(addr, a.zone, eventNoCookieProven, 0, now)
+		r.infra.learn(addr, a.zone, eventNoCookieProven, 0, now)
 	}
 }
 
@@ -66,7 +66,7 @@ func isFormErr(rc wire.RCode) bool {
 }
 
 // fallBackFrom reports whether a reply is a reason to ask its server at once in another form.
-func (a *asking) fallBackFrom(t *try) bool {
+func (a *zoneQuery) fallBackFrom(t *try) bool {
 	s, m := &t.c.asked, t.m
 	rc := m.FullRCode()
 	switch {
@@ -75,7 +75,7 @@ func (a *asking) fallBackFrom(t *try) bool {
 		a.fellBack(t.c, event.FormTCP)
 	case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
 		t.c.spent = true
-		a.blame(cause.New(cause.Truncated, a.zone, "%s", a.q).At(t.c.addr))
+		a.recordFailure(cause.New(cause.Truncated, a.zone, "%s", a.q).At(t.c.addr))
 		return true
 	case isFormErr(rc) && t.how.edns:
 		if a.doubted(t, 0) {
@@ -99,7 +99,7 @@ func (a *asking) fallBackFrom(t *try) bool {
 }
 
 // learnForm notes that a form of asking works where a fuller one did not.
-func (a *asking) learnForm(t *try, rc wire.RCode) {
+func (a *zoneQuery) learnForm(t *try, rc wire.RCode) {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	if faultOf(rc) != cause.None {
 		return
@@ -109,16 +109,16 @@ func (a *asking) learnForm(t *try, rc wire.RCode) {
 		if t.how.reliable() {
 			e = eventNoEDNSProven
 		}
-		r.servers.learn(addr, a.zone, e, 0, now)
+		r.infra.learn(addr, a.zone, e, 0, now)
 	}
 	if s.badOption && t.how.edns && !t.how.cookie {
-		r.servers.learn(addr, a.zone, eventNoCookie, 0, now)
+		r.infra.learn(addr, a.zone, eventNoCookie, 0, now)
 	}
 	switch {
 	case t.plain:
-		r.servers.learn(addr, a.zone, eventPlainOnly, 0, now)
+		r.infra.learn(addr, a.zone, eventPlainOnly, 0, now)
 	case t.p.shy && t.mixed && !t.how.cookie: // it was the cookie
-		r.servers.learn(addr, a.zone, eventNoCookieProven, 0, now)
+		r.infra.learn(addr, a.zone, eventNoCookieProven, 0, now)
 	}
 }
 
@@ -126,7 +126,7 @@ func (a *asking) learnForm(t *try, rc wire.RCode) {
 // by who knows neither the name nor its letter case, as it may come without a question, and without
 // EDNS there is no DNSSEC. So a server that has answered with EDNS is asked once more, and then
 // over TCP; and for a zone that is known to be signed EDNS is never left out.
-func (a *asking) withoutEDNS(t *try) bool {
+func (a *zoneQuery) withoutEDNS(t *try) bool {
 	s := &t.c.asked
 	if t.how.cookie && t.m.EDNS.Present && !s.noCookie {
 		s.noCookie, s.badOption = true, true // it knows EDNS, but not to ignore an option
@@ -157,7 +157,7 @@ func (a *asking) withoutEDNS(t *try) bool {
 
 // withEDNS reports whether a bogus answer is a reason to ask its server once more: EDNS was left
 // out, and a FORMERR may have been forged to that end.
-func (a *asking) withEDNS(t *try) bool {
+func (a *zoneQuery) withEDNS(t *try) bool {
 	s := &t.c.asked
 	if t.how.edns || s.mustEDNS {
 		return false
@@ -169,7 +169,7 @@ func (a *asking) withEDNS(t *try) bool {
 }
 
 // secure reports whether the zone is known to be signed, with a DS or a trust anchor.
-func (a *asking) secure() bool {
+func (a *zoneQuery) secure() bool {
 	r := a.x.r
 	if t, ok := a.x.Zone(a.zone); ok {
 		return t.Status == wire.Secure
@@ -205,15 +205,15 @@ func worthOf(r *reply) int8 {
 // the server is asked again, in lower case: where it is not known whether it bears with random
 // case, and the reply is nothing that a server would have to be believed. A pair of replies of
 // which the one in lower case is better is a witness against the server.
-func (a *asking) doubted(t *try, worth int8) bool {
+func (a *zoneQuery) doubted(t *try, worth int8) bool {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	switch {
 	case t.weighed:
 	case !t.mixed && s.doubt != nil:
 		if worth > s.worth {
-			r.servers.learn(addr, a.zone, eventCaseLost, 0, now)
+			r.infra.learn(addr, a.zone, eventCaseLost, 0, now)
 		} else {
-			r.servers.learn(addr, a.zone, eventCaseKept, 0, now)
+			r.infra.learn(addr, a.zone, eventCaseKept, 0, now)
 			s.lower, s.settled = false, true
 		}
 		if worth < s.worth { // a server that fails now has said more before
@@ -222,11 +222,11 @@ func (a *asking) doubted(t *try, worth int8) bool {
 		}
 		s.doubt = nil
 	case !t.mixed && s.wrongCase && worth > worthNothing:
-		r.servers.learn(addr, a.zone, eventCaseLost, 0, now)
+		r.infra.learn(addr, a.zone, eventCaseLost, 0, now)
 	case !t.mixed:
 	case worth == worthMuch:
 		if !t.p.caseKept {
-			r.servers.learn(addr, a.zone, eventCaseKept, 0, now)
+			r.infra.learn(addr, a.zone, eventCaseKept, 0, now)
 		}
 	case !t.p.caseKept && !s.settled:
 		s.lower, s.doubt, s.worth = true, t, worth
@@ -239,7 +239,7 @@ func (a *asking) doubted(t *try, worth int8) bool {
 
 // bare reports whether a fault came without a question, which anybody may have sent who guessed ID
 // and port alone: the server is asked once more, over TCP.
-func (a *asking) bare(t *try) bool {
+func (a *zoneQuery) bare(t *try) bool {
 	s := &t.c.asked
 	if t.m.QDCount > 0 || t.how.reliable() || s.wasBare {
 		return false

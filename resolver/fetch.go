@@ -14,12 +14,12 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// fetch is one link being resolved, for everyone who wants it: clients, and other fetches. It runs
-// in the goroutine of who wanted it first, but belongs to nobody: when that one has gone it goes
-// on for the others. It ends when nobody waits for it any more, unless it is a refresh.
+// fetch is one result being resolved, for everyone who wants it: clients, and other fetches. It
+// runs in the goroutine of who wanted it first, but belongs to nobody: when that one has gone it
+// goes on for the others. It ends when nobody waits for it any more, unless it is a refresh.
 type fetch struct {
 	budget
-	run    run
+	run    resolution
 	key    cache.Key
 	id     uint64 // of its events
 	parent *fetch // for which it was begun; nil for a client's
@@ -34,10 +34,10 @@ type fetch struct {
 	first    [1]*budget
 	waitsFor *fetch
 	// late ends it when its time is over; nil while only one waits, who ends before.
-	late *time.Timer
-	done chan struct{} // closed when link and fail are set; nil while nobody waits elsewhere
-	link *link
-	fail *cause.Failure
+	late   *time.Timer
+	done   chan struct{} // closed when result and fail are set; nil while nobody waits elsewhere
+	result *result
+	fail   *cause.Failure
 }
 
 // fetches owns all that is under way, and all goroutines of the resolver.
@@ -64,7 +64,7 @@ func newFetches(g *guard.Guard, maxClients int) *fetches {
 	return t
 }
 
-// joined is what somebody does who wants a link.
+// joined is what somebody does who wants a result.
 type joined uint8
 
 const (
@@ -175,9 +175,9 @@ func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
 }
 
 // wait waits for a fetch that somebody else leads. again reports whether what it ended with is the
-// matter of who began it, so that the link may be had after all: it was begun too deep down, or
+// matter of who began it, so that the result may be had after all: it was begun too deep down, or
 // for a query that had spent too much.
-func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *link, fail *cause.Failure,
+func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cause.Failure,
 	again bool) {
 	select {
 	case <-f.done:
@@ -192,7 +192,7 @@ func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *link, fail *cause
 	case w.ctx.Err() != nil:
 		return nil, w.err(), false
 	case f.fail == nil || f.fail.Cause.Kind() == cause.KindInternal:
-		return f.link, f.fail, false
+		return f.result, f.fail, false
 	}
 	return nil, f.fail, f.fail.HeldAgainst() == cause.ScopeQuery ||
 		f.fail.Cause == cause.DependencyLoop && f.run.depth > 0
@@ -257,10 +257,10 @@ func (f *fetch) goesOn() bool {
 func (f *fetch) timeout() { f.end(&cause.Failure{Cause: cause.LimitTime}) }
 
 // land tells everybody what came of a fetch.
-func (t *fetches) land(f *fetch, l *link, fail *cause.Failure) {
+func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f.link, f.fail = l, fail
+	f.result, f.fail = l, fail
 	if f.late != nil {
 		f.late.Stop()
 	}

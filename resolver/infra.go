@@ -1,6 +1,6 @@
-// What is learnt of servers, and the choice among them. Everything comes through one door,
-// [servers.learn], as one of a closed list of events, so that the choice can be tested with a list
-// of events.
+// The infrastructure cache: round-trip times, failures and abilities of servers. It is written by
+// [servers.learn] alone, with one of a closed list of events, so that selection can be tested with
+// lists of events.
 
 package resolver
 
@@ -18,7 +18,7 @@ import (
 	"bailiwick/wire"
 )
 
-// conduct is something that a server did.
+// conduct is an event of a server, as the infrastructure cache learns it.
 type conduct uint8
 
 const (
@@ -81,8 +81,8 @@ func (i *inability) testify(proven bool, now time.Time, hold time.Duration) {
 	}
 }
 
-// server is what is known of an address.
-type server struct {
+// serverInfo is what is known of an address.
+type serverInfo struct {
 	mu       sync.Mutex
 	srtt     time.Duration // 0: not known
 	rttvar   time.Duration
@@ -108,7 +108,7 @@ type server struct {
 }
 
 // size counts what a server holds besides its key. mu is held.
-func (v *server) size() int {
+func (v *serverInfo) size() int {
 	n := int(unsafe.Sizeof(*v)) + cap(v.cookie) + cap(v.zones)*int(unsafe.Sizeof(zoneFault{})) +
 		cap(v.encrypted)*int(unsafe.Sizeof(encryption{}))
 	for i := range v.zones {
@@ -124,9 +124,9 @@ type zoneFault struct {
 	grave bool // lame or bogus, rather than a passing failure
 }
 
-// servers is what is known of all.
-type servers struct {
-	cache  *memcache.Cache[netip.Addr, *server]
+// infraCache is what is known of all.
+type infraCache struct {
+	cache  *memcache.Cache[netip.Addr, *serverInfo]
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
@@ -186,7 +186,7 @@ const (
 	downServers   = 6
 )
 
-// note takes an exchange and says whether the link seems to be down.
+// note counts an exchange, and reports whether the link seems to be down.
 func (u *uplink) note(a netip.Addr, replied bool) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -211,28 +211,28 @@ func (u *uplink) isDown() bool {
 	return u.silent >= downExchanges && len(u.who) >= downServers
 }
 
-func newServers(bytes int) *servers {
-	s := &servers{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
+func newInfraCache(bytes int) *infraCache {
+	s := &infraCache{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
 	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 {
 		return maphash.Comparable(s.seed,
 			a)
 	},
-		func(_ netip.Addr, v *server) int { return v.held })
+		func(_ netip.Addr, v *serverInfo) int { return v.held })
 	return s
 }
 
-func (s *servers) get(a netip.Addr) *server {
+func (s *infraCache) get(a netip.Addr) *serverInfo {
 	if v, ok := s.cache.Get(a); ok {
 		return v
 	}
-	v := &server{held: int(unsafe.Sizeof(server{}))}
+	v := &serverInfo{held: int(unsafe.Sizeof(serverInfo{}))}
 	s.cache.Put(a, v)
 	return v
 }
 
 // account has the cache count anew what is held of a server, if that is more than it was. mu of the
-// server is held.
-func (s *servers) account(a netip.Addr, v *server) {
+// serverInfo is held.
+func (s *infraCache) account(a netip.Addr, v *serverInfo) {
 	if n := v.size(); n > v.held {
 		v.held = n
 		s.cache.Put(a, v)
@@ -241,7 +241,7 @@ func (s *servers) account(a netip.Addr, v *server) {
 
 // learn takes an event. took is the round trip of a reply, or how long silence has lasted; zone is
 // the one that was asked for.
-func (s *servers) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration,
+func (s *infraCache) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration,
 	now time.Time) {
 	switch e {
 	case eventReply, eventAlive, eventTimeout, eventDead:
@@ -284,13 +284,13 @@ func (s *servers) learn(a netip.Addr, zone wire.Name, e conduct, took time.Durat
 }
 
 // alive notes a reply.
-func (v *server) alive(now time.Time) {
+func (v *serverInfo) alive(now time.Time) {
 	v.until, v.silent, v.replied = time.Time{}, time.Time{}, now
 }
 
 // timedOut notes silence. Questions that are out at the same time tell the same of a server: only
 // what was sent since its timeout was last doubled doubles it again.
-func (v *server) timedOut(e conduct, took time.Duration, now time.Time) {
+func (v *serverInfo) timedOut(e conduct, took time.Duration, now time.Time) {
 	sent := now.Add(-took)
 	if v.timeouts == 0 || v.silent.IsZero() {
 		v.silent = sent
@@ -312,7 +312,7 @@ func (v *server) timedOut(e conduct, took time.Duration, now time.Time) {
 }
 
 // learnAbility takes an event that tells what a server is able to do.
-func (v *server) learnAbility(e conduct, now time.Time) {
+func (v *serverInfo) learnAbility(e conduct, now time.Time) {
 	switch e {
 	case eventEDNS:
 		v.edns, v.noEDNS = true, inability{}
@@ -339,9 +339,9 @@ func (v *server) learnAbility(e conduct, now time.Time) {
 }
 
 // forgive ends all back-offs: what was held against servers may have been our own link's fault.
-func (s *servers) forgive() {
-	var all []*server
-	s.cache.RemoveFunc(func(_ netip.Addr, v *server) bool {
+func (s *infraCache) forgive() {
+	var all []*serverInfo
+	s.cache.RemoveFunc(func(_ netip.Addr, v *serverInfo) bool {
 		all = append(all, v) // its lock is taken before the cache's, never within
 		return false
 	})
@@ -351,14 +351,14 @@ func (s *servers) forgive() {
 }
 
 // forgive ends the back-off of a server.
-func (v *server) forgive() {
+func (v *serverInfo) forgive() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.timeouts, v.until = 0, time.Time{}
 }
 
 // smooth is the estimator of RFC 6298, section 2.
-func (v *server) smooth(rtt time.Duration) {
+func (v *serverInfo) smooth(rtt time.Duration) {
 	if v.srtt == 0 {
 		v.srtt, v.rttvar = rtt, rtt/2
 		return
@@ -373,7 +373,7 @@ func (v *server) smooth(rtt time.Duration) {
 
 // fault notes something that is held against the server for a zone, in place of what has ended, or
 // of what was noted first.
-func (v *server) fault(f zoneFault, now time.Time) {
+func (v *serverInfo) fault(f zoneFault, now time.Time) {
 	v.zones = slices.DeleteFunc(v.zones, func(o zoneFault) bool {
 		return o.zone == f.zone || !now.Before(o.until)
 	})
@@ -403,7 +403,7 @@ type profile struct {
 	encrypted []transport.Protocol
 }
 
-func (s *servers) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
+func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profile {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()

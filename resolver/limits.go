@@ -16,11 +16,11 @@ const (
 	MaxAliases = 12
 	// MaxReferrals is how many delegations are followed, per question.
 	MaxReferrals = 30
-	// MaxFailedLookups is how many name servers' names may be looked up in vain, per client query
-	// with all its children (NXNSAttack, CVE-2020-8616), MaxFailedLookupsPerDelegation how many of
-	// them for one delegation, and MaxFailedLookupsPerZone how many of them at one zone, which may
-	// be the victim. Denials that are known already do not count. Unbound stops after 5 for a
-	// delegation; real ones have 6 dead names and more beside a good one.
+	// MaxFailedLookups is how many name servers' names may be looked up without success, per client
+	// query with all its children (NXNSAttack, CVE-2020-8616), MaxFailedLookupsPerDelegation how
+	// many of them for one delegation, and MaxFailedLookupsPerZone how many of them at one zone,
+	// which may be the victim. Denials that are known already do not count. Unbound stops after 5
+	// for a delegation; real ones have 6 dead names and more beside a good one.
 	MaxFailedLookups              = 20
 	MaxFailedLookupsPerDelegation = 10
 	MaxFailedLookupsPerZone       = 5
@@ -71,9 +71,10 @@ const (
 	// maxNeeds is how often a judgement may ask for one more zone's trust, per response.
 	maxNeeds = 24
 
-	// MaxFlights is how many resolutions are in flight, process-wide; the oldest give way.
+	// MaxFlights is the number of resolutions at once, process-wide; the oldest are ended for new
+	// ones.
 	MaxFlights = 4096
-	// MaxRefreshes is how many links are resolved at once before anybody waits for them,
+	// MaxRefreshes is how many results are resolved at once before anybody waits for them,
 	// process-wide; others are left to the clients who will ask.
 	MaxRefreshes = 256
 	// MaxWaiters is how many clients wait for one resolution.
@@ -113,8 +114,8 @@ const (
 // maxDelegationTTL bounds how long a parent is taken at its word.
 const maxDelegationTTL = 24 * time.Hour
 
-// lookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
-const lookupsAtOnce = 2
+// maxLookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
+const maxLookupsAtOnce = 2
 
 // noSOATTL is how long a denial without SOA and proofs is kept, in seconds, per name: RFC 2308,
 // section 5 says not to at all; a few seconds keep a broken server from being asked for every

@@ -12,8 +12,8 @@ import (
 	"bailiwick/wire"
 )
 
-// cached looks a link up: the data, an alias, a denial.
-func (r *Resolver) cached(k cache.Key) (*link, bool) {
+// cached looks a result up: the data, an alias, a denial.
+func (r *Resolver) cached(k cache.Key) (*result, bool) {
 	now := r.clock.Now()
 	if k.Type != wire.TypeANY {
 		if l, ok := r.cachedSet(k, k.Type, kindAnswer, now); ok {
@@ -28,7 +28,7 @@ func (r *Resolver) cached(k cache.Key) (*link, bool) {
 		}
 	}
 	if n, state := r.cachedNegative(k, now); state.Good() {
-		return negativeLink(n, state, now), true
+		return negativeResult(n, state, now), true
 	}
 	return nil, false
 }
@@ -43,7 +43,7 @@ func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, 
 
 // derived looks for what follows from other data than the question's own: from a DNAME, a denied
 // ancestor, a denied span (RFC 6672, RFC 8020, RFC 8198).
-func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*link, bool) {
+func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
 	if k.Unchecked {
 		return nil, false
 	}
@@ -60,13 +60,13 @@ func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*link, bool) {
 	return nil, false
 }
 
-func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*link, bool) {
+func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*result, bool) {
 	e, state := r.cache.LookupRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
 	if !state.Good() {
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &link{kind: kind, state: state, refresh: e.Refresh(),
+	l := &result{kind: kind, state: state, refresh: e.Refresh(),
 		sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
 	if e.Beside != nil {
 		l.failure = e.Beside.Failure
@@ -88,7 +88,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 }
 
 // cachedCut denies a name below one that a validated zone denies (RFC 8020, section 2).
-func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
+func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*result, bool) {
 	if !r.cfg.HardenBelowNXDomain {
 		return nil, false
 	}
@@ -96,7 +96,7 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*link, bool) {
 		n = n.Parent()
 		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
 		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
-			l := negativeLink(e, state, now)
+			l := negativeResult(e, state, now)
 			l.source = event.SourceCut
 			return l, true
 		}
@@ -111,9 +111,9 @@ func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 	return &c
 }
 
-// negativeLink makes a link from a cached denial.
-func negativeLink(n *cache.Negative, state cache.State, now time.Time) *link {
-	l := &link{kind: kindNoData, state: state, refresh: n.Refresh(), status: n.Status,
+// negativeResult makes a result from a cached denial.
+func negativeResult(n *cache.Negative, state cache.State, now time.Time) *result {
+	l := &result{kind: kindNoData, state: state, refresh: n.Refresh(), status: n.Status,
 		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = kindNXDomain
@@ -128,9 +128,10 @@ func negativeLink(n *cache.Negative, state cache.State, now time.Time) *link {
 	return l
 }
 
-// remembered returns a link that is known or follows from what is, or the failure that is known;
+// remembered returns a result that is known or follows from what is, or the failure that is known;
 // neither if somebody has to be asked. Unchecked keys are content with checked data.
-func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*link, *cause.Failure) {
+func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
+	*result, *cause.Failure) {
 	checked := k
 	checked.Unchecked = false
 	l, ok := r.cached(checked)
@@ -151,7 +152,7 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (*lin
 }
 
 // FailureEnds is the second until which the failure of an answer is remembered for its question;
-// 0 if it is not, if it is that of another link of the chain, or if it may end any moment.
+// 0 if it is not, if it is that of another result of the chain, or if it may end any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
 	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
@@ -166,7 +167,7 @@ func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 // does not block.
 func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
 	b := validator.NewBudget()
-	return r.chainOf(q, cd, func(k cache.Key) (*link, *cause.Failure) {
+	return r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
 		return r.remembered(k, b,
 			0)
 	})

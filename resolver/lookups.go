@@ -27,7 +27,7 @@ type lookupQueue struct {
 	next   []addressLookup
 	later  []addressLookup // second families
 	last   []addressLookup // names that only the zone itself gives
-	failed int             // names that were looked up in vain and at a price
+	failed int             // names that were looked up upstream without success
 }
 
 // add queues names, in random order.
@@ -83,7 +83,7 @@ func (l *serverList) lookUp() (tried bool) {
 	if l.queue == nil {
 		l.queue = l.lookups()
 	}
-	for range lookupsAtOnce {
+	for range maxLookupsAtOnce {
 		if l.x.budget.err() != nil {
 			return tried
 		}
@@ -161,7 +161,7 @@ func (l *serverList) lastResort() bool {
 }
 
 // zoneOf returns the zone that is asked for a name, as far as it is known.
-func (x *run) zoneOf(name wire.Name) wire.Name {
+func (x *resolution) zoneOf(name wire.Name) wire.Name {
 	if d, ok := x.r.cache.Closest(name, x.r.clock.Now()); ok {
 		return d.Zone
 	}
@@ -188,9 +188,10 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 
 // families returns the address types that are in use, the one first whose servers have replied
 // lately.
-func (x *run) families() []wire.Type {
+func (x *resolution) families() []wire.Type {
 	ts := x.r.cfg.families().types()
-	if len(ts) == 2 && x.r.link.doubtful(wire.TypeA) && !x.r.link.doubtful(wire.TypeAAAA) {
+	c := x.r.connectivity
+	if len(ts) == 2 && c.doubtful(wire.TypeA) && !c.doubtful(wire.TypeAAAA) {
 		ts[0], ts[1] = ts[1], ts[0]
 	}
 	return ts

@@ -27,7 +27,7 @@ type minimiser struct {
 	zone  wire.Name
 }
 
-// next is the question for the servers of zone; final says that it is the whole one.
+// next is the question for the servers of zone; final means that it is the whole one.
 func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 	if zone != m.zone {
 		m.zone, m.extra = zone, 0

@@ -16,7 +16,7 @@ import (
 )
 
 // via is the transport that a server is asked over first.
-func (a *asking) via(c *candidate, p profile) transport.Protocol {
+func (a *zoneQuery) via(c *candidate, p profile) transport.Protocol {
 	switch {
 	case a.conf != nil && a.conf.Via != transport.UDP && !(a.conf.Fallback && c.fellBack):
 		return a.conf.Via
@@ -32,7 +32,7 @@ func (a *asking) via(c *candidate, p profile) transport.Protocol {
 }
 
 // port is where a server is reached: what encrypts and what does not have ports of their own.
-func (a *asking) port(c *candidate, how attempt) netip.AddrPort {
+func (a *zoneQuery) port(c *candidate, how attempt) netip.AddrPort {
 	usual := transport.UDP
 	if a.conf != nil {
 		usual = a.conf.Via
@@ -49,13 +49,13 @@ func (a *asking) port(c *candidate, how attempt) netip.AddrPort {
 // fallBack goes from encrypted to plain, where that may be: a server that the operator named is
 // asked in plain only if told so (RFC 8310, section 5), an authority always (RFC 9539, section
 // 4.6.9: the failure is remembered, so that it costs once).
-func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool {
+func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bool {
 	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) ||
 		errors.Is(err, transport.ErrLocal) {
 		return false
 	}
 	if a.conf == nil {
-		a.x.r.servers.learnEncrypted(c.addr.Addr(), via, false, a.x.r.clock.Now())
+		a.x.r.infra.learnEncrypted(c.addr.Addr(), via, false, a.x.r.clock.Now())
 	} else if !a.conf.Fallback {
 		return false
 	}
@@ -67,12 +67,12 @@ func (a *asking) fallBack(c *candidate, via transport.Protocol, err error) bool 
 // probe finds out, beside the question, whether an authority encrypts (RFC 9539, section 4.4). The
 // question itself is what is sent, so that the server learns nothing that it does not hear anyway.
 // Nobody waits for it.
-func (a *asking) probe(c *candidate, query []byte) {
+func (a *zoneQuery) probe(c *candidate, query []byte) {
 	r := a.x.r
 	if a.conf != nil || len(r.cfg.Opportunistic) == 0 {
 		return
 	}
-	for _, e := range r.servers.unknown(c.addr.Addr(), r.cfg.Opportunistic, r.clock.Now()) {
+	for _, e := range r.infra.unknown(c.addr.Addr(), r.cfg.Opportunistic, r.clock.Now()) {
 		select {
 		case r.probes <- struct{}{}:
 		default:
@@ -80,7 +80,7 @@ func (a *asking) probe(c *candidate, query []byte) {
 		}
 		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e,
 			Query: slices.Clone(query), Timeout: probeTimeout}
-		r.servers.probing(c.addr.Addr(), e, r.clock.Now())
+		r.infra.probing(c.addr.Addr(), e, r.clock.Now())
 		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
@@ -91,10 +91,10 @@ func (a *asking) probe(c *candidate, query []byte) {
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
 			if why == cause.LocalResources || r.fetches.ctx.Err() != nil {
-				r.servers.probing(c.addr.Addr(), e, r.clock.Now()) // nothing was found out
+				r.infra.probing(c.addr.Addr(), e, r.clock.Now()) // nothing was found out
 				return
 			}
-			r.servers.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
+			r.infra.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
 		})
 	}
 }
@@ -107,7 +107,7 @@ type encryption struct {
 }
 
 // learnEncrypted notes whether a server encrypts.
-func (s *servers) learnEncrypted(a netip.Addr, p transport.Protocol, works bool, now time.Time) {
+func (s *infraCache) learnEncrypted(a netip.Addr, p transport.Protocol, works bool, now time.Time) {
 	hold := encryptedDamping
 	if works {
 		hold = encryptedPersistence
@@ -116,11 +116,11 @@ func (s *servers) learnEncrypted(a netip.Addr, p transport.Protocol, works bool,
 }
 
 // probing notes that it is being found out.
-func (s *servers) probing(a netip.Addr, p transport.Protocol, now time.Time) {
+func (s *infraCache) probing(a netip.Addr, p transport.Protocol, now time.Time) {
 	s.setEncrypted(a, encryption{p, false, now.Add(2 * probeTimeout)})
 }
 
-func (s *servers) setEncrypted(a netip.Addr, e encryption) {
+func (s *infraCache) setEncrypted(a netip.Addr, e encryption) {
 	v := s.get(a)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -130,7 +130,7 @@ func (s *servers) setEncrypted(a netip.Addr, e encryption) {
 }
 
 // unknown are those of the transports of which it has to be found out whether a server has them.
-func (s *servers) unknown(a netip.Addr, list []transport.Protocol,
+func (s *infraCache) unknown(a netip.Addr, list []transport.Protocol,
 	now time.Time) (out []transport.Protocol) {
 	v := s.get(a)
 	v.mu.Lock()

@@ -1,4 +1,4 @@
-// Prefetching: links that are about to end are resolved before anybody has to wait for them.
+// Prefetching: results that are about to end are resolved before anybody has to wait for them.
 
 package resolver
 
@@ -10,7 +10,7 @@ import (
 	"bailiwick/internal/event"
 )
 
-// refresh resolves a link that is about to end, or is not known, before anybody has to wait for
+// refresh resolves a result that is about to end, or is not known, before anybody has to wait for
 // it. Whoever asks meanwhile has the old one. A refresh that failed is not repeated before its
 // failure is forgotten (RFC 9520, section 3.2).
 func (r *Resolver) refresh(k cache.Key) {

@@ -11,7 +11,7 @@ import (
 )
 
 // rootServers asks the hints who the root's servers are, and falls back to them.
-func (x *run) rootServers() (*cache.Delegation, *cause.Failure) {
+func (x *resolution) rootServers() (*cache.Delegation, *cause.Failure) {
 	now := x.r.clock.Now()
 	hints := &cache.Delegation{Zone: wire.Root, Servers: x.r.cfg.Hints, Stored: now.Unix(),
 		Expires: now.Add(hintsTTL).Unix()}
@@ -37,7 +37,7 @@ func (x *run) rootServers() (*cache.Delegation, *cause.Failure) {
 }
 
 // primed keeps the root's NS set with the addresses that came along (RFC 8109, section 3.3).
-func (x *run) primed(got *accepted, additional []*wire.RRset) {
+func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
 	if !x.r.cfg.Prime || !x.q.Name.IsRoot() || x.q.Type != wire.TypeNS || got.kind != replyAnswer {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // newPrivate is the internet with a zone private.secure.example. that only a server of the
-// operator's knows: the signed secure.example. says that there is none.
+// operator's knows: the signed secure.example. denies it.
 func newPrivate(t *testing.T, z resolver.Zone) *internet {
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "intranet.example.", Algorithm: lab.Unsigned})

@@ -11,16 +11,16 @@ import (
 	"bailiwick/wire"
 )
 
-// Watch tells whether names can be resolved, as soon as that is known and whenever it changes:
-// nil if so, else why not. It asks by itself before the first client does, since where readiness
-// decides who gets clients there would never be one, and again while it seems that no server
-// replies. What clients ask of one dead zone changes nothing. It ends with ctx.
+// Watch reports by tell whether names can be resolved, as soon as that is known and whenever it
+// changes: nil if so, else why not. It asks by itself before the first client does, since where
+// readiness decides who gets clients there would never be one, and again while it seems that no
+// server replies. What clients ask of one dead zone changes nothing. It ends with ctx.
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
 	asked, down := false, false
 	for {
-		if !asked || down || r.link.failed.Load() || r.servers.uplink.isDown() {
+		if !asked || down || r.connectivity.failed.Load() || r.infra.uplink.isDown() {
 			why := panicked
 			r.guard.Run(guard.Fetch, func() { why = r.reach(ctx) })
 			if ctx.Err() != nil {
@@ -52,13 +52,13 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 	return why
 }
 
-// fresh resolves a link that nobody waits for, and remembers no failure.
+// fresh resolves a result that nobody waits for, and remembers no failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
 	c := &client{r: r, q: q, done: func(*Answer) {}}
 	if f := r.fetches.enter(ctx, c); f != nil {
 		return f
 	}
 	defer r.fetches.exit(c)
-	_, f := (&run{r: r, q: q, budget: &c.budget}).resolve()
+	_, f := (&resolution{r: r, q: q, budget: &c.budget}).resolve()
 	return f
 }

@@ -40,7 +40,7 @@ func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 		return nil
 	}
 	a := &Answer{Question: q, NoCache: true}
-	if ns := r.judgedServers(ctx, d.Zone, now); ns != nil {
+	if ns := r.validatedServers(ctx, d.Zone, now); ns != nil {
 		a.Status, a.Authority = ns.Security, []*wire.RRset{ns}
 		return a
 	}
@@ -53,8 +53,9 @@ func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 	return a
 }
 
-// judgedServers returns a zone's own NS set, if it was asked for or is secure.
-func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.Time) *wire.RRset {
+// validatedServers returns a zone's own NS set, if it was asked for or is secure.
+func (r *Resolver) validatedServers(ctx context.Context, zone wire.Name,
+	now time.Time) *wire.RRset {
 	for _, unchecked := range []bool{false, true} {
 		k := cache.Key{Name: zone, Type: wire.TypeNS, Unchecked: unchecked}
 		e, state := r.cache.LookupRRset(k, now)
@@ -71,8 +72,8 @@ func (r *Resolver) judgedServers(ctx context.Context, zone wire.Name, now time.T
 			return nil
 		}
 		defer r.fetches.exit(c)
-		x := &run{r: r, q: own, budget: &c.budget}
-		v := x.judge(&validator.Response{Question: own, Servers: zone, Sets: []*wire.RRset{ns}})
+		x := &resolution{r: r, q: own, budget: &c.budget}
+		v := x.validate(&validator.Response{Question: own, Servers: zone, Sets: []*wire.RRset{ns}})
 		if v.Status != wire.Secure {
 			return nil
 		}

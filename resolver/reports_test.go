@@ -301,7 +301,7 @@ var reports = []struct {
 		},
 	},
 	{
-		// Aliases through zones of every status; a signed link in between stays what it is.
+		// Aliases through zones of every status; a signed result in between stays what it is.
 		report: "hickory-dns 3834, www.gov.uk",
 		world: func(w *lab.World) {
 			w.Add(lab.Zone{Name: "gov.example.", Denial: lab.NSEC3OptOut,

@@ -1,4 +1,4 @@
-// The resolver: from a client's question to its answer, link by link.
+// The resolver: from a client's question to its answer, result by result.
 
 package resolver
 
@@ -34,10 +34,10 @@ type Resolver struct {
 	events    event.Sink
 	guard     *guard.Guard
 
-	servers      *servers
+	infra        *infraCache
 	trusts       trusts
 	fetches      *fetches
-	link         *linkState
+	connectivity *connectivity
 	refetches    *refetches
 	cookieSecret [2]uint64
 	when         func() time.Time
@@ -65,10 +65,10 @@ func New(cfg Config, p Parts) *Resolver {
 	r := newResolver(cfg, p)
 	r.validator = validator.New(r.cfg.Validation)
 	r.probes = make(chan struct{}, maxProbes)
-	r.servers = newServers(cache.Share(r.cfg.Memory, cache.ShareServers))
+	r.infra = newInfraCache(cache.Share(r.cfg.Memory, cache.ShareServers))
 	r.trusts = newTrusts(cache.Share(r.cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
-	r.link, r.refetches = &linkState{}, &refetches{zones: zones}
+	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -113,7 +113,7 @@ type Stats struct {
 
 // Stats returns the counters.
 func (r *Resolver) Stats() (s Stats) {
-	s.Servers, s.Trust = r.servers.cache.Stats(), r.trusts.cache.Stats()
+	s.Servers, s.Trust = r.infra.cache.Stats(), r.trusts.cache.Stats()
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
 	s.OwnP256 = r.validator.OwnP256()
 	s.Fetches, s.Refreshes = r.fetches.count()
@@ -181,10 +181,10 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
 }
 
-// resolveLink returns one link: from memory, from a fetch under way, or by resolving it. It pays
-// from a budget, and for a parent, if it is not for a client.
-func (r *Resolver) resolveLink(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
-	*link, *cause.Failure) {
+// resolveResult returns one result: from memory, from a fetch under way, or by resolving it. It
+// pays from a budget, and for a parent, if it is not for a client.
+func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
+	*result, *cause.Failure) {
 	for {
 		if l, f := r.remembered(k, &w.validation, depth); l != nil || f != nil {
 			if t.sink != nil {
@@ -215,18 +215,18 @@ func (r *Resolver) resolveLink(k cache.Key, w *budget, parent *fetch, depth int,
 }
 
 // runOf prepares a fetch to be resolved.
-func (r *Resolver) runOf(f *fetch, depth int, t trail) *run {
-	f.run = run{r: r, q: keyQuestion(f.key), cd: f.key.Unchecked, fetch: f, budget: &f.budget,
-		depth: depth, trail: t.begin(f.key, f)}
+func (r *Resolver) runOf(f *fetch, depth int, t trail) *resolution {
+	f.run = resolution{r: r, q: keyQuestion(f.key), cd: f.key.Unchecked, fetch: f,
+		budget: &f.budget, depth: depth, trail: t.begin(f.key, f)}
 	return &f.run
 }
 
 // panicked is what those hear who wait for a fetch that panics. It is immutable.
 var panicked = &cause.Failure{Cause: cause.InternalError}
 
-// lead resolves the link and tells everybody, also when it panics: then the panic goes on to
+// lead resolves the result and tells everybody, also when it panics: then the panic goes on to
 // whoever works for the client, and nothing is left in the table.
-func (x *run) lead() (l *link, f *cause.Failure) {
+func (x *resolution) lead() (l *result, f *cause.Failure) {
 	f = panicked // if there is no other end
 	defer func() {
 		if x.sink != nil {
@@ -239,7 +239,7 @@ func (x *run) lead() (l *link, f *cause.Failure) {
 		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure is a first one again
 		return l, nil
 	}
-	if f.Cause.Kind() == cause.KindNetwork && x.r.servers.uplink.isDown() {
+	if f.Cause.Kind() == cause.KindNetwork && x.r.infra.uplink.isDown() {
 		down := cause.New(cause.UplinkDown, nil, "").Within(cause.ScopeLink)
 		down.Under = f
 		f = down

@@ -44,7 +44,7 @@ type reply struct {
 }
 
 // classify decides what a reply to q, from the servers of zone, is. The sections have been
-// scrubbed. forwarder says that the server is a resolver and not an authority.
+// scrubbed. forwarder means that the server is a resolver and not an authority.
 func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, hardenGlue bool) reply {
 	if c := faultOf(m.FullRCode()); c != cause.None {
 		return reply{fault: c}
@@ -181,9 +181,9 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	return true
 }
 
-// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a link on the
-// way.
-func (l *link) kindFor(t wire.Type) replyKind {
+// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a result on
+// the way.
+func (l *result) kindFor(t wire.Type) replyKind {
 	if t == wire.TypeCNAME {
 		return replyAnswer
 	}

@@ -1,4 +1,4 @@
-// Links: an answer is a chain of them, each judged and cached by itself.
+// Results: an answer is a chain of them, one for each name. Each is validated and cached by itself.
 
 package resolver
 
@@ -12,7 +12,7 @@ import (
 	"bailiwick/wire"
 )
 
-// kind is what a link says.
+// kind is what a result is.
 type kind uint8
 
 const (
@@ -22,8 +22,8 @@ const (
 	kindNXDomain             // no such name
 )
 
-// link is what is known about one name and type. Once published it is immutable.
-type link struct {
+// result is what is known about one name and type. Once published it is immutable.
+type result struct {
 	kind    kind
 	noCache bool        // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
 	state   cache.State // from the cache: how far it is in its life there
@@ -33,7 +33,7 @@ type link struct {
 	ends uint32
 	// fallback: from the public tree, as the servers of a configured zone failed.
 	fallback bool
-	// bare: a denial that came without SOA, in a referral: good for the chain of trust, but no
+	// bare: a denial that came without SOA, in a referral: it serves the chain of trust, but is no
 	// answer for a client (RFC 2308, section 3).
 	bare bool
 	// derived: made from denied spans, as cheaply the next time; a prepared answer for each of a
@@ -60,8 +60,8 @@ type link struct {
 	unsignedCut bool
 }
 
-// ttl is the shortest TTL of the link's sets.
-func (l *link) ttl() uint32 {
+// ttl is the shortest TTL of the result's sets.
+func (l *result) ttl() uint32 {
 	ttl := uint32(cache.MaxTTL / time.Second)
 	for _, s := range l.sets {
 		ttl = min(ttl, s.TTL)
@@ -74,8 +74,8 @@ func (l *link) ttl() uint32 {
 	return ttl
 }
 
-// until is when the first signature ends that the link rests on, 0 for none.
-func (l *link) until() uint32 {
+// until is when the first signature ends that the result rests on, 0 for none.
+func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
 }
 
@@ -98,7 +98,7 @@ func negativeTTL(proofs []*wire.RRset, none uint32) uint32 {
 	return ttl
 }
 
-// shapeOf is the validator's view of a kind.
+// shape returns the validator's name of a kind.
 func (k kind) shape() validator.Shape {
 	switch k {
 	case kindNoData:
@@ -109,9 +109,9 @@ func (k kind) shape() validator.Shape {
 	return validator.ShapeAnswer
 }
 
-// store keeps a link under the question's key, and writes into its sets the TTLs that it is kept
+// store keeps a result under the question's key, and writes into its sets the TTLs that it is kept
 // for: who asks first hears the same as the next (RFC 2181, section 5.2; RFC 2308, section 5).
-func (r *Resolver) store(k cache.Key, l *link) {
+func (r *Resolver) store(k cache.Key, l *result) {
 	now := r.clock.Now()
 	if l.kind == kindAnswer || l.kind == kindAlias {
 		r.storeSets(k, l, now)
@@ -124,7 +124,7 @@ func (r *Resolver) store(k cache.Key, l *link) {
 }
 
 // storeSets keeps data or an alias, each set for its TTL.
-func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
+func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
 	for _, s := range l.sets {
 		s.TTL = r.cache.ClampTTL(s.TTL, s.Until, now)
 	}
@@ -150,7 +150,7 @@ func (r *Resolver) storeSets(k cache.Key, l *link, now time.Time) {
 
 // joinProofs gives data that were made from a wildcard and the denials that they need one TTL:
 // they are one entry, which ends when any of its records does (RFC 4035, section 4.5).
-func (r *Resolver) joinProofs(l *link, now time.Time) {
+func (r *Resolver) joinProofs(l *result, now time.Time) {
 	ttl := l.ttl()
 	for _, p := range l.proofs {
 		p.TTL = r.cache.ClampTTL(p.TTL, p.Until, now)
@@ -170,7 +170,7 @@ func (r *Resolver) joinProofs(l *link, now time.Time) {
 }
 
 // storeDenial keeps a denial and all that belongs to it for one time.
-func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
+func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure,
 		Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
 	ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL), n.Until, now)
@@ -194,9 +194,9 @@ func (r *Resolver) storeDenial(k cache.Key, l *link, now time.Time) {
 // it (RFC 8020, section 2). Across the edge of a configured zone it is denied for the question
 // alone: DS at the zone's apex is the parent's answer, and a forwarder may prove with a zone
 // above what it was asked for.
-func (r *Resolver) deniesAllTypes(k cache.Key, l *link) bool {
+func (r *Resolver) deniesAllTypes(k cache.Key, l *result) bool {
 	return !l.fallback && r.ownTree(k) && (l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 
-// ending reports whether the link is from the cache, and about to end there.
-func (l *link) ending() bool { return l.state == cache.Ending }
+// ending reports whether the result is from the cache, and about to end there.
+func (l *result) ending() bool { return l.state == cache.Ending }

@@ -70,7 +70,7 @@ func TestCVE20222795NameServersOfADelegation(t *testing.T) {
 }
 
 // RFC 4035, section 3.1.4.1: DS is the parent's. A server that refers to the child for it is too
-// old to know DS, and says that there is none.
+// old to know DS, and denies it.
 func TestRFC4035ReferralToTheChildDeniesItsDS(t *testing.T) {
 	referral := received(t, 0, nil, []string{"sub.example. NS ns.sub.example."})
 	for name, want := range map[string]replyKind{
@@ -132,7 +132,7 @@ func TestCVE20263592AddressesOfAServer(t *testing.T) {
 }
 
 // RFC 6890 and RFC 1122, section 3.2.1.3: what can be no server's address is not asked, whoever
-// says that it is. Nor are we ourselves (CVE-2026-50251), if the operator does not say so.
+// gives it as one. Nor are we ourselves (CVE-2026-50251), if the operator does not say so.
 func TestRFC6890AddressesOfNobody(t *testing.T) {
 	cfg := &Config{IPv4: true, IPv6: true, DoNotQueryLocalhost: true,
 		DoNotQuery: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}

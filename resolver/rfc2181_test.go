@@ -70,7 +70,7 @@ func TestRFC2181UnsignedTargetIsAskedFor(t *testing.T) {
 	}
 }
 
-// RFC 2308, section 3: a denial that came with a referral has no SOA. It is good for the chain of
+// RFC 2308, section 3: a denial that came with a referral has no SOA. It serves the chain of
 // trust, and no answer for a client, who could not keep it.
 func TestRFC2308DenialWithoutSOAAnswersNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

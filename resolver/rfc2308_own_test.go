@@ -83,7 +83,7 @@ func TestRFC2308TheNSSetTellsAReferralFromNoData(t *testing.T) {
 }
 
 // An alias to itself leads nowhere: what the zone says is shown, with the reason why there is no
-// more. A loop of several links is an error (RFC 1034, section 3.6.2).
+// more. A loop of several results is an error (RFC 1034, section 3.6.2).
 func TestRFC1034AnAliasToItselfIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -13,9 +13,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A shortened name that a signed zone denies ends the walk (RFC 8020, section 2; RFC 9156, section
-// 4): the rest of the name is told to nobody. Where nothing is proven the servers may deny empty
-// non-terminals, and are asked for the full name.
+// A shortened name that a signed zone denies ends the resolution (RFC 8020, section 2; RFC 9156,
+// section 4): the rest of the name is told to nobody. Where nothing is proven the servers may deny
+// empty non-terminals, and are asked for the full name.
 func TestRFC8020DenialOfAShortenedNameEndsTheWalk(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -85,7 +85,7 @@ func evilWorld(victim string) *lab.World {
 	return w
 }
 
-// An alias whose links have spent the client's budget leads to somebody else's name: the limit
+// An alias whose results have spent the client's budget leads to somebody else's name: the limit
 // that is met there is held against the query, not against the name, be it the address of a host
 // or the keys of a zone.
 func TestRFC9520LimitOfAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
@@ -302,7 +302,7 @@ func TestRFC9520Backoff(t *testing.T) {
 	}
 }
 
-// cable is a link to a world that can be pulled out.
+// cable is a result to a world that can be pulled out.
 type cable struct {
 	*lab.World
 	mu  sync.Mutex
@@ -325,7 +325,7 @@ func (c *cable) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	return c.World.Exchange(ctx, r)
 }
 
-// A laptop's link is down while everybody keeps asking for the same names. The first reply after
+// A laptop's result is down while everybody keeps asking for the same names. The first reply after
 // its return ends all failures of that time, and everything is well within five seconds.
 func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
 	names := []string{"www.secure.example.", "www.unsigned.example.", "www.nsec3.example.",
@@ -386,7 +386,7 @@ func TestRFC9520FirstReplyEndsFailuresOfTheLink(t *testing.T) {
 	})
 }
 
-// Keys that cannot be had because the link went down are no proof of a bogus zone.
+// Keys that cannot be had because the result went down are no proof of a bogus zone.
 func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -480,7 +480,7 @@ func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 }
 
 // A closed port is told by the host itself, so the path works: the failure is the name's own, and
-// no link is held responsible, though nobody else replies meanwhile.
+// no result is held responsible, though nobody else replies meanwhile.
 func TestRFC9520ClosedPortIsNotTheLinks(t *testing.T) {
 	for err, want := range map[error]cause.Scope{transport.ErrRefused: cause.ScopeName,
 		transport.ErrUnreachable: cause.ScopeLink} {

@@ -11,30 +11,40 @@ import (
 	"bailiwick/wire"
 )
 
-// candidate is an address of a delegation, with what this question has already seen of it.
+// candidate is an address of a delegation, with the tries of this question.
 type candidate struct {
 	addr  netip.AddrPort
 	name  wire.Name // of the name server; zero if configured by address
 	tries int
 	spent bool // will not be asked again for this question
-	// fellBack reports whether its encrypted transport failed for this question.
+	// fellBack is true after its encrypted transport failed for this question.
 	fellBack bool
 	asked    asked
 }
 
-// exploreOdds is how often, one in so many, a server is asked that is not the best known: the
-// others' RTTs have to stay fresh.
+// exploreOdds is the chance, one in so many, of asking a server that is not the best known, so that
+// the round-trip times of others stay known.
 const exploreOdds = 20
 
-// choose picks the next server: those tried least come first, then those with nothing held against
-// them, then the fastest; a server not known yet counts as fast, so that it is probed. Sometimes
-// another of the same standing is taken.
-func choose(list []*candidate, profiles func(netip.AddrPort) profile,
+// Penalties of a candidate. Lower is better; the round trip decides among equals.
+const (
+	penaltyTry   = 8 // for each try of this question: the zone's other servers come first
+	penaltyFault = 2 // for each degree of what is held against a server at this zone
+	// for one that has been silent for long: after faulty ones, before a second try
+	penaltyDead = 3
+)
+
+// selectServer selects the next server of a question. The candidate with the lowest penalty is
+// asked; among equals the one with the lowest smoothed round-trip time. A server that is not known
+// yet counts as one of up to 10 ms, so that it is probed. One time in exploreOdds another of the
+// same penalty is taken. A dead server gets one try, which finds out whether it is back: a flood of
+// names in a dead zone must not wait for more.
+func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	odds func(int) int) *candidate {
 	type ranked struct {
 		*candidate
-		standing int
-		rtt      time.Duration
+		penalty int
+		rtt     time.Duration
 	}
 	var room [8]ranked // few zones have more addresses
 	live := room[:0]
@@ -44,13 +54,11 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile,
 		}
 		p := profiles(c.addr)
 		if p.dead && c.tries > 0 {
-			// one try finds out whether it is back; a flood of names in a dead zone must not wait
-			// for more
 			continue
 		}
-		r := ranked{candidate: c, standing: 8*c.tries + p.fault*2, rtt: p.srtt}
+		r := ranked{candidate: c, penalty: penaltyTry*c.tries + penaltyFault*p.fault, rtt: p.srtt}
 		if p.dead {
-			r.standing += 3
+			r.penalty += penaltyDead
 		}
 		switch {
 		case p.overdue:
@@ -58,20 +66,20 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile,
 		case r.rtt == 0:
 			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
 		}
-		r.standing += int(c.asked.local)
+		r.penalty += int(c.asked.local)
 		live = append(live, r)
 	}
 	if len(live) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(live, func(a, b ranked) int {
-		if a.standing != b.standing {
-			return a.standing - b.standing
+		if a.penalty != b.penalty {
+			return a.penalty - b.penalty
 		}
 		return int(a.rtt - b.rtt)
 	})
 	equal := 1
-	for equal < len(live) && live[equal].standing == live[0].standing {
+	for equal < len(live) && live[equal].penalty == live[0].penalty {
 		equal++
 	}
 	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
@@ -80,5 +88,5 @@ func choose(list []*candidate, profiles func(netip.AddrPort) profile,
 	return live[0].candidate
 }
 
-// random is the odds of production.
-func random(n int) int { return rand.IntN(n) }
+// randomSource is the odds of production.
+func randomSource(n int) int { return rand.IntN(n) }

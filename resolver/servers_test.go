@@ -52,7 +52,7 @@ func TestChoose(t *testing.T) {
 			{a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventTimeout, 0}, {a, eventForget, 0}},
 			0, a},
 	} {
-		s := newServers(1 << 20)
+		s := newInfraCache(1 << 20)
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for _, e := range x.events {
 			s.learn(e.addr, zone, e.e, e.rtt, now)
@@ -63,7 +63,7 @@ func TestChoose(t *testing.T) {
 			list = append(list, &candidate{addr: netip.AddrPortFrom(addr, 53)})
 		}
 		never := func(int) int { return 1 } // no exploring; a nanosecond for those not known
-		got := choose(list, func(ap netip.AddrPort) profile {
+		got := selectServer(list, func(ap netip.AddrPort) profile {
 			return s.profile(ap.Addr(), zone,
 				now)
 		}, never)
@@ -75,7 +75,7 @@ func TestChoose(t *testing.T) {
 
 // A server that replies now and then is not dead: it limits its rate, or packets get lost.
 func TestRateLimitedServerIsNotDead(t *testing.T) {
-	s := newServers(1 << 20)
+	s := newInfraCache(1 << 20)
 	addr, now := netip.MustParseAddr("192.0.2.1"), time.Now()
 	s.learn(addr, wire.Root, eventReply, time.Millisecond, now)
 	for range 10 {
@@ -92,7 +92,7 @@ func TestRateLimitedServerIsNotDead(t *testing.T) {
 
 // When everybody is silent it is our link; the first reply ends that, and nobody has been marked.
 func TestUplink(t *testing.T) {
-	s := newServers(1 << 20)
+	s := newInfraCache(1 << 20)
 	now := time.Now()
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 	for range 50 {
@@ -120,29 +120,29 @@ func TestUplink(t *testing.T) {
 }
 
 func TestChooseTriesOthersFirst(t *testing.T) {
-	s := newServers(1 << 20)
+	s := newInfraCache(1 << 20)
 	profiles := func(ap netip.AddrPort) profile {
 		return s.profile(ap.Addr(), wire.Root,
 			time.Now())
 	}
 	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1},
 		{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
-	if got := choose(list, profiles, random); got != list[1] {
+	if got := selectServer(list, profiles, randomSource); got != list[1] {
 		t.Error("asked the same server twice while another was left")
 	}
 	list[1].spent = true
-	if got := choose(list, profiles, random); got != list[0] {
+	if got := selectServer(list, profiles, randomSource); got != list[0] {
 		t.Error("a lost packet is not sent again")
 	}
 	list[0].tries = MaxTriesPerServer
-	if got := choose(list, profiles, random); got != nil {
+	if got := selectServer(list, profiles, randomSource); got != nil {
 		t.Error("asks for ever")
 	}
 }
 
 // Others of the same standing are probed now and then, so that a slow past is not for ever.
 func TestChooseExplores(t *testing.T) {
-	s := newServers(1 << 20)
+	s := newInfraCache(1 << 20)
 	now := time.Now()
 	s.learn(netip.MustParseAddr("192.0.2.1"), wire.Root, eventReply, time.Millisecond, now)
 	s.learn(netip.MustParseAddr("192.0.2.2"), wire.Root, eventReply, time.Second, now)
@@ -150,10 +150,10 @@ func TestChooseExplores(t *testing.T) {
 	for range 2000 {
 		list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")},
 			{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
-		if choose(list, func(ap netip.AddrPort) profile {
+		if selectServer(list, func(ap netip.AddrPort) profile {
 			return s.profile(ap.Addr(), wire.Root,
 				now)
-		}, random) == list[1] {
+		}, randomSource) == list[1] {
 			slow++
 		}
 	}
@@ -199,8 +199,8 @@ func TestRFC9156Minimiser(t *testing.T) {
 
 // The family of addresses over which nobody replies lately is asked for last.
 func TestFamiliesThatReplyComeFirst(t *testing.T) {
-	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}, link: &linkState{}}
-	x := &run{r: r}
+	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}, connectivity: &connectivity{}}
+	x := &resolution{r: r}
 	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	want := func(first wire.Type) {
 		t.Helper()
@@ -209,19 +209,19 @@ func TestFamiliesThatReplyComeFirst(t *testing.T) {
 		}
 	}
 	want(wire.TypeA)
-	r.link.of(v4).Store(doubtfulAfter)
+	r.connectivity.of(v4).Store(doubtfulAfter)
 	want(wire.TypeAAAA)
-	r.link.of(v6).Store(doubtfulAfter) // nobody replies at all
+	r.connectivity.of(v6).Store(doubtfulAfter) // nobody replies at all
 	want(wire.TypeA)
-	r.link.of(v4).Store(0)
-	r.link.of(v6).Store(0)
+	r.connectivity.of(v4).Store(0)
+	r.connectivity.of(v6).Store(0)
 	want(wire.TypeA)
 }
 
 // Servers are forgiven while replies make what is known of them grow, which has the cache count it
 // anew: neither waits for the other without end.
 func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
-	s := newServers(1 << 20)
+	s := newInfraCache(1 << 20)
 	a := netip.MustParseAddr("192.0.2.1")
 	done := make(chan struct{})
 	go func() {
@@ -248,18 +248,18 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 // forgiven with the next reply is all that is held, so that happens once a second.
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	r := &Resolver{link: &linkState{}, clock: now,
-		cache:   cache.New(cache.DefaultMemory, cache.TTLLimits{}),
-		servers: newServers(1 << 20)}
+	r := &Resolver{connectivity: &connectivity{}, clock: now,
+		cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}),
+		infra: newInfraCache(1 << 20)}
 	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, forgiven := range []bool{true, false, true} {
 		if i == 2 {
 			now.Advance(time.Second)
 		}
-		r.servers.learn(dead, wire.Root, eventDead, 0, now.Now())
-		r.link.failed.Store(true)
+		r.infra.learn(dead, wire.Root, eventDead, 0, now.Now())
+		r.connectivity.failed.Store(true)
 		r.replied(other)
-		if got := !r.servers.profile(dead, wire.Root, now.Now()).dead; got != forgiven {
+		if got := !r.infra.profile(dead, wire.Root, now.Now()).dead; got != forgiven {
 			t.Errorf("reply %d: forgiven %v", i, got)
 		}
 	}

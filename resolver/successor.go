@@ -24,7 +24,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	if !reflect.DeepEqual(n.cfg.Validation, r.cfg.Validation) {
 		n.validator = validator.New(n.cfg.Validation)
 	}
-	n.probes, n.servers, n.trusts, n.link = r.probes, r.servers, r.trusts, r.link
+	n.probes, n.infra, n.trusts, n.connectivity = r.probes, r.infra, r.trusts, r.connectivity
 	n.refetches, n.cookieSecret = r.refetches, r.cookieSecret
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	for i := range n.cfg.Zones {

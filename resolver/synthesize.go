@@ -11,11 +11,11 @@ import (
 	"bailiwick/wire"
 )
 
-// keepDenials keeps a secure link's proofs for aggressive use. Those that came with data are
+// keepDenials keeps a secure result's proofs for aggressive use. Those that came with data are
 // denials here, and kept as such (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an
-// alias's target are kept with the link of its cut, for the zone that signed them: hashes of one
+// alias's target are kept with the result of its cut, for the zone that signed them: hashes of one
 // zone's names say nothing of another's (RFC 5155, section 5).
-func (r *Resolver) keepDenials(l *link, now time.Time) {
+func (r *Resolver) keepDenials(l *result, now time.Time) {
 	var sets []*wire.RRset
 	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
 		if p.Security == wire.Secure {
@@ -38,7 +38,7 @@ func (r *Resolver) keepDenials(l *link, now time.Time) {
 }
 
 // cachedDenial denies a question from spans that are known to be empty (RFC 8198, section 5).
-func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*link, bool) {
+func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*result, bool) {
 	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
 	if len(sets) < 2 || !r.speaksFor(zone, k) {
 		return nil, false
@@ -49,7 +49,7 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 		return nil, false
 	}
 	r.observe.Synthesised()
-	l := &link{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
+	l := &result{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
 		source: event.SourceGap}
 	if shape == validator.ShapeNXDomain {
 		l.kind, l.gap = kindNXDomain, true

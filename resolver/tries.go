@@ -34,7 +34,7 @@ type tries struct {
 
 // next sends what is due, and returns the next try that has ended; nil if there is nothing more to
 // send and to wait for.
-func (a *asking) next() (*try, *cause.Failure) {
+func (a *zoneQuery) next() (*try, *cause.Failure) {
 	for {
 		if len(a.ready) > 0 {
 			t := a.ready[0]
@@ -76,7 +76,7 @@ func (a *asking) next() (*try, *cause.Failure) {
 }
 
 // soonest returns when the patience ends of a try that is open; ok is false if there is none.
-func (a *asking) soonest() (at time.Time, ok bool) {
+func (a *zoneQuery) soonest() (at time.Time, ok bool) {
 	for _, t := range a.open {
 		if end := t.began.Add(t.patience); !t.late && (!ok || end.Before(at)) {
 			at, ok = end, true
@@ -86,7 +86,7 @@ func (a *asking) soonest() (at time.Time, ok bool) {
 }
 
 // end is until when replies are waited for after the last question was sent.
-func (a *asking) end(now time.Time) time.Time {
+func (a *zoneQuery) end(now time.Time) time.Time {
 	if !slices.ContainsFunc(a.open, func(t *try) bool { return !t.p.dead }) || a.isAddressLookup() {
 		return now
 	}
@@ -98,12 +98,12 @@ func (a *asking) end(now time.Time) time.Time {
 
 // isAddressLookup reports whether the question is for a name server's address: it has less time,
 // for there are others.
-func (a *asking) isAddressLookup() bool {
+func (a *zoneQuery) isAddressLookup() bool {
 	return a.x.depth > 0 && a.x.cd && (a.q.Type == wire.TypeA || a.q.Type == wire.TypeAAAA)
 }
 
 // plan makes the next try; nil if none is to be made before a time, or at all.
-func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
+func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 	if now.Before(a.pause) {
 		return nil, a.pause, nil
 	}
@@ -120,7 +120,7 @@ func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 		if c == nil {
 			return nil, time.Time{}, a.x.budget.err()
 		}
-		p := a.x.r.servers.profile(c.addr.Addr(), a.zone, a.x.r.clock.Now())
+		p := a.x.r.infra.profile(c.addr.Addr(), a.zone, a.x.r.clock.Now())
 		how, plain, ok := a.form(c, &p)
 		if !ok || planned && c.tries == MaxTriesPerServer-1 && a.isAddressLookup() {
 			c.spent = true
@@ -141,7 +141,7 @@ func (a *asking) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 
 // patience is how long a try is waited for. It grows with what a server has left unanswered, see
 // [profile], and with the tries that the question has had.
-func (a *asking) patience(c *candidate, how attempt, p *profile) time.Duration {
+func (a *zoneQuery) patience(c *candidate, how attempt, p *profile) time.Duration {
 	d := p.rto
 	if a.conf != nil && a.conf.Forward {
 		d = max(d, initialRTO) // what it answers from memory says little of what it has to ask for
@@ -165,7 +165,7 @@ func (a *asking) patience(c *candidate, how attempt, p *profile) time.Duration {
 
 // quickest is when one of the other servers, which have left the question unanswered, would be
 // asked again if they were alone: what is farther away does not keep us from that.
-func (a *asking) quickest(c *candidate) time.Duration {
+func (a *zoneQuery) quickest(c *candidate) time.Duration {
 	d := maxRTO
 	for _, t := range a.open {
 		if t.late && t.c != c && !t.how.reliable() {
@@ -176,11 +176,11 @@ func (a *asking) quickest(c *candidate) time.Duration {
 }
 
 // background leaves a try open beside those that follow.
-func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([]byte, error)) {
+func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration) ([]byte, error)) {
 	if a.done == nil {
 		a.done = make(chan *try)
 	}
-	known := a.x.r.servers
+	known := a.x.r.infra
 	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
 		a.x.limited(cause.Overload)
 		a.close(a.open[0]) // one goes for the other
@@ -204,7 +204,7 @@ func (a *asking) background(t *try, wait func(context.Context, time.Duration) ([
 }
 
 // wait waits for a try to end, and for no longer than patience lasts.
-func (a *asking) wait(d time.Duration) *try {
+func (a *zoneQuery) wait(d time.Duration) *try {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -220,7 +220,7 @@ func (a *asking) wait(d time.Duration) *try {
 }
 
 // checkPatience looks for tries whose patience has ended.
-func (a *asking) checkPatience() {
+func (a *zoneQuery) checkPatience() {
 	now := time.Now()
 	for _, t := range a.open {
 		if !t.late && !now.Before(t.began.Add(t.patience)) {
@@ -230,7 +230,7 @@ func (a *asking) checkPatience() {
 }
 
 // close gives up a try that is open; false if it is not.
-func (a *asking) close(t *try) bool {
+func (a *zoneQuery) close(t *try) bool {
 	i := slices.Index(a.open, t)
 	if i < 0 {
 		return false
@@ -238,13 +238,13 @@ func (a *asking) close(t *try) bool {
 	t.cancel()
 	a.open = slices.Delete(a.open, i, i+1)
 	if len(a.open) > 0 {
-		a.x.r.servers.beside.Add(-1)
+		a.x.r.infra.beside.Add(-1)
 	}
 	return true
 }
 
 // closeAll gives up whatever is open.
-func (a *asking) closeAll() {
+func (a *zoneQuery) closeAll() {
 	for len(a.open) > 0 {
 		a.close(a.open[len(a.open)-1])
 	}
@@ -252,12 +252,12 @@ func (a *asking) closeAll() {
 
 // usual reports whether a try goes the way that its server is asked first: only there does silence
 // say something of it, and a round trip how long to wait.
-func (a *asking) usual(t *try) bool {
+func (a *zoneQuery) usual(t *try) bool {
 	return !t.how.reliable() || t.how.via == a.via(t.c, t.p)
 }
 
 // overdue takes note that the patience for a try has ended.
-func (a *asking) overdue(t *try) {
+func (a *zoneQuery) overdue(t *try) {
 	s, r := &t.c.asked, a.x.r
 	waited := time.Since(t.began)
 	t.late = true
@@ -265,9 +265,9 @@ func (a *asking) overdue(t *try) {
 	if a.x.sink != nil {
 		a.exchanged(t, cause.Timeout, waited, transport.ErrTimeout)
 	}
-	r.link.of(t.c.addr.Addr()).Add(1)
+	r.connectivity.of(t.c.addr.Addr()).Add(1)
 	if a.usual(t) {
-		r.servers.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
+		r.infra.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
 	}
 	if !t.how.reliable() {
 		s.unheard++
@@ -281,6 +281,6 @@ func (a *asking) overdue(t *try) {
 	} else if !a.usual(t) {
 		a.noTCP(t.c)
 	}
-	a.blame(cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr))
+	a.recordFailure(cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr))
 	a.undoubt(t)
 }

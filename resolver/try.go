@@ -72,7 +72,7 @@ type asked struct {
 // form decides how a server is asked: over UDP, over TCP as its third try, and with all that it is
 // not known to dislike. plain reports whether something is left out because it was silent; ok is
 // false if there is no way left.
-func (a *asking) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
+func (a *zoneQuery) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
 	s, cfg := &c.asked, &a.x.r.cfg
 	how = attempt{via: a.via(c, *p), edns: !s.noEDNS && (!p.noEDNS || s.mustEDNS || a.secure()),
 		cookie:     cfg.Cookies && !p.noCookie && !s.noCookie && !p.shy,
@@ -95,7 +95,8 @@ func (a *asking) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
 }
 
 // prepare writes a question and pays for it.
-func (a *asking) prepare(c *candidate, how attempt, p *profile, plain bool) (*try, *cause.Failure) {
+func (a *zoneQuery) prepare(c *candidate, how attempt, p *profile, plain bool) (
+	*try, *cause.Failure) {
 	if f := a.x.budget.pay(); f != nil {
 		return nil, f
 	}
@@ -145,7 +146,7 @@ var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 
 // send sends a try. While no other is open its reply is waited for here, which is all that most
 // questions need: it reports whether the try has ended.
-func (a *asking) send(t *try) (ended bool) {
+func (a *zoneQuery) send(t *try) (ended bool) {
 	r := a.x.r
 	if t.how.reliable() || len(a.open) > 0 {
 		if len(a.open) >= maxOutstanding {
@@ -186,16 +187,16 @@ func (t *try) finish(raw []byte, err error) {
 }
 
 // take looks at a try that has ended. The failure, if any, ends the question.
-func (a *asking) take(t *try) (*accepted, *cause.Failure) {
+func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 	switch {
 	case t.err != nil:
 		return nil, a.failed(t)
 	case t.weighed:
-		return a.consider(t), nil
+		return a.handleReply(t), nil
 	}
 	a.heard(t)
 	if t.c.spent || a.fallBackFrom(t) {
 		return nil, nil
 	}
-	return a.consider(t), nil
+	return a.handleReply(t), nil
 }

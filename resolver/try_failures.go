@@ -14,7 +14,7 @@ import (
 )
 
 // failed takes a try that brought no message. The failure it returns ends the question.
-func (a *asking) failed(t *try) *cause.Failure {
+func (a *zoneQuery) failed(t *try) *cause.Failure {
 	if f := a.x.budget.err(); f != nil {
 		return f
 	}
@@ -28,7 +28,7 @@ func (a *asking) failed(t *try) *cause.Failure {
 		a.exchanged(t, what, t.took, err)
 	}
 	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
-	learn := func(e conduct) { r.servers.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
+	learn := func(e conduct) { r.infra.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
 	switch {
 	case t.how.via.Encrypted() && a.fallBack(c, t.how.via, err):
 		s.tcp = 0
@@ -70,11 +70,11 @@ func (a *asking) failed(t *try) *cause.Failure {
 	}
 	switch {
 	case errors.Is(err, transport.ErrRefused):
-		r.link.replies.Add(1) // somebody is there: it is not our link
+		r.connectivity.replies.Add(1) // somebody is there: it is not our link
 	case what == cause.Unreachable:
-		r.link.of(c.addr.Addr()).Add(1)
+		r.connectivity.of(c.addr.Addr()).Add(1)
 	}
-	a.blame(f)
+	a.recordFailure(f)
 	a.undoubt(t)
 	return nil
 }
@@ -89,7 +89,7 @@ func (s *asked) otherCase() event.Form {
 
 // failedOverTCP takes a try over TCP, as a way out, that brought nothing. It tells nothing of what
 // the server does over UDP.
-func (a *asking) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
+func (a *zoneQuery) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 	a.noTCP(t.c)
 	if t.c.asked.tcpOnly && what == cause.Unreachable {
 		what, t.c.spent = cause.Truncated, true
@@ -99,7 +99,7 @@ func (a *asking) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 
 // noTCP goes back to UDP where TCP would have settled a doubt: there is nothing to be had over it,
 // in its time. One that is open may still be answered.
-func (a *asking) noTCP(c *candidate) {
+func (a *zoneQuery) noTCP(c *candidate) {
 	s := &c.asked
 	s.tcpFailed, s.tcpNext = true, false
 	if s.wrongCase && !s.lower && !s.tcpOnly {
@@ -112,7 +112,7 @@ func (a *asking) noTCP(c *candidate) {
 // suspect goes over to TCP, for all servers: too many replies did not match. What is open over UDP
 // is given up. Where there is no TCP, UDP has another chance, with another port, and as many
 // misses.
-func (a *asking) suspect(c *candidate) {
+func (a *zoneQuery) suspect(c *candidate) {
 	a.distrust, a.strays = true, &transport.Strays{}
 	for _, t := range slices.Clone(a.open) {
 		if !t.how.reliable() {
@@ -127,11 +127,11 @@ func (a *asking) suspect(c *candidate) {
 
 // lacking takes a try that this machine could not send. Nothing is held against the server; it, or
 // another, is asked a little later, for descriptors and ports come back.
-func (a *asking) lacking(t *try, f *cause.Failure) {
+func (a *zoneQuery) lacking(t *try, f *cause.Failure) {
 	c, s := t.c, &t.c.asked
 	a.x.budget.refund()
 	a.x.limited(cause.LocalResources)
-	a.blame(f)
+	a.recordFailure(f)
 	if t.how.reliable() {
 		s.tcp--
 	} else {

@@ -1,4 +1,4 @@
-// The walk: from the deepest delegation known down to the servers that answer.
+// Iteration: from the deepest delegation known down to the servers that answer.
 
 package resolver
 
@@ -11,8 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// run is one link being resolved.
-type run struct {
+// resolution is the work on one result.
+type resolution struct {
 	r      *Resolver
 	q      wire.Question
 	cd     bool    // nothing is judged
@@ -20,32 +20,32 @@ type run struct {
 	budget *budget // the fetch's
 	depth  int     // how many runs depend on this one
 	trail          // of the fetch
-	// refresh reports whether the link is known, and resolved because it ends soon.
+	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
 
-	trusts    trustMemos // what this run has learnt of zones
-	enclosing trustMemos
+	trusts    trustCache // what this run has learnt of zones
+	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
 	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not
-	// servers that go out of office before.
+	// infraCache that go out of office before.
 	until time.Time
 }
 
-// sub resolves a link that this one depends on, and pays for it.
-func (x *run) sub(k cache.Key) (*link, *cause.Failure) {
+// sub resolves a result that this one depends on, and pays for it.
+func (x *resolution) sub(k cache.Key) (*result, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	l, f := x.r.resolveLink(k, x.budget, x.fetch, x.depth+1, x.trail)
+	l, f := x.r.resolveResult(k, x.budget, x.fetch, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
 		x.budget.end(f) // what it was needed for is over as well, and nobody is to blame
 	}
 	return l, f
 }
 
-// ahead begins to resolve a link that will be needed, and pays for it; who needs it waits for the
+// ahead begins to resolve a result that will be needed, and pays for it; who needs it waits for the
 // rest, or finds it in the cache.
-func (x *run) ahead(k cache.Key) {
+func (x *resolution) ahead(k cache.Key) {
 	if x.depth >= MaxDepth {
 		return
 	}
@@ -57,8 +57,8 @@ func (x *run) ahead(k cache.Key) {
 	})
 }
 
-// resolve finds the link: at a configured zone's servers, or by walking.
-func (x *run) resolve() (*link, *cause.Failure) {
+// resolve finds the result: at a configured zone's servers, or by iteration.
+func (x *resolution) resolve() (*result, *cause.Failure) {
 	if x.refresh {
 		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() {
 			return l, nil // another fetch has ended since we looked
@@ -88,7 +88,7 @@ func (x *run) resolve() (*link, *cause.Failure) {
 }
 
 // asOf is the time at which a delegation has to hold to be used.
-func (x *run) asOf() time.Time {
+func (x *resolution) asOf() time.Time {
 	if now := x.r.clock.Now(); now.After(x.until) {
 		return now
 	}
@@ -96,7 +96,7 @@ func (x *run) asOf() time.Time {
 }
 
 // walk begins at the deepest delegation known.
-func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
+func (x *resolution) walk(start wire.Name) (*result, *cause.Failure) {
 	d, ok := x.r.cache.Closest(start, x.asOf())
 	if !ok {
 		var f *cause.Failure
@@ -113,14 +113,15 @@ func (x *run) walk(start wire.Name) (*link, *cause.Failure) {
 
 // descend asks the servers of a delegation, and of every zone they refer to, until there is an
 // answer.
-func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link, *cause.Failure) {
+func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) (
+	*result, *cause.Failure) {
 	m := minimiser{q: x.q, mode: x.r.cfg.Minimise}
 	if conf != nil && conf.Forward {
 		m.mode = MinimiseOff
 	}
 	for range MaxReferrals {
 		q, final := m.next(d.Zone)
-		a := &asking{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
+		a := &zoneQuery{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
 		got, f := a.run()
 		if f != nil && x.r.cfg.inside(d.Zone, conf) {
 			f = f.Inside()
@@ -135,7 +136,7 @@ func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link,
 			d = x.follow(d, got)
 			list, conf = x.serversOf(d), nil
 		case final:
-			return got.link, nil
+			return got.result, nil
 		case got.kind == replyNoData || got.kind == replyAnswer:
 			m.step() // a name on the way, maybe an empty non-terminal
 			list.again()
@@ -156,15 +157,15 @@ func (x *run) descend(d *cache.Delegation, list *serverList, conf *Zone) (*link,
 // exists below a name that does not (RFC 8020, section 2), so no server needs to hear the rest of
 // the name (RFC 9156, section 4). One without a proof may come from a server that denies empty
 // non-terminals (RFC 8020, section 3.1), and the full name is asked.
-func (x *run) deniedAbove(a *asking, got *accepted) *link {
+func (x *resolution) deniedAbove(a *zoneQuery, got *accepted) *result {
 	if got.kind != replyNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
 		return nil
 	}
-	l, f := x.conclude(a, got)
+	l, f := x.finish(a, got)
 	if f != nil || l.status != wire.Secure || l.kind != kindNXDomain {
 		return nil
 	}
-	got.link = l
+	got.result = l
 	x.keepReply(a, got)
 	return l
 }

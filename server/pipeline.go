@@ -268,7 +268,7 @@ func (r *request) respond(a *resolver.Answer) []byte {
 // judge is policy on the answer.
 func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(r.sentinel(a)) }
 
-// reply sends the answer of a pending query, or says that there is none.
+// reply sends the answer of a pending query, nil if there is none.
 func (r *request) reply(answer []byte) {
 	if r.server.events != nil {
 		r.done(answer)

@@ -113,7 +113,7 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 
 			// And set beyond: what the lab still serves has ended; what needs no signature is still
 			// known.
-			f.clock.Step(41 * time.Second) // at 40 they are good for the last second
+			f.clock.Step(41 * time.Second) // at 40 they are valid for the last second
 			for _, do := range []bool{false, true} {
 				switch m := f.ask(q.name, q.qtype, edns(do)); {
 				case q.secure && (m.Rcode != dns.RcodeServerFailure || m.AuthenticatedData):

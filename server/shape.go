@@ -161,8 +161,8 @@ func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	return &c
 }
 
-// fill writes the sections and says whether all fitted. Signatures and proofs are for those who set
-// DO (RFC 4035, section 3.2.1).
+// fill writes the sections, and reports whether all fitted. Signatures and proofs are for those who
+// set DO (RFC 4035, section 3.2.1).
 func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
 	for _, s := range a.Sets {
 		first := 0

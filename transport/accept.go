@@ -23,7 +23,7 @@ type acceptor struct {
 	protocol Protocol
 	l        net.Listener
 	serve    func(h Handler, c *conn)
-	out      occasional // says that descriptors have run out
+	out      occasional // of logging that descriptors have run out
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
@@ -46,7 +46,8 @@ type conn struct {
 	lingers atomic.Bool // it has a place among those that are read on
 }
 
-// accept opens a listener whose connections are served by serve. The connection is closed when serve returns.
+// accept opens a listener whose connections are served by serve. The connection is closed when
+// serve returns.
 func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (Listener, error) {
 	network := "tcp4"
 	if s.Addr.Addr().Is6() {
@@ -54,7 +55,7 @@ func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (Listener, error
 	}
 	l, err := net.Listen(network, s.Addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, Busy(err, "tcp", s.Addr))
+		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, busyError(err, "tcp", s.Addr))
 	}
 	return &acceptor{spec: s, protocol: p, l: l, serve: serve, conns: map[*conn]struct{}{}}, nil
 }
@@ -63,7 +64,7 @@ func (a *acceptor) Addr() netip.AddrPort { return a.l.Addr().(*net.TCPAddr).Addr
 
 func (a *acceptor) Start(h Handler) { a.wg.Go(func() { a.run(h) }) }
 
-// Close tells the clients, where the protocol can, and closes what is still open after LingerTime.
+// Close tells the clients, where the protocol can, and closes what is still open after lingerTime.
 func (a *acceptor) Close() {
 	a.mu.Lock()
 	a.closed = true
@@ -73,7 +74,7 @@ func (a *acceptor) Close() {
 	}
 	a.mu.Unlock()
 	done := make(chan struct{})
-	late := time.AfterFunc(LingerTime, func() {
+	late := time.AfterFunc(lingerTime, func() {
 		defer close(done)
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -211,7 +212,7 @@ func (c *conn) lose(why cause.Cause) {
 	c.report(why)
 	c.lingers.Store(true)
 	c.leave()
-	time.AfterFunc(LingerTime, func() {
+	time.AfterFunc(lingerTime, func() {
 		_ = c.socket.Close()
 		c.lingered()
 	})
@@ -251,7 +252,7 @@ func (c *conn) introduce() bool {
 
 // proxyHeader reads whom the proxy speaks for, and takes the seat.
 func (c *conn) proxyHeader(r net.Conn) bool {
-	_ = r.SetReadDeadline(time.Now().Add(MessageTime)) // fails on a closed connection only
+	_ = r.SetReadDeadline(time.Now().Add(messageTime)) // fails on a closed connection only
 	client, err := readProxyHeader(r, c.peer())
 	switch {
 	case errors.Is(err, io.EOF): // it left without a word, as health checks do

@@ -7,11 +7,13 @@ import (
 	"sync"
 )
 
-// burst is a connection that reads from the kernel into a buffer of its own, and that can be told to stop there: with hold set, a Read
-// that would have to ask the kernel returns errHold. So a reader answers all queries that came in one segment, or in several TLS records
-// of one, before it writes once.
+// burst is a connection that reads from the kernel into a buffer of its own, and that can be told
+// to stop there: with hold set, a Read that would have to ask the kernel returns errHold. So a
+// reader answers all queries that came in one segment, or in several TLS records of one, before it
+// writes once.
 //
-// Between gather and release what is written is collected, so that several TLS records leave in one segment.
+// Between gather and release what is written is collected, so that several TLS records leave in one
+// segment.
 type burst struct {
 	net.Conn
 	buf  []byte
@@ -94,7 +96,8 @@ func (b *burst) release() error {
 	return err
 }
 
-// holdError says that nothing more has arrived. It is temporary, so that TLS goes on after it.
+// holdError reports whether nothing more has arrived. It is temporary, so that TLS goes on after
+// it.
 type holdError struct{}
 
 func (holdError) Error() string   { return "nothing more has arrived" }

@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// Busy adds to an error of listening who has the address, and what to do about it. network is tcp
-// or udp.
-func Busy(err error, network string, at netip.AddrPort) error {
+// busyError adds to an error of listening who has the address, and what to do about it. network is
+// tcp or udp.
+func busyError(err error, network string, at netip.AddrPort) error {
 	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}

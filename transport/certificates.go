@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// CertificateSource has certificates. Files are one; a source that gets them by ACME would be another.
+// CertificateSource has certificates. Files are one; a source that gets them by ACME would be
+// another.
 type CertificateSource interface {
 	// Certificate chooses one for a client.
 	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -85,7 +86,8 @@ func (c *certificateFiles) Refresh() error {
 	for _, f := range c.files {
 		k, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 		if err != nil {
-			return fmt.Errorf("certificate %s: %w", f.Certificate, err) // perhaps one of the two is not written yet: the next look tells
+			// perhaps one of the two is not written yet: the next look tells
+			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
 		}
 		all = append(all, &k)
 	}
@@ -109,8 +111,11 @@ func SelfSigned(now time.Time, names []string, addrs []netip.Addr) (CertificateS
 	if err != nil {
 		return nil, err
 	}
-	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true, DNSNames: names}
+	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: names[0]},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, DNSNames: names}
 	for _, a := range addrs {
 		tmpl.IPAddresses = append(tmpl.IPAddresses, a.AsSlice())
 	}

@@ -24,7 +24,7 @@ func dialTCP(t *testing.T, at netip.AddrPort) *testConn {
 	return &testConn{c}
 }
 
-// answers says whether a query is answered.
+// answers reports whether a query is answered.
 func (c *testConn) answers(label string) bool {
 	if _, err := c.Write(appendFrame(nil, query(label))); err != nil {
 		return false

@@ -65,35 +65,35 @@ func (h *h2client) get(stream uint32, label string) error {
 // Rapid reset: what a client begins and takes back at once never meets a limit on open streams.
 // Each costs more than a frame.
 func TestCVE202344487RapidReset(t *testing.T) {
-	n, _, code := flood(t, MaxControlFrames, func(h *h2client, i int) error {
+	n, _, code := flood(t, maxControlFrames, func(h *h2client, i int) error {
 		id := uint32(2*i + 1)
 		h.open(id)
 		return h.WriteRSTStream(id, h2.ErrCodeCancel)
 	})
-	if most := MaxControlFrames/resetCost + 1; n > most || code != h2.ErrCodeEnhanceYourCalm {
+	if most := maxControlFrames/resetCost + 1; n > most || code != h2.ErrCodeEnhanceYourCalm {
 		t.Errorf("%d requests were taken back, GOAWAY %v; want at most %d", n, code, most)
 	}
 }
 
 // What is taken back while it is resolved is still in work: of one connection no more than
-// MaxInFlight, and what is refused for that costs as much as a reset.
+// maxInFlight, and what is refused for that costs as much as a reset.
 func TestCVE202344487WorkIsBounded(t *testing.T) {
-	n, worked, code := flood(t, MaxControlFrames, func(h *h2client, i int) error {
+	n, worked, code := flood(t, maxControlFrames, func(h *h2client, i int) error {
 		id := uint32(2*i + 1)
 		if err := h.get(id, "held"); err != nil {
 			return err
 		}
 		return h.WriteRSTStream(id, h2.ErrCodeCancel)
 	})
-	if n > 2*MaxInFlight || code != h2.ErrCodeEnhanceYourCalm {
+	if n > 2*maxInFlight || code != h2.ErrCodeEnhanceYourCalm {
 		t.Errorf("%d requests were taken back, GOAWAY %v", n, code)
 	}
-	if worked != MaxInFlight {
-		t.Errorf("%d queries were in work at once, want %d", worked, MaxInFlight)
+	if worked != maxInFlight {
+		t.Errorf("%d queries were in work at once, want %d", worked, maxInFlight)
 	}
 }
 
-// A header block without end: what is kept of it is bounded by MaxHTTPHeader, long before the
+// A header block without end: what is kept of it is bounded by maxHTTPHeader, long before the
 // number of frames is.
 func TestCVE202427316HeaderBlockWithoutEnd(t *testing.T) {
 	part := make([]byte, 8<<10)
@@ -103,7 +103,7 @@ func TestCVE202427316HeaderBlockWithoutEnd(t *testing.T) {
 		}
 		return h.WriteContinuation(1, false, part)
 	})
-	if most := MaxHTTPHeader/len(part) + 1; n > most+1 || code != h2.ErrCodeEnhanceYourCalm {
+	if most := maxHTTPHeader/len(part) + 1; n > most+1 || code != h2.ErrCodeEnhanceYourCalm {
 		t.Errorf("%d parts of %d octets were taken, GOAWAY %v", n, len(part), code)
 	}
 }
@@ -132,14 +132,14 @@ func TestMaxControlFrames(t *testing.T) {
 			return h.WriteData(1, false, nil)
 		},
 	} {
-		n, _, code := flood(t, 4*MaxControlFrames, send)
-		if n > 2*MaxControlFrames || code != h2.ErrCodeEnhanceYourCalm {
+		n, _, code := flood(t, 4*maxControlFrames, send)
+		if n > 2*maxControlFrames || code != h2.ErrCodeEnhanceYourCalm {
 			t.Errorf("%s: %d frames, GOAWAY %v", name, n, code)
 		}
 	}
 }
 
-// A header of more than MaxHTTPHeader octets is answered 413, and nothing of it is kept: HPACK
+// A header of more than maxHTTPHeader octets is answered 413, and nothing of it is kept: HPACK
 // makes it of a few octets (CVE-2016-1544).
 func TestMaxHTTPHeader(t *testing.T) {
 	w := &witness{}
@@ -150,7 +150,7 @@ func TestMaxHTTPHeader(t *testing.T) {
 		h.hello()
 		fields := append([]string(nil), postFields...)
 		big := strings.Repeat("x", 1000) // it is in the table from the second time on
-		for range MaxHTTPHeader/1000 + 1 {
+		for range maxHTTPHeader/1000 + 1 {
 			fields = append(fields, "big", big)
 		}
 		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(fields...),

@@ -1,4 +1,5 @@
-// DNS over HTTPS (RFC 8484), whatever the version of HTTP: what a request must be, and what a response says.
+// DNS over HTTPS (RFC 8484), whatever the version of HTTP: what a request must be, and what a
+// response says.
 
 package transport
 
@@ -53,7 +54,8 @@ func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause)
 		packet = r.body
 	case http.MethodGet:
 		var err error
-		if packet, err = base64.RawURLEncoding.AppendDecode(buf, []byte(param(params))); err != nil {
+		if packet, err = base64.RawURLEncoding.AppendDecode(buf,
+			[]byte(param(params))); err != nil {
 			return nil, cause.HTTPQuery
 		}
 	default:
@@ -68,7 +70,8 @@ func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause)
 	return packet, cause.None
 }
 
-// param is the value of the parameter dns (RFC 8484, section 4.1). What it holds needs no escapes, but may have them.
+// param is the value of the parameter dns (RFC 8484, section 4.1). What it holds needs no escapes,
+// but may have them.
 func param(params string) string {
 	for params != "" {
 		var p string
@@ -130,7 +133,8 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 	}()
 	held := holding{seat: by.seat}
 	defer held.release()
-	r := httpRequest{method: q.Method, path: q.URL.RequestURI(), media: q.Header.Get("Content-Type")}
+	r := httpRequest{method: q.Method, path: q.URL.RequestURI(),
+		media: q.Header.Get("Content-Type")}
 	r.forwarded = strings.Join(q.Header.Values("Forwarded"), ",")
 	r.forwardedFor = strings.Join(q.Header.Values("X-Forwarded-For"), ",")
 	var why cause.Cause
@@ -164,7 +168,7 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 	w.Header().Set("Content-Length", strconv.Itoa(len(reply)))
 	w.Header().Set("Cache-Control", "max-age="+strconv.FormatUint(uint64(maxAge(reply)), 10))
 	held.more(len(reply))
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(WriteTime))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	_, _ = w.Write(reply) // a client that is gone loses its answer
 }
 
@@ -183,7 +187,7 @@ func readBody(q *http.Request, held *holding) ([]byte, cause.Cause) {
 			return nil, cause.HTTPTooLarge
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, cause.SlowWriter
-		case err != nil: // the end, or a body that is broken off: too short for a message, or malformed
+		case err != nil: // the end, or a body that breaks off: too short, or malformed
 			return buf, cause.None
 		}
 	}
@@ -228,7 +232,7 @@ type overPlainHTTP struct{}
 func (overPlainHTTP) open(s Spec) (Listener, error) {
 	d := &doh{protocol: DoHPlain, spec: s}
 	return d.listen(func(h Handler, c *conn, one *http1) {
-		if c.SetReadDeadline(time.Now().Add(MessageTime)) != nil {
+		if c.SetReadDeadline(time.Now().Add(messageTime)) != nil {
 			return
 		}
 		if c.begins(http2Preface[:3]) {
@@ -265,7 +269,7 @@ func (l *httpListener) Close() {
 	wg.Wait()
 }
 
-// begins says whether the connection begins with a text, which stays unread.
+// begins reports whether the connection begins with a text, which stays unread.
 func (b *burst) begins(text string) bool {
 	for b.w < len(text) {
 		n, err := b.Conn.Read(b.buf[b.w:])

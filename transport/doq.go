@@ -32,7 +32,8 @@ const (
 type overQUIC struct{ keptOpen }
 
 func (overQUIC) open(s Spec) (Listener, error) {
-	qc := &quic.Config{Allow0RTT: true, MaxIncomingUniStreams: -1} // RFC 9250, section 4.2: clients open bidirectional streams
+	// RFC 9250, section 4.2: clients open bidirectional streams
+	qc := &quic.Config{Allow0RTT: true, MaxIncomingUniStreams: -1}
 	return listenQUIC(DoQ, s, s.TLS.config(DoQ.ALPN()), qc, doqExcessiveLoad, serveDoQ)
 }
 
@@ -71,7 +72,10 @@ func serveDoQ(h Handler, c *quicConn) {
 // doqBuffer is what a stream needs for its query and a prepared answer.
 type doqBuffer struct{ in, out []byte }
 
-var doqBuffers = sync.Pool{New: func() any { return &doqBuffer{make([]byte, 0, 512), make([]byte, 0, 2048)} }}
+var doqBuffers = sync.Pool{New: func() any {
+	return &doqBuffer{make([]byte, 0, 512),
+		make([]byte, 0, 2048)}
+}}
 
 // query answers the query of a stream.
 func (c *quicConn) query(h Handler, s *quic.Stream) {
@@ -111,9 +115,10 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 	}
 }
 
-// readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are zero if the client gave the stream up.
+// readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are
+// zero if the client gave the stream up.
 func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why cause.Cause) {
-	_ = s.SetReadDeadline(time.Now().Add(MessageTime)) // fails never
+	_ = s.SetReadDeadline(time.Now().Add(messageTime)) // fails never
 	in := b.in[:0]
 	for {
 		if len(in) == cap(in) {
@@ -138,15 +143,18 @@ func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why ca
 	return doqMessage(in)
 }
 
-// doqMessage is the one message that a stream holds: behind its length, with ID 0, without the option that belongs to TCP.
+// doqMessage is the one message that a stream holds: behind its length, with ID 0, without the
+// option that belongs to TCP.
 func doqMessage(in []byte) (packet []byte, why cause.Cause) {
-	if len(in) < 2+wire.HeaderLen || int(binary.BigEndian.Uint16(in)) != len(in)-2 || in[2] != 0 || in[3] != 0 || hasKeepalive(in[2:]) {
+	if len(in) < 2+wire.HeaderLen || int(binary.BigEndian.Uint16(in)) != len(in)-2 ||
+		in[2] != 0 || in[3] != 0 || hasKeepalive(in[2:]) {
 		return nil, cause.QUICProtocol
 	}
 	return in[2:], cause.None
 }
 
-// streamCause is what it means that a stream cannot be read: the client was slow, or gave it up, or is gone.
+// streamCause is what it means that a stream cannot be read: the client was slow, or gave it up, or
+// is gone.
 func streamCause(err error) cause.Cause {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return cause.SlowWriter
@@ -156,7 +164,7 @@ func streamCause(err error) cause.Cause {
 
 var doqQueries = sync.Pool{New: func() any { return new(wire.Query) }}
 
-// hasKeepalive says that a query has the option that belongs to TCP.
+// hasKeepalive reports whether a query has the option that belongs to TCP.
 func hasKeepalive(packet []byte) bool {
 	q := doqQueries.Get().(*wire.Query)
 	defer doqQueries.Put(q)
@@ -169,7 +177,7 @@ func hasKeepalive(packet []byte) bool {
 
 // reply sends an answer and ends the stream.
 func (c *quicConn) reply(s *quic.Stream, frame []byte) {
-	_ = s.SetWriteDeadline(time.Now().Add(WriteTime))
+	_ = s.SetWriteDeadline(time.Now().Add(writeTime))
 	if _, err := s.Write(frame); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.owner.spec.Observer.Fault(c.owner.protocol, cause.SlowReader)

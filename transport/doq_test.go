@@ -17,7 +17,8 @@ import (
 func TestRFC9250Violations(t *testing.T) {
 	id := query("fast")
 	id[1] = 7
-	keepalive := wire.AppendQuery(nil, 0, wire.FlagRD, []byte("\x04fast\x07example\x00"), wire.TypeA, 1232, false, wire.Options{}.Append(wire.OptionKeepalive))
+	keepalive := wire.AppendQuery(nil, 0, wire.FlagRD, []byte("\x04fast\x07example\x00"),
+		wire.TypeA, 1232, false, wire.Options{}.Append(wire.OptionKeepalive))
 	for _, c := range []struct {
 		name  string
 		frame []byte
@@ -27,7 +28,8 @@ func TestRFC9250Violations(t *testing.T) {
 		{"half a message", appendFrame(nil, query("fast"))[:20]},
 		{"nothing", nil},
 		{"a message too short", appendFrame(nil, query("fast")[:11])},
-		{"two messages", append(appendFrame(nil, query("fast")), appendFrame(nil, query("fast"))...)},
+		{"two messages", append(appendFrame(nil, query("fast")),
+			appendFrame(nil, query("fast"))...)},
 		{"an answer", appendFrame(nil, query("nothing"))},
 	} {
 		at, _, w := listener(t, DoQ, nil)
@@ -73,7 +75,10 @@ func TestRFC9250Unidirectional(t *testing.T) {
 // Too many connections of one client are refused before there is anything of them (RFC 9000,
 // section 20.1).
 func TestDoQConnectionsPerClient(t *testing.T) {
-	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 1}) })
+	at, _, w := listener(t, DoQ, func(s *Spec) {
+		s.Gate = NewGate(GateConfig{Max: 100,
+			PerClient: 1})
+	})
 	if _, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("fast"))); err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +96,11 @@ func TestDoQConnectionsPerClient(t *testing.T) {
 func TestRFC9250EarlyData(t *testing.T) {
 	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{1}}) })
 	cfg := insecureTLS.Clone()
-	cfg.NextProtos, cfg.ServerName, cfg.ClientSessionCache = []string{"doq"}, "localhost", newSessions()
+	cfg.NextProtos, cfg.ServerName = []string{"doq"}, "localhost"
+	cfg.ClientSessionCache = newSessions()
 	for i := range 2 {
-		conn, err := quic.DialAddrEarly(context.Background(), at.String(), cfg, &quic.Config{TokenStore: quic.NewLRUTokenStore(1, 1)})
+		conn, err := quic.DialAddrEarly(context.Background(), at.String(), cfg,
+			&quic.Config{TokenStore: quic.NewLRUTokenStore(1, 1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +141,7 @@ func TestRFC9000RetryOfAFlood(t *testing.T) {
 	}
 	l = &quicListener{spec: Spec{Gate: NewGate(GateConfig{})}}
 	last := false
-	for range 3 * MaxUnvalidated { // a second may begin meanwhile, but not two
+	for range 3 * maxUnvalidated { // a second may begin meanwhile, but not two
 		last = l.suspect(from) || last
 	}
 	if !last {

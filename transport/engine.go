@@ -1,4 +1,5 @@
-// The engine of connections: it reads what has arrived, lets the protocol answer all of it, and writes once. TCP, DoT and DoH over HTTP/2 run on it.
+// The engine of connections: it reads what has arrived, lets the protocol answer all of it, and
+// writes once. TCP, DoT and DoH over HTTP/2 run on it.
 
 package transport
 
@@ -15,21 +16,22 @@ import (
 // engine is one connection at work.
 type engine struct {
 	*conn
-	over   net.Conn // what the protocol is read from and written to: the connection itself, or TLS on it
+	// what the protocol is read from and written to: the connection itself, or TLS on it
+	over   net.Conn
 	out    outbox
 	broken bool // nothing can be written any more
 
-	// consume takes what it can from the front of b, and appends answers to work.out. It returns what is left of b, and how many octets
-	// that has to become before it is of use.
+	// consume takes what it can from the front of b, and appends answers to work.out. It returns
+	// what is left of b, and how many octets that has to become before it is of use.
 	consume func(b []byte) (rest []byte, need int, why cause.Cause)
-	// finished says that no more is to be read.
+	// finished reports whether no more is to be read.
 	finished func() bool
 	// overdue ends what has not become whole by due, and says why the connection ends, if it does.
 	overdue func(now time.Time) cause.Cause
 	// partial is how many octets are held of what is not whole, beside work.in; nil: none.
 	partial func() int
 	// goodbye appends to work.out what the client is told before the end; nil: nothing. Then it is
-	// read on for LingerTime: what it sent before it heard must not meet a closed socket, or the
+	// read on for lingerTime: what it sent before it heard must not meet a closed socket, or the
 	// reset takes away what it has not read yet (RFC 9113, section 6.8).
 	goodbye func()
 
@@ -50,7 +52,8 @@ type work struct {
 const outSize = 4 * burstSize
 
 var works = sync.Pool{New: func() any {
-	return &work{in: make([]byte, 0, burstSize), out: make([]byte, 0, outSize), query: make([]byte, 0, 512), reply: make([]byte, 0, 2048)}
+	return &work{in: make([]byte, 0, burstSize), out: make([]byte, 0, outSize),
+		query: make([]byte, 0, 512), reply: make([]byte, 0, 2048)}
 }}
 
 // run reads and answers until the end, and reports what was wrong, if that was it.
@@ -162,8 +165,8 @@ func (e *engine) depart() bool {
 	return !e.broken
 }
 
-// readOn has the connection read on for LingerTime, and no longer.
-func (e *engine) readOn() { e.ends = time.Now().Add(LingerTime) }
+// readOn has the connection read on for lingerTime, and no longer.
+func (e *engine) readOn() { e.ends = time.Now().Add(lingerTime) }
 
 // ended says why a read failed.
 func (e *engine) ended(err error) cause.Cause {
@@ -235,7 +238,7 @@ func (e *engine) began(incomplete bool) {
 		e.waiting, e.due = time.Time{}, time.Time{}
 	} else if e.waiting.IsZero() {
 		e.waiting = time.Now()
-		e.due = e.waiting.Add(MessageTime)
+		e.due = e.waiting.Add(messageTime)
 	}
 }
 

@@ -52,9 +52,10 @@ func isLocal(err error) bool {
 
 // Request is one question to one server.
 type Request struct {
-	Server  netip.AddrPort
-	Via     Protocol
-	Peer    *Peer  // who the server has to be, if it is over a connection that stays open; nil: anybody
+	Server netip.AddrPort
+	Via    Protocol
+	// Peer is who the server has to be, over connections that stay open; nil: any server.
+	Peer    *Peer
 	Query   []byte // the whole message, as wire.AppendQuery makes it
 	Timeout time.Duration
 	Into    []byte // memory that a reply may be in, from its start; nil: none
@@ -68,7 +69,8 @@ type Request struct {
 	// Strays counts what is not the reply; several exchanges of one question may share it. nil: the
 	// exchange counts by itself.
 	Strays *Strays
-	// KeepOpen asks for the error to be an [Unanswered] where the time of an exchange over UDP ends.
+	// KeepOpen asks for the error to be an [Unanswered] where the time of an exchange over UDP
+	// ends.
 	KeepOpen bool
 }
 
@@ -136,8 +138,8 @@ const (
 	MatchGarbage              // not even a header
 )
 
-// Matches compares a packet with the question it should answer (RFC 5452, section 9.1): QR, ID, opcode, counts, name,
-// type and class.
+// Matches compares a packet with the question it should answer (RFC 5452, section 9.1): QR, ID,
+// opcode, counts, name, type and class.
 func Matches(query, reply []byte) Match {
 	if len(reply) < wire.HeaderLen {
 		return MatchGarbage
@@ -163,7 +165,8 @@ func Matches(query, reply []byte) Match {
 	if bytes.Equal(query[wire.HeaderLen:end], reply[wire.HeaderLen:end]) {
 		return MatchReply
 	}
-	if bytes.EqualFold(query[wire.HeaderLen:end-4], reply[wire.HeaderLen:end-4]) && bytes.Equal(query[end-4:end], reply[end-4:end]) {
+	if bytes.EqualFold(query[wire.HeaderLen:end-4], reply[wire.HeaderLen:end-4]) &&
+		bytes.Equal(query[end-4:end], reply[end-4:end]) {
 		return MatchCase
 	}
 	return MatchMiss
@@ -178,8 +181,9 @@ func questionEnd(query []byte) int {
 	return off + 5
 }
 
-// NetExchanger asks over the machine's sockets. UDP has a port for each question, and TCP a connection, unless the server is one that is asked
-// often, with a Peer; the other protocols keep their connections.
+// NetExchanger asks over the machine's sockets. UDP has a port for each question, and TCP a
+// connection, unless the server is one that is asked often, with a Peer; the other protocols keep
+// their connections.
 type NetExchanger struct {
 	// Remap, if set, says where a server is really reached; for a lab on loopback.
 	Remap func(netip.AddrPort) netip.AddrPort
@@ -262,7 +266,8 @@ func explain(err error) error {
 // ErrRefused is an ErrUnreachable that the server's host itself told: the path to it works.
 var ErrRefused = fmt.Errorf("%w: the port is closed", ErrUnreachable)
 
-// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), from the system's random source.
+// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), from the
+// system's random source.
 func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
 	for range 8 {
 		var b [2]byte
@@ -278,7 +283,8 @@ func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
 			return c, err
 		}
 	}
-	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server)) // the kernel's choice is random too, from fewer ports
+	// the kernel's choice is random too, from fewer ports
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
 }
 
 // bound ends a connection's work at a deadline, or when the context ends.
@@ -388,7 +394,8 @@ func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, e
 		return nil, err
 	}
 	defer stop()
-	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(r.Query))), r.Query...)); err != nil {
+	if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(r.Query))),
+		r.Query...)); err != nil {
 		return nil, err
 	}
 	for range MaxNearMisses {

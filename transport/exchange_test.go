@@ -11,7 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-var question = wire.AppendQuery(nil, 0x1234, 0, []byte("\x03WwW\x07example\x00"), wire.TypeA, 0, false, nil)
+var question = wire.AppendQuery(nil, 0x1234, 0, []byte("\x03WwW\x07example\x00"), wire.TypeA, 0,
+	false, nil)
 
 // answerTo makes a bare reply to a query; change alters it.
 func answerTo(query []byte, change func([]byte)) []byte {
@@ -57,7 +58,8 @@ func udpServer(t *testing.T, respond func(query []byte) [][]byte) netip.AddrPort
 }
 
 // udpServerFrom is a udpServer that looks at who asks.
-func udpServerFrom(t *testing.T, respond func(query []byte, from netip.AddrPort) [][]byte) netip.AddrPort {
+func udpServerFrom(t *testing.T, respond func(query []byte,
+	from netip.AddrPort) [][]byte) netip.AddrPort {
 	t.Helper()
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -87,9 +89,18 @@ func TestExchangeUDP(t *testing.T) {
 		want    error
 	}{
 		{"a reply", func(q []byte) [][]byte { return [][]byte{answerTo(q, nil)} }, nil},
-		{"garbage before the reply", func(q []byte) [][]byte { return [][]byte{{1, 2, 3}, wrong(q), wrong(q), answerTo(q, nil)} }, nil},
-		{"too many near misses", func(q []byte) [][]byte { return [][]byte{wrong(q), wrong(q), wrong(q), answerTo(q, nil)} }, ErrSpoofed},
-		{"letter case lost", func(q []byte) [][]byte { return [][]byte{answerTo(q, func(b []byte) { b[13] = 'w' })} }, ErrCase},
+		{"garbage before the reply", func(q []byte) [][]byte {
+			return [][]byte{{1, 2, 3}, wrong(q),
+				wrong(q), answerTo(q, nil)}
+		}, nil},
+		{"too many near misses", func(q []byte) [][]byte {
+			return [][]byte{wrong(q), wrong(q),
+				wrong(q), answerTo(q, nil)}
+		}, ErrSpoofed},
+		{"letter case lost", func(q []byte) [][]byte {
+			return [][]byte{answerTo(q,
+				func(b []byte) { b[13] = 'w' })}
+		}, ErrCase},
 		{"silence", func([]byte) [][]byte { return nil }, ErrTimeout},
 	} {
 		at := udpServer(t, c.respond)
@@ -117,9 +128,11 @@ func TestExchangeUnreachable(t *testing.T) {
 	}
 }
 
-// A listener at all addresses answers from the one that was asked, over IPv4 and IPv6: the exchange takes no other.
+// A listener at all addresses answers from the one that was asked, over IPv4 and IPv6: the exchange
+// takes no other.
 func TestUDPWildcard(t *testing.T) {
-	for _, c := range []struct{ listen, ask string }{{"0.0.0.0:0", "127.0.0.1"}, {"0.0.0.0:0", "127.8.8.8"}, {"[::]:0", "::1"}} {
+	for _, c := range []struct{ listen, ask string }{{"0.0.0.0:0", "127.0.0.1"},
+		{"0.0.0.0:0", "127.8.8.8"}, {"[::]:0", "::1"}} {
 		l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort(c.listen), Sockets: 1})
 		if err != nil {
 			if c.ask == "::1" {

@@ -14,7 +14,8 @@ import (
 // nobody has said which is the proxy's, a request with both is refused: taken for the proxy's own
 // it could be allowed what its client is not.
 func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
-	ours := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+	ours := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("10.0.0.0/8")}
 	const proxy, refused = "127.0.0.1", ""
 	type fields = http.Header
 	xff := func(v ...string) fields { return fields{"X-Forwarded-For": v} }
@@ -30,7 +31,8 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 		{"one address", XForwardedFor, xff("192.0.2.7"), ours, "192.0.2.7"},
 		{"a chain of proxies of ours", XForwardedFor, xff("203.0.113.9, 192.0.2.7, 10.1.1.1"), ours,
 			"192.0.2.7"},
-		{"several fields", XForwardedFor, xff("203.0.113.9", "192.0.2.7", "10.1.1.1"), ours, "192.0.2.7"},
+		{"several fields", XForwardedFor, xff("203.0.113.9", "192.0.2.7", "10.1.1.1"), ours,
+			"192.0.2.7"},
 		{"a port", XForwardedFor, xff("192.0.2.7:4711"), ours, "192.0.2.7"},
 		{"IPv6", XForwardedFor, xff("2001:db8::1"), ours, "2001:db8::1"},
 		{"IPv6 in brackets", XForwardedFor, xff("[2001:db8::1]"), ours, "2001:db8::1"},
@@ -50,13 +52,15 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 		{"or", EitherForwarded, std("for=192.0.2.7"), ours, "192.0.2.7"},
 		{"an element", Forwarded, std(`for=192.0.2.7;proto=https, for="[2001:db8::1]:4711"`), ours,
 			"2001:db8::1"},
-		{"several elements in fields", Forwarded, std("for=192.0.2.7", "FOR=10.1.1.1;by=10.1.1.2"), ours,
+		{"several elements in fields", Forwarded, std("for=192.0.2.7", "FOR=10.1.1.1;by=10.1.1.2"),
+			ours,
 			"192.0.2.7"},
 		{"an obfuscated client", Forwarded, std("for=_hidden"), ours, proxy},
 		{"an unknown one", Forwarded, std(`for="unknown"`), ours, proxy},
 		{"an obfuscated port", Forwarded, std(`for="192.0.2.7:_p"`), ours, "192.0.2.7"},
 		{"no for", Forwarded, std("proto=https"), ours, proxy},
-		{"what the client said, in quotes", Forwarded, std(`for=192.0.2.7;host="a, for=198.51.100.9"`),
+		{"what the client said, in quotes", Forwarded,
+			std(`for=192.0.2.7;host="a, for=198.51.100.9"`),
 			ours, "192.0.2.7"},
 		{"and with a semicolon", Forwarded, std(`for=192.0.2.7;host="a;for=198.51.100.9"`), ours,
 			"192.0.2.7"},
@@ -82,12 +86,19 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 		var trust []netip.Prefix
 		var header ForwardedHeader
 		h, w := &echo{}, &witness{}
-		at := listenBy(t, p, h, w, func(s *Spec) { s.ForwardedFrom, s.ForwardedHeader = trust, header })
+		at := listenBy(t, p, h, w, func(s *Spec) {
+			s.ForwardedFrom, s.ForwardedHeader = trust,
+				header
+		})
 		last := -1
 		for i, c := range cases {
-			if last < 0 || cases[last].header != c.header || (cases[last].trust == nil) != (c.trust == nil) {
+			if last < 0 || cases[last].header != c.header ||
+				(cases[last].trust == nil) != (c.trust == nil) {
 				trust, header = c.trust, c.header
-				at = listenBy(t, p, h, w, func(s *Spec) { s.ForwardedFrom, s.ForwardedHeader = trust, header })
+				at = listenBy(t, p, h, w, func(s *Spec) {
+					s.ForwardedFrom,
+						s.ForwardedHeader = trust, header
+				})
 			}
 			last = i
 			q, err := http.NewRequest("GET", scheme+"://"+at.String()+get, nil)
@@ -106,7 +117,8 @@ func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 				got = from[len(from)-1].Addr.Addr().String()
 			}
 			if got != c.want || (c.want == refused) != (r.StatusCode == http.StatusBadRequest) {
-				t.Errorf("%s, %s: client %q, status %d; want %q", name, c.name, got, r.StatusCode, c.want)
+				t.Errorf("%s, %s: client %q, status %d; want %q", name, c.name, got, r.StatusCode,
+					c.want)
 			}
 		}
 		if w.seen()[cause.HTTPForwarded] == 0 {
@@ -131,7 +143,8 @@ func FuzzForwarded(f *testing.F) {
 			}
 		}
 		// What a proxy appends is what it says, unless what was there makes all of it unreadable.
-		if more, ok := forwardedNodes(s + ", for=192.0.2.7"); ok && more[len(more)-1] != "192.0.2.7" {
+		if more, ok := forwardedNodes(s + ", for=192.0.2.7"); ok &&
+			more[len(more)-1] != "192.0.2.7" {
 			t.Errorf("%q hides what the proxy appends: %q", s, more)
 		}
 	})

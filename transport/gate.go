@@ -54,7 +54,7 @@ type GateConfig struct {
 // NewGate returns a gate with all seats free.
 func NewGate(c GateConfig) *Gate {
 	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
-		octets: c.Octets, inFlight: MaxInFlight, nameless: MaxNameless, lingering: MaxLingering,
+		octets: c.Octets, inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
 		seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
 		clients: map[netip.Prefix]*sharer{}}
 	g.turns.init()
@@ -68,7 +68,7 @@ func NewGate(c GateConfig) *Gate {
 		g.idle = MaxIdle
 	}
 	if g.octets == 0 {
-		g.octets = MaxHeld
+		g.octets = maxHeld
 	}
 	if c.Descriptors > 0 {
 		g.reserve(c.Descriptors)
@@ -79,16 +79,16 @@ func NewGate(c GateConfig) *Gate {
 	return g
 }
 
-// reserve leaves descriptors for upstream sockets and files: half of few, DescriptorReserve of
+// reserve leaves descriptors for upstream sockets and files: half of few, descriptorReserve of
 // many. Connections that have no seat, before and after, are counted beside.
 func (g *Gate) reserve(limit int) {
-	g.nameless = max(1, min(MaxNameless, limit/16))
-	g.lingering = max(1, min(MaxLingering, limit/16))
-	g.reserved = min(limit/2, DescriptorReserve)
+	g.nameless = max(1, min(maxNameless, limit/16))
+	g.lingering = max(1, min(maxLingering, limit/16))
+	g.reserved = min(limit/2, descriptorReserve)
 	g.max = max(1, min(g.max, limit-g.reserved-g.nameless-g.lingering))
-	if g.reserved < DescriptorReserve { // each query may take a socket
-		g.share = max(MinInFlight, g.reserved/5)
-		g.inFlight = min(MaxInFlight, g.share)
+	if g.reserved < descriptorReserve { // each query may take a socket
+		g.share = max(minInFlight, g.reserved/5)
+		g.inFlight = min(maxInFlight, g.share)
 	}
 }
 
@@ -152,8 +152,8 @@ type seat struct {
 	off  bool         // they are not counted any more; guarded by mu
 }
 
-// displaceSample is how many connections are compared to find an idle one: the idlest of 16 is among the idlest fifth of all but for one
-// time in forty, and no list has to be kept in order.
+// displaceSample is how many connections are compared to find an idle one: the idlest of 16 is
+// among the idlest fifth of all but for one time in forty, and no list has to be kept in order.
 const displaceSample = 16
 
 // enter lets a connection of a protocol in, for as long as it takes to learn whose it is. Until
@@ -179,7 +179,7 @@ func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
 // idleOf is how long connections of a protocol may be silent while there are seats.
 func (g *Gate) idleOf(p Protocol) time.Duration {
 	if p.HTTP() {
-		return HTTPIdleFactor * g.idle
+		return httpIdleFactor * g.idle
 	}
 	return g.idle
 }
@@ -326,7 +326,7 @@ func patience(idle time.Duration, taken, seats int) time.Duration {
 	if 2*taken <= seats {
 		return idle
 	}
-	return max(idle*2*time.Duration(seats-taken)/time.Duration(seats), min(MinIdle, idle))
+	return max(idle*2*time.Duration(seats-taken)/time.Duration(seats), min(minIdle, idle))
 }
 
 // occasional decides whether to log again what happens again and again.
@@ -334,5 +334,5 @@ type occasional struct{ last atomic.Int64 }
 
 func (o *occasional) now(t time.Time) bool {
 	last, now := o.last.Load(), age(t)
-	return (last == 0 || now-last >= int64(LogPause)) && o.last.CompareAndSwap(last, now)
+	return (last == 0 || now-last >= int64(logPause)) && o.last.CompareAndSwap(last, now)
 }

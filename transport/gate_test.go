@@ -36,7 +36,8 @@ func TestMaxConnectionsDisplacesTheIdlest(t *testing.T) {
 
 // RFC 9210, section 4.4: the fuller, the less patient.
 func TestPatience(t *testing.T) {
-	for taken, want := range map[int]time.Duration{0: 10 * time.Second, 50: 10 * time.Second, 75: 5 * time.Second, 95: time.Second, 100: MinIdle} {
+	for taken, want := range map[int]time.Duration{0: 10 * time.Second, 50: 10 * time.Second,
+		75: 5 * time.Second, 95: time.Second, 100: minIdle} {
 		if got := patience(10*time.Second, taken, 100); got != want {
 			t.Errorf("%d of 100 seats taken: %v, want %v", taken, got, want)
 		}
@@ -46,7 +47,10 @@ func TestPatience(t *testing.T) {
 // Connections above a client's share are refused, those above all displace an idle one, and
 // both are counted.
 func TestConnectionLimits(t *testing.T) {
-	at, _, w := listener(t, TCP, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 100, PerClient: 2}) })
+	at, _, w := listener(t, TCP, func(s *Spec) {
+		s.Gate = NewGate(GateConfig{Max: 100,
+			PerClient: 2})
+	})
 	open := func() *testConn { return dialTCP(t, at) }
 	a, b := open(), open()
 	a.ask(t, "fast")
@@ -56,7 +60,10 @@ func TestConnectionLimits(t *testing.T) {
 	}
 	w.await(t, cause.ConnectionsPerClient)
 
-	at, _, w = listener(t, TCP, func(s *Spec) { s.Gate = NewGate(GateConfig{Max: 2, PerClient: 10}) })
+	at, _, w = listener(t, TCP, func(s *Spec) {
+		s.Gate = NewGate(GateConfig{Max: 2,
+			PerClient: 10})
+	})
 	a, b = open(), open()
 	a.ask(t, "fast")
 	b.ask(t, "fast")
@@ -69,10 +76,10 @@ func TestConnectionLimits(t *testing.T) {
 	w.await(t, cause.ConnectionDisplaced)
 }
 
-// No more than MaxLingering connections are read on after their end was told.
+// No more than maxLingering connections are read on after their end was told.
 func TestMaxLingering(t *testing.T) {
 	g := NewGate(GateConfig{})
-	for i := range MaxLingering {
+	for i := range maxLingering {
 		if !g.linger() {
 			t.Fatalf("no place after %d", i)
 		}

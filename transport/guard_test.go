@@ -36,7 +36,8 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	clients := httpClients(t)
 	for _, p := range Protocols() {
 		panics := make(chan guard.Place, 10)
-		g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
+		g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at },
+			func() {})
 		at := listenBy(t, p, &broken{}, &witness{}, func(s *Spec) { s.Guard = g })
 		ask := func(l string) bool {
 			switch p {
@@ -110,7 +111,7 @@ func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 		t.Errorf("counted at %v", place)
 	}
 	<-c.ready
-	if _, open := <-got; open || c.load() != MaxInFlight || len(c.server.conns) != 0 {
+	if _, open := <-got; open || c.load() != maxInFlight || len(c.server.conns) != 0 {
 		t.Error("the connection is still of use")
 	}
 }

@@ -8,10 +8,10 @@ import "net/netip"
 type Client struct {
 	Addr     netip.AddrPort
 	Protocol Protocol
-	// Idle is how long the connection may be silent from now on, in units of 100 ms as RFC 7828 counts; 0 where that is not for the
-	// messages to tell.
+	// Idle is how long the connection may be silent from now on, in units of 100 ms as RFC 7828
+	// counts; 0 where that is not for the messages to tell.
 	Idle uint16
-	// Early says that the packet came as 0-RTT data: somebody may be sending it again.
+	// Early reports whether the packet came as 0-RTT data: somebody may be sending it again.
 	Early bool
 }
 

@@ -51,8 +51,10 @@ func TestHandleAnswersNowOrLater(t *testing.T) {
 		{"ready and no place", script{ready: yes}, true, answered, yes, 0, nil},
 		{"may not ask", script{}, false, dropped, nil, 0, nil},
 		{"an answer itself", script{}, false, silent, nil, 0, nil},
-		{"refused as it is resolved", script{pending: true, served: yes}, false, pending, nil, 1, yes},
-		{"resolved later", script{pending: true, served: yes, late: true}, false, pending, nil, 1, yes},
+		{"refused as it is resolved", script{pending: true, served: yes}, false, pending, nil, 1,
+			yes},
+		{"resolved later", script{pending: true, served: yes, late: true}, false, pending, nil, 1,
+			yes},
 		{"no answer later", script{pending: true, late: true}, false, pending, nil, 1, nil},
 		{"no place", script{pending: true, served: yes}, true, turnedAway, nil, 1, nil},
 	} {

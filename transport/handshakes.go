@@ -25,7 +25,7 @@ type queue struct {
 }
 
 func (h *handshakes) init() {
-	h.slots = make(chan struct{}, MaxHandshakes)
+	h.slots = make(chan struct{}, maxHandshakes)
 	h.clients = map[netip.Prefix]*queue{}
 }
 
@@ -35,7 +35,7 @@ func (h *handshakes) join(p netip.Prefix) *queue {
 	defer h.mu.Unlock()
 	q := h.clients[p]
 	if q == nil {
-		q = &queue{slots: make(chan struct{}, MaxHandshakesPerClient)}
+		q = &queue{slots: make(chan struct{}, maxHandshakesPerClient)}
 		h.clients[p] = q
 	}
 	q.users++
@@ -98,11 +98,11 @@ func (t *place) end() {
 }
 
 // place makes the place of a connection's handshake, and says how to leave it. The client has
-// FirstOctetTime for its first octet, down to MinFirstOctetTime while seats run short.
+// firstOctetTime for its first octet, down to minFirstOctetTime while seats run short.
 func (c *conn) place(ctx context.Context) (t *place, leave func()) {
 	h := &c.seat.gate.turns
-	_ = c.SetReadDeadline(time.Now().Add(min(FirstOctetTime,
-		max(MinFirstOctetTime, c.seat.patience()))))
+	_ = c.SetReadDeadline(time.Now().Add(min(firstOctetTime,
+		max(minFirstOctetTime, c.seat.patience()))))
 	t = &place{ctx: ctx, all: h.slots, spoke: func() { _ = c.SetReadDeadline(time.Time{}) }}
 	if c.seat.client == nil {
 		return t, t.end

@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// hello records a client's first flight.
+// hello records a client's first packets.
 func hello(t *testing.T) []byte {
 	t.Helper()
 	a, b := net.Pipe()
@@ -35,7 +35,7 @@ func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 		"a ClientHello and no more": first,
 	} {
 		at, _, _ := listener(t, DoT, nil)
-		for range MaxHandshakes {
+		for range maxHandshakes {
 			c, err := net.Dial("tcp", at.String())
 			if err != nil {
 				t.Fatal(err)
@@ -46,7 +46,7 @@ func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 			}
 		}
 		// The deadline is shorter than the time after which the others are given up.
-		c, err := tls.DialWithDialer(&net.Dialer{Timeout: HandshakeTime / 2}, "tcp", at.String(),
+		c, err := tls.DialWithDialer(&net.Dialer{Timeout: handshakeTime / 2}, "tcp", at.String(),
 			insecureTLS)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -70,7 +70,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		q := g.turns.join(prefix)
 		var places []*place
 		began := 0
-		for range 2 * MaxHandshakesPerClient {
+		for range 2 * maxHandshakesPerClient {
 			p := &place{ctx: t.Context(), all: g.turns.slots, own: q.slots}
 			places = append(places, p)
 			go func() {
@@ -80,7 +80,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		if began != MaxHandshakesPerClient || len(g.turns.slots) != MaxHandshakesPerClient {
+		if began != maxHandshakesPerClient || len(g.turns.slots) != maxHandshakesPerClient {
 			t.Errorf("%d handshakes of one client are computed at once", began)
 		}
 		other := &place{ctx: t.Context(), all: g.turns.slots, own: make(chan struct{}, 1)}
@@ -95,7 +95,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		for _, p := range places {
 			p.end()
 		}
-		if began != 2*MaxHandshakesPerClient || len(g.turns.slots) != 0 {
+		if began != 2*maxHandshakesPerClient || len(g.turns.slots) != 0 {
 			t.Errorf("%d handshakes began, %d turns are left taken", began, len(g.turns.slots))
 		}
 		if g.turns.leave(prefix, q); len(g.turns.clients) != 0 {
@@ -112,7 +112,7 @@ func TestHandshakePatience(t *testing.T) {
 	for _, c := range []struct {
 		say  []byte
 		want time.Duration
-	}{{nil, FirstOctetTime}, {first[:1], HandshakeTime}, {first, HandshakeTime}} {
+	}{{nil, firstOctetTime}, {first[:1], handshakeTime}, {first, handshakeTime}} {
 		source, err := SelfSigned(time.Now(), []string{"localhost"}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +133,8 @@ func TestHandshakePatience(t *testing.T) {
 			}()
 			<-done
 			if took := time.Since(began); took != c.want || w.seen()[cause.HandshakeTime] != 1 {
-				t.Errorf("%d octets: given up after %v, want %v; %v", len(c.say), took, c.want, w.seen())
+				t.Errorf("%d octets: given up after %v, want %v; %v", len(c.say), took, c.want,
+					w.seen())
 			}
 			client.Close()
 		})

@@ -95,7 +95,8 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 			h.post(1, "large")
 		}},
 		"bodies of HTTP/1.1": {DoHPlain, func(c net.Conn) {
-			_, _ = io.WriteString(c, "POST /dns-query HTTP/1.1\r\nHost: a\r\nContent-Type: "+mediaType+
+			_, _ = io.WriteString(c, "POST /dns-query HTTP/1.1\r\nHost: a\r\n"+
+				"Content-Type: "+mediaType+
 				"\r\nContent-Length: 60000\r\n\r\n")
 			_, _ = c.Write(make([]byte, 59000))
 		}},
@@ -105,7 +106,8 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 		n := 0
 		for ; n < 400 && w.seen()[cause.HeldOctets] == 0; n++ {
 			c.send(dialTCP(t, at))
-			if held := g.Held(); held > limit+100_000 { // what one connection adds before it is looked at
+			// what one connection adds before it is looked at
+			if held := g.Held(); held > limit+100_000 {
 				t.Fatalf("%s: %d octets are held", name, held)
 			}
 		}
@@ -134,7 +136,8 @@ func TestUnsentAnswersAreHeld(t *testing.T) {
 		g := NewGate(GateConfig{})
 		e := &echo{held: make(chan func(), 1)}
 		client, done := pipe(e, &witness{}, g, plain)
-		_, _ = client.Write(append(appendFrame(nil, query("held")), appendFrame(nil, query("large"))...))
+		_, _ = client.Write(append(appendFrame(nil, query("held")),
+			appendFrame(nil, query("large"))...))
 		synctest.Wait()
 		large := 2 + len(query("large")) + 60000
 		if g.Held() != int64(large) {
@@ -173,7 +176,7 @@ func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
 			if _, err := body.Write([]byte{0}); err != nil || w.seen()[cause.SlowWriter] > 0 {
 				break
 			}
-			time.Sleep(MessageTime / 10)
+			time.Sleep(messageTime / 10)
 		}
 		body.Close()
 	}()
@@ -184,7 +187,7 @@ func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
 	w.await(t, cause.SlowWriter)
 }
 
-// MaxUnsent octets of answers wait for a client that does not read, and no more: then it is cut
+// maxUnsent octets of answers wait for a client that does not read, and no more: then it is cut
 // off, however long a write may take.
 func TestMaxUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +199,7 @@ func TestMaxUnsent(t *testing.T) {
 		done := make(chan struct{})
 		go func() { o.put([]byte("the first is being written")); close(done) }()
 		synctest.Wait()
-		for range MaxUnsent / 1024 {
+		for range maxUnsent / 1024 {
 			if !o.put(make([]byte, 1024)) {
 				t.Fatal("cut off within the bound")
 			}

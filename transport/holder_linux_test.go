@@ -39,7 +39,8 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(root, p[0], "fd"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink("socket:["+inode+"]", filepath.Join(root, p[0], "fd", inode)); err != nil {
+		if err := os.Symlink("socket:["+inode+"]", filepath.Join(root, p[0], "fd",
+			inode)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -47,8 +48,10 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 	for _, c := range []struct{ network, at, want string }{
 		{"tcp", "0.0.0.0:53",
 			"by systemd-resolve (process 612), at 127.0.0.53:53; set DNSStubListener=no"},
-		{"udp", "[::]:53", "by systemd-resolve (process 612), at 127.0.0.53:53; set DNSStubListener=no"},
-		{"udp", "[2001:db8::1]:901", "by named (process 700), at [2001:db8::1]:901; stop it, or listen"},
+		{"udp", "[::]:53", "by systemd-resolve (process 612), at 127.0.0.53:53; set " +
+			"DNSStubListener=no"},
+		{"udp", "[2001:db8::1]:901", "by named (process 700), at [2001:db8::1]:901; stop it, or " +
+			"listen"},
 		{"udp", "192.0.2.1:53", "in use: ss -lnp shows by whom"},
 		{"udp", "[2001:db8::2]:901", "in use: ss -lnp shows by whom"},
 	} {

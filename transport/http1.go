@@ -60,15 +60,16 @@ func newHTTP1(d *doh) *http1 {
 // start serves, from the first connection on.
 func (o *http1) start(h Handler) {
 	o.once.Do(func() {
-		o.server = http.Server{ReadHeaderTimeout: MessageTime, ReadTimeout: 2 * MessageTime,
-			IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: MaxHTTPHeader,
+		o.server = http.Server{ReadHeaderTimeout: messageTime, ReadTimeout: 2 * messageTime,
+			IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: maxHTTPHeader,
 			ErrorLog: log.New(discard{}, "", 0),
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 				return context.WithValue(ctx, clientKey{}, c.(*served).from)
 			},
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-				// What a handler may still be resolving when the time is over is bounded by the resolver.
-				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * WriteTime))
+				// What a handler may still be resolving when the time is over is bounded by the
+				// resolver.
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * writeTime))
 				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(requester), w, q)
 			})}
 		o.wg.Go(func() { _ = o.server.Serve(o) }) // ends with close
@@ -77,7 +78,8 @@ func (o *http1) start(h Handler) {
 
 // serve has net/http serve a connection, and returns when it is done.
 func (o *http1) serve(c *conn, over net.Conn) {
-	s := &served{Conn: over, from: requester{c.from, c.seat}, raw: c.burst, done: make(chan struct{})}
+	s := &served{Conn: over, from: requester{c.from, c.seat}, raw: c.burst,
+		done: make(chan struct{})}
 	c.pays = c.seat
 	c.foreign.Store(true)
 	select {
@@ -106,7 +108,7 @@ func (o *http1) Addr() net.Addr { return o.addr }
 func (o *http1) close() {
 	o.ended.Do(func() { close(o.done) })
 	o.once.Do(func() {})
-	ctx, cancel := context.WithTimeout(context.Background(), LingerTime)
+	ctx, cancel := context.WithTimeout(context.Background(), lingerTime)
 	defer cancel()
 	if o.server.Shutdown(ctx) != nil { // answers that are under way have that long
 		_ = o.server.Close()

@@ -1,5 +1,6 @@
-// HTTP/2 (RFC 9113) as DoH needs it: requests of a kilobyte or so, answered from memory without leaving the reader. Header fields are
-// decoded by x/net's hpack; ours are written without a dynamic table, so that they have no state.
+// HTTP/2 (RFC 9113) as DoH needs it: requests of a kilobyte or so, answered from memory without
+// leaving the reader. Header fields are decoded by x/net's hpack; ours are written without a
+// dynamic table, so that they have no state.
 
 package transport
 
@@ -89,16 +90,17 @@ type http2 struct {
 	held    int                 // octets of their bodies
 	going   bool                // GOAWAY was sent: new streams are passed over
 	since   time.Time           // when the frame or header block began that is not whole
-	pardons [MaxInFlight]uint32 // streams that we closed before the client did, the latest
+	pardons [maxInFlight]uint32 // streams that we closed before the client did, the latest
 	pardon  int                 // how many there were
 
-	mu      sync.Mutex
-	streams map[uint32]*h2stream // open, or half closed and not answered; guarded by mu, as is all below
-	working int                  // queries at Serve, whether or not their streams are still open
-	stalled int                  // octets that are kept for answers that wait for room
-	window  int64                // of the connection, for DATA to the client
-	initial int64                // of streams
-	idle    sync.Cond            // working is 0
+	mu sync.Mutex
+	// open, or half closed and not answered; guarded by mu, as is all below
+	streams map[uint32]*h2stream
+	working int       // queries at Serve, whether or not their streams are still open
+	stalled int       // octets that are kept for answers that wait for room
+	window  int64     // of the connection, for DATA to the client
+	initial int64     // of streams
+	idle    sync.Cond // working is 0
 }
 
 // h2stream is one request.
@@ -116,11 +118,12 @@ type h2stream struct {
 
 // serveHTTP2 serves a connection until one side ends it.
 func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
-	s := &http2{doh: d, handler: h, left: c.seat.gate.queries, altSvc: d.altSvc(), credit: MaxControlFrames, room: defaultWindow, streams: map[uint32]*h2stream{},
+	s := &http2{doh: d, handler: h, left: c.seat.gate.queries, altSvc: d.altSvc(),
+		credit: maxControlFrames, room: defaultWindow, streams: map[uint32]*h2stream{},
 		window: defaultWindow, initial: defaultWindow}
 	s.idle.L = &s.mu
 	s.dec = hpack.NewDecoder(4096, s.field)
-	s.dec.SetMaxStringLength(MaxHTTPHeader)
+	s.dec.SetMaxStringLength(maxHTTPHeader)
 	s.consume, s.overdue, s.goodbye = s.frames, s.expire, s.depart
 	s.partial = func() int { return s.held + len(s.block.fragments) }
 	s.out.cut = responseEnd
@@ -134,8 +137,8 @@ func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
 	_ = over.Close()
 }
 
-// responseEnd is where the first response in a row of frames ends. Each goes into a TLS record of its own: clients exist that look for one
-// answer per record (dnsperf 2.10 loses all but the last).
+// responseEnd is where the first response in a row of frames ends. Each goes into a TLS record of
+// its own: clients exist that look for one answer per record (dnsperf 2.10 loses all but the last).
 func responseEnd(b []byte) int {
 	for at := 0; at+frameHeaderLen <= len(b); {
 		end := at + frameHeaderLen + int(b[at])<<16 + int(b[at+1])<<8 + int(b[at+2])
@@ -177,7 +180,8 @@ func (s *http2) goAway(code uint32) {
 }
 
 func appendFrameHeader(b []byte, length int, kind, flags byte, stream uint32) []byte {
-	return append(b, byte(length>>16), byte(length>>8), byte(length), kind, flags, byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream))
+	return append(b, byte(length>>16), byte(length>>8), byte(length), kind, flags, byte(stream>>24),
+		byte(stream>>16), byte(stream>>8), byte(stream))
 }
 
 // frames takes the whole frames at the front of b.
@@ -204,7 +208,8 @@ func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 			need = frameHeaderLen + n
 			break
 		}
-		if why := s.frame(b[3], b[4], binary.BigEndian.Uint32(b[5:])&(1<<31-1), b[frameHeaderLen:frameHeaderLen+n]); why != cause.None {
+		if why := s.frame(b[3], b[4], binary.BigEndian.Uint32(b[5:])&(1<<31-1),
+			b[frameHeaderLen:frameHeaderLen+n]); why != cause.None {
 			return b, 0, why
 		}
 		if s.credit < 0 {
@@ -231,7 +236,7 @@ func (s *http2) unfinished(b []byte) {
 		if s.since.IsZero() {
 			s.since = time.Now()
 		}
-		s.waiting, s.due = s.since, s.since.Add(MessageTime)
+		s.waiting, s.due = s.since, s.since.Add(messageTime)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,7 +255,7 @@ func (s *http2) unfinished(b []byte) {
 
 // expire ends what is overdue: streams one by one, or the connection for a frame.
 func (s *http2) expire(now time.Time) cause.Cause {
-	if !s.since.IsZero() && !now.Before(s.since.Add(MessageTime)) {
+	if !s.since.IsZero() && !now.Before(s.since.Add(messageTime)) {
 		return cause.SlowWriter
 	}
 	var late []*h2stream
@@ -295,17 +300,19 @@ func (s *http2) expire(now time.Time) cause.Cause {
 func (s *http2) greet() {
 	b := appendFrameHeader(s.work.out, 18, frameSettings, 0, 0)
 	for _, v := range [][2]uint32{{settingMaxStreams, uint32(s.seat.gate.inFlight)},
-		{settingInitialWindow, streamWindow}, {settingMaxHeaderList, MaxHTTPHeader}} {
+		{settingInitialWindow, streamWindow}, {settingMaxHeaderList, maxHTTPHeader}} {
 		b = binary.BigEndian.AppendUint16(b, uint16(v[0]))
 		b = binary.BigEndian.AppendUint32(b, v[1])
 	}
 	s.work.out = b
-	s.flush() // nothing may come before it, not even an answer from another goroutine (RFC 9113, section 3.4)
+	// nothing may come before it, not even an answer from another goroutine (RFC 9113, section 3.4)
+	s.flush()
 }
 
 // frame takes one frame.
 func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
-	if !s.settled && kind != frameSettings || s.block.stream != 0 && (kind != frameContinuation || stream != s.block.stream) {
+	if !s.settled && kind != frameSettings ||
+		s.block.stream != 0 && (kind != frameContinuation || stream != s.block.stream) {
 		return s.violation(h2ProtocolError) // RFC 9113, sections 3.4 and 6.10
 	}
 	if kind != frameHeaders && kind != frameData {
@@ -376,7 +383,8 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 		return s.violation(h2FlowControlError)
 	}
 	if s.taken += len(p); s.taken >= windowUpdateThreshold {
-		s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameWindowUpdate, 0, 0), uint32(s.taken))
+		s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4,
+			frameWindowUpdate, 0, 0), uint32(s.taken))
 		s.room, s.taken = s.room+s.taken, 0
 	}
 	if s.going && stream > s.last {
@@ -405,7 +413,7 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 		return s.violation(h2StreamClosed)
 	case !st.open:
 		return s.violation(h2StreamClosed)
-	case len(st.req.body)+len(body) > wire.MaxMessageLen || s.held+len(body) > MaxUnsent:
+	case len(st.req.body)+len(body) > wire.MaxMessageLen || s.held+len(body) > maxUnsent:
 		s.tooLarge(st)
 		return cause.None
 	}
@@ -430,7 +438,8 @@ func (s *http2) forgive(stream uint32) {
 
 func (s *http2) pardoned(stream uint32) bool { return slices.Contains(s.pardons[:], stream) }
 
-// tooLarge refuses a request before all of it is here (RFC 9113, section 8.1: the rest is not wanted).
+// tooLarge refuses a request before all of it is here (RFC 9113, section 8.1: the rest is not
+// wanted).
 func (s *http2) tooLarge(st *h2stream) {
 	s.refuse(st, cause.HTTPTooLarge)
 	s.resetStream(st, h2NoError)
@@ -449,7 +458,7 @@ func (s *http2) closeBody(st *h2stream) {
 func (s *http2) complete(st *h2stream) cause.Cause {
 	s.closeBody(st)
 	s.left--
-	s.credit = min(s.credit+creditPerRequest, MaxControlFrames)
+	s.credit = min(s.credit+creditPerRequest, maxControlFrames)
 	if st.length >= 0 && st.length != int64(len(st.req.body)) { // RFC 9113, section 8.1.1
 		s.resetStream(st, h2ProtocolError)
 		return cause.None
@@ -502,7 +511,8 @@ func (s *http2) wait(st *h2stream, octets int) (waiting, bool) {
 	}, true
 }
 
-// reset takes a client's RST_STREAM (RFC 9113, section 6.4). Resetting what is being resolved costs credit: CVE-2023-44487.
+// reset takes a client's RST_STREAM (RFC 9113, section 6.4). Resetting what is being resolved costs
+// credit: CVE-2023-44487.
 func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	switch {
 	case len(p) != 4:
@@ -562,5 +572,6 @@ func (s *http2) closeStream(st *h2stream, code uint32) {
 }
 
 func (s *http2) resetID(id, code uint32) {
-	s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameReset, 0, id), code)
+	s.work.out = binary.BigEndian.AppendUint32(appendFrameHeader(s.work.out, 4, frameReset, 0, id),
+		code)
 }

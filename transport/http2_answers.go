@@ -83,10 +83,10 @@ func (s *http2) stall(st *h2stream, unsent []byte) {
 	if st.kept == 0 {
 		unsent = bytes.Clone(unsent)
 		s.charge(st, len(unsent))
-		st.due = time.Now().Add(StreamTime)
+		st.due = time.Now().Add(streamTime)
 	}
 	st.unsent = unsent
-	if s.stalled > MaxUnsent {
+	if s.stalled > maxUnsent {
 		s.end(cause.SlowReader)
 	}
 }

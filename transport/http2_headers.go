@@ -51,7 +51,8 @@ func (s *http2) headers(flags byte, stream uint32, p []byte) cause.Cause {
 		}
 		p = p[5:]
 	}
-	s.block = headerBlock{stream: stream, endStream: flags&flagEndStream != 0, length: -1, fragments: s.block.fragments[:0]}
+	s.block = headerBlock{stream: stream, endStream: flags&flagEndStream != 0, length: -1,
+		fragments: s.block.fragments[:0]}
 	if stream <= s.last {
 		s.mu.Lock()
 		st := s.streams[stream]
@@ -72,7 +73,7 @@ func (s *http2) continuation(flags byte, p []byte) cause.Cause {
 	if s.block.stream == 0 {
 		return s.violation(h2ProtocolError)
 	}
-	if len(s.block.fragments)+len(p) > MaxHTTPHeader { // CVE-2024-27316: frames without end
+	if len(s.block.fragments)+len(p) > maxHTTPHeader { // CVE-2024-27316: frames without end
 		return s.violation(h2EnhanceYourCalm)
 	}
 	s.block.fragments = append(s.block.fragments, p...)
@@ -82,7 +83,8 @@ func (s *http2) continuation(flags byte, p []byte) cause.Cause {
 	return s.decoded(s.block.fragments)
 }
 
-// decoded takes a whole header block. It is decoded in any case: the table behind it is the connection's.
+// decoded takes a whole header block. It is decoded in any case: the table behind it is the
+// connection's.
 func (s *http2) decoded(p []byte) cause.Cause {
 	h := &s.block
 	defer func() { h.stream = 0 }()
@@ -112,11 +114,12 @@ func (s *http2) decoded(p []byte) cause.Cause {
 	case full:
 		s.credit -= resetCost
 		s.resetID(h.stream, h2RefusedStream) // RFC 9113, section 8.7: it may be sent again
-	case h.size > MaxHTTPHeader && !h.endStream:
+	case h.size > maxHTTPHeader && !h.endStream:
 		s.tooLarge(st)
-	case h.size > MaxHTTPHeader:
+	case h.size > maxHTTPHeader:
 		s.refuse(st, cause.HTTPTooLarge)
-	case h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] || h.req.path == "":
+	case h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] ||
+		h.req.path == "":
 		s.resetStream(st, h2ProtocolError)
 	case h.endStream:
 		return s.complete(st)
@@ -124,7 +127,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 		s.tooLarge(st)
 	default:
 		st.open = true
-		st.due = time.Now().Add(MessageTime)
+		st.due = time.Now().Add(messageTime)
 		s.open++
 	}
 	if !h.endStream && !st.open {
@@ -151,7 +154,7 @@ func (s *http2) trailers(h *headerBlock) cause.Cause {
 // field takes a decoded field.
 func (s *http2) field(f hpack.HeaderField) {
 	h := &s.block
-	if h.size += len(f.Name) + len(f.Value) + 32; h.size > MaxHTTPHeader || h.trailers {
+	if h.size += len(f.Name) + len(f.Value) + 32; h.size > maxHTTPHeader || h.trailers {
 		return
 	}
 	if len(f.Name) > 0 && f.Name[0] == ':' {
@@ -169,7 +172,8 @@ func (s *http2) field(f hpack.HeaderField) {
 		h.req.forwarded = joinField(h.req.forwarded, f.Value)
 	case "x-forwarded-for":
 		h.req.forwardedFor = joinField(h.req.forwardedFor, f.Value)
-	case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection": // RFC 9113, section 8.2.2
+	// RFC 9113, section 8.2.2
+	case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection":
 		h.bad = true
 	case "te":
 		h.bad = h.bad || f.Value != "trailers"
@@ -186,7 +190,7 @@ func joinField(before, value string) string {
 	return before + "," + value
 }
 
-// lowerCase says that a field's name is one (RFC 9113, section 8.2.1).
+// lowerCase reports whether a field's name is one (RFC 9113, section 8.2.1).
 func lowerCase(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c >= 0x7f || 'A' <= c && c <= 'Z' || c == ':' {
@@ -208,7 +212,8 @@ func (h *headerBlock) pseudo(f hpack.HeaderField) {
 	case ":path":
 		which, h.req.path = pseudoPath, f.Value
 	}
-	if which < 0 || h.regular || h.seen[which] || f.Name == ":method" && f.Value == http.MethodConnect {
+	if which < 0 || h.regular || h.seen[which] || f.Name == ":method" &&
+		f.Value == http.MethodConnect {
 		h.bad = true
 		return
 	}

@@ -43,10 +43,12 @@ func (h *h2client) block(fields ...string) []byte {
 	return bytes.Clone(h.buf.Bytes())
 }
 
-var postFields = []string{":method", "POST", ":scheme", "https", ":authority", "localhost", ":path", "/dns-query", "content-type", mediaType}
+var postFields = []string{":method", "POST", ":scheme", "https", ":authority", "localhost", ":path",
+	"/dns-query", "content-type", mediaType}
 
 func (h *h2client) post(stream uint32, label string) {
-	_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block(postFields...), EndHeaders: true})
+	_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block(postFields...),
+		EndHeaders: true})
 	_ = h.WriteData(stream, true, query(label))
 }
 
@@ -79,15 +81,41 @@ func TestRFC9113Violations(t *testing.T) {
 		reset  h2.ErrCode
 		want   cause.Cause
 	}{
-		{"no preface", func(h *h2client) { _, _ = io.WriteString(h.conn, "GET / HTTP/1.1\r\n\r\n") }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
-		{"no settings", func(h *h2client) { _, _ = io.WriteString(h.conn, http2Preface); _ = h.WritePing(false, [8]byte{}) }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
-		{"a frame too large", func(h *h2client) { h.hello(); _ = h.WriteRawFrame(h2.FrameData, 0, 1, make([]byte, 16385)) }, h2.ErrCodeFrameSize, none, cause.HTTPMalformed},
-		{"an even stream", func(h *h2client) { h.hello(); h.post(2, "fast") }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
-		{"data on an idle stream", func(h *h2client) { h.hello(); _ = h.WriteData(1, true, nil) }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
-		{"a push", func(h *h2client) { h.hello(); _ = h.WriteRawFrame(h2.FramePushPromise, 4, 1, make([]byte, 4)) }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
-		{"a ping of seven octets", func(h *h2client) { h.hello(); _ = h.WriteRawFrame(h2.FramePing, 0, 0, make([]byte, 7)) }, h2.ErrCodeFrameSize, none, cause.HTTPMalformed},
-		{"a window beyond all", func(h *h2client) { h.hello(); _ = h.WriteWindowUpdate(0, 1<<31-1) }, h2.ErrCodeFlowControl, none, cause.HTTPMalformed},
-		{"a window of nothing", func(h *h2client) { h.hello(); _ = h.WriteWindowUpdate(0, 0) }, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
+		{"no preface", func(h *h2client) {
+			_, _ = io.WriteString(h.conn,
+				"GET / HTTP/1.1\r\n\r\n")
+		}, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
+		{"no settings", func(h *h2client) {
+			_, _ = io.WriteString(h.conn,
+				http2Preface)
+			_ = h.WritePing(false, [8]byte{})
+		}, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
+		{"a frame too large", func(h *h2client) {
+			h.hello()
+			_ = h.WriteRawFrame(h2.FrameData, 0, 1,
+				make([]byte, 16385))
+		}, h2.ErrCodeFrameSize, none, cause.HTTPMalformed},
+		{"an even stream", func(h *h2client) { h.hello(); h.post(2, "fast") }, h2.ErrCodeProtocol,
+			none, cause.HTTPMalformed},
+		{"data on an idle stream", func(h *h2client) { h.hello(); _ = h.WriteData(1, true, nil) },
+			h2.ErrCodeProtocol, none, cause.HTTPMalformed},
+		{"a push", func(h *h2client) {
+			h.hello()
+			_ = h.WriteRawFrame(h2.FramePushPromise, 4, 1,
+				make([]byte, 4))
+		}, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
+		{"a ping of seven octets", func(h *h2client) {
+			h.hello()
+			_ = h.WriteRawFrame(h2.FramePing,
+				0, 0, make([]byte, 7))
+		}, h2.ErrCodeFrameSize, none, cause.HTTPMalformed},
+		{"a window beyond all", func(h *h2client) {
+			h.hello()
+			_ = h.WriteWindowUpdate(0,
+				1<<31-1)
+		}, h2.ErrCodeFlowControl, none, cause.HTTPMalformed},
+		{"a window of nothing", func(h *h2client) { h.hello(); _ = h.WriteWindowUpdate(0, 0) },
+			h2.ErrCodeProtocol, none, cause.HTTPMalformed},
 		{"an initial window beyond all", func(h *h2client) {
 			h.hello()
 			_ = h.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1 << 31})
@@ -98,16 +126,19 @@ func TestRFC9113Violations(t *testing.T) {
 		}, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
 		{"a header block that is none", func(h *h2client) {
 			h.hello()
-			_ = h.WriteRawFrame(h2.FrameHeaders, flagEndHeaders, 1, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+			_ = h.WriteRawFrame(h2.FrameHeaders, flagEndHeaders, 1,
+				[]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 		}, h2.ErrCodeCompression, none, cause.HTTPMalformed},
 		{"something between a block's parts", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(postFields...)[:5]})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(postFields...)[:5]})
 			_ = h.WritePing(false, [8]byte{})
 		}, h2.ErrCodeProtocol, none, cause.HTTPMalformed},
 		{"no end of a block", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(postFields...)})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(postFields...)})
 			for range 2000 {
 				if h.WriteContinuation(1, false, make([]byte, 100)) != nil {
 					return
@@ -116,24 +147,30 @@ func TestRFC9113Violations(t *testing.T) {
 		}, h2.ErrCodeEnhanceYourCalm, none, cause.StreamFlood},
 		{"upper case", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(append(postFields, "X-Big", "1")...), EndHeaders: true})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(append(postFields, "X-Big", "1")...), EndHeaders: true})
 		}, none, h2.ErrCodeProtocol, cause.HTTPMalformed},
 		{"a field of HTTP/1.1", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(append(postFields, "connection", "close")...), EndHeaders: true})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(append(postFields, "connection", "close")...),
+				EndHeaders:    true})
 		}, none, h2.ErrCodeProtocol, cause.HTTPMalformed},
 		{"no path", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(postFields[:6]...), EndHeaders: true, EndStream: true})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(postFields[:6]...), EndHeaders: true, EndStream: true})
 		}, none, h2.ErrCodeProtocol, cause.HTTPMalformed},
 		{"another length than it says", func(h *h2client) {
 			h.hello()
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(append(postFields, "content-length", "7")...), EndHeaders: true})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(append(postFields, "content-length", "7")...),
+				EndHeaders:    true})
 			_ = h.WriteData(1, true, query("fast"))
 		}, none, h2.ErrCodeProtocol, cause.HTTPMalformed},
 		{"pings without end", func(h *h2client) {
 			h.hello()
-			for range 2 * MaxControlFrames {
+			for range 2 * maxControlFrames {
 				if h.WritePing(false, [8]byte{}) != nil {
 					return
 				}
@@ -141,8 +178,10 @@ func TestRFC9113Violations(t *testing.T) {
 		}, h2.ErrCodeEnhanceYourCalm, none, cause.StreamFlood},
 		{"rapid reset", func(h *h2client) {
 			h.hello()
-			for i := range uint32(2 * MaxControlFrames) {
-				if h.WriteHeaders(h2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: h.block(postFields...), EndHeaders: true}) != nil || h.WriteRSTStream(2*i+1, h2.ErrCodeCancel) != nil {
+			for i := range uint32(2 * maxControlFrames) {
+				if h.WriteHeaders(h2.HeadersFrameParam{StreamID: 2*i + 1,
+					BlockFragment: h.block(postFields...), EndHeaders: true}) != nil ||
+					h.WriteRSTStream(2*i+1, h2.ErrCodeCancel) != nil {
 					return
 				}
 			}
@@ -158,7 +197,8 @@ func TestRFC9113Violations(t *testing.T) {
 				t.Errorf("%s: %v, want GOAWAY %v", c.name, f, c.goAway)
 			}
 			<-done
-		} else if f, ok := h.until(h2.FrameRSTStream).(*h2.RSTStreamFrame); !ok || f.ErrCode != c.reset {
+		} else if f, ok := h.until(h2.FrameRSTStream).(*h2.RSTStreamFrame); !ok ||
+			f.ErrCode != c.reset {
 			t.Errorf("%s: %v, want RST_STREAM %v", c.name, f, c.reset)
 		}
 		client.Close()
@@ -213,25 +253,26 @@ func TestRFC9113FlowControl(t *testing.T) {
 
 // Streams above the limit are refused, so that they may be asked again.
 func TestRFC9113TooManyStreams(t *testing.T) {
-	e := &echo{held: make(chan func(), 2*MaxInFlight)}
+	e := &echo{held: make(chan func(), 2*maxInFlight)}
 	client, done := pipe(e, &witness{}, NewGate(GateConfig{}), serveH2)
 	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 	h := newH2(client)
 	go func() {
 		h.hello()
-		for i := range uint32(MaxInFlight + 1) {
+		for i := range uint32(maxInFlight + 1) {
 			h.post(2*i+1, "held")
 		}
 	}()
-	if f, ok := h.until(h2.FrameRSTStream).(*h2.RSTStreamFrame); !ok || f.ErrCode != h2.ErrCodeRefusedStream || f.StreamID != 2*MaxInFlight+1 {
+	if f, ok := h.until(h2.FrameRSTStream).(*h2.RSTStreamFrame); !ok ||
+		f.ErrCode != h2.ErrCodeRefusedStream || f.StreamID != 2*maxInFlight+1 {
 		t.Errorf("got %v", f)
 	}
 	go func() {
-		for range MaxInFlight {
+		for range maxInFlight {
 			(<-e.held)()
 		}
 	}()
-	for range MaxInFlight {
+	for range maxInFlight {
 		if f, ok := h.until(h2.FrameData).(*h2.DataFrame); !ok || !f.StreamEnded() {
 			t.Fatalf("got %v", f)
 		}
@@ -247,20 +288,23 @@ func TestHTTP2Variants(t *testing.T) {
 	go func() {
 		h.hello()
 		b := h.block(postFields...)
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: b[:3], Priority: h2.PriorityParam{Weight: 3}, PadLength: 5})
+		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: b[:3],
+			Priority: h2.PriorityParam{Weight: 3}, PadLength: 5})
 		_ = h.WriteContinuation(1, false, b[3:9])
 		_ = h.WriteContinuation(1, true, b[9:])
 		q := query("fast")
 		_ = h.WriteDataPadded(1, false, q[:5], make([]byte, 7))
 		_ = h.WriteData(1, false, nil)
 		_ = h.WriteData(1, false, q[5:])
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block("x-trailer", "1"), EndHeaders: true, EndStream: true})
+		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+			BlockFragment: h.block("x-trailer", "1"), EndHeaders: true, EndStream: true})
 		_ = h.WriteRawFrame(99, 1, 77, []byte("unknown"))
 		_ = h.WritePriority(5, h2.PriorityParam{StreamDep: 1})
 		h.post(7, "serve")
 	}()
 	for _, stream := range []uint32{1, 7} {
-		if f, ok := h.until(h2.FrameData).(*h2.DataFrame); !ok || f.StreamID != stream || !f.StreamEnded() {
+		if f, ok := h.until(h2.FrameData).(*h2.DataFrame); !ok || f.StreamID != stream ||
+			!f.StreamEnded() {
 			t.Fatalf("stream %d: got %v", stream, f)
 		}
 	}
@@ -278,7 +322,9 @@ func FuzzHTTP2(f *testing.F) {
 	record(func(h *h2client) { h.hello(); h.post(1, "fast"); h.post(3, "serve") })
 	record(func(h *h2client) {
 		h.hello()
-		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(":method", "GET", ":scheme", "https", ":path", "/dns-query?dns=AAABAAABAAAAAAAAAWEAAAEAAQ"), EndHeaders: true, EndStream: true})
+		_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+			BlockFragment: h.block(":method", "GET", ":scheme", "https", ":path",
+				"/dns-query?dns=AAABAAABAAAAAAAAAWEAAAEAAQ"), EndHeaders: true, EndStream: true})
 		_ = h.WriteWindowUpdate(0, 9)
 		_ = h.WriteRSTStream(1, 8)
 	})

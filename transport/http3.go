@@ -20,14 +20,16 @@ type overHTTP3 struct{ keptOpen }
 
 func (overHTTP3) open(s Spec) (Listener, error) {
 	d := &doh{protocol: DoH3, spec: s}
-	// 0-RTT stays off: a request that may be replayed would have to be told from one that may not (RFC 8470), for little.
+	// 0-RTT stays off: a request that may be replayed would have to be told from one that may not
+	// (RFC 8470), for little.
 	qc := &quic.Config{MaxIncomingUniStreams: 8} // control, QPACK, and some that are reserved
 	cfg := http3.ConfigureTLSConfig(s.TLS.config(DoH3.ALPN()))
-	return listenQUIC(DoH3, s, cfg, qc, quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), func(h Handler, c *quicConn) {
-		if c.shaken() {
-			d.serveHTTP3(h, c)
-		}
-	})
+	return listenQUIC(DoH3, s, cfg, qc, quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad),
+		func(h Handler, c *quicConn) {
+			if c.shaken() {
+				d.serveHTTP3(h, c)
+			}
+		})
 }
 
 func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
@@ -37,8 +39,9 @@ func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, o *background) upstrea
 // serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the
 // library, which gives a header all the time that it wants.
 func (d *doh) serveHTTP3(h Handler, c *quicConn) {
-	server := http3.Server{MaxHeaderBytes: MaxHTTPHeader, IdleTimeout: d.spec.Gate.idleOf(d.protocol),
-		Logger: slog.New(slog.DiscardHandler),
+	server := http3.Server{MaxHeaderBytes: maxHTTPHeader,
+		IdleTimeout: d.spec.Gate.idleOf(d.protocol),
+		Logger:      slog.New(slog.DiscardHandler),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			d.serveHTTP(h, requester{c.from, c.seat}, w, q)
 		})}
@@ -65,7 +68,7 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		}
 		now := time.Now()
 		c.seat.touch(now)
-		_ = s.SetReadDeadline(now.Add(MessageTime)) // of all of a request; fails never
+		_ = s.SetReadDeadline(now.Add(messageTime)) // of all of a request; fails never
 		wg.Go(func() { g.Run(guard.Connection, func() { hc.HandleRequestStream(s) }) })
 	}
 }

@@ -17,15 +17,17 @@ type Observer interface {
 	Connections(p Protocol, delta int)
 	// Handshake counts one that succeeded.
 	Handshake(p Protocol, version uint16, resumed bool)
-	// Fault counts a connection, a stream or a request that was refused or ended early, by what was wrong.
+	// Fault counts a connection, a stream or a request that was refused or ended early, by what was
+	// wrong.
 	Fault(p Protocol, c cause.Cause)
 }
 
 // Spec says where and how to listen.
 type Spec struct {
-	Addr          netip.AddrPort
-	Sockets       int            // of UDP
-	ProxyFrom     []netip.Prefix // these send a PROXY header before everything else, and it is believed
+	Addr    netip.AddrPort
+	Sockets int // of UDP
+	// these send a PROXY header before everything else, and it is believed
+	ProxyFrom     []netip.Prefix
 	ProxyInside   bool           // they send it inside TLS, as dnsdist does, not before
 	ForwardedFrom []netip.Prefix // what these say in ForwardedHeader is believed
 	// ForwardedHeader is the one field that they set.
@@ -60,7 +62,7 @@ type Stopper interface {
 // Listen opens a listener.
 func Listen(p Protocol, s Spec) (Listener, error) { return table[p].by.open(s) }
 
-// trusted says whether one of the networks holds an address.
+// trusted reports whether one of the networks holds an address.
 func trusted(nets []netip.Prefix, a netip.Addr) bool {
 	a = a.Unmap()
 	return slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(a) })

@@ -23,8 +23,9 @@ import (
 	"bailiwick/wire"
 )
 
-// echo answers by what the first label of the question says: fast at once, serve in a goroutine, held when release is called,
-// large with 60,000 octets; silent is dropped, and nothing has no answer.
+// echo answers by what the first label of the question says: fast at once, serve in a goroutine,
+// held when release is called, large with 60,000 octets; silent is dropped, and nothing has no
+// answer.
 type echo struct {
 	held    chan func()
 	mu      sync.Mutex
@@ -33,7 +34,8 @@ type echo struct {
 
 func query(label string) []byte {
 	name := append([]byte{byte(len(label))}, label...)
-	return wire.AppendQuery(nil, 0, wire.FlagRD, append(name, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0), wire.TypeA, 0, false, nil)
+	return wire.AppendQuery(nil, 0, wire.FlagRD, append(name, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e',
+		0), wire.TypeA, 0, false, nil)
 }
 
 func label(packet []byte) string { return string(packet[13 : 13+packet[12]]) }
@@ -127,11 +129,13 @@ func listener(t *testing.T, p Protocol, change func(*Spec)) (netip.AddrPort, *ec
 // listenBy serves a protocol on loopback by a handler.
 func listenBy(t *testing.T, p Protocol, h Handler, w *witness, change func(*Spec)) netip.AddrPort {
 	t.Helper()
-	source, err := SelfSigned(time.Now(), []string{"localhost"}, []netip.Addr{netip.MustParseAddr("127.0.0.1")})
+	source, err := SelfSigned(time.Now(), []string{"localhost"},
+		[]netip.Addr{netip.MustParseAddr("127.0.0.1")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1, TLS: NewTLS(source), Path: "/dns-query", Gate: NewGate(GateConfig{}), AltSvc: func() uint16 { return 8443 }}
+	s := Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1, TLS: NewTLS(source),
+		Path: "/dns-query", Gate: NewGate(GateConfig{}), AltSvc: func() uint16 { return 8443 }}
 	s.Observer = w
 	if change != nil {
 		change(&s)
@@ -152,13 +156,16 @@ func httpClients(t *testing.T) map[string]*http.Client {
 	only := func(set func(*http.Protocols)) *http.Client {
 		var p http.Protocols
 		set(&p)
-		return &http.Client{Transport: &http.Transport{TLSClientConfig: insecureTLS.Clone(), Protocols: &p}, Timeout: 10 * time.Second}
+		return &http.Client{Transport: &http.Transport{TLSClientConfig: insecureTLS.Clone(),
+			Protocols: &p}, Timeout: 10 * time.Second}
 	}
 	h3 := &http3.Transport{TLSClientConfig: insecureTLS.Clone()}
 	t.Cleanup(func() { h3.Close() })
 	return map[string]*http.Client{
-		"h1": only(func(p *http.Protocols) { p.SetHTTP1(true) }), "h2": only(func(p *http.Protocols) { p.SetHTTP2(true) }),
-		"h2c": only(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }), "h3": {Transport: h3, Timeout: 10 * time.Second},
+		"h1":  only(func(p *http.Protocols) { p.SetHTTP1(true) }),
+		"h2":  only(func(p *http.Protocols) { p.SetHTTP2(true) }),
+		"h2c": only(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }),
+		"h3":  {Transport: h3, Timeout: 10 * time.Second},
 	}
 }
 
@@ -197,7 +204,8 @@ func TestEveryTransport(t *testing.T) {
 	clients := httpClients(t)
 	post := func(client, scheme string) func(*testing.T, netip.AddrPort, []byte) []byte {
 		return func(t *testing.T, at netip.AddrPort, q []byte) []byte {
-			r, err := clients[client].Post(scheme+"://"+at.String()+"/dns-query", mediaType, bytes.NewReader(q))
+			r, err := clients[client].Post(scheme+"://"+at.String()+"/dns-query", mediaType,
+				bytes.NewReader(q))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +222,8 @@ func TestEveryTransport(t *testing.T) {
 			var c net.Conn
 			var err error
 			if secure {
-				c, err = tls.Dial("tcp", at.String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"dot"}})
+				c, err = tls.Dial("tcp", at.String(), &tls.Config{InsecureSkipVerify: true,
+					NextProtos: []string{"dot"}})
 			} else {
 				c, err = net.Dial("tcp", at.String())
 			}
@@ -238,8 +247,10 @@ func TestEveryTransport(t *testing.T) {
 		exchange func(*testing.T, netip.AddrPort, []byte) []byte
 	}{
 		{"TCP", TCP, dial(false)}, {"DoT", DoT, dial(true)},
-		{"DoH by HTTP/1.1", DoH, post("h1", "https")}, {"DoH by HTTP/2", DoH, post("h2", "https")}, {"DoH by HTTP/3", DoH3, post("h3", "https")},
-		{"DoH without TLS by HTTP/1.1", DoHPlain, post("h1", "http")}, {"DoH without TLS by HTTP/2", DoHPlain, post("h2c", "http")},
+		{"DoH by HTTP/1.1", DoH, post("h1", "https")}, {"DoH by HTTP/2", DoH, post("h2", "https")},
+		{"DoH by HTTP/3", DoH3, post("h3", "https")},
+		{"DoH without TLS by HTTP/1.1", DoHPlain, post("h1", "http")},
+		{"DoH without TLS by HTTP/2", DoHPlain, post("h2c", "http")},
 		{"DoQ", DoQ, func(t *testing.T, at netip.AddrPort, q []byte) []byte {
 			b, err := doqExchange(dialDoQ(t, at), appendFrame(nil, q))
 			if err != nil || len(b) < 2 {
@@ -252,11 +263,13 @@ func TestEveryTransport(t *testing.T) {
 			at, h, w := listener(t, c.protocol, nil)
 			for _, l := range []string{"fast", "serve", "large"} {
 				got := c.exchange(t, at, query(l))
-				if want := answerTo(query(l), nil); !bytes.HasPrefix(got, want) || l == "large" != (len(got) > 60000) {
+				if want := answerTo(query(l), nil); !bytes.HasPrefix(got, want) ||
+					l == "large" != (len(got) > 60000) {
 					t.Errorf("%s: %d octets %x", l, len(got), got[:min(len(got), 60)])
 				}
 			}
-			if from := h.from(); len(from) < 3 || from[0].Protocol != c.protocol || !from[0].Addr.Addr().IsLoopback() {
+			if from := h.from(); len(from) < 3 || from[0].Protocol != c.protocol ||
+				!from[0].Addr.Addr().IsLoopback() {
 				t.Errorf("clients %v", from)
 			}
 			if f := w.seen(); len(f) > 0 {
@@ -279,24 +292,31 @@ func TestRFC8484Faults(t *testing.T) {
 			why                       cause.Cause
 		}{
 			{"a query", "GET", "/dns-query?dns=" + good, "", nil, 200, cause.None},
-			{"more parameters", "GET", "/dns-query?a=b&dns=" + good + "&ct", "", nil, 200, cause.None},
+			{"more parameters", "GET", "/dns-query?a=b&dns=" + good + "&ct", "", nil, 200,
+				cause.None},
 			{"an escape", "GET", "/dns-query?dns=%41" + good[1:], "", nil, 200, cause.None},
 			{"another path", "GET", "/dns?dns=" + good, "", nil, 404, cause.HTTPPath},
 			{"no parameter", "GET", "/dns-query", "", nil, 400, cause.HTTPQuery},
 			{"no base64url", "GET", "/dns-query?dns=AA+/", "", nil, 400, cause.HTTPQuery},
 			{"padded base64", "GET", "/dns-query?dns=" + good + "=", "", nil, 400, cause.HTTPQuery},
 			{"too short", "GET", "/dns-query?dns=AAAA", "", nil, 400, cause.HTTPQuery},
-			{"another method", "PUT", "/dns-query", mediaType, query("fast"), 405, cause.HTTPMethod},
+			{"another method", "PUT", "/dns-query", mediaType, query("fast"), 405,
+				cause.HTTPMethod},
 			{"HEAD", "HEAD", "/dns-query?dns=" + good, "", nil, 405, cause.HTTPMethod},
-			{"another type", "POST", "/dns-query", "text/plain", query("fast"), 415, cause.HTTPMediaType},
+			{"another type", "POST", "/dns-query", "text/plain", query("fast"), 415,
+				cause.HTTPMediaType},
 			{"no type", "POST", "/dns-query", "", query("fast"), 415, cause.HTTPMediaType},
-			{"a type with a parameter", "POST", "/dns-query", mediaType + "; a=b", query("fast"), 200, cause.None},
+			{"a type with a parameter", "POST", "/dns-query", mediaType + "; a=b", query("fast"),
+				200, cause.None},
 			{"nothing", "POST", "/dns-query", mediaType, nil, 400, cause.HTTPQuery},
-			{"too large", "POST", "/dns-query", mediaType, make([]byte, 70000), 413, cause.HTTPTooLarge},
-			{"an answer instead of a query", "POST", "/dns-query", mediaType, query("nothing"), 400, cause.HTTPQuery},
+			{"too large", "POST", "/dns-query", mediaType, make([]byte, 70000), 413,
+				cause.HTTPTooLarge},
+			{"an answer instead of a query", "POST", "/dns-query", mediaType, query("nothing"), 400,
+				cause.HTTPQuery},
 		} {
 			before := w.seen()[c.why]
-			q, err := http.NewRequest(c.method, "https://"+at.String()+c.path, bytes.NewReader(c.body))
+			q, err := http.NewRequest(c.method, "https://"+at.String()+c.path,
+				bytes.NewReader(c.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -311,7 +331,8 @@ func TestRFC8484Faults(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			r.Body.Close()
 			if r.StatusCode != c.want || r.Header.Get("Alt-Svc") != `h3=":8443"; ma=86400` {
-				t.Errorf("%s, %s: status %d, want %d; %v", name, c.what, r.StatusCode, c.want, r.Header)
+				t.Errorf("%s, %s: status %d, want %d; %v", name, c.what, r.StatusCode, c.want,
+					r.Header)
 			}
 			if c.want == 405 && r.Header.Get("Allow") != "GET, POST" {
 				t.Errorf("%s, %s: no Allow", name, c.what)
@@ -326,7 +347,8 @@ func TestRFC8484Faults(t *testing.T) {
 // A client that is not to be answered is cut off.
 func TestSilence(t *testing.T) {
 	at, _, _ := listener(t, DoH, nil)
-	if _, err := httpClients(t)["h2"].Post("https://"+at.String()+"/dns-query", mediaType, bytes.NewReader(query("silent"))); err == nil {
+	if _, err := httpClients(t)["h2"].Post("https://"+at.String()+"/dns-query", mediaType,
+		bytes.NewReader(query("silent"))); err == nil {
 		t.Error("an answer by HTTP/2")
 	}
 	at, _, _ = listener(t, DoQ, nil)
@@ -337,7 +359,8 @@ func TestSilence(t *testing.T) {
 
 // PROXY headers: of trusted addresses they are believed, and needed; all others are clients.
 func TestProxy(t *testing.T) {
-	source, dest := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4711}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}
+	source, dest := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7),
+		Port: 4711}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}
 	v2, err := proxyproto.HeaderProxyFromAddrs(2, source, dest).Format()
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +414,8 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	udp, err := proxyproto.HeaderProxyFromAddrs(2, &net.UDPAddr{IP: source.IP, Port: 99}, &net.UDPAddr{IP: dest.IP, Port: 53}).Format()
+	udp, err := proxyproto.HeaderProxyFromAddrs(2, &net.UDPAddr{IP: source.IP, Port: 99},
+		&net.UDPAddr{IP: dest.IP, Port: 53}).Format()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +425,8 @@ func TestProxy(t *testing.T) {
 		}
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if n, err := conn.Read(make([]byte, 512)); err != nil || n != len(query("fast")) || len(h.from()) != 1 || h.from()[0].Addr.String() != "192.0.2.7:99" {
+	if n, err := conn.Read(make([]byte, 512)); err != nil || n != len(query("fast")) ||
+		len(h.from()) != 1 || h.from()[0].Addr.String() != "192.0.2.7:99" {
 		t.Errorf("over UDP: %v %v", h.from(), err)
 	}
 	w.await(t, cause.ProxyHeader)

@@ -8,15 +8,17 @@ import (
 	"time"
 )
 
-// outbox writes to a connection from any goroutine. While one writes, what the others put in is collected and goes out with the next
-// write (RFC 7766, section 6.2.1.1 and section 8). A client that does not take its answers is cut off when
-// MaxUnsent octets wait for it, or one write takes longer than WriteTime: it holds neither memory nor goroutines for longer.
+// outbox writes to a connection from any goroutine. While one writes, what the others put in is
+// collected and goes out with the next write (RFC 7766, section 6.2.1.1 and section 8). A client
+// that does not take its answers is cut off when maxUnsent octets wait for it, or one write takes
+// longer than writeTime: it holds neither memory nor goroutines for longer.
 type outbox struct {
 	conn net.Conn
 	raw  *burst // below conn, which may be TLS
 	seat *seat  // that is charged for what waits; nil: nobody is
 	slow func() // called once when the client is too slow, with mu held; it closes the socket
-	// cut returns the length of the first piece of b that has to be written, and so be a TLS record, by itself; nil where it does not matter.
+	// cut returns the length of the first piece of b that has to be written, and so be a TLS
+	// record, by itself; nil where it does not matter.
 	cut func(b []byte) int
 
 	mu       sync.Mutex
@@ -37,10 +39,11 @@ func (o *outbox) init(c net.Conn, raw *burst, s *seat, slow func()) {
 	o.conn, o.raw, o.seat, o.slow, o.room.L = c, raw, s, slow, &o.mu
 }
 
-// putPatiently is put for the reader of the connection: it waits while much is unsent, so that a client is not read faster than it reads.
+// putPatiently is put for the reader of the connection: it waits while much is unsent, so that a
+// client is not read faster than it reads.
 func (o *outbox) putPatiently(b []byte) bool {
 	o.mu.Lock()
-	for o.writing && !o.failed && len(o.pending)+len(b) > MaxUnsent/2 {
+	for o.writing && !o.failed && len(o.pending)+len(b) > maxUnsent/2 {
 		o.room.Wait()
 	}
 	o.mu.Unlock()
@@ -81,7 +84,7 @@ func (o *outbox) collect(b []byte) {
 	if o.failed {
 		return
 	}
-	if len(o.pending)+len(b) > MaxUnsent {
+	if len(o.pending)+len(b) > maxUnsent {
 		o.fail()
 		return
 	}
@@ -123,9 +126,10 @@ func (o *outbox) drain() {
 // write writes with the lock released. The caller is the one that is writing.
 func (o *outbox) write(b []byte) {
 	now := time.Now()
-	if o.deadline.Sub(now) < WriteTime/2 {
-		o.deadline = now.Add(WriteTime)
-		_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection only, and so does the write
+	if o.deadline.Sub(now) < writeTime/2 {
+		o.deadline = now.Add(writeTime)
+		// fails on a closed connection only, and so does the write
+		_ = o.conn.SetWriteDeadline(o.deadline)
 	}
 	o.out = len(b)
 	o.count()

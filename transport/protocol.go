@@ -43,7 +43,8 @@ type properties struct {
 	alpn          string // by which TLS and SVCB know it (RFC 9461, section 4)
 	kdig          string // the option by which kdig asks over it; "-" if it cannot
 
-	// by has what the transport does. It is an interface, for the functions behind it need the table.
+	// by has what the transport does. It is an interface, for the functions behind it need the
+	// table.
 	by interface {
 		// open opens a listener.
 		open(Spec) (Listener, error)
@@ -76,7 +77,8 @@ var table = [protocols]properties{
 		stream: true, encrypted: true, http: true, datagram: true, by: overHTTP3{}},
 	DoQ: {name: "doq", aliases: []string{"quic"}, help: "DNS over QUIC (RFC 9250)", port: 853,
 		alpn: "doq", kdig: "+quic",
-		stream: true, encrypted: true, datagram: true, pads: true, opportunistic: true, by: overQUIC{}},
+		stream: true, encrypted: true, datagram: true, pads: true, opportunistic: true,
+		by: overQUIC{}},
 	DoHPlain: {name: "doh_plain", port: 80, kdig: "-",
 		help:   "DNS over HTTP without TLS, behind a reverse proxy that has it",
 		stream: true, http: true, proxied: true, by: overPlainHTTP{}},

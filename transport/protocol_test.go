@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// namedIn are the files, but for the table, in which a transport may be called by its name, and why.
+// namedIn are the files, but for the table, in which a transport may be called by its name, and
+// why.
 var namedIn = map[string]struct {
 	names []string
 	why   string
@@ -148,7 +149,8 @@ func TestTableOfTransportsIsWhole(t *testing.T) {
 			}
 		}
 	}
-	if got := Protocols(Protocol.Encrypted, Protocol.HTTP); !slices.Equal(got, []Protocol{DoH, DoH3}) {
+	if got := Protocols(Protocol.Encrypted, Protocol.HTTP); !slices.Equal(got,
+		[]Protocol{DoH, DoH3}) {
 		t.Errorf("encrypted and HTTP: %v", got)
 	}
 }

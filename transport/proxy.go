@@ -35,7 +35,7 @@ func readProxyHeader(r io.Reader, peer netip.AddrPort) (netip.AddrPort, error) {
 		return peer, errNoHeader
 	}
 	n := int(binary.BigEndian.Uint16(b[proxyFixed-2:]))
-	if n > MaxProxyHeader {
+	if n > maxProxyHeader {
 		return peer, fmt.Errorf("a PROXY header of %d octets", n)
 	}
 	b = append(b, make([]byte, n)...)
@@ -80,7 +80,7 @@ func (s *Spec) badProxy(from netip.Addr, err error) {
 	}
 }
 
-// sources remembers addresses, up to MaxLoggedSources of them.
+// sources remembers addresses, up to maxLoggedSources of them.
 type sources struct {
 	mu   sync.Mutex
 	seen map[netip.Addr]struct{} // guarded by mu
@@ -90,7 +90,7 @@ type sources struct {
 func (s *sources) first(a netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.seen[a]; known || len(s.seen) >= MaxLoggedSources {
+	if _, known := s.seen[a]; known || len(s.seen) >= maxLoggedSources {
 		return false
 	}
 	if s.seen == nil {

@@ -54,7 +54,10 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 		{"before TLS, expected inside", true, proxyHeader(t, client), nil, ""},
 		{"nowhere", true, nil, nil, ""},
 	} {
-		at, h, w := listener(t, DoT, func(s *Spec) { s.ProxyFrom, s.ProxyInside = loopback, c.inside })
+		at, h, w := listener(t, DoT, func(s *Spec) {
+			s.ProxyFrom, s.ProxyInside = loopback,
+				c.inside
+		})
 		raw := dialTCP(t, at)
 		_, _ = raw.Write(c.before)
 		conn := tls.Client(raw, insecureTLS)
@@ -90,7 +93,8 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 			f.post(1, "fast")
 			f.until(0)
 		} else {
-			q, _ := http.NewRequest("POST", "https://localhost/dns-query", bytes.NewReader(query("fast")))
+			q, _ := http.NewRequest("POST", "https://localhost/dns-query",
+				bytes.NewReader(query("fast")))
 			q.Header.Set("Content-Type", mediaType)
 			if err := q.Write(conn); err != nil {
 				t.Fatal(err)
@@ -134,10 +138,10 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	}
 	s := &Spec{Gate: NewGate(GateConfig{})}
 	trust(s)
-	for i := range 2 * MaxLoggedSources {
+	for i := range 2 * maxLoggedSources {
 		s.badProxy(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), errNoHeader)
 	}
-	if n := strings.Count(out.String(), "\n"); n != 1+MaxLoggedSources {
+	if n := strings.Count(out.String(), "\n"); n != 1+maxLoggedSources {
 		t.Errorf("%d lines for many sources", n)
 	}
 }
@@ -183,13 +187,13 @@ func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 	}
 }
 
-// A PROXY header that says that it is longer than any is refused before the rest is read.
+// A PROXY header with a length beyond any is refused before the rest is read.
 func TestMaxProxyHeader(t *testing.T) {
-	for octets, want := range map[int]int{36: 0, MaxProxyHeader: 0, MaxProxyHeader + 1: 1 << 16} {
+	for octets, want := range map[int]int{36: 0, maxProxyHeader: 0, maxProxyHeader + 1: 1 << 16} {
 		b := append([]byte(proxySignature), 0x20, 0, byte(octets>>8), byte(octets))
 		r := bytes.NewReader(append(b, make([]byte, 1<<16)...))
 		_, err := readProxyHeader(r, netip.MustParseAddrPort("192.0.2.1:1"))
-		if left := r.Len(); (err == nil) != (octets <= MaxProxyHeader) || want > 0 && left != want {
+		if left := r.Len(); (err == nil) != (octets <= maxProxyHeader) || want > 0 && left != want {
 			t.Errorf("%d octets: %v, %d octets are not read", octets, err, left)
 		}
 	}

@@ -107,24 +107,26 @@ func (g *guest) arrive(c *quicConn) bool {
 	return lost == cause.None
 }
 
-// listenQUIC opens a listener. excess is the application's error code for a connection that is one too many.
-func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config, excess quic.ApplicationErrorCode, serve func(h Handler, c *quicConn)) (Listener, error) {
+// listenQUIC opens a listener. excess is the application's error code for a connection that is one
+// too many.
+func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
+	excess quic.ApplicationErrorCode, serve func(h Handler, c *quicConn)) (Listener, error) {
 	network := "udp4"
 	if s.Addr.Addr().Is6() {
 		network = "udp6"
 	}
 	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(s.Addr))
 	if err != nil {
-		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, Busy(err, "udp", s.Addr))
+		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, busyError(err, "udp", s.Addr))
 	}
 	_ = socket.SetReadBuffer(udpBuffer) // as much as the system allows
 	_ = socket.SetWriteBuffer(udpBuffer)
 	l := &quicListener{spec: s, protocol: p, socket: socket, serve: serve, excess: excess}
 	l.quic = &quic.Transport{Conn: socket, VerifySourceAddress: l.suspect, ConnContext: l.admit}
-	qc.HandshakeIdleTimeout, qc.MaxIdleTimeout = HandshakeTime, s.Gate.idleOf(p)
+	qc.HandshakeIdleTimeout, qc.MaxIdleTimeout = handshakeTime, s.Gate.idleOf(p)
 	qc.MaxIncomingStreams = int64(s.Gate.inFlight)
-	qc.InitialStreamReceiveWindow, qc.MaxStreamReceiveWindow = QUICFirstWindow, QUICWindow
-	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = QUICFirstWindow, 4*QUICWindow
+	qc.InitialStreamReceiveWindow, qc.MaxStreamReceiveWindow = quicFirstWindow, quicWindow
+	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = quicFirstWindow, 4*quicWindow
 	qc.AllowConnectionWindowIncrease = grow
 	qc.DisablePathMTUDiscovery = true // answers are small
 	if l.l, err = l.quic.ListenEarly(cfg, qc); err != nil {
@@ -145,10 +147,12 @@ func (l *quicListener) suspect(from net.Addr) bool {
 		l.second, l.fresh = now, 0
 	}
 	l.fresh++
-	return l.fresh > MaxUnvalidated || l.spec.Gate.crowded(from.(*net.UDPAddr).AddrPort().Addr())
+	return l.fresh > maxUnvalidated || l.spec.Gate.crowded(from.(*net.UDPAddr).AddrPort().Addr())
 }
 
-func (l *quicListener) Addr() netip.AddrPort { return l.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (l *quicListener) Addr() netip.AddrPort {
+	return l.socket.LocalAddr().(*net.UDPAddr).AddrPort()
+}
 
 func (l *quicListener) Start(h Handler) {
 	l.wg.Go(func() {

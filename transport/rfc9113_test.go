@@ -77,14 +77,16 @@ func TestRFC7540SelfDependency(t *testing.T) {
 	for name, send := range map[string]func(*h2client){
 		"PRIORITY": func(h *h2client) { _ = h.WritePriority(3, h2.PriorityParam{StreamDep: 3}) },
 		"HEADERS": func(h *h2client) {
-			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block(postFields...),
-				EndHeaders: true, Priority: h2.PriorityParam{StreamDep: 1, Weight: 1}})
+			_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: 1,
+				BlockFragment: h.block(postFields...),
+				EndHeaders:    true, Priority: h2.PriorityParam{StreamDep: 1, Weight: 1}})
 		},
 	} {
 		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
 		h := newH2(client)
 		go func() { h.hello(); send(h) }()
-		if f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame); !ok || f.ErrCode != h2.ErrCodeProtocol {
+		if f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame); !ok ||
+			f.ErrCode != h2.ErrCodeProtocol {
 			t.Errorf("%s: %v, want GOAWAY PROTOCOL_ERROR", name, f)
 		}
 		client.Close()
@@ -137,7 +139,8 @@ func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 // costs credit.
 func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
 	g := NewGate(GateConfig{})
-	s := &http2{streams: map[uint32]*h2stream{}, initial: 0, window: 1 << 20, credit: MaxControlFrames}
+	s := &http2{streams: map[uint32]*h2stream{}, initial: 0, window: 1 << 20,
+		credit: maxControlFrames}
 	seat := g.enter(DoH, nil)
 	seat.belongs(insecureClient.Addr.Addr())
 	s.engine.conn = &conn{seat: seat}
@@ -177,7 +180,7 @@ func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 	go func() {
 		h.hello()
 		h.open(1)
-		for range 2 * MaxControlFrames {
+		for range 2 * maxControlFrames {
 			if h.WriteData(1, false, []byte{0}) != nil {
 				return
 			}
@@ -246,11 +249,11 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 		}
 		synctest.Wait()
 		mu.Lock()
-		if reset[1] < MessageTime || reset[1] > MessageTime+time.Second {
-			t.Errorf("the body was given up after %v, want %v", reset[1], MessageTime)
+		if reset[1] < messageTime || reset[1] > messageTime+time.Second {
+			t.Errorf("the body was given up after %v, want %v", reset[1], messageTime)
 		}
-		if reset[3] < StreamTime || reset[3] > StreamTime+time.Second {
-			t.Errorf("the answer was given up after %v, want %v", reset[3], StreamTime)
+		if reset[3] < streamTime || reset[3] > streamTime+time.Second {
+			t.Errorf("the answer was given up after %v, want %v", reset[3], streamTime)
 		}
 		if answered != 15 {
 			t.Errorf("%d of 15 other requests are answered", answered)
@@ -280,12 +283,12 @@ func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 			t.Errorf("after %v: %v, want GOAWAY NO_ERROR, last stream 1", time.Since(began), f)
 		}
 		<-sent
-		time.Sleep(LingerTime / 2)
+		time.Sleep(lingerTime / 2)
 		h.post(3, "fast") // crosses it; the client asks again elsewhere
 		if f, err := h.ReadFrame(); err == nil {
 			t.Errorf("%v after GOAWAY", f)
 		}
-		if took := time.Since(began); took != MaxIdle+LingerTime {
+		if took := time.Since(began); took != MaxIdle+lingerTime {
 			t.Errorf("closed after %v", took)
 		}
 		client.Close()
@@ -327,7 +330,7 @@ func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 		}
 		client.Close()
 		<-done
-		time.Sleep(LingerTime)
+		time.Sleep(lingerTime)
 		synctest.Wait()
 		if g.lingers != 0 {
 			t.Errorf("%d linger", g.lingers)
@@ -338,7 +341,7 @@ func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 // The end of a listener is told too, and no POST of net/http's clients fails for it, nor for the
 // end of patience, whenever it is sent.
 func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
-	const idle = 100 * time.Millisecond / HTTPIdleFactor
+	const idle = 100 * time.Millisecond / httpIdleFactor
 	at, _, _ := listener(t, DoH, func(s *Spec) { s.Gate = NewGate(GateConfig{Idle: idle}) })
 	var all sync.WaitGroup
 	for i := range 40 {
@@ -354,7 +357,8 @@ func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				r.Body.Close()
 				// Between requests it waits for about as long as the connection may be idle.
-				time.Sleep(HTTPIdleFactor*idle - 2*time.Millisecond + time.Duration(i)*100*time.Microsecond)
+				time.Sleep(httpIdleFactor*idle - 2*time.Millisecond +
+					time.Duration(i)*100*time.Microsecond)
 			}
 		})
 	}
@@ -364,7 +368,8 @@ func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 // The end of the listener is told to HTTP/2 clients; others are closed at once when nothing is
 // under way.
 func TestRFC9113ListenersEndWithGoAway(t *testing.T) {
-	l, err := Listen(DoHPlain, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Path: "/dns-query",
+	l, err := Listen(DoHPlain, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"),
+		Path: "/dns-query",
 		Gate: NewGate(GateConfig{}), Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)

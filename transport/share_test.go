@@ -63,7 +63,8 @@ func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 	at, h, w := listener(t, TCP, func(s *Spec) {
 		s.Gate, s.ProxyFrom = g, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	})
-	header, err := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(10, 0, 2, 9), Port: 1},
+	header, err := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(10, 0, 2, 9),
+		Port: 1},
 		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}).Format()
 	if err != nil {
 		t.Fatal(err)
@@ -85,10 +86,10 @@ func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 func TestNamelessConnectionsAreBounded(t *testing.T) {
 	g := NewGate(GateConfig{})
 	ended := 0
-	for range MaxNameless + 10 {
+	for range maxNameless + 10 {
 		g.enter(TCP, func(cause.Cause) { ended++ })
 	}
-	if ended != 10 || len(g.unknown) != MaxNameless || g.Taken() != 0 {
+	if ended != 10 || len(g.unknown) != maxNameless || g.Taken() != 0 {
 		t.Errorf("%d ended, %d wait, %d seats", ended, len(g.unknown), g.Taken())
 	}
 }
@@ -97,22 +98,24 @@ func TestNamelessConnectionsAreBounded(t *testing.T) {
 // those who are leaving, and what is reserved, are never more than the process has.
 func TestDescriptorsBoundConnections(t *testing.T) {
 	for _, c := range []struct{ limit, seats, reserved, inFlight int }{
-		{0, MaxConnections, 0, MaxInFlight},
+		{0, MaxConnections, 0, maxInFlight},
 		{128, 48, 64, 12},
 		{256, 96, 128, 25},
-		{1024, 384, 512, MaxInFlight},
-		{1 << 20, MaxConnections, DescriptorReserve, MaxInFlight},
+		{1024, 384, 512, maxInFlight},
+		{1 << 20, MaxConnections, descriptorReserve, maxInFlight},
 	} {
 		g := NewGate(GateConfig{Descriptors: c.limit})
 		if g.Seats() != c.seats || g.Reserved() != c.reserved || g.inFlight != c.inFlight {
-			t.Errorf("%d descriptors: %d seats, %d reserved, %d in flight; want %+v", c.limit, g.Seats(),
+			t.Errorf("%d descriptors: %d seats, %d reserved, %d in flight; want %+v", c.limit,
+				g.Seats(),
 				g.Reserved(), g.inFlight, c)
 		}
 		if sum := g.max + g.reserved + g.nameless + g.lingering; c.limit > 0 && sum > c.limit {
 			t.Errorf("%d of %d descriptors are given away", sum, c.limit)
 		}
 		if g.PerClient() > max(1, g.Seats()/5) {
-			t.Errorf("%d descriptors: one client may have %d of %d seats", c.limit, g.PerClient(), g.Seats())
+			t.Errorf("%d descriptors: one client may have %d of %d seats", c.limit, g.PerClient(),
+				g.Seats())
 		}
 	}
 }

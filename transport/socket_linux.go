@@ -1,9 +1,11 @@
-// The sockets that ask authorities on Linux: used again, yet each question leaves from a port of its own.
+// The sockets that ask authorities on Linux: used again, yet each question leaves from a port of
+// its own.
 //
-// connect(2) gives a socket that has no port a random one, chosen by the kernel out of net.ipv4.ip_local_port_range with its own random source;
-// dissolving the association (AF_UNSPEC) gives the port back. So a question costs two short system calls in place of the seven that a new
-// socket takes, and it is as hard to guess as from a new socket (RFC 5452, section 9.2): the port is open for this question alone, and the kernel drops
-// what comes from anyone but the server.
+// connect(2) gives a socket that has no port a random one, chosen by the kernel out of
+// net.ipv4.ip_local_port_range with its own random source; dissolving the association (AF_UNSPEC)
+// gives the port back. So a question costs two short system calls in place of the seven that a new
+// socket takes, and it is as hard to guess as from a new socket (RFC 5452, section 9.2): the port
+// is open for this question alone, and the kernel drops what comes from anyone but the server.
 
 package transport
 
@@ -61,7 +63,8 @@ type asker struct {
 	reply   []byte
 	err     error
 
-	step   func(fd uintptr) bool // made once, as is the next: nothing is allocated for a question but its reply
+	// made once, as is the next: nothing is allocated for a question but its reply
+	step   func(fd uintptr) bool
 	cancel func()
 }
 
@@ -124,7 +127,8 @@ func (a *askers) put(s *asker) {
 // exchange asks a question. A socket about which there is any doubt afterwards is not used again.
 func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	server := netip.AddrPortFrom(r.Server.Addr().Unmap(), r.Server.Port())
-	if server.Addr().Zone() != "" { // a link-local server: rare, and its interface is the library's business
+	// a link-local server: rare, and its interface is the library's business
+	if server.Addr().Zone() != "" {
 		return exchangeDialled(ctx, r, deadline)
 	}
 	s, err := a.get(server)
@@ -169,7 +173,8 @@ func (a *askers) keep(s *asker) *Unanswered {
 	}}
 }
 
-// progress sends the question, then reads what comes; true says that it is over. What is sent after the poller was armed cannot be answered unseen.
+// progress sends the question, then reads what comes, and reports whether the exchange is over. A
+// question that is sent after the poller was armed cannot be answered unseen.
 func (s *asker) progress(fd uintptr) bool {
 	if s.state == askerIdle {
 		if s.err = s.send(int(fd)); s.err != nil {
@@ -188,7 +193,7 @@ func (s *asker) progress(fd uintptr) bool {
 			return false
 		case errno != 0:
 			s.err = os.NewSyscallError("recvfrom", errno)
-		case from != s.server: // left over from an earlier question, in the moment that its port was given back
+		case from != s.server: // of an earlier question, while its port was given back
 			continue
 		case !s.take(s.buf[:n]):
 			continue
@@ -198,7 +203,7 @@ func (s *asker) progress(fd uintptr) bool {
 	}
 }
 
-// take looks at a packet from the server; true says that it decides.
+// take reads a packet from the server, and reports whether it decides the exchange.
 func (s *asker) take(packet []byte) bool {
 	var decided bool
 	s.reply, decided, s.err = s.request.answeredBy(packet)
@@ -212,7 +217,8 @@ func (s *asker) send(fd int) error {
 	}
 	for {
 		q := s.request.Query
-		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(q))), uintptr(len(q)), 0, 0, 0)
+		_, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(q))), uintptr(len(q)), 0, 0, 0)
 		switch errno {
 		case 0:
 			return nil
@@ -223,7 +229,8 @@ func (s *asker) send(fd int) error {
 	}
 }
 
-// leave gives the port back. It says whether the socket is as good as new: nothing more came for it.
+// leave returns the port to the system, and reports whether the socket can be used again: nothing
+// more came for it.
 func (s *asker) leave() (clean bool) {
 	err := s.raw.Control(func(fd uintptr) {
 		if s.connect(int(fd), netip.AddrPort{}) != 0 {
@@ -235,8 +242,8 @@ func (s *asker) leave() (clean bool) {
 	return err == nil && clean
 }
 
-// connect associates the socket with a server, with none for the zero address. It does not block, as no call here does: so the scheduler is not told of
-// them, see udpReader.
+// connect associates the socket with a server, with none for the zero address. It does not block,
+// as no call here does: so the scheduler is not told of them, see udpReader.
 func (s *asker) connect(fd int, server netip.AddrPort) syscall.Errno {
 	s.name, s.size = unix.RawSockaddrInet6{Family: unix.AF_UNSPEC}, unix.SizeofSockaddrInet6
 	switch {
@@ -249,7 +256,8 @@ func (s *asker) connect(fd int, server netip.AddrPort) syscall.Errno {
 		s.name.Family, s.name.Addr = unix.AF_INET6, server.Addr().As16()
 		s.setPort(server.Port())
 	}
-	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&s.name)), uintptr(s.size))
+	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd),
+		uintptr(unsafe.Pointer(&s.name)), uintptr(s.size))
 	return errno
 }
 
@@ -261,14 +269,16 @@ func (s *asker) setPort(port uint16) {
 // receive reads a packet and where it came from.
 func (s *asker) receive(fd int) (n int, from netip.AddrPort, errno syscall.Errno) {
 	s.size = unix.SizeofSockaddrInet6
-	r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&s.buf)), uintptr(len(s.buf)), 0,
+	r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(&s.buf)), uintptr(len(s.buf)), 0,
 		uintptr(unsafe.Pointer(&s.name)), uintptr(unsafe.Pointer(&s.size)))
 	if errno != 0 {
 		return 0, netip.AddrPort{}, errno
 	}
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&s.name.Port))[:])
 	if s.family == unix.AF_INET {
-		return int(r), netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&s.name)).Addr), port), 0
+		addr := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.name)).Addr
+		return int(r), netip.AddrPortFrom(netip.AddrFrom4(addr), port), 0
 	}
 	return int(r), netip.AddrPortFrom(netip.AddrFrom16(s.name.Addr), port), 0
 }

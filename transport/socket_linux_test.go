@@ -23,7 +23,8 @@ func TestRFC5452SocketPorts(t *testing.T) {
 	n := exchanger(t)
 	const questions = 200
 	for range questions {
-		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question, Timeout: 5 * time.Second}); err != nil {
+		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question,
+			Timeout: 5 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,14 +41,19 @@ func TestRFC5452SocketPorts(t *testing.T) {
 // What comes after the reply is not taken for the reply to the next question, and the socket
 // that got it is not used again.
 func TestSocketLeftovers(t *testing.T) {
-	twice := udpServer(t, func(q []byte) [][]byte { return [][]byte{answerTo(q, nil), answerTo(q, nil), answerTo(q, nil)} })
+	twice := udpServer(t, func(q []byte) [][]byte {
+		return [][]byte{answerTo(q, nil),
+			answerTo(q, nil), answerTo(q, nil)}
+	})
 	silent := udpServer(t, func([]byte) [][]byte { return nil })
 	n := exchanger(t)
 	for range 20 {
-		if _, err := n.Exchange(context.Background(), Request{Server: twice, Query: question, Timeout: 5 * time.Second}); err != nil {
+		if _, err := n.Exchange(context.Background(), Request{Server: twice, Query: question,
+			Timeout: 5 * time.Second}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := n.Exchange(context.Background(), Request{Server: silent, Query: question, Timeout: 50 * time.Millisecond})
+		_, err := n.Exchange(context.Background(), Request{Server: silent, Query: question,
+			Timeout: 50 * time.Millisecond})
 		if !errors.Is(err, ErrTimeout) {
 			t.Fatalf("a silent server: %v", err)
 		}
@@ -71,7 +77,8 @@ func TestCloseKeepsNoSocket(t *testing.T) {
 	at, _, _ := listener(t, UDP, nil)
 	n := exchanger(t)
 	ask := func() {
-		_, err := n.Exchange(context.Background(), Request{Server: at, Via: UDP, Query: query("fast"),
+		_, err := n.Exchange(context.Background(), Request{Server: at, Via: UDP,
+			Query:   query("fast"),
 			Timeout: 10 * time.Second})
 		if err != nil {
 			t.Fatal(err)

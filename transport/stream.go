@@ -1,5 +1,6 @@
-// Messages behind their lengths (RFC 1035, section 4.2.2), on TCP and on TLS. Queries are pipelined, answers leave in the order in
-// which they are ready (RFC 7766, section 6.2.1.1), ready ones without leaving the reader.
+// Messages behind their lengths (RFC 1035, section 4.2.2), on TCP and on TLS. Queries are
+// pipelined, answers leave in the order in which they are ready (RFC 7766, section 6.2.1.1), ready
+// ones without leaving the reader.
 
 package transport
 
@@ -20,7 +21,8 @@ type stream struct {
 	left    int64         // queries that may still come
 }
 
-// serveStream serves a connection until one side ends it. over is the connection itself, or TLS on it.
+// serveStream serves a connection until one side ends it. over is the connection itself, or TLS on
+// it.
 func serveStream(h Handler, c *conn, over net.Conn) {
 	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight),
 		left: c.seat.gate.queries}
@@ -108,15 +110,15 @@ func (s *stream) wait(octets int) waiting {
 	}
 }
 
-// readOut ends the writing side, and reads until the client has ended its own or LingerTime is
+// readOut ends the writing side, and reads until the client has ended its own or lingerTime is
 // over: closing while something is unread would reset the connection, and the answers with it.
 func (c *conn) readOut() {
 	t, ok := c.socket.(*net.TCPConn)
 	if !ok || t.CloseWrite() != nil {
 		return
 	}
-	_ = t.SetReadDeadline(time.Now().Add(LingerTime))
-	for n := 0; n < MaxReadOut; {
+	_ = t.SetReadDeadline(time.Now().Add(lingerTime))
+	for n := 0; n < maxReadOut; {
 		k, err := t.Read(c.buf)
 		if err != nil {
 			return

@@ -14,10 +14,13 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// pipe serves one end of a connection in memory, and returns the other; done is closed when the engine has ended.
-func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn, done chan struct{}) {
+// pipe serves one end of a connection in memory, and returns the other; done is closed when the
+// engine has ended.
+func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn,
+	done chan struct{}) {
 	client, ours := net.Pipe()
-	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP, spec: Spec{Observer: w, Gate: g}}}
+	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP,
+		spec: Spec{Observer: w, Gate: g}}}
 	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"))
 	c.seat = g.enter(TCP, c.lose)
 	c.seat.belongs(c.from.Addr.Addr())
@@ -111,8 +114,12 @@ func TestRFC7766StreamFaults(t *testing.T) {
 		took time.Duration // at most
 	}{
 		{"silence", func(net.Conn) {}, cause.None, MaxIdle},
-		{"half a length", func(c net.Conn) { _, _ = c.Write([]byte{0}) }, cause.SlowWriter, MessageTime},
-		{"half a message", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("fast"))[:20]) }, cause.SlowWriter, MessageTime},
+		{"half a length", func(c net.Conn) { _, _ = c.Write([]byte{0}) }, cause.SlowWriter,
+			messageTime},
+		{"half a message", func(c net.Conn) {
+			_, _ = c.Write(appendFrame(nil,
+				query("fast"))[:20])
+		}, cause.SlowWriter, messageTime},
 		{"one octet a second", func(c net.Conn) {
 			for _, b := range appendFrame(nil, query("fast")) {
 				if _, err := c.Write([]byte{b}); err != nil {
@@ -120,18 +127,24 @@ func TestRFC7766StreamFaults(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 			}
-		}, cause.SlowWriter, MessageTime},
-		{"a message too short", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("fast")[:11])) }, cause.FrameMalformed, 0},
-		{"HTTP", func(c net.Conn) { _, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")) }, cause.SlowWriter, MessageTime},
-		{"to be dropped", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("silent"))) }, cause.ClientRefused, 0},
-		{"no reading", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("large"))) }, cause.SlowReader, WriteTime},
+		}, cause.SlowWriter, messageTime},
+		{"a message too short", func(c net.Conn) {
+			_, _ = c.Write(appendFrame(nil,
+				query("fast")[:11]))
+		}, cause.FrameMalformed, 0},
+		{"HTTP", func(c net.Conn) { _, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")) },
+			cause.SlowWriter, messageTime},
+		{"to be dropped", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("silent"))) },
+			cause.ClientRefused, 0},
+		{"no reading", func(c net.Conn) { _, _ = c.Write(appendFrame(nil, query("large"))) },
+			cause.SlowReader, writeTime},
 		{"no reading of what is resolved", func(c net.Conn) {
 			for range 50 {
 				if _, err := c.Write(appendFrame(nil, query("serve"))); err != nil {
 					return
 				}
 			}
-		}, cause.SlowReader, MaxIdle + WriteTime},
+		}, cause.SlowReader, MaxIdle + writeTime},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &witness{}
@@ -144,7 +157,8 @@ func TestRFC7766StreamFaults(t *testing.T) {
 				t.Errorf("%s: ended after %v, want %v", c.name, took, c.took)
 			}
 			synctest.Wait()
-			if f := w.seen(); c.want == cause.None && len(f) > 0 || c.want != cause.None && f[c.want] != 1 {
+			if f := w.seen(); c.want == cause.None && len(f) > 0 || c.want != cause.None &&
+				f[c.want] != 1 {
 				t.Errorf("%s: faults %v, want %v", c.name, f, c.want)
 			}
 			client.Close()

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Tickets derives ticket keys from a secret and the time, so that all servers of a fleet that share the secret change keys together and take each
-// other's tickets, without a word between them.
+// Tickets derives ticket keys from a secret and the time, so that all servers of a fleet that share
+// the secret change keys together and take each other's tickets, without a word between them.
 type Tickets struct {
 	secret   []byte
 	rotation time.Duration
@@ -23,8 +23,8 @@ type Tickets struct {
 // minTicketSecret is the least a secret may have, in octets.
 const minTicketSecret = 32
 
-// NewTickets returns keys that change every rotation. The secret comes from a file of at least 32 octets; "" makes one, which the server
-// forgets when it ends.
+// NewTickets returns keys that change every rotation. The secret comes from a file of at least 32
+// octets; "" makes one, which the server forgets when it ends.
 func NewTickets(file string, rotation time.Duration) (*Tickets, error) {
 	t := &Tickets{rotation: rotation, epoch: -1}
 	if file == "" {
@@ -37,14 +37,16 @@ func NewTickets(file string, rotation time.Duration) (*Tickets, error) {
 		return nil, fmt.Errorf("secret of session tickets: %w", err)
 	}
 	if len(b) < minTicketSecret {
-		return nil, fmt.Errorf("secret of session tickets: %s holds %d octets, at least %d are needed", file, len(b), minTicketSecret)
+		return nil, fmt.Errorf("secret of session tickets: %s holds %d octets, at least %d are "+
+			"needed", file, len(b), minTicketSecret)
 	}
 	t.secret = b
 	return t, nil
 }
 
-// Keys returns the keys of a time, and whether they differ from the last that were given out: the present one first, to make tickets with, then
-// that before and that after it, for tickets that are a little older, or from a server whose clock is ahead.
+// Keys returns the keys of a time, and whether they differ from the last that were given out: the
+// present one first, to make tickets with, then that before and that after it, for tickets that are
+// a little older, or from a server whose clock is ahead.
 func (t *Tickets) Keys(now time.Time) (keys [][32]byte, changed bool) {
 	epoch := now.UnixNano() / int64(t.rotation)
 	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {

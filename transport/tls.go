@@ -27,11 +27,16 @@ type TLS struct {
 // NewTLS returns TLS with certificates from a source. Session tickets are off until SetTicketKeys.
 func NewTLS(s CertificateSource) *TLS { return &TLS{source: s} }
 
-// config makes a listener's configuration (RFC 9325): TLS 1.2 with forward secrecy and authenticated encryption only, or TLS 1.3.
+// config makes a listener's configuration (RFC 9325): TLS 1.2 with forward secrecy and
+// authenticated encryption only, or TLS 1.3.
 func (t *TLS) config(alpn ...string) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: alpn, GetCertificate: t.source.Certificate,
-		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: alpn,
+		GetCertificate: t.source.Certificate,
+		CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.keys) > 0 {
@@ -41,7 +46,8 @@ func (t *TLS) config(alpn ...string) *tls.Config {
 	return c
 }
 
-// SetTicketKeys replaces the keys of session tickets, for all listeners: tickets are made with the first and taken with any.
+// SetTicketKeys replaces the keys of session tickets, for all listeners: tickets are made with the
+// first and taken with any.
 func (t *TLS) SetTicketKeys(keys [][32]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +60,7 @@ func (t *TLS) SetTicketKeys(keys [][32]byte) {
 // handshake makes TLS of a connection; nil if that fails, or if a proxy that has to say inside of
 // it whom it speaks for does not.
 func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
-	ctx, cancel := context.WithTimeout(context.Background(), HandshakeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
 	turn, leave := c.place(ctx)
 	c.turn, c.pays = turn, c.seat
@@ -73,16 +79,19 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 		return t
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(cause.HandshakeTime)
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed): // it left, as health checks do, or was displaced
+	case errors.Is(err, io.EOF), errors.Is(err,
+		net.ErrClosed): // it left, as health checks do, or was displaced
 	default:
 		c.end(cause.Handshake)
 	}
 	return nil
 }
 
-// Maintain keeps certificates and ticket keys fresh until the context ends: it looks at them every so often, and when wake is sent to. What
-// goes wrong is told to failed, and the old ones stay in use.
-func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{}, tickets *Tickets, failed func(error)) {
+// Maintain keeps certificates and ticket keys fresh until the context ends: it looks at them every
+// so often, and when wake is sent to. What goes wrong is told to failed, and the old ones stay in
+// use.
+func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{},
+	tickets *Tickets, failed func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

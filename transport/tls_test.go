@@ -32,8 +32,10 @@ func TestRFC9325Versions(t *testing.T) {
 		{"TLS 1.3", &tls.Config{MinVersion: tls.VersionTLS13}, true},
 		{"TLS 1.2", &tls.Config{MaxVersion: tls.VersionTLS12}, true},
 		{"TLS 1.1", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
-		{"TLS 1.2 without forward secrecy", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
-		{"TLS 1.2 with CBC", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
+		{"TLS 1.2 without forward secrecy", &tls.Config{MaxVersion: tls.VersionTLS12,
+			CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}}, false},
+		{"TLS 1.2 with CBC", &tls.Config{MaxVersion: tls.VersionTLS12,
+			CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}}, false},
 		{"ALPN dot", &tls.Config{NextProtos: []string{"dot"}}, true},
 		{"ALPN h2", &tls.Config{NextProtos: []string{"h2"}}, false},
 	} {
@@ -51,7 +53,8 @@ func TestRFC9325Versions(t *testing.T) {
 
 // Sessions are resumed, across servers that share the keys too, and not with other keys.
 func TestTLSResumption(t *testing.T) {
-	cfg := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: newSessions(), ServerName: "localhost"}
+	cfg := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: newSessions(),
+		ServerName: "localhost"}
 	for i, c := range []struct {
 		key     byte
 		resumed bool
@@ -61,7 +64,8 @@ func TestTLSResumption(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Write(appendFrame(nil, query("fast"))); err != nil { // the ticket comes with the answer
+		// the ticket comes with the answer
+		if _, err := conn.Write(appendFrame(nil, query("fast"))); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := ReadFrame(conn); err != nil {
@@ -74,7 +78,8 @@ func TestTLSResumption(t *testing.T) {
 	}
 }
 
-// Whoever has the secret has the keys of a time; they change on time, and the last stay good for one more.
+// Whoever has the secret has the keys of a time; they change on time, and the last stay valid for
+// one more.
 func TestTickets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, make([]byte, 31), 0o600); err != nil {
@@ -123,7 +128,8 @@ func writeCertificate(t *testing.T, cert, key string, serial int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"}}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"localhost"}}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &k.PublicKey, k)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +138,8 @@ func writeCertificate(t *testing.T, cert, key string, serial int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: kd}} {
+	for file, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der},
+		key: {Type: "PRIVATE KEY", Bytes: kd}} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +220,7 @@ func TestHandshakeFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	_ = silent.SetReadDeadline(time.Now().Add(2 * HandshakeTime))
+	_ = silent.SetReadDeadline(time.Now().Add(2 * handshakeTime))
 	if n, err := io.Copy(io.Discard, silent); n > 0 {
 		t.Errorf("%d octets for silence, %v", n, err)
 	}

@@ -36,7 +36,8 @@ type overUDP struct{}
 
 // open opens so many sockets at an address; the kernel spreads clients over them.
 func (overUDP) open(s Spec) (Listener, error) {
-	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified(), closing: make(chan struct{})}
+	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified(),
+		closing: make(chan struct{})}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
 		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
@@ -52,7 +53,7 @@ func (overUDP) open(s Spec) (Listener, error) {
 	}
 	if err != nil {
 		l.release()
-		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, Busy(err, "udp", l.addr))
+		return nil, fmt.Errorf("listen on udp %v: %w", l.addr, busyError(err, "udp", l.addr))
 	}
 	return l, nil
 }
@@ -69,7 +70,8 @@ func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {
 		if err != nil {
 			return err
 		}
-		l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort() // the others share a port that the kernel chose
+		// the others share a port that the kernel chose
+		l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort()
 		e, err := newEndpoint(c.(*net.UDPConn))
 		if err != nil {
 			return err
@@ -125,7 +127,8 @@ func (l *udpListener) Close() {
 	l.gone.Do(l.release)
 }
 
-// introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header before the query.
+// introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header
+// before the query.
 func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
 	if len(l.spec.ProxyFrom) == 0 || !trusted(l.spec.ProxyFrom, from.Addr()) {
 		return in, UDP.client(from), true

@@ -1,4 +1,5 @@
-// Batches of UDP packets on Linux: one system call takes or gives up to batchSize of them (recvmmsg(2), sendmmsg(2)).
+// Batches of UDP packets on Linux: one system call takes or gives up to batchSize of them
+// (recvmmsg(2), sendmmsg(2)).
 
 package transport
 
@@ -23,7 +24,8 @@ type message struct {
 	length uint32
 }
 
-// batch is room for packets of one direction. The kernel reads and writes it by address: it stays where it is.
+// batch is room for packets of one direction. The kernel reads and writes it by address: it stays
+// where it is.
 type batch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec
@@ -49,8 +51,8 @@ func newBatch(control bool) *batch {
 	return b
 }
 
-// The calls do not wait, so the scheduler is not told of them: told, it may take the processor away from one that lasts longer than 20 µs, as one that takes or gives a
-// full batch does.
+// The calls do not wait, so the scheduler is not told of them: told, it may take the processor away
+// from one that lasts longer than 20 µs, as one that takes or gives a full batch does.
 
 // receive takes what has arrived and counts it.
 func (b *batch) receive(fd int) int {
@@ -63,7 +65,8 @@ func (b *batch) receive(fd int) int {
 		}
 	}
 	for {
-		n, _, err := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
+		n, _, err := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&b.messages[0])), batchSize, unix.MSG_DONTWAIT, 0, 0)
 		switch err {
 		case 0:
 			return int(n)
@@ -79,7 +82,8 @@ func (b *batch) from(i int) netip.AddrPort {
 	port := (*[2]byte)(unsafe.Pointer(&n.Port))
 	p := binary.BigEndian.Uint16(port[:])
 	if n.Family == unix.AF_INET {
-		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(n)).Addr), p)
+		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(n)).Addr),
+			p)
 	}
 	a := netip.AddrFrom16(n.Addr)
 	if n.Scope_id != 0 {
@@ -97,8 +101,8 @@ func (b *batch) control(i int) []byte {
 	return b.controls[i][:h.Controllen]
 }
 
-// put has a reply sent to where packet i of in came from, from the address that it came to: the kernel takes the control message that it gave
-// (ip(7), ipv6(7)).
+// put has a reply sent to where packet i of in came from, from the address that it came to: the
+// kernel takes the control message that it gave (ip(7), ipv6(7)).
 func (b *batch) put(to int, in *batch, i int, reply []byte) {
 	if len(reply) > 0 && &reply[0] != &b.buffers[to][0] {
 		if len(reply) > packetSize {
@@ -119,7 +123,8 @@ func (b *batch) put(to int, in *batch, i int, reply []byte) {
 // send sends the first n packets. What cannot be sent is lost, as on the network.
 func (b *batch) send(fd, n int) {
 	for sent := 0; sent < n; {
-		k, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[sent])), uintptr(n-sent), unix.MSG_DONTWAIT, 0, 0)
+		k, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
+			uintptr(unsafe.Pointer(&b.messages[sent])), uintptr(n-sent), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case err == 0:
 			sent += int(k)
@@ -132,12 +137,13 @@ func (b *batch) send(fd, n int) {
 // roomTime is how long an answer waits where too many are to be sent.
 const roomTime = 10 * time.Millisecond
 
-// again says whether to send again after an error, and if there was no room waits for some.
+// again reports whether to send again after an error, and if there was no room waits for some.
 func again(fd int, err syscall.Errno) bool {
 	if err != unix.EAGAIN {
 		return err == unix.EINTR
 	}
-	n, failed := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(roomTime.Milliseconds()))
+	n, failed := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}},
+		int(roomTime.Milliseconds()))
 	return n > 0 || failed == unix.EINTR
 }
 
@@ -150,7 +156,8 @@ type wayBack struct {
 
 // back is the way back of packet i.
 func (b *batch) back(i int) *wayBack {
-	return &wayBack{name: b.names[i], namelen: b.messages[i].head.Namelen, control: slices.Clone(b.control(i))}
+	return &wayBack{name: b.names[i], namelen: b.messages[i].head.Namelen,
+		control: slices.Clone(b.control(i))}
 }
 
 // send sends the answer; one that cannot be sent is lost, as on the network.
@@ -168,7 +175,8 @@ func (w *wayBack) send(e *endpoint, reply []byte) {
 	}
 	_ = e.raw.Control(func(fd uintptr) {
 		for {
-			_, _, err := syscall.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m)), unix.MSG_DONTWAIT)
+			_, _, err := syscall.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m)),
+				unix.MSG_DONTWAIT)
 			if err == 0 || !again(int(fd), err) {
 				return
 			}

@@ -13,11 +13,13 @@ import (
 // maxSockets is how many sockets may share an address.
 const maxSockets = 1 << 10
 
-// setUDPOptions makes room for bursts, lets the sockets share the port, and asks for the destination of packets where it is not
-// the socket's own.
+// setUDPOptions makes room for bursts, lets the sockets share the port, and asks for the
+// destination of packets where it is not the socket's own.
 func setUDPOptions(fd int, network string, wildcard bool) error {
-	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
-		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, forced, udpBuffer) != nil { // only root may exceed the system's limit
+	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF,
+		unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
+		// only root may exceed the system's limit
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, forced, udpBuffer) != nil {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, udpBuffer) // as much as it allows
 		}
 	}
@@ -57,7 +59,8 @@ func newEndpoint(c *net.UDPConn) (e endpoint, err error) {
 	return e, err
 }
 
-// duplicate makes another descriptor of a file, which the runtime's poller is told of or not. Then no descriptor of the file blocks, or all do.
+// duplicate makes another descriptor of a file, which the runtime's poller is told of or not. Then
+// no descriptor of the file blocks, or all do.
 func duplicate(fd uintptr, polled bool) (*os.File, error) {
 	if err := unix.SetNonblock(int(fd), polled); err != nil { // by which os.NewFile decides
 		return nil, os.NewSyscallError("fcntl", err)
@@ -69,7 +72,8 @@ func duplicate(fd uintptr, polled bool) (*os.File, error) {
 	return os.NewFile(uintptr(d), "udp"), nil
 }
 
-// wake ends the wait of a reader. Shutting a socket down that is not connected is an error (shutdown(2)), but wakes who waits.
+// wake ends the wait of a reader. Shutting a socket down that is not connected is an error
+// (shutdown(2)), but wakes who waits.
 func (e endpoint) wake() { _ = unix.Shutdown(e.fd, unix.SHUT_RD) }
 
 func (e endpoint) close() { _ = e.file.Close() } // it is gone either way

@@ -9,7 +9,8 @@ import (
 
 // A reader goes from one way to wait to the other by how much comes, and answers either way.
 func TestUDPReaderWaits(t *testing.T) {
-	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2, Observer: &witness{}})
+	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
+		Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +62,12 @@ func TestUDPReaderWaits(t *testing.T) {
 	answered(1, "run")
 }
 
-// Clients of every socket are answered, whichever team looks after it. With so many clients no socket goes without.
+// Clients of every socket are answered, whichever team looks after it. With so many clients no
+// socket goes without.
 func TestUDPTeams(t *testing.T) {
 	const sockets, clients = 2*teamSize + 1, 64
-	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: sockets, Observer: &witness{}})
+	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: sockets,
+		Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +95,8 @@ func TestUDPTeams(t *testing.T) {
 
 // A listener that was never started closes.
 func TestUDPClosesUnstarted(t *testing.T) {
-	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: teamSize + 1, Observer: &witness{}})
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: teamSize + 1,
+		Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,9 @@ type mode uint8
 const (
 	// modeRest waits to be called by another reader.
 	modeRest mode = iota
-	// modePoll waits in the runtime's poller. While nothing comes it costs nothing, and no processor
-	// of the Go scheduler; but each packet wakes a thread, and that another to take its place.
+	// modePoll waits in the runtime's poller. While nothing comes it costs nothing, and no
+	// processor of the Go scheduler; but each packet wakes a thread, and that another to take its
+	// place.
 	modePoll
 	// modeBlock waits in the kernel, in epoll_wait, and goes on at once. It keeps one of the
 	// scheduler's processors meanwhile.
@@ -48,8 +49,8 @@ const (
 	interval = 4 * time.Millisecond
 	// maxWait is how long a wait in the kernel lasts without a packet: less than an interval.
 	maxWait = 3 * time.Millisecond
-	// raiseAt is how many packets in an interval, 4,000 a second, make a poller block: from there on
-	// waking threads costs more than a processor that waits.
+	// raiseAt is how many packets in an interval, 4,000 a second, make a poller block: from there
+	// on waking threads costs more than a processor that waits.
 	raiseAt = 16
 	// lowerAt is how many packets in an interval are too few to block: half of raiseAt, so that a
 	// steady rate does not change the mode back and forth.
@@ -57,8 +58,9 @@ const (
 	// shareBelow is the time of an interval spent waiting, below which another reader is called: a
 	// quarter. Half brought no better p99.9, and cost a tenth more, as batches are smaller.
 	shareBelow = interval / 4
-	// restAbove is the time of an interval spent waiting, above which a reader leaves the packets to
-	// the others that block: three quarters, so that two who share what one can do do not both stay.
+	// restAbove is the time of an interval spent waiting, above which a reader leaves the packets
+	// to the others that block: three quarters, so that two who share what one can do do not both
+	// stay.
 	restAbove = interval * 3 / 4
 )
 

@@ -20,7 +20,8 @@ func TestUDPReaderMode(t *testing.T) {
 
 		{"few packets", modePoll, sample{packets: raiseAt - 1}, modePoll},
 		{"many packets", modePoll, sample{packets: raiseAt}, modeBlock},
-		{"many packets while others block", modePoll, sample{packets: raiseAt, blocking: 2}, modeBlock},
+		{"many packets while others block", modePoll, sample{packets: raiseAt, blocking: 2},
+			modeBlock},
 		{"no descriptor for the poller", modePoll, sample{noPoller: true}, modeBlock},
 
 		{"silence, alone", modeBlock, sample{silent: true, packets: 100}, modePoll},

@@ -1,7 +1,7 @@
 //go:build !linux
 
-// UDP where batches and socket options are not known: one socket an address, a packet a system call, and answers from whatever
-// address the system picks.
+// UDP where batches and socket options are not known: one socket an address, a packet a system
+// call, and answers from whatever address the system picks.
 
 package transport
 

@@ -14,8 +14,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Processors is how many of them the Go scheduler should have for so many cores: a reader that waits
-// in the kernel keeps its own, and what else there is to do has the cores'.
+// Processors is how many of them the Go scheduler should have for so many cores: a reader that
+// waits in the kernel keeps its own, and what else there is to do has the cores'.
 func Processors(cores int) int { return 2 * cores }
 
 const (
@@ -56,7 +56,8 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	t := &udpTeam{listener: l, ends: ends, epoll: fd, help: make(chan struct{}, 1)}
 	t.count[modeRest] = len(ends)
 	for i, e := range ends {
-		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.fd, &unix.EpollEvent{Events: arrival, Fd: int32(i)}); err != nil {
+		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.fd,
+			&unix.EpollEvent{Events: arrival, Fd: int32(i)}); err != nil {
 			t.close()
 			return nil, os.NewSyscallError("epoll_ctl", err)
 		}
@@ -187,8 +188,8 @@ func (r *udpReader) poll() {
 	_ = raw.Read(r.polled) // nobody else closes it
 }
 
-// polled serves what has arrived, and reports whether to poll no more. If not, the next packet calls
-// it again.
+// polled serves what has arrived, and reports whether to poll no more. If not, the next packet
+// calls it again.
 func (r *udpReader) polled(uintptr) bool {
 	r.serve(r.arrived(r.events[:], 0))
 	now := time.Now()
@@ -220,7 +221,8 @@ func (r *udpReader) serve(n int) {
 			packets = r.batch(e)
 		}
 		if packets >= emptyBelow { // there may be more, of which the epoll has told already
-			_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, e.fd, &unix.EpollEvent{Events: arrival, Fd: event.Fd})
+			_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, e.fd,
+				&unix.EpollEvent{Events: arrival, Fd: event.Fd})
 		}
 	}
 }
@@ -256,18 +258,20 @@ func (r *udpReader) answers(e *endpoint, first, last, had int) (i, answers int) 
 	return i, answers
 }
 
-// answer answers packet i, in out's place to if that can be done at once. It returns how many places it took.
+// answer answers packet i, in out's place to if that can be done at once. It returns how many
+// places it took.
 func (r *udpReader) answer(e *endpoint, i, to int) int {
 	m := &r.in.messages[i]
 	packet, client, ok := r.listener.introduce(r.in.buffers[i][:m.length], r.in.from(i))
 	if !ok || len(packet) < wire.HeaderLen {
 		return 0
 	}
-	reply, result := handle(r.handler, packet, client, r.out.buffers[to][:0], func() (waiting, bool) {
-		r.handed = true
-		back := r.in.back(i)
-		return waiting{func(reply []byte) { back.send(e, reply) }, func() {}}, true
-	})
+	reply, result := handle(r.handler, packet, client, r.out.buffers[to][:0],
+		func() (waiting, bool) {
+			r.handed = true
+			back := r.in.back(i)
+			return waiting{func(reply []byte) { back.send(e, reply) }, func() {}}, true
+		})
 	if result != answered {
 		return 0
 	}

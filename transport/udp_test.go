@@ -10,7 +10,8 @@ import (
 
 // A flood that never pauses does not keep a listener from closing.
 func TestUDPClosesUnderFlood(t *testing.T) {
-	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2, Observer: &witness{}})
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
+		Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}

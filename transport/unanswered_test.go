@@ -55,10 +55,12 @@ func TestUnansweredHearsTheLateReply(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		again := &Request{Server: at, Query: question, Strays: &Strays{}}
-		if _, err := exchange(context.Background(), again, time.Now().Add(5*time.Second)); err != nil {
+		if _, err := exchange(context.Background(), again,
+			time.Now().Add(5*time.Second)); err != nil {
 			t.Errorf("%s: the second: %v", name, err)
 		}
-		if reply, err := open.Resume(context.Background(), 5*time.Second); err != nil || len(reply) == 0 {
+		if reply, err := open.Resume(context.Background(), 5*time.Second); err != nil ||
+			len(reply) == 0 {
 			t.Errorf("%s: the first: %v", name, err)
 		}
 		if a, b := <-ports, <-ports; a == b {
@@ -67,7 +69,7 @@ func TestUnansweredHearsTheLateReply(t *testing.T) {
 	}
 }
 
-// Who gives a question up that is open ends it at once; who waits in vain hears that.
+// Who gives a question up that is open ends it at once; who waits until the end gets that error.
 func TestUnansweredEnds(t *testing.T) {
 	for name, exchange := range exchangers {
 		at := udpServer(t, func([]byte) [][]byte { return nil })
@@ -117,7 +119,8 @@ func TestRFC7873CookieCheck(t *testing.T) {
 			return b
 		}
 		b[11]++
-		return wire.AppendOPT(b, 1232, 0, false, wire.Options{}.Append(wire.OptionCookie, cookie...))
+		return wire.AppendOPT(b, 1232, 0, false, wire.Options{}.Append(wire.OptionCookie,
+			cookie...))
 	}
 	for _, c := range []struct {
 		name       string
@@ -126,10 +129,14 @@ func TestRFC7873CookieCheck(t *testing.T) {
 		ok, proven bool
 	}{
 		{"nothing was sent", CookieCheck{}, reply(0, []byte("12345678")), true, false},
-		{"none, not known to send any", CookieCheck{Sent: true, Client: client}, reply(0), true, false},
-		{"none, known to", CookieCheck{Sent: true, Client: client, Needed: true}, reply(0), false, false},
-		{"none, truncated", CookieCheck{Sent: true, Client: client, Needed: true}, reply(2), true, false},
-		{"another", CookieCheck{Sent: true, Client: client}, reply(0, []byte("12345678")), false, false},
+		{"none, not known to send any", CookieCheck{Sent: true, Client: client}, reply(0), true,
+			false},
+		{"none, known to", CookieCheck{Sent: true, Client: client, Needed: true}, reply(0), false,
+			false},
+		{"none, truncated", CookieCheck{Sent: true, Client: client, Needed: true}, reply(2), true,
+			false},
+		{"another", CookieCheck{Sent: true, Client: client}, reply(0, []byte("12345678")), false,
+			false},
 		{"short", CookieCheck{Sent: true, Client: client}, reply(0, client[:4]), false, false},
 		{"ours", CookieCheck{Sent: true, Client: client}, reply(0, client[:]), true, true},
 		{"ours and the server's", CookieCheck{Sent: true, Client: client, Needed: true},

@@ -1,4 +1,5 @@
-// Servers that are asked over connections which stay open: forwarders, and authorities that were found to encrypt.
+// Servers that are asked over connections which stay open: forwarders, and authorities that were
+// found to encrypt.
 
 package transport
 
@@ -16,10 +17,11 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// Peer is who a server has to be. Servers with the same Peer share what is known of it: connections, sessions.
+// Peer is who a server has to be. Servers with the same Peer share what is known of it:
+// connections, sessions.
 type Peer struct {
 	Name  string         // its certificate has to have it; "" if only pins count
-	Pins  [][32]byte     // SHA-256 of public keys (RFC 7858, section 4.2), one of which it has to have
+	Pins  [][32]byte     // SHA-256 of public keys, one of which it has to have (RFC 7858, 4.2)
 	Roots *x509.CertPool // who may vouch for it; nil: the system's
 	Path  string         // of DoH
 }
@@ -33,7 +35,7 @@ func (p *Peer) Equal(o *Peer) bool {
 		(p.Roots == nil) == (o.Roots == nil) && (p.Roots == nil || p.Roots.Equal(o.Roots))
 }
 
-// ErrIdentity says that a server is not who it has to be.
+// ErrIdentity reports whether a server is not who it has to be.
 var ErrIdentity = errors.New("the server's certificate is not the one that is expected")
 
 // upstreamKey is what a connection is to.
@@ -70,7 +72,7 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 		return up
 	}
 	if u.known == nil {
-		u.known, u.sessions = map[upstreamKey]upstream{}, tls.NewLRUClientSessionCache(MaxUpstreams)
+		u.known, u.sessions = map[upstreamKey]upstream{}, tls.NewLRUClientSessionCache(maxUpstreams)
 		u.owner.guard = g
 	}
 	u.makeRoom()
@@ -79,14 +81,14 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 	return up
 }
 
-// makeRoom has those give way that nobody has asked for UpstreamIdle, for authorities come and go,
+// makeRoom has those give way that nobody has asked for upstreamIdle, for authorities come and go,
 // and if all are in use the one that was asked longest ago. The caller holds mu.
 func (u *upstreams) makeRoom() {
-	if len(u.known) < MaxUpstreams {
+	if len(u.known) < maxUpstreams {
 		return
 	}
 	var oldest upstreamKey
-	last, idle := time.Now(), time.Now().Add(-UpstreamIdle)
+	last, idle := time.Now(), time.Now().Add(-upstreamIdle)
 	for k, up := range u.known {
 		switch asked := up.lastAsked(); {
 		case asked.Before(idle):
@@ -96,7 +98,7 @@ func (u *upstreams) makeRoom() {
 			oldest, last = k, asked
 		}
 	}
-	if up, ok := u.known[oldest]; ok && len(u.known) >= MaxUpstreams {
+	if up, ok := u.known[oldest]; ok && len(u.known) >= maxUpstreams {
 		up.close()
 		delete(u.known, oldest)
 	}
@@ -136,9 +138,11 @@ func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time)
 	return n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
 }
 
-// tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section 4.6.3.4: opportunistic encryption does not authenticate).
+// tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section
+// 4.6.3.4: opportunistic encryption does not authenticate).
 func (u *upstreams) tls(k upstreamKey) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions, ServerName: k.server.Addr().String()}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions,
+		ServerName: k.server.Addr().String()}
 	if !k.via.HTTP() { // which adds what it speaks by itself
 		c.NextProtos = []string{k.via.ALPN()}
 	}

@@ -126,7 +126,8 @@ func ours(stacks []string) bool {
 func silence(t *testing.T, p Protocol) netip.AddrPort {
 	t.Helper()
 	if p.Network() == "udp" {
-		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+		c, err := net.ListenUDP("udp",
+			net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func (c *countingUpstream) exchange(context.Context, []byte) ([]byte, error) { r
 func (c *countingUpstream) lastAsked() time.Time                             { return c.asked }
 func (c *countingUpstream) close()                                           { c.closed = true }
 
-// MaxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one
+// maxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one
 // that was asked longest ago.
 func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 	now := time.Now()
@@ -167,19 +168,20 @@ func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 		defer u.close()
 		u.get(key(0), nil)
 		all := map[upstreamKey]*countingUpstream{}
-		for i := range MaxUpstreams {
-			c := &countingUpstream{asked: now.Add(-time.Duration(MaxUpstreams-i) * time.Millisecond)}
+		for i := range maxUpstreams {
+			age := time.Duration(maxUpstreams-i) * time.Millisecond
+			c := &countingUpstream{asked: now.Add(-age)}
 			if i < tc.idle {
-				c.asked = now.Add(-UpstreamIdle - time.Second)
+				c.asked = now.Add(-upstreamIdle - time.Second)
 			}
 			all[key(i)], u.known[key(i)] = c, c
 		}
-		u.get(key(MaxUpstreams), nil)
+		u.get(key(maxUpstreams), nil)
 		gone := max(1, tc.idle)
-		if want := MaxUpstreams - gone + 1; len(u.known) != want {
+		if want := maxUpstreams - gone + 1; len(u.known) != want {
 			t.Errorf("%s: %d servers have connections, want %d", tc.name, len(u.known), want)
 		}
-		for i := range MaxUpstreams {
+		for i := range maxUpstreams {
 			if all[key(i)].closed != (i < gone) {
 				t.Errorf("%s: server %d closed: %v", tc.name, i, all[key(i)].closed)
 				break

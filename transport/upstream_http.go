@@ -52,8 +52,9 @@ func http3Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClie
 func http2Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
 	var only http.Protocols
 	only.SetHTTP2(true)
-	return &http.Transport{TLSClientConfig: cfg, Protocols: &only, TLSHandshakeTimeout: HandshakeTime,
-		IdleConnTimeout: UpstreamIdle, MaxResponseHeaderBytes: MaxHTTPHeader,
+	return &http.Transport{TLSClientConfig: cfg, Protocols: &only,
+		TLSHandshakeTimeout: handshakeTime,
+		IdleConnTimeout:     upstreamIdle, MaxResponseHeaderBytes: maxHTTPHeader,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return o.dialTCP(ctx, server)
 		}}
@@ -72,7 +73,8 @@ func (p *Peer) path() string {
 func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
 	u.asked.Store(age(time.Now()))
 	// RFC 8484, section 4.1: ID 0, so that caches on the way know equal questions.
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url, bytes.NewReader(withID(query, 0, 0)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url,
+		bytes.NewReader(withID(query, 0, 0)))
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +85,10 @@ func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 	}
 	defer a.Body.Close()
 	if a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != mediaType {
-		_, _ = io.CopyN(io.Discard, a.Body, wire.MaxMessageLen) // so that the connection can be used again
-		return nil, fmt.Errorf("%w: status %d, %q", errBroken, a.StatusCode, a.Header.Get("Content-Type"))
+		// so that the connection can be used again
+		_, _ = io.CopyN(io.Discard, a.Body, wire.MaxMessageLen)
+		return nil, fmt.Errorf("%w: status %d, %q", errBroken, a.StatusCode,
+			a.Header.Get("Content-Type"))
 	}
 	reply, err := io.ReadAll(io.LimitReader(a.Body, wire.MaxMessageLen+1))
 	if err != nil {

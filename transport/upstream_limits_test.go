@@ -46,7 +46,7 @@ type asking struct {
 	err   error
 }
 
-// A server that answers nothing on a connection, MaxSilence questions long, gets another one.
+// A server that answers nothing on a connection, maxSilence questions long, gets another one.
 func TestMaxSilence(t *testing.T) {
 	at, asked := tcpServer(t)
 	n, peer := exchanger(t), &Peer{}
@@ -69,13 +69,13 @@ func TestMaxSilence(t *testing.T) {
 		return a.conn
 	}
 	first := ask()
-	for i := 1; i < MaxSilence; i++ {
+	for i := 1; i < maxSilence; i++ {
 		if c := ask(); c != first {
 			t.Fatalf("another connection after %d questions without an answer", i)
 		}
 	}
 	if c := ask(); c == first {
-		t.Errorf("the same connection after %d questions without an answer", MaxSilence)
+		t.Errorf("the same connection after %d questions without an answer", maxSilence)
 	}
 }
 

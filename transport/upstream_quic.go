@@ -41,7 +41,9 @@ func newQUICUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
 
 // upstreamQUIC is the configuration of connections that we make.
 func upstreamQUIC() *quic.Config {
-	return &quic.Config{HandshakeIdleTimeout: HandshakeTime, MaxIdleTimeout: UpstreamIdle, MaxIncomingStreams: -1, DisablePathMTUDiscovery: true, TokenStore: quic.NewLRUTokenStore(4, 2)}
+	return &quic.Config{HandshakeIdleTimeout: handshakeTime, MaxIdleTimeout: upstreamIdle,
+		MaxIncomingStreams: -1, DisablePathMTUDiscovery: true,
+		TokenStore: quic.NewLRUTokenStore(4, 2)}
 }
 
 func (u *quicUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
@@ -98,7 +100,7 @@ func (u *quicUpstream) connect(ctx context.Context, d *quicDial) {
 			u.forget(d)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	d.conn, d.err = u.owner.dialQUIC(ctx, u.key.server, u.tls, d.over)
 	if d.err != nil {
@@ -141,7 +143,8 @@ func quicExchange(ctx context.Context, c *quic.Conn, query []byte) ([]byte, erro
 		s.CancelWrite(doqRequestCancelled)
 	})
 	defer stop()
-	if _, err := s.Write(appendFrame(nil, withID(query, 0, 0))); err != nil { // RFC 9250, section 4.2.1: ID 0
+	// RFC 9250, section 4.2.1: ID 0
+	if _, err := s.Write(appendFrame(nil, withID(query, 0, 0))); err != nil {
 		return nil, err
 	}
 	if err := s.Close(); err != nil {

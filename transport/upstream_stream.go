@@ -1,4 +1,5 @@
-// Asking over TCP and DoT connections that stay open: questions are pipelined, replies come in any order (RFC 7766, section 6.2.1.1).
+// Asking over TCP and DoT connections that stay open: questions are pipelined, replies come in any
+// order (RFC 7766, section 6.2.1.1).
 
 package transport
 
@@ -34,7 +35,7 @@ type streamConn struct {
 
 	mu      sync.Mutex
 	conn    net.Conn
-	err     error // the connection is good for nothing more; guarded by mu, as is all below
+	err     error // the connection cannot be used any more; guarded by mu, as is all below
 	waiting map[uint16]*streamQuestion
 	replied bool // the server has answered something
 	silent  int  // questions in a row that nobody answered
@@ -51,14 +52,15 @@ func newStreamUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
 	return &streamUpstream{key: k, tls: cfg, owner: o}
 }
 
-// errBroken says that a connection ended under a question; another connection may do.
+// errBroken reports whether a connection ended under a question; another connection may do.
 var errBroken = errors.New("the connection ended")
 
 func (u *streamUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
 	for {
 		c, fresh := u.conn()
 		reply, err := c.exchange(ctx, query)
-		// RFC 7766, section 6.2.4: the server may close a connection that was idle just when it is used again.
+		// RFC 7766, section 6.2.4: the server may close a connection that was idle just when it is
+		// used again.
 		if errors.Is(err, errBroken) && !fresh && ctx.Err() == nil {
 			continue
 		}
@@ -72,16 +74,16 @@ func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
 	defer u.mu.Unlock()
 	u.asked = time.Now()
 	var best *streamConn
-	load := MaxInFlight
+	load := maxInFlight
 	for _, c := range u.conns {
 		if n := c.load(); n < load {
 			best, load = c, n
 		}
 	}
-	if best != nil && (load < MaxInFlight/2 || len(u.conns) >= MaxUpstreamConns) {
+	if best != nil && (load < maxInFlight/2 || len(u.conns) >= maxUpstreamConns) {
 		return best, false
 	}
-	if best == nil && len(u.conns) >= MaxUpstreamConns {
+	if best == nil && len(u.conns) >= maxUpstreamConns {
 		return u.conns[0], false // all are full: it says so
 	}
 	c = &streamConn{server: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
@@ -125,7 +127,7 @@ func (c *streamConn) load() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return MaxInFlight
+		return maxInFlight
 	}
 	return len(c.waiting)
 }
@@ -181,12 +183,12 @@ func (c *streamConn) made(conn net.Conn, err error) {
 func (c *streamConn) goesOn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.err == nil && c.conn.SetReadDeadline(time.Now().Add(UpstreamIdle)) == nil
+	return c.err == nil && c.conn.SetReadDeadline(time.Now().Add(upstreamIdle)) == nil
 }
 
 // dial connects, for all who wait.
 func (c *streamConn) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, HandshakeTime)
+	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", c.server.key.server.String())
@@ -273,7 +275,7 @@ func (c *streamConn) enter(query []byte) (*streamQuestion, uint16, error) {
 	if c.err != nil {
 		return nil, 0, c.err
 	}
-	if len(c.waiting) >= MaxInFlight {
+	if len(c.waiting) >= maxInFlight {
 		return nil, 0, ErrTimeout
 	}
 	var b [2]byte
@@ -295,7 +297,7 @@ func (c *streamConn) leave(id uint16) {
 	c.mu.Lock()
 	delete(c.waiting, id)
 	c.silent++
-	dead := c.silent >= MaxSilence
+	dead := c.silent >= maxSilence
 	c.mu.Unlock()
 	if dead {
 		c.fail(errBroken)

@@ -24,7 +24,8 @@ func peerOf(leaf *x509.Certificate, name bool) *Peer {
 }
 
 // upstreamListener is a listener with its certificate.
-func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness, *x509.Certificate) {
+func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness,
+	*x509.Certificate) {
 	var leaf *x509.Certificate
 	at, h, w := listener(t, p, func(s *Spec) { leaf = s.TLS.source.All()[0].Leaf })
 	return at, h, w, leaf
@@ -32,7 +33,8 @@ func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness
 
 var upstreamProtocols = []Protocol{TCP, DoT, DoH, DoH3, DoQ}
 
-// Every transport that we serve we can ask over too: many questions at once, over one connection, each with its own reply and ID.
+// Every transport that we serve we can ask over too: many questions at once, over one connection,
+// each with its own reply and ID.
 func TestUpstream(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		for _, byName := range []bool{true, false} {
@@ -41,7 +43,8 @@ func TestUpstream(t *testing.T) {
 			ask := func(label string, id byte) {
 				q := query(label)
 				q[0], q[1] = 77, id
-				r, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: q, Timeout: 10 * time.Second})
+				r, err := n.Exchange(context.Background(),
+					Request{Server: at, Via: p, Peer: peer, Query: q, Timeout: 10 * time.Second})
 				if err != nil || r[0] != 77 || r[1] != id || Matches(q, r) != MatchReply {
 					t.Errorf("%v, %s %d: %x %v", p, label, id, r, err)
 				}
@@ -73,8 +76,9 @@ func TestRFC7858Identity(t *testing.T) {
 		other.Name = "elsewhere.example"
 		pinned := peerOf(leaf, true)
 		pinned.Pins = [][32]byte{{1}}
-		for name, peer := range map[string]*Peer{"another name": other, "nobody vouches for it": {Name: "localhost", Roots: x509.NewCertPool()},
-			"another pin": {Pins: [][32]byte{{1}}}, "the name, but another pin": pinned} {
+		for name, peer := range map[string]*Peer{"another name": other,
+			"nobody vouches for it": {Name: "localhost", Roots: x509.NewCertPool()},
+			"another pin":           {Pins: [][32]byte{{1}}}, "the name, but another pin": pinned} {
 			_, err := exchanger(t).Exchange(context.Background(),
 				Request{Server: at, Via: p, Peer: peer,
 					Query: query("fast"), Timeout: 10 * time.Second})
@@ -103,7 +107,9 @@ func TestUpstreamReconnects(t *testing.T) {
 		})
 		n, peer := exchanger(t), peerOf(leaf, false)
 		for i := range 3 {
-			if _, err := n.Exchange(context.Background(), Request{Server: at, Via: p, Peer: peer, Query: query("serve"), Timeout: 10 * time.Second}); err != nil {
+			if _, err := n.Exchange(context.Background(),
+				Request{Server: at, Via: p, Peer: peer, Query: query("serve"),
+					Timeout: 10 * time.Second}); err != nil {
 				t.Errorf("%v, question %d: %v", p, i, err)
 			}
 		}
@@ -131,7 +137,8 @@ func TestUpstreamFailures(t *testing.T) {
 				Query: query(label), Timeout: patience})
 			return err
 		}
-		// The handshake is not what the silence is waited for: it may take longer on a busy machine.
+		// The handshake is not what the silence is waited for: it may take longer on a busy
+		// machine.
 		if err := ask("fast", 10*time.Second); err != nil {
 			t.Errorf("%v: the first question: %v", p, err)
 		}
@@ -155,9 +162,10 @@ func TestUpstreamFailures(t *testing.T) {
 // Servers that are not asked any more are forgotten, so that their number is bounded.
 func TestUpstreamsAreBounded(t *testing.T) {
 	var u upstreams
-	old := time.Now().Add(-2 * UpstreamIdle)
-	for i := range MaxUpstreams {
-		k := upstreamKey{via: TCP, server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 53)}
+	old := time.Now().Add(-2 * upstreamIdle)
+	for i := range maxUpstreams {
+		k := upstreamKey{via: TCP, server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0,
+			byte(i >> 8), byte(i)}), 53)}
 		u.get(k, nil).(*streamUpstream).asked = old
 	}
 	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")}, nil)

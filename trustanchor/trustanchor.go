@@ -117,8 +117,9 @@ func (s *Set) add(rr dns.RR) error {
 			return fmt.Errorf("trust anchor for %s: %w", zone, err)
 		}
 		if want, known := digestLengths[ds.Digest]; known && len(ds.Hash) != want {
-			never = fmt.Errorf("trust anchor for %s: DS %d: %w: a digest of type %d has %d octets, "+
-				"this one %d", zone, ds.KeyTag, ErrNeverMatches, ds.Digest, want, len(ds.Hash))
+			never = fmt.Errorf("trust anchor for %s: DS %d: %w: a digest of type %d has %d "+
+				"octets, this one %d", zone, ds.KeyTag, ErrNeverMatches, ds.Digest, want,
+				len(ds.Hash))
 		}
 	case *dns.DNSKEY:
 		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {

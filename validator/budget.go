@@ -67,12 +67,12 @@ func (b *Budget) fail(n int32) bool {
 // digest reports whether one more DS digest may be computed.
 func (b *Budget) digest() bool { return b.mayMismatch(1) }
 
-// mayMismatch reports whether n more DS digests may be computed in vain.
+// mayMismatch reports whether n more DS digests may be computed without a match.
 func (b *Budget) mayMismatch(n int32) bool {
 	return b.mismatches.Load() >= n && b.charge(cause.LimitDigests, (*Budget).mayMismatch, n)
 }
 
-// mismatch notes that a digest was computed in vain.
+// mismatch notes that a digest was computed without a match.
 func (b *Budget) mismatch() { b.mismatched(1) }
 
 func (b *Budget) mismatched(n int32) bool {

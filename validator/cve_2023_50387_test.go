@@ -100,7 +100,7 @@ func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 	}
 }
 
-// A digest that cannot be its type's is not computed, and so is none in vain.
+// A digest that cannot be its type's is not computed, and costs nothing.
 func TestCVE202350387DigestsOfAWrongLength(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private)

@@ -75,8 +75,8 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 	}
 }
 
-// Digests that are computed in vain are few (KeyTrap's HashTrap), and only those of keys that have
-// the DS's tag and algorithm are computed.
+// Digests that may be computed without a match are few (KeyTrap's HashTrap), and only those of keys
+// that have the DS's tag and algorithm are computed.
 func TestCVE202350387DigestsInVain(t *testing.T) {
 	k, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private, other.DNSKEY)

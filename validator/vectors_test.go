@@ -191,7 +191,7 @@ func TestRFC5155AppendixB(t *testing.T) {
 			for i := range c.proofs {
 				less := append(append([]string(nil), c.proofs[:i]...), c.proofs[i+1:]...)
 				v := judge(find(less...))
-				// Without the wildcard's record the opt-out span still says that an unsigned
+				// Without the wildcard's record the opt-out span still shows that an unsigned
 				// delegation may be there (section 9.2).
 				open := v.Status == wire.Insecure && v.Shape == ShapeNoData && i == len(c.proofs)-1
 				denied := v.Status == wire.Bogus && (v.Failure.Cause == cause.DenialInvalid ||

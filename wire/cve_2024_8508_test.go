@@ -159,7 +159,7 @@ func TestCVE20248508HonestMessagesAreRead(t *testing.T) {
 }
 
 // Answers are compressed again. Names of equal hashes, which whoever knows the hash can make, are
-// compared in vain a bounded number of times; then names are written out.
+// compared without a match a bounded number of times; then names are written out.
 func TestCVE20248508EqualHashes(t *testing.T) {
 	b := NewBuilder(MaxMessageLen, 0, 0, nil, TypePTR, ClassIN)
 	long := func(i int) []byte {

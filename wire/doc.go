@@ -9,7 +9,7 @@
 // into RRsets with their RRSIGs attached. From then on nothing is parsed or packed again: the
 // validator, the cache and the [Builder] work on [RRset] as it is.
 //
-// Whatever is malformed is refused with an [Error] that names what is wrong and its offset; a
+// Whatever is malformed is refused with an error that names what is wrong and its offset; a
 // compression pointer must point backwards, so that reading a name always ends (RFC 1035, section
 // 4.1.4).
 //

@@ -123,7 +123,7 @@ func TestParseMalformed(t *testing.T) {
 			"\x00\x00\x29\x00\x00\x00\x00\x00\x00\x00\x04\x00\x0A\x00\x09", 23},
 	} {
 		_, err := Parse([]byte(c.msg))
-		var e *Error
+		var e *parseError
 		if !errors.As(err, &e) || e.Offset != c.offset {
 			t.Errorf("%s: got %v, want an error at offset %d", name, err, c.offset)
 		}

@@ -40,7 +40,7 @@ func MustParseName(s string) Name {
 }
 
 // ParseName reads a name in presentation form (RFC 1035, section 5.1), with or without the final
-// dot. The error is an *Error whose offset counts octets of s.
+// dot. The error names the offset in s.
 func ParseName(s string) (Name, error) {
 	if s == "." {
 		return Root, nil

@@ -26,7 +26,7 @@ func TestParseName(t *testing.T) {
 	for in, offset := range map[string]int{"": 0, "a..b": 2, ".a": 0, `a\`: 1, `a\25`: 1,
 		`a\256`: 1, long + "a": 63, strings.Repeat(long+".", 4): 253} {
 		_, err := ParseName(in)
-		var e *Error
+		var e *parseError
 		if !errors.As(err, &e) || e.Offset != offset {
 			t.Errorf("%q: got %v, want an error at offset %d", in, err, offset)
 		}

@@ -69,7 +69,7 @@ func (o *options) dialTLS(i int, cache tls.ClientSessionCache) (*tls.Conn, error
 	return c, nil
 }
 
-// once makes a connection, asks, and closes; it says whether a session was resumed.
+// once makes a connection, asks, and closes; it reports whether a session was resumed.
 func (o *options) once(i int, cache tls.ClientSessionCache) (resumed bool, err error) {
 	if o.via == "doq" {
 		c, err := o.dialQUIC(cache)

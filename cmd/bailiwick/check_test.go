@@ -38,7 +38,8 @@ func pair(t *testing.T, dir, name string, lives time.Duration) {
 	}
 	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der},
 		name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +51,8 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"short": "too short", "empty": "", "nonsense.pem": "nonsense",
-		"ds":    ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n",
+		"ds": ". IN DS 20326 8 2 " +
+			"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n",
 		"baddd": "a. IN DNSKEY 257 3 13 AAAA\nb. IN A 192.0.2.1\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -72,7 +74,8 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 		if !ok {
 			t.Fatalf("no line -- in %q", name)
 		}
-		if err := os.WriteFile(file, []byte(strings.TrimPrefix(text+"\n", "\n")), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(strings.TrimPrefix(text+"\n", "\n")),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := call("config", "check", file)
@@ -110,8 +113,10 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 			false},
 		{"trust_anchors:\n  builtin: false\n  records: []\n",
 			":2:12: there is no trust anchor: nothing is validated", false},
-		{"trust_anchors: {builtin: no, insecure: [example.com]}\n", "there is no trust anchor", false},
-		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n", "warning: validation is off for all names",
+		{"trust_anchors: {builtin: no, insecure: [example.com]}\n", "there is no trust anchor",
+			false},
+		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n",
+			"warning: validation is off for all names",
 			true},
 	} {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
@@ -157,7 +162,8 @@ func TestCheckRefusesAnAnchorThatMatchesNoKeyAndServeGoesOn(t *testing.T) {
 			":2:33: trust anchor for a.: DS 1: " + never + "4 has 48 octets, this one 1"}, true},
 		{"trust_anchors: {file: two}\n", []string{
 			":1:23: " + dir + "/two: trust anchor for a.: DS 1: " + never + "2 has 32 octets",
-			":1:23: " + dir + "/two: trust anchor for b.: DS 2: " + never + "1 has 20 octets"}, true},
+			":1:23: " + dir + "/two: trust anchor for b.: DS 2: " + never + "1 has 20 octets"},
+			true},
 		{"trust_anchors: {records: [. IN DS 1 8 2 AB, nonsense]}\n",
 			[]string{never, "nonsense"}, false},
 	} {
@@ -223,7 +229,8 @@ func TestConfigurationOfTheReadmeIsGood(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := call("config", "check", file); err != nil || !strings.HasSuffix(out, ": good\n") {
+	if out, err := call("config", "check", file); err != nil ||
+		!strings.HasSuffix(out, ": good\n") {
 		t.Errorf("%v:\n%s", err, out)
 	}
 }

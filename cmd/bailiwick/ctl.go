@@ -44,7 +44,8 @@ func ctlCommand() *cobra.Command {
 		},
 	}
 	flush.Flags().BoolVar(&subtree, "subtree", false, "and of everything below it")
-	clock := &cobra.Command{Use: "clock", Short: "Move the server's clock (builds with the tag testclock only)"}
+	clock := &cobra.Command{Use: "clock",
+		Short: "Move the server's clock (builds with the tag testclock only)"}
 	clock.AddCommand(&cobra.Command{
 		Use:               "advance DURATION",
 		Short:             "Let time pass, for example 1h0m0s",

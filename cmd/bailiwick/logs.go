@@ -137,8 +137,10 @@ func (s *spoken) replace(c transport.CertificateSource) {
 // say tells which certificates are others than before.
 func (s *spoken) say(before []*tls.Certificate) {
 	for _, c := range s.All() {
-		if !slices.ContainsFunc(before, func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
-			s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "), "expires",
+		if !slices.ContainsFunc(before,
+			func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
+			s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "),
+				"expires",
 				c.Leaf.NotAfter.Format(time.RFC3339))
 		}
 	}

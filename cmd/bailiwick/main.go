@@ -27,7 +27,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(), versionCommand())
+	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(),
+		versionCommand())
 	return root
 }
 

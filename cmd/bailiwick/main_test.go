@@ -29,7 +29,8 @@ func TestCommands(t *testing.T) {
 		}
 		return p
 	}
-	good, bad := write("good.yaml", "cache: {memory: 64MiB}\n"), write("bad.yaml", "cache:\n  memry: 64MiB\n")
+	good, bad := write("good.yaml", "cache: {memory: 64MiB}\n"), write("bad.yaml",
+		"cache:\n  memry: 64MiB\n")
 	noSocket := write("nosocket.yaml", "control: {socket: ''}\n")
 	anchor := write("anchor.yaml", "trust_anchors: {records: [nonsense]}\n")
 	for _, c := range []struct {
@@ -48,7 +49,8 @@ func TestCommands(t *testing.T) {
 		{"query --lab a..b", "empty label at offset 2", 1},
 		{"query --lab example NOTYPE", "is no type such as", 1},
 		{"config check " + good, "good", 0},
-		{"config check " + bad, "bad.yaml:2:3: unknown key cache.memry; did you mean cache.memory?", 1},
+		{"config check " + bad, "bad.yaml:2:3: unknown key cache.memry; did you mean cache.memory?",
+			1},
 		{"config check " + anchor, "want a DS or DNSKEY record", 1},
 		{"config check " + filepath.Join(dir, "none.yaml"), "no such file", 1},
 		{"config show " + good, "memory: 64MiB", 0},

@@ -1,4 +1,4 @@
-// How hard the collector works, from the configured memory.
+// How hard the garbage collector works, from the configured memory.
 
 package main
 
@@ -10,25 +10,29 @@ import (
 	"bailiwick/cache"
 )
 
-// memoryLimit is what the collector should stay below, in octets: the part of the caches that it sees, half as much for what it has not found yet, and room for
-// everything else. Near it it works harder. The process takes the rest of the caches besides.
+// memoryLimit returns the value for debug.SetMemoryLimit, in bytes: 1.5 times the part of the
+// caches that is on the heap, and room for everything else. Near it it works harder. The process
+// takes the rest of the caches besides.
 func memoryLimit(caches int64) int64 {
 	heap := caches - int64(cache.OffHeap(int(caches)))
 	return heap + heap/2 + 64<<20
 }
 
-// collectorBounds are those of GOGC: half as much garbage as live data is let lie; while the caches are small, more.
+// collectorBounds are those of GOGC: half as much garbage as live data is let lie; while the caches
+// are small, more.
 const (
 	minPercent = 50
 	maxPercent = 5000
 	maxRoom    = 8 << 20 // octets of garbage that are let lie whatever the live data are
 )
 
-// tuneCollector lets at least a quarter of the caches' memory, up to maxRoom, fill with garbage before the collector runs. With empty caches it
-// would run every few megabytes otherwise, though the operator has given it hundreds. It looks again after each run, until the process ends.
-func tuneCollector(caches int64) {
+// tuneGC lets at least a quarter of the caches' memory, up to maxRoom, fill with garbage before a
+// collection starts. With empty caches it would run every few megabytes otherwise, though the
+// operator has given it hundreds. It looks again after each run, until the process ends.
+func tuneGC(caches int64) {
 	debug.SetMemoryLimit(memoryLimit(caches))
-	t := &collector{room: uint64(min(caches/4, maxRoom)), sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	t := &collector{room: uint64(min(caches/4, maxRoom)),
+		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 	t.tune()
 }
 
@@ -38,17 +42,18 @@ type collector struct {
 	sample  []metrics.Sample
 }
 
-// sentinel dies in every run of the collector.
-type sentinel struct{ c *collector }
+// gcHook is finalised in every garbage collection.
+type gcHook struct{ c *collector }
 
 func (c *collector) tune() {
 	metrics.Read(c.sample)
 	percent := percentFor(c.room, c.sample[0].Value.Uint64())
-	if d := percent - c.percent; d > c.percent/10 || -d > c.percent/10 { // setting it stops the world for a moment
+	// setting it stops the world for a moment
+	if d := percent - c.percent; d > c.percent/10 || -d > c.percent/10 {
 		c.percent = percent
 		debug.SetGCPercent(percent)
 	}
-	runtime.SetFinalizer(&sentinel{c}, func(s *sentinel) { s.c.tune() })
+	runtime.SetFinalizer(&gcHook{c}, func(s *gcHook) { s.c.tune() })
 }
 
 // percentFor is the GOGC that leaves room for garbage beside so many octets that live.

@@ -10,7 +10,8 @@ func TestCollectorPercent(t *testing.T) {
 	for _, c := range []struct {
 		room, live uint64
 		want       int
-	}{{64 << 20, 8 << 20, 800}, {64 << 20, 64 << 20, 100}, {64 << 20, 1 << 30, 50}, {64 << 20, 0, maxPercent}, {1 << 20, 2 << 20, 50}} {
+	}{{64 << 20, 8 << 20, 800}, {64 << 20, 64 << 20, 100}, {64 << 20, 1 << 30, 50},
+		{64 << 20, 0, maxPercent}, {1 << 20, 2 << 20, 50}} {
 		if got := percentFor(c.room, c.live); got != c.want {
 			t.Errorf("room %d, live %d: %d, want %d", c.room, c.live, got, c.want)
 		}
@@ -19,7 +20,7 @@ func TestCollectorPercent(t *testing.T) {
 	defer debug.SetGCPercent(before)
 	limit := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(limit)
-	tuneCollector(256 << 20)
+	tuneGC(256 << 20)
 	if got := debug.SetGCPercent(100); got <= minPercent {
 		t.Errorf("GOGC is %d for a small heap and 256 MiB of caches", got)
 	}

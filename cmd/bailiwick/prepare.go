@@ -48,8 +48,10 @@ func prepare(cfg *config.Config) (p *parts, found config.Findings) {
 	p = &parts{}
 	add := func(f config.Findings) { found = append(found, f...) }
 	var f config.Findings
-	if _, moves := clock.Default().(interface{ Set(time.Time) }); !cfg.ClockStart.IsZero() && !moves {
-		add(config.Findings{cfg.Error("clock.start", "clock.start is for builds with the tag testclock")})
+	if _, moves := clock.Default().(interface{ Set(time.Time) }); !cfg.ClockStart.IsZero() &&
+		!moves {
+		add(config.Findings{cfg.Error("clock.start",
+			"clock.start is for builds with the tag testclock")})
 	}
 	p.anchors, f = loadAnchors(cfg)
 	add(f)
@@ -65,7 +67,8 @@ func prepare(cfg *config.Config) (p *parts, found config.Findings) {
 		add(config.Findings{cfg.Error("tls.ticket_secret", "%v", err)})
 	}
 	if why := unfitSocket(cfg.ControlSocket); why != "" {
-		add(config.Findings{cfg.Error("control.socket", "control socket %s: %s", cfg.ControlSocket, why)})
+		add(config.Findings{cfg.Error("control.socket", "control socket %s: %s", cfg.ControlSocket,
+			why)})
 	}
 	add(cfg.Warnings())
 	return p, found.Sorted()
@@ -77,7 +80,8 @@ func unfitSocket(path string) string {
 		return ""
 	}
 	if len(path) > maxSocketPath {
-		return fmt.Sprintf("the path has %d octets, sockets take up to %d", len(path), maxSocketPath)
+		return fmt.Sprintf("the path has %d octets, sockets take up to %d", len(path),
+			maxSocketPath)
 	}
 	folder := filepath.Dir(path)
 	if st, err := os.Stat(folder); err != nil {
@@ -124,7 +128,8 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		if ds, _ := set.At(zone); ds != nil {
 			if usable, why := v.UsableDS(ds); len(usable) == 0 {
 				found = append(found, cfg.Warning("trust_anchors",
-					"no trust anchor of zone %s can be used: its names are not validated (%s)", zone, why.Text()))
+					"no trust anchor of zone %s can be used: its names are not validated (%s)",
+					zone, why.Text()))
 			}
 		}
 	}
@@ -192,11 +197,13 @@ func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFil
 		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
 			end.Format(time.DateOnly)))
 	case now.Before(c.Leaf.NotBefore):
-		found = append(found, cfg.Warning(key, "certificate %s begins on %s: clients will not trust it",
+		found = append(found, cfg.Warning(key,
+			"certificate %s begins on %s: clients will not trust it",
 			f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
 	}
 	if st, err := os.Stat(f.Key); err == nil && st.Mode().Perm()&0o004 != 0 {
-		found = append(found, cfg.Warning(key, "key %s can be read by everybody on this machine", f.Key))
+		found = append(found, cfg.Warning(key, "key %s can be read by everybody on this machine",
+			f.Key))
 	}
 	return found
 }

@@ -114,7 +114,8 @@ func (p *process) dropped() string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^bailiwick_log_lines_dropped_total (\d+)$`).FindStringSubmatch(text)
+	dropped := regexp.MustCompile(`(?m)^bailiwick_log_lines_dropped_total (\d+)$`)
+	m := dropped.FindStringSubmatch(text)
 	if m == nil {
 		p.t.Fatal("no bailiwick_log_lines_dropped_total")
 	}
@@ -196,7 +197,8 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 			t.Run(c.name+", "+format, func(t *testing.T) {
 				w := c.open(t)
 				p := startProcess(t, format, "", w, w)
-				if text, err := p.get("/readyz"); err != nil || !strings.HasPrefix(text, "not ready: ") {
+				if text, err := p.get("/readyz"); err != nil ||
+					!strings.HasPrefix(text, "not ready: ") {
 					t.Errorf("with nobody to ask, /readyz says %s, %v", text, err)
 				}
 				for i := range 5 {
@@ -234,7 +236,8 @@ func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conns[i].Close()
-		q := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.example.", i), dns.TypeA).SetEdns0(1232, false)
+		q := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.example.", i), dns.TypeA).SetEdns0(1232,
+			false)
 		if err := conns[i].WriteMsg(q); err != nil {
 			t.Fatal(err)
 		}

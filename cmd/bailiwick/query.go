@@ -27,11 +27,13 @@ func queryCommand() *cobra.Command {
 	var port uint16
 	cmd := &cobra.Command{
 		Use: "query NAME [TYPE] [@SERVER]",
-		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer as dig " +
+		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer " +
+			"as dig " +
 			"does",
-		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with the " +
-			"cause if there is none.\n" +
-			"With @SERVER (an address or a name, with a port or without) that server is asked instead, " +
+		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with " +
+			"the cause if there is none.\n" +
+			"With @SERVER (an address or a name, with a port or without) that server is asked " +
+			"instead, " +
 			"as dig would.\n\n" + exitStatuses,
 		Example: "  bailiwick query --trace www.example.com AAAA\n  bailiwick query " +
 			"@127.0.0.1:5300 www.example.com",
@@ -48,7 +50,8 @@ func queryCommand() *cobra.Command {
 			}
 			if server != "" {
 				if inLab || trace || file != "" {
-					return wrongUse("--lab, --trace and --config are for names that are resolved here; %s only "+
+					return wrongUse("--lab, --trace and --config are for names that are resolved "+
+						"here; %s only "+
 						"answers", server)
 				}
 				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd)
@@ -84,8 +87,10 @@ func queryCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	cmd.Flags().BoolVar(&inLab, "lab", false, "ask the embedded signed internet instead of the real one")
-	cmd.Flags().BoolVar(&trace, "trace", false, "print each step: server, question, answer, verdict")
+	cmd.Flags().BoolVar(&inLab, "lab", false,
+		"ask the embedded signed internet instead of the real one")
+	cmd.Flags().BoolVar(&trace, "trace", false,
+		"print each step: server, question, answer, verdict")
 	cmd.Flags().BoolVar(&dnssec, "dnssec", false, "print signatures and proofs too")
 	cmd.Flags().BoolVar(&cd, "cd", false, "do not validate")
 	cmd.Flags().Uint16VarP(&port, "port", "p", 53, "`PORT` of @SERVER")
@@ -103,7 +108,8 @@ func splitServer(args []string) (server string, rest []string, err error) {
 		case !ok:
 			rest = append(rest, a)
 		case s == "":
-			return "", nil, wrongUse("@ wants a server's name or address behind it, without a space: " +
+			return "", nil, wrongUse("@ wants a server's name or address behind it, without a " +
+				"space: " +
 				"@127.0.0.1")
 		case server != "":
 			return "", nil, wrongUse("@%s and @%s: one server is asked", server, s)
@@ -113,10 +119,12 @@ func splitServer(args []string) (server string, rest []string, err error) {
 	}
 	switch {
 	case len(rest) == 0:
-		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] [@SERVER]",
+		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] "+
+			"[@SERVER]",
 			server)
 	case len(rest) > 2:
-		return "", nil, wrongUse("%q is too much; usage: bailiwick query NAME [TYPE] [@SERVER]", rest[2])
+		return "", nil, wrongUse("%q is too much; usage: bailiwick query NAME [TYPE] [@SERVER]",
+			rest[2])
 	}
 	return server, rest, nil
 }
@@ -241,7 +249,8 @@ func printAnswer(out io.Writer, a *resolver.Answer, dnssec bool, took time.Durat
 	if a.Status == wire.Secure {
 		flags |= wire.FlagAD
 	}
-	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, []byte(a.Question.Name.Wire()), a.Question.Type, a.Question.Class)
+	b := wire.NewBuilder(wire.MaxMessageLen, 0, flags, []byte(a.Question.Name.Wire()),
+		a.Question.Type, a.Question.Class)
 	for _, s := range a.Sets {
 		b.Add(wire.SectionAnswer, s, dnssec)
 	}

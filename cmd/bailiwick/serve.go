@@ -27,8 +27,10 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
 		Long: "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, " +
-			"unless the configuration says otherwise.\nWith --lab the internet is a small one of our " +
-			"own, signed, with something broken in every way; no network is needed. It is served over " +
+			"unless the configuration says otherwise.\n" +
+			"With --lab the internet is a small one of our " +
+			"own, signed, with something broken in every way; no network is needed. It is served " +
+			"over " +
 			"DoT, DoH and DoQ too, with a certificate made for the occasion.",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -40,7 +42,8 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	cmd.Flags().BoolVar(&inLab, "lab", false, "serve the embedded signed internet instead of the real one")
+	cmd.Flags().BoolVar(&inLab, "lab", false,
+		"serve the embedded signed internet instead of the real one")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
 }
@@ -173,7 +176,8 @@ func printLab(out io.Writer, r *running) {
 			continue
 		}
 		for _, t := range labTries {
-			fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", l.Addr().Addr(), l.Addr().Port(), t.name, t.what)
+			fmt.Fprintf(out, "  dig @%s -p %d %s +dnssec     # %s\n", l.Addr().Addr(),
+				l.Addr().Port(), t.name, t.what)
 			fmt.Fprintf(out, "  %s query --lab --trace %s\n", self(), t.name)
 		}
 		break

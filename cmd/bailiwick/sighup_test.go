@@ -23,7 +23,7 @@ func (l line) Write(b []byte) (int, error) {
 }
 
 // SIGHUP never ends the process, with listeners that encrypt or without: unless it is caught this
-// test binary ends here. It says that the configuration was read again.
+// test binary ends here. Its log shows that the configuration was read again.
 func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 	hangups() // as serve does first of all
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {

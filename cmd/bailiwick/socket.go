@@ -57,6 +57,6 @@ func findSocket() (string, error) {
 		}
 	}
 	return "", errors.New("no control socket at " + strings.Join(at, " or ") +
-		" (is the server running?); --socket says where it is, or --config which configuration the " +
-		"server has")
+		" (is the server running?); --socket says where it is, or --config which configuration " +
+		"the server has")
 }

@@ -91,7 +91,8 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 
 func newLog(cfg *config.Config, out io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.LogLevel)) // one of the choices that the configuration checks
+	// one of the choices that the configuration checks
+	_ = level.UnmarshalText([]byte(cfg.LogLevel))
 	o := &slog.HandlerOptions{Level: level}
 	if cfg.LogJSON {
 		return slog.New(slog.NewJSONHandler(out, o))
@@ -387,7 +388,7 @@ func (r *running) controls() console.Controls {
 
 // start serves.
 func (r *running) start() {
-	tuneCollector(r.cfg.Memory)
+	tuneGC(r.cfg.Memory)
 	tuneScheduler()
 	for _, l := range r.now().listeners {
 		l.Start(l.entrance)

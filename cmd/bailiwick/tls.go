@@ -76,7 +76,8 @@ func (r *running) maintainTLS() {
 	})
 }
 
-// discover answers questions about this resolver, from the listeners and the certificate that run now.
+// discover answers questions about this resolver, from the listeners and the certificate that run
+// now.
 func (r *running) discover(q wire.Question) *policy.Local {
 	if q.Type != wire.TypeSVCB && q.Type != wire.TypeRESINFO {
 		return nil
@@ -102,8 +103,10 @@ func configured(cfg *config.Config) map[transport.Protocol][]netip.AddrPort {
 }
 
 // designate describes encrypted listeners to clients, in the order of the table of transports.
-func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort, certs transport.CertificateSource) discovery.Designation {
-	d := discovery.Designation{Name: cfg.DiscoveryName, Info: discovery.Info{QNameMin: cfg.Minimisation != "off", URL: cfg.InfoURL}}
+func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort,
+	certs transport.CertificateSource) discovery.Designation {
+	d := discovery.Designation{Name: cfg.DiscoveryName,
+		Info: discovery.Info{QNameMin: cfg.Minimisation != "off", URL: cfg.InfoURL}}
 	if cfg.EDE {
 		for _, c := range cause.All() {
 			if code, ok := c.EDE(); ok {
@@ -131,7 +134,8 @@ func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort, c
 	return d
 }
 
-// merge adds an endpoint to those that are the same but for their protocol's version or their address.
+// merge adds an endpoint to those that are the same but for their protocol's version or their
+// address.
 func merge(list []discovery.Endpoint, e discovery.Endpoint) []discovery.Endpoint {
 	for i := range list {
 		o := &list[i]

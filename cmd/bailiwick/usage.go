@@ -30,7 +30,8 @@ var elsewhere = map[string]string{
 	"start":    "did you mean bailiwick serve?",
 	"run":      "did you mean bailiwick serve?",
 	"dig":      "did you mean bailiwick query?",
-	"metrics":  "did you mean the address at admin.listen, http://127.0.0.1:5380/metrics by default?",
+	"metrics": "did you mean the address at admin.listen, http://127.0.0.1:5380/metrics by " +
+		"default?",
 }
 
 // wrongUse is an error in what was typed.
@@ -151,7 +152,8 @@ func helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about := cmd.Root()
 			for _, a := range args {
-				i := slices.IndexFunc(about.Commands(), func(c *cobra.Command) bool { return c.Name() == a })
+				i := slices.IndexFunc(about.Commands(),
+					func(c *cobra.Command) bool { return c.Name() == a })
 				if i < 0 {
 					return unknownCommand(about, a)
 				}
@@ -160,7 +162,8 @@ func helpCommand() *cobra.Command {
 			about.InitDefaultHelpFlag()
 			return about.Help()
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []cobra.Completion,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string,
+			_ string) (names []cobra.Completion,
 			_ cobra.ShellCompDirective) {
 			about, _, err := cmd.Root().Find(args)
 			if err != nil {

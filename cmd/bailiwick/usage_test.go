@@ -29,8 +29,8 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"version now", `bailiwick version: "now" is too much`},
 		{"completion bash now", `"now" is too much`},
 		{"config schema now", `"now" is too much`},
-		{"config check", "bailiwick config check: an argument is missing; usage: bailiwick config " +
-			"check FILE"},
+		{"config check", "bailiwick config check: an argument is missing; usage: bailiwick " +
+			"config check FILE"},
 		{"config check a b", `"b" is too much`},
 		{"config show a b", `"b" is too much`},
 		{"config dnr", "an argument is missing"},

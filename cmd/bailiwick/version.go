@@ -34,6 +34,7 @@ func versionText() string {
 			}
 		}
 	}
-	return fmt.Sprintf("bailiwick %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS,
+	return fmt.Sprintf("bailiwick %s%s %s %s/%s", version, revision, runtime.Version(),
+		runtime.GOOS,
 		runtime.GOARCH)
 }

@@ -22,7 +22,7 @@ func Wall(c Clock) time.Time {
 }
 
 // Real is the time of day for both, as time.Now tells it: for tests in a bubble, where nobody
-// sets it. Servers have a [Steady].
+// sets it. Servers have a [steady].
 type Real struct{}
 
 // Now is time.Now.

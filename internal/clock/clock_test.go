@@ -13,7 +13,7 @@ type machine struct {
 
 var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func (m *machine) clock() *Steady {
+func (m *machine) clock() *steady {
 	return newSteady(m.clocks, func() (time.Duration, bool) { m.looked++; return m.uptime, true })
 }
 
@@ -102,7 +102,7 @@ func TestWithoutAnUptime(t *testing.T) {
 }
 
 func TestMachinesClock(t *testing.T) {
-	c := NewSteady()
+	c := startSteady()
 	var last time.Time
 	for range 1000 {
 		now := c.Now()
@@ -120,7 +120,7 @@ func TestMachinesClock(t *testing.T) {
 }
 
 func BenchmarkSteady(b *testing.B) {
-	c := Clock(NewSteady())
+	c := Clock(startSteady())
 	b.Run("time.Now", func(b *testing.B) {
 		for b.Loop() {
 			_ = time.Now().Unix()

@@ -3,4 +3,4 @@
 package clock
 
 // Default is the clock of this build.
-func Default() Clock { return NewSteady() }
+func Default() Clock { return startSteady() }

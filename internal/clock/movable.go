@@ -10,34 +10,34 @@ import (
 	"time"
 )
 
-// Movable is a clock that can be set and moved. It runs with the machine's.
-type Movable struct {
-	machine *Steady
+// movable is a clock that can be set and moved. It runs with the machine's.
+type movable struct {
+	machine *steady
 	passed  atomic.Int64 // what was added to the machine's time
 	set     atomic.Int64 // by how much its time of day was set besides
 }
 
 // Default is the clock of this build.
-func Default() Clock { return &Movable{machine: NewSteady()} }
+func Default() Clock { return &movable{machine: startSteady()} }
 
 // Now implements Clock.
-func (m *Movable) Now() time.Time {
+func (m *movable) Now() time.Time {
 	return m.machine.Now().Add(time.Duration(m.passed.Load()))
 }
 
 // Ahead implements Clock.
-func (m *Movable) Ahead() time.Duration {
+func (m *movable) Ahead() time.Duration {
 	return m.machine.Ahead() + time.Duration(m.set.Load())
 }
 
 // Set lets the clock run on from t, as if it had always shown that.
-func (m *Movable) Set(t time.Time) {
+func (m *movable) Set(t time.Time) {
 	m.passed.Store(int64(t.Sub(m.machine.Now())))
 	m.set.Store(int64(-m.machine.Ahead()))
 }
 
 // Advance lets time pass. No time passes backwards: less than none sets the time of day back.
-func (m *Movable) Advance(d time.Duration) {
+func (m *movable) Advance(d time.Duration) {
 	if d < 0 {
 		m.set.Add(int64(d))
 		return
@@ -46,4 +46,4 @@ func (m *Movable) Advance(d time.Duration) {
 }
 
 // Step sets the time of day forward, or back.
-func (m *Movable) Step(d time.Duration) { m.set.Add(int64(d)) }
+func (m *movable) Step(d time.Duration) { m.set.Add(int64(d)) }

@@ -13,11 +13,11 @@ import (
 // between; both are slewed together.
 const slack = 10 * time.Millisecond
 
-// Steady is the machine's clock. Its ages cannot be set, and count the time of a suspend, which
+// steady is the machine's clock. Its ages cannot be set, and count the time of a suspend, which
 // Go's monotonic clock leaves out on most systems. It costs what time.Now does: that reads the
 // time of day and the monotonic clock, and only a change of their difference, by which the time
 // of day was set or the machine has slept, has the uptime read anew.
-type Steady struct {
+type steady struct {
 	clocks func() (day time.Time, mono time.Duration) // nil for time.Now's
 	uptime func() (time.Duration, bool)               // the machine's, with suspends; false: none
 
@@ -35,12 +35,12 @@ type readings struct {
 	moved bool          // one of the two is more than nothing
 }
 
-// NewSteady returns the machine's clock, which shows the time of day, until that is set.
-func NewSteady() *Steady { return newSteady(nil, uptime) }
+// startSteady returns the machine's clock, which shows the time of day, until that is set.
+func startSteady() *steady { return newSteady(nil, uptime) }
 
 func newSteady(clocks func() (time.Time, time.Duration),
-	uptime func() (time.Duration, bool)) *Steady {
-	s := &Steady{clocks: clocks, uptime: uptime, began: time.Now()}
+	uptime func() (time.Duration, bool)) *steady {
+	s := &steady{clocks: clocks, uptime: uptime, began: time.Now()}
 	if clocks != nil {
 		s.began, _ = clocks()
 	}
@@ -51,7 +51,7 @@ func newSteady(clocks func() (time.Time, time.Duration),
 }
 
 // read reads the time of day, and how far the monotonic clock has gone on since the start.
-func (s *Steady) read() (now time.Time, mono time.Duration) {
+func (s *steady) read() (now time.Time, mono time.Duration) {
 	if s.clocks != nil {
 		return s.clocks()
 	}
@@ -60,7 +60,7 @@ func (s *Steady) read() (now time.Time, mono time.Duration) {
 }
 
 // Now implements Clock.
-func (s *Steady) Now() time.Time {
+func (s *steady) Now() time.Time {
 	now, mono := s.read()
 	r := s.state.Load()
 	off := now.UnixNano() - s.day - int64(mono) - r.set
@@ -74,13 +74,13 @@ func (s *Steady) Now() time.Time {
 }
 
 // Ahead implements Clock.
-func (s *Steady) Ahead() time.Duration {
+func (s *steady) Ahead() time.Duration {
 	r := s.state.Load()
 	return time.Duration(r.set) - r.slept
 }
 
 // look reads all three clocks. What is found never takes back what has passed.
-func (s *Steady) look() *readings {
+func (s *steady) look() *readings {
 	old := s.state.Load()
 	up, ok := s.uptime() // first: whatever comes in between makes the suspend shorter, not longer
 	now, mono := s.read()

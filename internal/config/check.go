@@ -22,18 +22,21 @@ func (p *reader) contradictions() {
 		}
 	}
 	if c.IPv4 == "false" && c.IPv6 == "false" {
-		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be asked")
+		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be "+
+			"asked")
 	}
 	if c.MinTTL > c.MaxTTL {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.MinTTL, c.MaxTTL)
 	}
 	if c.MinNegativeTTL > c.MaxNegativeTTL {
-		say("cache.min_negative_ttl", "cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
+		say("cache.min_negative_ttl",
+			"cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
 			c.MinNegativeTTL, c.MaxNegativeTTL)
 	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
-		say("resolver.root_hints_file", "resolver.root_hints and resolver.root_hints_file are both "+
-			"set: one of them")
+		say("resolver.root_hints_file",
+			"resolver.root_hints and resolver.root_hints_file are both "+
+				"set: one of them")
 	}
 	all, bad := c.listeners(), false
 	for _, proto := range transport.Protocols() {
@@ -53,7 +56,8 @@ func (p *reader) contradictions() {
 			for _, l := range all {
 				if meets(l.Addr, a) {
 					say(Item(z.Key+".addresses", i),
-						"zone %s: %v is this server itself (%s): it would ask itself without end", z.Name, a, l.Key)
+						"zone %s: %v is this server itself (%s): it would ask itself without end",
+						z.Name, a, l.Key)
 					break
 				}
 			}
@@ -111,7 +115,8 @@ func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)
 
 // covers reports whether one address is all of a family and the other one of it, at the same port.
 func covers(a, b netip.AddrPort) bool {
-	return a.Addr().IsUnspecified() && a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Unmap().Is4()
+	return a.Addr().IsUnspecified() && a.Port() == b.Port() &&
+		a.Addr().Is4() == b.Addr().Unmap().Is4()
 }
 
 // meets reports whether what is sent to an address comes to a listener: to its own address, or to
@@ -139,8 +144,9 @@ func (c *Config) Warnings() (found Findings) {
 		}
 	}
 	if c.Connections.PerClient > c.Connections.Max {
-		warn("connections.per_client", "connections.per_client %d is above connections.max %d: one "+
-			"client can take all", c.Connections.PerClient, c.Connections.Max)
+		warn("connections.per_client",
+			"connections.per_client %d is above connections.max %d: one "+
+				"client can take all", c.Connections.PerClient, c.Connections.Max)
 	}
 	return found.Sorted()
 }
@@ -157,8 +163,8 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() &&
 			!(open && key == "policy.access") {
 			open = open || key == "policy.access"
-			warn(key, "%v may ask: whoever reaches this server may, and use it against others (RFC "+
-				"5358); allow the networks of your clients", net)
+			warn(key, "%v may ask: whoever reaches this server may, and use it against others "+
+				"(RFC 5358); allow the networks of your clients", net)
 		}
 		here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 		if l.Addr.Addr().Is6() {
@@ -174,7 +180,8 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 			warn(l.Key, "%s: port 0 is another port at each start", l.Key)
 		}
 		if !l.via.Stream() && len(l.ProxyFrom) > 0 {
-			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends with an "+
+			warn(l.Key+".proxy_from", "over UDP a source address can be forged: whoever sends "+
+				"with an "+
 				"address of %v is believed to be "+
 				"any client; let these packets in from the proxy's link only", l.ProxyFrom[0])
 		}
@@ -182,13 +189,15 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 			"forwarded_from": l.ForwardedFrom} {
 			for i, n := range nets {
 				if n.Bits() == 0 {
-					warn(Item(l.Key+"."+field, i), "%v: everybody is believed to be a proxy, and so to be any "+
-						"client", n)
+					warn(Item(l.Key+"."+field, i),
+						"%v: everybody is believed to be a proxy, and so to be any "+
+							"client", n)
 				}
 			}
 		}
 		if l.via.HTTP() && !l.via.Encrypted() && !l.Addr.Addr().IsLoopback() {
-			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network can read "+
+			warn(l.Key, "%v: HTTP without TLS beyond this machine; the reverse proxy's network "+
+				"can read "+
 				"and change it", l.Addr)
 		}
 	}
@@ -225,7 +234,8 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 	for _, z := range c.Zones {
 		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) &&
 			c.BuiltinAnchors {
-			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its servers say "+
+			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its "+
+				"servers say "+
 				"is bogus; "+
 				"set insecure: true on the zone", z.Name, top)
 		}
@@ -270,8 +280,8 @@ func (c *Config) excepted(z Zone) bool {
 func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 	for _, z := range c.Zones {
 		if z.Fallback {
-			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change the "+
-				"questions: fallback asks in plain DNS then", z.Name, z.Via)
+			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change "+
+				"the questions: fallback asks in plain DNS then", z.Name, z.Via)
 		}
 		usable := len(z.Hosts) > 0
 		for i, a := range z.Addrs {
@@ -282,7 +292,8 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 			usable = true
 		}
 		if !usable && !z.First {
-			warn(z.Key, "zone %s: none of its servers may be asked: its names will not resolve", z.Name)
+			warn(z.Key, "zone %s: none of its servers may be asked: its names will not resolve",
+				z.Name)
 		}
 	}
 	if !c.HardenGlue {
@@ -291,7 +302,8 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 	}
 	if !c.CaseRandomisation && !c.UpstreamCookies {
 		warn("resolver.case_randomisation",
-			"resolver.case_randomisation and resolver.cookies are both off: forged replies need to guess "+
+			"resolver.case_randomisation and resolver.cookies are both off: forged replies need "+
+				"to guess "+
 				"less")
 	}
 }
@@ -317,9 +329,9 @@ func (c *Config) refuses(a netip.Addr) string {
 // NoAnchor is the finding that nothing is trusted, and so nothing validated: an error where it is
 // not said that this is meant.
 func (c *Config) NoAnchor() *Finding {
-	text := "there is no trust anchor: nothing is validated, and every forged answer is believed; " +
-		"set trust_anchors.builtin, records or file, or say that this is meant: trust_anchors: " +
-		"{insecure: [\".\"]}"
+	text := "there is no trust anchor: nothing is validated, and every forged answer is " +
+		"believed; set trust_anchors.builtin, records or file, or say that this is meant: " +
+		"trust_anchors: {insecure: [\".\"]}"
 	if slices.ContainsFunc(c.Insecure, wire.Name.IsRoot) {
 		return nil // said, and warned of
 	}

@@ -1,6 +1,6 @@
-// Package config is the configuration: one YAML file, every key optional, strict. What the operator wrote is read against the table
-// of keys (keys.go), which also makes the schema, the documentation and `config show`; what the server runs on is a
-// [Config], complete and immutable.
+// Package config is the configuration: one YAML file, every key optional, strict. What the operator
+// wrote is read against the table of keys (keys.go), which also makes the schema, the documentation
+// and `config show`; what the server runs on is a [Config], complete and immutable.
 package config
 
 import (
@@ -129,7 +129,7 @@ func Default() *Config {
 	return c
 }
 
-// Encrypted says that some listener needs a certificate.
+// Encrypted reports whether some listener needs a certificate.
 func (c *Config) Encrypted() bool {
 	return slices.ContainsFunc(c.listeners(), func(l bound) bool { return l.via.Encrypted() })
 }

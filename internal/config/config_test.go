@@ -13,13 +13,16 @@ import (
 
 func TestDefault(t *testing.T) {
 	c := Default()
-	if len(c.Listen[transport.UDP]) != 1 || c.Listen[transport.UDP][0].Addr.String() != "127.0.0.1:5300" || c.Admin != "127.0.0.1:5380" || c.Memory != 128<<20 || c.MaxNegativeTTL != time.Hour || !c.BuiltinAnchors || len(c.Access) != len(policy.Private) {
+	if len(c.Listen[transport.UDP]) != 1 ||
+		c.Listen[transport.UDP][0].Addr.String() != "127.0.0.1:5300" ||
+		c.Admin != "127.0.0.1:5380" || c.Memory != 128<<20 || c.MaxNegativeTTL != time.Hour ||
+		!c.BuiltinAnchors || len(c.Access) != len(policy.Private) {
 		t.Errorf("got %+v", c)
 	}
 }
 
 func TestParse(t *testing.T) {
-	c, err := Parse("b.yaml", []byte(`
+	c, err := parse("b.yaml", []byte(`
 # a comment
 listen:
   udp: ["127.0.0.1:53", "[::1]:53", 192.0.2.1]
@@ -46,20 +49,26 @@ policy:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Listen[transport.UDP]) != 3 || c.Listen[transport.UDP][2].Addr.String() != "192.0.2.1:53" || len(c.Listen[transport.TCP]) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" || c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
+	if len(c.Listen[transport.UDP]) != 3 ||
+		c.Listen[transport.UDP][2].Addr.String() != "192.0.2.1:53" ||
+		len(c.Listen[transport.TCP]) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" ||
+		c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
 		t.Errorf("got %+v", c)
 	}
-	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First || c.Zones[0].Addrs[1].String() != "10.0.0.2:5353" || !c.Zones[1].Forward || c.Zones[1].Via != transport.TCP {
+	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First ||
+		c.Zones[0].Addrs[1].String() != "10.0.0.2:5353" || !c.Zones[1].Forward ||
+		c.Zones[1].Via != transport.TCP {
 		t.Errorf("zones %+v", c.Zones)
 	}
-	if len(c.Access) != 2 || c.Access[0].Action != policy.Snoop || c.Access[1].Net.String() != "10.1.2.3/32" {
+	if len(c.Access) != 2 || c.Access[0].Action != policy.Snoop ||
+		c.Access[1].Net.String() != "10.1.2.3/32" {
 		t.Errorf("access %+v", c.Access)
 	}
 }
 
 // Every finding has its line and column and says what would be right, and all come at once.
 func TestFindings(t *testing.T) {
-	_, err := Parse("b.yaml", []byte(`listen:
+	_, err := parse("b.yaml", []byte(`listen:
   udpp: [127.0.0.1]
 cache:
   memory: plenty
@@ -111,18 +120,21 @@ func TestContradictions(t *testing.T) {
 		"- a list":                                 "wants keys",
 		"cache: [1":                                "",
 	} {
-		if _, err := Parse("b.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse("b.yaml", []byte(text)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want an error that says %q", text, err, want)
 		}
 	}
-	if _, err := Parse("b.yaml", nil); err != nil {
+	if _, err := parse("b.yaml", nil); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }
 
 // What `config show` prints is a configuration, the same.
 func TestShowRoundTrip(t *testing.T) {
-	c, err := Parse("b.yaml", []byte("resolver:\n  stub_zones:\n    - name: corp.example\n      addresses: [10.0.0.1]\n    - {name: lab.example, addresses: [10.0.0.2]}\nserver:\n  identity: 'it''s me'\ncache: {memory: 7MiB}\n"))
+	c, err := parse("b.yaml", []byte("resolver:\n  stub_zones:\n    - name: corp.example\n"+
+		"      addresses: [10.0.0.1]\n    - {name: lab.example, addresses: [10.0.0.2]}\nserver:\n"+
+		"  identity: 'it''s me'\ncache: {memory: 7MiB}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,14 +142,15 @@ func TestShowRoundTrip(t *testing.T) {
 	if err := c.Show(&first); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Parse("shown", first.Bytes())
+	again, err := parse("shown", first.Bytes())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, first.String())
 	}
 	if err := again.Show(&second); err != nil {
 		t.Fatal(err)
 	}
-	if first.String() != second.String() || again.Memory != 7<<20 || len(again.Zones) != 2 || again.Identity != "it's me" {
+	if first.String() != second.String() || again.Memory != 7<<20 || len(again.Zones) != 2 ||
+		again.Identity != "it's me" {
 		t.Errorf("got\n%s\nthen\n%s", first.String(), second.String())
 	}
 }
@@ -167,9 +180,15 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("listen:\n  udp: [127.0.0.1]\n"))
 	f.Add([]byte("resolver:\n  stub_zones:\n    - {name: a, addresses: [10.0.0.1]}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := Parse("f", b)
+		c, err := parse("f", b)
 		if err == nil && c.Memory < 1<<20 {
 			t.Fatal("a value out of range")
 		}
 	})
+}
+
+// parse reads a file's content; the error joins all findings that are no warnings.
+func parse(name string, content []byte) (*Config, error) {
+	c, findings := inspect(name, content)
+	return c, findings.Err()
 }

@@ -39,29 +39,17 @@ func (r record) text(field string) string {
 	return r[field][0]
 }
 
-// Load reads a file over the defaults. The error joins all findings that are no warnings.
-func Load(path string) (*Config, error) {
-	c, findings := Read(path)
-	return c, findings.Err()
-}
-
-// Parse reads a file's content as Load does.
-func Parse(name string, content []byte) (*Config, error) {
-	c, findings := Inspect(name, content)
-	return c, findings.Err()
-}
-
-// Read reads a file over the defaults, as far as it can be read, and says what is wrong with it.
+// Read reads a file over the defaults, as far as it can be read, with all that is wrong with it.
 func Read(path string) (*Config, Findings) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return Default(), Findings{{Text: fmt.Sprintf("configuration: %v", err)}}
 	}
-	return Inspect(path, b)
+	return inspect(path, b)
 }
 
-// Inspect reads a file's content as Read does. Paths in it are relative to the folder of the file.
-func Inspect(name string, content []byte) (*Config, Findings) {
+// inspect reads a file's content as Read does. Paths in it are relative to the folder of the file.
+func inspect(name string, content []byte) (*Config, Findings) {
 	c := Default()
 	c.file, c.folder = name, filepath.Dir(name)
 	p := &reader{c: c, seen: map[string]bool{}}
@@ -76,7 +64,8 @@ func Inspect(name string, content []byte) (*Config, Findings) {
 			continue
 		}
 		if read {
-			p.find(d.Body, "a second document begins here; a configuration is one: take the line --- out")
+			p.find(d.Body, "a second document begins here; a configuration is one: take the line "+
+				"--- out")
 			break
 		}
 		read = true
@@ -121,7 +110,8 @@ func (p *reader) walk(path string, n ast.Node) {
 	}
 	values, ok := mapping(n)
 	if !ok {
-		p.find(n, "%s wants keys below it", cmp.Or(strings.TrimSuffix(path, "."), "a configuration"))
+		p.find(n, "%s wants keys below it", cmp.Or(strings.TrimSuffix(path, "."),
+			"a configuration"))
 		return
 	}
 	for _, v := range values {
@@ -138,7 +128,8 @@ func (p *reader) walk(path string, n ast.Node) {
 	}
 }
 
-// mapping returns the entries of a mapping; the parser makes another node of one with a single entry.
+// mapping returns the entries of a mapping; the parser makes another node of one with a single
+// entry.
 func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
 	switch m := n.(type) {
 	case *ast.MappingNode:
@@ -180,7 +171,7 @@ func lookUp(name string) *key {
 	return nil
 }
 
-// section says that keys begin with this name.
+// section reports whether keys begin with this name.
 func section(name string) bool {
 	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.key, name+".") })
 }
@@ -468,7 +459,8 @@ func ruleText(n ast.Node) (string, error) {
 			return "", inField(field, err)
 		}
 		if field != "net" && field != "action" {
-			return "", inField(field, fmt.Errorf("unknown field %s; the fields are net, action", field))
+			return "", inField(field, fmt.Errorf("unknown field %s; the fields are net, action",
+				field))
 		}
 		r[field] = text
 	}
@@ -568,7 +560,7 @@ func (k *key) fieldNames() (names []string) {
 	return names
 }
 
-// isList says that a field takes a list.
+// isList reports whether a field takes a list.
 func (k *key) isList(field string) bool { return slices.Contains(k.fields, field+"[]") }
 
 // isPath reports whether a field takes a path.

@@ -19,8 +19,8 @@ type Finding struct {
 	Line, Column int    // 0 if it is about no place in the file
 	Text         string
 	Warning      bool // serve goes on all the same
-	// Alarm is for an error that must not end a server that people depend on: serve goes on and logs
-	// it under this message. Everybody else refuses it.
+	// Alarm is for an error that must not end a server that people depend on: serve goes on and
+	// logs it under this message. Everybody else refuses it.
 	Alarm string
 }
 
@@ -125,7 +125,8 @@ func Item(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]"
 // Error is a finding about a key, an item or a field: resolver.forward_zones[0].tls_ca.
 func (c *Config) Error(name, format string, args ...any) *Finding {
 	at := c.places.of(name)
-	return &Finding{File: c.file, Line: at.line, Column: at.column, Text: fmt.Sprintf(format, args...)}
+	return &Finding{File: c.file, Line: at.line, Column: at.column,
+		Text: fmt.Sprintf(format, args...)}
 }
 
 // Warning is a finding that serve goes on with.

@@ -13,7 +13,7 @@ import (
 
 // findings are what there is to say of a file, errors and warnings, without the file's name.
 func findings(text string) (out []string) {
-	c, found := Inspect("/etc/b.yaml", []byte(text))
+	c, found := inspect("/etc/b.yaml", []byte(text))
 	for _, f := range append(found, c.Warnings()...) {
 		out = append(out, strings.TrimPrefix(f.Error(), "/etc/b.yaml"))
 	}
@@ -33,7 +33,8 @@ func cases(t *testing.T, path string) (out []struct{ name, text, want string }) 
 		if !ok {
 			t.Fatalf("%s: no line -- in %q", path, name)
 		}
-		out = append(out, struct{ name, text, want string }{name, strings.TrimPrefix(text+"\n", "\n"),
+		out = append(out, struct{ name, text, want string }{name,
+			strings.TrimPrefix(text+"\n", "\n"),
 			strings.TrimSpace(want)})
 	}
 	return out
@@ -50,13 +51,15 @@ func TestFindingsOfFiles(t *testing.T) {
 
 // What can mean one thing only is accepted, and shown in one way.
 func TestUnambiguousSpellings(t *testing.T) {
-	c, err := Parse("b.yaml", []byte("cache: {max_ttl: 3600, max_negative_ttl: 1d, prefetch: "+
+	c, err := parse("b.yaml", []byte("cache: {max_ttl: 3600, max_negative_ttl: 1d, prefetch: "+
 		"yes}\nlog: {level: INFO}\n"+
-		"resolver: {ipv6: off, priming: Off, qname_minimisation: Strict, forward_zones: [{name: a, "+
-		"addresses: [192.0.2.1], transport: TCP, first: yes}]}\n"+
-		"policy: {access: [10.0.0.0/8 allow, {net: 10.1.0.0/16, action: drop}, \"::ffff:10.2.0.0/112 "+
+		"resolver: {ipv6: off, priming: Off, qname_minimisation: Strict, forward_zones: [{name: "+
+		"a, addresses: [192.0.2.1], transport: TCP, first: yes}]}\n"+
+		"policy: {access: [10.0.0.0/8 allow, {net: 10.1.0.0/16, action: drop}, "+
+		"\"::ffff:10.2.0.0/112 "+
 		"Refuse\"]}\n"+
-		"listen: {tcp: [{address: 127.0.0.1, access: [{net: 10.0.0.0/8, action: snoop}, 10.1.0.0/16 "+
+		"listen: {tcp: [{address: 127.0.0.1, access: [{net: 10.0.0.0/8, action: snoop}, "+
+		"10.1.0.0/16 "+
 		"drop]}]}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +81,8 @@ func TestUnambiguousSpellings(t *testing.T) {
 		"cache.max_negative_ttl": "24h0m0s", "cache.prefetch": "true", "log.level": "info",
 		"resolver.ipv6": "false", "resolver.qname_minimisation": "strict",
 		"policy.access": `["10.0.0.0/8 allow", "10.1.0.0/16 drop", "::ffff:10.2.0.0/112 Refuse"]`,
-		"listen.tcp":    `[{address: "127.0.0.1", access: ["10.0.0.0/8 snoop", "10.1.0.0/16 drop"]}]`} {
+		"listen.tcp": `[{address: "127.0.0.1", ` +
+			`access: ["10.0.0.0/8 snoop", "10.1.0.0/16 drop"]}]`} {
 		if c.text[key] != want {
 			t.Errorf("%s is shown as %s, want %s", key, c.text[key], want)
 		}
@@ -87,8 +91,9 @@ func TestUnambiguousSpellings(t *testing.T) {
 
 // Paths are relative to the folder of the file, not to where the server is started.
 func TestPathsAreRelativeToTheFile(t *testing.T) {
-	c, err := Parse("/etc/bailiwick/b.yaml",
-		[]byte("tls: {certificates: [{certificate: chain.pem, key: ../keys/key.pem}, /abs/both.pem], "+
+	c, err := parse("/etc/bailiwick/b.yaml",
+		[]byte("tls: {certificates: [{certificate: chain.pem, key: ../keys/key.pem}, "+
+			"/abs/both.pem], "+
 			"ticket_secret: tickets}\n"+
 			"control: {socket: ctl}\ntrust_anchors: {file: root.key}\n"+
 			"resolver: {root_hints_file: hints, forward_zones: [{name: a, addresses: [192.0.2.1], "+
@@ -112,10 +117,10 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, _ = Parse("b.yaml", []byte("control: {socket: ctl}\n")); c.ControlSocket != here {
+	if c, _ = parse("b.yaml", []byte("control: {socket: ctl}\n")); c.ControlSocket != here {
 		t.Errorf("beside a file that is named without a folder: %s", c.ControlSocket)
 	}
-	if c, _ = Parse("b.yaml", []byte("control: {socket: auto}\ntls: {ticket_secret: "+
+	if c, _ = parse("b.yaml", []byte("control: {socket: auto}\ntls: {ticket_secret: "+
 		"''}\n")); c.ControlSocket != "auto" || c.TicketSecret != "" {
 		t.Errorf("no paths: %s %s", c.ControlSocket, c.TicketSecret)
 	}

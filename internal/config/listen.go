@@ -47,11 +47,13 @@ func listenKeys() (rows []key) {
 		if p.HTTP() {
 			fields = append(fields, "forwarded_from[]", "forwarded_header")
 		}
-		help := "addresses to serve " + p.Help() + " at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
+		help := "addresses to serve " + p.Help() +
+			" at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
 			help += ", with proxy_from (networks whose PROXY v2 headers are believed"
 			if !p.Stream() {
-				help += "; source addresses can be forged over UDP, so let these come in from the proxy's " +
+				help += "; source addresses can be forged over UDP, so let these come in from " +
+					"the proxy's " +
 					"link only"
 			}
 			help += ")"
@@ -64,8 +66,13 @@ func listenKeys() (rows []key) {
 				" believed: forwarded or x-forwarded-for, the one that they set; if it is not" +
 				" given, either, and requests with both are refused)"
 		}
-		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, def: def, fields: fields, help: help,
-			set: func(c *Config, v value) (err error) { c.Listen[p], err = listeners(p, v); return }})
+		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, def: def,
+			fields: fields, help: help,
+			set: func(c *Config, v value) (err error) {
+				c.Listen[p],
+					err = listeners(p, v)
+				return
+			}})
 	}
 	return rows
 }
@@ -83,14 +90,18 @@ func listeners(p transport.Protocol, v value) (out []Listener, err error) {
 		if rules, given := r["access"]; given {
 			l.Access, errs[3] = accessRules(rules)
 			if len(rules) == 0 {
-				errs[3] = fmt.Errorf("access is empty: nobody may ask here; without it policy.access holds")
+				errs[3] = fmt.Errorf("access is empty: nobody may ask here; without it " +
+					"policy.access holds")
 			}
 		}
 		for i, field := range []string{"address", "proxy_from", "forwarded_from", "access"} {
 			errs[i] = inField(field, errs[i])
 		}
 		errs[4] = l.proxies(r)
-		if slices.ContainsFunc(out, func(o Listener) bool { return o.Addr == l.Addr && l.Addr.Port() != 0 }) {
+		if slices.ContainsFunc(out, func(o Listener) bool {
+			return o.Addr == l.Addr &&
+				l.Addr.Port() != 0
+		}) {
 			errs[0] = inField("address", fmt.Errorf("%v stands here twice", l.Addr))
 		}
 		err := errors.Join(errs[:]...)
@@ -139,7 +150,8 @@ func (l *Listener) proxies(r record) error {
 func accessRule(s string) (policy.Rule, error) {
 	f := strings.Fields(s)
 	if len(f) != 2 {
-		return policy.Rule{}, fmt.Errorf("access %q is not a network and an action, such as \"10.0.0.0/8 allow\"", s)
+		return policy.Rule{}, fmt.Errorf("access %q is not a network and an action, such as "+
+			"\"10.0.0.0/8 allow\"", s)
 	}
 	n, err := parsePrefix(f[0])
 	if err != nil {
@@ -165,7 +177,8 @@ func setCertificates(c *Config, v value) error {
 }
 
 func setPath(c *Config, v value) error {
-	if !strings.HasPrefix(v.text, "/") || strings.ContainsAny(v.text, "?#{} ") || len(v.text) > 100 {
+	if !strings.HasPrefix(v.text, "/") || strings.ContainsAny(v.text, "?#{} ") ||
+		len(v.text) > 100 {
 		return fmt.Errorf("%q is no path such as /dns-query", v.text)
 	}
 	c.DoHPath = v.text
@@ -182,7 +195,8 @@ func setADN(c *Config, v value) (err error) {
 }
 
 func setInfoURL(c *Config, v value) error {
-	if v.text != "" && (!strings.HasPrefix(v.text, "https://") || len(v.text) > 200) { // RFC 9606, section 5; one character-string
+	// RFC 9606, section 5; one character-string
+	if v.text != "" && (!strings.HasPrefix(v.text, "https://") || len(v.text) > 200) {
 		return fmt.Errorf("%q is no https URL of up to 200 octets", v.text)
 	}
 	c.InfoURL = v.text

@@ -120,11 +120,13 @@ func Schema(w io.Writer) error {
 			for _, f := range k.fieldNames() {
 				fields[f] = object{}
 				if k.isList(f) {
-					fields[f] = object{"type": []string{"array", "string"}, "items": object{"type": "string"}}
+					fields[f] = object{"type": []string{"array", "string"},
+						"items": object{"type": "string"}}
 				}
 			}
 			p["type"] = "array"
-			p["items"] = object{"anyOf": []object{{"type": "string"}, {"type": "object", "additionalProperties": false, "properties": fields}}}
+			p["items"] = object{"anyOf": []object{{"type": "string"},
+				{"type": "object", "additionalProperties": false, "properties": fields}}}
 		default:
 			p["type"] = "string"
 		}
@@ -132,5 +134,7 @@ func Schema(w io.Writer) error {
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(object{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Bailiwick configuration", "type": "object", "additionalProperties": false, "properties": root})
+	return e.Encode(object{"$schema": "https://json-schema.org/draft/2020-12/schema",
+		"title": "Bailiwick configuration", "type": "object", "additionalProperties": false,
+		"properties": root})
 }

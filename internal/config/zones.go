@@ -24,7 +24,8 @@ func (c *Config) addZones(v value, forward bool) error {
 			z.Key = Item("resolver.forward_zones", i)
 		}
 		if !z.Name.IsZero() {
-			if j := slices.IndexFunc(c.Zones, func(o Zone) bool { return o.Name == z.Name }); j >= 0 {
+			if j := slices.IndexFunc(c.Zones,
+				func(o Zone) bool { return o.Name == z.Name }); j >= 0 {
 				also := c.Zones[j].Key
 				return errors.Join(err, inField("name",
 					fmt.Errorf("zone %s is given twice, here and as %s in line %d", z.Name, also,
@@ -108,7 +109,8 @@ func (z *Zone) transport(r record) error {
 			if meant != "" {
 				meant = "; did you mean " + meant + "?"
 			}
-			return fmt.Errorf("transport %q is not one of %s%s", t, strings.Join(choices, ", "), meant)
+			return fmt.Errorf("transport %q is not one of %s%s", t, strings.Join(choices, ", "),
+				meant)
 		case tcp && p != transport.TCP:
 			return fmt.Errorf("transport %q contradicts tcp: true", t)
 		}
@@ -124,7 +126,8 @@ func (z *Zone) transport(r record) error {
 	}
 	switch identified := z.TLSName != "" || len(z.TLSPins) > 0; {
 	case z.Via.Encrypted() && !identified:
-		return fmt.Errorf("transport %v needs tls_name or tls_pins: who the servers have to be", z.Via)
+		return fmt.Errorf("transport %v needs tls_name or tls_pins: who the servers have to be",
+			z.Via)
 	case !z.Via.Encrypted() && (identified || z.TLSRoots != "" || z.Fallback):
 		return fmt.Errorf("tls_name, tls_pins, tls_ca and fallback are for transports that encrypt")
 	case z.Path != "" && (!z.Via.HTTP() || !strings.HasPrefix(z.Path, "/")):

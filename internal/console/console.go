@@ -24,9 +24,9 @@ type Console struct {
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
-// MaxConnections is how many connections the admin listener has open at once; others wait. A few
+// maxConnections is how many connections the admin listener has open at once; others wait. A few
 // scrapers and people are usual, and descriptors are for resolving.
-const MaxConnections = 32
+const maxConnections = 32
 
 // Listen opens the listener at an address.
 func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, error) {
@@ -34,7 +34,7 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 	if err != nil {
 		return nil, fmt.Errorf("admin listener: %w", err)
 	}
-	c := &Console{l: netutil.LimitListener(l, MaxConnections)}
+	c := &Console{l: netutil.LimitListener(l, maxConnections)}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))

@@ -28,8 +28,8 @@ type Request struct {
 	Advance time.Duration `json:"advance,omitempty"`
 }
 
-// Reply is what came of it.
-type Reply struct {
+// reply is what came of it.
+type reply struct {
 	Error string         `json:"error,omitempty"`
 	Data  map[string]any `json:"data,omitempty"`
 }
@@ -121,7 +121,7 @@ func (c *Control) serve(conn net.Conn) {
 	var data map[string]any
 	err := errors.New(cause.InternalError.Text()) // if there is no other
 	c.g.Run(guard.Control, func() { data, err = c.do(req) })
-	r := Reply{Data: data}
+	r := reply{Data: data}
 	if err != nil {
 		r.Error = err.Error()
 	}
@@ -180,7 +180,7 @@ func Call(path string, r Request) (map[string]any, error) {
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return nil, err
 	}
-	var reply Reply
+	var reply reply
 	if err := json.NewDecoder(conn).Decode(&reply); err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}

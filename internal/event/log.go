@@ -10,9 +10,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Log is a sink that logs events, no more than [maxLogged] a second: whoever floods the server
+// logSink is a sink that logs events, no more than [maxLogged] a second: whoever floods the server
 // does not fill the disk.
-type Log struct {
+type logSink struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
@@ -26,11 +26,11 @@ func NewLog(log *slog.Logger) Sink {
 	if !log.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
 	}
-	return &Log{log: log}
+	return &logSink{log: log}
 }
 
 // Event implements Sink. The line of a client's query is written when the server is done with it.
-func (l *Log) Event(e Event) {
+func (l *logSink) Event(e Event) {
 	if e.Kind == ClientQuery {
 		return
 	}
@@ -91,7 +91,7 @@ func (e *Event) appendDecided(attrs []slog.Attr) []slog.Attr {
 }
 
 // take reports whether a line may be written in a second, and how many were left out before it.
-func (l *Log) take(second int64) (left int, ok bool) {
+func (l *logSink) take(second int64) (left int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if second != l.second {

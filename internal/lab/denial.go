@@ -119,7 +119,7 @@ func nextCloser(name, encloser string) string {
 	return name
 }
 
-// deny appends what proves that name, or the type at it, does not exist; wildcard says that an
+// deny appends what proves that name, or the type at it, does not exist; wildcard means that an
 // answer was made from the wildcard below its encloser.
 func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	if !z.isSigned() || z.Faults.has(NoDenial) {

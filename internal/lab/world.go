@@ -256,7 +256,7 @@ func (w *World) Transcript() []Exchange {
 	return l
 }
 
-// heard notes a question, and says whether it is the first of its kind at this server.
+// heard notes a question, and reports whether it is the first of its kind at this server.
 func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

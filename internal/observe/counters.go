@@ -26,7 +26,8 @@ func newCounters(reg *prometheus.Registry, name, help string, labels ...string) 
 	return t
 }
 
-// with adds a combination of values, and returns its counter. All are added before the first scrape.
+// with adds a combination of values, and returns its counter. All are added before the first
+// scrape.
 func (t *counters) with(values ...string) *counter.Counter {
 	c := new(counter.Counter)
 	t.series = append(t.series, series{c, values})

@@ -73,7 +73,7 @@ func specialAnswer(q wire.Question, zone wire.Name) *Local {
 		s.Data = s.Data.Append(rdata)
 		return s
 	}
-	// RFC 6303, section 3: MNAME is the zone, the rest says that nobody is to ask for more.
+	// RFC 6303, section 3: MNAME is the zone, the rest tells secondaries not to ask.
 	soa := append([]byte(zone.Wire()), "\x06nobody\x07invalid\x00"...)
 	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0,
 		0x2a, 0x30)

@@ -1,4 +1,5 @@
-// From a reply to a link that may be believed: judge, fetch what is needed, judge again.
+// Validation: from a response to a result that may be used. What the validator needs is fetched,
+// and then it is asked again.
 
 package resolver
 
@@ -11,9 +12,9 @@ import (
 	"bailiwick/wire"
 )
 
-// conclude judges a final reply and makes a link of it. A failure says that it is bogus.
-func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
-	l := &link{sets: got.sets, target: got.target, tooLong: got.tooLong, own: got.own,
+// finish validates a final response and makes a result of it. A failure means that it is bogus.
+func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failure) {
+	l := &result{sets: got.sets, target: got.target, tooLong: got.tooLong, own: got.own,
 		status: wire.Unchecked, fallback: x.fallback}
 	switch got.kind {
 	case replyAnswer:
@@ -28,7 +29,7 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	if l.kind >= kindNoData || x.cd {
 		l.proofs = got.authority
 	}
-	if f := x.believe(a.speaks(), a.q, l, got.authority); f != nil {
+	if f := x.validateResult(a.speaks(), a.q, l, got.authority); f != nil {
 		if got.damaged && f.Cause == cause.SignatureInvalid {
 			g := cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 			g.Under = f
@@ -40,7 +41,7 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 		l.failure = cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 	}
 	if l.kind == kindAlias && l.status == wire.Secure {
-		x.judgeTarget(a, l, got.authority)
+		x.validateTarget(a, l, got.authority)
 	}
 	if a.conf != nil && a.conf.Forward && l.status != wire.Secure {
 		l.proofs = within(l.proofs, a.zone)
@@ -49,35 +50,37 @@ func (x *run) conclude(a *asking, got *accepted) (*link, *cause.Failure) {
 	return l, nil
 }
 
-// keepReply stores what an accepted reply says: its link, and what it tells of the alias's target.
-func (x *run) keepReply(a *asking, got *accepted) {
-	if got.link == nil || got.link.noCache {
+// keepReply stores what an accepted reply says: its result, and what it tells of the alias's
+// target.
+func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
+	if got.result == nil || got.result.noCache {
 		return
 	}
-	x.r.store(x.keyOf(a.q), got.link)
-	x.chain(a, got.link, got)
+	x.r.store(x.keyOf(a.q), got.result)
+	x.chain(a, got.result, got)
 }
 
 // keyOf is where what is learnt about a question is kept.
-func (x *run) keyOf(q wire.Question) cache.Key {
+func (x *resolution) keyOf(q wire.Question) cache.Key {
 	return cache.Key{Name: q.Name, Type: q.Type, Unchecked: x.cd}
 }
 
-// believe judges a link that the servers of zone gave, and writes status, proofs and TTLs into it.
-func (x *run) believe(zone wire.Name, q wire.Question, l *link,
+// validateResult validates a result that the servers of zone gave, and sets its status, proofs and
+// TTLs.
+func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 	authority []*wire.RRset) *cause.Failure {
 	if x.cd {
 		return nil
 	}
 	if q.Type == wire.TypeDNSKEY && l.kind != kindAlias {
-		if decided, f := x.believeKeys(q.Name, l); decided {
+		if decided, f := x.validateKeys(q.Name, l); decided {
 			return f
 		}
 	}
-	v := x.judge(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(),
+	v := x.validate(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(),
 		Sets: l.sets, Authority: authority})
 	if v.Status == wire.Bogus && l.kind == kindAnswer && l.sets[0].Type == wire.TypeRRSIG {
-		return x.believeSignatures(l, v.Failure)
+		return x.validateSignatures(l, v.Failure)
 	}
 	x.r.observe.Validated(v.Status, v.Failure)
 	if x.sink != nil {
@@ -137,11 +140,11 @@ func denials(authority []*wire.RRset) (sets []*wire.RRset) {
 	return sets
 }
 
-// believeSignatures judges RRSIGs of a secure zone that came without what they cover, and verify
+// validateSignatures judges RRSIGs of a secure zone that came without what they cover, and verify
 // nothing by themselves: the answer is the signatures of the first set that can be had and is
 // judged. Like those of ANY it need not be all (RFC 8482, section 4.1). It is not secure: of a
 // set's signatures one has been verified, and nobody knows which.
-func (x *run) believeSignatures(l *link, why *cause.Failure) *cause.Failure {
+func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Failure {
 	for _, s := range l.sets[:min(len(l.sets), MaxCovered)] {
 		sig, err := wire.ParseRRSIG(s.Data.First())
 		if err != nil || sig.Covered == wire.TypeRRSIG {
@@ -171,8 +174,8 @@ func (x *run) believeSignatures(l *link, why *cause.Failure) *cause.Failure {
 	return why
 }
 
-// judge asks the validator until it needs nothing more.
-func (x *run) judge(resp *validator.Response) validator.Verdict {
+// validate asks the validator until it needs nothing more.
+func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 	var v validator.Verdict
 	for range maxNeeds {
 		v = x.r.validator.Judge(resp, x, x.r.clockFor(), &x.budget.validation)
@@ -191,7 +194,7 @@ func (x *run) judge(resp *validator.Response) validator.Verdict {
 // refetch forgets a zone's DS and keys where a signature was made by a key that is not among
 // them, or where what a signed zone sends is not signed: since they were cached the zone may have
 // rolled its keys, or gone unsigned.
-func (x *run) refetch(v *validator.Verdict) bool {
+func (x *resolution) refetch(v *validator.Verdict) bool {
 	if v.Status != wire.Bogus || v.Failure == nil {
 		return false
 	}
@@ -210,9 +213,9 @@ func (x *run) refetch(v *validator.Verdict) bool {
 }
 
 // chain goes on with what the same answer says of an alias's target, as far as the same zone speaks
-// for it and signs it: each set becomes a link of its own in the cache, where the chain finds it.
+// for it and signs it: each set becomes a result of its own in the cache, where the chain finds it.
 // What is not signed is asked for by itself.
-func (x *run) chain(a *asking, l *link, got *accepted) {
+func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 	q := a.q
 	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
 		q.Name = l.target
@@ -222,7 +225,8 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 		if _, known := x.r.cached(x.keyOf(q)); known {
 			return
 		}
-		if l = got.nextLink(q); l == nil || x.believe(a.speaks(), q, l, got.authority) != nil ||
+		l = got.nextResult(q)
+		if l == nil || x.validateResult(a.speaks(), q, l, got.authority) != nil ||
 			l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
@@ -230,36 +234,36 @@ func (x *run) chain(a *asking, l *link, got *accepted) {
 	}
 }
 
-// nextLink is what the rest of an answer says of the next name in the chain, nil if nothing: data,
-// an alias, or the denial of the chain's end (RFC 2308, section 2.1; RFC 6604, section 3).
-func (got *accepted) nextLink(q wire.Question) *link {
+// nextResult is what the rest of an answer says of the next name in the chain, nil if nothing:
+// data, an alias, or the denial of the chain's end (RFC 2308, section 2.1; RFC 6604, section 3).
+func (got *accepted) nextResult(q wire.Question) *result {
 	next := reply{}
 	switch {
 	case next.positive(got.rest, q) && next.kind == replyAlias:
-		return &link{kind: kindAlias, sets: next.sets, target: next.target}
+		return &result{kind: kindAlias, sets: next.sets, target: next.target}
 	case next.kind == replyAnswer && len(next.sets) > 0:
-		return &link{kind: kindAnswer, sets: next.sets, tooLong: next.tooLong}
+		return &result{kind: kindAnswer, sets: next.sets, tooLong: next.tooLong}
 	case next.kind != replyFault || len(got.authority) == 0:
 		return nil
 	case got.nxdomain:
-		return &link{kind: kindNXDomain}
+		return &result{kind: kindNXDomain}
 	}
-	return &link{kind: kindNoData}
+	return &result{kind: kindNoData}
 }
 
-// judgeReferral keeps what a referral proves about the security of its cut: the DS set, or that
+// validateReferral keeps what a referral proves about the security of its cut: the DS set, or that
 // there is none (RFC 4035, section 3.1.4). What it does not prove is asked for when it is needed.
-func (x *run) judgeReferral(parent, cut wire.Name, authority []*wire.RRset) {
+func (x *resolution) validateReferral(parent, cut wire.Name, authority []*wire.RRset) {
 	if len(authority) > 0 && x.r.cfg.configured(cut) == nil {
-		x.judgeCut(parent, cut, authority)
+		x.validateCut(parent, cut, authority)
 	}
 }
 
-// judgeTarget keeps what an alias's answer proves about a cut on the way to its target: denials
+// validateTarget keeps what an alias's answer proves about a cut on the way to its target: denials
 // that come without an SOA are no denial of the target, but say that it is in an unsigned zone,
 // which the same servers may serve. They go to the client, too, who may have to know (RFC 4035,
 // section 3.1.4).
-func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
+func (x *resolution) validateTarget(a *zoneQuery, l *result, authority []*wire.RRset) {
 	if len(authority) == 0 || wire.FindType(authority, wire.TypeSOA) != nil {
 		return
 	}
@@ -268,7 +272,7 @@ func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
 	}
 	above := l.zone.Labels()
 	for labels := above + 1; labels <= min(l.target.Labels(), above+maxTargetCuts); labels++ {
-		proofs := x.judgeCut(l.zone, l.target.Ancestor(labels), authority)
+		proofs := x.validateCut(l.zone, l.target.Ancestor(labels), authority)
 		if len(proofs) > 0 {
 			l.proofs, l.ofTarget = append(l.proofs, proofs...), len(proofs)
 			return
@@ -276,21 +280,22 @@ func (x *run) judgeTarget(a *asking, l *link, authority []*wire.RRset) {
 	}
 }
 
-// judgeCut judges the DS set that authority holds, or its denial. It returns the proofs if there
+// validateCut judges the DS set that authority holds, or its denial. It returns the proofs if there
 // is an unsigned cut, or may be one.
-func (x *run) judgeCut(parent, cut wire.Name, authority []*wire.RRset) (unsigned []*wire.RRset) {
+func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset) (
+	unsigned []*wire.RRset) {
 	q := wire.Question{Name: cut, Type: wire.TypeDS, Class: wire.ClassIN}
 	if _, known := x.r.cached(x.keyOf(q)); known {
 		return nil
 	}
-	l := &link{kind: kindNoData}
+	l := &result{kind: kindNoData}
 	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
 		l.kind, l.sets = kindAnswer, []*wire.RRset{ds}
 	} else if wire.FindType(authority, wire.TypeNSEC) == nil &&
 		wire.FindType(authority, wire.TypeNSEC3) == nil {
 		return nil
 	}
-	v := x.judge(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(),
+	v := x.validate(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(),
 		Sets: l.sets, Authority: authority})
 	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut &&
 		len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
