@@ -86,8 +86,8 @@ func ctlCommand() *cobra.Command {
 	return cmd
 }
 
-// controlSocket is where the server listens: where the flag says, the configuration, or the usual
-// place.
+// controlSocket returns the path of the control socket: that of the flag, of the configuration, or
+// the default.
 func controlSocket(socket, file string) (string, error) {
 	if socket != "" {
 		return socket, nil

@@ -40,7 +40,7 @@ func dnrCommand() *cobra.Command {
 	return cmd
 }
 
-// printDNR prints what there is; that nothing is there is an error.
+// printDNR prints all options that can be made; it is an error if there is none.
 func printDNR(out io.Writer, d *discovery.Designation, lifetime time.Duration) error {
 	for i, e := range d.Endpoints {
 		fmt.Fprintf(out, "# %d: %s %s %v\n", i+1, d.Name, e.Text(), e.Addrs)
@@ -81,7 +81,7 @@ func printDNR(out io.Writer, d *discovery.Designation, lifetime time.Duration) e
 	return nil
 }
 
-// colons writes octets as dnsmasq reads them.
+// colons returns octets in dnsmasq's form.
 func colons(b []byte) string {
 	parts := make([]string, len(b))
 	for i := range b {

@@ -1,4 +1,4 @@
-// What the server says of itself in its log: how it started and why it ended.
+// Log lines of the server's start, its end and its certificates.
 
 package main
 
@@ -19,9 +19,9 @@ import (
 	"bailiwick/wire"
 )
 
-// logFindings says what is wrong or dangerous in the configuration; the error is that serve cannot
-// go on with it. That nothing is trusted, or an anchor can match no key, does not end a server that
-// people depend on: it is said as loudly as a log can.
+// logFindings logs everything wrong or dangerous in the configuration, and returns an error if
+// serve cannot continue with it. A configuration without a trust anchor, or with an anchor that can
+// match no key, does not end a server that people depend on: it is logged as an error.
 func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found config.Findings) error {
 	var fatal config.Findings
 	for _, f := range found.Sorted() {
@@ -43,9 +43,9 @@ func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found conf
 	return refuse(out, cfg.File(), fatal)
 }
 
-// lastWord is an error that ends the server: in the log where programs read that, for main to print
-// otherwise.
-func lastWord(log *slog.Logger, cfg *config.Config, err error) error {
+// finalError returns the error that ends the server, for main to print. If the log is in JSON, for
+// programs, it is logged instead.
+func finalError(log *slog.Logger, cfg *config.Config, err error) error {
 	if !cfg.LogJSON {
 		return err
 	}
@@ -53,8 +53,7 @@ func lastWord(log *slog.Logger, cfg *config.Config, err error) error {
 	return &exitError{nil, 1}
 }
 
-// logStarted says what runs: which version, from which configuration, where it listens and whom it
-// trusts.
+// logStarted logs the start: version, configuration, listeners and trust anchors.
 func (r *running) logStarted() {
 	var at []string
 	for _, l := range r.now().listeners {
@@ -72,12 +71,12 @@ func (r *running) logStarted() {
 		"admin", admin, "control", control, "pid", os.Getpid())
 }
 
-// logStopped says how long it was.
+// logStopped logs the end, and how long the server ran.
 func (r *running) logStopped(began time.Time) {
 	r.log.Info("stopped", "uptime", time.Since(began).Round(time.Millisecond).String())
 }
 
-// anchorText lists the trust anchors by zone and key tag.
+// anchorText returns the trust anchors by zone and key tag.
 func (r *running) anchorText() string {
 	var zones []string
 	for _, z := range r.now().anchors.Zones() {
@@ -96,8 +95,7 @@ func (r *running) anchorText() string {
 	return strings.Join(zones, ", ")
 }
 
-// spoken is a source of certificates that says in the log when it has new ones. Another source can
-// take the place of its own.
+// spoken is a source of certificates that logs new ones. It can be pointed to another source.
 type spoken struct {
 	source atomic.Pointer[transport.CertificateSource]
 	log    *slog.Logger
@@ -127,26 +125,25 @@ func (s *spoken) Refresh() error {
 	return err
 }
 
-// replace has another source in place of this one.
+// replace makes another source the one of the certificates.
 func (s *spoken) replace(c transport.CertificateSource) {
 	before := s.All()
 	s.source.Store(&c)
 	s.say(before)
 }
 
-// say tells which certificates are others than before.
+// say logs the certificates that are not among the earlier ones.
 func (s *spoken) say(before []*tls.Certificate) {
 	for _, c := range s.All() {
 		if !slices.ContainsFunc(before,
 			func(o *tls.Certificate) bool { return o.Leaf.Equal(c.Leaf) }) {
 			s.log.Info("certificate read again", "name", strings.Join(c.Leaf.DNSNames, " "),
-				"expires",
-				c.Leaf.NotAfter.Format(time.RFC3339))
+				"expires", c.Leaf.NotAfter.Format(time.RFC3339))
 		}
 	}
 }
 
-// errorsOf takes joined errors apart.
+// errorsOf returns the parts of a joined error.
 func errorsOf(err error) []error {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) {

@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exitError is an error that says with which status to end.
+// exitError is an error with the exit status of the process.
 type exitError struct {
 	error
 	code int
 }
 
-// newRoot is the command line.
+// newRoot returns the command line.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bailiwick",

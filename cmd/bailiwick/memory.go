@@ -1,4 +1,4 @@
-// How hard the garbage collector works, from the configured memory.
+// The pace and the limit of the garbage collector, derived from the configured memory.
 
 package main
 
@@ -10,25 +10,25 @@ import (
 	"bailiwick/cache"
 )
 
-// memoryLimit returns the value for debug.SetMemoryLimit, in bytes: 1.5 times the part of the
-// caches that is on the heap, and room for everything else. Near it it works harder. The process
-// takes the rest of the caches besides.
+// memoryLimit returns the limit above which garbage collection becomes more frequent, in bytes: the
+// part of the caches on Go's heap, half as much for garbage, and room for everything else. The rest
+// of the caches is outside of the heap, in addition.
 func memoryLimit(caches int64) int64 {
 	heap := caches - int64(cache.OffHeap(int(caches)))
 	return heap + heap/2 + 64<<20
 }
 
-// collectorBounds are those of GOGC: half as much garbage as live data is let lie; while the caches
-// are small, more.
+// Bounds of GOGC: garbage may reach at least half of the live data, and more while the caches are
+// small.
 const (
 	minPercent = 50
 	maxPercent = 5000
-	maxRoom    = 8 << 20 // octets of garbage that are let lie whatever the live data are
+	maxRoom    = 8 << 20 // bytes of garbage that are allowed for any amount of live data
 )
 
-// tuneGC lets at least a quarter of the caches' memory, up to maxRoom, fill with garbage before a
-// collection starts. With empty caches it would run every few megabytes otherwise, though the
-// operator has given it hundreds. It looks again after each run, until the process ends.
+// tuneGC allows garbage of a quarter of the caches' memory, up to maxRoom, before garbage is
+// collected. With empty caches that would happen every few megabytes otherwise, though hundreds are
+// configured. GOGC is set again after each collection, until the process ends.
 func tuneGC(caches int64) {
 	debug.SetMemoryLimit(memoryLimit(caches))
 	t := &collector{room: uint64(min(caches/4, maxRoom)),
@@ -42,7 +42,7 @@ type collector struct {
 	sample  []metrics.Sample
 }
 
-// gcHook is finalised in every garbage collection.
+// gcHook is an object without references: its finalizer runs after every garbage collection.
 type gcHook struct{ c *collector }
 
 func (c *collector) tune() {
@@ -56,7 +56,7 @@ func (c *collector) tune() {
 	runtime.SetFinalizer(&gcHook{c}, func(s *gcHook) { s.c.tune() })
 }
 
-// percentFor is the GOGC that leaves room for garbage beside so many octets that live.
+// percentFor returns the GOGC that allows room bytes of garbage with live bytes of data.
 func percentFor(room, live uint64) int {
 	return int(min(max(room*100/max(live, 1<<20), minPercent), maxPercent))
 }

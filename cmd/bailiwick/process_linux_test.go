@@ -1,4 +1,4 @@
-// The program as a process: what becomes of it when nobody takes what it writes.
+// The program as a process whose output is not read.
 
 package main
 
@@ -40,7 +40,7 @@ type process struct {
 	ended chan error
 }
 
-// freePort is one that nobody listens at.
+// freePort returns a port without a listener.
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -97,7 +97,7 @@ func (p *process) get(path string) (string, error) {
 	return string(b), err
 }
 
-// ask expects SERVFAIL, as there is nobody to ask.
+// ask expects SERVFAIL, as there is no server to ask.
 func (p *process) ask(name string) {
 	p.t.Helper()
 	c := dns.Client{Timeout: patience}
@@ -114,8 +114,8 @@ func (p *process) dropped() string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	dropped := regexp.MustCompile(`(?m)^bailiwick_log_lines_dropped_total (\d+)$`)
-	m := dropped.FindStringSubmatch(text)
+	m := regexp.MustCompile(`(?m)^bailiwick_log_lines_dropped_total (\d+)$`).
+		FindStringSubmatch(text)
 	if m == nil {
 		p.t.Fatal("no bailiwick_log_lines_dropped_total")
 	}
@@ -213,8 +213,8 @@ func TestServiceDoesNotDependOnItsLog(t *testing.T) {
 	}
 }
 
-// SIGTERM ends what is being resolved: clients over UDP hear SERVFAIL and why, and do not wait for
-// nothing.
+// SIGTERM ends what is being resolved: clients over UDP get SERVFAIL with the cause, and do not
+// wait for nothing.
 func TestQueriesInWorkAreAnsweredOnSIGTERM(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -1,4 +1,4 @@
-// How many processors the Go scheduler has.
+// The number of processors of the Go scheduler.
 
 package main
 
@@ -8,8 +8,8 @@ import (
 	"bailiwick/transport"
 )
 
-// cores is how many threads may run at once, from the machine, the control group or GOMAXPROCS, as
-// the process began.
+// cores is the number of threads that may run at once, by the machine, the control group or
+// GOMAXPROCS, at the start of the process.
 var cores = runtime.GOMAXPROCS(0)
 
 // tuneScheduler gives the scheduler the processors that the listeners need.

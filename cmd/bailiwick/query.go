@@ -28,13 +28,11 @@ func queryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "query NAME [TYPE] [@SERVER]",
 		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer " +
-			"as dig " +
-			"does",
+			"as dig does",
 		Long: "Resolve a name from the root, by itself, and print the answer as dig does, with " +
 			"the cause if there is none.\n" +
 			"With @SERVER (an address or a name, with a port or without) that server is asked " +
-			"instead, " +
-			"as dig would.\n\n" + exitStatuses,
+			"instead, as dig would.\n\n" + exitStatuses,
 		Example: "  bailiwick query --trace www.example.com AAAA\n  bailiwick query " +
 			"@127.0.0.1:5300 www.example.com",
 		Args:              cobra.RangeArgs(1, 3),
@@ -101,7 +99,7 @@ func queryCommand() *cobra.Command {
 // statusUnresolved is the exit status of a query without an answer.
 const statusUnresolved = 2
 
-// splitServer takes @SERVER out of the arguments, wherever it stands.
+// splitServer removes @SERVER from the arguments, at any position.
 func splitServer(args []string) (server string, rest []string, err error) {
 	for _, a := range args {
 		switch s, ok := strings.CutPrefix(a, "@"); {
@@ -129,7 +127,7 @@ func splitServer(args []string) (server string, rest []string, err error) {
 	return server, rest, nil
 }
 
-// parseQuestion reads a name and a type. The type may stand in front, as dig lets it; a single
+// parseQuestion reads a name and a type. The type may come first, as with dig; a single
 // label there is a name.
 func parseQuestion(args []string) (q wire.Question, err error) {
 	q = wire.Question{Type: wire.TypeA, Class: wire.ClassIN}
@@ -154,7 +152,7 @@ func parseQuestion(args []string) (q wire.Question, err error) {
 	return q, nil
 }
 
-// typeNames are the types that a question may have, by name.
+// typeNames returns the names of the types that a question may have.
 func typeNames() (names []string) {
 	for t := range wire.Type(1 << 9) {
 		if name, ok := t.Mnemonic(); ok && (!t.IsMeta() || t == wire.TypeANY) {
@@ -164,7 +162,7 @@ func typeNames() (names []string) {
 	return names
 }
 
-// completeQuestion offers types behind the name, and files nowhere.
+// completeQuestion completes types after the name, and never files.
 func completeQuestion(_ *cobra.Command, args []string, typed string) (types []cobra.Completion,
 	_ cobra.ShellCompDirective) {
 	if len(args) > 0 {
@@ -177,8 +175,8 @@ func completeQuestion(_ *cobra.Command, args []string, typed string) (types []co
 	return types, cobra.ShellCompDirectiveNoFileComp
 }
 
-// queryServer asks a server over UDP, and over TCP where that is truncated, and prints what it
-// says.
+// queryServer asks a server over UDP, and over TCP if the answer is truncated, and prints the
+// answer.
 func queryServer(out io.Writer, server string, port uint16, q wire.Question, dnssec,
 	cd bool) error {
 	at, err := serverAddress(server, port)
@@ -187,14 +185,14 @@ func queryServer(out io.Writer, server string, port uint16, q wire.Question, dns
 	}
 	m := new(dns.Msg)
 	m.SetQuestion(q.Name.String(), uint16(q.Type))
-	m.AuthenticatedData = true // tell me your verdict (RFC 6840, section 5.7)
+	m.AuthenticatedData = true // asks for the AD flag in the answer (RFC 6840, section 5.7)
 	m.CheckingDisabled = cd
 	m.SetEdns0(1232, dnssec)
 	began, via := time.Now(), "udp"
-	r, _, err := (&dns.Client{Timeout: queryPatience, UDPSize: 1232}).Exchange(m, at)
+	r, _, err := (&dns.Client{Timeout: queryTimeout, UDPSize: 1232}).Exchange(m, at)
 	if err == nil && r.Truncated {
 		via = "tcp"
-		r, _, err = (&dns.Client{Timeout: queryPatience, Net: via}).Exchange(m, at)
+		r, _, err = (&dns.Client{Timeout: queryTimeout, Net: via}).Exchange(m, at)
 	}
 	if err != nil {
 		return fmt.Errorf("no answer from %s: %w", at, err)
@@ -207,16 +205,16 @@ func queryServer(out io.Writer, server string, port uint16, q wire.Question, dns
 	return nil
 }
 
-// queryPatience is how long a server may take: a little longer than a resolver gives itself.
-const queryPatience = resolver.MaxTime + 200*time.Millisecond
+// queryTimeout is how long a server may take: a little longer than our own resolver may.
+const queryTimeout = resolver.MaxTime + 200*time.Millisecond
 
-// serverAddress is where a server is asked: an address or a name, and its port.
+// serverAddress returns the address and port of a server that is given by address or name.
 func serverAddress(server string, port uint16) (string, error) {
 	p := strconv.Itoa(int(port))
 	if a, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {
 		return net.JoinHostPort(a.String(), p), nil
 	}
-	for _, sep := range []string{"#", ":"} { // dig's way, and ours
+	for _, sep := range []string{"#", ":"} { // dig's form, and ours
 		if i := strings.LastIndex(server, sep); i >= 0 {
 			host, number := server[:i], server[i+1:]
 			if _, err := strconv.ParseUint(number, 10, 16); err != nil {
@@ -228,7 +226,7 @@ func serverAddress(server string, port uint16) (string, error) {
 	return net.JoinHostPort(server, p), nil
 }
 
-// queryResolver is a resolver of this process's own.
+// queryResolver returns a resolver in this process.
 func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.Findings, error) {
 	var ex transport.Exchanger = &transport.NetExchanger{}
 	if inLab {
@@ -239,11 +237,11 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 		ex = w
 	}
 	p, found := prepare(cfg)
-	cfg.LogLevel = "error" // what there is to say is in the answer
+	cfg.LogLevel = "error" // the answer has all there is to know
 	return newStack(cfg, p, ex, nil).now().resolver, found, nil
 }
 
-// printAnswer prints an answer as dig does, and why it is as it is.
+// printAnswer prints an answer as dig does, with the reason for its result.
 func printAnswer(out io.Writer, a *resolver.Answer, dnssec bool, took time.Duration) error {
 	flags := wire.FlagQR | wire.FlagRD | wire.FlagRA | uint16(a.RCode&15)
 	if a.Status == wire.Secure {

@@ -1,4 +1,4 @@
-// A reload while clients ask: what changes, what stays, and that nobody notices otherwise.
+// Reloads while clients ask: what changes, and what clients do not notice.
 
 package main
 
@@ -129,7 +129,7 @@ func TestReloadRefusesABrokenFileWhole(t *testing.T) {
 	s.expect("www.secure.example.", "NOERROR+ad")
 }
 
-// A port that somebody else has refuses the reload, and leaves no listener of it open.
+// A port that another process has refuses the reload, and leaves no listener of it open.
 func TestReloadRefusesAPortThatIsTaken(t *testing.T) {
 	s := reloadable(t, plain)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

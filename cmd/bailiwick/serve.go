@@ -48,25 +48,24 @@ func serveCommand() *cobra.Command {
 	return cmd
 }
 
-// exitPanics is the status of a process that is given up after too many panics. It is the Go
-// runtime's own after a panic.
+// exitPanics is the exit status after too many panics, the same as the Go runtime's after a panic.
 const exitPanics = 2
 
-// labAddresses are those of the lab's certificate.
+// labAddresses are the addresses in the lab's certificate.
 var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
-// labPort is where the lab's servers listen on loopback.
+// labPort is the port of the lab's servers on loopback.
 const labPort = 5053
 
-// useLab points a configuration at a world.
+// useLab sets hints and trust anchors of a configuration to those of a world.
 func useLab(cfg *config.Config, w *lab.World) error {
 	cfg.BuiltinAnchors, cfg.AnchorRecords, cfg.AnchorFile = false, []string{w.Anchor()}, ""
 	cfg.DoNotQueryLocalhost, cfg.IPv6, cfg.RootHints, cfg.Zones = false, "false", nil, nil
 	return cfg.AddRootHints(w.Roots())
 }
 
-// labPortsAbove is by how much the ports of encrypted transports are above their own in the lab:
-// 8853 and 8443 are open to every user.
+// labPortsAbove is what is added to the ports of encrypted transports in the lab: 8853 and 8443 are
+// open to every user.
 const labPortsAbove = 8000
 
 // labListeners serves every transport on loopback where the configuration has none of it.
@@ -81,8 +80,8 @@ func labListeners(cfg *config.Config) {
 	}
 }
 
-// serve runs until ctx ends. Nothing that it writes keeps it from serving or from ending: both
-// streams have a journal, and that their reader has gone is no reason to die of SIGPIPE.
+// serve runs until ctx ends. Its output never blocks it: both streams have a journal, and SIGPIPE,
+// which is sent when the reader has gone, is ignored.
 func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
@@ -105,7 +104,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 			cfg.Port = labPort
 			return cfg, found, err
 		}
-		// Not every system has all of 127.0.0.0/8: the world does as well in memory.
+		// Not every system has all of 127.0.0.0/8: then the world works in memory.
 		if inMemory = w.Listen(ctx, labPort); inMemory != nil {
 			ex = w
 		}
@@ -117,7 +116,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	p, more := prepare(cfg)
 	found = append(found, more...)
 	log := newLog(cfg, journal)
-	slog.SetDefault(log) // what libraries have to say comes out in one form, and waits for nobody
+	slog.SetDefault(log) // libraries log in the same form, through the journal
 	if err := logFindings(log, journal, cfg, found); err != nil {
 		return err
 	}
@@ -125,7 +124,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	s.metrics.WatchJournals(out, journal)
 	r, err := s.listen()
 	if err != nil {
-		return lastWord(log, cfg, err)
+		return finalError(log, cfg, err)
 	}
 	r.read = read
 	defer r.logStopped(time.Now())
@@ -149,7 +148,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	return nil
 }
 
-// self is how the reader calls this program again: as it was called, or with go run if that is how.
+// self returns the command that calls this program again: as it was called, or go run.
 func self() string {
 	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
 		return "go run ./cmd/bailiwick"
@@ -157,14 +156,14 @@ func self() string {
 	return os.Args[0]
 }
 
-// labTries are what to ask the lab for.
+// labTries are names to ask the lab for.
 var labTries = []struct{ what, name string }{
 	{"secure: the answer has the AD flag", "www.secure.example"},
 	{"unsigned: an answer without AD", "www.unsigned.example"},
 	{"bogus: SERVFAIL, and EDE says that the signature has expired", "www.expired.faulty"},
 }
 
-// printLab says what to try.
+// printLab prints commands to try.
 func printLab(out io.Writer, r *running) {
 	fmt.Fprint(out, "Serving a signed internet of our own")
 	if r.console != nil {

@@ -14,7 +14,7 @@ import (
 	"bailiwick/transport"
 )
 
-// line is a log that says when something was written.
+// line is a log that reports each write.
 type line chan string
 
 func (l line) Write(b []byte) (int, error) {
@@ -23,7 +23,7 @@ func (l line) Write(b []byte) (int, error) {
 }
 
 // SIGHUP never ends the process, with listeners that encrypt or without: unless it is caught this
-// test binary ends here. Its log shows that the configuration was read again.
+// test binary ends here. The log reports that the configuration was read again.
 func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 	hangups() // as serve does first of all
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
@@ -74,7 +74,7 @@ func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 	}
 }
 
-// The start says how many connections there may be, and whether that is what was configured.
+// The start logs how many connections there may be, and whether that is what was configured.
 func TestStartSaysHowManyConnections(t *testing.T) {
 	cfg := config.Default()
 	var log bytes.Buffer

@@ -1,4 +1,4 @@
-// Where the control socket is, if nobody says where.
+// The default path of the control socket.
 
 package main
 
@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// autoSocket is the value of control.socket that stands for the usual place.
+// autoSocket is the value of control.socket for the default path.
 const autoSocket = "auto"
 
-// socketName is the socket's in the folder of a service.
+// socketName is the name of the socket in the folder of a service.
 const socketName = "control.sock"
 
-// systemSocket is where the server of a machine has it.
+// systemSocket returns the path of the socket of a system service.
 func systemSocket() string {
 	if runtime.GOOS == "linux" {
 		return filepath.Join("/run/bailiwick", socketName)
@@ -26,9 +26,9 @@ func systemSocket() string {
 	return filepath.Join("/var/run/bailiwick", socketName)
 }
 
-// usualSocket is where a server of this user has it: in the folder that systemd gives a service
-// (RuntimeDirectory=), in that of the machine for root, in the user's own otherwise; "" if there is
-// no such folder.
+// usualSocket returns the path of the socket of this user's server: in the folder that systemd
+// makes for a service (RuntimeDirectory=), in the system's for root, in the user's own otherwise;
+// "" if there is no such folder.
 func usualSocket() string {
 	if folder, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); folder != "" {
 		return filepath.Join(folder, socketName)
@@ -42,8 +42,8 @@ func usualSocket() string {
 	return ""
 }
 
-// findSocket is the socket that ctl talks to if nobody says which: this user's server, or the
-// machine's.
+// findSocket returns the socket that ctl connects to by default: that of this user's server, or of
+// the system's.
 func findSocket() (string, error) {
 	var at []string
 	for _, path := range []string{usualSocket(), systemSocket()} {
@@ -53,10 +53,10 @@ func findSocket() (string, error) {
 	}
 	for _, path := range at {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			return path, nil // if it may not be looked at, calling it says so
+			return path, nil // if access to it is denied, connecting fails with the reason
 		}
 	}
 	return "", errors.New("no control socket at " + strings.Join(at, " or ") +
-		" (is the server running?); --socket says where it is, or --config which configuration " +
-		"the server has")
+		" (is the server running?); --socket says where it is, or --config which " +
+		"configuration the server has")
 }

@@ -1,4 +1,4 @@
-// Certificates, session tickets and discovery: what the encrypted transports need around them.
+// Certificates, session tickets and discovery of the encrypted transports.
 
 package main
 
@@ -21,10 +21,10 @@ import (
 	"bailiwick/wire"
 )
 
-// certificateCheck is how often certificates and ticket keys are looked at.
+// certificateCheck is the time between checks of certificates and ticket keys.
 const certificateCheck = 5 * time.Second
 
-// prepareTLS makes what the listeners share.
+// prepareTLS makes the TLS settings that the listeners share.
 func (r *running) prepareTLS() (err error) {
 	if r.tickets, err = transport.NewTickets(r.cfg.TicketSecret, r.cfg.TicketRotation); err != nil {
 		return err
@@ -36,8 +36,8 @@ func (r *running) prepareTLS() (err error) {
 	return nil
 }
 
-// hangups are the SIGHUPs that came. The signal is caught from the first moment on, whatever the
-// configuration: it never ends the process.
+// hangups returns a channel of the SIGHUPs that come from now on. The signal is caught in any
+// configuration, so that it never ends the process.
 func hangups() chan os.Signal {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -52,7 +52,7 @@ func (r *running) maintain() {
 		for {
 			select {
 			case <-hup:
-				_, _ = r.reload() // which says in the log what came of it
+				_, _ = r.reload() // it logs its result
 			case <-r.ctx.Done():
 				return
 			}
@@ -91,7 +91,7 @@ func (r *running) discover(q wire.Question) *policy.Local {
 	return d.Answer(q)
 }
 
-// configured are the listeners of a configuration that does not run.
+// configured returns the listeners of a configuration that is not in use.
 func configured(cfg *config.Config) map[transport.Protocol][]netip.AddrPort {
 	at := map[transport.Protocol][]netip.AddrPort{}
 	for p, list := range cfg.Listen {
@@ -134,8 +134,8 @@ func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort,
 	return d
 }
 
-// merge adds an endpoint to those that are the same but for their protocol's version or their
-// address.
+// merge adds an endpoint to the list. Endpoints that differ only in their protocol's version or
+// their addresses become one.
 func merge(list []discovery.Endpoint, e discovery.Endpoint) []discovery.Endpoint {
 	for i := range list {
 		o := &list[i]
@@ -157,7 +157,7 @@ func merge(list []discovery.Endpoint, e discovery.Endpoint) []discovery.Endpoint
 	return append(list, e)
 }
 
-// certificateName is the first name of a certificate that is no wildcard.
+// certificateName returns the first name of a certificate that is not a wildcard.
 func certificateName(leaf *x509.Certificate) wire.Name {
 	for _, n := range leaf.DNSNames {
 		if name, err := wire.ParseName(n); err == nil && !strings.HasPrefix(n, "*") {
@@ -167,7 +167,7 @@ func certificateName(leaf *x509.Certificate) wire.Name {
 	return wire.Name{}
 }
 
-// reachable are the addresses that clients reach a listener at, as far as they are known.
+// reachable returns the known addresses at which clients reach a listener.
 func reachable(cfg *config.Config, a netip.Addr, leaf *x509.Certificate) (out []netip.Addr) {
 	switch {
 	case len(cfg.DiscoveryAddrs) > 0:

@@ -1,4 +1,4 @@
-// Wrong use of the command line: what was typed that there is not, and what was probably meant.
+// Errors for wrong use of the command line, with what was probably meant.
 
 package main
 
@@ -13,14 +13,14 @@ import (
 	"bailiwick/internal/config"
 )
 
-// exitStatuses is what the help says of them.
+// exitStatuses explains the exit statuses in the help.
 const exitStatuses = "Exit status: 0 done; 1 it failed, or the configuration is wrong; " +
 	"2 wrong use of the command line, or the name does not resolve."
 
 // statusUsage is the exit status after wrong use.
 const statusUsage = 2
 
-// elsewhere are commands that other servers have and this one does not: how it is done here.
+// elsewhere has advice for commands of other servers that this one lacks.
 var elsewhere = map[string]string{
 	"reload":   "did you mean bailiwick ctl reload?",
 	"nta":      "did you mean the key trust_anchors.insecure of the configuration?",
@@ -30,17 +30,17 @@ var elsewhere = map[string]string{
 	"start":    "did you mean bailiwick serve?",
 	"run":      "did you mean bailiwick serve?",
 	"dig":      "did you mean bailiwick query?",
-	"metrics": "did you mean the address at admin.listen, http://127.0.0.1:5380/metrics by " +
-		"default?",
+	"metrics": "did you mean the address at admin.listen, " +
+		"http://127.0.0.1:5380/metrics by default?",
 }
 
-// wrongUse is an error in what was typed.
+// wrongUse returns an error in the use of the command line.
 func wrongUse(format string, args ...any) error {
 	return &exitError{fmt.Errorf(format, args...), statusUsage}
 }
 
-// run executes a command line. Whatever it does not know is an error with a status of its own,
-// at each level: a script that mistypes must not go on as if it were done.
+// run executes a command line. Unknown commands, flags and arguments are errors with a status of
+// their own, at each level: a script with a typing error must not continue as if all were well.
 func run(root *cobra.Command, args []string) error {
 	root.SetHelpCommand(helpCommand())
 	root.InitDefaultHelpCmd()
@@ -66,19 +66,19 @@ func run(root *cobra.Command, args []string) error {
 	return wrong
 }
 
-// strict makes a command and all below it refuse what they do not know.
+// strict makes a command and its subcommands refuse unknown arguments.
 func strict(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		strict(sub)
 	}
 	if cmd.HasSubCommands() {
-		cmd.Args = cobra.ArbitraryArgs // or cobra answers first, at the root only
+		cmd.Args = cobra.ArbitraryArgs // otherwise cobra reports the error, and only at the root
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
 			cmd.SetOut(cmd.ErrOrStderr())
-			_ = cmd.Help() // to standard error, which has nobody else to tell
+			_ = cmd.Help() // if standard error fails there is no other place to report it
 			return &exitError{nil, statusUsage}
 		}
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
@@ -102,7 +102,7 @@ func strict(cmd *cobra.Command) {
 	}
 }
 
-// unknownCommand names the command that was probably meant.
+// unknownCommand returns an error that names the command that was probably meant.
 func unknownCommand(cmd *cobra.Command, typed string) error {
 	var names []string
 	meant := ""
@@ -130,7 +130,7 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 	return wrongUse("%s Its commands are %s.", text, strings.Join(names, ", "))
 }
 
-// suggestFlag names the flag that was probably meant.
+// suggestFlag returns a text with the flag that was probably meant, "" if there is none.
 func suggestFlag(cmd *cobra.Command, err error) string {
 	_, typed, ok := strings.Cut(err.Error(), "unknown flag: --")
 	if !ok {
@@ -144,7 +144,7 @@ func suggestFlag(cmd *cobra.Command, err error) string {
 	return ""
 }
 
-// helpCommand prints the help of a command that there is.
+// helpCommand returns the command help, which refuses names of unknown commands.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]...",
@@ -179,7 +179,7 @@ func helpCommand() *cobra.Command {
 	}
 }
 
-// completeConfig offers files that may be configurations.
+// completeConfig completes names of configuration files.
 func completeConfig(*cobra.Command, []string, string) ([]cobra.Completion,
 	cobra.ShellCompDirective) {
 	return []cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set when a release is built.
+// version is set by the build of a release.
 var version = "development"
 
 func versionCommand() *cobra.Command {
@@ -18,13 +18,13 @@ func versionCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintln(cmd.OutOrStdout(),
-				versionText())
+			fmt.Fprintln(cmd.OutOrStdout(), versionText())
 		},
 	}
 }
 
-// versionText is the version, the revision that it was built from, the compiler and the system.
+// versionText returns the version, the revision that it was built from, the compiler and the
+// system.
 func versionText() string {
 	revision := ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -1,9 +1,9 @@
 // Package cause is the one table of everything that can go wrong with a query. Metrics, Extended
-// DNS Errors, logs and explanations all come from its rows, so that an operator and a client hear
-// the same reason in the same words.
+// DNS Errors (RFC 8914) and logs all come from its rows, so that an operator and a client get the
+// same reason in the same words.
 //
-// A [Failure] is made where the cause is known and travels up as an error; nobody on the way
-// replaces it by something less precise.
+// A [Failure] is made where the cause is known and is returned as an error; callers do not replace
+// it by a less precise one.
 package cause
 
 import (
@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// Kind groups causes by who can mend them.
+// Kind is a group of causes, by who can correct them.
 type Kind uint8
 
 // The kinds.
 const (
 	KindDNSSEC   Kind = iota // the zone's signatures or our trust in them
-	KindInsecure             // an answer is served, without proof, for this reason
+	KindInsecure             // why an answer is served without proof
 	KindNetwork              // servers and paths
-	KindLimit                // a budget ran out
-	KindPolicy               // we were told so
+	KindLimit                // a limit was met
+	KindPolicy               // the configuration
 	KindRequest              // the client's message
 	KindInternal             // a fault of this program
 )
@@ -34,8 +34,8 @@ func (k Kind) String() string {
 // Cause is a row of the table.
 type Cause uint8
 
-// The causes, by what they are about. A number is in records that outlive the process, so it never
-// changes once released: a new cause takes the next one, wherever it stands.
+// The causes, by kind. A number is in records that outlive the process, so it never changes once
+// released: a new cause takes the next free one, whatever its kind.
 const (
 	None Cause = 0
 
@@ -61,7 +61,7 @@ const (
 	AnchorMismatch       Cause = 19
 	RecordMalformed      Cause = 20
 
-	// Insecure, and why.
+	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
 	DigestUnsupported    Cause = 22
 	KeysRefused          Cause = 23
@@ -171,7 +171,7 @@ const (
 	edeUnsupportedIterations = 27
 )
 
-// row describes a cause.
+// row is a row of the table.
 type row struct {
 	label    string // metric label and log value; never changes once released
 	kind     Kind
@@ -179,7 +179,7 @@ type row struct {
 	rank     int    // see Rank
 	status   int    // see HTTPStatus
 	upstream bool   // see Upstream
-	text     string // one line, for people
+	text     string // one line of explanation
 	hint     string // what to do about it
 }
 
@@ -557,7 +557,7 @@ func All() (cs []Cause) {
 	return cs
 }
 
-// Known reports whether the number is that of a cause.
+// Known reports whether c is the number of a cause.
 func (c Cause) Known() bool { return c < count }
 
 // Label returns the metric label and log value.
@@ -569,12 +569,12 @@ func (c Cause) String() string { return table[c].label }
 // Kind returns the group of the cause.
 func (c Cause) Kind() Kind { return table[c].kind }
 
-// EDE returns the Extended DNS Error's info code; false where the cause has none.
+// EDE returns the info code of the Extended DNS Error; false if the cause has none.
 func (c Cause) EDE() (uint16, bool) { return uint16(table[c].ede), table[c].ede != edeNone }
 
-// Bogus returns the info code for what came of a validation, where the cause's own code says only
-// what was missing (RFC 8914, sections 4.7 and 4.13). Unbound says the former only, Knot and
-// PowerDNS the latter.
+// Bogus returns the info code DNSSEC Bogus for causes whose own code is NSEC Missing: clients get
+// both, the result of validation and its reason (RFC 8914, sections 4.7 and 4.13). Unbound sends
+// the former only, Knot and PowerDNS the latter.
 func (c Cause) Bogus() (uint16, bool) {
 	return edeBogus, table[c].ede == edeNSECMissing && table[c].kind == KindDNSSEC
 }
@@ -582,56 +582,57 @@ func (c Cause) Bogus() (uint16, bool) {
 // Fails reports whether a query can end in SERVFAIL for the cause. The others are reasons to
 // refuse a query, to close a connection, or to serve an answer unvalidated.
 func (c Cause) Fails() bool {
-	switch _, told := c.EDE(); table[c].kind {
+	switch _, hasEDE := c.EDE(); table[c].kind {
 	case KindDNSSEC, KindNetwork, KindInternal:
 		return true
 	case KindLimit:
-		return told
+		return hasEDE
 	}
 	return c == Sentinel || c == Stopping
 }
 
-// Rank returns how much the cause tells, among those that several servers or signatures of one
-// question failed for: the client hears the highest. 0 means that it is not one of these.
+// Rank returns how precise the cause is, compared with others for which further servers or
+// signatures of the same question failed: the client gets the highest. 0 means that the cause is
+// not one of these.
 func (c Cause) Rank() int { return table[c].rank }
 
-// HTTPStatus returns the status of an HTTP response to a request that holds no query for this
-// cause; 0 if there is none.
+// HTTPStatus returns the status of the response to an HTTP request that has no valid query for this
+// cause; 0 if the cause does not concern HTTP.
 func (c Cause) HTTPStatus() int { return table[c].status }
 
-// Upstream reports whether an exchange with a server can end with the cause, None included.
+// Upstream reports whether an exchange with a server can end with the cause. None can, too.
 func (c Cause) Upstream() bool { return table[c].upstream }
 
-// Text explains the cause in a line.
+// Text returns an explanation of one line.
 func (c Cause) Text() string { return table[c].text }
 
-// Hint returns what to do.
+// Hint returns advice to the operator, "" if there is none.
 func (c Cause) Hint() string { return table[c].hint }
 
-// Scope is what a failure may be held against: never more than what caused it.
+// Scope is what a failure may be remembered against: never more than what caused it.
 type Scope uint8
 
 // The scopes.
 const (
 	ScopeName  Scope = iota // the name that was asked for, or its zone
 	ScopeQuery              // one client query, which met a limit before all was tried
-	ScopeLink               // our own network: no server of any zone replied meanwhile
+	ScopeLink               // this machine's network: no server of any zone replied meanwhile
 )
 
-// Failure is a cause with where it was found. It is an error.
+// Failure is a cause with its zone, its server and details. It is an error.
 type Failure struct {
 	Cause  Cause
 	Zone   string   // the zone at fault, "" if not known
-	Server string   // the server that showed it, "" if it is not about one
-	Detail string   // key tag, type, owner: whatever makes it precise
-	Under  *Failure // what it comes from, if that is a cause of its own
+	Server string   // the server that failed, "" if the failure is not about one
+	Detail string   // key tag, type, owner and the like
+	Under  *Failure // the failure that led to this one, if any
 	Scope  Scope    // see HeldAgainst
-	inside bool     // the server is known to the operator alone; see Inside
-	Remedy string   // what to do about it where that is not what the table says; see Hint
+	inside bool     // the server is for the log only; see Inside
+	Remedy string   // advice in place of that of the table; see Hint
 }
 
-// HeldAgainst returns what the failure may be remembered against. A limit is the matter of the
-// query that met it; what comes from another failure reaches no further than that one.
+// HeldAgainst returns what the failure may be remembered against. A limit concerns only the query
+// that met it, and a failure that another one led to reaches no further than that one.
 func (f *Failure) HeldAgainst() Scope {
 	for ; f != nil; f = f.Under {
 		switch {
@@ -644,14 +645,14 @@ func (f *Failure) HeldAgainst() Scope {
 	return ScopeName
 }
 
-// Within returns a copy that is held against no more than a scope.
+// Within returns a copy that is held against a scope.
 func (f *Failure) Within(s Scope) *Failure {
 	g := *f
 	g.Scope = s
 	return &g
 }
 
-// New makes a failure. The detail is formatted.
+// New returns a failure. The detail is a format for args.
 func New(c Cause, zone fmt.Stringer, detail string, args ...any) *Failure {
 	f := &Failure{Cause: c, Detail: fmt.Sprintf(detail, args...)}
 	if zone != nil {
@@ -660,7 +661,7 @@ func New(c Cause, zone fmt.Stringer, detail string, args ...any) *Failure {
 	return f
 }
 
-// Hint says what to do, to the operator of this resolver.
+// Hint returns advice to the operator of this resolver.
 func (f *Failure) Hint() string { return cmp.Or(f.Remedy, f.Cause.Hint()) }
 
 // At returns a copy that names the server.
@@ -670,7 +671,7 @@ func (f *Failure) At(server fmt.Stringer) *Failure {
 	return &g
 }
 
-// Inside returns a copy whose server is the operator's own matter: the log has it, clients do not.
+// Inside returns a copy whose server is in the log, and not in answers to clients.
 func (f *Failure) Inside() *Failure {
 	if f.Server == "" {
 		return f
@@ -682,16 +683,16 @@ func (f *Failure) Inside() *Failure {
 
 // Limits of EXTRA-TEXT, in octets.
 const (
-	// maxExtra bounds it per option: answers stay small (RFC 8914, section 2 asks for no more than
-	// is useful).
+	// maxExtra is the largest EXTRA-TEXT of an option: it is to be short, so that answers are not
+	// truncated (RFC 8914, section 2).
 	maxExtra = 96
-	// minShort is what is left of a name at least, so that zone, server and owner leave room for
-	// the rest of the detail: both ends of the name.
+	// minShort is the shortest form of a shortened name, which consists of both ends of the name:
+	// then zone, server and owner leave room for the rest of the detail.
 	minShort = 14
 )
 
-// Extra is the EXTRA-TEXT: zone, server and detail. Where that is long, names in it are shortened,
-// so that key tags, types and addresses are there whole.
+// Extra returns the EXTRA-TEXT: zone, server and detail. If it is too long, names in it are
+// shortened first, so that key tags, types and addresses stay complete.
 func (f *Failure) Extra() string {
 	server := f.Server
 	if f.inside {
@@ -725,8 +726,8 @@ func (f *Failure) Extra() string {
 	return s[:min(len(s), maxExtra)]
 }
 
-// nameIn is the length of the domain name that a word begins with, such as "www.example./A", and 0
-// if it does not. Names are absolute, and have no spaces.
+// nameIn returns the length of the domain name at the beginning of a word such as
+// "www.example./A", 0 if there is none. Names are absolute, and have no spaces.
 func nameIn(word string) int {
 	if strings.HasSuffix(word, ".") {
 		return len(word)
@@ -734,7 +735,7 @@ func nameIn(word string) int {
 	return strings.LastIndex(word, "./") + 1
 }
 
-// Error tells all that is known.
+// Error returns the text of the cause with zone, server, detail and the failure that led to it.
 func (f *Failure) Error() string {
 	s := f.Cause.Text()
 	if f.Zone != "" {

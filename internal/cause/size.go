@@ -2,7 +2,7 @@ package cause
 
 import "unsafe"
 
-// Size is the memory that a failure takes, in octets, with all that it comes from.
+// Size returns the memory of a failure in bytes, with all failures that led to it.
 func (f *Failure) Size() (n int) {
 	for ; f != nil; f = f.Under {
 		n += int(unsafe.Sizeof(*f)) + len(f.Zone) + len(f.Server) + len(f.Detail) + rounding
@@ -10,5 +10,5 @@ func (f *Failure) Size() (n int) {
 	return n
 }
 
-// rounding is what the allocator adds to a failure and its strings, in octets.
+// rounding is what the allocator adds to a failure and its strings, in bytes.
 const rounding = 40

@@ -1,32 +1,33 @@
-// Package clock is the project's only source of time. Judging code takes a time as an argument;
-// acting code holds a [Clock].
+// Package clock has the two times that data depend on. Code that only decides takes a time as an
+// argument; code that acts holds a [Clock]. Deadlines of sockets, timers and the measurement of
+// round trips use the system's time.
 package clock
 
 import "time"
 
-// Clock tells two times. Ages are counted in one that nobody can set; what others wrote a time of
-// day into, as signatures and cookies, is judged by the other.
+// Clock has two times: one for ages, which cannot be set, and the time of day, for what contains
+// one, such as signatures and cookies.
 type Clock interface {
-	// Now is the time that ages are counted in. It goes on as time passes, a suspended machine's
-	// included, and does not follow the time of day when that is set.
+	// Now returns the time that ages are counted in. It advances while the machine is suspended,
+	// and does not follow the time of day when that is set.
 	Now() time.Time
-	// Ahead is how far the time of day was ahead of Now when Now was last called; negative if it
-	// was behind.
+	// Ahead returns how far the time of day was ahead of Now at the last call of Now; negative if
+	// it was behind.
 	Ahead() time.Duration
 }
 
-// Wall is a clock's time of day.
+// Wall returns a clock's time of day.
 func Wall(c Clock) time.Time {
 	now := c.Now()
 	return now.Add(c.Ahead())
 }
 
-// Real is the time of day for both, as time.Now tells it: for tests in a bubble, where nobody
-// sets it. Servers have a [steady].
+// Real returns time.Now for both times. It is for tests in a bubble of testing/synctest, where the
+// time of day is never set. Servers use [Default].
 type Real struct{}
 
-// Now is time.Now.
+// Now implements Clock.
 func (Real) Now() time.Time { return time.Now() }
 
-// Ahead is 0.
+// Ahead implements Clock.
 func (Real) Ahead() time.Duration { return 0 }

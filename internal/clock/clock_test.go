@@ -102,7 +102,7 @@ func TestWithoutAnUptime(t *testing.T) {
 }
 
 func TestMachinesClock(t *testing.T) {
-	c := startSteady()
+	c := newSteady(nil, uptime)
 	var last time.Time
 	for range 1000 {
 		now := c.Now()
@@ -120,7 +120,7 @@ func TestMachinesClock(t *testing.T) {
 }
 
 func BenchmarkSteady(b *testing.B) {
-	c := Clock(startSteady())
+	c := Clock(newSteady(nil, uptime))
 	b.Run("time.Now", func(b *testing.B) {
 		for b.Loop() {
 			_ = time.Now().Unix()

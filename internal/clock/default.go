@@ -2,5 +2,5 @@
 
 package clock
 
-// Default is the clock of this build.
-func Default() Clock { return startSteady() }
+// Default returns the clock of this build.
+func Default() Clock { return newSteady(nil, uptime) }

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Fake stands still until it is moved; for tests.
+// Fake is a clock for tests that stands still until it is moved.
 type Fake struct {
 	start  time.Time
 	passed atomic.Int64
-	set    atomic.Int64 // by how much the time of day was set besides
+	set    atomic.Int64 // by how much the time of day was set, in addition
 }
 
 // NewFake returns a clock that shows t.

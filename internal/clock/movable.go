@@ -1,7 +1,6 @@
 //go:build testclock
 
-// The clock of test builds: it runs as the machine's does, from a time of one's choice, and jumps
-// on command.
+// The clock of test builds: it runs like the machine's, from a chosen time, and jumps on command.
 
 package clock
 
@@ -10,15 +9,15 @@ import (
 	"time"
 )
 
-// movable is a clock that can be set and moved. It runs with the machine's.
+// movable is a clock that can be set and moved, and otherwise runs with the machine's.
 type movable struct {
 	machine *steady
-	passed  atomic.Int64 // what was added to the machine's time
-	set     atomic.Int64 // by how much its time of day was set besides
+	passed  atomic.Int64 // added to the machine's time
+	set     atomic.Int64 // by how much its time of day was set, in addition
 }
 
-// Default is the clock of this build.
-func Default() Clock { return &movable{machine: startSteady()} }
+// Default returns the clock of this build.
+func Default() Clock { return &movable{machine: newSteady(nil, uptime)} }
 
 // Now implements Clock.
 func (m *movable) Now() time.Time {
@@ -30,13 +29,14 @@ func (m *movable) Ahead() time.Duration {
 	return m.machine.Ahead() + time.Duration(m.set.Load())
 }
 
-// Set lets the clock run on from t, as if it had always shown that.
+// Set lets the clock run on from t, as if the time of day had never been set.
 func (m *movable) Set(t time.Time) {
 	m.passed.Store(int64(t.Sub(m.machine.Now())))
 	m.set.Store(int64(-m.machine.Ahead()))
 }
 
-// Advance lets time pass. No time passes backwards: less than none sets the time of day back.
+// Advance lets time pass. A negative duration sets the time of day back, for time cannot pass
+// backwards.
 func (m *movable) Advance(d time.Duration) {
 	if d < 0 {
 		m.set.Add(int64(d))

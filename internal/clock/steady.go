@@ -1,5 +1,5 @@
-// The machine's clocks: one that can be set, one that stops while the machine sleeps, and one
-// that does neither.
+// A steady clock made of the machine's three clocks: one that can be set, one that stops while the
+// machine is suspended, and one that does neither.
 
 package clock
 
@@ -10,16 +10,16 @@ import (
 
 // slack is how far the time of day may move against the monotonic clock before the machine's
 // uptime is read again. The two are read one after the other, and a thread may have to wait in
-// between; both are slewed together.
+// between. NTP slews both together.
 const slack = 10 * time.Millisecond
 
-// steady is the machine's clock. Its ages cannot be set, and count the time of a suspend, which
-// Go's monotonic clock leaves out on most systems. It costs what time.Now does: that reads the
-// time of day and the monotonic clock, and only a change of their difference, by which the time
-// of day was set or the machine has slept, has the uptime read anew.
+// steady is the clock of servers. Its ages cannot be set, and include suspends, which Go's
+// monotonic clock leaves out on most systems. It costs no more than time.Now, which reads the time
+// of day and the monotonic clock. The uptime is read only when their difference has changed: then
+// the time of day was set, or the machine was suspended.
 type steady struct {
 	clocks func() (day time.Time, mono time.Duration) // nil for time.Now's
-	uptime func() (time.Duration, bool)               // the machine's, with suspends; false: none
+	uptime func() (time.Duration, bool)               // with suspends; false if unknown
 
 	began time.Time     // the start
 	day   int64         // the time of day then, in Unix nanoseconds
@@ -28,16 +28,15 @@ type steady struct {
 	state atomic.Pointer[readings]
 }
 
-// readings are what was found when the uptime was read last, since the start. They are immutable.
+// readings are the results of the last reading of the uptime, since the start. They are immutable.
 type readings struct {
-	set   int64         // what the time of day went ahead of the monotonic clock, in nanoseconds
-	slept time.Duration // what the uptime did
-	moved bool          // one of the two is more than nothing
+	set   int64         // how far the time of day went ahead of the monotonic clock, in nanoseconds
+	slept time.Duration // how far the uptime did
+	moved bool          // one of the two may not be 0
 }
 
-// startSteady returns the machine's clock, which shows the time of day, until that is set.
-func startSteady() *steady { return newSteady(nil, uptime) }
-
+// newSteady returns a clock made of others, nil for time.Now. It shows the time of day until that
+// is set.
 func newSteady(clocks func() (time.Time, time.Duration),
 	uptime func() (time.Duration, bool)) *steady {
 	s := &steady{clocks: clocks, uptime: uptime, began: time.Now()}
@@ -50,7 +49,7 @@ func newSteady(clocks func() (time.Time, time.Duration),
 	return s
 }
 
-// read reads the time of day, and how far the monotonic clock has gone on since the start.
+// read returns the time of day, and how far the monotonic clock has advanced since the start.
 func (s *steady) read() (now time.Time, mono time.Duration) {
 	if s.clocks != nil {
 		return s.clocks()
@@ -79,17 +78,17 @@ func (s *steady) Ahead() time.Duration {
 	return time.Duration(r.set) - r.slept
 }
 
-// look reads all three clocks. What is found never takes back what has passed.
+// look reads all three clocks. Now never goes back by the result.
 func (s *steady) look() *readings {
 	old := s.state.Load()
-	up, ok := s.uptime() // first: whatever comes in between makes the suspend shorter, not longer
+	up, ok := s.uptime() // first: a delay in between makes the suspend shorter, not longer
 	now, mono := s.read()
 	found := &readings{set: now.UnixNano() - s.day - int64(mono), slept: old.slept, moved: true}
 	if slept := up - s.first - mono; ok && slept > old.slept+slack {
 		found.slept = slept
 	}
 	if !s.state.CompareAndSwap(old, found) {
-		return s.state.Load() // somebody else has looked
+		return s.state.Load() // another goroutine has looked
 	}
 	return found
 }

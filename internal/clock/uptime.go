@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uptime is how long the machine has run, suspends included.
+// uptime returns how long the machine has run, suspends included; false if that is unknown.
 func uptime() (time.Duration, bool) {
 	var t unix.Timespec
 	if unix.ClockGettime(uptimeClock, &t) != nil {

@@ -1,4 +1,5 @@
-// Package console is the admin HTTP listener: /metrics, /healthz, /readyz.
+// Package console has the operator's two ways to a running server: the admin HTTP listener with
+// /metrics, /healthz and /readyz, and the control socket.
 package console
 
 import (
@@ -17,15 +18,15 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// Console is the listener.
+// Console is the admin HTTP listener.
 type Console struct {
 	http  http.Server
 	l     net.Listener
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
-// maxConnections is how many connections the admin listener has open at once; others wait. A few
-// scrapers and people are usual, and descriptors are for resolving.
+// maxConnections is the largest number of open connections of the admin listener; others wait. A
+// few scrapers and people are usual, and descriptors are needed for resolving.
 const maxConnections = 32
 
 // Listen opens the listener at an address.
@@ -39,8 +40,7 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		_,
-			_ = fmt.Fprintln(w, "ok")
+		_, _ = fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", c.readyz)
 	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: 5 * time.Second,
@@ -48,8 +48,8 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 	return c, nil
 }
 
-// guarded answers a request that panics with an error, where the connection would be closed and
-// nobody be told.
+// guarded answers a request that panics with an error. net/http would close the connection without
+// a word.
 func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -61,7 +61,7 @@ func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	})
 }
 
-// readyz answers whether clients are served, and if not, why.
+// readyz reports whether names can be resolved, and if not, why.
 func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 	if why := *c.ready.Load(); why != "" {
 		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
@@ -70,10 +70,10 @@ func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintln(w, "ready")
 }
 
-// Addr is where the listener listens.
+// Addr returns the address of the listener.
 func (c *Console) Addr() string { return c.l.Addr().String() }
 
-// SetReady tells readyz that clients are served, or why they are not.
+// SetReady sets the result of /readyz: ready, or why not.
 func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
 
 // Start serves until Close.

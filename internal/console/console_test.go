@@ -133,7 +133,7 @@ func TestControl(t *testing.T) {
 
 // A panic in a handler, in what is measured or in a command ends that request with an error.
 // Net/http closes the connection instead, and the metrics are gathered in goroutines whose panic
-// nobody recovers.
+// is not recovered.
 func TestPanicEndsTheRequestOnly(t *testing.T) {
 	caught := map[guard.Place]int{}
 	g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), func(p guard.Place) {
@@ -168,7 +168,7 @@ func TestPanicEndsTheRequestOnly(t *testing.T) {
 	}
 }
 
-// Why nobody answers is said in words that tell what to do.
+// The error of a socket without an answer contains the remedy.
 func TestUnreachableSocketsSayWhy(t *testing.T) {
 	for err, want := range map[error]string{
 		syscall.EACCES: "permission denied: it is for the user that the server runs as, and for " +

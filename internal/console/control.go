@@ -17,7 +17,7 @@ import (
 	"bailiwick/wire"
 )
 
-// controlTimeout bounds a conversation on the control socket.
+// controlTimeout is the longest time of a command on the control socket.
 const controlTimeout = 10 * time.Second
 
 // Request is a command.
@@ -28,8 +28,8 @@ type Request struct {
 	Advance time.Duration `json:"advance,omitempty"`
 }
 
-// reply is what came of it.
-type reply struct {
+// response is the result of a command.
+type response struct {
 	Error string         `json:"error,omitempty"`
 	Data  map[string]any `json:"data,omitempty"`
 }
@@ -37,22 +37,23 @@ type reply struct {
 // Controls are what commands can do.
 type Controls struct {
 	Status func() map[string]any
-	// Flush forgets a name, and what its zone is judged by.
+	// Flush removes a name, and the delegation, DS and keys of its zone, from the caches.
 	Flush func(name wire.Name, subtree bool) Flushed
-	// Reload reads the configuration again, and returns what came of it.
+	// Reload reads the configuration again, and returns the result.
 	Reload func() (map[string]any, error)
-	// Advance moves the clock; nil in builds whose clock stands by itself.
+	// Advance moves the clock; nil in builds without the tag testclock.
 	Advance func(time.Duration)
 }
 
-// Flushed is how much was forgotten.
+// Flushed counts removed entries.
 type Flushed struct {
 	Name   int       // of the name, and of those below it if that was asked for
 	Zone   wire.Name // that the name is in, as far as is known
 	OfZone int       // of the zone's delegation, DS and keys
 }
 
-// report tells a person. That nothing was known is worth a word: most often the name is mistyped.
+// report returns the reply to a flush. It has a note if nothing was known: most often the name is
+// mistyped.
 func (f Flushed) report(name wire.Name) map[string]any {
 	r := map[string]any{"flushed": f.Name}
 	if f.OfZone > 0 {
@@ -72,15 +73,15 @@ type Control struct {
 	g    *guard.Guard
 }
 
-// ListenControl opens the socket, for its owner only. A socket left behind by a server that is gone
-// is replaced.
+// ListenControl opens the socket, for its owner only. The socket of a server that has ended is
+// replaced.
 func ListenControl(path string, c Controls, g *guard.Guard) (*Control, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("control socket %s: another server is using it", path)
 	}
 	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
-		_ = os.Remove(path) // if that fails, so does listening, and says why
+		_ = os.Remove(path) // if that fails, so does listening, with the reason
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -105,7 +106,7 @@ func (c *Control) Start() {
 	}()
 }
 
-// Path is where the socket is.
+// Path returns the path of the socket.
 func (c *Control) Path() string { return c.path }
 
 // Close ends the listener and removes the socket.
@@ -121,11 +122,11 @@ func (c *Control) serve(conn net.Conn) {
 	var data map[string]any
 	err := errors.New(cause.InternalError.Text()) // if there is no other
 	c.g.Run(guard.Control, func() { data, err = c.do(req) })
-	r := reply{Data: data}
+	r := response{Data: data}
 	if err != nil {
 		r.Error = err.Error()
 	}
-	_ = json.NewEncoder(conn).Encode(r) // whoever asked has gone otherwise
+	_ = json.NewEncoder(conn).Encode(r) // if that fails, the caller has gone
 }
 
 func (c *Control) do(r Request) (map[string]any, error) {
@@ -153,7 +154,7 @@ func (c *Control) do(r Request) (map[string]any, error) {
 	return nil, fmt.Errorf("unknown command %q", r.Command)
 }
 
-// unreachable says why nobody answers at a socket.
+// unreachable returns an error with the reason why there is no answer at a socket.
 func unreachable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -180,7 +181,7 @@ func Call(path string, r Request) (map[string]any, error) {
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return nil, err
 	}
-	var reply reply
+	var reply response
 	if err := json.NewDecoder(conn).Decode(&reply); err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}

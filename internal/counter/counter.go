@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// cells is how many cells a counter has, a power of two: 2 KiB in all. More goroutines than that
-// share.
+// cells is the number of cells of a counter, a power of two: 2 KiB in all. If more goroutines
+// count, they share cells.
 const cells = 32
 
 // Counter is a number that only grows. The zero value is ready to use.
@@ -27,7 +27,7 @@ type cell struct {
 // Add adds n.
 func (c *Counter) Add(n uint64) { c.cells[place()].n.Add(n) }
 
-// Load returns the sum. What is added meanwhile may be in it or not.
+// Load returns the sum. Concurrent additions may be in it or not.
 func (c *Counter) Load() (sum uint64) {
 	for i := range c.cells {
 		sum += c.cells[i].n.Load()
@@ -35,7 +35,7 @@ func (c *Counter) Load() (sum uint64) {
 	return sum
 }
 
-// place is the cell of the goroutine: the smallest stacks have 2 KiB, so that different stacks
+// place returns the cell of the goroutine: the smallest stacks have 2 KiB, so that different stacks
 // differ above these bits.
 func place() uintptr {
 	var here byte

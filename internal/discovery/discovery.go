@@ -1,7 +1,6 @@
-// Package discovery tells clients how to reach this resolver over encrypted transports, and what it
-// does: SVCB records at _dns.resolver.arpa (RFC 9461, RFC 9462), RESINFO (RFC 9606), and the
-// options that DHCP and router advertisements carry (RFC 9463). What it says is made from the
-// listeners and the certificate that really run.
+// Package discovery announces the encrypted transports of this resolver and its properties: SVCB
+// records at _dns.resolver.arpa (RFC 9461, RFC 9462), RESINFO (RFC 9606), and options for DHCP and
+// router advertisements (RFC 9463). They are made from the listeners and the certificate in use.
 package discovery
 
 import (
@@ -20,9 +19,9 @@ type Endpoint struct {
 	Addrs []netip.Addr
 }
 
-// Designation is what clients are told.
+// Designation describes the encrypted transports of a resolver.
 type Designation struct {
-	// that clients authenticate the resolver by; zero: there is none, and nothing can be designated
+	// Name is the one by which clients authenticate the resolver. Without it nothing is designated.
 	Name      wire.Name
 	Endpoints []Endpoint
 	Info      Info
@@ -40,10 +39,10 @@ var (
 	resolverArpa = wire.MustParseName("resolver.arpa")
 )
 
-// ttl of what is said here, in seconds: a changed listener is known soon.
+// ttl is that of all records here, in seconds: short, because listeners may change.
 const ttl = 300
 
-// Answer answers questions about the resolver; nil for all others.
+// Answer returns the answer to a question about the resolver; nil for all others.
 func (d *Designation) Answer(q wire.Question) *policy.Local {
 	switch {
 	case q.Class != wire.ClassIN:
@@ -58,7 +57,7 @@ func (d *Designation) Answer(q wire.Question) *policy.Local {
 
 func (d *Designation) designates() bool { return !d.Name.IsZero() && len(d.Endpoints) > 0 }
 
-// service is the SVCB set (RFC 9462, section 4): one record an endpoint, in the order of
+// service returns the SVCB set (RFC 9462, section 4): a record for each endpoint, in the order of
 // preference.
 func (d *Designation) service(owner wire.Name) *wire.RRset {
 	s := &wire.RRset{Name: owner, Type: wire.TypeSVCB, Class: wire.ClassIN, TTL: ttl,
@@ -70,7 +69,8 @@ func (d *Designation) service(owner wire.Name) *wire.RRset {
 	return s
 }
 
-// addresses are those of the name (RFC 9462, section 4), so that a client need not ask for them.
+// addresses returns the addresses of the name, so that a client need not ask for them (RFC 9462,
+// section 4).
 func (d *Designation) addresses() (sets []*wire.RRset) {
 	for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
 		s := &wire.RRset{Name: d.Name, Type: t, Class: wire.ClassIN, TTL: ttl,
@@ -85,7 +85,7 @@ func (d *Designation) addresses() (sets []*wire.RRset) {
 	return sets
 }
 
-// allAddrs are the addresses of all endpoints, of one family.
+// allAddrs returns the addresses of all endpoints, of one family.
 func (d *Designation) allAddrs(v4 bool) (all []netip.Addr) {
 	for _, e := range d.Endpoints {
 		for _, a := range e.Addrs {

@@ -16,7 +16,7 @@ const (
 	RAOption     = 144 // of Neighbor Discovery
 )
 
-// What an option cannot hold.
+// Reasons why there is no option.
 var (
 	errNoName = errors.New("there is no name that clients could authenticate the resolver by: " +
 		"set discovery.name, or use a certificate with a name")
@@ -37,8 +37,8 @@ func (d *Designation) check() error {
 	return nil
 }
 
-// DHCPv4 is the data of the option for DHCPv4, without code and length (RFC 9463, section 5.1): an
-// instance for each endpoint.
+// DHCPv4 returns the data of the option for DHCPv4, without code and length (RFC 9463, section
+// 5.1): an instance for each endpoint.
 func (d *Designation) DHCPv4() ([]byte, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func (d *Designation) DHCPv4() ([]byte, error) {
 	return out, nil
 }
 
-// DHCPv6 is the data of the options for DHCPv6, without code and length (RFC 9463, section 4.1):
-// one option for each endpoint.
+// DHCPv6 returns the data of the options for DHCPv6, without code and length (RFC 9463, section
+// 4.1): one option for each endpoint.
 func (d *Designation) DHCPv6() (options [][]byte, err error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -79,8 +79,8 @@ func (d *Designation) DHCPv6() (options [][]byte, err error) {
 	return options, nil
 }
 
-// head is what DHCPv6 and router advertisements share: priority, name, addresses. between is put
-// behind the priority.
+// head returns the part that DHCPv6 and router advertisements share: priority, name, addresses.
+// between is inserted after the priority.
 func (d *Designation) head(between []byte, i int, addrs []byte) []byte {
 	name := d.Name.Wire()
 	b := append([]byte{0, byte(i + 1)}, between...)
@@ -90,8 +90,8 @@ func (d *Designation) head(between []byte, i int, addrs []byte) []byte {
 	return append(b, addrs...)
 }
 
-// RA are the whole options for router advertisements, type and length included (RFC 9463, section
-// 6.1): one for each endpoint.
+// RA returns the whole options for router advertisements, type and length included (RFC 9463,
+// section 6.1): one for each endpoint.
 func (d *Designation) RA(lifetime time.Duration) (options [][]byte, err error) {
 	if err := d.check(); err != nil {
 		return nil, err

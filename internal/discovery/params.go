@@ -20,8 +20,8 @@ const (
 	keyDoHPath  = 7
 )
 
-// params are an endpoint's parameters in the order of their keys (RFC 9460, section 2.2). Hints
-// have no place in DHCP and router advertisements (RFC 9463, section 3.1.8).
+// params returns an endpoint's parameters in the order of their keys (RFC 9460, section 2.2). Hints
+// are not allowed in DHCP and router advertisements (RFC 9463, section 3.1.8).
 func (e *Endpoint) params(hints bool) []byte {
 	var b []byte
 	add := func(key uint16, value []byte) {
@@ -48,7 +48,7 @@ func (e *Endpoint) params(hints bool) []byte {
 	return b
 }
 
-// octets are the addresses of one family, one behind the other.
+// octets returns the addresses of one family in wire form, one after the other.
 func (e *Endpoint) octets(v4 bool) (b []byte) {
 	for _, a := range e.Addrs {
 		if a.Is4() == v4 {
@@ -58,7 +58,7 @@ func (e *Endpoint) octets(v4 bool) (b []byte) {
 	return b
 }
 
-// Text is the endpoint's parameters in presentation form, without hints.
+// Text returns the endpoint's parameters in presentation form, without hints.
 func (e *Endpoint) Text() string {
 	s := fmt.Sprintf("alpn=%s port=%d", strings.Join(e.ALPN, ","), e.Port)
 	if e.Path != "" {
@@ -67,7 +67,8 @@ func (e *Endpoint) Text() string {
 	return s
 }
 
-// record is the RESINFO set (RFC 9606, section 4): character-strings as those of TXT, one a key.
+// record returns the RESINFO set (RFC 9606, section 4): character-strings like those of TXT, one
+// for each key.
 func (i *Info) record(owner wire.Name) *wire.RRset {
 	s := &wire.RRset{Name: owner, Type: wire.TypeRESINFO, Class: wire.ClassIN, TTL: ttl,
 		Security: wire.Insecure}
@@ -79,7 +80,7 @@ func (i *Info) record(owner wire.Name) *wire.RRset {
 	return s
 }
 
-// strings are the pairs of key and value (RFC 9606, section 5).
+// strings returns the pairs of key and value (RFC 9606, section 5).
 func (i *Info) strings() (list []string) {
 	if i.QNameMin {
 		list = append(list, "qnamemin")
@@ -96,7 +97,7 @@ func (i *Info) strings() (list []string) {
 	return list
 }
 
-// ranges writes numbers as in 1,5-7.
+// ranges returns numbers in the form 1,5-7.
 func ranges(codes []uint16) string {
 	codes = slices.Compact(slices.Sorted(slices.Values(codes)))
 	var parts []string

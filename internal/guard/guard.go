@@ -1,9 +1,9 @@
-// Package guard keeps a panic to the work that it happens in: one query, one connection or one
-// request ends, and all others go on. A process that panics again and again is ended after all,
-// because something of it is broken for good, and whoever supervises it starts a sound one.
+// Package guard limits a panic to the work that it happens in: one query, one connection or one
+// request ends, and all others continue. A process that panics again and again is ended, because a
+// part of its state is damaged, and its supervisor starts another.
 //
-// It cannot help where the Go runtime ends the process without a panic: a map that is written by
-// two goroutines at once, or a stack that grows without end. The code has to rule those out.
+// It cannot help where the Go runtime ends the process without a panic: at a map that two
+// goroutines write at once, or a stack that grows without end. The code has to rule those out.
 package guard
 
 import (
@@ -19,11 +19,11 @@ type Place uint8
 
 // The places.
 const (
-	Fast       Place = iota // a query at a prepared answer; the steps behind have it then
+	Fast       Place = iota // the look-up of a prepared answer; the later steps get the query
 	Query                   // a client's query
-	Fetch                   // a resolution that no client waits for in person
+	Fetch                   // a fetch, whichever clients wait for it
 	Probe                   // a probe of an authority's transports
-	Listener                // a reader of packets, or what accepts connections
+	Listener                // a goroutine that reads packets or accepts connections
 	Connection              // a client's connection
 	Upstream                // a connection to a server
 	Console                 // a request to the admin listener
@@ -32,13 +32,13 @@ const (
 	places
 )
 
-// String is the metric label and log value.
+// String returns the metric label and log value.
 func (p Place) String() string {
 	return [...]string{"fast", "query", "fetch", "probe", "listener", "connection", "upstream",
 		"console", "control", "upkeep"}[p]
 }
 
-// Places lists them all.
+// Places returns all places.
 func Places() (ps []Place) {
 	for p := range places {
 		ps = append(ps, p)
@@ -46,16 +46,16 @@ func Places() (ps []Place) {
 	return ps
 }
 
-// Guard counts the panics of a process, and ends it if there are too many. Where it is nil, as in
-// a test or a command that serves nobody, a panic is what it always was.
+// Guard counts the panics of a process, and ends it if there are too many. A nil Guard catches
+// nothing: in tests, and in commands that serve no clients, a panic ends the process.
 type Guard struct {
 	log   *slog.Logger
 	count func(Place)
 	end   func()
 
 	mu   sync.Mutex
-	last [MaxPanics]time.Time // a ring; guarded by mu
-	next int                  // where the oldest is; guarded by mu
+	last [MaxPanics]time.Time // a ring of times; guarded by mu
+	next int                  // the index of the oldest; guarded by mu
 }
 
 // New returns a guard that writes each panic to a log, has it counted by its place, and calls end
@@ -64,8 +64,8 @@ func New(log *slog.Logger, count func(Place), end func()) *Guard {
 	return &Guard{log: log, count: count, end: end}
 }
 
-// Caught reports whether v, which recover returned, is of a panic. That is then logged with the
-// stack and counted, and the work is over. It is for deferred functions:
+// Caught reports whether v, the result of recover, is that of a panic, and logs the panic with its
+// stack and counts it. It is for deferred functions:
 //
 //	defer func() {
 //		if g.Caught(recover(), guard.Query) {
@@ -102,8 +102,8 @@ func (g *Guard) enter(now time.Time) bool {
 	return !oldest.IsZero() && now.Sub(oldest) < window
 }
 
-// Run calls f. If that panics, f is over, and nothing else is: for goroutines, timers and
-// handlers whose work may just end.
+// Run calls f, and returns if f panics. It is for goroutines, timers and handlers whose work may
+// just end.
 func (g *Guard) Run(p Place, f func()) {
 	defer func() { g.Caught(recover(), p) }()
 	f()

@@ -85,7 +85,7 @@ func TestTenPanicsAMinuteEndTheProcess(t *testing.T) {
 	}
 }
 
-// Without a guard a panic goes on: tests and commands that serve nobody fail as loudly as ever.
+// Without a guard a panic is not caught: tests, and commands that serve no clients, end with it.
 func TestWithoutGuardPanicsGoOn(t *testing.T) {
 	var none *guard.Guard
 	defer func() {

@@ -2,15 +2,15 @@ package guard
 
 import "time"
 
-// Limits of what may go wrong before the process is given up.
+// Limits of panics before the process ends.
 const (
-	// MaxPanics within window end the process. Ten: a packet that finds a fault in the code costs
-	// its sender's query and no more, while a process that has lost a part of its state panics
-	// with every query and is of no use to anybody. They bound the stacks in the log as well.
+	// MaxPanics is how many panics within window end the process. It is more than one, so that a
+	// packet that finds a fault in the code costs only its sender's query, and few, because a
+	// process with damaged state panics with every query. It bounds the stacks in the log as well.
 	MaxPanics = 10
-	// window is the time in which they are counted.
+	// window is the time within which panics are counted together.
 	window = time.Minute
 
-	// maxText bounds what a panic says of itself in the log, in octets.
+	// maxText is the longest text of a panic in the log, in bytes.
 	maxText = 1 << 10
 )

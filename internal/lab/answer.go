@@ -37,8 +37,8 @@ func respond(zones []*zone, q *dns.Msg, do bool) *dns.Msg {
 	return m
 }
 
-// best is the zone to answer from: the deepest that has the name; for DS the parent's (RFC 4035,
-// section 3.1.4.1).
+// best returns the zone to answer from: the deepest that has the name; for DS the parent's (RFC
+// 4035, section 3.1.4.1).
 func best(zones []*zone, name string, t uint16) (b *zone) {
 	for _, z := range zones {
 		if !dns.IsSubDomain(z.name, name) || t == dns.TypeDS && z.name == name && len(zones) > 1 &&
@@ -61,7 +61,7 @@ func hasParent(zones []*zone, name string) bool {
 	return false
 }
 
-// plain drops what only those who set DO understand.
+// plain removes the records that are only for queries with DO.
 func plain(rrs []dns.RR, asked uint16) (kept []dns.RR) {
 	for _, rr := range rrs {
 		switch t := rr.Header().Rrtype; t {
@@ -75,7 +75,7 @@ func plain(rrs []dns.RR, asked uint16) (kept []dns.RR) {
 	return kept
 }
 
-// lookup adds what the zone says of a name; it returns the target of an alias.
+// lookup adds the zone's data of a name, and returns the target of an alias.
 func (z *zone) lookup(m *dns.Msg, name string, t uint16) (next string) {
 	if cut := z.cutAbove(name); cut != "" && !(t == dns.TypeDS && cut == name) {
 		z.refer(m, cut)
@@ -151,7 +151,7 @@ func (z *zone) wildcardNoData(m *dns.Msg, owner string) {
 
 // answer adds a set under a name, with its signatures.
 func (z *zone) answer(m *dns.Msg, set []dns.RR, name, owner string) {
-	// signers on the fly sign what they say, not the wildcard
+	// online signers sign the name of the answer, not the wildcard
 	if z.Denial == Compact && name != owner {
 		var own []dns.RR
 		for _, rr := range set {

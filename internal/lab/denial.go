@@ -1,4 +1,4 @@
-// Denials of existence.
+// Proofs that names and types do not exist.
 
 package lab
 
@@ -66,7 +66,7 @@ func (z *zone) nsec3(name string) (rr dns.RR, match bool) {
 	return n, e.hash == h
 }
 
-// base is the zone's name as a suffix.
+// base returns the zone's name as a suffix.
 func (z *zone) base() string {
 	if z.name == "." {
 		return ""
@@ -102,7 +102,7 @@ func (z *zone) compact(name string) dns.RR {
 	return n
 }
 
-// encloser is the closest ancestor of a name that exists.
+// encloser returns the closest encloser of a name.
 func (z *zone) encloser(name string) string {
 	for n := name; ; n = parent(n) {
 		if n == z.name || z.exists(n) {
@@ -111,7 +111,7 @@ func (z *zone) encloser(name string) string {
 	}
 }
 
-// nextCloser is the name one label longer than the encloser, towards name.
+// nextCloser returns the next closer name: one label longer than the encloser, towards name.
 func nextCloser(name, encloser string) string {
 	for parent(name) != encloser {
 		name = parent(name)
@@ -119,7 +119,7 @@ func nextCloser(name, encloser string) string {
 	return name
 }
 
-// deny appends what proves that name, or the type at it, does not exist; wildcard means that an
+// deny appends the proof that name, or the type at it, does not exist; wildcard is set if the
 // answer was made from the wildcard below its encloser.
 func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	if !z.isSigned() || z.Faults.has(NoDenial) {
@@ -163,7 +163,7 @@ func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	}
 }
 
-// closest adds the closest encloser proof of RFC 5155, section 7.2.1: of the names in the chain.
+// closest adds the closest encloser proof of RFC 5155, section 7.2.1: from names in the chain.
 func (z *zone) closest(name string, add func(dns.RR, bool)) {
 	for n := parent(name); ; n = parent(n) {
 		if rr, match := z.nsec3(n); match {

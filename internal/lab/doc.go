@@ -1,8 +1,8 @@
-// Package lab is a signed internet in a box: root, TLDs and zones with real signatures, on servers
-// that can be told to misbehave. It is the fake network of tests ([World.Exchange] is a
+// Package lab is a signed internet in one process: root, TLDs and zones with real signatures, on
+// servers that can be made to misbehave. It is the fake network of tests ([World.Exchange] is a
 // transport.Exchanger) and the loopback internet of `bailiwick serve --lab`.
 //
-// A line adds a zone, a line adds a fault:
+// A zone and a fault are a line each:
 //
 //	w := lab.New(now)
 //	w.Add(lab.Zone{Name: "example.", Records: "www A 192.0.2.1"})

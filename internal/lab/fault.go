@@ -1,4 +1,4 @@
-// Faults: what can be wrong with a zone, and what with a server.
+// The faults of zones and of servers.
 
 package lab
 
@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Fault is something wrong with a zone or a server, by name.
+// Fault is the name of something wrong with a zone or a server.
 type Fault string
 
 // Faults of zones.
@@ -43,7 +43,7 @@ const (
 	AlwaysTC     Fault = "always-tc"     // TC over TCP too
 	NoEDNS       Fault = "no-edns"       // FORMERR to EDNS
 	Spoofed      Fault = "spoofed"       // wrong packets before the right one
-	Garbage      Fault = "garbage"       // octets that are no message
+	Garbage      Fault = "garbage"       // malformed messages
 	Cookies      Fault = "cookies"       // BADCOOKIE without its server cookie
 	HatesCookies Fault = "hates-cookies" // FORMERR to an option that it does not know
 	LowerCase    Fault = "lower-case"    // does not keep the question's letter case
@@ -54,10 +54,10 @@ type Faults []Fault
 
 func (f Faults) has(x Fault) bool { return slices.Contains(f, x) }
 
-// ServerFaults is what is wrong with one server.
+// ServerFaults are the faults of one server.
 type ServerFaults = Faults
 
-// strip drops all DNSSEC records.
+// strip removes all DNSSEC records.
 func strip(m *dns.Msg) {
 	drop := func(rr dns.RR) bool {
 		switch rr.Header().Rrtype {
@@ -69,7 +69,7 @@ func strip(m *dns.Msg) {
 	m.Answer, m.Ns = slices.DeleteFunc(m.Answer, drop), slices.DeleteFunc(m.Ns, drop)
 }
 
-// forge puts an address of nobody into every answer.
+// forge puts a false address into every answer.
 func forge(m *dns.Msg) {
 	for i, rr := range m.Answer {
 		if a, ok := rr.(*dns.A); ok {

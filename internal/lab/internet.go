@@ -1,4 +1,4 @@
-// The internet that `bailiwick serve --lab` shows, and that the table of faults is tested on.
+// The internet of `bailiwick serve --lab` and of the test of all faults.
 
 package lab
 
@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Internet returns a world with every way of signing and denying, and every fault, each as a zone
-// under a TLD that tells them apart: example. is well, faulty. is not.
+// Internet returns a world with a zone for every way of signing and denying, under example., and
+// one for every fault, under faulty.
 func Internet(now time.Time) *World {
 	w := New(now)
 	for _, z := range []Zone{
@@ -86,13 +86,13 @@ func Internet(now time.Time) *World {
 	return w
 }
 
-// ordinary are the records that the zones of Internet have: data, an alias in the zone and one out
-// of it, a wildcard, an empty non-terminal, a DNAME.
+// ordinary are the records of the zones of Internet: data, an alias in the zone and one out of it,
+// a wildcard, an empty non-terminal, a DNAME.
 const ordinary = `www A 192.0.2.1;;www AAAA 2001:db8::1;;@ MX 10 www;;txt TXT "text";;` +
 	`alias CNAME www;;away CNAME www.secure.example.;;*.wild A 192.0.2.2;;` +
 	`a.b.ent A 192.0.2.3;;dname DNAME www;;tree DNAME deep;;leaf.deep A 192.0.2.4`
 
-// longChain is one alias longer than are followed.
+// longChain is a chain of aliases, one longer than the resolver follows.
 const longChain = "c0 CNAME c1;;c1 CNAME c2;;c2 CNAME c3;;c3 CNAME c4;;c4 CNAME c5;;" +
 	"c5 CNAME c6;;c6 CNAME c7;;c7 CNAME c8;;c8 CNAME c9;;c9 CNAME c10;;c10 CNAME c11;;" +
 	"c11 CNAME c12;;c12 CNAME c13;;c13 CNAME c14;;c14 A 192.0.2.5"

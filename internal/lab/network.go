@@ -16,14 +16,14 @@ import (
 	"bailiwick/transport"
 )
 
-// behave makes what a server does for a query; no packets are silence.
+// behave returns what a server does for a query; without packets it is silent.
 func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
 	q := new(dns.Msg)
 	if q.Unpack(query) != nil || len(q.Question) != 1 {
 		return Reply{}
 	}
 	f := s.faults
-	first := w.heard(s, q.Question[0], tcp)
+	first := w.record(s, q.Question[0], tcp)
 	opt := q.IsEdns0()
 	if w.Script != nil {
 		honest := func() *dns.Msg { return w.sized(s, q, tcp) }
@@ -44,7 +44,7 @@ func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
 		return Messages(m)
 	case f.has(Garbage):
 		m := pack(new(dns.Msg).SetReply(q))
-		m[7] = 1 // an answer, it says
+		m[7] = 1 // ANCOUNT
 		r.Packets = [][]byte{append(m, 0xC0, 0xFF, 0xFF)}
 		return r
 	}
@@ -69,7 +69,7 @@ func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
 	return r
 }
 
-// sized is a server's answer, cut to what the query has room for.
+// sized returns a server's answer, truncated to the size that the query allows.
 func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	f, opt := s.faults, q.IsEdns0()
 	m := w.answer(s, q, opt != nil && opt.Do())
@@ -88,10 +88,10 @@ func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	return m
 }
 
-// labCookie is the server cookie of all servers that want one.
+// labCookie is the server cookie of all servers that demand one.
 const labCookie = "00112233445566778899aabbccddeeff"
 
-// demandCookie answers as a server does that insists on cookies (RFC 7873, section 5.2.3).
+// demandCookie answers like a server that demands cookies (RFC 7873, section 5.2.3).
 func demandCookie(m *dns.Msg, opt *dns.OPT) {
 	for _, o := range opt.Option {
 		c, ok := o.(*dns.EDNS0_COOKIE)
@@ -108,7 +108,7 @@ func demandCookie(m *dns.Msg, opt *dns.OPT) {
 	m.Rcode = dns.RcodeBadCookie
 }
 
-// answer is what a server says, its faults applied.
+// answer returns a server's answer, its faults applied.
 func (w *World) answer(s *server, q *dns.Msg, do bool) *dns.Msg {
 	f := s.faults
 	switch {
@@ -154,7 +154,7 @@ func (w *World) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	return arrive(ctx, &r, reply, time.Now().Add(reply.Delay), r.Timeout)
 }
 
-// arrive waits for what a server sends, which comes at a time.
+// arrive waits for a server's reply, which comes at the given time.
 func arrive(ctx context.Context, r *transport.Request, from Reply, at time.Time,
 	wait time.Duration) ([]byte, error) {
 	over := time.NewTimer(wait)
@@ -189,7 +189,7 @@ func arrive(ctx context.Context, r *transport.Request, from Reply, at time.Time,
 	}
 }
 
-// received is what is made of a reply: over TCP neither letter case nor a cookie protects anything.
+// received matches a reply with its query: over TCP letter case and cookies are not compared.
 func received(r *transport.Request, from Reply) (reply []byte, decided bool, err error) {
 	if from.Err != nil {
 		return nil, true, from.Err
@@ -244,7 +244,7 @@ func (w *World) serveUDP(pc net.PacketConn, s *server) {
 		r := w.behave(s, buf[:n], false)
 		time.AfterFunc(r.Delay, func() {
 			for _, p := range r.Packets {
-				_, _ = pc.WriteTo(p, from) // who asked is gone: nothing to be done
+				_, _ = pc.WriteTo(p, from) // if that fails, the client has gone
 			}
 		})
 	}

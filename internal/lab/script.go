@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Incoming is a query as a scripted server sees it.
+// Incoming is a query to a scripted server.
 type Incoming struct {
 	Server netip.Addr
 	TCP    bool
@@ -29,7 +29,7 @@ func (in Incoming) Honest() *dns.Msg { return in.honest() }
 type Reply struct {
 	Packets [][]byte
 	Delay   time.Duration
-	// Err is what comes in place of packets, as [transport.ErrUnreachable] from a port that is
+	// Err is returned in place of packets, as [transport.ErrUnreachable] from a port that is
 	// closed. It is for the world in memory; on loopback it is silence.
 	Err error
 }
@@ -39,7 +39,8 @@ type Reply struct {
 // several goroutines at once.
 type Script func(in Incoming) (r Reply, ok bool)
 
-// Messages makes a Reply that sends messages at once. It panics on a message that cannot be packed.
+// Messages returns a Reply that sends messages at once. It panics on a message that cannot be
+// packed.
 func Messages(ms ...*dns.Msg) (r Reply) {
 	for _, m := range ms {
 		r.Packets = append(r.Packets, pack(m))
@@ -47,7 +48,7 @@ func Messages(ms ...*dns.Msg) (r Reply) {
 	return r
 }
 
-// After delays a reply.
+// After returns the reply with a delay.
 func (r Reply) After(d time.Duration) Reply {
 	r.Delay = d
 	return r

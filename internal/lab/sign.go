@@ -29,11 +29,11 @@ type key struct {
 	private crypto.PrivateKey
 }
 
-// rsaKeys are kept for the process: making one takes long. Each size and turn is made once.
+// rsaKeys are kept for the process, because generating one takes long: one for each size and turn.
 var rsaKeys sync.Map // [2]int{bits, turn} -> *rsa.PrivateKey
 
-// newKey makes a key for a zone. turn tells RSA keys of one size apart. One key in 65,536 has the
-// tag 0, which miekg/dns takes for none.
+// newKey returns a new key for a zone. turn distinguishes RSA keys of one size. One key in 65,536
+// has the tag 0, which miekg/dns takes for none; it is not used.
 func newKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, error) {
 	for {
 		k, err := anyKey(zone, alg, bits, flags, turn)
@@ -73,7 +73,7 @@ func anyKey(zone string, alg uint8, bits int, flags uint16, turn int) (*key, err
 	return &key{k, priv}, err
 }
 
-// octets is a number in as few octets as it takes.
+// octets returns a number in its shortest form.
 func octets(e int) []byte {
 	b := binary.BigEndian.AppendUint32(nil, uint32(e))
 	for len(b) > 1 && b[0] == 0 {
@@ -95,7 +95,7 @@ func rsaKey(bits, turn int) (*rsa.PrivateKey, error) {
 	return kept.(*rsa.PrivateKey), nil
 }
 
-// window is when a zone's signatures hold.
+// window returns the validity period of a zone's signatures.
 func (z *zone) window() (inception, expiration time.Time) {
 	now := z.w.now
 	switch {
@@ -107,7 +107,7 @@ func (z *zone) window() (inception, expiration time.Time) {
 	return now.Add(-time.Hour), now.Add(30 * 24 * time.Hour)
 }
 
-// maxSigned is how many signatures a zone keeps: those made for names on the fly have no end.
+// maxSigned is how many signatures a zone keeps: online signing could make any number.
 const maxSigned = 10000
 
 // sign returns the signatures of a set, made once. labels is the owner's count that goes into them,
@@ -133,8 +133,8 @@ func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	return sigs
 }
 
-// makeSignature signs a set with the zone's key, or as its faults say. The DNSKEY set is signed
-// well unless that is the fault.
+// makeSignature signs a set with the zone's key, with its faults applied. They do not apply to the
+// DNSKEY set.
 func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
 	k := z.keys[0]
 	if z.wrong != nil && t != dns.TypeDNSKEY {
@@ -159,7 +159,7 @@ func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
 	return sig
 }
 
-// sign fills a signature in.
+// sign computes a signature.
 func (k *key) sign(sig *dns.RRSIG, set []dns.RR) error {
 	switch p := k.private.(type) {
 	case ed448.PrivateKey:
@@ -174,7 +174,7 @@ func (k *key) sign(sig *dns.RRSIG, set []dns.RR) error {
 	return fmt.Errorf("private key of type %T", k.private)
 }
 
-// signEd448 makes the signature of RFC 8080, section 4 over what RFC 4034, section 3.1.8.1 says.
+// signEd448 computes a signature (RFC 8080, section 4) over the data of RFC 4034, section 3.1.8.1.
 func signEd448(p ed448.PrivateKey, sig *dns.RRSIG, set []dns.RR) error {
 	h := set[0].Header()
 	sig.TypeCovered, sig.OrigTtl, sig.Labels = h.Rrtype, h.Ttl, uint8(dns.CountLabel(h.Name))
@@ -199,7 +199,7 @@ func signEd448(p ed448.PrivateKey, sig *dns.RRSIG, set []dns.RR) error {
 	return nil
 }
 
-// rdata is a record's RDATA in wire form.
+// rdata returns a record's RDATA in wire form.
 func rdata(rr dns.RR) []byte {
 	buf := make([]byte, 4096)
 	n, err := dns.PackRR(rr, buf, 0, nil, false)
@@ -209,13 +209,13 @@ func rdata(rr dns.RR) []byte {
 	return buf[n-int(rr.Header().Rdlength) : n]
 }
 
-// ds makes the DS that the parent publishes for this zone.
+// ds returns the DS that the parent publishes for this zone.
 func (z *zone) ds() dns.RR {
 	digest := z.Digest
 	if digest == 0 {
 		digest = dns.SHA256
 	}
-	if digest > dns.SHA384 || digest == 3 { // one that nobody implements
+	if digest > dns.SHA384 || digest == 3 { // not implemented anywhere
 		d := z.keys[0].ToDS(dns.SHA256)
 		d.DigestType = digest
 		return d

@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// World is an internet. Zones are added parents first; the root is there from the start.
+// World is an internet. Parents are added before their children; the root exists from the start.
 type World struct {
 	now     time.Time
 	zones   map[string]*zone
@@ -37,7 +37,7 @@ type server struct {
 	zones  []*zone
 }
 
-// Exchange is a question that a server heard.
+// Exchange is a question that a server received.
 type Exchange struct {
 	Server netip.Addr
 	TCP    bool
@@ -45,10 +45,10 @@ type Exchange struct {
 	Type   string
 }
 
-// New returns a world with a signed root, whose signatures hold around now.
+// New returns a world with a signed root, whose signatures are valid around now.
 func New(now time.Time) *World { return newWorld(now, false) }
 
-// NewV6 returns a world whose servers have IPv6 addresses only; it lives in memory.
+// NewV6 returns a world whose servers have IPv6 addresses only; it is for use in memory.
 func NewV6(now time.Time) *World { return newWorld(now, true) }
 
 func newWorld(now time.Time, v6 bool) *World {
@@ -58,8 +58,8 @@ func newWorld(now time.Time, v6 bool) *World {
 	return w
 }
 
-// Add puts a zone into the world and delegates it from its parent. It panics on a mistake of the
-// author.
+// Add adds a zone and delegates it from its parent. It panics if the zone is invalid, which is a
+// mistake in the test.
 func (w *World) Add(spec Zone) {
 	if err := w.add(spec); err != nil {
 		panic("lab: " + err.Error())
@@ -116,7 +116,7 @@ func (z *zone) makeKeys() error {
 	}
 	alg := z.Algorithm
 	if _, known := dns.AlgorithmToString[alg]; !known {
-		alg = dns.ECDSAP256SHA256 // the numbers say otherwise, and nobody can check
+		alg = dns.ECDSAP256SHA256 // its signatures cannot be checked by anyone
 	}
 	k, err := newKey(z.name, alg, z.Bits, 257, 0)
 	if err != nil {
@@ -144,7 +144,7 @@ func (z *zone) address(owner string, a netip.Addr) dns.RR {
 	return &dns.AAAA{Hdr: z.header(owner, dns.TypeAAAA), AAAA: a.AsSlice()}
 }
 
-// place gives the zone its servers.
+// place assigns the zone to servers.
 func (w *World) place(z *zone) {
 	if z.On != "" {
 		host := w.zones[dns.CanonicalName(z.On)]
@@ -210,7 +210,7 @@ func (w *World) parentOf(name string) *zone {
 	return nil
 }
 
-// build fixes the zones' order of names; afterwards nothing may be added.
+// build sorts the zones' names and makes their denials; no zone may be added afterwards.
 func (w *World) build() {
 	w.built.Do(func() {
 		for _, z := range w.zones {
@@ -219,21 +219,21 @@ func (w *World) build() {
 	})
 }
 
-// Anchor is the root's trust anchor, as a DS record.
+// Anchor returns the root's trust anchor, as a DS record.
 func (w *World) Anchor() string { return w.AnchorOf(".") }
 
-// AnchorOf is a signed zone's trust anchor, as a DS record.
+// AnchorOf returns a signed zone's trust anchor, as a DS record.
 func (w *World) AnchorOf(zone string) string {
 	return w.zones[zone].keys[0].ToDS(dns.SHA256).String()
 }
 
-// Roots are the root's servers.
+// Roots returns the root's servers.
 func (w *World) Roots() (name string, addrs []netip.Addr) {
 	z := w.zones["."]
 	return z.ns[0], z.addrs
 }
 
-// Zones lists the names of all zones below the TLDs, in order.
+// Zones returns the names of all zones below the TLDs, sorted.
 func (w *World) Zones() (names []string) {
 	for n := range w.zones {
 		if dns.CountLabel(n) > 1 {
@@ -244,10 +244,10 @@ func (w *World) Zones() (names []string) {
 	return names
 }
 
-// Servers lists all addresses, in the order they came.
+// Servers returns all addresses, in the order in which they were added.
 func (w *World) Servers() []netip.Addr { return w.order }
 
-// Transcript returns the questions heard since the last call.
+// Transcript returns the questions that servers received since the last call.
 func (w *World) Transcript() []Exchange {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -256,8 +256,9 @@ func (w *World) Transcript() []Exchange {
 	return l
 }
 
-// heard notes a question, and reports whether it is the first of its kind at this server.
-func (w *World) heard(s *server, q dns.Question, tcp bool) (first bool) {
+// record adds a question to the transcript, and reports whether this server, if it loses the first
+// packet of each question, gets it for the first time.
+func (w *World) record(s *server, q dns.Question, tcp bool) (first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := Exchange{s.addr, tcp, strings.ToLower(q.Name), dns.TypeToString[q.Qtype]}
@@ -283,8 +284,8 @@ func (w *World) AddressOf(zone string) netip.Addr {
 	return w.zones[dns.CanonicalName(zone)].addrs[0]
 }
 
-// Roll replaces the keys and the DS of a signed zone at once, as a change of provider does that
-// is not by the book; unsign makes it unsigned instead. No query may be under way.
+// Roll replaces the keys and the DS of a signed zone at once, like a careless change of provider;
+// unsign makes it unsigned instead. No query may be in progress.
 func (w *World) Roll(zone string, unsign bool) {
 	z := w.zones[dns.CanonicalName(zone)]
 	p := w.parentOf(z.name)

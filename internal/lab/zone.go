@@ -1,4 +1,4 @@
-// Zones: what an author writes, and what a server makes of it.
+// Zones: their description by a test, and their data.
 
 package lab
 
@@ -26,7 +26,7 @@ const (
 // Unsigned is the algorithm of a zone without signatures.
 const Unsigned = 255
 
-// Zone is a zone as a test writes it.
+// Zone describes a zone.
 type Zone struct {
 	Name       string
 	Algorithm  uint8  // 0: ECDSA P-256; Unsigned: none
@@ -37,10 +37,10 @@ type Zone struct {
 	Digest     uint8  // of the DS; 0: SHA-256
 	TTL        uint32 // 0: 300
 	Minimum    uint32 // of the SOA; 0: 60
-	// Records in zone-file form, relative to the zone; SOA, NS, and the delegations of other zones
-	// come by themselves. Lines may be separated by ";;".
+	// Records are in zone-file form, relative to the zone; SOA, NS, and the delegations of other
+	// zones are added automatically. Lines may be separated by ";;".
 	Records string
-	// Servers, by what is wrong with each; empty: one good server.
+	// Servers has the faults of each server; empty: one good server.
 	Servers []ServerFaults
 	Faults  Faults
 	// On puts the zone on the servers of another zone of the world, instead of its own.
@@ -51,7 +51,7 @@ type Zone struct {
 	NoDS bool
 }
 
-// zone is a zone at work.
+// zone is a zone with its data, keys and signatures.
 type zone struct {
 	Zone
 	w      *World
@@ -94,12 +94,12 @@ func (z *zone) parse() error {
 	return p.Err()
 }
 
-// header makes the head of a record of ours.
+// header returns the header of a record of the zone.
 func (z *zone) header(owner string, t uint16) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: t, Class: dns.ClassINET, Ttl: z.TTL}
 }
 
-// cutAbove finds the delegation at or above a name, "" if there is none.
+// cutAbove returns the delegation at or above a name, "" if there is none.
 func (z *zone) cutAbove(name string) string {
 	cut := ""
 	for n := name; n != z.name && dns.IsSubDomain(z.name, n); n = parent(n) {
@@ -110,13 +110,13 @@ func (z *zone) cutAbove(name string) string {
 	return cut
 }
 
-// authoritative reports whether an owner is the zone's own: not below a cut.
+// authoritative reports whether an owner is in the zone, and not below a cut.
 func (z *zone) authoritative(owner string) bool {
 	c := z.cutAbove(owner)
 	return c == "" || c == owner
 }
 
-// exists reports whether a name has data, or something below it.
+// exists reports whether a name has data, or a name below it has.
 func (z *zone) exists(name string) bool {
 	if len(z.data[name]) > 0 {
 		return true
@@ -129,8 +129,8 @@ func (z *zone) exists(name string) bool {
 	return false
 }
 
-// typesAt lists the types that the zone itself has at an owner, for a bitmap; at a cut only what is
-// the parent's.
+// typesAt returns the types that the zone has at an owner, for a bitmap; at a cut only those of the
+// parent.
 func (z *zone) typesAt(owner string) (ts []uint16) {
 	cut := owner != z.name && len(z.data[owner][dns.TypeNS]) > 0
 	for t := range z.data[owner] {
@@ -161,7 +161,7 @@ func parent(name string) string {
 	return "."
 }
 
-// canonical orders names (RFC 4034, section 6.1), for names without escapes.
+// canonical compares names in canonical order (RFC 4034, section 6.1). Names have no escapes.
 func canonical(a, b string) int {
 	x, y := dns.SplitDomainName(a), dns.SplitDomainName(b)
 	for i := 1; i <= len(x) && i <= len(y); i++ {

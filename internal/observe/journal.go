@@ -1,4 +1,4 @@
-// Where log lines go: whoever reads them, or does not, never keeps a query waiting.
+// The buffer of the log: a reader that stops, or a full disk, never makes a query wait.
 
 package observe
 
@@ -11,12 +11,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Journal is a writer of lines that never waits. One goroutine passes them on; where it cannot,
-// because nobody takes them, the reader is gone or the disk is full, they are dropped and counted.
+// Journal is a buffered writer of lines that never waits. One goroutine writes them; when it
+// cannot, because the reader has stopped or ended or the disk is full, lines are dropped and
+// counted.
 type Journal struct {
 	out     io.Writer
 	lines   chan []byte
-	octets  atomic.Int64 // that wait
+	bytes   atomic.Int64 // that wait
 	dropped atomic.Uint64
 
 	end  sync.Once
@@ -32,10 +33,10 @@ func NewJournal(out io.Writer) *Journal {
 	return j
 }
 
-// Write takes a line, or drops it. It never fails and never waits.
+// Write takes a line, or drops it. It implements io.Writer, never fails and never waits.
 func (j *Journal) Write(line []byte) (int, error) {
 	n := int64(len(line))
-	if j.octets.Add(n) > maxLogOctets {
+	if j.bytes.Add(n) > maxLogBytes {
 		j.drop(n)
 		return len(line), nil
 	}
@@ -47,19 +48,19 @@ func (j *Journal) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (j *Journal) drop(octets int64) {
-	j.octets.Add(-octets)
+func (j *Journal) drop(size int64) {
+	j.bytes.Add(-size)
 	j.dropped.Add(1)
 }
 
 // Dropped returns how many lines could not be written.
 func (j *Journal) Dropped() uint64 { return j.dropped.Load() }
 
-// Close has the lines that wait written, and waits for that no longer than [logPatience]. What is
-// written later is dropped, or lost.
+// Close waits until all lines are written, but no longer than logTimeout. Later lines are dropped,
+// or lost.
 func (j *Journal) Close() {
 	j.end.Do(func() { close(j.stop) })
-	late := time.NewTimer(logPatience)
+	late := time.NewTimer(logTimeout)
 	defer late.Stop()
 	select {
 	case <-j.done:
@@ -67,7 +68,7 @@ func (j *Journal) Close() {
 	}
 }
 
-// run passes lines on until the journal is closed and none is left.
+// run writes lines until the journal is closed and none is left.
 func (j *Journal) run() {
 	defer close(j.done)
 	torn := false
@@ -89,10 +90,10 @@ func (j *Journal) run() {
 	}
 }
 
-// pass writes a line, and reports whether only a part of it could be: then the next begins with
-// the end of that one, so that it can be read.
+// pass writes a line, and reports whether only a part of it was written: then the next line is
+// preceded by a line feed, so that it can be read.
 func (j *Journal) pass(line []byte, torn bool) bool {
-	j.octets.Add(-int64(len(line)))
+	j.bytes.Add(-int64(len(line)))
 	if torn {
 		line = append([]byte{'\n'}, line...)
 	}
@@ -104,7 +105,7 @@ func (j *Journal) pass(line []byte, torn bool) bool {
 	return false
 }
 
-// WatchJournals adds the metric of what journals dropped. It is read when the metrics are scraped.
+// WatchJournals adds the metric of dropped lines. It is read when the metrics are scraped.
 func (m *Metrics) WatchJournals(js ...*Journal) {
 	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "bailiwick",
 		Name: "log_lines_dropped_total",

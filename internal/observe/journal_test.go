@@ -22,7 +22,7 @@ func (s *stuck) Write(b []byte) (int, error) {
 	return s.Buffer.Write(b)
 }
 
-// A reader that has stopped keeps nobody waiting who logs: what fits waits for it, in order, the
+// A reader that has stopped makes no caller wait: what fits waits for it, in order, the
 // rest is counted. That holds for lines and for octets.
 func TestLogThatNobodyReadsKeepsNobodyWaiting(t *testing.T) {
 	for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestLogThatNobodyReadsKeepsNobodyWaiting(t *testing.T) {
 					t.Errorf("%d lines are written and %d dropped of %d", len(kept), j.Dropped(),
 						lines)
 				}
-				if n := out.Len(); n > maxLogOctets+2*len(c.line)+200 {
+				if n := out.Len(); n > maxLogBytes+2*len(c.line)+200 {
 					t.Errorf("%d octets waited", n)
 				}
 				for i, line := range kept {
@@ -75,7 +75,7 @@ func TestLogThatNobodyReadsKeepsNoProcess(t *testing.T) {
 		_, _ = io.WriteString(j, "a line\n")
 		began := time.Now()
 		j.Close()
-		if took := time.Since(began); took != logPatience {
+		if took := time.Since(began); took != logTimeout {
 			t.Errorf("closed after %v", took)
 		}
 		j.Close() // who is late, too

@@ -4,16 +4,16 @@ import "time"
 
 // Limits of log lines that wait to be written.
 const (
-	// maxLogLines and maxLogOctets bound the lines that wait for whoever takes them, as a pipe
-	// whose reader has stopped; further ones are dropped and counted. They are what the limits of
-	// failures that are logged bring in about ten seconds, with their names at their longest.
-	maxLogLines  = 1 << 10
-	maxLogOctets = 1 << 20
-	// logPatience is how long the end of the process waits for the lines that are left.
-	logPatience = time.Second
+	// maxLogLines and maxLogBytes are the most lines that wait to be written, as for a pipe whose
+	// reader has stopped; further ones are dropped and counted. They are what the limits of log
+	// lines allow in about ten seconds, with names of the greatest length.
+	maxLogLines = 1 << 10
+	maxLogBytes = 1 << 20
+	// logTimeout is how long the end of the process waits for lines to be written.
+	logTimeout = time.Second
 
-	// silences is after how many exchanges without a reply in a row, and silent after how long, the
-	// log reports whether a server of the operator's, or that no server at all, answers.
+	// silences is after how many exchanges in a row without a reply, and silent after how long, the
+	// log reports that a configured server, or that no server at all, answers.
 	silences = 5
 	silent   = 5 * time.Second
 )

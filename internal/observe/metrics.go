@@ -1,5 +1,6 @@
-// Package observe is what an operator sees: metrics and the failure log. Every metric is defined in
-// this file; labels come from closed sets.
+// Package observe has the metrics, the log lines about servers, and the buffer that the log is
+// written through. Metrics of queries, exchanges and connections are defined in this file. Labels
+// come from closed sets, so that no client can make new series.
 package observe
 
 import (
@@ -26,8 +27,8 @@ import (
 // Metrics observes the resolver and the server.
 type Metrics struct {
 	Registry *prometheus.Registry
-	// Guard, if set, catches panics of what is read when the metrics are scraped. That happens in
-	// goroutines of the registry. It is set before the first scrape.
+	// Guard, if set, catches panics of collectors, which run in goroutines of the registry. It is
+	// set before the first scrape.
 	Guard *guard.Guard
 
 	queries   [][]*counter.Counter // by protocol and type
@@ -65,12 +66,12 @@ type upstreamKey struct {
 	c   cause.Cause
 }
 
-// types that have a label of their own; the others are "other".
+// types are those with a label of their own; the label of all others is "other".
 var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, wire.TypeSOA,
 	wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
 	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
 
-// refusals are what a query can be refused or dropped for.
+// refusals are the causes for which a query can be refused or dropped.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
 	cause.NotRecursive, cause.RequestTooEarly}
 
@@ -251,7 +252,7 @@ func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Du
 	}
 }
 
-// Validated counts a judgement.
+// Validated counts a validated response by its result, and by cause if it has one.
 func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 	m.validated[s].Inc()
 	if f != nil {
@@ -282,18 +283,18 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 	}
 }
 
-// Paced counts an answer that is held back for a moment.
+// Paced counts an answer that is delayed, see the server's pace.go.
 func (m *Metrics) Paced() { m.paced.Inc() }
 
-// PrivateAddresses counts records that are left out of an answer.
+// PrivateAddresses counts records that are removed from an answer.
 func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
 
-// Ready notes whether names can be resolved.
+// Ready sets whether names can be resolved.
 func (m *Metrics) Ready(ready bool) {
 	m.ready.Set(map[bool]float64{true: 1}[ready])
 }
 
-// Configured notes that a configuration is in use from now on; again tells it from the first.
+// Configured sets the time of the configuration in use; again is false for the first one.
 func (m *Metrics) Configured(at time.Time, again bool) {
 	m.configured.Set(float64(at.Unix()))
 	if again {
@@ -301,13 +302,13 @@ func (m *Metrics) Configured(at time.Time, again bool) {
 	}
 }
 
-// ConfigRefused counts a configuration that was read again and is not used.
+// ConfigRefused counts a configuration that was read again and refused.
 func (m *Metrics) ConfigRefused() { m.declined.Inc() }
 
-// Panic counts one that was caught.
+// Panic counts a panic that was caught.
 func (m *Metrics) Panic(p guard.Place) { m.panics[p].Inc() }
 
-// guarded is a collector whose panic leaves its metrics out, and no more.
+// guarded is a collector whose panic costs only its own metrics.
 type guarded struct {
 	m *Metrics
 	prometheus.Collector
@@ -318,7 +319,7 @@ func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	g.m.Guard.Run(guard.Console, func() { g.Collector.Collect(ch) })
 }
 
-// WatchCertificates adds the metric of certificates' ends. It is read when the metrics are scraped.
+// WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped.
 func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
 	m.Registry.MustRegister(&guarded{m, &certificates{s}})
 }

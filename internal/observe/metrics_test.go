@@ -24,7 +24,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write testdata/metrics")
 
-// A metric that is renamed breaks somebody's dashboard: the names and labels are in a file.
+// A metric that is renamed breaks dashboards: the names and labels are in a file.
 func TestMetricNames(t *testing.T) {
 	m := New()
 	store := cache.New(1<<20, cache.TTLLimits{})

@@ -1,5 +1,6 @@
-// What the log says of servers: which of the operator's do not answer, whether any does, and what
-// came of priming. Servers of the tree come and go; only what an operator can mend has a line.
+// Log lines about servers: which of the configured ones do not answer, whether any server does, and
+// the result of priming. Authoritative servers in general fail all the time; only what an operator
+// can correct has a line.
 
 package observe
 
@@ -13,28 +14,27 @@ import (
 	"bailiwick/transport"
 )
 
-// Upstreams is the observer of a resolver that is watched: it counts as Metrics does, and writes.
+// Upstreams is an observer of a resolver that counts as Metrics does and also writes log lines.
 type Upstreams struct {
 	*Metrics
 	log *slog.Logger
 	now func() time.Time
-	own map[netip.AddrPort]*reach // the servers that the configuration names; never changed
+	own map[netip.AddrPort]*reach // the configured servers; never changed
 	all reach
 
 	mu       sync.Mutex
 	unprimed bool // priming has failed; guarded by mu
 }
 
-// reach is whether something answers.
+// reach is the record of whether a server, or any, answers.
 type reach struct {
 	mu    sync.Mutex
 	fails int       // in a row; guarded by mu, as is all below
 	since time.Time // the first of them
-	down  bool      // and the log says so
+	down  bool      // and the log has that
 }
 
-// NewUpstreams watches what a resolver meets, and the servers that the operator names by
-// themselves.
+// NewUpstreams returns an observer that also watches each of the configured servers.
 func NewUpstreams(m *Metrics, log *slog.Logger, now func() time.Time,
 	own []netip.AddrPort) *Upstreams {
 	u := &Upstreams{Metrics: m, log: log, now: now, own: map[netip.AddrPort]*reach{}}
@@ -69,7 +69,7 @@ func (u *Upstreams) Upstream(server netip.AddrPort, via transport.Protocol, rtt 
 	}
 }
 
-// note takes one more outcome, and reports whether things have changed, and after how long.
+// note takes an outcome, and reports whether the state has changed, and after how long.
 func (r *reach) note(answered bool, now time.Time) (down, up bool, after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,7 +89,7 @@ func (r *reach) note(answered bool, now time.Time) (down, up bool, after time.Du
 	return down, up, after
 }
 
-// Primed implements resolver.Observer. Where priming fails again and again, once is said.
+// Primed implements resolver.Observer. If priming fails repeatedly, the log has it once.
 func (u *Upstreams) Primed(servers int, f *cause.Failure) {
 	u.mu.Lock()
 	again := f != nil && u.unprimed

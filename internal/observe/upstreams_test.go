@@ -11,7 +11,7 @@ import (
 	"bailiwick/transport"
 )
 
-// The log tells that a server of the operator's does not answer, once, and when it does again; of
+// The log reports once that a configured server does not answer, and when it does again; of
 // all other servers only that none does; and what came of priming.
 func TestTheLogSaysWhatAnOperatorCanMend(t *testing.T) {
 	var log strings.Builder

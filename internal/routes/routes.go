@@ -1,7 +1,7 @@
-// Package routes tells where this machine's routes lead. Nothing is sent.
+// Package routes reports where this machine's routes lead. It sends no packets.
 //
-// Routes change while a resolver runs: a laptop goes from one network to the next. So answers are
-// remembered for a few seconds only, and nobody has to watch.
+// Routes change while a resolver runs: a laptop moves from one network to the next. So results are
+// remembered for a few seconds only, and changes need not be watched.
 package routes
 
 import (
@@ -13,7 +13,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// remembered is how long an answer is remembered, and maxRemembered of how many addresses.
+// remembered is how long a result is remembered, and maxRemembered for how many addresses.
 const (
 	remembered    = 5 * time.Second
 	maxRemembered = 1024
@@ -24,7 +24,7 @@ type Table struct {
 	leads *lru.Cache[netip.Addr, led]
 
 	mu     sync.Mutex
-	looked time.Time // when the families were looked at; guarded by mu, as are they
+	looked time.Time // when v4 and v6 were found; guarded by mu, as are they
 	v4, v6 bool
 }
 
@@ -40,9 +40,8 @@ type led struct {
 	at   time.Time
 }
 
-// Lead reports whether a route other than the default one leads to an address: whether it belongs
-// to a network that somebody has told this machine of. Where that cannot be found out, it reports
-// true.
+// Lead reports whether a route other than the default one leads to an address: then it belongs to
+// a network that this machine has been configured for. It returns true where that cannot be found.
 func (t *Table) Lead(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	now := time.Now()

@@ -6,7 +6,7 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// leads asks the kernel for the route that it would take, as it stands in the table.
+// leads asks the kernel for the entry of its table by which it would route to an address.
 func leads(a netip.Addr) bool {
 	found, err := netlink.RouteGetWithOptions(a.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
 	if err != nil {
