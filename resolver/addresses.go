@@ -146,7 +146,7 @@ func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 			name = got.target
 			continue
 		case got.kind == replyReferral:
-			for _, ns := range got.referral.Servers {
+			for _, ns := range got.referral.servers {
 				if ns.Name == name && len(ns.Addrs) > 0 {
 					return ns.Addrs, nil
 				}

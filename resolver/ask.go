@@ -61,24 +61,24 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	for {
 		t, f := a.next()
 		if t == nil {
-			return a.handleResult(f)
+			return a.giveUp(f)
 		}
 		got, f := a.take(t)
 		switch {
 		case f != nil:
-			return a.handleResult(f)
+			return a.giveUp(f)
 		case got != nil:
 			return got, nil
 		case a.ended != nil || a.bogies >= MaxBogusTries:
-			return a.handleResult(a.ended)
+			return a.giveUp(a.ended)
 		}
 	}
 }
 
-// handleResult ends without a good answer: with the weak one, or with the most precise failure.
+// giveUp ends without a good answer: with the weak one, or with the most precise failure.
 // Where a limit or our own link ended the search, the failure is held against no more than that,
-// for the infraCache that were not heard might have answered.
-func (a *zoneQuery) handleResult(ended *cause.Failure) (*accepted, *cause.Failure) {
+// for the servers that were not heard might have answered.
+func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
 	case a.weak != nil:
@@ -131,7 +131,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	case r.fault == cause.Lame && t.noNS:
 		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
 		// section 2.2). Balancers send it for types that they do not know. It is used if no other
-		// serverInfo says more.
+		// server says more.
 		r = reply{kind: replyNoData, weak: true, hollow: true}
 	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:

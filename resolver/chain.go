@@ -17,8 +17,8 @@ import (
 	"bailiwick/wire"
 )
 
-// trustCache are trusts that a run uses to its end, whatever the cache does meanwhile. They are
-// few: the budgets see to that.
+// trustCache holds the trusts that a resolution uses to its end, whatever the cache does meanwhile.
+// They are few: the budgets see to that.
 type trustCache []trustEntry
 
 type trustEntry struct {

@@ -20,14 +20,21 @@ func leadsTo(cut wire.Name, q wire.Question) bool {
 	return q.Name.Within(cut)
 }
 
-// delegationFrom makes a delegation of an NS set and its glue: addresses of the names it lists,
-// below the zone that was asked (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
-func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *cache.Delegation {
-	d := &cache.Delegation{Zone: ns.Name, Expires: int64(ns.TTL),
-		Servers: make([]cache.NameServer, 0, min(ns.Len(), MaxNameServers))}
+// referral is an NS set with its glue, as a response has it.
+type referral struct {
+	zone    wire.Name
+	servers []cache.NameServer
+	ttl     time.Duration
+}
+
+// referralFrom reads an NS set and its glue: addresses of the names it lists, below the zone that
+// was asked (RFC 1034, section 4.2.1; RFC 9471). Nothing else is glue.
+func referralFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *referral {
+	r := &referral{zone: ns.Name, ttl: time.Duration(ns.TTL) * time.Second,
+		servers: make([]cache.NameServer, 0, min(ns.Len(), MaxNameServers))}
 	for rd := range ns.Data.All() {
 		name, ok := wire.TargetName(rd)
-		if !ok || len(d.Servers) == MaxNameServers {
+		if !ok || len(r.servers) == MaxNameServers {
 			continue
 		}
 		s := cache.NameServer{Name: name}
@@ -35,9 +42,16 @@ func delegationFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *c
 			s.Addrs = append(addresses(wire.Find(additional, name, wire.TypeA)),
 				addresses(wire.Find(additional, name, wire.TypeAAAA))...)
 		}
-		d.Servers = append(d.Servers, s)
+		r.servers = append(r.servers, s)
 	}
-	return d
+	return r
+}
+
+// delegation returns the delegation that the referral makes now. No parent is believed for longer
+// than maxDelegationTTL.
+func (r *referral) delegation(now time.Time) *cache.Delegation {
+	return &cache.Delegation{Zone: r.zone, Servers: r.servers, Stored: now.Unix(),
+		Expires: now.Add(min(r.ttl, maxDelegationTTL)).Unix()}
 }
 
 // addresses reads an A or AAAA set, the first few.
@@ -62,9 +76,7 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // CVE-2012-1033; phoenix domains).
 func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
-	d := got.referral
-	ttl := min(time.Duration(d.Expires)*time.Second, maxDelegationTTL)
-	d.Stored, d.Expires = now.Unix(), now.Add(ttl).Unix()
+	d := got.referral.delegation(now)
 	if !from.Zone.IsRoot() {
 		d.Expires = min(d.Expires, from.Expires)
 	}
@@ -101,7 +113,7 @@ func (x *resolution) glueOf(name wire.Name) []netip.Addr {
 // said so, and never later: that would be a ghost. Servers that only the zone names are asked when
 // those that the parent names have failed, not before, and only if the zone was asked for its NS
 // set. One that comes beside another answer names no servers, as it could be forged with any
-// randomSource name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
+// random name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
 func (a *zoneQuery) learnServers(m *wire.Message) {
 	cut := a.list.cut
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {

@@ -113,7 +113,7 @@ func (a *zoneQuery) replied(c *candidate, r *reply) {
 	case replyFault:
 		e.Cause = r.fault
 	case replyReferral:
-		e.Target, e.Count = r.referral.Zone, len(r.referral.Servers)
+		e.Target, e.Count = r.referral.zone, len(r.referral.servers)
 	case replyAlias:
 		e.Target = r.target
 	case replyAnswer:

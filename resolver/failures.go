@@ -111,7 +111,7 @@ func (r *Resolver) replied(a netip.Addr) {
 
 // mayForgive reports whether nothing was forgiven yet in the second now. To forgive is to look at
 // all that is held, and a failure of the link may be no more than a zone of somebody's whose
-// infraCache cannot be reached, asked while nobody else replies.
+// servers cannot be reached, asked while no other server replies.
 func (l *connectivity) mayForgive(now int64) bool {
 	last := l.forgiven.Load()
 	return now != last && l.forgiven.CompareAndSwap(last, now)

@@ -1,5 +1,5 @@
 // Fallbacks: what a reply tells of its server's EDNS, cookies and letter case, and in what form the
-// serverInfo is asked again.
+// server is asked again.
 
 package resolver
 

@@ -81,7 +81,7 @@ func (i *inability) testify(proven bool, now time.Time, hold time.Duration) {
 	}
 }
 
-// serverInfo is what is known of an address.
+// serverInfo holds what is known of an address.
 type serverInfo struct {
 	mu       sync.Mutex
 	srtt     time.Duration // 0: not known
@@ -124,7 +124,7 @@ type zoneFault struct {
 	grave bool // lame or bogus, rather than a passing failure
 }
 
-// infraCache is what is known of all.
+// infraCache holds what is known of all servers.
 type infraCache struct {
 	cache  *memcache.Cache[netip.Addr, *serverInfo]
 	seed   maphash.Seed
@@ -231,7 +231,7 @@ func (s *infraCache) get(a netip.Addr) *serverInfo {
 }
 
 // account has the cache count anew what is held of a server, if that is more than it was. mu of the
-// serverInfo is held.
+// server is held.
 func (s *infraCache) account(a netip.Addr, v *serverInfo) {
 	if n := v.size(); n > v.held {
 		v.held = n

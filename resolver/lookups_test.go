@@ -96,7 +96,7 @@ func unglued(names ...string) *lab.World {
 }
 
 // A host or a path of which one family is dead: the other family's addresses of an unglued name
-// serverInfo are looked up too, before the zone is given up, at the first question of each zone.
+// server are looked up too, before the zone is given up, at the first question of each zone.
 func TestBothFamiliesAreTriedBeforeAZoneIsGivenUp(t *testing.T) {
 	for _, net := range []dual{{dead4: true}, {dead6: true}, {dead4: true, silent: true},
 		{dead6: true, silent: true}} {

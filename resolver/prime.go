@@ -3,8 +3,6 @@
 package resolver
 
 import (
-	"time"
-
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
@@ -42,7 +40,7 @@ func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
 		return
 	}
 	now := x.r.clock.Now()
-	d := delegationFrom(got.sets[0], additional, wire.Root)
+	d := referralFrom(got.sets[0], additional, wire.Root).delegation(now)
 	known := map[wire.Name][]cache.NameServer{}
 	for _, h := range x.r.cfg.Hints {
 		known[h.Name] = append(known[h.Name], h)
@@ -54,8 +52,6 @@ func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
 			}
 		}
 	}
-	d.Stored, d.Expires = now.Unix(), now.Add(min(time.Duration(d.Expires)*time.Second,
-		maxDelegationTTL)).Unix()
 	x.r.cache.Delegations.Put(wire.Root, d)
 	x.r.observe.Primed(len(d.Servers), nil)
 }

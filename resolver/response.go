@@ -5,7 +5,6 @@ package resolver
 import (
 	"slices"
 
-	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
@@ -40,7 +39,7 @@ type reply struct {
 	nxdomain  bool          // the RCODE, which speaks of the chain's end
 	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS
 
-	referral *cache.Delegation
+	referral *referral
 }
 
 // classify decides what a reply to q, from the servers of zone, is. The sections have been
@@ -78,7 +77,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 		if !hardenGlue {
 			glue = wire.Root
 		}
-		r.referral = delegationFrom(ns, m.Additional, glue)
+		r.referral = referralFrom(ns, m.Additional, glue)
 		r.authority = slices.DeleteFunc(r.authority,
 			func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
 	case q.Type == wire.TypeDS && ns != nil && ns.Name == q.Name:

@@ -51,9 +51,9 @@ func TestRFC1034GlueIsBelowTheZone(t *testing.T) {
 	m := received(t, 0, nil,
 		[]string{"sub.example. NS ns.sub.example.", "sub.example. NS ns.victim.test."},
 		[]string{"ns.sub.example. A 192.0.2.1", "ns.victim.test. A 192.0.2.66"})
-	d := delegationFrom(m.Authority[0], m.Additional, example)
-	if len(d.Servers) != 2 || len(d.Servers[0].Addrs) != 1 || len(d.Servers[1].Addrs) != 0 {
-		t.Errorf("got %+v", d.Servers)
+	d := referralFrom(m.Authority[0], m.Additional, example)
+	if len(d.servers) != 2 || len(d.servers[0].Addrs) != 1 || len(d.servers[1].Addrs) != 0 {
+		t.Errorf("got %+v", d.servers)
 	}
 }
 
@@ -63,9 +63,9 @@ func TestCVE20222795NameServersOfADelegation(t *testing.T) {
 	for i := range 2 * MaxNameServers {
 		ns = append(ns, fmt.Sprintf("sub.example. NS ns%d.sub.example.", i))
 	}
-	d := delegationFrom(received(t, 0, nil, ns).Authority[0], nil, example)
-	if len(d.Servers) != MaxNameServers {
-		t.Errorf("%d servers", len(d.Servers))
+	d := referralFrom(received(t, 0, nil, ns).Authority[0], nil, example)
+	if len(d.servers) != MaxNameServers {
+		t.Errorf("%d servers", len(d.servers))
 	}
 }
 

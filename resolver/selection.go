@@ -88,5 +88,5 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	return live[0].candidate
 }
 
-// randomSource is the odds of production.
+// randomSource is the source of chance in production.
 func randomSource(n int) int { return rand.IntN(n) }

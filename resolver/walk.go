@@ -27,7 +27,7 @@ type resolution struct {
 	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
 	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not
-	// infraCache that go out of office before.
+	// servers that go out of office before.
 	until time.Time
 }
 
