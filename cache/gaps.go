@@ -197,14 +197,9 @@ func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) 
 	return nil, encloser
 }
 
-// spans reports whether a hash that is not the record's own is in its gap; the last record's goes
-// around.
+// spans reports whether a hash that is not the record's own is in its gap.
 func (r *denialRecord) spans(h []byte) bool {
-	after, before := r.order() < string(h), string(h) < r.next()
-	if r.order() < r.next() {
-		return after && before
-	}
-	return after || before
+	return wire.BetweenNSEC3([]byte(r.order()), h, []byte(r.next()))
 }
 
 // contradicts reports whether records match a name below the closest encloser, in a zone whose

@@ -102,16 +102,8 @@ func (h *hasher) hash(name wire.Name) []byte {
 	return h.known[len(h.known)-1].hash[:]
 }
 
-// covers reports whether a hash is strictly between the record's owner and next. The last record of
-// the chain wraps around (RFC 5155, section 3.1.7), and one whose next is itself, the only one of
-// its chain, covers all but its own name.
-func (n *nsec3Record) covers(h []byte) bool {
-	after, before := bytes.Compare(n.hash, h) < 0, bytes.Compare(h, n.next) < 0
-	if bytes.Compare(n.hash, n.next) < 0 {
-		return after && before
-	}
-	return after || before
-}
+// covers reports whether a hash is in the record's span, between its owner and next.
+func (n *nsec3Record) covers(h []byte) bool { return wire.BetweenNSEC3(n.hash, h, n.next) }
 
 // parentSide reports whether the record stands at a delegation and speaks for the parent.
 func (n *nsec3Record) parentSide() bool {

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"slices"
@@ -216,6 +217,17 @@ func NSEC3Hash(name Name, iterations uint16, salt []byte) [sha1.Size]byte {
 		d = sha1.Sum(append(append(buf[:0], d[:]...), salt...))
 	}
 	return d
+}
+
+// BetweenNSEC3 reports whether a hash is strictly between that of a record's owner and the next
+// hashed owner name. The last record of a chain wraps around (RFC 5155, section 3.1.7), and one
+// whose next is itself, the only one of its chain, covers all but its own name.
+func BetweenNSEC3(owner, hash, next []byte) bool {
+	after, before := bytes.Compare(owner, hash) < 0, bytes.Compare(hash, next) < 0
+	if bytes.Compare(owner, next) < 0 {
+		return after && before
+	}
+	return after || before
 }
 
 // SOA is a view of SOA RDATA (RFC 1035, section 3.3.13).
