@@ -174,7 +174,7 @@ func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 	return names
 }
 
-// trustFor finds the trust in the zone of a set. ok is false if something is needed first.
+// trustFor finds the trust in the zone of a set. need is not zero if something is needed first.
 func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 	names := j.signers(s)
 	for i, n := range names {

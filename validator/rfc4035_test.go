@@ -390,8 +390,6 @@ func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
 	expect(t, "no proof", judged(c, r), wire.Bogus, cause.WildcardProofMissing)
 }
 
-// Section 5.3.3: a verified set lives no longer than its own TTL, the original TTL, and the
-// signature.
 // What is judged is not written to: the verdict has copies, which carry the TTL and status that
 // verification gives (section 5.3.3).
 func TestRFC4035VerdictsHaveSetsOfTheirOwn(t *testing.T) {
@@ -409,6 +407,8 @@ func TestRFC4035VerdictsHaveSetsOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Section 5.3.3: a verified set lives no longer than its own TTL, the original TTL, and the
+// signature.
 func TestRFC4035VerifiedTTL(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	for _, c := range []struct{ ttl, original, left, want uint32 }{
