@@ -52,8 +52,8 @@ var keys = append(listenKeys(), []key{
 	{key: "tls.certificates", kind: kindRecords, def: "[]",
 		fields: []string{"certificate/", "key/"},
 		help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again " +
-			"when " +
-			"they change and on SIGHUP", set: setCertificates},
+			"when they change and on SIGHUP",
+		set: setCertificates},
 	{key: "tls.ticket_secret", kind: kindPath, def: "",
 		help: "file of at least 32 octets that a fleet shares, so that each server resumes the " +
 			"others' sessions; empty: every server for itself",
@@ -65,11 +65,8 @@ var keys = append(listenKeys(), []key{
 		set: setPath},
 	{key: "connections.max", kind: kindInt, def: strconv.Itoa(transport.MaxConnections), min: 1,
 		max: 1 << 20, help: "client connections at once, all transports but UDP together; new " +
-			"ones displace idle ones", set: func(c *Config,
-			v value) error {
-			c.Connections.Max = int(v.int)
-			return nil
-		}},
+			"ones displace idle ones",
+		set: func(c *Config, v value) error { c.Connections.Max = int(v.int); return nil }},
 	{key: "connections.per_client", kind: kindInt, def: "0", min: 0, max: 1 << 20,
 		help: "connections of one client network (/24 or /56); 0: a fifth of connections.max",
 		set:  func(c *Config, v value) error { c.Connections.PerClient = int(v.int); return nil }},
@@ -92,10 +89,10 @@ var keys = append(listenKeys(), []key{
 		set:  setADN},
 	{key: "discovery.addresses", kind: kindList, def: "[]",
 		help: "addresses that clients reach this resolver at; empty: those of the listeners, or " +
-			"of the certificate where they listen at all", set: func(c *Config,
-			v value) (err error) {
+			"of the certificate where they listen at all",
+		set: func(c *Config, v value) (err error) {
 			c.DiscoveryAddrs, err = addrs(v.list)
-			return
+			return err
 		}},
 	{key: "discovery.info_url", kind: kindString, def: "",
 		help: "https URL with information on this resolver for people (RFC 9606)", set: setInfoURL},
@@ -111,11 +108,8 @@ var keys = append(listenKeys(), []key{
 		"error"}, help: "least severity that is logged",
 		set: func(c *Config, v value) error { c.LogLevel = v.text; return nil }},
 	{key: "log.format", kind: kindChoice, def: "text", choices: []string{"text", "json"},
-		help: "form of log lines", set: func(c *Config,
-			v value) error {
-			c.LogJSON = v.text == "json"
-			return nil
-		}},
+		help: "form of log lines",
+		set:  func(c *Config, v value) error { c.LogJSON = v.text == "json"; return nil }},
 	{key: "clock.start", kind: kindTime, def: "",
 		help: "time that the clock starts at; only in builds with the tag testclock",
 		set:  func(c *Config, v value) error { c.ClockStart = v.time; return nil }},
@@ -123,17 +117,11 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.qname_minimisation", kind: kindChoice, def: "relaxed",
 		choices: []string{"relaxed", "strict",
 			"off"}, help: "tell servers on the way no more of the name than they need (RFC " +
-			"9156); relaxed asks the full name where that fails", set: func(c *Config,
-			v value) error {
-			c.Minimisation = v.text
-			return nil
-		}},
+			"9156); relaxed asks the full name where that fails",
+		set: func(c *Config, v value) error { c.Minimisation = v.text; return nil }},
 	{key: "resolver.priming", kind: kindBool, def: "true",
-		help: "ask the hints who the root's servers are (RFC 8109)", set: func(c *Config,
-			v value) error {
-			c.Prime = v.bool
-			return nil
-		}},
+		help: "ask the hints who the root's servers are (RFC 8109)",
+		set:  func(c *Config, v value) error { c.Prime = v.bool; return nil }},
 	{key: "resolver.ipv4", kind: kindChoice, def: "auto",
 		choices: []string{"auto", "true", "false"},
 		help: "ask servers over IPv4; auto: while this machine has a route, or has none for IPv6 " +
@@ -142,36 +130,26 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.private_servers", kind: kindChoice, def: "auto",
 		choices: []string{"auto", "allow", "refuse"},
 		help: "ask private and unroutable addresses that public delegations give (10.0.0.0/8, " +
-			"fc00::/7 " +
-			"and others); auto: where a route other than the default one leads there",
+			"fc00::/7 and others); auto: where a route other than the default one leads there",
 		set: func(c *Config, v value) error { c.PrivateServers = v.text; return nil }},
 	{key: "resolver.ipv6", kind: kindChoice, def: "auto",
 		choices: []string{"auto", "true", "false"},
 		help:    "ask servers over IPv6; auto: while this machine has a route",
 		set:     func(c *Config, v value) error { c.IPv6 = v.text; return nil }},
 	{key: "resolver.do_not_query_localhost", kind: kindBool, def: "true",
-		help: "never ask loopback addresses", set: func(c *Config,
-			v value) error {
-			c.DoNotQueryLocalhost = v.bool
-			return nil
-		}},
+		help: "never ask loopback addresses",
+		set:  func(c *Config, v value) error { c.DoNotQueryLocalhost = v.bool; return nil }},
 	{key: "resolver.do_not_query", kind: kindList, def: "[]", help: "networks never to ask",
 		set: func(c *Config, v value) (err error) { c.DoNotQuery, err = prefixes(v.list); return }},
 	{key: "resolver.case_randomisation", kind: kindBool, def: "true",
-		help: "random letter case in questions, against forgery (0x20)", set: func(c *Config,
-			v value) error {
-			c.CaseRandomisation = v.bool
-			return nil
-		}},
+		help: "random letter case in questions, against forgery (0x20)",
+		set:  func(c *Config, v value) error { c.CaseRandomisation = v.bool; return nil }},
 	{key: "resolver.opportunistic", kind: kindList, def: "[]",
 		help: "encrypted transports that authorities are probed for, dot and doq, the preferred " +
 			"first (RFC 9539)", set: setOpportunistic},
 	{key: "resolver.cookies", kind: kindBool, def: "true",
-		help: "DNS cookies towards servers (RFC 7873)", set: func(c *Config,
-			v value) error {
-			c.UpstreamCookies = v.bool
-			return nil
-		}},
+		help: "DNS cookies towards servers (RFC 7873)",
+		set:  func(c *Config, v value) error { c.UpstreamCookies = v.bool; return nil }},
 	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true",
 		help: "names below one that is proven not to exist do not exist (RFC 8020)",
 		set:  func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
@@ -179,20 +157,14 @@ var keys = append(listenKeys(), []key{
 		help: "believe addresses in a referral only for names in the zone that gives it",
 		set:  func(c *Config, v value) error { c.HardenGlue = v.bool; return nil }},
 	{key: "resolver.port", kind: kindInt, def: "53", min: 1, max: 65535,
-		help: "port of authoritative servers", set: func(c *Config,
-			v value) error {
-			c.Port = int(v.int)
-			return nil
-		}},
+		help: "port of authoritative servers",
+		set:  func(c *Config, v value) error { c.Port = int(v.int); return nil }},
 	{key: "resolver.max_aliases", kind: kindInt, def: "12", min: 1, max: 32,
 		help: "links of an alias chain that are followed",
 		set:  func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
 	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20,
-		help: "resolutions at once; beyond it the oldest give way", set: func(c *Config,
-			v value) error {
-			c.MaxInFlight = int(v.int)
-			return nil
-		}},
+		help: "resolutions at once; beyond it the oldest give way",
+		set:  func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
 	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"},
 		help: "root servers, in place of the built-in ones", set: setHints},
 	{key: "resolver.root_hints_file", kind: kindPath, def: "",
@@ -205,18 +177,14 @@ var keys = append(listenKeys(), []key{
 		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 " +
 			"or doq, and what encrypts needs tls_name (which the certificate has to have) or " +
 			"tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for " +
-			"certificates " +
-			"of your " +
-			"own, path for DoH, and fallback to go on in plain DNS where it fails; insecure is " +
-			"for private zones below a signed one: their answers are not validated",
+			"certificates of your own, path for DoH, and fallback to go on in plain DNS where it " +
+			"fails; insecure is for private zones below a signed one: their answers are not " +
+			"validated",
 		set: func(c *Config, v value) error { return c.addZones(v, true) }},
 
 	{key: "trust_anchors.builtin", kind: kindBool, def: "true",
-		help: "trust the root's keys as IANA publishes them", set: func(c *Config,
-			v value) error {
-			c.BuiltinAnchors = v.bool
-			return nil
-		}},
+		help: "trust the root's keys as IANA publishes them",
+		set:  func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
 	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust",
 		set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
 	{key: "trust_anchors.file", kind: kindPath, def: "",
@@ -226,30 +194,18 @@ var keys = append(listenKeys(), []key{
 		help: "negative trust anchors: names where validation is off (RFC 7646)", set: setInsecure},
 
 	{key: "validator.time", kind: kindTime, def: "",
-		help: "judge signatures at this time instead of now; for tests", set: func(c *Config,
-			v value) error {
-			c.ValidationTime = v.time
-			return nil
-		}},
+		help: "judge signatures at this time instead of now; for tests",
+		set:  func(c *Config, v value) error { c.ValidationTime = v.time; return nil }},
 	{key: "validator.ignore_signature_times", kind: kindBool, def: "false",
-		help: "do not judge signature times at all; for tests", set: func(c *Config,
-			v value) error {
-			c.IgnoreTimes = v.bool
-			return nil
-		}},
+		help: "do not judge signature times at all; for tests",
+		set:  func(c *Config, v value) error { c.IgnoreTimes = v.bool; return nil }},
 	{key: "validator.skew", kind: kindDuration, def: "60s", min: 0, max: 86400,
-		help: "how far this machine's clock may be off", set: func(c *Config,
-			v value) error {
-			c.Skew = v.duration
-			return nil
-		}},
+		help: "how far this machine's clock may be off",
+		set:  func(c *Config, v value) error { c.Skew = v.duration; return nil }},
 	{key: "validator.sha1", kind: kindBool, def: "true",
 		help: "validate RSA/SHA-1 signatures and SHA-1 digests; otherwise such zones are " +
-			"insecure (RFC 9905)", set: func(c *Config,
-			v value) error {
-			c.SHA1 = v.bool
-			return nil
-		}},
+			"insecure (RFC 9905)",
+		set: func(c *Config, v value) error { c.SHA1 = v.bool; return nil }},
 	{key: "validator.p256", kind: kindChoice, def: "auto", choices: []string{"auto", "standard"},
 		help: "who verifies ECDSA P-256 signatures: auto, our own code where the processor can " +
 			"and its known answers are right; standard, Go's library, two to five times slower",
@@ -258,91 +214,52 @@ var keys = append(listenKeys(), []key{
 		help: "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)",
 		set:  func(c *Config, v value) error { c.NSEC3Iterations = int(v.int); return nil }},
 	{key: "validator.signature_cache", kind: kindInt, def: "65536", min: 1, max: 1 << 24,
-		help: "signature checks whose result is remembered", set: func(c *Config,
-			v value) error {
-			c.SignatureCache = int(v.int)
-			return nil
-		}},
+		help: "signature checks whose result is remembered",
+		set:  func(c *Config, v value) error { c.SignatureCache = int(v.int); return nil }},
 
 	{key: "cache.memory", kind: kindSize, def: "128MiB", min: 1 << 20, max: 1 << 40,
-		help: "octets for everything that is remembered", set: func(c *Config,
-			v value) error {
-			c.Memory = v.int
-			return nil
-		}},
+		help: "octets for everything that is remembered",
+		set:  func(c *Config, v value) error { c.Memory = v.int; return nil }},
 	{key: "cache.min_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400,
-		help: "least time that data are kept", set: func(c *Config,
-			v value) error {
-			c.MinTTL = v.duration
-			return nil
-		}},
+		help: "least time that data are kept",
+		set:  func(c *Config, v value) error { c.MinTTL = v.duration; return nil }},
 	{key: "cache.max_ttl", kind: kindDuration, def: "24h", min: 0, max: 604800,
-		help: "most time that data are kept", set: func(c *Config,
-			v value) error {
-			c.MaxTTL = v.duration
-			return nil
-		}},
+		help: "most time that data are kept",
+		set:  func(c *Config, v value) error { c.MaxTTL = v.duration; return nil }},
 	{key: "cache.min_negative_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400,
-		help: "least time that denials are kept", set: func(c *Config,
-			v value) error {
-			c.MinNegativeTTL = v.duration
-			return nil
-		}},
+		help: "least time that denials are kept",
+		set:  func(c *Config, v value) error { c.MinNegativeTTL = v.duration; return nil }},
 	{key: "cache.max_negative_ttl", kind: kindDuration, def: "1h", min: 0, max: 604800,
-		help: "most time that denials are kept", set: func(c *Config,
-			v value) error {
-			c.MaxNegativeTTL = v.duration
-			return nil
-		}},
+		help: "most time that denials are kept",
+		set:  func(c *Config, v value) error { c.MaxNegativeTTL = v.duration; return nil }},
 	{key: "cache.aggressive_nsec", kind: kindBool, def: "true",
-		help: "answer from proven denials (RFC 8198)", set: func(c *Config,
-			v value) error {
-			c.AggressiveNSEC = v.bool
-			return nil
-		}},
+		help: "answer from proven denials (RFC 8198)",
+		set:  func(c *Config, v value) error { c.AggressiveNSEC = v.bool; return nil }},
 
 	{key: "cache.prefetch", kind: kindBool, def: "true",
-		help: "resolve again what is asked for in the last tenth of its time", set: func(c *Config,
-			v value) error {
-			c.Prefetch = v.bool
-			return nil
-		}},
+		help: "resolve again what is asked for in the last tenth of its time",
+		set:  func(c *Config, v value) error { c.Prefetch = v.bool; return nil }},
 
 	{key: "server.max_udp_size", kind: kindInt, def: "1232", min: 512, max: server.MaxUDPSize,
-		help: "most octets of an answer over UDP", set: func(c *Config,
-			v value) error {
-			c.UDPSize = int(v.int)
-			return nil
-		}},
+		help: "most octets of an answer over UDP",
+		set:  func(c *Config, v value) error { c.UDPSize = int(v.int); return nil }},
 	{key: "server.nsid", kind: kindString, def: "",
 		help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: setNSID},
 	{key: "server.identity", kind: kindString, def: "",
-		help: "answer to id.server CH TXT; empty refuses", set: func(c *Config,
-			v value) error {
-			c.Identity = v.text
-			return nil
-		}},
+		help: "answer to id.server CH TXT; empty refuses",
+		set:  func(c *Config, v value) error { c.Identity = v.text; return nil }},
 	{key: "server.version", kind: kindString, def: "",
-		help: "answer to version.server CH TXT; empty refuses", set: func(c *Config,
-			v value) error {
-			c.Version = v.text
-			return nil
-		}},
+		help: "answer to version.server CH TXT; empty refuses",
+		set:  func(c *Config, v value) error { c.Version = v.text; return nil }},
 	{key: "server.cookies", kind: kindBool, def: "true",
-		help: "DNS cookies towards clients (RFC 7873)", set: func(c *Config,
-			v value) error {
-			c.Cookies = v.bool
-			return nil
-		}},
+		help: "DNS cookies towards clients (RFC 7873)",
+		set:  func(c *Config, v value) error { c.Cookies = v.bool; return nil }},
 	{key: "server.cookie_secret", kind: kindString, def: "",
 		help: "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random",
 		set:  setSecret},
 	{key: "server.any", kind: kindChoice, def: "minimal", choices: []string{"minimal", "full"},
-		help: "answers to ANY over UDP: one RRset (RFC 8482) or all", set: func(c *Config,
-			v value) error {
-			c.AnyFull = v.text == "full"
-			return nil
-		}},
+		help: "answers to ANY over UDP: one RRset (RFC 8482) or all",
+		set:  func(c *Config, v value) error { c.AnyFull = v.text == "full"; return nil }},
 	{key: "server.rotate_answers", kind: kindBool, def: "true",
 		help: "the records of a set come in another order each time (RFC 1794)",
 		set:  func(c *Config, v value) error { c.Rotate = v.bool; return nil }},
@@ -351,11 +268,8 @@ var keys = append(listenKeys(), []key{
 
 	{key: "policy.special_names", kind: kindBool, def: "true",
 		help: "answer localhost, reverse names of private addresses and other special-use names " +
-			"here (RFC 6761, RFC 6303), but for stub and forward zones", set: func(c *Config,
-			v value) error {
-			c.Special = v.bool
-			return nil
-		}},
+			"here (RFC 6761, RFC 6303), but for stub and forward zones",
+		set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
 	{key: "policy.private_addresses", kind: kindList, def: "[]",
 		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",
@@ -371,10 +285,9 @@ var keys = append(listenKeys(), []key{
 		}},
 	{key: "policy.access", kind: kindRules, def: defaultAccess(),
 		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse " +
-			"or " +
-			"drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest " +
-			"decides; all " +
-			"others are refused", set: setAccess},
+			"or drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest " +
+			"decides; all others are refused",
+		set: setAccess},
 }...)
 
 // defaultAccess allows this machine and private networks.
