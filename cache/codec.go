@@ -16,8 +16,8 @@ import (
 // maxUnder bounds how many causes of a failure's cause are kept with it.
 const maxUnder = 8
 
-// Unpacker reads what was packed. After it has met what nothing was packed as, Bad is true and it
-// yields zeros.
+// Unpacker reads packed values. After it has met octets that are no packed value, Bad is true and
+// all further values are zero.
 type Unpacker struct {
 	b   []byte
 	Bad bool

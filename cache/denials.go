@@ -189,9 +189,9 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 	return lo, false
 }
 
-// Candidates returns what is known that may deny a question about name: the SOA of the deepest zone
-// that encloses it, then NSEC or NSEC3 records; their TTLs are what is left. Nil if nothing is
-// known. Whether it is a proof the validator says.
+// Candidates returns records that may deny a question about name: the SOA of the deepest zone that
+// encloses it, then NSEC or NSEC3 records, with the TTL that each has left. It returns nil if there
+// are none. The validator decides whether they prove the denial.
 func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name,
 	sets []*wire.RRset) {
 	start := name

@@ -8,7 +8,7 @@
 // insertion evicts until the shard fits again, so the sum never exceeds the figure. Evicting never
 // breaks an answer: every entry stands by itself, and whatever is missing is fetched again.
 //
-// Time is absolute: an entry carries the second at which it ends, and the caller says what time it
-// is. Data carry their security status; what was got with CD=1 lives under keys of its own and is
-// never seen by a look-up without CD.
+// Time is absolute: an entry carries the second at which it expires, and the caller passes the
+// present time. Data carry their security status. Data fetched with CD=1 have keys of their own,
+// and no look-up without CD sees them.
 package cache

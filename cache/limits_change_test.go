@@ -7,7 +7,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Other bounds of TTLs forget what was kept under the old ones; equal bounds forget nothing.
+// A change of the bounds of TTLs removes entries that were stored under the old bounds. Bounds that
+// are equal remove none.
 func TestOtherTTLLimitsForgetWhatIsKept(t *testing.T) {
 	s := New(1<<20, TTLLimits{})
 	set := &wire.RRset{Name: wire.MustParseName("www.test"), Type: wire.TypeA,

@@ -1,4 +1,4 @@
-// Looking up: what is kept under a key, and how far it is in its life.
+// Lookups: the entry of a key, and its state.
 
 package cache
 
@@ -51,8 +51,8 @@ func (r *RRset) Refresh() int64 { return refreshAt(r.Stored, r.Expires) }
 // Refresh is the second from which a denial should be resolved anew.
 func (n *Negative) Refresh() int64 { return refreshAt(n.Stored, n.Expires) }
 
-// LookupRRset returns what is kept under a key, and its state. It ends no later than the first of
-// the signatures that it rests on.
+// LookupRRset returns the RRset of a key, and its state. The RRset expires no later than the first
+// of the signatures that it rests on.
 func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {
 	r, ok := s.RRsets.Get(k)
 	if !ok {

@@ -45,8 +45,8 @@ const (
 // Share is a part of the memory, in octets.
 func Share(memory, hundredths int) int { return memory / 100 * hundredths }
 
-// OffHeap is the part of the memory that is outside of the heap: what is packed, but for what
-// of it stands in front.
+// OffHeap returns the part of the memory that is outside of the heap, in bytes: the packed entries,
+// without the unpacked copies of those used most.
 func OffHeap(memory int) int {
 	packed := Share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
 	return memcache.OffHeap(packed)

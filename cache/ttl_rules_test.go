@@ -192,8 +192,8 @@ func TestRFC9520FailureBackOff(t *testing.T) {
 	}
 }
 
-// A chain of causes is kept up to a length: what an attacker's chain of delegations can add to it
-// is bounded, and what was kept is read.
+// A chain of causes is stored up to a length, so that an attacker's chain of delegations adds only
+// so much to it, and the stored part can be read.
 func TestMaxUnder(t *testing.T) {
 	f := &cause.Failure{Cause: cause.Timeout}
 	for range 3 * maxUnder {
