@@ -28,7 +28,7 @@ type zoneQuery struct {
 	weak    *accepted      // an answer without AA, kept in case nothing better comes
 	bogus   *cause.Failure // of the first answer that did not verify
 	bogies  int
-	replies uint64         // from anywhere, before the first question
+	replies uint64         // from anywhere, before the first try or the last that found no way
 	ended   *cause.Failure // what ends the search, whatever other servers might say
 	worst   *cause.Failure // most telling network failure
 

@@ -40,6 +40,8 @@ type try struct {
 	weighed  bool // its reply was looked at before, and is to be taken as it is
 	cancel   context.CancelFunc
 
+	replies uint64 // from anywhere, before it was sent
+
 	took time.Duration
 	m    *wire.Message
 	err  error
@@ -111,7 +113,7 @@ func (a *zoneQuery) prepare(c *candidate, how attempt, p *profile, plain bool) (
 		a.strays = &a.around
 	}
 	*t = try{c: c, how: how, p: *p, mixed: mixed, plain: plain, began: time.Now(),
-		patience: a.patience(c, how, p)}
+		patience: a.patience(c, how, p), replies: a.x.r.connectivity.replies.Load()}
 	a.due = t.began.Add(min(t.patience, a.quickest(c)))
 	if p.overdue && c.asked.unheard == 0 { // it may be dead: there may be others that are not
 		a.due = t.began.Add(min(t.patience, p.base))

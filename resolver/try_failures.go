@@ -72,6 +72,8 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 	case errors.Is(err, transport.ErrRefused):
 		r.connectivity.replies.Add(1) // somebody is there: it is not our link
 	case what == cause.Unreachable:
+		// What replied before the network said so does not speak for our link.
+		a.replies = max(a.replies, t.replies)
 		r.connectivity.of(c.addr.Addr()).Add(1)
 	}
 	a.recordFailure(f)
