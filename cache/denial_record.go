@@ -13,12 +13,12 @@ import (
 // denialRecord is one NSEC or NSEC3 record with when it ends.
 type denialRecord struct {
 	// octets are one behind the other: what the record is sorted by, which is an NSEC's owner, as
-	// wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes after its gap; an
-	// NSEC's owner and the name after the gap; and the set.
-	octets  string
-	expires int64
-	ready   *gapAnswers // for names in the gap, nil if none was made yet
-	parts   [4]uint16   // where each of octets' parts ends
+	// wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes after its span; an
+	// NSEC's owner and the name after the span; and the set.
+	octets   string
+	expires  int64
+	prepared *spanAnswers // for names in the span, nil if none was made yet
+	parts    [4]uint16    // where each of octets' parts ends
 }
 
 // recordOverhead is what a record takes besides its octets: itself, and at worst as much again in a
@@ -39,7 +39,7 @@ func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner,
 }
 
 // newNSECRecord makes the record of a zone's NSEC set; false if it is none, or not to be used for
-// other questions. One that lacks either NSEC or RRSIG still has a gap that can be used (see
+// other questions. One that lacks either NSEC or RRSIG still has a span that can be used (see
 // [wire.TypeBitmap.Lawful]).
 func newNSECRecord(zone wire.Name, s *wire.RRset, expires int64) (denialRecord, bool) {
 	n, err := wire.ParseNSEC(s.Data.First())
@@ -84,7 +84,7 @@ func (r *denialRecord) owner() wire.Name { return wire.NameOf(r.octets[r.parts[1
 func (r *denialRecord) after() wire.Name { return wire.NameOf(r.octets[r.parts[2]:r.parts[3]]) }
 
 // size is what a record takes, in octets.
-func (r *denialRecord) size() int { return len(r.octets) + recordOverhead + r.ready.size() }
+func (r *denialRecord) size() int { return len(r.octets) + recordOverhead + r.prepared.size() }
 
 // set unpacks the set; the zone that it is of tells an NSEC3's name.
 func (r *denialRecord) set(zone wire.Name) *wire.RRset {

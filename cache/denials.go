@@ -136,8 +136,8 @@ func (z *zoneDenials) sweep(now int64, enough func() bool) {
 	}
 	for _, list := range [][]denialRecord{z.nsec, z.nsec3} {
 		for i := range list {
-			z.size -= list[i].ready.size()
-			list[i].ready = nil
+			z.size -= list[i].prepared.size()
+			list[i].prepared = nil
 		}
 	}
 }

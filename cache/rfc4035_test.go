@@ -24,7 +24,7 @@ func TestRFC4035RecordsThatBreakItAreNotUsed(t *testing.T) {
 		nsec, nsec3 bool        // whether they are used
 	}{
 		{"a name", false, types(a, mx, rrsig, nsec), true, true},
-		// its gap is: the bitmap is judged where it is used
+		// its span is: the bitmap is judged where it is used
 		{"without RRSIG", false, types(a, nsec), true, false},
 		{"without NSEC", false, types(a, rrsig), true, true},
 		{"without either", false, types(a), false, false},

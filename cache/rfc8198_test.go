@@ -59,9 +59,9 @@ func TestRFC8198DSIsDeniedByTheParent(t *testing.T) {
 	}
 }
 
-// A prepared denial is for the names of its gap that have its closest encloser, and no others: not
-// for the ends of the gap, nor for what is behind it, nor for an empty non-terminal in it.
-func TestRFC8198ReadyDenialIsOfItsGap(t *testing.T) {
+// A prepared denial is for the names of its span that have its closest encloser, and no others: not
+// for the ends of the span, nor for what is behind it, nor for an empty non-terminal in it.
+func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 	own, apex := nsec("b.example", "x.m.example"), nsec("example", "b.example")
 	for _, c := range []struct {
 		denied, other string
@@ -85,21 +85,21 @@ func TestRFC8198ReadyDenialIsOfItsGap(t *testing.T) {
 			t.Errorf("%s denies %s: %v, want %v", c.denied, c.other, got, c.want)
 		}
 	}
-	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
+	span := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
 	top := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	for c := 'a'; c <= 'z'; c++ {
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), top, gap}, now)
+		d.Put(zone, []*wire.RRset{soa(), top, span}, now)
 		for _, other := range []string{string(c) + ".example", "x." + string(c) + ".example"} {
-			if got := denies(d, "a.b.example", other, top, gap); got != (c == 'b') {
+			if got := denies(d, "a.b.example", other, top, span); got != (c == 'b') {
 				t.Errorf("NSEC3, %s: denied %v", other, got)
 			}
 		}
 	}
 }
 
-// A name that has come into being in a gap is not denied by the older record, which may live on.
-func TestRFC8198NewNameInAnOldGap(t *testing.T) {
+// A name that has come into being in a span is not denied by the older record, which may live on.
+func TestRFC8198NewNameInAnOldSpan(t *testing.T) {
 	own, apex := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
 	d.Put(zone, []*wire.RRset{soa(), own, apex}, now)

@@ -60,9 +60,9 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	s.PutRRset(proven, RRset{Set: set(proven.Name, 300, 1),
 		Beside: &Beside{Proofs: []*wire.RRset{&proof}}}, now)
 	s.PutNegative(k, &Negative{Until: ends}, 300, now)
-	apex, gap := soa(), nsec("example", "z.example")
-	gap.Until = ends
-	s.Denials.Put(zone, []*wire.RRset{apex, gap}, now)
+	apex, span := soa(), nsec("example", "z.example")
+	span.Until = ends
+	s.Denials.Put(zone, []*wire.RRset{apex, span}, now)
 	a := NewAnswer(make([]byte, 30), k.Name, nil, now.Unix(), now.Unix()+300)
 	a.Until = ends
 	ready := AnswerKey{Name: k.Name, Type: k.Type}

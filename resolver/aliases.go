@@ -46,7 +46,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		}
 		switch {
 		case l.kind == kindNXDomain:
-			a.RCode, a.Gap = wire.RCodeNXDomain, l.gap && len(seen) == 1
+			a.RCode, a.WholeSpan = wire.RCodeNXDomain, l.wholeSpan && len(seen) == 1
 			return a
 		case l.tooLong:
 			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2

@@ -160,8 +160,8 @@ type Answer struct {
 	Sent       int // packets that it took
 	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of
 	// it is from the cache.
-	Refresh int64
-	Gap     bool // a name error that holds for the whole gap that the name is in
+	Refresh   int64
+	WholeSpan bool // a name error that holds for the whole span that the name is in
 	// not to be kept: the operator wants it so, better data are on their way, or it is as cheap to
 	// make again
 	NoCache bool

@@ -39,12 +39,12 @@ type result struct {
 	// derived: made from denied spans, as cheaply the next time; a prepared answer for each of a
 	// flood of names would be all cost.
 	derived bool
-	// gap: derived from a gap that the name is in, as others are.
-	gap    bool
-	source event.Source  // what it follows from, if it was not asked for itself
-	sets   []*wire.RRset // the answer
-	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
-	target wire.Name     // of an alias
+	// wholeSpan: derived from a span that the name is in, as others are.
+	wholeSpan bool
+	source    event.Source  // what it follows from, if it was not asked for itself
+	sets      []*wire.RRset // the answer
+	proofs    []*wire.RRset // SOA and denials; for a wildcard's answer its denials
+	target    wire.Name     // of an alias
 	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
 	// have signed them.
 	ofTarget int

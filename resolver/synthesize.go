@@ -50,9 +50,9 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	}
 	r.observe.Synthesised()
 	l := &result{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
-		source: event.SourceGap}
+		source: event.SourceSpan}
 	if shape == validator.ShapeNXDomain {
-		l.kind, l.gap = kindNXDomain, true
+		l.kind, l.wholeSpan = kindNXDomain, true
 	}
 	ttl := l.ttl() // of what is kept no more than a denial may be
 	for _, s := range sets {
@@ -61,7 +61,7 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	return l, true
 }
 
-// Denied returns a prepared denial of a name that is in a gap known to be empty, as
+// Denied returns a prepared denial of a name that is in a span known to be empty, as
 // [cache.Denials.Denied] does, unless something is known of the name itself. It allocates nothing.
 // The types are those of data.
 func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, encloser wire.Name,

@@ -126,7 +126,7 @@ func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					a := in.resolve(fmt.Sprintf("gone%d.%s", i, zone), wire.TypeA)
 					if in.transcript() != "" {
-						break // its own gap
+						break // its own span
 					}
 					if left = told(a); left > ttl-7 {
 						t.Errorf("%s: first told %d, later %d", zone, ttl, left)

@@ -26,7 +26,7 @@ func TestWhoIsToHearNothingHearsNothingFromMemory(t *testing.T) {
 	if !f.Prepared(packet, client) {
 		t.Fatal("no answer is ready")
 	}
-	e := f.server.Entrance(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"),
+	e := f.server.Handler(policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("127.0.0.0/8"),
 		Action: policy.Drop}}), &policy.View{})
 	if reply, p := e.Handle(packet, client, make([]byte, 0, 4096)); reply != nil || p != nil {
 		t.Errorf("got %x, pending %v", reply, p)

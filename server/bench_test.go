@@ -83,7 +83,7 @@ func BenchmarkKnown(b *testing.B) {
 	f := newFrontObserved(b, observe.New())
 	packet := packetOf(b, "www.secure.example.", dns.TypeA)
 	f.exchange(packet, "127.0.0.1:1000", transport.UDP)
-	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
+	f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}}), &policy.View{})
 	packet[2] &^= 1
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}

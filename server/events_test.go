@@ -296,7 +296,7 @@ func TestEventsTellOfAQueryThatPanicked(t *testing.T) {
 	f.server = server.New(server.Config{EDE: true}, server.Parts{Clock: f.clock, Observer: tr,
 		Events: r, Guard: tr.Guard, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(f.server.Close)
-	f.Entrance = f.server.Entrance(private(), &policy.View{})
+	f.Handler = f.server.Handler(private(), &policy.View{})
 	internalError(t, f.ask("www.secure.example.", dns.TypeA, edns(false))) // it has no resolver
 	events := r.take()
 	last := events[len(events)-1]

@@ -62,7 +62,7 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 				t.Fatal(err)
 			}
 			from := transport.Client{Addr: netip.MustParseAddrPort(c.from)}
-			reply, pending := s.Entrance(acl, &policy.View{}).Handle(packet, from, nil)
+			reply, pending := s.Handler(acl, &policy.View{}).Handle(packet, from, nil)
 			if pending != nil || (reply != nil) != c.answered {
 				t.Fatalf("sent %v", reply)
 			}

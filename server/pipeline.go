@@ -67,10 +67,10 @@ const (
 )
 
 // Handle implements transport.Handler.
-func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
+func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	answer []byte, p transport.Pending) {
-	r := e.server.requests.Get().(*request)
-	r.rules, r.from, r.now, r.buf = e.rules.Load(), from, e.server.clock.Now(), buf
+	r := h.server.requests.Get().(*request)
+	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.memory, r.cut = asked{}, false, atBegin, false, false
 	r.why, r.origin = cause.None, event.OriginServer
 	defer func() {
@@ -80,7 +80,7 @@ func (e *Entrance) Handle(packet []byte, from transport.Client, buf []byte) (
 	}()
 	r.err = wire.ParseQuery(packet, &r.q)
 	if r.q.Has(wire.FlagQR) {
-		e.server.requests.Put(r)
+		h.server.requests.Put(r)
 		return nil, nil // an answer is never answered
 	}
 	r.count()

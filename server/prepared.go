@@ -38,7 +38,7 @@ func (r *request) prepared() bool {
 	return true
 }
 
-// findPrepared finds an answer in wire form: one to the question, or one that denies the whole gap
+// findPrepared finds an answer in wire form: one to the question, or one that denies the whole span
 // that its name is in, and whose own question is shift octets shorter.
 func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) {
 	a, state := r.server.cache.LookupAnswer(r.key(r.q.Question), now)
@@ -68,7 +68,7 @@ func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	return a
 }
 
-// denied finds the prepared answer of a gap.
+// denied finds the prepared answer of a span.
 func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	q := &r.q
 	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||

@@ -35,13 +35,13 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// newLoggingFront is a front whose log is read, with an entrance for some and without for others.
+// newLoggingFront is a front whose log is read, which lets some clients in and refuses others.
 func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
 	log, q := &lines{}, &quiet{}
 	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})),
 		nil,
 		func(*resolver.Config) {}, q)
-	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
+	f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
 		{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}), &policy.View{})
 	return f, q, log

@@ -43,7 +43,7 @@ func guarded(t *testing.T, parts ...func(*resolver.Parts)) (*front, *lab.World) 
 		c.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
 	}, q, parts...)
 	f.seen = q
-	f.Entrance = f.server.Entrance(private(), &policy.View{Private: kept})
+	f.Handler = f.server.Handler(private(), &policy.View{Private: kept})
 	return f, w
 }
 
@@ -106,7 +106,7 @@ func TestRebindingPolicyGenerationJudgesWhatWasPrepared(t *testing.T) {
 		if generation == 1 {
 			rules.View.Private = kept
 		}
-		f.Entrance.Replace(rules)
+		f.Handler.Replace(rules)
 		for i, name := range names {
 			for range 4 {
 				m := f.ask(name, dns.TypeA, edns(false))

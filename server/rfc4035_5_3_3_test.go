@@ -127,7 +127,7 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 	}
 }
 
-// Other names are not denied by what has ended, from the list of denials or from a gap's ready
+// Other names are not denied by what has ended, from the list of denials or from a span's ready
 // answer (RFC 8198, section 5.4).
 func TestRFC8198DenialsEndWithTheirSignatures(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {

@@ -50,7 +50,7 @@ type Observer interface {
 	PrivateAddresses(n int)
 }
 
-// Server answers queries, which come in by its entrances.
+// Server answers the queries that its handlers are given.
 type Server struct {
 	cfg      *Config
 	resolver *resolver.Resolver
@@ -104,13 +104,13 @@ func New(cfg Config, p Parts) *Server {
 	return s
 }
 
-// Entrance is where some listener's clients come in. It is a transport.Handler.
-type Entrance struct {
+// Handler answers the clients of one listener, by its rules. It is a transport.Handler.
+type Handler struct {
 	server *Server
 	rules  atomic.Pointer[Rules]
 }
 
-// Rules are what holds for the queries of an entrance. They are immutable.
+// Rules are what holds for the queries that a handler is given. They are immutable.
 type Rules struct {
 	*Config
 	// Resolver is who they are resolved by; nil for the server's own.
@@ -119,20 +119,20 @@ type Rules struct {
 	View     *policy.View // of the clients for whom Access has none of their own
 }
 
-// Entrance returns one for those whom an ACL lets in, under the server's configuration.
-func (s *Server) Entrance(acl *policy.ACL, v *policy.View) *Entrance {
-	e := &Entrance{server: s}
-	e.Replace(Rules{s.cfg, s.resolver, acl, v})
-	return e
+// Handler returns a handler for the clients whom an ACL lets in, under the server's configuration.
+func (s *Server) Handler(acl *policy.ACL, v *policy.View) *Handler {
+	h := &Handler{server: s}
+	h.Replace(Rules{s.cfg, s.resolver, acl, v})
+	return h
 }
 
 // Replace has other rules hold for the queries to come. Those that are in work end by the rules
 // that they began with.
-func (e *Entrance) Replace(r Rules) {
+func (h *Handler) Replace(r Rules) {
 	if r.Resolver == nil {
-		r.Resolver = e.server.resolver
+		r.Resolver = h.server.resolver
 	}
-	e.rules.Store(&r)
+	h.rules.Store(&r)
 }
 
 // Close ends what is being resolved; clients that wait hear SERVFAIL.

@@ -59,7 +59,7 @@ func (q *quiet) Refused(c cause.Cause) {
 
 // front is a server in front of the lab.
 type front struct {
-	*server.Entrance
+	*server.Handler
 	server *server.Server
 	store  *cache.Store
 	t      testing.TB
@@ -123,7 +123,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
 		Events: p.Events, Guard: p.Guard, Log: log})
 	t.Cleanup(s.Close)
-	return &front{s.Entrance(private(), &policy.View{}), s, store, t, nil, clk}
+	return &front{s.Handler(private(), &policy.View{}), s, store, t, nil, clk}
 }
 
 // private lets this machine and private networks in.
@@ -308,7 +308,7 @@ func TestRefusals(t *testing.T) {
 
 func TestACLDecidesWhoIsAnswered(t *testing.T) {
 	f := newFront(t, nil)
-	f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{
+	f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
 		{Net: netip.MustParsePrefix("203.0.113.0/24"), Action: policy.Drop}}), &policy.View{})
 	f.ask("www.secure.example.", dns.TypeA, nil)

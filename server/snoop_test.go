@@ -23,7 +23,7 @@ func TestRFC1034QuestionsWithoutRD(t *testing.T) {
 	for _, snoops := range []bool{false, true} {
 		if snoops {
 			rule := policy.Rule{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}
-			f.Entrance = f.server.Entrance(policy.NewACL([]policy.Rule{rule}), &policy.View{})
+			f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{rule}), &policy.View{})
 		}
 		for _, c := range []struct {
 			name     string

@@ -17,7 +17,7 @@ func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags u
 	switch {
 	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.memory:
 		r.keep(a, b, ede)
-	case a.Gap && !r.q.Has(wire.FlagCD) && len(ede) == 0:
+	case a.WholeSpan && !r.q.Has(wire.FlagCD) && len(ede) == 0:
 		r.keepDenial(a, flags)
 	}
 }
@@ -77,20 +77,20 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	return e
 }
 
-// keepDenial stores a denial as a prepared answer for the rest of the gap that the name is in.
+// keepDenial stores a denial as a prepared answer for the rest of the span that the name is in.
 func (r *request) keepDenial(a *resolver.Answer, flags uint16) {
 	denials, now := r.server.cache.Denials, r.server.clock.Now()
-	gap, ok := denials.Gap(a.Question.Name, now, a.Authority)
+	span, ok := denials.Span(a.Question.Name, now, a.Authority)
 	if !ok {
 		return
 	}
-	if e := r.denial(a, gap.Encloser, flags); e != nil {
-		// If the gap has changed meanwhile the next denial is kept.
-		_ = denials.StorePrepared(gap, variantOf(&r.q), e, now)
+	if e := r.denial(a, span.Encloser, flags); e != nil {
+		// If the span has changed meanwhile the next denial is kept.
+		_ = denials.StorePrepared(span, variantOf(&r.q), e, now)
 	}
 }
 
-// denial is the response for the rest of a gap, as if the closest encloser had been asked for: a
+// denial is the response for the rest of a span, as if the closest encloser had been asked for: a
 // name that is put in its place is longer by what stands before it, so that all pointers stay good
 // if they are moved.
 func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *cache.Answer {

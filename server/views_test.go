@@ -71,8 +71,8 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	f, up := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName(name)}
 	own := &policy.View{Class: 1, Local: p.local}
-	f.Entrance = f.server.Entrance(everybody(own), &policy.View{})
-	elsewhere := f.server.Entrance(everybody(nil), own) // all clients of another listener
+	f.Handler = f.server.Handler(everybody(own), &policy.View{})
+	elsewhere := f.server.Handler(everybody(nil), own) // all clients of another listener
 	rcode := func(from string) int {
 		return f.askFrom(from, transport.UDP, name, dns.TypeA, nil).Rcode
 	}
@@ -87,8 +87,8 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	if f.seen.hits == 0 {
 		t.Error("nothing was prepared")
 	}
-	first := f.Entrance
-	f.Entrance = elsewhere
+	first := f.Handler
+	f.Handler = elsewhere
 	if rc := rcode("192.0.2.1:1000"); rc != dns.RcodeNameError {
 		t.Errorf("at the listener of the view: rcode %d", rc)
 	}
@@ -98,7 +98,7 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 		f.ask("txt.secure.example.", dns.TypeTXT, nil)
 	}
 	hits := f.seen.hits
-	f.Entrance = first
+	f.Handler = first
 	f.askFrom("10.0.0.1:1000", transport.UDP, "txt.secure.example.", dns.TypeTXT, nil)
 	if f.seen.hits != hits+1 {
 		t.Error("what is prepared for a class is not another view's of it")
@@ -121,7 +121,7 @@ func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 	p := &replacing{name: wire.MustParseName("www.unsigned.example.")}
 	acl := everybody(nil)
 	rules := server.Rules{Config: &server.Config{UDPSize: 1232}, Access: acl, View: &policy.View{}}
-	f.Entrance.Replace(rules)
+	f.Handler.Replace(rules)
 	for range 3 {
 		for _, name := range []string{"www.secure.example.", "www.unsigned.example."} {
 			if m := f.ask(name, dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
@@ -139,7 +139,7 @@ func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 	f.store.Negatives.RemoveFunc(all)
 
 	rules.View = &policy.View{Generation: 1, Local: p.local}
-	f.Entrance.Replace(rules)
+	f.Handler.Replace(rules)
 	for i := range 3 {
 		m := f.ask("www.secure.example.", dns.TypeA, nil)
 		if m.Rcode != dns.RcodeSuccess || len(m.Answer) != 1 {
@@ -162,8 +162,8 @@ func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 	}
 }
 
-// A denial of a whole gap is none for a name that the policy has an answer to.
-func TestPolicyIsAskedBeforeAGapsDenial(t *testing.T) {
+// A denial of a whole span is none for a name that the policy has an answer to.
+func TestPolicyIsAskedBeforeAPreparedDenial(t *testing.T) {
 	f, _ := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName("zz9.secure.example.")}
 	local := func(q wire.Question) *policy.Local {
@@ -172,7 +172,7 @@ func TestPolicyIsAskedBeforeAGapsDenial(t *testing.T) {
 		}
 		return nil
 	}
-	f.Entrance = f.server.Entrance(everybody(nil), &policy.View{Local: local})
+	f.Handler = f.server.Handler(everybody(nil), &policy.View{Local: local})
 	for _, c := range []struct {
 		name  string
 		rcode int
@@ -203,7 +203,7 @@ func TestRulesAreReplacedUnderQueries(t *testing.T) {
 		{Config: &server.Config{UDPSize: 1232}, Access: everybody(nil), View: &policy.View{}},
 		{Config: &server.Config{UDPSize: 1232}, Access: everybody(nil),
 			View: &policy.View{Generation: 1, Local: p.local}}}
-	f.Entrance.Replace(rules[0])
+	f.Handler.Replace(rules[0])
 	packet := packed(t, "www.secure.example.")
 	var asking sync.WaitGroup
 	var done atomic.Bool
@@ -221,7 +221,7 @@ func TestRulesAreReplacedUnderQueries(t *testing.T) {
 		})
 	}
 	for i := range 500 {
-		f.Entrance.Replace(rules[i%2])
+		f.Handler.Replace(rules[i%2])
 		runtime.Gosched()
 	}
 	done.Store(true)

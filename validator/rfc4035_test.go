@@ -374,7 +374,7 @@ func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
 		"nothing between":  {"a.example. 300 IN NSEC m.example. A RRSIG NSEC", cause.None},
 		"b.example exists": {"b.example. 300 IN NSEC m.example. A RRSIG NSEC", missing},
 		"the name exists":  {"a.b.example. 300 IN NSEC m.example. A RRSIG NSEC", missing},
-		"another gap":      {"m.example. 300 IN NSEC z.example. A RRSIG NSEC", missing},
+		"another span":     {"m.example. 300 IN NSEC z.example. A RRSIG NSEC", missing},
 	} {
 		r := &Response{Question: question("a.b.example.", wire.TypeA),
 			Sets:      []*wire.RRset{k.set(t, "a.b.example.", "*.example. 300 IN A 192.0.2.1")},

@@ -29,7 +29,7 @@ func TestRFC6840AncestorDelegationDeniesNothingBelow(t *testing.T) {
 		if got := expansionOf(t, []string{cut}, "x.a.example", "a.example"); got != want {
 			t.Errorf("a closer name below %s: got %d, want %d", types, got, want)
 		}
-		// The name is in a gap of names below; its wildcard is in the gap of the cut.
+		// The name is in a span of names below; its wildcard is in the span of the cut.
 		lines = []string{"b.a.example. NSEC d.a.example. A RRSIG NSEC",
 			"a.example. NSEC b.a.example. " + types}
 		if got := denialOf(t, lines, "c.a.example", wire.TypeA); got != want {

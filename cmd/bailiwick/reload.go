@@ -42,7 +42,7 @@ type listening struct {
 	transport.Listener
 	protocol transport.Protocol
 	spec     config.Listener
-	entrance *server.Entrance
+	handler  *server.Handler
 }
 
 // serves reports whether a listener is open at the address of another one's configuration.
@@ -183,7 +183,7 @@ func (r *running) replace() (*outcome, error) {
 	r.store.SetLimits(ttlLimits(cfg))
 	r.install(next)
 	for _, l := range opened {
-		l.Start(l.entrance)
+		l.Start(l.handler)
 	}
 	gone := slices.DeleteFunc(slices.Clone(old.listeners), func(l listening) bool {
 		return slices.ContainsFunc(next.listeners, func(n listening) bool {
@@ -246,7 +246,7 @@ func (r *running) open(next *snapshot, have []listening) (opened []listening, er
 				}
 				return nil, err
 			}
-			n := listening{l, p, want, r.server.Entrance(nil, nil)}
+			n := listening{l, p, want, r.server.Handler(nil, nil)}
 			opened, next.listeners = append(opened, n), append(next.listeners, n)
 		}
 	}
@@ -270,7 +270,7 @@ func (r *running) install(next *snapshot) {
 				access = want.Access
 			}
 		}
-		l.entrance.Replace(server.Rules{Config: &next.serving, Resolver: next.resolver,
+		l.handler.Replace(server.Rules{Config: &next.serving, Resolver: next.resolver,
 			Access: policy.NewACL(access), View: view})
 	}
 }

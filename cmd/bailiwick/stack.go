@@ -393,7 +393,7 @@ func (r *running) start() {
 	tuneGC(r.cfg.Memory)
 	tuneScheduler()
 	for _, l := range r.now().listeners {
-		l.Start(l.entrance)
+		l.Start(l.handler)
 	}
 	r.metrics.Configured(time.Now(), false)
 	r.maintain()

@@ -104,8 +104,8 @@ type Source uint8
 const (
 	SourceNone Source = iota
 	SourceDNAME
-	SourceCut // a denied name above (RFC 8020)
-	SourceGap // a span without names (RFC 8198)
+	SourceCut  // a denied name above (RFC 8020)
+	SourceSpan // a span without names (RFC 8198)
 )
 
 func (s Source) String() string {

@@ -17,8 +17,8 @@ import (
 	"bailiwick/wire"
 )
 
-// gapNames are names that exist and names around them, at every depth.
-func gapNames(r *rand.Rand, zone string) (names []string) {
+// spanNames are names that exist and names around them, at every depth.
+func spanNames(r *rand.Rand, zone string) (names []string) {
 	heads := []string{"www", "wild", "ent", "b.ent", "a.b.ent", "deep", "leaf.deep", "dname",
 		"tree", "alias", "away", "*", "*.wild", "sub", "plain", "nsec3", "ns1"}
 	for range 400 {
@@ -41,9 +41,9 @@ func gapNames(r *rand.Rand, zone string) (names []string) {
 	return names
 }
 
-// Names that fall into gaps which others have shown are denied at once, and as a resolver denies
+// Names that fall into spans which others have shown are denied at once, and as a resolver denies
 // them that has to ask: the same code, the same security, and a proof that proves it.
-func TestDeniedGaps(t *testing.T) {
+func TestPreparedDenials(t *testing.T) {
 	quick := newFront(t, nil)
 	slow := newFrontWith(t, nil, func(c *resolver.Config) { c.AggressiveNSEC = false })
 	r := rand.New(rand.NewPCG(7, 8))
@@ -56,7 +56,7 @@ func TestDeniedGaps(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example.", "iterated.example.",
 		"compact.example.", "example.", "signed.optout.", "."} {
 		before := quick.seen.hits
-		for i, name := range gapNames(r, strings.TrimPrefix(zone, ".")) {
+		for i, name := range spanNames(r, strings.TrimPrefix(zone, ".")) {
 			if name == "" || strings.HasPrefix(name, ".") {
 				continue
 			}
@@ -128,12 +128,12 @@ func checkProof(t *testing.T, m *dns.Msg) {
 	}
 }
 
-// A gap's answer has TTLs that run down, ends with them, and is not given where more is known of
+// A span's answer has TTLs that run down, ends with them, and is not given where more is known of
 // the name itself.
-func TestDeniedGapEnds(t *testing.T) {
+func TestPreparedDenialEnds(t *testing.T) {
 	f := newFront(t, nil)
 	ttl := func(m *dns.Msg) uint32 { return m.Ns[0].Header().Ttl }
-	for i := range 60 { // several for each gap
+	for i := range 60 { // several for each span
 		f.ask(fmt.Sprintf("zz%d.nsec3.example.", i), dns.TypeA, edns(true))
 		f.ask(fmt.Sprintf("zz%d.secure.example.", i), dns.TypeA, edns(true))
 	}

@@ -1,4 +1,4 @@
-// Which proofs a gap's prepared answer may rest on, and what looking for them may cost (RFC 8198,
+// Which proofs a span's prepared answer may rest on, and what looking for them may cost (RFC 8198,
 // section 5).
 
 package cache
@@ -29,14 +29,14 @@ func moved(h []byte, by int) []byte {
 	return c
 }
 
-// prepare keeps an answer for the gap of a name, as build makes it for the closest encloser.
+// prepare keeps an answer for the span of a name, as build makes it for the closest encloser.
 func prepare(d *Denials, name wire.Name, v Variant, proofs []*wire.RRset,
 	build func(encloser wire.Name) *Answer) bool {
-	g, ok := d.Gap(name, now, proofs)
-	return ok && d.StorePrepared(g, v, build(g.Encloser), now)
+	s, ok := d.Span(name, now, proofs)
+	return ok && d.StorePrepared(s, v, build(s.Encloser), now)
 }
 
-// denies puts a denial of a name that rests on proofs, and reports whether another name in the gap
+// denies puts a denial of a name that rests on proofs, and reports whether another name in the span
 // is denied by it.
 func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	prepare(d, wire.MustParseName(name), VariantDO, proofs, func(e wire.Name) *Answer {
@@ -47,38 +47,38 @@ func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	return ok
 }
 
-// A gap's prepared answer rests on the gap's own record: one that was proven by others says nothing
-// about the gap.
-func TestRFC8198GapRestsOnItsOwnRecord(t *testing.T) {
+// A span's prepared answer rests on the span's own record: a denial that rests on other records
+// proves nothing about the span.
+func TestRFC8198SpanRestsOnItsOwnRecord(t *testing.T) {
 	own, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
 	d.Put(zone, []*wire.RRset{soa(), own, wildcards}, now)
 	if denies(d, "c.example", "d.example", wildcards) {
-		t.Error("denied by a proof that the gap's record is not among")
+		t.Error("denied by a proof that the span's record is not among")
 	}
 	if denies(d, "c.example", "d.example", nsec("b.example", "d.example"), wildcards) {
 		t.Error("denied by a proof of another record at the same owner")
 	}
 	if !denies(d, "c.example", "d.example", own, wildcards) {
-		t.Error("not denied by the gap's record")
+		t.Error("not denied by the span's record")
 	}
 }
 
 // Records that contradict each other prove nothing for others: here one denies b.example, another
 // shows that a.b.example exists.
-func TestRFC5155GapIsNoneWhereTheChainContradictsItself(t *testing.T) {
+func TestRFC5155SpanIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
-	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
+	span := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
 	exists := nsec3(hashed("a.b.example", 0), moved(hashed("a.b.example", 0), 1), 0)
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), apex, gap}, now)
-	if !denies(d, "a.b.example", "x.b.example", apex, gap) {
-		t.Error("not denied by the gap's record")
+	d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
+	if !denies(d, "a.b.example", "x.b.example", apex, span) {
+		t.Error("not denied by the span's record")
 	}
 	d = newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), apex, gap, exists}, now)
-	if denies(d, "a.b.example", "x.b.example", apex, gap) {
-		t.Error("denied although a name below the gap exists")
+	d.Put(zone, []*wire.RRset{soa(), apex, span, exists}, now)
+	if denies(d, "a.b.example", "x.b.example", apex, span) {
+		t.Error("denied although a name below the span exists")
 	}
 }
 
@@ -89,14 +89,14 @@ func TestMaxAggressiveIterations(t *testing.T) {
 		maxAggressiveIterations + 1: false} {
 		apex := nsec3(hashed("example", iterations), moved(hashed("example", iterations), 1),
 			iterations)
-		gap := nsec3(moved(hashed("b.example", iterations), -1),
+		span := nsec3(moved(hashed("b.example", iterations), -1),
 			moved(hashed("b.example", iterations), 1), iterations)
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), apex, gap}, now)
+		d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
 		if got := len(owners(d, "b.example.", now)) >= 2; got != want {
 			t.Errorf("%d iterations: denials are offered: %v", iterations, got)
 		}
-		if got := denies(d, "a.b.example", "x.b.example", apex, gap); got != want {
+		if got := denies(d, "a.b.example", "x.b.example", apex, span); got != want {
 			t.Errorf("%d iterations: a prepared denial is given: %v", iterations, got)
 		}
 	}
@@ -104,7 +104,7 @@ func TestMaxAggressiveIterations(t *testing.T) {
 
 func TestMaxAggressiveLabels(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
-	gap := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
+	span := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
 	for labels, want := range map[int]bool{2: true, maxAggressiveLabels: true,
 		maxAggressiveLabels + 1: false} {
 		name := "b.example"
@@ -112,21 +112,21 @@ func TestMaxAggressiveLabels(t *testing.T) {
 			name = "x." + name
 		}
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), apex, gap}, now)
+		d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
 		if got := len(owners(d, name, now)) >= 2; got != want {
 			t.Errorf("%d labels: denials are offered: %v", labels, got)
 		}
-		if got := denies(d, name, name, apex, gap); got != want {
+		if got := denies(d, name, name, apex, span); got != want {
 			t.Errorf("%d labels: a prepared denial is given: %v", labels, got)
 		}
 	}
 }
 
-// An answer is built without any lock, and meanwhile the gap may change: then it is not kept.
-func TestRFC8198GapThatHasChangedKeepsNoAnswer(t *testing.T) {
+// An answer is built without any lock, and meanwhile the span may change: then it is not kept.
+func TestRFC8198SpanThatHasChangedKeepsNoAnswer(t *testing.T) {
 	name := wire.MustParseName("c.example")
-	gap, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
-	proofs := []*wire.RRset{gap, wildcards}
+	span, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
+	proofs := []*wire.RRset{span, wildcards}
 	for what, c := range map[string]struct {
 		meanwhile func(d *Denials)
 		kept      bool
@@ -135,10 +135,10 @@ func TestRFC8198GapThatHasChangedKeepsNoAnswer(t *testing.T) {
 		"a record elsewhere": {func(d *Denials) {
 			d.Put(zone, []*wire.RRset{nsec("m.example", "z.example")}, now)
 		}, true},
-		"a name in the gap": {func(d *Denials) {
+		"a name in the span": {func(d *Denials) {
 			d.Put(zone, []*wire.RRset{nsec("bb.example", "m.example")}, now)
 		}, false},
-		"another gap from the same name": {func(d *Denials) {
+		"another span from the same name": {func(d *Denials) {
 			d.Put(zone, []*wire.RRset{nsec("b.example", "d.example")}, now)
 		}, false},
 		"the zone is forgotten": {func(d *Denials) { d.zones.Remove(zone) }, false},
@@ -148,16 +148,16 @@ func TestRFC8198GapThatHasChangedKeepsNoAnswer(t *testing.T) {
 		}, false},
 	} {
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), gap, wildcards}, now)
-		g, ok := d.Gap(name, now, proofs)
-		if !ok || g.Encloser != zone {
-			t.Fatalf("%s: no gap", what)
+		d.Put(zone, []*wire.RRset{soa(), span, wildcards}, now)
+		s, ok := d.Span(name, now, proofs)
+		if !ok || s.Encloser != zone {
+			t.Fatalf("%s: no span", what)
 		}
 		c.meanwhile(d)
 		a := NewAnswer(append(append(make([]byte, wire.HeaderLen), zone.Wire()...), 0, 1, 0, 1),
 			zone,
 			[]int{14}, now.Unix(), now.Unix()+60)
-		if got := d.StorePrepared(g, VariantDO, a, now); got != c.kept {
+		if got := d.StorePrepared(s, VariantDO, a, now); got != c.kept {
 			t.Errorf("%s: kept %v", what, got)
 		}
 		if _, _, ok := d.Denied(name, VariantDO, now); ok != c.kept {

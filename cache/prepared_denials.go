@@ -1,11 +1,11 @@
-// Prepared answers for gaps: a proof that a name does not exist proves the same of every other name
-// in the same gap that has the same closest encloser.
+// Prepared denials (RFC 8198, section 5.1): a proof that a name does not exist proves the same of
+// every other name in the same span that has the same closest encloser.
 //
-// The proof of a name error consists of the record whose gap the name falls into and the one that
-// denies the wildcard at the closest encloser (RFC 4035, section 3.1.3.2; RFC 5155, section 7.2.2).
-// Both depend on the name by the gap and the encloser alone. So the first such answer, made from
-// records that the validator found to prove it, is kept with its gap and serves the rest of a flood
-// of random names, at the price of a search.
+// The proof of a name error consists of the record that covers the name and the one that denies the
+// wildcard at the closest encloser (RFC 4035, section 3.1.3.2; RFC 5155, section 7.2.2). Both
+// depend on the name by the span and the encloser alone. So the first such answer, made from
+// records that the validator found to prove it, is kept with its span and serves the rest of a
+// flood of random names, at the price of a search.
 
 package cache
 
@@ -27,22 +27,22 @@ const (
 	variants
 )
 
-// gapAnswers are the prepared answers of a gap: those with the encloser that was asked for last.
-type gapAnswers struct {
+// spanAnswers are the prepared answers of a span: those with the encloser that was asked for last.
+type spanAnswers struct {
 	encloser wire.Name
-	ready    [variants]*Answer
+	answers  [variants]*Answer
 }
 
-func (g *gapAnswers) size() (n int) {
-	if g == nil {
+func (s *spanAnswers) size() (n int) {
+	if s == nil {
 		return 0
 	}
-	for _, a := range g.ready {
+	for _, a := range s.answers {
 		if a != nil {
 			n += a.size()
 		}
 	}
-	return n + g.encloser.Len() + 64
+	return n + s.encloser.Len() + 64
 }
 
 // Denied returns the prepared denial of a name. It was built for the closest encloser: the caller
@@ -55,72 +55,72 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 	}
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	r, encloser := z.gapOf(zone, name, now)
-	if r == nil || r.ready == nil || r.ready.encloser != encloser {
+	r, encloser := z.spanOf(zone, name, now)
+	if r == nil || r.prepared == nil || r.prepared.encloser != encloser {
 		return nil, encloser, false
 	}
-	a = r.ready.ready[v]
+	a = r.prepared.answers[v]
 	return a, encloser, a != nil && a.Good(now.Unix()) && d.day.covers(a, now.Unix())
 }
 
-// Gap is the gap between names that exist which a denied name is in, as it was when it was found.
+// Span is the span between names that exist which a denied name is in, as it was when it was found.
 // An answer for all names in it that have the same closest encloser is built without any lock, as
 // if the encloser had been asked for, and kept by [Denials.StorePrepared].
-type Gap struct {
+type Span struct {
 	Encloser wire.Name
 	name     wire.Name
 	zone     wire.Name
 	denials  *zoneDenials // of the zone
-	record   string       // the octets of the record whose gap it is
+	record   string       // the octets of the record whose span it is
 }
 
-// Gap returns the gap that a denied name is in; false if it is not known, or if the gap's own
+// Span returns the span that a denied name is in; false if it is not known, or if the span's own
 // record is not among the proofs that the denial rests on.
-func (d *Denials) Gap(name wire.Name, now time.Time, proofs []*wire.RRset) (g Gap, ok bool) {
+func (d *Denials) Span(name wire.Name, now time.Time, proofs []*wire.RRset) (s Span, ok bool) {
 	zone, z, ok := d.zoneOf(name)
 	if !ok {
-		return g, false
+		return s, false
 	}
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	r, encloser := z.gapOf(zone, name, now)
+	r, encloser := z.spanOf(zone, name, now)
 	if r == nil || !r.isAmong(zone, proofs) {
-		return g, false
+		return s, false
 	}
-	return Gap{Encloser: encloser, name: name, zone: zone, denials: z, record: r.octets}, true
+	return Span{Encloser: encloser, name: name, zone: zone, denials: z, record: r.octets}, true
 }
 
-// StorePrepared keeps an answer for the names of a gap, and reports whether it did: not if what is
-// known of the gap has changed meanwhile, or if the zone has no more room.
-func (d *Denials) StorePrepared(g Gap, v Variant, a *Answer, now time.Time) bool {
-	if z, ok := d.zones.Get(g.zone); !ok || z != g.denials || !d.storePrepared(g, v, a, now) {
+// StorePrepared keeps an answer for the names of a span, and reports whether it did: not if what is
+// known of the span has changed meanwhile, or if the zone has no more room.
+func (d *Denials) StorePrepared(s Span, v Variant, a *Answer, now time.Time) bool {
+	if z, ok := d.zones.Get(s.zone); !ok || z != s.denials || !d.storePrepared(s, v, a, now) {
 		return false
 	}
-	d.zones.Put(g.zone, g.denials) // at its new size
+	d.zones.Put(s.zone, s.denials) // at its new size
 	return true
 }
 
 // storePrepared does it in the zone.
-func (d *Denials) storePrepared(g Gap, v Variant, a *Answer, now time.Time) bool {
-	z := g.denials
+func (d *Denials) storePrepared(s Span, v Variant, a *Answer, now time.Time) bool {
+	z := s.denials
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	r, encloser := z.gapOf(g.zone, g.name, now)
-	if r == nil || r.octets != g.record || encloser != g.Encloser ||
-		z.contradicts(encloser, g.name) {
+	r, encloser := z.spanOf(s.zone, s.name, now)
+	if r == nil || r.octets != s.record || encloser != s.Encloser ||
+		z.contradicts(encloser, s.name) {
 		return false
 	}
-	answers := &gapAnswers{encloser: encloser}
-	if r.ready != nil && r.ready.encloser == encloser {
-		*answers = *r.ready
+	prepared := &spanAnswers{encloser: encloser}
+	if r.prepared != nil && r.prepared.encloser == encloser {
+		*prepared = *r.prepared
 	}
-	answers.ready[v] = a
-	grown := answers.size() - r.ready.size()
+	prepared.answers[v] = a
+	grown := prepared.size() - r.prepared.size()
 	if !d.fits(z.size + grown) { // a zone that is too large would be dropped as a whole
 		return false
 	}
 	z.size += grown
-	r.ready = answers
+	r.prepared = prepared
 	return true
 }
 
@@ -140,15 +140,15 @@ func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok boo
 	}
 }
 
-// gapOf is the live record whose gap a name is in, and the name's closest encloser; nil if none is
-// known. It only finds what a proof may be kept with: whether something is one the validator says.
-func (z *zoneDenials) gapOf(zone, name wire.Name, now time.Time) (r *denialRecord,
+// spanOf returns the live record that covers a name, and the name's closest encloser; nil if none
+// is known. It only finds what a proof may be kept with: the validator decides what is a proof.
+func (z *zoneDenials) spanOf(zone, name wire.Name, now time.Time) (r *denialRecord,
 	encloser wire.Name) {
 	switch {
 	case len(z.nsec) > 0:
-		r, encloser = z.nsecGap(zone, name)
+		r, encloser = z.nsecSpan(zone, name)
 	case len(z.nsec3) > 0:
-		r, encloser = z.nsec3Gap(zone, name)
+		r, encloser = z.nsec3Span(zone, name)
 	}
 	if r == nil || r.expires <= now.Unix() || !name.Below(encloser) {
 		return nil, encloser
@@ -156,7 +156,7 @@ func (z *zoneDenials) gapOf(zone, name wire.Name, now time.Time) (r *denialRecor
 	return r, encloser
 }
 
-func (z *zoneDenials) nsecGap(zone, name wire.Name) (*denialRecord, wire.Name) {
+func (z *zoneDenials) nsecSpan(zone, name wire.Name) (*denialRecord, wire.Name) {
 	var buf [2 * wire.MaxNameLen]byte
 	order := name.AppendOrder(buf[:0])
 	i, found := search(z.nsec, order)
@@ -174,8 +174,8 @@ func (z *zoneDenials) nsecGap(zone, name wire.Name) (*denialRecord, wire.Name) {
 	return r, encloser
 }
 
-// nsec3Gap goes down from the apex: as far as records match, names exist; the next is in a gap.
-func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) {
+// nsec3Span goes down from the apex: as far as records match, names exist; the next is in a span.
+func (z *zoneDenials) nsec3Span(zone, name wire.Name) (*denialRecord, wire.Name) {
 	top, labels := zone.Labels(), name.Labels()
 	if z.iter > maxAggressiveIterations || labels-top > maxAggressiveLabels {
 		return nil, zone
@@ -189,7 +189,7 @@ func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) 
 		case match:
 			encloser = closer
 			continue
-		case r.spans(h[:]):
+		case r.covers(h[:]):
 			return r, encloser
 		}
 		break
@@ -197,8 +197,8 @@ func (z *zoneDenials) nsec3Gap(zone, name wire.Name) (*denialRecord, wire.Name) 
 	return nil, encloser
 }
 
-// spans reports whether a hash that is not the record's own is in its gap.
-func (r *denialRecord) spans(h []byte) bool {
+// covers reports whether a hash that is not the record's own is in its span.
+func (r *denialRecord) covers(h []byte) bool {
 	return wire.BetweenNSEC3([]byte(r.order()), h, []byte(r.next()))
 }
 
