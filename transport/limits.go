@@ -123,4 +123,8 @@ const (
 	// udpBuffer is what is asked of the kernel for a listener's receive and send buffers, in octets
 	// per socket.
 	udpBuffer = 4 << 20
+	// udpRest is how many packets of a socket are still answered when its listener stops: as many
+	// as the buffer holds, which the kernel makes twice as large and charges 768 octets a packet at
+	// least.
+	udpRest = 2 * udpBuffer / 768
 )

@@ -55,7 +55,8 @@ type Listener interface {
 // Stopper is a listener without connections. Before its end it can be told to take no more queries,
 // while answers to those that it has taken still leave.
 type Stopper interface {
-	// Stop takes no more queries. It returns when nothing is read any more.
+	// Stop takes the queries that have arrived, and no more. It returns when nothing is read any
+	// more.
 	Stop()
 }
 

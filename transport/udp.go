@@ -25,7 +25,7 @@ type udpListener struct {
 	ends     []endpoint
 	wildcard bool // at all addresses: each packet has to say which it came to
 	teams    []*udpTeam
-	closing  chan struct{} // is closed when nothing more is read
+	closing  chan struct{} // is closed when no more is waited for
 	stop     sync.Once     // of reading
 	gone     sync.Once     // the sockets are closed: their numbers may be others' by now
 	wg       sync.WaitGroup

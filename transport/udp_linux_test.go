@@ -38,7 +38,7 @@ func TestUDPReaderWaits(t *testing.T) {
 		}
 	}
 	// Its interval began long ago, so the first batch ends it.
-	r := l.teams[0].newReader()
+	r := l.teams[0].newReader(0)
 	r.handler = &echo{}
 	r.began = time.Now().Add(-time.Hour)
 	ask(raiseAt)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"bailiwick/internal/guard"
 	"bailiwick/wire"
@@ -28,8 +29,13 @@ type endpoint struct{ *net.UDPConn }
 
 func newEndpoint(c *net.UDPConn) (endpoint, error) { return endpoint{c}, nil }
 
-func (e endpoint) close() { _ = e.Close() }                  // it is gone either way
-func (e endpoint) wake()  { _ = e.SetReadDeadline(longAgo) } // fails on a closed socket only
+func (e endpoint) close() { _ = e.Close() } // it is gone either way
+
+// lastReads is for how long what has arrived is read when the listener stops.
+const lastReads = 20 * time.Millisecond
+
+// wake ends the reading soon. Setting a deadline fails on a closed socket only.
+func (e endpoint) wake() { _ = e.SetReadDeadline(time.Now().Add(lastReads)) }
 
 // write sends an answer. A full buffer loses packets, as the network does.
 func (e endpoint) write(reply []byte, to netip.AddrPort) { _, _ = e.WriteToUDPAddrPort(reply, to) }

@@ -71,8 +71,8 @@ func (t *udpTeam) close() { _ = unix.Close(t.epoll) } // it is gone either way
 func (t *udpTeam) start(h Handler) {
 	t.handler = h
 	t.call()
-	for range t.ends {
-		t.listener.wg.Go(t.newReader().run)
+	for i := range t.ends {
+		t.listener.wg.Go(t.newReader(i).run)
 	}
 }
 
@@ -108,6 +108,7 @@ func (t *udpTeam) closed() bool {
 // udpReader is one of a team.
 type udpReader struct {
 	*udpTeam
+	own     int // the socket whose rest it reads when the listener stops
 	in, out *batch
 	events  [teamSize]unix.EpollEvent
 	handed  bool      // a query went to the resolver
@@ -115,12 +116,13 @@ type udpReader struct {
 	began   time.Time // the interval
 }
 
-func (t *udpTeam) newReader() *udpReader {
+func (t *udpTeam) newReader(own int) *udpReader {
 	w := t.listener.wildcard
-	return &udpReader{udpTeam: t, in: newBatch(w), out: newBatch(w)}
+	return &udpReader{udpTeam: t, own: own, in: newBatch(w), out: newBatch(w)}
 }
 
-// run works in one mode after the other, until the listener is closed.
+// run works in one mode after the other, until the listener is closed. Then it answers what has
+// arrived before.
 func (r *udpReader) run() {
 	for m := modeRest; !r.closed(); m = r.change(m, r.sample) {
 		r.sample = sample{}
@@ -135,6 +137,9 @@ func (r *udpReader) run() {
 		default:
 			r.block()
 		}
+	}
+	for rest, n := udpRest, 1; n > 0 && rest > 0; rest -= n {
+		n = r.batch(&r.ends[r.own])
 	}
 }
 
@@ -230,9 +235,6 @@ func (r *udpReader) serve(n int) {
 // batch answers what has arrived at a socket, up to batchSize packets, and counts them.
 func (r *udpReader) batch(e *endpoint) int {
 	n := r.in.receive(e.fd)
-	if r.closed() {
-		return 0 // what is received from a socket that was shut down are no packets
-	}
 	answers := 0
 	for i := 0; i < n; {
 		i, answers = r.answers(e, i, n, answers)

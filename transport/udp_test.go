@@ -84,3 +84,59 @@ func TestUDPAnswersLeaveAfterStop(t *testing.T) {
 		t.Errorf("%d queries were taken", n)
 	}
 }
+
+// Queries that have arrived when a listener is stopped are answered, though nobody has read them:
+// the only reader of the socket is busy with another.
+func TestUDPStopAnswersWhatHasArrived(t *testing.T) {
+	h := &occupied{entered: make(chan struct{}), leave: make(chan struct{})}
+	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1,
+		Observer: &witness{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.Start(h)
+	c, err := net.Dial("udp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const waiting = 3 * 32 // more than is read at once
+	for i := range 1 + waiting {
+		if _, err := c.Write(query("fast")); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-h.entered
+		}
+	}
+	stopped := make(chan struct{})
+	go func() {
+		l.(Stopper).Stop()
+		close(stopped)
+	}()
+	<-l.(*udpListener).closing
+	close(h.leave)
+	<-stopped
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for i, buf := 0, make([]byte, 4096); i < 1+waiting; i++ {
+		if _, err := c.Read(buf); err != nil {
+			t.Fatalf("after %d answers: %v", i, err)
+		}
+	}
+}
+
+// occupied is an echo that the first query keeps busy until it is let go.
+type occupied struct {
+	echo
+	first          sync.Once
+	entered, leave chan struct{}
+}
+
+func (o *occupied) Handle(packet []byte, c Client, into []byte) ([]byte, Pending) {
+	o.first.Do(func() {
+		close(o.entered)
+		<-o.leave
+	})
+	return o.echo.Handle(packet, c, into)
+}
