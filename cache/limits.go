@@ -31,6 +31,18 @@ const (
 	// memory (RFC 8767, section 5: between one and three days).
 	maxStale = 24 * time.Hour
 
+	// noSOATTL is how long a denial without SOA and proofs is kept, per name: RFC 2308, section 5
+	// says not to at all; a few seconds keep a broken server from being asked for every client.
+	noSOATTL = 5 * time.Second
+	// maxDelegationTTL bounds how long a parent is taken at its word.
+	maxDelegationTTL = 24 * time.Hour
+	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL
+	// the zone itself gives its NS set: a zone cannot make us ask its parent more often.
+	MinDelegation = 60 * time.Second
+	// minTrustTTL and maxTrustTTL bound how long a zone's keys are believed without asking again.
+	minTrustTTL = 1 * time.Second
+	maxTrustTTL = 24 * time.Hour
+
 	// maxAggressiveIterations and maxAggressiveLabels bound what looking for an NSEC3 proof costs,
 	// per query: beyond them asking the zone is cheaper than hashing every ancestor of the name.
 	maxAggressiveIterations = 10

@@ -8,49 +8,6 @@ import (
 	"bailiwick/wire"
 )
 
-// State is how far an entry is in its life.
-type State uint8
-
-// The states, from the worst.
-const (
-	// None: nothing is kept, or it is of no use to anybody.
-	None State = iota
-	// Stale: it has ended, no longer ago than maxStale. It is found as long as its memory is not
-	// needed for others; whether anybody is ever told is a matter of policy (RFC 8767).
-	Stale
-	// Ending: no more than a tenth of its time is left. It is good, and should be resolved anew
-	// before it ends.
-	Ending
-	// Fresh: it is good.
-	Fresh
-)
-
-// Good reports whether an entry answers questions.
-func (s State) Good() bool { return s >= Ending }
-
-// stateOf returns the state at the second now of an entry that should be resolved anew from one
-// second on, and ends at another.
-func stateOf(now, refresh, expires int64) State {
-	switch {
-	case now < refresh && now < expires:
-		return Fresh
-	case now < expires:
-		return Ending
-	case now < expires+int64(maxStale.Seconds()):
-		return Stale
-	}
-	return None
-}
-
-// refreshAt is the second from which no more than a tenth of the time that data are kept is left.
-func refreshAt(stored, expires int64) int64 { return expires - (expires-stored)/10 }
-
-// Refresh is the second from which a set should be resolved anew.
-func (r *RRset) Refresh() int64 { return refreshAt(r.Stored, r.Expires) }
-
-// Refresh is the second from which a denial should be resolved anew.
-func (n *Negative) Refresh() int64 { return refreshAt(n.Stored, n.Expires) }
-
 // LookupRRset returns the RRset of a key, and its state. The RRset expires no later than the first
 // of the signatures that it rests on.
 func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {

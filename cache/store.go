@@ -25,11 +25,6 @@ type Store struct {
 	day    *daytime
 }
 
-// TTLLimits are the operator's bounds of TTLs.
-type TTLLimits struct {
-	Min, Max, MinNegative, MaxNegative time.Duration
-}
-
 // Shares of the memory, in hundredths; the resolver's zones and servers take the rest.
 const (
 	shareAnswers     = 40
@@ -122,27 +117,6 @@ func rrsetSize(_ Key, r RRset) int {
 	return n
 }
 
-// TTL is what is left at the second now.
-func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
-
-// ClampTTL applies the operator's limits to the TTL of data that rest on a signature that ends at
-// until: no limit makes them outlive it (RFC 4035, section 5.3.3).
-func (s *Store) ClampTTL(ttl, until uint32, now time.Time) uint32 {
-	l := s.limits.Load()
-	return s.clamp(ttl, l.Min, l.Max, until, now)
-}
-
-// ClampNegativeTTL is ClampTTL for negative answers.
-func (s *Store) ClampNegativeTTL(ttl, until uint32, now time.Time) uint32 {
-	l := s.limits.Load()
-	return s.clamp(ttl, l.MinNegative, l.MaxNegative, until, now)
-}
-
-func (s *Store) clamp(ttl uint32, least, most time.Duration, until uint32, now time.Time) uint32 {
-	t := min(max(int64(ttl), int64(least/time.Second)), int64(most/time.Second))
-	return uint32(max(0, min(t, s.day.left(until, now.Unix()))))
-}
-
 // PutRRset keeps a set for its TTL. A set with TTL 0 is not kept (RFC 1035, section 3.2.1).
 func (s *Store) PutRRset(k Key, r RRset, now time.Time) {
 	if r.Set.TTL == 0 {
@@ -211,10 +185,6 @@ func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
 	return f.Failure, true
 }
 
-// Backoff is how long a failure is remembered: at first, and at most, where each failure in a row
-// doubles the time (RFC 9520, section 3.2).
-type Backoff struct{ First, Max time.Duration }
-
 // PutFailure remembers a failure.
 func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 	e := &Failure{Failure: f, Count: 1}
@@ -222,7 +192,7 @@ func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 		now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
 		e.Count = old.Count + 1
 	}
-	e.Expires = now.Add(min(b.First<<min(e.Count-1, 8), b.Max)).Unix()
+	e.Expires = now.Add(b.after(e.Count)).Unix()
 	s.Failures.Put(k, e)
 }
 

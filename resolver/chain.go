@@ -235,11 +235,7 @@ func (x *resolution) bogusTrust(zone wire.Name, f *cause.Failure) validator.Trus
 
 // earliest bounds an expiry by a TTL in seconds.
 func (x *resolution) earliest(t time.Time, ttl uint32) time.Time {
-	end := x.r.clock.Now().Add(min(max(time.Duration(ttl)*time.Second, minTrustTTL), maxTrustTTL))
-	if t.IsZero() || end.Before(t) {
-		return end
-	}
-	return t
+	return cache.TrustEnd(t, ttl, x.r.clock.Now())
 }
 
 // delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the
@@ -250,7 +246,7 @@ func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trus
 		return nil, t
 	}
 	if set, ok := x.r.anchors.At(zone); ok {
-		return x.usable(zone, set, x.earliest(time.Time{}, uint32(maxTrustTTL/time.Second)))
+		return x.usable(zone, set, x.earliest(time.Time{}, uint32(cache.MaxTTL/time.Second)))
 	}
 	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDS})
 	if f != nil {

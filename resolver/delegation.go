@@ -47,11 +47,11 @@ func referralFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *ref
 	return r
 }
 
-// delegation returns the delegation that the referral makes now. No parent is believed for longer
-// than maxDelegationTTL.
-func (r *referral) delegation(now time.Time) *cache.Delegation {
+// delegation returns the delegation that the referral makes now, below another one; above is nil
+// where that is the root's.
+func (r *referral) delegation(above *cache.Delegation, now time.Time) *cache.Delegation {
 	return &cache.Delegation{Zone: r.zone, Servers: r.servers, Stored: now.Unix(),
-		Expires: now.Add(min(r.ttl, maxDelegationTTL)).Unix()}
+		Expires: cache.DelegationEnd(r.ttl, above, now)}
 }
 
 // addresses reads an A or AAAA set, the first few.
@@ -76,10 +76,11 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 // CVE-2012-1033; phoenix domains).
 func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
-	d := got.referral.delegation(now)
-	if !from.Zone.IsRoot() {
-		d.Expires = min(d.Expires, from.Expires)
+	above := from
+	if from.Zone.IsRoot() { // the hints, or what priming found: no parent's word
+		above = nil
 	}
+	d := got.referral.delegation(above, now)
 	if d.Expires > now.Unix() {
 		x.r.cache.Delegations.Put(d.Zone, d)
 	}
@@ -126,7 +127,7 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 		}
 	}
 	now := a.x.r.clock.Now()
-	ends := now.Add(max(time.Duration(ns.TTL)*time.Second, MinDelegation)).Unix()
+	ends := cache.OwnServersEnd(time.Duration(ns.TTL)*time.Second, now)
 	own := cut.Own
 	if a.q.Type == wire.TypeNS && a.q.Name == a.zone {
 		own = ownServers(ns, cut)

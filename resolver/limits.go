@@ -29,9 +29,6 @@ const (
 
 	// MaxNameServers is how many name servers of a delegation are kept (NRDelegation).
 	MaxNameServers = 13
-	// MinDelegation is how long the servers that a parent names are asked at least, whatever TTL
-	// the zone itself gives its NS set: a zone cannot make us ask its parent more often.
-	MinDelegation = 60 * time.Second
 	// maxAddresses is how many addresses of a name server are kept, for each family
 	// (CVE-2026-3592).
 	maxAddresses = 4
@@ -111,25 +108,11 @@ const (
 	probeTimeout         = 4 * time.Second
 )
 
-// maxDelegationTTL bounds how long a parent is taken at its word.
-const maxDelegationTTL = 24 * time.Hour
-
 // maxLookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
 const maxLookupsAtOnce = 2
 
-// noSOATTL is how long a denial without SOA and proofs is kept, in seconds, per name: RFC 2308,
-// section 5 says not to at all; a few seconds keep a broken server from being asked for every
-// client.
-const noSOATTL = 5
-
 // hintsTTL is how long the hints serve where priming fails: long enough not to try for every query.
 const hintsTTL = time.Minute
-
-// Bounds of how long a zone's keys are believed without asking again.
-const (
-	minTrustTTL = 1 * time.Second
-	maxTrustTTL = 24 * time.Hour
-)
 
 // maxZoneFaults bounds what one address can make us remember.
 const maxZoneFaults = 64

@@ -14,6 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/wire"
@@ -151,8 +152,8 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 		{"600 ns1.mobile.example.", 590 * time.Second, "192.0.2.1"},
 		{"600 ns1.mobile.example.", 601 * time.Second, "192.0.2.2"},
 		// Not at the price of its parent.
-		{"0 ns1.mobile.example.", resolver.MinDelegation - time.Second, "192.0.2.1"},
-		{"0 ns1.mobile.example.", resolver.MinDelegation + time.Second, "192.0.2.2"},
+		{"0 ns1.mobile.example.", cache.MinDelegation - time.Second, "192.0.2.1"},
+		{"0 ns1.mobile.example.", cache.MinDelegation + time.Second, "192.0.2.2"},
 		// Never longer than the parent says.
 		{"172800 ns1.mobile.example.", 24*time.Hour + time.Second, "192.0.2.2"},
 		{"172800 ns1.mobile.example. ns1.helper.example.", 24*time.Hour + time.Second, "192.0.2.2"},

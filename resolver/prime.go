@@ -40,7 +40,7 @@ func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
 		return
 	}
 	now := x.r.clock.Now()
-	d := referralFrom(got.sets[0], additional, wire.Root).delegation(now)
+	d := referralFrom(got.sets[0], additional, wire.Root).delegation(nil, now)
 	known := map[wire.Name][]cache.NameServer{}
 	for _, h := range x.r.cfg.Hints {
 		known[h.Name] = append(known[h.Name], h)

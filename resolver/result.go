@@ -60,42 +60,17 @@ type result struct {
 	unsignedCut bool
 }
 
-// ttl is the shortest TTL of the result's sets.
+// ttl is the smallest TTL of the result's sets.
 func (l *result) ttl() uint32 {
-	ttl := uint32(cache.MaxTTL / time.Second)
-	for _, s := range l.sets {
-		ttl = min(ttl, s.TTL)
-	}
 	if len(l.sets) == 0 {
-		for _, s := range l.proofs {
-			ttl = min(ttl, s.TTL)
-		}
+		return cache.MinTTL(l.proofs)
 	}
-	return ttl
+	return cache.MinTTL(l.sets)
 }
 
 // until is when the first signature ends that the result rests on, 0 for none.
 func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
-}
-
-// negativeTTL is how long a denial may be kept: the least of the SOA's TTL, its minimum, and the
-// proofs' (RFC 2308, section 5; RFC 9077, section 3).
-func negativeTTL(proofs []*wire.RRset, none uint32) uint32 {
-	ttl, any := ^uint32(0), false
-	for _, p := range proofs {
-		any = true
-		ttl = min(ttl, p.TTL)
-		if p.Type == wire.TypeSOA {
-			if soa, err := wire.ParseSOA(p.Data.First()); err == nil {
-				ttl = min(ttl, soa.Minimum)
-			}
-		}
-	}
-	if !any {
-		return none
-	}
-	return ttl
 }
 
 // shape returns the validator's name of a kind.
@@ -125,10 +100,7 @@ func (r *Resolver) store(k cache.Key, l *result) {
 
 // storeSets keeps data or an alias, each set for its TTL.
 func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
-	for _, s := range l.sets {
-		s.TTL = r.cache.ClampTTL(s.TTL, s.Until, now)
-	}
-	r.joinProofs(l, now)
+	r.cache.ClampTTLs(l.sets, l.proofs, now)
 	for i, s := range l.sets {
 		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
 			l.status == wire.Secure {
@@ -148,34 +120,12 @@ func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
 	}
 }
 
-// joinProofs gives data that were made from a wildcard and the denials that they need one TTL:
-// they are one entry, which ends when any of its records does (RFC 4035, section 4.5).
-func (r *Resolver) joinProofs(l *result, now time.Time) {
-	ttl := l.ttl()
-	for _, p := range l.proofs {
-		p.TTL = r.cache.ClampTTL(p.TTL, p.Until, now)
-		if p.Type == wire.TypeNSEC || p.Type == wire.TypeNSEC3 {
-			ttl = min(ttl, p.TTL)
-		}
-	}
-	if len(l.proofs) == 0 {
-		return
-	}
-	for _, s := range l.sets {
-		s.TTL = min(s.TTL, ttl)
-	}
-	for _, p := range l.proofs {
-		p.TTL = min(p.TTL, ttl)
-	}
-}
-
 // storeDenial keeps a denial and all that belongs to it for one time.
 func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure,
 		Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
-	ttl := r.cache.ClampNegativeTTL(negativeTTL(l.proofs, noSOATTL), n.Until, now)
+	ttl := r.cache.ClampDenial(l.proofs, n.Until, now)
 	for _, p := range l.proofs {
-		p.TTL = ttl
 		switch {
 		case p.Type == wire.TypeSOA && n.SOA == nil:
 			n.SOA = p

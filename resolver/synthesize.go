@@ -26,8 +26,7 @@ func (r *Resolver) keepDenials(l *result, now time.Time) {
 		return
 	}
 	if l.kind == kindAnswer || l.kind == kindAlias {
-		ttl := r.cache.ClampNegativeTTL(negativeTTL(sets, noSOATTL), wire.EarliestEnd(0, sets...),
-			now)
+		ttl := r.cache.ClampNegativeTTL(cache.NegativeTTL(sets), wire.EarliestEnd(0, sets...), now)
 		for i, s := range sets { // which the answer goes on to use as they are
 			c := *s
 			c.TTL = min(s.TTL, ttl)

@@ -4,6 +4,7 @@
 package cache
 
 import (
+	"encoding/binary"
 	"testing"
 	"time"
 
@@ -26,6 +27,125 @@ func TestMaxNegativeTTL(t *testing.T) {
 	s := New(MinMemory, TTLLimits{})
 	if got := s.ClampNegativeTTL(1<<31-1, 0, now); got != uint32(maxNegativeTTL/time.Second) {
 		t.Errorf("a negative TTL of 68 years becomes %d s", got)
+	}
+}
+
+// soaWith is a SOA set with a TTL and a minimum.
+func soaWith(ttl, minimum uint32) *wire.RRset {
+	rdata := append([]byte{0, 0}, make([]byte, 16)...) // no names; serial to expire
+	s := denial("example", wire.TypeSOA, binary.BigEndian.AppendUint32(rdata, minimum))
+	s.TTL = ttl
+	return s
+}
+
+// RFC 2308, section 5: a denial is kept for the least of its SOA's TTL and minimum. Without SOA it
+// would not be kept at all; a broken server is spared for some seconds.
+func TestRFC2308NegativeTTL(t *testing.T) {
+	for _, c := range []struct{ ttl, minimum, want uint32 }{
+		{300, 900, 300}, {900, 300, 300}, {300, 300, 300}, {900, 0, 0}, {0, 900, 0},
+	} {
+		if got := NegativeTTL([]*wire.RRset{soaWith(c.ttl, c.minimum)}); got != c.want {
+			t.Errorf("SOA with TTL %d and minimum %d: %d s, want %d", c.ttl, c.minimum, got, c.want)
+		}
+	}
+	if got := NegativeTTL(nil); got != uint32(noSOATTL/time.Second) {
+		t.Errorf("without SOA: %d s", got)
+	}
+}
+
+// RFC 9077, section 3: nor is it kept for longer than its NSEC and NSEC3 records.
+func TestRFC9077NegativeTTL(t *testing.T) {
+	proof := nsec("example", "z.example")
+	for _, ttl := range []uint32{10, 900} {
+		proof.TTL = ttl
+		want := min(ttl, 300)
+		if got := NegativeTTL([]*wire.RRset{soaWith(300, 600), proof}); got != want {
+			t.Errorf("an NSEC record of %d s and a SOA of 300: %d s, want %d", ttl, got, want)
+		}
+	}
+}
+
+// RFC 4035, section 4.5: data from a wildcard and the denials that they need are one entry, which
+// ends when any of its records does. Data that need none have their own TTL each.
+func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
+	s := New(MinMemory, TTLLimits{Max: time.Hour})
+	for _, c := range []struct{ a, b, proof, soa, want uint32 }{
+		{300, 200, 100, 50, 100}, {300, 200, 250, 50, 200}, {7200, 7200, 7200, 50, 3600},
+	} {
+		a, b := set(name(1), c.a, 1), set(name(2), c.b, 1)
+		proof, apex := nsec("example", "z.example"), soaWith(c.soa, c.soa)
+		proof.TTL = c.proof
+		s.ClampTTLs([]*wire.RRset{a, b}, []*wire.RRset{apex, proof}, now)
+		if a.TTL != c.want || b.TTL != c.want || proof.TTL != c.want || apex.TTL != c.soa {
+			t.Errorf("%+v: data have %d and %d s, the proof %d, the SOA %d", c, a.TTL, b.TTL,
+				proof.TTL, apex.TTL)
+		}
+		a, b = set(name(1), c.a, 1), set(name(2), c.b, 1)
+		s.ClampTTLs([]*wire.RRset{a, b}, nil, now)
+		if a.TTL != min(c.a, 3600) || b.TTL != min(c.b, 3600) {
+			t.Errorf("%+v: data without a proof have %d and %d s", c, a.TTL, b.TTL)
+		}
+	}
+}
+
+// RFC 4035, section 4.5: all sets of a denial have the TTL that it is kept for.
+func TestRFC4035ADenialHasOneTTL(t *testing.T) {
+	s := New(MinMemory, TTLLimits{MinNegative: 60 * time.Second})
+	for _, c := range []struct{ soa, proof, want uint32 }{{300, 200, 200}, {300, 10, 60}} {
+		apex, proof := soaWith(c.soa, c.soa), nsec("example", "z.example")
+		proof.TTL = c.proof
+		got := s.ClampDenial([]*wire.RRset{apex, proof}, 0, now)
+		if got != c.want || apex.TTL != c.want || proof.TTL != c.want {
+			t.Errorf("%+v: %d s, the SOA has %d, the NSEC record %d", c, got, apex.TTL, proof.TTL)
+		}
+	}
+}
+
+// Trust in a zone ends with the first of the sets that it rests on (RFC 4035, section 5.3.3): no
+// sooner than in a second, as the question that it was found for needs it, and no later than in a
+// day.
+func TestRFC4035TrustEndsBetweenMinTrustTTLAndMaxTrustTTL(t *testing.T) {
+	for _, c := range []struct {
+		ttls []uint32
+		want time.Duration
+	}{
+		{[]uint32{300}, 300 * time.Second},
+		{[]uint32{300, 200}, 200 * time.Second},
+		{[]uint32{200, 300}, 200 * time.Second},
+		{[]uint32{300, 0}, minTrustTTL},
+		{[]uint32{1<<31 - 1, 7 * day}, maxTrustTTL},
+	} {
+		var end time.Time
+		for _, ttl := range c.ttls {
+			end = TrustEnd(end, ttl, now)
+		}
+		if got := end.Sub(now); got != c.want {
+			t.Errorf("TTLs %v: trusted for %v, want %v", c.ttls, got, c.want)
+		}
+	}
+}
+
+// A delegation has its parent's TTL, ends within a day (maxDelegationTTL) and with the delegation
+// above it (CVE-2012-1033). The zone's own NS set ends it no sooner than in MinDelegation.
+func TestDelegationTTLs(t *testing.T) {
+	above := &Delegation{Expires: now.Unix() + 600}
+	for _, c := range []struct {
+		ttl   time.Duration
+		above *Delegation
+		want  int64
+	}{
+		{300 * time.Second, nil, 300}, {300 * time.Second, above, 300},
+		{900 * time.Second, above, 600}, {48 * time.Hour, nil, day},
+	} {
+		if got := DelegationEnd(c.ttl, c.above, now) - now.Unix(); got != c.want {
+			t.Errorf("%v below %v: %d s, want %d", c.ttl, c.above, got, c.want)
+		}
+	}
+	for ttl, want := range map[time.Duration]time.Duration{0: MinDelegation,
+		time.Hour: time.Hour} {
+		if got := OwnServersEnd(ttl, now) - now.Unix(); got != int64(want/time.Second) {
+			t.Errorf("an NS set of %v ends a delegation after %d s, want %v", ttl, got, want)
+		}
 	}
 }
 
