@@ -63,7 +63,7 @@ func (u *quicUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 			return reply, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case d.conn.Context().Err() != nil:
+		case d.conn.Context().Err() != nil || lost(err):
 			u.forget(d)
 			if !fresh {
 				continue
@@ -71,6 +71,19 @@ func (u *quicUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 		}
 		return nil, err
 	}
+}
+
+// lost reports whether an exchange failed since its connection ended: its streams are told before
+// the connection's context is.
+func lost(err error) bool {
+	var (
+		closed  *quic.ApplicationError
+		failed  *quic.TransportError
+		idle    *quic.IdleTimeoutError
+		unknown *quic.StatelessResetError
+	)
+	return errors.As(err, &closed) || errors.As(err, &failed) || errors.As(err, &idle) ||
+		errors.As(err, &unknown)
 }
 
 // dial returns the connection, or begins one.

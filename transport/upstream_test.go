@@ -5,10 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go"
 )
 
 // peerOf is who a listener's certificate is.
@@ -112,6 +115,24 @@ func TestUpstreamReconnects(t *testing.T) {
 					Timeout: 10 * time.Second}); err != nil {
 				t.Errorf("%v, question %d: %v", p, i, err)
 			}
+		}
+	}
+}
+
+// What ends with its connection is asked again over a new one; what the server did to the stream
+// alone is not.
+func TestUpstreamReconnectsWhereTheConnectionIsLost(t *testing.T) {
+	for err, want := range map[error]bool{
+		&quic.ApplicationError{Remote: true}: true,
+		&quic.TransportError{}:               true,
+		&quic.IdleTimeoutError{}:             true,
+		&quic.StatelessResetError{}:          true,
+		&quic.StreamError{Remote: true}:      false,
+		io.EOF:                               false,
+		errors.Join(ErrSpoofed, errBroken):   false,
+	} {
+		if got := lost(err); got != want {
+			t.Errorf("%T %v: %v", err, err, got)
 		}
 	}
 }
