@@ -147,13 +147,13 @@ func (b *budget) err() *cause.Failure {
 }
 
 // failureOf returns why a context has ended. One that gives no reason is that of somebody who has
-// gone, or is about to.
+// gone.
 func failureOf(ctx context.Context) *cause.Failure {
 	var f *cause.Failure
 	if errors.As(context.Cause(ctx), &f) {
 		return f
 	}
-	return &cause.Failure{Cause: cause.Overload, Detail: "given up"}
+	return &cause.Failure{Cause: cause.ClientGone}
 }
 
 // end ends what the budget is for, with all that was resolved for it alone.

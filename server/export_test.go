@@ -24,3 +24,13 @@ func (s *Server) FillPrefix(a netip.Addr) {
 		_ = s.admit(a, false)
 	}
 }
+
+// HangUpTime is how long the query of a client that has hung up keeps its place.
+const HangUpTime = hangUpTime
+
+// Serving returns how many queries of an address's prefix have a place.
+func (s *Server) Serving(a netip.Addr) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.prefixes[transport.ClientPrefix(a)]
+}

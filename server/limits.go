@@ -15,6 +15,10 @@ const (
 	// of ours or a connection: nobody can use up their places by forging it. Unbound's
 	// wait-limit-cookie.
 	maxPerProvenPrefix = 10000
+	// hangUpTime is how long a query whose client has hung up still counts as one of its prefix.
+	// Without it, who asks over connections and hangs up at once could have any number of questions
+	// asked (as in CVE-2023-44487): it is bounded by maxPerProvenPrefix in this time.
+	hangUpTime = time.Second
 
 	// MaxPulse is how many answers over UDP that have waited leave for one address in a paceWindow,
 	// unless it asks for more at the time (DNSBomb, CVE-2024-33655): 10,000 a second, which is

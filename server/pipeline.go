@@ -18,6 +18,7 @@
 package server
 
 import (
+	"context"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -52,6 +53,7 @@ type request struct {
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // what the step that was done with the query came to, nil for silence
 
+	client context.Context // of a pending query: ends when the client has gone
 	send   func([]byte)    // of a pending query: to the client, once; nil then
 	cookie [cookieLen]byte // of the answer, if the query has one
 	qname  [wire.MaxNameLen]byte
@@ -196,23 +198,23 @@ func (r *request) notRecursive() []byte {
 }
 
 // Resolve implements transport.Pending.
-func (r *request) Resolve(reply func([]byte)) {
-	r.send = reply
+func (r *request) Resolve(client context.Context, reply func([]byte)) {
+	r.client, r.send = client, reply
 	defer func() { r.caught(recover()) }()
-	s, client, proven := r.server, r.from.Addr.Addr(), r.proven()
-	if f := s.admit(client, proven); f != nil {
+	s, addr, proven := r.server, r.from.Addr.Addr(), r.proven()
+	if f := s.admit(addr, proven); f != nil {
 		r.limited(f.Cause)
 		s.observe.ServFail(f.Cause)
 		r.reply(r.short(wire.RCodeServFail, f))
 		return
 	}
 	if !proven {
-		s.pace.enter(client)
+		s.pace.enter(addr)
 	}
 	s.work(func() {
-		defer s.release(client)
+		defer func() { s.release(addr, client.Err() != nil) }()
 		if !proven {
-			defer s.pace.leave(client)
+			defer s.pace.leave(addr)
 		}
 		defer func() { r.caught(recover()) }()
 		r.resolve(func(answer []byte) {
@@ -224,7 +226,7 @@ func (r *request) Resolve(reply func([]byte)) {
 			if s.events != nil {
 				tell = r.paced
 			}
-			s.pace.pass(client, func() { r.reply(answer) }, tell)
+			s.pace.pass(addr, func() { r.reply(answer) }, tell)
 		})
 	})
 }
@@ -234,7 +236,8 @@ func (r *request) Resolve(reply func([]byte)) {
 func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.proven }
 
 // resolve gets the answer, shapes it, and passes it on, perhaps in another goroutine: this one may
-// have to work for longer than the client waits.
+// have to work for longer than the client waits. It ends soon when the client hangs up, unless
+// others wait for the same.
 func (r *request) resolve(pass func(answer []byte)) {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
@@ -250,10 +253,31 @@ func (r *request) resolve(pass func(answer []byte)) {
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number}
 	r.origin = event.OriginResolved
-	r.rules.Resolver.Start(s.ctx, r.ask, o, func(a *resolver.Answer) {
+	ctx, listens := s.ctx, func() bool { return true }
+	if r.client.Done() != nil {
+		var end context.CancelCauseFunc
+		ctx, end = context.WithCancelCause(s.ctx)
+		defer end(nil)
+		listens = context.AfterFunc(r.client, func() { end(gone) })
+	}
+	r.rules.Resolver.Start(ctx, r.ask, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()
+		if !listens() {
+			r.abandoned()
+			pass(nil)
+			return
+		}
 		pass(r.respond(a))
 	})
+}
+
+// gone is why a query ends whose client has hung up. It is immutable.
+var gone = &cause.Failure{Cause: cause.ClientGone}
+
+// abandoned notes that the client has hung up.
+func (r *request) abandoned() {
+	r.why = cause.ClientGone
+	r.server.observe.Refused(cause.ClientGone)
 }
 
 // respond judges an answer, reports a failure, and shapes it.

@@ -42,7 +42,8 @@ type Observer interface {
 	Response(rcode wire.RCode, hit bool, took time.Duration)
 	ServFail(c cause.Cause)
 	Limit(c cause.Cause)
-	// Refused is a query that was refused, or dropped, because of who asked or what for.
+	// Refused is a query that was refused, or dropped, because of who asked or what for, or that
+	// its client has given up.
 	Refused(c cause.Cause)
 	// Paced is an answer that is held back for a moment.
 	Paced()
@@ -163,7 +164,12 @@ func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	return nil
 }
 
-func (s *Server) release(a netip.Addr) {
+// release counts a query out. One whose client has hung up keeps its place for hangUpTime.
+func (s *Server) release(a netip.Addr, hungUp bool) {
+	if hungUp {
+		time.AfterFunc(hangUpTime, func() { s.release(a, false) })
+		return
+	}
 	p := transport.ClientPrefix(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -60,11 +61,12 @@ func (q *quiet) Refused(c cause.Cause) {
 // front is a server in front of the lab.
 type front struct {
 	*server.Handler
-	server *server.Server
-	store  *cache.Store
-	t      testing.TB
-	seen   *quiet
-	clock  *clock.Fake
+	server   *server.Server
+	resolver *resolver.Resolver
+	store    *cache.Store
+	t        testing.TB
+	seen     *quiet
+	clock    *clock.Fake
 }
 
 func newFront(t testing.TB, change func(*server.Config)) *front {
@@ -123,7 +125,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
 		Events: p.Events, Guard: p.Guard, Log: log})
 	t.Cleanup(s.Close)
-	return &front{s.Handler(private(), &policy.View{}), s, store, t, nil, clk}
+	return &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk}
 }
 
 // private lets this machine and private networks in.
@@ -157,7 +159,7 @@ func (f *front) handle(packet []byte, c transport.Client, reply func([]byte)) {
 		reply(answer)
 		return
 	}
-	pending.Resolve(reply)
+	pending.Resolve(context.Background(), reply)
 }
 
 // forget drops all prepared answers.

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,11 +40,19 @@ type conn struct {
 	seat    *seat
 	owner   *acceptor
 	faulted atomic.Bool
+	client  context.Context    // ends when the client has gone, or the connection is closed
+	hangUp  context.CancelFunc // ends client
 
 	foreign atomic.Bool // net/http serves it, and ends it when the listener is closed
 	gentle  atomic.Bool // there is an engine that looks at leaving
 	leaving atomic.Bool // the client is to be told that this is the end
 	lingers atomic.Bool // it has a place among those that are read on
+}
+
+func newConn(a *acceptor, socket net.Conn) *conn {
+	c := &conn{socket: socket, owner: a}
+	c.client, c.hangUp = context.WithCancel(context.Background())
+	return c
 }
 
 // accept opens a listener whose connections are served by serve. The connection is closed when
@@ -79,7 +88,7 @@ func (a *acceptor) Close() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for c := range a.conns {
-			_ = c.socket.Close()
+			c.close()
 		}
 	})
 	a.wg.Wait()
@@ -106,14 +115,14 @@ func (a *acceptor) take(h Handler) (open bool) {
 			a.wait(err)
 			continue
 		}
-		c := &conn{socket: nc, owner: a}
+		c := newConn(a, nc)
 		if !a.admit(c) {
-			_ = nc.Close()
+			c.close()
 			c.seat.leave()
 			continue
 		}
 		if !a.register(c) {
-			_ = nc.Close()
+			c.close()
 			c.seat.leave()
 			return false
 		}
@@ -178,7 +187,7 @@ func (a *acceptor) register(c *conn) bool {
 }
 
 func (a *acceptor) forget(c *conn) {
-	_ = c.socket.Close()
+	c.close()
 	c.seat.leave()
 	c.lingered()
 	a.mu.Lock()
@@ -199,6 +208,12 @@ func (c *conn) report(why cause.Cause) {
 // end closes the connection for a reason.
 func (c *conn) end(why cause.Cause) {
 	c.report(why)
+	c.close()
+}
+
+// close closes the connection, and ends what is being resolved for it.
+func (c *conn) close() {
+	c.hangUp()
 	_ = c.socket.Close()
 }
 
@@ -213,7 +228,7 @@ func (c *conn) lose(why cause.Cause) {
 	c.lingers.Store(true)
 	c.leave()
 	time.AfterFunc(lingerTime, func() {
-		_ = c.socket.Close()
+		c.close()
 		c.lingered()
 	})
 }
@@ -234,7 +249,7 @@ func (c *conn) leave() {
 		return
 	}
 	if !c.gentle.Load() {
-		_ = c.socket.Close()
+		c.close()
 		return
 	}
 	c.leaving.Store(true)

@@ -156,9 +156,9 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 		d.refuse(w, why)
 		return
 	}
-	reply, result := await(h, packet, from, nil, &held)
+	reply, result := await(q.Context(), h, packet, from, nil, &held)
 	switch result {
-	case dropped:
+	case dropped, hungUp:
 		panic(http.ErrAbortHandler) // no answer at all
 	case silent:
 		d.refuse(w, cause.HTTPQuery)

@@ -103,10 +103,12 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 		from.Early = true
 	}
 	out := append(b.out[:0], 0, 0)
-	reply, result := await(h, packet, from, out[2:], &held)
+	reply, result := await(s.Context(), h, packet, from, out[2:], &held)
 	switch result {
 	case dropped:
 		c.end(doqUnspecified, cause.ClientRefused)
+	case hungUp: // STOP_SENDING (RFC 9250, section 4.3.1), or the connection has ended
+		c.abort(s, doqRequestCancelled)
 	case silent:
 		c.end(doqProtocolError, cause.QUICProtocol)
 	case answered:

@@ -26,6 +26,8 @@ type engine struct {
 	consume func(b []byte) (rest []byte, need int, why cause.Cause)
 	// finished reports whether no more is to be read.
 	finished func() bool
+	// halfClosed reports whether a client that has ended its sending side still takes answers.
+	halfClosed bool
 	// overdue ends what has not become whole by due, and says why the connection ends, if it does.
 	overdue func(now time.Time) cause.Cause
 	// partial is how many octets are held of what is not whole, beside work.in; nil: none.
@@ -61,6 +63,7 @@ func (e *engine) run(c *conn, over net.Conn) {
 	e.conn, e.over = c, over
 	c.pays = c.seat
 	e.out.init(over, c.burst, c.seat, func() { c.end(cause.SlowReader) })
+	e.out.gone = c.hangUp
 	c.gentle.Store(true)
 	why := e.loop()
 	if e.work != nil {
@@ -168,8 +171,14 @@ func (e *engine) depart() bool {
 // readOn has the connection read on for lingerTime, and no longer.
 func (e *engine) readOn() { e.ends = time.Now().Add(lingerTime) }
 
-// ended says why a read failed.
+// ended says why a read failed. A client that has gone needs no answers any more.
 func (e *engine) ended(err error) cause.Cause {
+	var ne net.Error
+	switch end := errors.Is(err, io.EOF); {
+	case end && e.halfClosed, errors.As(err, &ne) && ne.Timeout():
+	default:
+		e.hangUp()
+	}
 	if errors.Is(err, io.EOF) && !e.waiting.IsZero() {
 		return cause.FrameMalformed
 	}

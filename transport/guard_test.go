@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"log/slog"
@@ -28,7 +29,7 @@ func (b *broken) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending
 // breaking panics when it is to be resolved.
 type breaking struct{}
 
-func (breaking) Resolve(func([]byte)) { panic("as it is resolved") }
+func (breaking) Resolve(context.Context, func([]byte)) { panic("as it is resolved") }
 
 // A panic costs the packet, the connection or the stream that it came with: the next client of
 // the same listener is served.

@@ -2,7 +2,10 @@
 
 package transport
 
-import "net/netip"
+import (
+	"context"
+	"net/netip"
+)
 
 // Client is where a packet came from.
 type Client struct {
@@ -28,8 +31,9 @@ type Handler interface {
 // forgotten.
 type Pending interface {
 	// Resolve returns at once. reply is called once, from any goroutine, perhaps before Resolve
-	// returns, with nil for no answer.
-	Resolve(reply func([]byte))
+	// returns, with nil for no answer. client ends when the client has gone: then nobody needs the
+	// answer, and reply is to be called soon.
+	Resolve(client context.Context, reply func([]byte))
 }
 
 // result is what came of a packet.
@@ -41,10 +45,13 @@ const (
 	silent                   // there is no reply
 	dropped                  // there is not to be any: the client may not ask
 	turnedAway               // there is no place for one more query in work
+	hungUp                   // the client has gone
 )
 
 // waiting is how one query waits for an answer that is not ready.
 type waiting struct {
+	// client ends when the client has gone, if that can be known.
+	client context.Context
 	// reply sends the answer, from any goroutine; nil: there is none.
 	reply func(answer []byte)
 	// release gives back what the wait has taken. It is called once, after reply.
@@ -72,7 +79,7 @@ func handle(h Handler, packet []byte, from Client, buf []byte,
 	if !ok {
 		return nil, turnedAway
 	}
-	p.Resolve(func(reply []byte) {
+	p.Resolve(w.client, func(reply []byte) {
 		w.reply(reply)
 		w.release()
 	})
@@ -80,18 +87,25 @@ func handle(h Handler, packet []byte, from Client, buf []byte,
 }
 
 // await is handle for who has a goroutine of its own for each query: it waits for the answer, and
-// counts the query as one in work of its connection.
-func await(h Handler, packet []byte, from Client, buf []byte, held *holding) ([]byte, result) {
+// counts the query as one in work of its connection. client ends when the client has gone.
+func await(client context.Context, h Handler, packet []byte, from Client, buf []byte,
+	held *holding) ([]byte, result) {
 	var late chan []byte
 	reply, r := handle(h, packet, from, buf, func() (waiting, bool) {
 		got := make(chan []byte, 1)
 		late = got
 		held.more(len(packet))
 		held.seat.work()
-		return waiting{func(answer []byte) { got <- answer }, held.seat.done}, true
+		return waiting{client, func(answer []byte) { got <- answer },
+			held.seat.done}, true
 	})
 	if r == pending {
-		if reply, r = <-late, answered; reply == nil {
+		switch reply = <-late; {
+		case reply != nil:
+			r = answered
+		case client.Err() != nil:
+			r = hungUp
+		default:
 			r = silent
 		}
 	}

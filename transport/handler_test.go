@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,7 +28,7 @@ func (s *script) Handle(_ []byte, _ Client, buf []byte) ([]byte, Pending) {
 	return nil, nil
 }
 
-func (s *script) Resolve(reply func([]byte)) {
+func (s *script) Resolve(_ context.Context, reply func([]byte)) {
 	if s.late {
 		s.later = func() { reply(s.served) }
 		return
@@ -66,7 +67,7 @@ func TestHandleAnswersNowOrLater(t *testing.T) {
 		}
 		reply, got := handle(&tc.handler, packet, Client{}, nil, func() (waiting, bool) {
 			waits++
-			return waiting{func(b []byte) {
+			return waiting{context.Background(), func(b []byte) {
 				late = b
 				if replies++; releases != 0 {
 					t.Errorf("%s: the place was given back before the reply was", tc.name)
@@ -113,7 +114,8 @@ func TestAwaitWaitsForTheAnswer(t *testing.T) {
 	}
 	ended := make(chan end)
 	go func() {
-		reply, r := await(h, []byte("query"), Client{}, nil, &holding{seat: seat})
+		reply, r := await(context.Background(), h, []byte("query"), Client{}, nil,
+			&holding{seat: seat})
 		ended <- end{reply, r}
 	}()
 	answer := <-asked
@@ -134,7 +136,9 @@ type held struct{ asked chan func() }
 
 func (h *held) Handle([]byte, Client, []byte) ([]byte, Pending) { return nil, h }
 
-func (h *held) Resolve(reply func([]byte)) { h.asked <- func() { reply([]byte("answer")) } }
+func (h *held) Resolve(_ context.Context, reply func([]byte)) {
+	h.asked <- func() { reply([]byte("answer")) }
+}
 
 func TestReadyAnswerCostsNoAllocation(t *testing.T) {
 	h := &script{ready: []byte("answer")}
@@ -142,7 +146,8 @@ func TestReadyAnswerCostsNoAllocation(t *testing.T) {
 	var to Client
 	if n := testing.AllocsPerRun(100, func() {
 		handle(h, packet, Client{}, buf, func() (waiting, bool) {
-			return waiting{func(reply []byte) { to.Idle = uint16(len(reply)) }, func() {}}, true
+			return waiting{context.Background(),
+				func(reply []byte) { to.Idle = uint16(len(reply)) }, func() {}}, true
 		})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -5,6 +5,7 @@
 package transport
 
 import (
+	"context"
 	"encoding/binary"
 	"net"
 	"slices"
@@ -107,10 +108,12 @@ type http2 struct {
 type h2stream struct {
 	id     uint32
 	req    httpRequest
-	length int64 // Content-Length, or -1
-	open   bool  // a body is to come
-	held   int   // octets of it that are kept until then
-	window int64 // for DATA to the client
+	length int64           // Content-Length, or -1
+	open   bool            // a body is to come
+	held   int             // octets of it that are kept until then
+	window int64           // for DATA to the client
+	client context.Context // ends with the stream, and with the connection; nil: nothing is pending
+	hangUp context.CancelFunc
 	unsent []byte
 	kept   int       // octets that hold unsent
 	due    time.Time // when the body, or the taking of the answer, is overdue
@@ -501,10 +504,13 @@ func (s *http2) wait(st *h2stream, octets int) (waiting, bool) {
 	s.mu.Lock()
 	s.working++
 	s.mu.Unlock()
+	st.client, st.hangUp = context.WithCancel(s.client)
 	held := s.seat.keep(octets)
 	return waiting{
+		st.client,
 		func(reply []byte) { s.served(st, reply) },
 		func() {
+			st.hangUp()
 			s.seat.hold(-held)
 			s.done()
 		},
@@ -529,6 +535,7 @@ func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	if st != nil {
 		s.credit -= resetCost
 		s.closeBody(st)
+		st.end()
 	}
 	return cause.None
 }
@@ -539,6 +546,13 @@ func (s *http2) unknown() cause.Cause {
 		return cause.None
 	}
 	return s.violation(h2ProtocolError)
+}
+
+// end ends what is being resolved for a stream.
+func (st *h2stream) end() {
+	if st.hangUp != nil {
+		st.hangUp()
+	}
 }
 
 // drop forgets a stream. The caller holds mu.
@@ -568,6 +582,7 @@ func (s *http2) closeStream(st *h2stream, code uint32) {
 	s.mu.Lock()
 	s.drop(st)
 	s.mu.Unlock()
+	st.end()
 	s.resetID(st.id, code)
 }
 

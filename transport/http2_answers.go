@@ -16,6 +16,8 @@ func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
 	switch {
 	case s.streams[st.id] != st: // it was reset
 		return b
+	case reply == nil && st.client != nil && st.client.Err() != nil: // the connection has ended
+		return b
 	case reply == nil:
 		return s.refused(b, st, cause.HTTPQuery)
 	}

@@ -61,7 +61,7 @@ type echoed struct {
 	packet []byte
 }
 
-func (p *echoed) Resolve(reply func([]byte)) {
+func (p *echoed) Resolve(_ context.Context, reply func([]byte)) {
 	switch label(p.packet) {
 	case "nothing":
 		reply(nil)

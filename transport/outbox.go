@@ -17,6 +17,7 @@ type outbox struct {
 	raw  *burst // below conn, which may be TLS
 	seat *seat  // that is charged for what waits; nil: nobody is
 	slow func() // called once when the client is too slow, with mu held; it closes the socket
+	gone func() // called when a write has failed, with mu held; nil: nobody waits for that
 	// cut returns the length of the first piece of b that has to be written, and so be a TLS
 	// record, by itself; nil where it does not matter.
 	cut func(b []byte) int
@@ -145,7 +146,9 @@ func (o *outbox) write(b []byte) {
 	if ne, ok := err.(net.Error); ok && ne.Timeout() {
 		o.fail()
 	}
-	o.failed = true
+	if o.failed = true; o.gone != nil {
+		o.gone()
+	}
 }
 
 // pieces writes b in as many TLS records as it has to, and in one segment as far as possible.

@@ -26,10 +26,12 @@ type stream struct {
 func serveStream(h Handler, c *conn, over net.Conn) {
 	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight),
 		left: c.seat.gate.queries}
-	s.consume, s.overdue = s.messages, s.slow
+	s.consume, s.overdue, s.halfClosed = s.messages, s.slow, true
 	s.finished = func() bool { return s.left <= 0 }
 	s.run(c, over)
-	// RFC 7766, section 6.2.4: answer what was asked before the client closed its side.
+	// What was asked before the client ended its sending side is answered, as by Unbound. A client
+	// that has closed its connection (RFC 7766, section 6.2.4) looks the same until something is
+	// sent to it: the reset that this brings back ends what is still being resolved.
 	for range cap(s.slots) {
 		s.slots <- struct{}{}
 	}
@@ -97,6 +99,7 @@ func (s *stream) wait(octets int) waiting {
 	}
 	held := s.seat.keep(octets)
 	return waiting{
+		s.client,
 		func(reply []byte) {
 			if reply != nil { // a client that is gone loses it
 				s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply))

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -19,8 +20,8 @@ import (
 func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn,
 	done chan struct{}) {
 	client, ours := net.Pipe()
-	c := &conn{burst: newBurst(ours), socket: ours, owner: &acceptor{protocol: TCP,
-		spec: Spec{Observer: w, Gate: g}}}
+	c := newConn(&acceptor{protocol: TCP, spec: Spec{Observer: w, Gate: g}}, ours)
+	c.burst = newBurst(ours)
 	c.from = TCP.client(netip.MustParseAddrPort("127.0.0.1:1"))
 	c.seat = g.enter(TCP, c.lose)
 	c.seat.belongs(c.from.Addr.Addr())
@@ -180,7 +181,7 @@ func TestQueriesPerConnection(t *testing.T) {
 	<-done
 }
 
-// RFC 7766, section 6.2.4: who closes its side still gets its answers.
+// A client that ends its sending side still gets its answers.
 func TestRFC7766HalfClose(t *testing.T) {
 	at, h, _ := listener(t, TCP, nil)
 	c, err := net.Dial("tcp", at.String())
@@ -228,4 +229,4 @@ func (safe) Handle(packet []byte, _ Client, buf []byte) ([]byte, Pending) {
 // echoing is a packet that is its own answer.
 type echoing []byte
 
-func (p echoing) Resolve(reply func([]byte)) { reply(p) }
+func (p echoing) Resolve(_ context.Context, reply func([]byte)) { reply(p) }

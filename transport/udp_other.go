@@ -6,6 +6,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -81,7 +82,7 @@ func (t *udpTeam) serve() {
 			continue
 		}
 		reply, result := handle(t.handler, packet, client, out[:0], func() (waiting, bool) {
-			return waiting{func(reply []byte) {
+			return waiting{context.Background(), func(reply []byte) {
 				if reply != nil {
 					t.end.write(reply, from)
 				}

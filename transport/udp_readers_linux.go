@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"sync"
@@ -272,7 +273,8 @@ func (r *udpReader) answer(e *endpoint, i, to int) int {
 		func() (waiting, bool) {
 			r.handed = true
 			back := r.in.back(i)
-			return waiting{func(reply []byte) { back.send(e, reply) }, func() {}}, true
+			return waiting{context.Background(), func(reply []byte) { back.send(e, reply) },
+				func() {}}, true
 		})
 	if result != answered {
 		return 0

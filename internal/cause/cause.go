@@ -136,11 +136,12 @@ const (
 	HTTPTooLarge     Cause = 85
 	HTTPForwarded    Cause = 86
 	QUICProtocol     Cause = 87
+	ClientGone       Cause = 90
 
 	// This program.
 	InternalError Cause = 88
 
-	count = 90
+	count = 91
 )
 
 // All returns every cause but None, those of a kind together.

@@ -37,7 +37,8 @@ func (f *Failure) HeldAgainst() Scope {
 		switch {
 		case f.Scope != ScopeName:
 			return f.Scope
-		case f.Cause.Kind() == KindLimit, f.Cause.Kind() == KindInternal, f.Cause == Stopping:
+		case f.Cause.Kind() == KindLimit, f.Cause.Kind() == KindInternal,
+			f.Cause == Stopping, f.Cause == ClientGone:
 			return ScopeQuery
 		}
 	}

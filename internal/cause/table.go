@@ -399,6 +399,9 @@ var table = [count]row{
 	QUICProtocol: {label: "quic_protocol", kind: KindRequest, ede: edeNone,
 		text: "the client does not keep to RFC 9250",
 	},
+	ClientGone: {label: "client_gone", kind: KindRequest, ede: edeNone,
+		text: "the client hung up before it had its answer",
+	},
 
 	InternalError: {label: "internal_error", kind: KindInternal, ede: edeOther,
 		text: "this resolver met a fault of its own",

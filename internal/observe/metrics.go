@@ -71,9 +71,9 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 	wire.TypePTR, wire.TypeMX, wire.TypeTXT, wire.TypeSRV, wire.TypeNAPTR,
 	wire.TypeDS, wire.TypeDNSKEY, wire.TypeSVCB, wire.TypeHTTPS, wire.TypeANY}
 
-// refusals are the causes for which a query can be refused or dropped.
+// refusals are the causes for which a query can be refused, dropped or given up.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
-	cause.NotRecursive, cause.RequestTooEarly}
+	cause.NotRecursive, cause.RequestTooEarly, cause.ClientGone}
 
 // buckets of latencies, in seconds.
 var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}
@@ -142,7 +142,8 @@ func New() *Metrics {
 		"cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
 	refused := newCounters(reg, "refused_total",
-		"Queries refused, or dropped, for who asked or what for, by cause.", "cause")
+		"Queries refused, or dropped, for who asked or what for, or given up by their client, by "+
+			"cause.", "cause")
 	for i, c := range refusals {
 		m.refused[i] = refused.with(c.Label())
 	}
