@@ -13,9 +13,6 @@ import (
 	"bailiwick/wire"
 )
 
-// maxUnder bounds how many causes of a failure's cause are kept with it.
-const maxUnder = 8
-
 // Unpacker reads packed values. After it has met octets that are no packed value, Bad is true and
 // all further values are zero.
 type Unpacker struct {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
 	"bailiwick/wire"
 )
@@ -166,6 +167,7 @@ func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
 		return list
 	}
 	if len(list) >= maxDenials {
+		limit.ZoneDenials.Met()
 		return list
 	}
 	*size += r.size()
@@ -296,6 +298,7 @@ func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
 // nsec3For adds the records of the closest encloser proof, as far as they are known.
 func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 	if z.iter > maxAggressiveIterations || name.Labels()-zone.Labels() > maxAggressiveLabels {
+		limit.AggressiveNSEC3.Met()
 		return
 	}
 	next := name

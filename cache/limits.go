@@ -48,6 +48,10 @@ const (
 	maxAggressiveIterations = 10
 	maxAggressiveLabels     = 16
 
+	// maxUnder is how many causes of a failure's cause are kept with it: each becomes an Extended
+	// DNS Error, and few chains of dependent questions are as long.
+	maxUnder = 8
+
 	// maxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
 	maxDenials = 20000
 )

@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/internal/limit"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -69,8 +70,11 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 			return a.giveUp(f)
 		case got != nil:
 			return got, nil
-		case a.ended != nil || a.bogies >= MaxBogusTries:
+		case a.ended != nil:
 			return a.giveUp(a.ended)
+		case a.bogies >= MaxBogusTries:
+			limit.BogusAnswers.Met()
+			return a.giveUp(nil)
 		}
 	}
 }

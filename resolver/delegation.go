@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -44,6 +45,9 @@ func referralFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *ref
 		}
 		r.servers = append(r.servers, s)
 	}
+	if ns.Len() > MaxNameServers {
+		limit.NameServers.Met()
+	}
 	return r
 }
 
@@ -66,6 +70,9 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 			}
 			as = append(as, a)
 		}
+	}
+	if s.Len() > maxAddresses {
+		limit.Addresses.Met()
 	}
 	return as
 }
@@ -154,6 +161,7 @@ func ownServers(ns *wire.RRset, cut *cache.Delegation) (own []wire.Name) {
 			continue
 		}
 		if own = append(own, name); len(own) == MaxNameServers {
+			limit.NameServers.Met()
 			break
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -378,6 +379,7 @@ func (v *serverInfo) fault(f zoneFault, now time.Time) {
 		return o.zone == f.zone || !now.Before(o.until)
 	})
 	if len(v.zones) >= maxZoneFaults {
+		limit.ZoneFaults.Met()
 		v.zones = slices.Delete(v.zones, 0, 1)
 	}
 	v.zones = append(v.zones, f)

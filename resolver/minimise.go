@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -36,7 +37,9 @@ func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 	if m.mode == MinimiseOff || m.full || m.steps >= maxMinimised || labels >= m.q.Name.Labels() {
 		return m.q, true
 	}
-	m.steps++
+	if m.steps++; m.steps == maxMinimised {
+		limit.Minimised.Met()
+	}
 	// Type A, as other resolvers ask: the least conspicuous (section 2.1).
 	return wire.Question{Name: m.q.Name.Ancestor(labels), Type: wire.TypeA, Class: wire.ClassIN},
 		false

@@ -12,6 +12,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 	"bailiwick/transport"
 )
 
@@ -76,6 +77,7 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 		select {
 		case r.probes <- struct{}{}:
 		default:
+			limit.Probes.Met()
 			return // some other time
 		}
 		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e,

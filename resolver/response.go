@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -147,6 +148,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 				signatures = append(signatures, s)
 			case q.Type == wire.TypeANY && len(r.sets) < MaxAnySets:
 				r.sets = append(r.sets, s)
+			case q.Type == wire.TypeANY:
+				limit.AnySets.Met()
 			}
 		}
 		// Who answers ANY with RRSIGs alone is taken at that (RFC 8482, section 4.1).

@@ -10,6 +10,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -122,6 +123,9 @@ func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure)
 		}
 		p := a.x.r.infra.profile(c.addr.Addr(), a.zone, a.x.r.clock.Now())
 		how, plain, ok := a.form(c, &p)
+		if !ok {
+			limit.ServerTries.Met()
+		}
 		if !ok || planned && c.tries == MaxTriesPerServer-1 && a.isAddressLookup() {
 			c.spent = true
 			continue
@@ -132,7 +136,9 @@ func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure)
 			return nil, after, nil
 		}
 		if planned {
-			c.tries++
+			if c.tries++; c.tries == MaxTriesPerServer {
+				limit.ServerTries.Met()
+			}
 		}
 		t, f = a.prepare(c, how, &p, plain)
 		return t, time.Time{}, f

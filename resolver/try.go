@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -138,7 +139,9 @@ func (a *zoneQuery) prepare(c *candidate, how attempt, p *profile, plain bool) (
 	if c.asked.began.IsZero() {
 		c.asked.began = t.began
 	}
-	a.sent++
+	if a.sent++; a.sent == maxAttempts {
+		limit.ZoneTries.Met()
+	}
 	a.last = t.began
 	return t, nil
 }
@@ -152,6 +155,7 @@ func (a *zoneQuery) send(t *try) (ended bool) {
 	r := a.x.r
 	if t.how.reliable() || len(a.open) > 0 {
 		if len(a.open) >= maxOutstanding {
+			limit.OpenTries.Met()
 			a.close(a.open[0])
 		}
 		a.background(t, func(ctx context.Context, wait time.Duration) ([]byte, error) {

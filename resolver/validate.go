@@ -8,6 +8,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -145,6 +146,9 @@ func denials(authority []*wire.RRset) (sets []*wire.RRset) {
 // judged. Like those of ANY it need not be all (RFC 8482, section 4.1). It is not secure: of a
 // set's signatures one has been verified, and nobody knows which.
 func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Failure {
+	if len(l.sets) > MaxCovered {
+		limit.CoveredSets.Met()
+	}
 	for _, s := range l.sets[:min(len(l.sets), MaxCovered)] {
 		sig, err := wire.ParseRRSIG(s.Data.First())
 		if err != nil || sig.Covered == wire.TypeRRSIG {
@@ -277,6 +281,9 @@ func (x *resolution) validateTarget(a *zoneQuery, l *result, authority []*wire.R
 			l.proofs, l.ofTarget = append(l.proofs, proofs...), len(proofs)
 			return
 		}
+	}
+	if l.target.Labels() > above+maxTargetCuts {
+		limit.TargetCuts.Met()
 	}
 }
 

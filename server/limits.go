@@ -20,6 +20,10 @@ const (
 	// asked (as in CVE-2023-44487): it is bounded by maxPerProvenPrefix in this time.
 	hangUpTime = time.Second
 
+	// maxIdleWorkers is how many goroutines wait for the next resolution, at some 16 KiB of stack
+	// each.
+	maxIdleWorkers = 256
+
 	// MaxPulse is how many answers over UDP that have waited leave for one address in a paceWindow,
 	// unless it asks for more at the time (DNSBomb, CVE-2024-33655): 10,000 a second, which is
 	// more than a busy office asks that no memory can answer.

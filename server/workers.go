@@ -3,9 +3,6 @@
 
 package server
 
-// maxIdleWorkers is how many goroutines wait for the next resolution, at some 16 KiB of stack each.
-const maxIdleWorkers = 256
-
 // work runs a job in a goroutine, that of an earlier job if one is idle.
 func (s *Server) work(job func()) {
 	select {

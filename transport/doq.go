@@ -15,6 +15,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -60,6 +61,9 @@ func serveDoQ(h Handler, c *quicConn) {
 			}()
 			c.query(h, s)
 		})
+	}
+	if left == 0 {
+		limit.ConnectionQueries.Met()
 	}
 	wg.Wait()
 	select { // closing loses what is not sent yet, and nothing tells when it is

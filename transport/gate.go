@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 )
 
 // Gate counts connections in and out. A client that has its share is refused; for any other a new
@@ -304,6 +305,7 @@ func (g *Gate) linger() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.lingers >= g.lingering {
+		limit.Lingering.Met()
 		return false
 	}
 	g.lingers++

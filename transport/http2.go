@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -460,7 +461,9 @@ func (s *http2) closeBody(st *h2stream) {
 // complete answers a request that is whole.
 func (s *http2) complete(st *h2stream) cause.Cause {
 	s.closeBody(st)
-	s.left--
+	if s.left--; s.left == 0 {
+		limit.ConnectionQueries.Met()
+	}
 	s.credit = min(s.credit+creditPerRequest, maxControlFrames)
 	if st.length >= 0 && st.length != int64(len(st.req.body)) { // RFC 9113, section 8.1.1
 		s.resetStream(st, h2ProtocolError)

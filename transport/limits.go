@@ -120,6 +120,10 @@ const (
 	// maxSilence is how many questions in a row may go unanswered on one before it is given up.
 	maxSilence = 4
 
+	// maxIdleSockets is how many UDP sockets of an address family wait for a question, without a
+	// port: as many questions begin at once on a busy resolver. They are used on Linux alone.
+	maxIdleSockets = 512
+
 	// udpBuffer is what is asked of the kernel for a listener's receive and send buffers, in octets
 	// per socket.
 	udpBuffer = 4 << 20

@@ -16,6 +16,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 )
 
 // quicListener takes connections and serves each in a goroutine of its own.
@@ -146,7 +147,9 @@ func (l *quicListener) suspect(from net.Addr) bool {
 	if now != l.second {
 		l.second, l.fresh = now, 0
 	}
-	l.fresh++
+	if l.fresh++; l.fresh > maxUnvalidated {
+		limit.Unvalidated.Met()
+	}
 	return l.fresh > maxUnvalidated || l.spec.Gate.crowded(from.(*net.UDPAddr).AddrPort().Addr())
 }
 

@@ -23,9 +23,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxIdleSockets is how many sockets of an address family wait for a question.
-const maxIdleSockets = 512
-
 // askers are the sockets of an exchanger, by address family.
 type askers struct{ v4, v6 idleSockets }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -57,7 +58,9 @@ func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
 		if why := s.answer(b[2 : 2+n]); why != cause.None {
 			return b, 0, why
 		}
-		s.left--
+		if s.left--; s.left == 0 {
+			limit.ConnectionQueries.Met()
+		}
 		s.began(false)
 		b = b[2+n:]
 	}
@@ -128,6 +131,7 @@ func (c *conn) readOut() {
 		}
 		n += k
 	}
+	limit.ReadOut.Met()
 }
 
 // appendFrame appends a message behind its length. The message may stand where it will be put.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 )
 
 // Peer is who a server has to be. Servers with the same Peer share what is known of it:
@@ -99,6 +100,7 @@ func (u *upstreams) makeRoom() {
 		}
 	}
 	if up, ok := u.known[oldest]; ok && len(u.known) >= maxUpstreams {
+		limit.Upstreams.Met()
 		up.close()
 		delete(u.known, oldest)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 )
 
 // streamUpstream is a server with its connections.
@@ -84,6 +85,7 @@ func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
 		return best, false
 	}
 	if best == nil && len(u.conns) >= maxUpstreamConns {
+		limit.UpstreamConnections.Met()
 		return u.conns[0], false // all are full: it says so
 	}
 	c = &streamConn{server: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
@@ -300,6 +302,7 @@ func (c *streamConn) leave(id uint16) {
 	dead := c.silent >= maxSilence
 	c.mu.Unlock()
 	if dead {
+		limit.UpstreamSilence.Met()
 		c.fail(errBroken)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -179,6 +180,7 @@ func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 	names := j.signers(s)
 	for i, n := range names {
 		if i == maxSigners {
+			limit.Signers.Met()
 			break
 		}
 		t, known := j.chain.Zone(n)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -43,6 +44,7 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 	tried := 0
 	for rdata := range set.Sigs.All() {
 		if tried++; tried > MaxSignaturesPerSet {
+			limit.SignaturesPerSet.Met()
 			break
 		}
 		sig, err := wire.ParseRRSIG(rdata)

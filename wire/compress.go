@@ -2,6 +2,8 @@
 
 package wire
 
+import "bailiwick/internal/limit"
+
 // suffixes holds the offsets of names and of their suffixes in a message, as far as a pointer can
 // reach. It holds the first maxSuffixes; later ones are written out, which costs octets only. A
 // hash table finds them, so that the cost of a name depends on its labels and not on the number of
@@ -15,10 +17,8 @@ type suffixes struct {
 }
 
 const (
-	maxSuffixes = 96
 	// a power of two, well above maxSuffixes: most are in the first slot of their hash
 	suffixSlots = 256
-	maxProbes   = 8 // slots examined for a suffix
 	maxPointer  = 0x4000
 	// FNV-1a's offset basis and prime: a cheap hash, for its hits are compared with the message
 	hashBasis = 2166136261
@@ -71,7 +71,10 @@ func (t *suffixes) find(msg []byte, hash uint32, suffix []byte) (at int, ok bool
 		if sameName(msg, int(t.at[s-1]), suffix) {
 			return int(t.at[s-1]), true
 		}
-		t.vain += len(suffix)
+		if t.vain += len(suffix); t.vain > maxVainCompares {
+			limit.NameCompares.Met()
+			break
+		}
 	}
 	return 0, false
 }

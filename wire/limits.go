@@ -25,6 +25,10 @@ const (
 	// way out).
 	maxDecompression = 2 * MaxMessageLen
 
+	// maxLinear is the number of sets of a section that are searched one by one; beyond it there is
+	// a map (CVE-2024-1737).
+	maxLinear = 12
+
 	// maxLinearData is the largest set, in bytes, that is searched record by record for an equal
 	// one; beyond it there is a map (CVE-2024-1737: work that is quadratic in the records of a
 	// set).
@@ -38,6 +42,12 @@ const (
 	// a match while names are compressed, per message; what follows is written out. Only names made
 	// to have equal hashes come near it (CVE-2024-8508).
 	maxVainCompares = 16384
+
+	// maxSuffixes is the number of names and suffixes of names that compression pointers may lead
+	// to, per message, and maxProbes the number of slots of the hash table that are examined for
+	// one: later names are written out, which costs octets only (CVE-2024-8508).
+	maxSuffixes = 96
+	maxProbes   = 8
 
 	// maxAdopt is the largest number of sets of a message in which signatures are looked for in
 	// other sections than their set's.

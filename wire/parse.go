@@ -2,7 +2,11 @@
 
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"bailiwick/internal/limit"
+)
 
 // Header is the fixed part of a message (RFC 1035, section 4.1.1).
 type Header struct {
@@ -168,6 +172,7 @@ func Parse(msg []byte) (*Message, error) {
 func (m *Message) adoptSignatures() {
 	sections := []*[]*RRset{&m.Answer, &m.Authority, &m.Additional}
 	if len(m.Answer)+len(m.Authority)+len(m.Additional) > maxAdopt {
+		limit.AdoptedSignatures.Met()
 		return
 	}
 	for _, from := range sections {
@@ -180,7 +185,11 @@ func (m *Message) adoptSignatures() {
 				for _, to := range sections {
 					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
 						for sig := range s.Data.All() {
-							if len(o.Sigs) <= maxAdoptedSigs && !o.Sigs.Has(sig) {
+							if len(o.Sigs) > maxAdoptedSigs {
+								limit.AdoptedSignatures.Met()
+								break
+							}
+							if !o.Sigs.Has(sig) {
 								o.Sigs = o.Sigs.Append(sig)
 							}
 						}
@@ -224,10 +233,6 @@ func (s *RRset) key() setKey {
 	}
 	return k
 }
-
-// maxLinear is the number of sets of a section that are searched one by one; beyond it there is a
-// map.
-const maxLinear = 12
 
 // sets holds the sets of a section, found by their keys.
 type sets struct {

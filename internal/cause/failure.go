@@ -81,16 +81,6 @@ func (f *Failure) Inside() *Failure {
 	return &g
 }
 
-// Limits of EXTRA-TEXT, in octets.
-const (
-	// maxExtra is the largest EXTRA-TEXT of an option: it is to be short, so that answers are not
-	// truncated (RFC 8914, section 2).
-	maxExtra = 96
-	// minShort is the shortest form of a shortened name, which consists of both ends of the name:
-	// then zone, server and owner leave room for the rest of the detail.
-	minShort = 14
-)
-
 // Extra returns the EXTRA-TEXT: zone, server and detail. If it is too long, names in it are
 // shortened first, so that key tags, types and addresses stay complete.
 func (f *Failure) Extra() string {

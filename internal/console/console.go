@@ -25,10 +25,6 @@ type Console struct {
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
-// maxConnections is the largest number of open connections of the admin listener; others wait. A
-// few scrapers and people are usual, and descriptors are needed for resolving.
-const maxConnections = 32
-
 // Listen opens the listener at an address.
 func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, error) {
 	l, err := net.Listen("tcp", addr)
@@ -43,8 +39,8 @@ func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, er
 		_, _ = fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", c.readyz)
-	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
+		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}
 	return c, nil
 }
 

@@ -17,9 +17,6 @@ import (
 	"bailiwick/wire"
 )
 
-// controlTimeout is the longest time of a command on the control socket.
-const controlTimeout = 10 * time.Second
-
 // Request is a command.
 type Request struct {
 	Command string        `json:"command"` // status, flush, reload, clock

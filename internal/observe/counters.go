@@ -16,7 +16,7 @@ type counters struct {
 }
 
 type series struct {
-	count  *counter.Counter
+	load   func() uint64
 	values []string
 }
 
@@ -30,8 +30,13 @@ func newCounters(reg *prometheus.Registry, name, help string, labels ...string) 
 // scrape.
 func (t *counters) with(values ...string) *counter.Counter {
 	c := new(counter.Counter)
-	t.series = append(t.series, series{c, values})
+	t.read(c.Load, values...)
 	return c
+}
+
+// read adds a combination of values that is counted elsewhere.
+func (t *counters) read(load func() uint64, values ...string) {
+	t.series = append(t.series, series{load, values})
 }
 
 // Describe implements prometheus.Collector.
@@ -41,6 +46,6 @@ func (t *counters) Describe(ch chan<- *prometheus.Desc) { ch <- t.desc }
 func (t *counters) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range t.series {
 		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue,
-			float64(s.count.Load()), s.values...)
+			float64(s.load()), s.values...)
 	}
 }

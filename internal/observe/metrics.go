@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -155,6 +156,12 @@ func New() *Metrics {
 		if c.Kind() == cause.KindLimit {
 			m.limits.WithLabelValues(c.Label())
 		}
+	}
+	trims := newCounters(reg, "limits_trimmed_total",
+		"Times that a limit left something out or put it off without failing a query, by limit.",
+		"limit")
+	for _, l := range limit.All() {
+		trims.read(l.Count, l.Label())
 	}
 	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "connections", Help: "Open client connections, by transport."}, []string{"transport"})

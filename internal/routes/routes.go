@@ -13,12 +13,6 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// remembered is how long a result is remembered, and maxRemembered for how many addresses.
-const (
-	remembered    = 5 * time.Second
-	maxRemembered = 1024
-)
-
 // Table answers questions about the machine's routes. It is safe for concurrent use.
 type Table struct {
 	leads *lru.Cache[netip.Addr, led]
