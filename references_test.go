@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +21,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/observe"
 	"bailiwick/resolver"
+	"bailiwick/transport"
 	"bailiwick/trustanchor"
 )
 
@@ -140,6 +142,13 @@ func metricsReference(t *testing.T) string {
 	r := resolver.New(resolver.Config{},
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
+	m.WatchGate(transport.NewGate(transport.GateConfig{}))
+	m.WatchJournals()
+	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.WatchCertificates(certificate)
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)

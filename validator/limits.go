@@ -1,3 +1,7 @@
+// Limits: amounts that peers or clients can influence, each with its reason. docs/limits.md lists
+// them all, with what is seen when one is met. What only tunes the speed, such as the size of a
+// buffer that is used again, stands where it is used.
+
 package validator
 
 import "bailiwick/wire"
