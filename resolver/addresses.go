@@ -140,12 +140,12 @@ func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 		switch {
 		case f != nil:
 			return nil, f
-		case got.kind == replyAnswer:
+		case got.kind == wire.KindAnswer:
 			return addresses(got.sets[0]), nil
-		case got.kind == replyAlias:
+		case got.kind == wire.KindAlias:
 			name = got.target
 			continue
-		case got.kind == replyReferral:
+		case got.kind == wire.KindReferral:
 			for _, ns := range got.referral.servers {
 				if ns.Name == name && len(ns.Addrs) > 0 {
 					return ns.Addrs, nil
@@ -178,7 +178,7 @@ func (x *resolution) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 		if f != nil {
 			return nil, f
 		}
-		if l.kind != kindAlias {
+		if l.kind != wire.KindAlias {
 			return addresses(wire.Find(l.sets, name, t)), nil
 		}
 		name = l.target

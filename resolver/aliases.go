@@ -45,7 +45,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})
 		}
 		switch {
-		case l.kind == kindNXDomain:
+		case l.kind == wire.KindNXDomain:
 			a.RCode, a.WholeSpan = wire.RCodeNXDomain, l.wholeSpan && len(seen) == 1
 			return a
 		case l.tooLong:
@@ -54,7 +54,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 				a.Failure = cause.New(cause.AliasTooLong, nil, "%s", name)
 			}
 			return a
-		case l.kind != kindAlias:
+		case l.kind != wire.KindAlias:
 			return a
 		case l.target == name:
 			// There is no chain to follow: what the zone says is shown, with the reason, as Unbound
@@ -91,7 +91,7 @@ func (r *Resolver) madeResult(chain []*wire.RRset, k cache.Key) *result {
 // growing reports whether a result is a DNAME that leads below itself: names become longer without
 // end.
 func (l *result) growing() bool {
-	if l.kind != kindAlias || l.sets[0].Type != wire.TypeDNAME {
+	if l.kind != wire.KindAlias || l.sets[0].Type != wire.TypeDNAME {
 		return false
 	}
 	to, ok := wire.TargetName(l.sets[0].Data.First())
@@ -155,7 +155,7 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 		l, tooLong := aliasFromDNAME(k.Name, dname)
 		switch {
 		case tooLong:
-			l = &result{kind: kindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
+			l = &result{kind: wire.KindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
 				tooLong: true}
 		case l == nil:
 			return nil, false
@@ -165,7 +165,7 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 			l.failure = e.Beside.Failure
 		}
 		if k.Type == wire.TypeCNAME {
-			l.kind = kindAnswer
+			l.kind = wire.KindAnswer
 		}
 		return l, true
 	}
@@ -186,6 +186,6 @@ func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *result, tooLong bool)
 	cname := &wire.RRset{Name: name, Type: wire.TypeCNAME, Class: wire.ClassIN, TTL: dname.TTL,
 		Security: dname.Security}
 	cname.Data = cname.Data.Append([]byte(target.Wire()))
-	return &result{kind: kindAlias, sets: []*wire.RRset{dname, cname}, target: target,
+	return &result{kind: wire.KindAlias, sets: []*wire.RRset{dname, cname}, target: target,
 		status: dname.Security}, false
 }

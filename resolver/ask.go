@@ -136,8 +136,8 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
 		// section 2.2). Balancers send it for types that they do not know. It is used if no other
 		// server says more.
-		r = reply{kind: replyNoData, weak: true, hollow: true}
-	case r.kind != replyNoData || len(r.authority) > 0 || forwarder || t.noNS:
+		r = reply{kind: wire.KindNoData, weak: true, hollow: true}
+	case r.kind != wire.KindNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:
 		r.own = own
 	default: // with AA, yet it refers to servers of a zone above or beside (RFC 2308, section 2.2)
@@ -150,7 +150,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	if a.doubted(t, worthOf(&got.reply)) {
 		return nil
 	}
-	if got.kind == replyFault {
+	if got.kind == wire.KindNone {
 		if a.bare(t) {
 			return nil
 		}
@@ -165,7 +165,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 		c.spent = true
 		return nil
 	}
-	if a.final && got.kind != replyReferral {
+	if a.final && got.kind != wire.KindReferral {
 		l, f := a.x.finish(a, got)
 		if f.HeldAgainst() != cause.ScopeName { // no fault of the server, and no other could help
 			a.ended = f

@@ -146,7 +146,7 @@ func (x *resolution) enclose(name wire.Name) validator.Trust {
 		below := x.trustOf(cut)
 		if below.Status == wire.Secure && below.Zone != cut {
 			if l, ok := x.r.cached(cache.Key{Name: cut, Type: wire.TypeDS}); ok &&
-				l.kind == kindNXDomain {
+				l.kind == wire.KindNXDomain {
 				return below // nothing exists there, so no cut below it either
 			}
 		}
@@ -174,7 +174,7 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 	}
 	k := cache.Key{Name: zone, Type: wire.TypeDNSKEY}
 	l, f := x.sub(k)
-	if f == nil && l.kind == kindAnswer && l.status == wire.Insecure {
+	if f == nil && l.kind == wire.KindAnswer && l.status == wire.Insecure {
 		if refused, yes := x.refused(ds, l.sets[0], t); yes {
 			return refused
 		}
@@ -197,7 +197,7 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 			f = missing
 		}
 		return x.bogusTrust(zone, f)
-	case l.kind != kindAnswer || l.status != wire.Secure:
+	case l.kind != wire.KindAnswer || l.status != wire.Secure:
 		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
 	}
 	if t.Keys = l.keys; t.Keys == nil {
@@ -258,9 +258,9 @@ func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trus
 		// Insecure above, or an opt-out span: unsigned either way.
 		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure,
 			Expires: expires, Until: l.until()}
-	case l.kind == kindAnswer:
+	case l.kind == wire.KindAnswer:
 		return x.usable(zone, l.sets[0], expires)
-	case l.kind == kindNoData && l.unsignedCut:
+	case l.kind == wire.KindNoData && l.unsignedCut:
 		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires,
 			Until: l.until()}
 	}
@@ -297,7 +297,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		x.memo(zone, t)
 		return false, nil
 	}
-	if l.kind != kindAnswer { // whatever proves that would have to be signed with the keys
+	if l.kind != wire.KindAnswer { // whatever proves that would have to be signed with the keys
 		if x.forgetDS(zone) {
 			return x.validateKeys(zone, l)
 		}

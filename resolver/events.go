@@ -48,7 +48,7 @@ func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 		if l.source != event.SourceNone {
 			e.Kind = event.Synthesis
 		}
-		e.Reply, e.Status, e.TTL, e.Failure = l.kind.reply(), l.status, l.ttl(), l.failure
+		e.Reply, e.Status, e.TTL, e.Failure = l.kind, l.status, l.ttl(), l.failure
 	}
 	t.sink.Event(e)
 }
@@ -57,7 +57,7 @@ func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 func (x *resolution) ended(l *result, f *cause.Failure, took time.Duration) {
 	e := x.event(event.FetchEnd)
 	if e.Took, e.Failure = took, f; l != nil {
-		e.Reply, e.Status, e.Failure = l.kind.reply(), l.status, l.failure
+		e.Reply, e.Status, e.Failure = l.kind, l.status, l.failure
 	}
 	x.sink.Event(e)
 }
@@ -109,14 +109,14 @@ func (a *zoneQuery) exchanged(t *try, c cause.Cause, took time.Duration, err err
 // replied tells what a reply is worth.
 func (a *zoneQuery) replied(c *candidate, r *reply) {
 	e := a.event(event.Response, c)
-	switch e.Reply = r.kind.reply(); r.kind {
-	case replyFault:
+	switch e.Reply = r.kind; r.kind {
+	case wire.KindNone:
 		e.Cause = r.fault
-	case replyReferral:
+	case wire.KindReferral:
 		e.Target, e.Count = r.referral.zone, len(r.referral.servers)
-	case replyAlias:
+	case wire.KindAlias:
 		e.Target = r.target
-	case replyAnswer:
+	case wire.KindAnswer:
 		e.Count = r.sets[0].Len()
 	}
 	a.x.sink.Event(e)
@@ -135,17 +135,4 @@ func (a *zoneQuery) fellBack(c *candidate, form event.Form) {
 // keyQuestion is the question that a key is of.
 func keyQuestion(k cache.Key) wire.Question {
 	return wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}
-}
-
-// reply is the events' name of a kind of reply.
-func (k replyKind) reply() event.Reply {
-	return [...]event.Reply{replyFault: event.ReplyNone, replyAnswer: event.ReplyData,
-		replyAlias: event.ReplyAlias, replyNoData: event.ReplyNoData,
-		replyNXDomain: event.ReplyNXDomain, replyReferral: event.ReplyReferral}[k]
-}
-
-// reply is the events' name of a kind of result.
-func (k kind) reply() event.Reply {
-	return [...]event.Reply{kindAnswer: event.ReplyData, kindAlias: event.ReplyAlias,
-		kindNoData: event.ReplyNoData, kindNXDomain: event.ReplyNXDomain}[k]
 }

@@ -178,7 +178,7 @@ func (a *zoneQuery) secure() bool {
 		return true
 	}
 	l, ok := r.cached(cache.Key{Name: a.zone, Type: wire.TypeDS})
-	return ok && l.kind == kindAnswer && l.status == wire.Secure
+	return ok && l.kind == wire.KindAnswer && l.status == wire.Secure
 }
 
 // How much a reply is worth, as far as letter case may have to do with it.
@@ -191,9 +191,9 @@ const (
 // worthOf says how much a reply is worth.
 func worthOf(r *reply) int8 {
 	switch r.kind {
-	case replyFault:
+	case wire.KindNone:
 		return worthNothing
-	case replyNoData, replyNXDomain:
+	case wire.KindNoData, wire.KindNXDomain:
 		if !slices.ContainsFunc(r.authority, func(s *wire.RRset) bool { return len(s.Sigs) > 0 }) {
 			return worthLittle
 		}

@@ -16,13 +16,13 @@ import (
 func (r *Resolver) cached(k cache.Key) (*result, bool) {
 	now := r.clock.Now()
 	if k.Type != wire.TypeANY {
-		if l, ok := r.cachedSet(k, k.Type, kindAnswer, now); ok {
+		if l, ok := r.cachedSet(k, k.Type, wire.KindAnswer, now); ok {
 			return l, true
 		}
 	}
 	if aliasApplies(k.Type) {
 		// An unsigned CNAME may be the child's, and DS is the parent's.
-		if l, ok := r.cachedSet(k, wire.TypeCNAME, kindAlias, now); ok &&
+		if l, ok := r.cachedSet(k, wire.TypeCNAME, wire.KindAlias, now); ok &&
 			(k.Type != wire.TypeDS || l.status == wire.Secure) {
 			return l, true
 		}
@@ -60,7 +60,8 @@ func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
 	return nil, false
 }
 
-func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time) (*result, bool) {
+func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind wire.Kind, now time.Time) (
+	*result, bool) {
 	e, state := r.cache.LookupRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
 	if !state.Good() {
 		return nil, false
@@ -74,7 +75,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind kind, now time.Time)
 			l.proofs = append(l.proofs, aged(p, ttl))
 		}
 	}
-	if kind == kindAlias {
+	if kind == wire.KindAlias {
 		target, ok := wire.TargetName(e.Set.Data.First())
 		if !ok {
 			return nil, false
@@ -113,10 +114,10 @@ func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 
 // negativeResult makes a result from a cached denial.
 func negativeResult(n *cache.Negative, state cache.State, now time.Time) *result {
-	l := &result{kind: kindNoData, state: state, refresh: n.Refresh(), status: n.Status,
+	l := &result{kind: wire.KindNoData, state: state, refresh: n.Refresh(), status: n.Status,
 		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
-		l.kind = kindNXDomain
+		l.kind = wire.KindNXDomain
 	}
 	ttl := uint32(max(0, n.Expires-now.Unix()))
 	if n.SOA != nil {

@@ -36,7 +36,8 @@ func (x *resolution) rootServers() (*cache.Delegation, *cause.Failure) {
 
 // primed keeps the root's NS set with the addresses that came along (RFC 8109, section 3.3).
 func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
-	if !x.r.cfg.Prime || !x.q.Name.IsRoot() || x.q.Type != wire.TypeNS || got.kind != replyAnswer {
+	if !x.r.cfg.Prime || !x.q.Name.IsRoot() || x.q.Type != wire.TypeNS ||
+		got.kind != wire.KindAnswer {
 		return
 	}
 	now := x.r.clock.Now()

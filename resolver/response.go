@@ -10,22 +10,10 @@ import (
 	"bailiwick/wire"
 )
 
-// replyKind is the closed set of what a reply can be.
-type replyKind uint8
-
-const (
-	replyFault    replyKind = iota // of no use: see fault
-	replyAnswer                    // the sets asked for
-	replyAlias                     // a CNAME or DNAME on the way
-	replyNoData                    // nothing of this type
-	replyNXDomain                  // no such name
-	replyReferral                  // ask these
-)
-
 // reply is a classified reply.
 type reply struct {
-	kind  replyKind
-	fault cause.Cause
+	kind  wire.Kind
+	fault cause.Cause // of one of no use
 	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be
 	// had.
 	weak bool
@@ -71,9 +59,9 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	ns := wire.FindType(m.Authority, wire.TypeNS)
 	switch {
 	case m.RCode() == wire.RCodeNXDomain:
-		r.kind = replyNXDomain
+		r.kind = wire.KindNXDomain
 	case soa == nil && ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q):
-		r.kind, r.weak = replyReferral, false
+		r.kind, r.weak = wire.KindReferral, false
 		glue := zone
 		if !hardenGlue {
 			glue = wire.Root
@@ -83,10 +71,10 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 			func(s *wire.RRset) bool { return s.Type == wire.TypeDS && s.Name != ns.Name })
 	case q.Type == wire.TypeDS && ns != nil && ns.Name == q.Name:
 		// a server too old to know DS refers to the child, maybe with the denial
-		r.kind, r.weak = replyNoData, false
+		r.kind, r.weak = wire.KindNoData, false
 	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil ||
 		wire.FindType(r.authority, wire.TypeNSEC3) != nil:
-		r.kind = replyNoData
+		r.kind = wire.KindNoData
 		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section
 		// 2.2): believed only if no other says more.
 		r.weak = r.weak || len(r.authority) == 0 && !forwarder
@@ -94,8 +82,8 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 		return reply{fault: cause.Lame}
 	}
 	// Neither AA nor SOA nor proof (RFC 2308, section 5): used if need be, not kept.
-	r.hollow = r.kind != replyReferral && !authoritative && len(r.authority) == 0
-	if r.kind != replyReferral {
+	r.hollow = r.kind != wire.KindReferral && !authoritative && len(r.authority) == 0
+	if r.kind != wire.KindReferral {
 		r.authority = slices.DeleteFunc(r.authority,
 			func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
 	}
@@ -135,7 +123,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			r.rest = without(answer, d, cname)
 			return true
 		} else if tooLong {
-			r.kind, r.sets, r.tooLong = replyAnswer, []*wire.RRset{d}, true
+			r.kind, r.sets, r.tooLong = wire.KindAnswer, []*wire.RRset{d}, true
 			return true
 		}
 	}
@@ -157,7 +145,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			r.sets = signatures
 		}
 		if len(r.sets) > 0 {
-			r.kind = replyAnswer
+			r.kind = wire.KindAnswer
 			return true
 		}
 	}
@@ -166,7 +154,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	if s := wire.Find(answer, q.Name, q.Type); s != nil &&
 		(cname == nil || !aliasApplies(q.Type) || slices.Index(answer, s) < slices.Index(answer,
 			cname)) {
-		r.kind, r.sets = replyAnswer, []*wire.RRset{s}
+		r.kind, r.sets = wire.KindAnswer, []*wire.RRset{s}
 		r.rest = without(answer, s)
 		return true
 	}
@@ -175,21 +163,21 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	}
 	target, ok := wire.TargetName(cname.Data.First())
 	if !ok || cname.Len() != 1 { // RFC 2181, section 10.1: one CNAME a name
-		r.kind, r.fault = replyFault, cause.ServerUnexpected
+		r.kind, r.fault = wire.KindNone, cause.ServerUnexpected
 		return true
 	}
-	r.kind, r.target, r.sets = replyAlias, target, []*wire.RRset{cname}
+	r.kind, r.target, r.sets = wire.KindAlias, target, []*wire.RRset{cname}
 	r.rest = without(answer, cname)
 	return true
 }
 
 // kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a result on
 // the way.
-func (l *result) kindFor(t wire.Type) replyKind {
+func (l *result) kindFor(t wire.Type) wire.Kind {
 	if t == wire.TypeCNAME {
-		return replyAnswer
+		return wire.KindAnswer
 	}
-	return replyAlias
+	return wire.KindAlias
 }
 
 func without(sets []*wire.RRset, drop ...*wire.RRset) (kept []*wire.RRset) {

@@ -12,19 +12,9 @@ import (
 	"bailiwick/wire"
 )
 
-// kind is what a result is.
-type kind uint8
-
-const (
-	kindAnswer   kind = iota // sets of the type asked for
-	kindAlias                // a CNAME, or a DNAME and the CNAME made from it
-	kindNoData               // no such type
-	kindNXDomain             // no such name
-)
-
 // result is what is known about one name and type. Once published it is immutable.
 type result struct {
-	kind    kind
+	kind    wire.Kind   // an answer, an alias, or a denial
 	noCache bool        // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
 	state   cache.State // from the cache: how far it is in its life there
 	refresh int64       // from the cache: the second from which it is about to end there
@@ -73,25 +63,14 @@ func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
 }
 
-// shape returns the validator's name of a kind.
-func (k kind) shape() validator.Shape {
-	switch k {
-	case kindNoData:
-		return validator.ShapeNoData
-	case kindNXDomain:
-		return validator.ShapeNXDomain
-	}
-	return validator.ShapeAnswer
-}
-
 // store keeps a result under the question's key, and writes into its sets the TTLs that it is kept
 // for: who asks first hears the same as the next (RFC 2181, section 5.2; RFC 2308, section 5).
 func (r *Resolver) store(k cache.Key, l *result) {
 	now := r.clock.Now()
-	if l.kind == kindAnswer || l.kind == kindAlias {
-		r.storeSets(k, l, now)
-	} else {
+	if l.kind.IsDenial() {
 		r.storeDenial(k, l, now)
+	} else {
+		r.storeSets(k, l, now)
 	}
 	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC && r.speaksFor(l.zone, k) {
 		r.keepDenials(l, now)
@@ -122,8 +101,9 @@ func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
 
 // storeDenial keeps a denial and all that belongs to it for one time.
 func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
-	n := &cache.Negative{NXDomain: l.kind == kindNXDomain, Status: l.status, Failure: l.failure,
-		Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare, Until: l.until()}
+	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,
+		Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare,
+		Until: l.until()}
 	ttl := r.cache.ClampDenial(l.proofs, n.Until, now)
 	for _, p := range l.proofs {
 		switch {

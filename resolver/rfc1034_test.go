@@ -73,8 +73,8 @@ func TestCVE20222795NameServersOfADelegation(t *testing.T) {
 // old to know DS, and denies it.
 func TestRFC4035ReferralToTheChildDeniesItsDS(t *testing.T) {
 	referral := received(t, 0, nil, []string{"sub.example. NS ns.sub.example."})
-	for name, want := range map[string]replyKind{
-		"sub.example.": replyNoData, "a.sub.example.": replyReferral,
+	for name, want := range map[string]wire.Kind{
+		"sub.example.": wire.KindNoData, "a.sub.example.": wire.KindReferral,
 	} {
 		r := classify(referral, questionOf(name, wire.TypeDS), example, false, true)
 		if r.kind != want {
@@ -87,12 +87,12 @@ func TestRFC4035ReferralToTheChildDeniesItsDS(t *testing.T) {
 func TestRFC2181OneCNAMEAName(t *testing.T) {
 	m := received(t, 0, []string{"a.example. CNAME b.example.", "a.example. CNAME c.example."})
 	r := classify(m, questionOf("a.example.", wire.TypeA), example, false, true)
-	if r.kind != replyFault || r.fault != cause.ServerUnexpected {
+	if r.kind != wire.KindNone || r.fault != cause.ServerUnexpected {
 		t.Errorf("got %d, %v", r.kind, r.fault)
 	}
 	m = received(t, 0, []string{"a.example. CNAME b.example.", "a.example. CNAME b.example."})
 	r = classify(m, questionOf("a.example.", wire.TypeA), example, false, true)
-	if r.kind != replyAlias {
+	if r.kind != wire.KindAlias {
 		t.Errorf("one CNAME, sent twice: got %d", r.kind)
 	}
 }
@@ -115,7 +115,7 @@ func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 	m := received(t, dns.RcodeYXDomain, []string{"d.example. DNAME test."},
 		[]string{"example. SOA a. b. 1 2 3 4 5"})
 	r := classify(m, questionOf("a.example.", wire.TypeA), example, false, true)
-	if r.kind != replyFault || r.fault != cause.ServerUnexpected {
+	if r.kind != wire.KindNone || r.fault != cause.ServerUnexpected {
 		t.Errorf("got %d, %v", r.kind, r.fault)
 	}
 }
@@ -167,11 +167,11 @@ func TestMaxQueries(t *testing.T) {
 // RFC 1034, section 4.2.1: a referral leads below the zone that was asked: not to itself, not up,
 // and not beside, even if the scrubber had let it through.
 func TestRFC1034ReferralLeadsBelowTheZone(t *testing.T) {
-	for cut, want := range map[string]replyKind{"sub.example.": replyReferral,
-		"example.": replyFault, ".": replyFault, "other.example.": replyFault} {
+	for cut, want := range map[string]wire.Kind{"sub.example.": wire.KindReferral,
+		"example.": wire.KindNone, ".": wire.KindNone, "other.example.": wire.KindNone} {
 		m := received(t, 0, nil, []string{cut + " NS ns.example."})
 		r := classify(m, questionOf("a.sub.example.", wire.TypeA), example, false, true)
-		if r.kind != want || want == replyFault && r.fault != cause.Lame {
+		if r.kind != want || want == wire.KindNone && r.fault != cause.Lame {
 			t.Errorf("to %s: got %d %v, want %d", cut, r.kind, r.fault, want)
 		}
 	}

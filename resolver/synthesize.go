@@ -25,7 +25,7 @@ func (r *Resolver) keepDenials(l *result, now time.Time) {
 	if len(sets) == 0 {
 		return
 	}
-	if l.kind == kindAnswer || l.kind == kindAlias {
+	if !l.kind.IsDenial() {
 		ttl := r.cache.ClampNegativeTTL(cache.NegativeTTL(sets), wire.EarliestEnd(0, sets...), now)
 		for i, s := range sets { // which the answer goes on to use as they are
 			c := *s
@@ -42,17 +42,14 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	if len(sets) < 2 || !r.speaksFor(zone, k) {
 		return nil, false
 	}
-	shape, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type,
+	kind, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type,
 		Class: wire.ClassIN}, b)
 	if !ok {
 		return nil, false
 	}
 	r.observe.Synthesised()
-	l := &result{kind: kindNoData, status: wire.Secure, zone: zone, proofs: sets, derived: true,
-		source: event.SourceSpan}
-	if shape == validator.ShapeNXDomain {
-		l.kind, l.wholeSpan = kindNXDomain, true
-	}
+	l := &result{kind: kind, status: wire.Secure, zone: zone, proofs: sets, derived: true,
+		wholeSpan: kind == wire.KindNXDomain, source: event.SourceSpan}
 	ttl := l.ttl() // of what is kept no more than a denial may be
 	for _, s := range sets {
 		s.TTL = ttl

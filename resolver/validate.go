@@ -15,19 +15,9 @@ import (
 
 // finish validates a final response and makes a result of it. A failure means that it is bogus.
 func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failure) {
-	l := &result{sets: got.sets, target: got.target, tooLong: got.tooLong, own: got.own,
-		status: wire.Unchecked, fallback: x.fallback}
-	switch got.kind {
-	case replyAnswer:
-		l.kind = kindAnswer
-	case replyAlias:
-		l.kind = kindAlias
-	case replyNoData:
-		l.kind = kindNoData
-	case replyNXDomain:
-		l.kind = kindNXDomain
-	}
-	if l.kind >= kindNoData || x.cd {
+	l := &result{kind: got.kind, sets: got.sets, target: got.target, tooLong: got.tooLong,
+		own: got.own, status: wire.Unchecked, fallback: x.fallback}
+	if l.kind.IsDenial() || x.cd {
 		l.proofs = got.authority
 	}
 	if f := x.validateResult(a.speaks(), a.q, l, got.authority); f != nil {
@@ -41,7 +31,7 @@ func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failur
 	if got.damaged && l.failure == nil { // whoever misses a record shall know
 		l.failure = cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 	}
-	if l.kind == kindAlias && l.status == wire.Secure {
+	if l.kind == wire.KindAlias && l.status == wire.Secure {
 		x.validateTarget(a, l, got.authority)
 	}
 	if a.conf != nil && a.conf.Forward && l.status != wire.Secure {
@@ -73,14 +63,14 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 	if x.cd {
 		return nil
 	}
-	if q.Type == wire.TypeDNSKEY && l.kind != kindAlias {
+	if q.Type == wire.TypeDNSKEY && l.kind != wire.KindAlias {
 		if decided, f := x.validateKeys(q.Name, l); decided {
 			return f
 		}
 	}
-	v := x.validate(&validator.Response{Question: q, Servers: zone, Shape: l.kind.shape(),
+	v := x.validate(&validator.Response{Question: q, Servers: zone, Kind: l.kind,
 		Sets: l.sets, Authority: authority})
-	if v.Status == wire.Bogus && l.kind == kindAnswer && l.sets[0].Type == wire.TypeRRSIG {
+	if v.Status == wire.Bogus && l.kind == wire.KindAnswer && l.sets[0].Type == wire.TypeRRSIG {
 		return x.validateSignatures(l, v.Failure)
 	}
 	x.r.observe.Validated(v.Status, v.Failure)
@@ -94,19 +84,15 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 		return v.Failure
 	}
 	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
-	if l.kind < kindNoData {
+	if l.kind.IsDenial() {
+		l.kind = v.Kind
+	} else {
 		l.sets = v.Sets
-	}
-	if l.kind >= kindNoData {
-		l.kind = kindNoData
-		if v.Shape == validator.ShapeNXDomain {
-			l.kind = kindNXDomain
-		}
 	}
 	l.proofs = v.Proofs
 	switch {
 	case v.Status == wire.Secure || len(v.Proofs) > 0:
-	case l.kind >= kindNoData:
+	case l.kind.IsDenial():
 		l.proofs = authority
 	case slices.ContainsFunc(l.sets, expanded):
 		// Who asks us with an anchor that we do not have needs them (RFC 4035, sections 3.1.3.3 and
@@ -166,7 +152,7 @@ func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Fa
 			return nil
 		case f != nil:
 			why = f
-		case of.kind == kindAnswer && len(of.sets[0].Sigs) > 0:
+		case of.kind == wire.KindAnswer && len(of.sets[0].Sigs) > 0:
 			own := &wire.RRset{Name: s.Name, Type: s.Type, Class: s.Class, TTL: of.sets[0].TTL,
 				Data: of.sets[0].Sigs}
 			own.Security = min(of.status, wire.Insecure)
@@ -221,7 +207,7 @@ func (x *resolution) refetch(v *validator.Verdict) bool {
 // What is not signed is asked for by itself.
 func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 	q := a.q
-	for n := 0; l.kind == kindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
+	for n := 0; l.kind == wire.KindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
 		q.Name = l.target
 		if z := x.r.cfg.configured(q.Name); z != a.conf && z != nil {
 			return
@@ -243,16 +229,16 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 func (got *accepted) nextResult(q wire.Question) *result {
 	next := reply{}
 	switch {
-	case next.positive(got.rest, q) && next.kind == replyAlias:
-		return &result{kind: kindAlias, sets: next.sets, target: next.target}
-	case next.kind == replyAnswer && len(next.sets) > 0:
-		return &result{kind: kindAnswer, sets: next.sets, tooLong: next.tooLong}
-	case next.kind != replyFault || len(got.authority) == 0:
+	case next.positive(got.rest, q) && next.kind == wire.KindAlias:
+		return &result{kind: wire.KindAlias, sets: next.sets, target: next.target}
+	case next.kind == wire.KindAnswer && len(next.sets) > 0:
+		return &result{kind: wire.KindAnswer, sets: next.sets, tooLong: next.tooLong}
+	case next.kind != wire.KindNone || len(got.authority) == 0:
 		return nil
 	case got.nxdomain:
-		return &result{kind: kindNXDomain}
+		return &result{kind: wire.KindNXDomain}
 	}
-	return &result{kind: kindNoData}
+	return &result{kind: wire.KindNoData}
 }
 
 // validateReferral keeps what a referral proves about the security of its cut: the DS set, or that
@@ -295,26 +281,26 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 	if _, known := x.r.cached(x.keyOf(q)); known {
 		return nil
 	}
-	l := &result{kind: kindNoData}
+	l := &result{kind: wire.KindNoData}
 	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
-		l.kind, l.sets = kindAnswer, []*wire.RRset{ds}
+		l.kind, l.sets = wire.KindAnswer, []*wire.RRset{ds}
 	} else if wire.FindType(authority, wire.TypeNSEC) == nil &&
 		wire.FindType(authority, wire.TypeNSEC3) == nil {
 		return nil
 	}
-	v := x.validate(&validator.Response{Question: q, Servers: parent, Shape: l.kind.shape(),
+	v := x.validate(&validator.Response{Question: q, Servers: parent, Kind: l.kind,
 		Sets: l.sets, Authority: authority})
 	if v.Status != wire.Secure && !(v.Status == wire.Insecure && v.UnsignedCut &&
-		len(v.Proofs) > 0) || v.Shape == validator.ShapeNXDomain {
+		len(v.Proofs) > 0) || v.Kind == wire.KindNXDomain {
 		return nil
 	}
-	if l.kind == kindAnswer {
+	if l.kind == wire.KindAnswer {
 		l.sets = v.Sets
 	}
 	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
-	l.proofs, l.bare = v.Proofs, l.kind == kindNoData
+	l.proofs, l.bare = v.Proofs, l.kind == wire.KindNoData
 	x.r.store(x.keyOf(q), l)
-	if _, known := x.Zone(cut); !known && l.kind == kindAnswer && v.Status == wire.Secure {
+	if _, known := x.Zone(cut); !known && l.kind == wire.KindAnswer && v.Status == wire.Secure {
 		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
 			// whatever the zone answers will be judged by its keys
 			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY})

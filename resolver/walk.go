@@ -132,12 +132,12 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 			continue
 		case f != nil:
 			return nil, f
-		case got.kind == replyReferral:
+		case got.kind == wire.KindReferral:
 			d = x.follow(d, got)
 			list, conf = x.serversOf(d), nil
 		case final:
 			return got.result, nil
-		case got.kind == replyNoData || got.kind == replyAnswer:
+		case got.kind == wire.KindNoData || got.kind == wire.KindAnswer:
 			m.step() // a name on the way, maybe an empty non-terminal
 			list.again()
 		default: // NXDOMAIN or an alias where a shortened name was asked
@@ -158,11 +158,11 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 // the name (RFC 9156, section 4). One without a proof may come from a server that denies empty
 // non-terminals (RFC 8020, section 3.1), and the full name is asked.
 func (x *resolution) deniedAbove(a *zoneQuery, got *accepted) *result {
-	if got.kind != replyNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
+	if got.kind != wire.KindNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
 		return nil
 	}
 	l, f := x.finish(a, got)
-	if f != nil || l.status != wire.Secure || l.kind != kindNXDomain {
+	if f != nil || l.status != wire.Secure || l.kind != wire.KindNXDomain {
 		return nil
 	}
 	got.result = l

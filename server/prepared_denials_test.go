@@ -123,7 +123,7 @@ func checkProof(t *testing.T, m *dns.Msg) {
 		}
 	}
 	if shape, ok := validator.New(validator.Policy{}).ProveCached(soa.Name, parsed.Authority,
-		parsed.Question, validator.NewBudget()); !ok || shape != validator.ShapeNXDomain {
+		parsed.Question, validator.NewBudget()); !ok || shape != wire.KindNXDomain {
 		t.Errorf("no proof in\n%v", m)
 	}
 }

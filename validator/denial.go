@@ -140,17 +140,17 @@ func (d *denial) atOwner(name wire.Name) bool {
 // the name has, which is right for that question alone; nor from an NSEC that breaks RFC 4035. ok
 // is false where they show nothing.
 func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question,
-	b *Budget) (Shape, bool) {
+	b *Budget) (wire.Kind, bool) {
 	d := v.newDenial(zone, sets, maxNSEC3Iterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
 		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)
-			return ShapeNoData, true
+			return wire.KindNoData, true
 		}
-		return ShapeNXDomain, true
+		return wire.KindNXDomain, true
 	case proofNoData, proofEmpty:
 		unlawful := func(n nsecRecord) bool { return !n.types.Lawful() }
-		return ShapeNoData, len(d.nsec3) == 0 && !slices.ContainsFunc(d.nsec, unlawful)
+		return wire.KindNoData, len(d.nsec3) == 0 && !slices.ContainsFunc(d.nsec, unlawful)
 	}
 	return 0, false
 }

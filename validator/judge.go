@@ -11,21 +11,11 @@ import (
 	"bailiwick/wire"
 )
 
-// Shape is what a response says, as the resolver classified it.
-type Shape uint8
-
-// The shapes.
-const (
-	ShapeAnswer   Shape = iota // Sets answer the question, or are a link of an alias chain
-	ShapeNoData                // the name has no such type
-	ShapeNXDomain              // the name does not exist
-)
-
 // Response is what is to be judged. Judge reads it and changes nothing of it.
 type Response struct {
 	Question wire.Question // of this link of the chain, not of the client
 	Servers  wire.Name     // the zone whose servers answered
-	Shape    Shape
+	Kind     wire.Kind     // an answer, an alias, or a denial
 	// the answer: one set, a DNAME before its CNAME, or all sets of the name for ANY
 	Sets      []*wire.RRset
 	Authority []*wire.RRset // SOA, NSEC, NSEC3
@@ -35,7 +25,7 @@ type Response struct {
 type Verdict struct {
 	Status  wire.Security
 	Failure *cause.Failure // why it is Bogus; or what clients are told about an insecure answer
-	Shape   Shape          // what the proofs show, where that is not what the response said
+	Kind    wire.Kind      // of a denial: what the proofs show, or what it says if it needs none
 	Need    Need           // what has to be known first; everything else is empty then
 
 	// UnsignedCut says, of a denied DS, that the name is an unsigned delegation, or may be one
@@ -73,10 +63,10 @@ type proofs struct {
 // more known it pays nothing for signatures that it has seen.
 func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
 	j := &judge{v: v, r: r, chain: chain, at: InstantOf(now), b: b}
-	if r.Shape == ShapeAnswer {
-		return j.answer()
+	if r.Kind.IsDenial() {
+		return j.negative()
 	}
-	return j.negative()
+	return j.answer()
 }
 
 // weaker joins the verdicts of parts: the whole is as good as its worst part.
@@ -290,7 +280,7 @@ func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail,
 	switch {
 	case p == proofIterations:
 		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""),
-			Shape: j.r.Shape, UnsignedCut: true, Proofs: sets}
+			Kind: j.r.Kind, UnsignedCut: true, Proofs: sets}
 	case p == proofOverBudget:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:
@@ -306,7 +296,7 @@ func (j *judge) negative() Verdict {
 		return Verdict{Need: need}
 	}
 	if t.Status != wire.Secure {
-		return Verdict{Status: t.Status, Failure: t.Failure, Shape: j.r.Shape, UnsignedCut: true}
+		return Verdict{Status: t.Status, Failure: t.Failure, Kind: j.r.Kind, UnsignedCut: true}
 	}
 	if !j.r.Question.Name.Within(t.Zone) {
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.SignerMismatch, t.Zone, "%s",
@@ -324,13 +314,13 @@ func (j *judge) negative() Verdict {
 // denied turns what the proofs show into a verdict.
 func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failure) Verdict {
 	q := j.r.Question
-	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets, Shape: ShapeNoData}
+	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets, Kind: wire.KindNoData}
 	p := d.prove(q.Name, q.Type)
 	switch p {
 	case proofNXDomain:
-		out.Shape = ShapeNXDomain
+		out.Kind = wire.KindNXDomain
 	case proofNameOptOut:
-		out.Shape, out.Status, out.UnsignedCut = ShapeNXDomain, wire.Insecure, true
+		out.Kind, out.Status, out.UnsignedCut = wire.KindNXDomain, wire.Insecure, true
 	case proofNoData, proofEmpty:
 	case proofUnsignedCut:
 		out.UnsignedCut = true
@@ -342,7 +332,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 			missing.Cause = cause.DenialInvalid
 		}
 		if j.r.Question.Type != wire.TypeDS && d.belowUnsignedCut(q.Name) {
-			out.Status, out.Shape = wire.Insecure, j.r.Shape
+			out.Status, out.Kind = wire.Insecure, j.r.Kind
 			return out
 		}
 		if d.empty() && j.r.Question.Type != wire.TypeDS {
@@ -351,15 +341,15 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 			if e, need := j.enclosing(q.Name, q.Type); !need.IsZero() {
 				return Verdict{Need: need}
 			} else if e.Status == wire.Insecure {
-				return Verdict{Status: e.Status, Failure: e.Failure, Shape: j.r.Shape}
+				return Verdict{Status: e.Status, Failure: e.Failure, Kind: j.r.Kind}
 			}
 		}
 		return j.unproven(p, d, t, sets, fail, missing)
 	}
 	switch {
-	case out.Shape == ShapeNXDomain && j.r.Shape == ShapeNoData:
+	case out.Kind == wire.KindNXDomain && j.r.Kind == wire.KindNoData:
 		return j.compact(d, t, out)
-	case out.Shape == ShapeNoData && j.r.Shape == ShapeNXDomain && p != proofEmpty:
+	case out.Kind == wire.KindNoData && j.r.Kind == wire.KindNXDomain && p != proofEmpty:
 		// The server denies the name, and its proof only the type, or, under opt-out, not the
 		// wildcard (RFC 5155, section 8.4). Its RCODE is not made into another, but for an empty
 		// non-terminal: many servers took those for names that do not exist, and what is proven of
@@ -374,7 +364,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 // compact accepts NODATA where the proof denies the name only in the form of RFC 9824, which says
 // so in the bitmap, or under opt-out, where the name may exist.
 func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
-	out.Shape = ShapeNoData
+	out.Kind = wire.KindNoData
 	if d.atOwner(j.r.Question.Name) || out.Status == wire.Insecure {
 		return out
 	}

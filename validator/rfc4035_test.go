@@ -160,7 +160,7 @@ func TestRFC4035ExpandedNSECProvesNothing(t *testing.T) {
 	c := zonesOf(t, k)
 	soa := func() *wire.RRset { return k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5") }
 	wild := "*.example. 300 IN NSEC z.example. A RRSIG NSEC"
-	r := &Response{Question: question("b.example.", wire.TypeTXT), Shape: ShapeNoData}
+	r := &Response{Question: question("b.example.", wire.TypeTXT), Kind: wire.KindNoData}
 	r.Authority = []*wire.RRset{soa(), k.set(t, "b.example.", wild)}
 	expect(t, "at the name", judged(c, r), wire.Bogus, cause.DenialInvalid)
 	r.Authority = []*wire.RRset{soa(), k.set(t, "", wild),
@@ -175,13 +175,13 @@ func TestRFC4035DenierHoldsTheName(t *testing.T) {
 	c := zonesOf(t, example, sub)
 	apex := sub.set(t, "", "sub.example. 300 IN NSEC sub.example. NS SOA RRSIG NSEC DNSKEY")
 	soa := sub.set(t, "", "sub.example. 300 IN SOA a. b. 1 2 3 4 5")
-	r := &Response{Question: question("sub.example.", wire.TypeDS), Shape: ShapeNoData,
+	r := &Response{Question: question("sub.example.", wire.TypeDS), Kind: wire.KindNoData,
 		Authority: []*wire.RRset{soa, apex}}
 	expect(t, "DS denied by the child", judged(c, r), wire.Bogus, cause.SignerMismatch)
-	r = &Response{Question: question("www.example.", wire.TypeA), Shape: ShapeNXDomain,
+	r = &Response{Question: question("www.example.", wire.TypeA), Kind: wire.KindNXDomain,
 		Authority: []*wire.RRset{soa, apex}}
 	expect(t, "a name beside", judged(c, r), wire.Bogus, cause.SignerMismatch)
-	r = &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain,
+	r = &Response{Question: question("www.sub.example.", wire.TypeA), Kind: wire.KindNXDomain,
 		Authority: []*wire.RRset{soa, apex}}
 	expect(t, "its own", judged(c, r), wire.Secure, cause.None)
 }
@@ -241,23 +241,23 @@ func TestRFC5155NameErrorNeedsTheWildcardsDenial(t *testing.T) {
 		q := question("a.b.example.", wire.TypeA)
 		for _, x := range []struct {
 			name   string
-			shape  Shape
+			kind   wire.Kind
 			lines  []string
 			status wire.Security
 			why    cause.Cause
 		}{
-			{"whole", ShapeNXDomain, []string{apex, next, wild}, whole, cause.None},
-			{"without the wildcard", ShapeNXDomain, []string{apex, next}, wire.Bogus,
+			{"whole", wire.KindNXDomain, []string{apex, next, wild}, whole, cause.None},
+			{"without the wildcard", wire.KindNXDomain, []string{apex, next}, wire.Bogus,
 				cause.DenialInvalid},
-			{"the wildcard is there", ShapeNXDomain,
+			{"the wildcard is there", wire.KindNXDomain,
 				[]string{apex, next,
 					z.match("*.example", "TXT RRSIG")}, wire.Bogus, cause.DenialInvalid},
-			{"the name is there", ShapeNXDomain, []string{z.match("a.b.example", "TXT RRSIG")},
+			{"the name is there", wire.KindNXDomain, []string{z.match("a.b.example", "TXT RRSIG")},
 				wire.Bogus, cause.DenialInvalid},
 		} {
-			v := judged(c, &Response{Question: q, Shape: x.shape, Authority: proofs(x.lines...)})
+			v := judged(c, &Response{Question: q, Kind: x.kind, Authority: proofs(x.lines...)})
 			expect(t, x.name, v, x.status, x.why)
-			if v.Status != wire.Bogus && v.Shape != x.shape {
+			if v.Status != wire.Bogus && v.Kind != x.kind {
 				t.Errorf("%s: the RCODE is another", x.name)
 			}
 		}
@@ -273,30 +273,30 @@ func TestRFC9824OnlyCompactDenialChangesTheRCode(t *testing.T) {
 	const apex = "example. 300 IN NSEC b.example. NS SOA RRSIG NSEC DNSKEY"
 	for _, x := range []struct {
 		name  string
-		shape Shape
+		kind  wire.Kind
 		lines []string
 		want  wire.Security
 	}{
-		{"name error as such", ShapeNXDomain,
+		{"name error as such", wire.KindNXDomain,
 			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC", apex}, wire.Secure},
-		{"name error as no data", ShapeNoData,
+		{"name error as no data", wire.KindNoData,
 			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC", apex}, wire.Bogus},
-		{"no data as name error", ShapeNXDomain,
+		{"no data as name error", wire.KindNXDomain,
 			[]string{"c.example. 300 IN NSEC d.example. TXT RRSIG NSEC"}, wire.Bogus},
-		{"without the wildcard", ShapeNXDomain,
+		{"without the wildcard", wire.KindNXDomain,
 			[]string{"b.example. 300 IN NSEC d.example. A RRSIG NSEC"}, wire.Bogus},
-		{"compact as no data", ShapeNoData,
+		{"compact as no data", wire.KindNoData,
 			[]string{`c.example. 300 IN NSEC \000.c.example. RRSIG NSEC TYPE128`}, wire.Secure},
-		{"compact, restored", ShapeNXDomain,
+		{"compact, restored", wire.KindNXDomain,
 			[]string{`c.example. 300 IN NSEC \000.c.example. RRSIG NSEC TYPE128`}, wire.Secure},
 	} {
-		r := &Response{Question: question("c.example.", wire.TypeA), Shape: x.shape}
+		r := &Response{Question: question("c.example.", wire.TypeA), Kind: x.kind}
 		r.Authority = append(r.Authority, k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"))
 		for _, l := range x.lines {
 			r.Authority = append(r.Authority, k.set(t, "", l))
 		}
-		if v := judged(c, r); v.Status != x.want || v.Status == wire.Secure && v.Shape != x.shape {
-			t.Errorf("%s: got %s, shape %d (%v), want %s", x.name, v.Status, v.Shape, v.Failure,
+		if v := judged(c, r); v.Status != x.want || v.Status == wire.Secure && v.Kind != x.kind {
+			t.Errorf("%s: got %s, kind %d (%v), want %s", x.name, v.Status, v.Kind, v.Failure,
 				x.want)
 		}
 	}
@@ -329,12 +329,12 @@ func TestRFC6840DenialBelowAnUnsignedDelegation(t *testing.T) {
 		"NSEC":  "sub.example. 300 IN NSEC z.example. NS RRSIG NSEC",
 		"NSEC3": z.match("sub.example", "NS"),
 	} {
-		r := &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain}
+		r := &Response{Question: question("www.sub.example.", wire.TypeA), Kind: wire.KindNXDomain}
 		r.Authority = []*wire.RRset{k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"),
 			k.set(t, "", line)}
 		expect(t, name, judged(c, r), wire.Insecure, cause.None)
 	}
-	r := &Response{Question: question("www.sub.example.", wire.TypeA), Shape: ShapeNXDomain}
+	r := &Response{Question: question("www.sub.example.", wire.TypeA), Kind: wire.KindNXDomain}
 	r.Authority = []*wire.RRset{k.set(t, "",
 		"sub.example. 300 IN NSEC z.example. NS DS RRSIG NSEC")}
 	expect(t, "a signed delegation", judged(c, r), wire.Bogus, cause.DenialInvalid)
@@ -350,12 +350,12 @@ func TestRFC8020EmptyNonTerminalIsNoNameError(t *testing.T) {
 		"NSEC":  "b.example. 300 IN NSEC x.c.example. A RRSIG NSEC",
 		"NSEC3": z.match("c.example", ""),
 	} {
-		r := &Response{Question: question("c.example.", wire.TypeA), Shape: ShapeNXDomain}
+		r := &Response{Question: question("c.example.", wire.TypeA), Kind: wire.KindNXDomain}
 		r.Authority = []*wire.RRset{k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"),
 			k.set(t, "", line)}
 		v := judged(c, r)
 		expect(t, name, v, wire.Secure, cause.None)
-		if v.Shape != ShapeNoData {
+		if v.Kind != wire.KindNoData {
 			t.Errorf("%s: a name error", name)
 		}
 	}
@@ -465,7 +465,7 @@ func TestRFC4035SOAOfADenialVerifies(t *testing.T) {
 	soa := k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5")
 	soa.Data[len(soa.Data)-1] ^= 1
 	proof := k.set(t, "", "b.example. 300 IN NSEC d.example. TXT RRSIG NSEC")
-	r := &Response{Question: question("b.example.", wire.TypeA), Shape: ShapeNoData,
+	r := &Response{Question: question("b.example.", wire.TypeA), Kind: wire.KindNoData,
 		Authority: []*wire.RRset{soa, proof}}
 	expect(t, "altered", judged(c, r), wire.Bogus, cause.SignatureInvalid)
 }
@@ -478,7 +478,7 @@ func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
 	z := nsec3Zone{iterations: maxNSEC3Iterations + 1}
 	soa := k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5")
 	high := k.set(t, "", z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM"))
-	r := &Response{Question: question("b.example.", wire.TypeA), Shape: ShapeNXDomain,
+	r := &Response{Question: question("b.example.", wire.TypeA), Kind: wire.KindNXDomain,
 		Authority: []*wire.RRset{soa, high}}
 	expect(t, "signed", judged(c, r), wire.Insecure, cause.NSEC3Iterations)
 	forged := *high

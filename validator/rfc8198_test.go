@@ -17,7 +17,7 @@ func TestRFC8198NoTypeIsDeniedFromNSEC3(t *testing.T) {
 		lines []string
 		q     string
 		typ   wire.Type
-		shape Shape
+		kind  wire.Kind
 		ok    bool
 	}{
 		{"NSEC3 at the name", []string{z.match("b.example", "AAAA RRSIG")}, "b.example", wire.TypeA,
@@ -29,11 +29,11 @@ func TestRFC8198NoTypeIsDeniedFromNSEC3(t *testing.T) {
 		{"NSEC3 at an unsigned delegation", []string{z.match("b.example", "NS")}, "b.example",
 			wire.TypeDS, 0, false},
 		{"NSEC3 cover the name", []string{apex, z.cover("b.example"), z.cover("*.example")},
-			"b.example", wire.TypeA, ShapeNXDomain, true},
+			"b.example", wire.TypeA, wire.KindNXDomain, true},
 		{"NSEC3 under opt-out", []string{apex, open.cover("b.example"), z.cover("*.example")},
 			"b.example", wire.TypeA, 0, false},
 		{"NSEC at the name", []string{"b.example. NSEC c.example. AAAA RRSIG NSEC"}, "b.example",
-			wire.TypeA, ShapeNoData, true},
+			wire.TypeA, wire.KindNoData, true},
 		{"NSEC without itself", []string{"b.example. NSEC c.example. AAAA RRSIG"}, "b.example",
 			wire.TypeA, 0, false},
 		{"NSEC without RRSIG", []string{"b.example. NSEC c.example. AAAA NSEC"}, "b.example",
@@ -45,15 +45,15 @@ func TestRFC8198NoTypeIsDeniedFromNSEC3(t *testing.T) {
 		{"NSEC without itself at the wildcard", []string{"a.example. NSEC c.example. A RRSIG NSEC",
 			"*.example. NSEC a.example. AAAA RRSIG"}, "b.example", wire.TypeA, 0, false},
 		{"NSEC over the name", []string{"example. NSEC c.example. NS SOA RRSIG NSEC DNSKEY"},
-			"b.example", wire.TypeA, ShapeNXDomain, true},
+			"b.example", wire.TypeA, wire.KindNXDomain, true},
 		{"compact, no name", []string{`b.example. NSEC \000.b.example. RRSIG NSEC TYPE128`},
-			"b.example", wire.TypeA, ShapeNoData, true},
+			"b.example", wire.TypeA, wire.KindNoData, true},
 	} {
 		q := wire.Question{Name: wire.MustParseName(c.q), Type: c.typ, Class: wire.ClassIN}
-		shape, ok := New(Policy{}).ProveCached(wire.MustParseName("example"), readSets(t, c.lines),
+		kind, ok := New(Policy{}).ProveCached(wire.MustParseName("example"), readSets(t, c.lines),
 			q, NewBudget())
-		if ok != c.ok || ok && shape != c.shape {
-			t.Errorf("%s: got %d %v, want %d %v", c.name, shape, ok, c.shape, c.ok)
+		if ok != c.ok || ok && kind != c.kind {
+			t.Errorf("%s: got %d %v, want %d %v", c.name, kind, ok, c.kind, c.ok)
 		}
 	}
 }

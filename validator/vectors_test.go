@@ -155,50 +155,52 @@ func TestRFC5155AppendixB(t *testing.T) {
 		section string
 		name    string
 		qtype   wire.Type
-		said    Shape
+		said    wire.Kind
 		proofs  []string
 		status  wire.Security
-		shape   Shape
+		kind    wire.Kind
 		cut     bool
 	}{
-		{"B.1 name error", "a.c.x.w.example", wire.TypeA, ShapeNXDomain,
+		{"B.1 name error", "a.c.x.w.example", wire.TypeA, wire.KindNXDomain,
 			[]string{"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example",
 				"b4um86eghhds6nea196smvmlo4ors995.example",
-				"35mthgpgcu1qg68fab165klnsnk3dpvl.example"}, wire.Insecure, ShapeNXDomain,
+				"35mthgpgcu1qg68fab165klnsnk3dpvl.example"}, wire.Insecure, wire.KindNXDomain,
 			true},
-		{"B.2 no data", "ns1.example", wire.TypeMX, ShapeNoData,
-			[]string{"2t7b4g4vsa5smi47k61mv5bv1a22bojr.example"}, wire.Secure, ShapeNoData, false},
-		{"B.3 unsigned zone", "c.example", wire.TypeDS, ShapeNoData,
+		{"B.2 no data", "ns1.example", wire.TypeMX, wire.KindNoData,
+			[]string{"2t7b4g4vsa5smi47k61mv5bv1a22bojr.example"}, wire.Secure, wire.KindNoData,
+			false},
+		{"B.3 unsigned zone", "c.example", wire.TypeDS, wire.KindNoData,
 			[]string{"35mthgpgcu1qg68fab165klnsnk3dpvl.example",
-				"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example"}, wire.Insecure, ShapeNoData, true},
-		{"B.5 wildcard no data", "a.z.w.example", wire.TypeAAAA, ShapeNoData,
+				"0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example"}, wire.Insecure, wire.KindNoData, true},
+		{"B.5 wildcard no data", "a.z.w.example", wire.TypeAAAA, wire.KindNoData,
 			[]string{"k8udemvp1j2f7eg6jebps17vp3n8i58h.example",
 				"q04jkcevqvmu85r014c7dkba38o0ji5r.example",
-				"r53bq7cc2uvmubfu5ocmm6pers9tk9en.example"}, wire.Insecure, ShapeNoData, true},
+				"r53bq7cc2uvmubfu5ocmm6pers9tk9en.example"}, wire.Insecure, wire.KindNoData, true},
 	} {
 		t.Run(c.section, func(t *testing.T) {
 			judge := func(sets []*wire.RRset) Verdict {
 				q := wire.Question{Name: wire.MustParseName(c.name), Type: c.qtype,
 					Class: wire.ClassIN}
 				return judgeUnchanged(New(Policy{SHA1: true}), &Response{Question: q, Servers: zone,
-					Shape: c.said, Authority: sets}, chain, now)
+					Kind: c.said, Authority: sets}, chain, now)
 			}
-			if v := judge(find(c.proofs...)); v.Status != c.status || v.Shape != c.shape ||
+			if v := judge(find(c.proofs...)); v.Status != c.status || v.Kind != c.kind ||
 				v.UnsignedCut != c.cut {
-				t.Fatalf("got %v shape %d cut %v (%v), want %v %d %v", v.Status, v.Shape,
-					v.UnsignedCut, v.Failure, c.status, c.shape, c.cut)
+				t.Fatalf("got %v kind %d cut %v (%v), want %v %d %v", v.Status, v.Kind,
+					v.UnsignedCut, v.Failure, c.status, c.kind, c.cut)
 			}
 			for i := range c.proofs {
 				less := append(append([]string(nil), c.proofs[:i]...), c.proofs[i+1:]...)
 				v := judge(find(less...))
 				// Without the wildcard's record the opt-out span still shows that an unsigned
 				// delegation may be there (section 9.2).
-				open := v.Status == wire.Insecure && v.Shape == ShapeNoData && i == len(c.proofs)-1
+				open := v.Status == wire.Insecure && v.Kind == wire.KindNoData &&
+					i == len(c.proofs)-1
 				denied := v.Status == wire.Bogus && (v.Failure.Cause == cause.DenialInvalid ||
 					v.Failure.Cause == cause.DenialMissing)
 				if !open && !denied {
 					t.Errorf("without %s: got %v %d (%v), want bogus for the denial", c.proofs[i],
-						v.Status, v.Shape, v.Failure)
+						v.Status, v.Kind, v.Failure)
 				}
 			}
 		})

@@ -79,24 +79,6 @@ func (k Kind) String() string {
 		"paced"}[k]
 }
 
-// Reply is what a reply, or what is known of a question, says.
-type Reply uint8
-
-// The replies.
-const (
-	ReplyNone     Reply = iota // nothing of use
-	ReplyData                  // data of the type asked for
-	ReplyAlias                 // a CNAME or DNAME leads on
-	ReplyNoData                // no such type
-	ReplyNXDomain              // no such name
-	ReplyReferral              // other servers know
-)
-
-func (r Reply) String() string {
-	return [...]string{"nothing of use", "answer", "alias", "no such type", "no such name",
-		"referral"}[r]
-}
-
 // Source is what an answer follows from that was not asked for.
 type Source uint8
 
@@ -194,7 +176,7 @@ type Event struct {
 	Protocol transport.Protocol
 	Cause    cause.Cause
 	Status   wire.Security
-	Reply    Reply
+	Reply    wire.Kind
 	Source   Source
 	Form     Form
 	Origin   Origin

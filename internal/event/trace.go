@@ -96,7 +96,7 @@ func (e *Event) Text() string {
 	case FetchJoin:
 		return "wait for the fetch of " + q
 	case FetchEnd:
-		if e.Reply == ReplyNone {
+		if e.Reply == wire.KindNone {
 			return fmt.Sprintf("failed in %s%s", e.took(), e.label())
 		}
 		return fmt.Sprintf("fetched in %s: %s, %s%s", e.took(), e.Reply, e.Status, e.label())
@@ -111,13 +111,13 @@ func (e *Event) Text() string {
 		return fmt.Sprintf("left out of it: %d sets that are not of %s", e.Count, e.Zone)
 	case Response:
 		switch e.Reply {
-		case ReplyNone:
+		case wire.KindNone:
 			return "of no use: " + e.Cause.Text()
-		case ReplyAlias:
+		case wire.KindAlias:
 			return "alias to " + e.Target.String()
-		case ReplyReferral:
+		case wire.KindReferral:
 			return fmt.Sprintf("referral to %s, %d servers", e.Target, e.Count)
-		case ReplyData:
+		case wire.KindAnswer:
 			return fmt.Sprintf("answer, %d records", e.Count)
 		}
 		return e.Reply.String()
