@@ -26,7 +26,7 @@ type budget struct {
 	ctx        context.Context // ends with what the budget is for
 	cancel     context.CancelCauseFunc
 	fetches    *fetches
-	validation validator.Budget
+	validation *validator.Budget
 	queries    atomic.Int32
 	heard      atomic.Bool // a server replied
 	// cut reports whether a fetch could not spend all that it has, for what others spent before or
@@ -47,11 +47,27 @@ type budget struct {
 	query *client // whose budget this is; nil for a fetch's
 }
 
-// fill makes a full budget of an empty one.
-func (b *budget) fill(t *fetches, payer *budget) {
+// Checks is what a client's query may still spend on judging, from the first step that does: on
+// what memory knows, and then on what is resolved. The zero value is all that a query may.
+type Checks struct {
+	left  validator.Budget
+	begun bool
+}
+
+// budget returns what is left.
+func (c *Checks) budget() *validator.Budget {
+	if !c.begun {
+		c.begun = true
+		c.left.Fill(nil)
+	}
+	return &c.left
+}
+
+// fill makes a full budget of an empty one, but for what is left to judge by.
+func (b *budget) fill(t *fetches, payer *budget, v *validator.Budget) {
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	b.fetches, b.wants = t, b.room[:0]
-	b.validation.Fill(b)
+	b.validation = v
 	b.queries.Store(MaxQueries)
 	b.payer.Store(payer)
 }
@@ -86,7 +102,7 @@ func (b *budget) refund() {
 
 // Charge implements validator.Payer.
 func (b *budget) Charge(limit cause.Cause, take func(*validator.Budget, int32) bool, n int32) bool {
-	for p := b.payer.Load(); p != nil && !take(&p.validation, n); p = b.payer.Load() {
+	for p := b.payer.Load(); p != nil && !take(p.validation, n); p = b.payer.Load() {
 		p.end(&cause.Failure{Cause: limit})
 		if b.err() != nil {
 			return false // nobody else waits

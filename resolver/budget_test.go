@@ -14,8 +14,8 @@ import (
 func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 	all := newFetches(nil, 1)
 	var first, second budget
-	first.fill(all, nil)
-	second.fill(all, nil)
+	first.fill(all, nil, validator.NewBudget())
+	second.fill(all, nil, validator.NewBudget())
 	k := cache.Key{Name: example, Type: wire.TypeA}
 	f, _ := all.join(k, &first, nil)
 	if _, how := all.join(k, &second, nil); how != joinWait {
@@ -28,11 +28,11 @@ func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 		return n == 7 && !poor[b]
 	}
 	if !f.Charge(cause.LimitSignatures, pay, 7) || len(asked) != 1 ||
-		asked[0] != &first.validation {
+		asked[0] != first.validation {
 		t.Errorf("the first has not paid alone: %d", len(asked))
 	}
-	poor[&first.validation] = true
-	if !f.Charge(cause.LimitSignatures, pay, 7) || asked[len(asked)-1] != &second.validation {
+	poor[first.validation] = true
+	if !f.Charge(cause.LimitSignatures, pay, 7) || asked[len(asked)-1] != second.validation {
 		t.Error("the second has not paid when the first could not")
 	}
 	if e := first.err(); e == nil || e.Cause != cause.LimitSignatures {
@@ -41,7 +41,7 @@ func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 	if f.err() != nil || second.err() != nil {
 		t.Errorf("over: %v, %v", f.err(), second.err())
 	}
-	poor[&second.validation] = true
+	poor[second.validation] = true
 	if f.Charge(cause.LimitSignatures, pay, 7) || f.err() == nil || second.err() == nil {
 		t.Error("it goes on though nobody pays")
 	}

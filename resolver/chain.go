@@ -212,7 +212,7 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 func (x *resolution) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (
 	validator.Trust, bool) {
 	_, res := x.r.validator.MatchDS(ds, keys, validator.InstantOf(x.r.clockFor()),
-		&x.budget.validation)
+		x.budget.validation)
 	if res.Status != wire.Insecure {
 		return t, false
 	}
@@ -305,7 +305,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	}
 	set := l.sets[0]
 	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()),
-		&x.budget.validation)
+		x.budget.validation)
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.validateKeys(zone, l)
 	}

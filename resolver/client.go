@@ -38,7 +38,11 @@ type client struct {
 // goroutine.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
 	c := &client{r: r, q: q, done: done}
-	if f := r.fetches.enter(ctx, c); f != nil {
+	checks := o.Checks
+	if checks == nil {
+		checks = &Checks{}
+	}
+	if f := r.fetches.enter(ctx, c, checks); f != nil {
 		c.answer((&Answer{Question: q}).fail(f))
 		return
 	}
@@ -96,10 +100,10 @@ func (c *client) answer(a *Answer) {
 // giveUp answers a client whose query has ended while its goroutine works for others.
 func (c *client) giveUp() { c.answer((&Answer{Question: c.q}).fail(c.err())) }
 
-// enter registers a client's query, and fills its budget. Beyond the limit the oldest gives way: it
-// has had its chance.
-func (t *fetches) enter(ctx context.Context, c *client) *cause.Failure {
-	c.fill(t, nil)
+// enter registers a client's query, and fills its budget but for what is left to judge by. Beyond
+// the limit the oldest gives way: it has had its chance.
+func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.Failure {
+	c.fill(t, nil, checks.budget())
 	c.query = c
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,6 +3,7 @@ package resolver
 import (
 	"net/netip"
 
+	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -17,3 +18,6 @@ func (r *Resolver) LimitOpenTries(n int) { r.infra.mostBeside = int32(n) }
 
 // OpenTries returns how many tries are open beside another of their question.
 func (r *Resolver) OpenTries() int { return int(r.infra.beside.Load()) }
+
+// PaidBy has somebody else pay, too, for what a query spends on judging.
+func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }

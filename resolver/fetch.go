@@ -12,6 +12,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/validator"
 )
 
 // fetch is one result being resolved, for everyone who wants it: clients, and other fetches. It
@@ -19,6 +20,7 @@ import (
 // goes on for the others. It ends when nobody waits for it any more, unless it is a refresh.
 type fetch struct {
 	budget
+	checks validator.Budget // of the budget
 	run    resolution
 	key    cache.Key
 	id     uint64 // of its events
@@ -163,7 +165,8 @@ func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
 	t.ids++
 	f := &fetch{key: k, id: t.ids, parent: parent, began: time.Now()}
-	f.fill(t, w)
+	f.fill(t, w, &f.checks)
+	f.checks.Fill(&f.budget)
 	f.fetch = f
 	if f.waiters = f.first[:0]; w != nil {
 		f.waiters, w.wants = append(f.waiters, w), append(w.wants, f)

@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -155,7 +156,7 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 		q := question("www.slow.faulty.", wire.TypeA)
 		in.resolve("www.slow.faulty.", wire.TypeA)
 		time.Sleep(280 * time.Second) // of 300
-		in.r.Known(q, false)
+		in.r.Known(q, false, &resolver.Checks{})
 		synctest.Wait()
 		if s := in.r.Stats(); s.Refreshes != 1 {
 			t.Fatalf("%d refreshes", s.Refreshes)
@@ -169,7 +170,7 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 			t.Fatalf("the client: %+v", c.answer)
 		}
 		time.Sleep(2 * in.world.SlowBy)
-		if a := in.r.Known(q, false); a == nil || a.Status != wire.Secure {
+		if a := in.r.Known(q, false, &resolver.Checks{}); a == nil || a.Status != wire.Secure {
 			t.Errorf("after the refresh: %+v", a)
 		}
 		if asked := in.transcript(); asked != "" {
@@ -383,7 +384,7 @@ func TestMaxRefreshes(t *testing.T) {
 		}
 		c := in.start("www.slow.faulty.", wire.TypeA)
 		for _, q := range names {
-			if a := in.r.Known(q, false); a == nil || a.RCode != noError {
+			if a := in.r.Known(q, false, &resolver.Checks{}); a == nil || a.RCode != noError {
 				t.Fatalf("%v: %+v", q, a)
 			}
 		}
@@ -425,7 +426,7 @@ func TestCloseEndsAllAndWaits(t *testing.T) {
 		in.resolve("www.slow.faulty.", wire.TypeA)
 		time.Sleep(280 * time.Second)
 		in.resolve("www.lossy.faulty.", wire.TypeNS)
-		in.r.Known(question("www.slow.faulty.", wire.TypeA), false) // a refresh
+		in.r.Known(question("www.slow.faulty.", wire.TypeA), false, &resolver.Checks{}) // a refresh
 		var clients []*leaver
 		for _, name := range []string{"www.dead.faulty.", "www.dead.faulty.",
 			"txt.slow.faulty.", "www.no-tcp.faulty."} {
@@ -458,7 +459,7 @@ func TestCloseEndsAllAndWaits(t *testing.T) {
 			a.Failure.Cause != cause.Stopping {
 			t.Errorf("later: %+v", a)
 		}
-		in.r.Known(question("www.slow.faulty.", wire.TypeA), false)
+		in.r.Known(question("www.slow.faulty.", wire.TypeA), false, &resolver.Checks{})
 		synctest.Wait()
 		time.Sleep(2 * resolver.MaxTime)
 		if asked := in.transcript(); asked != "" {
@@ -513,4 +514,47 @@ type network func(context.Context, transport.Request) ([]byte, error)
 
 func (f network) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
 	return f(ctx, r)
+}
+
+// purse pays for what a query spends on judging, while there is something in it.
+type purse struct {
+	empty atomic.Bool
+	paid  atomic.Int32
+}
+
+func (p *purse) Charge(cause.Cause, func(*validator.Budget, int32) bool, int32) bool {
+	p.paid.Add(1)
+	return !p.empty.Load()
+}
+
+// A query has one budget: what it has spent on proofs in memory is spent when servers are asked.
+func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		in.resolve("gone.nsec3.example.", wire.TypeA) // a denial that others may follow from
+		for _, empty := range []bool{false, true} {
+			q, p := question("www.nsec3.example.", wire.TypeTXT), &purse{}
+			if empty {
+				q = question("www.nsec3.example.", wire.TypeMX)
+			}
+			var checks resolver.Checks
+			checks.PaidBy(p)
+			if a := in.r.Known(q, false, &checks); a != nil {
+				t.Fatalf("known: %+v", a)
+			}
+			memory := p.paid.Load()
+			if memory == 0 {
+				t.Error("a look at the spans in memory costs nothing")
+			}
+			p.empty.Store(empty)
+			a := in.r.Resolve(context.Background(), q, resolver.Options{Checks: &checks})
+			if p.paid.Load() == memory {
+				t.Error("what servers say is not paid for by the same")
+			}
+			if limit := a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit; limit !=
+				empty {
+				t.Errorf("nothing is left: %v; failed for %v", empty, a.Failure)
+			}
+		}
+	})
 }

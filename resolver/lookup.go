@@ -165,12 +165,10 @@ func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 }
 
 // Known answers from memory, failures included; nil if something would have to be asked for. It
-// does not block.
-func (r *Resolver) Known(q wire.Question, cd bool) *Answer {
-	b := validator.NewBudget()
+// does not block. What it spends is the query's, which [Resolver.Start] goes on with.
+func (r *Resolver) Known(q wire.Question, cd bool, c *Checks) *Answer {
 	return r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
-		return r.remembered(k, b,
-			0)
+		return r.remembered(k, c.budget(), 0)
 	})
 }
 

@@ -55,7 +55,7 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 // fresh resolves a result that nobody waits for, and remembers no failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
 	c := &client{r: r, q: q, done: func(*Answer) {}}
-	if f := r.fetches.enter(ctx, c); f != nil {
+	if f := r.fetches.enter(ctx, c, &Checks{}); f != nil {
 		return f
 	}
 	defer r.fetches.exit(c)

@@ -68,7 +68,7 @@ func (r *Resolver) validatedServers(ctx context.Context, zone wire.Name,
 		}
 		own := wire.Question{Name: zone, Type: wire.TypeNS, Class: wire.ClassIN}
 		c := &client{r: r, q: own, done: func(*Answer) {}}
-		if f := r.fetches.enter(ctx, c); f != nil {
+		if f := r.fetches.enter(ctx, c, &Checks{}); f != nil {
 			return nil
 		}
 		defer r.fetches.exit(c)

@@ -145,6 +145,7 @@ type Options struct {
 	CheckingDisabled bool       // return data whether they verify or not (RFC 4035, section 3.2.2)
 	Events           event.Sink // of what is resolved for it; nil if nobody listens
 	Query            uint64     // the number of the client's query, which its events carry
+	Checks           *Checks    // what [Resolver.Known] has left; nil: nothing is spent
 }
 
 // Answer is what became of a question.
@@ -186,7 +187,7 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
 	for {
-		if l, f := r.remembered(k, &w.validation, depth); l != nil || f != nil {
+		if l, f := r.remembered(k, w.validation, depth); l != nil || f != nil {
 			if t.sink != nil {
 				t.known(k, l, f)
 			}

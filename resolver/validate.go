@@ -168,7 +168,7 @@ func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Fa
 func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 	var v validator.Verdict
 	for range maxNeeds {
-		v = x.r.validator.Judge(resp, x, x.r.clockFor(), &x.budget.validation)
+		v = x.r.validator.Judge(resp, x, x.r.clockFor(), x.budget.validation)
 		if v.Need.IsZero() {
 			if x.refetch(&v) {
 				continue

@@ -12,8 +12,8 @@
 //	store     what of it the next client finds prepared
 //
 // All before resolve run in the reader's goroutine and do not block. What one step has learnt of
-// a query the next ones find in the request: a packet is parsed once, and its access is decided
-// once.
+// a query the next ones find in the request: a packet is parsed once, its access is decided once,
+// and the query has one budget.
 
 package server
 
@@ -39,16 +39,17 @@ type request struct {
 	number uint64    // of the query, if somebody listens
 	now    time.Time // when it came
 	q      wire.Query
-	err    error         // what is wrong with the packet
-	asked  asked         // by options
-	snoop  bool          // may ask without RD
-	at     place         // of the work
-	memory bool          // the answer is from memory
-	origin event.Origin  // of the answer
-	rcode  wire.RCode    // of the answer
-	cut    bool          // policy has left something out of it
-	why    cause.Cause   // of a failure or a refusal
-	ask    wire.Question // as q has it, independent of its memory; from the step local on
+	err    error           // what is wrong with the packet
+	asked  asked           // by options
+	snoop  bool            // may ask without RD
+	at     place           // of the work
+	memory bool            // the answer is from memory
+	origin event.Origin    // of the answer
+	rcode  wire.RCode      // of the answer
+	cut    bool            // policy has left something out of it
+	why    cause.Cause     // of a failure or a refusal
+	checks resolver.Checks // of its budget; from the step known on
+	ask    wire.Question   // as q has it, independent of its memory; from the step local on
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // what the step that was done with the query came to, nil for silence
@@ -178,7 +179,8 @@ func (r *request) known() bool {
 		r.answer = r.notRecursive()
 		return true
 	}
-	a := r.rules.Resolver.Known(r.ask, cd)
+	r.checks = resolver.Checks{}
+	a := r.rules.Resolver.Known(r.ask, cd, &r.checks)
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.ask, cd)
 	}
@@ -251,7 +253,8 @@ func (r *request) resolve(pass func(answer []byte)) {
 		}
 		return
 	}
-	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number}
+	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
+		Checks: &r.checks}
 	r.origin = event.OriginResolved
 	ctx, listens := s.ctx, func() bool { return true }
 	if r.client.Done() != nil {

@@ -18,6 +18,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -233,7 +234,7 @@ func TestReloadWithANewForwardZoneForgetsItsNames(t *testing.T) {
 	}
 	s.expect("www.secure.example.", "SERVFAIL")
 	known := s.now().resolver.Known(wire.Question{Name: wire.MustParseName("www.unsigned.example"),
-		Type: wire.TypeA, Class: wire.ClassIN}, false)
+		Type: wire.TypeA, Class: wire.ClassIN}, false, &resolver.Checks{})
 	if known == nil || known.Failure != nil {
 		t.Errorf("what the zone does not concern was forgotten: %v", known)
 	}
