@@ -318,13 +318,14 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		x.judged(zone, res.Status, res.Failure)
 	}
 	if res.Status == wire.Insecure { // signed, and with no key that is computed with
-		set.Security, l.status, l.failure = wire.Insecure, wire.Insecure, res.Failure
+		l.sets = []*wire.RRset{set.WithSecurity(wire.Insecure)}
+		l.status, l.failure = wire.Insecure, res.Failure
 		return true, nil
 	}
 	if res.Status != wire.Secure {
 		return true, res.Failure
 	}
-	set.Security, set.TTL, set.Until = wire.Secure, res.TTL, res.Until
+	l.sets = []*wire.RRset{res.Of(set)}
 	l.status, l.zone, l.keys = wire.Secure, zone, keys
 	return true, nil
 }

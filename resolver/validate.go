@@ -93,16 +93,22 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 	switch {
 	case v.Status == wire.Secure || len(v.Proofs) > 0:
 	case l.kind.IsDenial():
-		l.proofs = authority
+		l.proofs = withSecurity(v.Status, authority)
 	case slices.ContainsFunc(l.sets, expanded):
 		// Who asks us with an anchor that we do not have needs them (RFC 4035, sections 3.1.3.3 and
 		// 3.2.1).
-		l.proofs = denials(authority)
-	}
-	for _, s := range l.sets {
-		s.Security = v.Status
+		l.proofs = withSecurity(v.Status, denials(authority))
 	}
 	return nil
+}
+
+// withSecurity returns copies of sets with the status of the response that they are from.
+func withSecurity(status wire.Security, sets []*wire.RRset) []*wire.RRset {
+	copies := make([]*wire.RRset, len(sets))
+	for i, s := range sets {
+		copies[i] = s.WithSecurity(status)
+	}
+	return copies
 }
 
 // expanded reports whether a set was made from a wildcard, as its signatures have it (RFC 4034,
@@ -148,7 +154,7 @@ func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Fa
 			f.Cause == cause.SignatureMissing || f.Cause == cause.DenialMissing):
 			// What they cover cannot be had, or only without them: nothing speaks against them, and
 			// nobody is told that they are good.
-			l.sets, l.status, s.Security = []*wire.RRset{s}, wire.Insecure, wire.Insecure
+			l.sets, l.status = []*wire.RRset{s.WithSecurity(wire.Insecure)}, wire.Insecure
 			return nil
 		case f != nil:
 			why = f
@@ -307,7 +313,10 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 		}
 	}
 	if v.UnsignedCut {
-		return v.Proofs
+		for _, p := range v.Proofs { // those of l are kept with TTLs of their own
+			c := *p
+			unsigned = append(unsigned, &c)
+		}
 	}
-	return nil
+	return unsigned
 }

@@ -33,11 +33,11 @@ type Verdict struct {
 	UnsignedCut bool
 	// Zone is the signer, if the status is Secure.
 	Zone wire.Name
-	// Sets are those of an answer, in their order. What was verified is a copy with its status, the
-	// TTL that the signature allows and the time at which it ends; it shares the RDATA. What was
-	// not verified, for its zone is not signed, is the response's own.
+	// Sets are copies of those of an answer, in their order, with the verdict's status; they share
+	// the RDATA. One that was verified has the TTL that its signature allows, and the time at which
+	// that ends.
 	Sets []*wire.RRset
-	// Proofs are the verified denial records and the SOA, copies as those of Sets are.
+	// Proofs are the verified denial records and the SOA: copies, each with its own status.
 	Proofs []*wire.RRset
 }
 
@@ -77,13 +77,6 @@ func weaker(a, b Verdict) Verdict {
 	return b
 }
 
-// believed returns a copy of a set as a verification found it.
-func believed(s *wire.RRset, r *Result) *wire.RRset {
-	c := *s
-	c.Security, c.TTL, c.Until = r.Status, r.TTL, r.Until
-	return &c
-}
-
 // answer judges each set; all have to hold.
 func (j *judge) answer() Verdict {
 	out := Verdict{Status: wire.Secure}
@@ -101,6 +94,8 @@ func (j *judge) answer() Verdict {
 		}
 		if len(v.Sets) > 0 {
 			s = v.Sets[0]
+		} else {
+			s = s.WithSecurity(v.Status)
 		}
 		if s.Type == wire.TypeDNAME {
 			dname = s
@@ -117,6 +112,9 @@ func (j *judge) answer() Verdict {
 		if out.Zone.IsZero() {
 			out.Zone = v.Zone
 		}
+	}
+	for _, s := range sets {
+		s.Security = out.Status
 	}
 	out.Sets = sets
 	return out
@@ -212,7 +210,7 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	if r.Status != wire.Secure {
 		return Verdict{Status: wire.Bogus, Failure: r.Failure}
 	}
-	verified := []*wire.RRset{believed(s, &r)}
+	verified := []*wire.RRset{r.Of(s)}
 	switch {
 	case r.Encloser.IsZero():
 		return Verdict{Status: wire.Secure, Zone: t.Zone, Sets: verified}
@@ -265,7 +263,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 			}
 			continue
 		}
-		sets = append(sets, believed(s, &r))
+		sets = append(sets, r.Of(s))
 	}
 	if j.proofs == nil {
 		j.proofs = map[wire.Name]*proofs{}

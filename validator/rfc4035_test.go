@@ -95,7 +95,8 @@ func judged(c zones, r *Response) Verdict {
 }
 
 // judgeUnchanged judges a response, and panics if that changes anything of it: the same sets may
-// be judged in several goroutines, and be in use while they are.
+// be judged in several goroutines, and be in use while they are. The sets of the verdict are
+// copies, with its status.
 func judgeUnchanged(v *Validator, r *Response, c Chain, now time.Time) Verdict {
 	copied := func(sets []*wire.RRset) (out []wire.RRset) {
 		for _, s := range sets {
@@ -110,6 +111,11 @@ func judgeUnchanged(v *Validator, r *Response, c Chain, now time.Time) Verdict {
 	if !reflect.DeepEqual(copied(r.Sets), sets) ||
 		!reflect.DeepEqual(copied(r.Authority), authority) {
 		panic("Judge changed " + r.Question.String())
+	}
+	for i, s := range verdict.Sets {
+		if s == r.Sets[i] || s.Security != verdict.Status {
+			panic("the verdict has no copy with its status of " + s.Name.String())
+		}
 	}
 	return verdict
 }

@@ -34,6 +34,13 @@ type Result struct {
 	Encloser wire.Name
 }
 
+// Of returns a copy of a set as its verification found it. It shares the RDATA.
+func (r *Result) Of(s *wire.RRset) *wire.RRset {
+	c := s.WithSecurity(r.Status)
+	c.TTL, c.Until = r.TTL, r.Until
+	return c
+}
+
 func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
 
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with

@@ -136,6 +136,13 @@ type RRset struct {
 // Len counts the records without the signatures.
 func (s *RRset) Len() int { return s.Data.Len() }
 
+// WithSecurity returns a copy with a status. It shares the RDATA.
+func (s *RRset) WithSecurity(status Security) *RRset {
+	c := *s
+	c.Security = status
+	return &c
+}
+
 // EarlierEnd returns the earlier of two ends of signatures, in serial arithmetic (RFC 4034, section
 // 3.1.5); 0 means none.
 func EarlierEnd(a, b uint32) uint32 {
