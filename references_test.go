@@ -138,8 +138,8 @@ var described = regexp.MustCompile(
 // metricsReference lists the project's own metrics.
 func metricsReference(t *testing.T) string {
 	m := observe.New()
-	store := cache.New(1<<20, cache.TTLLimits{})
-	r := resolver.New(resolver.Config{},
+	store := cache.New(cache.Default())
+	r := resolver.New(resolver.Default(),
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.WatchGate(transport.NewGate(transport.GateConfig{}))

@@ -32,7 +32,7 @@ func total(s *Store) int {
 // right.
 func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	const memory = 4 << 20
-	s := New(memory, TTLLimits{})
+	s := ofSize(memory)
 	for put := 0; put < 10*memory; {
 		i := put
 		n := name(i)
@@ -105,9 +105,16 @@ func TestLargerThanAShardIsNotKept(t *testing.T) {
 	}
 }
 
+// ofSize returns a store of so many bytes.
+func ofSize(memory int) *Store {
+	c := Default()
+	c.Memory = memory
+	return New(c)
+}
+
 func TestClamp(t *testing.T) {
-	s := New(1<<20, TTLLimits{Min: 10 * time.Second, Max: time.Hour, MinNegative: 5 * time.Second,
-		MaxNegative: time.Minute})
+	s := New(Config{MinMemory, TTLLimits{Min: 10 * time.Second, Max: time.Hour,
+		MinNegative: 5 * time.Second, MaxNegative: time.Minute}})
 	for in, want := range map[uint32]uint32{1: 10, 100: 100, 1 << 30: 3600} {
 		if got := s.ClampTTL(in, 0, now); got != want {
 			t.Errorf("TTL %d: got %d, want %d", in, got, want)
@@ -121,7 +128,7 @@ func TestClamp(t *testing.T) {
 }
 
 func TestFlush(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	for _, n := range []string{"a.example", "b.a.example", "c.example"} {
 		n := wire.MustParseName(n)
 		s.PutRRset(Key{Name: n, Type: wire.TypeTXT}, RRset{Set: set(n, 10, 1)}, now)
@@ -135,7 +142,7 @@ func TestFlush(t *testing.T) {
 }
 
 func TestClosest(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	for n, end := range map[string]int64{".": 100, "example": 100, "a.example": 10} {
 		s.Delegations.Put(wire.MustParseName(n), &Delegation{Zone: wire.MustParseName(n),
 			Expires: now.Unix() + end})
@@ -151,7 +158,7 @@ func TestClosest(t *testing.T) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := New(64<<20, TTLLimits{})
+	s := ofSize(64 << 20)
 	var keys []Key
 	for i := range 10000 {
 		n := name(i)
@@ -167,7 +174,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkPut(b *testing.B) {
-	s := New(16<<20, TTLLimits{})
+	s := ofSize(16 << 20)
 	var sets []*wire.RRset
 	for i := range 10000 {
 		sets = append(sets, set(name(i), 300, 100))

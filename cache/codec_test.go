@@ -11,7 +11,7 @@ import (
 
 // Looking for what is not there, as each query of a flood of random names does, takes no memory.
 func TestPackedMissAllocates(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	k := Key{Name: name(1), Type: wire.TypeA}
 	if n := testing.AllocsPerRun(100, func() {
 		s.LookupRRset(k, now)

@@ -59,7 +59,7 @@ func TestCountedIsHeld(t *testing.T) {
 	}
 	failures := func(deep, detail int) func() func() memcache.Stats {
 		return func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				s.PutFailure(Key{Name: ownName("%s%d.example", long, i), Type: wire.TypeA},
 					failure(i, deep, detail), Backoff{FailureTTL, FailureMaxTTL}, now)
@@ -69,7 +69,7 @@ func TestCountedIsHeld(t *testing.T) {
 	}
 	answers := func(size, options int) func() func() memcache.Stats {
 		return func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				name := ownName("%s%d.example", long, i)
 				msg := append(make([]byte, wire.HeaderLen), name.Wire()...)
@@ -84,7 +84,7 @@ func TestCountedIsHeld(t *testing.T) {
 	}
 	front := func(put func(*Store, int)) func() func() memcache.Stats {
 		return func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				put(s, i)
 			}
@@ -140,7 +140,7 @@ func TestCountedIsHeld(t *testing.T) {
 			s.Delegations.Front().Put(zone, unpacked(delegationCodec, zone, d))
 		}),
 		"zones with one span": func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				z := ownName("%s%d.example", long, i)
 				s.Denials.Put(z, []*wire.RRset{signed(z, wire.TypeSOA, 60, 100),
@@ -149,7 +149,7 @@ func TestCountedIsHeld(t *testing.T) {
 			return s.Denials.Stats
 		},
 		"spans of a zone": func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				s.Denials.Put(zone, []*wire.RRset{soa(),
 					nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06da.example", i))}, now)
@@ -157,7 +157,7 @@ func TestCountedIsHeld(t *testing.T) {
 			return s.Denials.Stats
 		},
 		"spans with prepared answers": func() func() memcache.Stats {
-			s := New(1<<30, TTLLimits{})
+			s := ofSize(1 << 30)
 			for i := range n {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))
 				s.Denials.Put(zone, []*wire.RRset{soa(), proof}, now)
@@ -190,7 +190,7 @@ func TestCountedIsHeld(t *testing.T) {
 func emptyStore(t *testing.T) int {
 	t.Helper()
 	before := heap()
-	s := New(1<<30, TTLLimits{})
+	s := ofSize(1 << 30)
 	n := heap() - before
 	runtime.KeepAlive(s)
 	return n

@@ -8,7 +8,7 @@ import "time"
 
 // Limits of what is kept.
 const (
-	// DefaultMemory is what all caches together may take, in octets, process-wide.
+	// DefaultMemory is what all caches together may take by default, in bytes, process-wide.
 	DefaultMemory = 128 << 20
 	// MinMemory is the least that makes sense: below it a resolution evicts what it needs itself.
 	MinMemory = 1 << 20

@@ -11,7 +11,7 @@ import (
 // An entry is fresh, then ending in the last part of its time, then stale as long as maxStale, then
 // nothing; what is good is what has not ended.
 func TestLookupTellsHowFarAnEntryIs(t *testing.T) {
-	s := New(16<<20, TTLLimits{})
+	s := ofSize(16 << 20)
 	k := AnswerKey{Name: wire.MustParseName("www.example"), Type: wire.TypeA}
 	msg := append(make([]byte, wire.HeaderLen), k.Name.Wire()...)
 	at := now.Unix()
@@ -49,7 +49,7 @@ func TestAnswerFitsALine(t *testing.T) {
 // So are sets and denials, whose last tenth is the time to resolve them anew. A signature that ends
 // before the TTL does ends them sooner (RFC 4035, section 5.3.3).
 func TestLookupTellsHowFarDataAre(t *testing.T) {
-	s := New(16<<20, TTLLimits{})
+	s := ofSize(16 << 20)
 	s.FollowDay(func() time.Duration { return 0 })
 	k := Key{Name: wire.MustParseName("www.example"), Type: wire.TypeA}
 	signed := Key{Name: wire.MustParseName("signed.example"), Type: wire.TypeA}
@@ -84,7 +84,7 @@ func TestLookupTellsHowFarDataAre(t *testing.T) {
 // Of a denial of the type and one of the name that which is still good is found; a denial of
 // another type is none.
 func TestLookupNegativeFindsTheDenialThatIsGood(t *testing.T) {
-	s := New(16<<20, TTLLimits{})
+	s := ofSize(16 << 20)
 	name := wire.MustParseName("no.example")
 	s.PutNegative(Key{Name: name, Type: wire.TypeA}, &Negative{}, 10, now)
 	s.PutNegative(Key{Name: name}, &Negative{NXDomain: true}, 100, now)

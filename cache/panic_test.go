@@ -27,7 +27,7 @@ func TestPanicGivesLocksBack(t *testing.T) {
 	})
 	d.Put(zone, []*wire.RRset{soa()}, now)
 
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	k := AnswerKey{Name: name, Type: wire.TypeA}
 	s.Answers.Put(k, NewAnswer(make([]byte, 64), name, nil, 0, 1))
 	dies(func() { s.Answers.RemoveFunc(func(AnswerKey, *Answer) bool { panic("a fault") }) })

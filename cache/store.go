@@ -21,8 +21,21 @@ type Store struct {
 	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
+	memory int
 	limits atomic.Pointer[TTLLimits]
 	day    *daytime
+}
+
+// Config is what the operator decides about the caches.
+type Config struct {
+	Memory int // of all caches together, in bytes
+	TTLLimits
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config {
+	return Config{Memory: DefaultMemory, TTLLimits: TTLLimits{Max: MaxTTL,
+		MaxNegative: maxNegativeTTL}}
 }
 
 // Shares of the memory, in hundredths; the resolver's zones and servers take the rest.
@@ -37,44 +50,42 @@ const (
 	ShareServers     = 3
 )
 
-// Share is a part of the memory, in octets.
-func Share(memory, hundredths int) int { return memory / 100 * hundredths }
+// share is a part of the memory, in bytes.
+func share(memory, hundredths int) int { return memory / 100 * hundredths }
+
+// Share is a part of the memory of all caches, in bytes.
+func (s *Store) Share(hundredths int) int { return share(s.memory, hundredths) }
 
 // OffHeap returns the part of the memory that is outside of the heap, in bytes: the packed entries,
 // without the unpacked copies of those used most.
 func OffHeap(memory int) int {
-	packed := Share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
+	packed := share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
 	return memcache.OffHeap(packed)
 }
 
-// New divides the memory, in octets, among the caches.
-func New(memory int, limits TTLLimits) *Store {
+// New divides the memory among the caches.
+func New(c Config) *Store {
 	s := &Store{
-		Answers: memcache.New(Share(memory, shareAnswers), AnswerKey.hash,
+		memory: c.Memory,
+		Answers: memcache.New(share(c.Memory, shareAnswers), AnswerKey.hash,
 			func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
-		RRsets: memcache.NewPacked(Share(memory, shareRRsets), Key.hash, rrsetSize,
+		RRsets: memcache.NewPacked(share(c.Memory, shareRRsets), Key.hash, rrsetSize,
 			rrsetCodec),
-		Negatives: memcache.NewPacked(Share(memory, shareNegatives), Key.hash, negativeSize,
+		Negatives: memcache.NewPacked(share(c.Memory, shareNegatives), Key.hash, negativeSize,
 			negativeCodec),
-		Failures: memcache.New(Share(memory, shareFailures), Key.hash, failureSize),
-		Delegations: memcache.NewPacked(Share(memory, shareDelegations), HashName, delegationSize,
+		Failures: memcache.New(share(c.Memory, shareFailures), Key.hash, failureSize),
+		Delegations: memcache.NewPacked(share(c.Memory, shareDelegations), HashName, delegationSize,
 			delegationCodec),
-		Denials: newDenials(Share(memory, shareDenials)),
+		Denials: newDenials(share(c.Memory, shareDenials)),
 	}
 	s.day = s.Denials.day
-	s.SetLimits(limits)
+	s.SetLimits(c.TTLLimits)
 	return s
 }
 
 // SetLimits changes the bounds of TTLs, and forgets everything if they are others than before: what
 // is kept has its end already.
 func (s *Store) SetLimits(limits TTLLimits) {
-	if limits.Max == 0 {
-		limits.Max = MaxTTL
-	}
-	if limits.MaxNegative == 0 {
-		limits.MaxNegative = maxNegativeTTL
-	}
 	if old := s.limits.Swap(&limits); old != nil && *old != limits {
 		s.Flush(wire.Root, true)
 	}

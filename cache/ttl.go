@@ -32,7 +32,7 @@ import (
 	"bailiwick/wire"
 )
 
-// TTLLimits are the operator's bounds of TTLs.
+// TTLLimits are the operator's bounds of TTLs. What may live for no time is not kept.
 type TTLLimits struct {
 	Min, Max, MinNegative, MaxNegative time.Duration
 }

@@ -17,14 +17,14 @@ const day = 86400
 
 // What nobody configures is bounded all the same (RFC 8767, section 4; RFC 2308, section 5).
 func TestMaxTTL(t *testing.T) {
-	s := New(MinMemory, TTLLimits{})
+	s := ofSize(MinMemory)
 	if got := s.ClampTTL(1<<31-1, 0, now); got != uint32(MaxTTL/time.Second) {
 		t.Errorf("a TTL of 68 years becomes %d s", got)
 	}
 }
 
 func TestMaxNegativeTTL(t *testing.T) {
-	s := New(MinMemory, TTLLimits{})
+	s := ofSize(MinMemory)
 	if got := s.ClampNegativeTTL(1<<31-1, 0, now); got != uint32(maxNegativeTTL/time.Second) {
 		t.Errorf("a negative TTL of 68 years becomes %d s", got)
 	}
@@ -68,7 +68,7 @@ func TestRFC9077NegativeTTL(t *testing.T) {
 // RFC 4035, section 4.5: data from a wildcard and the denials that they need are one entry, which
 // ends when any of its records does. Data that need none have their own TTL each.
 func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
-	s := New(MinMemory, TTLLimits{Max: time.Hour})
+	s := New(Config{MinMemory, TTLLimits{Max: time.Hour, MaxNegative: time.Hour}})
 	for _, c := range []struct{ a, b, proof, soa, want uint32 }{
 		{300, 200, 100, 50, 100}, {300, 200, 250, 50, 200}, {7200, 7200, 7200, 50, 3600},
 	} {
@@ -90,7 +90,8 @@ func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
 
 // RFC 4035, section 4.5: all sets of a denial have the TTL that it is kept for.
 func TestRFC4035ADenialHasOneTTL(t *testing.T) {
-	s := New(MinMemory, TTLLimits{MinNegative: 60 * time.Second})
+	s := New(Config{MinMemory, TTLLimits{Max: MaxTTL, MinNegative: time.Minute,
+		MaxNegative: time.Hour}})
 	for _, c := range []struct{ soa, proof, want uint32 }{{300, 200, 200}, {300, 10, 60}} {
 		apex, proof := soaWith(c.soa, c.soa), nsec("example", "z.example")
 		proof.TTL = c.proof
@@ -151,7 +152,9 @@ func TestDelegationTTLs(t *testing.T) {
 
 // RFC 4035, section 5.3.3: no minimum of the operator's makes data outlive their signature.
 func TestRFC4035NoMinimumOutlivesTheSignature(t *testing.T) {
-	s := New(MinMemory, TTLLimits{Min: time.Hour, MinNegative: time.Hour})
+	c := Default()
+	c.Min, c.MinNegative = time.Hour, time.Hour
+	s := New(c)
 	s.FollowDay(func() time.Duration { return 0 })
 	ends := uint32(now.Unix()) + 3
 	if got := s.ClampTTL(1, ends, now); got != 3 {
@@ -169,7 +172,7 @@ func TestRFC4035NoMinimumOutlivesTheSignature(t *testing.T) {
 // a signature ends with it, of whatever kind it is.
 func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	var ahead time.Duration
-	s := New(MinMemory, TTLLimits{})
+	s := ofSize(MinMemory)
 	s.FollowDay(func() time.Duration { return ahead })
 	ends := uint32(now.Unix()) + 2*day
 	k := Key{Name: name(1), Type: wire.TypeTXT}
@@ -212,7 +215,7 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 // RFC 1035, section 3.2.1: an entry is used until its TTL is over, and with TTL 0 for the question
 // that it came for alone.
 func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	k := Key{Name: name(1), Type: wire.TypeTXT}
 	s.PutRRset(k, RRset{Set: set(k.Name, 10, 1)}, now)
 	s.PutNegative(k, &Negative{}, 10, now)
@@ -243,7 +246,7 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 // RFC 2308, section 5: NXDOMAIN is of a name and all its types, NODATA of one type. Also of type 0,
 // which anybody may ask for: what answers it is kept where the denials of names are.
 func TestRFC2308NoDataIsOfOneType(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
 	n, state := s.LookupNegative(Key{Name: name(1), Type: wire.TypeMX}, now)
 	if !state.Good() || !n.NXDomain {
@@ -264,7 +267,7 @@ func TestRFC2308NoDataIsOfOneType(t *testing.T) {
 // RFC 4035, section 3.2.2: what was got for a client that checks by itself (CD) was not judged, and
 // is never seen by others.
 func TestRFC4035UncheckedIsApart(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	checked, unchecked := Key{Name: name(1), Type: wire.TypeTXT}, Key{Name: name(1),
 		Type: wire.TypeTXT, Unchecked: true}
 	s.PutRRset(unchecked, RRset{Set: set(name(1), 10, 1)}, now)
@@ -283,7 +286,7 @@ func TestRFC4035UncheckedIsApart(t *testing.T) {
 // RFC 9520, section 3.2: a failure is remembered for longer the more often it recurs, and no longer
 // than five minutes.
 func TestRFC9520FailureBackOff(t *testing.T) {
-	s := New(1<<20, TTLLimits{})
+	s := ofSize(1 << 20)
 	k := Key{Name: name(1), Type: wire.TypeA}
 	at := now
 	var last time.Duration

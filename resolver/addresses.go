@@ -35,7 +35,7 @@ type serverList struct {
 // serversOf makes the list for a delegation.
 func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil),
-		use: x.r.cfg.families()}
+		use: x.r.families()}
 	l.types = l.use.types()
 	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
@@ -51,7 +51,7 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *resolution) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.cfg.families()}
+	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.families()}
 	l.types = l.use.types()
 	for _, a := range z.Addrs {
 		l.addOne(wire.Name{}, a)
@@ -80,7 +80,7 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 		slices.Contains(l.refused, a) {
 		return
 	}
-	if why := l.x.r.cfg.mayAsk(a.Addr(), l.own, l.use); why != cause.None {
+	if why := l.x.r.mayAsk(a.Addr(), l.own, l.use); why != cause.None {
 		l.refused, l.refusal = append(l.refused, a), why
 		return
 	}

@@ -376,7 +376,9 @@ func TestIPv6(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.NewV6(time.Now())
 		w.Add(lab.Zone{Name: "example.", Records: "www AAAA 2001:db8::1"})
-		in := newWorld(t, w, func(c *resolver.Config) { c.IPv4, c.IPv6 = false, true })
+		in := newWorld(t, w, func(c *resolver.Config) {
+			c.IPv4, c.IPv6 = resolver.FamilyOff, resolver.FamilyOn
+		})
 		if a := in.resolve("www.example.", wire.TypeAAAA); a.Status != wire.Secure {
 			t.Errorf("got %s %v", a.RCode, a.Failure)
 		}

@@ -5,6 +5,7 @@ package resolver
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -24,6 +25,30 @@ const (
 	PrivateRefuse                // never
 )
 
+// Family is whether servers are asked over a family of addresses.
+type Family uint8
+
+// The choices.
+const (
+	FamilyAuto Family = iota // while this machine has a route; IPv4 where it has none for either
+	FamilyOn
+	FamilyOff
+)
+
+// Routes are what is asked of this machine's routes.
+type Routes interface {
+	// Families reports over which families of addresses a route leads to the public Internet.
+	Families() (ipv4, ipv6 bool)
+	// Lead reports whether a route other than the default one leads to an address.
+	Lead(netip.Addr) bool
+}
+
+// routesEverywhere are the routes of who has not been told of any.
+type routesEverywhere struct{}
+
+func (routesEverywhere) Families() (ipv4, ipv6 bool) { return true, true }
+func (routesEverywhere) Lead(netip.Addr) bool        { return true }
+
 // Zone is a zone whose servers the operator names.
 type Zone struct {
 	Name    wire.Name
@@ -42,16 +67,12 @@ type Zone struct {
 
 // Config is what the operator decides about resolving. It is complete and immutable.
 type Config struct {
-	Hints      []cache.NameServer // of the root
-	Prime      bool               // ask the hints who the root's servers are (RFC 8109)
-	Zones      []Zone
-	Minimise   Minimise
-	IPv4, IPv6 bool
-	// Families returns which of the two are in use now, for public addresses; or nil.
-	Families       func() (ipv4, ipv6 bool)
-	PrivateServers Private
-	// Routed reports whether a route but the default one leads there; or nil.
-	Routed              func(netip.Addr) bool
+	Hints               []cache.NameServer // of the root
+	Prime               bool               // ask the hints who the root's servers are (RFC 8109)
+	Zones               []Zone
+	Minimise            Minimise
+	IPv4, IPv6          Family
+	PrivateServers      Private
 	DoNotQuery          []netip.Prefix
 	DoNotQueryLocalhost bool
 	CaseRandomisation   bool
@@ -66,9 +87,22 @@ type Config struct {
 	Port          uint16 // of authorities
 	MaxAliases    int
 	MaxFlights    int
-	Memory        int // octets for what is known of servers and zones
-	Validation    validator.Policy
+	Validation    validator.Config
+	// ValidationTime, unless it is zero, is the time that signatures are judged at in place of the
+	// clock's time of day.
+	ValidationTime time.Time
 }
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config {
+	return Config{Hints: builtinHints(), Prime: true, DoNotQueryLocalhost: true,
+		CaseRandomisation: true, Cookies: true, AggressiveNSEC: true, HardenBelowNXDomain: true,
+		HardenGlue: true, Prefetch: true, Port: dnsPort, MaxAliases: MaxAliases,
+		MaxFlights: MaxFlights, Validation: validator.Default()}
+}
+
+// dnsPort is the port of DNS (RFC 1035, section 4.2).
+const dnsPort = 53
 
 // configured returns the deepest zone of the configuration at or above a name, or nil.
 func (c *Config) configured(name wire.Name) *Zone {
@@ -135,10 +169,11 @@ func (r *Resolver) Configured(name wire.Name) bool {
 // mayAsk returns None for an address that may be asked, or why it may not: it is of a family that
 // is off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points
 // at ourselves), or is private and comes from the public tree. own: the operator named it.
-func (c *Config) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
+func (r *Resolver) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
+	c := &r.cfg
 	a = a.Unmap()
 	if own { // they may be near, where no route leads to the public Internet
-		use = families{c.IPv4, c.IPv6}
+		use = families{c.IPv4 != FamilyOff, c.IPv6 != FamilyOff}
 	}
 	switch {
 	case a.Is4() && !use.v4, a.Is6() && !use.v6:
@@ -147,7 +182,7 @@ func (c *Config) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 		c.DoNotQueryLocalhost && a.IsLoopback():
 		return cause.NoServers
 	case !own && c.PrivateServers != PrivateAllow && isPrivate(a):
-		if c.PrivateServers == PrivateRefuse || c.Routed != nil && !c.Routed(a) {
+		if c.PrivateServers == PrivateRefuse || !r.routes.Lead(a) {
 			return cause.PrivateServers
 		}
 	}
@@ -164,14 +199,15 @@ var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 // families are those of addresses that are in use.
 type families struct{ v4, v6 bool }
 
-// families returns those that are in use now.
-func (c *Config) families() (use families) {
-	if c.Families != nil {
-		use.v4, use.v6 = c.Families()
-		return use
-	}
-	return families{c.IPv4, c.IPv6}
+// families returns those that are in use now for public addresses. A laptop may lose one and get
+// the other while the resolver runs.
+func (r *Resolver) families() families {
+	v4, v6 := r.routes.Families()
+	return families{r.cfg.IPv4.used(v4 || !v6), r.cfg.IPv6.used(v6)}
 }
+
+// used reports whether a family is in use where routed says so of FamilyAuto.
+func (f Family) used(routed bool) bool { return f == FamilyOn || f == FamilyAuto && routed }
 
 // types returns their address types.
 func (use families) types() []wire.Type {

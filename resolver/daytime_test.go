@@ -24,8 +24,7 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 		"E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"); err != nil {
 		t.Fatal(err)
 	}
-	r := New(Config{}, Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors,
-		Clock: clk})
+	r := New(Default(), Parts{Cache: cache.New(cache.Default()), Anchors: anchors, Clock: clk})
 	secure, unsigned, denied := wire.MustParseName("secure.example."),
 		wire.MustParseName("unsigned.example."), wire.MustParseName("denied.example.")
 	until := uint32(day.Add(24 * time.Hour).Unix())
@@ -71,11 +70,11 @@ func TestTrustCarriesTheEndOfItsSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	r := New(
-		Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}},
-			IPv4: true},
-		Parts{Cache: cache.New(1<<20, cache.TTLLimits{}), Anchors: anchors, Exchanger: w,
-			Clock: clk})
+	cfg := Default()
+	cfg.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
+	cfg.IPv6, cfg.DoNotQueryLocalhost = FamilyOff, false
+	r := New(cfg, Parts{Cache: cache.New(cache.Default()), Anchors: anchors, Exchanger: w,
+		Clock: clk})
 	until := uint32(clk.Now().Add(30 * 24 * time.Hour).Unix()) // as the lab signs
 	for _, zone := range []string{".", "example.", "secure.example.", "unsigned.example.",
 		"digest.faulty."} {

@@ -26,8 +26,8 @@ var rootHints = [][3]string{
 	{"m", "202.12.27.33", "2001:dc3::35"},
 }
 
-// BuiltinHints returns the thirteen root servers.
-func BuiltinHints() (hints []cache.NameServer) {
+// builtinHints returns the thirteen root servers.
+func builtinHints() (hints []cache.NameServer) {
 	for _, h := range rootHints {
 		hints = append(hints, cache.NameServer{Name: wire.MustParseName(h[0] + ".root-servers.net"),
 			Addrs: []netip.Addr{netip.MustParseAddr(h[1]), netip.MustParseAddr(h[2])}})

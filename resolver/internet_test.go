@@ -15,7 +15,6 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
-	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -48,10 +47,11 @@ func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger,
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	cfg := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name),
-		Addrs: addrs}}, Prime: true, IPv4: true, CaseRandomisation: true, Cookies: true,
-		AggressiveNSEC: true, HardenBelowNXDomain: true, HardenGlue: true,
-		Validation: validator.Policy{SHA1: true}}
+	cfg := resolver.Default()
+	cfg.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
+	cfg.IPv6, cfg.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
+	cfg.Prefetch = false
+	cfg.Validation.Skew = 0 // the lab's clock is the resolver's
 	if change != nil {
 		change(&cfg)
 	}
@@ -63,8 +63,9 @@ func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger,
 // withMemory is the same internet with another resolver before it, of so many octets.
 func (in *internet) withMemory(octets int) *internet {
 	other := *in
-	other.cfg.Memory = octets
-	other.cache = cache.New(octets, cache.TTLLimits{})
+	cfg := cache.Default()
+	cfg.Memory = octets
+	other.cache = cache.New(cfg)
 	other.parts.Cache = other.cache
 	other.r = resolver.New(other.cfg, other.parts)
 	return &other

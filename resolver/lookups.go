@@ -189,7 +189,7 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 // families returns the address types that are in use, the one first whose servers have replied
 // lately.
 func (x *resolution) families() []wire.Type {
-	ts := x.r.cfg.families().types()
+	ts := x.r.families().types()
 	c := x.r.connectivity
 	if len(ts) == 2 && c.doubtful(wire.TypeA) && !c.doubtful(wire.TypeAAAA) {
 		ts[0], ts[1] = ts[1], ts[0]

@@ -104,7 +104,7 @@ func TestBothFamiliesAreTriedBeforeAZoneIsGivenUp(t *testing.T) {
 			w := unglued("ns1")
 			net := &dual{World: w, dead4: net.dead4, dead6: net.dead6, silent: net.silent}
 			in := newNetwork(t, w, net, func(c *resolver.Config) {
-				c.IPv6 = true
+				c.IPv6 = resolver.FamilyOn
 				for i := range c.Hints {
 					c.Hints[i].Addrs = append(c.Hints[i].Addrs, six(c.Hints[i].Addrs[0]))
 				}
@@ -127,13 +127,13 @@ func TestSecondFamilyIsTriedWhenTheFirstIsCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := unglued("ns1")
 		net := &dual{World: w}
-		in := newNetwork(t, w, net, func(c *resolver.Config) { c.IPv6 = true })
+		in := newNetwork(t, w, net, func(c *resolver.Config) { c.IPv6 = resolver.FamilyOn })
 		in.resolve("ns1.names.example.", wire.TypeA)
 		w2 := w.AddressOf("unglued.example.")
 		script := w.Script
 		w.Script = func(i lab.Incoming) (lab.Reply, bool) { return script(i) }
 		refuse := &refusing{dual: net, server: w2}
-		in2 := newNetwork(t, w, refuse, func(c *resolver.Config) { c.IPv6 = true })
+		in2 := newNetwork(t, w, refuse, func(c *resolver.Config) { c.IPv6 = resolver.FamilyOn })
 		in2.resolve("ns1.names.example.", wire.TypeA)
 		if a := in2.resolve("a.w.unglued.example.", wire.TypeA); a.RCode != noError {
 			t.Errorf("got %s %v\n%s", a.RCode, a.Failure, in2.transcript())

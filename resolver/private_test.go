@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
@@ -31,43 +32,40 @@ func (l listening) Exchange(ctx context.Context, r transport.Request) ([]byte, e
 	return l.World.Exchange(ctx, r)
 }
 
+// routesOwn reports whether a route other than the default one leads to all addresses, or to none.
+type routesOwn bool
+
+func (routesOwn) Families() (ipv4, ipv6 bool) { return true, true }
+func (r routesOwn) Lead(netip.Addr) bool      { return bool(r) }
+
 // RFC 6890: a public delegation leads to private addresses. They are asked only where a route
 // other than the default one leads there, or the operator says so. Those that the operator names
 // are always asked.
 func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
-	near := func(netip.Addr) bool { return true }
-	far := func(netip.Addr) bool { return false }
+	const near, far = routesOwn(true), routesOwn(false)
 	for _, c := range []struct {
 		name   string
 		glue   string
+		routes routesOwn
 		change func(*resolver.Config)
 		asked  bool
 		cause  cause.Cause
 	}{
-		{"no route", "10.1.2.3", func(c *resolver.Config) { c.Routed = far },
-			false, cause.PrivateServers},
-		{"a route", "10.1.2.3", func(c *resolver.Config) { c.Routed = near }, true,
-			cause.Unreachable},
-		{"refused", "192.168.7.8", func(c *resolver.Config) {
-			c.Routed, c.PrivateServers = near, resolver.PrivateRefuse
+		{"no route", "10.1.2.3", far, nil, false, cause.PrivateServers},
+		{"a route", "10.1.2.3", near, nil, true, cause.Unreachable},
+		{"refused", "192.168.7.8", near, func(c *resolver.Config) {
+			c.PrivateServers = resolver.PrivateRefuse
 		}, false, cause.PrivateServers},
-		{"allowed", "10.1.2.3", func(c *resolver.Config) {
-			c.Routed, c.PrivateServers = far, resolver.PrivateAllow
+		{"allowed", "10.1.2.3", far, func(c *resolver.Config) {
+			c.PrivateServers = resolver.PrivateAllow
 		}, true, cause.Unreachable},
-		{"link-local", "169.254.169.254", func(c *resolver.Config) { c.Routed = far },
-			false, cause.PrivateServers},
-		{"shared", "100.64.0.1", func(c *resolver.Config) { c.Routed = far },
-			false, cause.PrivateServers},
-		{"public", "8.9.10.11", func(c *resolver.Config) { c.Routed = far }, true,
-			cause.Unreachable},
-		{"this host", "0.0.0.0", func(c *resolver.Config) { c.Routed = near }, false,
-			cause.NoServers},
-		{"multicast", "224.0.0.251", func(c *resolver.Config) { c.Routed = near },
-			false, cause.NoServers},
-		{"broadcast", "255.255.255.255", func(c *resolver.Config) { c.Routed = near },
-			false, cause.NoServers},
-		{"a stub zone's", "8.9.10.11", func(c *resolver.Config) {
-			c.Routed = far
+		{"link-local", "169.254.169.254", far, nil, false, cause.PrivateServers},
+		{"shared", "100.64.0.1", far, nil, false, cause.PrivateServers},
+		{"public", "8.9.10.11", far, nil, true, cause.Unreachable},
+		{"this host", "0.0.0.0", near, nil, false, cause.NoServers},
+		{"multicast", "224.0.0.251", near, nil, false, cause.NoServers},
+		{"broadcast", "255.255.255.255", near, nil, false, cause.NoServers},
+		{"a stub zone's", "8.9.10.11", far, func(c *resolver.Config) {
 			a := netip.AddrPortFrom(netip.MustParseAddr("10.9.9.9"), 53)
 			c.Zones = []resolver.Zone{{Name: wire.MustParseName("inner.plain."),
 				Addrs: []netip.AddrPort{a}}}
@@ -94,6 +92,8 @@ func TestRFC6890PrivateServersOfThePublicTree(t *testing.T) {
 				defer mu.Unlock()
 				asked = append(asked, a.String())
 			}}, c.change)
+			in.parts.Routes = c.routes
+			in = in.withMemory(cache.DefaultMemory)
 			a := in.resolve("www.inner.plain.", wire.TypeA)
 			far := strings.Join(asked, " ")
 			if got := strings.Contains(far, c.glue) || strings.Contains(far,

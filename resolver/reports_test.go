@@ -389,7 +389,7 @@ var reports = []struct {
 				return false
 			})
 		},
-		config: func(c *resolver.Config) { c.IPv6 = true },
+		config: func(c *resolver.Config) { c.IPv6 = resolver.FamilyOn },
 		steps:  []step{answered("www.six.example.", wire.TypeA, wire.Insecure, wire.TypeA)},
 	},
 	{

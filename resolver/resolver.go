@@ -33,6 +33,7 @@ type Resolver struct {
 	observe   Observer
 	events    event.Sink
 	guard     *guard.Guard
+	routes    Routes
 
 	infra        *infraCache
 	trusts       trusts
@@ -40,7 +41,6 @@ type Resolver struct {
 	connectivity *connectivity
 	refetches    *refetches
 	cookieSecret [2]uint64
-	when         func() time.Time
 }
 
 // Parts are what a resolver works with.
@@ -52,21 +52,19 @@ type Parts struct {
 	Observer  Observer
 	Events    event.Sink   // nil if nobody listens
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
-	// ValidationTime, if set, is the time signatures are judged at in place of the clock's time of
-	// day.
-	ValidationTime func() time.Time
+	Routes    Routes       // nil: they lead everywhere
 }
 
 // New returns a resolver.
 func New(cfg Config, p Parts) *Resolver {
-	if p.ValidationTime == nil {
+	if cfg.ValidationTime.IsZero() {
 		p.Cache.FollowDay(p.Clock.Ahead)
 	}
 	r := newResolver(cfg, p)
 	r.validator = validator.New(r.cfg.Validation)
 	r.probes = make(chan struct{}, maxProbes)
-	r.infra = newInfraCache(cache.Share(r.cfg.Memory, cache.ShareServers))
-	r.trusts = newTrusts(cache.Share(r.cfg.Memory, cache.ShareTrust), p.Cache.RRsets)
+	r.infra = newInfraCache(p.Cache.Share(cache.ShareServers))
+	r.trusts = newTrusts(p.Cache.Share(cache.ShareTrust), p.Cache.RRsets)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
@@ -77,31 +75,24 @@ func New(cfg Config, p Parts) *Resolver {
 
 // newResolver returns a resolver that has no memory yet.
 func newResolver(cfg Config, p Parts) *Resolver {
-	if cfg.Port == 0 {
-		cfg.Port = 53
-	}
-	if cfg.MaxAliases == 0 {
-		cfg.MaxAliases = MaxAliases
-	}
-	if cfg.MaxFlights == 0 {
-		cfg.MaxFlights = MaxFlights
-	}
-	if cfg.Memory == 0 {
-		cfg.Memory = cache.DefaultMemory
-	}
 	if p.Observer == nil {
 		p.Observer = nopObserver{}
 	}
-	if p.ValidationTime == nil {
-		p.ValidationTime = func() time.Time { return clock.Wall(p.Clock) }
+	if p.Routes == nil {
+		p.Routes = routesEverywhere{}
 	}
 	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		when: p.ValidationTime, fetches: newFetches(p.Guard, cfg.MaxFlights)}
+		routes: p.Routes, fetches: newFetches(p.Guard, cfg.MaxFlights)}
 }
 
 // clockFor is the time that signatures are judged at.
-func (r *Resolver) clockFor() time.Time { return r.when() }
+func (r *Resolver) clockFor() time.Time {
+	if at := r.cfg.ValidationTime; !at.IsZero() {
+		return at
+	}
+	return clock.Wall(r.clock)
+}
 
 // Stats are counters of the resolver's own caches.
 type Stats struct {

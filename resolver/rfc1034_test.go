@@ -135,8 +135,8 @@ func TestCVE20263592AddressesOfAServer(t *testing.T) {
 // RFC 6890 and RFC 1122, section 3.2.1.3: what can be no server's address is not asked, whoever
 // gives it as one. Nor are we ourselves (CVE-2026-50251), if the operator does not say so.
 func TestRFC6890AddressesOfNobody(t *testing.T) {
-	cfg := &Config{IPv4: true, IPv6: true, DoNotQueryLocalhost: true,
-		DoNotQuery: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}
+	r := &Resolver{routes: routesEverywhere{}, cfg: Config{DoNotQueryLocalhost: true,
+		DoNotQuery: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}}
 	for a, want := range map[string]cause.Cause{
 		"0.0.0.0": cause.NoServers, "::": cause.NoServers, "224.0.0.1": cause.NoServers,
 		"255.255.255.255": cause.NoServers, "ff02::1": cause.NoServers,
@@ -145,7 +145,7 @@ func TestRFC6890AddressesOfNobody(t *testing.T) {
 		"::ffff:255.255.255.255": cause.NoServers, "::ffff:198.51.100.7": cause.NoServers,
 		"8.8.8.8": cause.None, "2620:fe::fe": cause.None,
 	} {
-		if got := cfg.mayAsk(netip.MustParseAddr(a), false, families{true, true}); got != want {
+		if got := r.mayAsk(netip.MustParseAddr(a), false, families{true, true}); got != want {
 			t.Errorf("%s: %v, want %v", a, got, want)
 		}
 	}

@@ -199,7 +199,7 @@ func TestRFC9156Minimiser(t *testing.T) {
 
 // The family of addresses over which nobody replies lately is asked for last.
 func TestFamiliesThatReplyComeFirst(t *testing.T) {
-	r := &Resolver{cfg: Config{IPv4: true, IPv6: true}, connectivity: &connectivity{}}
+	r := &Resolver{connectivity: &connectivity{}, routes: routesEverywhere{}}
 	x := &resolution{r: r}
 	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	want := func(first wire.Type) {
@@ -249,7 +249,7 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	r := &Resolver{connectivity: &connectivity{}, clock: now,
-		cache: cache.New(cache.DefaultMemory, cache.TTLLimits{}),
+		cache: cache.New(cache.Default()),
 		infra: newInfraCache(1 << 20)}
 	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, forgiven := range []bool{true, false, true} {

@@ -15,9 +15,9 @@ import (
 // is known of servers and zones, and its cookie secret. What r resolves it resolves to the end
 // under its own settings. When clients ask the successor, [Resolver.Forget] has to be called.
 //
-// Config.Memory stays as it is.
+// Config.ValidationTime stays as it is: the caches have followed it, or not, from the start.
 func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
-	cfg.Memory = r.cfg.Memory
+	cfg.ValidationTime = r.cfg.ValidationTime
 	p.Cache = r.cache
 	n := newResolver(cfg, p)
 	n.validator = r.validator
@@ -77,7 +77,7 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 }
 
 // sameJudge reports whether two policies come to the same verdicts.
-func sameJudge(a, b validator.Policy) bool {
+func sameJudge(a, b validator.Config) bool {
 	a.SignatureCache, b.SignatureCache = 0, 0
 	a.StandardP256, b.StandardP256 = false, false
 	return reflect.DeepEqual(a, b)

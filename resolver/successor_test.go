@@ -61,16 +61,16 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 			[]string{"www.lab.example"}},
 		{"another root anchor", func(*Config) {}, &trustanchor.Set{},
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
-		{"another judge", func(c *Config) { c.Validation = validator.Policy{SHA1: true} },
+		{"another judge", func(c *Config) { c.Validation = validator.Config{SHA1: true} },
 			anchored(),
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
 		{"stricter glue", func(c *Config) { c.HardenGlue = false }, anchored(),
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
-		{"other hints", func(c *Config) { c.Hints = BuiltinHints()[:1] }, anchored(),
+		{"other hints", func(c *Config) { c.Hints = builtinHints()[:1] }, anchored(),
 			[]string{"www.corp.example", "www.lab.example", "www.test"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			store := cache.New(1<<20, cache.TTLLimits{})
+			store := cache.New(cache.Default())
 			old := New(base, Parts{Cache: store, Anchors: anchored(), Clock: clock.Real{}})
 			cfg := base
 			cfg.Zones = slices.Clone(base.Zones)

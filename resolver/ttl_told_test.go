@@ -4,6 +4,7 @@
 package resolver_test
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -17,10 +18,13 @@ import (
 	"bailiwick/wire"
 )
 
-// withLimits is the same internet with a resolver before it that has limits of TTLs.
+// withLimits is the same internet with a resolver before it that has limits of TTLs: those that
+// are given, and the others as by default.
 func (in *internet) withLimits(l cache.TTLLimits) *internet {
 	other := *in
-	other.cache = cache.New(16<<20, l)
+	l.Max = cmp.Or(l.Max, cache.Default().Max)
+	l.MaxNegative = cmp.Or(l.MaxNegative, cache.Default().MaxNegative)
+	other.cache = cache.New(cache.Config{Memory: 16 << 20, TTLLimits: l})
 	other.parts.Cache = other.cache
 	other.r = resolver.New(other.cfg, other.parts)
 	return &other

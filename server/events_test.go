@@ -293,7 +293,7 @@ func TestEventsChangeNothingOfWhatClientsHear(t *testing.T) {
 func TestEventsTellOfAQueryThatPanicked(t *testing.T) {
 	tr, f := newTrap(t)
 	r := &recorder{}
-	f.server = server.New(server.Config{EDE: true}, server.Parts{Clock: f.clock, Observer: tr,
+	f.server = server.New(server.Default(), server.Parts{Clock: f.clock, Observer: tr,
 		Events: r, Guard: tr.Guard, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(f.server.Close)
 	f.Handler = f.server.Handler(private(), &policy.View{})

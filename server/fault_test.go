@@ -48,7 +48,7 @@ func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			log := slog.New(slog.NewTextHandler(io.Discard, nil))
 			g := guard.New(log, func(guard.Place) {}, func() {})
-			s := New(Config{EDE: true}, Parts{Clock: clock.Real{}, Observer: faulty{}, Guard: g,
+			s := New(Default(), Parts{Clock: clock.Real{}, Observer: faulty{}, Guard: g,
 				Log: log})
 			defer s.Close()
 			acl := policy.NewACL([]policy.Rule{

@@ -122,7 +122,7 @@ func checkProof(t *testing.T, m *dns.Msg) {
 			t.Errorf("%s/%s without signature in\n%v", s.Name, s.Type, m)
 		}
 	}
-	if shape, ok := validator.New(validator.Policy{}).ProveCached(soa.Name, parsed.Authority,
+	if shape, ok := validator.New(validator.Default()).ProveCached(soa.Name, parsed.Authority,
 		parsed.Question, validator.NewBudget()); !ok || shape != wire.KindNXDomain {
 		t.Errorf("no proof in\n%v", m)
 	}

@@ -20,7 +20,7 @@ func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 		t.Fatal(err)
 	}
 	s := &Server{clock: clock.NewFake(at)}
-	rules := &Rules{Config: &Config{}}
+	rules := &Rules{Config: &Config{Secret: new([16]byte)}}
 	if _, err := hex.Decode(rules.Secret[:], []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
@@ -109,11 +109,42 @@ func TestRFC9018WhatACookieProves(t *testing.T) {
 func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
 		r := &request{server: &Server{clock: clock.NewFake(time.Now())}, now: time.Now(),
-			rules: &Rules{Config: &Config{}},
+			rules: &Rules{Config: &Config{Secret: new([16]byte)}},
 			from:  transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
 		want := n == 8 || n >= 16 && n <= 40
 		if got := r.readCookie(make([]byte, n)); got != want {
 			t.Errorf("%d octets: %v", n, got)
+		}
+	}
+}
+
+// RFC 9018, section 5: servers that share a secret take each other's cookies. A server without one
+// makes one for itself, and keeps it when its rules change: clients need no new cookie.
+func TestRFC9018SecretOfItsOwn(t *testing.T) {
+	given := [16]byte{1}
+	secrets := map[[16]byte]bool{given: true}
+	for range 2 {
+		s := New(Default(), Parts{Clock: clock.Real{}})
+		defer s.Close()
+		h := s.Handler(nil, nil)
+		own := *h.rules.Load().Secret
+		if secrets[own] {
+			t.Error("two servers have one secret")
+		}
+		secrets[own] = true
+		shared, other := Default(), Default()
+		shared.Secret, other.EDE = &given, false
+		for _, c := range []struct {
+			cfg  *Config
+			want [16]byte
+		}{{&shared, given}, {&other, own}} {
+			h.Replace(Rules{Config: c.cfg})
+			if got := *h.rules.Load().Secret; got != c.want {
+				t.Errorf("secret %x, want %x", got, c.want)
+			}
+		}
+		if other.Secret != nil {
+			t.Error("the configuration has changed")
 		}
 	}
 }

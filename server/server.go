@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -24,16 +25,22 @@ import (
 
 // Config is what the operator decides about serving. It is complete and immutable.
 type Config struct {
-	UDPSize  uint16 // most octets of an answer over UDP
-	Cookies  bool
-	Secret   [16]byte // of the server cookies
-	AnyFull  bool     // ANY is answered in full over UDP too
-	Rotate   bool     // the records of a set come in another order each time (RFC 1794)
+	UDPSize uint16 // most octets of an answer over UDP
+	Cookies bool
+	// Secret is that of the server cookies; nil: one that the server makes for itself.
+	Secret   *[16]byte
+	AnyFull  bool // ANY is answered in full over UDP too
+	Rotate   bool // the records of a set come in another order each time (RFC 1794)
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config {
+	return Config{UDPSize: defaultUDPSize, Cookies: true, Rotate: true, EDE: true, Special: true}
 }
 
 // Observer is told what happens. Its methods return at once and allocate nothing.
@@ -54,6 +61,7 @@ type Observer interface {
 // Server answers the queries that its handlers are given.
 type Server struct {
 	cfg      *Config
+	secret   [16]byte // of its cookies, where the configuration has none
 	resolver *resolver.Resolver
 	cache    *cache.Store
 	clock    clock.Clock
@@ -92,14 +100,12 @@ type Parts struct {
 
 // New returns a server.
 func New(cfg Config, p Parts) *Server {
-	if cfg.UDPSize == 0 {
-		cfg.UDPSize = defaultUDPSize
-	}
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
 		observe: p.Observer, events: p.Events, guard: p.Guard, log: p.Log,
 		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard)
+	_, _ = rand.Read(s.secret[:]) // it never fails
 	s.requests.New = func() any { return &request{server: s} }
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	return s
@@ -132,6 +138,11 @@ func (s *Server) Handler(acl *policy.ACL, v *policy.View) *Handler {
 func (h *Handler) Replace(r Rules) {
 	if r.Resolver == nil {
 		r.Resolver = h.server.resolver
+	}
+	if r.Secret == nil {
+		c := *r.Config
+		c.Secret = &h.server.secret
+		r.Config = &c
 	}
 	h.rules.Store(&r)
 }

@@ -24,7 +24,6 @@ import (
 	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
-	"bailiwick/validator"
 	"bailiwick/wire"
 )
 
@@ -106,10 +105,11 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	store := cache.New(16<<20, cache.TTLLimits{})
-	rc := resolver.Config{Hints: []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}},
-		IPv4: true, HardenGlue: true, AggressiveNSEC: true,
-		Validation: validator.Policy{SHA1: true}}
+	store := cache.New(cache.Default())
+	rc := resolver.Default()
+	rc.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
+	rc.IPv6, rc.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
+	rc.Prime, rc.Prefetch, rc.Validation.Skew = false, false, 0
 	resolving(&rc)
 	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk,
 		Events: event.NewLog(log)}
@@ -117,8 +117,9 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 		replace(&p)
 	}
 	r := resolver.New(rc, p)
-	cfg := server.Config{UDPSize: 1232, Cookies: true, EDE: true, Identity: "here",
-		NSID: []byte("one")}
+	cfg := server.Default()
+	cfg.Rotate, cfg.Special = false, false // the tests of these switch them on
+	cfg.Identity, cfg.NSID = "here", []byte("one")
 	if change != nil {
 		change(&cfg)
 	}
@@ -130,11 +131,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 
 // private lets this machine and private networks in.
 func private() *policy.ACL {
-	var rules []policy.Rule
-	for _, p := range policy.Private {
-		rules = append(rules, policy.Rule{Net: netip.MustParsePrefix(p), Action: policy.Allow})
-	}
-	return policy.NewACL(rules)
+	return policy.NewACL(policy.Default().Access)
 }
 
 // exchange sends a packet as a listener does; nil is silence.

@@ -19,7 +19,7 @@ func flood(t *testing.T, most int, send func(h *h2client, i int) error) (sent, w
 	code h2.ErrCode) {
 	t.Helper()
 	e, w := &echo{held: make(chan func(), most)}, &witness{}
-	client, done := pipe(e, w, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(e, w, NewGate(Default().Gate), serveH2)
 	h := newH2(client)
 	count := make(chan int)
 	go func() {
@@ -143,7 +143,7 @@ func TestMaxControlFrames(t *testing.T) {
 // makes it of a few octets (CVE-2016-1544).
 func TestMaxHTTPHeader(t *testing.T) {
 	w := &witness{}
-	client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
 	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 	h := newH2(client)
 	go func() {

@@ -76,7 +76,7 @@ func TestRFC9250Unidirectional(t *testing.T) {
 // section 20.1).
 func TestDoQConnectionsPerClient(t *testing.T) {
 	at, _, w := listener(t, DoQ, func(s *Spec) {
-		s.Gate = NewGate(GateConfig{Max: 100,
+		s.Gate = gateOf(GateConfig{Max: 100,
 			PerClient: 1})
 	})
 	if _, err := doqExchange(dialDoQ(t, at), appendFrame(nil, query("fast"))); err != nil {
@@ -122,7 +122,7 @@ func TestRFC9250EarlyData(t *testing.T) {
 // share: nobody uses up the share of an address that is not its own.
 func TestRFC9000RetryOfAFlood(t *testing.T) {
 	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
-	l := &quicListener{spec: Spec{Gate: NewGate(GateConfig{Max: 100, PerClient: 2})}}
+	l := &quicListener{spec: Spec{Gate: gateOf(GateConfig{Max: 100, PerClient: 2})}}
 	if l.suspect(from) {
 		t.Error("the first connection is suspect")
 	}
@@ -139,7 +139,7 @@ func TestRFC9000RetryOfAFlood(t *testing.T) {
 	if !l.suspect(&net.UDPAddr{IP: net.IPv4(198, 51, 100, 1), Port: 1}) {
 		t.Error("with half of the seats taken none is suspect")
 	}
-	l = &quicListener{spec: Spec{Gate: NewGate(GateConfig{})}}
+	l = &quicListener{spec: Spec{Gate: NewGate(Default().Gate)}}
 	last := false
 	for range 3 * maxUnvalidated { // a second may begin meanwhile, but not two
 		last = l.suspect(from) || last

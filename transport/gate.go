@@ -41,13 +41,13 @@ type Gate struct {
 	reserved int                      // descriptors that connections leave alone
 }
 
-// GateConfig is what the operator decides about connections. Zeros are the defaults.
+// GateConfig is what the operator decides about connections.
 type GateConfig struct {
 	Max       int           // connections at once
-	PerClient int           // of them from one client prefix
+	PerClient int           // of them from one client prefix; 0: a fifth of Max
 	Queries   int64         // on one connection; then it is closed in an orderly way
 	Idle      time.Duration // that a connection may be silent
-	Octets    int64         // held for all connections
+	Memory    int64         // bytes held for all connections
 	// Descriptors is how many the process may have open; 0: as many as it wants.
 	Descriptors int
 }
@@ -55,22 +55,10 @@ type GateConfig struct {
 // NewGate returns a gate with all seats free.
 func NewGate(c GateConfig) *Gate {
 	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
-		octets: c.Octets, inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
+		octets: c.Memory, inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
 		seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
 		clients: map[netip.Prefix]*sharer{}}
 	g.turns.init()
-	if g.max == 0 {
-		g.max = MaxConnections
-	}
-	if g.queries == 0 {
-		g.queries = MaxQueriesPerConnection
-	}
-	if g.idle == 0 {
-		g.idle = MaxIdle
-	}
-	if g.octets == 0 {
-		g.octets = maxHeld
-	}
 	if c.Descriptors > 0 {
 		g.reserve(c.Descriptors)
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"net/netip"
 	"testing"
 	"time"
@@ -8,8 +9,16 @@ import (
 	"bailiwick/internal/cause"
 )
 
+// gateOf returns a gate of a configuration; what it leaves open is as by default.
+func gateOf(c GateConfig) *Gate {
+	d := Default().Gate
+	c.Max, c.Queries = cmp.Or(c.Max, d.Max), cmp.Or(c.Queries, d.Queries)
+	c.Idle, c.Memory = cmp.Or(c.Idle, d.Idle), cmp.Or(c.Memory, d.Memory)
+	return NewGate(c)
+}
+
 func TestMaxConnectionsDisplacesTheIdlest(t *testing.T) {
-	g := NewGate(GateConfig{Max: 4, PerClient: 2})
+	g := gateOf(GateConfig{Max: 4, PerClient: 2})
 	var ended []int
 	seats := make([]*seat, 6)
 	for i := range seats {
@@ -48,7 +57,7 @@ func TestPatience(t *testing.T) {
 // both are counted.
 func TestConnectionLimits(t *testing.T) {
 	at, _, w := listener(t, TCP, func(s *Spec) {
-		s.Gate = NewGate(GateConfig{Max: 100,
+		s.Gate = gateOf(GateConfig{Max: 100,
 			PerClient: 2})
 	})
 	open := func() *testConn { return dialTCP(t, at) }
@@ -61,7 +70,7 @@ func TestConnectionLimits(t *testing.T) {
 	w.await(t, cause.ConnectionsPerClient)
 
 	at, _, w = listener(t, TCP, func(s *Spec) {
-		s.Gate = NewGate(GateConfig{Max: 2,
+		s.Gate = gateOf(GateConfig{Max: 2,
 			PerClient: 10})
 	})
 	a, b = open(), open()
@@ -78,7 +87,7 @@ func TestConnectionLimits(t *testing.T) {
 
 // No more than maxLingering connections are read on after their end was told.
 func TestMaxLingering(t *testing.T) {
-	g := NewGate(GateConfig{})
+	g := NewGate(Default().Gate)
 	for i := range maxLingering {
 		if !g.linger() {
 			t.Fatalf("no place after %d", i)
@@ -95,7 +104,7 @@ func TestMaxLingering(t *testing.T) {
 // The fuller the gate is, the less patient are the connections that are there (RFC 9210, section
 // 4.4).
 func TestPatienceFollowsTheSeats(t *testing.T) {
-	g := NewGate(GateConfig{Max: 4, PerClient: 4, Idle: 10 * time.Second})
+	g := gateOf(GateConfig{Max: 4, PerClient: 4, Idle: 10 * time.Second})
 	s := g.enter(TCP, nil)
 	for taken := 1; taken <= 4; taken++ {
 		one := s

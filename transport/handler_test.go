@@ -99,7 +99,7 @@ func TestHandleAnswersNowOrLater(t *testing.T) {
 // Who waits in a goroutine of its own gets the answer whenever it comes, and its query counts as
 // one in work of the client until then.
 func TestAwaitWaitsForTheAnswer(t *testing.T) {
-	gate := NewGate(GateConfig{})
+	gate := NewGate(Default().Gate)
 	gate.share = 1
 	seat := gate.enter(DoQ, nil)
 	if !seat.belongs(insecureClient.Addr.Addr()) {

@@ -65,7 +65,7 @@ func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 // A turn is had only while something is computed, and of one client no more than its share.
 func TestHandshakesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(GateConfig{})
+		g := NewGate(Default().Gate)
 		prefix := ClientPrefix(insecureClient.Addr.Addr())
 		q := g.turns.join(prefix)
 		var places []*place
@@ -119,7 +119,7 @@ func TestHandshakePatience(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			w := &witness{}
-			client, done := pipe(&echo{}, w, NewGate(GateConfig{}), func(_ Handler, c *conn) {
+			client, done := pipe(&echo{}, w, NewGate(Default().Gate), func(_ Handler, c *conn) {
 				if c.handshake(NewTLS(source).config("dot")) != nil {
 					t.Error("a handshake")
 				}

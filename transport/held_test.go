@@ -20,7 +20,7 @@ import (
 // The largest holder is cut: not the largest connection, but the largest of the client that holds
 // most, so that many small ones of an attacker do not outlive a large one of somebody else.
 func TestLargestHolderIsCut(t *testing.T) {
-	g := NewGate(GateConfig{Octets: 80_000, Max: 1000})
+	g := gateOf(GateConfig{Memory: 80_000, Max: 1000})
 	var cut []string
 	sit := func(name, addr string, octets int) *seat {
 		s := g.enter(TCP, func(why cause.Cause) {
@@ -101,7 +101,7 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 			_, _ = c.Write(make([]byte, 59000))
 		}},
 	} {
-		g := NewGate(GateConfig{Octets: limit, PerClient: 1000})
+		g := gateOf(GateConfig{Memory: limit, PerClient: 1000})
 		at, _, w := listener(t, c.protocol, func(s *Spec) { s.Gate = g })
 		n := 0
 		for ; n < 400 && w.seen()[cause.HeldOctets] == 0; n++ {
@@ -116,7 +116,7 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 		}
 	}
 	// DoQ: streams that do not end, and a window that grows as it is read.
-	g := NewGate(GateConfig{Octets: limit, PerClient: 1000})
+	g := gateOf(GateConfig{Memory: limit, PerClient: 1000})
 	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = g })
 	for n := 0; n < 100 && w.seen()[cause.HeldOctets] == 0; n++ {
 		s, err := dialDoQ(t, at).OpenStreamSync(context.Background())
@@ -133,7 +133,7 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 // behind it.
 func TestUnsentAnswersAreHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(GateConfig{})
+		g := NewGate(Default().Gate)
 		e := &echo{held: make(chan func(), 1)}
 		client, done := pipe(e, &witness{}, g, plain)
 		_, _ = client.Write(append(appendFrame(nil, query("held")),

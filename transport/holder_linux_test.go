@@ -67,7 +67,7 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 	}
 	defer l.Close()
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	_, err = Listen(TCP, Spec{Addr: at, Gate: NewGate(GateConfig{})})
+	_, err = Listen(TCP, Spec{Addr: at, Gate: NewGate(Default().Gate)})
 	if err == nil || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("%v does not name process %d", err, os.Getpid())
 	}

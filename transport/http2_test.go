@@ -188,7 +188,7 @@ func TestRFC9113Violations(t *testing.T) {
 		}, h2.ErrCodeEnhanceYourCalm, none, cause.StreamFlood},
 	} {
 		w := &witness{}
-		client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
 		_ = client.SetDeadline(time.Now().Add(20 * time.Second))
 		h := newH2(client)
 		go c.send(h)
@@ -211,7 +211,7 @@ func TestRFC9113Violations(t *testing.T) {
 
 // An answer larger than the client's window waits for room, and loses nothing.
 func TestRFC9113FlowControl(t *testing.T) {
-	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 	h := newH2(client)
 	room := make(chan uint32, 100)
 	go func() {
@@ -254,7 +254,7 @@ func TestRFC9113FlowControl(t *testing.T) {
 // Streams above the limit are refused, so that they may be asked again.
 func TestRFC9113TooManyStreams(t *testing.T) {
 	e := &echo{held: make(chan func(), 2*maxInFlight)}
-	client, done := pipe(e, &witness{}, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(e, &witness{}, NewGate(Default().Gate), serveH2)
 	_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 	h := newH2(client)
 	go func() {
@@ -283,7 +283,7 @@ func TestRFC9113TooManyStreams(t *testing.T) {
 
 // A body in pieces, a header block in pieces, padding, trailers: all that is allowed is understood.
 func TestHTTP2Variants(t *testing.T) {
-	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 	h := newH2(client)
 	go func() {
 		h.hello()
@@ -330,7 +330,7 @@ func FuzzHTTP2(f *testing.F) {
 	})
 	f.Add(append([]byte(http2Preface), binary.BigEndian.AppendUint32(nil, 0)...))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		client, done := pipe(safe{}, &witness{}, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(safe{}, &witness{}, NewGate(Default().Gate), serveH2)
 		go func() { _, _ = client.Write(in); client.Close() }()
 		_, _ = io.Copy(io.Discard, client)
 		<-done
@@ -339,7 +339,7 @@ func FuzzHTTP2(f *testing.F) {
 
 func BenchmarkHTTP2(b *testing.B) {
 	w := &witness{}
-	client, done := pipe(&echo{}, w, NewGate(GateConfig{Queries: 1 << 40}), serveH2)
+	client, done := pipe(&echo{}, w, gateOf(GateConfig{Queries: 1 << 40}), serveH2)
 	h := newH2(client)
 	go func() { _, _ = io.Copy(io.Discard, client) }()
 	h.hello()

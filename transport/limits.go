@@ -15,15 +15,15 @@ const (
 	// EDNSSize is what we tell authorities to send over UDP (DNS flag day 2020: no fragments).
 	EDNSSize = 1232
 
-	// MaxConnections is how many client connections are open at once, all transports but UDP
+	// maxConnections is how many client connections are open at once, all transports but UDP
 	// together; new ones displace idle ones.
-	MaxConnections = 8192
-	// MaxQueriesPerConnection is how many queries one connection may bring; then it is closed, and
+	maxConnections = 8192
+	// maxQueriesPerConnection is how many queries one connection may bring; then it is closed, and
 	// the client connects anew, perhaps to another of the fleet.
-	MaxQueriesPerConnection = 10_000_000
-	// MaxIdle is how long a client connection may be silent (RFC 7766, section 6.2.3), while half
+	maxQueriesPerConnection = 10_000_000
+	// maxIdle is how long a client connection may be silent (RFC 7766, section 6.2.3), while half
 	// of the seats are free.
-	MaxIdle = 10 * time.Second
+	maxIdle = 10 * time.Second
 	// httpIdleFactor is how many times as long an HTTP connection may be silent: HTTP clients keep
 	// connections for a minute or more, and some do not send a POST again that met its end.
 	httpIdleFactor = 3
@@ -53,6 +53,10 @@ const (
 	maxLingering = 256
 	// lingerTime is how long a connection is read on after its end was told.
 	lingerTime = time.Second
+	// ticketRotation is how long session tickets are made with one key: with twice that they live,
+	// within a working day of clients and far below the seven days that RFC 8446, section 4.6.1
+	// allows.
+	ticketRotation = 8 * time.Hour
 	// maxHeld is how many octets are held for all client connections together: messages that are
 	// not whole and answers that are not taken. The nearest real case is a proxy for thousands with
 	// a slow link; each connection may hold maxUnsent of both.

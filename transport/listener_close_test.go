@@ -81,7 +81,7 @@ func TestCloseOfListenersTwice(t *testing.T) {
 	}
 	for _, p := range Protocols() {
 		l, err := Listen(p, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
-			TLS: NewTLS(source), Gate: NewGate(GateConfig{}), Observer: &witness{}})
+			TLS: NewTLS(source), Gate: NewGate(Default().Gate), Observer: &witness{}})
 		if err != nil {
 			t.Fatal(err)
 		}

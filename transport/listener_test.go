@@ -135,7 +135,7 @@ func listenBy(t *testing.T, p Protocol, h Handler, w *witness, change func(*Spec
 		t.Fatal(err)
 	}
 	s := Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1, TLS: NewTLS(source),
-		Path: "/dns-query", Gate: NewGate(GateConfig{}), AltSvc: func() uint16 { return 8443 }}
+		Path: "/dns-query", Gate: NewGate(Default().Gate), AltSvc: func() uint16 { return 8443 }}
 	s.Observer = w
 	if change != nil {
 		change(&s)

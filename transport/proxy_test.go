@@ -136,7 +136,7 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	if n := strings.Count(out.String(), "from=127.0.0.1"); n != 1 {
 		t.Errorf("%d lines: %s", n, out)
 	}
-	s := &Spec{Gate: NewGate(GateConfig{})}
+	s := &Spec{Gate: NewGate(Default().Gate)}
 	trust(s)
 	for i := range 2 * maxLoggedSources {
 		s.badProxy(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), errNoHeader)

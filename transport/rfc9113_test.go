@@ -57,7 +57,7 @@ func TestRFC9113ClosedStreams(t *testing.T) {
 		}},
 	} {
 		e := &echo{held: make(chan func(), 1)}
-		client, done := pipe(e, &witness{}, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(e, &witness{}, NewGate(Default().Gate), serveH2)
 		h := newH2(client)
 		go func() { h.hello(); c.send(h) }()
 		f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame)
@@ -82,7 +82,7 @@ func TestRFC7540SelfDependency(t *testing.T) {
 				EndHeaders:    true, Priority: h2.PriorityParam{StreamDep: 1, Weight: 1}})
 		},
 	} {
-		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 		h := newH2(client)
 		go func() { h.hello(); send(h) }()
 		if f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame); !ok ||
@@ -110,7 +110,7 @@ func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 			}
 		},
 	} {
-		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 		h := newH2(client)
 		go func() {
 			h.hello()
@@ -138,7 +138,7 @@ func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 // waits is not copied for each, all of it counts until the last octet has left, and the work
 // costs credit.
 func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
-	g := NewGate(GateConfig{})
+	g := NewGate(Default().Gate)
 	s := &http2{streams: map[uint32]*h2stream{}, initial: 0, window: 1 << 20,
 		credit: maxControlFrames}
 	seat := g.enter(DoH, nil)
@@ -175,7 +175,7 @@ func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
 // A body in pieces of an octet costs credit: the frames are more work than what is in them.
 func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 	w := &witness{}
-	client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
+	client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
 	h := newH2(client)
 	go func() {
 		h.hello()
@@ -199,7 +199,7 @@ func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &witness{}
-		client, done := pipe(&echo{}, w, NewGate(GateConfig{}), serveH2)
+		client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
 		h := newH2(client)
 		began := time.Now()
 		var mu sync.Mutex
@@ -272,14 +272,14 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 // second more: a request that crosses it meets no closed socket.
 func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(GateConfig{})
+		g := NewGate(Default().Gate)
 		client, done := pipe(&echo{}, &witness{}, g, serveH2)
 		h := newH2(client)
 		sent := make(chan struct{})
 		go func() { h.hello(); h.post(1, "fast"); close(sent) }()
 		began := time.Now()
 		f, ok := h.until(h2.FrameGoAway).(*h2.GoAwayFrame)
-		if !ok || f.ErrCode != h2.ErrCodeNo || f.LastStreamID != 1 || time.Since(began) != MaxIdle {
+		if !ok || f.ErrCode != h2.ErrCodeNo || f.LastStreamID != 1 || time.Since(began) != maxIdle {
 			t.Errorf("after %v: %v, want GOAWAY NO_ERROR, last stream 1", time.Since(began), f)
 		}
 		<-sent
@@ -288,7 +288,7 @@ func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 		if f, err := h.ReadFrame(); err == nil {
 			t.Errorf("%v after GOAWAY", f)
 		}
-		if took := time.Since(began); took != MaxIdle+lingerTime {
+		if took := time.Since(began); took != maxIdle+lingerTime {
 			t.Errorf("closed after %v", took)
 		}
 		client.Close()
@@ -299,7 +299,7 @@ func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 // What is under way when GOAWAY is sent is answered.
 func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(GateConfig{Max: 1})
+		g := gateOf(GateConfig{Max: 1})
 		e := &echo{held: make(chan func(), 1)}
 		w := &witness{}
 		client, done := pipe(e, w, g, serveH2)
@@ -342,7 +342,7 @@ func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 // end of patience, whenever it is sent.
 func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 	const idle = 100 * time.Millisecond / httpIdleFactor
-	at, _, _ := listener(t, DoH, func(s *Spec) { s.Gate = NewGate(GateConfig{Idle: idle}) })
+	at, _, _ := listener(t, DoH, func(s *Spec) { s.Gate = gateOf(GateConfig{Idle: idle}) })
 	var all sync.WaitGroup
 	for i := range 40 {
 		all.Go(func() {
@@ -370,7 +370,7 @@ func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 func TestRFC9113ListenersEndWithGoAway(t *testing.T) {
 	l, err := Listen(DoHPlain, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"),
 		Path: "/dns-query",
-		Gate: NewGate(GateConfig{}), Observer: &witness{}})
+		Gate: NewGate(Default().Gate), Observer: &witness{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ import (
 // full returns a gate with all seats taken, each by a client of its own, and counts who is
 // displaced.
 func full(c GateConfig, displaced *[]cause.Cause) *Gate {
-	g := NewGate(c)
+	g := gateOf(c)
 	for i := range g.max {
 		s := g.enter(TCP, func(why cause.Cause) { *displaced = append(*displaced, why) })
 		s.belongs(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}))
@@ -84,7 +84,7 @@ func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 
 // Connections that have not said whose they are do not pile up.
 func TestNamelessConnectionsAreBounded(t *testing.T) {
-	g := NewGate(GateConfig{})
+	g := NewGate(Default().Gate)
 	ended := 0
 	for range maxNameless + 10 {
 		g.enter(TCP, func(cause.Cause) { ended++ })
@@ -98,13 +98,13 @@ func TestNamelessConnectionsAreBounded(t *testing.T) {
 // those who are leaving, and what is reserved, are never more than the process has.
 func TestDescriptorsBoundConnections(t *testing.T) {
 	for _, c := range []struct{ limit, seats, reserved, inFlight int }{
-		{0, MaxConnections, 0, maxInFlight},
+		{0, maxConnections, 0, maxInFlight},
 		{128, 48, 64, 12},
 		{256, 96, 128, 25},
 		{1024, 384, 512, maxInFlight},
-		{1 << 20, MaxConnections, descriptorReserve, maxInFlight},
+		{1 << 20, maxConnections, descriptorReserve, maxInFlight},
 	} {
-		g := NewGate(GateConfig{Descriptors: c.limit})
+		g := gateOf(GateConfig{Descriptors: c.limit})
 		if g.Seats() != c.seats || g.Reserved() != c.reserved || g.inFlight != c.inFlight {
 			t.Errorf("%d descriptors: %d seats, %d reserved, %d in flight; want %+v", c.limit,
 				g.Seats(),
@@ -170,7 +170,7 @@ func TestOutOfDescriptors(t *testing.T) {
 // worked on; the rest waits in its connections, and another client is served.
 func TestPipeliningTakesAShareOfTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGate(GateConfig{Max: 100, PerClient: 50, Descriptors: 128})
+		g := gateOf(GateConfig{Max: 100, PerClient: 50, Descriptors: 128})
 		e := &echo{held: make(chan func(), 100)}
 		burst := bytes.Repeat(appendFrame(nil, query("held")), 10)
 		answered := make(chan int)

@@ -75,7 +75,7 @@ func TestOutOfOrder(t *testing.T) {
 
 // What comes in one segment leaves in one: answers are not written one by one.
 func TestCoalescing(t *testing.T) {
-	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), plain)
+	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), plain)
 	var burst []byte
 	for range 20 {
 		burst = appendFrame(burst, query("fast"))
@@ -94,7 +94,7 @@ func TestCoalescing(t *testing.T) {
 func TestSplitMessages(t *testing.T) {
 	two := appendFrame(appendFrame(nil, query("fast")), query("serve"))
 	for at := 1; at < len(two); at++ {
-		client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{}), plain)
+		client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), plain)
 		go func() { _, _ = client.Write(two[:at]); _, _ = client.Write(two[at:]) }()
 		for range 2 {
 			if r, err := ReadFrame(client); err != nil || r[2]&0x80 == 0 {
@@ -114,7 +114,7 @@ func TestRFC7766StreamFaults(t *testing.T) {
 		want cause.Cause
 		took time.Duration // at most
 	}{
-		{"silence", func(net.Conn) {}, cause.None, MaxIdle},
+		{"silence", func(net.Conn) {}, cause.None, maxIdle},
 		{"half a length", func(c net.Conn) { _, _ = c.Write([]byte{0}) }, cause.SlowWriter,
 			messageTime},
 		{"half a message", func(c net.Conn) {
@@ -145,11 +145,11 @@ func TestRFC7766StreamFaults(t *testing.T) {
 					return
 				}
 			}
-		}, cause.SlowReader, MaxIdle + writeTime},
+		}, cause.SlowReader, maxIdle + writeTime},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &witness{}
-			client, done := pipe(&echo{}, w, NewGate(GateConfig{}), plain)
+			client, done := pipe(&echo{}, w, NewGate(Default().Gate), plain)
 			began := time.Now()
 			sent := make(chan struct{})
 			go func() { c.send(client); close(sent) }()
@@ -170,7 +170,7 @@ func TestRFC7766StreamFaults(t *testing.T) {
 
 // A connection ends in an orderly way after its share of queries.
 func TestQueriesPerConnection(t *testing.T) {
-	client, done := pipe(&echo{}, &witness{}, NewGate(GateConfig{Queries: 3}), plain)
+	client, done := pipe(&echo{}, &witness{}, gateOf(GateConfig{Queries: 3}), plain)
 	go func() { _, _ = client.Write(bytes.Repeat(appendFrame(nil, query("serve")), 5)) }()
 	for i := range 4 {
 		_, err := ReadFrame(client)
@@ -209,7 +209,7 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte{0, 5, 1, 2, 3, 4, 5})
 	f.Add(append(binary.BigEndian.AppendUint16(nil, 0xFFFF), query("fast")...))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		client, done := pipe(safe{}, &witness{}, NewGate(GateConfig{}), plain)
+		client, done := pipe(safe{}, &witness{}, NewGate(Default().Gate), plain)
 		go func() { _, _ = client.Write(in); client.Close() }()
 		_, _ = io.Copy(io.Discard, client)
 		<-done

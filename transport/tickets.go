@@ -23,22 +23,22 @@ type Tickets struct {
 // minTicketSecret is the least a secret may have, in octets.
 const minTicketSecret = 32
 
-// NewTickets returns keys that change every rotation. The secret comes from a file of at least 32
-// octets; "" makes one, which the server forgets when it ends.
-func NewTickets(file string, rotation time.Duration) (*Tickets, error) {
-	t := &Tickets{rotation: rotation, epoch: -1}
-	if file == "" {
+// NewTickets returns keys that change every rotation. The file of the secret has at least 32
+// octets; a secret without a file is forgotten when the server ends.
+func NewTickets(c TicketConfig) (*Tickets, error) {
+	t := &Tickets{rotation: c.Rotation, epoch: -1}
+	if c.Secret == "" {
 		t.secret = make([]byte, minTicketSecret)
 		_, err := rand.Read(t.secret)
 		return t, err
 	}
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(c.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("secret of session tickets: %w", err)
 	}
 	if len(b) < minTicketSecret {
 		return nil, fmt.Errorf("secret of session tickets: %s holds %d octets, at least %d are "+
-			"needed", file, len(b), minTicketSecret)
+			"needed", c.Secret, len(b), minTicketSecret)
 	}
 	t.secret = b
 	return t, nil

@@ -85,17 +85,17 @@ func TestTickets(t *testing.T) {
 	if err := os.WriteFile(file, make([]byte, 31), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewTickets(file, time.Hour); err == nil {
+	if _, err := NewTickets(TicketConfig{file, time.Hour}); err == nil {
 		t.Error("a secret of 31 octets is taken")
 	}
 	if err := os.WriteFile(file, make([]byte, 32), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, err := NewTickets(file, time.Hour)
+	a, err := NewTickets(TicketConfig{file, time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := NewTickets(file, time.Hour)
+	b, err := NewTickets(TicketConfig{file, time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestTickets(t *testing.T) {
 	if !changed || next[0] != ka[2] || next[1] != ka[0] {
 		t.Errorf("an hour later: %x", next)
 	}
-	own, err := NewTickets("", time.Hour)
+	own, err := NewTickets(TicketConfig{"", time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestCertificateReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	wake, failed := make(chan struct{}), make(chan error, 10)
-	tickets, err := NewTickets("", time.Hour)
+	tickets, err := NewTickets(TicketConfig{"", time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

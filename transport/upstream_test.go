@@ -106,7 +106,7 @@ func TestUpstreamReconnects(t *testing.T) {
 		var leaf *x509.Certificate
 		at, _, _ := listener(t, p, func(s *Spec) {
 			leaf = s.TLS.source.All()[0].Leaf
-			s.Gate = NewGate(GateConfig{Queries: 1})
+			s.Gate = gateOf(GateConfig{Queries: 1})
 		})
 		n, peer := exchanger(t), peerOf(leaf, false)
 		for i := range 3 {

@@ -35,6 +35,17 @@ var keyLengths = map[uint8]int{13: 64, 14: 96, 15: 32, 16: 57}
 // anchor its zone is bogus, not unprotected.
 var ErrNeverMatches = errors.New("it can match no key")
 
+// Config is what the operator decides about trust.
+type Config struct {
+	Builtin  bool        // trust the root's keys as IANA publishes them
+	Records  []string    // DS or DNSKEY, in presentation form
+	File     string      // of such records, "" for none
+	Insecure []wire.Name // negative trust anchors
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config { return Config{Builtin: true} }
+
 // Set is the anchors of all zones that have any. The zero value trusts nothing.
 type Set struct {
 	anchors  map[wire.Name][]wire.DS

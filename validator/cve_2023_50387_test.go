@@ -29,7 +29,7 @@ func TestCVE202350387SignaturesOfASet(t *testing.T) {
 			set.Sigs = set.Sigs.Append(expired.Sigs.First())
 		}
 		set.Sigs = set.Sigs.Append(good.Sigs.First())
-		if r := New(Policy{}).VerifySet(&set, keySet(t, k), InstantOf(testNow),
+		if r := New(Default()).VerifySet(&set, keySet(t, k), InstantOf(testNow),
 			NewBudget()); r.Status != want {
 			t.Errorf("%d signatures before the good one: %s", before, r.Status)
 		}
@@ -49,7 +49,7 @@ func TestCVE202350387KeysOfATag(t *testing.T) {
 			twin.tag = own.tag
 			ks.keys = append([]*key{twin}, ks.keys...)
 		}
-		r := New(Policy{}).VerifySet(set, ks, InstantOf(testNow), NewBudget())
+		r := New(Default()).VerifySet(set, ks, InstantOf(testNow), NewBudget())
 		if got := r.Failure; got == nil && want != cause.None || got != nil && got.Cause != want {
 			t.Errorf("%d keys of the tag before the right one: %v, want %v", before, got, want)
 		}
@@ -59,7 +59,7 @@ func TestCVE202350387KeysOfATag(t *testing.T) {
 // Good signatures are many and failures few; dear ones count for more.
 func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 	k := newSigner(t, 257, 3)
-	v, b, ks := New(Policy{}), NewBudget(), keySet(t, k)
+	v, b, ks := New(Default()), NewBudget(), keySet(t, k)
 	for i := range maxSignatureChecks + 1 {
 		set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.OrigTtl = uint32(i) })
 		r := v.VerifySet(set, ks, InstantOf(testNow), b)
@@ -110,7 +110,7 @@ func TestCVE202350387DigestsOfAWrongLength(t *testing.T) {
 		ds.Digest = strings.Repeat("ab", i+1)
 		lines = append(lines, ds.String())
 	}
-	v := New(Policy{})
+	v := New(Default())
 	usable, _ := v.UsableDS(readSets(t, append(lines, k.ToDS(dns.SHA256).String()))[0])
 	if _, r := v.MatchDS(usable, keys, InstantOf(testNow), NewBudget()); r.Status != wire.Secure {
 		t.Errorf("got %v", r.Failure)

@@ -141,7 +141,7 @@ func (d *denial) atOwner(name wire.Name) bool {
 // is false where they show nothing.
 func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question,
 	b *Budget) (wire.Kind, bool) {
-	d := v.newDenial(zone, sets, maxNSEC3Iterations, b)
+	d := v.newDenial(zone, sets, v.cfg.MaxIterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
 		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)

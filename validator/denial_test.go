@@ -67,7 +67,7 @@ func TestProveNSEC(t *testing.T) {
 			apex}, proofNone},
 	} {
 		zone := wire.MustParseName("example")
-		d := New(Policy{}).newDenial(zone, readSets(t, c.nsec), maxNSEC3Iterations, NewBudget())
+		d := New(Default()).newDenial(zone, readSets(t, c.nsec), maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: %s/%s: got %d, want %d", c.name, c.q, c.t, got, c.want)
 		}
@@ -156,7 +156,7 @@ func TestProveNSEC3(t *testing.T) {
 		{"above the policy's iterations", "b.example.", wire.TypeA,
 			[]string{nsec3Zone{iterations: 51}.match("b.example", "MX")}, proofIterations},
 	} {
-		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, c.nsec3),
+		d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, c.nsec3),
 			maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName(c.q), c.t); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
@@ -167,7 +167,7 @@ func TestProveNSEC3(t *testing.T) {
 // Hashes of the encloser and of its wildcard are those of the denials before, and free; the same
 // name under another salt has a hash of its own.
 func TestRFC5155HashesAreRemembered(t *testing.T) {
-	v := New(Policy{})
+	v := New(Default())
 	cost := func(z nsec3Zone, name string) int64 {
 		b := NewBudget()
 		sets := readSets(t, []string{z.match("example", "NS SOA"), z.cover(name),
@@ -202,7 +202,7 @@ func BenchmarkProveNSEC3(b *testing.B) {
 	sets := readSets(b, []string{z.match("example", "NS SOA"), z.cover("b.example"),
 		z.cover("*.example")})
 	zone, name := wire.MustParseName("example"), wire.MustParseName("a.b.example")
-	v := New(Policy{})
+	v := New(Default())
 	b.ReportAllocs()
 	for b.Loop() {
 		if v.newDenial(zone, sets, maxNSEC3Iterations, NewBudget()).prove(name,
@@ -216,7 +216,7 @@ func BenchmarkProveNSEC(b *testing.B) {
 	sets := readSets(b, []string{"a.example. 300 IN NSEC m.example. A RRSIG NSEC",
 		"example. 300 IN NSEC a.example. NS SOA RRSIG NSEC DNSKEY"})
 	zone, name := wire.MustParseName("example"), wire.MustParseName("b.c.example")
-	v := New(Policy{})
+	v := New(Default())
 	b.ReportAllocs()
 	for b.Loop() {
 		if v.newDenial(zone, sets, maxNSEC3Iterations, NewBudget()).prove(name,

@@ -23,7 +23,7 @@ const (
 
 // supportsDigest reports whether DS digests of a type are computed under the policy.
 func (v *Validator) supportsDigest(digest uint8) bool {
-	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1 && v.policy.SHA1
+	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1 && v.cfg.SHA1
 }
 
 // digest computes the DS digest of a key (RFC 4034, section 5.1.4).

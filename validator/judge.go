@@ -228,7 +228,7 @@ func (j *judge) set(s *wire.RRset) Verdict {
 // expansion judges the proof that comes with a set made from a wildcard.
 func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	sets, fail := j.verified(t)
-	d := j.v.newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	d := j.v.newDenial(t.Zone, sets, j.v.cfg.MaxIterations, j.b)
 	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets}
 	switch p := d.proveExpansion(s.Name, encloser); p {
 	case proofNXDomain:
@@ -305,7 +305,7 @@ func (j *judge) negative() Verdict {
 		wire.FindType(j.r.Authority, wire.TypeSOA) != nil {
 		return Verdict{Status: wire.Bogus, Failure: fail} // the SOA itself does not verify
 	}
-	d := j.v.newDenial(t.Zone, sets, j.v.policy.MaxIterations, j.b)
+	d := j.v.newDenial(t.Zone, sets, j.v.cfg.MaxIterations, j.b)
 	return j.denied(d, t, sets, fail)
 }
 

@@ -36,7 +36,7 @@ func TestMaxSigners(t *testing.T) {
 	chain := asking{map[wire.Name]bool{}}
 	r := &Response{Question: question("a.b.c.d.e.f.example.", wire.TypeA), Servers: wire.Root,
 		Sets: []*wire.RRset{set}}
-	v := New(Policy{}).Judge(r, chain, testNow, NewBudget())
+	v := New(Default()).Judge(r, chain, testNow, NewBudget())
 	if v.Status != wire.Bogus || v.Failure.Cause != cause.SignerMismatch {
 		t.Errorf("got %s %v", v.Status, v.Failure)
 	}
@@ -51,7 +51,7 @@ func TestMaxKeyTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")
 	}
-	v := New(Policy{})
+	v := New(Default())
 	for range maxKeyTables + 2 {
 		k := keySet(t, newSigner(t, 257, 3)).all()[0]
 		c, err := k.checker()
@@ -68,7 +68,7 @@ func TestMaxKeyTables(t *testing.T) {
 }
 
 func TestMaxKnownHashes(t *testing.T) {
-	v := New(Policy{})
+	v := New(Default())
 	for i := range maxKnownHashes + 2 {
 		name := wire.MustParseName(fmt.Sprintf("n%d.example", i))
 		v.hashes.add(hashKey{name, params{iterations: 1}}, wire.NSEC3Hash(name, 1, nil))

@@ -97,7 +97,7 @@ func TestRFC3110ExponentOf33Bits(t *testing.T) {
 		power(35, -1)} {
 		k := newOddRSA(t, 1024, e)
 		set := signedKeys(t, k.DNSKEY, k)
-		v := New(Policy{})
+		v := New(Default())
 		ds, _ := v.UsableDS(dsOf(t, k.DNSKEY))
 		if _, r := v.MatchDS(ds, set, InstantOf(testNow), NewBudget()); r.Status != wire.Secure {
 			t.Errorf("exponent %v: %s %v", e, r.Status, r.Failure)
@@ -148,7 +148,7 @@ func TestRFC3110RefusedKeys(t *testing.T) {
 		{"unreadable beside", lines(large, unreadable), wire.Bogus, cause.KeyUnusable},
 		{"revoked", lines(revoked), wire.Bogus, cause.KeyRevoked},
 	} {
-		v := New(Policy{})
+		v := New(Default())
 		ds, _ := v.UsableDS(readSets(t, c.ds)[0])
 		_, r := v.MatchDS(ds, signed, InstantOf(testNow), NewBudget())
 		got := cause.None
@@ -167,7 +167,7 @@ func TestRFC3110RefusedKeys(t *testing.T) {
 func TestRFC3110SignatureOfARefusedKey(t *testing.T) {
 	k, good := newOddRSA(t, 1024, power(35, 3)), newSigner(t, 257, 3)
 	both := NewKeySet(readSets(t, []string{k.String(), good.String()})[0])
-	v, b := New(Policy{}), NewBudget()
+	v, b := New(Default()), NewBudget()
 	for i := range 2 * maxSignatureFailures {
 		owner := string(rune('a'+i)) + ".example."
 		set := good.sign(t, owner, nil)
@@ -214,7 +214,7 @@ func TestCVE20258677UnreadableKeysCount(t *testing.T) {
 			return r
 		},
 	} {
-		v, b := New(Policy{}), NewBudget()
+		v, b := New(Default()), NewBudget()
 		if r := judge(v, b); r.Status != wire.Bogus || r.Failure.Cause != cause.KeyUnusable {
 			t.Errorf("%s: %v", name, r.Failure)
 		}

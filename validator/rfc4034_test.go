@@ -41,7 +41,7 @@ func TestRFC4034FormOfASignature(t *testing.T) {
 		{"of another key", changed(www, 16, 0, 1), cause.KeyNotFound},
 	} {
 		b := NewBudget()
-		r := New(Policy{}).VerifySet(c.set, keySet(t, k), InstantOf(testNow), b)
+		r := New(Default()).VerifySet(c.set, keySet(t, k), InstantOf(testNow), b)
 		if r.Status != wire.Bogus || r.Failure.Cause != c.want {
 			t.Errorf("%s: %v, want %v", c.name, r.Failure, c.want)
 		}
@@ -76,7 +76,7 @@ func TestRFC4034TimesOfASignature(t *testing.T) {
 				s.Inception = uint32(now.Add(c.from).Unix())
 				s.Expiration = uint32(now.Add(c.to).Unix())
 			})
-			v := New(Policy{Skew: c.skew})
+			v := New(Config{Skew: c.skew})
 			r := v.VerifySet(set, keySet(t, k), InstantOf(now), NewBudget())
 			got := cause.None
 			if r.Failure != nil {
@@ -104,7 +104,7 @@ func TestRFC5011RevokedKeyVerifiesNothing(t *testing.T) {
 // keyMayNotSign fails the test if a key is believed in a signature, or below its DS.
 func keyMayNotSign(t *testing.T, k *signer, want cause.Cause) {
 	t.Helper()
-	v := New(Policy{})
+	v := New(Default())
 	r := v.VerifySet(k.sign(t, "www.example.", nil), keySet(t, k), InstantOf(testNow), NewBudget())
 	if r.Status != wire.Bogus || r.Failure.Cause != want {
 		t.Errorf("a signature: %v, want %v", r.Failure, want)

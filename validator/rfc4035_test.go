@@ -91,7 +91,7 @@ func judged(c zones, r *Response) Verdict {
 	if r.Servers.IsZero() {
 		r.Servers = wire.MustParseName("example.")
 	}
-	return judgeUnchanged(New(Policy{}), r, c, testNow)
+	return judgeUnchanged(New(Default()), r, c, testNow)
 }
 
 // judgeUnchanged judges a response, and panics if that changes anything of it: the same sets may
@@ -425,7 +425,7 @@ func TestRFC4035VerifiedTTL(t *testing.T) {
 			s.Expiration = uint32(testNow.Unix()) + c.left
 		})
 		set.TTL = c.ttl
-		r := New(Policy{}).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
+		r := New(Default()).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
 		if r.Status != wire.Secure || r.TTL != c.want || r.Until != uint32(testNow.Unix())+c.left {
 			t.Errorf("%+v: %v, TTL %d, until %d", c, r.Failure, r.TTL, r.Until)
 		}
@@ -436,7 +436,7 @@ func TestRFC4035VerifiedTTL(t *testing.T) {
 // no better than that of anybody.
 func TestRFC4035KeySetIsSignedByAKeyOfADS(t *testing.T) {
 	named, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
-	v := New(Policy{})
+	v := New(Default())
 	ds, _ := v.UsableDS(dsOf(t, named.DNSKEY))
 	for what, x := range map[string]struct {
 		keys *wire.RRset

@@ -58,7 +58,7 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 		{"three providers, two gone", false, keys, []string{ds(next, 4), wrong(next, 2), ds(old,
 			2)}, cause.None},
 	} {
-		v := New(Policy{SHA1: c.sha1})
+		v := New(Config{SHA1: c.sha1})
 		usable, why := v.UsableDS(readSets(t, c.ds)[0])
 		if why != cause.None {
 			t.Errorf("%s: none is usable: %v", c.name, why)
@@ -86,7 +86,7 @@ func TestCVE202350387DigestsInVain(t *testing.T) {
 		ds.Digest = strings.Repeat(string(rune('0'+i)), len(ds.Digest))
 		lines = append(lines, ds.String())
 	}
-	v := New(Policy{})
+	v := New(Default())
 	for n, want := range map[int]cause.Cause{maxDigestMismatches - 1: cause.None,
 		maxDigestMismatches: cause.LimitDigests} {
 		usable, _ := v.UsableDS(readSets(t, append(lines[:n:n], k.ToDS(dns.SHA256).String()))[0])

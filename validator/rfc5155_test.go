@@ -10,7 +10,7 @@ import (
 // denialOf is what the records of example. show about a question.
 func denialOf(t *testing.T, lines []string, name string, typ wire.Type) proof {
 	t.Helper()
-	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
+	d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, lines),
 		maxNSEC3Iterations, NewBudget())
 	return d.prove(wire.MustParseName(name), typ)
 }
@@ -76,7 +76,7 @@ func TestRFC4034TwoNSECAtAName(t *testing.T) {
 // encloser.
 func expansionOf(t *testing.T, lines []string, name, encloser string) proof {
 	t.Helper()
-	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
+	d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, lines),
 		maxNSEC3Iterations, NewBudget())
 	return d.proveExpansion(wire.MustParseName(name), wire.MustParseName(encloser))
 }
@@ -122,7 +122,7 @@ func TestRFC5155ChainOfOneRecord(t *testing.T) {
 	if got := denialOf(t, []string{only}, "example", wire.TypeA); got != proofNoData {
 		t.Errorf("its own name: got %d", got)
 	}
-	d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, []string{only}),
+	d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, []string{only}),
 		maxNSEC3Iterations, NewBudget())
 	if d.cover(wire.MustParseName("example")) != nil {
 		t.Error("it covers its own name")

@@ -108,7 +108,7 @@ func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
 		{"an unknown algorithm", &other, true, cause.AlgorithmUnsupported},
 	} {
 		set := readSets(t, []string{c.ds.String()})[0]
-		use, why := New(Policy{SHA1: c.sha1}).UsableDS(set)
+		use, why := New(Config{SHA1: c.sha1}).UsableDS(set)
 		if why != c.want || (len(use) > 0) != (why == cause.None) {
 			t.Errorf("%s: %d usable, %v, want %v", c.name, len(use), why, c.want)
 		}

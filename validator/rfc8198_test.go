@@ -50,7 +50,7 @@ func TestRFC8198NoTypeIsDeniedFromNSEC3(t *testing.T) {
 			"b.example", wire.TypeA, wire.KindNoData, true},
 	} {
 		q := wire.Question{Name: wire.MustParseName(c.q), Type: c.typ, Class: wire.ClassIN}
-		kind, ok := New(Policy{}).ProveCached(wire.MustParseName("example"), readSets(t, c.lines),
+		kind, ok := New(Default()).ProveCached(wire.MustParseName("example"), readSets(t, c.lines),
 			q, NewBudget())
 		if ok != c.ok || ok && kind != c.kind {
 			t.Errorf("%s: got %d %v, want %d %v", c.name, kind, ok, c.kind, c.ok)

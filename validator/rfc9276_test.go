@@ -30,7 +30,7 @@ func TestRFC9276BelowTheLimitIsValidated(t *testing.T) {
 				z := nsec3Zone{iterations: c.iterations, salt: salt}
 				sets := readSets(t, []string{z.match("example", "NS SOA RRSIG DNSKEY"),
 					z.cover("b.example"), z.cover("*.example")})
-				d := New(Policy{}).newDenial(wire.MustParseName("example"), sets, c.policy,
+				d := New(Default()).newDenial(wire.MustParseName("example"), sets, c.policy,
 					NewBudget())
 				if got := d.prove(wire.MustParseName(name), wire.TypeA); got != c.want {
 					t.Errorf("%d labels, %d iterations, %d octets of salt: got %d, want %d",
@@ -47,7 +47,7 @@ func TestRFC9276BelowTheLimitIsValidated(t *testing.T) {
 func TestCVE202350868HashingIsBounded(t *testing.T) {
 	z := nsec3Zone{iterations: 50, salt: longestSalt}
 	sets := readSets(t, []string{z.cover("b.example"), z.cover("c.example"), z.cover("d.example")})
-	zone, b, v := wire.MustParseName("example"), NewBudget(), New(Policy{})
+	zone, b, v := wire.MustParseName("example"), NewBudget(), New(Default())
 	responses := 0
 	for ; responses < 100; responses++ {
 		name := wire.MustParseName(fmt.Sprintf("%s%d.x.example", strings.Repeat("a.", 110),
@@ -76,10 +76,37 @@ func TestCVE202350868Records(t *testing.T) {
 		for i := range n {
 			lines = append(lines, z.cover(fmt.Sprint("a", i)))
 		}
-		d := New(Policy{}).newDenial(wire.MustParseName("example"), readSets(t, lines),
+		d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, lines),
 			maxNSEC3Iterations, NewBudget())
 		if got := d.prove(wire.MustParseName("b.example"), wire.TypeMX); got != want {
 			t.Errorf("%d records: got %d, want %d", n+1, got, want)
 		}
+	}
+}
+
+// RFC 9276, section 3.2 leaves the limit to the operator. One of 0 means what it says: a zone that
+// iterates once is insecure, one that does not is secure.
+func TestRFC9276LimitOfZeroIterationsIsNoOther(t *testing.T) {
+	k := newZoneKey(t, "example.")
+	chain := zonesOf(t, k)
+	cfg := Default()
+	cfg.MaxIterations = 0
+	for iterations, want := range []wire.Security{wire.Secure, wire.Insecure} {
+		z := nsec3Zone{iterations: uint16(iterations)}
+		sets := []*wire.RRset{k.set(t, "", "example. 300 IN SOA a. b. 1 2 3 4 5"),
+			k.set(t, "", z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")),
+			k.set(t, "", z.cover("b.example")), k.set(t, "", z.cover("*.example"))}
+		r := &Response{Question: question("b.example.", wire.TypeA), Kind: wire.KindNXDomain,
+			Servers: wire.MustParseName("example."), Authority: sets}
+		if v := judgeUnchanged(New(cfg), r, chain, testNow); v.Status != want {
+			t.Errorf("%d iterations: %v, %v", iterations, v.Status, v.Failure)
+		}
+	}
+	kind, ok := New(cfg).ProveCached(wire.MustParseName("example."), readSets(t, []string{
+		nsec3Zone{iterations: 1}.cover("b.example"), nsec3Zone{iterations: 1}.cover("*.example"),
+		nsec3Zone{iterations: 1}.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")}),
+		question("b.example.", wire.TypeA), NewBudget())
+	if ok {
+		t.Errorf("a denial of the cache with an iteration proves %v", kind)
 	}
 }

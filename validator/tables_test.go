@@ -12,7 +12,7 @@ func TestTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")
 	}
-	v := New(Policy{})
+	v := New(Default())
 	s := newSigner(t, 257, 3)
 	use := func(k *key) p256Checker {
 		c, err := k.checker()

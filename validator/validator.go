@@ -1,4 +1,4 @@
-// The validator: its policy, its memory of results, and what it is told of zones.
+// The validator: its configuration, its memory of results, and what it is told of zones.
 
 package validator
 
@@ -11,22 +11,30 @@ import (
 	"bailiwick/wire"
 )
 
-// Policy is what an operator decides about validation.
-type Policy struct {
+// Config is what an operator decides about validation.
+type Config struct {
 	// RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice).
 	SHA1 bool
 	Skew time.Duration // how far our clock may be off, for inception and expiration
 	// Signature times are not judged at all; for tests with canned signatures.
-	IgnoreTimes        bool
-	MaxIterations      int     // NSEC3 iterations that are computed; 0: maxNSEC3Iterations
-	SignatureCache     int     // results remembered; 0: defaultSignatureCache
+	IgnoreTimes bool
+	// MaxIterations is how many NSEC3 iterations are computed. With 0 only a zone without any is
+	// secure.
+	MaxIterations      int
+	SignatureCache     int     // results remembered, two at least for each part of the memory
 	DisabledAlgorithms []uint8 // treated as if they were not implemented
 	StandardP256       bool    // P-256 is verified by the standard library, never by p256
 }
 
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config {
+	return Config{SHA1: true, Skew: defaultSkew, MaxIterations: maxNSEC3Iterations,
+		SignatureCache: defaultSignatureCache}
+}
+
 // Validator judges. It is safe for concurrent use.
 type Validator struct {
-	policy   Policy
+	cfg      Config
 	disabled map[uint8]bool
 	results  *results
 	tables   tables
@@ -36,35 +44,29 @@ type Validator struct {
 	hits, misses atomic.Uint64
 }
 
-// New returns a validator with this policy.
-func New(p Policy) *Validator {
-	if p.MaxIterations == 0 {
-		p.MaxIterations = maxNSEC3Iterations
-	}
-	if p.SignatureCache == 0 {
-		p.SignatureCache = defaultSignatureCache
-	}
-	v := &Validator{policy: p, disabled: map[uint8]bool{}, results: newResults(p.SignatureCache),
+// New returns a validator with this configuration.
+func New(c Config) *Validator {
+	v := &Validator{cfg: c, disabled: map[uint8]bool{}, results: newResults(c.SignatureCache),
 		tables: newTables(), hashes: newHashes()}
-	v.ownP256 = !p.StandardP256 && p256.Fast && p256.SelfTest() == nil
-	for _, a := range p.DisabledAlgorithms {
+	v.ownP256 = !c.StandardP256 && p256.Fast && p256.SelfTest() == nil
+	for _, a := range c.DisabledAlgorithms {
 		v.disabled[a] = true
 	}
 	return v
 }
 
 // OwnP256 reports whether P-256 signatures are verified by p256: the processor can, its known
-// answers are right, and the policy does not say otherwise.
+// answers are right, and the configuration does not say otherwise.
 func (v *Validator) OwnP256() bool { return v.ownP256 }
 
 // CacheStats counts the signature checks that were answered from memory and those that were
 // computed.
 func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
 
-// SupportsAlgorithm reports whether signatures of this algorithm are verified under the policy.
+// SupportsAlgorithm reports whether signatures of this algorithm are verified, as configured.
 func (v *Validator) SupportsAlgorithm(alg uint8) bool {
 	a, ok := algorithms[alg]
-	return ok && !v.disabled[alg] && (v.policy.SHA1 || !a.sha1)
+	return ok && !v.disabled[alg] && (v.cfg.SHA1 || !a.sha1)
 }
 
 // Trust is what is known of a zone.

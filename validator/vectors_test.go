@@ -83,7 +83,7 @@ func TestSignatureVectors(t *testing.T) {
 	if len(blocks) != 6 {
 		t.Fatalf("%d vectors", len(blocks))
 	}
-	v := New(Policy{SHA1: true})
+	v := New(Default())
 	for _, block := range blocks {
 		sets := readSets(t, block)
 		key := wire.FindType(sets, wire.TypeDNSKEY)
@@ -181,7 +181,7 @@ func TestRFC5155AppendixB(t *testing.T) {
 			judge := func(sets []*wire.RRset) Verdict {
 				q := wire.Question{Name: wire.MustParseName(c.name), Type: c.qtype,
 					Class: wire.ClassIN}
-				return judgeUnchanged(New(Policy{SHA1: true}), &Response{Question: q, Servers: zone,
+				return judgeUnchanged(New(Default()), &Response{Question: q, Servers: zone,
 					Kind: c.said, Authority: sets}, chain, now)
 			}
 			if v := judge(find(c.proofs...)); v.Status != c.status || v.Kind != c.kind ||

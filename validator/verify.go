@@ -136,10 +136,10 @@ func (v *Validator) formFault(set *wire.RRset, sig *wire.RRSIG, zone wire.Name) 
 // timeFault judges inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC
 // 1982).
 func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
-	if v.policy.IgnoreTimes {
+	if v.cfg.IgnoreTimes {
 		return cause.None
 	}
-	skew := int32(v.policy.Skew / time.Second)
+	skew := int32(v.cfg.Skew / time.Second)
 	if int32(sig.Expiration-uint32(at)) < -skew {
 		return cause.SignatureExpired
 	}
@@ -155,7 +155,7 @@ func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
 // secured makes the result for a signature that verified.
 func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result {
 	r := Result{Status: wire.Secure, TTL: min(set.TTL, sig.OrigTTL)}
-	if !v.policy.IgnoreTimes {
+	if !v.cfg.IgnoreTimes {
 		r.TTL = min(r.TTL, uint32(max(0, int32(sig.Expiration-uint32(at)))))
 		r.Until = sig.Expiration
 	}

@@ -68,48 +68,48 @@ func TestVerifySetCauses(t *testing.T) {
 		name   string
 		set    *wire.RRset
 		keys   *KeySet
-		policy Policy
+		policy Config
 		want   cause.Cause // None: secure
 	}{
-		{"good", good.sign(t, "www.example.", nil), keySet(t, good), Policy{}, cause.None},
-		{"among other keys", good.sign(t, "www.example.", nil), keySet(t, other, good), Policy{},
+		{"good", good.sign(t, "www.example.", nil), keySet(t, good), Config{}, cause.None},
+		{"among other keys", good.sign(t, "www.example.", nil), keySet(t, other, good), Config{},
 			cause.None},
 		{"expired", good.sign(t, "www.example.", func(s *dns.RRSIG) {
 			s.Inception,
 				s.Expiration = at(-2*time.Hour), at(-time.Hour)
-		}), keySet(t, good), Policy{}, cause.SignatureExpired},
+		}), keySet(t, good), Config{}, cause.SignatureExpired},
 		{"expired within the skew", good.sign(t, "www.example.",
 			func(s *dns.RRSIG) { s.Expiration = at(-time.Minute) }), keySet(t, good),
-			Policy{Skew: 2 * time.Minute}, cause.None},
+			Config{Skew: 2 * time.Minute}, cause.None},
 		{"not yet valid", good.sign(t, "www.example.", func(s *dns.RRSIG) {
 			s.Inception,
 				s.Expiration = at(time.Hour), at(2*time.Hour)
-		}), keySet(t, good), Policy{}, cause.SignatureNotYetValid},
+		}), keySet(t, good), Config{}, cause.SignatureNotYetValid},
 		{"not yet valid within the skew", good.sign(t, "www.example.",
 			func(s *dns.RRSIG) { s.Inception = at(time.Minute) }), keySet(t, good),
-			Policy{Skew: 2 * time.Minute}, cause.None},
+			Config{Skew: 2 * time.Minute}, cause.None},
 		{"expires before it begins", good.sign(t, "www.example.",
 			func(s *dns.RRSIG) {
 				s.Inception, s.Expiration = at(time.Minute),
 					at(-time.Minute)
-			}), keySet(t, good), Policy{Skew: time.Hour},
+			}), keySet(t, good), Config{Skew: time.Hour},
 			cause.SignatureExpired},
 		{"times ignored", good.sign(t, "www.example.", func(s *dns.RRSIG) {
 			s.Inception,
 				s.Expiration = 1, 2
-		}), keySet(t, good), Policy{IgnoreTimes: true}, cause.None},
-		{"unknown key", good.sign(t, "www.example.", nil), keySet(t, other), Policy{},
+		}), keySet(t, good), Config{IgnoreTimes: true}, cause.None},
+		{"unknown key", good.sign(t, "www.example.", nil), keySet(t, other), Config{},
 			cause.KeyNotFound},
 		{"signer of another zone", good.sign(t, "www.example.",
 			func(s *dns.RRSIG) { s.SignerName = "test." }), keySet(t, good),
-			Policy{}, cause.SignerMismatch},
+			Config{}, cause.SignerMismatch},
 		{"signer below the owner", good.sign(t, "example.",
 			func(s *dns.RRSIG) { s.SignerName = "www.example." }), keySet(t, good),
-			Policy{}, cause.SignerMismatch},
+			Config{}, cause.SignerMismatch},
 		{"disabled algorithm", good.sign(t, "www.example.", nil), keySet(t, good),
-			Policy{DisabledAlgorithms: []uint8{13}}, cause.KeyNotFound},
+			Config{DisabledAlgorithms: []uint8{13}}, cause.KeyNotFound},
 		{"no signature", &wire.RRset{Name: wire.MustParseName("www.example"), Type: wire.TypeA,
-			Class: wire.ClassIN}, keySet(t, good), Policy{}, cause.SignatureMissing},
+			Class: wire.ClassIN}, keySet(t, good), Config{}, cause.SignatureMissing},
 	} {
 		r := New(c.policy).VerifySet(c.set, c.keys, InstantOf(testNow), NewBudget())
 		got := cause.None
@@ -125,7 +125,7 @@ func TestVerifySetCauses(t *testing.T) {
 // RFC 4035, section 5.3.3, and the wildcard that section 5.3.4 is about.
 func TestVerifiedTTLAndWildcard(t *testing.T) {
 	k := newSigner(t, 257, 3)
-	v := New(Policy{})
+	v := New(Default())
 	set := k.sign(t, "www.example.",
 		func(s *dns.RRSIG) { s.Expiration = uint32(testNow.Add(10 * time.Second).Unix()) })
 	if r := v.VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget()); r.TTL != 10 {
@@ -153,7 +153,7 @@ func TestCVE202644690LabelsBelowTheSigner(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	set := k.sign(t, "www.example.", nil)
 	set.Sigs[2+3] = 0 // the labels of the first RRSIG
-	r := New(Policy{}).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
+	r := New(Default()).VerifySet(set, keySet(t, k), InstantOf(testNow), NewBudget())
 	if r.Status != wire.Bogus || r.Failure.Cause != cause.SignatureLabels {
 		t.Errorf("got %v", r.Failure)
 	}
@@ -170,7 +170,7 @@ func TestCVE202350387FailuresAreBounded(t *testing.T) {
 		x.tag = ks.all()[0].tag
 		ks.keys = append([]*key{x}, ks.keys...)
 	}
-	v, b := New(Policy{}), NewBudget()
+	v, b := New(Default()), NewBudget()
 	for i := range 20 {
 		set := k.sign(t, "www.example.", func(s *dns.RRSIG) { s.OrigTtl = uint32(i) })
 		for range 30 {
@@ -188,7 +188,7 @@ func TestCVE202350387FailuresAreBounded(t *testing.T) {
 // An equal set costs no second verification; another does.
 func TestSignatureCache(t *testing.T) {
 	k := newSigner(t, 257, 3)
-	v := New(Policy{})
+	v := New(Default())
 	ks := keySet(t, k)
 	set := k.sign(t, "www.example.", nil)
 	for range 3 {
@@ -227,23 +227,23 @@ func TestMatchDS(t *testing.T) {
 	unknownAlgorithm.Algorithm, unknownDigest.DigestType = 100, 100
 	for _, c := range []struct {
 		name   string
-		policy Policy
+		policy Config
 		ds     []string
 		usable cause.Cause // why no DS can be used; None: go on
 		match  cause.Cause
 	}{
-		{"SHA-256", Policy{}, []string{sha256.String()}, cause.None, cause.None},
-		{"SHA-1 allowed", Policy{SHA1: true}, []string{sha1.String()}, cause.None, cause.None},
-		{"SHA-1 not allowed", Policy{}, []string{sha1.String()}, cause.DigestUnsupported, 0},
-		{"wrong digest", Policy{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
-		{"SHA-1 beside a better one of the key", Policy{SHA1: true},
+		{"SHA-256", Config{}, []string{sha256.String()}, cause.None, cause.None},
+		{"SHA-1 allowed", Config{SHA1: true}, []string{sha1.String()}, cause.None, cause.None},
+		{"SHA-1 not allowed", Config{}, []string{sha1.String()}, cause.DigestUnsupported, 0},
+		{"wrong digest", Config{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
+		{"SHA-1 beside a better one of the key", Config{SHA1: true},
 			[]string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
-		{"one of two matches", Policy{}, []string{wrong.String(), sha256.String()}, cause.None,
+		{"one of two matches", Config{}, []string{wrong.String(), sha256.String()}, cause.None,
 			cause.None},
-		{"unknown algorithm", Policy{}, []string{unknownAlgorithm.String()},
+		{"unknown algorithm", Config{}, []string{unknownAlgorithm.String()},
 			cause.AlgorithmUnsupported, 0},
-		{"unknown digest", Policy{}, []string{unknownDigest.String()}, cause.DigestUnsupported, 0},
-		{"unknown beside known", Policy{}, []string{unknownAlgorithm.String(), sha256.String()},
+		{"unknown digest", Config{}, []string{unknownDigest.String()}, cause.DigestUnsupported, 0},
+		{"unknown beside known", Config{}, []string{unknownAlgorithm.String(), sha256.String()},
 			cause.None, cause.None},
 	} {
 		v := New(c.policy)
@@ -310,7 +310,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(set.Name.String()+set.Type.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				New(Policy{SHA1: true, SignatureCache: 1}).VerifySet(set, ks, at, NewBudget())
+				New(Config{SHA1: true, SignatureCache: 1}).VerifySet(set, ks, at, NewBudget())
 			}
 		})
 	}
@@ -318,7 +318,7 @@ func BenchmarkVerify(b *testing.B) {
 
 func BenchmarkVerifyCached(b *testing.B) {
 	k := newSigner(b, 257, 3)
-	v, ks, set := New(Policy{}), keySet(b, k), k.sign(b, "www.example.", nil)
+	v, ks, set := New(Default()), keySet(b, k), k.sign(b, "www.example.", nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.VerifySet(set, ks, InstantOf(testNow), NewBudget())

@@ -104,7 +104,7 @@ func TestWycheproofVectors(t *testing.T) {
 func checkersOf(t *testing.T, alg uint8, public []byte) map[string]checker {
 	t.Helper()
 	all := map[string]checker{}
-	add := func(name string, p Policy) checker {
+	add := func(name string, p Config) checker {
 		k := &key{DNSKEY: wire.DNSKEY{Algorithm: alg, Key: public}}
 		c, err := k.checker()
 		if err != nil {
@@ -113,8 +113,8 @@ func checkersOf(t *testing.T, alg uint8, public []byte) map[string]checker {
 		all[name] = New(p).fastest(k, c)
 		return all[name]
 	}
-	add("standard", Policy{StandardP256: true})
-	if own, ok := add("usual", Policy{}).(p256Checker); ok {
+	add("standard", Config{StandardP256: true})
+	if own, ok := add("usual", Config{}).(p256Checker); ok {
 		all["table"] = p256Checker{own.Verifier.(*p256.Key).Table()}
 	} else if alg == algECDSAP256SHA256 && p256.Fast {
 		t.Error("our own P-256 is not in use")

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"bailiwick/internal/snapshot"
 	"bailiwick/wire"
 )
 
@@ -127,7 +128,7 @@ func TestCheckWantsATrustAnchor(t *testing.T) {
 			t.Errorf("%s: %v, want %q in\n%s", c.text, err, c.want, out)
 		}
 		cfg, found := readConfig(file)
-		_, more := prepare(cfg)
+		_, more := snapshot.Load(cfg)
 		var log strings.Builder
 		if err := logFindings(testLog(&log), &log, cfg, append(found, more...)); err != nil {
 			t.Errorf("%s: serve ends: %v", c.text, err)
@@ -177,7 +178,7 @@ func TestCheckRefusesAnAnchorThatMatchesNoKeyAndServeGoesOn(t *testing.T) {
 			}
 		}
 		cfg, found := readConfig(file)
-		_, more := prepare(cfg)
+		_, more := snapshot.Load(cfg)
 		var log strings.Builder
 		err = logFindings(testLog(&log), &log, cfg, append(found, more...))
 		if (err == nil) != c.serve {
@@ -199,13 +200,13 @@ func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, found := readConfig(file)
-	p, more := prepare(cfg)
+	p, more := snapshot.Load(cfg)
 	if len(found)+len(more) > 0 {
 		t.Fatal(found, more)
 	}
 	for name, want := range map[string]bool{"www.private.example": true, "www.other.example": false,
 		"example": false} {
-		if _, got := p.anchors.Negative(wire.MustParseName(name)); got != want {
+		if _, got := p.Anchors.Negative(wire.MustParseName(name)); got != want {
 			t.Errorf("%s: negative %v, want %v", name, got, want)
 		}
 	}

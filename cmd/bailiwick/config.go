@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/snapshot"
 )
 
 func configCommand() *cobra.Command {
@@ -23,7 +24,7 @@ func configCommand() *cobra.Command {
 		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, found := readConfig(args[0])
-			_, more := prepare(cfg)
+			_, more := snapshot.Load(cfg)
 			found = append(found, more...).Sorted()
 			if err := refuse(cmd.ErrOrStderr(), args[0], found); err != nil {
 				return err

@@ -96,12 +96,12 @@ func controlSocket(socket, file string) (string, error) {
 	switch {
 	case found.Err() != nil:
 		return "", found.Err()
-	case cfg.ControlSocket == "":
+	case cfg.Console.Socket == "":
 		return "", fmt.Errorf("%s: control.socket is empty: the server has no control socket", file)
-	case cfg.ControlSocket == autoSocket:
+	case cfg.Console.Socket == console.AutoSocket:
 		return findSocket()
 	}
-	return cfg.ControlSocket, nil
+	return cfg.Console.Socket, nil
 }
 
 // plainNumber prints JSON's numbers without an exponent.

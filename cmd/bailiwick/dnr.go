@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bailiwick/internal/discovery"
+	"bailiwick/internal/snapshot"
 )
 
 func dnrCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func dnrCommand() *cobra.Command {
 		ValidArgsFunction: completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, found := readConfig(args[0])
-			certs, more := loadCertificates(cfg)
+			certs, more := snapshot.LoadCertificates(cfg)
 			if err := refuse(cmd.ErrOrStderr(), args[0], append(found, more...)); err != nil {
 				return err
 			}

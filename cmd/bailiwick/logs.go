@@ -30,14 +30,14 @@ func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found conf
 			log.Error(f.Alarm, "at", place, "detail", f.Text)
 		case f.Warning:
 			log.Warn("configuration", "at", place, "detail", f.Text)
-		case cfg.LogJSON:
+		case cfg.Log.JSON:
 			log.Error("configuration", "at", place, "detail", f.Text)
 			fatal = append(fatal, f)
 		default:
 			fatal = append(fatal, f)
 		}
 	}
-	if len(fatal) > 0 && cfg.LogJSON {
+	if len(fatal) > 0 && cfg.Log.JSON {
 		return &exitError{nil, 1}
 	}
 	return refuse(out, cfg.File(), fatal)
@@ -46,7 +46,7 @@ func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found conf
 // finalError returns the error that ends the server, for main to print. If the log is in JSON, for
 // programs, it is logged instead.
 func finalError(log *slog.Logger, cfg *config.Config, err error) error {
-	if !cfg.LogJSON {
+	if !cfg.Log.JSON {
 		return err
 	}
 	log.Error("not started", "error", err.Error())
@@ -79,8 +79,8 @@ func (r *running) logStopped(began time.Time) {
 // anchorText returns the trust anchors by zone and key tag.
 func (r *running) anchorText() string {
 	var zones []string
-	for _, z := range r.now().anchors.Zones() {
-		set, _ := r.now().anchors.At(z)
+	for _, z := range r.now().Anchors.Zones() {
+		set, _ := r.now().Anchors.At(z)
 		text := z.String()
 		for d := range set.Data.All() {
 			if ds, err := wire.ParseDS(d); err == nil {

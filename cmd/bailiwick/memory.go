@@ -13,8 +13,8 @@ import (
 // memoryLimit returns the limit above which garbage collection becomes more frequent, in bytes: the
 // part of the caches on Go's heap, half as much for garbage, and room for everything else. The rest
 // of the caches is outside of the heap, in addition.
-func memoryLimit(caches int64) int64 {
-	heap := caches - int64(cache.OffHeap(int(caches)))
+func memoryLimit(caches int) int64 {
+	heap := int64(caches - cache.OffHeap(caches))
 	return heap + heap/2 + 64<<20
 }
 
@@ -29,7 +29,7 @@ const (
 // tuneGC allows garbage of a quarter of the caches' memory, up to maxRoom, before garbage is
 // collected. With empty caches that would happen every few megabytes otherwise, though hundreds are
 // configured. GOGC is set again after each collection, until the process ends.
-func tuneGC(caches int64) {
+func tuneGC(caches int) {
 	debug.SetMemoryLimit(memoryLimit(caches))
 	t := &collector{room: uint64(min(caches/4, maxRoom)),
 		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -236,9 +238,9 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 		}
 		ex = w
 	}
-	p, found := prepare(cfg)
-	cfg.LogLevel = "error" // the answer has all there is to know
-	return newStack(cfg, p, ex, nil).now().resolver, found, nil
+	p, found := snapshot.Load(cfg)
+	cfg.Log.Level = slog.LevelError // the answer has all there is to know
+	return newStack(p, ex, nil).now().resolver, found, nil
 }
 
 // printAnswer prints an answer as dig does, with the reason for its result.

@@ -15,27 +15,25 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
 )
 
-// snapshot is everything that the operator configured, as it is in use. It is immutable; a reload
-// puts another one in its place.
-type snapshot struct {
-	cfg       *config.Config
-	anchors   *trustanchor.Set
-	serving   server.Config
+// inUse is a snapshot and what is made of it. It is immutable; a reload puts another one in its
+// place.
+type inUse struct {
+	*snapshot.Snapshot
 	resolver  *resolver.Resolver
 	listeners []listening
-	// certificates are those of the listeners; nil if nothing is encrypted.
+	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	class        uint16 // of prepared answers: none of an earlier snapshot is served
 }
 
-// now is the snapshot in use.
-func (s *stack) now() *snapshot { return s.snapshot.Load() }
+// now is what is in use.
+func (s *stack) now() *inUse { return s.inUse.Load() }
 
 // listening is a listener, what it was opened for, and where its clients come in.
 type listening struct {
@@ -135,8 +133,8 @@ func (r *running) replace() (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.DoHPath = r.cfg.DoHPath // see atStart
-	p, more := prepare(cfg)
+	cfg.Transport.Path = r.cfg.Transport.Path // see atStart
+	p, more := snapshot.Load(cfg)
 	// Serve starts even where nothing is trusted, and says so: a machine without DNS is worse. Here
 	// the configuration in use is better, so any error refuses the new one.
 	if found = append(found, more...).Sorted(); len(found.Errors()) > 0 {
@@ -147,15 +145,12 @@ func (r *running) replace() (*outcome, error) {
 		return nil, errors.Join(errs...)
 	}
 	old := r.now()
-	next := &snapshot{cfg: cfg, anchors: p.anchors, serving: p.server, class: old.class + 1}
-	if cfg.CookieSecret == "" && old.cfg.CookieSecret == "" {
-		next.serving.Secret = old.serving.Secret // or clients would have to fetch new cookies
-	}
-	next.resolver = old.resolver.Successor(p.resolver, r.parts(cfg, p))
-	if err := r.certify(cfg, p); err != nil {
+	next := &inUse{Snapshot: p, class: old.class + 1,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+	if err := r.certify(p); err != nil {
 		return nil, err
 	}
-	o := &outcome{warnings: found, changed: cfg.Differing(old.cfg)}
+	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
 	for _, k := range cfg.Differing(r.cfg) {
 		if slices.ContainsFunc(atStart, func(p string) bool { return strings.HasPrefix(k, p) }) {
 			o.restart = append(o.restart, k)
@@ -177,10 +172,10 @@ func (r *running) replace() (*outcome, error) {
 	}
 
 	// From here on nothing fails.
-	if p.certificates != nil && !cfg.SelfSigned {
-		r.certificates.replace(p.certificates)
+	if p.Certificates != nil && !cfg.SelfSigned {
+		r.certificates.replace(p.Certificates)
 	}
-	r.store.SetLimits(ttlLimits(cfg))
+	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.install(next)
 	for _, l := range opened {
 		l.Start(l.handler)
@@ -210,11 +205,11 @@ func (r *running) replace() (*outcome, error) {
 func (l *listening) text() string { return l.protocol.String() + " " + l.Addr().String() }
 
 // certify makes ready for listeners that encrypt, if these are the first.
-func (r *running) certify(cfg *config.Config, p *parts) error {
-	if p.certificates == nil || r.tls != nil {
+func (r *running) certify(p *snapshot.Snapshot) error {
+	if p.Certificates == nil || r.tls != nil {
 		return nil
 	}
-	r.certificates = newSpoken(p.certificates, r.log)
+	r.certificates = newSpoken(p.Certificates, r.log)
 	if err := r.prepareTLS(); err != nil {
 		return err
 	}
@@ -224,11 +219,11 @@ func (r *running) certify(cfg *config.Config, p *parts) error {
 
 // open gives a snapshot its listeners: those that are open already at the addresses that it wants,
 // and new ones. If one of these cannot be opened none is.
-func (r *running) open(next *snapshot, have []listening) (opened []listening, err error) {
+func (r *running) open(next *inUse, have []listening) (opened []listening, err error) {
 	next.listeners = nil
 	have = slices.Clone(have)
 	for _, p := range transport.Protocols() {
-		for _, want := range next.cfg.Listen[p] {
+		for _, want := range next.Config.Listen[p] {
 			serves := func(l listening) bool { return l.serves(p, want) }
 			if i := slices.IndexFunc(have, serves); i >= 0 {
 				next.listeners = append(next.listeners, have[i])
@@ -238,7 +233,7 @@ func (r *running) open(next *snapshot, have []listening) (opened []listening, er
 			l, err := transport.Listen(p, transport.Spec{Addr: want.Addr, Sockets: cores,
 				ProxyFrom: want.ProxyFrom, ProxyInside: want.ProxyInside,
 				ForwardedFrom: want.ForwardedFrom, ForwardedHeader: want.ForwardedHeader,
-				TLS: r.tls, Path: r.cfg.DoHPath, AltSvc: r.http3Port, Gate: r.gate,
+				TLS: r.tls, Path: r.cfg.Transport.Path, AltSvc: r.http3Port, Gate: r.gate,
 				Observer: r.metrics, Log: r.log, Guard: r.guard})
 			if err != nil {
 				for _, o := range opened {
@@ -254,23 +249,24 @@ func (r *running) open(next *snapshot, have []listening) (opened []listening, er
 }
 
 // install has the queries to come go by a snapshot: each by all of it.
-func (r *running) install(next *snapshot) {
-	view := &policy.View{Class: next.class, Private: next.cfg.Private}
-	if next.cfg.Discovery {
+func (r *running) install(next *inUse) {
+	cfg := next.Config
+	view := &policy.View{Class: next.class, Private: cfg.Policy.Private}
+	if cfg.Discovery.Enabled {
 		view.Local = r.discover
 	}
 	if r.certificates != nil {
 		next.certificates = r.certificates
 	}
-	r.snapshot.Store(next)
+	r.inUse.Store(next)
 	for _, l := range next.listeners {
-		access := next.cfg.Access
-		for _, want := range next.cfg.Listen[l.protocol] {
+		access := cfg.Policy.Access
+		for _, want := range cfg.Listen[l.protocol] {
 			if l.serves(l.protocol, want) && want.Access != nil {
 				access = want.Access
 			}
 		}
-		l.handler.Replace(server.Rules{Config: &next.serving, Resolver: next.resolver,
+		l.handler.Replace(server.Rules{Config: &cfg.Server, Resolver: next.resolver,
 			Access: policy.NewACL(access), View: view})
 	}
 }
@@ -280,7 +276,7 @@ const retireAfter = resolver.MaxTime + time.Second
 
 // retire ends what is not in use any more. Queries that came before the reload are resolved to the
 // end under the settings that they began with; what this has left in the caches is forgotten then.
-func (r *running) retire(old, next *snapshot, gone []listening) {
+func (r *running) retire(old, next *inUse, gone []listening) {
 	for _, l := range gone {
 		r.retiring.Go(func() {
 			if s, ok := l.Listener.(transport.Stopper); ok {

@@ -18,6 +18,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -38,11 +39,11 @@ func reloadable(t *testing.T, text string) *reloaded {
 	w := lab.Internet(time.Now())
 	read := func() (*config.Config, config.Findings, error) {
 		cfg, found := readConfig(s.file)
-		zones, insecure := cfg.Zones, cfg.Insecure
+		zones, insecure := cfg.Zones, cfg.Anchors.Insecure
 		err := useLab(cfg, w)
-		cfg.Zones, cfg.Insecure = zones, insecure
-		cfg.SelfSigned = len(cfg.Certificates) == 0
-		cfg.Prime = false
+		cfg.Zones, cfg.Anchors.Insecure = zones, insecure
+		cfg.SelfSigned = len(cfg.Transport.Certificates) == 0
+		cfg.Resolver.Prime = false
 		return cfg, found, err
 	}
 	s.udp = fmt.Sprintf("127.0.0.1:%d", freePort(t))
@@ -51,11 +52,11 @@ func reloadable(t *testing.T, text string) *reloaded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, more := prepare(cfg)
+	p, more := snapshot.Load(cfg)
 	if found = append(found, more...); found.Err() != nil {
 		t.Fatal(found.Err())
 	}
-	if s.running, err = newStack(cfg, p, w, nil).listen(); err != nil {
+	if s.running, err = newStack(p, w, nil).listen(); err != nil {
 		t.Fatal(err)
 	}
 	s.read = read

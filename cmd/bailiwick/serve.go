@@ -17,6 +17,8 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/snapshot"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 )
 
@@ -51,16 +53,14 @@ func serveCommand() *cobra.Command {
 // exitPanics is the exit status after too many panics, the same as the Go runtime's after a panic.
 const exitPanics = 2
 
-// labAddresses are the addresses in the lab's certificate.
-var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-
 // labPort is the port of the lab's servers on loopback.
 const labPort = 5053
 
 // useLab sets hints and trust anchors of a configuration to those of a world.
 func useLab(cfg *config.Config, w *lab.World) error {
-	cfg.BuiltinAnchors, cfg.AnchorRecords, cfg.AnchorFile = false, []string{w.Anchor()}, ""
-	cfg.DoNotQueryLocalhost, cfg.IPv6, cfg.RootHints, cfg.Zones = false, "false", nil, nil
+	cfg.Anchors.Builtin, cfg.Anchors.Records, cfg.Anchors.File = false, []string{w.Anchor()}, ""
+	cfg.Resolver.DoNotQueryLocalhost, cfg.Resolver.IPv6 = false, resolver.FamilyOff
+	cfg.RootHints, cfg.Zones = nil, nil
 	return cfg.AddRootHints(w.Roots())
 }
 
@@ -70,7 +70,7 @@ const labPortsAbove = 8000
 
 // labListeners serves every transport on loopback where the configuration has none of it.
 func labListeners(cfg *config.Config) {
-	cfg.SelfSigned = len(cfg.Certificates) == 0
+	cfg.SelfSigned = len(cfg.Transport.Certificates) == 0
 	if cfg.Encrypted() {
 		return
 	}
@@ -101,7 +101,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 			cfg, found := readConfig(file)
 			err := useLab(cfg, w)
 			labListeners(cfg)
-			cfg.Port = labPort
+			cfg.Resolver.Port = labPort
 			return cfg, found, err
 		}
 		// Not every system has all of 127.0.0.0/8: then the world works in memory.
@@ -113,14 +113,14 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	p, more := prepare(cfg)
+	p, more := snapshot.Load(cfg)
 	found = append(found, more...)
-	log := newLog(cfg, journal)
+	log := observe.NewLog(cfg.Log, journal)
 	slog.SetDefault(log) // libraries log in the same form, through the journal
 	if err := logFindings(log, journal, cfg, found); err != nil {
 		return err
 	}
-	s := newStack(cfg, p, ex, journal)
+	s := newStack(p, ex, journal)
 	s.metrics.WatchJournals(out, journal)
 	r, err := s.listen()
 	if err != nil {
@@ -132,7 +132,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	r.start()
 	r.logStarted()
 	switch {
-	case cfg.LogJSON: // programs read it: nothing else is printed
+	case cfg.Log.JSON: // programs read it: nothing else is printed
 	case inLab:
 		if inMemory != nil {
 			fmt.Fprintf(out, "The lab's servers stay in memory: %v\n", inMemory)

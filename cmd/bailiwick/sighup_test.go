@@ -11,6 +11,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/snapshot"
 	"bailiwick/transport"
 )
 
@@ -33,7 +34,7 @@ func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 		w := lab.Internet(time.Now())
 		read := func() (*config.Config, config.Findings, error) {
 			cfg := config.Default()
-			cfg.Admin = ""
+			cfg.Console.Listen = ""
 			loopback := []config.Listener{{Addr: netip.MustParseAddrPort("127.0.0.1:0")}}
 			cfg.Listen = map[transport.Protocol][]config.Listener{transport.TCP: loopback}
 			if encrypted {
@@ -46,11 +47,11 @@ func TestSIGHUPNeverEndsTheProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, found := prepare(cfg)
+		p, found := snapshot.Load(cfg)
 		if len(found) > 0 {
 			t.Log(found)
 		}
-		s := newStack(cfg, p, w, nil)
+		s := newStack(p, w, nil)
 		said := make(line, 100)
 		s.log = slog.New(slog.NewTextHandler(said, nil))
 		r, err := s.listen()
@@ -79,9 +80,9 @@ func TestStartSaysHowManyConnections(t *testing.T) {
 	cfg := config.Default()
 	var log bytes.Buffer
 	for most, want := range map[int]string{1: "level=INFO", 1 << 20: "level=WARN"} {
-		cfg.Connections.Max = most
-		p, _ := prepare(cfg)
-		s := newStack(cfg, p, &transport.NetExchanger{}, nil)
+		cfg.Transport.Gate.Max = most
+		p, _ := snapshot.Load(cfg)
+		s := newStack(p, &transport.NetExchanger{}, nil)
 		log.Reset()
 		s.log = slog.New(slog.NewTextHandler(&log, nil))
 		(&running{stack: s}).newGate()

@@ -12,9 +12,6 @@ import (
 	"strings"
 )
 
-// autoSocket is the value of control.socket for the default path.
-const autoSocket = "auto"
-
 // socketName is the name of the socket in the folder of a service.
 const socketName = "control.sock"
 

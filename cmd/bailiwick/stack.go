@@ -4,22 +4,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -30,12 +21,11 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/memcache"
 	"bailiwick/internal/observe"
-	"bailiwick/internal/policy"
 	"bailiwick/internal/routes"
+	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/validator"
 	"bailiwick/validator/p256"
 	"bailiwick/wire"
 )
@@ -52,16 +42,18 @@ type stack struct {
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
-	snapshot     atomic.Pointer[snapshot] // in use
+	routes       *routes.Table
+	inUse        atomic.Pointer[inUse]
 }
 
 // newStack builds what resolves. A server has a journal; without one, log lines go to standard
 // error and a panic ends the process as it always does.
-func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.Journal) *stack {
+func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) *stack {
+	cfg := p.Config
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
-		log: newLog(cfg, os.Stderr)}
+		routes: routes.New(), log: observe.NewLog(cfg.Log, os.Stderr)}
 	if j != nil {
-		s.log = newLog(cfg, j)
+		s.log = observe.NewLog(cfg.Log, j)
 		s.guard = guard.New(s.log, s.metrics.Panic, func() {
 			j.Close()
 			os.Exit(exitPanics)
@@ -72,15 +64,14 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 		}
 	}
 	s.events = event.NewLog(s.log)
-	if p.certificates != nil {
-		s.certificates = newSpoken(p.certificates, s.log)
+	if p.Certificates != nil {
+		s.certificates = newSpoken(p.Certificates, s.log)
 	}
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
 	}
-	s.store = cache.New(int(cfg.Memory), ttlLimits(cfg))
-	s.snapshot.Store(&snapshot{cfg: cfg, anchors: p.anchors, serving: p.server,
-		resolver: resolver.New(p.resolver, s.parts(cfg, p))})
+	s.store = cache.New(cfg.Cache)
+	s.inUse.Store(&inUse{Snapshot: p, resolver: resolver.New(p.Resolver, s.parts(p))})
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	if p256.Fast {
 		if err := p256.SelfTest(); err != nil {
@@ -91,169 +82,16 @@ func newStack(cfg *config.Config, p *parts, ex transport.Exchanger, j *observe.J
 	return s
 }
 
-func newLog(cfg *config.Config, out io.Writer) *slog.Logger {
-	var level slog.Level
-	// one of the choices that the configuration checks
-	_ = level.UnmarshalText([]byte(cfg.LogLevel))
-	o := &slog.HandlerOptions{Level: level}
-	if cfg.LogJSON {
-		return slog.New(slog.NewJSONHandler(out, o))
-	}
-	return slog.New(slog.NewTextHandler(out, o))
-}
-
-// ttlLimits translates the configuration.
-func ttlLimits(cfg *config.Config) cache.TTLLimits {
-	return cache.TTLLimits{Min: cfg.MinTTL, Max: cfg.MaxTTL, MinNegative: cfg.MinNegativeTTL,
-		MaxNegative: cfg.MaxNegativeTTL}
-}
-
-// parts are what a resolver of a configuration works with. The servers that the operator names are
+// parts are what the resolver of a snapshot works with. The servers that the operator names are
 // watched one by one.
-func (s *stack) parts(cfg *config.Config, p *parts) resolver.Parts {
+func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 	var own []netip.AddrPort
-	for _, z := range cfg.Zones {
+	for _, z := range p.Resolver.Zones {
 		own = append(own, z.Addrs...)
 	}
-	parts := resolver.Parts{Cache: s.store, Anchors: p.anchors, Exchanger: s.exchanger,
-		Clock: s.clock, Events: s.events, Guard: s.guard,
+	return resolver.Parts{Cache: s.store, Anchors: p.Anchors, Exchanger: s.exchanger,
+		Clock: s.clock, Events: s.events, Guard: s.guard, Routes: s.routes,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
-	if !s.cfg.ValidationTime.IsZero() {
-		parts.ValidationTime = func() time.Time { return s.cfg.ValidationTime }
-	}
-	return parts
-}
-
-// resolverConfig translates the configuration.
-func resolverConfig(cfg *config.Config) (resolver.Config, config.Findings) {
-	var found config.Findings
-	hints, err := loadHints(cfg)
-	if err != nil {
-		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
-	}
-	rc := resolver.Config{Hints: hints, Prime: cfg.Prime, IPv4: cfg.IPv4 != "false",
-		IPv6: cfg.IPv6 != "false", DoNotQuery: cfg.DoNotQuery,
-		DoNotQueryLocalhost: cfg.DoNotQueryLocalhost, CaseRandomisation: cfg.CaseRandomisation,
-		Cookies:        cfg.UpstreamCookies,
-		AggressiveNSEC: cfg.AggressiveNSEC, HardenBelowNXDomain: cfg.HardenBelowNXDomain,
-		HardenGlue: cfg.HardenGlue, Prefetch: cfg.Prefetch, Port: uint16(cfg.Port),
-		MaxAliases: cfg.MaxAliases,
-		MaxFlights: cfg.MaxInFlight, Memory: int(cfg.Memory),
-		Minimise: map[string]resolver.Minimise{"relaxed": resolver.MinimiseRelaxed,
-			"strict": resolver.MinimiseStrict, "off": resolver.MinimiseOff}[cfg.Minimisation],
-		Validation: validator.Policy{SHA1: cfg.SHA1, Skew: cfg.Skew, IgnoreTimes: cfg.IgnoreTimes,
-			MaxIterations: cfg.NSEC3Iterations, SignatureCache: cfg.SignatureCache,
-			StandardP256: cfg.StandardP256}}
-	rc.Opportunistic = cfg.Opportunistic
-	rc.Referrals = snooped(cfg)
-	table := routes.New()
-	rc.Families, rc.Routed = families(cfg, table), table.Lead
-	rc.PrivateServers = map[string]resolver.Private{"auto": resolver.PrivateAuto,
-		"allow": resolver.PrivateAllow, "refuse": resolver.PrivateRefuse}[cfg.PrivateServers]
-	for _, z := range cfg.Zones {
-		peer, err := peerOf(z)
-		if err != nil {
-			found = append(found, cfg.Error(z.Key+".tls_ca", "%v", err))
-		}
-		rc.Zones = append(rc.Zones, resolver.Zone{Name: z.Name, Addrs: z.Addrs, Hosts: z.Hosts,
-			Forward: z.Forward, First: z.First, NoCache: z.NoCache, Via: z.Via, Peer: peer,
-			Fallback: z.Fallback})
-	}
-	return rc, found
-}
-
-// peerOf is who a zone's servers have to be.
-func peerOf(z config.Zone) (*transport.Peer, error) {
-	p := &transport.Peer{Name: z.TLSName, Pins: z.TLSPins, Path: z.Path}
-	if z.TLSRoots == "" {
-		return p, nil
-	}
-	pem, err := os.ReadFile(z.TLSRoots)
-	if err != nil {
-		return nil, fmt.Errorf("tls_ca of zone %s: %w", z.Name, err)
-	}
-	p.Roots = x509.NewCertPool()
-	if !p.Roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls_ca of zone %s: %s holds no certificate", z.Name, z.TLSRoots)
-	}
-	return p, nil
-}
-
-// loadHints returns the root's servers: from the configuration, a file, or built in.
-func loadHints(cfg *config.Config) ([]cache.NameServer, error) {
-	switch {
-	case len(cfg.RootHints) > 0:
-		var hints []cache.NameServer
-		for _, h := range cfg.RootHints {
-			hints = append(hints, cache.NameServer{Name: h.Name, Addrs: []netip.Addr{h.Addr}})
-		}
-		return hints, nil
-	case cfg.RootHintsFile != "":
-		return readHints(cfg.RootHintsFile)
-	}
-	return resolver.BuiltinHints(), nil
-}
-
-// readHints takes the addresses of a hints file.
-func readHints(path string) ([]cache.NameServer, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("root hints: %w", err)
-	}
-	defer f.Close()
-	var hints []cache.NameServer
-	p := dns.NewZoneParser(f, ".", path)
-	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
-		var ip net.IP
-		switch a := rr.(type) {
-		case *dns.A:
-			ip = a.A
-		case *dns.AAAA:
-			ip = a.AAAA
-		default:
-			continue
-		}
-		name, err := wire.ParseName(rr.Header().Name)
-		if err != nil {
-			return nil, fmt.Errorf("root hints: %w", err)
-		}
-		addr, _ := netip.AddrFromSlice(ip)
-		hints = append(hints, cache.NameServer{Name: name, Addrs: []netip.Addr{addr.Unmap()}})
-	}
-	if err := p.Err(); err != nil {
-		return nil, fmt.Errorf("root hints: %w", err)
-	}
-	if len(hints) == 0 {
-		return nil, fmt.Errorf("root hints %s hold no address", path)
-	}
-	return hints, nil
-}
-
-// families returns a function that reports which families of addresses are in use for public
-// servers. A laptop may lose one and get the other while the resolver runs.
-func families(cfg *config.Config, table *routes.Table) func() (ipv4, ipv6 bool) {
-	return func() (bool, bool) {
-		v4, v6 := table.Families()
-		return cfg.IPv4 == "true" || cfg.IPv4 == "auto" && (v4 || !v6),
-			cfg.IPv6 == "true" || cfg.IPv6 == "auto" && v6
-	}
-}
-
-// serverConfig translates the configuration.
-func serverConfig(cfg *config.Config) (server.Config, error) {
-	sc := server.Config{UDPSize: uint16(cfg.UDPSize), Cookies: cfg.Cookies, AnyFull: cfg.AnyFull,
-		Rotate: cfg.Rotate, Identity: cfg.Identity, Version: cfg.Version, EDE: cfg.EDE,
-		Special: cfg.Special}
-	var err error
-	if sc.NSID, err = server.HexOrText(cfg.NSID); err != nil {
-		return sc, fmt.Errorf("server.nsid: %w", err)
-	}
-	if cfg.CookieSecret == "" {
-		_, err = rand.Read(sc.Secret[:])
-	} else {
-		_, err = hex.Decode(sc.Secret[:], []byte(cfg.CookieSecret))
-	}
-	return sc, err
 }
 
 // running is a stack that listens.
@@ -276,7 +114,7 @@ type running struct {
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
 	now := s.now()
-	r.server = server.New(now.serving, server.Parts{Resolver: now.resolver, Cache: s.store,
+	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Log: s.log})
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
@@ -295,8 +133,8 @@ func (s *stack) listen() (r *running, err error) {
 		return r, err
 	}
 	r.install(&next)
-	if s.cfg.Admin != "" {
-		if r.console, err = console.Listen(s.cfg.Admin, s.metrics.Registry, s.guard); err != nil {
+	if at := s.cfg.Console.Listen; at != "" {
+		if r.console, err = console.Listen(at, s.metrics.Registry, s.guard); err != nil {
 			return r, err
 		}
 	}
@@ -306,21 +144,21 @@ func (s *stack) listen() (r *running, err error) {
 // openControl opens the control socket. In the usual place another server may be, or this user may
 // not make it: then there is none.
 func (r *running) openControl() (err error) {
-	path := r.cfg.ControlSocket
-	if path == autoSocket {
+	path := r.cfg.Console.Socket
+	if path == console.AutoSocket {
 		path = usualSocket()
 	}
 	if path == "" {
 		return nil
 	}
-	if r.cfg.ControlSocket == autoSocket {
+	if r.cfg.Console.Socket == console.AutoSocket {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			r.log.Warn("no control socket", "error", err.Error())
 			return nil
 		}
 	}
 	r.control, err = console.ListenControl(path, r.controls(), r.guard)
-	if err != nil && r.cfg.ControlSocket == autoSocket {
+	if err != nil && r.cfg.Console.Socket == console.AutoSocket {
 		r.log.Warn("no control socket", "error", err.Error())
 		return nil
 	}
@@ -330,7 +168,7 @@ func (r *running) openControl() (err error) {
 // newGate makes what counts connections, within the descriptors that the process may have, and says
 // so.
 func (r *running) newGate() *transport.Gate {
-	c := r.cfg.Connections
+	c := r.cfg.Transport.Gate
 	c.Descriptors = transport.DescriptorLimit()
 	g := transport.NewGate(c)
 	r.metrics.WatchGate(g)
@@ -377,7 +215,7 @@ func (r *running) controls() console.Controls {
 			return map[string]any{"version": version,
 				"uptime":      time.Since(began).Round(time.Second).String(),
 				"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
-				"cache_bytes": bytes, "cache_limit": s.cfg.Memory,
+				"cache_bytes": bytes, "cache_limit": s.cfg.Cache.Memory,
 				"answers": s.store.Answers.Stats().Entries,
 				"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches}
 		},
@@ -390,7 +228,7 @@ func (r *running) controls() console.Controls {
 
 // start serves.
 func (r *running) start() {
-	tuneGC(r.cfg.Memory)
+	tuneGC(r.cfg.Cache.Memory)
 	tuneScheduler()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
@@ -462,16 +300,4 @@ func (r *running) close() {
 	if r.console != nil {
 		_ = r.console.Close()
 	}
-}
-
-// snooped reports whether anybody may look into the caches.
-func snooped(cfg *config.Config) bool {
-	snoops := func(r policy.Rule) bool { return r.Action == policy.Snoop }
-	found := slices.ContainsFunc(cfg.Access, snoops)
-	for _, listeners := range cfg.Listen {
-		for _, l := range listeners {
-			found = found || slices.ContainsFunc(l.Access, snoops)
-		}
-	}
-	return found
 }

@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -26,7 +27,7 @@ const certificateCheck = 5 * time.Second
 
 // prepareTLS makes the TLS settings that the listeners share.
 func (r *running) prepareTLS() (err error) {
-	if r.tickets, err = transport.NewTickets(r.cfg.TicketSecret, r.cfg.TicketRotation); err != nil {
+	if r.tickets, err = transport.NewTickets(r.cfg.Transport.Tickets); err != nil {
 		return err
 	}
 	r.tls = transport.NewTLS(r.certificates)
@@ -87,7 +88,7 @@ func (r *running) discover(q wire.Question) *policy.Local {
 	for _, l := range now.listeners {
 		at[l.protocol] = append(at[l.protocol], l.Addr())
 	}
-	d := designate(now.cfg, at, now.certificates)
+	d := designate(now.Config, at, now.certificates)
 	return d.Answer(q)
 }
 
@@ -105,9 +106,10 @@ func configured(cfg *config.Config) map[transport.Protocol][]netip.AddrPort {
 // designate describes encrypted listeners to clients, in the order of the table of transports.
 func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort,
 	certs transport.CertificateSource) discovery.Designation {
-	d := discovery.Designation{Name: cfg.DiscoveryName,
-		Info: discovery.Info{QNameMin: cfg.Minimisation != "off", URL: cfg.InfoURL}}
-	if cfg.EDE {
+	d := discovery.Designation{Name: cfg.Discovery.Name,
+		Info: discovery.Info{QNameMin: cfg.Resolver.Minimise != resolver.MinimiseOff,
+			URL: cfg.Discovery.URL}}
+	if cfg.Server.EDE {
 		for _, c := range cause.All() {
 			if code, ok := c.EDE(); ok {
 				d.Info.EDE = append(d.Info.EDE, code)
@@ -126,7 +128,7 @@ func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort,
 			e := discovery.Endpoint{ALPN: []string{p.ALPN()}, Port: a.Port(),
 				Addrs: reachable(cfg, a.Addr(), leaf)}
 			if p.HTTP() {
-				e.Path = cfg.DoHPath
+				e.Path = cfg.Transport.Path
 			}
 			d.Endpoints = merge(d.Endpoints, e)
 		}
@@ -170,8 +172,8 @@ func certificateName(leaf *x509.Certificate) wire.Name {
 // reachable returns the known addresses at which clients reach a listener.
 func reachable(cfg *config.Config, a netip.Addr, leaf *x509.Certificate) (out []netip.Addr) {
 	switch {
-	case len(cfg.DiscoveryAddrs) > 0:
-		return cfg.DiscoveryAddrs
+	case len(cfg.Discovery.Addrs) > 0:
+		return cfg.Discovery.Addrs
 	case !a.IsUnspecified():
 		return []netip.Addr{a.Unmap()}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -21,17 +22,17 @@ func (p *reader) contradictions() {
 			p.findings = append(p.findings, c.Error(key, format, args...))
 		}
 	}
-	if c.IPv4 == "false" && c.IPv6 == "false" {
+	if c.Resolver.IPv4 == resolver.FamilyOff && c.Resolver.IPv6 == resolver.FamilyOff {
 		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be "+
 			"asked")
 	}
-	if c.MinTTL > c.MaxTTL {
-		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.MinTTL, c.MaxTTL)
+	if c.Cache.Min > c.Cache.Max {
+		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)
 	}
-	if c.MinNegativeTTL > c.MaxNegativeTTL {
+	if c.Cache.MinNegative > c.Cache.MaxNegative {
 		say("cache.min_negative_ttl",
 			"cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
-			c.MinNegativeTTL, c.MaxNegativeTTL)
+			c.Cache.MinNegative, c.Cache.MaxNegative)
 	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
 		say("resolver.root_hints_file",
@@ -45,7 +46,7 @@ func (p *reader) contradictions() {
 	if len(all) == 0 && !bad {
 		say("listen", "listen has no address: nobody could ask")
 	}
-	if len(c.Access) == 0 && !c.bad["policy.access"] &&
+	if len(c.Policy.Access) == 0 && !c.bad["policy.access"] &&
 		slices.ContainsFunc(all, func(l bound) bool { return l.Access == nil }) {
 		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
 			"private networks may")
@@ -96,7 +97,7 @@ func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)
 	for _, l := range all {
 		open = append(open, socket{l.Key, l.Addr, l.via.Network(), !l.via.Stream()})
 	}
-	if a, err := netip.ParseAddrPort(c.Admin); err == nil {
+	if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil {
 		open = append(open, socket{"admin.listen", a, "tcp", false})
 	}
 	for i, l := range open {
@@ -138,15 +139,15 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfListeners(warn)
 	c.warnOfTrust(warn)
 	c.warnOfServers(warn)
-	if c.Admin != "" {
-		if a, err := netip.ParseAddrPort(c.Admin); err == nil && !a.Addr().IsLoopback() {
+	if c.Console.Listen != "" {
+		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)
 		}
 	}
-	if c.Connections.PerClient > c.Connections.Max {
+	if c.Transport.Gate.PerClient > c.Transport.Gate.Max {
 		warn("connections.per_client",
 			"connections.per_client %d is above connections.max %d: one "+
-				"client can take all", c.Connections.PerClient, c.Connections.Max)
+				"client can take all", c.Transport.Gate.PerClient, c.Transport.Gate.Max)
 	}
 	return found.Sorted()
 }
@@ -157,7 +158,7 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 	for _, l := range c.listeners() {
 		rules, key := l.Access, l.Key+".access"
 		if rules == nil {
-			rules, key = c.Access, "policy.access"
+			rules, key = c.Policy.Access, "policy.access"
 		}
 		acl := policy.NewACL(rules)
 		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() &&
@@ -201,11 +202,11 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 				"and change it", l.Addr)
 		}
 	}
-	if len(c.Certificates) > 0 && !c.Encrypted() {
+	if len(c.Transport.Certificates) > 0 && !c.Encrypted() {
 		warn("tls.certificates", "tls.certificates is for %s, and none of them has an address",
 			EncryptedKeys())
 	}
-	if c.TicketSecret != "" && !c.Encrypted() {
+	if c.Transport.Tickets.Secret != "" && !c.Encrypted() {
 		warn("tls.ticket_secret", "tls.ticket_secret is for %s, and none of them has an address",
 			EncryptedKeys())
 	}
@@ -223,7 +224,7 @@ func public(rules []policy.Rule) (netip.Prefix, bool) {
 
 // warnOfTrust finds what weakens validation.
 func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
-	for i, n := range c.Insecure {
+	for i, n := range c.Anchors.Insecure {
 		switch key := Item("trust_anchors.insecure", i); {
 		case n.IsRoot():
 			warn(key, "validation is off for all names: %q is the root", ".")
@@ -233,7 +234,7 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 	}
 	for _, z := range c.Zones {
 		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) &&
-			c.BuiltinAnchors {
+			c.Anchors.Builtin {
 			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its "+
 				"servers say "+
 				"is bogus; "+
@@ -243,16 +244,17 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 			warn(z.Key+".insecure", "validation is off for all names: the zone is the root")
 		}
 	}
-	if c.IgnoreTimes {
+	if c.Resolver.Validation.IgnoreTimes {
 		warn("validator.ignore_signature_times",
 			"signatures are believed for ever: validator.ignore_signature_times is for tests")
 	}
-	if !c.ValidationTime.IsZero() {
+	if !c.Resolver.ValidationTime.IsZero() {
 		warn("validator.time", "signatures are judged at %s: validator.time is for tests",
-			c.ValidationTime.Format(time.RFC3339))
+			c.Resolver.ValidationTime.Format(time.RFC3339))
 	}
-	if c.Skew > longSkew {
-		warn("validator.skew", "signatures are believed %v after their end", c.Skew)
+	if c.Resolver.Validation.Skew > longSkew {
+		warn("validator.skew", "signatures are believed %v after their end",
+			c.Resolver.Validation.Skew)
 	}
 }
 
@@ -272,8 +274,8 @@ func topLabel(n wire.Name) string {
 
 // excepted reports whether a zone is not validated, or by a trust anchor of its own.
 func (c *Config) excepted(z Zone) bool {
-	return z.Insecure || len(c.AnchorRecords) > 0 || c.AnchorFile != "" ||
-		slices.ContainsFunc(c.Insecure, func(n wire.Name) bool { return z.Name.Within(n) })
+	return z.Insecure || len(c.Anchors.Records) > 0 || c.Anchors.File != "" ||
+		slices.ContainsFunc(c.Anchors.Insecure, func(n wire.Name) bool { return z.Name.Within(n) })
 }
 
 // warnOfServers finds upstream servers that cannot be asked, or not safely.
@@ -296,11 +298,11 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 				z.Name)
 		}
 	}
-	if !c.HardenGlue {
+	if !c.Resolver.HardenGlue {
 		warn("resolver.harden_glue", "resolver.harden_glue is off: a zone's servers can give the "+
 			"addresses of another zone's")
 	}
-	if !c.CaseRandomisation && !c.UpstreamCookies {
+	if !c.Resolver.CaseRandomisation && !c.Resolver.Cookies {
 		warn("resolver.case_randomisation",
 			"resolver.case_randomisation and resolver.cookies are both off: forged replies need "+
 				"to guess "+
@@ -311,14 +313,14 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 // refuses says which key keeps a server from being asked, "" if none does.
 func (c *Config) refuses(a netip.Addr) string {
 	switch {
-	case a.Is4() && c.IPv4 == "false":
+	case a.Is4() && c.Resolver.IPv4 == resolver.FamilyOff:
 		return "resolver.ipv4 is false"
-	case a.Is6() && c.IPv6 == "false":
+	case a.Is6() && c.Resolver.IPv6 == resolver.FamilyOff:
 		return "resolver.ipv6 is false"
-	case c.DoNotQueryLocalhost && a.IsLoopback():
+	case c.Resolver.DoNotQueryLocalhost && a.IsLoopback():
 		return "resolver.do_not_query_localhost is true"
 	}
-	for _, p := range c.DoNotQuery {
+	for _, p := range c.Resolver.DoNotQuery {
 		if p.Contains(a) {
 			return "resolver.do_not_query holds " + p.String()
 		}
@@ -332,7 +334,7 @@ func (c *Config) NoAnchor() *Finding {
 	text := "there is no trust anchor: nothing is validated, and every forged answer is " +
 		"believed; set trust_anchors.builtin, records or file, or say that this is meant: " +
 		"trust_anchors: {insecure: [\".\"]}"
-	if slices.ContainsFunc(c.Insecure, wire.Name.IsRoot) {
+	if slices.ContainsFunc(c.Anchors.Insecure, wire.Name.IsRoot) {
 		return nil // said, and warned of
 	}
 	f := c.Error("trust_anchors.builtin", "%s", text)

@@ -9,84 +9,37 @@ import (
 	"strings"
 	"time"
 
+	"bailiwick/cache"
+	"bailiwick/internal/console"
+	"bailiwick/internal/discovery"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/server"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
-// Config is what the server runs on.
+// Config is what the operator has decided: the configuration of each package as its keys have set
+// it, and the names of what has to be loaded for these.
 type Config struct {
-	Listen         map[transport.Protocol][]Listener
-	Certificates   []transport.CertificateFile
-	SelfSigned     bool   // make a certificate, for a lab; no key of the file sets it
-	TicketSecret   string // path, "" for none
-	TicketRotation time.Duration
-	DoHPath        string
-	Connections    transport.GateConfig
-	Discovery      bool
-	DiscoveryName  wire.Name // zero: the certificate's
-	DiscoveryAddrs []netip.Addr
-	InfoURL        string
+	Listen    map[transport.Protocol][]Listener
+	Transport transport.Config
+	Discovery discovery.Config
+	Console   console.Config
+	Log       observe.Config
+	Resolver  resolver.Config // without zones, and with the built-in hints
+	Anchors   trustanchor.Config
+	Cache     cache.Config
+	Server    server.Config
+	Policy    policy.Config
 
-	Admin         string // address of the admin listener, "" for none
-	ControlSocket string // path, "" for none, "auto" for the usual place
-	LogLevel      string
-	LogJSON       bool
+	RootHints     []cache.NameServer // in place of the built-in ones, if there are any
+	RootHintsFile string             // path of such, "" for none
+	Zones         []Zone
 	ClockStart    time.Time // test builds only; zero: the machine's clock
-
-	Minimisation        string
-	Prime               bool
-	IPv4                string // auto, true, false
-	PrivateServers      string // auto, allow, refuse
-	IPv6                string // auto, true, false
-	DoNotQueryLocalhost bool
-	DoNotQuery          []netip.Prefix
-	CaseRandomisation   bool
-	UpstreamCookies     bool
-	HardenBelowNXDomain bool
-	HardenGlue          bool
-	Port                int
-	MaxAliases          int
-	MaxInFlight         int
-	RootHints           []Hint
-	RootHintsFile       string
-	Zones               []Zone
-
-	BuiltinAnchors bool
-	AnchorRecords  []string
-	AnchorFile     string
-	Insecure       []wire.Name // negative trust anchors
-
-	ValidationTime  time.Time // zero: the clock
-	IgnoreTimes     bool
-	Skew            time.Duration
-	SHA1            bool
-	StandardP256    bool
-	NSEC3Iterations int
-	SignatureCache  int
-
-	Memory         int64
-	MinTTL         time.Duration
-	MaxTTL         time.Duration
-	MinNegativeTTL time.Duration
-	MaxNegativeTTL time.Duration
-	AggressiveNSEC bool
-	Prefetch       bool
-	// Opportunistic are the transports that authorities are probed for.
-	Opportunistic []transport.Protocol
-
-	UDPSize      int
-	NSID         string
-	Identity     string
-	Version      string
-	Cookies      bool
-	CookieSecret string
-	AnyFull      bool
-	Rotate       bool
-	EDE          bool
-	Access       []policy.Rule
-	Special      bool
-	Private      policy.PrivateAddresses
+	SelfSigned    bool      // make a certificate, for a lab; no key of the file sets it
 
 	text   map[string]string // what each key holds, as `config show` prints it
 	file   string            // that it comes from, "" for none
@@ -95,38 +48,30 @@ type Config struct {
 	bad    map[string]bool   // keys with findings: what would follow from them is not worth saying
 }
 
-// Hint is a root server.
-type Hint struct {
-	Name wire.Name
-	Addr netip.Addr
-}
-
 // Zone is a stub or forward zone.
 type Zone struct {
-	Key                     string // what it is called in findings: resolver.forward_zones[0]
-	Name                    wire.Name
-	Addrs                   []netip.AddrPort
-	Hosts                   []wire.Name
-	Forward, First, NoCache bool
-	Via                     transport.Protocol
-	Fallback                bool // to plain DNS where Via fails
-	TLSName                 string
-	TLSPins                 [][32]byte
-	TLSRoots                string // path, "" for the system's
-	Path                    string // of DoH
-	Insecure                bool   // its answers are not validated
+	resolver.Zone
+	Key      string // what it is called in findings: resolver.forward_zones[0]
+	TLSRoots string // path of certificates that Peer's is issued by, "" for the system's
+	Insecure bool   // its answers are not validated
 }
 
 // Default is the configuration without a file.
 func Default() *Config {
-	c := &Config{Listen: map[transport.Protocol][]Listener{}, text: map[string]string{},
-		places: places{}, bad: map[string]bool{}}
+	c := defaults()
 	for i := range keys {
-		if err := keys[i].setDefault(c); err != nil {
-			panic("config: default of " + keys[i].key + ": " + err.Error())
-		}
+		c.text[keys[i].key] = keys[i].render(keys[i].valueOf(c))
 	}
 	return c
+}
+
+// defaults are those of all packages.
+func defaults() *Config {
+	return &Config{Listen: defaultListeners(), Transport: transport.Default(),
+		Discovery: discovery.Default(), Console: console.Default(), Log: observe.Default(),
+		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
+		Server: server.Default(), Policy: policy.Default(), text: map[string]string{},
+		places: places{}, bad: map[string]bool{}}
 }
 
 // Encrypted reports whether some listener needs a certificate.
@@ -161,7 +106,7 @@ func (c *Config) AddRootHints(name string, addrs []netip.Addr) error {
 		return err
 	}
 	for _, a := range addrs {
-		c.RootHints = append(c.RootHints, Hint{n, a})
+		c.RootHints = append(c.RootHints, cache.NameServer{Name: n, Addrs: []netip.Addr{a}})
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 )
 
@@ -15,8 +16,9 @@ func TestDefault(t *testing.T) {
 	c := Default()
 	if len(c.Listen[transport.UDP]) != 1 ||
 		c.Listen[transport.UDP][0].Addr.String() != "127.0.0.1:5300" ||
-		c.Admin != "127.0.0.1:5380" || c.Memory != 128<<20 || c.MaxNegativeTTL != time.Hour ||
-		!c.BuiltinAnchors || len(c.Access) != len(policy.Private) {
+		c.Console.Listen != "127.0.0.1:5380" || c.Cache.Memory != 128<<20 ||
+		c.Cache.MaxNegative != time.Hour ||
+		!c.Anchors.Builtin || len(c.Policy.Access) != len(policy.Default().Access) {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -51,8 +53,9 @@ policy:
 	}
 	if len(c.Listen[transport.UDP]) != 3 ||
 		c.Listen[transport.UDP][2].Addr.String() != "192.0.2.1:53" ||
-		len(c.Listen[transport.TCP]) != 0 || c.Minimisation != "strict" || c.IPv6 != "false" ||
-		c.Memory != 1<<30 || c.MaxTTL != 90*time.Minute {
+		len(c.Listen[transport.TCP]) != 0 || c.Resolver.Minimise != resolver.MinimiseStrict ||
+		c.Resolver.IPv6 != resolver.FamilyOff ||
+		c.Cache.Memory != 1<<30 || c.Cache.Max != 90*time.Minute {
 		t.Errorf("got %+v", c)
 	}
 	if len(c.Zones) != 2 || c.Zones[0].Forward || !c.Zones[0].First ||
@@ -60,9 +63,9 @@ policy:
 		c.Zones[1].Via != transport.TCP {
 		t.Errorf("zones %+v", c.Zones)
 	}
-	if len(c.Access) != 2 || c.Access[0].Action != policy.Snoop ||
-		c.Access[1].Net.String() != "10.1.2.3/32" {
-		t.Errorf("access %+v", c.Access)
+	if len(c.Policy.Access) != 2 || c.Policy.Access[0].Action != policy.Snoop ||
+		c.Policy.Access[1].Net.String() != "10.1.2.3/32" {
+		t.Errorf("access %+v", c.Policy.Access)
 	}
 }
 
@@ -149,8 +152,8 @@ func TestShowRoundTrip(t *testing.T) {
 	if err := again.Show(&second); err != nil {
 		t.Fatal(err)
 	}
-	if first.String() != second.String() || again.Memory != 7<<20 || len(again.Zones) != 2 ||
-		again.Identity != "it's me" {
+	if first.String() != second.String() || again.Cache.Memory != 7<<20 || len(again.Zones) != 2 ||
+		again.Server.Identity != "it's me" {
 		t.Errorf("got\n%s\nthen\n%s", first.String(), second.String())
 	}
 }
@@ -181,7 +184,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("resolver:\n  stub_zones:\n    - {name: a, addresses: [10.0.0.1]}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := parse("f", b)
-		if err == nil && c.Memory < 1<<20 {
+		if err == nil && c.Cache.Memory < 1<<20 {
 			t.Fatal("a value out of range")
 		}
 	})

@@ -25,6 +25,7 @@ type value struct {
 	int      int64
 	duration time.Duration
 	time     time.Time
+	choice   int // its place among the key's choices
 	list     []string
 	records  []record
 }
@@ -234,21 +235,6 @@ func scalar(n ast.Node) string {
 	return n.GetToken().Value
 }
 
-// setDefault gives the key its default.
-func (k *key) setDefault(c *Config) error {
-	f, err := parser.ParseBytes([]byte("v: "+k.def+"\n"), 0)
-	if err != nil {
-		return err
-	}
-	values, _ := mapping(f.Docs[0].Body)
-	v, err := k.read(values[0].Value)
-	if err != nil {
-		return err
-	}
-	c.text[k.key] = k.render(v)
-	return k.set(c, v)
-}
-
 // read checks that a node is of the key's kind and range. Of a list it returns what could be read.
 func (k *key) read(n ast.Node) (v value, err error) {
 	switch k.kind {
@@ -285,18 +271,19 @@ func (k *key) convert(v *value) (err error) {
 	case kindSize:
 		v.int, err = parseSize(v.text)
 	case kindDuration:
-		if v.duration, err = parseDuration(v.text); err == nil {
-			v.text = v.duration.String()
-		}
-		v.int = int64(v.duration / time.Second)
+		v.duration, err = parseDuration(v.text)
 	case kindTime:
 		if v.text != "" {
-			v.time, err = time.Parse(time.RFC3339, v.text)
+			if v.time, err = time.Parse(time.RFC3339, v.text); v.time.Unix() < 0 {
+				err = cmp.Or(err, errors.New("before 1970"))
+			}
 		}
 	case kindChoice:
-		v.text, err = k.choice(v.text)
+		if v.choice, err = k.choice(v.text); err == nil {
+			v.text = k.choices[v.choice]
+		}
 	}
-	if err != nil || (k.min != 0 || k.max != 0) && (v.int < k.min || v.int > k.max) {
+	if err != nil || !k.within(v) {
 		meant := ""
 		var m *meantError
 		if errors.As(err, &m) && m.meant != "" {
@@ -307,23 +294,39 @@ func (k *key) convert(v *value) (err error) {
 	return nil
 }
 
+// within reports whether a value is in the key's range.
+func (k *key) within(v *value) bool {
+	least, most := k.min, k.max
+	switch n := v.int; {
+	case least == 0 && most == 0:
+		return true
+	case k.kind == kindDuration:
+		return v.duration >= time.Duration(least)*time.Second &&
+			v.duration <= time.Duration(most)*time.Second
+	default:
+		return n >= least && n <= most
+	}
+}
+
 // meantError says what was probably meant.
 type meantError struct{ meant string }
 
 func (e *meantError) Error() string { return "did you mean " + e.meant + "?" }
 
-// choice finds a choice in whatever letter case. Where true and false are among them, so are their
-// other words.
-func (k *key) choice(s string) (string, error) {
-	for _, c := range k.choices {
+// choice finds the place of a choice, in whatever letter case. Where true and false are among them,
+// so are their other words.
+func (k *key) choice(s string) (int, error) {
+	for i, c := range k.choices {
 		if strings.EqualFold(s, c) {
-			return c, nil
+			return i, nil
 		}
 	}
-	if b, err := parseBool(s); err == nil && slices.Contains(k.choices, strconv.FormatBool(b)) {
-		return strconv.FormatBool(b), nil
+	if b, err := parseBool(s); err == nil {
+		if i := slices.Index(k.choices, strconv.FormatBool(b)); i >= 0 {
+			return i, nil
+		}
 	}
-	return "", &meantError{Nearest(strings.ToLower(s), k.choices)}
+	return 0, &meantError{Nearest(strings.ToLower(s), k.choices)}
 }
 
 // wants says what a key takes, for people.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 )
 
@@ -64,14 +66,15 @@ func TestUnambiguousSpellings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.MaxTTL != time.Hour || c.MaxNegativeTTL != 24*time.Hour || !c.Prefetch ||
-		c.LogLevel != "info" || c.IPv6 != "false" || c.Prime || c.Minimisation != "strict" ||
+	if c.Cache.Max != time.Hour || c.Cache.MaxNegative != 24*time.Hour || !c.Resolver.Prefetch ||
+		c.Log.Level != slog.LevelInfo || c.Resolver.IPv6 != resolver.FamilyOff ||
+		c.Resolver.Prime || c.Resolver.Minimise != resolver.MinimiseStrict ||
 		c.Zones[0].Via != transport.TCP || !c.Zones[0].First {
 		t.Errorf("got %+v", c)
 	}
-	if a := c.Access; len(a) != 3 || a[1].Action != policy.Drop ||
+	if a := c.Policy.Access; len(a) != 3 || a[1].Action != policy.Drop ||
 		a[2].Net.String() != "10.2.0.0/16" || a[2].Action != policy.Refuse {
-		t.Errorf("access: %+v", c.Access)
+		t.Errorf("access: %+v", c.Policy.Access)
 	}
 	if a := c.Listen[transport.TCP][0].Access; len(a) != 2 || a[0].Action != policy.Snoop ||
 		a[1].Action != policy.Drop {
@@ -102,12 +105,15 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for got, want := range map[string]string{
-		c.Certificates[0].Certificate: "/etc/bailiwick/chain.pem",
-		c.Certificates[0].Key:         "/etc/keys/key.pem", c.Certificates[1].Key: "/abs/both.pem",
-		c.TicketSecret: "/etc/bailiwick/tickets", c.ControlSocket: "/etc/bailiwick/ctl",
-		c.AnchorFile:    "/etc/bailiwick/root.key",
-		c.RootHintsFile: "/etc/bailiwick/hints", c.Zones[0].TLSRoots: "/etc/bailiwick/ca.pem",
-		c.text["control.socket"]: `"/etc/bailiwick/ctl"`,
+		c.Transport.Certificates[0].Certificate: "/etc/bailiwick/chain.pem",
+		c.Transport.Certificates[0].Key:         "/etc/keys/key.pem",
+		c.Transport.Certificates[1].Key:         "/abs/both.pem",
+		c.Transport.Tickets.Secret:              "/etc/bailiwick/tickets",
+		c.Console.Socket:                        "/etc/bailiwick/ctl",
+		c.Anchors.File:                          "/etc/bailiwick/root.key",
+		c.RootHintsFile:                         "/etc/bailiwick/hints",
+		c.Zones[0].TLSRoots:                     "/etc/bailiwick/ca.pem",
+		c.text["control.socket"]:                `"/etc/bailiwick/ctl"`,
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -117,11 +123,11 @@ func TestPathsAreRelativeToTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, _ = parse("b.yaml", []byte("control: {socket: ctl}\n")); c.ControlSocket != here {
-		t.Errorf("beside a file that is named without a folder: %s", c.ControlSocket)
+	if c, _ = parse("b.yaml", []byte("control: {socket: ctl}\n")); c.Console.Socket != here {
+		t.Errorf("beside a file that is named without a folder: %s", c.Console.Socket)
 	}
 	if c, _ = parse("b.yaml", []byte("control: {socket: auto}\ntls: {ticket_secret: "+
-		"''}\n")); c.ControlSocket != "auto" || c.TicketSecret != "" {
-		t.Errorf("no paths: %s %s", c.ControlSocket, c.TicketSecret)
+		"''}\n")); c.Console.Socket != "auto" || c.Transport.Tickets.Secret != "" {
+		t.Errorf("no paths: %s %s", c.Console.Socket, c.Transport.Tickets.Secret)
 	}
 }

@@ -6,11 +6,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
+	"bailiwick/cache"
 	"bailiwick/internal/policy"
+	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -37,267 +41,266 @@ const (
 type key struct {
 	key      string
 	kind     kind
-	def      string // in YAML
 	choices  []string
 	min, max int64 // of kindInt and kindSize, both 0: any; of kindDuration in seconds
 	// those that end in [] take lists, in / paths; a record may be written as the value of its
 	// first field alone
 	fields []string
 	help   string
-	set    func(c *Config, v value) error
+	binding
 }
 
 // keys is the table: a row for the listeners of each transport, and then the rest.
 var keys = append(listenKeys(), []key{
-	{key: "tls.certificates", kind: kindRecords, def: "[]",
+	{key: "tls.certificates", kind: kindRecords,
 		fields: []string{"certificate/", "key/"},
 		help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again " +
 			"when they change and on SIGHUP",
-		set: setCertificates},
-	{key: "tls.ticket_secret", kind: kindPath, def: "",
+		binding: binding{set: setCertificates}},
+	{key: "tls.ticket_secret", kind: kindPath,
 		help: "file of at least 32 octets that a fleet shares, so that each server resumes the " +
 			"others' sessions; empty: every server for itself",
-		set: func(c *Config, v value) error { c.TicketSecret = v.text; return nil }},
-	{key: "tls.ticket_rotation", kind: kindDuration, def: "8h", min: 60, max: 604800,
-		help: "how often the keys of session tickets change; a ticket lives up to twice as long",
-		set:  func(c *Config, v value) error { c.TicketRotation = v.duration; return nil }},
-	{key: "doh.path", kind: kindString, def: "/dns-query", help: "path of DNS over HTTPS",
-		set: setPath},
-	{key: "connections.max", kind: kindInt, def: strconv.Itoa(transport.MaxConnections), min: 1,
-		max: 1 << 20, help: "client connections at once, all transports but UDP together; new " +
-			"ones displace idle ones",
-		set: func(c *Config, v value) error { c.Connections.Max = int(v.int); return nil }},
-	{key: "connections.per_client", kind: kindInt, def: "0", min: 0, max: 1 << 20,
-		help: "connections of one client network (/24 or /56); 0: a fifth of connections.max",
-		set:  func(c *Config, v value) error { c.Connections.PerClient = int(v.int); return nil }},
-	{key: "connections.queries", kind: kindInt,
-		def: strconv.Itoa(transport.MaxQueriesPerConnection), min: 1, max: 1 << 40,
-		help: "queries on one connection; then it is closed in an orderly way",
-		set:  func(c *Config, v value) error { c.Connections.Queries = v.int; return nil }},
-	{key: "connections.idle", kind: kindDuration, def: transport.MaxIdle.String(), min: 1,
-		max: 3600, help: "how long a connection may be silent; less when half of all are in use",
-		set: func(c *Config, v value) error { c.Connections.Idle = v.duration; return nil }},
-	{key: "connections.memory", kind: kindSize, def: "64MiB", min: 1 << 20, max: 1 << 40,
-		help: "octets of unfinished messages and unsent answers, of all connections; the largest" +
+		binding: bind(func(c *Config) *string { return &c.Transport.Tickets.Secret })},
+	{key: "tls.ticket_rotation", kind: kindDuration, min: 60, max: 604800,
+		help:    "how often the keys of session tickets change; a ticket lives up to twice as long",
+		binding: bind(func(c *Config) *time.Duration { return &c.Transport.Tickets.Rotation })},
+	{key: "doh.path", kind: kindString, help: "path of DNS over HTTPS",
+		binding: bindText(func(c *Config) *string { return &c.Transport.Path }, path)},
+	{key: "connections.max", kind: kindInt, min: 1, max: 1 << 20,
+		help: "client connections at once, all transports but UDP together; new ones displace " +
+			"idle ones",
+		binding: bind(func(c *Config) *int { return &c.Transport.Gate.Max })},
+	{key: "connections.per_client", kind: kindInt, min: 0, max: 1 << 20,
+		help:    "connections of one client network (/24 or /56); 0: a fifth of connections.max",
+		binding: bind(func(c *Config) *int { return &c.Transport.Gate.PerClient })},
+	{key: "connections.queries", kind: kindInt, min: 1, max: 1 << 40,
+		help:    "queries on one connection; then it is closed in an orderly way",
+		binding: bind(func(c *Config) *int64 { return &c.Transport.Gate.Queries })},
+	{key: "connections.idle", kind: kindDuration, min: 1, max: 3600,
+		help:    "how long a connection may be silent; less when half of all are in use",
+		binding: bind(func(c *Config) *time.Duration { return &c.Transport.Gate.Idle })},
+	{key: "connections.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
+		help: "bytes of unfinished messages and unsent answers, of all connections; the largest" +
 			" holder is cut",
-		set: func(c *Config, v value) error { c.Connections.Octets = v.int; return nil }},
-	{key: "discovery.enabled", kind: kindBool, def: "true",
-		help: "tell clients of the encrypted transports (RFC 9462) and of this resolver (RFC 9606)",
-		set:  func(c *Config, v value) error { c.Discovery = v.bool; return nil }},
-	{key: "discovery.name", kind: kindString, def: "",
-		help: "name that clients authenticate this resolver by; empty: the certificate's first",
-		set:  setADN},
-	{key: "discovery.addresses", kind: kindList, def: "[]",
+		binding: bind(func(c *Config) *int64 { return &c.Transport.Gate.Memory })},
+	{key: "discovery.enabled", kind: kindBool,
+		help: "tell clients of the encrypted transports (RFC 9462) and of this resolver (RFC " +
+			"9606)",
+		binding: bind(func(c *Config) *bool { return &c.Discovery.Enabled })},
+	{key: "discovery.name", kind: kindString,
+		help:    "name that clients authenticate this resolver by; empty: the certificate's first",
+		binding: binding{set: setADN}},
+	{key: "discovery.addresses", kind: kindList,
 		help: "addresses that clients reach this resolver at; empty: those of the listeners, or " +
 			"of the certificate where they listen at all",
-		set: func(c *Config, v value) (err error) {
-			c.DiscoveryAddrs, err = addrs(v.list)
-			return err
-		}},
-	{key: "discovery.info_url", kind: kindString, def: "",
-		help: "https URL with information on this resolver for people (RFC 9606)", set: setInfoURL},
+		binding: bindList(func(c *Config) *[]netip.Addr { return &c.Discovery.Addrs }, addrs)},
+	{key: "discovery.info_url", kind: kindString,
+		help:    "https URL with information on this resolver for people (RFC 9606)",
+		binding: bindText(func(c *Config) *string { return &c.Discovery.URL }, infoURL)},
 
-	{key: "admin.listen", kind: kindString, def: "127.0.0.1:5380",
-		help: "address of the admin listener (/metrics, /healthz, /readyz); empty for none",
-		set:  setAdmin},
-	{key: "control.socket", kind: kindPath, def: "auto", choices: []string{"auto"},
+	{key: "admin.listen", kind: kindString,
+		help:    "address of the admin listener (/metrics, /healthz, /readyz); empty for none",
+		binding: bindText(func(c *Config) *string { return &c.Console.Listen }, adminAddress)},
+	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
 			"/run/bailiwick/control.sock for root; empty for none; only its owner may use it",
-		set: func(c *Config, v value) error { c.ControlSocket = v.text; return nil }},
-	{key: "log.level", kind: kindChoice, def: "info", choices: []string{"debug", "info", "warn",
-		"error"}, help: "least severity that is logged",
-		set: func(c *Config, v value) error { c.LogLevel = v.text; return nil }},
-	{key: "log.format", kind: kindChoice, def: "text", choices: []string{"text", "json"},
-		help: "form of log lines",
-		set:  func(c *Config, v value) error { c.LogJSON = v.text == "json"; return nil }},
-	{key: "clock.start", kind: kindTime, def: "",
-		help: "time that the clock starts at; only in builds with the tag testclock",
-		set:  func(c *Config, v value) error { c.ClockStart = v.time; return nil }},
+		binding: bind(func(c *Config) *string { return &c.Console.Socket })},
+	{key: "log.level", kind: kindChoice, choices: []string{"debug", "info", "warn", "error"},
+		help: "least severity that is logged",
+		binding: bindChoice(func(c *Config) *slog.Level { return &c.Log.Level }, slog.LevelDebug,
+			slog.LevelInfo, slog.LevelWarn, slog.LevelError)},
+	{key: "log.format", kind: kindChoice, choices: []string{"text", "json"},
+		help:    "form of log lines",
+		binding: bindChoice(func(c *Config) *bool { return &c.Log.JSON }, false, true)},
+	{key: "clock.start", kind: kindTime,
+		help:    "time that the clock starts at; only in builds with the tag testclock",
+		binding: bind(func(c *Config) *time.Time { return &c.ClockStart })},
 
-	{key: "resolver.qname_minimisation", kind: kindChoice, def: "relaxed",
-		choices: []string{"relaxed", "strict",
-			"off"}, help: "tell servers on the way no more of the name than they need (RFC " +
-			"9156); relaxed asks the full name where that fails",
-		set: func(c *Config, v value) error { c.Minimisation = v.text; return nil }},
-	{key: "resolver.priming", kind: kindBool, def: "true",
-		help: "ask the hints who the root's servers are (RFC 8109)",
-		set:  func(c *Config, v value) error { c.Prime = v.bool; return nil }},
-	{key: "resolver.ipv4", kind: kindChoice, def: "auto",
+	{key: "resolver.qname_minimisation", kind: kindChoice,
+		choices: []string{"relaxed", "strict", "off"},
+		help: "tell servers on the way no more of the name than they need (RFC 9156); relaxed " +
+			"asks the full name where that fails",
+		binding: bindChoice(func(c *Config) *resolver.Minimise { return &c.Resolver.Minimise },
+			resolver.MinimiseRelaxed, resolver.MinimiseStrict, resolver.MinimiseOff)},
+	{key: "resolver.priming", kind: kindBool,
+		help:    "ask the hints who the root's servers are (RFC 8109)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Prime })},
+	{key: "resolver.ipv4", kind: kindChoice,
 		choices: []string{"auto", "true", "false"},
 		help: "ask servers over IPv4; auto: while this machine has a route, or has none for IPv6 " +
 			"either",
-		set: func(c *Config, v value) error { c.IPv4 = v.text; return nil }},
-	{key: "resolver.private_servers", kind: kindChoice, def: "auto",
+		binding: bindChoice(func(c *Config) *resolver.Family { return &c.Resolver.IPv4 },
+			resolver.FamilyAuto, resolver.FamilyOn, resolver.FamilyOff)},
+	{key: "resolver.private_servers", kind: kindChoice,
 		choices: []string{"auto", "allow", "refuse"},
 		help: "ask private and unroutable addresses that public delegations give (10.0.0.0/8, " +
 			"fc00::/7 and others); auto: where a route other than the default one leads there",
-		set: func(c *Config, v value) error { c.PrivateServers = v.text; return nil }},
-	{key: "resolver.ipv6", kind: kindChoice, def: "auto",
+		binding: bindChoice(
+			func(c *Config) *resolver.Private { return &c.Resolver.PrivateServers },
+			resolver.PrivateAuto, resolver.PrivateAllow, resolver.PrivateRefuse)},
+	{key: "resolver.ipv6", kind: kindChoice,
 		choices: []string{"auto", "true", "false"},
 		help:    "ask servers over IPv6; auto: while this machine has a route",
-		set:     func(c *Config, v value) error { c.IPv6 = v.text; return nil }},
-	{key: "resolver.do_not_query_localhost", kind: kindBool, def: "true",
-		help: "never ask loopback addresses",
-		set:  func(c *Config, v value) error { c.DoNotQueryLocalhost = v.bool; return nil }},
-	{key: "resolver.do_not_query", kind: kindList, def: "[]", help: "networks never to ask",
-		set: func(c *Config, v value) (err error) { c.DoNotQuery, err = prefixes(v.list); return }},
-	{key: "resolver.case_randomisation", kind: kindBool, def: "true",
-		help: "random letter case in questions, against forgery (0x20)",
-		set:  func(c *Config, v value) error { c.CaseRandomisation = v.bool; return nil }},
-	{key: "resolver.opportunistic", kind: kindList, def: "[]",
+		binding: bindChoice(func(c *Config) *resolver.Family { return &c.Resolver.IPv6 },
+			resolver.FamilyAuto, resolver.FamilyOn, resolver.FamilyOff)},
+	{key: "resolver.do_not_query_localhost", kind: kindBool,
+		help:    "never ask loopback addresses",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.DoNotQueryLocalhost })},
+	{key: "resolver.do_not_query", kind: kindList, help: "networks never to ask",
+		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Resolver.DoNotQuery },
+			prefixes)},
+	{key: "resolver.case_randomisation", kind: kindBool,
+		help:    "random letter case in questions, against forgery (0x20)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.CaseRandomisation })},
+	{key: "resolver.opportunistic", kind: kindList,
 		help: "encrypted transports that authorities are probed for, dot and doq, the preferred " +
-			"first (RFC 9539)", set: setOpportunistic},
-	{key: "resolver.cookies", kind: kindBool, def: "true",
-		help: "DNS cookies towards servers (RFC 7873)",
-		set:  func(c *Config, v value) error { c.UpstreamCookies = v.bool; return nil }},
-	{key: "resolver.harden_below_nxdomain", kind: kindBool, def: "true",
-		help: "names below one that is proven not to exist do not exist (RFC 8020)",
-		set:  func(c *Config, v value) error { c.HardenBelowNXDomain = v.bool; return nil }},
-	{key: "resolver.harden_glue", kind: kindBool, def: "true",
-		help: "believe addresses in a referral only for names in the zone that gives it",
-		set:  func(c *Config, v value) error { c.HardenGlue = v.bool; return nil }},
-	{key: "resolver.port", kind: kindInt, def: "53", min: 1, max: 65535,
-		help: "port of authoritative servers",
-		set:  func(c *Config, v value) error { c.Port = int(v.int); return nil }},
-	{key: "resolver.max_aliases", kind: kindInt, def: "12", min: 1, max: 32,
-		help: "links of an alias chain that are followed",
-		set:  func(c *Config, v value) error { c.MaxAliases = int(v.int); return nil }},
-	{key: "resolver.max_in_flight", kind: kindInt, def: "4096", min: 16, max: 1 << 20,
-		help: "resolutions at once; beyond it the oldest give way",
-		set:  func(c *Config, v value) error { c.MaxInFlight = int(v.int); return nil }},
-	{key: "resolver.root_hints", kind: kindRecords, def: "[]", fields: []string{"name", "address"},
-		help: "root servers, in place of the built-in ones", set: setHints},
-	{key: "resolver.root_hints_file", kind: kindPath, def: "",
-		help: "file with root servers in zone-file form, in place of the built-in ones",
-		set:  func(c *Config, v value) error { c.RootHintsFile = v.text; return nil }},
-	{key: "resolver.stub_zones", kind: kindRecords, def: "[]", fields: zoneFields,
-		help: "zones with authoritative servers of your own; fields as in forward_zones",
-		set:  func(c *Config, v value) error { return c.addZones(v, false) }},
-	{key: "resolver.forward_zones", kind: kindRecords, def: "[]", fields: zoneFields,
+			"first (RFC 9539)",
+		binding: bindList(
+			func(c *Config) *[]transport.Protocol { return &c.Resolver.Opportunistic },
+			opportunistic)},
+	{key: "resolver.cookies", kind: kindBool,
+		help:    "DNS cookies towards servers (RFC 7873)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Cookies })},
+	{key: "resolver.harden_below_nxdomain", kind: kindBool,
+		help:    "names below one that is proven not to exist do not exist (RFC 8020)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.HardenBelowNXDomain })},
+	{key: "resolver.harden_glue", kind: kindBool,
+		help:    "believe addresses in a referral only for names in the zone that gives it",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.HardenGlue })},
+	{key: "resolver.port", kind: kindInt, min: 1, max: 65535,
+		help:    "port of authoritative servers",
+		binding: bind(func(c *Config) *uint16 { return &c.Resolver.Port })},
+	{key: "resolver.max_aliases", kind: kindInt, min: 1, max: 32,
+		help:    "links of an alias chain that are followed",
+		binding: bind(func(c *Config) *int { return &c.Resolver.MaxAliases })},
+	{key: "resolver.max_in_flight", kind: kindInt, min: 16, max: 1 << 20,
+		help:    "resolutions at once; beyond it the oldest give way",
+		binding: bind(func(c *Config) *int { return &c.Resolver.MaxFlights })},
+	{key: "resolver.root_hints", kind: kindRecords, fields: []string{"name", "address"},
+		help: "root servers, in place of the built-in ones", binding: binding{set: setHints}},
+	{key: "resolver.root_hints_file", kind: kindPath,
+		help:    "file with root servers in zone-file form, in place of the built-in ones",
+		binding: bind(func(c *Config) *string { return &c.RootHintsFile })},
+	{key: "resolver.stub_zones", kind: kindRecords, fields: zoneFields,
+		help:    "zones with authoritative servers of your own; fields as in forward_zones",
+		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, false) }}},
+	{key: "resolver.forward_zones", kind: kindRecords, fields: zoneFields,
 		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 " +
 			"or doq, and what encrypts needs tls_name (which the certificate has to have) or " +
 			"tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for " +
 			"certificates of your own, path for DoH, and fallback to go on in plain DNS where it " +
 			"fails; insecure is for private zones below a signed one: their answers are not " +
 			"validated",
-		set: func(c *Config, v value) error { return c.addZones(v, true) }},
+		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, true) }}},
 
-	{key: "trust_anchors.builtin", kind: kindBool, def: "true",
-		help: "trust the root's keys as IANA publishes them",
-		set:  func(c *Config, v value) error { c.BuiltinAnchors = v.bool; return nil }},
-	{key: "trust_anchors.records", kind: kindList, def: "[]", help: "DS or DNSKEY records to trust",
-		set: func(c *Config, v value) error { c.AnchorRecords = v.list; return nil }},
-	{key: "trust_anchors.file", kind: kindPath, def: "",
-		help: "file with DS or DNSKEY records to trust, in zone-file form",
-		set:  func(c *Config, v value) error { c.AnchorFile = v.text; return nil }},
-	{key: "trust_anchors.insecure", kind: kindList, def: "[]",
-		help: "negative trust anchors: names where validation is off (RFC 7646)", set: setInsecure},
+	{key: "trust_anchors.builtin", kind: kindBool,
+		help:    "trust the root's keys as IANA publishes them",
+		binding: bind(func(c *Config) *bool { return &c.Anchors.Builtin })},
+	{key: "trust_anchors.records", kind: kindList, help: "DS or DNSKEY records to trust",
+		binding: bindList(func(c *Config) *[]string { return &c.Anchors.Records }, asIs)},
+	{key: "trust_anchors.file", kind: kindPath,
+		help:    "file with DS or DNSKEY records to trust, in zone-file form",
+		binding: bind(func(c *Config) *string { return &c.Anchors.File })},
+	{key: "trust_anchors.insecure", kind: kindList,
+		help: "negative trust anchors: names where validation is off (RFC 7646)",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Anchors.Insecure },
+			domainNames)},
 
-	{key: "validator.time", kind: kindTime, def: "",
-		help: "judge signatures at this time instead of now; for tests",
-		set:  func(c *Config, v value) error { c.ValidationTime = v.time; return nil }},
-	{key: "validator.ignore_signature_times", kind: kindBool, def: "false",
-		help: "do not judge signature times at all; for tests",
-		set:  func(c *Config, v value) error { c.IgnoreTimes = v.bool; return nil }},
-	{key: "validator.skew", kind: kindDuration, def: "60s", min: 0, max: 86400,
-		help: "how far this machine's clock may be off",
-		set:  func(c *Config, v value) error { c.Skew = v.duration; return nil }},
-	{key: "validator.sha1", kind: kindBool, def: "true",
+	{key: "validator.time", kind: kindTime,
+		help:    "judge signatures at this time instead of now; for tests",
+		binding: bind(func(c *Config) *time.Time { return &c.Resolver.ValidationTime })},
+	{key: "validator.ignore_signature_times", kind: kindBool,
+		help:    "do not judge signature times at all; for tests",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Validation.IgnoreTimes })},
+	{key: "validator.skew", kind: kindDuration, min: 0, max: 86400,
+		help:    "how far this machine's clock may be off",
+		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Validation.Skew })},
+	{key: "validator.sha1", kind: kindBool,
 		help: "validate RSA/SHA-1 signatures and SHA-1 digests; otherwise such zones are " +
 			"insecure (RFC 9905)",
-		set: func(c *Config, v value) error { c.SHA1 = v.bool; return nil }},
-	{key: "validator.p256", kind: kindChoice, def: "auto", choices: []string{"auto", "standard"},
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Validation.SHA1 })},
+	{key: "validator.p256", kind: kindChoice, choices: []string{"auto", "standard"},
 		help: "who verifies ECDSA P-256 signatures: auto, our own code where the processor can " +
 			"and its known answers are right; standard, Go's library, two to five times slower",
-		set: func(c *Config, v value) error { c.StandardP256 = v.text == "standard"; return nil }},
-	{key: "validator.nsec3_iterations", kind: kindInt, def: "50", min: 0, max: 150,
-		help: "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)",
-		set:  func(c *Config, v value) error { c.NSEC3Iterations = int(v.int); return nil }},
-	{key: "validator.signature_cache", kind: kindInt, def: "65536", min: 1, max: 1 << 24,
-		help: "signature checks whose result is remembered",
-		set:  func(c *Config, v value) error { c.SignatureCache = int(v.int); return nil }},
+		binding: bindChoice(func(c *Config) *bool { return &c.Resolver.Validation.StandardP256 },
+			false, true)},
+	{key: "validator.nsec3_iterations", kind: kindInt, min: 0, max: 150,
+		help:    "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)",
+		binding: bind(func(c *Config) *int { return &c.Resolver.Validation.MaxIterations })},
+	{key: "validator.signature_cache", kind: kindInt, min: 1, max: 1 << 24,
+		help:    "signature checks whose result is remembered",
+		binding: bind(func(c *Config) *int { return &c.Resolver.Validation.SignatureCache })},
 
-	{key: "cache.memory", kind: kindSize, def: "128MiB", min: 1 << 20, max: 1 << 40,
-		help: "octets for everything that is remembered",
-		set:  func(c *Config, v value) error { c.Memory = v.int; return nil }},
-	{key: "cache.min_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400,
-		help: "least time that data are kept",
-		set:  func(c *Config, v value) error { c.MinTTL = v.duration; return nil }},
-	{key: "cache.max_ttl", kind: kindDuration, def: "24h", min: 0, max: 604800,
-		help: "most time that data are kept",
-		set:  func(c *Config, v value) error { c.MaxTTL = v.duration; return nil }},
-	{key: "cache.min_negative_ttl", kind: kindDuration, def: "0s", min: 0, max: 86400,
-		help: "least time that denials are kept",
-		set:  func(c *Config, v value) error { c.MinNegativeTTL = v.duration; return nil }},
-	{key: "cache.max_negative_ttl", kind: kindDuration, def: "1h", min: 0, max: 604800,
-		help: "most time that denials are kept",
-		set:  func(c *Config, v value) error { c.MaxNegativeTTL = v.duration; return nil }},
-	{key: "cache.aggressive_nsec", kind: kindBool, def: "true",
-		help: "answer from proven denials (RFC 8198)",
-		set:  func(c *Config, v value) error { c.AggressiveNSEC = v.bool; return nil }},
+	{key: "cache.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
+		help:    "bytes for everything that is remembered",
+		binding: bind(func(c *Config) *int { return &c.Cache.Memory })},
+	{key: "cache.min_ttl", kind: kindDuration, min: 0, max: 86400,
+		help:    "least time that data are kept",
+		binding: bind(func(c *Config) *time.Duration { return &c.Cache.Min })},
+	{key: "cache.max_ttl", kind: kindDuration, min: 0, max: 604800,
+		help:    "most time that data are kept",
+		binding: bind(func(c *Config) *time.Duration { return &c.Cache.Max })},
+	{key: "cache.min_negative_ttl", kind: kindDuration, min: 0, max: 86400,
+		help:    "least time that denials are kept",
+		binding: bind(func(c *Config) *time.Duration { return &c.Cache.MinNegative })},
+	{key: "cache.max_negative_ttl", kind: kindDuration, min: 0, max: 604800,
+		help:    "most time that denials are kept",
+		binding: bind(func(c *Config) *time.Duration { return &c.Cache.MaxNegative })},
+	{key: "cache.aggressive_nsec", kind: kindBool,
+		help:    "answer from proven denials (RFC 8198)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.AggressiveNSEC })},
 
-	{key: "cache.prefetch", kind: kindBool, def: "true",
-		help: "resolve again what is asked for in the last tenth of its time",
-		set:  func(c *Config, v value) error { c.Prefetch = v.bool; return nil }},
+	{key: "cache.prefetch", kind: kindBool,
+		help:    "resolve again what is asked for in the last tenth of its time",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Prefetch })},
 
-	{key: "server.max_udp_size", kind: kindInt, def: "1232", min: 512, max: server.MaxUDPSize,
-		help: "most octets of an answer over UDP",
-		set:  func(c *Config, v value) error { c.UDPSize = int(v.int); return nil }},
-	{key: "server.nsid", kind: kindString, def: "",
-		help: "name server identifier (RFC 5001): hexadecimal, or ascii_ and text", set: setNSID},
-	{key: "server.identity", kind: kindString, def: "",
-		help: "answer to id.server CH TXT; empty refuses",
-		set:  func(c *Config, v value) error { c.Identity = v.text; return nil }},
-	{key: "server.version", kind: kindString, def: "",
-		help: "answer to version.server CH TXT; empty refuses",
-		set:  func(c *Config, v value) error { c.Version = v.text; return nil }},
-	{key: "server.cookies", kind: kindBool, def: "true",
-		help: "DNS cookies towards clients (RFC 7873)",
-		set:  func(c *Config, v value) error { c.Cookies = v.bool; return nil }},
-	{key: "server.cookie_secret", kind: kindString, def: "",
-		help: "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random",
-		set:  setSecret},
-	{key: "server.any", kind: kindChoice, def: "minimal", choices: []string{"minimal", "full"},
-		help: "answers to ANY over UDP: one RRset (RFC 8482) or all",
-		set:  func(c *Config, v value) error { c.AnyFull = v.text == "full"; return nil }},
-	{key: "server.rotate_answers", kind: kindBool, def: "true",
-		help: "the records of a set come in another order each time (RFC 1794)",
-		set:  func(c *Config, v value) error { c.Rotate = v.bool; return nil }},
-	{key: "server.ede", kind: kindBool, def: "true", help: "tell clients why (RFC 8914)",
-		set: func(c *Config, v value) error { c.EDE = v.bool; return nil }},
+	{key: "server.max_udp_size", kind: kindInt, min: 512, max: server.MaxUDPSize,
+		help:    "most octets of an answer over UDP",
+		binding: bind(func(c *Config) *uint16 { return &c.Server.UDPSize })},
+	{key: "server.nsid", kind: kindString,
+		help:    "name server identifier (RFC 5001): hexadecimal, or ascii_ and text",
+		binding: binding{set: setNSID}},
+	{key: "server.identity", kind: kindString,
+		help:    "answer to id.server CH TXT; empty refuses",
+		binding: bind(func(c *Config) *string { return &c.Server.Identity })},
+	{key: "server.version", kind: kindString,
+		help:    "answer to version.server CH TXT; empty refuses",
+		binding: bind(func(c *Config) *string { return &c.Server.Version })},
+	{key: "server.cookies", kind: kindBool,
+		help:    "DNS cookies towards clients (RFC 7873)",
+		binding: bind(func(c *Config) *bool { return &c.Server.Cookies })},
+	{key: "server.cookie_secret", kind: kindString,
+		help:    "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random",
+		binding: binding{set: setSecret}},
+	{key: "server.any", kind: kindChoice, choices: []string{"minimal", "full"},
+		help:    "answers to ANY over UDP: one RRset (RFC 8482) or all",
+		binding: bindChoice(func(c *Config) *bool { return &c.Server.AnyFull }, false, true)},
+	{key: "server.rotate_answers", kind: kindBool,
+		help:    "the records of a set come in another order each time (RFC 1794)",
+		binding: bind(func(c *Config) *bool { return &c.Server.Rotate })},
+	{key: "server.ede", kind: kindBool, help: "tell clients why (RFC 8914)",
+		binding: bind(func(c *Config) *bool { return &c.Server.EDE })},
 
-	{key: "policy.special_names", kind: kindBool, def: "true",
+	{key: "policy.special_names", kind: kindBool,
 		help: "answer localhost, reverse names of private addresses and other special-use names " +
 			"here (RFC 6761, RFC 6303), but for stub and forward zones",
-		set: func(c *Config, v value) error { c.Special = v.bool; return nil }},
-	{key: "policy.private_addresses", kind: kindList, def: "[]",
+		binding: bind(func(c *Config) *bool { return &c.Server.Special })},
+	{key: "policy.private_addresses", kind: kindList,
 		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",
-		set: func(c *Config, v value) (err error) {
-			c.Private.Networks, err = prefixes(v.list)
-			return err
-		}},
-	{key: "policy.private_domains", kind: kindList, def: "[]",
+		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.Private.Networks },
+			prefixes)},
+	{key: "policy.private_domains", kind: kindList,
 		help: "names at and below which answers may hold private addresses",
-		set: func(c *Config, v value) (err error) {
-			c.Private.Domains, err = domainNames(v.list)
-			return err
-		}},
-	{key: "policy.access", kind: kindRules, def: defaultAccess(),
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.Private.Domains },
+			domainNames)},
+	{key: "policy.access", kind: kindRules,
 		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse " +
 			"or drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest " +
 			"decides; all others are refused",
-		set: setAccess},
+		binding: bindList(func(c *Config) *[]policy.Rule { return &c.Policy.Access },
+			accessRules)},
 }...)
-
-// defaultAccess allows this machine and private networks.
-func defaultAccess() string {
-	var items []string
-	for _, p := range policy.Private {
-		items = append(items, p+" allow")
-	}
-	return quoteList(items)
-}
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.
@@ -360,30 +363,26 @@ func addrPorts(list []string, port uint16) (out []netip.AddrPort, err error) {
 // adminPort is the admin listener's own.
 const adminPort = 5380
 
-func setAdmin(c *Config, v value) error {
-	c.Admin = ""
-	if v.text == "" {
-		return nil
+// adminAddress reads the address of the admin listener, "" for none.
+func adminAddress(s string) (string, error) {
+	if s == "" {
+		return "", nil
 	}
-	a, err := address(v.text, adminPort)
-	if err == nil {
-		c.Admin = a.String()
+	a, err := address(s, adminPort)
+	if err != nil {
+		return "", err
 	}
-	return err
+	return a.String(), nil
 }
 
-func setNSID(c *Config, v value) error {
-	c.NSID = v.text
-	if _, err := server.HexOrText(v.text); err != nil {
+func setNSID(c *Config, v value) (err error) {
+	if c.Server.NSID = nil; v.text == "" {
+		return nil
+	}
+	if c.Server.NSID, err = server.HexOrText(v.text); err != nil {
 		return fmt.Errorf("%q is not hexadecimal; for text write ascii_%s", v.text, v.text)
 	}
 	return nil
-}
-
-// setInsecure takes negative trust anchors.
-func setInsecure(c *Config, v value) (err error) {
-	c.Insecure, err = domainNames(v.list)
-	return err
 }
 
 // domainNames reads domain names.
@@ -453,20 +452,20 @@ func setHints(c *Config, v value) error {
 		if err != nil {
 			return inField("address", fmt.Errorf("address %q is no IP address", r.text("address")))
 		}
-		c.RootHints = append(c.RootHints, Hint{n, a})
+		c.RootHints = append(c.RootHints, cache.NameServer{Name: n, Addrs: []netip.Addr{a}})
 		return nil
 	})
 }
 
 func setSecret(c *Config, v value) error {
-	c.CookieSecret = v.text
-	if b, err := hex.DecodeString(v.text); v.text != "" && (err != nil || len(b) != 16) {
+	if v.text == "" {
+		c.Server.Secret = nil
+		return nil
+	}
+	b, err := hex.DecodeString(v.text)
+	if err != nil || len(b) != len(c.Server.Secret) {
 		return fmt.Errorf("the secret takes 32 hexadecimal digits")
 	}
+	c.Server.Secret = (*[16]byte)(b)
 	return nil
-}
-
-func setAccess(c *Config, v value) (err error) {
-	c.Access, err = accessRules(v.list)
-	return err
 }

@@ -33,10 +33,6 @@ var forwardedHeaders = map[string]transport.ForwardedHeader{"": transport.Either
 // listenKeys makes a row for each transport.
 func listenKeys() (rows []key) {
 	for _, p := range transport.Protocols() {
-		def := "[]"
-		if !p.Encrypted() && !p.HTTP() { // DNS as it always was is served without a configuration
-			def = "[127.0.0.1:5300]"
-		}
 		fields := []string{"address", "access[]"}
 		if p.Proxied() {
 			fields = append(fields, "proxy_from[]")
@@ -66,15 +62,39 @@ func listenKeys() (rows []key) {
 				" believed: forwarded or x-forwarded-for, the one that they set; if it is not" +
 				" given, either, and requests with both are refused)"
 		}
-		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, def: def,
-			fields: fields, help: help,
-			set: func(c *Config, v value) (err error) {
-				c.Listen[p],
-					err = listeners(p, v)
-				return
-			}})
+		rows = append(rows, key{key: "listen." + p.String(), kind: kindRecords, fields: fields,
+			help: help, binding: bindListeners(p)})
 	}
 	return rows
+}
+
+// defaultListeners serve DNS as it always was: over UDP and TCP, on this machine.
+func defaultListeners() map[transport.Protocol][]Listener {
+	listen := map[transport.Protocol][]Listener{}
+	for _, p := range transport.Protocols() {
+		if !p.Encrypted() && !p.HTTP() {
+			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 5300)
+			listen[p] = []Listener{{Key: Item("listen."+p.String(), 0), Addr: at}}
+		}
+	}
+	return listen
+}
+
+// bindListeners ties a key to the listeners of a transport. By default these have only addresses.
+func bindListeners(p transport.Protocol) binding {
+	return binding{
+		set: func(c *Config, v value) error {
+			list, err := listeners(p, v)
+			c.Listen[p] = list
+			return err
+		},
+		get: func(c *Config) (v value) {
+			for _, l := range c.Listen[p] {
+				v.records = append(v.records, record{"address": {l.Addr.String()}})
+			}
+			return v
+		},
+	}
 }
 
 func listeners(p transport.Protocol, v value) (out []Listener, err error) {
@@ -162,7 +182,7 @@ func accessRule(s string) (policy.Rule, error) {
 }
 
 func setCertificates(c *Config, v value) error {
-	c.Certificates = nil
+	c.Transport.Certificates = nil
 	return v.each(func(_ int, r record) error {
 		f := transport.CertificateFile{Certificate: r.text("certificate"), Key: r.text("key")}
 		if f.Key == "" {
@@ -171,36 +191,36 @@ func setCertificates(c *Config, v value) error {
 		if f.Certificate == "" {
 			return fmt.Errorf("an entry lacks its certificate")
 		}
-		c.Certificates = append(c.Certificates, f)
+		c.Transport.Certificates = append(c.Transport.Certificates, f)
 		return nil
 	})
 }
 
-func setPath(c *Config, v value) error {
-	if !strings.HasPrefix(v.text, "/") || strings.ContainsAny(v.text, "?#{} ") ||
-		len(v.text) > 100 {
-		return fmt.Errorf("%q is no path such as /dns-query", v.text)
+// path reads the path of DNS over HTTPS.
+func path(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?#{} ") || len(s) > 100 {
+		return "", fmt.Errorf("%q is no path such as /dns-query", s)
 	}
-	c.DoHPath = v.text
-	return nil
+	return s, nil
 }
 
+// setADN takes the name that clients authenticate this resolver by (RFC 9463, section 3.1.1).
 func setADN(c *Config, v value) (err error) {
+	c.Discovery.Name = wire.Name{}
 	if v.text != "" {
-		if c.DiscoveryName, err = wire.ParseName(v.text); err == nil && c.DiscoveryName.IsRoot() {
+		if c.Discovery.Name, err = wire.ParseName(v.text); err == nil && c.Discovery.Name.IsRoot() {
 			err = fmt.Errorf("the root is no name of a resolver")
 		}
 	}
 	return err
 }
 
-func setInfoURL(c *Config, v value) error {
-	// RFC 9606, section 5; one character-string
-	if v.text != "" && (!strings.HasPrefix(v.text, "https://") || len(v.text) > 200) {
-		return fmt.Errorf("%q is no https URL of up to 200 octets", v.text)
+// infoURL reads a URL for people (RFC 9606, section 5). It is one character-string.
+func infoURL(s string) (string, error) {
+	if s != "" && (!strings.HasPrefix(s, "https://") || len(s) > 200) {
+		return "", fmt.Errorf("%q is no https URL of up to 200 octets", s)
 	}
-	c.InfoURL = v.text
-	return nil
+	return s, nil
 }
 
 func addrs(list []string) (out []netip.Addr, err error) {

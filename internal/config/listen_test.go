@@ -41,13 +41,14 @@ resolver:
 		len(c.Listen[transport.DoHPlain][0].ForwardedFrom) != 1 || !c.Encrypted() {
 		t.Errorf("listeners: %+v", c.Listen)
 	}
-	if len(c.Certificates) != 2 || filepath.Base(c.Certificates[0].Key) != "one.pem" ||
-		filepath.Base(c.Certificates[1].Key) != "two.key" {
-		t.Errorf("certificates: %+v", c.Certificates)
+	if len(c.Transport.Certificates) != 2 ||
+		filepath.Base(c.Transport.Certificates[0].Key) != "one.pem" ||
+		filepath.Base(c.Transport.Certificates[1].Key) != "two.key" {
+		t.Errorf("certificates: %+v", c.Transport.Certificates)
 	}
 	if z := c.Zones; len(z) != 2 || z[0].Via != transport.DoT || z[0].Addrs[0].Port() != 853 ||
-		!z[0].Fallback || z[1].Via != transport.DoH3 || len(z[1].TLSPins) != 1 ||
-		z[1].Path != "/q" {
+		!z[0].Fallback || z[1].Via != transport.DoH3 || len(z[1].Peer.Pins) != 1 ||
+		z[1].Peer.Path != "/q" {
 		t.Errorf("zones: %+v", z)
 	}
 	if !strings.Contains(c.text["listen.dot"],
@@ -70,8 +71,8 @@ connections: {memory: 8MiB}
 		t.Fatal(err)
 	}
 	if d := c.Listen[transport.DoT]; !d[0].ProxyInside || d[1].ProxyInside ||
-		c.Connections.Octets != 8<<20 {
-		t.Errorf("dot: %+v, %d octets", d, c.Connections.Octets)
+		c.Transport.Gate.Memory != 8<<20 {
+		t.Errorf("dot: %+v, %d bytes", d, c.Transport.Gate.Memory)
 	}
 	for p, want := range map[transport.Protocol]transport.ForwardedHeader{
 		transport.DoH: transport.XForwardedFor, transport.DoH3: transport.EitherForwarded,

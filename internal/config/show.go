@@ -50,6 +50,8 @@ func (k *key) render(v value) string {
 			items = append(items, k.renderRecord(r))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
+	case kindDuration:
+		return v.duration.String()
 	case kindString, kindTime, kindPath:
 		return strconv.Quote(v.text)
 	}
@@ -85,7 +87,7 @@ func quoteList(l []string) string {
 // Schema writes a JSON schema of the file.
 func Schema(w io.Writer) error {
 	type object = map[string]any
-	root := object{}
+	root, byDefault := object{}, defaults()
 	for i := range keys {
 		k := &keys[i]
 		s, name, _ := strings.Cut(k.key, ".")
@@ -95,8 +97,8 @@ func Schema(w io.Writer) error {
 			root[s] = sec
 		}
 		p := object{"description": k.help}
-		if k.def != "" && k.kind != kindList && k.kind != kindRecords && k.kind != kindRules {
-			p["default"] = k.def
+		if def := k.valueOf(byDefault).text; def != "" {
+			p["default"] = def
 		}
 		switch k.kind {
 		case kindBool:

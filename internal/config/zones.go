@@ -116,23 +116,24 @@ func (z *Zone) transport(r record) error {
 		}
 		z.Via = p
 	}
-	z.TLSName, z.TLSRoots, z.Path = r.text("tls_name"), r.text("tls_ca"), r.text("path")
+	z.TLSRoots = r.text("tls_ca")
+	z.Peer = &transport.Peer{Name: r.text("tls_name"), Path: r.text("path")}
 	for _, p := range r["tls_pins"] {
 		b, err := base64.StdEncoding.DecodeString(p)
 		if err != nil || len(b) != 32 {
 			return fmt.Errorf("tls_pins: %q is not a SHA-256 digest in base64", p)
 		}
-		z.TLSPins = append(z.TLSPins, [32]byte(b))
+		z.Peer.Pins = append(z.Peer.Pins, [32]byte(b))
 	}
-	switch identified := z.TLSName != "" || len(z.TLSPins) > 0; {
+	switch identified := z.Peer.Name != "" || len(z.Peer.Pins) > 0; {
 	case z.Via.Encrypted() && !identified:
 		return fmt.Errorf("transport %v needs tls_name or tls_pins: who the servers have to be",
 			z.Via)
 	case !z.Via.Encrypted() && (identified || z.TLSRoots != "" || z.Fallback):
 		return fmt.Errorf("tls_name, tls_pins, tls_ca and fallback are for transports that encrypt")
-	case z.Path != "" && (!z.Via.HTTP() || !strings.HasPrefix(z.Path, "/")):
+	case z.Peer.Path != "" && (!z.Via.HTTP() || !strings.HasPrefix(z.Peer.Path, "/")):
 		web := names(transport.Protocols(transport.Protocol.Upstream, transport.Protocol.HTTP))
-		return fmt.Errorf("path %q: it is for %s, and begins with /", z.Path,
+		return fmt.Errorf("path %q: it is for %s, and begins with /", z.Peer.Path,
 			strings.Join(web, " and "))
 	}
 	return nil
@@ -157,16 +158,16 @@ func protocol(name string, among []transport.Protocol) (transport.Protocol, bool
 	return among[i], true
 }
 
-func setOpportunistic(c *Config, v value) error {
-	c.Opportunistic = nil
+// opportunistic reads the transports that authorities are probed for.
+func opportunistic(list []string) (out []transport.Protocol, err error) {
 	among := transport.Protocols(transport.Protocol.Opportunistic)
-	for i, s := range v.list {
+	for i, s := range list {
 		p, ok := protocol(s, among)
-		if !ok || slices.Contains(c.Opportunistic, p) {
-			return inItem(i, fmt.Errorf("%q is not %s, or stands here twice", s,
+		if !ok || slices.Contains(out, p) {
+			return out, inItem(i, fmt.Errorf("%q is not %s, or stands here twice", s,
 				strings.Join(names(among), " or ")))
 		}
-		c.Opportunistic = append(c.Opportunistic, p)
+		out = append(out, p)
 	}
-	return nil
+	return out, nil
 }

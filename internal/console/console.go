@@ -18,6 +18,18 @@ import (
 	"bailiwick/internal/guard"
 )
 
+// Config is what the operator decides about the two.
+type Config struct {
+	Listen string // address of the admin listener, "" for none
+	Socket string // path of the control socket, "" for none, or AutoSocket
+}
+
+// AutoSocket stands for the usual path of the control socket.
+const AutoSocket = "auto"
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config { return Config{Listen: "127.0.0.1:5380", Socket: AutoSocket} }
+
 // Console is the admin HTTP listener.
 type Console struct {
 	http  http.Server

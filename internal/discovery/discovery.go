@@ -11,6 +11,17 @@ import (
 	"bailiwick/wire"
 )
 
+// Config is what the operator decides about discovery.
+type Config struct {
+	Enabled bool
+	Name    wire.Name    // of this resolver; zero: the certificate's first
+	Addrs   []netip.Addr // that clients reach it at; none: those of the listeners
+	URL     string       // of information for people (RFC 9606), "" for none
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config { return Config{Enabled: true} }
+
 // Endpoint is an encrypted transport at a port.
 type Endpoint struct {
 	ALPN  []string // identifiers, such as dot, h2, h3, doq

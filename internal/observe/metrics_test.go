@@ -27,8 +27,8 @@ var rewrite = flag.Bool("rewrite", false, "write testdata/metrics")
 // A metric that is renamed breaks dashboards: the names and labels are in a file.
 func TestMetricNames(t *testing.T) {
 	m := New()
-	store := cache.New(1<<20, cache.TTLLimits{})
-	r := resolver.New(resolver.Config{}, resolver.Parts{Cache: store,
+	store := cache.New(cache.Default())
+	r := resolver.New(resolver.Default(), resolver.Parts{Cache: store,
 		Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.Query(transport.UDP, wire.TypeA)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Action is what becomes of a client's query.
@@ -19,19 +20,16 @@ const (
 	Drop          // no answer at all
 )
 
+// actions are their words.
+var actions = []string{"allow", "snoop", "refuse", "drop"}
+
 // ParseAction reads an action.
 func ParseAction(s string) (Action, error) {
-	switch s {
-	case "allow":
-		return Allow, nil
-	case "snoop":
-		return Snoop, nil
-	case "refuse":
-		return Refuse, nil
-	case "drop":
-		return Drop, nil
+	i := slices.Index(actions, s)
+	if i < 0 {
+		return 0, fmt.Errorf("action %q is not one of %s", s, strings.Join(actions, ", "))
 	}
-	return 0, fmt.Errorf("action %q is not one of allow, snoop, refuse, drop", s)
+	return Action(i), nil
 }
 
 // Rule gives a network an action.
@@ -40,6 +38,9 @@ type Rule struct {
 	Action Action
 	View   *View // nil: that of the listener
 }
+
+// String returns the rule as it is written in a configuration.
+func (r Rule) String() string { return r.Net.String() + " " + actions[r.Action] }
 
 // ACL decides by client address: the longest network that holds it. The zero value refuses
 // everybody.
@@ -54,10 +55,24 @@ type rule4 struct {
 	*Rule
 }
 
-// Private are the networks that may ask by default: this machine, and addresses that are not routed
+// private are the networks that may ask by default: this machine, and addresses that are not routed
 // (RFC 1918, RFC 4193, RFC 6598, RFC 3927, RFC 4291).
-var Private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+var private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
 	"100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
+
+// Config is what the operator decides about policy.
+type Config struct {
+	Access  []Rule
+	Private PrivateAddresses
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() (c Config) {
+	for _, p := range private {
+		c.Access = append(c.Access, Rule{Net: netip.MustParsePrefix(p), Action: Allow})
+	}
+	return c
+}
 
 // NewACL returns an ACL of these rules. Of two for one network the later holds.
 func NewACL(rules []Rule) *ACL {

@@ -10,11 +10,7 @@ func TestACLDecides(t *testing.T) {
 		return Rule{Net: netip.MustParsePrefix(net),
 			Action: a}
 	}
-	var private []Rule
-	for _, n := range Private {
-		private = append(private, rule(n, Allow))
-	}
-	byDefault := NewACL(private)
+	byDefault := NewACL(Default().Access)
 	for _, c := range []struct {
 		name string
 		acl  *ACL

@@ -1,0 +1,173 @@
+package config
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml/parser"
+
+	"bailiwick/transport"
+)
+
+// read gives a key the value that a text is in YAML.
+func read(t *testing.T, k *key, c *Config, text string) {
+	t.Helper()
+	f, err := parser.ParseBytes([]byte("v: "+text+"\n"), 0)
+	if err != nil {
+		t.Fatalf("%s: %s: %v", k.key, text, err)
+	}
+	values, _ := mapping(f.Docs[0].Body)
+	v, err := k.read(values[0].Value)
+	if err != nil {
+		t.Fatalf("%s: %s: %v", k.key, text, err)
+	}
+	if err := k.set(c, v); err != nil {
+		t.Fatalf("%s: %s: %v", k.key, text, err)
+	}
+}
+
+// What `config show` prints of the default, and the schema says of it, is what the packages'
+// defaults are: read into a configuration that has nothing yet, the rows make these, all of them.
+func TestRowsReadTheDefaultsOfThePackages(t *testing.T) {
+	shown := Default().text
+	isDefault(t, "shown", func(k *key) string { return shown[k.key] })
+	isDefault(t, "of the schema", func(k *key) string {
+		return cmp.Or(k.valueOf(defaults()).text, shown[k.key])
+	})
+}
+
+// isDefault reads a text for each key.
+func isDefault(t *testing.T, what string, text func(k *key) string) {
+	t.Helper()
+	c := &Config{Listen: map[transport.Protocol][]Listener{}}
+	c.Resolver.Hints = defaults().Resolver.Hints // the one default that is no value of a key
+	for i := range keys {
+		read(t, &keys[i], c, text(&keys[i]))
+	}
+	for p, l := range c.Listen {
+		if len(l) == 0 {
+			delete(c.Listen, p)
+		}
+	}
+	got, want := reflect.ValueOf(*c), reflect.ValueOf(*defaults())
+	for i := range got.NumField() {
+		f, has, wants := got.Type().Field(i), got.Field(i), want.Field(i)
+		if f.IsExported() && !reflect.DeepEqual(has.Interface(), wants.Interface()) {
+			t.Errorf("%s, %s: got %+v, want %+v", what, f.Name, has, wants)
+		}
+	}
+}
+
+// other is a value that a key does not have by default.
+func (k *key) other() string {
+	v := k.valueOf(defaults())
+	switch k.kind {
+	case kindBool:
+		if v.bool {
+			return "false"
+		}
+		return "true"
+	case kindInt:
+		if v.int == k.max {
+			return strconv.FormatInt(v.int-1, 10)
+		}
+		return strconv.FormatInt(v.int+1, 10)
+	case kindSize:
+		return sizeText(2 * v.int)
+	case kindDuration:
+		return durationText(v.duration + time.Second)
+	case kindTime:
+		return "2026-01-31T00:00:00Z"
+	case kindChoice:
+		return k.choices[(v.choice+1)%len(k.choices)]
+	case kindPath:
+		return "/some/file"
+	}
+	return map[string]string{
+		"doh.path": "/q", "discovery.name": "dns.example", "discovery.addresses": "[192.0.2.1]",
+		"discovery.info_url": "https://example.net/", "admin.listen": "127.0.0.1:1",
+		"resolver.do_not_query": "[192.0.2.0/24]", "resolver.opportunistic": "[dot]",
+		"trust_anchors.insecure": "[lab.example.]", "policy.private_addresses": "[10.0.0.0/8]",
+		"policy.private_domains": "[corp.example.]", "policy.access": "[10.0.0.0/8 drop]",
+		"trust_anchors.records": "[x]", "server.identity": "me", "server.version": "1",
+	}[k.key]
+}
+
+// A row changes the field that it prints, and none that another row prints.
+func TestRowsBindAFieldOfTheirOwn(t *testing.T) {
+	tried := 0
+	for i := range keys {
+		k := &keys[i]
+		text := k.other()
+		if k.get == nil || strings.HasPrefix(k.key, "listen.") {
+			continue
+		}
+		if text == "" {
+			t.Errorf("%s: there is no value to try", k.key)
+			continue
+		}
+		tried++
+		c := defaults()
+		read(t, k, c, text)
+		var changed []string
+		for j := range keys {
+			if o := &keys[j]; o.render(o.valueOf(c)) != o.render(o.valueOf(defaults())) {
+				changed = append(changed, o.key)
+			}
+		}
+		if !slices.Equal(changed, []string{k.key}) {
+			t.Errorf("%s: %s changes %v", k.key, text, changed)
+		}
+		v := k.valueOf(c)
+		again := defaults()
+		read(t, k, again, k.render(v))
+		if !reflect.DeepEqual(again, c) {
+			t.Errorf("%s: %s is printed as %s, which is another value", k.key, text, k.render(v))
+		}
+	}
+	if tried < len(keys)*3/4 {
+		t.Errorf("%d of %d rows were tried", tried, len(keys))
+	}
+}
+
+// A value of 0 is the value 0 wherever it is allowed; no field takes it for one that is not set.
+func TestZeroIsAValue(t *testing.T) {
+	c, err := parse("b.yaml", []byte("validator: {nsec3_iterations: 0, skew: 0}\n"+
+		"cache: {max_ttl: 0, max_negative_ttl: 0s, min_ttl: 0}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := c.Resolver.Validation; v.MaxIterations != 0 || v.Skew != 0 {
+		t.Errorf("validator: %+v", v)
+	}
+	if c.Cache.Max != 0 || c.Cache.MaxNegative != 0 {
+		t.Errorf("cache: %+v", c.Cache)
+	}
+}
+
+// A range holds for what a duration is, not for its whole seconds; and a time that no signature can
+// have is none.
+func TestRangesHoldForFractions(t *testing.T) {
+	for text, want := range map[string]string{
+		"validator: {skew: -500ms}":                "from 0 to 86400",
+		"cache: {min_ttl: -1ms}":                   "from 0 to 86400",
+		"connections: {idle: 3600.5s}":             "from 1 to 3600",
+		"connections: {idle: 999ms}":               "from 1 to 3600",
+		"validator: {time: 0001-01-01T00:00:00Z}":  "is not a time",
+		"clock: {start: \"1969-12-31T23:59:59Z\"}": "is not a time",
+	} {
+		if _, err := parse("b.yaml", []byte(text)); err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	if c, err := parse("b.yaml", []byte("connections: {idle: 1500ms}")); err != nil ||
+		c.Transport.Gate.Idle != 1500*time.Millisecond {
+		t.Errorf("a second and a half: %v", err)
+	}
+}

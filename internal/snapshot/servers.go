@@ -1,0 +1,76 @@
+// Servers that the operator names in files, and who they have to be.
+
+package snapshot
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/cache"
+	"bailiwick/internal/config"
+	"bailiwick/wire"
+)
+
+// loadRoots returns the certificates that a zone's servers' are issued by.
+func loadRoots(path string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return roots, nil
+}
+
+// loadHints returns the root's servers: from the configuration, a file, or built in.
+func loadHints(cfg *config.Config) ([]cache.NameServer, error) {
+	switch {
+	case len(cfg.RootHints) > 0:
+		return cfg.RootHints, nil
+	case cfg.RootHintsFile != "":
+		return readHints(cfg.RootHintsFile)
+	}
+	return cfg.Resolver.Hints, nil
+}
+
+// readHints takes the addresses of a hints file.
+func readHints(path string) ([]cache.NameServer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("root hints: %w", err)
+	}
+	defer f.Close()
+	var hints []cache.NameServer
+	p := dns.NewZoneParser(f, ".", path)
+	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		var ip net.IP
+		switch a := rr.(type) {
+		case *dns.A:
+			ip = a.A
+		case *dns.AAAA:
+			ip = a.AAAA
+		default:
+			continue
+		}
+		name, err := wire.ParseName(rr.Header().Name)
+		if err != nil {
+			return nil, fmt.Errorf("root hints: %w", err)
+		}
+		addr, _ := netip.AddrFromSlice(ip)
+		hints = append(hints, cache.NameServer{Name: name, Addrs: []netip.Addr{addr.Unmap()}})
+	}
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("root hints: %w", err)
+	}
+	if len(hints) == 0 {
+		return nil, fmt.Errorf("root hints %s hold no address", path)
+	}
+	return hints, nil
+}

@@ -1,0 +1,113 @@
+// Package snapshot is what the operator configured as one immutable value: the configuration, and
+// everything that it names, loaded. That is all that serve does with a configuration short of
+// opening sockets. `config check` does the same, and so finds whatever serve would refuse.
+package snapshot
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
+	"bailiwick/internal/console"
+	"bailiwick/internal/policy"
+	"bailiwick/resolver"
+	"bailiwick/transport"
+	"bailiwick/trustanchor"
+)
+
+// Snapshot is a configuration with all that it names.
+type Snapshot struct {
+	Config       *config.Config
+	Anchors      *trustanchor.Set
+	Certificates transport.CertificateSource // nil if nothing is encrypted
+	Resolver     resolver.Config             // that of Config, with hints and zones
+}
+
+// Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
+func Load(cfg *config.Config) (*Snapshot, config.Findings) {
+	s := &Snapshot{Config: cfg}
+	var found, f config.Findings
+	if _, moves := clock.Default().(interface{ Set(time.Time) }); !cfg.ClockStart.IsZero() &&
+		!moves {
+		found = append(found, cfg.Error("clock.start",
+			"clock.start is for builds with the tag testclock"))
+	}
+	s.Anchors, f = loadAnchors(cfg)
+	found = append(found, f...)
+	s.Certificates, f = LoadCertificates(cfg)
+	found = append(found, f...)
+	s.Resolver, f = loadServers(cfg)
+	found = append(found, f...)
+	if _, err := transport.NewTickets(cfg.Transport.Tickets); err != nil {
+		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
+	}
+	if why := unfitSocket(cfg.Console.Socket); why != "" {
+		found = append(found, cfg.Error("control.socket", "control socket %s: %s",
+			cfg.Console.Socket, why))
+	}
+	return s, append(found, cfg.Warnings()...).Sorted()
+}
+
+// loadServers completes the resolver's configuration with the servers that the operator names.
+func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
+	var found config.Findings
+	rc := cfg.Resolver
+	hints, err := loadHints(cfg)
+	if err != nil {
+		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
+	}
+	rc.Hints, rc.Referrals = hints, snooped(cfg)
+	for _, z := range cfg.Zones {
+		zone := z.Zone
+		if z.TLSRoots != "" {
+			peer := *z.Peer
+			if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
+				found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
+					err))
+			}
+			zone.Peer = &peer
+		}
+		rc.Zones = append(rc.Zones, zone)
+	}
+	return rc, found
+}
+
+// snooped reports whether anybody may look into the caches.
+func snooped(cfg *config.Config) bool {
+	snoops := func(r policy.Rule) bool { return r.Action == policy.Snoop }
+	found := slices.ContainsFunc(cfg.Policy.Access, snoops)
+	for _, listeners := range cfg.Listen {
+		for _, l := range listeners {
+			found = found || slices.ContainsFunc(l.Access, snoops)
+		}
+	}
+	return found
+}
+
+// maxSocketPath is the longest path of a Unix socket on any system that this runs on, in octets.
+const maxSocketPath = 103
+
+// unfitSocket says why no socket can be made at a path, "" if nothing speaks against it.
+func unfitSocket(path string) string {
+	if path == "" || path == console.AutoSocket {
+		return ""
+	}
+	if len(path) > maxSocketPath {
+		return fmt.Sprintf("the path has %d octets, sockets take up to %d", len(path),
+			maxSocketPath)
+	}
+	folder := filepath.Dir(path)
+	if st, err := os.Stat(folder); err != nil {
+		return err.Error()
+	} else if !st.IsDir() {
+		return folder + " is no folder"
+	}
+	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket == 0 {
+		return "there is something else than a socket"
+	}
+	return ""
+}
