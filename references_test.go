@@ -142,7 +142,7 @@ func metricsReference(t *testing.T) string {
 	r := resolver.New(resolver.Default(),
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
-	m.WatchGate(transport.NewGate(transport.GateConfig{}))
+	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

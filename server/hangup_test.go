@@ -175,7 +175,7 @@ func TestHangUpOfAConnectionEndsTheFetch(t *testing.T) {
 	})
 	l, err := transport.Listen(transport.TCP, transport.Spec{
 		Addr: netip.MustParseAddrPort("127.0.0.1:0"), Observer: idleObserver{},
-		Gate: transport.NewGate(transport.GateConfig{})})
+		Gate: transport.NewGate(transport.Default().Gate)})
 	if err != nil {
 		t.Fatal(err)
 	}

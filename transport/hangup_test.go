@@ -189,7 +189,7 @@ func TestHangUpEndsTheQuery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, w := newPatient(), &witness{}
 			hangUp := c.ask(t, listenBy(t, c.protocol, h, w, func(s *Spec) {
-				s.Gate = NewGate(GateConfig{Idle: time.Minute}) // silence is no hang-up
+				s.Gate = gateOf(GateConfig{Idle: time.Minute}) // silence is no hang-up
 			}))
 			h.wait(t)
 			hangUp()

@@ -53,10 +53,6 @@ const (
 	maxLingering = 256
 	// lingerTime is how long a connection is read on after its end was told.
 	lingerTime = time.Second
-	// ticketRotation is how long session tickets are made with one key: with twice that they live,
-	// within a working day of clients and far below the seven days that RFC 8446, section 4.6.1
-	// allows.
-	ticketRotation = 8 * time.Hour
 	// maxHeld is how many octets are held for all client connections together: messages that are
 	// not whole and answers that are not taken. The nearest real case is a proxy for thousands with
 	// a slow link; each connection may hold maxUnsent of both.

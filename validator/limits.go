@@ -4,11 +4,7 @@
 
 package validator
 
-import (
-	"time"
-
-	"bailiwick/wire"
-)
+import "bailiwick/wire"
 
 // Limits of what judging may cost. docs/limits.md compares them with those of other resolvers.
 const (
@@ -69,10 +65,6 @@ const (
 	// maxKnownHashes is how many NSEC3 hashes are remembered, process-wide, for zones that iterate;
 	// about 200 octets each. They are free of maxHashBlocks.
 	maxKnownHashes = 4096
-
-	// defaultSkew is how far this machine's clock may be off: a minute is more than what a clock is
-	// off that is set over the network, and little beside the lifetime of signatures.
-	defaultSkew = time.Minute
 
 	// defaultSignatureCache is how many verification results are remembered, process-wide; 33
 	// octets each.
