@@ -281,7 +281,7 @@ func TestPrefetch(t *testing.T) {
 }
 
 // Beyond the limit on resolutions the oldest give way, and say why.
-func TestOldestGiveWay(t *testing.T) {
+func TestMaxFlightsOldestGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) { c.MaxFlights = 1 })
 		done := make(chan *resolver.Answer)

@@ -21,3 +21,13 @@ func (r *Resolver) OpenTries() int { return int(r.infra.beside.Load()) }
 
 // PaidBy has somebody else pay, too, for what a query spends on judging.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
+
+// The limits that tests in the other package compare with.
+const (
+	MaxAttempts    = maxAttempts
+	MaxForms       = maxForms
+	MaxLocalTries  = maxLocalTries
+	MaxOutstanding = maxOutstanding
+	MaxNeeds       = maxNeeds
+	MaxProbes      = maxProbes
+)

@@ -119,7 +119,10 @@ func (s *stream) wait(octets int) waiting {
 // readOut ends the writing side, and reads until the client has ended its own or lingerTime is
 // over: closing while something is unread would reset the connection, and the answers with it.
 func (c *conn) readOut() {
-	t, ok := c.socket.(*net.TCPConn)
+	t, ok := c.socket.(interface {
+		net.Conn
+		CloseWrite() error
+	})
 	if !ok || t.CloseWrite() != nil {
 		return
 	}

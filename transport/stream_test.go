@@ -204,6 +204,32 @@ func TestRFC7766HalfClose(t *testing.T) {
 	}
 }
 
+// halfClosing is a connection in memory whose writing side can be closed by itself.
+type halfClosing struct{ net.Conn }
+
+func (halfClosing) CloseWrite() error { return nil }
+
+// A client that has had its share of queries and writes on is read for a while, so that the last
+// answers reach it, but no more than maxReadOut octets.
+func TestMaxReadOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, ours := net.Pipe()
+		c := newConn(&acceptor{protocol: TCP, spec: Spec{Observer: &witness{},
+			Gate: NewGate(GateConfig{})}}, halfClosing{ours})
+		c.burst = newBurst(ours)
+		written := make(chan int)
+		go func() {
+			n, _ := client.Write(make([]byte, 4*maxReadOut))
+			written <- n
+		}()
+		c.readOut()
+		_ = ours.Close()
+		if n := <-written; n < maxReadOut || n >= maxReadOut+len(c.buf) {
+			t.Errorf("%d octets are read", n)
+		}
+	})
+}
+
 func FuzzStream(f *testing.F) {
 	f.Add(appendFrame(appendFrame(nil, query("fast")), query("serve")))
 	f.Add([]byte{0, 5, 1, 2, 3, 4, 5})

@@ -79,6 +79,38 @@ func TestMaxSilence(t *testing.T) {
 	}
 }
 
+// A server that answers nothing has maxUpstreamConns connections with maxInFlight questions each,
+// and no more: the next question fails at once and reaches nobody.
+func TestMaxUpstreamConns(t *testing.T) {
+	at, asked := tcpServer(t)
+	n, peer := exchanger(t), &Peer{}
+	ask := func(ended chan<- error) {
+		_, err := n.Exchange(t.Context(), Request{Server: at, Via: TCP, Peer: peer,
+			Query: query("fast"), Timeout: time.Minute})
+		ended <- err
+	}
+	conns, ignored := map[net.Conn]int{}, make(chan error, maxUpstreamConns*maxInFlight)
+	for range maxUpstreamConns * maxInFlight {
+		go ask(ignored)
+		conns[(<-asked).conn]++
+	}
+	for _, questions := range conns {
+		if questions != maxInFlight || len(conns) != maxUpstreamConns {
+			t.Fatalf("%d connections, one with %d questions", len(conns), questions)
+		}
+	}
+	ended := make(chan error, 1)
+	go ask(ended)
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("one question more is answered")
+		}
+	case <-asked:
+		t.Error("one question more reaches the server")
+	}
+}
+
 // RFC 7766, section 7: a reply that has the ID of a question in work, but is to another
 // question, is nobody's; and whoever sends it is believed nothing more.
 func TestRFC7766RepliesMatchTheirQuestions(t *testing.T) {

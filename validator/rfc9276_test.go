@@ -110,3 +110,16 @@ func TestRFC9276LimitOfZeroIterationsIsNoOther(t *testing.T) {
 		t.Errorf("a denial of the cache with an iteration proves %v", kind)
 	}
 }
+
+// No configuration has more iterations computed than what maxHashBlocks is made for.
+func TestHighestNSEC3Iterations(t *testing.T) {
+	for asked, want := range map[int]int{0: 0, 10: 10,
+		highestNSEC3Iterations:     highestNSEC3Iterations,
+		highestNSEC3Iterations + 1: highestNSEC3Iterations, 65535: highestNSEC3Iterations} {
+		cfg := Default()
+		cfg.MaxIterations = asked
+		if got := New(cfg).cfg.MaxIterations; got != want {
+			t.Errorf("%d are configured: %d, want %d", asked, got, want)
+		}
+	}
+}

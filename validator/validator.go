@@ -50,6 +50,7 @@ type Validator struct {
 
 // New returns a validator with this configuration.
 func New(c Config) *Validator {
+	c.MaxIterations = min(c.MaxIterations, highestNSEC3Iterations)
 	v := &Validator{cfg: c, disabled: map[uint8]bool{}, results: newResults(c.SignatureCache),
 		tables: newTables(), hashes: newHashes()}
 	v.ownP256 = !c.StandardP256 && p256.Fast && p256.SelfTest() == nil
