@@ -14,13 +14,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/internal/event/eventtest"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -73,29 +73,6 @@ func TestEventsTraceIsATreeOfFetches(t *testing.T) {
 	})
 }
 
-// recorder keeps the events of everything.
-type recorder struct {
-	mu     sync.Mutex
-	events []event.Event
-}
-
-func (r *recorder) Event(e event.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-}
-
-// kinds returns how often each kind was told.
-func (r *recorder) kinds() map[event.Kind]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := map[event.Kind]int{}
-	for _, e := range r.events {
-		n[e.Kind]++
-	}
-	return n
-}
-
 var rewrite = flag.Bool("rewrite", false, "write the trace in testdata")
 
 var keyTags = regexp.MustCompile("key [0-9]+")
@@ -113,7 +90,7 @@ func TestEventsChangeNothingOfWhatIsDone(t *testing.T) {
 				w := lab.Internet(time.Now())
 				in := newNetwork(t, w, distant{w}, nil)
 				if i == 1 {
-					in.parts.Events = &recorder{}
+					in.parts.Events = &eventtest.Recorder{}
 					in = in.withMemory(1 << 24)
 				}
 				a := in.resolve(c.name, c.qtype)
@@ -210,7 +187,7 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
 		in := newNetwork(t, w, distant{w}, nil)
-		r := &recorder{}
+		r := &eventtest.Recorder{}
 		in.parts.Events, in.cfg.Prefetch = r, true
 		in = in.withMemory(1 << 24)
 		for _, c := range outcomes {
@@ -224,7 +201,10 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 		in.resolve("txt.secure.example.", wire.TypeTXT)
 		in.resolve("secure.example.", wire.TypeDNSKEY)
 		time.Sleep(resolver.MaxTime)
-		got := r.kinds()
+		got := map[event.Kind]int{}
+		for _, e := range r.Take() {
+			got[e.Kind]++
+		}
 		for _, k := range []event.Kind{event.Question, event.Answer, event.CacheHit,
 			event.Synthesis,
 			event.FailureHit, event.FetchStart, event.FetchJoin, event.FetchEnd, event.Exchange,
@@ -243,15 +223,16 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
 	closed := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }
 	in := newNetwork(t, lab.Internet(time.Now()), &transport.NetExchanger{Remap: closed}, nil)
-	r := &recorder{}
+	r := &eventtest.Recorder{}
 	in.ask("www.secure.example.", wire.TypeA, resolver.Options{Events: r})
-	for _, e := range r.events {
+	events := r.Take()
+	for _, e := range events {
 		if e.Kind == event.Exchange && e.Cause == cause.Unreachable &&
 			strings.Contains(e.Err.Error(), "connection refused") {
 			return
 		}
 	}
-	t.Errorf("no exchange with the error in %v", r.events)
+	t.Errorf("no exchange with the error in %v", events)
 }
 
 // discard is a sink that costs nothing by itself.

@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/internal/event/eventtest"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -26,31 +27,10 @@ import (
 	"bailiwick/wire"
 )
 
-// recorder keeps the events of everything.
-type recorder struct {
-	mu     sync.Mutex
-	events []event.Event
-}
-
-func (r *recorder) Event(e event.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.events = append(r.events, e)
-}
-
-// take returns the events since it was called last.
-func (r *recorder) take() []event.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := r.events
-	r.events = nil
-	return all
-}
-
 // listenedTo is a front with somebody who listens.
-func listenedTo(t *testing.T, resolving func(*resolver.Config)) (*front, *recorder) {
+func listenedTo(t *testing.T, resolving func(*resolver.Config)) (*front, *eventtest.Recorder) {
 	t.Helper()
-	r := &recorder{}
+	r := &eventtest.Recorder{}
 	f := newFrontAll(t, nil, resolving, &quiet{}, func(p *resolver.Parts) { p.Events = r })
 	return f, r
 }
@@ -141,7 +121,7 @@ func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 			"policy dropped client_dropped 0; done none NOERROR client_dropped"},
 	} {
 		f.askFrom(c.from, c.via, c.name, c.qtype, c.change)
-		events := r.take()
+		events := r.Take()
 		want := c.name + " over " + c.via.String() + "; " + c.want
 		if got := told(events); got != want {
 			t.Errorf("%d\ngot  %s\nwant %s", i, got, want)
@@ -158,7 +138,7 @@ func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 
 // What is left out of an answer is a decision of policy, with how much it is.
 func TestEventsTellOfPrivateAddressesLeftOut(t *testing.T) {
-	r := &recorder{}
+	r := &eventtest.Recorder{}
 	f, _ := guarded(t, func(p *resolver.Parts) { p.Events = r })
 	const begin = "mixed.stranger.example. over udp; "
 	const policy = "policy private addresses left out private_address 1; "
@@ -168,7 +148,7 @@ func TestEventsTellOfPrivateAddressesLeftOut(t *testing.T) {
 		begin + "hit prepared NOERROR; done prepared NOERROR private_address",
 	} {
 		f.ask("mixed.stranger.example.", dns.TypeA, nil)
-		if got := told(r.take()); got != want {
+		if got := told(r.Take()); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -180,7 +160,7 @@ func TestEventsTellOfAClientsLimit(t *testing.T) {
 	f.server.FillPrefix(netip.MustParseAddr("127.0.0.1"))
 	f.ask("www.secure.example.", dns.TypeA, nil)
 	want := "www.secure.example. over udp; limit limit_client; done server SERVFAIL limit_client"
-	if got := told(r.take()); got != want {
+	if got := told(r.Take()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -197,7 +177,7 @@ func (l late) Exchange(ctx context.Context, r transport.Request) ([]byte, error)
 // first one's query, and that the second one waits for it has the second's: nothing is of both.
 func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &recorder{}
+		r := &eventtest.Recorder{}
 		f := newFrontAll(t, nil, func(*resolver.Config) {}, &quiet{}, func(p *resolver.Parts) {
 			p.Events, p.Exchanger = r, late{p.Exchanger}
 		})
@@ -209,7 +189,7 @@ func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 		}
 		wg.Wait()
 		kinds := map[uint64][]event.Kind{}
-		for _, e := range r.take() {
+		for _, e := range r.Take() {
 			kinds[e.Query] = append(kinds[e.Query], e.Kind)
 		}
 		second := []event.Kind{event.ClientQuery, event.Question, event.FetchJoin, event.Answer,
@@ -233,7 +213,7 @@ func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 // done, and all are done.
 func TestEventsTellOfPacedAnswersThroughThePipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &recorder{}
+		r := &eventtest.Recorder{}
 		f := newFrontAll(t, nil, func(*resolver.Config) {}, &quiet{}, func(p *resolver.Parts) {
 			p.Events, p.Exchanger = r, late{p.Exchanger}
 		})
@@ -245,7 +225,7 @@ func TestEventsTellOfPacedAnswersThroughThePipeline(t *testing.T) {
 		}
 		wg.Wait()
 		paced, done := map[uint64]bool{}, map[uint64]bool{}
-		for _, e := range r.take() {
+		for _, e := range r.Take() {
 			switch e.Kind {
 			case event.Paced:
 				if paced[e.Query] = true; done[e.Query] || e.Query == 0 {
@@ -292,13 +272,13 @@ func TestEventsChangeNothingOfWhatClientsHear(t *testing.T) {
 // A panic in the reader's goroutine ends the query with an event too.
 func TestEventsTellOfAQueryThatPanicked(t *testing.T) {
 	tr, f := newTrap(t)
-	r := &recorder{}
+	r := &eventtest.Recorder{}
 	f.server = server.New(server.Default(), server.Parts{Clock: f.clock, Observer: tr,
 		Events: r, Guard: tr.Guard, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(f.server.Close)
 	f.Handler = f.server.Handler(private(), &policy.View{})
 	internalError(t, f.ask("www.secure.example.", dns.TypeA, edns(false))) // it has no resolver
-	events := r.take()
+	events := r.Take()
 	last := events[len(events)-1]
 	if last.Kind != event.ClientResponse || last.Origin != event.OriginServer ||
 		last.Cause != cause.InternalError || last.RCode != wire.RCodeServFail {
