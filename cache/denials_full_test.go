@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/wire"
 )
 
@@ -29,6 +31,7 @@ func offers(d *Denials, i int, at time.Time) bool {
 // maxDenials is a bound, and a list that is full takes new records once the old have ended, at
 // once.
 func TestMaxDenials(t *testing.T) {
+	limittest.Met(t, limit.ZoneDenials)
 	d := newDenials(1 << 30)
 	for i := range maxDenials + 1 {
 		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)

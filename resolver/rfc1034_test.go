@@ -9,6 +9,8 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -60,6 +62,7 @@ func TestRFC1034GlueIsBelowTheZone(t *testing.T) {
 
 // NRDelegation (CVE-2022-2795): of a delegation's servers a few are kept.
 func TestCVE20222795NameServersOfADelegation(t *testing.T) {
+	limittest.Met(t, limit.NameServers)
 	var ns []string
 	for i := range 2 * MaxNameServers {
 		ns = append(ns, fmt.Sprintf("sub.example. NS ns%d.sub.example.", i))
@@ -123,6 +126,7 @@ func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 
 // CVE-2026-3592: of a server's addresses a few are kept, as of a delegation's servers.
 func TestCVE20263592AddressesOfAServer(t *testing.T) {
+	limittest.Met(t, limit.Addresses)
 	var lines []string
 	for i := range 3 * maxAddresses {
 		lines = append(lines, fmt.Sprintf("ns.example. A 192.0.2.%d", i+1))
@@ -204,6 +208,7 @@ func TestCVE2020_8616LookupsAtAZone(t *testing.T) {
 // RFC 9156, section 2.3: a name of which every label is a zone is asked for in shortened form a few
 // times, and then as a whole.
 func TestRFC9156MaxMinimised(t *testing.T) {
+	limittest.Met(t, limit.Minimised)
 	q := questionOf("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.", wire.TypeA)
 	m := minimiser{q: q}
 	shortened := 0

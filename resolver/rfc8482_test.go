@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"bailiwick/internal/lab"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -18,6 +20,7 @@ import (
 // costs a signature check; the rest is neither judged nor passed on. A question for a set beyond
 // is answered as ever, and so is ANY at a name with fewer.
 func TestRFC8482OfALargeAnswerToANYTheFirstSetsAreJudgedAndPassedOn(t *testing.T) {
+	limittest.Met(t, limit.AnySets)
 	synctest.Test(t, func(t *testing.T) {
 		var records strings.Builder
 		for i := range 60 {

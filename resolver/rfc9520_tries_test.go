@@ -13,6 +13,8 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -62,6 +64,7 @@ func TestRFC9520ThreeTriesPerTransport(t *testing.T) {
 // No more bogus answers are heard for a question than MaxBogusTries, however many servers there
 // are.
 func TestMaxBogusTries(t *testing.T) {
+	limittest.Met(t, limit.BogusAnswers)
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
 		servers := make([]lab.ServerFaults, 2*resolver.MaxBogusTries)

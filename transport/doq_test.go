@@ -10,6 +10,8 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/wire"
 )
 
@@ -121,6 +123,7 @@ func TestRFC9250EarlyData(t *testing.T) {
 // A flood of new connections has to show its addresses, and so has who comes near to a client's
 // share: nobody uses up the share of an address that is not its own.
 func TestRFC9000RetryOfAFlood(t *testing.T) {
+	limittest.Met(t, limit.Unvalidated)
 	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
 	l := &quicListener{spec: Spec{Gate: gateOf(GateConfig{Max: 100, PerClient: 2})}}
 	if l.suspect(from) {

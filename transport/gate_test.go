@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 )
 
 // gateOf returns a gate of a configuration; what it leaves open is as by default.
@@ -87,6 +89,7 @@ func TestConnectionLimits(t *testing.T) {
 
 // No more than maxLingering connections are read on after their end was told.
 func TestMaxLingering(t *testing.T) {
+	limittest.Met(t, limit.Lingering)
 	g := NewGate(Default().Gate)
 	for i := range maxLingering {
 		if !g.linger() {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 )
 
 // pipe serves one end of a connection in memory, and returns the other; done is closed when the
@@ -170,6 +172,7 @@ func TestRFC7766StreamFaults(t *testing.T) {
 
 // A connection ends in an orderly way after its share of queries.
 func TestQueriesPerConnection(t *testing.T) {
+	limittest.Met(t, limit.ConnectionQueries)
 	client, done := pipe(&echo{}, &witness{}, gateOf(GateConfig{Queries: 3}), plain)
 	go func() { _, _ = client.Write(bytes.Repeat(appendFrame(nil, query("serve")), 5)) }()
 	for i := range 4 {
@@ -212,6 +215,7 @@ func (halfClosing) CloseWrite() error { return nil }
 // A client that has had its share of queries and writes on is read for a while, so that the last
 // answers reach it, but no more than maxReadOut octets.
 func TestMaxReadOut(t *testing.T) {
+	limittest.Met(t, limit.ReadOut)
 	synctest.Test(t, func(t *testing.T) {
 		client, ours := net.Pipe()
 		c := newConn(&acceptor{protocol: TCP, spec: Spec{Observer: &witness{},

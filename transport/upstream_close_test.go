@@ -11,6 +11,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 )
 
 // exchanger is one that is closed when the test ends.
@@ -155,6 +158,7 @@ func (c *countingUpstream) close()                                           { c
 // maxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one
 // that was asked longest ago.
 func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
+	limittest.Met(t, limit.Upstreams)
 	now := time.Now()
 	key := func(i int) upstreamKey {
 		addr := netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)})

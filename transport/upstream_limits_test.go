@@ -7,6 +7,9 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 )
 
 // tcpServer takes connections and hands over the queries that come, each with its connection.
@@ -48,6 +51,7 @@ type asking struct {
 
 // A server that answers nothing on a connection, maxSilence questions long, gets another one.
 func TestMaxSilence(t *testing.T) {
+	limittest.Met(t, limit.UpstreamSilence)
 	at, asked := tcpServer(t)
 	n, peer := exchanger(t), &Peer{}
 	ask := func() net.Conn {
@@ -82,6 +86,7 @@ func TestMaxSilence(t *testing.T) {
 // A server that answers nothing has maxUpstreamConns connections with maxInFlight questions each,
 // and no more: the next question fails at once and reaches nobody.
 func TestMaxUpstreamConns(t *testing.T) {
+	limittest.Met(t, limit.UpstreamConnections)
 	at, asked := tcpServer(t)
 	n, peer := exchanger(t), &Peer{}
 	ask := func(ended chan<- error) {

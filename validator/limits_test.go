@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 	"bailiwick/validator/p256"
 	"bailiwick/wire"
 )
@@ -24,6 +26,7 @@ func (a asking) Enclosing(wire.Name) (Trust, bool) { return a.Zone(wire.Root) }
 // A set has one zone. Signatures that name many signers, each of which could be a zone above the
 // owner, would have each looked up.
 func TestMaxSigners(t *testing.T) {
+	limittest.Met(t, limit.Signers)
 	k := newSigner(t, 257, 3)
 	set := k.sign(t, "a.b.c.d.e.f.example.", nil)
 	sig := set.Sigs.First()

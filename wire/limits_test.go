@@ -5,6 +5,9 @@ package wire
 import (
 	"encoding/binary"
 	"testing"
+
+	"bailiwick/internal/limit"
+	"bailiwick/internal/limit/limittest"
 )
 
 // rrsig is the RDATA of an RRSIG that covers A records, with a signature of so many octets.
@@ -34,6 +37,7 @@ func scattered(sets int, sigs ...string) []byte {
 // Signatures from other sections are added to a set up to a size: each is compared with those
 // before, and a message has room for 3,000.
 func TestMaxAdoptedSigs(t *testing.T) {
+	limittest.Met(t, limit.AdoptedSignatures)
 	var sigs []string
 	for i := range 100 {
 		sigs = append(sigs, rrsig(i, 100))
@@ -49,6 +53,7 @@ func TestMaxAdoptedSigs(t *testing.T) {
 
 // In a message of many sets signatures are not looked for elsewhere: each costs a search.
 func TestMaxAdopt(t *testing.T) {
+	limittest.Met(t, limit.AdoptedSignatures)
 	for sets, want := range map[int]int{maxAdopt - 2: 1, maxAdopt - 1: 0} {
 		m, err := Parse(scattered(sets, rrsig(1, 64)))
 		if err != nil || m.Answer[0].Sigs.Len() != want {
