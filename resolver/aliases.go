@@ -31,8 +31,8 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		case l == nil:
 			return nil
 		}
-		a.Status, a.NoCache = min(a.Status, l.status), a.NoCache || l.noCache || l.ending() ||
-			l.derived
+		a.Status = min(a.Status, l.status)
+		a.NoCache = a.NoCache || l.noCache || l.ending() || l.cheap()
 		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
 			a.Refresh = l.refresh
 		}
@@ -46,7 +46,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		}
 		switch {
 		case l.kind == wire.KindNXDomain:
-			a.RCode, a.WholeSpan = wire.RCodeNXDomain, l.wholeSpan && len(seen) == 1
+			a.RCode, a.WholeSpan = wire.RCodeNXDomain, l.wholeSpan() && len(seen) == 1
 			return a
 		case l.tooLong:
 			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2
@@ -81,7 +81,7 @@ func (r *Resolver) madeResult(chain []*wire.RRset, k cache.Key) *result {
 			continue
 		}
 		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
-			l.derived = true
+			l.origin = event.OriginChain
 			return l
 		}
 	}
@@ -160,7 +160,7 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 		case l == nil:
 			return nil, false
 		}
-		l.source = event.SourceDNAME
+		l.origin = event.OriginDNAME
 		if e.Beside != nil {
 			l.failure = e.Beside.Failure
 		}

@@ -44,8 +44,7 @@ func (t *trail) begin(k cache.Key, f *fetch) trail {
 func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 	e := t.of(event.FailureHit, keyQuestion(k))
 	if e.Failure = f; l != nil {
-		e.Kind, e.Source = event.CacheHit, l.source
-		if l.source != event.SourceNone {
+		if e.Kind, e.Origin = event.CacheHit, l.origin; l.origin != event.OriginKnown {
 			e.Kind = event.Synthesis
 		}
 		e.Reply, e.Status, e.TTL, e.Failure = l.kind, l.status, l.ttl(), l.failure

@@ -219,6 +219,38 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 	})
 }
 
+// What memory has tells where it is from: its own question, or what else it follows from.
+func TestEventsTellTheOriginOfAResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, r := newInternet(t), &recorder{}
+		for _, name := range []string{"www.secure.example.", "leaf.tree.secure.example.",
+			"no.secure.example.", "zz.secure.example."} {
+			in.resolve(name, wire.TypeA)
+		}
+		for name, want := range map[string]event.Origin{
+			"www.secure.example.":        event.OriginKnown,
+			"other.tree.secure.example.": event.OriginDNAME,
+			"below.no.secure.example.":   event.OriginCut,
+			"zzz.secure.example.":        event.OriginSpan,
+		} {
+			r.events = nil
+			in.ask(name, wire.TypeA, resolver.Options{Events: r})
+			synctest.Wait()
+			first := slices.IndexFunc(r.events, func(e event.Event) bool {
+				return e.Kind == event.CacheHit || e.Kind == event.Synthesis
+			})
+			if first < 0 {
+				t.Errorf("%s: nothing of it is in memory", name)
+				continue
+			}
+			e := r.events[first]
+			if e.Origin != want || (e.Kind == event.CacheHit) != (want == event.OriginKnown) {
+				t.Errorf("%s: %s from %q, want %q", name, e.Kind, e.Origin, want)
+			}
+		}
+	})
+}
+
 // What the transport said is in the event, in its own words, whatever cause it was sorted under.
 func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
 	closed := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }

@@ -67,7 +67,7 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind wire.Kind, now time.
 		return nil, false
 	}
 	ttl := e.TTL(now.Unix())
-	l := &result{kind: kind, state: state, refresh: e.Refresh(),
+	l := &result{kind: kind, origin: event.OriginKnown, state: state, refresh: e.Refresh(),
 		sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
 	if e.Beside != nil {
 		l.failure = e.Beside.Failure
@@ -98,7 +98,7 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*result, bool) {
 		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
 		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
 			l := negativeResult(e, state, now)
-			l.source = event.SourceCut
+			l.origin = event.OriginCut
 			return l, true
 		}
 	}
@@ -114,7 +114,8 @@ func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 
 // negativeResult makes a result from a cached denial.
 func negativeResult(n *cache.Negative, state cache.State, now time.Time) *result {
-	l := &result{kind: wire.KindNoData, state: state, refresh: n.Refresh(), status: n.Status,
+	l := &result{kind: wire.KindNoData, origin: event.OriginKnown, state: state,
+		refresh: n.Refresh(), status: n.Status,
 		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = wire.KindNXDomain

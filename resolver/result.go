@@ -14,27 +14,22 @@ import (
 
 // result is what is known about one name and type. Once published it is immutable.
 type result struct {
-	kind    wire.Kind   // an answer, an alias, or a denial
-	noCache bool        // nothing of it is kept: the operator wants it so, or RFC 2308, section 5
-	state   cache.State // from the cache: how far it is in its life there
-	refresh int64       // from the cache: the second from which it is about to end there
+	kind    wire.Kind    // an answer, an alias, or a denial
+	origin  event.Origin // where it is from
+	state   cache.State  // from the cache: how far it is in its life there
+	refresh int64        // from the cache: the second from which it is about to end there
 	// ends: from the cache: when the first signature ends that a denial rests on, whether its
 	// proofs are here or not.
 	ends uint32
-	// fallback: from the public tree, as the servers of a configured zone failed.
-	fallback bool
-	// bare: a denial that came without SOA, in a referral: it serves the chain of trust, but is no
-	// answer for a client (RFC 2308, section 3).
-	bare bool
-	// derived: made from denied spans, as cheaply the next time; a prepared answer for each of a
-	// flood of names would be all cost.
-	derived bool
-	// wholeSpan: derived from a span that the name is in, as others are.
-	wholeSpan bool
-	source    event.Source  // what it follows from, if it was not asked for itself
-	sets      []*wire.RRset // the answer
-	proofs    []*wire.RRset // SOA and denials; for a wildcard's answer its denials
-	target    wire.Name     // of an alias
+	// noCache: nothing of it is kept, wherever it is from: the operator wants it so, or RFC 2308,
+	// section 5.
+	noCache bool
+	// bare: a denial that came without SOA, in a referral, or that the cache has from one: it
+	// serves the chain of trust, but is no answer for a client (RFC 2308, section 3).
+	bare   bool
+	sets   []*wire.RRset // the answer
+	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
+	target wire.Name     // of an alias
 	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
 	// have signed them.
 	ofTarget int
@@ -56,6 +51,17 @@ func (l *result) ttl() uint32 {
 		return cache.MinTTL(l.proofs)
 	}
 	return cache.MinTTL(l.sets)
+}
+
+// cheap reports whether the result is made from others as cheaply the next time: a prepared answer
+// for each of a flood of names would be all cost.
+func (l *result) cheap() bool {
+	return l.origin == event.OriginSpan || l.origin == event.OriginChain
+}
+
+// wholeSpan reports whether the result denies, from a span, all names in it.
+func (l *result) wholeSpan() bool {
+	return l.origin == event.OriginSpan && l.kind == wire.KindNXDomain
 }
 
 // until is when the first signature ends that the result rests on, 0 for none.
@@ -127,7 +133,8 @@ func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 // alone: DS at the zone's apex is the parent's answer, and a forwarder may prove with a zone
 // above what it was asked for.
 func (r *Resolver) deniesAllTypes(k cache.Key, l *result) bool {
-	return !l.fallback && r.ownTree(k) && (l.zone.IsZero() || r.speaksFor(l.zone, k))
+	return l.origin != event.OriginPublic && r.ownTree(k) &&
+		(l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 
 // ending reports whether the result is from the cache, and about to end there.

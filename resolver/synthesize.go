@@ -48,8 +48,8 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 		return nil, false
 	}
 	r.observe.Synthesised()
-	l := &result{kind: kind, status: wire.Secure, zone: zone, proofs: sets, derived: true,
-		wholeSpan: kind == wire.KindNXDomain, source: event.SourceSpan}
+	l := &result{kind: kind, status: wire.Secure, zone: zone, proofs: sets,
+		origin: event.OriginSpan}
 	ttl := l.ttl() // of what is kept no more than a denial may be
 	for _, s := range sets {
 		s.TTL = ttl

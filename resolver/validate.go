@@ -8,6 +8,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/limit"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -15,8 +16,8 @@ import (
 
 // finish validates a final response and makes a result of it. A failure means that it is bogus.
 func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failure) {
-	l := &result{kind: got.kind, sets: got.sets, target: got.target, tooLong: got.tooLong,
-		own: got.own, status: wire.Unchecked, fallback: x.fallback}
+	l := &result{kind: got.kind, origin: x.origin(), sets: got.sets, target: got.target,
+		tooLong: got.tooLong, own: got.own, status: wire.Unchecked}
 	if l.kind.IsDenial() || x.cd {
 		l.proofs = got.authority
 	}
@@ -39,6 +40,14 @@ func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failur
 	}
 	l.noCache = a.conf != nil && a.conf.NoCache || got.hollow
 	return l, nil
+}
+
+// origin is where results of the servers that are asked are from.
+func (x *resolution) origin() event.Origin {
+	if x.fallback {
+		return event.OriginPublic
+	}
+	return event.OriginResolved
 }
 
 // keepReply stores what an accepted reply says: its result, and what it tells of the alias's
@@ -221,8 +230,11 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 		if _, known := x.r.cached(x.keyOf(q)); known {
 			return
 		}
-		l = got.nextResult(q)
-		if l == nil || x.validateResult(a.speaks(), q, l, got.authority) != nil ||
+		if l = got.nextResult(q); l == nil {
+			return
+		}
+		l.origin = x.origin()
+		if x.validateResult(a.speaks(), q, l, got.authority) != nil ||
 			l.status != wire.Secure {
 			return // it will be asked for by itself
 		}
@@ -287,7 +299,7 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 	if _, known := x.r.cached(x.keyOf(q)); known {
 		return nil
 	}
-	l := &result{kind: wire.KindNoData}
+	l := &result{kind: wire.KindNoData, origin: x.origin()}
 	if ds := wire.Find(authority, cut, wire.TypeDS); ds != nil {
 		l.kind, l.sets = wire.KindAnswer, []*wire.RRset{ds}
 	} else if wire.FindType(authority, wire.TypeNSEC) == nil &&

@@ -43,7 +43,6 @@ type request struct {
 	asked  asked           // by options
 	snoop  bool            // may ask without RD
 	at     place           // of the work
-	memory bool            // the answer is from memory
 	origin event.Origin    // of the answer
 	rcode  wire.RCode      // of the answer
 	cut    bool            // policy has left something out of it
@@ -74,7 +73,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	answer []byte, p transport.Pending) {
 	r := h.server.requests.Get().(*request)
 	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
-	r.asked, r.snoop, r.at, r.memory, r.cut = asked{}, false, atBegin, false, false
+	r.asked, r.snoop, r.at, r.cut = asked{}, false, atBegin, false
 	r.why, r.origin = cause.None, event.OriginServer
 	defer func() {
 		if v := recover(); v != nil {
@@ -187,7 +186,7 @@ func (r *request) known() bool {
 	if a == nil {
 		return false
 	}
-	r.memory, r.origin = rd, event.OriginKnown
+	r.origin = event.OriginKnown
 	if r.server.events != nil {
 		r.remembered(a)
 	}
@@ -325,7 +324,7 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 			answer, p = r.failedAtOnce(), nil
 		}
 	}()
-	r.memory, r.why, r.origin = false, cause.None, event.OriginServer
+	r.why, r.origin = cause.None, event.OriginServer
 	return r.behind()
 }
 

@@ -28,7 +28,7 @@ func (r *request) prepared() bool {
 	}
 	rc := wire.RCode(a.Msg()[3] & 15)
 	r.answer = r.appendOPT(patch(r.buf, a, shift, q, now), rc, a.Options())
-	r.memory, r.origin, r.rcode, r.why = true, event.OriginPrepared, rc, a.Cause
+	r.origin, r.rcode, r.why = event.OriginPrepared, rc, a.Cause
 	if r.server.events != nil {
 		r.remembered(&resolver.Answer{RCode: rc})
 	}

@@ -90,7 +90,7 @@ func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byt
 // shape makes the response of an answer, and leaves it behind for the next client.
 func (r *request) shape(a *resolver.Answer) []byte {
 	if a.RCode == wire.RCodeServFail {
-		if r.memory {
+		if r.again() {
 			r.keepFailure(a)
 		}
 		return r.short(a.RCode, a.Failure)
@@ -137,7 +137,7 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	if do { // whoever sets DO knows EDNS
 		limit = int(r.rules.UDPSize)
 	}
-	for _, loose := range []bool{r.rules.Rotate && r.memory, false} {
+	for _, loose := range []bool{r.rules.Rotate && r.again(), false} {
 		b = wire.NewBuilder(wire.MaxMessageLen, 0, flags, name, r.ask.Type, r.ask.Class)
 		if loose {
 			b.Loose()

@@ -10,6 +10,7 @@ import (
 
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
+	"bailiwick/transport"
 )
 
 // Those who may look without RD hear what is known: an answer, a failure, else a referral (RFC
@@ -53,6 +54,25 @@ func TestRFC1034QuestionsWithoutRD(t *testing.T) {
 					t.Errorf("%s, may look %v: got\n%v", c.name, snoops, m)
 				}
 			}
+		}
+	}
+}
+
+// A look into memory without RD prepares nothing: only what is asked for again is worth that.
+func TestRFC1034LookWithoutRDPreparesNothing(t *testing.T) {
+	f := newFront(t, nil)
+	f.ask("www.secure.example.", dns.TypeA, nil)
+	rule := policy.Rule{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}
+	f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{rule}), &policy.View{})
+	packet, err := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	for _, rd := range []bool{false, true} {
+		f.ask("www.secure.example.", dns.TypeA, func(m *dns.Msg) { m.RecursionDesired = rd })
+		if got := f.Prepared(packet, client); got != rd {
+			t.Errorf("asked again with RD %v: prepared %v", rd, got)
 		}
 	}
 }

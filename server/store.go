@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"bailiwick/cache"
+	"bailiwick/internal/event"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -15,12 +16,17 @@ import (
 func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags uint16,
 	ede wire.Options) {
 	switch {
-	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.memory:
+	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.again():
 		r.keep(a, b, ede)
 	case a.WholeSpan && !r.q.Has(wire.FlagCD) && len(ede) == 0:
 		r.keepDenial(a, flags)
 	}
 }
+
+// again reports whether an answer is asked for again, so that it is worth to be prepared: memory
+// has it. What is asked without RD is the client's look into memory, and not a question of its
+// own.
+func (r *request) again() bool { return r.origin == event.OriginKnown && r.q.Has(wire.FlagRD) }
 
 // keep stores a whole response as a prepared answer.
 func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {

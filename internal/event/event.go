@@ -24,7 +24,7 @@ const (
 
 	// CacheHit: the link is in the cache. Reply, Status, TTL; Failure, if it comes with one.
 	CacheHit
-	// Synthesis: the link follows from other data in the cache, see Source. Reply, Status, TTL.
+	// Synthesis: the link follows from other data in the cache, see Origin. Reply, Status, TTL.
 	Synthesis
 	// FailureHit: the cache has a failure of the question. Failure.
 	FailureHit
@@ -79,21 +79,6 @@ func (k Kind) String() string {
 		"paced"}[k]
 }
 
-// Source is what an answer follows from that was not asked for.
-type Source uint8
-
-// The sources.
-const (
-	SourceNone Source = iota
-	SourceDNAME
-	SourceCut  // a denied name above (RFC 8020)
-	SourceSpan // a span without names (RFC 8198)
-)
-
-func (s Source) String() string {
-	return [...]string{"", "a DNAME", "a denied name above", "a denied span"}[s]
-}
-
 // Form is how a server is asked again, and why.
 type Form uint8
 
@@ -113,22 +98,30 @@ func (f Form) String() string {
 		"in lower case", "not encrypted"}[f]
 }
 
-// Origin is where the server has an answer from.
+// Origin is where an answer, or a result in its alias chain, is from: the one enumeration of the
+// server, the resolver and the events.
 type Origin uint8
 
 // The origins.
 const (
-	OriginNone     Origin = iota // there is none, and the client hears nothing
-	OriginServer                 // an RCODE: it refuses, cannot read the query, or has no room
+	OriginNone     Origin = iota // there is no answer, and the client hears nothing
+	OriginServer                 // an RCODE: the server refuses, cannot read the query, or is full
 	OriginLocal                  // the operator's data, special names, class CHAOS
 	OriginPrepared               // an answer in wire form
 	OriginKnown                  // the caches of the resolver
 	OriginReferral               // the same, for a query without RD that nothing else answers
-	OriginResolved               // the resolver
+	OriginResolved               // servers that were asked
+	OriginPublic                 // those of the public tree, as those of a configured zone failed
+	OriginDNAME                  // a DNAME in the cache (RFC 6672, section 3.3)
+	OriginChain                  // a DNAME that has come earlier in the same alias chain
+	OriginCut                    // a denied name above, in the cache (RFC 8020)
+	OriginSpan                   // a span without names, in the cache (RFC 8198)
 )
 
 func (o Origin) String() string {
-	return [...]string{"none", "server", "local", "prepared", "known", "referral", "resolved"}[o]
+	return [...]string{"none", "server", "local", "prepared", "known", "referral", "resolved",
+		"the public tree", "a DNAME", "a DNAME of the same chain", "a denied name above",
+		"a denied span"}[o]
 }
 
 // Decision is what policy decides.
@@ -177,7 +170,6 @@ type Event struct {
 	Cause    cause.Cause
 	Status   wire.Security
 	Reply    wire.Kind
-	Source   Source
 	Form     Form
 	Origin   Origin
 	Decision Decision

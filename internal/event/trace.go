@@ -85,7 +85,7 @@ func (e *Event) Text() string {
 		return fmt.Sprintf("%s: in the cache: %s, %s, TTL %d%s", q, e.Reply, e.Status, e.TTL,
 			e.why())
 	case Synthesis:
-		return fmt.Sprintf("%s: follows from %s in the cache: %s, %s, TTL %d", q, e.Source, e.Reply,
+		return fmt.Sprintf("%s: follows from %s in the cache: %s, %s, TTL %d", q, e.Origin, e.Reply,
 			e.Status, e.TTL)
 	case FailureHit:
 		return q + ": has failed before" + e.why()
