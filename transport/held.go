@@ -5,23 +5,36 @@ package transport
 
 import "bailiwick/internal/cause"
 
-// hold counts octets that are held for the connection in or, negative, out. When all connections
-// together hold more than Gate.octets, the largest holder is cut: of the client that holds most,
-// the connection that holds most, and so on until an eighth is free. A client's connections count
-// together, so that many small ones do not outlive one of somebody else.
+// hold counts octets that are held for the connection in or, negative, out. Where all connections
+// together would hold more than Gate.octets, the largest holder is cut: of the client that holds
+// most, the connection that holds most, and so on until an eighth is free. A client's connections
+// count together, so that many small ones do not outlive one of somebody else.
 func (s *seat) hold(octets int) {
-	if octets != 0 && s.count(octets) > s.gate.octets && octets > 0 {
-		s.gate.cut()
+	switch {
+	case octets < 0:
+		s.count(octets)
+	case octets > 0 && !s.tryHold(octets):
+		s.gate.cut(s, octets)
 	}
 }
 
 // tryHold counts octets in, if that is possible without cutting anybody.
 func (s *seat) tryHold(octets int) bool {
-	if s.gate.held.Load()+int64(octets) > s.gate.octets {
-		return false
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.off {
+		return true
 	}
-	s.hold(octets)
-	return true
+	for all := &s.gate.held; ; {
+		held := all.Load()
+		if held+int64(octets) > s.gate.octets {
+			return false
+		}
+		if all.CompareAndSwap(held, held+int64(octets)) {
+			s.own(int64(octets))
+			return true
+		}
+	}
 }
 
 // keep counts a query that is kept until its answer is there, if it is large; it returns what is
@@ -34,52 +47,55 @@ func (s *seat) keep(octets int) int {
 	return octets
 }
 
-// count changes what is held, and returns what all connections hold.
-func (s *seat) count(octets int) int64 {
+// count changes what is held.
+func (s *seat) count(octets int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.off {
-		return 0
+	if !s.off {
+		s.gate.held.Add(int64(octets))
+		s.own(int64(octets))
 	}
-	return s.add(int64(octets))
 }
 
-// add is count's arithmetic. The caller holds mu.
-func (s *seat) add(octets int64) int64 {
+// own changes what the connection and its client hold. The caller holds mu.
+func (s *seat) own(octets int64) {
 	s.held.Add(octets)
 	if s.client != nil {
 		s.client.held.Add(octets)
 	}
-	return s.gate.held.Add(octets)
 }
 
 // writeOff counts nothing more for a connection that ends.
 func (s *seat) writeOff() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.add(-s.held.Load())
+	held := s.held.Load()
+	s.gate.held.Add(-held)
+	s.own(-held)
 	s.off = true
 }
 
 // Held is how many octets are held for connections now.
 func (g *Gate) Held() int64 { return g.held.Load() }
 
-// cut ends the largest holders.
-func (g *Gate) cut() {
+// cut counts octets in that make it too many, for one connection at a time, and ends the largest
+// holders.
+func (g *Gate) cut(s *seat, octets int) {
 	var victims []*seat
 	g.mu.Lock()
+	s.count(octets)
 	for g.held.Load() > g.octets-g.octets/8 {
-		s := g.largest()
-		if s == nil {
+		most := g.largest()
+		if most == nil {
 			break
 		}
-		s.writeOff()
-		g.remove(s)
-		victims = append(victims, s)
+		most.writeOff()
+		g.remove(most)
+		victims = append(victims, most)
 	}
 	g.mu.Unlock()
-	for _, s := range victims {
-		s.close(cause.HeldOctets)
+	for _, v := range victims {
+		v.close(cause.HeldOctets)
 	}
 }
 
