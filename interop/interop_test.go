@@ -159,6 +159,11 @@ func endAll(t *testing.T, pids string) {
 func ask(server, name string, qtype uint16) (*dns.Msg, error) {
 	m := new(dns.Msg).SetQuestion(name, qtype)
 	m.SetEdns0(1232, true)
+	return askWith(server, m)
+}
+
+// askWith puts a query to a server, and again over TCP if the answer is truncated.
+func askWith(server string, m *dns.Msg) (*dns.Msg, error) {
 	c := dns.Client{Timeout: 10 * time.Second}
 	r, _, err := c.Exchange(m, server)
 	if err == nil && r.Truncated {
