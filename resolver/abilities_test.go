@@ -110,7 +110,7 @@ func TestRFC6298PaceOfTheProcess(t *testing.T) {
 }
 
 // What is kept of a server counts as what it holds: faults of many zones, cookies, transports.
-func TestServersCountWhatTheyHold(t *testing.T) {
+func TestServersCountWhatTheyHoldUpToMaxZoneFaults(t *testing.T) {
 	s, now := newInfraCache(1<<20), time.Now()
 	addr := netip.MustParseAddr("192.0.2.1")
 	s.profile(addr, wire.Root, now)

@@ -56,8 +56,8 @@ func TestPanicTextIsBounded(t *testing.T) {
 	}
 }
 
-// Ten panics within a minute end the process, ten in a longer time do not.
-func TestTenPanicsAMinuteEndTheProcess(t *testing.T) {
+// MaxPanics within a minute end the process, as many in a longer time do not.
+func TestMaxPanicsEndTheProcess(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		panics int
