@@ -222,7 +222,7 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 // What memory has tells where it is from: its own question, or what else it follows from.
 func TestEventsTellTheOriginOfAResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, r := newInternet(t), &recorder{}
+		in, r := newInternet(t), &eventtest.Recorder{}
 		for _, name := range []string{"www.secure.example.", "leaf.tree.secure.example.",
 			"no.secure.example.", "zz.secure.example."} {
 			in.resolve(name, wire.TypeA)
@@ -233,17 +233,18 @@ func TestEventsTellTheOriginOfAResult(t *testing.T) {
 			"below.no.secure.example.":   event.OriginCut,
 			"zzz.secure.example.":        event.OriginSpan,
 		} {
-			r.events = nil
+			r.Take()
 			in.ask(name, wire.TypeA, resolver.Options{Events: r})
 			synctest.Wait()
-			first := slices.IndexFunc(r.events, func(e event.Event) bool {
+			events := r.Take()
+			first := slices.IndexFunc(events, func(e event.Event) bool {
 				return e.Kind == event.CacheHit || e.Kind == event.Synthesis
 			})
 			if first < 0 {
 				t.Errorf("%s: nothing of it is in memory", name)
 				continue
 			}
-			e := r.events[first]
+			e := events[first]
 			if e.Origin != want || (e.Kind == event.CacheHit) != (want == event.OriginKnown) {
 				t.Errorf("%s: %s from %q, want %q", name, e.Kind, e.Origin, want)
 			}
