@@ -36,9 +36,6 @@ const (
 	// maxAddresses is how many addresses of a name server are kept, for each family
 	// (CVE-2026-3592).
 	maxAddresses = 4
-	// MaxCovered is how many sets are asked for to judge RRSIGs that were asked for by themselves,
-	// per question.
-	MaxCovered = 4
 	// MaxAnySets is how many sets of an answer to ANY are judged and passed on, the first: each
 	// costs a signature check, and an answer may hold thousands. It need not be all (RFC 8482,
 	// section 4.1). Unbound takes as many; the apex of a busy zone has about twelve.

@@ -79,9 +79,6 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 	}
 	v := x.validate(&validator.Response{Question: q, Servers: zone, Kind: l.kind,
 		Sets: l.sets, Authority: authority})
-	if v.Status == wire.Bogus && l.kind == wire.KindAnswer && l.sets[0].Type == wire.TypeRRSIG {
-		return x.validateSignatures(l, v.Failure)
-	}
 	x.r.observe.Validated(v.Status, v.Failure)
 	if x.sink != nil {
 		x.judged(v.Zone, v.Status, v.Failure)
@@ -140,43 +137,6 @@ func denials(authority []*wire.RRset) (sets []*wire.RRset) {
 		}
 	}
 	return sets
-}
-
-// validateSignatures judges RRSIGs of a secure zone that came without what they cover, and verify
-// nothing by themselves: the answer is the signatures of the first set that can be had and is
-// judged. Like those of ANY it need not be all (RFC 8482, section 4.1). It is not secure: of a
-// set's signatures one has been verified, and nobody knows which.
-func (x *resolution) validateSignatures(l *result, why *cause.Failure) *cause.Failure {
-	if len(l.sets) > MaxCovered {
-		limit.CoveredSets.Met()
-	}
-	for _, s := range l.sets[:min(len(l.sets), MaxCovered)] {
-		sig, err := wire.ParseRRSIG(s.Data.First())
-		if err != nil || sig.Covered == wire.TypeRRSIG {
-			continue
-		}
-		of, f := x.sub(cache.Key{Name: s.Name, Type: sig.Covered})
-		switch {
-		case f != nil && f.HeldAgainst() != cause.ScopeName:
-			return f
-		case f != nil && (f.Cause.Kind() == cause.KindNetwork ||
-			f.Cause == cause.SignatureMissing || f.Cause == cause.DenialMissing):
-			// What they cover cannot be had, or only without them: nothing speaks against them, and
-			// nobody is told that they are good.
-			l.sets, l.status = []*wire.RRset{s.WithSecurity(wire.Insecure)}, wire.Insecure
-			return nil
-		case f != nil:
-			why = f
-		case of.kind == wire.KindAnswer && len(of.sets[0].Sigs) > 0:
-			own := &wire.RRset{Name: s.Name, Type: s.Type, Class: s.Class, TTL: of.sets[0].TTL,
-				Data: of.sets[0].Sigs}
-			own.Security = min(of.status, wire.Insecure)
-			l.sets, l.proofs = []*wire.RRset{own}, of.proofs
-			l.status, l.failure = own.Security, of.failure
-			return nil
-		}
-	}
-	return why
 }
 
 // validate asks the validator until it needs nothing more.

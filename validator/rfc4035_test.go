@@ -308,16 +308,17 @@ func TestRFC9824OnlyCompactDenialChangesTheRCode(t *testing.T) {
 	}
 }
 
-// Section 2.2: RRSIG are not signed. By themselves they are believed in no secure zone; SIG, which
-// nothing is verified by, is a set as others are.
-func TestRFC4035RRSIGsByThemselvesAreNotBelieved(t *testing.T) {
+// Section 2.2: RRSIGs are not signed. By themselves they are secure in no zone, and are not judged:
+// nothing has to be known of any zone for them. SIG, which nothing is verified by, is a set as
+// others are.
+func TestRFC4035RRSIGsByThemselvesAreNotSecure(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
 	a := k.set(t, "", "www.example. 300 IN A 192.0.2.1")
 	alone := &wire.RRset{Name: a.Name, Type: wire.TypeRRSIG, Class: wire.ClassIN, TTL: 300,
 		Data: a.Sigs}
 	r := &Response{Question: question("www.example.", wire.TypeRRSIG), Sets: []*wire.RRset{alone}}
-	expect(t, "RRSIG", judged(c, r), wire.Bogus, cause.SignatureMissing)
+	expect(t, "RRSIG", judged(c, r), wire.Insecure, cause.None)
 	sig := readSets(t,
 		[]string{"www.example. 300 IN SIG TYPE0 13 2 300 " +
 			"20300101000000 20200101000000 1 example. AAAA"})[0]

@@ -26,7 +26,6 @@ const (
 	NameServers  // resolver.MaxNameServers
 	Addresses    // resolver.maxAddresses
 	AnySets      // resolver.MaxAnySets
-	CoveredSets  // resolver.MaxCovered
 	Minimised    // resolver.maxMinimised
 	TargetCuts   // resolver.maxTargetCuts
 	ZoneFaults   // resolver.maxZoneFaults
@@ -61,7 +60,6 @@ var labels = [count]string{
 	NameServers:  "name_servers",
 	Addresses:    "addresses",
 	AnySets:      "any_sets",
-	CoveredSets:  "covered_sets",
 	Minimised:    "minimised",
 	TargetCuts:   "target_cuts",
 	ZoneFaults:   "zone_faults",
