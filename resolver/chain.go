@@ -189,6 +189,10 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 		l, f = x.sub(k)
 	}
 	switch {
+	case f != nil && x.r.cfg.Validation.MissingKeysInsecure && keysMissing(f):
+		// It is not kept: the next resolution looks again, as the failure's memory lets it.
+		return validator.Trust{Zone: zone, Status: wire.Insecure,
+			Failure: cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)}
 	case f != nil:
 		// The zone answers, but not for its keys.
 		if f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName {
@@ -201,10 +205,17 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 		return x.bogusTrust(zone, cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag))
 	}
 	if t.Keys = l.keys; t.Keys == nil {
-		t.Keys = validator.NewKeySet(l.sets[0])
+		t.Keys = x.r.validator.KeysFor(ds, l.sets[0])
 	}
 	t.Expires, t.Until = x.earliest(t.Expires, l.ttl()), wire.EarlierEnd(t.Until, l.until())
 	return x.keep(zone, t)
+}
+
+// keysMissing reports whether a zone's keys could not be had, while its servers may have other
+// data: they fail the question, or deny that there is a key.
+func keysMissing(f *cause.Failure) bool {
+	return f.Cause == cause.KeyMissing ||
+		f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName
 }
 
 // refused is the trust in a zone whose every DS names a key that is outside the limits; false if

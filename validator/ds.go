@@ -92,15 +92,15 @@ func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
 }
 
 // MatchDS finds the keys of a DNSKEY set that the DS records name, and verifies that one of them
-// signed the set: any one will do (RFC 4035, section 5.2; RFC 6840, section 5.11). ds is what
-// UsableDS picked, or a trust anchor. The result is Insecure if every DS names a key, by its
-// digest, that is outside the limits: then the zone is signed as nobody here can check, as with an
-// algorithm that is not supported. Nothing that a forger adds or leaves out makes it so, for the
-// digests are the parent's word.
+// signed the set: any one will do (RFC 4035, section 5.2; RFC 6840, section 5.11), but for
+// [Config.AllAlgorithms]. ds is what UsableDS picked, or a trust anchor. The result is Insecure if
+// every DS names a key, by its digest, that is outside the limits: then the zone is signed as
+// nobody here can check, as with an algorithm that is not supported. Nothing that a forger adds or
+// leaves out makes it so, for the digests are the parent's word.
 func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget) (*KeySet,
 	Result) {
-	ks := NewKeySet(set)
-	signers := &KeySet{Zone: set.Name}
+	ks := v.KeysFor(ds, set)
+	signers := &KeySet{Zone: set.Name, algorithms: ks.algorithms}
 	worst, refused := cause.DSMismatch, 0
 	for i, d := range ds {
 		k, f := matchOne(d, ks, b)

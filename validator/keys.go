@@ -21,6 +21,9 @@ type KeySet struct {
 	set  *wire.RRset // what the keys are read from, when they are needed
 	once sync.Once
 	keys []*key
+	// algorithms are those that each have to sign the zone's sets (Config.AllAlgorithms); empty:
+	// any one will do.
+	algorithms []uint8
 }
 
 // key is a DNSKEY, its public key parsed at first use.
@@ -43,6 +46,27 @@ type key struct {
 // NewKeySet takes a DNSKEY set as it is; whether it may be trusted is not its business.
 func NewKeySet(set *wire.RRset) *KeySet {
 	return &KeySet{Zone: set.Name, set: set}
+}
+
+// KeysFor returns the keys of a zone that are known to be good, under what its DS records demand
+// of signatures.
+func (v *Validator) KeysFor(ds []wire.DS, set *wire.RRset) *KeySet {
+	ks := NewKeySet(set)
+	ks.algorithms = v.demanded(ds)
+	return ks
+}
+
+// demanded returns the algorithms of DS records, each once, if each has to sign.
+func (v *Validator) demanded(ds []wire.DS) (algorithms []uint8) {
+	if !v.cfg.AllAlgorithms {
+		return nil
+	}
+	for _, d := range ds {
+		if !slices.Contains(algorithms, d.Algorithm) {
+			algorithms = append(algorithms, d.Algorithm)
+		}
+	}
+	return algorithms
 }
 
 // all returns the keys, which it reads at its first call, ordered by what signatures and DS records

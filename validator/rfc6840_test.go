@@ -3,6 +3,7 @@
 package validator
 
 import (
+	"crypto"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -111,6 +112,100 @@ func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
 		use, why := New(Config{SHA1: c.sha1}).UsableDS(set)
 		if why != c.want || (len(use) > 0) != (why == cause.None) {
 			t.Errorf("%s: %d usable, %v, want %v", c.name, len(use), why, c.want)
+		}
+	}
+}
+
+// Section 5.11: one valid path is enough, unless the operator demands one for each algorithm that
+// the DS set names and that is supported: of the DNSKEY set, and of each set of the zone.
+func TestRFC6840AllAlgorithms(t *testing.T) {
+	header := func(owner string, rrtype uint16) dns.RR_Header {
+		return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: 300}
+	}
+	key := func(algorithm uint8) (*dns.DNSKEY, crypto.Signer) {
+		k := &dns.DNSKEY{Hdr: header("example.", dns.TypeDNSKEY), Flags: 257, Protocol: 3,
+			Algorithm: algorithm}
+		p, err := k.Generate(256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k, p.(crypto.Signer)
+	}
+	strong, strongKey := key(dns.ED25519)
+	weak, weakKey := key(dns.ECDSAP256SHA256)
+	signed := func(set []dns.RR, by ...*dns.DNSKEY) *wire.RRset {
+		var lines []string
+		for _, rr := range set {
+			lines = append(lines, rr.String())
+		}
+		for _, k := range by {
+			sig := &dns.RRSIG{Hdr: header(set[0].Header().Name, dns.TypeRRSIG),
+				Algorithm: k.Algorithm, KeyTag: k.KeyTag(), SignerName: "example.",
+				Inception: uint32(testNow.Unix()) - 60, Expiration: uint32(testNow.Unix()) + 60}
+			if k == strong {
+				sig.Expiration -= 30
+			}
+			private := map[*dns.DNSKEY]crypto.Signer{strong: strongKey, weak: weakKey}[k]
+			if err := sig.Sign(private, set); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, sig.String())
+		}
+		return readSets(t, lines)[0]
+	}
+	keys := []dns.RR{strong, weak}
+	data := []dns.RR{&dns.A{Hdr: header("www.example.", dns.TypeA), A: []byte{192, 0, 2, 1}}}
+	gone := &dns.DNSKEY{Hdr: weak.Hdr, Flags: 257, Protocol: 3, Algorithm: dns.RSASHA256,
+		PublicKey: "AwEAAaetidLzsKWUt4swWR8yu0wPHPiUi8LU"}
+	unknown := &dns.DNSKEY{Hdr: weak.Hdr, Flags: 257, Protocol: 3, Algorithm: 200,
+		PublicKey: "AwEAAaetidLzsKWUt4swWR8yu0wPHPiUi8LU"}
+	both := []*dns.DNSKEY{strong, weak}
+	for _, c := range []struct {
+		what               string
+		ds, keysBy, dataBy []*dns.DNSKEY
+		all                bool
+		want               cause.Cause
+	}{
+		{"by both", both, both, both, true, cause.None},
+		{"data by the weak one", both, both, both[1:], true, cause.AlgorithmMissing},
+		{"data by the weak one, and any will do", both, both, both[1:], false, cause.None},
+		{"data by one twice", both, both, []*dns.DNSKEY{weak, weak}, true,
+			cause.AlgorithmMissing},
+		{"keys by the weak one", both, both[1:], both, true, cause.AlgorithmMissing},
+		{"keys by the weak one, and any will do", both, both[1:], both, false, cause.None},
+		{"a DS whose key is gone", []*dns.DNSKEY{weak, gone}, both, both, true,
+			cause.AlgorithmMissing},
+		{"a DS whose key is gone, and any will do", []*dns.DNSKEY{weak, gone}, both, both, false,
+			cause.None},
+		{"a DS of the weak one alone", both[1:], both[1:], both[1:], true, cause.None},
+		{"a DS of an algorithm that is not supported", []*dns.DNSKEY{weak, unknown}, both[1:],
+			both[1:], true, cause.None},
+		{"data by neither", both, both, nil, true, cause.SignatureMissing},
+	} {
+		cfg := Default()
+		cfg.AllAlgorithms = c.all
+		v := New(cfg)
+		ds, _ := v.UsableDS(dsOf(t, c.ds...))
+		at, b := InstantOf(testNow), NewBudget()
+		set := signed(keys, c.keysBy...)
+		got, r := v.MatchDS(ds, set, at, b)
+		if r.Status == wire.Secure {
+			r = v.VerifySet(signed(data, c.dataBy...), got, at, b)
+			again := v.VerifySet(signed(data, c.dataBy...), v.KeysFor(ds, set), at, b)
+			if again.Status != r.Status {
+				t.Errorf("%s: %s with the keys from memory", c.what, again.Status)
+			}
+		}
+		why := cause.None
+		if r.Failure != nil {
+			why = r.Failure.Cause
+		}
+		if why != c.want || (r.Status == wire.Secure) != (c.want == cause.None) {
+			t.Errorf("%s: got %s (%v)", c.what, r.Status, r.Failure)
+		}
+		if r.Status == wire.Secure && c.all && len(c.dataBy) == 2 &&
+			(r.TTL != 30 || r.Until != uint32(at)+30) {
+			t.Errorf("%s: kept for %d, until %d", c.what, r.TTL, r.Until-uint32(at))
 		}
 	}
 }

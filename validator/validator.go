@@ -24,6 +24,13 @@ type Config struct {
 	SignatureCache     int     // results remembered, two at least for each part of the memory
 	DisabledAlgorithms []uint8 // treated as if they were not implemented
 	StandardP256       bool    // P-256 is verified by the standard library, never by p256
+	// AllAlgorithms demands a valid signature by each supported algorithm that the DS set or the
+	// anchor of a zone names. RFC 6840, section 5.11 is content with any one of them: an operator
+	// who fears for the weakest cannot be.
+	AllAlgorithms bool
+	// MissingKeysInsecure has a zone be insecure where its keys cannot be had, which else makes it
+	// bogus (RFC 4035, section 5.2): whoever can keep them from us can turn validation off.
+	MissingKeysInsecure bool
 }
 
 // defaultSkew is more than what a clock is off that is set over the network, and little beside the

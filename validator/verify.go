@@ -44,10 +44,12 @@ func (r *Result) Of(s *wire.RRset) *wire.RRset {
 func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
 
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with
-// the first that verifies; otherwise it is Bogus.
+// the first that verifies, or, under [Config.AllAlgorithms], with the first of each algorithm that
+// is demanded; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
 	var worst *cause.Failure
 	var records canonical
+	var all everyAlgorithm
 	tried := 0
 	for rdata := range set.Sigs.All() {
 		if tried++; tried > MaxSignaturesPerSet {
@@ -60,16 +62,55 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 		}
 		r := v.verifyOne(set, &records, rdata, &sig, ks, at, b)
 		if r.Status == wire.Secure {
-			return r
+			if all.add(&r, sig.Algorithm, ks.algorithms) {
+				return all.Result
+			}
+			continue
 		}
 		if worst == nil || r.Failure.Cause.Rank() > worst.Cause.Rank() {
 			worst = r.Failure
 		}
 	}
-	if worst == nil {
+	switch {
+	case all.count > 0:
+		f := cause.New(cause.AlgorithmMissing, ks.Zone, "%s/%s", set.Name, set.Type)
+		f.Under = worst
+		worst = f
+	case worst == nil:
 		worst = cause.New(cause.SignatureMissing, ks.Zone, "%s/%s", set.Name, set.Type)
 	}
 	return bogus(worst)
+}
+
+// everyAlgorithm joins the results of signatures of several algorithms: the set holds for as long
+// as all of them do.
+type everyAlgorithm struct {
+	Result
+	seen  [4]uint64 // the algorithms, a bit each
+	count int       // of those that are demanded
+}
+
+// add takes the result of a signature that verified, and reports whether that is enough: it always
+// is where no algorithm is demanded. Signatures that tell of different wildcards do not speak of
+// the same data.
+func (e *everyAlgorithm) add(r *Result, algorithm uint8, demanded []uint8) bool {
+	switch bit := uint64(1) << (algorithm % 64); {
+	case len(demanded) == 0:
+		e.Result = *r
+		return true
+	case !slices.Contains(demanded, algorithm) || e.seen[algorithm/64]&bit != 0:
+		return false
+	case e.count == 0:
+		e.Result = *r
+		e.seen[algorithm/64] |= bit
+	case e.Encloser != r.Encloser:
+		return false
+	default:
+		e.TTL, e.Until = min(e.TTL, r.TTL), wire.EarlierEnd(e.Until, r.Until)
+		e.seen[algorithm/64] |= bit
+	}
+	e.count++
+	return e.count == len(demanded)
 }
 
 // verifyOne judges one signature.

@@ -58,6 +58,7 @@ const (
 	AliasMismatch        Cause = 18
 	AnchorMismatch       Cause = 19
 	RecordMalformed      Cause = 20
+	AlgorithmMissing     Cause = 91
 
 	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
@@ -141,7 +142,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 91
+	count = 92
 )
 
 // All returns every cause but None, those of a kind together.

@@ -252,6 +252,10 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		warn("validator.time", "signatures are judged at %s: validator.time is for tests",
 			c.Resolver.ValidationTime.Format(time.RFC3339))
 	}
+	if c.Resolver.Validation.MissingKeysInsecure {
+		warn("validator.missing_keys", "whoever can keep a zone's DNSKEY from this server turns "+
+			"its validation off")
+	}
 	if c.Resolver.Validation.Skew > longSkew {
 		warn("validator.skew", "signatures are believed %v after their end",
 			c.Resolver.Validation.Skew)

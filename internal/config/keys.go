@@ -227,6 +227,18 @@ var keys = append(listenKeys(), []key{
 	{key: "validator.nsec3_iterations", kind: kindInt, min: 0, max: 150,
 		help:    "NSEC3 iterations that are computed; above it zones are insecure (RFC 9276)",
 		binding: bind(func(c *Config) *int { return &c.Resolver.Validation.MaxIterations })},
+	{key: "validator.all_algorithms", kind: kindBool,
+		help: "demand a valid signature by each supported algorithm that a zone's DS records or " +
+			"anchors name, against a forger who has broken one of them; otherwise any one will " +
+			"do (RFC 6840, section 5.11)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Validation.AllAlgorithms })},
+	{key: "validator.missing_keys", kind: kindChoice, choices: []string{"bogus", "insecure"},
+		help: "what a zone with a DS or an anchor is whose servers give no DNSKEY: bogus (RFC " +
+			"4035, section 5.2); insecure lets whoever can keep the keys from this server turn " +
+			"its validation off",
+		binding: bindChoice(
+			func(c *Config) *bool { return &c.Resolver.Validation.MissingKeysInsecure },
+			false, true)},
 	{key: "validator.signature_cache", kind: kindInt, min: 1, max: 1 << 24,
 		help:    "signature checks whose result is remembered",
 		binding: bind(func(c *Config) *int { return &c.Resolver.Validation.SignatureCache })},
