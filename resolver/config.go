@@ -67,10 +67,13 @@ type Zone struct {
 
 // Config is what the operator decides about resolving. It is complete and immutable.
 type Config struct {
-	Hints               []cache.NameServer // of the root
-	Prime               bool               // ask the hints who the root's servers are (RFC 8109)
-	Zones               []Zone
-	Minimise            Minimise
+	Hints    []cache.NameServer // of the root
+	Prime    bool               // ask the hints who the root's servers are (RFC 8109)
+	Zones    []Zone
+	Minimise Minimise
+	// HideType has names be asked with type A before servers hear the type, if any is hidden at
+	// all: a parent's servers do not learn it where the name is a zone (RFC 9156, section 2.1).
+	HideType            bool
 	IPv4, IPv6          Family
 	PrivateServers      Private
 	DoNotQuery          []netip.Prefix

@@ -44,13 +44,37 @@ func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 		a.Status, a.Authority = ns.Security, []*wire.RRset{ns}
 		return a
 	}
+	a.Status, a.Authority = wire.Insecure, []*wire.RRset{parentServers(d, now)}
+	return a
+}
+
+// parentServers is the NS set of a delegation as its parent has it.
+func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 	ttl := uint32(max(0, d.Expires-now.Unix()))
 	ns := &wire.RRset{Name: d.Zone, Type: wire.TypeNS, Class: wire.ClassIN, TTL: ttl}
 	for _, s := range d.Servers {
 		ns.Data = ns.Data.Append([]byte(s.Name.Wire()))
 	}
-	a.Status, a.Authority = wire.Insecure, []*wire.RRset{ns}
-	return a
+	return ns
+}
+
+// Servers returns the NS set of the zone that a name is in, as far as memory has it: the zone's
+// own, or, unless it has to be secure, what its parent says. It asks for nothing.
+func (r *Resolver) Servers(name wire.Name, secure bool) *wire.RRset {
+	now := r.clock.Now()
+	d, ok := r.cache.Closest(name, now)
+	if !ok {
+		return nil
+	}
+	k := cache.Key{Name: d.Zone, Type: wire.TypeNS}
+	if e, state := r.cache.LookupRRset(k, now); state.Good() &&
+		(!secure || e.Set.Security == wire.Secure) {
+		return aged(e.Set, e.TTL(now.Unix()))
+	}
+	if secure {
+		return nil
+	}
+	return parentServers(d, now)
 }
 
 // validatedServers returns a zone's own NS set, if it was asked for or is secure.

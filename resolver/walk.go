@@ -115,7 +115,7 @@ func (x *resolution) walk(start wire.Name) (*result, *cause.Failure) {
 // answer.
 func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) (
 	*result, *cause.Failure) {
-	m := minimiser{q: x.q, mode: x.r.cfg.Minimise}
+	m := minimiser{q: x.q, mode: x.r.cfg.Minimise, hide: x.r.cfg.HideType}
 	if conf != nil && conf.Forward {
 		m.mode = MinimiseOff
 	}

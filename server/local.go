@@ -59,7 +59,7 @@ func (r *request) own(q wire.Question) *policy.Local {
 // special is the answer to a question about a special name (RFC 6761), nil for all others.
 func (r *request) special(q wire.Question) *policy.Local {
 	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
-		return policy.Special(q)
+		return policy.Special(q, r.rules.SpecialServer)
 	}
 	return nil
 }

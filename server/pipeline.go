@@ -284,7 +284,7 @@ func (r *request) abandoned() {
 
 // respond judges an answer, reports a failure, and shapes it.
 func (r *request) respond(a *resolver.Answer) []byte {
-	a = r.judge(a)
+	a = r.beside(r.judge(a))
 	if a.RCode == wire.RCodeServFail {
 		r.logFailure(a)
 	}

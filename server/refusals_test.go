@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/server"
 	"bailiwick/transport"
 )
 
@@ -51,5 +52,34 @@ func TestRFC8914WhatLacksAProofIsCalledBogusToo(t *testing.T) {
 				t.Errorf("%s: EDE %v, want %v", name, codes, want)
 			}
 		}
+	}
+}
+
+// A bare refusal repeats neither the question nor gives a reason: a stranger's query is never
+// answered with more octets than it had, so that refusals cannot be used to amplify an attack. A
+// client that may ask hears of its refused question as ever.
+func TestBareRefusalsAreNoLongerThanTheirQueries(t *testing.T) {
+	f := newFront(t, func(c *server.Config) { c.BareRefusals = true })
+	cookie := &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}
+	nsid := &dns.EDNS0_NSID{Code: dns.EDNS0NSID}
+	for what, change := range map[string]func(*dns.Msg){"plain": nil, "with EDNS": edns(true),
+		"with a cookie": edns(false, cookie), "with NSID": edns(false, nsid)} {
+		q := new(dns.Msg).SetQuestion(".", dns.TypeNS)
+		if change != nil {
+			change(q)
+		}
+		m := f.askFrom("192.0.2.1:1000", transport.UDP, ".", dns.TypeNS, change)
+		codes, _ := ede(m)
+		if m.Rcode != dns.RcodeRefused || len(m.Question) != 0 || len(codes) != 0 ||
+			!m.RecursionDesired || (m.IsEdns0() == nil) != (change == nil) {
+			t.Errorf("%s: got\n%v", what, m)
+		}
+		if m.Len() >= q.Len() {
+			t.Errorf("%s: %d octets for %d", what, m.Len(), q.Len())
+		}
+	}
+	m := f.ask("secure.example.", dns.TypeAXFR, edns(false))
+	if codes, _ := ede(m); m.Rcode != dns.RcodeRefused || len(m.Question) != 1 || len(codes) != 1 {
+		t.Errorf("a client that may ask got\n%v", m)
 	}
 }

@@ -30,12 +30,18 @@ type Config struct {
 	// Secret is that of the server cookies; nil: one that the server makes for itself.
 	Secret   *[16]byte
 	AnyFull  bool // ANY is answered in full over UDP too
+	NSBeside bool // the NS set of the zone stands beside data
 	Rotate   bool // the records of a set come in another order each time (RFC 1794)
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses
 	Version  string // version.server and version.bind; "" refuses
 	EDE      bool
 	Special  bool // answer special-use names here (RFC 6761)
+	// SpecialServer is the MNAME of their zones; zero: each zone itself.
+	SpecialServer wire.Name
+	// BareRefusals answers clients that may not ask with REFUSED alone: without their question and
+	// without a reason, in fewer octets than they sent.
+	BareRefusals bool
 }
 
 // Default returns the configuration of an operator who has decided nothing.

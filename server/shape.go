@@ -45,12 +45,16 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 			r.decided(event.DecisionRefused, f.Cause, 0)
 		}
 	}
+	bare := !available && r.rules.BareRefusals
 	var qname []byte
-	if r.q.QName != nil && rc != wire.RCodeFormErr { // what is malformed is not repeated
+	if r.q.QName != nil && rc != wire.RCodeFormErr && !bare { // what is malformed is not repeated
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
 	r.server.observe.Response(rc, false, r.took())
+	if bare {
+		return r.finish(b, rc, nil)
+	}
 	return r.finish(b, rc, r.edeOf(f))
 }
 
@@ -85,6 +89,27 @@ func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byt
 	msg = append(msg, whole...)
 	b.Release()
 	return r.appendOPT(msg, rc, ede)
+}
+
+// beside puts the zone's NS set beside data, and beside an answer that policy has left nothing in,
+// where responses are not to be minimal. What stands beside secure data has to be secure (RFC 4035,
+// section 3.2.3).
+func (r *request) beside(a *resolver.Answer) *resolver.Answer {
+	if !r.rules.NSBeside || a.RCode != wire.RCodeNoError || len(a.Authority) > 0 ||
+		len(a.Sets) == 0 && !r.cut {
+		return a
+	}
+	name := a.Question.Name
+	if len(a.Sets) > 0 {
+		name = a.Sets[len(a.Sets)-1].Name
+	}
+	ns := r.rules.Resolver.Servers(name, a.Status == wire.Secure)
+	if ns == nil || len(a.Sets) > 0 && a.Sets[len(a.Sets)-1].Type == wire.TypeNS {
+		return a
+	}
+	c := *a
+	c.Authority = []*wire.RRset{ns}
+	return &c
 }
 
 // shape makes the response of an answer, and leaves it behind for the next client.

@@ -122,6 +122,11 @@ var keys = append(listenKeys(), []key{
 			"asks the full name where that fails",
 		binding: bindChoice(func(c *Config) *resolver.Minimise { return &c.Resolver.Minimise },
 			resolver.MinimiseRelaxed, resolver.MinimiseStrict, resolver.MinimiseOff)},
+	{key: "resolver.hide_type", kind: kindBool,
+		help: "with QNAME minimisation, ask for type A at the whole name before the type that " +
+			"was asked for: servers of a parent zone never hear the type (RFC 9156, section 2.1)" +
+			", and a name that is not in the cache costs one question more",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.HideType })},
 	{key: "resolver.priming", kind: kindBool,
 		help:    "ask the hints who the root's servers are (RFC 8109)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.Prime })},
@@ -287,6 +292,11 @@ var keys = append(listenKeys(), []key{
 	{key: "server.any", kind: kindChoice, choices: []string{"minimal", "full"},
 		help:    "answers to ANY over UDP: one RRset (RFC 8482) or all",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.AnyFull }, false, true)},
+	{key: "server.minimal_responses", kind: kindChoice, choices: []string{"true", "false"},
+		help: "leave out of answers what was not asked for; otherwise the zone's NS set stands " +
+			"beside data, as far as it is known, and beside answers that policy has left " +
+			"nothing in",
+		binding: bindChoice(func(c *Config) *bool { return &c.Server.NSBeside }, false, true)},
 	{key: "server.rotate_answers", kind: kindBool,
 		help:    "the records of a set come in another order each time (RFC 1794)",
 		binding: bind(func(c *Config) *bool { return &c.Server.Rotate })},
@@ -297,6 +307,10 @@ var keys = append(listenKeys(), []key{
 		help: "answer localhost, reverse names of private addresses and other special-use names " +
 			"here (RFC 6761, RFC 6303), but for stub and forward zones",
 		binding: bind(func(c *Config) *bool { return &c.Server.Special })},
+	{key: "policy.special_server", kind: kindString,
+		help: "name that denials of special names give as the primary server of their zone " +
+			"(MNAME); empty: the zone itself (RFC 6303)",
+		binding: binding{set: setSpecialServer}},
 	{key: "policy.private_addresses", kind: kindList,
 		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",
@@ -312,6 +326,12 @@ var keys = append(listenKeys(), []key{
 			"decides; all others are refused",
 		binding: bindList(func(c *Config) *[]policy.Rule { return &c.Policy.Access },
 			accessRules)},
+	{key: "policy.refusals", kind: kindChoice, choices: []string{"full", "bare"},
+		help: "what clients that may not ask get: full, REFUSED with their question and a reason" +
+			"; bare, the header alone, which is of no use to amplify an attack; clients that " +
+			"check the question (RFC 5452, section 9.1) take it for no answer",
+		binding: bindChoice(func(c *Config) *bool { return &c.Server.BareRefusals },
+			false, true)},
 }...)
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
@@ -393,6 +413,16 @@ func setNSID(c *Config, v value) (err error) {
 	}
 	if c.Server.NSID, err = server.HexOrText(v.text); err != nil {
 		return fmt.Errorf("%q is not hexadecimal; for text write ascii_%s", v.text, v.text)
+	}
+	return nil
+}
+
+func setSpecialServer(c *Config, v value) (err error) {
+	if c.Server.SpecialServer = (wire.Name{}); v.text == "" {
+		return nil
+	}
+	if c.Server.SpecialServer, err = wire.ParseName(v.text); err != nil {
+		return fmt.Errorf("%q is no name: %w", v.text, err)
 	}
 	return nil
 }

@@ -95,6 +95,7 @@ func (k *key) other() string {
 		"trust_anchors.insecure": "[lab.example.]", "policy.private_addresses": "[10.0.0.0/8]",
 		"policy.private_domains": "[corp.example.]", "policy.access": "[10.0.0.0/8 drop]",
 		"trust_anchors.records": "[x]", "server.identity": "me", "server.version": "1",
+		"policy.special_server": "ns.example.",
 	}[k.key]
 }
 

@@ -51,30 +51,43 @@ type Local struct {
 	Additional []*wire.RRset
 }
 
-// Special answers questions about special-use names; nil for all others.
-func Special(q wire.Question) *Local {
-	switch q.Name.Ancestor(1).Label() { // all of them are below these
+// Special answers questions about special-use names; nil for all others. The denials name server as
+// the primary of their zone (MNAME); zero: the zone itself (RFC 6303, section 3), as no server is
+// to get its dynamic updates.
+func Special(q wire.Question, server wire.Name) *Local {
+	top := q.Name.Ancestor(1).Label()
+	switch top { // all of them are below these
 	case "localhost", "test", "invalid", "onion", "arpa":
 	default:
 		return nil
 	}
 	for zone := q.Name; !zone.IsRoot(); zone = zone.Parent() {
-		if specialZones[zone] {
-			return specialAnswer(q, zone)
+		if !specialZones[zone] {
+			continue
 		}
+		if q.Type == wire.TypeDS && q.Name == zone && top == "arpa" {
+			// The parent has it (RFC 4035, section 3.1.4.1): its proof that the delegation is not
+			// signed is what validators behind us believe our answers by (RFC 6303, section 7; RFC
+			// 8375, section 4).
+			return nil
+		}
+		return specialAnswer(q, zone, server)
 	}
 	return nil
 }
 
-func specialAnswer(q wire.Question, zone wire.Name) *Local {
+func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
 	set := func(t wire.Type, rdata []byte) *wire.RRset {
 		s := &wire.RRset{Name: q.Name, Type: t, Class: wire.ClassIN, TTL: specialTTL,
 			Security: wire.Insecure}
 		s.Data = s.Data.Append(rdata)
 		return s
 	}
-	// RFC 6303, section 3: MNAME is the zone, the rest tells secondaries not to ask.
-	soa := append([]byte(zone.Wire()), "\x06nobody\x07invalid\x00"...)
+	if server.IsZero() {
+		server = zone
+	}
+	// RFC 6303, section 3: what stands behind MNAME tells secondaries not to ask.
+	soa := append([]byte(server.Wire()), "\x06nobody\x07invalid\x00"...)
 	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0,
 		0x2a, 0x30)
 	exists := q.Name == zone || q.Name == resolverService

@@ -27,10 +27,11 @@ func TestSpecial(t *testing.T) {
 		{"1.2.33.172.in-addr.arpa", wire.TypePTR, false, false, ""},
 		{"8.8.8.8.in-addr.arpa", wire.TypePTR, false, false, ""},
 		{"localhost.example", wire.TypeA, false, false, ""},
+		{"localhost", wire.TypeDS, true, false, ""},
 		{".", wire.TypeNS, false, false, ""},
 	} {
 		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t,
-			Class: wire.ClassIN})
+			Class: wire.ClassIN}, wire.Name{})
 		if (l != nil) != c.special {
 			t.Errorf("%s: special %v", c.name, l != nil)
 			continue

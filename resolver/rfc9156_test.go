@@ -1,0 +1,64 @@
+// QNAME minimisation: what servers on the way are told.
+
+package resolver_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// Section 2.1: the type is hidden, too. Without hide_type the servers of example. hear that the MX
+// of secure.example. is wanted; with it they hear of A, and only those of the zone itself hear of
+// MX. A name with an alias, and one that does not exist, resolve all the same, in the strict mode
+// too.
+func TestRFC9156HideTypeFromTheServersOfTheParent(t *testing.T) {
+	for _, mode := range []resolver.Minimise{resolver.MinimiseRelaxed, resolver.MinimiseStrict} {
+		for _, hide := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) {
+					c.Minimise, c.HideType, c.AggressiveNSEC = mode, hide, false
+				})
+				heard := func(name string, typ wire.Type) []string {
+					var asked []string
+					for _, line := range strings.Split(in.transcript(), "\n") {
+						if f := strings.Fields(line); len(f) == 3 && f[1] == name &&
+							f[2] != "DNSKEY" && f[2] != "DS" {
+							asked = append(asked, f[2])
+						}
+					}
+					return asked
+				}
+				type question struct {
+					name          string
+					typ           wire.Type
+					rcode         wire.RCode
+					plain, hidden string
+				}
+				for _, q := range []question{
+					{"secure.example.", wire.TypeMX, noError, "MX MX", "A MX"},
+					{"www.secure.example.", wire.TypeAAAA, noError, "AAAA", "A AAAA"},
+					{"www.secure.example.", wire.TypeA, noError, "A", "A"},
+					{"alias.secure.example.", wire.TypeAAAA, noError, "AAAA", "A AAAA"},
+					{"none.secure.example.", wire.TypeMX, nxDomain, "MX", "A"}, // proven
+					{"www.unsigned.example.", wire.TypeA, noError, "A", "A"},
+					{"none.unsigned.example.", wire.TypeMX, nxDomain, "MX", "A MX"},
+				} {
+					in.transcript()
+					a := in.resolve(q.name, q.typ)
+					want := map[bool]string{false: q.plain, true: q.hidden}[hide]
+					got := strings.Join(heard(q.name, q.typ), " ")
+					if a.RCode != q.rcode || got != want {
+						t.Errorf("mode %d, hide %v, %s %s: %s (%v), asked for %s, want %s", mode,
+							hide, q.name, q.typ, a.RCode, a.Failure, got, want)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,61 @@
+// What stands beside an answer without having been asked for.
+
+package server_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/policy"
+	"bailiwick/server"
+)
+
+// Responses are minimal unless the operator wants them otherwise: then the NS set of the zone
+// stands beside data. Beside secure data it has to be secure (RFC 4035, section 3.2.3), so it is
+// there once somebody has asked for it; a denial has its SOA, and no NS.
+func TestMinimalResponsesHaveNoNSBeside(t *testing.T) {
+	const secure, unsigned = "www.secure.example.", "www.unsigned.example."
+	for _, minimal := range []bool{true, false} {
+		f := newFront(t, func(c *server.Config) { c.NSBeside = !minimal })
+		beside := func(what, name string, qtype uint16, want bool) {
+			t.Helper()
+			for turn := range 3 { // resolved, from memory, prepared
+				m := f.ask(name, qtype, edns(true))
+				n := slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+					return rr.Header().Rrtype == dns.TypeNS
+				})
+				if m.Rcode == dns.RcodeServerFailure || n != (want && !minimal) {
+					t.Errorf("minimal %v, %s, turn %d:\n%v", minimal, what, turn, m)
+				}
+			}
+		}
+		beside("what the parent says", unsigned, dns.TypeA, true)
+		beside("secure data", secure, dns.TypeA, false)
+		beside("the set itself", "secure.example.", dns.TypeNS, false)
+		f.forget()
+		beside("secure data and secure NS", secure, dns.TypeA, true)
+		if m := f.ask(secure, dns.TypeA, edns(true)); !m.AuthenticatedData {
+			t.Errorf("minimal %v: not secure:\n%v", minimal, m)
+		}
+		beside("a denial", secure, dns.TypeMX, false)
+	}
+}
+
+// An answer that has lost all its records for their private addresses has the zone's NS set beside
+// it where responses are not minimal, as Unbound has it, and nothing where they are.
+func TestMinimalResponsesOfWhatPolicyLeftEmpty(t *testing.T) {
+	for _, minimal := range []bool{true, false} {
+		f, _ := guarded(t)
+		f.Handler.Replace(server.Rules{Config: &server.Config{UDPSize: 1232, NSBeside: !minimal},
+			Resolver: f.resolver, Access: private(), View: &policy.View{Private: kept}})
+		for turn := range 3 {
+			m := f.ask("stranger.example.", dns.TypeA, nil)
+			if want := map[bool]int{false: 1}[minimal]; m.Rcode != dns.RcodeSuccess ||
+				len(m.Answer) != 0 || len(m.Ns) != want {
+				t.Errorf("minimal %v, turn %d:\n%v", minimal, turn, m)
+			}
+		}
+	}
+}
