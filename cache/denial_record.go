@@ -16,7 +16,8 @@ type denialRecord struct {
 	// wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes after its span; an
 	// NSEC's owner and the name after the span; and the set.
 	octets   string
-	expires  int64
+	expires  int64        // when it denies nothing any more
+	ends     int64        // when its TTL ends
 	prepared *spanAnswers // for names in the span, nil if none was made yet
 	parts    [4]uint16    // where each of octets' parts ends
 }
@@ -25,10 +26,10 @@ type denialRecord struct {
 // list that has just grown.
 const recordOverhead = 96
 
-func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner,
+func newDenialRecord(s *wire.RRset, expires, ends int64, order, next []byte, owner,
 	after string) denialRecord {
 	var buf [1024]byte
-	r := denialRecord{expires: expires}
+	r := denialRecord{expires: expires, ends: ends}
 	b := buf[:0]
 	for i, part := range []string{string(order), string(next), owner, after} {
 		b = append(b, part...)
@@ -41,20 +42,20 @@ func newDenialRecord(s *wire.RRset, expires int64, order, next []byte, owner,
 // newNSECRecord makes the record of a zone's NSEC set; false if it is none, or not to be used for
 // other questions. One that lacks either NSEC or RRSIG still has a span that can be used (see
 // [wire.TypeBitmap.Lawful]).
-func newNSECRecord(zone wire.Name, s *wire.RRset, expires int64) (denialRecord, bool) {
+func newNSECRecord(zone wire.Name, s *wire.RRset, expires, ends int64) (denialRecord, bool) {
 	n, err := wire.ParseNSEC(s.Data.First())
 	if err != nil || !plausible(n.Types, s.Name == zone) ||
 		!n.Types.Has(wire.TypeNSEC) && !n.Types.Has(wire.TypeRRSIG) {
 		return denialRecord{}, false
 	}
-	return newDenialRecord(s, expires, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil),
+	return newDenialRecord(s, expires, ends, s.Name.AppendOrder(nil), n.Next.AppendOrder(nil),
 		s.Name.Wire(), n.Next.Wire()), true
 }
 
 // newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is
 // none, or not to be used for other questions. Types that are the zone's own are signed (RFC 5155,
 // section 7.1).
-func newNSEC3Record(s *wire.RRset, expires int64) (r denialRecord, n wire.NSEC3, ok bool) {
+func newNSEC3Record(s *wire.RRset, expires, ends int64) (r denialRecord, n wire.NSEC3, ok bool) {
 	n, err := wire.ParseNSEC3(s.Data.First())
 	if err != nil || !plausible(n.Types, n.Types.Has(wire.TypeSOA)) {
 		return r, n, false
@@ -67,7 +68,7 @@ func newNSEC3Record(s *wire.RRset, expires int64) (r denialRecord, n wire.NSEC3,
 	if err != nil {
 		return r, n, false
 	}
-	return newDenialRecord(s, expires, hash, n.Next, "", ""), n, true
+	return newDenialRecord(s, expires, ends, hash, n.Next, "", ""), n, true
 }
 
 // plausible reports whether a name can be what its types say: an apex has NS and DNSKEY beside SOA,

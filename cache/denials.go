@@ -55,7 +55,8 @@ func (d *Denials) fits(size int) bool { return d.zones.Fits(size + zoneOverhead)
 // Stats returns the counters of the zones.
 func (d *Denials) Stats() memcache.Stats { return d.zones.Stats() }
 
-// Put keeps verified denial records and the SOA of a zone. Records under opt-out are not kept:
+// Put keeps verified denial records and the SOA of a zone. Where the SOA is among them they deny
+// no longer than its TTL (RFC 9077, section 3.4). Records under opt-out are not kept:
 // nothing can be concluded from them (RFC 8198, section 5.2).
 func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	z, ok := d.zones.Get(zone)
@@ -70,8 +71,12 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now time.Time) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	most := uint32(1<<32 - 1)
+	if soa := wire.FindType(sets, wire.TypeSOA); soa != nil {
+		most = soa.TTL
+	}
 	for _, s := range sets {
-		expires := now.Unix() + int64(s.TTL)
+		expires, ends := now.Unix()+int64(min(s.TTL, most)), now.Unix()+int64(s.TTL)
 		if s.Type == wire.TypeSOA {
 			z.keepSOA(s, expires)
 			continue
@@ -81,11 +86,11 @@ func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now t
 		}
 		switch s.Type {
 		case wire.TypeNSEC:
-			if r, ok := newNSECRecord(zone, s, expires); ok {
+			if r, ok := newNSECRecord(zone, s, expires, ends); ok {
 				z.nsec = insert(z.nsec, r, &z.size)
 			}
 		case wire.TypeNSEC3:
-			z.putNSEC3(s, expires)
+			z.putNSEC3(s, expires, ends)
 		}
 	}
 }
@@ -144,8 +149,8 @@ func (z *zoneDenials) sweep(now int64, enough func() bool) {
 }
 
 // putNSEC3 keeps a record of the current chain; another salt or iteration count begins a new one.
-func (z *zoneDenials) putNSEC3(s *wire.RRset, expires int64) {
-	r, n, ok := newNSEC3Record(s, expires)
+func (z *zoneDenials) putNSEC3(s *wire.RRset, expires, ends int64) {
+	r, n, ok := newNSEC3Record(s, expires, ends)
 	if !ok || n.Flags&wire.NSEC3FlagOptOut != 0 {
 		return
 	}
@@ -192,8 +197,8 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 }
 
 // Candidates returns records that may deny a question about name: the SOA of the deepest zone that
-// encloses it, then NSEC or NSEC3 records, with the TTL that each has left. It returns nil if there
-// are none. The validator decides whether they prove the denial.
+// encloses it, with the TTL that the denial has, then NSEC or NSEC3 records, with the TTL that each
+// has left. It returns nil if there are none. The validator decides whether they prove the denial.
 func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name,
 	sets []*wire.RRset) {
 	start := name
@@ -218,7 +223,7 @@ func (z *zoneDenials) candidates(c collector, name wire.Name) []*wire.RRset {
 		return nil
 	}
 	soa := *z.soa
-	if !c.take(&soa, z.ends) {
+	if !c.take(&soa, z.ends, z.ends) {
 		return nil
 	}
 	switch {
@@ -227,6 +232,7 @@ func (z *zoneDenials) candidates(c collector, name wire.Name) []*wire.RRset {
 	case len(z.nsec3) > 0:
 		z.nsec3For(&c, c.zone, name)
 	}
+	soa.TTL = c.least
 	return c.sets
 }
 
@@ -236,18 +242,22 @@ type collector struct {
 	now   int64
 	day   *daytime
 	sets  []*wire.RRset
+	least uint32           // seconds for which all of them deny
 	taken [3]*denialRecord // no proof takes more
 	n     int
 }
 
-// take adds a set of its own that ends at expires, with the TTL that is left; false
-// if none is.
-func (c *collector) take(s *wire.RRset, expires int64) bool {
+// take adds a set of its own that denies until expires, with the TTL that is left of it; false if
+// it denies nothing any more.
+func (c *collector) take(s *wire.RRset, expires, ends int64) bool {
 	left := c.day.bound(expires, s.Until, c.now) - c.now
 	if left <= 0 {
 		return false
 	}
-	s.TTL = uint32(left)
+	if len(c.sets) == 0 || uint32(left) < c.least {
+		c.least = uint32(left)
+	}
+	s.TTL = uint32(c.day.bound(ends, s.Until, c.now) - c.now)
 	c.sets = append(c.sets, s)
 	return true
 }
@@ -257,7 +267,7 @@ func (c *collector) add(r *denialRecord) bool {
 		return false
 	}
 	if !slices.Contains(c.taken[:c.n], r) {
-		if !c.take(r.set(c.zone), r.expires) {
+		if !c.take(r.set(c.zone), r.expires, r.ends) {
 			return false
 		}
 		c.taken[c.n] = r

@@ -9,8 +9,9 @@
 //     section 5; RFC 9077, section 3): [NegativeTTL].
 //  4. The operator's bounds hold for data and denials, but none makes them outlive their signatures
 //     (RFC 8767, section 4; RFC 2308, section 5): [Store.ClampTTL], [Store.ClampNegativeTTL].
-//  5. What is one entry has one TTL, and ends when any of its records does (RFC 4035, section 4.5):
-//     [Store.ClampTTLs], [Store.ClampDenial].
+//  5. What is one entry ends when any of its records does (RFC 4035, section 4.5). Data and the
+//     proofs that they need have one TTL: [Store.ClampTTLs]. The SOA of a denial has its TTL, and
+//     the proofs beside it have TTLs of their own: [Store.ClampDenial].
 //  6. The client who asks first is told the TTL that the entry is kept for, as the next one is (RFC
 //     2181, section 5.2): both functions write it into the sets. Then it counts down: [RRset.TTL].
 //  7. An entry with TTL 0 is not kept (RFC 1035, section 3.2.1). One that has ended is stale, for
@@ -111,13 +112,25 @@ func (s *Store) ClampTTLs(data, proofs []*wire.RRset, now time.Time) {
 	}
 }
 
-// ClampDenial gives all sets of a denial the one TTL that it is kept for, and returns that.
+// ClampDenial returns the TTL that a denial is kept for, and gives it to the SOA: whoever is told
+// keeps the denial for as long (RFC 2308, section 5). The proofs are kept no longer, and are told
+// with TTLs of their own: RFC 9077, section 3.4 limits for how long they deny here, and whoever
+// gets them has the SOA beside them to do the same.
 func (s *Store) ClampDenial(proofs []*wire.RRset, until uint32, now time.Time) uint32 {
 	ttl := s.ClampNegativeTTL(NegativeTTL(proofs), until, now)
 	for _, p := range proofs {
-		p.TTL = ttl
+		if p.TTL = s.ClampNegativeTTL(p.TTL, p.Until, now); p.Type == wire.TypeSOA {
+			p.TTL = ttl
+		}
 	}
 	return ttl
+}
+
+// Left returns how many seconds a set that was stored at some second has left, by its TTL and by
+// its signature.
+func (s *Store) Left(set *wire.RRset, stored int64, now time.Time) uint32 {
+	end := s.day.bound(stored+int64(set.TTL), set.Until, now.Unix())
+	return uint32(max(0, end-now.Unix()))
 }
 
 // TTL is what is left at the second now.

@@ -28,7 +28,7 @@ func (r *Resolver) cached(k cache.Key) (*result, bool) {
 		}
 	}
 	if n, state := r.cachedNegative(k, now); state.Good() {
-		return negativeResult(n, state, now), true
+		return r.negativeResult(n, state, now), true
 	}
 	return nil, false
 }
@@ -97,7 +97,7 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*result, bool) {
 		n = n.Parent()
 		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
 		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
-			l := negativeResult(e, state, now)
+			l := r.negativeResult(e, state, now)
 			l.origin = event.OriginCut
 			return l, true
 		}
@@ -113,19 +113,18 @@ func aged(s *wire.RRset, ttl uint32) *wire.RRset {
 }
 
 // negativeResult makes a result from a cached denial.
-func negativeResult(n *cache.Negative, state cache.State, now time.Time) *result {
+func (r *Resolver) negativeResult(n *cache.Negative, state cache.State, now time.Time) *result {
 	l := &result{kind: wire.KindNoData, origin: event.OriginKnown, state: state,
 		refresh: n.Refresh(), status: n.Status,
 		failure: n.Failure, zone: n.Zone, unsignedCut: n.UnsignedCut, bare: n.Bare, ends: n.Until}
 	if n.NXDomain {
 		l.kind = wire.KindNXDomain
 	}
-	ttl := uint32(max(0, n.Expires-now.Unix()))
 	if n.SOA != nil {
-		l.proofs = append(l.proofs, aged(n.SOA, ttl))
+		l.proofs = append(l.proofs, aged(n.SOA, uint32(max(0, n.Expires-now.Unix()))))
 	}
 	for _, p := range n.Proofs {
-		l.proofs = append(l.proofs, aged(p, ttl))
+		l.proofs = append(l.proofs, aged(p, r.cache.Left(p, n.Stored, now)))
 	}
 	return l
 }

@@ -70,9 +70,9 @@ func (l *result) until() uint32 {
 }
 
 // store keeps a result under the question's key, and writes into its sets the TTLs that it is kept
-// for: who asks first hears the same as the next (RFC 2181, section 5.2; RFC 2308, section 5). The
-// sets are the result's own, and nobody else has seen them: they are the copies of a verdict, or,
-// where nothing was judged, what was parsed for this question alone.
+// for: who asks first hears the same as the next (RFC 2181, section 5.2). The sets are the result's
+// own, and nobody else has seen them: they are the copies of a verdict, or, where nothing was
+// judged, what was parsed for this question alone.
 func (r *Resolver) store(k cache.Key, l *result) {
 	now := r.clock.Now()
 	if l.kind.IsDenial() {

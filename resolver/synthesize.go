@@ -50,10 +50,6 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	r.observe.Synthesised()
 	l := &result{kind: kind, status: wire.Secure, zone: zone, proofs: sets,
 		origin: event.OriginSpan}
-	ttl := l.ttl() // of what is kept no more than a denial may be
-	for _, s := range sets {
-		s.TTL = ttl
-	}
 	return l, true
 }
 
