@@ -18,10 +18,6 @@ type TicketConfig struct {
 	Rotation time.Duration // after so long new tickets have another key
 }
 
-// ticketRotation is how long session tickets are made with one key by default. They live up to
-// twice as long: a working day, and far less than the seven days of RFC 8446, section 4.6.1.
-const ticketRotation = 8 * time.Hour
-
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
 	return Config{

@@ -135,4 +135,8 @@ const (
 	// as the buffer holds, which the kernel makes twice as large and charges 768 octets a packet at
 	// least.
 	udpRest = 2 * udpBuffer / 768
+
+	// ticketRotation is how long session tickets are made with one key by default. They live up to
+	// twice as long: a working day, and far less than the seven days of RFC 8446, section 4.6.1.
+	ticketRotation = 8 * time.Hour
 )

@@ -4,7 +4,11 @@
 
 package validator
 
-import "bailiwick/wire"
+import (
+	"time"
+
+	"bailiwick/wire"
+)
 
 // Limits of what judging may cost. docs/limits.md compares them with those of other resolvers.
 const (
@@ -69,6 +73,10 @@ const (
 	// defaultSignatureCache is how many verification results are remembered, process-wide; 33
 	// octets each.
 	defaultSignatureCache = 65536
+
+	// defaultSkew is by how much this machine's clock may be off: more than that of one which is
+	// set over the network, and little beside the lifetime of signatures.
+	defaultSkew = time.Minute
 )
 
 // maxSigners is how many different signer names of one set are looked into, per set: a set has one

@@ -33,10 +33,6 @@ type Config struct {
 	MissingKeysInsecure bool
 }
 
-// defaultSkew is more than what a clock is off that is set over the network, and little beside the
-// lifetime of signatures.
-const defaultSkew = time.Minute
-
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
 	return Config{SHA1: true, Skew: defaultSkew, MaxIterations: maxNSEC3Iterations,
