@@ -238,8 +238,8 @@ func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.F
 		}
 		ex = w
 	}
-	p, found := snapshot.Load(cfg)
 	cfg.Log.Level = slog.LevelError // the answer has all there is to know
+	p, found := snapshot.Load(cfg)
 	return newStack(p, ex, nil).now().resolver, found, nil
 }
 
