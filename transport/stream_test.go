@@ -219,7 +219,7 @@ func TestMaxReadOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, ours := net.Pipe()
 		c := newConn(&acceptor{protocol: TCP, spec: Spec{Observer: &witness{},
-			Gate: NewGate(GateConfig{})}}, halfClosing{ours})
+			Gate: NewGate(Default().Gate)}}, halfClosing{ours})
 		c.burst = newBurst(ours)
 		written := make(chan int)
 		go func() {
