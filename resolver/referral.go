@@ -59,11 +59,12 @@ func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 }
 
 // Servers returns the NS set of the zone that a name is in, as far as memory has it: the zone's
-// own, or, unless it has to be secure, what its parent says. It asks for nothing.
+// own, or, unless it has to be secure, what its parent says. It asks for nothing. There is none for
+// a name whose servers the operator has named: the zones of the public tree are not its own.
 func (r *Resolver) Servers(name wire.Name, secure bool) *wire.RRset {
 	now := r.clock.Now()
 	d, ok := r.cache.Closest(name, now)
-	if !ok {
+	if z := r.cfg.configured(name); !ok || z != nil && (z.Forward || !d.Zone.Within(z.Name)) {
 		return nil
 	}
 	k := cache.Key{Name: d.Zone, Type: wire.TypeNS}

@@ -102,3 +102,27 @@ func TestRFC9520KnownFailureBesideAnAlias(t *testing.T) {
 		}
 	})
 }
+
+// Beside an answer stands the NS set of its own zone: not that of a zone above, which is all that
+// is known where the operator has named the servers.
+func TestServersBesideAnAnswerAreThoseOfItsZone(t *testing.T) {
+	const name = "www.unsigned.example."
+	for what, zones := range map[string][]resolver.Zone{"iterated": nil,
+		"forwarded": {{Name: wire.MustParseName("unsigned.example."), Forward: true}},
+		"a stub":    {{Name: wire.MustParseName("unsigned.example.")}}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			in := newWorld(t, w, func(c *resolver.Config) { c.Zones = zones })
+			in.resolve("www.secure.example.", wire.TypeA) // example. is known then
+			in.resolve(name, wire.TypeA)
+			ns := in.r.Servers(wire.MustParseName(name), false)
+			if zones == nil && (ns == nil || ns.Name.String() != "unsigned.example.") ||
+				zones != nil && ns != nil {
+				t.Errorf("%s: got %v", what, ns)
+			}
+			if ns := in.r.Servers(wire.MustParseName(name), true); ns != nil {
+				t.Errorf("%s: %v is not secure", what, ns)
+			}
+		})
+	}
+}
