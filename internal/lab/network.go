@@ -52,8 +52,8 @@ func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
 		r.Delay = w.SlowBy
 	}
 	m := w.sized(s, q, tcp)
-	if f.has(Cookies) && opt != nil && !tcp {
-		demandCookie(m, opt)
+	if f.has(Cookies) && opt != nil {
+		demandCookie(m, opt, tcp)
 	}
 	if f.has(LowerCase) {
 		m.Question[0].Name = strings.ToLower(m.Question[0].Name)
@@ -91,8 +91,9 @@ func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 // labCookie is the server cookie of all servers that demand one.
 const labCookie = "00112233445566778899aabbccddeeff"
 
-// demandCookie answers like a server that demands cookies (RFC 7873, section 5.2.3).
-func demandCookie(m *dns.Msg, opt *dns.OPT) {
+// demandCookie answers like a server that demands cookies (RFC 7873, section 5.2.3), and returns
+// them over TCP too, where it demands none.
+func demandCookie(m *dns.Msg, opt *dns.OPT, tcp bool) {
 	for _, o := range opt.Option {
 		c, ok := o.(*dns.EDNS0_COOKIE)
 		if !ok || len(c.Cookie) < 16 {
@@ -100,9 +101,12 @@ func demandCookie(m *dns.Msg, opt *dns.OPT) {
 		}
 		m.IsEdns0().Option = append(m.IsEdns0().Option,
 			&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: c.Cookie[:16] + labCookie})
-		if c.Cookie[16:] == labCookie {
+		if c.Cookie[16:] == labCookie || tcp {
 			return
 		}
+	}
+	if tcp {
+		return
 	}
 	m.Answer, m.Ns, m.Extra = nil, nil, []dns.RR{m.IsEdns0()}
 	m.Rcode = dns.RcodeBadCookie
