@@ -9,6 +9,8 @@
 //	w.Add(lab.Zone{Name: "old.example.", Records: "www A 192.0.2.2",
 //		Faults: lab.Faults{lab.Expired}})
 //
+// An [OffPath] is a world with somebody who forges replies without seeing the questions.
+//
 // Zones are signed with miekg/dns, so that the resolver's own reading of the RFCs is checked
 // against another's.
 package lab
