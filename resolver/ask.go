@@ -140,6 +140,9 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	case r.kind != wire.KindNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:
 		r.own = own
+	case a.q.Type == wire.TypeDS && wire.Find(m.Authority, a.q.Name, wire.TypeNS) != nil:
+		// The referral of a server that does not know DS: the zone has none, if it is unsigned.
+		r.hollow = true
 	default: // with AA, yet it refers to servers of a zone above or beside (RFC 2308, section 2.2)
 		r = reply{fault: cause.Lame}
 	}

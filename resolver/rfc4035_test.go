@@ -181,3 +181,49 @@ func TestRFC4035SIGIsAnOrdinarySet(t *testing.T) {
 		})
 	}
 }
+
+// Section 3.1.4.1: DS is asked at the parent. A server that does not know DS answers with its
+// referral to the child: below an unsigned zone that is NODATA, not kept, for it has no SOA; a
+// signed parent has to prove it.
+func TestRFC4035ReferralAsTheDenialOfItsDS(t *testing.T) {
+	for _, c := range []struct {
+		parent string
+		rcode  wire.RCode
+		cause  cause.Cause
+	}{
+		{"plain.", wire.RCodeNoError, cause.None},
+		{"example.", wire.RCodeServFail, cause.DenialMissing},
+	} {
+		for _, aa := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				child := "old." + c.parent
+				w.Add(lab.Zone{Name: child, Algorithm: lab.Unsigned})
+				w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+					q := in.Question()
+					if q.Qtype != dns.TypeDS || in.Server != w.AddressOf(c.parent) {
+						return lab.Reply{}, false
+					}
+					m := new(dns.Msg).SetReply(in.Query)
+					m.Authoritative = aa
+					m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: child, Rrtype: dns.TypeNS,
+						Class: dns.ClassINET, Ttl: 300}, Ns: "ns1." + child}}
+					return lab.Messages(m), true
+				}
+				in := newWorld(t, w, nil)
+				for range 2 {
+					in.transcript()
+					a := in.resolve(child, wire.TypeDS)
+					asked := in.transcript()
+					if a.RCode != c.rcode || len(a.Sets) != 0 ||
+						c.cause != cause.None && a.Failure.Cause != c.cause {
+						t.Errorf("%s, AA %v: %s %v", child, aa, a.RCode, a.Failure)
+					}
+					if c.rcode == wire.RCodeNoError && !strings.Contains(asked, child+" DS") {
+						t.Errorf("%s, AA %v: kept", child, aa)
+					}
+				}
+			})
+		}
+	}
+}
