@@ -1,0 +1,198 @@
+// What does not exist: NSEC, NSEC3, wildcards, empty non-terminals and missing proofs.
+
+package fieldreports
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/lab"
+)
+
+func TestDenial(t *testing.T) { play(t, denial) }
+
+var denial = []report{{
+	name:      "the parent of a wildcard is an empty non-terminal with proof",
+	seen:      "TechnitiumSoftware/DnsServer 2110",
+	situation: "A client asks for the DS, and other types, of a name that has a wildcard below.",
+	why: "The name exists (RFC 4592, section 2.2.2), so that it is NODATA; the wildcard is " +
+		"below the name and proves nothing for it.",
+	world: func(w *lab.World) {
+		signed(w, "ent.example.", "*.foo A 192.0.2.1")
+		w.Add(lab.Zone{Name: "ent3.example.", Denial: lab.NSEC3, Records: "*.foo A 192.0.2.1"})
+	},
+	steps: []step{
+		empty("foo.ent.example. DS", "NOERROR AD"),
+		empty("foo.ent.example. A", "NOERROR AD"),
+		good("x.foo.ent.example. A", "NOERROR AD", "x.foo.ent.example. A 192.0.2.1"),
+		empty("foo.ent3.example. DS", "NOERROR AD"),
+		empty("foo.ent3.example. A", "NOERROR AD"),
+		good("x.foo.ent3.example. A", "NOERROR AD", "x.foo.ent3.example. A 192.0.2.1"),
+	},
+}, {
+	name:      "a wildcard that is asked for by its own name is signed like any other",
+	seen:      "PowerDNS/pdns 7714, *.foo.h4ha.com",
+	situation: "The name in the question begins with an asterisk.",
+	why: "Nothing is expanded: the labels of the RRSIG do not count the asterisk (RFC 4034, " +
+		"section 3.1.3), and no proof is needed.",
+	world: func(w *lab.World) {
+		signed(w, "star.example.", "*.foo A 192.0.2.1")
+		w.Add(lab.Zone{Name: "star3.example.", Denial: lab.NSEC3, Records: "*.foo A 192.0.2.1"})
+	},
+	steps: []step{
+		good("*.foo.star.example. A", "NOERROR AD", "*.foo.star.example. A 192.0.2.1"),
+		empty("*.foo.star.example. TXT", "NOERROR AD"),
+		good("a.foo.star.example. A", "NOERROR AD", "a.foo.star.example. A 192.0.2.1"),
+		good("*.foo.star3.example. A", "NOERROR AD", "*.foo.star3.example. A 192.0.2.1"),
+		good("*.*.foo.star3.example. A", "NXDOMAIN AD"),
+	},
+}, {
+	name:      "NSEC3 records validate with any salt",
+	seen:      "PowerDNS/pdns 14220",
+	situation: "Zones have salts of one octet, of zeros, of 255 octets, and none.",
+	why:       "A salt is up to 255 octets of any value (RFC 5155, section 3.1.5).",
+	world: func(w *lab.World) {
+		for name, salt := range map[string]string{"none": "", "one": "7f", "zero": "00000000",
+			"most": strings.Repeat("ab", 255)} {
+			w.Add(lab.Zone{Name: name + ".example.", Denial: lab.NSEC3, Salt: salt,
+				Records: "*.w A 192.0.2.1;;a.b A 192.0.2.2"})
+		}
+	},
+	steps: slices.Concat(salted("none"), salted("one"), salted("zero"), salted("most")),
+}, {
+	name: "a wildcard does not answer where a name between exists",
+	seen: "PowerDNS/pdns 17136",
+	situation: "For a.b a server sends the wildcard of the zone, and the NSEC of b, which " +
+		"covers a.b; all are rightly signed.",
+	why: "b exists, so it is the closest encloser, and the wildcard above it does not apply " +
+		"(RFC 4592, section 3.3.1): the next closer name is what has to be denied.",
+	world: func(w *lab.World) {
+		signed(w, "victim.example.", "* A 192.0.2.9;;b A 192.0.2.1")
+		wild := rr("*.victim.example. 300 A 192.0.2.9")
+		script(w, "victim.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			if !is(in, "a.b.victim.example.", dns.TypeA) {
+				return false
+			}
+			m.Rcode = dns.RcodeSuccess
+			for _, r := range append(w.Sign("victim.example.", wild), wild) {
+				r = dns.Copy(r)
+				r.Header().Name = "a.b.victim.example."
+				m.Answer = append(m.Answer, r)
+			}
+			return true
+		})
+	},
+	steps: []step{
+		fails("a.b.victim.example. A", cause.WildcardProofMissing),
+		good("c.victim.example. A", "NOERROR AD", "c.victim.example. A 192.0.2.9"),
+	},
+}, {
+	name: "a delegation whose NSEC says that there is no such name is bogus",
+	seen: "dnsviz/dnsviz 78, kupaliska.netmarketer.sk",
+	situation: "A signed zone has a wildcard. Its servers refer a name that the wildcard covers " +
+		"to other servers, with the NSEC records of a wildcard without DS.",
+	why: "An unsigned delegation is proven by an NSEC at its own name with the NS bit (RFC " +
+		"4035, section 5.2; RFC 6840, section 4.4). Else who can answer for the zone could make " +
+		"names under any wildcard unsigned.",
+	world: func(w *lab.World) {
+		signed(w, "market.example.", "* A 192.0.2.9")
+		unsigned(w, "pool.", "")
+		w.Add(lab.Zone{Name: "x.pool.", Algorithm: lab.Unsigned, Records: "www A 192.0.2.1"})
+		script(w, "market.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			name := strings.ToLower(in.Question().Name)
+			if !dns.IsSubDomain("kup.market.example.", name) {
+				return false
+			}
+			if in.Question().Qtype != dns.TypeDS {
+				m.Answer = nil
+				m.Authoritative = false
+				m.Ns = []dns.RR{rr("kup.market.example. 300 NS ns1.x.pool.")}
+			}
+			return true
+		})
+		script(w, "x.pool.", func(in lab.Incoming, m *dns.Msg) bool {
+			m.Rcode, m.Authoritative = dns.RcodeSuccess, true
+			m.Answer = []dns.RR{rr(in.Question().Name + " 300 A 192.0.2.1")}
+			m.Ns = nil
+			return dns.IsSubDomain("kup.market.example.", strings.ToLower(in.Question().Name))
+		})
+	},
+	steps: []step{
+		fails("www.kup.market.example. A", cause.SignatureMissing),
+		good("a.market.example. A", "NOERROR AD", "a.market.example. A 192.0.2.9"),
+	},
+}, {
+	name:      "an NXDOMAIN under opt-out is not authentic",
+	seen:      "PowerDNS/pdns 8665",
+	situation: "A zone with opt-out denies a name, and the DS of an unsigned delegation.",
+	why: "Opt-out proves that there is no signed delegation, and no more (RFC 5155, section " +
+		"9.2): no AD.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "tld.", Denial: lab.NSEC3OptOut, Records: "nic A 192.0.2.1"})
+		unsigned(w, "shop.tld.", "")
+	},
+	steps: []step{
+		empty("no.tld. A", "NXDOMAIN"),
+		empty("shop.tld. DS", "NOERROR"),
+		good("nic.tld. A", "NOERROR AD", "nic.tld. A 192.0.2.1"),
+		empty("nic.tld. TXT", "NOERROR AD"),
+	},
+}, {
+	name: "an empty answer to a DS question proves nothing",
+	seen: "folbricht/routedns 530",
+	situation: "On the path to a signed parent somebody takes DS and NSEC records out of " +
+		"answers, and sends addresses without signatures for the zone below.",
+	why: "That a delegation is unsigned has to be proven (RFC 4035, section 5.2); else DNSSEC " +
+		"is switched off by leaving things out.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "bank.example.", Records: "www A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.Stripping, lab.Forging}}})
+		script(w, "example.", func(in lab.Incoming, m *dns.Msg) bool {
+			bare := func(rr dns.RR) bool {
+				switch rr.Header().Rrtype {
+				case dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC:
+					return true
+				}
+				return false
+			}
+			m.Answer, m.Ns = slices.DeleteFunc(m.Answer, bare), slices.DeleteFunc(m.Ns, bare)
+			return dns.IsSubDomain("bank.example.", strings.ToLower(in.Question().Name))
+		})
+	},
+	steps: []step{fails("www.bank.example. A", cause.DenialMissing)},
+}, {
+	name:      "an empty answer of a signed zone without proof is bogus",
+	seen:      "folbricht/routedns 568",
+	situation: "Somebody answers a question for TLSA with nothing, to have mail sent in plain.",
+	why:       "RFC 4035, section 5.4: what does not exist is proven by NSEC or NSEC3.",
+	world: func(w *lab.World) {
+		signed(w, "mail.example.", "_25._tcp TLSA 3 1 1 ab;;www A 192.0.2.1")
+		script(w, "mail.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			m.Answer, m.Ns = nil, nil
+			return in.Question().Qtype == dns.TypeTLSA
+		})
+	},
+	steps: []step{
+		fails("_25._tcp.mail.example. TLSA", cause.DenialMissing),
+		good("www.mail.example. A", "NOERROR AD", "www.mail.example. A 192.0.2.1"),
+	},
+}}
+
+// salted asks for the denials of a zone with a salt.
+func salted(zone string) []step {
+	zone += ".example."
+	steps := []step{
+		empty("no."+zone+" A", "NXDOMAIN AD"),
+		empty("b."+zone+" A", "NOERROR AD"),
+		good("x.w."+zone+" A", "NOERROR AD", "x.w."+zone+" A 192.0.2.1"),
+		empty("x.w."+zone+" TXT", "NOERROR AD"),
+	}
+	for i := range steps {
+		steps[i].tcp = true // the longest are too large for UDP
+	}
+	return steps
+}
