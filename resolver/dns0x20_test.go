@@ -223,3 +223,26 @@ func TestDNS0x20OtherCaseIsForgedWhereItIsKept(t *testing.T) {
 		}
 	})
 }
+
+// The random letters are ours: a server that compresses the names of its answer points to the
+// question, and clients are not to see another answer each time.
+func TestDNS0x20StaysOutOfTheData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const name = "a.bcdefghijklmnop.odd.example."
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			m := new(dns.Msg).SetReply(q.Query)
+			m.Authoritative = true
+			m.Answer = []dns.RR{&dns.MX{Hdr: dns.RR_Header{Name: q.Question().Name,
+				Rrtype: dns.TypeMX, Class: dns.ClassINET, Ttl: 300}, Mx: q.Question().Name}}
+			return lab.Messages(m), q.Question().Qtype == dns.TypeMX
+		}), nil)
+		a := in.resolve(name, wire.TypeMX)
+		if len(a.Sets) != 1 {
+			t.Fatalf("%s %v", a.RCode, a.Failure)
+		}
+		got := string(a.Sets[0].Data.First()[2:])
+		if want := wire.MustParseName(name).Wire(); got != want {
+			t.Errorf("the data are %q, want %q", got, want)
+		}
+	})
+}

@@ -43,7 +43,7 @@ func (a *zoneQuery) heard(t *try) {
 	if t.m.EDNS.Present && !isFormErr(rc) && (!t.p.edns || t.p.noEDNS) {
 		r.infra.learn(addr, a.zone, eventEDNS, 0, now)
 	}
-	if t.mixed && t.m.QDCount > 0 && !bytes.HasPrefix(t.req.Query[wire.HeaderLen:], t.m.QName) {
+	if t.cased {
 		// It was accepted all the same, so it is proven.
 		r.infra.learn(addr, a.zone, eventCaseLostProven, 0, now)
 	}

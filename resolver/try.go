@@ -5,7 +5,9 @@
 package resolver
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
@@ -32,6 +34,7 @@ type try struct {
 	p     profile // of the server, when it was sent
 	req   transport.Request
 	mixed bool // it has capital letters
+	cased bool // its reply came with a question in other letters
 	noNS  bool // its reply came without any NS set in the authority section
 	plain bool // it asks for less than the tries before it, which were met with silence
 
@@ -187,9 +190,33 @@ func (t *try) finish(raw []byte, err error) {
 	if t.err = err; err != nil {
 		return
 	}
+	if t.mixed {
+		t.cased = lowerQuestion(raw, t.req.Query)
+	}
 	if t.m, err = wire.Parse(raw); err != nil {
 		t.err = errors.Join(errMalformed, err)
 	}
+}
+
+// lowerQuestion puts the name in a reply's question into lower case, and reports whether it was in
+// other letters than in the query. A server that compresses names points to the question: the
+// random letters would be in the data that are cached and passed on. Unbound does the same.
+func lowerQuestion(reply, query []byte) (cased bool) {
+	end := wire.HeaderLen + 1
+	for query[end-1] != 0 {
+		end += int(query[end-1]) + 1
+	}
+	if len(reply) < end || binary.BigEndian.Uint16(reply[4:]) == 0 {
+		return false
+	}
+	name := reply[wire.HeaderLen:end]
+	cased = !bytes.Equal(name, query[wire.HeaderLen:end])
+	for i, b := range name {
+		if 'A' <= b && b <= 'Z' { // no length octet is as high
+			name[i] = b - 'A' + 'a'
+		}
+	}
+	return cased
 }
 
 // take looks at a try that has ended. The failure, if any, ends the question.
