@@ -165,6 +165,9 @@ func headerOf(m *dns.Msg) string {
 		return "silence"
 	}
 	s := dns.RcodeToString[m.Rcode]
+	if m.Rcode == dns.RcodeBadVers { // the number is TSIG's BADSIG too
+		s = "BADVERS"
+	}
 	for _, f := range []struct {
 		set  bool
 		name string
@@ -184,6 +187,9 @@ func records(section []dns.RR) (out []string) {
 			continue
 		}
 		data := strings.TrimPrefix(rr.String(), h.String())
+		if u, ok := rr.(*dns.RFC3597); ok {
+			data = fmt.Sprintf(`\# %d %s`, len(u.Rdata)/2, u.Rdata)
+		}
 		out = append(out, strings.TrimSpace(h.Name+" "+dns.Type(h.Rrtype).String()+" "+data))
 	}
 	return out
@@ -326,6 +332,12 @@ func noDO(m *dns.Msg) {
 	m.AuthenticatedData = true
 	m.SetEdns0(1232, false)
 	m.Extra = m.Extra[len(m.Extra)-1:]
+}
+
+// noAD is a query without DO and AD, as those from before DNSSEC.
+func noAD(m *dns.Msg) {
+	noDO(m)
+	m.AuthenticatedData = false
 }
 
 // noEDNS is a query without EDNS.
