@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 )
 
@@ -187,5 +188,120 @@ var aliases = []report{{
 			"hosted.example. A 192.0.2.1"),
 		empty("coder.example. DS", "NOERROR AD"),
 		empty("coder.example. DS", "NOERROR AD").packets(noPackets),
+	},
+}, {
+	name: "a DNAME does not redirect its own name",
+	seen: "systemd/systemd 35158, smoot.apple.cn",
+	situation: "A DNAME's owner has other records, asked for after a name below it, and a " +
+		"second name below is asked for.",
+	why: "A DNAME redirects what is below its owner and not the owner (RFC 6672, section 2.3); " +
+		"each name below gets a CNAME of its own.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "cn.example.",
+			Records: "smoot DNAME smoot.com.example.;;smoot TXT here"})
+		w.Add(lab.Zone{Name: "com.example.",
+			Records: "a.smoot A 192.0.2.1;;b.smoot A 192.0.2.2"})
+	},
+	steps: []step{
+		good("a.smoot.cn.example. A", "NOERROR AD", "smoot.cn.example. DNAME smoot.com.example.",
+			"a.smoot.cn.example. CNAME a.smoot.com.example.", "a.smoot.com.example. A 192.0.2.1"),
+		empty("smoot.cn.example. SOA", "NOERROR AD"),
+		good("smoot.cn.example. TXT", "NOERROR AD", `smoot.cn.example. TXT "here"`),
+		good("smoot.cn.example. DNAME", "NOERROR AD", "smoot.cn.example. DNAME smoot.com.example."),
+		// systemd/systemd 34916: a second name below it gets a CNAME of its own.
+		good("b.smoot.cn.example. A", "NOERROR AD", "smoot.cn.example. DNAME smoot.com.example.",
+			"b.smoot.cn.example. CNAME b.smoot.com.example.", "b.smoot.com.example. A 192.0.2.2"),
+	},
+}, {
+	name: "DNAMEs that lead into themselves cost little",
+	seen: "PowerDNS/pdns 8660 and 12885; systemd/systemd 30392; coredns 6419",
+	situation: "DNAMEs lead into themselves: at once, by way of another, and into names that " +
+		"grow.",
+	why: "Each record is in an answer once, and few packets are sent. One that leads to itself " +
+		"at once is shown, as by Unbound; longer loops are errors (RFC 1034, section 3.6.2).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "loop.example.",
+			Records: "self DNAME self;;grow DNAME x.grow;;a DNAME b;;b DNAME a"})
+	},
+	steps: []step{
+		good("www.self.loop.example. A", "NOERROR AD",
+			"self.loop.example. DNAME self.loop.example.",
+			"www.self.loop.example. CNAME www.self.loop.example.").packets(12),
+		fails("www.a.loop.example. A", cause.AliasLoop).packets(8),
+		fails("www.grow.loop.example. A", cause.AliasLoop).packets(8),
+	},
+}, {
+	name:      "CNAMEs that lead into themselves cost little",
+	seen:      "TechnitiumSoftware/DnsServer 1818; coredns 6421; PowerDNS/pdns 4307",
+	situation: "CNAMEs lead to themselves, or in a ring.",
+	why: "A name that is its own alias is shown, as by Unbound; a ring is an error (RFC 1034, " +
+		"section 3.6.2), not an empty answer.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "ring.example.", Algorithm: lab.Unsigned,
+			Records: "self CNAME self;;a CNAME b;;b CNAME c;;c CNAME a;;* CNAME *"})
+	},
+	steps: []step{
+		good("self.ring.example. A", "NOERROR", "self.ring.example. CNAME self.ring.example.").
+			packets(8),
+		fails("a.ring.example. A", cause.AliasLoop),
+		good("x.ring.example. A", "NOERROR", "x.ring.example. CNAME *.ring.example.",
+			"*.ring.example. CNAME *.ring.example."),
+		good("a.ring.example. CNAME", "NOERROR", "a.ring.example. CNAME b.ring.example."),
+	},
+}, {
+	name: "an alias directly below a signed apex validates",
+	seen: "PowerDNS/pdns 3261, a.lieter.nl",
+	situation: "A CNAME stands directly below the apex of a signed zone, and another one a " +
+		"level deeper.",
+	why: "How deep a name is makes no difference to its signature.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "lieter.example.", Records: "a CNAME b;;b A 192.0.2.1;;" +
+			"a.issue CNAME b.issue;;b.issue A 192.0.2.1"})
+	},
+	steps: []step{
+		good("a.lieter.example. A", "NOERROR AD", "a.lieter.example. CNAME b.lieter.example.",
+			"b.lieter.example. A 192.0.2.1"),
+		good("a.issue.lieter.example. A", "NOERROR AD",
+			"a.issue.lieter.example. CNAME b.issue.lieter.example.",
+			"b.issue.lieter.example. A 192.0.2.1"),
+	},
+}, {
+	name: "the CNAME of a signed DNAME needs no signature",
+	seen: "PowerDNS/pdns 6318, slxh.nl",
+	situation: "A signed zone's apex has a DNAME. The CNAME that follows from it comes without " +
+		"signature.",
+	why: "It has none: it is checked by the DNAME (RFC 6672, section 5.3.1).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "slxh.example.", Records: "@ DNAME slxh.test."})
+		w.Add(lab.Zone{Name: "test."})
+		w.Add(lab.Zone{Name: "slxh.test.", Records: "mail A 192.0.2.1"})
+	},
+	steps: []step{
+		good("mail.slxh.example. A", "NOERROR AD", "slxh.example. DNAME slxh.test.",
+			"mail.slxh.example. CNAME mail.slxh.test.", "mail.slxh.test. A 192.0.2.1"),
+		good("slxh.example. SOA", "NOERROR AD",
+			"slxh.example. SOA ns1.slxh.example. hostmaster.slxh.example. 1 3600 600 86400 60"),
+	},
+}, {
+	name: "aliases through signed and unsigned zones are as good as the worst of them",
+	seen: "hickory-dns 3834, www.gov.uk",
+	situation: "An alias of a signed zone leads through an unsigned one to another unsigned " +
+		"one.",
+	why: "An answer is authentic if all of it is (RFC 4035, section 3.2.3); asked for by itself " +
+		"the first link is.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "gov.example.", Denial: lab.NSEC3OptOut,
+			Records: "www CNAME cdn.service.gov.example."})
+		w.Add(lab.Zone{Name: "service.gov.example.", On: "gov.example.",
+			Algorithm: lab.Unsigned,
+			Records:   "cdn CNAME map.net.example."})
+		w.Add(lab.Zone{Name: "net.example.", Algorithm: lab.Unsigned,
+			Records: "map A 192.0.2.1"})
+	},
+	steps: []step{
+		good("www.gov.example. A", "NOERROR", "www.gov.example. CNAME cdn.service.gov.example.",
+			"cdn.service.gov.example. CNAME map.net.example.", "map.net.example. A 192.0.2.1"),
+		good("www.gov.example. CNAME", "NOERROR AD",
+			"www.gov.example. CNAME cdn.service.gov.example."),
 	},
 }}

@@ -11,6 +11,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/server"
+	"bailiwick/transport"
 )
 
 func TestClients(t *testing.T) { play(t, clients) }
@@ -187,8 +188,9 @@ var clients = []report{{
 	steps: []step{
 		{ask: "txt.texts.example. TXT", want: "NOERROR TC"},
 		{ask: "txt.texts.example. TXT", want: "NOERROR TC", change: noEDNS, most: noPackets},
-		{ask: "txt.texts.example. TXT", want: "NOERROR", tcp: true, most: noPackets, nothing: true,
-			check: sections(12)},
+		{ask: "txt.texts.example. TXT", want: "NOERROR", over: transport.TCP, most: noPackets,
+			nothing: true,
+			check:   sections(12)},
 	},
 }, {
 	name:      "ANY is answered with little over UDP",

@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/transport"
 )
 
 func TestData(t *testing.T) { play(t, data) }
@@ -156,7 +157,7 @@ var data = []report{{
 	steps: []step{
 		{ask: "www.t.example. TYPE0", want: "FORMERR", most: noPackets},
 		{ask: "www.t.example. OPT", want: "FORMERR", most: noPackets},
-		{ask: "t.example. AXFR", want: "REFUSED", tcp: true, most: noPackets},
+		{ask: "t.example. AXFR", want: "REFUSED", over: transport.TCP, most: noPackets},
 		{ask: "t.example. IXFR", want: "REFUSED", most: noPackets},
 	},
 }, {

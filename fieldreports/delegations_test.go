@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 )
 
@@ -262,6 +263,123 @@ var delegations = []report{{
 		good("a.stale.example. A", "NOERROR AD", "a.stale.example. A 192.0.2.1"),
 		good("b.stale.example. A", "NOERROR AD", "b.stale.example. A 192.0.2.2"),
 		empty("c.stale.example. A", "NXDOMAIN AD"),
+	},
+}, {
+	name: "an unsigned zone on the servers of its opt-out parent is unsigned",
+	seen: "semihalev/sdns 507, tether.edge.apple",
+	situation: "A zone with opt-out and an unsigned zone below are on the same servers: no " +
+		"referral is seen, and no NSEC3 matches the cut.",
+	why: "The NSEC3 that covers the cut has opt-out, which proves that no signed zone is there " +
+		"(RFC 5155, section 8.9).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "corp.", Denial: lab.NSEC3OptOut})
+		w.Add(lab.Zone{Name: "edge.corp.", On: "corp.", Algorithm: lab.Unsigned,
+			Records: "tether A 192.0.2.1"})
+	},
+	steps: []step{
+		good("tether.edge.corp. A", "NOERROR", "tether.edge.corp. A 192.0.2.1"),
+		empty("no.edge.corp. A", "NXDOMAIN"),
+	},
+}, {
+	name: "an unsigned zone two cuts below an opt-out zone on the same servers is unsigned",
+	seen: "semihalev/sdns 507, www.edpb.europa.eu",
+	situation: "The same, with a signed zone two cuts above the unsigned one, all on the same " +
+		"servers.",
+	why: "Each cut has its own proof; the alias is as good as its own zone.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "union.", Denial: lab.NSEC3OptOut})
+		w.Add(lab.Zone{Name: "body.union.", On: "union.",
+			Records: "www CNAME host.in.body.union."})
+		w.Add(lab.Zone{Name: "in.body.union.", On: "union.", Algorithm: lab.Unsigned,
+			Records: "host A 192.0.2.1"})
+	},
+	steps: []step{
+		good("www.body.union. A", "NOERROR", "www.body.union. CNAME host.in.body.union.",
+			"host.in.body.union. A 192.0.2.1"),
+		good("www.body.union. CNAME", "NOERROR AD", "www.body.union. CNAME host.in.body.union."),
+	},
+}, {
+	name:      "servers that are dead do not hide the one that answers",
+	seen:      "TechnitiumSoftware/DnsServer 1950, kwik-fit.com",
+	situation: "Two of a zone's three servers have addresses where nobody answers.",
+	why:       "All servers of a zone are tried (RFC 1034, section 5.3.3).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "fit.example.", Algorithm: lab.Unsigned,
+			Records: "www A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.Dead}, {lab.Dead}, nil}})
+	},
+	steps: []step{
+		good("www.fit.example. A", "NOERROR", "www.fit.example. A 192.0.2.1"),
+	},
+}, {
+	name:      "a zone whose servers are all inside it and have no glue fails cheaply",
+	seen:      "NLnetLabs/unbound 682, sina.j.baishangeek.cn",
+	situation: "Every name server of a zone is inside it, and the parent gives no address.",
+	why: "Nothing can be done (RFC 1034, section 4.2.1). It has to be found out with few " +
+		"packets, and remembered (RFC 9520).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "j.example.", Algorithm: lab.Unsigned, Glueless: "j.example."})
+	},
+	steps: []step{
+		fails("www.j.example. A", cause.DependencyLoop).packets(8),
+		fails("www.j.example. A", cause.DependencyLoop).packets(noPackets),
+	},
+}, {
+	name: "the DS of a zone behind an alias is asked at its parent",
+	seen: "TechnitiumSoftware/DnsServer 2090, xxllnc.nl",
+	situation: "A validator asks the child's servers for the DS of a zone that it came to by an " +
+		"alias, and hears that there is none.",
+	why: "DS is at the parent (RFC 4035, section 3.1.4.1), on whatever way the zone was met.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "cloud.example.", Records: "app A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "case.example.", Algorithm: lab.Unsigned,
+			Records: "www CNAME app.cloud.example."})
+	},
+	steps: []step{
+		good("www.case.example. A", "NOERROR", "www.case.example. CNAME app.cloud.example.",
+			"app.cloud.example. A 192.0.2.1"),
+		good("cloud.example. DS", "NOERROR AD", "cloud.example. DS *"),
+		good("app.cloud.example. A", "NOERROR AD", "app.cloud.example. A 192.0.2.1"),
+	},
+}, {
+	name: "an answer is complete though the zone's NS records lead nowhere",
+	seen: "PowerDNS/pdns 7866, www.actionindoorsports.com",
+	situation: "An answer has the alias and its target's address, and NS records of servers " +
+		"that refuse everything.",
+	why: "The answer is complete. NS records beside it serve to find servers later, and do not " +
+		"replace those that work.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "hosting.example.", Algorithm: lab.Unsigned,
+			Servers: []lab.ServerFaults{{lab.Refusing}}})
+		w.Add(lab.Zone{Name: "sports.example.", Algorithm: lab.Unsigned,
+			Records: "www CNAME @;;@ A 192.0.2.1"})
+		script(w, "sports.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			q := in.Question()
+			if q.Qtype != dns.TypeA {
+				return false
+			}
+			m.Ns = []dns.RR{rr("sports.example. 300 NS ns1.hosting.example.")}
+			return true
+		})
+	},
+	steps: []step{
+		good("www.sports.example. A", "NOERROR", "www.sports.example. CNAME sports.example.",
+			"sports.example. A 192.0.2.1"),
+		good("sports.example. A", "NOERROR", "sports.example. A 192.0.2.1"),
+	},
+}, {
+	name:      "a lame server that joins a delegation does not hide the good ones",
+	seen:      "PowerDNS/pdns 150",
+	situation: "A lame server and a failing one stand beside a good one in a delegation.",
+	why:       "Each server is judged by its own replies, and the others are asked.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "org.example.", Algorithm: lab.Unsigned,
+			Records: "www A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.Lame}, {lab.Failing}, nil}})
+	},
+	steps: []step{
+		good("www.org.example. A", "NOERROR", "www.org.example. A 192.0.2.1"),
+		empty("no.org.example. A", "NXDOMAIN"),
 	},
 }}
 

@@ -11,6 +11,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/transport"
 )
 
 func TestDenial(t *testing.T) { play(t, denial) }
@@ -180,6 +181,116 @@ var denial = []report{{
 		fails("_25._tcp.mail.example. TLSA", cause.DenialMissing),
 		good("www.mail.example. A", "NOERROR AD", "www.mail.example. A 192.0.2.1"),
 	},
+}, {
+	name: "a signed delegation below an empty non-terminal is signed",
+	seen: "PowerDNS/pdns 4574, bla.test-ns.bogus.internet.nl",
+	situation: "A zone delegates a name two labels down, with DS. The name between has no " +
+		"records, and the zone below sends none of its signatures.",
+	why: "The denial of the name between is no end of the chain: it is no cut. The DS says that " +
+		"the zone below is signed, so that what is not signed is bogus.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "internet.example.", Denial: lab.NSEC3})
+		w.Add(lab.Zone{Name: "test-ns.bogus.internet.example.", Records: "bla A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.Stripping}}})
+	},
+	steps: []step{
+		empty("bogus.internet.example. A", "NOERROR AD"),
+		fails("bla.test-ns.bogus.internet.example. A", cause.SignatureMissing),
+	},
+}, {
+	name: "an alias at the apex of an unsigned zone needs no signature",
+	seen: "systemd/systemd 32593, www.rts.ch",
+	situation: "A signed zone delegates www, unsigned and with proof. The zone there has a " +
+		"CNAME at its apex.",
+	why: "The proven absence of a DS ends the chain of trust (RFC 4035, section 5.2), for a " +
+		"CNAME at the cut as well.",
+	world: func(w *lab.World) {
+		signed(w, "rts.example.", "")
+		unsigned(w, "www.rts.example.", "@ CNAME cdn.example.")
+		signed(w, "cdn.example.", "@ A 192.0.2.1")
+	},
+	steps: []step{
+		good("www.rts.example. A", "NOERROR", "www.rts.example. CNAME cdn.example.",
+			"cdn.example. A 192.0.2.1"),
+		good("cdn.example. A", "NOERROR AD", "cdn.example. A 192.0.2.1"),
+	},
+}, {
+	name: "a wildcard behind an alias from an unsigned zone is proven for the target",
+	seen: "0xERR0R/blocky 2267",
+	situation: "An unsigned zone has an alias into a signed zone, where a wildcard answers. A " +
+		"validator looked for the proof that the first name does not exist.",
+	why: "The wildcard stands for the alias's target, and that name is what has to be denied " +
+		"(RFC 4035, section 5.3.4).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "vip.example.", Records: "* A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "site.example.", Algorithm: lab.Unsigned,
+			Records: "www CNAME platform.vip.example."})
+	},
+	steps: []step{
+		good("www.site.example. A", "NOERROR", "www.site.example. CNAME platform.vip.example.",
+			"platform.vip.example. A 192.0.2.1"),
+		good("platform.vip.example. A", "NOERROR AD", "platform.vip.example. A 192.0.2.1"),
+		good("www.site.example. TXT", "NOERROR", "www.site.example. CNAME platform.vip.example."),
+	},
+}, {
+	name:      "a wildcard alias below an empty non-terminal validates",
+	seen:      "PowerDNS/pdns 9668",
+	situation: "A wildcard CNAME stands below an empty non-terminal of a zone with NSEC.",
+	why: "The closest encloser is the empty non-terminal (RFC 4592, section 3.3.1), and its own " +
+		"questions are NODATA.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "wild.example.",
+			Records: "*.x CNAME web;;web A 192.0.2.1;;default._domainkey TXT key"})
+	},
+	steps: []step{
+		good("a.x.wild.example. A", "NOERROR AD", "a.x.wild.example. CNAME web.wild.example.",
+			"web.wild.example. A 192.0.2.1"),
+		good("b.x.wild.example. TXT", "NOERROR AD", "b.x.wild.example. CNAME web.wild.example."),
+		empty("x.wild.example. A", "NOERROR AD"),
+	},
+}, {
+	name: "an NXDOMAIN for an empty non-terminal takes nothing from the names below",
+	seen: "PowerDNS/pdns 8496; spamhaus/rbldnsd 17; hickory-dns 3833",
+	situation: "Servers say NXDOMAIN for empty non-terminals, as many do for CDNs and block " +
+		"lists.",
+	why: "RFC 8020 lets us conclude from a denial to all names below, but without a proof these " +
+		"servers are too many to do so.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "rbl.example.", Algorithm: lab.Unsigned,
+			Records: "2.0.0.127.zen A 127.0.0.2;;a.b.c A 192.0.2.1"})
+		script(w, "rbl.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			q := in.Question()
+			if len(m.Answer) == 0 && len(m.Ns) > 0 &&
+				strings.ToLower(q.Name) != "rbl.example." {
+				m.Rcode = dns.RcodeNameError
+				return true
+			}
+			return false
+		})
+	},
+	steps: []step{
+		good("2.0.0.127.zen.rbl.example. A", "NOERROR", "2.0.0.127.zen.rbl.example. A 127.0.0.2"),
+		good("a.b.c.rbl.example. A", "NOERROR", "a.b.c.rbl.example. A 192.0.2.1"),
+		empty("c.rbl.example. A", "NXDOMAIN"),
+		// What the zone denied wrongly takes nothing from the names below.
+		good("a.b.c.rbl.example. A", "NOERROR", "a.b.c.rbl.example. A 192.0.2.1"),
+	},
+}, {
+	name:      "an algorithm or digest that nobody has implemented makes a zone insecure",
+	seen:      "PowerDNS/pdns 4254; systemd/systemd 19824 and 35126; razvandimescu/numa 393",
+	situation: "The DS of zones have algorithms or digests that no validator has.",
+	why:       "RFC 4035, section 5.2: without any path that can be checked a zone is unsigned.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "old.example.", Algorithm: 100, Records: "www A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "pq.example.", Algorithm: 18, Records: "www A 192.0.2.1"})
+		w.Add(lab.Zone{Name: "gost.example.", Digest: 5, Records: "www A 192.0.2.1"})
+	},
+	steps: []step{
+		good("www.old.example. A", "NOERROR", "www.old.example. A 192.0.2.1"),
+		good("www.pq.example. A", "NOERROR", "www.pq.example. A 192.0.2.1"),
+		good("www.gost.example. A", "NOERROR", "www.gost.example. A 192.0.2.1"),
+		empty("no.pq.example. A", "NXDOMAIN"),
+	},
 }}
 
 // salted asks for the denials of a zone with a salt.
@@ -192,7 +303,7 @@ func salted(zone string) []step {
 		empty("x.w."+zone+" TXT", "NOERROR AD"),
 	}
 	for i := range steps {
-		steps[i].tcp = true // the longest are too large for UDP
+		steps[i].over = transport.TCP // the longest are too large for UDP
 	}
 	return steps
 }

@@ -43,11 +43,11 @@ type report struct {
 
 // step is a client's query and what has to come of it. Steps of a report share a cache.
 type step struct {
-	ask    string         // name and type
-	change func(*dns.Msg) // of the query, which has RD and EDNS with DO
-	packet []byte         // in place of ask: what is sent, as it is
-	tcp    bool
-	after  time.Duration // since the step before
+	ask    string             // name and type
+	change func(*dns.Msg)     // of the query, which has RD and EDNS with DO
+	packet []byte             // in place of ask: what is sent, as it is
+	over   transport.Protocol // UDP unless something else is said
+	after  time.Duration      // since the step before
 
 	want      string   // RCODE, and those flags of AA, TC and AD that are set; "silence"
 	answer    []string // the section without TTLs and signatures, in order
@@ -55,6 +55,7 @@ type step struct {
 	nothing   bool     // with answer nil: the answer section is not looked at
 	cause     cause.Cause
 	check     func(*testing.T, *dns.Msg)
+	multiple  int // of which the length of the answer is
 
 	most   int      // packets upstream; 0: any number; noPackets: none
 	asked  []string // questions that are among them, as "server-zone name type [TCP]"
@@ -74,11 +75,12 @@ func empty(ask, want string) step { return step{ask: ask, want: want} }
 // fails is a step that ends in SERVFAIL for a reason.
 func fails(ask string, c cause.Cause) step { return step{ask: ask, want: "SERVFAIL", cause: c} }
 
-func (s step) with(change func(*dns.Msg)) step { s.change = change; return s }
-func (s step) packets(most int) step           { s.most = most; return s }
-func (s step) later(d time.Duration) step      { s.after = d; return s }
-func (s step) asking(q ...string) step         { s.asked = q; return s }
-func (s step) sparing(q ...string) step        { s.spared = q; return s }
+func (s step) with(change func(*dns.Msg)) step               { s.change = change; return s }
+func (s step) checked(check func(*testing.T, *dns.Msg)) step { s.check = check; return s }
+func (s step) packets(most int) step                         { s.most = most; return s }
+func (s step) later(d time.Duration) step                    { s.after = d; return s }
+func (s step) asking(q ...string) step                       { s.asked = q; return s }
+func (s step) sparing(q ...string) step                      { s.spared = q; return s }
 
 // play runs each report in a world and a time of its own.
 func play(t *testing.T, reports []report) {
@@ -284,10 +286,7 @@ func (f *front) send(t *testing.T, s step) *dns.Msg {
 	if packet == nil {
 		packet = query(t, s)
 	}
-	c := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"), Protocol: transport.UDP}
-	if s.tcp {
-		c.Protocol = transport.TCP
-	}
+	c := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000"), Protocol: s.over}
 	reply, pending := f.Handle(packet, c, make([]byte, 0, 65535))
 	if pending != nil {
 		done := make(chan []byte, 1)
@@ -297,6 +296,9 @@ func (f *front) send(t *testing.T, s step) *dns.Msg {
 	synctest.Wait()
 	if reply == nil {
 		return nil
+	}
+	if s.multiple > 0 && len(reply)%s.multiple != 0 {
+		t.Errorf("%s: %d octets are no multiple of %d", s.ask, len(reply), s.multiple)
 	}
 	m := new(dns.Msg)
 	if err := m.Unpack(reply); err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/resolver"
+	"bailiwick/transport"
 )
 
 func TestServers(t *testing.T) { play(t, servers) }
@@ -230,8 +232,101 @@ var servers = []report{{
 		})
 	},
 	steps: []step{
-		{ask: "www.tiger.example. A", want: "NOERROR AD", nothing: true, tcp: true},
-		{ask: "no.tiger.example. A", want: "NXDOMAIN AD", nothing: true, tcp: true},
+		{ask: "www.tiger.example. A", want: "NOERROR AD", nothing: true, over: transport.TCP},
+		{ask: "no.tiger.example. A", want: "NXDOMAIN AD", nothing: true, over: transport.TCP},
+	},
+}, {
+	name: "a wildcard that exists for one type is asked for with that type",
+	seen: "NLnetLabs/unbound 1500 and 870, t.nessus.org",
+	situation: "A zone with one server has a wildcard with TXT records. The server says " +
+		"NXDOMAIN for every other type.",
+	why: "The last question has the type that was asked for (RFC 9156, section 2.3), and one " +
+		"RCODE excludes no server.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "t.example.", Algorithm: lab.Unsigned, Records: "* TXT token"})
+		script(w, "t.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			q := in.Question()
+			if q.Qtype != dns.TypeTXT && strings.ToLower(q.Name) != "t.example." {
+				m.Rcode, m.Answer = dns.RcodeNameError, nil
+				return true
+			}
+			return false
+		})
+	},
+	steps: []step{
+		good("zurhbjwo-4.t.example. TXT", "NOERROR", `zurhbjwo-4.t.example. TXT "token"`),
+	},
+}, {
+	name:      "FORMERR to DNSKEY and DS questions does not harm an unsigned zone",
+	seen:      "PowerDNS/pdns 3841, mail.protection.outlook.com",
+	situation: "The servers of an unsigned zone answer FORMERR to DNSKEY, DS and NS questions.",
+	why:       "The parent proves that the zone is unsigned: none of these has to be asked.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "mail.example.", Algorithm: lab.Unsigned,
+			Records: "swivel A 192.0.2.1"})
+		script(w, "mail.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			q := in.Question()
+			if q.Qtype == dns.TypeDNSKEY || q.Qtype == dns.TypeDS || q.Qtype == dns.TypeNS {
+				*m = dns.Msg{MsgHdr: m.MsgHdr, Question: m.Question}
+				m.Rcode, m.Authoritative = dns.RcodeFormatError, false
+				return true
+			}
+			return false
+		})
+	},
+	steps: []step{
+		good("swivel.mail.example. A", "NOERROR", "swivel.mail.example. A 192.0.2.1"),
+	},
+}, {
+	name:      "half an answer is never served",
+	seen:      "hickory-dns 2608 and 2609",
+	situation: "A server truncates its answer over UDP, and does not answer over TCP.",
+	why: "A truncated answer is not used (RFC 2181, section 9) and not kept (RFC 1035, section " +
+		"7.4).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "cut.example.", Algorithm: lab.Unsigned,
+			Records: "www A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.NoTCP}}})
+	},
+	steps: []step{
+		fails("www.cut.example. A", cause.Timeout),
+		fails("www.cut.example. A", cause.Timeout),
+	},
+}, {
+	name:      "a zone that all its servers refuse costs few packets",
+	seen:      "NLnetLabs/unbound 1338, edgecastdns.net",
+	situation: "All servers of a zone answer REFUSED.",
+	why:       "Each is asked, once; then it is remembered (RFC 9520).",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "cast.example.", Algorithm: lab.Unsigned,
+			Servers: []lab.ServerFaults{{lab.Refusing}, {lab.Refusing}, {lab.Refusing}}})
+	},
+	steps: []step{
+		fails("ns1.cast.example. A", cause.ServerRefused).packets(14),
+		fails("ns1.cast.example. A", cause.ServerRefused).packets(noPackets),
+		fails("ns2.cast.example. A", cause.ServerRefused).packets(6),
+	},
+}, {
+	name:      "IPv6 that leads nowhere does not hide IPv4",
+	seen:      "NLnetLabs/unbound 1348; PowerDNS/pdns 7542; TechnitiumSoftware/DnsServer 1098",
+	situation: "IPv6 is on, and the only address of that family leads nowhere.",
+	why:       "The other family's addresses are as good; which works is learnt by trying.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "six.example.", Algorithm: lab.Unsigned,
+			Records: "www A 192.0.2.1"})
+		script(w, "example.", func(in lab.Incoming, m *dns.Msg) bool {
+			for _, ns := range m.Ns {
+				if ns.Header().Name == "six.example." && ns.Header().Rrtype == dns.TypeNS {
+					m.Extra = append(m.Extra, rr("ns1.six.example. 300 AAAA 2001:db8::53"))
+					return true
+				}
+			}
+			return false
+		})
+	},
+	config: func(c *resolver.Config) { c.IPv6 = resolver.FamilyOn },
+	steps: []step{
+		good("www.six.example. A", "NOERROR", "www.six.example. A 192.0.2.1"),
 	},
 }}
 
