@@ -1,5 +1,5 @@
-// The addresses of a zone's servers: those at hand first, then those that have to be asked for,
-// sparingly.
+// Addresses of a zone's name servers: glue and cached addresses first, then a few look-ups at a
+// time.
 
 package resolver
 
@@ -13,23 +13,23 @@ import (
 	"bailiwick/wire"
 )
 
-// serverList yields the servers of a delegation. Addresses that are not known are looked up two
-// names at a time, and only when those at hand are used up (NXNSAttack).
+// serverList holds the servers of a delegation and selects the next to ask. Addresses that are not
+// known are looked up two names at a time, and only after the known ones were tried (NXNSAttack).
 type serverList struct {
 	x       *resolution
 	zone    wire.Name         // zero for servers of the configuration
 	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
 	hosts   []wire.Name      // servers of the configuration by name
-	queue   *lookupQueue     // nil until somebody has to be looked up
-	looked  []wire.Name      // names that were looked up with success
-	why     *cause.Failure   // of the last look-up that failed, see missed
+	queue   *lookupQueue     // nil until a name has to be looked up
+	looked  []wire.Name      // names whose look-up brought addresses
+	why     *cause.Failure   // why the last look-up failed, see missed
 	refused []netip.AddrPort // addresses that may not be asked
-	refusal cause.Cause      // why the last of them may not
-	own     bool             // the addresses are the operator's own matter
-	use     families         // when the list was made
-	types   []wire.Type      // theirs
-	room    [2]candidate     // memory of the first ones: most zones have two servers
+	refusal cause.Cause      // why the last of refused may not be asked
+	own     bool             // the operator named the servers, see Config.inside
+	use     families         // the families in use when the list was made
+	types   []wire.Type      // the address types of use
+	room    [2]candidate     // storage of the first ones: most zones have two servers
 }
 
 // serversOf makes the list for a delegation.
@@ -59,8 +59,8 @@ func (x *resolution) serversConfigured(z *Zone) *serverList {
 	for _, host := range z.Hosts {
 		l.fromCache(host, 0, x.r.clock.Now())
 		if len(z.Addrs) > 0 {
-			// The way to the host's address may lead over the servers that are given by address:
-			// it is looked up while they live.
+			// The host's address may have to be resolved over the servers that are given by
+			// address, so it is looked up before they fail.
 			for _, t := range l.types {
 				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
 			}
@@ -92,12 +92,12 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	l.known = append(l.known, c)
 }
 
-// fromCache adds the addresses that are known from earlier answers, judged or not: whom to ask is
-// no matter of trust.
+// fromCache adds the addresses in the cache, validated or not: the choice of a server does not
+// depend on validation.
 //
-// An address in the zone itself counts only if it was learnt under this delegation, not before
-// the second since. Else a former owner of the zone, who gives the address of his server a long
-// TTL, would be asked beside those to whom the parent delegates now: a ghost by glue
+// An address of a name within the zone is used only if it was stored under this delegation, in the
+// second since or later. Otherwise a former owner of the zone, whose server's address has a long
+// TTL, would be asked next to the servers that the parent delegates to now: a ghost domain by glue
 // (CVE-2026-40622).
 func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 	for _, t := range l.types {
@@ -119,7 +119,7 @@ func (l *serverList) next(a *zoneQuery) *candidate {
 	}
 	for {
 		c := selectServer(l.known, profiles, randomSource)
-		ready := c != nil && c.tries < 2 // a look-up takes time in which nobody listens
+		ready := c != nil && c.tries < 2 // no reply is handled during a look-up
 		if ready || !l.lookUp() {
 			if c == nil {
 				c = selectServer(l.known, profiles, randomSource)
@@ -129,8 +129,8 @@ func (l *serverList) next(a *zoneQuery) *candidate {
 	}
 }
 
-// addressesOf asks for a name server's addresses. One in the zone itself that came without glue is
-// asked for at the zone's parent, who should have sent it.
+// addressesOf asks for a name server's addresses. For a name within the zone that came without glue
+// the zone's parent is asked, which should have sent glue.
 func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
@@ -157,7 +157,7 @@ func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 	return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 }
 
-// askParent asks the servers of the delegation above the zone, those at hand.
+// askParent asks the servers of the delegation above the zone whose addresses are known.
 func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.Failure) {
 	up, ok := l.x.r.cache.Closest(l.zone.Parent(), l.x.r.clock.Now())
 	if !ok {
@@ -170,8 +170,8 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 	return a.run()
 }
 
-// addressesOf asks for a name server's addresses. They are not judged. A name server should not be
-// an alias (RFC 2181, section 10.3), but some are.
+// addressesOf asks for a name server's addresses. They are not validated. A name server should not
+// be an alias (RFC 2181, section 10.3), but some are.
 func (x *resolution) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		l, f := x.sub(cache.Key{Name: name, Type: t, Unchecked: true})

@@ -12,8 +12,8 @@ import (
 	"bailiwick/wire"
 )
 
-// chainOf follows the alias chain; next gives each result, or its failure. Where next gives
-// neither, there is no answer.
+// chainOf follows the alias chain of a question. next returns each result, or its failure; if it
+// returns neither, chainOf returns nil.
 func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*result,
 	*cause.Failure)) *Answer {
 	a := &Answer{Question: q, Status: wire.Secure}
@@ -57,9 +57,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		case l.kind != wire.KindAlias:
 			return a
 		case l.target == name:
-			// There is no chain to follow: what the zone says is shown, with the reason, as Unbound
-			// 1.26 does. BIND 9.18, Knot Resolver and older Unbounds say SERVFAIL, as we do for
-			// longer loops (RFC 1034, section 3.6.2: an error).
+			// A name that is an alias of itself is answered with its CNAME and the reason, as by
+			// Unbound 1.26. BIND 9.18, Knot Resolver and older Unbounds answer SERVFAIL, as chainOf
+			// does for longer loops (RFC 1034, section 3.6.2: an error).
 			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
 			return a
 		case slices.Contains(seen, l.target), l.growing():
@@ -71,9 +71,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 	}
 }
 
-// madeResult makes a result from an unsigned DNAME that has come earlier in the same chain. It
-// speaks for no other query, but in its own it need not be asked for again: a loop of DNAMEs costs
-// little.
+// madeResult makes a result from an unsigned DNAME that came earlier in the same chain. The DNAME
+// is not used for other queries, but its own query does not ask for it again, so that a loop of
+// DNAMEs costs few packets.
 func (r *Resolver) madeResult(chain []*wire.RRset, k cache.Key) *result {
 	for _, s := range chain {
 		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
@@ -119,8 +119,8 @@ func aliasApplies(t wire.Type) bool {
 		t != wire.TypeNSEC3
 }
 
-// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from memory is
-// the one that was given first (RFC 6672, section 3.1).
+// addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from the cache
+// equals the first one (RFC 6672, section 3.1).
 func (r *Resolver) addDNAME(l *result, k cache.Key, now time.Time) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
@@ -146,10 +146,10 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 			continue
 		}
 		if !r.speaksFor(n, k) {
-			return nil, false // above a configured zone: it speaks for another tree
+			return nil, false // it is above a configured zone, in another tree
 		}
 		if e.Set.Security != wire.Secure {
-			return nil, false // an unsigned DNAME speaks for the name it came for, no more
+			return nil, false // an unsigned DNAME is used only for the name that it came for
 		}
 		dname := aged(e.Set, e.TTL(now.Unix()))
 		l, tooLong := aliasFromDNAME(k.Name, dname)
@@ -172,8 +172,8 @@ func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
 	return nil, false
 }
 
-// aliasFromDNAME returns the CNAME that follows from a DNAME. tooLong means that its name would be
-// (RFC 6672, section 2.2).
+// aliasFromDNAME returns the CNAME that follows from a DNAME. tooLong reports whether its target
+// would be longer than a name may be (RFC 6672, section 2.2).
 func aliasFromDNAME(name wire.Name, dname *wire.RRset) (l *result, tooLong bool) {
 	to, ok := wire.TargetName(dname.Data.First())
 	if !ok || dname.Len() != 1 {

@@ -1,4 +1,4 @@
-// Asking a zone's servers until one says something useful.
+// Queries to a zone's servers until one gives a usable reply.
 
 package resolver
 
@@ -20,42 +20,44 @@ import (
 // zoneQuery is one question to the servers of one zone.
 type zoneQuery struct {
 	x     *resolution
-	zone  wire.Name // what the servers may speak of
+	zone  wire.Name // the servers' zone
 	q     wire.Question
-	conf  *Zone // if the operator named the servers
-	final bool  // the whole question, so that the answer is judged
+	conf  *Zone // not nil if the operator named the servers
+	final bool  // q is the full question, so the answer is validated
 
-	list    *serverList
-	weak    *accepted      // an answer without AA, kept in case nothing better comes
-	bogus   *cause.Failure // of the first answer that did not verify
-	bogies  int
-	replies uint64         // from anywhere, before the first try or the last that found no way
-	ended   *cause.Failure // what ends the search, whatever other servers might say
-	worst   *cause.Failure // most telling network failure
+	list   *serverList
+	weak   *accepted      // an answer without AA, kept in case nothing better comes
+	bogus  *cause.Failure // why the first bogus answer did not verify
+	bogies int
+	// replies is the number of replies from any server before the first try, or before the last try
+	// that ended as unreachable.
+	replies uint64
+	ended   *cause.Failure // what ends the search, though other servers are left
+	worst   *cause.Failure // the network failure of the highest rank
 
 	tries
 }
 
-// accepted is a reply that may be used: what it says, judged if it is final.
+// accepted is a reply that may be used, with its validated result if the question was final.
 type accepted struct {
 	reply
 	result *result
 	from   netip.AddrPort
-	// damaged: a set of the answer had records that cannot be of their type, and is judged without
-	// them.
+	// damaged reports whether a set of the answer had records that do not fit their type. The set
+	// is validated without them.
 	damaged bool
 }
 
-// recordFailure remembers a network failure, if it tells more than those before it.
+// recordFailure keeps a network failure if its cause ranks above those before it.
 func (a *zoneQuery) recordFailure(f *cause.Failure) {
 	if f != nil && (a.worst == nil || f.Cause.Rank() > a.worst.Cause.Rank()) {
 		a.worst = f
 	}
 }
 
-// run asks until a server gives a useful reply: one server after the other while they reply in
-// time, and further ones in parallel to those that do not. A bogus answer is a reason to ask the
-// next, as is every other fault.
+// run asks servers until one gives a usable reply: one after the other while they reply in time,
+// and the next in parallel to those that do not. After a bogus answer, or any other fault, the next
+// server is asked.
 func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	a.replies = a.x.r.connectivity.replies.Load()
 	defer a.closeAll()
@@ -79,20 +81,21 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	}
 }
 
-// giveUp ends without a good answer: with the weak one, or with the most precise failure.
-// Where a limit or our own link ended the search, the failure is held against no more than that,
-// for the servers that were not heard might have answered.
+// giveUp ends the search with the weak answer, or with the most precise failure. If a limit or the
+// local network ended it, the failure is held against the query or the network alone, since the
+// servers that were not asked might have answered.
 func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
 	case a.weak != nil:
-		// Others might have said more: what another question spent first does not make it last.
+		// Servers that were not asked might have a better answer. So the weak one is not cached if
+		// a budget that other questions spent has ended the search.
 		if a.x.own() || ended == nil && a.list.why.HeldAgainst() == cause.ScopeName {
 			a.x.keepReply(a, a.weak)
 		}
 		return a.weak, nil
 	case ended != nil && ended.Cause.Kind() == cause.KindInternal:
-		return nil, ended // whatever else is known may come of it
+		return nil, ended // other failures may be its consequences
 	case a.bogus != nil:
 		f = a.bogus
 	case a.worst != nil && !(silent(a.worst.Cause) && a.slow(ended)):
@@ -111,16 +114,16 @@ func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 	return nil, f
 }
 
-// slow reports whether all that ended a search is that replies take long: some came.
+// slow reports whether the search ended for lack of time although servers replied.
 func (a *zoneQuery) slow(ended *cause.Failure) bool {
 	return ended != nil && ended.Cause == cause.LimitTime && a.x.budget.heard.Load()
 }
 
-// handleReply decides what a reply is worth; nil says: ask on.
+// handleReply evaluates a reply. It returns nil if another server has to be asked.
 func (a *zoneQuery) handleReply(t *try) *accepted {
 	c, m := t.c, t.m
 	now := a.x.r.clock.Now()
-	if !t.weighed { // what is out of bailiwick is gone the second time
+	if !t.weighed { // the second time, sets out of bailiwick are gone
 		t.noNS = wire.FindType(m.Authority, wire.TypeNS) == nil
 	}
 	damaged, outside := scrub(m, a.zone, a.speaks(), a.x.r.cfg.HardenGlue)
@@ -133,9 +136,9 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
 	switch own := wire.Find(m.Authority, a.zone, wire.TypeNS); {
 	case r.fault == cause.Lame && t.noNS:
-		// No relevant answer and nothing else is no referral, but NODATA of type 3 (RFC 2308,
-		// section 2.2). Balancers send it for types that they do not know. It is used if no other
-		// server says more.
+		// A reply without a relevant answer, SOA and NS set is not a referral, but NODATA of type 3
+		// (RFC 2308, section 2.2). Load balancers send it for types that they do not know. It is
+		// used if no other server has more.
 		r = reply{kind: wire.KindNoData, weak: true, hollow: true}
 	case r.kind != wire.KindNoData || len(r.authority) > 0 || forwarder || t.noNS:
 	case own != nil:
@@ -143,7 +146,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	case a.q.Type == wire.TypeDS && wire.Find(m.Authority, a.q.Name, wire.TypeNS) != nil:
 		// The referral of a server that does not know DS: the zone has none, if it is unsigned.
 		r.hollow = true
-	default: // with AA, yet it refers to servers of a zone above or beside (RFC 2308, section 2.2)
+	default: // AA, but the NS set is of another zone (RFC 2308, section 2.2)
 		r = reply{fault: cause.Lame}
 	}
 	got := &accepted{reply: r, from: c.addr, damaged: damaged}
@@ -170,7 +173,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	}
 	if a.final && got.kind != wire.KindReferral {
 		l, f := a.x.finish(a, got)
-		if f.HeldAgainst() != cause.ScopeName { // no fault of the server, and no other could help
+		if f.HeldAgainst() != cause.ScopeName { // not the server's fault, and no other helps
 			a.ended = f
 			return nil
 		}
@@ -199,8 +202,8 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	return got
 }
 
-// speaks returns the zone that the servers may prove something of. A forwarder answers for
-// everything: what it was asked for may be denied by a zone above.
+// speaks returns the zone that the servers' proofs have to be in. It is the root for a forwarder,
+// whose question may be denied by a zone above the forwarded one.
 func (a *zoneQuery) speaks() wire.Name {
 	if a.conf != nil && a.conf.Forward {
 		return wire.Root
@@ -211,8 +214,8 @@ func (a *zoneQuery) speaks() wire.Name {
 // errMalformed is the error of an exchange whose reply cannot be read.
 var errMalformed = errors.New("malformed reply")
 
-// causeOfExchange returns what an exchange failed for, which is the one translation of transport's
-// errors.
+// causeOfExchange returns the cause of a failed exchange. Errors of package transport are
+// translated here alone.
 func causeOfExchange(err error) cause.Cause {
 	switch {
 	case errors.Is(err, errMalformed):
@@ -231,7 +234,7 @@ func causeOfExchange(err error) cause.Cause {
 	return cause.Unreachable
 }
 
-// query writes the question: an ID nobody can guess, random letter case, DO, and a cookie. mixed
+// query encodes the question, with an unpredictable ID, random letter case, DO and a cookie. mixed
 // reports whether it has capital letters.
 func (a *zoneQuery) query(c *candidate, how attempt, p *profile) (q []byte, mixed bool, err error) {
 	var random [2 + 32]byte
@@ -248,7 +251,7 @@ func (a *zoneQuery) query(c *candidate, how attempt, p *profile) (q []byte, mixe
 		}
 		first := slices.IndexFunc(qname, func(b byte) bool { return 'a' <= b && b <= 'z' })
 		if !mixed && !p.caseKept && first >= 0 {
-			qname[first] -= 'a' - 'A' // so that each question tells of a server that is not known
+			qname[first] -= 'a' - 'A' // so that each reply shows what an unknown server does
 			mixed = true
 		}
 	}

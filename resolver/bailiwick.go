@@ -1,4 +1,4 @@
-// Bailiwick: what of a response may be believed (RFC 2181, section 5.4.1; CVE-2025-11411).
+// Bailiwick: the part of a response that may be believed (RFC 2181, section 5.4.1; CVE-2025-11411).
 
 package resolver
 
@@ -7,15 +7,15 @@ import (
 	"bailiwick/wire"
 )
 
-// scrub keeps of a reply what the servers of zone may speak of: names in the zone, class IN,
-// records whose RDATA fit their type (CVE-2025-11411 and the older poisonings). How many there are
-// is no matter: a set may be as large as a message (virus signatures in TXT, SRV of a large
-// directory), and no work here or in the validator grows with the square of it (CVE-2024-1737).
-// BIND's default of 100 records of a type refuses those. damaged reports whether an answer lost
-// records that cannot be of their type; dropped is how many sets it may not speak of.
+// scrub drops from a reply all but names in the servers' zone, class IN, and records whose RDATA
+// fit their type (CVE-2025-11411 and the older poisonings). The number of records is not limited: a
+// set may be as large as a message (virus signatures in TXT, SRV of a large directory), and no work
+// here or in the validator grows with the square of it (CVE-2024-1737). BIND's default limit of 100
+// records of a type refuses such sets. damaged reports whether an answer lost records that do not
+// fit their type; dropped is the number of sets of other names and classes.
 //
-// Of a forwarder's replies the denials of zones above are kept too, to judge the question with:
-// proof is the zone that they have to be in.
+// For a forwarder, denials from zones above are kept too, as they may prove its answer. They have
+// to be within proof.
 func scrub(m *wire.Message, zone, proof wire.Name, hardenGlue bool) (damaged bool, dropped int) {
 	for i, section := range []*[]*wire.RRset{&m.Answer, &m.Authority, &m.Additional} {
 		kept := (*section)[:0]
@@ -42,7 +42,7 @@ func isDenial(t wire.Type) bool {
 	return t == wire.TypeSOA || t == wire.TypeNSEC || t == wire.TypeNSEC3
 }
 
-// fit drops records that cannot be of their type, and reports whether none was.
+// fit drops records that do not fit their type, and reports whether there were none.
 func fit(s *wire.RRset) (whole bool) {
 	var kept wire.RDataList
 	for d := range s.Data.All() {
@@ -53,7 +53,7 @@ func fit(s *wire.RRset) (whole bool) {
 	if whole = len(kept) == len(s.Data); !whole {
 		s.Data = kept
 	}
-	// No more are looked at: nobody has to store or send what is not.
+	// The validator looks at no more signatures, so no more are stored or sent.
 	s.Sigs = s.Sigs.Head(validator.MaxSignaturesPerSet)
 	return whole
 }

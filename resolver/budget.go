@@ -1,5 +1,5 @@
-// Budgets: what a client query may cost with everything that it causes, and who pays for what
-// several queries wait for.
+// Budgets: what a client query may spend with everything that it causes, and which of several
+// waiting queries is charged.
 
 package resolver
 
@@ -17,38 +17,38 @@ import (
 // budget is what a client query, or a fetch, may still spend. It is never reset. It may be shared
 // between goroutines.
 //
-// Each fetch has one of its own, full at first. What it spends is charged to one of those who wait
-// for it too, the payer, and so on up to a client: however many fetches a query causes, together
-// they cost no more than a query may (NXNSAttack, CVE-2020-8616; KeyTrap, CVE-2023-50387). A payer
-// who has nothing left is over, and the next who waits pays. Fetches that no client pays for are
-// refreshes, which are few.
+// Each fetch has a budget of its own, full at first. What it spends is also charged to one of its
+// waiters, the payer, and so on up to a client query. So all fetches that a query causes spend no
+// more together than one query may (NXNSAttack, CVE-2020-8616; KeyTrap, CVE-2023-50387). A payer
+// with nothing left is ended, and the next waiter pays. Only refreshes have no client that pays,
+// and MaxRefreshes limits them.
 type budget struct {
-	ctx        context.Context // ends with what the budget is for
+	ctx        context.Context // ends with the query or fetch of the budget
 	cancel     context.CancelCauseFunc
 	fetches    *fetches
 	validation *validator.Budget
 	queries    atomic.Int32
 	heard      atomic.Bool // a server replied
-	// cut reports whether a fetch could not spend all that it has, for what others spent before or
-	// for want of somebody who waits.
+	// cut reports whether a fetch could not spend its whole budget, because a payer had spent too
+	// much before or no waiter was left.
 	cut   atomic.Bool
 	payer atomic.Pointer[budget]
 
 	mu      sync.Mutex
-	lookups map[wire.Name]int // that failed, by the zone that was asked; guarded by mu
-	failed  int               // of them; guarded by mu
+	lookups map[wire.Name]int // failed ones, by the zone that was asked; guarded by mu
+	failed  int               // failed look-ups in all; guarded by mu
 
 	// Guarded by fetches.mu:
 	ended bool
-	wants []*fetch // those that it waits for, or will
+	wants []*fetch // the fetches that it waits for, or will wait for
 	room  [2]*fetch
-	leads *fetch  // the one of them that is resolved in its own goroutine
+	leads *fetch  // the one of wants that its own goroutine resolves
 	fetch *fetch  // whose budget this is; nil for a client's
 	query *client // whose budget this is; nil for a fetch's
 }
 
-// Checks is what a client's query may still spend on judging, from the first step that does: on
-// what memory knows, and then on what is resolved. The zero value is all that a query may.
+// Checks is what a client's query may still spend on validation, first on cached data and then on
+// fetched data. The zero value is a full budget.
 type Checks struct {
 	left  validator.Budget
 	begun bool
@@ -63,7 +63,7 @@ func (c *Checks) budget() *validator.Budget {
 	return &c.left
 }
 
-// fill makes a full budget of an empty one, but for what is left to judge by.
+// fill makes an empty budget full, except for the validation budget, which is v.
 func (b *budget) fill(t *fetches, payer *budget, v *validator.Budget) {
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	b.fetches, b.wants = t, b.room[:0]
@@ -111,8 +111,8 @@ func (b *budget) Charge(limit cause.Cause, take func(*validator.Budget, int32) b
 	return true
 }
 
-// mayLookUp reports whether a zone may be asked for one more name server's address. Where a payer
-// has spent too much before, the fetch goes on without it.
+// mayLookUp reports whether a zone may be asked for one more name server's address. If a payer has
+// spent too much before, the fetch goes on without that address.
 func (b *budget) mayLookUp(zone wire.Name) bool {
 	for p := b; p != nil; p = p.payer.Load() {
 		if !p.mayFail(zone) {
@@ -154,7 +154,8 @@ func (b *budget) hear() {
 	}
 }
 
-// err returns why it is over, if it is: time is up, or it was told to give way.
+// err returns why the budget has ended, or nil: its time is over, or it was ended for another
+// reason.
 func (b *budget) err() *cause.Failure {
 	if b.ctx.Err() == nil {
 		return nil
@@ -162,8 +163,7 @@ func (b *budget) err() *cause.Failure {
 	return failureOf(b.ctx)
 }
 
-// failureOf returns why a context has ended. One that gives no reason is that of somebody who has
-// gone.
+// failureOf returns the failure that a context has ended with, or ClientGone if it has none.
 func failureOf(ctx context.Context) *cause.Failure {
 	var f *cause.Failure
 	if errors.As(context.Cause(ctx), &f) {
@@ -172,16 +172,16 @@ func failureOf(ctx context.Context) *cause.Failure {
 	return &cause.Failure{Cause: cause.ClientGone}
 }
 
-// end ends what the budget is for, with all that was resolved for it alone.
+// end ends the query or fetch of the budget, and the fetches that nothing else waits for.
 func (b *budget) end(why *cause.Failure) {
 	b.fetches.mu.Lock()
 	defer b.fetches.mu.Unlock()
 	b.fetches.end(b, why)
 }
 
-// sent tells how many packets it has paid for.
+// sent returns how many packets the budget has paid for.
 func (b *budget) sent() int { return MaxQueries - max(0, int(b.queries.Load())) }
 
-// fullTime is the time that counts as all that a query may take: a fetch that ends with the client
-// that waits for it began a little after it.
+// fullTime is the age from which a fetch counts as having had the whole time of a query. It is
+// below MaxTime because a fetch begins a little after the client query that it ends with.
 const fullTime = MaxTime - MaxTime/8

@@ -1,5 +1,5 @@
-// The chain of trust: which zones are secure, with which keys. A DS and a DNSKEY are questions like
-// any other; what they prove is kept by zone.
+// The chain of trust: which zones are secure, with which keys. DS and DNSKEY sets are resolved like
+// any other; the trust that they prove is cached by zone.
 
 package resolver
 
@@ -17,8 +17,8 @@ import (
 	"bailiwick/wire"
 )
 
-// trustCache holds the trusts that a resolution uses to its end, whatever the cache does meanwhile.
-// They are few: the budgets see to that.
+// trustCache holds the trust in zones that a resolution uses to its end, even if the cache evicts
+// it. The budgets keep it short.
 type trustCache []trustEntry
 
 type trustEntry struct {
@@ -55,7 +55,7 @@ func (x *resolution) Zone(apex wire.Name) (validator.Trust, bool) {
 	return validator.Trust{}, false
 }
 
-// knownTrust looks a zone up: its own trust, or that of an ancestor that leaves no doubt.
+// knownTrust returns the cached trust in a zone: its own, or that of an ancestor if it decides.
 func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	if t, decided := r.policyTrust(apex); decided {
 		return t, true
@@ -81,8 +81,8 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	}
 }
 
-// unsignedCut is the trust in a zone whose DS is known to be denied: what is kept of the denial
-// tells, and of most zones there is no more to keep.
+// unsignedCut returns the trust in a zone whose DS is denied in the cache. The cached denial is
+// enough, so most unsigned zones need no entry in the cache of trust.
 func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
 	n, state := r.cache.LookupNegativeKey(cache.Key{Name: zone, Type: wire.TypeDS}, now)
 	if _, anchored := r.anchors.At(zone); anchored || !state.Good() || !n.UnsignedCut ||
@@ -113,7 +113,7 @@ func (x *resolution) Enclosing(name wire.Name) (validator.Trust, bool) {
 	return x.enclosing.get(name)
 }
 
-// learnTrust fetches what a judgement needs.
+// learnTrust fetches the trust that a validation needs.
 func (x *resolution) learnTrust(n validator.Need) {
 	if n.Enclosing {
 		x.enclosing.set(n.Name, x.enclose(n.Name))
@@ -132,8 +132,8 @@ func (x *resolution) memo(zone wire.Name, t validator.Trust) {
 }
 
 // enclose finds the trust that holds for a name's data by going down from the anchor, over every
-// cut that there may be. An unsigned set in what looks like a secure zone may come from an unsigned
-// child on the same servers.
+// possible cut. An unsigned set in what looks like a secure zone may come from an unsigned child on
+// the same servers.
 func (x *resolution) enclose(name wire.Name) validator.Trust {
 	if t, ok := x.r.knownTrust(name); ok && t.Status != wire.Secure {
 		return t
@@ -155,7 +155,7 @@ func (x *resolution) enclose(name wire.Name) validator.Trust {
 	return t
 }
 
-// trustOf is the trust in a zone, from memory or by asking.
+// trustOf returns the trust in a zone, from the cache or by fetching it.
 func (x *resolution) trustOf(zone wire.Name) validator.Trust {
 	if t, ok := x.Zone(zone); ok {
 		return t
@@ -165,8 +165,8 @@ func (x *resolution) trustOf(zone wire.Name) validator.Trust {
 	return t
 }
 
-// trust builds the trust in a zone: DS from above, then the keys that it names. Where the name is
-// no zone cut, the trust is that of the zone it is in.
+// trust builds the trust in a zone: DS from above, then the keys that it names. If the name is not
+// a zone cut, the trust is that of the zone it is in.
 func (x *resolution) trust(zone wire.Name) validator.Trust {
 	ds, t := x.delegationSigner(zone)
 	if t.Status != wire.Secure || t.Zone != zone {
@@ -180,7 +180,7 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 		}
 	}
 	if f == nil && l.status != wire.Secure {
-		// What is known of the keys and of the DS is of different times: either may have changed.
+		// The keys and the DS were cached at different times, so either may be outdated.
 		if ds, t = x.delegationSigner(zone); t.Status != wire.Secure || t.Zone != zone {
 			return x.keep(zone, t)
 		}
@@ -190,7 +190,8 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 	}
 	switch {
 	case f != nil && x.r.cfg.Validation.MissingKeysInsecure && keysMissing(f):
-		// It is not kept: the next resolution looks again, as the failure's memory lets it.
+		// This trust is not cached: the next resolution asks again as soon as the remembered
+		// failure ends.
 		return validator.Trust{Zone: zone, Status: wire.Insecure,
 			Failure: cause.New(cause.KeyMissing, zone, "DS %d", ds[0].KeyTag)}
 	case f != nil:
@@ -211,15 +212,15 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 	return x.keep(zone, t)
 }
 
-// keysMissing reports whether a zone's keys could not be had, while its servers may have other
-// data: they fail the question, or deny that there is a key.
+// keysMissing reports whether a zone's servers fail or deny the question for its keys, while they
+// may have other data.
 func keysMissing(f *cause.Failure) bool {
 	return f.Cause == cause.KeyMissing ||
 		f.Cause.Kind() == cause.KindNetwork && f.HeldAgainst() == cause.ScopeName
 }
 
-// refused is the trust in a zone whose every DS names a key that is outside the limits; false if
-// that is not so.
+// refused returns the insecure trust in a zone if every DS names a key that is outside the limits;
+// false if that is not so.
 func (x *resolution) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) (
 	validator.Trust, bool) {
 	_, res := x.r.validator.MatchDS(ds, keys, validator.InstantOf(x.r.clockFor()),
@@ -249,9 +250,9 @@ func (x *resolution) earliest(t time.Time, ttl uint32) time.Time {
 	return cache.TrustEnd(t, ttl, x.r.clock.Now())
 }
 
-// delegationSigner finds what vouches for a zone's keys: its trust anchor or its DS set. If the
-// trust returned is Secure and of this zone, the DS records are those that decide; otherwise the
-// trust is the outcome (RFC 4035, section 5.2).
+// delegationSigner returns the DS records that authenticate a zone's keys, from its trust anchor or
+// its DS set. If the returned trust is Secure and of this zone, the keys have to match these
+// records; otherwise the trust is the outcome (RFC 4035, section 5.2).
 func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trust) {
 	if t, decided := x.r.policyTrust(zone); decided {
 		return nil, t
@@ -266,7 +267,7 @@ func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trus
 	expires := x.earliest(time.Time{}, l.ttl())
 	switch {
 	case l.status != wire.Secure:
-		// Insecure above, or an opt-out span: unsigned either way.
+		// The zone above is insecure, or the cut is in an opt-out span: unsigned either way.
 		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Failure: l.failure,
 			Expires: expires, Until: l.until()}
 	case l.kind == wire.KindAnswer:
@@ -275,7 +276,7 @@ func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trus
 		return nil, validator.Trust{Zone: zone, Status: wire.Insecure, Expires: expires,
 			Until: l.until()}
 	}
-	// No cut here: the name is in the zone above.
+	// There is no cut here: the name is in the zone above.
 	above := zone.Parent()
 	if l.zone.Labels() < zone.Labels() && zone.Within(l.zone) && !l.zone.IsZero() {
 		above = l.zone
@@ -294,8 +295,8 @@ func (x *resolution) usable(zone wire.Name, set *wire.RRset, expires time.Time) 
 	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}
 }
 
-// validateKeys judges a zone's own DNSKEY set: by its DS or anchor, not by keys that are not known
-// yet (RFC 4035, section 5.2).
+// validateKeys validates a zone's own DNSKEY set by its DS or anchor, as its keys are not known yet
+// (RFC 4035, section 5.2).
 func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *cause.Failure) {
 	if t, ok := x.r.knownTrust(zone); ok && t.Status != wire.Secure {
 		return false, nil
@@ -308,7 +309,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		x.memo(zone, t)
 		return false, nil
 	}
-	if l.kind != wire.KindAnswer { // whatever proves that would have to be signed with the keys
+	if l.kind != wire.KindAnswer { // a proof of that would have to be signed with the keys
 		if x.forgetDS(zone) {
 			return x.validateKeys(zone, l)
 		}
@@ -328,7 +329,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	if x.sink != nil {
 		x.judged(zone, res.Status, res.Failure)
 	}
-	if res.Status == wire.Insecure { // signed, and with no key that is computed with
+	if res.Status == wire.Insecure { // signed, but with no key that the validator uses
 		l.sets = []*wire.RRset{set.WithSecurity(wire.Insecure)}
 		l.status, l.failure = wire.Insecure, res.Failure
 		return true, nil
@@ -355,7 +356,7 @@ func (r *Resolver) AnchorsRoot(tag uint16) bool {
 	return false
 }
 
-// refetches are the zones whose DS or keys were fetched anew lately.
+// refetches records the zones whose DS or keys were fetched anew recently.
 type refetches struct {
 	mu    sync.Mutex
 	zones *lru.Cache[wire.Name, time.Time]
@@ -379,8 +380,8 @@ func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
 	return state.Good() && e.Stored+1 < now.Unix()
 }
 
-// forgetKeys drops what is known of a zone's keys, so that they are fetched anew with its DS;
-// false if nothing was, or if that was done lately.
+// forgetKeys drops a zone's keys and DS from the cache, so that they are fetched anew. It returns
+// false if none were cached long enough, or if it was done recently.
 func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	t, ok := r.trusts.cache.Get(zone)
 	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) &&

@@ -1,4 +1,4 @@
-// Client queries: from a question to its answer, whatever becomes of what it waits for.
+// Client queries: from a question to its answer, even if the fetch that it waits for goes on.
 
 package resolver
 
@@ -14,16 +14,16 @@ import (
 	"bailiwick/wire"
 )
 
-// client is a client's query being resolved. Its goroutine leads the fetches that it begins. When
-// the client's time is over, or it has gone, while others wait for such a fetch, the client hears
-// its answer at once, and the goroutine goes on for the others.
+// client is a client's query being resolved. Its goroutine leads the fetches that it begins. If the
+// client's time ends, or it leaves, while others wait for such a fetch, the client is answered at
+// once and the goroutine goes on for the others.
 type client struct {
 	budget
 	trail
 	r        *Resolver
 	q        wire.Question
 	done     func(*Answer)
-	began    time.Time   // if somebody listens
+	began    time.Time   // if there is a sink
 	answered atomic.Bool // it has its answer
 	detached atomic.Bool // its goroutine works for others
 
@@ -32,10 +32,10 @@ type client struct {
 	unwatch      func() bool
 }
 
-// Start answers a question, and calls done with the answer, once. It never fails: what cannot be
-// resolved is SERVFAIL with its Failure. It works in the goroutine of the caller. That may take
-// longer than the client waits, if others wait for the same: then done is called by another
-// goroutine.
+// Start resolves a question and calls done once with the answer. A question that cannot be resolved
+// is answered with SERVFAIL and its Failure. Start runs in the caller's goroutine. It may return
+// after the client's time is over, if others wait for the same fetch; then done is called by
+// another goroutine.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
 	c := &client{r: r, q: q, done: done}
 	checks := o.Checks
@@ -100,8 +100,8 @@ func (c *client) answer(a *Answer) {
 // giveUp answers a client whose query has ended while its goroutine works for others.
 func (c *client) giveUp() { c.answer((&Answer{Question: c.q}).fail(c.err())) }
 
-// enter registers a client's query, and fills its budget but for what is left to judge by. Beyond
-// the limit the oldest gives way: it has had its chance.
+// enter registers a client's query and fills its budget; checks is what it may spend on validation.
+// Beyond the limit the oldest query is ended, as it has had the most time.
 func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.Failure {
 	c.fill(t, nil, checks.budget())
 	c.query = c
@@ -122,7 +122,7 @@ func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.F
 	return nil
 }
 
-// exit ends what a client's query has left behind.
+// exit ends a client's query and its timers.
 func (t *fetches) exit(c *client) {
 	c.late.Stop()
 	if c.unwatch != nil {
@@ -158,6 +158,6 @@ func (t *fetches) unlink(c *client) {
 	t.clients--
 }
 
-// Close ends all that is under way, clients' queries too, and waits for all goroutines of the
-// resolver. Whoever asks later hears that it is being stopped.
+// Close ends all fetches and clients' queries, and waits for all goroutines of the resolver. Later
+// queries fail with the cause Stopping.
 func (r *Resolver) Close() { r.fetches.close() }

@@ -1,4 +1,4 @@
-// What the resolver is told.
+// Configuration of the resolver.
 
 package resolver
 
@@ -14,8 +14,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Private is whether private and unroutable addresses that the public tree gives for name servers
-// are asked.
+// Private decides whether name servers of the public tree are asked at private and unroutable
+// addresses.
 type Private uint8
 
 // The choices.
@@ -25,7 +25,7 @@ const (
 	PrivateRefuse                // never
 )
 
-// Family is whether servers are asked over a family of addresses.
+// Family decides whether servers are asked over a family of addresses.
 type Family uint8
 
 // The choices.
@@ -35,7 +35,7 @@ const (
 	FamilyOff
 )
 
-// Routes are what is asked of this machine's routes.
+// Routes answers questions about this machine's routes.
 type Routes interface {
 	// Families reports over which families of addresses a route leads to the public Internet.
 	Families() (ipv4, ipv6 bool)
@@ -43,7 +43,7 @@ type Routes interface {
 	Lead(netip.Addr) bool
 }
 
-// routesEverywhere are the routes of who has not been told of any.
+// routesEverywhere is used where no Routes are given: a route leads to every address.
 type routesEverywhere struct{}
 
 func (routesEverywhere) Families() (ipv4, ipv6 bool) { return true, true }
@@ -56,23 +56,25 @@ type Zone struct {
 	Hosts   []wire.Name // servers by name, resolved when needed
 	Forward bool        // the servers are resolvers: ask them to recurse
 	First   bool        // if they fail, resolve as if the zone were not configured
-	NoCache bool        // keep nothing of it
-	// Via is how the servers are asked; UDP goes to TCP as needed, all others are the only way.
+	NoCache bool        // do not cache its data
+	// Via is the transport that the servers are asked over. UDP falls back to TCP as needed; other
+	// transports fall back only if Fallback is set.
 	Via transport.Protocol
-	// Peer is who they have to be, where Via keeps connections.
+	// Peer is the identity that the servers have to have, where Via keeps connections.
 	Peer *transport.Peer
-	// Fallback asks in plain where the encrypted transport fails.
+	// Fallback allows queries without encryption where the encrypted transport fails.
 	Fallback bool
 }
 
-// Config is what the operator decides about resolving. It is complete and immutable.
+// Config is the operator's configuration of the resolver. It is complete and immutable.
 type Config struct {
 	Hints    []cache.NameServer // of the root
 	Prime    bool               // ask the hints who the root's servers are (RFC 8109)
 	Zones    []Zone
 	Minimise Minimise
-	// HideType has names be asked with type A before servers hear the type, if any is hidden at
-	// all: a parent's servers do not learn it where the name is a zone (RFC 9156, section 2.1).
+	// HideType asks for the full name with type A before it asks with the question's type, if names
+	// are minimised. So a parent's servers do not learn the type if the name is a zone (RFC 9156,
+	// section 2.1).
 	HideType            bool
 	IPv4, IPv6          Family
 	PrivateServers      Private
@@ -83,20 +85,21 @@ type Config struct {
 	AggressiveNSEC      bool
 	HardenBelowNXDomain bool
 	HardenGlue          bool // glue counts only for names in the zone that gives it
-	// that authorities are probed for, the first is preferred (RFC 9539)
+	// Opportunistic are the transports that authorities are probed for; the first is preferred (RFC
+	// 9539).
 	Opportunistic []transport.Protocol
-	Prefetch      bool   // resolve again what is asked for shortly before it ends
-	Referrals     bool   // keep what zones say of their servers, for RD=0
+	Prefetch      bool   // resolve a result anew if it is asked for shortly before its end
+	Referrals     bool   // cache zones' own NS sets, for clients with RD=0
 	Port          uint16 // of authorities
 	MaxAliases    int
 	MaxFlights    int
 	Validation    validator.Config
-	// ValidationTime, unless it is zero, is the time that signatures are judged at in place of the
-	// clock's time of day.
+	// ValidationTime, unless it is zero, is used to validate signatures in place of the clock's
+	// time of day.
 	ValidationTime time.Time
 }
 
-// Default returns the configuration of an operator who has decided nothing.
+// Default returns the default configuration.
 func Default() Config {
 	return Config{Hints: builtinHints(), Prime: true, DoNotQueryLocalhost: true,
 		CaseRandomisation: true, Cookies: true, AggressiveNSEC: true, HardenBelowNXDomain: true,
@@ -119,8 +122,8 @@ func (c *Config) configured(name wire.Name) *Zone {
 	return best
 }
 
-// inside reports whether the addresses of a zone's servers are the operator's own matter: those of
-// a zone of the configuration, and of what is delegated below it, but for a root that is his own.
+// inside reports whether a zone's servers are the operator's own: those of a configured zone and of
+// the zones that are delegated below it. A stub zone at the root counts for the root alone.
 func (c *Config) inside(zone wire.Name, conf *Zone) bool {
 	if conf == nil {
 		conf = c.configured(zone)
@@ -128,8 +131,8 @@ func (c *Config) inside(zone wire.Name, conf *Zone) bool {
 	return conf != nil && (conf.Forward || !conf.Name.IsRoot() || zone.IsRoot())
 }
 
-// forOperator is the failure of a name as the operator should hear of it: what goes wrong in a zone
-// whose servers the operator names is seldom for the owner of a public zone to mend.
+// forOperator returns the failure of a name with a remedy for the operator: a fault in a zone whose
+// servers the operator names can seldom be mended by the owner of a public zone.
 func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure {
 	z := r.cfg.configured(name)
 	if z == nil {
@@ -171,11 +174,12 @@ func (r *Resolver) Configured(name wire.Name) bool {
 
 // mayAsk returns None for an address that may be asked, or why it may not: it is of a family that
 // is off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points
-// at ourselves), or is private and comes from the public tree. own: the operator named it.
+// at ourselves), or is private and comes from the public tree. own reports whether the operator
+// named it.
 func (r *Resolver) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 	c := &r.cfg
 	a = a.Unmap()
-	if own { // they may be near, where no route leads to the public Internet
+	if own { // they may be near, on a machine without a route to the public Internet
 		use = families{c.IPv4 != FamilyOff, c.IPv6 != FamilyOff}
 	}
 	switch {
@@ -199,20 +203,20 @@ func (r *Resolver) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 
 var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-// families are those of addresses that are in use.
+// families are the address families in use.
 type families struct{ v4, v6 bool }
 
-// families returns those that are in use now for public addresses. A laptop may lose one and get
-// the other while the resolver runs.
+// families returns the families that are in use now for public addresses. A laptop may lose one and
+// get the other while the resolver runs.
 func (r *Resolver) families() families {
 	v4, v6 := r.routes.Families()
 	return families{r.cfg.IPv4.used(v4 || !v6), r.cfg.IPv6.used(v6)}
 }
 
-// used reports whether a family is in use where routed says so of FamilyAuto.
+// used reports whether a family is in use; routed decides for FamilyAuto.
 func (f Family) used(routed bool) bool { return f == FamilyOn || f == FamilyAuto && routed }
 
-// types returns their address types.
+// types returns the address types of the families.
 func (use families) types() []wire.Type {
 	switch {
 	case use.v4 && use.v6:
@@ -226,8 +230,8 @@ func (use families) types() []wire.Type {
 }
 
 // private are the networks that are not reachable over the public Internet (RFC 6890 and the IANA
-// registries of special-purpose addresses), but for loopback and multicast: of each family, and of
-// each first octet of an address, for most octets begin none.
+// registries of special-purpose addresses), except loopback and multicast. They are indexed by
+// family and by the first octet of an address, as few octets begin one.
 var private = func() (ps [2][256][]netip.Prefix) {
 	for _, s := range []string{
 		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12",

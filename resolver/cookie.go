@@ -9,8 +9,8 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// clientCookie is ours for a server (RFC 7873, section 4.1; RFC 9018, section 3): it tells nobody
-// who we are.
+// clientCookie returns the client cookie for a server (RFC 7873, section 4.1; RFC 9018, section 3).
+// It does not reveal who the client is.
 func (r *Resolver) clientCookie(a netip.Addr) (c [8]byte) {
 	b := a.As16()
 	binary.LittleEndian.PutUint64(c[:], siphash.Hash(r.cookieSecret[0], r.cookieSecret[1], b[:]))

@@ -1,4 +1,4 @@
-// Delegations: NS and glue of a referral (RFC 9471), and how long they hold.
+// Delegations: NS and glue of a referral (RFC 9471), and how long they last.
 
 package resolver
 
@@ -51,14 +51,14 @@ func referralFrom(ns *wire.RRset, additional []*wire.RRset, zone wire.Name) *ref
 	return r
 }
 
-// delegation returns the delegation that the referral makes now, below another one; above is nil
-// where that is the root's.
+// delegation returns the referral's delegation as of now. above is the delegation that it was
+// learnt from, nil if that is the root's.
 func (r *referral) delegation(above *cache.Delegation, now time.Time) *cache.Delegation {
 	return &cache.Delegation{Zone: r.zone, Servers: r.servers, Stored: now.Unix(),
 		Expires: cache.DelegationEnd(r.ttl, above, now)}
 }
 
-// addresses reads an A or AAAA set, the first few.
+// addresses returns the first maxAddresses addresses of an A or AAAA set.
 func addresses(s *wire.RRset) (as []netip.Addr) {
 	if s == nil {
 		return nil
@@ -77,14 +77,14 @@ func addresses(s *wire.RRset) (as []netip.Addr) {
 	return as
 }
 
-// follow keeps a referral's delegation, and what it says about the cut's security. A delegation
-// does not outlive the one that it was learnt from, the one in use when the question was sent:
-// the cache may know a newer one by now, of which the reply says nothing (ghost domains,
-// CVE-2012-1033; phoenix domains).
+// follow caches a referral's delegation, and what the referral proves about the cut's security. A
+// delegation does not outlive the one that it was learnt from, which is the one in use when the
+// question was sent. The cache may have a newer one by now, but the reply does not confirm it
+// (ghost domains, CVE-2012-1033; phoenix domains).
 func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delegation {
 	now := x.r.clock.Now()
 	above := from
-	if from.Zone.IsRoot() { // the hints, or what priming found: no parent's word
+	if from.Zone.IsRoot() { // from hints or priming: it has no parent
 		above = nil
 	}
 	d := got.referral.delegation(above, now)
@@ -97,8 +97,8 @@ func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delega
 	return d
 }
 
-// glueOf is what the delegations above a name say of its addresses: the last resort, where the zone
-// itself gives none.
+// glueOf returns the glue for a name from the delegations above it, the last resort if the zone
+// itself has no address for it.
 func (x *resolution) glueOf(name wire.Name) []netip.Addr {
 	now := x.r.clock.Now().Unix()
 	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
@@ -115,13 +115,13 @@ func (x *resolution) glueOf(name wire.Name) []netip.Addr {
 	return nil
 }
 
-// learnServers takes from an authoritative answer what the zone says of its own NS set, which
-// ranks above its parent's copy (RFC 2181, section 5.4.1). It ends the delegation earlier if the
-// zone's TTL does, so that a zone that moves is asked for at its parent again when its old owner
-// said so, and never later: that would be a ghost. Servers that only the zone names are asked when
-// those that the parent names have failed, not before, and only if the zone was asked for its NS
-// set. One that comes beside another answer names no servers, as it could be forged with any
-// random name (CVE-2025-11411); Knot Resolver and BIND ignore it too.
+// learnServers takes a zone's own NS set from an authoritative answer. It ranks above the parent's
+// copy (RFC 2181, section 5.4.1). If its TTL is the shorter one, the delegation ends with it, so
+// that a zone that moves is found at its parent in time. It never extends the delegation, as that
+// would make a ghost domain. Servers that only the zone names are asked after those that the parent
+// names have failed, and only if the zone was asked for its NS set. An NS set that comes with
+// another answer adds no servers, as it could be forged with any random name (CVE-2025-11411); Knot
+// Resolver and BIND ignore it too.
 func (a *zoneQuery) learnServers(m *wire.Message) {
 	cut := a.list.cut
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {
@@ -143,7 +143,7 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 		return
 	}
 	latest, ok := a.x.r.cache.Delegations.Get(a.zone)
-	if !ok || latest.Stored != cut.Stored { // the parent has said something else since
+	if !ok || latest.Stored != cut.Stored { // the parent has sent another delegation since
 		return
 	}
 	d := *latest
@@ -152,7 +152,7 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 	a.x.r.cache.Delegations.Put(a.zone, &d)
 }
 
-// ownServers lists what a zone's own NS set names beyond its parent's.
+// ownServers returns the names in a zone's own NS set that its parent's lacks.
 func ownServers(ns *wire.RRset, cut *cache.Delegation) (own []wire.Name) {
 	for rd := range ns.Data.All() {
 		name, ok := wire.TargetName(rd)

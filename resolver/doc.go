@@ -11,16 +11,16 @@
 // (delegation.go). com's servers are asked for example.com A and refer to example.com, whose
 // servers answer www.example.com A.
 //
-// The answer is validated before it is used (judge.go): the validator finds RRSIGs by example.com
-// and returns that it needs the trust in that zone. For it the DS, known from the referral, and the
-// DNSKEY set, which is a question like any other, are looked up (chain.go), and the validator
-// verifies. If the answer were bogus, the next server would be asked. A result goes into the cache
-// with its status, and to all clients that wait.
+// The answer is validated before it is used (validate.go): the validator finds RRSIGs by
+// example.com and returns that it needs the trust in that zone. The DS set, known from the
+// referral, and the DNSKEY set, resolved like any other, give that trust (chain.go), and the
+// validator verifies. If the answer were bogus, the next server would be asked. A result goes into
+// the cache with its status, and to all clients that wait.
 //
 // # One alias
 //
-// www is a CNAME for host.example.net. The CNAME is a result of its own, validated and cached by
-// itself. What the response has on the target counts only if the target is in the zone that
+// www is a CNAME for host.example.net. The CNAME is a result of its own, validated and cached
+// separately. Records of the target in the response are used only if the target is in the zone that
 // answered; here it is not, so the target is asked for at example.net's servers. The cost of all
 // results is charged to the client's budget; a name that occurs twice is a loop (aliases.go).
 //
@@ -33,6 +33,6 @@
 //
 // # Limitations
 //
-// Class IN only. Sub-questions of one resolution are asked one after the other, but for the keys of
-// a zone on the way, which are asked for beside what they will judge.
+// Class IN only. Sub-questions of one resolution are asked one after the other, except for the keys
+// of a zone on the way, which are fetched in parallel with the data that they will validate.
 package resolver

@@ -1,4 +1,4 @@
-// Events of a resolution, for whoever listens: see [event.Sink].
+// Events of a resolution, sent to an [event.Sink].
 
 package resolver
 
@@ -11,21 +11,20 @@ import (
 	"bailiwick/wire"
 )
 
-// trail is where the events of what is resolved for somebody go, and the fetch that it is for.
+// trail is the sink of the events of a query or fetch, and the numbers that they carry.
 type trail struct {
-	sink   event.Sink // nil if nobody listens
+	sink   event.Sink // nil if no events are wanted
 	fetch  uint64     // 0 for a client
-	number uint64     // of the query that it is for, see [Options]
+	number uint64     // of the client's query, see [Options]
 }
 
-// of returns an event of a kind in a fetch. It is called only if somebody listens, as are all that
-// make events.
+// of returns an event of a kind in a fetch. It is called only if there is a sink.
 func (t *trail) of(kind event.Kind, q wire.Question) event.Event {
 	return event.Event{Kind: kind, Time: time.Now(), Query: t.number, Fetch: t.fetch,
 		Question: q}
 }
 
-// fetched tells of a fetch that is begun or waited for.
+// fetched reports a fetch that is begun or joined.
 func (t *trail) fetched(kind event.Kind, k cache.Key, id uint64) {
 	e := t.of(kind, keyQuestion(k))
 	e.Fetch, e.Parent = id, t.fetch
@@ -40,7 +39,7 @@ func (t *trail) begin(k cache.Key, f *fetch) trail {
 	return trail{t.sink, f.id, t.number}
 }
 
-// known tells of a result, or a failure, that somebody asked the cache for.
+// known reports a result or a failure that was found in the cache.
 func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 	e := t.of(event.FailureHit, keyQuestion(k))
 	if e.Failure = f; l != nil {
@@ -52,7 +51,7 @@ func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 	t.sink.Event(e)
 }
 
-// ended tells of the end of a fetch.
+// ended reports the end of a fetch.
 func (x *resolution) ended(l *result, f *cause.Failure, took time.Duration) {
 	e := x.event(event.FetchEnd)
 	if e.Took, e.Failure = took, f; l != nil {
@@ -61,24 +60,24 @@ func (x *resolution) ended(l *result, f *cause.Failure, took time.Duration) {
 	x.sink.Event(e)
 }
 
-// answered tells of the answer that a client gets.
+// answered reports the answer that a client gets.
 func (t *trail) answered(a *Answer, took time.Duration) {
 	e := t.of(event.Answer, a.Question)
 	e.RCode, e.Status, e.Failure, e.Count, e.Took = a.RCode, a.Status, a.Failure, a.Sent, took
 	t.sink.Event(e)
 }
 
-// event returns an event of a kind about the run.
+// event returns an event of a kind about the resolution.
 func (x *resolution) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
 
-// judged tells of a verdict.
+// judged reports a verdict.
 func (x *resolution) judged(zone wire.Name, status wire.Security, f *cause.Failure) {
 	e := x.event(event.Verdict)
 	e.Zone, e.Status, e.Failure = zone, status, f
 	x.sink.Event(e)
 }
 
-// limited counts a limit that was met, and tells of it.
+// limited counts and reports a limit that was met.
 func (x *resolution) limited(c cause.Cause) {
 	x.r.observe.Limit(c)
 	if x.sink != nil {
@@ -95,7 +94,7 @@ func (a *zoneQuery) event(kind event.Kind, c *candidate) event.Event {
 	return e
 }
 
-// exchanged tells how a try went; err is nil if there was a reply.
+// exchanged reports how a try ended; err is nil if there was a reply.
 func (a *zoneQuery) exchanged(t *try, c cause.Cause, took time.Duration, err error) {
 	e := a.event(event.Exchange, t.c)
 	e.Server, e.Protocol, e.Took, e.Cause, e.Err = t.req.Server, t.how.via, took, c, err
@@ -105,7 +104,7 @@ func (a *zoneQuery) exchanged(t *try, c cause.Cause, took time.Duration, err err
 	a.x.sink.Event(e)
 }
 
-// replied tells what a reply is worth.
+// replied reports how a reply was classified.
 func (a *zoneQuery) replied(c *candidate, r *reply) {
 	e := a.event(event.Response, c)
 	switch e.Reply = r.kind; r.kind {
@@ -121,7 +120,7 @@ func (a *zoneQuery) replied(c *candidate, r *reply) {
 	a.x.sink.Event(e)
 }
 
-// fellBack tells in what form a server is asked again, if somebody listens.
+// fellBack reports the form in which a server is asked again, if there is a sink.
 func (a *zoneQuery) fellBack(c *candidate, form event.Form) {
 	if a.x.sink == nil {
 		return
@@ -131,7 +130,7 @@ func (a *zoneQuery) fellBack(c *candidate, form event.Form) {
 	a.x.sink.Event(e)
 }
 
-// keyQuestion is the question that a key is of.
+// keyQuestion returns the question of a cache key.
 func keyQuestion(k cache.Key) wire.Question {
 	return wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN}
 }

@@ -1,4 +1,4 @@
-// Failures: what is remembered of them, against whom, and for how long (RFC 9520).
+// Failures: which are remembered, against what, and for how long (RFC 9520).
 
 package resolver
 
@@ -11,17 +11,16 @@ import (
 	"bailiwick/wire"
 )
 
-// rememberFailure keeps a failed resolution for those who ask again, against nothing but what
-// caused it:
-//   - A limit is remembered only for what a client asked for, and if the fetch could spend all of
-//     its own budget. What a client's query had spent before it came to this name, and that it
-//     waits no more, say nothing about the name: an attacker's alias could point anywhere.
-//   - A dependency on itself may come from where the resolution started, so it counts only for a
+// rememberFailure caches a failed resolution for later queries, against its cause and nothing else:
+//   - A limit is remembered only for a client's own question, and if the fetch could spend all of
+//     its own budget. That a query had spent its budget before it came to this name, or waits no
+//     more, says nothing about the name: an attacker's alias could point anywhere.
+//   - A dependency loop may come from where the resolution started, so it is remembered only for a
 //     client's own question.
-//   - A failure without any reply from anywhere may be our own link's. It ends with the first
+//   - A failure during which no server replied may be that of our own link. It ends with the first
 //     reply.
-//   - Overload, and what this machine lacks, is never remembered; nor is too little time, if
-//     servers replied within it.
+//   - Overload and a lack of local resources are never remembered; nor is a lack of time, if
+//     servers replied meanwhile.
 func (x *resolution) rememberFailure(f *cause.Failure) {
 	scope := f.HeldAgainst()
 	switch {
@@ -29,7 +28,7 @@ func (x *resolution) rememberFailure(f *cause.Failure) {
 		f.Cause.Kind() == cause.KindInternal:
 		return
 	case f.Cause == cause.LimitTime && x.budget.heard.Load():
-		return // the way there is long, and the next who asks goes on from where it led
+		return // the next query goes on from the delegations that are cached now
 	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own():
 		return
 	case scope == cause.ScopeLink:
@@ -38,15 +37,15 @@ func (x *resolution) rememberFailure(f *cause.Failure) {
 	x.r.cache.PutFailure(x.keyOf(x.q), f, backoffOf(f), x.r.clock.Now())
 }
 
-// own reports whether a limit that the fetch met is the matter of its question alone.
+// own reports whether a limit that the fetch met is due to its question alone.
 func (x *resolution) own() bool { return x.fetch != nil && x.depth == 0 && !x.budget.cut.Load() }
 
-// backoffOf returns how long a failure is remembered. The time grows only where the failure is the
-// name's own: its servers said so, or are silent while others reply.
+// backoffOf returns how long a failure is remembered. The time grows only if the failure is the
+// name's own: its servers reported it, or are silent while others reply.
 func backoffOf(f *cause.Failure) cache.Backoff {
 	switch {
 	case f.Cause == cause.LimitNameServers:
-		// A retry finds more of the denials known, and gets further.
+		// A retry finds more denials in the cache, and gets further.
 		return cache.Backoff{First: cache.LookupsTTL, Max: cache.LookupsTTL}
 	case f.HeldAgainst() == cause.ScopeLink:
 		return cache.Backoff{First: cache.LinkTTL, Max: cache.LinkTTL}
@@ -69,14 +68,13 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 // connectivity is what is known of this machine's connection to the Internet.
 type connectivity struct {
 	replies atomic.Uint64 // from servers, of whatever zone
-	failed  atomic.Bool   // a failure is remembered in which nobody replied
-	// forgiven is the second in which what was held against servers was forgiven last.
+	failed  atomic.Bool   // a failure is remembered during which no server replied
+	// forgiven is the second in which the servers' back-offs were last ended.
 	forgiven atomic.Int64
 	v4, v6   atomic.Int32 // exchanges in a row without a reply, by family
 }
 
-// doubtfulAfter is how many exchanges in a row bring no reply until a family of addresses may be
-// dead.
+// doubtfulAfter is how many exchanges in a row without a reply make a family of addresses doubtful.
 const doubtfulAfter = 4
 
 // of returns the counter of an address's family.
@@ -95,8 +93,8 @@ func (l *connectivity) doubtful(t wire.Type) bool {
 	return l.v6.Load() >= doubtfulAfter
 }
 
-// replied notes a reply. The first after failures in which nobody replied ends all of them, and
-// what was held against servers meanwhile: it was our link that was down, or may have been.
+// replied notes a reply. The first one after failures without any reply ends all of these, and the
+// back-offs of servers, as our own link may have been down.
 func (r *Resolver) replied(a netip.Addr) {
 	r.connectivity.replies.Add(1)
 	if n := r.connectivity.of(a); n.Load() != 0 {
@@ -109,15 +107,15 @@ func (r *Resolver) replied(a netip.Addr) {
 	}
 }
 
-// mayForgive reports whether nothing was forgiven yet in the second now. To forgive is to look at
-// all that is held, and a failure of the link may be no more than a zone of somebody's whose
-// servers cannot be reached, asked while no other server replies.
+// mayForgive reports whether nothing was forgiven yet in the second now. Forgiving goes through the
+// whole infrastructure cache. Anyone can cause it with a zone whose servers cannot be reached,
+// asked for while no other server replies.
 func (l *connectivity) mayForgive(now int64) bool {
 	last := l.forgiven.Load()
 	return now != last && l.forgiven.CompareAndSwap(last, now)
 }
 
-// silent reports whether a cause is that nobody replied.
+// silent reports whether a cause means that there was no reply.
 func silent(c cause.Cause) bool {
 	return c == cause.Timeout || c == cause.Unreachable || c == cause.UplinkDown
 }
