@@ -144,7 +144,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	case own != nil:
 		r.own = own
 	case a.q.Type == wire.TypeDS && wire.Find(m.Authority, a.q.Name, wire.TypeNS) != nil:
-		// The referral of a server that does not know DS: the zone has none, if it is unsigned.
+		// A server that does not know DS sends a referral: the zone has no DS if it is unsigned.
 		r.hollow = true
 	default: // AA, but the NS set is of another zone (RFC 2308, section 2.2)
 		r = reply{fault: cause.Lame}

@@ -1,4 +1,4 @@
-// Fallbacks: what a reply tells of its server's EDNS, cookies and letter case, and in what form the
+// Fallbacks: what a reply shows of its server's EDNS, cookies and letter case, and in what form the
 // server is asked again.
 
 package resolver
@@ -13,8 +13,8 @@ import (
 	"bailiwick/wire"
 )
 
-// undoubt takes the reply to random letter case as it is, where asking in lower case brought
-// nothing.
+// undoubt uses the doubtful reply to random letter case, if the question in lower case brought no
+// reply that is better.
 func (a *zoneQuery) undoubt(t *try) {
 	s := &t.c.asked
 	if s.doubt == nil || t.mixed {
@@ -25,7 +25,7 @@ func (a *zoneQuery) undoubt(t *try) {
 	s.doubt = nil
 }
 
-// heard learns from a reply what it tells of the server, whatever it says.
+// heard learns about the server from a reply, whatever the reply's content.
 func (a *zoneQuery) heard(t *try) {
 	r, addr, now := a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	r.observe.Upstream(t.c.addr, t.how.via, t.took, cause.None)
@@ -44,7 +44,7 @@ func (a *zoneQuery) heard(t *try) {
 		r.infra.learn(addr, a.zone, eventEDNS, 0, now)
 	}
 	if t.cased {
-		// It was accepted all the same, so it is proven.
+		// The transport accepted the reply nevertheless, so this is proven.
 		r.infra.learn(addr, a.zone, eventCaseLostProven, 0, now)
 	}
 	switch v, has := t.m.EDNS.Options.Get(wire.OptionCookie); {
@@ -54,8 +54,8 @@ func (a *zoneQuery) heard(t *try) {
 			r.infra.setCookie(addr, bytes.Clone(v[8:]))
 		}
 	case t.how.reliable() && (has || t.p.cookie != nil):
-		// RFC 7873, section 5.3 has us discard it. Over TCP a cookie protects nothing, and the name
-		// would not resolve; BIND takes it too.
+		// RFC 7873, section 5.3 says to discard the reply. Over TCP a cookie protects nothing, and
+		// the name would not resolve; BIND takes it too.
 		r.infra.learn(addr, a.zone, eventNoCookieProven, 0, now)
 	}
 }
@@ -73,7 +73,7 @@ func (a *zoneQuery) fallBackFrom(t *try) bool {
 	case m.Has(wire.FlagTC) && !t.how.reliable():
 		s.tcpOnly = true
 		a.fellBack(t.c, event.FormTCP)
-	case m.Has(wire.FlagTC): // over TCP that is nonsense, and what is missing cannot be told
+	case m.Has(wire.FlagTC): // TC over TCP: what is missing cannot be known
 		t.c.spent = true
 		a.recordFailure(cause.New(cause.Truncated, a.zone, "%s", a.q).At(t.c.addr))
 		return true
@@ -98,7 +98,7 @@ func (a *zoneQuery) fallBackFrom(t *try) bool {
 	return true
 }
 
-// learnForm notes that a form of asking works where a fuller one did not.
+// learnForm notes that a reduced form of the query works where a fuller one did not.
 func (a *zoneQuery) learnForm(t *try, rc wire.RCode) {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	if faultOf(rc) != cause.None {
@@ -122,14 +122,14 @@ func (a *zoneQuery) learnForm(t *try, rc wire.RCode) {
 	}
 }
 
-// withoutEDNS reports whether a FORMERR is a reason to ask again, and how. A FORMERR may be forged
-// by who knows neither the name nor its letter case, as it may come without a question, and without
-// EDNS there is no DNSSEC. So a server that has answered with EDNS is asked once more, and then
-// over TCP; and for a zone that is known to be signed EDNS is never left out.
+// withoutEDNS reports whether a server is asked again after a FORMERR, and decides how. A FORMERR
+// may come without a question, so that it can be forged without the name and its letter case, and
+// without EDNS there is no DNSSEC. So a server that has answered with EDNS is asked once more, and
+// then over TCP. For a zone that is known to be signed EDNS is never left out.
 func (a *zoneQuery) withoutEDNS(t *try) bool {
 	s := &t.c.asked
 	if t.how.cookie && t.m.EDNS.Present && !s.noCookie {
-		s.noCookie, s.badOption = true, true // it knows EDNS, but not to ignore an option
+		s.noCookie, s.badOption = true, true // it knows EDNS, but does not ignore an unknown option
 		return true
 	}
 	if !t.p.edns && !s.mustEDNS && !a.secure() {
@@ -150,13 +150,13 @@ func (a *zoneQuery) withoutEDNS(t *try) bool {
 	case s.mustEDNS || a.secure() || s.noEDNS:
 		return false
 	default:
-		s.noEDNS = true // three times the same, and no TCP: for this question it is believed
+		s.noEDNS = true // three FORMERRs and no TCP: believed for this question
 	}
 	return true
 }
 
-// withEDNS reports whether a bogus answer is a reason to ask its server once more: EDNS was left
-// out, and a FORMERR may have been forged to that end.
+// withEDNS reports whether a server is asked once more after a bogus answer: EDNS was left out,
+// which a forged FORMERR may have caused.
 func (a *zoneQuery) withEDNS(t *try) bool {
 	s := &t.c.asked
 	if t.how.edns || s.mustEDNS {
@@ -181,14 +181,14 @@ func (a *zoneQuery) secure() bool {
 	return ok && l.kind == wire.KindAnswer && l.status == wire.Secure
 }
 
-// How much a reply is worth, as far as letter case may have to do with it.
+// How much a reply is worth, as far as random letter case may have affected it.
 const (
 	worthNothing int8 = iota // a fault
 	worthLittle              // a denial without signatures
 	worthMuch
 )
 
-// worthOf says how much a reply is worth.
+// worthOf returns how much a reply is worth.
 func worthOf(r *reply) int8 {
 	switch r.kind {
 	case wire.KindNone:
@@ -201,10 +201,10 @@ func worthOf(r *reply) int8 {
 	return worthMuch
 }
 
-// doubted weighs a reply against what random letter case may have done to it, and reports whether
-// the server is asked again, in lower case: where it is not known whether it bears with random
-// case, and the reply is nothing that a server would have to be believed. A pair of replies of
-// which the one in lower case is better is a witness against the server.
+// doubted reports whether the server is asked again in lower case, because random letter case may
+// have caused its reply. That is so if it is not known whether the server copes with random case,
+// and the reply is a fault or a denial without signatures. If the reply in lower case is the better
+// one, that is an observation against the server.
 func (a *zoneQuery) doubted(t *try, worth int8) bool {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	switch {
@@ -216,7 +216,7 @@ func (a *zoneQuery) doubted(t *try, worth int8) bool {
 			r.infra.learn(addr, a.zone, eventCaseKept, 0, now)
 			s.lower, s.settled = false, true
 		}
-		if worth < s.worth { // a server that fails now has said more before
+		if worth < s.worth { // the earlier reply was better
 			a.undoubt(t)
 			return true
 		}
@@ -237,8 +237,8 @@ func (a *zoneQuery) doubted(t *try, worth int8) bool {
 	return false
 }
 
-// bare reports whether a fault came without a question, which anybody may have sent who guessed ID
-// and port alone: the server is asked once more, over TCP.
+// bare reports whether a fault came without a question, so that ID and port were enough to forge
+// it. The server is then asked once more, over TCP.
 func (a *zoneQuery) bare(t *try) bool {
 	s := &t.c.asked
 	if t.m.QDCount > 0 || t.how.reliable() || s.wasBare {

@@ -1,4 +1,4 @@
-// Fetches: equal questions are resolved once, for all who wait, and no question ever waits for
+// Fetches: equal questions are resolved once for all waiters, and no question ever waits for
 // itself.
 
 package resolver
@@ -15,44 +15,44 @@ import (
 	"bailiwick/validator"
 )
 
-// fetch is one result being resolved, for everyone who wants it: clients, and other fetches. It
-// runs in the goroutine of who wanted it first, but belongs to nobody: when that one has gone it
-// goes on for the others. It ends when nobody waits for it any more, unless it is a refresh.
+// fetch resolves one result for all its waiters: clients and other fetches. It runs in the
+// goroutine of the first waiter, but goes on for the others when that one has left. It ends when no
+// waiter is left, unless it is a refresh.
 type fetch struct {
 	budget
-	checks validator.Budget // of the budget
+	checks validator.Budget // the budget's validation
 	run    resolution
 	key    cache.Key
-	id     uint64 // of its events
-	parent *fetch // for which it was begun; nil for a client's
+	id     uint64 // its number in events
+	parent *fetch // the fetch that began it; nil if a client did
 	began  time.Time
-	// refresh reports whether it is resolved before anybody waits.
+	// refresh reports whether it was begun to fill the cache, without a waiter.
 	refresh bool
-	// private reports whether nobody else may wait for it.
+	// private reports whether no other waiter may join it.
 	private bool
 
 	// Guarded by fetches.mu:
-	waiters  []*budget // of those who want it, the payer first
+	waiters  []*budget // the payer first
 	first    [1]*budget
 	waitsFor *fetch
-	// late ends it when its time is over; nil while only one waits, who ends before.
+	// late ends the fetch when its time is over; nil while it has one waiter, which ends before.
 	late   *time.Timer
-	done   chan struct{} // closed when result and fail are set; nil while nobody waits elsewhere
+	done   chan struct{} // closed when result and fail are set; nil while no other goroutine waits
 	result *result
 	fail   *cause.Failure
 }
 
-// fetches owns all that is under way, and all goroutines of the resolver.
+// fetches owns all fetches and client queries that are running, and all goroutines of the resolver.
 type fetches struct {
 	guard      *guard.Guard
 	maxClients int
-	ctx        context.Context // of what is under way for nobody in particular
+	ctx        context.Context // of probes, which belong to no query
 	stop       context.CancelFunc
 	running    sync.WaitGroup // goroutines, and clients
 
 	mu        sync.Mutex
 	all       map[cache.Key]*fetch // those that others may join; guarded by mu
-	ids       uint64               // given out; guarded by mu
+	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
 	closed    bool                 // guarded by mu
 	clients   int                  // guarded by mu
@@ -66,19 +66,19 @@ func newFetches(g *guard.Guard, maxClients int) *fetches {
 	return t
 }
 
-// joined is what somebody does who wants a result.
+// joined is the outcome of join: what its caller has to do.
 type joined uint8
 
 const (
-	joinLead  joined = iota // resolves it
-	joinWait                // waits for who does
-	joinCycle               // fails: it is wanted for this very question
-	joinFull                // fails: too many wait already
-	joinEnded               // fails: it is over itself
+	joinLead  joined = iota // resolve the fetch
+	joinWait                // wait for the fetch
+	joinCycle               // fail: the question depends on itself
+	joinFull                // fail: too many wait already
+	joinEnded               // fail: the caller's own budget has ended
 )
 
-// join finds the fetch of a key for somebody with a budget, or begins it. parent is the fetch that
-// wants it, if it is not a client.
+// join finds or begins the fetch of a key for a waiter with the budget w. parent is the fetch that
+// needs it, nil for a client.
 func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,7 +94,7 @@ func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 		if f.done == nil {
 			f.done = make(chan struct{})
 		}
-		if f.late == nil { // who waited alone may end later than it should
+		if f.late == nil { // its only waiter so far may end later than it should
 			f.late = time.AfterFunc(MaxTime-time.Since(f.began), f.timeout)
 		}
 	}
@@ -104,8 +104,8 @@ func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	return f, how
 }
 
-// ahead begins a fetch that parent will want, and runs it beside; nothing happens if somebody else
-// resolves it, or wants it for this very question.
+// ahead begins a fetch that parent will need, in a goroutine of its own. It does nothing if the key
+// is being resolved already, or if the fetch would depend on itself.
 func (t *fetches) ahead(k cache.Key, w *budget, parent *fetch, lead func(*fetch)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,8 +117,8 @@ func (t *fetches) ahead(k cache.Key, w *budget, parent *fetch, lead func(*fetch)
 	}
 }
 
-// background begins a fetch that nobody waits for, and runs it; nothing happens if somebody
-// resolves it already, or if there are many.
+// background begins a refresh, in a goroutine of its own. It does nothing if the key is being
+// resolved already. full reports whether there are too many refreshes.
 func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,7 +135,7 @@ func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
 	return false
 }
 
-// find returns the fetch that is to be waited for, or one that is begun. mu is held.
+// find returns a running fetch to wait for, or begins one. mu is held.
 func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	for p := parent; p != nil; p = p.parent {
 		if p.key == k {
@@ -151,7 +151,7 @@ func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	}
 	for x := f; x != nil; x = x.waitsFor {
 		for p := parent; p != nil; p = p.parent {
-			if p == x { // to wait would be to wait for itself
+			if p == x { // to wait would be a deadlock
 				f = t.open(k, w, parent)
 				f.private = true
 				return f, joinLead
@@ -177,9 +177,9 @@ func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
 	return f
 }
 
-// wait waits for a fetch that somebody else leads. again reports whether what it ended with is the
-// matter of who began it, so that the result may be had after all: it was begun too deep down, or
-// for a query that had spent too much.
+// wait waits for a fetch that another goroutine leads. again reports whether the caller should try
+// again, because the failure is due to how the fetch was begun: too deep down, or by a query that
+// had spent too much.
 func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cause.Failure,
 	again bool) {
 	select {
@@ -201,8 +201,7 @@ func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cau
 		f.fail.Cause == cause.DependencyLoop && f.run.depth > 0
 }
 
-// drop takes somebody from those who wait for a fetch, which ends with the last of them. mu is
-// held.
+// drop removes a waiter from a fetch. The fetch ends with its last waiter. mu is held.
 func (t *fetches) drop(f *fetch, w *budget, why *cause.Failure) {
 	i := slices.Index(f.waiters, w)
 	if i < 0 {
@@ -222,7 +221,7 @@ func (t *fetches) drop(f *fetch, w *budget, why *cause.Failure) {
 	}
 }
 
-// end ends a client's query or a fetch, and what was resolved for it alone. mu is held.
+// end ends a client's query or a fetch, and the fetches that nothing else waits for. mu is held.
 func (t *fetches) end(b *budget, why *cause.Failure) {
 	if b.ended {
 		return
@@ -250,8 +249,8 @@ func (t *fetches) end(b *budget, why *cause.Failure) {
 	}
 }
 
-// goesOn reports whether a fetch, or what is resolved for it in its goroutine, is wanted by
-// somebody. fetches.mu is held.
+// goesOn reports whether a fetch, or one that its goroutine resolves for it, still has waiters.
+// fetches.mu is held.
 func (f *fetch) goesOn() bool {
 	return f != nil && (!f.ended || f.leads.goesOn())
 }
@@ -259,7 +258,7 @@ func (f *fetch) goesOn() bool {
 // timeout ends a fetch whose time is over.
 func (f *fetch) timeout() { f.end(&cause.Failure{Cause: cause.LimitTime}) }
 
-// land tells everybody what came of a fetch.
+// land gives the result of a fetch to all waiters.
 func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -278,7 +277,7 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.end(&f.budget, nil)
 	for _, w := range waiters {
 		w.wants = slices.DeleteFunc(w.wants, func(x *fetch) bool { return x == f })
-		if fail == panicked { // whatever it was wanted for is over
+		if fail == panicked { // the waiter ends with it
 			t.end(w, fail)
 		}
 	}
@@ -287,13 +286,13 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	}
 }
 
-// spawn runs something in a goroutine that is waited for in the end. It is called by what is
-// waited for itself, or under mu before all is closed.
+// spawn runs work in a goroutine that close waits for. Its caller is such a goroutine itself, or
+// holds mu before closed is set.
 func (t *fetches) spawn(p guard.Place, work func()) {
 	t.running.Go(func() { t.guard.Run(p, work) })
 }
 
-// close ends everything, and waits for it.
+// close ends all queries and fetches, and waits for all goroutines.
 func (t *fetches) close() {
 	why := &cause.Failure{Cause: cause.Stopping}
 	t.mu.Lock()

@@ -1,6 +1,6 @@
-// The infrastructure cache: round-trip times, failures and abilities of servers. It is written by
-// [servers.learn] alone, with one of a closed list of events, so that selection can be tested with
-// lists of events.
+// The infrastructure cache: round-trip times, failures and abilities of servers. It learns from a
+// closed list of events ([infraCache.learn]), so that selection can be tested with lists of events;
+// cookies and encrypted transports have methods of their own.
 
 package resolver
 
@@ -24,24 +24,24 @@ type conduct uint8
 
 const (
 	eventReply   conduct = iota // a reply over UDP, with its round trip
-	eventAlive                  // a reply over anything else, whose round trip says little
-	eventTimeout                // silence, with how long it has lasted
+	eventAlive                  // a reply over another transport, whose round trip says little
+	eventTimeout                // no reply, with the time since the question
 	eventDead                   // the address cannot be reached
 	eventLame                   // it does not serve the zone
 	eventBad                    // refused, failed, malformed
 	eventBogus                  // its data do not verify
-	eventForget                 // the network is back: failures may have been its fault
+	eventForget                 // failures may have been the network's fault
 
-	// What it is able to do. Nothing that one forged packet could say is believed at once: a proven
-	// event came over TCP, or with our cookie.
+	// Abilities. What one forged packet could claim is not believed at once; a proven event came
+	// over TCP, or with our cookie.
 	eventEDNS           // it takes EDNS
 	eventNoEDNS         // FORMERR with EDNS, and a reply without
-	eventNoEDNSProven   // the same
+	eventNoEDNSProven   // the same, proven
 	eventCaseKept       // random letter case makes no difference to it
-	eventCaseLost       // no use with random letter case, and a reply in lower case
-	eventCaseLostProven // the reply's question is not in the letters that were sent
+	eventCaseLost       // no usable reply in random letter case, but one in lower case
+	eventCaseLostProven // the reply's question is not in the letter case that was sent
 	eventNoCookie       // FORMERR with a cookie, and a reply without
-	eventNoCookieProven // it returns none, or another
+	eventNoCookieProven // it returns no cookie, or another
 	eventPlainOnly      // silence, but a reply to the question in lower case without cookie
 )
 
@@ -54,16 +54,16 @@ const (
 	noCookieTime = time.Hour
 	backoffFirst = 2 * time.Second
 	backoffMax   = 2 * time.Minute
-	overdueTime  = time.Minute // and then it is tried again as if it had replied
+	overdueTime  = time.Minute // after this it is tried again as if it had replied
 	deadTimeouts = 3           // timeouts in a row that make a server dead
-	// deadSilence is how long nothing of it has been heard then, since the first of them was sent:
-	// one that replies now and then limits its rate, or loses packets; one that is far away replies
-	// late.
+	// deadSilence is how long a dead server has not replied, since the first of these questions was
+	// sent. A server that replies now and then limits its rate or loses packets, and one that is
+	// far away replies late: they are not dead.
 	deadSilence = 5 * time.Second
 )
 
-// How many witnesses are believed, in a row, that a server cannot do something. Silence is the
-// weakest of them: packets get lost.
+// How many observations in a row make us believe that a server cannot do something. Silence is the
+// weakest of them, as packets get lost.
 const (
 	enoughWitnesses = 2
 	enoughSilence   = 3
@@ -75,7 +75,7 @@ type inability struct {
 	until     time.Time // it counts as unable until then
 }
 
-// testify takes a witness; it is enough if it is proven, or not the first of its kind.
+// testify counts an observation. One is enough if it is proven; otherwise it takes enoughWitnesses.
 func (i *inability) testify(proven bool, now time.Time, hold time.Duration) {
 	if i.witnesses++; proven || i.witnesses >= enoughWitnesses {
 		*i = inability{until: now.Add(hold)}
@@ -88,11 +88,11 @@ type serverInfo struct {
 	srtt     time.Duration // 0: not known
 	rttvar   time.Duration
 	backoff  uint8     // how often its timeout was doubled since it replied (RFC 6298, 5.5)
-	doubled  time.Time // when it last was
+	doubled  time.Time // when backoff last grew
 	timeouts int       // in a row
-	silent   time.Time // since when, if there are timeouts
+	silent   time.Time // when the first of the timeouts was sent
 	until    time.Time // backed off until then
-	replied  time.Time // when it last did
+	replied  time.Time // when it last replied
 
 	edns      bool // it has answered with EDNS
 	caseKept  bool // random letter case makes no difference to it
@@ -105,10 +105,10 @@ type serverInfo struct {
 	zones []zoneFault
 	// encrypted is what is known of its encrypted transports (RFC 9539).
 	encrypted []encryption
-	held      int // octets of all this
+	held      int // bytes of all this
 }
 
-// size counts what a server holds besides its key. mu is held.
+// size returns the bytes of an entry besides its key. mu is held.
 func (v *serverInfo) size() int {
 	n := int(unsafe.Sizeof(*v)) + cap(v.cookie) + cap(v.zones)*int(unsafe.Sizeof(zoneFault{})) +
 		cap(v.encrypted)*int(unsafe.Sizeof(encryption{}))
@@ -131,15 +131,13 @@ type infraCache struct {
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
-	// beside is how many tries are open beside another of their question, mostBeside how many may
-	// be.
+	// beside counts the open tries beyond the first of each question; mostBeside is its limit.
 	beside     atomic.Int32
 	mostBeside int32
 }
 
-// pace is how long servers are given that nothing is known of. It grows when servers of several
-// zones that have nothing to do with each other are late, for then it is the path that all share,
-// and the first prompt reply ends that.
+// pace is how long unknown servers are waited for. It grows when servers of several unrelated zones
+// are late, as the reason is then the path that all share. The first prompt reply ends that.
 type pace struct {
 	level atomic.Int32 // how often the time is doubled
 	mu    sync.Mutex
@@ -149,10 +147,10 @@ type pace struct {
 // lateZones is how many unrelated zones are late when the time is doubled.
 const lateZones = 3
 
-// patience is the time.
+// patience returns how long an unknown server is waited for.
 func (p *pace) patience() time.Duration { return min(initialRTO<<p.level.Load(), maxRTO) }
 
-// prompt takes a reply that an unknown server was in time with.
+// prompt notes a reply that came within initialRTO.
 func (p *pace) prompt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +158,7 @@ func (p *pace) prompt() {
 	p.level.Store(0)
 }
 
-// lateFor takes a server of a zone that did not reply in time.
+// lateFor notes that a server of a zone did not reply in time.
 func (p *pace) lateFor(zone wire.Name) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,15 +171,16 @@ func (p *pace) lateFor(zone wire.Name) {
 	p.level.Store(int32(len(p.late) / lateZones))
 }
 
-// uplink tells "our link is down" from "this server is down": when many servers are silent in a row
-// and none replies, it is the link, and nothing is held against anybody until somebody replies.
+// uplink distinguishes "our link is down" from "this server is down". If many servers in a row are
+// silent, it is the link, and nothing is held against any server until one replies.
 type uplink struct {
 	mu     sync.Mutex
 	silent int                 // exchanges without a reply since the last reply; guarded by mu
 	who    map[netip.Addr]bool // their servers; guarded by mu
 }
 
-// The link counts as down after so many exchanges with so many different servers brought nothing.
+// The link counts as down after this many exchanges in a row, with this many different servers,
+// brought no reply.
 const (
 	downExchanges = 16
 	downServers   = 6
@@ -231,8 +230,8 @@ func (s *infraCache) get(a netip.Addr) *serverInfo {
 	return v
 }
 
-// account has the cache count anew what is held of a server, if that is more than it was. mu of the
-// server is held.
+// account tells the cache the new size of a server's entry if it has grown. mu of the server is
+// held.
 func (s *infraCache) account(a netip.Addr, v *serverInfo) {
 	if n := v.size(); n > v.held {
 		v.held = n
@@ -240,8 +239,8 @@ func (s *infraCache) account(a netip.Addr, v *serverInfo) {
 	}
 }
 
-// learn takes an event. took is the round trip of a reply, or how long silence has lasted; zone is
-// the one that was asked for.
+// learn takes an event. took is the round trip of a reply, or the time without one; zone is the one
+// that was asked.
 func (s *infraCache) learn(a netip.Addr, zone wire.Name, e conduct, took time.Duration,
 	now time.Time) {
 	switch e {
@@ -289,8 +288,8 @@ func (v *serverInfo) alive(now time.Time) {
 	v.until, v.silent, v.replied = time.Time{}, time.Time{}, now
 }
 
-// timedOut notes silence. Questions that are out at the same time tell the same of a server: only
-// what was sent since its timeout was last doubled doubles it again.
+// timedOut notes that a server did not reply in time. Questions that are open at the same time
+// count once: only one that was sent after the timeout was last doubled doubles it again.
 func (v *serverInfo) timedOut(e conduct, took time.Duration, now time.Time) {
 	sent := now.Add(-took)
 	if v.timeouts == 0 || v.silent.IsZero() {
@@ -312,7 +311,7 @@ func (v *serverInfo) timedOut(e conduct, took time.Duration, now time.Time) {
 	}
 }
 
-// learnAbility takes an event that tells what a server is able to do.
+// learnAbility takes an event about an ability of the server.
 func (v *serverInfo) learnAbility(e conduct, now time.Time) {
 	switch e {
 	case eventEDNS:
@@ -358,7 +357,7 @@ func (v *serverInfo) forgive() {
 	v.timeouts, v.until = 0, time.Time{}
 }
 
-// smooth is the estimator of RFC 6298, section 2.
+// smooth updates the estimates of RFC 6298, section 2.
 func (v *serverInfo) smooth(rtt time.Duration) {
 	if v.srtt == 0 {
 		v.srtt, v.rttvar = rtt, rtt/2
@@ -372,8 +371,8 @@ func (v *serverInfo) smooth(rtt time.Duration) {
 	v.srtt = (7*v.srtt + rtt) / 8
 }
 
-// fault notes something that is held against the server for a zone, in place of what has ended, or
-// of what was noted first.
+// fault notes something that is held against the server for a zone. Notes that have ended are
+// dropped, and beyond maxZoneFaults the first one.
 func (v *serverInfo) fault(f zoneFault, now time.Time) {
 	v.zones = slices.DeleteFunc(v.zones, func(o zoneFault) bool {
 		return o.zone == f.zone || !now.Before(o.until)
@@ -388,11 +387,11 @@ func (v *serverInfo) fault(f zoneFault, now time.Time) {
 // profile is what an exchange needs to know of a server.
 type profile struct {
 	rto      time.Duration // how long a reply is waited for
-	base     time.Duration // the same, had it replied to all that it was asked
+	base     time.Duration // the same without back-off
 	srtt     time.Duration
 	overdue  bool // it did not reply in time, and has not since
 	dead     bool // backed off
-	lately   bool // it has replied a short while ago
+	lately   bool // it has replied within deadSilence
 	fault    int  // 0 none, 1 passing, 2 grave, for the zone
 	edns     bool // it has answered with EDNS
 	noEDNS   bool
@@ -422,7 +421,7 @@ func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profil
 		p.rto = max(v.srtt+min(4*v.rttvar, max(v.srtt, maxDeviation)), minRTO)
 	}
 	p.base = min(p.rto, maxRTO)
-	if !p.lately { // or it is packets that get lost
+	if !p.lately { // a server that replied lately loses packets
 		p.rto <<= v.backoff
 	}
 	p.rto = min(p.rto, maxRTO)

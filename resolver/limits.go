@@ -1,6 +1,6 @@
 // Limits: amounts that peers or clients can influence, each with its reason. docs/limits.md lists
-// them all, with what is seen when one is met. What only tunes the speed, such as the size of a
-// buffer that is used again, stands where it is used.
+// them all, with what is seen when one is met. A constant that only tunes the speed, such as the
+// size of a reused buffer, is defined where it is used.
 
 package resolver
 
@@ -12,7 +12,7 @@ const (
 	// MaxQueries is how many packets are sent upstream, per client query with all its children.
 	MaxQueries = 64
 	// MaxTime is how long a resolution may take, per client query with all its children. The client
-	// hears something within five seconds.
+	// is answered within five seconds.
 	MaxTime = 4800 * time.Millisecond
 	// MaxAliases is how many CNAME and DNAME links are followed, per client query (DNS Unchained).
 	// Unbound and BIND follow 11. Chains of 9 and more are in use, such as those of large sign-in
@@ -36,9 +36,9 @@ const (
 	// maxAddresses is how many addresses of a name server are kept, for each family
 	// (CVE-2026-3592).
 	maxAddresses = 4
-	// MaxAnySets is how many sets of an answer to ANY are judged and passed on, the first: each
-	// costs a signature check, and an answer may hold thousands. It need not be all (RFC 8482,
-	// section 4.1). Unbound takes as many; the apex of a busy zone has about twelve.
+	// MaxAnySets is how many sets of an answer to ANY are validated and passed on, the first ones:
+	// each costs a signature check, and an answer may hold thousands. An answer need not have all
+	// (RFC 8482, section 4.1). Unbound takes as many; the apex of a busy zone has about twelve.
 	MaxAnySets = 24
 	// maxMinimised is how many steps are asked with a shortened name, per question (RFC 9156,
 	// section 2.3).
@@ -54,26 +54,26 @@ const (
 	MaxTriesPerTransport = 3
 	// maxOutstanding is how many tries are open at once, per question.
 	maxOutstanding = 4
-	// MaxOpenTries is how many tries are open beside another of their question, process-wide;
-	// beyond it a new one takes the place of the oldest. Each holds a descriptor, and silent zones
-	// are cheap.
+	// MaxOpenTries is how many tries beyond the first of their question are open, process-wide;
+	// beyond it a new one replaces the oldest of its question. Each holds a descriptor, and silent
+	// zones are cheap.
 	MaxOpenTries = 2048
-	// maxForms is how many questions one address is sent over UDP, per question, in whatever form;
-	// those that are answered by an error are followed by another form.
+	// maxForms is how many queries one address is sent over UDP, per question, in all forms
+	// together; an error in reply to one leads to the next form.
 	maxForms = 8
-	// maxLocalTries is how often a question is sent again to one address that this machine had no
-	// descriptor, port or memory for, per question.
+	// maxLocalTries is how often a query to one address is repeated because this machine had no
+	// descriptor, port or memory for it, per question.
 	maxLocalTries = 8
-	// MaxBogusTries is how many bogus answers are heard, per question, before giving up.
+	// MaxBogusTries is how many bogus answers are validated, per question, before giving up.
 	MaxBogusTries = 6
-	// maxNeeds is how often a judgement may ask for one more zone's trust, per response.
+	// maxNeeds is how often a validation may ask for one more zone's trust, per response.
 	maxNeeds = 24
 
 	// MaxFlights is the number of resolutions at once, process-wide; the oldest are ended for new
 	// ones.
 	MaxFlights = 4096
-	// MaxRefreshes is how many results are resolved at once before anybody waits for them,
-	// process-wide; others are left to the clients who will ask.
+	// MaxRefreshes is how many refreshes run at once, process-wide; other results are resolved when
+	// clients ask for them.
 	MaxRefreshes = 256
 	// MaxWaiters is how many clients wait for one resolution.
 	MaxWaiters = 1000
@@ -83,27 +83,28 @@ const (
 	initialRTO = 376 * time.Millisecond
 	minRTO     = 50 * time.Millisecond
 	maxRTO     = 1500 * time.Millisecond
-	// maxDeviation is how much longer than its smoothed RTT a server is waited for, at most, if
-	// that is not longer still.
+	// maxDeviation is how much longer than its smoothed RTT a server is waited for, at most, unless
+	// the RTT is longer than that.
 	maxDeviation = 100 * time.Millisecond
 	// maxBackoff is how often the time of a server that is silent is doubled.
 	maxBackoff = 5
-	// lastTryAfter is when, after the first, the last try of a server is sent at the earliest.
+	// lastTryAfter is how long after the first try of a server the last one is sent, at the
+	// earliest.
 	lastTryAfter = time.Second
 	// lastPatience is how long replies are waited for after the last question.
 	lastPatience = 1500 * time.Millisecond
-	// localPause is how long a question waits that this machine had no descriptor, port or memory
-	// for; doubled four times.
+	// localPause is the pause of a question after this machine had no descriptor, port or memory
+	// for it; it is doubled four times.
 	localPause = 20 * time.Millisecond
 
 	// queryBlock is what encrypted questions are padded to a multiple of, in octets (RFC 8467,
 	// section 4.1).
 	queryBlock = 128
 	// maxProbes is how many servers are probed for encryption at once, process-wide; others are
-	// left for another time.
+	// probed later.
 	maxProbes = 64
-	// What RFC 9539, section 4.3 proposes: how long encryption that worked is counted on, how long
-	// one that failed is left alone, and how long a probe may take.
+	// RFC 9539, section 4.3: how long encryption that worked is relied on, how long encryption that
+	// failed is not tried again, and how long a probe may take.
 	encryptedPersistence = 3 * 24 * time.Hour
 	encryptedDamping     = 24 * time.Hour
 	probeTimeout         = 4 * time.Second
@@ -112,7 +113,7 @@ const (
 // maxLookupsAtOnce is how many names are looked up before servers are tried again, per delegation.
 const maxLookupsAtOnce = 2
 
-// hintsTTL is how long the hints serve where priming fails: long enough not to try for every query.
+// hintsTTL is how long the hints are used if priming fails, so that not every query tries to prime.
 const hintsTTL = time.Minute
 
 // maxZoneFaults bounds what one address can make us remember.
@@ -122,13 +123,13 @@ const maxZoneFaults = 64
 // the price of a hash.
 const maxTargetCuts = 4
 
-// refetchPause is how long a zone's DS and keys are not fetched anew again before their time, and
-// maxRefetches how many zones that is remembered of, process-wide.
+// refetchPause is the pause between two early fetches of a zone's DS and keys; maxRefetches is for
+// how many zones the last one is remembered, process-wide.
 const (
 	refetchPause = 30 * time.Second
 	maxRefetches = 4096
 )
 
-// readyInterval is how often readiness is looked at. Where the network may be down it is how
-// often a server is asked.
+// readyInterval is how often readiness is checked. While the network may be down, a server is asked
+// as often.
 const readyInterval = time.Second

@@ -41,8 +41,8 @@ func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, 
 	return r.cache.LookupNegativeKey(k, now)
 }
 
-// derived looks for what follows from other data than the question's own: from a DNAME, a denied
-// ancestor, a denied span (RFC 6672, RFC 8020, RFC 8198).
+// derived makes a result from cached data of other names: a DNAME, a denied ancestor, a denied span
+// (RFC 6672, RFC 8020, RFC 8198).
 func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
 	if k.Unchecked {
 		return nil, false
@@ -129,8 +129,8 @@ func (r *Resolver) negativeResult(n *cache.Negative, state cache.State, now time
 	return l
 }
 
-// remembered returns a result that is known or follows from what is, or the failure that is known;
-// neither if somebody has to be asked. Unchecked keys are content with checked data.
+// remembered returns a result that is cached or derived from the cache, or a remembered failure;
+// neither if a server has to be asked. For an unchecked key checked data are used as well.
 func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
 	*result, *cause.Failure) {
 	checked := k
@@ -152,8 +152,9 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
 	return l, nil
 }
 
-// FailureEnds is the second until which the failure of an answer is remembered for its question;
-// 0 if it is not, if it is that of another result of the chain, or if it may end any moment.
+// FailureEnds returns the second until which the failure of an answer is remembered for its
+// question; 0 if it is not remembered, if it is that of another result of the chain, or if it may
+// end at any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
 	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
@@ -164,8 +165,8 @@ func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	return f.Expires
 }
 
-// Known answers from memory, failures included; nil if something would have to be asked for. It
-// does not block. What it spends is the query's, which [Resolver.Start] goes on with.
+// Known answers from the cache, failures included; nil if a server would have to be asked. It does
+// not block. What it spends is taken from c, which [Resolver.Start] goes on with.
 func (r *Resolver) Known(q wire.Question, cd bool, c *Checks) *Answer {
 	return r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
 		return r.remembered(k, c.budget(), 0)
@@ -173,8 +174,8 @@ func (r *Resolver) Known(q wire.Question, cd bool, c *Checks) *Answer {
 }
 
 // KnownFailure returns the failure that is remembered for a question itself, nil if there is none.
-// [Known] tells of it only where nothing else is known, such as an alias that another type has
-// brought.
+// [Resolver.Known] returns it only if nothing else is known, such as an alias that came with
+// another type.
 func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
 	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
 	f, ok := r.cache.GetFailure(k, r.clock.Now())

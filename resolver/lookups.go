@@ -11,18 +11,18 @@ import (
 	"bailiwick/wire"
 )
 
-// addressLookup is a name server's name, and what is still to be asked for it.
+// addressLookup is a name server's name, and the address families that are still to be looked up.
 type addressLookup struct {
 	name     wire.Name
 	families []wire.Type // in order; nil: all that the cache does not know
 	found    bool        // a family has brought addresses
 }
 
-// lookupQueue are a delegation's look-ups. The first family of each name comes first; the other
+// lookupQueue holds a delegation's look-ups. The first family of each name comes first; the other
 // family of a name follows when the addresses that the first one brought have been tried, and
-// before the delegation is given up: a host, or a server, may have one family that works (RFC
-// 8305 for servers). The names come in random order, so that a client's retry gets further where
-// many are dead.
+// before the delegation is given up: a host, or a server, may have one family that works (RFC 8305
+// for servers). The names come in random order, so that a client's retry gets further if many are
+// dead.
 type lookupQueue struct {
 	next   []addressLookup
 	later  []addressLookup // second families
@@ -42,7 +42,7 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 	for _, from := range []*[]addressLookup{&q.next, &q.later, &q.last} {
 		if len(*from) > 0 {
 			a, *from = (*from)[0], (*from)[1:]
-			if from == &q.next { // what waited has its turn before the next name
+			if from == &q.next { // second families come before the next name
 				q.next, q.later = append(q.later[:len(q.later):len(q.later)], q.next...), nil
 			}
 			return a, true
@@ -52,8 +52,8 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 }
 
 // lookups returns the names that may be looked up: those without glue first, then those of other
-// zones whose glue may be wrong. In the zone itself the same servers would be asked for better, in
-// vain.
+// zones, as their glue may be wrong. Names in the zone itself that have glue are not looked up: the
+// servers to ask would be the same.
 func (l *serverList) lookups() *lookupQueue {
 	q := &lookupQueue{}
 	q.add(l.hosts)
@@ -134,23 +134,23 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 	if l.add(a.name, l.x.glueOf(a.name)); len(l.known) > before {
 		return true
 	}
-	if paid && !a.found { // a denial that is known costs nobody anything
+	if paid && !a.found { // a cached denial costs no packets
 		l.queue.failed++
 		l.x.budget.lookupFailed(l.x.zoneOf(a.name))
 	}
 	return false
 }
 
-// missed notes why a look-up brought nothing. One that a limit kept from being made is not
-// forgotten over others: there may be servers that nobody has asked.
+// missed notes why a look-up brought no address. A limit that prevented a look-up is not replaced
+// by later causes, as there may be servers that were not asked.
 func (l *serverList) missed(f *cause.Failure) {
 	if l.why.HeldAgainst() == cause.ScopeName {
 		l.why = f
 	}
 }
 
-// lastResort adds what the delegations above say of names whose own addresses were of no use: the
-// glue may be right where the zone is wrong.
+// lastResort adds the glue of the delegations above for names whose own addresses were of no use:
+// the glue may be right where the zone is wrong.
 func (l *serverList) lastResort() bool {
 	before := len(l.known)
 	for _, name := range l.looked {

@@ -7,14 +7,14 @@ import (
 	"bailiwick/wire"
 )
 
-// Minimise is how much of a name servers on the way are told (RFC 9156).
+// Minimise decides how much of a name the servers on the way learn (RFC 9156).
 type Minimise uint8
 
 // The modes.
 const (
-	// the full name is asked where the shortened one is not understood
+	// MinimiseRelaxed asks for the full name if the query for the shortened one fails.
 	MinimiseRelaxed Minimise = iota
-	MinimiseStrict           // never
+	MinimiseStrict           // the question fails in that case
 	MinimiseOff
 )
 
@@ -23,15 +23,15 @@ type minimiser struct {
 	q     wire.Question
 	mode  Minimise
 	steps int
-	extra int // labels beyond the zone's child that are known to be no cut
+	extra int // labels beyond the zone's child that are known not to be a cut
 	full  bool
 	zone  wire.Name
-	// hide has the whole name be asked with type A before the type that was asked for is told.
+	// hide asks for the whole name with type A before the question's type is revealed.
 	hide   bool
-	hidden bool // that was done at the zone
+	hidden bool // that was done at this zone
 }
 
-// next is the question for the servers of zone; final means that it is the whole one.
+// next returns the question for the servers of zone, and whether it is the whole one.
 func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 	if zone != m.zone {
 		m.zone, m.extra, m.hidden = zone, 0, false
@@ -50,8 +50,8 @@ func (m *minimiser) next(zone wire.Name) (wire.Question, bool) {
 		false
 }
 
-// hides reports whether the whole name is to be asked with another type first. An apex is its
-// zone's own, and DS is asked of those who know of the cut already.
+// hides reports whether the whole name is to be asked with another type first. An apex belongs to
+// its zone, and the servers that are asked for DS know of the cut already.
 func (m *minimiser) hides() bool {
 	return m.hide && !m.hidden && m.q.Type != wire.TypeA && m.q.Type != wire.TypeDS &&
 		m.q.Name != m.zone
@@ -66,7 +66,7 @@ func (m *minimiser) step() {
 	}
 }
 
-// giveUp asks the full name from now on, unless the mode is strict and it was not told yet.
+// giveUp asks the full name from now on, unless the mode is strict and it was not revealed yet.
 func (m *minimiser) giveUp() bool {
 	if m.mode == MinimiseStrict && !m.hidden {
 		return false

@@ -1,4 +1,4 @@
-// What others may see of the work.
+// Observer: the resolver's counts for metrics.
 
 package resolver
 
@@ -11,22 +11,22 @@ import (
 	"bailiwick/wire"
 )
 
-// Observer is told what happens. Its methods return at once.
+// Observer receives what metrics count. Its methods return at once.
 type Observer interface {
-	// Upstream is one exchange with a server; c is None if it replied.
+	// Upstream reports one exchange with a server; c is None if it replied.
 	Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause)
-	// Validated is one judgement of a response.
+	// Validated reports one validation of a response.
 	Validated(status wire.Security, f *cause.Failure)
-	// Limit is a limit that was hit.
+	// Limit reports a limit that was met.
 	Limit(c cause.Cause)
-	// Synthesised is an answer made from cached denials.
+	// Synthesised reports an answer made from cached denials.
 	Synthesised()
-	// Primed is what came of asking the hints for the root's servers: how many there are, or why
-	// that is not known and the hints serve.
+	// Primed reports the outcome of priming: how many servers the root has, or why the hints are
+	// used.
 	Primed(servers int, f *cause.Failure)
 }
 
-// nopObserver is an Observer that does not look.
+// nopObserver is an Observer that ignores everything.
 type nopObserver struct{}
 
 // Upstream does nothing.

@@ -1,5 +1,5 @@
-// Asking servers over encrypted transports: those that the operator names, strictly, and
-// authorities by opportunity (RFC 9539).
+// Queries over encrypted transports: strict ones to servers that the operator names, and
+// opportunistic ones to authorities (RFC 9539).
 
 package resolver
 
@@ -16,7 +16,7 @@ import (
 	"bailiwick/transport"
 )
 
-// via is the transport that a server is asked over first.
+// via returns the transport that a server is asked over first.
 func (a *zoneQuery) via(c *candidate, p profile) transport.Protocol {
 	switch {
 	case a.conf != nil && a.conf.Via != transport.UDP && !(a.conf.Fallback && c.fellBack):
@@ -32,7 +32,7 @@ func (a *zoneQuery) via(c *candidate, p profile) transport.Protocol {
 	return transport.UDP
 }
 
-// port is where a server is reached: what encrypts and what does not have ports of their own.
+// port returns the address and port of a server: encrypted transports have ports of their own.
 func (a *zoneQuery) port(c *candidate, how attempt) netip.AddrPort {
 	usual := transport.UDP
 	if a.conf != nil {
@@ -47,9 +47,9 @@ func (a *zoneQuery) port(c *candidate, how attempt) netip.AddrPort {
 	return netip.AddrPortFrom(c.addr.Addr(), a.x.r.cfg.Port)
 }
 
-// fallBack goes from encrypted to plain, where that may be: a server that the operator named is
-// asked in plain only if told so (RFC 8310, section 5), an authority always (RFC 9539, section
-// 4.6.9: the failure is remembered, so that it costs once).
+// fallBack goes from an encrypted transport to UDP, and reports whether that is allowed. For a
+// server that the operator named it is allowed only by configuration (RFC 8310, section 5), for an
+// authority always (RFC 9539, section 4.6.9: the failure is remembered, so that it costs once).
 func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bool {
 	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) ||
 		errors.Is(err, transport.ErrLocal) {
@@ -65,9 +65,9 @@ func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bo
 	return true
 }
 
-// probe finds out, beside the question, whether an authority encrypts (RFC 9539, section 4.4). The
-// question itself is what is sent, so that the server learns nothing that it does not hear anyway.
-// Nobody waits for it.
+// probe tests in parallel to the question whether an authority supports encryption (RFC 9539,
+// section 4.4). It sends the question itself, so that the server learns nothing more. No query
+// waits for it.
 func (a *zoneQuery) probe(c *candidate, query []byte) {
 	r := a.x.r
 	if a.conf != nil || len(r.cfg.Opportunistic) == 0 {
@@ -78,7 +78,7 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 		case r.probes <- struct{}{}:
 		default:
 			limit.Probes.Met()
-			return // some other time
+			return // a later question probes again
 		}
 		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e,
 			Query: slices.Clone(query), Timeout: probeTimeout}
@@ -93,7 +93,7 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
 			if why == cause.LocalResources || r.fetches.ctx.Err() != nil {
-				r.infra.probing(c.addr.Addr(), e, r.clock.Now()) // nothing was found out
+				r.infra.probing(c.addr.Addr(), e, r.clock.Now()) // the probe has no result
 				return
 			}
 			r.infra.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
@@ -101,14 +101,14 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 	}
 }
 
-// encryption is what is known of a server and a transport.
+// encryption is what is known of one encrypted transport of a server.
 type encryption struct {
 	via   transport.Protocol
 	works bool
-	until time.Time // then it is to be found out again
+	until time.Time // then the server is probed again
 }
 
-// learnEncrypted notes whether a server encrypts.
+// learnEncrypted notes whether an encrypted transport of a server works.
 func (s *infraCache) learnEncrypted(a netip.Addr, p transport.Protocol, works bool, now time.Time) {
 	hold := encryptedDamping
 	if works {
@@ -117,7 +117,7 @@ func (s *infraCache) learnEncrypted(a netip.Addr, p transport.Protocol, works bo
 	s.setEncrypted(a, encryption{p, works, now.Add(hold)})
 }
 
-// probing notes that it is being found out.
+// probing notes that a probe of a transport is under way.
 func (s *infraCache) probing(a netip.Addr, p transport.Protocol, now time.Time) {
 	s.setEncrypted(a, encryption{p, false, now.Add(2 * probeTimeout)})
 }
@@ -131,7 +131,7 @@ func (s *infraCache) setEncrypted(a netip.Addr, e encryption) {
 	s.account(a, v)
 }
 
-// unknown are those of the transports of which it has to be found out whether a server has them.
+// unknown returns those of the transports that the server has to be probed for.
 func (s *infraCache) unknown(a netip.Addr, list []transport.Protocol,
 	now time.Time) (out []transport.Protocol) {
 	v := s.get(a)

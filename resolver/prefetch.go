@@ -1,4 +1,5 @@
-// Prefetching: results that are about to end are resolved before anybody has to wait for them.
+// Prefetching: results that are about to end are resolved anew before a client has to wait for
+// them.
 
 package resolver
 
@@ -10,9 +11,9 @@ import (
 	"bailiwick/internal/event"
 )
 
-// refresh resolves a result that is about to end, or is not known, before anybody has to wait for
-// it. Whoever asks meanwhile has the old one. A refresh that failed is not repeated before its
-// failure is forgotten (RFC 9520, section 3.2).
+// refresh resolves a result that is about to end, or is not cached, before a client has to wait for
+// it. Clients get the old result meanwhile. A refresh that failed is not repeated while its failure
+// is remembered (RFC 9520, section 3.2).
 func (r *Resolver) refresh(k cache.Key) {
 	l, known := r.cached(k)
 	if known && !l.ending() {
@@ -32,7 +33,7 @@ func (r *Resolver) refresh(k cache.Key) {
 		if x.refresh = true; known {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
-		_, _ = x.lead() // what comes of it is in the cache
+		_, _ = x.lead() // the result is in the cache
 	})
 	if full {
 		r.observe.Limit(cause.Overload)

@@ -1,4 +1,4 @@
-// Readiness: whether questions from clients have a chance.
+// Readiness: whether names can be resolved.
 
 package resolver
 
@@ -11,10 +11,10 @@ import (
 	"bailiwick/wire"
 )
 
-// Watch reports by tell whether names can be resolved, as soon as that is known and whenever it
-// changes: nil if so, else why not. It asks by itself before the first client does, since where
-// readiness decides who gets clients there would never be one, and again while it seems that no
-// server replies. What clients ask of one dead zone changes nothing. It ends with ctx.
+// Watch calls tell with nil if names can be resolved, and else with the reason, as soon as that is
+// known and whenever it changes. It sends a query of its own at first, as a load balancer may send
+// no clients before the resolver is ready, and again while no server seems to reply. Clients'
+// questions for one dead zone change nothing. It ends with ctx.
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
@@ -39,8 +39,8 @@ func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	}
 }
 
-// reach resolves and validates who serves the root, or failing that the name of a zone that the
-// operator named servers for: not every network has the root. It asks anew, whatever is known.
+// reach resolves and validates the root's NS set or, if that fails, the SOA of a configured zone,
+// as not every network reaches the root. It asks servers even if the result is cached.
 func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 	why := r.fresh(ctx, wire.Question{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN})
 	for i := 0; why != nil && i < len(r.cfg.Zones) && ctx.Err() == nil; i++ {
@@ -52,7 +52,7 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 	return why
 }
 
-// fresh resolves a result that nobody waits for, and remembers no failure.
+// fresh resolves a question without a look into the cache, and remembers no failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
 	c := &client{r: r, q: q, done: func(*Answer) {}}
 	if f := r.fetches.enter(ctx, c, &Checks{}); f != nil {

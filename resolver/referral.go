@@ -1,4 +1,4 @@
-// Referrals out of memory, for clients who want no recursion and may look.
+// Referrals from the cache, for clients that ask without RD and are allowed to.
 
 package resolver
 
@@ -11,9 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// keepServers keeps the NS set that came with an answer, for referrals. It is not judged before
-// somebody asks; until then it is as unchecked as what is got with CD=1, and is kept where that
-// is.
+// keepServers caches the NS set that came with an answer, for referrals. It is validated when a
+// client asks for it; until then it is cached as unchecked, like data that were fetched with CD=1.
 func (r *Resolver) keepServers(ns *wire.RRset) {
 	if ns == nil || ns.Sigs.Len() == 0 || !r.cfg.Referrals {
 		return
@@ -28,11 +27,11 @@ func (r *Resolver) keepServers(ns *wire.RRset) {
 	r.cache.PutRRset(k, cache.RRset{Set: &set}, now)
 }
 
-// Referral returns what a server without recursion says of a question that it has no answer to:
-// the NS set of the deepest zone known (RFC 1034, section 4.3.2, step 4b), nil if there is none.
-// Nothing is asked for the client; but a zone's own set is judged, and keys that this takes are
-// fetched. One that is not secure ranks below what the parent says, if it came without AA (RFC
-// 2181, section 5.4.1), and is left out.
+// Referral returns the answer of a server without recursion that has no data for a question: the NS
+// set of the deepest zone known (RFC 1034, section 4.3.2, step 4b), nil if there is none. Nothing
+// is asked for the client, except for the keys that validate a zone's own set. A set that is not
+// secure ranks below the parent's, if it came without AA (RFC 2181, section 5.4.1), and is left
+// out.
 func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 	now := r.clock.Now()
 	d, ok := r.cache.Closest(q.Name, now)
@@ -48,7 +47,7 @@ func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 	return a
 }
 
-// parentServers is the NS set of a delegation as its parent has it.
+// parentServers returns the NS set of a delegation as its parent has it.
 func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 	ttl := uint32(max(0, d.Expires-now.Unix()))
 	ns := &wire.RRset{Name: d.Zone, Type: wire.TypeNS, Class: wire.ClassIN, TTL: ttl}
@@ -58,9 +57,9 @@ func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 	return ns
 }
 
-// Servers returns the NS set of the zone that a name is in, as far as memory has it: the zone's
-// own, or, unless it has to be secure, what its parent says. It asks for nothing. There is none for
-// a name whose servers the operator has named: the zones of the public tree are not its own.
+// Servers returns the NS set of the zone that a name is in from the cache: the zone's own or,
+// unless it has to be secure, the parent's. It sends no queries. It returns nil for a name whose
+// servers the operator has named, as zones of the public tree are not that name's.
 func (r *Resolver) Servers(name wire.Name, secure bool) *wire.RRset {
 	now := r.clock.Now()
 	d, ok := r.cache.Closest(name, now)

@@ -43,16 +43,16 @@ type Resolver struct {
 	cookieSecret [2]uint64
 }
 
-// Parts are what a resolver works with.
+// Parts are the dependencies of a resolver.
 type Parts struct {
 	Cache     *cache.Store
 	Anchors   *trustanchor.Set
 	Exchanger transport.Exchanger
 	Clock     clock.Clock
 	Observer  Observer
-	Events    event.Sink   // nil if nobody listens
+	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
-	Routes    Routes       // nil: they lead everywhere
+	Routes    Routes       // nil: a route leads to every address
 }
 
 // New returns a resolver.
@@ -73,7 +73,7 @@ func New(cfg Config, p Parts) *Resolver {
 	return r
 }
 
-// newResolver returns a resolver that has no memory yet.
+// newResolver returns a resolver without caches of its own.
 func newResolver(cfg Config, p Parts) *Resolver {
 	if p.Observer == nil {
 		p.Observer = nopObserver{}
@@ -86,7 +86,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 		routes: p.Routes, fetches: newFetches(p.Guard, cfg.MaxFlights)}
 }
 
-// clockFor is the time that signatures are judged at.
+// clockFor returns the time at which signatures are validated.
 func (r *Resolver) clockFor() time.Time {
 	if at := r.cfg.ValidationTime; !at.IsZero() {
 		return at
@@ -118,8 +118,8 @@ func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 	})
 }
 
-// FlushZoneOf forgets what the zone of a name is found and judged by, so that keys that were rolled
-// or servers that have moved are seen at the next question. The root's stay: all depends on them.
+// FlushZoneOf drops the delegation, DS, keys and trust of the zone of a name, so that the next
+// question sees rolled keys and moved servers. The root's are kept, as everything depends on them.
 func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 	if zone = r.cache.ZoneOf(name); zone.IsRoot() {
 		return zone, 0
@@ -134,19 +134,19 @@ func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 // Options vary how a question is resolved.
 type Options struct {
 	CheckingDisabled bool       // return data whether they verify or not (RFC 4035, section 3.2.2)
-	Events           event.Sink // of what is resolved for it; nil if nobody listens
+	Events           event.Sink // for the events of the question; may be nil
 	Query            uint64     // the number of the client's query, which its events carry
 	Checks           *Checks    // what [Resolver.Known] has left; nil: nothing is spent
 }
 
-// Answer is what became of a question.
+// Answer is the outcome of a question.
 type Answer struct {
 	Question  wire.Question
 	RCode     wire.RCode
 	Status    wire.Security
 	Sets      []*wire.RRset // the alias chain and the answer, in order
 	Authority []*wire.RRset // SOA and proofs
-	// Additional is what the client is likely to ask next; only answers that are made here have it.
+	// Additional is what the client is likely to ask for next; only local answers have it.
 	Additional []*wire.RRset
 	Failure    *cause.Failure
 	Sent       int // packets that it took
@@ -154,12 +154,13 @@ type Answer struct {
 	// it is from the cache.
 	Refresh   int64
 	WholeSpan bool // a name error that holds for the whole span that the name is in
-	// not to be kept: the operator wants it so, better data are on their way, or it is as cheap to
-	// make again
+	// NoCache reports whether the answer must not be cached: the operator wants it so, fresher data
+	// are being fetched, or it can be made again as cheaply.
 	NoCache bool
 }
 
-// checks reports whether there is anything to check about a name: a trust anchor above it.
+// checks reports whether a name is validated: there is a trust anchor above it, and no negative
+// one.
 func (r *Resolver) checks(name wire.Name) bool {
 	_, decided := r.policyTrust(name)
 	return !decided
@@ -174,7 +175,7 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 }
 
 // resolveResult returns one result: from memory, from a fetch under way, or by resolving it. It
-// pays from a budget, and for a parent, if it is not for a client.
+// spends from the budget w. parent is the fetch that needs the result, nil for a client.
 func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
 	for {
@@ -213,13 +214,13 @@ func (r *Resolver) runOf(f *fetch, depth int, t trail) *resolution {
 	return &f.run
 }
 
-// panicked is what those hear who wait for a fetch that panics. It is immutable.
+// panicked is the failure of a fetch that panics. It is immutable.
 var panicked = &cause.Failure{Cause: cause.InternalError}
 
-// lead resolves the result and tells everybody, also when it panics: then the panic goes on to
-// whoever works for the client, and nothing is left in the table.
+// lead resolves the result and gives it to all waiters. If it panics, the waiters get the failure
+// panicked, the fetch leaves the table, and the panic goes on to the caller.
 func (x *resolution) lead() (l *result, f *cause.Failure) {
-	f = panicked // if there is no other end
+	f = panicked // the outcome, if resolve panics
 	defer func() {
 		if x.sink != nil {
 			x.ended(l, f, time.Since(x.fetch.began))
@@ -228,7 +229,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 	}()
 	l, f = x.resolve()
 	if f == nil {
-		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure is a first one again
+		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure counts as the first
 		return l, nil
 	}
 	if f.Cause.Kind() == cause.KindNetwork && x.r.infra.uplink.isDown() {

@@ -1,4 +1,4 @@
-// What a response is: an answer, an alias, a denial, a referral, or none of these.
+// Classification of a response: an answer, an alias, a denial, a referral, or none of these.
 
 package resolver
 
@@ -13,19 +13,20 @@ import (
 // reply is a classified reply.
 type reply struct {
 	kind  wire.Kind
-	fault cause.Cause // of one of no use
-	// weak: without AA, from a server that should be authoritative. Good if nothing better is to be
-	// had.
+	fault cause.Cause // why it is of no use, for KindNone
+	// weak reports whether the reply is used only if no other server has a better one: it came
+	// without AA from an authority, or is empty.
 	weak bool
 
 	sets    []*wire.RRset // answer or alias, in order
 	tooLong bool          // the answer is a DNAME that makes too long a name
 	target  wire.Name     // of an alias
-	// hollow: a denial with neither SOA nor AA nor proof, which is not kept (RFC 2308, section 5).
+	// hollow reports whether it is a denial that is not cached, as it has neither SOA nor AA nor
+	// proof (RFC 2308, section 5).
 	hollow    bool
-	own       *wire.RRset   // of a denial without SOA and proof: the NS set that came in its place
+	own       *wire.RRset   // the NS set of a denial that has neither SOA nor proof
 	rest      []*wire.RRset // further answer sets, for the chain
-	nxdomain  bool          // the RCODE, which speaks of the chain's end
+	nxdomain  bool          // the RCODE, which is that of the chain's end
 	authority []*wire.RRset // SOA, NSEC, NSEC3; for a referral also DS
 
 	referral *referral
@@ -38,7 +39,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 		return reply{fault: c}
 	}
 	if m.RCode() == wire.RCodeYXDomain && wire.FindType(m.Answer, wire.TypeDNAME) == nil {
-		// Only a DNAME leads there (RFC 6672, section 2.2): whatever else is said is not believed.
+		// Only a DNAME leads to YXDOMAIN (RFC 6672, section 2.2), so the reply is not believed.
 		return reply{fault: cause.ServerUnexpected}
 	}
 	authoritative := forwarder || m.Has(wire.FlagAA)
@@ -52,7 +53,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	if r.positive(m.Answer, q) {
 		return r
 	}
-	if m.RCode() == wire.RCodeYXDomain { // without the DNAME that would say so
+	if m.RCode() == wire.RCodeYXDomain { // no DNAME explains it
 		return reply{fault: cause.ServerUnexpected}
 	}
 	soa := wire.FindType(r.authority, wire.TypeSOA)
@@ -75,13 +76,14 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	case soa != nil || authoritative || wire.FindType(r.authority, wire.TypeNSEC) != nil ||
 		wire.FindType(r.authority, wire.TypeNSEC3) != nil:
 		r.kind = wire.KindNoData
-		// Without SOA and proof it may be a server that lost the zone's data (RFC 2308, section
-		// 2.2): believed only if no other says more.
+		// A server without SOA and proof may have lost the zone's data (RFC 2308, section 2.2). Its
+		// reply is used only if no other server has more.
 		r.weak = r.weak || len(r.authority) == 0 && !forwarder
 	default: // upward or sideways referral
 		return reply{fault: cause.Lame}
 	}
-	// Neither AA nor SOA nor proof (RFC 2308, section 5): used if need be, not kept.
+	// Neither AA nor SOA nor proof (RFC 2308, section 5): used only if there is nothing better, and
+	// not cached.
 	r.hollow = r.kind != wire.KindReferral && !authoritative && len(r.authority) == 0
 	if r.kind != wire.KindReferral {
 		r.authority = slices.DeleteFunc(r.authority,
@@ -90,7 +92,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	return r
 }
 
-// faultOf says what an RCODE holds against a server.
+// faultOf returns the server's fault that an RCODE means, None for a usable reply.
 func faultOf(rc wire.RCode) cause.Cause {
 	switch rc {
 	case wire.RCodeNoError, wire.RCodeNXDomain, wire.RCodeYXDomain:
@@ -107,18 +109,18 @@ func faultOf(rc wire.RCode) cause.Cause {
 	return cause.ServerUnexpected
 }
 
-// positive looks for what answers the question, or leads on.
+// positive looks for an answer or an alias, and reports whether it has decided the reply.
 func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	cname := wire.Find(answer, q.Name, wire.TypeCNAME)
-	// A DNAME comes first, whatever is asked: below it there is nothing else (RFC 6672, sections
-	// 2.4 and 5.3.1).
+	// A DNAME comes first for every type, as no other data exist below it (RFC 6672, sections 2.4
+	// and 5.3.1).
 	for _, d := range answer {
 		if d.Type != wire.TypeDNAME || !q.Name.Below(d.Name) {
 			continue
 		}
 		if l, tooLong := aliasFromDNAME(q.Name, d); l != nil {
-			// Our own CNAME, not the server's: it is what the DNAME says. A signed CNAME may stand
-			// beside.
+			// The CNAME is made from the DNAME and not taken from the server, which may send a
+			// signed CNAME as well.
 			r.kind, r.target, r.sets = l.kindFor(q.Type), l.target, l.sets
 			r.rest = without(answer, d, cname)
 			return true
@@ -128,7 +130,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 		}
 	}
 	if q.Type == wire.TypeANY || q.Type == wire.TypeRRSIG {
-		var signatures []*wire.RRset // they come one set for each type that they cover
+		var signatures []*wire.RRset // one set for each type that they cover
 		for _, s := range answer {
 			switch {
 			case s.Name != q.Name:
@@ -140,7 +142,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 				limit.AnySets.Met()
 			}
 		}
-		// Who answers ANY with RRSIGs alone is taken at that (RFC 8482, section 4.1).
+		// An answer to ANY may be RRSIGs alone (RFC 8482, section 4.1).
 		if len(r.sets) == 0 {
 			r.sets = signatures
 		}
@@ -149,8 +151,7 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 			return true
 		}
 	}
-	// A CNAME beside other data is against RFC 1034, section 3.6.2; what the server says first
-	// counts.
+	// A CNAME with other data violates RFC 1034, section 3.6.2; the set that comes first is used.
 	if s := wire.Find(answer, q.Name, q.Type); s != nil &&
 		(cname == nil || !aliasApplies(q.Type) || slices.Index(answer, s) < slices.Index(answer,
 			cname)) {
@@ -171,8 +172,8 @@ func (r *reply) positive(answer []*wire.RRset, q wire.Question) bool {
 	return true
 }
 
-// kindFor is what a CNAME made from a DNAME is to a question: what was asked for, or a result on
-// the way.
+// kindFor returns the kind of a CNAME made from a DNAME: an answer to a question for CNAME, an
+// alias for other types.
 func (l *result) kindFor(t wire.Type) wire.Kind {
 	if t == wire.TypeCNAME {
 		return wire.KindAnswer

@@ -1,4 +1,5 @@
-// Results: an answer is a chain of them, one for each name. Each is validated and cached by itself.
+// Results: an answer is a chain of them, one for each name. Each is validated and cached
+// separately.
 
 package resolver
 
@@ -16,32 +17,33 @@ import (
 type result struct {
 	kind    wire.Kind    // an answer, an alias, or a denial
 	origin  event.Origin // where it is from
-	state   cache.State  // from the cache: how far it is in its life there
-	refresh int64        // from the cache: the second from which it is about to end there
-	// ends: from the cache: when the first signature ends that a denial rests on, whether its
-	// proofs are here or not.
+	state   cache.State  // of its cache entry
+	refresh int64        // of its cache entry: the second from which it is about to end
+	// ends is, for a denial from the cache, when the first signature of its proofs expires, whether
+	// proofs has them or not.
 	ends uint32
-	// noCache: nothing of it is kept, wherever it is from: the operator wants it so, or RFC 2308,
+	// noCache reports whether nothing of it is cached: the operator wants it so, or RFC 2308,
 	// section 5.
 	noCache bool
-	// bare: a denial that came without SOA, in a referral, or that the cache has from one: it
-	// serves the chain of trust, but is no answer for a client (RFC 2308, section 3).
+	// bare reports whether it is a denial without SOA, from a referral. It is used for the chain of
+	// trust, but does not answer a client (RFC 2308, section 3).
 	bare   bool
 	sets   []*wire.RRset // the answer
 	proofs []*wire.RRset // SOA and denials; for a wildcard's answer its denials
 	target wire.Name     // of an alias
-	// ofTarget is how many of the proofs, the last, are of a cut above the target: another zone may
-	// have signed them.
+	// ofTarget is how many of the proofs, the last ones, belong to a cut above the target. Another
+	// zone may have signed them.
 	ofTarget int
-	// own: of a denial without SOA: the zone's NS set, which tells whose word it is; not kept.
+	// own is the zone's NS set that came in a denial without SOA and shows which zone answered; it
+	// is not cached.
 	own *wire.RRset
-	// tooLong: the answer is a DNAME that makes too long a name of the question's (YXDOMAIN).
+	// tooLong reports whether the answer is a DNAME that makes the name too long (YXDOMAIN).
 	tooLong bool
 	status  wire.Security
-	failure *cause.Failure    // what clients are told although there is an answer
+	failure *cause.Failure    // reported to clients although there is an answer
 	zone    wire.Name         // the signer, if secure
-	keys    *validator.KeySet // of a DNSKEY set that was just judged, public keys read
-	// unsignedCut: for type DS, the name is an unsigned delegation or may be one.
+	keys    *validator.KeySet // of a DNSKEY set that was just validated, with its public keys
+	// unsignedCut reports for type DS whether the name is an unsigned delegation or may be one.
 	unsignedCut bool
 }
 
@@ -53,26 +55,26 @@ func (l *result) ttl() uint32 {
 	return cache.MinTTL(l.sets)
 }
 
-// cheap reports whether the result is made from others as cheaply the next time: a prepared answer
-// for each of a flood of names would be all cost.
+// cheap reports whether the result can be made from others again as cheaply. A prepared answer for
+// each of a flood of names would only cost memory.
 func (l *result) cheap() bool {
 	return l.origin == event.OriginSpan || l.origin == event.OriginChain
 }
 
-// wholeSpan reports whether the result denies, from a span, all names in it.
+// wholeSpan reports whether the result denies all names of the span that it was made from.
 func (l *result) wholeSpan() bool {
 	return l.origin == event.OriginSpan && l.kind == wire.KindNXDomain
 }
 
-// until is when the first signature ends that the result rests on, 0 for none.
+// until returns when the first signature of the result or its proofs expires, 0 if there is none.
 func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
 }
 
-// store keeps a result under the question's key, and writes into its sets the TTLs that it is kept
-// for: who asks first hears the same as the next (RFC 2181, section 5.2). The sets are the result's
-// own, and nobody else has seen them: they are the copies of a verdict, or, where nothing was
-// judged, what was parsed for this question alone.
+// store caches a result under the question's key. It writes the TTLs of the cache into the result's
+// sets, so that the first client gets the same TTLs as the next (RFC 2181, section 5.2). No other
+// goroutine has the sets: they are the copies of a verdict or, if nothing was validated, were
+// parsed for this question alone.
 func (r *Resolver) store(k cache.Key, l *result) {
 	now := r.clock.Now()
 	if l.kind.IsDenial() {
@@ -85,19 +87,19 @@ func (r *Resolver) store(k cache.Key, l *result) {
 	}
 }
 
-// storeSets keeps data or an alias, each set for its TTL.
+// storeSets caches data or an alias, each set for its TTL.
 func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
 	r.cache.ClampTTLs(l.sets, l.proofs, now)
 	for i, s := range l.sets {
 		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
 			l.status == wire.Secure {
-			continue // made from the DNAME, and made again when it is needed
+			continue // it can be made from the DNAME again
 		}
 		if s.Type == wire.TypeCNAME && !r.ownTree(k) {
 			continue
 		}
 		if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
-			continue // a server need not tell all under these (RFC 8482)
+			continue // the answer may be incomplete (RFC 8482)
 		}
 		e := cache.RRset{Set: s}
 		if l.failure != nil || len(l.proofs) > 0 {
@@ -107,7 +109,7 @@ func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
 	}
 }
 
-// storeDenial keeps a denial and all that belongs to it for one time.
+// storeDenial caches a denial, its SOA and its proofs for one common TTL.
 func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,
 		Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare,
@@ -117,7 +119,7 @@ func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 		switch {
 		case p.Type == wire.TypeSOA && n.SOA == nil:
 			n.SOA = p
-		case !l.bare: // no client is ever shown the proofs of one that is
+		case !l.bare: // clients never get the proofs of a bare denial
 			n.Proofs = append(n.Proofs, p)
 		}
 	}
@@ -128,10 +130,10 @@ func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 	r.cache.PutNegative(denied, n, ttl, now)
 }
 
-// deniesAllTypes reports whether a denied name is denied for every type and for all names below
-// it (RFC 8020, section 2). Across the edge of a configured zone it is denied for the question
-// alone: DS at the zone's apex is the parent's answer, and a forwarder may prove with a zone
-// above what it was asked for.
+// deniesAllTypes reports whether a denied name is denied for every type and for all names below it
+// (RFC 8020, section 2). It is denied for the question alone where the zones of the question and of
+// the denial are in different trees: DS at the apex of a configured zone is the parent's answer,
+// and a forwarder may prove a denial with a zone above.
 func (r *Resolver) deniesAllTypes(k cache.Key, l *result) bool {
 	return l.origin != event.OriginPublic && r.ownTree(k) &&
 		(l.zone.IsZero() || r.speaksFor(l.zone, k))

@@ -16,14 +16,14 @@ type candidate struct {
 	addr  netip.AddrPort
 	name  wire.Name // of the name server; zero if configured by address
 	tries int
-	spent bool // will not be asked again for this question
+	spent bool // it is not asked again for this question
 	// fellBack is true after its encrypted transport failed for this question.
 	fellBack bool
 	asked    asked
 }
 
-// exploreOdds is the chance, one in so many, of asking a server that is not the best known, so that
-// the round-trip times of others stay known.
+// exploreOdds is how rarely, once in that many questions, a server is asked that is not the best
+// known, so that the round-trip times of others stay known.
 const exploreOdds = 20
 
 // Penalties of a candidate. Lower is better; the round trip decides among equals.
@@ -62,7 +62,7 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		}
 		switch {
 		case p.overdue:
-			r.rtt = max(r.rtt, p.rto) // RFC 6298, section 5.5: what is waited for it now
+			r.rtt = max(r.rtt, p.rto) // RFC 6298, section 5.5: the time to wait for it now
 		case r.rtt == 0:
 			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
 		}
@@ -88,5 +88,5 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	return live[0].candidate
 }
 
-// randomSource is the source of chance in production.
+// randomSource is the random source outside of tests.
 func randomSource(n int) int { return rand.IntN(n) }

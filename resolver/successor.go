@@ -1,4 +1,4 @@
-// A resolver under new settings takes over what the one before it has learnt.
+// A resolver with new settings takes over the caches of the one before it.
 
 package resolver
 
@@ -11,11 +11,11 @@ import (
 	"bailiwick/wire"
 )
 
-// Successor returns a resolver with other settings that shares the memory of r: the caches, what
-// is known of servers and zones, and its cookie secret. What r resolves it resolves to the end
-// under its own settings. When clients ask the successor, [Resolver.Forget] has to be called.
+// Successor returns a resolver with other settings that shares all caches and the cookie secret of
+// r. Resolutions of r go on to their end with the settings of r. [Resolver.Forget] has to be called
+// when clients ask the successor.
 //
-// Config.ValidationTime stays as it is: the caches have followed it, or not, from the start.
+// Config.ValidationTime stays as it is: the caches have depended on it from the start.
 func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	cfg.ValidationTime = r.cfg.ValidationTime
 	p.Cache = r.cache
@@ -29,31 +29,31 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	for i := range n.cfg.Zones {
 		if old := n.cfg.Zones[i].among(r.cfg.Zones); old != nil {
-			n.cfg.Zones[i].Peer = old.Peer // by which connections to it are found
+			n.cfg.Zones[i].Peer = old.Peer // connections are found by this pointer
 		}
 	}
 	return n
 }
 
-// Forget drops what another resolver of the same memory has let in, and r would not, or would have
-// judged in another way. It returns how many entries that were. It is called when the clients have
-// changed over to r, and again when the other one has ended all its work.
+// Forget drops cached data of another resolver with the same caches that r would not have accepted,
+// or would have validated otherwise. It returns the number of entries. It is called when the
+// clients have changed over to r, and again when the other one has ended all its work.
 func (r *Resolver) Forget(other *Resolver) (n int) {
 	for _, name := range r.outdated(other) {
 		n += r.Flush(name, true)
-		// What its parent says of the name may be known as that of another tree.
+		// The parent's data of the name may be from another tree.
 		n += r.cache.FlushZone(name)
 	}
 	return n
 }
 
-// outdated are the names at and below which the two would not have learnt the same, the root alone
-// if that is all of them.
+// outdated returns the names at and below which the caches of the two may differ, the root alone if
+// that is all of them.
 func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 	a, b := &r.cfg, &other.cfg
 	switch {
 	case !sameJudge(a.Validation, b.Validation),
-		a.HardenGlue != b.HardenGlue,         // glue that is not believed now may have been
+		a.HardenGlue != b.HardenGlue,         // glue that is not accepted now may have been
 		!reflect.DeepEqual(a.Hints, b.Hints): // another root is another internet
 		return []wire.Name{wire.Root}
 	}
@@ -76,7 +76,7 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 	return names
 }
 
-// sameJudge reports whether two policies come to the same verdicts.
+// sameJudge reports whether two configurations give the same verdicts.
 func sameJudge(a, b validator.Config) bool {
 	a.SignatureCache, b.SignatureCache = 0, 0
 	a.StandardP256, b.StandardP256 = false, false

@@ -11,10 +11,10 @@ import (
 	"bailiwick/wire"
 )
 
-// keepDenials keeps a secure result's proofs for aggressive use. Those that came with data are
-// denials here, and kept as such (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an
-// alias's target are kept with the result of its cut, for the zone that signed them: hashes of one
-// zone's names say nothing of another's (RFC 5155, section 5).
+// keepDenials caches a secure result's proofs for aggressive use. Proofs that came with data get
+// the TTLs of denials (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an alias's target are
+// cached with the result of its cut, for the zone that signed them: hashes of one zone's names
+// prove nothing in another (RFC 5155, section 5).
 func (r *Resolver) keepDenials(l *result, now time.Time) {
 	var sets []*wire.RRset
 	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
@@ -27,7 +27,7 @@ func (r *Resolver) keepDenials(l *result, now time.Time) {
 	}
 	if !l.kind.IsDenial() {
 		ttl := r.cache.ClampNegativeTTL(cache.NegativeTTL(sets), wire.EarliestEnd(0, sets...), now)
-		for i, s := range sets { // which the answer goes on to use as they are
+		for i, s := range sets { // copied, as the answer goes on to use them
 			c := *s
 			c.TTL = min(s.TTL, ttl)
 			sets[i] = &c
@@ -36,7 +36,7 @@ func (r *Resolver) keepDenials(l *result, now time.Time) {
 	r.cache.Denials.Put(l.zone, sets, now)
 }
 
-// cachedDenial denies a question from spans that are known to be empty (RFC 8198, section 5).
+// cachedDenial denies a question with cached spans (RFC 8198, section 5).
 func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*result, bool) {
 	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
 	if len(sets) < 2 || !r.speaksFor(zone, k) {
@@ -53,9 +53,9 @@ func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget)
 	return l, true
 }
 
-// Denied returns a prepared denial of a name that is in a span known to be empty, as
-// [cache.Denials.Denied] does, unless something is known of the name itself. It allocates nothing.
-// The types are those of data.
+// Denied returns a prepared denial of a name in a cached span, as [cache.Denials.Denied] does,
+// unless the cache has data or a denial of the name itself. It allocates nothing. It returns
+// nothing for DS, ANY and RRSIG.
 func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, encloser wire.Name,
 	ok bool) {
 	if !r.cfg.AggressiveNSEC || q.Type == wire.TypeDS || q.Type == wire.TypeANY ||

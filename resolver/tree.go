@@ -1,5 +1,5 @@
-// Trees of names: the public one, and one for each zone that the operator configured. What was
-// learnt in one tree answers no question of another.
+// Trees of names: the public one, and one for each zone that the operator configured. Data of one
+// tree do not answer questions of another.
 
 package resolver
 
@@ -20,13 +20,13 @@ func (c *Config) tree(name wire.Name, t wire.Type) (apex wire.Name) {
 	return apex
 }
 
-// speaksFor reports whether what is known of a name, or of a zone of that name, may answer a
-// question: whether both are of one tree.
+// speaksFor reports whether cached data of a name, or of the zone with that name, may answer a
+// question: both have to be of one tree.
 func (r *Resolver) speaksFor(name wire.Name, k cache.Key) bool {
 	return len(r.cfg.Zones) == 0 || r.cfg.tree(name, wire.TypeNone) == r.cfg.tree(k.Name, k.Type)
 }
 
-// ownTree reports whether a question is answered in the tree of its name's other types. It is not
-// for DS at the apex of a configured zone: the parent's denial of the name, or its alias, would
-// then take the zone away from everybody.
+// ownTree reports whether a question is answered in the tree of its name's other types. For DS at
+// the apex of a configured zone it is not: the parent's denial of the name, or its alias, would
+// make the zone disappear.
 func (r *Resolver) ownTree(k cache.Key) bool { return r.speaksFor(k.Name, k) }

@@ -15,26 +15,26 @@ import (
 	"bailiwick/wire"
 )
 
-// tries are those of one question.
+// tries are the tries of one question.
 type tries struct {
-	first  try    // memory of the first
-	sent   int    // how many
-	open   []*try // those in work beside us, the oldest first
+	first  try    // storage of the first
+	sent   int    // the number of tries
+	open   []*try // tries in goroutines of their own, the oldest first
 	done   chan *try
-	ready  []*try           // those that have ended and were not looked at yet
+	ready  []*try           // tries that have ended and were not looked at yet
 	again  []*candidate     // servers to be asked at once, in another form
-	around transport.Strays // memory of the first strays
+	around transport.Strays // storage of the first strays
 	strays *transport.Strays
-	// distrust reports whether somebody guesses: what comes over UDP is not listened to any more
+	// distrust reports whether somebody seems to guess replies, so that UDP is not used any more
 	// (RFC 5452).
 	distrust bool
-	pause    time.Time // nothing is sent until then, for this machine is short of something
+	pause    time.Time // nothing is sent until then, as this machine lacks resources
 	last     time.Time // when the last was sent
 	due      time.Time // when the next is
 }
 
-// next sends what is due, and returns the next try that has ended; nil if there is nothing more to
-// send and to wait for.
+// next sends the tries that are due, and returns the next try that has ended; nil if there is
+// nothing left to send or to wait for.
 func (a *zoneQuery) next() (*try, *cause.Failure) {
 	for {
 		if len(a.ready) > 0 {
@@ -76,7 +76,7 @@ func (a *zoneQuery) next() (*try, *cause.Failure) {
 	}
 }
 
-// soonest returns when the patience ends of a try that is open; ok is false if there is none.
+// soonest returns when the patience of an open try ends first; ok is false if there is none.
 func (a *zoneQuery) soonest() (at time.Time, ok bool) {
 	for _, t := range a.open {
 		if end := t.began.Add(t.patience); !t.late && (!ok || end.Before(at)) {
@@ -86,7 +86,7 @@ func (a *zoneQuery) soonest() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// end is until when replies are waited for after the last question was sent.
+// end returns how long replies are waited for after the last question was sent.
 func (a *zoneQuery) end(now time.Time) time.Time {
 	if !slices.ContainsFunc(a.open, func(t *try) bool { return !t.p.dead }) || a.isAddressLookup() {
 		return now
@@ -97,13 +97,13 @@ func (a *zoneQuery) end(now time.Time) time.Time {
 	return a.last.Add(lastPatience)
 }
 
-// isAddressLookup reports whether the question is for a name server's address: it has less time,
-// for there are others.
+// isAddressLookup reports whether the question is for a name server's address. It has less time, as
+// the zone has other servers.
 func (a *zoneQuery) isAddressLookup() bool {
 	return a.x.depth > 0 && a.x.cd && (a.q.Type == wire.TypeA || a.q.Type == wire.TypeAAAA)
 }
 
-// plan makes the next try; nil if none is to be made before a time, or at all.
+// plan makes the next try. It returns nil if none is to be made before the time at, or at all.
 func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure) {
 	if now.Before(a.pause) {
 		return nil, a.pause, nil
@@ -130,7 +130,7 @@ func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure)
 			c.spent = true
 			continue
 		}
-		// The last is sent when whatever swallowed the others has had time to pass.
+		// The last try is sent late, so that a passing loss of packets has ended.
 		after := c.asked.began.Add(lastTryAfter)
 		if planned && c.tries == MaxTriesPerServer-1 && !how.reliable() && now.Before(after) {
 			return nil, after, nil
@@ -145,12 +145,12 @@ func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure)
 	}
 }
 
-// patience is how long a try is waited for. It grows with what a server has left unanswered, see
-// [profile], and with the tries that the question has had.
+// patience returns how long a try is waited for. It grows with the server's unanswered questions,
+// see [profile], and with the question's tries.
 func (a *zoneQuery) patience(c *candidate, how attempt, p *profile) time.Duration {
 	d := p.rto
 	if a.conf != nil && a.conf.Forward {
-		d = max(d, initialRTO) // what it answers from memory says little of what it has to ask for
+		d = max(d, initialRTO) // the times of its cached answers say little about the others
 	}
 	switch {
 	case how.reliable():
@@ -169,8 +169,8 @@ func (a *zoneQuery) patience(c *candidate, how attempt, p *profile) time.Duratio
 	return min(d, maxRTO)
 }
 
-// quickest is when one of the other servers, which have left the question unanswered, would be
-// asked again if they were alone: what is farther away does not keep us from that.
+// quickest returns after which time one of the other servers that did not reply would be asked
+// again if it were the only one: a more distant server does not delay that.
 func (a *zoneQuery) quickest(c *candidate) time.Duration {
 	d := maxRTO
 	for _, t := range a.open {
@@ -181,7 +181,7 @@ func (a *zoneQuery) quickest(c *candidate) time.Duration {
 	return d
 }
 
-// background leaves a try open beside those that follow.
+// background leaves a try open in a goroutine of its own, in parallel to those that follow.
 func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration) ([]byte, error)) {
 	if a.done == nil {
 		a.done = make(chan *try)
@@ -189,7 +189,7 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 	known := a.x.r.infra
 	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
 		a.x.limited(cause.Overload)
-		a.close(a.open[0]) // one goes for the other
+		a.close(a.open[0]) // the new one replaces the oldest
 		if len(a.open) == 0 {
 			known.beside.Add(-1)
 		}
@@ -209,7 +209,7 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 	})
 }
 
-// wait waits for a try to end, and for no longer than patience lasts.
+// wait waits until a try ends, for the time d at most.
 func (a *zoneQuery) wait(d time.Duration) *try {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -235,7 +235,7 @@ func (a *zoneQuery) checkPatience() {
 	}
 }
 
-// close gives up a try that is open; false if it is not.
+// close gives up an open try, and reports whether it was open.
 func (a *zoneQuery) close(t *try) bool {
 	i := slices.Index(a.open, t)
 	if i < 0 {
@@ -256,8 +256,8 @@ func (a *zoneQuery) closeAll() {
 	}
 }
 
-// usual reports whether a try goes the way that its server is asked first: only there does silence
-// say something of it, and a round trip how long to wait.
+// usual reports whether a try uses the transport that its server is asked over first. Only there
+// are timeouts and round trips recorded for the server.
 func (a *zoneQuery) usual(t *try) bool {
 	return !t.how.reliable() || t.how.via == a.via(t.c, t.p)
 }

@@ -1,5 +1,5 @@
-// What is known of zones, by zone: packed, with the keys where they are kept anyway, among the
-// sets.
+// The cache of trust in zones. Its entries are serialized; keys that are in the cache of RRsets are
+// not stored twice.
 
 package resolver
 
@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// trusts is the cache of what is known of zones.
+// trusts is the cache of trust in zones.
 type trusts struct {
 	cache *memcache.Packed[wire.Name, validator.Trust]
 }
@@ -68,7 +68,7 @@ func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wi
 				return t, !u.Bad
 			case keysCached:
 				if keys = cached(zone); keys == nil || keys.Security != wire.Secure {
-					return t, false // it had to give way
+					return t, false // the key set was evicted
 				}
 			case keysHere:
 				keys = u.Set(zone, wire.TypeDNSKEY)

@@ -1,6 +1,6 @@
 // Tries: one question to the servers of a zone is sent again, to another server or in another form,
-// when a reply does not come in time, while those that were sent before stay open. What is decided
-// here is what to send to whom, and how long to wait; what a reply is worth is decided elsewhere.
+// when a reply does not come in time, while those that were sent before stay open. This file
+// decides what to send to which server, and how long to wait; replies are evaluated elsewhere.
 
 package resolver
 
@@ -18,13 +18,13 @@ import (
 	"bailiwick/wire"
 )
 
-// attempt is how one try is made.
+// attempt is the form of one try.
 type attempt struct {
 	via                      transport.Protocol
 	edns, cookie, randomCase bool
 }
 
-// reliable reports whether neither size nor forgery matter.
+// reliable reports whether neither size nor forgery matter over the transport.
 func (how *attempt) reliable() bool { return how.via.Stream() }
 
 // try is one question sent to one server, and what came of it.
@@ -33,7 +33,7 @@ type try struct {
 	how   attempt
 	p     profile // of the server, when it was sent
 	req   transport.Request
-	mixed bool // it has capital letters
+	mixed bool // the query has capital letters
 	cased bool // its reply came with a question in other letters
 	noNS  bool // its reply came without any NS set in the authority section
 	plain bool // it asks for less than the tries before it, which were met with silence
@@ -41,29 +41,29 @@ type try struct {
 	began    time.Time
 	patience time.Duration
 	late     bool // its patience has ended
-	weighed  bool // its reply was looked at before, and is to be taken as it is
+	weighed  bool // its reply was evaluated before, and is used as it is
 	cancel   context.CancelFunc
 
-	replies uint64 // from anywhere, before it was sent
+	replies uint64 // from any server, before it was sent
 
 	took time.Duration
 	m    *wire.Message
 	err  error
 }
 
-// asked is how a server was asked for a question, and what came of it.
+// asked records how a server was asked for a question, and with what result.
 type asked struct {
 	began     time.Time // when the first was sent
 	udp, tcp  int8      // questions sent, in all
-	unheard   int8      // of those over UDP, that brought nothing in their time
-	local     int8      // times that this machine could not ask
-	tcpOnly   bool      // over UDP the answer is not to be had
+	unheard   int8      // those over UDP without a reply in time
+	local     int8      // times that this machine lacked the resources to ask
+	tcpOnly   bool      // UDP does not bring the answer
 	tcpNext   bool      // the next is over TCP
-	tcpFailed bool      // there is nothing to be had over TCP
+	tcpFailed bool      // TCP does not bring an answer
 	noEDNS    bool
-	mustEDNS  bool // whatever it says of EDNS
+	mustEDNS  bool // EDNS is sent whatever the server replies
 	noCookie  bool
-	badOption bool // it may be that it hates cookies
+	badOption bool // it may not bear with cookies
 	lower     bool // no random letter case
 	settled   bool // letter case makes no difference
 	wrongCase bool // a reply came whose question was in other letters
@@ -75,9 +75,9 @@ type asked struct {
 	doubt      *try // a reply to random letter case that is worth little
 }
 
-// form decides how a server is asked: over UDP, over TCP as its third try, and with all that it is
-// not known to dislike. plain reports whether something is left out because it was silent; ok is
-// false if there is no way left.
+// form decides how a server is asked: over UDP, with TCP for the third try, and with everything
+// that the server is not known to fail on. plain reports whether something is left out because it
+// was silent; ok is false if no form is left.
 func (a *zoneQuery) form(c *candidate, p *profile) (how attempt, plain, ok bool) {
 	s, cfg := &c.asked, &a.x.r.cfg
 	how = attempt{via: a.via(c, *p), edns: !s.noEDNS && (!p.noEDNS || s.mustEDNS || a.secure()),
@@ -119,7 +119,7 @@ func (a *zoneQuery) prepare(c *candidate, how attempt, p *profile, plain bool) (
 	*t = try{c: c, how: how, p: *p, mixed: mixed, plain: plain, began: time.Now(),
 		patience: a.patience(c, how, p), replies: a.x.r.connectivity.replies.Load()}
 	a.due = t.began.Add(min(t.patience, a.quickest(c)))
-	if p.overdue && c.asked.unheard == 0 { // it may be dead: there may be others that are not
+	if p.overdue && c.asked.unheard == 0 { // it may be dead, and others may not be
 		a.due = t.began.Add(min(t.patience, p.base))
 	}
 	t.req = transport.Request{Server: a.port(c, how), Via: how.via, Query: query, AnyCase: !mixed,
@@ -149,11 +149,11 @@ func (a *zoneQuery) prepare(c *candidate, how attempt, p *profile, plain bool) (
 	return t, nil
 }
 
-// replies is memory for replies over UDP: nothing of a message that is read aliases it.
+// replies are buffers for replies over UDP. A parsed message does not alias them.
 var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 
-// send sends a try. While no other is open its reply is waited for here, which is all that most
-// questions need: it reports whether the try has ended.
+// send sends a try. If no other is open, send waits for the reply itself, which is enough for most
+// questions. It reports whether the try has ended.
 func (a *zoneQuery) send(t *try) (ended bool) {
 	r := a.x.r
 	if t.how.reliable() || len(a.open) > 0 {
@@ -184,7 +184,7 @@ func (a *zoneQuery) send(t *try) (ended bool) {
 	return true
 }
 
-// finish notes what came of a try.
+// finish notes the outcome of a try.
 func (t *try) finish(raw []byte, err error) {
 	t.took = time.Since(t.began)
 	if t.err = err; err != nil {
@@ -219,7 +219,7 @@ func lowerQuestion(reply, query []byte) (cased bool) {
 	return cased
 }
 
-// take looks at a try that has ended. The failure, if any, ends the question.
+// take evaluates a try that has ended. A failure ends the question.
 func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 	switch {
 	case t.err != nil:

@@ -1,5 +1,5 @@
-// Tries that failed: what an error of the transport says of the server, of the way to it and of
-// this machine.
+// Tries that failed: what an error of the transport means for the server, the path to it and this
+// machine.
 
 package resolver
 
@@ -70,9 +70,9 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 	}
 	switch {
 	case errors.Is(err, transport.ErrRefused):
-		r.connectivity.replies.Add(1) // somebody is there: it is not our link
+		r.connectivity.replies.Add(1) // the host is there: it is not our link
 	case what == cause.Unreachable:
-		// What replied before the network said so does not speak for our link.
+		// Replies from before this error do not prove that our link is up.
 		a.replies = max(a.replies, t.replies)
 		r.connectivity.of(c.addr.Addr()).Add(1)
 	}
@@ -81,7 +81,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 	return nil
 }
 
-// otherCase is the form in which a server is asked again that changed the letter case.
+// otherCase returns the form in which a server that changed the letter case is asked again.
 func (s *asked) otherCase() event.Form {
 	if s.lower {
 		return event.FormLowerCase
@@ -89,8 +89,8 @@ func (s *asked) otherCase() event.Form {
 	return event.FormTCP
 }
 
-// failedOverTCP takes a try over TCP, as a way out, that brought nothing. It tells nothing of what
-// the server does over UDP.
+// failedOverTCP takes a failed try over TCP that replaced one over UDP. It says nothing about the
+// server over UDP.
 func (a *zoneQuery) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 	a.noTCP(t.c)
 	if t.c.asked.tcpOnly && what == cause.Unreachable {
@@ -99,8 +99,8 @@ func (a *zoneQuery) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 	return cause.New(what, a.zone, "%s", a.q).At(t.c.addr)
 }
 
-// noTCP goes back to UDP where TCP would have settled a doubt: there is nothing to be had over it,
-// in its time. One that is open may still be answered.
+// noTCP goes back to UDP where TCP would have settled a doubt, but brought no reply in time. An
+// open try over TCP may still be answered.
 func (a *zoneQuery) noTCP(c *candidate) {
 	s := &c.asked
 	s.tcpFailed, s.tcpNext = true, false
@@ -111,9 +111,9 @@ func (a *zoneQuery) noTCP(c *candidate) {
 	}
 }
 
-// suspect goes over to TCP, for all servers: too many replies did not match. What is open over UDP
-// is given up. Where there is no TCP, UDP has another chance, with another port, and as many
-// misses.
+// suspect goes over to TCP for all servers, after too many replies did not match. Open tries over
+// UDP are given up. If there is no TCP, UDP is tried again from another port, with a new count of
+// mismatches.
 func (a *zoneQuery) suspect(c *candidate) {
 	a.distrust, a.strays = true, &transport.Strays{}
 	for _, t := range slices.Clone(a.open) {
@@ -127,8 +127,8 @@ func (a *zoneQuery) suspect(c *candidate) {
 	}
 }
 
-// lacking takes a try that this machine could not send. Nothing is held against the server; it, or
-// another, is asked a little later, for descriptors and ports come back.
+// lacking takes a try that this machine could not send. Nothing is held against the server. It, or
+// another, is asked a little later, when descriptors and ports may be free again.
 func (a *zoneQuery) lacking(t *try, f *cause.Failure) {
 	c, s := t.c, &t.c.asked
 	a.x.budget.refund()

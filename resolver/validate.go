@@ -1,5 +1,5 @@
-// Validation: from a response to a result that may be used. What the validator needs is fetched,
-// and then it is asked again.
+// Validation: from a response to a result that may be used. The trust that the validator needs is
+// fetched, and then it is called again.
 
 package resolver
 
@@ -29,7 +29,7 @@ func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failur
 		}
 		return nil, f
 	}
-	if got.damaged && l.failure == nil { // whoever misses a record shall know
+	if got.damaged && l.failure == nil { // the client learns why a record is missing
 		l.failure = cause.New(cause.RecordMalformed, a.zone, "%s", a.q)
 	}
 	if l.kind == wire.KindAlias && l.status == wire.Secure {
@@ -42,7 +42,7 @@ func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failur
 	return l, nil
 }
 
-// origin is where results of the servers that are asked are from.
+// origin returns the origin of results from the servers that are asked.
 func (x *resolution) origin() event.Origin {
 	if x.fallback {
 		return event.OriginPublic
@@ -50,8 +50,7 @@ func (x *resolution) origin() event.Origin {
 	return event.OriginResolved
 }
 
-// keepReply stores what an accepted reply says: its result, and what it tells of the alias's
-// target.
+// keepReply caches the result of an accepted reply, and the reply's data of the alias's target.
 func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
 	if got.result == nil || got.result.noCache {
 		return
@@ -60,7 +59,7 @@ func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
 	x.chain(a, got.result, got)
 }
 
-// keyOf is where what is learnt about a question is kept.
+// keyOf returns the cache key of a question.
 func (x *resolution) keyOf(q wire.Question) cache.Key {
 	return cache.Key{Name: q.Name, Type: q.Type, Unchecked: x.cd}
 }
@@ -101,7 +100,7 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 	case l.kind.IsDenial():
 		l.proofs = withSecurity(v.Status, authority)
 	case slices.ContainsFunc(l.sets, expanded):
-		// Who asks us with an anchor that we do not have needs them (RFC 4035, sections 3.1.3.3 and
+		// A client with an anchor that we do not have needs them (RFC 4035, sections 3.1.3.3 and
 		// 3.2.1).
 		l.proofs = withSecurity(v.Status, denials(authority))
 	}
@@ -117,7 +116,7 @@ func withSecurity(status wire.Security, sets []*wire.RRset) []*wire.RRset {
 	return copies
 }
 
-// expanded reports whether a set was made from a wildcard, as its signatures have it (RFC 4034,
+// expanded reports whether a set was made from a wildcard, according to its signatures (RFC 4034,
 // section 3.1.3).
 func expanded(s *wire.RRset) bool {
 	for d := range s.Sigs.All() {
@@ -129,7 +128,7 @@ func expanded(s *wire.RRset) bool {
 	return false
 }
 
-// denials are the signed NSEC and NSEC3 of an authority section.
+// denials returns the signed NSEC and NSEC3 sets of an authority section.
 func denials(authority []*wire.RRset) (sets []*wire.RRset) {
 	for _, s := range authority {
 		if (s.Type == wire.TypeNSEC || s.Type == wire.TypeNSEC3) && len(s.Sigs) > 0 {
@@ -156,9 +155,9 @@ func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 		resp.Question.Name, "chain of trust")}
 }
 
-// refetch forgets a zone's DS and keys where a signature was made by a key that is not among
-// them, or where what a signed zone sends is not signed: since they were cached the zone may have
-// rolled its keys, or gone unsigned.
+// refetch drops a zone's cached DS and keys if a signature was made by a key that is not among
+// them, or if data of a signed zone are not signed: the zone may have rolled its keys since, or
+// become unsigned.
 func (x *resolution) refetch(v *validator.Verdict) bool {
 	if v.Status != wire.Bogus || v.Failure == nil {
 		return false
@@ -177,9 +176,9 @@ func (x *resolution) refetch(v *validator.Verdict) bool {
 	return true
 }
 
-// chain goes on with what the same answer says of an alias's target, as far as the same zone speaks
-// for it and signs it: each set becomes a result of its own in the cache, where the chain finds it.
-// What is not signed is asked for by itself.
+// chain caches what the same answer has for an alias's target, if the target is in the same zone
+// and signed: each set becomes a result of its own, which the alias chain finds in the cache.
+// Targets that are not signed are asked for separately.
 func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 	q := a.q
 	for n := 0; l.kind == wire.KindAlias && n < MaxAliases && l.target.Within(a.zone); n++ {
@@ -196,13 +195,13 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 		l.origin = x.origin()
 		if x.validateResult(a.speaks(), q, l, got.authority) != nil ||
 			l.status != wire.Secure {
-			return // it will be asked for by itself
+			return // it is asked for separately
 		}
 		x.r.store(x.keyOf(q), l)
 	}
 }
 
-// nextResult is what the rest of an answer says of the next name in the chain, nil if nothing:
+// nextResult returns what the rest of an answer has for the next name in the chain, nil if nothing:
 // data, an alias, or the denial of the chain's end (RFC 2308, section 2.1; RFC 6604, section 3).
 func (got *accepted) nextResult(q wire.Question) *result {
 	next := reply{}
@@ -219,18 +218,18 @@ func (got *accepted) nextResult(q wire.Question) *result {
 	return &result{kind: wire.KindNoData}
 }
 
-// validateReferral keeps what a referral proves about the security of its cut: the DS set, or that
-// there is none (RFC 4035, section 3.1.4). What it does not prove is asked for when it is needed.
+// validateReferral caches what a referral proves about the security of its cut: the DS set, or that
+// there is none (RFC 4035, section 3.1.4). If it proves nothing, the DS set is asked for when it is
+// needed.
 func (x *resolution) validateReferral(parent, cut wire.Name, authority []*wire.RRset) {
 	if len(authority) > 0 && x.r.cfg.configured(cut) == nil {
 		x.validateCut(parent, cut, authority)
 	}
 }
 
-// validateTarget keeps what an alias's answer proves about a cut on the way to its target: denials
-// that come without an SOA are no denial of the target, but say that it is in an unsigned zone,
-// which the same servers may serve. They go to the client, too, who may have to know (RFC 4035,
-// section 3.1.4).
+// validateTarget caches what an alias's answer proves about a cut on the way to its target. Denials
+// without an SOA do not deny the target, but prove that it is in an unsigned zone, which the same
+// servers may serve. The client gets them as well, as it may need them (RFC 4035, section 3.1.4).
 func (x *resolution) validateTarget(a *zoneQuery, l *result, authority []*wire.RRset) {
 	if len(authority) == 0 || wire.FindType(authority, wire.TypeSOA) != nil {
 		return
@@ -251,8 +250,8 @@ func (x *resolution) validateTarget(a *zoneQuery, l *result, authority []*wire.R
 	}
 }
 
-// validateCut judges the DS set that authority holds, or its denial. It returns the proofs if there
-// is an unsigned cut, or may be one.
+// validateCut validates the DS set in authority, or its denial. It returns the proofs if there is
+// an unsigned cut, or may be one.
 func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset) (
 	unsigned []*wire.RRset) {
 	q := wire.Question{Name: cut, Type: wire.TypeDS, Class: wire.ClassIN}
@@ -280,12 +279,12 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 	x.r.store(x.keyOf(q), l)
 	if _, known := x.Zone(cut); !known && l.kind == wire.KindAnswer && v.Status == wire.Secure {
 		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
-			// whatever the zone answers will be judged by its keys
+			// the zone's answers will be validated with its keys
 			x.ahead(cache.Key{Name: cut, Type: wire.TypeDNSKEY})
 		}
 	}
 	if v.UnsignedCut {
-		for _, p := range v.Proofs { // those of l are kept with TTLs of their own
+		for _, p := range v.Proofs { // copied, as those of l are cached with other TTLs
 			c := *p
 			unsigned = append(unsigned, &c)
 		}

@@ -15,19 +15,19 @@ import (
 type resolution struct {
 	r      *Resolver
 	q      wire.Question
-	cd     bool    // nothing is judged
-	fetch  *fetch  // nil if nobody but us may want it
-	budget *budget // the fetch's
-	depth  int     // how many runs depend on this one
-	trail          // of the fetch
+	cd     bool    // nothing is validated
+	fetch  *fetch  // nil if no other may wait for it
+	budget *budget // that of the fetch
+	depth  int     // how many resolutions depend on this one
+	trail          // for the events of the fetch
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
 
-	trusts    trustCache // what this run has learnt of zones
+	trusts    trustCache // the trust in zones that it has used
 	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
-	// until is, for a refresh, when the old data end: it asks whom a resolution would ask then, not
-	// servers that go out of office before.
+	// until is, for a refresh, when the old data end. It asks the servers that a resolution at that
+	// time would ask, so a delegation that ends before is not used.
 	until time.Time
 }
 
@@ -38,13 +38,13 @@ func (x *resolution) sub(k cache.Key) (*result, *cause.Failure) {
 	}
 	l, f := x.r.resolveResult(k, x.budget, x.fetch, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
-		x.budget.end(f) // what it was needed for is over as well, and nobody is to blame
+		x.budget.end(f) // the resolution that needs it ends as well, and no server is to blame
 	}
 	return l, f
 }
 
-// ahead begins to resolve a result that will be needed, and pays for it; who needs it waits for the
-// rest, or finds it in the cache.
+// ahead begins to resolve a result that will be needed, and pays for it. Later the result is waited
+// for, or found in the cache.
 func (x *resolution) ahead(k cache.Key) {
 	if x.depth >= MaxDepth {
 		return
@@ -53,7 +53,7 @@ func (x *resolution) ahead(k cache.Key) {
 		return
 	}
 	x.r.fetches.ahead(k, x.budget, x.fetch, func(f *fetch) {
-		_, _ = x.r.runOf(f, x.depth+1, x.trail).lead() // what comes of it is in the cache
+		_, _ = x.r.runOf(f, x.depth+1, x.trail).lead() // the result is in the cache
 	})
 }
 
@@ -61,7 +61,7 @@ func (x *resolution) ahead(k cache.Key) {
 func (x *resolution) resolve() (*result, *cause.Failure) {
 	if x.refresh {
 		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() {
-			return l, nil // another fetch has ended since we looked
+			return l, nil // another fetch has renewed it
 		}
 	}
 	start := x.q.Name
@@ -104,7 +104,8 @@ func (x *resolution) walk(start wire.Name) (*result, *cause.Failure) {
 			return nil, f
 		}
 		if _, anchored := x.r.anchors.At(wire.Root); anchored && !x.cd {
-			// Whatever the root says is judged by its keys: one round trip in place of two.
+			// The root's data are validated with its keys, which are fetched in parallel: one round
+			// trip in place of two.
 			x.ahead(cache.Key{Name: wire.Root, Type: wire.TypeDNSKEY})
 		}
 	}
@@ -127,7 +128,7 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 			f = f.Inside()
 		}
 		switch {
-		case f != nil && !final && m.giveUp(): // some servers fail on names they have nothing at
+		case f != nil && !final && m.giveUp(): // some servers fail for names without data
 			list.again()
 			continue
 		case f != nil:
@@ -153,10 +154,10 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 	return nil, cause.New(cause.LimitReferrals, d.Zone, "")
 }
 
-// deniedAbove is the denial of the name by that of a shortened one, if it is proven: nothing
-// exists below a name that does not (RFC 8020, section 2), so no server needs to hear the rest of
-// the name (RFC 9156, section 4). One without a proof may come from a server that denies empty
-// non-terminals (RFC 8020, section 3.1), and the full name is asked.
+// deniedAbove returns the denial of the name that follows from the proven denial of a shortened
+// one: nothing exists below a name that does not (RFC 8020, section 2), so no server needs to learn
+// the rest of the name (RFC 9156, section 4). A denial without proof may come from a server that
+// denies empty non-terminals (RFC 8020, section 3.1), so the full name is asked for.
 func (x *resolution) deniedAbove(a *zoneQuery, got *accepted) *result {
 	if got.kind != wire.KindNXDomain || x.cd || !x.r.cfg.HardenBelowNXDomain {
 		return nil
@@ -170,7 +171,7 @@ func (x *resolution) deniedAbove(a *zoneQuery, got *accepted) *result {
 	return l
 }
 
-// again lets servers that said something useful be asked the next question.
+// again lets the same servers be asked the next question.
 func (l *serverList) again() {
 	for _, c := range l.known {
 		c.tries, c.spent, c.asked = 0, false, asked{}
