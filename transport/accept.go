@@ -1,4 +1,4 @@
-// Accepting connections: TCP and all that runs over it.
+// Accepting connections, for TCP and the protocols over it.
 
 package transport
 
@@ -18,13 +18,13 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// acceptor takes connections and serves each in a goroutine of its own.
+// acceptor accepts connections and serves each in a goroutine of its own.
 type acceptor struct {
 	spec     Spec
 	protocol Protocol
 	l        net.Listener
 	serve    func(h Handler, c *conn)
-	out      occasional // of logging that descriptors have run out
+	out      occasional // rate limit of the log entry for a lack of descriptors
 	wg       sync.WaitGroup
 
 	mu     sync.Mutex
@@ -44,9 +44,9 @@ type conn struct {
 	hangUp  context.CancelFunc // ends client
 
 	foreign atomic.Bool // net/http serves it, and ends it when the listener is closed
-	gentle  atomic.Bool // there is an engine that looks at leaving
-	leaving atomic.Bool // the client is to be told that this is the end
-	lingers atomic.Bool // it has a place among those that are read on
+	gentle  atomic.Bool // an engine serves it and reads leaving
+	leaving atomic.Bool // the engine is to tell the client that the connection ends
+	lingers atomic.Bool // it counts among the lingering connections (Gate.linger)
 }
 
 func newConn(a *acceptor, socket net.Conn) *conn {
@@ -73,7 +73,8 @@ func (a *acceptor) Addr() netip.AddrPort { return a.l.Addr().(*net.TCPAddr).Addr
 
 func (a *acceptor) Start(h Handler) { a.wg.Go(func() { a.run(h) }) }
 
-// Close tells the clients, where the protocol can, and closes what is still open after lingerTime.
+// Close announces the end to the clients where the protocol can, and closes the remaining
+// connections after lingerTime.
 func (a *acceptor) Close() {
 	a.mu.Lock()
 	a.closed = true
@@ -97,14 +98,14 @@ func (a *acceptor) Close() {
 	}
 }
 
-// run takes connections until Close. A panic costs the connection that it came with.
+// run accepts connections until Close. A panic ends only the connection that caused it.
 func (a *acceptor) run(h Handler) {
 	for open := true; open; {
 		a.spec.Guard.Run(guard.Listener, func() { open = a.take(h) })
 	}
 }
 
-// take takes connections; false when the listener is closed.
+// take accepts connections. It returns false when the listener is closed.
 func (a *acceptor) take(h Handler) (open bool) {
 	for {
 		nc, err := a.l.Accept()
@@ -139,7 +140,7 @@ func (a *acceptor) take(h Handler) (open bool) {
 // acceptPause is how long an acceptor waits after an error.
 const acceptPause = 10 * time.Millisecond
 
-// wait goes on after an error. If it is for want of a descriptor, an idle connection gives its own.
+// wait pauses after an error of accept. If descriptors have run out, it closes an idle connection.
 func (a *acceptor) wait(err error) {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		displaced := a.spec.Gate.displace()
@@ -155,7 +156,7 @@ func (a *acceptor) wait(err error) {
 	time.Sleep(acceptPause)
 }
 
-// admit gives the connection its seat, unless a proxy has to say first whose it is.
+// admit gives the connection a seat, unless a PROXY header has to name the client first.
 func (a *acceptor) admit(c *conn) bool {
 	c.seat = a.spec.Gate.enter(a.protocol, c.lose)
 	peer := c.peer()
@@ -165,7 +166,7 @@ func (a *acceptor) admit(c *conn) bool {
 	return c.belongs(peer)
 }
 
-// belongs takes the seat for a client.
+// belongs takes the seat for a client. It returns false if the client gets none.
 func (c *conn) belongs(client netip.AddrPort) bool {
 	c.from = c.owner.protocol.client(client)
 	if !c.seat.belongs(client.Addr()) {
@@ -198,27 +199,27 @@ func (a *acceptor) forget(c *conn) {
 
 func (c *conn) peer() netip.AddrPort { return c.socket.RemoteAddr().(*net.TCPAddr).AddrPort() }
 
-// report counts the reason of the connection's end; the first counts.
+// report counts the cause of the connection's end. Only the first call counts.
 func (c *conn) report(why cause.Cause) {
 	if !c.faulted.Swap(true) {
 		c.owner.spec.Observer.Fault(c.owner.protocol, why)
 	}
 }
 
-// end closes the connection for a reason.
+// end closes the connection and reports the cause.
 func (c *conn) end(why cause.Cause) {
 	c.report(why)
 	c.close()
 }
 
-// close closes the connection, and ends what is being resolved for it.
+// close closes the connection, and ends the resolutions of its queries.
 func (c *conn) close() {
 	c.hangUp()
 	_ = c.socket.Close()
 }
 
-// lose ends the connection because its seat or its memory is needed. A client that is displaced is
-// told so where the protocol can, unless too many are being told already.
+// lose ends the connection because its seat or its memory is needed. The client is told where the
+// protocol can, unless too many connections are lingering already.
 func (c *conn) lose(why cause.Cause) {
 	if why != cause.ConnectionDisplaced || !c.gentle.Load() || !c.seat.gate.linger() {
 		c.end(why)
@@ -233,7 +234,7 @@ func (c *conn) lose(why cause.Cause) {
 	})
 }
 
-// lingered gives the place back among the connections that are read on.
+// lingered gives back the connection's place among the lingering ones.
 func (c *conn) lingered() {
 	if c.lingers.Swap(false) {
 		c.seat.gate.unlinger()
@@ -243,7 +244,8 @@ func (c *conn) lingered() {
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// leave has the engine tell the client that the connection ends; without one it is closed.
+// leave has the engine tell the client that the connection ends. A connection without an engine is
+// closed.
 func (c *conn) leave() {
 	if c.foreign.Load() {
 		return
@@ -253,10 +255,11 @@ func (c *conn) leave() {
 		return
 	}
 	c.leaving.Store(true)
-	_ = c.socket.SetReadDeadline(longAgo) // which ends the reader's wait
+	_ = c.socket.SetReadDeadline(longAgo) // ends the reader's wait
 }
 
-// introduce finds out who the client is: the far end, or whom a trusted proxy speaks for.
+// introduce determines the client: the connection's far end, or the address in a trusted proxy's
+// header.
 func (c *conn) introduce() bool {
 	c.burst = newBurst(c.socket)
 	if c.seat.client != nil || c.owner.spec.ProxyInside {
@@ -265,12 +268,12 @@ func (c *conn) introduce() bool {
 	return c.proxyHeader(c.burst)
 }
 
-// proxyHeader reads whom the proxy speaks for, and takes the seat.
+// proxyHeader reads the client from the PROXY header, and takes the seat.
 func (c *conn) proxyHeader(r net.Conn) bool {
 	_ = r.SetReadDeadline(time.Now().Add(messageTime)) // fails on a closed connection only
 	client, err := readProxyHeader(r, c.peer())
 	switch {
-	case errors.Is(err, io.EOF): // it left without a word, as health checks do
+	case errors.Is(err, io.EOF): // closed without data, as health checks do
 		return false
 	case err != nil:
 		if c.seat.alive() {

@@ -1,4 +1,4 @@
-// Reading what has arrived and no more, and writing at once what belongs together.
+// Reading all that has arrived without blocking, and writing answers together.
 
 package transport
 
@@ -7,12 +7,11 @@ import (
 	"sync"
 )
 
-// burst is a connection that reads from the kernel into a buffer of its own, and that can be told
-// to stop there: with hold set, a Read that would have to ask the kernel returns errHold. So a
-// reader answers all queries that came in one segment, or in several TLS records of one, before it
-// writes once.
+// burst is a connection that reads from the kernel into its own buffer. With hold set, a Read that
+// finds the buffer empty returns errHold instead of asking the kernel. So a reader answers all
+// queries of one segment, or of several TLS records in one segment, before it writes once.
 //
-// Between gather and release what is written is collected, so that several TLS records leave in one
+// Writes between gather and release are collected, so that several TLS records leave in one
 // segment.
 type burst struct {
 	net.Conn
@@ -21,15 +20,15 @@ type burst struct {
 	hold bool
 
 	turn *place // of the TLS handshake that reads; nil otherwise
-	lent int    // octets that TLS took for a record that is not whole yet
-	pays *seat  // whom lent octets are counted for; nil: they are not
+	lent int    // octets of an incomplete TLS record that crypto/tls buffers
+	pays *seat  // that lent octets are counted for; nil: they are not counted
 
 	mu        sync.Mutex // TLS may write from the reader too
 	gathering bool       // guarded by mu
 	gathered  []byte     // guarded by mu
 }
 
-// burstSize is what one read takes from the kernel: some thirty queries.
+// burstSize is how many octets one read takes from the kernel: some thirty queries.
 const burstSize = 4096
 
 func newBurst(c net.Conn) *burst { return &burst{Conn: c, buf: make([]byte, burstSize)} }
@@ -51,7 +50,7 @@ func (b *burst) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads from the kernel. A handshake gives up its turn meanwhile.
+// fill reads from the kernel. A TLS handshake gives up its turn while it waits.
 func (b *burst) fill() (n int, err error) {
 	if b.lent > burstSize && b.pays != nil {
 		b.pays.hold(b.lent)
@@ -96,8 +95,8 @@ func (b *burst) release() error {
 	return err
 }
 
-// holdError reports whether nothing more has arrived. It is temporary, so that TLS goes on after
-// it.
+// holdError reports that nothing more has arrived. It is temporary, so that crypto/tls continues
+// after it.
 type holdError struct{}
 
 func (holdError) Error() string   { return "nothing more has arrived" }

@@ -1,4 +1,4 @@
-// Addresses that another process has.
+// Errors of listening at an address that another process uses.
 
 package transport
 
@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// busyError adds to an error of listening who has the address, and what to do about it. network is
-// tcp or udp.
+// busyError adds to an error of listening which process uses the address, and what to do about it.
+// network is tcp or udp.
 func busyError(err error, network string, at netip.AddrPort) error {
 	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
 		return err

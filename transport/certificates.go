@@ -1,4 +1,4 @@
-// Where the server's certificates come from.
+// The sources of the server's certificates.
 
 package transport
 
@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// CertificateSource has certificates. Files are one; a source that gets them by ACME would be
-// another.
+// CertificateSource provides certificates, from files for example. A source that gets them by ACME
+// would be another.
 type CertificateSource interface {
-	// Certificate chooses one for a client.
+	// Certificate chooses a certificate for a client.
 	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// All returns those in use.
+	// All returns the certificates in use.
 	All() []*tls.Certificate
-	// Refresh looks for newer ones. After an error those in use stay in use.
+	// Refresh looks for newer certificates. After an error those in use stay in use.
 	Refresh() error
 }
 
@@ -34,7 +34,7 @@ type CertificateFile struct {
 	Certificate, Key string
 }
 
-// certificates holds those in use.
+// certificates holds the certificates in use.
 type certificates struct {
 	current atomic.Pointer[[]*tls.Certificate]
 }
@@ -48,10 +48,10 @@ func (c *certificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate
 			return k, nil
 		}
 	}
-	return all[0], nil // clients that ask for another name, or for none, decide by themselves
+	return all[0], nil // the client decides whether it accepts another name
 }
 
-// certificateFiles reads them from files, and again when the files change.
+// certificateFiles reads certificates from files, and again when the files change.
 type certificateFiles struct {
 	certificates
 	files []CertificateFile
@@ -86,7 +86,7 @@ func (c *certificateFiles) Refresh() error {
 	for _, f := range c.files {
 		k, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 		if err != nil {
-			// perhaps one of the two is not written yet: the next look tells
+			// one of the two may not be written yet: the next Refresh reads both again
 			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
 		}
 		all = append(all, &k)
@@ -96,12 +96,12 @@ func (c *certificateFiles) Refresh() error {
 	return nil
 }
 
-// fixedCertificate stays as it is.
+// fixedCertificate is a source whose certificate never changes.
 type fixedCertificate struct{ certificates }
 
 func (*fixedCertificate) Refresh() error { return nil }
 
-// SelfSigned makes a certificate that nobody vouches for, for trying things out.
+// SelfSigned makes a self-signed certificate, for trials.
 func SelfSigned(now time.Time, names []string, addrs []netip.Addr) (CertificateSource, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -2,7 +2,7 @@ package transport
 
 import "time"
 
-// Config is what the operator decides about the transports, but for where they are served.
+// Config is the operator's configuration of the transports, except for the addresses.
 type Config struct {
 	Gate         GateConfig
 	Certificates []CertificateFile
@@ -10,15 +10,15 @@ type Config struct {
 	Path         string // of DNS over HTTPS
 }
 
-// TicketConfig is what the operator decides about the tickets by which clients resume sessions.
+// TicketConfig is the operator's configuration of TLS session tickets.
 type TicketConfig struct {
-	// Secret is a file that servers share, so that each resumes the others' sessions; "" for one
-	// that the server makes for itself.
+	// Secret is a file that servers share, so that each resumes sessions of the others. With "" the
+	// server makes a secret of its own.
 	Secret   string
-	Rotation time.Duration // after so long new tickets have another key
+	Rotation time.Duration // time after which new tickets are made with another key
 }
 
-// Default returns the configuration of an operator who has decided nothing.
+// Default returns the default configuration.
 func Default() Config {
 	return Config{
 		Gate: GateConfig{Max: maxConnections, Queries: maxQueriesPerConnection, Idle: maxIdle,

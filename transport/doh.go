@@ -1,5 +1,5 @@
-// DNS over HTTPS (RFC 8484), whatever the version of HTTP: what a request must be, and what a
-// response says.
+// DNS over HTTPS (RFC 8484) for all versions of HTTP: the checks of a request, and the fields of a
+// response.
 
 package transport
 
@@ -21,17 +21,17 @@ import (
 	"bailiwick/wire"
 )
 
-// mediaType is that of DNS messages (RFC 8484, section 6).
+// mediaType is the media type of DNS messages (RFC 8484, section 6).
 const mediaType = "application/dns-message"
 
-// doh is what the requests of a listener are judged by.
+// doh is a listener's configuration of DNS over HTTPS.
 type doh struct {
 	protocol Protocol
 	spec     Spec
 	lastDate atomic.Pointer[dateLine]
 }
 
-// httpRequest is a request, without what does not matter here.
+// httpRequest is the part of a request that matters here.
 type httpRequest struct {
 	method, path, media string // path with its query
 	forwarded           string // Forwarded; several fields joined by commas
@@ -39,7 +39,7 @@ type httpRequest struct {
 	body                []byte
 }
 
-// query takes the DNS message out of a request; buf may be used for it.
+// query returns the DNS message of a request. It may use buf for it.
 func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause) {
 	path, params, _ := strings.Cut(r.path, "?")
 	if path != d.spec.Path {
@@ -70,8 +70,8 @@ func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause)
 	return packet, cause.None
 }
 
-// param is the value of the parameter dns (RFC 8484, section 4.1). What it holds needs no escapes,
-// but may have them.
+// param returns the value of the parameter dns (RFC 8484, section 4.1). Base64url needs no escapes,
+// but a client may use them.
 func param(params string) string {
 	for params != "" {
 		var p string
@@ -88,7 +88,7 @@ func param(params string) string {
 	return ""
 }
 
-// maxAge is the value of Cache-Control (RFC 8484, section 5.1).
+// maxAge returns the value of max-age in Cache-Control (RFC 8484, section 5.1).
 func maxAge(reply []byte) uint32 {
 	seconds, ok := wire.Freshness(reply)
 	if rc := wire.RCode(reply[3] & 15); !ok || rc != wire.RCodeNoError && rc != wire.RCodeNXDomain {
@@ -97,7 +97,7 @@ func maxAge(reply []byte) uint32 {
 	return seconds
 }
 
-// altSvc is the value of Alt-Svc (RFC 7838), "" without HTTP/3.
+// altSvc returns the value of Alt-Svc (RFC 7838), "" without HTTP/3.
 func (d *doh) altSvc() string {
 	if d.spec.AltSvc == nil {
 		return ""
@@ -108,7 +108,7 @@ func (d *doh) altSvc() string {
 	return ""
 }
 
-// date is the value of Date (RFC 9110, section 6.6.1), made once a second.
+// date returns the value of Date (RFC 9110, section 6.6.1), formatted once a second.
 func (d *doh) date() string {
 	now := time.Now()
 	if last := d.lastDate.Load(); last != nil && last.second == now.Unix() {
@@ -124,11 +124,12 @@ type dateLine struct {
 	text   string
 }
 
-// serveHTTP answers requests that net/http or HTTP/3 has read. It waits for the answer.
+// serveHTTP answers a request that net/http or the HTTP/3 library has read. It waits for the
+// answer.
 func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.Request) {
 	defer func() {
 		if v := recover(); v == http.ErrAbortHandler || d.spec.Guard.Caught(v, guard.Connection) {
-			panic(http.ErrAbortHandler) // which both take for the end of the request
+			panic(http.ErrAbortHandler) // both libraries end the request then
 		}
 	}()
 	held := holding{seat: by.seat}
@@ -159,7 +160,7 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 	reply, result := await(q.Context(), h, packet, from, nil, &held)
 	switch result {
 	case dropped, hungUp:
-		panic(http.ErrAbortHandler) // no answer at all
+		panic(http.ErrAbortHandler) // end the request without an answer
 	case silent:
 		d.refuse(w, cause.HTTPQuery)
 		return
@@ -169,10 +170,10 @@ func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.
 	w.Header().Set("Cache-Control", "max-age="+strconv.FormatUint(uint64(maxAge(reply)), 10))
 	held.more(len(reply))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
-	_, _ = w.Write(reply) // a client that is gone loses its answer
+	_, _ = w.Write(reply) // an error means that the client has gone
 }
 
-// readBody takes a POST's body, up to the size of a message.
+// readBody reads the body of a POST, up to the size of a message.
 func readBody(q *http.Request, held *holding) ([]byte, cause.Cause) {
 	buf := make([]byte, 0, 512)
 	for {
@@ -187,13 +188,13 @@ func readBody(q *http.Request, held *holding) ([]byte, cause.Cause) {
 			return nil, cause.HTTPTooLarge
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, cause.SlowWriter
-		case err != nil: // the end, or a body that breaks off: too short, or malformed
+		case err != nil: // the end, or a truncated body: query checks its length
 			return buf, cause.None
 		}
 	}
 }
 
-// refuse says what is wrong with a request.
+// refuse answers a request with the status of its error.
 func (d *doh) refuse(w http.ResponseWriter, why cause.Cause) {
 	d.spec.Observer.Fault(d.protocol, why)
 	if why == cause.HTTPMethod {
@@ -202,10 +203,10 @@ func (d *doh) refuse(w http.ResponseWriter, why cause.Cause) {
 	http.Error(w, why.Text(), why.HTTPStatus())
 }
 
-// overHTTP2 is what DNS over HTTPS does by HTTP/2 and HTTP/1.1.
+// overHTTP2 implements DNS over HTTPS by HTTP/2 and HTTP/1.1.
 type overHTTP2 struct{ keptOpen }
 
-// open serves HTTP/2 by our own engine and HTTP/1.1, for whoever still speaks it, by net/http.
+// open serves HTTP/2 by our own engine, and HTTP/1.1 by net/http.
 func (overHTTP2) open(s Spec) (Listener, error) {
 	d := &doh{protocol: DoH, spec: s}
 	cfg := s.TLS.config(DoH.ALPN(), "http/1.1")
@@ -225,7 +226,7 @@ func (overHTTP2) upstream(k upstreamKey, cfg *tls.Config, o *background) upstrea
 	return newHTTPUpstream(k, cfg, http2Client(k.server, cfg, o))
 }
 
-// overPlainHTTP is the same without TLS.
+// overPlainHTTP implements DNS over HTTPS without TLS.
 type overPlainHTTP struct{}
 
 // open serves HTTP/2 with prior knowledge (RFC 9113, section 3.3) and HTTP/1.1.
@@ -256,7 +257,7 @@ func (d *doh) listen(serve func(Handler, *conn, *http1)) (Listener, error) {
 	return &httpListener{l, one}, nil
 }
 
-// httpListener is an acceptor whose end is the end of net/http's server too.
+// httpListener is an acceptor that also closes net/http's server.
 type httpListener struct {
 	Listener
 	one *http1
@@ -269,7 +270,7 @@ func (l *httpListener) Close() {
 	wg.Wait()
 }
 
-// begins reports whether the connection begins with a text, which stays unread.
+// begins reports whether the connection's next octets are text. They stay unread.
 func (b *burst) begins(text string) bool {
 	for b.w < len(text) {
 		n, err := b.Conn.Read(b.buf[b.w:])

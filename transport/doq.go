@@ -29,7 +29,7 @@ const (
 	doqUnspecified      = 0x5
 )
 
-// overQUIC is what DNS over QUIC does.
+// overQUIC implements DNS over QUIC.
 type overQUIC struct{ keptOpen }
 
 func (overQUIC) open(s Spec) (Listener, error) {
@@ -66,14 +66,14 @@ func serveDoQ(h Handler, c *quicConn) {
 		limit.ConnectionQueries.Met()
 	}
 	wg.Wait()
-	select { // closing loses what is not sent yet, and nothing tells when it is
+	select { // closing loses data not yet sent, and nothing reports when it is sent
 	case <-c.Context().Done():
 	case <-time.After(closeGrace):
 	}
 	_ = c.CloseWithError(doqNoError, "")
 }
 
-// doqBuffer is what a stream needs for its query and a prepared answer.
+// doqBuffer is the memory for a stream's query and a prepared answer.
 type doqBuffer struct{ in, out []byte }
 
 var doqBuffers = sync.Pool{New: func() any {
@@ -96,7 +96,7 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 	case why != cause.None:
 		c.end(doqProtocolError, why)
 		return
-	case packet == nil: // the client took its query back (RFC 9250, section 4.3.1)
+	case packet == nil: // the client cancelled its query (RFC 9250, section 4.3.1)
 		c.abort(s, doqNoError)
 		return
 	}
@@ -122,9 +122,9 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 }
 
 // readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are
-// zero if the client gave the stream up.
+// zero if the client cancelled the stream.
 func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why cause.Cause) {
-	_ = s.SetReadDeadline(time.Now().Add(messageTime)) // fails never
+	_ = s.SetReadDeadline(time.Now().Add(messageTime)) // never fails
 	in := b.in[:0]
 	for {
 		if len(in) == cap(in) {
@@ -149,8 +149,8 @@ func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why ca
 	return doqMessage(in)
 }
 
-// doqMessage is the one message that a stream holds: behind its length, with ID 0, without the
-// option that belongs to TCP.
+// doqMessage returns the one message of a stream, without its length field. It checks that the ID
+// is 0 and that the option edns-tcp-keepalive is absent.
 func doqMessage(in []byte) (packet []byte, why cause.Cause) {
 	if len(in) < 2+wire.HeaderLen || int(binary.BigEndian.Uint16(in)) != len(in)-2 ||
 		in[2] != 0 || in[3] != 0 || hasKeepalive(in[2:]) {
@@ -159,8 +159,8 @@ func doqMessage(in []byte) (packet []byte, why cause.Cause) {
 	return in[2:], cause.None
 }
 
-// streamCause is what it means that a stream cannot be read: the client was slow, or gave it up, or
-// is gone.
+// streamCause returns the cause of a failed read: the client was slow, cancelled the stream, or has
+// gone.
 func streamCause(err error) cause.Cause {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return cause.SlowWriter
@@ -170,7 +170,7 @@ func streamCause(err error) cause.Cause {
 
 var doqQueries = sync.Pool{New: func() any { return new(wire.Query) }}
 
-// hasKeepalive reports whether a query has the option that belongs to TCP.
+// hasKeepalive reports whether a query has the option edns-tcp-keepalive (RFC 7828).
 func hasKeepalive(packet []byte) bool {
 	q := doqQueries.Get().(*wire.Query)
 	defer doqQueries.Put(q)
@@ -191,7 +191,7 @@ func (c *quicConn) reply(s *quic.Stream, frame []byte) {
 		s.CancelWrite(doqInternalError)
 		return
 	}
-	_ = s.Close() // flushes; a client that is gone loses its answer
+	_ = s.Close() // flushes; an error means that the client has gone
 }
 
 func (c *quicConn) abort(s *quic.Stream, code quic.StreamErrorCode) {

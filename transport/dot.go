@@ -4,7 +4,7 @@ package transport
 
 import "crypto/tls"
 
-// overTLS is what DNS over TLS does.
+// overTLS implements DNS over TLS.
 type overTLS struct{ keptOpen }
 
 func (overTLS) open(s Spec) (Listener, error) {

@@ -1,5 +1,5 @@
-// The engine of connections: it reads what has arrived, lets the protocol answer all of it, and
-// writes once. TCP, DoT and DoH over HTTP/2 run on it.
+// The engine of connections: it reads the data that has arrived, lets the protocol answer all
+// queries in it, and writes once. TCP, DoT and DoH over HTTP/2 run on it.
 
 package transport
 
@@ -13,42 +13,44 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// engine is one connection at work.
+// engine is the state of one connection.
 type engine struct {
 	*conn
-	// what the protocol is read from and written to: the connection itself, or TLS on it
+	// the protocol's octets are read from and written to over: the connection itself, or TLS on it
 	over   net.Conn
 	out    outbox
-	broken bool // nothing can be written any more
+	broken bool // writing has failed
 
-	// consume takes what it can from the front of b, and appends answers to work.out. It returns
-	// what is left of b, and how many octets that has to become before it is of use.
+	// consume takes whole messages from the front of b, and appends answers to work.out. It returns
+	// the rest of b, and how long the rest has to become before consume can continue.
 	consume func(b []byte) (rest []byte, need int, why cause.Cause)
-	// finished reports whether no more is to be read.
+	// finished reports whether nothing more is to be read.
 	finished func() bool
 	// halfClosed reports whether a client that has ended its sending side still takes answers.
 	halfClosed bool
-	// overdue ends what has not become whole by due, and says why the connection ends, if it does.
+	// overdue ends incomplete messages whose time is over at due. It returns the cause if the
+	// connection ends.
 	overdue func(now time.Time) cause.Cause
-	// partial is how many octets are held of what is not whole, beside work.in; nil: none.
+	// partial returns how many octets of incomplete messages are held besides work.in; nil: none.
 	partial func() int
-	// goodbye appends to work.out what the client is told before the end; nil: nothing. Then it is
-	// read on for lingerTime: what it sent before it heard must not meet a closed socket, or the
-	// reset takes away what it has not read yet (RFC 9113, section 6.8).
+	// goodbye appends to work.out the protocol's announcement of the end; nil: there is none. After
+	// it the connection is read for lingerTime. Data that the client sent before it received the
+	// announcement must not meet a closed socket: the reset would discard answers that the client
+	// has not read yet (RFC 9113, section 6.8).
 	goodbye func()
 
 	work     *work     // nil while the connection is idle
 	waiting  time.Time // since when a message is incomplete; zero if none is
 	due      time.Time // when something is overdue; zero if nothing can be
-	ends     time.Time // of reading on after goodbye; zero before
+	ends     time.Time // of reading after goodbye; zero before
 	deadline time.Time // of reads, as last set
-	counted  int       // octets of buffers that the gate knows of
+	counted  int       // octets of buffers that were counted at the gate
 }
 
-// work is what a connection needs while something is going on, and gives back when it is idle.
+// work is the buffers that an active connection needs. An idle connection gives them back.
 type work struct {
 	in, out      []byte
-	query, reply []byte // of one exchange, where they are wrapped in something
+	query, reply []byte // buffers of one exchange, for protocols that wrap messages
 }
 
 const outSize = 4 * burstSize
@@ -58,7 +60,7 @@ var works = sync.Pool{New: func() any {
 		query: make([]byte, 0, 512), reply: make([]byte, 0, 2048)}
 }}
 
-// run reads and answers until the end, and reports what was wrong, if that was it.
+// run reads and answers until the end, and reports the cause if there was a fault.
 func (e *engine) run(c *conn, over net.Conn) {
 	e.conn, e.over = c, over
 	c.pays = c.seat
@@ -85,7 +87,7 @@ func (e *engine) loop() cause.Cause {
 			return cause.None
 		}
 		e.hold = false
-		// While nothing comes no buffer but the burst's is held: one octet is enough to wake up.
+		// While the connection is idle it holds no buffer but the burst's: one octet wakes it.
 		into := first[:]
 		if e.work != nil {
 			into = e.work.in[len(e.work.in):cap(e.work.in)]
@@ -111,7 +113,7 @@ func (e *engine) loop() cause.Cause {
 	return cause.None
 }
 
-// wait sets the deadline of the next read, and ends what is overdue.
+// wait sets the deadline of the next read, and ends overdue messages.
 func (e *engine) wait() cause.Cause {
 	now := time.Now()
 	e.seat.touch(now)
@@ -139,8 +141,8 @@ func (e *engine) wait() cause.Cause {
 	return cause.None
 }
 
-// goesOn reports whether there is more to do after a read that failed: something is overdue, or the
-// client has to be told that this is the end.
+// goesOn reports whether the engine continues after a failed read: a message is overdue, or the
+// client is to be told that the connection ends.
 func (e *engine) goesOn(err error) bool {
 	var ne net.Error
 	if !errors.As(err, &ne) || !ne.Timeout() || !e.ends.IsZero() {
@@ -152,7 +154,7 @@ func (e *engine) goesOn(err error) bool {
 	return e.depart()
 }
 
-// depart tells the client that the connection ends; false if that is not to be told.
+// depart tells the client that the connection ends. It returns false if the protocol cannot tell.
 func (e *engine) depart() bool {
 	if e.goodbye == nil {
 		return false
@@ -168,10 +170,10 @@ func (e *engine) depart() bool {
 	return !e.broken
 }
 
-// readOn has the connection read on for lingerTime, and no longer.
+// readOn lets the connection be read for another lingerTime, and no longer.
 func (e *engine) readOn() { e.ends = time.Now().Add(lingerTime) }
 
-// ended says why a read failed. A client that has gone needs no answers any more.
+// ended returns the cause of a failed read. If the client has gone, its resolutions end.
 func (e *engine) ended(err error) cause.Cause {
 	var ne net.Error
 	switch end := errors.Is(err, io.EOF); {
@@ -182,10 +184,10 @@ func (e *engine) ended(err error) cause.Cause {
 	if errors.Is(err, io.EOF) && !e.waiting.IsZero() {
 		return cause.FrameMalformed
 	}
-	return cause.None // it is gone, or was idle for too long
+	return cause.None // the client has gone, or was idle for too long
 }
 
-// arrived answers all that is there.
+// arrived answers all queries that have arrived.
 func (e *engine) arrived() cause.Cause {
 	w := e.work
 	e.hold = true
@@ -206,7 +208,7 @@ func (e *engine) arrived() cause.Cause {
 	}
 	e.flush()
 	if !e.due.IsZero() {
-		quickAck(e.socket) // the rest may wait for it
+		quickAck(e.socket) // the client may send the rest only after an acknowledgement
 	}
 	e.count()
 	if len(w.in) == 0 {
@@ -215,7 +217,7 @@ func (e *engine) arrived() cause.Cause {
 	return cause.None
 }
 
-// count tells the gate what is held of messages that are not whole.
+// count updates the gate's count of octets held of incomplete messages.
 func (e *engine) count() {
 	n := 0
 	if e.partial != nil {
@@ -230,7 +232,7 @@ func (e *engine) count() {
 	}
 }
 
-// keep leaves what is not whole at the front of the buffer, with room for need octets.
+// keep moves an incomplete message to the front of the buffer, with room for need octets.
 func (e *engine) keep(rest []byte, need int) {
 	w := e.work
 	need = max(need, burstSize)
@@ -251,7 +253,7 @@ func (e *engine) began(incomplete bool) {
 	}
 }
 
-// slow ends the connection: its message takes too long.
+// slow ends the connection because its message takes too long.
 func (e *engine) slow(time.Time) cause.Cause { return cause.SlowWriter }
 
 // rest gives the buffers back.
@@ -263,7 +265,7 @@ func (e *engine) rest() {
 	e.work = nil
 }
 
-// flush sends the answers at hand.
+// flush sends the collected answers.
 func (e *engine) flush() {
 	if !e.out.putPatiently(e.work.out) {
 		e.broken = true
@@ -274,7 +276,7 @@ func (e *engine) flush() {
 	}
 }
 
-// flushFull sends them if they are many.
+// flushFull sends the collected answers if they are many.
 func (e *engine) flushFull() {
 	if len(e.work.out) > outSize-burstSize {
 		e.flush()

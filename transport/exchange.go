@@ -1,4 +1,4 @@
-// The exchange with an authority.
+// The exchange with a server.
 
 package transport
 
@@ -22,7 +22,7 @@ import (
 	"bailiwick/wire"
 )
 
-// What can come of an exchange besides a reply.
+// The errors of an exchange.
 var (
 	ErrTimeout     = errors.New("no reply in time")
 	ErrUnreachable = errors.New("unreachable")
@@ -32,17 +32,17 @@ var (
 	ErrLocal       = errors.New("this machine lacks what it takes to ask")
 )
 
-// localErrors are those that say that this machine is short of something, or does not let us send.
-// They are nobody's fault but ours.
+// localErrors are errors that this machine causes: it lacks a resource, or does not let us send.
+// They are not held against the server.
 var localErrors = []error{
 	syscall.EMFILE, syscall.ENFILE, // descriptors
 	syscall.ENOBUFS, syscall.ENOMEM, // memory
 	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN, // ports
-	syscall.EPERM, // a packet filter
+	syscall.EPERM, // packet filter
 }
 
-// isLocal reports whether an error of a system call is one of this machine. What is a time that is
-// over is EAGAIN too.
+// isLocal reports whether an error of a system call is in localErrors. An expired deadline is not,
+// though it may carry EAGAIN.
 func isLocal(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
@@ -54,28 +54,28 @@ func isLocal(err error) bool {
 type Request struct {
 	Server netip.AddrPort
 	Via    Protocol
-	// Peer is who the server has to be, over connections that stay open; nil: any server.
+	// Peer is the identity that the server has to prove, over connections that stay open; nil: any
+	// server.
 	Peer    *Peer
 	Query   []byte // the whole message, as wire.AppendQuery makes it
 	Timeout time.Duration
-	Into    []byte // memory that a reply may be in, from its start; nil: none
+	Into    []byte // memory that the reply may use, from its start; nil: none
 	// AnyCase accepts a reply whose question differs in letter case.
 	AnyCase bool
-	// CaseKept reports whether the server is known to keep the letter case: what differs in it is
-	// forged.
+	// CaseKept reports whether the server is known to keep the letter case. A reply that differs in
+	// it is then treated as forged.
 	CaseKept bool
-	// Cookie is what replies over UDP have to say of DNS cookies.
+	// Cookie is the check of DNS cookies in replies over UDP.
 	Cookie CookieCheck
-	// Strays counts what is not the reply; several exchanges of one question may share it. nil: the
-	// exchange counts by itself.
+	// Strays counts packets that are not the reply. Several exchanges of one question may share it;
+	// with nil the exchange has a count of its own.
 	Strays *Strays
-	// KeepOpen asks for the error to be an [Unanswered] where the time of an exchange over UDP
-	// ends.
+	// KeepOpen asks for an [Unanswered] error when an exchange over UDP times out.
 	KeepOpen bool
 }
 
-// CookieCheck is what a reply has to say of the DNS cookie that went with the question (RFC 7873,
-// section 5.3). What does not fit is passed over, and the exchange goes on to listen.
+// CookieCheck is the check of a reply's DNS cookie (RFC 7873, section 5.3). A packet that fails it
+// is ignored, and the exchange continues to wait.
 type CookieCheck struct {
 	Sent   bool    // a cookie went with the question; false: there is nothing to check
 	Client [8]byte // the client cookie that a reply returns, if it has one
@@ -94,25 +94,26 @@ func (c *CookieCheck) passes(packet []byte) (ok, proven bool) {
 		proven = len(v) >= len(c.Client) && [8]byte(v) == c.Client
 		return proven, proven
 	case packet[2]&byte(wire.FlagTC>>8) != 0:
-		return true, false // all that comes of it is that we ask over TCP
+		return true, false // the only consequence is that we ask over TCP
 	}
 	return !c.Needed, false
 }
 
-// Strays are packets from the right place that are not the reply.
+// Strays counts packets from the server's address that are not the reply.
 type Strays struct {
 	misses  atomic.Int32
 	cookies atomic.Int32
 }
 
-// Cookies is how many had another cookie, or none although the server is known to return it.
+// Cookies returns how many packets had a wrong cookie, or none although the server is known to
+// return it.
 func (s *Strays) Cookies() int { return int(s.cookies.Load()) }
 
-// Unanswered is the error of an exchange whose time is over, while its question stays open: a late
-// reply still counts. It is an [ErrTimeout].
+// Unanswered is the error of an exchange that has timed out while its question stays open: a late
+// reply is still accepted. It is an [ErrTimeout].
 type Unanswered struct {
-	// Resume waits on. It has to be called once, if only with a context that has ended: the socket
-	// is given up when it returns.
+	// Resume continues to wait. It has to be called once, if only with a context that has ended: it
+	// closes the question when it returns.
 	Resume func(ctx context.Context, wait time.Duration) (reply []byte, err error)
 }
 
@@ -121,7 +122,7 @@ func (*Unanswered) Error() string { return ErrTimeout.Error() }
 // Is reports whether target is [ErrTimeout].
 func (*Unanswered) Is(target error) bool { return target == ErrTimeout }
 
-// Exchanger asks servers. The error is one of the above, or the context's.
+// Exchanger asks servers. Its error is one of the above, or the context's.
 type Exchanger interface {
 	Exchange(ctx context.Context, r Request) (reply []byte, err error)
 }
@@ -129,7 +130,7 @@ type Exchanger interface {
 // Match is how a packet relates to a question.
 type Match uint8
 
-// The relations.
+// The results of Matches.
 const (
 	MatchNone    Match = iota // something else: ignored
 	MatchCase                 // the reply, but for the letter case of the question
@@ -172,7 +173,7 @@ func Matches(query, reply []byte) Match {
 	return MatchMiss
 }
 
-// questionEnd is the offset behind the question of a message that we wrote.
+// questionEnd returns the offset of the end of the question in a message that we wrote.
 func questionEnd(query []byte) int {
 	off := wire.HeaderLen
 	for query[off] != 0 {
@@ -181,11 +182,12 @@ func questionEnd(query []byte) int {
 	return off + 5
 }
 
-// NetExchanger asks over the machine's sockets. UDP has a port for each question, and TCP a
-// connection, unless the server is one that is asked often, with a Peer; the other protocols keep
-// their connections.
+// NetExchanger asks over the machine's sockets. Over UDP each question has a port of its own. Over
+// TCP each question has a connection of its own, unless the server has a Peer because it is asked
+// often. The other protocols keep their connections open.
 type NetExchanger struct {
-	// Remap, if set, says where a server is really reached; for a lab on loopback.
+	// Remap, if set, returns the address at which a server is really reached, for a lab on
+	// loopback.
 	Remap func(netip.AddrPort) netip.AddrPort
 
 	Guard *guard.Guard // of the goroutines of connections
@@ -208,13 +210,13 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	}
 	over, ok := table[r.Via].by.(querier)
 	if !ok {
-		return nil, ErrLocal // servers are not asked this way
+		return nil, ErrLocal // the protocol is for listeners only
 	}
 	reply, err := over.ask(ctx, n, &r, deadline)
 	return outcome(ctx, reply, err)
 }
 
-// outcome is what an exchange returns.
+// outcome returns the results of an exchange: the context's error has precedence.
 func outcome(ctx context.Context, reply []byte, err error) ([]byte, error) {
 	if err == nil {
 		return reply, nil
@@ -231,7 +233,7 @@ func outcome(ctx context.Context, reply []byte, err error) ([]byte, error) {
 	return nil, explain(err)
 }
 
-// failure is an error of ours that keeps what it was made of, for whoever looks for the reason.
+// failure is an error of ours with the error that caused it.
 type failure struct{ sort, err error }
 
 func (f *failure) Error() string { return f.sort.Error() + ": " + f.err.Error() }
@@ -239,8 +241,7 @@ func (f *failure) Error() string { return f.sort.Error() + ": " + f.err.Error() 
 // Unwrap returns both.
 func (f *failure) Unwrap() []error { return []error{f.sort, f.err} }
 
-// explain turns a socket's error into one of ours, which keeps it. That time is over needs no
-// further words.
+// explain turns a socket's error into a failure with one of our errors. A timeout needs no details.
 func explain(err error) error {
 	var ne net.Error
 	switch {
@@ -263,10 +264,10 @@ func explain(err error) error {
 	return &failure{ErrUnreachable, err}
 }
 
-// ErrRefused is an ErrUnreachable that the server's host itself told: the path to it works.
+// ErrRefused is an ErrUnreachable that the server's host reported itself: the path to it works.
 var ErrRefused = fmt.Errorf("%w: the port is closed", ErrUnreachable)
 
-// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), from the
+// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), chosen by the
 // system's random source.
 func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
 	for range 8 {
@@ -311,7 +312,7 @@ func exchangeDialled(ctx context.Context, r *Request, deadline time.Time) ([]byt
 	return listen(ctx, c, r, deadline)
 }
 
-// listen waits at a new socket for the reply, and closes it unless the question stays open.
+// listen waits at a new socket for the reply. It closes the socket unless the question stays open.
 func listen(ctx context.Context, c *net.UDPConn, r *Request, deadline time.Time) ([]byte, error) {
 	stop, err := bound(ctx, c, deadline)
 	if err != nil {
@@ -342,8 +343,9 @@ func listen(ctx context.Context, c *net.UDPConn, r *Request, deadline time.Time)
 	}
 }
 
-// answeredBy looks at a packet from the server: the reply, a copy of the packet, or an error
-// decide; anything else is passed over, and counted if it could be somebody's guess.
+// answeredBy examines a packet from the server. The reply, a copy of the packet, or an error
+// decides the exchange. Any other packet is ignored, and counted if it could be a guess of an
+// attacker.
 func (r *Request) answeredBy(packet []byte) (reply []byte, decided bool, err error) {
 	m := Matches(r.Query, packet)
 	if m == MatchCase && r.CaseKept {
@@ -368,8 +370,8 @@ func (r *Request) answeredBy(packet []byte) (reply []byte, decided bool, err err
 	return nil, false, nil
 }
 
-// Over makes of packets that a server sent, in order, what an exchange over UDP makes of them; for
-// networks that have no sockets. decided is false if the exchange would go on to listen.
+// Over returns what an exchange over UDP would return for the packets that a server sent, in order.
+// It is for networks without sockets. decided is false if the exchange would continue to wait.
 func (r *Request) Over(packets [][]byte) (reply []byte, decided bool, err error) {
 	if r.Strays == nil {
 		r.Strays = &Strays{}
@@ -411,7 +413,7 @@ func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, e
 	return nil, ErrSpoofed
 }
 
-// ReadFrame reads a message behind its two octets of length (RFC 1035, section 4.2.2).
+// ReadFrame reads a message with its length field of two octets (RFC 1035, section 4.2.2).
 func ReadFrame(r io.Reader) ([]byte, error) {
 	var l [2]byte
 	if _, err := io.ReadFull(r, l[:]); err != nil {

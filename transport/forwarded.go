@@ -1,5 +1,5 @@
-// Whom a reverse proxy speaks for: Forwarded (RFC 7239) or X-Forwarded-For, whatever the version
-// of HTTP.
+// The client behind a reverse proxy: Forwarded (RFC 7239) or X-Forwarded-For, for all versions of
+// HTTP.
 
 package transport
 
@@ -10,8 +10,8 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// ForwardedHeader is the field of a request that a reverse proxy sets. A client can send the other
-// one along, which the proxy then passes on; so only one of them can be believed.
+// ForwardedHeader is the request field that a reverse proxy sets. A client can send the other
+// field, and the proxy then passes it on; so only one of them can be believed.
 type ForwardedHeader uint8
 
 // The fields.
@@ -21,9 +21,9 @@ const (
 	XForwardedFor
 )
 
-// client is who sent a request: the connection's far end, or whom a trusted reverse proxy speaks
-// for. What cannot be read is refused, not taken for the proxy's own: the proxy may ask what its
-// clients may not.
+// client returns who sent a request: the connection's far end, or the client that a trusted reverse
+// proxy names. A field that cannot be parsed is refused, and not taken as the proxy's own request:
+// the proxy may be allowed more than its clients.
 func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	if r.forwarded == "" && r.forwardedFor == "" ||
 		!trusted(d.spec.ForwardedFrom, from.Addr.Addr()) {
@@ -44,7 +44,8 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	if header == Forwarded {
 		nodes, ok = forwardedNodes(r.forwarded)
 	}
-	// The last is who spoke to the proxy; if that is a proxy of ours too, the one before.
+	// The last node is the one that connected to the proxy. If it is a trusted proxy too, the one
+	// before counts.
 	for i := len(nodes) - 1; i >= 0 && ok; i-- {
 		node := strings.Trim(nodes[i], " \t")
 		switch {
@@ -52,7 +53,7 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 			// RFC 9110, section 5.6.1: an empty element counts for nothing.
 			continue
 		case node == "", strings.EqualFold(node, "unknown"), node[0] == '_':
-			return from, cause.None // RFC 7239, sections 6.2 and 6.3: it is not to be known
+			return from, cause.None // RFC 7239, sections 6.2 and 6.3: unknown or obfuscated
 		}
 		var a netip.AddrPort
 		if a, ok = parseNode(node); !ok {
@@ -69,8 +70,8 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 	return from, cause.None
 }
 
-// parseNode reads an address, with a port or without (RFC 7239, section 6). X-Forwarded-For has
-// IPv6 without brackets, too.
+// parseNode parses an address, with or without a port (RFC 7239, section 6). In X-Forwarded-For
+// IPv6 addresses may lack brackets.
 func parseNode(s string) (netip.AddrPort, bool) {
 	a, err := netip.ParseAddr(s)
 	if err == nil {
@@ -83,7 +84,7 @@ func parseNode(s string) (netip.AddrPort, bool) {
 	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
 		host, port = s[:i], s[i+1:]
 	}
-	if port != "" && port[0] != '_' { // a port may be hidden, too (RFC 7239, section 6.3)
+	if port != "" && port[0] != '_' { // a port may be obfuscated, too (RFC 7239, section 6.3)
 		return netip.AddrPort{}, false
 	}
 	six := strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]")
@@ -94,8 +95,9 @@ func parseNode(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Unmap(), 0), err == nil && a.Is6() == six && a.Zone() == ""
 }
 
-// forwardedNodes returns what each element says of "for", "" if nothing (RFC 7239, section 4). What
-// stands in quotes is no separator: a proxy may pass on there what its client said.
+// forwardedNodes returns the parameter "for" of each element, "" where it is missing (RFC 7239,
+// section 4). A comma or semicolon within quotes does not separate: a proxy may pass on text of its
+// client there.
 func forwardedNodes(s string) (nodes []string, ok bool) {
 	node, has := "", false
 	for {
@@ -107,7 +109,7 @@ func forwardedNodes(s string) (nodes []string, ok bool) {
 			}
 			if strings.EqualFold(name, "for") {
 				if has {
-					return nil, false // RFC 7239, section 4: once
+					return nil, false // RFC 7239, section 4: at most once
 				}
 				node, has = value, true
 			}
@@ -155,7 +157,7 @@ func forwardedPair(s string) (name, value, rest string, ok bool) {
 	return "", "", "", false
 }
 
-// token reports whether s is one (RFC 9110, section 5.6.2).
+// token reports whether s is a token (RFC 9110, section 5.6.2).
 func token(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {

@@ -12,17 +12,18 @@ import (
 	"bailiwick/internal/limit"
 )
 
-// Gate counts connections in and out. A client that has its share is refused; for any other a new
-// connection displaces an idle one when all seats are taken (RFC 9210, section 4.5 asks for such
-// management). The share comes first: whoever has it makes nobody else leave.
+// Gate counts connections in and out. A client that has its share of connections is refused. For
+// any other client a new connection displaces an idle one when all seats are taken (RFC 9210,
+// section 4.5 asks for such management). The share is checked first: a client that has its share
+// displaces nobody.
 //
 // It also counts the octets that are held for connections, see [Gate.hold].
 type Gate struct {
 	max, perClient int
 	inFlight       int // queries in work on one connection
-	share          int // queries in work on all connections of a client; 0: as many as there are
+	share          int // queries in work on all connections of a client; 0: no limit
 	nameless       int // connections that may wait for a PROXY header
-	lingering      int // connections that may be read on after their end
+	lingering      int // connections that may be read after their end was announced
 	queries        int64
 	idle           time.Duration
 	octets         int64
@@ -30,7 +31,7 @@ type Gate struct {
 	taken atomic.Int64 // seats
 	held  atomic.Int64 // octets
 
-	proxies sources    // whose wrong headers were logged
+	proxies sources    // proxies whose wrong headers were logged
 	turns   handshakes // of TLS handshakes
 
 	mu       sync.Mutex
@@ -38,17 +39,17 @@ type Gate struct {
 	unknown  map[*seat]struct{}       // connections whose client is not known yet; guarded by mu
 	clients  map[netip.Prefix]*sharer // guarded by mu
 	lingers  int                      // guarded by mu
-	reserved int                      // descriptors that connections leave alone
+	reserved int                      // descriptors that connections do not use
 }
 
-// GateConfig is what the operator decides about connections.
+// GateConfig is the operator's configuration of connections.
 type GateConfig struct {
 	Max       int           // connections at once
 	PerClient int           // of them from one client prefix; 0: a fifth of Max
 	Queries   int64         // on one connection; then it is closed in an orderly way
 	Idle      time.Duration // that a connection may be silent
 	Memory    int64         // bytes held for all connections
-	// Descriptors is how many the process may have open; 0: as many as it wants.
+	// Descriptors is how many descriptors the process may have open; 0: no limit.
 	Descriptors int
 }
 
@@ -68,8 +69,9 @@ func NewGate(c GateConfig) *Gate {
 	return g
 }
 
-// reserve leaves descriptors for upstream sockets and files: half of few, descriptorReserve of
-// many. Connections that have no seat, before and after, are counted beside.
+// reserve leaves descriptors for upstream sockets and files: descriptorReserve, or half of the
+// limit if that is less. Connections without a seat, at their begin or their end, are counted
+// separately.
 func (g *Gate) reserve(limit int) {
 	g.nameless = max(1, min(maxNameless, limit/16))
 	g.lingering = max(1, min(maxLingering, limit/16))
@@ -81,33 +83,33 @@ func (g *Gate) reserve(limit int) {
 	}
 }
 
-// Seats is how many connections there may be.
+// Seats returns how many connections may be open.
 func (g *Gate) Seats() int { return g.max }
 
-// Taken is how many there are.
+// Taken returns how many connections are open.
 func (g *Gate) Taken() int { return int(g.taken.Load()) }
 
-// PerClient is how many one client prefix may have.
+// PerClient returns how many connections one client prefix may have.
 func (g *Gate) PerClient() int { return g.perClient }
 
-// Reserved is how many descriptors connections leave alone; 0 where the limit is not known.
+// Reserved returns how many descriptors connections do not use; 0 where the limit is not known.
 func (g *Gate) Reserved() int { return g.reserved }
 
-// sharer is a client prefix and what it has taken.
+// sharer is a client prefix with its seats, octets and queries.
 type sharer struct {
 	seats map[*seat]struct{} // guarded by gate.mu
 	held  atomic.Int64       // octets
-	work  chan struct{}      // one for each query in work; nil: they are not counted here
+	work  chan struct{}      // one for each query in work; nil: not limited
 }
 
-// work waits until the client may have one more query in work; done ends one.
+// work waits until the client may have one more query in work; done ends that query.
 func (s *seat) work() {
 	if s.client.work != nil {
 		s.client.work <- struct{}{}
 	}
 }
 
-// tryWork is work that does not wait; false if the client has its share.
+// tryWork is like work but does not wait. It returns false if the client has its share.
 func (s *seat) tryWork() bool {
 	if s.client.work == nil {
 		return true
@@ -133,21 +135,21 @@ type seat struct {
 	client *sharer // nil while it is not known
 	close  func(cause.Cause)
 	idle   time.Duration
-	last   atomic.Int64 // when it last did something, as age has it
+	last   atomic.Int64 // the age at which it was last used
 	gone   bool         // guarded by gate.mu
 
 	mu   sync.Mutex
 	held atomic.Int64 // octets; written under mu
-	off  bool         // they are not counted any more; guarded by mu
+	off  bool         // the connection ends, and its octets are no longer counted; guarded by mu
 }
 
-// displaceSample is how many connections are compared to find an idle one: the idlest of 16 is
+// displaceSample is how many connections are compared to find an idle one. The idlest of 16 is
 // among the idlest fifth of all but for one time in forty, and no list has to be kept in order.
 const displaceSample = 16
 
-// enter lets a connection of a protocol in, for as long as it takes to learn whose it is. Until
-// then it has no seat and displaces only what is not known either. end closes the connection, for
-// the cause given; it may be called at any time until leave returns.
+// enter lets a connection of a protocol in until its client is known. Until then it has no seat,
+// and displaces only connections whose client is not known either. end closes the connection for a
+// cause; it may be called at any time until leave returns.
 func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
 	s := &seat{gate: g, close: end, idle: g.idleOf(p)}
 	s.touch(time.Now())
@@ -165,7 +167,7 @@ func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
 	return s
 }
 
-// idleOf is how long connections of a protocol may be silent while there are seats.
+// idleOf returns how long connections of a protocol may be silent while there are seats.
 func (g *Gate) idleOf(p Protocol) time.Duration {
 	if p.HTTP() {
 		return httpIdleFactor * g.idle
@@ -173,7 +175,7 @@ func (g *Gate) idleOf(p Protocol) time.Duration {
 	return g.idle
 }
 
-// idlest finds a connection that has done nothing for long. The caller holds mu.
+// idlest finds a connection that has been idle for long. The caller holds mu.
 func (g *Gate) idlest(seats map[*seat]struct{}) (idlest *seat) {
 	n := 0
 	for o := range seats {
@@ -187,8 +189,8 @@ func (g *Gate) idlest(seats map[*seat]struct{}) (idlest *seat) {
 	return idlest
 }
 
-// belongs says whose the connection is, and takes its seat; false if the client has its share of
-// seats already, or the connection was displaced meanwhile.
+// belongs assigns the connection to a client, and takes its seat. It returns false if the client
+// has its share of seats already, or the connection was displaced meanwhile.
 func (s *seat) belongs(a netip.Addr) bool {
 	g, p := s.gate, ClientPrefix(a.Unmap())
 	g.mu.Lock()
@@ -201,7 +203,7 @@ func (s *seat) belongs(a netip.Addr) bool {
 	if len(g.seats) >= g.max {
 		idlest = g.idlest(g.seats)
 		g.remove(idlest)
-		c = g.clients[p] // it may have been the client's only one
+		c = g.clients[p] // the displaced connection may have been the client's only one
 	}
 	if c == nil {
 		c = &sharer{seats: map[*seat]struct{}{}}
@@ -223,7 +225,7 @@ func (s *seat) belongs(a netip.Addr) bool {
 	return true
 }
 
-// displace closes an idle connection, for its descriptor; false if there is none.
+// displace closes an idle connection to free its descriptor. It returns false if there is none.
 func (g *Gate) displace() bool {
 	g.mu.Lock()
 	idlest := g.idlest(g.seats)
@@ -235,13 +237,13 @@ func (g *Gate) displace() bool {
 	}
 	g.mu.Unlock()
 	if idlest != nil {
-		idlest.close(cause.Descriptors) // at once: it is needed now
+		idlest.close(cause.Descriptors) // without lingering: the descriptor is needed now
 	}
 	return idlest != nil
 }
 
-// crowded reports whether a client has half of its share, or all together more than half of the
-// seats.
+// crowded reports whether a client has half of its share, or all clients together have more than
+// half of the seats.
 func (g *Gate) crowded(a netip.Addr) bool {
 	if 2*g.taken.Load() > int64(g.max) {
 		return true
@@ -259,10 +261,10 @@ func (s *seat) alive() bool {
 	return !s.gone
 }
 
-// touch notes that the connection is in use.
+// touch records that the connection is in use.
 func (s *seat) touch(now time.Time) { s.last.Store(age(now)) }
 
-// leave gives the seat back, and with it what is held.
+// leave gives the seat back, and counts out the octets held for it.
 func (s *seat) leave() {
 	s.writeOff()
 	s.gate.mu.Lock()
@@ -270,7 +272,7 @@ func (s *seat) leave() {
 	s.gate.remove(s)
 }
 
-// remove frees a seat; once. The caller holds mu.
+// remove frees a seat. A second call does nothing. The caller holds mu.
 func (g *Gate) remove(s *seat) {
 	if s.gone {
 		return
@@ -287,8 +289,8 @@ func (g *Gate) remove(s *seat) {
 	}
 }
 
-// linger asks for a place among the connections that are read on after their end; unlinger gives it
-// back.
+// linger takes a place among the connections that are read after their end was announced. unlinger
+// gives it back.
 func (g *Gate) linger() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -306,8 +308,8 @@ func (g *Gate) unlinger() {
 	g.lingers--
 }
 
-// patience is how long the connection may be silent now: all of the time while half of the seats
-// are free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
+// patience returns how long the connection may be silent now: the whole idle time while half of the
+// seats are free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
 func (s *seat) patience() time.Duration {
 	return patience(s.idle, int(s.gate.taken.Load()), s.gate.max)
 }
@@ -319,7 +321,7 @@ func patience(idle time.Duration, taken, seats int) time.Duration {
 	return max(idle*2*time.Duration(seats-taken)/time.Duration(seats), min(minIdle, idle))
 }
 
-// occasional decides whether to log again what happens again and again.
+// occasional decides whether to log an event that repeats.
 type occasional struct{ last atomic.Int64 }
 
 func (o *occasional) now(t time.Time) bool {

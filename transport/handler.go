@@ -1,4 +1,4 @@
-// What listeners hand packets to, who sent them, and the one way in which they do: see handle.
+// The handler that listeners hand packets to, and the one function that does it: handle.
 
 package transport
 
@@ -7,63 +7,63 @@ import (
 	"net/netip"
 )
 
-// Client is where a packet came from.
+// Client is the sender of a packet.
 type Client struct {
 	Addr     netip.AddrPort
 	Protocol Protocol
-	// Idle is how long the connection may be silent from now on, in units of 100 ms as RFC 7828
-	// counts; 0 where that is not for the messages to tell.
+	// Idle is how long the connection may be silent from now on, in units of 100 ms as in RFC 7828;
+	// 0 where the transport announces no time in messages.
 	Idle uint16
-	// Early reports whether the packet came as 0-RTT data: somebody may be sending it again.
+	// Early reports whether the packet came as 0-RTT data: it may be a replay.
 	Early bool
 }
 
 // Handler answers packets.
 type Handler interface {
-	// Handle answers a packet at once where that takes no more than memory: it appends the answer
-	// to buf, which is empty. It runs in the reader's goroutine, does not block, and keeps nothing
-	// of packet and buf. An answer that has to be resolved is pending. Where there is neither, the
-	// client is to hear nothing.
+	// Handle answers a packet at once if that needs no more than memory: it appends the answer to
+	// buf, which is empty. It runs in the reader's goroutine, does not block, and keeps no
+	// reference to packet and buf. If the answer has to be resolved, it returns a Pending. If it
+	// returns neither, nothing is sent to the client.
 	Handle(packet []byte, from Client, buf []byte) (answer []byte, p Pending)
 }
 
-// Pending is a query whose answer has to be resolved. One that there is no place for can be
-// forgotten.
+// Pending is a query whose answer has to be resolved. The transport may drop it if it has no place
+// for one more.
 type Pending interface {
 	// Resolve returns at once. reply is called once, from any goroutine, perhaps before Resolve
-	// returns, with nil for no answer. client ends when the client has gone: then nobody needs the
-	// answer, and reply is to be called soon.
+	// returns, with nil for no answer. client ends when the client has gone: the answer is not
+	// needed then, and reply has to be called soon.
 	Resolve(client context.Context, reply func([]byte))
 }
 
-// result is what came of a packet.
+// result is the outcome of a packet.
 type result uint8
 
 const (
 	answered   result = iota // the reply is to be sent
 	pending                  // the reply comes later
 	silent                   // there is no reply
-	dropped                  // there is not to be any: the client may not ask
+	dropped                  // there must be none: the client may not ask
 	turnedAway               // there is no place for one more query in work
 	hungUp                   // the client has gone
 )
 
-// waiting is how one query waits for an answer that is not ready.
+// waiting is how a query waits for an answer that has to be resolved.
 type waiting struct {
 	// client ends when the client has gone, if that can be known.
 	client context.Context
 	// reply sends the answer, from any goroutine; nil: there is none.
 	reply func(answer []byte)
-	// release gives back what the wait has taken. It is called once, after reply.
+	// release gives back the place that wait took. It is called once, after reply.
 	release func()
 }
 
-// handle answers a packet: with the handler's answer, appended to buf, if that is there at once.
-// All transports hand their packets in here. wait is called for a query that is pending, before it
-// is resolved: it takes a place for the query, for which it may wait, or returns false if there is
+// handle answers a packet: it appends the handler's answer to buf if there is one at once. All
+// transports call it for their packets. wait is called for a pending query before it is resolved.
+// It takes a place for the query, and may block until there is one; it returns false if there is
 // none.
 //
-// An answer at once costs no allocation: wait does not outlive handle.
+// An immediate answer costs no allocation: wait does not escape from handle.
 func handle(h Handler, packet []byte, from Client, buf []byte,
 	wait func() (waiting, bool)) ([]byte, result) {
 	reply, p := h.Handle(packet, from, buf)
@@ -86,7 +86,7 @@ func handle(h Handler, packet []byte, from Client, buf []byte,
 	return nil, pending
 }
 
-// await is handle for who has a goroutine of its own for each query: it waits for the answer, and
+// await is handle for transports with a goroutine for each query. It waits for the answer, and
 // counts the query as one in work of its connection. client ends when the client has gone.
 func await(client context.Context, h Handler, packet []byte, from Client, buf []byte,
 	held *holding) ([]byte, result) {
@@ -112,14 +112,14 @@ func await(client context.Context, h Handler, packet []byte, from Client, buf []
 	return reply, r
 }
 
-// ClientPrefix is the network that counts as one client: its /24, or its /56.
+// ClientPrefix returns the network that counts as one client: the address's /24 or /56.
 func ClientPrefix(a netip.Addr) netip.Prefix {
 	bits := 24
 	if a.Is6() {
 		bits = 56
 	}
 	p, err := a.Prefix(bits)
-	if err != nil { // only more bits than the address has are an error
+	if err != nil { // the address has fewer bits
 		return netip.PrefixFrom(a, a.BitLen())
 	}
 	return p

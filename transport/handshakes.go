@@ -1,4 +1,4 @@
-// TLS handshakes take turns: they cost more than thousands of answers.
+// Limiting TLS handshakes: one costs more than thousands of answers.
 
 package transport
 
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// handshakes bounds how many handshakes are computed at once, in all and for each client. Nobody
-// has a turn while its client is waited for, so that silent clients hold up none.
+// handshakes limits how many TLS handshakes compute at once, in all and for each client. A
+// handshake that waits for its client has no turn, so that silent clients delay nobody.
 type handshakes struct {
 	slots chan struct{}
 
@@ -18,7 +18,7 @@ type handshakes struct {
 	clients map[netip.Prefix]*queue // guarded by mu
 }
 
-// queue are the turns of one client.
+// queue is the turns of one client.
 type queue struct {
 	slots chan struct{}
 	users int // handshakes that are under way; guarded by handshakes.mu
@@ -51,7 +51,7 @@ func (h *handshakes) leave(p netip.Prefix, q *queue) {
 	}
 }
 
-// place is a handshake's among the others. It has a turn only between begin and end.
+// place is one handshake. It has a turn only between begin and end.
 type place struct {
 	ctx   context.Context
 	all   chan struct{}
@@ -85,7 +85,7 @@ func (t *place) begin() error {
 	}
 }
 
-// end gives the turn back, if there is one.
+// end gives back the turn if the handshake has one.
 func (t *place) end() {
 	if !t.has {
 		return
@@ -97,8 +97,8 @@ func (t *place) end() {
 	}
 }
 
-// place makes the place of a connection's handshake, and says how to leave it. The client has
-// firstOctetTime for its first octet, down to minFirstOctetTime while seats run short.
+// place returns the place of a connection's handshake; leave ends it. The client has firstOctetTime
+// for its first octet, down to minFirstOctetTime while seats run short.
 func (c *conn) place(ctx context.Context) (t *place, leave func()) {
 	h := &c.seat.gate.turns
 	_ = c.SetReadDeadline(time.Now().Add(min(firstOctetTime,

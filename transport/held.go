@@ -1,14 +1,13 @@
-// What is held for connections: octets of messages that are not whole, and of answers that their
-// clients have not taken.
+// Octets held for connections: of incomplete messages, and of answers that clients have not read.
 
 package transport
 
 import "bailiwick/internal/cause"
 
-// hold counts octets that are held for the connection in or, negative, out. Where all connections
-// together would hold more than Gate.octets, the largest holder is cut: of the client that holds
-// most, the connection that holds most, and so on until an eighth is free. A client's connections
-// count together, so that many small ones do not outlive one of somebody else.
+// hold counts octets that are held for the connection in or, negative, out. If the total would
+// exceed Gate.octets, the largest holder is cut: of the client that holds most, the connection that
+// holds most, and so on until an eighth is free. A client's connections count together, so that
+// many small ones do not outlast one large connection of another client.
 func (s *seat) hold(octets int) {
 	switch {
 	case octets < 0:
@@ -18,7 +17,7 @@ func (s *seat) hold(octets int) {
 	}
 }
 
-// tryHold counts octets in, if that is possible without cutting anybody.
+// tryHold counts octets in, unless that would cut a connection.
 func (s *seat) tryHold(octets int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,8 +36,8 @@ func (s *seat) tryHold(octets int) bool {
 	}
 }
 
-// keep counts a query that is kept until its answer is there, if it is large; it returns what is
-// to be counted out then. Small ones are bounded by the number of queries in work.
+// keep counts in a large query while it is in work. It returns the number of octets to count out
+// afterwards. Small queries are bounded by the number of queries in work.
 func (s *seat) keep(octets int) int {
 	if octets <= smallQuery {
 		return 0
@@ -47,7 +46,7 @@ func (s *seat) keep(octets int) int {
 	return octets
 }
 
-// count changes what is held.
+// count adds to the octets held.
 func (s *seat) count(octets int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +56,7 @@ func (s *seat) count(octets int) {
 	}
 }
 
-// own changes what the connection and its client hold. The caller holds mu.
+// own adds to the octets that the connection and its client hold. The caller holds mu.
 func (s *seat) own(octets int64) {
 	s.held.Add(octets)
 	if s.client != nil {
@@ -65,7 +64,7 @@ func (s *seat) own(octets int64) {
 	}
 }
 
-// writeOff counts nothing more for a connection that ends.
+// writeOff ends the counting for a connection that ends.
 func (s *seat) writeOff() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,10 +74,10 @@ func (s *seat) writeOff() {
 	s.off = true
 }
 
-// Held is how many octets are held for connections now.
+// Held returns how many octets are held for connections now.
 func (g *Gate) Held() int64 { return g.held.Load() }
 
-// cut counts octets in that make it too many, for one connection at a time, and ends the largest
+// cut counts in octets that exceed the limit, for one connection at a time, and ends the largest
 // holders.
 func (g *Gate) cut(s *seat, octets int) {
 	var victims []*seat
@@ -99,7 +98,7 @@ func (g *Gate) cut(s *seat, octets int) {
 	}
 }
 
-// largest finds the connection that holds most of the client that holds most; nil if none holds
+// largest returns the connection that holds most, of the client that holds most; nil if none holds
 // anything. The caller holds mu.
 func (g *Gate) largest() (s *seat) {
 	var most *sharer
@@ -121,14 +120,14 @@ func (g *Gate) largest() (s *seat) {
 	return s
 }
 
-// holding is what one exchange holds for a connection: what is small is not counted.
+// holding is the octets that one exchange holds for a connection. Small amounts are not counted.
 type holding struct {
 	seat    *seat
 	octets  int
 	counted int
 }
 
-// more counts octets that are held until release.
+// more counts in octets that are held until release.
 func (h *holding) more(octets int) {
 	if h.octets += octets; h.octets > burstSize {
 		h.seat.hold(h.octets - h.counted)

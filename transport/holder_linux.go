@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// procRoot is where the kernel tells of sockets and processes.
+// procRoot is where the kernel shows sockets and processes.
 const procRoot = "/proc"
 
-// holder names the process that has a port of an address, and the address that it has it at; "" if
+// holder returns the process that uses a port of an address, and the address of its socket; "" if
 // that cannot be seen.
 func holder(root, network string, at netip.AddrPort) (process string, has netip.AddrPort) {
 	for _, table := range []string{network, network + "6"} {
@@ -32,15 +32,14 @@ func holder(root, network string, at netip.AddrPort) (process string, has netip.
 	return "", has
 }
 
-// overlap reports whether sockets at two addresses are in each other's way.
+// overlap reports whether sockets at two addresses conflict.
 func overlap(a, b netip.Addr) bool {
 	a, b = a.Unmap(), b.Unmap()
 	return a == b || a.IsUnspecified() && (a.Is6() || b.Is4()) ||
 		b.IsUnspecified() && (b.Is6() || a.Is4())
 }
 
-// sockets reads a table of them, by inode: those of TCP that listen, and of UDP that are not
-// connected.
+// sockets reads a table of sockets, by inode: listening ones of TCP, and unconnected ones of UDP.
 func sockets(file string) map[string]netip.AddrPort {
 	f, err := os.Open(file)
 	if err != nil {
@@ -51,7 +50,7 @@ func sockets(file string) map[string]netip.AddrPort {
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		// sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
 		v := strings.Fields(lines.Text())
-		if len(v) < 10 || v[3] != "0A" && v[3] != "07" { // TCP_LISTEN; TCP_CLOSE, which UDP has
+		if len(v) < 10 || v[3] != "0A" && v[3] != "07" { // TCP_LISTEN; TCP_CLOSE is UDP
 			continue
 		}
 		if a, ok := procAddr(v[1]); ok {
@@ -61,8 +60,8 @@ func sockets(file string) map[string]netip.AddrPort {
 	return found
 }
 
-// procAddr reads an address: words of 32 bits as this machine stores them, in hexadecimal, and a
-// port.
+// procAddr parses an address and a port: hexadecimal, the address as 32-bit words in the machine's
+// byte order.
 func procAddr(s string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(s, ":")
 	b, err := hex.DecodeString(host)
@@ -77,7 +76,7 @@ func procAddr(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Unmap(), uint16(p)), true
 }
 
-// owner finds the process that has a socket open.
+// owner returns the process that has a socket open.
 func owner(root, inode string) string {
 	fds, _ := filepath.Glob(filepath.Join(root, "[0-9]*", "fd", "*"))
 	for _, fd := range fds {

@@ -6,5 +6,5 @@ import "net/netip"
 
 const procRoot = ""
 
-// holder names the process that has a port; other systems do not tell.
+// holder returns the process that uses a port. On other systems that is not known.
 func holder(string, string, netip.AddrPort) (process string, has netip.AddrPort) { return "", has }

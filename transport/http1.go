@@ -1,4 +1,4 @@
-// HTTP/1.1, for DoH clients that speak nothing newer: net/http behind our own accepting.
+// HTTP/1.1, for DoH clients without HTTP/2: net/http behind our own acceptor.
 
 package transport
 
@@ -23,7 +23,7 @@ type http1 struct {
 	wg     sync.WaitGroup // of the server
 }
 
-// served is a connection that net/http has; it says when net/http is done with it.
+// served is a connection that net/http serves; it reports when net/http is done with it.
 type served struct {
 	net.Conn
 	from requester
@@ -47,7 +47,7 @@ func (s *served) Close() error {
 
 type clientKey struct{}
 
-// requester is who sends requests, and what is held for whom.
+// requester is the sender of requests, and the seat that octets are counted for.
 type requester struct {
 	Client
 	seat *seat
@@ -57,7 +57,7 @@ func newHTTP1(d *doh) *http1 {
 	return &http1{doh: d, queue: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// start serves, from the first connection on.
+// start starts the server with the first connection.
 func (o *http1) start(h Handler) {
 	o.once.Do(func() {
 		o.server = http.Server{ReadHeaderTimeout: messageTime, ReadTimeout: 2 * messageTime,
@@ -67,8 +67,7 @@ func (o *http1) start(h Handler) {
 				return context.WithValue(ctx, clientKey{}, c.(*served).from)
 			},
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-				// What a handler may still be resolving when the time is over is bounded by the
-				// resolver.
+				// The resolver bounds what a handler may still be resolving when the time is over.
 				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * writeTime))
 				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(requester), w, q)
 			})}
@@ -110,13 +109,13 @@ func (o *http1) close() {
 	o.once.Do(func() {})
 	ctx, cancel := context.WithTimeout(context.Background(), lingerTime)
 	defer cancel()
-	if o.server.Shutdown(ctx) != nil { // answers that are under way have that long
+	if o.server.Shutdown(ctx) != nil { // answers under way have until then
 		_ = o.server.Close()
 	}
 	o.wg.Wait()
 }
 
-// discard takes net/http's log, which tells of clients' faults.
+// discard drops net/http's log, which reports faults of clients.
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }

@@ -1,6 +1,6 @@
-// HTTP/2 (RFC 9113) as DoH needs it: requests of a kilobyte or so, answered from memory without
-// leaving the reader. Header fields are decoded by x/net's hpack; ours are written without a
-// dynamic table, so that they have no state.
+// HTTP/2 (RFC 9113) as DoH needs it: requests of about a kilobyte, answered from memory in the
+// reader's goroutine. Header fields are decoded by x/net's hpack. Ours are encoded without the
+// dynamic table, so that they need no state.
 
 package transport
 
@@ -65,14 +65,14 @@ const (
 	settingMaxFrameSize   = 5
 	settingMaxHeaderList  = 6
 	frameHeaderLen        = 9
-	frameSize             = 16384                  // the largest that we take and send
-	streamWindow          = wire.MaxMessageLen + 1 // so that the octet that is too many arrives
+	frameSize             = 16384                  // the largest frame that we accept and send
+	streamWindow          = wire.MaxMessageLen + 1 // so that one octet too many arrives
 	defaultWindow         = 65535
 	maxWindow             = 1<<31 - 1
 	windowUpdateThreshold = 32 << 10
 )
 
-// http2 is one connection.
+// http2 is the state of one connection.
 type http2 struct {
 	engine
 	doh     *doh
@@ -85,21 +85,21 @@ type http2 struct {
 	last    uint32
 	dec     *hpack.Decoder
 	block   headerBlock
-	credit  int                 // of frames that are no requests
+	credit  int                 // how many more frames may come that are not requests
 	taken   int                 // octets of DATA since the last WINDOW_UPDATE of the connection
 	room    int                 // of the connection, for DATA from the client
-	open    int                 // requests that are not whole
+	open    int                 // requests that are incomplete
 	held    int                 // octets of their bodies
-	going   bool                // GOAWAY was sent: new streams are passed over
-	since   time.Time           // when the frame or header block began that is not whole
-	pardons [maxInFlight]uint32 // streams that we closed before the client did, the latest
+	going   bool                // GOAWAY was sent: new streams are ignored
+	since   time.Time           // when the incomplete frame or header block began
+	pardons [maxInFlight]uint32 // the latest streams that we closed before the client did
 	pardon  int                 // how many there were
 
 	mu sync.Mutex
-	// open, or half closed and not answered; guarded by mu, as is all below
+	// open, or half closed and not answered; guarded by mu, as are all fields below
 	streams map[uint32]*h2stream
-	working int       // queries at Serve, whether or not their streams are still open
-	stalled int       // octets that are kept for answers that wait for room
+	working int       // queries being resolved, even if their streams are closed
+	stalled int       // octets of answers that wait for the client's window
 	window  int64     // of the connection, for DATA to the client
 	initial int64     // of streams
 	idle    sync.Cond // working is 0
@@ -111,13 +111,13 @@ type h2stream struct {
 	req    httpRequest
 	length int64           // Content-Length, or -1
 	open   bool            // a body is to come
-	held   int             // octets of it that are kept until then
+	held   int             // octets of the body that are kept until then
 	window int64           // for DATA to the client
 	client context.Context // ends with the stream, and with the connection; nil: nothing is pending
 	hangUp context.CancelFunc
 	unsent []byte
-	kept   int       // octets that hold unsent
-	due    time.Time // when the body, or the taking of the answer, is overdue
+	kept   int       // octets of unsent
+	due    time.Time // when the body, or the client's reading of the answer, is overdue
 }
 
 // serveHTTP2 serves a connection until one side ends it.
@@ -131,18 +131,19 @@ func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
 	s.consume, s.overdue, s.goodbye = s.frames, s.expire, s.depart
 	s.partial = func() int { return s.held + len(s.block.fragments) }
 	s.out.cut = responseEnd
-	s.finished = func() bool { return false } // it is read on after GOAWAY
+	s.finished = func() bool { return false } // the connection is read after GOAWAY
 	s.run(c, over)
 	s.mu.Lock()
-	for s.working > 0 { // what was asked is answered, if the client still listens
+	for s.working > 0 { // queries in work are answered if the client is still there
 		s.idle.Wait()
 	}
 	s.mu.Unlock()
 	_ = over.Close()
 }
 
-// responseEnd is where the first response in a row of frames ends. Each goes into a TLS record of
-// its own: clients exist that look for one answer per record (dnsperf 2.10 loses all but the last).
+// responseEnd returns the end of the first response in a sequence of frames. Each response has a
+// TLS record of its own: some clients expect one answer per record (dnsperf 2.10 loses all but the
+// last).
 func responseEnd(b []byte) int {
 	for at := 0; at+frameHeaderLen <= len(b); {
 		end := at + frameHeaderLen + int(b[at])<<16 + int(b[at+1])<<8 + int(b[at+2])
@@ -163,8 +164,9 @@ func (s *http2) violation(code uint32) cause.Cause {
 	return cause.HTTPMalformed
 }
 
-// depart sends GOAWAY (RFC 9113, section 6.8) and has the connection read on: what is under way is
-// answered, and streams after the last are passed over, so that the client asks again elsewhere.
+// depart sends GOAWAY (RFC 9113, section 6.8) and lets the connection be read. Requests under way
+// are answered. Streams after the last one are ignored, so that the client asks again over another
+// connection.
 func (s *http2) depart() {
 	if s.going {
 		return
@@ -188,7 +190,7 @@ func appendFrameHeader(b []byte, length int, kind, flags byte, stream uint32) []
 		byte(stream>>16), byte(stream>>8), byte(stream))
 }
 
-// frames takes the whole frames at the front of b.
+// frames handles the complete frames at the front of b.
 func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 	if !s.greeted {
 		n := min(len(b), len(http2Preface))
@@ -232,8 +234,8 @@ func (s *http2) frames(b []byte) (rest []byte, need int, why cause.Cause) {
 	return b, need, cause.None
 }
 
-// unfinished notes when what is incomplete is overdue: a frame, a header block, a body, or an
-// answer that its client has no room for. Each has its own time, which nothing else sets back.
+// unfinished records when incomplete data is overdue: a frame, a header block, a body, or an answer
+// that waits for the client's window. Each has its own time, which nothing else extends.
 func (s *http2) unfinished(b []byte) {
 	s.waiting, s.due = time.Time{}, time.Time{}
 	if len(b) > 0 || s.block.stream != 0 {
@@ -257,7 +259,7 @@ func (s *http2) unfinished(b []byte) {
 	}
 }
 
-// expire ends what is overdue: streams one by one, or the connection for a frame.
+// expire ends what is overdue: single streams, or for a frame the connection.
 func (s *http2) expire(now time.Time) cause.Cause {
 	if !s.since.IsZero() && !now.Before(s.since.Add(messageTime)) {
 		return cause.SlowWriter
@@ -309,11 +311,11 @@ func (s *http2) greet() {
 		b = binary.BigEndian.AppendUint32(b, v[1])
 	}
 	s.work.out = b
-	// nothing may come before it, not even an answer from another goroutine (RFC 9113, section 3.4)
+	// SETTINGS is the first frame, before any answer of another goroutine (RFC 9113, section 3.4)
 	s.flush()
 }
 
-// frame takes one frame.
+// frame handles one frame.
 func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
 	if !s.settled && kind != frameSettings ||
 		s.block.stream != 0 && (kind != frameContinuation || stream != s.block.stream) {
@@ -345,7 +347,7 @@ func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
 		if flags&flagAck == 0 {
 			s.work.out = append(appendFrameHeader(s.work.out, 8, framePing, flagAck, 0), p...)
 		}
-	case framePriority: // RFC 9113, section 5.3.2: read and not heeded
+	case framePriority: // RFC 9113, section 5.3.2: parsed and ignored
 		if stream == 0 {
 			return s.violation(h2ProtocolError)
 		}
@@ -362,15 +364,16 @@ func (s *http2) frame(kind, flags byte, stream uint32, p []byte) cause.Cause {
 			return s.violation(h2ProtocolError)
 		}
 	}
-	return cause.None // what is not known is not heeded (RFC 9113, section 4.1)
+	return cause.None // unknown frames are ignored (RFC 9113, section 4.1)
 }
 
-// dependsOnItself reports whether a stream's priority says so (RFC 7540, section 5.3.1).
+// dependsOnItself reports whether a stream's priority names the stream itself (RFC 7540, section
+// 5.3.1).
 func dependsOnItself(stream uint32, priority []byte) bool {
 	return binary.BigEndian.Uint32(priority)&maxWindow == stream
 }
 
-// unpad takes the padding off (RFC 9113, section 6.1).
+// unpad removes the padding (RFC 9113, section 6.1).
 func unpad(flags byte, p []byte) ([]byte, bool) {
 	if flags&flagPadded == 0 {
 		return p, true
@@ -381,7 +384,7 @@ func unpad(flags byte, p []byte) ([]byte, bool) {
 	return p[1 : len(p)-int(p[0])], true
 }
 
-// data takes a piece of a body.
+// data handles a piece of a body.
 func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	if s.room -= len(p); s.room < 0 {
 		return s.violation(h2FlowControlError)
@@ -410,7 +413,7 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	s.mu.Unlock()
 	switch {
 	case st == nil && s.pardoned(stream):
-		// It was sent before the client heard (RFC 9113, section 5.1).
+		// The client sent it before it received our RST_STREAM (RFC 9113, section 5.1).
 		s.credit--
 		return cause.None
 	case st == nil:
@@ -422,7 +425,7 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 		return cause.None
 	}
 	if flags&flagEndStream != 0 && len(st.req.body) == 0 {
-		st.req.body = body // the usual case; it is not needed for longer than the frame
+		st.req.body = body // the usual case: the frame's memory is enough
 		return s.complete(st)
 	}
 	st.req.body = append(st.req.body, body...)
@@ -433,8 +436,8 @@ func (s *http2) data(flags byte, stream uint32, p []byte) cause.Cause {
 	return s.complete(st)
 }
 
-// forgive notes that we closed a stream that the client has not ended: what it has sent by then
-// is no fault of its.
+// forgive records that we closed a stream before the client ended it. Frames that the client has
+// sent until then are not errors.
 func (s *http2) forgive(stream uint32) {
 	s.pardons[s.pardon%len(s.pardons)] = stream
 	s.pardon++
@@ -442,14 +445,14 @@ func (s *http2) forgive(stream uint32) {
 
 func (s *http2) pardoned(stream uint32) bool { return slices.Contains(s.pardons[:], stream) }
 
-// tooLarge refuses a request before all of it is here (RFC 9113, section 8.1: the rest is not
-// wanted).
+// tooLarge refuses a request before all of it has arrived (RFC 9113, section 8.1: the rest is not
+// needed).
 func (s *http2) tooLarge(st *h2stream) {
 	s.refuse(st, cause.HTTPTooLarge)
 	s.resetStream(st, h2NoError)
 }
 
-// closeBody ends the reading of a body.
+// closeBody ends the reception of a body.
 func (s *http2) closeBody(st *h2stream) {
 	if st.open {
 		st.open, st.due = false, time.Time{}
@@ -458,7 +461,7 @@ func (s *http2) closeBody(st *h2stream) {
 	}
 }
 
-// complete answers a request that is whole.
+// complete answers a complete request.
 func (s *http2) complete(st *h2stream) cause.Cause {
 	s.closeBody(st)
 	if s.left--; s.left == 0 {
@@ -480,7 +483,7 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 		s.refuse(st, why)
 		return cause.None
 	}
-	st.req = httpRequest{} // its body may be the reader's own memory
+	st.req = httpRequest{} // its body may be in the reader's buffer
 	reply, result := handle(s.handler, packet, from, w.reply[:0], func() (waiting, bool) {
 		return s.wait(st, len(packet))
 	})
@@ -499,7 +502,8 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 	return cause.None
 }
 
-// wait takes a place for a query of so many octets; false if the client has its share in work.
+// wait takes a place for a query of that many octets. It returns false if the client has its share
+// in work.
 func (s *http2) wait(st *h2stream, octets int) (waiting, bool) {
 	if !s.seat.tryWork() {
 		return waiting{}, false
@@ -520,7 +524,7 @@ func (s *http2) wait(st *h2stream, octets int) (waiting, bool) {
 	}, true
 }
 
-// reset takes a client's RST_STREAM (RFC 9113, section 6.4). Resetting what is being resolved costs
+// reset handles a client's RST_STREAM (RFC 9113, section 6.4). The reset of a query in work costs
 // credit: CVE-2023-44487.
 func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	switch {
@@ -543,7 +547,7 @@ func (s *http2) reset(stream uint32, p []byte) cause.Cause {
 	return cause.None
 }
 
-// unknown takes a frame of a stream that has not begun: after GOAWAY it is passed over.
+// unknown handles a frame of a stream that has not begun. After GOAWAY it is ignored.
 func (s *http2) unknown() cause.Cause {
 	if s.going {
 		return cause.None
@@ -551,14 +555,14 @@ func (s *http2) unknown() cause.Cause {
 	return s.violation(h2ProtocolError)
 }
 
-// end ends what is being resolved for a stream.
+// end ends the resolution of a stream's query.
 func (st *h2stream) end() {
 	if st.hangUp != nil {
 		st.hangUp()
 	}
 }
 
-// drop forgets a stream. The caller holds mu.
+// drop removes a stream. The caller holds mu.
 func (s *http2) drop(st *h2stream) {
 	if st != nil && s.streams[st.id] == st {
 		s.charge(st, 0)

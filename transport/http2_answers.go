@@ -1,5 +1,5 @@
-// What HTTP/2 requests are answered with: header fields without a dynamic table, and bodies as
-// far as the client's windows allow.
+// Answers to HTTP/2 requests: header fields without the dynamic table, and bodies as far as the
+// client's windows allow.
 
 package transport
 
@@ -11,7 +11,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// answer appends what comes of a query. The caller holds mu.
+// answer appends the response to a query. The caller holds mu.
 func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
 	switch {
 	case s.streams[st.id] != st: // it was reset
@@ -24,8 +24,8 @@ func (s *http2) answer(b []byte, st *h2stream, reply []byte) []byte {
 	return s.respond(b, st, reply)
 }
 
-// served sends an answer from Serve. The frames are added under the lock, so that those of a
-// stream stay in their order.
+// served sends an answer that was resolved. The frames are added under the lock, so that those of a
+// stream stay in order.
 func (s *http2) served(st *h2stream, reply []byte) {
 	s.add(st, reply)
 	s.out.send()
@@ -37,7 +37,7 @@ func (s *http2) add(st *h2stream, reply []byte) {
 	s.out.add(s.answer(make([]byte, 0, len(reply)+256), st, reply))
 }
 
-// done counts a query as worked off.
+// done counts a query out of those in work.
 func (s *http2) done() {
 	s.seat.done()
 	s.mu.Lock()
@@ -58,7 +58,8 @@ func (s *http2) respond(b []byte, st *h2stream, reply []byte) []byte {
 	return s.body(endHeaders(s.common(b), at), st, reply)
 }
 
-// body appends as much of a body as the client's windows take; the rest waits. The caller holds mu.
+// body appends as much of a body as the client's windows allow; the rest waits. The caller holds
+// mu.
 func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
 	for {
 		n := int(min(int64(len(body)), s.window, st.window, frameSize))
@@ -79,8 +80,9 @@ func (s *http2) body(b []byte, st *h2stream, body []byte) []byte {
 	}
 }
 
-// stall notes what of an answer waits for room. It is copied once; then its front moves on, and
-// all of the copy counts until all of it is sent. The caller holds mu.
+// stall keeps the part of an answer that waits for the client's window. It is copied once; later
+// its front advances, and the whole copy counts as held until all of it is sent. The caller holds
+// mu.
 func (s *http2) stall(st *h2stream, unsent []byte) {
 	if st.kept == 0 {
 		unsent = bytes.Clone(unsent)
@@ -100,7 +102,7 @@ func (s *http2) charge(st *h2stream, octets int) {
 	st.kept = octets
 }
 
-// refuse answers a request that holds no query.
+// refuse answers a request without a valid query.
 func (s *http2) refuse(st *h2stream, why cause.Cause) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +121,7 @@ func (s *http2) refused(b []byte, st *h2stream, why cause.Cause) []byte {
 		b = appendField(b, fieldAllow, "GET, POST")
 	}
 	b = s.common(b)
-	if st.req.method == http.MethodHead { // its length is told, but it does not come
+	if st.req.method == http.MethodHead { // HEAD: the length of the body without the body
 		b[at+4] |= flagEndStream
 		s.drop(st)
 		return endHeaders(b, at)
@@ -134,7 +136,7 @@ func endHeaders(b []byte, at int) []byte {
 	return b
 }
 
-// common appends the fields of all responses.
+// common appends the header fields of all responses.
 func (s *http2) common(b []byte) []byte {
 	if s.altSvc != "" {
 		b = append(b, 0, byte(len("alt-svc")))
@@ -155,8 +157,8 @@ const (
 	fieldDate          = 33
 )
 
-// appendField appends a field with a name of the static table, not to be indexed (RFC 7541,
-// section 6.2.2). Values are shorter than 127 octets.
+// appendField appends a field with a name of the static table, not indexed (RFC 7541, section
+// 6.2.2). Values are shorter than 127 octets.
 func appendField(b []byte, name byte, value string) []byte {
 	b = appendName(b, name)
 	b = append(b, byte(len(value)))

@@ -1,5 +1,5 @@
 // HTTP/2's settings and flow control (RFC 9113, sections 5.2, 6.5 and 6.9): how much a client
-// takes.
+// accepts.
 
 package transport
 
@@ -9,7 +9,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// settings takes the client's settings (RFC 9113, section 6.5).
+// settings handles the client's SETTINGS (RFC 9113, section 6.5).
 func (s *http2) settings(flags byte, stream uint32, p []byte) cause.Cause {
 	switch {
 	case stream != 0:
@@ -20,7 +20,7 @@ func (s *http2) settings(flags byte, stream uint32, p []byte) cause.Cause {
 		return cause.None
 	}
 	s.settled = true
-	s.credit -= len(p) / 6 // each may be work for all streams
+	s.credit -= len(p) / 6 // each may change the windows of all streams
 	for ; len(p) > 0; p = p[6:] {
 		v := binary.BigEndian.Uint32(p[2:])
 		switch binary.BigEndian.Uint16(p) {
@@ -59,7 +59,7 @@ func (s *http2) resize(initial int64) bool {
 	return true
 }
 
-// windowUpdate makes room for DATA to the client (RFC 9113, section 6.9).
+// windowUpdate enlarges a window for DATA to the client (RFC 9113, section 6.9).
 func (s *http2) windowUpdate(stream uint32, p []byte) cause.Cause {
 	if len(p) != 4 {
 		return s.violation(h2FrameSizeError)
@@ -95,7 +95,7 @@ func (s *http2) windowUpdate(stream uint32, p []byte) cause.Cause {
 	return cause.None
 }
 
-// resume sends what waited for room.
+// resume sends answers that waited for the client's window.
 func (s *http2) resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

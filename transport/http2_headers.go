@@ -18,12 +18,12 @@ type headerBlock struct {
 	stream    uint32 // 0: none
 	endStream bool
 	trailers  bool
-	fragments []byte // as they came, if CONTINUATION is to follow
+	fragments []byte // undecoded, if CONTINUATION is to follow
 	size      int    // of the decoded list (RFC 9113, section 6.5.2)
 	req       httpRequest
 	length    int64
 	seen      [pseudoFields]bool
-	regular   bool // a field that is no pseudo-field has come
+	regular   bool // a regular field has come; pseudo-fields come first
 	bad       bool // malformed (RFC 9113, section 8.1.1)
 }
 
@@ -73,7 +73,7 @@ func (s *http2) continuation(flags byte, p []byte) cause.Cause {
 	if s.block.stream == 0 {
 		return s.violation(h2ProtocolError)
 	}
-	if len(s.block.fragments)+len(p) > maxHTTPHeader { // CVE-2024-27316: frames without end
+	if len(s.block.fragments)+len(p) > maxHTTPHeader { // CVE-2024-27316: endless frames
 		return s.violation(h2EnhanceYourCalm)
 	}
 	s.block.fragments = append(s.block.fragments, p...)
@@ -83,8 +83,8 @@ func (s *http2) continuation(flags byte, p []byte) cause.Cause {
 	return s.decoded(s.block.fragments)
 }
 
-// decoded takes a whole header block. It is decoded in any case: the table behind it is the
-// connection's.
+// decoded handles a complete header block. It is decoded even if the request is not needed: the
+// dynamic table belongs to the connection.
 func (s *http2) decoded(p []byte) cause.Cause {
 	h := &s.block
 	defer func() { h.stream = 0 }()
@@ -97,7 +97,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 	if h.trailers {
 		return s.trailers(h)
 	}
-	if s.going { // RFC 9113, section 6.8: the client was told that it may ask elsewhere
+	if s.going { // RFC 9113, section 6.8: GOAWAY told the client to ask elsewhere
 		s.credit--
 		return cause.None
 	}
@@ -136,7 +136,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 	return cause.None
 }
 
-// trailers end a body (RFC 9113, section 8.1); what they say does not matter.
+// trailers end a body (RFC 9113, section 8.1); their fields are ignored.
 func (s *http2) trailers(h *headerBlock) cause.Cause {
 	if !h.endStream {
 		return s.violation(h2ProtocolError)
@@ -144,14 +144,14 @@ func (s *http2) trailers(h *headerBlock) cause.Cause {
 	s.mu.Lock()
 	st := s.streams[h.stream]
 	s.mu.Unlock()
-	if st == nil { // we closed it meanwhile
+	if st == nil { // we have closed it
 		s.credit--
 		return cause.None
 	}
 	return s.complete(st)
 }
 
-// field takes a decoded field.
+// field handles a decoded field.
 func (s *http2) field(f hpack.HeaderField) {
 	h := &s.block
 	if h.size += len(f.Name) + len(f.Value) + 32; h.size > maxHTTPHeader || h.trailers {
@@ -182,7 +182,7 @@ func (s *http2) field(f hpack.HeaderField) {
 	}
 }
 
-// joinField joins fields of one name (RFC 9110, section 5.3).
+// joinField joins the values of fields with one name (RFC 9110, section 5.3).
 func joinField(before, value string) string {
 	if before == "" {
 		return value
@@ -190,7 +190,7 @@ func joinField(before, value string) string {
 	return before + "," + value
 }
 
-// lowerCase reports whether a field's name is one (RFC 9113, section 8.2.1).
+// lowerCase reports whether a field's name has no upper-case letters (RFC 9113, section 8.2.1).
 func lowerCase(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c >= 0x7f || 'A' <= c && c <= 'Z' || c == ':' {

@@ -15,14 +15,14 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// overHTTP3 is what DNS over HTTPS does by HTTP/3.
+// overHTTP3 implements DNS over HTTPS by HTTP/3.
 type overHTTP3 struct{ keptOpen }
 
 func (overHTTP3) open(s Spec) (Listener, error) {
 	d := &doh{protocol: DoH3, spec: s}
-	// 0-RTT stays off: a request that may be replayed would have to be told from one that may not
-	// (RFC 8470), for little.
-	qc := &quic.Config{MaxIncomingUniStreams: 8} // control, QPACK, and some that are reserved
+	// 0-RTT stays off: requests that may be replayed would have to be distinguished from others
+	// (RFC 8470), for little gain.
+	qc := &quic.Config{MaxIncomingUniStreams: 8} // control, QPACK, and some reserved ones
 	cfg := http3.ConfigureTLSConfig(s.TLS.config(DoH3.ALPN()))
 	return listenQUIC(DoH3, s, cfg, qc, quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad),
 		func(h Handler, c *quicConn) {
@@ -36,8 +36,8 @@ func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, o *background) upstrea
 	return newHTTPUpstream(k, cfg, http3Client(k.server, cfg, o))
 }
 
-// serveHTTP3 serves a connection until one side ends it. Streams are taken here and not by the
-// library, which gives a header all the time that it wants.
+// serveHTTP3 serves a connection until one side ends it. It accepts the streams instead of the
+// library, which sets no time limit for a header.
 func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 	server := http3.Server{MaxHeaderBytes: maxHTTPHeader,
 		IdleTimeout: d.spec.Gate.idleOf(d.protocol),
@@ -47,7 +47,7 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		})}
 	hc, err := server.NewRawServerConn(c.Conn)
 	if err != nil {
-		return // it is gone
+		return // the connection has ended
 	}
 	g := d.spec.Guard
 	var wg sync.WaitGroup
@@ -68,7 +68,7 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		}
 		now := time.Now()
 		c.seat.touch(now)
-		_ = s.SetReadDeadline(now.Add(messageTime)) // of all of a request; fails never
+		_ = s.SetReadDeadline(now.Add(messageTime)) // of the whole request; never fails
 		wg.Go(func() { g.Run(guard.Connection, func() { hc.HandleRequestStream(s) }) })
 	}
 }

@@ -1,4 +1,4 @@
-// Listeners of all kinds behind one door.
+// The interfaces of all listeners.
 
 package transport
 
@@ -11,39 +11,39 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// Observer is told what happens to connections. Its methods return at once.
+// Observer receives events of connections. Its methods return at once.
 type Observer interface {
-	// Connections counts client connections in and out.
+	// Connections changes the number of client connections by delta.
 	Connections(p Protocol, delta int)
-	// Handshake counts one that succeeded.
+	// Handshake counts a successful handshake.
 	Handshake(p Protocol, version uint16, resumed bool)
-	// Fault counts a connection, a stream or a request that was refused or ended early, by what was
-	// wrong.
+	// Fault counts a connection, a stream or a request that was refused or ended early, by its
+	// cause.
 	Fault(p Protocol, c cause.Cause)
 }
 
-// Spec says where and how to listen.
+// Spec is the configuration of a listener.
 type Spec struct {
 	Addr    netip.AddrPort
 	Sockets int // of UDP
-	// these send a PROXY header before everything else, and it is believed
+	// proxies that send a trusted PROXY header before everything else
 	ProxyFrom     []netip.Prefix
-	ProxyInside   bool           // they send it inside TLS, as dnsdist does, not before
-	ForwardedFrom []netip.Prefix // what these say in ForwardedHeader is believed
-	// ForwardedHeader is the one field that they set.
+	ProxyInside   bool           // the header is inside TLS, as dnsdist sends it, not before
+	ForwardedFrom []netip.Prefix // proxies whose ForwardedHeader is trusted
+	// ForwardedHeader is the one field that the proxies set.
 	ForwardedHeader ForwardedHeader
 	TLS             *TLS          // of protocols that encrypt
 	Path            string        // of DoH
-	AltSvc          func() uint16 // the port that HTTP/3 is served at; 0: none
+	AltSvc          func() uint16 // returns the port of HTTP/3; 0: none
 	Gate            *Gate
 	Observer        Observer
-	Log             *slog.Logger // nil: nothing is logged
+	Log             *slog.Logger // nil: no log
 	Guard           *guard.Guard
 }
 
-// Listener is a transport that clients reach us by.
+// Listener serves clients over one protocol at one address.
 type Listener interface {
-	// Addr is where it listens.
+	// Addr returns the address of the listener.
 	Addr() netip.AddrPort
 	// Start serves until Close.
 	Start(h Handler)
@@ -52,11 +52,10 @@ type Listener interface {
 	Close()
 }
 
-// Stopper is a listener without connections. Before its end it can be told to take no more queries,
-// while answers to those that it has taken still leave.
+// Stopper is a listener without connections. Before it is closed it can stop accepting queries,
+// while it still sends answers to those that it has accepted.
 type Stopper interface {
-	// Stop takes the queries that have arrived, and no more. It returns when nothing is read any
-	// more.
+	// Stop reads the queries that have arrived, and no more. It returns when reading has ended.
 	Stop()
 }
 

@@ -1,4 +1,4 @@
-// Writing to a connection: answers that come together leave together.
+// Writing to a connection: answers of the same time are written together.
 
 package transport
 
@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// outbox writes to a connection from any goroutine. While one writes, what the others put in is
-// collected and goes out with the next write (RFC 7766, section 6.2.1.1 and section 8). A client
-// that does not take its answers is cut off when maxUnsent octets wait for it, or one write takes
-// longer than writeTime: it holds neither memory nor goroutines for longer.
+// outbox writes to a connection from any goroutine. During a write the answers of other goroutines
+// are collected for the next write (RFC 7766, section 6.2.1.1 and section 8). A client that does
+// not read its answers is disconnected when maxUnsent octets wait for it, or one write takes longer
+// than writeTime. So it does not hold memory and goroutines for longer.
 type outbox struct {
 	conn net.Conn
 	raw  *burst // below conn, which may be TLS
-	seat *seat  // that is charged for what waits; nil: nobody is
+	seat *seat  // that unsent octets are counted for; nil: they are not counted
 	slow func() // called once when the client is too slow, with mu held; it closes the socket
-	gone func() // called when a write has failed, with mu held; nil: nobody waits for that
-	// cut returns the length of the first piece of b that has to be written, and so be a TLS
-	// record, by itself; nil where it does not matter.
+	gone func() // called when a write has failed, with mu held; may be nil
+	// cut returns the length of the first piece of b that has to be written in a TLS record of its
+	// own; nil if records do not matter.
 	cut func(b []byte) int
 
 	mu       sync.Mutex
-	room     sync.Cond // on mu: something was written
+	room     sync.Cond // on mu: signalled after a write
 	pending  []byte    // to be written; guarded by mu, as is all below
 	spare    []byte    // room for the next pending
-	writing  bool      // a goroutine is at it
-	failed   bool      // nothing can be written any more
+	writing  bool      // a goroutine is writing
+	failed   bool      // writing has failed
 	out      int       // octets that are being written
-	counted  int       // octets that the gate knows of
+	counted  int       // octets that were counted at the gate
 	deadline time.Time // of the connection's writes, as last set
 }
 
@@ -40,8 +40,8 @@ func (o *outbox) init(c net.Conn, raw *burst, s *seat, slow func()) {
 	o.conn, o.raw, o.seat, o.slow, o.room.L = c, raw, s, slow, &o.mu
 }
 
-// putPatiently is put for the reader of the connection: it waits while much is unsent, so that a
-// client is not read faster than it reads.
+// putPatiently is put for the reader of the connection. It blocks while much is unsent, so that
+// queries are read no faster than the client reads the answers.
 func (o *outbox) putPatiently(b []byte) bool {
 	o.mu.Lock()
 	for o.writing && !o.failed && len(o.pending)+len(b) > maxUnsent/2 {
@@ -51,7 +51,8 @@ func (o *outbox) putPatiently(b []byte) bool {
 	return o.put(b)
 }
 
-// put writes b, or has it written; false if the connection is no longer good. b is not kept.
+// put writes b, or leaves it to the goroutine that is writing. It returns false if the connection
+// is broken. b is not kept.
 func (o *outbox) put(b []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -66,14 +67,14 @@ func (o *outbox) put(b []byte) bool {
 	return !o.failed
 }
 
-// add has b written by the next send or put, behind what was added before.
+// add appends b to the data for the next send or put.
 func (o *outbox) add(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.collect(b)
 }
 
-// send writes what was added, unless somebody is at it.
+// send writes the added data, unless another goroutine is writing.
 func (o *outbox) send() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,7 +96,7 @@ func (o *outbox) collect(b []byte) {
 	}
 }
 
-// count tells the gate what waits and what is being written, if that is much. The caller holds mu.
+// count updates the gate's count of unsent octets, if they are many. The caller holds mu.
 func (o *outbox) count() {
 	n := o.out + len(o.pending)
 	if n <= burstSize {
@@ -107,7 +108,7 @@ func (o *outbox) count() {
 	}
 }
 
-// drain writes what was collected, also while it writes. The caller holds mu.
+// drain writes the collected data, and data that is added during the writes. The caller holds mu.
 func (o *outbox) drain() {
 	if o.writing {
 		return
@@ -124,7 +125,7 @@ func (o *outbox) drain() {
 	o.writing = false
 }
 
-// write writes with the lock released. The caller is the one that is writing.
+// write writes b with the lock released. The caller holds mu and has set writing.
 func (o *outbox) write(b []byte) {
 	now := time.Now()
 	if o.deadline.Sub(now) < writeTime/2 {
@@ -151,7 +152,7 @@ func (o *outbox) write(b []byte) {
 	}
 }
 
-// pieces writes b in as many TLS records as it has to, and in one segment as far as possible.
+// pieces writes b in the TLS records that cut asks for, and in one segment if possible.
 func (o *outbox) pieces(b []byte) error {
 	if o.cut == nil || o.cut(b) == len(b) {
 		_, err := o.conn.Write(b)
@@ -168,7 +169,7 @@ func (o *outbox) pieces(b []byte) error {
 	return o.raw.release()
 }
 
-// fail gives the client up. The caller holds mu.
+// fail gives up the connection. The caller holds mu.
 func (o *outbox) fail() {
 	o.failed, o.pending = true, nil
 	o.count()

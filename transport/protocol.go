@@ -1,5 +1,5 @@
-// The table of transports. A transport is a row here and the file that its row names: what is
-// special of one is a column, so that no other code asks which one it has.
+// The table of transports. A transport is a row here and the file that the row names. Its
+// properties are columns, so that no other code has to ask which transport it is.
 
 package transport
 
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Protocol is how a client reached us, or how a server is asked.
+// Protocol is a transport that clients reach us by, or that servers are asked over.
 type Protocol uint8
 
 // The protocols.
@@ -22,41 +22,40 @@ const (
 	DoH               // RFC 8484, over HTTP/2 and HTTP/1.1
 	DoH3              // RFC 8484, over HTTP/3
 	DoQ               // RFC 9250
-	DoHPlain          // RFC 8484 without TLS, behind a reverse proxy that has it
+	DoHPlain          // RFC 8484 without TLS, behind a reverse proxy with TLS
 	protocols
 )
 
-// properties is a row.
+// properties is a row of the table.
 type properties struct {
 	name    string   // in the configuration and in metrics
-	aliases []string // that other servers have for it
+	aliases []string // names in the configuration of other servers
 	help    string
 	port    uint16
 
-	encrypted     bool   // nobody on the way can read the messages
-	stream        bool   // messages of any size, and the client's address is its own
-	datagram      bool   // its sockets are those of UDP, not of TCP
+	encrypted     bool   // nobody on the path can read the messages
+	stream        bool   // messages of any size; the client's address is verified
+	datagram      bool   // sockets are UDP, not TCP
 	http          bool   // RFC 8484
 	proxied       bool   // listeners can take PROXY headers
 	pads          bool   // every answer is padded (RFC 9250, section 5.4)
-	opportunistic bool   // authorities may be found to have it (RFC 9539, section 2.2)
-	alpn          string // by which TLS and SVCB know it (RFC 9461, section 4)
-	kdig          string // the option by which kdig asks over it; "-" if it cannot
+	opportunistic bool   // authorities may support it (RFC 9539, section 2.2)
+	alpn          string // name in TLS and SVCB (RFC 9461, section 4)
+	kdig          string // option of kdig for the protocol; "-" if there is none
 
-	// by has what the transport does. It is an interface, for the functions behind it need the
-	// table.
+	// by implements the transport. It is an interface because its functions need the table.
 	by interface {
 		// open opens a listener.
 		open(Spec) (Listener, error)
 	}
 }
 
-// querier is the by of transports that servers can be asked over.
+// querier is implemented by transports that servers can be asked over.
 type querier interface {
 	ask(ctx context.Context, n *NetExchanger, r *Request, deadline time.Time) ([]byte, error)
 }
 
-// keeper is the by of those whose connections to servers stay open.
+// keeper is implemented by transports whose connections to servers stay open.
 type keeper interface {
 	upstream(k upstreamKey, cfg *tls.Config, o *background) upstream
 }
@@ -86,17 +85,17 @@ var table = [protocols]properties{
 
 func (p Protocol) String() string { return table[p].name }
 
-// Help is what the protocol is, in words.
+// Help returns a description of the protocol.
 func (p Protocol) Help() string { return table[p].help }
 
-// Port is the protocol's own port.
+// Port returns the protocol's default port.
 func (p Protocol) Port() uint16 { return table[p].port }
 
-// Encrypted reports whether nobody on the way can read the messages.
+// Encrypted reports whether nobody on the path can read the messages.
 func (p Protocol) Encrypted() bool { return table[p].encrypted }
 
-// Stream reports whether messages come over a connection: they have any size, and the address that
-// they come from has been shown to be the client's.
+// Stream reports whether messages come over a connection: they have any size, and the client's
+// address has been verified.
 func (p Protocol) Stream() bool { return table[p].stream }
 
 // HTTP reports whether the protocol is DNS over HTTPS, of any version.
@@ -108,10 +107,10 @@ func (p Protocol) Proxied() bool { return table[p].proxied }
 // Pads reports whether every answer is padded, and not only those to clients that pad.
 func (p Protocol) Pads() bool { return table[p].pads }
 
-// ALPN is the name by which TLS and SVCB records know the protocol, "" without TLS.
+// ALPN returns the protocol's name in TLS and SVCB records, "" without TLS.
 func (p Protocol) ALPN() string { return table[p].alpn }
 
-// Network is the kind of its sockets, as package net has it: udp or tcp.
+// Network returns the kind of its sockets as in package net: udp or tcp.
 func (p Protocol) Network() string {
 	if table[p].datagram {
 		return "udp"
@@ -119,7 +118,7 @@ func (p Protocol) Network() string {
 	return "tcp"
 }
 
-// Kdig is the option by which the program kdig asks over the protocol; ok is false if it cannot.
+// Kdig returns the option of the program kdig for the protocol; ok is false if there is none.
 func (p Protocol) Kdig() (option string, ok bool) { return table[p].kdig, table[p].kdig != "-" }
 
 // Upstream reports whether servers can be asked over the protocol.
@@ -128,14 +127,14 @@ func (p Protocol) Upstream() bool {
 	return ok
 }
 
-// Opportunistic reports whether authorities may be found to have the protocol, and be asked over it
-// (RFC 9539).
+// Opportunistic reports whether authorities may be asked over the protocol if they are found to
+// support it (RFC 9539).
 func (p Protocol) Opportunistic() bool { return table[p].opportunistic }
 
-// Called reports whether the protocol has a name in the configuration of another server.
+// Called reports whether name is the protocol's name in the configuration of another server.
 func (p Protocol) Called(name string) bool { return slices.Contains(table[p].aliases, name) }
 
-// Protocols lists those that have all of these properties: Protocols(Protocol.Encrypted).
+// Protocols lists the protocols that have all of these properties: Protocols(Protocol.Encrypted).
 func Protocols(having ...func(Protocol) bool) (ps []Protocol) {
 	for p := range protocols {
 		if !slices.ContainsFunc(having, func(has func(Protocol) bool) bool { return !has(p) }) {
@@ -145,7 +144,7 @@ func Protocols(having ...func(Protocol) bool) (ps []Protocol) {
 	return ps
 }
 
-// client is who is at the far end of a connection.
+// client returns the client at the far end of a connection.
 func (p Protocol) client(a netip.AddrPort) Client {
 	return Client{Addr: netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), Protocol: p}
 }

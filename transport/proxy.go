@@ -1,4 +1,4 @@
-// Whom proxies speak for: PROXY headers of version 2, before or inside TLS, and before UDP packets.
+// PROXY headers of version 2, before or inside TLS, and before UDP packets.
 
 package transport
 
@@ -16,16 +16,17 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// proxyFixed is how many octets a header of version 2 begins with; the last two count the rest.
+// proxyFixed is the length of a header's fixed part; its last two octets are the length of the
+// rest.
 const proxyFixed = 16
 
 // proxySignature is what a header of version 2 begins with.
 const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 
-// errNoHeader reports that something else came where a header should be.
+// errNoHeader reports that data without a PROXY header arrived.
 var errNoHeader = errors.New("no PROXY header of version 2")
 
-// readProxyHeader reads a header and not an octet more, and returns whom it names.
+// readProxyHeader reads a header and not an octet more, and returns the client's address.
 func readProxyHeader(r io.Reader, peer netip.AddrPort) (netip.AddrPort, error) {
 	b := make([]byte, proxyFixed, 256)
 	if _, err := io.ReadFull(r, b); err != nil {
@@ -53,8 +54,8 @@ func readProxyHeader(r io.Reader, peer netip.AddrPort) (netip.AddrPort, error) {
 	return client, nil
 }
 
-// proxied is the client that a PROXY header names; the peer itself if the proxy speaks for
-// itself. Version 2 only: version 1 is text, for TCP alone.
+// proxied returns the client that a PROXY header names, or the peer itself if the proxy connects on
+// its own behalf. It accepts only version 2: version 1 is text, for TCP alone.
 func proxied(h *proxyproto.Header, peer netip.AddrPort) (netip.AddrPort, bool) {
 	switch {
 	case h == nil || h.Version != 2:
@@ -71,7 +72,7 @@ func proxied(h *proxyproto.Header, peer netip.AddrPort) (netip.AddrPort, bool) {
 	return peer, false
 }
 
-// badProxy logs that a proxy sent no header, once for each.
+// badProxy logs that a proxy sent no valid header, once for each proxy.
 func (s *Spec) badProxy(from netip.Addr, err error) {
 	if s.Log != nil && s.Gate.proxies.first(from.Unmap()) {
 		s.Log.Warn("a proxy that is trusted sent no good PROXY header", "from", from.Unmap(),
@@ -86,7 +87,7 @@ type sources struct {
 	seen map[netip.Addr]struct{} // guarded by mu
 }
 
-// first reports whether an address is new here, and there is room to remember it.
+// first reports whether an address is new and there was room to remember it.
 func (s *sources) first(a netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

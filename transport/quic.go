@@ -1,4 +1,4 @@
-// Accepting QUIC connections, for DoQ and for DoH over HTTP/3.
+// The listener of QUIC connections, for DoQ and for DoH over HTTP/3.
 
 package transport
 
@@ -19,7 +19,7 @@ import (
 	"bailiwick/internal/limit"
 )
 
-// quicListener takes connections and serves each in a goroutine of its own.
+// quicListener accepts connections and serves each in a goroutine of its own.
 type quicListener struct {
 	spec     Spec
 	protocol Protocol
@@ -27,25 +27,25 @@ type quicListener struct {
 	quic     *quic.Transport
 	l        *quic.EarlyListener
 	serve    func(h Handler, c *quicConn)
-	excess   quic.ApplicationErrorCode // for a connection that is one too many
+	excess   quic.ApplicationErrorCode // error code of the application when a connection is refused
 	wg       sync.WaitGroup
 	losses   background // ends of connections that have lost their seats
 
 	mu     sync.Mutex
-	second int64 // that fresh counts; guarded by mu
+	second int64 // current second; guarded by mu
 	fresh  int   // connections begun in it; guarded by mu
 }
 
 // quicConn is a client's connection.
 type quicConn struct {
 	*quic.Conn
-	from  Client // as it came; the client may migrate
+	from  Client // address at the begin; the client may migrate
 	seat  *seat
 	owner *quicListener
 }
 
-// guest is a connection that has a seat. Its seat is counted from the first packet on, for what
-// comes before the end of the handshake takes memory too.
+// guest is a connection that has a seat. It has the seat from its first packet on, because the
+// handshake takes memory too.
 type guest struct {
 	seat *seat
 
@@ -56,15 +56,15 @@ type guest struct {
 
 type guestKey struct{}
 
-// errNoSeat says why a connection is refused.
+// errNoSeat is the error of a refused connection.
 var errNoSeat = errors.New("the client has its share of connections")
 
 // admit gives a new connection its seat, or refuses it.
 func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.Context, error) {
 	g := &guest{}
 	g.seat = l.spec.Gate.enter(l.protocol, func(why cause.Cause) {
-		// It is called from within the library too, which would wait for itself. If the listener is
-		// closed already, so is the connection.
+		// The library may call this function and would then wait for itself. If start returns
+		// false, the listener is closed and so is the connection.
 		_ = l.losses.start(func(context.Context) {
 			l.spec.Guard.Run(guard.Connection, func() { g.lose(why) })
 		})
@@ -78,14 +78,14 @@ func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.C
 	return context.WithValue(ctx, guestKey{}, g), nil
 }
 
-// grow reports whether a connection may send more before it is read: what its window grows by
-// counts as held.
+// grow reports whether a connection's window may grow. The growth counts as held.
 func grow(c *quic.Conn, octets uint64) bool {
 	g, ok := c.Context().Value(guestKey{}).(*guest)
 	return ok && g.seat.tryHold(int(octets))
 }
 
-// lose ends the connection because its seat or its memory is needed, as soon as it can be ended.
+// lose ends the connection because its seat or its memory is needed. It waits until the connection
+// can be ended.
 func (g *guest) lose(why cause.Cause) {
 	g.mu.Lock()
 	c := g.conn
@@ -96,7 +96,7 @@ func (g *guest) lose(why cause.Cause) {
 	}
 }
 
-// arrive notes the connection; false if its seat is lost.
+// arrive records the connection. It returns false if its seat is lost.
 func (g *guest) arrive(c *quicConn) bool {
 	g.mu.Lock()
 	g.conn = c
@@ -108,8 +108,7 @@ func (g *guest) arrive(c *quicConn) bool {
 	return lost == cause.None
 }
 
-// listenQUIC opens a listener. excess is the application's error code for a connection that is one
-// too many.
+// listenQUIC opens a listener. excess is the application's error code for a refused connection.
 func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	excess quic.ApplicationErrorCode, serve func(h Handler, c *quicConn)) (Listener, error) {
 	network := "udp4"
@@ -137,9 +136,9 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	return l, nil
 }
 
-// suspect reports whether a new connection has to show that its address is its own: once more begin
-// than usual, or the seats run short, or its client's share does: nobody is to use up that of
-// another.
+// suspect reports whether a new connection has to prove its address by a Retry: more connections
+// begin than usual, or seats run short, or its client is near its share. So nobody can use up the
+// share of another client by forged addresses.
 func (l *quicListener) suspect(from net.Addr) bool {
 	now := time.Now().Unix()
 	l.mu.Lock()
@@ -199,7 +198,7 @@ func (c *quicConn) end(code quic.ApplicationErrorCode, why cause.Cause) {
 	_ = c.CloseWithError(code, "")
 }
 
-// shaken counts the handshake once it is done; false if the connection ends before.
+// shaken waits for the handshake and counts it. It returns false if the connection ends before.
 func (c *quicConn) shaken() bool {
 	select {
 	case <-c.HandshakeComplete():

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quickAck acknowledges at once what has arrived on a TCP connection. A client that keeps Nagle's
-// algorithm (RFC 896) sends the rest of what it has to say only then, and the kernel would wait
-// 40 ms for an answer to send it along with.
+// quickAck acknowledges at once the data that has arrived on a TCP connection. A client with
+// Nagle's algorithm (RFC 896) sends the rest of its data only after that. The kernel would delay
+// the acknowledgement by 40 ms, to send it along with an answer.
 func quickAck(c net.Conn) {
 	t, ok := c.(*net.TCPConn)
 	if !ok {

@@ -4,5 +4,5 @@ package transport
 
 import "net"
 
-// quickAck does nothing: other systems have no such option.
+// quickAck does nothing: other systems lack the option.
 func quickAck(net.Conn) {}

@@ -1,11 +1,11 @@
-// The sockets that ask authorities on Linux: used again, yet each question leaves from a port of
-// its own.
+// The sockets that ask authorities on Linux. They are reused, yet each question leaves from a port
+// of its own.
 //
-// connect(2) gives a socket that has no port a random one, chosen by the kernel out of
-// net.ipv4.ip_local_port_range with its own random source; dissolving the association (AF_UNSPEC)
-// gives the port back. So a question costs two short system calls in place of the seven that a new
-// socket takes, and it is as hard to guess as from a new socket (RFC 5452, section 9.2): the port
-// is open for this question alone, and the kernel drops what comes from anyone but the server.
+// connect(2) gives a socket without a port a random one. The kernel chooses it from
+// net.ipv4.ip_local_port_range with its own random source. Dissolving the association (AF_UNSPEC)
+// gives the port back. So a question costs two short system calls instead of the seven that a new
+// socket takes. Its port is as hard to guess as with a new socket (RFC 5452, section 9.2): it is
+// open for this question alone, and the kernel drops packets from anyone but the server.
 
 package transport
 
@@ -26,14 +26,14 @@ import (
 // askers are the sockets of an exchanger, by address family.
 type askers struct{ v4, v6 idleSockets }
 
-// idleSockets are those that wait. They have no port.
+// idleSockets are the sockets that are kept for the next question. They have no port.
 type idleSockets struct {
 	mu     sync.Mutex
 	free   []*asker // guarded by mu
-	closed bool     // none waits any more; guarded by mu
+	closed bool     // no socket is kept any more; guarded by mu
 }
 
-// close closes the sockets that wait; those in use are closed when their questions end.
+// close closes the idle sockets. Those in use are closed when their questions end.
 func (a *askers) close() {
 	for _, pool := range []*idleSockets{&a.v4, &a.v6} {
 		pool.mu.Lock()
@@ -45,7 +45,7 @@ func (a *askers) close() {
 	}
 }
 
-// asker is a socket, and the question that it is asking.
+// asker is a socket and its question.
 type asker struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -53,14 +53,14 @@ type asker struct {
 	buf    [replySize]byte
 
 	server  netip.AddrPort
-	name    unix.RawSockaddrInet6 // for the kernel; large enough for IPv4
+	name    unix.RawSockaddrInet6 // address for the kernel; large enough for IPv4
 	size    uint32                // of name
 	request *Request
 	state   askerState
 	reply   []byte
 	err     error
 
-	// made once, as is the next: nothing is allocated for a question but its reply
+	// step and the next are created once: a question allocates nothing but its reply
 	step   func(fd uintptr) bool
 	cancel func()
 }
@@ -73,7 +73,7 @@ const (
 	askerDone
 )
 
-// get returns a socket that waits, or a new one.
+// get returns an idle socket, or a new one.
 func (a *askers) get(server netip.AddrPort) (*asker, error) {
 	pool := a.of(server)
 	pool.mu.Lock()
@@ -121,10 +121,10 @@ func (a *askers) put(s *asker) {
 	pool.free = append(pool.free, s)
 }
 
-// exchange asks a question. A socket about which there is any doubt afterwards is not used again.
+// exchange asks a question. It reuses the socket only if no doubt about its state remains.
 func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	server := netip.AddrPortFrom(r.Server.Addr().Unmap(), r.Server.Port())
-	// a link-local server: rare, and its interface is the library's business
+	// link-local servers are rare, and the standard library resolves their interface
 	if server.Addr().Zone() != "" {
 		return exchangeDialled(ctx, r, deadline)
 	}
@@ -136,8 +136,8 @@ func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) (
 	return a.wait(ctx, s, deadline)
 }
 
-// wait sends the question, if that was not done yet, and waits for the reply. The socket is given
-// up unless the question stays open.
+// wait sends the question unless it was sent before, and waits for the reply. Afterwards the socket
+// is idle or closed, unless the question stays open.
 func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte, error) {
 	if err := s.file.SetReadDeadline(deadline); err != nil {
 		s.file.Close()
@@ -162,7 +162,7 @@ func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte
 
 // keep leaves a question open whose time is over.
 func (a *askers) keep(s *asker) *Unanswered {
-	s.request.Into = nil // it belongs to who asked
+	s.request.Into = nil // its memory belongs to the caller
 	return &Unanswered{func(ctx context.Context, wait time.Duration) ([]byte, error) {
 		s.request.KeepOpen, s.err = false, nil
 		reply, err := a.wait(ctx, s, time.Now().Add(wait))
@@ -170,8 +170,8 @@ func (a *askers) keep(s *asker) *Unanswered {
 	}}
 }
 
-// progress sends the question, then reads what comes, and reports whether the exchange is over. A
-// question that is sent after the poller was armed cannot be answered unseen.
+// progress sends the question, then reads packets, and reports whether the exchange is over. The
+// poller is armed before the question is sent, so that no reply is missed.
 func (s *asker) progress(fd uintptr) bool {
 	if s.state == askerIdle {
 		if s.err = s.send(int(fd)); s.err != nil {
@@ -190,7 +190,7 @@ func (s *asker) progress(fd uintptr) bool {
 			return false
 		case errno != 0:
 			s.err = os.NewSyscallError("recvfrom", errno)
-		case from != s.server: // of an earlier question, while its port was given back
+		case from != s.server: // to an earlier question, received while its port was given back
 			continue
 		case !s.take(s.buf[:n]):
 			continue
@@ -200,14 +200,14 @@ func (s *asker) progress(fd uintptr) bool {
 	}
 }
 
-// take reads a packet from the server, and reports whether it decides the exchange.
+// take examines a packet from the server, and reports whether it decides the exchange.
 func (s *asker) take(packet []byte) bool {
 	var decided bool
 	s.reply, decided, s.err = s.request.answeredBy(packet)
 	return decided
 }
 
-// send gives the socket a port and the server, and sends the question.
+// send connects the socket to the server from a random port, and sends the question.
 func (s *asker) send(fd int) error {
 	if err := s.connect(fd, s.server); err != 0 {
 		return os.NewSyscallError("connect", err)
@@ -226,8 +226,8 @@ func (s *asker) send(fd int) error {
 	}
 }
 
-// leave returns the port to the system, and reports whether the socket can be used again: nothing
-// more came for it.
+// leave gives the port back to the system. It reports whether the socket can be reused, because no
+// further packet came.
 func (s *asker) leave() (clean bool) {
 	err := s.raw.Control(func(fd uintptr) {
 		if s.connect(int(fd), netip.AddrPort{}) != 0 {
@@ -239,8 +239,8 @@ func (s *asker) leave() (clean bool) {
 	return err == nil && clean
 }
 
-// connect associates the socket with a server, with none for the zero address. It does not block,
-// as no call here does: so the scheduler is not told of them, see udpReader.
+// connect associates the socket with a server; the zero address dissolves the association. No call
+// here blocks, so they bypass the scheduler; see batch.receive.
 func (s *asker) connect(fd int, server netip.AddrPort) syscall.Errno {
 	s.name, s.size = unix.RawSockaddrInet6{Family: unix.AF_UNSPEC}, unix.SizeofSockaddrInet6
 	switch {
@@ -258,12 +258,12 @@ func (s *asker) connect(fd int, server netip.AddrPort) syscall.Errno {
 	return errno
 }
 
-// setPort writes a port into name: it stands at the same place for both families, in network order.
+// setPort writes a port into name, in network order. It is at the same place for both families.
 func (s *asker) setPort(port uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name.Port))[:], port)
 }
 
-// receive reads a packet and where it came from.
+// receive reads a packet and its source address.
 func (s *asker) receive(fd int) (n int, from netip.AddrPort, errno syscall.Errno) {
 	s.size = unix.SizeofSockaddrInet6
 	r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),

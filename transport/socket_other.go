@@ -1,6 +1,6 @@
 //go:build !linux
 
-// The sockets that ask authorities on other systems: a new one for each question.
+// The sockets that ask authorities on other systems: each question has a new one.
 
 package transport
 
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// askers keep nothing here.
+// askers keeps no sockets here.
 type askers struct{}
 
 func (*askers) close() {}

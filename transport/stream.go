@@ -1,6 +1,6 @@
-// Messages behind their lengths (RFC 1035, section 4.2.2), on TCP and on TLS. Queries are
-// pipelined, answers leave in the order in which they are ready (RFC 7766, section 6.2.1.1), ready
-// ones without leaving the reader.
+// Messages with a length field (RFC 1035, section 4.2.2), on TCP and on TLS. Queries are pipelined.
+// Answers leave in the order in which they are ready (RFC 7766, section 6.2.1.1); the reader writes
+// prepared ones itself.
 
 package transport
 
@@ -14,7 +14,7 @@ import (
 	"bailiwick/wire"
 )
 
-// stream is one connection.
+// stream is the state of one connection.
 type stream struct {
 	engine
 	handler Handler
@@ -30,9 +30,9 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 	s.consume, s.overdue, s.halfClosed = s.messages, s.slow, true
 	s.finished = func() bool { return s.left <= 0 }
 	s.run(c, over)
-	// What was asked before the client ended its sending side is answered, as by Unbound. A client
-	// that has closed its connection (RFC 7766, section 6.2.4) looks the same until something is
-	// sent to it: the reset that this brings back ends what is still being resolved.
+	// Queries that came before the client ended its sending side are answered, as by Unbound. A
+	// client that has closed its connection (RFC 7766, section 6.2.4) cannot be distinguished until
+	// an answer is sent: the reset that comes back ends the remaining resolutions.
 	for range cap(s.slots) {
 		s.slots <- struct{}{}
 	}
@@ -42,9 +42,9 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 	_ = over.Close()
 }
 
-// messages answers the whole messages at the front of b.
+// messages answers the complete messages at the front of b.
 func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
-	// What RFC 7828 tells is what holds now.
+	// The idle time in answers (RFC 7828) is the present one.
 	s.from.Idle = uint16(s.seat.patience() / (100 * time.Millisecond))
 	for len(b) >= 2 && s.left > 0 {
 		n := int(binary.BigEndian.Uint16(b))
@@ -68,7 +68,7 @@ func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
 	return b, need, cause.None
 }
 
-// answer answers one message: at once if that can be, else when the answer is there.
+// answer answers one message, at once if possible.
 func (s *stream) answer(packet []byte) cause.Cause {
 	w := s.work
 	at := len(w.out)
@@ -88,7 +88,7 @@ func (s *stream) answer(packet []byte) cause.Cause {
 	return cause.None
 }
 
-// wait takes a place for a query of so many octets. While there is none nothing more is read.
+// wait takes a place for a query of that many octets. Nothing is read until there is one.
 func (s *stream) wait(octets int) waiting {
 	select {
 	case s.slots <- struct{}{}:
@@ -104,7 +104,7 @@ func (s *stream) wait(octets int) waiting {
 	return waiting{
 		s.client,
 		func(reply []byte) {
-			if reply != nil { // a client that is gone loses it
+			if reply != nil { // an error means that the client has gone
 				s.out.put(appendFrame(make([]byte, 0, len(reply)+2), reply))
 			}
 		},
@@ -117,7 +117,7 @@ func (s *stream) wait(octets int) waiting {
 }
 
 // readOut ends the writing side, and reads until the client has ended its own or lingerTime is
-// over: closing while something is unread would reset the connection, and the answers with it.
+// over. Closing with unread data would reset the connection and lose the answers.
 func (c *conn) readOut() {
 	t, ok := c.socket.(interface {
 		net.Conn
@@ -137,7 +137,7 @@ func (c *conn) readOut() {
 	limit.ReadOut.Met()
 }
 
-// appendFrame appends a message behind its length. The message may stand where it will be put.
+// appendFrame appends a message with its length. msg may already be at its place in b.
 func appendFrame(b, msg []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(msg))), msg...)
 }

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// overTCP is what DNS over TCP does.
+// overTCP implements DNS over TCP.
 type overTCP struct{}
 
 func (overTCP) open(s Spec) (Listener, error) {
 	return accept(TCP, s, func(h Handler, c *conn) { serveStream(h, c, c) })
 }
 
-// ask implements querier. Authorities have a connection for each question; servers that are asked
-// often, with a Peer, keep theirs.
+// ask implements querier. Each question to an authority has a connection of its own. Servers with a
+// Peer are asked often, and their connections stay open.
 func (overTCP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	deadline time.Time) ([]byte, error) {
 	if r.Peer == nil {

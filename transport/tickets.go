@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// Tickets derives ticket keys from a secret and the time, so that all servers of a fleet that share
-// the secret change keys together and take each other's tickets, without a word between them.
+// Tickets derives ticket keys from a secret and the time. So all servers of a fleet that share the
+// secret change keys together and accept each other's tickets, without communication.
 type Tickets struct {
 	secret   []byte
 	rotation time.Duration
-	epoch    int64 // of the keys given out last
+	epoch    int64 // of the keys returned last
 }
 
-// minTicketSecret is the least a secret may have, in octets.
+// minTicketSecret is the minimum length of a secret, in bytes.
 const minTicketSecret = 32
 
-// NewTickets returns keys that change every rotation. The file of the secret has at least 32
-// octets; a secret without a file is forgotten when the server ends.
+// NewTickets returns keys that change every rotation. The file of the secret has at least 32 bytes.
+// Without a file the secret is random, and is lost when the server ends.
 func NewTickets(c TicketConfig) (*Tickets, error) {
 	t := &Tickets{rotation: c.Rotation, epoch: -1}
 	if c.Secret == "" {
@@ -44,15 +44,15 @@ func NewTickets(c TicketConfig) (*Tickets, error) {
 	return t, nil
 }
 
-// Keys returns the keys of a time, and whether they differ from the last that were given out: the
-// present one first, to make tickets with, then that before and that after it, for tickets that are
-// a little older, or from a server whose clock is ahead.
+// Keys returns the keys of a time, and whether they differ from those returned last. The first is
+// the present key, which new tickets are made with. Then come the keys before and after it, for
+// tickets that are a little older, or from a server whose clock is ahead.
 func (t *Tickets) Keys(now time.Time) (keys [][32]byte, changed bool) {
 	epoch := now.UnixNano() / int64(t.rotation)
 	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
 		info := "bailiwick session ticket " + string(binary.BigEndian.AppendUint64(nil, uint64(e)))
 		k, err := hkdf.Key(sha256.New, t.secret, nil, info, 32)
-		if err != nil { // only lengths that HKDF cannot make are an error
+		if err != nil { // fails only for lengths that HKDF cannot make
 			panic("transport: " + err.Error())
 		}
 		keys = append(keys, [32]byte(k))

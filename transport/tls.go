@@ -15,7 +15,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// TLS is what all listeners that encrypt share: the certificates, and the keys of session tickets.
+// TLS holds the certificates and the session ticket keys of all listeners that encrypt.
 type TLS struct {
 	source CertificateSource
 
@@ -27,8 +27,8 @@ type TLS struct {
 // NewTLS returns TLS with certificates from a source. Session tickets are off until SetTicketKeys.
 func NewTLS(s CertificateSource) *TLS { return &TLS{source: s} }
 
-// config makes a listener's configuration (RFC 9325): TLS 1.2 with forward secrecy and
-// authenticated encryption only, or TLS 1.3.
+// config returns a listener's configuration (RFC 9325): TLS 1.3, or TLS 1.2 with forward secrecy
+// and authenticated encryption only.
 func (t *TLS) config(alpn ...string) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: alpn,
 		GetCertificate: t.source.Certificate,
@@ -46,8 +46,8 @@ func (t *TLS) config(alpn ...string) *tls.Config {
 	return c
 }
 
-// SetTicketKeys replaces the keys of session tickets, for all listeners: tickets are made with the
-// first and taken with any.
+// SetTicketKeys replaces the keys of session tickets for all listeners. Tickets are made with the
+// first key and accepted with any.
 func (t *TLS) SetTicketKeys(keys [][32]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,8 +57,8 @@ func (t *TLS) SetTicketKeys(keys [][32]byte) {
 	}
 }
 
-// handshake makes TLS of a connection; nil if that fails, or if a proxy that has to say inside of
-// it whom it speaks for does not.
+// handshake starts TLS on a connection. It returns nil if that fails, or if a proxy sends no valid
+// PROXY header inside TLS.
 func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
@@ -80,16 +80,15 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(cause.HandshakeTime)
 	case errors.Is(err, io.EOF), errors.Is(err,
-		net.ErrClosed): // it left, as health checks do, or was displaced
+		net.ErrClosed): // closed, as health checks do, or displaced
 	default:
 		c.end(cause.Handshake)
 	}
 	return nil
 }
 
-// Maintain keeps certificates and ticket keys fresh until the context ends: it looks at them every
-// so often, and when wake is sent to. What goes wrong is told to failed, and the old ones stay in
-// use.
+// Maintain keeps certificates and ticket keys fresh until the context ends. It checks them every so
+// often, and when wake receives. It reports errors to failed, and the old ones stay in use.
 func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{},
 	tickets *Tickets, failed func(error)) {
 	tick := time.NewTicker(every)

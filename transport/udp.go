@@ -23,18 +23,18 @@ type udpListener struct {
 	spec     Spec
 	addr     netip.AddrPort
 	ends     []endpoint
-	wildcard bool // at all addresses: each packet has to say which it came to
+	wildcard bool // at all addresses: each packet's control message has its destination
 	teams    []*udpTeam
-	closing  chan struct{} // is closed when no more is waited for
+	closing  chan struct{} // closed when the readers are to end
 	stop     sync.Once     // of reading
-	gone     sync.Once     // the sockets are closed: their numbers may be others' by now
+	gone     sync.Once     // sockets closed; the descriptors may be reused by now
 	wg       sync.WaitGroup
 }
 
-// overUDP is what DNS over UDP does.
+// overUDP implements DNS over UDP.
 type overUDP struct{}
 
-// open opens so many sockets at an address; the kernel spreads clients over them.
+// open opens the sockets of an address. The kernel distributes clients over them.
 func (overUDP) open(s Spec) (Listener, error) {
 	l := &udpListener{spec: s, addr: s.Addr, wildcard: s.Addr.Addr().IsUnspecified(),
 		closing: make(chan struct{})}
@@ -81,7 +81,7 @@ func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {
 	return nil
 }
 
-// formTeams divides the sockets among teams of readers.
+// formTeams divides the sockets into teams of readers.
 func (l *udpListener) formTeams() error {
 	for ends := range slices.Chunk(l.ends, teamSize) {
 		t, err := newTeam(l, ends)
@@ -93,7 +93,7 @@ func (l *udpListener) formTeams() error {
 	return nil
 }
 
-// release gives back what the system lent.
+// release closes the sockets and the teams.
 func (l *udpListener) release() {
 	for _, e := range l.ends {
 		e.close()
@@ -127,8 +127,8 @@ func (l *udpListener) Close() {
 	l.gone.Do(l.release)
 }
 
-// introduce finds out who the client is: the sender, or whom a trusted proxy speaks for in a header
-// before the query.
+// introduce determines the client of a packet: the sender, or the client that a trusted proxy names
+// in a header before the query.
 func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
 	if len(l.spec.ProxyFrom) == 0 || !trusted(l.spec.ProxyFrom, from.Addr()) {
 		return in, UDP.client(from), true

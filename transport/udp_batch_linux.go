@@ -1,4 +1,4 @@
-// Batches of UDP packets on Linux: one system call takes or gives up to batchSize of them
+// Batches of UDP packets on Linux: one system call receives or sends up to batchSize of them
 // (recvmmsg(2), sendmmsg(2)).
 
 package transport
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// batchSize is how many packets one system call takes or gives.
+// batchSize is how many packets one system call receives or sends.
 const batchSize = 32
 
 // message is the kernel's struct mmsghdr.
@@ -24,8 +24,8 @@ type message struct {
 	length uint32
 }
 
-// batch is room for packets of one direction. The kernel reads and writes it by address: it stays
-// where it is.
+// batch is the buffers of up to batchSize packets in one direction. The kernel accesses it by
+// address, so it must not move.
 type batch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec
@@ -51,10 +51,10 @@ func newBatch(control bool) *batch {
 	return b
 }
 
-// The calls do not wait, so the scheduler is not told of them: told, it may take the processor away
-// from one that lasts longer than 20 µs, as one that takes or gives a full batch does.
+// The calls do not block, so they bypass the scheduler. Otherwise the scheduler could take the
+// processor away from a call that lasts longer than 20 µs, as a full batch does.
 
-// receive takes what has arrived and counts it.
+// receive reads packets that have arrived and returns their number.
 func (b *batch) receive(fd int) int {
 	for i := range b.messages {
 		h := &b.messages[i].head
@@ -72,11 +72,11 @@ func (b *batch) receive(fd int) int {
 			return int(n)
 		case unix.EAGAIN:
 			return 0
-		} // interrupted, or an ICMP error of an earlier answer
+		} // interrupted, or an ICMP error after an earlier answer
 	}
 }
 
-// from is the sender of packet i.
+// from returns the sender of packet i.
 func (b *batch) from(i int) netip.AddrPort {
 	n := &b.names[i]
 	port := (*[2]byte)(unsafe.Pointer(&n.Port))
@@ -92,7 +92,7 @@ func (b *batch) from(i int) netip.AddrPort {
 	return netip.AddrPortFrom(a, p)
 }
 
-// control is the control message of packet i, which says which of our addresses it came to.
+// control returns the control message of packet i: the local address that it was sent to.
 func (b *batch) control(i int) []byte {
 	h := &b.messages[i].head
 	if h.Control == nil {
@@ -101,8 +101,8 @@ func (b *batch) control(i int) []byte {
 	return b.controls[i][:h.Controllen]
 }
 
-// put has a reply sent to where packet i of in came from, from the address that it came to: the
-// kernel takes the control message that it gave (ip(7), ipv6(7)).
+// put places a reply to packet i of in at index to. The reply is sent from the address that the
+// packet was sent to: the kernel accepts its own control message (ip(7), ipv6(7)).
 func (b *batch) put(to int, in *batch, i int, reply []byte) {
 	if len(reply) > 0 && &reply[0] != &b.buffers[to][0] {
 		if len(reply) > packetSize {
@@ -120,7 +120,7 @@ func (b *batch) put(to int, in *batch, i int, reply []byte) {
 	}
 }
 
-// send sends the first n packets. What cannot be sent is lost, as on the network.
+// send sends the first n packets. A packet that cannot be sent is lost, as on the network.
 func (b *batch) send(fd, n int) {
 	for sent := 0; sent < n; {
 		k, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
@@ -129,15 +129,15 @@ func (b *batch) send(fd, n int) {
 		case err == 0:
 			sent += int(k)
 		case !again(fd, err):
-			sent++ // this one cannot be sent, perhaps the next can
+			sent++ // skip it; the next may be sendable
 		}
 	}
 }
 
-// roomTime is how long an answer waits where too many are to be sent.
+// roomTime is how long an answer waits for room in a full send buffer.
 const roomTime = 10 * time.Millisecond
 
-// again reports whether to send again after an error, and if there was no room waits for some.
+// again reports whether to send again after an error. If the send buffer is full it waits for room.
 func again(fd int, err syscall.Errno) bool {
 	if err != unix.EAGAIN {
 		return err == unix.EINTR
@@ -147,20 +147,20 @@ func again(fd int, err syscall.Errno) bool {
 	return n > 0 || failed == unix.EINTR
 }
 
-// wayBack is where an answer that takes longer goes, and from which address.
+// wayBack is the destination and source address of an answer that has to be resolved.
 type wayBack struct {
 	name    unix.RawSockaddrInet6 // large enough for IPv4
 	namelen uint32
 	control []byte
 }
 
-// back is the way back of packet i.
+// back returns the addresses for an answer to packet i.
 func (b *batch) back(i int) *wayBack {
 	return &wayBack{name: b.names[i], namelen: b.messages[i].head.Namelen,
 		control: slices.Clone(b.control(i))}
 }
 
-// send sends the answer; one that cannot be sent is lost, as on the network.
+// send sends the answer. If it cannot be sent it is lost, as on the network.
 func (w *wayBack) send(e *endpoint, reply []byte) {
 	if len(reply) == 0 {
 		return

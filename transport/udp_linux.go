@@ -1,4 +1,4 @@
-// UDP on Linux: sockets.
+// UDP sockets on Linux.
 
 package transport
 
@@ -13,8 +13,8 @@ import (
 // maxSockets is how many sockets may share an address.
 const maxSockets = 1 << 10
 
-// setUDPOptions makes room for bursts, lets the sockets share the port, and asks for the
-// destination of packets where it is not the socket's own.
+// setUDPOptions enlarges the buffers for bursts, lets the sockets share the port, and requests the
+// destination of packets for a wildcard address.
 func setUDPOptions(fd int, network string, wildcard bool) error {
 	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF,
 		unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
@@ -36,8 +36,8 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 // endpoint is a socket of a listener.
 type endpoint struct {
 	fd   int             // for the readers, while the listener has any
-	file *os.File        // which the runtime's poller does not know
-	raw  syscall.RawConn // for late answers: it counts who uses the descriptor
+	file *os.File        // not in the runtime's poller
+	raw  syscall.RawConn // for late answers: it counts the users of the descriptor
 }
 
 // newEndpoint takes over a socket.
@@ -59,10 +59,10 @@ func newEndpoint(c *net.UDPConn) (e endpoint, err error) {
 	return e, err
 }
 
-// duplicate makes another descriptor of a file, which the runtime's poller is told of or not. Then
-// no descriptor of the file blocks, or all do.
+// duplicate returns another descriptor of a file, which is registered with the runtime's poller if
+// polled is set. Blocking mode belongs to the file, and so changes for all its descriptors.
 func duplicate(fd uintptr, polled bool) (*os.File, error) {
-	if err := unix.SetNonblock(int(fd), polled); err != nil { // by which os.NewFile decides
+	if err := unix.SetNonblock(int(fd), polled); err != nil { // decides whether os.NewFile polls
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	d, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
@@ -72,8 +72,8 @@ func duplicate(fd uintptr, polled bool) (*os.File, error) {
 	return os.NewFile(uintptr(d), "udp"), nil
 }
 
-// wake ends the wait of a reader. Shutting a socket down that is not connected is an error
-// (shutdown(2)), but wakes who waits.
+// wake ends the wait of a reader. shutdown(2) of an unconnected socket returns an error, but wakes
+// its readers.
 func (e endpoint) wake() { _ = unix.Shutdown(e.fd, unix.SHUT_RD) }
 
-func (e endpoint) close() { _ = e.file.Close() } // it is gone either way
+func (e endpoint) close() { _ = e.file.Close() } // an error changes nothing

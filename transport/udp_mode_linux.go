@@ -1,4 +1,4 @@
-// How a reader of UDP sockets waits for packets: a pure function from what it has measured.
+// The mode in which a reader of UDP sockets waits: a pure function of its measurements.
 //
 //	        called by another reader            waited < shareBelow: call one more
 //	rest -----------------------------> block <-----------------------------> share
@@ -10,15 +10,14 @@
 //	                                     poll
 //	                         quiet, and no other reader is there
 //
-// Quiet is a wait of maxWait without any packet, or an interval with less than lowerAt packets.
-// What leads out of block leads out of share too. Of a team that has begun, one reader at least
-// is not at rest.
+// Quiet is a wait of maxWait without any packet, or an interval with less than lowerAt packets. The
+// transitions out of block are those of share too. At least one reader of a team that has begun is
+// not at rest.
 //
-// What each mode brings, in CPU time a query and p99.9, at 20,000 hits a second: readers that
-// only poll need 13.8 µs and 1.7 ms, a reader for each socket that only blocks 12.4 µs and 2.4
-// ms, and all modes together 11.9 µs and 1.2 ms (docs/speed.md). At 1,000 a second polling
-// costs more, 50 µs against 30; but a reader that blocks wakes 300 times a second although
-// nothing comes.
+// The cost of each mode, in CPU time a query and p99.9, at 20,000 hits a second: readers that only
+// poll need 13.8 µs and 1.7 ms, a reader for each socket that only blocks 12.4 µs and 2.4 ms, and
+// all modes together 11.9 µs and 1.2 ms (docs/speed.md). At 1,000 a second polling costs more, 50
+// µs against 30; but a reader that blocks wakes 300 times a second even without packets.
 
 package transport
 
@@ -30,11 +29,11 @@ type mode uint8
 const (
 	// modeRest waits to be called by another reader.
 	modeRest mode = iota
-	// modePoll waits in the runtime's poller. While nothing comes it costs nothing, and no
-	// processor of the Go scheduler; but each packet wakes a thread, and that another to take its
-	// place.
+	// modePoll waits in the runtime's poller. While idle it costs nothing and occupies no processor
+	// of the Go scheduler. But each packet costs two thread wake-ups: the poller's thread, and the
+	// one that replaces it.
 	modePoll
-	// modeBlock waits in the kernel, in epoll_wait, and goes on at once. It keeps one of the
+	// modeBlock waits in the kernel, in epoll_wait, and continues at once. It occupies one of the
 	// scheduler's processors meanwhile.
 	modeBlock
 	// modeShare is modeBlock after another reader was called to help.
@@ -43,14 +42,14 @@ const (
 )
 
 const (
-	// interval is how long a reader measures before it decides again, and gives way to other
-	// goroutines. The scheduler takes the processor away from a thread that has not given way for
-	// 10 ms, and then looks every 20 µs whether it should again.
+	// interval is how long a reader measures before it decides again, and yields to other
+	// goroutines. The scheduler retakes the processor of a thread that has not yielded for 10 ms,
+	// and then checks every 20 µs whether to do so again.
 	interval = 4 * time.Millisecond
 	// maxWait is how long a wait in the kernel lasts without a packet: less than an interval.
 	maxWait = 3 * time.Millisecond
-	// raiseAt is how many packets in an interval, 4,000 a second, make a poller block: from there
-	// on waking threads costs more than a processor that waits.
+	// raiseAt is how many packets in an interval, 4,000 a second, make a poller block: above that,
+	// waking threads costs more than a processor that waits.
 	raiseAt = 16
 	// lowerAt is how many packets in an interval are too few to block: half of raiseAt, so that a
 	// steady rate does not change the mode back and forth.
@@ -59,23 +58,24 @@ const (
 	// quarter. Half brought no better p99.9, and cost a tenth more, as batches are smaller.
 	shareBelow = interval / 4
 	// restAbove is the time of an interval spent waiting, above which a reader leaves the packets
-	// to the others that block: three quarters, so that two who share what one can do do not both
-	// stay.
+	// to the other blocking readers: three quarters, so that two readers do not share what one can
+	// do.
 	restAbove = interval * 3 / 4
 )
 
-// sample is what a reader has measured, since the last time, and what the others of its team do.
+// sample is a reader's measurements since its last decision, and the modes of the others of its
+// team.
 type sample struct {
-	packets  int           // taken
+	packets  int           // packets received
 	waited   time.Duration // in the kernel, for packets
 	silent   bool          // maxWait has passed without a packet
-	noPoller bool          // the runtime's poller cannot be had: there is no descriptor for it
+	noPoller bool          // there is no descriptor for the runtime's poller
 
 	blocking int // other readers in modeBlock or modeShare
 	polling  int // other readers in modePoll
 }
 
-// next is how a reader goes on.
+// next returns the reader's next mode.
 func next(m mode, s sample) mode {
 	switch {
 	case m == modeRest: // it was called

@@ -1,7 +1,7 @@
 //go:build !linux
 
-// UDP where batches and socket options are not known: one socket an address, a packet a system
-// call, and answers from whatever address the system picks.
+// UDP on systems without batches and socket options: one socket for an address, one packet for a
+// system call, and answers from the address that the system chooses.
 
 package transport
 
@@ -22,17 +22,17 @@ const maxSockets = 1
 
 func setUDPOptions(int, string, bool) error { return nil }
 
-// Processors is how many of them the Go scheduler should have for so many cores.
+// Processors returns how many processors the Go scheduler should have for so many cores.
 func Processors(cores int) int { return cores }
 
-// endpoint is what is read from and written to.
+// endpoint is a socket of a listener.
 type endpoint struct{ *net.UDPConn }
 
 func newEndpoint(c *net.UDPConn) (endpoint, error) { return endpoint{c}, nil }
 
-func (e endpoint) close() { _ = e.Close() } // it is gone either way
+func (e endpoint) close() { _ = e.Close() } // an error changes nothing
 
-// lastReads is for how long what has arrived is read when the listener stops.
+// lastReads is how long packets that have arrived are still read when the listener stops.
 const lastReads = 20 * time.Millisecond
 
 // wake ends the reading soon. Setting a deadline fails on a closed socket only.
@@ -58,13 +58,13 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 func (t *udpTeam) start(h Handler) {
 	t.handler = h
 	t.listener.wg.Go(func() {
-		for open := true; open; { // a panic costs the packet that it came with
+		for open := true; open; { // a panic ends only the packet that caused it
 			t.listener.spec.Guard.Run(guard.Listener, func() { t.serve(); open = false })
 		}
 	})
 }
 
-func (t *udpTeam) close() {} // the socket is
+func (t *udpTeam) close() {} // the listener closes the socket
 
 // serve serves the socket until nothing more is to be read.
 func (t *udpTeam) serve() {
@@ -75,7 +75,7 @@ func (t *udpTeam) serve() {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return
 			}
-			continue // an ICMP error of an earlier answer
+			continue // an ICMP error after an earlier answer
 		}
 		packet, client, ok := t.listener.introduce(in[:n], from)
 		if !ok || len(packet) < wire.HeaderLen {

@@ -15,15 +15,15 @@ import (
 	"bailiwick/wire"
 )
 
-// Processors is how many of them the Go scheduler should have for so many cores: a reader that
-// waits in the kernel keeps its own, and what else there is to do has the cores'.
+// Processors returns how many processors the Go scheduler should have for so many cores: a reader
+// that waits in the kernel occupies one, and the other goroutines need as many as there are cores.
 func Processors(cores int) int { return 2 * cores }
 
 const (
-	// emptyBelow is how many packets at once say that there are likely no more: then waiting is
-	// cheaper than to look again.
+	// emptyBelow is the batch size below which a socket is likely empty. Then waiting is cheaper
+	// than reading again.
 	emptyBelow = 2
-	// maxBatches is how many batches are taken from a socket before the others are looked after.
+	// maxBatches is how many batches are read from a socket before the others have their turn.
 	maxBatches = 8
 )
 
@@ -31,12 +31,12 @@ const (
 // busy, and few enough that the lock of their epoll is not contended.
 const teamSize = 4
 
-// arrival is what readers wait for. It is edge-triggered, so that what one of them reads wakes no
-// other.
+// arrival is the event that readers wait for. It is edge-triggered, so that a packet that one of
+// them reads wakes no other.
 const arrival = unix.EPOLLIN | unix.EPOLLET
 
-// udpTeam are the readers of some sockets of a listener, as many as there are sockets. The kernel
-// wakes the one that came last to wait, and any of them takes from any socket.
+// udpTeam is the readers of some sockets of a listener, one for each socket. The kernel wakes the
+// reader that began to wait last, and each reads from any socket.
 type udpTeam struct {
 	listener *udpListener
 	ends     []endpoint
@@ -48,7 +48,7 @@ type udpTeam struct {
 	count [modes]int // readers, by mode; guarded by mu
 }
 
-// newTeam makes one for these sockets.
+// newTeam returns the team for these sockets.
 func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -66,9 +66,9 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	return t, nil
 }
 
-func (t *udpTeam) close() { _ = unix.Close(t.epoll) } // it is gone either way
+func (t *udpTeam) close() { _ = unix.Close(t.epoll) } // an error changes nothing
 
-// start has the readers run, and the first of them work.
+// start starts the readers; the first of them begins to work.
 func (t *udpTeam) start(h Handler) {
 	t.handler = h
 	t.call()
@@ -77,15 +77,15 @@ func (t *udpTeam) start(h Handler) {
 	}
 }
 
-// call has one more help, if there is one.
+// call wakes one more reader, if one rests.
 func (t *udpTeam) call() {
 	select {
 	case t.help <- struct{}{}:
-	default: // one is called already
+	default: // a call is pending already
 	}
 }
 
-// change decides how a reader goes on, by what it has measured and what the others do.
+// change returns a reader's next mode, from its sample and the modes of the others.
 func (t *udpTeam) change(m mode, s sample) mode {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,7 +96,7 @@ func (t *udpTeam) change(m mode, s sample) mode {
 	return m
 }
 
-// closed reports whether nothing more is to be read.
+// closed reports whether reading has ended.
 func (t *udpTeam) closed() bool {
 	select {
 	case <-t.listener.closing:
@@ -106,15 +106,15 @@ func (t *udpTeam) closed() bool {
 	}
 }
 
-// udpReader is one of a team.
+// udpReader is one reader of a team.
 type udpReader struct {
 	*udpTeam
-	own     int // the socket whose rest it reads when the listener stops
+	own     int // the socket that it reads to the end when the listener stops
 	in, out *batch
 	events  [teamSize]unix.EpollEvent
 	handed  bool      // a query went to the resolver
-	sample  sample    // of the interval
-	began   time.Time // the interval
+	sample  sample    // of the current interval
+	began   time.Time // start of the interval
 }
 
 func (t *udpTeam) newReader(own int) *udpReader {
@@ -122,8 +122,8 @@ func (t *udpTeam) newReader(own int) *udpReader {
 	return &udpReader{udpTeam: t, own: own, in: newBatch(w), out: newBatch(w)}
 }
 
-// run works in one mode after the other, until the listener is closed. Then it answers what has
-// arrived before.
+// run works in one mode after the other until the listener is closed. Then it answers the packets
+// that arrived before.
 func (r *udpReader) run() {
 	for m := modeRest; !r.closed(); m = r.change(m, r.sample) {
 		r.sample = sample{}
@@ -144,7 +144,7 @@ func (r *udpReader) run() {
 	}
 }
 
-// rest waits to be called.
+// rest waits for a call.
 func (r *udpReader) rest() {
 	select {
 	case <-r.help:
@@ -153,10 +153,11 @@ func (r *udpReader) rest() {
 	r.began = time.Now()
 }
 
-// block serves in the kernel for an interval, or until no packet has come for maxWait.
+// block reads packets for an interval, or until none has come for maxWait, and waits for them in
+// the kernel.
 func (r *udpReader) block() {
 	for last := r.began; !r.closed(); {
-		n := r.arrived(r.events[:1], maxWait) // one, so that others can take the next
+		n := r.arrived(r.events[:1], maxWait) // one event, so that others can take the next
 		woken := time.Now()
 		wait := woken.Sub(last)
 		if r.sample.silent = n == 0 && wait >= maxWait; r.sample.silent {
@@ -166,7 +167,7 @@ func (r *udpReader) block() {
 		r.serve(n)
 		last = time.Now()
 		over := last.Sub(r.began) >= interval
-		if over || r.handed { // what was handed over is for this processor to do
+		if over || r.handed { // let this processor run the resolver
 			r.handed = false
 			runtime.Gosched()
 		}
@@ -177,7 +178,7 @@ func (r *udpReader) block() {
 	}
 }
 
-// poll serves by the runtime's poller until that is not the way any more.
+// poll reads packets by the runtime's poller until the mode changes.
 func (r *udpReader) poll() {
 	defer func() { r.began = time.Now() }()
 	r.sample.noPoller = true
@@ -191,11 +192,11 @@ func (r *udpReader) poll() {
 		return
 	}
 	r.sample.noPoller = false
-	_ = raw.Read(r.polled) // nobody else closes it
+	_ = raw.Read(r.polled) // fails on a closed file only, and nobody else closes it
 }
 
-// polled serves what has arrived, and reports whether to poll no more. If not, the next packet
-// calls it again.
+// polled answers the packets that have arrived, and reports whether to stop polling. If not, the
+// poller calls it again for the next packet.
 func (r *udpReader) polled(uintptr) bool {
 	r.serve(r.arrived(r.events[:], 0))
 	now := time.Now()
@@ -209,7 +210,7 @@ func (r *udpReader) polled(uintptr) bool {
 	return r.closed()
 }
 
-// arrived finds sockets that something has arrived at, or waits for one.
+// arrived finds sockets with packets, or waits for one.
 func (r *udpReader) arrived(events []unix.EpollEvent, wait time.Duration) int {
 	n, err := unix.EpollWait(r.epoll, events, int(wait.Milliseconds()))
 	if err != nil {
@@ -218,7 +219,7 @@ func (r *udpReader) arrived(events []unix.EpollEvent, wait time.Duration) int {
 	return n
 }
 
-// serve looks after the first n sockets of events.
+// serve reads the sockets of the first n events.
 func (r *udpReader) serve(n int) {
 	for _, event := range r.events[:n] {
 		e := &r.ends[event.Fd]
@@ -226,14 +227,14 @@ func (r *udpReader) serve(n int) {
 		for i := 0; i < maxBatches && packets >= emptyBelow; i++ {
 			packets = r.batch(e)
 		}
-		if packets >= emptyBelow { // there may be more, of which the epoll has told already
+		if packets >= emptyBelow { // there may be more, and epoll will not report them again
 			_ = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_MOD, e.fd,
 				&unix.EpollEvent{Events: arrival, Fd: event.Fd})
 		}
 	}
 }
 
-// batch answers what has arrived at a socket, up to batchSize packets, and counts them.
+// batch answers packets that have arrived at a socket, up to batchSize, and returns their number.
 func (r *udpReader) batch(e *endpoint) int {
 	n := r.in.receive(e.fd)
 	answers := 0
@@ -245,9 +246,9 @@ func (r *udpReader) batch(e *endpoint) int {
 	return n
 }
 
-// answers answers packets from the first to before the last, where so many answers are there
-// already. It returns how far it came and how many there are: a panic costs the packet that it
-// came with.
+// answers answers the packets from first to before last; had is how many answers out holds already.
+// It returns the index of the next packet and the number of answers: a panic ends only the packet
+// that caused it.
 func (r *udpReader) answers(e *endpoint, first, last, had int) (i, answers int) {
 	i, answers = first, had
 	defer func() {
@@ -261,8 +262,8 @@ func (r *udpReader) answers(e *endpoint, first, last, had int) (i, answers int) 
 	return i, answers
 }
 
-// answer answers packet i, in out's place to if that can be done at once. It returns how many
-// places it took.
+// answer answers packet i, at index to of out if that can be done at once. It returns how many
+// indexes of out it used.
 func (r *udpReader) answer(e *endpoint, i, to int) int {
 	m := &r.in.messages[i]
 	packet, client, ok := r.listener.introduce(r.in.buffers[i][:m.length], r.in.from(i))

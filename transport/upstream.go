@@ -1,5 +1,5 @@
-// Servers that are asked over connections which stay open: forwarders, and authorities that were
-// found to encrypt.
+// Servers that are asked over connections that stay open: forwarders, and authorities that are
+// known to support encryption.
 
 package transport
 
@@ -18,16 +18,16 @@ import (
 	"bailiwick/internal/limit"
 )
 
-// Peer is who a server has to be. Servers with the same Peer share what is known of it:
-// connections, sessions.
+// Peer is the identity that a server has to prove. Servers with the same Peer share connections and
+// sessions.
 type Peer struct {
-	Name  string         // its certificate has to have it; "" if only pins count
-	Pins  [][32]byte     // SHA-256 of public keys, one of which it has to have (RFC 7858, 4.2)
-	Roots *x509.CertPool // who may vouch for it; nil: the system's
+	Name  string         // in its certificate; "" if only pins count
+	Pins  [][32]byte     // SHA-256 of public keys; it has to have one of them (RFC 7858, 4.2)
+	Roots *x509.CertPool // trusted certificate authorities; nil: the system's
 	Path  string         // of DoH
 }
 
-// Equal reports whether two are the same server as far as its identity goes; either may be nil.
+// Equal reports whether two peers have the same identity; either may be nil.
 func (p *Peer) Equal(o *Peer) bool {
 	if p == nil || o == nil {
 		return p == o
@@ -36,30 +36,30 @@ func (p *Peer) Equal(o *Peer) bool {
 		(p.Roots == nil) == (o.Roots == nil) && (p.Roots == nil || p.Roots.Equal(o.Roots))
 }
 
-// ErrIdentity reports whether a server is not who it has to be.
+// ErrIdentity reports that a server could not prove its identity.
 var ErrIdentity = errors.New("the server's certificate is not the one that is expected")
 
-// upstreamKey is what a connection is to.
+// upstreamKey identifies an upstream.
 type upstreamKey struct {
 	via    Protocol
 	server netip.AddrPort
 	peer   *Peer
 }
 
-// upstreams are the servers with connections.
+// upstreams holds the servers with connections that stay open.
 type upstreams struct {
 	owner background
 
 	mu       sync.Mutex
 	known    map[upstreamKey]upstream // guarded by mu
-	sessions tls.ClientSessionCache   // guarded by mu; it guards itself once it is there
+	sessions tls.ClientSessionCache   // guarded by mu until it is set; safe for concurrent use
 }
 
 // upstream asks one server.
 type upstream interface {
 	// exchange returns the reply with the ID of the query.
 	exchange(ctx context.Context, query []byte) ([]byte, error)
-	// lastAsked is when exchange was called last.
+	// lastAsked returns when exchange was called last.
 	lastAsked() time.Time
 	// close ends the connections. It does not wait for them.
 	close()
@@ -82,8 +82,8 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 	return up
 }
 
-// makeRoom has those give way that nobody has asked for upstreamIdle, for authorities come and go,
-// and if all are in use the one that was asked longest ago. The caller holds mu.
+// makeRoom closes upstreams that were not asked for upstreamIdle. If all are in use it closes the
+// one that was asked longest ago. The caller holds mu.
 func (u *upstreams) makeRoom() {
 	if len(u.known) < maxUpstreams {
 		return
@@ -106,8 +106,8 @@ func (u *upstreams) makeRoom() {
 	}
 }
 
-// Close ends the connections that are kept open, and the sockets that wait for a question, and
-// waits for the goroutines of all. Who still asks over such a connection gets an error.
+// Close ends the connections that are kept open and the idle sockets, and waits for their
+// goroutines. Questions on such connections end with an error.
 func (n *NetExchanger) Close() {
 	n.askers.close()
 	n.upstreams.close()
@@ -124,7 +124,7 @@ func (u *upstreams) close() {
 	u.owner.wg.Wait()
 }
 
-// keptOpen asks servers over connections that stay open.
+// keptOpen implements querier for protocols whose connections stay open.
 type keptOpen struct{}
 
 // ask implements querier.
@@ -140,12 +140,12 @@ func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time)
 	return n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
 }
 
-// tls makes the configuration for a server. Without a Peer nobody is expected (RFC 9539, section
-// 4.6.3.4: opportunistic encryption does not authenticate).
+// tls returns the configuration for a server. Without a Peer no identity is checked (RFC 9539,
+// section 4.6.3.4: opportunistic encryption does not authenticate).
 func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions,
 		ServerName: k.server.Addr().String()}
-	if !k.via.HTTP() { // which adds what it speaks by itself
+	if !k.via.HTTP() { // the HTTP libraries add theirs
 		c.NextProtos = []string{k.via.ALPN()}
 	}
 	if k.peer == nil {
@@ -156,7 +156,7 @@ func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	if k.peer.Name != "" {
 		c.ServerName = k.peer.Name
 	} else {
-		c.InsecureSkipVerify = true // what is verified is the pin
+		c.InsecureSkipVerify = true // the pin is verified instead
 	}
 	if len(k.peer.Pins) > 0 {
 		c.VerifyConnection = k.peer.verify
@@ -164,7 +164,7 @@ func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	return c
 }
 
-// verify looks for a pinned key: the server's own, or one of a chain that was verified.
+// verify checks for a pinned key: the server's own, or one in a verified chain.
 func (p *Peer) verify(s tls.ConnectionState) error {
 	candidates := s.PeerCertificates[:min(1, len(s.PeerCertificates))]
 	for _, chain := range s.VerifiedChains {
@@ -178,7 +178,7 @@ func (p *Peer) verify(s tls.ConnectionState) error {
 	return ErrIdentity
 }
 
-// identity turns what TLS says of a certificate into ErrIdentity.
+// identity converts TLS's certificate errors into ErrIdentity.
 func identity(err error) error {
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &cert) {

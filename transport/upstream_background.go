@@ -1,4 +1,4 @@
-// Goroutines and sockets in the background: who owns them, and ends them.
+// The goroutines and sockets in the background of an exchanger: their owner, and their end.
 
 package transport
 
@@ -18,19 +18,19 @@ import (
 // errClosed is the error of questions to an exchanger that is closed.
 var errClosed = errors.New("the exchanger is closed")
 
-// background owns goroutines, so that whoever closes what they work for can wait for them. Its zero
-// value is ready.
+// background owns goroutines, so that whoever closes their owner can wait for them. Its zero value
+// is ready to use.
 type background struct {
 	guard *guard.Guard // of the goroutines; set before any is started
 
 	mu     sync.Mutex
-	ctx    context.Context    // ends with close; guarded by mu, as is all below
+	ctx    context.Context    // ends with close; guarded by mu, as are all fields below
 	cancel context.CancelFunc // of ctx
 	closed bool
 	wg     sync.WaitGroup // of the goroutines; added to under mu
 }
 
-// start runs f in a goroutine that Close waits for; false if all have to end.
+// start runs f in a goroutine that Close waits for. It returns false after end.
 func (b *background) start(f func(context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +43,7 @@ func (b *background) start(f func(context.Context)) bool {
 	return true
 }
 
-// within has a context end with the exchanger, and Close wait for release.
+// within returns a context that ends with the exchanger too. Close waits for release.
 func (b *background) within(ctx context.Context) (_ context.Context, release func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -61,14 +61,14 @@ func (b *background) within(ctx context.Context) (_ context.Context, release fun
 	}, nil
 }
 
-// begin makes ctx. The caller holds mu.
+// begin creates ctx. The caller holds mu.
 func (b *background) begin() {
 	if b.ctx == nil {
 		b.ctx, b.cancel = context.WithCancel(context.Background())
 	}
 }
 
-// end has all goroutines end, and lets no more be started.
+// end ends all goroutines and refuses new ones.
 func (b *background) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +103,7 @@ func (b *background) dialTCP(ctx context.Context, server netip.AddrPort) (net.Co
 	return owned, nil
 }
 
-// ownedConn tells when it is closed.
+// ownedConn is a connection that reports its closing.
 type ownedConn struct {
 	net.Conn
 	once   sync.Once
@@ -115,8 +115,8 @@ func (c *ownedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// dialQUIC makes a connection from a socket of its own, which ends with it. Both end when over is
-// closed, or with the exchanger.
+// dialQUIC makes a connection from a socket of its own. Both end when over is closed, or with the
+// exchanger.
 func (b *background) dialQUIC(ctx context.Context, server netip.AddrPort, cfg *tls.Config,
 	over <-chan struct{}) (*quic.Conn, error) {
 	ctx, release, err := b.within(ctx)

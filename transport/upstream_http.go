@@ -20,15 +20,15 @@ import (
 	"bailiwick/wire"
 )
 
-// httpUpstream is a server that speaks DoH.
+// httpUpstream is a server that is asked over DoH.
 type httpUpstream struct {
 	url    string
 	client http.Client
 	idle   func()
-	asked  atomic.Int64 // last, as age has it
+	asked  atomic.Int64 // the age of the last question
 }
 
-// httpClient is an http.RoundTripper that keeps connections.
+// httpClient is an http.RoundTripper whose connections stay open.
 type httpClient interface {
 	http.RoundTripper
 	CloseIdleConnections()
@@ -40,7 +40,7 @@ func newHTTPUpstream(k upstreamKey, cfg *tls.Config, c httpClient) upstream {
 		client: http.Client{Transport: c}, idle: c.CloseIdleConnections}
 }
 
-// http3Client asks a server by HTTP/3.
+// http3Client returns a client that uses HTTP/3.
 func http3Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
 	dial := func(ctx context.Context, _ string, t *tls.Config, _ *quic.Config) (*quic.Conn, error) {
 		return o.dialQUIC(ctx, server, t, nil)
@@ -48,7 +48,7 @@ func http3Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClie
 	return &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: dial}
 }
 
-// http2Client asks a server by HTTP/2 and nothing older.
+// http2Client returns a client that uses HTTP/2 and no older version.
 func http2Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
 	var only http.Protocols
 	only.SetHTTP2(true)
@@ -60,7 +60,7 @@ func http2Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClie
 		}}
 }
 
-// defaultPath is that of most servers.
+// defaultPath is the path of most DoH servers.
 const defaultPath = "/dns-query"
 
 func (p *Peer) path() string {
@@ -72,7 +72,7 @@ func (p *Peer) path() string {
 
 func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
 	u.asked.Store(age(time.Now()))
-	// RFC 8484, section 4.1: ID 0, so that caches on the way know equal questions.
+	// RFC 8484, section 4.1: ID 0, so that HTTP caches recognise equal questions.
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.url,
 		bytes.NewReader(withID(query, 0, 0)))
 	if err != nil {
@@ -85,7 +85,7 @@ func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 	}
 	defer a.Body.Close()
 	if a.StatusCode != http.StatusOK || a.Header.Get("Content-Type") != mediaType {
-		// so that the connection can be used again
+		// so that the connection can be reused
 		_, _ = io.CopyN(io.Discard, a.Body, wire.MaxMessageLen)
 		return nil, fmt.Errorf("%w: status %d, %q", errBroken, a.StatusCode,
 			a.Header.Get("Content-Type"))
@@ -97,7 +97,7 @@ func (u *httpUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 	return checked(query, reply)
 }
 
-// checked is a reply with the ID of its query, if it is one.
+// checked returns a valid reply with the ID of its query.
 func checked(query, reply []byte) ([]byte, error) {
 	if len(reply) < wire.HeaderLen || len(reply) > wire.MaxMessageLen {
 		return nil, ErrSpoofed

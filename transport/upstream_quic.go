@@ -16,7 +16,7 @@ import (
 	"bailiwick/wire"
 )
 
-// quicUpstream is a server with its connection.
+// quicUpstream is a server with its QUIC connection.
 type quicUpstream struct {
 	key   upstreamKey
 	tls   *tls.Config
@@ -27,9 +27,9 @@ type quicUpstream struct {
 	asked time.Time // last; guarded by mu
 }
 
-// quicDial is a connection, perhaps still being made.
+// quicDial is a connection, established or in progress.
 type quicDial struct {
-	ready chan struct{} // closed when one of the next two is there
+	ready chan struct{} // closed when conn or err is set
 	conn  *quic.Conn
 	err   error
 	over  chan struct{} // closed when the connection is to end
@@ -39,7 +39,7 @@ func newQUICUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
 	return &quicUpstream{key: k, tls: cfg, owner: o}
 }
 
-// upstreamQUIC is the configuration of connections that we make.
+// upstreamQUIC returns the configuration of our connections to servers.
 func upstreamQUIC() *quic.Config {
 	return &quic.Config{HandshakeIdleTimeout: handshakeTime, MaxIdleTimeout: upstreamIdle,
 		MaxIncomingStreams: -1, DisablePathMTUDiscovery: true,
@@ -73,8 +73,8 @@ func (u *quicUpstream) exchange(ctx context.Context, query []byte) ([]byte, erro
 	}
 }
 
-// lost reports whether an exchange failed since its connection ended: its streams are told before
-// the connection's context is.
+// lost reports whether an exchange failed because its connection ended. The error of a stream comes
+// before the end of the connection's context.
 func lost(err error) bool {
 	var (
 		closed  *quic.ApplicationError
@@ -86,7 +86,7 @@ func lost(err error) bool {
 		errors.As(err, &unknown)
 }
 
-// dial returns the connection, or begins one.
+// dial returns the connection, or starts a new one.
 func (u *quicUpstream) dial() (d *quicDial, fresh bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -29,39 +29,39 @@ type streamUpstream struct {
 	asked time.Time     // last; guarded by mu
 }
 
-// streamConn is a connection to a server, perhaps still being made.
+// streamConn is a connection to a server, established or in progress.
 type streamConn struct {
 	server *streamUpstream
-	ready  chan struct{} // closed when conn or err is there
+	ready  chan struct{} // closed when conn or err is set
 
 	mu      sync.Mutex
 	conn    net.Conn
-	err     error // the connection cannot be used any more; guarded by mu, as is all below
+	err     error // the connection has failed; guarded by mu, as are all fields below
 	waiting map[uint16]*streamQuestion
-	replied bool // the server has answered something
-	silent  int  // questions in a row that nobody answered
+	replied bool // the server has answered a question
+	silent  int  // unanswered questions in a row
 	out     outbox
 }
 
-// streamQuestion is one that waits for its reply.
+// streamQuestion is a question that waits for its reply.
 type streamQuestion struct {
 	query []byte
-	got   chan []byte // closed if there will be none
+	got   chan []byte // closed if there will be no reply
 }
 
 func newStreamUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
 	return &streamUpstream{key: k, tls: cfg, owner: o}
 }
 
-// errBroken reports whether a connection ended under a question; another connection may do.
+// errBroken reports that a connection ended during a question; another connection may work.
 var errBroken = errors.New("the connection ended")
 
 func (u *streamUpstream) exchange(ctx context.Context, query []byte) ([]byte, error) {
 	for {
 		c, fresh := u.conn()
 		reply, err := c.exchange(ctx, query)
-		// RFC 7766, section 6.2.4: the server may close a connection that was idle just when it is
-		// used again.
+		// RFC 7766, section 6.2.4: the server may close an idle connection just when it is used
+		// again.
 		if errors.Is(err, errBroken) && !fresh && ctx.Err() == nil {
 			continue
 		}
@@ -86,7 +86,7 @@ func (u *streamUpstream) conn() (c *streamConn, fresh bool) {
 	}
 	if best == nil && len(u.conns) >= maxUpstreamConns {
 		limit.UpstreamConnections.Met()
-		return u.conns[0], false // all are full: it says so
+		return u.conns[0], false // all are full: its enter returns the error
 	}
 	c = &streamConn{server: u, ready: make(chan struct{}), waiting: map[uint16]*streamQuestion{}}
 	if u.owner.start(c.guarded) {
@@ -113,7 +113,7 @@ func (u *streamUpstream) close() {
 	}
 }
 
-// forget takes a connection out.
+// forget removes a connection.
 func (u *streamUpstream) forget(c *streamConn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -134,7 +134,7 @@ func (c *streamConn) load() int {
 	return len(c.waiting)
 }
 
-// guarded is run; a panic ends the connection, and its questions are asked again over another.
+// guarded runs run. A panic ends the connection, and its questions are asked again over another.
 func (c *streamConn) guarded(ctx context.Context) {
 	defer func() {
 		if !c.server.owner.guard.Caught(recover(), guard.Upstream) {
@@ -167,7 +167,7 @@ func (c *streamConn) run(ctx context.Context) {
 	c.fail(errBroken)
 }
 
-// made notes the connection, or why there is none.
+// made records the connection, or the error of its dial.
 func (c *streamConn) made(conn net.Conn, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,14 +181,14 @@ func (c *streamConn) made(conn net.Conn, err error) {
 	c.out.init(conn, nil, nil, func() { c.fail(errBroken) })
 }
 
-// goesOn reports whether more is to be read, and until when that is waited for.
+// goesOn reports whether more is to be read, and sets the deadline for it.
 func (c *streamConn) goesOn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err == nil && c.conn.SetReadDeadline(time.Now().Add(upstreamIdle)) == nil
 }
 
-// dial connects, for all who wait.
+// dial connects for all questions that wait.
 func (c *streamConn) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
@@ -205,8 +205,8 @@ func (c *streamConn) dial(ctx context.Context) (net.Conn, error) {
 	return t, nil
 }
 
-// fail ends the connection and whoever waits. The reader closes it: TLS may have to wait for a
-// write that is stuck.
+// fail ends the connection and its questions. The reader closes it: TLS may have to wait for a
+// blocked write.
 func (c *streamConn) fail(err error) {
 	c.server.forget(c)
 	c.mu.Lock()
@@ -223,7 +223,7 @@ func (c *streamConn) fail(err error) {
 	}
 }
 
-// deliver hands a reply to its question; false if the server makes no sense.
+// deliver hands a reply to its question. It returns false if the reply is invalid.
 func (c *streamConn) deliver(reply []byte) bool {
 	if len(reply) < 2 {
 		return false
@@ -270,7 +270,7 @@ func (c *streamConn) exchange(ctx context.Context, query []byte) ([]byte, error)
 	}
 }
 
-// enter gives a question an ID that nobody else on the connection has.
+// enter gives a question an ID that is unique on the connection.
 func (c *streamConn) enter(query []byte) (*streamQuestion, uint16, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -294,7 +294,8 @@ func (c *streamConn) enter(query []byte) (*streamQuestion, uint16, error) {
 	}
 }
 
-// leave gives a question up. A connection on which nothing is answered is given up too.
+// leave gives up a question. A connection with maxSilence unanswered questions in a row is given up
+// too.
 func (c *streamConn) leave(id uint16) {
 	c.mu.Lock()
 	delete(c.waiting, id)
