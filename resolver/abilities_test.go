@@ -10,8 +10,8 @@ import (
 	"bailiwick/wire"
 )
 
-// What a server cannot do is believed of two witnesses in a row, or of a proven one; whatever shows
-// that it can starts over, and so does a bogus answer.
+// That a server cannot do something is believed after two observations in a row, or one that is
+// proven. An observation that it can, or a bogus answer, resets the count.
 func TestDowngradesNeedWitnesses(t *testing.T) {
 	addr, zone := netip.MustParseAddr("192.0.2.1"), wire.MustParseName("example")
 	noEDNS := func(p profile) bool { return p.noEDNS }
@@ -58,8 +58,8 @@ func TestDowngradesNeedWitnesses(t *testing.T) {
 	}
 }
 
-// Silence is learnt without a sample (RFC 6298, section 5.5), once for what is out at the same
-// time, and a late reply is a sample.
+// A timeout backs off without a round-trip sample (RFC 6298, section 5.5), once for all questions
+// that are open at the same time, and a late reply is a sample.
 func TestRFC6298SilenceIsLearnt(t *testing.T) {
 	addr, zone := netip.MustParseAddr("192.0.2.1"), wire.MustParseName("example")
 	s, now := newInfraCache(1<<20), time.Now()
@@ -80,8 +80,8 @@ func TestRFC6298SilenceIsLearnt(t *testing.T) {
 	}
 }
 
-// Servers of several zones that have nothing to do with each other have to be late for the time
-// that unknown ones are given to grow, and one prompt reply ends that.
+// The time to wait for unknown servers grows only after servers of several unrelated zones were
+// late, and one prompt reply resets it.
 func TestRFC6298PaceOfTheProcess(t *testing.T) {
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 	unknown := netip.MustParseAddr("198.51.100.1")
@@ -109,7 +109,7 @@ func TestRFC6298PaceOfTheProcess(t *testing.T) {
 	}
 }
 
-// What is kept of a server counts as what it holds: faults of many zones, cookies, transports.
+// The size of a server's entry counts its zone faults, cookies and transports.
 func TestServersCountWhatTheyHoldUpToMaxZoneFaults(t *testing.T) {
 	s, now := newInfraCache(1<<20), time.Now()
 	addr := netip.MustParseAddr("192.0.2.1")
@@ -131,7 +131,7 @@ func TestServersCountWhatTheyHoldUpToMaxZoneFaults(t *testing.T) {
 	if s.cache.Stats().Entries != 1 {
 		t.Errorf("%d entries", s.cache.Stats().Entries)
 	}
-	// What has ended gives way first.
+	// Faults that have ended are dropped first.
 	later := now.Add(badTime + time.Second)
 	s.learn(addr, wire.MustParseName("late.example"), eventLame, 0, later)
 	if len(v.zones) != 1 {

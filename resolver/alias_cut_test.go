@@ -1,4 +1,4 @@
-// What comes along with an alias, beside what was asked for.
+// Proofs that come with an alias.
 
 package resolver_test
 
@@ -44,8 +44,8 @@ func exchange(t *testing.T, w *lab.World, name string, qtype uint16) *dns.Msg {
 }
 
 // A signed zone's server may serve an unsigned zone below it, and follow an alias into it: the
-// denial of the DS set comes with the alias, before anybody asks for it. It is proof like any
-// other, and is passed on (RFC 4035, section 3.1.4). If it does not verify, it is none.
+// denial of the DS set comes with the alias, without a question for it. It is a proof like any
+// other, and is passed on (RFC 4035, section 3.1.4). If it does not verify, it is ignored.
 func TestRFC4035DenialOfACutBesideAnAlias(t *testing.T) {
 	denials := map[string]lab.Denial{"NSEC": lab.NSEC, "NSEC3": lab.NSEC3,
 		"opt-out": lab.NSEC3OptOut}
@@ -138,8 +138,8 @@ func TestRFC8198DenialOfACutBesideAnAliasIsOfItsZone(t *testing.T) {
 	})
 }
 
-// Of the signatures of a set only so many are looked at, so no more are kept and sent to clients:
-// here those of an unsigned zone, which nobody judges.
+// No more signatures of a set are cached and sent to clients than the validator looks at: here
+// those of an unsigned zone, which are not validated.
 func TestSurplusSignaturesAreLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -1,4 +1,4 @@
-// What an answer made of several results holds.
+// The sets of an answer that is made of several results.
 
 package resolver_test
 
@@ -16,7 +16,7 @@ import (
 )
 
 // A chain may come through one DNAME twice, and its results may share an SOA and denials: the
-// answer has each set once (RFC 2181, section 5), from the servers and from memory.
+// answer has each set once (RFC 2181, section 5), from the servers and from the cache.
 func TestRFC2181AChainShowsASetOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -40,9 +40,9 @@ func TestRFC2181AChainShowsASetOnce(t *testing.T) {
 	})
 }
 
-// YXDOMAIN is said of a DNAME that makes a name too long (RFC 6672, section 2.2). Without a DNAME
-// it is no answer, whatever else the message holds: here a record that would be believed in
-// another message.
+// YXDOMAIN means that a DNAME makes a name too long (RFC 6672, section 2.2). Without a DNAME the
+// message is not an answer, whatever else it holds: here a record that would be believed in another
+// message.
 func TestRFC6672YXDOMAINWithoutDNAMEIsNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -62,8 +62,8 @@ func TestRFC6672YXDOMAINWithoutDNAMEIsNoAnswer(t *testing.T) {
 	})
 }
 
-// What a DNAME at a wildcard means is undefined (RFC 4592, section 4.4): one that is made of it is
-// not believed, though its signature and the wildcard's proof verify.
+// The meaning of a DNAME at a wildcard is undefined (RFC 4592, section 4.4): a DNAME that is
+// expanded from one is not believed, though its signature and the wildcard's proof verify.
 func TestRFC4592DNAMEMadeFromAWildcardIsBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -1,4 +1,4 @@
-// What the resolver does besides answering: whom it asks, how often, and what it remembers.
+// Which servers the resolver asks, how often, and what it caches.
 
 package resolver_test
 
@@ -29,7 +29,7 @@ func TestTranscriptOfAColdResolution(t *testing.T) {
 		if len(lines) != 7 {
 			t.Fatalf("asked\n%s", strings.Join(lines, "\n"))
 		}
-		slices.Sort(lines[1:3]) // a zone's keys are asked for beside what they will judge
+		slices.Sort(lines[1:3]) // a zone's keys are fetched in parallel to its data
 		slices.Sort(lines[3:5])
 		slices.Sort(lines[5:])
 		want := "127.53.0.2 . NS\n127.53.0.2 . DNSKEY\n127.53.0.2 example. A\n" +
@@ -49,7 +49,7 @@ func TestTranscriptOfAColdResolution(t *testing.T) {
 	})
 }
 
-// CD=1 returns bogus data, and nobody else ever sees them (RFC 4035, section 3.2.2).
+// CD=1 returns bogus data, and no other query ever gets them (RFC 4035, section 3.2.2).
 func TestCheckingDisabledPoisonsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -63,7 +63,7 @@ func TestCheckingDisabledPoisonsNobody(t *testing.T) {
 				t.Fatalf("CD=0 after CD=1: %s", a.RCode)
 			}
 		}
-		// What is good is shared the other way.
+		// Validated data are used for queries with CD=1.
 		in.resolve("www.secure.example.", wire.TypeA)
 		in.transcript()
 		if a := in.ask("www.secure.example.", wire.TypeA,
@@ -115,8 +115,8 @@ func TestOneFlight(t *testing.T) {
 	})
 }
 
-// A zone with a trust anchor of its own is secure though its delegation is not, whatever is
-// remembered of that; a zone below an unsigned one never is.
+// A zone with a trust anchor of its own is secure though its delegation is not, whatever is cached
+// of the delegation; a zone below an unsigned one never is.
 func TestIslandOfSecurity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -146,8 +146,8 @@ func TestIslandOfSecurity(t *testing.T) {
 	})
 }
 
-// A secure delegation's keys are asked for beside the answer that they will judge: one round trip
-// in place of two, and no question more.
+// A secure delegation's keys are fetched in parallel to the answer that they will validate: one
+// round trip in place of two, and no additional question.
 func TestKeysAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -170,7 +170,7 @@ func TestKeysAhead(t *testing.T) {
 	})
 }
 
-// Whatever the servers do, a client hears something within five seconds, and a query costs no more
+// Whatever the servers do, a client is answered within five seconds, and a query spends no more
 // than its budget.
 func TestBudgetHolds(t *testing.T) {
 	for _, name := range []string{"www.dead.faulty.", "www.one-good.faulty.",
@@ -204,7 +204,7 @@ func TestReferralBomb(t *testing.T) {
 	})
 }
 
-// RFC 8198 and RFC 8020: what is proven not to exist is not asked for again.
+// RFC 8198 and RFC 8020: names that are proven not to exist are not asked for again.
 func TestAggressiveDenial(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
 		synctest.Test(t, func(t *testing.T) {
@@ -257,7 +257,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// In the last tenth of its time an answer is resolved anew, once, while clients have the old one.
+// In the last tenth of its lifetime an answer is resolved anew, once, while clients get the old
+// one.
 func TestPrefetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) { c.Prefetch = true })
@@ -280,7 +281,7 @@ func TestPrefetch(t *testing.T) {
 	})
 }
 
-// Beyond the limit on resolutions the oldest give way, and say why.
+// Beyond the limit on resolutions the oldest are ended, and their failures have the cause.
 func TestMaxFlightsOldestGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) { c.MaxFlights = 1 })
@@ -293,14 +294,14 @@ func TestMaxFlightsOldestGiveWay(t *testing.T) {
 		if a := <-done; a.RCode != servFail || a.Failure.Cause != cause.Overload {
 			t.Errorf("the older: %s %v", a.RCode, a.Failure)
 		}
-		// It is not remembered against the name.
+		// The failure is not remembered against the name.
 		if a := in.resolve("www.dead.faulty.", wire.TypeA); a.Failure.Cause != cause.Timeout {
 			t.Errorf("later: %v", a.Failure)
 		}
 	})
 }
 
-// A client that goes away does not take the fetch with it from others.
+// A client that leaves does not end the fetch that others wait for.
 func TestClientGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -319,7 +320,7 @@ func TestClientGone(t *testing.T) {
 	})
 }
 
-// Same story, different weather: other settings, the same verdicts.
+// Other settings give the same verdicts.
 func TestSameVerdictsWithOtherSettings(t *testing.T) {
 	for name, change := range map[string]func(*resolver.Config){
 		"no minimisation":     func(c *resolver.Config) { c.Minimise = resolver.MinimiseOff },
@@ -352,7 +353,7 @@ func TestSameVerdictsWithOtherSettings(t *testing.T) {
 	}
 }
 
-// A cache that holds next to nothing makes answers slow, never wrong.
+// A tiny cache makes answers slow, never wrong.
 func TestEvictionBreaksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -390,7 +391,7 @@ func TestIPv6(t *testing.T) {
 	})
 }
 
-// spoofer answers every question to one zone's servers with what it likes.
+// spoofer answers every question to one zone's servers with forged messages.
 type spoofer struct {
 	*lab.World
 	change func(*wire.Message, []byte) []byte
@@ -426,8 +427,8 @@ func add(m *wire.Message, b []byte, section int, sets ...*wire.RRset) []byte {
 	return out.Finish()
 }
 
-// Records that a server has no business to give are never believed: promiscuous NS beside an answer
-// (CVE-2025-11411), foreign addresses, an NS set for the parent.
+// Records outside the server's bailiwick are never believed: promiscuous NS sets with an answer
+// (CVE-2025-11411), addresses of other zones, an NS set for the parent.
 func TestPoisonIsNotKept(t *testing.T) {
 	rr := func(name string, t wire.Type, rdata []byte) *wire.RRset {
 		s := &wire.RRset{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN, TTL: 86400}
@@ -485,8 +486,8 @@ func TestPoisonIsNotKept(t *testing.T) {
 	}
 }
 
-// A delegation ends when the parent's TTL does, whatever the child says of itself (ghost domains,
-// CVE-2012-1033).
+// A delegation ends when the parent's TTL does, whatever the child's own NS set says (ghost
+// domains, CVE-2012-1033).
 func TestDelegationEndsWithTheParents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)

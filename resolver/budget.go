@@ -87,7 +87,7 @@ func (b *budget) pay() *cause.Failure {
 		}
 		p.end(f)
 		if f := b.err(); f != nil {
-			return f // nobody else waits
+			return f // no other waiter is left
 		}
 	}
 	return nil
@@ -105,7 +105,7 @@ func (b *budget) Charge(limit cause.Cause, take func(*validator.Budget, int32) b
 	for p := b.payer.Load(); p != nil && !take(p.validation, n); p = b.payer.Load() {
 		p.end(&cause.Failure{Cause: limit})
 		if b.err() != nil {
-			return false // nobody else waits
+			return false // no other waiter is left
 		}
 	}
 	return true

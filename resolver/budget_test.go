@@ -9,8 +9,9 @@ import (
 	"bailiwick/wire"
 )
 
-// KeyTrap (CVE-2023-50387): what a fetch spends on judging is charged to the client that waits
-// longest. One that cannot pay is over, and the next pays; with the last of them the fetch ends.
+// KeyTrap (CVE-2023-50387): the validation work of a fetch is charged to the client that waits
+// longest. A client that cannot pay is ended, and the next pays; the fetch ends with the last of
+// them.
 func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 	all := newFetches(nil, 1)
 	var first, second budget

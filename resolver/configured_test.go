@@ -1,5 +1,5 @@
-// Zones that the operator configured are trees of their own: nothing that was learnt in the
-// public tree takes their names away, and nothing that a forwarder says reaches beyond its zone.
+// Zones that the operator configured are trees of their own: data of the public tree do not hide
+// their names, and a forwarder's data are not used outside its zone.
 
 package resolver_test
 
@@ -20,9 +20,9 @@ import (
 	"bailiwick/wire"
 )
 
-// office is an internet with an enterprise beside it. Its private zones corp., inside.example.
-// and lan. are on a server that no public delegation leads to. They do not exist publicly, but
-// for inside.example., which publicly is an alias.
+// office is an internet and an enterprise. The private zones corp., inside.example. and lan. are on
+// a server that no public delegation leads to. They do not exist publicly, except for
+// inside.example., which is an alias there.
 type office struct {
 	*internet
 	private netip.AddrPort
@@ -101,9 +101,9 @@ func (o *office) wantHosts(t *testing.T, after string) {
 	}
 }
 
-// RFC 4035, section 3.1.4.1: DS at a zone's apex is the parent's. Any validating client behind us
-// asks for it, and the parent's answer speaks for the parent's tree: a denial of the name, or an
-// alias in its place, takes nothing away from the private zone.
+// RFC 4035, section 3.1.4.1: DS at a zone's apex is the parent's. Validating clients of the
+// resolver ask for it, and the answer belongs to the parent's tree: a denial of the name, or an
+// alias in its place, does not hide names of the private zone.
 func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 	for _, forward := range []bool{true, false} {
 		for _, cd := range []bool{false, true} {
@@ -135,7 +135,7 @@ func TestConfiguredZoneSurvivesTheParentsDSAnswer(t *testing.T) {
 	}
 }
 
-// What the public tree denies, redirects or delegates above a private zone is no answer for the
+// Denials, aliases and delegations of the public tree above a private zone are not used for the
 // zone.
 func TestConfiguredZoneSurvivesPublicDataAboveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,8 @@ func TestConfiguredZoneSurvivesPublicDataAboveIt(t *testing.T) {
 	})
 }
 
-// A private zone's own denial of its apex is no answer for DS there, which is the parent's.
+// A private zone's denial at its apex does not answer a question for DS there, which is the
+// parent's.
 func TestConfiguredZoneDoesNotAnswerForItsDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, nil)
@@ -165,8 +166,8 @@ func TestConfiguredZoneDoesNotAnswerForItsDS(t *testing.T) {
 	})
 }
 
-// forwarderFor makes a server a resolver for a world: it answers with what the authority of a
-// zone says.
+// forwarderFor makes a server a resolver for a world: it answers with the replies of a zone's
+// authority.
 func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	c := q.Copy()
 	c.SetEdns0(1232, true)
@@ -189,8 +190,8 @@ func forwarderFor(w *lab.World, authority netip.Addr, q *dns.Msg) *dns.Msg {
 	return m
 }
 
-// A forwarder for a name that does not exist publicly proves so with the zone above. That judges
-// the question, and denies nothing else: neither other names nor other types (CVE-2021-25220,
+// A forwarder for a name that does not exist publicly proves that with denials of the zone above.
+// They validate the answer, and deny neither other names nor other types (CVE-2021-25220,
 // MaginotDNS).
 func TestForwarderDeniesWithAZoneAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -260,7 +261,7 @@ func TestFallbackOfAConfiguredZoneDeniesNoMoreThanItsQuestion(t *testing.T) {
 	})
 }
 
-// An unsigned denial of a forwarder brings no SOA of a zone above its own.
+// The SOA of a zone above its own is dropped from an unsigned denial of a forwarder.
 func TestForwarderDoesNotSpeakForUnsignedZonesAbove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

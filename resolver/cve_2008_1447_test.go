@@ -1,6 +1,6 @@
-// Kaminsky's attack (CVE-2008-1447) and its like: somebody who sees none of our questions has us
-// ask for names of his choice, and sends replies in the name of the servers (RFC 5452). The zone is
-// not signed: nothing but what is to be guessed stands between him and the cache.
+// Kaminsky's attack (CVE-2008-1447) and its like: an attacker who cannot see the resolver's
+// questions has it ask for names of his choice, and sends replies with the servers' addresses (RFC
+// 5452). The zone is not signed: only the values that he has to guess protect the cache.
 
 package resolver_test
 
@@ -28,8 +28,8 @@ const victim = "victim.example."
 // evil is an address of the attacker's.
 var evil = netip.MustParseAddr("203.0.113.66")
 
-// attacked is the lab's internet with a victim, whose servers an off-path attacker speaks for while
-// attack is set.
+// attacked is the lab's internet with a victim zone. An off-path attacker forges replies of its
+// servers while attack is set.
 type attacked struct {
 	*internet
 	path   *lab.OffPath
@@ -112,7 +112,7 @@ func right(m *dns.Msg) lab.Forgery {
 	return lab.Forgery{Message: m, Port: true, ID: true, Case: true, Cookie: true}
 }
 
-// expectTruth resolves names of the victim, which the attacker must not have taken.
+// expectTruth resolves names of the victim, which must not have forged data.
 func (at *attacked) expectTruth(names ...string) {
 	at.t.Helper()
 	at.set(nil)
@@ -127,8 +127,8 @@ func (at *attacked) expectTruth(names ...string) {
 }
 
 // With the port and the letter case known, an attacker has three guesses at the ID of a question,
-// and then it is asked over TCP: the fourth, though right, is not heard. So it is with each of the
-// names that he has us ask for.
+// and then it is asked over TCP: the fourth guess, though right, is ignored. That holds for each of
+// the names that he has the resolver ask for.
 func TestCVE20081447FourthGuessIsNotHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := underAttack(t, nil)
@@ -151,8 +151,8 @@ func TestCVE20081447FourthGuessIsNotHeard(t *testing.T) {
 	})
 }
 
-// A packet that comes to another port than that of the question is not even a guess: there may be
-// any number of them.
+// A packet that comes to another port than that of the question does not count as a guess, however
+// many there are.
 func TestRFC5452OtherPortsAreNoGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := underAttack(t, nil)
@@ -171,8 +171,8 @@ func TestRFC5452OtherPortsAreNoGuesses(t *testing.T) {
 	})
 }
 
-// With port and ID right, each of the other two is still in the way: the letter case, and the
-// cookie of a server that is known to return it.
+// With port and ID right, the letter case still protects, and so does the cookie of a server that
+// is known to return it.
 func TestRFC5452LuckyGuessLacksOneThing(t *testing.T) {
 	noCase := func(f *lab.Forgery) { f.Case, f.Cookie = false, false }
 	for name, c := range map[string]struct {
@@ -205,8 +205,8 @@ func TestRFC5452LuckyGuessLacksOneThing(t *testing.T) {
 	}
 }
 
-// The hit that nothing could prevent gives the attacker the name that he has had us ask for. It
-// does not give him the zone, its servers, or another name, whatever stands beside the answer.
+// A forgery with everything right gives the attacker the one name that was asked for. It does not
+// give him the zone, its servers, or another name, whatever else the message has.
 func TestCVE20081447HitTakesOneName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := underAttack(t, nil)
@@ -220,9 +220,9 @@ func TestCVE20081447HitTakesOneName(t *testing.T) {
 }
 
 // Forged referrals, all guesses right: to the zone itself with another server, upwards, sideways,
-// and below the zone with glue for other names. None takes more than what is below its cut (RFC
-// 2181, section 5.4.1; RFC 5452, section 6), and none makes the zone's own delegation live longer
-// (ghost domains, CVE-2012-1033).
+// and below the zone with glue for other names. None takes names outside its cut (RFC 2181, section
+// 5.4.1; RFC 5452, section 6), and none makes the zone's own delegation live longer (ghost domains,
+// CVE-2012-1033).
 func TestCVE20081447ForgedReferralTakesNoZone(t *testing.T) {
 	glue := func(owner string) string { return fmt.Sprintf("%s 86400 A %s", owner, evil) }
 	for name, attack := range map[string]func(lab.Target) []lab.Forgery{
@@ -260,8 +260,8 @@ func TestCVE20081447ForgedReferralTakesNoZone(t *testing.T) {
 	}
 }
 
-// A forged referral to many name servers makes us ask their zone no more often than one from the
-// zone itself would (NXNSAttack, CVE-2020-8616).
+// A forged referral to many name servers makes the resolver ask their zone no more often than one
+// from the zone itself would (NXNSAttack, CVE-2020-8616).
 func TestCVE20208616ForgedReferralIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := underAttack(t, nil)
@@ -286,8 +286,8 @@ func TestCVE20208616ForgedReferralIsBounded(t *testing.T) {
 	})
 }
 
-// RFC 5452, section 5: many equal questions at once are many chances for each guess (the birthday
-// attack). However many clients ask, one is open.
+// RFC 5452, section 5: many equal questions at once give each guess many chances (the birthday
+// attack). However many clients ask, only one question is open.
 func TestRFC5452BirthdayOfEqualQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := underAttack(t, lab.ServerFaults{lab.Slow})
@@ -311,8 +311,8 @@ func TestRFC5452BirthdayOfEqualQuestions(t *testing.T) {
 	})
 }
 
-// One forged error, all guesses but the cookie's right, takes no protection from the questions that
-// follow: EDNS and DO, the cookie, the letter case. The name is answered all the same.
+// One forged error, with all guesses but the cookie's right, does not remove protection from later
+// questions: EDNS and DO, the cookie, the letter case. The name is still answered.
 func TestRFC5452ForgedErrorTakesNoProtection(t *testing.T) {
 	errs := map[string]func(*dns.Msg){
 		"truncated": func(m *dns.Msg) { m.Truncated = true },

@@ -1,5 +1,5 @@
-// Ghost domains (CVE-2012-1033) and phoenix domains: a delegation that its parent took back is
-// not used any longer than the parent said, however the child's servers answer.
+// Ghost domains (CVE-2012-1033) and phoenix domains: a delegation that the parent has withdrawn is
+// not used longer than the parent's TTL, whatever the child's servers answer.
 
 package resolver_test
 
@@ -31,9 +31,9 @@ func TestGhostDelegationLearntLateEndsWithTheParents(t *testing.T) {
 	})
 }
 
-// The answer of a revoked zone's server comes late: by then its parent's delegation has been
-// learnt anew, and the zone's is not renewed by it. Its own lifetime is that of the delegation
-// that was asked.
+// The answer of a revoked zone's server comes late, when the parent's delegation has been learnt
+// anew. It does not renew the zone's delegation, which lasts as long as the one that was in use for
+// the question.
 func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -74,8 +74,8 @@ func TestPhoenixSlowReferralIsBoundByTheDelegationThatWasAsked(t *testing.T) {
 	})
 }
 
-// A zone has a new owner, and its parent delegates to a server of the same name at another
-// address. The address that the former owner gave his server, for a day, is not asked beside it
+// A zone has a new owner, and its parent delegates to a server of the same name at another address.
+// The address that the former owner gave his server, with a TTL of a day, is not asked any more
 // (CVE-2026-40622).
 func TestCVE2026_40622GhostByGlue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestCVE2026_40622GhostByGlue(t *testing.T) {
 					r.Header().Ttl = 86400
 				}
 			case in.Server == later:
-				m = new(dns.Msg).SetRcode(in.Query, dns.RcodeServerFailure) // not set up yet
+				m = new(dns.Msg).SetRcode(in.Query, dns.RcodeServerFailure) // no zone yet
 			default:
 				return lab.Reply{}, false
 			}

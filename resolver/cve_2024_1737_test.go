@@ -14,7 +14,7 @@ import (
 )
 
 // largeWorld has a signed zone and an unsigned one with large sets: SRV of a large directory, TXT
-// of a vendor of lists.
+// of a vendor's block lists.
 func largeWorld() *lab.World {
 	var b strings.Builder
 	for i := range 600 {
@@ -29,8 +29,8 @@ func largeWorld() *lab.World {
 	return w
 }
 
-// A set may be as large as a message. It is answered whole, signed or not, from its server and from
-// the cache, and nobody is blamed for it: the server is asked the next question too.
+// A set may be as large as a message. It is answered in full, signed or not, from its server and
+// from the cache, and counts as no fault: the server is asked the next question too.
 func TestCVE20241737LargeSetIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, largeWorld(), nil)
@@ -56,7 +56,7 @@ func TestCVE20241737LargeSetIsAnswered(t *testing.T) {
 	})
 }
 
-// As many address sets in the additional section as the SRV set has targets make no difference.
+// An address set for each target of the SRV set in the additional section makes no difference.
 func TestCVE20241737ManySetsBesideAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := largeWorld()

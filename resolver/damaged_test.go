@@ -1,4 +1,4 @@
-// Records that cannot be of their type.
+// Records that do not fit their type.
 
 package resolver_test
 
@@ -16,8 +16,8 @@ import (
 )
 
 // A record that is too short for its type is left out of its set (RFC 3597, section 4 lets no one
-// guess what it means). What is left is served if nothing is signed, and is bogus if it is, with
-// the reason: the signature may well cover what was left out.
+// guess what it means). The rest is served if the set is unsigned. A signed set is bogus, with the
+// reason: the signature may cover the record that was left out.
 func TestAMalformedRecordIsTheReasonOfABogusSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -32,7 +32,7 @@ func TestAMalformedRecordIsTheReasonOfABogusSet(t *testing.T) {
 			if dns.CanonicalName(q.Name) == "www.secure.example." {
 				for _, rr := range m.Answer {
 					if sig, ok := rr.(*dns.RRSIG); ok {
-						sig.Signature = "AAAA" + sig.Signature[4:] // over both, for all we know
+						sig.Signature = "AAAA" + sig.Signature[4:] // it does not verify
 					}
 				}
 			}

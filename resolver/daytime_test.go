@@ -13,9 +13,9 @@ import (
 	"bailiwick/wire"
 )
 
-// What is known of a zone rests on the signatures of its DS or their denial, and of its keys; it
-// ends with the first of them where the time of day is set forward (RFC 4035, section 5.3.3), and
-// by its TTL where it is set back.
+// The trust in a zone depends on the signatures of its DS or its denial, and of its keys. It ends
+// with the first of these signatures if the time of day is set forward (RFC 4035, section 5.3.3),
+// and with its TTL if it is set back.
 func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	clk := clock.NewFake(day)
@@ -60,8 +60,8 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 	known(false, "an hour later")
 }
 
-// The trust in a zone carries the first end of the signatures of its DS and of its keys, that in
-// an unsigned zone the end of its denial's.
+// The trust in a zone ends with the first of the signatures of its DS and its keys; the trust in an
+// unsigned zone ends with those of the denial.
 func TestTrustCarriesTheEndOfItsSignatures(t *testing.T) {
 	clk := clock.NewFake(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 	w := lab.Internet(clk.Now())

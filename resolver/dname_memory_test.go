@@ -1,4 +1,4 @@
-// Names below a DNAME, from memory (RFC 6672).
+// Names below a DNAME, from the cache (RFC 6672).
 
 package resolver_test
 
@@ -14,9 +14,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Names below an unsigned DNAME are answered from memory like others: the CNAME that was made is
-// kept, and comes with its DNAME as in the first answer (RFC 6672, section 3.1). The DNAME itself
-// makes no other name: it is unsigned, and speaks for what was asked for.
+// Names below an unsigned DNAME are answered from the cache like others: the CNAME that was made is
+// cached, and comes with its DNAME as in the first answer (RFC 6672, section 3.1). No other CNAME
+// is made from the DNAME: it is unsigned, and used only for the name that was asked for.
 func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -46,15 +46,15 @@ func TestRFC6672UnsignedDNAMEIsAnsweredFromMemory(t *testing.T) {
 	})
 }
 
-// The zones' aliases come back to themselves. No more is asked than it takes to see that.
+// The zones' aliases lead back to themselves. No more is asked than is needed to detect that.
 func TestRFC6672LoopsAreCheap(t *testing.T) {
 	for _, c := range []struct {
 		name, records string
 		max           int // packets to the zone's own server
 	}{
 		{"a.x.", "x DNAME y;;y DNAME x", 4},
-		{"a.x.", "x DNAME x2.x", 3},           // grows
-		{"a.x.", "x DNAME b.y;;y DNAME x", 5}, // grows by two
+		{"a.x.", "x DNAME x2.x", 3},           // the name grows
+		{"a.x.", "x DNAME b.y;;y DNAME x", 5}, // the name grows in two steps
 		{"a.", "a CNAME b;;b CNAME a", 3},
 		{"a.x.", "x DNAME y;;*.y CNAME a.x", 4},
 	} {
@@ -79,7 +79,8 @@ func TestRFC6672LoopsAreCheap(t *testing.T) {
 	}
 }
 
-// Alias chains as they are in use resolve; longer ones end with their cause (DNS Unchained).
+// Alias chains of the lengths that are in use resolve; longer ones fail with their cause (DNS
+// Unchained).
 func TestMaxAliases(t *testing.T) {
 	for links, want := range map[int]wire.RCode{9: noError, 11: noError, 12: noError,
 		13: servFail} {

@@ -43,8 +43,8 @@ func oddWorld(script lab.Script) *lab.World {
 	return w
 }
 
-// Names are asked in random letter case (draft-vixie-dnsext-dns0x20): it makes a forged reply as
-// much less likely as the name has letters.
+// Names are asked in random letter case (draft-vixie-dnsext-dns0x20): each letter of the name
+// halves the chance of a forged reply.
 func TestDNS0x20IsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := map[string]bool{}
@@ -69,8 +69,8 @@ func TestDNS0x20IsUsed(t *testing.T) {
 	})
 }
 
-// Servers that random letter case makes err, in every way that is known of: names resolve, at once
-// or with the next try, nothing wrong is kept, and after a few the server is asked in lower case.
+// Servers that fail on random letter case, in every known way: names resolve, at once or with the
+// next try, no wrong data are cached, and after a few names the server is asked in lower case.
 func TestDNS0x20ServersThatErr(t *testing.T) {
 	rcode := func(rc int) lab.Script {
 		return func(q lab.Incoming) (lab.Reply, bool) {
@@ -132,7 +132,7 @@ func TestDNS0x20ServersThatErr(t *testing.T) {
 					if took := time.Since(began); took > 0 && !c.slow {
 						t.Errorf("%d: took %v", i, took)
 					}
-					// As it is, over TCP at most, in lower case.
+					// Three queries at most: in random letter case, over TCP, in lower case.
 					asked := in.transcript()
 					if strings.Count(asked, "somename") > 3 && !c.slow {
 						t.Errorf("%d: asked\n%s", i, asked)
@@ -151,7 +151,7 @@ func TestDNS0x20ServersThatErr(t *testing.T) {
 	}
 }
 
-// A server that keeps the letter case costs one question more at most, whatever it says.
+// A server that keeps the letter case costs one more question at most, whatever it replies.
 func TestDNS0x20GoodServerCostsNoSecondQuestion(t *testing.T) {
 	for _, first := range []wire.Type{wire.TypeA, wire.TypeTXT} {
 		synctest.Test(t, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestDNS0x20GoodServerCostsNoSecondQuestion(t *testing.T) {
 	}
 }
 
-// Lost packets do not make a server one that does not keep the letter case.
+// Lost packets do not count against a server's handling of letter case.
 func TestDNS0x20LossIsNoWitness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(3, 4))
@@ -196,8 +196,8 @@ func TestDNS0x20LossIsNoWitness(t *testing.T) {
 	})
 }
 
-// Where a server is known to keep the letter case, a reply in another is forged, and the right one
-// is still waited for.
+// Where a server is known to keep the letter case, a reply in another case is forged, and the right
+// one is still waited for.
 func TestDNS0x20OtherCaseIsForgedWhereItIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forge := false
@@ -224,8 +224,8 @@ func TestDNS0x20OtherCaseIsForgedWhereItIsKept(t *testing.T) {
 	})
 }
 
-// The random letters are ours: a server that compresses the names of its answer points to the
-// question, and clients are not to see another answer each time.
+// A server that compresses the names of its answer points to the question. Clients do not get the
+// random letters of the resolver's question.
 func TestDNS0x20StaysOutOfTheData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const name = "a.bcdefghijklmnop.odd.example."

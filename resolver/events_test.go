@@ -1,4 +1,4 @@
-// Events: what happens is told to whoever listens, and is the same if nobody does.
+// Events: a sink receives them, and the resolution is the same without a sink.
 
 package resolver_test
 
@@ -27,8 +27,8 @@ import (
 	"bailiwick/wire"
 )
 
-// distant is a world whose servers take their time, and longer for keys, so that the order of
-// things is always the same.
+// distant is a world whose servers reply with a delay, and a longer one for keys, so that events
+// always have the same order.
 type distant struct{ *lab.World }
 
 func (f distant) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
@@ -40,8 +40,8 @@ func (f distant) Exchange(ctx context.Context, r transport.Request) ([]byte, err
 	return f.World.Exchange(ctx, r)
 }
 
-// The whole trace of a name that nothing is known of, and of one that has failed: what is waited
-// for stands indented below what began it.
+// The whole trace of a name with a cold cache, and of one that has failed. A fetch is indented
+// below the one that began it.
 func TestEventsTraceIsATreeOfFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -77,11 +77,11 @@ var rewrite = flag.Bool("rewrite", false, "write the trace in testdata")
 
 var keyTags = regexp.MustCompile("key [0-9]+")
 
-// digits are what tells the many servers of one zone apart.
+// digits are the part in which the servers of one zone differ.
 var digits = regexp.MustCompile("[0-9]+")
 
-// Whether somebody listens changes nothing of what servers are asked, nor of the answer, whatever
-// is wrong with them: for all names of the lab.
+// A sink changes neither the questions to servers nor the answer, whatever fault the servers have:
+// for all names of the lab.
 func TestEventsChangeNothingOfWhatIsDone(t *testing.T) {
 	for _, c := range outcomes {
 		var asked, answers [2]string
@@ -94,9 +94,9 @@ func TestEventsChangeNothingOfWhatIsDone(t *testing.T) {
 					in = in.withMemory(1 << 24)
 				}
 				a := in.resolve(c.name, c.qtype)
-				time.Sleep(resolver.MaxTime) // until all has ended that was begun ahead
+				time.Sleep(resolver.MaxTime) // until all fetches that were begun ahead have ended
 				lines := strings.Split(in.transcript(), "\n")
-				for j, l := range lines { // which of a zone's servers is asked is chance
+				for j, l := range lines { // the server of a zone is chosen at random
 					_, lines[j], _ = strings.Cut(digits.ReplaceAllString(l, ""), " ")
 				}
 				slices.Sort(lines)
@@ -182,7 +182,7 @@ func constants(t *testing.T, file, typ string) (names []string) {
 	return names
 }
 
-// What a question tells of in the lab: nearly every kind.
+// The questions in the lab that emit events of nearly every kind.
 func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -219,7 +219,8 @@ func TestEventsTellWhatTheResolverDecides(t *testing.T) {
 	})
 }
 
-// What memory has tells where it is from: its own question, or what else it follows from.
+// Events of cached results have their origin: the question itself, or the data that they follow
+// from.
 func TestEventsTellTheOriginOfAResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, r := newInternet(t), &eventtest.Recorder{}
@@ -252,7 +253,7 @@ func TestEventsTellTheOriginOfAResult(t *testing.T) {
 	})
 }
 
-// What the transport said is in the event, in its own words, whatever cause it was sorted under.
+// The event has the transport's own error, whatever cause it was translated to.
 func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
 	closed := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }
 	in := newNetwork(t, lab.Internet(time.Now()), &transport.NetExchanger{Remap: closed}, nil)
@@ -268,12 +269,12 @@ func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
 	t.Errorf("no exchange with the error in %v", events)
 }
 
-// discard is a sink that costs nothing by itself.
+// discard is a sink that does nothing.
 type discard struct{}
 
 func (discard) Event(event.Event) {}
 
-// To tell somebody allocates nothing more than to tell nobody.
+// A sink causes no additional allocations.
 func TestEventsAllocateNothing(t *testing.T) {
 	w := lab.Internet(time.Now())
 	cost := func(s event.Sink) float64 {

@@ -13,13 +13,13 @@ func (r *Resolver) Held(server netip.Addr, zone wire.Name) bool {
 	return p.fault > 0 || p.dead
 }
 
-// LimitOpenTries has the resolver take another number for [MaxOpenTries].
+// LimitOpenTries replaces [MaxOpenTries] by another number.
 func (r *Resolver) LimitOpenTries(n int) { r.infra.mostBeside = int32(n) }
 
-// OpenTries returns how many tries are open beside another of their question.
+// OpenTries returns how many tries beyond the first of their question are open.
 func (r *Resolver) OpenTries() int { return int(r.infra.beside.Load()) }
 
-// PaidBy has somebody else pay, too, for what a query spends on judging.
+// PaidBy charges the validation work of a query to another payer as well.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
 
 // The limits that tests in the other package compare with.

@@ -67,7 +67,7 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 
 // connectivity is what is known of this machine's connection to the Internet.
 type connectivity struct {
-	replies atomic.Uint64 // from servers, of whatever zone
+	replies atomic.Uint64 // from servers of all zones
 	failed  atomic.Bool   // a failure is remembered during which no server replied
 	// forgiven is the second in which the servers' back-offs were last ended.
 	forgiven atomic.Int64

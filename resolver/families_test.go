@@ -13,9 +13,9 @@ type routesOf families
 func (r routesOf) Families() (ipv4, ipv6 bool) { return r.v4, r.v6 }
 func (routesOf) Lead(netip.Addr) bool          { return true }
 
-// A family that is left to the resolver is used while there is a route, and IPv4 where there is
-// none for either: the machine may not be able to tell. What the operator decides holds whatever
-// the routes are, and servers that he names himself may be near.
+// A family that is set to auto is used while there is a route, and IPv4 if there is none for
+// either, as the machine may not know its routes. The operator's setting holds whatever the routes
+// are. Servers that he names himself may be near, and need no such route.
 func TestFamiliesFollowTheRoutesUnlessDecided(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("2620:fe::fe")
 	for _, c := range []struct {

@@ -1,5 +1,5 @@
-// The table of everything that can be wrong with a zone or its servers, and what a client hears: it
-// is meant to be read.
+// The table of everything that can be wrong with a zone or its servers, and of the client's answer.
+// It is meant to be read.
 
 package resolver_test
 
@@ -18,7 +18,7 @@ const (
 	none     = cause.None
 )
 
-// outcomes are the lab's zones by name and what is heard of them. The EDE follows from the cause.
+// outcomes are the lab's zones by name with the answers for them. The EDE follows from the cause.
 var outcomes = []struct {
 	name   string
 	qtype  wire.Type
@@ -26,7 +26,7 @@ var outcomes = []struct {
 	status wire.Security
 	cause  cause.Cause
 }{
-	// What is well.
+	// Zones without a fault.
 	{"www.secure.example.", wire.TypeA, noError, wire.Secure, none},
 	{"www.secure.example.", wire.TypeTXT, noError, wire.Secure, none},
 	{"no.secure.example.", wire.TypeA, nxDomain, wire.Secure, none},
@@ -57,7 +57,7 @@ var outcomes = []struct {
 	{"secure.example.", wire.TypeDNSKEY, noError, wire.Secure, none},
 	{"www.signed.optout.", wire.TypeA, noError, wire.Secure, none},
 
-	// What is unsigned.
+	// Unsigned zones.
 	{"www.unsigned.example.", wire.TypeA, noError, wire.Insecure, none},
 	{"no.unsigned.example.", wire.TypeA, nxDomain, wire.Insecure, none},
 	{"unsigned.example.", wire.TypeDS, noError, wire.Secure, none},
@@ -71,7 +71,7 @@ var outcomes = []struct {
 	{"www.algorithm.faulty.", wire.TypeA, noError, wire.Insecure, cause.AlgorithmUnsupported},
 	{"www.digest.faulty.", wire.TypeA, noError, wire.Insecure, cause.DigestUnsupported},
 
-	// What does not verify.
+	// Bogus zones.
 	{"www.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired},
 	{"no.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired},
 	{"www.future.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureNotYetValid},

@@ -1,5 +1,4 @@
-// Fetches: resolutions that clients share, which belong to nobody and are paid for by those who
-// wait.
+// Fetches: resolutions that clients share, and that are charged to their waiters.
 
 package resolver_test
 
@@ -25,7 +24,7 @@ import (
 	"bailiwick/wire"
 )
 
-// leaver is a client that asks, and may go.
+// leaver is a client that asks, and may leave.
 type leaver struct {
 	answer *resolver.Answer // when it has one
 	took   time.Duration
@@ -51,7 +50,7 @@ func (in *internet) start(name string, t wire.Type) *leaver {
 	return c
 }
 
-// knowing is the lab's internet with the zones above faulty. known.
+// knowing is the lab's internet with the zones above faulty. cached.
 func knowing(t *testing.T) *internet {
 	in := newInternet(t)
 	in.resolve("www.lossy.faulty.", wire.TypeNS)
@@ -59,8 +58,8 @@ func knowing(t *testing.T) *internet {
 	return in
 }
 
-// The client that asked first goes while another waits: it hears at once, the other has the answer
-// when it comes, and the servers hear one question.
+// The client that asked first leaves while another waits: it is answered at once, the other gets
+// the answer when it comes, and the servers get one question.
 func TestFetchOutlivesItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := knowing(t)
@@ -82,7 +81,7 @@ func TestFetchOutlivesItsClient(t *testing.T) {
 	})
 }
 
-// A client whose own time ends does not wait for what others still wait for.
+// A client whose own time ends does not wait for a fetch that others still wait for.
 func TestFetchDoesNotHoldItsClientBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -118,7 +117,7 @@ func TestFetchDoesNotHoldItsClientBack(t *testing.T) {
 	})
 }
 
-// When the last who waits has gone nothing more is asked, and nothing is remembered.
+// When the last waiter has left, nothing more is asked, and no failure is remembered.
 func TestFetchEndsWithItsLastWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := knowing(t)
@@ -149,7 +148,7 @@ func TestFetchEndsWithItsLastWaiter(t *testing.T) {
 	})
 }
 
-// A refresh goes on when a client that came to wait for it has gone.
+// A refresh goes on when a client that joined it has left.
 func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) { c.Prefetch = true })
@@ -161,7 +160,7 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 		if s := in.r.Stats(); s.Refreshes != 1 {
 			t.Fatalf("%d refreshes", s.Refreshes)
 		}
-		in.r.Flush(q.Name, false) // the client finds nothing
+		in.r.Flush(q.Name, false) // so that the client has to wait
 		in.transcript()
 		c := in.start("www.slow.faulty.", wire.TypeA)
 		c.leave()
@@ -182,8 +181,8 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 	})
 }
 
-// tower is a world in which names of evil. cost what evilWorld has them cost, with a delay for
-// each question for what is in c.evil.
+// tower is a world in which names of evil. cost as many packets as in evilWorld, with a delay for
+// each question for names in c.evil.
 func tower(delay func(nth int32) time.Duration, target func(name string) string) *lab.World {
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
@@ -199,7 +198,7 @@ func tower(delay func(nth int32) time.Duration, target func(name string) string)
 	return w
 }
 
-// A client that comes when the time of the one before it is nearly over has time of its own.
+// A client that joins a fetch when the first client's time is nearly over has its own full time.
 func TestFetchGivesALateWaiterAFullChance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		delay := func(nth int32) time.Duration {
@@ -225,8 +224,9 @@ func TestFetchGivesALateWaiterAFullChance(t *testing.T) {
 	})
 }
 
-// A query that has spent nearly all on aliases comes to a name that costs much, for which another
-// client waits as well: the limit ends the first, not the fetch, and each packet is sent once.
+// A query that has spent nearly its whole budget on aliases comes to an expensive name that another
+// client waits for as well: the limit ends the first query, not the fetch, and each packet is sent
+// once.
 func TestFetchHasItsOwnBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(int32) time.Duration { return 200 * time.Millisecond }
@@ -300,11 +300,11 @@ func TestCVE20208616SubQuestionsAreChargedToTheClient(t *testing.T) {
 }
 
 // Two zones whose servers have names in each other are asked for at the same time: each fetch needs
-// the other, none waits for itself, and both end long before their time does.
+// the other, none waits for itself, and both end long before their time is over.
 func TestFetchesThatNeedEachOtherEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := knowing(t)
-		in.world.Script = func(i lab.Incoming) (lab.Reply, bool) { // so that they meet
+		in.world.Script = func(i lab.Incoming) (lab.Reply, bool) { // for both to wait
 			return lab.Messages(i.Honest()).After(20 * time.Millisecond), true
 		}
 		var clients []*leaver
@@ -325,8 +325,8 @@ func TestFetchesThatNeedEachOtherEnd(t *testing.T) {
 	})
 }
 
-// Ten thousand clients ask for one slow name at once: as many as may wait have the answer of one
-// question, the others hear at once that too many wait, and that is not remembered.
+// Ten thousand clients ask for one slow name at once: MaxWaiters of them get the answer of one
+// question. The others fail at once, as too many wait, and that failure is not remembered.
 func TestMaxWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()),
@@ -338,7 +338,7 @@ func TestMaxWaiters(t *testing.T) {
 		got := map[string]int{}
 		for i := range 10_000 {
 			if i%500 == 0 {
-				synctest.Wait() // the race detector knows no more than 8,128 goroutines at once
+				synctest.Wait() // the race detector supports no more than 8,128 goroutines
 			}
 			wg.Go(func() {
 				began, what := time.Now(), "answered"
@@ -364,8 +364,8 @@ func TestMaxWaiters(t *testing.T) {
 	})
 }
 
-// Many names end while their servers are silent. No more of them are refreshed than may be, and no
-// client gives way to a refresh.
+// Many cached names end while their servers are silent. No more than MaxRefreshes are refreshed at
+// once, and no client's query is ended for a refresh.
 func TestMaxRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -416,7 +416,7 @@ func (n hidden) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 }
 
 // Close ends clients' queries, refreshes, probes and tries that are open, and returns when all are
-// over. Nobody is served after it, and no failure is remembered.
+// over. No query is answered after it, and no failure is remembered.
 func TestCloseEndsAllAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -468,8 +468,8 @@ func TestCloseEndsAllAndWaits(t *testing.T) {
 	})
 }
 
-// A fetch panics when the client that began it has its answer already: nobody's process ends, and
-// those who wait hear of it.
+// A fetch panics when the client that began it has its answer already: the process goes on, and the
+// waiters get a failure.
 func TestPanicOfAFetchWithoutItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, in := newFaulty(t, nil)
@@ -479,7 +479,7 @@ func TestPanicOfAFetchWithoutItsClient(t *testing.T) {
 		inner := n.Exchanger
 		n.Exchanger = network(func(ctx context.Context, r transport.Request) ([]byte, error) {
 			close(began)
-			<-ctx.Done() // the last who waits ends it
+			<-ctx.Done() // it ends with the last waiter
 			panic("a fault")
 		})
 		ctx, cancel := context.WithCancel(context.Background())
@@ -509,14 +509,14 @@ func TestPanicOfAFetchWithoutItsClient(t *testing.T) {
 	})
 }
 
-// network is a function as a network.
+// network is a function that serves as a network.
 type network func(context.Context, transport.Request) ([]byte, error)
 
 func (f network) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
 	return f(ctx, r)
 }
 
-// purse pays for what a query spends on judging, while there is something in it.
+// purse pays for the validation work of a query until it is empty.
 type purse struct {
 	empty atomic.Bool
 	paid  atomic.Int32
@@ -527,11 +527,12 @@ func (p *purse) Charge(cause.Cause, func(*validator.Budget, int32) bool, int32) 
 	return !p.empty.Load()
 }
 
-// A query has one budget: what it has spent on proofs in memory is spent when servers are asked.
+// A query has one budget: validation work that it has spent on cached proofs counts when servers
+// are asked as well.
 func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
-		in.resolve("gone.nsec3.example.", wire.TypeA) // a denial that others may follow from
+		in.resolve("gone.nsec3.example.", wire.TypeA) // a denial that proves others
 		for _, empty := range []bool{false, true} {
 			q, p := question("www.nsec3.example.", wire.TypeTXT), &purse{}
 			if empty {

@@ -8,8 +8,8 @@ import (
 	"bailiwick/wire"
 )
 
-// After a mended key roll-over an operator flushes the name that failed. Its zone's delegation, DS
-// and keys are what was wrong: they are asked for anew, and nothing else is.
+// After a mended key roll-over an operator flushes the name that failed. The zone's delegation, DS
+// and keys were wrong: they are asked for anew, and nothing else is.
 func TestFlushOfANameForgetsItsZonesKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)

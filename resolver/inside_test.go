@@ -1,4 +1,4 @@
-// What clients are told of servers that the operator names.
+// What clients learn of servers that the operator names.
 
 package resolver_test
 
@@ -17,10 +17,9 @@ import (
 	"bailiwick/wire"
 )
 
-// The addresses of an operator's own servers are no business of clients: not those of forwarders
-// and stub zones, not those of zones that a stub zone's servers delegate, neither in the failure
-// nor in what it comes from. The log has them. Those of public servers are told, for their
-// owners.
+// Clients do not get the addresses of an operator's own servers: those of forwarders and stub
+// zones, and of zones that a stub zone's servers delegate, neither in the failure nor in the one
+// under it. The log has them. The addresses of public servers are sent, for their owners.
 func TestExtraTextDoesNotTellInsideServers(t *testing.T) {
 	name := wire.MustParseName
 	for _, c := range []struct {

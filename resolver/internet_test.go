@@ -18,7 +18,7 @@ import (
 	"bailiwick/wire"
 )
 
-// internet is a world with a resolver in front of it.
+// internet is a world and a resolver that asks its servers.
 type internet struct {
 	t     testing.TB
 	world *lab.World
@@ -32,7 +32,7 @@ type internet struct {
 // signs for.
 func newInternet(t testing.TB) *internet { return newWorld(t, lab.Internet(time.Now()), nil) }
 
-// newWorld puts a resolver in front of a world; change may alter its configuration.
+// newWorld returns a world with a resolver; change may alter its configuration.
 func newWorld(t testing.TB, w *lab.World, change func(*resolver.Config)) *internet {
 	t.Helper()
 	return newNetwork(t, w, w, change)
@@ -60,7 +60,7 @@ func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger,
 	return in.withMemory(cache.DefaultMemory)
 }
 
-// withMemory is the same internet with another resolver before it, of so many octets.
+// withMemory returns the same internet with another resolver, which has caches of that many bytes.
 func (in *internet) withMemory(octets int) *internet {
 	other := *in
 	cfg := cache.Default()
@@ -80,7 +80,7 @@ func (in *internet) ask(name string, t wire.Type, o resolver.Options) *resolver.
 	return in.r.Resolve(context.Background(), q, o)
 }
 
-// transcript tells what was asked upstream since the last call.
+// transcript returns the questions that were sent upstream since the last call.
 func (in *internet) transcript() string {
 	var b strings.Builder
 	for _, e := range in.world.Transcript() {

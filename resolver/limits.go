@@ -24,7 +24,7 @@ const (
 	// query with all its children (NXNSAttack, CVE-2020-8616), MaxFailedLookupsPerDelegation how
 	// many of them for one delegation, and MaxFailedLookupsPerZone how many of them at one zone,
 	// which may be the victim. Denials that are known already do not count. Unbound stops after 5
-	// for a delegation; real ones have 6 dead names and more beside a good one.
+	// for a delegation; delegations in use have 6 dead names and more next to one that works.
 	MaxFailedLookups              = 20
 	MaxFailedLookupsPerDelegation = 10
 	MaxFailedLookupsPerZone       = 5

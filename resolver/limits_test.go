@@ -1,4 +1,4 @@
-// Limits that need a world of their own: how far delegations lead, and for how long they hold.
+// Limits that need a world of their own: the number and the lifetime of delegations.
 
 package resolver_test
 
@@ -88,7 +88,7 @@ func TestMaxDepth(t *testing.T) {
 	})
 }
 
-// A parent is taken at its word for a day, whatever it says.
+// A delegation lasts for a day at most, whatever TTL the parent gives it.
 func TestMaxDelegationTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -124,8 +124,8 @@ func TestMaxDelegationTTL(t *testing.T) {
 	})
 }
 
-// RFC 8020, section 2, is about what is proven: where it is not, the servers may deny an empty
-// non-terminal, and what is below is asked for.
+// RFC 8020, section 2, is applied to proven denials: without a proof the servers may have denied an
+// empty non-terminal, and the names below it are asked for.
 func TestRFC8020UnprovenDenialDeniesNothingBelow(t *testing.T) {
 	for zone, asked := range map[string]bool{"unsigned.example.": true, "secure.example.": false} {
 		synctest.Test(t, func(t *testing.T) {

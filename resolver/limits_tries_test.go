@@ -1,4 +1,4 @@
-// What limits the tries of one question, and what one answer may ask for.
+// Limits of the tries of one question, and of the trust that one answer may need.
 
 package resolver_test
 
@@ -67,7 +67,7 @@ func TestMaxOutstanding(t *testing.T) {
 		for range resolver.MaxTime / (10 * time.Millisecond) {
 			time.Sleep(10 * time.Millisecond)
 			synctest.Wait()
-			most = max(most, in.r.OpenTries()+1) // those beside another
+			most = max(most, in.r.OpenTries()+1) // those beyond the first of a question
 		}
 		<-done
 		if most != resolver.MaxOutstanding {
@@ -76,8 +76,8 @@ func TestMaxOutstanding(t *testing.T) {
 	})
 }
 
-// A server answers each question over UDP with another complaint, so that it is asked in another
-// form, and says nothing over TCP. It is asked over UDP no more than maxForms times.
+// A server answers each question over UDP with another error, so that it is asked in another form,
+// and is silent over TCP. It is asked over UDP no more than maxForms times.
 func TestMaxForms(t *testing.T) {
 	limittest.Met(t, limit.ServerTries)
 	complaints := []func(m *dns.Msg, q *dns.Msg){
@@ -108,7 +108,7 @@ func TestMaxForms(t *testing.T) {
 	})
 }
 
-// complain replies with a code, with EDNS or without.
+// complain replies with an RCODE, with EDNS or without.
 func complain(rcode int, edns bool) func(m, q *dns.Msg) {
 	return func(m, _ *dns.Msg) {
 		if m.Rcode = rcode; edns {
@@ -161,7 +161,7 @@ func (n *needy) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 }
 
 // This machine lacks descriptors for as long as a query lasts: an address is tried maxLocalTries
-// times again, with pauses, and then the client is told before its time is over.
+// times again, with pauses, and then the client is answered before its time is over.
 func TestMaxLocalTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -183,8 +183,8 @@ func TestMaxLocalTries(t *testing.T) {
 }
 
 // Each set of an answer to ANY is signed by its zone, and claims to be signed by another as well,
-// whose trust is looked up first. No more than maxNeeds are; a set less is the nearest case that is
-// answered.
+// whose trust is looked up first. No more than maxNeeds are looked up; with one set less the
+// question is answered.
 func TestMaxNeeds(t *testing.T) {
 	for sets, want := range map[int]wire.RCode{resolver.MaxNeeds: servFail,
 		resolver.MaxNeeds - 2: noError} {
@@ -237,7 +237,7 @@ func TestMaxTime(t *testing.T) {
 	})
 }
 
-// silentTLS is a network in which nobody answers over DoT; it counts the exchanges that wait.
+// silentTLS is a network in which no server answers over DoT; it counts the exchanges that wait.
 type silentTLS struct {
 	*lab.World
 	mu        sync.Mutex
@@ -264,8 +264,8 @@ func (s *silentTLS) count(n int) {
 	s.most = max(s.most, s.now)
 }
 
-// Many zones are asked for in a moment, and the server of none encrypts: no more than maxProbes
-// find that out at a time. All names are resolved.
+// Many zones are asked for at once, and none of their servers supports encryption: no more than
+// maxProbes are probed at a time. All names are resolved.
 func TestMaxProbes(t *testing.T) {
 	limittest.Met(t, limit.Probes)
 	synctest.Test(t, func(t *testing.T) {

@@ -172,7 +172,7 @@ func (x *resolution) zoneOf(name wire.Name) wire.Name {
 // order in which they are to be asked for.
 func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 	if !l.zone.IsZero() && name.Within(l.zone) {
-		return l.x.families() // the parent is asked, whatever the zone has said
+		return l.x.families() // the parent is asked, even if the zone's data are cached
 	}
 	for _, t := range l.x.families() {
 		_, known := l.x.r.cached(cache.Key{Name: name, Type: t})

@@ -122,7 +122,7 @@ func TestBothFamiliesAreTriedBeforeAZoneIsGivenUp(t *testing.T) {
 	}
 }
 
-// What the cache knows of one family is no reason to leave the other one out.
+// Cached addresses of one family do not prevent the look-up of the other.
 func TestSecondFamilyIsTriedWhenTheFirstIsCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := unglued("ns1")
@@ -154,9 +154,9 @@ func (r *refusing) Exchange(ctx context.Context, q transport.Request) ([]byte, e
 	return r.dual.Exchange(ctx, q)
 }
 
-// CVE-2020-8616: names that do not exist stand beside one that does. A retry gets further, as
-// what is known costs nothing, and no client query costs the names' zone more than its share of
-// look-ups.
+// CVE-2020-8616: a delegation names hosts that do not exist and one that does. A retry gets
+// further, as cached denials cost nothing, and no client query causes more than its share of
+// look-ups at the names' zone.
 func TestCVE2020_8616DeadNamesBesideAGoodOne(t *testing.T) {
 	for dead := 1; dead <= 12; dead++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,8 @@ func TestCVE2020_8616DeadNamesBesideAGoodOne(t *testing.T) {
 }
 
 // CVE-2020-8616: a delegation to names in many zones costs no more look-ups than its limit, and
-// neither does one to names of zones that are delegated in the same way, all of them together.
+// neither does a delegation to names of zones that are delegated in the same way, all of them
+// together.
 func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 	for query, want := range map[string]int{
 		"www.flat.attacker.":   resolver.MaxFailedLookupsPerDelegation,
@@ -240,8 +241,8 @@ func TestCVE2020_8616LookupsAreBounded(t *testing.T) {
 	}
 }
 
-// The zone of a name server gives an address that is of no use, its parent's glue is right: it is
-// the last resort.
+// The zone of a name server gives a wrong address, and its parent's glue is right: the glue is the
+// last resort.
 func TestParentsGlueIsTheLastResort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.New(time.Now())

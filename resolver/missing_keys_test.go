@@ -14,9 +14,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A zone with a DS whose keys cannot be had is bogus (RFC 4035, section 5.2), unless the operator
-// prefers to do without its proofs: then its data are insecure, and the client is told why. Keys
-// that can be had and do not fit stay bogus, and so do data that the keys did not sign.
+// A zone with a DS whose keys cannot be fetched is bogus (RFC 4035, section 5.2), unless the
+// operator has allowed it to be insecure: then the client is told why. Keys that do not match the
+// DS stay bogus, and so do data that the keys did not sign.
 func TestMissingKeysMakeAZoneBogusOrInsecure(t *testing.T) {
 	const denied, failing = "www.no-keys.faulty.", "www.secure.example."
 	for _, insecure := range []bool{false, true} {
@@ -49,7 +49,7 @@ func TestMissingKeysMakeAZoneBogusOrInsecure(t *testing.T) {
 					t.Errorf("insecure %v: %s: %s %s", insecure, name, a.RCode, a.Status)
 				}
 			}
-			broken = false // what was believed without keys ends, and is not believed again
+			broken = false // the next data are validated again
 			time.Sleep(10 * time.Minute)
 			if a := in.resolve(failing, wire.TypeA); a.Status != wire.Secure {
 				t.Errorf("insecure %v: later: %s %s (%v)", insecure, a.RCode, a.Status, a.Failure)

@@ -16,7 +16,7 @@ import (
 	"bailiwick/wire"
 )
 
-// wires is a network that notes which transports questions take, and in which some are cut.
+// wires is a network that records the transports of questions, and in which some do not work.
 type wires struct {
 	*lab.World
 	mu     sync.Mutex
@@ -51,8 +51,9 @@ func (w *wires) setCut(p transport.Protocol, err error) {
 	w.cut[p] = err
 }
 
-// RFC 9539: authorities are probed beside the first question, asked over what works from then on,
-// in plain again when it fails, and left alone for a while after.
+// RFC 9539: authorities are probed in parallel to the first question, and from then on asked over
+// the transport that works. When it fails they are asked without encryption, and not probed for a
+// while.
 func TestOpportunisticEncryption(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wires{World: lab.Internet(time.Now()),
@@ -91,8 +92,8 @@ func TestOpportunisticEncryption(t *testing.T) {
 	})
 }
 
-// A zone whose servers are to be asked over an encrypted transport is asked over nothing else,
-// unless that is allowed.
+// A zone whose servers are to be asked over an encrypted transport is asked over no other, unless
+// that is allowed.
 func TestStrictZones(t *testing.T) {
 	for _, fallback := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,4 @@
-// What a zone says of its own servers, and how refreshes and forwarders' names depend on whom is
-// asked.
+// A zone's own NS set, and the servers that refreshes and forwarders' names are resolved with.
 
 package resolver_test
 
@@ -26,7 +25,7 @@ type mobile struct {
 	*internet
 	failing atomic.Bool            // its servers say SERVFAIL
 	moved   atomic.Bool            // its parent refers to helper's server
-	ns      atomic.Pointer[string] // what its servers say of themselves, "TTL name name"
+	ns      atomic.Pointer[string] // the zone's own NS set: "TTL name name"
 }
 
 func newMobile(t *testing.T, ns string) *mobile {
@@ -97,7 +96,7 @@ func daily(r *dns.Msg) lab.Reply {
 	return lab.Messages(r)
 }
 
-// address is the answer to a question for one.
+// address returns the answer to a question for an address.
 func (m *mobile) address(name string) string {
 	m.t.Helper()
 	a := m.resolve(name, wire.TypeA)
@@ -108,8 +107,8 @@ func (m *mobile) address(name string) string {
 	return ip.String()
 }
 
-// A zone's own NS set names a server that its parent does not know. It is not asked while those of
-// the parent answer, and is when they have failed.
+// A zone's own NS set names a server that its parent does not know. It is asked only when those of
+// the parent have failed.
 func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example. ns1.helper.example.")
@@ -127,8 +126,8 @@ func TestOwnServersAreAskedWhenTheParentsHaveFailed(t *testing.T) {
 	})
 }
 
-// CVE-2025-11411: an NS set that came beside another answer, which is as easily forged as any
-// answer to a random name, names no servers, not even for the time when the parent's fail.
+// CVE-2025-11411: an NS set that came with another answer adds no servers, not even when the
+// parent's fail: it can be forged as easily as an answer to any random name.
 func TestCVE2025_11411ServersBesideAnAnswerAreNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example. ns1.helper.example.")
@@ -140,8 +139,8 @@ func TestCVE2025_11411ServersBesideAnAnswerAreNotAsked(t *testing.T) {
 	})
 }
 
-// The zone's TTL of its NS set ends the delegation, where it is the shorter one, and is not
-// stretched by later answers: a zone that has moved is found at its parent. The parent's TTL is a
+// The delegation ends with the TTL of the zone's own NS set, if that is the shorter one, and later
+// answers do not extend it: a zone that has moved is found at its parent. The parent's TTL is a
 // day.
 func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	for _, c := range []struct {
@@ -151,10 +150,10 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	}{
 		{"600 ns1.mobile.example.", 590 * time.Second, "192.0.2.1"},
 		{"600 ns1.mobile.example.", 601 * time.Second, "192.0.2.2"},
-		// Not at the price of its parent.
+		// The delegation lasts for cache.MinDelegation at least, to spare its parent.
 		{"0 ns1.mobile.example.", cache.MinDelegation - time.Second, "192.0.2.1"},
 		{"0 ns1.mobile.example.", cache.MinDelegation + time.Second, "192.0.2.2"},
-		// Never longer than the parent says.
+		// The delegation never lasts longer than the parent's TTL.
 		{"172800 ns1.mobile.example.", 24*time.Hour + time.Second, "192.0.2.2"},
 		{"172800 ns1.mobile.example. ns1.helper.example.", 24*time.Hour + time.Second, "192.0.2.2"},
 	} {
@@ -162,7 +161,7 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 			m := newMobile(t, c.said)
 			m.address("www.mobile.example.")
 			time.Sleep(c.after / 2)
-			m.address("mail.mobile.example.") // says the same, later
+			m.address("mail.mobile.example.") // the same NS set, later
 			m.moved.Store(true)
 			time.Sleep(c.after - c.after/2)
 			if got := m.address("new.mobile.example."); got != c.want {
@@ -172,8 +171,8 @@ func TestRFC2181OwnTTLEndsADelegation(t *testing.T) {
 	}
 }
 
-// A refresh before the end asks whom a resolution at the end would ask: the delegation ends
-// together with the data, so its parent is asked, and the zone has moved.
+// A refresh before the end asks the servers that a resolution at the end would ask: the delegation
+// ends together with the data, so its parent is asked, and the zone has moved.
 func TestARefreshAsksServersThatStillHoldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "300 ns1.mobile.example.")
@@ -191,7 +190,7 @@ func TestARefreshAsksServersThatStillHoldAtTheEnd(t *testing.T) {
 }
 
 // RFC 9520, section 3.2: a refresh that failed is not tried again with each client's question, but
-// after its failure is forgotten. The data are good to their end all the while.
+// after its failure is forgotten. The cached data are used until their end meanwhile.
 func TestRFC9520AFailedRefreshWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, "86400 ns1.mobile.example.")
@@ -218,8 +217,8 @@ func TestRFC9520AFailedRefreshWaits(t *testing.T) {
 	})
 }
 
-// A forwarder that is given by name, whose address is learnt over one that is given by address, is
-// known before the latter fails.
+// The address of a forwarder that is given by name is resolved over one that is given by address,
+// before the latter fails.
 func TestForwarderNamesAreLookedUpWhileTheWayLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -1,5 +1,5 @@
-// A panic in a goroutine that no client waits for in person: it ends that one, whoever needs what
-// it was to bring hears of it, and nothing is remembered or left behind.
+// A panic in a goroutine that no client runs in: it ends that goroutine, the queries that need its
+// result fail, and no failure is remembered.
 package resolver_test
 
 import (
@@ -21,7 +21,7 @@ import (
 	"bailiwick/wire"
 )
 
-// faulty is a network that panics at questions it is told of.
+// faulty is a network that panics at given questions.
 type faulty struct {
 	transport.Exchanger
 	mu     sync.Mutex
@@ -71,8 +71,8 @@ func question(name string, t wire.Type) wire.Question {
 }
 
 // The keys of a zone are fetched ahead, in a goroutine of their own. If that panics, the query that
-// needs them fails for this reason: no server is blamed, the answer is not called bogus, and once
-// the fault is gone the same question is answered at once.
+// needs them fails for this reason: no server is blamed, the answer is not bogus, and once the
+// fault is gone the same question is answered at once.
 func TestPanicOfAFetchAheadIsNobodysFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keys := question("secure.example.", wire.TypeDNSKEY)
@@ -126,7 +126,7 @@ func TestPanicOfARefreshLeavesTheAnswer(t *testing.T) {
 	})
 }
 
-// A probe for encryption that panics gives its place back, and the question goes on beside it.
+// A probe for encryption that panics is not counted any more, and the question goes on.
 func TestPanicOfAProbeEndsTheProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, in := newFaulty(t, func(c *resolver.Config) {

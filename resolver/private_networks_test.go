@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Each network ends where the registries say, also where it covers a part of an octet or several.
+// Each network ends as in the registries, also if its length is not a multiple of an octet.
 func TestPrivateNetworksOfTheSpecialPurposeRegistries(t *testing.T) {
 	for _, c := range []struct{ before, first, last, after string }{
 		{"", "0.0.0.0", "0.255.255.255", "1.0.0.0"},

@@ -21,7 +21,7 @@ import (
 	"bailiwick/wire"
 )
 
-// listening is a network that tells who is asked, one at a time.
+// listening is a network that reports which server is asked, one at a time.
 type listening struct {
 	*lab.World
 	heard func(netip.Addr)

@@ -1,4 +1,4 @@
-// Private zones below a signed one: what the operator hears, and the cure.
+// Private zones below a signed one: the hint for the operator, and the remedy.
 
 package resolver_test
 
@@ -44,8 +44,8 @@ func newPrivate(t *testing.T, z resolver.Zone) *internet {
 	})
 }
 
-// An unsigned private zone below a signed one is bogus. Its owner is who reads the log: the hint is
-// for the operator of this resolver, not for that of the signed zone, and names the key to set.
+// An unsigned private zone below a signed one is bogus. The zone's owner reads the log, so the hint
+// is for the operator of this resolver, not for that of the signed zone, and names the key to set.
 func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 	for _, c := range []struct {
 		zone, name string
@@ -82,7 +82,8 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 	}
 }
 
-// A forwarder at an address that is never asked is for the configuration to mend, not a delegation.
+// For a forwarder at an address that is never asked, the hint is about the configuration, not about
+// a delegation.
 func TestServersThatMayNotBeAskedHaveTheOperatorsHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, lab.Internet(time.Now()), func(c *resolver.Config) {
@@ -97,7 +98,7 @@ func TestServersThatMayNotBeAskedHaveTheOperatorsHint(t *testing.T) {
 	})
 }
 
-// What is bogus in the public tree keeps the hint for the zone's owner.
+// A bogus name of the public tree has the hint for the zone's owner.
 func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."),
@@ -109,7 +110,7 @@ func TestBogusAnswersOfPublicZonesKeepTheirHint(t *testing.T) {
 	})
 }
 
-// A negative trust anchor at the zone, which is what insecure: true on it makes, is the cure: the
+// A negative trust anchor at the zone, which is what insecure: true on it makes, is the remedy: the
 // zone's names resolve, unvalidated, and its parent's stay validated.
 func TestInsecureConfiguredZonesResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

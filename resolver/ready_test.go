@@ -23,7 +23,7 @@ type watched struct {
 	line *cable
 
 	mu   sync.Mutex
-	told []string // what Watch has said; guarded by mu
+	told []string // what Watch has reported; guarded by mu
 }
 
 func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config),
@@ -54,7 +54,7 @@ func watch(t *testing.T, down bool, w *lab.World, change func(*resolver.Config),
 	return h
 }
 
-// said waits, and returns the last that was said.
+// said waits, and returns the last report of Watch.
 func (h *watched) said(after time.Duration) string {
 	time.Sleep(after)
 	synctest.Wait()
@@ -66,8 +66,8 @@ func (h *watched) said(after time.Duration) string {
 	return h.told[len(h.told)-1]
 }
 
-// Before a client has come the root is asked, once. After that all is well until it seems that
-// nobody replies.
+// The root is asked once before the first client. After that the resolver is ready until it seems
+// that no server replies.
 func TestReadyOnceTheRootHasReplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := watch(t, false, lab.Internet(time.Now()), nil)
@@ -84,8 +84,8 @@ func TestReadyOnceTheRootHasReplied(t *testing.T) {
 	})
 }
 
-// Without a network nothing is ready, and why is told; with it all is well after a few seconds,
-// though no client came meanwhile.
+// Without a network the resolver is not ready, with the reason; with it, it is ready after a few
+// seconds, though no client came meanwhile.
 func TestReadyNotWithoutANetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := watch(t, true, lab.Internet(time.Now()), nil)
@@ -99,7 +99,7 @@ func TestReadyNotWithoutANetwork(t *testing.T) {
 	})
 }
 
-// A network that is lost later is noticed with the questions of clients, and so is its return.
+// The loss of the network is noticed with clients' questions, and so is its return.
 func TestReadyEndsWhenTheNetworkIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := watch(t, false, lab.Internet(time.Now()), nil)
@@ -120,7 +120,8 @@ func TestReadyEndsWhenTheNetworkIsLost(t *testing.T) {
 	})
 }
 
-// A zone that is dead is no network that is down: who asks for it does not take the service away.
+// A dead zone does not mean that the network is down: clients that ask for it do not make the
+// resolver unready.
 func TestReadyIsNotEndedByADeadZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := watch(t, false, lab.Internet(time.Now()), nil)
@@ -135,8 +136,8 @@ func TestReadyIsNotEndedByADeadZone(t *testing.T) {
 	})
 }
 
-// Where all is forwarded the forwarder is asked. Where there is no root but a zone of the
-// operator's, that is; it has to be one that can be answered for, as an insecure one can.
+// If everything is forwarded, the forwarder is asked. If there is no root but a zone of the
+// operator's, that zone is asked for; it has to be insecure or have a trust anchor.
 func TestReadyWithServersOfTheOperator(t *testing.T) {
 	for _, c := range []struct {
 		zone              string
@@ -158,7 +159,7 @@ func TestReadyWithServersOfTheOperator(t *testing.T) {
 			w.Script = func(i lab.Incoming) (lab.Reply, bool) {
 				switch {
 				case i.Server != at:
-					return lab.Reply{}, true // nobody else is there
+					return lab.Reply{}, true // no other server replies
 				case c.zone == ".":
 					return lab.Reply{}, false
 				}

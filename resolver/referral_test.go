@@ -1,4 +1,4 @@
-// Referrals out of memory, for clients who may look without RD.
+// Referrals from the cache, for clients that ask without RD and are allowed to.
 
 package resolver_test
 
@@ -17,9 +17,9 @@ import (
 	"bailiwick/wire"
 )
 
-// RFC 1034, section 4.3.2, step 4b: who wants no recursion is referred to the deepest zone known.
-// The NS set is the zone's own and secure, if it came along with an answer and verifies; its
-// parent's if not. Nothing is asked for the client.
+// RFC 1034, section 4.3.2, step 4b: a client that wants no recursion is referred to the deepest
+// zone known. The NS set is the zone's own if it came with an answer and verifies, and else the
+// parent's. Nothing is asked for the client.
 func TestRFC1034ReferralOutOfMemory(t *testing.T) {
 	forged := base64.StdEncoding.EncodeToString(make([]byte, 64))
 	for _, c := range []struct {
@@ -75,8 +75,8 @@ func TestRFC1034ReferralOutOfMemory(t *testing.T) {
 	}
 }
 
-// A failure that is remembered for the very question is told, where what else is known of the
-// name, here an alias that another type has brought, leads to nothing known.
+// The failure that is remembered for a question is returned, if other cached data of the name, here
+// an alias that came with another type, do not lead to an answer.
 func TestRFC9520KnownFailureBesideAnAlias(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -103,8 +103,8 @@ func TestRFC9520KnownFailureBesideAnAlias(t *testing.T) {
 	})
 }
 
-// Beside an answer stands the NS set of its own zone: not that of a zone above, which is all that
-// is known where the operator has named the servers.
+// An answer gets the NS set of its own zone, and not that of a zone above. It gets none if the
+// operator has named the zone's servers, as only the latter is known.
 func TestServersBesideAnAnswerAreThoseOfItsZone(t *testing.T) {
 	const name = "www.unsigned.example."
 	for what, zones := range map[string][]resolver.Zone{"iterated": nil,

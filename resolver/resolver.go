@@ -174,7 +174,7 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 	return &Answer{Question: a.Question, RCode: wire.RCodeServFail, Status: status, Failure: f}
 }
 
-// resolveResult returns one result: from memory, from a fetch under way, or by resolving it. It
+// resolveResult returns one result: from the cache, from a running fetch, or by resolving it. It
 // spends from the budget w. parent is the fetch that needs the result, nil for a client.
 func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {

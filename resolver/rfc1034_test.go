@@ -48,8 +48,8 @@ func questionOf(name string, t wire.Type) wire.Question {
 
 var example = wire.MustParseName("example.")
 
-// RFC 1034, section 4.2.1: glue is the address of a name below the zone that was asked; whatever
-// else comes along is looked up where it belongs, even if the scrubber had let it through.
+// RFC 1034, section 4.2.1: glue is the address of a name below the zone that was asked; other
+// addresses are looked up in their own zones, even if the scrubber had let them through.
 func TestRFC1034GlueIsBelowTheZone(t *testing.T) {
 	m := received(t, 0, nil,
 		[]string{"sub.example. NS ns.sub.example.", "sub.example. NS ns.victim.test."},
@@ -60,7 +60,7 @@ func TestRFC1034GlueIsBelowTheZone(t *testing.T) {
 	}
 }
 
-// NRDelegation (CVE-2022-2795): of a delegation's servers a few are kept.
+// NRDelegation (CVE-2022-2795): the number of a delegation's servers that are kept is limited.
 func TestCVE20222795NameServersOfADelegation(t *testing.T) {
 	limittest.Met(t, limit.NameServers)
 	var ns []string
@@ -73,8 +73,8 @@ func TestCVE20222795NameServersOfADelegation(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 3.1.4.1: DS is the parent's. A server that refers to the child for it is too
-// old to know DS, and denies it.
+// RFC 4035, section 3.1.4.1: DS is the parent's. A referral to the child comes from a server too
+// old to know DS, and counts as a denial.
 func TestRFC4035ReferralToTheChildDeniesItsDS(t *testing.T) {
 	referral := received(t, 0, nil, []string{"sub.example. NS ns.sub.example."})
 	for name, want := range map[string]wire.Kind{
@@ -101,7 +101,7 @@ func TestRFC2181OneCNAMEAName(t *testing.T) {
 	}
 }
 
-// Class IN alone is kept, and names below the zone that was asked.
+// Only class IN is kept, and names below the zone that was asked.
 func TestRFC2181ScrubbedByClassAndZone(t *testing.T) {
 	m := received(t, 0,
 		[]string{"a.example. A 192.0.2.1", "a.example. CH A \\# 4 c0000242",
@@ -114,7 +114,7 @@ func TestRFC2181ScrubbedByClassAndZone(t *testing.T) {
 	}
 }
 
-// YXDOMAIN without the DNAME that would show why makes no sense (RFC 6672, section 2.2).
+// YXDOMAIN without a DNAME above the name is an error of the server (RFC 6672, section 2.2).
 func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 	m := received(t, dns.RcodeYXDomain, []string{"d.example. DNAME test."},
 		[]string{"example. SOA a. b. 1 2 3 4 5"})
@@ -124,7 +124,8 @@ func TestRFC6672YXDomainOfAnotherDNAMEIsAFault(t *testing.T) {
 	}
 }
 
-// CVE-2026-3592: of a server's addresses a few are kept, as of a delegation's servers.
+// CVE-2026-3592: the number of a server's addresses that are kept is limited, like that of a
+// delegation's servers.
 func TestCVE20263592AddressesOfAServer(t *testing.T) {
 	limittest.Met(t, limit.Addresses)
 	var lines []string
@@ -136,8 +137,8 @@ func TestCVE20263592AddressesOfAServer(t *testing.T) {
 	}
 }
 
-// RFC 6890 and RFC 1122, section 3.2.1.3: what can be no server's address is not asked, whoever
-// gives it as one. Nor are we ourselves (CVE-2026-50251), if the operator does not say so.
+// RFC 6890 and RFC 1122, section 3.2.1.3: addresses that cannot be a server's are not asked,
+// whoever gives them. Nor is the resolver's own (CVE-2026-50251), unless the operator allows it.
 func TestRFC6890AddressesOfNobody(t *testing.T) {
 	r := &Resolver{routes: routesEverywhere{}, cfg: Config{DoNotQueryLocalhost: true,
 		DoNotQuery: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}}
@@ -169,8 +170,8 @@ func TestMaxQueries(t *testing.T) {
 	}
 }
 
-// RFC 1034, section 4.2.1: a referral leads below the zone that was asked: not to itself, not up,
-// and not beside, even if the scrubber had let it through.
+// RFC 1034, section 4.2.1: a referral leads below the zone that was asked: not to itself, upwards
+// or sideways, even if the scrubber had let it through.
 func TestRFC1034ReferralLeadsBelowTheZone(t *testing.T) {
 	for cut, want := range map[string]wire.Kind{"sub.example.": wire.KindReferral,
 		"example.": wire.KindNone, ".": wire.KindNone, "other.example.": wire.KindNone} {

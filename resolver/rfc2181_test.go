@@ -1,4 +1,4 @@
-// What ranks below, or is not whole, is asked for (RFC 2181).
+// Data of lower rank, and truncated data, are asked for again (RFC 2181).
 
 package resolver_test
 
@@ -38,9 +38,9 @@ func TestRFC2181TruncatedReplyIsNotUsed(t *testing.T) {
 	})
 }
 
-// Section 5.4.1: what comes along with an alias is not the answer to a question about its target.
-// Somebody who guesses the reply to one name of a zone, any of them, would else say what the others
-// are. What the zone has signed is believed.
+// Section 5.4.1: data that come with an alias do not answer a question for its target. Otherwise an
+// attacker who forges the reply to any one name of a zone could replace the others. Data that the
+// zone has signed are believed.
 func TestRFC2181UnsignedTargetIsAskedFor(t *testing.T) {
 	for zone, asked := range map[string]bool{"unsigned.example.": true, "secure.example.": false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -70,8 +70,8 @@ func TestRFC2181UnsignedTargetIsAskedFor(t *testing.T) {
 	}
 }
 
-// RFC 2308, section 3: a denial that came with a referral has no SOA. It serves the chain of
-// trust, and no answer for a client, who could not keep it.
+// RFC 2308, section 3: a denial that came with a referral has no SOA. It is used for the chain of
+// trust, and not as an answer for a client, which could not cache it.
 func TestRFC2308DenialWithoutSOAAnswersNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
@@ -88,7 +88,8 @@ func TestRFC2308DenialWithoutSOAAnswersNobody(t *testing.T) {
 }
 
 // RFC 4035, section 3.1.4.1: DS is the parent's. An alias that the unsigned child shows at its apex
-// (where none may be) answers no question for DS: it would lead the chain of trust elsewhere.
+// (where none is allowed) does not answer a question for DS: it would lead the chain of trust
+// elsewhere.
 func TestRFC4035ChildsAliasAnswersNoDS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -1,4 +1,5 @@
-// RFC 2308, section 2.2: denials without an SOA, told apart by the NS set that came in its place.
+// RFC 2308, section 2.2: denials without an SOA, distinguished by the NS set that came in its
+// place.
 
 package resolver_test
 
@@ -42,10 +43,10 @@ func answering(t *testing.T, w *lab.World, aa bool, records ...string) {
 	}
 }
 
-// An empty reply with AA whose NS set is of a zone above is a referral upwards: its server does
-// not have the zone (RFC 2308, section 2.2 tells referral from NODATA by it). The zone's own NS
-// set is no referral; it is shown to whoever asked, and not kept. Records of another type than
-// asked for are no relevant answer.
+// An empty reply with AA whose NS set is of a zone above is a referral upwards: its server does not
+// have the zone (RFC 2308, section 2.2 tells referral from NODATA by it). The zone's own NS set is
+// not a referral; the client gets it, and it is not cached. Records of another type than the
+// question's are not a relevant answer.
 func TestRFC2308TheNSSetTellsAReferralFromNoData(t *testing.T) {
 	for _, c := range []struct {
 		what    string
@@ -82,8 +83,8 @@ func TestRFC2308TheNSSetTellsAReferralFromNoData(t *testing.T) {
 	}
 }
 
-// An alias to itself leads nowhere: what the zone says is shown, with the reason why there is no
-// more. A loop of several results is an error (RFC 1034, section 3.6.2).
+// An alias to itself is answered with its CNAME, and with the reason why there is no more. A loop
+// of several results is an error (RFC 1034, section 3.6.2).
 func TestRFC1034AnAliasToItselfIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -100,8 +101,8 @@ func TestRFC1034AnAliasToItselfIsShown(t *testing.T) {
 	})
 }
 
-// Where a server is asked again in lower case and fails then, what it said before counts: a denial
-// that nobody can do better than.
+// If a server is asked again in lower case and then fails, its earlier reply is used: a denial, the
+// best reply that any server has.
 func TestAFailureInLowerCaseDoesNotUndoADenial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

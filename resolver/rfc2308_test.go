@@ -1,4 +1,4 @@
-// RFC 2308: what counts as a negative answer, and what of it is kept.
+// RFC 2308: which replies are negative answers, and which of them are cached.
 
 package resolver_test
 
@@ -31,7 +31,7 @@ func balancer(w *lab.World, zone string, only int) {
 }
 
 // Section 2.2, type 3: no AA, no SOA, no NS is NODATA, not a lame server: nothing is held against
-// the zone, the answer is not kept (section 5), and the zone's other names go on.
+// the server, the answer is not cached (section 5), and the zone's other names resolve.
 func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -59,7 +59,7 @@ func TestRFC2308EmptyReplyIsNoDataThatIsNotKept(t *testing.T) {
 	})
 }
 
-// In a signed zone an empty reply proves nothing, as ever.
+// In a signed zone an empty reply is bogus, as it proves nothing.
 func TestRFC2308EmptyReplyOfASignedZoneIsBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -72,7 +72,7 @@ func TestRFC2308EmptyReplyOfASignedZoneIsBogus(t *testing.T) {
 	})
 }
 
-// A server that says less is used only if no other says more, and what it said is not kept beside.
+// An empty reply is used only if no other server has more, and is not cached next to a better one.
 func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
 	for range 8 { // whichever server is asked first
 		synctest.Test(t, func(t *testing.T) {
@@ -91,8 +91,8 @@ func TestRFC2308EmptyReplyGivesWayToABetterOne(t *testing.T) {
 	}
 }
 
-// What a server without AA says is kept only if nothing better is heard: clients hear the same
-// answer before and after (RFC 2181, section 5.4.1).
+// An answer without AA is cached only if no better one comes: clients get the same answer before
+// and after (RFC 2181, section 5.4.1).
 func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 	for range 8 {
 		synctest.Test(t, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 				}
 				m := new(dns.Msg).SetReply(in.Query)
 				m.SetEdns0(1232, true)
-				m.Answer = []dns.RR{rr(q.Name + " 3600 A 203.0.113.66")} // of an earlier time
+				m.Answer = []dns.RR{rr(q.Name + " 3600 A 203.0.113.66")} // outdated data
 				return lab.Messages(m), true
 			}
 			in := newWorld(t, w, nil)
@@ -120,8 +120,8 @@ func TestRFC2181AnswerWithoutAAIsNotKeptBeforeABetterOne(t *testing.T) {
 	}
 }
 
-// A referral upward is none that leads on, nor a denial, be it with AA: the server does not know
-// the zone, or this type of it. Other types go on.
+// A referral upwards is neither followed nor a denial, with AA or without: the server does not know
+// the zone, or this type of it. Other types resolve.
 func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
 	for _, aa := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

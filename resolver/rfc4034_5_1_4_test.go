@@ -1,4 +1,4 @@
-// RFC 4034, section 5.1.4: a digest of the wrong length is no digest of any key.
+// RFC 4034, section 5.1.4: a digest of the wrong length matches no key.
 
 package resolver_test
 
@@ -15,8 +15,8 @@ import (
 	"bailiwick/wire"
 )
 
-// An anchor that can match no key is in force all the same: what it should protect is bogus, with
-// that cause, and is not taken for unsigned. Beside one that does match it changes nothing.
+// An anchor that can match no key is still in force: the zone is bogus, with that cause, and not
+// insecure. Next to an anchor that matches it changes nothing.
 func TestRFC4034AnAnchorThatMatchesNoKeyMakesItsZoneBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -26,16 +26,16 @@ func has(sets []*wire.RRset, t wire.Type) (n int) {
 	return n
 }
 
-// Sections 3.1.3.3 and 3.2.1: who asks us may have an anchor that we do not have. The proof that
-// goes with a wildcard's answer is passed on, whether we have a use for it or not, from the cache
-// too; an answer of the name's own needs none.
+// Sections 3.1.3.3 and 3.2.1: a client may have an anchor that the resolver does not have. The
+// proof that comes with a wildcard's answer is passed on even if the resolver does not need it,
+// from the cache too; an answer of the name itself needs none.
 func TestRFC4035WildcardProofIsPassedOn(t *testing.T) {
 	world := func() *lab.World {
 		w := lab.Internet(time.Now())
 		const records = "*.wild A 192.0.2.2;;*.names CNAME www;;www A 192.0.2.1"
 		w.Add(lab.Zone{Name: "island.example.", NoDS: true, Records: records})
 		w.Add(lab.Zone{Name: "island3.example.", NoDS: true, Denial: lab.NSEC3, Records: records})
-		w.Script = func(q lab.Incoming) (lab.Reply, bool) { // a proof that nobody asked for
+		w.Script = func(q lab.Incoming) (lab.Reply, bool) { // a proof that is not needed
 			zone, own := strings.CutPrefix(strings.ToLower(q.Question().Name), "www.")
 			if !own || q.Question().Qtype != dns.TypeA || !strings.HasPrefix(zone, "island") {
 				return lab.Reply{}, false
@@ -96,9 +96,9 @@ func TestRFC4035WildcardProofIsPassedOn(t *testing.T) {
 	}
 }
 
-// Section 2.2: RRSIGs are not signed. Who asks for them by themselves is told what the servers say,
-// also where it verifies nothing: to see that is what they are asked for. Nothing of it is called
-// secure, is kept, or counts for another question, and nothing else is asked for.
+// Section 2.2: RRSIGs are not signed. A question for RRSIG is answered with the servers' reply,
+// even if the signatures do not verify: that is what such questions are used for. The reply is not
+// secure, not cached and not used for another question, and nothing else is asked for.
 func TestRFC4035RRSIGsArePassedOnAndNotSecure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -151,7 +151,7 @@ func TestRFC4035RRSIGsArePassedOnAndNotSecure(t *testing.T) {
 	})
 }
 
-// SIG (RFC 2535) is a set like others: without an RRSIG it is not believed of a secure zone.
+// SIG (RFC 2535) is a set like others: in a secure zone it needs an RRSIG.
 func TestRFC4035SIGIsAnOrdinarySet(t *testing.T) {
 	for _, signed := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -183,8 +183,8 @@ func TestRFC4035SIGIsAnOrdinarySet(t *testing.T) {
 }
 
 // Section 3.1.4.1: DS is asked at the parent. A server that does not know DS answers with its
-// referral to the child: below an unsigned zone that is NODATA, not kept, for it has no SOA; a
-// signed parent has to prove it.
+// referral to the child: below an unsigned zone that is NODATA, which is not cached as it has no
+// SOA; a signed parent has to prove it.
 func TestRFC4035ReferralAsTheDenialOfItsDS(t *testing.T) {
 	for _, c := range []struct {
 		parent string

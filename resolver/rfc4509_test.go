@@ -57,8 +57,8 @@ func own(w *lab.World, digest uint8) *dns.DS {
 	return ds
 }
 
-// A change of the provider by the book: the DS of the next key, with another digest, stands beside
-// that of the key that signs. The zone stays secure (RFC 4035, section 5.2; RFC 4509, section 3).
+// A change of the provider: the DS set has the DS of the next key, with another digest, and that of
+// the key that signs. The zone stays secure (RFC 4035, section 5.2; RFC 4509, section 3).
 func TestRFC4509ProviderChangeStaysSecure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -85,8 +85,9 @@ func refusedKey() (*dns.DNSKEY, *dns.DS) {
 	return k, k.ToDS(dns.SHA256)
 }
 
-// RFC 3110: a zone whose every DS names a key that is too dear to use is insecure, and clients are
-// told why. With a DS that names another key it is not, whatever is put into its DNSKEY set.
+// RFC 3110: a zone whose every DS names a key that is too expensive to use is insecure, and clients
+// are told why. With a DS that names another key it is not, whatever keys are added to its DNSKEY
+// set.
 func TestRFC3110ZoneOfRefusedKeys(t *testing.T) {
 	key, refused := refusedKey()
 	for _, c := range []struct {

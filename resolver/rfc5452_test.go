@@ -11,7 +11,7 @@ import (
 	"bailiwick/wire"
 )
 
-// misses are so many replies with another ID, with somebody else's address.
+// misses returns n replies with other IDs and a forged address.
 func misses(q lab.Incoming, n int) (r lab.Reply) {
 	for range n {
 		m := forged(q)
@@ -22,7 +22,7 @@ func misses(q lab.Incoming, n int) (r lab.Reply) {
 }
 
 // Replies that do not match are counted over all sockets that are open for a question, not for each
-// anew: after three the question goes over TCP (RFC 5452, section 9).
+// separately: after three the question goes over TCP (RFC 5452, section 9).
 func TestRFC5452MismatchesAreCountedOverAllSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := func(n int) lab.Script {
@@ -53,8 +53,8 @@ func TestRFC5452MismatchesAreCountedOverAllSockets(t *testing.T) {
 	})
 }
 
-// Where somebody guesses and TCP is closed, UDP has another chance, with a port and an ID of its
-// own; and the server is not marked for what others sent.
+// If replies are forged and TCP is closed, UDP is tried again with a new port and ID; and the
+// forged replies are not held against the server.
 func TestRFC5452MismatchesWithoutTCP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attack, guesses := true, 2
@@ -80,8 +80,8 @@ func TestRFC5452MismatchesWithoutTCP(t *testing.T) {
 	})
 }
 
-// One port that is said to be closed is no proof that a server is dead when it has just replied
-// (RFC 5927, section 4: ICMP messages can be forged).
+// One message about a closed port does not prove that a server is dead which has just replied (RFC
+// 5927, section 4: ICMP messages can be forged).
 func TestRFC5927OnePortUnreachableIsNoProof(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attack := false
@@ -103,8 +103,8 @@ func TestRFC5927OnePortUnreachableIsNoProof(t *testing.T) {
 	})
 }
 
-// A forwarder is asked with RD and CD: we validate ourselves, and want the data also where it does
-// not believe them (RFC 6840, section 5.9).
+// A forwarder is asked with RD and CD: the resolver validates itself, and wants data that the
+// forwarder takes for bogus as well (RFC 6840, section 5.9).
 func TestRFC6840ForwarderIsAskedWithCD(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

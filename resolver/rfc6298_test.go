@@ -19,7 +19,7 @@ import (
 	"bailiwick/wire"
 )
 
-// far delays all that a world's servers say. A connection takes a round trip more.
+// far delays all replies of a world's servers. A connection takes one more round trip.
 func far(rtt time.Duration) lab.Script {
 	return func(in lab.Incoming) (lab.Reply, bool) {
 		d := rtt
@@ -31,8 +31,8 @@ func far(rtt time.Duration) lab.Script {
 }
 
 // Where every round trip takes long, as over a satellite, names with glue up to three levels below
-// the root resolve within a client's patience, validated, from a cold cache; and a reply that is
-// late is a reply: no server hears a question twice.
+// the root resolve within a client's patience, validated, from a cold cache; and a late reply is
+// used: no server gets a question twice.
 func TestRFC6298FarNetwork(t *testing.T) {
 	for _, rtt := range []time.Duration{450, 600, 1000} { // milliseconds
 		t.Run(fmt.Sprint(rtt*time.Millisecond), func(t *testing.T) {
@@ -61,8 +61,9 @@ func TestRFC6298FarNetwork(t *testing.T) {
 	}
 }
 
-// A name whose way takes longer than a client waits is resolved by the client's retry: that time
-// ran out is not held against it, and what was learnt on the way is not asked for again.
+// A name that takes longer to resolve than a client waits is resolved by the client's retry: the
+// time limit is not remembered against the name, and data that were cached on the way are not asked
+// for again.
 func TestRFC6298RetryGoesOnFromWhereItEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -102,7 +103,7 @@ func TestRFC6298SlowAuthority(t *testing.T) {
 	}
 }
 
-// pair is a zone with two servers, which behave as they are told.
+// pair is a zone with two servers, whose behaviour a test sets.
 func pair(first, second lab.Script) (w *lab.World, zone string) {
 	w = lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "pair.example.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1",
@@ -122,8 +123,8 @@ func pair(first, second lab.Script) (w *lab.World, zone string) {
 
 func silence(lab.Incoming) (lab.Reply, bool) { return lab.Reply{}, true }
 
-// A server that is silent, or slow, beside a quick one: the quick one is asked beside it, not after
-// it, and soon first.
+// A zone has a server that is silent or slow, and a quick one: the quick one is asked in parallel,
+// not afterwards, and soon as the first.
 func TestRFC6298SlowServerBesideAQuickOne(t *testing.T) {
 	for name, script := range map[string]lab.Script{"silent": silence,
 		"slow": far(2 * time.Second)} {
@@ -146,8 +147,8 @@ func TestRFC6298SlowServerBesideAQuickOne(t *testing.T) {
 	}
 }
 
-// A near server that loses a packet is asked again as soon as if it were alone, though one that is
-// far away is asked meanwhile.
+// A near server that loses a packet is asked again as soon as if it were the only one, though a
+// distant one is asked meanwhile.
 func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lost atomic.Bool
@@ -173,7 +174,7 @@ func TestRFC6298FarServerDoesNotHoldUpTheNearOne(t *testing.T) {
 	})
 }
 
-// A server that is known to be quick and lets a question wait: its late reply counts, TCP or not.
+// The late reply of a server that is known to be quick is used, with TCP or without.
 func TestRFC6298QuickServerThatIsSlowOnce(t *testing.T) {
 	// If all is lost for longer, three questions are all that a server gets (RFC 9520, section
 	// 3.1).
@@ -214,8 +215,8 @@ func TestRFC6298QuickServerThatIsSlowOnce(t *testing.T) {
 	}
 }
 
-// A fifth, and a half, of all packets lost, in both directions and over TCP: names resolve, and the
-// median is good.
+// A fifth, and a half, of all packets are lost, in both directions and over TCP: names resolve, and
+// the median time is short.
 func TestRFC6298Loss(t *testing.T) {
 	for _, c := range []struct {
 		loss           float64
@@ -288,8 +289,8 @@ func forwarding(t *testing.T, w *lab.World, addrs ...netip.Addr) *internet {
 	})
 }
 
-// A forwarder answers what it knows in a millisecond and takes seconds for the rest: it is waited
-// for, and asked no more than it has to be.
+// A forwarder answers from its cache in a millisecond and takes seconds for the rest: it is waited
+// for, and not asked more often than needed.
 func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -334,7 +335,7 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 	})
 }
 
-// A dead forwarder beside a good one costs little.
+// A dead forwarder next to one that works costs little time.
 func TestRFC6298DeadForwarder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())

@@ -14,8 +14,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Section 5.3.1: below a DNAME whatever is asked leads on, or is the CNAME that follows from it.
-// ANY was SERVFAIL: the unsigned CNAME was taken for data of the name.
+// Section 5.3.1: below a DNAME every type follows the alias, or is answered with the CNAME that is
+// made from it. ANY was SERVFAIL once: the unsigned CNAME was taken for data of the name.
 func TestRFC6672DNAMEComesFirst(t *testing.T) {
 	const (
 		a, any, cname, dname = wire.TypeA, wire.TypeANY, wire.TypeCNAME, wire.TypeDNAME
@@ -77,7 +77,8 @@ func answerSignatures(w *lab.World, zone string) lab.Script {
 // longTarget is a DNAME's target of 200 octets.
 var longTarget = strings.Repeat("a23456789.", 19) + "example."
 
-// longWorld has a DNAME that makes long names too long. Its servers say so, or leave it to us.
+// longWorld has a DNAME that makes long names too long. Its servers answer YXDOMAIN, or leave it to
+// the resolver.
 func longWorld(rcode int, signed bool) *lab.World {
 	alg := uint8(0)
 	if !signed {
@@ -115,7 +116,7 @@ var tooLong = strings.Repeat("x23456789.", 8) + "d.long.example."
 
 // Sections 2.2 and 3.2: a name that a DNAME makes too long is answered with YXDOMAIN, the DNAME and
 // its signature, whatever the RCODE that the authority found for it, and from the cached DNAME for
-// the next name. It was SERVFAIL.
+// the next name. It was SERVFAIL once.
 func TestRFC6672TooLongANameIsYXDomain(t *testing.T) {
 	for _, rcode := range []int{dns.RcodeYXDomain, dns.RcodeSuccess} {
 		for _, signed := range []bool{true, false} {
@@ -144,14 +145,14 @@ func TestRFC6672TooLongANameIsYXDomain(t *testing.T) {
 						t.Errorf("with the DNAME in the cache, asked\n%s", asked)
 					}
 				}
-				// At the end of a chain too.
+				// The same at the end of a chain.
 				a := in.resolve("alias.long.example.", wire.TypeA)
 				if a.RCode != wire.RCodeYXDomain ||
 					!slices.Equal(types(a.Sets), []wire.Type{wire.TypeCNAME, wire.TypeDNAME}) {
 					t.Errorf("behind an alias: %s %v (%v)", a.RCode, types(a.Sets), a.Failure)
 				}
-				// The DNAME is no worse for it: shorter names are what it makes of them, and nobody
-				// is told of long ones.
+				// The DNAME still works for shorter names, and their answers have no EDE about long
+				// ones.
 				a = in.resolve("z.d.long.example.", wire.TypeA)
 				if a.RCode != nxDomain || a.Failure != nil {
 					t.Errorf("a shorter name: %s (%v)", a.RCode, a.Failure)

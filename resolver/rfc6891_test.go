@@ -23,9 +23,9 @@ func bareFormErr(q lab.Incoming) lab.Reply {
 	return lab.Reply{Packets: [][]byte{b}}
 }
 
-// A FORMERR of twelve octets can be forged by who knows neither the name nor its letter case
-// (CVE-2026-52690). It takes EDNS, and with it DNSSEC, from no server that has answered with EDNS,
-// nor from any zone that is known to be signed.
+// A FORMERR of twelve octets can be forged without knowing the name or its letter case
+// (CVE-2026-52690). It does not end the use of EDNS, and with it of DNSSEC, for a server that has
+// answered with EDNS, nor for a zone that is known to be signed.
 func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -63,8 +63,8 @@ func TestCVE202652690ForgedFormErrTakesNothing(t *testing.T) {
 	}
 }
 
-// The same in an unsigned zone: a server that has answered with EDNS keeps it, and one that nothing
-// is known of loses it for the one question.
+// The same in an unsigned zone: a server that has answered with EDNS is still asked with EDNS, and
+// an unknown one is asked without it for one question.
 func TestCVE202652690OneFormErrIsNotRemembered(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestCVE202652690OneFormErrIsNotRemembered(t *testing.T) {
 }
 
 // A server that does not know EDNS is asked without (RFC 6891, section 7), and after two names at
-// once; when it has learnt it, it is asked with EDNS again.
+// the first try; when it supports EDNS later, it is asked with EDNS again.
 func TestRFC6891ServerWithoutEDNS(t *testing.T) {
 	for _, rc := range []int{dns.RcodeFormatError, dns.RcodeNotImplemented} {
 		synctest.Test(t, func(t *testing.T) {
@@ -184,8 +184,8 @@ func TestRFC6891ServerThatLosesEDNS(t *testing.T) {
 	})
 }
 
-// An error without a question is nothing that is remembered against a server: anybody may have sent
-// it. The server is asked again over TCP.
+// An error without a question is not held against a server, as it is easily forged. The server is
+// asked again over TCP.
 func TestRFC5452BareErrorIsNotRemembered(t *testing.T) {
 	for _, rc := range []byte{dns.RcodeRefused, dns.RcodeServerFailure} {
 		for _, tcp := range []bool{true, false} {

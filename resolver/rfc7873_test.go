@@ -42,14 +42,14 @@ func withCookie(m *dns.Msg, cookie string) *dns.Msg {
 	return m
 }
 
-// forged is a reply with somebody else's address.
+// forged is a reply with an address of the attacker's.
 func forged(q lab.Incoming) *dns.Msg {
 	m := q.Honest()
 	m.Answer = []dns.RR{rr(q.Question().Name + " 60 A 203.0.113.66")}
 	return m
 }
 
-// returnsCookies is a server as it should be.
+// returnsCookies is a server that handles cookies correctly.
 func returnsCookies(q lab.Incoming) (lab.Reply, bool) {
 	m := q.Honest()
 	if c := cookieOf(q.Query); c != "" {
@@ -68,8 +68,8 @@ func expectAddress(t *testing.T, in *internet, name string) {
 	synctest.Wait() // tries that were given up have ended
 }
 
-// A reply over UDP that has another client cookie is passed over, and the right one heard (RFC
-// 7873, section 5.3).
+// A reply over UDP that has another client cookie is ignored, and the right one accepted (RFC 7873,
+// section 5.3).
 func TestRFC7873ForeignCookieIsPassedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
@@ -83,7 +83,7 @@ func TestRFC7873ForeignCookieIsPassedOver(t *testing.T) {
 	})
 }
 
-// A reply without a cookie of a server that is known to send them is passed over as well.
+// A reply without a cookie of a server that is known to send them is ignored as well.
 func TestRFC7873MissingCookieIsPassedOverWhereItIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := returnsCookies
@@ -103,9 +103,9 @@ func TestRFC7873MissingCookieIsPassedOverWhereItIsKnown(t *testing.T) {
 	})
 }
 
-// Where that was no forgery, but the server has come to send none, or always another, it is asked
-// over TCP when its time is over. There a cookie protects nothing: the reply is taken, against the
-// letter of section 5.3, and the server is not sent cookies any more.
+// If that was not a forgery, but the server has begun to send no cookie, or always another, it is
+// asked over TCP after the timeout. There a cookie protects nothing: the reply is accepted, against
+// the letter of section 5.3, and the server gets no more cookies.
 func TestRFC7873ServerWithoutCookiesIsHeardOverTCP(t *testing.T) {
 	for name, change := range map[string]func(*dns.Msg) *dns.Msg{
 		"none":    func(m *dns.Msg) *dns.Msg { return m },
@@ -149,7 +149,7 @@ func TestRFC7873ServerWithoutCookiesIsHeardOverTCP(t *testing.T) {
 }
 
 // A server that is silent to questions with a cookie is asked without, unless it has ever returned
-// one; after a few names at once.
+// one, and after a few names at the first try.
 func TestRFC7873SilenceToCookies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {

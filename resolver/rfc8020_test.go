@@ -1,4 +1,4 @@
-// What the denial of a name says of the names below it, while walking.
+// The denial of a shortened name, and the names below it.
 
 package resolver_test
 
@@ -14,8 +14,8 @@ import (
 )
 
 // A shortened name that a signed zone denies ends the resolution (RFC 8020, section 2; RFC 9156,
-// section 4): the rest of the name is told to nobody. Where nothing is proven the servers may deny
-// empty non-terminals, and are asked for the full name.
+// section 4): no server learns the rest of the name. Without a proof the servers may deny empty
+// non-terminals, and are asked for the full name.
 func TestRFC8020DenialOfAShortenedNameEndsTheWalk(t *testing.T) {
 	for _, c := range []struct {
 		name     string

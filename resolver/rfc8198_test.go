@@ -13,9 +13,9 @@ import (
 )
 
 // Load balancers sign, for each question, a denial whose bitmap leaves out more than what was asked
-// for. Such a record answers its own question, again from the cache, and takes nothing else away
-// (RFC 8198, section 5): neither at the name nor at a wildcard, with NSEC3 nor, where the bitmap
-// cannot be right, with NSEC.
+// for. Such a record answers its own question, again from the cache, and denies nothing else (RFC
+// 8198, section 5): neither at the name nor at a wildcard, with NSEC3 nor, where the bitmap cannot
+// be right, with NSEC.
 func TestRFC8198BalancersBitmapTakesNothingAway(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -1,4 +1,4 @@
-// RFC 8482, section 4.1: an answer to ANY need not hold all.
+// RFC 8482, section 4.1: an answer to ANY need not have all sets.
 
 package resolver_test
 
@@ -16,9 +16,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A name has 60 signed sets. Whoever asks for ANY gets the first of them, verified, and each set
-// costs a signature check; the rest is neither judged nor passed on. A question for a set beyond
-// is answered as ever, and so is ANY at a name with fewer.
+// A name has 60 signed sets. A client that asks for ANY gets the first of them, verified, and each
+// set costs a signature check; the rest is neither validated nor passed on. A question for one of
+// the other sets is answered as usual, and so is ANY at a name with fewer.
 func TestRFC8482OfALargeAnswerToANYTheFirstSetsAreJudgedAndPassedOn(t *testing.T) {
 	limittest.Met(t, limit.AnySets)
 	synctest.Test(t, func(t *testing.T) {

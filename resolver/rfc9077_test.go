@@ -1,4 +1,4 @@
-// TTLs of NSEC and NSEC3 records, and for how long they deny.
+// TTLs of NSEC and NSEC3 records, and how long these are used for denials.
 
 package resolver_test
 
@@ -13,10 +13,10 @@ import (
 )
 
 // Section 3.4: records that prove a denial deny no longer than its SOA's TTL and minimum, here 20
-// seconds, whatever TTL they have themselves, here 60: not the name that was asked for, nor others
-// in their gaps, and not if another denial has brought the SOA anew. Clients are told of each
-// record with what is left of its own TTL, from memory as at first; the SOA's is for how long the
-// denial may be kept (RFC 2308, section 5).
+// seconds, whatever TTL they have themselves, here 60: neither the name that was asked for nor
+// others in their spans, and not if another denial has brought the SOA anew. Clients get each
+// record with the rest of its own TTL, from the cache as at first; the SOA's TTL is the time for
+// which the denial may be cached (RFC 2308, section 5).
 func TestRFC9077ProofsDenyNoLongerThanTheirSOA(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
 		synctest.Test(t, func(t *testing.T) {
@@ -52,11 +52,11 @@ func TestRFC9077ProofsDenyNoLongerThanTheirSOA(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			asked("am.", 15, 55, false)
 			if zone == "nsec3.example." {
-				return // which names share a gap is the hashes' matter
+				return // which names share a span depends on the hashes
 			}
 			asked("an.", 15, 55, false)
 			time.Sleep(10 * time.Second)
-			asked("zz.", 20, 60, true) // another gap of the zone
+			asked("zz.", 20, 60, true) // another span of the zone
 			time.Sleep(3 * time.Second)
 			asked("am.", 2, 42, false)
 			asked("an.", 2, 42, false)

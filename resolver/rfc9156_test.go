@@ -1,4 +1,4 @@
-// QNAME minimisation: what servers on the way are told.
+// QNAME minimisation: what the servers on the way learn.
 
 package resolver_test
 
@@ -13,10 +13,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Section 2.1: the type is hidden, too. Without hide_type the servers of example. hear that the MX
-// of secure.example. is wanted; with it they hear of A, and only those of the zone itself hear of
-// MX. A name with an alias, and one that does not exist, resolve all the same, in the strict mode
-// too.
+// Section 2.1: the type is hidden, too. Without hide_type the servers of example. are asked for MX
+// of secure.example.; with it they are asked for A, and only those of the zone itself for MX. A
+// name with an alias, and one that does not exist, resolve all the same, in the strict mode too.
 func TestRFC9156HideTypeFromTheServersOfTheParent(t *testing.T) {
 	for _, mode := range []resolver.Minimise{resolver.MinimiseRelaxed, resolver.MinimiseStrict} {
 		for _, hide := range []bool{false, true} {

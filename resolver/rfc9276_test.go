@@ -16,9 +16,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A cold name of ip6.arpa has 34 labels. At the iterations that are accepted it is denied with a
-// proof, above them without (RFC 9276, section 3.2); SERVFAIL it never was meant to be. What it
-// takes upstream is the same.
+// A cold name of ip6.arpa has 34 labels. Up to the accepted number of iterations it is denied with
+// a proof, above it without (RFC 9276, section 3.2), and never SERVFAIL. The number of packets
+// upstream is the same.
 func TestRFC9276ColdReverseName(t *testing.T) {
 	name := strings.Repeat("1.", 24) + "8.b.d.0.1.0.0.2.ip6.arpa."
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestRFC9276ColdReverseName(t *testing.T) {
 	}
 }
 
-// CVE-2023-50868: where a limit ends the judgement, no other server is asked for the same again.
+// CVE-2023-50868: if a limit ends the validation, no other server is asked.
 func TestCVE202350868LimitEndsTheSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.New(time.Now())
@@ -85,9 +85,9 @@ func TestCVE202350868LimitEndsTheSearch(t *testing.T) {
 	})
 }
 
-// Good signatures are many (CVE-2023-50387 is about bad ones): ANY with as many signed sets as are
-// judged, behind a cold chain, whatever the algorithm, and an alias chain over eight cold zones
-// that ends in a denial.
+// Many valid signatures are within the budget (CVE-2023-50387 is about invalid ones): ANY with as
+// many signed sets as are validated, after a cold chain of trust, whatever the algorithm, and an
+// alias chain over eight cold zones that ends in a denial.
 func TestCVE202350387ColdChains(t *testing.T) {
 	var records strings.Builder
 	for i := range resolver.MaxAnySets {

@@ -1,4 +1,4 @@
-// RFC 9520: failures are remembered, each against what caused it and nothing else.
+// RFC 9520: failures are remembered, each against its cause and nothing else.
 
 package resolver_test
 
@@ -65,13 +65,14 @@ func rr(s string) dns.RR {
 	return r
 }
 
-// deep is a name of so many labels in evil., the first but one for each first label.
+// deep returns a name of that many labels in evil., with a second label of its own for each first
+// one.
 func deep(first string, labels int) string {
 	return first + "." + strings.Repeat(first+".", labels-2) + "evil."
 }
 
-// evilWorld is the lab's internet with evil. in it: each name there costs some thirty packets,
-// and is an alias for another of the same kind, which is one for the victim.
+// evilWorld is the lab's internet with evil. in it: each name there costs some thirty packets, and
+// is an alias for another of the same kind, which is an alias for the victim.
 func evilWorld(victim string) *lab.World {
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "evil.", Algorithm: lab.Unsigned})
@@ -85,9 +86,9 @@ func evilWorld(victim string) *lab.World {
 	return w
 }
 
-// An alias whose results have spent the client's budget leads to somebody else's name: the limit
-// that is met there is held against the query, not against the name, be it the address of a host
-// or the keys of a zone.
+// An alias whose results have spent the client's budget leads to the victim's name: the limit that
+// is met there is held against the query, not against the name, be it the address of a host or the
+// keys of a zone.
 func TestRFC9520LimitOfAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 	for _, typ := range []wire.Type{wire.TypeA, wire.TypeDNSKEY, wire.TypeDS, wire.TypeANY} {
 		synctest.Test(t, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestRFC9520WaiterGoesOnWithItsOwnBudget(t *testing.T) {
 }
 
 // A limit that is met because other servers of the zone could not be asked any more leaves the
-// first servers' failure in the answer, but not in memory.
+// first servers' failure in the answer, but it is not remembered.
 func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
 	f := cause.New(cause.ServerRefused, wire.Root, "")
 	if got := f.HeldAgainst(); got != cause.ScopeName {
@@ -171,7 +172,8 @@ func TestRFC9520FailureBeforeALimitIsNotTheNames(t *testing.T) {
 
 // An alias whose zone has used up the look-ups of name servers' addresses leads to a name of which
 // one server refuses, or answers without authority. The other, whose address may not be looked up
-// any more, was not heard, so neither is held against the name, or kept for others.
+// any more, was not asked. So the refusal is not held against the name, and the answer is not
+// cached.
 func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 	for _, weak := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -219,7 +221,7 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 				return lab.Messages(m), true
 			}
 			in := newWorld(t, w, nil)
-			// who may be asked for the addresses is known
+			// the servers to ask for the addresses are cached
 			in.resolve("names.example.", wire.TypeSOA)
 			a := in.resolve("alias.burn.evil.", wire.TypeA)
 			if refused := a.Failure != nil &&
@@ -241,8 +243,8 @@ func TestRFC9520FailureBeforeALimitOfLookupsIsNotTheNames(t *testing.T) {
 	}
 }
 
-// The client's own question, begun with a full budget, is remembered with its limit, and for no
-// longer however often it fails.
+// The client's own question, begun with a full budget, is remembered with its limit, and for the
+// same time however often it fails.
 func TestRFC9520OwnLimitIsRememberedForAsLongEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := evilWorld("www.plain.")
@@ -302,7 +304,7 @@ func TestRFC9520Backoff(t *testing.T) {
 	}
 }
 
-// cable is a result to a world that can be pulled out.
+// cable is a link to a world that can be cut.
 type cable struct {
 	*lab.World
 	mu  sync.Mutex
@@ -325,8 +327,8 @@ func (c *cable) Exchange(ctx context.Context, r transport.Request) ([]byte, erro
 	return c.World.Exchange(ctx, r)
 }
 
-// A laptop's result is down while everybody keeps asking for the same names. The first reply after
-// its return ends all failures of that time, and everything is well within five seconds.
+// A laptop's link is down while clients keep asking for the same names. The first reply after its
+// return ends all failures of that time, and all names resolve within five seconds.
 func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
 	names := []string{"www.secure.example.", "www.unsigned.example.", "www.nsec3.example.",
 		"www.plain.",
@@ -361,7 +363,7 @@ func TestRFC9520LinkThatWasDownIsHeldAgainstNobody(t *testing.T) {
 	}
 }
 
-// One reply from anywhere is enough, also for a name whose failure has just been remembered.
+// One reply from any server is enough, also for a name whose failure has just been remembered.
 func TestRFC9520FirstReplyEndsFailuresOfTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -386,9 +388,9 @@ func TestRFC9520FirstReplyEndsFailuresOfTheLink(t *testing.T) {
 	})
 }
 
-// Keys that cannot be had because the link went down are no proof of a bogus zone. They are asked
-// for ahead of the answer, which is the last that gets through: what the tries find that are sent
-// after it counts.
+// Keys that cannot be fetched because the link went down do not make a zone bogus. They are asked
+// for ahead of the answer, which is the last reply that gets through. The tries that are sent after
+// it decide.
 func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -422,7 +424,7 @@ func TestRFC9520LinkLostBeforeTheKeysIsNotBogus(t *testing.T) {
 	})
 }
 
-// A limit that ends a judgement is no fault of the server that was heard.
+// A limit that ends a validation is not held against the server that replied.
 func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newWorld(t, evilWorld("www.secure.example."), nil)
@@ -445,8 +447,9 @@ func TestRFC9520LimitIsNotHeldAgainstServers(t *testing.T) {
 	})
 }
 
-// An alias whose server takes nearly all of a client's time leads to somebody else's name: that
-// time was too short for the rest is not remembered against it, and whoever waits for it goes on.
+// An alias whose server takes nearly all of a client's time leads to the victim's name: that the
+// rest of the time was too short is not remembered against the name, and other clients that wait
+// for it go on.
 func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 	for _, spent := range []time.Duration{4300 * time.Millisecond, 4600 * time.Millisecond,
 		4790 * time.Millisecond} {
@@ -487,8 +490,8 @@ func TestRFC9520TimeSpentByAnAliasIsNotHeldAgainstItsTarget(t *testing.T) {
 	}
 }
 
-// A closed port is told by the host itself, so the path works: the failure is the name's own, and
-// no result is held responsible, though nobody else replies meanwhile.
+// A closed port is reported by the host itself, so the path works: the failure is the name's own,
+// and not the link's, though no other server replies meanwhile.
 func TestRFC9520ClosedPortIsNotTheLinks(t *testing.T) {
 	for err, want := range map[error]cause.Scope{transport.ErrRefused: cause.ScopeName,
 		transport.ErrUnreachable: cause.ScopeLink} {

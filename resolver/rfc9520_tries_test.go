@@ -21,7 +21,7 @@ import (
 )
 
 // An address that is silent is asked three times over each transport, at most, for a question (RFC
-// 9520, section 3.1); and whatever the reason, no more than the limits say.
+// 9520, section 3.1); and for all reasons together no more often than the limits allow.
 func TestRFC9520ThreeTriesPerTransport(t *testing.T) {
 	for name, script := range map[string]lab.Script{
 		"silence": silence,
@@ -61,7 +61,7 @@ func TestRFC9520ThreeTriesPerTransport(t *testing.T) {
 	}
 }
 
-// No more bogus answers are heard for a question than MaxBogusTries, however many servers there
+// No more than MaxBogusTries bogus answers to a question are validated, however many servers there
 // are.
 func TestMaxBogusTries(t *testing.T) {
 	limittest.Met(t, limit.BogusAnswers)
@@ -95,8 +95,8 @@ func (p *poor) Exchange(ctx context.Context, r transport.Request) ([]byte, error
 	return p.World.Exchange(ctx, r)
 }
 
-// What this machine lacks is a cause of its own. It is held against no server and no name: when the
-// pressure ends all is well at once, also for a question that is under way.
+// A lack of local resources is a cause of its own. It is held against no server and no name: when
+// the lack ends names resolve at once, also for a question that is under way.
 func TestLocalResourcesAreNobodysFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := oddWorld(nil)
@@ -127,7 +127,8 @@ func TestLocalResourcesAreNobodysFault(t *testing.T) {
 	})
 }
 
-// However many questions wait for silent servers, no more than MaxOpenTries are open beside others.
+// However many questions wait for silent servers, no more than MaxOpenTries tries beyond the first
+// of each are open.
 func TestMaxOpenTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := silence

@@ -27,8 +27,8 @@ func (n *narrow) Exchange(ctx context.Context, r transport.Request) ([]byte, err
 	return n.World.Exchange(ctx, r)
 }
 
-// A probe that this machine could not make tells nothing of a server: it is made soon again, not in
-// a day (RFC 9539, section 4.3 has what failed left alone).
+// A probe that this machine could not send says nothing about a server: it is repeated soon, and
+// not after a day as a failed one (RFC 9539, section 4.3).
 func TestRFC9539ProbeThatWasNotMadeTellsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := oddWorld(nil)

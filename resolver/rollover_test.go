@@ -115,9 +115,9 @@ func TestRolloverIsLookedForOnceInHalfAMinute(t *testing.T) {
 	}
 }
 
-// A zone that had keys before it had a DS is secure as soon as the denial of its DS has ended:
-// the keys that were cached as insecure are judged anew (RFC 6781, section 4.3.1: keys come
-// before the DS).
+// A zone that had keys before it had a DS is secure as soon as the denial of its DS has ended: the
+// keys that were cached as insecure are validated anew (RFC 6781, section 4.3.1: keys come before
+// the DS).
 func TestRolloverToSignedIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.New(time.Now())

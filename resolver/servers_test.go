@@ -11,7 +11,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Server choice, tested with lists of events.
+// Server selection, tested with lists of events.
 func TestChoose(t *testing.T) {
 	zone := wire.MustParseName("example")
 	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
@@ -90,7 +90,8 @@ func TestRateLimitedServerIsNotDead(t *testing.T) {
 	}
 }
 
-// When everybody is silent it is our link; the first reply ends that, and nobody has been marked.
+// If all servers are silent it is our link; the first reply ends that, and nothing is held against
+// any server.
 func TestUplink(t *testing.T) {
 	s := newInfraCache(1 << 20)
 	now := time.Now()
@@ -140,7 +141,8 @@ func TestChooseTriesOthersFirst(t *testing.T) {
 	}
 }
 
-// Others of the same standing are probed now and then, so that a slow past is not for ever.
+// Other servers with the same penalty are asked now and then, so that a server that was slow gets
+// another chance.
 func TestChooseExplores(t *testing.T) {
 	s := newInfraCache(1 << 20)
 	now := time.Now()
@@ -197,7 +199,7 @@ func TestRFC9156Minimiser(t *testing.T) {
 	}
 }
 
-// The family of addresses over which nobody replies lately is asked for last.
+// The family of addresses over which no server has replied lately is asked for last.
 func TestFamiliesThatReplyComeFirst(t *testing.T) {
 	r := &Resolver{connectivity: &connectivity{}, routes: routesEverywhere{}}
 	x := &resolution{r: r}
@@ -211,15 +213,15 @@ func TestFamiliesThatReplyComeFirst(t *testing.T) {
 	want(wire.TypeA)
 	r.connectivity.of(v4).Store(doubtfulAfter)
 	want(wire.TypeAAAA)
-	r.connectivity.of(v6).Store(doubtfulAfter) // nobody replies at all
+	r.connectivity.of(v6).Store(doubtfulAfter) // no server replies at all
 	want(wire.TypeA)
 	r.connectivity.of(v4).Store(0)
 	r.connectivity.of(v6).Store(0)
 	want(wire.TypeA)
 }
 
-// Servers are forgiven while replies make what is known of them grow, which has the cache count it
-// anew: neither waits for the other without end.
+// Back-offs of servers are ended while replies make the servers' entries grow, which updates their
+// size in the cache: there is no deadlock.
 func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 	s := newInfraCache(1 << 20)
 	a := netip.MustParseAddr("192.0.2.1")
@@ -244,8 +246,8 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 	}
 }
 
-// A server that is dead makes failures in which nobody replied, where little else is asked. What is
-// forgiven with the next reply is all that is held, so that happens once a second.
+// A dead server causes failures without any reply, if little else is asked. The next reply goes
+// through the whole infrastructure cache to end back-offs, so that happens once a second at most.
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	r := &Resolver{connectivity: &connectivity{}, clock: now,

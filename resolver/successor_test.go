@@ -14,8 +14,8 @@ import (
 	"bailiwick/wire"
 )
 
-// The settings of a successor decide which names are forgotten: those at and below which the two
-// resolvers would not have learnt the same.
+// The settings of a successor decide which names are forgotten: those at and below which the caches
+// of the two resolvers may differ.
 func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 	name := wire.MustParseName
 	zone := func(n, addr string) Zone {

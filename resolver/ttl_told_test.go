@@ -18,8 +18,8 @@ import (
 	"bailiwick/wire"
 )
 
-// withLimits is the same internet with a resolver before it that has limits of TTLs: those that
-// are given, and the others as by default.
+// withLimits returns the same internet with a resolver that has these limits of TTLs, and the
+// others by default.
 func (in *internet) withLimits(l cache.TTLLimits) *internet {
 	other := *in
 	l.Max = cmp.Or(l.Max, cache.Default().Max)
@@ -30,7 +30,7 @@ func (in *internet) withLimits(l cache.TTLLimits) *internet {
 	return &other
 }
 
-// ttls are those of an answer, in order.
+// ttls returns the TTLs of an answer, in order.
 func ttls(a *resolver.Answer) string {
 	var all []uint32
 	for _, s := range append(append([]*wire.RRset(nil), a.Sets...), a.Authority...) {
@@ -39,7 +39,7 @@ func ttls(a *resolver.Answer) string {
 	return fmt.Sprint(all)
 }
 
-// told is the TTL that an answer as a whole may be kept for.
+// told returns the time for which an answer as a whole may be cached.
 func told(a *resolver.Answer) uint32 {
 	ttl := ^uint32(0)
 	for _, s := range append(append([]*wire.RRset(nil), a.Sets...), a.Authority...) {
@@ -115,8 +115,8 @@ func TestFirstAnswerSaysTheTTLThatHolds(t *testing.T) {
 	}
 }
 
-// What follows from denials of other names is told for as long as these are kept, and not for
-// longer each time (RFC 8198, section 5.4).
+// An answer that follows from denials of other names has the rest of their TTL, and not a longer
+// one each time (RFC 8198, section 5.4).
 func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
 	for _, l := range []cache.TTLLimits{{}, {MinNegative: 200 * time.Second},
 		{MaxNegative: 20 * time.Second}} {
@@ -130,7 +130,7 @@ func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					a := in.resolve(fmt.Sprintf("gone%d.%s", i, zone), wire.TypeA)
 					if in.transcript() != "" {
-						break // its own span
+						break // the name is in another span
 					}
 					if left = told(a); left > ttl-7 {
 						t.Errorf("%s: first told %d, later %d", zone, ttl, left)
@@ -145,8 +145,8 @@ func TestRFC8198SynthesisedDenialsCountDown(t *testing.T) {
 	}
 }
 
-// A denial that came with a wildcard's data is one no longer than the operator lets denials be
-// kept, nor longer than the SOA's minimum (RFC 8198, section 5.4).
+// A denial that came with a wildcard's data is used no longer than the operator's limit for
+// denials, nor longer than the SOA's minimum (RFC 8198, section 5.4).
 func TestRFC8198DenialsThatCameWithDataAreDenials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t).withLimits(cache.TTLLimits{MaxNegative: 20 * time.Second})
