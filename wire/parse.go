@@ -69,7 +69,8 @@ func (q *Query) Keep() Question {
 }
 
 // ParseQuery reads header, question and OPT of a client's message into q and allocates nothing.
-// Records other than OPT are stepped over. What is wrong with the message as DNS is an error; what
+// Records other than OPT are stepped over, and so is what stands behind the last, as by [Parse].
+// What is wrong with the message as DNS is an error; what
 // is wrong with it as a query (opcode, counts, version) is for the server to judge.
 func ParseQuery(msg []byte, q *Query) (err error) {
 	q.EDNS, q.QName, q.End, q.Question = EDNS{}, nil, 0, Question{}
@@ -98,9 +99,6 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 			return err
 		}
 	}
-	if off != len(msg) {
-		return malformed("octets after the message", off)
-	}
 	return nil
 }
 
@@ -128,7 +126,9 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 	return end, nil
 }
 
-// Parse reads a whole message. Nothing of the result aliases msg.
+// Parse reads a message. Nothing of the result aliases msg. Octets behind the last record that is
+// counted are no part of it: some servers and programs send such, and Unbound and BIND pass over
+// them too.
 func Parse(msg []byte) (*Message, error) {
 	h, err := parseHeader(msg)
 	if err != nil {
@@ -159,9 +159,6 @@ func Parse(msg []byte) (*Message, error) {
 		if *sec, err = p.section(n, m, i == 2); err != nil {
 			return nil, err
 		}
-	}
-	if p.off != len(msg) {
-		return nil, malformed("octets after the message", p.off)
 	}
 	m.adoptSignatures()
 	return m, nil

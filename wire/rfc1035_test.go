@@ -88,7 +88,6 @@ func TestRFC1035RecordsEndWhereTheySay(t *testing.T) {
 		"a signer that goes on":    answers(1, cut+behind+behind),
 		"octets behind a name":     answers(1, record(TypeNS, "\x00\x00")),
 		"longer than the message":  answers(1, record(TypeA, "\x01\x02\x03\x04")[:14]),
-		"octets behind the last":   answers(1, record(TypeA, "\x01\x02\x03\x04"), "!"),
 		"fewer than counted":       answers(2, record(TypeA, "\x01\x02\x03\x04")),
 		"fewer than counted, none": answers(100),
 	} {
@@ -102,5 +101,28 @@ func TestRFC1035RecordsEndWhereTheySay(t *testing.T) {
 		if err := ParseQuery(query, &q); err == nil && !names { // it reads no RDATA
 			t.Errorf("%s: taken in a query", what)
 		}
+	}
+}
+
+// Section 4.1: the counts say where a message ends. What stands behind is not read, and is no
+// reason to do without the message.
+func TestRFC1035OctetsBehindAMessageArePassedOver(t *testing.T) {
+	for what, msg := range map[string][]byte{
+		"no record": answers(0),
+		"a record":  answers(1, record(TypeA, "\x01\x02\x03\x04")),
+	} {
+		for _, behind := range []string{"!", record(TypeA, "\x05\x06\x07\x08"),
+			strings.Repeat("\xff", 600)} {
+			m, err := Parse(append(msg[:len(msg):len(msg)], behind...))
+			if err != nil || len(m.Answer) != int(m.ANCount) || len(m.Answer) > 0 &&
+				(m.Answer[0].Len() != 1 || string(m.Answer[0].Data.First()) != "\x01\x02\x03\x04") {
+				t.Errorf("%s and %d octets: %v, %v", what, len(behind), m, err)
+			}
+		}
+	}
+	query := AppendQuery(nil, 1, FlagRD, []byte("\x03www\x07example\x00"), TypeA, 1232, true, nil)
+	var q Query
+	if err := ParseQuery(append(query, "!!!"...), &q); err != nil || !q.EDNS.Present {
+		t.Errorf("a query: %v", err)
 	}
 }
