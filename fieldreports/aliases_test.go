@@ -304,4 +304,32 @@ var aliases = []report{{
 		good("www.gov.example. CNAME", "NOERROR AD",
 			"www.gov.example. CNAME cdn.service.gov.example."),
 	},
+}, {
+	name: "an NXDOMAIN beside an alias does not hide a target that is there",
+	seen: "PowerDNS/pdns 464, www.kabelinternetdns.de; Comcast/traffic_control 744",
+	situation: "A server sends a CNAME with NXDOMAIN, though the target is in the same zone, or " +
+		"in another one of which it knows nothing.",
+	why: "The RCODE speaks of the chain's end (RFC 6604, section 3). Without a proof the target " +
+		"is asked for by itself, and what its servers say of it holds.",
+	world: func(w *lab.World) {
+		unsigned(w, "kabel.example.",
+			"www CNAME x1.h1;;x1.h1 A 192.0.2.1;;out CNAME web.other.example.")
+		unsigned(w, "other.example.", "web A 192.0.2.2")
+		script(w, "kabel.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			if len(m.Answer) == 0 || m.Answer[0].Header().Rrtype != dns.TypeCNAME {
+				return false
+			}
+			m.Rcode, m.Answer = dns.RcodeNameError, m.Answer[:1]
+			m.Ns = []dns.RR{rr("kabel.example. 10 SOA ns. h. 1 1 1 1 10")}
+			return true
+		})
+	},
+	steps: []step{
+		good("www.kabel.example. A", "NOERROR", "www.kabel.example. CNAME x1.h1.kabel.example.",
+			"x1.h1.kabel.example. A 192.0.2.1"),
+		good("out.kabel.example. A", "NOERROR", "out.kabel.example. CNAME web.other.example.",
+			"web.other.example. A 192.0.2.2"),
+		good("www.kabel.example. A", "NOERROR", "www.kabel.example. CNAME x1.h1.kabel.example.",
+			"x1.h1.kabel.example. A 192.0.2.1").packets(noPackets),
+	},
 }}

@@ -206,6 +206,43 @@ var clients = []report{{
 		{ask: "any.example. ANY", want: "NOERROR AD", nothing: true, check: sections(1)},
 		{ask: "none.any.example. ANY", want: "NXDOMAIN AD"},
 	},
+}, {
+	name: "a client that says it takes less than 512 octets gets 512",
+	seen: "PowerDNS/pdns 5407; NLnetLabs/unbound 404; hickory-dns/hickory-dns 3814",
+	situation: "Clients send an EDNS buffer size of 0 and of 100, or no EDNS. The answers have " +
+		"some 400 octets, and some 700.",
+	why: "RFC 6891, section 6.2.3; without EDNS it is 512 too (RFC 1035, section 4.2.1).",
+	world: func(w *lab.World) {
+		unsigned(w, "size.example.",
+			"small TXT "+strings.Repeat("a", 250)+" "+strings.Repeat("b",
+				100)+";;large TXT "+strings.Repeat("a", 250)+" "+strings.Repeat("b",
+				250)+" "+strings.Repeat("c", 150))
+	},
+	steps: []step{
+		{ask: "small.size.example. TXT", want: "NOERROR", nothing: true, change: size(0),
+			check: sections(1)},
+		{ask: "small.size.example. TXT", want: "NOERROR", nothing: true, change: size(100),
+			check: sections(1)},
+		{ask: "large.size.example. TXT", want: "NOERROR TC", change: size(100)},
+		{ask: "large.size.example. TXT", want: "NOERROR TC", change: noEDNS},
+		{ask: "large.size.example. TXT", want: "NOERROR", nothing: true, change: size(800),
+			check: sections(1)},
+	},
+}, {
+	name:      "a failure has EDNS of its own and nothing of the query's",
+	seen:      "PowerDNS/pdns 10006; dnsimple/erldns 53",
+	situation: "A client sends options and AD along, and its question fails.",
+	why: "RFC 6891, section 6.1.1: the answer's OPT record is ours. AD in a failure would say " +
+		"that something is authentic.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "bad.example.", Faults: lab.Faults{lab.Expired},
+			Records: "www A 192.0.2.1"})
+	},
+	steps: []step{
+		fails("www.bad.example. A", cause.SignatureExpired).with(nsidAndAD).
+			checked(without(dns.EDNS0NSID)),
+		fails("www.bad.example. A", cause.SignatureExpired).with(nsidAndAD).checked(without(100)),
+	},
 }}
 
 // cased asks for docs.hole.example in some letter case.
@@ -228,4 +265,16 @@ func chaos(ask, answer string) step {
 		}
 	}
 	return s
+}
+
+// size returns a change of the EDNS buffer size.
+func size(octets uint16) func(*dns.Msg) {
+	return func(m *dns.Msg) { m.IsEdns0().SetUDPSize(octets) }
+}
+
+// nsidAndAD adds NSID, an option that nobody knows, and AD.
+func nsidAndAD(m *dns.Msg) {
+	m.AuthenticatedData = true
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_NSID{Code: dns.EDNS0NSID},
+		&dns.EDNS0_LOCAL{Code: 100, Data: []byte("?")}}
 }

@@ -381,6 +381,48 @@ var delegations = []report{{
 		good("www.org.example. A", "NOERROR", "www.org.example. A 192.0.2.1"),
 		empty("no.org.example. A", "NXDOMAIN"),
 	},
+}, {
+	name:      "an empty answer with the zone's own NS records is no referral",
+	seen:      "sipa/bitcoin-seeder 27",
+	situation: "A server denies a type with the zone's NS records in place of the SOA.",
+	why: "A referral leads downwards (RFC 1034, section 4.3.2); one to the zone itself would be " +
+		"a loop. With AA it is an empty answer (RFC 2308, section 2.2).",
+	world: func(w *lab.World) {
+		unsigned(w, "seed.example.", "x A 192.0.2.1")
+		script(w, "seed.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			m.Ns = []dns.RR{rr("seed.example. 40000 NS ns1.seed.example.")}
+			return len(m.Answer) == 0
+		})
+	},
+	steps: []step{
+		empty("x.seed.example. TXT", "NOERROR").packets(8),
+		good("x.seed.example. A", "NOERROR", "x.seed.example. A 192.0.2.1"),
+	},
+}, {
+	name: "a zone that denies its own NS records is a zone",
+	seen: "PowerDNS/pdns 5681, fastly.net, incapdns.net and v0cdn.net",
+	situation: "The servers of an unsigned zone answer NS questions for its apex with nothing, " +
+		"some with an SOA and some without. A validator looked for zone cuts by such questions.",
+	why: "The cut is what the parent delegates, with the proof that it is unsigned (RFC 4035, " +
+		"section 5.2).",
+	world: func(w *lab.World) {
+		unsigned(w, "fast.example.", "www A 192.0.2.1")
+		unsigned(w, "incap.example.", "www A 192.0.2.2")
+		script(w, "fast.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			m.Answer, m.Ns = nil, []dns.RR{rr("fast.example. 60 SOA ns. h. 1 1 1 1 60")}
+			return in.Question().Qtype == dns.TypeNS
+		})
+		script(w, "incap.example.", func(in lab.Incoming, m *dns.Msg) bool {
+			m.Answer, m.Ns, m.Authoritative = nil, nil, false
+			return in.Question().Qtype == dns.TypeNS
+		})
+	},
+	steps: []step{
+		empty("fast.example. NS", "NOERROR"),
+		good("www.fast.example. A", "NOERROR", "www.fast.example. A 192.0.2.1"),
+		empty("incap.example. NS", "NOERROR"),
+		good("www.incap.example. A", "NOERROR", "www.incap.example. A 192.0.2.2"),
+	},
 }}
 
 // ttl returns a check that no record of the answer has a longer TTL.

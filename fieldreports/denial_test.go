@@ -291,6 +291,76 @@ var denial = []report{{
 		good("www.gost.example. A", "NOERROR", "www.gost.example. A 192.0.2.1"),
 		empty("no.pq.example. A", "NXDOMAIN"),
 	},
+}, {
+	name: "an empty non-terminal above unsigned delegations exists though opt-out leaves it out",
+	seen: "NLnetLabs/nsd 190; dblacka/jdnssec-tools 2",
+	situation: "A zone with opt-out has a name that is there only because of an unsigned " +
+		"delegation below. The NSEC3 chain has neither.",
+	why: "The answer is empty with a proof of opt-out (RFC 5155, sections 7.1 and 9.2): not " +
+		"authentic, and no NXDOMAIN.",
+	world: func(w *lab.World) {
+		w.Add(lab.Zone{Name: "tld.", Denial: lab.NSEC3OptOut})
+		unsigned(w, "a.ent.tld.", "www A 192.0.2.1")
+	},
+	steps: []step{
+		empty("ent.tld. A", "NOERROR"),
+		empty("ent.tld. DS", "NOERROR"),
+		good("www.a.ent.tld. A", "NOERROR", "www.a.ent.tld. A 192.0.2.1"),
+	},
+}, {
+	name:      "records that come twice count once",
+	seen:      "PowerDNS/pdns 8512; iijlab/dnsext 290; miekg/dns 193",
+	situation: "A server sends each record of an answer, and each of a denial, twice.",
+	why: "A set has each record once (RFC 2181, section 5), and so has what is signed (RFC " +
+		"4034, section 6.3).",
+	world: func(w *lab.World) {
+		for _, z := range []lab.Zone{{Name: "dup.example."},
+			{Name: "dup3.example.", Denial: lab.NSEC3}} {
+			z.Records = "www A 192.0.2.1;;www A 192.0.2.2"
+			w.Add(z)
+			script(w, z.Name, func(in lab.Incoming, m *dns.Msg) bool {
+				m.Answer, m.Ns = append(m.Answer, m.Answer...), append(m.Ns, m.Ns...)
+				return true
+			})
+		}
+	},
+	steps: []step{
+		good("www.dup.example. A", "NOERROR AD", "www.dup.example. A 192.0.2.1",
+			"www.dup.example. A 192.0.2.2"),
+		empty("no.dup.example. A", "NXDOMAIN AD"),
+		good("www.dup3.example. A", "NOERROR AD", "www.dup3.example. A 192.0.2.1",
+			"www.dup3.example. A 192.0.2.2"),
+		empty("no.dup3.example. A", "NXDOMAIN AD"),
+	},
+}, {
+	name:      "one good signature is enough, wherever it stands",
+	seen:      "hickory-dns/hickory-dns 3847, mailbox.org",
+	situation: "A set has a broken signature before the good one, or behind it.",
+	why:       "RFC 6840, section 5.4: bogus is what all signatures fail for.",
+	world: func(w *lab.World) {
+		for _, zone := range []string{"first.example.", "last.example."} {
+			signed(w, zone, "@ MX 10 mx")
+			script(w, zone, func(in lab.Incoming, m *dns.Msg) bool {
+				for i, rr := range m.Answer {
+					if sig, ok := rr.(*dns.RRSIG); ok {
+						bad := *sig
+						bad.Expiration++
+						at := i
+						if zone == "last.example." {
+							at++
+						}
+						m.Answer = slices.Insert(m.Answer, at, dns.RR(&bad))
+						break
+					}
+				}
+				return true
+			})
+		}
+	},
+	steps: []step{
+		good("first.example. MX", "NOERROR AD", "first.example. MX 10 mx.first.example."),
+		good("last.example. MX", "NOERROR AD", "last.example. MX 10 mx.last.example."),
+	},
 }}
 
 // salted asks for the denials of a zone with a salt.

@@ -328,6 +328,30 @@ var servers = []report{{
 	steps: []step{
 		good("www.six.example. A", "NOERROR", "www.six.example. A 192.0.2.1"),
 	},
+}, {
+	name: "octets behind a message are passed over",
+	seen: "rthalley/dnspython 5; rthalley/dnspython 324; PowerDNS/pdns 6896; oxen-io/lokinet " +
+		"510",
+	situation: "A server sends some octets behind the last record of its answers, and a client " +
+		"behind its question.",
+	why: "The counts say where a message ends (RFC 1035, section 4.1). Unbound and BIND pass " +
+		"over the rest.",
+	world: func(w *lab.World) {
+		signed(w, "tail.example.", "www A 192.0.2.1")
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			if in.Server != w.AddressOf("tail.example.") {
+				return lab.Reply{}, false
+			}
+			r := lab.Messages(in.Honest())
+			r.Packets[0] = append(r.Packets[0], 0xde, 0xad, 0xbe, 0xef)
+			return r, true
+		}
+	},
+	steps: []step{
+		good("www.tail.example. A", "NOERROR AD", "www.tail.example. A 192.0.2.1"),
+		{packet: []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" +
+			"\x00\x00\x02\x00\x01behind"), want: "NOERROR", answer: []string{". NS *"}},
+	},
 }}
 
 // bareFormErr has the servers of a zone answer EDNS with a header alone.
