@@ -226,7 +226,7 @@ var aliases = []report{{
 	steps: []step{
 		good("www.self.loop.example. A", "NOERROR AD",
 			"self.loop.example. DNAME self.loop.example.",
-			"www.self.loop.example. CNAME www.self.loop.example.").packets(12),
+			"www.self.loop.example. CNAME www.self.loop.example.").packets(16),
 		fails("www.a.loop.example. A", cause.AliasLoop).packets(8),
 		fails("www.grow.loop.example. A", cause.AliasLoop).packets(8),
 	},
@@ -242,7 +242,7 @@ var aliases = []report{{
 	},
 	steps: []step{
 		good("self.ring.example. A", "NOERROR", "self.ring.example. CNAME self.ring.example.").
-			packets(8),
+			packets(12),
 		fails("a.ring.example. A", cause.AliasLoop),
 		good("x.ring.example. A", "NOERROR", "x.ring.example. CNAME *.ring.example.",
 			"*.ring.example. CNAME *.ring.example."),

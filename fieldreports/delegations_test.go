@@ -146,7 +146,7 @@ var delegations = []report{{
 			w.AddressOf("ceretec.example.").String())
 	},
 	steps: []step{
-		good("www.ceretec.example. A", "NOERROR", "www.ceretec.example. A 192.0.2.1").packets(10),
+		good("www.ceretec.example. A", "NOERROR", "www.ceretec.example. A 192.0.2.1").packets(14),
 	},
 }, {
 	name:      "a name server with a mistyped name does not harm the others",
@@ -321,7 +321,7 @@ var delegations = []report{{
 		w.Add(lab.Zone{Name: "j.example.", Algorithm: lab.Unsigned, Glueless: "j.example."})
 	},
 	steps: []step{
-		fails("www.j.example. A", cause.DependencyLoop).packets(8),
+		fails("www.j.example. A", cause.DependencyLoop).packets(12),
 		fails("www.j.example. A", cause.DependencyLoop).packets(noPackets),
 	},
 }, {
@@ -395,7 +395,7 @@ var delegations = []report{{
 		})
 	},
 	steps: []step{
-		empty("x.seed.example. TXT", "NOERROR").packets(8),
+		empty("x.seed.example. TXT", "NOERROR").packets(12),
 		good("x.seed.example. A", "NOERROR", "x.seed.example. A 192.0.2.1"),
 	},
 }, {

@@ -3,6 +3,7 @@
 package fieldreports
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -194,7 +195,7 @@ var servers = []report{{
 		unsigned(w, "many.example.", strings.Join(records, ";;"))
 	},
 	steps: []step{
-		fails("www.many.example. A", cause.ServerUnexpected).packets(8),
+		fails("www.many.example. A", cause.ServerUnexpected).packets(12),
 		fails("www.many.example. A", cause.ServerUnexpected).packets(noPackets),
 	},
 }, {
@@ -302,7 +303,7 @@ var servers = []report{{
 			Servers: []lab.ServerFaults{{lab.Refusing}, {lab.Refusing}, {lab.Refusing}}})
 	},
 	steps: []step{
-		fails("ns1.cast.example. A", cause.ServerRefused).packets(14),
+		fails("ns1.cast.example. A", cause.ServerRefused).packets(18),
 		fails("ns1.cast.example. A", cause.ServerRefused).packets(noPackets),
 		fails("ns2.cast.example. A", cause.ServerRefused).packets(6),
 	},
@@ -352,6 +353,27 @@ var servers = []report{{
 		{packet: []byte("\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" +
 			"\x00\x00\x02\x00\x01behind"), want: "NOERROR", answer: []string{". NS *"}},
 	},
+}, {
+	name: "an option that a server cannot bear costs it no name",
+	seen: "PowerDNS/pdns 10825; PowerDNS/pdns 4491; tailscale/tailscale 20892",
+	situation: "A server answers SERVFAIL, REFUSED or NXDOMAIN where an EDNS option is in the " +
+		"query, and as it should where none is.",
+	why: "Unknown options are to be ignored (RFC 6891, section 6.1.2). BIND and the public " +
+		"resolvers answer such names. A server of which little is known is asked again without " +
+		"its cookie.",
+	world: func(w *lab.World) {
+		for zone, rcode := range map[string]int{"fail.example.": dns.RcodeServerFailure,
+			"refuse.example.": dns.RcodeRefused, "deny.example.": dns.RcodeNameError} {
+			signed(w, zone, "a A 192.0.2.1;;b A 192.0.2.2;;c A 192.0.2.3")
+			script(w, zone, func(in lab.Incoming, m *dns.Msg) bool {
+				opt := in.Query.IsEdns0()
+				m.Rcode, m.Answer, m.Ns = rcode, nil, nil
+				return opt != nil && len(opt.Option) > 0
+			})
+		}
+	},
+	steps: slices.Concat(threeNames("fail.example."), threeNames("refuse.example."),
+		threeNames("deny.example.")),
 }}
 
 // bareFormErr has the servers of a zone answer EDNS with a header alone.
@@ -408,4 +430,14 @@ func sections(n int) func(*testing.T, *dns.Msg) {
 			t.Errorf("the answer is %v, want %d records", got, n)
 		}
 	}
+}
+
+// threeNames asks for a, b and c of a signed zone.
+func threeNames(zone string) (steps []step) {
+	for i, label := range []string{"a", "b", "c"} {
+		name := label + "." + zone
+		steps = append(steps,
+			good(name+" A", "NOERROR AD", fmt.Sprintf("%s A 192.0.2.%d", name, i+1)))
+	}
+	return steps
 }

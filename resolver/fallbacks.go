@@ -201,20 +201,25 @@ func worthOf(r *reply) int8 {
 	return worthMuch
 }
 
-// doubted reports whether the server is asked again in lower case, because random letter case may
-// have caused its reply. That is so if it is not known whether the server copes with random case,
-// and the reply is a fault or a denial without signatures. If the reply in lower case is the better
-// one, that is an observation against the server.
+// doubted reports whether the server is asked again in lower case and without a cookie, because
+// random letter case or the cookie may have caused its reply. That is so if it is not known whether
+// the server copes with random case, and the reply is a fault or a denial without signatures. If
+// the reply to the plain question is the better one, that is an observation against the server;
+// which of the two it was is found out by later questions (see learnForm).
 func (a *zoneQuery) doubted(t *try, worth int8) bool {
 	s, r, addr, now := &t.c.asked, a.x.r, t.c.addr.Addr(), a.x.r.clock.Now()
 	switch {
 	case t.weighed:
 	case !t.mixed && s.doubt != nil:
 		if worth > s.worth {
-			r.infra.learn(addr, a.zone, eventCaseLost, 0, now)
+			e := eventCaseLost
+			if s.doubt.how.cookie && !t.how.cookie { // or it was the cookie
+				e = eventPlainOnly
+			}
+			r.infra.learn(addr, a.zone, e, 0, now)
 		} else {
 			r.infra.learn(addr, a.zone, eventCaseKept, 0, now)
-			s.lower, s.settled = false, true
+			s.lower, s.settled, s.noCookie = false, true, false
 		}
 		if worth < s.worth { // the earlier reply was better
 			a.undoubt(t)
@@ -230,6 +235,7 @@ func (a *zoneQuery) doubted(t *try, worth int8) bool {
 		}
 	case !t.p.caseKept && !s.settled:
 		s.lower, s.doubt, s.worth = true, t, worth
+		s.noCookie = s.noCookie || t.p.cookie == nil
 		a.fellBack(t.c, event.FormLowerCase)
 		a.again = append(a.again, t.c)
 		return true

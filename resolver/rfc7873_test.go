@@ -182,3 +182,29 @@ func TestRFC7873SilenceToCookies(t *testing.T) {
 		}
 	})
 }
+
+// A server that does not know the option has to pass over it (RFC 6891, section 6.1.2). One that
+// answers it with an error, or denies the name, is asked again without, and after two names it is
+// not sent cookies any more.
+func TestRFC7873ErrorToCookies(t *testing.T) {
+	for _, rcode := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeNameError} {
+		synctest.Test(t, func(t *testing.T) {
+			cookies, asked := 0, 0
+			in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+				if asked++; cookieOf(q.Query) == "" {
+					return lab.Reply{}, false
+				}
+				cookies++
+				return lab.Messages(new(dns.Msg).SetRcode(q.Query, rcode)), true
+			}), nil)
+			for i, name := range []string{"firstname", "secondname", "thirdname", "fourthname"} {
+				cookies, asked = 0, 0
+				expectAddress(t, in, name+".odd.example.")
+				if i >= 2 && (cookies > 0 || asked > 1) {
+					t.Errorf("%s, %s: %d questions, %d cookies", dns.RcodeToString[rcode], name,
+						asked, cookies)
+				}
+			}
+		})
+	}
+}
