@@ -1,4 +1,4 @@
-// Prepared answers: what is asked for again and again, as it goes out.
+// Prepared answers: whole responses in wire form, for questions that are asked often.
 
 package cache
 
@@ -10,11 +10,12 @@ import (
 	"bailiwick/wire"
 )
 
-// AnswerKey is the key of a prepared answer: the question and what of the query changes the answer.
+// AnswerKey is the key of a prepared answer: the question, and what else in a query changes the
+// answer.
 type AnswerKey struct {
 	Name   wire.Name
 	Type   wire.Type
-	Policy uint16 // class of the policy that it was judged by
+	Policy uint16 // class of the policy that the answer was made under
 	DO     bool
 	CD     bool
 	AD     bool // the client wants to see AD without DO (RFC 6840, section 5.7)
@@ -23,37 +24,36 @@ type AnswerKey struct {
 func (k AnswerKey) hash() uint64 { return hashName(k.Name, k.Type) }
 
 // Answer is a whole response in wire form, without OPT: the hit path copies and patches it. It is
-// immutable, and takes a line of the processor's cache besides its octets, which are one piece of
-// memory.
+// immutable. It takes one line of the processor's cache, and one piece of memory for its octets.
 type Answer struct {
-	octets string        // the message, and where its TTLs stand
+	octets string        // the message, followed by the offsets of its TTLs
 	Beside *AnswerBeside // nil for most
-	Stored int64         // second at which the TTLs held
-	Life   uint32        // seconds from then until it ends
-	Fresh  uint32        // and until it should be resolved anew
-	Until  uint32        // when, by the time of day, its first signature ends; 0: it has none
-	// Generation is that of the policy that it was judged by.
+	Stored int64         // second at which the TTLs were right
+	Life   uint32        // seconds from Stored until it ends
+	Fresh  uint32        // seconds from Stored until it should be refreshed
+	Until  uint32        // time of day at which its first signature ends; 0 if it has none
+	// Generation is that of the policy that the answer was made under.
 	Generation uint32
 	length     uint16      // of the message
 	Cause      cause.Cause // of a SERVFAIL, or of what is wrong with another answer
-	Run        uint8       // how many records of a set may change places, 0 for none
-	RunAt      uint16      // where the first of them begins
-	Cut        bool        // the policy that it was judged by has left something out
+	Run        uint8       // how many records of a set may be rotated, 0 for none
+	RunAt      uint16      // offset of the first of them
+	Cut        bool        // the policy has left records out
 }
 
-// AnswerBeside is what few prepared answers have. It is immutable.
+// AnswerBeside has the fields that few prepared answers need. It is immutable.
 type AnswerBeside struct {
-	// Pointers are where compression pointers stand, of an answer whose question's name is to be
+	// Pointers are the offsets of compression pointers, in an answer whose question's name is to be
 	// replaced.
 	Pointers Offsets
-	// Options are what goes into the OPT record of a client who has one: Extended DNS Errors.
+	// Options are for the OPT record of a client that sent one: Extended DNS Errors.
 	Options wire.Options
 }
 
-// Offsets are places in a message, two octets each.
+// Offsets are offsets in a message, two bytes each.
 type Offsets string
 
-// All yields the places in order.
+// All yields the offsets in order.
 func (o Offsets) All() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := 0; i+1 < len(o); i += 2 {
@@ -71,11 +71,11 @@ func appendOffsets(b []byte, at []int) []byte {
 	return b
 }
 
-// NewOffsets takes places in a message.
+// NewOffsets returns the offsets at.
 func NewOffsets(at []int) Offsets { return Offsets(appendOffsets(nil, at)) }
 
-// NewAnswer makes an answer of a response to a question about name, with TTLs at some places, from
-// the second at which they hold until another.
+// NewAnswer returns a prepared answer: the response msg to a question about name, with the offsets
+// of its TTLs, which are right at the second stored. The answer ends at the second expires.
 func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *Answer {
 	b := make([]byte, 0, len(msg)+2*len(ttls))
 	b = append(append(b, msg[:wire.HeaderLen]...), name.Wire()...)
@@ -85,11 +85,11 @@ func NewAnswer(msg []byte, name wire.Name, ttls []int, stored, expires int64) *A
 		Life: life, Fresh: life}
 }
 
-// Msg is the message: its ID is 0, RD and CD are clear, the question's name is in lower case and
-// not compressed.
+// Msg returns the message. Its ID is 0, RD and CD are clear, and the question's name is in lower
+// case and not compressed.
 func (a *Answer) Msg() string { return a.octets[:a.length] }
 
-// TTLs is where the message's TTLs stand.
+// TTLs returns the offsets of the message's TTLs.
 func (a *Answer) TTLs() Offsets { return Offsets(a.octets[a.length:]) }
 
 // Restamped returns the same answer under a policy of another generation.
@@ -99,11 +99,11 @@ func (a *Answer) Restamped(generation uint32) *Answer {
 	return &c
 }
 
-// Turn is how the records of an answer's run change places: those from Start to First go behind
-// those from there to End. The zero Turn leaves them.
+// Turn is a rotation of the records of an answer's run: those from Start to First go after those
+// from First to End. The zero Turn changes nothing.
 type Turn struct{ Start, First, End int }
 
-// Turn lets the run begin with the record at a place; those before it come last.
+// Turn returns the rotation that puts the record with the index first at the start of the run.
 func (a *Answer) Turn(first int) (t Turn) {
 	if first == 0 {
 		return t
@@ -124,11 +124,11 @@ func (a *Answer) Turn(first int) (t Turn) {
 	return t
 }
 
-// runFixed is what a record has between its owner's last octet, which it counts, and its RDATA,
-// in octets.
+// runFixed is the number of octets between a record's owner and its RDATA, with the owner's last
+// octet.
 const runFixed = 11
 
-// Place is where an octet stands after the turn.
+// Place returns the offset that the octet at an offset has after the rotation.
 func (t Turn) Place(at int) int {
 	switch {
 	case at < t.Start || at >= t.End:
@@ -142,7 +142,7 @@ func (t Turn) Place(at int) int {
 // Good reports whether the answer has not ended.
 func (a *Answer) Good(now int64) bool { return now < a.Stored+int64(a.Life) }
 
-// Pointers are those of Beside.
+// Pointers returns those of Beside.
 func (a *Answer) Pointers() Offsets {
 	if a.Beside == nil {
 		return ""
@@ -150,7 +150,7 @@ func (a *Answer) Pointers() Offsets {
 	return a.Beside.Pointers
 }
 
-// Options are those of Beside.
+// Options returns those of Beside.
 func (a *Answer) Options() wire.Options {
 	if a.Beside == nil {
 		return nil
@@ -158,7 +158,7 @@ func (a *Answer) Options() wire.Options {
 	return a.Beside.Options
 }
 
-// size is what the answer takes, in octets.
+// size returns the memory of the answer, in bytes.
 func (a *Answer) size() int {
 	n := len(a.octets) + 64
 	if a.Beside != nil {

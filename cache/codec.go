@@ -1,5 +1,5 @@
-// How what the packed caches keep is written as octets. Names are written by what they have in
-// common with the key's.
+// The encoding of the values of the packed caches. Names are written relative to the name of the
+// key.
 
 package cache
 
@@ -13,8 +13,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Unpacker reads packed values. After it has met octets that are no packed value, Bad is true and
-// all further values are zero.
+// Unpacker reads encoded values. After malformed input Bad is true, and all further values are
+// zero.
 type Unpacker struct {
 	b   []byte
 	Bad bool
@@ -23,7 +23,7 @@ type Unpacker struct {
 // NewUnpacker returns a reader of b.
 func NewUnpacker(b []byte) *Unpacker { return &Unpacker{b: b} }
 
-// take yields the next n octets; they alias what is read.
+// take returns the next n bytes; they alias the input.
 func (u *Unpacker) take(n uint64) []byte {
 	if u.Bad || n > uint64(len(u.b)) {
 		u.Bad = true
@@ -42,7 +42,7 @@ func (u *Unpacker) Octet() byte {
 	return 0
 }
 
-// Int reads an integer as binary.AppendUvarint writes them.
+// Int reads an integer that binary.AppendUvarint has written.
 func (u *Unpacker) Int() int64 {
 	v, n := binary.Uvarint(u.b)
 	if n <= 0 {
@@ -53,14 +53,14 @@ func (u *Unpacker) Int() int64 {
 	return int64(v)
 }
 
-// sized reads octets behind their length.
+// sized reads bytes that are preceded by their length.
 func (u *Unpacker) sized() []byte { return u.take(uint64(u.Int())) }
 
 func appendInt(b []byte, v int64) []byte { return binary.AppendUvarint(b, uint64(v)) }
 
 func appendSized(b []byte, d string) []byte { return append(appendInt(b, int64(len(d))), d...) }
 
-// appendName writes a name by the number of labels that it shares with base, and the labels before.
+// appendName writes the number of labels that n shares with base, and the labels before them.
 func appendName(b []byte, n, base wire.Name) []byte {
 	if n.IsZero() {
 		return append(b, 0xff)
@@ -89,7 +89,7 @@ func (u *Unpacker) name(base wire.Name) wire.Name {
 	return n
 }
 
-// flag is a bit that is set or not.
+// flag returns bit if set is true, and 0 otherwise.
 func flag(bit byte, set bool) byte {
 	if set {
 		return bit
@@ -97,15 +97,15 @@ func flag(bit byte, set bool) byte {
 	return 0
 }
 
-// Flags of a packed set, beside the three bits of its security.
+// Flags of an encoded set, next to the three bits of its security.
 const (
 	setForeignClass = 1 << (3 + iota) // not IN: the class follows
 	setForeignName                    // not the key's: the name follows
 	setSigned
-	setUntil // when the signature ends follows
+	setUntil // the end of the signature follows
 )
 
-// AppendSet packs a set; the key tells its type, and often its name.
+// AppendSet encodes a set. The key implies its type, and often its name.
 func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
 	flags := byte(s.Security) | flag(setForeignClass, s.Class != wire.ClassIN) |
 		flag(setForeignName, s.Name != key) | flag(setSigned, len(s.Sigs) > 0) |
@@ -127,7 +127,7 @@ func AppendSet(b []byte, key wire.Name, s *wire.RRset) []byte {
 	return append(append(b, s.Data...), s.Sigs...)
 }
 
-// Set reads what AppendSet wrote.
+// Set reads a set that AppendSet wrote.
 func (u *Unpacker) Set(key wire.Name, t wire.Type) *wire.RRset {
 	flags := u.Octet()
 	s := &wire.RRset{Name: key, Type: t, Class: wire.ClassIN, TTL: uint32(u.Int()),
@@ -161,7 +161,7 @@ func (u *Unpacker) Set(key wire.Name, t wire.Type) *wire.RRset {
 	return s
 }
 
-// appendSets packs sets of any type.
+// appendSets encodes sets of any type.
 func appendSets(b []byte, key wire.Name, sets []*wire.RRset) []byte {
 	b = appendInt(b, int64(len(sets)))
 	for _, s := range sets {
@@ -177,7 +177,7 @@ func (u *Unpacker) sets(key wire.Name) (sets []*wire.RRset) {
 	return sets
 }
 
-// AppendFailure packs a failure; nil is one of no cause.
+// AppendFailure encodes a failure, which may be nil.
 func AppendFailure(b []byte, f *cause.Failure) []byte {
 	for n := 0; f != nil && n < maxUnder; n++ {
 		b = appendInt(b, int64(f.Cause))
@@ -189,7 +189,7 @@ func AppendFailure(b []byte, f *cause.Failure) []byte {
 	return appendInt(b, int64(cause.None))
 }
 
-// Failure reads what AppendFailure wrote.
+// Failure reads a failure that AppendFailure wrote.
 func (u *Unpacker) Failure() (f *cause.Failure) {
 	last := &f
 	for n := 0; n <= maxUnder; n++ {
@@ -205,7 +205,7 @@ func (u *Unpacker) Failure() (f *cause.Failure) {
 	return nil
 }
 
-// appendTimes packs when something ends, and how long it was to be kept.
+// appendTimes writes when an entry ends, and its lifetime from when it was stored.
 func appendTimes(b []byte, stored, expires int64) []byte {
 	return appendInt(appendInt(b, expires), expires-stored)
 }
@@ -215,17 +215,17 @@ func (u *Unpacker) times() (stored, expires int64) {
 	return expires - u.Int(), expires
 }
 
-// AppendName packs a name as a key.
+// AppendName writes a name as a key.
 func AppendName(b []byte, n wire.Name) []byte { return append(b, n.Wire()...) }
 
-// HashName is the hash that spreads names over a packed cache, HashPacked that of a name that
-// AppendName wrote.
+// HashName is the hash that distributes names over a packed cache. HashPacked is the same for a
+// name that AppendName wrote.
 func HashName(n wire.Name) uint64 { return maphash.String(seed, n.Wire()) }
 
 // HashPacked is HashName for the name's octets.
 func HashPacked(b []byte) uint64 { return maphash.Bytes(seed, b) }
 
-// ParseName reads what AppendName wrote.
+// ParseName reads a name that AppendName wrote.
 func ParseName(b []byte) (wire.Name, bool) {
 	n, err := wire.NameFromWire(b)
 	return n, err == nil
@@ -271,7 +271,7 @@ var rrsetCodec = memcache.Codec[Key, RRset]{
 	},
 }
 
-// Flags of a packed denial, beside the three bits of its status.
+// Flags of an encoded denial, next to the three bits of its status.
 const (
 	negativeNXDomain = 1 << (3 + iota)
 	negativeUnsignedCut

@@ -1,4 +1,4 @@
-// One denial, packed: what it is searched by, and the set.
+// One encoded denial record: its sort keys, and the set.
 
 package cache
 
@@ -12,18 +12,18 @@ import (
 
 // denialRecord is one NSEC or NSEC3 record with when it ends.
 type denialRecord struct {
-	// octets are one behind the other: what the record is sorted by, which is an NSEC's owner, as
-	// wire.Name.AppendOrder has it, or an NSEC3's hash; the same of what comes after its span; an
-	// NSEC's owner and the name after the span; and the set.
+	// octets is the concatenation of: the sort key of the owner (for NSEC the owner as
+	// wire.Name.AppendOrder has it, for NSEC3 the hash); the sort key of the next owner; for NSEC,
+	// the owner and the next name; and the set.
 	octets   string
-	expires  int64        // when it denies nothing any more
+	expires  int64        // second from which it may not be used any more
 	ends     int64        // when its TTL ends
 	prepared *spanAnswers // for names in the span, nil if none was made yet
-	parts    [4]uint16    // where each of octets' parts ends
+	parts    [4]uint16    // where each part of octets ends
 }
 
-// recordOverhead is what a record takes besides its octets: itself, and at worst as much again in a
-// list that has just grown.
+// recordOverhead is the memory of a record besides its octets, in bytes: the struct, and at worst
+// as much again in a list that has just grown.
 const recordOverhead = 96
 
 func newDenialRecord(s *wire.RRset, expires, ends int64, order, next []byte, owner,
@@ -39,9 +39,9 @@ func newDenialRecord(s *wire.RRset, expires, ends int64, order, next []byte, own
 	return r
 }
 
-// newNSECRecord makes the record of a zone's NSEC set; false if it is none, or not to be used for
-// other questions. One that lacks either NSEC or RRSIG still has a span that can be used (see
-// [wire.TypeBitmap.Lawful]).
+// newNSECRecord makes the record of a zone's NSEC set. It returns false if the set is malformed, or
+// may not be used for other questions. A set whose bitmap lacks NSEC or RRSIG still has a usable
+// span (see [wire.TypeBitmap.Lawful]).
 func newNSECRecord(zone wire.Name, s *wire.RRset, expires, ends int64) (denialRecord, bool) {
 	n, err := wire.ParseNSEC(s.Data.First())
 	if err != nil || !plausible(n.Types, s.Name == zone) ||
@@ -52,9 +52,9 @@ func newNSECRecord(zone wire.Name, s *wire.RRset, expires, ends int64) (denialRe
 		s.Name.Wire(), n.Next.Wire()), true
 }
 
-// newNSEC3Record makes the record of an NSEC3 set, and returns the set's content; false if it is
-// none, or not to be used for other questions. Types that are the zone's own are signed (RFC 5155,
-// section 7.1).
+// newNSEC3Record makes the record of an NSEC3 set, and returns the set's content. It returns false
+// if the set is malformed, or may not be used for other questions. Types for which the zone is
+// authoritative are signed (RFC 5155, section 7.1).
 func newNSEC3Record(s *wire.RRset, expires, ends int64) (r denialRecord, n wire.NSEC3, ok bool) {
 	n, err := wire.ParseNSEC3(s.Data.First())
 	if err != nil || !plausible(n.Types, n.Types.Has(wire.TypeSOA)) {
@@ -71,9 +71,9 @@ func newNSEC3Record(s *wire.RRset, expires, ends int64) (r denialRecord, n wire.
 	return newDenialRecord(s, expires, ends, hash, n.Next, "", ""), n, true
 }
 
-// plausible reports whether a name can be what its types say: an apex has NS and DNSKEY beside SOA,
-// and nothing else has SOA. The record of a signer that is wrong about that answers the question
-// that it came for, and is used for no other (RFC 8198, section 5).
+// plausible reports whether a bitmap is possible for its name: an apex has NS and DNSKEY next to
+// SOA, and no other name has SOA. If the signer got this wrong, the record answers the question
+// that it came for, and no other (RFC 8198, section 5).
 func plausible(types wire.TypeBitmap, apex bool) bool {
 	return types.Has(wire.TypeSOA) == apex &&
 		(!apex || types.Has(wire.TypeNS) && types.Has(wire.TypeDNSKEY))
@@ -84,10 +84,10 @@ func (r *denialRecord) next() string     { return r.octets[r.parts[0]:r.parts[1]
 func (r *denialRecord) owner() wire.Name { return wire.NameOf(r.octets[r.parts[1]:r.parts[2]]) }
 func (r *denialRecord) after() wire.Name { return wire.NameOf(r.octets[r.parts[2]:r.parts[3]]) }
 
-// size is what a record takes, in octets.
+// size returns the memory of a record, in bytes.
 func (r *denialRecord) size() int { return len(r.octets) + recordOverhead + r.prepared.size() }
 
-// set unpacks the set; the zone that it is of tells an NSEC3's name.
+// set decodes the set; the zone completes an NSEC3's name.
 func (r *denialRecord) set(zone wire.Name) *wire.RRset {
 	name, t := r.owner(), wire.TypeNSEC
 	if name.IsZero() {

@@ -1,4 +1,4 @@
-// Denials of validated zones, kept in order for aggressive use (RFC 8198).
+// Denial records of secure zones, in order, for aggressive use (RFC 8198).
 
 package cache
 
@@ -16,14 +16,14 @@ import (
 // Denials keeps verified NSEC and NSEC3 records by zone.
 type Denials struct {
 	zones *memcache.Cache[wire.Name, *zoneDenials]
-	day   *daytime // the store's
+	day   *daytime // that of the store
 }
 
 // zoneDenials are the records of a zone, sorted.
 type zoneDenials struct {
 	mu    sync.RWMutex
 	soa   *wire.RRset // guarded by mu, as is all below
-	ends  int64       // second at which soa does
+	ends  int64       // second at which soa ends
 	nsec  []denialRecord
 	nsec3 []denialRecord
 	iter  uint16 // of all nsec3, as is the salt
@@ -42,11 +42,11 @@ func newDenials(bytes int) *Denials {
 		})}
 }
 
-// maxRecordOverhead is more than a record takes besides its set, in octets: two names, and the
-// order of each.
+// maxRecordOverhead is an upper bound of the memory of a record besides its set, in bytes: two
+// names, and the sort key of each.
 const maxRecordOverhead = 6*wire.MaxNameLen + recordOverhead
 
-// zoneOverhead is what a zone takes besides its records, in octets.
+// zoneOverhead is the memory of a zone besides its records, in bytes.
 const zoneOverhead = 200
 
 // fits reports whether a zone of this size can be kept.
@@ -55,9 +55,9 @@ func (d *Denials) fits(size int) bool { return d.zones.Fits(size + zoneOverhead)
 // Stats returns the counters of the zones.
 func (d *Denials) Stats() memcache.Stats { return d.zones.Stats() }
 
-// Put keeps verified denial records and the SOA of a zone. Where the SOA is among them they deny
-// no longer than its TTL (RFC 9077, section 3.4). Records under opt-out are not kept:
-// nothing can be concluded from them (RFC 8198, section 5.2).
+// Put keeps verified denial records and the SOA of a zone. If the SOA is among them, they are used
+// no longer than its TTL (RFC 9077, section 3.4). Records with opt-out are not kept: nothing can be
+// concluded from them (RFC 8198, section 5.2).
 func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	z, ok := d.zones.Get(zone)
 	if !ok {
@@ -67,7 +67,7 @@ func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
 	d.zones.Put(zone, z)
 }
 
-// keep puts the records into a zone with this apex.
+// keep puts the records into a zone.
 func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now time.Time) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -82,7 +82,7 @@ func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now t
 			continue
 		}
 		if !d.makeRoom(z, s, now.Unix()) {
-			continue // asking again costs less than dropping all that is known of the zone
+			continue // a new query costs less than dropping all records of the zone
 		}
 		switch s.Type {
 		case wire.TypeNSEC:
@@ -95,8 +95,9 @@ func (d *Denials) keep(zone wire.Name, z *zoneDenials, sets []*wire.RRset, now t
 	}
 }
 
-// makeRoom reports whether a set has room in a zone. What has ended gives way, as do the records of
-// a chain that the zone has no more: of two kinds one is used. Then what can be made again does.
+// makeRoom reports whether a set has room in a zone. It drops ended records, and those of a chain
+// that the zone no longer has: of NSEC and NSEC3 one is used. Then it drops prepared answers, which
+// can be made again.
 func (d *Denials) makeRoom(z *zoneDenials, s *wire.RRset, now int64) bool {
 	fits := func() bool { return d.fits(z.size + s.Size() + maxRecordOverhead) }
 	own, other := len(z.nsec), len(z.nsec3)
@@ -109,7 +110,7 @@ func (d *Denials) makeRoom(z *zoneDenials, s *wire.RRset, now int64) bool {
 	return fits()
 }
 
-// keepSOA keeps a copy, without the message that it came in.
+// keepSOA keeps a copy that does not hold on to the message that the SOA came in.
 func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
 	if z.soa != nil {
 		z.size -= z.soa.Size()
@@ -119,8 +120,8 @@ func (z *zoneDenials) keepSOA(s *wire.RRset, expires int64) {
 	z.size += z.soa.Size()
 }
 
-// sweep drops what has ended, and if that is not enough the prepared answers, at most once a
-// second.
+// sweep drops ended records, at most once a second; if that is not enough, also the prepared
+// answers.
 func (z *zoneDenials) sweep(now int64, enough func() bool) {
 	if z.swept == now {
 		return
@@ -179,7 +180,7 @@ func insert(list []denialRecord, r denialRecord, size *int) []denialRecord {
 	return slices.Insert(list, i, r)
 }
 
-// search is where a record of this order is in a list, or belongs.
+// search returns the index of the record with this sort key, or the index to insert it at.
 func search(list []denialRecord, order []byte) (i int, found bool) {
 	lo, hi := 0, len(list)
 	for lo < hi {
@@ -197,7 +198,7 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 }
 
 // Candidates returns records that may deny a question about name: the SOA of the deepest zone that
-// encloses it, with the TTL that the denial has, then NSEC or NSEC3 records, with the TTL that each
+// encloses it, with the TTL of the denial, then NSEC or NSEC3 records, each with the TTL that it
 // has left. It returns nil if there are none. The validator decides whether they prove the denial.
 func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name,
 	sets []*wire.RRset) {
@@ -242,13 +243,13 @@ type collector struct {
 	now   int64
 	day   *daytime
 	sets  []*wire.RRset
-	least uint32           // seconds for which all of them deny
+	least uint32           // seconds until the first of them ends
 	taken [3]*denialRecord // no proof takes more
 	n     int
 }
 
-// take adds a set of its own that denies until expires, with the TTL that is left of it; false if
-// it denies nothing any more.
+// take adds a set that may be used until expires, with the TTL that it has left. It returns false
+// if the set has ended.
 func (c *collector) take(s *wire.RRset, expires, ends int64) bool {
 	left := c.day.bound(expires, s.Until, c.now) - c.now
 	if left <= 0 {
@@ -292,7 +293,7 @@ func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
 	}
 }
 
-// nsecAt is the record with the greatest owner that is not after name.
+// nsecAt returns the record with the greatest owner that is not after name.
 func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
 	var buf [2 * wire.MaxNameLen]byte
 	i, found := search(z.nsec, name.AppendOrder(buf[:0]))
@@ -305,7 +306,7 @@ func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
 	return &z.nsec[i]
 }
 
-// nsec3For adds the records of the closest encloser proof, as far as they are known.
+// nsec3For adds those records of the closest encloser proof that are known.
 func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 	if z.iter > maxAggressiveIterations || name.Labels()-zone.Labels() > maxAggressiveLabels {
 		limit.AggressiveNSEC3.Met()
@@ -335,8 +336,8 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 	}
 }
 
-// nsec3At is the record whose hash is the greatest not after the name's, and whether it is the
-// name's own. The chain is a ring: before the first comes the last.
+// nsec3At returns the record with the greatest hash that is not after the name's, and whether it
+// matches the name. The chain is a ring: the last record precedes the first.
 func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
 	h := wire.NSEC3Hash(name, z.iter, z.salt)
 	return z.nsec3Near(h[:])

@@ -1,4 +1,4 @@
-// Hashes of names: how keys are spread.
+// Hashes of names for shards and buckets.
 
 package cache
 
@@ -11,7 +11,7 @@ import (
 // seed makes the shard and the bucket of a key unpredictable from outside.
 var seed = maphash.MakeSeed()
 
-// hashName is the seeded hash that spreads names, with a type, over shards and buckets.
+// hashName returns the seeded hash that distributes names, with a type, over shards and buckets.
 func hashName(n wire.Name, t wire.Type) uint64 {
 	return maphash.String(seed, n.Wire()) ^ typeHash(t)
 }

@@ -1,4 +1,4 @@
-// Lookups: the entry of a key, and its state.
+// Look-ups: the entry of a key, and its state.
 
 package cache
 
@@ -24,7 +24,7 @@ func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {
 }
 
 // LookupNegative returns the denial that answers a question: that of the type, or of all types of
-// the name. Whichever has not ended is preferred.
+// the name. One that has not ended is preferred.
 func (s *Store) LookupNegative(k Key, now time.Time) (best *Negative, state State) {
 	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
 		n, st := s.LookupNegativeKey(Key{k.Name, t, k.Unchecked}, now)
@@ -53,9 +53,9 @@ func (s *Store) LookupNegativeKey(k Key, now time.Time) (*Negative, State) {
 	return n, stateOf(now.Unix(), n.Refresh(), n.Expires)
 }
 
-// LookupAnswer returns the prepared answer under a key, and its state at the second now. One whose
-// signatures end before the TTLs that it tells is of no use as it is: the time of day was set
-// forward since it was made.
+// LookupAnswer returns the prepared answer under a key, and its state at the second now. An answer
+// whose signatures end before its TTLs do is not used: the time of day was set forward after it was
+// made.
 func (s *Store) LookupAnswer(k AnswerKey, now int64) (*Answer, State) {
 	a, ok := s.Answers.Get(k)
 	if !ok || !s.day.covers(a, now) {

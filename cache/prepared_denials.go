@@ -1,11 +1,11 @@
 // Prepared denials (RFC 8198, section 5.1): a proof that a name does not exist proves the same of
 // every other name in the same span that has the same closest encloser.
 //
-// The proof of a name error consists of the record that covers the name and the one that denies the
-// wildcard at the closest encloser (RFC 4035, section 3.1.3.2; RFC 5155, section 7.2.2). Both
-// depend on the name by the span and the encloser alone. So the first such answer, made from
-// records that the validator found to prove it, is kept with its span and serves the rest of a
-// flood of random names, at the price of a search.
+// The proof of a name error consists of the record that covers the name, and the record that denies
+// the wildcard at the closest encloser (RFC 4035, section 3.1.3.2; RFC 5155, section 7.2.2). Both
+// depend only on the span and the encloser. So the first such answer, made from records that the
+// validator accepted as its proof, is kept with its span. It answers the rest of a flood of random
+// names at the cost of a search.
 
 package cache
 
@@ -15,11 +15,10 @@ import (
 	"bailiwick/wire"
 )
 
-// Variant is what of a query changes a prepared denial besides its name.
+// Variant is the part of a query besides its name that changes a prepared denial.
 type Variant uint8
 
-// The variants: for a client that wants no more than the answer, one that wants to see AD, one that
-// set DO.
+// The variants: a client that wants only the answer, one that wants to see AD, and one that set DO.
 const (
 	VariantPlain Variant = iota
 	VariantAD
@@ -27,7 +26,7 @@ const (
 	variants
 )
 
-// spanAnswers are the prepared answers of a span: those with the encloser that was asked for last.
+// spanAnswers are the prepared answers of a span, for the closest encloser that was last asked for.
 type spanAnswers struct {
 	encloser wire.Name
 	answers  [variants]*Answer
@@ -63,19 +62,19 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 	return a, encloser, a != nil && a.Good(now.Unix()) && d.day.covers(a, now.Unix())
 }
 
-// Span is the span between names that exist which a denied name is in, as it was when it was found.
-// An answer for all names in it that have the same closest encloser is built without any lock, as
-// if the encloser had been asked for, and kept by [Denials.StorePrepared].
+// Span is the span that a denied name is in, as it was when it was found. One answer serves all
+// names in it that have the same closest encloser. It is built without a lock, as if the encloser
+// had been asked for, and is kept by [Denials.StorePrepared].
 type Span struct {
 	Encloser wire.Name
 	name     wire.Name
 	zone     wire.Name
 	denials  *zoneDenials // of the zone
-	record   string       // the octets of the record whose span it is
+	record   string       // octets of the record that the span belongs to
 }
 
-// Span returns the span that a denied name is in; false if it is not known, or if the span's own
-// record is not among the proofs that the denial rests on.
+// Span returns the span that a denied name is in; false if it is not known, or if its record is not
+// among the proofs of the denial.
 func (d *Denials) Span(name wire.Name, now time.Time, proofs []*wire.RRset) (s Span, ok bool) {
 	zone, z, ok := d.zoneOf(name)
 	if !ok {
@@ -90,17 +89,17 @@ func (d *Denials) Span(name wire.Name, now time.Time, proofs []*wire.RRset) (s S
 	return Span{Encloser: encloser, name: name, zone: zone, denials: z, record: r.octets}, true
 }
 
-// StorePrepared keeps an answer for the names of a span, and reports whether it did: not if what is
-// known of the span has changed meanwhile, or if the zone has no more room.
+// StorePrepared keeps an answer for the names of a span, and reports whether it did. It does not if
+// the span has changed meanwhile, or if the zone has no room.
 func (d *Denials) StorePrepared(s Span, v Variant, a *Answer, now time.Time) bool {
 	if z, ok := d.zones.Get(s.zone); !ok || z != s.denials || !d.storePrepared(s, v, a, now) {
 		return false
 	}
-	d.zones.Put(s.zone, s.denials) // at its new size
+	d.zones.Put(s.zone, s.denials) // with its new size
 	return true
 }
 
-// storePrepared does it in the zone.
+// storePrepared is StorePrepared for the zone's records.
 func (d *Denials) storePrepared(s Span, v Variant, a *Answer, now time.Time) bool {
 	z := s.denials
 	z.mu.Lock()
@@ -116,7 +115,7 @@ func (d *Denials) storePrepared(s Span, v Variant, a *Answer, now time.Time) boo
 	}
 	prepared.answers[v] = a
 	grown := prepared.size() - r.prepared.size()
-	if !d.fits(z.size + grown) { // a zone that is too large would be dropped as a whole
+	if !d.fits(z.size + grown) { // the cache would drop a zone that is too large
 		return false
 	}
 	z.size += grown
@@ -131,7 +130,7 @@ func (r *denialRecord) isAmong(zone wire.Name, sets []*wire.RRset) bool {
 	return s != nil && s.Data.Equal(own.Data)
 }
 
-// zoneOf is the deepest zone with denials that encloses a name.
+// zoneOf returns the deepest zone with denials that encloses a name.
 func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok bool) {
 	for zone = name; ; zone = zone.Parent() {
 		if z, ok = d.zones.Get(zone); ok || zone.IsRoot() {
@@ -141,7 +140,7 @@ func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok boo
 }
 
 // spanOf returns the live record that covers a name, and the name's closest encloser; nil if none
-// is known. It only finds what a proof may be kept with: the validator decides what is a proof.
+// is known. It only finds the key for a prepared answer: the validator decides what is a proof.
 func (z *zoneDenials) spanOf(zone, name wire.Name, now time.Time) (r *denialRecord,
 	encloser wire.Name) {
 	switch {
@@ -174,7 +173,7 @@ func (z *zoneDenials) nsecSpan(zone, name wire.Name) (*denialRecord, wire.Name) 
 	return r, encloser
 }
 
-// nsec3Span goes down from the apex: as far as records match, names exist; the next is in a span.
+// nsec3Span goes down from the apex: names that a record matches exist; the next one is in a span.
 func (z *zoneDenials) nsec3Span(zone, name wire.Name) (*denialRecord, wire.Name) {
 	top, labels := zone.Labels(), name.Labels()
 	if z.iter > maxAggressiveIterations || labels-top > maxAggressiveLabels {
@@ -197,13 +196,13 @@ func (z *zoneDenials) nsec3Span(zone, name wire.Name) (*denialRecord, wire.Name)
 	return nil, encloser
 }
 
-// covers reports whether a hash that is not the record's own is in its span.
+// covers reports whether a hash is in the record's span, and is not the record's own.
 func (r *denialRecord) covers(h []byte) bool {
 	return wire.BetweenNSEC3([]byte(r.order()), h, []byte(r.next()))
 }
 
-// contradicts reports whether records match a name below the closest encloser, in a zone whose
-// NSEC3 contradict each other.
+// contradicts reports whether a record matches a name below the closest encloser: then the NSEC3
+// records of the zone contradict each other.
 func (z *zoneDenials) contradicts(encloser, name wire.Name) bool {
 	if len(z.nsec) > 0 {
 		return false

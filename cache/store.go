@@ -1,4 +1,4 @@
-// The caches by what they hold.
+// The store: all caches, by the data that they keep.
 
 package cache
 
@@ -12,7 +12,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Store is everything that is kept.
+// Store has all caches.
 type Store struct {
 	Answers     *memcache.Cache[AnswerKey, *Answer]
 	RRsets      *memcache.Packed[Key, RRset]
@@ -28,7 +28,7 @@ type Store struct {
 
 // Config is what the operator decides about the caches.
 type Config struct {
-	Memory int // of all caches together, in bytes
+	Memory int // memory of all caches, in bytes
 	TTLLimits
 }
 
@@ -38,7 +38,7 @@ func Default() Config {
 		MaxNegative: maxNegativeTTL}}
 }
 
-// Shares of the memory, in hundredths; the resolver's zones and servers take the rest.
+// Shares of the memory, in hundredths; the resolver's caches of zones and servers take the rest.
 const (
 	shareAnswers     = 40
 	shareRRsets      = 25
@@ -50,20 +50,20 @@ const (
 	ShareServers     = 3
 )
 
-// share is a part of the memory, in bytes.
+// share returns a part of the memory, in bytes.
 func share(memory, hundredths int) int { return memory / 100 * hundredths }
 
-// Share is a part of the memory of all caches, in bytes.
+// Share returns a part of the memory of all caches, in bytes.
 func (s *Store) Share(hundredths int) int { return share(s.memory, hundredths) }
 
-// OffHeap returns the part of the memory that is outside of the heap, in bytes: the packed entries,
-// without the unpacked copies of those used most.
+// OffHeap returns the part of the memory that is outside of the heap, in bytes: the encoded
+// entries, without the decoded copies of those used most.
 func OffHeap(memory int) int {
 	packed := share(memory, shareRRsets+shareNegatives+shareDelegations+ShareTrust)
 	return memcache.OffHeap(packed)
 }
 
-// New divides the memory among the caches.
+// New returns a store, with its memory divided among the caches.
 func New(c Config) *Store {
 	s := &Store{
 		memory: c.Memory,
@@ -83,16 +83,16 @@ func New(c Config) *Store {
 	return s
 }
 
-// SetLimits changes the bounds of TTLs, and forgets everything if they are others than before: what
-// is kept has its end already.
+// SetLimits changes the bounds of TTLs. If they differ from those before, it forgets everything:
+// entries have been given their ends already.
 func (s *Store) SetLimits(limits TTLLimits) {
 	if old := s.limits.Swap(&limits); old != nil && *old != limits {
 		s.Flush(wire.Root, true)
 	}
 }
 
-// Key is the key of data: a name and a type. Data that were got with CD=1 and not judged are
-// Unchecked, and apart.
+// Key is the key of data: a name and a type. Data that were fetched with CD=1 and not validated are
+// Unchecked, and kept apart.
 type Key struct {
 	Name      wire.Name
 	Type      wire.Type
@@ -109,10 +109,10 @@ type RRset struct {
 	Beside  *Beside // nil for most
 }
 
-// Beside is what few sets have. It is immutable.
+// Beside has the fields that few sets need. It is immutable.
 type Beside struct {
-	Failure *cause.Failure // what clients are told about an insecure set, or nil
-	// Proofs are what a client needs besides the set to verify it: the denial of closer names than
+	Failure *cause.Failure // reported to clients with an insecure set, or nil
+	// Proofs are needed by a client, besides the set, to verify it: the denial of names closer than
 	// the wildcard.
 	Proofs []*wire.RRset
 }
@@ -138,18 +138,18 @@ func (s *Store) PutRRset(k Key, r RRset, now time.Time) {
 	s.RRsets.Put(k, r)
 }
 
-// Negative is an answer that says no (RFC 2308). It is immutable.
+// Negative is a negative answer (RFC 2308). It is immutable.
 type Negative struct {
 	NXDomain bool
 	Status   wire.Security
-	Failure  *cause.Failure // what clients are told about an insecure answer, or nil
+	Failure  *cause.Failure // reported to clients with an insecure answer, or nil
 	Zone     wire.Name
 	SOA      *wire.RRset   // nil if there was none
 	Proofs   []*wire.RRset // NSEC and NSEC3
 	Stored   int64
 	Expires  int64
-	// Until is the second of the time of day at which the first of its signatures ends; 0 if it
-	// rests on none.
+	// Until is the second of the time of day at which the first of its signatures ends; 0 if it has
+	// none.
 	Until uint32
 	// UnsignedCut: for type DS, the name is an unsigned delegation or may be one.
 	UnsignedCut bool
@@ -187,7 +187,7 @@ type Failure struct {
 
 func failureSize(k Key, f *Failure) int { return 48 + k.Name.Len() + f.Failure.Size() }
 
-// GetFailure returns a failure that is not to be tried again yet.
+// GetFailure returns a failure that may not be tried again yet.
 func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
 	f, ok := s.Failures.Get(k)
 	if !ok || now.Unix() >= f.Expires {
@@ -207,19 +207,20 @@ func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 	s.Failures.Put(k, e)
 }
 
-// ForgetFailures forgets the failures that are held against no more than a scope.
+// ForgetFailures forgets the failures that are held against a scope.
 func (s *Store) ForgetFailures(scope cause.Scope) {
 	s.Failures.RemoveFunc(func(_ Key, f *Failure) bool { return f.Failure.HeldAgainst() == scope })
 }
 
-// Delegation is a zone cut as its parent tells it (RFC 1034, section 4.2.1). It is immutable.
+// Delegation is a zone cut as the parent gives it (RFC 1034, section 4.2.1). It is immutable.
 type Delegation struct {
 	Zone    wire.Name
 	Servers []NameServer
-	// Own are further servers, which the zone itself names, for when those of its parent have
-	// failed.
+	// Own are further servers that the zone itself names. They are asked if those of the parent
+	// have failed.
 	Own []wire.Name
-	// not after the parent's delegation ends: ghost and phoenix domains (CVE-2026-40622)
+	// Expires is not after the end of the parent's delegation: ghost and phoenix domains
+	// (CVE-2026-40622).
 	Expires int64
 	Stored  int64
 }
@@ -253,7 +254,8 @@ func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
 	}
 }
 
-// Flush forgets a name, or with subtree everything at and below it, and counts what was forgotten.
+// Flush forgets a name, or with subtree all names at and below it, and returns the number of
+// entries.
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
 	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name) })
@@ -261,7 +263,7 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
 	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return hit(k) && !k.IsRoot() })
-	// A zone's denials may speak for the name: they go as a whole.
+	// A zone's denials may cover the name: all of them are forgotten.
 	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool {
 		return hit(k) ||
 			name.Within(k)
@@ -269,8 +271,7 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	return n
 }
 
-// ZoneOf is the deepest zone at or above a name that something is known of; the root, which always
-// is known, if there is none.
+// ZoneOf returns the deepest zone at or above a name that has an entry; the root if there is none.
 func (s *Store) ZoneOf(name wire.Name) wire.Name {
 	for ; !name.IsRoot(); name = name.Parent() {
 		if _, ok := s.Delegations.Get(name); ok {
@@ -283,8 +284,8 @@ func (s *Store) ZoneOf(name wire.Name) wire.Name {
 	return name
 }
 
-// FlushZone forgets what a zone is found and judged by: its delegation, its DS and its keys, and
-// that they could not be had.
+// FlushZone forgets what is needed to resolve and validate a zone: its delegation, its DS and its
+// keys, and failures to fetch them.
 func (s *Store) FlushZone(zone wire.Name) (n int) {
 	hit := func(name wire.Name, t wire.Type) bool {
 		return name == zone && (t == wire.TypeDS || t == wire.TypeDNSKEY)

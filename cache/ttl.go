@@ -133,31 +133,31 @@ func (s *Store) Left(set *wire.RRset, stored int64, now time.Time) uint32 {
 	return uint32(max(0, end-now.Unix()))
 }
 
-// TTL is what is left at the second now.
+// TTL returns the seconds that are left at the second now.
 func (r *RRset) TTL(now int64) uint32 { return uint32(max(0, r.Expires-now)) }
 
 // State is how far an entry is in its life.
 type State uint8
 
-// The states, from the worst.
+// The states, from the worst to the best.
 const (
-	// None: nothing is kept, or it is of no use to anybody.
+	// None: nothing is kept, or it may not be used.
 	None State = iota
-	// Stale: it has ended, no longer ago than maxStale. It is found as long as its memory is not
-	// needed for others; whether anybody is ever told is a matter of policy (RFC 8767).
+	// Stale: it ended at most maxStale ago. It is kept as long as its memory is not needed for
+	// others. The policy decides whether it is served (RFC 8767).
 	Stale
-	// Ending: no more than a tenth of its time is left. It is good, and should be resolved anew
+	// Ending: at most a tenth of its time is left. It answers questions, and should be refreshed
 	// before it ends.
 	Ending
-	// Fresh: it is good.
+	// Fresh: it answers questions.
 	Fresh
 )
 
 // Good reports whether an entry answers questions.
 func (s State) Good() bool { return s >= Ending }
 
-// stateOf returns the state at the second now of an entry that should be resolved anew from one
-// second on, and ends at another.
+// stateOf returns the state at the second now of an entry that should be refreshed from the second
+// refresh on, and ends at expires.
 func stateOf(now, refresh, expires int64) State {
 	switch {
 	case now < refresh && now < expires:
@@ -170,18 +170,19 @@ func stateOf(now, refresh, expires int64) State {
 	return None
 }
 
-// refreshAt is the second from which no more than a tenth of the time that data are kept is left.
+// refreshAt returns the second from which at most a tenth of the time from stored to expires is
+// left.
 func refreshAt(stored, expires int64) int64 { return expires - (expires-stored)/10 }
 
-// Refresh is the second from which a set should be resolved anew.
+// Refresh returns the second from which a set should be refreshed.
 func (r *RRset) Refresh() int64 { return refreshAt(r.Stored, r.Expires) }
 
-// Refresh is the second from which a denial should be resolved anew.
+// Refresh returns the second from which a denial should be refreshed.
 func (n *Negative) Refresh() int64 { return refreshAt(n.Stored, n.Expires) }
 
-// DelegationEnd returns the second at which a delegation ends whose parent gives it a TTL: after
-// that time, at most maxDelegationTTL, and not after the delegation above it, from which it was
-// learnt (ghost domains, CVE-2012-1033). Above is nil where the root is.
+// DelegationEnd returns the second at which a delegation ends to which the parent gives a TTL. The
+// TTL is bounded by maxDelegationTTL. The delegation does not outlive the one above it, from which
+// it was learnt (ghost domains, CVE-2012-1033). Above is nil for the root.
 func DelegationEnd(ttl time.Duration, above *Delegation, now time.Time) int64 {
 	end := now.Add(min(ttl, maxDelegationTTL)).Unix()
 	if above != nil {
@@ -191,13 +192,13 @@ func DelegationEnd(ttl time.Duration, above *Delegation, now time.Time) int64 {
 }
 
 // OwnServersEnd returns the second at which a delegation ends by the TTL that the zone gives its
-// own NS set. It makes no delegation longer: the caller takes the lesser end.
+// own NS set. It never prolongs a delegation: the caller takes the earlier end.
 func OwnServersEnd(ttl time.Duration, now time.Time) int64 {
 	return now.Add(max(ttl, MinDelegation)).Unix()
 }
 
-// TrustEnd returns when the trust in a zone ends that would at end, never if that is zero, and
-// rests on one more set with a TTL in seconds.
+// TrustEnd returns when the trust in a zone ends if it also rests on a set with this TTL, in
+// seconds. Without that set it would end at end; zero means never.
 func TrustEnd(end time.Time, ttl uint32, now time.Time) time.Time {
 	t := now.Add(min(max(time.Duration(ttl)*time.Second, minTrustTTL), maxTrustTTL))
 	if end.IsZero() || t.Before(end) {
@@ -206,11 +207,11 @@ func TrustEnd(end time.Time, ttl uint32, now time.Time) time.Time {
 	return end
 }
 
-// Backoff is how long a failure is remembered: at first, and at most, where each failure in a row
-// doubles the time (RFC 9520, section 3.2).
+// Backoff is how long a failure is remembered: First at first, then twice as long for each failure
+// in a row, up to Max (RFC 9520, section 3.2).
 type Backoff struct{ First, Max time.Duration }
 
-// after returns how long the last of so many failures in a row is remembered.
+// after returns how long the last of a number of failures in a row is remembered.
 func (b Backoff) after(failures int) time.Duration {
 	return min(b.First<<min(failures-1, 8), b.Max)
 }

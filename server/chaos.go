@@ -15,7 +15,7 @@ var (
 		wire.MustParseName("version.bind"): true}
 )
 
-// chaos answers id.server and version.server, as far as the operator lets them be known.
+// chaos answers id.server and version.server, if the operator allows it.
 func (r *request) chaos() []byte {
 	text := ""
 	switch {

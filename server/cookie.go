@@ -9,22 +9,22 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// cookieLen is a cookie option's value, in octets: the client's part, then ours, which is version,
-// reserved, timestamp and hash (RFC 9018, section 4).
+// cookieLen is the length of a cookie option's value, in octets: the client cookie, then the server
+// cookie, which is version, reserved, timestamp and hash (RFC 9018, section 4).
 const (
 	clientCookieLen = 8
 	cookieLen       = clientCookieLen + 16
 )
 
-// readCookie takes a client's cookie and makes the one of the answer; false if it is malformed,
-// which is FORMERR (RFC 7873, section 5.2.2). A server cookie that is not ours is answered as
-// usual, with a fresh one: over UDP we do not insist.
+// readCookie reads a client's cookie and makes the cookie of the response. It returns false if the
+// option is malformed: then the response is FORMERR (RFC 7873, section 5.2.2). A query with an
+// invalid server cookie is answered as usual, with a new cookie: cookies are not required over UDP.
 func (r *request) readCookie(v []byte) bool {
 	if len(v) != clientCookieLen && (len(v) < 16 || len(v) > 40) {
 		return false
 	}
-	// The client brings it back after a restart, or to another server: it tells the time of day
-	// (RFC 9018, section 4.3).
+	// The client may send it after a restart, or to another server: it has the time of day (RFC
+	// 9018, section 4.3).
 	now := uint32(r.now.Add(r.server.clock.Ahead()).Unix())
 	age, ours := r.ownCookie(v, now)
 	r.asked.cookie, r.asked.proven = true, ours
@@ -37,8 +37,8 @@ func (r *request) readCookie(v []byte) bool {
 	return true
 }
 
-// ownCookie reports whether a cookie option is whole, with a server cookie that we made for this
-// client at this address, not too long ago, and how old it is (RFC 9018, section 4.3).
+// ownCookie reports whether a cookie option is complete, with a server cookie that we made for this
+// client at this address and that is not too old, and returns its age (RFC 9018, section 4.3).
 func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, ours bool) {
 	if len(v) != cookieLen {
 		return 0, false
@@ -53,11 +53,11 @@ func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, ours bool)
 	return age, string(c[:]) == string(v)
 }
 
-// makeCookie puts our part behind the client's.
+// makeCookie writes the server cookie after the client's.
 func (r *request) makeCookie(c *[cookieLen]byte, at uint32) {
 	binary.BigEndian.PutUint32(c[clientCookieLen:], 1<<24) // version 1, reserved
 	binary.BigEndian.PutUint32(c[clientCookieLen+4:], at)
-	var in [16 + 16]byte // what stands before the hash, and the longest address
+	var in [16 + 16]byte // the fields before the hash, and the longest address
 	n := copy(in[:], c[:16])
 	if a := r.from.Addr.Addr(); a.Is4() || a.Is4In6() {
 		b := a.As4()

@@ -1,4 +1,4 @@
-// Events of a client's query, for whoever listens: see [event.Sink].
+// Events of a client's query: see [event.Sink].
 
 package server
 
@@ -11,20 +11,20 @@ import (
 	"bailiwick/wire"
 )
 
-// event returns an event of a kind about the query. It is called only if somebody listens, as are
-// all that make events.
+// event returns an event of a kind about the query. It is called only if there is a sink, as are
+// all functions that make events.
 func (r *request) event(kind event.Kind) event.Event {
 	return event.Event{Kind: kind, Time: time.Now(), Query: r.number, Question: r.ask,
 		Client: r.from.Addr, Protocol: r.from.Protocol}
 }
 
-// arrived gives the query a number, and tells of it.
+// arrived gives the query a number, and reports its arrival.
 func (r *request) arrived() {
 	r.number, r.ask = r.server.queries.Add(1), r.q.Keep()
 	r.server.events.Event(r.event(event.ClientQuery))
 }
 
-// done tells what became of the query; without an answer the client hears nothing.
+// done reports the end of the query; a nil answer means that the client gets no response.
 func (r *request) done(answer []byte) {
 	e := r.event(event.ClientResponse)
 	e.Cause, e.Took = r.why, r.took()
@@ -35,14 +35,14 @@ func (r *request) done(answer []byte) {
 	r.server.events.Event(e)
 }
 
-// remembered tells of an answer that memory has.
+// remembered reports an answer from the cache.
 func (r *request) remembered(a *resolver.Answer) {
 	e := r.event(event.AnswerHit)
 	e.Origin, e.RCode, e.Status, e.Failure = r.origin, a.RCode, a.Status, a.Failure
 	r.server.events.Event(e)
 }
 
-// decided tells of a decision of policy, if somebody listens; n is how much it concerns.
+// decided reports a decision of policy, if there is a sink; n is the number of records it concerns.
 func (r *request) decided(d event.Decision, c cause.Cause, n int) {
 	if r.server.events == nil {
 		return
@@ -52,8 +52,8 @@ func (r *request) decided(d event.Decision, c cause.Cause, n int) {
 	r.server.events.Event(e)
 }
 
-// paced tells that the answer is held back, or that it has met a limit and is dropped. The pacer's
-// mu is held.
+// paced reports that the answer is delayed, or that it has met a limit and is dropped. The caller
+// holds the pacer's mu.
 func (r *request) paced(kind event.Kind) {
 	e := r.event(kind)
 	e.Cause = cause.LimitPulse
@@ -64,7 +64,7 @@ func (r *request) paced(kind event.Kind) {
 	}
 }
 
-// limited counts a limit that the query has met, and tells of it.
+// limited counts a limit that the query has met, and reports it.
 func (r *request) limited(c cause.Cause) {
 	r.server.observe.Limit(c)
 	if r.server.events != nil {

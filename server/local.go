@@ -1,4 +1,4 @@
-// Questions that are not for the resolver.
+// Questions that are answered without the resolver.
 
 package server
 
@@ -10,7 +10,7 @@ import (
 	"bailiwick/wire"
 )
 
-// local answers questions that are not for the resolver.
+// local answers questions that are not for the resolver, and reports whether it did.
 func (r *request) local() bool {
 	r.ask = r.q.Keep()
 	refused := &cause.Failure{Cause: cause.QueryRefused}
@@ -40,7 +40,7 @@ func (r *request) local() bool {
 
 func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
 
-// ours is the answer to a question that is answered here, nil for all others.
+// ours returns the local answer to a question, nil if there is none.
 func (r *request) ours(q wire.Question) *policy.Local {
 	if l := r.own(q); l != nil {
 		return l
@@ -48,7 +48,7 @@ func (r *request) ours(q wire.Question) *policy.Local {
 	return r.special(q)
 }
 
-// own is the answer that the operator's data have, nil if they have none.
+// own returns the answer from the operator's data, nil if there is none.
 func (r *request) own(q wire.Question) *policy.Local {
 	if r.view.Local == nil {
 		return nil
@@ -56,7 +56,7 @@ func (r *request) own(q wire.Question) *policy.Local {
 	return r.view.Local(q)
 }
 
-// special is the answer to a question about a special name (RFC 6761), nil for all others.
+// special returns the answer to a question about a special-use name (RFC 6761), nil for all others.
 func (r *request) special(q wire.Question) *policy.Local {
 	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
 		return policy.Special(q, r.rules.SpecialServer)
@@ -64,7 +64,7 @@ func (r *request) special(q wire.Question) *policy.Local {
 	return nil
 }
 
-// shapeLocal shapes an answer that is made here.
+// shapeLocal makes the response of a local answer.
 func (r *request) shapeLocal(l *policy.Local) []byte {
 	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer,
 		Additional: l.Additional}

@@ -1,4 +1,4 @@
-// How many lines of failures are logged: an attack must not fill the disk.
+// The limit of log lines a second: an attack must not fill the disk.
 
 package server
 
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// lineLimit lets so many lines through a second.
+// lineLimit allows a fixed number of lines a second.
 type lineLimit struct {
 	most   int
 	mu     sync.Mutex

@@ -1,4 +1,4 @@
-// EDNS options of clients, and ours (RFC 6891).
+// EDNS options in queries and responses (RFC 6891).
 
 package server
 
@@ -8,15 +8,16 @@ import (
 	"bailiwick/wire"
 )
 
-// optLen is an OPT record without options, and optionLen an option without its value, in octets.
+// optLen is the length of an OPT record without options, and optionLen that of an option without
+// its value, in octets.
 const (
 	optLen    = 11
 	optionLen = 4
 )
 
-// asked is what a query's options ask for. What is not here is passed over (RFC 6891, section
-// 6.1.2): a client's subnet (RFC 7871), which is sent to nobody, an Extended DNS Error in a query
-// (RFC 8914), and whatever else comes.
+// asked is what the options of a query ask for. Others are ignored (RFC 6891, section 6.1.2): a
+// client's subnet (RFC 7871), which is sent to no server, an Extended DNS Error in a query (RFC
+// 8914), and unknown ones.
 type asked struct {
 	nsid      bool // RFC 5001
 	padding   bool // RFC 7830
@@ -25,8 +26,8 @@ type asked struct {
 	proven    bool // the cookie is one that was sent to this address
 }
 
-// readOptions takes note of what a query's options ask for; false if the cookie is malformed. Of
-// several cookies the first counts (RFC 7873, section 5).
+// readOptions reads the options of a query; it returns false if the cookie is malformed. Of several
+// cookies the first is used (RFC 7873, section 5).
 func (r *request) readOptions() bool {
 	for code, value := range r.q.EDNS.Options.All() {
 		switch code {
@@ -45,7 +46,7 @@ func (r *request) readOptions() bool {
 	return true
 }
 
-// optLen is what the OPT record of the answer takes, without padding, in octets.
+// optLen returns the length of the response's OPT record without padding, in octets.
 func (r *request) optLen(ede wire.Options) int {
 	if !r.q.EDNS.Present {
 		return 0
@@ -63,7 +64,7 @@ func (r *request) optLen(ede wire.Options) int {
 	return n
 }
 
-// appendOPT ends a message with the OPT record, if the client sent one (RFC 6891, section 6.1.1).
+// appendOPT appends the OPT record, if the client sent one (RFC 6891, section 6.1.1).
 func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte {
 	if !r.q.EDNS.Present {
 		return msg

@@ -1,11 +1,10 @@
-// Pacing: answers over UDP that have waited leave one after the other, not in one pulse.
+// Pacing: delayed answers over UDP are sent one after the other, not in one pulse.
 //
-// Who forges a victim's address can have questions wait for one slow answer, for seconds, and all
-// of them answered at the same moment: a pulse many times as dense as the questions were
-// (DNSBomb, CVE-2024-33655). So an address gets no more of them at once than a few, or than it
-// asks for at the time; the others follow within milliseconds. Answers from memory are not
-// concerned: they leave when the question comes. Neither are clients whose address is known to be
-// theirs.
+// An attacker who forges a victim's address can have queries wait for one slow answer, for seconds.
+// If all of them were answered at the same moment, the pulse would be many times as dense as the
+// queries were (DNSBomb, CVE-2024-33655). So an address gets only a few answers at once, or as many
+// as it asks for at the time; the others follow within milliseconds. Answers from the cache are not
+// paced: they are sent when the query comes. Nor are answers to clients whose address is proven.
 
 package server
 
@@ -26,20 +25,20 @@ type pacer struct {
 	began   time.Time
 
 	mu sync.Mutex
-	// that have questions in work, or answers held back; guarded by mu
+	// clients are the addresses that have queries in work, or answers held back; guarded by mu
 	clients map[netip.Addr]*paced
-	held    int            // answers held back, of all; guarded by mu
+	held    int            // answers held back, for all addresses; guarded by mu
 	closed  bool           // guarded by mu
-	wg      sync.WaitGroup // of those that timers send
+	wg      sync.WaitGroup // of goroutines that timers have started
 }
 
-// paced is an address. All of it is guarded by the pacer's mu.
+// paced is the state of an address. All of it is guarded by the pacer's mu.
 type paced struct {
-	questions int // in work
+	questions int // queries in work
 	window    int64
 	sent      int // in this window
 	span      int64
-	asked     [2]int // in this span, and in the one before
+	asked     [2]int // queries in this span, and in the one before
 	queue     []func()
 	timer     *time.Timer
 }
@@ -48,7 +47,7 @@ func newPacer(o Observer, g *guard.Guard) *pacer {
 	return &pacer{observe: o, guard: g, began: time.Now(), clients: map[netip.Addr]*paced{}}
 }
 
-// turn begins the window and the span that it is.
+// turn starts a new window or span if the time has come.
 func (c *paced) turn(at time.Duration) {
 	if w := int64(at / paceWindow); w != c.window {
 		c.window, c.sent = w, 0
@@ -61,14 +60,14 @@ func (c *paced) turn(at time.Duration) {
 	}
 }
 
-// room is how many answers may leave in this window: for a client that asks much, twice what it
-// asks for in one.
+// room is how many answers may be sent in this window: for a client that sends many queries, twice
+// the number that it sends in a window.
 func (c *paced) room() int {
 	usual := 2 * max(c.asked[0], c.asked[1]) * int(paceWindow) / int(paceSpan)
 	return max(MaxPulse, usual) - c.sent
 }
 
-// enter notes a question of an address that goes to be resolved.
+// enter counts a query of an address that begins to be resolved.
 func (p *pacer) enter(a netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +81,7 @@ func (p *pacer) enter(a netip.Addr) {
 	c.asked[0]++
 }
 
-// leave notes that a question is out of work.
+// leave counts a query that has ended.
 func (p *pacer) leave(a netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,22 +90,22 @@ func (p *pacer) leave(a netip.Addr) {
 	p.forget(a, c)
 }
 
-// forget drops what is known of an address that has nothing under way. mu is held.
+// forget drops the state of an address without queries or answers held back. The caller holds mu.
 func (p *pacer) forget(a netip.Addr, c *paced) {
 	if c.questions == 0 && len(c.queue) == 0 {
 		delete(p.clients, a)
 	}
 }
 
-// pass sends an answer to an address that has entered: now, soon, or not at all. It tells tell of
-// the last two, unless that is nil.
+// pass sends an answer to an address that has entered: now or later, or it drops it. It calls tell
+// for the last two, unless tell is nil.
 func (p *pacer) pass(a netip.Addr, send func(), tell func(event.Kind)) {
 	if p.may(a, send, tell) {
 		send()
 	}
 }
 
-// may reports whether an answer may leave now; if not, it is held back or dropped.
+// may reports whether an answer may be sent now; if not, it is held back or dropped.
 func (p *pacer) may(a netip.Addr, send func(), tell func(event.Kind)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,7 +136,7 @@ func (p *pacer) may(a netip.Addr, send func(), tell func(event.Kind)) bool {
 	return false
 }
 
-// next sends what a window has room for.
+// next sends the answers that a window has room for.
 func (p *pacer) next(a netip.Addr) {
 	now := p.take(a)
 	if now == nil {
@@ -149,7 +148,7 @@ func (p *pacer) next(a netip.Addr) {
 	}
 }
 
-// take takes it out of the queue. The caller says when it is sent.
+// take takes these answers out of the queue. The caller sends them.
 func (p *pacer) take(a netip.Addr) []func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,7 +168,7 @@ func (p *pacer) take(a netip.Addr) []func() {
 	return now
 }
 
-// close sends what is held back, and waits for what is being sent.
+// close sends the answers that are held back, and waits for all that are being sent.
 func (p *pacer) close() {
 	for _, send := range p.rest() {
 		p.guard.Run(guard.Query, send)
@@ -177,7 +176,7 @@ func (p *pacer) close() {
 	p.wg.Wait()
 }
 
-// rest takes all that is held back, and has nothing held back any more.
+// rest empties all queues and returns the answers in them.
 func (p *pacer) rest() (all []func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

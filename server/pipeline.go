@@ -1,4 +1,4 @@
-// The pipeline: what becomes of a query, step by step.
+// The pipeline: the steps that a query goes through.
 //
 //	access    by the client's address: may it ask, and what view does it have
 //	screen    opcode, counts, EDNS version, options: can this be answered at all
@@ -11,8 +11,8 @@
 //	shape     the response, as this client wants and can take it
 //	store     what of it the next client finds prepared
 //
-// All before resolve run in the reader's goroutine and do not block. What one step has learnt of
-// a query the next ones find in the request: a packet is parsed once, its access is decided once,
+// All steps before resolve run in the reader's goroutine and do not block. Each step keeps its
+// results in the request for the next ones: a packet is parsed once, its access is decided once,
 // and the query has one budget.
 
 package server
@@ -30,41 +30,42 @@ import (
 	"bailiwick/wire"
 )
 
-// request is one query on its way. Those that end in the reader's goroutine are used again.
+// request is one query in the pipeline. A request that ends in the reader's goroutine is used
+// again.
 type request struct {
 	server *Server
 	rules  *Rules
 	view   *policy.View // from the step access on
 	from   transport.Client
-	number uint64    // of the query, if somebody listens
+	number uint64    // of the query, if there is a sink
 	now    time.Time // when it came
 	q      wire.Query
 	err    error           // what is wrong with the packet
 	asked  asked           // by options
-	snoop  bool            // may ask without RD
+	snoop  bool            // may look into the cache, without RD
 	at     place           // of the work
 	origin event.Origin    // of the answer
 	rcode  wire.RCode      // of the answer
-	cut    bool            // policy has left something out of it
+	cut    bool            // policy has left records out of the answer
 	why    cause.Cause     // of a failure or a refusal
 	checks resolver.Checks // of its budget; from the step known on
 	ask    wire.Question   // as q has it, independent of its memory; from the step local on
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
-	answer []byte // what the step that was done with the query came to, nil for silence
+	answer []byte // the response of the step that ended the query, nil if there is none
 
 	client context.Context // of a pending query: ends when the client has gone
 	send   func([]byte)    // of a pending query: to the client, once; nil then
-	cookie [cookieLen]byte // of the answer, if the query has one
+	cookie [cookieLen]byte // of the response, if the query has a cookie
 	qname  [wire.MaxNameLen]byte
 }
 
-// place is where a request is on its way, as far as a panic there needs to know.
+// place is the step of a request, as precisely as a panic there needs it.
 type place uint8
 
 const (
 	atBegin    place = iota
-	atPrepared       // the steps behind have the query then
+	atPrepared       // the later steps take the query after a panic
 	atRest
 )
 
@@ -95,19 +96,19 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	return r.behind()
 }
 
-// behind takes the steps behind prepared.
+// behind runs the steps after prepared.
 func (r *request) behind() ([]byte, transport.Pending) {
 	r.at = atRest
 	if r.local() || r.known() {
 		return r.end(), nil
 	}
-	// Nothing of the reader's memory is needed any more: what the options ask for is known.
+	// The reader's memory is not needed any more: the options have been read.
 	r.q.QName = append(r.qname[:0], r.q.QName...)
 	r.q.EDNS.Options, r.buf = nil, nil
 	return nil, r
 }
 
-// end returns the answer, and gives the request back.
+// end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
 	answer := r.answer
 	if r.server.events != nil {
@@ -117,7 +118,7 @@ func (r *request) end() []byte {
 	return answer
 }
 
-// access decides by the client's address whether it may ask, and what view it has.
+// access decides by the client's address whether it may ask, and which view it has.
 func (r *request) access() bool {
 	action, view := r.rules.Access.Decide(r.from.Addr.Addr())
 	if r.view = view; view == nil {
@@ -130,7 +131,7 @@ func (r *request) access() bool {
 		return r.silence(cause.ClientDropped)
 	case policy.Refuse:
 		r.logRefused()
-		if r.err != nil { // what is malformed may be anything
+		if r.err != nil { // a malformed packet need not be a query
 			return r.silence(cause.ClientRefused)
 		}
 		why := cause.New(cause.ClientRefused, nil, "%s", r.from.Addr.Addr())
@@ -139,7 +140,7 @@ func (r *request) access() bool {
 	return false
 }
 
-// silence leaves the query without an answer.
+// silence ends the query without a response.
 func (r *request) silence(c cause.Cause) bool {
 	r.why, r.answer = c, nil
 	r.server.observe.Refused(c)
@@ -147,13 +148,13 @@ func (r *request) silence(c cause.Cause) bool {
 	return true
 }
 
-// reject answers without records.
+// reject responds without records.
 func (r *request) reject(rc wire.RCode, f *cause.Failure) bool {
 	r.answer = r.short(rc, f)
 	return true
 }
 
-// screen rejects what is no query that can be answered.
+// screen rejects packets that are not queries that can be answered.
 func (r *request) screen() bool {
 	switch {
 	case r.from.Early && r.q.Opcode() != wire.OpcodeQuery: // RFC 9250, section 4.5
@@ -170,8 +171,8 @@ func (r *request) screen() bool {
 		r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestCookie})
 }
 
-// known answers from memory. A question without RD is answered from nothing else, to those who
-// may look (RFC 8914, section 4.21); where nothing is known a referral is due.
+// known answers from the cache. A query without RD is answered from the cache alone, and only for
+// clients that may do so (RFC 8914, section 4.21); if the cache has no answer, it gets a referral.
 func (r *request) known() bool {
 	cd, rd := r.q.Has(wire.FlagCD), r.q.Has(wire.FlagRD)
 	if !rd && !r.snoop {
@@ -237,8 +238,8 @@ func (r *request) Resolve(client context.Context, reply func([]byte)) {
 func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.proven }
 
 // resolve gets the answer, shapes it, and passes it on, perhaps in another goroutine: this one may
-// have to work for longer than the client waits. It ends soon when the client hangs up, unless
-// others wait for the same.
+// have to work for longer than the client waits. If the client hangs up, it ends soon, unless
+// others wait for the same answer.
 func (r *request) resolve(pass func(answer []byte)) {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
@@ -273,7 +274,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 	})
 }
 
-// gone is why a query ends whose client has hung up. It is immutable.
+// gone is the failure of a query whose client has hung up. It is immutable.
 var gone = &cause.Failure{Cause: cause.ClientGone}
 
 // abandoned notes that the client has hung up.
@@ -282,7 +283,7 @@ func (r *request) abandoned() {
 	r.server.observe.Refused(cause.ClientGone)
 }
 
-// respond judges an answer, reports a failure, and shapes it.
+// respond applies policy to an answer, logs a failure, and makes the response.
 func (r *request) respond(a *resolver.Answer) []byte {
 	a = r.beside(r.judge(a))
 	if a.RCode == wire.RCodeServFail {
@@ -291,10 +292,10 @@ func (r *request) respond(a *resolver.Answer) []byte {
 	return r.shape(a)
 }
 
-// judge is policy on the answer.
+// judge applies policy to the answer.
 func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(r.sentinel(a)) }
 
-// reply sends the answer of a pending query, nil if there is none.
+// reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
 	if r.server.events != nil {
 		r.done(answer)
@@ -304,15 +305,15 @@ func (r *request) reply(answer []byte) {
 	send(answer)
 }
 
-// caught answers a pending query whose work has panicked, unless that was done before.
+// caught responds to a pending query whose work has panicked, unless it has had its response.
 func (r *request) caught(v any) {
 	if r.server.guard.Caught(v, guard.Query) && r.send != nil {
 		r.reply(r.failed())
 	}
 }
 
-// recovered goes on after a panic in the reader's goroutine. One at a prepared answer leaves the
-// query to the steps behind; what is half done is nothing.
+// recovered continues after a panic in the reader's goroutine. After one in the step prepared the
+// later steps take the query, and the incomplete response is dropped.
 func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 	if r.at != atPrepared {
 		r.server.guard.Caught(v, guard.Query)
@@ -328,7 +329,7 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 	return r.behind()
 }
 
-// failedAtOnce is failed in the reader's goroutine, where the query is done.
+// failedAtOnce is failed for a query that ends in the reader's goroutine.
 func (r *request) failedAtOnce() (answer []byte) {
 	answer = r.failed()
 	if r.server.events != nil {
@@ -337,7 +338,7 @@ func (r *request) failedAtOnce() (answer []byte) {
 	return answer
 }
 
-// failed returns the answer to a query that we could not work on, for those who may ask.
+// failed returns the response to a query that a panic has ended, if the client may ask.
 func (r *request) failed() (answer []byte) {
 	r.server.guard.Run(guard.Query, func() {
 		if r.q.Has(wire.FlagQR) {
@@ -349,7 +350,7 @@ func (r *request) failed() (answer []byte) {
 		}
 		r.origin = event.OriginServer
 		r.server.observe.ServFail(panicked.Cause)
-		if r.err != nil { // nothing is known of the query that could be repeated
+		if r.err != nil { // the query could not be parsed, so it cannot be repeated
 			r.q, r.asked = wire.Query{Header: r.q.Header}, asked{}
 		}
 		answer = r.short(wire.RCodeServFail, panicked)
@@ -357,5 +358,5 @@ func (r *request) failed() (answer []byte) {
 	return answer
 }
 
-// panicked is what the clients of such queries hear. It is immutable.
+// panicked is the failure of such queries. It is immutable.
 var panicked = &cause.Failure{Cause: cause.InternalError}

@@ -1,4 +1,4 @@
-// Prepared answers: what was asked for before, as it goes out.
+// Prepared answers: responses in wire form to questions that were asked before.
 
 package server
 
@@ -13,12 +13,12 @@ import (
 	"bailiwick/wire"
 )
 
-// prepared answers with what is ready in wire form: patched, and with the client's own OPT record.
+// prepared answers with a prepared answer: patched, and with an OPT record for this client.
 func (r *request) prepared() bool {
 	r.at = atPrepared
 	q := &r.q
 	if !q.Has(wire.FlagRD) || q.Question.Class != wire.ClassIN ||
-		len(q.QName) != q.Question.Name.Len() { // it is compressed, or there is none
+		len(q.QName) != q.Question.Name.Len() { // it is compressed, or there is no question
 		return false
 	}
 	now := r.now.Unix()
@@ -38,14 +38,14 @@ func (r *request) prepared() bool {
 	return true
 }
 
-// findPrepared finds an answer in wire form: one to the question, or one that denies the whole span
-// that its name is in, and whose own question is shift octets shorter.
+// findPrepared finds a prepared answer: one to the question, or one for the span that its name is
+// in. The question of the latter is shift octets shorter.
 func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) {
 	a, state := r.server.cache.LookupAnswer(r.key(r.q.Question), now)
 	switch {
 	case !state.Good():
 		return r.denied()
-	case state == cache.Ending: // the steps behind have the query, and have it resolved anew
+	case state == cache.Ending: // the later steps take the query, and refresh the entry
 		return nil, 0, false
 	case a.Generation != r.view.Generation:
 		a = r.judgeAgain(a)
@@ -53,9 +53,9 @@ func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) 
 	return a, 0, a != nil
 }
 
-// judgeAgain judges an answer that was prepared under an older policy. One that stands is kept as
-// one of today's: nothing is asked for it. One that does not, or that was cut, is forgotten, and
-// the steps behind have the query: they make another of what memory holds.
+// judgeAgain checks an answer that was prepared under an older policy. If the policy leaves it as
+// it is, it is stored with today's generation, and no server is asked. Otherwise, or if the older
+// policy had left records out, it is dropped, and the later steps make another from the cache.
 func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	r.ask = r.q.Keep()
 	k := r.key(r.ask)
@@ -68,7 +68,7 @@ func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	return a
 }
 
-// denied finds the prepared answer of a span.
+// denied finds the prepared answer for the span of a name.
 func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	q := &r.q
 	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||
@@ -82,7 +82,7 @@ func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	return a, q.Question.Name.Len() - encloser.Len(), true
 }
 
-// variantOf is which prepared denial a query gets.
+// variantOf returns the variant of a prepared denial for a query.
 func variantOf(q *wire.Query) cache.Variant {
 	switch {
 	case q.EDNS.DO:
@@ -93,16 +93,16 @@ func variantOf(q *wire.Query) cache.Variant {
 	return cache.VariantPlain
 }
 
-// key is that of the prepared answer to the query, under a name that is the question's.
+// key returns the key of the prepared answer to the query, under the question's name.
 func (r *request) key(q wire.Question) cache.AnswerKey {
 	do := r.q.EDNS.DO
 	return cache.AnswerKey{Name: q.Name, Type: q.Type, Policy: r.view.Class, DO: do,
 		CD: r.q.Has(wire.FlagCD), AD: do || r.q.Has(wire.FlagAD)}
 }
 
-// patch appends a stored answer, made this client's own. The records of its run begin with any of
-// them (RFC 1794). Where its question's name grows by shift octets, all behind it moves by as
-// many.
+// patch appends a prepared answer, with the fields that are this client's own. The records of its
+// run begin with a random one (RFC 1794). If the question's name grows by shift octets, everything
+// after it moves by as many.
 func patch(buf []byte, a *cache.Answer, shift int, q *wire.Query, now int64) []byte {
 	own := a.Msg()
 	msg := append(buf, own[:wire.HeaderLen]...)

@@ -10,11 +10,11 @@ import (
 	"bailiwick/wire"
 )
 
-// private leaves private addresses out of an answer from the public tree (DNS rebinding). It is
-// decided for each answer, and so holds for what is from memory. A name may have any address if it
-// is below one of policy.private_domains or in a zone of the configuration. So must be the name
-// that was asked for: unlike with Unbound a stranger's alias to such a name does not get its
-// address, for to a browser that is the stranger's.
+// private leaves private addresses out of an answer from the public tree (DNS rebinding). It does
+// so for each answer, also for those from the cache. A name may have any address if it is below one
+// of policy.private_domains or in a configured zone. The same must hold for the question's name.
+// Unlike in Unbound, another name's alias to such a name does not get its address: for a browser
+// the address belongs to the name that it asked for.
 func (r *request) private(a *resolver.Answer) *resolver.Answer {
 	p := &r.view.Private
 	if len(p.Networks) == 0 {
@@ -65,7 +65,7 @@ func (r *request) cuts(a *cache.Answer) bool {
 	}
 	m, err := wire.Parse([]byte(a.Msg()))
 	if err != nil {
-		return true // no packet of ours is malformed; to make it anew does no harm
+		return true // no packet of ours is malformed; making a new answer does no harm
 	}
 	allowed := r.mayHavePrivate()
 	_, n := p.Without(m.Answer, allowed)

@@ -8,7 +8,7 @@ import (
 	"bailiwick/wire"
 )
 
-// count counts a query, whatever becomes of it; one that cannot be read is of no type.
+// count counts a query, whatever its outcome; a query that cannot be parsed has no type.
 func (r *request) count() {
 	t := wire.TypeNone
 	if r.err == nil && r.q.QDCount == 1 {
@@ -17,7 +17,7 @@ func (r *request) count() {
 	r.server.observe.Query(r.from.Protocol, t)
 }
 
-// logRefused writes the line of a client that may not ask: most often one that the operator forgot.
+// logRefused logs a client that may not ask: most often one that the operator forgot.
 func (r *request) logRefused() {
 	left, ok := r.server.refused.take(r.now)
 	if !ok {
@@ -33,8 +33,7 @@ func (r *request) logRefused() {
 		cause.ClientRefused.Hint(), "left_out", left)
 }
 
-// logFailure writes the line of a SERVFAIL: what was asked, the zone at fault, the server, the
-// cause.
+// logFailure logs a SERVFAIL: the question, the zone at fault, the server, and the cause.
 func (r *request) logFailure(a *resolver.Answer) {
 	f := a.Failure
 	r.server.observe.ServFail(f.Cause)

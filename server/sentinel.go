@@ -18,8 +18,8 @@ const (
 	sentinelNot    = sentinelPrefix + "not-ta-"
 )
 
-// sentinel turns an answer into SERVFAIL where the name says something about our root anchors that
-// is not so (RFC 8509, section 3.1).
+// sentinel turns an answer into SERVFAIL if its name claims something about our root anchors that
+// is not true (RFC 8509, section 3.1).
 func (r *request) sentinel(a *resolver.Answer) *resolver.Answer {
 	if a.Status != wire.Secure || r.q.Has(wire.FlagCD) || r.ask.Type != wire.TypeA &&
 		r.ask.Type != wire.TypeAAAA {

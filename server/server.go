@@ -1,6 +1,6 @@
-// Package server takes one client query from packet to answer, by a pipeline of steps: see
-// pipeline.go. What is asked for again is found prepared in wire form: to answer it is to look it
-// up, patch ID, flags, letter case and TTLs, and append OPT, without any allocation.
+// Package server takes one client query from packet to response, by a pipeline of steps: see
+// pipeline.go. A repeated question finds a prepared answer in wire form: the server looks it up,
+// patches ID, flags, letter case and TTLs, and appends OPT, without any allocation.
 package server
 
 import (
@@ -25,13 +25,13 @@ import (
 
 // Config is what the operator decides about serving. It is complete and immutable.
 type Config struct {
-	UDPSize uint16 // most octets of an answer over UDP
+	UDPSize uint16 // most octets of a response over UDP
 	Cookies bool
-	// Secret is that of the server cookies; nil: one that the server makes for itself.
+	// Secret is the secret of the server cookies; nil: the server makes a random one.
 	Secret   *[16]byte
 	AnyFull  bool // ANY is answered in full over UDP too
-	NSBeside bool // the NS set of the zone stands beside data
-	Rotate   bool // the records of a set come in another order each time (RFC 1794)
+	NSBeside bool // the NS set of the zone is added to data
+	Rotate   bool // the records of a set are rotated in each response (RFC 1794)
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses
 	Version  string // version.server and version.bind; "" refuses
@@ -49,22 +49,22 @@ func Default() Config {
 	return Config{UDPSize: defaultUDPSize, Cookies: true, Rotate: true, EDE: true, Special: true}
 }
 
-// Observer is told what happens. Its methods return at once and allocate nothing.
+// Observer receives counts of events. Its methods return at once and allocate nothing.
 type Observer interface {
 	Query(p transport.Protocol, t wire.Type)
 	Response(rcode wire.RCode, hit bool, took time.Duration)
 	ServFail(c cause.Cause)
 	Limit(c cause.Cause)
-	// Refused is a query that was refused, or dropped, because of who asked or what for, or that
-	// its client has given up.
+	// Refused is called for a query that was refused or dropped because of its client or its
+	// question, or that its client has abandoned.
 	Refused(c cause.Cause)
-	// Paced is an answer that is held back for a moment.
+	// Paced is called for an answer that is delayed for a moment.
 	Paced()
-	// PrivateAddresses is so many records with private addresses that are left out of an answer.
+	// PrivateAddresses is called when n records with private addresses are left out of an answer.
 	PrivateAddresses(n int)
 }
 
-// Server answers the queries that its handlers are given.
+// Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
 	secret   [16]byte // of its cookies, where the configuration has none
@@ -72,7 +72,7 @@ type Server struct {
 	cache    *cache.Store
 	clock    clock.Clock
 	observe  Observer
-	events   event.Sink // nil if nobody listens
+	events   event.Sink // nil if there is no sink
 	guard    *guard.Guard
 	log      *slog.Logger
 
@@ -87,19 +87,19 @@ type Server struct {
 
 	lines, refused lineLimit     // of failures, of refused clients
 	privates       lineLimit     // of answers without their private addresses
-	queries        atomic.Uint64 // the number of the last query, counted if somebody listens
+	queries        atomic.Uint64 // the number of the last query, counted if there is a sink
 
 	mu       sync.Mutex
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
 }
 
-// Parts are what a server works with.
+// Parts are the dependencies of a server.
 type Parts struct {
 	Resolver *resolver.Resolver
 	Cache    *cache.Store
 	Clock    clock.Clock
 	Observer Observer
-	Events   event.Sink   // nil if nobody listens
+	Events   event.Sink   // nil for no sink
 	Guard    *guard.Guard // without one a query that panics ends the process
 	Log      *slog.Logger
 }
@@ -123,24 +123,23 @@ type Handler struct {
 	rules  atomic.Pointer[Rules]
 }
 
-// Rules are what holds for the queries that a handler is given. They are immutable.
+// Rules are the configuration for the queries of a handler. They are immutable.
 type Rules struct {
 	*Config
-	// Resolver is who they are resolved by; nil for the server's own.
+	// Resolver resolves them; nil for that of the server.
 	Resolver *resolver.Resolver
 	Access   *policy.ACL
-	View     *policy.View // of the clients for whom Access has none of their own
+	View     *policy.View // of clients for whom Access has no view
 }
 
-// Handler returns a handler for the clients whom an ACL lets in, under the server's configuration.
+// Handler returns a handler for the clients that an ACL allows, under the server's configuration.
 func (s *Server) Handler(acl *policy.ACL, v *policy.View) *Handler {
 	h := &Handler{server: s}
 	h.Replace(Rules{s.cfg, s.resolver, acl, v})
 	return h
 }
 
-// Replace has other rules hold for the queries to come. Those that are in work end by the rules
-// that they began with.
+// Replace sets the rules for later queries. Those in work keep the rules that they began with.
 func (h *Handler) Replace(r Rules) {
 	if r.Resolver == nil {
 		r.Resolver = h.server.resolver
@@ -153,15 +152,16 @@ func (h *Handler) Replace(r Rules) {
 	h.rules.Store(&r)
 }
 
-// Close ends what is being resolved; clients that wait hear SERVFAIL.
+// Close ends all resolutions; clients that wait get SERVFAIL.
 func (s *Server) Close() {
 	s.stop(&cause.Failure{Cause: cause.Stopping})
 	s.wg.Wait()
 	s.pace.close()
 }
 
-// admit counts a query in, or says why not. Queries that prove their address are counted with the
-// others, but find room where those, of which any may be forged, do not.
+// admit counts a query in, or returns why it may not enter. Queries with a proven address are
+// counted together with the others, but still find room when the others, any of which may be
+// forged, do not.
 func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	p := transport.ClientPrefix(a)
 	most := MaxPerPrefix
@@ -181,7 +181,7 @@ func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	return nil
 }
 
-// release counts a query out. One whose client has hung up keeps its place for hangUpTime.
+// release counts a query out. A query whose client has hung up keeps its place for hangUpTime.
 func (s *Server) release(a netip.Addr, hungUp bool) {
 	if hungUp {
 		time.AfterFunc(hangUpTime, func() { s.release(a, false) })

@@ -1,4 +1,4 @@
-// Shaping responses.
+// Shaping responses: from an answer to the message for this client.
 
 package server
 
@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// limit is the most octets that an answer to this client may have.
+// limit returns the size limit of the response to this client, in octets.
 func (r *request) limit() int {
 	switch {
 	case r.from.Protocol.Stream():
@@ -28,11 +28,11 @@ func (r *request) limit() int {
 // took is how long the query has taken so far.
 func (r *request) took() time.Duration { return r.server.clock.Now().Sub(r.now) }
 
-// short is a response without records.
+// short returns a response without records.
 func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	flags := wire.FlagQR | r.q.Flags&(wire.FlagRD|wire.FlagCD|0x7800) | uint16(rc&15)
-	// RA reports whether recursion is available to this client (RFC 1035, section 4.1.1): it is not
-	// to one that may not ask; one whose question is refused for what it asks may ask others. A
+	// RA reports whether recursion is available to this client (RFC 1035, section 4.1.1). It is not
+	// to a client that may not ask. It is to one whose question is refused, as it may ask others. A
 	// transfer has nothing to do with recursion.
 	available := f == nil || f.Cause != cause.ClientRefused
 	if available && rc != wire.RCodeFormErr && !isTransfer(r.q.Question.Type) {
@@ -58,7 +58,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	return r.finish(b, rc, r.edeOf(f))
 }
 
-// questionName is the question's name without compression, in the client's letter case.
+// questionName returns the question's name without compression, in the client's letter case.
 func (r *request) questionName() []byte {
 	if len(r.q.QName) == r.q.Question.Name.Len() {
 		return r.q.QName
@@ -66,7 +66,7 @@ func (r *request) questionName() []byte {
 	return []byte(r.q.Question.Name.Wire()) // it was compressed, which nothing forbids
 }
 
-// edeOf is the Extended DNS Errors of a failure as options, none for nil.
+// edeOf returns the Extended DNS Errors of a failure as options, none for nil.
 func (r *request) edeOf(f *cause.Failure) (o wire.Options) {
 	for ; f != nil && r.rules.EDE; f = f.Under {
 		if code, ok := f.Cause.EDE(); ok {
@@ -91,9 +91,9 @@ func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byt
 	return r.appendOPT(msg, rc, ede)
 }
 
-// beside puts the zone's NS set beside data, and beside an answer that policy has left nothing in,
-// where responses are not to be minimal. What stands beside secure data has to be secure (RFC 4035,
-// section 3.2.3).
+// beside adds the zone's NS set to data, and to an answer from which policy has removed everything,
+// unless responses are minimal. It is added to secure data only if it is secure (RFC 4035, section
+// 3.2.3).
 func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 	if !r.rules.NSBeside || a.RCode != wire.RCodeNoError || len(a.Authority) > 0 ||
 		len(a.Sets) == 0 && !r.cut {
@@ -112,7 +112,7 @@ func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 	return &c
 }
 
-// shape makes the response of an answer, and leaves it behind for the next client.
+// shape makes the response of an answer, and stores it for the next client.
 func (r *request) shape(a *resolver.Answer) []byte {
 	if a.RCode == wire.RCodeServFail {
 		if r.again() {
@@ -147,15 +147,15 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	return msg
 }
 
-// stamp gives a response that has neither the query's ID, RD and CD.
+// stamp writes the query's ID, RD and CD into a response that lacks them.
 func stamp(msg []byte, q *wire.Query) {
 	binary.BigEndian.PutUint16(msg, q.ID)
 	msg[2] |= byte(q.Flags >> 8 & 1)      // RD
 	msg[3] |= byte(q.Flags & wire.FlagCD) // CD
 }
 
-// build writes the whole response. Its records may change places, unless that takes it beyond
-// what fits into one packet.
+// build writes the whole response. Its records may be rotated, unless the response then no longer
+// fits into one packet.
 func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	b *wire.Builder, whole bool) {
 	do, limit := r.q.EDNS.DO, wire.MinUDPSize
@@ -175,8 +175,8 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	return b, whole
 }
 
-// shorten leaves one set of an answer to ANY over UDP, so that it is no amplifier (RFC 8482,
-// sections 4.1 and 4.4).
+// shorten leaves one set of an answer to ANY over UDP, against amplification (RFC 8482, sections
+// 4.1 and 4.4).
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	if r.ask.Type != wire.TypeANY || r.rules.AnyFull || r.from.Protocol.Stream() {
 		return a
@@ -186,8 +186,8 @@ func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	return &c
 }
 
-// fill writes the sections, and reports whether all fitted. Signatures and proofs are for those who
-// set DO (RFC 4035, section 3.2.1).
+// fill writes the sections, and reports whether everything fitted. Signatures and proofs are added
+// for clients that set DO (RFC 4035, section 3.2.1).
 func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type) bool {
 	for _, s := range a.Sets {
 		first := 0
@@ -202,13 +202,13 @@ func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type
 		switch s.Type {
 		case wire.TypeSOA:
 			if hasType(a.Sets, t) {
-				continue // it came along with a wildcard's proof
+				continue // it came with the proof of a wildcard
 			}
 		case wire.TypeNSEC, wire.TypeNSEC3:
 			if !do {
 				continue
 			}
-		case wire.TypeNS: // in place of an SOA, as the servers have it
+		case wire.TypeNS: // in place of an SOA, as the servers sent it
 		default:
 			continue
 		}
@@ -218,13 +218,13 @@ func (r *request) fill(b *wire.Builder, a *resolver.Answer, do bool, t wire.Type
 	}
 	for _, s := range a.Additional {
 		if !b.Add(wire.SectionAdditional, s, do) {
-			return true // it is a courtesy
+			return true // these records are optional
 		}
 	}
 	return true
 }
 
-// hasType reports whether the chain ends in data.
+// hasType reports whether an alias chain ends in data.
 func hasType(sets []*wire.RRset, t wire.Type) bool {
 	return len(sets) > 0 && (sets[len(sets)-1].Type == t || t == wire.TypeANY)
 }

@@ -1,4 +1,4 @@
-// What of an answer the next client finds prepared.
+// Storing prepared answers for the next clients.
 
 package server
 
@@ -11,8 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// store keeps of a response what the next client can have prepared. Most of what is asked for is
-// asked for once: it is the second client's response that is kept.
+// store keeps a response as a prepared answer if it is worth it. Most questions are asked once, so
+// the response to the second client is stored.
 func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags uint16,
 	ede wire.Options) {
 	switch {
@@ -23,9 +23,8 @@ func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags u
 	}
 }
 
-// again reports whether an answer is asked for again, so that it is worth to be prepared: memory
-// has it. What is asked without RD is the client's look into memory, and not a question of its
-// own.
+// again reports whether a question was asked before, so that a prepared answer is worth storing:
+// the cache has its answer. A query without RD is only a look into the cache, and does not count.
 func (r *request) again() bool { return r.origin == event.OriginKnown && r.q.Has(wire.FlagRD) }
 
 // keep stores a whole response as a prepared answer.
@@ -49,8 +48,8 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
 	r.server.cache.Answers.Put(r.key(r.ask), e)
 }
 
-// keepFailure stores a failure as a prepared answer, as long as it is remembered: who asks again
-// and again hears the same at the price of a hit. The log has had its line.
+// keepFailure stores a failure as a prepared answer, for as long as it is remembered: clients that
+// repeat the question get the same response at the price of a hit. The failure has been logged.
 func (r *request) keepFailure(a *resolver.Answer) {
 	end := r.rules.Resolver.FailureEnds(a, r.q.Has(wire.FlagCD))
 	if end == 0 {
@@ -91,14 +90,14 @@ func (r *request) keepDenial(a *resolver.Answer, flags uint16) {
 		return
 	}
 	if e := r.denial(a, span.Encloser, flags); e != nil {
-		// If the span has changed meanwhile the next denial is kept.
+		// If the span has changed meanwhile, the next denial is stored.
 		_ = denials.StorePrepared(span, variantOf(&r.q), e, now)
 	}
 }
 
-// denial is the response for the rest of a span, as if the closest encloser had been asked for: a
-// name that is put in its place is longer by what stands before it, so that all pointers stay good
-// if they are moved.
+// denial returns the response for the rest of a span, as if the closest encloser had been asked
+// for. A name that replaces the encloser is longer by the labels before it, and compression
+// pointers remain right if they are moved by as much.
 func (r *request) denial(a *resolver.Answer, encloser wire.Name, flags uint16) *cache.Answer {
 	b := wire.NewBuilder(maxDenial, 0, flags, []byte(encloser.Wire()), r.ask.Type, r.ask.Class)
 	defer b.Release()

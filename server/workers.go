@@ -1,9 +1,9 @@
-// Goroutines that resolve. They are used again: a resolution needs a deep stack, and growing one
-// costs more than waking its owner.
+// A pool of goroutines for resolutions. A resolution needs a deep stack, and growing a new one
+// costs more than waking an idle goroutine.
 
 package server
 
-// work runs a job in a goroutine, that of an earlier job if one is idle.
+// work runs a job in an idle goroutine of the pool, or in a new one.
 func (s *Server) work(job func()) {
 	select {
 	case s.jobs <- job:

@@ -1,6 +1,6 @@
-// Package trustanchor is where trust starts: the built-in IANA anchors of the root, anchors from
-// the configuration or a file, and negative anchors. A [Set] is immutable. RFC 5011 tracking and
-// the RFC 9718 fetch will make new Sets; they have their room here.
+// Package trustanchor has the points where trust starts: the built-in IANA anchors of the root,
+// anchors from the configuration or a file, and negative trust anchors. A [Set] is filled while a
+// configuration is read, and is not changed once a resolver uses it.
 package trustanchor
 
 import (
@@ -23,30 +23,30 @@ var iana = []string{
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
 }
 
-// digestLengths are those of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in
+// digestLengths are the lengths of the digest types (RFC 4034, RFC 4509, RFC 5933, RFC 6605), in
 // octets. A DS with another length matches no key: see [ErrNeverMatches].
 var digestLengths = map[uint8]int{1: 20, 2: 32, 3: 32, 4: 48}
 
-// keyLengths are those of the keys of algorithms with one length (RFC 6605, RFC 8080), in octets.
+// keyLengths are the key lengths of algorithms with only one (RFC 6605, RFC 8080), in octets.
 var keyLengths = map[uint8]int{13: 64, 14: 96, 15: 32, 16: 57}
 
-// ErrNeverMatches is the error of an anchor that no key can match, for its digest has not the
+// ErrNeverMatches is the error of an anchor that no key can match, as its digest does not have the
 // length of its type (RFC 4034, section 5.1.4). It is in the Set all the same: without another
-// anchor its zone is bogus, not unprotected.
+// anchor its zone is bogus, not insecure.
 var ErrNeverMatches = errors.New("it can match no key")
 
 // Config is what the operator decides about trust.
 type Config struct {
 	Builtin  bool        // trust the root's keys as IANA publishes them
 	Records  []string    // DS or DNSKEY, in presentation form
-	File     string      // of such records, "" for none
+	File     string      // file of such records, "" for none
 	Insecure []wire.Name // negative trust anchors
 }
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config { return Config{Builtin: true} }
 
-// Set is the anchors of all zones that have any. The zero value trusts nothing.
+// Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {
 	anchors  map[wire.Name][]wire.DS
 	negative map[wire.Name]bool
@@ -63,7 +63,7 @@ func Builtin() *Set {
 	return s
 }
 
-// Add takes an anchor in presentation form, a DS or a DNSKEY record. Several for one zone add up.
+// Add adds an anchor in presentation form, a DS or a DNSKEY record. A zone may have several.
 func (s *Set) Add(record string) error {
 	rr, err := dns.NewRR(record)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Set) Add(record string) error {
 	return s.add(rr)
 }
 
-// AddFile takes all DS and DNSKEY records of a file in zone-file form (RFC 1035, section 5).
+// AddFile adds all DS and DNSKEY records of a file in zone-file form (RFC 1035, section 5).
 func (s *Set) AddFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Set) AddFile(path string) error {
 	return s.AddZoneFile(f, path)
 }
 
-// AddZoneFile takes all records that r holds; the name stands in errors.
+// AddZoneFile adds all records that it reads from r; the name is used in errors.
 func (s *Set) AddZoneFile(r io.Reader, name string) error {
 	p := dns.NewZoneParser(r, ".", name)
 	n := 0
@@ -148,7 +148,7 @@ func (s *Set) add(rr dns.RR) error {
 				"one %d",
 				zone, k.KeyTag(), k.Algorithm, want, len(rdata)-4)
 		}
-		// A key stands for its own DS (RFC 4035, section 4.4 leaves the form open).
+		// A key is used as its own DS (RFC 4035, section 4.4 leaves the form open).
 		h := sha256.Sum256(append([]byte(zone.Wire()), rdata...))
 		ds = wire.DS{KeyTag: wire.KeyTag(rdata), Algorithm: k.Algorithm, Digest: 2, Hash: h[:]}
 	default:
@@ -172,7 +172,7 @@ func (s *Set) AddNegative(name string) error {
 	return nil
 }
 
-// AddNegativeName is AddNegative of a name that has been read.
+// AddNegativeName is AddNegative for a parsed name.
 func (s *Set) AddNegativeName(n wire.Name) {
 	if s.negative == nil {
 		s.negative = map[wire.Name]bool{}
@@ -180,7 +180,7 @@ func (s *Set) AddNegativeName(n wire.Name) {
 	s.negative[n] = true
 }
 
-// At returns the anchors of a zone, in the form of a DS set that a validator can choose from.
+// At returns the anchors of a zone as a DS set, the form that the validator uses.
 func (s *Set) At(zone wire.Name) (*wire.RRset, bool) {
 	all := s.anchors[zone]
 	if len(all) == 0 {
@@ -206,8 +206,8 @@ func (s *Set) Closest(name wire.Name) (wire.Name, bool) {
 	}
 }
 
-// Negative returns the negative anchor that covers a name. An anchor below the negative one is the
-// deeper statement and wins.
+// Negative returns the negative trust anchor that covers a name. A trust anchor below a negative
+// one takes precedence.
 func (s *Set) Negative(name wire.Name) (wire.Name, bool) {
 	for n := name; ; n = n.Parent() {
 		if s.negative[n] {
@@ -219,7 +219,7 @@ func (s *Set) Negative(name wire.Name) (wire.Name, bool) {
 	}
 }
 
-// Zones lists the zones with an anchor.
+// Zones returns the zones that have an anchor.
 func (s *Set) Zones() (zones []wire.Name) {
 	for z := range s.anchors {
 		zones = append(zones, z)
@@ -227,7 +227,7 @@ func (s *Set) Zones() (zones []wire.Name) {
 	return zones
 }
 
-// Changed returns the names at which two sets differ, in their anchors or in what is not validated.
+// Changed returns the names at which two sets differ, in trust anchors or negative ones.
 func Changed(a, b *Set) (names []wire.Name) {
 	all := map[wire.Name]bool{}
 	for _, s := range []*Set{a, b} {

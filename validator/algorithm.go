@@ -33,9 +33,9 @@ const (
 	algEd448           = 16
 )
 
-// algorithm is how keys of an algorithm are read.
+// algorithm has the properties of an algorithm, and the parser of its keys.
 type algorithm struct {
-	sha1 bool // rests on SHA-1: RFC 9905 leaves it to the operator
+	sha1 bool // uses SHA-1: RFC 9905 leaves it to the operator
 	key  func(public []byte) (checker, error)
 }
 
@@ -44,9 +44,9 @@ type checker interface {
 	check(data, sig []byte) bool
 }
 
-// weight is for how many a key's check counts in maxSignatureChecks: four or more times as long as
-// one with P-256 or Ed25519 is dear. P-384 would be worth ten, but then a zone signed with it could
-// not have what others can.
+// weight returns how much a check with a key counts in maxSignatureChecks. More than 1 is for
+// checks that take at least four times as long as one with P-256 or Ed25519. P-384 would deserve
+// ten, but then a zone signed with it would have a smaller budget than others.
 func weight(c checker) int32 {
 	switch k := c.(type) {
 	case *rsaPublic:
@@ -84,8 +84,8 @@ var (
 	errKeySize  = errors.New("size of the key")
 	errExponent = errors.New("exponent of the key")
 
-	// errRefused reports that a key is whole and lawful, and that it would cost too much, or
-	// protect too little, to be used.
+	// errRefused reports that a key is well-formed and permitted, but would cost too much or
+	// protect too little to be used.
 	errRefused = errors.New("key outside the limits")
 )
 
@@ -93,7 +93,7 @@ var (
 type rsaPublic struct {
 	hash    crypto.Hash
 	e       *big.Int
-	modulus *bigmod.Modulus // with what is computed of it once
+	modulus *bigmod.Modulus // with values that are computed from it once
 }
 
 func rsaKey(h crypto.Hash) func([]byte) (checker, error) {
@@ -135,9 +135,9 @@ var digestInfo = map[crypto.Hash][]byte{
 		0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
 }
 
-// check is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): the message that the signature stands for
-// is made and compared, never parsed. crypto/rsa does the same, but prepares the modulus anew for
-// each check, which is a third of the work, and refuses exponents of more than 31 bits.
+// check is RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2.2): the encoded message that a valid signature
+// has is made and compared, never parsed. crypto/rsa does the same, but prepares the modulus anew
+// for each check, which is a third of the work, and refuses exponents of more than 31 bits.
 func (k *rsaPublic) check(data, sig []byte) bool {
 	size := k.modulus.Size()
 	digest, info := digestOf(k.hash, data), digestInfo[k.hash]
@@ -146,7 +146,7 @@ func (k *rsaPublic) check(data, sig []byte) bool {
 		return false
 	}
 	s, err := bigmod.NewNat().SetBytes(sig, k.modulus)
-	if err != nil { // not below the modulus
+	if err != nil { // the signature is not below the modulus
 		return false
 	}
 	var got *bigmod.Nat

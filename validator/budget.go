@@ -1,4 +1,4 @@
-// The budget that a client query shares with all its children.
+// The budget of a client query, shared with everything that it causes.
 
 package validator
 
@@ -8,18 +8,18 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// Budget is what a client query and everything it causes may still spend on judging. It is never
-// reset; it may be shared between goroutines.
+// Budget is how much a client query and everything it causes may still spend on validation. It is
+// never reset. It may be shared between goroutines.
 type Budget struct {
 	signatures, failures, mismatches, blocks atomic.Int32
 	payer                                    Payer // nil if nobody else is charged
 }
 
-// Payer finds the budget that is charged for what another spends, as that of a client is for what a
-// resolution spends that is made for it.
+// Payer finds the budget that pays besides another one: what a resolution spends is also charged to
+// the client query that the resolution is made for.
 type Payer interface {
-	// Charge takes n of something from the budget that pays now, by calling take, and reports
-	// whether that was to be had. One that could not pay has met limit.
+	// Charge takes n units from the budget that pays now, by calling take, and reports whether it
+	// had as many. If it had not, its query has met limit.
 	Charge(limit cause.Cause, take func(b *Budget, n int32) bool, n int32) bool
 }
 
@@ -30,8 +30,7 @@ func NewBudget() *Budget {
 	return b
 }
 
-// Fill makes a full budget of an empty one. What is spent of it is charged to p too, unless that is
-// nil.
+// Fill fills an empty budget. Its spending is charged to p too, unless p is nil.
 func (b *Budget) Fill(p Payer) {
 	b.signatures.Store(maxSignatureChecks)
 	b.failures.Store(maxSignatureFailures)
@@ -40,12 +39,12 @@ func (b *Budget) Fill(p Payer) {
 	b.payer = p
 }
 
-// charge takes something from whoever else pays.
+// charge charges the payer, if there is one.
 func (b *Budget) charge(limit cause.Cause, take func(*Budget, int32) bool, n int32) bool {
 	return b.payer == nil || b.payer.Charge(limit, take, n)
 }
 
-// signature pays for one verification before it is done; weight is for how many it counts.
+// signature pays for one verification before it is done; weight is how much it counts.
 func (b *Budget) signature(weight int32) bool {
 	return b.failures.Load() > 0 && b.signatures.Add(-weight) >= 0 &&
 		b.charge(cause.LimitSignatures, (*Budget).signature, weight)
@@ -57,7 +56,8 @@ func (b *Budget) failed() bool {
 	return b.failures.Load() > 0
 }
 
-// fail notes that n verifications failed. Who cannot pay for that finds out before the next one.
+// fail counts n failed verifications. If the budget cannot pay for them, the next verification is
+// refused.
 func (b *Budget) fail(n int32) bool {
 	b.failures.Add(-n)
 	b.charge(cause.LimitSignatures, (*Budget).fail, n)
@@ -81,7 +81,7 @@ func (b *Budget) mismatched(n int32) bool {
 	return true
 }
 
-// hash pays for an NSEC3 hash of so many blocks before it is done.
+// hash pays for an NSEC3 hash of so many SHA-1 blocks before it is computed.
 func (b *Budget) hash(blocks int32) bool {
 	return b.blocks.Add(-blocks) >= 0 && b.charge(cause.LimitNSEC3, (*Budget).hash, blocks)
 }

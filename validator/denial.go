@@ -1,4 +1,4 @@
-// Proofs of non-existence: what they can show, and the choice between NSEC and NSEC3.
+// Proofs of non-existence: their results, and the choice between NSEC and NSEC3.
 
 package validator
 
@@ -8,7 +8,7 @@ import (
 	"bailiwick/wire"
 )
 
-// proof is what a set of denial records shows about a question.
+// proof is the result of a proof: what a set of denial records shows about a question.
 type proof uint8
 
 const (
@@ -19,9 +19,9 @@ const (
 	proofUnsignedCut              // as proofNoData for DS, at an unsigned delegation
 	// an opt-out span covers the name: an unsigned delegation may be there (RFC 5155, section 6)
 	proofOptOut
-	proofNameOptOut // the name does not exist, unless as an unsigned delegation
+	proofNameOptOut // the name does not exist, except perhaps as an unsigned delegation
 	proofIterations // not computed: more iterations than the policy allows
-	proofOverBudget // not computed: the query has cost enough
+	proofOverBudget // not computed: the budget of the query is spent
 )
 
 // denial holds the verified denial records of one zone in a response.
@@ -32,7 +32,7 @@ type denial struct {
 	hashes *hasher
 
 	tooMany bool // more NSEC3 than maxNSEC3Records
-	high    bool // an NSEC3 above the policy's iterations
+	high    bool // an NSEC3 has more iterations than the policy allows
 }
 
 // newDenial sorts verified sets of a zone into NSEC and NSEC3.
@@ -52,10 +52,10 @@ func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations 
 	return d
 }
 
-// empty reports whether there is nothing to prove anything with.
+// empty reports whether there are no records for a proof.
 func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && !d.high }
 
-// prove finds what the records show about a question that was answered with nothing.
+// prove returns what the records show about a question whose answer is a denial.
 func (d *denial) prove(name wire.Name, t wire.Type) proof {
 	if d.tooMany {
 		return proofOverBudget
@@ -75,7 +75,7 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 }
 
 // belowUnsignedCut reports whether a record shows an unsigned delegation at the name or above it:
-// whatever the zone's own servers say there, it is not the zone's.
+// then data that the zone's own servers send for the name are not the zone's.
 func (d *denial) belowUnsignedCut(name wire.Name) bool {
 	for i := range d.nsec {
 		n := &d.nsec[i]
@@ -115,8 +115,8 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 	return proofNone
 }
 
-// hasData reports whether a name with these types has what was asked for, or an alias to it. ANY is
-// denied only by a name that has nothing but its own proof.
+// hasData reports whether a name with these types has the type of the question, or an alias. ANY is
+// denied only if the name has no types but those of its own denial.
 func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	if t != wire.TypeANY {
 		return types.Has(t) || types.Has(wire.TypeCNAME)
@@ -129,22 +129,22 @@ func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	return false
 }
 
-// atOwner reports whether an NSEC record stands at the name itself.
+// atOwner reports whether an NSEC record has the name as its owner.
 func (d *denial) atOwner(name wire.Name) bool {
 	return slices.ContainsFunc(d.nsec, func(n nsecRecord) bool { return n.owner == name })
 }
 
-// ProveCached says what verified denial records of a zone, out of a cache, show about a question
-// (RFC 8198, section 5). It never concludes anything from an opt-out span, and nothing of a name's
-// types from an NSEC3: load balancers sign, for each question, one whose bitmap lacks types that
-// the name has, which is right for that question alone; nor from an NSEC that breaks RFC 4035. ok
-// is false where they show nothing.
+// ProveCached returns what verified denial records of a zone, from the cache, show about a question
+// (RFC 8198, section 5); ok is false if they show nothing. It concludes nothing from an opt-out
+// span, nor from an NSEC that breaks RFC 4035. It concludes nothing about the types of a name from
+// an NSEC3: for each question, load balancers sign one whose bitmap lacks types that the name has,
+// and it is right for that question alone.
 func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Question,
 	b *Budget) (wire.Kind, bool) {
 	d := v.newDenial(zone, sets, v.cfg.MaxIterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
-		if d.atOwner(q.Name) { // a compact denial says NXNAME, and NOERROR (RFC 9824, section 3.1)
+		if d.atOwner(q.Name) { // a compact denial has NXNAME, with NOERROR (RFC 9824, section 3.1)
 			return wire.KindNoData, true
 		}
 		return wire.KindNXDomain, true

@@ -14,7 +14,7 @@ type nsecRecord struct {
 
 // newNSEC reads a record; owner and next have to be in the zone (CVE-2026-13321).
 func newNSEC(zone wire.Name, s *wire.RRset) (nsecRecord, bool) {
-	if s.Len() != 1 { // two NSEC at one name: neither can be believed
+	if s.Len() != 1 { // with two NSEC records at one name, neither is credible
 		return nsecRecord{}, false
 	}
 	n, err := wire.ParseNSEC(s.Data.First())
@@ -33,8 +33,8 @@ func (n *nsecRecord) covers(name wire.Name) bool {
 	return n.next == n.apex || name.Compare(n.next) < 0
 }
 
-// encloser is the closest encloser of a name that n covers: its longest ancestor that n shows to
-// exist (RFC 5155, section 1.3).
+// encloser returns the closest encloser of a name that n covers: its longest ancestor that n shows
+// to exist (RFC 5155, section 1.3).
 func (n *nsecRecord) encloser(name wire.Name) wire.Name {
 	a, b := name.CommonAncestor(n.owner), name.CommonAncestor(n.next)
 	if a.Len() > b.Len() {
@@ -43,19 +43,18 @@ func (n *nsecRecord) encloser(name wire.Name) wire.Name {
 	return b
 }
 
-// parentSide reports whether n stands at a delegation and speaks for the parent (RFC 6840, section
-// 4.1).
+// parentSide reports whether n is the parent's record at a delegation (RFC 6840, section 4.1).
 func (n *nsecRecord) parentSide() bool {
 	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
 }
 
 // aboveCut reports whether n can deny nothing about name, as its owner is a delegation or a DNAME
-// above it (RFC 6840, section 4.1).
+// above name (RFC 6840, section 4.1).
 func (n *nsecRecord) aboveCut(name wire.Name) bool {
 	return name.Below(n.owner) && (n.parentSide() || n.types.Has(wire.TypeDNAME))
 }
 
-// proveNSEC finds what the NSEC records show.
+// proveNSEC returns what the NSEC records show.
 func (d *denial) proveNSEC(name wire.Name, t wire.Type) proof {
 	for i := range d.nsec {
 		if d.nsec[i].owner == name {
@@ -77,7 +76,7 @@ func (d *denial) proveNSEC(name wire.Name, t wire.Type) proof {
 	return proofNone
 }
 
-// atName judges the record whose owner is the name asked for.
+// atName returns what the record shows whose owner is the name of the question.
 func (n *nsecRecord) atName(t wire.Type) proof {
 	switch {
 	case n.types.Has(wire.TypeNXNAME): // RFC 9824, section 3.4
@@ -85,8 +84,8 @@ func (n *nsecRecord) atName(t wire.Type) proof {
 	case hasData(n.types, t):
 		return proofNone
 	case t == wire.TypeDS:
-		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, which has
-		// no SOA here.
+		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, whose
+		// record has no SOA here.
 		if n.types.Has(wire.TypeSOA) && !n.owner.IsRoot() {
 			return proofNone
 		}
@@ -94,13 +93,13 @@ func (n *nsecRecord) atName(t wire.Type) proof {
 			return proofUnsignedCut
 		}
 	case n.parentSide():
-		return proofNone // the parent knows nothing but DS and NSEC
+		return proofNone // the parent is authoritative only for DS and NSEC
 	}
 	return proofNoData
 }
 
-// wildcardNSEC shows what stands at the wildcard below the closest encloser: nothing, or not the
-// type.
+// wildcardNSEC returns what is shown about the wildcard below the closest encloser: that it does
+// not exist, or lacks the type.
 func (d *denial) wildcardNSEC(encloser wire.Name, t wire.Type) proof {
 	wildcard, ok := encloser.Wildcard()
 	if !ok {

@@ -16,22 +16,22 @@ const hashSHA1 = 1
 
 // nsec3Record is a verified NSEC3 record of a zone.
 type nsec3Record struct {
-	hash   []byte // the owner's
+	hash   []byte // of the owner
 	next   []byte
 	optOut bool
 	types  wire.TypeBitmap
 }
 
-// params are what the records of a chain share.
+// params are the parameters that the records of a chain share.
 type params struct {
 	iterations uint16
 	salt       string
 }
 
-// base32hex is how hashes stand in owner names (RFC 5155, section 3.3).
+// base32hex is the encoding of hashes in owner names (RFC 5155, section 3.3).
 var base32hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// addNSEC3 takes a verified set. Records that cannot be used are left out (RFC 5155, sections 8.1
+// addNSEC3 adds a verified set. Records that cannot be used are left out (RFC 5155, sections 8.1
 // and 8.2).
 func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 	if s.Name.Parent() != d.zone {
@@ -65,8 +65,8 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 	}
 }
 
-// hasher computes hashed owner names, each once a response, and pays for those that are not
-// remembered from an earlier one.
+// hasher computes hashed owner names, each once per response. It charges the budget for those that
+// are not remembered from an earlier response.
 type hasher struct {
 	params
 	memory *hashes
@@ -105,12 +105,12 @@ func (h *hasher) hash(name wire.Name) []byte {
 // covers reports whether a hash is in the record's span, between its owner and next.
 func (n *nsec3Record) covers(h []byte) bool { return wire.BetweenNSEC3(n.hash, h, n.next) }
 
-// parentSide reports whether the record stands at a delegation and speaks for the parent.
+// parentSide reports whether the record is the parent's at a delegation.
 func (n *nsec3Record) parentSide() bool {
 	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
 }
 
-// match finds the record of a name.
+// match returns the record whose hash is that of a name, nil if there is none.
 func (d *denial) match(name wire.Name) *nsec3Record {
 	if h := d.hashes.hash(name); h != nil {
 		for i := range d.nsec3 {
@@ -122,7 +122,7 @@ func (d *denial) match(name wire.Name) *nsec3Record {
 	return nil
 }
 
-// cover finds the record whose span a name falls into.
+// cover returns the record whose span covers a name, nil if there is none.
 func (d *denial) cover(name wire.Name) *nsec3Record {
 	if h := d.hashes.hash(name); h != nil {
 		for i := range d.nsec3 {
@@ -155,7 +155,7 @@ func (d *denial) closestEncloser(name wire.Name) (encloser wire.Name, cover *nse
 	return wire.Name{}, nil, false
 }
 
-// proveNSEC3 finds what the NSEC3 records show.
+// proveNSEC3 returns what the NSEC3 records show.
 func (d *denial) proveNSEC3(name wire.Name, t wire.Type) proof {
 	p := d.nsec3Proof(name, t)
 	if p == proofNone && d.hashes.over {
@@ -198,7 +198,8 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 	return proofNone
 }
 
-// atName judges the record that matches the name asked for (RFC 5155, sections 8.5 and 8.6).
+// atName returns what the record shows that matches the name of the question (RFC 5155, sections
+// 8.5 and 8.6).
 func (n *nsec3Record) atName(name wire.Name, t wire.Type) proof {
 	switch {
 	case len(n.types) == 0:

@@ -21,7 +21,7 @@ const (
 	digestSHA384 = 4
 )
 
-// supportsDigest reports whether DS digests of a type are computed under the policy.
+// supportsDigest reports whether DS digests of a type are computed, as configured.
 func (v *Validator) supportsDigest(digest uint8) bool {
 	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1 && v.cfg.SHA1
 }
@@ -43,7 +43,7 @@ func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
 	return nil
 }
 
-// digestSize is the length of a digest of a type that is supported, in octets.
+// digestSize returns the length of a digest of a supported type, in octets.
 func digestSize(typ uint8) int {
 	switch typ {
 	case digestSHA1:
@@ -54,10 +54,10 @@ func digestSize(typ uint8) int {
 	return sha512.Size384
 }
 
-// UsableDS picks from a DS set those with a supported algorithm and digest. Where there is none,
+// UsableDS returns the records of a DS set with a supported algorithm and digest. If there is none,
 // the delegation is insecure for the cause returned (RFC 4035, section 5.2; RFC 6840, section 5.2).
-// A SHA-1 digest is left out where a better one of the same key tag and algorithm is there (RFC
-// 4509, section 3): of the same key, not of any, as the digests of two keys are those of two
+// A SHA-1 digest is left out if there is a better one of the same key tag and algorithm (RFC 4509,
+// section 3). A better one of another key does not count: the two keys may be those of two
 // providers, or of two steps of a roll-over.
 func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
 	why := cause.AlgorithmUnsupported
@@ -92,11 +92,11 @@ func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
 }
 
 // MatchDS finds the keys of a DNSKEY set that the DS records name, and verifies that one of them
-// signed the set: any one will do (RFC 4035, section 5.2; RFC 6840, section 5.11), but for
-// [Config.AllAlgorithms]. ds is what UsableDS picked, or a trust anchor. The result is Insecure if
-// every DS names a key, by its digest, that is outside the limits: then the zone is signed as
-// nobody here can check, as with an algorithm that is not supported. Nothing that a forger adds or
-// leaves out makes it so, for the digests are the parent's word.
+// signed the set. Any one is enough (RFC 4035, section 5.2; RFC 6840, section 5.11), except under
+// [Config.AllAlgorithms]. ds is a result of UsableDS, or a trust anchor. The result is Insecure if
+// every DS names a key, by its digest, that is outside the limits: then the zone is signed in a way
+// that cannot be checked here, as with an algorithm that is not supported. A forger cannot cause
+// this by adding or removing records, as the digests are the parent's.
 func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget) (*KeySet,
 	Result) {
 	ks := v.KeysFor(ds, set)
@@ -104,7 +104,7 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 	worst, refused := cause.DSMismatch, 0
 	for i, d := range ds {
 		k, f := matchOne(d, ks, b)
-		if f == cause.None && refused == i { // whether one of many is refused does not matter
+		if f == cause.None && refused == i { // one refused key of several does not matter
 			f = k.refusal(b)
 		}
 		switch {
@@ -141,7 +141,7 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 	return ks, r
 }
 
-// matchOne finds the key that a DS names, or says why it names none that may sign.
+// matchOne returns the key that a DS names, or the cause why there is none that may sign.
 func matchOne(d wire.DS, ks *KeySet, b *Budget) (*key, cause.Cause) {
 	for _, k := range ks.named(d.KeyTag, d.Algorithm) {
 		if len(d.Hash) != digestSize(d.Digest) {
@@ -158,7 +158,7 @@ func matchOne(d wire.DS, ks *KeySet, b *Budget) (*key, cause.Cause) {
 	return nil, cause.DSMismatch
 }
 
-// refusal says why a key that a DS names cannot be computed with, or None.
+// refusal returns the cause why a key that a DS names cannot be used, or None.
 func (k *key) refusal(b *Budget) cause.Cause {
 	switch _, err := k.checker(); {
 	case err == nil:

@@ -1,5 +1,5 @@
-// The memory of hashed owner names. A denial takes the hashes of the name, of its closest encloser
-// and of the wildcard there, and all but the first are those of the denials before.
+// A cache of hashed owner names. A denial needs the hashes of the name, of its closest encloser and
+// of the wildcard there. All but the first are the same as in earlier denials.
 
 package validator
 
@@ -11,8 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// hashes remembers NSEC3 hashes from one response to the next, by name and by how the zone wants
-// them. It is safe for concurrent use.
+// hashes keeps NSEC3 hashes from one response to the next, by name and parameters. It is safe for
+// concurrent use.
 type hashes struct {
 	known *lru.Cache[hashKey, [sha1.Size]byte]
 }
@@ -30,8 +30,8 @@ func newHashes() *hashes {
 	return &hashes{c}
 }
 
-// worthwhile reports whether computing costs more than remembering: a single round of SHA-1, as RFC
-// 9276 wants it, does not.
+// worthwhile reports whether computing a hash costs more than looking it up: without iterations, as
+// RFC 9276 recommends, it does not.
 func (p params) worthwhile() bool { return p.iterations > 0 }
 
 func (h *hashes) get(k hashKey) (hash [sha1.Size]byte, ok bool) {

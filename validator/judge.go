@@ -1,4 +1,4 @@
-// Judging whole responses.
+// Judging whole responses (RFC 4035, section 5).
 
 package validator
 
@@ -11,9 +11,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Response is what is to be judged. Judge reads it and changes nothing of it.
+// Response is a response to be judged. Judge does not change it.
 type Response struct {
-	Question wire.Question // of this link of the chain, not of the client
+	Question wire.Question // of this step of an alias chain, not of the client
 	Servers  wire.Name     // the zone whose servers answered
 	Kind     wire.Kind     // an answer, an alias, or a denial
 	// the answer: one set, a DNAME before its CNAME, or all sets of the name for ANY
@@ -24,24 +24,24 @@ type Response struct {
 // Verdict is the outcome of a judgement.
 type Verdict struct {
 	Status  wire.Security
-	Failure *cause.Failure // why it is Bogus; or what clients are told about an insecure answer
-	Kind    wire.Kind      // of a denial: what the proofs show, or what it says if it needs none
-	Need    Need           // what has to be known first; everything else is empty then
+	Failure *cause.Failure // why it is Bogus; or what clients get to know about an insecure answer
+	Kind    wire.Kind      // of a denial: what the proofs show; the response's own if it needs none
+	Need    Need           // what has to be known first; if set, everything else is empty
 
-	// UnsignedCut says, of a denied DS, that the name is an unsigned delegation, or may be one
+	// UnsignedCut reports, for a denied DS, that the name is an unsigned delegation, or may be one
 	// under opt-out.
 	UnsignedCut bool
 	// Zone is the signer, if the status is Secure.
 	Zone wire.Name
-	// Sets are copies of those of an answer, in their order, with the verdict's status; they share
-	// the RDATA. One that was verified has the TTL that its signature allows, and the time at which
-	// that ends.
+	// Sets are copies of the answer's sets, in their order, with the verdict's status; they share
+	// the RDATA. A verified set has the TTL that its signature allows, and the time at which the
+	// signature ends.
 	Sets []*wire.RRset
 	// Proofs are the verified denial records and the SOA: copies, each with its own status.
 	Proofs []*wire.RRset
 }
 
-// judge is one judgement under way.
+// judge is the state of one judgement.
 type judge struct {
 	v     *Validator
 	r     *Response
@@ -49,18 +49,18 @@ type judge struct {
 	at    Instant
 	b     *Budget
 
-	// that were verified, by zone: an answer to ANY needs them for each of its sets
+	// verified authority sections, by zone: an answer to ANY needs them for each of its sets
 	proofs map[wire.Name]*proofs
 }
 
-// proofs are what verified of an authority section.
+// proofs are the verified sets of an authority section.
 type proofs struct {
 	sets []*wire.RRset
 	fail *cause.Failure
 }
 
-// Judge reports whether a response may be believed. It spends from the budget; judged again with
-// more known it pays nothing for signatures that it has seen.
+// Judge validates a response. It charges the budget; if the response is judged again with more
+// known, signatures that it has seen are free.
 func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Verdict {
 	j := &judge{v: v, r: r, chain: chain, at: InstantOf(now), b: b}
 	if r.Kind.IsDenial() {
@@ -69,7 +69,7 @@ func (v *Validator) Judge(r *Response, chain Chain, now time.Time, b *Budget) Ve
 	return j.answer()
 }
 
-// weaker joins the verdicts of parts: the whole is as good as its worst part.
+// weaker joins the verdicts of two parts: the whole has the lower status.
 func weaker(a, b Verdict) Verdict {
 	if !a.Need.IsZero() || b.Need.IsZero() && a.Status <= b.Status {
 		return a
@@ -77,10 +77,10 @@ func weaker(a, b Verdict) Verdict {
 	return b
 }
 
-// answer judges each set; all have to hold.
+// answer judges each set; all of them have to be valid.
 func (j *judge) answer() Verdict {
 	out := Verdict{Status: wire.Secure}
-	var dname *wire.RRset // as it was judged
+	var dname *wire.RRset // as judged
 	sets := make([]*wire.RRset, 0, len(j.r.Sets))
 	for _, s := range j.r.Sets {
 		var v Verdict
@@ -120,8 +120,8 @@ func (j *judge) answer() Verdict {
 	return out
 }
 
-// synthesised judges an unsigned CNAME by the DNAME that made it (RFC 6672, section 5.3.1); so is
-// the verdict's status.
+// synthesised checks that an unsigned CNAME follows from the DNAME (RFC 6672, section 5.3.1). The
+// verdict has the status of the DNAME.
 func (j *judge) synthesised(dname, cname *wire.RRset, of Verdict) Verdict {
 	to, ok := wire.TargetName(dname.Data.First())
 	got, ok2 := wire.TargetName(cname.Data.First())
@@ -136,9 +136,9 @@ func (j *judge) synthesised(dname, cname *wire.RRset, of Verdict) Verdict {
 		Sets: []*wire.RRset{&made}}
 }
 
-// signers lists the zones that the set's signatures claim to be of, without those that cannot be: a
-// signer encloses the owner, is not above the zone whose servers answered, and for DS is above the
-// owner (RFC 4035, section 5.3.1).
+// signers returns the zones that the set's signatures name, without impossible ones: a signer
+// encloses the owner, is not above the zone whose servers answered, and for DS is above the owner
+// (RFC 4035, section 5.3.1).
 func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 	n := 0
 	for d := range s.Sigs.All() {
@@ -163,7 +163,8 @@ func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 	return names
 }
 
-// trustFor finds the trust in the zone of a set. need is not zero if something is needed first.
+// trustFor returns the trust in the zone of a set. need is not zero if something has to be known
+// first.
 func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 	names := j.signers(s)
 	for i, n := range names {
@@ -178,12 +179,12 @@ func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 		if t.Zone == n || t.Status != wire.Secure {
 			return t, Need{}
 		}
-		// The signer is no zone cut: the signature is none.
+		// The signer is not a zone: the signature is ignored.
 	}
 	return j.enclosing(s.Name, s.Type)
 }
 
-// enclosing finds the trust in the zone that holds a name's data of a type.
+// enclosing returns the trust in the zone that has a name's data of a type.
 func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
 	if t == wire.TypeDS && !name.IsRoot() {
 		name = name.Parent()
@@ -196,8 +197,8 @@ func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
 }
 
 // set judges one set of an answer, and the proof for its wildcard. SIG is a set like others. RRSIGs
-// are not signed (RFC 4035, section 2.2): who asks for them by themselves, to see what is wrong
-// with a zone, is told what its servers say, and is not told that it is good.
+// are not signed (RFC 4035, section 2.2): a client that asks for them, to find a fault of a zone,
+// gets what the servers sent, and not as Secure.
 func (j *judge) set(s *wire.RRset) Verdict {
 	if s.Type == wire.TypeRRSIG {
 		return Verdict{Status: wire.Insecure}
@@ -218,8 +219,9 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	case r.Encloser.IsZero():
 		return Verdict{Status: wire.Secure, Zone: t.Zone, Sets: verified}
 	case s.Type == wire.TypeDNAME:
-		// What a DNAME at a wildcard means is not defined (RFC 4592, section 4.4): one made of it
-		// would rename a tree of names that its signer never wrote down. Unbound says the same.
+		// The meaning of a DNAME at a wildcard is not defined (RFC 4592, section 4.4): a DNAME
+		// expanded from it would rename a tree of names that the signer did not write down. Unbound
+		// rejects it too.
 		f := cause.New(cause.SignatureLabels, t.Zone, "%s/%s", s.Name, s.Type)
 		return Verdict{Status: wire.Bogus, Failure: f}
 	}
@@ -228,7 +230,7 @@ func (j *judge) set(s *wire.RRset) Verdict {
 	return v
 }
 
-// expansion judges the proof that comes with a set made from a wildcard.
+// expansion judges the proof of a set that was expanded from a wildcard.
 func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	sets, fail := j.verified(t)
 	d := j.v.newDenial(t.Zone, sets, j.v.cfg.MaxIterations, j.b)
@@ -275,7 +277,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 	return sets, fail
 }
 
-// unproven makes the verdict for a proof that failed.
+// unproven returns the verdict for a proof that failed.
 func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail,
 	missing *cause.Failure) Verdict {
 	switch {
@@ -312,7 +314,7 @@ func (j *judge) negative() Verdict {
 	return j.denied(d, t, sets, fail)
 }
 
-// denied turns what the proofs show into a verdict.
+// denied returns the verdict for what the proofs show.
 func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failure) Verdict {
 	q := j.r.Question
 	out := Verdict{Status: wire.Secure, Zone: t.Zone, Proofs: sets, Kind: wire.KindNoData}
@@ -337,8 +339,8 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 			return out
 		}
 		if d.empty() && j.r.Question.Type != wire.TypeDS {
-			// The zone's servers may speak for an unsigned child of theirs, with the zone's own
-			// SOA.
+			// The zone's servers may answer for an unsigned child that they serve too, with the
+			// zone's own SOA.
 			if e, need := j.enclosing(q.Name, q.Type); !need.IsZero() {
 				return Verdict{Need: need}
 			} else if e.Status == wire.Insecure {
@@ -351,19 +353,19 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 	case out.Kind == wire.KindNXDomain && j.r.Kind == wire.KindNoData:
 		return j.compact(d, t, out)
 	case out.Kind == wire.KindNoData && j.r.Kind == wire.KindNXDomain && p != proofEmpty:
-		// The server denies the name, and its proof only the type, or, under opt-out, not the
-		// wildcard (RFC 5155, section 8.4). Its RCODE is not made into another, but for an empty
-		// non-terminal: many servers took those for names that do not exist, and what is proven of
-		// them leaves no doubt, while a name error would deny the names below, which exist (RFC
-		// 8020, section 2).
+		// The server denies the name, but its proof denies only the type, or, under opt-out, does
+		// not deny the wildcard (RFC 5155, section 8.4). The RCODE is not changed, except for an
+		// empty non-terminal: many servers treat those as names that do not exist. The proof is
+		// then clear, while a name error would deny the names below, which exist (RFC 8020, section
+		// 2).
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s",
 			q.Name, q.Type)}
 	}
 	return out
 }
 
-// compact accepts NODATA where the proof denies the name only in the form of RFC 9824, which says
-// so in the bitmap, or under opt-out, where the name may exist.
+// compact accepts NODATA whose proof denies the name only in the form of RFC 9824, with NXNAME in
+// the bitmap, or under opt-out, where the name may exist.
 func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
 	out.Kind = wire.KindNoData
 	if d.atOwner(j.r.Question.Name) || out.Status == wire.Insecure {
@@ -373,8 +375,8 @@ func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
 		j.r.Question.Name, j.r.Question.Type)}
 }
 
-// denier finds the trust in the zone that a negative response is from: the signer of its proofs, or
-// what encloses the name.
+// denier returns the trust in the zone that a negative response is from: the signer of its proofs,
+// or the zone that encloses the name.
 func (j *judge) denier() (Trust, Need) {
 	for _, t := range []wire.Type{wire.TypeNSEC, wire.TypeNSEC3, wire.TypeSOA} {
 		for _, s := range j.r.Authority {

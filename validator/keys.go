@@ -18,11 +18,11 @@ import (
 // KeySet is the DNSKEY set of a zone.
 type KeySet struct {
 	Zone wire.Name
-	set  *wire.RRset // what the keys are read from, when they are needed
+	set  *wire.RRset // the keys are read from it when they are needed
 	once sync.Once
 	keys []*key
-	// algorithms are those that each have to sign the zone's sets (Config.AllAlgorithms); empty:
-	// any one will do.
+	// algorithms are the algorithms that all have to sign the zone's sets (Config.AllAlgorithms);
+	// empty: any one is enough.
 	algorithms []uint8
 }
 
@@ -43,13 +43,13 @@ type key struct {
 	tabled atomic.Bool
 }
 
-// NewKeySet takes a DNSKEY set as it is; whether it may be trusted is not its business.
+// NewKeySet returns the keys of a DNSKEY set. It does not check whether they may be trusted.
 func NewKeySet(set *wire.RRset) *KeySet {
 	return &KeySet{Zone: set.Name, set: set}
 }
 
-// KeysFor returns the keys of a zone that are known to be good, under what its DS records demand
-// of signatures.
+// KeysFor returns the keys of a zone that have been validated. Its DS records determine which
+// algorithms have to sign.
 func (v *Validator) KeysFor(ds []wire.DS, set *wire.RRset) *KeySet {
 	ks := NewKeySet(set)
 	ks.algorithms = v.demanded(ds)
@@ -69,8 +69,8 @@ func (v *Validator) demanded(ds []wire.DS) (algorithms []uint8) {
 	return algorithms
 }
 
-// all returns the keys, which it reads at its first call, ordered by what signatures and DS records
-// name them by: a set of thousands costs each of those a search.
+// all returns the keys, ordered by tag and algorithm, and reads them at its first call. Signatures
+// and DS records name keys by both: in a set of thousands each costs a search.
 func (ks *KeySet) all() []*key {
 	ks.once.Do(func() {
 		if ks.set == nil {
@@ -86,7 +86,7 @@ func (ks *KeySet) all() []*key {
 	return ks.keys
 }
 
-// named returns the keys of a tag and an algorithm.
+// named returns the keys with a tag and an algorithm.
 func (ks *KeySet) named(tag uint16, algorithm uint8) []*key {
 	all := ks.all()
 	from, _ := slices.BinarySearchFunc(all, tag,
@@ -103,16 +103,16 @@ func (k *key) compare(tag uint16, algorithm uint8) int {
 	return cmp.Or(cmp.Compare(k.tag, tag), cmp.Compare(k.Algorithm, algorithm))
 }
 
-// Set is the set as it came.
+// Set returns the DNSKEY set as it was received.
 func (ks *KeySet) Set() *wire.RRset { return ks.set }
 
-// Size is about the memory that it takes, in octets, when its keys have been read: numbers that are
-// computed of an RSA modulus are as long as it.
+// Size returns the approximate memory of the set once its keys have been read, in bytes: the values
+// computed from an RSA modulus are as long as the modulus.
 func (ks *KeySet) Size() int {
 	return ks.set.Size() + 650*ks.set.Len() + len(ks.set.Data)*5/4
 }
 
-// Tags lists the key tags, for people.
+// Tags returns the key tags, for people.
 func (ks *KeySet) Tags() (tags []uint16) {
 	for _, k := range ks.all() {
 		tags = append(tags, k.tag)
@@ -120,7 +120,7 @@ func (ks *KeySet) Tags() (tags []uint16) {
 	return tags
 }
 
-// checker parses the public key once.
+// checker returns the parsed public key; it is parsed once.
 func (k *key) checker() (checker, error) {
 	k.once.Do(func() {
 		if a, ok := algorithms[k.Algorithm]; ok {
@@ -144,7 +144,7 @@ func (k *key) standardChecker(c checker) checker {
 	return k.standard
 }
 
-// fault says why the key may not verify anything, or None.
+// fault returns the cause why the key may not verify anything, or None.
 func (k *key) fault() cause.Cause {
 	switch {
 	case k.Flags&wire.KeyFlagZone == 0: // RFC 4034, section 2.1.1

@@ -1,4 +1,4 @@
-// The memory of signature checks.
+// A cache of the results of signature checks.
 
 package validator
 
@@ -8,12 +8,11 @@ import (
 	"sync"
 )
 
-// resultParts is how many locks the memory has; a power of two.
+// resultParts is how many parts with a lock of their own the cache has; a power of two.
 const resultParts = 64
 
-// results remembers what came of checks, by a hash over all that goes into them. It has a fixed
-// number of places; each hash may take two, and a new one takes the first that is free, or else
-// drives out the older.
+// results maps a hash of everything that goes into a check to the result. It has a fixed number of
+// places. Each hash has two of them; a new result takes a free one, or replaces the older result.
 type results struct {
 	parts [resultParts]struct {
 		mu     sync.Mutex
@@ -35,12 +34,12 @@ const (
 	resultBad
 )
 
-// newResults returns a memory of about n results.
+// newResults returns a cache of about n results.
 func newResults(n int) *results {
 	return &results{size: max((n/resultParts+1)&^1, 2)}
 }
 
-// pair returns the two places of a hash, with its part locked.
+// pair returns the two places of a hash, and locks their part.
 func (r *results) pair(id *[sha256.Size]byte) (places []result, unlock func()) {
 	p := &r.parts[id[0]&(resultParts-1)]
 	p.mu.Lock()
@@ -51,7 +50,7 @@ func (r *results) pair(id *[sha256.Size]byte) (places []result, unlock func()) {
 	return p.places[at : at+2], p.mu.Unlock
 }
 
-// get says what came of a check, if it is remembered.
+// get returns the result of a check, if it is cached.
 func (r *results) get(id *[sha256.Size]byte) (good, known bool) {
 	places, unlock := r.pair(id)
 	defer unlock()
@@ -63,7 +62,7 @@ func (r *results) get(id *[sha256.Size]byte) (good, known bool) {
 	return false, false
 }
 
-// add remembers what came of a check.
+// add stores the result of a check.
 func (r *results) add(id *[sha256.Size]byte, good bool) {
 	state := resultBad
 	if good {

@@ -1,5 +1,5 @@
-// Tables for the keys that verify often, such as a top level zone's: a table costs as much as a few
-// checks, and makes each much cheaper.
+// Tables for keys that verify often, such as those of a top level zone: a table costs as much as a
+// few checks, and makes each later one much cheaper.
 
 package validator
 
@@ -9,7 +9,7 @@ import (
 	"bailiwick/validator/p256"
 )
 
-// tables are those that exist, by public key. Whoever makes us check the signatures of more keys
+// tables has the tables by public key. An attacker who makes us check the signatures of more keys
 // than have room pays for eight checks before each table.
 type tables struct {
 	byKey *lru.Cache[[p256.KeySize]byte, p256Checker]
@@ -23,7 +23,7 @@ func newTables() tables {
 	return tables{c}
 }
 
-// fastest returns the checker that signatures of a key are verified with, whose own is c.
+// fastest returns the checker to use for a key: a table, or its own, which is c.
 func (v *Validator) fastest(k *key, c checker) checker {
 	if !v.ownP256 {
 		return k.standardChecker(c)
@@ -31,7 +31,7 @@ func (v *Validator) fastest(k *key, c checker) checker {
 	return v.tables.quicken(k, c)
 }
 
-// quicken returns the quickest checker of a key, whose own is c.
+// quicken returns the fastest checker of a key whose own is c.
 func (t tables) quicken(k *key, c checker) checker {
 	own, ok := c.(p256Checker)
 	if !ok {
@@ -42,13 +42,13 @@ func (t tables) quicken(k *key, c checker) checker {
 		if table, ok := t.byKey.Get(id); ok {
 			return table
 		}
-		k.tabled.Store(false) // it had to give way
+		k.tabled.Store(false) // it was evicted
 		k.uses.Store(0)
 	}
 	if k.uses.Add(1) <= tableAfter {
 		return c
 	}
-	table, ok := t.byKey.Get(id) // made when the zone's keys were fetched the last time
+	table, ok := t.byKey.Get(id) // it was made for an earlier copy of the zone's key set
 	if !ok {
 		table = p256Checker{own.Verifier.(*p256.Key).Table()}
 		t.byKey.Add(id, table)

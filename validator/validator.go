@@ -1,4 +1,4 @@
-// The validator: its configuration, its memory of results, and what it is told of zones.
+// The validator: its configuration, its caches, and what it knows of zones.
 
 package validator
 
@@ -13,23 +13,24 @@ import (
 
 // Config is what an operator decides about validation.
 type Config struct {
-	// RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice).
+	// SHA1 has RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice).
 	SHA1 bool
 	Skew time.Duration // how far our clock may be off, for inception and expiration
-	// Signature times are not judged at all; for tests with canned signatures.
+	// IgnoreTimes accepts signatures at any time; it is for tests with canned signatures.
 	IgnoreTimes bool
-	// MaxIterations is how many NSEC3 iterations are computed. With 0 only a zone without any is
-	// secure.
+	// MaxIterations is how many NSEC3 iterations are computed. With 0 only zones without iterations
+	// are secure.
 	MaxIterations      int
-	SignatureCache     int     // results remembered, two at least for each part of the memory
+	SignatureCache     int     // number of cached results, at least two for each part of the cache
 	DisabledAlgorithms []uint8 // treated as if they were not implemented
 	StandardP256       bool    // P-256 is verified by the standard library, never by p256
 	// AllAlgorithms demands a valid signature by each supported algorithm that the DS set or the
-	// anchor of a zone names. RFC 6840, section 5.11 is content with any one of them: an operator
-	// who fears for the weakest cannot be.
+	// anchor of a zone names. RFC 6840, section 5.11 accepts any one of them, which is too weak for
+	// an operator who does not trust the weakest.
 	AllAlgorithms bool
-	// MissingKeysInsecure has a zone be insecure where its keys cannot be had, which else makes it
-	// bogus (RFC 4035, section 5.2): whoever can keep them from us can turn validation off.
+	// MissingKeysInsecure makes a zone insecure if its keys cannot be fetched. Otherwise it is
+	// bogus (RFC 4035, section 5.2): an attacker who can keep the keys from us could turn
+	// validation off.
 	MissingKeysInsecure bool
 }
 
@@ -39,7 +40,7 @@ func Default() Config {
 		SignatureCache: defaultSignatureCache}
 }
 
-// Validator judges. It is safe for concurrent use.
+// Validator validates responses. It is safe for concurrent use.
 type Validator struct {
 	cfg      Config
 	disabled map[uint8]bool
@@ -63,11 +64,11 @@ func New(c Config) *Validator {
 	return v
 }
 
-// OwnP256 reports whether P-256 signatures are verified by p256: the processor can, its known
-// answers are right, and the configuration does not say otherwise.
+// OwnP256 reports whether P-256 signatures are verified by p256: the processor supports it, its
+// known-answer tests pass, and the configuration allows it.
 func (v *Validator) OwnP256() bool { return v.ownP256 }
 
-// CacheStats counts the signature checks that were answered from memory and those that were
+// CacheStats returns how many signature checks were answered from the cache, and how many were
 // computed.
 func (v *Validator) CacheStats() (hits, misses uint64) { return v.hits.Load(), v.misses.Load() }
 
@@ -77,19 +78,19 @@ func (v *Validator) SupportsAlgorithm(alg uint8) bool {
 	return ok && !v.disabled[alg] && (v.cfg.SHA1 || !a.sha1)
 }
 
-// Trust is what is known of a zone.
+// Trust is the result of validating a zone's keys.
 type Trust struct {
-	Zone    wire.Name      // the zone; an ancestor of what was asked for, if that is no zone
+	Zone    wire.Name      // the zone; if the name that was looked up is not a zone, an ancestor
 	Status  wire.Security  // Secure, Insecure, Indeterminate or Bogus
 	Keys    *KeySet        // the zone's keys, if Secure
-	Failure *cause.Failure // why it is Bogus, or insecure for a reason that clients are told
+	Failure *cause.Failure // why it is Bogus, or Insecure for a reason that clients get to know
 	Expires time.Time      // when this has to be looked up again
-	// Until is the second of the time of day from which on it rests on a signature that has ended;
-	// 0 if it rests on none.
+	// Until is the second of the time of day at which the first of its signatures ends; 0 if it
+	// rests on none.
 	Until uint32
 }
 
-// Chain is what the resolver knows of the chain of trust.
+// Chain has the known parts of the chain of trust.
 type Chain interface {
 	// Zone returns the trust in the zone with this apex; false if that is not known yet.
 	Zone(apex wire.Name) (Trust, bool)
@@ -98,11 +99,11 @@ type Chain interface {
 	Enclosing(name wire.Name) (Trust, bool)
 }
 
-// Need names what a judgement lacks.
+// Need is what has to be known before a response can be judged.
 type Need struct {
 	Name      wire.Name // zero: nothing
 	Enclosing bool      // the zone that encloses the name; else the zone with that apex
 }
 
-// IsZero reports whether nothing is lacking.
+// IsZero reports whether nothing is needed.
 func (n Need) IsZero() bool { return n.Name.IsZero() }

@@ -22,7 +22,7 @@ type Instant uint32
 // InstantOf converts a time.
 func InstantOf(t time.Time) Instant { return Instant(uint32(t.Unix())) }
 
-// Result is what came of verifying a set.
+// Result is the result of verifying a set.
 type Result struct {
 	Status  wire.Security
 	Failure *cause.Failure // why it is not Secure
@@ -34,7 +34,7 @@ type Result struct {
 	Encloser wire.Name
 }
 
-// Of returns a copy of a set as its verification found it. It shares the RDATA.
+// Of returns a copy of a set with the results of its verification. It shares the RDATA.
 func (r *Result) Of(s *wire.RRset) *wire.RRset {
 	c := s.WithSecurity(r.Status)
 	c.TTL, c.Until = r.TTL, r.Until
@@ -44,8 +44,8 @@ func (r *Result) Of(s *wire.RRset) *wire.RRset {
 func bogus(f *cause.Failure) Result { return Result{Status: wire.Bogus, Failure: f} }
 
 // VerifySet looks for one signature of the set that a key of its zone made. The set is Secure with
-// the first that verifies, or, under [Config.AllAlgorithms], with the first of each algorithm that
-// is demanded; otherwise it is Bogus.
+// the first that verifies, or, under [Config.AllAlgorithms], with one of each algorithm that is
+// demanded; otherwise it is Bogus.
 func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget) Result {
 	var worst *cause.Failure
 	var records canonical
@@ -82,17 +82,16 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 	return bogus(worst)
 }
 
-// everyAlgorithm joins the results of signatures of several algorithms: the set holds for as long
-// as all of them do.
+// everyAlgorithm joins the results of signatures of several algorithms: the set is valid for as
+// long as all of them are.
 type everyAlgorithm struct {
 	Result
-	seen  [4]uint64 // the algorithms, a bit each
-	count int       // of those that are demanded
+	seen  [4]uint64 // the algorithms, one bit each
+	count int       // of the demanded ones
 }
 
-// add takes the result of a signature that verified, and reports whether that is enough: it always
-// is where no algorithm is demanded. Signatures that tell of different wildcards do not speak of
-// the same data.
+// add adds the result of a signature that verified, and reports whether that is enough: it always
+// is if no algorithm is demanded. Signatures with different wildcards do not sign the same data.
 func (e *everyAlgorithm) add(r *Result, algorithm uint8, demanded []uint8) bool {
 	switch bit := uint64(1) << (algorithm % 64); {
 	case len(demanded) == 0:
@@ -113,7 +112,7 @@ func (e *everyAlgorithm) add(r *Result, algorithm uint8, demanded []uint8) bool 
 	return e.count == len(demanded)
 }
 
-// verifyOne judges one signature.
+// verifyOne verifies one signature.
 func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG,
 	ks *KeySet, at Instant, b *Budget) Result {
 	fail := func(c cause.Cause) Result {
@@ -155,7 +154,7 @@ func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte,
 	return fail(worst)
 }
 
-// formFault judges what does not need a key (RFC 4035, section 5.3.1).
+// formFault checks everything that does not need a key (RFC 4035, section 5.3.1).
 func (v *Validator) formFault(set *wire.RRset, sig *wire.RRSIG, zone wire.Name) cause.Cause {
 	labels := set.Name.Labels()
 	if set.Name.IsWildcard() { // RFC 4034, section 3.1.3: the asterisk is not counted
@@ -174,7 +173,7 @@ func (v *Validator) formFault(set *wire.RRset, sig *wire.RRSIG, zone wire.Name) 
 	return cause.None
 }
 
-// timeFault judges inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC
+// timeFault checks inception and expiration in serial arithmetic (RFC 4034, section 3.1.5; RFC
 // 1982).
 func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
 	if v.cfg.IgnoreTimes {
@@ -193,7 +192,7 @@ func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
 	return cause.None
 }
 
-// secured makes the result for a signature that verified.
+// secured returns the result for a signature that verified.
 func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result {
 	r := Result{Status: wire.Secure, TTL: min(set.TTL, sig.OrigTTL)}
 	if !v.cfg.IgnoreTimes {
@@ -210,7 +209,7 @@ func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result
 	return r
 }
 
-// signedData is what the signature is over: the RRSIG's RDATA without the signature, then the
+// signedData returns the data that are signed: the RRSIG's RDATA without the signature, then the
 // records in canonical form and order (RFC 4034, section 3.1.8.1).
 func signedData(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG) []byte {
 	head, n := len(rdata)-len(sig.Signature), set.Len()
@@ -246,8 +245,8 @@ func appendSigned(data []byte, owner wire.Name, set *wire.RRset, sig *wire.RRSIG
 	return append(data, d...)
 }
 
-// canonical is a set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3):
-// made once, however many signatures the set has.
+// canonical is a set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3). It
+// is made once for all signatures of the set.
 type canonical struct{ records [][]byte }
 
 func (c *canonical) of(set *wire.RRset) [][]byte {
@@ -262,7 +261,7 @@ func (c *canonical) of(set *wire.RRset) [][]byte {
 	return c.records
 }
 
-// checkResult is what came of one signature and one key.
+// checkResult is the result of one signature with one key.
 type checkResult uint8
 
 const (
@@ -273,10 +272,10 @@ const (
 	checkOverBudget
 )
 
-// hashed is room for what goes into a check.
+// hashed is a pool of buffers for the input of checkID.
 var hashed = sync.Pool{New: func() any { return new([]byte) }}
 
-// checkID is a hash over the parts, and where each ends.
+// checkID returns a hash of the parts and their lengths.
 func checkID(parts ...[]byte) [sha256.Size]byte {
 	room := hashed.Get().(*[]byte)
 	defer hashed.Put(room)
@@ -288,8 +287,8 @@ func checkID(parts ...[]byte) [sha256.Size]byte {
 	return sha256.Sum256(in)
 }
 
-// check verifies, or remembers having verified. The memory's key is a hash over everything that
-// goes into the check, so that a result can never stand for other content.
+// check verifies a signature, or takes the result from the cache. The key of the cache is a hash of
+// everything that goes into the check, so that a result never applies to other content.
 func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 	id := checkID(k.rdata, data, sig)
 	good, known := v.results.get(&id)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Scope is what a failure may be remembered against: never more than what caused it.
+// Scope is what a failure may be remembered against: never more than what has caused it.
 type Scope uint8
 
 // The scopes.

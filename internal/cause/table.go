@@ -1,5 +1,5 @@
-// The table of causes: what each is called, who can correct it, and what clients and operators are
-// told.
+// The table of causes: the name of each, who can correct it, and the texts for clients and
+// operators.
 
 package cause
 

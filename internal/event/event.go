@@ -1,6 +1,6 @@
-// Package event tells what happens to queries: a closed set of events with typed fields, which the
-// server and the resolver emit where they decide something. Nothing is built unless a [Sink]
-// listens, and only sinks make text. What is done is the same whether somebody listens or not.
+// Package event describes the course of queries: a closed set of events with typed fields, emitted
+// by the server and the resolver where they decide something. Nothing is built without a [Sink],
+// and only sinks make text. A sink does not change how a query is handled.
 package event
 
 import (
@@ -12,43 +12,43 @@ import (
 	"bailiwick/wire"
 )
 
-// Kind is what has happened.
+// Kind is the kind of an event.
 type Kind uint8
 
-// The kinds, with the fields that they have beside those of all events.
+// The kinds, with the fields that they have besides those of all events.
 const (
 	// Question: a client's question is being resolved.
 	Question Kind = iota
 	// Answer: it was answered. RCode, Status, Took, Count (packets sent); Failure, if it has one.
 	Answer
 
-	// CacheHit: the link is in the cache. Reply, Status, TTL; Failure, if it comes with one.
+	// CacheHit: the result is in the cache. Reply, Status, TTL; Failure, if it has one.
 	CacheHit
-	// Synthesis: the link follows from other data in the cache, see Origin. Reply, Status, TTL.
+	// Synthesis: the result follows from other data in the cache, see Origin. Reply, Status, TTL.
 	Synthesis
 	// FailureHit: the cache has a failure of the question. Failure.
 	FailureHit
-	// Refresh: the data in the cache end soon, and are fetched anew. TTL.
+	// Refresh: the data in the cache end soon, and are fetched again. TTL.
 	Refresh
 
 	// FetchStart: a fetch begins, for Parent if that is not 0.
 	FetchStart
-	// FetchJoin: another fetch is waited for, which is Fetch.
+	// FetchJoin: the query waits for another fetch, which is Fetch.
 	FetchJoin
 	// FetchEnd: the fetch has ended. Took and Reply, Status, or Failure.
 	FetchEnd
 
-	// Exchange: a server was asked. Zone, Server, Protocol, Took, and RCode and Flags of what it
-	// replied, or Cause and Err.
+	// Exchange: a server was asked. Zone, Server, Protocol, Took, and RCode and Flags of its reply,
+	// or Cause and Err.
 	Exchange
-	// Scrub: Count RRsets of a reply are outside of the zone, and left out. Zone, Server.
+	// Scrub: Count RRsets of a reply are outside of the zone, and were dropped. Zone, Server.
 	Scrub
-	// Response: what a reply is worth. Zone, Server, Reply; Target, Count or Cause.
+	// Response: how a reply was classified. Zone, Server, Reply; Target, Count or Cause.
 	Response
 	// Fallback: a server is asked again, see Form. Zone, Server.
 	Fallback
 
-	// Verdict: a response was judged. Zone, Status; Failure.
+	// Verdict: a response was validated. Zone, Status; Failure.
 	Verdict
 	// Trust: the trust in a zone was established. Zone, Status; Failure.
 	Trust
@@ -56,17 +56,17 @@ const (
 	// Limit: a limit was met. Cause.
 	Limit
 
-	// ClientQuery: a client's query has come to the server. Client, Protocol.
+	// ClientQuery: a query of a client has arrived. Client, Protocol.
 	ClientQuery
-	// ClientResponse: the server is done with it. Client, Protocol, Origin, Cause, Took, and RCode
-	// and Flags, unless the client hears nothing.
+	// ClientResponse: the query is finished. Client, Protocol, Origin, Cause, Took, and RCode and
+	// Flags, unless the client gets no response.
 	ClientResponse
-	// AnswerHit: memory has the whole answer, see Origin. RCode, and unless it is a prepared one
-	// Status; Failure, if it has one.
+	// AnswerHit: the cache has the whole answer, see Origin. RCode; Status, unless the answer is a
+	// prepared one; Failure, if it has one.
 	AnswerHit
-	// Policy: the operator's policy or that of a standard decides, see Decision. Cause, Count.
+	// Policy: the policy of the operator or of a standard applies, see Decision. Cause, Count.
 	Policy
-	// Paced: an answer is held back for a moment. Cause.
+	// Paced: an answer is delayed for a moment. Cause.
 	Paced
 
 	kinds
@@ -79,7 +79,7 @@ func (k Kind) String() string {
 		"paced"}[k]
 }
 
-// Form is how a server is asked again, and why.
+// Form is how a server is asked again, and the reason.
 type Form uint8
 
 // The forms.
@@ -87,9 +87,9 @@ const (
 	FormNone        Form = iota
 	FormTCP              // the reply was truncated, or may be forged
 	FormWithoutEDNS      // FORMERR or NOTIMP to EDNS (RFC 6891, section 7)
-	FormWithEDNS         // what came without is bogus
-	FormCookie           // with the cookie that it wants (RFC 7873, section 5.3)
-	FormLowerCase        // it may not bear with random letter case
+	FormWithEDNS         // the response without EDNS is bogus
+	FormCookie           // with the cookie that the server wants (RFC 7873, section 5.3)
+	FormLowerCase        // the server may not support random letter case
 	FormPlain            // not encrypted
 )
 
@@ -98,24 +98,24 @@ func (f Form) String() string {
 		"in lower case", "not encrypted"}[f]
 }
 
-// Origin is where an answer, or a result in its alias chain, is from: the one enumeration of the
-// server, the resolver and the events.
+// Origin is the source of an answer, or of a result in its alias chain. The server, the resolver
+// and the events share this enumeration.
 type Origin uint8
 
 // The origins.
 const (
-	OriginNone     Origin = iota // there is no answer, and the client hears nothing
+	OriginNone     Origin = iota // there is no answer: the client gets no response
 	OriginServer                 // an RCODE: the server refuses, cannot read the query, or is full
 	OriginLocal                  // the operator's data, special names, class CHAOS
 	OriginPrepared               // an answer in wire form
 	OriginKnown                  // the caches of the resolver
-	OriginReferral               // the same, for a query without RD that nothing else answers
-	OriginResolved               // servers that were asked
-	OriginPublic                 // those of the public tree, as those of a configured zone failed
+	OriginReferral               // the caches, for a query without RD that nothing else answers
+	OriginResolved               // authoritative servers or forwarders
+	OriginPublic                 // servers of the public tree, as those of a configured zone failed
 	OriginDNAME                  // a DNAME in the cache (RFC 6672, section 3.3)
-	OriginChain                  // a DNAME that has come earlier in the same alias chain
-	OriginCut                    // a denied name above, in the cache (RFC 8020)
-	OriginSpan                   // a span without names, in the cache (RFC 8198)
+	OriginChain                  // a DNAME earlier in the same alias chain
+	OriginCut                    // a denied ancestor of the name, in the cache (RFC 8020)
+	OriginSpan                   // a span that covers the name, in the cache (RFC 8198)
 )
 
 func (o Origin) String() string {
@@ -124,7 +124,7 @@ func (o Origin) String() string {
 		"a denied span"}[o]
 }
 
-// Decision is what policy decides.
+// Decision is a decision of policy.
 type Decision uint8
 
 // The decisions.
@@ -142,20 +142,20 @@ func (d Decision) String() string {
 		"private addresses left out"}[d]
 }
 
-// Event is something that has happened. Fields that its kind does not have are zero. It holds
-// nothing that is changed later.
+// Event is one event. Fields that its kind does not have are zero. It refers to no memory that is
+// changed later.
 type Event struct {
 	Kind Kind
 	Time time.Time
-	// Query is the number of the client's query that it happened for, 0 if for none. A fetch is
-	// for the query that began it, whoever waits for it later.
+	// Query is the number of the client's query that the event belongs to, 0 if there is none. A
+	// fetch belongs to the query that began it, even if others wait for it.
 	Query uint64
-	// Fetch is the number of the fetch that it happened in, 0 if in none, and Parent that of the
-	// one that this is for, 0 if it is for a client.
+	// Fetch is the number of the fetch that the event belongs to, 0 if there is none. Parent is the
+	// number of the fetch that needs this one, 0 if a client does.
 	Fetch, Parent uint64
 	Question      wire.Question
 
-	Zone     wire.Name // whose servers are asked, or who signs
+	Zone     wire.Name // the zone whose servers are asked, or that signs
 	Target   wire.Name // of an alias, or of a referral
 	Server   netip.AddrPort
 	Client   netip.AddrPort
@@ -175,11 +175,11 @@ type Event struct {
 	Decision Decision
 }
 
-// Sink is told of events. Event returns at once, and is called by several goroutines. It is given
-// a copy, so that telling allocates nothing.
+// Sink receives events. Event returns at once, and is called by several goroutines. It gets a copy,
+// so that no event is allocated.
 type Sink interface{ Event(Event) }
 
-// both tells two sinks.
+// both passes events to two sinks.
 type both struct{ a, b Sink }
 
 // Event implements Sink.
@@ -188,7 +188,7 @@ func (t both) Event(e Event) {
 	t.b.Event(e)
 }
 
-// Both returns a sink that tells a and b; either may be nil.
+// Both returns a sink that passes events to a and b; either may be nil.
 func Both(a, b Sink) Sink {
 	switch {
 	case a == nil:

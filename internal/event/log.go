@@ -1,4 +1,4 @@
-// Events in the log, for an operator who looks for what is wrong with a name.
+// Events in the log, for an operator who looks for the fault of a name.
 
 package event
 
@@ -10,8 +10,8 @@ import (
 	"bailiwick/wire"
 )
 
-// logSink is a sink that logs events, no more than [maxLogged] a second: whoever floods the server
-// does not fill the disk.
+// logSink is a sink that logs events, at most [maxLogged] a second: a flood of queries must not
+// fill the disk.
 type logSink struct {
 	log *slog.Logger
 
@@ -21,7 +21,7 @@ type logSink struct {
 	left   int // events left out since the last line
 }
 
-// NewLog returns a sink that logs at level debug; nil if the logger has no such lines.
+// NewLog returns a sink that logs at level debug; nil if the logger does not write that level.
 func NewLog(log *slog.Logger) Sink {
 	if !log.Enabled(context.Background(), slog.LevelDebug) {
 		return nil
@@ -29,7 +29,7 @@ func NewLog(log *slog.Logger) Sink {
 	return &logSink{log: log}
 }
 
-// Event implements Sink. The line of a client's query is written when the server is done with it.
+// Event implements Sink. The line of a client's query is written when the query is finished.
 func (l *logSink) Event(e Event) {
 	if e.Kind == ClientQuery {
 		return
@@ -51,7 +51,7 @@ func (l *logSink) Event(e Event) {
 	l.log.LogAttrs(context.Background(), slog.LevelDebug, e.Kind.String(), attrs...)
 }
 
-// appendResponse appends what the line of a client's query has.
+// appendResponse appends the attributes of the line of a client's query.
 func (e *Event) appendResponse(attrs []slog.Attr) []slog.Attr {
 	name := ""
 	if !e.Question.Name.IsZero() {
@@ -64,7 +64,7 @@ func (e *Event) appendResponse(attrs []slog.Attr) []slog.Attr {
 		slog.String("from", e.Origin.String()), slog.String("took", e.Took.String()))
 }
 
-// appendDecided appends what the lines of all other events have.
+// appendDecided appends the attributes of the lines of all other events.
 func (e *Event) appendDecided(attrs []slog.Attr) []slog.Attr {
 	if e.Fetch != 0 {
 		attrs = append(attrs, slog.Uint64("fetch", e.Fetch))

@@ -13,12 +13,12 @@ import (
 	"bailiwick/wire"
 )
 
-// Trace is a sink that keeps the events of a query, to be written as a tree: what a fetch waits for
-// stands indented where it began, whatever else happened at the time.
+// Trace is a sink that keeps the events of a query, to be written as a tree: the events of a fetch
+// are indented below the one that began it, in whatever order they happened.
 type Trace struct {
 	mu     sync.Mutex
 	events []Event // guarded by mu
-	left   int     // that were too many; guarded by mu
+	left   int     // how many events were left out; guarded by mu
 }
 
 // Event implements Sink.
@@ -54,10 +54,10 @@ func (t *Trace) Write(out io.Writer) error {
 	return w.out.Flush()
 }
 
-// treeWriter writes the events of fetches, each with those of what it began.
+// treeWriter writes the events of fetches, each followed by those of the fetches that it began.
 type treeWriter struct {
 	out   *bufio.Writer
-	by    map[uint64][]Event // by the fetch in which they are told
+	by    map[uint64][]Event // by the fetch that they belong to
 	done  map[uint64]bool    // fetches that are written
 	began time.Time
 }
@@ -144,7 +144,7 @@ func (e *Event) Text() string {
 	return e.Kind.String()
 }
 
-// outcome is what a client hears.
+// outcome is the response that a client gets, as text.
 func (e *Event) outcome() string {
 	if e.Origin == OriginNone {
 		return "dropped"
@@ -152,7 +152,7 @@ func (e *Event) outcome() string {
 	return e.RCode.String()
 }
 
-// decision is what policy has decided, and why.
+// decision is the decision of policy and its reason, as text.
 func (e *Event) decision() string {
 	switch e.Decision {
 	case DecisionRefused, DecisionDropped:
@@ -163,10 +163,10 @@ func (e *Event) decision() string {
 	return e.Decision.String()
 }
 
-// took is how long it took, as people read it.
+// took is the duration, rounded for people.
 func (e *Event) took() string { return e.Took.Round(100 * time.Microsecond).String() }
 
-// flagText names the flags of a reply that matter upstream.
+// flagText names those flags of a reply that matter upstream.
 func flagText(flags uint16) (s string) {
 	if flags&wire.FlagAA != 0 {
 		s += " aa"
@@ -177,7 +177,7 @@ func flagText(flags uint16) (s string) {
 	return s
 }
 
-// of is the zone that signed, if one did.
+// of names the zone that signed, if one did.
 func (e *Event) of() string {
 	if e.Zone.IsZero() {
 		return ""
@@ -185,7 +185,7 @@ func (e *Event) of() string {
 	return " by " + e.Zone.String()
 }
 
-// label is the cause, if there is a failure whose details were told before.
+// label is the cause, if there is a failure. An earlier event has its details.
 func (e *Event) label() string {
 	if e.Failure == nil {
 		return ""
@@ -193,7 +193,7 @@ func (e *Event) label() string {
 	return ": " + e.Failure.Cause.Label()
 }
 
-// why is the failure, if there is one.
+// why is the failure with its details, if there is one.
 func (e *Event) why() string {
 	if e.Failure == nil {
 		return ""

@@ -1,4 +1,5 @@
-// Package policy is what the operator wants done with queries: for now, who may ask.
+// Package policy has the operator's policy for queries: who may ask, which names are answered here,
+// and which addresses are kept out of answers.
 package policy
 
 import (
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// Action is what becomes of a client's query.
+// Action is what is done with a client's query.
 type Action uint8
 
 // The actions.
@@ -20,7 +21,7 @@ const (
 	Drop          // no answer at all
 )
 
-// actions are their words.
+// actions are the words of the actions in a configuration.
 var actions = []string{"allow", "snoop", "refuse", "drop"}
 
 // ParseAction reads an action.
@@ -42,8 +43,8 @@ type Rule struct {
 // String returns the rule as it is written in a configuration.
 func (r Rule) String() string { return r.Net.String() + " " + actions[r.Action] }
 
-// ACL decides by client address: the longest network that holds it. The zero value refuses
-// everybody.
+// ACL decides by client address: the rule of the longest network that contains it applies. The zero
+// value refuses everybody.
 type ACL struct {
 	rules []Rule  // longest prefix first
 	v4    []rule4 // those of IPv4, in the same order
@@ -56,7 +57,7 @@ type rule4 struct {
 }
 
 // private are the networks that may ask by default: this machine, and addresses that are not routed
-// (RFC 1918, RFC 4193, RFC 6598, RFC 3927, RFC 4291).
+// on the Internet (RFC 1918, RFC 4193, RFC 6598, RFC 3927, RFC 4291).
 var private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
 	"100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}
 
@@ -74,7 +75,7 @@ func Default() (c Config) {
 	return c
 }
 
-// NewACL returns an ACL of these rules. Of two for one network the later holds.
+// NewACL returns an ACL with these rules. Of two rules for one network the later applies.
 func NewACL(rules []Rule) *ACL {
 	a := &ACL{}
 	for i := len(rules) - 1; i >= 0; i-- {
@@ -94,8 +95,8 @@ func NewACL(rules []Rule) *ACL {
 	return a
 }
 
-// Decide returns what becomes of a client's query, and the view that it has, nil for the
-// listener's. Without a rule it is refused.
+// Decide returns the action for a client's query, and the client's view, nil for that of the
+// listener. A client without a rule is refused.
 func (a *ACL) Decide(addr netip.Addr) (Action, *View) {
 	if addr.Is4() {
 		b := addr.As4()

@@ -1,4 +1,4 @@
-// Addresses that names of the public tree may not have (DNS rebinding).
+// Private addresses, which names of the public tree may not have (DNS rebinding).
 
 package policy
 
@@ -10,24 +10,25 @@ import (
 	"bailiwick/wire"
 )
 
-// PrivateAddresses keeps addresses of the operator's networks out of answers about names of others:
-// a page whose name gets such an address after it was loaded reaches into the network that it is
-// viewed in (DNS rebinding). The zero value keeps nothing out.
+// PrivateAddresses keeps addresses of the operator's networks out of answers about other people's
+// names. If the name of a web page gets such an address after the page was loaded, the page can
+// reach into the network of its reader (DNS rebinding). The zero value keeps nothing out.
 type PrivateAddresses struct {
 	Networks []netip.Prefix
 	Domains  []wire.Name // at and below these names all addresses are allowed
 }
 
-// Allowed reports whether a name may have any address, being at or below one of the domains.
+// Allowed reports whether a name may have any address: it is at or below one of the domains.
 func (p *PrivateAddresses) Allowed(name wire.Name) bool {
 	return slices.ContainsFunc(p.Domains, name.Within)
 }
 
-// Without returns the sets without the records that hold a private address, which is the address
-// of an A or AAAA record, or a hint of an SVCB or HTTPS record (RFC 9460, section 7.3), as browsers
-// connect to those. Such a record goes as a whole: what is left of it could say something else
-// (section 8 of the same). What was cut is not signed any more. allowed says which owners may have
-// any address. The sets of the argument are not changed, and are returned where nothing is removed.
+// Without returns the sets without the records that hold a private address: the address of an A or
+// AAAA record, or a hint of an SVCB or HTTPS record (RFC 9460, section 7.3), as browsers connect to
+// hints. Such an SVCB record is removed as a whole: without the hint it could have another meaning
+// (section 8 of the same). The rest of the set is no longer signed. allowed reports which owners
+// may have any address. The sets of the argument are not changed, and are returned if nothing is
+// removed.
 func (p *PrivateAddresses) Without(sets []*wire.RRset, allowed func(wire.Name) bool) (
 	kept []*wire.RRset, removed int) {
 	kept = sets
@@ -65,7 +66,7 @@ func holdsAddresses(t wire.Type) bool {
 	return t == wire.TypeA || t == wire.TypeAAAA || t == wire.TypeSVCB || t == wire.TypeHTTPS
 }
 
-// private reports whether RDATA of a type hold an address of the networks.
+// private reports whether RDATA of a type hold a private address.
 func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
 	if t == wire.TypeA || t == wire.TypeAAAA {
 		a, ok := netip.AddrFromSlice(rdata)
@@ -77,8 +78,8 @@ func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
 // nat64 is the well-known prefix of IPv4 addresses behind a NAT64 (RFC 6052, section 2.1).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// holds reports whether an address is of the networks, or leads to one that is: IPv4-mapped
-// addresses do on every host, those of NAT64 through a translator that does not keep to RFC 6052,
+// holds reports whether an address is in one of the networks, or leads to one that is: IPv4-mapped
+// addresses do so on every host, and NAT64 addresses through a translator that ignores RFC 6052,
 // section 3.1.
 func (p *PrivateAddresses) holds(a netip.Addr) bool {
 	leads := a.Unmap()
@@ -98,7 +99,8 @@ const (
 )
 
 // hints returns the addresses in RDATA of an SVCB or HTTPS record (RFC 9460, section 2.2):
-// priority, target, then parameters of key, length and value. What is cut short has those before.
+// priority, target, then parameters of key, length and value. Of truncated RDATA it returns those
+// before the end.
 func hints(rdata []byte) (addrs []netip.Addr) {
 	if len(rdata) < 2 {
 		return nil

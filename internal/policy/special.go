@@ -1,4 +1,4 @@
-// Names that are answered here and never asked for on the Internet.
+// Special names: they are answered here, and never asked for on the Internet.
 
 package policy
 
@@ -42,18 +42,18 @@ var (
 	specialTTL      = uint32(3600) // RFC 6303, section 3 leaves it open
 )
 
-// Local is an answer that is made here.
+// Local is an answer that is made by this server.
 type Local struct {
 	NXDomain bool
 	Answer   []*wire.RRset
 	SOA      *wire.RRset // of a denial
-	// Additional is what the client is likely to ask next.
+	// Additional are records that the client is likely to ask for next.
 	Additional []*wire.RRset
 }
 
-// Special answers questions about special-use names; nil for all others. The denials name server as
-// the primary of their zone (MNAME); zero: the zone itself (RFC 6303, section 3), as no server is
-// to get its dynamic updates.
+// Special answers questions about special-use names; it returns nil for all others. server is the
+// MNAME of the SOA in denials; zero means the zone itself (RFC 6303, section 3), as no server is to
+// get its dynamic updates.
 func Special(q wire.Question, server wire.Name) *Local {
 	top := q.Name.Ancestor(1).Label()
 	switch top { // all of them are below these
@@ -66,8 +66,8 @@ func Special(q wire.Question, server wire.Name) *Local {
 			continue
 		}
 		if q.Type == wire.TypeDS && q.Name == zone && top == "arpa" {
-			// The parent has it (RFC 4035, section 3.1.4.1): its proof that the delegation is not
-			// signed is what validators behind us believe our answers by (RFC 6303, section 7; RFC
+			// The parent answers this (RFC 4035, section 3.1.4.1): its proof that the delegation is
+			// unsigned lets validators that ask us accept our answers (RFC 6303, section 7; RFC
 			// 8375, section 4).
 			return nil
 		}
@@ -86,7 +86,7 @@ func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
 	if server.IsZero() {
 		server = zone
 	}
-	// RFC 6303, section 3: what stands behind MNAME tells secondaries not to ask.
+	// RFC 6303, section 3: the fields after MNAME tell secondaries not to ask.
 	soa := append([]byte(server.Wire()), "\x06nobody\x07invalid\x00"...)
 	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0,
 		0x2a, 0x30)

@@ -2,17 +2,16 @@ package policy
 
 import "bailiwick/wire"
 
-// View is the policy that holds for some of the clients. It is immutable: where the policy changes
-// another View takes its place.
+// View is the policy for some of the clients. It is immutable: a change of policy makes a new View.
 type View struct {
-	// Class is which answers these clients share with others: views of the same policy have the
-	// same one.
+	// Class identifies the policy: clients share prepared answers if their views have the same
+	// class.
 	Class uint16
-	// Generation counts the changes of the class's policy. What was prepared under an older one is
-	// judged again before it is served.
+	// Generation counts the changes of the class's policy. An answer that was prepared under an
+	// older one is checked again before it is served.
 	Generation uint32
-	// Local answers questions here; it returns nil for all others. It may be nil.
+	// Local answers questions by this server; it returns nil for all others. It may be nil.
 	Local func(wire.Question) *Local
-	// Private are addresses that names of others may not have.
+	// Private are addresses that other people's names may not have.
 	Private PrivateAddresses
 }
