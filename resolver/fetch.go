@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/cache"
@@ -49,6 +50,7 @@ type fetches struct {
 	ctx        context.Context // of probes, which belong to no query
 	stop       context.CancelFunc
 	running    sync.WaitGroup // goroutines, and clients
+	landed     atomic.Uint64  // fetches that have ended
 
 	mu        sync.Mutex
 	all       map[cache.Key]*fetch // those that others may join; guarded by mu
@@ -263,6 +265,7 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.result, f.fail = l, fail
+	t.landed.Add(1)
 	if f.late != nil {
 		f.late.Stop()
 	}

@@ -179,6 +179,7 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
 	for {
+		landed := r.fetches.landed.Load()
 		if l, f := r.remembered(k, w.validation, depth); l != nil || f != nil {
 			if t.sink != nil {
 				t.known(k, l, f)
@@ -203,7 +204,9 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 			}
 			return l, fail
 		}
-		return r.runOf(f, depth, t).lead()
+		x := r.runOf(f, depth, t)
+		x.late = r.fetches.landed.Load() != landed
+		return x.lead()
 	}
 }
 

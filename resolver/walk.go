@@ -22,6 +22,9 @@ type resolution struct {
 	trail          // for the events of the fetch
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
+	// late reports whether other fetches have ended since the cache was looked into: one of them
+	// may have been for the same result.
+	late bool
 
 	trusts    trustCache // the trust in zones that it has used
 	enclosing trustCache
@@ -59,9 +62,9 @@ func (x *resolution) ahead(k cache.Key) {
 
 // resolve finds the result: at a configured zone's servers, or by iteration.
 func (x *resolution) resolve() (*result, *cause.Failure) {
-	if x.refresh {
-		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() {
-			return l, nil // another fetch has renewed it
+	if x.refresh || x.late {
+		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() && (x.depth > 0 || !l.bare) {
+			return l, nil // another fetch has stored it
 		}
 	}
 	start := x.q.Name
