@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Ages are told by the monotonic clock: a time of day that is set does not change them.
+// Ages follow the monotonic clock: setting the time of day does not change them.
 func TestAgeDoesNotFollowTheTimeOfDay(t *testing.T) {
 	now := time.Now()
 	if got := age(now.Add(time.Second)) - age(now); got != int64(time.Second) {

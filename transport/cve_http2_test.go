@@ -13,8 +13,9 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// flood has an HTTP/2 client send until the connection ends. It returns how many times it could,
-// how many queries were put in work, and the code of GOAWAY. The client reads all the time.
+// flood has an HTTP/2 client call send until the connection ends. It returns how many times send
+// succeeded, how many queries were put in work, and the code of GOAWAY. The client reads all the
+// time.
 func flood(t *testing.T, most int, send func(h *h2client, i int) error) (sent, worked int,
 	code h2.ErrCode) {
 	t.Helper()
@@ -42,7 +43,7 @@ func flood(t *testing.T, most int, send func(h *h2client, i int) error) (sent, w
 	client.Close()
 	for ended := false; !ended; {
 		select {
-		case answer := <-e.held: // the connection waits for what is in work
+		case answer := <-e.held: // the connection waits for the queries in work
 			answer()
 			worked++
 		case <-done:
@@ -55,15 +56,15 @@ func flood(t *testing.T, most int, send func(h *h2client, i int) error) (sent, w
 	return sent, worked, code
 }
 
-// get is a request without a body.
+// get sends a request without a body.
 func (h *h2client) get(stream uint32, label string) error {
 	return h.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, EndHeaders: true, EndStream: true,
 		BlockFragment: h.block(":method", "GET", ":scheme", "https", ":authority", "localhost",
 			":path", "/dns-query?dns="+base64.RawURLEncoding.EncodeToString(query(label)))})
 }
 
-// Rapid reset: what a client begins and takes back at once never meets a limit on open streams.
-// Each costs more than a frame.
+// Rapid reset: requests that a client begins and cancels at once never reach a limit on open
+// streams. Each reset costs more than a frame.
 func TestCVE202344487RapidReset(t *testing.T) {
 	n, _, code := flood(t, maxControlFrames, func(h *h2client, i int) error {
 		id := uint32(2*i + 1)
@@ -75,8 +76,8 @@ func TestCVE202344487RapidReset(t *testing.T) {
 	}
 }
 
-// What is taken back while it is resolved is still in work: of one connection no more than
-// maxInFlight, and what is refused for that costs as much as a reset.
+// A query that is cancelled while it is resolved is still in work. One connection has no more than
+// maxInFlight of them, and a refused query costs as much as a reset.
 func TestCVE202344487WorkIsBounded(t *testing.T) {
 	n, worked, code := flood(t, maxControlFrames, func(h *h2client, i int) error {
 		id := uint32(2*i + 1)
@@ -93,8 +94,8 @@ func TestCVE202344487WorkIsBounded(t *testing.T) {
 	}
 }
 
-// A header block without end: what is kept of it is bounded by maxHTTPHeader, long before the
-// number of frames is.
+// An endless header block: maxHTTPHeader bounds the part that is kept, long before the number of
+// frames does.
 func TestCVE202427316HeaderBlockWithoutEnd(t *testing.T) {
 	part := make([]byte, 8<<10)
 	n, _, code := flood(t, 100, func(h *h2client, i int) error {
@@ -108,8 +109,8 @@ func TestCVE202427316HeaderBlockWithoutEnd(t *testing.T) {
 	}
 }
 
-// Frames that are no requests are bounded, whatever they are (CVE-2019-9512: pings; 9514: resets;
-// 9515: settings; 9518: empty data).
+// Frames other than requests are bounded, of every type (CVE-2019-9512: pings; 9514: resets; 9515:
+// settings; 9518: empty data).
 func TestMaxControlFrames(t *testing.T) {
 	for name, send := range map[string]func(h *h2client, i int) error{
 		"CVE-2019-9512, pings": func(h *h2client, _ int) error {
@@ -139,8 +140,8 @@ func TestMaxControlFrames(t *testing.T) {
 	}
 }
 
-// A header of more than maxHTTPHeader octets is answered 413, and nothing of it is kept: HPACK
-// makes it of a few octets (CVE-2016-1544).
+// A header of more than maxHTTPHeader octets is answered with 413, and nothing of it is kept: HPACK
+// expands a few octets to it (CVE-2016-1544).
 func TestMaxHTTPHeader(t *testing.T) {
 	w := &witness{}
 	client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
@@ -149,7 +150,7 @@ func TestMaxHTTPHeader(t *testing.T) {
 	go func() {
 		h.hello()
 		fields := append([]string(nil), postFields...)
-		big := strings.Repeat("x", 1000) // it is in the table from the second time on
+		big := strings.Repeat("x", 1000) // from the second time on it is in the dynamic table
 		for range maxHTTPHeader/1000 + 1 {
 			fields = append(fields, "big", big)
 		}

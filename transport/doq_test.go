@@ -15,7 +15,7 @@ import (
 	"bailiwick/wire"
 )
 
-// RFC 9250, section 4.3: what breaks the protocol ends the connection with DOQ_PROTOCOL_ERROR.
+// RFC 9250, section 4.3: a protocol error ends the connection with DOQ_PROTOCOL_ERROR.
 func TestRFC9250Violations(t *testing.T) {
 	id := query("fast")
 	id[1] = 7
@@ -45,7 +45,7 @@ func TestRFC9250Violations(t *testing.T) {
 	}
 }
 
-// A query that the client gives up disturbs nobody.
+// A query that the client cancels does not affect others.
 func TestDoQCancel(t *testing.T) {
 	at, _, w := listener(t, DoQ, nil)
 	conn := dialDoQ(t, at)
@@ -66,7 +66,7 @@ func TestDoQCancel(t *testing.T) {
 	}
 }
 
-// Clients open no unidirectional streams.
+// Clients must not open unidirectional streams.
 func TestRFC9250Unidirectional(t *testing.T) {
 	at, _, _ := listener(t, DoQ, nil)
 	if _, err := dialDoQ(t, at).OpenUniStream(); err == nil {
@@ -74,8 +74,7 @@ func TestRFC9250Unidirectional(t *testing.T) {
 	}
 }
 
-// Too many connections of one client are refused before there is anything of them (RFC 9000,
-// section 20.1).
+// Connections above a client's share are refused before the handshake (RFC 9000, section 20.1).
 func TestDoQConnectionsPerClient(t *testing.T) {
 	at, _, w := listener(t, DoQ, func(s *Spec) {
 		s.Gate = gateOf(GateConfig{Max: 100,
@@ -94,7 +93,7 @@ func TestDoQConnectionsPerClient(t *testing.T) {
 	w.await(t, cause.ConnectionsPerClient)
 }
 
-// RFC 9250, section 4.5: a session is resumed with 0-RTT, and the handler is told.
+// RFC 9250, section 4.5: a session is resumed with 0-RTT, and the handler learns of it.
 func TestRFC9250EarlyData(t *testing.T) {
 	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{1}}) })
 	cfg := insecureTLS.Clone()
@@ -120,8 +119,8 @@ func TestRFC9250EarlyData(t *testing.T) {
 	}
 }
 
-// A flood of new connections has to show its addresses, and so has who comes near to a client's
-// share: nobody uses up the share of an address that is not its own.
+// In a flood of new connections each has to prove its address, and so has a client that is near its
+// share: nobody can use up the share of another address.
 func TestRFC9000RetryOfAFlood(t *testing.T) {
 	limittest.Met(t, limit.Unvalidated)
 	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
@@ -144,7 +143,7 @@ func TestRFC9000RetryOfAFlood(t *testing.T) {
 	}
 	l = &quicListener{spec: Spec{Gate: NewGate(Default().Gate)}}
 	last := false
-	for range 3 * maxUnvalidated { // a second may begin meanwhile, but not two
+	for range 3 * maxUnvalidated { // one new second may begin meanwhile, but not two
 		last = l.suspect(from) || last
 	}
 	if !last {

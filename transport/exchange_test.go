@@ -14,7 +14,7 @@ import (
 var question = wire.AppendQuery(nil, 0x1234, 0, []byte("\x03WwW\x07example\x00"), wire.TypeA, 0,
 	false, nil)
 
-// answerTo makes a bare reply to a query; change alters it.
+// answerTo returns a minimal reply to a query, altered by change.
 func answerTo(query []byte, change func([]byte)) []byte {
 	r := append([]byte(nil), query...)
 	r[2] |= 0x80
@@ -57,7 +57,7 @@ func udpServer(t *testing.T, respond func(query []byte) [][]byte) netip.AddrPort
 	return udpServerFrom(t, func(q []byte, _ netip.AddrPort) [][]byte { return respond(q) })
 }
 
-// udpServerFrom is a udpServer that looks at who asks.
+// udpServerFrom is a udpServer whose respond sees the client's address.
 func udpServerFrom(t *testing.T, respond func(query []byte,
 	from netip.AddrPort) [][]byte) netip.AddrPort {
 	t.Helper()
@@ -128,8 +128,8 @@ func TestExchangeUnreachable(t *testing.T) {
 	}
 }
 
-// A listener at all addresses answers from the one that was asked, over IPv4 and IPv6: the exchange
-// takes no other.
+// A listener at all addresses answers from the address that was asked, over IPv4 and IPv6: the
+// exchange accepts no other.
 func TestUDPWildcard(t *testing.T) {
 	for _, c := range []struct{ listen, ask string }{{"0.0.0.0:0", "127.0.0.1"},
 		{"0.0.0.0:0", "127.8.8.8"}, {"[::]:0", "::1"}} {

@@ -9,10 +9,10 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// Whom a trusted reverse proxy speaks for is the client, by the one field that it sets. What the
-// client has put into the other one counts for nothing, over every version of HTTP; and where
-// nobody has said which is the proxy's, a request with both is refused: taken for the proxy's own
-// it could be allowed what its client is not.
+// The client is the address that a trusted reverse proxy names in the one field that it sets. The
+// other field, which the client may have set, is ignored, over every version of HTTP. If the
+// operator has not configured the proxy's field, a request with both is refused: taken as the
+// proxy's own request, it could be allowed more than its client is.
 func TestForwardedIsTheFieldOfTheProxy(t *testing.T) {
 	ours := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
 		netip.MustParsePrefix("10.0.0.0/8")}
@@ -142,7 +142,8 @@ func FuzzForwarded(f *testing.F) {
 				t.Errorf("%q: %v", n, a)
 			}
 		}
-		// What a proxy appends is what it says, unless what was there makes all of it unreadable.
+		// The element that a proxy appends is read, unless the text before it makes the whole field
+		// invalid.
 		if more, ok := forwardedNodes(s + ", for=192.0.2.7"); ok &&
 			more[len(more)-1] != "192.0.2.7" {
 			t.Errorf("%q hides what the proxy appends: %q", s, more)

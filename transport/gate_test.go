@@ -11,7 +11,7 @@ import (
 	"bailiwick/internal/limit/limittest"
 )
 
-// gateOf returns a gate of a configuration; what it leaves open is as by default.
+// gateOf returns a gate with a configuration; zero fields have the defaults.
 func gateOf(c GateConfig) *Gate {
 	d := Default().Gate
 	c.Max, c.Queries = cmp.Or(c.Max, d.Max), cmp.Or(c.Queries, d.Queries)
@@ -33,7 +33,7 @@ func TestMaxConnectionsDisplacesTheIdlest(t *testing.T) {
 		if !seats[i].belongs(netip.AddrFrom4([4]byte{192, 0, byte(i), 1})) {
 			t.Errorf("client %d gets no seat", i)
 		}
-		seats[i].last.Store(int64(10 - i)) // the later, the idler
+		seats[i].last.Store(int64(10 - i)) // the later, the longer idle
 	}
 	if len(ended) != 2 || ended[0] != 3 || ended[1] != 4 {
 		t.Errorf("displaced %v, want the idlest each time: 3, then 4", ended)
@@ -45,7 +45,7 @@ func TestMaxConnectionsDisplacesTheIdlest(t *testing.T) {
 	}
 }
 
-// RFC 9210, section 4.4: the fuller, the less patient.
+// RFC 9210, section 4.4: the more seats are taken, the shorter a connection may be idle.
 func TestPatience(t *testing.T) {
 	for taken, want := range map[int]time.Duration{0: 10 * time.Second, 50: 10 * time.Second,
 		75: 5 * time.Second, 95: time.Second, 100: minIdle} {
@@ -55,8 +55,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// Connections above a client's share are refused, those above all displace an idle one, and
-// both are counted.
+// Connections above a client's share are refused. Connections above the total displace an idle one.
+// Both are counted.
 func TestConnectionLimits(t *testing.T) {
 	at, _, w := listener(t, TCP, func(s *Spec) {
 		s.Gate = gateOf(GateConfig{Max: 100,
@@ -80,14 +80,14 @@ func TestConnectionLimits(t *testing.T) {
 	b.ask(t, "fast")
 	c := open()
 	c.ask(t, "fast")
-	// Which of them was idle for longer is a matter of when their goroutines ran.
+	// Which of them was idle for longer depends on the scheduling of their goroutines.
 	if a.answers("fast") == b.answers("fast") {
 		t.Error("not one of the two has left")
 	}
 	w.await(t, cause.ConnectionDisplaced)
 }
 
-// No more than maxLingering connections are read on after their end was told.
+// No more than maxLingering connections are read after their end was announced.
 func TestMaxLingering(t *testing.T) {
 	limittest.Met(t, limit.Lingering)
 	g := NewGate(Default().Gate)
@@ -104,8 +104,7 @@ func TestMaxLingering(t *testing.T) {
 	}
 }
 
-// The fuller the gate is, the less patient are the connections that are there (RFC 9210, section
-// 4.4).
+// The more seats are taken, the shorter the open connections may be idle (RFC 9210, section 4.4).
 func TestPatienceFollowsTheSeats(t *testing.T) {
 	g := gateOf(GateConfig{Max: 4, PerClient: 4, Idle: 10 * time.Second})
 	s := g.enter(TCP, nil)

@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// broken panics for queries that say so, at once or as they are resolved.
+// broken panics for some labels, in Handle or in Resolve.
 type broken struct{ echo }
 
 func (b *broken) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending) {
@@ -26,13 +26,13 @@ func (b *broken) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending
 	return answer, p
 }
 
-// breaking panics when it is to be resolved.
+// breaking panics in Resolve.
 type breaking struct{}
 
 func (breaking) Resolve(context.Context, func([]byte)) { panic("as it is resolved") }
 
-// A panic costs the packet, the connection or the stream that it came with: the next client of
-// the same listener is served.
+// A panic ends only the packet, the connection or the stream that caused it: the next client of the
+// same listener is served.
 func TestPanicsEndOneConnection(t *testing.T) {
 	clients := httpClients(t)
 	for _, p := range Protocols() {
@@ -90,12 +90,11 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	}
 }
 
-// A panic of a connection to a server ends that connection: its question is answered over
-// another, or is told so, and nothing is left locked.
+// A panic in a connection to a server ends that connection. Its question fails, so that it is asked
+// over another one, and no lock stays held.
 func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 	panics := make(chan guard.Place, 10)
 	g := guard.New(slog.New(slog.DiscardHandler), func(at guard.Place) { panics <- at }, func() {})
-	// Nothing to be used.
 	c := &streamConn{server: &streamUpstream{owner: &background{guard: g}},
 		ready: make(chan struct{})}
 	c.server.conns = []*streamConn{c}

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// script is a handler with one answer for everything.
+// script is a handler with the same answer for every packet.
 type script struct {
-	ready   []byte // what Handle has
-	pending bool   // something is pending
-	served  []byte // what the pending query comes to
-	late    bool   // when later is called, not at once
+	ready   []byte // the answer of Handle
+	pending bool   // Handle returns a Pending
+	served  []byte // the answer of Resolve
+	late    bool   // Resolve replies when later is called, not at once
 	later   func()
 }
 
@@ -36,16 +36,17 @@ func (s *script) Resolve(_ context.Context, reply func([]byte)) {
 	reply(s.served)
 }
 
-// A packet is answered at once, later, or not at all; what a wait has taken is given back once.
+// A packet is answered at once, later, or not at all; the place of a waiting query is given back
+// once.
 func TestHandleAnswersNowOrLater(t *testing.T) {
 	yes := []byte("answer")
 	for _, tc := range []struct {
 		name    string
 		handler script
-		full    bool // there is no place to wait in
+		full    bool // wait has no place
 		want    result
 		reply   []byte
-		waits   int // times that a place was asked for
+		waits   int // calls of wait
 		late    []byte
 	}{
 		{"ready", script{ready: yes}, false, answered, yes, 0, nil},
@@ -96,8 +97,8 @@ func TestHandleAnswersNowOrLater(t *testing.T) {
 	}
 }
 
-// Who waits in a goroutine of its own gets the answer whenever it comes, and its query counts as
-// one in work of the client until then.
+// await returns the answer whenever it comes, and counts the query as one in work of the client
+// until then.
 func TestAwaitWaitsForTheAnswer(t *testing.T) {
 	gate := NewGate(Default().Gate)
 	gate.share = 1
@@ -131,7 +132,7 @@ func TestAwaitWaitsForTheAnswer(t *testing.T) {
 	}
 }
 
-// held answers when the test says so.
+// held answers when the test releases the answer.
 type held struct{ asked chan func() }
 
 func (h *held) Handle([]byte, Client, []byte) ([]byte, Pending) { return nil, h }
@@ -154,8 +155,8 @@ func TestReadyAnswerCostsNoAllocation(t *testing.T) {
 	}
 }
 
-// Every transport hands its packets to the handler by handle: whatever is decided there holds for
-// all of them.
+// Every transport hands its packets to the handler through handle, so that its rules hold for all
+// transports.
 func TestPacketsAreHandedOverInOnePlace(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil || len(files) == 0 {

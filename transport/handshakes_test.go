@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// hello records a client's first packets.
+// hello returns the octets that a client sends first.
 func hello(t *testing.T) []byte {
 	t.Helper()
 	a, b := net.Pipe()
@@ -26,8 +26,8 @@ func hello(t *testing.T) []byte {
 	return buf[:n]
 }
 
-// Clients that say nothing, half of what they should, or the first half of a handshake, hold up no
-// other: as many of each as there are turns wait while a further handshake is served.
+// Clients that send nothing, a part of a record, or the first half of a handshake, delay no other:
+// as many of each as there are turns wait while one more handshake is served.
 func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 	first := hello(t)
 	for name, say := range map[string][]byte{
@@ -62,7 +62,7 @@ func TestSilentClientsHoldUpNoHandshake(t *testing.T) {
 	}
 }
 
-// A turn is had only while something is computed, and of one client no more than its share.
+// A handshake has a turn only while it computes, and one client has no more turns than its share.
 func TestHandshakesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Default().Gate)
@@ -88,7 +88,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 			t.Error(err)
 		}
 		other.end()
-		for _, p := range places { // each that ends, or waits for its client, lets another begin
+		for _, p := range places { // each that ends, or waits for its client, frees a turn
 			p.end()
 			synctest.Wait()
 		}
@@ -106,7 +106,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 
 var insecureClient = Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}
 
-// Who has said nothing is given up earlier than who has begun, and both in time.
+// A client that has sent nothing is given up earlier than one that has begun, and both in time.
 func TestHandshakePatience(t *testing.T) {
 	first := hello(t)
 	for _, c := range []struct {

@@ -1,4 +1,4 @@
-// Hang-ups: what a client no longer waits for is not resolved any further.
+// Clients that hang up: queries that no client waits for are not resolved any further.
 
 package transport
 
@@ -19,11 +19,11 @@ import (
 	h2 "golang.org/x/net/http2"
 )
 
-// patient is a handler whose queries all wait, until the test answers them or their client is gone.
+// patient is a handler whose queries all wait until the test answers them or their client has gone.
 type patient struct {
 	asked chan *waitingQuery
-	gone  chan string // labels of those whose client is gone
-	// waiting are the queries that wait was called for.
+	gone  chan string // labels of the queries whose clients have gone
+	// waiting holds the queries that wait was called for.
 	waiting []*waitingQuery
 }
 
@@ -74,7 +74,7 @@ func (p *patient) wait(t *testing.T) *waitingQuery {
 	}
 }
 
-// take returns the next query whose client is gone.
+// take returns the next query whose client has gone.
 func (p *patient) take(t *testing.T) string {
 	t.Helper()
 	select {
@@ -89,7 +89,7 @@ func (p *patient) take(t *testing.T) string {
 	}
 }
 
-// asks sends a query over a connection of a kind, and returns how its client hangs up.
+// asks sends a query over a kind of connection, and returns how its client hangs up.
 type asks func(t *testing.T, at netip.AddrPort) (hangUp func())
 
 func overSocket(secure bool) asks {
@@ -168,8 +168,8 @@ func overDoQ(whole bool) asks {
 	}
 }
 
-// A client hangs up while its query is being resolved: the handler hears of it, over every
-// transport that has connections or streams.
+// A client hangs up while its query is resolved: the handler's context ends, over every transport
+// that has connections or streams.
 func TestHangUpEndsTheQuery(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -189,7 +189,7 @@ func TestHangUpEndsTheQuery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, w := newPatient(), &witness{}
 			hangUp := c.ask(t, listenBy(t, c.protocol, h, w, func(s *Spec) {
-				s.Gate = gateOf(GateConfig{Idle: time.Minute}) // silence is no hang-up
+				s.Gate = gateOf(GateConfig{Idle: time.Minute}) // an idle timeout is not a hang-up
 			}))
 			h.wait(t)
 			hangUp()
@@ -203,7 +203,7 @@ func TestHangUpEndsTheQuery(t *testing.T) {
 	}
 }
 
-// A stream that is reset ends its own query, and no other of its connection.
+// The reset of a stream ends its own query, and no other of the connection.
 func TestHangUpOfAStreamConcernsNoOther(t *testing.T) {
 	h := newPatient()
 	c := newH2(dialTCP(t, listenBy(t, DoHPlain, h, &witness{}, nil)))
@@ -227,8 +227,8 @@ func TestHangUpOfAStreamConcernsNoOther(t *testing.T) {
 	}
 }
 
-// One that has closed its connection in the common way is like one that has ended its sending side
-// only, until an answer brings back a reset: then its other queries end.
+// A client that has closed its connection looks like one that has ended only its sending side,
+// until an answer brings back a reset. Then its other queries end.
 func TestHangUpIsSeenByTheFirstAnswerThatIsNotTaken(t *testing.T) {
 	h := newPatient()
 	c, err := net.Dial("tcp", listenBy(t, TCP, h, &witness{}, nil).String())
@@ -257,8 +257,8 @@ func TestHangUpIsSeenByTheFirstAnswerThatIsNotTaken(t *testing.T) {
 	t.Error("all queries are answered, to nobody")
 }
 
-// What the end of reading means: a stream of DNS messages may be closed on one side, as `dig` and
-// others do that send all they have and wait. HTTP/2 has no such state.
+// The meaning of the end of the input: a client of DNS messages over TCP may close its sending side
+// only, as `dig` and others do after they have sent all queries. HTTP/2 has no such state.
 func TestHangUpIsNotTheEndOfTheSendingSide(t *testing.T) {
 	reset := &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	for _, c := range []struct {

@@ -17,8 +17,8 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// The largest holder is cut: not the largest connection, but the largest of the client that holds
-// most, so that many small ones of an attacker do not outlive a large one of somebody else.
+// The largest holder is cut: the largest connection of the client that holds most. So many small
+// connections of an attacker do not outlast one large connection of another client.
 func TestLargestHolderIsCut(t *testing.T) {
 	g := gateOf(GateConfig{Memory: 80_000, Max: 1000})
 	var cut []string
@@ -50,7 +50,7 @@ func TestLargestHolderIsCut(t *testing.T) {
 		}
 	}
 	before := g.Held()
-	last.hold(-2000) // it was cut, and is counted no more
+	last.hold(-2000) // it was cut, and is not counted any more
 	last.leave()
 	if g.Held() != before {
 		t.Errorf("what was cut is counted twice: %d, %d", before, g.Held())
@@ -61,8 +61,8 @@ func TestLargestHolderIsCut(t *testing.T) {
 	}
 }
 
-// Whatever it is that clients make us hold, all of it together stays within the bound, on every
-// transport: who holds most is cut, others are served, and in the end nothing is held.
+// All octets that clients make us hold stay within the bound together, on every transport. The
+// client that holds most is cut, others are served, and in the end nothing is held.
 func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 	const limit = 1 << 20
 	tlsOf := func(c net.Conn, next string) *tls.Conn {
@@ -106,7 +106,7 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 		n := 0
 		for ; n < 400 && w.seen()[cause.HeldOctets] == 0; n++ {
 			c.send(dialTCP(t, at))
-			// what one connection adds before it is looked at
+			// the octets that one connection adds before it is checked
 			if held := g.Held(); held > limit+100_000 {
 				t.Fatalf("%s: %d octets are held", name, held)
 			}
@@ -115,7 +115,7 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 			t.Errorf("%s: nobody is cut after %d connections, %d octets held", name, n, g.Held())
 		}
 	}
-	// DoQ: streams that do not end, and a window that grows as it is read.
+	// DoQ: streams that do not end, and windows that grow as they are read.
 	g := gateOf(GateConfig{Memory: limit, PerClient: 1000})
 	at, _, w := listener(t, DoQ, func(s *Spec) { s.Gate = g })
 	for n := 0; n < 100 && w.seen()[cause.HeldOctets] == 0; n++ {
@@ -129,8 +129,8 @@ func TestHeldOctetsAreBoundedInAll(t *testing.T) {
 	w.await(t, cause.HeldOctets)
 }
 
-// An answer that its client does not take is held while it is being written, and what waits
-// behind it.
+// An answer that its client does not read counts as held while it is written, and so do the answers
+// after it.
 func TestUnsentAnswersAreHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Default().Gate)
@@ -163,7 +163,8 @@ func TestUnsentAnswersAreHeld(t *testing.T) {
 	})
 }
 
-// RFC 9114: a request has its time, its header too, whatever other requests of the connection do.
+// RFC 9114: a request and its header have a time limit, regardless of other requests of the
+// connection.
 func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes as long as a message may")
@@ -187,8 +188,8 @@ func TestHTTP3RequestsHaveDeadlines(t *testing.T) {
 	w.await(t, cause.SlowWriter)
 }
 
-// maxUnsent octets of answers wait for a client that does not read, and no more: then it is cut
-// off, however long a write may take.
+// No more than maxUnsent octets of answers wait for a client that does not read. Then it is
+// disconnected, before writeTime is over.
 func TestMaxUnsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, ours := net.Pipe()

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// "address already in use" says by whom, and what to do about it.
+// "address already in use" names the process, and what to do about it.
 func TestBusyAddressNamesItsHolder(t *testing.T) {
 	root := t.TempDir()
 	write := func(file, text string) {
@@ -60,7 +60,7 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 			t.Errorf("%s %s: %v, want %q", c.network, c.at, err, c.want)
 		}
 	}
-	// And on this machine: it is this very process.
+	// On this machine it is this very process.
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

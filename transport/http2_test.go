@@ -19,7 +19,7 @@ func serveH2(h Handler, c *conn) {
 		spec: Spec{Path: "/dns-query", Observer: c.owner.spec.Observer}}, c, c)
 }
 
-// h2client speaks frames.
+// h2client is a client that sends and reads frames.
 type h2client struct {
 	*h2.Framer
 	conn net.Conn
@@ -34,7 +34,7 @@ func newH2(c net.Conn) *h2client {
 	return h
 }
 
-// block encodes fields.
+// block encodes header fields.
 func (h *h2client) block(fields ...string) []byte {
 	h.buf.Reset()
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -52,13 +52,13 @@ func (h *h2client) post(stream uint32, label string) {
 	_ = h.WriteData(stream, true, query(label))
 }
 
-// hello says what a client says first.
+// hello sends a client's preface and settings.
 func (h *h2client) hello() {
 	_, _ = io.WriteString(h.conn, http2Preface)
 	_ = h.WriteSettings()
 }
 
-// until reads frames until one of a kind; nil at the end.
+// until reads frames until one of a kind; it returns nil at the end.
 func (h *h2client) until(kind h2.FrameType) h2.Frame {
 	for {
 		f, err := h.ReadFrame()
@@ -71,7 +71,7 @@ func (h *h2client) until(kind h2.FrameType) h2.Frame {
 	}
 }
 
-// What breaks the protocol ends the connection, or the stream, with the code that says so.
+// A protocol error ends the connection or the stream with the error code of RFC 9113.
 func TestRFC9113Violations(t *testing.T) {
 	const none = h2.ErrCode(0xffff)
 	for _, c := range []struct {
@@ -209,7 +209,7 @@ func TestRFC9113Violations(t *testing.T) {
 	}
 }
 
-// An answer larger than the client's window waits for room, and loses nothing.
+// An answer larger than the client's window waits for it, and arrives whole.
 func TestRFC9113FlowControl(t *testing.T) {
 	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 	h := newH2(client)
@@ -251,7 +251,7 @@ func TestRFC9113FlowControl(t *testing.T) {
 	<-done
 }
 
-// Streams above the limit are refused, so that they may be asked again.
+// Streams above the limit are refused, so that the client may send them again.
 func TestRFC9113TooManyStreams(t *testing.T) {
 	e := &echo{held: make(chan func(), 2*maxInFlight)}
 	client, done := pipe(e, &witness{}, NewGate(Default().Gate), serveH2)
@@ -281,7 +281,7 @@ func TestRFC9113TooManyStreams(t *testing.T) {
 	<-done
 }
 
-// A body in pieces, a header block in pieces, padding, trailers: all that is allowed is understood.
+// Bodies in pieces, header blocks in pieces, padding and trailers are all allowed, and understood.
 func TestHTTP2Variants(t *testing.T) {
 	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
 	h := newH2(client)

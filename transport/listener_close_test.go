@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// ofListeners are parts of the stacks of goroutines that listeners have: our own, and net/http's.
+// ofListeners are parts of the stacks of listeners' goroutines: our own, and net/http's.
 var ofListeners = []string{"transport.(*acceptor)", "transport.(*http1)",
 	"transport.(*quicListener)", "transport.(*udpReader)", "transport.(*udpTeam)",
 	"transport.(*engine)", "http.(*Server).Serve", "http.(*conn).serve"}
 
-// Close of a listener leaves no goroutine, also where clients keep their connections open.
+// Close of a listener leaves no goroutine, even if clients keep their connections open.
 func TestCloseOfListenersLeavesNoGoroutine(t *testing.T) {
 	before := stacksOfListeners() // of other tests
-	clients := httpClients(t)     // they keep connections, as n does
+	clients := httpClients(t)     // they keep connections open, as n does
 	n := exchanger(t)
 	for _, p := range Protocols() {
-		t.Run(p.String(), func(t *testing.T) { // at its end the listener is closed
+		t.Run(p.String(), func(t *testing.T) { // the listener is closed at its end
 			peer := &Peer{}
 			at, _, _ := listener(t, p, func(s *Spec) {
 				peer = peerOf(s.TLS.source.All()[0].Leaf, true)
@@ -50,7 +50,7 @@ func TestCloseOfListenersLeavesNoGoroutine(t *testing.T) {
 			if len(left) == 0 {
 				break
 			}
-			for _, s := range left { // the library's see that their connection is closed
+			for _, s := range left { // those of net/http end a little later
 				if strings.Contains(s, "bailiwick/transport.(*") || time.Now().After(end) {
 					t.Fatalf("%v: %d goroutines are left, such as\n%s", p, len(left), s)
 				}
@@ -59,8 +59,7 @@ func TestCloseOfListenersLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
-// stacksOfListeners returns the stacks of goroutines that listeners have, by the name of the
-// goroutine.
+// stacksOfListeners returns the stacks of listeners' goroutines, by the name of the goroutine.
 func stacksOfListeners() map[string]string {
 	found, buf := map[string]string{}, make([]byte, 1<<22)
 	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -73,7 +72,7 @@ func stacksOfListeners() map[string]string {
 	return found
 }
 
-// A second Close does nothing: above all it closes no descriptor that somebody else has by now.
+// A second Close does nothing: above all it does not close a descriptor that was reused since.
 func TestCloseOfListenersTwice(t *testing.T) {
 	source, err := SelfSigned(time.Now(), []string{"localhost"}, nil)
 	if err != nil {
@@ -87,7 +86,7 @@ func TestCloseOfListenersTwice(t *testing.T) {
 		}
 		l.Start(&echo{})
 		l.Close()
-		var pipes []*os.File // they get the numbers that are free now
+		var pipes []*os.File // they get the free descriptors
 		for range 20 {
 			r, w, err := os.Pipe()
 			if err != nil {

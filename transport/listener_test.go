@@ -23,9 +23,8 @@ import (
 	"bailiwick/wire"
 )
 
-// echo answers by what the first label of the question says: fast at once, serve in a goroutine,
-// held when release is called, large with 60,000 octets; silent is dropped, and nothing has no
-// answer.
+// echo answers by the first label of the question: fast at once, serve in a goroutine, held when
+// release is called, large with 60,000 octets; silent is dropped, and nothing gets no answer.
 type echo struct {
 	held    chan func()
 	mu      sync.Mutex
@@ -55,7 +54,7 @@ func (e *echo) Handle(packet []byte, from Client, buf []byte) ([]byte, Pending) 
 	return nil, &echoed{e, bytes.Clone(packet)}
 }
 
-// echoed is a packet that echo answers later.
+// echoed is a Pending that echo answers later.
 type echoed struct {
 	e      *echo
 	packet []byte
@@ -72,7 +71,7 @@ func (p *echoed) Resolve(_ context.Context, reply func([]byte)) {
 	}
 }
 
-// from returns whom packets came from.
+// from returns the clients of the packets.
 func (e *echo) from() []Client {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -107,7 +106,7 @@ func (w *witness) seen() map[cause.Cause]int {
 	return maps.Clone(w.faults)
 }
 
-// await waits until a fault was seen.
+// await waits for a fault.
 func (w *witness) await(t *testing.T, c cause.Cause) {
 	t.Helper()
 	for range 500 {
@@ -169,7 +168,7 @@ func httpClients(t *testing.T) map[string]*http.Client {
 	}
 }
 
-// doqExchange sends one message on a stream of its own and reads until its end.
+// doqExchange sends one message on a stream of its own and reads the stream to its end.
 func doqExchange(c *quic.Conn, frame []byte) ([]byte, error) {
 	s, err := c.OpenStreamSync(context.Background())
 	if err != nil {
@@ -199,7 +198,7 @@ func dialDoQ(t *testing.T, at netip.AddrPort) *quic.Conn {
 	return c
 }
 
-// Every transport carries prepared answers, answers from Serve, and the largest.
+// Every transport carries prepared answers, resolved answers, and the largest message.
 func TestEveryTransport(t *testing.T) {
 	clients := httpClients(t)
 	post := func(client, scheme string) func(*testing.T, netip.AddrPort, []byte) []byte {
@@ -279,7 +278,7 @@ func TestEveryTransport(t *testing.T) {
 	}
 }
 
-// What is no DNS request gets the status that says so, over every version of HTTP.
+// An invalid DNS request gets the HTTP status of its error, over every version of HTTP.
 func TestRFC8484Faults(t *testing.T) {
 	good := base64.RawURLEncoding.EncodeToString(query("fast"))
 	clients := httpClients(t)
@@ -344,7 +343,7 @@ func TestRFC8484Faults(t *testing.T) {
 	}
 }
 
-// A client that is not to be answered is cut off.
+// A client that must not be answered is disconnected.
 func TestSilence(t *testing.T) {
 	at, _, _ := listener(t, DoH, nil)
 	if _, err := httpClients(t)["h2"].Post("https://"+at.String()+"/dns-query", mediaType,
@@ -357,7 +356,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// PROXY headers: of trusted addresses they are believed, and needed; all others are clients.
+// PROXY headers are believed and required from trusted addresses; all others are clients.
 func TestProxy(t *testing.T) {
 	source, dest := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7),
 		Port: 4711}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}
@@ -407,7 +406,7 @@ func TestProxy(t *testing.T) {
 			t.Errorf("%s: %v %v", c.name, h.from(), err)
 		}
 	}
-	// Over UDP each packet has its header.
+	// Over UDP each packet has a header.
 	at, h, w := listener(t, UDP, trust)
 	conn, err := net.Dial("udp", at.String())
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"testing"
 )
 
-// namedIn are the files, but for the table, in which a transport may be called by its name, and
-// why.
+// namedIn lists the files, other than the table, that may name a transport, and why.
 var namedIn = map[string]struct {
 	names []string
 	why   string
@@ -29,7 +28,7 @@ var namedIn = map[string]struct {
 	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
 }
 
-// constants are the names of the protocols in the source, of the table's rows in order.
+// constants returns the names of the protocols in the source, in the order of the table's rows.
 func constants(t *testing.T) (names []string) {
 	f, err := parser.ParseFile(gotoken.NewFileSet(), "protocol.go", nil, 0)
 	if err != nil {
@@ -52,7 +51,7 @@ func constants(t *testing.T) (names []string) {
 	return names
 }
 
-// What is special of a transport is a column of the table: code that asks which transport it has
+// The properties of a transport are columns of the table: code that asks which transport it has
 // would have to be found and changed for each new one.
 func TestTransportsAreNamedByTheTableAlone(t *testing.T) {
 	names := constants(t)
@@ -92,8 +91,8 @@ func TestTransportsAreNamedByTheTableAlone(t *testing.T) {
 	}
 }
 
-// protocolsIn returns the protocols that a file speaks of: by constant, or by their names in the
-// configuration where these are not also package net's.
+// protocolsIn returns the protocols that a file names, by constant, or by their names in the
+// configuration unless these are also names of package net.
 func protocolsIn(t *testing.T, path string, inside bool, names []string) (found []string) {
 	f, err := parser.ParseFile(gotoken.NewFileSet(), path, nil, 0)
 	if err != nil {
@@ -124,7 +123,7 @@ func protocolsIn(t *testing.T, path string, inside bool, names []string) (found 
 	return found
 }
 
-// A row says all that the rest of the program asks.
+// A row has every property that the rest of the program uses.
 func TestTableOfTransportsIsWhole(t *testing.T) {
 	for p := range protocols {
 		row := &table[p]

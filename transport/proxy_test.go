@@ -16,7 +16,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// proxyHeader is a header of version 2 for a client.
+// proxyHeader returns a header of version 2 for a client.
 func proxyHeader(t *testing.T, client string, tlvs ...proxyproto.TLV) []byte {
 	t.Helper()
 	from := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(client))
@@ -35,8 +35,8 @@ func proxyHeader(t *testing.T, client string, tlvs ...proxyproto.TLV) []byte {
 	return b
 }
 
-// A header before TLS, or inside it as dnsdist sends it: where the operator says, and only there.
-// The query may come in the same segment.
+// A header comes before TLS, or inside it as dnsdist sends it: it is accepted where the operator
+// has configured it, and only there. The query may come in the same segment.
 func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	const client, six = "192.0.2.7:4711", "[2001:db8::7]:4711"
@@ -75,7 +75,7 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 			t.Errorf("%s: faults %v", c.name, w.seen())
 		}
 	}
-	// DoH by HTTP/2 and HTTP/1.1, likewise.
+	// DoH by HTTP/2 and HTTP/1.1 too.
 	for name, next := range map[string]string{"h2": "h2", "h1": "http/1.1"} {
 		at, h, _ := listener(t, DoH, func(s *Spec) { s.ProxyFrom, s.ProxyInside = loopback, true })
 		conn, err := tls.Dial("tcp", at.String(),
@@ -107,8 +107,8 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 	}
 }
 
-// A trusted proxy that sends no header, or a wrong one, is named in the log, once; one that only
-// looks whether the port is open is not.
+// A trusted proxy that sends no header, or a wrong one, is logged once. One that only checks
+// whether the port is open is not logged.
 func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	out := &lockedWriter{w: &log}
@@ -146,8 +146,8 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// A PROXY header of somebody who is no proxy of the operator's is not believed: the query is
-// malformed then, or the client is the sender.
+// A PROXY header of an address that is not a trusted proxy is not believed: the query is malformed
+// then, or the client is the sender.
 func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 	spoken := netip.MustParseAddrPort("198.51.100.7:4711")
 	for _, p := range []Protocol{UDP, TCP} {
@@ -187,7 +187,7 @@ func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 	}
 }
 
-// A PROXY header with a length beyond any is refused before the rest is read.
+// A PROXY header whose length is above maxProxyHeader is refused before the rest is read.
 func TestMaxProxyHeader(t *testing.T) {
 	for octets, want := range map[int]int{36: 0, maxProxyHeader: 0, maxProxyHeader + 1: 1 << 16} {
 		b := append([]byte(proxySignature), 0x20, 0, byte(octets>>8), byte(octets))

@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// quick reports whether the kernel acknowledges at once what arrives on a connection.
+// quick reports whether the kernel acknowledges data on a connection at once.
 func quick(t *testing.T, c net.Conn) bool {
 	t.Helper()
 	raw, err := c.(*net.TCPConn).SyscallConn()
@@ -28,8 +28,8 @@ func quick(t *testing.T, c net.Conn) bool {
 	return v != 0
 }
 
-// RFC 896: a client with Nagle's algorithm sends no query before the end of its handshake is
-// acknowledged, and no second half of a message before the first is. So these are acknowledged at
+// RFC 896: a client with Nagle's algorithm sends no query until the end of its handshake is
+// acknowledged, and no second half of a message until the first is. So both are acknowledged at
 // once, where the kernel would wait for 40 ms.
 func TestAcknowledgedWhereClientsWait(t *testing.T) {
 	source, err := SelfSigned(time.Now(), []string{"localhost"}, nil)
@@ -77,7 +77,7 @@ func TestAcknowledgedWhereClientsWait(t *testing.T) {
 	}
 }
 
-// slowAck has the kernel wait before it acknowledges.
+// slowAck makes the kernel delay its acknowledgements.
 func slowAck(t *testing.T, c net.Conn) {
 	t.Helper()
 	raw, err := c.(*net.TCPConn).SyscallConn()

@@ -16,14 +16,14 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// open begins a request whose body is to come.
+// open begins a request whose body follows.
 func (h *h2client) open(stream uint32) {
 	_ = h.WriteHeaders(h2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block(postFields...),
 		EndHeaders: true})
 }
 
 // RFC 9113, sections 5.1, 6.1 and 6.9: a frame on a stream that the client has closed is an error
-// of STREAM_CLOSED. The names are of the cases of h2spec.
+// of type STREAM_CLOSED. The names are those of h2spec's cases.
 func TestRFC9113ClosedStreams(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -72,7 +72,7 @@ func TestRFC9113ClosedStreams(t *testing.T) {
 	}
 }
 
-// RFC 7540, section 5.3.1, which h2spec has: a stream cannot depend on itself.
+// RFC 7540, section 5.3.1, as h2spec checks it: a stream cannot depend on itself.
 func TestRFC7540SelfDependency(t *testing.T) {
 	for name, send := range map[string]func(*h2client){
 		"PRIORITY": func(h *h2client) { _ = h.WritePriority(3, h2.PriorityParam{StreamDep: 3}) },
@@ -94,9 +94,9 @@ func TestRFC7540SelfDependency(t *testing.T) {
 	}
 }
 
-// RFC 9113, section 5.1: what a client had sent before it heard that we closed its stream is no
-// fault of its. Here a request is too large, by what it says or by what comes; the rest of its
-// body and its trailers come, and the next request is answered.
+// RFC 9113, section 5.1: frames that a client sent before it received our RST_STREAM are not
+// errors. Here a request is too large, by its Content-Length or by its body. The rest of its body
+// and its trailers arrive, and the next request is answered.
 func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 	for name, send := range map[string]func(*h2client){
 		"by its Content-Length": func(h *h2client) {
@@ -134,9 +134,9 @@ func TestRFC9113FramesUnderWayAreNoFault(t *testing.T) {
 	}
 }
 
-// CVE-2019-9511 and its like: an answer waits for room that the client gives by the octet. What
-// waits is not copied for each, all of it counts until the last octet has left, and the work
-// costs credit.
+// CVE-2019-9511 and similar attacks: a client opens the window for an answer octet by octet. The
+// waiting part is not copied each time, all of it counts as held until the last octet has been
+// sent, and the work costs credit.
 func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
 	g := NewGate(Default().Gate)
 	s := &http2{streams: map[uint32]*h2stream{}, initial: 0, window: 1 << 20,
@@ -172,7 +172,7 @@ func TestRFC9113DribbledRoomIsCheap(t *testing.T) {
 	}
 }
 
-// A body in pieces of an octet costs credit: the frames are more work than what is in them.
+// A body in pieces of an octet costs credit: handling the frames costs more than their content.
 func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 	w := &witness{}
 	client, done := pipe(&echo{}, w, NewGate(Default().Gate), serveH2)
@@ -194,8 +194,8 @@ func TestRFC9113TinyDataIsAFlood(t *testing.T) {
 	<-done
 }
 
-// A body has its time from its HEADERS on, and an answer from when it waited first: other
-// requests, and room given by the octet, do not set it back. Only that stream ends.
+// The time of a body begins with its HEADERS, and that of an answer when it first waits. Other
+// requests, and a window opened by the octet, do not extend it. Only the overdue stream ends.
 func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &witness{}
@@ -235,8 +235,8 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 		}()
 		_, _ = io.WriteString(client, http2Preface)
 		_ = h.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1000})
-		h.open(1)          // its body comes by the octet
-		h.post(3, "large") // its answer is taken by the octet
+		h.open(1)          // its body comes octet by octet
+		h.post(3, "large") // its answer is read octet by octet
 		for i := range 15 {
 			time.Sleep(time.Second)
 			if endedAfter(1) == 0 {
@@ -261,15 +261,15 @@ func TestRFC9113StreamsHaveDeadlines(t *testing.T) {
 		if f := w.seen(); f[cause.SlowWriter] != 1 || f[cause.SlowReader] != 1 {
 			t.Errorf("faults %v", f)
 		}
-		mu.Unlock() // the reader may have a frame in hand
+		mu.Unlock() // the reader may be handling a frame
 		client.Close()
 		<-ended
 		<-done
 	})
 }
 
-// RFC 9113, section 6.8: an idle connection ends with GOAWAY and the last stream, and is read for a
-// second more: a request that crosses it meets no closed socket.
+// RFC 9113, section 6.8: an idle connection ends with GOAWAY and the last stream, and is read for
+// another second, so that a request that crosses GOAWAY does not meet a closed socket.
 func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Default().Gate)
@@ -296,7 +296,7 @@ func TestRFC9113IdleConnectionsEndWithGoAway(t *testing.T) {
 	})
 }
 
-// What is under way when GOAWAY is sent is answered.
+// Requests that are under way when GOAWAY is sent are answered.
 func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gateOf(GateConfig{Max: 1})
@@ -338,8 +338,8 @@ func TestRFC9113DisplacedConnectionsEndWithGoAway(t *testing.T) {
 	})
 }
 
-// The end of a listener is told too, and no POST of net/http's clients fails for it, nor for the
-// end of patience, whenever it is sent.
+// The end of a listener is announced too. No POST of net/http's clients fails because of it, or
+// because of the end of the idle time, whenever it is sent.
 func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 	const idle = 100 * time.Millisecond / httpIdleFactor
 	at, _, _ := listener(t, DoH, func(s *Spec) { s.Gate = gateOf(GateConfig{Idle: idle}) })
@@ -365,8 +365,8 @@ func TestRFC9113NoRequestIsLostAtTheEnd(t *testing.T) {
 	all.Wait()
 }
 
-// The end of the listener is told to HTTP/2 clients; others are closed at once when nothing is
-// under way.
+// HTTP/2 clients get GOAWAY at the end of the listener. Other connections are closed at once when
+// no request is under way.
 func TestRFC9113ListenersEndWithGoAway(t *testing.T) {
 	l, err := Listen(DoHPlain, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"),
 		Path: "/dns-query",

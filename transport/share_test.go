@@ -17,8 +17,8 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// full returns a gate with all seats taken, each by a client of its own, and counts who is
-// displaced.
+// full returns a gate with all seats taken, each by another client. It appends the causes of
+// displacement to displaced.
 func full(c GateConfig, displaced *[]cause.Cause) *Gate {
 	g := gateOf(c)
 	for i := range g.max {
@@ -28,8 +28,8 @@ func full(c GateConfig, displaced *[]cause.Cause) *Gate {
 	return g
 }
 
-// All seats are taken. A client that has its share asks for one more: it is refused, and nobody
-// has to leave for it. A client that has none displaces an idle connection.
+// All seats are taken. One more connection of a client that has its share is refused, and displaces
+// nobody. A connection of a client that has none displaces an idle one.
 func TestShareComesBeforeDisplacement(t *testing.T) {
 	var displaced []cause.Cause
 	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
@@ -41,7 +41,7 @@ func TestShareComesBeforeDisplacement(t *testing.T) {
 	if s := g.enter(TCP, nil); !s.belongs(netip.MustParseAddr("192.0.2.1")) || len(displaced) != 1 {
 		t.Errorf("who has none displaces %d, want one", len(displaced))
 	}
-	// An IPv6 client is its /56, whatever it makes of it.
+	// An IPv6 client is its /56, whichever addresses of it are used.
 	g = full(GateConfig{Max: 6, PerClient: 2}, &displaced)
 	displaced = nil
 	six := []string{"2001:db8:0:100::1", "2001:db8:0:1ff:2::1", "2001:db8:0:142::9"}
@@ -55,8 +55,8 @@ func TestShareComesBeforeDisplacement(t *testing.T) {
 	}
 }
 
-// Behind a proxy it is no different: until the header has come nobody is displaced for a
-// connection but others that have not said whose they are, and then the client's share counts.
+// The same holds behind a proxy. Until the header has come, a connection displaces only others
+// whose client is not known. Then the client's share counts.
 func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 	var displaced []cause.Cause
 	g := full(GateConfig{Max: 6, PerClient: 1}, &displaced)
@@ -82,7 +82,7 @@ func TestShareComesBeforeDisplacementBehindAProxy(t *testing.T) {
 	}
 }
 
-// Connections that have not said whose they are do not pile up.
+// The number of connections whose client is not known is bounded.
 func TestNamelessConnectionsAreBounded(t *testing.T) {
 	g := NewGate(Default().Gate)
 	ended := 0
@@ -94,8 +94,8 @@ func TestNamelessConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// Connections leave descriptors for what resolving needs: the seats, those who wait for one and
-// those who are leaving, and what is reserved, are never more than the process has.
+// Connections leave descriptors for resolving: the seats, the connections that wait for a seat or
+// are ending, and the reserve together never exceed the process's limit.
 func TestDescriptorsBoundConnections(t *testing.T) {
 	for _, c := range []struct{ limit, seats, reserved, inFlight int }{
 		{0, maxConnections, 0, maxInFlight},
@@ -120,7 +120,7 @@ func TestDescriptorsBoundConnections(t *testing.T) {
 	}
 }
 
-// exhausted is a listener without descriptors, at first.
+// exhausted is a listener that at first has no descriptors.
 type exhausted struct {
 	net.Listener
 	mu   sync.Mutex
@@ -138,8 +138,8 @@ func (e *exhausted) Accept() (net.Conn, error) {
 	return e.Listener.Accept()
 }
 
-// Out of descriptors an idle connection gives its own, the metric counts it, and the log says it
-// once.
+// When descriptors run out, an idle connection is closed. The metric counts it, and the log
+// mentions it once.
 func TestOutOfDescriptors(t *testing.T) {
 	var log bytes.Buffer
 	var ended []cause.Cause
@@ -158,7 +158,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	if len(ended) != 3 || ended[0] != cause.Descriptors {
 		t.Errorf("displaced %v, want each of the three for its descriptor", ended)
 	}
-	if w.seen()[cause.Descriptors] != 1 { // the fourth time there was nobody to displace
+	if w.seen()[cause.Descriptors] != 1 { // the fourth time there was no connection to displace
 		t.Errorf("faults %v", w.seen())
 	}
 	if n := strings.Count(log.String(), "out of file descriptors"); n != 1 {
@@ -166,8 +166,8 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 }
 
-// With few descriptors a client that pipelines on many connections takes its share of what is
-// worked on; the rest waits in its connections, and another client is served.
+// With few descriptors a client that pipelines on many connections has no more than its share of
+// queries in work. The others wait in its connections, and another client is served.
 func TestPipeliningTakesAShareOfTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gateOf(GateConfig{Max: 100, PerClient: 50, Descriptors: 128})

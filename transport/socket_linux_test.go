@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// One socket asks everything, and each question leaves from another port: nobody who has seen
-// one can tell the next.
+// One socket asks all questions, and each leaves from another port: an attacker who has seen one
+// port cannot predict the next.
 func TestRFC5452SocketPorts(t *testing.T) {
 	var mu sync.Mutex
 	ports := map[uint16]bool{}
@@ -38,8 +38,8 @@ func TestRFC5452SocketPorts(t *testing.T) {
 	}
 }
 
-// What comes after the reply is not taken for the reply to the next question, and the socket
-// that got it is not used again.
+// A packet that comes after the reply is not taken as the reply to the next question, and the
+// socket that received it is not reused.
 func TestSocketLeftovers(t *testing.T) {
 	twice := udpServer(t, func(q []byte) [][]byte {
 		return [][]byte{answerTo(q, nil),
@@ -60,7 +60,7 @@ func TestSocketLeftovers(t *testing.T) {
 	}
 }
 
-// A question that nobody waits for any more ends at once, and its socket is not used again.
+// A cancelled question ends at once, and its socket is not reused.
 func TestSocketCancel(t *testing.T) {
 	silent := udpServer(t, func([]byte) [][]byte { return nil })
 	n := exchanger(t)
@@ -72,7 +72,7 @@ func TestSocketCancel(t *testing.T) {
 	}
 }
 
-// Sockets that wait for a question are closed too, and none is kept afterwards.
+// Close closes idle sockets too, and none is kept afterwards.
 func TestCloseKeepsNoSocket(t *testing.T) {
 	at, _, _ := listener(t, UDP, nil)
 	n := exchanger(t)

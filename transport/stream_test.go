@@ -17,7 +17,7 @@ import (
 	"bailiwick/internal/limit/limittest"
 )
 
-// pipe serves one end of a connection in memory, and returns the other; done is closed when the
+// pipe serves one end of a connection in memory, and returns the other. done is closed when the
 // engine has ended.
 func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client net.Conn,
 	done chan struct{}) {
@@ -38,7 +38,7 @@ func pipe(h Handler, w *witness, g *Gate, serve func(Handler, *conn)) (client ne
 
 func plain(h Handler, c *conn) { serveStream(h, c, c) }
 
-// RFC 7766, section 7: a slow answer does not hold up the others on its connection.
+// RFC 7766, section 7: a slow answer does not delay the others on its connection.
 func TestOutOfOrder(t *testing.T) {
 	for _, p := range []Protocol{TCP, DoT} {
 		at, h, _ := listener(t, p, nil)
@@ -75,7 +75,7 @@ func TestOutOfOrder(t *testing.T) {
 	}
 }
 
-// What comes in one segment leaves in one: answers are not written one by one.
+// Queries of one segment are answered in one write, not one by one.
 func TestCoalescing(t *testing.T) {
 	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), plain)
 	var burst []byte
@@ -84,7 +84,7 @@ func TestCoalescing(t *testing.T) {
 	}
 	go func() { _, _ = client.Write(burst) }()
 	buf := make([]byte, 8192)
-	n, err := client.Read(buf) // a pipe keeps writes apart
+	n, err := client.Read(buf) // a pipe keeps writes separate
 	if err != nil || n != len(burst) {
 		t.Errorf("the first write has %d octets of %d: %v", n, len(burst), err)
 	}
@@ -92,7 +92,7 @@ func TestCoalescing(t *testing.T) {
 	<-done
 }
 
-// A message split at every place is one message.
+// A message that is split at any place is read as one message.
 func TestSplitMessages(t *testing.T) {
 	two := appendFrame(appendFrame(nil, query("fast")), query("serve"))
 	for at := 1; at < len(two); at++ {
@@ -108,7 +108,7 @@ func TestSplitMessages(t *testing.T) {
 	}
 }
 
-// Connections end for what their clients do, each with its cause, and in bounded time.
+// Connections end for faults of their clients, each with its cause, and in bounded time.
 func TestRFC7766StreamFaults(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -207,13 +207,13 @@ func TestRFC7766HalfClose(t *testing.T) {
 	}
 }
 
-// halfClosing is a connection in memory whose writing side can be closed by itself.
+// halfClosing is a connection in memory whose writing side can be closed alone.
 type halfClosing struct{ net.Conn }
 
 func (halfClosing) CloseWrite() error { return nil }
 
-// A client that has had its share of queries and writes on is read for a while, so that the last
-// answers reach it, but no more than maxReadOut octets.
+// A client that has had its share of queries and continues to write is read for a while, so that
+// the last answers reach it, but no more than maxReadOut octets.
 func TestMaxReadOut(t *testing.T) {
 	limittest.Met(t, limit.ReadOut)
 	synctest.Test(t, func(t *testing.T) {
@@ -246,7 +246,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// safe answers whatever comes.
+// safe answers every packet.
 type safe struct{}
 
 func (safe) Handle(packet []byte, _ Client, buf []byte) ([]byte, Pending) {

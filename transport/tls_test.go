@@ -51,7 +51,7 @@ func TestRFC9325Versions(t *testing.T) {
 	w.await(t, cause.Handshake)
 }
 
-// Sessions are resumed, across servers that share the keys too, and not with other keys.
+// Sessions are resumed, also by another server with the same keys, but not with other keys.
 func TestTLSResumption(t *testing.T) {
 	cfg := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: newSessions(),
 		ServerName: "localhost"}
@@ -78,8 +78,8 @@ func TestTLSResumption(t *testing.T) {
 	}
 }
 
-// Whoever has the secret has the keys of a time; they change on time, and the last stay valid for
-// one more.
+// Servers with the same secret have the same keys at a time. The keys change on time, and the
+// previous ones stay valid for one more rotation.
 func TestTickets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, make([]byte, 31), 0o600); err != nil {
@@ -146,7 +146,7 @@ func writeCertificate(t *testing.T, cert, key string, serial int64) {
 	}
 }
 
-// New certificates are taken up while connections live; broken ones are not.
+// New certificates are loaded while connections stay open; broken ones are not.
 func TestCertificateReload(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
@@ -200,7 +200,8 @@ func TestCertificateReload(t *testing.T) {
 	dial(2)
 }
 
-// What is no TLS ends the connection, and who says nothing is waited for in bounded time only.
+// Data that is not TLS ends the connection, and a client that sends nothing is waited for in
+// bounded time only.
 func TestHandshakeFaults(t *testing.T) {
 	at, _, w := listener(t, DoT, nil)
 	c, err := net.Dial("tcp", at.String())
@@ -212,7 +213,7 @@ func TestHandshakeFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, c); err != nil {
-		t.Log(err) // a reset says the same
+		t.Log(err) // a reset means the same
 	}
 	w.await(t, cause.Handshake)
 	silent, err := net.Dial("tcp", at.String())

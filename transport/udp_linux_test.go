@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A reader goes from one way to wait to the other by how much comes, and answers either way.
+// A reader changes its mode with the rate of packets, and answers in each mode.
 func TestUDPReaderWaits(t *testing.T) {
 	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
 		Observer: &witness{}})
@@ -42,28 +42,28 @@ func TestUDPReaderWaits(t *testing.T) {
 	r.handler = &echo{}
 	r.began = time.Now().Add(-time.Hour)
 	ask(raiseAt)
-	r.poll() // comes to its end, since much came
+	r.poll() // returns because many packets came
 	answered(raiseAt, "poll")
 	if r.sample.packets < raiseAt || r.sample.noPoller {
 		t.Errorf("polled, measured %+v", r.sample)
 	}
 	r.sample = sample{}
 	ask(lowerAt)
-	for !r.sample.silent { // until nothing comes any more
+	for !r.sample.silent { // until no more packets come
 		r.block()
 	}
 	answered(lowerAt, "block")
 	if r.sample.packets < lowerAt {
 		t.Errorf("blocked, measured %+v", r.sample)
 	}
-	// Closing ends the wait by the poller.
+	// Close ends a wait in the poller.
 	l.Start(r.handler)
 	ask(1)
 	answered(1, "run")
 }
 
-// Clients of every socket are answered, whichever team looks after it. With so many clients no
-// socket goes without.
+// Clients of every socket are answered, whichever team reads it. There are enough clients for the
+// kernel to use every socket.
 func TestUDPTeams(t *testing.T) {
 	const sockets, clients = 2*teamSize + 1, 64
 	opened, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: sockets,
@@ -93,7 +93,7 @@ func TestUDPTeams(t *testing.T) {
 	}
 }
 
-// A listener that was never started closes.
+// A listener that was never started can be closed.
 func TestUDPClosesUnstarted(t *testing.T) {
 	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: teamSize + 1,
 		Observer: &witness{}})

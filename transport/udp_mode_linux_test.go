@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The mode of a reader follows from what it has measured and what the others do.
+// The mode of a reader follows from its measurements and the modes of the others.
 func TestUDPReaderMode(t *testing.T) {
 	busy, idle := shareBelow-1, restAbove+1
 	for _, tc := range []struct {
@@ -58,7 +58,7 @@ func TestUDPReaderMode(t *testing.T) {
 	}
 }
 
-// Whatever the readers of a team measure, one of them waits for packets.
+// Whatever the readers of a team measure, at least one of them waits for packets.
 func TestUDPTeamNeverRestsAltogether(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -69,7 +69,7 @@ func TestUDPTeamNeverRestsAltogether(t *testing.T) {
 		for range 200 {
 			i := rng.IntN(teamSize)
 			if in[i] == modeRest && rng.IntN(4) > 0 {
-				continue // nobody calls it
+				continue // no reader calls it
 			}
 			s := sample{packets: rng.IntN(2 * raiseAt), silent: rng.IntN(3) == 0,
 				noPoller: rng.IntN(10) == 0, waited: time.Duration(rng.Int64N(int64(interval)))}

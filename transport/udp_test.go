@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A flood that never pauses does not keep a listener from closing.
+// A flood without pauses does not keep a listener from closing.
 func TestUDPClosesUnderFlood(t *testing.T) {
 	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
 		Observer: &witness{}})
@@ -43,7 +43,7 @@ func TestUDPClosesUnderFlood(t *testing.T) {
 	}
 	defer c.Close()
 	served := false
-	for buf := make([]byte, 4096); !served; { // the flood may crowd a query out
+	for buf := make([]byte, 4096); !served; { // the flood may displace a query
 		_, _ = c.Write(query("fast"))
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		n, _ := c.Read(buf)
@@ -52,7 +52,8 @@ func TestUDPClosesUnderFlood(t *testing.T) {
 	l.Close()
 }
 
-// A listener that is stopped takes nothing more, and answers to what it has taken still leave.
+// A listener that is stopped reads nothing more, and still sends answers to queries that it has
+// read.
 func TestUDPAnswersLeaveAfterStop(t *testing.T) {
 	h := &echo{held: make(chan func(), 1)}
 	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 2,
@@ -85,8 +86,8 @@ func TestUDPAnswersLeaveAfterStop(t *testing.T) {
 	}
 }
 
-// Queries that have arrived when a listener is stopped are answered, though nobody has read them:
-// the only reader of the socket is busy with another.
+// Queries that have arrived when a listener is stopped are answered even if nobody has read them:
+// the only reader of the socket is busy with another query.
 func TestUDPStopAnswersWhatHasArrived(t *testing.T) {
 	h := &occupied{entered: make(chan struct{}), leave: make(chan struct{})}
 	l, err := Listen(UDP, Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), Sockets: 1,
@@ -126,7 +127,7 @@ func TestUDPStopAnswersWhatHasArrived(t *testing.T) {
 	}
 }
 
-// occupied is an echo that the first query keeps busy until it is let go.
+// occupied is an echo whose first query keeps the reader busy until the test releases it.
 type occupied struct {
 	echo
 	first          sync.Once

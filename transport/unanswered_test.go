@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// slowServer answers each query after a time, and notes the ports that they come from.
+// slowServer answers each query after a delay, and reports the source ports of the queries.
 func slowServer(t *testing.T, d time.Duration, ports chan<- uint16) netip.AddrPort {
 	t.Helper()
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -41,8 +41,8 @@ var exchangers = map[string]func(context.Context, *Request, time.Time) ([]byte, 
 	"socket that is used again": new(askers).exchange, "new socket": exchangeDialled,
 }
 
-// A question whose time is over stays open, at its own port, if that is asked for: the late reply
-// is heard, while another question is out.
+// With KeepOpen a question that has timed out stays open at its own port: the late reply is
+// received while another question is asked.
 func TestUnansweredHearsTheLateReply(t *testing.T) {
 	for name, exchange := range exchangers {
 		ports := make(chan uint16, 4)
@@ -69,7 +69,7 @@ func TestUnansweredHearsTheLateReply(t *testing.T) {
 	}
 }
 
-// Who gives a question up that is open ends it at once; who waits until the end gets that error.
+// Resume ends at once when its context is cancelled, and returns a timeout when its wait is over.
 func TestUnansweredEnds(t *testing.T) {
 	for name, exchange := range exchangers {
 		at := udpServer(t, func([]byte) [][]byte { return nil })
@@ -94,7 +94,7 @@ func TestUnansweredEnds(t *testing.T) {
 	}
 }
 
-// Replies that do not match count over all exchanges of a question.
+// Replies that do not match are counted over all exchanges of a question.
 func TestRFC5452StraysAreShared(t *testing.T) {
 	wrong := func(q []byte) []byte { return answerTo(q, func(b []byte) { b[0]++ }) }
 	for name, exchange := range exchangers {
@@ -110,7 +110,7 @@ func TestRFC5452StraysAreShared(t *testing.T) {
 	}
 }
 
-// What a reply over UDP says of cookies decides whether it is heard (RFC 7873, section 5.3).
+// The cookie of a reply over UDP decides whether it is accepted (RFC 7873, section 5.3).
 func TestRFC7873CookieCheck(t *testing.T) {
 	client := [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
 	reply := func(flags byte, cookie ...[]byte) []byte {
@@ -152,7 +152,7 @@ func TestRFC7873CookieCheck(t *testing.T) {
 	}
 }
 
-// A process without descriptors says so, and asks again as soon as there are some.
+// A process without descriptors gets ErrLocal, and can ask again as soon as there are some.
 func TestErrLocalWithoutDescriptors(t *testing.T) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -182,7 +182,7 @@ func TestErrLocalWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// Errors of system calls are told apart: whose fault is it?
+// Errors of system calls are classified by whose fault they are.
 func TestExplain(t *testing.T) {
 	for errno, want := range map[syscall.Errno]error{
 		syscall.EMFILE: ErrLocal, syscall.ENFILE: ErrLocal, syscall.ENOBUFS: ErrLocal,

@@ -16,21 +16,21 @@ import (
 	"bailiwick/internal/limit/limittest"
 )
 
-// exchanger is one that is closed when the test ends.
+// exchanger returns an exchanger that is closed when the test ends.
 func exchanger(t testing.TB) *NetExchanger {
 	n := &NetExchanger{}
 	t.Cleanup(n.Close)
 	return n
 }
 
-// ofUpstreams are parts of the stacks of goroutines that connections to servers have: our own, and
-// those of net/http and quic-go at the client's end.
+// ofUpstreams are parts of the stacks of goroutines of connections to servers: our own, and those
+// of net/http's and quic-go's clients.
 var ofUpstreams = []string{"transport.(*background)", "transport.(*streamConn)",
 	"transport.(*quicUpstream)", "http.(*persistConn)", "http.(*http2ClientConn)",
 	"http3.(*ClientConn)"}
 
-// ofConnections returns the stacks of goroutines that connections to servers have, by the name of
-// the goroutine.
+// ofConnections returns the stacks of goroutines of connections to servers, by the name of the
+// goroutine.
 func ofConnections() map[string]string {
 	stacks, buf := map[string]string{}, make([]byte, 1<<22)
 	for _, s := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -43,7 +43,7 @@ func ofConnections() map[string]string {
 	return stacks
 }
 
-// Close ends connections that are idle, that a question waits on, and that are being made, and
+// Close ends connections that are idle, that a question waits on, and that are in progress, and
 // waits for their goroutines.
 func TestCloseWaitsForConnectionsToServers(t *testing.T) {
 	for _, p := range upstreamProtocols {
@@ -81,7 +81,7 @@ func TestCloseWaitsForConnectionsToServers(t *testing.T) {
 			}
 		}
 		release()
-		// The library's goroutines see that their connection is closed and end by themselves.
+		// The library's goroutines end after their connection is closed.
 		stacks := left()
 		for end := time.Now().Add(10 * time.Second); len(stacks) > 0; stacks = left() {
 			if ours(stacks) || time.Now().After(end) {
@@ -96,7 +96,7 @@ func TestCloseWaitsForConnectionsToServers(t *testing.T) {
 	}
 }
 
-// Close returns when the last goroutine has ended, and not when it was told to.
+// Close returns when the last goroutine has ended, and not before.
 func TestCloseWaitsForTheLastGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, ended := &NetExchanger{}, false
@@ -125,7 +125,7 @@ func ours(stacks []string) bool {
 	return false
 }
 
-// silence is an address that takes connections of a protocol, and says nothing.
+// silence returns an address that accepts connections of a protocol, and sends nothing.
 func silence(t *testing.T, p Protocol) netip.AddrPort {
 	t.Helper()
 	if p.Network() == "udp" {
@@ -145,7 +145,7 @@ func silence(t *testing.T, p Protocol) netip.AddrPort {
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// countingUpstream is one that is only asked when, and closed.
+// countingUpstream is an upstream that was last asked at a fixed time. It records its closing.
 type countingUpstream struct {
 	asked  time.Time
 	closed bool
@@ -155,8 +155,8 @@ func (c *countingUpstream) exchange(context.Context, []byte) ([]byte, error) { r
 func (c *countingUpstream) lastAsked() time.Time                             { return c.asked }
 func (c *countingUpstream) close()                                           { c.closed = true }
 
-// maxUpstreams holds whoever is asked: those that are idle give way, and where none is, the one
-// that was asked longest ago.
+// maxUpstreams holds in any case: idle upstreams are closed, and if none is idle, the one that was
+// asked longest ago.
 func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 	limittest.Met(t, limit.Upstreams)
 	now := time.Now()
@@ -166,7 +166,7 @@ func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name string
-		idle int // of them, all before the others
+		idle int // number of idle upstreams, the first ones
 	}{{"none is idle", 0}, {"some are", 10}} {
 		u := &upstreams{}
 		defer u.close()

@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/limit/limittest"
 )
 
-// tcpServer takes connections and hands over the queries that come, each with its connection.
+// tcpServer accepts connections and returns the queries that arrive, each with its connection.
 func tcpServer(t *testing.T) (netip.AddrPort, <-chan asking) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -42,14 +42,14 @@ func tcpServer(t *testing.T) (netip.AddrPort, <-chan asking) {
 	return l.Addr().(*net.TCPAddr).AddrPort(), asked
 }
 
-// asking is a query that came to a server, or the end of a connection.
+// asking is a query that arrived at a server, or the end of a connection.
 type asking struct {
 	conn  net.Conn
 	query []byte
 	err   error
 }
 
-// A server that answers nothing on a connection, maxSilence questions long, gets another one.
+// After maxSilence unanswered questions on a connection a server is asked over another one.
 func TestMaxSilence(t *testing.T) {
 	limittest.Met(t, limit.UpstreamSilence)
 	at, asked := tcpServer(t)
@@ -83,8 +83,8 @@ func TestMaxSilence(t *testing.T) {
 	}
 }
 
-// A server that answers nothing has maxUpstreamConns connections with maxInFlight questions each,
-// and no more: the next question fails at once and reaches nobody.
+// A server that does not answer has no more than maxUpstreamConns connections with maxInFlight
+// questions each. The next question fails at once and is not sent.
 func TestMaxUpstreamConns(t *testing.T) {
 	limittest.Met(t, limit.UpstreamConnections)
 	at, asked := tcpServer(t)
@@ -116,8 +116,8 @@ func TestMaxUpstreamConns(t *testing.T) {
 	}
 }
 
-// RFC 7766, section 7: a reply that has the ID of a question in work, but is to another
-// question, is nobody's; and whoever sends it is believed nothing more.
+// RFC 7766, section 7: a reply with the ID of a question in work, but with another question, is not
+// accepted; and its connection is not used any more.
 func TestRFC7766RepliesMatchTheirQuestions(t *testing.T) {
 	at, asked := tcpServer(t)
 	n := exchanger(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// peerOf is who a listener's certificate is.
+// peerOf returns the identity of a listener's certificate.
 func peerOf(leaf *x509.Certificate, name bool) *Peer {
 	p := &Peer{Path: "/dns-query"}
 	if name {
@@ -26,7 +26,7 @@ func peerOf(leaf *x509.Certificate, name bool) *Peer {
 	return p
 }
 
-// upstreamListener is a listener with its certificate.
+// upstreamListener starts a listener and returns its certificate too.
 func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness,
 	*x509.Certificate) {
 	var leaf *x509.Certificate
@@ -36,8 +36,8 @@ func upstreamListener(t *testing.T, p Protocol) (netip.AddrPort, *echo, *witness
 
 var upstreamProtocols = []Protocol{TCP, DoT, DoH, DoH3, DoQ}
 
-// Every transport that we serve we can ask over too: many questions at once, over one connection,
-// each with its own reply and ID.
+// Every transport that we serve can be used to ask too: many questions at once, over one
+// connection, each with its own reply and ID.
 func TestUpstream(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		for _, byName := range []bool{true, false} {
@@ -59,7 +59,7 @@ func TestUpstream(t *testing.T) {
 			for i := range 40 {
 				wg.Go(func() { ask([]string{"fast", "serve"}[i&1], byte(i)) })
 			}
-			ask("serve", 99) // it does not wait for the one that is held
+			ask("serve", 99) // it does not wait for the held question
 			release()
 			wg.Wait()
 			w.mu.Lock()
@@ -71,7 +71,7 @@ func TestUpstream(t *testing.T) {
 	}
 }
 
-// A server that is not who it has to be is asked nothing.
+// A server that cannot prove its identity is asked nothing.
 func TestRFC7858Identity(t *testing.T) {
 	for _, p := range upstreamProtocols[1:] {
 		at, h, _, leaf := upstreamListener(t, p)
@@ -100,7 +100,7 @@ func TestRFC7858Identity(t *testing.T) {
 	}
 }
 
-// Connections that end between questions are made anew, unseen.
+// Connections that end between questions are replaced, without an error.
 func TestUpstreamReconnects(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		var leaf *x509.Certificate
@@ -119,8 +119,8 @@ func TestUpstreamReconnects(t *testing.T) {
 	}
 }
 
-// What ends with its connection is asked again over a new one; what the server did to the stream
-// alone is not.
+// A question that fails because its connection ended is asked again over a new one. One that fails
+// because the server reset its stream is not.
 func TestUpstreamReconnectsWhereTheConnectionIsLost(t *testing.T) {
 	for err, want := range map[error]bool{
 		&quic.ApplicationError{Remote: true}: true,
@@ -137,7 +137,8 @@ func TestUpstreamReconnectsWhereTheConnectionIsLost(t *testing.T) {
 	}
 }
 
-// release has a held question answered. One that never came leaves the test nothing to wait for.
+// release lets a held question be answered. If the question never came, the test does not wait for
+// it.
 func release(t *testing.T, h *echo) {
 	t.Helper()
 	select {
@@ -148,7 +149,8 @@ func release(t *testing.T, h *echo) {
 	}
 }
 
-// Silence and nobody there are told apart, and neither takes longer than it may.
+// A server that is silent and a closed port give different errors, and neither takes longer than
+// allowed.
 func TestUpstreamFailures(t *testing.T) {
 	for _, p := range upstreamProtocols {
 		at, h, _, leaf := upstreamListener(t, p)
@@ -158,8 +160,8 @@ func TestUpstreamFailures(t *testing.T) {
 				Query: query(label), Timeout: patience})
 			return err
 		}
-		// The handshake is not what the silence is waited for: it may take longer on a busy
-		// machine.
+		// The first question makes the connection. On a busy machine the handshake may take longer
+		// than the time limit below.
 		if err := ask("fast", 10*time.Second); err != nil {
 			t.Errorf("%v: the first question: %v", p, err)
 		}
@@ -180,7 +182,7 @@ func TestUpstreamFailures(t *testing.T) {
 	}
 }
 
-// Servers that are not asked any more are forgotten, so that their number is bounded.
+// Servers that are not asked any more are removed, so that their number is bounded.
 func TestUpstreamsAreBounded(t *testing.T) {
 	var u upstreams
 	old := time.Now().Add(-2 * upstreamIdle)
