@@ -134,6 +134,10 @@ func (s step) holds(t *testing.T, i int, m *dns.Msg, failed cause.Cause, asked [
 	if failed != s.cause {
 		differs("the cause", failed, s.cause)
 	}
+	if code, has := failed.EDE(); has && m != nil && m.IsEdns0() != nil &&
+		!slices.Contains(errorsOf(m), code) {
+		differs("the Extended DNS Error", errorsOf(m), code)
+	}
 	if n := len(asked); s.most > 0 && n > s.most || s.most == noPackets && n > 0 {
 		differs("the number of packets", n, s.most)
 	}
@@ -151,6 +155,16 @@ func (s step) holds(t *testing.T, i int, m *dns.Msg, failed cause.Cause, asked [
 		s.check(t, m)
 	}
 	return ok && !t.Failed()
+}
+
+// errorsOf returns the Extended DNS Errors of a message (RFC 8914).
+func errorsOf(m *dns.Msg) (codes []uint16) {
+	for _, o := range m.IsEdns0().Option {
+		if e, ok := o.(*dns.EDNS0_EDE); ok {
+			codes = append(codes, e.InfoCode)
+		}
+	}
+	return codes
 }
 
 // matches compares a record with what it has to be, of which * may be the end.
