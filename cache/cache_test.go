@@ -22,14 +22,14 @@ func set(n wire.Name, ttl uint32, octets int) *wire.RRset {
 	return s
 }
 
-// total is what all caches say they hold.
+// total returns the memory of all caches by their own count.
 func total(s *Store) int {
 	return s.Answers.Stats().Bytes + s.RRsets.Stats().Bytes + s.Negatives.Stats().Bytes +
 		s.Failures.Stats().Bytes + s.Delegations.Stats().Bytes + s.Denials.Stats().Bytes
 }
 
-// Ten times more is put in than fits; it never exceeds the figure, and what is still there is
-// right.
+// Ten times more is stored than fits. The memory never exceeds the configured figure, and the
+// entries that are left are right.
 func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	const memory = 4 << 20
 	s := ofSize(memory)
@@ -68,7 +68,7 @@ func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 	}
 }
 
-// What is accounted for an entry covers what the process really uses.
+// The memory counted for an entry covers what the process really uses.
 func TestOverhead(t *testing.T) {
 	c := memcache.New(64<<20, Key.hash, rrsetSize)
 	heap := func() int {
@@ -105,7 +105,7 @@ func TestLargerThanAShardIsNotKept(t *testing.T) {
 	}
 }
 
-// ofSize returns a store of so many bytes.
+// ofSize returns a store with this memory, in bytes.
 func ofSize(memory int) *Store {
 	c := Default()
 	c.Memory = memory

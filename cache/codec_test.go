@@ -9,7 +9,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Looking for what is not there, as each query of a flood of random names does, takes no memory.
+// A look-up that misses, as for each query of a flood of random names, allocates nothing.
 func TestPackedMissAllocates(t *testing.T) {
 	s := ofSize(1 << 20)
 	k := Key{Name: name(1), Type: wire.TypeA}
@@ -21,7 +21,7 @@ func TestPackedMissAllocates(t *testing.T) {
 	}
 }
 
-// A key's hash is that of its octets, as the shards know only these.
+// The hash of a key is that of its encoded form, as the shards have nothing else.
 func TestHashOfOctets(t *testing.T) {
 	for i := range 100 {
 		k := Key{Name: name(i), Type: wire.Type(i), Unchecked: i%2 == 0}
@@ -48,7 +48,7 @@ func signed(n wire.Name) *wire.RRset {
 	return s
 }
 
-// What is kept comes back as it was.
+// A stored value is read back unchanged.
 func TestCodecs(t *testing.T) {
 	n, other := wire.MustParseName("www.example"), wire.MustParseName("ns.example.net")
 	chaos := set(n, 5, 3)
@@ -96,8 +96,7 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// Octets that nothing was packed as are refused, and nothing of them is believed to be larger than
-// they are.
+// Malformed input is refused, and no length in it is believed beyond the input's end.
 func FuzzCodecs(f *testing.F) {
 	n := wire.MustParseName("www.example")
 	k := Key{Name: n, Type: wire.TypeA}

@@ -1,4 +1,4 @@
-// Lists of denials that are full (RFC 8198): what has ended gives way.
+// Full lists of denials (RFC 8198): ended records are replaced.
 
 package cache
 
@@ -14,12 +14,12 @@ import (
 	"bailiwick/wire"
 )
 
-// span is the i-th NSEC of a zone of many.
+// span returns the i-th NSEC of a zone with many.
 func span(i int) *wire.RRset {
 	return nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06dz.example", i))
 }
 
-// inSpan is a name that it denies.
+// inSpan returns a name that it denies.
 func inSpan(i int) string { return fmt.Sprintf("n%06da.example", i) }
 
 // offers reports whether a zone's denials offer an NSEC for a name.
@@ -28,8 +28,7 @@ func offers(d *Denials, i int, at time.Time) bool {
 	return len(got) > 0 && got[0] == fmt.Sprintf("n%06d.example.", i)
 }
 
-// maxDenials is a bound, and a list that is full takes new records once the old have ended, at
-// once.
+// maxDenials is a bound, and a full list takes new records as soon as old ones have ended.
 func TestMaxDenials(t *testing.T) {
 	limittest.Met(t, limit.ZoneDenials)
 	d := newDenials(1 << 30)
@@ -62,7 +61,7 @@ func TestMaxDenials(t *testing.T) {
 	}
 }
 
-// A zone that has no more room in octets takes the new record once the old have ended, at once.
+// A zone whose memory is full takes a new record as soon as old ones have ended.
 func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 	d := newDenials(8192)
 	for i := range 100 {
@@ -78,8 +77,8 @@ func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 	}
 }
 
-// Prepared answers give way to records: they are made again at the price of a copy, while a record
-// costs a question to the zone.
+// Prepared answers are dropped for records: they are made again at the cost of a copy, while a
+// record costs a query to the zone.
 func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	d := newDenials(16384)
 	d.Put(zone, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
@@ -102,8 +101,8 @@ func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	}
 }
 
-// A zone that has gone from NSEC to NSEC3, or back, is denied by what it has now once the old has
-// ended (RFC 5155, section 10).
+// A zone that has changed from NSEC to NSEC3, or back, is denied by its present records once the
+// old ones have ended (RFC 5155, section 10).
 func TestOfTwoChainsTheEndedGivesWay(t *testing.T) {
 	hash := wire.NSEC3Hash(wire.MustParseName("a.example"), 0, nil)
 	next := hash

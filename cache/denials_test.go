@@ -44,7 +44,7 @@ func bitmap(types ...wire.Type) wire.TypeBitmap {
 	return m
 }
 
-// owners lists what Candidates offers for a name, but for the SOA.
+// owners returns the owners of the records that Candidates offers for a name, without the SOA.
 func owners(d *Denials, name string, at time.Time) (got []string) {
 	_, sets := d.Candidates(wire.MustParseName(name), wire.TypeA, at)
 	for _, s := range sets {
@@ -114,8 +114,8 @@ func TestNSEC3Candidates(t *testing.T) {
 	}
 }
 
-// A zone with more records than there is room for keeps what it has, and takes new ones when the
-// old have ended.
+// A zone with more records than there is room for keeps those that it has, and takes new ones when
+// the old ones have ended.
 func TestDenialsFull(t *testing.T) {
 	d := newDenials(8192)
 	first := func(i int) string { return string([]byte{'a' + byte(i/26), 'a' + byte(i%26)}) }
@@ -129,7 +129,7 @@ func TestDenialsFull(t *testing.T) {
 		t.Error("more than there is room for")
 	}
 	later := now.Add(2 * time.Minute)
-	for range 2 { // the first finds no room, and makes some
+	for range 2 { // the first Put finds no room, and makes some
 		d.Put(zone, []*wire.RRset{soa(), nsec("ta.example", "taz.example")}, later)
 	}
 	if got := owners(d, "taa.example", later); len(got) == 0 || got[0] != "ta.example." {

@@ -12,22 +12,22 @@ import (
 	"bailiwick/wire"
 )
 
-// heap is what lives, in octets.
+// heap returns the live heap, in bytes.
 func heap() int {
 	var m runtime.MemStats
-	for range 3 { // what is in pools goes with the second
+	for range 3 { // objects in pools are freed by the second
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
 
-// ownName is a name in memory of its own.
+// ownName returns a name in memory of its own.
 func ownName(format string, args ...any) wire.Name {
 	return wire.MustParseName(fmt.Sprintf(format, args...))
 }
 
-// unpacked is a value as the packed caches read it, in memory of its own.
+// unpacked returns a value as the packed caches decode it, in memory of its own.
 func unpacked[K comparable, V any](c memcache.Codec[K, V], k K, v V) V {
 	out, ok := c.Parse(k, c.Append(nil, k, v))
 	if !ok {
@@ -36,8 +36,8 @@ func unpacked[K comparable, V any](c memcache.Codec[K, V], k K, v V) V {
 	return out
 }
 
-// What an entry is counted with is what it holds: a cache takes no more memory than its share,
-// whatever peers and clients fill it with, and not much less, or the share would be wasted.
+// An entry is counted with the memory that it holds. A cache takes no more memory than its share,
+// whatever peers and clients fill it with, and not much less, as that would waste the share.
 func TestCountedIsHeld(t *testing.T) {
 	const n = 4000
 	long := strings.Repeat("long-label-number-", 3)
@@ -186,7 +186,7 @@ func TestCountedIsHeld(t *testing.T) {
 	}
 }
 
-// emptyStore is what a store takes that holds nothing, in octets.
+// emptyStore returns the memory of an empty store, in bytes.
 func emptyStore(t *testing.T) int {
 	t.Helper()
 	before := heap()

@@ -1,6 +1,6 @@
 // Limits: amounts that peers or clients can influence, each with its reason. docs/limits.md lists
-// them all, with what is seen when one is met. What only tunes the speed, such as the size of a
-// buffer that is used again, stands where it is used.
+// them all, with the symptoms of each. Constants that only tune the speed, such as the size of a
+// reused buffer, are declared where they are used.
 
 package cache
 

@@ -26,7 +26,7 @@ func TestOtherTTLLimitsForgetWhatIsKept(t *testing.T) {
 	}
 }
 
-// A bound of 0 is a bound: what may live for no time is not kept.
+// A bound of 0 is a bound: entries with a TTL of 0 are not kept.
 func TestTTLLimitOfZeroKeepsNothing(t *testing.T) {
 	s := New(Config{Memory: MinMemory})
 	if ttl := s.ClampTTL(3600, 0, time.Now()); ttl != 0 {

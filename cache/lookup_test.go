@@ -8,8 +8,8 @@ import (
 	"bailiwick/wire"
 )
 
-// An entry is fresh, then ending in the last part of its time, then stale as long as maxStale, then
-// nothing; what is good is what has not ended.
+// An entry is fresh, then ending in the last tenth of its time, then stale until maxStale has
+// passed, then absent. It answers questions until it has ended.
 func TestLookupTellsHowFarAnEntryIs(t *testing.T) {
 	s := ofSize(16 << 20)
 	k := AnswerKey{Name: wire.MustParseName("www.example"), Type: wire.TypeA}
@@ -39,15 +39,15 @@ func TestLookupTellsHowFarAnEntryIs(t *testing.T) {
 	}
 }
 
-// A line of the processor's cache holds a prepared answer, but for its octets.
+// A prepared answer without its octets fits into one line of the processor's cache.
 func TestAnswerFitsALine(t *testing.T) {
 	if n := unsafe.Sizeof(Answer{}); n > 64 {
 		t.Errorf("%d octets", n)
 	}
 }
 
-// So are sets and denials, whose last tenth is the time to resolve them anew. A signature that ends
-// before the TTL does ends them sooner (RFC 4035, section 5.3.3).
+// The same holds for sets and denials; in their last tenth they should be refreshed. If a signature
+// ends before the TTL does, they end with it (RFC 4035, section 5.3.3).
 func TestLookupTellsHowFarDataAre(t *testing.T) {
 	s := ofSize(16 << 20)
 	s.FollowDay(func() time.Duration { return 0 })
@@ -81,8 +81,8 @@ func TestLookupTellsHowFarDataAre(t *testing.T) {
 	}
 }
 
-// Of a denial of the type and one of the name that which is still good is found; a denial of
-// another type is none.
+// Of a denial of the type and one of the name the one that has not ended is found; a denial of
+// another type does not answer.
 func TestLookupNegativeFindsTheDenialThatIsGood(t *testing.T) {
 	s := ofSize(16 << 20)
 	name := wire.MustParseName("no.example")

@@ -6,8 +6,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Callers' functions run while a part of a cache is locked. If one panics, the lock is given back:
-// whoever recovers goes on with a cache that works.
+// Callers' functions run while a part of a cache is locked. If one panics, the lock is released:
+// after a recover the cache still works.
 func TestPanicGivesLocksBack(t *testing.T) {
 	dies := func(f func()) {
 		t.Helper()

@@ -1,5 +1,5 @@
-// Which proofs a span's prepared answer may rest on, and what looking for them may cost (RFC 8198,
-// section 5).
+// Which proofs a span's prepared answer may depend on, and what a search for them may cost (RFC
+// 8198, section 5).
 
 package cache
 
@@ -10,7 +10,7 @@ import (
 	"bailiwick/wire"
 )
 
-// nsec3 is a record of a chain, from one hash to another.
+// nsec3 returns a record of a chain, from one hash to another.
 func nsec3(owner, next []byte, iterations uint16) *wire.RRset {
 	rd := append([]byte{1, 0, byte(iterations >> 8), byte(iterations), 0, 20}, next...)
 	return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3,
@@ -22,22 +22,22 @@ func hashed(name string, iterations uint16) []byte {
 	return h[:]
 }
 
-// moved is a hash and some.
+// moved returns the hash moved by a number.
 func moved(h []byte, by int) []byte {
 	c := append([]byte(nil), h...)
 	c[19] += byte(by)
 	return c
 }
 
-// prepare keeps an answer for the span of a name, as build makes it for the closest encloser.
+// prepare stores an answer for the span of a name, as built for the closest encloser.
 func prepare(d *Denials, name wire.Name, v Variant, proofs []*wire.RRset,
 	build func(encloser wire.Name) *Answer) bool {
 	s, ok := d.Span(name, now, proofs)
 	return ok && d.StorePrepared(s, v, build(s.Encloser), now)
 }
 
-// denies puts a denial of a name that rests on proofs, and reports whether another name in the span
-// is denied by it.
+// denies stores a denial of a name with its proofs, and reports whether it denies another name in
+// the span.
 func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	prepare(d, wire.MustParseName(name), VariantDO, proofs, func(e wire.Name) *Answer {
 		return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), 0, 1, 0, 1), e,
@@ -47,8 +47,8 @@ func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 	return ok
 }
 
-// A span's prepared answer rests on the span's own record: a denial that rests on other records
-// proves nothing about the span.
+// A span's prepared answer needs the span's own record: a denial with other records proves nothing
+// about the span.
 func TestRFC8198SpanRestsOnItsOwnRecord(t *testing.T) {
 	own, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
@@ -64,8 +64,8 @@ func TestRFC8198SpanRestsOnItsOwnRecord(t *testing.T) {
 	}
 }
 
-// Records that contradict each other prove nothing for others: here one denies b.example, another
-// shows that a.b.example exists.
+// Records that contradict each other prove nothing about other names: here one denies b.example,
+// and another shows that a.b.example exists.
 func TestRFC5155SpanIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	span := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
@@ -83,7 +83,7 @@ func TestRFC5155SpanIsNoneWhereTheChainContradictsItself(t *testing.T) {
 }
 
 // Aggressive use of NSEC3 costs a hash for each label: above maxAggressiveIterations and
-// maxAggressiveLabels the zone is asked instead.
+// maxAggressiveLabels a query to the zone is sent instead.
 func TestMaxAggressiveIterations(t *testing.T) {
 	for iterations, want := range map[uint16]bool{0: true, maxAggressiveIterations: true,
 		maxAggressiveIterations + 1: false} {
@@ -122,7 +122,7 @@ func TestMaxAggressiveLabels(t *testing.T) {
 	}
 }
 
-// An answer is built without any lock, and meanwhile the span may change: then it is not kept.
+// An answer is built without a lock. If the span has changed meanwhile, the answer is not stored.
 func TestRFC8198SpanThatHasChangedKeepsNoAnswer(t *testing.T) {
 	name := wire.MustParseName("c.example")
 	span, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")

@@ -7,9 +7,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A denial record whose bitmap cannot be right is used for no question but its own, which does not
-// come here (RFC 4035, sections 2.1 to 2.5). Seen: balancers that sign NSEC without the types NSEC
-// and RRSIG, or list SOA at every name.
+// A denial record with an impossible bitmap answers only the question that it came for, and that
+// question does not come here (RFC 4035, sections 2.1 to 2.5). Seen in practice: load balancers
+// that sign NSEC without the types NSEC and RRSIG, or list SOA at every name.
 func TestRFC4035RecordsThatBreakItAreNotUsed(t *testing.T) {
 	apexSOA := soa()
 	const (
@@ -24,7 +24,7 @@ func TestRFC4035RecordsThatBreakItAreNotUsed(t *testing.T) {
 		nsec, nsec3 bool        // whether they are used
 	}{
 		{"a name", false, types(a, mx, rrsig, nsec), true, true},
-		// its span is: the bitmap is judged where it is used
+		// its span is used: the bitmap is checked later
 		{"without RRSIG", false, types(a, nsec), true, false},
 		{"without NSEC", false, types(a, rrsig), true, true},
 		{"without either", false, types(a), false, false},

@@ -1,4 +1,5 @@
-// Aggressive use of denials (RFC 8198): which are kept, which are offered, and for how long.
+// Aggressive use of denials (RFC 8198): which records are kept, which are offered, and for how
+// long.
 
 package cache
 
@@ -9,7 +10,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Section 5.2: nothing is concluded from a span under opt-out, so its record is not kept.
+// Section 5.2: nothing is concluded from a span with opt-out, so its record is not kept.
 func TestRFC8198NothingUnderOptOutIsKept(t *testing.T) {
 	h := hashed("b.example", 0)
 	apex := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
@@ -24,7 +25,7 @@ func TestRFC8198NothingUnderOptOutIsKept(t *testing.T) {
 	}
 }
 
-// Section 5.4: a denial is used for as long as its own TTL says, and as its SOA's does.
+// Section 5.4: a denial is used for its own TTL, and no longer than its SOA's.
 func TestRFC8198DenialsEndWithTheirTTL(t *testing.T) {
 	short := nsec("b.example", "m.example")
 	short.TTL = 30
@@ -45,8 +46,8 @@ func TestRFC8198DenialsEndWithTheirTTL(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 3.1.4.1: DS is the parent's to deny: the records of the zone itself, which is
-// the deepest that encloses its name, are not offered for it.
+// RFC 4035, section 3.1.4.1: the parent denies a DS. The records of the zone itself, which is the
+// deepest that encloses its name, are not offered for it.
 func TestRFC8198DSIsDeniedByTheParent(t *testing.T) {
 	sub := wire.MustParseName("sub.example")
 	d := newDenials(1 << 20)
@@ -59,8 +60,8 @@ func TestRFC8198DSIsDeniedByTheParent(t *testing.T) {
 	}
 }
 
-// A prepared denial is for the names of its span that have its closest encloser, and no others: not
-// for the ends of the span, nor for what is behind it, nor for an empty non-terminal in it.
+// A prepared denial is for the names of its span that have its closest encloser. It is not for the
+// ends of the span, names after it, or an empty non-terminal in it.
 func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 	own, apex := nsec("b.example", "x.m.example"), nsec("example", "b.example")
 	for _, c := range []struct {
@@ -73,7 +74,7 @@ func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 		{"c.example", "a.example", false},
 		{"c.example", "x.m.example", false},
 		{"c.example", "z.example", false},
-		{"c.example", "a.b.example", false}, // below another encloser, whose wildcard is another
+		{"c.example", "a.b.example", false}, // below another encloser, with another wildcard
 		{"c.example", "a.m.example", false},
 		{"c.example", "m.example", false}, // an empty non-terminal
 		{"a.m.example", "m.example", false},
@@ -98,7 +99,8 @@ func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 	}
 }
 
-// A name that has come into being in a span is not denied by the older record, which may live on.
+// A name that has been created in a span is not denied by the older record, even if that has not
+// ended.
 func TestRFC8198NewNameInAnOldSpan(t *testing.T) {
 	own, apex := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)

@@ -7,23 +7,24 @@
 //     does (RFC 4035, section 5.3.3). The validator returns both with its verdict.
 //  3. A denial has the least of its SOA's TTL, the SOA's minimum, and its proofs' TTLs (RFC 2308,
 //     section 5; RFC 9077, section 3): [NegativeTTL].
-//  4. The operator's bounds hold for data and denials, but none makes them outlive their signatures
-//     (RFC 8767, section 4; RFC 2308, section 5): [Store.ClampTTL], [Store.ClampNegativeTTL].
+//  4. The operator's bounds hold for data and denials, and none makes them outlive their
+//     signatures (RFC 8767, section 4; RFC 2308, section 5): [Store.ClampTTL],
+//     [Store.ClampNegativeTTL].
 //  5. What is one entry ends when any of its records does (RFC 4035, section 4.5). Data and the
 //     proofs that they need have one TTL: [Store.ClampTTLs]. The SOA of a denial has its TTL, and
-//     the proofs beside it have TTLs of their own: [Store.ClampDenial].
-//  6. The client who asks first is told the TTL that the entry is kept for, as the next one is (RFC
-//     2181, section 5.2): both functions write it into the sets. Then it counts down: [RRset.TTL].
-//  7. An entry with TTL 0 is not kept (RFC 1035, section 3.2.1). One that has ended is stale, for
-//     when nothing better is to be had (RFC 8767), and one that is about to is renewed: [State].
-//  8. Where the time of day is set forward, an entry ends with its signature all the same
-//     (daytime.go).
+//     the proofs with it have TTLs of their own: [Store.ClampDenial].
+//  6. The first client gets the TTL that the entry is kept for, as the next one does (RFC 2181,
+//     section 5.2): both functions write it into the sets. Then it counts down: [RRset.TTL].
+//  7. An entry with TTL 0 is not kept (RFC 1035, section 3.2.1). One that has ended is stale, and
+//     is used if nothing better can be fetched (RFC 8767). One that ends soon is refreshed:
+//     [State].
+//  8. If the time of day is set forward, an entry still ends with its signature (daytime.go).
 //  9. A delegation has the TTL that its parent gives it, and ends with the delegation above it. The
 //     zone's own NS set may end it earlier, and never later (RFC 2181, section 5.4.1;
 //     CVE-2012-1033, ghost domains): [DelegationEnd], [OwnServersEnd].
 //  10. Trust in a zone's keys has the least TTL of what it rests on, DS and DNSKEY: [TrustEnd].
-//  11. A failure is remembered for the longer the more often it recurs (RFC 9520, section 3.2),
-//     bogus data as long as RFC 4035, section 4.7 allows: [Backoff].
+//  11. A failure is remembered for longer the more often it recurs (RFC 9520, section 3.2), bogus
+//     data as long as RFC 4035, section 4.7 allows: [Backoff].
 
 package cache
 
@@ -112,10 +113,10 @@ func (s *Store) ClampTTLs(data, proofs []*wire.RRset, now time.Time) {
 	}
 }
 
-// ClampDenial returns the TTL that a denial is kept for, and gives it to the SOA: whoever is told
-// keeps the denial for as long (RFC 2308, section 5). The proofs are kept no longer, and are told
-// with TTLs of their own: RFC 9077, section 3.4 limits for how long they deny here, and whoever
-// gets them has the SOA beside them to do the same.
+// ClampDenial returns the TTL that a denial is kept for, and gives it to the SOA: clients keep the
+// denial for as long (RFC 2308, section 5). The proofs are kept no longer, and are sent with TTLs
+// of their own: RFC 9077, section 3.4 limits how long they are used here, and clients get the SOA
+// with them to apply the same limit.
 func (s *Store) ClampDenial(proofs []*wire.RRset, until uint32, now time.Time) uint32 {
 	ttl := s.ClampNegativeTTL(NegativeTTL(proofs), until, now)
 	for _, p := range proofs {

@@ -1,5 +1,5 @@
-// How long entries live: by their TTL, by what the operator allows, by the signature that they
-// rest on; and which entry answers which question.
+// Lifetimes of entries: by TTL, by the operator's bounds, and by signature; and which entry answers
+// which question.
 
 package cache
 
@@ -15,7 +15,7 @@ import (
 
 const day = 86400
 
-// What nobody configures is bounded all the same (RFC 8767, section 4; RFC 2308, section 5).
+// TTLs are bounded by default (RFC 8767, section 4; RFC 2308, section 5).
 func TestMaxTTL(t *testing.T) {
 	s := ofSize(MinMemory)
 	if got := s.ClampTTL(1<<31-1, 0, now); got != uint32(MaxTTL/time.Second) {
@@ -30,7 +30,7 @@ func TestMaxNegativeTTL(t *testing.T) {
 	}
 }
 
-// soaWith is a SOA set with a TTL and a minimum.
+// soaWith returns a SOA set with a TTL and a minimum.
 func soaWith(ttl, minimum uint32) *wire.RRset {
 	rdata := append([]byte{0, 0}, make([]byte, 16)...) // no names; serial to expire
 	s := denial("example", wire.TypeSOA, binary.BigEndian.AppendUint32(rdata, minimum))
@@ -38,8 +38,8 @@ func soaWith(ttl, minimum uint32) *wire.RRset {
 	return s
 }
 
-// RFC 2308, section 5: a denial is kept for the least of its SOA's TTL and minimum. Without SOA it
-// would not be kept at all; a broken server is spared for some seconds.
+// RFC 2308, section 5: a denial is kept for the least of its SOA's TTL and minimum. Without a SOA
+// it should not be kept; it is kept for a few seconds, to spare a broken server.
 func TestRFC2308NegativeTTL(t *testing.T) {
 	for _, c := range []struct{ ttl, minimum, want uint32 }{
 		{300, 900, 300}, {900, 300, 300}, {300, 300, 300}, {900, 0, 0}, {0, 900, 0},
@@ -53,7 +53,7 @@ func TestRFC2308NegativeTTL(t *testing.T) {
 	}
 }
 
-// RFC 9077, section 3: nor is it kept for longer than its NSEC and NSEC3 records.
+// RFC 9077, section 3: a denial is kept no longer than its NSEC and NSEC3 records.
 func TestRFC9077NegativeTTL(t *testing.T) {
 	proof := nsec("example", "z.example")
 	for _, ttl := range []uint32{10, 900} {
@@ -66,7 +66,7 @@ func TestRFC9077NegativeTTL(t *testing.T) {
 }
 
 // RFC 4035, section 4.5: data from a wildcard and the denials that they need are one entry, which
-// ends when any of its records does. Data that need none have their own TTL each.
+// ends when any of its records does. Other data have their own TTL each.
 func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
 	s := New(Config{MinMemory, TTLLimits{Max: time.Hour, MaxNegative: time.Hour}})
 	for _, c := range []struct{ a, b, proof, soa, want uint32 }{
@@ -88,7 +88,7 @@ func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 4.5: all sets of a denial have the TTL that it is kept for.
+// RFC 4035, section 4.5: all sets of a denial have the TTL that the denial is kept for.
 func TestRFC4035ADenialHasOneTTL(t *testing.T) {
 	s := New(Config{MinMemory, TTLLimits{Max: MaxTTL, MinNegative: time.Minute,
 		MaxNegative: time.Hour}})
@@ -102,9 +102,8 @@ func TestRFC4035ADenialHasOneTTL(t *testing.T) {
 	}
 }
 
-// Trust in a zone ends with the first of the sets that it rests on (RFC 4035, section 5.3.3): no
-// sooner than in a second, as the question that it was found for needs it, and no later than in a
-// day.
+// Trust in a zone ends with the first of the sets that it rests on (RFC 4035, section 5.3.3). It
+// lasts at least a second, as the present question needs it, and at most a day.
 func TestRFC4035TrustEndsBetweenMinTrustTTLAndMaxTrustTTL(t *testing.T) {
 	for _, c := range []struct {
 		ttls []uint32
@@ -126,8 +125,8 @@ func TestRFC4035TrustEndsBetweenMinTrustTTLAndMaxTrustTTL(t *testing.T) {
 	}
 }
 
-// A delegation has its parent's TTL, ends within a day (maxDelegationTTL) and with the delegation
-// above it (CVE-2012-1033). The zone's own NS set ends it no sooner than in MinDelegation.
+// A delegation has its parent's TTL, and ends within a day (maxDelegationTTL) and with the
+// delegation above it (CVE-2012-1033). The zone's own NS set ends it no sooner than MinDelegation.
 func TestDelegationTTLs(t *testing.T) {
 	above := &Delegation{Expires: now.Unix() + 600}
 	for _, c := range []struct {
@@ -150,7 +149,7 @@ func TestDelegationTTLs(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 5.3.3: no minimum of the operator's makes data outlive their signature.
+// RFC 4035, section 5.3.3: no minimum that the operator sets makes data outlive their signature.
 func TestRFC4035NoMinimumOutlivesTheSignature(t *testing.T) {
 	c := Default()
 	c.Min, c.MinNegative = time.Hour, time.Hour
@@ -168,8 +167,8 @@ func TestRFC4035NoMinimumOutlivesTheSignature(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 5.3.3, where the time of day is set forward after data came: whatever rests on
-// a signature ends with it, of whatever kind it is.
+// RFC 4035, section 5.3.3, with the time of day set forward after data came: entries of every kind
+// end with their signature.
 func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	var ahead time.Duration
 	s := ofSize(MinMemory)
@@ -212,8 +211,8 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	}
 }
 
-// RFC 1035, section 3.2.1: an entry is used until its TTL is over, and with TTL 0 for the question
-// that it came for alone.
+// RFC 1035, section 3.2.1: an entry is used until its TTL has passed. With TTL 0 it is used only
+// for the question that it came for.
 func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 	s := ofSize(1 << 20)
 	k := Key{Name: name(1), Type: wire.TypeTXT}
@@ -243,8 +242,8 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 	}
 }
 
-// RFC 2308, section 5: NXDOMAIN is of a name and all its types, NODATA of one type. Also of type 0,
-// which anybody may ask for: what answers it is kept where the denials of names are.
+// RFC 2308, section 5: NXDOMAIN holds for a name and all its types, NODATA for one type. This
+// includes type 0, which any client may ask for: its denial is kept where the denials of names are.
 func TestRFC2308NoDataIsOfOneType(t *testing.T) {
 	s := ofSize(1 << 20)
 	s.PutNegative(Key{Name: name(1), Type: wire.TypeNone}, &Negative{NXDomain: true}, 10, now)
@@ -264,8 +263,8 @@ func TestRFC2308NoDataIsOfOneType(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 3.2.2: what was got for a client that checks by itself (CD) was not judged, and
-// is never seen by others.
+// RFC 4035, section 3.2.2: data that were fetched for a client with CD were not validated, and
+// other clients never get them.
 func TestRFC4035UncheckedIsApart(t *testing.T) {
 	s := ofSize(1 << 20)
 	checked, unchecked := Key{Name: name(1), Type: wire.TypeTXT}, Key{Name: name(1),
@@ -307,7 +306,7 @@ func TestRFC9520FailureBackOff(t *testing.T) {
 		}
 		last, at = ttl, at.Add(ttl)
 	}
-	// Long after the last it is the first of a row again.
+	// Long after the last failure the next one is the first of a row again.
 	at = at.Add(FailureMaxTTL + time.Second)
 	s.PutFailure(k, &cause.Failure{Cause: cause.Timeout}, Backoff{FailureTTL, FailureMaxTTL}, at)
 	if f, _ := s.Failures.Get(k); f.Expires != at.Add(FailureTTL).Unix() {
@@ -315,8 +314,8 @@ func TestRFC9520FailureBackOff(t *testing.T) {
 	}
 }
 
-// A chain of causes is stored up to a length, so that an attacker's chain of delegations adds only
-// so much to it, and the stored part can be read.
+// A chain of causes is stored up to a limit, so that an attacker's chain of delegations adds only
+// that much, and the stored part can be read.
 func TestMaxUnder(t *testing.T) {
 	f := &cause.Failure{Cause: cause.Timeout}
 	for range 3 * maxUnder {
@@ -332,7 +331,7 @@ func TestMaxUnder(t *testing.T) {
 	}
 }
 
-// Names whose hashes are equal, which an attacker may look for, are told apart by themselves.
+// Names with equal hashes, which an attacker may look for, are distinguished by comparing them.
 func TestHashCollisionIsNoHit(t *testing.T) {
 	same := func(Key) uint64 { return 7 }
 	c := memcache.New(1<<20, same, rrsetSize)

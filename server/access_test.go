@@ -10,8 +10,8 @@ import (
 	"bailiwick/transport"
 )
 
-// Who is to hear nothing hears nothing from memory either: access is decided before anything is
-// looked up, so that a flood from there costs no more than the reading.
+// Clients whose queries are dropped get no response from the cache either: access is decided before
+// anything is looked up, so that a flood from them costs only the reading.
 func TestWhoIsToHearNothingHearsNothingFromMemory(t *testing.T) {
 	f := newFront(t, nil)
 	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)

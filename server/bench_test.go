@@ -12,7 +12,7 @@ import (
 	"bailiwick/transport"
 )
 
-// packetOf is a client's query with DO.
+// packetOf returns a client's query with DO.
 func packetOf(b *testing.B, name string, t uint16) []byte {
 	b.Helper()
 	q := new(dns.Msg).SetQuestion(name, t)
@@ -78,7 +78,7 @@ func BenchmarkFast(b *testing.B) {
 	}
 }
 
-// What memory can answer, but not in one piece: without RD nothing is prepared.
+// Answers from the cache that are not prepared: without RD nothing is prepared.
 func BenchmarkKnown(b *testing.B) {
 	f := newFrontObserved(b, observe.New())
 	packet := packetOf(b, "www.secure.example.", dns.TypeA)

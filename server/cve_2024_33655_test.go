@@ -1,4 +1,4 @@
-// DNSBomb (CVE-2024-33655): questions with a forged address wait for one slow answer, and their
+// DNSBomb (CVE-2024-33655): queries with a forged address wait for one slow answer, and their
 // answers reach the victim in one pulse.
 package server_test
 
@@ -18,7 +18,7 @@ import (
 	"bailiwick/wire"
 )
 
-// arrivals notes when answers are sent.
+// arrivals records when answers are sent.
 type arrivals struct {
 	mu sync.Mutex
 	at map[time.Time]int
@@ -32,7 +32,7 @@ func (a *arrivals) take(b []byte) {
 	a.rc[int(b[3]&15)]++
 }
 
-// densest is the most answers that were sent at one moment, and sum how many in all.
+// densest returns how many answers were sent at the busiest moment, and sum how many in all.
 func (a *arrivals) densest() (most, sum int, spread time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,8 +49,7 @@ func (a *arrivals) densest() (most, sum int, spread time.Duration) {
 	return most, sum, last.Sub(first)
 }
 
-// flood has n questions, each for a name that takes its servers a second, come from one client in
-// the course of a time.
+// flood sends n queries from one client within a time, each for a name whose servers take a second.
 func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, within time.Duration,
 	change func(*dns.Msg)) *arrivals {
 	t.Helper()
@@ -76,8 +75,8 @@ func flood(t *testing.T, f *front, from string, p transport.Protocol, n int, wit
 // slow makes every server take a second.
 func slow(tr *trap) { tr.set(func(wire.Name, wire.Type) { time.Sleep(time.Second) }, func() {}) }
 
-// Answers that have waited leave ten a millisecond. A client that proves its address, by a cookie
-// or a connection, has all at once: nobody else can have asked in its name.
+// Delayed answers are sent at ten a millisecond. A client that proves its address, by a cookie or a
+// connection, gets all at once: nobody else can have asked in its name.
 func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -118,7 +117,8 @@ func TestCVE202433655AnswersLeaveNoDenserThanAFewAtOnce(t *testing.T) {
 	}
 }
 
-// Who asks much all the time is served as much: what is paced is what piles up.
+// A client that always sends many queries gets as many answers: only answers that pile up are
+// paced.
 func TestCVE202433655BusyClientsAreServedAsTheyAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
@@ -143,8 +143,9 @@ func TestCVE202433655BusyClientsAreServedAsTheyAsk(t *testing.T) {
 	})
 }
 
-// A prefix has so many places for questions that any sender may have forged, and further ones for
-// those that prove their address. Who finds none hears so at once, and others are served.
+// A prefix has a number of places for queries whose sender may be forged, and further ones for
+// clients that prove their address. A query without a place is refused at once, and others are
+// served.
 func TestCVE202433655MaxPerPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
@@ -172,7 +173,7 @@ func TestCVE202433655MaxPerPrefix(t *testing.T) {
 			{"another prefix", "192.168.2.1:1000", transport.UDP, nil, true},
 		} {
 			a := flood(t, f, c.from, c.p, 1, 0, func(q *dns.Msg) {
-				q.Question[0].Name = "www.unsigned.example." // the other fetch has its waiters
+				q.Question[0].Name = "www.unsigned.example." // the other fetch has all its waiters
 				if c.change != nil {
 					c.change(q)
 				}
@@ -182,7 +183,7 @@ func TestCVE202433655MaxPerPrefix(t *testing.T) {
 				t.Errorf("%s: %v", c.name, a.rc)
 			}
 		}
-		time.Sleep(30 * time.Second) // all are answered, and their places free
+		time.Sleep(30 * time.Second) // all are answered, and their places are free
 		again := flood(t, f, "192.168.1.1:1000", transport.UDP, 1, 0, nil)
 		time.Sleep(30 * time.Second)
 		if again.rc[dns.RcodeSuccess] != 1 {
@@ -191,7 +192,7 @@ func TestCVE202433655MaxPerPrefix(t *testing.T) {
 	})
 }
 
-// The process has so many places, whoever asks.
+// The process has a number of places for the queries of all clients.
 func TestMaxServing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
@@ -219,7 +220,7 @@ func TestMaxServing(t *testing.T) {
 	})
 }
 
-// cookieOf gets a cookie for a client, and returns what sends it back.
+// cookieOf gets a cookie for a client, and returns a function that adds it to a query.
 func cookieOf(f *front, from string) func(*dns.Msg) {
 	f.t.Helper()
 	m := f.askFrom(from, transport.UDP, "id.server.", dns.TypeTXT, func(q *dns.Msg) {

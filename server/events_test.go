@@ -1,4 +1,4 @@
-// Events: what the server decides is told to whoever listens, and is the same if nobody does.
+// Events: a sink gets the server's decisions, and does not change them.
 
 package server_test
 
@@ -27,7 +27,7 @@ import (
 	"bailiwick/wire"
 )
 
-// listenedTo is a front with somebody who listens.
+// listenedTo is a front with a sink.
 func listenedTo(t *testing.T, resolving func(*resolver.Config)) (*front, *eventtest.Recorder) {
 	t.Helper()
 	r := &eventtest.Recorder{}
@@ -35,7 +35,8 @@ func listenedTo(t *testing.T, resolving func(*resolver.Config)) (*front, *eventt
 	return f, r
 }
 
-// told is the server's own events as text: those of a client, without its address and the time.
+// told returns the server's own events as text: those of a client, without its address and the
+// time.
 func told(events []event.Event) string {
 	var b strings.Builder
 	for _, e := range events {
@@ -59,8 +60,8 @@ func told(events []event.Event) string {
 
 const stranger, dropped = "198.51.100.1:1000", "192.0.2.77:1000"
 
-// For each query there is an event when it comes, one when the server is done with it, and between
-// them what was decided: each way through the pipeline.
+// Each query has an event when it comes, one when it is finished, and between them one for each
+// decision. There is a query for each way through the pipeline.
 func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 	f, r := listenedTo(t, func(c *resolver.Config) { c.Referrals, c.Prime = true, true })
 	f.Replace(server.Rules{Config: &server.Config{UDPSize: 1232, Special: true, EDE: true,
@@ -136,7 +137,7 @@ func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 	}
 }
 
-// What is left out of an answer is a decision of policy, with how much it is.
+// Records left out of an answer are a decision of policy, with their number.
 func TestEventsTellOfPrivateAddressesLeftOut(t *testing.T) {
 	r := &eventtest.Recorder{}
 	f, _ := guarded(t, func(p *resolver.Parts) { p.Events = r })
@@ -165,7 +166,7 @@ func TestEventsTellOfAClientsLimit(t *testing.T) {
 	}
 }
 
-// late is a network whose servers take their time.
+// late is a network with slow servers.
 type late struct{ transport.Exchanger }
 
 func (l late) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
@@ -173,8 +174,9 @@ func (l late) Exchange(ctx context.Context, r transport.Request) ([]byte, error)
 	return l.Exchanger.Exchange(ctx, r)
 }
 
-// Two clients ask for the same name at the same time. What is fetched carries the number of the
-// first one's query, and that the second one waits for it has the second's: nothing is of both.
+// Two clients ask for the same name at the same time. The events of the fetch have the number of
+// the first one's query. The event that the second one waits for it has the second's. No event has
+// both.
 func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &eventtest.Recorder{}
@@ -209,8 +211,8 @@ func TestEventsOfAQueryCarryItsNumberThroughTheResolver(t *testing.T) {
 	})
 }
 
-// Of many that wait for one answer some are paced: each such query has an event of it, before it is
-// done, and all are done.
+// Some of many answers to the same question are paced: each such query has an event for it before
+// the one for its end, and all have the latter.
 func TestEventsTellOfPacedAnswersThroughThePipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &eventtest.Recorder{}
@@ -241,7 +243,7 @@ func TestEventsTellOfPacedAnswersThroughThePipeline(t *testing.T) {
 	})
 }
 
-// Whether somebody listens changes nothing of what a client hears, to the octet.
+// Clients get the same octets with a sink and without one.
 func TestEventsChangeNothingOfWhatClientsHear(t *testing.T) {
 	var heard [2][][]byte
 	for i := range heard {
@@ -269,7 +271,7 @@ func TestEventsChangeNothingOfWhatClientsHear(t *testing.T) {
 	}
 }
 
-// A panic in the reader's goroutine ends the query with an event too.
+// A query that panics in the reader's goroutine has an event for its end too.
 func TestEventsTellOfAQueryThatPanicked(t *testing.T) {
 	tr, f := newTrap(t)
 	r := &eventtest.Recorder{}

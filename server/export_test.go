@@ -18,7 +18,7 @@ func (h *Handler) Prepared(packet []byte, from transport.Client) bool {
 	return ok
 }
 
-// FillPrefix leaves no room for another query of a client whose address is not proven.
+// FillPrefix uses up the places for queries whose address is not proven, of a client's prefix.
 func (s *Server) FillPrefix(a netip.Addr) {
 	for range MaxPerPrefix {
 		_ = s.admit(a, false)

@@ -32,8 +32,8 @@ func (nobody) PrivateAddresses(int)                     {}
 func (nobody) Paced()                                   {}
 func (nobody) Refused(cause.Cause)                      {}
 
-// A query may panic before anything of it has been looked at. Its client hears SERVFAIL, but those
-// who may not ask hear nothing, and an answer is not answered.
+// A query may panic before it has been looked at. Its client gets SERVFAIL. A client that may not
+// ask gets no response, and a response is not answered.
 func TestPanicBeforeAllElseAnswersWhomItMay(t *testing.T) {
 	for _, c := range []struct {
 		name, from string

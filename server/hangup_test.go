@@ -1,4 +1,4 @@
-// Clients that hang up: what they waited for ends with them, unless others wait for the same.
+// Clients that hang up: their fetches end with them, unless others wait for the same.
 
 package server_test
 
@@ -24,13 +24,13 @@ import (
 	"bailiwick/wire"
 )
 
-// caller is a client with a connection, who may hang up.
+// caller is a client with a connection that may hang up.
 type caller struct {
 	hangUp context.CancelFunc
 
 	mu     sync.Mutex
 	answer *dns.Msg // guarded by mu
-	ended  bool     // the transport has heard, if only that there is no answer; guarded by mu
+	ended  bool     // the transport has been called, if only without an answer; guarded by mu
 }
 
 // got returns the client's answer, and whether its query has ended.
@@ -41,7 +41,7 @@ func (c *caller) got() (answer *dns.Msg, ended bool) {
 	return c.answer, c.ended
 }
 
-// call has a client with a connection ask.
+// call sends a query from a client with a connection.
 func (f *front) call(name string, t uint16) *caller {
 	f.t.Helper()
 	packet, err := new(dns.Msg).SetQuestion(name, t).Pack()
@@ -71,8 +71,8 @@ func (f *front) call(name string, t uint16) *caller {
 	return c
 }
 
-// The only client of a fetch hangs up: its fetch ends at once. It is no failure, neither of the
-// resolver nor of the name, and the next who asks is answered.
+// The only client of a fetch hangs up, and the fetch ends at once. That is not a failure of the
+// resolver or of the name, and the next client is answered.
 func TestHangUpEndsTheFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(t, nil)
@@ -128,7 +128,7 @@ func TestHangUpLeavesTheFetchToOthers(t *testing.T) {
 	})
 }
 
-// holding is a network that holds all questions back until it is open.
+// holding is a network that holds all queries back until it is opened.
 type holding struct {
 	transport.Exchanger
 	asked chan struct{} // a question is held back
@@ -148,7 +148,7 @@ func (h *holding) Exchange(ctx context.Context, r transport.Request) ([]byte, er
 	}
 }
 
-// joins tells when one more client waits for a fetch.
+// joins receives a value when one more client waits for a fetch.
 type joins chan struct{}
 
 func (j joins) Event(e event.Event) {
@@ -157,7 +157,7 @@ func (j joins) Event(e event.Event) {
 	}
 }
 
-// gone tells of clients that have hung up.
+// gone receives the clients that have hung up.
 type gone struct {
 	quiet
 	c chan cause.Cause
@@ -165,8 +165,8 @@ type gone struct {
 
 func (g *gone) Refused(c cause.Cause) { g.c <- c }
 
-// The same with connections: a client that is alone resets its connection, and nothing is left of
-// its query. Two others ask for one name: one is reset, and the other gets the answer.
+// The same with connections: a single client resets its connection, and nothing is left of its
+// query. Two others ask for one name: one is reset, and the other gets the answer.
 func TestHangUpOfAConnectionEndsTheFetch(t *testing.T) {
 	network := &holding{asked: make(chan struct{}, 1), open: make(chan struct{})}
 	joined, seen := make(joins, 8), &gone{c: make(chan cause.Cause, 8)}
@@ -211,7 +211,7 @@ func TestHangUpOfAConnectionEndsTheFetch(t *testing.T) {
 	}
 }
 
-// await waits for something that is sure to come.
+// await waits for a value that is sure to come.
 func await[T any](t *testing.T, c <-chan T) (v T) {
 	t.Helper()
 	select {
@@ -261,7 +261,7 @@ func (c connection) read(t *testing.T) *dns.Msg {
 	return m
 }
 
-// reset closes the connection by a reset.
+// reset closes the connection with a TCP reset.
 func (c connection) reset(t *testing.T) {
 	t.Helper()
 	if err := c.SetLinger(0); err != nil {
@@ -277,8 +277,8 @@ func (idleObserver) Connections(transport.Protocol, int)        {}
 func (idleObserver) Handshake(transport.Protocol, uint16, bool) {}
 func (idleObserver) Fault(transport.Protocol, cause.Cause)      {}
 
-// Hanging up does not make room for more questions at once: that would let one client have any
-// number of them asked (compare CVE-2023-44487).
+// Hanging up does not free the place at once: otherwise one client could start any number of
+// resolutions (compare CVE-2023-44487).
 func TestHangUpKeepsThePlaceForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(t, nil)

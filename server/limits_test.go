@@ -7,8 +7,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// Clients that have proven their address find room where those that have not do not, and no more
-// than that.
+// Clients that have proven their address find room when others do not, up to maxPerProvenPrefix.
 func TestMaxPerProvenPrefix(t *testing.T) {
 	s := &Server{prefixes: map[netip.Prefix]int{}}
 	a := netip.MustParseAddr("192.0.2.1")

@@ -1,4 +1,4 @@
-// What stands beside an answer without having been asked for.
+// Records that are added to an answer without having been asked for.
 
 package server_test
 
@@ -12,16 +12,16 @@ import (
 	"bailiwick/server"
 )
 
-// Responses are minimal unless the operator wants them otherwise: then the NS set of the zone
-// stands beside data. Beside secure data it has to be secure (RFC 4035, section 3.2.3), so it is
-// there once somebody has asked for it; a denial has its SOA, and no NS.
+// Responses are minimal unless the operator wants them otherwise: then the NS set of the zone is
+// added to data. To secure data it is added only if it is secure (RFC 4035, section 3.2.3), so it
+// has to be in the cache; a denial has its SOA, and no NS.
 func TestMinimalResponsesHaveNoNSBeside(t *testing.T) {
 	const secure, unsigned = "www.secure.example.", "www.unsigned.example."
 	for _, minimal := range []bool{true, false} {
 		f := newFront(t, func(c *server.Config) { c.NSBeside = !minimal })
 		beside := func(what, name string, qtype uint16, want bool) {
 			t.Helper()
-			for turn := range 3 { // resolved, from memory, prepared
+			for turn := range 3 { // resolved, from the cache, prepared
 				m := f.ask(name, qtype, edns(true))
 				n := slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
 					return rr.Header().Rrtype == dns.TypeNS
@@ -43,8 +43,8 @@ func TestMinimalResponsesHaveNoNSBeside(t *testing.T) {
 	}
 }
 
-// An answer that has lost all its records for their private addresses has the zone's NS set beside
-// it where responses are not minimal, as Unbound has it, and nothing where they are.
+// An answer that has lost all its records because they were private addresses has the zone's NS set
+// if responses are not minimal, as in Unbound, and nothing if they are.
 func TestMinimalResponsesOfWhatPolicyLeftEmpty(t *testing.T) {
 	for _, minimal := range []bool{true, false} {
 		f, _ := guarded(t)

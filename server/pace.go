@@ -97,8 +97,8 @@ func (p *pacer) forget(a netip.Addr, c *paced) {
 	}
 }
 
-// pass sends an answer to an address that has entered: now or later, or it drops it. It calls tell
-// for the last two, unless tell is nil.
+// pass sends an answer to an address that has entered, holds it back, or drops it. It calls tell in
+// the last two cases, unless tell is nil.
 func (p *pacer) pass(a netip.Addr, send func(), tell func(event.Kind)) {
 	if p.may(a, send, tell) {
 		send()
@@ -148,7 +148,7 @@ func (p *pacer) next(a netip.Addr) {
 	}
 }
 
-// take takes these answers out of the queue. The caller sends them.
+// take removes from the queue the answers that the window has room for. The caller sends them.
 func (p *pacer) take(a netip.Addr) []func() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

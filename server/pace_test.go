@@ -12,7 +12,7 @@ import (
 	"bailiwick/internal/event"
 )
 
-// counting counts what is held back and what is dropped.
+// counting counts the answers that are held back and those that are dropped.
 type counting struct {
 	nobody
 	paced, dropped atomic.Int32
@@ -25,7 +25,7 @@ func (c *counting) Limit(why cause.Cause) {
 	}
 }
 
-// pulse has n answers to one address become ready at once, long after they were asked for.
+// pulse makes n answers to one address ready at once, long after they were asked for.
 func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
 	sent = new(atomic.Int32)
 	for range n {
@@ -39,8 +39,8 @@ func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
 	return sent
 }
 
-// What is held back is bounded, for one address and for all; the rest is dropped and counted. When
-// all have left nothing is known of anybody.
+// The answers held back are bounded, for one address and for all; further ones are dropped and
+// counted. When all have been sent, no address has any state left.
 func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &counting{}
@@ -78,7 +78,7 @@ func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 	})
 }
 
-// The end of the server does not lose what is held back.
+// The answers held back are sent when the server is closed.
 func TestPacedAnswersAreSentAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(&counting{}, nil)
@@ -91,7 +91,7 @@ func TestPacedAnswersAreSentAtTheEnd(t *testing.T) {
 	})
 }
 
-// told counts the events of each kind, and keeps the last.
+// told counts the events of each kind, and keeps the last one.
 type told struct {
 	n    map[event.Kind]int
 	last event.Event
@@ -99,8 +99,8 @@ type told struct {
 
 func (s *told) Event(e event.Event) { s.n[e.Kind]++; s.last = e }
 
-// Of an answer that is held back there is an event, and of one that is dropped two: the limit, and
-// that the client hears nothing.
+// An answer that is held back has one event, and a dropped one has two: the limit, and the end
+// without a response.
 func TestEventsTellOfAnswersHeldBackAndDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &told{n: map[event.Kind]int{}}

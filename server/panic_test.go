@@ -21,8 +21,8 @@ import (
 	"bailiwick/wire"
 )
 
-// trap is a network, an observer and a guard. Of what is asked upstream and what is counted it
-// panics where it is told to.
+// trap is a network, an observer and a guard. It panics at queries upstream and at counts as a test
+// sets it.
 type trap struct {
 	quiet
 	transport.Exchanger
@@ -112,8 +112,8 @@ func internalError(t *testing.T, m *dns.Msg) {
 	}
 }
 
-// The client whose query panics hears SERVFAIL with the cause; the next question is answered, and
-// so is the same one once the fault is mended: nothing of it was remembered, nobody waits for it.
+// The client whose query panics gets SERVFAIL with the cause. The next question is answered, and so
+// is the same one once the fault is corrected: nothing was cached, and nobody waits for it.
 func TestPanicIsServfailForItsQueryOnly(t *testing.T) {
 	tr, f := newTrap(t)
 	victim := wire.MustParseName("www.unsigned.example.")
@@ -138,13 +138,13 @@ func TestPanicIsServfailForItsQueryOnly(t *testing.T) {
 	}
 }
 
-// Who waits for a fetch that panics hears SERVFAIL as well, and does not try in turn.
+// All who wait for a fetch that panics get SERVFAIL too, and do not start it again.
 func TestPanicIsHeardByAllWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, f := newTrap(t)
 		tr.set(func(_ wire.Name, t wire.Type) {
 			if t == wire.TypeDNSKEY {
-				return // the root's keys are asked for beside
+				return // the root's keys are fetched as well
 			}
 			time.Sleep(time.Second)
 			panic("a fault")
@@ -177,8 +177,8 @@ func TestPanicIsHeardByAllWhoWait(t *testing.T) {
 	})
 }
 
-// A panic at a prepared answer leaves the query to the steps behind, and the pool and the cache in
-// order.
+// After a panic at a prepared answer the later steps take the query, and the pool and the cache are
+// in order.
 func TestPanicAtAPreparedAnswerLeavesTheQueryToTheStepsBehind(t *testing.T) {
 	tr, f := newTrap(t)
 	for range 3 {
@@ -216,7 +216,7 @@ func TestPanicAtAPreparedAnswerLeavesTheQueryToTheStepsBehind(t *testing.T) {
 }
 
 // A query that panics in the reader's own goroutine is answered there. If sending panics, nothing
-// is sent again.
+// is sent a second time.
 func TestPanicWhileScreeningIsAnsweredOnce(t *testing.T) {
 	tr, f := newTrap(t)
 	tr.set(none, func() { panic("a fault") })
@@ -237,7 +237,7 @@ func TestPanicWhileScreeningIsAnsweredOnce(t *testing.T) {
 	}
 }
 
-// Places in work are given back: a client whose queries all panic is not refused in the end.
+// Places in work are freed: a client whose queries all panic is not refused after many.
 func TestPanicGivesBackItsPlace(t *testing.T) {
 	tr, f := newTrap(t)
 	tr.set(func(wire.Name, wire.Type) { panic("a fault") }, func() {})

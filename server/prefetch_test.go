@@ -1,4 +1,4 @@
-// What is about to end is resolved anew before it does.
+// Entries are refreshed shortly before they end.
 
 package server_test
 
@@ -12,8 +12,8 @@ import (
 	"bailiwick/resolver"
 )
 
-// In the last tenth of its time a prepared answer is not given any more: the client has what memory
-// knows, at once, and the next ones what was fetched meanwhile. Before that nothing is fetched.
+// In the last tenth of its time a prepared answer is not used: the client gets an answer from the
+// cache at once, and the next ones get what was fetched meanwhile. Before that nothing is fetched.
 func TestPrefetchOfAPreparedAnswerInItsLastTenth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, up := newCounted(t, func(c *resolver.Config) { c.Prefetch = true })

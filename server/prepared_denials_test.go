@@ -41,8 +41,8 @@ func spanNames(r *rand.Rand, zone string) (names []string) {
 	return names
 }
 
-// Names that fall into spans which others have shown are denied at once, and as a resolver denies
-// them that has to ask: the same code, the same security, and a proof that proves it.
+// Names in spans that are known from other denials are denied at once, as by a resolver that has to
+// ask: with the same RCODE, the same security, and a valid proof.
 func TestPreparedDenials(t *testing.T) {
 	quick := newFront(t, nil)
 	slow := newFrontWith(t, nil, func(c *resolver.Config) { c.AggressiveNSEC = false })
@@ -83,13 +83,13 @@ func TestPreparedDenials(t *testing.T) {
 	}
 }
 
-// texts are the records but for their TTLs, in order of their text.
+// texts returns the records without their TTLs, ordered by text.
 func texts(rrs []dns.RR) string {
 	var all []string
 	for _, rr := range rrs {
 		rr = dns.Copy(rr)
 		rr.Header().Ttl = 0
-		switch rr := rr.(type) { // the two worlds have keys of their own
+		switch rr := rr.(type) { // each of the two worlds has its own keys
 		case *dns.RRSIG:
 			rr.Signature, rr.KeyTag, rr.Inception, rr.Expiration = "", 0, 0, 0
 		case *dns.DS:
@@ -128,12 +128,12 @@ func checkProof(t *testing.T, m *dns.Msg) {
 	}
 }
 
-// A span's answer has TTLs that run down, ends with them, and is not given where more is known of
-// the name itself.
+// A span's answer has TTLs that count down, ends with them, and is not used if the name itself is
+// in the cache.
 func TestPreparedDenialEnds(t *testing.T) {
 	f := newFront(t, nil)
 	ttl := func(m *dns.Msg) uint32 { return m.Ns[0].Header().Ttl }
-	for i := range 60 { // several for each span
+	for i := range 60 { // several names in each span
 		f.ask(fmt.Sprintf("zz%d.nsec3.example.", i), dns.TypeA, edns(true))
 		f.ask(fmt.Sprintf("zz%d.secure.example.", i), dns.TypeA, edns(true))
 	}
@@ -163,7 +163,7 @@ func TestPreparedDenialEnds(t *testing.T) {
 	}
 }
 
-// A prepared denial costs no memory, for a query with a cookie either.
+// A prepared denial allocates nothing, even for a query with a cookie.
 func TestDeniedAllocates(t *testing.T) {
 	f := newFront(t, nil)
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {

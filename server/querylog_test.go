@@ -35,7 +35,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// newLoggingFront is a front whose log is read, which lets some clients in and refuses others.
+// newLoggingFront is a front with a captured log that allows some clients and refuses others.
 func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
 	log, q := &lines{}, &quiet{}
 	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})),
@@ -56,8 +56,8 @@ func packed(t *testing.T, name string) []byte {
 	return b
 }
 
-// Clients that may not ask are counted as queries, with their cause, and stand in the log with what
-// to do about it, however many they are: five lines a second, and how many were left out.
+// Clients that may not ask are counted as queries, with their cause, and are logged with advice,
+// however many they are: five lines a second, and the number of those left out.
 func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 	f, seen, log := newLoggingFront(t, slog.LevelInfo)
 	packet := packed(t, "www.secure.example.")
@@ -100,8 +100,8 @@ func TestRefusedClientsAreCountedAndLogged(t *testing.T) {
 	}
 }
 
-// With log.level debug each query has a line that says what became of it, from the fast path too;
-// without it none has.
+// With log.level debug each query has a line with its outcome, on the fast path too; without it
+// none has.
 func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 		f, _, log := newLoggingFront(t, level)

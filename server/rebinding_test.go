@@ -18,12 +18,12 @@ import (
 	"bailiwick/wire"
 )
 
-// kept are the addresses that are kept out.
+// kept are the addresses that are kept out of answers.
 var kept = policy.PrivateAddresses{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	Domains: []wire.Name{wire.MustParseName("corp.example.")}}
 
-// guarded is a server that keeps 10.0.0.0/8 out of answers, but for corp.example., in front of a
-// world in which strangers and the corporation both use it.
+// guarded is a server that keeps 10.0.0.0/8 out of answers, except for corp.example. The world has
+// such addresses both in zones of strangers and in that of the corporation.
 func guarded(t *testing.T, parts ...func(*resolver.Parts)) (*front, *lab.World) {
 	t.Helper()
 	q := &quiet{}
@@ -47,10 +47,10 @@ func guarded(t *testing.T, parts ...func(*resolver.Parts)) (*front, *lab.World) 
 	return f, w
 }
 
-// Each question is asked three times: the answer is resolved, is from memory, and is prepared. It
-// is the same each time. What was cut is not called secure and says why (EDE 15); what was not is.
-// A stranger's alias to a name that may have private addresses does not get them, nor does a name
-// of ours that is an alias to a stranger's.
+// Each question is asked three times: its answer is resolved, from the cache, and prepared, and is
+// the same each time. An answer with records removed is not secure and has the reason (EDE 15);
+// one without is secure. A stranger's alias to a name that may have private addresses does not get
+// them, nor does one of our names that is an alias to a stranger's.
 func TestRebindingPrivateAddressesAreLeftOutOfAnswers(t *testing.T) {
 	f, _ := guarded(t)
 	for _, c := range []struct {
@@ -93,8 +93,8 @@ func TestRebindingPrivateAddressesAreLeftOutOfAnswers(t *testing.T) {
 	}
 }
 
-// When the operator begins to keep addresses out, or ends it, what was prepared before is judged
-// again: whole and cut answers are made of what memory holds, and nothing is asked for them.
+// When the operator begins or ends to keep addresses out, prepared answers are checked again: whole
+// and reduced answers are made from the cache, and no query is sent for them.
 func TestRebindingPolicyGenerationJudgesWhatWasPrepared(t *testing.T) {
 	f, w := guarded(t)
 	rules := server.Rules{Config: &server.Config{UDPSize: 1232, EDE: true}, Access: private()}

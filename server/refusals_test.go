@@ -1,4 +1,4 @@
-// What clients are told with a refusal or a failure.
+// The content of refusals and failures.
 
 package server_test
 
@@ -13,8 +13,7 @@ import (
 )
 
 // RA reports whether recursion is available to the client (RFC 1035, section 4.1.1): it is to one
-// whose question is refused, as it would have heard without RD, and is not to one that may not
-// ask.
+// whose question is refused, even without RD, and is not to one that may not ask.
 func TestRFC1035RefusalsSayWhetherRecursionIsAvailable(t *testing.T) {
 	const friend, stranger, name = "127.0.0.1:1000", "192.0.2.1:1000", "www.secure.example."
 	f := newFront(t, nil)
@@ -39,15 +38,15 @@ func TestRFC1035RefusalsSayWhetherRecursionIsAvailable(t *testing.T) {
 	}
 }
 
-// NSEC Missing (RFC 8914, section 4.13) tells what is missing; that validation ended in the Bogus
-// state is said beside it (section 4.7).
+// NSEC Missing (RFC 8914, section 4.13) is the reason; DNSSEC Bogus, the result of validation, is
+// sent with it (section 4.7).
 func TestRFC8914WhatLacksAProofIsCalledBogusToo(t *testing.T) {
 	f := newFront(t, nil)
 	for name, want := range map[string][]uint16{
 		"no.no-denial.faulty.": {dns.ExtendedErrorCodeNSECMissing, dns.ExtendedErrorCodeDNSBogus},
 		"www.expired.faulty.":  {dns.ExtendedErrorCodeSignatureExpired},
 	} {
-		for range 2 { // by the slow path and then the fast one
+		for range 2 { // on the slow path and then on the fast one
 			if codes, _ := ede(f.ask(name, dns.TypeA, edns(true))); !slices.Equal(codes, want) {
 				t.Errorf("%s: EDE %v, want %v", name, codes, want)
 			}
@@ -55,9 +54,9 @@ func TestRFC8914WhatLacksAProofIsCalledBogusToo(t *testing.T) {
 	}
 }
 
-// A bare refusal repeats neither the question nor gives a reason: a stranger's query is never
-// answered with more octets than it had, so that refusals cannot be used to amplify an attack. A
-// client that may ask hears of its refused question as ever.
+// A bare refusal has neither the question nor a reason: it is never longer than the query, so that
+// refusals cannot be used to amplify an attack. A client that may ask gets its refused question as
+// usual.
 func TestBareRefusalsAreNoLongerThanTheirQueries(t *testing.T) {
 	f := newFront(t, func(c *server.Config) { c.BareRefusals = true })
 	cookie := &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0102030405060708"}

@@ -1,4 +1,4 @@
-// The order of records: another one each time, from memory as well (RFC 1794).
+// The order of records: it changes with each response, also for those from the cache (RFC 1794).
 
 package server_test
 
@@ -20,8 +20,8 @@ import (
 	"bailiwick/wire"
 )
 
-// manyRecords are sets of several records: of one size and of different ones, with names that are
-// compressed and with names that are not.
+// manyRecords are sets of several records: of equal and of different sizes, with compressed names
+// and others.
 const manyRecords = `one A 192.0.2.1;;` +
 	`two A 192.0.2.1;;two A 192.0.2.2;;many A 192.0.2.1;;many A 192.0.2.2;;` +
 	`many A 192.0.2.3;;many A 192.0.2.4;;many A 192.0.2.5;;many AAAA 2001:db8::1;;` +
@@ -33,7 +33,7 @@ const manyRecords = `one A 192.0.2.1;;` +
 	`web HTTPS 2 many port=8443;;ptr PTR many;;ptr PTR mail;;ptr PTR x.many;;` +
 	`*.wild A 192.0.2.1;;*.wild A 192.0.2.2;;*.wild A 192.0.2.3`
 
-// newRotating is a front with zones that have manyRecords, one signed and one not.
+// newRotating is a front with two zones that have manyRecords, one signed and one unsigned.
 func newRotating(t testing.TB, change func(*server.Config)) *front {
 	t.Helper()
 	q := &quiet{}
@@ -67,8 +67,8 @@ var rotating = []struct {
 	{"y.wild", dns.TypeA, 3},
 }
 
-// inOrder are an answer's records without their TTLs: those of its last set, and all before and
-// behind them.
+// inOrder returns an answer's records without their TTLs: those of its last set, and all records
+// before and after them.
 func inOrder(m *dns.Msg, qtype uint16) (set []string, rest string) {
 	var b strings.Builder
 	for _, section := range [][]dns.RR{m.Answer, m.Ns} {
@@ -89,9 +89,9 @@ func inOrder(m *dns.Msg, qtype uint16) (set []string, rest string) {
 	return set, b.String()
 }
 
-// Whatever the type, with signatures and without, over each transport, with the slow path or the
-// fast one: each record comes first now and then; the set is whole; nothing else changes its
-// place; and the message can be read by those who take no pointer that points ahead.
+// For every type, with signatures and without, over each transport, on the slow path and on the
+// fast one: each record is sometimes the first; the set is complete; nothing else is moved; and the
+// message can be read by decoders that refuse forward pointers.
 func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 	f := newRotating(t, nil)
 	for _, zone := range []string{"sets.example.", "sets.plain."} {
@@ -133,7 +133,7 @@ func TestRFC1794RecordsComeInAnotherOrderEachTime(t *testing.T) {
 	}
 }
 
-// The octets that the fast path turns are a message as the slow path writes it: it is read back
+// A message with records rotated by the fast path is as the slow path writes it: it is read back
 // strictly, with the TTLs that are left and the client's letter case.
 func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 	f := newRotating(t, nil)
@@ -180,7 +180,7 @@ func TestRFC1794TurnedAnswersAreWellFormed(t *testing.T) {
 	}
 }
 
-// newRotatingWith is a front with an unsigned zone of these records.
+// newRotatingWith is a front with an unsigned zone that has these records.
 func newRotatingWith(t testing.TB, records string) *front {
 	t.Helper()
 	q := &quiet{}
@@ -198,8 +198,8 @@ func newRotatingWith(t testing.TB, records string) *front {
 	return f
 }
 
-// An answer whose records could not change places but by growing beyond one packet keeps their
-// order on the fast path, and its length.
+// An answer that would grow beyond one packet if its records were rotated keeps their order on the
+// fast path, and its length.
 func TestRFC1794NoAnswerOutgrowsThePacket(t *testing.T) {
 	many := ""
 	for i := range 24 {
@@ -217,8 +217,8 @@ func TestRFC1794NoAnswerOutgrowsThePacket(t *testing.T) {
 	}
 }
 
-// A set of more than MaxRotated records is in another order when its answer is made, and keeps
-// that on the fast path.
+// A set of more than MaxRotated records is rotated when its answer is made, and keeps that order on
+// the fast path.
 func TestMaxRotated(t *testing.T) {
 	for n, want := range map[int]bool{server.MaxRotated: true, server.MaxRotated + 1: false} {
 		many := ""
@@ -239,7 +239,7 @@ func TestMaxRotated(t *testing.T) {
 	}
 }
 
-// The slow path turns too, for what is never kept ready.
+// The slow path rotates too, for answers that are never prepared.
 func TestRFC1794TheSlowPathTurns(t *testing.T) {
 	f := newRotating(t, nil)
 	m := new(dns.Msg).SetQuestion("many.sets.plain.", dns.TypeA)
@@ -264,7 +264,7 @@ func TestRFC1794TheSlowPathTurns(t *testing.T) {
 	}
 }
 
-// The operator can have the order of the authority.
+// The operator can turn rotation off.
 func TestRFC1794CanBeTurnedOff(t *testing.T) {
 	f := newRotating(t, func(c *server.Config) { c.Rotate = false })
 	for _, q := range rotating {

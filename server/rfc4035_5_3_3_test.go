@@ -1,6 +1,6 @@
-// When answers end: by the time that has passed, and what is secure by the time of day at which
-// its signatures do (RFC 4035, section 5.3.3). The lab signs for 30 days, its TTLs are 300 s, and
-// 60 s of denials.
+// When answers end: after their TTLs, and secure ones by the time of day at which their signatures
+// end (RFC 4035, section 5.3.3). The lab signs for 30 days. Its TTLs are 300 s, and 60 s for
+// denials.
 
 package server_test
 
@@ -15,7 +15,7 @@ import (
 	"bailiwick/resolver"
 )
 
-// dayQuestions are one for each way in which something is kept.
+// dayQuestions has a question for each way in which an answer is cached.
 var dayQuestions = []struct {
 	what   string
 	name   string
@@ -38,7 +38,7 @@ var dayQuestions = []struct {
 	{"an unsigned denial", "gone.unsigned.example.", dns.TypeA, 60, false},
 }
 
-// leastTTL is the shortest TTL of an answer, which is what it may be kept for.
+// leastTTL returns the shortest TTL of an answer, for which it may be kept.
 func leastTTL(m *dns.Msg) uint32 {
 	ttl := ^uint32(0)
 	for _, s := range [][]dns.RR{m.Answer, m.Ns} {
@@ -49,7 +49,7 @@ func leastTTL(m *dns.Msg) uint32 {
 	return ttl
 }
 
-// askedThrice asks until the answer is ready in wire form, with and without DO.
+// askedThrice asks until the answer is prepared, with and without DO.
 func (f *front) askedThrice(name string, qtype uint16) {
 	f.t.Helper()
 	for range 3 {
@@ -77,7 +77,7 @@ func TestAClockThatIsSetBackMakesNothingLiveOn(t *testing.T) {
 						leastTTL(m))
 				}
 			}
-			f.clock.Step(-by) // so that what is asked for anew is good
+			f.clock.Step(-by) // so that fetched data are valid again
 			f.clock.Advance(time.Duration(q.life-20) * time.Second)
 			for _, do := range []bool{false, true} {
 				if m := f.ask(q.name, q.qtype, edns(do)); leastTTL(m) != q.life {
@@ -95,7 +95,7 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 			f := newFrontWith(t, nil, func(c *resolver.Config) { c.AggressiveNSEC = aggressive })
 			f.askedThrice(q.name, q.qtype)
 
-			// The time of day is set to 40 s before the signatures end: nothing is told for longer.
+			// The time of day is set to 40 s before the signatures end: no TTL is longer than that.
 			f.clock.Step(30*24*time.Hour - 40*time.Second)
 			want := q.life
 			if q.secure {
@@ -111,8 +111,8 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 				}
 			}
 
-			// And set beyond: what the lab still serves has ended; what needs no signature is still
-			// known.
+			// Then it is set beyond: the lab still serves data whose signatures have ended; data
+			// without signatures are still cached.
 			f.clock.Step(41 * time.Second) // at 40 they are valid for the last second
 			for _, do := range []bool{false, true} {
 				switch m := f.ask(q.name, q.qtype, edns(do)); {
@@ -127,7 +127,7 @@ func TestRFC4035SecureDataEndWithTheirSignatures(t *testing.T) {
 	}
 }
 
-// Other names are not denied by what has ended, from the list of denials or from a span's ready
+// Ended records do not deny other names, neither from the list of denials nor as a span's prepared
 // answer (RFC 8198, section 5.4).
 func TestRFC8198DenialsEndWithTheirSignatures(t *testing.T) {
 	for _, zone := range []string{"secure.example.", "nsec3.example."} {
@@ -144,7 +144,7 @@ func TestRFC8198DenialsEndWithTheirSignatures(t *testing.T) {
 	}
 }
 
-// cookieTime is when a server cookie was made.
+// cookieTime returns when a server cookie was made.
 func cookieTime(t *testing.T, hexadecimal string) uint32 {
 	t.Helper()
 	b, err := hex.DecodeString(hexadecimal)
@@ -154,8 +154,8 @@ func cookieTime(t *testing.T, hexadecimal string) uint32 {
 	return binary.BigEndian.Uint32(b[12:])
 }
 
-// A server cookie is a time of day: the client may bring it to another server, or back after a
-// restart (RFC 9018, section 4.3).
+// A server cookie has the time of day: the client may send it to another server, or after a restart
+// (RFC 9018, section 4.3).
 func TestRFC9018CookiesAreOfTheTimeOfDay(t *testing.T) {
 	f := newFront(t, nil)
 	cookie := func() (at uint32) {

@@ -1,4 +1,4 @@
-// EDNS options in queries: none of them costs a client the prepared answer.
+// EDNS options in queries: with any of them a client still gets the prepared answer.
 
 package server_test
 
@@ -13,11 +13,11 @@ import (
 	"bailiwick/transport"
 )
 
-// options are what clients send, by name, and what the answer's OPT record has for each of them.
+// options are options of clients, by name, and what the response's OPT record has for each.
 var options = []struct {
 	name   string
 	option dns.EDNS0
-	want   string // of the answer's options, as they are printed
+	want   string // options of the response, as they are printed
 }{
 	{"a client cookie", &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"},
 		"COOKIE: 0123456789abcdef01000000"},
@@ -38,8 +38,8 @@ var options = []struct {
 	{"nobody knows what", &dns.EDNS0_LOCAL{Code: 65001, Data: []byte("?")}, ""},
 }
 
-// A query with whatever option has the prepared answer of those without, at no allocation; an
-// option that is not known is passed over (RFC 6891, section 6.1.2).
+// A query with any option gets the prepared answer, without allocations; an unknown option is
+// ignored (RFC 6891, section 6.1.2).
 func TestRFC6891OptionsLeaveTheAnswerPrepared(t *testing.T) {
 	f := newFront(t, nil)
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
@@ -78,7 +78,7 @@ func TestRFC6891OptionsLeaveTheAnswerPrepared(t *testing.T) {
 	}
 }
 
-// All options at once take room in the answer: it never becomes larger than the client takes.
+// All options together take room in the response: it never exceeds the client's size.
 func TestRFC6891OptionsCountInTheAnswersSize(t *testing.T) {
 	f := newFront(t, func(c *server.Config) { c.NSID = make([]byte, 100) })
 	for size := uint16(512); size < 1232; size += 9 {
@@ -91,7 +91,7 @@ func TestRFC6891OptionsCountInTheAnswersSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 { // by resolving, from memory, prepared
+		for range 3 { // resolved, from the cache, prepared
 			reply := f.exchange(packet, "127.0.0.1:1000", transport.UDP)
 			if len(reply) > int(size) {
 				t.Errorf("%d octets for a client that takes %d", len(reply), size)
@@ -100,7 +100,7 @@ func TestRFC6891OptionsCountInTheAnswersSize(t *testing.T) {
 	}
 }
 
-// A malformed cookie is FORMERR where the answer is prepared too (RFC 7873, section 5.2.2).
+// A malformed cookie gets FORMERR even if the answer is prepared (RFC 7873, section 5.2.2).
 func TestRFC7873MalformedCookieHasNoPreparedAnswer(t *testing.T) {
 	f := newFront(t, nil)
 	for range 3 {
@@ -115,7 +115,7 @@ func TestRFC7873MalformedCookieHasNoPreparedAnswer(t *testing.T) {
 	}
 }
 
-// Of several cookies the first counts (RFC 7873, section 5).
+// Of several cookies the first is used (RFC 7873, section 5).
 func TestRFC7873FirstCookieCounts(t *testing.T) {
 	f := newFront(t, nil)
 	for range 3 {
@@ -134,7 +134,7 @@ func TestRFC7873FirstCookieCounts(t *testing.T) {
 	}
 }
 
-// With and without a cookie as many queries are counted and as many lines are logged.
+// The same number of queries is counted, and of lines logged, with and without a cookie.
 func TestCookieChangesNothingOfCountsAndLines(t *testing.T) {
 	var lines, counted [2]int
 	for i, change := range []func(*dns.Msg){nil,

@@ -12,7 +12,7 @@ import (
 	"bailiwick/transport"
 )
 
-// taken has a request take a cookie, as from an address and at a time.
+// taken returns a request that has read a cookie, from an address and at a time.
 func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 	t.Helper()
 	value, err := hex.DecodeString(cookie)
@@ -57,9 +57,9 @@ func TestRFC9018Examples(t *testing.T) {
 	}
 }
 
-// A cookie proves an address for an hour, and if our clock went back for five minutes; after half
-// an hour the client is given a new one (RFC 9018, section 4.3). It proves nothing for another
-// address, and an altered one nothing at all.
+// A cookie proves an address for an hour, and for five minutes if our clock was set back; after
+// half an hour the client gets a new one (RFC 9018, section 4.3). It proves nothing for another
+// address, and an altered cookie proves nothing at all.
 func TestRFC9018WhatACookieProves(t *testing.T) {
 	const secret, from = "e5e973e5a6b2a43f48e7dc849e37bfcf", "198.51.100.100"
 	made := time.Unix(1559731985, 0)
@@ -98,14 +98,14 @@ func TestRFC9018WhatACookieProves(t *testing.T) {
 		if r.asked.proven != c.proven || (got == c.cookie) != c.kept {
 			t.Errorf("%s: proven %v, answered with %s", c.name, r.asked.proven, got)
 		}
-		// Whatever it was, the client has a good one then.
+		// In each case the client has a valid cookie afterwards.
 		if next := taken(t, secret, c.from, got, at); !next.asked.proven {
 			t.Errorf("%s: the answer %s proves nothing", c.name, got)
 		}
 	}
 }
 
-// What is no cookie is FORMERR (RFC 7873, section 5.2.2).
+// A malformed cookie gets FORMERR (RFC 7873, section 5.2.2).
 func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
 		r := &request{server: &Server{clock: clock.NewFake(time.Now())}, now: time.Now(),
@@ -118,8 +118,8 @@ func TestRFC7873MalformedCookies(t *testing.T) {
 	}
 }
 
-// RFC 9018, section 5: servers that share a secret take each other's cookies. A server without one
-// makes one for itself, and keeps it when its rules change: clients need no new cookie.
+// RFC 9018, section 5: servers that share a secret accept each other's cookies. A server without
+// one makes one at random, and keeps it when its rules change: clients need no new cookie.
 func TestRFC9018SecretOfItsOwn(t *testing.T) {
 	given := [16]byte{1}
 	secrets := map[[16]byte]bool{given: true}

@@ -1,4 +1,4 @@
-// What is answered before anything is looked for.
+// Queries that are answered before anything is looked up.
 
 package server_test
 
@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// RFC 9619: a query has one question, and nothing else but an OPT record and a signature of its own
-// behind it: who sends more is asking something that nobody answers in the same way.
+// RFC 9619: a query has one question, and besides it only an OPT record and a transaction signature
+// after it. Anything else is refused, as servers do not agree on its meaning.
 func TestRFC9619OneQuestion(t *testing.T) {
 	f := newFront(t, nil)
 	a, err := dns.NewRR("www.secure.example. 60 A 192.0.2.1")
@@ -29,7 +29,7 @@ func TestRFC9619OneQuestion(t *testing.T) {
 	}
 }
 
-// RFC 6891, section 6.1.3: a version that is not known is answered by the one that is.
+// RFC 6891, section 6.1.3: a query with an unknown EDNS version is answered with the known one.
 func TestRFC6891Version(t *testing.T) {
 	f := newFront(t, nil)
 	m := f.ask("www.secure.example.", dns.TypeA, func(m *dns.Msg) {

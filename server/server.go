@@ -67,12 +67,12 @@ type Observer interface {
 // Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
-	secret   [16]byte // of its cookies, where the configuration has none
+	secret   [16]byte // of its cookies, if the configuration has none
 	resolver *resolver.Resolver
 	cache    *cache.Store
 	clock    clock.Clock
 	observe  Observer
-	events   event.Sink // nil if there is no sink
+	events   event.Sink // may be nil
 	guard    *guard.Guard
 	log      *slog.Logger
 
@@ -99,7 +99,7 @@ type Parts struct {
 	Cache    *cache.Store
 	Clock    clock.Clock
 	Observer Observer
-	Events   event.Sink   // nil for no sink
+	Events   event.Sink   // may be nil
 	Guard    *guard.Guard // without one a query that panics ends the process
 	Log      *slog.Logger
 }

@@ -34,7 +34,7 @@ type quiet struct {
 	refused []cause.Cause
 	queries atomic.Int64
 	hits    int
-	private int // records left out
+	private int // records left out of answers
 }
 
 func (q *quiet) Query(transport.Protocol, wire.Type) { q.queries.Add(1) }
@@ -129,12 +129,12 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	return &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk}
 }
 
-// private lets this machine and private networks in.
+// private allows this machine and private networks.
 func private() *policy.ACL {
 	return policy.NewACL(policy.Default().Access)
 }
 
-// exchange sends a packet as a listener does; nil is silence.
+// exchange handles a packet as a listener does; nil means no response.
 func (f *front) exchange(packet []byte, from string, p transport.Protocol) []byte {
 	f.t.Helper()
 	c := transport.Client{Addr: netip.MustParseAddrPort(from), Protocol: p}
@@ -149,7 +149,7 @@ func (f *front) exchange(packet []byte, from string, p transport.Protocol) []byt
 	}
 }
 
-// handle has a packet answered, at once or later.
+// handle handles a packet; the response comes at once or later.
 func (f *front) handle(packet []byte, c transport.Client, reply func([]byte)) {
 	answer, pending := f.Handle(packet, c, make([]byte, 0, 4096))
 	if pending == nil {
@@ -164,7 +164,7 @@ func (f *front) forget() {
 	f.store.Answers.RemoveFunc(func(cache.AnswerKey, *cache.Answer) bool { return true })
 }
 
-// ask is a query as a client makes it.
+// ask sends a query and checks the response as a client does.
 func (f *front) ask(name string, t uint16, change func(*dns.Msg)) *dns.Msg {
 	f.t.Helper()
 	return f.askFrom("127.0.0.1:1000", transport.UDP, name, t, change)
@@ -203,7 +203,7 @@ func edns(do bool, opts ...dns.EDNS0) func(*dns.Msg) {
 	}
 }
 
-// ede lists the Extended DNS Errors of an answer.
+// ede returns the Extended DNS Errors of an answer.
 func ede(m *dns.Msg) (codes []uint16, text string) {
 	if o := m.IsEdns0(); o != nil {
 		for _, x := range o.Option {
@@ -215,8 +215,8 @@ func ede(m *dns.Msg) (codes []uint16, text string) {
 	return codes, text
 }
 
-// AD, CD and DO (RFC 4035, section 3.2; RFC 6840, sections 5.7 to 5.9), by the slow path and then
-// the fast one.
+// AD, CD and DO (RFC 4035, section 3.2; RFC 6840, sections 5.7 to 5.9), on the slow path and then
+// on the fast one.
 func TestRFC6840ADIsForWhoAsks(t *testing.T) {
 	f := newFront(t, nil)
 	for _, c := range []struct {
@@ -256,7 +256,7 @@ func TestRFC6840ADIsForWhoAsks(t *testing.T) {
 	}
 }
 
-// What a client hears when it asks for what is not answered.
+// Responses to queries that are refused.
 func TestRefusals(t *testing.T) {
 	f := newFront(t, nil)
 	ch := func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }
@@ -322,7 +322,7 @@ func TestACLDecidesWhoIsAnswered(t *testing.T) {
 	}
 }
 
-// Every octet string gets an answer or silence, never a crash; an answer is never answered.
+// Every octet string gets a response or none, never a crash; a response is never answered.
 func TestRFC1035AnswersAreNotAnswered(t *testing.T) {
 	f := newFront(t, nil)
 	q, err := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA).Pack()
@@ -372,7 +372,7 @@ func TestRFC6891SizeThatTheClientTakes(t *testing.T) {
 	}
 }
 
-// RFC 2308: a denial carries the SOA; the proofs are for those who set DO.
+// RFC 2308: a denial has the SOA; the proofs are for clients that set DO.
 func TestRFC4035ProofsAreForWhoSetsDO(t *testing.T) {
 	f := newFront(t, nil)
 	for range 2 {
@@ -388,12 +388,12 @@ func TestRFC4035ProofsAreForWhoSetsDO(t *testing.T) {
 	}
 }
 
-// TTLs count down on the fast path, and an answer ends with the shortest of them.
+// TTLs count down on the fast path, and an answer ends with the shortest TTL.
 func TestRFC1035TTLsCountDown(t *testing.T) {
 	f := newFront(t, nil)
 	began := f.clock.Now()
 	first := f.ask("www.secure.example.", dns.TypeA, nil).Answer[0].Header().Ttl
-	for _, after := range []uint32{100, 100, 101, 150} { // from the second on it is prepared
+	for _, after := range []uint32{100, 100, 101, 150} { // prepared from the second on
 		f.clock.Advance(time.Duration(after)*time.Second - f.clock.Now().Sub(began))
 		got := f.ask("www.secure.example.", dns.TypeA, nil).Answer[0].Header().Ttl
 		if got != first-after {
@@ -406,8 +406,8 @@ func TestRFC1035TTLsCountDown(t *testing.T) {
 	}
 }
 
-// The zone at fault and the cause are told (RFC 8914), on SERVFAIL and on answers that are insecure
-// for a reason.
+// Clients get the zone at fault and the cause (RFC 8914), with SERVFAIL and with answers that are
+// insecure for a reason.
 func TestExtendedErrors(t *testing.T) {
 	f := newFront(t, nil)
 	for name, want := range map[string]uint16{"www.expired.faulty.": 7, "www.future.faulty.": 8,
@@ -429,8 +429,8 @@ func TestExtendedErrors(t *testing.T) {
 	}
 }
 
-// RFC 7873, section 5.2 and RFC 9018: a client cookie is answered with ours, which is kept while
-// fresh and made anew when old.
+// RFC 7873, section 5.2 and RFC 9018: a client cookie is answered with a server cookie, which is
+// kept while it is new and replaced when it is old.
 func TestCookies(t *testing.T) {
 	f := newFront(t, nil)
 	cookie := func(c string) string {
@@ -465,7 +465,7 @@ func TestNSID(t *testing.T) {
 	}
 }
 
-// RFC 8482: ANY over UDP is one set, over TCP all.
+// RFC 8482: over UDP the answer to ANY has one set, over TCP all.
 func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 	f := newFront(t, nil)
 	types := func(m *dns.Msg) map[uint16]bool {
@@ -487,7 +487,7 @@ func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 	}
 }
 
-// RFC 8509: names that tell which trust anchors we have are judged, others are not.
+// RFC 8509: only names that test our trust anchors are changed.
 func TestSentinelLeavesOthersAlone(t *testing.T) {
 	f := newFront(t, nil)
 	if m := f.ask("root-key-sentinel-is-ta-99999.wild.secure.example.", dns.TypeA,
@@ -504,7 +504,7 @@ func TestSentinelLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// RFC 6761 and RFC 6303: some names never leave this machine.
+// RFC 6761 and RFC 6303: questions about some names are never sent to other servers.
 func TestSpecialNames(t *testing.T) {
 	f := newFront(t, func(c *server.Config) { c.Special = true })
 	for range 2 {
@@ -522,7 +522,7 @@ func TestSpecialNames(t *testing.T) {
 func TestFastAllocatesNothing(t *testing.T) {
 	f := newFront(t, nil)
 	f.ask("www.secure.example.", dns.TypeA, edns(true))
-	f.ask("www.secure.example.", dns.TypeA, edns(true)) // what is asked for twice is kept
+	f.ask("www.secure.example.", dns.TypeA, edns(true)) // the second query has its answer prepared
 	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
 	q.SetEdns0(1232, true)
 	packet, err := q.Pack()
@@ -555,7 +555,7 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	}
 }
 
-// Padding and keepalive, by transport and by what the client says; the fast path and the slow path
+// Padding and keepalive, by transport and by the client's options; the fast path and the slow path
 // do the same.
 func TestTransportOptions(t *testing.T) {
 	f := newFront(t, nil)
@@ -591,7 +591,7 @@ func TestTransportOptions(t *testing.T) {
 			from := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"),
 				Protocol: c.protocol, Idle: c.idle}
 			var slow []byte
-			for range 2 { // the second is kept
+			for range 2 { // the second is prepared
 				done := make(chan []byte, 1)
 				f.handle(packet, from, func(b []byte) { done <- b })
 				slow = <-done
@@ -623,7 +623,7 @@ func TestTransportOptions(t *testing.T) {
 	}
 }
 
-// RFC 9250, section 4.5: what may be sent again by anybody is queries only.
+// RFC 9250, section 4.5: only queries may be sent as early data, which others can replay.
 func TestRFC9250EarlyData(t *testing.T) {
 	f := newFront(t, nil)
 	q := new(dns.Msg)
@@ -648,8 +648,8 @@ func TestRFC9250EarlyData(t *testing.T) {
 	}
 }
 
-// A failure that is asked for again is answered at once, with its cause and Extended DNS Error,
-// while it is remembered; then it is tried again.
+// A repeated question that failed is answered at once, with its cause and Extended DNS Error, while
+// the failure is remembered; then it is tried again.
 func TestFailuresAreReady(t *testing.T) {
 	f := newFront(t, nil)
 	var slow *dns.Msg

@@ -159,7 +159,7 @@ func stamp(msg []byte, q *wire.Query) {
 func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 	b *wire.Builder, whole bool) {
 	do, limit := r.q.EDNS.DO, wire.MinUDPSize
-	if do { // whoever sets DO knows EDNS
+	if do { // a client that sets DO supports EDNS
 		limit = int(r.rules.UDPSize)
 	}
 	for _, loose := range []bool{r.rules.Rotate && r.again(), false} {

@@ -1,4 +1,4 @@
-// Questions without RD.
+// Queries without RD.
 
 package server_test
 
@@ -13,9 +13,9 @@ import (
 	"bailiwick/transport"
 )
 
-// Those who may look without RD hear what is known: an answer, a failure, else a referral (RFC
-// 1034, section 4.3.2), and nothing is resolved for them. All others are refused (RFC 8914,
-// section 4.21).
+// Clients that may ask without RD get what is in the cache: an answer, a failure, or else a
+// referral (RFC 1034, section 4.3.2), and nothing is resolved for them. All others are refused (RFC
+// 8914, section 4.21).
 func TestRFC1034QuestionsWithoutRD(t *testing.T) {
 	f := newFrontWith(t, nil, func(c *resolver.Config) { c.Referrals, c.Prime = true, true })
 	f.ask("www.secure.example.", dns.TypeA, nil)
@@ -58,7 +58,7 @@ func TestRFC1034QuestionsWithoutRD(t *testing.T) {
 	}
 }
 
-// A look into memory without RD prepares nothing: only what is asked for again is worth that.
+// A query without RD prepares no answer: only repeated questions are worth that.
 func TestRFC1034LookWithoutRDPreparesNothing(t *testing.T) {
 	f := newFront(t, nil)
 	f.ask("www.secure.example.", dns.TypeA, nil)

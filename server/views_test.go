@@ -1,4 +1,4 @@
-// Views: what some of the clients see, and what becomes of it when the policy changes.
+// Views: the policy for some of the clients, and its changes.
 
 package server_test
 
@@ -21,7 +21,7 @@ import (
 	"bailiwick/wire"
 )
 
-// counted counts what is asked upstream.
+// counted counts the queries upstream.
 type counted struct {
 	transport.Exchanger
 	n atomic.Int64
@@ -32,7 +32,7 @@ func (c *counted) Exchange(ctx context.Context, r transport.Request) ([]byte, er
 	return c.Exchanger.Exchange(ctx, r)
 }
 
-// newCounted is a front whose upstream questions are counted.
+// newCounted is a front whose queries upstream are counted.
 func newCounted(t *testing.T, resolving func(*resolver.Config)) (*front, *counted) {
 	t.Helper()
 	up, seen := &counted{}, &quiet{}
@@ -43,7 +43,7 @@ func newCounted(t *testing.T, resolving func(*resolver.Config)) (*front, *counte
 	return f, up
 }
 
-// replacing is a policy that answers questions about one name itself, and counts what it is asked.
+// replacing is a policy that answers questions about one name itself, and counts its calls.
 type replacing struct {
 	name  wire.Name
 	asked atomic.Int64
@@ -57,15 +57,15 @@ func (p *replacing) local(q wire.Question) *policy.Local {
 	return &policy.Local{NXDomain: true}
 }
 
-// everybody lets all IPv4 clients in; those of 10/8 have a view of their own.
+// everybody allows all IPv4 clients; those of 10/8 have a view of their own.
 func everybody(v *policy.View) *policy.ACL {
 	return policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("0.0.0.0/0"), Action: policy.Allow},
 		{Net: netip.MustParsePrefix("10.0.0.0/8"), Action: policy.Allow, View: v}})
 }
 
-// The client's address chooses the view, and clients of one view never have what was prepared for
-// those of another; views of one policy class share it.
+// The client's address selects the view. Clients of one view never get answers that were prepared
+// for another; views of one policy class share them.
 func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	const name = "www.secure.example."
 	f, up := newCounted(t, func(*resolver.Config) {})
@@ -76,7 +76,7 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	rcode := func(from string) int {
 		return f.askFrom(from, transport.UDP, name, dns.TypeA, nil).Rcode
 	}
-	for range 4 { // by resolving, from memory, prepared
+	for range 4 { // resolved, from the cache, prepared
 		if rc := rcode("192.0.2.1:1000"); rc != dns.RcodeSuccess {
 			t.Errorf("outside of the view: rcode %d", rc)
 		}
@@ -92,7 +92,7 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	if rc := rcode("192.0.2.1:1000"); rc != dns.RcodeNameError {
 		t.Errorf("at the listener of the view: rcode %d", rc)
 	}
-	// What a class has prepared all of its views have, and no other.
+	// All views of a class share its prepared answers, and no other view has them.
 	before := up.n.Load()
 	for range 3 {
 		f.ask("txt.secure.example.", dns.TypeTXT, nil)
@@ -113,9 +113,9 @@ func TestViewIsChosenByListenerAndClient(t *testing.T) {
 	}
 }
 
-// When the policy changes, an answer that was prepared before is judged again once. If it stands
-// it is kept as one of the new policy: nothing is fetched for it, even where nothing but the
-// answer itself is left in memory.
+// When the policy changes, an answer that was prepared before is checked again once. If it is still
+// right it is kept for the new policy: nothing is fetched for it, even if the cache has nothing but
+// the answer itself.
 func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 	f, up := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName("www.unsigned.example.")}
@@ -162,7 +162,7 @@ func TestPolicyGenerationJudgesPreparedAnswersOnce(t *testing.T) {
 	}
 }
 
-// A denial of a whole span is none for a name that the policy has an answer to.
+// A prepared denial of a span does not apply to a name that the policy answers.
 func TestPolicyIsAskedBeforeAPreparedDenial(t *testing.T) {
 	f, _ := newCounted(t, func(*resolver.Config) {})
 	p := &replacing{name: wire.MustParseName("zz9.secure.example.")}
@@ -187,7 +187,7 @@ func TestPolicyIsAskedBeforeAPreparedDenial(t *testing.T) {
 	}
 }
 
-// localhost is an address record for a name.
+// localhost returns an address record of a name.
 func localhost(name wire.Name) *wire.RRset {
 	s := &wire.RRset{Name: name, Type: wire.TypeA, Class: wire.ClassIN, TTL: 60}
 	s.Data = s.Data.Append([]byte{127, 0, 0, 1})

@@ -1,4 +1,4 @@
-// What may be a trust anchor, and which of several decides.
+// Which records may be trust anchors, and which of several anchors applies.
 
 package trustanchor
 
@@ -9,20 +9,20 @@ import (
 	"bailiwick/wire"
 )
 
-// ksk is the key of RFC 6605, section 6.1, with these flags and this protocol.
+// ksk returns the key of RFC 6605, section 6.1, with these flags and this protocol.
 func ksk(flagsAndProtocol string) string {
 	return "example. 3600 IN DNSKEY " + flagsAndProtocol + " 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvT" +
 		"meexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA=="
 }
 
-// A key is an anchor as its DS of SHA-256 would be (RFC 6605, section 6.1 prints that).
+// A key is an anchor in the same way as its SHA-256 DS, which RFC 6605, section 6.1 prints.
 func TestRFC4035KeyIsAnAnchorByItsDigest(t *testing.T) {
 	s := &Set{}
 	if err := s.Add(ksk("257 3")); err != nil {
 		t.Fatal(err)
 	}
 	set, _ := s.At(wire.MustParseName("example"))
-	// The RFC's key is of example.net: the digest is over the owner.
+	// The RFC's key belongs to example.net: the digest covers the owner.
 	other := &Set{}
 	if err := other.Add(strings.Replace(ksk("257 3"), "example.", "example.net.", 1)); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestRFC4035KeyIsAnAnchorByItsDigest(t *testing.T) {
 	}
 }
 
-// RFC 4034, section 2.1: a key that may sign no zone is no anchor.
+// RFC 4034, section 2.1: a key that may not sign a zone is not an anchor.
 func TestRFC4034AnchorIsAZoneKey(t *testing.T) {
 	for _, bad := range []string{"1 3", "257 4"} {
 		err := (&Set{}).Add(ksk(bad))
@@ -52,14 +52,14 @@ func TestRFC4034AnchorIsAZoneKey(t *testing.T) {
 	}
 }
 
-// RFC 5011, section 2.1: a revoked key is no anchor, however old the file is that holds it.
+// RFC 5011, section 2.1: a revoked key is not an anchor, even in an old file.
 func TestRFC5011RevokedKeyIsNoAnchor(t *testing.T) {
 	if err := (&Set{}).Add(ksk("385 3")); err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// An anchor that can match no key makes everything below it bogus: it is refused where it is read.
+// An anchor that can match no key makes everything below it bogus: it is refused when it is read.
 // Digests have the length of their type (RFC 4509, RFC 6605), keys that of their algorithm.
 func TestRFC4509AnchorsHaveTheirLength(t *testing.T) {
 	for record, good := range map[string]bool{
@@ -77,7 +77,7 @@ func TestRFC4509AnchorsHaveTheirLength(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 4.3: of the anchors above a name the deepest is where trust starts.
+// RFC 4035, section 4.3: trust starts at the deepest anchor above a name.
 func TestRFC4035DeepestAnchorDecides(t *testing.T) {
 	s := Builtin()
 	if err := s.Add("example. IN DS 1 13 2 " + strings.Repeat("ab", 32)); err != nil {
@@ -94,8 +94,8 @@ func TestRFC4035DeepestAnchorDecides(t *testing.T) {
 	}
 }
 
-// RFC 7646, section 1.1: a negative anchor covers its name and what is below, but for what a deeper
-// anchor says.
+// RFC 7646, section 1.1: a negative trust anchor covers its name and the names below, except those
+// with a deeper trust anchor.
 func TestRFC7646DeeperAnchorWins(t *testing.T) {
 	s := Builtin()
 	if err := s.AddNegative("broken.example"); err != nil {
@@ -116,8 +116,8 @@ func TestRFC7646DeeperAnchorWins(t *testing.T) {
 	}
 }
 
-// A file that says something else besides is refused as a whole, with its name: half of the anchors
-// is another trust than the one that was written down.
+// A file with any other content is refused as a whole, with its name: half of the anchors would not
+// be the trust that the operator wrote down.
 func TestRFC1035AnchorFileIsReadWhole(t *testing.T) {
 	good := "example. IN DS 1 13 2 " + strings.Repeat("ab", 32) + "\n"
 	for text, want := range map[string]bool{good: true, good + "; comment\n": true,

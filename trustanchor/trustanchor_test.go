@@ -30,7 +30,7 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
-// Debian's dns-root-data holds the same facts, from another source.
+// Debian's dns-root-data has the same anchors, from another source.
 func TestIANAAnchorsAgreeWithDebian(t *testing.T) {
 	const path = "/usr/share/dns/root.ds"
 	if _, err := os.Stat(path); err != nil {

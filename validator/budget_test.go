@@ -6,7 +6,7 @@ import (
 	"bailiwick/internal/cause"
 )
 
-// payer pays for nothing, or for all.
+// payer pays for nothing, or for everything.
 type payer struct {
 	pays    bool
 	charged map[cause.Cause]int32
@@ -17,8 +17,8 @@ func (p *payer) Charge(limit cause.Cause, _ func(*Budget, int32) bool, n int32) 
 	return p.pays
 }
 
-// KeyTrap (CVE-2023-50387 and CVE-2023-50868): all that judging costs is charged to whoever pays,
-// and what is not paid for is not computed.
+// KeyTrap (CVE-2023-50387 and CVE-2023-50868): all costs of validation are charged to the payer,
+// and nothing is computed that it does not pay for.
 func TestCVE202350387AllIsCharged(t *testing.T) {
 	for _, pays := range []bool{true, false} {
 		p := &payer{pays, map[cause.Cause]int32{}}

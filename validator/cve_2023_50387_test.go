@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// Of a set's signatures a few are tried, those that cost nothing counted too.
+// Only a few of a set's signatures are tried, including those that cost nothing.
 func TestCVE202350387SignaturesOfASet(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	good := k.sign(t, "www.example.", nil)
@@ -36,7 +36,7 @@ func TestCVE202350387SignaturesOfASet(t *testing.T) {
 	}
 }
 
-// Of the keys that have one tag and algorithm a few are tried.
+// Only a few keys with the same tag and algorithm are tried.
 func TestCVE202350387KeysOfATag(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	set := k.sign(t, "www.example.", nil)
@@ -56,7 +56,7 @@ func TestCVE202350387KeysOfATag(t *testing.T) {
 	}
 }
 
-// Good signatures are many and failures few; dear ones count for more.
+// Many valid signatures are accepted, and few failures; costly ones count for more.
 func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	v, b, ks := New(Default()), NewBudget(), keySet(t, k)
@@ -100,7 +100,7 @@ func TestCVE202350387GoodSignaturesAreNotTheAttack(t *testing.T) {
 	}
 }
 
-// A digest that cannot be its type's is not computed, and costs nothing.
+// A digest whose length is wrong for its type is not computed, and costs nothing.
 func TestCVE202350387DigestsOfAWrongLength(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private)

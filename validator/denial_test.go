@@ -9,7 +9,7 @@ import (
 	"bailiwick/wire"
 )
 
-// What a set of NSEC records shows, as RFC 4035, section 5.4 and RFC 6840, section 4 have it.
+// The results of NSEC records follow RFC 4035, section 5.4 and RFC 6840, section 4.
 func TestProveNSEC(t *testing.T) {
 	const apex = "example. NSEC a.example. NS SOA RRSIG NSEC DNSKEY"
 	for _, c := range []struct {
@@ -81,11 +81,11 @@ type nsec3Zone struct {
 	optOut     bool
 }
 
-// match is the record at a name; cover one that covers it.
+// match returns the record at a name.
 func (z nsec3Zone) match(name, types string) string { return z.record(name, 0, 1, types) }
 func (z nsec3Zone) cover(name string) string        { return z.record(name, -1, 1, "A RRSIG") }
 
-// record begins `from` and ends `to` steps from a name's hash.
+// record returns a record from `from` to `to` steps from a name's hash.
 func (z nsec3Zone) record(name string, from, to int, types string) string {
 	salt, err := hex.DecodeString(z.salt)
 	if err != nil {
@@ -164,8 +164,8 @@ func TestProveNSEC3(t *testing.T) {
 	}
 }
 
-// Hashes of the encloser and of its wildcard are those of the denials before, and free; the same
-// name under another salt has a hash of its own.
+// Hashes of the encloser and of its wildcard are known from earlier denials, and free; the same
+// name with another salt has another hash.
 func TestRFC5155HashesAreRemembered(t *testing.T) {
 	v := New(Default())
 	cost := func(z nsec3Zone, name string) int64 {

@@ -11,8 +11,8 @@ import (
 	"bailiwick/wire"
 )
 
-// What a zone's keys are counted with is what they hold once they have been used, whatever their
-// size: the trust in zones takes no more memory than its share.
+// A zone's keys are counted with the memory that they hold after they have been used, whatever
+// their size: the trust in zones takes no more memory than its share.
 func TestKeysAreCountedAsTheyAreHeld(t *testing.T) {
 	heap := func() int {
 		var m runtime.MemStats

@@ -7,9 +7,9 @@ import (
 	"bailiwick/wire"
 )
 
-// A verdict returns copies of all sets, with its status: of what was verified, and of what was not
-// because its zone is not signed. The weakest set decides on the status of all. Nothing of the
-// response has to be written to by who keeps them.
+// A verdict returns copies of all sets, with its status: verified ones, and those of an unsigned
+// zone. The weakest set determines the status of all. Callers that keep the sets need not write to
+// the response.
 func TestVerdictHasCopiesWithItsStatus(t *testing.T) {
 	key := newZoneKey(t, "example.")
 	chain := zonesOf(t, key)

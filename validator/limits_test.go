@@ -1,4 +1,4 @@
-// Limits that need a test of their own: what is remembered, and how many zones are looked into.
+// Limits that need a test of their own: of caches, and of zones that are examined.
 
 package validator
 
@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// asking is a chain of which nothing is a zone cut, and that counts the zones it was asked for.
+// asking is a chain without zone cuts that counts the zones it is asked for.
 type asking struct{ zones map[wire.Name]bool }
 
 func (a asking) Zone(apex wire.Name) (Trust, bool) {
@@ -23,7 +23,7 @@ func (a asking) Zone(apex wire.Name) (Trust, bool) {
 
 func (a asking) Enclosing(wire.Name) (Trust, bool) { return a.Zone(wire.Root) }
 
-// A set has one zone. Signatures that name many signers, each of which could be a zone above the
+// A set has one zone. Signatures with many signer names, each of which could be a zone above the
 // owner, would have each looked up.
 func TestMaxSigners(t *testing.T) {
 	limittest.Met(t, limit.Signers)
@@ -49,7 +49,7 @@ func TestMaxSigners(t *testing.T) {
 	}
 }
 
-// Whoever makes us check the signatures of many keys gets no more memory than maxKeyTables.
+// An attacker who makes us check signatures of many keys gets no more memory than maxKeyTables.
 func TestMaxKeyTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")
@@ -81,8 +81,8 @@ func TestMaxKnownHashes(t *testing.T) {
 	}
 }
 
-// A result stands for a key, the data and the signature as they are: not for the same octets
-// divided in another way.
+// A result belongs to the key, the data and the signature: not to the same octets divided
+// differently.
 func TestSignatureCacheTellsPartsApart(t *testing.T) {
 	whole := checkID([]byte("key"), []byte("data"), []byte("sig"))
 	for _, parts := range [][3]string{{"keyd", "ata", "sig"}, {"key", "datas", "ig"},

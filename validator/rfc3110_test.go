@@ -16,7 +16,7 @@ import (
 	"bailiwick/wire"
 )
 
-// oddRSA is a key that crypto/rsa would not take; it signs by RFC 8017, section 8.2.1.
+// oddRSA is a key that crypto/rsa refuses; it signs by RFC 8017, section 8.2.1.
 type oddRSA struct {
 	*dns.DNSKEY
 	n, d *big.Int
@@ -32,7 +32,7 @@ func (k oddRSA) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, e
 	return new(big.Int).Exp(new(big.Int).SetBytes(em), k.d, k.n).FillBytes(make([]byte, size)), nil
 }
 
-// newOddRSA makes a key of example. with a modulus of so many bits and an exponent.
+// newOddRSA returns a key of example. with a modulus of this many bits and this exponent.
 func newOddRSA(t *testing.T, bits int, e *big.Int) oddRSA {
 	t.Helper()
 	one := big.NewInt(1)
@@ -58,7 +58,7 @@ func rsaRecord(n, e *big.Int) *dns.DNSKEY {
 		PublicKey: base64.StdEncoding.EncodeToString(pub)}
 }
 
-// signedKeys is the DNSKEY set of example., signed by one of the keys.
+// signedKeys returns the DNSKEY set of example., signed by one of the keys.
 func signedKeys(t testing.TB, k *dns.DNSKEY, private crypto.Signer,
 	others ...*dns.DNSKEY) *wire.RRset {
 	t.Helper()
@@ -77,7 +77,7 @@ func signedKeys(t testing.TB, k *dns.DNSKEY, private crypto.Signer,
 	return readSets(t, append(lines, sig.String()))[0]
 }
 
-// dsOf is a DS set with the SHA-256 digests of keys.
+// dsOf returns a DS set with the SHA-256 digests of keys.
 func dsOf(t testing.TB, keys ...*dns.DNSKEY) *wire.RRset {
 	var lines []string
 	for _, k := range keys {
@@ -91,7 +91,7 @@ func power(bits uint, plus int64) *big.Int {
 	return e.Add(e, big.NewInt(plus))
 }
 
-// Exponents up to 35 bits are computed, as BIND does: 2^32+1 was a top level zone's.
+// Exponents up to 35 bits are accepted, as in BIND: a top level zone had 2^32+1.
 func TestRFC3110ExponentOf33Bits(t *testing.T) {
 	for _, e := range []*big.Int{big.NewInt(3), big.NewInt(65537), power(31, 1), power(32, 1),
 		power(35, -1)} {
@@ -105,9 +105,9 @@ func TestRFC3110ExponentOf33Bits(t *testing.T) {
 	}
 }
 
-// A zone is insecure for its keys' sake if every DS that could be used names a key, by its digest,
-// that is outside the limits. What a forger can add, a key, or leave out, changes nothing, and what
-// is bogus says why.
+// A zone is insecure because of its keys if every usable DS names a key, by its digest, that is
+// outside the limits. A key that a forger adds or removes changes nothing, and a bogus result has
+// its cause.
 func TestRFC3110RefusedKeys(t *testing.T) {
 	large := rsaRecord(power(4096, 1), big.NewInt(65537))
 	small := rsaRecord(power(510, 1), big.NewInt(65537))
@@ -162,8 +162,9 @@ func TestRFC3110RefusedKeys(t *testing.T) {
 	}
 }
 
-// A set with a signature of a refused key beside a good one verifies, any number of times: no
-// failure is counted for what costs nothing. With the first alone it is bogus, in its own words.
+// A set with a signature of a refused key and a valid one verifies, any number of times: checks
+// that cost nothing do not count as failures. With the first signature alone it is bogus, with that
+// cause.
 func TestRFC3110SignatureOfARefusedKey(t *testing.T) {
 	k, good := newOddRSA(t, 1024, power(35, 3)), newSigner(t, 257, 3)
 	both := NewKeySet(readSets(t, []string{k.String(), good.String()})[0])

@@ -1,4 +1,4 @@
-// Signatures and keys as records: what a signature must say before anything is computed.
+// The form of signatures and keys: what is required before anything is computed.
 
 package validator
 
@@ -12,7 +12,7 @@ import (
 	"bailiwick/wire"
 )
 
-// changed returns a set with octets of its first RRSIG's RDATA overwritten.
+// changed returns a set in which octets of the first RRSIG's RDATA are overwritten.
 func changed(set *wire.RRset, at int, octets ...byte) *wire.RRset {
 	c := *set
 	c.Sigs = append(wire.RDataList(nil), set.Sigs...)
@@ -20,8 +20,8 @@ func changed(set *wire.RRset, at int, octets ...byte) *wire.RRset {
 	return &c
 }
 
-// RFC 4035, section 5.3.1: a signature whose form is wrong is none, and costs no check: no failure
-// of a query's few is spent on it.
+// RFC 4035, section 5.3.1: a malformed signature is ignored and costs no check: it does not count
+// as one of the query's few failures.
 func TestRFC4034FormOfASignature(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	www, wild := k.sign(t, "www.example.", nil), k.sign(t, "*.example.", nil)
@@ -51,7 +51,7 @@ func TestRFC4034FormOfASignature(t *testing.T) {
 	}
 }
 
-// Section 3.1.5: a signature is good from its inception to its expiration, in serial arithmetic
+// Section 3.1.5: a signature is valid from its inception to its expiration, in serial arithmetic
 // (RFC 1982): also across the second at which 32 bits end, on 7 February 2106.
 func TestRFC4034TimesOfASignature(t *testing.T) {
 	k := newSigner(t, 257, 3)
@@ -89,19 +89,19 @@ func TestRFC4034TimesOfASignature(t *testing.T) {
 	}
 }
 
-// Sections 2.1.1 and 2.1.2: a DNSKEY without the flag of a zone key, or of another protocol,
-// verifies nothing, whether a signature or a DS names it.
+// Sections 2.1.1 and 2.1.2: a DNSKEY without the zone key flag, or with another protocol, verifies
+// nothing, whether a signature or a DS names it.
 func TestRFC4034KeyThatIsNoZoneKey(t *testing.T) {
 	keyMayNotSign(t, newSigner(t, 1, 3), cause.KeyNotZone)
 	keyMayNotSign(t, newSigner(t, 257, 4), cause.KeyUnusable)
 }
 
-// RFC 5011, section 2.1: a revoked key is trusted for nothing but its own revocation.
+// RFC 5011, section 2.1: a revoked key is trusted only for its own revocation.
 func TestRFC5011RevokedKeyVerifiesNothing(t *testing.T) {
 	keyMayNotSign(t, newSigner(t, 257|wire.KeyFlagRevoke, 3), cause.KeyRevoked)
 }
 
-// keyMayNotSign fails the test if a key is believed in a signature, or below its DS.
+// keyMayNotSign fails the test if a key is accepted for a signature, or below its DS.
 func keyMayNotSign(t *testing.T, k *signer, want cause.Cause) {
 	t.Helper()
 	v := New(Default())

@@ -13,7 +13,7 @@ import (
 	"bailiwick/wire"
 )
 
-// zoneKey is a key of a zone of the test's.
+// zoneKey is a key of a zone in a test.
 type zoneKey struct {
 	*dns.DNSKEY
 	private *ecdsa.PrivateKey
@@ -31,7 +31,7 @@ func newZoneKey(t *testing.T, zone string) zoneKey {
 	return zoneKey{k, p.(*ecdsa.PrivateKey)}
 }
 
-// set signs records, which are one set, and returns it. A wildcard's set may be given another
+// set signs records, which are one set, and returns the set. A wildcard's set may be given another
 // owner.
 func (k zoneKey) set(t *testing.T, owner string, lines ...string) *wire.RRset {
 	t.Helper()
@@ -59,7 +59,7 @@ func (k zoneKey) set(t *testing.T, owner string, lines ...string) *wire.RRset {
 	return s
 }
 
-// zones are a chain of trust that is known; what is not among them is in the zone above.
+// zones is a known chain of trust; names that are not in it belong to the zone above.
 type zones map[string]Trust
 
 func zonesOf(t *testing.T, keys ...zoneKey) zones {
@@ -86,7 +86,8 @@ func question(name string, t wire.Type) wire.Question {
 	return wire.Question{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN}
 }
 
-// judged is the verdict on a response of example.'s servers, unless they are another zone's.
+// judged returns the verdict on a response of example.'s servers, or of another zone's if the
+// response names it.
 func judged(c zones, r *Response) Verdict {
 	if r.Servers.IsZero() {
 		r.Servers = wire.MustParseName("example.")
@@ -94,9 +95,9 @@ func judged(c zones, r *Response) Verdict {
 	return judgeUnchanged(New(Default()), r, c, testNow)
 }
 
-// judgeUnchanged judges a response, and panics if that changes anything of it: the same sets may
-// be judged in several goroutines, and be in use while they are. The sets of the verdict are
-// copies, with its status.
+// judgeUnchanged judges a response, and panics if that changes the response: the same sets may be
+// judged in several goroutines while others use them. The sets of the verdict are copies, with its
+// status.
 func judgeUnchanged(v *Validator, r *Response, c Chain, now time.Time) Verdict {
 	copied := func(sets []*wire.RRset) (out []wire.RRset) {
 		for _, s := range sets {
@@ -131,8 +132,8 @@ func expect(t *testing.T, what string, v Verdict, status wire.Security, why caus
 	}
 }
 
-// Section 5.3.1: who signs a set. The zone above has keys that are as good, and no business with
-// it; the zone below cannot vouch for its own DS.
+// Section 5.3.1: the signer is the zone of the set. The keys of the zone above are valid, but not
+// for this set; the zone below cannot sign its own DS.
 func TestRFC4035SignerIsTheZoneOfTheSet(t *testing.T) {
 	root, example, sub := newZoneKey(t, "."), newZoneKey(t, "example."), newZoneKey(t,
 		"sub.example.")
@@ -144,8 +145,8 @@ func TestRFC4035SignerIsTheZoneOfTheSet(t *testing.T) {
 	}
 	q := question("www.example.", wire.TypeA)
 	expect(t, "its own", judged(c, answer(q, example.set(t, "", a))), wire.Secure, cause.None)
-	// The root's signature over a name of example. would do, were the zone not asked by its own
-	// servers.
+	// The root's signature over a name of example. would be accepted if the zone's own servers had
+	// not been asked.
 	expect(t, "the zone above", judged(c, answer(q, root.set(t, "", a))), wire.Bogus,
 		cause.SignerMismatch)
 	expect(t, "a zone beside", judged(c, answer(q, sub.set(t, "", a))), wire.Bogus,
@@ -159,8 +160,8 @@ func TestRFC4035SignerIsTheZoneOfTheSet(t *testing.T) {
 		cause.SignerMismatch)
 }
 
-// Section 5.3.2 and 5.4: an NSEC that was made from a wildcard, by whoever answers, is none: the
-// wildcard's is at the wildcard.
+// Sections 5.3.2 and 5.4: an NSEC that was expanded from a wildcard is ignored: the wildcard's NSEC
+// has the wildcard as its owner.
 func TestRFC4035ExpandedNSECProvesNothing(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -174,8 +175,8 @@ func TestRFC4035ExpandedNSECProvesNothing(t *testing.T) {
 	expect(t, "at the wildcard", judged(c, r), wire.Secure, cause.None)
 }
 
-// Section 5.4: a zone that does not hold the name cannot deny it, and a DS is the parent's to deny,
-// whoever signs well: the proof is looked for in the zone of the name.
+// Section 5.4: a zone that does not have the name cannot deny it, and the parent denies a DS. Even
+// with a valid signature, the proof has to be from the zone of the name.
 func TestRFC4035DenierHoldsTheName(t *testing.T) {
 	example, sub := newZoneKey(t, "example."), newZoneKey(t, "sub.example.")
 	c := zonesOf(t, example, sub)
@@ -192,8 +193,8 @@ func TestRFC4035DenierHoldsTheName(t *testing.T) {
 	expect(t, "its own", judged(c, r), wire.Secure, cause.None)
 }
 
-// RFC 6672, section 5.3.1: a CNAME without signature is what the signed DNAME makes of the name, or
-// bogus.
+// RFC 6672, section 5.3.1: an unsigned CNAME is the one that the signed DNAME makes of the name, or
+// it is bogus.
 func TestRFC6672SynthesisedCNAMEFollowsFromTheDNAME(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -224,9 +225,9 @@ func TestRFC6672SynthesisedCNAMEFollowsFromTheDNAME(t *testing.T) {
 	}
 }
 
-// RFC 5155, section 8.4: a name error takes the denial of the wildcard, under opt-out too, where
-// the next closer name may be an unsigned delegation: without it the wildcard would answer. The
-// RCODE is the authority's word and is not made into another.
+// RFC 5155, section 8.4: a name error needs the denial of the wildcard, as the wildcard would
+// answer otherwise. This holds under opt-out too, where the next closer name may be an unsigned
+// delegation. The RCODE is the authority's and is not changed.
 func TestRFC5155NameErrorNeedsTheWildcardsDenial(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -270,9 +271,9 @@ func TestRFC5155NameErrorNeedsTheWildcardsDenial(t *testing.T) {
 	}
 }
 
-// The same with NSEC, and the one RCODE that may differ: a compact denial says NOERROR of a name
-// that its bitmap says does not exist, or NXDOMAIN, if the signer restores it (RFC 9824, sections
-// 3.1 and 5).
+// The same with NSEC, and the one RCODE that may differ: a compact denial has NOERROR for a name
+// that by its bitmap does not exist, or NXDOMAIN, if the signer restores it (RFC 9824, sections 3.1
+// and 5).
 func TestRFC9824OnlyCompactDenialChangesTheRCode(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -308,9 +309,8 @@ func TestRFC9824OnlyCompactDenialChangesTheRCode(t *testing.T) {
 	}
 }
 
-// Section 2.2: RRSIGs are not signed. By themselves they are secure in no zone, and are not judged:
-// nothing has to be known of any zone for them. SIG, which nothing is verified by, is a set as
-// others are.
+// Section 2.2: RRSIGs are not signed. An answer of RRSIGs alone is secure in no zone, and is not
+// judged: no zone has to be known for it. SIG, by which nothing is verified, is a set like others.
 func TestRFC4035RRSIGsByThemselvesAreNotSecure(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -326,8 +326,8 @@ func TestRFC4035RRSIGsByThemselvesAreNotSecure(t *testing.T) {
 	expect(t, "SIG", judged(c, r), wire.Bogus, cause.SignatureMissing)
 }
 
-// RFC 6840, section 4.4: what a zone's servers say below an unsigned delegation of theirs is not
-// the zone's, and neither is its denial: the record at the delegation says so.
+// RFC 6840, section 4.4: data below an unsigned delegation are not the zone's, even if the zone's
+// servers send them, and neither is their denial: the record at the delegation shows that.
 func TestRFC6840DenialBelowAnUnsignedDelegation(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -347,8 +347,8 @@ func TestRFC6840DenialBelowAnUnsignedDelegation(t *testing.T) {
 	expect(t, "a signed delegation", judged(c, r), wire.Bogus, cause.DenialInvalid)
 }
 
-// RFC 8020, section 2: a name error would deny the names below an empty non-terminal. Servers that
-// take one for a name that does not exist are corrected by their own proof, if it leaves no doubt.
+// RFC 8020, section 2: a name error would deny the names below an empty non-terminal. The RCODE of
+// servers that treat one as a name that does not exist is corrected if their own proof is clear.
 func TestRFC8020EmptyNonTerminalIsNoNameError(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -368,8 +368,8 @@ func TestRFC8020EmptyNonTerminalIsNoNameError(t *testing.T) {
 	}
 }
 
-// Section 5.3.4: what a wildcard made is believed if the name has no closer encloser than the
-// wildcard's: the proof is of that encloser, not of any.
+// Section 5.3.4: a wildcard's expansion is accepted if the name has no closer encloser than the
+// wildcard's: the proof has to be about that encloser.
 func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -397,12 +397,12 @@ func TestRFC4035ExpansionNeedsTheClosestEncloser(t *testing.T) {
 	expect(t, "no proof", judged(c, r), wire.Bogus, cause.WildcardProofMissing)
 }
 
-// What is judged is not written to: the verdict has copies, which carry the TTL and status that
-// verification gives (section 5.3.3).
+// The response is not written to: the verdict has copies, with the TTL and status from verification
+// (section 5.3.3).
 func TestRFC4035VerdictsHaveSetsOfTheirOwn(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	answer := k.set(t, "", "www.example. 300 A 192.0.2.1")
-	answer.TTL = 86400 // more than was signed
+	answer.TTL = 86400 // more than the signed TTL
 	v := judged(zonesOf(t, k), &Response{Question: question("www.example", wire.TypeA),
 		Sets: []*wire.RRset{answer}})
 	if v.Status != wire.Secure || len(v.Sets) != 1 || v.Sets[0] == answer ||
@@ -433,8 +433,8 @@ func TestRFC4035VerifiedTTL(t *testing.T) {
 	}
 }
 
-// Section 5.2: the DNSKEY set is signed by a key that a DS names. That of another key in the set is
-// no better than that of anybody.
+// Section 5.2: the DNSKEY set is signed by a key that a DS names. The signature of another key in
+// the set does not count.
 func TestRFC4035KeySetIsSignedByAKeyOfADS(t *testing.T) {
 	named, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	v := New(Default())
@@ -452,7 +452,7 @@ func TestRFC4035KeySetIsSignedByAKeyOfADS(t *testing.T) {
 	}
 }
 
-// Section 4.3: an answer of several sets, as to ANY, is as good as the worst of them.
+// Section 4.3: an answer of several sets, as to ANY, has the lowest of their statuses.
 func TestRFC4035AnswerIsAsGoodAsItsWorstSet(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -464,8 +464,8 @@ func TestRFC4035AnswerIsAsGoodAsItsWorstSet(t *testing.T) {
 	}
 }
 
-// Section 5.4: the SOA of a denial is what tells for how long; one that does not verify takes the
-// whole along.
+// Section 5.4: the SOA of a denial sets its TTL; if the SOA does not verify, the whole response is
+// bogus.
 func TestRFC4035SOAOfADenialVerifies(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -477,8 +477,8 @@ func TestRFC4035SOAOfADenialVerifies(t *testing.T) {
 	expect(t, "altered", judged(c, r), wire.Bogus, cause.SignatureInvalid)
 }
 
-// RFC 9276, section 3.2, with the security considerations of section 4: that a zone iterates too
-// often is believed of an NSEC3 whose signature verifies, or anybody could make a zone insecure.
+// RFC 9276, section 3.2, with the security considerations of section 4: only an NSEC3 whose
+// signature verifies shows that a zone iterates too often, or anybody could make a zone insecure.
 func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	c := zonesOf(t, k)
@@ -495,7 +495,7 @@ func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
 	expect(t, "forged", judged(c, r), wire.Bogus, cause.SignatureInvalid)
 }
 
-// CVE-2026-13321: an NSEC says something about its zone: its owner and the next name are there.
+// CVE-2026-13321: the owner of an NSEC and its next name are in the zone.
 func TestCVE202613321NSECStaysInItsZone(t *testing.T) {
 	const apex = "example. NSEC a.example. NS SOA RRSIG NSEC DNSKEY"
 	for line, want := range map[string]proof{

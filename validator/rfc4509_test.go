@@ -10,10 +10,10 @@ import (
 	"bailiwick/wire"
 )
 
-// Which DS of a set lead to keys (RFC 4035, section 5.2; RFC 4509, section 3; RFC 6840, section
-// 5.11). Unbound, BIND and Knot Resolver accept every line that is secure here. A change of the
-// provider by the book has the new key's DS published, with whatever digest the new provider uses,
-// while the old key signs: the digest of one key says nothing of the other.
+// Which DS records of a set lead to keys (RFC 4035, section 5.2; RFC 4509, section 3; RFC 6840,
+// section 5.11). Unbound, BIND and Knot Resolver accept every line that is secure here. In a
+// regular change of provider the new key's DS is published, with the digest type that the new
+// provider uses, while the old key signs: the digest of one key does not concern the other.
 func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 	old, next := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	wrong := func(k *signer, digest uint8) string {
@@ -24,7 +24,7 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 	ds := func(k *signer, digest uint8) string { return k.ToDS(digest).String() }
 	short := next.ToDS(dns.SHA256)
 	short.Digest = short.Digest[:40]
-	twin := *old.ToDS(dns.SHA384) // another algorithm's key of the same tag
+	twin := *old.ToDS(dns.SHA384) // a key of another algorithm with the same tag
 	twin.Algorithm = dns.RSASHA256
 	keys := signedKeys(t, old.DNSKEY, old.private)
 	both := signedKeys(t, old.DNSKEY, old.private, next.DNSKEY)
@@ -75,8 +75,8 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 	}
 }
 
-// Digests that may be computed without a match are few (KeyTrap's HashTrap), and only those of keys
-// that have the DS's tag and algorithm are computed.
+// Only a few digests may be computed without a match (KeyTrap's HashTrap), and only those of keys
+// with the DS's tag and algorithm are computed.
 func TestCVE202350387DigestsInVain(t *testing.T) {
 	k, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	keys := signedKeys(t, k.DNSKEY, k.private, other.DNSKEY)

@@ -7,7 +7,7 @@ import (
 	"bailiwick/wire"
 )
 
-// denialOf is what the records of example. show about a question.
+// denialOf returns what the records of example. show about a question.
 func denialOf(t *testing.T, lines []string, name string, typ wire.Type) proof {
 	t.Helper()
 	d := New(Default()).newDenial(wire.MustParseName("example"), readSets(t, lines),
@@ -15,7 +15,7 @@ func denialOf(t *testing.T, lines []string, name string, typ wire.Type) proof {
 	return d.prove(wire.MustParseName(name), typ)
 }
 
-// Section 8.2: a record with flags that are not known is ignored.
+// Section 8.2: a record with unknown flags is ignored.
 func TestRFC5155UnknownFlags(t *testing.T) {
 	z := nsec3Zone{}
 	apex, encloser := z.match("example", "NS SOA RRSIG"), z.cover("b.example")
@@ -30,8 +30,8 @@ func TestRFC5155UnknownFlags(t *testing.T) {
 	}
 }
 
-// Section 8.2: the records of a proof have one salt and one number of iterations; those of two
-// chains, of a zone that changes them, are no proof together.
+// Section 8.2: the records of a proof have one salt and one number of iterations. Records of two
+// chains, in a zone that changes these, are not a proof together.
 func TestRFC5155ChainsAreNotMixed(t *testing.T) {
 	old, next := nsec3Zone{}, nsec3Zone{salt: "AB"}
 	whole := []string{old.match("example", "NS SOA RRSIG"), old.cover("b.example"),
@@ -44,7 +44,8 @@ func TestRFC5155ChainsAreNotMixed(t *testing.T) {
 	if got := denialOf(t, mixed, "b.example", wire.TypeA); got != proofNone {
 		t.Errorf("records of two chains prove %d", got)
 	}
-	// Hashed with the first chain's salt a record of the second covers what it does not say.
+	// Hashed with the first chain's salt, a record of the second covers a name that it does not
+	// deny.
 	lying := strings.Replace(old.cover("b.example"), " - ", " AB ", 1)
 	if got := denialOf(t, []string{whole[0], lying, whole[2]}, "b.example",
 		wire.TypeA); got != proofNone {
@@ -52,8 +53,8 @@ func TestRFC5155ChainsAreNotMixed(t *testing.T) {
 	}
 }
 
-// RFC 4592, section 2.2.2: a wildcard that has names below it, and no data, is an empty
-// non-terminal: the name has no data, but that is no name error.
+// RFC 4592, section 2.2.2: a wildcard with names below it and without data is an empty
+// non-terminal: the answer is NODATA and not a name error.
 func TestRFC4592WildcardIsAnEmptyNonTerminal(t *testing.T) {
 	lines := []string{"example. NSEC x.*.example. NS SOA RRSIG NSEC DNSKEY",
 		"a.example. NSEC d.example. A RRSIG NSEC"}
@@ -62,7 +63,7 @@ func TestRFC4592WildcardIsAnEmptyNonTerminal(t *testing.T) {
 	}
 }
 
-// RFC 4034, section 4: a name has one NSEC. Of two neither is believed.
+// RFC 4034, section 4: a name has one NSEC. If there are two, both are ignored.
 func TestRFC4034TwoNSECAtAName(t *testing.T) {
 	lines := []string{"a.example. NSEC d.example. A RRSIG NSEC",
 		"a.example. NSEC z.example. A RRSIG NSEC",
@@ -72,7 +73,7 @@ func TestRFC4034TwoNSECAtAName(t *testing.T) {
 	}
 }
 
-// expansionOf is what the records of example. show about an expansion of the wildcard below an
+// expansionOf returns what the records of example. show about an expansion of the wildcard below an
 // encloser.
 func expansionOf(t *testing.T, lines []string, name, encloser string) proof {
 	t.Helper()
@@ -81,8 +82,8 @@ func expansionOf(t *testing.T, lines []string, name, encloser string) proof {
 	return d.proveExpansion(wire.MustParseName(name), wire.MustParseName(encloser))
 }
 
-// Section 8.3: an encloser that is a delegation or a DNAME is the end of the zone there, or of its
-// own names. Its records deny nothing below.
+// Section 8.3: at an encloser that is a delegation or a DNAME the zone ends, or its own names do.
+// Its records deny nothing below.
 func TestRFC5155EncloserAboveACut(t *testing.T) {
 	z := nsec3Zone{}
 	for types, want := range map[string]proof{"A RRSIG": proofNXDomain, "NS": proofNone,
@@ -95,8 +96,8 @@ func TestRFC5155EncloserAboveACut(t *testing.T) {
 	}
 }
 
-// Section 8.8: the next closer name of an expansion does not exist. The record of that name itself,
-// and the one before it, end where it begins.
+// Section 8.8: the next closer name of an expansion does not exist. The record at that name, and
+// the one before it, which ends there, do not cover it.
 func TestRFC5155RecordDoesNotCoverItsOwnEnds(t *testing.T) {
 	z := nsec3Zone{}
 	for what, c := range map[string]struct {
@@ -113,7 +114,7 @@ func TestRFC5155RecordDoesNotCoverItsOwnEnds(t *testing.T) {
 	}
 }
 
-// A chain of one record covers all but its own name (RFC 7129, section 5.5 draws the ring).
+// A chain of one record covers all names but its own (RFC 7129, section 5.5 draws the ring).
 func TestRFC5155ChainOfOneRecord(t *testing.T) {
 	only := nsec3Zone{}.record("example", 0, 0, "NS SOA RRSIG DNSKEY NSEC3PARAM")
 	if got := denialOf(t, []string{only}, "b.example", wire.TypeA); got != proofNXDomain {
@@ -129,9 +130,9 @@ func TestRFC5155ChainOfOneRecord(t *testing.T) {
 	}
 }
 
-// Section 9.2 and 8.6: what a span under opt-out covers may be there, as an unsigned delegation.
-// It is no proof in an answer that is to be authentic, and without opt-out a span is no proof that
-// a delegation is unsigned.
+// Sections 9.2 and 8.6: a name in an opt-out span may exist as an unsigned delegation. The span
+// proves nothing for an authentic answer, and a span without opt-out does not prove that a
+// delegation is unsigned.
 func TestRFC5155OptOutProvesLess(t *testing.T) {
 	z, open := nsec3Zone{}, nsec3Zone{optOut: true}
 	apex := z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")
@@ -158,8 +159,8 @@ func TestRFC5155OptOutProvesLess(t *testing.T) {
 	}
 }
 
-// Section 8.1: only the hash that is defined is used. Section 3: a chain's records stand one label
-// below the apex; those below that are another zone's.
+// Section 8.1: only the defined hash is used. Section 3: a chain's records are one label below the
+// apex; deeper ones belong to another zone.
 func TestRFC5155RecordsOfAnotherKind(t *testing.T) {
 	z := nsec3Zone{}
 	apex, wild := z.match("example", "NS SOA RRSIG"), z.cover("*.example")

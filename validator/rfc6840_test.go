@@ -1,4 +1,4 @@
-// Clarifications for DNSSEC: what denials say at and below delegations, and beside aliases.
+// Clarifications for DNSSEC: denials at and below delegations, and with aliases.
 
 package validator
 
@@ -39,7 +39,7 @@ func TestRFC6840AncestorDelegationDeniesNothingBelow(t *testing.T) {
 	}
 }
 
-// Section 4.1, of the name itself: at a delegation the parent denies DS and nothing else.
+// Section 4.1, for the name itself: at a delegation the parent denies only DS.
 func TestRFC6840ParentDeniesOnlyDSAtADelegation(t *testing.T) {
 	z := nsec3Zone{}
 	for what, line := range map[string]string{
@@ -69,8 +69,8 @@ func TestRFC6840ChildDoesNotDenyItsDS(t *testing.T) {
 	}
 }
 
-// Section 4.3: a name that is an alias has no other types, and its record is no denial of them: the
-// answer is the alias, which was left out. The same at the wildcard.
+// Section 4.3: a name that is an alias has no other types, and its record does not deny them: the
+// answer is the alias, which was left out. The same holds at the wildcard.
 func TestRFC6840AliasIsNoDenial(t *testing.T) {
 	z := nsec3Zone{}
 	for what, lines := range map[string][]string{
@@ -88,7 +88,7 @@ func TestRFC6840AliasIsNoDenial(t *testing.T) {
 }
 
 // Section 5.2, and RFC 9905, section 2: a delegation whose DS have only algorithms and digests that
-// are not supported is insecure. SHA-1 is supported if the operator says so.
+// are not supported is insecure. SHA-1 is supported if the operator configures it.
 func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	other := *k.ToDS(dns.SHA256)

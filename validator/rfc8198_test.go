@@ -6,9 +6,10 @@ import (
 	"bailiwick/wire"
 )
 
-// RFC 8198, section 5, for questions that the records did not come for: a name that does not exist
-// may be concluded from NSEC3, a type that does not from NSEC alone. Balancers sign NSEC3 whose
-// bitmap leaves out whatever was not asked for: AAAA asked first would take A away, with AD.
+// RFC 8198, section 5, for questions that the records did not come for: from NSEC3 it may be
+// concluded that a name does not exist, but only from NSEC that a type does not. Load balancers
+// sign NSEC3 whose bitmap lacks all types but the one asked for: a question for AAAA would make A
+// disappear, with AD.
 func TestRFC8198NoTypeIsDeniedFromNSEC3(t *testing.T) {
 	z, open := nsec3Zone{}, nsec3Zone{optOut: true}
 	apex := z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")

@@ -8,11 +8,12 @@ import (
 	"bailiwick/wire"
 )
 
-// longestSalt is the longest that miekg/dns reads, in hexadecimal digits.
+// longestSalt is the longest salt that miekg/dns reads, in hexadecimal digits.
 var longestSalt = strings.Repeat("AB", 127)
 
-// At and below the limit of iterations denials are validated, above it the zone is insecure;
-// nothing lies between (RFC 9276, section 3.2): not for the longest name, nor for the longest salt.
+// Denials with up to the limit of iterations are validated, and above it the zone is insecure.
+// There is nothing in between (RFC 9276, section 3.2), even for the longest name and the longest
+// salt.
 func TestRFC9276BelowTheLimitIsValidated(t *testing.T) {
 	longest := strings.Repeat("a.", 120) + "b.example"
 	arpa := strings.Repeat("0.", 32) + "ip6.b.example"
@@ -42,8 +43,8 @@ func TestRFC9276BelowTheLimitIsValidated(t *testing.T) {
 	}
 }
 
-// CVE-2023-50868: what a response may cost follows from its name; what a query with all its
-// children may cost is no more than the dearest response may.
+// CVE-2023-50868: the cost of a response is bounded by its name; the cost of a query with
+// everything it causes is at most that of the costliest response.
 func TestCVE202350868HashingIsBounded(t *testing.T) {
 	z := nsec3Zone{iterations: 50, salt: longestSalt}
 	sets := readSets(t, []string{z.cover("b.example"), z.cover("c.example"), z.cover("d.example")})
@@ -66,8 +67,8 @@ func TestCVE202350868HashingIsBounded(t *testing.T) {
 	}
 }
 
-// More NSEC3 records than proofs take are a limit's business; as many as an alias chain through
-// wildcards brings are not.
+// More NSEC3 records than proofs need meet the limit; as many as an alias chain through wildcards
+// needs do not.
 func TestCVE202350868Records(t *testing.T) {
 	z := nsec3Zone{}
 	for n, want := range map[int]proof{maxNSEC3Records - 1: proofNoData,
@@ -84,8 +85,8 @@ func TestCVE202350868Records(t *testing.T) {
 	}
 }
 
-// RFC 9276, section 3.2 leaves the limit to the operator. One of 0 means what it says: a zone that
-// iterates once is insecure, one that does not is secure.
+// RFC 9276, section 3.2 leaves the limit to the operator. 0 is a limit: a zone with one iteration
+// is insecure, one without is secure.
 func TestRFC9276LimitOfZeroIterationsIsNoOther(t *testing.T) {
 	k := newZoneKey(t, "example.")
 	chain := zonesOf(t, k)
@@ -111,7 +112,7 @@ func TestRFC9276LimitOfZeroIterationsIsNoOther(t *testing.T) {
 	}
 }
 
-// No configuration has more iterations computed than what maxHashBlocks is made for.
+// No configuration allows more iterations than maxHashBlocks is made for.
 func TestHighestNSEC3Iterations(t *testing.T) {
 	for asked, want := range map[int]int{0: 0, 10: 10,
 		highestNSEC3Iterations:     highestNSEC3Iterations,

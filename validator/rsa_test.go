@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// testRSA is a private key of 1024 bits, for these tests alone.
+// testRSA returns a private key of 1024 bits, for these tests alone.
 func testRSA() *rsa.PrivateKey {
 	number := func(s string) *big.Int { n, _ := new(big.Int).SetString(s, 16); return n }
 	p := number("e746b712ce23a9048a27c4c6e2ac52bdeb9a95aef289be04c73f97d0c38029e436ee0210af6347db" +
@@ -24,7 +24,7 @@ func testRSA() *rsa.PrivateKey {
 	return k
 }
 
-// raw is what the private key makes of an encoded message, whatever that is.
+// raw applies the private key to an encoded message of any form.
 func raw(k *rsa.PrivateKey, em []byte) []byte {
 	m := new(big.Int).Mod(new(big.Int).SetBytes(em), k.N)
 	return m.Exp(m, k.D, k.N).FillBytes(make([]byte, k.Size()))
@@ -38,8 +38,8 @@ func rsaChecker(t testing.TB, k *rsa.PrivateKey) checker {
 	return c
 }
 
-// agree fails the test where we and the standard library differ about a signature, and returns the
-// verdict.
+// agree fails the test if our verdict on a signature differs from the standard library's, and
+// returns the verdict.
 func agree(t *testing.T, c checker, k *rsa.PrivateKey, data, sig []byte) bool {
 	t.Helper()
 	digest := sha256.Sum256(data)
@@ -51,8 +51,8 @@ func agree(t *testing.T, c checker, k *rsa.PrivateKey, data, sig []byte) bool {
 	return want
 }
 
-// Encoded messages that are almost right: each of these has once been taken by some implementation
-// (CVE-2006-4339 and its kin).
+// Encoded messages that are almost right: each has once been accepted by some implementation
+// (CVE-2006-4339 and similar).
 func TestRFC8017Padding(t *testing.T) {
 	k, data := testRSA(), []byte("data")
 	c, digest := rsaChecker(t, k), sha256.Sum256(data)
@@ -102,7 +102,7 @@ func TestRFC8017Padding(t *testing.T) {
 	}
 }
 
-// A public exponent of 32 bits, which crypto/rsa does not take.
+// A public exponent of 32 bits, which crypto/rsa refuses.
 func TestRSAWideExponent(t *testing.T) {
 	k := testRSA()
 	e := big.NewInt(1<<32 - 5)
@@ -129,7 +129,7 @@ func TestRSAWideExponent(t *testing.T) {
 }
 
 // FuzzRSA compares with the standard library: the input as a signature, as an encoded message, and
-// as a change of a good one.
+// as a change of a valid one.
 func FuzzRSA(f *testing.F) {
 	k := testRSA()
 	c := rsaChecker(f, k)

@@ -6,8 +6,8 @@ import (
 	"bailiwick/validator/p256"
 )
 
-// A key that verifies often gets a table, which survives the key's being fetched anew; one that had
-// to give way is made again only after as many checks.
+// A key that verifies often gets a table, which is kept when the key is fetched again. An evicted
+// table is made again only after as many checks.
 func TestTables(t *testing.T) {
 	if !p256.Fast {
 		t.Skip("this processor goes by the standard library")

@@ -1,4 +1,4 @@
-// Test vectors from the RFCs. The records are the RFCs' own; the code that reads them is miekg/dns.
+// Test vectors from the RFCs. The records are those of the RFCs; miekg/dns reads them.
 
 package validator
 
@@ -67,7 +67,7 @@ func readFile(t testing.TB, name string) (blocks [][]string) {
 	return blocks
 }
 
-// within is a time at which a set's signature holds.
+// within returns a time at which a set's signature is valid.
 func within(t testing.TB, s *wire.RRset) Instant {
 	t.Helper()
 	sig, err := wire.ParseRRSIG(s.Sigs.First())
@@ -100,7 +100,7 @@ func TestSignatureVectors(t *testing.T) {
 				t.Errorf("%s: DS %d is not the key's", key.Name, d.KeyTag)
 			}
 		}
-		// One bit more or less, and it is bogus.
+		// With one bit changed the result is bogus.
 		for i := range len(signed.Data) {
 			bad := *signed
 			bad.Data = append(wire.RDataList(nil), signed.Data...)
@@ -115,7 +115,7 @@ func TestSignatureVectors(t *testing.T) {
 	}
 }
 
-// fixedChain is a chain of trust that is known.
+// fixedChain is a known chain of trust.
 type fixedChain map[wire.Name]Trust
 
 func (c fixedChain) Zone(n wire.Name) (Trust, bool) { t, ok := c[n]; return t, ok }
@@ -131,8 +131,7 @@ func (c fixedChain) Enclosing(n wire.Name) (Trust, bool) {
 	}
 }
 
-// RFC 5155, appendix B: every example of a denial, and the same with each of its NSEC3 records
-// taken away.
+// RFC 5155, appendix B: every example of a denial, and the same without each of its NSEC3 records.
 func TestRFC5155AppendixB(t *testing.T) {
 	blocks := readFile(t, "testdata/rfc5155.txt")
 	zone := wire.MustParseName("example")
@@ -192,8 +191,8 @@ func TestRFC5155AppendixB(t *testing.T) {
 			for i := range c.proofs {
 				less := append(append([]string(nil), c.proofs[:i]...), c.proofs[i+1:]...)
 				v := judge(find(less...))
-				// Without the wildcard's record the opt-out span still shows that an unsigned
-				// delegation may be there (section 9.2).
+				// Without the wildcard's record the opt-out span still shows that there may be an
+				// unsigned delegation (section 9.2).
 				open := v.Status == wire.Insecure && v.Kind == wire.KindNoData &&
 					i == len(c.proofs)-1
 				denied := v.Status == wire.Bogus && (v.Failure.Cause == cause.DenialInvalid ||

@@ -297,7 +297,7 @@ func (v *Validator) check(k *key, data, sig []byte, b *Budget) checkResult {
 	} else {
 		c, err := k.checker()
 		switch {
-		// known by its size: it costs nothing, and a good signature may stand beside
+		// refused by its size: this costs nothing, and there may be a valid signature too
 		case errors.Is(err, errRefused):
 			return checkRefused
 		case err != nil:

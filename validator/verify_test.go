@@ -60,7 +60,7 @@ func keySet(t testing.TB, keys ...*signer) *KeySet {
 	return NewKeySet(readSets(t, lines)[0])
 }
 
-// Every reason why a signature does not count.
+// Every cause for which a signature does not count.
 func TestVerifySetCauses(t *testing.T) {
 	good, other := newSigner(t, 257, 3), newSigner(t, 257, 3)
 	at := func(d time.Duration) uint32 { return uint32(testNow.Add(d).Unix()) }
@@ -122,7 +122,7 @@ func TestVerifySetCauses(t *testing.T) {
 	}
 }
 
-// RFC 4035, section 5.3.3, and the wildcard that section 5.3.4 is about.
+// RFC 4035, section 5.3.3, and the wildcard of section 5.3.4.
 func TestVerifiedTTLAndWildcard(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	v := New(Default())
@@ -266,8 +266,8 @@ func TestMatchDS(t *testing.T) {
 	}
 }
 
-// RSA keys of odd sizes: what may not cost is refused, what the standard library refuses is still
-// right.
+// RSA keys of unusual sizes: costly ones are refused, and some that the standard library refuses
+// are valid.
 func TestRFC3110KeysOfOddSizes(t *testing.T) {
 	public := func(e *big.Int, n *big.Int) []byte {
 		eb := e.Bytes()

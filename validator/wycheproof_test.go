@@ -13,8 +13,8 @@ import (
 	"bailiwick/wire"
 )
 
-// wycheproofFile is a file of the Wycheproof project's vectors, as far as it is read here. All are
-// licensed under Apache-2.0 (https://github.com/C2SP/wycheproof).
+// wycheproofFile has the fields that are read here of a file of the Wycheproof project's vectors.
+// All are licensed under Apache-2.0 (https://github.com/C2SP/wycheproof).
 type wycheproofFile struct {
 	TestGroups []struct {
 		PublicKey    wycheproofKey
@@ -35,10 +35,10 @@ type wycheproofKey struct {
 	PK           string // of Ed25519 and Ed448
 }
 
-// TestWycheproofVectors holds the checks of every algorithm to the vectors of the Wycheproof
-// project: edges of the arithmetic, malformed signatures and keys. Vectors in ASN.1 whose encoding
-// is their only fault have no form in DNS, which has r and s in a fixed size (RFC 6605, section 4);
-// how many they are is part of the table.
+// TestWycheproofVectors compares the checks of every algorithm with the vectors of the Wycheproof
+// project: edges of the arithmetic, malformed signatures and keys. Vectors in ASN.1 whose only
+// fault is the encoding have no form in DNS, which has r and s in a fixed size (RFC 6605, section
+// 4); their number is part of the table.
 func TestWycheproofVectors(t *testing.T) {
 	for _, c := range []struct {
 		file     string
@@ -84,7 +84,7 @@ func TestWycheproofVectors(t *testing.T) {
 					checked++
 					for name, k := range checkers {
 						got := k.check(unhex(v.Msg), sig)
-						// What is merely acceptable is not asserted: DNSSEC asks for neither.
+						// Acceptable vectors are not asserted: DNSSEC requires neither result.
 						if v.Result != "acceptable" && got != (v.Result == "valid") {
 							t.Errorf("%s, %d (%s): %v, want %s", name, v.TcID, v.Comment, got,
 								v.Result)

@@ -28,7 +28,8 @@ func TestTableIsComplete(t *testing.T) {
 	}
 }
 
-// Records that outlive the process hold numbers: those of testdata/numbers, which only grows, stay.
+// Records that outlive the process hold numbers of causes: those in testdata/numbers stay as they
+// are, and that file only grows.
 func TestNumbersNeverChange(t *testing.T) {
 	kept, err := os.ReadFile("testdata/numbers")
 	if err != nil {
@@ -50,7 +51,7 @@ func TestNumbersNeverChange(t *testing.T) {
 	}
 }
 
-// The client hears what tells most of what several servers or signatures failed for.
+// If several servers or signatures failed, the client gets the most precise cause.
 func TestRank(t *testing.T) {
 	for _, c := range []struct{ more, less Cause }{
 		{SignatureInvalid, SignatureExpired}, {SignatureExpired, SignatureNotYetValid},
@@ -80,8 +81,8 @@ type named string
 
 func (n named) String() string { return string(n) }
 
-// EXTRA-TEXT is short (RFC 8914, section 2), and where it has to be cut, names are: what the
-// operator of the zone needs is the key tag and the type.
+// EXTRA-TEXT is short (RFC 8914, section 2). If it has to be shortened, names are: the operator of
+// the zone needs the key tag and the type.
 func TestExtraShortensNamesNotFacts(t *testing.T) {
 	long := strings.Repeat("a-label-of-this-length.", 10) + "example."
 	for _, c := range []struct {
@@ -122,7 +123,7 @@ func TestExtraShortensNamesNotFacts(t *testing.T) {
 	}
 }
 
-// The server of a failure inside the operator's network is in the log and not in EXTRA-TEXT.
+// A failing server inside the operator's network is in the log and not in EXTRA-TEXT.
 func TestExtraLeavesInsideServersOut(t *testing.T) {
 	f := New(Timeout, named("corp."), "%s", "www.corp. A").At(named("10.0.0.53:53")).Inside()
 	if got := f.Extra(); got != "corp. www.corp. A" {

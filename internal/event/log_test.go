@@ -12,8 +12,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Nobody can fill a disk: a second has maxLogged lines, and the first of the next second counts
-// what was left out.
+// A flood cannot fill a disk: at most maxLogged lines are written in a second, and the first line
+// of the next second has the number of those left out.
 func TestMaxLoggedBoundsTheLinesOfASecond(t *testing.T) {
 	var b bytes.Buffer
 	l := NewLog(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -33,14 +33,14 @@ func TestMaxLoggedBoundsTheLinesOfASecond(t *testing.T) {
 	}
 }
 
-// Where debug lines are not wanted there is no sink, so that no event is built.
+// If debug lines are not logged there is no sink, so that no event is built.
 func TestLogOfOthersThanDebugIsNoSink(t *testing.T) {
 	if l := NewLog(slog.New(slog.DiscardHandler)); l != nil {
 		t.Errorf("got a sink: %v", l)
 	}
 }
 
-// A trace has an end, whatever is told.
+// The size of a trace is bounded, however many events there are.
 func TestMaxTracedBoundsATrace(t *testing.T) {
 	var trace Trace
 	for range maxTraced + 3 {
@@ -70,8 +70,8 @@ func TestMaxLoggedIsOneBoundOfQueriesAndEvents(t *testing.T) {
 	}
 }
 
-// A query has one line of its own, when the server is done with it, with its number, and the RCODE
-// whole; one that is not answered has no RCODE.
+// A query has one line, when it is finished, with its number and the full RCODE; one that is not
+// answered has no RCODE.
 func TestLogOfAQueryIsOneLine(t *testing.T) {
 	var b bytes.Buffer
 	l := NewLog(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))

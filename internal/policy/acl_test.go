@@ -37,7 +37,7 @@ func TestACLDecides(t *testing.T) {
 	}
 }
 
-// A rule may give its clients a view of their own; those of all others have the listener's.
+// A rule may give its clients a view; all others have that of the listener.
 func TestRuleGivesItsClientsAView(t *testing.T) {
 	own, p := &View{Class: 1}, netip.MustParsePrefix
 	a := NewACL([]Rule{{Net: p("0.0.0.0/0")}, {Net: p("::/0")}, {Net: p("10.0.0.0/8"), View: own},

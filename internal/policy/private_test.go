@@ -10,11 +10,11 @@ import (
 	"bailiwick/wire"
 )
 
-// rfc1918 is what an operator of a small network keeps out.
+// rfc1918 are the addresses that an operator of a small network keeps out.
 var rfc1918 = PrivateAddresses{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
 	netip.MustParsePrefix("fd00::/8")}, Domains: []wire.Name{wire.MustParseName("corp.example.")}}
 
-// setOf makes a set of records in presentation form, which have one owner and type.
+// setOf returns a set of records in presentation form, which have one owner and type.
 func setOf(t testing.TB, records ...string) *wire.RRset {
 	t.Helper()
 	var s *wire.RRset
@@ -39,8 +39,8 @@ func setOf(t testing.TB, records ...string) *wire.RRset {
 	return s
 }
 
-// Which records hold a private address: the address itself, what is mapped or translated to it, and
-// the hints that browsers connect to.
+// These records hold a private address: the address itself, addresses mapped or translated to it,
+// and the hints that browsers connect to.
 func TestRebindingWhatHoldsAPrivateAddress(t *testing.T) {
 	for _, c := range []struct {
 		record  string
@@ -70,8 +70,8 @@ func TestRebindingWhatHoldsAPrivateAddress(t *testing.T) {
 	}
 }
 
-// Only the records that are private go. What is left of their set is not signed, other sets are
-// what they were, and the sets that were given, which the cache may hold, are not written to.
+// Only the private records are removed. The rest of their set has no signatures, and other sets are
+// unchanged. The sets that were passed in, which may be in the cache, are not written to.
 func TestRebindingTheRestOfASetStaysWithoutSignatures(t *testing.T) {
 	alias := setOf(t, "www.a. CNAME a.")
 	mixed := setOf(t, "a. A 10.0.0.1", "a. A 192.0.2.1", "a. A 10.0.0.2")
@@ -93,7 +93,7 @@ func TestRebindingTheRestOfASetStaysWithoutSignatures(t *testing.T) {
 	}
 }
 
-// Without networks everything is allowed, and whatever is given is returned.
+// Without networks everything is allowed, and the sets are returned unchanged.
 func TestRebindingNothingIsKeptOutByDefault(t *testing.T) {
 	var none PrivateAddresses
 	given := []*wire.RRset{setOf(t, "a. A 10.0.0.1")}
@@ -102,7 +102,7 @@ func TestRebindingNothingIsKeptOutByDefault(t *testing.T) {
 	}
 }
 
-// FuzzHints: no RDATA of an SVCB record is read beyond its end.
+// FuzzHints checks that no RDATA of an SVCB record is read beyond its end.
 func FuzzHints(f *testing.F) {
 	https := setOf(f, "a. HTTPS 1 b.c. alpn=h2 ipv4hint=10.0.0.1 ipv6hint=fd00::1")
 	f.Add([]byte(https.Data.First()))

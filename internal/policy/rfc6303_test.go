@@ -6,9 +6,9 @@ import (
 	"bailiwick/wire"
 )
 
-// The DS of a zone that is served here is its parent's (RFC 4035, section 3.1.4.1): that the
-// delegation is not signed, which validators behind us have to know, is for the parent to prove.
-// Below the zone nothing is asked for. The root does not delegate localhost, test and the others.
+// The DS of a special zone belongs to its parent (RFC 4035, section 3.1.4.1): validators that ask
+// us have to know that the delegation is unsigned, and the parent proves that. Questions below the
+// zone are answered here. The root does not delegate localhost, test and the others.
 func TestRFC6303DSOfASpecialZoneIsItsParents(t *testing.T) {
 	for name, here := range map[string]bool{"10.in-addr.arpa": false, "home.arpa": false,
 		"d.f.ip6.arpa": false, "1.10.in-addr.arpa": true, "x.home.arpa": true, "localhost": true,
@@ -20,8 +20,8 @@ func TestRFC6303DSOfASpecialZoneIsItsParents(t *testing.T) {
 	}
 }
 
-// Section 3: MNAME is the zone, so that dynamic updates have nowhere to go; or what the operator
-// says.
+// Section 3: MNAME is the zone, so that dynamic updates reach no server; or the name that the
+// operator configures.
 func TestRFC6303PrimaryOfASpecialZone(t *testing.T) {
 	q := wire.Question{Name: wire.MustParseName("1.10.in-addr.arpa"), Type: wire.TypePTR,
 		Class: wire.ClassIN}
