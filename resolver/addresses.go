@@ -118,11 +118,11 @@ func (l *serverList) next(a *zoneQuery) *candidate {
 			now)
 	}
 	for {
-		c := selectServer(l.known, profiles, randomSource)
+		c := selectServer(l.known, profiles, l.x.r.chance)
 		ready := c != nil && c.tries < 2 // no reply is handled during a look-up
 		if ready || !l.lookUp() {
 			if c == nil {
-				c = selectServer(l.known, profiles, randomSource)
+				c = selectServer(l.known, profiles, l.x.r.chance)
 			}
 			return c
 		}

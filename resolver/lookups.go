@@ -4,7 +4,7 @@
 package resolver
 
 import (
-	"math/rand/v2"
+	"slices"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -30,10 +30,15 @@ type lookupQueue struct {
 	failed int             // names that were looked up upstream without success
 }
 
-// add queues names, in random order.
-func (q *lookupQueue) add(names []wire.Name) {
-	for _, i := range rand.Perm(len(names)) {
-		q.next = append(q.next, addressLookup{name: names[i]})
+// add queues names, in the order that chance gives them.
+func (q *lookupQueue) add(names []wire.Name, chance func(n int) int) {
+	names = slices.Clone(names)
+	for i := len(names) - 1; i > 0; i-- {
+		j := chance(i + 1)
+		names[i], names[j] = names[j], names[i]
+	}
+	for _, name := range names {
+		q.next = append(q.next, addressLookup{name: name})
 	}
 }
 
@@ -56,7 +61,7 @@ func (q *lookupQueue) take() (a addressLookup, ok bool) {
 // servers to ask would be the same.
 func (l *serverList) lookups() *lookupQueue {
 	q := &lookupQueue{}
-	q.add(l.hosts)
+	q.add(l.hosts, l.x.r.chance)
 	if l.cut == nil {
 		return q
 	}
@@ -69,8 +74,8 @@ func (l *serverList) lookups() *lookupQueue {
 			glued = append(glued, ns.Name)
 		}
 	}
-	q.add(bare)
-	q.add(glued)
+	q.add(bare, l.x.r.chance)
+	q.add(glued, l.x.r.chance)
 	for _, name := range l.cut.Own {
 		q.last = append(q.last, addressLookup{name: name})
 	}

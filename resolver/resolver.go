@@ -3,8 +3,9 @@
 package resolver
 
 import (
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/binary"
+	"math/rand/v2"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -41,6 +42,7 @@ type Resolver struct {
 	connectivity *connectivity
 	refetches    *refetches
 	cookieSecret [2]uint64
+	chance       func(n int) int
 }
 
 // Parts are the dependencies of a resolver.
@@ -53,6 +55,9 @@ type Parts struct {
 	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	Routes    Routes       // nil: a route leads to every address
+	// Chance returns a number from 0 to below n at random, for choices that no attacker gains from
+	// knowing; nil for math/rand/v2's.
+	Chance func(n int) int
 }
 
 // New returns a resolver.
@@ -67,7 +72,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.trusts = newTrusts(p.Cache.Share(cache.ShareTrust), p.Cache.RRsets)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
-	if err := binary.Read(rand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
+	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
 	return r
@@ -81,9 +86,12 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	if p.Routes == nil {
 		p.Routes = routesEverywhere{}
 	}
+	if p.Chance == nil {
+		p.Chance = rand.IntN
+	}
 	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		routes: p.Routes, fetches: newFetches(p.Guard, cfg.MaxFlights)}
+		routes: p.Routes, chance: p.Chance, fetches: newFetches(p.Guard, cfg.MaxFlights)}
 }
 
 // clockFor returns the time at which signatures are validated.

@@ -3,7 +3,6 @@
 package resolver
 
 import (
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -87,6 +86,3 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	}
 	return live[0].candidate
 }
-
-// randomSource is the random source outside of tests.
-func randomSource(n int) int { return rand.IntN(n) }

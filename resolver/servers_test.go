@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"testing"
@@ -128,15 +129,15 @@ func TestChooseTriesOthersFirst(t *testing.T) {
 	}
 	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1},
 		{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
-	if got := selectServer(list, profiles, randomSource); got != list[1] {
+	if got := selectServer(list, profiles, rand.IntN); got != list[1] {
 		t.Error("asked the same server twice while another was left")
 	}
 	list[1].spent = true
-	if got := selectServer(list, profiles, randomSource); got != list[0] {
+	if got := selectServer(list, profiles, rand.IntN); got != list[0] {
 		t.Error("a lost packet is not sent again")
 	}
 	list[0].tries = MaxTriesPerServer
-	if got := selectServer(list, profiles, randomSource); got != nil {
+	if got := selectServer(list, profiles, rand.IntN); got != nil {
 		t.Error("asks for ever")
 	}
 }
@@ -155,7 +156,7 @@ func TestChooseExplores(t *testing.T) {
 		if selectServer(list, func(ap netip.AddrPort) profile {
 			return s.profile(ap.Addr(), wire.Root,
 				now)
-		}, randomSource) == list[1] {
+		}, rand.IntN) == list[1] {
 			slow++
 		}
 	}

@@ -16,22 +16,30 @@ import (
 	"bailiwick/transport"
 )
 
-// behave returns what a server does for a query; without packets it is silent.
-func (w *World) behave(s *server, query []byte, tcp bool) (r Reply) {
+// behave returns what arrives of a server's reply to a query; without packets it is silent.
+func (w *World) behave(s *server, query []byte, tcp bool) Reply {
 	q := new(dns.Msg)
 	if q.Unpack(query) != nil || len(q.Question) != 1 {
 		return Reply{}
 	}
-	f := s.faults
 	first := w.record(s, q.Question[0], tcp)
-	opt := q.IsEdns0()
+	in := Incoming{Server: s.addr, TCP: tcp, Query: q,
+		honest: func() *dns.Msg { return w.sized(s, q, tcp) }}
+	r := w.reply(s, in, first)
+	if w.Path != nil {
+		r = w.Path(in, r)
+	}
+	return r
+}
+
+// reply returns what a server sends for a query.
+func (w *World) reply(s *server, in Incoming, first bool) (r Reply) {
 	if w.Script != nil {
-		honest := func() *dns.Msg { return w.sized(s, q, tcp) }
-		r, ok := w.Script(Incoming{Server: s.addr, TCP: tcp, Query: q, honest: honest})
-		if ok {
+		if r, ok := w.Script(in); ok {
 			return r
 		}
 	}
+	f, q, tcp, opt := s.faults, in.Query, in.TCP, in.Query.IsEdns0()
 	switch {
 	case f.has(Dead), f.has(NoTCP) && tcp, f.has(LoseFirst) && first:
 		return Reply{}

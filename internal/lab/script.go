@@ -39,6 +39,10 @@ type Reply struct {
 // several goroutines at once.
 type Script func(in Incoming) (r Reply, ok bool)
 
+// Path changes what arrives of a server's reply, as the network between does: later, not at all,
+// behind packets of somebody else. It is called for each query, in several goroutines at once.
+type Path func(in Incoming, r Reply) Reply
+
 // Messages returns a Reply that sends messages at once. It panics on a message that cannot be
 // packed.
 func Messages(ms ...*dns.Msg) (r Reply) {

@@ -28,6 +28,7 @@ type World struct {
 	lost   map[Exchange]bool // guarded by mu
 	SlowBy time.Duration
 	Script Script // set before the first query; nil: servers behave by their faults
+	Path   Path   // set before the first query; nil: replies arrive as they are sent
 }
 
 // server is an authoritative server at an address.
@@ -301,4 +302,34 @@ func (w *World) Roll(zone string, unsign bool) {
 		panic("lab: " + err.Error())
 	}
 	p.add(z.ds())
+}
+
+// Mend ends the faults of all zones and servers. No query may be in progress.
+func (w *World) Mend() {
+	for _, s := range w.servers {
+		s.faults = nil
+	}
+	clear(w.lost)
+	for _, z := range w.zones {
+		p, faults := w.parentOf(z.name), z.Faults
+		z.Faults, z.wrong = nil, nil
+		clear(z.signed)
+		if _, known := dns.AlgorithmToString[z.Algorithm]; z.isSigned() && !known {
+			z.Faults = Faults{MissingSignatures} // see makeKeys
+		}
+		if faults.has(NoKeys) && z.isSigned() {
+			z.add(z.keys[0].DNSKEY)
+		}
+		if faults.has(DSMismatch) && p != nil && len(p.data[z.name][dns.TypeDS]) > 0 {
+			delete(p.data[z.name], dns.TypeDS)
+			ds := z.ds()
+			ds.Header().Ttl = p.TTL
+			p.add(ds)
+		}
+	}
+	for _, z := range w.zones {
+		z.names, z.hashes = nil, nil
+		clear(z.signed)
+		z.finish()
+	}
 }
