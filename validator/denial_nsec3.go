@@ -175,6 +175,11 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 	wildcard, fits := encloser.Wildcard()
 	if fits {
 		if m := d.match(wildcard); m != nil {
+			if cover.optOut && t == wire.TypeDS {
+				// Section 8.6: the name may be an unsigned delegation, whatever the wildcard has.
+				// Its record may be here because it is the one that covers.
+				return proofOptOut
+			}
 			// RFC 5155, section 8.7: no data at the wildcard.
 			if hasData(m.types, t) || m.parentSide() && t != wire.TypeDS {
 				return proofNone

@@ -159,6 +159,30 @@ func TestRFC5155OptOutProvesLess(t *testing.T) {
 	}
 }
 
+// Section 8.6: the DS of an unsigned delegation that opt-out leaves out of the chain is denied by
+// its closest encloser and the record that covers it. That record may happen to be the wildcard's,
+// which says nothing of the delegation, even if the wildcard is an alias.
+func TestRFC5155OptOutBesideAWildcard(t *testing.T) {
+	z, open := nsec3Zone{}, nsec3Zone{optOut: true}
+	apex := z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM")
+	wildcard := z.match("*.example", "CNAME RRSIG")
+	for _, c := range []struct {
+		what  string
+		typ   wire.Type
+		cover string
+		want  proof
+	}{
+		{"DS", wire.TypeDS, open.cover("kid.example"), proofOptOut},
+		{"DS without opt-out", wire.TypeDS, z.cover("kid.example"), proofNone},
+		{"data, which the wildcard has", wire.TypeA, open.cover("kid.example"), proofNone},
+	} {
+		if got := denialOf(t, []string{apex, wildcard, c.cover}, "kid.example",
+			c.typ); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.what, got, c.want)
+		}
+	}
+}
+
 // Section 8.1: only the defined hash is used. Section 3: a chain's records are one label below the
 // apex; deeper ones belong to another zone.
 func TestRFC5155RecordsOfAnotherKind(t *testing.T) {
