@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -147,4 +148,24 @@ func TestRFC1034ReferralUpwardIsLame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Section 2.2: the SOA of a negative answer is that of the zone that denies the last name. A server
+// that has an alias follows it in its own zone, here to the DS of its apex, and denies it with its
+// own SOA; the parent denies the DS. With CD set the client hears of the parent's SOA alone, too.
+func TestRFC2308UncheckedAliasBringsNoSOA(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.New(time.Now())
+		w.Add(lab.Zone{Name: "example.", Algorithm: lab.Unsigned})
+		w.Add(lab.Zone{Name: "sub.example.", Algorithm: lab.Unsigned,
+			Records: "alias CNAME sub.example."})
+		in := newWorld(t, w, nil)
+		for _, cd := range []bool{true, false, true} {
+			a := in.ask("alias.sub.example.", wire.TypeDS, resolver.Options{CheckingDisabled: cd})
+			if a.RCode != noError || len(a.Sets) != 1 || len(a.Authority) != 1 ||
+				a.Authority[0].Name != wire.MustParseName("example.") {
+				t.Errorf("CD %v: %s, %d sets, authority %v", cd, a.RCode, len(a.Sets), a.Authority)
+			}
+		}
+	})
 }

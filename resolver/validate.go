@@ -18,8 +18,12 @@ import (
 func (x *resolution) finish(a *zoneQuery, got *accepted) (*result, *cause.Failure) {
 	l := &result{kind: got.kind, origin: x.origin(), sets: got.sets, target: got.target,
 		tooLong: got.tooLong, own: got.own, status: wire.Unchecked}
-	if l.kind.IsDenial() || x.cd {
+	switch {
+	case l.kind.IsDenial():
 		l.proofs = got.authority
+	case x.cd:
+		// A SOA is about the alias's target, and perhaps of another zone than denies that.
+		l.proofs = denials(got.authority)
 	}
 	if f := x.validateResult(a.speaks(), a.q, l, got.authority); f != nil {
 		if got.damaged && f.Cause == cause.SignatureInvalid {
