@@ -94,7 +94,7 @@ func (z *zone) lookup(m *dns.Msg, name string, t uint16) (next string) {
 		if w := "*." + strings.TrimPrefix(z.encloser(name), "."); len(z.data[w]) > 0 {
 			owner, wildcard = w, true
 		} else {
-			if z.Denial != Compact { // RFC 9824, section 3.1: NODATA
+			if z.Denial != Compact || !z.isSigned() { // RFC 9824, section 3.1: NODATA
 				m.Rcode = dns.RcodeNameError
 			}
 			z.negative(m, name)

@@ -89,10 +89,15 @@ func (z *zone) nsec(name string) (rr dns.RR, match bool) {
 	return n, owner == name
 }
 
-// compact makes the record of RFC 9824, section 3 for a name.
+// compact makes the record of RFC 9824, section 3 for a name. One that a wildcard covers exists.
 func (z *zone) compact(name string) dns.RR {
-	types := append(z.typesAt(name), dns.TypeRRSIG, dns.TypeNSEC)
-	if !z.exists(name) {
+	owner, exists := name, z.exists(name)
+	if !exists {
+		owner = "*." + strings.TrimPrefix(z.encloser(name), ".")
+		exists = len(z.data[owner]) > 0
+	}
+	types := append(z.typesAt(owner), dns.TypeRRSIG, dns.TypeNSEC)
+	if !exists {
 		types = append(types, 128) // NXNAME
 	}
 	slices.Sort(types)

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -185,15 +186,19 @@ func signEd448(p ed448.PrivateKey, sig *dns.RRSIG, set []dns.RR) error {
 	bare.Signature = ""
 	data := rdata(&bare)
 	var records [][]byte
+	var start int // of the RDATA
 	for _, rr := range set {
 		buf := make([]byte, 4096)
+		rr = dns.Copy(rr)
+		rr.Header().Ttl = sig.OrigTtl
 		n, err := dns.PackRR(rr, buf, 0, nil, false)
 		if err != nil {
 			return err
 		}
-		records = append(records, buf[:n])
+		records, start = append(records, buf[:n]), n-int(rr.Header().Rdlength)
 	}
-	slices.SortFunc(records, func(a, b []byte) int { return strings.Compare(string(a), string(b)) })
+	// canonical order is that of the RDATA alone (RFC 4034, section 6.3)
+	slices.SortFunc(records, func(a, b []byte) int { return bytes.Compare(a[start:], b[start:]) })
 	data = append(data, slices.Concat(records...)...)
 	sig.Signature = base64.StdEncoding.EncodeToString(ed448.Sign(p, data, ""))
 	return nil

@@ -129,13 +129,18 @@ func (z *zone) makeKeys() error {
 		z.add(k.DNSKEY)
 	}
 	if alg != z.Algorithm {
-		z.Faults = append(z.Faults, MissingSignatures)
-		z.signed[z.name+"/"+fmt.Sprint(dns.TypeDNSKEY)] = nil
+		z.unsignable()
 	}
 	if z.Faults.has(WrongKeys) {
 		z.wrong, err = newKey(z.name, alg, z.Bits, 257, 1)
 	}
 	return err
+}
+
+// unsignable has a zone of an algorithm that nobody implements go without signatures.
+func (z *zone) unsignable() {
+	z.Faults = append(z.Faults, MissingSignatures)
+	z.signed[z.name+"/"+fmt.Sprint(dns.TypeDNSKEY)] = nil
 }
 
 func (z *zone) address(owner string, a netip.Addr) dns.RR {
@@ -315,7 +320,7 @@ func (w *World) Mend() {
 		z.Faults, z.wrong = nil, nil
 		clear(z.signed)
 		if _, known := dns.AlgorithmToString[z.Algorithm]; z.isSigned() && !known {
-			z.Faults = Faults{MissingSignatures} // see makeKeys
+			z.unsignable()
 		}
 		if faults.has(NoKeys) && z.isSigned() {
 			z.add(z.keys[0].DNSKEY)
@@ -325,11 +330,11 @@ func (w *World) Mend() {
 			ds := z.ds()
 			ds.Header().Ttl = p.TTL
 			p.add(ds)
+			delete(p.signed, z.name+"/"+fmt.Sprint(dns.TypeDS))
 		}
 	}
 	for _, z := range w.zones {
 		z.names, z.hashes = nil, nil
-		clear(z.signed)
 		z.finish()
 	}
 }
