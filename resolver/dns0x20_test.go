@@ -196,6 +196,30 @@ func TestDNS0x20LossIsNoWitness(t *testing.T) {
 	})
 }
 
+// A FORMERR to random letter case may be about the letters, a cookie or EDNS. If the question in
+// lower case is lost, the other two are still tried: one lost packet does not make the server one
+// that does not understand.
+func TestDNS0x20LostQuestionInLowerCaseLeavesTheOtherForms(t *testing.T) {
+	for _, fault := range []lab.Fault{lab.HatesCookies, lab.NoEDNS} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.New(time.Now())
+			w.Add(lab.Zone{Name: "odd.", Algorithm: lab.Unsigned, Records: "www A 192.0.2.1",
+				Servers: []lab.ServerFaults{{fault}}})
+			var lost sync.Once
+			w.Path = func(in lab.Incoming, r lab.Reply) lab.Reply {
+				if in.Server == w.AddressOf("odd.") && !isMixed(in) {
+					lost.Do(func() { r = lab.Reply{} })
+				}
+				return r
+			}
+			in := newWorld(t, w, nil)
+			if a := in.resolve("www.odd.", wire.TypeA); a.RCode != noError || len(a.Sets) != 1 {
+				t.Errorf("%s: %s %v\n%s", fault, a.RCode, a.Failure, in.transcript())
+			}
+		})
+	}
+}
+
 // Where a server is known to keep the letter case, a reply in another case is forged, and the right
 // one is still waited for.
 func TestDNS0x20OtherCaseIsForgedWhereItIsKept(t *testing.T) {

@@ -225,6 +225,10 @@ func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 	case t.err != nil:
 		return nil, a.failed(t)
 	case t.weighed:
+		// If the letter case was not what a FORMERR is about, EDNS may be.
+		if isFormErr(t.m.FullRCode()) && a.fallBackFrom(t) {
+			return nil, nil
+		}
 		return a.handleReply(t), nil
 	}
 	a.heard(t)

@@ -102,8 +102,11 @@ func (a *zoneQuery) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 // noTCP goes back to UDP where TCP would have settled a doubt, but brought no reply in time. An
 // open try over TCP may still be answered.
 func (a *zoneQuery) noTCP(c *candidate) {
-	s := &c.asked
+	s, now := &c.asked, a.x.r.clock.Now()
 	s.tcpFailed, s.tcpNext = true, false
+	if s.tcpOnly { // prompt as it is over UDP, it would be asked first for every name of the zone
+		a.x.r.infra.learn(c.addr.Addr(), a.zone, eventBad, 0, now)
+	}
 	if s.wrongCase && !s.lower && !s.tcpOnly {
 		s.lower = true // it changed the letters over UDP
 		a.again = append(a.again, c)
