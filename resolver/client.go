@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,10 @@ type client struct {
 	r        *Resolver
 	q        wire.Question
 	done     func(*Answer)
-	began    time.Time   // if there is a sink
-	answered atomic.Bool // it has its answer
-	detached atomic.Bool // its goroutine works for others
+	began    time.Time      // if there is a sink
+	answered atomic.Bool    // it has its answer
+	detached atomic.Bool    // its goroutine works for others
+	passing  sync.WaitGroup // the goroutine that answers it meanwhile
 
 	older, newer *client // guarded by fetches.mu
 	late         *time.Timer
@@ -35,7 +37,7 @@ type client struct {
 // Start resolves a question and calls done once with the answer. A question that cannot be resolved
 // is answered with SERVFAIL and its Failure. Start runs in the caller's goroutine. It may return
 // after the client's time is over, if others wait for the same fetch; then done is called by
-// another goroutine.
+// another goroutine. It returns after done has returned.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
 	c := &client{r: r, q: q, done: done}
 	checks := o.Checks
@@ -98,7 +100,10 @@ func (c *client) answer(a *Answer) {
 }
 
 // giveUp answers a client whose query has ended while its goroutine works for others.
-func (c *client) giveUp() { c.answer((&Answer{Question: c.q}).fail(c.err())) }
+func (c *client) giveUp() {
+	defer c.passing.Done()
+	c.answer((&Answer{Question: c.q}).fail(c.err()))
+}
 
 // enter registers a client's query and fills its budget; checks is what it may spend on validation.
 // Beyond the limit the oldest query is ended, as it has had the most time.
@@ -129,6 +134,7 @@ func (t *fetches) exit(c *client) {
 		c.unwatch()
 	}
 	c.end(nil)
+	c.passing.Wait() // who called Start gives up now what the answer is made with
 	t.running.Done()
 }
 

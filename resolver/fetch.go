@@ -246,6 +246,7 @@ func (t *fetches) end(b *budget, why *cause.Failure) {
 		t.unlink(c)
 		if b.leads.goesOn() {
 			c.detached.Store(true)
+			c.passing.Add(1)
 			t.spawn(guard.Query, c.giveUp)
 		}
 	}

@@ -81,6 +81,38 @@ func TestFetchOutlivesItsClient(t *testing.T) {
 	})
 }
 
+// Start returns when the answer has been passed on, even if another goroutine does that because the
+// client has gone: who called Start may give up then what belongs to the client. Here the fetch
+// ends for another client while the answer is still being passed on.
+func TestStartReturnsWhenTheAnswerIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := knowing(t)
+		ctx, leave := context.WithCancel(context.Background())
+		var passed, returned atomic.Bool
+		go func() {
+			in.r.Start(ctx, question("www.slow.faulty.", wire.TypeA), resolver.Options{},
+				func(*resolver.Answer) {
+					time.Sleep(resolver.MaxTime)
+					passed.Store(true)
+				})
+			if returned.Store(true); !passed.Load() {
+				t.Error("returned while the answer was being passed on")
+			}
+		}()
+		synctest.Wait()
+		other := in.start("www.slow.faulty.", wire.TypeA)
+		leave()
+		time.Sleep(resolver.MaxTime / 2)
+		if a := other.got(); a == nil || a.Status != wire.Secure || returned.Load() {
+			t.Errorf("the other: %+v", a)
+		}
+		time.Sleep(resolver.MaxTime)
+		if synctest.Wait(); !returned.Load() {
+			t.Error("does not return")
+		}
+	})
+}
+
 // A client whose own time ends does not wait for a fetch that others still wait for.
 func TestFetchDoesNotHoldItsClientBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
