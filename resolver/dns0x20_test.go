@@ -196,6 +196,26 @@ func TestDNS0x20LossIsNoWitness(t *testing.T) {
 	})
 }
 
+// A server that replies in lower case is asked over TCP, where letters prove nothing. A good answer
+// there does not mean that it keeps them: or its replies over UDP would count as forged.
+func TestDNS0x20GoodAnswerInOtherLettersIsNoProofThatTheyAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.New(time.Now())
+		w.Add(lab.Zone{Name: "odd.", Algorithm: lab.Unsigned,
+			Records: "a A 192.0.2.1;;manyletters A 192.0.2.2",
+			Servers: []lab.ServerFaults{{lab.LowerCase}}})
+		in := newWorld(t, w, nil)
+		in.resolve("a.odd.", wire.TypeA)
+		in.transcript()
+		began := time.Now()
+		a := in.resolve("manyletters.odd.", wire.TypeA)
+		if asked := in.transcript(); len(a.Sets) != 1 || time.Since(began) > 0 ||
+			strings.Count(asked, "\n") != 1 {
+			t.Errorf("%s %v after %v:\n%s", a.RCode, a.Failure, time.Since(began), asked)
+		}
+	})
+}
+
 // A FORMERR to random letter case may be about the letters, a cookie or EDNS. If the question in
 // lower case is lost, the other two are still tried: one lost packet does not make the server one
 // that does not understand.

@@ -230,7 +230,7 @@ func (a *zoneQuery) doubted(t *try, worth int8) bool {
 		r.infra.learn(addr, a.zone, eventCaseLost, 0, now)
 	case !t.mixed:
 	case worth == worthMuch:
-		if !t.p.caseKept {
+		if !t.p.caseKept && !t.cased {
 			r.infra.learn(addr, a.zone, eventCaseKept, 0, now)
 		}
 	case !t.p.caseKept && !s.settled:
