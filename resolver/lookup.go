@@ -36,7 +36,12 @@ func (r *Resolver) cached(k cache.Key) (*result, bool) {
 // cachedNegative looks a denial up: of the type, or of the name where that may answer the question.
 func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
 	if r.ownTree(k) {
-		return r.cache.LookupNegative(k, now)
+		n, state := r.cache.LookupNegative(k, now)
+		if k.Type != wire.TypeDS || n == nil || !n.NXDomain || n.Status == wire.Secure {
+			return n, state
+		}
+		// RFC 4035, section 3.1.4.1: DS is the parent's. What the servers of the zone deny of its
+		// name, or somebody in their place, says nothing of it.
 	}
 	return r.cache.LookupNegativeKey(k, now)
 }

@@ -135,7 +135,8 @@ func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
 // the denial are in different trees: DS at the apex of a configured zone is the parent's answer,
 // and a forwarder may prove a denial with a zone above.
 func (r *Resolver) deniesAllTypes(k cache.Key, l *result) bool {
-	return l.origin != event.OriginPublic && r.ownTree(k) &&
+	unprovenDS := k.Type == wire.TypeDS && l.status != wire.Secure // see cachedNegative
+	return !unprovenDS && l.origin != event.OriginPublic && r.ownTree(k) &&
 		(l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 

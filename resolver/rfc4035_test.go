@@ -227,3 +227,39 @@ func TestRFC4035ReferralAsTheDenialOfItsDS(t *testing.T) {
 		}
 	}
 }
+
+// Section 3.1.4.1: the DS of a zone is its parent's. The servers of an unsigned zone, or somebody
+// in their place, deny the zone's own name. That answers all other types, and is kept; the
+// parent's proof that there is no DS is heard all the same.
+func TestRFC4035DSIsTheParentsWhateverTheZoneDenies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.New(time.Now())
+		w.Add(lab.Zone{Name: "example.", TTL: 5, Minimum: 5})
+		w.Add(lab.Zone{Name: "sub.example.", Algorithm: lab.Unsigned})
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			m := in.Honest()
+			m.Rcode, m.Answer = dns.RcodeNameError, nil
+			m.Ns = []dns.RR{rr("sub.example. 300 SOA ns. mbox. 1 1 1 1 300")}
+			return lab.Messages(m), in.Server == w.AddressOf("sub.example.")
+		}
+		in := newWorld(t, w, nil)
+		in.resolve("sub.example.", wire.TypeA)
+		in.transcript()
+		for range 2 {
+			time.Sleep(10 * time.Second) // what the parent has said is forgotten
+			if a := in.resolve("sub.example.", wire.TypeMX); a.RCode != nxDomain {
+				t.Errorf("MX: %s %v", a.RCode, a.Failure)
+			}
+			for range 2 {
+				a := in.resolve("sub.example.", wire.TypeDS)
+				if a.RCode != noError || a.Status != wire.Secure {
+					t.Errorf("DS: %s %v", a.RCode, a.Status)
+				}
+			}
+		}
+		if asked := in.transcript(); strings.Count(asked, "sub.example. DS") != 2 ||
+			strings.Contains(asked, "MX") {
+			t.Errorf("asked\n%s", asked)
+		}
+	})
+}

@@ -74,7 +74,7 @@ func worse(a, b class) class { return min(a, b) }
 func (s *step) class(t uint16, cd bool) class {
 	c := s.zone.class(cd)
 	switch {
-	case s.proof() != proofFull && s.zone.lied(), s.denied,
+	case s.proof() != proofFull && s.zone.lied(),
 		t == dns.TypeDNSKEY && slices.Contains(s.zone.Faults, lab.NoKeys):
 		return classFree
 	case t == dns.TypeDNSKEY && c == classFails:

@@ -47,7 +47,6 @@ type step struct {
 	outcome  outcome
 	wildcard bool     // it comes from a wildcard
 	cut      bool     // it denies the DS of a delegation
-	denied   bool     // the name is a hostile zone's, which may deny its own existence
 	sets     []answer // for a DNAME its set and the CNAME that follows from it
 }
 
@@ -210,8 +209,7 @@ func (a *authority) step(n *internet, name string, t uint16) (s step, next strin
 	sets := a.data[owner]
 	switch cname := sets[dns.TypeCNAME]; {
 	case t == dns.TypeDS && n.zones[name] != nil && name != a.Name:
-		child := n.zones[name]
-		if s.denied = child.Hostile != ""; child.hasDS() {
+		if n.zones[name].hasDS() {
 			s.sets = []answer{{owner: name, rtype: t, ttl: a.TTL}}
 		} else {
 			s.outcome, s.cut = outcomeNoData, true
