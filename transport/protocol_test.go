@@ -26,6 +26,7 @@ var namedIn = map[string]struct {
 	"resolver/opportunistic.go": {[]string{"UDP"}, "how servers are asked first"},
 	"resolver/try.go":           {[]string{"TCP"}, "how they are asked where UDP does not do"},
 	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
+	"internal/simulate/run.go":  {[]string{"TCP"}, "some simulated clients come over it"},
 }
 
 // constants returns the names of the protocols in the source, in the order of the table's rows.
