@@ -171,6 +171,7 @@ func (a *authority) server(f lab.ServerFaults, l *Link) class {
 	}
 	switch {
 	case l.Outage[1] > 0, l.Loss > goodLoss, l.RTT > 400*time.Millisecond,
+		l.Loss > 0 && l.RTT > nearRTT, // all of a client's time may not suffice
 		l.Lucky != forgedNothing:
 		return classMay
 	case len(f) > 0, l.Loss > 0, l.RTT > nearRTT, l.Guess:
