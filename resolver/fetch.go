@@ -5,6 +5,7 @@ package resolver
 
 import (
 	"context"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ type fetches struct {
 	ctx        context.Context // of probes, which belong to no query
 	stop       context.CancelFunc
 	running    sync.WaitGroup // goroutines, and clients
-	landed     atomic.Uint64  // fetches that have ended
+	landed     landings
 
 	mu        sync.Mutex
 	all       map[cache.Key]*fetch // those that others may join; guarded by mu
@@ -64,8 +65,20 @@ type fetches struct {
 
 func newFetches(g *guard.Guard, maxClients int) *fetches {
 	t := &fetches{guard: g, maxClients: maxClients, all: map[cache.Key]*fetch{}}
+	t.landed.seed = maphash.MakeSeed()
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	return t
+}
+
+// landings counts the fetches that have ended, by a hash of their keys: few of them share a count.
+type landings struct {
+	seed   maphash.Seed
+	counts [256]atomic.Uint32
+}
+
+// of returns the count of a key.
+func (l *landings) of(k cache.Key) *atomic.Uint32 {
+	return &l.counts[maphash.Comparable(l.seed, k)%uint64(len(l.counts))]
 }
 
 // joined is the outcome of join: what its caller has to do.
@@ -266,7 +279,7 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.result, f.fail = l, fail
-	t.landed.Add(1)
+	t.landed.of(f.key).Add(1)
 	if f.late != nil {
 		f.late.Stop()
 	}

@@ -186,8 +186,9 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 // spends from the budget w. parent is the fetch that needs the result, nil for a client.
 func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
+	ended := r.fetches.landed.of(k)
 	for {
-		landed := r.fetches.landed.Load()
+		before := ended.Load()
 		if l, f := r.remembered(k, w.validation, depth); l != nil || f != nil {
 			if t.sink != nil {
 				t.known(k, l, f)
@@ -213,7 +214,7 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 			return l, fail
 		}
 		x := r.runOf(f, depth, t)
-		x.late = r.fetches.landed.Load() != landed
+		x.late = ended.Load() != before
 		return x.lead()
 	}
 }

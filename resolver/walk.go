@@ -22,8 +22,8 @@ type resolution struct {
 	trail          // for the events of the fetch
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
-	// late reports whether other fetches have ended since the cache was looked into: one of them
-	// may have been for the same result.
+	// late reports whether another fetch for the same result may have ended since the cache was
+	// looked into.
 	late bool
 
 	trusts    trustCache // the trust in zones that it has used
