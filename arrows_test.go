@@ -49,9 +49,10 @@ var allowed = map[string][]string{
 	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},
-	"internal/simulate": {"wire", "internal/cause", "internal/clock", "internal/event",
-		"internal/lab", "internal/policy", "cache", "trustanchor", "transport", "resolver",
-		"server"},
+	"internal/lab/labtest": {"wire", "internal/cause", "internal/lab", "cache", "trustanchor",
+		"transport", "resolver"},
+	"internal/simulate": {"internal/cause", "internal/clock", "internal/event", "internal/lab",
+		"internal/lab/labtest", "internal/policy", "cache", "transport", "resolver", "server"},
 	"internal/mutate": {},
 }
 

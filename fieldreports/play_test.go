@@ -21,11 +21,11 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -236,6 +236,7 @@ func transcript(w *lab.World) (out []string) {
 
 // front is a server in front of a world. It is an Observer, and remembers why it failed.
 type front struct {
+	labtest.Observer
 	*server.Handler
 	server   *server.Server
 	resolver *resolver.Resolver
@@ -244,12 +245,7 @@ type front struct {
 	failed cause.Cause // guarded by mu
 }
 
-func (*front) Query(transport.Protocol, wire.Type)      {}
-func (*front) Response(wire.RCode, bool, time.Duration) {}
-func (*front) Limit(cause.Cause)                        {}
-func (*front) Paced()                                   {}
-func (*front) PrivateAddresses(int)                     {}
-func (*front) Refused(cause.Cause)                      {}
+// ServFail implements server.Observer.
 func (f *front) ServFail(c cause.Cause) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -257,15 +253,8 @@ func (f *front) ServFail(c cause.Cause) {
 }
 
 func newFront(t *testing.T, w *lab.World, r *report) *front {
-	anchors := &trustanchor.Set{}
-	if err := anchors.Add(w.Anchor()); err != nil {
-		t.Fatal(err)
-	}
-	name, addrs := w.Roots()
-	rc := resolver.Default()
-	rc.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
-	rc.IPv6, rc.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
-	rc.Prime, rc.Prefetch, rc.Validation.Skew = false, false, 0
+	rc, anchors := labtest.Resolver(w)
+	rc.Prime, rc.Prefetch = false, false
 	if r.config != nil {
 		r.config(&rc)
 	}

@@ -12,9 +12,9 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/resolver"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -42,16 +42,8 @@ func newWorld(t testing.TB, w *lab.World, change func(*resolver.Config)) *intern
 func newNetwork(t testing.TB, w *lab.World, ex transport.Exchanger,
 	change func(*resolver.Config)) *internet {
 	t.Helper()
-	anchors := &trustanchor.Set{}
-	if err := anchors.Add(w.Anchor()); err != nil {
-		t.Fatal(err)
-	}
-	name, addrs := w.Roots()
-	cfg := resolver.Default()
-	cfg.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
-	cfg.IPv6, cfg.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
+	cfg, anchors := labtest.Resolver(w)
 	cfg.Prefetch = false
-	cfg.Validation.Skew = 0 // the lab's clock is the resolver's
 	if change != nil {
 		change(&cfg)
 	}

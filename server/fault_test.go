@@ -5,32 +5,21 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
-	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/internal/policy"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
-type nobody struct{}
-
 // faulty panics as soon as a query is counted.
-type faulty struct{ nobody }
+type faulty struct{ labtest.Observer }
 
 func (faulty) Query(transport.Protocol, wire.Type) { panic("a fault") }
-
-func (nobody) Query(transport.Protocol, wire.Type)      {}
-func (nobody) Response(wire.RCode, bool, time.Duration) {}
-func (nobody) ServFail(cause.Cause)                     {}
-func (nobody) Limit(cause.Cause)                        {}
-func (nobody) PrivateAddresses(int)                     {}
-func (nobody) Paced()                                   {}
-func (nobody) Refused(cause.Cause)                      {}
 
 // A query may panic before it has been looked at. Its client gets SERVFAIL. A client that may not
 // ask gets no response, and a response is not answered.

@@ -10,11 +10,12 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
+	"bailiwick/internal/lab/labtest"
 )
 
 // counting counts the answers that are held back and those that are dropped.
 type counting struct {
-	nobody
+	labtest.Observer
 	paced, dropped atomic.Int32
 }
 

@@ -9,12 +9,11 @@ import (
 
 	"github.com/miekg/dns"
 
-	"bailiwick/cache"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
-	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -33,14 +32,10 @@ func guarded(t *testing.T, parts ...func(*resolver.Parts)) (*front, *lab.World) 
 		"mixed A 192.0.2.1;;public A 192.0.2.2;;alias CNAME host.corp.example.;;" +
 		"svc HTTPS 1 . ipv4hint=10.0.0.1"})
 	w.Add(lab.Zone{Name: "corp.example.", Records: "host A 10.0.0.7;;out CNAME stranger.example."})
-	anchors := &trustanchor.Set{}
-	if err := anchors.Add(w.Anchor()); err != nil {
-		t.Fatal(err)
-	}
+	cfg, anchors := labtest.Resolver(w)
 	parts = append(parts, func(p *resolver.Parts) { p.Anchors, p.Exchanger = anchors, w })
 	f := newFrontAll(t, nil, func(c *resolver.Config) {
-		name, addrs := w.Roots()
-		c.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
+		c.Hints = cfg.Hints
 	}, q, parts...)
 	f.seen = q
 	f.Handler = f.server.Handler(private(), &policy.View{Private: kept})

@@ -19,16 +19,17 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
 // quiet is an Observer that remembers the causes of SERVFAIL.
 type quiet struct {
+	labtest.Observer
 	mu      sync.Mutex
 	causes  []cause.Cause
 	refused []cause.Cause
@@ -48,8 +49,6 @@ func (q *quiet) ServFail(c cause.Cause) {
 	defer q.mu.Unlock()
 	q.causes = append(q.causes, c)
 }
-func (*quiet) Limit(cause.Cause)        {}
-func (*quiet) Paced()                   {}
 func (q *quiet) PrivateAddresses(n int) { q.private += n }
 func (q *quiet) Refused(c cause.Cause) {
 	q.mu.Lock()
@@ -100,16 +99,9 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	t.Helper()
 	clk := clock.NewFake(time.Now())
 	w := lab.Internet(clk.Now())
-	anchors := &trustanchor.Set{}
-	if err := anchors.Add(w.Anchor()); err != nil {
-		t.Fatal(err)
-	}
-	name, addrs := w.Roots()
 	store := cache.New(cache.Default())
-	rc := resolver.Default()
-	rc.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
-	rc.IPv6, rc.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
-	rc.Prime, rc.Prefetch, rc.Validation.Skew = false, false, 0
+	rc, anchors := labtest.Resolver(w)
+	rc.Prime, rc.Prefetch = false, false
 	resolving(&rc)
 	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk,
 		Events: event.NewLog(log)}

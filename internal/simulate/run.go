@@ -19,12 +19,11 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
-	"bailiwick/trustanchor"
-	"bailiwick/wire"
 )
 
 // How clients ask.
@@ -120,21 +119,13 @@ func newStage(w *World) *stage {
 	}
 	s.connect()
 	s.lab.Path, s.lab.Script = s.network.path, s.network.script
-	anchors := &trustanchor.Set{}
-	if err := anchors.Add(s.lab.Anchor()); err != nil {
-		panic("simulate: " + err.Error())
-	}
-	name, addrs := s.lab.Roots()
 	store := cache.New(cache.Config{Memory: 16 << 20, TTLLimits: cache.Default().TTLLimits})
-	cfg := resolver.Default()
-	cfg.Hints = []cache.NameServer{{Name: wire.MustParseName(name), Addrs: addrs}}
-	cfg.IPv6, cfg.DoNotQueryLocalhost = resolver.FamilyOff, false // the lab is at 127/8
+	cfg, anchors := labtest.Resolver(s.lab)
 	cfg.PrivateServers = resolver.PrivateAllow
-	cfg.Validation.Skew = 0 // the lab's clock is the resolver's
 	s.r = resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: s.lab,
 		Clock: clock.Real{}, Events: s.heard, Chance: chance(w.Seed)})
 	srv := server.New(server.Default(), server.Parts{Resolver: s.r, Cache: store,
-		Clock: clock.Real{}, Observer: nobody{}, Events: s.heard,
+		Clock: clock.Real{}, Observer: labtest.Observer{}, Events: s.heard,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	all := []policy.Rule{{Net: netip.MustParsePrefix("10.0.0.0/8"), Action: policy.Allow}}
 	s.front = srv.Handler(policy.NewACL(all), &policy.View{})
@@ -353,14 +344,3 @@ func (l *listener) of(client netip.AddrPort) told {
 	}
 	return told{}
 }
-
-// nobody is a server.Observer that does not look.
-type nobody struct{}
-
-func (nobody) Query(transport.Protocol, wire.Type)      {}
-func (nobody) Response(wire.RCode, bool, time.Duration) {}
-func (nobody) ServFail(cause.Cause)                     {}
-func (nobody) Limit(cause.Cause)                        {}
-func (nobody) Refused(cause.Cause)                      {}
-func (nobody) Paced()                                   {}
-func (nobody) PrivateAddresses(int)                     {}
