@@ -2,7 +2,6 @@ package interop
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
@@ -23,7 +22,7 @@ func buildH2spec(t *testing.T, to string) {
 // h2spec runs every case of h2spec against the DoH listener: framing, stream states, flow control,
 // settings, header compression and malformed requests (RFC 9113, RFC 7541).
 func (w *transports) h2spec(t *testing.T) {
-	program := filepath.Join(w.dir, "h2spec")
+	program := w.path("h2spec")
 	buildH2spec(t, program)
 	out, err := exec.Command(program, "-S", "-t", "-k", "-p", strconv.Itoa(dohPort),
 		"-P", "/dns-query", "-o", "5").CombinedOutput()

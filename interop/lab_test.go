@@ -5,7 +5,6 @@ package interop
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -44,21 +43,12 @@ func labSideBySide(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	name, addrs := w.Roots()
-	write := func(file, text string) string {
-		p := filepath.Join(dir, file)
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
+	write := func(file, text string) string { return folder(dir).write(t, file, text) }
 	hints := write("lab.hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
 	unbound := write("lab.unbound",
-		fmt.Sprintf("server:\n  interface: 127.0.0.1@5304\n  do-ip6: no\n  do-daemonize: no\n  "+
-			"use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  "+
-			"do-not-query-localhost: no\n"+
-			"  root-hints: %q\n  trust-anchor: %q\n  module-config: \"validator "+
-			"iterator\"\nremote-control:\n  control-enable: no\n", hints,
-			strings.ReplaceAll(w.Anchor(), "\t", " ")))
+		unboundConf(fmt.Sprintf("  interface: 127.0.0.1@5304\n  do-not-query-localhost: no\n  "+
+			"root-hints: %q\n  trust-anchor: %q\n", hints,
+			strings.ReplaceAll(w.Anchor(), "\t", " ")), ""))
 	own := write("lab.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5305\"], tcp: "+
 		"[\"127.0.0.1:5305\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: "+
 		"\"false\", root_hints_file: %q, do_not_query_localhost: false}\ntrust_anchors: "+

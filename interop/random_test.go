@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -33,7 +32,8 @@ func TestRandomZones(t *testing.T) {
 	}
 	seed, n := fromEnvironment(t, "INTEROP_SEED", 1), fromEnvironment(t, "INTEROP_QUESTIONS", 5000)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	w := &randomRun{dir: t.TempDir(), zones: randomWorld(random, 32), ds: map[string]string{}}
+	w := &randomRun{folder: folder(t.TempDir()), zones: randomWorld(random, 32),
+		ds: map[string]string{}}
 	w.serve(t)
 	w.resolve(t)
 	w.compare(t, randomQuestions(random, w.zones, n))
@@ -54,27 +54,17 @@ func fromEnvironment(t *testing.T, name string, or int) int {
 
 // randomRun is a random world that is being served.
 type randomRun struct {
-	dir    string
+	folder
 	zones  []*randomZone // parents before children
 	ds     map[string]string
 	anchor string
-}
-
-func (w *randomRun) path(name string) string { return filepath.Join(w.dir, name) }
-
-func (w *randomRun) write(t *testing.T, name, text string) string {
-	t.Helper()
-	if err := os.WriteFile(w.path(name), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return w.path(name)
 }
 
 // tool runs a program in the folder and returns what it prints.
 func (w *randomRun) tool(t *testing.T, argv ...string) string {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = w.dir
+	cmd.Dir = string(w.folder)
 	var errors strings.Builder
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
@@ -111,7 +101,7 @@ func (w *randomRun) serve(t *testing.T) {
 	for _, at := range []string{rootServer, bindServer} {
 		conf := fmt.Sprintf("options { directory %q; listen-on { %s; }; listen-on-v6 { none; }; "+
 			"recursion no; pid-file none; session-keyfile none; dnssec-validation no; "+
-			"check-names primary ignore; };\ncontrols { };\n", w.dir, at)
+			"check-names primary ignore; };\ncontrols { };\n", w.folder, at)
 		for _, z := range w.of(at) {
 			conf += fmt.Sprintf("zone %q { type primary; file %q; };\n", z.name, zoneFile(z))
 		}
@@ -119,7 +109,7 @@ func (w *randomRun) serve(t *testing.T) {
 	}
 	conf := fmt.Sprintf("server:\n  ip-address: %s\n  username: \"\"\n  zonesdir: %q\n  "+
 		"database: \"\"\n  pidfile: \"\"\n  xfrdfile: \"\"\n  zonelistfile: %q\n  "+
-		"rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n", nsdServer, w.dir,
+		"rrl-ratelimit: 0\nremote-control:\n  control-enable: no\n", nsdServer, w.folder,
 		w.path("nsd.list"))
 	for _, z := range w.of(nsdServer) {
 		conf += fmt.Sprintf("zone:\n  name: %q\n  zonefile: %q\n", z.name, zoneFile(z))
@@ -127,7 +117,9 @@ func (w *randomRun) serve(t *testing.T) {
 	start(t, "nsd", "-d", "-c", w.write(t, "nsd.conf", conf))
 	start(t, "knotd", "-c", w.knotConfig(t))
 	for _, z := range w.zones {
-		awaitAuthority(t, z.server, z.name)
+		await(t, z.server+":53", z.name, dns.TypeSOA, func(m *dns.Msg) bool {
+			return m.Authoritative && len(m.Answer) > 0
+		})
 	}
 }
 
@@ -197,7 +189,7 @@ func (w *randomRun) knotConfig(t *testing.T) string {
 	conf := fmt.Sprintf("server:\n    rundir: %q\n    listen: %s@53\nlog:\n  - target: stderr\n"+
 		"    any: error\ndatabase:\n    storage: %q\ntemplate:\n  - id: default\n    storage: %q\n"+
 		"    zonefile-sync: -1\n    journal-content: none\n    semantic-checks: off\nzone:\n",
-		w.dir, knotServer, w.path("knot.db"), w.dir)
+		w.folder, knotServer, w.path("knot.db"), w.folder)
 	for _, z := range w.of(knotServer) {
 		conf += fmt.Sprintf("  - domain: %q\n    file: %q\n", z.name, zoneFile(z))
 	}
@@ -225,7 +217,7 @@ func (w *randomRun) signWithKnot(t *testing.T, z *randomZone) {
 	}
 	conf := w.write(t, "sign."+z.name, fmt.Sprintf("database:\n    storage: %q\npolicy:\n%s"+
 		"zone:\n  - domain: %q\n    storage: %q\n    file: %q\n    dnssec-signing: on\n"+
-		"    dnssec-policy: p\n    journal-content: none\n", w.path(out), policy, z.name, w.dir,
+		"    dnssec-policy: p\n    journal-content: none\n", w.path(out), policy, z.name, w.folder,
 		"zone."+z.name))
 	w.tool(t, "kzonesign", "-c", conf, "-o", w.path(out), z.name)
 	signed, err := os.ReadFile(filepath.Join(w.path(out), "zone."+z.name))
@@ -240,19 +232,6 @@ func (w *randomRun) signWithKnot(t *testing.T, z *randomZone) {
 	}
 }
 
-// awaitAuthority waits until a zone is served.
-func awaitAuthority(t *testing.T, at, zone string) {
-	t.Helper()
-	for range 100 {
-		if m, err := ask(at+":53", zone, dns.TypeSOA); err == nil && m.Authoritative &&
-			len(m.Answer) > 0 {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatalf("%s does not serve %s", at, zone)
-}
-
 // resolve starts the resolvers.
 func (w *randomRun) resolve(t *testing.T) {
 	t.Helper()
@@ -265,17 +244,15 @@ func (w *randomRun) resolve(t *testing.T) {
 			break
 		}
 	}
-	start(t, "unbound", "-d", "-c", w.write(t, "unbound.conf", fmt.Sprintf("server:\n  "+
-		"interface: 127.0.0.1@5301\n  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  "+
-		"username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  directory: %q\n  root-hints: %q\n  "+
-		"trust-anchor-file: %q\n  module-config: \"validator iterator\"\n  minimal-responses: yes"+
-		"\nremote-control:\n  control-enable: no\n", w.dir, hints, anchor)))
+	start(t, "unbound", "-d", "-c", w.write(t, "unbound.conf", unboundConf(
+		fmt.Sprintf("  interface: 127.0.0.1@5301\n  directory: %q\n  root-hints: %q\n  "+
+			"trust-anchor-file: %q\n  minimal-responses: yes\n", w.folder, hints, anchor), "")))
 	start(t, "named", "-f", "-4", "-n", "1", "-c", w.write(t, "named.conf", fmt.Sprintf(
 		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
 			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
 			"minimal-responses yes; empty-zones-enable no; };\ncontrols { };\ntrust-anchors { "+
 			"\".\" static-key %s %s %s %q; };\nzone \".\" { type hint; file \"hints\"; };\n",
-		w.dir, f[0], f[1], f[2], strings.Join(f[3:], ""))))
+		w.folder, f[0], f[1], f[2], strings.Join(f[3:], ""))))
 	if err := os.MkdirAll(w.path("kresd"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -286,26 +263,16 @@ func (w *randomRun) resolve(t *testing.T) {
 		"'detect_time_jump'}) do pcall(modules.unload, m) end\ntrust_anchors.remove('.')\n"+
 		"trust_anchors.add_file(%q, true)\n", w.path("kresd"), hints, anchor)),
 		w.path("kresd"))
-	start(t, build(t, w.dir), "serve", "--config", w.write(t, "bailiwick.yaml", fmt.Sprintf(
-		"listen: {udp: [\"127.0.0.1:5303\"], tcp: [\"127.0.0.1:5303\"]}\nadmin: {listen: \"\"}\n"+
-			"log: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %q}\n"+
-			"trust_anchors: {builtin: false, file: %q}\npolicy: {special_names: false}\n",
-		hints, anchor)))
+	conf := w.write(t, "bailiwick.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5303\"], "+
+		"tcp: [\"127.0.0.1:5303\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: "+
+		"{ipv6: \"false\", root_hints_file: %q}\ntrust_anchors: {builtin: false, file: %q}\n"+
+		"policy: {special_names: false}\n", hints, anchor))
+	start(t, build(t, string(w.folder)), "serve", "--config", conf)
 	for _, r := range resolvers {
-		awaitResolver(t, r.name, r.at)
+		await(t, r.at, ".", dns.TypeSOA, func(m *dns.Msg) bool {
+			return m.Rcode == dns.RcodeSuccess && m.AuthenticatedData
+		})
 	}
-}
-
-func awaitResolver(t *testing.T, name, at string) {
-	t.Helper()
-	for range 200 {
-		if m, err := ask(at, ".", dns.TypeSOA); err == nil && m.Rcode == dns.RcodeSuccess &&
-			m.AuthenticatedData {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("%s does not answer", name)
 }
 
 // compare puts the questions to all resolvers. Each answer of Bailiwick's is that of one of the

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,16 +64,16 @@ func TestTransports(t *testing.T) {
 
 // transports is a lab with Bailiwick in front of it.
 type transports struct {
-	dir, bin, hints, anchor string
-	cert, key               string
-	server                  *exec.Cmd
+	folder
+	bin, hints, anchor string
+	cert, key          string
+	server             *exec.Cmd
 }
 
 func startTransports(t *testing.T) *transports {
 	t.Helper()
-	w := &transports{dir: t.TempDir()}
-	w.bin, w.cert, w.key = build(t, w.dir), filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir,
-		"key.pem")
+	w := &transports{folder: folder(t.TempDir())}
+	w.bin, w.cert, w.key = build(t, string(w.folder)), w.path("cert.pem"), w.path("key.pem")
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
@@ -101,15 +100,6 @@ connections: {per_client: 300}
 `, plainPort, plainPort, dotPort, dotPort, dohPort, dohPort, w.cert, w.key, adminAddr))
 	awaitAnswer(t, plainPort)
 	return w
-}
-
-func (w *transports) write(t *testing.T, file, text string) string {
-	t.Helper()
-	p := filepath.Join(w.dir, file)
-	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 // makeCertificate puts a certificate with a serial number where the servers look for it.
@@ -161,14 +151,9 @@ func (w *transports) serve(t *testing.T, file, text string) *exec.Cmd {
 
 func awaitAnswer(t *testing.T, port int) {
 	t.Helper()
-	for range 200 {
-		if m, err := ask(fmt.Sprintf("127.0.0.1:%d", port), "nic.example.",
-			dns.TypeA); err == nil && m.Rcode != dns.RcodeServerFailure {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("nobody answers at port %d", port)
+	await(t, fmt.Sprintf("127.0.0.1:%d", port), "nic.example.", dns.TypeA, func(m *dns.Msg) bool {
+		return m.Rcode != dns.RcodeServerFailure
+	})
 }
 
 // twenty are the questions: secure, insecure, bogus, there and not there.
@@ -376,7 +361,7 @@ func (w *transports) openssl(t *testing.T) {
 		}
 	}
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
-		session := filepath.Join(w.dir, "session"+version)
+		session := w.path("session" + version)
 		client(dotPort, version, "-alpn", "dot", "-sess_out", session)
 		if out := client(dotPort, version, "-alpn", "dot", "-sess_in",
 			session); !strings.Contains(out, "Reused, TLS") {
@@ -548,17 +533,14 @@ func judged(t *testing.T, what string, port int) {
 // forwarders: Unbound and Knot Resolver ask us over DoT, and validate what they hear.
 func (w *transports) forwarders(t *testing.T) {
 	conf := w.write(t, "forward.unbound",
-		fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  do-ip6: no\n  do-daemonize: no\n  "+
-			"use-syslog: no\n  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  "+
-			"do-not-query-localhost: no\n"+
-			"  trust-anchor: %q\n  tls-cert-bundle: %q\n  module-config: \"validator "+
-			"iterator\"\nremote-control:\n  control-enable: no\nforward-zone:\n  name: \".\"\n  "+
-			"forward-tls-upstream: yes\n  forward-addr: 127.0.0.1@%d#localhost\n",
-			clientPort, w.anchor, w.cert, dotPort))
+		unboundConf(fmt.Sprintf("  interface: 127.0.0.1@%d\n  do-not-query-localhost: no\n  "+
+			"trust-anchor: %q\n  tls-cert-bundle: %q\n", clientPort, w.anchor, w.cert),
+			fmt.Sprintf("forward-zone:\n  name: \".\"\n  forward-tls-upstream: yes\n  "+
+				"forward-addr: 127.0.0.1@%d#localhost\n", dotPort)))
 	start(t, "unbound", "-d", "-c", conf)
 	judged(t, "Unbound forwards to us over DoT", clientPort)
 
-	if err := os.Mkdir(filepath.Join(w.dir, "kresd"), 0o700); err != nil {
+	if err := os.Mkdir(w.path("kresd"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	conf = w.write(t, "kresd.conf",
@@ -567,7 +549,7 @@ func (w *transports) forwarders(t *testing.T) {
 			"MB\ntrust_anchors.remove('.')\ntrust_anchors.add(%q)\nmodules = { 'policy' }\n"+
 			"policy.add(policy.all(policy.TLS_FORWARD({{ '127.0.0.1@%d', hostname = 'localhost', "+
 			"ca_file = %q }})))\n", clientPort+1, w.anchor, dotPort, w.cert))
-	start(t, "kresd", "-n", "-c", conf, filepath.Join(w.dir, "kresd"))
+	start(t, "kresd", "-n", "-c", conf, w.path("kresd"))
 	judged(t, "Knot Resolver forwards to us over DoT", clientPort+1)
 }
 
@@ -575,15 +557,11 @@ func (w *transports) forwarders(t *testing.T) {
 // what we hear.
 func (w *transports) forwarding(t *testing.T) {
 	conf := w.write(t, "recursive.unbound",
-		fmt.Sprintf("server:\n  interface: 127.0.0.1@%d\n  interface: 127.0.0.1@%d\n  interface: "+
-			"127.0.0.1@%d\n  tls-port: %d\n  https-port: %d\n  tls-service-pem: %q\n  "+
-			"tls-service-key: %q\n"+
-			"  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n  username: \"\"\n"+
-			"  chroot: \"\"\n  "+
-			"pidfile: \"\"\n  do-not-query-localhost: no\n  root-hints: %q\n  trust-anchor: %q\n "+
-			" module-config: \"validator iterator\"\nremote-control:\n  control-enable: no\n",
-			unboundPort, unboundDoT, unboundDoH, unboundDoT, unboundDoH, w.cert, w.key, w.hints,
-			w.anchor))
+		unboundConf(fmt.Sprintf("  interface: 127.0.0.1@%d\n  interface: 127.0.0.1@%d\n  "+
+			"interface: 127.0.0.1@%d\n  tls-port: %d\n  https-port: %d\n  tls-service-pem: %q\n  "+
+			"tls-service-key: %q\n  do-not-query-localhost: no\n  root-hints: %q\n  "+
+			"trust-anchor: %q\n", unboundPort, unboundDoT, unboundDoH, unboundDoT, unboundDoH,
+			w.cert, w.key, w.hints, w.anchor), ""))
 	start(t, "unbound", "-d", "-c", conf)
 	awaitAnswer(t, unboundPort)
 	port := clientPort + 10
