@@ -26,19 +26,29 @@ type Observer interface {
 type Spec struct {
 	Addr    netip.AddrPort
 	Sockets int // of UDP
-	// proxies that send a trusted PROXY header before everything else
-	ProxyFrom     []netip.Prefix
+	Proxies
+	TLS      *TLS          // of protocols that encrypt
+	Path     string        // of DoH
+	AltSvc   func() uint16 // returns the port of HTTP/3; 0: none
+	Gate     *Gate
+	Observer Observer
+	Log      *slog.Logger // nil: no log
+	Guard    *guard.Guard
+}
+
+// Proxies are the proxies in front of a listener that are trusted to name their clients.
+type Proxies struct {
+	ProxyFrom     []netip.Prefix // they send a PROXY header before everything else
 	ProxyInside   bool           // the header is inside TLS, as dnsdist sends it, not before
-	ForwardedFrom []netip.Prefix // proxies whose ForwardedHeader is trusted
-	// ForwardedHeader is the one field that the proxies set.
+	ForwardedFrom []netip.Prefix // reverse proxies that send ForwardedHeader
+	// ForwardedHeader is the one field that the reverse proxies set.
 	ForwardedHeader ForwardedHeader
-	TLS             *TLS          // of protocols that encrypt
-	Path            string        // of DoH
-	AltSvc          func() uint16 // returns the port of HTTP/3; 0: none
-	Gate            *Gate
-	Observer        Observer
-	Log             *slog.Logger // nil: no log
-	Guard           *guard.Guard
+}
+
+// Equal reports whether the same proxies are trusted in the same way.
+func (p *Proxies) Equal(o *Proxies) bool {
+	return slices.Equal(p.ProxyFrom, o.ProxyFrom) && p.ProxyInside == o.ProxyInside &&
+		slices.Equal(p.ForwardedFrom, o.ForwardedFrom) && p.ForwardedHeader == o.ForwardedHeader
 }
 
 // Listener serves clients over one protocol at one address.

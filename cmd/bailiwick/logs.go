@@ -4,7 +4,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -141,13 +140,4 @@ func (s *spoken) say(before []*tls.Certificate) {
 				"expires", c.Leaf.NotAfter.Format(time.RFC3339))
 		}
 	}
-}
-
-// errorsOf returns the parts of a joined error.
-func errorsOf(err error) []error {
-	var several interface{ Unwrap() []error }
-	if errors.As(err, &several) {
-		return several.Unwrap()
-	}
-	return []error{err}
 }

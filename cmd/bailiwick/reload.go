@@ -48,14 +48,6 @@ func (l *listening) serves(p transport.Protocol, o config.Listener) bool {
 	return l.protocol == p && l.spec.Addr == o.Addr
 }
 
-// alike reports whether it treats proxies as another one's configuration says. Who may ask is no
-// matter of the socket.
-func (l *listening) alike(o config.Listener) bool {
-	return slices.Equal(l.spec.ProxyFrom, o.ProxyFrom) && l.spec.ProxyInside == o.ProxyInside &&
-		slices.Equal(l.spec.ForwardedFrom, o.ForwardedFrom) &&
-		l.spec.ForwardedHeader == o.ForwardedHeader
-}
-
 // reloader is what a reload needs.
 type reloader struct {
 	ctx      context.Context // of what goes on in the background
@@ -112,7 +104,7 @@ func (r *running) reload() (map[string]any, error) {
 	o, err := r.replace()
 	if err != nil {
 		r.metrics.ConfigRefused()
-		for _, e := range errorsOf(err) {
+		for _, e := range config.ErrorsOf(err) {
 			r.log.Error("the configuration in use stays in use", "error", e.Error())
 		}
 		return nil, err
@@ -165,7 +157,7 @@ func (r *running) replace() (*outcome, error) {
 	}
 	for _, l := range next.listeners {
 		if slices.ContainsFunc(cfg.Listen[l.protocol], func(want config.Listener) bool {
-			return l.serves(l.protocol, want) && !l.alike(want)
+			return l.serves(l.protocol, want) && !l.spec.Proxies.Equal(&want.Proxies)
 		}) {
 			o.restart = append(o.restart, "listen."+l.protocol.String()+" "+l.spec.Addr.String())
 		}
@@ -231,10 +223,9 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 				continue
 			}
 			l, err := transport.Listen(p, transport.Spec{Addr: want.Addr, Sockets: cores,
-				ProxyFrom: want.ProxyFrom, ProxyInside: want.ProxyInside,
-				ForwardedFrom: want.ForwardedFrom, ForwardedHeader: want.ForwardedHeader,
-				TLS: r.tls, Path: r.cfg.Transport.Path, AltSvc: r.http3Port, Gate: r.gate,
-				Observer: r.metrics, Log: r.log, Guard: r.guard})
+				Proxies: want.Proxies, TLS: r.tls, Path: r.cfg.Transport.Path,
+				AltSvc: r.http3Port, Gate: r.gate, Observer: r.metrics, Log: r.log,
+				Guard: r.guard})
 			if err != nil {
 				for _, o := range opened {
 					o.Close()

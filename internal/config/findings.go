@@ -182,3 +182,15 @@ func flatten(err error) (out []*partError) {
 	}
 	return []*partError{{"", err}}
 }
+
+// ErrorsOf returns the parts of a joined error, or the error alone; nothing for nil.
+func ErrorsOf(err error) []error {
+	var several interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &several):
+		return several.Unwrap()
+	}
+	return []error{err}
+}

@@ -16,14 +16,10 @@ import (
 
 // Listener is where a transport is served, and for whom.
 type Listener struct {
-	Key           string // what it is called in findings: listen.udp[0]
-	Addr          netip.AddrPort
-	Access        []policy.Rule  // nil: policy.access
-	ProxyFrom     []netip.Prefix // proxies that send PROXY headers
-	ProxyInside   bool           // they send them inside TLS
-	ForwardedFrom []netip.Prefix // reverse proxies that send Forwarded or X-Forwarded-For
-	// ForwardedHeader is the one that they send.
-	ForwardedHeader transport.ForwardedHeader
+	Key    string // what it is called in findings: listen.udp[0]
+	Addr   netip.AddrPort
+	Access []policy.Rule // nil: policy.access
+	transport.Proxies
 }
 
 // forwardedHeaders are the values of forwarded_header.

@@ -24,13 +24,7 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		}
 	}
 	if cfg.Anchors.File != "" {
-		err := set.AddFile(cfg.Anchors.File)
-		var several interface{ Unwrap() []error }
-		if errors.As(err, &several) {
-			for _, e := range several.Unwrap() {
-				found = append(found, aboutAnchor(cfg, "trust_anchors.file", e))
-			}
-		} else if err != nil {
+		for _, err := range config.ErrorsOf(set.AddFile(cfg.Anchors.File)) {
 			found = append(found, aboutAnchor(cfg, "trust_anchors.file", err))
 		}
 	}
