@@ -98,7 +98,7 @@ var aliases = []report{{
 			`d2.cloud.video.example. HTTPS 1 . alpn="h2"`).packets(noPackets),
 	},
 }, {
-	name:      "a dot within a label is no border of labels",
+	name:      "a dot within a label does not separate labels",
 	seen:      "golang/go 10631",
 	situation: "A chain leads from foo\\.bar, whose first label has a dot, to foo.bar.",
 	why: "Labels are any octets (RFC 2181, section 11): these are two names, and the chain is " +

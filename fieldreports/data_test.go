@@ -172,7 +172,7 @@ var data = []report{{
 		empty("www.new.example. TYPE65281", "NOERROR AD"),
 	},
 }, {
-	name:      "ANY is not denied by what is known of one type",
+	name:      "a cached denial of one type does not answer ANY",
 	seen:      "NLnetLabs/unbound 823",
 	situation: "A client asks for A, which the name lacks, and then for ANY.",
 	why: "The NSEC says which types there are. None of them answers ANY, so there is no denial " +

@@ -17,7 +17,7 @@ import (
 func TestDelegations(t *testing.T) { play(t, delegations) }
 
 var delegations = []report{{
-	name: "a referral in answer to a DS question of an unsigned zone says that there is none",
+	name: "a referral in reply to a DS question denies the DS of an unsigned zone",
 	seen: "PowerDNS/pdns 10460, sthc.nordlo.cloud",
 	situation: "The servers of an unsigned zone know nothing of DS, and answer a question for " +
 		"that of a delegation with the referral to it.",

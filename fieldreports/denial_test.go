@@ -92,7 +92,7 @@ var denial = []report{{
 		good("c.victim.example. A", "NOERROR AD", "c.victim.example. A 192.0.2.9"),
 	},
 }, {
-	name: "a delegation whose NSEC says that there is no such name is bogus",
+	name: "a delegation is bogus if an NSEC denies its name",
 	seen: "dnsviz/dnsviz 78, kupaliska.netmarketer.sk",
 	situation: "A signed zone has a wildcard. Its servers refer a name that the wildcard covers " +
 		"to other servers, with the NSEC records of a wildcard without DS.",
@@ -186,8 +186,8 @@ var denial = []report{{
 	seen: "PowerDNS/pdns 4574, bla.test-ns.bogus.internet.nl",
 	situation: "A zone delegates a name two labels down, with DS. The name between has no " +
 		"records, and the zone below sends none of its signatures.",
-	why: "The denial of the name between is no end of the chain: it is no cut. The DS says that " +
-		"the zone below is signed, so that what is not signed is bogus.",
+	why: "The denial does not end the chain of trust: the name between is not a zone cut. The " +
+		"DS shows that the zone below is signed, so unsigned data of it are bogus.",
 	world: func(w *lab.World) {
 		w.Add(lab.Zone{Name: "internet.example.", Denial: lab.NSEC3})
 		w.Add(lab.Zone{Name: "test-ns.bogus.internet.example.", Records: "bla A 192.0.2.1",

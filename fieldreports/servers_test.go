@@ -113,10 +113,9 @@ var servers = []report{{
 	},
 	steps: []step{good("www.big.example. A", "NOERROR", "www.big.example. A 192.0.2.1")},
 }, {
-	name: "an NXDOMAIN for AAAA takes nothing from the A records that are known",
-	seen: "weaveworks/weave 2244; slackhq/nebula 1662; d2iq-archive/mesos-dns 338",
-	situation: "A balancer without IPv6 says that the name does not exist when it is asked for " +
-		"AAAA.",
+	name:      "an NXDOMAIN for AAAA takes nothing from the A records that are known",
+	seen:      "weaveworks/weave 2244; slackhq/nebula 1662; d2iq-archive/mesos-dns 338",
+	situation: "A load balancer without IPv6 answers AAAA with NXDOMAIN.",
 	why: "Its denial holds for the name and every type (RFC 2308, section 5), but what it has " +
 		"said before and what is not proven wrong stays until its TTL ends. When the denial " +
 		"ends, A is asked for again.",
