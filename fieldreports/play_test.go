@@ -279,8 +279,8 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 }
 
 func (f *front) close() {
-	f.server.Close()
 	f.resolver.Close()
+	f.server.Close()
 }
 
 // send sends a step's query, and returns the answer; nil for silence.

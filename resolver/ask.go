@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -36,6 +37,18 @@ type zoneQuery struct {
 	worst   *cause.Failure // the network failure of the highest rank
 
 	tries
+}
+
+// zoneQueries are zone queries whose memory is used again.
+var zoneQueries = sync.Pool{New: func() any { return new(zoneQuery) }}
+
+// reuse gives the memory of a zone query back, unless it has had tries in goroutines of their own:
+// these may still hold it.
+func (a *zoneQuery) reuse() {
+	if a.done == nil {
+		*a = zoneQuery{}
+		zoneQueries.Put(a)
+	}
 }
 
 // accepted is a reply that may be used, with its validated result if the question was final.

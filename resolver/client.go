@@ -24,13 +24,12 @@ type client struct {
 	r        *Resolver
 	q        wire.Question
 	done     func(*Answer)
-	began    time.Time      // if there is a sink
+	began    time.Time
 	answered atomic.Bool    // it has its answer
 	detached atomic.Bool    // its goroutine works for others
 	passing  sync.WaitGroup // the goroutine that answers it meanwhile
 
 	older, newer *client // guarded by fetches.mu
-	late         *time.Timer
 	unwatch      func() bool
 }
 
@@ -56,9 +55,7 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 	}()
 	c.trail.sink, c.trail.number = event.Both(r.events, o.Events), o.Query
 	if c.sink != nil {
-		e := c.of(event.Question, q)
-		c.began = e.Time
-		c.sink.Event(e)
+		c.sink.Event(c.of(event.Question, q))
 	}
 	c.answer(r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*result, *cause.Failure) {
 		return r.resolveResult(k, &c.budget, nil, 0, c.trail)
@@ -115,27 +112,44 @@ func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.F
 	if t.closed {
 		return &cause.Failure{Cause: cause.Stopping}
 	}
-	t.running.Add(1)
+	t.clients.Add(1)
+	c.began = time.Now()
 	t.link(c)
-	if t.clients > t.maxClients {
+	if t.queries > t.maxClients {
 		t.end(&t.oldest.budget, &cause.Failure{Cause: cause.Overload})
 	}
-	c.late = time.AfterFunc(MaxTime, func() { c.end(&cause.Failure{Cause: cause.LimitTime}) })
+	if t.late == nil {
+		t.late = time.AfterFunc(MaxTime, t.endLate)
+	}
 	if ctx.Done() != nil {
 		c.unwatch = context.AfterFunc(ctx, func() { c.end(failureOf(ctx)) })
 	}
 	return nil
 }
 
-// exit ends a client's query and its timers.
+// endLate ends the queries whose time is over. One timer, that of the oldest query, is enough for
+// all, as all have the same time.
+func (t *fetches) endLate() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.oldest != nil {
+		if left := MaxTime - time.Since(t.oldest.began); left > 0 {
+			t.late = time.AfterFunc(left, t.endLate)
+			return
+		}
+		t.end(&t.oldest.budget, &cause.Failure{Cause: cause.LimitTime})
+	}
+	t.late = nil
+}
+
+// exit ends a client's query.
 func (t *fetches) exit(c *client) {
-	c.late.Stop()
 	if c.unwatch != nil {
 		c.unwatch()
 	}
 	c.end(nil)
 	c.passing.Wait() // who called Start gives up now what the answer is made with
-	t.running.Done()
+	t.clients.Done()
 }
 
 // link makes a client the newest of the list. mu is held.
@@ -146,7 +160,7 @@ func (t *fetches) link(c *client) {
 		c.older.newer = c
 	}
 	t.newest = c
-	t.clients++
+	t.queries++
 }
 
 // unlink takes a client from the list. mu is held.
@@ -161,7 +175,7 @@ func (t *fetches) unlink(c *client) {
 	} else {
 		c.newer.older = c.older
 	}
-	t.clients--
+	t.queries--
 }
 
 // Close ends all fetches and clients' queries, and waits for all goroutines of the resolver. Later

@@ -14,6 +14,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/workers"
 	"bailiwick/validator"
 )
 
@@ -50,7 +51,8 @@ type fetches struct {
 	maxClients int
 	ctx        context.Context // of probes, which belong to no query
 	stop       context.CancelFunc
-	running    sync.WaitGroup // goroutines, and clients
+	clients    sync.WaitGroup // their queries
+	goroutines *workers.Pool
 	landed     landings
 
 	mu        sync.Mutex
@@ -58,13 +60,15 @@ type fetches struct {
 	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
 	closed    bool                 // guarded by mu
-	clients   int                  // guarded by mu
+	queries   int                  // of clients; guarded by mu
 	oldest    *client              // guarded by mu
 	newest    *client              // guarded by mu
+	late      *time.Timer          // of the oldest; nil if there was none; guarded by mu
 }
 
 func newFetches(g *guard.Guard, maxClients int) *fetches {
-	t := &fetches{guard: g, maxClients: maxClients, all: map[cache.Key]*fetch{}}
+	t := &fetches{guard: g, maxClients: maxClients, all: map[cache.Key]*fetch{},
+		goroutines: workers.New(maxIdleGoroutines)}
 	t.landed.seed = maphash.MakeSeed()
 	t.ctx, t.stop = context.WithCancel(context.Background())
 	return t
@@ -304,9 +308,9 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 }
 
 // spawn runs work in a goroutine that close waits for. Its caller is such a goroutine itself, or
-// holds mu before closed is set.
+// resolves a client's query, or holds mu before closed is set.
 func (t *fetches) spawn(p guard.Place, work func()) {
-	t.running.Go(func() { t.guard.Run(p, work) })
+	t.goroutines.Run(func() { t.guard.Run(p, work) })
 }
 
 // close ends all queries and fetches, and waits for all goroutines.
@@ -321,9 +325,13 @@ func (t *fetches) close() {
 		f.cut.Store(true)
 		t.end(&f.budget, why)
 	}
+	if t.late != nil {
+		t.late.Stop()
+	}
 	t.mu.Unlock()
 	t.stop()
-	t.running.Wait()
+	t.clients.Wait()
+	t.goroutines.Close()
 }
 
 // count returns how many fetches are under way that others may join, and how many are refreshes.

@@ -60,6 +60,7 @@ func (in *internet) withMemory(octets int) *internet {
 	other.cache = cache.New(cfg)
 	other.parts.Cache = other.cache
 	other.r = resolver.New(other.cfg, other.parts)
+	in.t.Cleanup(other.r.Close)
 	return &other
 }
 

@@ -75,6 +75,9 @@ const (
 	// MaxRefreshes is how many refreshes run at once, process-wide; other results are resolved when
 	// clients ask for them.
 	MaxRefreshes = 256
+	// maxIdleGoroutines is how many goroutines wait for the next fetch or try, at some 16 KiB of
+	// stack each.
+	maxIdleGoroutines = 256
 	// MaxWaiters is how many clients wait for one resolution.
 	MaxWaiters = 1000
 

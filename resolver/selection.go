@@ -14,11 +14,11 @@ import (
 type candidate struct {
 	addr  netip.AddrPort
 	name  wire.Name // of the name server; zero if configured by address
-	tries int
+	asked asked
+	tries int8
 	spent bool // it is not asked again for this question
 	// fellBack is true after its encrypted transport failed for this question.
 	fellBack bool
-	asked    asked
 }
 
 // exploreOdds is how rarely, once in that many questions, a server is asked that is not the best
@@ -55,7 +55,8 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		if p.dead && c.tries > 0 {
 			continue
 		}
-		r := ranked{candidate: c, penalty: penaltyTry*c.tries + penaltyFault*p.fault, rtt: p.srtt}
+		r := ranked{candidate: c, rtt: p.srtt,
+			penalty: penaltyTry*int(c.tries) + penaltyFault*p.fault}
 		if p.dead {
 			r.penalty += penaltyDead
 		}

@@ -197,7 +197,7 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
 	t.cancel = cancel
 	a.open = append(a.open, t)
-	a.x.r.fetches.running.Go(func() {
+	a.x.r.fetches.goroutines.Run(func() {
 		a.x.r.guard.Run(guard.Fetch, func() { t.finish(wait(ctx, MaxTime)) })
 		if t.m == nil && t.err == nil { // there was a panic
 			t.err = &cause.Failure{Cause: cause.InternalError}

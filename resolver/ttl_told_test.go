@@ -27,6 +27,7 @@ func (in *internet) withLimits(l cache.TTLLimits) *internet {
 	other.cache = cache.New(cache.Config{Memory: 16 << 20, TTLLimits: l})
 	other.parts.Cache = other.cache
 	other.r = resolver.New(other.cfg, other.parts)
+	in.t.Cleanup(other.r.Close)
 	return &other
 }
 

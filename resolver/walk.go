@@ -123,9 +123,14 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 	if conf != nil && conf.Forward {
 		m.mode = MinimiseOff
 	}
+	a := zoneQueries.Get().(*zoneQuery)
+	defer func() { a.reuse() }()
 	for range MaxReferrals {
 		q, final := m.next(d.Zone)
-		a := &zoneQuery{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
+		if a.done != nil {
+			a = &zoneQuery{}
+		}
+		*a = zoneQuery{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
 		got, f := a.run()
 		if f != nil && x.r.cfg.inside(d.Zone, conf) {
 			f = f.Inside()

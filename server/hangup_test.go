@@ -76,7 +76,7 @@ func (f *front) call(name string, t uint16) *caller {
 func TestHangUpEndsTheFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(t, nil)
-		defer f.server.Close()
+		defer f.close()
 		c := f.call("www.slow.faulty.", dns.TypeA)
 		if f.resolver.Stats().Fetches == 0 {
 			t.Fatal("nothing is resolved")
@@ -108,7 +108,7 @@ func TestHangUpEndsTheFetch(t *testing.T) {
 func TestHangUpLeavesTheFetchToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(t, nil)
-		defer f.server.Close()
+		defer f.close()
 		first := f.call("www.slow.faulty.", dns.TypeA)
 		second := f.call("www.slow.faulty.", dns.TypeA)
 		first.hangUp()
@@ -282,7 +282,7 @@ func (idleObserver) Fault(transport.Protocol, cause.Cause)      {}
 func TestHangUpKeepsThePlaceForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFront(t, nil)
-		defer f.server.Close()
+		defer f.close()
 		a := netip.MustParseAddr("127.0.0.1")
 		f.call("www.slow.faulty.", dns.TypeA).hangUp()
 		synctest.Wait()

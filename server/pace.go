@@ -97,12 +97,13 @@ func (p *pacer) forget(a netip.Addr, c *paced) {
 	}
 }
 
-// pass sends an answer to an address that has entered, holds it back, or drops it. It calls tell in
-// the last two cases, unless tell is nil.
-func (p *pacer) pass(a netip.Addr, send func(), tell func(event.Kind)) {
-	if p.may(a, send, tell) {
+// pass sends an answer to an address that has entered, holds it back, or drops it, and reports
+// whether it was sent. If not, it calls tell, unless tell is nil.
+func (p *pacer) pass(a netip.Addr, send func(), tell func(event.Kind)) (sent bool) {
+	if sent = p.may(a, send, tell); sent {
 		send()
 	}
+	return sent
 }
 
 // may reports whether an answer may be sent now; if not, it is held back or dropped.

@@ -231,7 +231,7 @@ func TestPanicWhileScreeningIsAnsweredOnce(t *testing.T) {
 	c := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
 	f.handle(packet, c, func(b []byte) { sent <- b; panic("a fault") })
 	<-sent
-	f.server.Close()
+	f.close()
 	if caught := tr.places(); len(sent) != 0 || len(caught) != 2 {
 		t.Errorf("sent %d times more, caught %v", len(sent), caught)
 	}

@@ -202,34 +202,53 @@ func (r *request) notRecursive() []byte {
 // Resolve implements transport.Pending.
 func (r *request) Resolve(client context.Context, reply func([]byte)) {
 	r.client, r.send = client, reply
+	if r.admitted() {
+		r.server.workers.Run(r.work) // from here on the request is its worker's
+	}
+}
+
+// admitted reports whether a pending query may enter; if not, it is answered.
+func (r *request) admitted() bool {
 	defer func() { r.caught(recover()) }()
-	s, addr, proven := r.server, r.from.Addr.Addr(), r.proven()
-	if f := s.admit(addr, proven); f != nil {
+	s, addr := r.server, r.from.Addr.Addr()
+	if f := s.admit(addr, r.proven()); f != nil {
 		r.limited(f.Cause)
 		s.observe.ServFail(f.Cause)
 		r.reply(r.short(wire.RCodeServFail, f))
-		return
+		return false
 	}
-	if !proven {
+	if !r.proven() {
 		s.pace.enter(addr)
 	}
-	s.work(func() {
-		defer func() { s.release(addr, client.Err() != nil) }()
-		if !proven {
-			defer s.pace.leave(addr)
+	return true
+}
+
+// work resolves a pending query and has its answer sent: at once, or at the client's pace. The
+// memory of the request is used again, unless the pacer holds it.
+func (r *request) work() {
+	s, addr, proven, client := r.server, r.from.Addr.Addr(), r.proven(), r.client
+	sent := true
+	defer func() {
+		s.release(addr, client.Err() != nil)
+		if sent {
+			*r = request{server: s}
+			s.requests.Put(r)
 		}
-		defer func() { r.caught(recover()) }()
-		r.resolve(func(answer []byte) {
-			if proven {
-				r.reply(answer)
-				return
-			}
-			var tell func(event.Kind)
-			if s.events != nil {
-				tell = r.paced
-			}
-			s.pace.pass(addr, func() { r.reply(answer) }, tell)
-		})
+	}()
+	if !proven {
+		defer s.pace.leave(addr)
+	}
+	defer func() { r.caught(recover()) }()
+	r.resolve(func(answer []byte) {
+		if proven {
+			r.reply(answer)
+			return
+		}
+		var tell func(event.Kind)
+		if s.events != nil {
+			tell = r.paced
+		}
+		sent = s.pace.pass(addr, func() { r.reply(answer) }, tell)
 	})
 }
 
@@ -243,7 +262,7 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 func (r *request) resolve(pass func(answer []byte)) {
 	s := r.server
 	if !r.q.Has(wire.FlagRD) {
-		if a := r.rules.Resolver.Referral(s.ctx, r.ask); a != nil {
+		if a := r.rules.Resolver.Referral(r.client, r.ask); a != nil {
 			if r.origin = event.OriginReferral; s.events != nil {
 				r.remembered(a)
 			}
@@ -256,16 +275,9 @@ func (r *request) resolve(pass func(answer []byte)) {
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
 		Checks: &r.checks}
 	r.origin = event.OriginResolved
-	ctx, listens := s.ctx, func() bool { return true }
-	if r.client.Done() != nil {
-		var end context.CancelCauseFunc
-		ctx, end = context.WithCancelCause(s.ctx)
-		defer end(nil)
-		listens = context.AfterFunc(r.client, func() { end(gone) })
-	}
-	r.rules.Resolver.Start(ctx, r.ask, o, func(a *resolver.Answer) {
+	r.rules.Resolver.Start(r.client, r.ask, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()
-		if !listens() {
+		if r.client.Err() != nil {
 			r.abandoned()
 			pass(nil)
 			return
@@ -273,9 +285,6 @@ func (r *request) resolve(pass func(answer []byte)) {
 		pass(r.respond(a))
 	})
 }
-
-// gone is the failure of a query whose client has hung up. It is immutable.
-var gone = &cause.Failure{Cause: cause.ClientGone}
 
 // abandoned notes that the client has hung up.
 func (r *request) abandoned() {

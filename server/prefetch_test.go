@@ -43,6 +43,6 @@ func TestPrefetchOfAPreparedAnswerInItsLastTenth(t *testing.T) {
 		if ttl, _ := ask(); ttl != whole {
 			t.Errorf("afterwards: TTL %d", ttl)
 		}
-		f.server.Close()
+		f.close()
 	})
 }

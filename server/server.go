@@ -4,7 +4,6 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/workers"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -77,12 +77,8 @@ type Server struct {
 	log      *slog.Logger
 
 	requests sync.Pool // of *request
-	ctx      context.Context
-	stop     context.CancelCauseFunc
 	serving  atomic.Int32
-	jobs     chan func()  // to idle workers
-	idle     atomic.Int32 // workers
-	wg       sync.WaitGroup
+	workers  *workers.Pool // of resolutions
 	pace     *pacer
 
 	lines, refused lineLimit     // of failures, of refused clients
@@ -108,12 +104,11 @@ type Parts struct {
 func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
 		observe: p.Observer, events: p.Events, guard: p.Guard, log: p.Log,
-		prefixes: map[netip.Prefix]int{}, jobs: make(chan func())}
+		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard)
 	_, _ = rand.Read(s.secret[:]) // it never fails
 	s.requests.New = func() any { return &request{server: s} }
-	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	return s
 }
 
@@ -152,10 +147,10 @@ func (h *Handler) Replace(r Rules) {
 	h.rules.Store(&r)
 }
 
-// Close ends all resolutions; clients that wait get SERVFAIL.
+// Close waits until the queries in work are answered. A resolver that is closed before has ended
+// its own with SERVFAIL.
 func (s *Server) Close() {
-	s.stop(&cause.Failure{Cause: cause.Stopping})
-	s.wg.Wait()
+	s.workers.Close()
 	s.pace.close()
 }
 

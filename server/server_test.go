@@ -117,8 +117,15 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	}
 	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
 		Events: p.Events, Guard: p.Guard, Log: log})
-	t.Cleanup(s.Close)
-	return &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk}
+	f := &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk}
+	t.Cleanup(f.close)
+	return f
+}
+
+// close ends the queries in work.
+func (f *front) close() {
+	f.resolver.Close()
+	f.server.Close()
 }
 
 // private allows this machine and private networks.
@@ -541,7 +548,7 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	done := make(chan []byte, 1)
 	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1")}
 	f.handle(q, client, func(b []byte) { done <- b })
-	f.server.Close()
+	f.close()
 	if b := <-done; len(b) == 0 || b[3]&15 != dns.RcodeServerFailure {
 		t.Errorf("got %x", b)
 	}

@@ -287,8 +287,8 @@ func (r *running) close() {
 			s.Stop()
 		}
 	}
-	r.server.Close()
 	r.now().resolver.Close()
+	r.server.Close()
 	var wg sync.WaitGroup
 	for _, l := range listeners {
 		wg.Go(l.Close) // those with connections give their clients a second to hear of it

@@ -130,8 +130,8 @@ func newStage(w *World) *stage {
 	all := []policy.Rule{{Net: netip.MustParsePrefix("10.0.0.0/8"), Action: policy.Allow}}
 	s.front = srv.Handler(policy.NewACL(all), &policy.View{})
 	s.close = func() {
-		srv.Close()
 		s.r.Close()
+		srv.Close()
 	}
 	return s
 }
