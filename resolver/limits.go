@@ -77,7 +77,7 @@ const (
 	MaxRefreshes = 256
 	// maxIdleGoroutines is how many goroutines wait for the next fetch or try, at some 16 KiB of
 	// stack each.
-	maxIdleGoroutines = 256
+	maxIdleGoroutines = 16
 	// MaxWaiters is how many clients wait for one resolution.
 	MaxWaiters = 1000
 
