@@ -207,9 +207,9 @@ func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
 	s.Failures.Put(k, e)
 }
 
-// ForgetFailures forgets the failures that are held against a scope.
-func (s *Store) ForgetFailures(scope cause.Scope) {
-	s.Failures.RemoveFunc(func(_ Key, f *Failure) bool { return f.Failure.HeldAgainst() == scope })
+// ForgetFailures forgets the failures that a condition holds for.
+func (s *Store) ForgetFailures(hit func(*cause.Failure) bool) {
+	s.Failures.RemoveFunc(func(_ Key, f *Failure) bool { return hit(f.Failure) })
 }
 
 // Delegation is a zone cut as the parent gives it (RFC 1034, section 4.2.1). It is immutable.

@@ -103,7 +103,7 @@ func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 	for _, t := range l.types {
 		for _, unchecked := range [...]bool{false, true} {
 			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
-			if e, state := l.x.r.cache.LookupRRset(k, now); state.Good() && e.Stored >= since {
+			if e, state := l.x.r.memory.set(k, now); state.Good() && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}
@@ -157,16 +157,19 @@ func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 	return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 }
 
-// askParent asks the servers of the delegation above the zone whose addresses are known.
+// askParent asks the servers of the delegation above the zone whose addresses are known, or those
+// that the operator names for the zone above.
 func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.Failure) {
-	up, ok := l.x.r.cache.Closest(l.zone.Parent(), l.x.r.clock.Now())
-	if !ok {
+	x := l.x
+	a := &zoneQuery{x: x, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}}
+	if up, ok := x.r.memory.delegation(l.zone, wire.TypeDS, x.fallback, x.r.clock.Now()); ok {
+		a.zone, a.list = up.Zone, x.serversOf(up)
+	} else if z := x.r.cfg.configured(l.zone.Parent()); z != nil && !x.fallback {
+		a.zone, a.list, a.conf = z.Name, x.serversConfigured(z), z
+	} else {
 		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 	}
-	servers := l.x.serversOf(up)
-	servers.queue = &lookupQueue{}
-	a := &zoneQuery{x: l.x, zone: up.Zone, list: servers,
-		q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}}
+	a.list.queue = &lookupQueue{}
 	return a.run()
 }
 

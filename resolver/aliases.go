@@ -77,7 +77,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 func (r *Resolver) madeResult(chain []*wire.RRset, k cache.Key) *result {
 	for _, s := range chain {
 		if s.Type != wire.TypeDNAME || s.Security == wire.Secure || !k.Name.Below(s.Name) ||
-			!r.speaksFor(s.Name, k) {
+			!r.memory.speaksFor(s.Name, k) {
 			continue
 		}
 		if l, _ := aliasFromDNAME(k.Name, s); l != nil {
@@ -122,54 +122,40 @@ func aliasApplies(t wire.Type) bool {
 // addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from the cache
 // equals the first one (RFC 6672, section 3.1).
 func (r *Resolver) addDNAME(l *result, k cache.Key, now time.Time) {
-	for n := k.Name; !n.IsRoot(); {
-		n = n.Parent()
-		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
-		e, state := r.cache.LookupRRset(dname, now)
-		if !state.Good() || e.Set.Security != l.status || !r.speaksFor(n, k) {
-			continue
-		}
-		made, _ := aliasFromDNAME(k.Name, e.Set)
-		if made != nil && made.sets[1].Data.Equal(l.sets[0].Data) {
-			l.sets = []*wire.RRset{aged(e.Set, e.TTL(now.Unix())), l.sets[0]}
-		}
+	e, ok := r.memory.dname(k, l.status, now)
+	if !ok {
 		return
+	}
+	made, _ := aliasFromDNAME(k.Name, e.Set)
+	if made != nil && made.sets[1].Data.Equal(l.sets[0].Data) {
+		l.sets = []*wire.RRset{aged(e.Set, e.TTL(now.Unix())), l.sets[0]}
 	}
 }
 
-// cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3).
+// cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3). An unsigned DNAME
+// is used only for the name that it came for.
 func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
-	for n := k.Name; !n.IsRoot(); {
-		n = n.Parent()
-		e, state := r.cache.LookupRRset(cache.Key{Name: n, Type: wire.TypeDNAME}, now)
-		if !state.Good() {
-			continue
-		}
-		if !r.speaksFor(n, k) {
-			return nil, false // it is above a configured zone, in another tree
-		}
-		if e.Set.Security != wire.Secure {
-			return nil, false // an unsigned DNAME is used only for the name that it came for
-		}
-		dname := aged(e.Set, e.TTL(now.Unix()))
-		l, tooLong := aliasFromDNAME(k.Name, dname)
-		switch {
-		case tooLong:
-			l = &result{kind: wire.KindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
-				tooLong: true}
-		case l == nil:
-			return nil, false
-		}
-		l.origin = event.OriginDNAME
-		if e.Beside != nil {
-			l.failure = e.Beside.Failure
-		}
-		if k.Type == wire.TypeCNAME {
-			l.kind = wire.KindAnswer
-		}
-		return l, true
+	e, ok := r.memory.dname(k, wire.Secure, now)
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	dname := aged(e.Set, e.TTL(now.Unix()))
+	l, tooLong := aliasFromDNAME(k.Name, dname)
+	switch {
+	case tooLong:
+		l = &result{kind: wire.KindAnswer, sets: []*wire.RRset{dname}, status: dname.Security,
+			tooLong: true}
+	case l == nil:
+		return nil, false
+	}
+	l.origin = event.OriginDNAME
+	if e.Beside != nil {
+		l.failure = e.Beside.Failure
+	}
+	if k.Type == wire.TypeCNAME {
+		l.kind = wire.KindAnswer
+	}
+	return l, true
 }
 
 // aliasFromDNAME returns the CNAME that follows from a DNAME. tooLong reports whether its target

@@ -177,10 +177,11 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 		if got.fault == cause.Lame {
 			e = eventLame
 		}
+		f := cause.New(got.fault, a.zone, "%s", a.q).At(c.addr)
 		if m.QDCount > 0 || t.how.reliable() {
-			a.x.r.infra.learn(c.addr.Addr(), a.zone, e, 0, now)
+			a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)
 		}
-		a.recordFailure(cause.New(got.fault, a.zone, "%s", a.q).At(c.addr))
+		a.recordFailure(f)
 		c.spent = true
 		return nil
 	}
@@ -191,7 +192,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 			return nil
 		}
 		if f != nil {
-			a.x.r.infra.learn(c.addr.Addr(), a.zone, eventBogus, 0, now)
+			a.x.r.blame(c.addr.Addr(), a.zone, eventBogus, f, 0)
 			if a.bogus == nil {
 				a.bogus = f.At(c.addr)
 			}
@@ -201,7 +202,10 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 		}
 		got.result = l
 	}
-	a.x.r.keepServers(wire.Find(m.Authority, a.zone, wire.TypeNS))
+	if ns := wire.Find(m.Authority, a.zone, wire.TypeNS); ns != nil && ns.Sigs.Len() > 0 &&
+		a.x.r.cfg.Referrals && !a.x.fallback {
+		a.x.r.memory.putServers(ns, now)
+	}
 	if got.weak {
 		if a.weak == nil {
 			a.weak = got

@@ -63,8 +63,7 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	now := r.clock.Now()
 	_, anchored := r.anchors.At(apex)
 	for n := apex; ; n = n.Parent() {
-		if t, ok := r.trusts.cache.Get(n); ok && now.Before(t.Expires) &&
-			!r.cache.Past(t.Until, now) {
+		if t, ok := r.memory.trust(n, now); ok {
 			if n == apex {
 				return t, true
 			}
@@ -84,9 +83,8 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 // unsignedCut returns the trust in a zone whose DS is denied in the cache. The cached denial is
 // enough, so most unsigned zones need no entry in the cache of trust.
 func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, bool) {
-	n, state := r.cache.LookupNegativeKey(cache.Key{Name: zone, Type: wire.TypeDS}, now)
-	if _, anchored := r.anchors.At(zone); anchored || !state.Good() || !n.UnsignedCut ||
-		n.NXDomain {
+	n, ok := r.memory.unsignedCut(zone, now)
+	if _, anchored := r.anchors.At(zone); anchored || !ok {
 		return validator.Trust{}, false
 	}
 	return validator.Trust{Zone: zone, Status: wire.Insecure, Failure: n.Failure,
@@ -184,8 +182,7 @@ func (x *resolution) trust(zone wire.Name) validator.Trust {
 		if ds, t = x.delegationSigner(zone); t.Status != wire.Secure || t.Zone != zone {
 			return x.keep(zone, t)
 		}
-		x.r.cache.RRsets.Remove(k)
-		x.r.cache.Negatives.Remove(k)
+		x.r.memory.forget(k)
 		l, f = x.sub(k)
 	}
 	switch {
@@ -234,9 +231,8 @@ func (x *resolution) refused(ds []wire.DS, keys *wire.RRset, t validator.Trust) 
 
 // keep caches a trust that is not bogus; failures have a cache of their own.
 func (x *resolution) keep(zone wire.Name, t validator.Trust) validator.Trust {
-	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); t.Status > wire.Bogus &&
-		t.Zone == zone && !(known && t.Status == wire.Insecure) {
-		x.r.trusts.cache.Put(zone, t)
+	if _, known := x.r.unsignedCut(zone, x.r.clock.Now()); !known || t.Status != wire.Insecure {
+		x.r.memory.putTrust(zone, t)
 	}
 	return t
 }
@@ -373,25 +369,16 @@ func (r *refetches) may(zone wire.Name, now time.Time) bool {
 	return true
 }
 
-// old reports whether a set of a zone has been in the cache for at least a second.
-func (r *Resolver) old(zone wire.Name, t wire.Type) bool {
-	now := r.clock.Now()
-	e, state := r.cache.LookupRRset(cache.Key{Name: zone, Type: t}, now)
-	return state.Good() && e.Stored+1 < now.Unix()
-}
-
 // forgetKeys drops a zone's keys and DS from the cache, so that they are fetched anew. It returns
 // false if none were cached long enough, or if it was done recently.
 func (r *Resolver) forgetKeys(zone wire.Name) bool {
-	t, ok := r.trusts.cache.Get(zone)
-	if !ok || t.Status != wire.Secure || !r.old(zone, wire.TypeDNSKEY) &&
-		!r.old(zone, wire.TypeDS) ||
-		!r.refetches.may(zone, r.clock.Now()) {
+	now := r.clock.Now()
+	t, ok := r.memory.trust(zone, now)
+	if !ok || t.Status != wire.Secure || !r.memory.old(zone, wire.TypeDNSKEY, now) &&
+		!r.memory.old(zone, wire.TypeDS, now) || !r.refetches.may(zone, now) {
 		return false
 	}
-	r.trusts.cache.Remove(zone)
-	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
-	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
+	r.memory.forgetTrust(zone, wire.TypeDNSKEY, wire.TypeDS)
 	return true
 }
 
@@ -400,12 +387,12 @@ func (r *Resolver) forgetKeys(zone wire.Name) bool {
 // old DS ends.
 func (x *resolution) forgetDS(zone wire.Name) bool {
 	r := x.r
-	if _, anchored := r.anchors.At(zone); anchored || !r.old(zone, wire.TypeDS) ||
-		!r.refetches.may(zone, r.clock.Now()) {
+	now := r.clock.Now()
+	if _, anchored := r.anchors.At(zone); anchored || !r.memory.old(zone, wire.TypeDS, now) ||
+		!r.refetches.may(zone, now) {
 		return false
 	}
 	x.trusts.drop(zone)
-	r.trusts.cache.Remove(zone)
-	r.cache.RRsets.Remove(cache.Key{Name: zone, Type: wire.TypeDS})
+	r.memory.forgetTrust(zone, wire.TypeDS)
 	return true
 }

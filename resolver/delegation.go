@@ -88,31 +88,11 @@ func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delega
 		above = nil
 	}
 	d := got.referral.delegation(above, now)
-	if d.Expires > now.Unix() {
-		x.r.cache.Delegations.Put(d.Zone, d)
-	}
+	x.r.memory.putDelegation(d, x.fallback, now)
 	if !x.cd {
 		x.validateReferral(from.Zone, d.Zone, got.authority)
 	}
 	return d
-}
-
-// glueOf returns the glue for a name from the delegations above it, the last resort if the zone
-// itself has no address for it.
-func (x *resolution) glueOf(name wire.Name) []netip.Addr {
-	now := x.r.clock.Now().Unix()
-	for zone := name; !zone.IsRoot(); zone = zone.Parent() {
-		d, ok := x.r.cache.Delegations.Get(zone)
-		if !ok || now >= d.Expires {
-			continue
-		}
-		for _, ns := range d.Servers {
-			if ns.Name == name && len(ns.Addrs) > 0 {
-				return ns.Addrs
-			}
-		}
-	}
-	return nil
 }
 
 // learnServers takes a zone's own NS set from an authoritative answer. It ranks above the parent's
@@ -142,14 +122,14 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 	if ends >= cut.Expires && slices.Equal(own, cut.Own) {
 		return
 	}
-	latest, ok := a.x.r.cache.Delegations.Get(a.zone)
+	latest, ok := a.x.r.memory.delegationOf(a.zone, now)
 	if !ok || latest.Stored != cut.Stored { // the parent has sent another delegation since
 		return
 	}
 	d := *latest
 	d.Own, d.Expires = own, min(ends, latest.Expires)
 	a.list.cut = &d
-	a.x.r.cache.Delegations.Put(a.zone, &d)
+	a.x.r.memory.putDelegation(&d, a.x.fallback, now)
 }
 
 // ownServers returns the names in a zone's own NS set that its parent's lacks.

@@ -1,4 +1,4 @@
-// Failures: which are remembered, against what, and for how long (RFC 9520).
+// Failures: for how long they are remembered (RFC 9520), and what is known of our own link.
 
 package resolver
 
@@ -10,32 +10,6 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
-
-// rememberFailure caches a failed resolution for later queries, against its cause and nothing else:
-//   - A limit is remembered only for a client's own question, and if the fetch could spend all of
-//     its own budget. That a query had spent its budget before it came to this name, or waits no
-//     more, says nothing about the name: an attacker's alias could point anywhere.
-//   - A dependency loop may come from where the resolution started, so it is remembered only for a
-//     client's own question.
-//   - A failure during which no server replied may be that of our own link. It ends with the first
-//     reply.
-//   - Overload and a lack of local resources are never remembered; nor is a lack of time, if
-//     servers replied meanwhile.
-func (x *resolution) rememberFailure(f *cause.Failure) {
-	scope := f.HeldAgainst()
-	switch {
-	case f.Cause == cause.Overload, f.Cause == cause.LocalResources,
-		f.Cause.Kind() == cause.KindInternal:
-		return
-	case f.Cause == cause.LimitTime && x.budget.heard.Load():
-		return // the next query goes on from the delegations that are cached now
-	case (scope == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !x.own():
-		return
-	case scope == cause.ScopeLink:
-		x.r.connectivity.failed.Store(true)
-	}
-	x.r.cache.PutFailure(x.keyOf(x.q), f, backoffOf(f), x.r.clock.Now())
-}
 
 // own reports whether a limit that the fetch met is due to its question alone.
 func (x *resolution) own() bool { return x.fetch != nil && x.depth == 0 && !x.budget.cut.Load() }
@@ -102,7 +76,9 @@ func (r *Resolver) replied(a netip.Addr) {
 	}
 	if r.connectivity.failed.Load() && r.connectivity.mayForgive(r.clock.Now().Unix()) &&
 		r.connectivity.failed.Swap(false) {
-		r.cache.ForgetFailures(cause.ScopeLink)
+		r.memory.forgetFailures(func(f *cause.Failure) bool {
+			return f.HeldAgainst() == cause.ScopeLink
+		})
 		r.infra.forgive()
 	}
 }

@@ -27,23 +27,10 @@ func (r *Resolver) cached(k cache.Key) (*result, bool) {
 			return l, true
 		}
 	}
-	if n, state := r.cachedNegative(k, now); state.Good() {
+	if n, state := r.memory.denial(k, now); state.Good() {
 		return r.negativeResult(n, state, now), true
 	}
 	return nil, false
-}
-
-// cachedNegative looks a denial up: of the type, or of the name where that may answer the question.
-func (r *Resolver) cachedNegative(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
-	if r.ownTree(k) {
-		n, state := r.cache.LookupNegative(k, now)
-		if k.Type != wire.TypeDS || n == nil || !n.NXDomain || n.Status == wire.Secure {
-			return n, state
-		}
-		// RFC 4035, section 3.1.4.1: DS is the parent's. What the servers of the zone deny of its
-		// name, or somebody in their place, says nothing of it.
-	}
-	return r.cache.LookupNegativeKey(k, now)
 }
 
 // derived makes a result from cached data of other names: a DNAME, a denied ancestor, a denied span
@@ -67,7 +54,7 @@ func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
 
 func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind wire.Kind, now time.Time) (
 	*result, bool) {
-	e, state := r.cache.LookupRRset(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
+	e, state := r.memory.set(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
 	if !state.Good() {
 		return nil, false
 	}
@@ -98,16 +85,13 @@ func (r *Resolver) cachedCut(k cache.Key, now time.Time) (*result, bool) {
 	if !r.cfg.HardenBelowNXDomain {
 		return nil, false
 	}
-	for n := k.Name; !n.IsRoot(); {
-		n = n.Parent()
-		e, state := r.cache.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
-		if state.Good() && e.NXDomain && e.Status == wire.Secure && r.speaksFor(n, k) {
-			l := r.negativeResult(e, state, now)
-			l.origin = event.OriginCut
-			return l, true
-		}
+	n, state := r.memory.deniedAbove(k, now)
+	if !state.Good() {
+		return nil, false
 	}
-	return nil, false
+	l := r.negativeResult(n, state, now)
+	l.origin = event.OriginCut
+	return l, true
 }
 
 // aged copies a set with the TTL that is left.
@@ -129,7 +113,7 @@ func (r *Resolver) negativeResult(n *cache.Negative, state cache.State, now time
 		l.proofs = append(l.proofs, aged(n.SOA, uint32(max(0, n.Expires-now.Unix()))))
 	}
 	for _, p := range n.Proofs {
-		l.proofs = append(l.proofs, aged(p, r.cache.Left(p, n.Stored, now)))
+		l.proofs = append(l.proofs, aged(p, r.memory.left(p, n.Stored, now)))
 	}
 	return l
 }
@@ -150,7 +134,7 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
 		}
 		return l, nil
 	}
-	if f, ok := r.cache.GetFailure(k, r.clock.Now()); ok {
+	if f, ok := r.memory.failure(k, r.clock.Now()); ok {
 		return nil, f
 	}
 	l, _ = r.derived(checked, b)
@@ -162,12 +146,8 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
 // end at any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
-	f, ok := r.cache.Failures.Get(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
-		r.checks(q.Name)})
-	if !ok || f.Failure != a.Failure || f.Failure.HeldAgainst() == cause.ScopeLink {
-		return 0
-	}
-	return f.Expires
+	return r.memory.failureEnds(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
+		r.checks(q.Name)}, a.Failure)
 }
 
 // Known answers from the cache, failures included; nil if a server would have to be asked. It does
@@ -183,7 +163,7 @@ func (r *Resolver) Known(q wire.Question, cd bool, c *Checks) *Answer {
 // another type.
 func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
 	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
-	f, ok := r.cache.GetFailure(k, r.clock.Now())
+	f, ok := r.memory.failure(k, r.clock.Now())
 	if !ok {
 		return nil
 	}

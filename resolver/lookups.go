@@ -136,7 +136,7 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 			return true
 		}
 	}
-	if l.add(a.name, l.x.glueOf(a.name)); len(l.known) > before {
+	if l.add(a.name, l.x.r.memory.glue(a.name, l.x.r.clock.Now())); len(l.known) > before {
 		return true
 	}
 	if paid && !a.found { // a cached denial costs no packets
@@ -159,7 +159,7 @@ func (l *serverList) missed(f *cause.Failure) {
 func (l *serverList) lastResort() bool {
 	before := len(l.known)
 	for _, name := range l.looked {
-		l.add(name, l.x.glueOf(name))
+		l.add(name, l.x.r.memory.glue(name, l.x.r.clock.Now()))
 	}
 	l.looked = nil
 	return len(l.known) > before
@@ -167,8 +167,11 @@ func (l *serverList) lastResort() bool {
 
 // zoneOf returns the zone that is asked for a name, as far as it is known.
 func (x *resolution) zoneOf(name wire.Name) wire.Name {
-	if d, ok := x.r.cache.Closest(name, x.r.clock.Now()); ok {
+	if d, ok := x.r.memory.delegation(name, wire.TypeNone, x.fallback, x.r.clock.Now()); ok {
 		return d.Zone
+	}
+	if z := x.r.cfg.configured(name); z != nil {
+		return z.Name
 	}
 	return wire.Root
 }

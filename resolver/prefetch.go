@@ -19,7 +19,7 @@ func (r *Resolver) refresh(k cache.Key) {
 	if known && !l.ending() {
 		return
 	}
-	if _, failed := r.cache.GetFailure(k, r.clock.Now()); failed {
+	if _, failed := r.memory.failure(k, r.clock.Now()); failed {
 		return
 	}
 	t := trail{sink: r.events}

@@ -27,10 +27,10 @@ func (x *resolution) rootServers() (*cache.Delegation, *cause.Failure) {
 	if f != nil && f.Cause.Kind() == cause.KindLimit {
 		return nil, f
 	}
-	if d, ok := x.r.cache.Delegations.Get(wire.Root); ok && now.Unix() < d.Expires {
+	if d, ok := x.r.memory.delegationOf(wire.Root, now); ok {
 		return d, nil
 	}
-	x.r.cache.Delegations.Put(wire.Root, hints)
+	x.r.memory.putDelegation(hints, x.fallback, now)
 	return hints, nil
 }
 
@@ -53,6 +53,6 @@ func (x *resolution) primed(got *accepted, additional []*wire.RRset) {
 			}
 		}
 	}
-	x.r.cache.Delegations.Put(wire.Root, d)
+	x.r.memory.putDelegation(d, x.fallback, now)
 	x.r.observe.Primed(len(d.Servers), nil)
 }

@@ -11,22 +11,6 @@ import (
 	"bailiwick/wire"
 )
 
-// keepServers caches the NS set that came with an answer, for referrals. It is validated when a
-// client asks for it; until then it is cached as unchecked, like data that were fetched with CD=1.
-func (r *Resolver) keepServers(ns *wire.RRset) {
-	if ns == nil || ns.Sigs.Len() == 0 || !r.cfg.Referrals {
-		return
-	}
-	k := cache.Key{Name: ns.Name, Type: wire.TypeNS, Unchecked: true}
-	now := r.clock.Now()
-	if _, state := r.cache.LookupRRset(k, now); state.Good() {
-		return
-	}
-	set := *ns
-	set.Security = wire.Unchecked
-	r.cache.PutRRset(k, cache.RRset{Set: &set}, now)
-}
-
 // Referral returns the answer of a server without recursion that has no data for a question: the NS
 // set of the deepest zone known (RFC 1034, section 4.3.2, step 4b), nil if there is none. Nothing
 // is asked for the client, except for the keys that validate a zone's own set. A set that is not
@@ -34,7 +18,7 @@ func (r *Resolver) keepServers(ns *wire.RRset) {
 // out.
 func (r *Resolver) Referral(ctx context.Context, q wire.Question) *Answer {
 	now := r.clock.Now()
-	d, ok := r.cache.Closest(q.Name, now)
+	d, ok := r.memory.delegation(q.Name, wire.TypeNone, false, now)
 	if !ok || !r.cfg.Referrals {
 		return nil
 	}
@@ -62,12 +46,12 @@ func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 // servers the operator has named, as zones of the public tree are not that name's.
 func (r *Resolver) Servers(name wire.Name, secure bool) *wire.RRset {
 	now := r.clock.Now()
-	d, ok := r.cache.Closest(name, now)
-	if z := r.cfg.configured(name); !ok || z != nil && (z.Forward || !d.Zone.Within(z.Name)) {
+	d, ok := r.memory.delegation(name, wire.TypeNone, false, now)
+	if !ok {
 		return nil
 	}
 	k := cache.Key{Name: d.Zone, Type: wire.TypeNS}
-	if e, state := r.cache.LookupRRset(k, now); state.Good() &&
+	if e, state := r.memory.set(k, now); state.Good() &&
 		(!secure || e.Set.Security == wire.Secure) {
 		return aged(e.Set, e.TTL(now.Unix()))
 	}
@@ -82,7 +66,7 @@ func (r *Resolver) validatedServers(ctx context.Context, zone wire.Name,
 	now time.Time) *wire.RRset {
 	for _, unchecked := range []bool{false, true} {
 		k := cache.Key{Name: zone, Type: wire.TypeNS, Unchecked: unchecked}
-		e, state := r.cache.LookupRRset(k, now)
+		e, state := r.memory.set(k, now)
 		if !state.Good() {
 			continue
 		}

@@ -25,7 +25,7 @@ import (
 // Resolver resolves and validates. It is safe for concurrent use.
 type Resolver struct {
 	cfg       Config
-	cache     *cache.Store
+	memory    memory
 	validator *validator.Validator
 	anchors   *trustanchor.Set
 	exchanger transport.Exchanger
@@ -37,7 +37,6 @@ type Resolver struct {
 	routes    Routes
 
 	infra        *infraCache
-	trusts       trusts
 	fetches      *fetches
 	connectivity *connectivity
 	refetches    *refetches
@@ -69,7 +68,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.validator = validator.New(r.cfg.Validation)
 	r.probes = make(chan struct{}, maxProbes)
 	r.infra = newInfraCache(p.Cache.Share(cache.ShareServers))
-	r.trusts = newTrusts(p.Cache.Share(cache.ShareTrust), p.Cache.RRsets)
+	r.memory = newMemory(p.Cache, &r.cfg)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
@@ -89,7 +88,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	if p.Chance == nil {
 		p.Chance = rand.IntN
 	}
-	return &Resolver{cfg: cfg, cache: p.Cache, anchors: p.Anchors, exchanger: p.Exchanger,
+	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		routes: p.Routes, chance: p.Chance, fetches: newFetches(p.Guard, cfg.MaxFlights)}
 }
@@ -112,7 +111,7 @@ type Stats struct {
 
 // Stats returns the counters.
 func (r *Resolver) Stats() (s Stats) {
-	s.Servers, s.Trust = r.infra.cache.Stats(), r.trusts.cache.Stats()
+	s.Servers, s.Trust = r.infra.cache.Stats(), r.memory.trustStats()
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
 	s.OwnP256 = r.validator.OwnP256()
 	s.Fetches, s.Refreshes = r.fetches.count()
@@ -121,22 +120,13 @@ func (r *Resolver) Stats() (s Stats) {
 
 // Flush forgets a name, or everything at and below it.
 func (r *Resolver) Flush(name wire.Name, subtree bool) int {
-	return r.cache.Flush(name, subtree) + r.trusts.cache.RemoveFunc(func(n wire.Name) bool {
-		return n == name || subtree && n.Within(name)
-	})
+	return r.memory.flush(name, subtree)
 }
 
 // FlushZoneOf drops the delegation, DS, keys and trust of the zone of a name, so that the next
 // question sees rolled keys and moved servers. The root's are kept, as everything depends on them.
 func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
-	if zone = r.cache.ZoneOf(name); zone.IsRoot() {
-		return zone, 0
-	}
-	n = r.trusts.cache.RemoveFunc(func(t wire.Name) bool {
-		return t.Within(zone) &&
-			name.Within(t)
-	})
-	return zone, n + r.cache.FlushZone(zone)
+	return r.memory.flushZoneOf(name)
 }
 
 // Options vary how a question is resolved.
@@ -241,7 +231,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 	}()
 	l, f = x.resolve()
 	if f == nil {
-		x.r.cache.Failures.Remove(x.keyOf(x.q)) // the next failure counts as the first
+		x.r.memory.succeeded(x.keyOf(x.q))
 		return l, nil
 	}
 	if f.Cause.Kind() == cause.KindNetwork && x.r.infra.uplink.isDown() {
@@ -249,8 +239,12 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		down.Under = f
 		f = down
 	}
-	if !x.fetch.private {
-		x.rememberFailure(f)
+	if x.fetch.private {
+		return nil, f
 	}
+	if f.HeldAgainst() == cause.ScopeLink {
+		x.r.connectivity.failed.Store(true)
+	}
+	x.r.memory.putFailure(x.keyOf(x.q), f, x.own(), x.budget.heard.Load(), x.r.clock.Now())
 	return nil, f
 }

@@ -4,8 +4,6 @@
 package resolver
 
 import (
-	"time"
-
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -69,75 +67,6 @@ func (l *result) wholeSpan() bool {
 // until returns when the first signature of the result or its proofs expires, 0 if there is none.
 func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)
-}
-
-// store caches a result under the question's key. It writes the TTLs of the cache into the result's
-// sets, so that the first client gets the same TTLs as the next (RFC 2181, section 5.2). No other
-// goroutine has the sets: they are the copies of a verdict or, if nothing was validated, were
-// parsed for this question alone.
-func (r *Resolver) store(k cache.Key, l *result) {
-	now := r.clock.Now()
-	if l.kind.IsDenial() {
-		r.storeDenial(k, l, now)
-	} else {
-		r.storeSets(k, l, now)
-	}
-	if l.status == wire.Secure && !k.Unchecked && r.cfg.AggressiveNSEC && r.speaksFor(l.zone, k) {
-		r.keepDenials(l, now)
-	}
-}
-
-// storeSets caches data or an alias, each set for its TTL.
-func (r *Resolver) storeSets(k cache.Key, l *result, now time.Time) {
-	r.cache.ClampTTLs(l.sets, l.proofs, now)
-	for i, s := range l.sets {
-		if s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
-			l.status == wire.Secure {
-			continue // it can be made from the DNAME again
-		}
-		if s.Type == wire.TypeCNAME && !r.ownTree(k) {
-			continue
-		}
-		if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
-			continue // the answer may be incomplete (RFC 8482)
-		}
-		e := cache.RRset{Set: s}
-		if l.failure != nil || len(l.proofs) > 0 {
-			e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
-		}
-		r.cache.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
-	}
-}
-
-// storeDenial caches a denial, its SOA and its proofs for one common TTL.
-func (r *Resolver) storeDenial(k cache.Key, l *result, now time.Time) {
-	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,
-		Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare,
-		Until: l.until()}
-	ttl := r.cache.ClampDenial(l.proofs, n.Until, now)
-	for _, p := range l.proofs {
-		switch {
-		case p.Type == wire.TypeSOA && n.SOA == nil:
-			n.SOA = p
-		case !l.bare: // clients never get the proofs of a bare denial
-			n.Proofs = append(n.Proofs, p)
-		}
-	}
-	denied := k
-	if n.NXDomain && r.deniesAllTypes(k, l) {
-		denied.Type = wire.TypeNone
-	}
-	r.cache.PutNegative(denied, n, ttl, now)
-}
-
-// deniesAllTypes reports whether a denied name is denied for every type and for all names below it
-// (RFC 8020, section 2). It is denied for the question alone where the zones of the question and of
-// the denial are in different trees: DS at the apex of a configured zone is the parent's answer,
-// and a forwarder may prove a denial with a zone above.
-func (r *Resolver) deniesAllTypes(k cache.Key, l *result) bool {
-	unprovenDS := k.Type == wire.TypeDS && l.status != wire.Secure // see cachedNegative
-	return !unprovenDS && l.origin != event.OriginPublic && r.ownTree(k) &&
-		(l.zone.IsZero() || r.speaksFor(l.zone, k))
 }
 
 // ending reports whether the result is from the cache, and about to end there.

@@ -252,8 +252,8 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 func TestRFC9520LinkIsForgivenOnceASecond(t *testing.T) {
 	now := clock.NewFake(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	r := &Resolver{connectivity: &connectivity{}, clock: now,
-		cache: cache.New(cache.Default()),
-		infra: newInfraCache(1 << 20)}
+		memory: memory{store: cache.New(cache.Default())},
+		infra:  newInfraCache(1 << 20)}
 	dead, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	for i, forgiven := range []bool{true, false, true} {
 		if i == 2 {

@@ -18,13 +18,13 @@ import (
 // Config.ValidationTime stays as it is: the caches have depended on it from the start.
 func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	cfg.ValidationTime = r.cfg.ValidationTime
-	p.Cache = r.cache
 	n := newResolver(cfg, p)
 	n.validator = r.validator
 	if !reflect.DeepEqual(n.cfg.Validation, r.cfg.Validation) {
 		n.validator = validator.New(n.cfg.Validation)
 	}
-	n.probes, n.infra, n.trusts, n.connectivity = r.probes, r.infra, r.trusts, r.connectivity
+	n.memory = r.memory.under(&n.cfg)
+	n.probes, n.infra, n.connectivity = r.probes, r.infra, r.connectivity
 	n.refetches, n.cookieSecret = r.refetches, r.cookieSecret
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	for i := range n.cfg.Zones {
@@ -40,9 +40,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 // clients have changed over to r, and again when the other one has ended all its work.
 func (r *Resolver) Forget(other *Resolver) (n int) {
 	for _, name := range r.outdated(other) {
-		n += r.Flush(name, true)
-		// The parent's data of the name may be from another tree.
-		n += r.cache.FlushZone(name)
+		n += r.memory.flushTree(name)
 	}
 	return n
 }

@@ -11,35 +11,10 @@ import (
 	"bailiwick/wire"
 )
 
-// keepDenials caches a secure result's proofs for aggressive use. Proofs that came with data get
-// the TTLs of denials (RFC 8198, section 5.4; RFC 9077, section 3). Proofs of an alias's target are
-// cached with the result of its cut, for the zone that signed them: hashes of one zone's names
-// prove nothing in another (RFC 5155, section 5).
-func (r *Resolver) keepDenials(l *result, now time.Time) {
-	var sets []*wire.RRset
-	for _, p := range l.proofs[:len(l.proofs)-l.ofTarget] {
-		if p.Security == wire.Secure {
-			sets = append(sets, p)
-		}
-	}
-	if len(sets) == 0 {
-		return
-	}
-	if !l.kind.IsDenial() {
-		ttl := r.cache.ClampNegativeTTL(cache.NegativeTTL(sets), wire.EarliestEnd(0, sets...), now)
-		for i, s := range sets { // copied, as the answer goes on to use them
-			c := *s
-			c.TTL = min(s.TTL, ttl)
-			sets[i] = &c
-		}
-	}
-	r.cache.Denials.Put(l.zone, sets, now)
-}
-
 // cachedDenial denies a question with cached spans (RFC 8198, section 5).
 func (r *Resolver) cachedDenial(k cache.Key, now time.Time, b *validator.Budget) (*result, bool) {
-	zone, sets := r.cache.Denials.Candidates(k.Name, k.Type, now)
-	if len(sets) < 2 || !r.speaksFor(zone, k) {
+	zone, sets, ok := r.memory.spans(k, now)
+	if !ok {
 		return nil, false
 	}
 	kind, ok := r.validator.ProveCached(zone, sets, wire.Question{Name: k.Name, Type: k.Type,
@@ -62,20 +37,10 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 		q.Type == wire.TypeRRSIG {
 		return nil, encloser, false
 	}
-	now := r.clock.Now()
-	a, encloser, ok = r.cache.Denials.Denied(q.Name, v, now)
-	if !ok || !r.speaksFor(encloser, cache.Key{Name: q.Name, Type: q.Type}) {
-		return nil, encloser, false
+	a, encloser, ok = r.memory.preparedSpan(cache.Key{Name: q.Name, Type: q.Type}, v,
+		r.clock.Now())
+	if ok {
+		r.observe.Synthesised()
 	}
-	for _, t := range [...]wire.Type{q.Type, wire.TypeCNAME} {
-		if _, state := r.cache.LookupRRset(cache.Key{Name: q.Name, Type: t}, now); state.Good() {
-			return nil, encloser, false
-		}
-	}
-	if _, state := r.cache.LookupNegative(cache.Key{Name: q.Name, Type: q.Type},
-		now); state.Good() {
-		return nil, encloser, false
-	}
-	r.observe.Synthesised()
-	return a, encloser, true
+	return a, encloser, ok
 }

@@ -28,7 +28,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		a.exchanged(t, what, t.took, err)
 	}
 	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
-	learn := func(e conduct) { r.infra.learn(c.addr.Addr(), a.zone, e, t.took, r.clock.Now()) }
+	blame := func(e conduct) { r.blame(c.addr.Addr(), a.zone, e, f, t.took) }
 	switch {
 	case t.how.via.Encrypted() && a.fallBack(c, t.how.via, err):
 		s.tcp = 0
@@ -38,13 +38,14 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		a.lacking(t, f)
 		return nil
 	case what == cause.Malformed:
-		learn(eventBad)
+		blame(eventBad)
 		c.spent = true
 	case what == cause.ServerIdentity:
-		learn(eventBad)
+		blame(eventBad)
 		c.spent = true
 	case what == cause.UplinkDown:
-		learn(eventForget) // it is not the server's fault
+		// It is not the server's fault.
+		r.infra.learn(c.addr.Addr(), a.zone, eventForget, t.took, r.clock.Now())
 		c.spent = true
 	case !a.usual(t):
 		f = a.failedOverTCP(t, what)
@@ -59,12 +60,12 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		a.suspect(c)
 	case what == cause.Unreachable && !t.how.reliable():
 		// One ICMP message says little of a server that has just replied (RFC 5927).
-		learn(eventDead)
+		blame(eventDead)
 		if c.spent = !t.p.lately; !c.spent && !t.late {
 			s.unheard++
 		}
 	case what == cause.Unreachable:
-		if learn(eventDead); s.tcp >= MaxTriesPerTransport {
+		if blame(eventDead); s.tcp >= MaxTriesPerTransport {
 			c.spent = true
 		}
 	}
@@ -102,10 +103,10 @@ func (a *zoneQuery) failedOverTCP(t *try, what cause.Cause) *cause.Failure {
 // noTCP goes back to UDP where TCP would have settled a doubt, but brought no reply in time. An
 // open try over TCP may still be answered.
 func (a *zoneQuery) noTCP(c *candidate) {
-	s, now := &c.asked, a.x.r.clock.Now()
+	s := &c.asked
 	s.tcpFailed, s.tcpNext = true, false
 	if s.tcpOnly { // prompt as it is over UDP, it would be asked first for every name of the zone
-		a.x.r.infra.learn(c.addr.Addr(), a.zone, eventBad, 0, now)
+		a.x.r.blame(c.addr.Addr(), a.zone, eventBad, cause.New(cause.Truncated, a.zone, ""), 0)
 	}
 	if s.wrongCase && !s.lower && !s.tcpOnly {
 		s.lower = true // it changed the letters over UDP

@@ -67,25 +67,19 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 			return l, nil // another fetch has stored it
 		}
 	}
-	start := x.q.Name
-	if x.q.Type == wire.TypeDS && !start.IsRoot() {
-		start = start.Parent() // RFC 4035, section 3.1.4.1: DS is the parent's
-	}
-	z := x.r.cfg.configured(start)
+	z := x.r.cfg.configured(above(x.q.Name, x.q.Type))
 	if z == nil {
-		return x.walk(start)
+		return x.walk()
 	}
-	if !z.Forward {
-		if d, ok := x.r.cache.Closest(start, x.asOf()); ok && d.Zone.Below(z.Name) {
-			return x.descend(d, x.serversOf(d), nil)
-		}
+	if d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, false, x.asOf()); ok {
+		return x.descend(d, x.serversOf(d), nil)
 	}
 	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64},
 		x.serversConfigured(z),
 		z)
 	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
 		x.fallback = true
-		return x.walk(start)
+		return x.walk()
 	}
 	return l, f
 }
@@ -99,8 +93,8 @@ func (x *resolution) asOf() time.Time {
 }
 
 // walk begins at the deepest delegation known.
-func (x *resolution) walk(start wire.Name) (*result, *cause.Failure) {
-	d, ok := x.r.cache.Closest(start, x.asOf())
+func (x *resolution) walk() (*result, *cause.Failure) {
+	d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, x.fallback, x.asOf())
 	if !ok {
 		var f *cause.Failure
 		if d, f = x.rootServers(); f != nil {
