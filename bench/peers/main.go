@@ -3,6 +3,7 @@
 //
 //	go run ./bench/peers                # every resolver that is installed, as root
 //	go run ./bench/peers -only unbound,bailiwick -rounds 3 -for 5s -chart peers.svg
+//	go run ./bench/peers -networks all  # far servers and lost packets
 //
 // It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to
 // be compared. All of it runs in a network namespace of its own, where the authorities are
@@ -31,12 +32,13 @@ const inside = "BAILIWICK_PEERS"
 
 // options are the flags.
 type options struct {
-	only    string
-	binary  string
-	chart   string
-	rounds  int
-	threads int
-	span    time.Duration
+	only     string
+	binary   string
+	chart    string
+	rounds   int
+	threads  int
+	span     time.Duration
+	networks string
 }
 
 func main() {
@@ -48,6 +50,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each resolver")
 	flag.DurationVar(&o.span, "for", 3*time.Second, "length of a load")
+	flag.StringVar(&o.networks, "networks", "",
+		"measure new names over bad networks instead: their names, separated by commas, or all")
 	flag.Parse()
 	run := compare
 	if os.Getenv(inside) == "" {
@@ -103,6 +107,9 @@ func compare(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	dir := os.Getenv(inside)
+	if o.networks != "" {
+		return compareNetworks(ctx, o, dir)
+	}
 	w, err := newWorld(ctx, dir)
 	if err != nil {
 		return err

@@ -21,7 +21,8 @@ type World struct {
 	order   []netip.Addr
 	built   sync.Once
 
-	v6 bool // servers have IPv6 addresses; in memory only
+	v6 bool    // servers have IPv6 addresses; in memory only
+	v4 [2]byte // the network of the servers' IPv4 addresses
 
 	mu     sync.Mutex
 	log    []Exchange        // guarded by mu
@@ -47,14 +48,24 @@ type Exchange struct {
 }
 
 // New returns a world with a signed root, whose signatures are valid around now.
-func New(now time.Time) *World { return newWorld(now, false) }
+func New(now time.Time) *World { return newWorld(now, false, loopback) }
+
+// NewIn is New with servers in an IPv4 network of 16 bits, and not in 127.53.0.0/16. To listen
+// there the network has to be local. Some resolvers do not use loopback addresses of name servers.
+func NewIn(now time.Time, network [2]byte) *World {
+	return newWorld(now, false, network)
+}
 
 // NewV6 returns a world whose servers have IPv6 addresses only; it is for use in memory.
-func NewV6(now time.Time) *World { return newWorld(now, true) }
+func NewV6(now time.Time) *World { return newWorld(now, true, loopback) }
 
-func newWorld(now time.Time, v6 bool) *World {
-	w := &World{v6: v6, now: now, zones: map[string]*zone{}, servers: map[netip.Addr]*server{},
-		lost: map[Exchange]bool{}, SlowBy: 300 * time.Millisecond}
+// loopback is where servers have their IPv4 addresses.
+var loopback = [2]byte{127, 53}
+
+func newWorld(now time.Time, v6 bool, v4 [2]byte) *World {
+	w := &World{v6: v6, v4: v4, now: now, zones: map[string]*zone{},
+		servers: map[netip.Addr]*server{}, lost: map[Exchange]bool{},
+		SlowBy: 300 * time.Millisecond}
 	w.Add(Zone{Name: "."})
 	return w
 }
@@ -162,7 +173,7 @@ func (w *World) place(z *zone) {
 	}
 	for i, f := range z.Servers {
 		n := len(w.servers) + 1
-		addr := netip.AddrFrom4([4]byte{127, 53, byte(n / 250), byte(n%250 + 1)})
+		addr := netip.AddrFrom4([4]byte{w.v4[0], w.v4[1], byte(n / 250), byte(n%250 + 1)})
 		if w.v6 {
 			addr = netip.AddrFrom16([16]byte{0xfd, 0x53, 14: byte(n >> 8), 15: byte(n)})
 		}
