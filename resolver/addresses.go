@@ -170,7 +170,7 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 		return nil, cause.New(cause.DependencyLoop, l.zone, "%s", name)
 	}
 	a.list.queue = &lookupQueue{}
-	return a.run()
+	return a.ask()
 }
 
 // addressesOf asks for a name server's addresses. They are not validated. A name server should not

@@ -115,7 +115,7 @@ func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.F
 	t.clients.Add(1)
 	c.began = time.Now()
 	t.link(c)
-	if t.queries > t.maxClients {
+	if int(t.flights.Load()) > t.maxClients {
 		t.end(&t.oldest.budget, &cause.Failure{Cause: cause.Overload})
 	}
 	if t.late == nil {
@@ -160,7 +160,7 @@ func (t *fetches) link(c *client) {
 		c.older.newer = c
 	}
 	t.newest = c
-	t.queries++
+	t.flights.Add(1)
 }
 
 // unlink takes a client from the list. mu is held.
@@ -175,7 +175,7 @@ func (t *fetches) unlink(c *client) {
 	} else {
 		c.newer.older = c.older
 	}
-	t.queries--
+	t.flights.Add(-1)
 }
 
 // Close ends all fetches and clients' queries, and waits for all goroutines of the resolver. Later

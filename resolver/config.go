@@ -93,7 +93,10 @@ type Config struct {
 	Port          uint16 // of authorities
 	MaxAliases    int
 	MaxFlights    int
-	Validation    validator.Config
+	// ZoneQuota is how many questions to a zone whose servers do not answer are under way at once,
+	// ServerQuota how many tries of a server that does not answer.
+	ZoneQuota, ServerQuota int
+	Validation             validator.Config
 	// ValidationTime, unless it is zero, is used to validate signatures in place of the clock's
 	// time of day.
 	ValidationTime time.Time
@@ -104,7 +107,8 @@ func Default() Config {
 	return Config{Hints: builtinHints(), Prime: true, DoNotQueryLocalhost: true,
 		CaseRandomisation: true, Cookies: true, AggressiveNSEC: true, HardenBelowNXDomain: true,
 		HardenGlue: true, Prefetch: true, Port: dnsPort, MaxAliases: MaxAliases,
-		MaxFlights: MaxFlights, Validation: validator.Default()}
+		MaxFlights: MaxFlights, ZoneQuota: defaultZoneQuota, ServerQuota: defaultServerQuota,
+		Validation: validator.Default()}
 }
 
 // dnsPort is the port of DNS (RFC 1035, section 4.2).

@@ -19,6 +19,15 @@ func (r *Resolver) LimitOpenTries(n int) { r.infra.mostBeside = int32(n) }
 // OpenTries returns how many tries beyond the first of their question are open.
 func (r *Resolver) OpenTries() int { return int(r.infra.beside.Load()) }
 
+// UnderWay returns how many questions to zones, and tries of servers, count for their quotas.
+func (r *Resolver) UnderWay() (zones, servers int) {
+	for i := range quotaCells {
+		zones += int(r.quotas.zones.rows[0][i].held.Load())
+		servers += int(r.quotas.servers.rows[0][i].held.Load())
+	}
+	return zones, servers
+}
+
 // PaidBy charges the validation work of a query to another payer as well.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
 

@@ -54,13 +54,13 @@ type fetches struct {
 	clients    sync.WaitGroup // their queries
 	goroutines *workers.Pool
 	landed     landings
+	flights    atomic.Int32 // queries of clients; changed under mu
 
 	mu        sync.Mutex
 	all       map[cache.Key]*fetch // those that others may join; guarded by mu
 	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
 	closed    bool                 // guarded by mu
-	queries   int                  // of clients; guarded by mu
 	oldest    *client              // guarded by mu
 	newest    *client              // guarded by mu
 	late      *time.Timer          // of the oldest; nil if there was none; guarded by mu
@@ -215,6 +215,10 @@ func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cau
 		return nil, w.err(), false
 	case f.fail == nil || f.fail.Cause.Kind() == cause.KindInternal:
 		return f.result, f.fail, false
+	}
+	if f.fail.Cause == cause.LimitZone || f.fail.Cause == cause.LimitServer {
+		// All have the same quota, except that what resolutions depend on has a part of its own.
+		return nil, f.fail, parent != nil && f.run.depth == 0
 	}
 	return nil, f.fail, f.fail.HeldAgainst() == cause.ScopeQuery ||
 		f.fail.Cause == cause.DependencyLoop && f.run.depth > 0

@@ -401,7 +401,9 @@ func TestMaxWaiters(t *testing.T) {
 func TestMaxRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		in := newWorld(t, w, func(c *resolver.Config) { c.Prefetch, c.MaxFlights = true, 1 })
+		in := newWorld(t, w, func(c *resolver.Config) {
+			c.Prefetch, c.MaxFlights, c.ZoneQuota = true, 1, resolver.MaxRefreshes
+		})
 		names := make([]wire.Question, resolver.MaxRefreshes+20)
 		for i := range names {
 			names[i] = question(fmt.Sprintf("n%d.wild.unsigned.example.", i), wire.TypeA)

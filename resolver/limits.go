@@ -72,6 +72,24 @@ const (
 	// MaxFlights is the number of resolutions at once, process-wide; the oldest are ended for new
 	// ones.
 	MaxFlights = 4096
+	// defaultZoneQuota is how many questions to a zone whose servers do not answer are under way at
+	// once, process-wide, and defaultServerQuota how many tries of such a server. As many more are
+	// reserved for what resolutions depend on. A dead zone in use has a few names that are asked
+	// for, and their failures are remembered for some seconds. A server may ignore one zone and
+	// serve many others: that zone takes no more than half of its quota, with MaxTriesPerServer
+	// tries of each question.
+	defaultZoneQuota   = 64
+	defaultServerQuota = 2 * MaxTriesPerServer * defaultZoneQuota
+	// quotaShare is how many times the number of free resolutions may be under way for a zone, or a
+	// server, that answers, process-wide: a busy top-level domain may have two thirds of all.
+	quotaShare = 2
+	// quotaFrom and quotaTo are the percentages of failed questions from which a quota shrinks, and
+	// from which nothing is left but the number for a zone that does not answer. A network that
+	// loses half of all packets, and servers that ignore some types, are below.
+	quotaFrom = 50
+	quotaTo   = 90
+	// quotaCells is how many counters a row of a quota has, at 8 bytes.
+	quotaCells = 4096
 	// MaxRefreshes is how many refreshes run at once, process-wide; other results are resolved when
 	// clients ask for them.
 	MaxRefreshes = 256

@@ -40,6 +40,7 @@ type Resolver struct {
 	fetches      *fetches
 	connectivity *connectivity
 	refetches    *refetches
+	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
 }
@@ -70,6 +71,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.infra = newInfraCache(p.Cache.Share(cache.ShareServers))
 	r.memory = newMemory(p.Cache, &r.cfg)
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
+	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())

@@ -135,12 +135,21 @@ func (a *zoneQuery) plan(now time.Time) (t *try, at time.Time, f *cause.Failure)
 		if planned && c.tries == MaxTriesPerServer-1 && !how.reliable() && now.Before(after) {
 			return nil, after, nil
 		}
+		claim, ok := a.claim(c)
+		if !ok {
+			c.tries = MaxTriesPerServer // replies to the earlier ones still count
+			continue
+		}
 		if planned {
 			if c.tries++; c.tries == MaxTriesPerServer {
 				limit.ServerTries.Met()
 			}
 		}
-		t, f = a.prepare(c, how, &p, plain)
+		if t, f = a.prepare(c, how, &p, plain); t == nil {
+			claim.end(outcomeNone)
+		} else {
+			t.claim = claim
+		}
 		return t, time.Time{}, f
 	}
 }
@@ -201,6 +210,7 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 		a.x.r.guard.Run(guard.Fetch, func() { t.finish(wait(ctx, MaxTime)) })
 		if t.m == nil && t.err == nil { // there was a panic
 			t.err = &cause.Failure{Cause: cause.InternalError}
+			t.claim.end(outcomeNone)
 		}
 		select {
 		case a.done <- t:

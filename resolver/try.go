@@ -30,6 +30,7 @@ func (how *attempt) reliable() bool { return how.via.Stream() }
 // try is one question sent to one server, and what came of it.
 type try struct {
 	c     *candidate
+	claim claim // of its server's quota
 	how   attempt
 	p     profile // of the server, when it was sent
 	req   transport.Request
@@ -187,7 +188,8 @@ func (a *zoneQuery) send(t *try) (ended bool) {
 // finish notes the outcome of a try.
 func (t *try) finish(raw []byte, err error) {
 	t.took = time.Since(t.began)
-	if t.err = err; err != nil {
+	t.err = err
+	if t.claim.end(t.outcome()); err != nil {
 		return
 	}
 	if t.mixed {

@@ -125,7 +125,7 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 			a = &zoneQuery{}
 		}
 		*a = zoneQuery{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
-		got, f := a.run()
+		got, f := a.ask()
 		if f != nil && x.r.cfg.inside(d.Zone, conf) {
 			f = f.Inside()
 		}

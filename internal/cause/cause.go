@@ -110,6 +110,8 @@ const (
 	SlowWriter           Cause = 63
 	HandshakeTime        Cause = 64
 	StreamFlood          Cause = 65
+	LimitZone            Cause = 92
+	LimitServer          Cause = 93
 
 	// Policy.
 	ClientRefused  Cause = 66
@@ -142,7 +144,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 92
+	count = 94
 )
 
 // All returns every cause but None, those of a kind together.

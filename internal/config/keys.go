@@ -181,6 +181,13 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.max_in_flight", kind: kindInt, min: 16, max: 1 << 20,
 		help:    "resolutions at once; beyond it the oldest give way",
 		binding: bind(func(c *Config) *int { return &c.Resolver.MaxFlights })},
+	{key: "resolver.zone_quota", kind: kindInt, min: 1, max: 1 << 20,
+		help: "questions at once to a zone whose servers do not answer; one that answers may " +
+			"have two thirds of max_in_flight",
+		binding: bind(func(c *Config) *int { return &c.Resolver.ZoneQuota })},
+	{key: "resolver.server_quota", kind: kindInt, min: 1, max: 1 << 20,
+		help:    "questions at once to a server that does not answer, of all zones together",
+		binding: bind(func(c *Config) *int { return &c.Resolver.ServerQuota })},
 	{key: "resolver.root_hints", kind: kindRecords, fields: []string{"name", "address"},
 		help: "root servers, in place of the built-in ones", binding: binding{set: setHints}},
 	{key: "resolver.root_hints_file", kind: kindPath,

@@ -34,6 +34,7 @@ const (
 	OpenTries    // resolver.maxOutstanding
 	BogusAnswers // resolver.MaxBogusTries
 	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
+	ServerQuota  // resolver.defaultServerQuota
 
 	ConnectionQueries   // transport.MaxQueriesPerConnection
 	Lingering           // transport.maxLingering
@@ -68,6 +69,7 @@ var labels = [count]string{
 	OpenTries:    "open_tries",
 	BogusAnswers: "bogus_answers",
 	ServerTries:  "server_tries",
+	ServerQuota:  "server_quota",
 
 	ConnectionQueries:   "connection_queries",
 	Lingering:           "lingering",
