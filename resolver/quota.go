@@ -78,8 +78,11 @@ type claim struct {
 // false, and counts nothing, if the key has its quota.
 func (q *quota) take(hash uint64, more func() int32) (claim, bool) {
 	c := claim{q, [2]*quotaCell{&q.rows[0][hash%quotaCells], &q.rows[1][hash>>32%quotaCells]}}
-	over := c.cells[0].held.Add(1) - q.limit(c.cells[0])
-	over = min(over, c.cells[1].held.Add(1)-q.limit(c.cells[1]))
+	first, second := c.cells[0].held.Add(1), c.cells[1].held.Add(1)
+	if min(first, second) <= q.floor { // no limit is below
+		return c, true
+	}
+	over := min(first-q.limit(c.cells[0]), second-q.limit(c.cells[1]))
 	if over > 0 && over > more() {
 		c.end(outcomeNone)
 		return claim{}, false
