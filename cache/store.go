@@ -212,6 +212,14 @@ func (s *Store) ForgetFailures(hit func(*cause.Failure) bool) {
 	s.Failures.RemoveFunc(func(_ Key, f *Failure) bool { return hit(f.Failure) })
 }
 
+// FlushFailures forgets all failures, prepared ones as well, and returns the number of entries.
+func (s *Store) FlushFailures() int {
+	return s.Failures.RemoveFunc(func(Key, *Failure) bool { return true }) +
+		s.Answers.RemoveFunc(func(_ AnswerKey, a *Answer) bool {
+			return wire.RCode(a.Msg()[3]&15) == wire.RCodeServFail
+		})
+}
+
 // Delegation is a zone cut as the parent gives it (RFC 1034, section 4.2.1). It is immutable.
 type Delegation struct {
 	Zone    wire.Name

@@ -64,6 +64,10 @@ const (
 	// maxLocalTries is how often a query to one address is repeated because this machine had no
 	// descriptor, port or memory for it, per question.
 	maxLocalTries = 8
+	// fallbackDenialTTL is how long a denial of the public tree is kept for a name of a configured
+	// zone whose servers failed: the name may exist there, and the servers may be back soon. Their
+	// silence would be remembered for about as long.
+	fallbackDenialTTL = 30 * time.Second
 	// MaxBogusTries is how many bogus answers are validated, per question, before giving up.
 	MaxBogusTries = 6
 	// maxNeeds is how often a validation may ask for one more zone's trust, per response.

@@ -96,6 +96,11 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,
 		Failure: l.failure, Zone: l.zone, UnsignedCut: l.unsignedCut, Bare: l.bare,
 		Until: l.until()}
+	if l.origin == event.OriginPublic {
+		for _, p := range l.proofs {
+			p.TTL = min(p.TTL, uint32(fallbackDenialTTL/time.Second))
+		}
+	}
 	ttl := m.store.ClampDenial(l.proofs, n.Until, now)
 	for _, p := range l.proofs {
 		switch {
@@ -373,6 +378,9 @@ func (m *memory) forget(k cache.Key) {
 
 // forgetFailures forgets the failures that a condition holds for.
 func (m *memory) forgetFailures(hit func(*cause.Failure) bool) { m.store.ForgetFailures(hit) }
+
+// flushFailures forgets all failures.
+func (m *memory) flushFailures() int { return m.store.FlushFailures() }
 
 // flush forgets a name, or everything at and below it.
 func (m *memory) flush(name wire.Name, subtree bool) int {

@@ -223,6 +223,29 @@ func TestMemoryOfResultsAnswersTheirTreeAlone(t *testing.T) {
 	}
 }
 
+// What the public tree denies while the servers of a configured zone fail may exist there. So it is
+// kept for a short time, which the client is told as well.
+func TestMemoryOfTheFallbacksDenialIsShort(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	k := cache.Key{Name: wire.MustParseName("no.corp."), Type: wire.TypeA}
+	for origin, want := range map[event.Origin]time.Duration{
+		event.OriginPublic: fallbackDenialTTL, event.OriginResolved: 5 * time.Minute} {
+		r := withoutNetwork(now)
+		soa := received(t, 0, []string{". 300 SOA ns. host. 1 2 3 4 300"}).Answer
+		l := &result{kind: wire.KindNXDomain, status: wire.Insecure, origin: origin, proofs: soa}
+		r.memory.put(k, l, now)
+		if told := time.Duration(soa[0].TTL) * time.Second; told != want {
+			t.Errorf("%v: the client is told %v", origin, told)
+		}
+		_, before := r.memory.denial(k, now.Add(want-time.Second))
+		_, after := r.memory.denial(k, now.Add(want))
+		if !before.Good() || after.Good() {
+			t.Errorf("%v: kept until %v: %v, and then %v", origin, want, before, after)
+		}
+		r.Close()
+	}
+}
+
 // Data that were fetched with CD=1 and not validated answer nobody else: neither their own question
 // without CD, nor others.
 func TestMemoryOfUncheckedDataAnswersNobodyElse(t *testing.T) {

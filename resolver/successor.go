@@ -40,6 +40,8 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 // or would have validated otherwise. It returns the number of entries. It is called when the
 // clients have changed over to r, and again when the other one has ended all its work.
 func (r *Resolver) Forget(other *Resolver) (n int) {
+	// Whatever has failed may work with other servers, families, addresses and limits.
+	n = r.memory.flushFailures()
 	for _, name := range r.outdated(other) {
 		n += r.memory.flushTree(name)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -106,5 +107,38 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 				t.Errorf("forgotten: %v, want %v", gone, c.gone)
 			}
 		})
+	}
+}
+
+// What failed under the settings of before may work now: it is tried again. Prepared failures are
+// forgotten with the failures; other prepared answers stay.
+func TestSuccessorForgetsFailures(t *testing.T) {
+	now := time.Now()
+	old := withoutNetwork(now)
+	defer old.Close()
+	k := cache.Key{Name: wire.MustParseName("www.example."), Type: wire.TypeA}
+	old.memory.putFailure(k, cause.New(cause.NoAddress, nil, ""), true, true, now)
+	prepared := func(rc wire.RCode) cache.AnswerKey {
+		b := wire.NewBuilder(512, 0, wire.FlagQR|uint16(rc), []byte(k.Name.Wire()), k.Type,
+			wire.ClassIN)
+		defer b.Release()
+		ak := cache.AnswerKey{Name: k.Name, Type: wire.Type(rc)}
+		old.memory.store.Answers.Put(ak, cache.NewAnswer(b.Finish(), k.Name, nil, now.Unix(),
+			now.Unix()+60))
+		return ak
+	}
+	failed, denied := prepared(wire.RCodeServFail), prepared(wire.RCodeNXDomain)
+	next := old.Successor(old.cfg, Parts{Anchors: old.anchors, Clock: old.clock})
+	if n := next.Forget(old); n != 2 {
+		t.Errorf("%d entries are forgotten", n)
+	}
+	if f, ok := next.memory.failure(k, now); ok {
+		t.Errorf("remembered: %v", f)
+	}
+	if _, ok := next.memory.store.Answers.Get(failed); ok {
+		t.Error("the failure is still prepared")
+	}
+	if _, ok := next.memory.store.Answers.Get(denied); !ok {
+		t.Error("another answer is not prepared any more")
 	}
 }
