@@ -241,6 +241,16 @@ func (x *resolution) bogusTrust(zone wire.Name, f *cause.Failure) validator.Trus
 	return validator.Trust{Zone: zone, Status: wire.Bogus, Failure: f}
 }
 
+// distrusts reports whether a failure is that of the trust in a zone: no server of the zone can
+// mend it, and none is to blame.
+func (x *resolution) distrusts(zone wire.Name, f *cause.Failure) bool {
+	bogus := func(e trustEntry) bool {
+		return e.trust.Status == wire.Bogus && e.trust.Failure == f && zone.Within(e.trust.Zone)
+	}
+	return f != nil && (slices.ContainsFunc(x.trusts, bogus) ||
+		slices.ContainsFunc(x.enclosing, bogus))
+}
+
 // earliest bounds an expiry by a TTL in seconds.
 func (x *resolution) earliest(t time.Time, ttl uint32) time.Time {
 	return cache.TrustEnd(t, ttl, x.r.clock.Now())
@@ -299,6 +309,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	}
 	ds, t := x.delegationSigner(zone)
 	if t.Status == wire.Bogus {
+		x.trusts.set(zone, t)
 		return true, t.Failure
 	}
 	if t.Status != wire.Secure || t.Zone != zone {

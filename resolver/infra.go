@@ -23,14 +23,16 @@ import (
 type conduct uint8
 
 const (
-	eventReply   conduct = iota // a reply over UDP, with its round trip
-	eventAlive                  // a reply over another transport, whose round trip says little
-	eventTimeout                // no reply, with the time since the question
-	eventDead                   // the address cannot be reached
-	eventLame                   // it does not serve the zone
-	eventBad                    // refused, failed, malformed
-	eventBogus                  // its data do not verify
-	eventForget                 // failures may have been the network's fault
+	eventReply       conduct = iota // a reply over UDP, with its round trip
+	eventAlive                      // a reply over another transport, whose round trip says little
+	eventTimeout                    // no reply, with the time since the question
+	eventDead                       // the address cannot be reached
+	eventLame                       // it does not serve the zone
+	eventBad                        // refused, failed, malformed
+	eventBogus                      // its data do not verify, or those that somebody forged
+	eventBogusNoTCP                 // the same, and it brought no reply over TCP
+	eventBogusProven                // its data do not verify
+	eventForget                     // failures may have been the network's fault
 
 	// Abilities. What one forged packet could claim is not believed at once; a proven event came
 	// over TCP, or with our cookie.
@@ -271,8 +273,14 @@ func (s *infraCache) learn(a netip.Addr, zone wire.Name, e conduct, took time.Du
 		v.fault(zoneFault{zone, now.Add(lameTime), true}, now)
 	case eventBad:
 		v.fault(zoneFault{zone, now.Add(badTime), false}, now)
-	case eventBogus:
-		v.fault(zoneFault{zone, now.Add(lameTime), true}, now)
+	case eventBogus, eventBogusNoTCP, eventBogusProven:
+		f := zoneFault{zone, now.Add(badTime), e != eventBogus}
+		if e == eventBogusProven {
+			f.until = now.Add(lameTime)
+		}
+		if e == eventBogusProven || v.faultOf(zone, now) != faultGrave {
+			v.fault(f, now)
+		}
 		// It may be bogus because we asked for less than the server can do.
 		v.noEDNS, v.caseLost, v.noCookie, v.plainOnly = inability{}, inability{}, inability{}, 0
 	case eventForget:
@@ -384,6 +392,9 @@ func (v *serverInfo) fault(f zoneFault, now time.Time) {
 	v.zones = append(v.zones, f)
 }
 
+// faultGrave is the value of profile.fault for a grave fault.
+const faultGrave = 2
+
 // profile is what an exchange needs to know of a server.
 type profile struct {
 	rto      time.Duration // how long a reply is waited for
@@ -392,7 +403,7 @@ type profile struct {
 	overdue  bool // it did not reply in time, and has not since
 	dead     bool // backed off
 	lately   bool // it has replied within deadSilence
-	fault    int  // 0 none, 1 passing, 2 grave, for the zone
+	fault    int  // for the zone: 0 none, 1 passing, or faultGrave
 	edns     bool // it has answered with EDNS
 	noEDNS   bool
 	caseKept bool // random letter case makes no difference to it
@@ -430,13 +441,20 @@ func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profil
 			p.encrypted = append(p.encrypted, e.via)
 		}
 	}
+	p.fault = v.faultOf(zone, now)
+	return p
+}
+
+// faultOf returns what is held against the server for a zone, as profile.fault has it. mu is held.
+func (v *serverInfo) faultOf(zone wire.Name, now time.Time) int {
 	for i := range v.zones {
-		if f := &v.zones[i]; f.zone == zone && now.Before(f.until) {
-			p.fault = 1
-			if f.grave {
-				p.fault = 2
-			}
+		switch f := &v.zones[i]; {
+		case f.zone != zone || !now.Before(f.until):
+		case f.grave:
+			return faultGrave
+		default:
+			return 1
 		}
 	}
-	return p
+	return 0
 }

@@ -52,6 +52,13 @@ type try struct {
 	err  error
 }
 
+// proven reports whether the reply is the server's own: it came over TCP, or with our cookie.
+func (t *try) proven() bool {
+	v, _ := t.m.EDNS.Options.Get(wire.OptionCookie)
+	return t.how.reliable() ||
+		t.req.Cookie.Sent && len(v) >= 8 && [8]byte(v) == t.req.Cookie.Client
+}
+
 // asked records how a server was asked for a question, and with what result.
 type asked struct {
 	began     time.Time // when the first was sent
@@ -69,6 +76,7 @@ type asked struct {
 	settled   bool // letter case makes no difference
 	wrongCase bool // a reply came whose question was in other letters
 	wasBare   bool
+	forgeable bool // its data did not verify, and may have been forged
 
 	formErrs   int8
 	badCookies int8

@@ -108,6 +108,9 @@ func (a *zoneQuery) noTCP(c *candidate) {
 	if s.tcpOnly { // prompt as it is over UDP, it would be asked first for every name of the zone
 		a.x.r.blame(c.addr.Addr(), a.zone, eventBad, cause.New(cause.Truncated, a.zone, ""), 0)
 	}
+	if s.forgeable { // the next names do not wait for TCP as well
+		a.x.r.blame(c.addr.Addr(), a.zone, eventBogusNoTCP, a.bogus, 0)
+	}
 	if s.wrongCase && !s.lower && !s.tcpOnly {
 		s.lower = true // it changed the letters over UDP
 		a.again = append(a.again, c)
