@@ -63,21 +63,25 @@ func (r *Resolver) knownTrust(apex wire.Name) (validator.Trust, bool) {
 	now := r.clock.Now()
 	_, anchored := r.anchors.At(apex)
 	for n := apex; ; n = n.Parent() {
-		if t, ok := r.memory.trust(n, now); ok {
-			if n == apex {
-				return t, true
-			}
-			if t.Status == wire.Insecure && !anchored {
-				// nothing below an unsigned cut is secure again without an anchor of its own
-				return t, true
-			}
-		} else if t, ok := r.unsignedCut(n, now); ok && !anchored {
+		t, ok := r.memory.trust(n, now)
+		if !ok {
+			t, ok = r.unsignedCut(n, now)
+		}
+		// Nothing below an unsigned cut is secure again without an anchor of its own.
+		if ok && (n == apex || t.Status == wire.Insecure && !anchored && decidesBelow(&t)) {
 			return t, true
 		}
 		if a, ok := r.anchors.Closest(apex); n.IsRoot() || ok && n == a {
 			return validator.Trust{}, false
 		}
 	}
+}
+
+// decidesBelow reports whether insecure trust decides about the zones below. Where a denial has
+// more NSEC3 iterations than are computed, the name may be no cut at all, but an empty non-terminal
+// above a signed zone. Whether that zone is secure must not depend on what was asked for before.
+func decidesBelow(t *validator.Trust) bool {
+	return t.Failure == nil || t.Failure.Cause != cause.NSEC3Iterations
 }
 
 // unsignedCut returns the trust in a zone whose DS is denied in the cache. The cached denial is

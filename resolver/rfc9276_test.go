@@ -50,6 +50,39 @@ func TestRFC9276ColdReverseName(t *testing.T) {
 	}
 }
 
+// A zone with more NSEC3 iterations than are computed cannot prove that an empty non-terminal is no
+// unsigned delegation. A signed zone below it is secure all the same, whatever was asked for
+// before; one without DS is insecure.
+func TestRFC9276SignedZoneBelowAnUnprovenName(t *testing.T) {
+	for _, before := range []struct {
+		name string
+		typ  wire.Type
+	}{{}, {"b.high.example.", wire.TypeDS}, {"b.high.example.", wire.TypeA},
+		{"www.unsigned.b.high.example.", wire.TypeA}, {"nothing.b.high.example.", wire.TypeA}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "high.example.", Denial: lab.NSEC3, Iterations: 100})
+			w.Add(lab.Zone{Name: "signed.b.high.example.", Records: "www A 192.0.2.1"})
+			w.Add(lab.Zone{Name: "unsigned.b.high.example.", Records: "www A 192.0.2.2",
+				Algorithm: lab.Unsigned})
+			in := newWorld(t, w, nil)
+			if before.name != "" {
+				in.resolve(before.name, before.typ)
+			}
+			for _, c := range []struct {
+				zone string
+				want wire.Security
+			}{{"signed", wire.Secure}, {"unsigned", wire.Insecure}} {
+				a := in.resolve("www."+c.zone+".b.high.example.", wire.TypeA)
+				if a.RCode != noError || a.Status != c.want {
+					t.Errorf("after %q: %s is %s %s %v\n%s", before.name, c.zone, a.RCode, a.Status,
+						a.Failure, in.transcript())
+				}
+			}
+		})
+	}
+}
+
 // CVE-2023-50868: if a limit ends the validation, no other server is asked.
 func TestCVE202350868LimitEndsTheSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

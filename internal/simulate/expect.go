@@ -172,9 +172,9 @@ func (a *authority) server(f lab.ServerFaults, l *Link) class {
 	switch {
 	case l.Outage[1] > 0, l.Loss > goodLoss, l.RTT > 400*time.Millisecond,
 		l.Loss > 0 && l.RTT > nearRTT, // all of a client's time may not suffice
-		l.Lucky != forgedNothing:
+		l.Lucky == forgedRefusal, l.Lucky != forgedNothing && (!a.signed || l.Loss > 0):
 		return classMay
-	case len(f) > 0, l.Loss > 0, l.RTT > nearRTT, l.Guess:
+	case len(f) > 0, l.Loss > 0, l.RTT > nearRTT, l.Guess, l.Lucky != forgedNothing:
 		return classMust
 	}
 	return classClean
@@ -192,7 +192,7 @@ func (s *step) proof() proof {
 	}
 	denial := s.wildcard || s.outcome == outcomeNoData || s.outcome == outcomeNXDomain
 	switch {
-	case a.Iterations > maxIterations && a.weak(), a.gap(),
+	case (a.Iterations > maxIterations || a.gap()) && a.weak(),
 		slices.Contains(a.Faults, lab.WrongDenial): // a wrong denial is signed all the same
 		return proofMaybe
 	case !denial, a.Denial == lab.NSEC, a.Denial == lab.Compact:
