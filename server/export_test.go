@@ -34,3 +34,19 @@ func (s *Server) Serving(a netip.Addr) int {
 	defer s.mu.Unlock()
 	return s.prefixes[transport.ClientPrefix(a)]
 }
+
+// HandleUnprepared is Handle without the step prepared.
+func (h *Handler) HandleUnprepared(packet []byte, from transport.Client, buf []byte) ([]byte,
+	transport.Pending) {
+	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now(),
+		buf: buf}
+	r.err = wire.ParseQuery(packet, &r.q)
+	if r.q.Has(wire.FlagQR) {
+		return nil, nil
+	}
+	r.count()
+	if r.access() || r.screen() {
+		return r.answer, nil
+	}
+	return r.behind()
+}

@@ -91,7 +91,8 @@ func (z *zone) lookup(m *dns.Msg, name string, t uint16) (next string) {
 	}
 	owner, wildcard := name, false
 	if !z.exists(name) {
-		if w := "*." + strings.TrimPrefix(z.encloser(name), "."); len(z.data[w]) > 0 {
+		// A wildcard may be an empty non-terminal (RFC 4592, section 2.2.2).
+		if w := "*." + strings.TrimPrefix(z.encloser(name), "."); z.exists(w) {
 			owner, wildcard = w, true
 		} else {
 			if z.Denial != Compact || !z.isSigned() { // RFC 9824, section 3.1: NODATA

@@ -94,7 +94,7 @@ func (z *zone) compact(name string) dns.RR {
 	owner, exists := name, z.exists(name)
 	if !exists {
 		owner = "*." + strings.TrimPrefix(z.encloser(name), ".")
-		exists = len(z.data[owner]) > 0
+		exists = z.exists(owner)
 	}
 	types := append(z.typesAt(owner), dns.TypeRRSIG, dns.TypeNSEC)
 	if !exists {
@@ -159,7 +159,7 @@ func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	case wildcard:
 		add(z.nsec3(nextCloser(name, ce)))
 	default:
-		z.closest(name, add)
+		ce = z.closest(name, add)
 		add(z.nsec3("*." + strings.TrimPrefix(ce, ".")))
 	}
 	for _, rr := range proofs {
@@ -168,16 +168,17 @@ func (z *zone) deny(m *dns.Msg, name string, wildcard bool) {
 	}
 }
 
-// closest adds the closest encloser proof of RFC 5155, section 7.2.1: from names in the chain.
-func (z *zone) closest(name string, add func(dns.RR, bool)) {
+// closest adds the closest encloser proof of RFC 5155, section 7.2.1, and returns the encloser: of
+// the names in the chain, which under opt-out lacks those above unsigned delegations.
+func (z *zone) closest(name string, add func(dns.RR, bool)) (encloser string) {
 	for n := parent(name); ; n = parent(n) {
 		if rr, match := z.nsec3(n); match {
 			add(rr, match)
 			add(z.nsec3(nextCloser(name, n)))
-			return
+			return n
 		}
 		if n == z.name || n == "." {
-			return
+			return z.name
 		}
 	}
 }
