@@ -52,31 +52,39 @@ func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wi
 			if t.Keys == nil {
 				return append(b, keysNone)
 			}
-			if s := cached(zone); s != nil && s.Security == wire.Secure &&
-				s.Data.Equal(t.Keys.Set().Data) {
-				return append(b, keysCached)
+			where, s := byte(keysHere), cached(zone)
+			if s != nil && s.Security == wire.Secure && s.Data.Equal(t.Keys.Set().Data) {
+				where = keysCached
 			}
-			return cache.AppendSet(append(b, keysHere), zone, t.Keys.Set())
+			b = append(append(b, where, byte(len(t.Keys.Demanded()))), t.Keys.Demanded()...)
+			if where == keysCached {
+				return b
+			}
+			return cache.AppendSet(b, zone, t.Keys.Set())
 		},
 		Parse: func(zone wire.Name, b []byte) (validator.Trust, bool) {
 			u := cache.NewUnpacker(b)
 			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()),
 				Expires: time.Unix(u.Int(), 0), Until: uint32(u.Int()), Failure: u.Failure()}
+			where := u.Octet()
+			if where == keysNone {
+				return t, !u.Bad && t.Status < wire.Secure
+			}
+			demanded := make([]uint8, u.Octet())
+			for i := range demanded {
+				demanded[i] = u.Octet()
+			}
 			var keys *wire.RRset
-			switch u.Octet() {
-			case keysNone:
-				return t, !u.Bad
+			switch where {
 			case keysCached:
-				if keys = cached(zone); keys == nil || keys.Security != wire.Secure {
-					return t, false // the key set was evicted
-				}
+				keys = cached(zone) // nil if the key set was evicted
 			case keysHere:
 				keys = u.Set(zone, wire.TypeDNSKEY)
 			}
-			if u.Bad {
+			if u.Bad || t.Status > wire.Secure || keys == nil || keys.Security != wire.Secure {
 				return t, false
 			}
-			t.Keys = validator.NewKeySet(keys)
+			t.Keys = validator.NewKeySet(keys, demanded...)
 			return t, true
 		}}
 }

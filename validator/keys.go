@@ -43,17 +43,19 @@ type key struct {
 	tabled atomic.Bool
 }
 
-// NewKeySet returns the keys of a DNSKEY set. It does not check whether they may be trusted.
-func NewKeySet(set *wire.RRset) *KeySet {
-	return &KeySet{Zone: set.Name, set: set}
+// NewKeySet returns the keys of a DNSKEY set, and the algorithms that all have to sign the zone's
+// sets, if any. It does not check whether the keys may be trusted.
+func NewKeySet(set *wire.RRset, demanded ...uint8) *KeySet {
+	return &KeySet{Zone: set.Name, set: set, algorithms: demanded}
 }
+
+// Demanded returns the algorithms that all have to sign the zone's sets; none if any one will do.
+func (ks *KeySet) Demanded() []uint8 { return ks.algorithms }
 
 // KeysFor returns the keys of a zone that have been validated. Its DS records determine which
 // algorithms have to sign.
 func (v *Validator) KeysFor(ds []wire.DS, set *wire.RRset) *KeySet {
-	ks := NewKeySet(set)
-	ks.algorithms = v.demanded(ds)
-	return ks
+	return NewKeySet(set, v.demanded(ds)...)
 }
 
 // demanded returns the algorithms of DS records, each once, if each has to sign.
