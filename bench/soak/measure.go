@@ -161,9 +161,9 @@ func (p *process) rest(ctx context.Context, before sample) (s sample) {
 	}
 }
 
-// idleGoroutines is how many goroutines a server keeps for the next work: 256 for resolutions and
-// 256 for fetches (maxIdleWorkers and maxIdleGoroutines of its limits), and some of the transports.
-const idleGoroutines = 2*256 + 20
+// idleGoroutines is more than a server keeps for the next work: 256 for queries and some for
+// fetches (maxIdleWorkers and maxIdleGoroutines of its limits).
+const idleGoroutines = 300
 
 // atRest reports whether a server without load holds what it did before.
 func (s sample) atRest(before sample) bool {

@@ -209,11 +209,14 @@ func (p *process) changeAllTheTime(ctx context.Context) error {
 	}
 }
 
+// mistake is a key that there is not.
+const mistake = "no_such_section"
+
 // apply makes the n-th change and waits until it is in use, or refused if it should be.
 func (p *process) apply(n int) error {
 	more, outcome, count := "", "used", &p.used
 	if n%7 == 5 { // an error between two good ones, which changes nothing
-		more, outcome, count = "no_such_section: {}\n", "refused", &p.refused
+		more, outcome, count = mistake+": {}\n", "refused", &p.refused
 	}
 	if err := p.configure(n, more); err != nil {
 		return err
@@ -280,7 +283,8 @@ func (p *process) kill() {
 // bad is what no log has: an error, a panic, a data race.
 var bad = regexp.MustCompile(`level=ERROR|^panic:|DATA RACE|^fatal error`)
 
-// findings returns what is bad in the server's log, with the lines that follow.
+// findings returns what is bad in the server's log, with the lines that follow. That it refuses a
+// mistake is not.
 func (p *process) findings() string {
 	b, err := os.ReadFile(filepath.Join(p.dir, "log"))
 	if err != nil {
@@ -288,7 +292,7 @@ func (p *process) findings() string {
 	}
 	lines := strings.Split(string(b), "\n")
 	for i, l := range lines {
-		if bad.MatchString(l) {
+		if bad.MatchString(l) && !strings.Contains(l, mistake) {
 			return strings.Join(lines[i:min(len(lines), i+60)], "\n")
 		}
 	}

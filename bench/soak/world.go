@@ -24,7 +24,7 @@ type world struct {
 	port  uint16
 	zones []string // those whose names have a living path at any time
 	kinds []kind
-	place map[netip.Addr]place
+	place map[netip.Addr]place // of those that die: not the root's, which is alone
 	loss  float64
 	began atomic.Pointer[time.Time] // nil while all servers live
 
@@ -69,17 +69,15 @@ func (w *world) path(in lab.Incoming, r lab.Reply) lab.Reply {
 	if began == nil {
 		return r
 	}
-	p, ours := w.place[in.Server]
-	if !ours {
-		return r
-	}
-	switch ailing(p, time.Since(*began)) {
-	case silent:
-		return lab.Reply{}
-	case failing:
-		return lab.Messages(new(dns.Msg).SetRcode(in.Query, dns.RcodeServerFailure))
-	case refusing:
-		return lab.Messages(new(dns.Msg).SetRcode(in.Query, dns.RcodeRefused))
+	if p, mortal := w.place[in.Server]; mortal {
+		switch ailing(p, time.Since(*began)) {
+		case silent:
+			return lab.Reply{}
+		case failing:
+			return lab.Messages(new(dns.Msg).SetRcode(in.Query, dns.RcodeServerFailure))
+		case refusing:
+			return lab.Messages(new(dns.Msg).SetRcode(in.Query, dns.RcodeRefused))
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
