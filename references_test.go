@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -143,6 +144,7 @@ func metricsReference(t *testing.T) string {
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
+	m.WatchLedger(ledger.New(1))
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

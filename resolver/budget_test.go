@@ -13,7 +13,7 @@ import (
 // longest. A client that cannot pay is ended, and the next pays; the fetch ends with the last of
 // them.
 func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
-	all := newFetches(nil, 1)
+	all := newFetches(nil, nil, 1)
 	var first, second budget
 	first.fill(all, nil, validator.NewBudget())
 	second.fill(all, nil, validator.NewBudget())

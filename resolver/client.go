@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/wire"
 )
 
@@ -29,7 +31,8 @@ type client struct {
 	detached atomic.Bool    // its goroutine works for others
 	passing  sync.WaitGroup // the goroutine that answers it meanwhile
 
-	older, newer *client // guarded by fetches.mu
+	from         netip.Prefix // the client's network
+	older, newer *client      // guarded by fetches.mu
 	unwatch      func() bool
 }
 
@@ -38,7 +41,7 @@ type client struct {
 // after the client's time is over, if others wait for the same fetch; then done is called by
 // another goroutine. It returns after done has returned.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
-	c := &client{r: r, q: q, done: done}
+	c := &client{r: r, q: q, done: done, from: o.Client}
 	checks := o.Checks
 	if checks == nil {
 		checks = &Checks{}
@@ -103,7 +106,7 @@ func (c *client) giveUp() {
 }
 
 // enter registers a client's query and fills its budget; checks is what it may spend on validation.
-// Beyond the limit the oldest query is ended, as it has had the most time.
+// Beyond the limit, or while memory is short, others are ended, see crowder.
 func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.Failure {
 	c.fill(t, nil, checks.budget())
 	c.query = c
@@ -115,8 +118,9 @@ func (t *fetches) enter(ctx context.Context, c *client, checks *Checks) *cause.F
 	t.clients.Add(1)
 	c.began = time.Now()
 	t.link(c)
-	if int(t.flights.Load()) > t.maxClients {
-		t.end(&t.oldest.budget, &cause.Failure{Cause: cause.Overload})
+	for n := 0; n < 2 && t.flights.Load() > 1 && (int(t.flights.Load()) > t.maxClients ||
+		t.ledger.Above(ledger.Work)); n++ { // two: so it shrinks
+		t.end(&t.crowder().budget, &cause.Failure{Cause: cause.Overload})
 	}
 	if t.late == nil {
 		t.late = time.AfterFunc(MaxTime, t.endLate)
@@ -152,6 +156,22 @@ func (t *fetches) exit(c *client) {
 	t.clients.Done()
 }
 
+// crowdSample is how many queries are compared to find the one that gives way.
+const crowdSample = 16
+
+// crowder returns the query that gives way to a new one: of the oldest, which have had the most
+// time, one of the client network that has the most queries. So a flood from one network, however
+// dense, ends its own queries and not those of others. mu is held.
+func (t *fetches) crowder() *client {
+	most := t.oldest
+	for c, n := t.oldest, 0; c != nil && n < crowdSample; c, n = c.newer, n+1 {
+		if t.networks[c.from] > t.networks[most.from] {
+			most = c
+		}
+	}
+	return most
+}
+
 // link makes a client the newest of the list. mu is held.
 func (t *fetches) link(c *client) {
 	if c.older = t.newest; c.older == nil {
@@ -161,6 +181,7 @@ func (t *fetches) link(c *client) {
 	}
 	t.newest = c
 	t.flights.Add(1)
+	t.networks[c.from]++
 }
 
 // unlink takes a client from the list. mu is held.
@@ -176,6 +197,9 @@ func (t *fetches) unlink(c *client) {
 		c.newer.older = c.older
 	}
 	t.flights.Add(-1)
+	if t.networks[c.from]--; t.networks[c.from] == 0 {
+		delete(t.networks, c.from)
+	}
 }
 
 // Close ends all fetches and clients' queries, and waits for all goroutines of the resolver. Later

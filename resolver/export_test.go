@@ -39,4 +39,5 @@ const (
 	MaxOutstanding = maxOutstanding
 	MaxNeeds       = maxNeeds
 	MaxProbes      = maxProbes
+	TryBytes       = tryBytes
 )

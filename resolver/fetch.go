@@ -6,6 +6,7 @@ package resolver
 import (
 	"context"
 	"hash/maphash"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/workers"
 	"bailiwick/validator"
 )
@@ -48,6 +50,7 @@ type fetch struct {
 // fetches owns all fetches and client queries that are running, and all goroutines of the resolver.
 type fetches struct {
 	guard      *guard.Guard
+	ledger     *ledger.Ledger
 	maxClients int
 	ctx        context.Context // of probes, which belong to no query
 	stop       context.CancelFunc
@@ -61,13 +64,15 @@ type fetches struct {
 	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
 	closed    bool                 // guarded by mu
+	networks  map[netip.Prefix]int // how many of them each client network has; guarded by mu
 	oldest    *client              // guarded by mu
 	newest    *client              // guarded by mu
 	late      *time.Timer          // of the oldest; nil if there was none; guarded by mu
 }
 
-func newFetches(g *guard.Guard, maxClients int) *fetches {
-	t := &fetches{guard: g, maxClients: maxClients, all: map[cache.Key]*fetch{},
+func newFetches(g *guard.Guard, l *ledger.Ledger, maxClients int) *fetches {
+	t := &fetches{guard: g, ledger: l, maxClients: maxClients, all: map[cache.Key]*fetch{},
+		networks:   map[netip.Prefix]int{},
 		goroutines: workers.New(maxIdleGoroutines)}
 	t.landed.seed = maphash.MakeSeed()
 	t.ctx, t.stop = context.WithCancel(context.Background())
@@ -144,7 +149,7 @@ func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
 	if t.all[k] != nil || t.closed {
 		return false
 	}
-	if t.refreshes >= MaxRefreshes {
+	if t.refreshes >= MaxRefreshes || !t.ledger.Try(ledger.Upstream, refreshBytes) {
 		return true
 	}
 	t.refreshes++
@@ -296,6 +301,7 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	}
 	if f.refresh {
 		t.refreshes--
+		t.ledger.Add(ledger.Upstream, -refreshBytes)
 	}
 	waiters := f.waiters
 	f.waiters = nil

@@ -97,6 +97,10 @@ const (
 	// MaxRefreshes is how many refreshes run at once, process-wide; other results are resolved when
 	// clients ask for them.
 	MaxRefreshes = 256
+	// refreshBytes and tryBytes are what a refresh, and a try beyond the first of its question,
+	// take of the process's memory, in bytes, as measured: goroutines and buffers for replies.
+	refreshBytes = 24 << 10
+	tryBytes     = 8 << 10
 	// maxIdleGoroutines is how many goroutines wait for the next fetch or try, at some 16 KiB of
 	// stack each.
 	maxIdleGoroutines = 16

@@ -159,7 +159,7 @@ func TestQuotaRefusalIsSharedByWaiters(t *testing.T) {
 		depth  int
 		again  bool
 	}{{false, 0, false}, {false, 1, false}, {true, 0, true}, {true, 1, false}} {
-		all := newFetches(nil, 10)
+		all := newFetches(nil, nil, 10)
 		var first, second budget
 		first.fill(all, nil, validator.NewBudget())
 		second.fill(all, nil, validator.NewBudget())

@@ -6,6 +6,7 @@ import (
 	crand "crypto/rand"
 	"encoding/binary"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -15,6 +16,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/memcache"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -55,6 +57,8 @@ type Parts struct {
 	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	Routes    Routes       // nil: a route leads to every address
+	// Ledger is what queries, refreshes and tries are drawn from; nil: no limit.
+	Ledger *ledger.Ledger
 	// Chance returns a number from 0 to below n at random, for choices that no attacker gains from
 	// knowing; nil for math/rand/v2's.
 	Chance func(n int) int
@@ -92,7 +96,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	}
 	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		routes: p.Routes, chance: p.Chance, fetches: newFetches(p.Guard, cfg.MaxFlights)}
+		routes: p.Routes, chance: p.Chance, fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights)}
 }
 
 // clockFor returns the time at which signatures are validated.
@@ -136,7 +140,9 @@ type Options struct {
 	CheckingDisabled bool       // return data whether they verify or not (RFC 4035, section 3.2.2)
 	Events           event.Sink // for the events of the question; may be nil
 	Query            uint64     // the number of the client's query, which its events carry
-	Checks           *Checks    // what [Resolver.Known] has left; nil: nothing is spent
+	// Client is the network that counts as one client when queries have to give way.
+	Client netip.Prefix
+	Checks *Checks // what [Resolver.Known] has left; nil: nothing is spent
 }
 
 // Answer is the outcome of a question.

@@ -159,7 +159,7 @@ func TestRFC6890AddressesOfNobody(t *testing.T) {
 // MaxQueries packets are sent for a client query and all that it causes, and then none.
 func TestMaxQueries(t *testing.T) {
 	b := &budget{}
-	b.fill(newFetches(nil, 1), nil, validator.NewBudget())
+	b.fill(newFetches(nil, nil, 1), nil, validator.NewBudget())
 	for i := range MaxQueries {
 		if f := b.pay(); f != nil {
 			t.Fatalf("packet %d: %v", i+1, f)
@@ -187,7 +187,7 @@ func TestRFC1034ReferralLeadsBelowTheZone(t *testing.T) {
 // each zone that is asked, which may be the victim.
 func TestCVE2020_8616LookupsAtAZone(t *testing.T) {
 	b := &budget{}
-	b.fill(newFetches(nil, 1), nil, validator.NewBudget())
+	b.fill(newFetches(nil, nil, 1), nil, validator.NewBudget())
 	other := wire.MustParseName("other.example.")
 	for range MaxFailedLookupsPerZone {
 		if !b.mayLookUp(example) {

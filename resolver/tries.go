@@ -10,6 +10,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -195,12 +196,11 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 	if a.done == nil {
 		a.done = make(chan *try)
 	}
-	known := a.x.r.infra
-	if len(a.open) > 0 && known.beside.Add(1) > known.mostBeside {
+	if len(a.open) > 0 && !a.x.r.openBeside() {
 		a.x.limited(cause.Overload)
 		a.close(a.open[0]) // the new one replaces the oldest
 		if len(a.open) == 0 {
-			known.beside.Add(-1)
+			a.x.r.closeBeside()
 		}
 	}
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
@@ -254,9 +254,21 @@ func (a *zoneQuery) close(t *try) bool {
 	t.cancel()
 	a.open = slices.Delete(a.open, i, i+1)
 	if len(a.open) > 0 {
-		a.x.r.infra.beside.Add(-1)
+		a.x.r.closeBeside()
 	}
 	return true
+}
+
+// openBeside counts an open try beyond the first of its question. It returns false if there are too
+// many, or too little memory.
+func (r *Resolver) openBeside() bool {
+	r.fetches.ledger.Add(ledger.Upstream, tryBytes)
+	return r.infra.beside.Add(1) <= r.infra.mostBeside && !r.fetches.ledger.Full()
+}
+
+func (r *Resolver) closeBeside() {
+	r.infra.beside.Add(-1)
+	r.fetches.ledger.Add(ledger.Upstream, -tryBytes)
 }
 
 // closeAll gives up whatever is open.

@@ -19,6 +19,9 @@ const (
 	// connection: nobody can use up their places with a forged address. Unbound's
 	// wait-limit-cookie.
 	maxPerProvenPrefix = 10000
+	// queryBytes is what a pending query takes of the process's memory, in bytes, as measured: a
+	// goroutine with a deep stack, its fetch, its budget and its first question to a server.
+	queryBytes = 24 << 10
 	// hangUpTime is how long a query whose client has hung up still counts for its prefix. Without
 	// it a client that sends queries over connections and hangs up at once could start any number
 	// of resolutions (as in CVE-2023-44487). With it they are bounded by maxPerProvenPrefix in this
@@ -38,6 +41,9 @@ const (
 	// and maxPacedInAll is as many as may wait for one prefix.
 	maxPaced      = 1000
 	maxPacedInAll = MaxServing
+	// answerBytes is what an answer that is held back takes, in bytes: its request, and the answer
+	// of at most MaxUDPSize.
+	answerBytes = 6 << 10
 	// paceWindow is long enough for the resolution of timers, and short enough that a thousand
 	// answers are sent in a tenth of a second.
 	paceWindow = time.Millisecond

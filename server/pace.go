@@ -16,12 +16,14 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 )
 
 // pacer paces the answers of all addresses.
 type pacer struct {
 	observe Observer
 	guard   *guard.Guard
+	ledger  *ledger.Ledger
 	began   time.Time
 
 	mu sync.Mutex
@@ -43,8 +45,9 @@ type paced struct {
 	timer     *time.Timer
 }
 
-func newPacer(o Observer, g *guard.Guard) *pacer {
-	return &pacer{observe: o, guard: g, began: time.Now(), clients: map[netip.Addr]*paced{}}
+func newPacer(o Observer, g *guard.Guard, l *ledger.Ledger) *pacer {
+	return &pacer{observe: o, guard: g, ledger: l, began: time.Now(),
+		clients: map[netip.Addr]*paced{}}
 }
 
 // turn starts a new window or span if the time has come.
@@ -118,7 +121,8 @@ func (p *pacer) may(a netip.Addr, send func(), tell func(event.Kind)) bool {
 	case len(c.queue) == 0 && c.room() > 0:
 		c.sent++
 		return true
-	case len(c.queue) >= maxPaced || p.held >= maxPacedInAll:
+	case len(c.queue) >= maxPaced || p.held >= maxPacedInAll ||
+		!p.ledger.Try(ledger.Answers, answerBytes):
 		p.observe.Limit(cause.LimitPulse)
 		if tell != nil {
 			tell(event.Limit)
@@ -162,6 +166,7 @@ func (p *pacer) take(a netip.Addr) []func() {
 	n := min(len(c.queue), max(c.room(), 0))
 	now := c.queue[:n:n]
 	c.queue, c.sent, p.held = c.queue[n:], c.sent+n, p.held-n
+	p.ledger.Add(ledger.Answers, -answerBytes*int64(n))
 	if c.timer = nil; len(c.queue) > 0 {
 		c.timer = time.AfterFunc(paceWindow, func() { p.next(a) })
 	}
@@ -190,6 +195,7 @@ func (p *pacer) rest() (all []func()) {
 		c.queue = nil
 		p.forget(a, c)
 	}
+	p.ledger.Add(ledger.Answers, -answerBytes*int64(p.held))
 	p.held = 0
 	return all
 }

@@ -45,7 +45,7 @@ func pulse(p *pacer, a netip.Addr, n int) (sent *atomic.Int32) {
 func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &counting{}
-		p := newPacer(o, nil)
+		p := newPacer(o, nil, nil)
 		one := netip.MustParseAddr("192.0.2.1")
 		sent := pulse(p, one, MaxPulse+maxPaced+50)
 		if sent.Load() != MaxPulse || o.paced.Load() != maxPaced || o.dropped.Load() != 50 {
@@ -82,7 +82,7 @@ func TestMaxPacedAndMaxPacedInAll(t *testing.T) {
 // The answers held back are sent when the server is closed.
 func TestPacedAnswersAreSentAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(&counting{}, nil)
+		p := newPacer(&counting{}, nil, nil)
 		a := netip.MustParseAddr("192.0.2.1")
 		sent := pulse(p, a, 100)
 		p.close()

@@ -273,7 +273,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 		return
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
-		Checks: &r.checks}
+		Checks: &r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
 	r.origin = event.OriginResolved
 	r.rules.Resolver.Start(r.client, r.ask, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()

@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/workers"
 	"bailiwick/resolver"
@@ -74,6 +75,7 @@ type Server struct {
 	observe  Observer
 	events   event.Sink // may be nil
 	guard    *guard.Guard
+	ledger   *ledger.Ledger
 	log      *slog.Logger
 
 	requests sync.Pool // of *request
@@ -97,16 +99,18 @@ type Parts struct {
 	Observer Observer
 	Events   event.Sink   // may be nil
 	Guard    *guard.Guard // without one a query that panics ends the process
-	Log      *slog.Logger
+	// Ledger is what pending queries are drawn from; nil: no limit.
+	Ledger *ledger.Ledger
+	Log    *slog.Logger
 }
 
 // New returns a server.
 func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
-		observe: p.Observer, events: p.Events, guard: p.Guard, log: p.Log,
+		observe: p.Observer, events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
-	s.pace = newPacer(p.Observer, p.Guard)
+	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	_, _ = rand.Read(s.secret[:]) // it never fails
 	s.requests.New = func() any { return &request{server: s} }
 	return s
@@ -156,9 +160,23 @@ func (s *Server) Close() {
 
 // admit counts a query in, or returns why it may not enter. Queries with a proven address are
 // counted together with the others, but still find room when the others, any of which may be
-// forged, do not.
+// forged, do not. While memory is short, a client network that has as many as others on average has
+// to wait for their end; so the memory that is left is for those that have few. A query for which
+// there is none does not enter.
 func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	p := transport.ClientPrefix(a)
+	if f := s.enter(p, proven); f != nil {
+		return f
+	}
+	if !s.ledger.Draw(ledger.Queries, queryBytes) {
+		s.leave(p)
+		return &cause.Failure{Cause: cause.Overload}
+	}
+	return nil
+}
+
+// enter is the part of admit that counts queries.
+func (s *Server) enter(p netip.Prefix, proven bool) *cause.Failure {
 	most := MaxPerPrefix
 	if proven {
 		most = maxPerProvenPrefix
@@ -168,7 +186,8 @@ func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	switch {
 	case s.serving.Load() >= MaxServing:
 		return &cause.Failure{Cause: cause.Overload}
-	case s.prefixes[p] >= most:
+	case s.prefixes[p] >= most, s.ledger.Short() && s.prefixes[p] > 0 &&
+		s.prefixes[p] >= int(s.serving.Load())/len(s.prefixes):
 		return &cause.Failure{Cause: cause.LimitClient}
 	}
 	s.prefixes[p]++
@@ -176,13 +195,18 @@ func (s *Server) admit(a netip.Addr, proven bool) *cause.Failure {
 	return nil
 }
 
-// release counts a query out. A query whose client has hung up keeps its place for hangUpTime.
+// release counts a query out. A query whose client has hung up keeps its place for hangUpTime, but
+// not its memory.
 func (s *Server) release(a netip.Addr, hungUp bool) {
-	if hungUp {
-		time.AfterFunc(hangUpTime, func() { s.release(a, false) })
-		return
+	s.ledger.Add(ledger.Queries, -queryBytes)
+	if p := transport.ClientPrefix(a); hungUp {
+		time.AfterFunc(hangUpTime, func() { s.leave(p) })
+	} else {
+		s.leave(p)
 	}
-	p := transport.ClientPrefix(a)
+}
+
+func (s *Server) leave(p netip.Prefix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.prefixes[p]--; s.prefixes[p] <= 0 {

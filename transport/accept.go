@@ -156,9 +156,14 @@ func (a *acceptor) wait(err error) {
 	time.Sleep(acceptPause)
 }
 
-// admit gives the connection a seat, unless a PROXY header has to name the client first.
+// admit gives the connection a seat, unless a PROXY header has to name the client first. Without
+// memory for it the connection is refused.
 func (a *acceptor) admit(c *conn) bool {
 	c.seat = a.spec.Gate.enter(a.protocol, c.lose)
+	if !c.seat.charge(table[a.protocol].charge) {
+		c.end(cause.Overload)
+		return false
+	}
 	peer := c.peer()
 	if trusted(a.spec.ProxyFrom, peer.Addr()) {
 		return true

@@ -53,7 +53,11 @@ func serveDoQ(h Handler, c *quicConn) {
 			break
 		}
 		c.seat.touch(time.Now())
+		if !c.enter(s, doqExcessiveLoad) {
+			continue
+		}
 		wg.Go(func() {
+			defer c.leave()
 			defer func() {
 				if g.Caught(recover(), guard.Connection) {
 					c.abort(s, doqInternalError)

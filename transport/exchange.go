@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/wire"
 )
 
@@ -191,6 +192,9 @@ type NetExchanger struct {
 	Remap func(netip.AddrPort) netip.AddrPort
 
 	Guard *guard.Guard // of the goroutines of connections
+	// Ledger is what connections that stay open, and replies over TCP, are drawn from; nil: no
+	// limit. Both fields have to be set before the first exchange.
+	Ledger *ledger.Ledger
 
 	askers    askers
 	upstreams upstreams
@@ -253,7 +257,7 @@ func explain(err error) error {
 		return ErrTimeout
 	case errors.Is(err, syscall.ENETDOWN):
 		return &failure{ErrNoNetwork, err}
-	case isLocal(err), errors.Is(err, errClosed):
+	case isLocal(err), errors.Is(err, errClosed), errors.Is(err, errMemory):
 		return &failure{ErrLocal, err}
 	case errors.As(err, &ne) && ne.Timeout():
 		return ErrTimeout
@@ -384,7 +388,8 @@ func (r *Request) Over(packets [][]byte) (reply []byte, decided bool, err error)
 	return reply, decided, err
 }
 
-func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
+func exchangeTCP(ctx context.Context, l *ledger.Ledger, r *Request, deadline time.Time) (
+	[]byte, error) {
 	d := net.Dialer{Deadline: deadline}
 	c, err := d.DialContext(ctx, "tcp", r.Server.String())
 	if err != nil {
@@ -401,7 +406,7 @@ func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, e
 		return nil, err
 	}
 	for range MaxNearMisses {
-		reply, err := ReadFrame(c)
+		reply, err := readReply(c, l)
 		if err != nil {
 			return nil, err
 		}
@@ -413,13 +418,30 @@ func exchangeTCP(ctx context.Context, r *Request, deadline time.Time) ([]byte, e
 	return nil, ErrSpoofed
 }
 
-// ReadFrame reads a message with its length field of two octets (RFC 1035, section 4.2.2).
-func ReadFrame(r io.Reader) ([]byte, error) {
-	var l [2]byte
-	if _, err := io.ReadFull(r, l[:]); err != nil {
+// errMemory reports that there is no memory to ask a server.
+var errMemory = errors.New("the process holds as much memory as it may")
+
+// readReply is ReadFrame for messages of servers. A server that announces a large one and does not
+// send it holds memory of the ledger, not more.
+func readReply(r io.Reader, l *ledger.Ledger) ([]byte, error) {
+	n, err := frameLen(r)
+	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, binary.BigEndian.Uint16(l[:]))
-	_, err := io.ReadFull(r, b)
+	if !l.Draw(ledger.Upstream, int64(n)) {
+		return nil, errMemory
+	}
+	defer l.Add(ledger.Upstream, -int64(n))
+	b := make([]byte, n)
+	_, err = io.ReadFull(r, b)
 	return b, err
+}
+
+// ReadFrame reads a message with its length field of two octets (RFC 1035, section 4.2.2).
+func ReadFrame(r io.Reader) ([]byte, error) { return readReply(r, nil) }
+
+func frameLen(r io.Reader) (int, error) {
+	var l [2]byte
+	_, err := io.ReadFull(r, l[:])
+	return int(binary.BigEndian.Uint16(l[:])), err
 }

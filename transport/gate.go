@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 )
 
@@ -27,6 +28,7 @@ type Gate struct {
 	queries        int64
 	idle           time.Duration
 	octets         int64
+	ledger         *ledger.Ledger // that all of it is drawn from; nil: no limit
 
 	taken atomic.Int64 // seats
 	held  atomic.Int64 // octets
@@ -51,15 +53,18 @@ type GateConfig struct {
 	Memory    int64         // bytes held for all connections
 	// Descriptors is how many descriptors the process may have open; 0: no limit.
 	Descriptors int
+	// Ledger is what connections and all that is held for them are drawn from; nil: no limit.
+	Ledger *ledger.Ledger
 }
 
 // NewGate returns a gate with all seats free.
 func NewGate(c GateConfig) *Gate {
 	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
 		octets: c.Memory, inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
-		seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
+		ledger: c.Ledger, seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
 		clients: map[netip.Prefix]*sharer{}}
 	g.turns.init()
+	g.ledger.OnShort(g.giveWay)
 	if c.Descriptors > 0 {
 		g.reserve(c.Descriptors)
 	}
@@ -98,8 +103,8 @@ func (g *Gate) Reserved() int { return g.reserved }
 // sharer is a client prefix with its seats, octets and queries.
 type sharer struct {
 	seats map[*seat]struct{} // guarded by gate.mu
-	held  atomic.Int64       // octets
-	work  chan struct{}      // one for each query in work; nil: not limited
+	load
+	work chan struct{} // one for each query in work; nil: not limited
 }
 
 // work waits until the client may have one more query in work; done ends that query.
@@ -139,8 +144,8 @@ type seat struct {
 	gone   bool         // guarded by gate.mu
 
 	mu   sync.Mutex
-	held atomic.Int64 // octets; written under mu
-	off  bool         // the connection ends, and its octets are no longer counted; guarded by mu
+	load      // written under mu
+	off  bool // the connection ends, and what it holds is no longer counted; guarded by mu
 }
 
 // displaceSample is how many connections are compared to find an idle one. The idlest of 16 is
@@ -215,6 +220,7 @@ func (s *seat) belongs(a netip.Addr) bool {
 	delete(g.unknown, s)
 	s.prefix, s.client = p, c
 	c.held.Add(s.held.Load())
+	c.fixed.Add(s.fixed.Load())
 	c.seats[s] = struct{}{}
 	g.seats[s] = struct{}{}
 	g.taken.Store(int64(len(g.seats)))
@@ -264,7 +270,7 @@ func (s *seat) alive() bool {
 // touch records that the connection is in use.
 func (s *seat) touch(now time.Time) { s.last.Store(age(now)) }
 
-// leave gives the seat back, and counts out the octets held for it.
+// leave gives the seat back, and counts out what is held for it.
 func (s *seat) leave() {
 	s.writeOff()
 	s.gate.mu.Lock()

@@ -1,13 +1,25 @@
-// Octets held for connections: of incomplete messages, and of answers that clients have not read.
+// What is held for connections: octets of incomplete messages and of answers that clients have not
+// read, and fixed charges for the connections and their streams.
 
 package transport
 
-import "bailiwick/internal/cause"
+import (
+	"sync/atomic"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/ledger"
+)
+
+// load is what a connection or a client holds, in bytes.
+type load struct {
+	held  atomic.Int64 // of messages
+	fixed atomic.Int64 // charges
+}
 
 // hold counts octets that are held for the connection in or, negative, out. If the total would
-// exceed Gate.octets, the largest holder is cut: of the client that holds most, the connection that
-// holds most, and so on until an eighth is free. A client's connections count together, so that
-// many small ones do not outlast one large connection of another client.
+// exceed Gate.octets or the ledger's total, the largest holder is cut: of the client that holds
+// most, the connection that holds most, and so on until an eighth is free. A client's connections
+// count together, so that many small ones do not outlast one large connection of another client.
 func (s *seat) hold(octets int) {
 	switch {
 	case octets < 0:
@@ -30,10 +42,15 @@ func (s *seat) tryHold(octets int) bool {
 			return false
 		}
 		if all.CompareAndSwap(held, held+int64(octets)) {
-			s.own(int64(octets))
-			return true
+			break
 		}
 	}
+	if !s.gate.ledger.Try(ledger.Messages, int64(octets)) {
+		s.gate.held.Add(-int64(octets))
+		return false
+	}
+	s.own(int64(octets), 0)
+	return true
 }
 
 // keep counts in a large query while it is in work. It returns the number of octets to count out
@@ -46,21 +63,50 @@ func (s *seat) keep(octets int) int {
 	return octets
 }
 
+// charge draws a fixed amount for the connection or a stream of it. It returns false if memory is
+// short.
+func (s *seat) charge(bytes int64) bool {
+	if !s.gate.ledger.Draw(ledger.Connections, bytes) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.off {
+		s.gate.ledger.Add(ledger.Connections, -bytes)
+	} else {
+		s.own(0, bytes)
+	}
+	return true
+}
+
+// discharge gives back what charge has drawn.
+func (s *seat) discharge(bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.off {
+		s.gate.ledger.Add(ledger.Connections, -bytes)
+		s.own(0, -bytes)
+	}
+}
+
 // count adds to the octets held.
 func (s *seat) count(octets int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.off {
 		s.gate.held.Add(int64(octets))
-		s.own(int64(octets))
+		s.gate.ledger.Add(ledger.Messages, int64(octets))
+		s.own(int64(octets), 0)
 	}
 }
 
-// own adds to the octets that the connection and its client hold. The caller holds mu.
-func (s *seat) own(octets int64) {
+// own adds to what the connection and its client hold. The caller holds mu.
+func (s *seat) own(octets, fixed int64) {
 	s.held.Add(octets)
+	s.fixed.Add(fixed)
 	if s.client != nil {
 		s.client.held.Add(octets)
+		s.client.fixed.Add(fixed)
 	}
 }
 
@@ -68,23 +114,48 @@ func (s *seat) own(octets int64) {
 func (s *seat) writeOff() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held := s.held.Load()
+	held, fixed := s.held.Load(), s.fixed.Load()
 	s.gate.held.Add(-held)
-	s.own(-held)
+	s.gate.ledger.Add(ledger.Messages, -held)
+	s.gate.ledger.Add(ledger.Connections, -fixed)
+	s.own(-held, -fixed)
 	s.off = true
 }
 
 // Held returns how many octets are held for connections now.
 func (g *Gate) Held() int64 { return g.held.Load() }
 
-// cut counts in octets that exceed the limit, for one connection at a time, and ends the largest
+// cut counts in octets that exceed a limit, for one connection at a time, and ends the largest
 // holders.
 func (g *Gate) cut(s *seat, octets int) {
-	var victims []*seat
 	g.mu.Lock()
 	s.count(octets)
-	for g.held.Load() > g.octets-g.octets/8 {
-		most := g.largest()
+	victims := g.cutWhile(func() bool { return g.held.Load() > g.octets-g.octets/8 },
+		func(l *load) int64 { return l.held.Load() })
+	victims = append(victims, g.cutShort()...)
+	g.mu.Unlock()
+	closeAll(victims)
+}
+
+// giveWay ends the largest holders while memory is short and connections hold more than their half.
+func (g *Gate) giveWay() {
+	g.mu.Lock()
+	victims := g.cutShort()
+	g.mu.Unlock()
+	closeAll(victims)
+}
+
+// cutShort is giveWay with mu held; the caller closes the connections.
+func (g *Gate) cutShort() []*seat {
+	return g.cutWhile(func() bool { return g.ledger.Full() || g.ledger.Above(ledger.Clients) },
+		func(l *load) int64 { return l.held.Load() + l.fixed.Load() })
+}
+
+// cutWhile removes the largest holders while there is more than may be. The caller holds mu, and
+// closes the connections.
+func (g *Gate) cutWhile(tooMuch func() bool, weight func(*load) int64) (victims []*seat) {
+	for tooMuch() {
+		most := g.largest(weight)
 		if most == nil {
 			break
 		}
@@ -92,7 +163,10 @@ func (g *Gate) cut(s *seat, octets int) {
 		g.remove(most)
 		victims = append(victims, most)
 	}
-	g.mu.Unlock()
+	return victims
+}
+
+func closeAll(victims []*seat) {
 	for _, v := range victims {
 		v.close(cause.HeldOctets)
 	}
@@ -100,11 +174,11 @@ func (g *Gate) cut(s *seat, octets int) {
 
 // largest returns the connection that holds most, of the client that holds most; nil if none holds
 // anything. The caller holds mu.
-func (g *Gate) largest() (s *seat) {
+func (g *Gate) largest(weight func(*load) int64) (s *seat) {
 	var most *sharer
 	held := int64(0)
 	for _, c := range g.clients {
-		if n := c.held.Load(); n > held {
+		if n := weight(&c.load); n > held {
 			most, held = c, n
 		}
 	}
@@ -113,7 +187,7 @@ func (g *Gate) largest() (s *seat) {
 	}
 	held = 0
 	for o := range most.seats {
-		if n := o.held.Load(); n > held {
+		if n := weight(&o.load); n > held {
 			s, held = o, n
 		}
 	}

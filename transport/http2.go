@@ -89,7 +89,7 @@ type http2 struct {
 	taken   int                 // octets of DATA since the last WINDOW_UPDATE of the connection
 	room    int                 // of the connection, for DATA from the client
 	open    int                 // requests that are incomplete
-	held    int                 // octets of their bodies
+	held    int                 // octets of their fields and bodies
 	going   bool                // GOAWAY was sent: new streams are ignored
 	since   time.Time           // when the incomplete frame or header block began
 	pardons [maxInFlight]uint32 // the latest streams that we closed before the client did
@@ -111,7 +111,7 @@ type h2stream struct {
 	req    httpRequest
 	length int64           // Content-Length, or -1
 	open   bool            // a body is to come
-	held   int             // octets of the body that are kept until then
+	held   int             // octets of the fields and the body that are kept until then
 	window int64           // for DATA to the client
 	client context.Context // ends with the stream, and with the connection; nil: nothing is pending
 	hangUp context.CancelFunc

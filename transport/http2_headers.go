@@ -87,7 +87,7 @@ func (s *http2) continuation(flags byte, p []byte) cause.Cause {
 // dynamic table belongs to the connection.
 func (s *http2) decoded(p []byte) cause.Cause {
 	h := &s.block
-	defer func() { h.stream = 0 }()
+	defer func() { h.stream, h.req = 0, httpRequest{} }()
 	if _, err := s.dec.Write(p); err != nil {
 		return s.violation(h2CompressionError)
 	}
@@ -129,6 +129,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 		st.open = true
 		st.due = time.Now().Add(messageTime)
 		s.open++
+		s.held, st.held = s.held+h.size, h.size // the fields are kept until the body has come
 	}
 	if !h.endStream && !st.open {
 		s.forgive(st.id)

@@ -68,7 +68,13 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		}
 		now := time.Now()
 		c.seat.touch(now)
+		if !c.enter(s, quic.StreamErrorCode(http3.ErrCodeRequestRejected)) {
+			continue
+		}
 		_ = s.SetReadDeadline(now.Add(messageTime)) // of the whole request; never fails
-		wg.Go(func() { g.Run(guard.Connection, func() { hc.HandleRequestStream(s) }) })
+		wg.Go(func() {
+			defer c.leave()
+			g.Run(guard.Connection, func() { hc.HandleRequestStream(s) })
+		})
 	}
 }

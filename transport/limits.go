@@ -60,6 +60,15 @@ const (
 	// and answers that clients have not read. The nearest real case is a proxy for thousands of
 	// clients with a slow link; each connection may hold maxUnsent of both.
 	maxHeld = 64 << 20
+	// What a connection takes of the process's memory beside messages, in bytes, as measured: the
+	// goroutines' stacks, the buffers, TLS's and QUIC's state. A client's stream of QUIC takes
+	// streamBytes more: a goroutine, and for HTTP/3 the header.
+	tcpBytes    = 32 << 10
+	tlsBytes    = 56 << 10
+	httpBytes   = 40 << 10
+	httpsBytes  = 64 << 10
+	quicBytes   = 64 << 10
+	streamBytes = 16 << 10
 	// smallQuery is the largest query, in octets, that is not counted while it is in work.
 	smallQuery = 512
 	// maxReadOut is how many octets are read and discarded from a client that has had its share of

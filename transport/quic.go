@@ -56,8 +56,11 @@ type guest struct {
 
 type guestKey struct{}
 
-// errNoSeat is the error of a refused connection.
-var errNoSeat = errors.New("the client has its share of connections")
+// errNoSeat and errNoMemory are the errors of refused connections.
+var (
+	errNoSeat   = errors.New("the client has its share of connections")
+	errNoMemory = errors.New("there is no memory for one more connection")
+)
 
 // admit gives a new connection its seat, or refuses it.
 func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.Context, error) {
@@ -73,6 +76,11 @@ func (l *quicListener) admit(ctx context.Context, i *quic.ClientInfo) (context.C
 		g.seat.leave()
 		l.spec.Observer.Fault(l.protocol, cause.ConnectionsPerClient)
 		return nil, errNoSeat
+	}
+	if !g.seat.charge(table[l.protocol].charge) {
+		g.seat.leave()
+		l.spec.Observer.Fault(l.protocol, cause.Overload)
+		return nil, errNoMemory
 	}
 	context.AfterFunc(ctx, g.seat.leave)
 	return context.WithValue(ctx, guestKey{}, g), nil
@@ -197,6 +205,18 @@ func (c *quicConn) end(code quic.ApplicationErrorCode, why cause.Cause) {
 	c.owner.spec.Observer.Fault(c.owner.protocol, why)
 	_ = c.CloseWithError(code, "")
 }
+
+// enter draws the memory of a stream; leave gives it back. Without memory the stream is refused.
+func (c *quicConn) enter(s *quic.Stream, refused quic.StreamErrorCode) bool {
+	if c.seat.charge(streamBytes) {
+		return true
+	}
+	c.owner.spec.Observer.Fault(c.owner.protocol, cause.Overload)
+	c.abort(s, refused)
+	return false
+}
+
+func (c *quicConn) leave() { c.seat.discharge(streamBytes) }
 
 // shaken waits for the handshake and counts it. It returns false if the connection ends before.
 func (c *quicConn) shaken() bool {

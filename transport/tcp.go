@@ -20,7 +20,7 @@ func (overTCP) open(s Spec) (Listener, error) {
 func (overTCP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	deadline time.Time) ([]byte, error) {
 	if r.Peer == nil {
-		return exchangeTCP(ctx, r, deadline)
+		return exchangeTCP(ctx, n.Ledger, r, deadline)
 	}
 	return n.kept(ctx, r, deadline)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 )
 
@@ -66,7 +67,7 @@ type upstream interface {
 }
 
 // get returns the upstream of a key.
-func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
+func (u *upstreams) get(k upstreamKey, g *guard.Guard, l *ledger.Ledger) upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if up, ok := u.known[k]; ok {
@@ -74,7 +75,7 @@ func (u *upstreams) get(k upstreamKey, g *guard.Guard) upstream {
 	}
 	if u.known == nil {
 		u.known, u.sessions = map[upstreamKey]upstream{}, tls.NewLRUClientSessionCache(maxUpstreams)
-		u.owner.guard = g
+		u.owner.guard, u.owner.ledger = g, l
 	}
 	u.makeRoom()
 	up := table[k.via].by.(keeper).upstream(k, u.tls(k), &u.owner)
@@ -137,7 +138,8 @@ func (keptOpen) ask(ctx context.Context, n *NetExchanger, r *Request,
 func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	return n.upstreams.get(upstreamKey{r.Via, r.Server, r.Peer}, n.Guard).exchange(bounded, r.Query)
+	k := upstreamKey{r.Via, r.Server, r.Peer}
+	return n.upstreams.get(k, n.Guard, n.Ledger).exchange(bounded, r.Query)
 }
 
 // tls returns the configuration for a server. Without a Peer no identity is checked (RFC 9539,

@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 )
 
 // errClosed is the error of questions to an exchanger that is closed.
@@ -21,7 +22,8 @@ var errClosed = errors.New("the exchanger is closed")
 // background owns goroutines, so that whoever closes their owner can wait for them. Its zero value
 // is ready to use.
 type background struct {
-	guard *guard.Guard // of the goroutines; set before any is started
+	guard  *guard.Guard   // of the goroutines; set before any is started
+	ledger *ledger.Ledger // that connections are drawn from; set likewise
 
 	mu     sync.Mutex
 	ctx    context.Context    // ends with close; guarded by mu, as are all fields below
@@ -84,19 +86,25 @@ func (b *background) dialTCP(ctx context.Context, server netip.AddrPort) (net.Co
 		return nil, err
 	}
 	defer release()
+	if !b.ledger.Draw(ledger.Upstream, httpsBytes) {
+		return nil, errMemory
+	}
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", server.String())
 	if err != nil {
+		b.ledger.Add(ledger.Upstream, -httpsBytes)
 		return nil, err
 	}
 	owned := &ownedConn{Conn: c, closed: make(chan struct{})}
 	if !b.start(func(ctx context.Context) {
+		defer b.ledger.Add(ledger.Upstream, -httpsBytes)
 		select {
 		case <-ctx.Done():
 			_ = c.Close()
 		case <-owned.closed:
 		}
 	}) {
+		b.ledger.Add(ledger.Upstream, -httpsBytes)
 		_ = c.Close()
 		return nil, errClosed
 	}
@@ -128,10 +136,15 @@ func (b *background) dialQUIC(ctx context.Context, server netip.AddrPort, cfg *t
 	if err != nil {
 		return nil, err
 	}
+	if !b.ledger.Draw(ledger.Upstream, quicBytes) {
+		_ = socket.Close()
+		return nil, errMemory
+	}
 	t := &quic.Transport{Conn: socket}
 	giveUp := func() {
 		_ = t.Close()
 		_ = socket.Close()
+		b.ledger.Add(ledger.Upstream, -quicBytes)
 	}
 	c, err := t.Dial(ctx, net.UDPAddrFromAddrPort(server), cfg, upstreamQUIC())
 	if err != nil {

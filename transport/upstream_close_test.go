@@ -170,7 +170,7 @@ func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 	}{{"none is idle", 0}, {"some are", 10}} {
 		u := &upstreams{}
 		defer u.close()
-		u.get(key(0), nil)
+		u.get(key(0), nil, nil)
 		all := map[upstreamKey]*countingUpstream{}
 		for i := range maxUpstreams {
 			age := time.Duration(maxUpstreams-i) * time.Millisecond
@@ -180,7 +180,7 @@ func TestMaxUpstreamsHoldsAlsoIfNoneIsIdle(t *testing.T) {
 			}
 			all[key(i)], u.known[key(i)] = c, c
 		}
-		u.get(key(maxUpstreams), nil)
+		u.get(key(maxUpstreams), nil, nil)
 		gone := max(1, tc.idle)
 		if want := maxUpstreams - gone + 1; len(u.known) != want {
 			t.Errorf("%s: %d servers have connections, want %d", tc.name, len(u.known), want)

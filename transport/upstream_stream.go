@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 )
 
@@ -152,14 +153,19 @@ func (c *streamConn) guarded(ctx context.Context) {
 
 // run makes the connection, and reads replies until it ends.
 func (c *streamConn) run(ctx context.Context) {
-	conn, err := c.dial(ctx)
+	l := c.server.owner.ledger
+	conn, err := net.Conn(nil), errMemory
+	if l.Draw(ledger.Upstream, tlsBytes) {
+		defer l.Add(ledger.Upstream, -tlsBytes)
+		conn, err = c.dial(ctx)
+	}
 	if err == nil {
 		defer conn.Close()
 	}
 	c.made(conn, err)
 	close(c.ready)
 	for c.goesOn() {
-		reply, err := ReadFrame(conn)
+		reply, err := readReply(conn, l)
 		if err != nil || !c.deliver(reply) {
 			break
 		}

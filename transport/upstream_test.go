@@ -189,9 +189,9 @@ func TestUpstreamsAreBounded(t *testing.T) {
 	for i := range maxUpstreams {
 		k := upstreamKey{via: TCP, server: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0,
 			byte(i >> 8), byte(i)}), 53)}
-		u.get(k, nil).(*streamUpstream).asked = old
+		u.get(k, nil, nil).(*streamUpstream).asked = old
 	}
-	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")}, nil)
+	u.get(upstreamKey{via: TCP, server: netip.MustParseAddrPort("10.1.0.0:53")}, nil, nil)
 	if len(u.known) != 1 {
 		t.Errorf("%d servers are known", len(u.known))
 	}

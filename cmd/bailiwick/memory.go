@@ -6,17 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-
-	"bailiwick/cache"
 )
-
-// memoryLimit returns the limit above which garbage collection becomes more frequent, in bytes: the
-// part of the caches on Go's heap, half as much for garbage, and room for everything else. The rest
-// of the caches is outside of the heap, in addition.
-func memoryLimit(caches int) int64 {
-	heap := int64(caches - cache.OffHeap(caches))
-	return heap + heap/2 + 64<<20
-}
 
 // Bounds of GOGC: garbage may reach at least half of the live data, and more while the caches are
 // small.
@@ -28,9 +18,10 @@ const (
 
 // tuneGC allows garbage of a quarter of the caches' memory, up to maxRoom, before garbage is
 // collected. With empty caches that would happen every few megabytes otherwise, though hundreds are
-// configured. GOGC is set again after each collection, until the process ends.
-func tuneGC(caches int) {
-	debug.SetMemoryLimit(memoryLimit(caches))
+// configured. GOGC is set again after each collection, until the process ends. Above limit bytes
+// garbage collection becomes more frequent.
+func tuneGC(caches int, limit int64) {
+	debug.SetMemoryLimit(limit)
 	t := &collector{room: uint64(min(caches/4, maxRoom)),
 		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 	t.tune()

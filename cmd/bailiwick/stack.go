@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/memcache"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/routes"
@@ -43,6 +44,7 @@ type stack struct {
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
 	routes       *routes.Table
+	ledger       *ledger.Ledger // of what clients and peers make it hold
 	inUse        atomic.Pointer[inUse]
 }
 
@@ -51,7 +53,12 @@ type stack struct {
 func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) *stack {
 	cfg := p.Config
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
-		routes: routes.New(), log: observe.NewLog(cfg.Log, os.Stderr)}
+		routes: routes.New(), ledger: ledger.New(cfg.Division().Held),
+		log: observe.NewLog(cfg.Log, os.Stderr)}
+	n, network := ex.(*transport.NetExchanger)
+	if network {
+		n.Ledger = s.ledger
+	}
 	if j != nil {
 		s.log = observe.NewLog(cfg.Log, j)
 		s.guard = guard.New(s.log, s.metrics.Panic, func() {
@@ -59,7 +66,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 			os.Exit(exitPanics)
 		})
 		s.metrics.Guard = s.guard
-		if n, ok := ex.(*transport.NetExchanger); ok {
+		if network {
 			n.Guard = s.guard
 		}
 	}
@@ -90,7 +97,7 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 		own = append(own, z.Addrs...)
 	}
 	return resolver.Parts{Cache: s.store, Anchors: p.Anchors, Exchanger: s.exchanger,
-		Clock: s.clock, Events: s.events, Guard: s.guard, Routes: s.routes,
+		Clock: s.clock, Events: s.events, Guard: s.guard, Routes: s.routes, Ledger: s.ledger,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
 }
 
@@ -115,7 +122,8 @@ func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
 	now := s.now()
 	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
-		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Log: s.log})
+		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
+		Log: s.log})
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -169,9 +177,10 @@ func (r *running) openControl() (err error) {
 // so.
 func (r *running) newGate() *transport.Gate {
 	c := r.cfg.Transport.Gate
-	c.Descriptors = transport.DescriptorLimit()
+	c.Descriptors, c.Ledger = transport.DescriptorLimit(), r.ledger
 	g := transport.NewGate(c)
 	r.metrics.WatchGate(g)
+	r.metrics.WatchLedger(r.ledger)
 	said := []any{"connections", g.Seats(), "per_client", g.PerClient(), "descriptors",
 		c.Descriptors,
 		"reserved", g.Reserved()}
@@ -228,7 +237,7 @@ func (r *running) controls() console.Controls {
 
 // start serves.
 func (r *running) start() {
-	tuneGC(r.cfg.Cache.Memory)
+	tuneGC(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)

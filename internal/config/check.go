@@ -51,6 +51,7 @@ func (p *reader) contradictions() {
 		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
 			"private networks may")
 	}
+	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	for _, z := range c.Zones {
 		for i, a := range z.Addrs {

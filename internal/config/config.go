@@ -35,6 +35,7 @@ type Config struct {
 	Server    server.Config
 	Policy    policy.Config
 
+	Total         int64              // bytes of the process; 0: see Division
 	RootHints     []cache.NameServer // in place of the built-in ones, if there are any
 	RootHintsFile string             // path of such, "" for none
 	Zones         []Zone

@@ -72,6 +72,7 @@ func inspect(name string, content []byte) (*Config, Findings) {
 		read = true
 		p.walk("", d.Body)
 	}
+	p.divide()
 	p.contradictions()
 	return c, p.findings.Sorted()
 }

@@ -255,6 +255,10 @@ var keys = append(listenKeys(), []key{
 		help:    "signature checks whose result is remembered",
 		binding: bind(func(c *Config) *int { return &c.Resolver.Validation.SignatureCache })},
 
+	{key: "memory.total", kind: kindSize, min: 0, max: 1 << 40,
+		help: "bytes that the process takes at most; what is not set of cache.memory and " +
+			"connections.memory gets a part of it; 0: as much as all other limits allow together",
+		binding: bind(func(c *Config) *int64 { return &c.Total })},
 	{key: "cache.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
 		help:    "bytes for everything that is remembered",
 		binding: bind(func(c *Config) *int { return &c.Cache.Memory })},

@@ -78,7 +78,7 @@ func (k *key) other() string {
 		}
 		return strconv.FormatInt(v.int+1, 10)
 	case kindSize:
-		return sizeText(2 * v.int)
+		return sizeText(max(2*v.int, 256<<20))
 	case kindDuration:
 		return durationText(v.duration + time.Second)
 	case kindTime:

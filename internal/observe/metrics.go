@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
 	"bailiwick/resolver"
@@ -342,6 +343,22 @@ func (m *Metrics) WatchGate(g *transport.Gate) {
 		func() float64 { return float64(g.Seats()) })
 	gauge("connection_held_bytes", "Octets held of unfinished messages and unsent answers.",
 		func() float64 { return float64(g.Held()) })
+}
+
+// WatchLedger adds the metrics of what clients and peers make the process hold.
+func (m *Metrics) WatchLedger(l *ledger.Ledger) {
+	for _, a := range ledger.All() {
+		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "bailiwick", Name: "held_bytes",
+			Help: "Bytes charged for what clients and servers make the process hold, by " +
+				"account.",
+			ConstLabels: prometheus.Labels{"account": a.Label()},
+		}, func() float64 { return float64(l.Held(a)) }))
+	}
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "bailiwick", Name: "held_limit_bytes",
+		Help: "What all accounts of bailiwick_held_bytes together may reach.",
+	}, func() float64 { return float64(l.Total()) }))
 }
 
 type certificates struct{ source transport.CertificateSource }
