@@ -224,6 +224,9 @@ func (e *engine) count() {
 		n = e.partial()
 	}
 	if e.work != nil && len(e.work.in) > 0 {
+		if cap(e.work.out) > outSize { // it is not counted, and would stay until the rest has come
+			e.work.out = make([]byte, 0, outSize)
+		}
 		n += cap(e.work.in) - burstSize
 	}
 	if n != e.counted {

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"container/heap"
 	"sync/atomic"
 
 	"bailiwick/internal/cause"
@@ -151,47 +152,79 @@ func (g *Gate) cutShort() []*seat {
 		func(l *load) int64 { return l.held.Load() + l.fixed.Load() })
 }
 
-// cutWhile removes the largest holders while there is more than may be. The caller holds mu, and
-// closes the connections.
+// cutWhile removes the largest holders while there is more than may be: of the client that holds
+// most, the connection that holds most, and so on. The caller holds mu, and closes the connections.
 func (g *Gate) cutWhile(tooMuch func() bool, weight func(*load) int64) (victims []*seat) {
-	for tooMuch() {
-		most := g.largest(weight)
-		if most == nil {
-			break
+	if !tooMuch() {
+		return nil
+	}
+	var all holders
+	for _, c := range g.clients {
+		if n := weight(&c.load); n > 0 {
+			all = append(all, clientLoad{c, n})
 		}
-		most.writeOff()
-		g.remove(most)
-		victims = append(victims, most)
+	}
+	heap.Init(&all)
+	for tooMuch() && len(all) > 0 {
+		top := &all[0]
+		if most := top.largest(weight); most != nil {
+			most.writeOff()
+			g.remove(most)
+			victims = append(victims, most)
+			top.bytes = weight(&top.load)
+		} else {
+			top.bytes = 0
+		}
+		if top.bytes > 0 {
+			heap.Fix(&all, 0)
+		} else {
+			heap.Pop(&all)
+		}
 	}
 	return victims
+}
+
+// holders are clients, as a heap: the one that holds most is the first. To cut many costs no more
+// than to look at all once.
+type holders []clientLoad
+
+// clientLoad is a client, with what it held when it was looked at.
+type clientLoad struct {
+	*sharer
+	bytes int64
+}
+
+func (h holders) Len() int           { return len(h) }
+func (h holders) Less(i, j int) bool { return h[i].bytes > h[j].bytes }
+func (h holders) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *holders) Push(c any) { *h = append(*h, c.(clientLoad)) }
+
+// Pop implements heap.Interface.
+func (h *holders) Pop() any {
+	last := len(*h) - 1
+	c := (*h)[last]
+	*h = (*h)[:last]
+	return c
+}
+
+// largest returns the connection of a client that holds most; nil if none holds anything. The
+// caller holds gate.mu.
+func (c *sharer) largest(weight func(*load) int64) (s *seat) {
+	held := int64(0)
+	for o := range c.seats {
+		if n := weight(&o.load); n > held {
+			s, held = o, n
+		}
+	}
+	return s
 }
 
 func closeAll(victims []*seat) {
 	for _, v := range victims {
 		v.close(cause.HeldOctets)
 	}
-}
-
-// largest returns the connection that holds most, of the client that holds most; nil if none holds
-// anything. The caller holds mu.
-func (g *Gate) largest(weight func(*load) int64) (s *seat) {
-	var most *sharer
-	held := int64(0)
-	for _, c := range g.clients {
-		if n := weight(&c.load); n > held {
-			most, held = c, n
-		}
-	}
-	if most == nil {
-		return nil
-	}
-	held = 0
-	for o := range most.seats {
-		if n := weight(&o.load); n > held {
-			s, held = o, n
-		}
-	}
-	return s
 }
 
 // holding is the octets that one exchange holds for a connection. Small amounts are not counted.

@@ -207,3 +207,43 @@ func TestAnnouncedReplyIsDrawn(t *testing.T) {
 	}
 	awaitHeld(t, l, ledger.Upstream, 0)
 }
+
+// A connection that has had large answers, and whose next message is incomplete, keeps no large
+// buffer: what is not counted stays small.
+func TestIncompleteMessageKeepsNoLargeBuffers(t *testing.T) {
+	g := NewGate(Default().Gate)
+	e := engine{conn: &conn{seat: g.enter(TCP, func(cause.Cause) {})},
+		work: &work{in: make([]byte, 1, burstSize), out: make([]byte, 0, 8*outSize)}}
+	e.count()
+	if cap(e.work.out) != outSize || g.Held() != 0 {
+		t.Errorf("%d octets are kept, %d are counted", cap(e.work.out), g.Held())
+	}
+	e.work.in, e.work.out = make([]byte, 1, 4*burstSize), e.work.out[:0:outSize]
+	e.count()
+	if g.Held() != 3*burstSize {
+		t.Errorf("%d octets are counted", g.Held())
+	}
+}
+
+// Many connections have to go at once: those of the largest holders go, in order.
+func TestManyHoldersAreCutInOrder(t *testing.T) {
+	const clients = 2000
+	g := gateOf(GateConfig{Max: 10_000, Memory: 1 << 40})
+	gone := map[int]bool{}
+	seats := make([]*seat, clients)
+	for i := range clients {
+		seats[i] = g.enter(TCP, func(cause.Cause) { gone[i] = true })
+		seats[i].belongs(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}))
+		seats[i].hold(1000 + i)
+	}
+	g.octets = g.Held() / 2
+	seats[0].hold(1)
+	for i := range clients {
+		if gone[i] != (i >= clients-len(gone)) {
+			t.Fatalf("%d are cut, and client %d: %v", len(gone), i, gone[i])
+		}
+	}
+	if len(gone) == 0 || g.Held() > g.octets-g.octets/8 {
+		t.Errorf("%d are cut, %d octets are held", len(gone), g.Held())
+	}
+}

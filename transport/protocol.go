@@ -74,7 +74,8 @@ var table = [protocols]properties{
 		charge: httpsBytes,
 		stream: true, encrypted: true, http: true, proxied: true, by: overHTTP2{}},
 	DoH3: {name: "doh3", aliases: []string{"h3", "https3", "http3"}, port: 443,
-		help: "DNS over HTTPS by HTTP/3", alpn: "h3", kdig: "-", charge: quicBytes,
+		help: "DNS over HTTPS by HTTP/3", alpn: "h3", kdig: "-",
+		charge: quicBytes + 4*streamBytes, // the client may open eight streams for its settings
 		stream: true, encrypted: true, http: true, datagram: true, by: overHTTP3{}},
 	DoQ: {name: "doq", aliases: []string{"quic"}, help: "DNS over QUIC (RFC 9250)", port: 853,
 		alpn: "doq", kdig: "+quic", charge: quicBytes,
