@@ -75,6 +75,10 @@ func (a *zoneQuery) recordFailure(f *cause.Failure) {
 // server is asked.
 func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	a.replies = a.x.r.connectivity.replies.Load()
+	a.schedule.address = a.isAddressLookup()
+	if a.conf != nil {
+		a.schedule.forward, a.schedule.only = a.conf.Forward, !a.conf.First
+	}
 	defer a.closeAll()
 	for {
 		t, f := a.next()
@@ -171,11 +175,12 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	if a.x.sink != nil {
 		a.replied(c, &got.reply)
 	}
-	if a.doubted(t, worthOf(&got.reply)) {
+	o := a.seen(t, sawContent)
+	if o.worth = worthOf(&got.reply); a.step(t, o) {
 		return nil
 	}
 	if got.kind == wire.KindNone {
-		if a.bare(t) {
+		if o.what = sawFault; a.step(t, o) {
 			return nil
 		}
 		e := eventBad
@@ -201,7 +206,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 			return nil
 		}
 		if f != nil {
-			a.notVerified(t, f)
+			a.notVerified(t, f, o)
 			return nil
 		}
 		got.result = l
@@ -224,9 +229,9 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 }
 
 // notVerified takes a reply whose data do not verify.
-func (a *zoneQuery) notVerified(t *try, f *cause.Failure) {
+func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	c, e := t.c, eventBogus
-	if t.proven() {
+	if o.proven = t.proven(); o.proven {
 		e = eventBogusProven
 	}
 	a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)
@@ -234,8 +239,8 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure) {
 		a.bogus = f.At(c.addr)
 	}
 	a.bogies++
-	c.spent = !a.withEDNS(t)
-	c.asked.forgeable = e == eventBogus && t.p.fault < faultGrave
+	o.what = sawBogus
+	c.spent = !a.step(t, o)
 }
 
 // confirm asks a server once more, over TCP, if all servers have failed and its answer was bogus
@@ -245,14 +250,13 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure) {
 // twelve times over UDP, where the forger may be lucky again; BIND 9.18 fails at once.
 func (a *zoneQuery) confirm() bool {
 	for _, c := range a.list.known {
-		if s := &c.asked; s.forgeable && s.tcp == 0 && !a.confirmed {
-			a.confirmed = true
-			s.tcpNext, c.spent = true, false
-			a.again = append(a.again, c)
+		if !a.confirmed && c.tcp == 0 && c.ladder.confirm() {
+			a.confirmed, c.spent = true, false
+			a.schedule.again = append(a.schedule.again, c)
 			a.fellBack(c, event.FormTCP)
 		}
 	}
-	return len(a.again) > 0
+	return len(a.schedule.again) > 0
 }
 
 // speaks returns the zone that the servers' proofs have to be in. It is the root for a forwarder,
@@ -289,7 +293,7 @@ func causeOfExchange(err error) cause.Cause {
 
 // query encodes the question, with an unpredictable ID, random letter case, DO and a cookie. mixed
 // reports whether it has capital letters.
-func (a *zoneQuery) query(c *candidate, how attempt, p *profile) (q []byte, mixed bool, err error) {
+func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed bool, err error) {
 	var random [2 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, false, err

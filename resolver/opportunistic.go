@@ -17,7 +17,7 @@ import (
 )
 
 // via returns the transport that a server is asked over first.
-func (a *zoneQuery) via(c *candidate, p profile) transport.Protocol {
+func (a *zoneQuery) via(c *candidate, p *profile) transport.Protocol {
 	switch {
 	case a.conf != nil && a.conf.Via != transport.UDP && !(a.conf.Fallback && c.fellBack):
 		return a.conf.Via
@@ -33,7 +33,7 @@ func (a *zoneQuery) via(c *candidate, p profile) transport.Protocol {
 }
 
 // port returns the address and port of a server: encrypted transports have ports of their own.
-func (a *zoneQuery) port(c *candidate, how attempt) netip.AddrPort {
+func (a *zoneQuery) port(c *candidate, how form) netip.AddrPort {
 	usual := transport.UDP
 	if a.conf != nil {
 		usual = a.conf.Via
@@ -80,7 +80,7 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 			limit.Probes.Met()
 			return // a later question probes again
 		}
-		req := transport.Request{Server: a.port(c, attempt{via: e}), Via: e,
+		req := transport.Request{Server: a.port(c, form{via: e}), Via: e,
 			Query: slices.Clone(query), Timeout: probeTimeout}
 		r.infra.probing(c.addr.Addr(), e, r.clock.Now())
 		r.fetches.spawn(guard.Probe, func() {

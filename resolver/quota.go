@@ -212,7 +212,7 @@ func (a *zoneQuery) outcome(f *cause.Failure) outcome {
 	case f.Cause.Kind() == cause.KindDNSSEC, f.Cause == cause.UplinkDown:
 		return outcomeNone
 	case f.Cause.Kind() == cause.KindNetwork,
-		a.sent > 0 && time.Since(a.first.began) >= maxRTO: // it was ended after long silence
+		a.schedule.sent > 0 && time.Since(a.first.began) >= maxRTO: // ended after long silence
 		return outcomeFailed
 	}
 	return outcomeNone

@@ -202,7 +202,7 @@ func TestQuotaCountsOutcomes(t *testing.T) {
 		{"no link", failure(cause.UplinkDown), maxRTO, outcomeNone},
 	} {
 		a := &zoneQuery{}
-		a.sent, a.first.began = 1, time.Now().Add(-c.silent)
+		a.schedule.sent, a.first.began = 1, time.Now().Add(-c.silent)
 		if got := a.outcome(c.f); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
@@ -221,7 +221,7 @@ func TestQuotaCountsOutcomes(t *testing.T) {
 		{"no descriptor", transport.ErrLocal, time.Second, outcomeNone},
 		{"no network", transport.ErrNoNetwork, time.Second, outcomeNone},
 	} {
-		try := &try{err: c.err, took: c.took, patience: time.Second}
+		try := &try{err: c.err, took: c.took, sending: sending{patience: time.Second}}
 		if got := try.outcome(); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}

@@ -12,11 +12,11 @@ import (
 
 // candidate is an address of a delegation, with the tries of this question.
 type candidate struct {
-	addr  netip.AddrPort
-	name  wire.Name // of the name server; zero if configured by address
-	asked asked
-	tries int8
-	spent bool // it is not asked again for this question
+	addr netip.AddrPort
+	name wire.Name // of the name server; zero if configured by address
+	counts
+	ladder ladder
+	spent  bool // it is not asked again for this question
 	// fellBack is true after its encrypted transport failed for this question.
 	fellBack bool
 }
@@ -66,7 +66,7 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		case r.rtt == 0:
 			r.rtt = time.Duration(odds(int(10 * time.Millisecond)))
 		}
-		r.penalty += int(c.asked.local)
+		r.penalty += int(c.local)
 		live = append(live, r)
 	}
 	if len(live) == 0 {

@@ -127,7 +127,7 @@ func TestChooseTriesOthersFirst(t *testing.T) {
 		return s.profile(ap.Addr(), wire.Root,
 			time.Now())
 	}
-	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), tries: 1},
+	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53"), counts: counts{tries: 1}},
 		{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
 	if got := selectServer(list, profiles, rand.IntN); got != list[1] {
 		t.Error("asked the same server twice while another was left")

@@ -176,6 +176,6 @@ func (x *resolution) deniedAbove(a *zoneQuery, got *accepted) *result {
 // again lets the same servers be asked the next question.
 func (l *serverList) again() {
 	for _, c := range l.known {
-		c.tries, c.spent, c.asked = 0, false, asked{}
+		c.counts, c.ladder, c.spent = counts{}, ladder{}, false
 	}
 }

@@ -24,7 +24,7 @@ var namedIn = map[string]struct {
 	"transport/http3.go":        {[]string{"DoH3"}, "its own file"},
 	"transport/doq.go":          {[]string{"DoQ"}, "its own file"},
 	"resolver/opportunistic.go": {[]string{"UDP"}, "how servers are asked first"},
-	"resolver/try.go":           {[]string{"TCP"}, "how they are asked where UDP does not do"},
+	"resolver/ladder.go":        {[]string{"TCP"}, "how they are asked where UDP does not do"},
 	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
 	"internal/simulate/run.go":  {[]string{"TCP"}, "some simulated clients come over it"},
 }

@@ -1,0 +1,196 @@
+package resolver
+
+import (
+	"strings"
+	"testing"
+
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// shown writes a form down: the transport, and what is in the query.
+func (f form) shown() string {
+	s := f.via.String()
+	for _, part := range []struct {
+		in   bool
+		name string
+	}{{f.edns, "EDNS"}, {f.edns && f.cookie, "cookie"}, {f.randomCase, "case"}} {
+		if part.in {
+			s += " " + part.name
+		}
+	}
+	return s
+}
+
+// shown writes down what the infrastructure cache learns.
+func (s conducts) shown() string {
+	var out []string
+	for _, one := range []struct {
+		conduct
+		name string
+	}{{eventBad, "bad"}, {eventEDNS, "EDNS"}, {eventNoEDNS, "no EDNS"},
+		{eventNoEDNSProven, "no EDNS, proven"}, {eventCaseKept, "case kept"},
+		{eventCaseLost, "case lost"}, {eventCaseLostProven, "case lost, proven"},
+		{eventNoCookie, "no cookie"}, {eventNoCookieProven, "no cookie, proven"},
+		{eventPlainOnly, "plain only"}} {
+		if s>>one.conduct&1 != 0 {
+			out = append(out, one.name)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// rung is what came of a recorded try, in the form that the ladder has to have chosen, and what is
+// learnt from it.
+type rung struct {
+	form   string
+	saw    []observation // one happening after the other, of the same try
+	learnt string
+}
+
+// rcodeReply is a reply before its content is evaluated.
+func rcodeReply(rc wire.RCode, opt bool) observation {
+	return observation{what: sawReply, rcode: rc, opt: opt, question: true}
+}
+
+// fails is a reply that is a fault of the server.
+func fails(rc wire.RCode, opt bool) []observation {
+	r := rcodeReply(rc, opt)
+	content, fault := r, r
+	content.what, fault.what = sawContent, sawFault
+	return []observation{r, content, fault}
+}
+
+// content is a usable reply of some worth.
+func content(rc wire.RCode, opt bool, worth int8) []observation {
+	r := rcodeReply(rc, opt)
+	c := r
+	c.what, c.worth = sawContent, worth
+	return []observation{r, c}
+}
+
+// ladders are recordings: what is known of a server, and what leads from form to form.
+var ladders = []struct {
+	name    string
+	known   profile
+	outside observation // what all have: a signed zone
+	rungs   []rung
+}{{
+	name: "a good answer at once",
+	rungs: []rung{{"udp EDNS cookie case", content(wire.RCodeNoError, true, worthMuch),
+		"EDNS; case kept"}},
+}, {
+	name: "RFC 6891, 7: FORMERR, so without EDNS",
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"udp EDNS", fails(wire.RCodeFormErr, false)[:1], "case kept"},
+		{"udp case", content(wire.RCodeNoError, false, worthMuch), "no EDNS; case kept"}},
+}, {
+	name:  "RFC 6891, 7: of two observations over UDP none is proven, over TCP one is",
+	known: profile{caseKept: true, edns: true},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"udp EDNS case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"tcp EDNS case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"tcp case", content(wire.RCodeNoError, false, worthMuch), "no EDNS, proven"}},
+}, {
+	name:  "RFC 6891, 6.1.2: FORMERR with OPT is about the option",
+	known: profile{caseKept: true, edns: true},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeFormErr, true)[:1], ""},
+		{"udp EDNS case", content(wire.RCodeNoError, true, worthMuch), "no cookie"}},
+}, {
+	name:    "CVE-2026-52690: a zone that is signed is not asked without EDNS",
+	known:   profile{caseKept: true},
+	outside: observation{secure: true},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"udp EDNS case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"tcp EDNS case", fails(wire.RCodeFormErr, false), ""}},
+}, {
+	name:  "CVE-2026-52690: a bogus answer without EDNS is asked for with it",
+	known: profile{caseKept: true},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeFormErr, false)[:1], ""},
+		{"udp case", []observation{{what: sawBogus}}, ""},
+		{"udp EDNS cookie case", []observation{{what: sawBogus}}, ""}},
+}, {
+	name:  "RFC 5452, 9.1: an error without the question is asked again over TCP",
+	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawFault,
+		rcode: wire.RCodeRefused}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawFault, rcode: wire.RCodeRefused}}, ""}},
+}, {
+	name: "DNS 0x20: a denial to random letters is asked for in lower case",
+	rungs: []rung{{"udp EDNS cookie case", content(wire.RCodeNXDomain, true, worthLittle), "EDNS"},
+		{"udp EDNS", content(wire.RCodeNoError, true, worthMuch), "EDNS; plain only"}},
+}, {
+	name: "DNS 0x20: the same denial in lower case clears the server",
+	rungs: []rung{{"udp EDNS cookie case", content(wire.RCodeNXDomain, true, worthLittle), "EDNS"},
+		{"udp EDNS", content(wire.RCodeNXDomain, true, worthLittle), "EDNS; case kept"}},
+}, {
+	name:  "DNS 0x20: other letters over UDP lead to TCP, and without TCP to lower case",
+	known: profile{edns: true},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawOtherCase}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, ""},
+		{"udp EDNS cookie", content(wire.RCodeNoError, true, worthMuch), "case lost"}},
+}, {
+	name:  "RFC 7873, 5.3: BADCOOKIE is answered with the new cookie, then over TCP",
+	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
+	rungs: []rung{
+		{"udp EDNS cookie case", []observation{rcodeReply(wire.RCodeBadCookie, true)}, ""},
+		{"udp EDNS cookie case", []observation{rcodeReply(wire.RCodeBadCookie, true)}, ""},
+		{"tcp EDNS cookie case", content(wire.RCodeNoError, true, worthMuch), ""}},
+}, {
+	name:  "RFC 7873, 5.3: a known cookie that is missing leads to TCP after silence",
+	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawSilence, strays: true}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawReply, opt: true, question: true,
+			cookie: cookieWrong}}, "no cookie, proven"}},
+}, {
+	name:  "RFC 2181, 9: what is truncated is asked for over TCP",
+	known: profile{caseKept: true, edns: true},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawReply, truncated: true,
+		opt: true, question: true}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, "bad"}},
+}, {
+	name: "silence proves nothing, and a reply to less is the weakest observation",
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawSilence}}, ""},
+		{"udp EDNS", content(wire.RCodeNoError, true, worthMuch), "EDNS; plain only"}},
+}, {
+	name:  "RFC 7873, 5.2: silence takes no cookie from a server that returns it, and no letters",
+	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawSilence}}, ""},
+		{"udp EDNS cookie case", content(wire.RCodeNoError, true, worthMuch), ""}},
+}}
+
+// The ladder is given what came of recorded tries; the forms that it chooses, and what the
+// infrastructure cache is to learn, are compared.
+func TestLadder(t *testing.T) {
+	for _, c := range ladders {
+		t.Run(c.name, func(t *testing.T) {
+			to := &candidate{}
+			for i, r := range c.rungs {
+				f, plain := to.ladder.next(form{transport.UDP, true, true, true}, &c.known, false,
+					c.outside.secure)
+				if got := f.shown(); got != r.form {
+					t.Fatalf("try %d: %s, want %s", i+1, got, r.form)
+				}
+				x := &try{sending: sending{c: to, how: f, p: c.known}, mixed: f.randomCase,
+					plain: plain}
+				learnt, again := conducts(0), false
+				for _, o := range r.saw {
+					o.secure = c.outside.secure
+					if o.what == sawReply {
+						learnt |= o.proves(x)
+					}
+					v := to.ladder.step(x, o)
+					learnt |= v.learnt
+					again = again || v.again
+				}
+				if silent := r.saw[0].what == sawSilence && !r.saw[0].strays; !silent &&
+					again != (i < len(c.rungs)-1) {
+					t.Errorf("try %d: again %v", i+1, again)
+				}
+				if got := learnt.shown(); got != r.learnt {
+					t.Errorf("try %d: learnt %q, want %q", i+1, got, r.learnt)
+				}
+			}
+		})
+	}
+}
