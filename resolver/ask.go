@@ -89,6 +89,7 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 			return a.giveUp(f)
 		}
 		got, f := a.take(t)
+		a.schedule.useless(t)
 		switch {
 		case f != nil:
 			return a.giveUp(f)

@@ -276,6 +276,14 @@ func (s *schedule) ended(t *try) bool {
 	return true
 }
 
+// useless takes note that a try has ended without a reply that may be used. If it is the latest,
+// its server is not waited for any more, and the next one is due (RFC 1034, section 5.3.3).
+func (s *schedule) useless(t *try) {
+	if t.began.Equal(s.last) {
+		s.due = t.began
+	}
+}
+
 // unsent takes note that this machine could not send a try. It does not count. The server, or
 // another, is asked a little later, when descriptors and ports may be free again.
 func (s *schedule) unsent(t *try, now time.Time) {

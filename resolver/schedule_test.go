@@ -111,6 +111,7 @@ func (m *recording) happens(t *testing.T, event, name string, now time.Time) {
 	case "no descriptor":
 		m.unsent(x, now)
 	}
+	m.useless(x)
 }
 
 // near is a server that replies within 10 ms as a rule.
@@ -198,6 +199,16 @@ func TestSchedule(t *testing.T) {
 		moments: []moment{{0, "time", "", "udp a, until 50"}, {0, "no descriptor", "a", "until 20"},
 			{20, "time", "", "udp a, until 70"}, {20, "no descriptor", "a", "until 60"},
 			{60, "time", "", "udp a, until 110"}, {110, "time", "", "late a, udp a, until 210"}},
+	}, {
+		name:    "RFC 1034, 5.3.3: who refuses while another is open leaves the turn to the next",
+		servers: []profile{backedOff, backedOff, backedOff},
+		moments: []moment{{0, "time", "", "udp a, until 376"}, {376, "time", "",
+			"udp b, until 752"}, {380, "refused", "b", "udp c, until 756"}},
+	}, {
+		name:    "RFC 1034, 5.3.3: who refuses late does not hasten the others",
+		servers: []profile{backedOff, backedOff, backedOff},
+		moments: []moment{{0, "time", "", "udp a, until 376"}, {376, "time", "",
+			"udp b, until 752"}, {380, "refused", "a", "until 752"}},
 	}, {
 		name:    "a dead server is asked once, and not waited for when all is over",
 		servers: []profile{dead},
