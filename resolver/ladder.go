@@ -301,12 +301,18 @@ func (l *ladder) withoutEDNS(t *try, o *observation) bool {
 }
 
 // faulty takes a fault. One that came without a question needed no more than ID and port to be
-// forged, so the server is asked once more, over TCP.
+// forged, so the server is asked once more, over TCP. SERVFAIL without OPT may mean that the
+// server does not know EDNS, as RFC 2671, section 5.3 allowed: one that has never shown EDNS is
+// asked without. Unbound, BIND and Knot Resolver leave such a name unresolved.
 func (l *ladder) faulty(t *try, o *observation) verdict {
 	switch {
 	case !o.question && !t.how.reliable() && !l.wasBare:
 		l.wasBare, l.tcpNext = true, true
 		return again(event.FormTCP)
+	case o.rcode == wire.RCodeServFail && !o.opt && t.how.edns && !t.p.edns &&
+		(o.question || t.how.reliable()) && !l.mustEDNS && !o.secure:
+		l.noEDNS = true
+		return again(event.FormWithoutEDNS)
 	}
 	return verdict{}
 }
@@ -325,6 +331,8 @@ func (l *ladder) weigh(t *try, o *observation) (v verdict) {
 			l.lower, l.settled, l.noCookie = false, true, false
 		case !l.doubt.how.cookie || t.how.cookie:
 			v.learnt = setOf(eventCaseLost)
+		case t.p.caseKept: // it was the cookie
+			v.learnt = setOf(eventNoCookie)
 		default: // or it was the cookie
 			v.learnt = setOf(eventPlainOnly)
 		}
@@ -339,7 +347,7 @@ func (l *ladder) weigh(t *try, o *observation) (v verdict) {
 		if !t.p.caseKept && !t.cased {
 			v.learnt = setOf(eventCaseKept)
 		}
-	case l.doubtful(t):
+	case l.doubtful(t, o):
 		l.lower, l.doubt, l.worth = true, t, o.worth
 		l.noCookie = l.noCookie || t.p.cookie == nil
 		return again(event.FormLowerCase)
@@ -348,5 +356,10 @@ func (l *ladder) weigh(t *try, o *observation) (v verdict) {
 }
 
 // doubtful reports whether random letter case or the cookie may have caused a fault or a denial
-// without signatures: it is not known yet that the server copes with random case.
-func (l *ladder) doubtful(t *try) bool { return !l.settled && !t.p.caseKept }
+// without signatures. That is so if it is not known that the server copes with random case, or if
+// it leaves out the OPT record though it knows EDNS (RFC 6891, section 6.1.1): a part of it, or
+// what stands before it, may not bear with the option. Who keeps the rules is not asked twice.
+func (l *ladder) doubtful(t *try, o *observation) bool {
+	cookie := t.how.edns && t.how.cookie && t.p.cookie == nil && !t.how.via.Encrypted()
+	return !l.settled && (!t.p.caseKept || cookie && t.p.edns && !o.opt && !isFormErr(o.rcode))
+}

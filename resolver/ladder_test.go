@@ -110,6 +110,24 @@ var ladders = []struct {
 		{"udp case", []observation{{what: sawBogus}}, ""},
 		{"udp EDNS cookie case", []observation{{what: sawBogus}}, ""}},
 }, {
+	name: "RFC 2671, 5.3: SERVFAIL without OPT of a server that never showed EDNS",
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeServFail, false)[:2], ""},
+		{"udp EDNS", fails(wire.RCodeServFail, false), "case kept"},
+		{"udp case", content(wire.RCodeNoError, false, worthMuch), "no EDNS; case kept"}},
+}, {
+	name:  "RFC 2671, 5.3: SERVFAIL with OPT is the server's word",
+	known: profile{caseKept: true},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeServFail, true), "EDNS"}},
+}, {
+	name:  "RFC 2671, 5.3: and so is that of a server that has shown EDNS",
+	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
+	rungs: []rung{{"udp EDNS cookie case", fails(wire.RCodeServFail, false), ""}},
+}, {
+	name:    "RFC 2671, 5.3: a zone that is signed is not asked without EDNS",
+	known:   profile{caseKept: true},
+	outside: observation{secure: true},
+	rungs:   []rung{{"udp EDNS cookie case", fails(wire.RCodeServFail, false), ""}},
+}, {
 	name:  "RFC 5452, 9.1: an error without the question is asked again over TCP",
 	known: profile{caseKept: true, edns: true, cookie: []byte("cookie")},
 	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawFault,
@@ -142,6 +160,15 @@ var ladders = []struct {
 	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawSilence, strays: true}}, ""},
 		{"tcp EDNS cookie case", []observation{{what: sawReply, opt: true, question: true,
 			cookie: cookieWrong}}, "no cookie, proven"}},
+}, {
+	name:  "RFC 6891, 6.1.1: a denial without OPT, where EDNS is known, is due to the cookie",
+	known: profile{caseKept: true, edns: true},
+	rungs: []rung{{"udp EDNS cookie case", content(wire.RCodeNXDomain, false, worthLittle), ""},
+		{"udp EDNS", content(wire.RCodeNoError, true, worthMuch), "no cookie"}},
+}, {
+	name:  "RFC 6891, 6.1.1: a denial with OPT is not asked for again",
+	known: profile{caseKept: true, edns: true},
+	rungs: []rung{{"udp EDNS cookie case", content(wire.RCodeNXDomain, true, worthLittle), ""}},
 }, {
 	name:  "RFC 2181, 9: what is truncated is asked for over TCP",
 	known: profile{caseKept: true, edns: true},

@@ -59,6 +59,7 @@ func newMobile(t *testing.T, ns string) *mobile {
 			return daily(i.Honest()), true
 		case i.Server == first && m.failing.Load():
 			r.Rcode = dns.RcodeServerFailure
+			r.SetEdns0(1232, false) // it knows EDNS
 			return lab.Messages(r), true
 		case q.Qtype != dns.TypeA && q.Qtype != dns.TypeNS:
 			return lab.Reply{}, false

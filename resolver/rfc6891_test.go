@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/lab"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -213,4 +214,60 @@ func TestRFC5452BareErrorIsNotRemembered(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A server that answers each query that has EDNS with SERVFAIL, as RFC 2671, section 5.3 allowed,
+// is asked without: names resolve, and after two of them at the first try. In a zone that is known
+// to be signed EDNS stays.
+func TestRFC2671ServerThatFailsWithEDNS(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			zone := lab.Zone{Name: "old.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1"}
+			if signed {
+				zone.Algorithm = 0
+			}
+			w := lab.Internet(time.Now())
+			w.Add(zone)
+			plain := 0
+			only(w, "old.", func(q lab.Incoming) (lab.Reply, bool) {
+				if q.Query.IsEdns0() == nil {
+					plain++
+					return lab.Reply{}, false
+				}
+				return lab.Messages(new(dns.Msg).SetRcode(q.Query, dns.RcodeServerFailure)), true
+			})
+			in := newWorld(t, w, nil)
+			if signed {
+				if a := in.resolve("somename.old.", wire.TypeA); a.RCode != servFail || plain > 0 {
+					t.Errorf("signed: %s, %d queries without EDNS", a.RCode, plain)
+				}
+				return
+			}
+			for i := range 3 {
+				expectAddress(t, in, fmt.Sprintf("somename%d.old.", i))
+			}
+			in.transcript()
+			expectAddress(t, in, "another.old.")
+			if n := strings.Count(in.transcript(), "\n"); n != 1 {
+				t.Errorf("%d packets when the server is known", n)
+			}
+		})
+	}
+}
+
+// A server that fails, and has an OPT record in its reply, knows EDNS: it is not asked without.
+func TestRFC2671FailureWithOPTIsTheServersWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			if q.Query.IsEdns0() == nil {
+				t.Error("asked without EDNS")
+			}
+			m := new(dns.Msg).SetRcode(q.Query, dns.RcodeServerFailure)
+			m.SetEdns0(1232, false)
+			return lab.Messages(m), true
+		}), func(c *resolver.Config) { c.CaseRandomisation = false })
+		if a := in.resolve("somename.odd.example.", wire.TypeA); a.RCode != servFail {
+			t.Errorf("%s", a.RCode)
+		}
+	})
 }

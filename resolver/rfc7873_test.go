@@ -208,3 +208,41 @@ func TestRFC7873ErrorToCookies(t *testing.T) {
 		})
 	}
 }
+
+// A server that knows EDNS begins to deny names, or to fail, where the query has a cookie, and
+// leaves out the OPT record then: what stands before it may be new. It is asked again without the
+// cookie, and after two names at the first try. A denial with OPT is not asked for twice.
+func TestRFC7873ErrorToCookiesLater(t *testing.T) {
+	for _, rcode := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeNameError} {
+		synctest.Test(t, func(t *testing.T) {
+			began, keeps, asked := false, false, 0
+			in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+				if asked++; !began || cookieOf(q.Query) == "" {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetRcode(q.Query, rcode)
+				if keeps {
+					m.SetEdns0(1232, false)
+				}
+				return lab.Messages(m), true
+			}), nil)
+			for i := range 3 {
+				expectAddress(t, in, fmt.Sprintf("first%d.odd.example.", i))
+			}
+			began, keeps, asked = true, true, 0
+			in.resolve("denied.odd.example.", wire.TypeA)
+			if asked != 1 {
+				t.Errorf("%s with OPT: asked %d times", dns.RcodeToString[rcode], asked)
+			}
+			time.Sleep(time.Minute)
+			keeps = false
+			for i := range 3 {
+				asked = 0
+				expectAddress(t, in, fmt.Sprintf("later%d.odd.example.", i))
+			}
+			if asked != 1 {
+				t.Errorf("%s: asked %d times when it is known", dns.RcodeToString[rcode], asked)
+			}
+		})
+	}
+}
