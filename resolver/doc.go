@@ -5,11 +5,12 @@
 // A client asks for www.example.com A. [Resolver.Start] makes a budget and looks the name up; it is
 // not in the cache, so a fetch begins (fetch.go) that other clients with the same question join. It
 // starts at the deepest delegation known, at worst the root's (walk.go). The root's servers are
-// asked for com A (minimise.go; RFC 9156): a server is selected (selection.go), asked (ask.go,
-// tries.go), and refers to com with DS and signatures; the response is classified (response.go) and
-// scrubbed (bailiwick.go), and the delegation is stored for as long as its parent allows
-// (delegation.go). com's servers are asked for example.com A and refer to example.com, whose
-// servers answer www.example.com A.
+// asked for com A (minimise.go; RFC 9156): a server is selected (selection.go) and asked (ask.go,
+// tries.go) when the schedule has it (schedule.go), in the form that it takes (ladder.go). It
+// refers to com with DS and signatures; the response is classified (response.go) and scrubbed
+// (bailiwick.go), and the delegation is stored for as long as its parent allows (delegation.go).
+// com's servers are asked for example.com A and refer to example.com, whose servers answer
+// www.example.com A.
 //
 // The answer is validated before it is used (validate.go): the validator finds RRSIGs by
 // example.com and returns that it needs the trust in that zone. The DS set, known from the
