@@ -133,6 +133,7 @@ type infraCache struct {
 	seed   maphash.Seed
 	uplink uplink
 	pace   pace
+	loss   *lossWatch
 	// beside counts the open tries beyond the first of each question; mostBeside is its limit.
 	beside     atomic.Int32
 	mostBeside int32
@@ -214,7 +215,7 @@ func (u *uplink) isDown() bool {
 }
 
 func newInfraCache(bytes int) *infraCache {
-	s := &infraCache{seed: maphash.MakeSeed(), mostBeside: MaxOpenTries}
+	s := &infraCache{seed: maphash.MakeSeed(), loss: newLossWatch(), mostBeside: MaxOpenTries}
 	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 {
 		return maphash.Comparable(s.seed,
 			a)

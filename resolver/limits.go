@@ -162,3 +162,20 @@ const (
 // readyInterval is how often readiness is checked. While the network may be down, a server is asked
 // as often.
 const readyInterval = time.Second
+
+// When questions are sent twice at once, see [lossWatch].
+const (
+	// lossServers is how many servers' last outcomes are known, lossWitnesses how many are needed,
+	// and lossPercent of them have to be a loss.
+	lossServers   = 256
+	lossWitnesses = 32
+	lossPercent   = 40
+	// lossyTime is how long questions are sent twice before the loss has to be seen again.
+	lossyTime = 10 * time.Second
+	// lossyWait is the longest pause before a further try of such a question.
+	lossyWait = 100 * time.Millisecond
+	// twiceAfter is the pause between the two: time enough for the first to leave.
+	twiceAfter = time.Millisecond
+	// maxTwice is how many questions are sent twice in a second, process-wide.
+	maxTwice = 500
+)

@@ -19,6 +19,9 @@ type schedule struct {
 	// address reports whether the question is for a name server's address. It has less time, as
 	// the zone that needs it has other servers.
 	address bool
+	// twice reports whether the question is sent twice at once, see [lossWatch]: to two servers if
+	// the zone has two.
+	twice bool
 
 	open  []*try                   // those that may still be answered, the oldest first
 	room  [maxOutstanding + 1]*try // storage of open
@@ -188,6 +191,13 @@ func (s *schedule) start(t *try, now time.Time) (surplus *try) {
 	wait := min(t.patience, s.quickest(c))
 	if t.p.overdue && c.unheard == 0 { // it may be dead, and others may not be
 		wait = min(t.patience, t.p.base)
+	}
+	switch {
+	case !s.twice || t.how.reliable():
+	case s.sent == 0:
+		wait = twiceAfter
+	default:
+		wait = min(wait, lossyWait)
 	}
 	s.last, s.due = now, now.Add(wait)
 	if c.began.IsZero() {

@@ -186,6 +186,18 @@ func TestSchedule(t *testing.T) {
 			{812, "time", "", "late a, udp a, until 962"},
 			{962, "time", "", "late a, tcp b, until 1162"}},
 	}, {
+		name:    "a network that loses packets: two servers are asked at once, others soon",
+		set:     schedule{twice: true},
+		servers: []profile{unknown, unknown},
+		moments: []moment{{0, "time", "", "udp a, until 1"}, {1, "time", "", "udp b, until 101"},
+			{101, "time", "", "udp a, until 201"}},
+	}, {
+		name:    "the same with one server: it gets two packets, and TCP soon",
+		set:     schedule{twice: true},
+		servers: []profile{unknown},
+		moments: []moment{{0, "time", "", "udp a, until 1"}, {1, "time", "", "udp a, until 101"},
+			{101, "time", "", "tcp a, until 376"}},
+	}, {
 		name:    "a forwarder is waited for as long as the budget lasts",
 		set:     schedule{forward: true, only: true},
 		servers: []profile{near},

@@ -191,9 +191,18 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 	if a.usual(t) {
 		r.infra.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
 		o = observation{what: sawSilence, strays: a.strays.Cookies() > 0}
+		a.witness(t, packetLost)
 	}
 	a.recordFailure(cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr))
 	a.step(t, o)
+}
+
+// witness notes whether a packet was lost, if the try shows it: silence does if the server has
+// replied to the question before.
+func (a *zoneQuery) witness(t *try, packet uint32) {
+	if !t.how.reliable() && t.p.srtt > 0 && (packet == packetHeard || !t.p.overdue) {
+		a.x.r.infra.loss.note(t.c.addr.Addr(), packet, a.x.r.clock.Now())
+	}
 }
 
 // step has the ladder take the outcome of a try, and carries out what follows. It reports whether

@@ -81,6 +81,9 @@ var replies = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 // questions. It reports whether the try has ended.
 func (a *zoneQuery) send(t *try, now time.Time) (ended bool) {
 	r := a.x.r
+	if a.schedule.sent == 0 && !t.how.reliable() && !t.p.dead {
+		a.schedule.twice = r.infra.loss.twice(r.clock.Now())
+	}
 	if old := a.schedule.start(t, now); old != nil {
 		a.close(old)
 	}

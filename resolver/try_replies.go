@@ -40,6 +40,7 @@ func (a *zoneQuery) heard(t *try, o *observation) {
 		e = eventReply
 	}
 	r.infra.learn(addr, a.zone, e, t.took, now)
+	a.witness(t, packetHeard)
 	r.replied(addr)
 	a.x.budget.hear()
 	a.learn(t, o.proves(t))

@@ -32,6 +32,7 @@ const (
 	Probes       // resolver.maxProbes
 	ZoneTries    // resolver.maxAttempts
 	OpenTries    // resolver.maxOutstanding
+	Twice        // resolver.maxTwice
 	BogusAnswers // resolver.MaxBogusTries
 	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
 	ServerQuota  // resolver.defaultServerQuota
@@ -67,6 +68,7 @@ var labels = [count]string{
 	Probes:       "probes",
 	ZoneTries:    "zone_tries",
 	OpenTries:    "open_tries",
+	Twice:        "sent_twice",
 	BogusAnswers: "bogus_answers",
 	ServerTries:  "server_tries",
 	ServerQuota:  "server_quota",
