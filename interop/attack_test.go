@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -299,22 +298,20 @@ func doh3Incomplete(ctx context.Context, w *transports, i int) { doh3N(ctx, w, i
 
 // doh3N sends the begin of many bodies.
 func doh3N(ctx context.Context, w *transports, i, streams, octets int) {
-	var ends []func()
-	t := &http3.Transport{TLSClientConfig: w.clientTLS("h3"), Dial: func(ctx context.Context,
-		_ string, _ *tls.Config, _ *quic.Config) (*quic.Conn, error) {
-		c, end := dialQUIC(ctx, w, dohPort, i, "h3")
-		if c == nil {
+	c, end := dialQUIC(ctx, w, dohPort, i, "h3")
+	if c == nil {
+		return
+	}
+	defer end()
+	var taken atomic.Bool
+	t := &http3.Transport{TLSClientConfig: w.clientTLS("h3"), Dial: func(context.Context, string,
+		*tls.Config, *quic.Config) (*quic.Conn, error) {
+		if taken.Swap(true) { // it has ended: that is the end of this attack
 			return nil, io.EOF
 		}
-		ends = append(ends, end)
 		return c, nil
 	}}
-	defer func() {
-		_ = t.Close()
-		for _, end := range slices.Backward(ends) {
-			end()
-		}
-	}()
+	defer t.Close()
 	ctx, stop := context.WithTimeout(ctx, 6*time.Second)
 	defer stop()
 	done := make(chan bool)
