@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -214,17 +212,6 @@ func held(t *testing.T) string {
 		s = append(s, fmt.Sprintf("%s %.0f", m[1], n/1024))
 	}
 	return strings.Join(s, ", ")
-}
-
-func metrics(t *testing.T) string {
-	t.Helper()
-	r, err := http.Get("http://" + adminAddr + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, _ := io.ReadAll(r.Body)
-	return string(b)
 }
 
 // startUpstream answers names below honest at once, and those below big with 60,000 octets over

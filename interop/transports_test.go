@@ -428,12 +428,13 @@ func (w *transports) certificate(t *testing.T) {
 	}
 	expiry := regexp.MustCompile(
 		`bailiwick_certificate_expiry_days\{index="0",name="localhost"\} 29\.9`)
-	if m := w.metrics(t); !expiry.MatchString(m) {
+	if m := metrics(t); !expiry.MatchString(m) {
 		t.Error("the metrics do not tell when the certificate ends")
 	}
 }
 
-func (w *transports) metrics(t *testing.T) string {
+// metrics returns what the server under test reports.
+func metrics(t *testing.T) string {
 	t.Helper()
 	r, err := http.Get("http://" + adminAddr + "/metrics")
 	if err != nil {
@@ -478,7 +479,7 @@ func (w *transports) limits(t *testing.T) {
 		"tcp slow_writer": "", "tcp frame_malformed": "", "doh http_path": "", "doh http_query": "",
 		"doh http_method": "", "doh http_media_type": "", "tcp connections_per_client": ""}
 	for range 100 {
-		m := w.metrics(t)
+		m := metrics(t)
 		for k := range want {
 			f := strings.Fields(k)
 			counted := regexp.MustCompile(fmt.Sprintf(
@@ -501,7 +502,7 @@ func (w *transports) limits(t *testing.T) {
 	for _, c := range open {
 		c.Close()
 	}
-	for _, l := range strings.Split(w.metrics(t), "\n") {
+	for _, l := range strings.Split(metrics(t), "\n") {
 		if strings.HasPrefix(l, "bailiwick_transport_faults_total") {
 			t.Log(l)
 		}
