@@ -22,7 +22,7 @@ import (
 // client asks one server over one transport, one question at a time.
 type client interface {
 	ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error)
-	// renew ends what is kept from one query to the next.
+	// renew closes the connection that the next query would use.
 	renew()
 }
 
@@ -76,6 +76,35 @@ func (c overUDP) ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
 	return m, err
 }
 
+// keeper is a client that keeps a connection.
+type keeper interface {
+	client
+	connected() bool
+	dial(ctx context.Context) error
+	once(ctx context.Context, q *dns.Msg) (*dns.Msg, error)
+}
+
+// askKept asks on the connection that a client keeps, or on a new one. One that was kept may be
+// closed by now: then a new one is tried.
+func askKept(ctx context.Context, c keeper, q *dns.Msg) (m *dns.Msg, err error) {
+	for range 2 {
+		kept := c.connected()
+		if !kept {
+			if err := c.dial(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if m, err = c.once(ctx, q); err == nil {
+			return m, nil
+		}
+		c.renew()
+		if !kept || ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, err
+}
+
 // overStream asks on a connection that it keeps.
 type overStream struct {
 	network, at string
@@ -90,25 +119,16 @@ func (c *overStream) renew() {
 	}
 }
 
-func (c *overStream) ask(ctx context.Context, q *dns.Msg) (m *dns.Msg, err error) {
-	for range 2 { // a connection that was kept may be closed by now
-		kept := c.conn != nil
-		if !kept {
-			d := dns.Client{Net: c.network, TLSConfig: c.tls,
-				Dialer: &net.Dialer{Timeout: patience}}
-			if c.conn, err = d.DialContext(ctx, c.at); err != nil {
-				return nil, err
-			}
-		}
-		if m, err = c.once(ctx, q); err == nil {
-			return m, nil
-		}
-		c.renew()
-		if !kept || ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, err
+func (c *overStream) ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+	return askKept(ctx, c, q)
+}
+
+func (c *overStream) connected() bool { return c.conn != nil }
+
+func (c *overStream) dial(ctx context.Context) (err error) {
+	d := dns.Client{Net: c.network, TLSConfig: c.tls, Dialer: &net.Dialer{Timeout: patience}}
+	c.conn, err = d.DialContext(ctx, c.at)
+	return err
 }
 
 func (c *overStream) once(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
@@ -198,25 +218,18 @@ func (c *overQUIC) renew() {
 	}
 }
 
-func (c *overQUIC) ask(ctx context.Context, q *dns.Msg) (m *dns.Msg, err error) {
-	for range 2 { // as overStream
-		kept := c.conn != nil
-		if !kept {
-			if c.conn, err = quic.DialAddr(ctx, c.at, c.tls,
-				&quic.Config{DisablePathMTUDiscovery: true}); err != nil {
-				c.conn = nil
-				return nil, err
-			}
-		}
-		if m, err = c.once(ctx, q); err == nil {
-			return m, nil
-		}
-		c.renew()
-		if !kept || ctx.Err() != nil {
-			break
-		}
+func (c *overQUIC) ask(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
+	return askKept(ctx, c, q)
+}
+
+func (c *overQUIC) connected() bool { return c.conn != nil }
+
+func (c *overQUIC) dial(ctx context.Context) error {
+	conn, err := quic.DialAddr(ctx, c.at, c.tls, &quic.Config{DisablePathMTUDiscovery: true})
+	if err == nil {
+		c.conn = conn
 	}
-	return nil, err
+	return err
 }
 
 func (c *overQUIC) once(ctx context.Context, q *dns.Msg) (*dns.Msg, error) {
