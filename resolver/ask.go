@@ -143,7 +143,7 @@ func (a *zoneQuery) slow(ended *cause.Failure) bool {
 }
 
 // handleReply evaluates a reply. It returns nil if another server has to be asked.
-func (a *zoneQuery) handleReply(t *try) *accepted {
+func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 	c, m := t.c, t.m
 	now := a.x.r.clock.Now()
 	if !t.weighed { // the second time, sets out of bailiwick are gone
@@ -176,8 +176,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 	if a.x.sink != nil {
 		a.replied(c, &got.reply)
 	}
-	o := a.seen(t, sawContent)
-	if o.worth = worthOf(&got.reply); a.step(t, o) {
+	if o.what, o.worth = sawContent, worthOf(&got.reply); a.step(t, o) {
 		return nil
 	}
 	if got.kind == wire.KindNone {
@@ -232,7 +231,7 @@ func (a *zoneQuery) handleReply(t *try) *accepted {
 // notVerified takes a reply whose data do not verify.
 func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	c, e := t.c, eventBogus
-	if o.proven = t.proven(); o.proven {
+	if o.proven {
 		e = eventBogusProven
 	}
 	a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)

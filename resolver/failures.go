@@ -1,4 +1,4 @@
-// Failures: for how long they are remembered (RFC 9520), and what is known of our own link.
+// Failures: how long they are remembered (RFC 9520), and the state of our own link.
 
 package resolver
 

@@ -69,7 +69,7 @@ func content(rc wire.RCode, opt bool, worth int8) []observation {
 	return []observation{r, c}
 }
 
-// ladders are recordings: what is known of a server, and what leads from form to form.
+// ladders are recordings: a server's profile, and the observations that lead from form to form.
 var ladders = []struct {
 	name    string
 	known   profile

@@ -21,7 +21,7 @@ type lossWatch struct {
 	until atomic.Int64 // the end of the last lossy period, in nanoseconds
 	slots [lossServers]atomic.Uint32
 	count [3]atomic.Int32 // slots by what they hold
-	spare atomic.Int64    // second packets sent in this second, see twice
+	sent  atomic.Int64    // the second, and how many questions were sent twice in it, see twice
 }
 
 // What became of a question to a server that had replied before.
@@ -59,13 +59,13 @@ func (l *lossWatch) twice(now time.Time) bool {
 	}
 	second := now.Unix() << 32
 	for {
-		was := l.spare.Load()
+		was := l.sent.Load()
 		next := max(was, second) + 1
 		if next-second > maxTwice {
 			limit.Twice.Met()
 			return false
 		}
-		if l.spare.CompareAndSwap(was, next) {
+		if l.sent.CompareAndSwap(was, next) {
 			return true
 		}
 	}

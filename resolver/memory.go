@@ -1,4 +1,4 @@
-// The memory: what was learnt gets into the caches, and out of them, in this file alone.
+// The memory: the resolver writes to its caches, and reads from them, in this file alone.
 
 package resolver
 

@@ -19,11 +19,11 @@ import (
 
 // quota bounds what is under way for each key, a zone or a server.
 //
-// A key whose questions are answered may have quotaShare times as many as there are free
-// resolutions. So one busy zone may have two thirds of Config.MaxFlights, two may have two fifths
-// each, and something is left for the others whatever their number. BIND's fetches-per-zone is a
-// fixed number in place of that, and refuses honest questions to busy zones if it is low enough to
-// help; it is off by default for that reason, as Unbound's ratelimit is.
+// A key that answers may have quotaShare questions under way for each free resolution. So one busy
+// zone may have two thirds of Config.MaxFlights, two may have two fifths each, and something is
+// left for the others whatever their number. BIND's fetches-per-zone is a fixed number in place of
+// that, and refuses honest questions to busy zones if it is low enough to help; it is off by
+// default for that reason, as Unbound's ratelimit is.
 //
 // A key whose questions fail has less, down to the floor. BIND's fetches-per-server does the same
 // from a share of 10 % on; here the network may lose half of all packets before it matters, and a
@@ -148,7 +148,7 @@ func (a *zoneQuery) ask() (got *accepted, f *cause.Failure) {
 	q := &a.x.r.quotas.zones
 	c, ok := q.take(maphash.String(q.seed, a.zone.Wire()), func() int32 { return a.reserved(q) })
 	if !ok {
-		a.x.budget.cut.Store(true) // it is no fault of the name
+		a.x.budget.cut.Store(true) // the name is not at fault
 		if a.x.depth > 0 || a.x.refresh {
 			a.x.limited(cause.LimitZone) // otherwise a client's answer is counted
 		}

@@ -35,13 +35,6 @@ type try struct {
 	err  error
 }
 
-// proven reports whether the reply is the server's own: it came over TCP, or with our cookie.
-func (t *try) proven() bool {
-	v, _ := t.m.EDNS.Options.Get(wire.OptionCookie)
-	return t.how.reliable() ||
-		t.req.Cookie.Sent && len(v) >= 8 && [8]byte(v) == t.req.Cookie.Client
-}
-
 // prepare writes a question and pays for it.
 func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 	if f := a.x.budget.pay(); f != nil {
@@ -158,14 +151,14 @@ func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 	if t.err != nil {
 		return nil, a.failed(t)
 	}
-	o := a.seen(t, sawReply)
+	o := a.seen(t)
 	switch {
 	case t.weighed:
 		// If the letter case was not what a FORMERR is about, EDNS may be.
 		if isFormErr(o.rcode) && a.step(t, o) {
 			return nil, nil
 		}
-		return a.handleReply(t), nil
+		return a.handleReply(t, o), nil
 	case o.truncated && t.how.reliable(): // what is missing cannot be known
 		a.heard(t, &o)
 		t.c.spent = true
@@ -176,5 +169,5 @@ func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 	if t.c.spent || a.step(t, o) {
 		return nil, nil
 	}
-	return a.handleReply(t), nil
+	return a.handleReply(t, o), nil
 }

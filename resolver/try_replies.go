@@ -12,16 +12,17 @@ import (
 )
 
 // seen returns what a reply shows, for the ladder.
-func (a *zoneQuery) seen(t *try, what happening) observation {
+func (a *zoneQuery) seen(t *try) observation {
 	m := t.m
-	o := observation{what: what, rcode: m.FullRCode(), truncated: m.Has(wire.FlagTC),
+	o := observation{what: sawReply, rcode: m.FullRCode(), truncated: m.Has(wire.FlagTC),
 		opt: m.EDNS.Present, question: m.QDCount > 0}
 	o.secure = t.how.edns && faultOf(o.rcode) != cause.None && a.secure()
 	v, has := m.EDNS.Options.Get(wire.OptionCookie)
+	o.proven = t.how.reliable()
 	switch {
 	case !t.req.Cookie.Sent || t.how.via.Encrypted():
 	case has && len(v) >= 8 && [8]byte(v) == t.req.Cookie.Client:
-		o.cookie = cookieOurs
+		o.cookie, o.proven = cookieOurs, true
 	case has || t.p.cookie != nil:
 		o.cookie = cookieWrong
 	}
