@@ -1,9 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,26 +16,82 @@ import (
 	"bailiwick/internal/console"
 )
 
-func ctlCommand() *cobra.Command {
-	var socket, file string
-	call := func(cmd *cobra.Command, r console.Request) error {
-		path, err := controlSocket(socket, file)
-		if err != nil {
-			return err
+// ctl is what all commands of `bailiwick ctl` share: where the server is and how its reply is
+// printed.
+type ctl struct {
+	socket, file string
+	json         bool
+}
+
+// call sends a command with its arguments, given as names and values in turn, and prints the reply.
+func (c *ctl) call(cmd *cobra.Command, command string, args ...string) error {
+	path, err := controlSocket(c.socket, c.file)
+	if err != nil {
+		return err
+	}
+	r := console.Request{Command: command, Args: map[string]string{}}
+	for i := 0; i+1 < len(args); i += 2 {
+		r.Args[args[i]] = args[i+1]
+	}
+	result, err := console.Call(path, r)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(cmd.OutOrStdout(), result)
+	}
+	return printText(cmd.OutOrStdout(), result)
+}
+
+// printJSON prints the fields of a result as one object, with the rows as objects under "rows".
+func printJSON(w io.Writer, r console.Result) error {
+	o := map[string]any{}
+	maps.Copy(o, r.Fields)
+	if r.Columns != nil {
+		rows := make([]map[string]any, len(r.Rows))
+		for i, row := range r.Rows {
+			rows[i] = map[string]any{}
+			for j, v := range row[:min(len(row), len(r.Columns))] {
+				rows[i][r.Columns[j]] = v
+			}
 		}
-		data, err := console.Call(path, r)
-		if err != nil {
-			return err
-		}
-		for _, k := range slices.Sorted(maps.Keys(data)) {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %v\n", k, plainNumber(data[k]))
-		}
+		o["rows"] = rows
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(o)
+}
+
+// printText prints the fields of a result, a line each, and then its table.
+func printText(w io.Writer, r console.Result) error {
+	for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
+		fmt.Fprintf(w, "%s: %v\n", k, plainNumber(r.Fields[k]))
+	}
+	if r.Columns == nil {
 		return nil
 	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(r.Columns, "\t")))
+	for _, row := range r.Rows {
+		for i, v := range row {
+			if i > 0 {
+				fmt.Fprint(t, "\t")
+			}
+			fmt.Fprint(t, plainNumber(v))
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+func ctlCommand() *cobra.Command {
+	c := &ctl{}
 	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
-	cmd.PersistentFlags().StringVarP(&socket, "socket", "s", "",
+	cmd.PersistentFlags().StringVarP(&c.socket, "socket", "s", "",
 		"control socket's `PATH`; without it that of the configuration, or the usual place")
-	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE` of the server")
+	cmd.PersistentFlags().StringVarP(&c.file, "config", "c", "",
+		"configuration `FILE` of the server")
+	cmd.PersistentFlags().BoolVar(&c.json, "json", false, "print the reply as JSON")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	var subtree bool
 	flush := &cobra.Command{
@@ -40,7 +101,7 @@ func ctlCommand() *cobra.Command {
 		SuggestFor:        []string{"purge", "clear", "drop", "forget", "wipe", "flushname"},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return call(cmd, console.Request{Command: "flush", Name: args[0], Subtree: subtree})
+			return c.call(cmd, "flush", "name", args[0], "subtree", strconv.FormatBool(subtree))
 		},
 	}
 	flush.Flags().BoolVar(&subtree, "subtree", false, "and of everything below it")
@@ -52,11 +113,10 @@ func ctlCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := time.ParseDuration(args[0])
-			if err != nil {
+			if _, err := time.ParseDuration(args[0]); err != nil {
 				return fmt.Errorf("%q is no duration such as 1h0m0s", args[0])
 			}
-			return call(cmd, console.Request{Command: "clock", Advance: d})
+			return c.call(cmd, "clock", "duration", args[0])
 		},
 	})
 	cmd.AddCommand(flush, clock, &cobra.Command{
@@ -71,7 +131,7 @@ func ctlCommand() *cobra.Command {
 		SuggestFor:        []string{"reconfig", "reread", "refresh", "hup"},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return call(cmd, console.Request{Command: "reload"})
+			return c.call(cmd, "reload")
 		},
 	}, &cobra.Command{
 		Use:               "status",
@@ -80,7 +140,7 @@ func ctlCommand() *cobra.Command {
 		SuggestFor:        []string{"stats", "info", "state", "show"},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return call(cmd, console.Request{Command: "status"})
+			return c.call(cmd, "status")
 		},
 	})
 	return cmd

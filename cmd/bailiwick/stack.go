@@ -20,7 +20,6 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
-	"bailiwick/internal/memcache"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/routes"
 	"bailiwick/internal/snapshot"
@@ -28,7 +27,6 @@ import (
 	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/validator/p256"
-	"bailiwick/wire"
 )
 
 // stack is a resolver with all its parts, not listening yet.
@@ -201,38 +199,6 @@ func (r *running) http3Port() uint16 {
 		}
 	}
 	return 0
-}
-
-// controls are what `bailiwick ctl` can do.
-func (r *running) controls() console.Controls {
-	began, s := time.Now(), r.stack
-	c := console.Controls{
-		Reload: r.reload,
-		Flush: func(n wire.Name, subtree bool) (f console.Flushed) {
-			r := s.now().resolver
-			f.Zone, f.OfZone = r.FlushZoneOf(n) // first: what follows forgets where zones are
-			f.Name = r.Flush(n, subtree)
-			return f
-		},
-		Status: func() map[string]any {
-			st, bytes := s.now().resolver.Stats(), 0
-			for _, c := range []memcache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
-				s.store.Negatives.Stats(), s.store.Failures.Stats(),
-				s.store.Delegations.Stats(), s.store.Denials.Stats(), st.Servers, st.Trust} {
-				bytes += c.Bytes
-			}
-			return map[string]any{"version": version,
-				"uptime":      time.Since(began).Round(time.Second).String(),
-				"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
-				"cache_bytes": bytes, "cache_limit": s.cfg.Cache.Memory,
-				"answers": s.store.Answers.Stats().Entries,
-				"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches}
-		},
-	}
-	if m, ok := s.clock.(interface{ Advance(time.Duration) }); ok {
-		c.Advance = m.Advance
-	}
-	return c
 }
 
 // start serves.

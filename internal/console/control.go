@@ -14,53 +14,30 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
-	"bailiwick/wire"
 )
 
-// Request is a command.
+// Request asks for a command.
 type Request struct {
-	Command string        `json:"command"` // status, flush, reload, clock
-	Name    string        `json:"name,omitempty"`
-	Subtree bool          `json:"subtree,omitempty"`
-	Advance time.Duration `json:"advance,omitempty"`
+	Command string            `json:"command"`
+	Args    map[string]string `json:"args,omitempty"` // by name; flags too
+	Caller  string            `json:"-"`              // who asks, for the log, such as "uid 0"
 }
 
-// response is the result of a command.
+// Result is what a command tells: fields, rows of a table, or both.
+type Result struct {
+	Fields  map[string]any `json:"fields,omitempty"`
+	Columns []string       `json:"columns,omitempty"`
+	Rows    [][]any        `json:"rows,omitempty"` // as many values each as there are columns
+}
+
+// response is the result of a command on the socket.
 type response struct {
-	Error string         `json:"error,omitempty"`
-	Data  map[string]any `json:"data,omitempty"`
+	Error string `json:"error,omitempty"`
+	Result
 }
 
-// Controls are what commands can do.
-type Controls struct {
-	Status func() map[string]any
-	// Flush removes a name, and the delegation, DS and keys of its zone, from the caches.
-	Flush func(name wire.Name, subtree bool) Flushed
-	// Reload reads the configuration again, and returns the result.
-	Reload func() (map[string]any, error)
-	// Advance moves the clock; nil in builds without the tag testclock.
-	Advance func(time.Duration)
-}
-
-// Flushed counts removed entries.
-type Flushed struct {
-	Name   int       // of the name, and of those below it if that was asked for
-	Zone   wire.Name // that the name is in, as far as is known
-	OfZone int       // of the zone's delegation, DS and keys
-}
-
-// report returns the reply to a flush. It has a note if nothing was known: most often the name is
-// mistyped.
-func (f Flushed) report(name wire.Name) map[string]any {
-	r := map[string]any{"flushed": f.Name}
-	if f.OfZone > 0 {
-		r["zone"], r["zone_flushed"] = f.Zone.String(), f.OfZone
-	}
-	if f.Name == 0 {
-		r["note"] = "nothing was known of " + name.String() + "; is it the name that you mean?"
-	}
-	return r
-}
+// Controls are the commands, by name.
+type Controls map[string]func(Request) (Result, error)
 
 // Control is the socket's listener.
 type Control struct {
@@ -116,39 +93,22 @@ func (c *Control) serve(conn net.Conn) {
 	if err := json.NewDecoder(conn).Decode(&req); err != nil {
 		return
 	}
-	var data map[string]any
+	req.Caller = caller(conn)
+	var result Result
 	err := errors.New(cause.InternalError.Text()) // if there is no other
-	c.g.Run(guard.Control, func() { data, err = c.do(req) })
-	r := response{Data: data}
+	c.g.Run(guard.Control, func() { result, err = c.do(req) })
+	r := response{Result: result}
 	if err != nil {
-		r.Error = err.Error()
+		r = response{Error: err.Error()}
 	}
 	_ = json.NewEncoder(conn).Encode(r) // if that fails, the caller has gone
 }
 
-func (c *Control) do(r Request) (map[string]any, error) {
-	switch r.Command {
-	case "status":
-		return c.c.Status(), nil
-	case "flush":
-		n, err := wire.ParseName(r.Name)
-		if err != nil {
-			return nil, fmt.Errorf("name %q: %w", r.Name, err)
-		}
-		return c.c.Flush(n, r.Subtree).report(n), nil
-	case "reload":
-		return c.c.Reload()
-	case "clock":
-		if c.c.Advance == nil {
-			return nil, errors.New("the clock moves only in builds with the tag testclock")
-		}
-		if r.Advance < 0 {
-			return nil, errors.New("the clock moves forward only")
-		}
-		c.c.Advance(r.Advance)
-		return nil, nil
+func (c *Control) do(r Request) (Result, error) {
+	if run, ok := c.c[r.Command]; ok {
+		return run(r)
 	}
-	return nil, fmt.Errorf("unknown command %q", r.Command)
+	return Result{}, fmt.Errorf("unknown command %q", r.Command)
 }
 
 // unreachable returns an error with the reason why there is no answer at a socket.
@@ -168,22 +128,22 @@ func unreachable(path string, err error) error {
 }
 
 // Call sends a command to a server's socket.
-func Call(path string, r Request) (map[string]any, error) {
+func Call(path string, r Request) (Result, error) {
 	conn, err := net.DialTimeout("unix", path, controlTimeout)
 	if err != nil {
-		return nil, unreachable(path, err)
+		return Result{}, unreachable(path, err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
-		return nil, err
+		return Result{}, err
 	}
 	var reply response
 	if err := json.NewDecoder(conn).Decode(&reply); err != nil {
-		return nil, fmt.Errorf("control socket %s: %w", path, err)
+		return Result{}, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	if reply.Error != "" {
-		return nil, errors.New(reply.Error)
+		return Result{}, errors.New(reply.Error)
 	}
-	return reply.Data, nil
+	return reply.Result, nil
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/console"
+	"bailiwick/internal/snapshot"
+	"bailiwick/transport"
+)
+
+// Commands check their arguments themselves: not only `bailiwick ctl` can send them.
+func TestControls(t *testing.T) {
+	p, _ := snapshot.Load(config.Default())
+	r := &running{stack: newStack(p, &transport.NetExchanger{}, nil)}
+	controls := r.controls()
+	for _, c := range []struct {
+		command    string
+		args       map[string]string
+		want, fail string
+	}{
+		{"flush", map[string]string{"name": "exmaple"}, "nothing was known of exmaple.; is it", ""},
+		{"flush", map[string]string{"name": "a..b"}, "", `name "a..b"`},
+		{"flush", nil, "", `name ""`},
+		{"status", nil, "version:" + version, ""},
+		{"clock", map[string]string{"duration": "1h"}, "", "only in builds with the tag testclock"},
+	} {
+		got, err := controls[c.command](console.Request{Command: c.command, Args: c.args})
+		if c.fail != "" {
+			if err == nil || !strings.Contains(err.Error(), c.fail) {
+				t.Errorf("%s %v: %v", c.command, c.args, err)
+			}
+			continue
+		}
+		var text bytes.Buffer
+		if err := printText(&text, got); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.ReplaceAll(text.String(), ": ", ":"), c.want) {
+			t.Errorf("%s %v: %s %v", c.command, c.args, &text, err)
+		}
+	}
+}
+
+// A result is printed as lines and a table for people, and as one JSON object for programs.
+func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
+	r := console.Result{Fields: map[string]any{"total": 2.0, "at": "now"},
+		Columns: []string{"zone", "servers"}, Rows: [][]any{{"example.", 12.0}, {".", 3.5}}}
+	var text, object bytes.Buffer
+	if err := printText(&text, r); err != nil {
+		t.Fatal(err)
+	}
+	want := "at: now\ntotal: 2\nZONE      SERVERS\nexample.  12\n.         3.5\n"
+	if text.String() != want {
+		t.Errorf("got\n%swant\n%s", &text, want)
+	}
+	if err := printJSON(&object, r); err != nil {
+		t.Fatal(err)
+	}
+	want = `{"at":"now","rows":[{"servers":12,"zone":"example."},{"servers":3.5,"zone":"."}],` +
+		`"total":2}`
+	if got := strings.Join(strings.Fields(object.String()), ""); got != want {
+		t.Errorf("got %s", got)
+	}
+	var none bytes.Buffer
+	empty := console.Result{Columns: []string{"zone"}}
+	if err := printJSON(&none, empty); err != nil ||
+		!reflect.DeepEqual(strings.Fields(none.String()), []string{"{", `"rows":`, "[]", "}"}) {
+		t.Errorf("no rows: %s %v", &none, err)
+	}
+}
