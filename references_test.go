@@ -145,6 +145,7 @@ func metricsReference(t *testing.T) string {
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
+	m.WatchState(nil)
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

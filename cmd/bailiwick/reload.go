@@ -68,7 +68,7 @@ func (r *reloader) noReload() {
 // atStart are the keys, or sections, that hold from one start to the next: what they decide is
 // divided among or handed to parts that live as long as the process.
 var atStart = []string{"admin.listen", "cache.memory", "clock.start", "connections.",
-	"control.socket", "doh.path", "log.", "memory.", "tls.ticket_", "validator.time"}
+	"control.socket", "doh.path", "log.", "memory.", "state.", "tls.ticket_", "validator.time"}
 
 // outcome is what a reload has changed.
 type outcome struct {

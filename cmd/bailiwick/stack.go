@@ -23,6 +23,7 @@ import (
 	"bailiwick/internal/observe"
 	"bailiwick/internal/routes"
 	"bailiwick/internal/snapshot"
+	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -43,6 +44,7 @@ type stack struct {
 	certificates *spoken
 	routes       *routes.Table
 	ledger       *ledger.Ledger // of what clients and peers make it hold
+	state        *state.Directory
 	inUse        atomic.Pointer[inUse]
 }
 
@@ -59,6 +61,8 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	}
 	if j != nil {
 		s.log = observe.NewLog(cfg.Log, j)
+		s.state = state.Open(cfg.State.Path(), s.log)
+		s.metrics.WatchState(s.state)
 		s.guard = guard.New(s.log, s.metrics.Panic, func() {
 			j.Close()
 			os.Exit(exitPanics)

@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -28,6 +29,7 @@ type Config struct {
 	Transport transport.Config
 	Discovery discovery.Config
 	Console   console.Config
+	State     state.Config
 	Log       observe.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
@@ -69,7 +71,8 @@ func Default() *Config {
 // defaults are those of all packages.
 func defaults() *Config {
 	return &Config{Listen: defaultListeners(), Transport: transport.Default(),
-		Discovery: discovery.Default(), Console: console.Default(), Log: observe.Default(),
+		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
+		Log:      observe.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), text: map[string]string{},
 		places: places{}, bad: map[string]bool{}}

@@ -105,6 +105,11 @@ var keys = append(listenKeys(), []key{
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
 			"/run/bailiwick/control.sock for root; empty for none; only its owner may use it",
 		binding: bind(func(c *Config) *string { return &c.Console.Socket })},
+	{key: "state.directory", kind: kindPath, choices: []string{"auto"},
+		help: "directory for what is learnt and has to outlive a restart; it belongs to the " +
+			"server's user, and nobody else may write to it; auto: that of systemd " +
+			"(StateDirectory=), else none; empty for none",
+		binding: bind(func(c *Config) *string { return &c.State.Directory })},
 	{key: "log.level", kind: kindChoice, choices: []string{"debug", "info", "warn", "error"},
 		help: "least severity that is logged",
 		binding: bindChoice(func(c *Config) *slog.Level { return &c.Log.Level }, slog.LevelDebug,

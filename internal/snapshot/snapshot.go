@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -44,6 +45,13 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	found = append(found, f...)
 	if _, err := transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
+	}
+	wrong, doubtful := state.Check(cfg.State.Path())
+	if wrong != nil {
+		found = append(found, cfg.Error("state.directory", "state directory: %v", wrong))
+	}
+	if doubtful != nil {
+		found = append(found, cfg.Warning("state.directory", "state directory: %v", doubtful))
 	}
 	if why := unfitSocket(cfg.Console.Socket); why != "" {
 		found = append(found, cfg.Error("control.socket", "control socket %s: %s",

@@ -1,0 +1,167 @@
+// How a file is written, and read back.
+
+package state
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// errDamaged is the error of a file that is not as it was written, or not by this version.
+var errDamaged = errors.New("it is damaged, or of another version")
+
+// temporary is what follows a file's name while it is written.
+const temporary = ".new-*"
+
+// heading returns the first line of a file: what it is, its length and the checksum of what
+// follows. It has the same length whatever these are.
+func heading(f File, length int64, sum []byte) string {
+	return fmt.Sprintf("bailiwick %s %d, %020d octets, sha256 %x\n", f, definitions[f].version,
+		length, sum)
+}
+
+// counted is a writer that knows the length and the checksum of what went through it.
+type counted struct {
+	io.Writer
+	sum    hash.Hash
+	length int64
+}
+
+// Write implements io.Writer.
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.sum.Write(b[:n])
+	c.length += int64(n)
+	return n, err
+}
+
+// Save replaces a file by what write writes: whole, or not at all. A failure is counted, and logged
+// when it is the first of several.
+func (d *Directory) Save(f File, write func(io.Writer) error) error {
+	if d == nil {
+		return nil
+	}
+	s := &d.files[f]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := d.replace(f, write); err != nil {
+		s.counts[failed].Add(1)
+		if !s.failing {
+			d.log.Error("state is not saved: a restart would forget it; it is tried again",
+				"file", d.at(f), "error", err.Error())
+		}
+		s.failing = true
+		return err
+	}
+	if s.failing {
+		d.log.Info("state is saved again", "file", d.at(f))
+	}
+	s.failing = false
+	s.counts[succeeded].Add(1)
+	s.saved.Store(time.Now().Unix())
+	return nil
+}
+
+// replace writes a temporary file and gives it the name of f when it is on the disk.
+func (d *Directory) replace(f File, write func(io.Writer) error) error {
+	if err := os.MkdirAll(d.path, permissions); err != nil {
+		return err
+	}
+	t, err := os.CreateTemp(d.path, f.String()+temporary)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(fill(t, f, write), t.Close()); err == nil {
+		err = os.Rename(t.Name(), d.at(f))
+	}
+	if err != nil {
+		_ = os.Remove(t.Name()) // sweep finds what stays
+		return err
+	}
+	folder, err := os.Open(d.path)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	// The new name has to be on the disk too. Not every file system can be told so.
+	_ = folder.Sync()
+	return nil
+}
+
+// fill writes the heading and what write writes, onto the disk.
+func fill(t *os.File, f File, write func(io.Writer) error) error {
+	var none [sha256.Size]byte
+	w := bufio.NewWriterSize(t, 1<<16)
+	if _, err := w.WriteString(heading(f, 0, none[:])); err != nil {
+		return err
+	}
+	c := &counted{Writer: w, sum: sha256.New()}
+	if err := write(c); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if _, err := t.WriteAt([]byte(heading(f, c.length, c.sum.Sum(nil))), 0); err != nil {
+		return err
+	}
+	return t.Sync()
+}
+
+// Load gives read the content of a file, if it is as it was written. The error of one that is not
+// there is fs.ErrNotExist. One that is damaged, or that read refuses, is kept aside under another
+// name, and reported; it will not be found again.
+func (d *Directory) Load(f File, read func(io.Reader) error) error {
+	if d == nil {
+		return fs.ErrNotExist
+	}
+	file, err := os.Open(d.at(f))
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.log.Error("state cannot be read", "file", d.at(f), "error", err.Error())
+		}
+		return err
+	}
+	defer file.Close()
+	if err = verify(file, f); err == nil {
+		if err = read(bufio.NewReaderSize(file, 1<<16)); err != nil {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+		}
+	}
+	if errors.Is(err, errDamaged) {
+		aside := d.at(f) + ".damaged"
+		said := []any{"file", d.at(f), "kept", aside, "error", err.Error()}
+		if moved := os.Rename(d.at(f), aside); moved != nil {
+			said = append(said, "rename", moved.Error())
+		}
+		d.log.Error("state is not used", said...)
+	}
+	return err
+}
+
+// verify reads a file to its end, and has its content read next.
+func verify(file *os.File, f File) error {
+	var none [sha256.Size]byte
+	have := make([]byte, len(heading(f, 0, none[:])))
+	if _, err := io.ReadFull(file, have); err != nil {
+		return fmt.Errorf("%w: it has no heading", errDamaged)
+	}
+	sum := sha256.New()
+	n, err := io.Copy(sum, file)
+	if err != nil {
+		return err
+	}
+	if want := heading(f, n, sum.Sum(nil)); string(have) != want {
+		return fmt.Errorf("%w: it begins with %.200q, and what follows demands %q", errDamaged,
+			have, want)
+	}
+	_, err = file.Seek(int64(len(have)), io.SeekStart)
+	return err
+}
