@@ -37,6 +37,7 @@ var ErrNeverMatches = errors.New("it can match no key")
 
 // Config is what the operator decides about trust.
 type Config struct {
+	Validate bool        // false: nothing is trusted, and nothing validated
 	Builtin  bool        // trust the root's keys as IANA publishes them
 	Records  []string    // DS or DNSKEY, in presentation form
 	File     string      // file of such records, "" for none
@@ -44,7 +45,7 @@ type Config struct {
 }
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{Builtin: true} }
+func Default() Config { return Config{Validate: true, Builtin: true} }
 
 // Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {

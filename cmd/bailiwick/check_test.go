@@ -102,40 +102,42 @@ func TestCheckFindsWhatServeRefuses(t *testing.T) {
 	}
 }
 
-// A server without any trust anchor validates nothing. That is an error for check, unless it is
-// said that it is meant; serve goes on, for people depend on it, and says so in its log.
-func TestCheckWantsATrustAnchor(t *testing.T) {
+// A server without any trust anchor validates nothing: check and serve refuse it alike, unless it
+// is said that it is meant.
+func TestServeWantsATrustAnchor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "b.yaml")
 	for _, c := range []struct {
-		text, want string
-		good       bool
+		text, at, want string
+		good           bool
 	}{
-		{"trust_anchors: {builtin: no}\n", ":1:26: there is no trust anchor: nothing is validated",
-			false},
-		{"trust_anchors:\n  builtin: false\n  records: []\n",
-			":2:12: there is no trust anchor: nothing is validated", false},
-		{"trust_anchors: {builtin: no, insecure: [example.com]}\n", "there is no trust anchor",
-			false},
-		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n",
-			"warning: validation is off for all names",
-			true},
+		{"trust_anchors: {builtin: no}\n", ":1:26", "there is no trust anchor", false},
+		{"trust_anchors:\n  builtin: false\n  records: []\n", ":2:12",
+			"there is no trust anchor", false},
+		{"trust_anchors: {builtin: no, insecure: [example.com]}\n", ":1:26",
+			"there is no trust anchor", false},
+		{"trust_anchors: {builtin: no, insecure: [\".\"]}\n", ":1:41",
+			"validation is off for all names", true},
+		{"trust_anchors: {builtin: no}\nvalidator: {validation: off}\n", ":2:25",
+			"nothing is validated", true},
+		{"validator: {validation: off}\n", ":1:25", "nothing is validated", true},
+		{"validator: {validation: off}\ntrust_anchors: {records: [nonsense]}\n", ":2:27",
+			"trust anchor \"nonsense\"", false},
 	} {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := call("config", "check", file); (err == nil) != c.good ||
-			!strings.Contains(out, c.want) {
-			t.Errorf("%s: %v, want %q in\n%s", c.text, err, c.want, out)
+			!strings.Contains(out, c.at+": ") || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %v, want %s and %q in\n%s", c.text, err, c.at, c.want, out)
 		}
 		cfg, found := readConfig(file)
 		_, more := snapshot.Load(cfg)
 		var log strings.Builder
-		if err := logFindings(testLog(&log), &log, cfg, append(found, more...)); err != nil {
-			t.Errorf("%s: serve ends: %v", c.text, err)
-		}
-		if loud := strings.Contains(log.String(),
-			`level=ERROR msg="nothing is validated"`); loud == c.good {
-			t.Errorf("%s: logged %s", c.text, log.String())
+		err := logFindings(testLog(&log), &log, cfg, append(found, more...))
+		var exit *exitError
+		if c.good != (err == nil) || !c.good && (!errors.As(err, &exit) || exit.code != 1) ||
+			!strings.Contains(log.String(), c.want) {
+			t.Errorf("%s: serve: %v, and logs %s", c.text, err, log.String())
 		}
 	}
 }

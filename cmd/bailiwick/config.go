@@ -16,7 +16,7 @@ func configCommand() *cobra.Command {
 		Short: "Say everything that is wrong with a configuration, or dangerous",
 		Long: "Say everything that is wrong with a configuration: whatever serve would refuse, " +
 			"short " +
-			"of opening its sockets, that nothing is trusted, and anchors that match no key. " +
+			"of opening its sockets, and anchors that match no key. " +
 			"What is lawful and dangerous is a warning. Each finding begins with file, line and " +
 			"column.\n\nExit status: 0 good, with warnings or without; 1 not.",
 		Args:              cobra.ExactArgs(1),

@@ -19,8 +19,8 @@ import (
 )
 
 // logFindings logs everything wrong or dangerous in the configuration, and returns an error if
-// serve cannot continue with it. A configuration without a trust anchor, or with an anchor that can
-// match no key, does not end a server that people depend on: it is logged as an error.
+// serve cannot continue with it. One with an anchor that can match no key does not end a server
+// that people depend on: it is logged as an error.
 func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found config.Findings) error {
 	var fatal config.Findings
 	for _, f := range found.Sorted() {

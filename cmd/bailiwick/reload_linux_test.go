@@ -253,6 +253,23 @@ func TestReloadWithOtherAnchorsJudgesAgain(t *testing.T) {
 	s.expect("www.expired.faulty.", "SERVFAIL")
 }
 
+// Without validation nothing is secure and nothing bogus. What was admitted meanwhile is judged
+// when validation is on again.
+func TestReloadSwitchesValidation(t *testing.T) {
+	s := reloadable(t, plain)
+	s.expect("www.secure.example.", "NOERROR+ad")
+	s.expect("www.expired.faulty.", "SERVFAIL")
+	m := s.change(plain + "validator: {validation: off}\n")
+	if m["warning_1"] == nil {
+		t.Errorf("it is not warned of: %v", m)
+	}
+	s.expect("www.secure.example.", "NOERROR")
+	s.expect("www.expired.faulty.", "NOERROR")
+	s.change(plain)
+	s.expect("www.secure.example.", "NOERROR+ad")
+	s.expect("www.expired.faulty.", "SERVFAIL")
+}
+
 // What holds from one start to the next is named.
 func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	s := reloadable(t, plain)

@@ -225,6 +225,9 @@ func public(rules []policy.Rule) (netip.Prefix, bool) {
 
 // warnOfTrust finds what weakens validation.
 func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
+	if !c.Anchors.Validate {
+		warn("validator.validation", "nothing is validated: every forged answer is believed")
+	}
 	for i, n := range c.Anchors.Insecure {
 		switch key := Item("trust_anchors.insecure", i); {
 		case n.IsRoot():
@@ -333,16 +336,13 @@ func (c *Config) refuses(a netip.Addr) string {
 	return ""
 }
 
-// NoAnchor is the finding that nothing is trusted, and so nothing validated: an error where it is
-// not said that this is meant.
+// NoAnchor is the error that nothing is trusted, and so nothing would be validated; nil where it is
+// said that this is meant.
 func (c *Config) NoAnchor() *Finding {
-	text := "there is no trust anchor: nothing is validated, and every forged answer is " +
-		"believed; set trust_anchors.builtin, records or file, or say that this is meant: " +
-		"trust_anchors: {insecure: [\".\"]}"
-	if slices.ContainsFunc(c.Anchors.Insecure, wire.Name.IsRoot) {
+	if !c.Anchors.Validate || slices.ContainsFunc(c.Anchors.Insecure, wire.Name.IsRoot) {
 		return nil // said, and warned of
 	}
-	f := c.Error("trust_anchors.builtin", "%s", text)
-	f.Alarm = "nothing is validated"
-	return f
+	return c.Error("trust_anchors.builtin", "there is no trust anchor: nothing would be "+
+		"validated, and every forged answer believed; set trust_anchors.builtin, records or "+
+		"file, or say that this is meant: validator: {validation: off}")
 }

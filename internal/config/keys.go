@@ -223,6 +223,10 @@ var keys = append(listenKeys(), []key{
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Anchors.Insecure },
 			domainNames)},
 
+	{key: "validator.validation", kind: kindBool,
+		help: "validate; off: no trust anchor is used, no answer is secure, and none is refused " +
+			"for its signatures; a server that has no trust anchor does not start without it",
+		binding: bind(func(c *Config) *bool { return &c.Anchors.Validate })},
 	{key: "validator.time", kind: kindTime,
 		help:    "judge signatures at this time instead of now; for tests",
 		binding: bind(func(c *Config) *time.Time { return &c.Resolver.ValidationTime })},
