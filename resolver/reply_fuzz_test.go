@@ -203,6 +203,8 @@ func (x *tampered) run(in *internet, question string) string {
 	var data []string
 	for _, s := range a.Sets {
 		for d := range s.Data.All() {
+			// In the form that is signed: letter case of names in it is nobody's to vouch for.
+			d = wire.AppendCanonical(nil, s.Type, d)
 			data = append(data, fmt.Sprintf("%s %s %x", s.Name, s.Type, d))
 		}
 	}
