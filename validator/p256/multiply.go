@@ -24,24 +24,54 @@ const width = 4
 // odd are a point's multiples by 1, 3, 5 and 7.
 type odd [1 << (width - 2)]affine
 
-func oddMultiples(a *affine) *odd {
-	var twice point
-	twice.set(a)
-	twice.double()
-	var all [len(odd{})]point
-	all[0].set(a)
-	for i := 1; i < len(all); i++ {
-		all[i] = all[i-1]
-		all[i].add(&twice)
+// halves are the odd multiples of a point, and of it times 2^halfBits. With one of them for each
+// half of a number, a multiple takes half of the doublings. Making them takes the other half, so
+// that the first check costs what it would cost anyway, and each later one saves 128 doublings.
+type halves [2]odd
+
+// halfBits is half of a number's bits.
+const halfBits = 128
+
+func newHalves(a *affine) *halves {
+	var all [2 * len(odd{})]point
+	var p point
+	p.set(a)
+	for i := range len(halves{}) {
+		if i > 0 {
+			for range halfBits {
+				p.double()
+			}
+		}
+		twice := p
+		twice.double()
+		of := all[i*len(odd{}):][:len(odd{})]
+		of[0] = p
+		for j := 1; j < len(of); j++ {
+			of[j] = of[j-1]
+			of[j].add(&twice)
+		}
 	}
-	o := new(odd)
-	normalise(o[:], all[:])
-	return o
+	var out [len(all)]affine
+	normalise(out[:], all[:])
+	h := new(halves)
+	for i := range h {
+		copy(h[i][:], out[i*len(odd{}):])
+	}
+	return h
 }
 
-// digits writes k as the sum of digits[i] times 2^i (the width-w non-adjacent form), and says how
-// many there are.
-func (k scalar) digits(d *[257]int8) (n int) {
+// add adds to p a multiple by a digit.
+func (o *odd) add(p *point, digit int8) {
+	switch {
+	case digit > 0:
+		p.addAffine(&o[digit>>1])
+	case digit < 0:
+		p.subAffine(&o[-digit>>1])
+	}
+}
+
+// digits writes k as the sum of d[i] times 2^i, the width-w non-adjacent form. d is zero before.
+func (k scalar) digits(d *[2*halfBits + 1]int8) {
 	carry := uint64(0)
 	for i := 0; i < len(d); {
 		bit := carry
@@ -61,10 +91,8 @@ func (k scalar) digits(d *[257]int8) (n int) {
 		}
 		carry = v >> (width - 1)
 		d[i] = int8(v) - int8(carry<<width)
-		n = i + 1
 		i += width
 	}
-	return n
 }
 
 // comb holds the sums of a point's multiples by 2^0, 2^32, ... 2^224, for each choice of these: 16
@@ -109,17 +137,15 @@ func (c *comb) add(p *point, k *scalar, column int) {
 	}
 }
 
-// sumOdd returns g times the generator plus k times the point of o.
-func sumOdd(g *scalar, base *comb, k *scalar, o *odd) (p point) {
-	var d [257]int8
-	for i := max(k.digits(&d), spacing) - 1; i >= 0; i-- {
+// sumHalves returns g times the generator plus k times the point of h.
+func sumHalves(g *scalar, base *comb, k *scalar, h *halves) (p point) {
+	var d [2*halfBits + 1]int8
+	k.digits(&d)
+	h[1].add(&p, d[2*halfBits])
+	for i := halfBits - 1; i >= 0; i-- {
 		p.double()
-		switch v := d[i]; {
-		case v > 0:
-			p.addAffine(&o[v>>1])
-		case v < 0:
-			p.subAffine(&o[-v>>1])
-		}
+		h[1].add(&p, d[halfBits+i])
+		h[0].add(&p, d[i])
 		if i < spacing {
 			base.add(&p, g, i)
 		}

@@ -45,7 +45,7 @@ type Verifier interface {
 }
 
 // Key is a public key, ready to verify. It is safe for concurrent use.
-type Key struct{ odd *odd }
+type Key struct{ halves *halves }
 
 // NewKey reads a public key of KeySize octets. The error is errKey.
 func NewKey(xy []byte) (*Key, error) {
@@ -53,7 +53,7 @@ func NewKey(xy []byte) (*Key, error) {
 	if len(xy) != KeySize || !a.x.setBytes(xy[:32]) || !a.y.setBytes(xy[32:]) || !a.onCurve() {
 		return nil, errKey
 	}
-	return &Key{oddMultiples(&a)}, nil
+	return &Key{newHalves(&a)}, nil
 }
 
 // Table makes verifying with a key faster still. It takes 16 KiB, and about as long to make as
@@ -61,11 +61,13 @@ func NewKey(xy []byte) (*Key, error) {
 type Table struct{ comb *comb }
 
 // Table returns a new table of the key.
-func (k *Key) Table() *Table { return &Table{newComb(&k.odd[0])} }
+func (k *Key) Table() *Table { return &Table{newComb(&k.halves[0][0])} }
 
 // Verify implements Verifier.
 func (k *Key) Verify(digest, sig []byte) bool {
-	return verify(digest, sig, func(u1, u2 *scalar) point { return sumOdd(u1, base(), u2, k.odd) })
+	return verify(digest, sig, func(u1, u2 *scalar) point {
+		return sumHalves(u1, base(), u2, k.halves)
+	})
 }
 
 // Verify implements Verifier.

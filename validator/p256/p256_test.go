@@ -162,7 +162,7 @@ func TestFIPS1865VerifyWraps(t *testing.T) {
 		var u1, u2 scalar
 		u1.set(minus)
 		u2.set(new(big.Int).Mod(new(big.Int).Mul(s, rInverse), order))
-		q := sumOdd(&u1, base(), &u2, oddMultiples(&R))
+		q := sumHalves(&u1, base(), &u2, newHalves(&R))
 		var a [1]affine
 		normalise(a[:], []point{q})
 		xy := append(a[0].x.bytes(), a[0].y.bytes()...)
