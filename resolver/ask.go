@@ -139,7 +139,7 @@ func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 
 // slow reports whether the search ended for lack of time although servers replied.
 func (a *zoneQuery) slow(ended *cause.Failure) bool {
-	return ended != nil && ended.Cause == cause.LimitTime && a.x.budget.heard.Load()
+	return ended != nil && ended.Cause == cause.LimitTime && a.x.budget.heard.Load() != 0
 }
 
 // handleReply evaluates a reply. It returns nil if another server has to be asked.

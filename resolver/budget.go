@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/validator"
@@ -28,7 +29,7 @@ type budget struct {
 	fetches    *fetches
 	validation *validator.Budget
 	queries    atomic.Int32
-	heard      atomic.Bool // a server replied
+	heard      atomic.Int64 // when a server last replied, Unix time in ns; 0: none has
 	// cut reports whether a fetch could not spend its whole budget, because a payer had spent too
 	// much before or no waiter was left.
 	cut   atomic.Bool
@@ -147,11 +148,16 @@ func (b *budget) lookupFailed(zone wire.Name) {
 
 // hear notes that a server has replied.
 func (b *budget) hear() {
+	now := time.Now().UnixNano()
 	for ; b != nil; b = b.payer.Load() {
-		if !b.heard.Load() {
-			b.heard.Store(true)
-		}
+		b.heard.Store(now)
 	}
+}
+
+// heardSince reports whether a server has replied within a time.
+func (b *budget) heardSince(d time.Duration) bool {
+	at := b.heard.Load()
+	return at != 0 && time.Now().UnixNano()-at < int64(d)
 }
 
 // err returns why the budget has ended, or nil: its time is over, or it was ended for another

@@ -35,6 +35,8 @@ type fetch struct {
 	refresh bool
 	// private reports whether no other waiter may join it.
 	private bool
+	// lingers reports whether it goes on for a client that may ask again; guarded by fetches.mu.
+	lingers bool
 
 	// Guarded by fetches.mu:
 	waiters  []*budget // the payer first
@@ -63,6 +65,7 @@ type fetches struct {
 	all       map[cache.Key]*fetch // those that others may join; guarded by mu
 	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
+	lingering int                  // guarded by mu
 	closed    bool                 // guarded by mu
 	networks  map[netip.Prefix]int // how many of them each client network has; guarded by mu
 	oldest    *client              // guarded by mu
@@ -115,6 +118,9 @@ func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 			return nil, joinFull
 		}
 		f.waiters, w.wants = append(f.waiters, w), append(w.wants, f)
+		if f.lingers {
+			t.adopt(f, w)
+		}
 		if f.done == nil {
 			f.done = make(chan struct{})
 		}
@@ -229,7 +235,44 @@ func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cau
 		f.fail.Cause == cause.DependencyLoop && f.run.depth > 0
 }
 
-// drop removes a waiter from a fetch. The fetch ends with its last waiter. mu is held.
+// linger has a fetch go on for a while without waiters, and reports whether it does: its last
+// client had no more time, but servers reply, though slowly. The client asks again most likely, and
+// then no question is asked twice. mu is held.
+func (t *fetches) linger(f *fetch, why *cause.Failure) bool {
+	if f.parent != nil || f.lingers || t.all[f.key] != f || why == nil ||
+		why.Cause != cause.LimitTime || !f.heardSince(lingerTime) || t.lingering >= maxLingering ||
+		!t.ledger.Try(ledger.Upstream, refreshBytes) {
+		return false
+	}
+	t.lingering++
+	f.lingers = true
+	f.payer.Store(nil)
+	if f.late != nil {
+		f.late.Stop()
+	}
+	f.late = time.AfterFunc(lingerTime, f.timeout)
+	return true
+}
+
+// adopt gives a fetch that lingers to a waiter, which pays for it from now on. mu is held.
+func (t *fetches) adopt(f *fetch, w *budget) {
+	t.unlinger(f)
+	f.payer.Store(w)
+	f.late.Stop()
+	f.late = time.AfterFunc(MaxTime, f.timeout)
+}
+
+// unlinger ends the lingering of a fetch. mu is held.
+func (t *fetches) unlinger(f *fetch) {
+	if f.lingers {
+		f.lingers = false
+		t.lingering--
+		t.ledger.Add(ledger.Upstream, -refreshBytes)
+	}
+}
+
+// drop removes a waiter from a fetch. The fetch ends with its last waiter, at once or after
+// lingering. mu is held.
 func (t *fetches) drop(f *fetch, w *budget, why *cause.Failure) {
 	i := slices.Index(f.waiters, w)
 	if i < 0 {
@@ -240,6 +283,7 @@ func (t *fetches) drop(f *fetch, w *budget, why *cause.Failure) {
 	case f.refresh:
 	case len(f.waiters) > 0:
 		f.payer.Store(f.waiters[0])
+	case t.linger(f, why):
 	default:
 		if why == nil || why.Cause != cause.LimitTime || time.Since(f.began) < fullTime {
 			f.cut.Store(true)
@@ -292,6 +336,7 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f.result, f.fail = l, fail
+	t.unlinger(f)
 	t.landed.of(f.key).Add(1)
 	if f.late != nil {
 		f.late.Stop()

@@ -94,6 +94,11 @@ const (
 	quotaTo   = 90
 	// quotaCells is how many counters a row of a quota has, at 8 bytes.
 	quotaCells = 4096
+	// lingerTime is how long a fetch goes on after the last client that waited for it was answered
+	// for want of time: a stub resolver asks again at once or within a second. maxLingering is how
+	// many do at once.
+	lingerTime   = 2 * time.Second
+	maxLingering = 128
 	// MaxRefreshes is how many refreshes run at once, process-wide; other results are resolved when
 	// clients ask for them.
 	MaxRefreshes = 256

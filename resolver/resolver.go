@@ -253,6 +253,6 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 	if f.HeldAgainst() == cause.ScopeLink {
 		x.r.connectivity.failed.Store(true)
 	}
-	x.r.memory.putFailure(x.keyOf(x.q), f, x.own(), x.budget.heard.Load(), x.r.clock.Now())
+	x.r.memory.putFailure(x.keyOf(x.q), f, x.own(), x.budget.heard.Load() != 0, x.r.clock.Now())
 	return nil, f
 }

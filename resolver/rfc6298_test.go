@@ -14,6 +14,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/ledger"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -85,6 +86,82 @@ func TestRFC6298RetryGoesOnFromWhereItEnded(t *testing.T) {
 			if strings.Contains(asked, known+"\n") {
 				t.Errorf("asked again for%s\n%s", known, asked)
 			}
+		}
+	})
+}
+
+// A name that takes longer than a client waits is resolved for the retry, however far below the
+// root it is, and no step is asked twice for that: what was under way when the first query ended
+// goes on. Servers that are not known yet may be asked a second time, as they are late for those.
+func TestRFC6298NoStepIsAskedTwiceForARetry(t *testing.T) {
+	for _, name := range []string{"www.a.secure.example.", "www.b.a.secure.example.",
+		"www.c.b.a.secure.example.", "none.c.b.a.secure.example."} {
+		for pause := range 3 {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				for _, zone := range []string{"a.secure.example.", "b.a.secure.example.",
+					"c.b.a.secure.example."} {
+					w.Add(lab.Zone{Name: zone, Records: "www A 192.0.2.1"})
+				}
+				w.Script = far(time.Second)
+				in := newWorld(t, w, nil)
+				if a := in.resolve(name, wire.TypeA); a.Failure == nil ||
+					a.Failure.Cause != cause.LimitTime {
+					t.Fatalf("the first time: %s %v", a.RCode, a.Failure)
+				}
+				time.Sleep(time.Duration(pause) * 400 * time.Millisecond)
+				if a := in.resolve(name, wire.TypeA); a.Status != wire.Secure {
+					t.Errorf("the retry: %s %v", a.RCode, a.Failure)
+				}
+				asked := map[string]int{}
+				for l := range strings.Lines(in.transcript()) {
+					if asked[l]++; asked[l] > 2 {
+						t.Errorf("%s, %d ms later: asked for the third time: %s", name, pause*400,
+							l)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A fetch that lingers ends after two seconds if nobody asks again, and holds nothing then.
+func TestLingerTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		for _, zone := range []string{"a.secure.example.", "b.a.secure.example.",
+			"c.b.a.secure.example.", "d.c.b.a.secure.example.", "e.d.c.b.a.secure.example."} {
+			w.Add(lab.Zone{Name: zone, Records: "www A 192.0.2.1"})
+		}
+		w.Script = far(time.Second)
+		l := ledger.New(1 << 20)
+		in := newWorld(t, w, nil).withLedger(l)
+		in.resolve("www.e.d.c.b.a.secure.example.", wire.TypeA)
+		synctest.Wait()
+		if in.r.Stats().Fetches == 0 || l.Held(ledger.Upstream) == 0 {
+			t.Error("nothing goes on")
+		}
+		time.Sleep(2100 * time.Millisecond)
+		synctest.Wait()
+		in.transcript()
+		time.Sleep(10 * time.Second)
+		if n := in.r.Stats().Fetches; n != 0 || l.Held(ledger.Upstream) != 0 ||
+			in.transcript() != "" {
+			t.Errorf("%d fetches go on, and %d bytes are held", n, l.Held(ledger.Upstream))
+		}
+	})
+}
+
+// Where all servers have been silent for long, nothing goes on: the retry would find the same.
+func TestLingerTimeIsForServersThatReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newWorld(t, manyServers(lab.Dead), nil)
+		if a := in.resolve("www.many.", wire.TypeA); a.RCode != servFail {
+			t.Fatalf("got %s", a.RCode)
+		}
+		synctest.Wait()
+		if n := in.r.Stats().Fetches; n != 0 {
+			t.Errorf("%d fetches go on", n)
 		}
 	})
 }
