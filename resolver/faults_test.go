@@ -45,8 +45,6 @@ var outcomes = []struct {
 	{"no.iterated.example.", wire.TypeA, nxDomain, wire.Secure, none},
 	{"no.compact.example.", wire.TypeA, noError, wire.Secure, none},
 	{"www.compact.example.", wire.TypeTXT, noError, wire.Secure, none},
-	{"www.rsasha1.example.", wire.TypeA, noError, wire.Secure, none},
-	{"www.rsasha1nsec3.example.", wire.TypeA, noError, wire.Secure, none},
 	{"www.rsasha256.example.", wire.TypeA, noError, wire.Secure, none},
 	{"www.rsasha512.example.", wire.TypeA, noError, wire.Secure, none},
 	{"www.ecdsap384.example.", wire.TypeA, noError, wire.Secure, none},

@@ -21,9 +21,11 @@ const (
 	digestSHA384 = 4
 )
 
-// supportsDigest reports whether DS digests of a type are computed, as configured.
-func (v *Validator) supportsDigest(digest uint8) bool {
-	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1 && v.cfg.SHA1
+// supportsDigest reports whether DS digests of a type are computed. SHA-1 is: a collision does not
+// help to find a key for the digest of another one, and IANA's registry recommends to validate it.
+// RFC 9905 is about signatures.
+func supportsDigest(digest uint8) bool {
+	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1
 }
 
 // digest computes the DS digest of a key (RFC 4034, section 5.1.4).
@@ -72,7 +74,7 @@ func (v *Validator) UsableDS(set *wire.RRset) ([]wire.DS, cause.Cause) {
 		if err != nil || !v.SupportsAlgorithm(ds.Algorithm) {
 			continue
 		}
-		if !v.supportsDigest(ds.Digest) {
+		if !supportsDigest(ds.Digest) {
 			why = cause.DigestUnsupported
 			continue
 		}

@@ -30,35 +30,34 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 	both := signedKeys(t, old.DNSKEY, old.private, next.DNSKEY)
 	for _, c := range []struct {
 		name string
-		sha1 bool
 		keys *wire.RRset
 		ds   []string
 		want cause.Cause
 	}{
-		{"SHA-384 of the next key beside SHA-256", false, keys, []string{ds(old, 2), ds(next, 4)},
+		{"SHA-384 of the next key beside SHA-256", keys, []string{ds(old, 2), ds(next, 4)},
 			cause.None},
-		{"SHA-384 of the next key before SHA-256", false, both, []string{ds(next, 4), ds(old, 2)},
+		{"SHA-384 of the next key before SHA-256", both, []string{ds(next, 4), ds(old, 2)},
 			cause.None},
-		{"SHA-256 of the next key beside SHA-1", true, keys, []string{ds(old, 1), ds(next, 2)},
+		{"SHA-256 of the next key beside SHA-1", keys, []string{ds(old, 1), ds(next, 2)},
 			cause.None},
-		{"SHA-256 of the same key is wrong, SHA-384 right", false, keys,
+		{"SHA-256 of the same key is wrong, SHA-384 right", keys,
 			[]string{wrong(old, 2), ds(old, 4)}, cause.None},
-		{"SHA-384 of the same key is wrong, SHA-256 right", false, keys,
+		{"SHA-384 of the same key is wrong, SHA-256 right", keys,
 			[]string{wrong(old, 4), ds(old, 2)}, cause.None},
-		{"SHA-1 is right, SHA-256 of the same key wrong", true, keys,
+		{"SHA-1 is right, SHA-256 of the same key wrong", keys,
 			[]string{ds(old, 1), wrong(old, 2)}, cause.DSMismatch},
-		{"SHA-1 is right, SHA-384 of the same key wrong", true, keys,
+		{"SHA-1 is right, SHA-384 of the same key wrong", keys,
 			[]string{ds(old, 1), wrong(old, 4)}, cause.DSMismatch},
-		{"SHA-1 is right, a better one is of another algorithm", true, keys,
+		{"SHA-1 is right, a better one is of another algorithm", keys,
 			[]string{ds(old, 1), twin.String()}, cause.None},
-		{"a digest of the wrong length", false, both, []string{short.String(), ds(old, 2)},
+		{"a digest of the wrong length", both, []string{short.String(), ds(old, 2)},
 			cause.None},
-		{"of a key that does not sign", false, both, []string{ds(next, 2)}, cause.KeyNotFound},
-		{"of no key", false, keys, []string{ds(next, 2)}, cause.DSMismatch},
-		{"three providers, two gone", false, keys, []string{ds(next, 4), wrong(next, 2), ds(old,
+		{"of a key that does not sign", both, []string{ds(next, 2)}, cause.KeyNotFound},
+		{"of no key", keys, []string{ds(next, 2)}, cause.DSMismatch},
+		{"three providers, two gone", keys, []string{ds(next, 4), wrong(next, 2), ds(old,
 			2)}, cause.None},
 	} {
-		v := New(Config{SHA1: c.sha1})
+		v := New(Config{})
 		usable, why := v.UsableDS(readSets(t, c.ds)[0])
 		if why != cause.None {
 			t.Errorf("%s: none is usable: %v", c.name, why)

@@ -88,8 +88,9 @@ func TestRFC6840AliasIsNoDenial(t *testing.T) {
 }
 
 // Section 5.2, and RFC 9905, section 2: a delegation whose DS have only algorithms and digests that
-// are not supported is insecure. SHA-1 is supported if the operator configures it.
-func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
+// are not supported is insecure. RSA/SHA-1 is supported if the operator configures it; SHA-1 as a
+// digest always is.
+func TestRFC9905RSASHA1IsTheOperatorsChoice(t *testing.T) {
 	k := newSigner(t, 257, 3)
 	other := *k.ToDS(dns.SHA256)
 	other.Algorithm = 100
@@ -102,14 +103,18 @@ func TestRFC9905SHA1IsTheOperatorsChoice(t *testing.T) {
 		want cause.Cause
 	}{
 		{"SHA-256", k.ToDS(dns.SHA256), false, cause.None},
-		{"a digest of SHA-1", k.ToDS(dns.SHA1), false, cause.DigestUnsupported},
-		{"a digest of SHA-1, allowed", k.ToDS(dns.SHA1), true, cause.None},
+		{"a digest of SHA-1", k.ToDS(dns.SHA1), false, cause.None},
 		{"RSA/SHA-1", &weak, false, cause.AlgorithmUnsupported},
 		{"RSA/SHA-1, allowed", &weak, true, cause.None},
 		{"an unknown algorithm", &other, true, cause.AlgorithmUnsupported},
 	} {
 		set := readSets(t, []string{c.ds.String()})[0]
-		use, why := New(Config{SHA1: c.sha1}).UsableDS(set)
+		cfg := Default()
+		if cfg.SHA1 {
+			t.Error("RSA/SHA-1 is supported by default")
+		}
+		cfg.SHA1 = c.sha1
+		use, why := New(cfg).UsableDS(set)
 		if why != c.want || (len(use) > 0) != (why == cause.None) {
 			t.Errorf("%s: %d usable, %v, want %v", c.name, len(use), why, c.want)
 		}

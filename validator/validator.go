@@ -13,7 +13,8 @@ import (
 
 // Config is what an operator decides about validation.
 type Config struct {
-	// SHA1 has RSA/SHA-1 signatures and SHA-1 DS digests count (RFC 9905 leaves the choice).
+	// SHA1 makes RSA/SHA-1 (algorithms 5 and 7) a supported algorithm. RFC 9905, section 2 demands
+	// that it is implemented and that operators treat it as not supported.
 	SHA1 bool
 	Skew time.Duration // how far our clock may be off, for inception and expiration
 	// IgnoreTimes accepts signatures at any time; it is for tests with canned signatures.
@@ -36,7 +37,7 @@ type Config struct {
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
-	return Config{SHA1: true, Skew: defaultSkew, MaxIterations: maxNSEC3Iterations,
+	return Config{Skew: defaultSkew, MaxIterations: maxNSEC3Iterations,
 		SignatureCache: defaultSignatureCache}
 }
 

@@ -233,10 +233,9 @@ func TestMatchDS(t *testing.T) {
 		match  cause.Cause
 	}{
 		{"SHA-256", Config{}, []string{sha256.String()}, cause.None, cause.None},
-		{"SHA-1 allowed", Config{SHA1: true}, []string{sha1.String()}, cause.None, cause.None},
-		{"SHA-1 not allowed", Config{}, []string{sha1.String()}, cause.DigestUnsupported, 0},
+		{"SHA-1", Config{}, []string{sha1.String()}, cause.None, cause.None},
 		{"wrong digest", Config{}, []string{wrong.String()}, cause.None, cause.DSMismatch},
-		{"SHA-1 beside a better one of the key", Config{SHA1: true},
+		{"SHA-1 beside a better one of the key", Config{},
 			[]string{sha1.String(), wrong.String()}, cause.None, cause.DSMismatch},
 		{"one of two matches", Config{}, []string{wrong.String(), sha256.String()}, cause.None,
 			cause.None},

@@ -237,8 +237,8 @@ var keys = append(listenKeys(), []key{
 		help:    "how far this machine's clock may be off",
 		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Validation.Skew })},
 	{key: "validator.sha1", kind: kindBool,
-		help: "validate RSA/SHA-1 signatures and SHA-1 digests; otherwise such zones are " +
-			"insecure (RFC 9905)",
+		help: "validate RSA/SHA-1 signatures (algorithms 5 and 7); otherwise zones that have no " +
+			"others are insecure (RFC 9905)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.Validation.SHA1 })},
 	{key: "validator.p256", kind: kindChoice, choices: []string{"auto", "standard"},
 		help: "who verifies ECDSA P-256 signatures: auto, our own code where the processor can " +
