@@ -25,20 +25,32 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		if l == nil {
 			l, f = next(k)
 		}
+		permissive := r.permissive(k)
+		var told *cause.Failure
+		if permissive && !k.Unchecked && unverified(f) {
+			told = &cause.Failure{Cause: cause.Permissive, Zone: f.Zone, Under: f}
+			k.Unchecked = true
+			l, f = next(k)
+		}
 		switch {
 		case f != nil:
 			return a.fail(r.forOperator(name, f))
 		case l == nil:
 			return nil
 		}
-		a.Status = min(a.Status, l.status)
+		if a.Status = min(a.Status, l.status); permissive {
+			a.Status = min(a.Status, wire.Insecure)
+		}
+		if told == nil {
+			told = l.failure
+		}
 		a.NoCache = a.NoCache || l.noCache || l.ending() || l.cheap()
 		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
 			a.Refresh = l.refresh
 		}
 		a.Sets = appendNew(a.Sets, l.sets)
 		if a.Failure == nil {
-			a.Failure = l.failure
+			a.Failure = told
 		}
 		a.Authority = appendNew(a.Authority, l.proofs)
 		if l.own != nil {
@@ -46,7 +58,8 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		}
 		switch {
 		case l.kind == wire.KindNXDomain:
-			a.RCode, a.WholeSpan = wire.RCodeNXDomain, l.wholeSpan() && len(seen) == 1
+			a.RCode = wire.RCodeNXDomain
+			a.WholeSpan = l.wholeSpan() && len(seen) == 1 && !permissive
 			return a
 		case l.tooLong:
 			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2

@@ -13,6 +13,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/trustanchor"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -95,16 +96,25 @@ func (r *Resolver) unsignedCut(zone wire.Name, now time.Time) (validator.Trust, 
 		Expires: time.Unix(n.Expires, 0), Until: n.Until}, true
 }
 
-// policyTrust decides what needs no look-up: negative anchors, and names without any anchor above.
+// policyTrust decides what needs no look-up: exceptions, and names without any anchor above.
 func (r *Resolver) policyTrust(zone wire.Name) (validator.Trust, bool) {
-	if n, ok := r.anchors.Negative(zone); ok {
+	switch n, e := r.anchors.Exception(zone); e {
+	case trustanchor.Negative:
 		return validator.Trust{Zone: n, Status: wire.Insecure,
 			Failure: cause.New(cause.NegativeAnchor, n, "")}, true
+	case trustanchor.Insecure:
+		return validator.Trust{Zone: n, Status: wire.Insecure,
+			Failure: cause.New(cause.ValidationOff, n, "")}, true
 	}
 	if _, ok := r.anchors.Closest(zone); !ok {
 		return validator.Trust{Zone: zone, Status: wire.Indeterminate}, true
 	}
 	return validator.Trust{}, false
+}
+
+// Excepted implements validator.Chain.
+func (x *resolution) Excepted(name wire.Name) (validator.Trust, bool) {
+	return x.r.policyTrust(name)
 }
 
 // Enclosing implements validator.Chain.

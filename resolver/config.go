@@ -147,6 +147,13 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		key = "resolver.forward_zones"
 	}
 	own := *f
+	if parent, split := r.splitHorizon(z, f); split {
+		own.Cause = cause.SplitHorizon
+		own.Remedy = "zone " + z.Name.String() + " in " + key + " sends no signatures, and the " +
+			"signed zone " + parent.String() + " above it demands them: set insecure: true on " +
+			"it, or sign it and trust its key (trust_anchors.records)"
+		return &own
+	}
 	switch kind := f.Cause.Kind(); {
 	case kind == cause.KindDNSSEC && z.Name.IsRoot():
 		own.Remedy = "see that the servers of zone . in " + key +
@@ -168,6 +175,24 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		return f
 	}
 	return &own
+}
+
+// splitHorizon reports whether a failure is that of a zone of the operator's own that is not
+// signed, below a signed one that proves its absence or has a DS for it. It returns the latter.
+func (r *Resolver) splitHorizon(z *Zone, f *cause.Failure) (parent wire.Name, split bool) {
+	switch f.Cause {
+	case cause.SignatureMissing, cause.DenialMissing, cause.KeyMissing:
+	default:
+		return parent, false
+	}
+	at, err := wire.ParseName(f.Zone)
+	if err != nil || z.Name.IsRoot() {
+		return parent, false
+	}
+	if z.Name.Below(at) {
+		return at, true
+	}
+	return r.memory.zoneOf(z.Name.Parent()), at == z.Name
 }
 
 // Configured reports whether the operator named servers for the zone that a name is in.

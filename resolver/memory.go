@@ -407,6 +407,9 @@ func (m *memory) flushTree(apex wire.Name) int {
 	return m.flush(apex, true) + m.store.FlushZone(apex)
 }
 
+// zoneOf returns the deepest zone at or above a name that is known.
+func (m *memory) zoneOf(name wire.Name) wire.Name { return m.store.ZoneOf(name) }
+
 // trustStats returns the counters of the cache of trust.
 func (m *memory) trustStats() memcache.Stats { return m.trusts.cache.Stats() }
 

@@ -11,8 +11,10 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -44,33 +46,48 @@ func newPrivate(t *testing.T, z resolver.Zone) *internet {
 	})
 }
 
-// An unsigned private zone below a signed one is bogus. The zone's owner reads the log, so the hint
-// is for the operator of this resolver, not for that of the signed zone, and names the key to set.
+// The hint of what fails in a zone whose servers the operator names is for the operator, not for
+// the owner of a public zone, who does not read this log.
 func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newPrivate(t, resolver.Zone{Name: wire.Root, Forward: true})
+		a := in.resolve("www.secure.example.", wire.TypeA)
+		const want = "servers of zone . in resolver.forward_zones pass DNSSEC records on"
+		if a.Failure == nil || !strings.Contains(a.Failure.Hint(), want) {
+			t.Errorf("got %s %v", a.RCode, a.Failure)
+		}
+	})
+}
+
+// Split horizon: an unsigned zone of the operator's own below a signed one is bogus, for a cause of
+// its own. The hint names the signed zone and both remedies; clients are told of neither.
+func TestSplitHorizonNamesTheSignedZoneAndTheRemedies(t *testing.T) {
 	for _, c := range []struct {
-		zone, name string
-		forward    bool
-		want       []string
+		zone, parent string
+		forward      bool
 	}{
-		{"private.secure.example.", "www.private.secure.example.", true,
-			[]string{"zone private.secure.example. stands in resolver.forward_zones",
-				"insecure: true"}},
-		{"private.secure.example.", "www.private.secure.example.", false,
-			[]string{"zone private.secure.example. stands in resolver.stub_zones",
-				"insecure: true"}},
-		{".", "www.secure.example.", true,
-			[]string{"servers of zone . in resolver.forward_zones pass DNSSEC records on"}},
+		{"private.secure.example.", "secure.example.", true},
+		{"private.secure.example.", "secure.example.", false},
+		{"corp.", ".", true},                 // which the signed root denies
+		{"nsec3.example.", "example.", true}, // which is signed for everybody else
+		{"unsigned.secure.", ".", true},      // two labels below
+		{"b.private.nsec3.example.", "nsec3.example.", true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			in := newPrivate(t, resolver.Zone{Name: wire.MustParseName(c.zone), Forward: c.forward})
+			key := map[bool]string{true: "forward_zones", false: "stub_zones"}[c.forward]
 			for _, when := range []string{"at first", "from memory"} {
-				a := in.resolve(c.name, wire.TypeA)
-				if a.RCode != wire.RCodeServFail || a.Failure == nil {
-					t.Fatalf("%s, %s: got %s\n%s", c.zone, when, a.RCode, in.transcript())
+				a := in.resolve("www."+c.zone, wire.TypeA)
+				if a.RCode != servFail || a.Failure == nil ||
+					a.Failure.Cause != cause.SplitHorizon {
+					t.Fatalf("%s, %s: got %s %v\n%s", c.zone, when, a.RCode, a.Failure,
+						in.transcript())
 				}
-				for _, w := range c.want {
+				for _, w := range []string{"zone " + c.zone + " in resolver." + key,
+					"signed zone " + c.parent + " above", "insecure: true",
+					"trust_anchors.records"} {
 					if !strings.Contains(a.Failure.Hint(), w) {
-						t.Errorf("%s, %s: %v: the hint lacks %q: %s", c.zone, when, a.Failure, w,
+						t.Errorf("%s, %s: the hint lacks %q: %s", c.zone, when, w,
 							a.Failure.Hint())
 					}
 				}
@@ -116,7 +133,8 @@ func TestInsecureConfiguredZonesResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newPrivate(t, resolver.Zone{Name: wire.MustParseName("private.secure.example."),
 			Forward: true})
-		in.parts.Anchors.AddNegativeName(wire.MustParseName("private.secure.example."))
+		in.parts.Anchors.Except(wire.MustParseName("private.secure.example."),
+			trustanchor.Negative)
 		if a := in.resolve("www.private.secure.example.",
 			wire.TypeA); a.RCode != wire.RCodeNoError ||
 			len(a.Sets) != 1 || a.Status != wire.Insecure {

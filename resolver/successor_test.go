@@ -26,7 +26,7 @@ func TestSuccessorForgetsWhatItWouldNotHaveLearnt(t *testing.T) {
 	anchored := func(negative ...string) *trustanchor.Set {
 		s := trustanchor.Builtin()
 		for _, n := range negative {
-			s.AddNegativeName(name(n))
+			s.Except(name(n), trustanchor.Negative)
 		}
 		return s
 	}

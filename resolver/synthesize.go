@@ -37,8 +37,11 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 		q.Type == wire.TypeRRSIG {
 		return nil, encloser, false
 	}
-	a, encloser, ok = r.memory.preparedSpan(cache.Key{Name: q.Name, Type: q.Type}, v,
-		r.clock.Now())
+	k := cache.Key{Name: q.Name, Type: q.Type}
+	if r.permissive(k) { // names around it share the span, and have the AD flag
+		return nil, encloser, false
+	}
+	a, encloser, ok = r.memory.preparedSpan(k, v, r.clock.Now())
 	if ok {
 		r.observe.Synthesised()
 	}

@@ -295,8 +295,13 @@ func (r *request) abandoned() {
 // respond applies policy to an answer, logs a failure, and makes the response.
 func (r *request) respond(a *resolver.Answer) []byte {
 	a = r.beside(r.judge(a))
-	if a.RCode == wire.RCodeServFail {
-		r.logFailure(a)
+	switch {
+	case a.RCode == wire.RCodeServFail:
+		r.server.observe.ServFail(a.Failure.Cause)
+		r.logFailure("servfail", a.Failure)
+	case a.Failure != nil && a.Failure.Cause == cause.Permissive && a.Failure.Under != nil:
+		r.server.observe.Unvalidated(a.Failure.Under.Cause)
+		r.logFailure("served unvalidated", a.Failure.Under)
 	}
 	return r.shape(a)
 }

@@ -4,7 +4,6 @@ package server
 
 import (
 	"bailiwick/internal/cause"
-	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -33,15 +32,14 @@ func (r *request) logRefused() {
 		cause.ClientRefused.Hint(), "left_out", left)
 }
 
-// logFailure logs a SERVFAIL: the question, the zone at fault, the server, and the cause.
-func (r *request) logFailure(a *resolver.Answer) {
-	f := a.Failure
-	r.server.observe.ServFail(f.Cause)
+// logFailure logs a failure, and what came of it: the question, the zone at fault, the server, and
+// the cause.
+func (r *request) logFailure(outcome string, f *cause.Failure) {
 	left, ok := r.server.lines.take(r.now)
 	if !ok {
 		return
 	}
-	r.server.log.Warn("servfail", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
+	r.server.log.Warn(outcome, "name", r.ask.Name.String(), "type", r.ask.Type.String(),
 		"client", r.from.Addr.Addr().String(), "cause", f.Cause.Label(), "zone", f.Zone,
 		"server", f.Server, "detail", f.Detail, "hint", f.Hint(), "left_out", left)
 }

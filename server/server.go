@@ -56,6 +56,9 @@ type Observer interface {
 	Response(rcode wire.RCode, hit bool, took time.Duration)
 	ServFail(c cause.Cause)
 	Limit(c cause.Cause)
+	// Unvalidated is called for an answer that is served although it did not verify, with the
+	// reason.
+	Unvalidated(c cause.Cause)
 	// Refused is called for a query that was refused or dropped because of its client or its
 	// question, or that its client has abandoned.
 	Refused(c cause.Cause)

@@ -1,6 +1,6 @@
 // Package trustanchor has the points where trust starts: the built-in IANA anchors of the root,
-// anchors from the configuration or a file, and negative trust anchors. A [Set] is filled while a
-// configuration is read, and is not changed once a resolver uses it.
+// anchors from the configuration or a file, and exceptions from validation. A [Set] is filled while
+// a configuration is read, and is not changed once a resolver uses it.
 package trustanchor
 
 import (
@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -37,11 +36,13 @@ var ErrNeverMatches = errors.New("it can match no key")
 
 // Config is what the operator decides about trust.
 type Config struct {
-	Validate bool        // false: nothing is trusted, and nothing validated
-	Builtin  bool        // trust the root's keys as IANA publishes them
-	Records  []string    // DS or DNSKEY, in presentation form
-	File     string      // file of such records, "" for none
-	Insecure []wire.Name // negative trust anchors
+	Validate bool     // false: nothing is trusted, and nothing validated
+	Builtin  bool     // trust the root's keys as IANA publishes them
+	Records  []string // DS or DNSKEY, in presentation form
+	File     string   // file of such records, "" for none
+	// Insecure are negative trust anchors, Zones other exceptions.
+	Insecure []NegativeAnchor
+	Zones    []ZoneMode
 }
 
 // Default returns the configuration of an operator who has decided nothing.
@@ -49,8 +50,8 @@ func Default() Config { return Config{Validate: true, Builtin: true} }
 
 // Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {
-	anchors  map[wire.Name][]wire.DS
-	negative map[wire.Name]bool
+	anchors    map[wire.Name][]wire.DS
+	exceptions map[wire.Name]Exception
 }
 
 // Builtin returns the root's anchors as IANA publishes them.
@@ -163,24 +164,6 @@ func (s *Set) add(rr dns.RR) error {
 	return never
 }
 
-// AddNegative switches validation off at and below a name (RFC 7646).
-func (s *Set) AddNegative(name string) error {
-	n, err := wire.ParseName(strings.TrimSpace(name))
-	if err != nil {
-		return fmt.Errorf("negative trust anchor %q: %w", name, err)
-	}
-	s.AddNegativeName(n)
-	return nil
-}
-
-// AddNegativeName is AddNegative for a parsed name.
-func (s *Set) AddNegativeName(n wire.Name) {
-	if s.negative == nil {
-		s.negative = map[wire.Name]bool{}
-	}
-	s.negative[n] = true
-}
-
 // At returns the anchors of a zone as a DS set, the form that the validator uses.
 func (s *Set) At(zone wire.Name) (*wire.RRset, bool) {
 	all := s.anchors[zone]
@@ -207,19 +190,6 @@ func (s *Set) Closest(name wire.Name) (wire.Name, bool) {
 	}
 }
 
-// Negative returns the negative trust anchor that covers a name. A trust anchor below a negative
-// one takes precedence.
-func (s *Set) Negative(name wire.Name) (wire.Name, bool) {
-	for n := name; ; n = n.Parent() {
-		if s.negative[n] {
-			return n, true
-		}
-		if len(s.anchors[n]) > 0 || n.IsRoot() {
-			return wire.Name{}, false
-		}
-	}
-}
-
 // Zones returns the zones that have an anchor.
 func (s *Set) Zones() (zones []wire.Name) {
 	for z := range s.anchors {
@@ -228,19 +198,19 @@ func (s *Set) Zones() (zones []wire.Name) {
 	return zones
 }
 
-// Changed returns the names at which two sets differ, in trust anchors or negative ones.
+// Changed returns the names at which two sets differ, in trust anchors or exceptions.
 func Changed(a, b *Set) (names []wire.Name) {
 	all := map[wire.Name]bool{}
 	for _, s := range []*Set{a, b} {
 		for n := range s.anchors {
 			all[n] = true
 		}
-		for n := range s.negative {
+		for n := range s.exceptions {
 			all[n] = true
 		}
 	}
 	for n := range all {
-		if a.negative[n] != b.negative[n] || !reflect.DeepEqual(a.anchors[n], b.anchors[n]) {
+		if a.exceptions[n] != b.exceptions[n] || !reflect.DeepEqual(a.anchors[n], b.anchors[n]) {
 			names = append(names, n)
 		}
 	}

@@ -166,6 +166,9 @@ func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 // trustFor returns the trust in the zone of a set. need is not zero if something has to be known
 // first.
 func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
+	if t, is := j.excepted(s.Name, s.Type); is {
+		return t, Need{}
+	}
 	names := j.signers(s)
 	for i, n := range names {
 		if i == maxSigners {
@@ -184,11 +187,24 @@ func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 	return j.enclosing(s.Name, s.Type)
 }
 
+// excepted returns the trust that an exception gives to a name's data of a type, whoever has signed
+// them.
+func (j *judge) excepted(name wire.Name, t wire.Type) (Trust, bool) {
+	return j.chain.Excepted(holder(name, t))
+}
+
+// holder returns the name whose zone has a name's data of a type: DS is in the zone above (RFC
+// 4035, section 3.1.4.1).
+func holder(name wire.Name, t wire.Type) wire.Name {
+	if t == wire.TypeDS && !name.IsRoot() {
+		return name.Parent()
+	}
+	return name
+}
+
 // enclosing returns the trust in the zone that has a name's data of a type.
 func (j *judge) enclosing(name wire.Name, t wire.Type) (Trust, Need) {
-	if t == wire.TypeDS && !name.IsRoot() {
-		name = name.Parent()
-	}
+	name = holder(name, t)
 	trust, known := j.chain.Enclosing(name)
 	if !known {
 		return Trust{}, Need{Name: name, Enclosing: true}
@@ -378,6 +394,9 @@ func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
 // denier returns the trust in the zone that a negative response is from: the signer of its proofs,
 // or the zone that encloses the name.
 func (j *judge) denier() (Trust, Need) {
+	if t, is := j.excepted(j.r.Question.Name, j.r.Question.Type); is {
+		return t, Need{}
+	}
 	for _, t := range []wire.Type{wire.TypeNSEC, wire.TypeNSEC3, wire.TypeSOA} {
 		for _, s := range j.r.Authority {
 			if s.Type != t || s.Sigs.Len() == 0 {

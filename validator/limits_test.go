@@ -21,6 +21,8 @@ func (a asking) Zone(apex wire.Name) (Trust, bool) {
 	return Trust{Zone: wire.Root, Status: wire.Secure, Keys: &KeySet{Zone: wire.Root}}, true
 }
 
+func (a asking) Excepted(wire.Name) (Trust, bool) { return Trust{}, false }
+
 func (a asking) Enclosing(wire.Name) (Trust, bool) { return a.Zone(wire.Root) }
 
 // A set has one zone. Signatures with many signer names, each of which could be a zone above the

@@ -81,6 +81,7 @@ func (c zones) Zone(apex wire.Name) (Trust, bool) {
 }
 
 func (c zones) Enclosing(name wire.Name) (Trust, bool) { return c.Zone(name) }
+func (c zones) Excepted(wire.Name) (Trust, bool)       { return Trust{}, false }
 
 func question(name string, t wire.Type) wire.Question {
 	return wire.Question{Name: wire.MustParseName(name), Type: t, Class: wire.ClassIN}

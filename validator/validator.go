@@ -98,6 +98,9 @@ type Chain interface {
 	// Enclosing returns the trust in the zone that holds the data of a name, as far down as zone
 	// cuts can be; false if not known yet.
 	Enclosing(name wire.Name) (Trust, bool)
+	// Excepted returns the trust that holds for the data of a name whatever signatures they have;
+	// false if they are to be validated.
+	Excepted(name wire.Name) (Trust, bool)
 }
 
 // Need is what has to be known before a response can be judged.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bailiwick/internal/snapshot"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -193,7 +194,7 @@ func TestCheckRefusesAnAnchorThatMatchesNoKeyAndServeGoesOn(t *testing.T) {
 }
 
 // insecure: true on a configured zone switches validation off there, and nowhere else.
-func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
+func TestInsecureZonesAreExceptions(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "b.yaml")
 	const text = "resolver: {forward_zones: [{name: private.example, addresses: [10.0.0.1], " +
 		"insecure: true}], " +
@@ -206,10 +207,11 @@ func TestInsecureZonesAreNegativeAnchors(t *testing.T) {
 	if len(found)+len(more) > 0 {
 		t.Fatal(found, more)
 	}
-	for name, want := range map[string]bool{"www.private.example": true, "www.other.example": false,
-		"example": false} {
-		if _, got := p.Anchors.Negative(wire.MustParseName(name)); got != want {
-			t.Errorf("%s: negative %v, want %v", name, got, want)
+	for name, want := range map[string]trustanchor.Exception{
+		"www.private.example": trustanchor.Insecure, "www.other.example": trustanchor.None,
+		"example": trustanchor.None} {
+		if _, got := p.Anchors.Exception(wire.MustParseName(name)); got != want {
+			t.Errorf("%s: exception %v, want %v", name, got, want)
 		}
 	}
 }

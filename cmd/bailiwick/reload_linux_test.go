@@ -270,6 +270,22 @@ func TestReloadSwitchesValidation(t *testing.T) {
 	s.expect("www.expired.faulty.", "SERVFAIL")
 }
 
+// How a zone is validated changes by reload, and what was admitted before is judged anew.
+func TestReloadChangesTheModeOfAZone(t *testing.T) {
+	s := reloadable(t, plain)
+	for _, mode := range []string{"permissive", "insecure"} {
+		s.expect("www.expired.faulty.", "SERVFAIL")
+		s.expect("www.secure.example.", "NOERROR+ad")
+		s.change(plain + "validator: {zones: [{zone: expired.faulty, mode: " + mode +
+			"}, {zone: secure.example, mode: " + mode + "}]}\n")
+		s.expect("www.expired.faulty.", "NOERROR")
+		s.expect("www.secure.example.", "NOERROR")
+		s.change(plain)
+	}
+	s.expect("www.expired.faulty.", "SERVFAIL")
+	s.expect("www.secure.example.", "NOERROR+ad")
+}
+
 // What holds from one start to the next is named.
 func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	s := reloadable(t, plain)

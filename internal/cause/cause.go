@@ -59,6 +59,7 @@ const (
 	AnchorMismatch       Cause = 19
 	RecordMalformed      Cause = 20
 	AlgorithmMissing     Cause = 91
+	SplitHorizon         Cause = 94
 
 	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
@@ -66,6 +67,8 @@ const (
 	KeysRefused          Cause = 23
 	NSEC3Iterations      Cause = 24
 	NegativeAnchor       Cause = 25
+	ValidationOff        Cause = 95
+	Permissive           Cause = 96
 
 	// Network.
 	Timeout          Cause = 26
@@ -144,7 +147,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 94
+	count = 97
 )
 
 // All returns every cause but None, those of a kind together.

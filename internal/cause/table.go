@@ -3,7 +3,8 @@
 
 package cause
 
-// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27).
+// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27; 33 is registered for
+// draft-farrokhi-dnsop-ede-nta).
 const (
 	edeNone                  = -1
 	edeOther                 = 0
@@ -27,6 +28,7 @@ const (
 	edeInvalidData           = 24
 	edeTooEarly              = 26
 	edeUnsupportedIterations = 27
+	edeNegativeAnchor        = 33
 )
 
 // row is a row of the table.
@@ -127,6 +129,10 @@ var table = [count]row{
 		text: "an algorithm of the zone's DS has no valid signature, and each is demanded",
 		hint: "sign with every algorithm that has a DS; see validator.all_algorithms",
 	},
+	SplitHorizon: {label: "split_horizon", kind: KindDNSSEC, ede: edeRRSIGsMissing,
+		text: "the zone's own servers send no signatures, and a signed zone above demands them",
+		hint: "set insecure: true on the stub or forward zone, or sign it and trust its key",
+	},
 	RecordMalformed: {label: "record_malformed", kind: KindDNSSEC, ede: edeOther,
 		text: "a record cannot be of its type, and was left out of its set",
 		hint: "correct the record in the zone",
@@ -149,9 +155,17 @@ var table = [count]row{
 		text: "the zone's NSEC3 iterations are above what is computed",
 		hint: "set the iterations to 0",
 	},
-	NegativeAnchor: {label: "negative_trust_anchor", kind: KindInsecure, ede: edeNone,
+	NegativeAnchor: {label: "negative_trust_anchor", kind: KindInsecure, ede: edeNegativeAnchor,
 		text: "validation is switched off here by a negative trust anchor",
 		hint: "remove it when the zone is mended",
+	},
+	ValidationOff: {label: "validation_off", kind: KindInsecure, ede: edeNone,
+		text: "validation is switched off here by the configuration",
+		hint: "see validator.zones, and insecure of the stub and forward zones",
+	},
+	Permissive: {label: "permissive", kind: KindInsecure, ede: edeNone,
+		text: "the data did not verify, and are served unvalidated as the zone is permissive",
+		hint: "see what did not verify; then take the zone out of validator.zones",
 	},
 
 	Timeout: {label: "timeout", kind: KindNetwork, ede: edeNoReachableAuthority, rank: 3,

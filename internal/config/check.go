@@ -11,6 +11,7 @@ import (
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -229,11 +230,11 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		warn("validator.validation", "nothing is validated: every forged answer is believed")
 	}
 	for i, n := range c.Anchors.Insecure {
-		switch key := Item("trust_anchors.insecure", i); {
-		case n.IsRoot():
-			warn(key, "validation is off for all names: %q is the root", ".")
-		case n.Labels() == 1:
-			warn(key, "validation is off for the whole of %s: that is a top level domain", n)
+		warnOfException(warn, Item("trust_anchors.insecure", i), n.Zone)
+	}
+	for i, z := range c.Anchors.Zones {
+		if z.Mode != trustanchor.None {
+			warnOfException(warn, Item("validator.zones", i), z.Zone)
 		}
 	}
 	for _, z := range c.Zones {
@@ -266,6 +267,16 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 	}
 }
 
+// warnOfException warns of an exception from validation that reaches far.
+func warnOfException(warn func(key, format string, args ...any), key string, n wire.Name) {
+	switch {
+	case n.IsRoot():
+		warn(key, "validation is off for all names: %q is the root", ".")
+	case n.Labels() == 1:
+		warn(key, "validation is off for the whole of %s: that is a top level domain", n)
+	}
+}
+
 // privateTops are top level domains that networks use for themselves and that the public root does
 // not delegate: reserved (RFC 6762, appendix G; ICANN resolution of 2024-07-29 for internal), or
 // kept out of it for that use (ICANN resolution of 2018-02-04).
@@ -283,7 +294,12 @@ func topLabel(n wire.Name) string {
 // excepted reports whether a zone is not validated, or by a trust anchor of its own.
 func (c *Config) excepted(z Zone) bool {
 	return z.Insecure || len(c.Anchors.Records) > 0 || c.Anchors.File != "" ||
-		slices.ContainsFunc(c.Anchors.Insecure, func(n wire.Name) bool { return z.Name.Within(n) })
+		slices.ContainsFunc(c.Anchors.Insecure, func(n trustanchor.NegativeAnchor) bool {
+			return z.Name.Within(n.Zone)
+		}) ||
+		slices.ContainsFunc(c.Anchors.Zones, func(o trustanchor.ZoneMode) bool {
+			return o.Mode != trustanchor.None && z.Name.Within(o.Zone)
+		})
 }
 
 // warnOfServers finds upstream servers that cannot be asked, or not safely.
@@ -339,7 +355,8 @@ func (c *Config) refuses(a netip.Addr) string {
 // NoAnchor is the error that nothing is trusted, and so nothing would be validated; nil where it is
 // said that this is meant.
 func (c *Config) NoAnchor() *Finding {
-	if !c.Anchors.Validate || slices.ContainsFunc(c.Anchors.Insecure, wire.Name.IsRoot) {
+	if !c.Anchors.Validate || slices.ContainsFunc(c.Anchors.Insecure,
+		func(n trustanchor.NegativeAnchor) bool { return n.Zone.IsRoot() }) {
 		return nil // said, and warned of
 	}
 	return c.Error("trust_anchors.builtin", "there is no trust anchor: nothing would be "+

@@ -218,15 +218,21 @@ var keys = append(listenKeys(), []key{
 	{key: "trust_anchors.file", kind: kindPath,
 		help:    "file with DS or DNSKEY records to trust, in zone-file form",
 		binding: bind(func(c *Config) *string { return &c.Anchors.File })},
-	{key: "trust_anchors.insecure", kind: kindList,
-		help: "negative trust anchors: names where validation is off (RFC 7646)",
-		binding: bindList(func(c *Config) *[]wire.Name { return &c.Anchors.Insecure },
-			domainNames)},
+	{key: "trust_anchors.insecure", kind: kindRecords,
+		fields: []string{"name", "reason", "owner"},
+		help: "negative trust anchors: names at and below which validation is off (RFC 7646), as " +
+			"names, or with the reason and who wants it",
+		binding: binding{set: setInsecure}},
 
 	{key: "validator.validation", kind: kindBool,
 		help: "validate; off: no trust anchor is used, no answer is secure, and none is refused " +
 			"for its signatures; a server that has no trust anchor does not start without it",
 		binding: bind(func(c *Config) *bool { return &c.Anchors.Validate })},
+	{key: "validator.zones", kind: kindRecords, fields: []string{"zone", "mode"},
+		help: "how zones are validated, with the names below them; validate; permissive: answers " +
+			"that do not verify are served unvalidated, counted and logged, and no answer is " +
+			"secure; insecure: not at all; the longest name decides, and a trust anchor below it",
+		binding: binding{set: setModes}},
 	{key: "validator.time", kind: kindTime,
 		help:    "judge signatures at this time instead of now; for tests",
 		binding: bind(func(c *Config) *time.Time { return &c.Resolver.ValidationTime })},

@@ -42,6 +42,7 @@ type Metrics struct {
 	validated [5]prometheus.Counter
 	failures  *prometheus.CounterVec
 	servfail  *prometheus.CounterVec
+	tolerated *prometheus.CounterVec
 	limits    *prometheus.CounterVec
 	refused   [len(refusals)]*counter.Counter
 	synthetic *counter.Counter
@@ -143,6 +144,9 @@ func New() *Metrics {
 		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
 		"cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
+	m.tolerated = vec("unvalidated_answers_total",
+		"Answers of permissive zones that did not verify and were served, by cause; without "+
+			"those that were prepared.", "cause")
 	refused := newCounters(reg, "refused_total",
 		"Queries refused, or dropped, for who asked or what for, or given up by their client, by "+
 			"cause.", "cause")
@@ -153,6 +157,9 @@ func New() *Metrics {
 	for _, c := range cause.All() {
 		if c.Fails() {
 			m.servfail.WithLabelValues(c.Label())
+		}
+		if c.Kind() == cause.KindDNSSEC {
+			m.tolerated.WithLabelValues(c.Label())
 		}
 		if c.Kind() == cause.KindLimit {
 			m.limits.WithLabelValues(c.Label())
@@ -239,6 +246,9 @@ func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
 
 // ServFail counts a SERVFAIL by cause.
 func (m *Metrics) ServFail(c cause.Cause) { m.servfail.WithLabelValues(c.Label()).Inc() }
+
+// Unvalidated counts an answer that is served although it did not verify.
+func (m *Metrics) Unvalidated(c cause.Cause) { m.tolerated.WithLabelValues(c.Label()).Inc() }
 
 // Refused counts a query that was refused or dropped.
 func (m *Metrics) Refused(c cause.Cause) {

@@ -29,13 +29,14 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		}
 	}
 	for _, n := range cfg.Anchors.Insecure {
-		set.AddNegativeName(n)
+		set.Except(n.Zone, trustanchor.Negative)
 	}
 	for _, z := range cfg.Zones {
 		if z.Insecure {
-			set.AddNegativeName(z.Name)
+			set.Except(z.Name, trustanchor.Insecure)
 		}
 	}
+	found = append(found, exceptZones(cfg, set)...)
 	v := validator.New(cfg.Resolver.Validation)
 	for _, zone := range set.Zones() {
 		if ds, _ := set.At(zone); ds != nil {
@@ -55,6 +56,24 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		set = &trustanchor.Set{}
 	}
 	return set, found
+}
+
+// exceptZones makes the exceptions of validator.zones. A zone below one of them, or below another
+// exception, cannot be validated without an anchor of its own: no DS leads there.
+func exceptZones(cfg *config.Config, set *trustanchor.Set) (found config.Findings) {
+	for _, z := range cfg.Anchors.Zones {
+		if z.Mode != trustanchor.None {
+			set.Except(z.Zone, z.Mode)
+		}
+	}
+	for i, z := range cfg.Anchors.Zones {
+		if n, e := set.Exception(z.Zone); z.Mode == trustanchor.None && e != trustanchor.None {
+			found = append(found, cfg.Error(config.Item("validator.zones", i), "zone %s cannot be "+
+				"validated below %s, which is an exception: trust its own key "+
+				"(trust_anchors.records)", z.Zone, n))
+		}
+	}
+	return found
 }
 
 // aboutAnchor is the finding of an anchor that is wrong. One that can match no key fails closed by

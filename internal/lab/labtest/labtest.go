@@ -43,6 +43,9 @@ func (Observer) ServFail(cause.Cause) {}
 // Limit implements server.Observer.
 func (Observer) Limit(cause.Cause) {}
 
+// Unvalidated implements server.Observer.
+func (Observer) Unvalidated(cause.Cause) {}
+
 // Refused implements server.Observer.
 func (Observer) Refused(cause.Cause) {}
 

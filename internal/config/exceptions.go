@@ -1,0 +1,71 @@
+// Exceptions from validation.
+
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bailiwick/trustanchor"
+	"bailiwick/wire"
+)
+
+// setInsecure reads negative trust anchors.
+func setInsecure(c *Config, v value) error {
+	c.Anchors.Insecure = nil
+	return v.each(func(_ int, r record) error {
+		zone, err := recordName(r, "name")
+		if err != nil {
+			return err
+		}
+		c.Anchors.Insecure = append(c.Anchors.Insecure, trustanchor.NegativeAnchor{Zone: zone,
+			Reason: r.text("reason"), Owner: r.text("owner")})
+		return nil
+	})
+}
+
+// modes are the words for how a zone is validated.
+var modes = map[string]trustanchor.Exception{"validate": trustanchor.None,
+	"permissive": trustanchor.Permissive, "insecure": trustanchor.Insecure}
+
+// setModes reads how zones are validated.
+func setModes(c *Config, v value) error {
+	c.Anchors.Zones = nil
+	return v.each(func(_ int, r record) error {
+		zone, err := recordName(r, "zone")
+		if err != nil {
+			return err
+		}
+		mode, ok := modes[strings.ToLower(r.text("mode"))]
+		if !ok {
+			words := []string{"validate", "permissive", "insecure"}
+			meant := Nearest(strings.ToLower(r.text("mode")), words)
+			if meant != "" {
+				meant = "; did you mean " + meant + "?"
+			}
+			return inField("mode", fmt.Errorf("mode: %q is not one of %s%s", r.text("mode"),
+				strings.Join(words, ", "), meant))
+		}
+		if slices.ContainsFunc(c.Anchors.Zones, func(o trustanchor.ZoneMode) bool {
+			return o.Zone == zone
+		}) {
+			return inField("zone", fmt.Errorf("zone %s is given twice", zone))
+		}
+		c.Anchors.Zones = append(c.Anchors.Zones, trustanchor.ZoneMode{Zone: zone, Mode: mode})
+		return nil
+	})
+}
+
+// recordName reads a field that holds a domain name.
+func recordName(r record, field string) (wire.Name, error) {
+	text := strings.TrimSpace(r.text(field))
+	if text == "" {
+		return wire.Name{}, fmt.Errorf("an entry has no name; the root is %q", ".")
+	}
+	n, err := wire.ParseName(text)
+	if err != nil {
+		return n, inField(field, fmt.Errorf("%q is no name: %w", text, err))
+	}
+	return n, nil
+}

@@ -1,0 +1,31 @@
+// Permissive zones: they are validated, and served as unvalidated whatever the outcome.
+//
+// Data that do not verify are fetched as for a client with CD=1, and kept as such data are, apart
+// from all others: they answer no validating client of another name, and prove nothing. So there is
+// nothing to forget when the zone is permissive no more.
+
+package resolver
+
+import (
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/trustanchor"
+)
+
+// permissive reports whether a question's data are served as unvalidated.
+func (r *Resolver) permissive(k cache.Key) bool {
+	_, e := r.anchors.Exception(above(k.Name, k.Type))
+	return e == trustanchor.Permissive
+}
+
+// unverified reports whether a question failed only because of validation.
+func unverified(f *cause.Failure) bool {
+	if f == nil {
+		return false
+	}
+	switch f.Cause {
+	case cause.LimitSignatures, cause.LimitDigests, cause.LimitNSEC3:
+		return true
+	}
+	return f.Cause.Kind() == cause.KindDNSSEC
+}
