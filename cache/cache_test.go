@@ -114,7 +114,7 @@ func ofSize(memory int) *Store {
 
 func TestClamp(t *testing.T) {
 	s := New(Config{MinMemory, TTLLimits{Min: 10 * time.Second, Max: time.Hour,
-		MinNegative: 5 * time.Second, MaxNegative: time.Minute}})
+		MinNegative: 5 * time.Second, MaxNegative: time.Minute}, DefaultMaxStale})
 	for in, want := range map[uint32]uint32{1: 10, 100: 100, 1 << 30: 3600} {
 		if got := s.ClampTTL(in, 0, now); got != want {
 			t.Errorf("TTL %d: got %d, want %d", in, got, want)

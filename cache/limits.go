@@ -31,9 +31,9 @@ const (
 	// LinkTTL is how long a failure is remembered in which no server of any zone replied.
 	LinkTTL = 2 * time.Second
 
-	// maxStale is how long after its end an entry counts as stale, while nothing else needs its
-	// memory (RFC 8767, section 5: between one and three days).
-	maxStale = 24 * time.Hour
+	// DefaultMaxStale is how long after its end an entry may be served as stale data, while nothing
+	// else needs its memory (RFC 8767, section 5: between one and three days).
+	DefaultMaxStale = 24 * time.Hour
 
 	// noSOATTL is how long a denial without SOA and proofs is kept, per name: RFC 2308, section 5
 	// says not to at all; a few seconds keep a broken server from being asked for every client.

@@ -20,7 +20,7 @@ func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {
 		until = wire.EarliestEnd(until, r.Beside.Proofs...)
 	}
 	r.Expires = s.day.bound(r.Expires, until, now.Unix())
-	return r, stateOf(now.Unix(), r.Refresh(), r.Expires)
+	return r, s.stateOf(now.Unix(), r.Refresh(), r.Expires)
 }
 
 // LookupNegative returns the denial that answers a question: that of the type, or of all types of
@@ -50,7 +50,7 @@ func (s *Store) LookupNegativeKey(k Key, now time.Time) (*Negative, State) {
 		c.Expires = end
 		n = &c
 	}
-	return n, stateOf(now.Unix(), n.Refresh(), n.Expires)
+	return n, s.stateOf(now.Unix(), n.Refresh(), n.Expires)
 }
 
 // LookupAnswer returns the prepared answer under a key, and its state at the second now. An answer
@@ -61,5 +61,5 @@ func (s *Store) LookupAnswer(k AnswerKey, now int64) (*Answer, State) {
 	if !ok || !s.day.covers(a, now) {
 		return nil, None
 	}
-	return a, stateOf(now, a.Stored+int64(a.Fresh), a.Stored+int64(a.Life))
+	return a, s.stateOf(now, a.Stored+int64(a.Fresh), a.Stored+int64(a.Life))
 }

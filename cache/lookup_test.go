@@ -8,7 +8,7 @@ import (
 	"bailiwick/wire"
 )
 
-// An entry is fresh, then ending in the last tenth of its time, then stale until maxStale has
+// An entry is fresh, then ending in the last tenth of its time, then stale until MaxStale has
 // passed, then absent. It answers questions until it has ended.
 func TestLookupTellsHowFarAnEntryIs(t *testing.T) {
 	s := ofSize(16 << 20)
@@ -21,7 +21,7 @@ func TestLookupTellsHowFarAnEntryIs(t *testing.T) {
 	a := NewAnswer(append(msg, 0, 1, 0, 1), k.Name, nil, at, at+100)
 	a.Fresh = 90
 	s.Answers.Put(k, a)
-	stale := int64(maxStale / time.Second)
+	stale := int64(DefaultMaxStale / time.Second)
 	for _, c := range []struct {
 		after int64
 		want  State
@@ -67,7 +67,7 @@ func TestLookupTellsHowFarDataAre(t *testing.T) {
 	}{{0, Fresh, Fresh}, {44 * time.Second, Fresh, Fresh}, {45 * time.Second, Fresh, Ending},
 		{50 * time.Second, Fresh, Stale}, {89 * time.Second, Fresh, Stale},
 		{90 * time.Second, Ending, Stale}, {100 * time.Second, Stale, Stale},
-		{100*time.Second + maxStale, None, None}} {
+		{100*time.Second + DefaultMaxStale, None, None}} {
 		at := now.Add(c.after)
 		if _, state := s.LookupRRset(k, at); state != c.plain {
 			t.Errorf("a set after %v: state %d", c.after, state)

@@ -21,21 +21,24 @@ type Store struct {
 	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
-	memory int
-	limits atomic.Pointer[TTLLimits]
-	day    *daytime
+	memory   int
+	limits   atomic.Pointer[TTLLimits]
+	maxStale atomic.Int64 // in seconds
+	day      *daytime
 }
 
 // Config is what the operator decides about the caches.
 type Config struct {
 	Memory int // memory of all caches, in bytes
 	TTLLimits
+	// MaxStale is how long after its end an entry is stale, and not gone (RFC 8767).
+	MaxStale time.Duration
 }
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
 	return Config{Memory: DefaultMemory, TTLLimits: TTLLimits{Max: MaxTTL,
-		MaxNegative: maxNegativeTTL}}
+		MaxNegative: maxNegativeTTL}, MaxStale: DefaultMaxStale}
 }
 
 // Shares of the memory, in hundredths; the resolver's caches of zones and servers take the rest.
@@ -80,6 +83,7 @@ func New(c Config) *Store {
 	}
 	s.day = s.Denials.day
 	s.SetLimits(c.TTLLimits)
+	s.SetMaxStale(c.MaxStale)
 	return s
 }
 
@@ -90,6 +94,9 @@ func (s *Store) SetLimits(limits TTLLimits) {
 		s.Flush(wire.Root, true)
 	}
 }
+
+// SetMaxStale changes for how long after its end an entry is stale.
+func (s *Store) SetMaxStale(d time.Duration) { s.maxStale.Store(int64(d / time.Second)) }
 
 // Key is the key of data: a name and a type. Data that were fetched with CD=1 and not validated are
 // Unchecked, and kept apart.
@@ -181,8 +188,9 @@ func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
 // Failure is a resolution that failed (RFC 9520). It is immutable.
 type Failure struct {
 	Failure *cause.Failure
-	Expires int64
-	Count   int // failures in a row
+	At      int64 // second at which it failed
+	Expires int64 // second until which it is not tried again
+	Count   int   // failures in a row
 }
 
 func failureSize(k Key, f *Failure) int { return 48 + k.Name.Len() + f.Failure.Size() }
@@ -196,14 +204,21 @@ func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
 	return f.Failure, true
 }
 
-// PutFailure remembers a failure.
+// LastFailure returns the last failure of a question, whether it may be tried again or not.
+func (s *Store) LastFailure(k Key) (*Failure, bool) { return s.Failures.Get(k) }
+
+// PutFailure remembers a failure. With the zero Backoff it does not keep the question from being
+// tried again, but tells for stale data that it has just been tried.
 func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
-	e := &Failure{Failure: f, Count: 1}
+	e := &Failure{Failure: f, At: now.Unix(), Expires: now.Unix()}
 	if old, ok := s.Failures.Get(k); ok &&
 		now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
-		e.Count = old.Count + 1
+		e.Count = old.Count
 	}
-	e.Expires = now.Add(b.after(e.Count)).Unix()
+	if b != (Backoff{}) {
+		e.Count++
+		e.Expires = now.Add(b.after(e.Count)).Unix()
+	}
 	s.Failures.Put(k, e)
 }
 

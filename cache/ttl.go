@@ -144,8 +144,8 @@ type State uint8
 const (
 	// None: nothing is kept, or it may not be used.
 	None State = iota
-	// Stale: it ended at most maxStale ago. It is kept as long as its memory is not needed for
-	// others. The policy decides whether it is served (RFC 8767).
+	// Stale: it ended at most Config.MaxStale ago. It is kept as long as its memory is not needed
+	// for others. The resolver decides whether it is served (RFC 8767).
 	Stale
 	// Ending: at most a tenth of its time is left. It answers questions, and should be refreshed
 	// before it ends.
@@ -159,13 +159,13 @@ func (s State) Good() bool { return s >= Ending }
 
 // stateOf returns the state at the second now of an entry that should be refreshed from the second
 // refresh on, and ends at expires.
-func stateOf(now, refresh, expires int64) State {
+func (s *Store) stateOf(now, refresh, expires int64) State {
 	switch {
 	case now < refresh && now < expires:
 		return Fresh
 	case now < expires:
 		return Ending
-	case now < expires+int64(maxStale.Seconds()):
+	case now < expires+s.maxStale.Load():
 		return Stale
 	}
 	return None

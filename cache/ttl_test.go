@@ -68,7 +68,7 @@ func TestRFC9077NegativeTTL(t *testing.T) {
 // RFC 4035, section 4.5: data from a wildcard and the denials that they need are one entry, which
 // ends when any of its records does. Other data have their own TTL each.
 func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
-	s := New(Config{MinMemory, TTLLimits{Max: time.Hour, MaxNegative: time.Hour}})
+	s := New(Config{MinMemory, TTLLimits{Max: time.Hour, MaxNegative: time.Hour}, DefaultMaxStale})
 	for _, c := range []struct{ a, b, proof, soa, want uint32 }{
 		{300, 200, 100, 50, 100}, {300, 200, 250, 50, 200}, {7200, 7200, 7200, 50, 3600},
 	} {
@@ -91,7 +91,7 @@ func TestRFC4035DataAndTheirProofsHaveOneTTL(t *testing.T) {
 // RFC 4035, section 4.5: all sets of a denial have the TTL that the denial is kept for.
 func TestRFC4035ADenialHasOneTTL(t *testing.T) {
 	s := New(Config{MinMemory, TTLLimits{Max: MaxTTL, MinNegative: time.Minute,
-		MaxNegative: time.Hour}})
+		MaxNegative: time.Hour}, DefaultMaxStale})
 	for _, c := range []struct{ soa, proof, want uint32 }{{300, 200, 200}, {300, 10, 60}} {
 		apex, proof := soaWith(c.soa, c.soa), nsec("example", "z.example")
 		proof.TTL = c.proof

@@ -52,6 +52,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		if a.Failure == nil {
 			a.Failure = told
 		}
+		a.addStale(l)
 		a.Authority = appendNew(a.Authority, l.proofs)
 		if l.own != nil {
 			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})

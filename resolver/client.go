@@ -25,6 +25,7 @@ type client struct {
 	trail
 	r        *Resolver
 	q        wire.Question
+	cd       bool // the CD flag
 	done     func(*Answer)
 	began    time.Time
 	answered atomic.Bool    // it has its answer
@@ -34,6 +35,7 @@ type client struct {
 	from         netip.Prefix // the client's network
 	older, newer *client      // guarded by fetches.mu
 	unwatch      func() bool
+	late         *time.Timer // answers it from stale data; nil if it has not to wait for fresh ones
 }
 
 // Start resolves a question and calls done once with the answer. A question that cannot be resolved
@@ -41,7 +43,7 @@ type client struct {
 // after the client's time is over, if others wait for the same fetch; then done is called by
 // another goroutine. It returns after done has returned.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
-	c := &client{r: r, q: q, done: done, from: o.Client}
+	c := &client{r: r, q: q, cd: o.CheckingDisabled, done: done, from: o.Client}
 	checks := o.Checks
 	if checks == nil {
 		checks = &Checks{}
@@ -60,8 +62,14 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 	if c.sink != nil {
 		c.sink.Event(c.of(event.Question, q))
 	}
-	c.answer(r.chainOf(q, o.CheckingDisabled, func(k cache.Key) (*result, *cause.Failure) {
-		return r.resolveResult(k, &c.budget, nil, 0, c.trail)
+	c.answer(r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
+		l, f := r.resolveResult(k, &c.budget, nil, 0, c.trail)
+		if f != nil {
+			if old := c.instead(k, f); old != nil {
+				return old, nil
+			}
+		}
+		return l, f
 	}))
 }
 
@@ -150,6 +158,9 @@ func (t *fetches) endLate() {
 func (t *fetches) exit(c *client) {
 	if c.unwatch != nil {
 		c.unwatch()
+	}
+	if c.late != nil {
+		c.late.Stop()
 	}
 	c.end(nil)
 	c.passing.Wait() // who called Start gives up now what the answer is made with

@@ -88,7 +88,8 @@ type Config struct {
 	// Opportunistic are the transports that authorities are probed for; the first is preferred (RFC
 	// 9539).
 	Opportunistic []transport.Protocol
-	Prefetch      bool   // resolve a result anew if it is asked for shortly before its end
+	Prefetch      bool // resolve a result anew if it is asked for shortly before its end
+	Stale         Stale
 	Referrals     bool   // cache zones' own NS sets, for clients with RD=0
 	Port          uint16 // of authorities
 	MaxAliases    int
@@ -106,7 +107,8 @@ type Config struct {
 func Default() Config {
 	return Config{Hints: builtinHints(), Prime: true, DoNotQueryLocalhost: true,
 		CaseRandomisation: true, Cookies: true, AggressiveNSEC: true, HardenBelowNXDomain: true,
-		HardenGlue: true, Prefetch: true, Port: dnsPort, MaxAliases: MaxAliases,
+		HardenGlue: true, Prefetch: true, Stale: defaultStale(), Port: dnsPort,
+		MaxAliases: MaxAliases,
 		MaxFlights: MaxFlights, ZoneQuota: defaultZoneQuota, ServerQuota: defaultServerQuota,
 		Validation: validator.Default()}
 }

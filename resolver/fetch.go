@@ -165,6 +165,16 @@ func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
 	return false
 }
 
+// since returns when the fetch of a key began, false if there is none.
+func (t *fetches) since(k cache.Key) (time.Time, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.all[k]; f != nil {
+		return f.began, true
+	}
+	return time.Time{}, false
+}
+
 // find returns a running fetch to wait for, or begins one. mu is held.
 func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	for p := parent; p != nil; p = p.parent {

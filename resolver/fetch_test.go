@@ -187,7 +187,7 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 		q := question("www.slow.faulty.", wire.TypeA)
 		in.resolve("www.slow.faulty.", wire.TypeA)
 		time.Sleep(280 * time.Second) // of 300
-		in.r.Known(q, false, &resolver.Checks{})
+		in.r.Known(q, false, true, &resolver.Checks{})
 		synctest.Wait()
 		if s := in.r.Stats(); s.Refreshes != 1 {
 			t.Fatalf("%d refreshes", s.Refreshes)
@@ -201,7 +201,8 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 			t.Fatalf("the client: %+v", c.answer)
 		}
 		time.Sleep(2 * in.world.SlowBy)
-		if a := in.r.Known(q, false, &resolver.Checks{}); a == nil || a.Status != wire.Secure {
+		a := in.r.Known(q, false, true, &resolver.Checks{})
+		if a == nil || a.Status != wire.Secure {
 			t.Errorf("after the refresh: %+v", a)
 		}
 		if asked := in.transcript(); asked != "" {
@@ -418,7 +419,7 @@ func TestMaxRefreshes(t *testing.T) {
 		}
 		c := in.start("www.slow.faulty.", wire.TypeA)
 		for _, q := range names {
-			if a := in.r.Known(q, false, &resolver.Checks{}); a == nil || a.RCode != noError {
+			if a := in.r.Known(q, false, true, &resolver.Checks{}); a == nil || a.RCode != noError {
 				t.Fatalf("%v: %+v", q, a)
 			}
 		}
@@ -460,7 +461,8 @@ func TestCloseEndsAllAndWaits(t *testing.T) {
 		in.resolve("www.slow.faulty.", wire.TypeA)
 		time.Sleep(280 * time.Second)
 		in.resolve("www.lossy.faulty.", wire.TypeNS)
-		in.r.Known(question("www.slow.faulty.", wire.TypeA), false, &resolver.Checks{}) // a refresh
+		q := question("www.slow.faulty.", wire.TypeA)
+		in.r.Known(q, false, true, &resolver.Checks{}) // a refresh
 		var clients []*leaver
 		for _, name := range []string{"www.dead.faulty.", "www.dead.faulty.",
 			"txt.slow.faulty.", "www.no-tcp.faulty."} {
@@ -493,7 +495,7 @@ func TestCloseEndsAllAndWaits(t *testing.T) {
 			a.Failure.Cause != cause.Stopping {
 			t.Errorf("later: %+v", a)
 		}
-		in.r.Known(question("www.slow.faulty.", wire.TypeA), false, &resolver.Checks{})
+		in.r.Known(question("www.slow.faulty.", wire.TypeA), false, true, &resolver.Checks{})
 		synctest.Wait()
 		time.Sleep(2 * resolver.MaxTime)
 		if asked := in.transcript(); asked != "" {
@@ -574,7 +576,7 @@ func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
 			}
 			var checks resolver.Checks
 			checks.PaidBy(p)
-			if a := in.r.Known(q, false, &checks); a != nil {
+			if a := in.r.Known(q, false, true, &checks); a != nil {
 				t.Fatalf("known: %+v", a)
 			}
 			memory := p.paid.Load()

@@ -112,13 +112,13 @@ func TestRefreshIsDrawn(t *testing.T) {
 		in.resolve(name, wire.TypeA)
 		time.Sleep(285 * time.Second)
 		l.Add(ledger.Messages, 1<<20)
-		in.r.Known(question(name, wire.TypeA), false, &resolver.Checks{})
+		in.r.Known(question(name, wire.TypeA), false, true, &resolver.Checks{})
 		synctest.Wait()
 		if n := in.r.Stats().Refreshes; n != 0 {
 			t.Errorf("%d refreshes without memory", n)
 		}
 		l.Add(ledger.Messages, -1<<20)
-		in.r.Known(question(name, wire.TypeA), false, &resolver.Checks{})
+		in.r.Known(question(name, wire.TypeA), false, true, &resolver.Checks{})
 		synctest.Wait()
 		if n := in.r.Stats().Refreshes; n != 1 || l.Held(ledger.Upstream) == 0 {
 			t.Errorf("%d refreshes, %d bytes are held", n, l.Held(ledger.Upstream))

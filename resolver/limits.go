@@ -28,6 +28,9 @@ const (
 	MaxFailedLookups              = 20
 	MaxFailedLookupsPerDelegation = 10
 	MaxFailedLookupsPerZone       = 5
+	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
+	// little, and fresh data are not hidden for longer.
+	stalePrepared = 2 * time.Second
 	// MaxDepth is how deep questions may depend on questions, per client query.
 	MaxDepth = 12
 

@@ -14,23 +14,33 @@ import (
 
 // cached looks a result up: the data, an alias, a denial.
 func (r *Resolver) cached(k cache.Key) (*result, bool) {
+	l, _ := r.look(k)
+	return l, l != nil
+}
+
+// look is cached, and reports whether there are stale data if there is no result.
+func (r *Resolver) look(k cache.Key) (l *result, stale bool) {
 	now := r.clock.Now()
 	if k.Type != wire.TypeANY {
-		if l, ok := r.cachedSet(k, k.Type, wire.KindAnswer, now); ok {
-			return l, true
+		l, state := r.cachedSet(k, k.Type, wire.KindAnswer, now)
+		if l != nil {
+			return l, false
 		}
+		stale = state == cache.Stale
 	}
 	if aliasApplies(k.Type) {
 		// An unsigned CNAME may be the child's, and DS is the parent's.
-		if l, ok := r.cachedSet(k, wire.TypeCNAME, wire.KindAlias, now); ok &&
-			(k.Type != wire.TypeDS || l.status == wire.Secure) {
-			return l, true
+		l, state := r.cachedSet(k, wire.TypeCNAME, wire.KindAlias, now)
+		if l != nil && (k.Type != wire.TypeDS || l.status == wire.Secure) {
+			return l, false
 		}
+		stale = stale || state == cache.Stale
 	}
-	if n, state := r.memory.denial(k, now); state.Good() {
-		return r.negativeResult(n, state, now), true
+	n, state := r.memory.denial(k, now)
+	if state.Good() {
+		return r.negativeResult(n, state, now), false
 	}
-	return nil, false
+	return nil, stale || state == cache.Stale
 }
 
 // derived makes a result from cached data of other names: a DNAME, a denied ancestor, a denied span
@@ -52,12 +62,19 @@ func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
 	return nil, false
 }
 
+// cachedSet returns the result of a set that has not ended, and the state of the set.
 func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind wire.Kind, now time.Time) (
-	*result, bool) {
+	*result, cache.State) {
 	e, state := r.memory.set(cache.Key{Name: k.Name, Type: t, Unchecked: k.Unchecked}, now)
 	if !state.Good() {
-		return nil, false
+		return nil, state
 	}
+	return r.resultOf(k, e, kind, state, now), state
+}
+
+// resultOf makes a result from a cached set; nil if it is an alias without a target.
+func (r *Resolver) resultOf(k cache.Key, e cache.RRset, kind wire.Kind, state cache.State,
+	now time.Time) *result {
 	ttl := e.TTL(now.Unix())
 	l := &result{kind: kind, origin: event.OriginKnown, state: state, refresh: e.Refresh(),
 		sets: []*wire.RRset{aged(e.Set, ttl)}, status: e.Set.Security}
@@ -70,14 +87,14 @@ func (r *Resolver) cachedSet(k cache.Key, t wire.Type, kind wire.Kind, now time.
 	if kind == wire.KindAlias {
 		target, ok := wire.TargetName(e.Set.Data.First())
 		if !ok {
-			return nil, false
+			return nil
 		}
 		l.target = target
 	}
-	if t == wire.TypeCNAME && e.Set.Sigs.Len() == 0 {
+	if e.Set.Type == wire.TypeCNAME && e.Set.Sigs.Len() == 0 {
 		r.addDNAME(l, k, now)
 	}
-	return l, true
+	return l
 }
 
 // cachedCut denies a name below one that a validated zone denies (RFC 8020, section 2).
@@ -119,26 +136,32 @@ func (r *Resolver) negativeResult(n *cache.Negative, state cache.State, now time
 }
 
 // remembered returns a result that is cached or derived from the cache, or a remembered failure;
-// neither if a server has to be asked. For an unchecked key checked data are used as well.
-func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int) (
-	*result, *cause.Failure) {
+// neither if a server has to be asked. For an unchecked key checked data are used as well. May
+// reports whether stale data may be used, and stale whether there are some, though not for use now.
+func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int, may bool) (
+	l *result, f *cause.Failure, stale bool) {
 	checked := k
 	checked.Unchecked = false
-	l, ok := r.cached(checked)
-	if !ok && k.Unchecked {
-		l, ok = r.cached(k)
+	l, stale = r.look(checked)
+	if l == nil && k.Unchecked {
+		l, _ = r.look(k)
 	}
-	if ok && (depth > 0 || !l.bare) {
+	if l != nil && (depth > 0 || !l.bare) {
 		if depth == 0 && l.ending() && r.cfg.Prefetch {
 			r.refresh(k)
 		}
-		return l, nil
+		return l, nil, false
+	}
+	if stale = stale && may; stale {
+		if l := r.staleNow(k, b); l != nil {
+			return l, nil, false
+		}
 	}
 	if f, ok := r.memory.failure(k, r.clock.Now()); ok {
-		return nil, f
+		return nil, f, stale
 	}
 	l, _ = r.derived(checked, b)
-	return l, nil
+	return l, nil, stale
 }
 
 // FailureEnds returns the second until which the failure of an answer is remembered for its
@@ -151,10 +174,12 @@ func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 }
 
 // Known answers from the cache, failures included; nil if a server would have to be asked. It does
-// not block. What it spends is taken from c, which [Resolver.Start] goes on with.
-func (r *Resolver) Known(q wire.Question, cd bool, c *Checks) *Answer {
+// not block. What it spends is taken from c, which [Resolver.Start] goes on with. Without rd
+// nothing would be resolved, so that stale data do not stand in for anything, and are not used.
+func (r *Resolver) Known(q wire.Question, cd, rd bool, c *Checks) *Answer {
 	return r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
-		return r.remembered(k, c.budget(), 0)
+		l, f, _ := r.remembered(k, c.budget(), 0, rd && r.mayBeStale(k))
+		return l, f
 	})
 }
 

@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -81,13 +82,17 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 			continue
 		case s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
 			l.status == wire.Secure && m.reaches(l.sets[i-1].Name, k, l):
-			continue // it can be made from the DNAME again
+			m.replaced(k, now) // it can be made from the DNAME again
+			continue
 		}
 		e := cache.RRset{Set: s}
 		if l.failure != nil || len(l.proofs) > 0 {
 			e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
 		}
 		m.store.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
+		if s.TTL == 0 {
+			m.replaced(k, now)
+		}
 	}
 }
 
@@ -114,7 +119,16 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	if n.NXDomain && m.deniesAllTypes(k, l) {
 		denied.Type = wire.TypeNone
 	}
-	m.store.PutNegative(denied, n, ttl, now)
+	if m.store.PutNegative(denied, n, ttl, now); ttl == 0 {
+		m.replaced(k, now)
+	}
+}
+
+// replaced forgets stale data in whose place an answer has come that is not kept.
+func (m *memory) replaced(k cache.Key, now time.Time) {
+	if !k.Unchecked {
+		m.dropStale(k, now)
+	}
 }
 
 // deniesAllTypes reports whether a denied name is denied for every type and for all names below it
@@ -197,6 +211,72 @@ func (m *memory) deniedAbove(k cache.Key, now time.Time) (*cache.Negative, cache
 	return nil, cache.None
 }
 
+// stale returns what is kept of a question and has ended: a set of its type, an alias, or a
+// denial, whichever was stored last. So a denial replaces older data for stale answers, too.
+// Nothing is returned if a validated zone has denied a name above later.
+func (m *memory) stale(k cache.Key, now time.Time) (set cache.RRset, n *cache.Negative) {
+	stored := int64(math.MinInt64)
+	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
+		if t != k.Type && !aliasApplies(k.Type) {
+			continue
+		}
+		e, state := m.store.LookupRRset(cache.Key{Name: k.Name, Type: t,
+			Unchecked: k.Unchecked}, now)
+		if state == cache.Stale && e.Stored > stored {
+			set, stored = e, e.Stored
+		}
+	}
+	for _, t := range [...]wire.Type{k.Type, wire.TypeNone} {
+		e, state := m.store.LookupNegativeKey(cache.Key{Name: k.Name, Type: t,
+			Unchecked: k.Unchecked}, now)
+		if state == cache.Stale && e.Stored > stored && (e.NXDomain || t == k.Type) {
+			set, n, stored = cache.RRset{}, e, e.Stored
+		}
+	}
+	for above := k.Name; !above.IsRoot(); {
+		above = above.Parent()
+		e, state := m.store.LookupNegativeKey(cache.Key{Name: above, Type: wire.TypeNone}, now)
+		if state == cache.Stale && e.NXDomain && e.Status == wire.Secure && e.Stored > stored &&
+			m.speaksFor(above, k) {
+			return cache.RRset{}, nil
+		}
+	}
+	return set, n
+}
+
+// kept reports whether anything is kept of a question, stale data included.
+func (m *memory) kept(k cache.Key, now time.Time) bool {
+	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
+		if _, state := m.store.LookupRRset(cache.Key{Name: k.Name, Type: t}, now); state !=
+			cache.None {
+			return true
+		}
+	}
+	_, state := m.store.LookupNegative(cache.Key{Name: k.Name, Type: k.Type}, now)
+	return state != cache.None
+}
+
+// dropStale forgets the stale data of a question.
+func (m *memory) dropStale(k cache.Key, now time.Time) {
+	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
+		at := cache.Key{Name: k.Name, Type: t}
+		if _, state := m.store.LookupRRset(at, now); state == cache.Stale {
+			m.store.RRsets.Remove(at)
+		}
+	}
+	for _, t := range [...]wire.Type{k.Type, wire.TypeNone} {
+		at := cache.Key{Name: k.Name, Type: t}
+		if _, state := m.store.LookupNegativeKey(at, now); state == cache.Stale {
+			m.store.Negatives.Remove(at)
+		}
+	}
+}
+
+// past reports whether a signature that ends at until has ended.
+func (m *memory) past(until uint32, now time.Time) bool {
+	return until != 0 && m.store.Past(until, now)
+}
+
 // spans returns the denials of a zone that may prove that a question has no answer (RFC 8198,
 // section 5).
 func (m *memory) spans(k cache.Key, now time.Time) (zone wire.Name, sets []*wire.RRset, ok bool) {
@@ -241,18 +321,33 @@ func (m *memory) unsignedCut(zone wire.Name, now time.Time) (*cache.Negative, bo
 //     reply.
 //   - Overload and a lack of local resources are never remembered; nor is a lack of time, if
 //     servers replied meanwhile.
+//
+// For stale data the failure is noted in any case. They are forgotten if fresh data were bogus, and
+// if they were the last time.
 func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now time.Time) {
+	if last, ok := m.lastFailure(k); isVerdict(f) || ok && isVerdict(last.Failure) {
+		m.dropStale(k, now)
+	}
+	b := backoffOf(f)
 	switch {
-	case f.Cause == cause.Overload, f.Cause == cause.LocalResources,
-		f.Cause.Kind() == cause.KindInternal:
+	case f.Cause.Kind() == cause.KindInternal:
 		return
+	case f.Cause == cause.Overload, f.Cause == cause.LocalResources:
+		b = cache.Backoff{}
 	case f.Cause == cause.LimitTime && heard:
-		return // the next query goes on from the delegations that are cached now
+		b = cache.Backoff{} // the next query goes on from the delegations that are cached now
 	case (f.HeldAgainst() == cause.ScopeQuery || f.Cause == cause.DependencyLoop) && !own:
+		b = cache.Backoff{}
+	}
+	if b == (cache.Backoff{}) && (f.Cause == cause.ClientGone || f.Cause == cause.Stopping ||
+		!m.kept(k, now)) {
 		return
 	}
-	m.store.PutFailure(k, f, backoffOf(f), now)
+	m.store.PutFailure(k, f, b, now)
 }
+
+// lastFailure returns the last failure of a question, whether it may be tried again or not.
+func (m *memory) lastFailure(k cache.Key) (*cache.Failure, bool) { return m.store.LastFailure(k) }
 
 // failure returns the failure that is remembered for a question, if it may not be tried again yet.
 func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {

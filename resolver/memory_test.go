@@ -213,7 +213,7 @@ func TestMemoryOfResultsAnswersTheirTreeAlone(t *testing.T) {
 		}
 		r.memory.put(c.key, l, now)
 		got := nothing
-		if l, _ := r.remembered(c.ask, validator.NewBudget(), 0); l != nil {
+		if l, _, _ := r.remembered(c.ask, validator.NewBudget(), 0, false); l != nil {
 			got = l.kind
 		}
 		if got != c.want {
@@ -271,7 +271,8 @@ func TestMemoryOfUncheckedDataAnswersNobodyElse(t *testing.T) {
 		}
 		k := cache.Key{Name: name("no.example."), Type: c.typ, Unchecked: true}
 		r.memory.put(k, l, now)
-		if l, _ := r.remembered(k, validator.NewBudget(), 0); l == nil || l.kind != c.kind {
+		l, _, _ = r.remembered(k, validator.NewBudget(), 0, false)
+		if l == nil || l.kind != c.kind {
 			t.Errorf("%v: its own client gets %+v", c.sets, l)
 		}
 		for _, ask := range []cache.Key{{Name: k.Name, Type: c.typ},
@@ -279,7 +280,7 @@ func TestMemoryOfUncheckedDataAnswersNobodyElse(t *testing.T) {
 			{Name: name("www.no.example."), Type: wire.TypeA},
 			{Name: name("www.no.example."), Type: wire.TypeA, Unchecked: true},
 			{Name: name("nope.example."), Type: wire.TypeA}} {
-			if l, f := r.remembered(ask, validator.NewBudget(), 0); l != nil || f != nil {
+			if l, f, _ := r.remembered(ask, validator.NewBudget(), 0, false); l != nil || f != nil {
 				t.Errorf("%v: answers %v: %+v", c.sets, ask, l)
 			}
 		}

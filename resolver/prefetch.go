@@ -22,11 +22,19 @@ func (r *Resolver) refresh(k cache.Key) {
 	if _, failed := r.memory.failure(k, r.clock.Now()); failed {
 		return
 	}
-	t := trail{sink: r.events}
+	r.renew(k, l)
+}
+
+// renew resolves a result without a client that waits. l is what is known of it, nil if it is not
+// cached or has ended.
+func (r *Resolver) renew(k cache.Key, l *result) {
+	t, known := trail{sink: r.events}, l != nil
 	full := r.fetches.background(k, func(f *fetch) {
-		if t.sink != nil && known {
+		if t.sink != nil {
 			e := t.of(event.Refresh, keyQuestion(k))
-			e.TTL = l.ttl()
+			if known {
+				e.TTL = l.ttl()
+			}
 			t.sink.Event(e)
 		}
 		x := r.runOf(f, 0, t)

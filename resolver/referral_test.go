@@ -94,7 +94,7 @@ func TestRFC9520KnownFailureBesideAnAlias(t *testing.T) {
 		}
 		in.resolve("alias.unsigned.example.", wire.TypeA)
 		in.resolve("alias.unsigned.example.", wire.TypeTXT)
-		if a := in.r.Known(q, false, &resolver.Checks{}); a != nil {
+		if a := in.r.Known(q, false, true, &resolver.Checks{}); a != nil {
 			t.Fatalf("known: %s %v", a.RCode, a.Failure)
 		}
 		if a := in.r.KnownFailure(q, false); a == nil || a.RCode != servFail || a.Failure == nil {

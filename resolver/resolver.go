@@ -163,6 +163,9 @@ type Answer struct {
 	// NoCache reports whether the answer must not be cached: the operator wants it so, fresher data
 	// are being fetched, or it can be made again as cheaply.
 	NoCache bool
+	// Stale is why data of it are stale, if they are. KeepFor is how long it may be cached then.
+	Stale   StaleReason
+	KeepFor time.Duration
 }
 
 // checks reports whether a name is validated: there is a trust anchor above it, and no negative
@@ -187,11 +190,15 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 	ended := r.fetches.landed.of(k)
 	for {
 		before := ended.Load()
-		if l, f := r.remembered(k, w.validation, depth); l != nil || f != nil {
+		l, fail, stale := r.remembered(k, w.validation, depth, depth == 0 && r.mayBeStale(k))
+		if l != nil || fail != nil {
 			if t.sink != nil {
-				t.known(k, l, f)
+				t.known(k, l, fail)
 			}
-			return l, f
+			return l, fail
+		}
+		if stale && w.query != nil {
+			w.query.expect()
 		}
 		f, how := r.fetches.join(k, w, parent)
 		switch how {

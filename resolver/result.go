@@ -4,6 +4,8 @@
 package resolver
 
 import (
+	"time"
+
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -20,6 +22,10 @@ type result struct {
 	// ends is, for a denial from the cache, when the first signature of its proofs expires, whether
 	// proofs has them or not.
 	ends uint32
+	// stale is why a client gets it though it has ended, and keepFor how long the answer may be
+	// kept in wire form then, 0 for not at all.
+	stale   StaleReason
+	keepFor time.Duration
 	// noCache reports whether nothing of it is cached: the operator wants it so, or RFC 2308,
 	// section 5.
 	noCache bool

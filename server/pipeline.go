@@ -180,7 +180,7 @@ func (r *request) known() bool {
 		return true
 	}
 	r.checks = resolver.Checks{}
-	a := r.rules.Resolver.Known(r.ask, cd, &r.checks)
+	a := r.rules.Resolver.Known(r.ask, cd, rd, &r.checks)
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.ask, cd)
 	}

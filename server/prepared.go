@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 	"bailiwick/resolver"
 	"bailiwick/wire"
@@ -32,8 +33,13 @@ func (r *request) prepared() bool {
 	if r.server.events != nil {
 		r.remembered(&resolver.Answer{RCode: rc})
 	}
-	if r.server.observe.Response(rc, true, 0); rc == wire.RCodeServFail {
+	r.server.observe.Response(rc, true, 0)
+	switch {
+	case a.Cause == cause.None:
+	case rc == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Cause)
+	case a.Cause == cause.StaleAnswer || a.Cause == cause.StaleNXDomain:
+		r.server.observe.Stale(resolver.StaleRecheck)
 	}
 	return true
 }

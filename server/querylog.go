@@ -4,6 +4,7 @@ package server
 
 import (
 	"bailiwick/internal/cause"
+	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -30,6 +31,20 @@ func (r *request) logRefused() {
 		r.from.Addr.Addr().String(),
 		"transport", r.from.Protocol.String(), "cause", cause.ClientRefused.Label(), "hint",
 		cause.ClientRefused.Hint(), "left_out", left)
+}
+
+// logStale logs an answer from stale data, for the operator to learn that a zone's servers fail.
+func (r *request) logStale(a *resolver.Answer) {
+	left, ok := r.server.stale.take(r.now)
+	if !ok {
+		return
+	}
+	why := a.Failure.Cause
+	if a.Failure.Under != nil {
+		why = a.Failure.Under.Cause
+	}
+	r.server.log.Info("stale answer", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
+		"reason", a.Stale.Label(), "cause", why.Label(), "left_out", left)
 }
 
 // logFailure logs a failure, and what came of it: the question, the zone at fault, the server, and

@@ -64,6 +64,8 @@ type Observer interface {
 	Refused(c cause.Cause)
 	// Paced is called for an answer that is delayed for a moment.
 	Paced()
+	// Stale is called for an answer from stale data.
+	Stale(why resolver.StaleReason)
 	// PrivateAddresses is called when n records with private addresses are left out of an answer.
 	PrivateAddresses(n int)
 }
@@ -88,6 +90,7 @@ type Server struct {
 
 	lines, refused lineLimit     // of failures, of refused clients
 	privates       lineLimit     // of answers without their private addresses
+	stale          lineLimit     // of answers from stale data
 	queries        atomic.Uint64 // the number of the last query, counted if there is a sink
 
 	mu       sync.Mutex
@@ -113,6 +116,7 @@ func New(cfg Config, p Parts) *Server {
 		observe: p.Observer, events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
+	s.stale.most = MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	_, _ = rand.Read(s.secret[:]) // it never fails
 	s.requests.New = func() any { return &request{server: s} }

@@ -38,6 +38,7 @@ type quiet struct {
 	private int // records left out of answers
 	// unvalidated are the causes of what did not verify and was served.
 	unvalidated []cause.Cause
+	stale       atomic.Int64
 }
 
 func (q *quiet) Query(transport.Protocol, wire.Type) { q.queries.Add(1) }
@@ -51,8 +52,9 @@ func (q *quiet) ServFail(c cause.Cause) {
 	defer q.mu.Unlock()
 	q.causes = append(q.causes, c)
 }
-func (q *quiet) Unvalidated(c cause.Cause) { q.unvalidated = append(q.unvalidated, c) }
-func (q *quiet) PrivateAddresses(n int)    { q.private += n }
+func (q *quiet) Unvalidated(c cause.Cause)  { q.unvalidated = append(q.unvalidated, c) }
+func (q *quiet) PrivateAddresses(n int)     { q.private += n }
+func (q *quiet) Stale(resolver.StaleReason) { q.stale.Add(1) }
 func (q *quiet) Refused(c cause.Cause) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -123,6 +123,10 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	if a.Failure != nil {
 		r.why = a.Failure.Cause
 	}
+	if a.Stale != resolver.StaleNone {
+		r.server.observe.Stale(a.Stale)
+		r.logStale(a)
+	}
 	r.server.observe.Response(a.RCode, false, r.took())
 	do := r.q.EDNS.DO
 	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)

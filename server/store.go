@@ -4,6 +4,7 @@ package server
 
 import (
 	"encoding/binary"
+	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/event"
@@ -42,7 +43,10 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
 	if run := b.Run(); r.rules.Rotate && run.Count <= MaxRotated && run.At < 1<<16 {
 		e.Run, e.RunAt = uint8(run.Count), uint16(run.At)
 	}
-	if a.Refresh > 0 {
+	if a.Stale != resolver.StaleNone {
+		e.Life = min(e.Life, uint32(a.KeepFor/time.Second))
+		e.Fresh = e.Life
+	} else if a.Refresh > 0 {
 		e.Fresh = uint32(min(int64(e.Life), max(0, a.Refresh-e.Stored)))
 	}
 	r.server.cache.Answers.Put(r.key(r.ask), e)
@@ -78,7 +82,9 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	now := r.server.clock.Now().Unix()
 	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
 	e.Generation, e.Cut = r.view.Generation, r.cut
-	e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
+	if a.Stale == resolver.StaleNone || a.Status == wire.Secure {
+		e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
+	}
 	return e
 }
 

@@ -168,6 +168,7 @@ func (r *running) replace() (*outcome, error) {
 		r.certificates.replace(p.Certificates)
 	}
 	r.store.SetLimits(cfg.Cache.TTLLimits)
+	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.install(next)
 	for _, l := range opened {
 		l.Start(l.handler)

@@ -235,7 +235,7 @@ func TestReloadWithANewForwardZoneForgetsItsNames(t *testing.T) {
 	}
 	s.expect("www.secure.example.", "SERVFAIL")
 	known := s.now().resolver.Known(wire.Question{Name: wire.MustParseName("www.unsigned.example"),
-		Type: wire.TypeA, Class: wire.ClassIN}, false, &resolver.Checks{})
+		Type: wire.TypeA, Class: wire.ClassIN}, false, true, &resolver.Checks{})
 	if known == nil || known.Failure != nil {
 		t.Errorf("what the zone does not concern was forgotten: %v", known)
 	}

@@ -124,6 +124,8 @@ const (
 	Sentinel       Cause = 70
 	Stopping       Cause = 71
 	PrivateAddress Cause = 89
+	StaleAnswer    Cause = 97
+	StaleNXDomain  Cause = 98
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -147,7 +149,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 97
+	count = 99
 )
 
 // All returns every cause but None, those of a kind together.

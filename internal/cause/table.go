@@ -10,6 +10,7 @@ const (
 	edeOther                 = 0
 	edeUnsupportedAlgorithm  = 1
 	edeUnsupportedDigest     = 2
+	edeStaleAnswer           = 3
 	edeDNSSECIndeterminate   = 5
 	edeBogus                 = 6
 	edeExpired               = 7
@@ -21,6 +22,7 @@ const (
 	edeNotReady              = 14
 	edeBlocked               = 15
 	edeProhibited            = 18
+	edeStaleNXDomain         = 19
 	edeNotAuthoritative      = 20
 	edeNotSupported          = 21
 	edeNoReachableAuthority  = 22
@@ -361,6 +363,14 @@ var table = [count]row{
 	PrivateAddress: {label: "private_address", kind: KindPolicy, ede: edeBlocked,
 		text: "private addresses were left out of the answer",
 		hint: "if the name is yours, add it to policy.private_domains",
+	},
+	StaleAnswer: {label: "stale_answer", kind: KindPolicy, ede: edeStaleAnswer,
+		text: "the data have ended, and fresh ones could not be had",
+		hint: "check the zone's servers; see stale.enabled",
+	},
+	StaleNXDomain: {label: "stale_nxdomain", kind: KindPolicy, ede: edeStaleNXDomain,
+		text: "the denial of the name has ended, and a fresh answer could not be had",
+		hint: "check the zone's servers; see stale.enabled",
 	},
 	Sentinel: {label: "root_key_sentinel", kind: KindPolicy, ede: edeBogus,
 		text: "the name tests our trust anchors, and this is the answer (RFC 8509)",

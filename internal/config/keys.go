@@ -297,6 +297,26 @@ var keys = append(listenKeys(), []key{
 		help:    "resolve again what is asked for in the last tenth of its time",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.Prefetch })},
 
+	{key: "stale.enabled", kind: kindBool,
+		help: "answer with data that have ended while fresh ones cannot be had (RFC 8767): " +
+			"never with bogus ones, nor with DS and DNSKEY",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.Stale.Enabled })},
+	{key: "stale.max_age", kind: kindDuration, min: 1, max: 604800,
+		help:    "how long after their end data may be served",
+		binding: bind(func(c *Config) *time.Duration { return &c.Cache.MaxStale })},
+	{key: "stale.ttl", kind: kindDuration, min: 1, max: 3600,
+		help:    "TTL of stale data in answers",
+		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Stale.TTL })},
+	{key: "stale.client_timeout", kind: kindDuration, min: 0, max: 5,
+		help: "how long a client waits for fresh data before it gets stale ones; 0: it gets " +
+			"stale ones at once, and fresh ones are fetched meanwhile; 5s: it gets them only " +
+			"when fresh ones cannot be had",
+		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Stale.ClientTimeout })},
+	{key: "stale.retry", kind: kindDuration, min: 1, max: 3600,
+		help: "least time between attempts to get fresh data that fail; meanwhile clients get " +
+			"stale ones at once",
+		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Stale.Retry })},
+
 	{key: "server.max_udp_size", kind: kindInt, min: 512, max: server.MaxUDPSize,
 		help:    "most octets of an answer over UDP",
 		binding: bind(func(c *Config) *uint16 { return &c.Server.UDPSize })},

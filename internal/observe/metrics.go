@@ -56,6 +56,7 @@ type Metrics struct {
 	paced  prometheus.Counter
 
 	privates prometheus.Counter
+	stale    [4]*counter.Counter // by reason
 
 	used, declined prometheus.Counter // configurations
 	configured     prometheus.Gauge
@@ -192,6 +193,13 @@ func New() *Metrics {
 		Name: "private_addresses_removed_total",
 		Help: "Records with private addresses that were left out of answers."})
 	reg.MustRegister(m.privates)
+	stale := newCounters(reg, "stale_answers_total",
+		"Answers from data that had ended (RFC 8767), by reason: fresh data could not be had "+
+			"(failed), were late (late), or could not be had a short time before (recheck).",
+		"reason")
+	for _, why := range resolver.StaleReasons() {
+		m.stale[why] = stale.with(why.Label())
+	}
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
@@ -307,6 +315,9 @@ func (m *Metrics) Paced() { m.paced.Inc() }
 
 // PrivateAddresses counts records that are removed from an answer.
 func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
+
+// Stale counts an answer from stale data.
+func (m *Metrics) Stale(why resolver.StaleReason) { m.stale[why].Add(1) }
 
 // Ready sets whether names can be resolved.
 func (m *Metrics) Ready(ready bool) {

@@ -52,5 +52,8 @@ func (Observer) Refused(cause.Cause) {}
 // Paced implements server.Observer.
 func (Observer) Paced() {}
 
+// Stale implements server.Observer.
+func (Observer) Stale(resolver.StaleReason) {}
+
 // PrivateAddresses implements server.Observer.
 func (Observer) PrivateAddresses(int) {}
