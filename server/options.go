@@ -78,8 +78,12 @@ func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte 
 		msg = append(appendOption(msg, wire.OptionNSID, len(r.rules.NSID)), r.rules.NSID...)
 	}
 	if r.asked.keepalive && r.from.Idle > 0 { // RFC 7828, section 3.3.1
+		idle := r.from.Idle
+		if r.from.Ends {
+			idle = 0 // the client closes the connection once it has its answers (section 3.4)
+		}
 		msg = appendOption(msg, wire.OptionKeepalive, 2)
-		msg = binary.BigEndian.AppendUint16(msg, r.from.Idle)
+		msg = binary.BigEndian.AppendUint16(msg, idle)
 	}
 	msg = append(msg, ede...)
 	binary.BigEndian.PutUint16(msg[at+optLen-2:], uint16(len(msg)-at-optLen))

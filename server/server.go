@@ -4,6 +4,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/netip"
@@ -157,6 +158,24 @@ func (h *Handler) Replace(r Rules) {
 	}
 	h.rules.Store(&r)
 }
+
+// Drain waits until the queries in work are answered, and reports whether they are; it does not
+// wait longer than until ctx ends.
+func (s *Server) Drain(ctx context.Context) bool {
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	for s.serving.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
+// drainTick is the time between two looks at what is in work.
+const drainTick = 5 * time.Millisecond
 
 // Close waits until the queries in work are answered. A resolver that is closed before has ended
 // its own with SERVFAIL.

@@ -559,6 +559,30 @@ func TestCloseAnswersThoseWhoWait(t *testing.T) {
 	}
 }
 
+// A client that asks for the timeout of a connection that is about to end hears of none: it closes
+// the connection once it has its answers (RFC 7828, section 3.4), and no query is lost.
+func TestRFC7828ConnectionThatEndsHasNoTimeout(t *testing.T) {
+	f := newFront(t, nil)
+	for _, ends := range []bool{false, true} {
+		q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA).SetEdns0(1232, false)
+		q.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE}}
+		packet, err := q.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, answer := make(chan []byte, 1), new(dns.Msg)
+		f.handle(packet, transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1"),
+			Protocol: transport.TCP, Idle: 100, Ends: ends}, func(b []byte) { done <- b })
+		if err := answer.Unpack(<-done); err != nil {
+			t.Fatal(err)
+		}
+		o, ok := answer.IsEdns0().Option[0].(*dns.EDNS0_TCP_KEEPALIVE)
+		if want := map[bool]uint16{false: 100}[ends]; !ok || o.Timeout != want {
+			t.Errorf("ends %v: %v, want a timeout of %d", ends, o, want)
+		}
+	}
+}
+
 // Padding and keepalive, by transport and by the client's options; the fast path and the slow path
 // do the same.
 func TestTransportOptions(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,14 +23,23 @@ import (
 type acceptor struct {
 	spec     Spec
 	protocol Protocol
-	l        net.Listener
+	l        listeningSocket
 	serve    func(h Handler, c *conn)
-	out      occasional // rate limit of the log entry for a lack of descriptors
-	wg       sync.WaitGroup
+	out      occasional     // rate limit of the log entry for a lack of descriptors
+	taking   sync.WaitGroup // of the goroutine that accepts
+	wg       group          // of the connections
+	stop     sync.Once
+	stopping atomic.Bool // connections end soon
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{} // guarded by mu
 	closed bool               // guarded by mu
+}
+
+// listeningSocket is a *net.TCPListener, except in tests.
+type listeningSocket interface {
+	net.Listener
+	SetDeadline(time.Time) error
 }
 
 // conn is a client's connection.
@@ -57,45 +67,57 @@ func newConn(a *acceptor, socket net.Conn) *conn {
 
 // accept opens a listener whose connections are served by serve. The connection is closed when
 // serve returns.
-func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (Listener, error) {
+func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (*acceptor, error) {
 	network := "tcp4"
 	if s.Addr.Addr().Is6() {
 		network = "tcp6"
 	}
-	l, err := net.Listen(network, s.Addr.String())
+	// Sockets of Multipath TCP, Go's default, take no filter (see refuseHandshakes) and cost more;
+	// clients that keep a connection over several paths are not known. Unbound, BIND and Knot
+	// Resolver do without.
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(context.Background(), network, s.Addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, busyError(err, "tcp", s.Addr))
 	}
-	return &acceptor{spec: s, protocol: p, l: l, serve: serve, conns: map[*conn]struct{}{}}, nil
+	return &acceptor{spec: s, protocol: p, l: l.(*net.TCPListener), serve: serve,
+		conns: map[*conn]struct{}{}}, nil
 }
 
 func (a *acceptor) Addr() netip.AddrPort { return a.l.Addr().(*net.TCPAddr).AddrPort() }
 
-func (a *acceptor) Start(h Handler) { a.wg.Go(func() { a.run(h) }) }
+func (a *acceptor) Start(h Handler) { a.taking.Go(func() { a.run(h) }) }
 
-// Close announces the end to the clients where the protocol can, and closes the remaining
-// connections after lingerTime.
+// Stop has the connections end. Before it those are accepted whose clients take them for
+// established: with the listener the kernel would reset them.
+func (a *acceptor) Stop() {
+	a.stop.Do(func() {
+		a.stopping.Store(true)
+		refuseHandshakes(a.l)
+		_ = a.l.SetDeadline(time.Now().Add(backlogTime)) // fails on a closed listener only
+		a.taking.Wait()
+		_ = a.l.Close()
+		a.mu.Lock()
+		for c := range a.conns {
+			c.leave()
+		}
+		a.mu.Unlock()
+		a.wg.waitFor(lingerTime)
+	})
+}
+
+// Close has the connections send for lingerTime what they owe, and closes them then.
 func (a *acceptor) Close() {
+	a.Stop()
+	a.wg.waitFor(lingerTime)
 	a.mu.Lock()
 	a.closed = true
-	_ = a.l.Close()
 	for c := range a.conns {
-		c.leave()
+		c.close()
 	}
 	a.mu.Unlock()
-	done := make(chan struct{})
-	late := time.AfterFunc(lingerTime, func() {
-		defer close(done)
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		for c := range a.conns {
-			c.close()
-		}
-	})
 	a.wg.Wait()
-	if !late.Stop() {
-		<-done
-	}
 }
 
 // run accepts connections until Close. A panic ends only the connection that caused it.
@@ -109,11 +131,11 @@ func (a *acceptor) run(h Handler) {
 func (a *acceptor) take(h Handler) (open bool) {
 	for {
 		nc, err := a.l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 			return false
 		}
 		if err != nil {
-			a.wait(err)
+			a.pause(err)
 			continue
 		}
 		c := newConn(a, nc)
@@ -140,8 +162,8 @@ func (a *acceptor) take(h Handler) (open bool) {
 // acceptPause is how long an acceptor waits after an error.
 const acceptPause = 10 * time.Millisecond
 
-// wait pauses after an error of accept. If descriptors have run out, it closes an idle connection.
-func (a *acceptor) wait(err error) {
+// pause waits after an error of accept. If descriptors have run out, it closes an idle connection.
+func (a *acceptor) pause(err error) {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		displaced := a.spec.Gate.displace()
 		if !displaced {
@@ -250,17 +272,18 @@ func (c *conn) lingered() {
 var longAgo = time.Unix(1, 0)
 
 // leave has the engine tell the client that the connection ends. A connection without an engine is
-// closed.
+// closed, unless the listener stops and there may be one soon.
 func (c *conn) leave() {
 	if c.foreign.Load() {
 		return
 	}
-	if !c.gentle.Load() {
-		c.close()
-		return
-	}
 	c.leaving.Store(true)
-	_ = c.socket.SetReadDeadline(longAgo) // ends the reader's wait
+	switch {
+	case c.gentle.Load():
+		_ = c.socket.SetReadDeadline(longAgo) // ends the reader's wait
+	case !c.owner.stopping.Load():
+		c.close()
+	}
 }
 
 // introduce determines the client: the connection's far end, or the address in a trusted proxy's

@@ -253,20 +253,21 @@ func (d *doh) listen(serve func(Handler, *conn, *http1)) (Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	one.addr = l.(*acceptor).l.Addr()
+	one.owner = l
 	return &httpListener{l, one}, nil
 }
 
 // httpListener is an acceptor that also closes net/http's server.
 type httpListener struct {
-	Listener
+	*acceptor
 	one *http1
 }
 
 func (l *httpListener) Close() {
+	l.Stop()
 	var wg sync.WaitGroup
 	wg.Go(l.one.close)
-	l.Listener.Close()
+	l.acceptor.Close()
 	wg.Wait()
 }
 

@@ -48,7 +48,7 @@ func serveDoQ(h Handler, c *quicConn) {
 	var wg sync.WaitGroup
 	wg.Go(func() { g.Run(guard.Connection, func() { c.shaken() }) })
 	for ; left > 0; left-- {
-		s, err := c.AcceptStream(c.Context())
+		s, err := c.AcceptStream(c.reading)
 		if err != nil {
 			break
 		}
@@ -70,11 +70,7 @@ func serveDoQ(h Handler, c *quicConn) {
 		limit.ConnectionQueries.Met()
 	}
 	wg.Wait()
-	select { // closing loses data not yet sent, and nothing reports when it is sent
-	case <-c.Context().Done():
-	case <-time.After(closeGrace):
-	}
-	_ = c.CloseWithError(doqNoError, "")
+	c.finish(doqNoError)
 }
 
 // doqBuffer is the memory for a stream's query and a prepared answer.

@@ -155,9 +155,14 @@ func (e *engine) goesOn(err error) bool {
 }
 
 // depart tells the client that the connection ends. It returns false if the protocol cannot tell.
+// Even then the connection is read on if the listener stops: queries are on their way.
 func (e *engine) depart() bool {
 	if e.goodbye == nil {
-		return false
+		if !e.owner.stopping.Load() || !e.leaving.Load() {
+			return false
+		}
+		e.ends = time.Now().Add(backlogTime)
+		return !e.broken
 	}
 	if e.work == nil {
 		e.work = works.Get().(*work)

@@ -14,6 +14,8 @@ type Client struct {
 	// Idle is how long the connection may be silent from now on, in units of 100 ms as in RFC 7828;
 	// 0 where the transport announces no time in messages.
 	Idle uint16
+	// Ends reports whether the connection is about to end, whatever Idle is.
+	Ends bool
 	// Early reports whether the packet came as 0-RTT data: it may be a replay.
 	Early bool
 }

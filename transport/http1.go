@@ -14,7 +14,7 @@ import (
 // http1 is a net.Listener that hands connections to net/http.
 type http1 struct {
 	doh    *doh
-	addr   net.Addr
+	owner  *acceptor
 	server http.Server
 	queue  chan net.Conn
 	once   sync.Once
@@ -69,6 +69,9 @@ func (o *http1) start(h Handler) {
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 				// The resolver bounds what a handler may still be resolving when the time is over.
 				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * writeTime))
+				if o.owner.stopping.Load() {
+					w.Header().Set("Connection", "close") // RFC 9112, section 9.6
+				}
 				o.doh.serveHTTP(h, q.Context().Value(clientKey{}).(requester), w, q)
 			})}
 		o.wg.Go(func() { _ = o.server.Serve(o) }) // ends with close
@@ -102,7 +105,7 @@ func (o *http1) Accept() (net.Conn, error) {
 func (o *http1) Close() error { return nil }
 
 // Addr implements net.Listener.
-func (o *http1) Addr() net.Addr { return o.addr }
+func (o *http1) Addr() net.Addr { return o.owner.l.Addr() }
 
 func (o *http1) close() {
 	o.ended.Do(func() { close(o.done) })

@@ -50,7 +50,7 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		return // the connection has ended
 	}
 	g := d.spec.Guard
-	var wg sync.WaitGroup
+	var wg, requests sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
 		for {
@@ -62,9 +62,9 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 		}
 	})
 	for {
-		s, err := c.AcceptStream(c.Context())
+		s, err := c.AcceptStream(c.reading)
 		if err != nil {
-			return
+			break
 		}
 		now := time.Now()
 		c.seat.touch(now)
@@ -72,9 +72,11 @@ func (d *doh) serveHTTP3(h Handler, c *quicConn) {
 			continue
 		}
 		_ = s.SetReadDeadline(now.Add(messageTime)) // of the whole request; never fails
-		wg.Go(func() {
+		requests.Go(func() {
 			defer c.leave()
 			g.Run(guard.Connection, func() { hc.HandleRequestStream(s) })
 		})
 	}
+	requests.Wait()
+	c.finish(quic.ApplicationErrorCode(http3.ErrCodeNoError))
 }

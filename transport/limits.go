@@ -56,6 +56,9 @@ const (
 	maxLingering = 256
 	// lingerTime is how long a connection is read after its end was announced.
 	lingerTime = time.Second
+	// backlogTime is how long a listener that stops still accepts connections whose handshake was
+	// under way, and then reads queries that were: the round trips of most clients are shorter.
+	backlogTime = 100 * time.Millisecond
 	// maxHeld is how many octets are held for all client connections together: incomplete messages,
 	// and answers that clients have not read. The nearest real case is a proxy for thousands of
 	// clients with a slow link; each connection may hold maxUnsent of both.
@@ -114,8 +117,8 @@ const (
 	// maxUnvalidated is how many new QUIC connections a second a listener accepts without checking
 	// their source address by a Retry (RFC 9000, section 8.1.2).
 	maxUnvalidated = 200
-	// closeGrace is how long a QUIC connection that has had its share of queries stays open for the
-	// last answers to arrive.
+	// closeGrace is how long a QUIC connection that has had its share of queries, or whose listener
+	// stops, stays open for the last answers to arrive.
 	closeGrace = 500 * time.Millisecond
 	// quicWindow is how many octets a QUIC client may send before we have read them, per stream;
 	// four times that per connection. Connections begin with quicFirstWindow, and the growth of a

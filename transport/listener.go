@@ -57,16 +57,13 @@ type Listener interface {
 	Addr() netip.AddrPort
 	// Start serves until Close.
 	Start(h Handler)
-	// Close ends the listener and its connections, and waits for its goroutines; answers under way
-	// are lost. A second call does nothing.
-	Close()
-}
-
-// Stopper is a listener without connections. Before it is closed it can stop accepting queries,
-// while it still sends answers to those that it has accepted.
-type Stopper interface {
-	// Stop reads the queries that have arrived, and no more. It returns when reading has ended.
+	// Stop accepts the connections and reads the queries that have arrived, and no more. Clients
+	// are told where the protocol can. It returns when reading has ended; answers under way are
+	// still sent. A second call waits for the first.
 	Stop()
+	// Close stops the listener, ends its connections, and waits for its goroutines. Answers that
+	// are under way after lingerTime are lost. A second call does nothing.
+	Close()
 }
 
 // Listen opens a listener.

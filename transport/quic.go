@@ -28,8 +28,10 @@ type quicListener struct {
 	l        *quic.EarlyListener
 	serve    func(h Handler, c *quicConn)
 	excess   quic.ApplicationErrorCode // error code of the application when a connection is refused
-	wg       sync.WaitGroup
-	losses   background // ends of connections that have lost their seats
+	wg       group                     // of the connections
+	losses   background                // ends of connections that have lost their seats
+	stopping context.Context           // ends when no more streams are accepted
+	stop     context.CancelFunc
 
 	mu     sync.Mutex
 	second int64 // current second; guarded by mu
@@ -42,6 +44,8 @@ type quicConn struct {
 	from  Client // address at the begin; the client may migrate
 	seat  *seat
 	owner *quicListener
+	// reading ends when no more streams are accepted.
+	reading context.Context
 }
 
 // guest is a connection that has a seat. It has the seat from its first packet on, because the
@@ -130,6 +134,7 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	_ = socket.SetReadBuffer(udpBuffer) // as much as the system allows
 	_ = socket.SetWriteBuffer(udpBuffer)
 	l := &quicListener{spec: s, protocol: p, socket: socket, serve: serve, excess: excess}
+	l.stopping, l.stop = context.WithCancel(context.Background())
 	l.quic = &quic.Transport{Conn: socket, VerifySourceAddress: l.suspect, ConnContext: l.admit}
 	qc.HandshakeIdleTimeout, qc.MaxIdleTimeout = handshakeTime, s.Gate.idleOf(p)
 	qc.MaxIncomingStreams = int64(s.Gate.inFlight)
@@ -185,19 +190,41 @@ func (l *quicListener) Start(h Handler) {
 						_ = c.CloseWithError(l.excess, "")
 					}
 				}()
+				var end context.CancelFunc
+				c.reading, end = context.WithCancel(c.Context())
+				defer end()
+				defer context.AfterFunc(l.stopping, end)()
 				l.serve(h, c)
 			})
 		}
 	})
 }
 
+// Stop has each connection answer the streams that have come, and end without an error: neither
+// DoQ nor the library's HTTP/3 can announce the end. Clients connect anew.
+func (l *quicListener) Stop() {
+	_ = l.l.Close() // of connections that the handler has accepted none ends
+	l.stop()
+	l.wg.waitFor(lingerTime)
+}
+
 func (l *quicListener) Close() {
-	_ = l.l.Close()
+	l.Stop()
 	_ = l.quic.Close() // ends the connections
 	_ = l.socket.Close()
 	l.wg.Wait()
 	l.losses.end()
 	l.losses.wg.Wait()
+}
+
+// finish closes the connection after its last answers. Closing loses data not yet sent, and nothing
+// reports when it is sent.
+func (c *quicConn) finish(code quic.ApplicationErrorCode) {
+	select {
+	case <-c.Context().Done():
+	case <-time.After(closeGrace):
+	}
+	_ = c.CloseWithError(code, "")
 }
 
 // end closes the connection for a reason.

@@ -122,7 +122,7 @@ func TestDescriptorsBoundConnections(t *testing.T) {
 
 // exhausted is a listener that at first has no descriptors.
 type exhausted struct {
-	net.Listener
+	listeningSocket
 	mu   sync.Mutex
 	left int // failures to come; guarded by mu
 }
@@ -135,7 +135,7 @@ func (e *exhausted) Accept() (net.Conn, error) {
 	if left >= 0 {
 		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 	}
-	return e.Listener.Accept()
+	return e.listeningSocket.Accept()
 }
 
 // When descriptors run out, an idle connection is closed. The metric counts it, and the log
@@ -149,7 +149,8 @@ func TestOutOfDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &witness{}
-	a := &acceptor{protocol: TCP, l: &exhausted{Listener: l, left: 4}, conns: map[*conn]struct{}{},
+	a := &acceptor{protocol: TCP, conns: map[*conn]struct{}{},
+		l:     &exhausted{listeningSocket: l.(*net.TCPListener), left: 4},
 		spec:  Spec{Gate: g, Observer: w, Log: slog.New(slog.NewTextHandler(&log, nil))},
 		serve: func(h Handler, c *conn) { serveStream(h, c, c) }}
 	a.Start(&echo{})

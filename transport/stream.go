@@ -5,6 +5,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"net"
 	"time"
@@ -36,8 +37,15 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 	for range cap(s.slots) {
 		s.slots <- struct{}{}
 	}
-	if s.left <= 0 {
-		c.readOut()
+	stopping := c.owner.stopping.Load()
+	if t, ok := over.(*tls.Conn); ok && (stopping || s.left <= 0) {
+		_ = t.CloseWrite() // close_notify; an error means that the client has gone
+	}
+	switch {
+	case stopping:
+		c.readOut(backlogTime)
+	case s.left <= 0:
+		c.readOut(lingerTime)
 	}
 	_ = over.Close()
 }
@@ -46,6 +54,7 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 func (s *stream) messages(b []byte) (rest []byte, need int, why cause.Cause) {
 	// The idle time in answers (RFC 7828) is the present one.
 	s.from.Idle = uint16(s.seat.patience() / (100 * time.Millisecond))
+	s.from.Ends = s.owner.stopping.Load()
 	for len(b) >= 2 && s.left > 0 {
 		n := int(binary.BigEndian.Uint16(b))
 		if n < wire.HeaderLen {
@@ -116,9 +125,9 @@ func (s *stream) wait(octets int) waiting {
 	}
 }
 
-// readOut ends the writing side, and reads until the client has ended its own or lingerTime is
-// over. Closing with unread data would reset the connection and lose the answers.
-func (c *conn) readOut() {
+// readOut ends the writing side, and reads until the client has ended its own or the time is over.
+// Closing with unread data would reset the connection and lose the answers.
+func (c *conn) readOut(d time.Duration) {
 	t, ok := c.socket.(interface {
 		net.Conn
 		CloseWrite() error
@@ -126,7 +135,7 @@ func (c *conn) readOut() {
 	if !ok || t.CloseWrite() != nil {
 		return
 	}
-	_ = t.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = t.SetReadDeadline(time.Now().Add(d))
 	for n := 0; n < maxReadOut; {
 		k, err := t.Read(c.buf)
 		if err != nil {

@@ -226,7 +226,7 @@ func TestMaxReadOut(t *testing.T) {
 			n, _ := client.Write(make([]byte, 4*maxReadOut))
 			written <- n
 		}()
-		c.readOut()
+		c.readOut(lingerTime)
 		_ = ours.Close()
 		if n := <-written; n < maxReadOut || n >= maxReadOut+len(c.buf) {
 			t.Errorf("%d octets are read", n)

@@ -111,7 +111,7 @@ func (l *udpListener) Start(h Handler) {
 	}
 }
 
-// Stop implements Stopper.
+// Stop implements Listener.
 func (l *udpListener) Stop() {
 	l.stop.Do(func() {
 		close(l.closing)

@@ -72,7 +72,7 @@ func TestUDPAnswersLeaveAfterStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := <-h.held
-	l.(Stopper).Stop()
+	l.Stop()
 	_, _ = c.Write(query("fast"))
 	answer()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -113,7 +113,7 @@ func TestUDPStopAnswersWhatHasArrived(t *testing.T) {
 	}
 	stopped := make(chan struct{})
 	go func() {
-		l.(Stopper).Stop()
+		l.Stop()
 		close(stopped)
 	}()
 	<-l.(*udpListener).closing
