@@ -69,8 +69,8 @@ func (r *recorded) lastRecord() (kind byte) {
 	return kind
 }
 
-// framed asks over TCP, or over TLS on it, which has to end with an alert: crypto/tls reports io.EOF
-// without one too.
+// framed asks over TCP, or over TLS on it, which has to end with an alert: crypto/tls reports the
+// same without one.
 func framed(secure bool) lastAsk {
 	return func(t *testing.T, at netip.AddrPort, packet []byte) ([]byte, error) {
 		raw, err := net.Dial("tcp", at.String())

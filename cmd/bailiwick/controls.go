@@ -22,6 +22,7 @@ func (r *running) controls() console.Controls {
 			f, err := r.reload()
 			return console.Result{Fields: f}, err
 		},
+		"drain": r.drain,
 		"clock": r.advance,
 	}
 }

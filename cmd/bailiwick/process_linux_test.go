@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -35,6 +36,7 @@ const patience = 20 * time.Second
 type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
+	file  string // its configuration
 	dns   string
 	admin string
 	ended chan error
@@ -55,18 +57,25 @@ func freePort(t *testing.T) int {
 // log, and waits until it is there. more is of its configuration's section resolver.
 func startProcess(t *testing.T, format, more string, stdout, stderr *os.File) *process {
 	t.Helper()
+	return startConfigured(t, fmt.Sprintf("log: {format: %s}\nshutdown: {wait: 0, answers: 0}\n"+
+		"resolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]%s}\n",
+		format, more), stdout, stderr)
+}
+
+// startConfigured is startProcess with a configuration of the caller's, but for listeners.
+func startConfigured(t *testing.T, config string, stdout, stderr *os.File,
+	env ...string) *process {
+	t.Helper()
 	p := &process{t: t, dns: fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 		admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)), ended: make(chan error, 1)}
-	file := filepath.Join(t.TempDir(), "bailiwick.yaml")
-	config := fmt.Sprintf("listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\n"+
-		"log: {format: %s}\n"+
-		"resolver: {priming: false, root_hints: [{name: ns., address: 127.0.0.1}]%s}\n",
-		p.dns, p.admin, format, more)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	p.file = filepath.Join(t.TempDir(), "bailiwick.yaml")
+	config = fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q]}\nadmin: {listen: %[2]q}\n%[3]s",
+		p.dns, p.admin, config)
+	if err := os.WriteFile(p.file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.cmd = exec.Command(os.Args[0], "serve", "--config", file)
-	p.cmd.Env = append(os.Environ(), "BAILIWICK_TEST_PROCESS=1")
+	p.cmd = exec.Command(os.Args[0], "serve", "--config", p.file)
+	p.cmd.Env = append(append(os.Environ(), "BAILIWICK_TEST_PROCESS=1"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -128,13 +137,19 @@ func (p *process) terminate() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		p.t.Fatal(err)
 	}
+	if err := p.end(); err != nil {
+		p.t.Errorf("after SIGTERM: %v", err)
+	}
+}
+
+// end waits for the end of the process.
+func (p *process) end() error {
+	p.t.Helper()
 	select {
 	case err := <-p.ended:
-		if err != nil {
-			p.t.Errorf("after SIGTERM: %v", err)
-		}
+		return err
 	case <-time.After(patience):
-		p.t.Error("the process does not end on SIGTERM")
+		return errors.New("the process does not end")
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -58,13 +59,6 @@ type reloader struct {
 	ended     bool // no reload begins any more; guarded by reloading
 }
 
-// noReload waits for a reload under way, and has none begin any more.
-func (r *reloader) noReload() {
-	r.reloading.Lock()
-	r.ended = true
-	r.reloading.Unlock()
-}
-
 // atStart are the keys, or sections, that hold from one start to the next: what they decide is
 // divided among or handed to parts that live as long as the process.
 var atStart = []string{"admin.listen", "cache.memory", "clock.start", "connections.",
@@ -101,14 +95,18 @@ func (r *running) reload() (map[string]any, error) {
 	if r.ended || r.read == nil {
 		return nil, errors.New("the server is being stopped")
 	}
+	service.Notify(service.Reloading())
 	o, err := r.replace()
 	if err != nil {
+		service.Notify(service.Ready, service.Status("serving; a configuration was refused: "+
+			err.Error()))
 		r.metrics.ConfigRefused()
 		for _, e := range config.ErrorsOf(err) {
 			r.log.Error("the configuration in use stays in use", "error", e.Error())
 		}
 		return nil, err
 	}
+	service.Notify(service.Ready, service.Status("serving"))
 	for _, w := range o.warnings {
 		r.log.Warn("configuration", "at", w.Place(), "detail", w.Text)
 	}
@@ -271,11 +269,9 @@ const retireAfter = resolver.MaxTime + time.Second
 func (r *running) retire(old, next *inUse, gone []listening) {
 	for _, l := range gone {
 		r.retiring.Go(func() {
-			if s, ok := l.Listener.(transport.Stopper); ok {
-				s.Stop()
-				r.pause()
-			}
-			l.Close() // those with connections give their clients a second to hear of it
+			l.Stop()
+			r.pause()
+			l.Close()
 		})
 	}
 	r.retiring.Go(func() {

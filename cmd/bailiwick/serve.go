@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -30,6 +31,8 @@ func serveCommand() *cobra.Command {
 		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
 		Long: "Serve DNS at 127.0.0.1:5300 (UDP and TCP) and metrics at 127.0.0.1:5380, " +
 			"unless the configuration says otherwise.\n" +
+			"SIGTERM turns /readyz off, and ends the server after shutdown.wait; SIGINT, or a " +
+			"second SIGTERM, ends it without the wait. What is in work is answered.\n" +
 			"With --lab the internet is a small one of our " +
 			"own, signed, with something broken in every way; no network is needed. It is served " +
 			"over " +
@@ -38,9 +41,7 @@ func serveCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups() // from the first moment on
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
-			defer stop()
-			return serve(ctx, file, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), file, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
@@ -84,6 +85,9 @@ func labListeners(cfg *config.Config) {
 // which is sent when the reader has gone, is ignored.
 func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
 	defer out.Close()
 	defer journal.Close()
@@ -128,9 +132,9 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	}
 	r.read = read
 	defer r.logStopped(time.Now())
-	defer r.close()
 	r.start()
 	r.logStarted()
+	service.Notify(service.Ready, service.Status("serving"))
 	switch {
 	case cfg.Log.JSON: // programs read it: nothing else is printed
 	case inLab:
@@ -143,8 +147,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 			fmt.Fprintf(out, "Serving %s at %v.\n", l.protocol.Help(), l.Addr())
 		}
 	}
-	<-ctx.Done()
-	r.log.Info("stopping", "cause", context.Cause(ctx).Error())
+	r.run(ctx, signals)
 	return nil
 }
 

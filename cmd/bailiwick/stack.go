@@ -112,16 +112,19 @@ type running struct {
 	tickets *transport.Tickets
 	console *console.Console
 	control *console.Control
+	asked   chan ending        // by a command
 	stop    context.CancelFunc // of what goes on in the background
 	unwatch func()             // ends what watch began
-	ready   bool               // as watch has said last; its own
+	// unwatching is done when nothing is watched any more.
+	unwatching sync.Once
+	ready      bool // as watch has said last; its own
 
 	reloader
 }
 
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
-	r = &running{stack: s, stop: func() {}, unwatch: func() {}}
+	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1)}
 	now := s.now()
 	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
@@ -248,35 +251,4 @@ func (r *running) watch() {
 			r.ready = why == nil
 		})
 	}()
-}
-
-// close ends everything: first no more queries are taken over UDP, then those in work are answered,
-// and only then sockets and connections are closed, which the answers leave by.
-func (r *running) close() {
-	r.noReload()
-	r.unwatch()
-	if r.console != nil {
-		r.console.SetReady("it is being stopped")
-	}
-	r.stop()
-	r.retiring.Wait()
-	listeners := r.now().listeners
-	for _, l := range listeners {
-		if s, ok := l.Listener.(transport.Stopper); ok {
-			s.Stop()
-		}
-	}
-	r.now().resolver.Close()
-	r.server.Close()
-	var wg sync.WaitGroup
-	for _, l := range listeners {
-		wg.Go(l.Close) // those with connections give their clients a second to hear of it
-	}
-	wg.Wait()
-	if r.control != nil {
-		_ = r.control.Close()
-	}
-	if r.console != nil {
-		_ = r.console.Close()
-	}
 }

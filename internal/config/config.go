@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/service"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -30,6 +31,7 @@ type Config struct {
 	Discovery discovery.Config
 	Console   console.Config
 	State     state.Config
+	Service   service.Config
 	Log       observe.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
@@ -72,6 +74,7 @@ func Default() *Config {
 func defaults() *Config {
 	return &Config{Listen: defaultListeners(), Transport: transport.Default(),
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
+		Service:  service.Default(),
 		Log:      observe.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), text: map[string]string{},

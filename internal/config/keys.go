@@ -110,6 +110,14 @@ var keys = append(listenKeys(), []key{
 			"server's user, and nobody else may write to it; auto: that of systemd " +
 			"(StateDirectory=), else none; empty for none",
 		binding: bind(func(c *Config) *string { return &c.State.Directory })},
+	{key: "shutdown.wait", kind: kindDuration, min: 0, max: 3600,
+		help: "how long the server goes on after SIGTERM or `bailiwick ctl drain` with /readyz " +
+			"turned off, so that load balancers send their clients elsewhere",
+		binding: bind(func(c *Config) *time.Duration { return &c.Service.Wait })},
+	{key: "shutdown.answers", kind: kindDuration, min: 0, max: 60,
+		help: "how long queries in work may take then; afterwards they are answered with " +
+			"SERVFAIL and the cause stopping",
+		binding: bind(func(c *Config) *time.Duration { return &c.Service.Answers })},
 	{key: "log.level", kind: kindChoice, choices: []string{"debug", "info", "warn", "error"},
 		help: "least severity that is logged",
 		binding: bindChoice(func(c *Config) *slog.Level { return &c.Log.Level }, slog.LevelDebug,

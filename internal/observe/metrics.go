@@ -60,6 +60,8 @@ type Metrics struct {
 
 	used, declined prometheus.Counter // configurations
 	configured     prometheus.Gauge
+
+	life
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -203,6 +205,7 @@ func New() *Metrics {
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
+	m.life = newLife(reg)
 	reloads := vec("config_reloads_total",
 		"Times that the configuration was read again, by outcome: used or refused.", "outcome")
 	m.used, m.declined = reloads.WithLabelValues("used"), reloads.WithLabelValues("refused")

@@ -1,0 +1,128 @@
+// The end of a server: what it waits for, and in which order its parts stop.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"bailiwick/internal/console"
+	"bailiwick/internal/service"
+)
+
+// ending is why and how a server ends.
+type ending struct {
+	why  string
+	wait time.Duration // as before, but not ready any more
+}
+
+// run serves until somebody ends it: ctx, a signal, or a command. A signal while it ends has it
+// wait no longer; another one has it end without its answers.
+func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
+	var e ending
+	select {
+	case <-ctx.Done():
+		e = ending{why: context.Cause(ctx).Error()}
+	case s := <-signals:
+		e = ending{why: s.String() + " signal received"}
+		if s == syscall.SIGTERM {
+			e.wait = r.now().Config.Service.Wait
+		}
+	case e = <-r.asked:
+	}
+	r.log.Info("stopping", "cause", e.why, "wait", e.wait.String())
+	service.Notify(service.Stopping, service.Status("stopping: "+e.why))
+	r.unready("it is being stopped")
+	late := time.NewTimer(e.wait)
+	defer late.Stop()
+	select {
+	case <-late.C:
+	case s := <-signals:
+		r.log.Info("not waiting any longer", "cause", s.String()+" signal received")
+	case <-ctx.Done():
+	}
+	closed := make(chan struct{})
+	go func() { r.close(); close(closed) }()
+	select {
+	case <-closed:
+	case s := <-signals:
+		r.log.Warn("ending without the last answers", "cause", s.String()+" signal received")
+	}
+}
+
+// unready has /readyz tell that the server takes no more clients, and for what reason.
+func (r *running) unready(why string) {
+	r.unwatching.Do(func() {
+		r.reloading.Lock() // a reload begins to watch again
+		r.unwatch()
+		r.ended = true
+		r.reloading.Unlock()
+	})
+	r.metrics.Draining()
+	if r.console != nil {
+		r.console.SetReady(why)
+	}
+}
+
+// close ends everything. First no more queries are taken; what is in work is answered meanwhile, by
+// its cause if it takes too long. Only then sockets and connections are closed, which the answers
+// leave by.
+func (r *running) close() {
+	r.unready("it is being stopped")
+	r.stop()
+	r.retiring.Wait()
+	listeners := r.now().listeners
+	each := func(do func(listening)) {
+		var wg sync.WaitGroup
+		for _, l := range listeners {
+			wg.Go(func() { do(l) })
+		}
+		wg.Wait()
+	}
+	each(func(l listening) { l.Stop() })
+	ctx, cancel := context.WithTimeout(context.Background(), r.now().Config.Service.Answers)
+	if !r.server.Drain(ctx) {
+		r.log.Info("queries in work are answered with SERVFAIL")
+	}
+	cancel()
+	r.now().resolver.Close()
+	r.server.Close()
+	each(func(l listening) { l.Close() })
+	if r.control != nil {
+		_ = r.control.Close()
+	}
+	if r.console != nil {
+		_ = r.console.Close()
+	}
+}
+
+// drain is the command that ends the server as SIGTERM does, after a wait of the operator's choice.
+func (r *running) drain(q console.Request) (console.Result, error) {
+	wait := r.now().Config.Service.Wait
+	if text := q.Args["wait"]; text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return console.Result{}, fmt.Errorf("%q is no duration such as 30s", text)
+		}
+		wait = d
+	}
+	r.reloading.Lock()
+	ended := r.ended
+	r.reloading.Unlock()
+	if !ended {
+		select {
+		case r.asked <- ending{"drain, asked for by " + q.Caller, wait}:
+		default:
+			ended = true
+		}
+	}
+	if ended {
+		return console.Result{}, errors.New("the server is being stopped already")
+	}
+	return console.Result{Fields: map[string]any{"draining": "begun", "wait": wait.String()}}, nil
+}
