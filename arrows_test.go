@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 		"internal/state"},
 	"internal/observe": {"wire", "internal/cause", "internal/guard", "internal/counter",
 		"internal/ledger", "internal/limit", "internal/memcache", "internal/state", "cache",
-		"transport", "resolver"},
+		"transport", "trustanchor", "resolver"},
 	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},

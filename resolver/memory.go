@@ -33,16 +33,17 @@ type memory struct {
 	store  *cache.Store
 	trusts trusts
 	cfg    *Config
+	gate   *gate // own to each resolver
 }
 
 func newMemory(store *cache.Store, cfg *Config) memory {
 	return memory{store: store, trusts: newTrusts(store.Share(cache.ShareTrust), store.RRsets),
-		cfg: cfg}
+		cfg: cfg, gate: &gate{}}
 }
 
 // under returns the same memory for a resolver with another configuration.
 func (m *memory) under(cfg *Config) memory {
-	return memory{store: m.store, trusts: m.trusts, cfg: cfg}
+	return memory{store: m.store, trusts: m.trusts, cfg: cfg, gate: &gate{}}
 }
 
 // put keeps a result under the question's key. It writes the TTLs of the cache into the result's
@@ -50,6 +51,10 @@ func (m *memory) under(cfg *Config) memory {
 // goroutine has the sets: they are the copies of a verdict or, if nothing was validated, were
 // parsed for this question alone.
 func (m *memory) put(k cache.Key, l *result, now time.Time) {
+	if !m.gate.enter(k.Name) {
+		return
+	}
+	defer m.gate.leave()
 	if l.kind.IsDenial() {
 		m.putDenial(k, l, now)
 	} else {
@@ -343,7 +348,10 @@ func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now 
 		!m.kept(k, now)) {
 		return
 	}
-	m.store.PutFailure(k, f, b, now)
+	if m.gate.enter(k.Name) {
+		m.store.PutFailure(k, f, b, now)
+		m.gate.leave()
+	}
 }
 
 // lastFailure returns the last failure of a question, whether it may be tried again or not.
@@ -373,8 +381,9 @@ func (m *memory) putDelegation(d *cache.Delegation, fallback bool, now time.Time
 	if z := m.cfg.configured(d.Zone); fallback && z != nil && !z.Forward {
 		return
 	}
-	if d.Expires > now.Unix() {
+	if d.Expires > now.Unix() && m.gate.enter(d.Zone) {
 		m.store.Delegations.Put(d.Zone, d)
+		m.gate.leave()
 	}
 }
 
@@ -429,14 +438,18 @@ func (m *memory) putServers(ns *wire.RRset, now time.Time) {
 	}
 	set := *ns
 	set.Security = wire.Unchecked
-	m.store.PutRRset(k, cache.RRset{Set: &set}, now)
+	if m.gate.enter(k.Name) {
+		m.store.PutRRset(k, cache.RRset{Set: &set}, now)
+		m.gate.leave()
+	}
 }
 
 // putTrust keeps the trust in a zone, unless it is that of another zone, or bogus: failures are
 // remembered for questions.
 func (m *memory) putTrust(zone wire.Name, t validator.Trust) {
-	if t.Status > wire.Bogus && t.Zone == zone {
+	if t.Status > wire.Bogus && t.Zone == zone && m.gate.enter(zone) {
 		m.trusts.cache.Put(zone, t)
+		m.gate.leave()
 	}
 }
 

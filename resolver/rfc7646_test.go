@@ -189,3 +189,34 @@ func TestRFC7646NothingOutlivesTheAnchor(t *testing.T) {
 		}
 	})
 }
+
+// A fetch that began under a negative trust anchor and ends after it answers who waits for it, and
+// leaves nothing behind: neither its data nor that the zone is unsigned.
+func TestRFC7646LateFetchAdmitsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+			if i.Question().Name != "www.expired.faulty." {
+				return lab.Reply{}, false
+			}
+			return lab.Messages(i.Honest()).After(300 * time.Millisecond), true
+		}
+		in := newWorld(t, w, func(c *resolver.Config) { c.CaseRandomisation = false })
+		in.except(trustanchor.Negative, "expired.faulty.")
+		before := make(chan *resolver.Answer)
+		old := *in
+		go func() { before <- old.resolve("www.expired.faulty.", wire.TypeA) }()
+		time.Sleep(200 * time.Millisecond)
+		in.succeed(trustanchor.None)
+		if a := <-before; a.RCode != noError || a.Status != wire.Insecure {
+			t.Errorf("who waited: %s %s %v", a.RCode, a.Status, a.Failure)
+		}
+		for _, qt := range []wire.Type{wire.TypeA, wire.TypeDS, wire.TypeDNSKEY} {
+			k := cache.Key{Name: wire.MustParseName("www.expired.faulty."), Type: qt}
+			if e, ok := in.cache.RRsets.Get(k); ok {
+				t.Errorf("kept: %v", e.Set)
+			}
+		}
+		in.wants("www.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired)
+	})
+}

@@ -38,11 +38,14 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 
 // Forget drops cached data of another resolver with the same caches that r would not have accepted,
 // or would have validated otherwise. It returns the number of entries. It is called when the
-// clients have changed over to r, and again when the other one has ended all its work.
+// clients have changed over to r, and again when the other one has ended all its work. From the
+// first time on the other one stores no such data.
 func (r *Resolver) Forget(other *Resolver) (n int) {
 	// Whatever has failed may work with other servers, families, addresses and limits.
 	n = r.memory.flushFailures()
-	for _, name := range r.outdated(other) {
+	names := r.outdated(other)
+	other.memory.gate.close(names)
+	for _, name := range names {
 		n += r.memory.flushTree(name)
 	}
 	return n

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -50,8 +51,9 @@ func Default() Config { return Config{Validate: true, Builtin: true} }
 
 // Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {
-	anchors    map[wire.Name][]wire.DS
-	exceptions map[wire.Name]Exception
+	anchors  map[wire.Name][]wire.DS
+	negative map[wire.Name]time.Time // when they end; see NegativeAnchor
+	modes    map[wire.Name]Exception
 }
 
 // Builtin returns the root's anchors as IANA publishes them.
@@ -205,12 +207,18 @@ func Changed(a, b *Set) (names []wire.Name) {
 		for n := range s.anchors {
 			all[n] = true
 		}
-		for n := range s.exceptions {
+		for n := range s.negative {
+			all[n] = true
+		}
+		for n := range s.modes {
 			all[n] = true
 		}
 	}
 	for n := range all {
-		if a.exceptions[n] != b.exceptions[n] || !reflect.DeepEqual(a.anchors[n], b.anchors[n]) {
+		_, was := a.negative[n]
+		_, is := b.negative[n]
+		if was != is || a.modes[n] != b.modes[n] ||
+			!reflect.DeepEqual(a.anchors[n], b.anchors[n]) {
 			names = append(names, n)
 		}
 	}

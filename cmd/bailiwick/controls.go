@@ -24,6 +24,10 @@ func (r *running) controls() console.Controls {
 		},
 		"drain": r.drain,
 		"clock": r.advance,
+
+		"nta add":    r.addNegativeAnchor,
+		"nta list":   r.negativeAnchors,
+		"nta remove": r.removeNegativeAnchor,
 	}
 }
 

@@ -179,7 +179,29 @@ func (r *running) replace() (*outcome, error) {
 	for _, l := range gone {
 		o.closed = append(o.closed, l.text())
 	}
-	o.forgotten = next.resolver.Forget(old.resolver)
+	o.forgotten = r.succeed(old, next, gone)
+	r.metrics.Configured(time.Now(), true)
+	return o, nil
+}
+
+// succeedItself has the queries to come judged by the trust anchors and exceptions as they are now.
+func (r *running) succeedItself() {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if r.ended {
+		return
+	}
+	old := r.now()
+	next := &inUse{Snapshot: old.Snapshot, class: old.class + 1, listeners: old.listeners,
+		resolver: old.resolver.Successor(old.Snapshot.Resolver, r.parts(old.Snapshot))}
+	r.install(next)
+	r.succeed(old, next, nil)
+}
+
+// succeed ends what a snapshot that is installed takes the place of, and returns how many entries
+// of the caches it has forgotten.
+func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
+	forgotten = next.resolver.Forget(old.resolver)
 	r.store.Answers.RemoveFunc(func(k cache.AnswerKey, _ *cache.Answer) bool {
 		return k.Policy != next.class
 	})
@@ -188,8 +210,7 @@ func (r *running) replace() (*outcome, error) {
 		r.unwatch()
 		r.watch()
 	}
-	r.metrics.Configured(time.Now(), true)
-	return o, nil
+	return forgotten
 }
 
 // text is where it listens, for people.

@@ -27,6 +27,7 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/validator/p256"
 )
 
@@ -45,6 +46,8 @@ type stack struct {
 	routes       *routes.Table
 	ledger       *ledger.Ledger // of what clients and peers make it hold
 	state        *state.Directory
+	negatives    *trustanchor.Negatives
+	judgeAnew    func() // see running.succeedItself
 	inUse        atomic.Pointer[inUse]
 }
 
@@ -80,6 +83,9 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 		m.Set(cfg.ClockStart)
 	}
 	s.store = cache.New(cfg.Cache)
+	s.judgeAnew = func() {}
+	s.negatives = s.newNegatives()
+	s.metrics.WatchNegatives(s.negatives)
 	s.inUse.Store(&inUse{Snapshot: p, resolver: resolver.New(p.Resolver, s.parts(p))})
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	if p256.Fast {
@@ -98,8 +104,9 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 	for _, z := range p.Resolver.Zones {
 		own = append(own, z.Addrs...)
 	}
-	return resolver.Parts{Cache: s.store, Anchors: p.Anchors, Exchanger: s.exchanger,
-		Clock: s.clock, Events: s.events, Guard: s.guard, Routes: s.routes, Ledger: s.ledger,
+	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
+		Exchanger: s.exchanger, Clock: s.clock, Events: s.events, Guard: s.guard,
+		Routes: s.routes, Ledger: s.ledger,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
 }
 
@@ -125,6 +132,7 @@ type running struct {
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1)}
+	s.judgeAnew = r.succeedItself
 	now := s.now()
 	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
@@ -217,6 +225,9 @@ func (r *running) start() {
 	}
 	r.metrics.Configured(time.Now(), false)
 	r.maintain()
+	r.retiring.Go(func() {
+		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
+	})
 	if r.control != nil {
 		r.control.Start()
 	}

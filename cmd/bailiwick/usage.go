@@ -23,7 +23,6 @@ const statusUsage = 2
 // elsewhere has advice for commands of other servers that this one lacks.
 var elsewhere = map[string]string{
 	"reload":   "did you mean bailiwick ctl reload?",
-	"nta":      "did you mean the key trust_anchors.insecure of the configuration?",
 	"stop":     "did you mean SIGTERM? It ends a server in an orderly way.",
 	"shutdown": "did you mean SIGTERM? It ends a server in an orderly way.",
 	"restart":  "did you mean the service manager's, such as systemctl restart?",

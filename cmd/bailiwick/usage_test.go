@@ -15,7 +15,6 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"dig a.example", "did you mean bailiwick query?"},
 		{"reload", "did you mean bailiwick ctl reload?"},
 		{"ctl --socket /nowhere reconfig", "did you mean bailiwick ctl reload?"},
-		{"ctl nta add a.example", "did you mean the key trust_anchors.insecure"},
 		{"ctl flsh a.example", "did you mean bailiwick ctl flush?"},
 		{"ctl clock forward 1h", `bailiwick ctl clock has no command "forward"`},
 		{"config lint", "did you mean bailiwick config check?"},

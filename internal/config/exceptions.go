@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
@@ -19,8 +20,15 @@ func setInsecure(c *Config, v value) error {
 		if err != nil {
 			return err
 		}
-		c.Anchors.Insecure = append(c.Anchors.Insecure, trustanchor.NegativeAnchor{Zone: zone,
-			Reason: r.text("reason"), Owner: r.text("owner")})
+		n := trustanchor.NegativeAnchor{Zone: zone, Reason: r.text("reason"),
+			Owner: r.text("owner")}
+		if text := r.text("until"); text != "" {
+			if n.Ends, err = time.Parse(time.RFC3339, text); err != nil {
+				return inField("until", fmt.Errorf("until: %q is not a time such as "+
+					"2026-01-31T00:00:00Z", text))
+			}
+		}
+		c.Anchors.Insecure = append(c.Anchors.Insecure, n)
 		return nil
 	})
 }

@@ -227,9 +227,10 @@ var keys = append(listenKeys(), []key{
 		help:    "file with DS or DNSKEY records to trust, in zone-file form",
 		binding: bind(func(c *Config) *string { return &c.Anchors.File })},
 	{key: "trust_anchors.insecure", kind: kindRecords,
-		fields: []string{"name", "reason", "owner"},
+		fields: []string{"name", "reason", "owner", "until"},
 		help: "negative trust anchors: names at and below which validation is off (RFC 7646), as " +
-			"names, or with the reason and who wants it",
+			"names, or with the reason, who wants it, and the time at which it ends; `ctl nta` " +
+			"adds others for a while",
 		binding: binding{set: setInsecure}},
 
 	{key: "validator.validation", kind: kindBool,

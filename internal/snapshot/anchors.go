@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"errors"
+	"time"
 
 	"bailiwick/internal/config"
 	"bailiwick/trustanchor"
@@ -28,9 +29,8 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 			found = append(found, aboutAnchor(cfg, "trust_anchors.file", err))
 		}
 	}
-	for _, n := range cfg.Anchors.Insecure {
-		set.Except(n.Zone, trustanchor.Negative)
-	}
+	set.AddNegatives(cfg.Anchors.Insecure)
+	found = append(found, aboutEnds(cfg)...)
 	for _, z := range cfg.Zones {
 		if z.Insecure {
 			set.Except(z.Name, trustanchor.Insecure)
@@ -56,6 +56,25 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 		set = &trustanchor.Set{}
 	}
 	return set, found
+}
+
+// aboutEnds finds negative trust anchors that have ended, and those that hold for longer than one
+// may (RFC 7646, section 2).
+func aboutEnds(cfg *config.Config) (found config.Findings) {
+	now := time.Now()
+	for i, n := range cfg.Anchors.Insecure {
+		switch key := config.Item("trust_anchors.insecure", i); {
+		case n.Ends.IsZero():
+		case !now.Before(n.Ends):
+			found = append(found, cfg.Warning(key, "the negative trust anchor of %s has ended on "+
+				"%s: take it out", n.Zone, n.Ends.Format(time.RFC3339)))
+		case n.Ends.After(now.Add(trustanchor.MaxLifetime)):
+			found = append(found, cfg.Error(key, "the negative trust anchor of %s ends on %s: it "+
+				"may hold for a week at most (RFC 7646, section 2); a zone that will not be "+
+				"mended is insecure in validator.zones", n.Zone, n.Ends.Format(time.RFC3339)))
+		}
+	}
+	return found
 }
 
 // exceptZones makes the exceptions of validator.zones. A zone below one of them, or below another

@@ -43,6 +43,8 @@ type File uint8
 // The files of the directory.
 const (
 	Anchors File = iota // trust anchors as RFC 5011 follows them
+	// NegativeAnchors are negative trust anchors that were added while the server ran.
+	NegativeAnchors
 	files
 )
 
@@ -52,7 +54,8 @@ var definitions = [files]struct {
 	name    string
 	version int
 }{
-	Anchors: {"anchors", 1},
+	Anchors:         {"anchors", 1},
+	NegativeAnchors: {"negative-anchors", 1},
 }
 
 // String returns the name of the file.
