@@ -146,6 +146,7 @@ func metricsReference(t *testing.T) string {
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)
+	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

@@ -319,10 +319,15 @@ func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed b
 	var opts wire.Options
 	size := uint16(0)
 	if how.edns {
-		size = transport.EDNSSize
+		size = a.x.r.cfg.UDPSize
 		if how.cookie && !how.via.Encrypted() {
 			own := a.x.r.clientCookie(c.addr.Addr())
 			opts = opts.Append(wire.OptionCookie, own[:], p.cookie)
+			// RFC 7828, section 3.2.1: the server may say how long the connection is to stay. A
+			// server that has not shown EDNS yet is not burdened with a second option.
+			if how.reliable() && p.edns {
+				opts = opts.Append(wire.OptionKeepalive)
+			}
 		}
 	}
 	q = wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size,

@@ -92,6 +92,7 @@ type Config struct {
 	Stale         Stale
 	Referrals     bool   // cache zones' own NS sets, for clients with RD=0
 	Port          uint16 // of authorities
+	UDPSize       uint16 // the payload over UDP that servers are told (RFC 6891, section 6.2.3)
 	MaxAliases    int
 	MaxFlights    int
 	// ZoneQuota is how many questions to a zone whose servers do not answer are under way at once,
@@ -108,8 +109,8 @@ func Default() Config {
 	return Config{Hints: builtinHints(), Prime: true, DoNotQueryLocalhost: true,
 		CaseRandomisation: true, Cookies: true, AggressiveNSEC: true, HardenBelowNXDomain: true,
 		HardenGlue: true, Prefetch: true, Stale: defaultStale(), Port: dnsPort,
-		MaxAliases: MaxAliases,
-		MaxFlights: MaxFlights, ZoneQuota: defaultZoneQuota, ServerQuota: defaultServerQuota,
+		UDPSize: transport.EDNSSize, MaxAliases: MaxAliases, MaxFlights: MaxFlights,
+		ZoneQuota: defaultZoneQuota, ServerQuota: defaultServerQuota,
 		Validation: validator.Default()}
 }
 

@@ -8,6 +8,7 @@ type Config struct {
 	Certificates []CertificateFile
 	Tickets      TicketConfig
 	Path         string // of DNS over HTTPS
+	Source       Source // of questions to servers
 }
 
 // TicketConfig is the operator's configuration of TLS session tickets.

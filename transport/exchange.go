@@ -5,7 +5,6 @@ package transport
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -38,8 +37,9 @@ var (
 var localErrors = []error{
 	syscall.EMFILE, syscall.ENFILE, // descriptors
 	syscall.ENOBUFS, syscall.ENOMEM, // memory
-	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN, // ports
-	syscall.EPERM, // packet filter
+	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAGAIN, // ports, source addresses
+	syscall.ENODEV, // the interface of [Source]
+	syscall.EPERM,  // packet filter
 }
 
 // isLocal reports whether an error of a system call is in localErrors. An expired deadline is not,
@@ -183,9 +183,9 @@ func questionEnd(query []byte) int {
 	return off + 5
 }
 
-// NetExchanger asks over the machine's sockets. Over UDP each question has a port of its own. Over
-// TCP each question has a connection of its own, unless the server has a Peer because it is asked
-// often. The other protocols keep their connections open.
+// NetExchanger asks over the machine's sockets. Over UDP each question has a port of its own. The
+// other protocols keep their connections open: those to servers with a Peer, which are asked often,
+// for longer than those to authorities.
 type NetExchanger struct {
 	// Remap, if set, returns the address at which a server is really reached, for a lab on
 	// loopback.
@@ -196,8 +196,39 @@ type NetExchanger struct {
 	// limit. Both fields have to be set before the first exchange.
 	Ledger *ledger.Ledger
 
-	askers    askers
-	upstreams upstreams
+	askers      atomic.Pointer[askers] // nil: none yet, of no particular source
+	named       upstreams              // with a Peer, or with encryption
+	authorities upstreams              // over TCP
+}
+
+// asking returns the sockets that questions over UDP leave by.
+func (n *NetExchanger) asking() *askers {
+	if a := n.askers.Load(); a != nil {
+		return a
+	}
+	n.askers.CompareAndSwap(nil, newAskers(&Source{}))
+	return n.askers.Load()
+}
+
+// SetSource has questions leave from a source. Those under way end where they began; connections
+// that are kept are made again.
+func (n *NetExchanger) SetSource(s Source) {
+	old := n.asking()
+	if s.equal(old.source) {
+		return
+	}
+	n.askers.Store(newAskers(&s))
+	old.close()
+	n.named.owner.source.Store(&s)
+	n.authorities.owner.source.Store(&s)
+	n.Renew()
+}
+
+// Renew closes the connections that are kept: the network has changed, and they may lead nowhere.
+// Questions under way on them are asked again over new ones.
+func (n *NetExchanger) Renew() {
+	n.named.drop()
+	n.authorities.drop()
 }
 
 // Exchange implements Exchanger.
@@ -271,27 +302,6 @@ func explain(err error) error {
 // ErrRefused is an ErrUnreachable that the server's host reported itself: the path to it works.
 var ErrRefused = fmt.Errorf("%w: the port is closed", ErrUnreachable)
 
-// dialUDP opens a socket at a random port of the whole range (RFC 5452, section 9.2), chosen by the
-// system's random source.
-func dialUDP(server netip.AddrPort) (*net.UDPConn, error) {
-	for range 8 {
-		var b [2]byte
-		if _, err := rand.Read(b[:]); err != nil {
-			return nil, err
-		}
-		port := int(binary.BigEndian.Uint16(b[:]))
-		if port < 1024 {
-			continue
-		}
-		c, err := net.DialUDP("udp", &net.UDPAddr{Port: port}, net.UDPAddrFromAddrPort(server))
-		if err == nil || !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
-			return c, err
-		}
-	}
-	// the kernel's choice is random too, from fewer ports
-	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
-}
-
 // bound ends a connection's work at a deadline, or when the context ends.
 func bound(ctx context.Context, c net.Conn, deadline time.Time) (stop func() bool, err error) {
 	if err := c.SetDeadline(deadline); err != nil {
@@ -304,8 +314,9 @@ func bound(ctx context.Context, c net.Conn, deadline time.Time) (stop func() boo
 const replySize = 4096
 
 // exchangeDialled asks over UDP from a new socket.
-func exchangeDialled(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
-	c, err := dialUDP(r.Server)
+func (s *Source) exchangeDialled(ctx context.Context, r *Request, deadline time.Time) (
+	[]byte, error) {
+	c, err := s.dialUDP(ctx, r.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -388,10 +399,12 @@ func (r *Request) Over(packets [][]byte) (reply []byte, decided bool, err error)
 	return reply, decided, err
 }
 
-func exchangeTCP(ctx context.Context, l *ledger.Ledger, r *Request, deadline time.Time) (
+// exchangeTCP asks over a connection for this question alone.
+func (n *NetExchanger) exchangeTCP(ctx context.Context, r *Request, deadline time.Time) (
 	[]byte, error) {
-	d := net.Dialer{Deadline: deadline}
-	c, err := d.DialContext(ctx, "tcp", r.Server.String())
+	dialling, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	c, err := n.authorities.owner.dial(dialling, r.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -406,7 +419,7 @@ func exchangeTCP(ctx context.Context, l *ledger.Ledger, r *Request, deadline tim
 		return nil, err
 	}
 	for range MaxNearMisses {
-		reply, err := readReply(c, l)
+		reply, err := readReply(c, n.Ledger)
 		if err != nil {
 			return nil, err
 		}

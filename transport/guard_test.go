@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	"bailiwick/internal/guard"
 )
@@ -111,7 +112,7 @@ func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 		t.Errorf("counted at %v", place)
 	}
 	<-c.ready
-	if _, open := <-got; open || c.load() != maxInFlight || len(c.server.conns) != 0 {
+	if _, open := <-got; open || c.load(time.Now()) != maxInFlight || len(c.server.conns) != 0 {
 		t.Error("the connection is still of use")
 	}
 }

@@ -13,9 +13,13 @@ const (
 	// harmless).
 	MaxNearMisses = 3
 
-	// EDNSSize is the UDP payload size that we announce to authorities (DNS flag day 2020: no
-	// fragments).
-	EDNSSize = 1232
+	// EDNSSize is the UDP payload size that we announce to authorities by default (DNS flag day
+	// 2020: no fragments). MinEDNSSize is the least that a validator may announce (RFC 4035,
+	// section 4.1), and MaxEDNSSize the most: larger packets are fragments on every path, which can
+	// be forged (RFC 9715).
+	EDNSSize    = 1232
+	MinEDNSSize = 1220
+	MaxEDNSSize = 4096
 
 	// maxConnections is how many client connections are open at once, all transports but UDP
 	// together; new ones displace idle ones.
@@ -134,7 +138,22 @@ const (
 	// maxUpstreamConns is how many TCP or DoT connections to one server are open, each with
 	// maxInFlight questions.
 	maxUpstreamConns = 8
-	// upstreamIdle is how long such a connection stays open without a reply.
+	// maxAuthorityConns is how many TCP connections to one authority are kept, and
+	// maxAuthorityTotal how many to all. Beyond them a question has a connection of its own, as
+	// RFC 7766, section 6.2.2 would rather not have it: a server whose answers do not fit UDP is
+	// asked dozens of questions at once, which four connections carry. All of them need
+	// descriptors, of which descriptorReserve has some more than that.
+	maxAuthorityConns = 4
+	maxAuthorityTotal = 512
+	// authorityIdle is how long such a connection stays open without a reply: a resolution has a
+	// few questions for a server within a second or two, and authorities may bear few idle
+	// connections (RFC 7766, section 6.2.3).
+	authorityIdle = 5 * time.Second
+	// authorityPatience is how long a reply is waited for on it before it takes no more questions:
+	// the shortest time after which a question over TCP is sent again.
+	authorityPatience = 700 * time.Millisecond
+	// upstreamIdle is how long such a connection stays open without a reply, and the longest time
+	// that a server may ask for (RFC 7828).
 	upstreamIdle = 15 * time.Second
 	// maxSilence is how many questions in a row may stay unanswered on a connection before it is
 	// closed.
@@ -143,6 +162,14 @@ const (
 	// maxIdleSockets is how many UDP sockets of an address family are kept for the next question,
 	// without a port: as many questions begin at once on a busy resolver. Only Linux uses them.
 	maxIdleSockets = 512
+
+	// firstPort is the first port that questions leave from, and minPorts the fewest ports of a
+	// configured range: with 1,024 ports a forger who sees nothing needs 2^25 packets for an even
+	// chance, without counting letter case and cookies. portTries is how many ports are tried where
+	// others have taken them.
+	firstPort = 1024
+	minPorts  = 1024
+	portTries = 8
 
 	// udpBuffer is the size of a listener's receive and send buffers that is requested from the
 	// kernel, in bytes per socket.

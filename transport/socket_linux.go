@@ -13,8 +13,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,19 +25,44 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askers are the sockets of an exchanger, by address family.
-type askers struct{ v4, v6 idleSockets }
+// askers are the sockets that questions leave from a source by, by address family.
+type askers struct {
+	source *Source
+	v4, v6 outlets
+}
+
+// outlets are the sockets of an address family, one entry for each source address; without any,
+// the entry of the zero address.
+type outlets []*idleSockets
 
 // idleSockets are the sockets that are kept for the next question. They have no port.
 type idleSockets struct {
+	family int        // of the kernel
+	source netip.Addr // that they are bound to; zero: none
+
 	mu     sync.Mutex
 	free   []*asker // guarded by mu
 	closed bool     // no socket is kept any more; guarded by mu
 }
 
+func newAskers(s *Source) *askers {
+	return &askers{source: s, v4: newOutlets(unix.AF_INET, s.of(netip.IPv4Unspecified())),
+		v6: newOutlets(unix.AF_INET6, s.of(netip.IPv6Unspecified()))}
+}
+
+func newOutlets(family int, sources []netip.Addr) (o outlets) {
+	for _, a := range sources {
+		o = append(o, &idleSockets{family: family, source: a})
+	}
+	if len(o) == 0 {
+		o = outlets{{family: family}}
+	}
+	return o
+}
+
 // close closes the idle sockets. Those in use are closed when their questions end.
 func (a *askers) close() {
-	for _, pool := range []*idleSockets{&a.v4, &a.v6} {
+	for _, pool := range slices.Concat(a.v4, a.v6) {
 		pool.mu.Lock()
 		for _, s := range pool.free {
 			s.file.Close()
@@ -49,6 +76,7 @@ func (a *askers) close() {
 type asker struct {
 	file   *os.File
 	raw    syscall.RawConn
+	home   *idleSockets
 	family uint16
 	buf    [replySize]byte
 
@@ -73,27 +101,42 @@ const (
 	askerDone
 )
 
-// get returns an idle socket, or a new one.
-func (a *askers) get(server netip.AddrPort) (*asker, error) {
-	pool := a.of(server)
-	pool.mu.Lock()
-	if n := len(pool.free); n > 0 {
-		s := pool.free[n-1]
-		pool.free = pool.free[:n-1]
-		pool.mu.Unlock()
+// get returns an idle socket for a server, or a new one. Of several source addresses one is taken
+// at random; the next one where it is not this machine's any more.
+func (a *askers) get(server netip.AddrPort) (s *asker, err error) {
+	from := a.of(server)
+	first := 0
+	if len(from) > 1 {
+		first = rand.IntN(len(from))
+	}
+	for i := range from {
+		s, err = from[(first+i)%len(from)].get(a.source.Interface)
+		if err == nil || !unavailable(err) {
+			break
+		}
+	}
+	return s, err
+}
+
+// get returns an idle socket, or a new one, which is bound to an interface unless device is "".
+func (p *idleSockets) get(device string) (*asker, error) {
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
 		return s, nil
 	}
-	pool.mu.Unlock()
-	family := unix.AF_INET
-	if pool == &a.v6 {
-		family = unix.AF_INET6
-	}
-	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	p.mu.Unlock()
+	fd, err := unix.Socket(p.family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	s := &asker{file: os.NewFile(uintptr(fd), "udp"), family: uint16(family)}
-	if s.raw, err = s.file.SyscallConn(); err != nil {
+	s := &asker{file: os.NewFile(uintptr(fd), "udp"), home: p, family: uint16(p.family)}
+	if err = p.prepare(fd, device); err == nil {
+		s.raw, err = s.file.SyscallConn()
+	}
+	if err != nil {
 		s.file.Close()
 		return nil, err
 	}
@@ -101,16 +144,31 @@ func (a *askers) get(server netip.AddrPort) (*asker, error) {
 	return s, nil
 }
 
-func (a *askers) of(server netip.AddrPort) *idleSockets {
-	if server.Addr().Is4() {
-		return &a.v4
+// prepare binds a socket to the source address, and not to a port yet: each question gets one.
+func (p *idleSockets) prepare(fd int, device string) error {
+	if device == "" && !p.source.IsValid() {
+		return nil
 	}
-	return &a.v6
+	if err := prepareSocket(fd, device); err != nil || !p.source.IsValid() {
+		return err
+	}
+	var at unix.Sockaddr = &unix.SockaddrInet6{Addr: p.source.As16()}
+	if p.family == unix.AF_INET {
+		at = &unix.SockaddrInet4{Addr: p.source.As4()}
+	}
+	return os.NewSyscallError("bind", unix.Bind(fd, at))
 }
 
-// put keeps a socket for the next question.
-func (a *askers) put(s *asker) {
-	pool := a.of(s.server)
+func (a *askers) of(server netip.AddrPort) outlets {
+	if server.Addr().Is4() {
+		return a.v4
+	}
+	return a.v6
+}
+
+// put keeps the socket for the next question.
+func (s *asker) put() {
+	pool := s.home
 	s.request, s.reply, s.err = nil, nil, nil
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
@@ -124,9 +182,11 @@ func (a *askers) put(s *asker) {
 // exchange asks a question. It reuses the socket only if no doubt about its state remains.
 func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	server := netip.AddrPortFrom(r.Server.Addr().Unmap(), r.Server.Port())
-	// link-local servers are rare, and the standard library resolves their interface
-	if server.Addr().Zone() != "" {
-		return exchangeDialled(ctx, r, deadline)
+	// Link-local servers are rare, and the standard library resolves their interface. Sockets of
+	// the pool may be bound to one. A range of ports needs a port to be chosen for each question.
+	if server.Addr().Zone() != "" || a.source.Ports.Count() > 0 ||
+		a.source.device(server.Addr()) != a.source.Interface {
+		return a.source.exchangeDialled(ctx, r, deadline)
 	}
 	s, err := a.get(server)
 	if err != nil {
@@ -156,7 +216,7 @@ func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte
 		s.file.Close()
 		return reply, err
 	}
-	a.put(s)
+	s.put()
 	return reply, nil
 }
 

@@ -28,8 +28,8 @@ func TestRFC5452SocketPorts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(n.askers.v4.free) != 1 {
-		t.Errorf("%d sockets for questions one after the other", len(n.askers.v4.free))
+	if len(n.asking().v4[0].free) != 1 {
+		t.Errorf("%d sockets for questions one after the other", len(n.asking().v4[0].free))
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -67,8 +67,8 @@ func TestSocketCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	_, err := n.Exchange(ctx, Request{Server: silent, Query: question, Timeout: time.Hour})
-	if !errors.Is(err, context.Canceled) || len(n.askers.v4.free) != 0 {
-		t.Errorf("error %v, %d sockets kept", err, len(n.askers.v4.free))
+	if !errors.Is(err, context.Canceled) || len(n.asking().v4[0].free) != 0 {
+		t.Errorf("error %v, %d sockets kept", err, len(n.asking().v4[0].free))
 	}
 }
 
@@ -85,15 +85,15 @@ func TestCloseKeepsNoSocket(t *testing.T) {
 		}
 	}
 	ask()
-	if k := len(n.askers.v4.free); k != 1 {
+	if k := len(n.asking().v4[0].free); k != 1 {
 		t.Errorf("%d sockets wait", k)
 	}
 	n.Close()
-	if k := len(n.askers.v4.free); k != 0 {
+	if k := len(n.asking().v4[0].free); k != 0 {
 		t.Errorf("%d sockets wait after Close", k)
 	}
 	ask()
-	if k := len(n.askers.v4.free); k != 0 {
+	if k := len(n.asking().v4[0].free); k != 0 {
 		t.Errorf("%d sockets wait after a question to a closed exchanger", k)
 	}
 }

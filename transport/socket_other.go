@@ -10,10 +10,12 @@ import (
 )
 
 // askers keeps no sockets here.
-type askers struct{}
+type askers struct{ source *Source }
+
+func newAskers(s *Source) *askers { return &askers{s} }
 
 func (*askers) close() {}
 
-func (*askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
-	return exchangeDialled(ctx, r, deadline)
+func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
+	return a.source.exchangeDialled(ctx, r, deadline)
 }

@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"time"
 )
 
@@ -15,14 +16,15 @@ func (overTCP) open(s Spec) (Listener, error) {
 	return accept(TCP, s, func(h Handler, c *conn) { serveStream(h, c, c) })
 }
 
-// ask implements querier. Each question to an authority has a connection of its own. Servers with a
-// Peer are asked often, and their connections stay open.
+// ask implements querier. The connection stays open for the next question. Where those that are
+// kept are full, the question has one of its own.
 func (overTCP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	deadline time.Time) ([]byte, error) {
-	if r.Peer == nil {
-		return exchangeTCP(ctx, n.Ledger, r, deadline)
+	reply, err := n.kept(ctx, r, deadline)
+	if errors.Is(err, errFull) {
+		return n.exchangeTCP(ctx, r, deadline)
 	}
-	return n.kept(ctx, r, deadline)
+	return reply, err
 }
 
 func (overTCP) upstream(k upstreamKey, _ *tls.Config, o *background) upstream {

@@ -61,7 +61,7 @@ func (overUDP) open(s Spec) (Listener, error) {
 // ask implements querier: each question has a port of its own.
 func (overUDP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	deadline time.Time) ([]byte, error) {
-	return n.askers.exchange(ctx, r, deadline)
+	return n.asking().exchange(ctx, r, deadline)
 }
 
 func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {

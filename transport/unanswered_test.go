@@ -38,7 +38,8 @@ func slowServer(t *testing.T, d time.Duration, ports chan<- uint16) netip.AddrPo
 
 // exchangers are the two ways to ask over UDP.
 var exchangers = map[string]func(context.Context, *Request, time.Time) ([]byte, error){
-	"socket that is used again": new(askers).exchange, "new socket": exchangeDialled,
+	"socket that is used again": newAskers(&Source{}).exchange,
+	"new socket":                new(Source).exchangeDialled,
 }
 
 // With KeepOpen a question that has timed out stays open at its own port: the late reply is

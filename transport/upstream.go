@@ -1,5 +1,5 @@
-// Servers that are asked over connections that stay open: forwarders, and authorities that are
-// known to support encryption.
+// Servers that are asked over connections that stay open: forwarders, authorities that are known to
+// support encryption, and for a short time all that are asked over TCP.
 
 package transport
 
@@ -46,6 +46,9 @@ type upstreamKey struct {
 	server netip.AddrPort
 	peer   *Peer
 }
+
+// authority reports whether it is a server that nobody named, in plain DNS.
+func (k *upstreamKey) authority() bool { return k.peer == nil && !k.via.Encrypted() }
 
 // upstreams holds the servers with connections that stay open.
 type upstreams struct {
@@ -110,18 +113,51 @@ func (u *upstreams) makeRoom() {
 // Close ends the connections that are kept open and the idle sockets, and waits for their
 // goroutines. Questions on such connections end with an error.
 func (n *NetExchanger) Close() {
-	n.askers.close()
-	n.upstreams.close()
+	n.asking().close()
+	n.named.close()
+	n.authorities.close()
 }
 
-func (u *upstreams) close() {
-	u.owner.end()
+// KeepsConnections reports whether connections to servers over the protocol are counted, see
+// [NetExchanger.Connections]. Those of QUIC and HTTP are their libraries'.
+func (p Protocol) KeepsConnections() bool {
+	return p.Upstream() && p.Stream() && !p.HTTP() && p.Network() == "tcp"
+}
+
+// ConnectionCounts are counts of the connections to servers over one transport.
+type ConnectionCounts struct {
+	Open   int64  // now
+	Opened uint64 // connections
+	Reused uint64 // questions on a connection that was there
+	Again  uint64 // questions asked again, as such a connection ended
+}
+
+// Connections returns the counts of the connections that stay open over a protocol.
+func (n *NetExchanger) Connections(p Protocol) (sum ConnectionCounts) {
+	for _, u := range []*upstreams{&n.named, &n.authorities} {
+		c := u.owner.countsOf(p)
+		sum.Open += c.open.Load()
+		sum.Opened += c.opened.Load()
+		sum.Reused += c.reused.Load()
+		sum.Again += c.again.Load()
+	}
+	return sum
+}
+
+// drop closes the connections that are kept, so that the next questions have new ones. Questions
+// under way on them are asked again.
+func (u *upstreams) drop() {
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	for k, up := range u.known {
 		up.close()
 		delete(u.known, k)
 	}
-	u.mu.Unlock()
+}
+
+func (u *upstreams) close() {
+	u.owner.end()
+	u.drop()
 	u.owner.wg.Wait()
 }
 
@@ -138,13 +174,20 @@ func (keptOpen) ask(ctx context.Context, n *NetExchanger, r *Request,
 func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time) ([]byte, error) {
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	k := upstreamKey{r.Via, r.Server, r.Peer}
-	return n.upstreams.get(k, n.Guard, n.Ledger).exchange(bounded, r.Query)
+	k, of := upstreamKey{r.Via, r.Server, r.Peer}, &n.named
+	if k.authority() {
+		of = &n.authorities
+	}
+	return of.get(k, n.Guard, n.Ledger).exchange(bounded, r.Query)
 }
 
 // tls returns the configuration for a server. Without a Peer no identity is checked (RFC 9539,
-// section 4.6.3.4: opportunistic encryption does not authenticate).
+// section 4.6.3.4: opportunistic encryption does not authenticate). It is nil where nothing is
+// encrypted.
 func (u *upstreams) tls(k upstreamKey) *tls.Config {
+	if !k.via.Encrypted() {
+		return nil
+	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: u.sessions,
 		ServerName: k.server.Addr().String()}
 	if !k.via.HTTP() { // the HTTP libraries add theirs

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 
@@ -25,11 +26,27 @@ type background struct {
 	guard  *guard.Guard   // of the goroutines; set before any is started
 	ledger *ledger.Ledger // that connections are drawn from; set likewise
 
+	source atomic.Pointer[Source] // where connections are made from; nil: anywhere
+	counts [protocols]connCounts
+
 	mu     sync.Mutex
 	ctx    context.Context    // ends with close; guarded by mu, as are all fields below
 	cancel context.CancelFunc // of ctx
 	closed bool
 	wg     sync.WaitGroup // of the goroutines; added to under mu
+}
+
+// connCounts are what [ConnectionCounts] is made of.
+type connCounts struct {
+	open                  atomic.Int64
+	opened, reused, again atomic.Uint64
+}
+
+func (b *background) countsOf(p Protocol) *connCounts { return &b.counts[p] }
+
+// dial connects to a server over TCP.
+func (b *background) dial(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
+	return b.source.Load().dial(ctx, server)
 }
 
 // start runs f in a goroutine that Close waits for. It returns false after end.
@@ -89,8 +106,7 @@ func (b *background) dialTCP(ctx context.Context, server netip.AddrPort) (net.Co
 	if !b.ledger.Draw(ledger.Upstream, httpsBytes) {
 		return nil, errMemory
 	}
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", server.String())
+	c, err := b.dial(ctx, server)
 	if err != nil {
 		b.ledger.Add(ledger.Upstream, -httpsBytes)
 		return nil, err
@@ -132,7 +148,7 @@ func (b *background) dialQUIC(ctx context.Context, server netip.AddrPort, cfg *t
 		return nil, err
 	}
 	defer release()
-	socket, err := net.ListenUDP("udp", nil)
+	socket, err := b.source.Load().listenUDP(ctx, server)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func TestCloseWaitsForConnectionsToServers(t *testing.T) {
 func TestCloseWaitsForTheLastGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, ended := &NetExchanger{}, false
-		n.upstreams.owner.start(func(ctx context.Context) {
+		n.named.owner.start(func(ctx context.Context) {
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			ended = true
@@ -109,7 +109,7 @@ func TestCloseWaitsForTheLastGoroutine(t *testing.T) {
 		if !ended {
 			t.Error("Close returned while a goroutine had still to end")
 		}
-		if n.upstreams.owner.start(func(context.Context) {}) {
+		if n.named.owner.start(func(context.Context) {}) {
 			t.Error("a goroutine was started after Close")
 		}
 	})

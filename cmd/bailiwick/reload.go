@@ -165,6 +165,9 @@ func (r *running) replace() (*outcome, error) {
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(p.Certificates)
 	}
+	if n, ok := r.exchanger.(*transport.NetExchanger); ok {
+		n.SetSource(cfg.Transport.Source)
+	}
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.install(next)

@@ -61,7 +61,11 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	n, network := ex.(*transport.NetExchanger)
 	if network {
 		n.Ledger = s.ledger
+		n.SetSource(cfg.Transport.Source)
+	} else {
+		n = &transport.NetExchanger{} // its metrics are there, and stay as they are
 	}
+	s.metrics.WatchExchanger(n)
 	if j != nil {
 		s.log = observe.NewLog(cfg.Log, j)
 		s.state = state.Open(cfg.State.Path(), s.log)

@@ -188,6 +188,31 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.port", kind: kindInt, min: 1, max: 65535,
 		help:    "port of authoritative servers",
 		binding: bind(func(c *Config) *uint16 { return &c.Resolver.Port })},
+	{key: "resolver.udp_size", kind: kindInt, min: transport.MinEDNSSize,
+		max: transport.MaxEDNSSize,
+		help: "most octets of a reply over UDP; above 1,232 replies may come in fragments, which " +
+			"can be lost or forged",
+		binding: bind(func(c *Config) *uint16 { return &c.Resolver.UDPSize })},
+	{key: "resolver.source_addresses", kind: kindList,
+		help: "addresses of this machine that servers are asked from, each question from one of " +
+			"the server's family at random; empty: the system's choice",
+		binding: bindList(func(c *Config) *[]netip.Addr { return &c.Transport.Source.Addrs },
+			addrs)},
+	{key: "resolver.source_interface", kind: kindString,
+		help: "network interface or VRF that servers are asked by, except at loopback addresses; " +
+			"empty: as the routes say; Linux only",
+		binding: bindText(func(c *Config) *string { return &c.Transport.Source.Interface },
+			interfaceName)},
+	{key: "resolver.source_ports", kind: kindString,
+		help: "ports that servers are asked from, such as 20000-60999; empty: those of the " +
+			"system (net.ipv4.ip_local_port_range), at less cost for each question",
+		binding: binding{
+			set: func(c *Config, v value) (err error) {
+				c.Transport.Source.Ports, err = transport.ParsePortRange(v.text)
+				return err
+			},
+			get: func(c *Config) value { return value{text: c.Transport.Source.Ports.String()} },
+		}},
 	{key: "resolver.max_aliases", kind: kindInt, min: 1, max: 32,
 		help:    "links of an alias chain that are followed",
 		binding: bind(func(c *Config) *int { return &c.Resolver.MaxAliases })},
@@ -426,6 +451,14 @@ func address(s string, port uint16) (netip.AddrPort, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	return netip.AddrPortFrom(a, uint16(n)), err
+}
+
+// interfaceName reads the name of a network interface, as Linux allows it.
+func interfaceName(s string) (string, error) {
+	if len(s) > 15 || strings.ContainsAny(s, "/ \t\n") || s == "." || s == ".." {
+		return "", fmt.Errorf("%q is no name of a network interface", s)
+	}
+	return s, nil
 }
 
 // isPort reports whether a text is a number that a port can have.

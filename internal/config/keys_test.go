@@ -95,7 +95,8 @@ func (k *key) other() string {
 		"trust_anchors.insecure": "[lab.example.]", "policy.private_addresses": "[10.0.0.0/8]",
 		"policy.private_domains": "[corp.example.]", "policy.access": "[10.0.0.0/8 drop]",
 		"trust_anchors.records": "[x]", "server.identity": "me", "server.version": "1",
-		"policy.special_server": "ns.example.",
+		"policy.special_server": "ns.example.", "resolver.source_addresses": "[192.0.2.1]",
+		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 	}[k.key]
 }
 

@@ -44,6 +44,7 @@ const (
 	Upstreams           // transport.maxUpstreams
 	UpstreamConnections // transport.maxUpstreamConns
 	UpstreamSilence     // transport.maxSilence
+	KeptConnections     // transport.maxAuthorityTotal
 
 	count
 )
@@ -80,6 +81,7 @@ var labels = [count]string{
 	Upstreams:           "upstreams",
 	UpstreamConnections: "upstream_connections",
 	UpstreamSilence:     "upstream_silence",
+	KeptConnections:     "kept_connections",
 }
 
 var met [count]atomic.Uint64

@@ -43,6 +43,7 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	found = append(found, f...)
 	s.Resolver, f = loadServers(cfg)
 	found = append(found, f...)
+	found = append(found, aboutSource(cfg)...)
 	if _, err := transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
 	}

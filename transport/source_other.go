@@ -1,0 +1,16 @@
+//go:build !linux
+
+package transport
+
+import "errors"
+
+// Interfaces reports whether questions can be bound to a network interface on this system.
+const Interfaces = false
+
+// prepareSocket fails for an interface: this system has no such option.
+func prepareSocket(_ int, device string) error {
+	if device != "" {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
