@@ -30,6 +30,7 @@ type acceptor struct {
 	wg       group          // of the connections
 	stop     sync.Once
 	stopping atomic.Bool // connections end soon
+	detached atomic.Bool // another process accepts the backlog
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{} // guarded by mu
@@ -68,6 +69,11 @@ func newConn(a *acceptor, socket net.Conn) *conn {
 // accept opens a listener whose connections are served by serve. The connection is closed when
 // serve returns.
 func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (*acceptor, error) {
+	a := &acceptor{spec: s, protocol: p, serve: serve, conns: map[*conn]struct{}{}}
+	if s.Inherited.Stream != nil {
+		a.l = s.Inherited.Stream
+		return a, nil
+	}
 	network := "tcp4"
 	if s.Addr.Addr().Is6() {
 		network = "tcp6"
@@ -81,8 +87,8 @@ func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (*acceptor, erro
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, busyError(err, "tcp", s.Addr))
 	}
-	return &acceptor{spec: s, protocol: p, l: l.(*net.TCPListener), serve: serve,
-		conns: map[*conn]struct{}{}}, nil
+	a.l = l.(*net.TCPListener)
+	return a, nil
 }
 
 func (a *acceptor) Addr() netip.AddrPort { return a.l.Addr().(*net.TCPAddr).AddrPort() }
@@ -94,8 +100,12 @@ func (a *acceptor) Start(h Handler) { a.taking.Go(func() { a.run(h) }) }
 func (a *acceptor) Stop() {
 	a.stop.Do(func() {
 		a.stopping.Store(true)
-		refuseHandshakes(a.l)
-		_ = a.l.SetDeadline(time.Now().Add(backlogTime)) // fails on a closed listener only
+		until := longAgo
+		if !a.detached.Load() {
+			refuseHandshakes(a.l)
+			until = time.Now().Add(backlogTime)
+		}
+		_ = a.l.SetDeadline(until) // fails on a closed listener only
 		a.taking.Wait()
 		_ = a.l.Close()
 		a.mu.Lock()
@@ -105,6 +115,25 @@ func (a *acceptor) Stop() {
 		a.mu.Unlock()
 		a.wg.waitFor(lingerTime)
 	})
+}
+
+// Each implements Listener.
+func (a *acceptor) Each(f func(fd uintptr) error) error {
+	return eachDescriptor(a.l.(*net.TCPListener), f)
+}
+
+// Detach implements Listener.
+func (a *acceptor) Detach() { a.detached.Store(true) }
+
+// eachDescriptor calls f with the descriptor of a socket.
+func eachDescriptor(c syscall.Conn, f func(fd uintptr) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = f(fd) })
+	return errors.Join(err, failed)
 }
 
 // Close has the connections send for lingerTime what they owe, and closes them then.

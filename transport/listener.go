@@ -4,6 +4,7 @@ package transport
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 
@@ -34,6 +35,19 @@ type Spec struct {
 	Observer Observer
 	Log      *slog.Logger // nil: no log
 	Guard    *guard.Guard
+	// Inherited are the sockets that are open already, if any: of Addr, and of the kind that the
+	// protocol needs.
+	Inherited Sockets
+	// Free ends when the process that has the same sockets of QUIC has closed its connections, and
+	// no longer reads their packets; nil: there is none.
+	Free <-chan struct{}
+}
+
+// Sockets are open sockets of an address. A listener of TCP takes Stream, and one of UDP or QUIC
+// takes Packets.
+type Sockets struct {
+	Stream  *net.TCPListener
+	Packets []*net.UDPConn
 }
 
 // Proxies are the proxies in front of a listener that are trusted to name their clients.
@@ -61,6 +75,10 @@ type Listener interface {
 	// are told where the protocol can. It returns when reading has ended; answers under way are
 	// still sent. A second call waits for the first.
 	Stop()
+	// Each calls f with the descriptor of each socket, to be duplicated for another process.
+	Each(f func(fd uintptr) error) error
+	// Detach leaves the sockets to that process: Stop then takes nothing more from them.
+	Detach()
 	// Close stops the listener, ends its connections, and waits for its goroutines. Answers that
 	// are under way after lingerTime are lost. A second call does nothing.
 	Close()

@@ -25,7 +25,7 @@ type quicListener struct {
 	protocol Protocol
 	socket   *net.UDPConn
 	quic     *quic.Transport
-	l        *quic.EarlyListener
+	begin    func() (*quic.EarlyListener, error) // begins to read the socket
 	serve    func(h Handler, c *quicConn)
 	excess   quic.ApplicationErrorCode // error code of the application when a connection is refused
 	wg       group                     // of the connections
@@ -123,11 +123,7 @@ func (g *guest) arrive(c *quicConn) bool {
 // listenQUIC opens a listener. excess is the application's error code for a refused connection.
 func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	excess quic.ApplicationErrorCode, serve func(h Handler, c *quicConn)) (Listener, error) {
-	network := "udp4"
-	if s.Addr.Addr().Is6() {
-		network = "udp6"
-	}
-	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(s.Addr))
+	socket, err := quicSocket(s)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, busyError(err, "udp", s.Addr))
 	}
@@ -142,11 +138,23 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = quicFirstWindow, 4*quicWindow
 	qc.AllowConnectionWindowIncrease = grow
 	qc.DisablePathMTUDiscovery = true // answers are small
-	if l.l, err = l.quic.ListenEarly(cfg, qc); err != nil {
-		_ = socket.Close()
-		return nil, fmt.Errorf("listen on %v %v: %w", p, s.Addr, err)
-	}
+	l.begin = func() (*quic.EarlyListener, error) { return l.quic.ListenEarly(cfg, qc) }
 	return l, nil
+}
+
+// quicSocket opens the socket, or takes over the one that is open.
+func quicSocket(s Spec) (*net.UDPConn, error) {
+	if len(s.Inherited.Packets) > 0 {
+		for _, more := range s.Inherited.Packets[1:] {
+			_ = more.Close()
+		}
+		return s.Inherited.Packets[0], nil
+	}
+	network := "udp4"
+	if s.Addr.Addr().Is6() {
+		network = "udp6"
+	}
+	return net.ListenUDP(network, net.UDPAddrFromAddrPort(s.Addr))
 }
 
 // suspect reports whether a new connection has to prove its address by a Retry: more connections
@@ -169,10 +177,28 @@ func (l *quicListener) Addr() netip.AddrPort {
 	return l.socket.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
+// Start waits with reading until the process before has closed the connections of the socket: it
+// could do nothing with their packets, nor that process with those of new connections.
 func (l *quicListener) Start(h Handler) {
 	l.wg.Go(func() {
+		if l.spec.Free != nil {
+			select {
+			case <-l.spec.Free:
+			case <-l.stopping.Done():
+				return
+			}
+		}
+		accepting, err := l.begin()
+		if err != nil { // the settings are ours: it never fails
+			if l.spec.Log != nil {
+				l.spec.Log.Error("QUIC is not served", "transport", l.protocol.String(),
+					"error", err.Error())
+			}
+			return
+		}
+		defer context.AfterFunc(l.stopping, func() { _ = accepting.Close() })()
 		for {
-			qc, err := l.l.Accept(context.Background())
+			qc, err := accepting.Accept(context.Background())
 			if err != nil {
 				return
 			}
@@ -203,10 +229,15 @@ func (l *quicListener) Start(h Handler) {
 // Stop has each connection answer the streams that have come, and end without an error: neither
 // DoQ nor the library's HTTP/3 can announce the end. Clients connect anew.
 func (l *quicListener) Stop() {
-	_ = l.l.Close() // of connections that the handler has accepted none ends
-	l.stop()
+	l.stop() // of the connections that were accepted none ends by that
 	l.wg.waitFor(lingerTime)
 }
+
+// Each implements Listener.
+func (l *quicListener) Each(f func(fd uintptr) error) error { return eachDescriptor(l.socket, f) }
+
+// Detach implements Listener. The other process reads when this one has closed the socket.
+func (l *quicListener) Detach() {}
 
 func (l *quicListener) Close() {
 	l.Stop()

@@ -64,22 +64,57 @@ func (overUDP) ask(ctx context.Context, n *NetExchanger, r *Request,
 	return n.asking().exchange(ctx, r, deadline)
 }
 
+// openSockets opens the sockets, or takes over those that are open. No more are added to these:
+// only who opened them could let others share the port.
 func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {
+	for _, c := range l.spec.Inherited.Packets {
+		err := eachDescriptor(c, func(fd uintptr) error {
+			return setUDPOptions(int(fd), network, l.wildcard)
+		})
+		if err == nil {
+			err = l.add(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(l.ends) > 0 {
+		return nil
+	}
 	for range max(1, min(l.spec.Sockets, maxSockets)) {
 		c, err := lc.ListenPacket(context.Background(), network, l.addr.String())
 		if err != nil {
 			return err
 		}
-		// the others share a port that the kernel chose
-		l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort()
-		e, err := newEndpoint(c.(*net.UDPConn))
-		if err != nil {
+		if err := l.add(c.(*net.UDPConn)); err != nil {
 			return err
 		}
-		l.ends = append(l.ends, e)
 	}
 	return nil
 }
+
+// add adds a socket. Later ones share a port that the kernel chose for it.
+func (l *udpListener) add(c *net.UDPConn) error {
+	l.addr = c.LocalAddr().(*net.UDPAddr).AddrPort()
+	e, err := newEndpoint(c)
+	if err == nil {
+		l.ends = append(l.ends, e)
+	}
+	return err
+}
+
+// Each implements Listener.
+func (l *udpListener) Each(f func(fd uintptr) error) error {
+	for _, e := range l.ends {
+		if err := eachDescriptor(e.conn(), f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Detach implements Listener. What has arrived is answered by whoever reads it.
+func (l *udpListener) Detach() {}
 
 // formTeams divides the sockets into teams of readers.
 func (l *udpListener) formTeams() error {
@@ -115,8 +150,8 @@ func (l *udpListener) Start(h Handler) {
 func (l *udpListener) Stop() {
 	l.stop.Do(func() {
 		close(l.closing)
-		for _, e := range l.ends {
-			e.wake()
+		for _, t := range l.teams {
+			t.wake()
 		}
 	})
 	l.wg.Wait()

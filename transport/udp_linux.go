@@ -72,8 +72,6 @@ func duplicate(fd uintptr, polled bool) (*os.File, error) {
 	return os.NewFile(uintptr(d), "udp"), nil
 }
 
-// wake ends the wait of a reader. shutdown(2) of an unconnected socket returns an error, but wakes
-// its readers.
-func (e endpoint) wake() { _ = unix.Shutdown(e.fd, unix.SHUT_RD) }
+func (e endpoint) conn() syscall.Conn { return e.file }
 
 func (e endpoint) close() { _ = e.file.Close() } // an error changes nothing

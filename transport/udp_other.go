@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"bailiwick/internal/guard"
@@ -35,8 +36,7 @@ func (e endpoint) close() { _ = e.Close() } // an error changes nothing
 // lastReads is how long packets that have arrived are still read when the listener stops.
 const lastReads = 20 * time.Millisecond
 
-// wake ends the reading soon. Setting a deadline fails on a closed socket only.
-func (e endpoint) wake() { _ = e.SetReadDeadline(time.Now().Add(lastReads)) }
+func (e endpoint) conn() syscall.Conn { return e.UDPConn }
 
 // write sends an answer. A full buffer loses packets, as the network does.
 func (e endpoint) write(reply []byte, to netip.AddrPort) { _, _ = e.WriteToUDPAddrPort(reply, to) }
@@ -65,6 +65,9 @@ func (t *udpTeam) start(h Handler) {
 }
 
 func (t *udpTeam) close() {} // the listener closes the socket
+
+// wake ends the reading soon. Setting a deadline fails on a closed socket only.
+func (t *udpTeam) wake() { _ = t.end.SetReadDeadline(time.Now().Add(lastReads)) }
 
 // serve serves the socket until nothing more is to be read.
 func (t *udpTeam) serve() {

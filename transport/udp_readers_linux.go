@@ -41,7 +41,8 @@ type udpTeam struct {
 	listener *udpListener
 	ends     []endpoint
 	handler  Handler
-	epoll    int           // of the sockets
+	epoll    int           // of the sockets, and of bell
+	bell     int           // an eventfd that wakes all readers, for ever
 	help     chan struct{} // calls one more reader
 
 	mu    sync.Mutex
@@ -54,7 +55,7 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	t := &udpTeam{listener: l, ends: ends, epoll: fd, help: make(chan struct{}, 1)}
+	t := &udpTeam{listener: l, ends: ends, epoll: fd, bell: -1, help: make(chan struct{}, 1)}
 	t.count[modeRest] = len(ends)
 	for i, e := range ends {
 		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, e.fd,
@@ -63,10 +64,31 @@ func newTeam(l *udpListener, ends []endpoint) (*udpTeam, error) {
 			return nil, os.NewSyscallError("epoll_ctl", err)
 		}
 	}
+	// The sockets themselves may belong to another process too: they cannot be shut down.
+	t.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err == nil {
+		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, t.bell,
+			&unix.EpollEvent{Events: unix.EPOLLIN, Fd: noSocket})
+	}
+	if err != nil {
+		t.close()
+		return nil, os.NewSyscallError("eventfd", err)
+	}
 	return t, nil
 }
 
-func (t *udpTeam) close() { _ = unix.Close(t.epoll) } // an error changes nothing
+// noSocket is the index of the bell among the events of sockets.
+const noSocket = -1
+
+func (t *udpTeam) close() {
+	_ = unix.Close(t.epoll) // an error changes nothing
+	if t.bell >= 0 {
+		_ = unix.Close(t.bell)
+	}
+}
+
+// wake ends the waiting of all readers, now and later.
+func (t *udpTeam) wake() { _, _ = unix.Write(t.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // start starts the readers; the first of them begins to work.
 func (t *udpTeam) start(h Handler) {
@@ -222,6 +244,9 @@ func (r *udpReader) arrived(events []unix.EpollEvent, wait time.Duration) int {
 // serve reads the sockets of the first n events.
 func (r *udpReader) serve(n int) {
 	for _, event := range r.events[:n] {
+		if event.Fd == noSocket {
+			continue
+		}
 		e := &r.ends[event.Fd]
 		packets := batchSize
 		for i := 0; i < maxBatches && packets >= emptyBelow; i++ {

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"bailiwick/internal/clock"
@@ -22,12 +23,14 @@ func (r *running) controls() console.Controls {
 			f, err := r.reload()
 			return console.Result{Fields: f}, err
 		},
-		"drain": r.drain,
 		"clock": r.advance,
 
 		"nta add":    r.addNegativeAnchor,
 		"nta list":   r.negativeAnchors,
 		"nta remove": r.removeNegativeAnchor,
+
+		"drain":   r.drain,
+		"upgrade": r.upgradeCommand,
 	}
 }
 
@@ -41,7 +44,7 @@ func (r *running) status(began time.Time) func(console.Request) (console.Result,
 			s.store.Denials.Stats(), st.Servers, st.Trust} {
 			bytes += c.Bytes
 		}
-		return console.Result{Fields: map[string]any{"version": version,
+		return console.Result{Fields: map[string]any{"version": version, "pid": os.Getpid(),
 			"uptime":      time.Since(began).Round(time.Second).String(),
 			"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
 			"cache_bytes": bytes, "cache_limit": s.cfg.Cache.Memory,

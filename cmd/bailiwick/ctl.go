@@ -119,7 +119,8 @@ func ctlCommand() *cobra.Command {
 			return c.call(cmd, "clock", "duration", args[0])
 		},
 	})
-	cmd.AddCommand(flush, clock, c.drainCommand(), c.nta(), &cobra.Command{
+	cmd.AddCommand(c.drainCommand(), c.upgradeCommand())
+	cmd.AddCommand(flush, clock, c.nta(), &cobra.Command{
 		Use:   "reload",
 		Short: "Read the configuration again, and use all of it or nothing",
 		Long: "Read the configuration again, as SIGHUP does. If anything is wrong with it, all " +

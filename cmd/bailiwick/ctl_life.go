@@ -26,3 +26,21 @@ func (c *ctl) drainCommand() *cobra.Command {
 		"go on for this `DURATION` in place of shutdown.wait, for example 30s")
 	return cmd
 }
+
+// upgradeCommand returns `ctl upgrade`.
+func (c *ctl) upgradeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "upgrade",
+		Short: "Have the installed program take over without losing a query",
+		Long: "Start the program that is installed now, with the arguments of the running one, " +
+			"and hand it all sockets, as SIGUSR2 does. The running process ends when the new " +
+			"one serves. If that does not start, the running one goes on.\n\n" +
+			"Exit status: 0 a new process serves; 1 the old one goes on.",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"update", "takeover", "handover", "re-exec"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(cmd, "upgrade")
+		},
+	}
+}

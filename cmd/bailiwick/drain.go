@@ -17,8 +17,9 @@ import (
 
 // ending is why and how a server ends.
 type ending struct {
-	why  string
-	wait time.Duration // as before, but not ready any more
+	why       string
+	wait      time.Duration      // as before, but not ready any more
+	successor *service.Successor // that has the sockets; nil: none
 }
 
 // run serves until somebody ends it: ctx, a signal, or a command. A signal while it ends has it
@@ -36,7 +37,9 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 	case e = <-r.asked:
 	}
 	r.log.Info("stopping", "cause", e.why, "wait", e.wait.String())
-	service.Notify(service.Stopping, service.Status("stopping: "+e.why))
+	if e.successor == nil {
+		service.Notify(service.Stopping, service.Status("stopping: "+e.why))
+	}
 	r.unready("it is being stopped")
 	late := time.NewTimer(e.wait)
 	defer late.Stop()
@@ -47,7 +50,7 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 	case <-ctx.Done():
 	}
 	closed := make(chan struct{})
-	go func() { r.close(); close(closed) }()
+	go func() { r.closeFor(e.successor); close(closed) }()
 	select {
 	case <-closed:
 	case s := <-signals:
@@ -69,10 +72,14 @@ func (r *running) unready(why string) {
 	}
 }
 
-// close ends everything. First no more queries are taken; what is in work is answered meanwhile, by
-// its cause if it takes too long. Only then sockets and connections are closed, which the answers
-// leave by.
-func (r *running) close() {
+// close ends everything.
+func (r *running) close() { r.closeFor(nil) }
+
+// closeFor is close; a successor may have the sockets. First no more queries are taken; what is in
+// work is answered meanwhile, by its cause if it takes too long. Only then sockets and connections
+// are closed, which the answers leave by. A successor may read the sockets of QUIC when the
+// listeners have stopped.
+func (r *running) closeFor(successor *service.Successor) {
 	r.unready("it is being stopped")
 	r.stop()
 	r.retiring.Wait()
@@ -84,7 +91,21 @@ func (r *running) close() {
 		}
 		wg.Wait()
 	}
-	each(func(l listening) { l.Stop() })
+	quic := func(l listening) bool {
+		return l.protocol.Encrypted() && l.protocol.Network() == "udp"
+	}
+	if successor != nil {
+		r.leave()
+		each(func(l listening) { l.Detach() })
+	}
+	each(func(l listening) {
+		if l.Stop(); successor != nil && quic(l) {
+			l.Close()
+		}
+	})
+	if successor != nil {
+		successor.Release()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.now().Config.Service.Answers)
 	if !r.server.Drain(ctx) {
 		r.log.Info("queries in work are answered with SERVFAIL")
@@ -116,7 +137,7 @@ func (r *running) drain(q console.Request) (console.Result, error) {
 	r.reloading.Unlock()
 	if !ended {
 		select {
-		case r.asked <- ending{"drain, asked for by " + q.Caller, wait}:
+		case r.asked <- ending{why: "drain, asked for by " + q.Caller, wait: wait}:
 		default:
 			ended = true
 		}

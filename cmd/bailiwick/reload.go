@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -246,6 +247,7 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 				continue
 			}
 			l, err := transport.Listen(p, transport.Spec{Addr: want.Addr, Sockets: cores,
+				Inherited: r.inherited(p, want.Addr), Free: r.predecessor.Done(),
 				Proxies: want.Proxies, TLS: r.tls, Path: r.cfg.Transport.Path,
 				AltSvc: r.http3Port, Gate: r.gate, Observer: r.metrics, Log: r.log,
 				Guard: r.guard})
@@ -262,6 +264,27 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 	return opened, nil
 }
 
+// accessOf returns the rules of who may ask at a listener.
+func (u *inUse) accessOf(l listening) []policy.Rule {
+	access := u.Config.Policy.Access
+	for _, want := range u.Config.Listen[l.protocol] {
+		if l.serves(l.protocol, want) && want.Access != nil {
+			access = want.Access
+		}
+	}
+	return access
+}
+
+// inherited returns the sockets of an address that are open already.
+func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transport.Sockets) {
+	if p.Network() == "udp" {
+		s.Packets = r.sockets.Packets(at)
+	} else {
+		s.Stream = r.sockets.Stream(at)
+	}
+	return s
+}
+
 // install has the queries to come go by a snapshot: each by all of it.
 func (r *running) install(next *inUse) {
 	cfg := next.Config
@@ -274,14 +297,8 @@ func (r *running) install(next *inUse) {
 	}
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
-		access := cfg.Policy.Access
-		for _, want := range cfg.Listen[l.protocol] {
-			if l.serves(l.protocol, want) && want.Access != nil {
-				access = want.Access
-			}
-		}
 		l.handler.Replace(server.Rules{Config: &cfg.Server, Resolver: next.resolver,
-			Access: policy.NewACL(access), View: view})
+			Access: policy.NewACL(next.accessOf(l)), View: view})
 	}
 }
 

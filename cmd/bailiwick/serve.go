@@ -85,6 +85,14 @@ func labListeners(cfg *config.Config) {
 // which is sent when the reader has gone, is ignored.
 func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
+	sockets, predecessor, err := service.Inherit()
+	if err != nil {
+		return err
+	}
+	program, err := service.Self()
+	if err != nil {
+		return err
+	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -126,6 +134,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	}
 	s := newStack(p, ex, journal)
 	s.metrics.WatchJournals(out, journal)
+	s.sockets, s.predecessor, s.program = sockets, predecessor, program
 	r, err := s.listen()
 	if err != nil {
 		return finalError(log, cfg, err)
@@ -135,6 +144,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	r.start()
 	r.logStarted()
 	service.Notify(service.Ready, service.Status("serving"))
+	predecessor.Ready()
 	switch {
 	case cfg.Log.JSON: // programs read it: nothing else is printed
 	case inLab:

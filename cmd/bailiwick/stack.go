@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/routes"
+	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
@@ -49,6 +51,10 @@ type stack struct {
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
 	inUse        atomic.Pointer[inUse]
+
+	program     service.Program // that runs, for a successor
+	sockets     *service.Sockets
+	predecessor *service.Predecessor // nil if there is none
 }
 
 // newStack builds what resolves. A server has a journal; without one, log lines go to standard
@@ -56,7 +62,7 @@ type stack struct {
 func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) *stack {
 	cfg := p.Config
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
-		routes: routes.New(), ledger: ledger.New(cfg.Division().Held),
+		sockets: &service.Sockets{}, routes: routes.New(), ledger: ledger.New(cfg.Division().Held),
 		log: observe.NewLog(cfg.Log, os.Stderr)}
 	n, network := ex.(*transport.NetExchanger)
 	if network {
@@ -159,11 +165,23 @@ func (s *stack) listen() (r *running, err error) {
 	}
 	r.install(&next)
 	if at := s.cfg.Console.Listen; at != "" {
-		if r.console, err = console.Listen(at, s.metrics.Registry, s.guard); err != nil {
+		var inherited *net.TCPListener
+		if addr, err := netip.ParseAddrPort(at); err == nil {
+			inherited = s.sockets.Stream(addr)
+		}
+		r.console, err = console.Listen(at, inherited, s.metrics.Registry, s.guard)
+		if err != nil {
 			return r, err
 		}
 	}
-	return r, r.openControl()
+	if err = r.openControl(); err != nil {
+		return r, err
+	}
+	for _, unused := range s.sockets.CloseRest() {
+		s.log.Warn("an inherited socket is closed: nothing in the configuration listens there",
+			"socket", unused)
+	}
+	return r, nil
 }
 
 // openControl opens the control socket. In the usual place another server may be, or this user may
@@ -182,7 +200,11 @@ func (r *running) openControl() (err error) {
 			return nil
 		}
 	}
-	r.control, err = console.ListenControl(path, r.controls(), r.guard)
+	inherited := r.sockets.Unix(path)
+	if inherited != nil && r.predecessor != nil { // a service manager keeps its own
+		inherited.SetUnlinkOnClose(true)
+	}
+	r.control, err = console.ListenControl(path, inherited, r.controls(), r.guard)
 	if err != nil && r.cfg.Console.Socket == console.AutoSocket {
 		r.log.Warn("no control socket", "error", err.Error())
 		return nil

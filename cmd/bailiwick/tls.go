@@ -45,15 +45,18 @@ func hangups() chan os.Signal {
 	return hup
 }
 
-// maintain reloads on SIGHUP, and keeps certificates and ticket keys fresh, until close. The signal
-// stays caught: it may come while the process ends.
+// maintain reloads on SIGHUP, upgrades on SIGUSR2, and keeps certificates and ticket keys fresh,
+// until close. The signals stay caught: they may come while the process ends.
 func (r *running) maintain() {
-	hup := hangups()
+	hup, upgrade := hangups(), make(chan os.Signal, 1)
+	signal.Notify(upgrade, syscall.SIGUSR2)
 	go r.guard.Run(guard.Upkeep, func() {
 		for {
 			select {
 			case <-hup:
 				_, _ = r.reload() // it logs its result
+			case <-upgrade:
+				_, _ = r.upgrade() // so does it
 			case <-r.ctx.Done():
 				return
 			}
@@ -62,6 +65,7 @@ func (r *running) maintain() {
 	if r.tls != nil {
 		r.maintainTLS()
 	}
+	r.watchdog()
 }
 
 // maintainTLS keeps certificates and ticket keys fresh until close.

@@ -32,18 +32,24 @@ func Default() Config { return Config{Listen: "127.0.0.1:5380", Socket: AutoSock
 
 // Console is the admin HTTP listener.
 type Console struct {
-	http  http.Server
-	l     net.Listener
-	ready atomic.Pointer[string] // why clients are not served, "" if they are
+	http http.Server
+	l    net.Listener
+	// socket is what l limits.
+	socket *net.TCPListener
+	ready  atomic.Pointer[string] // why clients are not served, "" if they are
 }
 
-// Listen opens the listener at an address.
-func Listen(addr string, reg *prometheus.Registry, g *guard.Guard) (*Console, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("admin listener: %w", err)
+// Listen opens the listener at an address, or takes over the socket, which may be nil.
+func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
+	g *guard.Guard) (*Console, error) {
+	var l net.Listener = inherited
+	if inherited == nil {
+		var err error
+		if l, err = net.Listen("tcp", addr); err != nil {
+			return nil, fmt.Errorf("admin listener: %w", err)
+		}
 	}
-	c := &Console{l: netutil.LimitListener(l, maxConnections)}
+	c := &Console{socket: l.(*net.TCPListener), l: netutil.LimitListener(l, maxConnections)}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
@@ -77,6 +83,9 @@ func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
 	}
 	_, _ = fmt.Fprintln(w, "ready")
 }
+
+// Socket returns the socket of the listener, for a successor.
+func (c *Console) Socket() *net.TCPListener { return c.socket }
 
 // Addr returns the address of the listener.
 func (c *Console) Addr() string { return c.l.Addr().String() }

@@ -38,7 +38,7 @@ func TestConsole(t *testing.T) {
 	c := prometheus.NewCounter(prometheus.CounterOpts{Name: "probe_total", Help: "A counter."})
 	reg.MustRegister(c)
 	c.Inc()
-	l, err := Listen("127.0.0.1:0", reg, nil)
+	l, err := Listen("127.0.0.1:0", nil, reg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestConsole(t *testing.T) {
 
 func TestControl(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ctl")
-	c, err := ListenControl(path, Controls{
+	c, err := ListenControl(path, nil, Controls{
 		"status": func(Request) (Result, error) {
 			return Result{Fields: map[string]any{"well": true}, Columns: []string{"zone", "ttl"},
 				Rows: [][]any{{"example.", 300}}}, nil
@@ -83,7 +83,7 @@ func TestControl(t *testing.T) {
 	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the socket's mode: %v %v", st.Mode(), err)
 	}
-	if _, err := ListenControl(path, Controls{}, nil); err == nil ||
+	if _, err := ListenControl(path, nil, Controls{}, nil); err == nil ||
 		!strings.Contains(err.Error(), "another server") {
 		t.Errorf("a second server on the socket: %v", err)
 	}
@@ -118,7 +118,7 @@ func TestControl(t *testing.T) {
 	if err := os.WriteFile(path+"2", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ListenControl(path+"2", Controls{}, nil); err == nil {
+	if _, err := ListenControl(path+"2", nil, Controls{}, nil); err == nil {
 		t.Error("a file that is no socket was replaced")
 	}
 }
@@ -131,7 +131,7 @@ func TestPanicEndsTheRequestOnly(t *testing.T) {
 	g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)), func(p guard.Place) {
 		caught[p]++
 	}, func() {})
-	l, err := Listen("127.0.0.1:0", prometheus.NewRegistry(), g)
+	l, err := Listen("127.0.0.1:0", nil, prometheus.NewRegistry(), g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestPanicEndsTheRequestOnly(t *testing.T) {
 		t.Errorf("got %d %s", code, body)
 	}
 	path := filepath.Join(t.TempDir(), "ctl")
-	c, err := ListenControl(path, Controls{
+	c, err := ListenControl(path, nil, Controls{
 		"status": func(Request) (Result, error) { panic("a fault") }}, g)
 	if err != nil {
 		t.Fatal(err)

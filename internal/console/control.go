@@ -41,15 +41,19 @@ type Controls map[string]func(Request) (Result, error)
 
 // Control is the socket's listener.
 type Control struct {
-	l    net.Listener
+	l    *net.UnixListener
 	path string
 	c    Controls
 	g    *guard.Guard
 }
 
-// ListenControl opens the socket, for its owner only. The socket of a server that has ended is
-// replaced.
-func ListenControl(path string, c Controls, g *guard.Guard) (*Control, error) {
+// ListenControl opens the socket, for its owner only, or takes over the inherited one, which may be
+// nil. The socket of a server that has ended is replaced.
+func ListenControl(path string, inherited *net.UnixListener, c Controls,
+	g *guard.Guard) (*Control, error) {
+	if inherited != nil {
+		return &Control{inherited, path, c, g}, nil
+	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("control socket %s: another server is using it", path)
@@ -64,7 +68,7 @@ func ListenControl(path string, c Controls, g *guard.Guard) (*Control, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	return &Control{l, path, c, g}, nil
+	return &Control{l.(*net.UnixListener), path, c, g}, nil
 }
 
 // Start serves until Close.
@@ -82,6 +86,12 @@ func (c *Control) Start() {
 
 // Path returns the path of the socket.
 func (c *Control) Path() string { return c.path }
+
+// Socket returns the listener's socket, for a successor.
+func (c *Control) Socket() *net.UnixListener { return c.l }
+
+// Detach has Close leave the socket in its place, for a successor.
+func (c *Control) Detach() { c.l.SetUnlinkOnClose(false) }
 
 // Close ends the listener and removes the socket.
 func (c *Control) Close() error { return c.l.Close() }

@@ -13,6 +13,7 @@ const (
 	headerTime = 5 * time.Second
 	// idleTime is how long a connection is kept for the next request: scrapers come that often.
 	idleTime = time.Minute
-	// controlTimeout is the longest time of a command on the control socket.
-	controlTimeout = 10 * time.Second
+	// controlTimeout is the longest time of a command on the control socket: that of an upgrade,
+	// with some room.
+	controlTimeout = 40 * time.Second
 )

@@ -7,12 +7,18 @@ import "github.com/prometheus/client_golang/prometheus"
 // life are the metrics of the process.
 type life struct {
 	draining prometheus.Gauge
+	// upgraded counts hand-overs: successful ones, and others.
+	upgraded, kept prometheus.Counter
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
 	l.draining = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "draining", Help: "1 from the moment on that the server is being stopped."})
-	reg.MustRegister(l.draining)
+	upgrades := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "upgrades_total", Help: "Attempts to have a new process take over, by outcome: " +
+			"done or failed."}, []string{"outcome"})
+	l.upgraded, l.kept = upgrades.WithLabelValues("done"), upgrades.WithLabelValues("failed")
+	reg.MustRegister(l.draining, upgrades)
 	return l
 }
 
@@ -20,4 +26,13 @@ func newLife(reg *prometheus.Registry) (l life) {
 func (m *Metrics) Draining() {
 	m.life.draining.Set(1)
 	m.Ready(false)
+}
+
+// Upgraded counts an attempt to have a new process take over.
+func (m *Metrics) Upgraded(done bool) {
+	if done {
+		m.life.upgraded.Inc()
+	} else {
+		m.life.kept.Inc()
+	}
 }

@@ -1,0 +1,108 @@
+// How another process takes over: it gets the sockets, and serves before this one stops.
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"bailiwick/internal/console"
+	"bailiwick/internal/service"
+)
+
+// upgrade starts the program that is installed now, with the sockets of this process, and ends this
+// process when that one serves. If it does not, everything stays as it is.
+func (r *running) upgrade() (pid int, err error) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if r.ended {
+		return 0, errors.New("the server is being stopped")
+	}
+	defer func() { r.metrics.Upgraded(err == nil) }()
+	service.Notify(service.Status("a new process is taking over"))
+	s, err := r.hand()
+	if err == nil {
+		r.log.Info("a new process was started", "pid", s.PID)
+		err = s.Await(service.ReadyTime)
+	}
+	if err != nil {
+		service.Notify(service.Status("serving; an upgrade failed"))
+		r.log.Error("the new process did not take over: this one goes on", "error", err.Error())
+		return 0, err
+	}
+	service.Notify(fmt.Sprintf("MAINPID=%d", s.PID))
+	r.ended = true // nothing is reloaded any more
+	r.asked <- ending{why: fmt.Sprintf("process %d has taken over", s.PID), successor: s}
+	return s.PID, nil
+}
+
+// hand starts the new process with duplicates of all sockets.
+func (r *running) hand() (*service.Successor, error) {
+	var sockets []service.Handed
+	defer func() {
+		for _, s := range sockets {
+			_ = syscall.Close(int(s.FD))
+		}
+	}()
+	add := func(name string) func(uintptr) error {
+		return func(fd uintptr) error {
+			d, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+			if err == nil {
+				sockets = append(sockets, service.Handed{Name: name, FD: uintptr(d)})
+			}
+			return os.NewSyscallError("fcntl", err)
+		}
+	}
+	for _, l := range r.now().listeners {
+		if err := l.Each(add(l.protocol.String())); err != nil {
+			return nil, err
+		}
+	}
+	if r.console != nil {
+		if err := descriptor(r.console.Socket(), add("admin")); err != nil {
+			return nil, err
+		}
+	}
+	if r.control != nil {
+		if err := descriptor(r.control.Socket(), add("control")); err != nil {
+			return nil, err
+		}
+	}
+	return r.program.Start(sockets)
+}
+
+// descriptor calls f with the descriptor of a socket.
+func descriptor(c syscall.Conn, f func(uintptr) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = f(fd) })
+	return errors.Join(err, failed)
+}
+
+// leave closes the operator's ways to this process; whoever comes by them next meets the new one.
+func (r *running) leave() {
+	if r.control != nil {
+		r.control.Detach()
+		_ = r.control.Close()
+	}
+	if r.console != nil {
+		_ = r.console.Close()
+	}
+}
+
+// upgradeCommand is the command of ctl.
+func (r *running) upgradeCommand(console.Request) (console.Result, error) {
+	pid, err := r.upgrade()
+	if err != nil {
+		return console.Result{}, fmt.Errorf("this process goes on: %w", err)
+	}
+	return console.Result{Fields: map[string]any{"upgrade": "a new process serves",
+		"pid": pid}}, nil
+}

@@ -1,0 +1,309 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/policy"
+)
+
+// pidOf returns the process that serves a control socket.
+func pidOf(t *testing.T, socket string) int {
+	t.Helper()
+	out, err := runCtl(t, socket, "status", "--json")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var s struct{ PID int }
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.PID
+}
+
+// crowd asks over UDP and TCP, one question after the other, until it is stopped.
+type crowd struct {
+	asked, lost atomic.Int64
+	stop        chan struct{}
+	wg          sync.WaitGroup
+}
+
+// gather begins to ask for a name that is answered without asking anybody.
+func gather(at string) *crowd {
+	c := &crowd{stop: make(chan struct{})}
+	for _, network := range []string{"udp", "udp", "udp", "tcp", "tcp", "tcp"} {
+		c.wg.Go(func() {
+			client := dns.Client{Net: network, Timeout: patience}
+			for {
+				select {
+				case <-c.stop:
+					return
+				default:
+				}
+				// Each question has a socket of its own: the kernel spreads them.
+				m, _, err := client.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at)
+				c.asked.Add(1)
+				if err != nil || m.Rcode != dns.RcodeSuccess {
+					c.lost.Add(1)
+				}
+			}
+		})
+	}
+	return c
+}
+
+// leave ends the crowd.
+func (c *crowd) leave() (asked, lost int64) {
+	close(c.stop)
+	c.wg.Wait()
+	return c.asked.Load(), c.lost.Load()
+}
+
+// A new process takes over while clients ask, twice: by ctl, and by SIGUSR2. None of them loses a
+// query. The operator's sockets belong to the new process, and the old one ends.
+func TestUpgradeLosesNoQuery(t *testing.T) {
+	config, socket := nobody(t)
+	p := startConfigured(t, config, nil, nil)
+	c := gather(p.dns)
+	first := pidOf(t, socket)
+	out, err := runCtl(t, socket, "upgrade", "--json")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := p.end(); err != nil {
+		t.Errorf("the old process: %v", err)
+	}
+	second := pidOf(t, socket)
+	t.Cleanup(func() { _ = syscall.Kill(second, syscall.SIGKILL) })
+	if second == first || !strings.Contains(out, fmt.Sprintf(`"pid": %d`, second)) {
+		t.Errorf("process %d serves after %d, and ctl reports %s", second, first, out)
+	}
+	if err := syscall.Kill(second, syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	third := second
+	for end := time.Now().Add(patience); third == second; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody takes over after SIGUSR2")
+		}
+		third = pidOf(t, socket)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(third, syscall.SIGKILL) })
+	asked, lost := c.leave()
+	if lost > 0 || asked < 100 {
+		t.Errorf("%d of %d queries are lost", lost, asked)
+	}
+	if _, err := p.get("/healthz"); err != nil {
+		t.Errorf("the admin listener: %v", err)
+	}
+	if err := syscall.Kill(third, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Lstat(socket); os.IsNotExist(err) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the control socket is not removed at the end")
+		}
+	}
+}
+
+// A program that does not start leaves the old process in service, and ctl tells why.
+func TestUpgradeThatFailsChangesNothing(t *testing.T) {
+	config, socket := nobody(t)
+	p := startConfigured(t, config, nil, nil)
+	c := gather(p.dns)
+	before := pidOf(t, socket)
+	if err := os.WriteFile(p.file, []byte("listen: {udp: nowhere}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runCtl(t, socket, "upgrade"); err == nil ||
+		!strings.Contains(out, "this process goes on: it ended with exit status 1") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if after := pidOf(t, socket); after != before {
+		t.Errorf("process %d serves, and not %d", after, before)
+	}
+	if asked, lost := c.leave(); lost > 0 {
+		t.Errorf("%d of %d queries are lost", lost, asked)
+	}
+	text, err := p.get("/metrics")
+	if err != nil || !strings.Contains(text, `bailiwick_upgrades_total{outcome="failed"} 1`) {
+		t.Errorf("no metric of the attempt: %v", err)
+	}
+	p.terminate()
+}
+
+// serviceManager returns the socket of a service manager, and a function that waits until it hears
+// of assignments in one message.
+func serviceManager(t *testing.T) (path string, hear func(want ...string)) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return path, func(want ...string) {
+		t.Helper()
+		_ = l.SetReadDeadline(time.Now().Add(patience))
+		for buf := make([]byte, 4096); ; {
+			n, err := l.Read(buf)
+			if err != nil {
+				t.Fatalf("the manager does not hear %q: %v", want, err)
+			}
+			said := "\n" + string(buf[:n]) + "\n"
+			if !slices.ContainsFunc(want,
+				func(w string) bool { return !strings.Contains(said, "\n"+w) }) {
+				return
+			}
+		}
+	}
+}
+
+// The service manager hears of every state, and which process is the main one after an upgrade
+// (sd_notify(3)).
+func TestNotifyTellsTheServiceManager(t *testing.T) {
+	manager, hear := serviceManager(t)
+	config, socket := nobody(t)
+	p := startConfigured(t, config, nil, nil, "NOTIFY_SOCKET="+manager)
+	hear("READY=1\n", "STATUS=serving\n")
+	if out, err := runCtl(t, socket, "reload"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	hear("RELOADING=1\n", "MONOTONIC_USEC=")
+	hear("READY=1\n", "STATUS=serving\n")
+	if out, err := runCtl(t, socket, "upgrade"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := p.end(); err != nil {
+		t.Errorf("the old process: %v", err)
+	}
+	second := pidOf(t, socket)
+	t.Cleanup(func() { _ = syscall.Kill(second, syscall.SIGKILL) })
+	hear(fmt.Sprintf("MAINPID=%d\n", second))
+	if err := syscall.Kill(second, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	hear("STOPPING=1\n")
+}
+
+// The manager's watchdog is served by a question to the server's own socket; a socket that does not
+// answer is an error, and one that may not answer is none.
+func TestWatchdogAsksTheServersOwnListener(t *testing.T) {
+	manager, hear := serviceManager(t)
+	config, _ := nobody(t)
+	startConfigured(t, config, nil, nil, "NOTIFY_SOCKET="+manager, "WATCHDOG_USEC=400000")
+	hear("WATCHDOG=1\n")
+	hear("WATCHDOG=1\n")
+
+	silent, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	at := silent.LocalAddr().(*net.UDPAddr).AddrPort()
+	here := netip.MustParsePrefix("127.0.0.0/8")
+	for action, want := range map[policy.Action]bool{policy.Allow: true, policy.Drop: false} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		asked, err := ask(ctx, at, []policy.Rule{{Net: here, Action: action}})
+		cancel()
+		if asked != want || errors.Is(err, errNoAnswer) != want {
+			t.Errorf("asked %v: %v, with the action %v", asked, err, action)
+		}
+	}
+}
+
+// A service manager opens the sockets, one for each listener, and the process serves at them; one
+// that no listener wants is closed, and reported.
+func TestSocketActivation(t *testing.T) {
+	open := func(f interface{ File() (*os.File, error) }, err error) *os.File {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := f.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		return file
+	}
+	loopback := net.IPv4(127, 0, 0, 1)
+	tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: loopback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	at := tcp.Addr().(*net.TCPAddr)
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: loopback, Port: at.Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	unwanted, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: loopback})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unwanted.Close()
+	config, _ := nobody(t)
+	file := filepath.Join(t.TempDir(), "bailiwick.yaml")
+	config = fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q]}\nadmin: {listen: \"\"}\n%[2]s", at,
+		config)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A question that waits in the socket before the process is there.
+	early := dns.Client{Timeout: patience}
+	answered := make(chan error, 1)
+	go func() {
+		_, _, err := early.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at.String())
+		answered <- err
+	}()
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0" serve --config "$1"`, os.Args[0], file)
+	cmd.Env = append(os.Environ(), "BAILIWICK_TEST_PROCESS=1", "LISTEN_FDS=3",
+		"LISTEN_FDNAMES=dns:dns:other")
+	cmd.ExtraFiles = []*os.File{open(udp, nil), open(tcp, nil), open(unwanted, nil)}
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	if err := <-answered; err != nil {
+		t.Errorf("the early question: %v", err)
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		c := dns.Client{Net: network, Timeout: patience}
+		if _, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA),
+			at.String()); err != nil {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if want := fmt.Sprintf(`socket="other tcp %v"`, unwanted.Addr()); !strings.Contains(
+		log.String(), want) {
+		t.Errorf("no line with %s in\n%s", want, &log)
+	}
+}
