@@ -39,6 +39,7 @@ type Answer struct {
 	Run        uint8       // how many records of a set may be rotated, 0 for none
 	RunAt      uint16      // offset of the first of them
 	Cut        bool        // the policy has left records out
+	Compact    bool        // clients with CO get NXDOMAIN (RFC 9824, section 5.1)
 }
 
 // AnswerBeside has the fields that few prepared answers need. It is immutable.

@@ -57,7 +57,11 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		if l.own != nil {
 			a.Authority = appendNew(a.Authority, []*wire.RRset{l.own})
 		}
+		a.Synthesised = l.origin == event.OriginSpan
 		switch {
+		case l.kind.IsDenial() && l.compact(name):
+			a.RCode, a.Compact = wire.RCodeNXDomain, true
+			return a
 		case l.kind == wire.KindNXDomain:
 			a.RCode = wire.RCodeNXDomain
 			a.WholeSpan = l.wholeSpan() && len(seen) == 1 && !permissive

@@ -332,6 +332,10 @@ func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed b
 	}
 	q = wire.AppendQuery(nil, binary.BigEndian.Uint16(random[:]), flags, qname, a.q.Type, size,
 		how.edns, opts)
+	if how.edns && how.cookie { // not where it has to be plain
+		// Our clients get the RCODE that is right for them (RFC 9824, section 5.1).
+		wire.SetCO(q, wire.HeaderLen+len(qname)+4)
+	}
 	if how.edns && how.via.Encrypted() {
 		q = wire.PadOPT(q, wire.HeaderLen+len(qname)+4, queryBlock)
 	}

@@ -158,8 +158,13 @@ type Answer struct {
 	Sent       int // packets that it took
 	// Refresh is the second from which it should be resolved anew, before it ends; 0 if nothing of
 	// it is from the cache.
-	Refresh   int64
-	WholeSpan bool // a name error that holds for the whole span that the name is in
+	Refresh int64
+	// Compact reports whether the name error is proven by a compact denial: servers and clients may
+	// have no error in its place (RFC 9824, section 3.1).
+	Compact bool
+	// Synthesised reports whether its end follows from denials of other names (RFC 8198).
+	Synthesised bool
+	WholeSpan   bool // a name error that holds for the whole span that the name is in
 	// NoCache reports whether the answer must not be cached: the operator wants it so, fresher data
 	// are being fetched, or it can be made again as cheaply.
 	NoCache bool

@@ -70,6 +70,29 @@ func (l *result) wholeSpan() bool {
 	return l.origin == event.OriginSpan && l.kind == wire.KindNXDomain
 }
 
+// compact reports whether a denial's record of the name itself has the type NXNAME: there is no
+// such name, whatever the RCODE (RFC 9824, section 3.1). An NSEC3 record with it is that of the
+// name.
+func (l *result) compact(name wire.Name) bool {
+	for _, p := range l.proofs {
+		var types wire.TypeBitmap
+		switch {
+		case p.Type == wire.TypeNSEC && p.Name == name:
+			if n, err := wire.ParseNSEC(p.Data.First()); err == nil {
+				types = n.Types
+			}
+		case p.Type == wire.TypeNSEC3:
+			if n, err := wire.ParseNSEC3(p.Data.First()); err == nil {
+				types = n.Types
+			}
+		}
+		if types.Has(wire.TypeNXNAME) {
+			return true
+		}
+	}
+	return false
+}
+
 // until returns when the first signature of the result or its proofs expires, 0 if there is none.
 func (l *result) until() uint32 {
 	return wire.EarliestEnd(wire.EarliestEnd(l.ends, l.sets...), l.proofs...)

@@ -186,7 +186,7 @@ func (r *Resolver) stale(k cache.Key, why StaleReason, failed *cause.Failure,
 	}
 	l.origin, l.stale, l.refresh = event.OriginStale, why, 0
 	c := cause.StaleAnswer
-	if l.kind == wire.KindNXDomain {
+	if l.kind == wire.KindNXDomain || l.kind.IsDenial() && l.compact(k.Name) {
 		c = cause.StaleNXDomain
 	}
 	l.failure = cause.New(c, nil, "%s", k.Name)

@@ -23,7 +23,8 @@ func (r *request) local() bool {
 	case r.ask.Type == wire.TypeMAILA || r.ask.Type == wire.TypeMAILB:
 		return r.reject(wire.RCodeNotImp, refused)
 	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
-		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})
+		// NXNAME too (RFC 9824, section 3.5)
+		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestType})
 	}
 	l, by := r.own(r.ask), event.DecisionLocal
 	if l == nil {

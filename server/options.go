@@ -71,6 +71,9 @@ func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte 
 	}
 	at := len(msg)
 	msg = wire.AppendOPT(msg, r.rules.UDPSize, uint8(rc>>4), r.q.EDNS.DO, nil)
+	if r.q.EDNS.CO {
+		wire.SetCO(msg, at)
+	}
 	if r.asked.cookie {
 		msg = append(appendOption(msg, wire.OptionCookie, cookieLen), r.cookie[:]...)
 	}

@@ -28,7 +28,12 @@ func (r *request) prepared() bool {
 		return false
 	}
 	rc := wire.RCode(a.Msg()[3] & 15)
-	r.answer = r.appendOPT(patch(r.buf, a, shift, q, now), rc, a.Options())
+	msg := patch(r.buf, a, shift, q, now)
+	if a.Compact && q.EDNS.CO {
+		rc = wire.RCodeNXDomain
+		msg[3] |= byte(rc)
+	}
+	r.answer = r.appendOPT(msg, rc, a.Options())
 	r.origin, r.rcode, r.why = event.OriginPrepared, rc, a.Cause
 	if r.server.events != nil {
 		r.remembered(&resolver.Answer{RCode: rc})

@@ -46,9 +46,35 @@ func TestRFC8914WhatLacksAProofIsCalledBogusToo(t *testing.T) {
 		"no.no-denial.faulty.": {dns.ExtendedErrorCodeNSECMissing, dns.ExtendedErrorCodeDNSBogus},
 		"www.expired.faulty.":  {dns.ExtendedErrorCodeSignatureExpired},
 	} {
-		for range 2 { // on the slow path and then on the fast one
+		for i := range 4 { // on the slow path and then on the fast one
+			if i == 1 { // it is remembered
+				want = append(want, dns.ExtendedErrorCodeCachedError)
+			}
 			if codes, _ := ede(f.ask(name, dns.TypeA, edns(true))); !slices.Equal(codes, want) {
 				t.Errorf("%s: EDE %v, want %v", name, codes, want)
+			}
+		}
+	}
+}
+
+// Synthesized (29) is for answers that follow from denials of other names (RFC 8198), and for
+// nothing else: not for what servers have said, whether it is from the cache or not.
+func TestRFC8198SynthesisedAnswersAreMarked(t *testing.T) {
+	f := newFront(t, nil)
+	for i, c := range []struct {
+		name        string
+		synthesised bool
+	}{
+		{"b.secure.example.", false}, {"b.secure.example.", false}, {"b.secure.example.", false},
+		{"ba.secure.example.", true}, {"bb.secure.example.", true}, {"bc.secure.example.", true},
+		{"www.secure.example.", false}, {"www.secure.example.", false},
+	} {
+		for _, do := range []bool{true, false} {
+			m := f.ask(c.name, dns.TypeA, edns(do))
+			codes, text := ede(m)
+			if got := slices.Equal(codes, []uint16{29}); got != c.synthesised ||
+				!got && len(codes) > 0 || text != "" {
+				t.Errorf("%d: EDE %v %q in\n%v", i, codes, text, m)
 			}
 		}
 	}

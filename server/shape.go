@@ -52,8 +52,11 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
 	r.server.observe.Response(rc, false, r.took())
-	if bare {
+	switch {
+	case bare:
 		return r.finish(b, rc, nil)
+	case rc == wire.RCodeServFail && r.origin == event.OriginKnown:
+		return r.finish(b, rc, r.edeOfCached(f))
 	}
 	return r.finish(b, rc, r.edeOf(f))
 }
@@ -75,6 +78,20 @@ func (r *request) edeOf(f *cause.Failure) (o wire.Options) {
 		if code, ok := f.Cause.Bogus(); ok {
 			o = o.AppendEDE(code, "")
 		}
+	}
+	return o
+}
+
+// edeOfCached returns the Extended DNS Errors of a failure that is remembered (RFC 8914, section
+// 4.14).
+func (r *request) edeOfCached(f *cause.Failure) wire.Options {
+	return r.appendEDE(r.edeOf(f), cause.CachedError)
+}
+
+// appendEDE adds the code of a cause without any text.
+func (r *request) appendEDE(o wire.Options, c cause.Cause) wire.Options {
+	if code, ok := c.EDE(); ok && r.rules.EDE {
+		o = o.AppendEDE(code, "")
 	}
 	return o
 }
@@ -127,13 +144,18 @@ func (r *request) shape(a *resolver.Answer) []byte {
 		r.server.observe.Stale(a.Stale)
 		r.logStale(a)
 	}
-	r.server.observe.Response(a.RCode, false, r.took())
-	do := r.q.EDNS.DO
-	flags := wire.FlagQR | wire.FlagRA | uint16(a.RCode&15)
+	do, rc := r.q.EDNS.DO, a.RCode
+	if a.Compact && do {
+		rc = wire.RCodeNoError // for those who cannot see from the proof that it has to be another
+	}
+	flags := wire.FlagQR | wire.FlagRA | uint16(rc&15)
 	if a.Status == wire.Secure && !r.q.Has(wire.FlagCD) && (do || r.q.Has(wire.FlagAD)) {
 		flags |= wire.FlagAD // RFC 6840, section 5.8
 	}
 	ede := r.edeOf(a.Failure)
+	if a.Synthesised {
+		ede = r.appendEDE(ede, cause.Synthesised)
+	}
 	name := r.questionName()
 	b, whole := r.build(a, flags, name)
 	r.store(a, b, whole, flags, ede)
@@ -146,7 +168,12 @@ func (r *request) shape(a *resolver.Answer) []byte {
 			b.SetFlags(wire.FlagTC)
 		}
 	}
-	msg := r.finish(b, a.RCode, ede)
+	if a.Compact && r.q.EDNS.CO { // what is prepared is for clients without CO
+		rc = wire.RCodeNXDomain
+		b.SetFlags(uint16(rc))
+	}
+	r.server.observe.Response(rc, false, r.took())
+	msg := r.finish(b, rc, ede)
 	stamp(msg, &r.q)
 	return msg
 }

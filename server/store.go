@@ -19,8 +19,8 @@ func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags u
 	switch {
 	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.again():
 		r.keep(a, b, ede)
-	case a.WholeSpan && !r.q.Has(wire.FlagCD) && len(ede) == 0:
-		r.keepDenial(a, flags)
+	case a.WholeSpan && !r.q.Has(wire.FlagCD) && a.Failure == nil:
+		r.keepDenial(a, flags, ede)
 	}
 }
 
@@ -64,7 +64,7 @@ func (r *request) keepFailure(a *resolver.Answer) {
 	defer b.Release()
 	e := cache.NewAnswer(b.Finish(), r.ask.Name, nil, r.server.clock.Now().Unix(), end)
 	e.Generation = r.view.Generation
-	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOf(a.Failure)}, a.Failure.Cause
+	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOfCached(a.Failure)}, a.Failure.Cause
 	r.server.cache.Answers.Put(r.key(r.ask), e)
 }
 
@@ -81,7 +81,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	}
 	now := r.server.clock.Now().Unix()
 	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
-	e.Generation, e.Cut = r.view.Generation, r.cut
+	e.Generation, e.Cut, e.Compact = r.view.Generation, r.cut, a.Compact
 	if a.Stale == resolver.StaleNone || a.Status == wire.Secure {
 		e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
 	}
@@ -89,13 +89,14 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 }
 
 // keepDenial stores a denial as a prepared answer for the rest of the span that the name is in.
-func (r *request) keepDenial(a *resolver.Answer, flags uint16) {
+func (r *request) keepDenial(a *resolver.Answer, flags uint16, ede wire.Options) {
 	denials, now := r.server.cache.Denials, r.server.clock.Now()
 	span, ok := denials.Span(a.Question.Name, now, a.Authority)
 	if !ok {
 		return
 	}
 	if e := r.denial(a, span.Encloser, flags); e != nil {
+		e.Beside.Options = ede
 		// If the span has changed meanwhile, the next denial is stored.
 		_ = denials.StorePrepared(span, variantOf(&r.q), e, now)
 	}

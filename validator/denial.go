@@ -129,9 +129,19 @@ func hasData(types wire.TypeBitmap, t wire.Type) bool {
 	return false
 }
 
-// atOwner reports whether an NSEC record has the name as its owner.
-func (d *denial) atOwner(name wire.Name) bool {
-	return slices.ContainsFunc(d.nsec, func(n nsecRecord) bool { return n.owner == name })
+// compact reports whether the record of a name itself denies the name (RFC 9824, section 3.1; with
+// NSEC3 section 4).
+func (d *denial) compact(name wire.Name) bool {
+	for i := range d.nsec {
+		if d.nsec[i].owner == name {
+			return d.nsec[i].types.Has(wire.TypeNXNAME)
+		}
+	}
+	if len(d.nsec3) == 0 {
+		return false
+	}
+	m := d.match(name)
+	return m != nil && m.types.Has(wire.TypeNXNAME)
 }
 
 // ProveCached returns what verified denial records of a zone, from the cache, show about a question
@@ -144,7 +154,7 @@ func (v *Validator) ProveCached(zone wire.Name, sets []*wire.RRset, q wire.Quest
 	d := v.newDenial(zone, sets, v.cfg.MaxIterations, b)
 	switch d.prove(q.Name, q.Type) {
 	case proofNXDomain:
-		if d.atOwner(q.Name) { // a compact denial has NXNAME, with NOERROR (RFC 9824, section 3.1)
+		if d.compact(q.Name) {
 			return wire.KindNoData, true
 		}
 		return wire.KindNXDomain, true

@@ -209,6 +209,8 @@ func (n *nsec3Record) atName(name wire.Name, t wire.Type) proof {
 	switch {
 	case len(n.types) == 0:
 		return proofEmpty
+	case n.types.Has(wire.TypeNXNAME): // RFC 9824, section 4
+		return proofNXDomain
 	case hasData(n.types, t):
 		return proofNone
 	case t == wire.TypeDS:

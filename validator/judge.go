@@ -366,8 +366,12 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 		return j.unproven(p, d, t, sets, fail, missing)
 	}
 	switch {
+	case out.Kind == wire.KindNXDomain && d.compact(q.Name):
+		// Whatever the RCODE, the proof holds for the name alone and not for those below it, so
+		// that it is used as that of a name without the type.
+		out.Kind = wire.KindNoData
 	case out.Kind == wire.KindNXDomain && j.r.Kind == wire.KindNoData:
-		return j.compact(d, t, out)
+		return j.optOut(t, out)
 	case out.Kind == wire.KindNoData && j.r.Kind == wire.KindNXDomain && p != proofEmpty:
 		// The server denies the name, but its proof denies only the type, or, under opt-out, does
 		// not deny the wildcard (RFC 5155, section 8.4). The RCODE is not changed, except for an
@@ -380,11 +384,9 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 	return out
 }
 
-// compact accepts NODATA whose proof denies the name only in the form of RFC 9824, with NXNAME in
-// the bitmap, or under opt-out, where the name may exist.
-func (j *judge) compact(d *denial, t Trust, out Verdict) Verdict {
-	out.Kind = wire.KindNoData
-	if d.atOwner(j.r.Question.Name) || out.Status == wire.Insecure {
+// optOut accepts NODATA whose proof denies the name only under opt-out, where the name may exist.
+func (j *judge) optOut(t Trust, out Verdict) Verdict {
+	if out.Kind = wire.KindNoData; out.Status == wire.Insecure {
 		return out
 	}
 	return Verdict{Status: wire.Bogus, Failure: cause.New(cause.DenialInvalid, t.Zone, "%s/%s",

@@ -24,6 +24,7 @@ const (
 type EDNS struct {
 	Present bool
 	DO      bool
+	CO      bool // Compact Answers OK (RFC 9824, section 5.1)
 	Version uint8
 	ExtCode uint8  // upper eight bits of the RCODE
 	UDPSize uint16 // what the sender takes over UDP
@@ -109,7 +110,7 @@ func readOPT(msg []byte, off int) (e EDNS, next int, err error) {
 	}
 	e = EDNS{
 		Present: true, UDPSize: binary.BigEndian.Uint16(f[2:]), ExtCode: f[4], Version: f[5],
-		DO: f[6]&0x80 != 0, Options: Options(msg[off+11 : end : end]),
+		DO: f[6]&0x80 != 0, CO: f[6]&0x40 != 0, Options: Options(msg[off+11 : end : end]),
 	}
 	return e, end, e.Options.check(off + 11)
 }
@@ -124,6 +125,9 @@ func AppendOPT(msg []byte, size uint16, ext uint8, do bool, options Options) []b
 		byte(len(options)>>8), byte(len(options)))
 	return append(msg, options...)
 }
+
+// SetCO sets the CO flag of an OPT record that begins at an offset (RFC 9824, section 5.1).
+func SetCO(msg []byte, at int) { msg[at+7] |= 0x40 }
 
 // PadOPT pads a message that ends in an OPT record, which begins at an offset, to a multiple of
 // block (RFC 7830), or to the largest message.

@@ -126,6 +126,8 @@ const (
 	PrivateAddress Cause = 89
 	StaleAnswer    Cause = 97
 	StaleNXDomain  Cause = 98
+	CachedError    Cause = 100
+	Synthesised    Cause = 101
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -145,11 +147,12 @@ const (
 	HTTPForwarded    Cause = 86
 	QUICProtocol     Cause = 87
 	ClientGone       Cause = 90
+	RequestType      Cause = 99
 
 	// This program.
 	InternalError Cause = 88
 
-	count = 99
+	count = 102
 )
 
 // All returns every cause but None, those of a kind together.

@@ -19,6 +19,7 @@ const (
 	edeRRSIGsMissing         = 10
 	edeNoZoneKeyBitSet       = 11
 	edeNSECMissing           = 12
+	edeCachedError           = 13
 	edeNotReady              = 14
 	edeBlocked               = 15
 	edeProhibited            = 18
@@ -30,6 +31,8 @@ const (
 	edeInvalidData           = 24
 	edeTooEarly              = 26
 	edeUnsupportedIterations = 27
+	edeSynthesized           = 29
+	edeInvalidQueryType      = 30
 	edeNegativeAnchor        = 33
 )
 
@@ -364,6 +367,12 @@ var table = [count]row{
 		text: "private addresses were left out of the answer",
 		hint: "if the name is yours, add it to policy.private_domains",
 	},
+	CachedError: {label: "cached_error", kind: KindPolicy, ede: edeCachedError,
+		text: "the failure is remembered, and no server was asked again",
+	},
+	Synthesised: {label: "synthesised", kind: KindPolicy, ede: edeSynthesized,
+		text: "the answer follows from proven denials of other names",
+	},
 	StaleAnswer: {label: "stale_answer", kind: KindPolicy, ede: edeStaleAnswer,
 		text: "the data have ended, and fresh ones could not be had",
 		hint: "check the zone's servers; see stale.enabled",
@@ -382,6 +391,9 @@ var table = [count]row{
 
 	RequestMalformed: {label: "request_malformed", kind: KindRequest, ede: edeNone,
 		text: "the query is malformed",
+	},
+	RequestType: {label: "request_type", kind: KindRequest, ede: edeInvalidQueryType,
+		text: "the type of the question is none that data can have",
 	},
 	RequestVersion: {label: "request_version", kind: KindRequest, ede: edeNone,
 		text: "the query's EDNS version is not known",

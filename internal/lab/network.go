@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,9 @@ func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	if opt != nil {
 		size = int(opt.UDPSize())
 		m.SetEdns0(1232, opt.Do())
+		if opt.Co() {
+			restoreRCode(m)
+		}
 	}
 	if tcp {
 		size = dns.MaxMsgSize
@@ -94,6 +98,17 @@ func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	m.Truncate(size)
 	m.Truncated = m.Truncated || f.has(AlwaysTC)
 	return m
+}
+
+// restoreRCode gives a compact denial the RCODE of a name error, for who asks with CO (RFC 9824,
+// section 5.1).
+func restoreRCode(m *dns.Msg) {
+	m.IsEdns0().SetCo()
+	for _, rr := range m.Ns {
+		if n, ok := rr.(*dns.NSEC); ok && slices.Contains(n.TypeBitMap, 128) { // NXNAME
+			m.Rcode = dns.RcodeNameError
+		}
+	}
 }
 
 // labCookie is the server cookie of all servers that demand one.
