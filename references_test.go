@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -147,6 +148,8 @@ func metricsReference(t *testing.T) string {
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)
 	m.WatchExchanger(&transport.NetExchanger{})
+	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
+		Load: func(func(io.Reader) error) error { return nil }}))
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

@@ -339,6 +339,9 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	set := l.sets[0]
 	keys, res := x.r.validator.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()),
 		x.budget.validation)
+	if x.seen != nil && zone == x.q.Name {
+		*x.seen = keysSeen{set, res}
+	}
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.validateKeys(zone, l)
 	}

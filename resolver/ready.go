@@ -54,11 +54,16 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 
 // fresh resolves a question without a look into the cache, and remembers no failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
+	return r.freshly(ctx, q, nil)
+}
+
+// freshly is fresh for a question for the keys of a zone, which it notes in seen.
+func (r *Resolver) freshly(ctx context.Context, q wire.Question, seen *keysSeen) *cause.Failure {
 	c := &client{r: r, q: q, done: func(*Answer) {}}
 	if f := r.fetches.enter(ctx, c, &Checks{}); f != nil {
 		return f
 	}
 	defer r.fetches.exit(c)
-	_, f := (&resolution{r: r, q: q, budget: &c.budget}).resolve()
+	_, f := (&resolution{r: r, q: q, budget: &c.budget, seen: seen}).resolve()
 	return f
 }

@@ -3,9 +3,11 @@
 package resolver
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 
+	"bailiwick/cache"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -61,7 +63,8 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 		!reflect.DeepEqual(a.Hints, b.Hints): // another root is another internet
 		return []wire.Name{wire.Root}
 	}
-	changed := trustanchor.Changed(r.anchors, other.anchors)
+	changed := slices.DeleteFunc(trustanchor.Changed(r.anchors, other.anchors),
+		func(zone wire.Name) bool { return r.sustains(zone, other) })
 	for _, pair := range [][2][]Zone{{a.Zones, b.Zones}, {b.Zones, a.Zones}} {
 		for i := range pair[0] {
 			if z := &pair[0][i]; z.among(pair[1]) == nil {
@@ -78,6 +81,49 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 		}
 	}
 	return names
+}
+
+// sustains reports whether what has been validated at and below a zone under the anchors of another
+// resolver is so under those of r. That is so if none of the anchors is missing, or if one of r's
+// has signed the keys that the zone has now: a roll does not cost the cache. It is not if a key
+// that is withdrawn was the only one to sign them.
+func (r *Resolver) sustains(zone wire.Name, other *Resolver) bool {
+	mine, have := r.anchors.At(zone)
+	theirs, had := other.anchors.At(zone)
+	_, is := r.anchors.Exception(zone)
+	_, was := other.anchors.Exception(zone)
+	if !have || !had || is != trustanchor.None || was != trustanchor.None ||
+		r.cfg.Validation.AllAlgorithms {
+		return false
+	}
+	if before, _ := other.validator.UsableDS(theirs); len(before) == 0 {
+		return false // all that there is was insecure
+	}
+	if includes(mine, theirs) {
+		return true
+	}
+	ds, _ := r.validator.UsableDS(mine)
+	keys, state := r.memory.set(cache.Key{Name: zone, Type: wire.TypeDNSKEY}, r.clock.Now())
+	if len(ds) == 0 || !state.Good() || keys.Set.Security != wire.Secure {
+		return false
+	}
+	_, res := r.validator.MatchDS(ds, keys.Set, validator.InstantOf(r.clockFor()),
+		validator.NewBudget())
+	return res.Status == wire.Secure
+}
+
+// includes reports whether a set has all records of another one.
+func includes(set, other *wire.RRset) bool {
+	for d := range other.Data.All() {
+		found := false
+		for o := range set.Data.All() {
+			found = found || bytes.Equal(o, d)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // sameJudge reports whether two configurations give the same verdicts.

@@ -29,6 +29,8 @@ type resolution struct {
 	trusts    trustCache // the trust in zones that it has used
 	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
+	// seen, unless it is nil, gets the keys of the zone that the question is for; see [keysSeen].
+	seen *keysSeen
 	// until is, for a refresh, when the old data end. It asks the servers that a resolution at that
 	// time would ask, so a delegation that ends before is not used.
 	until time.Time
@@ -100,7 +102,7 @@ func (x *resolution) walk() (*result, *cause.Failure) {
 		if d, f = x.rootServers(); f != nil {
 			return nil, f
 		}
-		if _, anchored := x.r.anchors.At(wire.Root); anchored && !x.cd {
+		if _, anchored := x.r.anchors.At(wire.Root); anchored && !x.cd && x.seen == nil {
 			// The root's data are validated with its keys, which are fetched in parallel: one round
 			// trip in place of two.
 			x.ahead(cache.Key{Name: wire.Root, Type: wire.TypeDNSKEY})

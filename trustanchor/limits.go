@@ -24,3 +24,14 @@ const (
 
 // MaxCheckQuestions is how many questions a check of a zone asks, each at the cost of a client's.
 const MaxCheckQuestions = 3
+
+// Limits of the keys of a zone with a trust anchor that are followed.
+const (
+	// maxPending is how many new keys of a zone wait for their hold-down time. A roll adds one, of
+	// two algorithms two; whoever can sign the set could add any number.
+	maxPending = 8
+
+	// maxRemoved is how many removed keys of a zone are remembered, so that they are not taken for
+	// new ones. The root has removed one in 15 years.
+	maxRemoved = 16
+)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"time"
@@ -44,10 +45,12 @@ type Config struct {
 	// Insecure are negative trust anchors, Zones other exceptions.
 	Insecure []NegativeAnchor
 	Zones    []ZoneMode
+	Follow   bool // follow the keys of zones with anchors (RFC 5011)
+	Signal   bool // tell these zones which of their keys are trusted (RFC 8145)
 }
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{Validate: true, Builtin: true} }
+func Default() Config { return Config{Validate: true, Builtin: true, Follow: true, Signal: true} }
 
 // Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {
@@ -178,6 +181,20 @@ func (s *Set) At(zone wire.Name) (*wire.RRset, bool) {
 		set.Data = set.Data.Append(rd)
 	}
 	return set, true
+}
+
+// with returns a copy with other anchors of some zones, which have none if the list is empty.
+func (s *Set) with(anchors map[wire.Name][]wire.DS) *Set {
+	c := *s
+	c.anchors = map[wire.Name][]wire.DS{}
+	maps.Copy(c.anchors, s.anchors)
+	for zone, ds := range anchors {
+		delete(c.anchors, zone)
+		if len(ds) > 0 {
+			c.anchors[zone] = ds
+		}
+	}
+	return &c
 }
 
 // Closest returns the deepest zone with an anchor at or above a name; false if there is none.

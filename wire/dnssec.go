@@ -59,7 +59,7 @@ func ParseDS(d []byte) (DS, error) {
 const (
 	KeyFlagZone   uint16 = 1 << 8
 	KeyFlagRevoke uint16 = 1 << 7
-	keyFlagSEP    uint16 = 1
+	KeyFlagSEP    uint16 = 1
 )
 
 // DNSKEY is a view of DNSKEY RDATA (RFC 4034, section 2.1).

@@ -22,6 +22,7 @@ const (
 	TypeMB         Type = 7
 	TypeMG         Type = 8
 	TypeMR         Type = 9
+	TypeNULL       Type = 10
 	TypePTR        Type = 12
 	TypeHINFO      Type = 13
 	TypeMINFO      Type = 14

@@ -17,6 +17,10 @@ import (
 // controls are what `bailiwick ctl` can do.
 func (r *running) controls() console.Controls {
 	return console.Controls{
+		"anchors":         r.anchors,
+		"anchors refresh": r.refreshAnchors,
+		"anchors reset":   r.resetAnchors,
+
 		"status": r.status(time.Now()),
 		"flush":  r.flush,
 		"reload": func(console.Request) (console.Result, error) {

@@ -144,6 +144,7 @@ func ctlCommand() *cobra.Command {
 			return c.call(cmd, "status")
 		},
 	})
+	cmd.AddCommand(c.anchors())
 	return cmd
 }
 

@@ -54,7 +54,7 @@ func (l *listening) serves(p transport.Protocol, o config.Listener) bool {
 type reloader struct {
 	ctx      context.Context // of what goes on in the background
 	read     func() (*config.Config, config.Findings, error)
-	retiring sync.WaitGroup // of what is not in use any more
+	retiring sync.WaitGroup // of what ends by itself, or with ctx
 
 	reloading sync.Mutex
 	ended     bool // no reload begins any more; guarded by reloading
@@ -126,8 +126,8 @@ func (r *running) replace() (*outcome, error) {
 	}
 	cfg.Transport.Path = r.cfg.Transport.Path // see atStart
 	p, more := snapshot.Load(cfg)
-	// Serve starts even where nothing is trusted, and says so: a machine without DNS is worse. Here
-	// the configuration in use is better, so any error refuses the new one.
+	// Serve starts even where an anchor can match no key, and says so: a machine without DNS is
+	// worse. Here the configuration in use is better, so any error refuses the new one.
 	if found = append(found, more...).Sorted(); len(found.Errors()) > 0 {
 		var errs []error
 		for _, f := range found.Errors() {
@@ -136,6 +136,8 @@ func (r *running) replace() (*outcome, error) {
 		return nil, errors.Join(errs...)
 	}
 	old := r.now()
+	configured := p.Anchors
+	p = trusting(p, r.follower.Preview(followed(cfg), configured))
 	next := &inUse{Snapshot: p, class: old.class + 1,
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	if err := r.certify(p); err != nil {
@@ -163,6 +165,7 @@ func (r *running) replace() (*outcome, error) {
 	}
 
 	// From here on nothing fails.
+	r.follower.Configure(followed(cfg), configured)
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(p.Certificates)
 	}
@@ -196,8 +199,9 @@ func (r *running) succeedItself() {
 		return
 	}
 	old := r.now()
-	next := &inUse{Snapshot: old.Snapshot, class: old.class + 1, listeners: old.listeners,
-		resolver: old.resolver.Successor(old.Snapshot.Resolver, r.parts(old.Snapshot))}
+	p := trusting(old.Snapshot, r.follower.Trusted())
+	next := &inUse{Snapshot: p, class: old.class + 1, listeners: old.listeners,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
 }

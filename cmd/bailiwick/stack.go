@@ -50,6 +50,7 @@ type stack struct {
 	state        *state.Directory
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
+	follower     *trustanchor.Follower
 	inUse        atomic.Pointer[inUse]
 
 	program     service.Program // that runs, for a successor
@@ -96,7 +97,11 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.judgeAnew = func() {}
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
+	s.follower = s.newFollower()
+	s.follower.Configure(followed(cfg), p.Anchors)
+	p = trusting(p, s.follower.Trusted())
 	s.inUse.Store(&inUse{Snapshot: p, resolver: resolver.New(p.Resolver, s.parts(p))})
+	s.metrics.WatchAnchors(s.follower)
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	if p256.Fast {
 		if err := p256.SelfTest(); err != nil {
@@ -254,6 +259,7 @@ func (r *running) start() {
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
 	})
+	r.retiring.Go(func() { r.follower.Run(r.ctx, r.retrust) })
 	if r.control != nil {
 		r.control.Start()
 	}

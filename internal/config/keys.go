@@ -251,6 +251,15 @@ var keys = append(listenKeys(), []key{
 	{key: "trust_anchors.file", kind: kindPath,
 		help:    "file with DS or DNSKEY records to trust, in zone-file form",
 		binding: bind(func(c *Config) *string { return &c.Anchors.File })},
+	{key: "trust_anchors.follow", kind: kindBool,
+		help: "follow the keys of zones with trust anchors as they roll (RFC 5011): a new key is " +
+			"trusted when it has been in the zone for 30 days, one that its owner revokes is not " +
+			"any more; off, the configured anchors alone are trusted, for ever",
+		binding: bind(func(c *Config) *bool { return &c.Anchors.Follow })},
+	{key: "trust_anchors.signal", kind: kindBool,
+		help: "tell zones with trust anchors which keys are trusted, once a day (RFC 8145), so " +
+			"that they know whom a roll would break",
+		binding: bind(func(c *Config) *bool { return &c.Anchors.Signal })},
 	{key: "trust_anchors.insecure", kind: kindRecords,
 		fields: []string{"name", "reason", "owner", "until"},
 		help: "negative trust anchors: names at and below which validation is off (RFC 7646), as " +

@@ -37,6 +37,8 @@ const (
 	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
 	ServerQuota  // resolver.defaultServerQuota
 
+	PendingAnchors // trustanchor.maxPending
+
 	ConnectionQueries   // transport.MaxQueriesPerConnection
 	Lingering           // transport.maxLingering
 	ReadOut             // transport.maxReadOut
@@ -73,6 +75,8 @@ var labels = [count]string{
 	BogusAnswers: "bogus_answers",
 	ServerTries:  "server_tries",
 	ServerQuota:  "server_quota",
+
+	PendingAnchors: "pending_anchors",
 
 	ConnectionQueries:   "connection_queries",
 	Lingering:           "lingering",

@@ -1,0 +1,72 @@
+// The metrics of trust anchors.
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/trustanchor"
+)
+
+// following reads how it goes with the keys of trust anchors' zones when metrics are scraped.
+type following struct{ f *trustanchor.Follower }
+
+var (
+	anchorKeys = prometheus.NewDesc("bailiwick_trust_anchor_keys",
+		"Keys of zones with trust anchors that are followed (RFC 5011), by state; configured is "+
+			"an anchor whose key has not been seen.", []string{"state"}, nil)
+	anchorZones = prometheus.NewDesc("bailiwick_trust_anchor_zones",
+		"Zones with trust anchors whose keys are followed, by whether some key is trusted or all "+
+			"are revoked.", []string{"trust"}, nil)
+	anchorValidated = prometheus.NewDesc("bailiwick_trust_anchor_validated_timestamp_seconds",
+		"Unix time at which the keys of such a zone were validated last, of the zone where that "+
+			"is longest ago; 0 if never.", nil, nil)
+	anchorFailures = prometheus.NewDesc("bailiwick_trust_anchor_failures",
+		"Failures to validate the keys of such a zone since the last success, of the zone that "+
+			"has most.", nil, nil)
+)
+
+// WatchAnchors adds the metrics of trust anchors.
+func (m *Metrics) WatchAnchors(f *trustanchor.Follower) {
+	m.Registry.MustRegister(&guarded{m, &following{f}})
+}
+
+// Describe implements prometheus.Collector.
+func (c *following) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c *following) Collect(ch chan<- prometheus.Metric) {
+	states := map[string]int{"configured": 0}
+	for _, s := range trustanchor.KeyStates() {
+		states[s.String()] = 0
+	}
+	zones := map[string]int{"some": 0, "none": 0}
+	failures, validated := 0, 0.0
+	for i, z := range c.f.Status() {
+		for _, k := range z.Keys {
+			states[k.State.String()]++
+		}
+		states["configured"] += len(z.Unseen())
+		if len(z.Trusted()) > 0 {
+			zones["some"]++
+		} else {
+			zones["none"]++
+		}
+		failures = max(failures, z.Failures)
+		at := 0.0
+		if !z.Seen.IsZero() {
+			at = float64(z.Seen.Unix())
+		}
+		if i == 0 || at < validated {
+			validated = at
+		}
+	}
+	for s, n := range states {
+		ch <- prometheus.MustNewConstMetric(anchorKeys, prometheus.GaugeValue, float64(n), s)
+	}
+	for s, n := range zones {
+		ch <- prometheus.MustNewConstMetric(anchorZones, prometheus.GaugeValue, float64(n), s)
+	}
+	ch <- prometheus.MustNewConstMetric(anchorValidated, prometheus.GaugeValue, validated)
+	ch <- prometheus.MustNewConstMetric(anchorFailures, prometheus.GaugeValue, float64(failures))
+}
