@@ -23,8 +23,10 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/resolver"
+	"bailiwick/secondary"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
+	"bailiwick/wire"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the references in docs/reference")
@@ -150,6 +152,7 @@ func metricsReference(t *testing.T) string {
 	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
 		Load: func(func(io.Reader) error) error { return nil }}))
+	m.WatchZones(func() []secondary.Status { return []secondary.Status{{Zone: wire.Root}} })
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

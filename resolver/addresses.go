@@ -162,7 +162,12 @@ func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *ca
 func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.Failure) {
 	x := l.x
 	a := &zoneQuery{x: x, q: wire.Question{Name: name, Type: t, Class: wire.ClassIN}}
-	if up, ok := x.r.memory.delegation(l.zone, wire.TypeDS, x.fallback, x.r.clock.Now()); ok {
+	up, c := x.closest(l.zone, wire.TypeDS)
+	if c != nil {
+		a.zone = up.Zone
+		return a.askCopy(c)
+	}
+	if up != nil {
 		a.zone, a.list = up.Zone, x.serversOf(up)
 	} else if z := x.r.cfg.configured(l.zone.Parent()); z != nil && !x.fallback {
 		a.zone, a.list, a.conf = z.Name, x.serversConfigured(z), z

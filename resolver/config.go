@@ -57,6 +57,8 @@ type Zone struct {
 	Forward bool        // the servers are resolvers: ask them to recurse
 	First   bool        // if they fail, resolve as if the zone were not configured
 	NoCache bool        // do not cache its data
+	// Held reports whether the zone has no servers but its copy, see [Copies].
+	Held bool
 	// Via is the transport that the servers are asked over. UDP falls back to TCP as needed; other
 	// transports fall back only if Fallback is set.
 	Via transport.Protocol
@@ -146,8 +148,11 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		return f
 	}
 	key := "resolver.stub_zones"
-	if z.Forward {
+	switch {
+	case z.Forward:
 		key = "resolver.forward_zones"
+	case z.Held:
+		key = "zones.held"
 	}
 	own := *f
 	if parent, split := r.splitHorizon(z, f); split {

@@ -337,7 +337,7 @@ func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now 
 	switch {
 	case f.Cause.Kind() == cause.KindInternal:
 		return
-	case f.Cause == cause.Overload, f.Cause == cause.LocalResources:
+	case f.Cause == cause.Overload, f.Cause == cause.LocalResources, f.Cause == cause.NotHeld:
 		b = cache.Backoff{}
 	case f.Cause == cause.LimitTime && heard:
 		b = cache.Backoff{} // the next query goes on from the delegations that are cached now

@@ -297,7 +297,8 @@ func TestMemoryOfFailuresByCause(t *testing.T) {
 		if !c.Fails() || c == cause.Sentinel {
 			continue
 		}
-		local := c == cause.Overload || c == cause.LocalResources || c == cause.InternalError
+		local := c == cause.Overload || c == cause.LocalResources || c == cause.InternalError ||
+			c == cause.NotHeld
 		limit := c.Kind() == cause.KindLimit || c == cause.DependencyLoop || c == cause.Stopping
 		for _, own := range []bool{false, true} {
 			for _, heard := range []bool{false, true} {

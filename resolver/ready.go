@@ -45,14 +45,15 @@ func (r *Resolver) reach(ctx context.Context) *cause.Failure {
 	why := r.fresh(ctx, wire.Question{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN})
 	for i := 0; why != nil && i < len(r.cfg.Zones) && ctx.Err() == nil; i++ {
 		q := wire.Question{Name: r.cfg.Zones[i].Name, Type: wire.TypeSOA, Class: wire.ClassIN}
-		if !q.Name.IsRoot() && r.fresh(ctx, q) == nil {
+		if !q.Name.IsRoot() && !r.cfg.Zones[i].Held && r.fresh(ctx, q) == nil {
 			return nil
 		}
 	}
 	return why
 }
 
-// fresh resolves a question without a look into the cache, and remembers no failure.
+// fresh resolves a question without a look into the cache or at a copy of a zone, and remembers no
+// failure.
 func (r *Resolver) fresh(ctx context.Context, q wire.Question) *cause.Failure {
 	return r.freshly(ctx, q, nil)
 }
@@ -64,6 +65,6 @@ func (r *Resolver) freshly(ctx context.Context, q wire.Question, seen *keysSeen)
 		return f
 	}
 	defer r.fetches.exit(c)
-	_, f := (&resolution{r: r, q: q, budget: &c.budget, seen: seen}).resolve()
+	_, f := (&resolution{r: r, q: q, budget: &c.budget, seen: seen, remote: true}).resolve()
 	return f
 }

@@ -37,6 +37,7 @@ type Resolver struct {
 	events    event.Sink
 	guard     *guard.Guard
 	routes    Routes
+	copies    Copies // nil if there are none
 
 	infra        *infraCache
 	fetches      *fetches
@@ -57,6 +58,7 @@ type Parts struct {
 	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	Routes    Routes       // nil: a route leads to every address
+	Copies    Copies       // of zones; nil if there are none
 	// Ledger is what queries, refreshes and tries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 	// Chance returns a number from 0 to below n at random, for choices that no attacker gains from
@@ -96,7 +98,8 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	}
 	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		routes: p.Routes, chance: p.Chance, fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights)}
+		routes: p.Routes, copies: p.Copies, chance: p.Chance,
+		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights)}
 }
 
 // clockFor returns the time at which signatures are validated.

@@ -29,6 +29,7 @@ type resolution struct {
 	trusts    trustCache // the trust in zones that it has used
 	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
+	remote    bool // copies of zones are not used: one has failed, or the network is in question
 	// seen, unless it is nil, gets the keys of the zone that the question is for; see [keysSeen].
 	seen *keysSeen
 	// until is, for a refresh, when the old data end. It asks the servers that a resolution at that
@@ -70,15 +71,17 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 		}
 	}
 	z := x.r.cfg.configured(above(x.q.Name, x.q.Type))
-	if z == nil {
+	switch {
+	case z == nil:
 		return x.walk()
+	case z.Held:
+		return x.resolveHeld(z)
 	}
 	if d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, false, x.asOf()); ok {
-		return x.descend(d, x.serversOf(d), nil)
+		return x.descend(d, x.serversOf(d), nil, nil)
 	}
 	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64},
-		x.serversConfigured(z),
-		z)
+		x.serversConfigured(z), z, nil)
 	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
 		x.fallback = true
 		return x.walk()
@@ -94,10 +97,23 @@ func (x *resolution) asOf() time.Time {
 	return x.until
 }
 
-// walk begins at the deepest delegation known.
+// walk begins at the deepest zone known, and again without copies of zones if one was of no use.
 func (x *resolution) walk() (*result, *cause.Failure) {
-	d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, x.fallback, x.asOf())
-	if !ok {
+	before := x.remote
+	l, f := x.walkDown()
+	if x.remote != before {
+		return x.walkDown()
+	}
+	return l, f
+}
+
+// walkDown begins at the deepest delegation known, or at the copy of a zone.
+func (x *resolution) walkDown() (*result, *cause.Failure) {
+	d, c := x.closest(x.q.Name, x.q.Type)
+	if c != nil {
+		return x.descend(d, nil, nil, c)
+	}
+	if d == nil {
 		var f *cause.Failure
 		if d, f = x.rootServers(); f != nil {
 			return nil, f
@@ -108,12 +124,12 @@ func (x *resolution) walk() (*result, *cause.Failure) {
 			x.ahead(cache.Key{Name: wire.Root, Type: wire.TypeDNSKEY})
 		}
 	}
-	return x.descend(d, x.serversOf(d), nil)
+	return x.descend(d, x.serversOf(d), nil, nil)
 }
 
-// descend asks the servers of a delegation, and of every zone they refer to, until there is an
-// answer.
-func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) (
+// descend asks the servers of a delegation, or the copy of its zone, and those of every zone that
+// they refer to, until there is an answer.
+func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, c Copy) (
 	*result, *cause.Failure) {
 	m := minimiser{q: x.q, mode: x.r.cfg.Minimise, hide: x.r.cfg.HideType}
 	if conf != nil && conf.Forward {
@@ -126,8 +142,18 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 		if a.done != nil {
 			a = &zoneQuery{}
 		}
+		if c != nil {
+			q, final = x.q, true
+		}
 		*a = zoneQuery{x: x, zone: d.Zone, q: q, conf: conf, final: final, list: list}
-		got, f := a.ask()
+		var got *accepted
+		var f *cause.Failure
+		if c == nil {
+			got, f = a.ask()
+		} else if got, f = a.askCopy(c); f != nil {
+			x.remote = x.remote || f.HeldAgainst() == cause.ScopeName // see walk
+			return nil, f
+		}
 		if f != nil && x.r.cfg.inside(d.Zone, conf) {
 			f = f.Inside()
 		}
@@ -139,7 +165,10 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone) 
 			return nil, f
 		case got.kind == wire.KindReferral:
 			d = x.follow(d, got)
-			list, conf = x.serversOf(d), nil
+			list, conf, c = x.serversOf(d), nil, nil
+			if next, held := x.closest(x.q.Name, x.q.Type); held != nil && next.Zone.Below(d.Zone) {
+				d, c = next, held
+			}
 		case final:
 			return got.result, nil
 		case got.kind == wire.KindNoData || got.kind == wire.KindAnswer:

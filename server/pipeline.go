@@ -86,6 +86,12 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 		h.server.requests.Put(r)
 		return nil, nil // an answer is never answered
 	}
+	if r.q.Opcode() == wire.OpcodeNotify && h.server.notify != nil && !from.Early {
+		if answer, mine := h.server.notify(from.Addr.Addr(), packet); mine {
+			h.server.requests.Put(r)
+			return answer, nil // whoever may send it need not be a client
+		}
+	}
 	r.count()
 	if r.server.events != nil {
 		r.arrived()

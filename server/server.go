@@ -83,6 +83,7 @@ type Server struct {
 	guard    *guard.Guard
 	ledger   *ledger.Ledger
 	log      *slog.Logger
+	notify   func(from netip.Addr, packet []byte) ([]byte, bool) // may be nil
 
 	requests sync.Pool // of *request
 	serving  atomic.Int32
@@ -109,12 +110,16 @@ type Parts struct {
 	// Ledger is what pending queries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 	Log    *slog.Logger
+	// Notify returns the response to a NOTIFY request (RFC 1996), and whether it is for a zone that
+	// is kept; nil: there are none.
+	Notify func(from netip.Addr, packet []byte) (answer []byte, mine bool)
 }
 
 // New returns a server.
 func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
 		observe: p.Observer, events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
+		notify:   p.Notify,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
 	s.stale.most = MaxRefusedLines

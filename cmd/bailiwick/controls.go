@@ -33,8 +33,10 @@ func (r *running) controls() console.Controls {
 		"nta list":   r.negativeAnchors,
 		"nta remove": r.removeNegativeAnchor,
 
-		"drain":   r.drain,
-		"upgrade": r.upgradeCommand,
+		"drain":         r.drain,
+		"upgrade":       r.upgradeCommand,
+		"zones":         r.listZones,
+		"zones refresh": r.refreshZone,
 	}
 }
 
@@ -91,5 +93,6 @@ func (r *running) advance(q console.Request) (console.Result, error) {
 		return console.Result{}, errors.New("the clock moves forward only")
 	}
 	m.Advance(d)
+	r.keeper.Wake()
 	return console.Result{}, nil
 }

@@ -111,6 +111,7 @@ func (r *running) closeFor(successor *service.Successor) {
 		r.log.Info("queries in work are answered with SERVFAIL")
 	}
 	cancel()
+	r.keeper.Close()
 	r.now().resolver.Close()
 	r.server.Close()
 	each(func(l listening) { l.Close() })

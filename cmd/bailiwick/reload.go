@@ -174,6 +174,7 @@ func (r *running) replace() (*outcome, error) {
 	}
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
+	r.keeper.Replace(p.Secondary)
 	r.install(next)
 	for _, l := range opened {
 		l.Start(l.handler)

@@ -39,9 +39,9 @@ func reloadable(t *testing.T, text string) *reloaded {
 	w := lab.Internet(time.Now())
 	read := func() (*config.Config, config.Findings, error) {
 		cfg, found := readConfig(s.file)
-		zones, insecure := cfg.Zones, cfg.Anchors.Insecure
+		zones, held, insecure := cfg.Zones, cfg.Held, cfg.Anchors.Insecure
 		err := useLab(cfg, w)
-		cfg.Zones, cfg.Anchors.Insecure = zones, insecure
+		cfg.Zones, cfg.Held, cfg.Anchors.Insecure = zones, held, insecure
 		cfg.SelfSigned = len(cfg.Transport.Certificates) == 0
 		cfg.Resolver.Prime = false
 		return cfg, found, err

@@ -61,7 +61,7 @@ const labPort = 5053
 func useLab(cfg *config.Config, w *lab.World) error {
 	cfg.Anchors.Builtin, cfg.Anchors.Records, cfg.Anchors.File = false, []string{w.Anchor()}, ""
 	cfg.Resolver.DoNotQueryLocalhost, cfg.Resolver.IPv6 = false, resolver.FamilyOff
-	cfg.RootHints, cfg.Zones = nil, nil
+	cfg.RootHints, cfg.Zones, cfg.LocalRoot, cfg.Held = nil, nil, false, nil
 	return cfg.AddRootHints(w.Roots())
 }
 

@@ -27,6 +27,7 @@ import (
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
+	"bailiwick/secondary"
 	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -51,6 +52,7 @@ type stack struct {
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
 	follower     *trustanchor.Follower
+	keeper       *secondary.Keeper // of copies of zones
 	inUse        atomic.Pointer[inUse]
 
 	program     service.Program // that runs, for a successor
@@ -93,6 +95,9 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
 	}
+	s.keeper = s.newKeeper()
+	s.keeper.Replace(p.Secondary)
+	s.metrics.WatchZones(s.keeper.Status)
 	s.store = cache.New(cfg.Cache)
 	s.judgeAnew = func() {}
 	s.negatives = s.newNegatives()
@@ -122,7 +127,8 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
 		Exchanger: s.exchanger, Clock: s.clock, Events: s.events, Guard: s.guard,
 		Routes: s.routes, Ledger: s.ledger,
-		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own)}
+		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
+		Copies:   copies{s.keeper}}
 }
 
 // running is a stack that listens.
@@ -151,7 +157,7 @@ func (s *stack) listen() (r *running, err error) {
 	now := s.now()
 	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
-		Log: s.log})
+		Log: s.log, Notify: s.keeper.Notify})
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -251,6 +257,7 @@ func (r *running) http3Port() uint16 {
 func (r *running) start() {
 	tuneGC(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
+	r.keeper.Start()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}

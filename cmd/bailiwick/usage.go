@@ -72,9 +72,13 @@ func strict(cmd *cobra.Command) {
 	}
 	if cmd.HasSubCommands() {
 		cmd.Args = cobra.ArbitraryArgs // otherwise cobra reports the error, and only at the root
+		alone := cmd.RunE              // what it does without a subcommand, if anything
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			switch {
+			case len(args) > 0:
 				return unknownCommand(cmd, args[0])
+			case alone != nil:
+				return alone(cmd, args)
 			}
 			cmd.SetOut(cmd.ErrOrStderr())
 			_ = cmd.Help() // if standard error fails there is no other place to report it

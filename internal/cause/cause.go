@@ -88,6 +88,7 @@ const (
 	NoAddress        Cause = 40
 	DependencyLoop   Cause = 41
 	UplinkDown       Cause = 42
+	NotHeld          Cause = 102
 
 	// Limits.
 	LimitQueries         Cause = 43
@@ -152,7 +153,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 102
+	count = 103
 )
 
 // All returns every cause but None, those of a kind together.

@@ -249,6 +249,11 @@ var table = [count]row{
 		hint:     "check this machine's link",
 	},
 
+	NotHeld: {label: "not_held", kind: KindNetwork, ede: edeNotReady, rank: 1,
+		text: "this resolver has no copy of the zone that it could use",
+		hint: "see bailiwick ctl zones, and why the zone could not be transferred",
+	},
+
 	LimitQueries: {label: "limit_queries", kind: KindLimit, ede: edeOther,
 		text: "the answer would take more upstream queries than a query may cause",
 		hint: "shorten the chain of delegations and aliases",

@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/service"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
+	"bailiwick/secondary"
 	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -38,11 +39,15 @@ type Config struct {
 	Cache     cache.Config
 	Server    server.Config
 	Policy    policy.Config
+	Secondary secondary.Config // without zones
 
 	Total         int64              // bytes of the process; 0: see Division
 	RootHints     []cache.NameServer // in place of the built-in ones, if there are any
 	RootHintsFile string             // path of such, "" for none
 	Zones         []Zone
+	LocalRoot     bool // a copy of the root zone is kept
+	Held          []HeldZone
+	TSIGKeys      []TSIGKey
 	ClockStart    time.Time // test builds only; zero: the machine's clock
 	SelfSigned    bool      // make a certificate, for a lab; no key of the file sets it
 
@@ -77,7 +82,8 @@ func defaults() *Config {
 		Service:  service.Default(),
 		Log:      observe.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
-		Server: server.Default(), Policy: policy.Default(), text: map[string]string{},
+		Server: server.Default(), Policy: policy.Default(),
+		Secondary: secondary.Default(), text: map[string]string{},
 		places: places{}, bad: map[string]bool{}}
 }
 

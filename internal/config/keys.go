@@ -243,6 +243,29 @@ var keys = append(listenKeys(), []key{
 			"validated",
 		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, true) }}},
 
+	{key: "zones.local_root", kind: kindBool,
+		help: "keep a copy of the root zone and ask it in place of the root's servers (RFC " +
+			"8806); it is transferred from those that give it away, or from ICANN's web server, " +
+			"and has to have the right digest (RFC 8976)",
+		binding: bind(func(c *Config) *bool { return &c.LocalRoot })},
+	{key: "zones.held", kind: kindRecords, fields: heldFields,
+		help: "zones that a copy is kept of, which is asked in place of their servers; sources " +
+			"in this order: primaries (addresses or names, with @ before a port), url (https), " +
+			"file; tsig names a key of zones.tsig_keys; tls_name, with tls_ca for certificates " +
+			"of your own, transfers over TLS (RFC 9103); zonemd is if_present, required or off " +
+			"(RFC 8976); notify_from are networks that may send NOTIFY beside the primaries; " +
+			"fallback: false is for private zones: without a usable copy their names fail, and " +
+			"nobody is asked",
+		binding: binding{set: setHeld}},
+	{key: "zones.tsig_keys", kind: kindRecords,
+		fields: []string{"name", "algorithm", "secret", "secret_file/"},
+		help: "keys that transfers are signed with (RFC 8945); algorithm is hmac-sha256 without " +
+			"another; the secret, or the file with it, in base64",
+		binding: binding{set: setTSIGKeys}},
+	{key: "zones.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
+		help:    "bytes that all copies of zones may take; the root's takes 3 MB",
+		binding: bind(func(c *Config) *int64 { return &c.Secondary.Octets })},
+
 	{key: "trust_anchors.builtin", kind: kindBool,
 		help:    "trust the root's keys as IANA publishes them",
 		binding: bind(func(c *Config) *bool { return &c.Anchors.Builtin })},

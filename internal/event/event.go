@@ -43,6 +43,8 @@ const (
 	Exchange
 	// Scrub: Count RRsets of a reply are outside of the zone, and were dropped. Zone, Server.
 	Scrub
+	// CopyAsked: the copy of a zone was asked in place of the zone's servers. Zone, RCode, Reply.
+	CopyAsked
 	// Response: how a reply was classified. Zone, Server, Reply; Target, Count or Cause.
 	Response
 	// Fallback: a server is asked again, see Form. Zone, Server.
@@ -74,7 +76,8 @@ const (
 
 func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
-		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "response", "fallback",
+		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "copy asked",
+		"response", "fallback",
 		"verdict", "trust", "limit", "client query", "query", "answer hit", "policy",
 		"paced"}[k]
 }

@@ -107,6 +107,8 @@ func (e *Event) Text() string {
 		}
 		return fmt.Sprintf("%s of %s: %s, %s: %s%s, asked for %s", e.Server, e.Zone, e.Protocol,
 			e.took(), e.RCode, flagText(e.Flags), q)
+	case CopyAsked:
+		return fmt.Sprintf("the copy of %s: %s, %s, asked for %s", e.Zone, e.RCode, e.Reply, q)
 	case Scrub:
 		return fmt.Sprintf("left out of it: %d sets that are not of %s", e.Count, e.Zone)
 	case Response:

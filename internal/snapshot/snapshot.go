@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/policy"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
+	"bailiwick/secondary"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 )
@@ -26,6 +27,7 @@ type Snapshot struct {
 	Anchors      *trustanchor.Set
 	Certificates transport.CertificateSource // nil if nothing is encrypted
 	Resolver     resolver.Config             // that of Config, with hints and zones
+	Secondary    secondary.Config            // that of Config, with zones
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -44,6 +46,10 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Resolver, f = loadServers(cfg)
 	found = append(found, f...)
 	found = append(found, aboutSource(cfg)...)
+	var own []resolver.Zone
+	s.Secondary, own, f = loadHeld(cfg)
+	s.Resolver.Zones = append(s.Resolver.Zones, own...)
+	found = append(found, f...)
 	if _, err := transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
 	}

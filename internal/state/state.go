@@ -45,6 +45,7 @@ const (
 	Anchors File = iota // trust anchors as RFC 5011 follows them
 	// NegativeAnchors are negative trust anchors that were added while the server ran.
 	NegativeAnchors
+	Zones // copies of zones
 	files
 )
 
@@ -56,6 +57,7 @@ var definitions = [files]struct {
 }{
 	Anchors:         {"anchors", 1},
 	NegativeAnchors: {"negative-anchors", 1},
+	Zones:           {"zones", 1},
 }
 
 // String returns the name of the file.

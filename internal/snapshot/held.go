@@ -1,0 +1,97 @@
+// Zones that a copy is kept of.
+
+package snapshot
+
+import (
+	"encoding/base64"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"bailiwick/internal/config"
+	"bailiwick/resolver"
+	"bailiwick/secondary"
+)
+
+// loadHeld completes the zones that a copy is kept of with what they name. The resolver gets those
+// that have no servers but their copy.
+func loadHeld(cfg *config.Config) (secondary.Config, []resolver.Zone, config.Findings) {
+	var found config.Findings
+	var own []resolver.Zone
+	held := cfg.Secondary
+	if cfg.LocalRoot {
+		held.Zones = append(held.Zones, secondary.Root())
+	}
+	keys, wrong := loadKeys(cfg)
+	found = append(found, wrong...)
+	for i := range cfg.Held {
+		h := &cfg.Held[i]
+		z := h.Zone
+		if h.TSIG != "" {
+			name := strings.TrimSuffix(strings.ToLower(h.TSIG), ".") + "."
+			if z.Key = keys[name]; z.Key == nil {
+				found = append(found, cfg.Error(h.Key+".tsig", "zone %s: zones.tsig_keys has no "+
+					"key %s", z.Name, h.TSIG))
+			}
+		}
+		if h.TLSName != "" {
+			z.TLS = &secondary.TLS{Name: h.TLSName}
+		}
+		if h.TLSRoots != "" {
+			roots, err := loadRoots(h.TLSRoots)
+			if err != nil {
+				found = append(found, cfg.Error(h.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
+					err))
+			} else if z.TLS != nil {
+				z.TLS.Roots = roots
+			}
+		}
+		if z.File != "" && !z.Name.IsZero() {
+			found = append(found, aboutZoneFile(cfg, h)...)
+		}
+		held.Zones = append(held.Zones, z)
+		if !h.Fallback {
+			own = append(own, resolver.Zone{Name: z.Name, Held: true})
+		}
+	}
+	return held, own, found
+}
+
+// aboutZoneFile finds what is wrong with the file of a zone. One that is missing is only dangerous
+// where the zone has other sources.
+func aboutZoneFile(cfg *config.Config, h *config.HeldZone) (found config.Findings) {
+	err := secondary.CheckFile(&h.Zone)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist) && (len(h.Primaries) > 0 || h.URL != ""):
+		found = append(found, cfg.Warning(h.Key+".file", "zone %s: %v", h.Name, err))
+	default: // serve goes on without this copy
+		f := cfg.Error(h.Key+".file", "zone %s: %v", h.Name, err)
+		f.Alarm = "a zone file cannot be used"
+		found = append(found, f)
+	}
+	return found
+}
+
+// loadKeys returns the keys of transfers by their names.
+func loadKeys(cfg *config.Config) (map[string]*secondary.Key, config.Findings) {
+	var found config.Findings
+	keys := map[string]*secondary.Key{}
+	for i := range cfg.TSIGKeys {
+		k := cfg.TSIGKeys[i].Key
+		item, path := cfg.TSIGKeys[i].Item, cfg.TSIGKeys[i].SecretFile
+		if path != "" {
+			text, err := os.ReadFile(path)
+			if err == nil {
+				k.Secret, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+			}
+			if err != nil {
+				found = append(found, cfg.Error(item+".secret_file", "secret of key %s: %v", k.Name,
+					err))
+			}
+		}
+		keys[k.Name] = &k
+	}
+	return keys, found
+}

@@ -1,0 +1,273 @@
+// The sources of a zone: primaries, a web server, a file.
+
+package secondary
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+
+	"bailiwick/wire"
+	"bailiwick/zone"
+)
+
+// errOlder is the error of a source whose zone is older than the copy.
+var errOlder = errors.New("its zone is older than the copy")
+
+// source is where a zone comes from.
+type source struct {
+	name string // for people
+	// fetch returns the zone if it is newer than the copy, nil if it is the same one. whole
+	// reports whether the whole zone is wanted and not its changes.
+	fetch func(ctx context.Context, have *zone.Zone, whole bool) (*zone.Zone, error)
+	// incremental reports whether a source may send changes.
+	incremental bool
+}
+
+// sources returns the sources of a zone in their order.
+func (k *Keeper) sources(z *Zone, octets int) (list []source) {
+	for _, p := range z.Primaries {
+		list = append(list, source{p.String(), func(ctx context.Context, have *zone.Zone,
+			whole bool) (*zone.Zone, error) {
+			return k.fromPrimary(ctx, z, p, have, whole, octets)
+		}, true})
+	}
+	if z.URL != "" {
+		list = append(list, source{z.URL, func(ctx context.Context, have *zone.Zone,
+			_ bool) (*zone.Zone, error) {
+			return k.fromWeb(ctx, z, have, octets)
+		}, false})
+	}
+	if z.File != "" {
+		list = append(list, source{z.File, func(_ context.Context, have *zone.Zone,
+			_ bool) (*zone.Zone, error) {
+			return fromFile(z, have, octets)
+		}, false})
+	}
+	return list
+}
+
+// String returns the primary as it is configured.
+func (p Primary) String() string {
+	host := p.Name.String()
+	if p.Addr.IsValid() {
+		host = p.Addr.String()
+	}
+	if p.Port == 0 {
+		return host
+	}
+	return fmt.Sprintf("%s@%d", host, p.Port)
+}
+
+// fromPrimary asks the addresses of a primary until one gives an answer.
+func (k *Keeper) fromPrimary(ctx context.Context, z *Zone, p Primary, have *zone.Zone, whole bool,
+	octets int) (got *zone.Zone, err error) {
+	addrs := []netip.Addr{p.Addr}
+	if !p.Addr.IsValid() {
+		if addrs, err = k.addresses(ctx, p.Name); err != nil {
+			return nil, err
+		}
+		k.remember(z.Name, addrs)
+	}
+	port := p.Port
+	if port == 0 {
+		if port = portTCP; z.TLS != nil {
+			port = portTLS
+		}
+	}
+	var failed []error
+	for _, a := range addrs {
+		got, err = k.fromAddress(ctx, z, netip.AddrPortFrom(a, port), have, whole, octets)
+		if err == nil {
+			return got, nil
+		}
+		failed = append(failed, fmt.Errorf("%s: %w", a, err))
+	}
+	return nil, errors.Join(failed...)
+}
+
+// fromAddress asks one address of a primary: whether there is a newer zone, for the changes, and
+// for the whole zone if these are of no use.
+func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, have *zone.Zone,
+	whole bool, octets int) (*zone.Zone, error) {
+	s, err := k.connect(ctx, z, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { s.close() }()
+	if have == nil {
+		return s.transfer(ctx, nil, octets)
+	}
+	if !whole {
+		serial, err := s.serial(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case serial == have.SOA().Serial:
+			return nil, nil
+		case !newer(serial, have.SOA().Serial):
+			return nil, errOlder
+		}
+		got, err := s.transfer(ctx, have, octets)
+		if err == nil || ctx.Err() != nil || errors.Is(err, zone.ErrTooLarge) {
+			return got, err
+		}
+		s.close() // what it sends after a broken reply cannot be told
+		if s, err = k.connect(ctx, z, addr); err != nil {
+			return nil, err
+		}
+	}
+	return s.transfer(ctx, nil, octets)
+}
+
+// remember notes addresses of a zone's primaries, which may send NOTIFY.
+func (k *Keeper) remember(zone wire.Name, addrs []netip.Addr) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := (*k.zones.Load())[zone]
+	if h == nil {
+		return
+	}
+	if h.known == nil || len(h.known) > maxKnown {
+		h.known = map[netip.Addr]bool{}
+	}
+	for _, a := range addrs {
+		h.known[a.Unmap()] = true
+	}
+}
+
+// addresses returns addresses of a host.
+func (k *Keeper) addresses(ctx context.Context, host wire.Name) ([]netip.Addr, error) {
+	addrs, err := k.parts.Lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s has no address", host)
+	}
+	return addrs[:min(len(addrs), maxAddresses)], nil
+}
+
+// dialHost connects to a host that the resolver looks up: this machine may have no other.
+func (k *Keeper) dialHost(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return k.parts.Dial(ctx, network, address)
+	}
+	name, err := wire.ParseName(host)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := k.addresses(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for _, a := range addrs {
+		c, err := k.parts.Dial(ctx, network, net.JoinHostPort(a.String(), port))
+		if err == nil {
+			return c, nil
+		}
+		failed = append(failed, err)
+	}
+	return nil, errors.Join(failed...)
+}
+
+// webClient returns the client that zones are fetched from web servers with.
+func (k *Keeper) webClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: k.dialHost,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: k.parts.Roots},
+			TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: idleTime,
+			DisableKeepAlives: true},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if r.URL.Scheme != "https" || len(via) >= maxRedirects {
+				return fmt.Errorf("it refers to %s", r.URL)
+			}
+			return nil
+		},
+	}
+}
+
+// fromWeb gets a zone file from a web server.
+func (k *Keeper) fromWeb(ctx context.Context, z *Zone, have *zone.Zone, octets int) (
+	*zone.Zone, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, z.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := k.web.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Body.Close()
+	if reply.StatusCode != http.StatusOK {
+		return nil, errors.New(reply.Status)
+	}
+	stalled := time.AfterFunc(idleTime, cancel)
+	defer stalled.Stop()
+	body := &watched{io.LimitReader(reply.Body, int64(octets)*maxText), stalled}
+	return later(body, "", z, have, octets)
+}
+
+// watched is a reader that puts a timer off while it gets anything.
+type watched struct {
+	io.Reader
+	timer *time.Timer
+}
+
+// Read implements io.Reader.
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	if n > 0 {
+		w.timer.Reset(idleTime)
+	}
+	return n, err
+}
+
+// fromFile reads a zone file. A file has no serial to be asked for: it is read each time.
+func fromFile(z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
+	f, err := os.Open(z.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return later(f, z.File, z, have, octets)
+}
+
+// later reads a zone file, and returns its zone if it is newer than the copy.
+func later(r io.Reader, file string, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
+	got, err := zone.Parse(r, z.Name, file, octets)
+	switch {
+	case err != nil:
+		return nil, err
+	case have == nil || newer(got.SOA().Serial, have.SOA().Serial):
+		return got, nil
+	case got.SOA().Serial == have.SOA().Serial:
+		return nil, nil
+	}
+	return nil, errOlder
+}
+
+// CheckFile returns what is wrong with the zone file of a zone, as far as that can be told without
+// the network.
+func CheckFile(z *Zone) error {
+	got, err := fromFile(z, nil, zone.MaxOctets)
+	if err != nil || z.Digest == DigestOff {
+		return err
+	}
+	_, err = weigh(z.Digest, got.CheckDigest())
+	return err
+}

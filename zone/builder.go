@@ -1,0 +1,228 @@
+// Making a zone of records that come in any order.
+
+package zone
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"bailiwick/wire"
+)
+
+// Errors of a zone that cannot be used.
+var (
+	// ErrTooLarge is the error of a zone with more octets than it may have.
+	ErrTooLarge = errors.New("the zone is larger than it may be")
+	errNoSOA    = errors.New("the zone has no SOA record")
+)
+
+// Builder collects the records of a zone. The zero value is not of use: see [NewBuilder].
+type Builder struct {
+	apex    wire.Name
+	max     int
+	data    []byte   // the records, one after the other
+	offsets []uint32 // of each
+	outside int
+}
+
+// NewBuilder returns a builder of a zone that may take that many octets, and no more than
+// [MaxOctets].
+func NewBuilder(apex wire.Name, octets int) *Builder {
+	return &Builder{apex: apex, max: min(octets, MaxOctets)}
+}
+
+// recordHead is the number of octets of a builder's record before its RDATA, without the name. A
+// record is: length of the name, the name, sort type, type, TTL, length of the RDATA, canonical
+// RDATA, RDATA. The sort type of a signature is the one that it covers.
+const recordHead = 1 + 2 + 2 + 4 + 2
+
+// Add adds a record, with uncompressed RDATA. Records outside of the zone are left out: they are no
+// part of it (RFC 8976, section 3.3.1), and no harm where a server adds them.
+func (b *Builder) Add(owner wire.Name, t wire.Type, ttl uint32, rdata []byte) error {
+	if !owner.Within(b.apex) {
+		b.outside++
+		return nil
+	}
+	covers := t
+	switch {
+	case t == wire.TypeRRSIG:
+		sig, err := wire.ParseRRSIG(rdata)
+		if err != nil {
+			return fmt.Errorf("%s RRSIG: %w", owner, err)
+		}
+		covers = sig.Covered
+	case t.IsMeta():
+		return fmt.Errorf("%s: type %s is not for a zone", owner, t)
+	case t == wire.TypeNSEC || t == wire.TypeNSEC3:
+		if err := wellFormed(t, rdata); err != nil {
+			return fmt.Errorf("%s %s: %w", owner, t, err)
+		}
+	case !wire.FitsType(t, rdata):
+		return fmt.Errorf("%s: the data do not fit type %s", owner, t)
+	}
+	if len(b.data)+recordHead+owner.Len()+2*len(rdata) > 2*b.max {
+		return ErrTooLarge
+	}
+	b.offsets = append(b.offsets, uint32(len(b.data)))
+	d := append(append(b.data, byte(owner.Len())), owner.Wire()...)
+	d = binary.BigEndian.AppendUint16(d, uint16(covers))
+	d = binary.BigEndian.AppendUint16(d, uint16(t))
+	d = binary.BigEndian.AppendUint32(d, min(ttl, maxTTL))
+	d = binary.BigEndian.AppendUint16(d, uint16(len(rdata)))
+	b.data = append(wire.AppendCanonical(d, t, rdata), rdata...)
+	return nil
+}
+
+// maxTTL is the largest TTL (RFC 2181, section 8).
+const maxTTL = 1<<31 - 1
+
+// wellFormed returns what is wrong with RDATA of denials, which are searched.
+func wellFormed(t wire.Type, rdata []byte) error {
+	if t == wire.TypeNSEC {
+		_, err := wire.ParseNSEC(rdata)
+		return err
+	}
+	_, err := wire.ParseNSEC3(rdata)
+	return err
+}
+
+// view is a record of a builder.
+type view struct {
+	name      wire.Name
+	covers, t wire.Type
+	ttl       uint32
+	canonical []byte
+	rdata     []byte
+}
+
+// view reads the record at an offset.
+func (b *Builder) view(off uint32) (v view) {
+	d := b.data[off:]
+	n := 1 + int(d[0])
+	v.name = wire.NameOf(stringOf(d[1:n]))
+	v.covers = wire.Type(binary.BigEndian.Uint16(d[n:]))
+	v.t = wire.Type(binary.BigEndian.Uint16(d[n+2:]))
+	v.ttl = binary.BigEndian.Uint32(d[n+4:])
+	size := int(binary.BigEndian.Uint16(d[n+8:]))
+	v.canonical = d[n+10 : n+10+size]
+	v.rdata = d[n+10+size : n+10+2*size]
+	return v
+}
+
+// compare orders records as a zone has them: by name, by the type of the set, data before
+// signatures, and by RDATA (RFC 4034, section 6).
+func (v *view) compare(o *view) int {
+	if c := v.name.Compare(o.name); c != 0 {
+		return c
+	}
+	if v.covers != o.covers {
+		return int(v.covers) - int(o.covers)
+	}
+	if a, b := v.t == wire.TypeRRSIG, o.t == wire.TypeRRSIG; a != b {
+		if a {
+			return 1
+		}
+		return -1
+	}
+	return bytes.Compare(v.canonical, o.canonical)
+}
+
+// Finish returns the zone. Records that occur twice count once.
+func (b *Builder) Finish() (*Zone, error) {
+	slices.SortFunc(b.offsets, func(x, y uint32) int {
+		v, o := b.view(x), b.view(y)
+		return v.compare(&o)
+	})
+	b.offsets = slices.CompactFunc(b.offsets, func(x, y uint32) bool {
+		v, o := b.view(x), b.view(y)
+		return v.compare(&o) == 0
+	})
+	z := &Zone{apex: b.apex, records: len(b.offsets)}
+	w := writer{z: z}
+	for _, off := range b.offsets {
+		v := b.view(off)
+		w.add(&v)
+	}
+	w.endSet()
+	z.data, z.nodes = slices.Clip(z.data), slices.Clip(z.nodes)
+	if len(z.data) > b.max {
+		return nil, ErrTooLarge
+	}
+	apex, _ := z.lookup(z.apex)
+	soa := apex.get(z.apex, wire.TypeSOA)
+	switch {
+	case soa == nil:
+		return nil, errNoSOA
+	case soa.Len() != 1:
+		return nil, fmt.Errorf("the zone has %d SOA records", soa.Len())
+	}
+	var err error
+	if z.soa, err = wire.ParseSOA(soa.Data.First()); err != nil {
+		return nil, err
+	}
+	z.indexes()
+	return z, nil
+}
+
+// writer writes sorted records into a zone.
+type writer struct {
+	z          *Zone
+	counted    int // offset of the number of sets of the node
+	set        int // offset of the set that is being written, 0 if there is none
+	last       view
+	signatures int // where the signatures of the set begin, 0 if it has none so far
+}
+
+// add writes a record.
+func (w *writer) add(v *view) {
+	z := w.z
+	if w.set == 0 || v.name != w.last.name {
+		w.endSet()
+		z.nodes = append(z.nodes, uint32(len(z.data)))
+		z.data = append(append(z.data, byte(v.name.Len())), v.name.Wire()...)
+		w.counted = len(z.data)
+		z.data = append(z.data, 0, 0)
+	}
+	if w.set == 0 || v.covers != w.last.covers {
+		w.endSet()
+		n := binary.BigEndian.Uint16(z.data[w.counted:])
+		binary.BigEndian.PutUint16(z.data[w.counted:], n+1)
+		w.set, w.signatures = len(z.data), 0
+		z.data = binary.BigEndian.AppendUint16(z.data, uint16(v.covers))
+		z.data = binary.BigEndian.AppendUint32(z.data, v.ttl)
+		z.data = append(z.data, make([]byte, setHead-6)...)
+	}
+	// One TTL for a set, the smallest (RFC 2181, section 5.2).
+	ttl := z.data[w.set+2:]
+	if v.t == wire.TypeRRSIG {
+		ttl = z.data[w.set+6:]
+		if w.signatures == 0 {
+			w.signatures = len(z.data)
+			binary.BigEndian.PutUint32(ttl, v.ttl)
+		}
+	}
+	binary.BigEndian.PutUint32(ttl, min(v.ttl, binary.BigEndian.Uint32(ttl)))
+	z.data = wire.RDataList(z.data).Append(v.rdata)
+	w.last = *v
+}
+
+// endSet writes the lengths of the set.
+func (w *writer) endSet() {
+	if w.set == 0 {
+		return
+	}
+	data, end := w.set+setHead, len(w.z.data)
+	if w.signatures == 0 {
+		w.signatures = end
+	}
+	binary.BigEndian.PutUint32(w.z.data[w.set+10:], uint32(w.signatures-data))
+	binary.BigEndian.PutUint32(w.z.data[w.set+14:], uint32(end-w.signatures))
+	w.set, w.signatures = 0, 0
+}
+
+// stringOf makes a string of octets that are never changed, without copying them.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,256 @@
+// The records of a zone: how they are kept, and how they are found.
+
+package zone
+
+import (
+	"encoding/binary"
+	"iter"
+	"sort"
+	"strings"
+
+	"bailiwick/wire"
+)
+
+// Zone is a zone with all its records. It is immutable.
+//
+// The records are in one piece of memory, a node for each name, in canonical order (RFC 4034,
+// section 6.1):
+//
+//	length of the name, the name in lower case, number of sets (2 octets), the sets
+//
+// and for each set, in the order of types:
+//
+//	type (2), TTL (4), TTL of the signatures (4), length of the data (4), length of the signatures
+//	(4), the data and the signatures as wire.RDataList, each in canonical order
+type Zone struct {
+	apex    wire.Name
+	soa     wire.SOA
+	data    []byte
+	nodes   []uint32 // offsets in data, in canonical order
+	nsec    []uint32 // indexes of nodes with an NSEC set
+	nsec3   []uint32 // indexes of nodes with an NSEC3 set: in the order of their hashes
+	param   nsec3Param
+	records int
+}
+
+// nsec3Param is how the hashes of a zone's NSEC3 records are made (RFC 5155, section 4).
+type nsec3Param struct {
+	iterations uint16
+	salt       []byte
+}
+
+// Apex returns the zone's name.
+func (z *Zone) Apex() wire.Name { return z.apex }
+
+// SOA returns the zone's SOA record.
+func (z *Zone) SOA() wire.SOA { return z.soa }
+
+// Records returns the number of records.
+func (z *Zone) Records() int { return z.records }
+
+// Size returns the memory that the zone takes, in bytes.
+func (z *Zone) Size() int {
+	return len(z.data) + 4*(cap(z.nodes)+cap(z.nsec)+cap(z.nsec3))
+}
+
+// node is a name with its sets.
+type node struct {
+	z  *Zone
+	at int // offset of the number of sets
+}
+
+// nameOf returns the name of a node, and the offset after it. The name shares the zone's memory.
+func (z *Zone) nameOf(i uint32) (wire.Name, int) {
+	at := int(z.nodes[i])
+	end := at + 1 + int(z.data[at])
+	return wire.NameOf(stringOf(z.data[at+1 : end])), end
+}
+
+// find returns the index of the first node that is not before a name, and whether it has the name.
+func (z *Zone) find(name wire.Name) (i int, found bool) {
+	i = sort.Search(len(z.nodes), func(i int) bool {
+		n, _ := z.nameOf(uint32(i))
+		return n.Compare(name) >= 0
+	})
+	if i == len(z.nodes) {
+		return i, false
+	}
+	n, _ := z.nameOf(uint32(i))
+	return i, n == name
+}
+
+// nodeAt returns a node by its index.
+func (z *Zone) nodeAt(i int) node {
+	_, at := z.nameOf(uint32(i))
+	return node{z, at}
+}
+
+// lookup returns the node of a name. exists reports whether the name exists, if only because
+// others are below it (RFC 8020, section 2). An NSEC3 record makes no name exist (RFC 5155, section
+// 7.2.8).
+func (z *Zone) lookup(name wire.Name) (n node, exists bool) {
+	i, found := z.find(name)
+	if found {
+		n = z.nodeAt(i)
+		if !n.hidden() {
+			return n, true
+		}
+		n, i = node{}, i+1
+	}
+	for ; i < len(z.nodes); i++ {
+		below, _ := z.nameOf(uint32(i))
+		if !below.Within(name) {
+			return n, false
+		}
+		if !z.nodeAt(i).hidden() {
+			return n, true
+		}
+	}
+	return n, false
+}
+
+// set is a set as it is kept.
+type set struct {
+	t          wire.Type
+	ttl, sigs  uint32 // the TTLs of the data and of the signatures
+	data       wire.RDataList
+	signatures wire.RDataList
+}
+
+// setHead is the number of octets of a set before its data.
+const setHead = 2 + 4 + 4 + 4 + 4
+
+// sets yields the sets of a node in the order of their types.
+func (n node) sets() iter.Seq[set] {
+	return func(yield func(set) bool) {
+		if n.z == nil {
+			return
+		}
+		d, at := n.z.data, n.at+2
+		for range binary.BigEndian.Uint16(d[n.at:]) {
+			s := set{t: wire.Type(binary.BigEndian.Uint16(d[at:])),
+				ttl: binary.BigEndian.Uint32(d[at+2:]), sigs: binary.BigEndian.Uint32(d[at+6:])}
+			data := at + setHead
+			signatures := data + int(binary.BigEndian.Uint32(d[at+10:]))
+			at = signatures + int(binary.BigEndian.Uint32(d[at+14:]))
+			s.data, s.signatures = d[data:signatures:signatures], d[signatures:at:at]
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// hidden reports whether a node has nothing but an NSEC3 record.
+func (n node) hidden() bool {
+	for s := range n.sets() {
+		if s.t != wire.TypeNSEC3 {
+			return false
+		}
+	}
+	return true
+}
+
+// get returns a copy of a set under a name, nil if there is none. It shares no memory with the
+// zone: a cached set must not keep a whole zone.
+func (n node) get(owner wire.Name, t wire.Type) *wire.RRset {
+	for s := range n.sets() {
+		if s.t == t && len(s.data) > 0 {
+			return s.copy(owner)
+		}
+	}
+	return nil
+}
+
+// has reports whether a node has a set.
+func (n node) has(t wire.Type) bool {
+	for s := range n.sets() {
+		if s.t == t && len(s.data) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// copy returns a set under a name.
+func (s *set) copy(owner wire.Name) *wire.RRset {
+	room := make([]byte, len(s.data)+len(s.signatures))
+	n := copy(room, s.data)
+	copy(room[n:], s.signatures)
+	return &wire.RRset{Name: owner, Type: s.t, Class: wire.ClassIN, TTL: s.ttl,
+		Data: room[:n:n], Sigs: room[n:]}
+}
+
+// record is one record of a zone.
+type record struct {
+	name  wire.Name
+	t     wire.Type
+	ttl   uint32
+	rdata []byte
+}
+
+// all yields all records in canonical order, but for the signatures: these follow the set that they
+// cover.
+func (z *Zone) all() iter.Seq[record] {
+	return func(yield func(record) bool) {
+		for i := range z.nodes {
+			name, at := z.nameOf(uint32(i))
+			for s := range (node{z, at}).sets() {
+				for d := range s.data.All() {
+					if !yield(record{name, s.t, s.ttl, d}) {
+						return
+					}
+				}
+				for d := range s.signatures.All() {
+					if !yield(record{name, wire.TypeRRSIG, s.sigs, d}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// indexes fills in what follows from the records.
+func (z *Zone) indexes() {
+	for i := range z.nodes {
+		n := z.nodeAt(i)
+		if n.has(wire.TypeNSEC) {
+			z.nsec = append(z.nsec, uint32(i))
+		}
+		if n.has(wire.TypeNSEC3) {
+			if name, _ := z.nameOf(uint32(i)); name.Parent() == z.apex {
+				z.nsec3 = append(z.nsec3, uint32(i))
+			}
+		}
+	}
+	apex, _ := z.lookup(z.apex)
+	if p := apex.get(z.apex, wire.TypeNSEC3PARAM); p != nil {
+		if d := p.Data.First(); len(d) >= 5 && d[0] == 1 && len(d) == 5+int(d[4]) {
+			z.param = nsec3Param{binary.BigEndian.Uint16(d[2:]), d[5:]}
+		}
+	} else {
+		z.nsec3 = nil
+	}
+}
+
+// covering returns the node with an NSEC set whose span a name is in, or begins.
+func (z *Zone) covering(name wire.Name) (owner wire.Name, n node) {
+	i := sort.Search(len(z.nsec), func(i int) bool {
+		n, _ := z.nameOf(z.nsec[i])
+		return n.Compare(name) > 0
+	})
+	if i--; i < 0 {
+		i = len(z.nsec) - 1 // the apex comes first, so the name is not in the zone
+	}
+	if i < 0 {
+		return owner, n
+	}
+	return z.owned(z.nsec[i])
+}
+
+// owned returns a node with a copy of its name.
+func (z *Zone) owned(i uint32) (wire.Name, node) {
+	name, at := z.nameOf(i)
+	return wire.NameOf(strings.Clone(name.Wire())), node{z, at}
+}
