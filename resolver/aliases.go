@@ -27,8 +27,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		}
 		permissive := r.permissive(k)
 		var told *cause.Failure
-		if permissive && !k.Unchecked && unverified(f) {
-			told = &cause.Failure{Cause: cause.Permissive, Zone: f.Zone, Under: f}
+		if why := r.excuse(q, permissive, f); why != cause.None && !k.Unchecked {
+			told = &cause.Failure{Cause: why, Zone: f.Zone, Under: f}
+			a.NoCache = a.NoCache || why == cause.TimeServer
 			k.Unchecked = true
 			l, f = next(k)
 		}

@@ -345,6 +345,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.validateKeys(zone, l)
 	}
+	x.r.compareClock(zone, &res)
 	x.r.observe.Validated(res.Status, res.Failure)
 	if _, anchored := x.r.anchors.At(zone); anchored && res.Status == wire.Bogus &&
 		res.Failure.Cause == cause.DSMismatch {

@@ -104,6 +104,11 @@ type Config struct {
 	// ValidationTime, unless it is zero, is used to validate signatures in place of the clock's
 	// time of day.
 	ValidationTime time.Time
+	// Earliest is when signatures are validated if the clock shows an earlier time.
+	Earliest time.Time
+	// TimeServers are names at and below which data that do not verify are served while the clock
+	// is known to be wrong: without them it could not be set.
+	TimeServers []wire.Name
 }
 
 // Default returns the default configuration.

@@ -527,6 +527,7 @@ func (r *Resolver) blame(server netip.Addr, zone wire.Name, e conduct, f *cause.
 	took time.Duration) {
 	k := f.Cause.Kind()
 	if f.HeldAgainst() != cause.ScopeName || f.Cause == cause.UplinkDown ||
+		f.Cause == cause.ClockAhead || f.Cause == cause.ClockBehind ||
 		k != cause.KindNetwork && k != cause.KindDNSSEC {
 		return
 	}

@@ -10,12 +10,27 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/trustanchor"
+	"bailiwick/wire"
 )
 
 // permissive reports whether a question's data are served as unvalidated.
 func (r *Resolver) permissive(k cache.Key) bool {
 	_, e := r.anchors.Exception(above(k.Name, k.Type))
 	return e == trustanchor.Permissive
+}
+
+// excuse returns why a question's data are served although they did not verify; None if they are
+// not, or did not fail for that.
+func (r *Resolver) excuse(q wire.Question, permissive bool, f *cause.Failure) cause.Cause {
+	switch {
+	case !unverified(f):
+		return cause.None
+	case permissive:
+		return cause.Permissive
+	case r.isTimeServer(q.Name):
+		return cause.TimeServer
+	}
+	return cause.None
 }
 
 // unverified reports whether a question failed only because of validation.

@@ -43,6 +43,7 @@ type Resolver struct {
 	fetches      *fetches
 	connectivity *connectivity
 	refetches    *refetches
+	compared     *compared
 	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
@@ -79,6 +80,7 @@ func New(cfg Config, p Parts) *Resolver {
 	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
+	r.compared = &compared{}
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -100,14 +102,6 @@ func newResolver(cfg Config, p Parts) *Resolver {
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		routes: p.Routes, copies: p.Copies, chance: p.Chance,
 		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights)}
-}
-
-// clockFor returns the time at which signatures are validated.
-func (r *Resolver) clockFor() time.Time {
-	if at := r.cfg.ValidationTime; !at.IsZero() {
-		return at
-	}
-	return clock.Wall(r.clock)
 }
 
 // Stats are counters of the resolver's own caches.

@@ -28,6 +28,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.memory = r.memory.under(&n.cfg)
 	n.probes, n.infra, n.connectivity = r.probes, r.infra, r.connectivity
 	n.refetches, n.cookieSecret = r.refetches, r.cookieSecret
+	n.compared = r.compared
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	for i := range n.cfg.Zones {

@@ -305,7 +305,8 @@ func (r *request) respond(a *resolver.Answer) []byte {
 	case a.RCode == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Failure.Cause)
 		r.logFailure("servfail", a.Failure)
-	case a.Failure != nil && a.Failure.Cause == cause.Permissive && a.Failure.Under != nil:
+	case a.Failure != nil && a.Failure.Under != nil &&
+		(a.Failure.Cause == cause.Permissive || a.Failure.Cause == cause.TimeServer):
 		r.server.observe.Unvalidated(a.Failure.Under.Cause)
 		r.logFailure("served unvalidated", a.Failure.Under)
 	}

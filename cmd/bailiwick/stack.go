@@ -107,6 +107,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	p = trusting(p, s.follower.Trusted())
 	s.inUse.Store(&inUse{Snapshot: p, resolver: resolver.New(p.Resolver, s.parts(p))})
 	s.metrics.WatchAnchors(s.follower)
+	s.metrics.WatchClock(func() resolver.ClockState { return s.now().resolver.ClockState() })
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	if p256.Fast {
 		if err := p256.SelfTest(); err != nil {
@@ -267,6 +268,7 @@ func (r *running) start() {
 		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
 	})
 	r.retiring.Go(func() { r.follower.Run(r.ctx, r.retrust) })
+	r.retiring.Go(func() { r.guard.Run(guard.Upkeep, func() { r.keepClock(r.ctx) }) })
 	if r.control != nil {
 		r.control.Start()
 	}

@@ -60,6 +60,8 @@ const (
 	RecordMalformed      Cause = 20
 	AlgorithmMissing     Cause = 91
 	SplitHorizon         Cause = 94
+	ClockAhead           Cause = 103
+	ClockBehind          Cause = 104
 
 	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
@@ -69,6 +71,7 @@ const (
 	NegativeAnchor       Cause = 25
 	ValidationOff        Cause = 95
 	Permissive           Cause = 96
+	TimeServer           Cause = 105
 
 	// Network.
 	Timeout          Cause = 26
@@ -153,7 +156,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 103
+	count = 106
 )
 
 // All returns every cause but None, those of a kind together.

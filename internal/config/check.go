@@ -238,6 +238,12 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 			warnOfException(warn, Item("validator.zones", i), z.Zone)
 		}
 	}
+	for i, n := range c.Resolver.TimeServers {
+		if n.Labels() < 2 {
+			warn(Item("clock.time_servers", i), "%s: while the clock is wrong nothing at and "+
+				"below it is validated; name the time servers", n)
+		}
+	}
 	for _, z := range c.Zones {
 		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) &&
 			c.Anchors.Builtin {

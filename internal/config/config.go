@@ -49,6 +49,7 @@ type Config struct {
 	Held          []HeldZone
 	TSIGKeys      []TSIGKey
 	ClockStart    time.Time // test builds only; zero: the machine's clock
+	ClockEarliest string    // a time, or a word
 	SelfSigned    bool      // make a certificate, for a lab; no key of the file sets it
 
 	text   map[string]string // what each key holds, as `config show` prints it
@@ -82,7 +83,7 @@ func defaults() *Config {
 		Service:  service.Default(),
 		Log:      observe.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
-		Server: server.Default(), Policy: policy.Default(),
+		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
 		Secondary: secondary.Default(), text: map[string]string{},
 		places: places{}, bad: map[string]bool{}}
 }

@@ -128,6 +128,16 @@ var keys = append(listenKeys(), []key{
 	{key: "clock.start", kind: kindTime,
 		help:    "time that the clock starts at; only in builds with the tag testclock",
 		binding: bind(func(c *Config) *time.Time { return &c.ClockStart })},
+	{key: "clock.earliest", kind: kindString,
+		help: "signatures are judged at this time if the clock shows an earlier one, as on a " +
+			"machine that starts without a clock: a time, none, or build, when this program was " +
+			"built (but for clock.start)",
+		binding: bindText(func(c *Config) *string { return &c.ClockEarliest }, earliest)},
+	{key: "clock.time_servers", kind: kindList,
+		help: "names at and below which answers that do not verify are served while the clock is " +
+			"known to be wrong: those of time servers, without which it could not be set",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Resolver.TimeServers },
+			domainNames)},
 
 	{key: "resolver.qname_minimisation", kind: kindChoice,
 		choices: []string{"relaxed", "strict", "off"},

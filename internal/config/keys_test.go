@@ -97,6 +97,7 @@ func (k *key) other() string {
 		"trust_anchors.records": "[x]", "server.identity": "me", "server.version": "1",
 		"policy.special_server": "ns.example.", "resolver.source_addresses": "[192.0.2.1]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
+		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
 	}[k.key]
 }
 

@@ -5,8 +5,11 @@ package console
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +40,9 @@ type Console struct {
 	// socket is what l limits.
 	socket *net.TCPListener
 	ready  atomic.Pointer[string] // why clients are not served, "" if they are
+
+	mu       sync.Mutex
+	warnings map[string]string // what is dangerous, by what it is about; guarded by mu
 }
 
 // Listen opens the listener at an address, or takes over the socket, which may be nil.
@@ -49,7 +55,8 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 			return nil, fmt.Errorf("admin listener: %w", err)
 		}
 	}
-	c := &Console{socket: l.(*net.TCPListener), l: netutil.LimitListener(l, maxConnections)}
+	c := &Console{socket: l.(*net.TCPListener), l: netutil.LimitListener(l, maxConnections),
+		warnings: map[string]string{}}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
@@ -75,13 +82,34 @@ func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	})
 }
 
-// readyz reports whether names can be resolved, and if not, why.
+// readyz reports whether names can be resolved, and if not, why; and what is dangerous.
 func (c *Console) readyz(w http.ResponseWriter, _ *http.Request) {
-	if why := *c.ready.Load(); why != "" {
-		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
+	text := "ready"
+	why := *c.ready.Load()
+	if why != "" {
+		text = "not ready: " + why
+	}
+	c.mu.Lock()
+	for _, about := range slices.Sorted(maps.Keys(c.warnings)) {
+		text += "\nwarning: " + about + ": " + c.warnings[about]
+	}
+	c.mu.Unlock()
+	if why != "" {
+		http.Error(w, text, http.StatusServiceUnavailable)
 		return
 	}
-	_, _ = fmt.Fprintln(w, "ready")
+	_, _ = fmt.Fprintln(w, text)
+}
+
+// Warn has /readyz tell of something dangerous, though names resolve; "" ends that.
+func (c *Console) Warn(about, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if text == "" {
+		delete(c.warnings, about)
+		return
+	}
+	c.warnings[about] = text
 }
 
 // Socket returns the socket of the listener, for a successor.

@@ -60,6 +60,15 @@ func TestConsole(t *testing.T) {
 	if code, _ := get(t, base+"/readyz"); code != 200 {
 		t.Errorf("/readyz: %d", code)
 	}
+	l.Warn("clock", "it is wrong")
+	if code, text := get(t, base+"/readyz"); code != 200 ||
+		text != "ready\nwarning: clock: it is wrong\n" {
+		t.Errorf("/readyz with a warning: %d %q", code, text)
+	}
+	l.Warn("clock", "")
+	if _, text := get(t, base+"/readyz"); text != "ready\n" {
+		t.Errorf("/readyz after a warning: %q", text)
+	}
 	if code, _ := get(t, base+"/nothing"); code != 404 {
 		t.Errorf("an unknown path: %d", code)
 	}

@@ -148,8 +148,8 @@ func New() *Metrics {
 		"cause")
 	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
 	m.tolerated = vec("unvalidated_answers_total",
-		"Answers of permissive zones that did not verify and were served, by cause; without "+
-			"those that were prepared.", "cause")
+		"Answers of permissive zones, and about time servers while the clock is wrong, that did "+
+			"not verify and were served, by cause; without those that were prepared.", "cause")
 	refused := newCounters(reg, "refused_total",
 		"Queries refused, or dropped, for who asked or what for, or given up by their client, by "+
 			"cause.", "cause")

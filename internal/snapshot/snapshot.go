@@ -75,7 +75,7 @@ func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
 	if err != nil {
 		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
 	}
-	rc.Hints, rc.Referrals = hints, snooped(cfg)
+	rc.Hints, rc.Referrals, rc.Earliest = hints, snooped(cfg), earliest(cfg)
 	for _, z := range cfg.Zones {
 		zone := z.Zone
 		if z.TLSRoots != "" {
@@ -89,6 +89,18 @@ func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
 		rc.Zones = append(rc.Zones, zone)
 	}
 	return rc, found
+}
+
+// earliest returns the time before which no clock can be right.
+func earliest(cfg *config.Config) time.Time {
+	if cfg.ClockEarliest == config.ClockBuild {
+		if !cfg.ClockStart.IsZero() {
+			return time.Time{} // the clock is what somebody wants it to be
+		}
+		return clock.Built()
+	}
+	t, _ := time.Parse(time.RFC3339, cfg.ClockEarliest) // zero for none
+	return t
 }
 
 // snooped reports whether anybody may look into the caches.

@@ -1,0 +1,101 @@
+// This machine's time of day: what the signatures of the root say of it, and what is done on a
+// machine that starts without a clock.
+
+package resolver
+
+import (
+	"sync/atomic"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
+	"bailiwick/validator"
+	"bailiwick/wire"
+)
+
+// ClockState is what is known of this machine's time of day.
+type ClockState uint8
+
+// The states.
+const (
+	ClockUnknown ClockState = iota // nothing has been compared yet
+	ClockRight                     // the root's signatures are valid now
+	ClockUnset                     // it is before [Config.Earliest]
+	ClockBehind                    // the root's signatures all begin in the future
+	ClockAhead                     // the root's signatures have all expired
+)
+
+// ClockStates returns all states.
+func ClockStates() []ClockState {
+	return []ClockState{ClockUnknown, ClockRight, ClockUnset, ClockBehind, ClockAhead}
+}
+
+// String returns the label of the state.
+func (s ClockState) String() string {
+	return [...]string{"unknown", "right", "unset", "behind", "ahead"}[s]
+}
+
+// Wrong reports whether the clock is known to be wrong.
+func (s ClockState) Wrong() bool { return s >= ClockUnset }
+
+// compared is what the last judged signature of the root's keys said of the clock. Resolvers with
+// the same caches share it.
+type compared struct{ state atomic.Uint32 }
+
+// ClockState returns what is known of the time of day.
+func (r *Resolver) ClockState() ClockState {
+	if r.cfg.ValidationTime.IsZero() && clock.Wall(r.clock).Before(r.cfg.Earliest) {
+		return ClockUnset
+	}
+	return ClockState(r.compared.state.Load())
+}
+
+// clockFor returns the time at which signatures are validated. A machine without a battery starts
+// in 1970: no signature that matters is older than this program.
+func (r *Resolver) clockFor() time.Time {
+	if at := r.cfg.ValidationTime; !at.IsZero() {
+		return at
+	}
+	now := clock.Wall(r.clock)
+	if now.Before(r.cfg.Earliest) {
+		return r.cfg.Earliest
+	}
+	return now
+}
+
+// compareClock notes what the signatures of a zone's keys say of the clock, if it is the root. They
+// are renewed every few days, so if none is valid it is the clock that is wrong, or somebody
+// replays old ones. Their failure gets the cause.
+func (r *Resolver) compareClock(zone wire.Name, res *validator.Result) {
+	if !zone.IsRoot() || !r.cfg.ValidationTime.IsZero() {
+		return
+	}
+	switch {
+	case res.Status == wire.Secure:
+		r.compared.state.Store(uint32(ClockRight))
+	case res.Failure == nil:
+	case res.Failure.Cause == cause.SignatureExpired:
+		r.compared.state.Store(uint32(ClockAhead))
+		res.Failure.Cause = cause.ClockAhead
+	case res.Failure.Cause == cause.SignatureNotYetValid:
+		r.compared.state.Store(uint32(ClockBehind))
+		res.Failure.Cause = cause.ClockBehind
+	}
+}
+
+// isTimeServer reports whether a name is one of a time server, which may have to be resolved before
+// anything can be validated.
+func (r *Resolver) isTimeServer(name wire.Name) bool {
+	for _, n := range r.cfg.TimeServers {
+		if name.Within(n) {
+			return r.ClockState().Wrong()
+		}
+	}
+	return false
+}
+
+// ClockSet has everything tried again that has failed: the time of day was set.
+func (r *Resolver) ClockSet() {
+	r.memory.flushFailures()
+	r.infra.forgive()
+}
