@@ -53,6 +53,9 @@ func (u *Unpacker) Int() int64 {
 	return int64(v)
 }
 
+// Left returns how many octets have not been read.
+func (u *Unpacker) Left() int { return len(u.b) }
+
 // sized reads bytes that are preceded by their length.
 func (u *Unpacker) sized() []byte { return u.take(uint64(u.Int())) }
 

@@ -60,4 +60,9 @@ const (
 
 	// maxDenials is how many NSEC or NSEC3 records of a zone are kept for aggressive use, per zone.
 	maxDenials = 20000
+
+	// maxSavedKey and maxSavedValue are the largest key and value of a saved record, in octets: a
+	// value is at most a message in a form of about its size, or a piece of a zone's denials.
+	maxSavedKey   = 512
+	maxSavedValue = 1 << 20
 )

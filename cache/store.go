@@ -95,6 +95,9 @@ func (s *Store) SetLimits(limits TTLLimits) {
 	}
 }
 
+// Limits returns the bounds of TTLs.
+func (s *Store) Limits() TTLLimits { return *s.limits.Load() }
+
 // SetMaxStale changes for how long after its end an entry is stale.
 func (s *Store) SetMaxStale(d time.Duration) { s.maxStale.Store(int64(d / time.Second)) }
 

@@ -533,3 +533,25 @@ func (r *Resolver) blame(server netip.Addr, zone wire.Name, e conduct, f *cause.
 	}
 	r.infra.learn(server, zone, e, took, r.clock.Now())
 }
+
+// limits returns the bounds of TTLs that the entries were given.
+func (m *memory) limits() cache.TTLLimits { return m.store.Limits() }
+
+// save passes all entries to f as records, trust after the keys that it refers to.
+func (m *memory) save(f func(cache.Record) error) error {
+	if err := m.store.Save(f); err != nil {
+		return err
+	}
+	return m.trusts.cache.Each(func(key, value []byte) error {
+		return f(cache.Record{Section: sectionTrust, Key: key, Value: value})
+	})
+}
+
+// restore puts an entry back that was saved, its times moved by so many seconds.
+func (m *memory) restore(rec cache.Record, by int64, now time.Time) bool {
+	if rec.Section != sectionTrust {
+		return m.store.Restore(rec, by, now)
+	}
+	value, ok := m.store.MoveTimes(rec.Value, 1, by, now)
+	return ok && m.trusts.cache.Restore(rec.Key, value)
+}

@@ -112,6 +112,9 @@ func (r *running) closeFor(successor *service.Successor) {
 	}
 	cancel()
 	r.keeper.Close()
+	if successor == nil { // that one has loaded them already
+		r.saveCaches()
+	}
 	r.now().resolver.Close()
 	r.server.Close()
 	each(func(l listening) { l.Close() })

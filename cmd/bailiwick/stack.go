@@ -142,6 +142,7 @@ type running struct {
 	console *console.Console
 	control *console.Control
 	asked   chan ending        // by a command
+	loaded  chan struct{}      // closed when the saved caches are loaded
 	stop    context.CancelFunc // of what goes on in the background
 	unwatch func()             // ends what watch began
 	// unwatching is done when nothing is watched any more.
@@ -153,7 +154,8 @@ type running struct {
 
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
-	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1)}
+	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
+		loaded: make(chan struct{})}
 	s.judgeAnew = r.succeedItself
 	now := s.now()
 	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
@@ -264,6 +266,7 @@ func (r *running) start() {
 	}
 	r.metrics.Configured(time.Now(), false)
 	r.maintain()
+	r.keepWarm()
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
 	})

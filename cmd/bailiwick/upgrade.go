@@ -24,6 +24,7 @@ func (r *running) upgrade() (pid int, err error) {
 	}
 	defer func() { r.metrics.Upgraded(err == nil) }()
 	service.Notify(service.Status("a new process is taking over"))
+	r.saveCaches()
 	s, err := r.hand()
 	if err == nil {
 		r.log.Info("a new process was started", "pid", s.PID)

@@ -353,6 +353,10 @@ var keys = append(listenKeys(), []key{
 	{key: "cache.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
 		help:    "bytes for everything that is remembered",
 		binding: bind(func(c *Config) *int { return &c.Cache.Memory })},
+	{key: "cache.save_interval", kind: kindDuration, min: 0, max: 86400,
+		help: "how often the caches are saved in state.directory, and at the end, so that a " +
+			"restart or an upgrade begins with them; 0: never, and nothing is loaded",
+		binding: bind(func(c *Config) *time.Duration { return &c.Service.SaveInterval })},
 	{key: "cache.min_ttl", kind: kindDuration, min: 0, max: 86400,
 		help:    "least time that data are kept",
 		binding: bind(func(c *Config) *time.Duration { return &c.Cache.Min })},

@@ -11,10 +11,11 @@ const unit = 4
 // its first bytes.
 type ring struct {
 	mem     []byte
-	head    int  // where the next record goes
-	tail    int  // where the oldest is
-	end     int  // after the last record before the wrap, if wrapped
-	wrapped bool // records go on at the beginning of mem: from tail to end, then up to head
+	head    int    // where the next record goes
+	tail    int    // where the oldest is
+	end     int    // after the last record before the wrap, if wrapped
+	wrapped bool   // records go on at the beginning of mem: from tail to end, then up to head
+	laps    uint64 // how often the tail went back to the beginning
 }
 
 // record is a head, the key, the value, and padding up to the next unit. The head is the place of
@@ -83,6 +84,7 @@ func (r *ring) reserve(n int) (off int, ok bool) {
 	if !r.wrapped && r.head+n > len(r.mem) {
 		if r.empty() {
 			r.head, r.tail = 0, 0
+			r.laps++
 		} else {
 			r.end, r.head, r.wrapped = r.head, 0, true
 		}
@@ -102,6 +104,7 @@ func (r *ring) pop() {
 	r.tail += len(r.at(r.tail))
 	if r.wrapped && r.tail == r.end {
 		r.tail, r.wrapped = 0, false
+		r.laps++
 	}
 }
 

@@ -9,6 +9,8 @@ type life struct {
 	draining prometheus.Gauge
 	// upgraded counts hand-overs: successful ones, and others.
 	upgraded, kept prometheus.Counter
+	// restored, outdated and ended count the entries of the caches that were saved.
+	restored, outdated, ended prometheus.Counter
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
@@ -18,7 +20,14 @@ func newLife(reg *prometheus.Registry) (l life) {
 		Name: "upgrades_total", Help: "Attempts to have a new process take over, by outcome: " +
 			"done or failed."}, []string{"outcome"})
 	l.upgraded, l.kept = upgrades.WithLabelValues("done"), upgrades.WithLabelValues("failed")
-	reg.MustRegister(l.draining, upgrades)
+	restored := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "cache_restored_entries_total", Help: "Entries of the caches that were loaded at " +
+			"the start, by outcome: used; outdated, because other trust anchors, exceptions, " +
+			"zones or rules hold for their names now; or ended."}, []string{"outcome"})
+	l.restored = restored.WithLabelValues("used")
+	l.outdated = restored.WithLabelValues("outdated")
+	l.ended = restored.WithLabelValues("ended")
+	reg.MustRegister(l.draining, upgrades, restored)
 	return l
 }
 
@@ -35,4 +44,11 @@ func (m *Metrics) Upgraded(done bool) {
 	} else {
 		m.life.kept.Inc()
 	}
+}
+
+// Restored counts the entries of the caches that were loaded.
+func (m *Metrics) Restored(used, outdated, ended int) {
+	m.life.restored.Add(float64(used))
+	m.life.outdated.Add(float64(outdated))
+	m.life.ended.Add(float64(ended))
 }

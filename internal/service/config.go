@@ -10,7 +10,11 @@ type Config struct {
 	Wait time.Duration
 	// Answers is how long queries in work may take afterwards.
 	Answers time.Duration
+	// SaveInterval is the time between two savings of the caches; 0: they are never saved.
+	SaveInterval time.Duration
 }
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{Wait: time.Second, Answers: 2 * time.Second} }
+func Default() Config {
+	return Config{Wait: time.Second, Answers: 2 * time.Second, SaveInterval: 15 * time.Minute}
+}

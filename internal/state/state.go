@@ -43,6 +43,9 @@ type File uint8
 // The files of the directory.
 const (
 	Anchors File = iota // trust anchors as RFC 5011 follows them
+	// Cache is what is known of names, zones and servers. Its version grows when the form of the
+	// entries changes, or when entries that were accepted before are not good enough any more.
+	Cache
 	// NegativeAnchors are negative trust anchors that were added while the server ran.
 	NegativeAnchors
 	Zones // copies of zones
@@ -58,6 +61,7 @@ var definitions = [files]struct {
 	Anchors:         {"anchors", 1},
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
+	Cache:           {"cache", 1},
 }
 
 // String returns the name of the file.

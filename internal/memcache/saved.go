@@ -1,0 +1,92 @@
+// The serialised values of a packed cache, for whoever keeps them over a restart.
+
+package memcache
+
+import "runtime"
+
+// piece is how many bytes of records are copied under a shard's lock at once.
+const piece = 64 << 10
+
+// Each calls f for each key and value, serialised, the oldest first; those in front come last. f
+// may keep neither. The cache is in use meanwhile: what is stored or evicted while Each runs may be
+// left out.
+func (c *Packed[K, V]) Each(f func(key, value []byte) error) error {
+	var buf []byte
+	for _, s := range c.shards {
+		at := position{}
+		for left := len(s.ring.mem); left > 0; { // a ring's worth, however much is stored meanwhile
+			buf = s.copyFrom(&at, buf[:0])
+			if len(buf) == 0 {
+				break
+			}
+			left -= len(buf)
+			for b := buf; len(b) > 0; {
+				rec := record(b[:unit*(int(b[4])|int(b[5])<<8)])
+				if err := f(rec.key(), rec.value()); err != nil {
+					return err
+				}
+				b = b[len(rec):]
+			}
+			runtime.Gosched()
+		}
+	}
+	var key, value []byte
+	var err error
+	c.front.RemoveFunc(func(k K, v V) bool {
+		if err == nil {
+			key, value = c.codec.AppendKey(key[:0], k), c.codec.Append(value[:0], k, v)
+			err = f(key, value)
+		}
+		return false
+	})
+	return err
+}
+
+// position is a place among the records of a ring: an offset in a lap of the tail.
+type position struct {
+	lap uint64
+	off int
+}
+
+// copyFrom appends the live records from a position on, up to a piece, and moves the position on.
+func (s *packedShard) copyFrom(at *position, to []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.ring
+	if at.lap < r.laps || at.lap == r.laps && at.off < r.tail {
+		*at = position{r.laps, r.tail} // what was there has been evicted
+	}
+	for len(to) < piece {
+		end := r.head
+		if r.wrapped && at.lap == r.laps {
+			if end = r.end; at.off >= end {
+				*at, end = position{r.laps + 1, 0}, r.head
+			}
+		}
+		if at.off >= end {
+			break
+		}
+		rec := r.at(at.off)
+		if !rec.has(dead) {
+			to = append(to, rec...)
+		}
+		at.off += len(rec)
+	}
+	return to
+}
+
+// Restore stores a value that was serialised by this version of the codec, unless there is one for
+// its key. It returns false if they are not valid.
+func (c *Packed[K, V]) Restore(key, value []byte) bool {
+	k, ok := c.codec.ParseKey(key)
+	if !ok {
+		return false
+	}
+	hash := c.front.hash(k)
+	s := c.shardOf(k, hash)
+	defer s.mu.Unlock()
+	if _, rec := s.find(hash); rec == nil {
+		c.put(s, value, hash)
+	}
+	return true
+}

@@ -1,0 +1,279 @@
+// What a resolver knows as a file, so that a restart does not forget it.
+
+package resolver
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"bailiwick/cache"
+	"bailiwick/internal/clock"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// The sections of a file, besides those of the caches. The first record is the moment at which the
+// file was written. The judgements come next, and then the data that were accepted by them.
+const (
+	sectionMoment cache.Section = cache.OtherSections + iota
+	sectionJudgement
+	sectionTrust
+	sectionServers
+)
+
+// ErrOtherTime is the error of a file from a time that cannot be told.
+var ErrOtherTime = errors.New("the clock was set back since it was saved: how old the data are " +
+	"is not known")
+
+// judgements returns what decides whether data are accepted and how they are validated, as digests
+// by name: that of the root covers everything that is decided for all names.
+func (r *Resolver) judgements() map[wire.Name][sha256.Size]byte {
+	texts := map[wire.Name]string{}
+	if r.anchors != nil {
+		texts = r.anchors.Text()
+	}
+	judge := r.cfg.Validation
+	judge.SignatureCache, judge.StandardP256 = 0, false
+	texts[wire.Root] += fmt.Sprintf("%+v %v %+v %v %+v", judge, r.cfg.HardenGlue, r.cfg.Hints,
+		r.cfg.ValidationTime, r.memory.limits())
+	for _, z := range r.cfg.Zones {
+		peer := z.Peer
+		if z.Peer = nil; peer != nil {
+			texts[z.Name] += fmt.Sprintf("%s %x %s ", peer.Name, peer.Pins, peer.Path)
+		}
+		texts[z.Name] += fmt.Sprintf("zone %+v ", z)
+	}
+	digests := map[wire.Name][sha256.Size]byte{}
+	for n, t := range texts {
+		digests[n] = sha256.Sum256([]byte(t))
+	}
+	return digests
+}
+
+// Save writes what is known of names, zones and servers. It takes little memory, and clients are
+// answered meanwhile.
+func (r *Resolver) Save(w io.Writer) error {
+	moment, err := json.Marshal(clock.StampOf(r.clock))
+	if err != nil {
+		return err
+	}
+	put := func(rec cache.Record) error { return rec.Write(w) }
+	if err := put(cache.Record{Section: sectionMoment, Value: moment}); err != nil {
+		return err
+	}
+	for n, digest := range r.judgements() {
+		if err := put(cache.Record{Section: sectionJudgement, Key: []byte(n.Wire()),
+			Value: digest[:]}); err != nil {
+			return err
+		}
+	}
+	if err := r.memory.save(put); err != nil {
+		return err
+	}
+	return r.infra.save(put)
+}
+
+// Restored counts the records of a file.
+type Restored struct {
+	Used int
+	// Outdated are those at names whose anchors, exceptions or servers are others now.
+	Outdated int
+	Ended    int           // and malformed ones
+	Age      time.Duration // of the file
+}
+
+// Restore reads what [Resolver.Save] has written, perhaps by another process. Whatever was learnt
+// since the start stays. Data at and below names where other judgements hold now are left out, and
+// so fetched and validated again when they are needed; signatures that have ended are not used
+// anyway. An entry ends when it would have ended, or before.
+func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err error) {
+	in := bufio.NewReaderSize(from, 1<<16)
+	var rec cache.Record
+	if err := rec.Read(in); err != nil || rec.Section != sectionMoment {
+		return n, errors.New("it does not begin with its time")
+	}
+	var then clock.Stamp
+	if err := json.Unmarshal(rec.Value, &then); err != nil {
+		return n, err
+	}
+	here := clock.StampOf(r.clock)
+	passed, ok := here.Since(then)
+	if !ok {
+		return n, ErrOtherTime
+	}
+	n.Age = passed
+	// In the ages of this process, the entries were stored when the file was saved.
+	by := int64((here.Age.Sub(then.Age) - passed).Round(time.Second) / time.Second)
+	outdated := r.judgements()
+	var differing []wire.Name
+	judged := false
+	for count := 0; ; count++ {
+		err := rec.Read(in)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if rec.Section == sectionJudgement && !judged {
+			name, ok := cache.ParseName(rec.Key)
+			if !ok {
+				return n, errors.New("malformed name")
+			}
+			if now, has := outdated[name]; !has || !bytes.Equal(now[:], rec.Value) {
+				differing = append(differing, name)
+			}
+			delete(outdated, name)
+			continue
+		}
+		if !judged {
+			judged = true
+			for name := range outdated { // nothing was decided there then
+				differing = append(differing, name)
+			}
+		}
+		switch {
+		case savedWithin(rec, differing):
+			n.Outdated++
+		case r.restore(rec, by):
+			n.Used++
+		default:
+			n.Ended++
+		}
+		if count%256 == 255 {
+			if ctx.Err() != nil {
+				return n, ctx.Err()
+			}
+			runtime.Gosched()
+		}
+	}
+}
+
+// savedWithin reports whether a record is of a name at or below one of those. A record of a server
+// is of no name.
+func savedWithin(rec cache.Record, names []wire.Name) bool {
+	if len(names) == 0 || rec.Section == sectionServers {
+		return false
+	}
+	key := rec.Key
+	if rec.Section == cache.SectionRRsets || rec.Section == cache.SectionNegatives {
+		key = key[:max(len(key)-cache.KeySuffix, 0)]
+	}
+	name, ok := cache.ParseName(key)
+	if !ok {
+		return true
+	}
+	for _, n := range names {
+		if name.Within(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Resolver) restore(rec cache.Record, by int64) bool {
+	if rec.Section == sectionServers {
+		return r.infra.restore(rec, by, r.clock.Now())
+	}
+	return r.memory.restore(rec, by, r.clock.Now())
+}
+
+// save passes what is known of servers to f. What was held against them for a while is left out,
+// and their cookies, which are for the client cookie of this process.
+func (s *infraCache) save(f func(cache.Record) error) error {
+	var addrs []netip.Addr
+	s.cache.RemoveFunc(func(a netip.Addr, _ *serverInfo) bool {
+		addrs = append(addrs, a)
+		return false
+	})
+	var value []byte
+	for _, a := range addrs {
+		v, ok := s.cache.Get(a)
+		if !ok {
+			continue
+		}
+		value = v.appendSaved(value[:0])
+		if err := f(cache.Record{Section: sectionServers, Key: a.AsSlice(),
+			Value: value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendSaved appends what is worth knowing after a restart.
+func (v *serverInfo) appendSaved(b []byte) []byte {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	flags := byte(0)
+	for i, set := range []bool{v.edns, v.caseKept} {
+		if set {
+			flags |= 1 << i
+		}
+	}
+	b = binary.AppendUvarint(append(b, flags), uint64(v.srtt))
+	b = binary.AppendUvarint(b, uint64(v.rttvar))
+	for _, i := range []*inability{&v.noEDNS, &v.caseLost, &v.noCookie} {
+		b = binary.AppendUvarint(b, uint64(max(i.until.Unix(), 0)))
+	}
+	for _, e := range v.encrypted {
+		works := byte(0)
+		if e.works {
+			works = 1
+		}
+		b = binary.AppendUvarint(append(b, byte(e.via), works), uint64(max(e.until.Unix(), 0)))
+	}
+	return b
+}
+
+// restore puts back what was known of a server, unless it is known by now.
+func (s *infraCache) restore(rec cache.Record, by int64, now time.Time) bool {
+	a, ok := netip.AddrFromSlice(rec.Key)
+	if !ok {
+		return false
+	}
+	u := cache.NewUnpacker(rec.Value)
+	flags := u.Octet()
+	v := &serverInfo{edns: flags&1 != 0, caseKept: flags&2 != 0, srtt: time.Duration(u.Int()),
+		rttvar: time.Duration(u.Int())}
+	moment := func(hold time.Duration) time.Time {
+		// No longer than it would be held if it had just been seen.
+		return time.Unix(min(u.Int()+by, now.Add(hold).Unix()), 0)
+	}
+	v.noEDNS.until, v.caseLost.until = moment(noEDNSTime), moment(caseTime)
+	v.noCookie.until = moment(noCookieTime)
+	for u.Left() > 0 && !u.Bad && len(v.encrypted) < len(transport.Protocols()) {
+		v.encrypted = append(v.encrypted, encryption{transport.Protocol(u.Octet()),
+			u.Octet() == 1, moment(encryptedPersistence)})
+	}
+	if u.Bad || v.srtt < 0 || v.srtt > maxRTO || v.rttvar < 0 || v.rttvar > maxRTO ||
+		!v.knownTransports() {
+		return false
+	}
+	if _, known := s.cache.Get(a); known {
+		return true
+	}
+	v.held = v.size()
+	s.cache.Put(a, v)
+	return true
+}
+
+// knownTransports reports whether what is known of encrypted transports is of such.
+func (v *serverInfo) knownTransports() bool {
+	for _, e := range v.encrypted {
+		if int(e.via) >= len(transport.Protocols()) || !e.via.Encrypted() {
+			return false
+		}
+	}
+	return true
+}
