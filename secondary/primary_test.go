@@ -31,7 +31,8 @@ type primary struct {
 	// tamper alters messages as they are sent.
 	tamper func(i int, b []byte) []byte
 	stall  time.Duration
-	per    int // records in a message; 0: all in one
+	hangUp bool // the connection ends where a reply is empty
+	per    int  // records in a message; 0: all in one
 }
 
 // add adds a version: the records of the last one with others in place, and the next serial.
@@ -102,8 +103,11 @@ func (p *primary) serve(c net.Conn) {
 		}
 		packets := p.reply(q)
 		p.mu.Lock()
-		stall := p.stall
+		stall, hangUp := p.stall, p.hangUp
 		p.mu.Unlock()
+		if len(packets) == 0 && hangUp {
+			return
+		}
 		for i, b := range packets {
 			time.Sleep(stall)
 			if p.tamper != nil {

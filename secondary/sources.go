@@ -94,7 +94,7 @@ func (k *Keeper) fromPrimary(ctx context.Context, z *Zone, p Primary, have *zone
 }
 
 // fromAddress asks one address of a primary: whether there is a newer zone, for the changes, and
-// for the whole zone if these are of no use.
+// for the whole zone if one of these questions is of no use.
 func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, have *zone.Zone,
 	whole bool, octets int) (*zone.Zone, error) {
 	s, err := k.connect(ctx, z, addr)
@@ -102,29 +102,47 @@ func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, 
 		return nil, err
 	}
 	defer func() { s.close() }()
-	if have == nil {
+	if have == nil || whole {
 		return s.transfer(ctx, nil, octets)
 	}
-	if !whole {
-		serial, err := s.serial(ctx)
-		switch {
-		case err != nil:
-			return nil, err
-		case serial == have.SOA().Serial:
-			return nil, nil
-		case !newer(serial, have.SOA().Serial):
-			return nil, errOlder
-		}
+	serial, err := s.serial(ctx)
+	var refused *refusal // some primaries give the zone away and nothing else
+	switch {
+	case errors.As(err, &refused):
+	case err != nil:
+		return nil, err
+	case serial == have.SOA().Serial:
+		return nil, nil
+	case !newer(serial, have.SOA().Serial):
+		return nil, errOlder
+	default:
 		got, err := s.transfer(ctx, have, octets)
 		if err == nil || ctx.Err() != nil || errors.Is(err, zone.ErrTooLarge) {
 			return got, err
 		}
-		s.close() // what it sends after a broken reply cannot be told
-		if s, err = k.connect(ctx, z, addr); err != nil {
-			return nil, err
-		}
 	}
-	return s.transfer(ctx, nil, octets)
+	s.close() // what it sends after a broken reply cannot be told
+	next, err := k.connect(ctx, z, addr)
+	if err != nil {
+		return nil, err
+	}
+	s = next
+	got, err := s.transfer(ctx, nil, octets)
+	if err != nil {
+		return nil, err
+	}
+	return than(got, have)
+}
+
+// than returns a zone if it is newer than the copy, nil if it is the same one.
+func than(got, have *zone.Zone) (*zone.Zone, error) {
+	switch {
+	case have == nil || newer(got.SOA().Serial, have.SOA().Serial):
+		return got, nil
+	case got.SOA().Serial == have.SOA().Serial:
+		return nil, nil
+	}
+	return nil, errOlder
 }
 
 // remember notes addresses of a zone's primaries, which may send NOTIFY.
@@ -218,13 +236,15 @@ func (k *Keeper) fromWeb(ctx context.Context, z *Zone, have *zone.Zone, octets i
 	}
 	stalled := time.AfterFunc(idleTime, cancel)
 	defer stalled.Stop()
-	body := &watched{io.LimitReader(reply.Body, int64(octets)*maxText), stalled}
+	body := &watched{reply.Body, octets * maxText, stalled}
 	return later(body, "", z, have, octets)
 }
 
-// watched is a reader that puts a timer off while it gets anything.
+// watched is a reader that puts a timer off while it gets anything, and fails when that is too
+// much: what was read so far would look like a whole zone.
 type watched struct {
 	io.Reader
+	left  int
 	timer *time.Timer
 }
 
@@ -233,6 +253,9 @@ func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.Reader.Read(b)
 	if n > 0 {
 		w.timer.Reset(idleTime)
+	}
+	if w.left -= n; w.left < 0 {
+		return 0, zone.ErrTooLarge
 	}
 	return n, err
 }
@@ -250,15 +273,10 @@ func fromFile(z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
 // later reads a zone file, and returns its zone if it is newer than the copy.
 func later(r io.Reader, file string, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
 	got, err := zone.Parse(r, z.Name, file, octets)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case have == nil || newer(got.SOA().Serial, have.SOA().Serial):
-		return got, nil
-	case got.SOA().Serial == have.SOA().Serial:
-		return nil, nil
 	}
-	return nil, errOlder
+	return than(got, have)
 }
 
 // CheckFile returns what is wrong with the zone file of a zone, as far as that can be told without
