@@ -116,7 +116,8 @@ func TestWarmRestartExtendsNoLife(t *testing.T) {
 }
 
 // What other anchors, exceptions, zones or rules would not have accepted is not used: only what is
-// at and below the names where they differ.
+// at and below the names where they differ. That a kept cache may have the wrong security after a
+// change of anchors is why Unbound drops all of it (github.com/NLnetLabs/unbound/issues/302).
 func TestWarmRestartDropsWhatIsJudgedOtherwiseNow(t *testing.T) {
 	in, _, file := warmWorld(t, nil)
 	for _, c := range []struct {

@@ -76,8 +76,9 @@ func (c *crowd) leave() (asked, lost int64) {
 	return c.asked.Load(), c.lost.Load()
 }
 
-// A new process takes over while clients ask, twice: by ctl, and by SIGUSR2. None of them loses a
-// query. The operator's sockets belong to the new process, and the old one ends.
+// A new process takes over with the sockets of the old one, those of the operator too, which others
+// fail to bind again (github.com/coredns/coredns/issues/4 and 519). It does so while clients ask,
+// twice: by ctl, and by SIGUSR2. None of them loses a query, and the old process ends.
 func TestUpgradeLosesNoQuery(t *testing.T) {
 	config, socket := nobody(t)
 	p := startConfigured(t, config, nil, nil)
@@ -180,7 +181,9 @@ func serviceManager(t *testing.T) (path string, hear func(want ...string)) {
 }
 
 // The service manager hears of every state, and which process is the main one after an upgrade
-// (sd_notify(3)).
+// (sd_notify(3)). It hears READY when the sockets are served, and no earlier
+// (github.com/PowerDNS/pdns/issues/11318), and after every reload, refused ones too: without it a
+// unit stays in reloading (github.com/systemd/systemd/issues/37515).
 func TestNotifyTellsTheServiceManager(t *testing.T) {
 	manager, hear := serviceManager(t)
 	config, socket := nobody(t)
@@ -191,6 +194,21 @@ func TestNotifyTellsTheServiceManager(t *testing.T) {
 	}
 	hear("RELOADING=1\n", "MONOTONIC_USEC=")
 	hear("READY=1\n", "STATUS=serving\n")
+	good, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ config, status string }{
+		{"listen: {udp: nowhere}\n", "STATUS=serving; a configuration was refused: "},
+		{string(good), "STATUS=serving\n"},
+	} {
+		if err := os.WriteFile(p.file, []byte(c.config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = runCtl(t, socket, "reload")
+		hear("RELOADING=1\n")
+		hear("READY=1\n", c.status)
+	}
 	if out, err := runCtl(t, socket, "upgrade"); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -233,8 +251,15 @@ func TestWatchdogAsksTheServersOwnListener(t *testing.T) {
 }
 
 // A service manager opens the sockets, one for each listener, and the process serves at them; one
-// that no listener wants is closed, and reported.
+// that no listener wants is closed, and reported. Unbound could not take over IPv6 sockets, which
+// are bound already (github.com/NLnetLabs/unbound/issues/741).
 func TestSocketActivation(t *testing.T) {
+	for _, loopback := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback} {
+		t.Run(loopback.String(), func(t *testing.T) { activated(t, loopback) })
+	}
+}
+
+func activated(t *testing.T, loopback net.IP) {
 	open := func(f interface{ File() (*os.File, error) }, err error) *os.File {
 		t.Helper()
 		if err != nil {
@@ -247,19 +272,18 @@ func TestSocketActivation(t *testing.T) {
 		t.Cleanup(func() { file.Close() })
 		return file
 	}
-	loopback := net.IPv4(127, 0, 0, 1)
-	tcp, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: loopback})
+	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: loopback})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tcp.Close()
 	at := tcp.Addr().(*net.TCPAddr)
-	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: loopback, Port: at.Port})
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback, Port: at.Port})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer udp.Close()
-	unwanted, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: loopback})
+	unwanted, err := net.ListenTCP("tcp", &net.TCPAddr{IP: loopback})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,434 @@
+// A day in the life of a server, with real processes and sockets: configurations, certificates and
+// anchors change under load, the server is restarted, and a new program takes over. Others lost
+// queries when they were reloaded or restarted (github.com/coredns/coredns/issues/1666,
+// github.com/miekg/dns/pull/713).
+
+package interop
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+	"bailiwick/transport"
+)
+
+const (
+	dayDNS   = "127.0.0.1:5310"
+	dayDoT   = "127.0.0.1:5311"
+	dayAdmin = "127.0.0.1:5312"
+	// dayNames is how many names the clients ask for.
+	dayNames = 800
+	// dayRate is how many queries come in a second over UDP.
+	dayRate = 2000
+)
+
+// day is the server with its files and its internet.
+type day struct {
+	t     *testing.T
+	dir   folder
+	world *lab.World
+	cmd   *exec.Cmd
+}
+
+// TestDayInTheLife runs in a network namespace of its own, for some forty seconds.
+func TestDayInTheLife(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"unshare", "ip"})
+		return
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	d := &day{t: t, dir: folder(t.TempDir()), world: lab.New(time.Now())}
+	build(t, string(d.dir))
+	var records strings.Builder
+	for i := range dayNames {
+		fmt.Fprintf(&records, "www%d A 192.0.2.%d;;", i, i%250)
+	}
+	d.world.Add(lab.Zone{Name: "example.", TTL: 3600})
+	d.world.Add(lab.Zone{Name: "elsewhere."})
+	d.world.Add(lab.Zone{Name: "shop.example.", TTL: 3600, Records: records.String()})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := d.world.Listen(ctx, 53); err != nil {
+		t.Fatal(err)
+	}
+	d.certify(0)
+	d.configure(0)
+	defer d.kill()
+	d.start()
+
+	c := d.gather()
+	d.reloads(50)
+	c.leave(t, "50 reloads")
+	d.restart()
+	c = d.gather()
+	d.upgrade()
+	c.leave(t, "an upgrade")
+}
+
+// configure writes the configuration of one of many states, which differ in forward zones, anchors
+// and access.
+func (d *day) configure(i int) {
+	name, addrs := d.world.Roots()
+	d.dir.write(d.t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
+	anchors := []string{d.world.Anchor()}
+	if i%2 == 1 {
+		anchors = append(anchors, d.world.AnchorOf("elsewhere."))
+	}
+	list, err := json.Marshal(anchors)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	forward := ""
+	if i%3 == 1 {
+		forward = fmt.Sprintf(", forward_zones: [{name: corp%d.elsewhere, addresses: "+
+			"[\"127.0.0.9\"], insecure: true}]", i)
+	}
+	access := ""
+	if i%4 > 1 {
+		access = fmt.Sprintf(", \"10.%d.0.0/16 allow\"", i)
+	}
+	d.dir.write(d.t, "bailiwick.yaml", fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q], dot: [%q]}\n"+
+		"admin: {listen: %q}\ncontrol: {socket: control.sock}\nstate: {directory: state}\n"+
+		"tls: {certificates: [{certificate: cert%d.pem, key: key%d.pem}]}\n"+
+		"resolver: {ipv6: \"false\", root_hints_file: hints, do_not_query_localhost: false%s}\n"+
+		"trust_anchors: {builtin: false, records: %s}\n"+
+		"policy: {access: [\"127.0.0.0/8 allow\"%s]}\nshutdown: {wait: 0}\n",
+		dayDNS, dayDoT, dayAdmin, i%5, i%5, forward, list, access))
+}
+
+// certify writes a certificate.
+func (d *day) certify(i int) {
+	source, err := transport.SelfSigned(time.Now(), []string{fmt.Sprintf("dns%d.example", i)},
+		[]netip.Addr{netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	c := source.All()[0]
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.dir.write(d.t, fmt.Sprintf("cert%d.pem", i%5), string(pem.EncodeToMemory(&pem.Block{
+		Type: "CERTIFICATE", Bytes: c.Certificate[0]})))
+	d.dir.write(d.t, fmt.Sprintf("key%d.pem", i%5), string(pem.EncodeToMemory(&pem.Block{
+		Type: "PRIVATE KEY", Bytes: key})))
+}
+
+// start starts the server, and waits until it answers.
+func (d *day) start() {
+	d.t.Helper()
+	log, err := os.OpenFile(d.dir.path("log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer log.Close()
+	d.cmd = exec.Command(d.dir.path("bailiwick"), "serve", "--config", d.dir.path("bailiwick.yaml"))
+	d.cmd.Stdout, d.cmd.Stderr = log, log
+	if err := d.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	await(d.t, dayDNS, "www0.shop.example.", dns.TypeA,
+		func(m *dns.Msg) bool { return m.AuthenticatedData && len(m.Answer) > 0 })
+}
+
+// ctl runs a command of ctl.
+func (d *day) ctl(args ...string) string {
+	d.t.Helper()
+	out, err := exec.Command(d.dir.path("bailiwick"), append([]string{"ctl", "--socket",
+		d.dir.path("control.sock"), "--json"}, args...)...).CombinedOutput()
+	if err != nil {
+		log, _ := os.ReadFile(d.dir.path("log"))
+		d.t.Fatalf("ctl %v: %v\n%s\n%s", args, err, out, log)
+	}
+	return string(out)
+}
+
+// pid returns the process that serves the control socket.
+func (d *day) pid() int {
+	var s struct{ PID int }
+	if err := json.Unmarshal([]byte(d.ctl("status")), &s); err != nil {
+		d.t.Fatal(err)
+	}
+	return s.PID
+}
+
+// kill ends whatever process serves.
+func (d *day) kill() {
+	if out, err := exec.Command(d.dir.path("bailiwick"), "ctl", "--socket",
+		d.dir.path("control.sock"), "drain").CombinedOutput(); err != nil {
+		d.t.Logf("%v\n%s", err, out)
+	}
+	_ = d.cmd.Process.Kill()
+	_ = d.cmd.Wait()
+	if d.t.Failed() {
+		log, _ := os.ReadFile(d.dir.path("log"))
+		d.t.Logf("the server's log:\n%.8000s", log)
+	}
+}
+
+// resident returns the resident memory of the server, in bytes.
+func (d *day) resident() int64 {
+	r, err := http.Get("http://" + dayAdmin + "/metrics")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	m := regexp.MustCompile(`(?m)^process_resident_memory_bytes (\S+)$`).FindSubmatch(text)
+	if err != nil || m == nil {
+		d.t.Fatalf("no resident memory, %v", err)
+	}
+	f, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return int64(f)
+}
+
+// reloads changes the configuration so many times. The memory after a fifth of them is that after
+// all, but for what the garbage collector has not collected yet.
+func (d *day) reloads(n int) {
+	const room = 32 << 20
+	var before int64
+	for i := 1; i <= n; i++ {
+		d.certify(i)
+		d.configure(i)
+		d.ctl("reload")
+		if i == n/5 {
+			before = d.resident()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if after := d.resident(); after > before+room {
+		d.t.Errorf("%d MiB after %d reloads, and %d MiB after %d", before>>20, n/5, after>>20, n)
+	}
+}
+
+// restart ends the server and starts it again. It asks for each name once before, and once after,
+// and compares how many of the answers were known.
+func (d *day) restart() {
+	d.t.Helper()
+	hits := func() float64 {
+		d.world.Transcript() // until now
+		for i := range dayNames {
+			if m, err := ask(dayDNS, fmt.Sprintf("www%d.shop.example.", i),
+				dns.TypeA); err != nil || !m.AuthenticatedData {
+				d.t.Fatalf("www%d.shop.example.: %v, %v", i, m, err)
+			}
+		}
+		return 1 - float64(len(d.world.Transcript()))/dayNames
+	}
+	time.Sleep(7 * time.Second) // until the last reload has dropped all that it has to
+	hits()
+	before := hits()
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Errorf("after SIGTERM: %v", err)
+	}
+	d.start()
+	after := hits()
+	d.t.Logf("hit rate %.3f before a restart, %.3f after it", before, after)
+	if after < 0.95*before {
+		d.t.Errorf("the hit rate was %.3f before a restart, and is %.3f after it", before, after)
+	}
+}
+
+// upgrade puts another program in the place of the one that runs, and has it take over.
+func (d *day) upgrade() {
+	before := d.pid()
+	b, err := os.ReadFile(d.dir.path("bailiwick"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(d.dir.path("new"), b, 0o700); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Rename(d.dir.path("new"), d.dir.path("bailiwick")); err != nil {
+		d.t.Fatal(err)
+	}
+	time.Sleep(time.Second) // of load before
+	d.ctl("upgrade")
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Errorf("the old process: %v", err)
+	}
+	if after := d.pid(); after == before {
+		d.t.Errorf("process %d still serves", after)
+	}
+	time.Sleep(2 * time.Second) // of load after
+}
+
+// crowd is the clients.
+type crowd struct {
+	asked, lost, wrong, again atomic.Int64
+	ctx                       context.Context
+	stop                      context.CancelFunc
+	wg                        sync.WaitGroup
+}
+
+// gather lets clients come: many over UDP, at a fixed rate, whatever comes back; some over TCP and
+// DoT, which connect again and ask again when their connection ends.
+func (d *day) gather() *crowd {
+	c := &crowd{}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	const clients = 8
+	for i := range clients {
+		c.wg.Go(func() { c.overUDP(i, dayRate/clients) })
+	}
+	for _, secure := range []bool{false, true, false, true} {
+		c.wg.Go(func() { c.overTCP(secure) })
+	}
+	return c
+}
+
+// dayQuestion returns the query with a number.
+func dayQuestion(n int) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.shop.example.", n*7%dayNames), dns.TypeA)
+	m.Id = uint16(n)
+	return m
+}
+
+// overUDP asks at a rate from one socket. A query is lost if its answer has not come 5 s after the
+// last one.
+func (c *crowd) overUDP(client, rate int) {
+	conn, err := net.Dial("udp", dayDNS)
+	if err != nil {
+		c.lost.Add(1)
+		return
+	}
+	defer conn.Close()
+	var mu sync.Mutex
+	waiting := map[uint16]bool{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buf := make([]byte, 4096); ; {
+			n, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			m := new(dns.Msg)
+			mu.Lock()
+			if m.Unpack(buf[:n]) != nil || m.Rcode != dns.RcodeSuccess || len(m.Answer) == 0 {
+				c.wrong.Add(1)
+			}
+			delete(waiting, m.Id)
+			mu.Unlock()
+		}
+	}()
+	began := time.Now()
+	for n := client * 101; c.ctx.Err() == nil; n++ {
+		packet, err := dayQuestion(n).Pack()
+		if err != nil {
+			panic(err)
+		}
+		mu.Lock()
+		waiting[uint16(n)] = true
+		mu.Unlock()
+		c.asked.Add(1)
+		if _, err := conn.Write(packet); err != nil {
+			c.wrong.Add(1) // a port that nobody listens at
+		}
+		due := began.Add(time.Duration(n-client*101) * time.Second / time.Duration(rate))
+		time.Sleep(time.Until(due))
+	}
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
+		mu.Lock()
+		left := len(waiting)
+		mu.Unlock()
+		if left == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	_ = conn.Close()
+	<-done
+	c.lost.Add(int64(len(waiting)))
+}
+
+// overTCP asks one question after the other over a connection. RFC 7766, section 6.2.4: a client
+// asks again when a connection ends before the answer. One that is reset is a fault of the server.
+func (c *crowd) overTCP(secure bool) {
+	var conn *dns.Conn
+	for n := 0; c.ctx.Err() == nil; n++ {
+		c.asked.Add(1)
+		var err error
+		for tries := 0; ; tries++ {
+			if conn == nil {
+				conn, err = dialDay(secure)
+			}
+			var m *dns.Msg
+			if err == nil {
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				if err = conn.WriteMsg(dayQuestion(n)); err == nil {
+					m, err = conn.ReadMsg()
+				}
+			}
+			if err == nil {
+				if m.Rcode != dns.RcodeSuccess {
+					c.wrong.Add(1)
+				}
+				break
+			}
+			if conn != nil {
+				_ = conn.Close()
+				conn = nil
+			}
+			if errors.Is(err, syscall.ECONNREFUSED) || tries == 2 {
+				c.lost.Add(1)
+				break
+			}
+			c.again.Add(1)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if conn != nil {
+		_ = conn.Close()
+	}
+}
+
+func dialDay(secure bool) (*dns.Conn, error) {
+	if secure {
+		return dns.DialTimeoutWithTLS("tcp-tls", dayDoT, &tls.Config{InsecureSkipVerify: true},
+			10*time.Second)
+	}
+	return dns.DialTimeout("tcp", dayDNS, 10*time.Second)
+}
+
+// leave ends the clients, none of whom has lost a query.
+func (c *crowd) leave(t *testing.T, what string) {
+	t.Helper()
+	c.stop()
+	c.wg.Wait()
+	t.Logf("%s: %d queries, %d lost, %d wrong; %d asked again over another connection", what,
+		c.asked.Load(), c.lost.Load(), c.wrong.Load(), c.again.Load())
+	if c.lost.Load() > 0 || c.wrong.Load() > 0 || c.asked.Load() < dayRate {
+		t.Errorf("%s: of %d queries %d are lost, and %d answered wrongly", what, c.asked.Load(),
+			c.lost.Load(), c.wrong.Load())
+	}
+}
