@@ -62,8 +62,8 @@ type reloader struct {
 
 // atStart are the keys, or sections, that hold from one start to the next: what they decide is
 // divided among or handed to parts that live as long as the process.
-var atStart = []string{"admin.listen", "cache.memory", "clock.start", "connections.",
-	"control.socket", "doh.path", "log.", "memory.", "state.", "tls.ticket_", "validator.time"}
+var atStart = []string{"cache.memory", "clock.start", "connections.",
+	"doh.path", "log.", "memory.", "state.", "tls.ticket_", "validator.time"}
 
 // outcome is what a reload has changed.
 type outcome struct {
@@ -144,13 +144,21 @@ func (r *running) replace() (*outcome, error) {
 		return nil, err
 	}
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
+	if (cfg.Console.Listen == "") != (r.console == nil) {
+		o.restart = append(o.restart, "admin.listen")
+	}
 	for _, k := range cfg.Differing(r.cfg) {
 		if slices.ContainsFunc(atStart, func(p string) bool { return strings.HasPrefix(k, p) }) {
 			o.restart = append(o.restart, k)
 		}
 	}
+	move, stay, err := r.moveOperators(cfg, old.Config)
+	if err != nil {
+		return nil, err
+	}
 	opened, err := r.open(next, old.listeners)
 	if err != nil {
+		stay()
 		return nil, err
 	}
 	for _, l := range opened {
@@ -165,6 +173,7 @@ func (r *running) replace() (*outcome, error) {
 	}
 
 	// From here on nothing fails.
+	move()
 	r.follower.Configure(followed(cfg), configured)
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(p.Certificates)
@@ -220,6 +229,41 @@ func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 		r.watch()
 	}
 	return forgotten
+}
+
+// moveOperators opens the operator's two ways to the server where another configuration has them.
+// One of the functions has to be called: move has them take the place of those in use. Whether
+// there is an admin listener at all is decided at the start.
+func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err error) {
+	moveAdmin, stayAdmin := func() {}, func() {}
+	if at := cfg.Console.Listen; at != old.Console.Listen && at != "" && r.console != nil {
+		if moveAdmin, stayAdmin, err = r.console.Move(at); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cfg.Console.Socket == old.Console.Socket {
+		return moveAdmin, stayAdmin, nil
+	}
+	control, err := r.openControl(cfg.Console)
+	if err != nil {
+		stayAdmin()
+		return nil, nil, err
+	}
+	move = func() {
+		moveAdmin()
+		if r.control != nil {
+			_ = r.control.Close() // commands in work are answered
+		}
+		if r.control = control; control != nil {
+			control.Start()
+		}
+	}
+	return move, func() {
+		stayAdmin()
+		if control != nil {
+			_ = control.Close()
+		}
+	}, nil
 }
 
 // text is where it listens, for people.

@@ -188,7 +188,7 @@ func (s *stack) listen() (r *running, err error) {
 			return r, err
 		}
 	}
-	if err = r.openControl(); err != nil {
+	if r.control, err = r.openControl(s.cfg.Console); err != nil {
 		return r, err
 	}
 	for _, unused := range s.sockets.CloseRest() {
@@ -198,32 +198,32 @@ func (s *stack) listen() (r *running, err error) {
 	return r, nil
 }
 
-// openControl opens the control socket. In the usual place another server may be, or this user may
-// not make it: then there is none.
-func (r *running) openControl() (err error) {
-	path := r.cfg.Console.Socket
+// openControl opens the control socket of a configuration, nil if it has none. In the usual place
+// another server may be, or this user may not make it: then there is none.
+func (r *running) openControl(cfg console.Config) (*console.Control, error) {
+	path := cfg.Socket
 	if path == console.AutoSocket {
 		path = usualSocket()
 	}
 	if path == "" {
-		return nil
+		return nil, nil
 	}
-	if r.cfg.Console.Socket == console.AutoSocket {
+	if cfg.Socket == console.AutoSocket {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			r.log.Warn("no control socket", "error", err.Error())
-			return nil
+			return nil, nil
 		}
 	}
 	inherited := r.sockets.Unix(path)
 	if inherited != nil && r.predecessor != nil { // a service manager keeps its own
 		inherited.SetUnlinkOnClose(true)
 	}
-	r.control, err = console.ListenControl(path, inherited, r.controls(), r.guard)
-	if err != nil && r.cfg.Console.Socket == console.AutoSocket {
+	c, err := console.ListenControl(path, inherited, r.controls(), r.guard)
+	if err != nil && cfg.Socket == console.AutoSocket {
 		r.log.Warn("no control socket", "error", err.Error())
-		return nil
+		return nil, nil
 	}
-	return err
+	return c, err
 }
 
 // newGate makes what counts connections, within the descriptors that the process may have, and says

@@ -35,28 +35,25 @@ func Default() Config { return Config{Listen: "127.0.0.1:5380", Socket: AutoSock
 
 // Console is the admin HTTP listener.
 type Console struct {
-	http http.Server
-	l    net.Listener
-	// socket is what l limits.
-	socket *net.TCPListener
-	ready  atomic.Pointer[string] // why clients are not served, "" if they are
+	http  http.Server
+	ready atomic.Pointer[string] // why clients are not served, "" if they are
 
 	mu       sync.Mutex
+	socket   *net.TCPListener  // guarded by mu
 	warnings map[string]string // what is dangerous, by what it is about; guarded by mu
 }
 
 // Listen opens the listener at an address, or takes over the socket, which may be nil.
 func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	g *guard.Guard) (*Console, error) {
-	var l net.Listener = inherited
-	if inherited == nil {
+	l := inherited
+	if l == nil {
 		var err error
-		if l, err = net.Listen("tcp", addr); err != nil {
-			return nil, fmt.Errorf("admin listener: %w", err)
+		if l, err = listen(addr); err != nil {
+			return nil, err
 		}
 	}
-	c := &Console{socket: l.(*net.TCPListener), l: netutil.LimitListener(l, maxConnections),
-		warnings: map[string]string{}}
+	c := &Console{socket: l, warnings: map[string]string{}}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
@@ -67,6 +64,31 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}
 	return c, nil
+}
+
+func listen(addr string) (*net.TCPListener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("admin listener: %w", err)
+	}
+	return l.(*net.TCPListener), nil
+}
+
+// Move opens a socket at another address. Either use or cancel has to be called: use serves it in
+// place of the one before, whose requests in work are answered.
+func (c *Console) Move(addr string) (use, cancel func(), err error) {
+	l, err := listen(addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func() {
+		c.mu.Lock()
+		old := c.socket
+		c.socket = l
+		c.mu.Unlock()
+		c.Start()
+		_ = old.Close()
+	}, func() { _ = l.Close() }, nil
 }
 
 // guarded answers a request that panics with an error. net/http would close the connection without
@@ -113,16 +135,23 @@ func (c *Console) Warn(about, text string) {
 }
 
 // Socket returns the socket of the listener, for a successor.
-func (c *Console) Socket() *net.TCPListener { return c.socket }
+func (c *Console) Socket() *net.TCPListener {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.socket
+}
 
 // Addr returns the address of the listener.
-func (c *Console) Addr() string { return c.l.Addr().String() }
+func (c *Console) Addr() string { return c.Socket().Addr().String() }
 
 // SetReady sets the result of /readyz: ready, or why not.
 func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
 
 // Start serves until Close.
-func (c *Console) Start() { go func() { _ = c.http.Serve(c.l) }() }
+func (c *Console) Start() {
+	l := netutil.LimitListener(c.Socket(), maxConnections)
+	go func() { _ = c.http.Serve(l) }()
+}
 
 // Close ends the listener.
 func (c *Console) Close() error {

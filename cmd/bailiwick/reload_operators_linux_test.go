@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A reload moves the admin listener and the control socket. If one of the new places cannot be had,
+// nothing moves.
+func TestReloadMovesTheOperatorsWays(t *testing.T) {
+	config, socket := nobody(t)
+	p := startConfigured(t, config, nil, nil)
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(admin, control string) {
+		t.Helper()
+		changed := strings.Replace(string(text), p.admin, admin, 1)
+		changed = strings.Replace(changed, "control: {socket: "+socket+"}", "control: {socket: "+
+			control+"}", 1)
+		if err := os.WriteFile(p.file, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moved := filepath.Join(t.TempDir(), "moved.sock")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	change(taken.Addr().String(), moved)
+	if out, err := runCtl(t, socket, "reload"); err == nil || !strings.Contains(out,
+		"admin listener: ") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := os.Lstat(moved); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the control socket of the refused configuration is there: %v", err)
+	}
+	if _, err := p.get("/healthz"); err != nil {
+		t.Error(err)
+	}
+
+	before := p.admin
+	admin := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	change(admin, moved)
+	if out, err := runCtl(t, socket, "reload"); err != nil || strings.Contains(out, "restart") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.admin = admin
+	if _, err := p.get("/healthz"); err != nil {
+		t.Errorf("the admin listener: %v", err)
+	}
+	if c, err := net.Dial("tcp", before); err == nil {
+		c.Close()
+		t.Error("the admin listener is still where it was")
+	}
+	if out, err := runCtl(t, moved, "status"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := runCtl(t, socket, "status"); err == nil {
+		t.Errorf("the control socket is still where it was: %s", out)
+	}
+	p.awaitReadyz("not ready: ")
+	p.terminate()
+}
