@@ -207,6 +207,7 @@ func (t *fetches) unlink(c *client) {
 	} else {
 		c.newer.older = c.older
 	}
+	c.older, c.newer = nil, nil // whoever still has one client has not all that came since
 	t.flights.Add(-1)
 	if t.networks[c.from]--; t.networks[c.from] == 0 {
 		delete(t.networks, c.from)

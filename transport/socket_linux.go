@@ -123,6 +123,7 @@ func (p *idleSockets) get(device string) (*asker, error) {
 	p.mu.Lock()
 	if n := len(p.free); n > 0 {
 		s := p.free[n-1]
+		p.free[n-1] = nil // else its question, and all behind it, would stay in memory
 		p.free = p.free[:n-1]
 		p.mu.Unlock()
 		return s, nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 )
 
 // One socket asks all questions, and each leaves from another port: an attacker who has seen one
@@ -95,5 +97,32 @@ func TestCloseKeepsNoSocket(t *testing.T) {
 	ask()
 	if k := len(n.asking().v4[0].free); k != 0 {
 		t.Errorf("%d sockets wait after a question to a closed exchanger", k)
+	}
+}
+
+// A question that has ended is held by nobody, whether its socket was kept or closed: behind it
+// are the client's query, the resolver that had it, and all of that one's caches.
+func TestEndedQuestionsAreNotHeld(t *testing.T) {
+	answers := udpServer(t, func(q []byte) [][]byte { return [][]byte{answerTo(q, nil)} })
+	silent := udpServer(t, func([]byte) [][]byte { return nil })
+	n := exchanger(t)
+	ask := func(at netip.AddrPort, patience time.Duration) weak.Pointer[[4096]byte] {
+		behind := new([4096]byte)
+		_, err := n.Exchange(context.Background(), Request{Server: at, Query: question,
+			Timeout: patience, Into: behind[:]})
+		if (err == nil) != (at == answers) {
+			t.Fatal(err)
+		}
+		return weak.Make(behind)
+	}
+	var ended []weak.Pointer[[4096]byte]
+	for range 3 { // the socket that the first keeps is the one that the second closes
+		ended = append(ended, ask(answers, 5*time.Second), ask(silent, 20*time.Millisecond))
+	}
+	runtime.GC()
+	for i, behind := range ended {
+		if behind.Value() != nil {
+			t.Errorf("question %d of %d is still held", i, len(ended))
+		}
 	}
 }
