@@ -27,6 +27,7 @@ var namedIn = map[string]struct {
 	"resolver/ladder.go":        {[]string{"TCP"}, "how they are asked where UDP does not do"},
 	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
 	"internal/simulate/run.go":  {[]string{"TCP"}, "some simulated clients come over it"},
+	"secondary/transfer.go":     {[]string{"DoT"}, "zone transfers over TLS have its ALPN token"},
 }
 
 // constants returns the names of the protocols in the source, in the order of the table's rows.
