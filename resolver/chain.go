@@ -345,7 +345,12 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 	if res.Status != wire.Secure && res.Failure.Cause == cause.DSMismatch && x.forgetDS(zone) {
 		return x.validateKeys(zone, l)
 	}
-	x.r.compareClock(zone, &res)
+	if zone.IsRoot() {
+		x.r.compareClock(res.Status, res.Failure, func(v *validator.Validator) wire.Security {
+			_, res := v.MatchDS(ds, set, validator.InstantOf(x.r.clockFor()), x.budget.validation)
+			return res.Status
+		})
+	}
 	x.r.observe.Validated(res.Status, res.Failure)
 	if _, anchored := x.r.anchors.At(zone); anchored && res.Status == wire.Bogus &&
 		res.Failure.Cause == cause.DSMismatch {

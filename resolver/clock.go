@@ -63,24 +63,43 @@ func (r *Resolver) clockFor() time.Time {
 	return now
 }
 
-// compareClock notes what the signatures of a zone's keys say of the clock, if it is the root. They
-// are renewed every few days, so if none is valid it is the clock that is wrong, or somebody
-// replays old ones. Their failure gets the cause.
-func (r *Resolver) compareClock(zone wire.Name, res *validator.Result) {
-	if !zone.IsRoot() || !r.cfg.ValidationTime.IsZero() {
+// compareClock notes what the signatures of the root say of the clock: they are renewed every day,
+// so if one is right but for its time, it is the clock that is wrong, or somebody replays an old
+// one. Then the failure gets that cause. timeless judges the same again without regard to times:
+// else a forged signature could have a clock that is right taken for a wrong one.
+func (r *Resolver) compareClock(status wire.Security, f *cause.Failure,
+	timeless func(*validator.Validator) wire.Security) {
+	if !r.cfg.ValidationTime.IsZero() {
 		return
 	}
-	switch {
-	case res.Status == wire.Secure:
+	if status == wire.Secure {
 		r.compared.state.Store(uint32(ClockRight))
-	case res.Failure == nil:
-	case res.Failure.Cause == cause.SignatureExpired:
-		r.compared.state.Store(uint32(ClockAhead))
-		res.Failure.Cause = cause.ClockAhead
-	case res.Failure.Cause == cause.SignatureNotYetValid:
-		r.compared.state.Store(uint32(ClockBehind))
-		res.Failure.Cause = cause.ClockBehind
+		return
 	}
+	if f == nil || f.Zone != wire.Root.String() {
+		return
+	}
+	state, why := ClockAhead, cause.ClockAhead
+	switch f.Cause {
+	case cause.SignatureExpired:
+	case cause.SignatureNotYetValid:
+		state, why = ClockBehind, cause.ClockBehind
+	default:
+		return
+	}
+	if timeless(r.timeless()) == wire.Secure {
+		r.compared.state.Store(uint32(state))
+		f.Cause = why
+	}
+}
+
+// timelessResults is how many results of signature checks are remembered for compareClock.
+const timelessResults = 256
+
+// newTimeless returns a validator that does not regard times.
+func newTimeless(cfg validator.Config) *validator.Validator {
+	cfg.IgnoreTimes, cfg.SignatureCache = true, timelessResults
+	return validator.New(cfg)
 }
 
 // isTimeServer reports whether a name is one of a time server, which may have to be resolved before

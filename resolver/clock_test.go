@@ -3,9 +3,12 @@
 package resolver_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -130,6 +133,57 @@ func TestTimeServersResolveWhileTheClockIsWrong(t *testing.T) {
 			in.wants("ntp.time.", wire.TypeA, noError, wire.Secure, cause.None)
 			in.wants("alias.time.", wire.TypeA, noError, wire.Secure, cause.None)
 			in.wants("ntp.broken.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired)
+		})
+	}
+}
+
+// Signatures of the root's data are younger than those of its keys, so they show sooner that a
+// clock is behind. A signature whose time alone is forged shows nothing: the clock that is right
+// stays right, and so time servers are validated.
+func TestClockIsNotComparedWithForgedSignatures(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		forged bool
+		state  resolver.ClockState
+		why    cause.Cause
+	}{
+		{"the root's data are younger than the clock", false, resolver.ClockBehind,
+			cause.ClockBehind},
+		{"somebody changes the time of a signature", true, resolver.ClockRight,
+			cause.SignatureNotYetValid},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			in, clk := wrongly(t, 0, func(c *resolver.Config) {
+				c.TimeServers = []wire.Name{wire.MustParseName("ntp.time.")}
+			})
+			if !c.forged {
+				in.resolve(".", wire.TypeDNSKEY)
+				in.cache.Flush(wire.Root, true)
+				in.world.SignLater(".", time.Now().Add(48*time.Hour))
+			} else {
+				in.world.Script = func(i lab.Incoming) (lab.Reply, bool) {
+					m := i.Honest()
+					for _, rr := range slices.Concat(m.Answer, m.Ns) {
+						if s, ok := rr.(*dns.RRSIG); ok && s.SignerName == "." &&
+							s.TypeCovered != dns.TypeDNSKEY {
+							s.Inception += 48 * 3600
+						}
+					}
+					return lab.Messages(m), true
+				}
+			}
+			in.wants("www.time.", wire.TypeA, servFail, wire.Bogus, c.why)
+			if got := in.r.ClockState(); got != c.state {
+				t.Errorf("%s: the clock is %s", c.name, got)
+			}
+			if a := in.resolve("ntp.time.", wire.TypeA); (a.RCode == servFail) != c.forged {
+				t.Errorf("%s: %s %v", c.name, a.RCode, a.Failure)
+			}
+			if !c.forged {
+				clk.Step(50 * time.Hour)
+				in.r.ClockSet()
+				in.wants("ntp.time.", wire.TypeA, noError, wire.Secure, cause.None)
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -44,6 +45,7 @@ type Resolver struct {
 	connectivity *connectivity
 	refetches    *refetches
 	compared     *compared
+	timeless     func() *validator.Validator // see compareClock
 	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
@@ -101,7 +103,8 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		routes: p.Routes, copies: p.Copies, chance: p.Chance,
-		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights)}
+		fetches:  newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
+		timeless: sync.OnceValue(func() *validator.Validator { return newTimeless(cfg.Validation) })}
 }
 
 // Stats are counters of the resolver's own caches.

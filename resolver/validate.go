@@ -151,6 +151,11 @@ func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 			if x.refetch(&v) {
 				continue
 			}
+			if v.Status == wire.Bogus || v.Zone.IsRoot() {
+				x.r.compareClock(v.Status, v.Failure, func(o *validator.Validator) wire.Security {
+					return o.Judge(resp, x, x.r.clockFor(), x.budget.validation).Status
+				})
+			}
 			return v
 		}
 		x.learnTrust(v.Need)

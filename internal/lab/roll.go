@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -83,6 +84,18 @@ func (w *World) Publish(zone string, keys EntryKeys, now time.Time) {
 	}
 	z.data[z.name][dns.TypeDNSKEY] = set
 	z.signed[z.name+"/"+fmt.Sprint(dns.TypeDNSKEY)] = sigs
+}
+
+// SignLater makes all signatures of the world anew, around a time, but for those of a zone's keys.
+// No query may be in progress.
+func (w *World) SignLater(zone string, now time.Time) {
+	w.now = now
+	kept := dns.CanonicalName(zone) + "/" + fmt.Sprint(dns.TypeDNSKEY)
+	for _, z := range w.zones {
+		z.mu.Lock()
+		maps.DeleteFunc(z.signed, func(set string, _ []dns.RR) bool { return set != kept })
+		z.mu.Unlock()
+	}
 }
 
 // signedFor is how long the signatures of a zone are valid.
