@@ -26,6 +26,7 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -38,6 +39,7 @@ type report struct {
 	world     func(*lab.World)
 	config    func(*resolver.Config)
 	serving   func(*server.Config)
+	trusting  func(*trustanchor.Set)
 	steps     []step
 }
 
@@ -257,6 +259,9 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 	rc.Prime, rc.Prefetch = false, false
 	if r.config != nil {
 		r.config(&rc)
+	}
+	if r.trusting != nil {
+		r.trusting(anchors)
 	}
 	for i := range rc.Zones {
 		if z := &rc.Zones[i]; len(z.Addrs) == 0 {

@@ -103,8 +103,10 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		routes: p.Routes, copies: p.Copies, chance: p.Chance,
-		fetches:  newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
-		timeless: sync.OnceValue(func() *validator.Validator { return newTimeless(cfg.Validation) })}
+		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
+		timeless: sync.OnceValue(func() *validator.Validator {
+			return newTimeless(cfg.Validation)
+		})}
 }
 
 // Stats are counters of the resolver's own caches.

@@ -1,0 +1,109 @@
+// Exceptions from validation beside Unbound's domain-insecure and BIND's validate-except.
+
+package interop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+)
+
+// exceptedZones are zones of the lab that are excepted, broken and not.
+var exceptedZones = []string{"expired.faulty.", "ds-mismatch.faulty.", "no-keys.faulty.",
+	"missing-signatures.faulty.", "wrong-keys.faulty.", "secure.example.", "nsec3.example."}
+
+// validatedZones are some that are not.
+var validatedZones = []string{"ed25519.example.", "corrupt-signatures.faulty.",
+	"future.faulty.", "unsigned.example.", "optout."}
+
+// TestExceptionsAreThoseOfOthers compares negative trust anchors that are added while the server
+// runs with what Unbound and BIND do for the same zones.
+func TestExceptionsAreThoseOfOthers(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare", "unbound", "named"})
+		return
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	w := lab.Internet(time.Now())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := w.Listen(ctx, 53); err != nil {
+		t.Fatal(err)
+	}
+	dir := folder(t.TempDir())
+	name, addrs := w.Roots()
+	hints := dir.write(t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
+	anchor := strings.ReplaceAll(w.Anchor(), "\t", " ")
+	insecure, except := "", ""
+	for _, z := range exceptedZones {
+		insecure += fmt.Sprintf("  domain-insecure: %q\n", z)
+		except += fmt.Sprintf("%q; ", z)
+	}
+	start(t, "unbound", "-d", "-c", dir.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
+		"  interface: 127.0.0.1@5301\n  do-not-query-localhost: no\n  root-hints: %q\n  "+
+			"trust-anchor: %q\n%s", hints, anchor, insecure), "")))
+	ds := strings.Fields(anchor)
+	start(t, "named", "-f", "-4", "-n", "1", "-c", dir.write(t, "named.conf", fmt.Sprintf(
+		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
+			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
+			"empty-zones-enable no; validate-except { %s}; };\ncontrols { };\ntrust-anchors { "+
+			"\".\" static-ds %s %s %s %q; };\nzone \".\" { type hint; file \"hints\"; };\n",
+		string(dir), except, ds[len(ds)-4], ds[len(ds)-3], ds[len(ds)-2], ds[len(ds)-1])))
+	socket, bin := dir.path("ctl"), build(t, string(dir))
+	start(t, bin, "serve", "--config", dir.write(t, "bailiwick.yaml", fmt.Sprintf(
+		"listen: {udp: [\"127.0.0.1:5303\"], tcp: [\"127.0.0.1:5303\"]}\nadmin: {listen: \"\"}\n"+
+			"control: {socket: %q}\nlog: {level: error}\nresolver: {ipv6: \"false\", "+
+			"root_hints_file: %q, do_not_query_localhost: false}\n"+
+			"trust_anchors: {builtin: false, records: [%q]}\npolicy: {special_names: false}\n",
+		socket, hints, anchor)))
+	for _, at := range []string{unboundAddr, bindAddr, bailiwickAddr} {
+		await(t, at, "www.ed25519.example.", dns.TypeA, func(m *dns.Msg) bool {
+			return m.AuthenticatedData
+		})
+	}
+	if m, err := ask(bailiwickAddr, "www.expired.faulty.", dns.TypeA); err != nil ||
+		m.Rcode != dns.RcodeServerFailure {
+		t.Fatalf("without an exception: %v %v", m, err)
+	}
+	for _, z := range exceptedZones {
+		if out, err := exec.Command(bin, "ctl", "--socket", socket, "nta", "add", z, "--reason",
+			"a test").CombinedOutput(); err != nil {
+			t.Fatalf("%s: %s", z, out)
+		}
+	}
+	same := 0
+	for _, z := range append(exceptedZones, validatedZones...) {
+		for _, l := range []string{"www.", "no.", "x.wild.", "alias.", "b.ent.", ""} {
+			for _, qt := range []uint16{dns.TypeA, dns.TypeTXT, dns.TypeDS, dns.TypeDNSKEY} {
+				got := answered(bailiwickAddr, l+z, qt)
+				unbound, bind := answered(unboundAddr, l+z, qt), answered(bindAddr, l+z, qt)
+				if got == unbound || got == bind {
+					same++
+					continue
+				}
+				t.Errorf("%s%s %s: %s, Unbound %s, BIND %s", l, z, dns.TypeToString[qt], got,
+					unbound, bind)
+			}
+		}
+	}
+	t.Logf("%d answers are the same", same)
+}
+
+// answered is the verdict of a resolver's answer.
+func answered(at, name string, qt uint16) string {
+	m, err := ask(at, name, qt)
+	if err != nil {
+		return err.Error()
+	}
+	return verdict(m)
+}
