@@ -12,23 +12,20 @@ import (
 	"bailiwick/wire"
 )
 
-// Notify returns the response to a NOTIFY request; false if it is for no zone that is kept. One
+// Notify returns the response to a NOTIFY request; false if it is for no zone that is kept, or from
+// somebody who may not send it: it is read no further then, and goes the way of all queries. One
 // that comes from a primary of the zone, or from a network that the operator names, brings the
 // next check of the zone forward. It is a hint and no more: what it says of the zone is used only
 // to see that there is nothing new (RFC 1996, section 3.11).
 func (k *Keeper) Notify(from netip.Addr, packet []byte) ([]byte, bool) {
+	h := k.notifiable(from.Unmap(), packet)
 	q := new(dns.Msg)
-	if len(*k.zones.Load()) == 0 || q.Unpack(packet) != nil || len(q.Question) != 1 {
-		return nil, false
-	}
-	name, err := wire.ParseName(q.Question[0].Name)
-	h := (*k.zones.Load())[name]
-	if err != nil || h == nil {
+	if h == nil || q.Unpack(packet) != nil || len(q.Question) != 1 {
 		return nil, false
 	}
 	a := new(dns.Msg).SetReply(q)
 	a.RecursionAvailable = true // and no AA: nothing is answered with it
-	key, rcode := k.notified(h, from.Unmap(), q, packet)
+	key, rcode := k.notified(h, q, packet)
 	if a.Rcode = rcode; rcode == dns.RcodeSuccess {
 		k.believe(h, q)
 	}
@@ -45,12 +42,24 @@ func (k *Keeper) Notify(from netip.Addr, packet []byte) ([]byte, bool) {
 	return b, true
 }
 
+// notifiable returns the zone that a NOTIFY request is for, nil if there is none or if the sender may
+// not send it. Anybody can send such requests, so it reads no more than the question.
+func (k *Keeper) notifiable(from netip.Addr, packet []byte) *held {
+	zones := *k.zones.Load()
+	var q wire.Query
+	if len(zones) == 0 || wire.ParseQuery(packet, &q) != nil || q.QDCount != 1 {
+		return nil
+	}
+	if h := zones[q.Question.Name]; h != nil && k.mayNotify(h, from) {
+		return h
+	}
+	return nil
+}
+
 // notified decides about a NOTIFY request: the key that it is signed with, and the RCODE of the
 // response.
-func (k *Keeper) notified(h *held, from netip.Addr, q *dns.Msg, packet []byte) (*Key, int) {
+func (k *Keeper) notified(h *held, q *dns.Msg, packet []byte) (*Key, int) {
 	switch {
-	case !k.mayNotify(h, from):
-		return nil, dns.RcodeRefused
 	case q.Question[0].Qtype != dns.TypeSOA:
 		return nil, dns.RcodeFormatError
 	case q.IsTsig() == nil:
