@@ -36,6 +36,8 @@ type Parts struct {
 	Lookup func(ctx context.Context, host wire.Name) ([]netip.Addr, error)
 	// Judge validates what a zone says of a type at its apex, with the keys that are in it.
 	Judge func(ctx context.Context, z *zone.Zone, t wire.Type) (wire.Security, *cause.Failure)
+	// Changed is called when a zone has another version; nil if nobody has to know.
+	Changed func(zone wire.Name)
 	// Dial connects to a source; nil for the network's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Roots issue the certificates of web servers; nil: the system's.
@@ -305,7 +307,9 @@ func (k *Keeper) check(h *held) {
 			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
 			continue
 		}
-		k.succeeded(h, s.name, got, digest)
+		if k.succeeded(h, s.name, got, digest) && k.parts.Changed != nil {
+			k.parts.Changed(h.spec.Name)
+		}
 		return
 	}
 	k.failed(h, errors.Join(failed...))
@@ -358,18 +362,19 @@ func (k *Keeper) room(h *held) int {
 	return int(max(0, min(left, zone.MaxOctets)))
 }
 
-// succeeded puts a zone to use; nil confirms the one in use.
-func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) {
+// succeeded puts a zone to use; nil confirms the one in use. It reports whether there was another
+// version before.
+func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if h.gone {
-		return
+		return false
 	}
 	now, before, outcome := k.parts.Clock.Now(), h.copy.Load(), outcomeUpdated
 	if got == nil {
 		if before == nil { // it has expired meanwhile
 			h.schedule = h.schedule.failed(now)
-			return
+			return false
 		}
 		got, outcome = before.Zone, outcomeCurrent
 	}
@@ -392,6 +397,7 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 	case recovered:
 		k.parts.Log.Info("zone is current again", said...)
 	}
+	return outcome == outcomeUpdated && before != nil
 }
 
 // failed notes that no source was of use.

@@ -42,8 +42,8 @@ func (k *Keeper) Notify(from netip.Addr, packet []byte) ([]byte, bool) {
 	return b, true
 }
 
-// notifiable returns the zone that a NOTIFY request is for, nil if there is none or if the sender may
-// not send it. Anybody can send such requests, so it reads no more than the question.
+// notifiable returns the zone that a NOTIFY request is for, nil if there is none or if the sender
+// may not send it. Anybody can send such requests, so it reads no more than the question.
 func (k *Keeper) notifiable(from netip.Addr, packet []byte) *held {
 	zones := *k.zones.Load()
 	var q wire.Query

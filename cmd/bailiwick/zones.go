@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -36,7 +37,20 @@ func (s *stack) newKeeper() *secondary.Keeper {
 		Judge: func(ctx context.Context, z *zone.Zone, t wire.Type) (
 			wire.Security, *cause.Failure) {
 			return s.now().resolver.JudgeCopy(ctx, z, t)
-		}})
+		},
+		Changed: s.forgetZone})
+}
+
+// forgetZone forgets what is cached of a zone that has changed, if its copy is the one place that
+// its data come from: clients see the change when the copy has it. Data of other zones may come
+// from the zone's servers too, and live for their TTL.
+func (s *stack) forgetZone(zone wire.Name) {
+	now := s.now()
+	if slices.ContainsFunc(now.Snapshot.Resolver.Zones, func(z resolver.Zone) bool {
+		return z.Held && z.Name == zone
+	}) {
+		now.resolver.Flush(zone, true)
+	}
 }
 
 // lookUp returns the addresses of a host of which this machine has a route to the family.

@@ -15,6 +15,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/snapshot"
+	"bailiwick/wire"
 )
 
 // zoneFile is a zone of the tests.
@@ -93,6 +94,32 @@ func TestReloadWithAZoneThatIsHeld(t *testing.T) {
 	}
 	s.change(plain)
 	s.expect("www.held.example.", "NXDOMAIN+ad")
+}
+
+// A change of a private zone is seen when the copy has it, though the denial before could be cached
+// for a minute.
+func TestPrivateZoneIsSeenAsItsCopyHasIt(t *testing.T) {
+	zone := filepath.Join(t.TempDir(), "zone")
+	write := func(text string) {
+		if err := os.WriteFile(zone, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(zoneFile)
+	s := reloadable(t, plain+"zones: {held: [{name: held.example, file: "+zone+
+		", fallback: no}]}\ntrust_anchors: {insecure: [held.example]}\n")
+	s.expect("www.held.example.", "NOERROR")
+	s.expect("more.held.example.", "NXDOMAIN")
+	write(strings.Replace(zoneFile, " 7 600", " 8 600", 1) +
+		"more.held.example. 300 A 192.0.2.81\n")
+	s.keeper.Refresh(wire.MustParseName("held.example."))
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if got, _ := s.ask("udp", s.udp, "more.held.example."); got == "NOERROR" {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("more.held.example.: %s; %+v", got, s.keeper.Status())
+		}
+	}
 }
 
 // A NOTIFY for a zone that is kept is answered before the access list is asked, as its primary need
