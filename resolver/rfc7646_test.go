@@ -3,6 +3,7 @@
 package resolver_test
 
 import (
+	"bytes"
 	"encoding/hex"
 	"testing"
 	"testing/synctest"
@@ -218,5 +219,32 @@ func TestRFC7646LateFetchAdmitsNothing(t *testing.T) {
 			}
 		}
 		in.wants("www.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired)
+	})
+}
+
+// Saved data that a negative trust anchor admitted are not loaded once it has ended, also if that
+// happens while they are being loaded.
+func TestRFC7646LoadingAdmitsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		in.except(trustanchor.Negative, "expired.faulty.")
+		in.wants("www.expired.faulty.", wire.TypeA, noError, wire.Insecure, cause.NegativeAnchor)
+		in.wants("www.secure.example.", wire.TypeA, noError, wire.Secure, cause.None)
+		var file bytes.Buffer
+		if err := in.r.Save(&file); err != nil {
+			t.Fatal(err)
+		}
+		in = in.withMemory(cache.DefaultMemory)
+		loader := in.r
+		in.succeed(trustanchor.None)
+		if n, err := loader.Restore(t.Context(), &file); err != nil || n.Used == 0 {
+			t.Fatal(n, err)
+		}
+		in.wants("www.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired)
+		in.transcript()
+		in.wants("www.secure.example.", wire.TypeA, noError, wire.Secure, cause.None)
+		if asked := in.transcript(); asked != "" {
+			t.Errorf("the rest is not loaded: asked %s", asked)
+		}
 	})
 }

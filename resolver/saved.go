@@ -181,11 +181,15 @@ func savedWithin(rec cache.Record, names []wire.Name) bool {
 	return false
 }
 
+// restore stores a record, unless a successor has taken over that would not accept it.
 func (r *Resolver) restore(rec cache.Record, by int64) bool {
 	if rec.Section == sectionServers {
 		return r.infra.restore(rec, by, r.clock.Now())
 	}
-	return r.memory.restore(rec, by, r.clock.Now())
+	g := r.memory.gate
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return !savedWithin(rec, g.shut) && r.memory.restore(rec, by, r.clock.Now())
 }
 
 // save passes what is known of servers to f. What was held against them for a while is left out,
