@@ -118,6 +118,13 @@ func (f *Follower) Configure(cfg Config, configured *Set) {
 	f.zones = zones
 }
 
+// Differs reports whether anchors are others than the configured ones.
+func (f *Follower) Differs(configured *Set) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(Changed(f.configured, configured)) > 0
+}
+
 // under returns what is known of the zones that have configured anchors, as if those were these.
 func (f *Follower) under(configured *Set) map[wire.Name]*following {
 	zones := map[wire.Name]*following{}

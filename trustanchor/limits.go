@@ -34,4 +34,14 @@ const (
 	// maxRemoved is how many removed keys of a zone are remembered, so that they are not taken for
 	// new ones. The root has removed one in 15 years.
 	maxRemoved = 16
+
+	// maxDocument is how long the document with the root's anchors, or its signature, may be, in
+	// octets: 30 times IANA's.
+	maxDocument = 64 << 10
+
+	// maxPublished is how many anchors the document may have, old ones included. IANA's has three.
+	maxPublished = 32
+
+	// maxDownload is how long the download of one of the two may take.
+	maxDownload = 30 * time.Second
 )

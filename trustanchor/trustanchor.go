@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -47,10 +48,16 @@ type Config struct {
 	Zones    []ZoneMode
 	Follow   bool // follow the keys of zones with anchors (RFC 5011)
 	Signal   bool // tell these zones which of their keys are trusted (RFC 8145)
+	// Fetch is how often the root's anchors are downloaded (RFC 9718), 0 for never; from URL, and
+	// signed under the certificates in the file CA, "" for ICANN's.
+	Fetch   time.Duration
+	URL, CA string
 }
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{Validate: true, Builtin: true, Follow: true, Signal: true} }
+func Default() Config {
+	return Config{Validate: true, Builtin: true, Follow: true, Signal: true, URL: publishedAt}
+}
 
 // Set has the anchors of all zones. The zero value trusts nothing.
 type Set struct {
@@ -181,6 +188,22 @@ func (s *Set) At(zone wire.Name) (*wire.RRset, bool) {
 		set.Data = set.Data.Append(rd)
 	}
 	return set, true
+}
+
+// Union returns a set with the anchors of s and those of another one; the exceptions are those of
+// s.
+func (s *Set) Union(o *Set) *Set {
+	more := map[wire.Name][]wire.DS{}
+	for zone, ds := range o.anchors {
+		all := slices.Clone(s.anchors[zone])
+		for _, d := range ds {
+			if !contains(all, d) {
+				all = append(all, d)
+			}
+		}
+		more[zone] = all
+	}
+	return s.with(more)
 }
 
 // with returns a copy with other anchors of some zones, which have none if the list is empty.

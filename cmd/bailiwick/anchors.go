@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/snapshot"
@@ -56,6 +59,51 @@ func trusting(p *snapshot.Snapshot, anchors *trustanchor.Set) *snapshot.Snapshot
 func (r *running) retrust() {
 	r.succeedItself()
 	r.log.Info("trust anchors changed", "anchors", r.anchorText())
+}
+
+// sources are where trust anchors come from; reloading is held.
+func (s *stack) sources(p *snapshot.Snapshot) []trustanchor.Source {
+	sources := slices.Clone(p.Sources)
+	if c := p.Config.Anchors; c.Fetch > 0 && c.Validate {
+		if set, err := trustanchor.InUse(s.published, clock.Wall(s.clock)); err == nil {
+			sources = append(sources, trustanchor.Source{Name: fetchKey, Set: set})
+		}
+	}
+	return sources
+}
+
+// fetchKey is the name of the source that is downloaded.
+const fetchKey = "trust_anchors.fetch"
+
+// anchorsOf returns the trust anchors of a configuration, with those that were downloaded for it;
+// reloading is held.
+func (s *stack) anchorsOf(p *snapshot.Snapshot) *trustanchor.Set {
+	set := p.Anchors
+	for _, source := range s.sources(p) {
+		if source.Name == fetchKey {
+			set = set.Union(source.Set)
+		}
+	}
+	return set
+}
+
+// compareAnchors has a disagreement of the sources of trust anchors seen: in the log when it
+// changes, in a metric and beside the result of /readyz. reloading is held.
+func (r *running) compareAnchors() {
+	found := trustanchor.Disagreements(r.sources(r.now().configured), r.follower.Status())
+	text := strings.Join(found, "; ")
+	r.metrics.AnchorDisagreements(len(found))
+	if r.console != nil {
+		r.console.Warn("trust anchors", text)
+	}
+	switch {
+	case text == r.disagreement:
+	case text == "":
+		r.log.Info("the sources of trust anchors agree again")
+	default:
+		r.log.Warn("the sources of trust anchors disagree", "detail", text)
+	}
+	r.disagreement = text
 }
 
 // anchors shows the keys of the zones that are followed.

@@ -25,6 +25,9 @@ type rolling struct {
 	world *lab.World
 	keys  [2]lab.EntryKey
 	dir   string // of its state
+
+	source *publisher // of downloaded anchors; nil: none are downloaded
+	admin  bool       // with a console
 }
 
 // newRolling starts a server whose state is in a directory.
@@ -48,6 +51,13 @@ func (s *rolling) start() {
 	}
 	cfg.Anchors.Records = []string{s.keys[0].Anchor(), s.keys[1].Anchor()}
 	cfg.Listen, cfg.Console, cfg.State.Directory = nil, console.Config{}, s.dir
+	if s.admin {
+		cfg.Console.Listen = "127.0.0.1:0"
+	}
+	if s.source != nil {
+		c := &cfg.Anchors
+		c.Fetch, c.URL, c.CA = time.Hour, s.source.URL+"/root.xml", s.source.ca
+	}
 	p, more := snapshot.Load(cfg)
 	if found = append(found, more...); found.Err() != nil {
 		s.t.Fatal(found.Err())

@@ -28,6 +28,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(),
+		anchorCommand(),
 		versionCommand())
 	return root
 }

@@ -27,8 +27,9 @@ import (
 // place.
 type inUse struct {
 	*snapshot.Snapshot
-	resolver  *resolver.Resolver
-	listeners []listening
+	configured *snapshot.Snapshot // the same, with the trust anchors that are configured
+	resolver   *resolver.Resolver
+	listeners  []listening
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	class        uint16 // of prepared answers: none of an earlier snapshot is served
@@ -136,9 +137,9 @@ func (r *running) replace() (*outcome, error) {
 		return nil, errors.Join(errs...)
 	}
 	old := r.now()
-	configured := p.Anchors
-	p = trusting(p, r.follower.Preview(followed(cfg), configured))
-	next := &inUse{Snapshot: p, class: old.class + 1,
+	configured := p
+	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
+	next := &inUse{Snapshot: p, configured: configured, class: old.class + 1,
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	if err := r.certify(p); err != nil {
 		return nil, err
@@ -174,7 +175,7 @@ func (r *running) replace() (*outcome, error) {
 
 	// From here on nothing fails.
 	move()
-	r.follower.Configure(followed(cfg), configured)
+	r.follower.Configure(followed(cfg), r.anchorsOf(configured))
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(p.Certificates)
 	}
@@ -209,9 +210,9 @@ func (r *running) succeedItself() {
 		return
 	}
 	old := r.now()
-	p := trusting(old.Snapshot, r.follower.Trusted())
-	next := &inUse{Snapshot: p, class: old.class + 1, listeners: old.listeners,
-		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+	p := trusting(old.configured, r.follower.Trusted())
+	next := &inUse{Snapshot: p, configured: old.configured, class: old.class + 1,
+		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
 }
@@ -228,6 +229,7 @@ func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 		r.unwatch()
 		r.watch()
 	}
+	r.compareAnchors()
 	return forgotten
 }
 

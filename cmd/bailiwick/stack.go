@@ -52,7 +52,8 @@ type stack struct {
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
 	follower     *trustanchor.Follower
-	keeper       *secondary.Keeper // of copies of zones
+	keeper       *secondary.Keeper       // of copies of zones
+	published    []trustanchor.Published // that were downloaded; guarded by reloading
 	inUse        atomic.Pointer[inUse]
 
 	program     service.Program // that runs, for a successor
@@ -103,9 +104,12 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
 	s.follower = s.newFollower()
-	s.follower.Configure(followed(cfg), p.Anchors)
+	s.published = s.loadPublished()
+	s.follower.Configure(followed(cfg), s.anchorsOf(p))
+	configured := p
 	p = trusting(p, s.follower.Trusted())
-	s.inUse.Store(&inUse{Snapshot: p, resolver: resolver.New(p.Resolver, s.parts(p))})
+	s.inUse.Store(&inUse{Snapshot: p, configured: configured,
+		resolver: resolver.New(p.Resolver, s.parts(p))})
 	s.metrics.WatchAnchors(s.follower)
 	s.metrics.WatchClock(func() resolver.ClockState { return s.now().resolver.ClockState() })
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
@@ -148,6 +152,9 @@ type running struct {
 	// unwatching is done when nothing is watched any more.
 	unwatching sync.Once
 	ready      bool // as watch has said last; its own
+
+	// disagreement is what the sources of trust anchors disagree about; guarded by reloading.
+	disagreement string
 
 	reloader
 }
@@ -270,8 +277,10 @@ func (r *running) start() {
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
 	})
+	r.compareAnchors() // nothing else runs yet
 	r.retiring.Go(func() { r.follower.Run(r.ctx, r.retrust) })
 	r.retiring.Go(func() { r.guard.Run(guard.Upkeep, func() { r.keepClock(r.ctx) }) })
+	r.retiring.Go(func() { r.fetchAnchors(r.ctx) })
 	if r.control != nil {
 		r.control.Start()
 	}

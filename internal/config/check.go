@@ -35,6 +35,9 @@ func (p *reader) contradictions() {
 			"cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
 			c.Cache.MinNegative, c.Cache.MaxNegative)
 	}
+	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
+		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
+	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
 		say("resolver.root_hints_file",
 			"resolver.root_hints and resolver.root_hints_file are both "+

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -289,6 +290,16 @@ var keys = append(listenKeys(), []key{
 			"trusted when it has been in the zone for 30 days, one that its owner revokes is not " +
 			"any more; off, the configured anchors alone are trusted, for ever",
 		binding: bind(func(c *Config) *bool { return &c.Anchors.Follow })},
+	{key: "trust_anchors.fetch", kind: kindDuration, min: 0, max: 30 * 86400,
+		help: "how often the root's anchors are downloaded from IANA and trusted beside the " +
+			"others (RFC 9718), at least 1h; 0: never",
+		binding: bind(func(c *Config) *time.Duration { return &c.Anchors.Fetch })},
+	{key: "trust_anchors.url", kind: kindString,
+		help:    "where they are, as XML; the signature is beside it, with .p7s in place of .xml",
+		binding: bindText(func(c *Config) *string { return &c.Anchors.URL }, anchorURL)},
+	{key: "trust_anchors.ca", kind: kindPath,
+		help:    "PEM file with the certificates that sign them; empty: ICANN's",
+		binding: bind(func(c *Config) *string { return &c.Anchors.CA })},
 	{key: "trust_anchors.signal", kind: kindBool,
 		help: "tell zones with trust anchors which keys are trusted, once a day (RFC 8145), so " +
 			"that they know whom a roll would break",
@@ -549,6 +560,17 @@ func setNSID(c *Config, v value) (err error) {
 		return fmt.Errorf("%q is not hexadecimal; for text write ascii_%s", v.text, v.text)
 	}
 	return nil
+}
+
+// anchorURL reads the URL of an XML document.
+func anchorURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
+		!strings.HasSuffix(u.Path, ".xml") {
+		return "", fmt.Errorf("%q is no URL such as https://data.iana.org/root-anchors/"+
+			"root-anchors.xml", s)
+	}
+	return s, nil
 }
 
 func setSpecialServer(c *Config, v value) (err error) {

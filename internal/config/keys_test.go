@@ -98,6 +98,7 @@ func (k *key) other() string {
 		"policy.special_server": "ns.example.", "resolver.source_addresses": "[192.0.2.1]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
+		"trust_anchors.url": "https://example.net/anchors.xml",
 	}[k.key]
 }
 

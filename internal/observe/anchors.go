@@ -31,6 +31,12 @@ func (m *Metrics) WatchAnchors(f *trustanchor.Follower) {
 	m.Registry.MustRegister(&guarded{m, &following{f}})
 }
 
+// AnchorDisagreements sets how many keys the sources of trust anchors disagree about.
+func (m *Metrics) AnchorDisagreements(n int) { m.disagreements.Set(float64(n)) }
+
+// AnchorFetch counts a download of trust anchors.
+func (m *Metrics) AnchorFetch(used bool) { m.fetches[map[bool]int{true: 1}[used]].Inc() }
+
 // Describe implements prometheus.Collector.
 func (c *following) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 

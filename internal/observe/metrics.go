@@ -58,6 +58,9 @@ type Metrics struct {
 	privates prometheus.Counter
 	stale    [4]*counter.Counter // by reason
 
+	disagreements prometheus.Gauge      // of the sources of trust anchors
+	fetches       [2]prometheus.Counter // of trust anchors, failed and not
+
 	used, declined prometheus.Counter // configurations
 	configured     prometheus.Gauge
 
@@ -206,6 +209,15 @@ func New() *Metrics {
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
 	m.life = newLife(reg)
+	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "trust_anchor_disagreements",
+		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +
+			"them."})
+	reg.MustRegister(m.disagreements)
+	fetches := vec("trust_anchor_fetches_total",
+		"Downloads of the root's trust anchors (RFC 9718), by outcome: failed or used.", "outcome")
+	m.fetches = [2]prometheus.Counter{fetches.WithLabelValues("failed"),
+		fetches.WithLabelValues("used")}
 	reloads := vec("config_reloads_total",
 		"Times that the configuration was read again, by outcome: used or refused.", "outcome")
 	m.used, m.declined = reloads.WithLabelValues("used"), reloads.WithLabelValues("refused")

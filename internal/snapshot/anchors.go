@@ -13,21 +13,11 @@ import (
 
 // loadAnchors collects the trust anchors. A server without any would validate nothing: that has
 // to be meant.
-func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
-	var found config.Findings
+func loadAnchors(cfg *config.Config) (*trustanchor.Set, []trustanchor.Source, config.Findings) {
+	sources, found := loadSources(cfg)
 	set := &trustanchor.Set{}
-	if cfg.Anchors.Builtin {
-		set = trustanchor.Builtin()
-	}
-	for i, r := range cfg.Anchors.Records {
-		if err := set.Add(r); err != nil {
-			found = append(found, aboutAnchor(cfg, config.Item("trust_anchors.records", i), err))
-		}
-	}
-	if cfg.Anchors.File != "" {
-		for _, err := range config.ErrorsOf(set.AddFile(cfg.Anchors.File)) {
-			found = append(found, aboutAnchor(cfg, "trust_anchors.file", err))
-		}
+	for _, s := range sources {
+		set = set.Union(s.Set)
 	}
 	set.AddNegatives(cfg.Anchors.Insecure)
 	found = append(found, aboutEnds(cfg)...)
@@ -52,10 +42,41 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, config.Findings) {
 			found = append(found, f)
 		}
 	}
-	if !cfg.Anchors.Validate {
-		set = &trustanchor.Set{}
+	if _, err := trustanchor.LoadCA(cfg.Anchors.CA); err != nil {
+		found = append(found, cfg.Error("trust_anchors.ca", "%v", err))
 	}
-	return set, found
+	if !cfg.Anchors.Validate {
+		return &trustanchor.Set{}, nil, found
+	}
+	return set, sources, found
+}
+
+// loadSources loads the trust anchors of each source.
+func loadSources(cfg *config.Config) (sources []trustanchor.Source, found config.Findings) {
+	add := func(name string, set *trustanchor.Set) {
+		sources = append(sources, trustanchor.Source{Name: name, Set: set})
+	}
+	if cfg.Anchors.Builtin {
+		add("trust_anchors.builtin", trustanchor.Builtin())
+	}
+	if len(cfg.Anchors.Records) > 0 {
+		set := &trustanchor.Set{}
+		for i, r := range cfg.Anchors.Records {
+			if err := set.Add(r); err != nil {
+				found = append(found,
+					aboutAnchor(cfg, config.Item("trust_anchors.records", i), err))
+			}
+		}
+		add("trust_anchors.records", set)
+	}
+	if cfg.Anchors.File != "" {
+		set := &trustanchor.Set{}
+		for _, err := range config.ErrorsOf(set.AddFile(cfg.Anchors.File)) {
+			found = append(found, aboutAnchor(cfg, "trust_anchors.file", err))
+		}
+		add("trust_anchors.file", set)
+	}
+	return sources, found
 }
 
 // aboutEnds finds negative trust anchors that have ended, and those that hold for longer than one

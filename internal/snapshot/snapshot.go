@@ -25,6 +25,7 @@ import (
 type Snapshot struct {
 	Config       *config.Config
 	Anchors      *trustanchor.Set
+	Sources      []trustanchor.Source        // of Anchors
 	Certificates transport.CertificateSource // nil if nothing is encrypted
 	Resolver     resolver.Config             // that of Config, with hints and zones
 	Secondary    secondary.Config            // that of Config, with zones
@@ -39,7 +40,7 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 		found = append(found, cfg.Error("clock.start",
 			"clock.start is for builds with the tag testclock"))
 	}
-	s.Anchors, f = loadAnchors(cfg)
+	s.Anchors, s.Sources, f = loadAnchors(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)

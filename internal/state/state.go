@@ -48,7 +48,8 @@ const (
 	Cache
 	// NegativeAnchors are negative trust anchors that were added while the server ran.
 	NegativeAnchors
-	Zones // copies of zones
+	Zones   // copies of zones
+	Fetched // the root's trust anchors as they were downloaded (RFC 9718)
 	files
 )
 
@@ -59,6 +60,7 @@ var definitions = [files]struct {
 	version int
 }{
 	Anchors:         {"anchors", 1},
+	Fetched:         {"root-anchors", 1},
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
 	Cache:           {"cache", 1},
