@@ -287,7 +287,7 @@ func TestRFC5011NewKeyHasToStayForTheHoldDownTime(t *testing.T) {
 }
 
 // RFC 5011, section 2.2: only a set that a trust anchor has signed adds keys, or goes on with those
-// that are pending.
+// that are pending. The log does not fill with it (madnuttah/unbound-docker, issue 25).
 func TestRFC5011OnlyValidatedSetsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, old := newFollow(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -395,7 +395,8 @@ func TestRFC5011MissingKeyIsTrusted(t *testing.T) {
 }
 
 // A server that was switched off for longer than the roll knows none of the zone's keys: all is
-// bogus, until the operator configures a new anchor, as a new version does with its built-in ones.
+// bogus, until the operator configures a new anchor, as a new version does with its built-in ones
+// (systemd/systemd, issue 36260; openwrt/packages, pull request 30254).
 func TestRFC5011ServerThatWasOffForLongerThanTheRoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, old := newFollow(t, time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -459,7 +460,8 @@ func TestRFC5011ClockThatIsSetDoesNotShortenTheHoldDownTime(t *testing.T) {
 	})
 }
 
-// What is known survives a restart. A disk that is full is tried again, and costs nothing else.
+// What is known survives a restart. A disk that is full is tried again, and costs nothing else
+// (NLnetLabs/unbound, issues 447 and 1178: a file that cannot be written ended the server).
 func TestRFC5011StateOutlivesAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, old := newFollow(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))

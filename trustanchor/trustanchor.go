@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"time"
 
@@ -100,16 +101,21 @@ func (s *Set) AddFile(path string) error {
 	return s.AddZoneFile(f, path)
 }
 
-// AddZoneFile adds all records that it reads from r; the name is used in errors.
+// AddZoneFile adds all records that it reads from r; the name is used in errors. Those that Unbound
+// has written with a state in which it does not trust them are left out: what it follows (RFC 5011)
+// has new and revoked keys too, each with its state in a comment.
 func (s *Set) AddZoneFile(r io.Reader, name string) error {
 	p := dns.NewZoneParser(r, ".", name)
 	n := 0
 	var errs []error
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+		n++
+		if untrusted.MatchString(p.Comment()) {
+			continue
+		}
 		if err := s.add(rr); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
-		n++
 	}
 	if err := p.Err(); err != nil {
 		errs = append(errs, fmt.Errorf("trust anchor file: %w", err))
@@ -122,6 +128,10 @@ func (s *Set) AddZoneFile(r io.Reader, name string) error {
 	}
 	return nil
 }
+
+// untrusted matches the comment of a key that Unbound does not trust: START, ADDPEND, REVOKED and
+// REMOVED.
+var untrusted = regexp.MustCompile(`;state=[0145]\b`)
 
 func (s *Set) add(rr dns.RR) error {
 	zone, err := wire.ParseName(rr.Header().Name)
