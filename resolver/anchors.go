@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/clock"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -36,7 +37,7 @@ func (r *Resolver) AnchorKeys(ctx context.Context, zone wire.Name) (s trustancho
 	if f != nil || seen.result.Status != wire.Secure {
 		return s, f
 	}
-	s.Validated = true
+	s.Validated, s.Doubtful = true, at.After(clock.Wall(r.clock))
 	s.TTL = time.Duration(seen.result.TTL) * time.Second
 	s.Left = time.Duration(int32(seen.result.Until-uint32(at.Unix()))) * time.Second
 	return s, nil

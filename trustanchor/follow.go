@@ -71,7 +71,9 @@ type Point struct {
 	// their key is seen revoked.
 	From []wire.DS
 	Keys []Key
-	Seen time.Time // time of day of the last validated set; zero if there was none
+	// Seen is the time of day of the last validated set; zero if there was none, or if the time of
+	// day was wrong.
+	Seen time.Time
 
 	counted time.Time // age up to which times are counted; zero before this process saw a set
 }
@@ -92,8 +94,11 @@ type Sighting struct {
 	Revoked [][]byte
 	// Validated reports whether a trust anchor has signed the set.
 	Validated bool
-	TTL       time.Duration // of the set
-	Left      time.Duration // how long its signature is valid
+	// Doubtful reports whether the time of day is known to be wrong, and signatures were judged at
+	// another.
+	Doubtful bool
+	TTL      time.Duration // of the set
+	Left     time.Duration // how long its signature is valid
 }
 
 // Change is a key's change from one state to another.
@@ -240,7 +245,9 @@ func (p Point) Observe(s Sighting, at Times) (Point, []Change) {
 		for _, key := range s.Keys {
 			o.meet(key)
 		}
-		o.Seen, o.counted = at.Day, at.Age
+		if o.Seen, o.counted = at.Day, at.Age; s.Doubtful {
+			o.Seen = time.Time{} // the next process would take the difference for time that passed
+		}
 	}
 	o.forget()
 	return o.Point, o.changes

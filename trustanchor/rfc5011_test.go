@@ -36,9 +36,10 @@ type follow struct {
 	keys  lab.EntryKeys
 	clock *clock.Fake
 
-	configured []string // anchors
-	saved      []byte   // what is known, on a disk
-	full       bool     // the disk
+	earliest   time.Time // before which no clock is right
+	configured []string  // anchors
+	saved      []byte    // what is known, on a disk
+	full       bool      // the disk
 	log        bytes.Buffer
 
 	store    *cache.Store
@@ -65,7 +66,11 @@ func newFollow(t *testing.T, at time.Time) (*follow, lab.EntryKey) {
 func (s *follow) publish(keys lab.EntryKeys) {
 	synctest.Wait()
 	s.keys = keys
-	s.world.Publish(".", keys, clock.Wall(s.clock))
+	at := clock.Wall(s.clock)
+	if at.Before(s.earliest) {
+		at = s.earliest
+	}
+	s.world.Publish(".", keys, at)
 }
 
 // start starts the server, or restarts it: with what is configured and what was saved.
@@ -104,6 +109,7 @@ func (s *follow) start() {
 	})
 	s.f.Configure(trustanchor.Default(), set)
 	s.cfg, _ = labtest.Resolver(s.world)
+	s.cfg.Earliest = s.earliest
 	s.store = cache.New(cache.Default())
 	if s.resolver != nil {
 		s.resolver.Close()
@@ -456,6 +462,28 @@ func TestRFC5011ClockThatIsSetDoesNotShortenTheHoldDownTime(t *testing.T) {
 		s.pass(20 * day)
 		s.want("valid pending", old, next)
 		s.pass(15 * day)
+		s.want("valid valid", old, next)
+	})
+}
+
+// A machine that starts without a clock judges signatures at another time than its own. What it has
+// seen then does not count as the time until it has been set, which may be decades.
+func TestRFC5011TimeBeforeTheClockIsSetDoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, old := newFollow(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		s.earliest = time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+		next := s.world.NewEntryKey(".")
+		s.publish(lab.EntryKeys{Published: []lab.EntryKey{old, next},
+			Signing: []lab.EntryKey{old}})
+		s.clock.Step(-56 * 365 * day)
+		s.start()
+		s.want("valid pending", old, next)
+		s.clock.Step(56 * 365 * day) // it is set, and the server starts again
+		for range 3 {
+			s.off(10 * day)
+			s.want("valid pending", old, next)
+		}
+		s.off(10 * day)
 		s.want("valid valid", old, next)
 	})
 }

@@ -65,11 +65,20 @@ func (r *running) retrust() {
 func (s *stack) sources(p *snapshot.Snapshot) []trustanchor.Source {
 	sources := slices.Clone(p.Sources)
 	if c := p.Config.Anchors; c.Fetch > 0 && c.Validate {
-		if set, err := trustanchor.InUse(s.published, clock.Wall(s.clock)); err == nil {
+		if set, err := trustanchor.InUse(s.published, s.judgedAt(p)); err == nil {
 			sources = append(sources, trustanchor.Source{Name: fetchKey, Set: set})
 		}
 	}
 	return sources
+}
+
+// judgedAt is the time at which the resolver of a configuration judges signatures: that of the
+// clock, unless it cannot be right.
+func (s *stack) judgedAt(p *snapshot.Snapshot) time.Time {
+	if at := clock.Wall(s.clock); at.After(p.Resolver.Earliest) {
+		return at
+	}
+	return p.Resolver.Earliest
 }
 
 // fetchKey is the name of the source that is downloaded.
