@@ -172,10 +172,10 @@ func TestRFC9718ServerDownloadsAnchors(t *testing.T) {
 	p := newPublisher(t)
 	s := newRolling(t)
 	fresh := s.world.NewEntryKey(".")
+	s.close()
 	s.world.Publish(".", lab.EntryKeys{Published: []lab.EntryKey{fresh},
 		Signing: []lab.EntryKey{fresh}}, time.Now())
 	p.publish(fresh)
-	s.close()
 	s.source = p
 	s.start()
 	s.list(fmt.Sprint(fresh.Tag()), "valid")
@@ -234,8 +234,7 @@ func TestSourcesThatDisagreeAreSeen(t *testing.T) {
 func TestRFC9718NameIsResolvedWithoutValidation(t *testing.T) {
 	s := newRolling(t)
 	other := s.world.NewEntryKey(".")
-	s.world.Publish(".", lab.EntryKeys{Published: []lab.EntryKey{other},
-		Signing: []lab.EntryKey{other}}, time.Now())
+	s.publish(lab.EntryKeys{Published: []lab.EntryKey{other}, Signing: []lab.EntryKey{other}})
 	s.store.Flush(wire.Root, true)
 	for range 500 {
 		if s.now().resolver.Flush(wire.Root, true); s.status() == wire.Bogus {
