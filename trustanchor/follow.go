@@ -8,7 +8,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"fmt"
 	"slices"
 	"time"
 
@@ -103,7 +102,6 @@ type Sighting struct {
 
 // Change is a key's change from one state to another.
 type Change struct {
-	Zone     wire.Name
 	Tag      uint16
 	From, To KeyState
 	Why      string
@@ -241,6 +239,9 @@ func (p Point) Observe(s Sighting, at Times) (Point, []Change) {
 			o.Point.Keys = append(o.Point.Keys, k)
 		}
 	}
+	for _, key := range s.Revoked {
+		o.bury(key)
+	}
 	if s.Validated {
 		for _, key := range s.Keys {
 			o.meet(key)
@@ -263,7 +264,7 @@ type observation struct {
 
 // enter changes the state of a key.
 func (o *observation) enter(k *Key, to KeyState, why string) {
-	o.changes = append(o.changes, Change{o.Zone, k.Tag(), k.State, to, why})
+	o.changes = append(o.changes, Change{k.Tag(), k.State, to, why})
 	*k = Key{Data: k.Data, State: to, Since: o.at.Day}
 }
 
@@ -333,6 +334,16 @@ func (o *observation) meet(key []byte) {
 	o.Point.Keys = append(o.Point.Keys, k)
 }
 
+// bury adds a key that is revoked when it is seen for the first time, if it is configured: a server
+// that is new, or has lost what it knew, must not trust it either.
+func (o *observation) bury(key []byte) {
+	if o.find(key) < 0 && o.Point.configured(key) {
+		k := Key{Data: bytes.Clone(key)}
+		o.enter(&k, Revoked, "its owner has revoked it")
+		o.Point.Keys = append(o.Point.Keys, k)
+	}
+}
+
 // count returns how many keys are in a state.
 func (p *Point) count(s KeyState) (n int) {
 	for i := range p.Keys {
@@ -375,8 +386,3 @@ const (
 	mostInterval  = 15 * 24 * time.Hour
 	mostRetry     = 24 * time.Hour
 )
-
-// String returns the change as a sentence, for people.
-func (c Change) String() string {
-	return fmt.Sprintf("key %d of zone %s: from %s to %s: %s", c.Tag, c.Zone, c.From, c.To, c.Why)
-}

@@ -236,8 +236,12 @@ func (f *Follower) observed(zone wire.Name, s Sighting, failure *cause.Failure, 
 		z.next = at.Age.Add(early(z.last.RetryInterval()))
 	}
 	for _, c := range changes {
-		f.parts.Log.Warn("trust anchor", "zone", zone.String(), "key", c.Tag, "from",
-			c.From.String(), "to", c.To.String(), "reason", c.Why)
+		say := f.parts.Log.Info
+		if c.To == Start || c.To == Missing || c.To == Revoked {
+			say = f.parts.Log.Warn
+		}
+		say("trust anchor", "zone", zone.String(), "key", c.Tag, "from", c.From.String(), "to",
+			c.To.String(), "reason", c.Why)
 	}
 	f.revoked(z)
 	if s.Validated || len(changes) > 0 {

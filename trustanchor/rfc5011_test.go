@@ -344,6 +344,23 @@ func TestRFC5011RevocationIsSelfSigned(t *testing.T) {
 	})
 }
 
+// RFC 5011, section 2.1: a server that is new does not trust a configured key that it sees revoked,
+// though it has never seen it otherwise.
+func TestRFC5011NewServerSeesARevocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a := newFollow(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		b, other := s.world.NewEntryKey("."), s.world.NewEntryKey(".")
+		s.configured = append(s.configured, b.Anchor())
+		s.publish(lab.EntryKeys{Published: []lab.EntryKey{b}, Revoked: []lab.EntryKey{a, other},
+			Signing: []lab.EntryKey{b}})
+		s.saved = nil
+		s.start()
+		s.want("revoked valid unknown", a, b, other)
+		s.publish(lab.EntryKeys{Published: []lab.EntryKey{a}, Signing: []lab.EntryKey{a}})
+		s.ask(wire.Bogus)
+	})
+}
+
 // RFC 5011, section 5: a zone that has revoked all its keys is as if it had no trust anchor. The
 // log says so, once, and so it stays after a restart, with the anchor still configured.
 func TestRFC5011ZoneWithoutAnyKeyLeftIsInsecure(t *testing.T) {
