@@ -63,6 +63,9 @@ func TestWarmRestartAsksNobody(t *testing.T) {
 	if err != nil || n.Used == 0 || n.Outdated+n.Ended > 0 {
 		t.Fatalf("%+v, %v", n, err)
 	}
+	if got, want := after.r.Stats().Trust.Entries, in.r.Stats().Trust.Entries; got != want {
+		t.Errorf("there is trust in %d zones, and was in %d", got, want)
+	}
 	for _, q := range warmQuestions {
 		if a := after.resolve(q.name, q.t); a.Status != q.status || a.Failure != nil {
 			t.Errorf("%s %v: %v, %v", q.name, q.t, a.Status, a.Failure)

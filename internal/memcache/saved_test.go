@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// numbers is a packed cache of numbers, with values of some size.
+// numbers is a packed cache of numbers, with values of different sizes.
 func numbers(octets int) *Packed[uint32, uint32] {
 	seed := maphash.MakeSeed()
 	hash := func(b []byte) uint64 { return maphash.Bytes(seed, b) }
@@ -22,7 +22,7 @@ func numbers(octets int) *Packed[uint32, uint32] {
 		Codec[uint32, uint32]{AppendKey: append4, HashKey: hash,
 			ParseKey: parse4,
 			Append: func(b []byte, _, v uint32) []byte {
-				return append(append4(b, v), make([]byte, 200)...)
+				return append(append4(b, v), make([]byte, 100+v%211)...)
 			},
 			Parse: func(_ uint32, b []byte) (uint32, bool) { return parse4(b) }})
 }
