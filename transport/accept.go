@@ -102,7 +102,9 @@ func (a *acceptor) Stop() {
 		a.stopping.Store(true)
 		until := longAgo
 		if !a.detached.Load() {
-			refuseHandshakes(a.l)
+			if a.spec.Inherited.Stream == nil { // the service manager may have the socket too
+				refuseHandshakes(a.l)
+			}
 			until = time.Now().Add(backlogTime)
 		}
 		_ = a.l.SetDeadline(until) // fails on a closed listener only

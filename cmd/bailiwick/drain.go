@@ -40,7 +40,14 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 	if e.successor == nil {
 		service.Notify(service.Stopping, service.Status("stopping: "+e.why))
 	}
-	r.unready("it is being stopped")
+	r.unready("it is being stopped") // after an upgrade under way
+	select {
+	case other := <-r.asked:
+		if other.successor != nil { // it has the sockets now
+			e = other
+		}
+	default:
+	}
 	late := time.NewTimer(e.wait)
 	defer late.Stop()
 	select {
