@@ -146,6 +146,7 @@ func metricsReference(t *testing.T) string {
 	r := resolver.New(resolver.Default(),
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
+	m.WatchForwarders(func() *resolver.Resolver { return r })
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)

@@ -53,8 +53,12 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 func (x *resolution) serversConfigured(z *Zone) *serverList {
 	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.families()}
 	l.types = l.use.types()
-	for _, a := range z.Addrs {
-		l.addOne(wire.Name{}, a)
+	for i, a := range z.Addrs {
+		if c := l.addOne(wire.Name{}, a); c != nil {
+			c.weight, c.weighed = max(z.weight(i), 0), z.Weights != nil
+			c.forwarder = x.r.forwarders[forwarderKey{z.Name, a, z.Via}]
+			x.r.probeAsNeeded(c.forwarder)
+		}
 	}
 	for _, host := range z.Hosts {
 		l.fromCache(host, 0, x.r.clock.Now())
@@ -75,14 +79,16 @@ func (l *serverList) add(name wire.Name, addrs []netip.Addr) {
 	}
 }
 
-func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
+// addOne adds an address, and returns its candidate; nil if it is there already or may not be
+// asked.
+func (l *serverList) addOne(name wire.Name, a netip.AddrPort) *candidate {
 	if slices.ContainsFunc(l.known, func(c *candidate) bool { return c.addr == a }) ||
 		slices.Contains(l.refused, a) {
-		return
+		return nil
 	}
 	if why := l.x.r.mayAsk(a.Addr(), l.own, l.use); why != cause.None {
 		l.refused, l.refusal = append(l.refused, a), why
-		return
+		return nil
 	}
 	c := &candidate{}
 	if n := len(l.known); n < len(l.room) {
@@ -90,6 +96,7 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) {
 	}
 	c.addr, c.name = a, name
 	l.known = append(l.known, c)
+	return c
 }
 
 // fromCache adds the addresses in the cache, validated or not: the choice of a server does not

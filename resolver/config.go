@@ -51,8 +51,11 @@ func (routesEverywhere) Lead(netip.Addr) bool        { return true }
 
 // Zone is a zone whose servers the operator names.
 type Zone struct {
-	Name    wire.Name
-	Addrs   []netip.AddrPort
+	Name  wire.Name
+	Addrs []netip.AddrPort
+	// Weights are those of Addrs: the share of the questions that a server gets among those that
+	// are up. One with 0 is asked only if no other can be. nil: the fastest server is asked.
+	Weights []int
 	Hosts   []wire.Name // servers by name, resolved when needed
 	Forward bool        // the servers are resolvers: ask them to recurse
 	First   bool        // if they fail, resolve as if the zone were not configured

@@ -153,6 +153,26 @@ const maxLookupsAtOnce = 2
 // hintsTTL is how long the hints are used if priming fails, so that not every query tries to prime.
 const hintsTTL = time.Minute
 
+// The health of servers that the operator names, see [health].
+const (
+	// healthFailures is how many questions in a row have to fail, the last one healthSilence or
+	// more after the first, before a probe decides whether the server is down: a resolver may take
+	// seconds for what it has to ask others. healthReplies is how many replies in a row show that
+	// it is back.
+	healthFailures = 3
+	healthSilence  = 2 * time.Second
+	healthReplies  = 2
+	// probePatience is how long a reply to a probe is waited for.
+	probePatience = 1500 * time.Millisecond
+	// probeFirst is the pause before the next probe; it is doubled up to probeMost. probeCheck is
+	// how often it is looked whether one is due sooner.
+	probeFirst = time.Second
+	probeMost  = 15 * time.Second
+	probeCheck = time.Second
+	// MaxWeight is the largest weight of a server.
+	MaxWeight = 1000
+)
+
 // maxZoneFaults bounds what one address can make us remember.
 const maxZoneFaults = 64
 

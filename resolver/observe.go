@@ -21,6 +21,9 @@ type Observer interface {
 	Limit(c cause.Cause)
 	// Synthesised reports an answer made from cached denials.
 	Synthesised()
+	// Forwarder reports that a server that the operator named for a zone does not answer any more,
+	// and why, or answers again; it has been as it was for the time after.
+	Forwarder(zone wire.Name, server netip.AddrPort, up bool, why cause.Cause, after time.Duration)
 	// Primed reports the outcome of priming: how many servers the root has, or why the hints are
 	// used.
 	Primed(servers int, f *cause.Failure)
@@ -40,6 +43,9 @@ func (nopObserver) Limit(cause.Cause) {}
 
 // Synthesised does nothing.
 func (nopObserver) Synthesised() {}
+
+// Forwarder does nothing.
+func (nopObserver) Forwarder(wire.Name, netip.AddrPort, bool, cause.Cause, time.Duration) {}
 
 // Primed does nothing.
 func (nopObserver) Primed(int, *cause.Failure) {}

@@ -41,6 +41,7 @@ type Resolver struct {
 	copies    Copies // nil if there are none
 
 	infra        *infraCache
+	forwarders   map[forwarderKey]*forwarder // never changed
 	fetches      *fetches
 	connectivity *connectivity
 	refetches    *refetches
@@ -76,6 +77,7 @@ func New(cfg Config, p Parts) *Resolver {
 	}
 	r := newResolver(cfg, p)
 	r.validator = validator.New(r.cfg.Validation)
+	r.forwarders = newForwarders(r.cfg.Zones, nil)
 	r.probes = make(chan struct{}, maxProbes)
 	r.infra = newInfraCache(p.Cache.Share(cache.ShareServers))
 	r.memory = newMemory(p.Cache, &r.cfg)

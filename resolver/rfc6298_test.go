@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"github.com/miekg/dns"
+
 	"bailiwick/internal/lab"
 	"bailiwick/internal/ledger"
 	"bailiwick/resolver"
@@ -377,7 +379,9 @@ func TestRFC6298ForwarderTakesSecondsForAMiss(t *testing.T) {
 			m := q.Honest()
 			m.Rcode, m.Answer, m.Ns = 0, nil, nil
 			m.Answer = append(m.Answer, rr(q.Question().Name+" 60 IN TXT hit"))
-			n.Add(1)
+			if q.Question().Qtype != dns.TypeSOA { // a probe, as it may be down
+				n.Add(1)
+			}
 			if strings.HasPrefix(strings.ToLower(q.Question().Name), "miss") {
 				return lab.Messages(m).After(time.Duration(wait.Load())), true
 			}

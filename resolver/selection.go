@@ -15,8 +15,11 @@ type candidate struct {
 	addr netip.AddrPort
 	name wire.Name // of the name server; zero if configured by address
 	counts
-	ladder ladder
-	spent  bool // it is not asked again for this question
+	ladder    ladder
+	spent     bool       // it is not asked again for this question
+	forwarder *forwarder // its health; nil: nobody watches it
+	weight    int        // see Zone.Weights
+	weighed   bool       // its zone has weights
 	// fellBack is true after its encrypted transport failed for this question.
 	fellBack bool
 }
@@ -31,20 +34,32 @@ const (
 	penaltyFault = 2 // for each degree of what is held against a server at this zone
 	// for one that has been silent for long: after faulty ones, before a second try
 	penaltyDead = 3
+	// for a configured server that is down: after all tries of the others
+	penaltyDown = penaltyTry * MaxTriesPerServer
 )
 
+// ranked is a candidate with what decides about it.
+type ranked struct {
+	*candidate
+	penalty int
+	rtt     time.Duration
+}
+
+// weigh returns the sum of the weights of candidates, 0 if they have none.
+func weigh(equals []ranked) (total int) {
+	for _, r := range equals {
+		total += r.weight
+	}
+	return total
+}
+
 // selectServer selects the next server of a question. The candidate with the lowest penalty is
-// asked; among equals the one with the lowest smoothed round-trip time. A server that is not known
-// yet counts as one of up to 10 ms, so that it is probed. One time in exploreOdds another of the
-// same penalty is taken. A dead server gets one try, which finds out whether it is back: a flood of
-// names in a dead zone must not wait for more.
+// asked; among equals one by its weight, or the one with the lowest smoothed round-trip time. A
+// server that is not known yet counts as one of up to 10 ms, so that it is probed. One time in
+// exploreOdds another of the same penalty is taken. A dead server gets one try, which finds out
+// whether it is back: a flood of names in a dead zone must not wait for more.
 func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	odds func(int) int) *candidate {
-	type ranked struct {
-		*candidate
-		penalty int
-		rtt     time.Duration
-	}
 	var room [8]ranked // few zones have more addresses
 	live := room[:0]
 	for _, c := range list {
@@ -57,6 +72,16 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		}
 		r := ranked{candidate: c, rtt: p.srtt,
 			penalty: penaltyTry*int(c.tries) + penaltyFault*p.fault}
+		switch {
+		case c.weighed && c.weight == 0:
+			r.penalty++
+		case c.weighed && p.fault == 1:
+			// One name that it cannot resolve does not cost a server of a group its share.
+			r.penalty -= penaltyFault
+		}
+		if c.forwarder.down() {
+			r.penalty += penaltyDown
+		}
 		if p.dead {
 			r.penalty += penaltyDead
 		}
@@ -81,6 +106,14 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	equal := 1
 	for equal < len(live) && live[equal].penalty == live[0].penalty {
 		equal++
+	}
+	if total := weigh(live[:equal]); total > 0 {
+		n := odds(total)
+		for _, r := range live[:equal] {
+			if n -= r.weight; n < 0 {
+				return r.candidate
+			}
+		}
 	}
 	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
 		return live[1+odds(equal-1)].candidate

@@ -31,6 +31,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.compared = r.compared
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)
 	n.cfg.Zones = slices.Clone(cfg.Zones)
+	n.forwarders = newForwarders(n.cfg.Zones, r.forwarders)
 	for i := range n.cfg.Zones {
 		if old := n.cfg.Zones[i].among(r.cfg.Zones); old != nil {
 			n.cfg.Zones[i].Peer = old.Peer // connections are found by this pointer

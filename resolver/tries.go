@@ -169,7 +169,11 @@ func (r *Resolver) closeBeside() {
 // closeAll gives up whatever is open.
 func (a *zoneQuery) closeAll() {
 	for n := len(a.schedule.open); n > 0; n-- {
-		a.close(a.schedule.open[n-1])
+		t := a.schedule.open[n-1]
+		if t.c.forwarder != nil && !t.late && time.Since(t.began) >= t.p.base {
+			a.noteForwarder(t, cause.Timeout) // another has replied meanwhile
+		}
+		a.close(t)
 	}
 }
 
@@ -187,6 +191,7 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 		a.exchanged(t, cause.Timeout, waited, transport.ErrTimeout)
 	}
 	r.connectivity.of(t.c.addr.Addr()).Add(1)
+	a.noteForwarder(t, cause.Timeout)
 	o := observation{what: sawNoTCP}
 	if a.usual(t) {
 		r.infra.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())

@@ -26,6 +26,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 	if a.x.sink != nil {
 		a.exchanged(t, what, t.took, err)
 	}
+	a.noteForwarder(t, what)
 	f := cause.New(what, a.zone, "%s", a.q).At(c.addr)
 	blame := func(e conduct) { r.blame(c.addr.Addr(), a.zone, e, f, t.took) }
 	o := observation{what: sawFailure}

@@ -41,6 +41,13 @@ func (a *zoneQuery) heard(t *try, o *observation) {
 		e = eventReply
 	}
 	r.infra.learn(addr, a.zone, e, t.took, now)
+	if t.c.forwarder != nil {
+		what := cause.None
+		if o.rcode == wire.RCodeRefused {
+			what = cause.ServerRefused
+		}
+		a.noteForwarder(t, what)
+	}
 	a.witness(t, packetHeard)
 	r.replied(addr)
 	a.x.budget.hear()

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -26,6 +27,8 @@ type Peer struct {
 	Pins  [][32]byte     // SHA-256 of public keys; it has to have one of them (RFC 7858, 4.2)
 	Roots *x509.CertPool // trusted certificate authorities; nil: the system's
 	Path  string         // of DoH
+	// Certificate is what we show to the server if it asks; nil: nothing.
+	Certificate *tls.Certificate
 }
 
 // Equal reports whether two peers have the same identity; either may be nil.
@@ -34,7 +37,15 @@ func (p *Peer) Equal(o *Peer) bool {
 		return p == o
 	}
 	return p.Name == o.Name && p.Path == o.Path && slices.Equal(p.Pins, o.Pins) &&
+		sameCertificate(p.Certificate, o.Certificate) &&
 		(p.Roots == nil) == (o.Roots == nil) && (p.Roots == nil || p.Roots.Equal(o.Roots))
+}
+
+func sameCertificate(a, b *tls.Certificate) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.EqualFunc(a.Certificate, b.Certificate, bytes.Equal)
 }
 
 // ErrIdentity reports that a server could not prove its identity.
@@ -198,6 +209,11 @@ func (u *upstreams) tls(k upstreamKey) *tls.Config {
 		return c
 	}
 	c.RootCAs = k.peer.Roots
+	if k.peer.Certificate != nil {
+		c.Certificates = []tls.Certificate{*k.peer.Certificate}
+		// A session that began with another certificate is not resumed.
+		c.ClientSessionCache = tls.NewLRUClientSessionCache(maxUpstreamConns)
+	}
 	if k.peer.Name != "" {
 		c.ServerName = k.peer.Name
 	} else {

@@ -29,6 +29,11 @@ func (r *running) controls() console.Controls {
 		},
 		"clock": r.advance,
 
+		"servers":         r.servers,
+		"forwards list":   r.forwards,
+		"forwards set":    r.setForward,
+		"forwards remove": r.setForward,
+
 		"nta add":    r.addNegativeAnchor,
 		"nta list":   r.negativeAnchors,
 		"nta remove": r.removeNegativeAnchor,

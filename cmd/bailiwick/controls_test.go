@@ -26,6 +26,14 @@ func TestControls(t *testing.T) {
 		{"flush", map[string]string{"name": "a..b"}, "", `name "a..b"`},
 		{"flush", nil, "", `name ""`},
 		{"status", nil, "version:" + version, ""},
+		{"servers", nil, "known:0", ""},
+		{"servers", map[string]string{"zone": "a..b"}, "", `zone "a..b"`},
+		{"servers", map[string]string{"address": "here"}, "", `"here" is no IP address`},
+		{"servers", map[string]string{"limit": "1001"}, "", "not from 1 to 1000"},
+		{"forwards list", nil, "ZONE", ""},
+		{"forwards set", map[string]string{"zone": "corp"}, "", "no server is given"},
+		{"forwards remove", map[string]string{"zone": "corp"}, "",
+			"there is no forward zone corp."},
 		{"clock", map[string]string{"duration": "1h"}, "", "only in builds with the tag testclock"},
 	} {
 		got, err := controls[c.command](console.Request{Command: c.command, Args: c.args})

@@ -98,7 +98,7 @@ func (r *running) reload() (map[string]any, error) {
 		return nil, errors.New("the server is being stopped")
 	}
 	service.Notify(service.Reloading())
-	o, err := r.replace()
+	o, err := r.replace(r.read)
 	if err != nil {
 		service.Notify(service.Ready, service.Status("serving; a configuration was refused: "+
 			err.Error()))
@@ -119,9 +119,9 @@ func (r *running) reload() (map[string]any, error) {
 	return o.report(), nil
 }
 
-// replace does what reload says. Whatever can fail comes first.
-func (r *running) replace() (*outcome, error) {
-	cfg, found, err := r.read()
+// replace puts a configuration in use, as reload says. Whatever can fail comes first.
+func (r *running) replace(read func() (*config.Config, config.Findings, error)) (*outcome, error) {
+	cfg, found, err := read()
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +199,29 @@ func (r *running) replace() (*outcome, error) {
 	}
 	o.forgotten = r.succeed(old, next, gone)
 	r.metrics.Configured(time.Now(), true)
+	return o, nil
+}
+
+// change has a configuration in use that somebody asks for at run time, until the next reload or
+// restart.
+func (r *running) change(what, caller string,
+	make func(*config.Config) (*config.Config, error)) (*outcome, error) {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if r.ended {
+		return nil, errors.New("the server is being stopped")
+	}
+	o, err := r.replace(func() (*config.Config, config.Findings, error) {
+		cfg, err := make(r.now().Config)
+		return cfg, nil, err
+	})
+	if err != nil {
+		r.log.Warn("refused to change the configuration", "change", what, "by", caller, "error",
+			err.Error())
+		return nil, err
+	}
+	r.log.Info("configuration changed until the next reload or restart", "change", what, "by",
+		caller, "forgotten", o.forgotten)
 	return o, nil
 }
 

@@ -113,6 +113,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.metrics.WatchAnchors(s.follower)
 	s.metrics.WatchClock(func() resolver.ClockState { return s.now().resolver.ClockState() })
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
+	s.metrics.WatchForwarders(func() *resolver.Resolver { return s.now().resolver })
 	if p256.Fast {
 		if err := p256.SelfTest(); err != nil {
 			s.log.Error("our own P-256 is not used", "reason", err.Error(),

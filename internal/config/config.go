@@ -64,7 +64,9 @@ type Zone struct {
 	resolver.Zone
 	Key      string // what it is called in findings: resolver.forward_zones[0]
 	TLSRoots string // path of certificates that Peer's is issued by, "" for the system's
-	Insecure bool   // its answers are not validated
+	// TLSCertificate is what this server shows to the zone's servers; without a path nothing.
+	TLSCertificate transport.CertificateFile
+	Insecure       bool // its answers are not validated
 }
 
 // Default is the configuration without a file.

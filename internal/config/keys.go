@@ -249,7 +249,8 @@ var keys = append(listenKeys(), []key{
 		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 " +
 			"or doq, and what encrypts needs tls_name (which the certificate has to have) or " +
 			"tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for " +
-			"certificates of your own, path for DoH, and fallback to go on in plain DNS where it " +
+			"certificates of your own, tls_certificate and tls_key (PEM files) to show one to " +
+			"the servers, path for DoH, and fallback to go on in plain DNS where it " +
 			"fails; insecure is for private zones below a signed one: their answers are not " +
 			"validated",
 		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, true) }}},

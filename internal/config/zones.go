@@ -14,11 +14,12 @@ import (
 )
 
 var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport",
-	"tls_name", "tls_pins[]", "tls_ca/", "path", "fallback", "insecure"}
+	"tls_name", "tls_pins[]", "tls_ca/", "tls_certificate/", "tls_key/", "path", "fallback",
+	"insecure"}
 
 func (c *Config) addZones(v value, forward bool) error {
 	return v.each(func(i int, r record) error {
-		z, err := zone(r)
+		z, err := newZone(r)
 		z.Forward, z.Key = forward, Item("resolver.stub_zones", i)
 		if forward {
 			z.Key = Item("resolver.forward_zones", i)
@@ -37,7 +38,8 @@ func (c *Config) addZones(v value, forward bool) error {
 	})
 }
 
-func zone(r record) (z Zone, err error) {
+// newZone reads a zone.
+func newZone(r record) (z Zone, err error) {
 	var errs []error
 	note := func(field string, err error) {
 		if err != nil {
@@ -57,7 +59,7 @@ func zone(r record) (z Zone, err error) {
 	if err := z.transport(r); err != nil {
 		errs = append(errs, within("", fmt.Errorf("zone %s: %w", z.Name, err)))
 	}
-	z.Addrs, err = addrPorts(r["addresses"], z.Via.Port())
+	z.Addrs, z.Weights, err = weighedAddrs(r["addresses"], z.Via.Port())
 	note("addresses", err)
 	for i, h := range r["hosts"] {
 		n, err := wire.ParseName(h)
@@ -117,6 +119,11 @@ func (z *Zone) transport(r record) error {
 		z.Via = p
 	}
 	z.TLSRoots = r.text("tls_ca")
+	z.TLSCertificate = transport.CertificateFile{Certificate: r.text("tls_certificate"),
+		Key: r.text("tls_key")}
+	if z.TLSCertificate.Key == "" {
+		z.TLSCertificate.Key = z.TLSCertificate.Certificate // both in one file
+	}
 	z.Peer = &transport.Peer{Name: r.text("tls_name"), Path: r.text("path")}
 	for _, p := range r["tls_pins"] {
 		b, err := base64.StdEncoding.DecodeString(p)
@@ -129,8 +136,12 @@ func (z *Zone) transport(r record) error {
 	case z.Via.Encrypted() && !identified:
 		return fmt.Errorf("transport %v needs tls_name or tls_pins: who the servers have to be",
 			z.Via)
-	case !z.Via.Encrypted() && (identified || z.TLSRoots != "" || z.Fallback):
-		return fmt.Errorf("tls_name, tls_pins, tls_ca and fallback are for transports that encrypt")
+	case !z.Via.Encrypted() && (identified || z.TLSRoots != "" || z.Fallback ||
+		z.TLSCertificate.Key != ""):
+		return fmt.Errorf("tls_name, tls_pins, tls_ca, tls_certificate and fallback are for " +
+			"transports that encrypt")
+	case z.TLSCertificate.Certificate == "" && z.TLSCertificate.Key != "":
+		return fmt.Errorf("tls_key is of no use without tls_certificate")
 	case z.Peer.Path != "" && (!z.Via.HTTP() || !strings.HasPrefix(z.Peer.Path, "/")):
 		web := names(transport.Protocols(transport.Protocol.Upstream, transport.Protocol.HTTP))
 		return fmt.Errorf("path %q: it is for %s, and begins with /", z.Peer.Path,

@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/transport"
+	"bailiwick/wire"
 )
 
 // Upstreams is an observer of a resolver that counts as Metrics does and also writes log lines.
@@ -87,6 +88,18 @@ func (r *reach) note(answered bool, now time.Time) (down, up bool, after time.Du
 		}
 	}
 	return down, up, after
+}
+
+// Forwarder implements resolver.Observer.
+func (u *Upstreams) Forwarder(zone wire.Name, server netip.AddrPort, up bool, why cause.Cause,
+	after time.Duration) {
+	if up {
+		u.log.Info("forwarder is asked again", "zone", zone.String(), "server", server.String(),
+			"after", after.Round(time.Second).String())
+		return
+	}
+	u.log.Warn("forwarder is down: others come first until it replies to probes", "zone",
+		zone.String(), "server", server.String(), "cause", why.Label(), "hint", why.Hint())
 }
 
 // Primed implements resolver.Observer. If priming fails repeatedly, the log has it once.

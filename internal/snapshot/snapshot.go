@@ -79,13 +79,22 @@ func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
 	rc.Hints, rc.Referrals, rc.Earliest = hints, snooped(cfg), earliest(cfg)
 	for _, z := range cfg.Zones {
 		zone := z.Zone
+		peer := *z.Peer
 		if z.TLSRoots != "" {
-			peer := *z.Peer
 			if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
 				found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
 					err))
 			}
 			zone.Peer = &peer
+		}
+		if f := z.TLSCertificate; f.Certificate != "" {
+			key := z.Key + ".tls_certificate"
+			if s, err := transport.LoadCertificates([]transport.CertificateFile{f}); err != nil {
+				found = append(found, cfg.Error(key, "zone %s: %v", z.Name, err))
+			} else {
+				peer.Certificate, zone.Peer = s.All()[0], &peer
+				found = append(found, aboutCertificate(cfg, key, f, peer.Certificate)...)
+			}
 		}
 		rc.Zones = append(rc.Zones, zone)
 	}

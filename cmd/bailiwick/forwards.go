@@ -1,0 +1,129 @@
+// The commands about servers, on the side of the server.
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/config"
+	"bailiwick/internal/console"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// forwards lists the servers of forward and stub zones that are given by address.
+func (r *running) forwards(console.Request) (console.Result, error) {
+	res := console.Result{Columns: []string{"zone", "kind", "server", "transport", "weight",
+		"state", "since", "rtt", "last_failure", "probes"}, Rows: [][]any{}}
+	for _, f := range r.now().resolver.Forwarders() {
+		kind, weight, since, last := "stub", "-", "start", "-"
+		if f.Forward {
+			kind = "forward"
+		}
+		if f.Weight >= 0 {
+			weight = strconv.Itoa(f.Weight)
+		}
+		if !f.Since.IsZero() {
+			since = r.clock.Now().Sub(f.Since).Round(time.Second).String()
+		}
+		if f.Last != cause.None {
+			last = f.Last.Label()
+		}
+		res.Rows = append(res.Rows, []any{f.Zone.String(), kind, f.Server.String(),
+			f.Via.String(), weight, f.State, since, milliseconds(f.RTT), last, f.Probes})
+	}
+	return res, nil
+}
+
+// setForward gives a forward zone other servers, or removes it if there are none.
+func (r *running) setForward(q console.Request) (console.Result, error) {
+	zone, servers := q.Args["zone"], splitServers(q.Args["servers"])
+	what := "forward zone " + zone + " removed"
+	if q.Command == "forwards set" {
+		if len(servers) == 0 {
+			return console.Result{}, fmt.Errorf("zone %q: no server is given", zone)
+		}
+		what = "forward zone " + zone + " at " + strings.Join(servers, ", ")
+	} else {
+		servers = nil
+	}
+	o, err := r.change(what, q.Caller, func(c *config.Config) (*config.Config, error) {
+		return c.WithForward(zone, servers)
+	})
+	if err != nil {
+		return console.Result{}, err
+	}
+	f := o.report()
+	f["until"] = "the next reload or restart"
+	return console.Result{Fields: f}, nil
+}
+
+// splitServers reads a list of servers, each perhaps with a weight.
+func splitServers(s string) (list []string) {
+	for one := range strings.SplitSeq(s, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// maxListed is how many servers are listed at most.
+const maxListed = 1000
+
+// servers lists what is known of servers, of one zone or at one address if that is asked for.
+func (r *running) servers(q console.Request) (console.Result, error) {
+	which := resolver.Which{Limit: 100}
+	var err error
+	if s := q.Args["zone"]; s != "" {
+		if which.Zone, err = wire.ParseName(s); err != nil {
+			return console.Result{}, fmt.Errorf("zone %q: %w", s, err)
+		}
+	}
+	if s := q.Args["address"]; s != "" {
+		if which.Addr, err = netip.ParseAddr(s); err != nil {
+			return console.Result{}, fmt.Errorf("%q is no IP address", s)
+		}
+	}
+	if s := q.Args["limit"]; s != "" {
+		if which.Limit, err = strconv.Atoi(s); err != nil || which.Limit < 1 ||
+			which.Limit > maxListed {
+			return console.Result{}, fmt.Errorf("limit %q is not from 1 to %d", s, maxListed)
+		}
+	}
+	list, all := r.now().resolver.KnownServers(which)
+	res := console.Result{Fields: map[string]any{"known": all}, Rows: [][]any{},
+		Columns: []string{"address", "rtt", "wait", "unanswered", "backed_off", "edns", "cookie",
+			"case", "encrypted", "faults"}}
+	for _, s := range list {
+		off := "-"
+		if s.BackOff > 0 {
+			off = s.BackOff.Round(time.Second).String()
+		}
+		res.Rows = append(res.Rows, []any{s.Addr.String(), milliseconds(s.RTT),
+			milliseconds(s.Wait), s.Unanswered, off, s.EDNS, s.Cookie, s.Case,
+			dashed(s.Encrypted), dashed(s.Faults)})
+	}
+	return res, nil
+}
+
+// milliseconds writes a time; a dash where it is not known.
+func milliseconds(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) + "ms"
+}
+
+// dashed joins a list; a dash where it is empty.
+func dashed(list []string) string {
+	if len(list) == 0 {
+		return "-"
+	}
+	return strings.Join(list, " ")
+}

@@ -1,0 +1,54 @@
+// Metrics of the servers that the operator names.
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/resolver"
+)
+
+// forwarders reads what is known of the servers of forward and stub zones when the metrics are
+// scraped. The operator names them, so their number is bounded.
+type forwarders struct {
+	resolver func() *resolver.Resolver // the one in use
+}
+
+var (
+	forwarderLabels = []string{"zone", "server", "transport"}
+	forwarderUp     = prometheus.NewDesc("bailiwick_forwarder_up",
+		"0 for a server of a forward or stub zone that is down; others come first "+
+			"then.", forwarderLabels, nil)
+	forwarderRTT = prometheus.NewDesc("bailiwick_forwarder_rtt_seconds",
+		"Smoothed time to a reply of such a server; 0 if it is not known.", forwarderLabels, nil)
+	forwarderProbes = prometheus.NewDesc("bailiwick_forwarder_probes_total",
+		"Questions of our own to such a server while it was not up.", forwarderLabels, nil)
+)
+
+// WatchForwarders adds the metrics of configured servers.
+func (m *Metrics) WatchForwarders(r func() *resolver.Resolver) {
+	m.Registry.MustRegister(&guarded{m, &forwarders{r}})
+}
+
+// Describe implements prometheus.Collector.
+func (f *forwarders) Describe(ch chan<- *prometheus.Desc) {
+	ch <- forwarderUp
+	ch <- forwarderRTT
+	ch <- forwarderProbes
+}
+
+// Collect implements prometheus.Collector.
+func (f *forwarders) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range f.resolver().Forwarders() {
+		up := 1.0
+		if s.Down {
+			up = 0
+		}
+		of := []string{s.Zone.String(), s.Server.String(), s.Via.String()}
+		ch <- prometheus.MustNewConstMetric(forwarderUp, prometheus.GaugeValue, up, of...)
+		ch <- prometheus.MustNewConstMetric(forwarderRTT, prometheus.GaugeValue, s.RTT.Seconds(),
+			of...)
+		ch <- prometheus.MustNewConstMetric(forwarderProbes, prometheus.CounterValue,
+			float64(s.Probes), of...)
+	}
+}
