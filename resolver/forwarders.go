@@ -107,7 +107,7 @@ func (f *forwarder) down() bool {
 // a forger may have sent, says nothing about it.
 func (a *zoneQuery) noteForwarder(t *try, what cause.Cause) {
 	f := t.c.forwarder
-	if f == nil || t.how.via != f.via && f.via != transport.UDP {
+	if f == nil || t.how.via.Encrypted() != f.via.Encrypted() {
 		return
 	}
 	r := a.x.r

@@ -81,7 +81,7 @@ func accept(p Protocol, s Spec, serve func(h Handler, c *conn)) (*acceptor, erro
 	// Sockets of Multipath TCP, Go's default, take no filter (see refuseHandshakes) and cost more;
 	// clients that keep a connection over several paths are not known. Unbound, BIND and Knot
 	// Resolver do without.
-	var lc net.ListenConfig
+	lc := net.ListenConfig{Control: s.prepare}
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(context.Background(), network, s.Addr.String())
 	if err != nil {

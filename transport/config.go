@@ -9,6 +9,8 @@ type Config struct {
 	Tickets      TicketConfig
 	Path         string // of DNS over HTTPS
 	Source       Source // of questions to servers
+	// Absent allows listeners at addresses that this machine does not have yet.
+	Absent bool
 }
 
 // TicketConfig is the operator's configuration of TLS session tickets.

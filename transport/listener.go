@@ -3,10 +3,12 @@
 package transport
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
@@ -35,6 +37,7 @@ type Spec struct {
 	Observer Observer
 	Log      *slog.Logger // nil: no log
 	Guard    *guard.Guard
+	Absent   bool // see [Config]
 	// Inherited are the sockets that are open already, if any: of Addr, and of the kind that the
 	// protocol needs.
 	Inherited Sockets
@@ -86,6 +89,21 @@ type Listener interface {
 
 // Listen opens a listener.
 func Listen(p Protocol, s Spec) (Listener, error) { return table[p].by.open(s) }
+
+// early has a socket be bound to an address that may not be there yet, if that is allowed.
+func (s *Spec) early(fd int) error {
+	if !s.Absent {
+		return nil
+	}
+	return bindAbsent(fd)
+}
+
+// prepare prepares a socket that has no other options.
+func (s *Spec) prepare(_, _ string, c syscall.RawConn) error {
+	var opt error
+	err := c.Control(func(fd uintptr) { opt = s.early(int(fd)) })
+	return errors.Join(err, opt)
+}
 
 // trusted reports whether one of the networks holds an address.
 func trusted(nets []netip.Prefix, a netip.Addr) bool {

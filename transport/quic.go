@@ -154,7 +154,12 @@ func quicSocket(s Spec) (*net.UDPConn, error) {
 	if s.Addr.Addr().Is6() {
 		network = "udp6"
 	}
-	return net.ListenUDP(network, net.UDPAddrFromAddrPort(s.Addr))
+	lc := net.ListenConfig{Control: s.prepare}
+	c, err := lc.ListenPacket(context.Background(), network, s.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.UDPConn), nil
 }
 
 // suspect reports whether a new connection has to prove its address by a Retry: more connections

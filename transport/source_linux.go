@@ -6,6 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// AbsentAddresses reports whether sockets can be opened at addresses that are not there yet.
+const AbsentAddresses = true
+
+// bindAbsent has a socket be bound to an address that this machine does not have, or not yet. What
+// is sent to the address comes in as soon as it is there.
+func bindAbsent(fd int) error {
+	return os.NewSyscallError("setsockopt",
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_FREEBIND, 1)) // for IPv6 too
+}
+
 // Interfaces reports whether questions can be bound to a network interface on this system.
 const Interfaces = true
 

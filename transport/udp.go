@@ -40,7 +40,9 @@ func (overUDP) open(s Spec) (Listener, error) {
 		closing: make(chan struct{})}
 	lc := net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
 		var opt error
-		err := c.Control(func(fd uintptr) { opt = setUDPOptions(int(fd), network, l.wildcard) })
+		err := c.Control(func(fd uintptr) {
+			opt = errors.Join(setUDPOptions(int(fd), network, l.wildcard), s.early(int(fd)))
+		})
 		return errors.Join(err, opt)
 	}}
 	network := "udp4"

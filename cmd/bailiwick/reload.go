@@ -324,7 +324,7 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 				Inherited: r.inherited(p, want.Addr), Free: r.predecessor.Done(),
 				Proxies: want.Proxies, TLS: r.tls, Path: r.cfg.Transport.Path,
 				AltSvc: r.http3Port, Gate: r.gate, Observer: r.metrics, Log: r.log,
-				Guard: r.guard})
+				Guard: r.guard, Absent: next.Config.Transport.Absent})
 			if err != nil {
 				for _, o := range opened {
 					o.Close()

@@ -273,6 +273,9 @@ func (r *running) start() {
 		l.Start(l.handler)
 	}
 	r.metrics.Configured(time.Now(), false)
+	r.retiring.Go(func() {
+		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
+	})
 	r.maintain()
 	r.keepWarm()
 	r.retiring.Go(func() {

@@ -53,6 +53,11 @@ type key struct {
 
 // keys is the table: a row for the listeners of each transport, and then the rest.
 var keys = append(listenKeys(), []key{
+	{key: "listen.absent", kind: kindChoice, choices: []string{"refuse", "wait"},
+		help: "an address that this machine does not have: refuse is an error at the start; wait " +
+			"listens there, and clients are served as soon as the address is there (IP_FREEBIND; " +
+			"Linux only)",
+		binding: bindChoice(func(c *Config) *bool { return &c.Transport.Absent }, false, true)},
 	{key: "tls.certificates", kind: kindRecords,
 		fields: []string{"certificate/", "key/"},
 		help: "PEM files with a certificate chain and its key, for DoT, DoH and DoQ; read again " +

@@ -56,7 +56,8 @@ type Metrics struct {
 	paced  prometheus.Counter
 
 	privates prometheus.Counter
-	stale    [4]*counter.Counter // by reason
+	networks [2]prometheus.Counter // changes of the network, returns from sleep
+	stale    [4]*counter.Counter   // by reason
 
 	disagreements prometheus.Gauge      // of the sources of trust anchors
 	fetches       [2]prometheus.Counter // of trust anchors, failed and not
@@ -205,6 +206,11 @@ func New() *Metrics {
 	for _, why := range resolver.StaleReasons() {
 		m.stale[why] = stale.with(why.Label())
 	}
+	networks := vec("network_changes_total",
+		"Changes of this machine's addresses and routes, and its returns from sleep, by kind.",
+		"kind")
+	m.networks = [2]prometheus.Counter{networks.WithLabelValues("network"),
+		networks.WithLabelValues("sleep")}
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
@@ -333,6 +339,15 @@ func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
 
 // Stale counts an answer from stale data.
 func (m *Metrics) Stale(why resolver.StaleReason) { m.stale[why].Add(1) }
+
+// NetworkChanged counts a change of the network, or a return from sleep.
+func (m *Metrics) NetworkChanged(slept bool) {
+	if slept {
+		m.networks[1].Inc()
+	} else {
+		m.networks[0].Inc()
+	}
+}
 
 // Ready sets whether names can be resolved.
 func (m *Metrics) Ready(ready bool) {

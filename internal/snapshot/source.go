@@ -19,6 +19,10 @@ const fewPorts = 16384
 func aboutSource(cfg *config.Config) (found config.Findings) {
 	s := cfg.Transport.Source
 	here := localAddrs()
+	if cfg.Transport.Absent && !transport.AbsentAddresses {
+		found = append(found, cfg.Error("listen.absent", "wait needs Linux: this system cannot "+
+			"listen at an address that is not there"))
+	}
 	for i, a := range s.Addrs {
 		key := config.Item("resolver.source_addresses", i)
 		switch {

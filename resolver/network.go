@@ -1,0 +1,45 @@
+// The network has changed: what was held against servers and names may have been its fault.
+
+package resolver
+
+import (
+	"net/netip"
+
+	"bailiwick/internal/cause"
+)
+
+// NetworkChanged forgets what the network may have been the cause of: that servers did not reply,
+// for how long unknown ones are waited for, and failures that are remembered for want of replies,
+// routes or addresses. Configured servers that are down are probed at once. What servers have said
+// stays: bogus and lame ones do not change with the network.
+func (r *Resolver) NetworkChanged() {
+	now := r.clock.Now()
+	var all []*serverInfo
+	r.infra.cache.RemoveFunc(func(_ netip.Addr, v *serverInfo) bool {
+		all = append(all, v) // its lock is taken before the cache's, never within
+		return false
+	})
+	for _, v := range all {
+		v.mu.Lock()
+		v.alive(v.replied)
+		v.timeouts, v.backoff = 0, 0
+		v.mu.Unlock()
+	}
+	r.infra.uplink.note(netip.Addr{}, true)
+	r.infra.pace.prompt()
+	r.connectivity.v4.Store(0)
+	r.connectivity.v6.Store(0)
+	r.connectivity.failed.Store(false)
+	r.memory.forgetFailures(func(f *cause.Failure) bool {
+		switch f.Cause {
+		case cause.NoServers, cause.NoAddress, cause.LocalResources, cause.PrivateServers:
+			return true
+		}
+		return silent(f.Cause) || f.HeldAgainst() == cause.ScopeLink
+	})
+	for _, f := range r.forwarders {
+		f.mu.Lock()
+		f.health.hurry(now)
+		f.mu.Unlock()
+	}
+}

@@ -1,0 +1,92 @@
+// The network goes away and comes back.
+
+package resolver_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/lab"
+	"bailiwick/transport"
+	"bailiwick/wire"
+)
+
+// A link is down for 40 seconds while clients go on asking, for names that are known and for new
+// ones. When it is back every name is right: at once where the resolver is told, and within five
+// seconds where nobody noticed, as the fault was behind the next router. (Unbound issues 362 and
+// 1263, systemd-resolved 7563 and Knot Resolver 652 have names that failed for minutes after.)
+func TestNetworkDownFor40SecondsThenEveryNameIsRight(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		err    error // in place of replies
+		told   bool
+		within time.Duration
+	}{
+		{"no route", transport.ErrUnreachable, true, 0},
+		{"no network", transport.ErrNoNetwork, true, 0},
+		{"silence, and the link is seen to come back", nil, true, 0},
+		{"silence", nil, false, 5 * time.Second},
+		{"no route, unseen", transport.ErrUnreachable, false, 5 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.New(time.Now())
+			zones := []string{"a.", "b.", "c.", "d."}
+			for i, z := range zones {
+				signed := lab.Zone{Name: z, Records: "* A 192.0.2.1"}
+				if i%2 > 0 {
+					signed.Algorithm = lab.Unsigned
+				}
+				w.Add(signed)
+			}
+			var down atomic.Bool
+			w.Path = func(_ lab.Incoming, r lab.Reply) lab.Reply {
+				if down.Load() {
+					return lab.Reply{Err: c.err}
+				}
+				return r.After(20 * time.Millisecond)
+			}
+			in := newWorld(t, w, nil)
+			ask := func(round int) (failed []string) {
+				for i, z := range zones {
+					for _, n := range []string{"lost", "known", fmt.Sprintf("n%d", round)} {
+						n = fmt.Sprintf("%s%d.%s", n, i, z)
+						if a := in.resolve(n, wire.TypeA); a.RCode != noError {
+							failed = append(failed, n+" "+a.Failure.Error())
+						}
+					}
+				}
+				return failed
+			}
+			for i, z := range zones {
+				in.resolve(fmt.Sprintf("known%d.%s", i, z), wire.TypeA)
+			}
+			down.Store(true)
+			asking := make(chan struct{})
+			go func() {
+				defer close(asking)
+				for i := 1; down.Load(); i++ {
+					go in.resolve(fmt.Sprintf("new%d.%s", i, zones[i%4]), wire.TypeA)
+					go in.resolve(fmt.Sprintf("lost%d.%s", i%4, zones[i%4]), wire.TypeA)
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+			time.Sleep(40 * time.Second)
+			down.Store(false)
+			if c.told {
+				in.r.NetworkChanged()
+			}
+			<-asking
+			back := time.Now()
+			for failed := ask(1); failed != nil; failed = ask(2) {
+				if time.Since(back) > c.within {
+					t.Errorf("%s: %v after it is back: %v", c.name, time.Since(back), failed)
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+}
