@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 		"internal/service", "internal/state", "secondary"},
 	"internal/snapshot": {"wire", "internal/clock", "cache", "validator", "trustanchor",
 		"transport", "resolver", "internal/policy", "internal/config", "internal/console",
-		"internal/state", "secondary"},
+		"internal/state", "secondary", "server"},
 	"internal/observe": {"wire", "internal/cause", "internal/guard", "internal/counter",
 		"internal/ledger", "internal/limit", "internal/memcache", "internal/state", "cache",
 		"transport", "trustanchor", "resolver", "secondary"},

@@ -28,12 +28,12 @@ func (r *request) readCookie(v []byte) bool {
 	now := uint32(r.now.Add(r.server.clock.Ahead()).Unix())
 	age, ours := r.ownCookie(v, now)
 	r.asked.cookie, r.asked.proven = true, ours
-	if ours && age <= cookieLifetime/2 {
+	if ours && age <= CookieLifetime/2 {
 		copy(r.cookie[:], v)
 		return true
 	}
 	copy(r.cookie[:], v[:clientCookieLen])
-	r.makeCookie(&r.cookie, now)
+	r.makeCookie(&r.cookie, now, &r.rules.secrets.at(now).list[0])
 	return true
 }
 
@@ -45,16 +45,28 @@ func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, ours bool)
 	}
 	at := binary.BigEndian.Uint32(v[clientCookieLen+4:])
 	age = time.Duration(int32(now-at)) * time.Second
-	if age < -cookieFuture || age > cookieLifetime {
+	if age < -cookieFuture || age > CookieLifetime {
 		return age, false
 	}
 	c := [cookieLen]byte(v)
-	r.makeCookie(&c, at)
-	return age, string(c[:]) == string(v)
+	for s := r.rules.secrets; s != nil; s = s.before {
+		for i, secret := range s.at(now).list {
+			if r.makeCookie(&c, at, &secret); string(c[:]) == string(v) {
+				if i > 0 || s != r.rules.secrets {
+					age = max(age, CookieLifetime) // the client gets one of the current secret
+				}
+				return age, true
+			}
+		}
+		if now >= s.until {
+			break
+		}
+	}
+	return age, false
 }
 
 // makeCookie writes the server cookie after the client's.
-func (r *request) makeCookie(c *[cookieLen]byte, at uint32) {
+func (r *request) makeCookie(c *[cookieLen]byte, at uint32, secret *[16]byte) {
 	binary.BigEndian.PutUint32(c[clientCookieLen:], 1<<24) // version 1, reserved
 	binary.BigEndian.PutUint32(c[clientCookieLen+4:], at)
 	var in [16 + 16]byte // the fields before the hash, and the longest address
@@ -66,7 +78,7 @@ func (r *request) makeCookie(c *[cookieLen]byte, at uint32) {
 		b := a.As16()
 		n += copy(in[n:], b[:])
 	}
-	k0 := binary.LittleEndian.Uint64(r.rules.Secret[:])
-	k1 := binary.LittleEndian.Uint64(r.rules.Secret[8:])
+	k0 := binary.LittleEndian.Uint64(secret[:])
+	k1 := binary.LittleEndian.Uint64(secret[8:])
 	binary.LittleEndian.PutUint64(c[16:], siphash.Hash(k0, k1, in[:n]))
 }

@@ -76,7 +76,7 @@ const (
 	// compression pointers still reach.
 	maxDenial = 8 << 10
 
-	// cookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).
-	cookieLifetime = time.Hour
+	// CookieLifetime and cookieFuture bound the age of a server cookie (RFC 9018, section 4.3).
+	CookieLifetime = time.Hour
 	cookieFuture   = 5 * time.Minute
 )

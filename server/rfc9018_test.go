@@ -24,6 +24,7 @@ func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 	if _, err := hex.Decode(rules.Secret[:], []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
+	rules.secrets = newSecretSource(rules.Config, [16]byte{})
 	r := &request{server: s, rules: rules, now: at,
 		from: transport.Client{Addr: netip.AddrPortFrom(netip.MustParseAddr(from), 1000)}}
 	if !r.readCookie(value) {
@@ -109,7 +110,7 @@ func TestRFC9018WhatACookieProves(t *testing.T) {
 func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
 		r := &request{server: &Server{clock: clock.NewFake(time.Now())}, now: time.Now(),
-			rules: &Rules{Config: &Config{Secret: new([16]byte)}},
+			rules: &Rules{secrets: newSecretSource(&Config{}, [16]byte{})},
 			from:  transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
 		want := n == 8 || n >= 16 && n <= 40
 		if got := r.readCookie(make([]byte, n)); got != want {
@@ -127,7 +128,7 @@ func TestRFC9018SecretOfItsOwn(t *testing.T) {
 		s := New(Default(), Parts{Clock: clock.Real{}})
 		defer s.Close()
 		h := s.Handler(nil, nil)
-		own := *h.rules.Load().Secret
+		own := h.rules.Load().secrets.first
 		if secrets[own] {
 			t.Error("two servers have one secret")
 		}
@@ -139,7 +140,7 @@ func TestRFC9018SecretOfItsOwn(t *testing.T) {
 			want [16]byte
 		}{{&shared, given}, {&other, own}} {
 			h.Replace(Rules{Config: c.cfg})
-			if got := *h.rules.Load().Secret; got != c.want {
+			if got := h.rules.Load().secrets.first; got != c.want {
 				t.Errorf("secret %x, want %x", got, c.want)
 			}
 		}

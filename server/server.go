@@ -5,7 +5,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -29,8 +28,14 @@ import (
 type Config struct {
 	UDPSize uint16 // most octets of a response over UDP
 	Cookies bool
-	// Secret is the secret of the server cookies; nil: the server makes a random one.
-	Secret   *[16]byte
+	// Secret is the secret of the server cookies; nil: the server makes a random one. Cookies made
+	// with OtherSecrets are accepted too.
+	Secret       *[16]byte
+	OtherSecrets [][16]byte
+	// CookieRotation is how often cookies get another secret, which is derived from Secret and the
+	// time; 0: never.
+	CookieRotation time.Duration
+
 	AnyFull  bool // ANY is answered in full over UDP too
 	NSBeside bool // the NS set of the zone is added to data
 	Rotate   bool // the records of a set are rotated in each response (RFC 1794)
@@ -74,7 +79,7 @@ type Observer interface {
 // Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
-	secret   [16]byte // of its cookies, if the configuration has none
+	own      atomic.Pointer[[16]byte] // secret of cookies, where the configuration has none
 	resolver *resolver.Resolver
 	cache    *cache.Store
 	clock    clock.Clock
@@ -124,7 +129,7 @@ func New(cfg Config, p Parts) *Server {
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
 	s.stale.most = MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
-	_, _ = rand.Read(s.secret[:]) // it never fails
+	s.RenewSecret()
 	s.requests.New = func() any { return &request{server: s} }
 	return s
 }
@@ -142,12 +147,14 @@ type Rules struct {
 	Resolver *resolver.Resolver
 	Access   *policy.ACL
 	View     *policy.View // of clients for whom Access has no view
+
+	secrets *secretSource // of cookies
 }
 
 // Handler returns a handler for the clients that an ACL allows, under the server's configuration.
 func (s *Server) Handler(acl *policy.ACL, v *policy.View) *Handler {
 	h := &Handler{server: s}
-	h.Replace(Rules{s.cfg, s.resolver, acl, v})
+	h.Replace(Rules{Config: s.cfg, Resolver: s.resolver, Access: acl, View: v})
 	return h
 }
 
@@ -156,10 +163,9 @@ func (h *Handler) Replace(r Rules) {
 	if r.Resolver == nil {
 		r.Resolver = h.server.resolver
 	}
-	if r.Secret == nil {
-		c := *r.Config
-		c.Secret = &h.server.secret
-		r.Config = &c
+	r.secrets = newSecretSource(r.Config, *h.server.own.Load())
+	if old := h.rules.Load(); old != nil {
+		r.secrets = r.secrets.follow(old.secrets, h.server.dayNow())
 	}
 	h.rules.Store(&r)
 }

@@ -29,6 +29,7 @@ func (r *running) controls() console.Controls {
 		},
 		"clock": r.advance,
 
+		"cookies renew":   r.renewCookies,
 		"servers":         r.servers,
 		"forwards list":   r.forwards,
 		"forwards set":    r.setForward,

@@ -119,7 +119,8 @@ func ctlCommand() *cobra.Command {
 			return c.call(cmd, "clock", "duration", args[0])
 		},
 	})
-	cmd.AddCommand(c.drainCommand(), c.upgradeCommand(), c.servers(), c.forwards())
+	cmd.AddCommand(c.drainCommand(), c.upgradeCommand(), c.servers(), c.forwards(),
+		c.cookies())
 	cmd.AddCommand(flush, clock, c.nta(), c.zonesCommand(), &cobra.Command{
 		Use:   "reload",
 		Short: "Read the configuration again, and use all of it or nothing",

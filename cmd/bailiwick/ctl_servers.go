@@ -34,6 +34,25 @@ func (c *ctl) servers() *cobra.Command {
 	return cmd
 }
 
+// cookies is the group of commands about server cookies.
+func (c *ctl) cookies() *cobra.Command {
+	cmd := &cobra.Command{Use: "cookies", Short: "Change the secret of DNS cookies"}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "renew",
+		Short: "Make cookies with a new random secret; those that are out stay valid",
+		Long: "Make cookies with a new random secret. Cookies that were made with the one before " +
+			"are accepted for an hour, and their clients get new ones. A secret of the " +
+			"configuration is changed there.",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"rotate", "activate_cookie_secret", "add_cookie_secret"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(cmd, "cookies renew")
+		},
+	})
+	return cmd
+}
+
 // forwards is the group of commands about forward zones.
 func (c *ctl) forwards() *cobra.Command {
 	cmd := &cobra.Command{Use: "forwards",

@@ -371,7 +371,7 @@ func (r *running) install(next *inUse) {
 	}
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
-		l.handler.Replace(server.Rules{Config: &cfg.Server, Resolver: next.resolver,
+		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
 			Access: policy.NewACL(next.accessOf(l)), View: view})
 	}
 }

@@ -166,7 +166,7 @@ func (s *stack) listen() (r *running, err error) {
 		loaded: make(chan struct{})}
 	s.judgeAnew = r.succeedItself
 	now := s.now()
-	r.server = server.New(now.Config.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
+	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
 		Log: s.log, Notify: s.keeper.Notify})
 	r.ctx, r.stop = context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
+	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
@@ -42,6 +43,14 @@ func (p *reader) contradictions() {
 		say("resolver.root_hints_file",
 			"resolver.root_hints and resolver.root_hints_file are both "+
 				"set: one of them")
+	}
+	if d := c.Server.CookieRotation; d > 0 && d < server.CookieLifetime {
+		say("server.cookie_rotation", "cookies live for %v: their secret cannot change more often",
+			server.CookieLifetime)
+	}
+	if c.CookieSecretFile != "" && (c.Server.Secret != nil || c.Server.CookieRotation > 0) {
+		say("server.cookie_secret_file", "server.cookie_secret_file has all secrets: "+
+			"server.cookie_secret and server.cookie_rotation have no place beside it")
 	}
 	all, bad := c.listeners(), false
 	for _, proto := range transport.Protocols() {

@@ -48,9 +48,11 @@ type Config struct {
 	LocalRoot     bool // a copy of the root zone is kept
 	Held          []HeldZone
 	TSIGKeys      []TSIGKey
-	ClockStart    time.Time // test builds only; zero: the machine's clock
-	ClockEarliest string    // a time, or a word
-	SelfSigned    bool      // make a certificate, for a lab; no key of the file sets it
+	// CookieSecretFile is the path of secrets of server cookies, "" for none.
+	CookieSecretFile string
+	ClockStart       time.Time // test builds only; zero: the machine's clock
+	ClockEarliest    string    // a time, or a word
+	SelfSigned       bool      // make a certificate, for a lab; no key of the file sets it
 
 	text   map[string]string // what each key holds, as `config show` prints it
 	file   string            // that it comes from, "" for none

@@ -432,6 +432,14 @@ var keys = append(listenKeys(), []key{
 	{key: "server.cookie_secret", kind: kindString,
 		help:    "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random",
 		binding: binding{set: setSecret}},
+	{key: "server.cookie_secret_file", kind: kindPath,
+		help: "file of secrets for cookies, 32 hexadecimal digits a line: the first makes " +
+			"cookies, all are accepted (RFC 9018, section 5); in place of cookie_secret",
+		binding: bind(func(c *Config) *string { return &c.CookieSecretFile })},
+	{key: "server.cookie_rotation", kind: kindDuration, min: 0, max: 2592000,
+		help: "how often cookies get another secret, which is derived from cookie_secret and the " +
+			"time, so that servers that share both share cookies; an hour or more; 0: never",
+		binding: bind(func(c *Config) *time.Duration { return &c.Server.CookieRotation })},
 	{key: "server.any", kind: kindChoice, choices: []string{"minimal", "full"},
 		help:    "answers to ANY over UDP: one RRset (RFC 8482) or all",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.AnyFull }, false, true)},

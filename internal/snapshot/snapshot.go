@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
+	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 )
@@ -28,6 +29,7 @@ type Snapshot struct {
 	Sources      []trustanchor.Source        // of Anchors
 	Certificates transport.CertificateSource // nil if nothing is encrypted
 	Resolver     resolver.Config             // that of Config, with hints and zones
+	Server       server.Config               // that of Config, with the secrets of cookies
 	Secondary    secondary.Config            // that of Config, with zones
 }
 
@@ -47,6 +49,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Resolver, f = loadServers(cfg)
 	found = append(found, f...)
 	found = append(found, aboutSource(cfg)...)
+	s.Server, f = loadCookies(cfg)
+	found = append(found, f...)
 	var own []resolver.Zone
 	s.Secondary, own, f = loadHeld(cfg)
 	s.Resolver.Zones = append(s.Resolver.Zones, own...)
