@@ -51,6 +51,7 @@ func (x *resolution) Zone(apex wire.Name) (validator.Trust, bool) {
 		return t, true
 	}
 	if t, ok := x.r.knownTrust(apex); ok {
+		x.r.keysAhead(apex, &t)
 		return t, true
 	}
 	return validator.Trust{}, false

@@ -103,7 +103,11 @@ type Config struct {
 	// ZoneQuota is how many questions to a zone whose servers do not answer are under way at once,
 	// ServerQuota how many tries of a server that does not answer.
 	ZoneQuota, ServerQuota int
-	Validation             validator.Config
+	// WarmNames are names that are always fresh in the cache, WarmZones zones whose servers and
+	// keys are.
+	WarmNames  []WarmName
+	WarmZones  []wire.Name
+	Validation validator.Config
 	// ValidationTime, unless it is zero, is used to validate signatures in place of the clock's
 	// time of day.
 	ValidationTime time.Time

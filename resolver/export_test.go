@@ -40,4 +40,6 @@ const (
 	MaxNeeds       = maxNeeds
 	MaxProbes      = maxProbes
 	TryBytes       = tryBytes
+	MaxWarmAtOnce  = maxWarmAtOnce
+	WarmInterval   = warmInterval
 )

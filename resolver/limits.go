@@ -28,6 +28,17 @@ const (
 	MaxFailedLookups              = 20
 	MaxFailedLookupsPerDelegation = 10
 	MaxFailedLookupsPerZone       = 5
+	// MaxWarm is how many questions are kept fresh for the operator, process-wide, and
+	// maxWarmAtOnce how many of them are resolved in warmInterval: a list of any length costs no
+	// more than a slow client. One is resolved again after warmPause at the earliest, whatever its
+	// TTL and however it failed.
+	MaxWarm       = 4096
+	maxWarmAtOnce = 32
+	warmInterval  = time.Second
+	warmPause     = 5 * time.Second
+	// keysAheadTime is how long before the end of the trust in a zone in use its keys are resolved
+	// anew: longer than that takes.
+	keysAheadTime = 10 * time.Second
 	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
 	// little, and fresh data are not hidden for longer.
 	stalePrepared = 2 * time.Second

@@ -459,6 +459,9 @@ func (m *memory) trust(zone wire.Name, now time.Time) (validator.Trust, bool) {
 	return t, ok && now.Before(t.Expires) && !m.store.Past(t.Until, now)
 }
 
+// outdateTrust has the trust in a zone built again from the sets that it rests on.
+func (m *memory) outdateTrust(zone wire.Name) { m.trusts.cache.Remove(zone) }
+
 // old reports whether a set of a zone has been kept for at least a second.
 func (m *memory) old(zone wire.Name, t wire.Type, now time.Time) bool {
 	e, state := m.store.LookupRRset(cache.Key{Name: zone, Type: t}, now)

@@ -19,6 +19,8 @@ type Observer interface {
 	Validated(status wire.Security, f *cause.Failure)
 	// Limit reports a limit that was met.
 	Limit(c cause.Cause)
+	// Refreshed reports that a result was resolved without a client that waited, or could not be.
+	Refreshed(why RefreshReason, fresh bool)
 	// Synthesised reports an answer made from cached denials.
 	Synthesised()
 	// Forwarder reports that a server that the operator named for a zone does not answer any more,
@@ -40,6 +42,9 @@ func (nopObserver) Validated(wire.Security, *cause.Failure) {}
 
 // Limit does nothing.
 func (nopObserver) Limit(cause.Cause) {}
+
+// Refreshed does nothing.
+func (nopObserver) Refreshed(RefreshReason, bool) {}
 
 // Synthesised does nothing.
 func (nopObserver) Synthesised() {}

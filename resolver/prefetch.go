@@ -22,12 +22,31 @@ func (r *Resolver) refresh(k cache.Key) {
 	if _, failed := r.memory.failure(k, r.clock.Now()); failed {
 		return
 	}
-	r.renew(k, l)
+	r.renew(k, l, RefreshEnding)
+}
+
+// RefreshReason is why a result is resolved without a client that waits for it.
+type RefreshReason uint8
+
+// The reasons.
+const (
+	RefreshEnding RefreshReason = iota // it was asked for shortly before its end
+	RefreshStale                       // a client got stale data
+	RefreshWarm                        // the operator wants it to be fresh always
+	RefreshKeys                        // the trust in a zone in use is about to end
+)
+
+// Label returns the reason as a metric's label.
+func (w RefreshReason) Label() string { return [...]string{"ending", "stale", "warm", "keys"}[w] }
+
+// RefreshReasons returns all reasons.
+func RefreshReasons() []RefreshReason {
+	return []RefreshReason{RefreshEnding, RefreshStale, RefreshWarm, RefreshKeys}
 }
 
 // renew resolves a result without a client that waits. l is what is known of it, nil if it is not
 // cached or has ended.
-func (r *Resolver) renew(k cache.Key, l *result) {
+func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
 	t, known := trail{sink: r.events}, l != nil
 	full := r.fetches.background(k, func(f *fetch) {
 		if t.sink != nil {
@@ -41,7 +60,10 @@ func (r *Resolver) renew(k cache.Key, l *result) {
 		if x.refresh = true; known {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
-		_, _ = x.lead() // the result is in the cache
+		_, failed := x.lead() // the result is in the cache
+		if r.observe.Refreshed(why, failed == nil); failed == nil && why == RefreshKeys {
+			r.memory.outdateTrust(k.Name)
+		}
 	})
 	if full {
 		r.observe.Limit(cause.Overload)

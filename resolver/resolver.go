@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -50,6 +51,7 @@ type Resolver struct {
 	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
+	warmth       atomic.Int32 // how many of the warm keys were fresh the last time
 }
 
 // Parts are the dependencies of a resolver.
@@ -117,6 +119,7 @@ type Stats struct {
 	SignatureHits, SignatureMisses uint64
 	Fetches, Refreshes             int  // under way; the latter are among the former
 	OwnP256                        bool // see validator.Validator.OwnP256
+	Warm, WarmFresh                int  // questions that are kept fresh, and those that are
 }
 
 // Stats returns the counters.
@@ -125,6 +128,7 @@ func (r *Resolver) Stats() (s Stats) {
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
 	s.OwnP256 = r.validator.OwnP256()
 	s.Fetches, s.Refreshes = r.fetches.count()
+	s.Warm, s.WarmFresh = len(r.cfg.warmKeys()), int(r.warmth.Load())
 	return s
 }
 

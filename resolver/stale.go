@@ -152,7 +152,7 @@ func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
 	switch {
 	case l == nil:
 	case step == staleRefresh:
-		r.renew(k, nil)
+		r.renew(k, nil, RefreshStale)
 	case a.failed != nil:
 		l.keepFor = min(stalePrepared, r.cfg.Stale.Retry-a.ago)
 	}

@@ -248,6 +248,7 @@ func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 		return k.Policy != next.class
 	})
 	r.retire(old, next, gone)
+	next.resolver.KeepWarm()
 	if r.console != nil {
 		r.unwatch()
 		r.watch()

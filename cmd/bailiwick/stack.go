@@ -288,6 +288,7 @@ func (r *running) start() {
 	if r.control != nil {
 		r.control.Start()
 	}
+	r.now().resolver.KeepWarm()
 	if r.console != nil {
 		r.console.Start()
 		r.watch()

@@ -39,6 +39,14 @@ func (p *reader) contradictions() {
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
+	if n := c.Resolver.Warm(); n > resolver.MaxWarm {
+		key := "warm.names"
+		if len(c.Resolver.WarmNames) == 0 {
+			key = "warm.zones"
+		}
+		say(key, "warm.names and warm.zones are %d questions, and %d can be kept fresh", n,
+			resolver.MaxWarm)
+	}
 	if len(c.RootHints) > 0 && c.RootHintsFile != "" {
 		say("resolver.root_hints_file",
 			"resolver.root_hints and resolver.root_hints_file are both "+

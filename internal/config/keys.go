@@ -414,6 +414,16 @@ var keys = append(listenKeys(), []key{
 			"stale ones at once",
 		binding: bind(func(c *Config) *time.Duration { return &c.Resolver.Stale.Retry })},
 
+	{key: "warm.names", kind: kindList,
+		help: "names that are always fresh in the cache, each with the types that are, A and " +
+			"AAAA where none stands: \"www.example\" or \"example MX TXT\"",
+		binding: bindList(func(c *Config) *[]resolver.WarmName { return &c.Resolver.WarmNames },
+			warmNames)},
+	{key: "warm.zones", kind: kindList,
+		help: "zones whose NS, SOA, DS and DNSKEY sets are always fresh in the cache",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Resolver.WarmZones },
+			domainNames)},
+
 	{key: "server.max_udp_size", kind: kindInt, min: 512, max: server.MaxUDPSize,
 		help:    "most octets of an answer over UDP",
 		binding: bind(func(c *Config) *uint16 { return &c.Server.UDPSize })},
@@ -614,6 +624,41 @@ func domainNames(list []string) (out []wire.Name, err error) {
 		out = append(out, n)
 	}
 	return out, errors.Join(errs...)
+}
+
+// warmNames reads names with types.
+func warmNames(list []string) (out []resolver.WarmName, err error) {
+	var errs []error
+	for i, s := range list {
+		n, err := warmName(s)
+		if err != nil {
+			errs = append(errs, inItem(i, err))
+			continue
+		}
+		out = append(out, n)
+	}
+	return out, errors.Join(errs...)
+}
+
+func warmName(s string) (n resolver.WarmName, err error) {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return n, errors.New("an entry has no name")
+	}
+	if n.Name, err = wire.ParseName(words[0]); err != nil {
+		return n, fmt.Errorf("%q is no name: %w", words[0], err)
+	}
+	for _, w := range words[1:] {
+		t, ok := wire.ParseType(w)
+		if !ok || t == wire.TypeNone || t.IsMeta() {
+			return n, fmt.Errorf("%q is no type of data such as AAAA", w)
+		}
+		n.Types = append(n.Types, t)
+	}
+	if len(n.Types) == 0 {
+		n.Types = []wire.Type{wire.TypeA, wire.TypeAAAA}
+	}
+	return n, nil
 }
 
 func prefixes(list []string) (out []netip.Prefix, err error) {

@@ -96,6 +96,7 @@ func (k *key) other() string {
 		"policy.private_domains": "[corp.example.]", "policy.access": "[10.0.0.0/8 drop]",
 		"trust_anchors.records": "[x]", "server.identity": "me", "server.version": "1",
 		"policy.special_server": "ns.example.", "resolver.source_addresses": "[192.0.2.1]",
+		"warm.names": "[example. MX TXT]", "warm.zones": "[example.]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
 		"trust_anchors.url": "https://example.net/anchors.xml",

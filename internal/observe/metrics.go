@@ -56,8 +56,9 @@ type Metrics struct {
 	paced  prometheus.Counter
 
 	privates prometheus.Counter
-	networks [2]prometheus.Counter // changes of the network, returns from sleep
-	stale    [4]*counter.Counter   // by reason
+	networks [2]prometheus.Counter  // changes of the network, returns from sleep
+	stale    [4]*counter.Counter    // by reason
+	renewed  [4][2]*counter.Counter // by reason, failed and fresh
 
 	disagreements prometheus.Gauge      // of the sources of trust anchors
 	fetches       [2]prometheus.Counter // of trust anchors, failed and not
@@ -199,6 +200,14 @@ func New() *Metrics {
 		Name: "private_addresses_removed_total",
 		Help: "Records with private addresses that were left out of answers."})
 	reg.MustRegister(m.privates)
+	renewed := newCounters(reg, "refreshes_total",
+		"Results that were resolved without a client that waited, by reason and outcome: they "+
+			"were asked for before their end (ending), given to a client as stale data (stale), "+
+			"kept warm (warm), or are the keys of a zone in use (keys).", "reason", "outcome")
+	for _, why := range resolver.RefreshReasons() {
+		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
+			renewed.with(why.Label(), "fresh")}
+	}
 	stale := newCounters(reg, "stale_answers_total",
 		"Answers from data that had ended (RFC 8767), by reason: fresh data could not be had "+
 			"(failed), were late (late), or could not be had a short time before (recheck).",
@@ -306,6 +315,15 @@ func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 	if f != nil {
 		m.failures.WithLabelValues(f.Cause.Label()).Inc()
 	}
+}
+
+// Refreshed counts a result that was resolved without a client that waited.
+func (m *Metrics) Refreshed(why resolver.RefreshReason, fresh bool) {
+	outcome := 0
+	if fresh {
+		outcome = 1
+	}
+	m.renewed[why][outcome].Add(1)
 }
 
 // Synthesised counts an answer made from denials.
@@ -458,6 +476,9 @@ var (
 		"1 if our own code verifies P-256 signatures, 0 if Go's library does.", nil, nil)
 	fetchesNow = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.",
 		nil, nil)
+	warmNow = prometheus.NewDesc("bailiwick_warm_questions",
+		"Questions of warm.names and warm.zones, by whether the cache has their answer.",
+		[]string{"state"}, nil)
 	refreshesNow = prometheus.NewDesc("bailiwick_refreshes_in_flight",
 		"Questions being resolved before their answers end.", nil, nil)
 )
@@ -498,5 +519,9 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(ownP256, prometheus.GaugeValue, own)
 	ch <- prometheus.MustNewConstMetric(fetchesNow, prometheus.GaugeValue, float64(r.Fetches))
+	ch <- prometheus.MustNewConstMetric(warmNow, prometheus.GaugeValue, float64(r.WarmFresh),
+		"fresh")
+	ch <- prometheus.MustNewConstMetric(warmNow, prometheus.GaugeValue,
+		float64(r.Warm-r.WarmFresh), "missing")
 	ch <- prometheus.MustNewConstMetric(refreshesNow, prometheus.GaugeValue, float64(r.Refreshes))
 }
