@@ -110,7 +110,14 @@ func (c *client) answer(a *Answer) {
 // giveUp answers a client whose query has ended while its goroutine works for others.
 func (c *client) giveUp() {
 	defer c.passing.Done()
-	c.answer((&Answer{Question: c.q}).fail(c.err()))
+	f := c.err()
+	a := (&Answer{Question: c.q}).fail(f)
+	if replaceable(f) {
+		if old := c.fromMemory(StaleFailed, f); old != nil {
+			a = old
+		}
+	}
+	c.answer(a)
 }
 
 // enter registers a client's query and fills its budget; checks is what it may spend on validation.

@@ -48,6 +48,7 @@ func RefreshReasons() []RefreshReason {
 // cached or has ended.
 func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
 	t, known := trail{sink: r.events}, l != nil
+	before, _ := r.memory.lastFailure(k)
 	full := r.fetches.background(k, func(f *fetch) {
 		if t.sink != nil {
 			e := t.of(event.Refresh, keyQuestion(k))
@@ -61,8 +62,13 @@ func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
 			x.until = r.clock.Now().Add(time.Duration(l.ttl()) * time.Second)
 		}
 		_, failed := x.lead() // the result is in the cache
-		if r.observe.Refreshed(why, failed == nil); failed == nil && why == RefreshKeys {
+		r.observe.Refreshed(why, failed == nil)
+		switch {
+		case failed != nil:
+		case why == RefreshKeys:
 			r.memory.outdateTrust(k.Name)
+		case why == RefreshStale && before != nil:
+			r.back(before.Failure)
 		}
 	})
 	if full {

@@ -18,11 +18,11 @@ import (
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
-	asked, down := false, false
+	asked, down, last := false, false, 0
 	for {
 		if !asked || down || r.connectivity.failed.Load() || r.infra.uplink.isDown() {
 			why := panicked
-			r.guard.Run(guard.Fetch, func() { why = r.reach(ctx) })
+			r.guard.Run(guard.Fetch, func() { why = r.reach(ctx, &last) })
 			if ctx.Err() != nil {
 				return
 			}
@@ -40,13 +40,28 @@ func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 }
 
 // reach resolves and validates the root's NS set or, if that fails, the SOA of a configured zone,
-// as not every network reaches the root. It asks servers even if the result is cached.
-func (r *Resolver) reach(ctx context.Context) *cause.Failure {
-	why := r.fresh(ctx, wire.Question{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN})
-	for i := 0; why != nil && i < len(r.cfg.Zones) && ctx.Err() == nil; i++ {
-		q := wire.Question{Name: r.cfg.Zones[i].Name, Type: wire.TypeSOA, Class: wire.ClassIN}
-		if !q.Name.IsRoot() && !r.cfg.Zones[i].Held && r.fresh(ctx, q) == nil {
+// as not every network reaches the root. It begins with the question that was answered the last
+// time, whose place in the list is last. It asks servers even if the result is cached.
+func (r *Resolver) reach(ctx context.Context, last *int) (why *cause.Failure) {
+	questions := []wire.Question{{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN}}
+	for _, z := range r.cfg.Zones {
+		if !z.Name.IsRoot() {
+			questions = append(questions, wire.Question{Name: z.Name, Type: wire.TypeSOA,
+				Class: wire.ClassIN})
+		}
+	}
+	for i := range questions {
+		at := (*last + i) % len(questions)
+		f := r.fresh(ctx, questions[at])
+		if f == nil {
+			*last = at
 			return nil
+		}
+		if why == nil || at == 0 {
+			why = f
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return why

@@ -48,6 +48,7 @@ type Resolver struct {
 	refetches    *refetches
 	compared     *compared
 	timeless     func() *validator.Validator // see compareClock
+	recoveries   *recoveries
 	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
@@ -87,6 +88,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	r.compared = &compared{}
+	r.recoveries = newRecoveries()
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -267,7 +269,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		down.Under = f
 		f = down
 	}
-	if x.fetch.private {
+	if x.fetch.private || x.r.recoveries.outdated(f, x.fetch.began) {
 		return nil, f
 	}
 	if f.HeldAgainst() == cause.ScopeLink {

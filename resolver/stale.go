@@ -155,6 +155,7 @@ func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
 		r.renew(k, nil, RefreshStale)
 	case a.failed != nil:
 		l.keepFor = min(stalePrepared, r.cfg.Stale.Retry-a.ago)
+		r.askWhetherBack(a.failed, now)
 	}
 	return l
 }
@@ -237,29 +238,38 @@ func (c *client) overdue() {
 	}
 }
 
-// answerLate answers a client from the cache, if with stale data that has all of the answer. Its
-// goroutine goes on, so that fresh data are stored when they come, even if the client leaves now
-// that it has its answer (RFC 8767, section 5).
+// answerLate answers a client whose time is over from stale data. Its goroutine goes on, so that
+// fresh data are stored when they come, even if the client leaves now that it has its answer (RFC
+// 8767, section 5).
 func (c *client) answerLate() {
 	defer c.passing.Done()
+	a := c.fromMemory(StaleLate, nil)
+	if a == nil {
+		return // its goroutine will know better
+	}
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	c.answer(a)
+}
+
+// fromMemory returns an answer from the cache with stale data in it, without any wait; nil if there
+// is none.
+func (c *client) fromMemory(why StaleReason, failed *cause.Failure) *Answer {
 	r := c.r
 	a := r.chainOf(c.q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
-		may := r.mayBeStale(k)
-		l, f, stale := r.remembered(k, c.validation, 0, may)
+		l, f, stale := r.remembered(k, c.validation, 0, r.mayBeStale(k))
 		if stale && l == nil && f == nil && r.cfg.Stale.step(r.attempted(k, r.clock.Now())) !=
 			staleNever {
-			l = r.stale(k, StaleLate, nil, r.clock.Now())
+			l = r.stale(k, why, failed, r.clock.Now())
 		}
 		if l != nil && c.sink != nil {
 			c.known(k, l, nil)
 		}
 		return l, f
 	})
-	if a == nil || a.Failure != nil && a.Stale == StaleNone {
-		return // its goroutine knows better
+	if a == nil || a.Stale == StaleNone {
+		return nil
 	}
-	if c.unwatch != nil {
-		c.unwatch()
-	}
-	c.answer(a)
+	return a
 }

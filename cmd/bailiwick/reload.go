@@ -249,10 +249,8 @@ func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 	})
 	r.retire(old, next, gone)
 	next.resolver.KeepWarm()
-	if r.console != nil {
-		r.unwatch()
-		r.watch()
-	}
+	r.unwatch()
+	r.watch()
 	r.compareAnchors()
 	return forgotten
 }

@@ -291,13 +291,17 @@ func (r *running) start() {
 	r.now().resolver.KeepWarm()
 	if r.console != nil {
 		r.console.Start()
-		r.watch()
 	}
+	r.watch()
 }
 
 // watch tells whoever asks the console whether names can be resolved, and the log when that
-// changes.
+// changes. Where stale data are served it goes on without a console, too: it learns when servers
+// that were all silent are back, while clients are content with what is stale.
 func (r *running) watch() {
+	if r.console == nil && !r.now().Config.Resolver.Stale.Enabled {
+		return
+	}
 	ctx, stop := context.WithCancel(r.ctx)
 	done := make(chan struct{})
 	r.unwatch = func() { stop(); <-done }
@@ -306,10 +310,12 @@ func (r *running) watch() {
 		defer close(done)
 		resolver.Watch(ctx, func(why *cause.Failure) {
 			r.metrics.Ready(why == nil)
-			if why == nil {
-				r.console.SetReady("")
-			} else {
-				r.console.SetReady(why.Cause.Label() + ": " + why.Error())
+			text := ""
+			if why != nil {
+				text = why.Cause.Label() + ": " + why.Error()
+			}
+			if r.console != nil {
+				r.console.SetReady(text)
 			}
 			switch {
 			case why == nil && !r.ready:
