@@ -150,8 +150,7 @@ func TestForwarderGroupFailsOverAndRecovers(t *testing.T) {
 }
 
 // A name that a forwarder cannot resolve, as its own servers are dead, brings no forwarder down:
-// the probe is answered. (PowerDNS issue 3848, dnsmasq and Unbound reports of forwarders that are
-// given up for one broken domain.)
+// the probe is answered.
 func TestForwarderGroupIsNotBroughtDownByADeadDomain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, []int{1, 1, 1})

@@ -16,8 +16,7 @@ import (
 
 // A link is down for 40 seconds while clients go on asking, for names that are known and for new
 // ones. When it is back every name is right: at once where the resolver is told, and within five
-// seconds where nobody noticed, as the fault was behind the next router. (Unbound issues 362 and
-// 1263, systemd-resolved 7563 and Knot Resolver 652 have names that failed for minutes after.)
+// seconds where nobody noticed, as the fault was behind the next router.
 func TestNetworkDownFor40SecondsThenEveryNameIsRight(t *testing.T) {
 	for _, c := range []struct {
 		name   string

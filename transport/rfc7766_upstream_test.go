@@ -83,8 +83,7 @@ func TestRFC7766ConnectionToAnAuthorityIsReused(t *testing.T) {
 }
 
 // RFC 7766, section 6.2.4: a server may end an idle connection just when it is asked again. The
-// question is asked again over another one, and nothing is held against the server. (Unbound issue
-// 551 has resolutions that failed there.)
+// question is asked again over another one, and nothing is held against the server.
 func TestRFC7766EndedBetweenQuestionsIsNoFault(t *testing.T) {
 	lasting(t)
 	at, asked := tcpServer(t)
