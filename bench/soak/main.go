@@ -83,8 +83,8 @@ func run(ctx context.Context, o options) (good bool, err error) {
 	samples := make(chan []sample, 1)
 	go func() { samples <- p.watch(loaded, began, max(time.Second, o.span/240)) }()
 	l.run(loaded)
-	rep := report{span: time.Since(began), load: l, before: before, samples: <-samples,
-		changes: <-changes}
+	rep := report{span: time.Since(began), race: withRace(o.binary), load: l, before: before,
+		samples: <-samples, changes: <-changes}
 	rep.after = p.rest(ctx, before)
 	rep.used, rep.refused = p.used, p.refused
 	rep.ended = p.end()

@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +20,7 @@ import (
 type sample struct {
 	at          time.Duration
 	memory      float64 // resident, MiB
+	heap        float64 // of Go, with the stacks, MiB
 	goroutines  float64
 	descriptors float64
 	cache       float64 // MiB
@@ -67,9 +71,11 @@ func (p *process) measure(at time.Duration) (s sample, err error) {
 	}
 	s = sample{at: at, descriptors: float64(len(open)),
 		goroutines: metric(page, "go_goroutines "),
-		cache:      metric(page, "bailiwick_cache_bytes") / (1 << 20),
-		evictions:  metric(page, "bailiwick_cache_evictions_total"),
-		cpu:        metric(page, "process_cpu_seconds_total ")}
+		heap: (metric(page, "go_memstats_heap_inuse_bytes ") +
+			metric(page, "go_memstats_stack_inuse_bytes ")) / (1 << 20),
+		cache:     metric(page, "bailiwick_cache_bytes") / (1 << 20),
+		evictions: metric(page, "bailiwick_cache_evictions_total"),
+		cpu:       metric(page, "process_cpu_seconds_total ")}
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	if f := strings.Fields(after); len(f) > 0 {
 		kib, _ := strconv.ParseFloat(f[0], 64)
@@ -99,12 +105,23 @@ type quantity struct {
 	name  string
 	of    func(sample) float64
 	slack float64 // growth that is noise
+	shown bool    // and not judged in a build with -race
 }
 
+// quantities are what is judged. The race detector keeps what it knows of each address that was
+// ever in use, so that a build with -race grows when nothing of the program does.
 var quantities = []quantity{
-	{"memory, MiB", func(s sample) float64 { return s.memory }, 6},
-	{"goroutines", func(s sample) float64 { return s.goroutines }, 20},
-	{"descriptors", func(s sample) float64 { return s.descriptors }, 10},
+	{"memory, MiB", func(s sample) float64 { return s.memory }, 6, true},
+	{"heap, MiB", func(s sample) float64 { return s.heap }, 4, false},
+	{"goroutines", func(s sample) float64 { return s.goroutines }, 20, false},
+	{"descriptors", func(s sample) float64 { return s.descriptors }, 10, false},
+}
+
+// withRace reports whether a program was built with -race.
+func withRace(program string) bool {
+	b, err := buildinfo.ReadFile(program)
+	race := debug.BuildSetting{Key: "-race", Value: "true"}
+	return err == nil && slices.Contains(b.Settings, race)
 }
 
 // trend compares the beginning of a run with its end.
