@@ -19,11 +19,12 @@ func PeekEDNS(msg []byte) (e EDNS, ok bool) {
 		off += 4
 	}
 	for n := int(h.ANCount) + int(h.NSCount) + int(h.ARCount); n > 0; n-- {
+		additional := n <= int(h.ARCount) // it is nothing elsewhere (RFC 6891, section 6.1.1)
 		at, err := skipName(msg, off)
 		if err != nil || at+10 > len(msg) {
 			return EDNS{}, false
 		}
-		if Type(binary.BigEndian.Uint16(msg[at:])) == TypeOPT {
+		if additional && Type(binary.BigEndian.Uint16(msg[at:])) == TypeOPT {
 			e, _, err := readOPT(msg, off)
 			return e, err == nil
 		}
