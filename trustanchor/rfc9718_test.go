@@ -118,8 +118,8 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// now is when all that our own authority issues is valid.
-var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+// now is when all that our own authority issues is valid: signatures bear the time of day.
+var now = time.Now().UTC().Truncate(time.Second)
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
