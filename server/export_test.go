@@ -3,13 +3,15 @@ package server
 import (
 	"net/netip"
 
+	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
 // Prepared reports whether a packet would be answered by a prepared answer.
 func (h *Handler) Prepared(packet []byte, from transport.Client) bool {
-	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now()}
+	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now(),
+		checks: new(resolver.Checks)}
 	r.err = wire.ParseQuery(packet, &r.q)
 	if r.access() || r.screen() {
 		return false
@@ -39,7 +41,8 @@ func (s *Server) Serving(a netip.Addr) int {
 func (h *Handler) HandleUnprepared(packet []byte, from transport.Client, buf []byte) ([]byte,
 	transport.Pending) {
 	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now(),
-		buf: buf}
+		checks: new(resolver.Checks),
+		buf:    buf}
 	r.err = wire.ParseQuery(packet, &r.q)
 	if r.q.Has(wire.FlagQR) {
 		return nil, nil

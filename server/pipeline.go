@@ -40,16 +40,16 @@ type request struct {
 	number uint64    // of the query, if there is a sink
 	now    time.Time // when it came
 	q      wire.Query
-	err    error           // what is wrong with the packet
-	asked  asked           // by options
-	snoop  bool            // may look into the cache, without RD
-	at     place           // of the work
-	origin event.Origin    // of the answer
-	rcode  wire.RCode      // of the answer
-	cut    bool            // policy has left records out of the answer
-	why    cause.Cause     // of a failure or a refusal
-	checks resolver.Checks // of its budget; from the step known on
-	ask    wire.Question   // as q has it, independent of its memory; from the step local on
+	err    error            // what is wrong with the packet
+	asked  asked            // by options
+	snoop  bool             // may look into the cache, without RD
+	at     place            // of the work
+	origin event.Origin     // of the answer
+	rcode  wire.RCode       // of the answer
+	cut    bool             // policy has left records out of the answer
+	why    cause.Cause      // of a failure or a refusal
+	checks *resolver.Checks // of its budget; from the step known on
+	ask    wire.Question    // as q has it, independent of its memory; from the step local on
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
@@ -185,8 +185,8 @@ func (r *request) known() bool {
 		r.answer = r.notRecursive()
 		return true
 	}
-	r.checks = resolver.Checks{}
-	a := r.rules.Resolver.Known(r.ask, cd, rd, &r.checks)
+	*r.checks = resolver.Checks{}
+	a := r.rules.Resolver.Known(r.ask, cd, rd, r.checks)
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.ask, cd)
 	}
@@ -230,14 +230,15 @@ func (r *request) admitted() bool {
 }
 
 // work resolves a pending query and has its answer sent: at once, or at the client's pace. The
-// memory of the request is used again, unless the pacer holds it.
+// memory of the request is used again, unless the pacer holds it; but not its checks: a fetch that
+// goes on for others may be charging them when its client is answered.
 func (r *request) work() {
 	s, addr, proven, client := r.server, r.from.Addr.Addr(), r.proven(), r.client
 	sent := true
 	defer func() {
 		s.release(addr, client.Err() != nil)
 		if sent {
-			*r = request{server: s}
+			*r = request{server: s, checks: new(resolver.Checks)}
 			s.requests.Put(r)
 		}
 	}()
@@ -279,7 +280,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 		return
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
-		Checks: &r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
+		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
 	r.origin = event.OriginResolved
 	r.rules.Resolver.Start(r.client, r.ask, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()

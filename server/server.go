@@ -130,7 +130,7 @@ func New(cfg Config, p Parts) *Server {
 	s.stale.most = MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	s.RenewSecret()
-	s.requests.New = func() any { return &request{server: s} }
+	s.requests.New = func() any { return &request{server: s, checks: new(resolver.Checks)} }
 	return s
 }
 
