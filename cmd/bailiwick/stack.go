@@ -264,8 +264,10 @@ func (r *running) http3Port() uint16 {
 	return 0
 }
 
-// start serves.
+// start serves. No reload comes before it is done.
 func (r *running) start() {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
 	tuneGC(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
 	r.keeper.Start()
