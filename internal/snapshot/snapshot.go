@@ -83,6 +83,9 @@ func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
 	rc.Hints, rc.Referrals, rc.Earliest = hints, snooped(cfg), earliest(cfg)
 	for _, z := range cfg.Zones {
 		zone := z.Zone
+		if z.Peer == nil { // its transport is wrong, as a finding tells
+			continue
+		}
 		peer := *z.Peer
 		if z.TLSRoots != "" {
 			if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
