@@ -135,17 +135,8 @@ func (s *Store) MoveTimes(value []byte, at int, by int64, now time.Time) ([]byte
 // save passes the records of each zone to f: the SOA, and pieces of the others. A set has the
 // second at which it may not be used any more before it.
 func (d *Denials) save(f func(key, value []byte) error) error {
-	var zones []wire.Name
-	d.zones.RemoveFunc(func(n wire.Name, _ *zoneDenials) bool {
-		zones = append(zones, n)
-		return false
-	})
 	var value []byte
-	for _, zone := range zones {
-		z, ok := d.zones.Get(zone)
-		if !ok {
-			continue
-		}
+	for zone, z := range d.zones.All() {
 		for from, more := 0, true; more; from += denialsAtOnce {
 			if value, more = z.appendSaved(value[:0], zone, from); len(value) == 0 {
 				break

@@ -349,12 +349,7 @@ func (v *serverInfo) learnAbility(e conduct, now time.Time) {
 
 // forgive ends all back-offs: what was held against servers may have been our own link's fault.
 func (s *infraCache) forgive() {
-	var all []*serverInfo
-	s.cache.RemoveFunc(func(_ netip.Addr, v *serverInfo) bool {
-		all = append(all, v) // its lock is taken before the cache's, never within
-		return false
-	})
-	for _, v := range all {
+	for _, v := range s.cache.All() {
 		v.forgive()
 	}
 }

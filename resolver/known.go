@@ -49,14 +49,10 @@ func (r *Resolver) KnownServers(w Which) (list []Server, all int) {
 			}
 		}
 	}
-	found := map[netip.Addr]*serverInfo{}
-	r.infra.cache.RemoveFunc(func(a netip.Addr, v *serverInfo) bool {
-		if !w.Addr.IsValid() || w.Addr.Unmap() == a.Unmap() {
-			found[a] = v // its lock is taken before the cache's, never within
+	for a, v := range r.infra.cache.All() {
+		if w.Addr.IsValid() && w.Addr.Unmap() != a.Unmap() {
+			continue
 		}
-		return false
-	})
-	for a, v := range found {
 		s, faulty := v.describe(a, w.Zone, now)
 		if w.Zone.IsZero() || of[a] || faulty {
 			s.Wait = r.infra.profile(a, w.Zone, now).rto

@@ -14,12 +14,7 @@ import (
 // stays: bogus and lame ones do not change with the network.
 func (r *Resolver) NetworkChanged() {
 	now := r.clock.Now()
-	var all []*serverInfo
-	r.infra.cache.RemoveFunc(func(_ netip.Addr, v *serverInfo) bool {
-		all = append(all, v) // its lock is taken before the cache's, never within
-		return false
-	})
-	for _, v := range all {
+	for _, v := range r.infra.cache.All() {
 		v.mu.Lock()
 		v.alive(v.replied)
 		v.timeouts, v.backoff = 0, 0

@@ -195,17 +195,8 @@ func (r *Resolver) restore(rec cache.Record, by int64) bool {
 // save passes what is known of servers to f. What was held against them for a while is left out,
 // and their cookies, which are for the client cookie of this process.
 func (s *infraCache) save(f func(cache.Record) error) error {
-	var addrs []netip.Addr
-	s.cache.RemoveFunc(func(a netip.Addr, _ *serverInfo) bool {
-		addrs = append(addrs, a)
-		return false
-	})
 	var value []byte
-	for _, a := range addrs {
-		v, ok := s.cache.Get(a)
-		if !ok {
-			continue
-		}
+	for a, v := range s.cache.All() {
 		value = v.appendSaved(value[:0])
 		if err := f(cache.Record{Section: sectionServers, Key: a.AsSlice(),
 			Value: value}); err != nil {

@@ -4,7 +4,9 @@
 package memcache
 
 import (
+	"iter"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -244,6 +246,27 @@ func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) 
 		}
 	}
 	return n
+}
+
+// All visits the entries, those of each shard as they were when the visit came to it. No lock is
+// held while one is visited, and a visit is no use of an entry.
+func (c *Cache[K, V]) All() iter.Seq2[K, V] {
+	return func(visit func(K, V) bool) {
+		for i := range c.shards {
+			for _, e := range c.shards[i].entries() {
+				if !visit(e.key, e.value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// entries returns the entries that there are now.
+func (s *shard[K, V]) entries() []*entry[K, V] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.ring), func(e *entry[K, V]) bool { return e == nil })
 }
 
 // Stats returns the sums over all shards.
