@@ -121,14 +121,14 @@ func (a *acceptor) Stop() {
 
 // Each implements Listener.
 func (a *acceptor) Each(f func(fd uintptr) error) error {
-	return eachDescriptor(a.l.(*net.TCPListener), f)
+	return WithDescriptor(a.l.(*net.TCPListener), f)
 }
 
 // Detach implements Listener.
 func (a *acceptor) Detach() { a.detached.Store(true) }
 
-// eachDescriptor calls f with the descriptor of a socket.
-func eachDescriptor(c syscall.Conn, f func(fd uintptr) error) error {
+// WithDescriptor calls f with the descriptor of a socket.
+func WithDescriptor(c syscall.Conn, f func(fd uintptr) error) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

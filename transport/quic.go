@@ -239,7 +239,7 @@ func (l *quicListener) Stop() {
 }
 
 // Each implements Listener.
-func (l *quicListener) Each(f func(fd uintptr) error) error { return eachDescriptor(l.socket, f) }
+func (l *quicListener) Each(f func(fd uintptr) error) error { return WithDescriptor(l.socket, f) }
 
 // Detach implements Listener. The other process reads when this one has closed the socket.
 func (l *quicListener) Detach() {}

@@ -70,7 +70,7 @@ func (overUDP) ask(ctx context.Context, n *NetExchanger, r *Request,
 // only who opened them could let others share the port.
 func (l *udpListener) openSockets(lc net.ListenConfig, network string) error {
 	for _, c := range l.spec.Inherited.Packets {
-		err := eachDescriptor(c, func(fd uintptr) error {
+		err := WithDescriptor(c, func(fd uintptr) error {
 			return setUDPOptions(int(fd), network, l.wildcard)
 		})
 		if err == nil {
@@ -108,7 +108,7 @@ func (l *udpListener) add(c *net.UDPConn) error {
 // Each implements Listener.
 func (l *udpListener) Each(f func(fd uintptr) error) error {
 	for _, e := range l.ends {
-		if err := eachDescriptor(e.conn(), f); err != nil {
+		if err := WithDescriptor(e.conn(), f); err != nil {
 			return err
 		}
 	}

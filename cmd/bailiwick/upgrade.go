@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/console"
 	"bailiwick/internal/service"
+	"bailiwick/transport"
 )
 
 // upgrade starts the program that is installed now, with the sockets of this process, and ends this
@@ -64,27 +65,16 @@ func (r *running) hand() (*service.Successor, error) {
 		}
 	}
 	if r.console != nil {
-		if err := descriptor(r.console.Socket(), add("admin")); err != nil {
+		if err := transport.WithDescriptor(r.console.Socket(), add("admin")); err != nil {
 			return nil, err
 		}
 	}
 	if r.control != nil {
-		if err := descriptor(r.control.Socket(), add("control")); err != nil {
+		if err := transport.WithDescriptor(r.control.Socket(), add("control")); err != nil {
 			return nil, err
 		}
 	}
 	return r.program.Start(sockets)
-}
-
-// descriptor calls f with the descriptor of a socket.
-func descriptor(c syscall.Conn, f func(uintptr) error) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = f(fd) })
-	return errors.Join(err, failed)
 }
 
 // leave closes the operator's ways to this process; whoever comes by them next meets the new one.
