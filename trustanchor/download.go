@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 )
@@ -69,20 +68,4 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 		return nil, fmt.Errorf("%s has more than %d octets", url, maxDocument)
 	}
 	return b, nil
-}
-
-// LoadCA returns the certificates in a PEM file, ICANN's if the path is empty.
-func LoadCA(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return icann(), nil
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return roots, nil
 }

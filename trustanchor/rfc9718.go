@@ -30,8 +30,8 @@ var (
 	icannRootCA2 []byte
 )
 
-// icann returns the certificates that IANA's anchors are signed under.
-func icann() *x509.CertPool {
+// ICANN returns the certificates that IANA's anchors are signed under.
+func ICANN() *x509.CertPool {
 	roots := x509.NewCertPool()
 	for _, pem := range [][]byte{icannRootCA, icannRootCA2} {
 		if !roots.AppendCertsFromPEM(pem) {

@@ -41,7 +41,7 @@ var signed2024 = time.Date(2024, 11, 1, 0, 0, 0, 0, time.UTC)
 // that are valid in it.
 func TestRFC9718IANAsFilesAreVerified(t *testing.T) {
 	document, signature := read(t, "root-anchors.xml"), read(t, "root-anchors.p7s")
-	if err := verifyPublished(document, signature, icann(), signed2024); err != nil {
+	if err := verifyPublished(document, signature, ICANN(), signed2024); err != nil {
 		t.Fatal(err)
 	}
 	all, err := ReadPublished(document)
@@ -74,17 +74,17 @@ func TestRFC9718SignatureHasToBeValid(t *testing.T) {
 	for i := 0; i < len(document); i += 97 {
 		forged := bytes.Clone(document)
 		forged[i] ^= 1
-		if verifyPublished(forged, signature, icann(), signed2024) == nil {
+		if verifyPublished(forged, signature, ICANN(), signed2024) == nil {
 			t.Fatalf("octet %d of the document is another one", i)
 		}
 	}
 	for _, at := range []time.Time{signed2024.AddDate(-10, 0, 0), signed2024.AddDate(3, 0, 0)} {
-		if verifyPublished(document, signature, icann(), at) == nil {
+		if verifyPublished(document, signature, ICANN(), at) == nil {
 			t.Errorf("a certificate that is not valid on %v", at)
 		}
 	}
 	for _, bad := range [][]byte{nil, {0x30}, signature[:len(signature)/2], document} {
-		if verifyPublished(document, bad, icann(), signed2024) == nil {
+		if verifyPublished(document, bad, ICANN(), signed2024) == nil {
 			t.Errorf("a signature of %d octets", len(bad))
 		}
 	}
@@ -104,7 +104,7 @@ func TestRFC9718BothOfICANNsCertificatesAreTrusted(t *testing.T) {
 		if err != nil || c.NotAfter.Year() != years || !c.IsCA {
 			t.Errorf("%s: %v, until %v", name, err, c.NotAfter)
 		}
-		if _, err := c.Verify(x509.VerifyOptions{Roots: icann(), CurrentTime: signed2024.AddDate(1,
+		if _, err := c.Verify(x509.VerifyOptions{Roots: ICANN(), CurrentTime: signed2024.AddDate(1,
 			0, 0), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -301,7 +301,7 @@ func TestRFC9718DownloadIsVerified(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	if _, err := Download(context.Background(), s.Client(), s.URL+"/good.xml", icann(),
+	if _, err := Download(context.Background(), s.Client(), s.URL+"/good.xml", ICANN(),
 		now); err == nil {
 		t.Error("signed by somebody else than ICANN")
 	}
@@ -337,7 +337,7 @@ func FuzzSignature(f *testing.F) {
 	document, signature := read(f, "root-anchors.xml"), read(f, "root-anchors.p7s")
 	f.Add(signature)
 	f.Add([]byte{0x30, 0x80})
-	roots := icann()
+	roots := ICANN()
 	forged := bytes.Replace(document, []byte("20326"), []byte("20327"), 1)
 	f.Fuzz(func(t *testing.T, signature []byte) {
 		if verifyPublished(forged, signature, roots, signed2024) == nil {

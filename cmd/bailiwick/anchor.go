@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/snapshot"
+	"bailiwick/internal/state"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
@@ -64,7 +64,9 @@ func anchorCommand() *cobra.Command {
 			if o.output == "" {
 				return writeAnchors(cmd.OutOrStdout(), set)
 			}
-			return replaceFile(o.output, func(w io.Writer) error { return writeAnchors(w, set) })
+			return state.Replace(o.output, 0o644, func(f *os.File) error {
+				return writeAnchors(f, set)
+			})
 		},
 	}
 	fetch.Flags().StringVarP(&o.output, "output", "o", "", "write the records to `FILE`")
@@ -146,7 +148,7 @@ func (o *anchorOptions) download(cmd *cobra.Command) (*trustanchor.Set, error) {
 	if o.ca != "" {
 		c.CA = o.ca
 	}
-	roots, err := trustanchor.LoadCA(c.CA)
+	roots, err := snapshot.AnchorRoots(c.CA)
 	if err != nil {
 		return nil, err
 	}
@@ -195,21 +197,5 @@ func writeAnchors(w io.Writer, set *trustanchor.Set) error {
 			ds.Hash)
 	})
 	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// replaceFile writes a file whole, or leaves it as it was.
-func replaceFile(path string, write func(io.Writer) error) error {
-	t, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(t), t.Chmod(0o644), t.Sync(), t.Close())
-	if err == nil {
-		err = os.Rename(t.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(t.Name()) // it is of no use
-	}
 	return err
 }

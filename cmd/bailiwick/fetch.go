@@ -14,6 +14,7 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/trustanchor"
@@ -105,7 +106,7 @@ func (r *running) adopt(all []trustanchor.Published) bool {
 // download downloads the root's anchors. The name is resolved here, without validation: otherwise a
 // server whose anchors are too old could not get the new ones. What protects is their signature.
 func (r *running) download(ctx context.Context, c trustanchor.Config) ([]byte, error) {
-	roots, err := trustanchor.LoadCA(c.CA)
+	roots, err := snapshot.AnchorRoots(c.CA)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, []trustanchor.Source, co
 			found = append(found, f)
 		}
 	}
-	if _, err := trustanchor.LoadCA(cfg.Anchors.CA); err != nil {
+	if _, err := AnchorRoots(cfg.Anchors.CA); err != nil {
 		found = append(found, cfg.Error("trust_anchors.ca", "%v", err))
 	}
 	if !cfg.Anchors.Validate {

@@ -13,10 +13,11 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/config"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
-// loadRoots returns the certificates that a zone's servers' are issued by.
+// loadRoots returns the certificates in a PEM file, which others are issued by.
 func loadRoots(path string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(path)
 	if err != nil {
@@ -27,6 +28,15 @@ func loadRoots(path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate", path)
 	}
 	return roots, nil
+}
+
+// AnchorRoots returns the certificates that the download of trust anchors is signed by: those in a
+// PEM file, ICANN's if the path is empty.
+func AnchorRoots(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return trustanchor.ICANN(), nil
+	}
+	return loadRoots(path)
 }
 
 // loadHints returns the root's servers: from the configuration, a file, or built in.

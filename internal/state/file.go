@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -69,23 +70,32 @@ func (d *Directory) Save(f File, write func(io.Writer) error) error {
 	return nil
 }
 
-// replace writes a temporary file and gives it the name of f when it is on the disk.
+// replace makes the directory if it has to, and replaces a file of it.
 func (d *Directory) replace(f File, write func(io.Writer) error) error {
 	if err := os.MkdirAll(d.path, permissions); err != nil {
 		return err
 	}
-	t, err := os.CreateTemp(d.path, f.String()+temporary)
+	return Replace(d.at(f), 0o600, func(t *os.File) error { return fill(t, f, write) })
+}
+
+// Replace gives a file new content: whole, or not at all. fill writes a temporary file beside it,
+// which gets its name when it is on the disk.
+func Replace(path string, mode fs.FileMode, fill func(*os.File) error) error {
+	t, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporary)
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(fill(t, f, write), t.Close()); err == nil {
-		err = os.Rename(t.Name(), d.at(f))
+	if err = fill(t); err == nil {
+		err = errors.Join(t.Chmod(mode), t.Sync())
+	}
+	if err = errors.Join(err, t.Close()); err == nil {
+		err = os.Rename(t.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(t.Name()) // sweep finds what stays
 		return err
 	}
-	folder, err := os.Open(d.path)
+	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -95,7 +105,7 @@ func (d *Directory) replace(f File, write func(io.Writer) error) error {
 	return nil
 }
 
-// fill writes the heading and what write writes, onto the disk.
+// fill writes the heading and what write writes.
 func fill(t *os.File, f File, write func(io.Writer) error) error {
 	var none [sha256.Size]byte
 	w := bufio.NewWriterSize(t, 1<<16)
@@ -109,10 +119,8 @@ func fill(t *os.File, f File, write func(io.Writer) error) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if _, err := t.WriteAt([]byte(heading(f, c.length, c.sum.Sum(nil))), 0); err != nil {
-		return err
-	}
-	return t.Sync()
+	_, err := t.WriteAt([]byte(heading(f, c.length, c.sum.Sum(nil))), 0)
+	return err
 }
 
 // Load gives read the content of a file, if it is as it was written. The error of one that is not
