@@ -49,18 +49,26 @@ func (a *asking) answer(t *testing.T, change func([]byte)) {
 	}
 }
 
+// answeredOnce asks an authority a first question, which it answers. The connection is kept then.
+func answeredOnce(t *testing.T) (n *NetExchanger, at netip.AddrPort, asked <-chan asking,
+	first asking) {
+	t.Helper()
+	lasting(t)
+	at, asked = tcpServer(t)
+	n = exchanger(t)
+	ended := authorityAsked(t, n, at, 1)
+	first = <-asked
+	first.answer(t, nil)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	return n, at, asked, first
+}
+
 // RFC 7766, section 6.2.1: one connection carries all questions to a server, several at once, and
 // the replies come in any order (section 6.2.1.1).
 func TestRFC7766ConnectionToAnAuthorityIsReused(t *testing.T) {
-	lasting(t)
-	at, asked := tcpServer(t)
-	n := exchanger(t)
-	first := authorityAsked(t, n, at, 1)
-	a := <-asked
-	a.answer(t, nil)
-	if err := <-first; err != nil {
-		t.Fatal(err)
-	}
+	n, at, asked, a := answeredOnce(t)
 	second := authorityAsked(t, n, at, 2)
 	b := <-asked
 	third := authorityAsked(t, n, at, 3)
@@ -85,15 +93,7 @@ func TestRFC7766ConnectionToAnAuthorityIsReused(t *testing.T) {
 // RFC 7766, section 6.2.4: a server may end an idle connection just when it is asked again. The
 // question is asked again over another one, and nothing is held against the server.
 func TestRFC7766EndedBetweenQuestionsIsNoFault(t *testing.T) {
-	lasting(t)
-	at, asked := tcpServer(t)
-	n := exchanger(t)
-	first := authorityAsked(t, n, at, 1)
-	a := <-asked
-	a.answer(t, nil)
-	if err := <-first; err != nil {
-		t.Fatal(err)
-	}
+	n, at, asked, a := answeredOnce(t)
 	second := authorityAsked(t, n, at, 2)
 	b := <-asked
 	if b.conn != a.conn {
@@ -304,15 +304,7 @@ func TestRFC7766WrongReplyIsNoFaultOfOthers(t *testing.T) {
 // After a change of the network the next question has a new connection, and one under way is asked
 // again.
 func TestRenewedConnections(t *testing.T) {
-	lasting(t)
-	at, asked := tcpServer(t)
-	n := exchanger(t)
-	first := authorityAsked(t, n, at, 1)
-	a := <-asked
-	a.answer(t, nil)
-	if err := <-first; err != nil {
-		t.Fatal(err)
-	}
+	n, at, asked, a := answeredOnce(t)
 	second := authorityAsked(t, n, at, 2)
 	b := <-asked
 	n.Renew()
