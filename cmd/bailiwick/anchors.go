@@ -153,7 +153,7 @@ func (r *running) refreshAnchors(console.Request) (console.Result, error) {
 		nil
 }
 
-// resetAnchors forgets what is known of a zone's keys.
+// resetAnchors goes back to the configured anchors of a zone.
 func (r *running) resetAnchors(q console.Request) (console.Result, error) {
 	zone, err := wire.ParseName(q.Args["zone"])
 	if err != nil {

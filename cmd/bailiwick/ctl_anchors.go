@@ -33,8 +33,8 @@ func (c *ctl) anchors() *cobra.Command {
 		},
 	}, &cobra.Command{
 		Use:   "reset ZONE",
-		Short: "Forget what is known of a zone's keys: trust the configured anchors alone",
-		Long: "Forget what is known of a zone's keys. The configured anchors are trusted, even " +
+		Short: "Go back to the configured anchors of a zone",
+		Long: "Go back to the configured anchors of a zone. They are trusted, even " +
 			"if their keys were revoked; keys that were accepted since are not, before their " +
 			"time has passed again.",
 		Args:              cobra.ExactArgs(1),
