@@ -35,12 +35,15 @@ func (r *Resolver) excuse(q wire.Question, permissive bool, f *cause.Failure) ca
 
 // unverified reports whether a question failed only because of validation.
 func unverified(f *cause.Failure) bool {
-	if f == nil {
-		return false
-	}
-	switch f.Cause {
+	return f != nil && ofValidation(f.Cause)
+}
+
+// ofValidation reports whether a cause is that data are not valid, or could not be validated within
+// the limits.
+func ofValidation(c cause.Cause) bool {
+	switch c {
 	case cause.LimitSignatures, cause.LimitDigests, cause.LimitNSEC3:
 		return true
 	}
-	return f.Cause.Kind() == cause.KindDNSSEC
+	return c.Kind() == cause.KindDNSSEC
 }

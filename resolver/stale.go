@@ -90,17 +90,8 @@ func (s *Stale) step(a attempt) staleStep {
 // fail to give a zone's keys, nothing was judged.
 func isVerdict(f *cause.Failure) bool {
 	for ; f != nil; f = f.Under {
-		switch f.Cause {
-		case cause.LimitSignatures, cause.LimitDigests, cause.LimitNSEC3:
+		if ofValidation(f.Cause) && (f.Cause != cause.KeyMissing || f.Under == nil) {
 			return true
-		case cause.KeyMissing:
-			if f.Under == nil {
-				return true
-			}
-		default:
-			if f.Cause.Kind() == cause.KindDNSSEC {
-				return true
-			}
 		}
 	}
 	return false
