@@ -121,6 +121,10 @@ func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 		return nil, ended // other failures may be its consequences
 	case a.bogus != nil:
 		f = a.bogus
+		if a.unproven() {
+			g := *f
+			g.Unconfirmed, f = true, &g
+		}
 	case a.worst != nil && !(silent(a.worst.Cause) && a.slow(ended)):
 		f = a.worst
 	case ended == nil:
@@ -257,6 +261,12 @@ func (a *zoneQuery) confirm() bool {
 		}
 	}
 	return len(a.schedule.again) > 0
+}
+
+// unproven reports whether a bogus answer may have been forged, and its server does not reply over
+// TCP.
+func (a *zoneQuery) unproven() bool {
+	return slices.ContainsFunc(a.list.known, func(c *candidate) bool { return c.ladder.unproven })
 }
 
 // speaks returns the zone that the servers' proofs have to be in. It is the root for a forwarder,

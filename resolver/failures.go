@@ -33,7 +33,10 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 		cause.NoAddress:
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
 	}
-	if f.Cause.Kind() == cause.KindDNSSEC {
+	switch {
+	case f.Doubtful(): // RFC 5452: the next question may bring the truth
+		return cache.Backoff{First: cache.FailureTTL, Max: cache.BogusTTL}
+	case f.Cause.Kind() == cause.KindDNSSEC:
 		return cache.Backoff{First: cache.BogusTTL, Max: cache.BogusTTL}
 	}
 	return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureMaxTTL}

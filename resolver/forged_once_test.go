@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/transport"
@@ -68,6 +69,42 @@ func TestForgedOnceReplyIsNotRemembered(t *testing.T) {
 			if in.transcript(); in.resolve("txt.secure.example.", wire.TypeTXT).Status !=
 				wire.Secure {
 				t.Errorf("%s: another name, later: %s", what, in.transcript())
+			}
+		})
+	}
+}
+
+// An attacker is lucky for five seconds, and the zone's servers have no TCP. What did not verify is
+// remembered as silence is, not as bogus data are: a question after ten brings the truth, whether
+// the forgery was about the name or about the chain of trust above it.
+func TestForgedOnceIsForgottenSoonWithoutTCP(t *testing.T) {
+	for what, asked := range map[string]uint16{"the name": dns.TypeA, "its keys": dns.TypeDNSKEY} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			w := lab.Internet(began)
+			w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+				q := i.Question()
+				if i.TCP {
+					return lab.Reply{Delay: time.Hour}, true
+				}
+				if time.Since(began) > cache.FailureTTL || q.Qtype != asked ||
+					!strings.EqualFold(q.Name, "secure.example.") {
+					return lab.Reply{}, false
+				}
+				m := new(dns.Msg).SetReply(i.Query)
+				m.Authoritative, m.Rcode = true, dns.RcodeNameError
+				m.Ns = []dns.RR{rr("secure.example. 300 SOA ns. host. 1 2 3 4 300")}
+				return lab.Messages(m), true
+			}
+			in := newWorld(t, w, nil)
+			a := in.resolve("secure.example.", wire.TypeA)
+			if a.RCode != servFail || !a.Failure.Doubtful() {
+				t.Fatalf("%s: %s %v, and the forgery has to fail\n%s", what, a.RCode, a.Failure,
+					in.transcript())
+			}
+			time.Sleep(2 * cache.FailureTTL)
+			if a := in.resolve("secure.example.", wire.TypeA); a.Status != wire.Secure {
+				t.Errorf("%s, later: %s %v\n%s", what, a.RCode, a.Failure, in.transcript())
 			}
 		})
 	}

@@ -122,9 +122,9 @@ func (v *serverInfo) size() int {
 
 // zoneFault is something held against a server for one zone.
 type zoneFault struct {
-	zone  wire.Name
-	until time.Time
-	grave bool // lame or bogus, rather than a passing failure
+	zone   wire.Name
+	until  time.Time
+	weight int // see profile.fault
 }
 
 // infraCache holds what is known of all servers.
@@ -271,15 +271,18 @@ func (s *infraCache) learn(a netip.Addr, zone wire.Name, e conduct, took time.Du
 	case eventTimeout, eventDead:
 		v.timedOut(e, took, now)
 	case eventLame:
-		v.fault(zoneFault{zone, now.Add(lameTime), true}, now)
+		v.fault(zoneFault{zone, now.Add(lameTime), faultGrave}, now)
 	case eventBad:
-		v.fault(zoneFault{zone, now.Add(badTime), false}, now)
+		v.fault(zoneFault{zone, now.Add(badTime), faultPassing}, now)
 	case eventBogus, eventBogusNoTCP, eventBogusProven:
-		f := zoneFault{zone, now.Add(badTime), e != eventBogus}
-		if e == eventBogusProven {
-			f.until = now.Add(lameTime)
+		f := zoneFault{zone, now.Add(badTime), faultPassing}
+		switch e {
+		case eventBogusNoTCP:
+			f.weight = faultGrave
+		case eventBogusProven:
+			f.weight, f.until = faultProven, now.Add(lameTime)
 		}
-		if e == eventBogusProven || v.faultOf(zone, now) != faultGrave {
+		if e == eventBogusProven || v.faultOf(zone, now) < faultGrave {
 			v.fault(f, now)
 		}
 		// It may be bogus because we asked for less than the server can do.
@@ -388,8 +391,12 @@ func (v *serverInfo) fault(f zoneFault, now time.Time) {
 	v.zones = append(v.zones, f)
 }
 
-// faultGrave is the value of profile.fault for a grave fault.
-const faultGrave = 2
+// What profile.fault may be, other than 0.
+const (
+	faultPassing = 1 + iota // the next reply may be better
+	faultGrave              // lame, or bogus and without TCP
+	faultProven             // bogus, over TCP or with our cookie
+)
 
 // profile is what an exchange needs to know of a server.
 type profile struct {
@@ -399,7 +406,7 @@ type profile struct {
 	overdue  bool // it did not reply in time, and has not since
 	dead     bool // backed off
 	lately   bool // it has replied within deadSilence
-	fault    int  // for the zone: 0 none, 1 passing, or faultGrave
+	fault    int  // for the zone: 0 none, or one of the constants above
 	edns     bool // it has answered with EDNS
 	noEDNS   bool
 	caseKept bool // random letter case makes no difference to it
@@ -444,12 +451,8 @@ func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profil
 // faultOf returns what is held against the server for a zone, as profile.fault has it. mu is held.
 func (v *serverInfo) faultOf(zone wire.Name, now time.Time) int {
 	for i := range v.zones {
-		switch f := &v.zones[i]; {
-		case f.zone != zone || !now.Before(f.until):
-		case f.grave:
-			return faultGrave
-		default:
-			return 1
+		if f := &v.zones[i]; f.zone == zone && now.Before(f.until) {
+			return f.weight
 		}
 	}
 	return 0

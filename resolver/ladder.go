@@ -38,7 +38,8 @@ type ladder struct {
 	settled   bool // letter case makes no difference
 	wrongCase bool // a reply came whose question was in other letters
 	wasBare   bool // a fault came without a question
-	forgeable bool // its data did not verify, and may have been forged
+	forgeable bool // its data did not verify, may have been forged, and TCP may tell
+	unproven  bool // its data did not verify, and may have been forged
 	silent    bool // UDP brought no reply in time
 
 	formErrs   int8
@@ -153,6 +154,7 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 		return l.faulty(t, &o)
 	case sawBogus: // EDNS was left out, which a forged FORMERR may have caused (CVE-2026-52690)
 		l.forgeable = !o.proven && t.p.fault < faultGrave
+		l.unproven = !o.proven && t.p.fault < faultProven
 		if t.how.edns || l.mustEDNS {
 			return verdict{}
 		}

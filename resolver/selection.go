@@ -71,11 +71,11 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 			continue
 		}
 		r := ranked{candidate: c, rtt: p.srtt,
-			penalty: penaltyTry*int(c.tries) + penaltyFault*p.fault}
+			penalty: penaltyTry*int(c.tries) + penaltyFault*min(p.fault, faultGrave)}
 		switch {
 		case c.weighed && c.weight == 0:
 			r.penalty++
-		case c.weighed && p.fault == 1:
+		case c.weighed && p.fault == faultPassing:
 			// One name that it cannot resolve does not cost a server of a group its share.
 			r.penalty -= penaltyFault
 		}

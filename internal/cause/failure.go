@@ -28,6 +28,9 @@ type Failure struct {
 	Scope  Scope    // see HeldAgainst
 	inside bool     // the server is for the log only; see Inside
 	Remedy string   // advice in place of that of the table; see Hint
+	// Unconfirmed reports whether the data at fault came over UDP and may have been forged, since
+	// their server could not be asked over TCP; see Doubtful.
+	Unconfirmed bool
 }
 
 // HeldAgainst returns what the failure may be remembered against. A limit concerns only the query
@@ -43,6 +46,17 @@ func (f *Failure) HeldAgainst() Scope {
 		}
 	}
 	return ScopeName
+}
+
+// Doubtful reports whether the failure, or one that led to it, may be an attacker's work, for whom
+// one packet that fits is enough.
+func (f *Failure) Doubtful() bool {
+	for ; f != nil; f = f.Under {
+		if f.Unconfirmed {
+			return true
+		}
+	}
+	return false
 }
 
 // Within returns a copy that is held against a scope.

@@ -222,12 +222,17 @@ func (a *authority) gap() bool {
 	return false
 }
 
-// weak reports whether data of the zone may come without signatures.
+// weak reports whether data of the zone, or the DS records on the way to it, may come without
+// signatures.
 func (a *authority) weak() bool {
-	return a.lied() || len(a.Faults) > 0 || slices.ContainsFunc(a.host.Servers,
-		func(f lab.ServerFaults) bool {
+	for z := a; z != nil; z = z.up {
+		if len(z.Faults) > 0 || slices.ContainsFunc(z.host.Servers, func(f lab.ServerFaults) bool {
 			return slices.Contains(f, lab.Stripping) || slices.Contains(f, lab.NoEDNS)
-		})
+		}) {
+			return true
+		}
+	}
+	return a.lied()
 }
 
 // maxIterations is how many NSEC3 iterations a resolver computes; the generated zones have far
