@@ -65,7 +65,8 @@ var allowed = map[string][]string{
 	"internal/lab/labtest": {"wire", "internal/cause", "internal/lab", "cache", "trustanchor",
 		"transport", "resolver"},
 	"internal/simulate": {"internal/cause", "internal/clock", "internal/event", "internal/lab",
-		"internal/lab/labtest", "internal/policy", "cache", "transport", "resolver", "server"},
+		"internal/lab/labtest", "internal/policy", "cache", "transport", "resolver", "server",
+		"trustanchor", "wire"},
 	"internal/mutate": {},
 }
 

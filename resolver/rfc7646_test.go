@@ -78,6 +78,21 @@ func TestRFC7646NothingBelowIsValidated(t *testing.T) {
 	}
 }
 
+// RFC 7646, section 2: a negative trust anchor is for its own name and those below. The NSEC set
+// that the zone above has at the delegation denies other names, and is as good as before: nobody
+// can claim that these are unsigned.
+func TestRFC7646NSECOfTheDelegationIsTheParents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInternet(t)
+		in.except(trustanchor.Negative, "sub.secure.example.")
+		in.wants("sub0.secure.example.", wire.TypeDS, nxDomain, wire.Secure, cause.None)
+		in.wants("sub0.secure.example.", wire.TypeTXT, nxDomain, wire.Secure, cause.None)
+		in.wants("www.sub0.secure.example.", wire.TypeA, nxDomain, wire.Secure, cause.None)
+		in.wants("www.sub.secure.example.", wire.TypeA, noError, wire.Insecure,
+			cause.NegativeAnchor)
+	})
+}
+
 // RFC 7646, section 1.1: a trust anchor below a negative one is where validation begins again. A
 // second negative one below it ends it again.
 func TestRFC7646AnchorBelowValidates(t *testing.T) {

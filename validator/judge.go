@@ -169,6 +169,12 @@ func (j *judge) trustFor(s *wire.RRset) (t Trust, need Need) {
 	if t, is := j.excepted(s.Name, s.Type); is {
 		return t, Need{}
 	}
+	return j.signerTrust(s)
+}
+
+// signerTrust is trustFor without regard to an exception for the set's owner. The NSEC set of a
+// delegation is the parent's, though the child's name owns it.
+func (j *judge) signerTrust(s *wire.RRset) (t Trust, need Need) {
 	names := j.signers(s)
 	for i, n := range names {
 		if i == maxSigners {
@@ -405,7 +411,7 @@ func (j *judge) denier() (Trust, Need) {
 				continue
 			}
 			if names := j.signers(s); len(names) > 0 && j.deniesFor(names[0]) {
-				return j.trustFor(s)
+				return j.signerTrust(s)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -56,13 +57,43 @@ func check(n *internet, e *expectation, q *Query, t *try) (broken []string) {
 		fail("AD without proof")
 	}
 	if e.class != classFree && !e.loop {
-		broken = append(broken, e.compare(q, m)...)
+		broken = append(broken, e.compare(q, t)...)
+	}
+	if t.told.stale() {
+		broken = append(broken, n.checkStale(e, q, t)...)
 	}
 	return broken
 }
 
+// checkStale returns the rules of RFC 8767 that an answer from stale data breaks.
+func (n *internet) checkStale(e *expectation, q *Query, t *try) (broken []string) {
+	switch {
+	case !n.stale:
+		broken = append(broken, "stale data, which nobody wants")
+	case e.class == classClean && t.took < staleAfter:
+		broken = append(broken, "stale data, though fresh ones can be had")
+	case q.Type == dns.TypeDS, q.Type == dns.TypeDNSKEY:
+		broken = append(broken, "stale data of the chain of trust")
+	}
+	if o := t.reply.IsEdns0(); o != nil && !slices.ContainsFunc(o.Option, func(x dns.EDNS0) bool {
+		ede, ok := x.(*dns.EDNS0_EDE)
+		return ok && (ede.InfoCode == dns.ExtendedErrorCodeStaleAnswer ||
+			ede.InfoCode == dns.ExtendedErrorCodeStaleNXDOMAINAnswer)
+	}) {
+		broken = append(broken, "stale data that are not said to be stale")
+	}
+	return broken
+}
+
+// What RFC 8767, section 5 recommends.
+const (
+	staleTTL   = 30                      // of stale data, in seconds
+	staleAfter = 1800 * time.Millisecond // a client that waits gets stale data
+)
+
 // compare returns how an answer differs from the truth.
-func (e *expectation) compare(q *Query, m *dns.Msg) (broken []string) {
+func (e *expectation) compare(q *Query, t *try) (broken []string) {
+	m := t.reply
 	if m.Rcode != e.rcode() && !e.restored(m.Rcode) {
 		return []string{fmt.Sprintf("%s, and not %s", dns.RcodeToString[m.Rcode],
 			dns.RcodeToString[e.rcode()])}
@@ -76,7 +107,7 @@ func (e *expectation) compare(q *Query, m *dns.Msg) (broken []string) {
 		if g.owner != w.owner || g.rtype != w.rtype ||
 			w.records != nil && !slices.Equal(g.records, w.records) {
 			broken = append(broken, fmt.Sprintf("%v, and not %v", g, w))
-		} else if g.ttl > w.ttl {
+		} else if g.ttl > w.ttl && !(t.told.stale() && g.ttl <= staleTTL) {
 			broken = append(broken, fmt.Sprintf("%v has TTL %d, and the zone %d", g, g.ttl, w.ttl))
 		}
 	}

@@ -86,6 +86,7 @@ func (s *step) class(t uint16, cd bool) class {
 // class returns how sure the zone's answers are: no surer than those of the zones above, and of the
 // one whose names its servers have.
 func (a *authority) class(cd bool) class {
+	cd = cd || a.excepted
 	if a.Hostile != "" {
 		return classFree
 	}

@@ -51,7 +51,25 @@ func Generate(seed uint64) *World {
 		g.faults(faults)
 	}
 	g.queries()
+	g.operator(seed)
 	return g.w
+}
+
+// operator decides what the operator does, with random numbers of its own: the world is the same
+// whatever that is.
+func (g *generator) operator(seed uint64) {
+	g.Rand = rand.New(rand.NewPCG(seed, 1))
+	g.w.Stale = g.odds(2)
+	if g.odds(4) {
+		g.w.Negatives = []string{one(g, g.w.Zones).Name}
+	}
+	if !g.odds(4) {
+		return
+	}
+	for i := range g.w.Queries {
+		q := &g.w.Queries[i]
+		q.Restart = q.After > 0 && q.Client != hostileClient && g.odds(12)
+	}
 }
 
 // one returns one of a list.

@@ -66,6 +66,9 @@ func (t *tale) heard() string {
 		return "nothing"
 	}
 	s := dns.RcodeToString[m.Rcode]
+	if t.expected.restored(m.Rcode) { // with the proof, or from a server that has stripped it
+		s = dns.RcodeToString[dns.RcodeNameError]
+	}
 	if m.AuthenticatedData && t.expected.ad != proofMaybe {
 		s += " AD"
 	}

@@ -26,6 +26,7 @@ func Reduce(w *World, most int, fails func(*World) bool) *World {
 	for before := -1; before != w.size() && tried <= most; {
 		before = w.size()
 		reduceQueries(&w, try)
+		reduceOperator(&w, try)
 		for i := len(w.Zones) - 1; i >= 0; i-- {
 			if i < len(w.Zones) {
 				try(w.without(w.Zones[i].Name))
@@ -40,7 +41,15 @@ func Reduce(w *World, most int, fails func(*World) bool) *World {
 
 // size counts what a world consists of.
 func (w *World) size() int {
-	n := len(w.Queries)
+	n := len(w.Queries) + len(w.Negatives)
+	for i := range w.Queries {
+		if w.Queries[i].Restart {
+			n++
+		}
+	}
+	if w.Stale {
+		n++
+	}
 	for i := range w.Zones {
 		z := &w.Zones[i]
 		n += 1 + len(z.Lines) + len(z.Faults) + len(z.Servers)
@@ -79,6 +88,21 @@ func reduceQueries(w **World, try func(*World) bool) {
 				from += part
 			}
 		}
+	}
+}
+
+// reduceOperator leaves out what it can of what the operator does.
+func reduceOperator(w **World, try func(*World) bool) {
+	change := func(f func(c *World)) {
+		c := (*w).clone()
+		if f(c); c.size() < (*w).size() {
+			try(c)
+		}
+	}
+	change(func(c *World) { c.Stale = false })
+	change(func(c *World) { c.Negatives = nil })
+	for i := range (*w).Queries {
+		change(func(c *World) { c.Queries[i].Restart = false })
 	}
 }
 

@@ -3,7 +3,9 @@
 package simulate
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -24,6 +26,8 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
+	"bailiwick/wire"
 )
 
 // How clients ask.
@@ -62,7 +66,7 @@ type Front func(transport.Handler) transport.Handler
 // front may be nil.
 func Run(w *World, front Front) *Story {
 	s := newStage(w)
-	defer s.close()
+	defer func() { s.close() }() // of the server that runs last
 	if front != nil {
 		s.front = front(s.front)
 	}
@@ -119,9 +123,20 @@ func newStage(w *World) *stage {
 	}
 	s.connect()
 	s.lab.Path, s.lab.Script = s.network.path, s.network.script
-	store := cache.New(cache.Config{Memory: 16 << 20, TTLLimits: cache.Default().TTLLimits})
+	s.start()
+	return s
+}
+
+// start starts a server.
+func (s *stage) start() {
+	w, limits := s.world, cache.Default()
+	limits.Memory = 16 << 20
+	store := cache.New(limits)
 	cfg, anchors := labtest.Resolver(s.lab)
-	cfg.PrivateServers = resolver.PrivateAllow
+	cfg.PrivateServers, cfg.Stale.Enabled = resolver.PrivateAllow, w.Stale
+	for _, zone := range w.Negatives {
+		anchors.Except(wire.MustParseName(zone), trustanchor.Negative)
+	}
 	s.r = resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: s.lab,
 		Clock: clock.Real{}, Events: s.heard, Chance: chance(w.Seed)})
 	srv := server.New(server.Default(), server.Parts{Resolver: s.r, Cache: store,
@@ -133,7 +148,19 @@ func newStage(w *World) *stage {
 		s.r.Close()
 		srv.Close()
 	}
-	return s
+}
+
+// restart ends the server, and starts another that knows what it has saved.
+func (s *stage) restart() {
+	var saved bytes.Buffer
+	if err := s.r.Save(&saved); err != nil {
+		panic("simulate: " + err.Error())
+	}
+	s.close()
+	s.start()
+	if n, err := s.r.Restore(context.Background(), &saved); err != nil || n.Outdated > 0 {
+		panic(fmt.Sprintf("simulate: restored %+v: %v", n, err))
+	}
 }
 
 // chance returns random numbers that follow from a seed and the time, so that it does not matter
@@ -185,6 +212,9 @@ func (s *stage) play(n *internet, qs []Query, phase string) {
 		if qs[i].After > 0 {
 			together.Wait()
 			time.Sleep(qs[i].After)
+		}
+		if qs[i].Restart {
+			s.restart()
 		}
 		alone := qs[i].After > 0 && (i+1 == len(qs) || qs[i+1].After > 0)
 		if alone {
@@ -305,6 +335,11 @@ type told struct {
 	failure *cause.Failure
 	cause   cause.Cause
 	sent    int
+}
+
+// stale reports whether the client got stale data.
+func (t *told) stale() bool {
+	return t.cause == cause.StaleAnswer || t.cause == cause.StaleNXDomain
 }
 
 // listener is an event.Sink that keeps what concerns clients.

@@ -29,7 +29,7 @@ func run(t *testing.T, w *simulate.World, f simulate.Front) (s *simulate.Story) 
 // Worlds from a fixed list of seeds: every answer keeps the rules, whatever the faults, and is the
 // same without the hostile authorities. A world that breaks a rule is shown reduced.
 func TestSimulation(t *testing.T) {
-	var played, questions atomic.Int64
+	var played, questions, stale atomic.Int64
 	shards := runtime.GOMAXPROCS(0)
 	t.Run("shards", func(t *testing.T) {
 		for shard := range shards {
@@ -39,11 +39,16 @@ func TestSimulation(t *testing.T) {
 					s := play(t, *from+uint64(i))
 					played.Add(1)
 					questions.Add(int64(s.Questions()))
+					stale.Add(int64(s.Stale()))
 				}
 			})
 		}
 	})
-	t.Logf("%d worlds, %d questions", played.Load(), questions.Load())
+	t.Logf("%d worlds, %d questions, %d of them answered from stale data", played.Load(),
+		questions.Load(), stale.Load())
+	if !t.Failed() && played.Load() >= usualSeeds/4 && stale.Load() == 0 {
+		t.Error("no stale data in so many worlds")
+	}
 }
 
 // play plays the world of a seed.

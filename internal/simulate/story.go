@@ -40,6 +40,16 @@ func (s *Story) Failed() bool {
 // Questions returns how many questions were asked.
 func (s *Story) Questions() int { return len(s.tales) }
 
+// Stale returns how many questions were answered from stale data.
+func (s *Story) Stale() (n int) {
+	for _, t := range s.tales {
+		if t.tries[len(t.tries)-1].told.stale() {
+			n++
+		}
+	}
+	return n
+}
+
 // String returns the world and all that happened in it.
 func (s *Story) String() string {
 	var b strings.Builder

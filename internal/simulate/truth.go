@@ -15,17 +15,23 @@ import (
 
 // internet is what a world's zones contain.
 type internet struct {
-	zones map[string]*authority
+	zones    map[string]*authority
+	negative map[string]bool // zones with a negative trust anchor
+	stale    bool            // stale data are served
 }
 
 // authority is a zone with its data, and its place in the tree.
 type authority struct {
 	*Zone
-	up     *authority // the zone that delegates it; nil for the root
-	host   *authority // whose servers it is on; itself if on its own
-	signed bool       // by an unbroken chain from the root, in algorithms that are known
-	data   map[string]map[uint16][]dns.RR
-	nodes  map[string]bool // all owners, delegations and empty non-terminals
+	up   *authority // the zone that delegates it; nil for the root
+	host *authority // whose servers it is on; itself if on its own
+	// signed reports whether an unbroken chain of trust leads to the zone from the root, in
+	// algorithms that are known.
+	signed bool
+	// excepted reports whether a negative trust anchor is at or above the zone.
+	excepted bool
+	data     map[string]map[uint16][]dns.RR
+	nodes    map[string]bool // all owners, delegations and empty non-terminals
 }
 
 // outcome is what a zone says of one name.
@@ -69,7 +75,10 @@ const maxAliases = 8
 
 // newInternet reads the zones of a world. A world that cannot be read is a mistake in this package.
 func newInternet(w *World) *internet {
-	n := &internet{zones: map[string]*authority{}}
+	n := &internet{zones: map[string]*authority{}, negative: map[string]bool{}, stale: w.Stale}
+	for _, name := range w.Negatives {
+		n.negative[name] = true
+	}
 	root := Zone{Zone: lab.Zone{Name: ".", TTL: 300, Minimum: 60,
 		Algorithm: dns.ECDSAP256SHA256, Servers: []lab.ServerFaults{nil}}, Links: []Link{{}}}
 	n.add(&root)
@@ -88,7 +97,8 @@ func (n *internet) add(z *Zone) {
 		a.host = n.zones[z.On].host
 	}
 	known := dns.AlgorithmToString[z.Algorithm] != "" && z.Algorithm < 100
-	a.signed = known && !z.NoDS && (a.up == nil || a.up.signed)
+	a.excepted = n.negative[z.Name] || a.up != nil && a.up.excepted
+	a.signed = known && !z.NoDS && (a.up == nil || a.up.signed) && !a.excepted
 	n.zones[z.Name] = a
 	a.read(strings.Join(z.Lines, "\n"))
 	a.node(z.Name)

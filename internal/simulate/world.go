@@ -18,6 +18,9 @@ type World struct {
 	Seed    uint64
 	Zones   []Zone // parents before their children; the root is always there
 	Queries []Query
+	// Stale reports whether clients may get stale data (RFC 8767).
+	Stale     bool
+	Negatives []string // negative trust anchors (RFC 7646)
 }
 
 // Zone is a zone with its servers.
@@ -57,6 +60,7 @@ type Query struct {
 	TCP          bool
 	EDNS, DO, AD bool
 	CD, NoRD     bool
+	Restart      bool // the server saves what it knows and starts anew before it
 }
 
 // hostileClient asks for what the hostile authorities want to be asked for.
@@ -66,6 +70,12 @@ const hostileClient = 2
 func (w *World) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d\n", w.Seed)
+	if w.Stale {
+		b.WriteString("stale data are served\n")
+	}
+	for _, n := range w.Negatives {
+		fmt.Fprintf(&b, "negative trust anchor %s\n", n)
+	}
 	for i := range w.Zones {
 		b.WriteString(w.Zones[i].text())
 	}
@@ -140,7 +150,7 @@ func (q *Query) String() string {
 		set  bool
 		name string
 	}{{q.TCP, "TCP"}, {q.EDNS, "EDNS"}, {q.DO, "DO"}, {q.AD, "AD"}, {q.CD, "CD"},
-		{q.NoRD, "RD=0"}} {
+		{q.NoRD, "RD=0"}, {q.Restart, "after a restart"}} {
 		if f.set {
 			s += " " + f.name
 		}
@@ -151,7 +161,7 @@ func (q *Query) String() string {
 // clone returns a deep copy.
 func (w *World) clone() *World {
 	c := *w
-	c.Queries = slices.Clone(w.Queries)
+	c.Queries, c.Negatives = slices.Clone(w.Queries), slices.Clone(w.Negatives)
 	c.Zones = slices.Clone(w.Zones)
 	for i := range c.Zones {
 		z := &c.Zones[i]
@@ -178,6 +188,7 @@ func (w *World) without(zone string) *World {
 		}
 		return false
 	})
+	c.Negatives = slices.DeleteFunc(c.Negatives, func(n string) bool { return gone[n] })
 	return c
 }
 
