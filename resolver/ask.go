@@ -76,6 +76,8 @@ func (a *zoneQuery) recordFailure(f *cause.Failure) {
 func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	a.replies = a.x.r.connectivity.replies.Load()
 	a.schedule.address = a.isAddressLookup()
+	// RFC 9567, section 6.1: the agent wants to know that the sender's address is not forged.
+	a.schedule.distrust = a.x.report && a.final
 	if a.conf != nil {
 		a.schedule.forward, a.schedule.only = a.conf.Forward, !a.conf.First
 	}

@@ -95,11 +95,13 @@ type Config struct {
 	Opportunistic []transport.Protocol
 	Prefetch      bool // resolve a result anew if it is asked for shortly before its end
 	Stale         Stale
-	Referrals     bool   // cache zones' own NS sets, for clients with RD=0
-	Port          uint16 // of authorities
-	UDPSize       uint16 // the payload over UDP that servers are told (RFC 6891, section 6.2.3)
-	MaxAliases    int
-	MaxFlights    int
+	Referrals     bool // cache zones' own NS sets, for clients with RD=0
+	// ErrorReporting has the agents that zones' servers name told of failures (RFC 9567).
+	ErrorReporting bool
+	Port           uint16 // of authorities
+	UDPSize        uint16 // the payload over UDP that servers are told (RFC 6891, section 6.2.3)
+	MaxAliases     int
+	MaxFlights     int
 	// ZoneQuota is how many questions to a zone whose servers do not answer are under way at once,
 	// ServerQuota how many tries of a server that does not answer.
 	ZoneQuota, ServerQuota int

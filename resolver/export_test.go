@@ -31,6 +31,9 @@ func (r *Resolver) UnderWay() (zones, servers int) {
 // PaidBy charges the validation work of a query to another payer as well.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
 
+// NopObserver is an Observer that ignores everything.
+type NopObserver = nopObserver
+
 // The limits that tests in the other package compare with.
 const (
 	MaxAttempts    = maxAttempts

@@ -48,6 +48,18 @@ const (
 	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
 	// little, and fresh data are not hidden for longer.
 	stalePrepared = 2 * time.Second
+	// Error reports (RFC 9567). Anyone can publish a broken zone whose agent is somebody else,
+	// and have clients ask for its names. maxZoneReports is how many reports about one zone are
+	// sent in reportPeriod: a zone that is broken as a whole is known from a few. maxReports is
+	// how many are sent about all, and maxReportPackets what one may take, with the way to the
+	// agent's servers.
+	maxZoneReports   = 10
+	maxReports       = 120
+	reportPeriod     = time.Minute
+	maxReportPackets = 16
+	// maxAgents is of how many zones the agent is known, and agentTime for how long.
+	maxAgents = 1024
+	agentTime = time.Hour
 	// MaxDepth is how deep questions may depend on questions, per client query.
 	MaxDepth = 12
 

@@ -21,6 +21,8 @@ type Observer interface {
 	Limit(c cause.Cause)
 	// Refreshed reports that a result was resolved without a client that waited, or could not be.
 	Refreshed(why RefreshReason, fresh bool)
+	// Reported reports what became of the report of a failure (RFC 9567).
+	Reported(result ReportResult)
 	// Synthesised reports an answer made from cached denials.
 	Synthesised()
 	// Forwarder reports that a server that the operator named for a zone does not answer any more,
@@ -45,6 +47,9 @@ func (nopObserver) Limit(cause.Cause) {}
 
 // Refreshed does nothing.
 func (nopObserver) Refreshed(RefreshReason, bool) {}
+
+// Reported does nothing.
+func (nopObserver) Reported(ReportResult) {}
 
 // Synthesised does nothing.
 func (nopObserver) Synthesised() {}

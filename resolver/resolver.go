@@ -49,6 +49,7 @@ type Resolver struct {
 	compared     *compared
 	timeless     func() *validator.Validator // see compareClock
 	recoveries   *recoveries
+	reporting    *reporting
 	quotas       quotas
 	cookieSecret [2]uint64
 	chance       func(n int) int
@@ -88,7 +89,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	r.compared = &compared{}
-	r.recoveries = newRecoveries()
+	r.recoveries, r.reporting = newRecoveries(), newReporting()
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -268,6 +269,9 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		down := cause.New(cause.UplinkDown, nil, "").Within(cause.ScopeLink)
 		down.Under = f
 		f = down
+	}
+	if x.r.cfg.ErrorReporting {
+		x.tellAgent(f)
 	}
 	if x.fetch.private || x.r.recoveries.outdated(f, x.fetch.began) {
 		return nil, f

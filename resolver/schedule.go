@@ -27,8 +27,8 @@ type schedule struct {
 	room  [maxOutstanding + 1]*try // storage of open
 	again []*candidate             // servers to be asked at once, in another form
 	sent  int                      // the number of tries
-	// distrust reports whether somebody seems to guess replies, so that UDP is not used any more
-	// (RFC 5452).
+	// distrust reports whether UDP is not used where TCP works: somebody seems to guess replies
+	// (RFC 5452), or the question is a report.
 	distrust bool
 	pause    time.Time // nothing is sent until then, as this machine lacks resources
 	last     time.Time // when the last was sent

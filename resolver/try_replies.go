@@ -51,6 +51,12 @@ func (a *zoneQuery) heard(t *try, o *observation) {
 	a.witness(t, packetHeard)
 	r.replied(addr)
 	a.x.budget.hear()
+	if r.cfg.ErrorReporting && o.proven {
+		r.reporting.hear(a.zone, t.m.EDNS.Options, r.clock.Now())
+	}
+	if a.final {
+		a.x.asked = a.zone
+	}
 	a.learn(t, o.proves(t))
 	if o.cookie == cookieOurs {
 		v, _ := t.m.EDNS.Options.Get(wire.OptionCookie)

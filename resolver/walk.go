@@ -22,6 +22,10 @@ type resolution struct {
 	trail          // for the events of the fetch
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
+	// report reports whether the question is a report of another one's failure.
+	report bool
+	// asked is the zone whose servers replied to the whole question.
+	asked wire.Name
 	// late reports whether another fetch for the same result may have ended since the cache was
 	// looked into.
 	late bool

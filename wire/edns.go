@@ -18,6 +18,8 @@ const (
 	OptionKeepalive OptionCode = 11
 	OptionPadding   OptionCode = 12
 	OptionEDE       OptionCode = 15
+	// OptionReportChannel has the domain of a monitoring agent (RFC 9567, section 5).
+	OptionReportChannel OptionCode = 18
 )
 
 // EDNS is the content of a message's OPT record. The zero value means that there is none.

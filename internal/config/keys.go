@@ -195,6 +195,10 @@ var keys = append(listenKeys(), []key{
 	{key: "resolver.cookies", kind: kindBool,
 		help:    "DNS cookies towards servers (RFC 7873)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.Cookies })},
+	{key: "resolver.error_reporting", kind: kindBool,
+		help: "tell the monitoring agent that a zone's servers name when names of the zone do " +
+			"not validate or resolve (RFC 9567)",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.ErrorReporting })},
 	{key: "resolver.harden_below_nxdomain", kind: kindBool,
 		help:    "names below one that is proven not to exist do not exist (RFC 8020)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.HardenBelowNXDomain })},

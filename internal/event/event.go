@@ -55,6 +55,10 @@ const (
 	// Trust: the trust in a zone was established. Zone, Status; Failure.
 	Trust
 
+	// Reported: the zone's monitoring agent is told of a failure (RFC 9567). Zone, Failure; Target
+	// is the name of the report.
+	Reported
+
 	// Limit: a limit was met. Cause.
 	Limit
 
@@ -78,7 +82,7 @@ func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
 		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "copy asked",
 		"response", "fallback",
-		"verdict", "trust", "limit", "client query", "query", "answer hit", "policy",
+		"verdict", "trust", "reported", "limit", "client query", "query", "answer hit", "policy",
 		"paced"}[k]
 }
 

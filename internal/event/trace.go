@@ -129,6 +129,8 @@ func (e *Event) Text() string {
 		return "verdict " + e.Status.String() + e.of() + e.why()
 	case Trust:
 		return "zone " + e.Zone.String() + " is " + e.Status.String() + e.why()
+	case Reported:
+		return fmt.Sprintf("reported to the agent of %s: %s%s", e.Zone, e.Target, e.label())
 	case Limit:
 		return "limit: " + e.Cause.Text()
 	case ClientQuery:

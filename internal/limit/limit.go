@@ -36,6 +36,7 @@ const (
 	BogusAnswers // resolver.MaxBogusTries
 	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
 	ServerQuota  // resolver.defaultServerQuota
+	Reports      // resolver.maxZoneReports, resolver.maxReports
 
 	PendingAnchors // trustanchor.maxPending
 
@@ -75,6 +76,7 @@ var labels = [count]string{
 	BogusAnswers: "bogus_answers",
 	ServerTries:  "server_tries",
 	ServerQuota:  "server_quota",
+	Reports:      "error_reports",
 
 	PendingAnchors: "pending_anchors",
 

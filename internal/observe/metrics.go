@@ -59,6 +59,7 @@ type Metrics struct {
 	networks [2]prometheus.Counter  // changes of the network, returns from sleep
 	stale    [4]*counter.Counter    // by reason
 	renewed  [4][2]*counter.Counter // by reason, failed and fresh
+	reported [5]*counter.Counter    // by result
 
 	disagreements prometheus.Gauge      // of the sources of trust anchors
 	fetches       [2]prometheus.Counter // of trust anchors, failed and not
@@ -208,6 +209,14 @@ func New() *Metrics {
 		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
 			renewed.with(why.Label(), "fresh")}
 	}
+	reported := newCounters(reg, "error_reports_total",
+		"Failures that a zone's monitoring agent wants to be told of (RFC 9567), by what became "+
+			"of the report: it was sent (sent) or could not be (failed), the agent knows already "+
+			"(known), there were too many (limited), or the agent's domain or the length of the "+
+			"name makes it impossible (unfit).", "result")
+	for _, result := range resolver.ReportResults() {
+		m.reported[result] = reported.with(result.Label())
+	}
 	stale := newCounters(reg, "stale_answers_total",
 		"Answers from data that had ended (RFC 8767), by reason: fresh data could not be had "+
 			"(failed), were late (late), or could not be had a short time before (recheck).",
@@ -325,6 +334,9 @@ func (m *Metrics) Refreshed(why resolver.RefreshReason, fresh bool) {
 	}
 	m.renewed[why][outcome].Add(1)
 }
+
+// Reported counts what became of the report of a failure.
+func (m *Metrics) Reported(result resolver.ReportResult) { m.reported[result].Add(1) }
 
 // Synthesised counts an answer made from denials.
 func (m *Metrics) Synthesised() { m.synthetic.Add(1) }
