@@ -63,12 +63,14 @@ func (g *generator) operator(seed uint64) {
 	if g.odds(4) {
 		g.w.Negatives = []string{one(g, g.w.Zones).Name}
 	}
-	if !g.odds(4) {
-		return
+	if g.odds(4) {
+		for i := range g.w.Queries {
+			q := &g.w.Queries[i]
+			q.Restart = q.After > 0 && q.Client != hostileClient && g.odds(12)
+		}
 	}
-	for i := range g.w.Queries {
-		q := &g.w.Queries[i]
-		q.Restart = q.After > 0 && q.Client != hostileClient && g.odds(12)
+	if z := one(g, g.w.Zones); z.Hostile == "" && g.odds(4) {
+		g.w.Stubs = []Stub{{z.Name, g.odds(2)}}
 	}
 }
 

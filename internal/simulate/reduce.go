@@ -41,7 +41,7 @@ func Reduce(w *World, most int, fails func(*World) bool) *World {
 
 // size counts what a world consists of.
 func (w *World) size() int {
-	n := len(w.Queries) + len(w.Negatives)
+	n := len(w.Queries) + len(w.Negatives) + len(w.Stubs)
 	for i := range w.Queries {
 		if w.Queries[i].Restart {
 			n++
@@ -101,6 +101,7 @@ func reduceOperator(w **World, try func(*World) bool) {
 	}
 	change(func(c *World) { c.Stale = false })
 	change(func(c *World) { c.Negatives = nil })
+	change(func(c *World) { c.Stubs = nil })
 	for i := range (*w).Queries {
 		change(func(c *World) { c.Queries[i].Restart = false })
 	}

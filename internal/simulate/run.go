@@ -53,6 +53,7 @@ type stage struct {
 	close   func()
 	heard   *listener
 	ports   uint16
+	servers map[string][]netip.AddrPort // of each zone
 
 	mu    sync.Mutex
 	story *Story // guarded by mu
@@ -137,6 +138,10 @@ func (s *stage) start() {
 	for _, zone := range w.Negatives {
 		anchors.Except(wire.MustParseName(zone), trustanchor.Negative)
 	}
+	for _, z := range w.Stubs {
+		cfg.Zones = append(cfg.Zones, resolver.Zone{Name: wire.MustParseName(z.Name),
+			First: z.First, Addrs: s.servers[z.Name]})
+	}
 	s.r = resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: s.lab,
 		Clock: clock.Real{}, Events: s.heard, Chance: chance(w.Seed)})
 	srv := server.New(server.Default(), server.Parts{Resolver: s.r, Cache: store,
@@ -175,15 +180,18 @@ func chance(seed uint64) func(int) int {
 func (s *stage) connect() {
 	n, addrs := s.network, s.lab.Servers()
 	n.links[addrs[0]], n.names[addrs[0]] = &Link{RTT: 5 * time.Millisecond}, "."
+	s.servers = map[string][]netip.AddrPort{}
 	next := 1
 	for i := range s.world.Zones {
 		z := &s.world.Zones[i]
 		if z.On != "" {
+			s.servers[z.Name] = s.servers[z.On]
 			continue
 		}
 		for j := range z.Links {
 			a := addrs[next]
 			next++
+			s.servers[z.Name] = append(s.servers[z.Name], netip.AddrPortFrom(a, 53))
 			n.links[a], n.names[a] = &z.Links[j], z.Name+string(rune('1'+j))
 			if z.Hostile != "" {
 				n.evil[a] = z

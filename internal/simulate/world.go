@@ -21,6 +21,13 @@ type World struct {
 	// Stale reports whether clients may get stale data (RFC 8767).
 	Stale     bool
 	Negatives []string // negative trust anchors (RFC 7646)
+	Stubs     []Stub
+}
+
+// Stub is a zone whose servers the operator has named.
+type Stub struct {
+	Name  string
+	First bool // if they fail, the servers of the delegation are asked
 }
 
 // Zone is a zone with its servers.
@@ -75,6 +82,9 @@ func (w *World) String() string {
 	}
 	for _, n := range w.Negatives {
 		fmt.Fprintf(&b, "negative trust anchor %s\n", n)
+	}
+	for _, s := range w.Stubs {
+		fmt.Fprintf(&b, "stub zone %s first %v\n", s.Name, s.First)
 	}
 	for i := range w.Zones {
 		b.WriteString(w.Zones[i].text())
@@ -162,6 +172,7 @@ func (q *Query) String() string {
 func (w *World) clone() *World {
 	c := *w
 	c.Queries, c.Negatives = slices.Clone(w.Queries), slices.Clone(w.Negatives)
+	c.Stubs = slices.Clone(w.Stubs)
 	c.Zones = slices.Clone(w.Zones)
 	for i := range c.Zones {
 		z := &c.Zones[i]
@@ -189,6 +200,7 @@ func (w *World) without(zone string) *World {
 		return false
 	})
 	c.Negatives = slices.DeleteFunc(c.Negatives, func(n string) bool { return gone[n] })
+	c.Stubs = slices.DeleteFunc(c.Stubs, func(s Stub) bool { return gone[s.Name] })
 	return c
 }
 
