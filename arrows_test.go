@@ -66,7 +66,7 @@ var allowed = map[string][]string{
 		"transport", "resolver"},
 	"internal/simulate": {"internal/cause", "internal/clock", "internal/event", "internal/lab",
 		"internal/lab/labtest", "internal/policy", "cache", "transport", "resolver", "server",
-		"trustanchor", "wire"},
+		"trustanchor", "wire", "zone"},
 	"internal/mutate": {},
 }
 

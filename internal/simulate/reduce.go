@@ -41,7 +41,7 @@ func Reduce(w *World, most int, fails func(*World) bool) *World {
 
 // size counts what a world consists of.
 func (w *World) size() int {
-	n := len(w.Queries) + len(w.Negatives) + len(w.Stubs)
+	n := len(w.Queries) + len(w.Negatives) + len(w.Stubs) + len(w.Copies)
 	for i := range w.Queries {
 		if w.Queries[i].Restart {
 			n++
@@ -102,6 +102,9 @@ func reduceOperator(w **World, try func(*World) bool) {
 	change(func(c *World) { c.Stale = false })
 	change(func(c *World) { c.Negatives = nil })
 	change(func(c *World) { c.Stubs = nil })
+	for i := len((*w).Copies) - 1; i >= 0; i-- {
+		change(func(c *World) { c.Copies = slices.Delete(c.Copies, i, i+1) })
+	}
 	for i := range (*w).Queries {
 		change(func(c *World) { c.Queries[i].Restart = false })
 	}

@@ -28,6 +28,7 @@ import (
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
+	"bailiwick/zone"
 )
 
 // How clients ask.
@@ -54,6 +55,7 @@ type stage struct {
 	heard   *listener
 	ports   uint16
 	servers map[string][]netip.AddrPort // of each zone
+	copies  copies
 
 	mu    sync.Mutex
 	story *Story // guarded by mu
@@ -74,6 +76,7 @@ func Run(w *World, front Front) *Story {
 	s.play(newInternet(w), w.Queries, "")
 	s.lab.Mend()
 	s.network.mend()
+	s.copies.take(s.lab, w.Copies)
 	time.Sleep(allPast)
 	s.play(newInternet(w.mended()), w.afterwards(), "mended: ")
 	return s.story
@@ -124,8 +127,50 @@ func newStage(w *World) *stage {
 	}
 	s.connect()
 	s.lab.Path, s.lab.Script = s.network.path, s.network.script
+	s.copies.take(s.lab, w.Copies)
 	s.start()
 	return s
+}
+
+// copies are copies of zones, by name. It is a resolver.Copies.
+type copies struct {
+	mu  sync.Mutex
+	all map[wire.Name]*zone.Zone // guarded by mu
+}
+
+// take takes the zones as they are now.
+func (c *copies) take(w *lab.World, names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = map[wire.Name]*zone.Zone{}
+	for _, name := range names {
+		apex := wire.MustParseName(name)
+		b := zone.NewBuilder(apex, zone.MaxOctets)
+		for _, rr := range w.Records(name) {
+			if err := b.AddRR(rr); err != nil {
+				panic("simulate: " + err.Error())
+			}
+		}
+		z, err := b.Finish()
+		if err != nil {
+			panic("simulate: " + err.Error())
+		}
+		c.all[apex] = z
+	}
+}
+
+// Closest implements resolver.Copies.
+func (c *copies) Closest(name wire.Name) resolver.Copy {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ; ; name = name.Parent() {
+		if z := c.all[name]; z != nil {
+			return z
+		}
+		if name.IsRoot() {
+			return nil
+		}
+	}
 }
 
 // start starts a server.
@@ -143,7 +188,7 @@ func (s *stage) start() {
 			First: z.First, Addrs: s.servers[z.Name]})
 	}
 	s.r = resolver.New(cfg, resolver.Parts{Cache: store, Anchors: anchors, Exchanger: s.lab,
-		Clock: clock.Real{}, Events: s.heard, Chance: chance(w.Seed)})
+		Clock: clock.Real{}, Events: s.heard, Chance: chance(w.Seed), Copies: &s.copies})
 	srv := server.New(server.Default(), server.Parts{Resolver: s.r, Cache: store,
 		Clock: clock.Real{}, Observer: labtest.Observer{}, Events: s.heard,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil))})

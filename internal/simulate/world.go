@@ -22,6 +22,7 @@ type World struct {
 	Stale     bool
 	Negatives []string // negative trust anchors (RFC 7646)
 	Stubs     []Stub
+	Copies    []string // zones that the server has a copy of (RFC 8806)
 }
 
 // Stub is a zone whose servers the operator has named.
@@ -82,6 +83,9 @@ func (w *World) String() string {
 	}
 	for _, n := range w.Negatives {
 		fmt.Fprintf(&b, "negative trust anchor %s\n", n)
+	}
+	for _, n := range w.Copies {
+		fmt.Fprintf(&b, "copy of %s\n", n)
 	}
 	for _, s := range w.Stubs {
 		fmt.Fprintf(&b, "stub zone %s first %v\n", s.Name, s.First)
@@ -172,7 +176,7 @@ func (q *Query) String() string {
 func (w *World) clone() *World {
 	c := *w
 	c.Queries, c.Negatives = slices.Clone(w.Queries), slices.Clone(w.Negatives)
-	c.Stubs = slices.Clone(w.Stubs)
+	c.Stubs, c.Copies = slices.Clone(w.Stubs), slices.Clone(w.Copies)
 	c.Zones = slices.Clone(w.Zones)
 	for i := range c.Zones {
 		z := &c.Zones[i]
@@ -200,6 +204,7 @@ func (w *World) without(zone string) *World {
 		return false
 	})
 	c.Negatives = slices.DeleteFunc(c.Negatives, func(n string) bool { return gone[n] })
+	c.Copies = slices.DeleteFunc(c.Copies, func(n string) bool { return gone[n] })
 	c.Stubs = slices.DeleteFunc(c.Stubs, func(s Stub) bool { return gone[s.Name] })
 	return c
 }
