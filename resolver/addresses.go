@@ -210,5 +210,9 @@ func (l *serverList) emptyCause(zone wire.Name) *cause.Failure {
 	case len(l.refused) > 0:
 		return cause.New(l.refusal, zone, "%s may not be asked", l.refused[0].Addr())
 	}
-	return cause.New(cause.NoAddress, zone, "").Within(l.why.HeldAgainst())
+	f := cause.New(cause.NoAddress, zone, "").Within(l.why.HeldAgainst())
+	if _, why := failingZone(l.why); why != cause.None {
+		f.Under = l.why
+	}
+	return f
 }

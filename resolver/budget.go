@@ -30,6 +30,8 @@ type budget struct {
 	validation *validator.Budget
 	queries    atomic.Int32
 	heard      atomic.Int64 // when a server last replied, Unix time in ns; 0: none has
+	// silence is the last time that a server was silent; nil if none was.
+	silence atomic.Pointer[cause.Failure]
 	// cut reports whether a fetch could not spend its whole budget, because a payer had spent too
 	// much before or no waiter was left.
 	cut   atomic.Bool
@@ -144,6 +146,24 @@ func (b *budget) lookupFailed(zone wire.Name) {
 		b.failed++
 		b.mu.Unlock()
 	}
+}
+
+// unheard notes that a server was silent.
+func (b *budget) unheard(f *cause.Failure) {
+	for ; b != nil; b = b.payer.Load() {
+		b.silence.Store(f)
+	}
+}
+
+// spentOn returns a failure for want of time with the silence that took it, if there was any.
+func (b *budget) spentOn(f *cause.Failure) *cause.Failure {
+	silence := b.silence.Load()
+	if f.Cause != cause.LimitTime || f.Under != nil || silence == nil {
+		return f
+	}
+	g := *f
+	g.Under = silence
+	return &g
 }
 
 // hear notes that a server has replied.

@@ -28,6 +28,13 @@ func (r *Resolver) UnderWay() (zones, servers int) {
 	return zones, servers
 }
 
+// Watched returns for how many zones it is asked whether their servers are back.
+func (r *Resolver) Watched() int {
+	r.memory.recoveries.mu.Lock()
+	defer r.memory.recoveries.mu.Unlock()
+	return len(r.memory.recoveries.watched)
+}
+
 // PaidBy charges the validation work of a query to another payer as well.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
 
@@ -36,13 +43,14 @@ type NopObserver = nopObserver
 
 // The limits that tests in the other package compare with.
 const (
-	MaxAttempts    = maxAttempts
-	MaxForms       = maxForms
-	MaxLocalTries  = maxLocalTries
-	MaxOutstanding = maxOutstanding
-	MaxNeeds       = maxNeeds
-	MaxProbes      = maxProbes
-	TryBytes       = tryBytes
-	MaxWarmAtOnce  = maxWarmAtOnce
-	WarmInterval   = warmInterval
+	MaxAttempts     = maxAttempts
+	MaxForms        = maxForms
+	MaxLocalTries   = maxLocalTries
+	MaxOutstanding  = maxOutstanding
+	MaxNeeds        = maxNeeds
+	MaxWatchedZones = maxWatchedZones
+	MaxProbes       = maxProbes
+	TryBytes        = tryBytes
+	MaxWarmAtOnce   = maxWarmAtOnce
+	WarmInterval    = warmInterval
 )

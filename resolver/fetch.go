@@ -165,6 +165,21 @@ func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
 	return false
 }
 
+// alone begins work that belongs to no query, and takes the memory of a refresh. It reports whether
+// it did: not at the end of the resolver, or while memory is short.
+func (t *fetches) alone(p guard.Place, work func()) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || !t.ledger.Try(ledger.Upstream, refreshBytes) {
+		return false
+	}
+	t.spawn(p, func() {
+		defer t.ledger.Add(ledger.Upstream, -refreshBytes)
+		work()
+	})
+	return true
+}
+
 // since returns when the fetch of a key began, false if there is none.
 func (t *fetches) since(k cache.Key) (time.Time, bool) {
 	t.mu.Lock()
@@ -233,6 +248,9 @@ func (t *fetches) wait(f *fetch, w *budget, parent *fetch) (l *result, fail *cau
 	}
 	switch {
 	case w.ctx.Err() != nil:
+		if silence := f.silence.Load(); silence != nil {
+			w.silence.Store(silence)
+		}
 		return nil, w.err(), false
 	case f.fail == nil || f.fail.Cause.Kind() == cause.KindInternal:
 		return f.result, f.fail, false

@@ -39,12 +39,16 @@ const (
 	// keysAheadTime is how long before the end of the trust in a zone in use its keys are resolved
 	// anew: longer than that takes.
 	keysAheadTime = 10 * time.Second
-	// recoveryPause is how often the servers of a zone are asked whether they are back, while
-	// clients get stale data because they were silent, and recoveryTime how long that may take.
-	// maxRecoveries is how many zones it is known of when that was.
-	recoveryPause = 2 * time.Second
-	recoveryTime  = 1500 * time.Millisecond
-	maxRecoveries = 4096
+	// recoveryFirst is the first pause between questions to the servers of a zone whether they are
+	// back, while clients get stale data of it. It is doubled up to recoveryPause: with
+	// recoveryTime, which is how long one may take, fresh data are there within five seconds of
+	// the servers' return. maxWatchedZones is for how many zones that is done at once,
+	// process-wide, and maxRecoveries of how many the return is remembered.
+	recoveryFirst   = time.Second
+	recoveryPause   = 3 * time.Second
+	recoveryTime    = 1500 * time.Millisecond
+	maxWatchedZones = 256
+	maxRecoveries   = 4096
 	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
 	// little, and fresh data are not hidden for longer.
 	stalePrepared = 2 * time.Second

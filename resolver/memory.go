@@ -30,20 +30,22 @@ import (
 // What is known of servers is kept by [infraCache.learn], and their faults have to pass
 // [Resolver.blame].
 type memory struct {
-	store  *cache.Store
-	trusts trusts
-	cfg    *Config
-	gate   *gate // own to each resolver
+	store      *cache.Store
+	trusts     trusts
+	recoveries *recoveries
+	cfg        *Config
+	gate       *gate // own to each resolver
 }
 
 func newMemory(store *cache.Store, cfg *Config) memory {
 	return memory{store: store, trusts: newTrusts(store.Share(cache.ShareTrust), store.RRsets),
-		cfg: cfg, gate: &gate{}}
+		recoveries: newRecoveries(), cfg: cfg, gate: &gate{}}
 }
 
 // under returns the same memory for a resolver with another configuration.
 func (m *memory) under(cfg *Config) memory {
-	return memory{store: m.store, trusts: m.trusts, cfg: cfg, gate: &gate{}}
+	return memory{store: m.store, trusts: m.trusts, recoveries: m.recoveries, cfg: cfg,
+		gate: &gate{}}
 }
 
 // put keeps a result under the question's key. It writes the TTLs of the cache into the result's
@@ -354,12 +356,21 @@ func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now 
 	}
 }
 
-// lastFailure returns the last failure of a question, whether it may be tried again or not.
-func (m *memory) lastFailure(k cache.Key) (*cache.Failure, bool) { return m.store.LastFailure(k) }
+// lastFailure returns the last failure of a question, whether it may be tried again or not; none if
+// it was the fault of servers that are back.
+func (m *memory) lastFailure(k cache.Key) (*cache.Failure, bool) {
+	e, ok := m.store.LastFailure(k)
+	return e, ok && !m.recoveries.over(e.Failure, e.At)
+}
 
 // failure returns the failure that is remembered for a question, if it may not be tried again yet.
 func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {
-	return m.store.GetFailure(k, now)
+	f, ok := m.store.GetFailure(k, now)
+	if !ok {
+		return nil, false
+	}
+	_, ok = m.lastFailure(k)
+	return f, ok
 }
 
 // failureEnds returns the second until which a failure is remembered for a question; 0 if it is

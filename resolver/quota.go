@@ -178,14 +178,15 @@ func (a *zoneQuery) claim(s *candidate) (claim, bool) {
 func (a *zoneQuery) unlimited() bool { return a.conf != nil && a.conf.Forward }
 
 // reserved returns how much a question may exceed a quota by. What the zone needs to be resolved at
-// all has a part of its own: look-ups of keys, DS and name servers' addresses, and refreshes. So
-// have names that the cache still knows data of, for a flood consists of names that nobody has
-// asked for. The zone's keys are one question at a time and always asked for.
+// all has a part of its own: look-ups of keys, DS and name servers' addresses, refreshes, and what
+// the resolver asks for itself, such as whether the servers are back. So have names that the cache
+// still knows data of, for a flood consists of names that nobody has asked for. The zone's keys are
+// one question at a time and always asked for.
 func (a *zoneQuery) reserved(q *quota) int32 {
 	switch x := a.x; {
 	case a.q.Type == wire.TypeDNSKEY && a.q.Name == a.zone:
 		return q.flights
-	case x.depth > 0 || x.refresh || x.wasKnown():
+	case x.depth > 0 || x.refresh || x.ours || x.wasKnown():
 		return q.floor
 	}
 	return 0

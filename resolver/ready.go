@@ -80,6 +80,7 @@ func (r *Resolver) freshly(ctx context.Context, q wire.Question, seen *keysSeen)
 		return f
 	}
 	defer r.fetches.exit(c)
-	_, f := (&resolution{r: r, q: q, budget: &c.budget, seen: seen, remote: true}).resolve()
+	x := &resolution{r: r, q: q, budget: &c.budget, seen: seen, remote: true, ours: true}
+	_, f := x.resolve()
 	return f
 }

@@ -48,7 +48,6 @@ type Resolver struct {
 	refetches    *refetches
 	compared     *compared
 	timeless     func() *validator.Validator // see compareClock
-	recoveries   *recoveries
 	reporting    *reporting
 	quotas       quotas
 	cookieSecret [2]uint64
@@ -89,7 +88,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	r.compared = &compared{}
-	r.recoveries, r.reporting = newRecoveries(), newReporting()
+	r.reporting = newReporting()
 	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
 		panic("resolver: no random source: " + err.Error())
 	}
@@ -270,10 +269,11 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		down.Under = f
 		f = down
 	}
+	f = x.budget.spentOn(f)
 	if x.r.cfg.ErrorReporting {
 		x.tellAgent(f)
 	}
-	if x.fetch.private || x.r.recoveries.outdated(f, x.fetch.began) {
+	if x.fetch.private || x.r.memory.recoveries.outdated(f, x.fetch.began) {
 		return nil, f
 	}
 	if f.HeldAgainst() == cause.ScopeLink {

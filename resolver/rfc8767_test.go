@@ -4,8 +4,6 @@ package resolver_test
 
 import (
 	"context"
-	"fmt"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +16,6 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
-	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -634,101 +631,5 @@ func TestRFC8767FreshSoonAfterAllServersWereSilent(t *testing.T) {
 		}
 		stop()
 		<-watched
-	})
-}
-
-// The servers of one zone are silent or closed for an hour, while others reply. Each name is tried
-// once in 30 s, and the servers are asked every two seconds whether they are back. Within five
-// seconds of their return the answers are fresh; where packets were lost without any error, when
-// the recheck timer has ended at the latest.
-func TestRFC8767FreshSoonAfterAZonesServersWereSilent(t *testing.T) {
-	for name, how := range map[string]func(lab.Incoming) lab.Reply{
-		"silent": silent,
-		"closed": func(lab.Incoming) lab.Reply { return lab.Reply{Err: transport.ErrRefused} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				in, o := staleWorld(t, nil)
-				var own netip.Addr // the zone's server
-				o.set("short.example.", func(in lab.Incoming) lab.Reply {
-					m := in.Honest()
-					if m.Authoritative && in.Question().Qtype == dns.TypeA {
-						own = in.Server
-					}
-					return lab.Messages(m)
-				})
-				in.resolve("www.short.example.", wire.TypeA)
-				in.resolve("alias.short.example.", wire.TypeA)
-				time.Sleep(70 * time.Second)
-				o.set("short.example.", func(in lab.Incoming) lab.Reply {
-					if in.Server == own {
-						return how(in)
-					}
-					return lab.Messages(in.Honest())
-				})
-				in.transcript()
-				for i := range 3600 {
-					in.resolve("www.short.example.", wire.TypeA)
-					in.resolve("alias.short.example.", wire.TypeA)
-					if i%60 == 0 { // others reply
-						in.resolve(fmt.Sprintf("n%d.secure.example.", i), wire.TypeA)
-					}
-					time.Sleep(time.Second)
-				}
-				asked := in.transcript()
-				if n := strings.Count(asked, "www.short.example. A"); n > 120*5 {
-					t.Errorf("the name was asked for %d times in an hour", n)
-				}
-				o.set("short.example.", nil)
-				back := 5 // seconds
-				if name == "silent" {
-					back = 35 // an attempt under way has to end, and the recheck timer
-				}
-				for range back {
-					time.Sleep(time.Second)
-					in.resolve("www.short.example.", wire.TypeA)
-					in.resolve("alias.short.example.", wire.TypeA)
-				}
-				for _, name := range []string{"www.short.example.", "alias.short.example."} {
-					a := in.resolve(name, wire.TypeA)
-					expect(t, name, a, noError, wire.Secure, resolver.StaleNone)
-				}
-			})
-		})
-	}
-}
-
-// A name that a crowd of clients asks for while its zone is dead costs few packets, whatever the
-// number of clients.
-func TestRFC8767CrowdCostsNoFetchEach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in, o := staleWorld(t, nil)
-		in.resolve("www.short.example.", wire.TypeA)
-		time.Sleep(70 * time.Second)
-		o.set("short.example.", silent)
-		in.transcript()
-		var wg sync.WaitGroup
-		for range 200 {
-			for range 5 {
-				wg.Go(func() {
-					a := in.resolve("www.short.example.", wire.TypeA)
-					if a.RCode != noError || a.Stale == resolver.StaleNone {
-						t.Errorf("%s %v", a.RCode, a.Failure)
-					}
-				})
-			}
-			time.Sleep(time.Second / 2)
-		}
-		wg.Wait()
-		asked := in.transcript()
-		if n := strings.Count(asked, "www.short.example."); n > 30 {
-			t.Errorf("%d questions for the name by 1000 clients in 100 s", n)
-		}
-		if n := strings.Count(asked, "\n"); n > 150 {
-			t.Errorf("%d packets for 1000 clients in 100 s", n)
-		}
-		if s := in.r.Stats(); s.Fetches > 1 {
-			t.Error(fmt.Sprint(s.Fetches, " fetches under way"))
-		}
 	})
 }

@@ -140,12 +140,15 @@ func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
 		why = StaleLate
 	}
 	l := r.stale(k, why, a.failed, now)
-	switch {
-	case l == nil:
-	case step == staleRefresh:
+	if l == nil {
+		return nil
+	}
+	if step == staleRefresh {
 		r.renew(k, nil, RefreshStale)
-	case a.failed != nil:
+	} else if a.failed != nil {
 		l.keepFor = min(stalePrepared, r.cfg.Stale.Retry-a.ago)
+	}
+	if a.failed != nil {
 		r.askWhetherBack(a.failed, now)
 	}
 	return l

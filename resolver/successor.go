@@ -29,7 +29,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.probes, n.infra, n.connectivity = r.probes, r.infra, r.connectivity
 	n.refetches, n.cookieSecret = r.refetches, r.cookieSecret
 	n.compared = r.compared
-	n.recoveries, n.reporting = r.recoveries, r.reporting
+	n.reporting = r.reporting
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	n.forwarders = newForwarders(n.cfg.Zones, r.forwarders)

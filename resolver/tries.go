@@ -198,7 +198,12 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 		o = observation{what: sawSilence, strays: a.strays.Cookies() > 0}
 		a.witness(t, packetLost)
 	}
-	a.recordFailure(cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr))
+	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
+	a.recordFailure(f)
+	if r.cfg.inside(a.zone, a.conf) {
+		f = f.Inside()
+	}
+	a.x.budget.unheard(f)
 	a.step(t, o)
 }
 

@@ -26,6 +26,8 @@ type resolution struct {
 	report bool
 	// asked is the zone whose servers replied to the whole question.
 	asked wire.Name
+	// ours reports whether it is for no client, but for what the resolver has to know itself.
+	ours bool
 	// late reports whether another fetch for the same result may have ended since the cache was
 	// looked into.
 	late bool

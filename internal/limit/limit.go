@@ -37,6 +37,7 @@ const (
 	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
 	ServerQuota  // resolver.defaultServerQuota
 	Reports      // resolver.maxZoneReports, resolver.maxReports
+	WatchedZones // resolver.maxWatchedZones
 
 	PendingAnchors // trustanchor.maxPending
 
@@ -77,6 +78,7 @@ var labels = [count]string{
 	ServerTries:  "server_tries",
 	ServerQuota:  "server_quota",
 	Reports:      "error_reports",
+	WatchedZones: "watched_zones",
 
 	PendingAnchors: "pending_anchors",
 
