@@ -73,6 +73,7 @@ var outcomes = []struct {
 	{"www.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired},
 	{"no.expired.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureExpired},
 	{"www.future.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureNotYetValid},
+	{"www.reversed.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureReversed},
 	{"www.missing-signatures.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureMissing},
 	{"www.corrupt-signatures.faulty.", wire.TypeA, servFail, wire.Bogus, cause.SignatureInvalid},
 	{"www.wrong-keys.faulty.", wire.TypeA, servFail, wire.Bogus, cause.KeyNotFound},

@@ -250,15 +250,27 @@ func (c *client) answerLate() {
 // fromMemory returns an answer from the cache with stale data in it, without any wait; nil if there
 // is none.
 func (c *client) fromMemory(why StaleReason, failed *cause.Failure) *Answer {
-	r := c.r
-	a := r.chainOf(c.q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
-		l, f, stale := r.remembered(k, c.validation, 0, r.mayBeStale(k))
+	return c.r.staleChain(c.q, c.cd, c.validation, why, failed, c.trail)
+}
+
+// Stale answers a question from the cache with stale data in it, for want of room to resolve it;
+// failed is the limit. It returns nil if there are none that may be used. It does not block. What
+// it spends is taken from c.
+func (r *Resolver) Stale(q wire.Question, cd bool, failed *cause.Failure, c *Checks) *Answer {
+	return r.staleChain(q, cd, c.budget(), StaleFailed, failed, trail{})
+}
+
+// staleChain makes such an answer.
+func (r *Resolver) staleChain(q wire.Question, cd bool, b *validator.Budget, why StaleReason,
+	failed *cause.Failure, t trail) *Answer {
+	a := r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
+		l, f, stale := r.remembered(k, b, 0, r.mayBeStale(k))
 		if stale && l == nil && f == nil && r.cfg.Stale.step(r.attempted(k, r.clock.Now())) !=
 			staleNever {
 			l = r.stale(k, why, failed, r.clock.Now())
 		}
-		if l != nil && c.sink != nil {
-			c.known(k, l, nil)
+		if l != nil && t.sink != nil {
+			t.known(k, l, nil)
 		}
 		return l, f
 	})

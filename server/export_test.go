@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 
+	"bailiwick/internal/ledger"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -26,6 +27,12 @@ func (s *Server) FillPrefix(a netip.Addr) {
 		_ = s.admit(a, false)
 	}
 }
+
+// FillServing uses up the places for queries.
+func (s *Server) FillServing() { s.serving.Store(MaxServing) }
+
+// FillMemory leaves no memory for queries.
+func (s *Server) FillMemory() { s.ledger = ledger.New(1) }
 
 // HangUpTime is how long the query of a client that has hung up keeps its place.
 const HangUpTime = hangUpTime

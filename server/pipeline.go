@@ -219,14 +219,28 @@ func (r *request) admitted() bool {
 	s, addr := r.server, r.from.Addr.Addr()
 	if f := s.admit(addr, r.proven()); f != nil {
 		r.limited(f.Cause)
-		s.observe.ServFail(f.Cause)
-		r.reply(r.short(wire.RCodeServFail, f))
+		r.reply(r.turnedAway(f))
 		return false
 	}
 	if !r.proven() {
 		s.pace.enter(addr)
 	}
 	return true
+}
+
+// turnedAway returns the response to a query that there is no room for: stale data if there are any
+// (RFC 8767, section 5), else SERVFAIL. Nothing is resolved.
+func (r *request) turnedAway(f *cause.Failure) []byte {
+	if r.q.Has(wire.FlagRD) { // else nothing would be resolved
+		if a := r.rules.Resolver.Stale(r.ask, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
+			if r.origin = event.OriginStale; r.server.events != nil {
+				r.remembered(a)
+			}
+			return r.respond(a)
+		}
+	}
+	r.server.observe.ServFail(f.Cause)
+	return r.short(wire.RCodeServFail, f)
 }
 
 // work resolves a pending query and has its answer sent: at once, or at the client's pace. The

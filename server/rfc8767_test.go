@@ -173,3 +173,55 @@ func TestRFC8767OneAnswerPerQuery(t *testing.T) {
 		})
 	}
 }
+
+// RFC 8767, section 5: a query that the server has no room for gets stale data, if there are any,
+// with the reason; else SERVFAIL. No server is asked.
+func TestRFC8767QueryWithoutRoomGetsStaleData(t *testing.T) {
+	local := netip.MustParseAddr("127.0.0.1")
+	for what, full := range map[string]func(f *front){
+		"many queries":     func(f *front) { f.server.FillServing() },
+		"many of a client": func(f *front) { f.server.FillPrefix(local) },
+		"no memory":        func(f *front) { f.server.FillMemory() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f, net := newSevered(t, func(*resolver.Config) {})
+			for _, name := range []string{"www.secure.example.", "away.secure.example.",
+				"none.secure.example."} {
+				f.ask(name, dns.TypeA, edns(true))
+			}
+			f.ask("www.expired.faulty.", dns.TypeA, edns(true))
+			f.clock.Advance(time.Hour)
+			net.name = "www.secure.example."
+			rule := policy.Rule{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Snoop}
+			f.Handler = f.server.Handler(policy.NewACL([]policy.Rule{rule}), &policy.View{})
+			synctest.Wait() // the queries above have left
+			full(f)
+			for _, c := range []struct {
+				name   string
+				rcode  int
+				codes  []uint16
+				change func(*dns.Msg)
+			}{
+				{"www.secure.example.", dns.RcodeSuccess, []uint16{3, 0}, edns(true)},
+				{"away.secure.example.", dns.RcodeSuccess, []uint16{3, 0}, edns(true)},
+				{"none.secure.example.", dns.RcodeNameError, []uint16{19, 0}, edns(true)},
+				{"www.nsec3.example.", dns.RcodeServerFailure, []uint16{0}, edns(true)},
+				{"www.expired.faulty.", dns.RcodeServerFailure, []uint16{0}, edns(true)},
+				{"www.secure.example.", dns.RcodeServerFailure, []uint16{0},
+					func(m *dns.Msg) { edns(true)(m); m.RecursionDesired = false }},
+			} {
+				m := f.ask(c.name, dns.TypeA, c.change)
+				if got := codes(m); m.Rcode != c.rcode || !slices.Equal(got, c.codes) {
+					t.Errorf("%s, %s: %s, EDE %v", what, c.name, dns.RcodeToString[m.Rcode], got)
+				}
+			}
+			if net.n.Load() != 0 {
+				t.Errorf("%s: %d questions for www.secure.example.", what, net.n.Load())
+			}
+			if n := f.seen.stale.Load(); n != 3 {
+				t.Errorf("%s: %d stale answers are counted", what, n)
+			}
+			f.close()
+		})
+	}
+}

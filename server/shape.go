@@ -56,9 +56,9 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	case bare:
 		return r.finish(b, rc, nil)
 	case rc == wire.RCodeServFail && r.origin == event.OriginKnown:
-		return r.finish(b, rc, r.edeOfCached(f))
+		return r.finish(b, rc, r.fitted(r.edeOfCached(f), b.Len()))
 	}
-	return r.finish(b, rc, r.edeOf(f))
+	return r.finish(b, rc, r.fitted(r.edeOf(f), b.Len()))
 }
 
 // questionName returns the question's name without compression, in the client's letter case.
@@ -94,6 +94,26 @@ func (r *request) appendEDE(o wire.Options, c cause.Cause) wire.Options {
 		o = o.AppendEDE(code, "")
 	}
 	return o
+}
+
+// fitted returns the Extended DNS Errors that a response with so many octets besides has room for.
+// Texts give way, the last ones first, as the first error is the most precise: they must not be why
+// records are left out (RFC 8914, section 2). All codes stay.
+func (r *request) fitted(ede wire.Options, besides int) wire.Options {
+	if besides+r.optLen(ede) <= r.limit() {
+		return ede
+	}
+	var errs [][]byte
+	for _, v := range ede.All() {
+		errs = append(errs, v)
+	}
+	for i := len(errs) - 1; i >= 0 && besides+r.optLen(ede) > r.limit(); i-- {
+		errs[i], ede = errs[i][:2], nil
+		for _, v := range errs {
+			ede = ede.Append(wire.OptionEDE, v)
+		}
+	}
+	return ede
 }
 
 // finish ends a message and its builder.
@@ -159,6 +179,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	name := r.questionName()
 	b, whole := r.build(a, flags, name)
 	r.store(a, b, whole, flags, ede)
+	ede = r.fitted(ede, b.Len())
 	opt := r.optLen(ede)
 	if b.Len()+opt > r.limit() || r.ask.Type == wire.TypeANY {
 		b.Release()

@@ -70,7 +70,11 @@ func TestRFC4034TimesOfASignature(t *testing.T) {
 			{"not yet valid", time.Second, time.Hour, 0, cause.SignatureNotYetValid},
 			{"not yet, within the skew", time.Second, time.Hour, time.Second, cause.None},
 			{"expires before it begins", time.Minute, -time.Minute, time.Hour,
-				cause.SignatureExpired},
+				cause.SignatureReversed},
+			{"expires before it begins, long ago", -time.Hour, -2 * time.Hour, 0,
+				cause.SignatureReversed},
+			{"expires before it begins, later", 2 * time.Hour, time.Hour, 0,
+				cause.SignatureReversed},
 		} {
 			set := k.sign(t, "www.example.", func(s *dns.RRSIG) {
 				s.Inception = uint32(now.Add(c.from).Unix())

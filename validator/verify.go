@@ -179,15 +179,15 @@ func (v *Validator) timeFault(sig *wire.RRSIG, at Instant) cause.Cause {
 	if v.cfg.IgnoreTimes {
 		return cause.None
 	}
+	if int32(sig.Expiration-sig.Inception) < 0 { // at no time is it valid
+		return cause.SignatureReversed
+	}
 	skew := int32(v.cfg.Skew / time.Second)
 	if int32(sig.Expiration-uint32(at)) < -skew {
 		return cause.SignatureExpired
 	}
 	if int32(uint32(at)-sig.Inception) < -skew {
 		return cause.SignatureNotYetValid
-	}
-	if int32(sig.Expiration-sig.Inception) < 0 {
-		return cause.SignatureExpired
 	}
 	return cause.None
 }

@@ -93,7 +93,7 @@ func TestVerifySetCauses(t *testing.T) {
 				s.Inception, s.Expiration = at(time.Minute),
 					at(-time.Minute)
 			}), keySet(t, good), Config{Skew: time.Hour},
-			cause.SignatureExpired},
+			cause.SignatureReversed},
 		{"times ignored", good.sign(t, "www.example.", func(s *dns.RRSIG) {
 			s.Inception,
 				s.Expiration = 1, 2

@@ -62,6 +62,7 @@ const (
 	SplitHorizon         Cause = 94
 	ClockAhead           Cause = 103
 	ClockBehind          Cause = 104
+	SignatureReversed    Cause = 106
 
 	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
@@ -156,7 +157,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 106
+	count = 107
 )
 
 // All returns every cause but None, those of a kind together.

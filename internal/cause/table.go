@@ -3,8 +3,9 @@
 
 package cause
 
-// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27; 33 is registered for
-// draft-farrokhi-dnsop-ede-nta).
+// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27, RFC 9824 for 30; 25 and 29
+// are registered without a document, and 33 for draft-farrokhi-dnsop-ede-nta). Not there: 4, 16 and
+// 17 belong to policy that answers in place of the servers.
 const (
 	edeNone                  = -1
 	edeOther                 = 0
@@ -29,6 +30,7 @@ const (
 	edeNoReachableAuthority  = 22
 	edeNetworkError          = 23
 	edeInvalidData           = 24
+	edeExpiredBeforeValid    = 25
 	edeTooEarly              = 26
 	edeUnsupportedIterations = 27
 	edeSynthesized           = 29
@@ -61,6 +63,11 @@ var table = [count]row{
 		rank: 6,
 		text: "every signature over the data begins in the future",
 		hint: "check the signer's clock and this machine's",
+	},
+	SignatureReversed: {label: "signature_reversed", kind: KindDNSSEC, ede: edeExpiredBeforeValid,
+		rank: 7,
+		text: "every signature over the data expires before it begins",
+		hint: "check the times that the signer was given",
 	},
 	SignatureMissing: {label: "signature_missing", kind: KindDNSSEC, ede: edeRRSIGsMissing, rank: 1,
 		text: "data of a signed zone came without a signature",

@@ -15,6 +15,7 @@ type Fault string
 const (
 	Expired           Fault = "expired"            // signatures of last month
 	Future            Fault = "future"             // signatures of next month
+	Reversed          Fault = "reversed"           // signatures that expire before they begin
 	MissingSignatures Fault = "missing-signatures" // none but over the keys
 	CorruptSignatures Fault = "corrupt-signatures" // a bit is wrong
 	WrongKeys         Fault = "wrong-keys"         // signed with a key that is not published

@@ -80,6 +80,7 @@ func Internet(now time.Time) *World {
 		{Name: "loop-a.faulty.", Glueless: "loop-b.faulty.", Records: ordinary},
 		{Name: "loop-b.faulty.", Glueless: "loop-a.faulty.", Records: ordinary},
 		{Name: "aliases.faulty.", Records: "a CNAME b;;b CNAME a;;" + longChain},
+		{Name: "reversed.faulty.", Faults: Faults{Reversed}, Records: ordinary},
 	} {
 		w.Add(z)
 	}

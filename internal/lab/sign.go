@@ -104,6 +104,8 @@ func (z *zone) window() (inception, expiration time.Time) {
 		return now.Add(-60 * 24 * time.Hour), now.Add(-10 * 24 * time.Hour)
 	case z.Faults.has(Future):
 		return now.Add(10 * 24 * time.Hour), now.Add(60 * 24 * time.Hour)
+	case z.Faults.has(Reversed):
+		return now.Add(30 * 24 * time.Hour), now.Add(-time.Hour)
 	}
 	return now.Add(-time.Hour), now.Add(30 * 24 * time.Hour)
 }

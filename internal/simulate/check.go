@@ -190,6 +190,7 @@ var silent = lab.Faults{lab.Dead, lab.Slow, lab.LoseFirst, lab.NoTCP, lab.Forgin
 var reasons = map[cause.Cause]lab.Faults{
 	cause.SignatureExpired:     {lab.Expired},
 	cause.SignatureNotYetValid: {lab.Future},
+	cause.SignatureReversed:    {lab.Reversed},
 	cause.SignatureMissing: {lab.MissingSignatures, lab.Stripping, lab.NoEDNS, faultForged,
 		faultHostile},
 	cause.SignatureInvalid: {lab.CorruptSignatures, lab.Forging, faultForged, faultHostile},
