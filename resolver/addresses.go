@@ -58,6 +58,9 @@ func (x *resolution) serversConfigured(z *Zone) *serverList {
 			c.weight, c.weighed = max(z.weight(i), 0), z.Weights != nil
 			c.forwarder = x.r.forwarders[forwarderKey{z.Name, a, z.Via}]
 			x.r.probeAsNeeded(c.forwarder)
+			if x.sink != nil && c.forwarder.down() {
+				x.deferred(c.forwarder)
+			}
 		}
 	}
 	for _, host := range z.Hosts {

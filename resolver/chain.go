@@ -279,6 +279,9 @@ func (x *resolution) delegationSigner(zone wire.Name) ([]wire.DS, validator.Trus
 		return nil, t
 	}
 	if set, ok := x.r.anchors.At(zone); ok {
+		if x.sink != nil {
+			x.anchored(zone, set.Len())
+		}
 		return x.usable(zone, set, x.earliest(time.Time{}, uint32(cache.MaxTTL/time.Second)))
 	}
 	l, f := x.sub(cache.Key{Name: zone, Type: wire.TypeDS})

@@ -8,6 +8,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -69,6 +70,40 @@ func (t *trail) answered(a *Answer, took time.Duration) {
 
 // event returns an event of a kind about the resolution.
 func (x *resolution) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
+
+// excepted reports the operator's exception from validation for the question, if there is one.
+func (x *resolution) excepted() {
+	e := x.event(event.Exception)
+	zone, what := x.r.anchors.Exception(above(x.q.Name, x.q.Type))
+	switch e.Zone = zone; what {
+	case trustanchor.Negative:
+		e.Cause = cause.NegativeAnchor
+	case trustanchor.Insecure:
+		e.Cause = cause.ValidationOff
+	case trustanchor.Permissive:
+		e.Cause = cause.Permissive
+	default:
+		return
+	}
+	x.sink.Event(e)
+}
+
+// anchored reports that the trust in a zone begins at trust anchors.
+func (x *resolution) anchored(zone wire.Name, anchors int) {
+	e := x.event(event.Anchor)
+	e.Zone, e.Count = zone, anchors
+	x.sink.Event(e)
+}
+
+// deferred reports that a server of a configured zone is down.
+func (x *resolution) deferred(f *forwarder) {
+	e := x.event(event.Deferred)
+	e.Zone, e.Server = f.zone, f.server
+	f.mu.Lock()
+	e.Cause = f.last
+	f.mu.Unlock()
+	x.sink.Event(e)
+}
 
 // judged reports a verdict.
 func (x *resolution) judged(zone wire.Name, status wire.Security, f *cause.Failure) {

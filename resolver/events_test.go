@@ -24,6 +24,7 @@ import (
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -249,6 +250,81 @@ func TestEventsTellTheOriginOfAResult(t *testing.T) {
 			if e.Origin != want || (e.Kind == event.CacheHit) != (want == event.OriginKnown) {
 				t.Errorf("%s: %s from %q, want %q", name, e.Kind, e.Origin, want)
 			}
+		}
+	})
+}
+
+// What the operator has decided about validation is in the trace: the exception that holds for a
+// question, by its kind, and the anchors at which its chain of trust begins. A sink that is there
+// when an entry is in the cache sees its failure.
+func TestEventsTellOfExceptionsAndAnchors(t *testing.T) {
+	for what, want := range map[trustanchor.Exception]cause.Cause{
+		trustanchor.None: cause.None, trustanchor.Negative: cause.NegativeAnchor,
+		trustanchor.Insecure: cause.ValidationOff, trustanchor.Permissive: cause.Permissive} {
+		synctest.Test(t, func(t *testing.T) {
+			in, r := newInternet(t), &eventtest.Recorder{}
+			if what != trustanchor.None {
+				in.except(what, "expired.faulty.")
+			}
+			in = in.withMemory(1 << 24)
+			in.ask("www.expired.faulty.", wire.TypeA, resolver.Options{Events: r})
+			synctest.Wait()
+			got, at := cause.None, ""
+			for _, e := range r.Take() {
+				switch {
+				case e.Kind == event.Exception && e.Zone.String() == "expired.faulty.":
+					got = e.Cause
+				case e.Kind == event.Anchor:
+					at = e.Text()
+				}
+			}
+			if got != want {
+				t.Errorf("exception %d: %s, want %s", what, got, want)
+			}
+			if at != "trust begins at zone ., trust anchors: 1" {
+				t.Errorf("exception %d: %q", what, at)
+			}
+		})
+	}
+}
+
+// A forwarder that falls silent and comes back is two events that belong to no query, and each
+// query that it is left out of has one.
+func TestEventsTellOfForwardersThatAreDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, r := newGroup(t, []int{1, 0, 0}), &eventtest.Recorder{}
+		g.parts.Events = r
+		g.internet = g.withMemory(1 << 24)
+		g.fail(0, "silent")
+		g.askFor(20)
+		time.Sleep(5 * time.Second)
+		told := r.Take()
+		g.askFor(1)
+		told = append(told, r.Take()...)
+		g.fail(0, "")
+		time.Sleep(time.Minute)
+		told = append(told, r.Take()...)
+		g.askFor(1)
+		var health []string
+		deferred := 0
+		for _, e := range told {
+			switch e.Kind {
+			case event.Health:
+				health = append(health, e.Cause.Label())
+				if e.Query != 0 || e.Zone.String() != "corp." || e.Server.Addr() != g.servers[0] {
+					t.Errorf("the event: %+v", e)
+				}
+			case event.Deferred:
+				deferred++
+			}
+		}
+		if !slices.Equal(health, []string{"timeout", "none"}) || deferred == 0 {
+			t.Errorf("health %v, %d times deferred", health, deferred)
+		}
+		if i := slices.IndexFunc(r.Take(), func(e event.Event) bool {
+			return e.Kind == event.Deferred
+		}); i >= 0 {
+			t.Error("a server that is back is deferred")
 		}
 	})
 }

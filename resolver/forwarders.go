@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -145,6 +146,10 @@ func (r *Resolver) changed(f *forwarder, why cause.Cause, take func(*health, tim
 	if changed && is.state != healthSuspect && was.state != is.state &&
 		(is.state == healthDown || was.state == healthDown) {
 		r.observe.Forwarder(f.zone, f.server, is.state == healthUp, why, now.Sub(was.since))
+		if r.events != nil {
+			r.events.Event(event.Event{Kind: event.Health, Time: time.Now(), Zone: f.zone,
+				Server: f.server, Cause: why, Took: now.Sub(was.since)})
+		}
 	}
 	r.probeAsNeeded(f)
 }

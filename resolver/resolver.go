@@ -259,6 +259,9 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		}
 		x.r.fetches.land(x.fetch, l, f)
 	}()
+	if x.sink != nil {
+		x.excepted()
+	}
 	l, f = x.resolve()
 	if f == nil {
 		x.r.memory.succeeded(x.keyOf(x.q))

@@ -49,7 +49,17 @@ const (
 	Response
 	// Fallback: a server is asked again, see Form. Zone, Server.
 	Fallback
+	// Deferred: a server that the operator named is down, and asked after all others. Zone, Server,
+	// Cause.
+	Deferred
+	// Health: a server that the operator named does not answer any more, or does again if Cause is
+	// None; Took is how long the state before has lasted. Zone, Server. It belongs to no query.
+	Health
 
+	// Exception: the operator has made an exception from validation for the zone, see Cause. Zone.
+	Exception
+	// Anchor: the trust in a zone begins at trust anchors. Zone, Count.
+	Anchor
 	// Verdict: a response was validated. Zone, Status; Failure.
 	Verdict
 	// Trust: the trust in a zone was established. Zone, Status; Failure.
@@ -81,7 +91,7 @@ const (
 func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
 		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "copy asked",
-		"response", "fallback",
+		"response", "fallback", "deferred", "health", "exception", "anchor",
 		"verdict", "trust", "reported", "limit", "client query", "query", "answer hit", "policy",
 		"paced"}[k]
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"bailiwick/internal/cause"
 	"bailiwick/wire"
 )
 
@@ -125,6 +126,18 @@ func (e *Event) Text() string {
 		return e.Reply.String()
 	case Fallback:
 		return fmt.Sprintf("%s is asked again %s", e.Server, e.Form)
+	case Deferred:
+		return fmt.Sprintf("%s of %s is down, and asked last: %s", e.Server, e.Zone,
+			e.Cause.Label())
+	case Health:
+		if e.Cause == cause.None {
+			return fmt.Sprintf("%s of %s answers again, after %s", e.Server, e.Zone, e.took())
+		}
+		return fmt.Sprintf("%s of %s does not answer: %s", e.Server, e.Zone, e.Cause.Label())
+	case Exception:
+		return "exception for zone " + e.Zone.String() + ": " + e.Cause.Text()
+	case Anchor:
+		return fmt.Sprintf("trust begins at zone %s, trust anchors: %d", e.Zone, e.Count)
 	case Verdict:
 		return "verdict " + e.Status.String() + e.of() + e.why()
 	case Trust:
