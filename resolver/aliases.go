@@ -141,7 +141,7 @@ func aliasApplies(t wire.Type) bool {
 // addDNAME puts the DNAME before a CNAME that was made from it, so that the answer from the cache
 // equals the first one (RFC 6672, section 3.1).
 func (r *Resolver) addDNAME(l *result, k cache.Key, now time.Time) {
-	e, ok := r.memory.dname(k, l.status, now)
+	e, ok := r.memory.dname(k, l.status, l.state == cache.Stale, now)
 	if !ok {
 		return
 	}
@@ -154,7 +154,7 @@ func (r *Resolver) addDNAME(l *result, k cache.Key, now time.Time) {
 // cachedDNAME makes an alias from a DNAME above the name (RFC 6672, section 3.3). An unsigned DNAME
 // is used only for the name that it came for.
 func (r *Resolver) cachedDNAME(k cache.Key, now time.Time) (*result, bool) {
-	e, ok := r.memory.dname(k, wire.Secure, now)
+	e, ok := r.memory.dname(k, wire.Secure, false, now)
 	if !ok {
 		return nil, false
 	}

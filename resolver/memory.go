@@ -179,12 +179,15 @@ func (m *memory) set(k cache.Key, now time.Time) (cache.RRset, cache.State) {
 }
 
 // dname returns the closest DNAME above a question's name, if it has a status and may answer the
-// question (RFC 6672, section 3.3). One above a configured zone is in another tree.
-func (m *memory) dname(k cache.Key, status wire.Security, now time.Time) (e cache.RRset, ok bool) {
+// question (RFC 6672, section 3.3). One above a configured zone is in another tree. One that has
+// ended is returned beside stale data only.
+func (m *memory) dname(k cache.Key, status wire.Security, stale bool, now time.Time) (
+	e cache.RRset, ok bool) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
 		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
-		if e, state := m.store.LookupRRset(dname, now); state.Good() {
+		if e, state := m.store.LookupRRset(dname, now); state.Good() ||
+			stale && state == cache.Stale {
 			return e, e.Set.Security == status && m.speaksFor(n, k)
 		}
 	}

@@ -3,6 +3,7 @@
 package resolver_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -165,6 +166,37 @@ func TestRFC2308UncheckedAliasBringsNoSOA(t *testing.T) {
 			if a.RCode != noError || len(a.Sets) != 1 || len(a.Authority) != 1 ||
 				a.Authority[0].Name != wire.MustParseName("example.") {
 				t.Errorf("CD %v: %s, %d sets, authority %v", cd, a.RCode, len(a.Sets), a.Authority)
+			}
+		}
+	})
+}
+
+// Section 2.1: what denies the end of an alias chain has an SOA. A server that does not follow its
+// alias sends the proofs of the alias's wildcard alone; they may happen to prove what the target
+// lacks, and are no answer for it. The target is asked for, and its denial has the SOA.
+func TestRFC2308ProofsOfAnAliasDenyNoTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.New(time.Now())
+		w.Add(lab.Zone{Name: "beta.", Denial: lab.NSEC3,
+			Records: "*.a CNAME x.y\n*.x.y CNAME elsewhere."})
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			m := in.Honest()
+			if len(m.Answer) == 0 || m.Answer[0].Header().Rrtype != dns.TypeCNAME {
+				return lab.Reply{}, false
+			}
+			m.Ns = slices.DeleteFunc(m.Ns, func(rr dns.RR) bool {
+				sig, is := rr.(*dns.RRSIG)
+				return rr.Header().Rrtype == dns.TypeSOA || is && sig.TypeCovered == dns.TypeSOA
+			})
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		for range 2 { // the second from the cache
+			a := in.resolve("r.s.a.beta.", wire.TypeA)
+			if a.RCode != noError || a.Status != wire.Secure || len(a.Sets) != 1 ||
+				wire.FindType(a.Authority, wire.TypeSOA) == nil {
+				t.Errorf("%s %s %v, authority %v\n%s", a.RCode, a.Status, a.Sets, a.Authority,
+					in.transcript())
 			}
 		}
 	})

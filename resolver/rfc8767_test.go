@@ -4,6 +4,7 @@ package resolver_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -441,6 +442,30 @@ func TestRFC8767EachStepOfAnAliasChain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 6672, section 3.1: the DNAME comes before the CNAME that was made from it, in stale answers
+// too. It has ended like the CNAME, and has the TTL of stale data.
+func TestRFC6672StaleAliasHasItsDNAME(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "tree.example.", Algorithm: lab.Unsigned, TTL: 60,
+			Records: "d DNAME long.example."})
+		w.Add(lab.Zone{Name: "long.example.", TTL: 3600, Records: "www A 192.0.2.3"})
+		o := withOutages(w)
+		in := newWorld(t, w, nil)
+		want := []wire.Type{wire.TypeDNAME, wire.TypeCNAME, wire.TypeA}
+		if a := in.resolve("www.d.tree.example.", wire.TypeA); !slices.Equal(types(a.Sets), want) {
+			t.Fatalf("fresh: %v", types(a.Sets))
+		}
+		time.Sleep(70 * time.Second)
+		o.set("tree.example.", silent)
+		a := in.resolve("www.d.tree.example.", wire.TypeA)
+		expect(t, "stale", a, noError, wire.Insecure, resolver.StaleLate)
+		if !slices.Equal(types(a.Sets), want) || a.Sets[0].TTL != 30 {
+			t.Errorf("stale: %v, TTL %d", types(a.Sets), a.Sets[0].TTL)
+		}
+	})
 }
 
 // What names are resolved and validated with is never stale: keys and DS that have ended are

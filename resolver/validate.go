@@ -219,7 +219,8 @@ func (got *accepted) nextResult(q wire.Question) *result {
 		return &result{kind: wire.KindAlias, sets: next.sets, target: next.target}
 	case next.kind == wire.KindAnswer && len(next.sets) > 0:
 		return &result{kind: wire.KindAnswer, sets: next.sets, tooLong: next.tooLong}
-	case next.kind != wire.KindNone || len(got.authority) == 0:
+	case next.kind != wire.KindNone || wire.FindType(got.authority, wire.TypeSOA) == nil:
+		// Without an SOA nothing is denied: the proofs are those of the alias's wildcard.
 		return nil
 	case got.nxdomain:
 		return &result{kind: wire.KindNXDomain}
