@@ -21,7 +21,7 @@ type Store struct {
 	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
-	memory   int
+	memory   atomic.Int64
 	limits   atomic.Pointer[TTLLimits]
 	maxStale atomic.Int64 // in seconds
 	day      *daytime
@@ -57,7 +57,18 @@ const (
 func share(memory, hundredths int) int { return memory / 100 * hundredths }
 
 // Share returns a part of the memory of all caches, in bytes.
-func (s *Store) Share(hundredths int) int { return share(s.memory, hundredths) }
+func (s *Store) Share(hundredths int) int { return share(int(s.memory.Load()), hundredths) }
+
+// Resize gives the caches another size, while they are used.
+func (s *Store) Resize(memory int) {
+	s.memory.Store(int64(memory))
+	s.Answers.Resize(share(memory, shareAnswers))
+	s.RRsets.Resize(share(memory, shareRRsets))
+	s.Negatives.Resize(share(memory, shareNegatives))
+	s.Failures.Resize(share(memory, shareFailures))
+	s.Delegations.Resize(share(memory, shareDelegations))
+	s.Denials.zones.Resize(share(memory, shareDenials))
+}
 
 // OffHeap returns the part of the memory that is outside of the heap, in bytes: the encoded
 // entries, without the decoded copies of those used most.
@@ -69,7 +80,6 @@ func OffHeap(memory int) int {
 // New returns a store, with its memory divided among the caches.
 func New(c Config) *Store {
 	s := &Store{
-		memory: c.Memory,
 		Answers: memcache.New(share(c.Memory, shareAnswers), AnswerKey.hash,
 			func(k AnswerKey, a *Answer) int { return k.Name.Len() + 16 + a.size() }),
 		RRsets: memcache.NewPacked(share(c.Memory, shareRRsets), Key.hash, rrsetSize,
@@ -81,6 +91,7 @@ func New(c Config) *Store {
 			delegationCodec),
 		Denials: newDenials(share(c.Memory, shareDenials)),
 	}
+	s.memory.Store(int64(c.Memory))
 	s.day = s.Denials.day
 	s.SetLimits(c.TTLLimits)
 	s.SetMaxStale(c.MaxStale)

@@ -42,6 +42,12 @@ func newMemory(store *cache.Store, cfg *Config) memory {
 		recoveries: newRecoveries(), cfg: cfg, gate: &gate{}}
 }
 
+// resize gives the caches another size.
+func (m *memory) resize(bytes int) {
+	m.store.Resize(bytes)
+	m.trusts.cache.Resize(m.store.Share(cache.ShareTrust))
+}
+
 // under returns the same memory for a resolver with another configuration.
 func (m *memory) under(cfg *Config) memory {
 	return memory{store: m.store, trusts: m.trusts, recoveries: m.recoveries, cfg: cfg,

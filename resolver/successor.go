@@ -41,6 +41,13 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	return n
 }
 
+// Resize gives the caches another size, those of the store too, while they are used. A smaller one
+// keeps what was used or stored last.
+func (r *Resolver) Resize(bytes int) {
+	r.memory.resize(bytes)
+	r.infra.cache.Resize(r.memory.store.Share(cache.ShareServers))
+}
+
 // Forget drops cached data of another resolver with the same caches that r would not have accepted,
 // or would have validated otherwise. It returns the number of entries. It is called when the
 // clients have changed over to r, and again when the other one has ended all its work. From the

@@ -21,7 +21,7 @@ func (r *request) event(kind event.Kind) event.Event {
 // arrived gives the query a number, and reports its arrival.
 func (r *request) arrived() {
 	r.number, r.ask = r.server.queries.Add(1), r.q.Keep()
-	r.server.events.Event(r.event(event.ClientQuery))
+	r.rules.Events.Event(r.event(event.ClientQuery))
 }
 
 // done reports the end of the query; a nil answer means that the client gets no response.
@@ -32,24 +32,24 @@ func (r *request) done(answer []byte) {
 		e.Origin, e.RCode = r.origin, r.rcode
 		e.Flags = uint16(answer[2])<<8 | uint16(answer[3])
 	}
-	r.server.events.Event(e)
+	r.rules.Events.Event(e)
 }
 
 // remembered reports an answer from the cache.
 func (r *request) remembered(a *resolver.Answer) {
 	e := r.event(event.AnswerHit)
 	e.Origin, e.RCode, e.Status, e.Failure = r.origin, a.RCode, a.Status, a.Failure
-	r.server.events.Event(e)
+	r.rules.Events.Event(e)
 }
 
 // decided reports a decision of policy, if there is a sink; n is the number of records it concerns.
 func (r *request) decided(d event.Decision, c cause.Cause, n int) {
-	if r.server.events == nil {
+	if r.rules.Events == nil {
 		return
 	}
 	e := r.event(event.Policy)
 	e.Decision, e.Cause, e.Count = d, c, n
-	r.server.events.Event(e)
+	r.rules.Events.Event(e)
 }
 
 // paced reports that the answer is delayed, or that it has met a limit and is dropped. The caller
@@ -57,7 +57,7 @@ func (r *request) decided(d event.Decision, c cause.Cause, n int) {
 func (r *request) paced(kind event.Kind) {
 	e := r.event(kind)
 	e.Cause = cause.LimitPulse
-	r.server.events.Event(e)
+	r.rules.Events.Event(e)
 	if kind == event.Limit {
 		r.why = cause.LimitPulse
 		r.done(nil)
@@ -67,9 +67,9 @@ func (r *request) paced(kind event.Kind) {
 // limited counts a limit that the query has met, and reports it.
 func (r *request) limited(c cause.Cause) {
 	r.server.observe.Limit(c)
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		e := r.event(event.Limit)
 		e.Cause = c
-		r.server.events.Event(e)
+		r.rules.Events.Event(e)
 	}
 }

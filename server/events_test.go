@@ -64,8 +64,8 @@ const stranger, dropped = "198.51.100.1:1000", "192.0.2.77:1000"
 // decision. There is a query for each way through the pipeline.
 func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 	f, r := listenedTo(t, func(c *resolver.Config) { c.Referrals, c.Prime = true, true })
-	f.Replace(server.Rules{Config: &server.Config{UDPSize: 1232, Special: true, EDE: true,
-		Identity: "here"}, Access: policy.NewACL([]policy.Rule{
+	f.Replace(server.Rules{Events: r, Config: &server.Config{UDPSize: 1232, Special: true,
+		EDE: true, Identity: "here"}, Access: policy.NewACL([]policy.Rule{
 		{Net: netip.MustParsePrefix("127.0.0.0/16"), Action: policy.Allow},
 		{Net: netip.MustParsePrefix("127.9.0.0/16"), Action: policy.Snoop},
 		{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}}),

@@ -105,8 +105,8 @@ func (s *told) Event(e event.Event) { s.n[e.Kind]++; s.last = e }
 func TestEventsTellOfAnswersHeldBackAndDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &told{n: map[event.Kind]int{}}
-		s := New(Default(), Parts{Clock: clock.Real{}, Observer: &counting{}, Events: sink})
-		r := &request{server: s, number: 7}
+		s := New(Default(), Parts{Clock: clock.Real{}, Observer: &counting{}})
+		r := &request{server: s, rules: &Rules{Events: sink}, number: 7}
 		a := netip.MustParseAddr("192.0.2.1")
 		for range MaxPulse + maxPaced + 50 {
 			s.pace.enter(a)

@@ -93,7 +93,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 		}
 	}
 	r.count()
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.arrived()
 	}
 	if r.access() || r.screen() || r.prepared() {
@@ -117,7 +117,7 @@ func (r *request) behind() ([]byte, transport.Pending) {
 // end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
 	answer := r.answer
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.done(answer)
 	}
 	r.server.requests.Put(r)
@@ -194,7 +194,7 @@ func (r *request) known() bool {
 		return false
 	}
 	r.origin = event.OriginKnown
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.remembered(a)
 	}
 	r.answer = r.respond(a)
@@ -266,7 +266,7 @@ func (r *request) work() {
 			return
 		}
 		var tell func(event.Kind)
-		if s.events != nil {
+		if r.rules.Events != nil {
 			tell = r.paced
 		}
 		sent = s.pace.pass(addr, func() { r.reply(answer) }, tell)
@@ -281,10 +281,9 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 // have to work for longer than the client waits. If the client hangs up, it ends soon, unless
 // others wait for the same answer.
 func (r *request) resolve(pass func(answer []byte)) {
-	s := r.server
 	if !r.q.Has(wire.FlagRD) {
 		if a := r.rules.Resolver.Referral(r.client, r.ask); a != nil {
-			if r.origin = event.OriginReferral; s.events != nil {
+			if r.origin = event.OriginReferral; r.rules.Events != nil {
 				r.remembered(a)
 			}
 			pass(r.respond(a))
@@ -333,7 +332,7 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(
 
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.done(answer)
 	}
 	send := r.send
@@ -368,7 +367,7 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 // failedAtOnce is failed for a query that ends in the reader's goroutine.
 func (r *request) failedAtOnce() (answer []byte) {
 	answer = r.failed()
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.server.guard.Run(guard.Query, func() { r.done(answer) })
 	}
 	return answer

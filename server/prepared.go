@@ -35,7 +35,7 @@ func (r *request) prepared() bool {
 	}
 	r.answer = r.appendOPT(msg, rc, a.Options())
 	r.origin, r.rcode, r.why = event.OriginPrepared, rc, a.Cause
-	if r.server.events != nil {
+	if r.rules.Events != nil {
 		r.remembered(&resolver.Answer{RCode: rc})
 	}
 	r.server.observe.Response(rc, true, 0)

@@ -147,6 +147,7 @@ type Rules struct {
 	Resolver *resolver.Resolver
 	Access   *policy.ACL
 	View     *policy.View // of clients for whom Access has no view
+	Events   event.Sink   // may be nil
 
 	secrets *secretSource // of cookies
 }
@@ -154,7 +155,8 @@ type Rules struct {
 // Handler returns a handler for the clients that an ACL allows, under the server's configuration.
 func (s *Server) Handler(acl *policy.ACL, v *policy.View) *Handler {
 	h := &Handler{server: s}
-	h.Replace(Rules{Config: s.cfg, Resolver: s.resolver, Access: acl, View: v})
+	h.Replace(Rules{Config: s.cfg, Resolver: s.resolver, Access: acl, View: v,
+		Events: s.events})
 	return h
 }
 

@@ -110,6 +110,9 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	resolving(&rc)
 	p := resolver.Parts{Cache: store, Anchors: anchors, Exchanger: w, Clock: clk,
 		Events: event.NewLog(log)}
+	if !log.Enabled(t.Context(), slog.LevelDebug) {
+		p.Events = nil
+	}
 	for _, replace := range parts {
 		replace(&p)
 	}

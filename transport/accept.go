@@ -50,6 +50,7 @@ type conn struct {
 	from    Client
 	seat    *seat
 	owner   *acceptor
+	proxies *Proxies // that are trusted with it
 	faulted atomic.Bool
 	client  context.Context    // ends when the client has gone, or the connection is closed
 	hangUp  context.CancelFunc // ends client
@@ -123,6 +124,9 @@ func (a *acceptor) Stop() {
 func (a *acceptor) Each(f func(fd uintptr) error) error {
 	return WithDescriptor(a.l.(*net.TCPListener), f)
 }
+
+// Change implements Listener.
+func (a *acceptor) Change(p Proxies, path string) { a.spec.change(p, path) }
 
 // Detach implements Listener.
 func (a *acceptor) Detach() { a.detached.Store(true) }
@@ -217,8 +221,9 @@ func (a *acceptor) admit(c *conn) bool {
 		c.end(cause.Overload)
 		return false
 	}
+	c.proxies = &a.spec.now.Load().Proxies
 	peer := c.peer()
-	if trusted(a.spec.ProxyFrom, peer.Addr()) {
+	if trusted(c.proxies.ProxyFrom, peer.Addr()) {
 		return true
 	}
 	return c.belongs(peer)
@@ -321,7 +326,7 @@ func (c *conn) leave() {
 // header.
 func (c *conn) introduce() bool {
 	c.burst = newBurst(c.socket)
-	if c.seat.client != nil || c.owner.spec.ProxyInside {
+	if c.seat.client != nil || c.proxies.ProxyInside {
 		return true
 	}
 	return c.proxyHeader(c.burst)

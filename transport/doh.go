@@ -42,7 +42,7 @@ type httpRequest struct {
 // query returns the DNS message of a request. It may use buf for it.
 func (d *doh) query(r *httpRequest, buf []byte) (packet []byte, why cause.Cause) {
 	path, params, _ := strings.Cut(r.path, "?")
-	if path != d.spec.Path {
+	if path != d.spec.now.Load().path {
 		return nil, cause.HTTPPath
 	}
 	switch r.method {

@@ -44,7 +44,7 @@ func (overQUIC) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream
 
 // serveDoQ serves a connection until one side ends it.
 func serveDoQ(h Handler, c *quicConn) {
-	left, g := c.owner.spec.Gate.queries, c.owner.spec.Guard
+	left, g := c.owner.spec.Gate.allowed.Load().queries, c.owner.spec.Guard
 	var wg sync.WaitGroup
 	wg.Go(func() { g.Run(guard.Connection, func() { c.shaken() }) })
 	for ; left > 0; left-- {

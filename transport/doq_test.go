@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 
@@ -95,7 +96,7 @@ func TestDoQConnectionsPerClient(t *testing.T) {
 
 // RFC 9250, section 4.5: a session is resumed with 0-RTT, and the handler learns of it.
 func TestRFC9250EarlyData(t *testing.T) {
-	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{1}}) })
+	at, h, _ := listener(t, DoQ, func(s *Spec) { s.TLS.SetTickets(ticketsOf(1), time.Now()) })
 	cfg := insecureTLS.Clone()
 	cfg.NextProtos, cfg.ServerName = []string{"doq"}, "localhost"
 	cfg.ClientSessionCache = newSessions()

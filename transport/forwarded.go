@@ -25,11 +25,14 @@ const (
 // proxy names. A field that cannot be parsed is refused, and not taken as the proxy's own request:
 // the proxy may be allowed more than its clients.
 func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
-	if r.forwarded == "" && r.forwardedFor == "" ||
-		!trusted(d.spec.ForwardedFrom, from.Addr.Addr()) {
+	if r.forwarded == "" && r.forwardedFor == "" {
 		return from, cause.None
 	}
-	header := d.spec.ForwardedHeader
+	by := &d.spec.now.Load().Proxies
+	if !trusted(by.ForwardedFrom, from.Addr.Addr()) {
+		return from, cause.None
+	}
+	header := by.ForwardedHeader
 	if header == EitherForwarded {
 		switch {
 		case r.forwarded != "" && r.forwardedFor != "":
@@ -60,7 +63,7 @@ func (d *doh) client(from Client, r *httpRequest) (Client, cause.Cause) {
 			break
 		}
 		from.Addr = a
-		if !trusted(d.spec.ForwardedFrom, a.Addr()) {
+		if !trusted(by.ForwardedFrom, a.Addr()) {
 			return from, cause.None
 		}
 	}

@@ -20,15 +20,12 @@ import (
 //
 // It also counts the octets that are held for connections, see [Gate.hold].
 type Gate struct {
-	max, perClient int
-	inFlight       int // queries in work on one connection
-	share          int // queries in work on all connections of a client; 0: no limit
-	nameless       int // connections that may wait for a PROXY header
-	lingering      int // connections that may be read after their end was announced
-	queries        int64
-	idle           time.Duration
-	octets         int64
-	ledger         *ledger.Ledger // that all of it is drawn from; nil: no limit
+	allowed   atomic.Pointer[allowance]
+	inFlight  int            // queries in work on one connection
+	share     int            // queries in work on all connections of a client; 0: no limit
+	nameless  int            // connections that may wait for a PROXY header
+	lingering int            // connections that may be read after their end was announced
+	ledger    *ledger.Ledger // that all of it is drawn from; nil: no limit
 
 	taken atomic.Int64 // seats
 	held  atomic.Int64 // octets
@@ -36,12 +33,22 @@ type Gate struct {
 	proxies sources    // proxies whose wrong headers were logged
 	turns   handshakes // of TLS handshakes
 
-	mu       sync.Mutex
-	seats    map[*seat]struct{}       // taken; guarded by mu
-	unknown  map[*seat]struct{}       // connections whose client is not known yet; guarded by mu
-	clients  map[netip.Prefix]*sharer // guarded by mu
-	lingers  int                      // guarded by mu
-	reserved int                      // descriptors that connections do not use
+	mu      sync.Mutex
+	seats   map[*seat]struct{}       // taken; guarded by mu
+	unknown map[*seat]struct{}       // connections whose client is not known yet; guarded by mu
+	clients map[netip.Prefix]*sharer // guarded by mu
+	lingers int                      // guarded by mu
+
+	descriptors int // of the process; 0: no limit
+	reserved    int // of them, for others than connections
+}
+
+// allowance is what the operator allows; it is immutable.
+type allowance struct {
+	max, perClient int
+	queries        int64
+	idle           time.Duration
+	octets         int64
 }
 
 // GateConfig is the operator's configuration of connections.
@@ -59,19 +66,31 @@ type GateConfig struct {
 
 // NewGate returns a gate with all seats free.
 func NewGate(c GateConfig) *Gate {
-	g := &Gate{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
-		octets: c.Memory, inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
+	g := &Gate{inFlight: maxInFlight, nameless: maxNameless, lingering: maxLingering,
 		ledger: c.Ledger, seats: map[*seat]struct{}{}, unknown: map[*seat]struct{}{},
-		clients: map[netip.Prefix]*sharer{}}
+		clients: map[netip.Prefix]*sharer{}, descriptors: c.Descriptors}
 	g.turns.init()
 	g.ledger.OnShort(g.giveWay)
 	if c.Descriptors > 0 {
 		g.reserve(c.Descriptors)
 	}
-	if g.perClient == 0 {
-		g.perClient = max(g.max/5, 1)
-	}
+	g.Allow(c)
 	return g
+}
+
+// Allow changes what connections are allowed; Descriptors and Ledger of c do not count, they hold
+// from the start. It ends no connection. Where more are open now than may be, their number does not
+// grow: each new one displaces an idle one, as ever, and all may be idle for a short time only.
+func (g *Gate) Allow(c GateConfig) {
+	a := &allowance{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
+		octets: c.Memory}
+	if g.descriptors > 0 {
+		a.max = max(1, min(a.max, g.descriptors-g.reserved-g.nameless-g.lingering))
+	}
+	if a.perClient == 0 {
+		a.perClient = max(a.max/5, 1)
+	}
+	g.allowed.Store(a)
 }
 
 // reserve leaves descriptors for upstream sockets and files: descriptorReserve, or half of the
@@ -81,7 +100,6 @@ func (g *Gate) reserve(limit int) {
 	g.nameless = max(1, min(maxNameless, limit/16))
 	g.lingering = max(1, min(maxLingering, limit/16))
 	g.reserved = min(limit/2, descriptorReserve)
-	g.max = max(1, min(g.max, limit-g.reserved-g.nameless-g.lingering))
 	if g.reserved < descriptorReserve { // each query may take a socket
 		g.share = max(minInFlight, g.reserved/5)
 		g.inFlight = min(maxInFlight, g.share)
@@ -89,13 +107,13 @@ func (g *Gate) reserve(limit int) {
 }
 
 // Seats returns how many connections may be open.
-func (g *Gate) Seats() int { return g.max }
+func (g *Gate) Seats() int { return g.allowed.Load().max }
 
 // Taken returns how many connections are open.
 func (g *Gate) Taken() int { return int(g.taken.Load()) }
 
 // PerClient returns how many connections one client prefix may have.
-func (g *Gate) PerClient() int { return g.perClient }
+func (g *Gate) PerClient() int { return g.allowed.Load().perClient }
 
 // Reserved returns how many descriptors connections do not use; 0 where the limit is not known.
 func (g *Gate) Reserved() int { return g.reserved }
@@ -136,10 +154,10 @@ func (s *seat) done() {
 // seat is a connection that was let in.
 type seat struct {
 	gate   *Gate
+	via    Protocol
 	prefix netip.Prefix
 	client *sharer // nil while it is not known
 	close  func(cause.Cause)
-	idle   time.Duration
 	last   atomic.Int64 // the age at which it was last used
 	gone   bool         // guarded by gate.mu
 
@@ -156,7 +174,7 @@ const displaceSample = 16
 // and displaces only connections whose client is not known either. end closes the connection for a
 // cause; it may be called at any time until leave returns.
 func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
-	s := &seat{gate: g, close: end, idle: g.idleOf(p)}
+	s := &seat{gate: g, close: end, via: p}
 	s.touch(time.Now())
 	g.mu.Lock()
 	var idlest *seat
@@ -174,10 +192,11 @@ func (g *Gate) enter(p Protocol, end func(cause.Cause)) *seat {
 
 // idleOf returns how long connections of a protocol may be silent while there are seats.
 func (g *Gate) idleOf(p Protocol) time.Duration {
+	idle := g.allowed.Load().idle
 	if p.HTTP() {
-		return httpIdleFactor * g.idle
+		return httpIdleFactor * idle
 	}
-	return g.idle
+	return idle
 }
 
 // idlest finds a connection that has been idle for long. The caller holds mu.
@@ -198,14 +217,15 @@ func (g *Gate) idlest(seats map[*seat]struct{}) (idlest *seat) {
 // has its share of seats already, or the connection was displaced meanwhile.
 func (s *seat) belongs(a netip.Addr) bool {
 	g, p := s.gate, ClientPrefix(a.Unmap())
+	allowed := g.allowed.Load()
 	g.mu.Lock()
 	c := g.clients[p]
-	if s.gone || c != nil && len(c.seats) >= g.perClient {
+	if s.gone || c != nil && len(c.seats) >= allowed.perClient {
 		g.mu.Unlock()
 		return false
 	}
 	var idlest *seat
-	if len(g.seats) >= g.max {
+	if len(g.seats) >= allowed.max {
 		idlest = g.idlest(g.seats)
 		g.remove(idlest)
 		c = g.clients[p] // the displaced connection may have been the client's only one
@@ -251,13 +271,14 @@ func (g *Gate) displace() bool {
 // crowded reports whether a client has half of its share, or all clients together have more than
 // half of the seats.
 func (g *Gate) crowded(a netip.Addr) bool {
-	if 2*g.taken.Load() > int64(g.max) {
+	allowed := g.allowed.Load()
+	if 2*g.taken.Load() > int64(allowed.max) {
 		return true
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.clients[ClientPrefix(a.Unmap())]
-	return c != nil && 2*len(c.seats) >= g.perClient
+	return c != nil && 2*len(c.seats) >= allowed.perClient
 }
 
 // alive reports whether the connection has not been displaced.
@@ -317,7 +338,7 @@ func (g *Gate) unlinger() {
 // patience returns how long the connection may be silent now: the whole idle time while half of the
 // seats are free, then less and less (RFC 7766, section 6.2.3; RFC 9210, section 4.4).
 func (s *seat) patience() time.Duration {
-	return patience(s.idle, int(s.gate.taken.Load()), s.gate.max)
+	return patience(s.gate.idleOf(s.via), int(s.gate.taken.Load()), s.gate.Seats())
 }
 
 func patience(idle time.Duration, taken, seats int) time.Duration {

@@ -129,3 +129,54 @@ func TestPatienceFollowsTheSeats(t *testing.T) {
 		}
 	}
 }
+
+// Less is allowed from now on: no connection ends by that. Where more are open than may be, their
+// number does not grow, they may be idle for the shortest time only, and a client that has its
+// share gets no more. What is allowed again holds at once.
+func TestAllowEndsNoConnection(t *testing.T) {
+	g := gateOf(GateConfig{Max: 10, PerClient: 10, Idle: 10 * time.Second})
+	ended := 0
+	enter := func(client byte) (*seat, bool) {
+		s := g.enter(TCP, func(cause.Cause) { ended++ })
+		in := s.belongs(netip.AddrFrom4([4]byte{192, 0, client, 1}))
+		if !in {
+			s.leave()
+		}
+		return s, in
+	}
+	var open []*seat
+	for i := range byte(8) {
+		s, _ := enter(i % 2)
+		open = append(open, s)
+	}
+	g.Allow(GateConfig{Max: 4, PerClient: 2, Queries: 7, Idle: 5 * time.Second, Memory: 1 << 20})
+	if ended != 0 || g.Taken() != 8 || g.Seats() != 4 || g.PerClient() != 2 {
+		t.Errorf("%d ended, %d of %d taken, %d for a client", ended, g.Taken(), g.Seats(),
+			g.PerClient())
+	}
+	if got := open[0].patience(); got != minIdle {
+		t.Errorf("the open ones may be idle for %v", got)
+	}
+	if _, in := enter(0); in || ended != 0 {
+		t.Error("a client that has its share gets one more, or another one ends")
+	}
+	if _, in := enter(9); !in || ended != 1 || g.Taken() != 8 {
+		t.Errorf("%d ended for a new client, %d taken", ended, g.Taken())
+	}
+	g.Allow(GateConfig{Max: 100, PerClient: 50, Idle: 20 * time.Second, Memory: 1 << 20})
+	if got := open[0].patience(); got != 20*time.Second {
+		t.Errorf("with more seats they may be idle for %v", got)
+	}
+	if _, in := enter(0); !in || ended != 1 {
+		t.Error("what is allowed again is refused")
+	}
+}
+
+// What the descriptors leave is the most that any configuration allows, at the start and later.
+func TestAllowStaysWithinDescriptors(t *testing.T) {
+	g := gateOf(GateConfig{Max: 10, Descriptors: 128})
+	g.Allow(GateConfig{Max: 8192, Idle: time.Second, Memory: 1 << 20})
+	if g.Seats() != 48 || g.PerClient() != 9 {
+		t.Errorf("%d seats, %d for a client", g.Seats(), g.PerClient())
+	}
+}

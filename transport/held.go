@@ -18,7 +18,7 @@ type load struct {
 }
 
 // hold counts octets that are held for the connection in or, negative, out. If the total would
-// exceed Gate.octets or the ledger's total, the largest holder is cut: of the client that holds
+// exceed what is allowed or the ledger's total, the largest holder is cut: of the client that holds
 // most, the connection that holds most, and so on until an eighth is free. A client's connections
 // count together, so that many small ones do not outlast one large connection of another client.
 func (s *seat) hold(octets int) {
@@ -39,7 +39,7 @@ func (s *seat) tryHold(octets int) bool {
 	}
 	for all := &s.gate.held; ; {
 		held := all.Load()
-		if held+int64(octets) > s.gate.octets {
+		if held+int64(octets) > s.gate.allowed.Load().octets {
 			return false
 		}
 		if all.CompareAndSwap(held, held+int64(octets)) {
@@ -131,7 +131,8 @@ func (g *Gate) Held() int64 { return g.held.Load() }
 func (g *Gate) cut(s *seat, octets int) {
 	g.mu.Lock()
 	s.count(octets)
-	victims := g.cutWhile(func() bool { return g.held.Load() > g.octets-g.octets/8 },
+	most := g.allowed.Load().octets
+	victims := g.cutWhile(func() bool { return g.held.Load() > most-most/8 },
 		func(l *load) int64 { return l.held.Load() })
 	victims = append(victims, g.cutShort()...)
 	g.mu.Unlock()

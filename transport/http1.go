@@ -30,6 +30,16 @@ type served struct {
 	raw  *burst
 	done chan struct{}
 	once sync.Once
+	idle bool // the next deadline is that of an idle connection; net/http's own goroutine has it
+}
+
+// SetReadDeadline implements net.Conn. net/http's idle timeout is one for the life of its server:
+// what is allowed now takes its place.
+func (s *served) SetReadDeadline(t time.Time) error {
+	if s.idle {
+		s.idle, t = false, time.Now().Add(s.from.seat.patience())
+	}
+	return s.Conn.SetReadDeadline(t)
 }
 
 // Read implements net.Conn.
@@ -63,6 +73,9 @@ func (o *http1) start(h Handler) {
 		o.server = http.Server{ReadHeaderTimeout: messageTime, ReadTimeout: 2 * messageTime,
 			IdleTimeout: o.doh.spec.Gate.idleOf(o.doh.protocol), MaxHeaderBytes: maxHTTPHeader,
 			ErrorLog: log.New(discard{}, "", 0),
+			ConnState: func(c net.Conn, is http.ConnState) { // which then sets the deadline
+				c.(*served).idle = is == http.StateIdle
+			},
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 				return context.WithValue(ctx, clientKey{}, c.(*served).from)
 			},

@@ -122,7 +122,7 @@ type h2stream struct {
 
 // serveHTTP2 serves a connection until one side ends it.
 func serveHTTP2(h Handler, d *doh, c *conn, over net.Conn) {
-	s := &http2{doh: d, handler: h, left: c.seat.gate.queries, altSvc: d.altSvc(),
+	s := &http2{doh: d, handler: h, left: c.seat.gate.allowed.Load().queries, altSvc: d.altSvc(),
 		credit: maxControlFrames, room: defaultWindow, streams: map[uint32]*h2stream{},
 		window: defaultWindow, initial: defaultWindow}
 	s.idle.L = &s.mu

@@ -16,7 +16,7 @@ import (
 
 func serveH2(h Handler, c *conn) {
 	serveHTTP2(h, &doh{protocol: DoHPlain,
-		spec: Spec{Path: "/dns-query", Observer: c.owner.spec.Observer}}, c, c)
+		spec: Spec{Path: "/dns-query", Observer: c.owner.spec.Observer}.ready()}, c, c)
 }
 
 // h2client is a client that sends and reads frames.

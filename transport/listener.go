@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"bailiwick/internal/cause"
@@ -44,6 +45,23 @@ type Spec struct {
 	// Free ends when the process that has the same sockets of QUIC has closed its connections, and
 	// no longer reads their packets; nil: there is none.
 	Free <-chan struct{}
+
+	now *atomic.Pointer[changing] // set by ready
+}
+
+// ready returns the Spec of a listener that is to be opened.
+func (s Spec) ready() Spec {
+	s.now = new(atomic.Pointer[changing])
+	s.change(s.Proxies, s.Path)
+	return s
+}
+
+func (s *Spec) change(p Proxies, path string) { s.now.Store(&changing{p, path}) }
+
+// changing is the part of a Spec that may change while the listener serves. It is immutable.
+type changing struct {
+	Proxies
+	path string
 }
 
 // Sockets are open sockets of an address. A listener of TCP takes Stream, and one of UDP or QUIC
@@ -74,6 +92,9 @@ type Listener interface {
 	Addr() netip.AddrPort
 	// Start serves until Close.
 	Start(h Handler)
+	// Change has other proxies be trusted, and DoH be at another path, for the connections,
+	// requests and packets to come.
+	Change(p Proxies, path string)
 	// Stop accepts the connections and reads the queries that have arrived, and no more. Clients
 	// are told where the protocol can. It returns when reading has ended; answers under way are
 	// still sent. A second call waits for the first.
@@ -88,7 +109,7 @@ type Listener interface {
 }
 
 // Listen opens a listener.
-func Listen(p Protocol, s Spec) (Listener, error) { return table[p].by.open(s) }
+func Listen(p Protocol, s Spec) (Listener, error) { return table[p].by.open(s.ready()) }
 
 // early has a socket be bound to an address that may not be there yet, if that is allowed.
 func (s *Spec) early(fd int) error {

@@ -138,6 +138,11 @@ func listenQUIC(p Protocol, s Spec, cfg *tls.Config, qc *quic.Config,
 	qc.InitialConnectionReceiveWindow, qc.MaxConnectionReceiveWindow = quicFirstWindow, 4*quicWindow
 	qc.AllowConnectionWindowIncrease = grow
 	qc.DisablePathMTUDiscovery = true // answers are small
+	qc.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) {
+		now := qc.Clone()
+		now.MaxIdleTimeout = s.Gate.idleOf(p) // it may have changed
+		return now, nil
+	}
 	l.begin = func() (*quic.EarlyListener, error) { return l.quic.ListenEarly(cfg, qc) }
 	return l, nil
 }
@@ -240,6 +245,9 @@ func (l *quicListener) Stop() {
 
 // Each implements Listener.
 func (l *quicListener) Each(f func(fd uintptr) error) error { return WithDescriptor(l.socket, f) }
+
+// Change implements Listener.
+func (l *quicListener) Change(p Proxies, path string) { l.spec.change(p, path) }
 
 // Detach implements Listener. The other process reads when this one has closed the socket.
 func (l *quicListener) Detach() {}

@@ -37,7 +37,7 @@ func TestAcknowledgedWhereClientsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := Spec{Addr: netip.MustParseAddrPort("127.0.0.1:0"), TLS: NewTLS(source),
-		Gate: NewGate(Default().Gate), Observer: &witness{}}
+		Gate: NewGate(Default().Gate), Observer: &witness{}}.ready()
 	cfg := spec.TLS.config("dot")
 	shaken, halved := make(chan bool, 1), make(chan bool, 1)
 	l, err := accept(DoT, spec, func(_ Handler, c *conn) {

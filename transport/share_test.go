@@ -21,7 +21,7 @@ import (
 // displacement to displaced.
 func full(c GateConfig, displaced *[]cause.Cause) *Gate {
 	g := gateOf(c)
-	for i := range g.max {
+	for i := range g.Seats() {
 		s := g.enter(TCP, func(why cause.Cause) { *displaced = append(*displaced, why) })
 		s.belongs(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}))
 	}
@@ -110,7 +110,7 @@ func TestDescriptorsBoundConnections(t *testing.T) {
 				g.Seats(),
 				g.Reserved(), g.inFlight, c)
 		}
-		if sum := g.max + g.reserved + g.nameless + g.lingering; c.limit > 0 && sum > c.limit {
+		if sum := g.Seats() + g.reserved + g.nameless + g.lingering; c.limit > 0 && sum > c.limit {
 			t.Errorf("%d of %d descriptors are given away", sum, c.limit)
 		}
 		if g.PerClient() > max(1, g.Seats()/5) {
@@ -151,7 +151,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	w := &witness{}
 	a := &acceptor{protocol: TCP, conns: map[*conn]struct{}{},
 		l:     &exhausted{listeningSocket: l.(*net.TCPListener), left: 4},
-		spec:  Spec{Gate: g, Observer: w, Log: slog.New(slog.NewTextHandler(&log, nil))},
+		spec:  Spec{Gate: g, Observer: w, Log: slog.New(slog.NewTextHandler(&log, nil))}.ready(),
 		serve: func(h Handler, c *conn) { serveStream(h, c, c) }}
 	a.Start(&echo{})
 	dialTCP(t, a.Addr()).ask(t, "fast")

@@ -27,7 +27,7 @@ type stream struct {
 // it.
 func serveStream(h Handler, c *conn, over net.Conn) {
 	s := &stream{handler: h, slots: make(chan struct{}, c.seat.gate.inFlight),
-		left: c.seat.gate.queries}
+		left: c.seat.gate.allowed.Load().queries}
 	s.consume, s.overdue, s.halfClosed = s.messages, s.slow, true
 	s.finished = func() bool { return s.left <= 0 }
 	s.run(c, over)

@@ -13,21 +13,22 @@ import (
 )
 
 // Tickets derives ticket keys from a secret and the time. So all servers of a fleet that share the
-// secret change keys together and accept each other's tickets, without communication.
+// secret change keys together and accept each other's tickets, without communication. It is
+// immutable.
 type Tickets struct {
 	secret   []byte
+	own      bool // the secret is random, and of this server alone
 	rotation time.Duration
-	epoch    int64 // of the keys returned last
 }
 
 // minTicketSecret is the minimum length of a secret, in bytes.
 const minTicketSecret = 32
 
 // NewTickets returns keys that change every rotation. The file of the secret has at least 32 bytes.
-// Without a file the secret is random, and is lost when the server ends.
+// Without a file the secret is random.
 func NewTickets(c TicketConfig) (*Tickets, error) {
-	t := &Tickets{rotation: c.Rotation, epoch: -1}
-	if c.Secret == "" {
+	t := &Tickets{rotation: c.Rotation, own: c.Secret == ""}
+	if t.own {
 		t.secret = make([]byte, minTicketSecret)
 		_, err := rand.Read(t.secret)
 		return t, err
@@ -44,11 +45,31 @@ func NewTickets(c TicketConfig) (*Tickets, error) {
 	return t, nil
 }
 
-// Keys returns the keys of a time, and whether they differ from those returned last. The first is
-// the present key, which new tickets are made with. Then come the keys before and after it, for
-// tickets that are a little older, or from a server whose clock is ahead.
-func (t *Tickets) Keys(now time.Time) (keys [][32]byte, changed bool) {
-	epoch := now.UnixNano() / int64(t.rotation)
+// Own returns the secret of a server that has one for itself, nil if it has another's.
+func (t *Tickets) Own() []byte {
+	if !t.own {
+		return nil
+	}
+	return t.secret
+}
+
+// Following returns the same with another's own secret in place of a random one, so that the
+// sessions of a configuration or of a process that ends are resumed.
+func (t *Tickets) Following(own []byte) *Tickets {
+	if !t.own || len(own) < minTicketSecret {
+		return t
+	}
+	return &Tickets{secret: own, own: true, rotation: t.rotation}
+}
+
+// epoch is the number of the key of a time.
+func (t *Tickets) epoch(now time.Time) int64 { return now.UnixNano() / int64(t.rotation) }
+
+// keys returns the keys of a time. The first is the present key, which new tickets are made with.
+// Then come the keys before and after it, for tickets that are a little older, or from a server
+// whose clock is ahead.
+func (t *Tickets) keys(now time.Time) (keys [][32]byte) {
+	epoch := t.epoch(now)
 	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
 		info := "bailiwick session ticket " + string(binary.BigEndian.AppendUint64(nil, uint64(e)))
 		k, err := hkdf.Key(sha256.New, t.secret, nil, info, 32)
@@ -57,7 +78,5 @@ func (t *Tickets) Keys(now time.Time) (keys [][32]byte, changed bool) {
 		}
 		keys = append(keys, [32]byte(k))
 	}
-	changed = epoch != t.epoch
-	t.epoch = epoch
-	return keys, changed
+	return keys
 }

@@ -20,11 +20,13 @@ type TLS struct {
 	source CertificateSource
 
 	mu      sync.Mutex
-	configs []*tls.Config // of the listeners; guarded by mu
-	keys    [][32]byte    // of session tickets; guarded by mu
+	configs []*tls.Config // of the listeners; guarded by mu, as is all below
+	tickets *Tickets      // nil: none are given
+	keys    [][32]byte    // of tickets
+	epoch   int64         // of keys
 }
 
-// NewTLS returns TLS with certificates from a source. Session tickets are off until SetTicketKeys.
+// NewTLS returns TLS with certificates from a source. Session tickets are off until SetTickets.
 func NewTLS(s CertificateSource) *TLS { return &TLS{source: s} }
 
 // config returns a listener's configuration (RFC 9325): TLS 1.3, or TLS 1.2 with forward secrecy
@@ -46,14 +48,36 @@ func (t *TLS) config(alpn ...string) *tls.Config {
 	return c
 }
 
-// SetTicketKeys replaces the keys of session tickets for all listeners. Tickets are made with the
-// first key and accepted with any.
-func (t *TLS) SetTicketKeys(keys [][32]byte) {
+// SetTickets has sessions be resumed by other tickets, for all listeners.
+func (t *TLS) SetTickets(by *Tickets, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys = keys
+	t.tickets = by
+	t.setKeys(now)
+}
+
+// Tickets returns what sessions are resumed by now.
+func (t *TLS) Tickets() *Tickets {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tickets
+}
+
+// setKeys has new tickets be made with the first key of a time, and any of its keys be accepted.
+// The caller holds mu.
+func (t *TLS) setKeys(now time.Time) {
+	t.keys, t.epoch = t.tickets.keys(now), t.tickets.epoch(now)
 	for _, c := range t.configs {
-		c.SetSessionTicketKeys(keys)
+		c.SetSessionTicketKeys(t.keys)
+	}
+}
+
+// renewKeys is setKeys if the keys of a time are others than those in use.
+func (t *TLS) renewKeys(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tickets != nil && t.tickets.epoch(now) != t.epoch {
+		t.setKeys(now)
 	}
 }
 
@@ -90,7 +114,7 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 // Maintain keeps certificates and ticket keys fresh until the context ends. It checks them every so
 // often, and when wake receives. It reports errors to failed, and the old ones stay in use.
 func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{},
-	tickets *Tickets, failed func(error)) {
+	failed func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -103,8 +127,6 @@ func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan str
 		if err := t.source.Refresh(); err != nil {
 			failed(err)
 		}
-		if keys, changed := tickets.Keys(time.Now()); changed {
-			t.SetTicketKeys(keys)
-		}
+		t.renewKeys(time.Now())
 	}
 }

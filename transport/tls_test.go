@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -59,7 +60,9 @@ func TestTLSResumption(t *testing.T) {
 		key     byte
 		resumed bool
 	}{{1, false}, {1, true}, {1, true}, {2, false}} {
-		at, _, _ := listener(t, DoT, func(s *Spec) { s.TLS.SetTicketKeys([][32]byte{{c.key}}) })
+		at, _, _ := listener(t, DoT, func(s *Spec) {
+			s.TLS.SetTickets(ticketsOf(c.key), time.Now())
+		})
 		conn, err := tls.Dial("tcp", at.String(), cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -100,23 +103,21 @@ func TestTickets(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 1, 1, 0, 10, 0, 0, time.UTC)
-	ka, changed := a.Keys(now)
-	kb, _ := b.Keys(now.Add(30 * time.Minute))
-	if !changed || ka[0] != kb[0] || ka[0] == ka[1] || ka[1] == ka[2] {
+	ka, kb := a.keys(now), b.keys(now.Add(30*time.Minute))
+	if ka[0] != kb[0] || ka[0] == ka[1] || ka[1] == ka[2] {
 		t.Errorf("keys %x and %x", ka, kb)
 	}
-	if _, changed := a.Keys(now.Add(time.Minute)); changed {
-		t.Error("the keys change within their time")
-	}
-	next, changed := a.Keys(now.Add(time.Hour))
-	if !changed || next[0] != ka[2] || next[1] != ka[0] {
+	if next := a.keys(now.Add(time.Hour)); next[0] != ka[2] || next[1] != ka[0] {
 		t.Errorf("an hour later: %x", next)
+	}
+	if a.Own() != nil || a.Following(make([]byte, 32)) != a {
+		t.Error("a fleet's secret gives way to that of one server")
 	}
 	own, err := NewTickets(TicketConfig{"", time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k, _ := own.Keys(now); k[0] == ka[0] {
+	if own.keys(now)[0] == ka[0] {
 		t.Error("a server of its own has the fleet's keys")
 	}
 }
@@ -160,11 +161,7 @@ func TestCertificateReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	wake, failed := make(chan struct{}), make(chan error, 10)
-	tickets, err := NewTickets(TicketConfig{"", time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	go tlsOf.Maintain(ctx, time.Hour, wake, tickets, func(err error) { failed <- err })
+	go tlsOf.Maintain(ctx, time.Hour, wake, func(err error) { failed <- err })
 	dial := func(want int64) *tls.Conn {
 		t.Helper()
 		c, err := tls.Dial("tcp", at.String(), insecureTLS)
@@ -226,4 +223,9 @@ func TestHandshakeFaults(t *testing.T) {
 		t.Errorf("%d octets for silence, %v", n, err)
 	}
 	w.await(t, cause.HandshakeTime)
+}
+
+// ticketsOf returns tickets with a secret that is told by one octet.
+func ticketsOf(secret byte) *Tickets {
+	return &Tickets{secret: bytes.Repeat([]byte{secret}, minTicketSecret), rotation: time.Hour}
 }

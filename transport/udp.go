@@ -118,6 +118,9 @@ func (l *udpListener) Each(f func(fd uintptr) error) error {
 // Detach implements Listener. What has arrived is answered by whoever reads it.
 func (l *udpListener) Detach() {}
 
+// Change implements Listener.
+func (l *udpListener) Change(p Proxies, path string) { l.spec.change(p, path) }
+
 // formTeams divides the sockets into teams of readers.
 func (l *udpListener) formTeams() error {
 	for ends := range slices.Chunk(l.ends, teamSize) {
@@ -167,7 +170,7 @@ func (l *udpListener) Close() {
 // introduce determines the client of a packet: the sender, or the client that a trusted proxy names
 // in a header before the query.
 func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
-	if len(l.spec.ProxyFrom) == 0 || !trusted(l.spec.ProxyFrom, from.Addr()) {
+	if by := l.spec.now.Load().ProxyFrom; len(by) == 0 || !trusted(by, from.Addr()) {
 		return in, UDP.client(from), true
 	}
 	h, packet, err := proxyproto.ParseUDPDatagram(in)

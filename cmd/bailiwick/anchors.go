@@ -102,9 +102,7 @@ func (r *running) compareAnchors() {
 	found := trustanchor.Disagreements(r.sources(r.now().configured), r.follower.Status())
 	text := strings.Join(found, "; ")
 	r.metrics.AnchorDisagreements(len(found))
-	if r.console != nil {
-		r.console.Warn("trust anchors", text)
-	}
+	r.console.Warn("trust anchors", text)
 	switch {
 	case text == r.disagreement:
 	case text == "":

@@ -54,9 +54,7 @@ func (r *running) keepClock(ctx context.Context) {
 
 // sayClock tells of a change in what is known of the clock.
 func (r *running) sayClock(was, is resolver.ClockState) {
-	if r.console != nil {
-		r.console.Warn("clock", clockTexts[is])
-	}
+	r.console.Warn("clock", clockTexts[is])
 	time := clock.Wall(r.clock).UTC().Format(time.RFC3339)
 	switch {
 	case is.Wrong():

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/snapshot"
@@ -65,6 +66,10 @@ func daylight(t *testing.T, off time.Duration, more string) (*reloaded, *lines) 
 	var err error
 	if s.running, err = st.listen(); err != nil {
 		t.Fatal(err)
+	}
+	s.read = func() (*config.Config, config.Findings, error) {
+		cfg, found := readConfig(s.file)
+		return cfg, found, useLab(cfg, w)
 	}
 	s.start()
 	t.Cleanup(func() { s.close(); j.Close() })

@@ -74,7 +74,7 @@ func (r *running) unready(why string) {
 		r.reloading.Unlock()
 	})
 	r.metrics.Draining()
-	if r.console != nil {
+	if r.console != nil { // else the server has not started
 		r.console.SetReady(why)
 	}
 }

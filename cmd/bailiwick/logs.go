@@ -58,16 +58,13 @@ func (r *running) logStarted() {
 	for _, l := range r.now().listeners {
 		at = append(at, l.protocol.String()+" "+l.Addr().String())
 	}
-	admin, control := "", ""
-	if r.console != nil {
-		admin = r.console.Addr()
-	}
+	control := ""
 	if r.control != nil {
 		control = r.control.Path()
 	}
 	r.log.Info("started", "version", version, "config", r.cfg.File(), "listeners",
 		strings.Join(at, ", "), "anchors", r.anchorText(),
-		"admin", admin, "control", control, "pid", os.Getpid())
+		"admin", r.console.Addr(), "control", control, "pid", os.Getpid())
 }
 
 // logStopped logs the end, and how long the server ran.

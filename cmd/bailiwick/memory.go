@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 // Bounds of GOGC: garbage may reach at least half of the live data, and more while the caches are
@@ -16,21 +17,29 @@ const (
 	maxRoom    = 8 << 20 // bytes of garbage that are allowed for any amount of live data
 )
 
-// tuneGC allows garbage of a quarter of the caches' memory, up to maxRoom, before garbage is
-// collected. With empty caches that would happen every few megabytes otherwise, though hundreds are
-// configured. GOGC is set again after each collection, until the process ends. Above limit bytes
-// garbage collection becomes more frequent.
-func tuneGC(caches int, limit int64) {
-	debug.SetMemoryLimit(limit)
-	t := &collector{room: uint64(min(caches/4, maxRoom)),
-		sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
-	t.tune()
-}
-
+// collector sets the pace of the garbage collector: garbage may reach a quarter of the caches'
+// memory, up to maxRoom, before it is collected. With empty caches that would happen every few
+// megabytes otherwise, though hundreds are configured. GOGC is set again after each collection,
+// until the process ends.
 type collector struct {
-	room    uint64
+	room    atomic.Uint64
 	percent int
 	sample  []metrics.Sample
+}
+
+// newCollector returns one, at work.
+func newCollector(caches int, limit int64) *collector {
+	c := &collector{sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	c.allow(caches, limit)
+	c.tune()
+	return c
+}
+
+// allow changes the memory of the caches, and the limit above which garbage collection becomes more
+// frequent. It counts from the next collection on.
+func (c *collector) allow(caches int, limit int64) {
+	debug.SetMemoryLimit(limit)
+	c.room.Store(uint64(min(caches/4, maxRoom)))
 }
 
 // gcHook is an object without references: its finalizer runs after every garbage collection.
@@ -38,7 +47,7 @@ type gcHook struct{ c *collector }
 
 func (c *collector) tune() {
 	metrics.Read(c.sample)
-	percent := percentFor(c.room, c.sample[0].Value.Uint64())
+	percent := percentFor(c.room.Load(), c.sample[0].Value.Uint64())
 	// setting it stops the world for a moment
 	if d := percent - c.percent; d > c.percent/10 || -d > c.percent/10 {
 		c.percent = percent

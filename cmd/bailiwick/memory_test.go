@@ -20,11 +20,15 @@ func TestCollectorPercent(t *testing.T) {
 	defer debug.SetGCPercent(before)
 	limit := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(limit)
-	tuneGC(256<<20, 512<<20)
+	c := newCollector(256<<20, 512<<20)
 	if got := debug.SetGCPercent(100); got <= minPercent {
 		t.Errorf("GOGC is %d for a small heap and 256 MiB of caches", got)
 	}
 	if got := debug.SetMemoryLimit(-1); got != 512<<20 {
 		t.Errorf("the limit is %d", got)
+	}
+	c.allow(1<<20, 128<<20)
+	if got := debug.SetMemoryLimit(-1); got != 128<<20 || c.room.Load() != 1<<18 {
+		t.Errorf("the limit is %d, and the room %d", got, c.room.Load())
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/config"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
@@ -61,10 +62,10 @@ type reloader struct {
 	ended     bool // no reload begins any more; guarded by reloading
 }
 
-// atStart are the keys, or sections, that hold from one start to the next: what they decide is
-// divided among or handed to parts that live as long as the process.
-var atStart = []string{"cache.memory", "clock.start", "connections.",
-	"doh.path", "log.", "memory.", "state.", "tls.ticket_", "validator.time"}
+// atStart are the keys that hold from one start to the next. What is in the state directory was
+// read at the start, and contradicts what is in another one; the two others are for tests, and all
+// that is in the caches has depended on them.
+var atStart = []string{"clock.start", "state.directory", "validator.time"}
 
 // outcome is what a reload has changed.
 type outcome struct {
@@ -125,7 +126,6 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if err != nil {
 		return nil, err
 	}
-	cfg.Transport.Path = r.cfg.Transport.Path // see atStart
 	p, more := snapshot.Load(cfg)
 	// Serve starts even where an anchor can match no key, and says so: a machine without DNS is
 	// worse. Here the configuration in use is better, so any error refuses the new one.
@@ -141,15 +141,10 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
 	next := &inUse{Snapshot: p, configured: configured, class: old.class + 1,
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
-	if err := r.certify(p); err != nil {
-		return nil, err
-	}
+	r.certify(p)
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
-	if (cfg.Console.Listen == "") != (r.console == nil) {
-		o.restart = append(o.restart, "admin.listen")
-	}
 	for _, k := range cfg.Differing(r.cfg) {
-		if slices.ContainsFunc(atStart, func(p string) bool { return strings.HasPrefix(k, p) }) {
+		if slices.Contains(atStart, k) {
 			o.restart = append(o.restart, k)
 		}
 	}
@@ -165,13 +160,6 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	for _, l := range opened {
 		o.opened = append(o.opened, l.text())
 	}
-	for _, l := range next.listeners {
-		if slices.ContainsFunc(cfg.Listen[l.protocol], func(want config.Listener) bool {
-			return l.serves(l.protocol, want) && !l.spec.Proxies.Equal(&want.Proxies)
-		}) {
-			o.restart = append(o.restart, "listen."+l.protocol.String()+" "+l.spec.Addr.String())
-		}
-	}
 
 	// From here on nothing fails.
 	move()
@@ -179,6 +167,12 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(p.Certificates)
 	}
+	if r.tls != nil {
+		r.tls.SetTickets(p.Tickets.Following(r.tls.Tickets().Own()), time.Now())
+	}
+	r.gate.Allow(cfg.Transport.Gate)
+	r.ledger.SetTotal(cfg.Division().Held)
+	observe.ChangeLog(r.log, cfg.Log)
 	if n, ok := r.exchanger.(*transport.NetExchanger); ok {
 		n.SetSource(cfg.Transport.Source)
 	}
@@ -198,6 +192,10 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		o.closed = append(o.closed, l.text())
 	}
 	o.forgotten = r.succeed(old, next, gone)
+	if cfg.Cache.Memory != old.Config.Cache.Memory {
+		next.resolver.Resize(cfg.Cache.Memory)
+	}
+	r.gc.allow(cfg.Cache.Memory, cfg.Division().Heap)
 	r.metrics.Configured(time.Now(), true)
 	return o, nil
 }
@@ -256,11 +254,10 @@ func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 }
 
 // moveOperators opens the operator's two ways to the server where another configuration has them.
-// One of the functions has to be called: move has them take the place of those in use. Whether
-// there is an admin listener at all is decided at the start.
+// One of the functions has to be called: move has them take the place of those in use.
 func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err error) {
 	moveAdmin, stayAdmin := func() {}, func() {}
-	if at := cfg.Console.Listen; at != old.Console.Listen && at != "" && r.console != nil {
+	if at := cfg.Console.Listen; at != old.Console.Listen {
 		if moveAdmin, stayAdmin, err = r.console.Move(at); err != nil {
 			return nil, nil, err
 		}
@@ -294,16 +291,13 @@ func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err
 func (l *listening) text() string { return l.protocol.String() + " " + l.Addr().String() }
 
 // certify makes ready for listeners that encrypt, if these are the first.
-func (r *running) certify(p *snapshot.Snapshot) error {
+func (r *running) certify(p *snapshot.Snapshot) {
 	if p.Certificates == nil || r.tls != nil {
-		return nil
+		return
 	}
 	r.certificates = newSpoken(p.Certificates, r.log)
-	if err := r.prepareTLS(); err != nil {
-		return err
-	}
+	r.prepareTLS(p.Tickets)
 	r.maintainTLS()
-	return nil
 }
 
 // open gives a snapshot its listeners: those that are open already at the addresses that it wants,
@@ -315,13 +309,15 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 		for _, want := range next.Config.Listen[p] {
 			serves := func(l listening) bool { return l.serves(p, want) }
 			if i := slices.IndexFunc(have, serves); i >= 0 {
-				next.listeners = append(next.listeners, have[i])
+				stays := have[i]
+				stays.spec = want
+				next.listeners = append(next.listeners, stays)
 				have = slices.Delete(have, i, i+1)
 				continue
 			}
 			l, err := transport.Listen(p, transport.Spec{Addr: want.Addr, Sockets: cores,
 				Inherited: r.inherited(p, want.Addr), Free: r.predecessor.Done(),
-				Proxies: want.Proxies, TLS: r.tls, Path: r.cfg.Transport.Path,
+				Proxies: want.Proxies, TLS: r.tls, Path: next.Config.Transport.Path,
 				AltSvc: r.http3Port, Gate: r.gate, Observer: r.metrics, Log: r.log,
 				Guard: r.guard, Absent: next.Config.Transport.Absent})
 			if err != nil {
@@ -371,7 +367,8 @@ func (r *running) install(next *inUse) {
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
 		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.accessOf(l)), View: view})
+			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log)})
+		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }
 

@@ -289,9 +289,10 @@ func TestReloadChangesTheModeOfAZone(t *testing.T) {
 // What holds from one start to the next is named.
 func TestReloadNamesWhatNeedsARestart(t *testing.T) {
 	s := reloadable(t, plain)
-	m := s.change(plain + "cache: {memory: 64MiB, prefetch: false}\nlog: {level: debug}\n")
-	if m["needs_restart"] != "log.level, cache.memory" ||
-		m["changed"] != "log.level, cache.memory, cache.prefetch" {
+	m := s.change(plain + "state: {directory: " + t.TempDir() + "}\ncache: {prefetch: false}\n" +
+		"validator: {time: 2026-01-01T00:00:00Z}\n")
+	if m["needs_restart"] != "state.directory, validator.time" ||
+		m["changed"] != "state.directory, validator.time, cache.prefetch" {
 		t.Errorf("report %v", m)
 	}
 }
@@ -339,7 +340,8 @@ func TestReloadUnderLoadLosesNoQuery(t *testing.T) {
 		for before := asked.Load(); asked.Load() < before+20 && !t.Failed(); {
 			time.Sleep(time.Millisecond)
 		}
-		s.change(text + fmt.Sprintf("cache: {max_ttl: %dm}\nserver: {ede: %v}\n", 10+i, i%2 == 0))
+		s.change(text + fmt.Sprintf("cache: {max_ttl: %dm, memory: %dMiB}\nserver: {ede: %v}\n"+
+			"connections: {max: %d}\n", 10+i/5, 2<<(3*i%10), i%2 == 0, 100+i))
 	}
 	stop.Store(true)
 	clients.Wait()

@@ -68,5 +68,20 @@ func TestReloadMovesTheOperatorsWays(t *testing.T) {
 		t.Errorf("the control socket is still where it was: %s", out)
 	}
 	p.awaitReadyz("not ready: ")
+
+	// None, and then one again: what it tells goes on.
+	change("", moved)
+	if out, err := runCtl(t, moved, "reload"); err != nil || strings.Contains(out, "restart") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if c, err := net.Dial("tcp", admin); err == nil {
+		c.Close()
+		t.Error("the admin listener is there without an address")
+	}
+	change(admin, moved)
+	if out, err := runCtl(t, moved, "reload"); err != nil || strings.Contains(out, "restart") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.awaitReadyz("not ready: ")
 	p.terminate()
 }

@@ -128,11 +128,11 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	p, more := snapshot.Load(cfg)
 	found = append(found, more...)
 	log := observe.NewLog(cfg.Log, journal)
-	slog.SetDefault(log) // libraries log in the same form, through the journal
 	if err := logFindings(log, journal, cfg, found); err != nil {
 		return err
 	}
 	s := newStack(p, ex, journal)
+	slog.SetDefault(s.log) // libraries log in the same form, through the journal
 	s.metrics.WatchJournals(out, journal)
 	s.sockets, s.predecessor, s.program = sockets, predecessor, program
 	r, err := s.listen()
@@ -179,8 +179,8 @@ var labTries = []struct{ what, name string }{
 // printLab prints commands to try.
 func printLab(out io.Writer, r *running) {
 	fmt.Fprint(out, "Serving a signed internet of our own")
-	if r.console != nil {
-		fmt.Fprintf(out, ", metrics at http://%s/metrics", r.console.Addr())
+	if at := r.console.Addr(); at != "" {
+		fmt.Fprintf(out, ", metrics at http://%s/metrics", at)
 	}
 	fmt.Fprint(out, ".\n\nTry:\n")
 	for _, l := range r.now().listeners {

@@ -42,7 +42,7 @@ type stack struct {
 	store     *cache.Store
 	exchanger transport.Exchanger
 	log       *slog.Logger
-	events    event.Sink   // nil if nobody listens
+	events    event.Sink   // see sink
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
@@ -123,6 +123,14 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	return s
 }
 
+// sink returns the sink of events under a configuration; nil if nobody listens.
+func (s *stack) sink(c observe.Config) event.Sink {
+	if c.Level > slog.LevelDebug {
+		return nil
+	}
+	return s.events
+}
+
 // parts are what the resolver of a snapshot works with. The servers that the operator names are
 // watched one by one.
 func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
@@ -131,7 +139,7 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 		own = append(own, z.Addrs...)
 	}
 	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
-		Exchanger: s.exchanger, Clock: s.clock, Events: s.events, Guard: s.guard,
+		Exchanger: s.exchanger, Clock: s.clock, Events: s.sink(p.Config.Log), Guard: s.guard,
 		Routes: s.routes, Ledger: s.ledger,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
 		Copies:   copies{s.keeper}}
@@ -142,8 +150,8 @@ type running struct {
 	*stack
 	server  *server.Server
 	gate    *transport.Gate
+	gc      *collector
 	tls     *transport.TLS // nil if nothing is encrypted
-	tickets *transport.Tickets
 	console *console.Console
 	control *console.Control
 	asked   chan ending        // by a command
@@ -167,8 +175,8 @@ func (s *stack) listen() (r *running, err error) {
 	s.judgeAnew = r.succeedItself
 	now := s.now()
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
-		Clock: s.clock, Observer: s.metrics, Events: s.events, Guard: s.guard, Ledger: s.ledger,
-		Log: s.log, Notify: s.keeper.Notify})
+		Clock: s.clock, Observer: s.metrics, Guard: s.guard, Ledger: s.ledger, Log: s.log,
+		Notify: s.keeper.Notify})
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -176,9 +184,7 @@ func (s *stack) listen() (r *running, err error) {
 		}
 	}()
 	if s.certificates != nil {
-		if err := r.prepareTLS(); err != nil {
-			return r, err
-		}
+		r.prepareTLS(now.Tickets)
 	}
 	r.gate = r.newGate()
 	next := *now
@@ -186,15 +192,13 @@ func (s *stack) listen() (r *running, err error) {
 		return r, err
 	}
 	r.install(&next)
-	if at := s.cfg.Console.Listen; at != "" {
-		var inherited *net.TCPListener
-		if addr, err := netip.ParseAddrPort(at); err == nil {
-			inherited = s.sockets.Stream(addr)
-		}
-		r.console, err = console.Listen(at, inherited, s.metrics.Registry, s.guard)
-		if err != nil {
-			return r, err
-		}
+	var inherited *net.TCPListener
+	if addr, err := netip.ParseAddrPort(s.cfg.Console.Listen); err == nil {
+		inherited = s.sockets.Stream(addr)
+	}
+	if r.console, err = console.Listen(s.cfg.Console.Listen, inherited, s.metrics.Registry,
+		s.guard); err != nil {
+		return r, err
 	}
 	if r.control, err = r.openControl(s.cfg.Console); err != nil {
 		return r, err
@@ -268,7 +272,7 @@ func (r *running) http3Port() uint16 {
 func (r *running) start() {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
-	tuneGC(r.cfg.Cache.Memory, r.cfg.Division().Heap)
+	r.gc = newCollector(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
 	r.keeper.Start()
 	for _, l := range r.now().listeners {
@@ -291,9 +295,7 @@ func (r *running) start() {
 		r.control.Start()
 	}
 	r.now().resolver.KeepWarm()
-	if r.console != nil {
-		r.console.Start()
-	}
+	r.console.Start()
 	r.watch()
 }
 
@@ -301,7 +303,7 @@ func (r *running) start() {
 // changes. Where stale data are served it goes on without a console, too: it learns when servers
 // that were all silent are back, while clients are content with what is stale.
 func (r *running) watch() {
-	if r.console == nil && !r.now().Config.Resolver.Stale.Enabled {
+	if r.console.Addr() == "" && !r.now().Config.Resolver.Stale.Enabled {
 		return
 	}
 	ctx, stop := context.WithCancel(r.ctx)
@@ -316,9 +318,7 @@ func (r *running) watch() {
 			if why != nil {
 				text = why.Cause.Label() + ": " + why.Error()
 			}
-			if r.console != nil {
-				r.console.SetReady(text)
-			}
+			r.console.SetReady(text)
 			switch {
 			case why == nil && !r.ready:
 				r.log.Info("ready")

@@ -26,15 +26,10 @@ import (
 const certificateCheck = 5 * time.Second
 
 // prepareTLS makes the TLS settings that the listeners share.
-func (r *running) prepareTLS() (err error) {
-	if r.tickets, err = transport.NewTickets(r.cfg.Transport.Tickets); err != nil {
-		return err
-	}
+func (r *running) prepareTLS(tickets *transport.Tickets) {
 	r.tls = transport.NewTLS(r.certificates)
-	keys, _ := r.tickets.Keys(time.Now())
-	r.tls.SetTicketKeys(keys)
+	r.tls.SetTickets(tickets, time.Now())
 	r.metrics.WatchCertificates(r.certificates)
-	return nil
 }
 
 // hangups returns a channel of the SIGHUPs that come from now on. The signal is caught in any
@@ -72,7 +67,7 @@ func (r *running) maintain() {
 func (r *running) maintainTLS() {
 	last := ""
 	go r.guard.Run(guard.Upkeep, func() {
-		r.tls.Maintain(r.ctx, certificateCheck, nil, r.tickets, func(err error) {
+		r.tls.Maintain(r.ctx, certificateCheck, nil, func(err error) {
 			if text := err.Error(); text != last { // once, not every five seconds
 				r.log.Error("the certificates in use stay in use", "error", text)
 				last = text

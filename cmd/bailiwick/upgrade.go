@@ -64,8 +64,8 @@ func (r *running) hand() (*service.Successor, error) {
 			return nil, err
 		}
 	}
-	if r.console != nil {
-		if err := transport.WithDescriptor(r.console.Socket(), add("admin")); err != nil {
+	if s := r.console.Socket(); s != nil {
+		if err := transport.WithDescriptor(s, add("admin")); err != nil {
 			return nil, err
 		}
 	}
@@ -83,9 +83,7 @@ func (r *running) leave() {
 		r.control.Detach()
 		_ = r.control.Close()
 	}
-	if r.console != nil {
-		_ = r.console.Close()
-	}
+	_ = r.console.Close()
 }
 
 // upgradeCommand is the command of ctl.

@@ -39,15 +39,16 @@ type Console struct {
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 
 	mu       sync.Mutex
-	socket   *net.TCPListener  // guarded by mu
+	socket   *net.TCPListener  // nil: it listens nowhere; guarded by mu
 	warnings map[string]string // what is dangerous, by what it is about; guarded by mu
 }
 
-// Listen opens the listener at an address, or takes over the socket, which may be nil.
+// Listen opens the listener at an address, or takes over the socket, which may be nil. With "" it
+// listens nowhere, until Move.
 func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	g *guard.Guard) (*Console, error) {
 	l := inherited
-	if l == nil {
+	if l == nil && addr != "" {
 		var err error
 		if l, err = listen(addr); err != nil {
 			return nil, err
@@ -74,12 +75,14 @@ func listen(addr string) (*net.TCPListener, error) {
 	return l.(*net.TCPListener), nil
 }
 
-// Move opens a socket at another address. Either use or cancel has to be called: use serves it in
-// place of the one before, whose requests in work are answered.
+// Move opens a socket at another address, none if that is "". Either use or cancel has to be
+// called: use serves it in place of the one before, whose requests in work are answered.
 func (c *Console) Move(addr string) (use, cancel func(), err error) {
-	l, err := listen(addr)
-	if err != nil {
-		return nil, nil, err
+	var l *net.TCPListener
+	if addr != "" {
+		if l, err = listen(addr); err != nil {
+			return nil, nil, err
+		}
 	}
 	return func() {
 		c.mu.Lock()
@@ -87,7 +90,9 @@ func (c *Console) Move(addr string) (use, cancel func(), err error) {
 		c.socket = l
 		c.mu.Unlock()
 		c.Start()
-		_ = old.Close()
+		if old != nil {
+			_ = old.Close()
+		}
 	}, func() { _ = l.Close() }, nil
 }
 
@@ -134,23 +139,30 @@ func (c *Console) Warn(about, text string) {
 	c.warnings[about] = text
 }
 
-// Socket returns the socket of the listener, for a successor.
+// Socket returns the socket of the listener, for a successor; nil if it listens nowhere.
 func (c *Console) Socket() *net.TCPListener {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.socket
 }
 
-// Addr returns the address of the listener.
-func (c *Console) Addr() string { return c.Socket().Addr().String() }
+// Addr returns the address of the listener, "" if it listens nowhere.
+func (c *Console) Addr() string {
+	if s := c.Socket(); s != nil {
+		return s.Addr().String()
+	}
+	return ""
+}
 
 // SetReady sets the result of /readyz: ready, or why not.
 func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
 
 // Start serves until Close.
 func (c *Console) Start() {
-	l := netutil.LimitListener(c.Socket(), maxConnections)
-	go func() { _ = c.http.Serve(l) }()
+	if s := c.Socket(); s != nil {
+		l := netutil.LimitListener(s, maxConnections)
+		go func() { _ = c.http.Serve(l) }()
+	}
 }
 
 // Close ends the listener.

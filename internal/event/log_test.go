@@ -33,13 +33,6 @@ func TestMaxLoggedBoundsTheLinesOfASecond(t *testing.T) {
 	}
 }
 
-// If debug lines are not logged there is no sink, so that no event is built.
-func TestLogOfOthersThanDebugIsNoSink(t *testing.T) {
-	if l := NewLog(slog.New(slog.DiscardHandler)); l != nil {
-		t.Errorf("got a sink: %v", l)
-	}
-}
-
 // The size of a trace is bounded, however many events there are.
 func TestMaxTracedBoundsATrace(t *testing.T) {
 	var trace Trace

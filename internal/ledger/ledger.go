@@ -53,7 +53,7 @@ func (a Account) side() Side {
 
 // Ledger is the accounts with their total. A nil ledger has no limit and counts nothing.
 type Ledger struct {
-	total int64
+	total atomic.Int64
 	all   atomic.Int64
 	sides [sides]atomic.Int64
 	held  [accounts]atomic.Int64
@@ -61,7 +61,15 @@ type Ledger struct {
 }
 
 // New returns a ledger for a total in bytes.
-func New(total int64) *Ledger { return &Ledger{total: total} }
+func New(total int64) *Ledger {
+	l := &Ledger{}
+	l.SetTotal(total)
+	return l
+}
+
+// SetTotal changes the total. If more is held, nothing is drawn until there is room, and who holds
+// most gives way.
+func (l *Ledger) SetTotal(total int64) { l.total.Store(total) }
 
 // OnShort sets what has the clients' connections give way. It is called by Draw, perhaps at the
 // same time in several goroutines, while Above is true for Clients. It has to be set before the
@@ -91,7 +99,7 @@ func (l *Ledger) Try(a Account, n int64) bool {
 	if l == nil {
 		return true
 	}
-	if l.all.Add(n) > l.total {
+	if l.all.Add(n) > l.total.Load() {
 		l.all.Add(-n)
 		return false
 	}
@@ -111,12 +119,18 @@ func (l *Ledger) Add(a Account, n int64) {
 }
 
 // Short reports whether less than an eighth of the total is free.
-func (l *Ledger) Short() bool { return l != nil && l.all.Load() > l.total-l.total/8 }
+func (l *Ledger) Short() bool { return l != nil && l.all.Load() > l.beforeShort() }
+
+// beforeShort is how much may be held before memory is short.
+func (l *Ledger) beforeShort() int64 {
+	total := l.total.Load()
+	return total - total/8
+}
 
 // Above reports whether memory is short and a side holds more than its half of what may be held
 // before that. One side does whenever memory is short.
 func (l *Ledger) Above(s Side) bool {
-	return l.Short() && l.sides[s].Load() > (l.total-l.total/8)/2
+	return l.Short() && l.sides[s].Load() > l.beforeShort()/2
 }
 
 // Total returns the total; 0 if there is none.
@@ -124,7 +138,7 @@ func (l *Ledger) Total() int64 {
 	if l == nil {
 		return 0
 	}
-	return l.total
+	return l.total.Load()
 }
 
 // Held returns how many bytes an account holds.
@@ -136,4 +150,4 @@ func (l *Ledger) Held(a Account) int64 {
 }
 
 // Full reports whether more than the total is held, by what Add has counted in.
-func (l *Ledger) Full() bool { return l != nil && l.all.Load() > l.total }
+func (l *Ledger) Full() bool { return l != nil && l.all.Load() > l.total.Load() }

@@ -37,8 +37,13 @@ type Cache[K comparable, V any] struct {
 	hash     func(K) uint64
 	size     func(K, V) int // bytes of a value, without the overhead
 	overhead int            // bytes of an entry besides the value
-	max      int            // bytes of a shard
-	shards   []shard[K, V]
+	shards   [maxShards]shard[K, V]
+	last     atomic.Uint64 // index of the last shard in use
+	before   atomic.Uint64 // the same before the cache was resized, until all is in its place
+	most     atomic.Int64  // bytes of a shard
+
+	resizing sync.Mutex
+	moves    sync.RWMutex // held while entries move from one shard to another
 
 	hits, misses counter.Counter
 }
@@ -50,7 +55,8 @@ type shard[K comparable, V any] struct {
 	table atomic.Pointer[[]atomic.Pointer[entry[K, V]]]
 
 	mu        sync.Mutex
-	ring      []*entry[K, V] // guarded by mu, as is all below; nil at a hole
+	max       int            // bytes; guarded by mu, as is all below
+	ring      []*entry[K, V] // nil at a hole
 	holes     []int32
 	hand      int
 	count     int
@@ -76,26 +82,45 @@ func shardsFor(bytes, minimum int) int {
 
 // New returns a cache of at most so many bytes.
 func New[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) int) *Cache[K, V] {
-	n := shardsFor(bytes, minShard)
-	c := &Cache[K, V]{hash: hash, size: size, max: bytes / n, shards: make([]shard[K, V], n)}
+	c := &Cache[K, V]{hash: hash, size: size}
 	// Besides the entry: its place in the ring, and at worst two buckets; slices grow by a quarter.
 	c.overhead = int(unsafe.Sizeof(entry[K, V]{})) + 32
+	n := shardsFor(bytes, minShard)
+	c.last.Store(uint64(n - 1))
+	c.before.Store(uint64(n - 1))
+	c.most.Store(int64(bytes / n))
 	for i := range c.shards {
+		c.shards[i].max = bytes / n
 		c.shards[i].resize(minBuckets, hash)
 	}
 	return c
 }
 
 // shardOf returns the shard of a hash, which also finds the bucket there.
-func (c *Cache[K, V]) shardOf(h uint64) *shard[K,
-	V] {
-	return &c.shards[h>>32&uint64(len(c.shards)-1)]
+func (c *Cache[K, V]) shardOf(h uint64) *shard[K, V] {
+	return &c.shards[h>>32&c.last.Load()&(maxShards-1)]
 }
 
-// locate returns a key's shard, and its hash.
-func (c *Cache[K, V]) locate(k K) (*shard[K, V], uint64) {
-	h := c.hash(k)
-	return c.shardOf(h), h
+// formerly returns the shard in which an entry may still be while the cache is resized; nil if
+// there is none.
+func (c *Cache[K, V]) formerly(h uint64) *shard[K, V] {
+	last, before := c.last.Load(), c.before.Load()
+	if h>>32&last == h>>32&before {
+		return nil
+	}
+	return &c.shards[h>>32&before&(maxShards-1)]
+}
+
+// lock returns the shard of a hash, with its lock.
+func (c *Cache[K, V]) lock(h uint64) *shard[K, V] {
+	for {
+		s := c.shardOf(h)
+		s.mu.Lock()
+		if s == c.shardOf(h) {
+			return s
+		}
+		s.mu.Unlock() // the cache was resized meanwhile
+	}
 }
 
 // Get returns the value of a key, and sets its reference bit.
@@ -105,8 +130,15 @@ func (c *Cache[K, V]) Get(k K) (v V, ok bool) { return c.get(k, c.hash(k)) }
 func (c *Cache[K, V]) get(k K, h uint64) (v V, ok bool) {
 	e := c.shardOf(h).find(k, h)
 	if e == nil {
-		c.misses.Add(1)
-		return v, false
+		if s := c.formerly(h); s != nil {
+			if e = s.find(k, h); e == nil { // it may have been moved in between
+				e = c.shardOf(h).find(k, h)
+			}
+		}
+		if e == nil {
+			c.misses.Add(1)
+			return v, false
+		}
 	}
 	if !e.used.Load() {
 		e.used.Store(true)
@@ -131,28 +163,36 @@ func (s *shard[K, V]) find(k K, h uint64) *entry[K, V] {
 // kept.
 func (c *Cache[K, V]) Put(k K, v V) {
 	n := c.size(k, v) + c.overhead
-	s, h := c.locate(k)
-	s.mu.Lock()
+	h := c.hash(k)
+	c.removeFormer(k, h)
+	s := c.lock(h)
 	defer s.mu.Unlock()
 	if old := s.find(k, h); old != nil {
 		s.remove(old, h)
 	}
-	if n > c.max {
-		return
-	}
-	for s.bytes+n > c.max {
-		s.evict(c.hash)
-	}
-	if s.count >= len(*s.table.Load()) {
-		s.resize(2*s.count, c.hash)
-	}
-	s.insert(&entry[K, V]{key: k, value: v, bytes: int32(n)}, h)
+	s.add(&entry[K, V]{key: k, value: v, bytes: int32(n)}, h, c.hash)
 }
 
 // Fits reports whether a value of so many bytes would be kept.
-func (c *Cache[K, V]) Fits(size int) bool { return size+c.overhead <= c.max }
+func (c *Cache[K, V]) Fits(size int) bool { return int64(size+c.overhead) <= c.most.Load() }
 
-// insert puts a new entry into the table and the ring. mu is held, as in all that follow.
+// add makes room for a new entry and inserts it, unless it is larger than the shard. mu is held, as
+// in all that follow.
+func (s *shard[K, V]) add(e *entry[K, V], h uint64, hash func(K) uint64) {
+	n := int(e.bytes)
+	if n > s.max {
+		return
+	}
+	for s.bytes+n > s.max {
+		s.evict(hash)
+	}
+	if s.count >= len(*s.table.Load()) {
+		s.resize(2*s.count, hash)
+	}
+	s.insert(e, h)
+}
+
+// insert puts a new entry into the table and the ring.
 func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
 	if n := len(s.holes); n > 0 {
 		e.place = s.holes[n-1]
@@ -216,11 +256,12 @@ func (s *shard[K, V]) resize(buckets int, hash func(K) uint64) {
 
 // Remove removes a key.
 func (c *Cache[K, V]) Remove(k K) {
-	s, h := c.locate(k)
-	if s.find(k, h) == nil {
+	h := c.hash(k)
+	c.removeFormer(k, h)
+	if c.shardOf(h).find(k, h) == nil {
 		return
 	}
-	s.mu.Lock()
+	s := c.lock(h)
 	defer s.mu.Unlock()
 	if e := s.find(k, h); e != nil {
 		s.remove(e, h)
@@ -229,6 +270,8 @@ func (c *Cache[K, V]) Remove(k K) {
 
 // RemoveFunc removes the entries that match, and returns their number.
 func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
+	c.moves.RLock()
+	defer c.moves.RUnlock()
 	for i := range c.shards {
 		n += c.removeFrom(&c.shards[i], match)
 	}
@@ -249,7 +292,8 @@ func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) 
 }
 
 // All visits the entries, those of each shard as they were when the visit came to it. No lock is
-// held while one is visited, and a visit is no use of an entry.
+// held while one is visited, and a visit is no use of an entry. While the cache is resized some may
+// be left out, or visited twice.
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	return func(visit func(K, V) bool) {
 		for i := range c.shards {

@@ -58,9 +58,11 @@ type Codec[K comparable, V any] struct {
 
 // Packed maps keys to values within a number of bytes. It is safe for concurrent use.
 type Packed[K comparable, V any] struct {
-	codec  Codec[K, V]
-	front  *Cache[K, V]
-	shards []*packedShard
+	codec Codec[K, V]
+	front *Cache[K, V]
+	rings atomic.Pointer[rings]
+
+	resizing sync.Mutex
 
 	hits, misses counter.Counter // of the serialised part
 	promoted     atomic.Int32    // values that were promoted at once
@@ -79,6 +81,8 @@ type packedShard struct {
 	evictions uint64
 	key       []byte // that is looked for
 	moved     []byte // record that is kept on
+
+	unmap func() // returns the memory of the ring
 }
 
 // NewPacked returns a cache of at most so many bytes; hash and size are for the front, as in [New].
@@ -86,11 +90,17 @@ func NewPacked[K comparable, V any](octets int, hash func(K) uint64, size func(K
 	codec Codec[K, V]) *Packed[K, V] {
 	front := octets / frontShare
 	c := &Packed[K, V]{codec: codec, front: New(front, hash, size)}
-	n := shardsFor(octets-front, minRing)
-	for range n {
-		c.shards = append(c.shards, newPackedShard((octets-front)/n))
-	}
+	c.rings.Store(&rings{newRings(octets - front), nil})
 	return c
+}
+
+// newRings returns the shards for so many bytes.
+func newRings(octets int) (shards []*packedShard) {
+	n := shardsFor(octets, minRing)
+	for range n {
+		shards = append(shards, newPackedShard(octets/n))
+	}
+	return shards
 }
 
 // Front returns the cache of the values that are kept decoded.
@@ -98,21 +108,39 @@ func (c *Packed[K, V]) Front() *Cache[K, V] { return c.front }
 
 func newPackedShard(octets int) *packedShard {
 	table := octets / tableShare
-	s := &packedShard{table: make([]uint32, minBuckets), maxTable: max(table/4, minBuckets)}
+	s := &packedShard{table: make([]uint32, minBuckets), maxTable: max(table/4, minBuckets),
+		unmap: func() {}}
 	mem, unmap := mapMemory(int(min(int64(octets-table), maxRing)) / unit * unit)
 	s.ring.mem = mem
 	if unmap != nil {
-		runtime.AddCleanup(s, unmap, mem)
+		later := runtime.AddCleanup(s, unmap, mem)
+		s.unmap = func() {
+			later.Stop()
+			unmap(mem)
+		}
 	}
 	return s
 }
 
-// shardOf returns a key's shard, locked, with the serialised key.
-func (c *Packed[K, V]) shardOf(k K, hash uint64) *packedShard {
-	s := c.shards[hash>>32&uint64(len(c.shards)-1)]
-	s.mu.Lock()
-	s.key = c.codec.AppendKey(s.key[:0], k)
-	return s
+// lock returns the shard of a key, locked, with the serialised key, and removes the key from the
+// shard that it was in before the cache was resized.
+func (c *Packed[K, V]) lock(k K, hash uint64) *packedShard {
+	key := func(b []byte) []byte { return c.codec.AppendKey(b, k) }
+	for {
+		r := c.rings.Load()
+		if r.old != nil {
+			s := r.old.lock(hash, key)
+			if off, rec := s.find(hash); rec != nil {
+				s.kill(off, rec, hash)
+			}
+			s.mu.Unlock()
+		}
+		s := r.lock(hash, key)
+		if c.rings.Load() == r {
+			return s
+		}
+		s.mu.Unlock() // the cache was resized meanwhile
+	}
 }
 
 // Get returns the value of a key, with which it may share memory. It promotes a value that is used
@@ -122,15 +150,34 @@ func (c *Packed[K, V]) Get(k K) (v V, ok bool) {
 	if v, ok = c.front.get(k, hash); ok {
 		return v, true
 	}
-	s := c.shardOf(k, hash)
+	for {
+		r := c.rings.Load()
+		if r.old != nil {
+			if v, ok = c.getFrom(r.old, k, hash); ok {
+				return v, true
+			}
+		}
+		if v, ok = c.getFrom(r, k, hash); ok {
+			return v, true
+		}
+		if c.rings.Load() == r { // else it may have been moved in between
+			c.misses.Add(1)
+			return v, false
+		}
+	}
+}
+
+// getFrom is Get from the shards of one size.
+func (c *Packed[K, V]) getFrom(r *rings, k K, hash uint64) (v V, ok bool) {
+	s := r.shards[hash>>32&uint64(len(r.shards)-1)]
+	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.key = c.codec.AppendKey(s.key[:0], k)
 	_, rec := s.find(hash)
 	if rec == nil {
-		c.misses.Add(1)
 		return v, false
 	}
 	if v, ok = c.codec.Parse(k, rec.value()); !ok {
-		c.misses.Add(1)
 		return v, false
 	}
 	c.hits.Add(1)
@@ -159,7 +206,7 @@ func (c *Packed[K, V]) Put(k K, v V) {
 	hash := c.front.hash(k)
 	var room [1024]byte
 	value := c.codec.Append(room[:0], k, v)
-	s := c.shardOf(k, hash)
+	s := c.lock(k, hash)
 	defer s.mu.Unlock()
 	c.put(s, value, hash)
 	c.front.Remove(k)
@@ -168,7 +215,7 @@ func (c *Packed[K, V]) Put(k K, v V) {
 // Remove removes a key.
 func (c *Packed[K, V]) Remove(k K) {
 	hash := c.front.hash(k)
-	s := c.shardOf(k, hash)
+	s := c.lock(k, hash)
 	defer s.mu.Unlock()
 	if off, rec := s.find(hash); rec != nil {
 		s.kill(off, rec, hash)
@@ -178,8 +225,11 @@ func (c *Packed[K, V]) Remove(k K) {
 
 // RemoveFunc removes the keys that match, and returns their number.
 func (c *Packed[K, V]) RemoveFunc(match func(K) bool) (n int) {
-	for _, s := range c.shards {
-		n += c.removeFrom(s, match)
+	for r := (*rings)(nil); r != c.rings.Load(); { // again, if it was resized meanwhile
+		r = c.rings.Load()
+		for _, s := range r.all() {
+			n += c.removeFrom(s, match)
+		}
 	}
 	// and values that the ring has evicted since
 	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) })
@@ -207,7 +257,7 @@ func (c *Packed[K, V]) removeFrom(s *packedShard, match func(K) bool) (n int) {
 func (c *Packed[K, V]) Stats() (t Stats) {
 	f := c.front.Stats()
 	t.Hits, t.Misses, t.Bytes = c.hits.Load()+f.Hits, c.misses.Load(), f.Bytes
-	for _, s := range c.shards {
+	for _, s := range c.rings.Load().all() {
 		s.mu.Lock()
 		t.Evictions += s.evictions
 		t.Entries += s.count
@@ -246,16 +296,21 @@ func (c *Packed[K, V]) put(s *packedShard, value []byte, hash uint64) {
 	if size > maxRecord || size > len(s.ring.mem)/4 || len(s.key) > maxKey {
 		return
 	}
+	off, room := s.room(size, c.codec.HashKey)
+	s.insert(off, newRecord(room, s.key, value), hash)
+}
+
+// room makes room for a record at the head, and in the table.
+func (s *packedShard) room(size int, hashKey func([]byte) uint64) (off int, room []byte) {
 	if s.count >= len(s.table) && 2*len(s.table) <= s.maxTable {
-		s.grow(c.codec.HashKey)
+		s.grow(hashKey)
 	}
 	for reprieves := maxReprieves; ; {
 		off, ok := s.ring.reserve(size)
 		if ok {
-			s.insert(off, newRecord(s.ring.mem[off:off+size:off+size], s.key, value), hash)
-			return
+			return off, s.ring.mem[off : off+size : off+size]
 		}
-		s.evict(&reprieves, c.codec.HashKey)
+		s.evict(&reprieves, hashKey)
 	}
 }
 

@@ -70,7 +70,7 @@ func TestPackedHoldsTheLatest(t *testing.T) {
 // table.
 func checkAccounts(t *testing.T, c *Packed[string, string]) {
 	t.Helper()
-	for _, s := range c.shards {
+	for _, s := range c.rings.Load().shards {
 		count, size := 0, 0
 		s.ring.each(func(off int, rec record) {
 			if rec.has(dead) {

@@ -12,7 +12,7 @@ const piece = 64 << 10
 // left out.
 func (c *Packed[K, V]) Each(f func(key, value []byte) error) error {
 	var buf []byte
-	for _, s := range c.shards {
+	for _, s := range c.rings.Load().all() {
 		at := position{}
 		for left := len(s.ring.mem); left > 0; { // a ring's worth, however much is stored meanwhile
 			buf = s.copyFrom(&at, buf[:0])
@@ -83,7 +83,15 @@ func (c *Packed[K, V]) Restore(key, value []byte) bool {
 		return false
 	}
 	hash := c.front.hash(k)
-	s := c.shardOf(k, hash)
+	if old := c.rings.Load().old; old != nil {
+		s := old.lock(hash, func(b []byte) []byte { return append(b, key...) })
+		_, rec := s.find(hash)
+		s.mu.Unlock()
+		if rec != nil {
+			return true
+		}
+	}
+	s := c.lock(k, hash)
 	defer s.mu.Unlock()
 	if _, rec := s.find(hash); rec == nil {
 		c.put(s, value, hash)

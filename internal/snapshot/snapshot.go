@@ -28,6 +28,7 @@ type Snapshot struct {
 	Anchors      *trustanchor.Set
 	Sources      []trustanchor.Source        // of Anchors
 	Certificates transport.CertificateSource // nil if nothing is encrypted
+	Tickets      *transport.Tickets          // nil if they cannot be made
 	Resolver     resolver.Config             // that of Config, with hints and zones
 	Server       server.Config               // that of Config, with the secrets of cookies
 	Secondary    secondary.Config            // that of Config, with zones
@@ -55,7 +56,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Secondary, own, f = loadHeld(cfg)
 	s.Resolver.Zones = append(s.Resolver.Zones, own...)
 	found = append(found, f...)
-	if _, err := transport.NewTickets(cfg.Transport.Tickets); err != nil {
+	var err error
+	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
 	}
 	wrong, doubtful := state.Check(cfg.State.Path())
