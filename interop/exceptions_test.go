@@ -5,6 +5,8 @@ package interop
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -106,4 +108,103 @@ func answered(at, name string, qt uint16) string {
 		return err.Error()
 	}
 	return verdict(m)
+}
+
+// TestNegativeAnchorEndsByItself has a real process with a clock that moves: a broken zone fails,
+// an anchor that nobody removes lets it resolve for an hour, and then it fails again, prepared
+// answers included. Another zone is secure all the time.
+func TestNegativeAnchorEndsByItself(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare"})
+		return
+	}
+	run(t, "ip", "link", "set", "lo", "up")
+	w := lab.Internet(time.Now())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := w.Listen(ctx, 53); err != nil {
+		t.Fatal(err)
+	}
+	d := folder(t.TempDir())
+	bin, socket, admin := d.path("bailiwick"), d.path("ctl"), "127.0.0.1:5320"
+	run(t, "go", "build", "-tags", "testclock", "-o", bin, "bailiwick/cmd/bailiwick")
+	log, err := os.Create(d.path("log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	name, addrs := w.Roots()
+	cmd := exec.Command(bin, "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
+		"listen: {udp: [%q], tcp: [%[1]q]}\nadmin: {listen: %q}\ncontrol: {socket: %q}\n"+
+			"resolver: {ipv6: false, root_hints: [{name: %s, address: %s}], "+
+			"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
+			"policy: {special_names: false}\n", bailiwickAddr, admin, socket, name, addrs[0],
+		strings.ReplaceAll(w.Anchor(), "\t", " "))))
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, cmd) })
+	await(t, bailiwickAddr, "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
+		return m.AuthenticatedData
+	})
+	// expect asks a few times, so that prepared answers are among them.
+	expect := func(when string, rcode int, code uint16, now, expired string) {
+		t.Helper()
+		for range 3 {
+			m, err := ask(bailiwickAddr, "www.expired.faulty.", dns.TypeA)
+			if err != nil || m.Rcode != rcode || !hasEDE(m, code) || m.AuthenticatedData {
+				t.Errorf("%s: %v %v", when, m, err)
+			}
+			m, err = ask(bailiwickAddr, "www.secure.example.", dns.TypeA)
+			if err != nil || !m.AuthenticatedData {
+				t.Errorf("%s, another zone: %v %v", when, m, err)
+			}
+		}
+		metrics := scrape(t, admin)
+		for _, want := range []string{"bailiwick_negative_trust_anchors " + now + "\n",
+			`bailiwick_negative_trust_anchors_ended_total{how="expired"} ` + expired + "\n"} {
+			if !strings.Contains(metrics, want) {
+				t.Errorf("%s: %q is not in the metrics", when, want)
+			}
+		}
+	}
+	expect("before", dns.RcodeServerFailure, dns.ExtendedErrorCodeSignatureExpired, "0", "0")
+	run(t, bin, "ctl", "-s", socket, "nta", "add", "expired.faulty", "--reason", "a test")
+	const negativeAnchor = 33
+	expect("during", dns.RcodeSuccess, negativeAnchor, "1", "0")
+	for range 6 {
+		run(t, bin, "ctl", "-s", socket, "clock", "advance", "9m50s")
+		expect("within the hour", dns.RcodeSuccess, negativeAnchor, "1", "0")
+	}
+	run(t, bin, "ctl", "-s", socket, "clock", "advance", "1m")
+	await(t, bailiwickAddr, "www.expired.faulty.", dns.TypeA, func(m *dns.Msg) bool {
+		return m.Rcode == dns.RcodeServerFailure
+	})
+	expect("after", dns.RcodeServerFailure, dns.ExtendedErrorCodeSignatureExpired, "0", "1")
+	text, err := os.ReadFile(d.path("log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"negative trust anchor added",
+		"negative trust anchor has ended"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in the log:\n%s", want, text)
+		}
+	}
+}
+
+// scrape returns the metrics of an admin listener.
+func scrape(t *testing.T, at string) string {
+	t.Helper()
+	r, err := http.Get("http://" + at + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
