@@ -323,7 +323,8 @@ var delegationCodec = memcache.Codec[wire.Name, *Delegation]{
 	Append: func(b []byte, zone wire.Name, d *Delegation) []byte {
 		b = appendInt(appendTimes(b, d.Stored, d.Expires), int64(len(d.Servers)))
 		for _, ns := range d.Servers {
-			b = appendInt(appendName(b, ns.Name, zone), int64(len(ns.Addrs)))
+			b = append(appendName(b, ns.Name, zone), byte(ns.By))
+			b = appendInt(b, int64(len(ns.Addrs)))
 			for _, a := range ns.Addrs {
 				b = appendSized(b, string(a.AsSlice()))
 			}
@@ -339,7 +340,7 @@ var delegationCodec = memcache.Codec[wire.Name, *Delegation]{
 		d := &Delegation{Zone: zone}
 		d.Stored, d.Expires = u.times()
 		for n := u.Int(); n > 0 && !u.Bad; n-- {
-			ns := NameServer{Name: u.name(zone)}
+			ns := NameServer{Name: u.name(zone), By: NamedBy(u.Octet())}
 			for m := u.Int(); m > 0 && !u.Bad; m-- {
 				a, ok := netip.AddrFromSlice(u.sized())
 				u.Bad = u.Bad || !ok

@@ -266,6 +266,7 @@ type Delegation struct {
 type NameServer struct {
 	Name  wire.Name
 	Addrs []netip.Addr
+	By    NamedBy
 }
 
 func delegationSize(_ wire.Name, d *Delegation) int {
@@ -278,6 +279,16 @@ func delegationSize(_ wire.Name, d *Delegation) int {
 	}
 	return size
 }
+
+// NamedBy is who names a server of a zone.
+type NamedBy uint8
+
+// The choices. It is NamedByParent where the zone was not asked for its own NS set.
+const (
+	NamedByParent      NamedBy = iota // the parent, and the zone if it was asked
+	NamedByZone                       // the zone alone
+	NamedByParentAlone                // the parent alone: it is asked if the others have failed
+)
 
 // Closest returns the deepest delegation known at or above a name.
 func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {

@@ -46,6 +46,11 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 		}
 		l.fromCache(ns.Name, since, now)
 	}
+	for _, c := range l.known {
+		c.after = slices.ContainsFunc(d.Servers, func(ns cache.NameServer) bool {
+			return ns.By == cache.NamedByParentAlone && ns.Name == c.name
+		})
+	}
 	return l
 }
 
@@ -129,7 +134,8 @@ func (l *serverList) next(a *zoneQuery) *candidate {
 	}
 	for {
 		c := selectServer(l.known, profiles, l.x.r.chance)
-		ready := c != nil && c.tries < 2 // no reply is handled during a look-up
+		// No reply is handled during a look-up.
+		ready := c != nil && c.tries < 2 && !c.after
 		if ready || !l.lookUp() {
 			if c == nil {
 				c = selectServer(l.known, profiles, l.x.r.chance)

@@ -96,6 +96,8 @@ type Config struct {
 	Prefetch      bool // resolve a result anew if it is asked for shortly before its end
 	Stale         Stale
 	Referrals     bool // cache zones' own NS sets, for clients with RD=0
+	// RevalidateNS has zones asked for their own NS sets, which come before those of their parents.
+	RevalidateNS bool
 	// ErrorReporting has the agents that zones' servers name told of failures (RFC 9567).
 	ErrorReporting bool
 	Port           uint16 // of authorities

@@ -92,6 +92,7 @@ func (x *resolution) follow(from *cache.Delegation, got *accepted) *cache.Delega
 	if !x.cd {
 		x.validateReferral(from.Zone, d.Zone, got.authority)
 	}
+	x.revalidate(d)
 	return d
 }
 
@@ -107,19 +108,20 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 	if cut == nil || cut.Zone != a.zone || a.zone.IsRoot() || !m.Has(wire.FlagAA) {
 		return
 	}
-	ns := wire.Find(m.Authority, a.zone, wire.TypeNS)
+	ns := wire.Find(m.Answer, a.zone, wire.TypeNS)
 	if ns == nil {
-		if ns = wire.Find(m.Answer, a.zone, wire.TypeNS); ns == nil {
+		if ns = wire.Find(m.Authority, a.zone, wire.TypeNS); ns == nil {
 			return
 		}
 	}
 	now := a.x.r.clock.Now()
 	ends := cache.OwnServersEnd(time.Duration(ns.TTL)*time.Second, now)
-	own := cut.Own
-	if a.q.Type == wire.TypeNS && a.q.Name == a.zone {
+	own, asked := cut.Own, a.q.Type == wire.TypeNS && a.q.Name == a.zone
+	if asked {
 		own = ownServers(ns, cut)
 	}
-	if ends >= cut.Expires && slices.Equal(own, cut.Own) {
+	asked = asked && a.x.r.cfg.RevalidateNS && !a.x.r.cfg.inside(a.zone, a.conf)
+	if ends >= cut.Expires && slices.Equal(own, cut.Own) && !asked {
 		return
 	}
 	latest, ok := a.x.r.memory.delegationOf(a.zone, now)
@@ -128,6 +130,9 @@ func (a *zoneQuery) learnServers(m *wire.Message) {
 	}
 	d := *latest
 	d.Own, d.Expires = own, min(ends, latest.Expires)
+	if asked {
+		d.Own, d.Servers = nil, revalidated(latest.Servers, ns, m.Additional, a.zone)
+	}
 	a.list.cut = &d
 	a.x.r.memory.putDelegation(&d, a.x.fallback, now)
 }

@@ -35,6 +35,9 @@ func (r *Resolver) Watched() int {
 	return len(r.memory.recoveries.watched)
 }
 
+// NoObserver is an Observer that ignores everything.
+var NoObserver Observer = nopObserver{}
+
 // PaidBy charges the validation work of a query to another payer as well.
 func (c *Checks) PaidBy(p validator.Payer) { c.budget().Fill(p) }
 
@@ -49,6 +52,7 @@ const (
 	MaxOutstanding  = maxOutstanding
 	MaxNeeds        = maxNeeds
 	MaxWatchedZones = maxWatchedZones
+	MaxRevalidation = maxRevalidation
 	MaxProbes       = maxProbes
 	TryBytes        = tryBytes
 	MaxWarmAtOnce   = maxWarmAtOnce

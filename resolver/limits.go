@@ -49,6 +49,10 @@ const (
 	recoveryTime    = 1500 * time.Millisecond
 	maxWatchedZones = 256
 	maxRecoveries   = 4096
+	// maxRevalidation is how many packets it may take to ask a zone for its own NS set; a zone with
+	// four servers, two of which are silent, needs three. Nobody waits for the answer, and no
+	// client pays.
+	maxRevalidation = 8
 	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
 	// little, and fresh data are not hidden for longer.
 	stalePrepared = 2 * time.Second

@@ -26,7 +26,7 @@ type addressLookup struct {
 type lookupQueue struct {
 	next   []addressLookup
 	later  []addressLookup // second families
-	last   []addressLookup // names that only the zone itself gives
+	last   []addressLookup // names that only the zone itself, or only its parent, gives
 	failed int             // names that were looked up upstream without success
 }
 
@@ -68,6 +68,8 @@ func (l *serverList) lookups() *lookupQueue {
 	var bare, glued []wire.Name
 	for _, ns := range l.cut.Servers {
 		switch {
+		case ns.By == cache.NamedByParentAlone:
+			q.last = append(q.last, addressLookup{name: ns.Name})
 		case len(ns.Addrs) == 0:
 			bare = append(bare, ns.Name)
 		case !ns.Name.Within(l.cut.Zone):

@@ -441,7 +441,7 @@ func (m *memory) glue(name wire.Name, now time.Time) []netip.Addr {
 			continue
 		}
 		for _, ns := range d.Servers {
-			if ns.Name == name && len(ns.Addrs) > 0 {
+			if ns.Name == name && ns.By != cache.NamedByZone && len(ns.Addrs) > 0 {
 				return ns.Addrs
 			}
 		}

@@ -21,6 +21,8 @@ type Observer interface {
 	Limit(c cause.Cause)
 	// Refreshed reports that a result was resolved without a client that waited, or could not be.
 	Refreshed(why RefreshReason, fresh bool)
+	// Revalidated reports how many packets it took to ask a zone for its own NS set.
+	Revalidated(packets int)
 	// Reported reports what became of the report of a failure (RFC 9567).
 	Reported(result ReportResult)
 	// Synthesised reports an answer made from cached denials.
@@ -47,6 +49,9 @@ func (nopObserver) Limit(cause.Cause) {}
 
 // Refreshed does nothing.
 func (nopObserver) Refreshed(RefreshReason, bool) {}
+
+// Revalidated does nothing.
+func (nopObserver) Revalidated(int) {}
 
 // Reported does nothing.
 func (nopObserver) Reported(ReportResult) {}

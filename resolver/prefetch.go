@@ -30,18 +30,21 @@ type RefreshReason uint8
 
 // The reasons.
 const (
-	RefreshEnding RefreshReason = iota // it was asked for shortly before its end
-	RefreshStale                       // a client got stale data
-	RefreshWarm                        // the operator wants it to be fresh always
-	RefreshKeys                        // the trust in a zone in use is about to end
+	RefreshEnding  RefreshReason = iota // it was asked for shortly before its end
+	RefreshStale                        // a client got stale data
+	RefreshWarm                         // the operator wants it to be fresh always
+	RefreshKeys                         // the trust in a zone in use is about to end
+	RefreshServers                      // a zone is asked for its own NS set
 )
 
 // Label returns the reason as a metric's label.
-func (w RefreshReason) Label() string { return [...]string{"ending", "stale", "warm", "keys"}[w] }
+func (w RefreshReason) Label() string {
+	return [...]string{"ending", "stale", "warm", "keys", "servers"}[w]
+}
 
 // RefreshReasons returns all reasons.
 func RefreshReasons() []RefreshReason {
-	return []RefreshReason{RefreshEnding, RefreshStale, RefreshWarm, RefreshKeys}
+	return []RefreshReason{RefreshEnding, RefreshStale, RefreshWarm, RefreshKeys, RefreshServers}
 }
 
 // renew resolves a result without a client that waits. l is what is known of it, nil if it is not

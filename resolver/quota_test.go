@@ -240,7 +240,8 @@ func TestZoneQuotaReservesWhatResolutionsDependOn(t *testing.T) {
 		}
 		for name, want := range map[string]wire.Security{"known.attacked.": wire.Secure,
 			"www.guest.unsigned.example.": wire.Insecure} {
-			if a := f.resolve(name, wire.TypeA); a.RCode != noError || a.Status != want {
+			if a := f.resolve(name, wire.TypeA); a.RCode != noError || a.Status != want ||
+				a.Stale != resolver.StaleNone {
 				t.Errorf("%s: %s, %v, %v", name, a.RCode, a.Status, a.Failure)
 			}
 		}

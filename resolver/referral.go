@@ -36,6 +36,9 @@ func parentServers(d *cache.Delegation, now time.Time) *wire.RRset {
 	ttl := uint32(max(0, d.Expires-now.Unix()))
 	ns := &wire.RRset{Name: d.Zone, Type: wire.TypeNS, Class: wire.ClassIN, TTL: ttl}
 	for _, s := range d.Servers {
+		if s.By == cache.NamedByZone {
+			continue
+		}
 		ns.Data = ns.Data.Append([]byte(s.Name.Wire()))
 	}
 	return ns

@@ -17,6 +17,7 @@ type candidate struct {
 	counts
 	ladder    ladder
 	spent     bool       // it is not asked again for this question
+	after     bool       // it comes after those that the zone itself names
 	forwarder *forwarder // its health; nil: nobody watches it
 	weight    int        // see Zone.Weights
 	weighed   bool       // its zone has weights
@@ -34,6 +35,8 @@ const (
 	penaltyFault = 2 // for each degree of what is held against a server at this zone
 	// for one that has been silent for long: after faulty ones, before a second try
 	penaltyDead = 3
+	// for one that only the parent names: after one try of those that the zone names
+	penaltyAfter = penaltyTry - 1
 	// for a configured server that is down: after all tries of the others
 	penaltyDown = penaltyTry * MaxTriesPerServer
 )
@@ -84,6 +87,9 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		}
 		if p.dead {
 			r.penalty += penaltyDead
+		}
+		if c.after {
+			r.penalty += penaltyAfter
 		}
 		switch {
 		case p.overdue:

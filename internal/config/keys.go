@@ -199,6 +199,10 @@ var keys = append(listenKeys(), []key{
 		help: "tell the monitoring agent that a zone's servers name when names of the zone do " +
 			"not validate or resolve (RFC 9567)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.ErrorReporting })},
+	{key: "resolver.revalidate_ns", kind: kindBool,
+		help: "ask zones for their own NS sets, and their servers before those that only the " +
+			"parent names (draft-ietf-dnsop-ns-revalidation); it costs a question for each zone",
+		binding: bind(func(c *Config) *bool { return &c.Resolver.RevalidateNS })},
 	{key: "resolver.harden_below_nxdomain", kind: kindBool,
 		help:    "names below one that is proven not to exist do not exist (RFC 8020)",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.HardenBelowNXDomain })},

@@ -55,11 +55,12 @@ type Metrics struct {
 	ready  prometheus.Gauge
 	paced  prometheus.Counter
 
-	privates prometheus.Counter
-	networks [2]prometheus.Counter  // changes of the network, returns from sleep
-	stale    [4]*counter.Counter    // by reason
-	renewed  [4][2]*counter.Counter // by reason, failed and fresh
-	reported [5]*counter.Counter    // by result
+	privates   prometheus.Counter
+	networks   [2]prometheus.Counter  // changes of the network, returns from sleep
+	stale      [4]*counter.Counter    // by reason
+	renewed    [5][2]*counter.Counter // by reason, failed and fresh
+	ownServers *counter.Counter       // packets
+	reported   [5]*counter.Counter    // by result
 
 	disagreements prometheus.Gauge      // of the sources of trust anchors
 	fetches       [2]prometheus.Counter // of trust anchors, failed and not
@@ -204,11 +205,15 @@ func New() *Metrics {
 	renewed := newCounters(reg, "refreshes_total",
 		"Results that were resolved without a client that waited, by reason and outcome: they "+
 			"were asked for before their end (ending), given to a client as stale data (stale), "+
-			"kept warm (warm), or are the keys of a zone in use (keys).", "reason", "outcome")
+			"kept warm (warm), are the keys of a zone in use (keys), or are a zone's own NS set "+
+			"(servers).", "reason", "outcome")
 	for _, why := range resolver.RefreshReasons() {
 		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
 			renewed.with(why.Label(), "fresh")}
 	}
+	m.ownServers = newCounters(reg, "ns_revalidation_packets_total",
+		"Packets that were sent to ask zones for their own NS sets (resolver.revalidate_ns).").
+		with()
 	reported := newCounters(reg, "error_reports_total",
 		"Failures that a zone's monitoring agent wants to be told of (RFC 9567), by what became "+
 			"of the report: it was sent (sent) or could not be (failed), the agent knows already "+
@@ -334,6 +339,9 @@ func (m *Metrics) Refreshed(why resolver.RefreshReason, fresh bool) {
 	}
 	m.renewed[why][outcome].Add(1)
 }
+
+// Revalidated counts the packets of a question for a zone's own NS set.
+func (m *Metrics) Revalidated(packets int) { m.ownServers.Add(uint64(packets)) }
 
 // Reported counts what became of the report of a failure.
 func (m *Metrics) Reported(result resolver.ReportResult) { m.reported[result].Add(1) }

@@ -63,7 +63,7 @@ var definitions = [files]struct {
 	Fetched:         {"root-anchors", 1},
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
-	Cache:           {"cache", 1},
+	Cache:           {"cache", 2},
 }
 
 // String returns the name of the file.
