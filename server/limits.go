@@ -52,6 +52,10 @@ const (
 	// burst.
 	paceSpan = 100 * time.Millisecond
 
+	// maxLocalAliases is how many aliases of the operator's own are followed for one question: as
+	// many as of others (resolver.MaxAliases).
+	maxLocalAliases = 12
+
 	// maxLogLines is how many SERVFAIL lines are logged a second; the others are counted, in the
 	// metrics and in the next line.
 	maxLogLines = 50

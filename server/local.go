@@ -3,6 +3,8 @@
 package server
 
 import (
+	"slices"
+
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 	"bailiwick/internal/policy"
@@ -13,6 +15,7 @@ import (
 // local answers questions that are not for the resolver, and reports whether it did.
 func (r *request) local() bool {
 	r.ask = r.q.Keep()
+	r.want, r.before = r.ask, r.before[:0]
 	refused := &cause.Failure{Cause: cause.QueryRefused}
 	switch {
 	case r.ask.Class == wire.ClassCH:
@@ -26,17 +29,51 @@ func (r *request) local() bool {
 		// NXNAME too (RFC 9824, section 3.5)
 		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestType})
 	}
-	l, by := r.own(r.ask), event.DecisionLocal
-	if l == nil {
-		l, by = r.special(r.ask), event.DecisionSpecial
+	return r.ownData()
+}
+
+// ownData answers from local data and for special names, and reports whether it did. Where an alias
+// of the operator's leads to a name that the resolver knows, that name is what the later steps ask
+// for, and the alias is put before what they find.
+func (r *request) ownData() bool {
+	for range maxLocalAliases + 1 {
+		l, by := r.own(r.want), event.DecisionLocal
+		if l == nil {
+			l, by = r.special(r.want), event.DecisionSpecial
+		}
+		if l == nil {
+			return false
+		}
+		if !l.Inform.IsZero() {
+			r.inform(l.Inform)
+		}
+		switch {
+		case l.Action == policy.LocalResolve:
+			return false
+		case !l.Target.IsZero():
+			r.before = append(r.before, l.Answer...)
+			r.want.Name = l.Target
+			continue
+		}
+		r.origin = event.OriginLocal
+		from := l.Source()
+		if by == event.DecisionSpecial {
+			from = policy.FromSpecial
+		}
+		r.server.observe.Local(from, l.Outcome())
+		switch l.Action {
+		case policy.LocalDrop:
+			return r.silence(l.Cause)
+		case policy.LocalRefuse:
+			return r.reject(wire.RCodeRefused, cause.New(l.Cause, nil, "%s", r.want.Name))
+		}
+		r.decided(by, l.Cause, 0)
+		r.answer = r.shapeLocal(l)
+		return true
 	}
-	if l == nil {
-		return false
-	}
+	r.server.observe.ServFail(cause.AliasLoop)
 	r.origin = event.OriginLocal
-	r.decided(by, cause.None, 0)
-	r.answer = r.shapeLocal(l)
-	return true
+	return r.reject(wire.RCodeServFail, cause.New(cause.AliasLoop, nil, "%s", r.want.Name))
 }
 
 func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
@@ -69,11 +106,27 @@ func (r *request) special(q wire.Question) *policy.Local {
 func (r *request) shapeLocal(l *policy.Local) []byte {
 	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer,
 		Additional: l.Additional}
+	if l.Cause != cause.None {
+		a.Failure = cause.New(l.Cause, nil, "%s", r.want.Name)
+	}
 	if l.NXDomain {
 		a.RCode = wire.RCodeNXDomain
 	}
-	if l.SOA != nil {
+	if l.SOA != nil && len(l.Answer) == 0 {
 		a.Authority = []*wire.RRset{l.SOA}
 	}
-	return r.shape(a)
+	return r.shape(r.behindAliases(a))
+}
+
+// behindAliases returns an answer with the local aliases that led to its name before it. Nobody has
+// signed those, and the rest is stored under its own name.
+func (r *request) behindAliases(a *resolver.Answer) *resolver.Answer {
+	if len(r.before) == 0 || a.RCode == wire.RCodeServFail {
+		return a
+	}
+	c := *a
+	c.Question, c.Status = r.ask, min(a.Status, wire.Insecure)
+	c.Sets = append(slices.Clone(r.before), a.Sets...)
+	c.NoCache, c.WholeSpan, c.Synthesised = true, false, false
+	return &c
 }

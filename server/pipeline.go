@@ -50,6 +50,9 @@ type request struct {
 	why    cause.Cause      // of a failure or a refusal
 	checks *resolver.Checks // of its budget; from the step known on
 	ask    wire.Question    // as q has it, independent of its memory; from the step local on
+	want   wire.Question    // what the resolver is asked: ask, or what a local alias leads to
+	before []*wire.RRset    // the local aliases that lead to want
+	told   bool             // the log has to have each question for the name
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
@@ -75,7 +78,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r := h.server.requests.Get().(*request)
 	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.cut = asked{}, false, atBegin, false
-	r.why, r.origin = cause.None, event.OriginServer
+	r.why, r.origin, r.told = cause.None, event.OriginServer, false
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -186,9 +189,9 @@ func (r *request) known() bool {
 		return true
 	}
 	*r.checks = resolver.Checks{}
-	a := r.rules.Resolver.Known(r.ask, cd, rd, r.checks)
+	a := r.rules.Resolver.Known(r.want, cd, rd, r.checks)
 	if a == nil && !rd {
-		a = r.rules.Resolver.KnownFailure(r.ask, cd)
+		a = r.rules.Resolver.KnownFailure(r.want, cd)
 	}
 	if a == nil {
 		return false
@@ -232,8 +235,8 @@ func (r *request) admitted() bool {
 // (RFC 8767, section 5), else SERVFAIL. Nothing is resolved.
 func (r *request) turnedAway(f *cause.Failure) []byte {
 	if r.q.Has(wire.FlagRD) { // else nothing would be resolved
-		if a := r.rules.Resolver.Stale(r.ask, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
-			if r.origin = event.OriginStale; r.server.events != nil {
+		if a := r.rules.Resolver.Stale(r.want, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
+			if r.origin = event.OriginStale; r.rules.Events != nil {
 				r.remembered(a)
 			}
 			return r.respond(a)
@@ -282,7 +285,7 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 // others wait for the same answer.
 func (r *request) resolve(pass func(answer []byte)) {
 	if !r.q.Has(wire.FlagRD) {
-		if a := r.rules.Resolver.Referral(r.client, r.ask); a != nil {
+		if a := r.rules.Resolver.Referral(r.client, r.want); a != nil {
 			if r.origin = event.OriginReferral; r.rules.Events != nil {
 				r.remembered(a)
 			}
@@ -295,7 +298,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
 		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
 	r.origin = event.OriginResolved
-	r.rules.Resolver.Start(r.client, r.ask, o, func(a *resolver.Answer) {
+	r.rules.Resolver.Start(r.client, r.want, o, func(a *resolver.Answer) {
 		defer func() { r.caught(recover()) }()
 		if r.client.Err() != nil {
 			r.abandoned()
@@ -314,7 +317,7 @@ func (r *request) abandoned() {
 
 // respond applies policy to an answer, logs a failure, and makes the response.
 func (r *request) respond(a *resolver.Answer) []byte {
-	a = r.beside(r.judge(a))
+	a = r.beside(r.judge(r.behindAliases(a)))
 	switch {
 	case a.RCode == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Failure.Cause)

@@ -33,6 +33,17 @@ func (r *request) logRefused() {
 		cause.ClientRefused.Hint(), "left_out", left)
 }
 
+// inform logs who asks for a name of a zone whose operator wants to know that, and has the next
+// question logged too.
+func (r *request) inform(zone wire.Name) {
+	r.told = true
+	if left, ok := r.server.informs.take(r.now); ok {
+		r.server.log.Info("asked for", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
+			"client", r.from.Addr.Addr().String(), "transport", r.from.Protocol.String(),
+			"zone", zone.String(), "left_out", left)
+	}
+}
+
 // logStale logs an answer from stale data, for the operator to learn that a zone's servers fail.
 func (r *request) logStale(a *resolver.Answer) {
 	left, ok := r.server.stale.take(r.now)

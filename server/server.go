@@ -72,6 +72,8 @@ type Observer interface {
 	Paced()
 	// Stale is called for an answer from stale data.
 	Stale(why resolver.StaleReason)
+	// Local is called for an answer that is made here.
+	Local(from policy.Source, outcome policy.Outcome)
 	// PrivateAddresses is called when n records with private addresses are left out of an answer.
 	PrivateAddresses(n int)
 }
@@ -98,6 +100,7 @@ type Server struct {
 	lines, refused lineLimit     // of failures, of refused clients
 	privates       lineLimit     // of answers without their private addresses
 	stale          lineLimit     // of answers from stale data
+	informs        lineLimit     // of questions for names in zones of the type inform
 	queries        atomic.Uint64 // the number of the last query, counted if there is a sink
 
 	mu       sync.Mutex
@@ -127,7 +130,7 @@ func New(cfg Config, p Parts) *Server {
 		notify:   p.Notify,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
-	s.stale.most = MaxRefusedLines
+	s.stale.most, s.informs.most = MaxRefusedLines, maxLogLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	s.RenewSecret()
 	s.requests.New = func() any { return &request{server: s, checks: new(resolver.Checks)} }

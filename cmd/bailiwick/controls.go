@@ -39,6 +39,9 @@ func (r *running) controls() console.Controls {
 		"nta list":   r.negativeAnchors,
 		"nta remove": r.removeNegativeAnchor,
 
+		"policy":      r.policyLists,
+		"policy test": r.policyTest,
+
 		"drain":         r.drain,
 		"upgrade":       r.upgradeCommand,
 		"zones":         r.listZones,

@@ -121,7 +121,7 @@ func ctlCommand() *cobra.Command {
 	})
 	cmd.AddCommand(c.drainCommand(), c.upgradeCommand(), c.servers(), c.forwards(),
 		c.cookies())
-	cmd.AddCommand(flush, clock, c.nta(), c.zonesCommand(), &cobra.Command{
+	cmd.AddCommand(flush, clock, c.nta(), c.policyCommand(), c.zonesCommand(), &cobra.Command{
 		Use:   "reload",
 		Short: "Read the configuration again, and use all of it or nothing",
 		Long: "Read the configuration again, as SIGHUP does. If anything is wrong with it, all " +

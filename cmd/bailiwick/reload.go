@@ -358,9 +358,7 @@ func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transpor
 func (r *running) install(next *inUse) {
 	cfg := next.Config
 	view := &policy.View{Class: next.class, Private: cfg.Policy.Private}
-	if cfg.Discovery.Enabled {
-		view.Local = r.discover
-	}
+	view.Local = r.ownData(next)
 	if r.certificates != nil {
 		next.certificates = r.certificates
 	}

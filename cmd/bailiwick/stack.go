@@ -99,6 +99,10 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.keeper = s.newKeeper()
 	s.keeper.Replace(p.Secondary)
 	s.metrics.WatchZones(s.keeper.Status)
+	s.metrics.WatchLocal(func() (records, blocked int) {
+		d := s.now().Local
+		return d.Records(), d.Blocked()
+	})
 	s.store = cache.New(cfg.Cache)
 	s.judgeAnew = func() {}
 	s.negatives = s.newNegatives()

@@ -133,6 +133,10 @@ const (
 	StaleNXDomain  Cause = 98
 	CachedError    Cause = 100
 	Synthesised    Cause = 101
+	// Of local data and lists of blocked names.
+	Blocked         Cause = 107
+	BlockedSilently Cause = 108
+	Forged          Cause = 109
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -157,7 +161,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 107
+	count = 110
 )
 
 // All returns every cause but None, those of a kind together.

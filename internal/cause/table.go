@@ -12,6 +12,7 @@ const (
 	edeUnsupportedAlgorithm  = 1
 	edeUnsupportedDigest     = 2
 	edeStaleAnswer           = 3
+	edeForgedAnswer          = 4
 	edeDNSSECIndeterminate   = 5
 	edeBogus                 = 6
 	edeExpired               = 7
@@ -390,6 +391,19 @@ var table = [count]row{
 	PrivateAddress: {label: "private_address", kind: KindPolicy, ede: edeBlocked,
 		text: "private addresses were left out of the answer",
 		hint: "if the name is yours, add it to policy.private_domains",
+	},
+	Blocked: {label: "blocked", kind: KindPolicy, ede: edeBlocked,
+		text: "the name is blocked here",
+		hint: "see policy.local_zones and policy.block_lists; a list with the action allow makes " +
+			"exceptions",
+	},
+	BlockedSilently: {label: "blocked_silently", kind: KindPolicy, ede: edeNone,
+		text: "questions for the name are not answered at all",
+		hint: "see policy.local_zones and policy.block_lists",
+	},
+	Forged: {label: "forged", kind: KindPolicy, ede: edeForgedAnswer,
+		text: "the answer is not the name's own, but one that policy has put in its place",
+		hint: "see the zones of the type redirect in policy.local_zones",
 	},
 	CachedError: {label: "cached_error", kind: KindPolicy, ede: edeCachedError,
 		text: "the failure is remembered, and no server was asked again",

@@ -48,6 +48,10 @@ type Config struct {
 	LocalRoot     bool // a copy of the root zone is kept
 	Held          []HeldZone
 	TSIGKeys      []TSIGKey
+	LocalZones    []LocalZone
+	LocalRecords  []string
+	HostsFiles    []ListFile
+	BlockLists    []ListFile
 	// CookieSecretFile is the path of secrets of server cookies, "" for none.
 	CookieSecretFile string
 	ClockStart       time.Time // test builds only; zero: the machine's clock

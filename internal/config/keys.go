@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -480,6 +481,23 @@ var keys = append(listenKeys(), []key{
 		help: "name that denials of special names give as the primary server of their zone " +
 			"(MNAME); empty: the zone itself (RFC 6303)",
 		binding: binding{set: setSpecialServer}},
+	{key: "policy.local_zones", kind: kindRecords, fields: []string{"name", "type"},
+		help: "zones of this server's own, by what is said of names in them without records in " +
+			"policy.local_records: " + strings.Join(localdata.TypeNames(), ", "),
+		binding: binding{set: setLocalZones}},
+	{key: "policy.local_records", kind: kindList,
+		help: "records that are served here, in the syntax of zone files with complete names, " +
+			"such as \"printer.corp.example 300 A 192.0.2.7\"",
+		binding: bindList(func(c *Config) *[]string { return &c.LocalRecords }, asIs)},
+	{key: "policy.hosts_files", kind: kindRecords, fields: []string{"file/"},
+		help:    "files in the form of /etc/hosts whose names and addresses are served here",
+		binding: binding{set: setHostsFiles}},
+	{key: "policy.block_lists", kind: kindRecords, fields: []string{"file/", "action"},
+		help: "files of names that are not resolved, nor those below them: a name in each line " +
+			"or the form of /etc/hosts; action is " +
+			strings.Join(localdata.ActionNames(), ", ") + "; the longest name decides, and of " +
+			"equal ones the first list",
+		binding: binding{set: setBlockLists}},
 	{key: "policy.private_addresses", kind: kindList,
 		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",

@@ -99,7 +99,8 @@ func (k *key) other() string {
 		"warm.names": "[example. MX TXT]", "warm.zones": "[example.]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
-		"trust_anchors.url": "https://example.net/anchors.xml",
+		"policy.local_records": "[www.corp.example. 60 A 192.0.2.1]",
+		"trust_anchors.url":    "https://example.net/anchors.xml",
 	}[k.key]
 }
 

@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
+	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -58,6 +59,7 @@ type Metrics struct {
 	privates   prometheus.Counter
 	networks   [2]prometheus.Counter  // changes of the network, returns from sleep
 	stale      [4]*counter.Counter    // by reason
+	local      [3][5]*counter.Counter // by source and outcome
 	renewed    [5][2]*counter.Counter // by reason, failed and fresh
 	ownServers *counter.Counter       // packets
 	reported   [5]*counter.Counter    // by result
@@ -229,6 +231,15 @@ func New() *Metrics {
 	for _, why := range resolver.StaleReasons() {
 		m.stale[why] = stale.with(why.Label())
 	}
+	local := newCounters(reg, "local_answers_total",
+		"Answers that are made here, by source: policy.local_records, policy.local_zones and "+
+			"policy.hosts_files (zones), policy.block_lists (lists), special names (special); "+
+			"and by what they say.", "source", "outcome")
+	for _, from := range policy.Sources() {
+		for _, o := range policy.Outcomes() {
+			m.local[from][o] = local.with(from.Label(), o.Label())
+		}
+	}
 	networks := vec("network_changes_total",
 		"Changes of this machine's addresses and routes, and its returns from sleep, by kind.",
 		"kind")
@@ -374,6 +385,11 @@ func (m *Metrics) Paced() { m.paced.Inc() }
 
 // PrivateAddresses counts records that are removed from an answer.
 func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
+
+// Local counts an answer that is made here.
+func (m *Metrics) Local(from policy.Source, outcome policy.Outcome) {
+	m.local[from][outcome].Add(1)
+}
 
 // Stale counts an answer from stale data.
 func (m *Metrics) Stale(why resolver.StaleReason) { m.stale[why].Add(1) }

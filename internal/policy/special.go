@@ -42,15 +42,6 @@ var (
 	specialTTL      = uint32(3600) // RFC 6303, section 3 leaves it open
 )
 
-// Local is an answer that is made by this server.
-type Local struct {
-	NXDomain bool
-	Answer   []*wire.RRset
-	SOA      *wire.RRset // of a denial
-	// Additional are records that the client is likely to ask for next.
-	Additional []*wire.RRset
-}
-
 // Special answers questions about special-use names; it returns nil for all others. server is the
 // MNAME of the SOA in denials; zero means the zone itself (RFC 6303, section 3), as no server is to
 // get its dynamic updates.
@@ -77,19 +68,7 @@ func Special(q wire.Question, server wire.Name) *Local {
 }
 
 func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
-	set := func(t wire.Type, rdata []byte) *wire.RRset {
-		s := &wire.RRset{Name: q.Name, Type: t, Class: wire.ClassIN, TTL: specialTTL,
-			Security: wire.Insecure}
-		s.Data = s.Data.Append(rdata)
-		return s
-	}
-	if server.IsZero() {
-		server = zone
-	}
-	// RFC 6303, section 3: the fields after MNAME tell secondaries not to ask.
-	soa := append([]byte(server.Wire()), "\x06nobody\x07invalid\x00"...)
-	soa = append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0, 0x09, 0x3a, 0x80, 0, 0,
-		0x2a, 0x30)
+	set := func(t wire.Type, rdata []byte) *wire.RRset { return made(q.Name, t, rdata) }
 	exists := q.Name == zone || q.Name == resolverService
 	switch {
 	case zone == localhost: // RFC 6761, section 6.3: and everything below it
@@ -108,11 +87,29 @@ func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
 	}
 	switch {
 	case q.Name == zone && q.Type == wire.TypeSOA:
-		return &Local{Answer: []*wire.RRset{set(wire.TypeSOA, soa)}}
+		return &Local{Answer: []*wire.RRset{MadeSOA(zone, server)}}
 	case q.Name == zone && q.Type == wire.TypeNS:
 		return &Local{Answer: []*wire.RRset{set(wire.TypeNS, []byte(zone.Wire()))}}
 	}
-	s := set(wire.TypeSOA, soa)
-	s.Name = zone
-	return &Local{NXDomain: !exists, SOA: s}
+	return &Local{NXDomain: !exists, SOA: MadeSOA(zone, server)}
+}
+
+// MadeSOA returns the SOA set of a zone that is served here without one of its own. server is its
+// MNAME; zero means the zone itself.
+func MadeSOA(zone, server wire.Name) *wire.RRset {
+	if server.IsZero() {
+		server = zone
+	}
+	// RFC 6303, section 3: the fields after MNAME tell secondaries not to ask.
+	soa := append([]byte(server.Wire()), "\x06nobody\x07invalid\x00"...)
+	return made(zone, wire.TypeSOA, append(soa, 0, 0, 0, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x04, 0xb0, 0,
+		0x09, 0x3a, 0x80, 0, 0, 0x2a, 0x30))
+}
+
+// made returns a set of one record.
+func made(owner wire.Name, t wire.Type, rdata []byte) *wire.RRset {
+	s := &wire.RRset{Name: owner, Type: t, Class: wire.ClassIN, TTL: specialTTL,
+		Security: wire.Insecure}
+	s.Data = s.Data.Append(rdata)
+	return s
 }

@@ -13,6 +13,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
@@ -32,6 +33,7 @@ type Snapshot struct {
 	Resolver     resolver.Config             // that of Config, with hints and zones
 	Server       server.Config               // that of Config, with the secrets of cookies
 	Secondary    secondary.Config            // that of Config, with zones
+	Local        *localdata.Data             // nil if it cannot be loaded
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -55,6 +57,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	var own []resolver.Zone
 	s.Secondary, own, f = loadHeld(cfg)
 	s.Resolver.Zones = append(s.Resolver.Zones, own...)
+	found = append(found, f...)
+	s.Local, f = loadLocal(cfg)
 	found = append(found, f...)
 	var err error
 	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {

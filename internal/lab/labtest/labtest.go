@@ -7,6 +7,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -54,6 +55,9 @@ func (Observer) Paced() {}
 
 // Stale implements server.Observer.
 func (Observer) Stale(resolver.StaleReason) {}
+
+// Local implements server.Observer.
+func (Observer) Local(policy.Source, policy.Outcome) {}
 
 // PrivateAddresses implements server.Observer.
 func (Observer) PrivateAddresses(int) {}

@@ -1,0 +1,32 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// policyCommand is `bailiwick ctl policy`, of local data and block lists.
+func (c *ctl) policyCommand() *cobra.Command {
+	policy := &cobra.Command{
+		Use:   "policy",
+		Short: "List local zones and block lists, or test what they say of a name",
+		Long: "List the local zones and block lists that are in use (policy.local_zones, " +
+			"policy.local_records, policy.hosts_files, policy.block_lists), and how many names " +
+			"each has. After a change of a file, ctl reload puts it in use.",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"local", "blocklists", "local_zones", "rpz"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(cmd, "policy")
+		},
+	}
+	policy.AddCommand(&cobra.Command{
+		Use:   "test NAME [TYPE]",
+		Short: "Tell what local data say to a question, or that it is resolved as any other",
+		Example: "  bailiwick ctl policy test ads.example\n" +
+			"  bailiwick ctl policy test www.corp.example AAAA",
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.call(cmd, "policy test", "name", args[0], "type", append(args, "")[1])
+		},
+	})
+	return policy
+}

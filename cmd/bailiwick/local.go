@@ -1,0 +1,90 @@
+// Local data: what answers questions here, and the commands of the control socket.
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/console"
+	"bailiwick/internal/policy"
+	"bailiwick/wire"
+)
+
+// ownData returns what answers from this server's own data: that of a snapshot, and what the server
+// tells of itself; nil if there is none.
+func (r *running) ownData(s *inUse) func(wire.Question) *policy.Local {
+	discovers, local := s.Config.Discovery.Enabled, s.Local
+	switch {
+	case local.Empty() && discovers:
+		return r.discover
+	case local.Empty():
+		return nil
+	case !discovers:
+		return local.Answer
+	}
+	return func(q wire.Question) *policy.Local {
+		if l := r.discover(q); l != nil {
+			return l
+		}
+		return local.Answer(q)
+	}
+}
+
+// policyLists tells which local zones and lists are in use, and how large they are.
+func (r *running) policyLists(console.Request) (console.Result, error) {
+	now := r.now()
+	out := console.Result{Columns: []string{"kind", "name", "type", "names"}, Rows: [][]any{}}
+	if n := now.Local.Records(); n > 0 {
+		out.Rows = append(out.Rows, []any{"records", "-", "-", n})
+	}
+	for _, z := range now.Config.LocalZones {
+		out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), "-"})
+	}
+	for _, l := range now.Local.Lists() {
+		out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names})
+	}
+	if len(out.Rows) == 0 {
+		return console.Result{Fields: map[string]any{
+			"note": "there are no local data: see policy.local_records, policy.block_lists"}}, nil
+	}
+	return out, nil
+}
+
+// policyTest tells what local data say to a question.
+func (r *running) policyTest(q console.Request) (console.Result, error) {
+	name, err := wire.ParseName(q.Args["name"])
+	if err != nil {
+		return console.Result{}, fmt.Errorf("name %q: %w", q.Args["name"], err)
+	}
+	t := wire.TypeA
+	if text := q.Args["type"]; text != "" {
+		var ok bool
+		if t, ok = wire.ParseType(strings.ToUpper(text)); !ok {
+			return console.Result{}, fmt.Errorf("%q is no type", text)
+		}
+	}
+	l := r.now().Local.Answer(wire.Question{Name: name, Type: t, Class: wire.ClassIN})
+	if l == nil || l.Action == policy.LocalResolve {
+		f := map[string]any{"outcome": "resolved"}
+		if l != nil {
+			f["logged_for"] = l.Inform.String()
+		}
+		return console.Result{Fields: f}, nil
+	}
+	f := map[string]any{"outcome": l.Outcome().Label(), "source": l.Source().Label()}
+	if l.List != "" {
+		f["list"] = l.List
+	}
+	if l.Cause != cause.None {
+		f["cause"] = l.Cause.Label()
+	}
+	if l.SOA != nil && len(l.Answer) == 0 {
+		f["zone"] = l.SOA.Name.String()
+	}
+	if !l.Target.IsZero() {
+		f["alias_of"] = l.Target.String()
+	}
+	return console.Result{Fields: f}, nil
+}

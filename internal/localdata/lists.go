@@ -1,0 +1,176 @@
+package localdata
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/cause"
+	"bailiwick/internal/policy"
+	"bailiwick/wire"
+)
+
+// Action is what happens to the names of a list, and to those below them.
+type Action uint8
+
+// The actions.
+const (
+	ListNXDomain Action = iota
+	ListNoData
+	ListRefuse
+	ListDrop
+	ListAllow // they are not blocked, whatever shorter name is
+)
+
+var actionNames = [...]string{"nxdomain", "nodata", "refuse", "drop", "allow"}
+
+// String returns the action's name in the configuration.
+func (a Action) String() string { return actionNames[a] }
+
+// ActionNames returns the names of all actions.
+func ActionNames() []string { return actionNames[:] }
+
+// List is a list of names.
+type List struct {
+	Name   string // of its file
+	Action Action
+	Names  int
+}
+
+// answer returns what is said of a name of the list, and of those below it.
+func (l *List) answer(name wire.Name) *policy.Local {
+	a := &policy.Local{Cause: cause.Blocked, List: l.Name}
+	switch l.Action {
+	case ListAllow:
+		return nil
+	case ListRefuse:
+		a.Action = policy.LocalRefuse
+		return a
+	case ListDrop:
+		a.Action, a.Cause = policy.LocalDrop, cause.BlockedSilently
+		return a
+	}
+	a.NXDomain, a.SOA = l.Action == ListNXDomain, policy.MadeSOA(name, wire.Name{})
+	return a
+}
+
+// maxLine is the longest line of a file, in bytes: ten addresses' names fit.
+const maxLine = 1 << 16
+
+// AddList adds the names of a list: one in each line, or a line of a hosts file, whose address does
+// not matter. A comment begins with # or !, and "*.name" and "||name^" are the name. What cannot be
+// read is skipped and counted.
+func (b *Builder) AddList(name string, action Action, from io.Reader) (skipped int, err error) {
+	l := List{Name: name, Action: action}
+	err = lines(from, func(line string) error {
+		fields := strings.Fields(line)
+		if len(fields) > 1 {
+			if _, err := netip.ParseAddr(fields[0]); err != nil {
+				skipped++
+				return nil
+			}
+			fields = fields[1:]
+		}
+		for _, f := range fields {
+			n, ok := listed(f)
+			if !ok {
+				skipped++
+				continue
+			}
+			if err := b.blocked.Add(n, uint32(len(b.lists))); err != nil {
+				return err
+			}
+			l.Names++
+		}
+		return nil
+	})
+	b.lists = append(b.lists, l)
+	return skipped, err
+}
+
+// hostsOwn are the names of this machine in every hosts file, which no list means to block.
+var hostsOwn = map[string]bool{"localhost": true, "localhost.localdomain": true, "local": true,
+	"broadcasthost": true, "ip6-localhost": true, "ip6-loopback": true, "ip6-localnet": true,
+	"ip6-mcastprefix": true, "ip6-allnodes": true, "ip6-allrouters": true, "ip6-allhosts": true,
+	"0.0.0.0": true}
+
+// listed returns the name of a list's entry. An address or the root is none: whoever writes these
+// does not mean to block everything.
+func listed(entry string) (wire.Name, bool) {
+	if strings.HasPrefix(entry, "||") && strings.HasSuffix(entry, "^") {
+		entry = entry[2 : len(entry)-1]
+	}
+	entry = strings.TrimPrefix(entry, "*.")
+	if _, err := netip.ParseAddr(entry); err == nil || hostsOwn[strings.ToLower(entry)] ||
+		strings.ContainsAny(entry, "/|^$@=,:*\\\"") {
+		return wire.Name{}, false
+	}
+	n, err := wire.ParseName(entry)
+	return n, err == nil && !n.IsRoot()
+}
+
+// lines calls f with each line that is not empty, without its comment.
+func lines(from io.Reader, f func(string) error) error {
+	s := bufio.NewScanner(from)
+	s.Buffer(nil, maxLine)
+	for s.Scan() {
+		line := bytes.TrimPrefix(s.Bytes(), []byte("\xef\xbb\xbf")) // some editors begin with it
+		if i := bytes.IndexByte(line, '#'); i >= 0 {
+			line = line[:i]
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '!' {
+			continue
+		}
+		if err := f(string(line)); err != nil {
+			return err
+		}
+	}
+	return s.Err()
+}
+
+// AddHosts adds the names of a hosts file with their addresses, and for each address a PTR record
+// with the first name that has it. Addresses of scope and lines that cannot be read are skipped and
+// counted.
+func (b *Builder) AddHosts(from io.Reader) (skipped int, err error) {
+	err = lines(from, func(line string) error {
+		fields := strings.Fields(line)
+		addr, err := netip.ParseAddr(fields[0])
+		if err != nil || addr.Zone() != "" || len(fields) < 2 {
+			skipped++
+			return nil
+		}
+		t, addr := "A", addr.Unmap()
+		if addr.Is6() {
+			t = "AAAA"
+		}
+		for i, f := range fields[1:] {
+			if !hostName(f) || b.AddText(fmt.Sprintf("%s. %d %s %s", strings.TrimSuffix(f, "."),
+				defaultTTL, t, addr)) != nil {
+				skipped++
+				continue
+			}
+			if reverse, err := dns.ReverseAddr(addr.String()); i == 0 && err == nil {
+				if n, err := wire.ParseName(reverse); err == nil && b.owners[n] == nil {
+					_ = b.AddText(fmt.Sprintf("%s %d PTR %s.", reverse, defaultTTL,
+						strings.TrimSuffix(f, "."))) // both names are good
+				}
+			}
+		}
+		return nil
+	})
+	return skipped, err
+}
+
+// hostName reports whether a text is the name of a host: letters, digits, hyphens, underscores and
+// dots.
+func hostName(s string) bool {
+	return strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r|0x20 < 'a' ||
+			r|0x20 > 'z')
+	})
+}
