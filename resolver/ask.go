@@ -202,6 +202,7 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 		return nil
 	}
 	if a.final && got.kind != wire.KindReferral {
+		a.x.asked = a.zone
 		l, f := a.x.finish(a, got)
 		if f.HeldAgainst() != cause.ScopeName { // not the server's fault, and no other helps
 			a.ended = f

@@ -169,7 +169,7 @@ func (x *resolution) tellAgent(f *cause.Failure) {
 	if err != nil || f.Zone == "" || !x.q.Name.Within(zone) {
 		return
 	}
-	if _, e := r.anchors.Exception(zone); e != trustanchor.None {
+	if _, e := r.anchors.Exception(x.q.Name); e != trustanchor.None {
 		return // the operator knows
 	}
 	domain, ok := r.reporting.agentOf(zone, r.clock.Now())

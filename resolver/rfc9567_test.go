@@ -298,6 +298,33 @@ func TestRFC9567WhatTheOperatorHasMadeIsNotReported(t *testing.T) {
 	}
 }
 
+// A zone's servers name an agent and refer to a zone below, whose servers fail without one. What
+// the zone above says is of no concern then: its agent is told nothing, whether it was asked for a
+// shortened name or for the whole.
+func TestRFC9567AgentOfTheZoneAboveIsNotTold(t *testing.T) {
+	for _, name := range []string{"garbage.faulty.", "www.garbage.faulty.", "lame.faulty.",
+		"refusing.faulty.", "expired.faulty.", "www.expired.faulty.", "dead.faulty."} {
+		synctest.Test(t, func(t *testing.T) {
+			w := agency(time.Now(), nil)
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				if in.Server != w.AddressOf("faulty.") {
+					return lab.Reply{}, false
+				}
+				m := channel(in.Honest(), []byte(agentExample))
+				if cookie := cookieOf(in.Query); cookie != "" {
+					withCookie(m, cookie[:16]+serverCookie)
+				}
+				return lab.Messages(m), true
+			}
+			in, counts := newAgency(t, w, nil)
+			a := in.resolve(name, wire.TypeA)
+			if got := counts.since(); got != "" || a.RCode != servFail {
+				t.Errorf("%s: %s %v, report %q", name, a.RCode, a.Failure, got)
+			}
+		})
+	}
+}
+
 // Two broken zones are each other's agents. The failure of a report is not reported (section 6.1),
 // so that the two do not make a loop; and while it is remembered, it is not sent again.
 func TestRFC9567FailureOfAReportIsNotReported(t *testing.T) {

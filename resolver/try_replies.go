@@ -54,9 +54,6 @@ func (a *zoneQuery) heard(t *try, o *observation) {
 	if r.cfg.ErrorReporting && o.proven {
 		r.reporting.hear(a.zone, t.m.EDNS.Options, r.clock.Now())
 	}
-	if a.final {
-		a.x.asked = a.zone
-	}
 	a.learn(t, o.proves(t))
 	if o.cookie == cookieOurs {
 		v, _ := t.m.EDNS.Options.Get(wire.OptionCookie)

@@ -24,7 +24,7 @@ type resolution struct {
 	refresh bool
 	// report reports whether the question is a report of another one's failure.
 	report bool
-	// asked is the zone whose servers replied to the whole question.
+	// asked is the zone whose servers have answered the whole question.
 	asked wire.Name
 	// ours reports whether it is for no client, but for what the resolver has to know itself.
 	ours bool
