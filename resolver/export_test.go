@@ -35,6 +35,19 @@ func (r *Resolver) Watched() int {
 	return len(r.memory.recoveries.watched)
 }
 
+// RootReply is what came of a question for the root's keys.
+type RootReply = rootReply
+
+// What may come of it.
+const (
+	RootSilent = rootSilent
+	RootSigned = rootSigned
+	RootForged = rootForged
+)
+
+// JudgeNetwork decides whether the network forges replies.
+func JudgeNetwork(replies []RootReply) NetworkState { return judgeNetwork(replies) }
+
 // NoObserver is an Observer that ignores everything.
 var NoObserver Observer = nopObserver{}
 

@@ -48,7 +48,10 @@ type connectivity struct {
 	failed  atomic.Bool   // a failure is remembered during which no server replied
 	// forgiven is the second in which the servers' back-offs were last ended.
 	forgiven atomic.Int64
-	v4, v6   atomic.Int32 // exchanges in a row without a reply, by family
+	v4, v6   atomic.Int32  // exchanges in a row without a reply, by family
+	network  atomic.Uint32 // a NetworkState
+	changed  atomic.Bool   // the network, since the root was asked
+	doubt    atomic.Bool   // answers came without signatures since then
 }
 
 // doubtfulAfter is how many exchanges in a row without a reply make a family of addresses doubtful.

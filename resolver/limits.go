@@ -228,6 +228,18 @@ const (
 // as often.
 const readyInterval = time.Second
 
+// Whether the network answers in place of the root's servers, see [judgeNetwork].
+const (
+	// networkAsked is how many root servers are asked, networkWitnesses how many of them have to
+	// have replied without signatures, and networkPatience how long they are waited for.
+	networkAsked     = 5
+	networkWitnesses = 3
+	networkPatience  = 1500 * time.Millisecond
+	// networkPause is the pause before the root is asked again because answers came without
+	// signatures: some zones are always broken in that way.
+	networkPause = 10 * time.Second
+)
+
 // When questions are sent twice at once, see [lossWatch].
 const (
 	// lossServers is how many servers' last outcomes are known, lossWitnesses how many are needed,

@@ -25,6 +25,7 @@ func (r *Resolver) NetworkChanged() {
 	r.connectivity.v4.Store(0)
 	r.connectivity.v6.Store(0)
 	r.connectivity.failed.Store(false)
+	r.connectivity.changed.Store(true)
 	r.memory.forgetFailures(func(f *cause.Failure) bool {
 		switch f.Cause {
 		case cause.NoServers, cause.NoAddress, cause.LocalResources, cause.PrivateServers:

@@ -13,16 +13,23 @@ import (
 
 // Watch calls tell with nil if names can be resolved, and else with the reason, as soon as that is
 // known and whenever it changes. It sends a query of its own at first, as a load balancer may send
-// no clients before the resolver is ready, and again while no server seems to reply. Clients'
+// no clients before the resolver is ready, and again while no server seems to reply, and when the
+// network has changed or seems to forge replies. Clients'
 // questions for one dead zone change nothing. It ends with ctx.
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
 	asked, down, last := false, false, 0
+	var at time.Time
 	for {
-		if !asked || down || r.connectivity.failed.Load() || r.infra.uplink.isDown() {
+		if !asked || down || r.connectivity.failed.Load() || r.infra.uplink.isDown() ||
+			r.networkDoubted(at) {
 			why := panicked
-			r.guard.Run(guard.Fetch, func() { why = r.reach(ctx, &last) })
+			at = time.Now()
+			r.guard.Run(guard.Fetch, func() {
+				why = r.reach(ctx, &last)
+				r.watchNetwork(ctx, why)
+			})
 			if ctx.Err() != nil {
 				return
 			}

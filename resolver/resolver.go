@@ -272,7 +272,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		down.Under = f
 		f = down
 	}
-	f = x.budget.spentOn(f)
+	f = x.suspectNetwork(x.budget.spentOn(f))
 	if x.r.cfg.ErrorReporting {
 		x.tellAgent(f)
 	}

@@ -62,6 +62,7 @@ func (r *running) status(began time.Time) func(console.Request) (console.Result,
 		return console.Result{Fields: map[string]any{"version": version, "pid": os.Getpid(),
 			"uptime":      time.Since(began).Round(time.Second).String(),
 			"time":        clock.Wall(s.clock).UTC().Format(time.RFC3339),
+			"network":     s.now().resolver.NetworkState().String(),
 			"cache_bytes": bytes, "cache_limit": s.now().Config.Cache.Memory,
 			"answers": s.store.Answers.Stats().Entries,
 			"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches}}, nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bailiwick/internal/routes"
+	"bailiwick/resolver"
 	"bailiwick/transport"
 )
 
@@ -21,5 +22,25 @@ func (r *running) networkChanged(c routes.Change) {
 		r.log.Info("the machine has slept", "for", c.Slept.Round(time.Second).String())
 	} else {
 		r.log.Info("the network has changed", "ipv4", c.V4, "ipv6", c.V6, "uplink", c.Uplink)
+	}
+}
+
+// forgedText is what people read of a network that answers in place of the Internet's servers.
+const forgedText = "this network answers in place of the root's servers, without signatures: a " +
+	"captive portal, or a firewall that redirects DNS"
+
+// sayNetwork tells of a change in what is known of the network.
+func (r *running) sayNetwork(is resolver.NetworkState) {
+	was := r.network
+	r.network = is
+	switch {
+	case is == resolver.NetworkForged && was != is:
+		r.console.Warn("network", forgedText)
+		r.log.Warn("the network forges replies", "detail", forgedText, "hint",
+			"log in to the network if it asks for that; nothing that should be signed is "+
+				"answered until then, or use a forwarder over TLS or HTTPS that validates")
+	case is != resolver.NetworkForged && was == resolver.NetworkForged:
+		r.console.Warn("network", "")
+		r.log.Info("the network forges no replies any more", "state", is.String())
 	}
 }

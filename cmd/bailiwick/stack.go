@@ -115,6 +115,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.inUse.Store(&inUse{Snapshot: p, configured: configured,
 		resolver: resolver.New(p.Resolver, s.parts(p))})
 	s.metrics.WatchAnchors(s.follower)
+	s.metrics.WatchNetwork(func() resolver.NetworkState { return s.now().resolver.NetworkState() })
 	s.metrics.WatchClock(func() resolver.ClockState { return s.now().resolver.ClockState() })
 	s.metrics.WatchCaches(s.store, func() *resolver.Resolver { return s.now().resolver })
 	s.metrics.WatchForwarders(func() *resolver.Resolver { return s.now().resolver })
@@ -164,7 +165,8 @@ type running struct {
 	unwatch func()             // ends what watch began
 	// unwatching is done when nothing is watched any more.
 	unwatching sync.Once
-	ready      bool // as watch has said last; its own
+	ready      bool                  // as watch has said last; its own
+	network    resolver.NetworkState // the same
 
 	// disagreement is what the sources of trust anchors disagree about; guarded by reloading.
 	disagreement string
@@ -317,6 +319,7 @@ func (r *running) watch() {
 	go func() {
 		defer close(done)
 		resolver.Watch(ctx, func(why *cause.Failure) {
+			r.sayNetwork(resolver.NetworkState())
 			r.metrics.Ready(why == nil)
 			text := ""
 			if why != nil {
