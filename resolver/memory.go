@@ -42,10 +42,11 @@ func newMemory(store *cache.Store, cfg *Config) memory {
 		recoveries: newRecoveries(), cfg: cfg, gate: &gate{}}
 }
 
-// resize gives the caches another size.
-func (m *memory) resize(bytes int) {
+// resize gives the caches another size, and returns the part for what is known of servers.
+func (m *memory) resize(bytes int) (servers int) {
 	m.store.Resize(bytes)
 	m.trusts.cache.Resize(m.store.Share(cache.ShareTrust))
+	return m.store.Share(cache.ShareServers)
 }
 
 // under returns the same memory for a resolver with another configuration.

@@ -44,8 +44,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 // Resize gives the caches another size, those of the store too, while they are used. A smaller one
 // keeps what was used or stored last.
 func (r *Resolver) Resize(bytes int) {
-	r.memory.resize(bytes)
-	r.infra.cache.Resize(r.memory.store.Share(cache.ShareServers))
+	r.infra.cache.Resize(r.memory.resize(bytes))
 }
 
 // Forget drops cached data of another resolver with the same caches that r would not have accepted,
