@@ -15,7 +15,7 @@ import (
 // local answers questions that are not for the resolver, and reports whether it did.
 func (r *request) local() bool {
 	r.ask = r.q.Keep()
-	r.want, r.before = r.ask, r.before[:0]
+	r.want, r.before, r.standIn = r.ask, r.before[:0], nil
 	refused := &cause.Failure{Cause: cause.QueryRefused}
 	switch {
 	case r.ask.Class == wire.ClassCH:
@@ -54,6 +54,11 @@ func (r *request) ownData() bool {
 			r.before = append(r.before, l.Answer...)
 			r.want.Name = l.Target
 			continue
+		}
+		if !l.Denied.IsZero() && r.wantsProof() {
+			r.standIn, r.want.Name = l, l.Denied
+			r.decided(by, l.Cause, 0)
+			return false
 		}
 		r.origin = event.OriginLocal
 		from := l.Source()
@@ -97,9 +102,31 @@ func (r *request) own(q wire.Question) *policy.Local {
 // special returns the answer to a question about a special-use name (RFC 6761), nil for all others.
 func (r *request) special(q wire.Question) *policy.Local {
 	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
-		return policy.Special(q, r.rules.SpecialServer)
+		return policy.Special(q, r.rules.SpecialServer, r.rules.Ordinary)
 	}
 	return nil
+}
+
+// wantsProof reports whether the client gets the root's proof that a special name does not exist: a
+// validator behind this server finds that the root is signed, and takes a denial without proof for
+// forged. The root learns the top-level name alone, and that rarely: most are in spans that are
+// cached (RFC 8198).
+func (r *request) wantsProof() bool {
+	return r.q.EDNS.DO && r.q.Has(wire.FlagRD) && len(r.before) == 0
+}
+
+// deniedByRoot makes the response about a special name from what the root says of the top-level
+// name; if that proves nothing, it is the one without a proof.
+func (r *request) deniedByRoot(a *resolver.Answer) []byte {
+	if a.RCode != wire.RCodeNXDomain || a.Status != wire.Secure {
+		r.origin = event.OriginLocal
+		r.server.observe.Local(policy.FromSpecial, r.standIn.Outcome())
+		return r.shapeLocal(r.standIn)
+	}
+	r.server.observe.Local(policy.FromSpecial, policy.OutcomeNXDomain)
+	c := *a
+	c.Question, c.NoCache, c.WholeSpan, c.Synthesised = r.ask, true, false, false
+	return r.shape(&c)
 }
 
 // shapeLocal makes the response of a local answer.

@@ -18,6 +18,7 @@ import (
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
+	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -216,6 +217,60 @@ func TestLocalDataWithoutRD(t *testing.T) {
 	m := f.askFrom("127.0.0.1:1000", transport.UDP, "www.corp.", dns.TypeA,
 		func(m *dns.Msg) { m.RecursionDesired = false })
 	if heardOf(m) != "NOERROR www.corp. A" {
+		t.Error(heardOf(m))
+	}
+}
+
+// A special name that the root denies, for a client with DO: the denial has the root's proof, so
+// that a validator behind this server agrees, and the root is asked for the top-level name alone,
+// once. Clients without DO get the denial that is made here. If the root is silent, or the name is
+// ordinary, nobody waits for a proof that cannot be had.
+func TestSpecialNamesHaveTheRootsProof(t *testing.T) {
+	f, up := newCounted(t, func(*resolver.Config) {})
+	rules := func(change func(*server.Config)) {
+		c := server.Default()
+		c.Rotate = false
+		change(&c)
+		f.Handler = f.server.Handler(private(), &policy.View{})
+		f.Handler.Replace(server.Rules{Config: &c, Resolver: f.resolver, Access: private(),
+			View: &policy.View{}})
+	}
+	rules(func(*server.Config) {})
+	plain := f.askFrom("127.0.0.1:1000", transport.UDP, "printer.local.", dns.TypeA, nil)
+	if heardOf(plain) != "NXDOMAIN SOA local." || up.n.Load() != 0 {
+		t.Errorf("without DO: %s, %d packets", heardOf(plain), up.n.Load())
+	}
+	for i, name := range []string{"printer.local.", "x.y.local.", "secret.onion.",
+		"printer.local."} {
+		before := up.n.Load()
+		m := f.askFrom("127.0.0.1:1000", transport.TCP, name, dns.TypeA, withEDNS)
+		if heardOf(m) != "NXDOMAIN AD SOA ." || m.Question[0].Name != name ||
+			!slices.ContainsFunc(m.Ns, func(rr dns.RR) bool {
+				return rr.Header().Rrtype == dns.TypeNSEC || rr.Header().Rrtype == dns.TypeNSEC3
+			}) {
+			t.Errorf("%s: %s", name, heardOf(m))
+		}
+		if sent := up.n.Load() - before; i%2 == 1 && sent != 0 {
+			t.Errorf("%s: %d packets for a proof that is cached", name, sent)
+		}
+	}
+	here := f.askFrom("127.0.0.1:1000", transport.TCP, "localhost.", dns.TypeA, withEDNS)
+	if heardOf(here) != "NOERROR localhost. A" {
+		t.Errorf("localhost: %s", heardOf(here))
+	}
+	rules(func(c *server.Config) { c.Ordinary = []wire.Name{wire.MustParseName("local")} })
+	m := f.askFrom("127.0.0.1:1000", transport.TCP, "ordinary.local.", dns.TypeA, nil)
+	if heardOf(m) != "NXDOMAIN SOA ." {
+		t.Errorf("an ordinary name: %s", heardOf(m))
+	}
+}
+
+// The root's proof cannot be had: no anchor is configured. The denial is that of this server.
+func TestSpecialNamesWithoutAProof(t *testing.T) {
+	f := newFrontAll(t, func(c *server.Config) { c.Special = true }, func(*resolver.Config) {},
+		&quiet{}, func(p *resolver.Parts) { p.Anchors = &trustanchor.Set{} })
+	m := f.askFrom("127.0.0.1:1000", transport.TCP, "printer.local.", dns.TypeA, withEDNS)
+	if heardOf(m) != "NXDOMAIN SOA local." {
 		t.Error(heardOf(m))
 	}
 }

@@ -52,7 +52,9 @@ type request struct {
 	ask    wire.Question    // as q has it, independent of its memory; from the step local on
 	want   wire.Question    // what the resolver is asked: ask, or what a local alias leads to
 	before []*wire.RRset    // the local aliases that lead to want
-	told   bool             // the log has to have each question for the name
+	// standIn is the answer to a special name if the root's proof cannot be had; nil for others.
+	standIn *policy.Local
+	told    bool // the log has to have each question for the name
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
@@ -234,6 +236,9 @@ func (r *request) admitted() bool {
 // turnedAway returns the response to a query that there is no room for: stale data if there are any
 // (RFC 8767, section 5), else SERVFAIL. Nothing is resolved.
 func (r *request) turnedAway(f *cause.Failure) []byte {
+	if r.standIn != nil {
+		return r.deniedByRoot(&resolver.Answer{RCode: wire.RCodeServFail})
+	}
 	if r.q.Has(wire.FlagRD) { // else nothing would be resolved
 		if a := r.rules.Resolver.Stale(r.want, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
 			if r.origin = event.OriginStale; r.rules.Events != nil {
@@ -317,6 +322,9 @@ func (r *request) abandoned() {
 
 // respond applies policy to an answer, logs a failure, and makes the response.
 func (r *request) respond(a *resolver.Answer) []byte {
+	if r.standIn != nil {
+		return r.deniedByRoot(a)
+	}
 	a = r.beside(r.judge(r.behindAliases(a)))
 	switch {
 	case a.RCode == wire.RCodeServFail:

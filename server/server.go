@@ -46,6 +46,8 @@ type Config struct {
 	Special  bool // answer special-use names here (RFC 6761)
 	// SpecialServer is the MNAME of their zones; zero: each zone itself.
 	SpecialServer wire.Name
+	// Ordinary are special zones that are resolved as any other.
+	Ordinary []wire.Name
 	// BareRefusals answers clients that may not ask with REFUSED alone: without their question and
 	// without a reason, in fewer octets than they sent.
 	BareRefusals bool

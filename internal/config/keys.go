@@ -477,6 +477,10 @@ var keys = append(listenKeys(), []key{
 		help: "answer localhost, reverse names of private addresses and other special-use names " +
 			"here (RFC 6761, RFC 6303), but for stub and forward zones",
 		binding: bind(func(c *Config) *bool { return &c.Server.Special })},
+	{key: "policy.ordinary_names", kind: kindList,
+		help: "special-use names that are resolved as any other, such as local or home.arpa",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Server.Ordinary },
+			specialNames)},
 	{key: "policy.special_server", kind: kindString,
 		help: "name that denials of special names give as the primary server of their zone " +
 			"(MNAME); empty: the zone itself (RFC 6303)",
@@ -631,6 +635,22 @@ func setSpecialServer(c *Config, v value) (err error) {
 		return fmt.Errorf("%q is no name: %w", v.text, err)
 	}
 	return nil
+}
+
+// specialNames reads names of special zones.
+func specialNames(list []string) ([]wire.Name, error) {
+	names, err := domainNames(list)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, n := range names {
+		if !policy.IsSpecial(n) {
+			errs = append(errs, inItem(i, fmt.Errorf("%s is no special-use name: it is resolved "+
+				"as any other", n)))
+		}
+	}
+	return names, errors.Join(errs...)
 }
 
 // domainNames reads domain names.

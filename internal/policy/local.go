@@ -19,7 +19,10 @@ type Local struct {
 	Target wire.Name
 	Cause  cause.Cause // what clients are told of it, None for nothing
 	List   string      // of blocked names that it is from, "" if it is from none
-	Inform wire.Name   // the zone for which the log has who asks, zero if there is none
+	// Denied is the top-level name that the root denies, and with it what was asked for: its proof
+	// can be had. Zero for all else.
+	Denied wire.Name
+	Inform wire.Name // the zone for which the log has who asks, zero if there is none
 }
 
 // LocalAction is what is done with a question that local data are about.

@@ -4,15 +4,19 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"bailiwick/wire"
 )
 
 // specialZones are zones that every resolver serves itself: RFC 6761 (localhost, test, invalid),
-// RFC 7686 (onion), RFC 8375 (home.arpa), RFC 9462 (resolver.arpa), RFC 6303 and RFC 7793 (reverse
-// names of addresses that are not global).
+// RFC 6762 (local), RFC 7686 (onion), RFC 9476 (alt), ICANN's internal, RFC 8375 (home.arpa), RFC
+// 8880 (ipv4only.arpa and the reverse names of its addresses), RFC 9462 (resolver.arpa), RFC 9665
+// (service.arpa), RFC 6303 and RFC 7793 (reverse names of addresses that are not global).
 var specialZones = func() map[wire.Name]bool {
-	zones := []string{"localhost", "test", "invalid", "onion", "home.arpa", "resolver.arpa",
+	zones := []string{"localhost", "test", "invalid", "local", "onion", "alt", "internal",
+		"home.arpa", "ipv4only.arpa", "170.0.0.192.in-addr.arpa",
+		"171.0.0.192.in-addr.arpa", "resolver.arpa", "service.arpa",
 		"0.in-addr.arpa", "127.in-addr.arpa", "254.169.in-addr.arpa", "2.0.192.in-addr.arpa",
 		"100.51.198.in-addr.arpa", "113.0.203.in-addr.arpa", "255.255.255.255.in-addr.arpa",
 		"10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa",
@@ -40,15 +44,24 @@ var (
 	// resolverService exists whether or not there is anything to designate (RFC 9462, section 4).
 	resolverService = wire.MustParseName("_dns.resolver.arpa")
 	specialTTL      = uint32(3600) // RFC 6303, section 3 leaves it open
+	// RFC 8880, section 7.1: the addresses are the same everywhere, which is what clients that look
+	// for NAT64 rely on.
+	ipv4only   = wire.MustParseName("ipv4only.arpa")
+	reverse170 = wire.MustParseName("170.0.0.192.in-addr.arpa")
+	reverse171 = wire.MustParseName("171.0.0.192.in-addr.arpa")
+	wellKnown4 = [][]byte{{192, 0, 0, 170}, {192, 0, 0, 171}}
 )
 
-// Special answers questions about special-use names; it returns nil for all others. server is the
-// MNAME of the SOA in denials; zero means the zone itself (RFC 6303, section 3), as no server is to
-// get its dynamic updates.
-func Special(q wire.Question, server wire.Name) *Local {
+// IsSpecial reports whether a name is that of a special zone, which can be made ordinary.
+func IsSpecial(name wire.Name) bool { return specialZones[name] }
+
+// Special answers questions about special-use names; it returns nil for all others, and for those
+// in ordinary zones. server is the MNAME of the SOA in denials; zero means the zone itself (RFC
+// 6303, section 3), as no server is to get its dynamic updates.
+func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 	top := q.Name.Ancestor(1).Label()
 	switch top { // all of them are below these
-	case "localhost", "test", "invalid", "onion", "arpa":
+	case "localhost", "test", "invalid", "local", "onion", "alt", "internal", "arpa":
 	default:
 		return nil
 	}
@@ -56,13 +69,20 @@ func Special(q wire.Question, server wire.Name) *Local {
 		if !specialZones[zone] {
 			continue
 		}
+		if slices.Contains(ordinary, zone) {
+			return nil
+		}
 		if q.Type == wire.TypeDS && q.Name == zone && top == "arpa" {
 			// The parent answers this (RFC 4035, section 3.1.4.1): its proof that the delegation is
 			// unsigned lets validators that ask us accept our answers (RFC 6303, section 7; RFC
 			// 8375, section 4).
 			return nil
 		}
-		return specialAnswer(q, zone, server)
+		l := specialAnswer(q, zone, server)
+		if l.NXDomain && top != "arpa" {
+			l.Denied = q.Name.Ancestor(1)
+		}
+		return l
 	}
 	return nil
 }
@@ -79,6 +99,12 @@ func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
 		case wire.TypeAAAA:
 			return &Local{Answer: []*wire.RRset{set(wire.TypeAAAA, []byte{15: 1})}}
 		}
+	case q.Name == ipv4only && q.Type == wire.TypeA:
+		s := made(q.Name, wire.TypeA, wellKnown4[0])
+		s.Data = s.Data.Append(wellKnown4[1])
+		return &Local{Answer: []*wire.RRset{s}}
+	case (q.Name == reverse170 || q.Name == reverse171) && q.Type == wire.TypePTR:
+		return &Local{Answer: []*wire.RRset{set(wire.TypePTR, []byte(ipv4only.Wire()))}}
 	case q.Name == loopback4 || q.Name == loopback6:
 		exists = true
 		if q.Type == wire.TypePTR {

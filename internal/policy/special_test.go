@@ -26,12 +26,16 @@ func TestSpecial(t *testing.T) {
 		{"10.in-addr.arpa", wire.TypeNS, true, false, "\x0210\x07in-addr\x04arpa\x00"},
 		{"1.2.33.172.in-addr.arpa", wire.TypePTR, false, false, ""},
 		{"8.8.8.8.in-addr.arpa", wire.TypePTR, false, false, ""},
+		{"printer.local", wire.TypeA, true, true, ""},
+		{"x.alt", wire.TypeA, true, true, ""},
+		{"x.internal", wire.TypeA, true, true, ""},
+		{"x.default.service.arpa", wire.TypePTR, true, true, ""},
 		{"localhost.example", wire.TypeA, false, false, ""},
 		{"localhost", wire.TypeDS, true, false, ""},
 		{".", wire.TypeNS, false, false, ""},
 	} {
 		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t,
-			Class: wire.ClassIN}, wire.Name{})
+			Class: wire.ClassIN}, wire.Name{}, nil)
 		if (l != nil) != c.special {
 			t.Errorf("%s: special %v", c.name, l != nil)
 			continue
@@ -51,5 +55,51 @@ func TestSpecial(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
+	}
+}
+
+// RFC 8880, section 7.1: the addresses of ipv4only.arpa and their reverse names are known, and it
+// has no others where nothing is translated.
+func TestRFC8880IPv4Only(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		t      wire.Type
+		answer string // the first record, "" for a denial of the type
+	}{
+		{"ipv4only.arpa", wire.TypeA, "\xc0\x00\x00\xaa"},
+		{"ipv4only.arpa", wire.TypeAAAA, ""},
+		{"170.0.0.192.in-addr.arpa", wire.TypePTR, "\x08ipv4only\x04arpa\x00"},
+		{"171.0.0.192.in-addr.arpa", wire.TypePTR, "\x08ipv4only\x04arpa\x00"},
+	} {
+		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t,
+			Class: wire.ClassIN}, wire.Name{}, nil)
+		if l == nil || l.NXDomain || (len(l.Answer) > 0) != (c.answer != "") {
+			t.Errorf("%s %s: %+v", c.name, c.t, l)
+			continue
+		}
+		if c.answer != "" && string(l.Answer[0].Data.First()) != c.answer {
+			t.Errorf("%s %s: %q", c.name, c.t, l.Answer[0].Data.First())
+		}
+	}
+	l := Special(wire.Question{Name: ipv4only, Type: wire.TypeA, Class: wire.ClassIN}, wire.Name{},
+		nil)
+	if l.Answer[0].Len() != 2 {
+		t.Errorf("%d addresses", l.Answer[0].Len())
+	}
+}
+
+// Each special zone can be made ordinary, and the others stay special.
+func TestOrdinaryZones(t *testing.T) {
+	ordinary := []wire.Name{wire.MustParseName("local"), wire.MustParseName("10.in-addr.arpa")}
+	for name, special := range map[string]bool{"x.local": false, "local": false,
+		"1.2.3.10.in-addr.arpa": false, "x.onion": true, "1.168.192.in-addr.arpa": true} {
+		l := Special(wire.Question{Name: wire.MustParseName(name), Type: wire.TypeA,
+			Class: wire.ClassIN}, wire.Name{}, ordinary)
+		if (l != nil) != special {
+			t.Errorf("%s: special %v", name, l != nil)
+		}
+	}
+	if !IsSpecial(ordinary[0]) || IsSpecial(wire.MustParseName("x.local")) {
+		t.Error("which names can be made ordinary")
 	}
 }
