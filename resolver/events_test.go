@@ -329,6 +329,36 @@ func TestEventsTellOfForwardersThatAreDown(t *testing.T) {
 	})
 }
 
+// What concerns all queries is an event that belongs to none: a negative trust anchor that is added
+// or has ended, by the data that are dropped for it, and a network that has changed.
+func TestEventsTellWhatConcernsAllQueries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, r := newInternet(t), &eventtest.Recorder{}
+		in.parts.Events = r
+		in = in.withMemory(1 << 24)
+		in.resolve("www.secure.example.", wire.TypeA)
+		r.Take()
+		var told []string
+		for _, change := range []func(){
+			func() { in.succeed(trustanchor.Negative, "secure.example.") },
+			func() { in.succeed(trustanchor.None) },
+			func() { in.r.NetworkChanged() },
+		} {
+			change()
+			for _, e := range r.Take() {
+				if e.Query == 0 && (e.Kind == event.Forgotten || e.Kind == event.Network) {
+					told = append(told, e.Text())
+				}
+			}
+		}
+		want := []string{"forgotten at and below secure.example.",
+			"forgotten at and below secure.example.", "the network has changed"}
+		if !slices.EqualFunc(told, want, strings.HasPrefix) {
+			t.Errorf("%q, want %q", told, want)
+		}
+	})
+}
+
 // The event has the transport's own error, whatever cause it was translated to.
 func TestEventsKeepTheErrorOfTheTransport(t *testing.T) {
 	closed := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }

@@ -4,8 +4,10 @@ package resolver
 
 import (
 	"net/netip"
+	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 )
 
 // NetworkChanged forgets what the network may have been the cause of: that servers did not reply,
@@ -14,6 +16,9 @@ import (
 // stays: bogus and lame ones do not change with the network.
 func (r *Resolver) NetworkChanged() {
 	now := r.clock.Now()
+	if r.events != nil {
+		r.events.Event(event.Event{Kind: event.Network, Time: time.Now()})
+	}
 	for _, v := range r.infra.cache.All() {
 		v.mu.Lock()
 		v.alive(v.replied)

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"reflect"
 	"slices"
+	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/event"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -57,7 +59,11 @@ func (r *Resolver) Forget(other *Resolver) (n int) {
 	names := r.outdated(other)
 	other.memory.gate.close(names)
 	for _, name := range names {
-		n += r.memory.flushTree(name)
+		dropped := r.memory.flushTree(name)
+		if n += dropped; r.events != nil {
+			r.events.Event(event.Event{Kind: event.Forgotten, Time: time.Now(), Zone: name,
+				Count: dropped})
+		}
 	}
 	return n
 }

@@ -4,8 +4,8 @@
 package cause
 
 // EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27, RFC 9824 for 30; 25 and 29
-// are registered without a document, and 33 for draft-farrokhi-dnsop-ede-nta). Not there: 4, 16 and
-// 17 belong to policy that answers in place of the servers.
+// are registered without a document, and 33 for draft-farrokhi-dnsop-ede-nta). Not there: 16 and
+// 17, for what others than the operator want blocked.
 const (
 	edeNone                  = -1
 	edeOther                 = 0

@@ -49,12 +49,19 @@ const (
 	Response
 	// Fallback: a server is asked again, see Form. Zone, Server.
 	Fallback
-	// Deferred: a server that the operator named is down, and asked after all others. Zone, Server,
-	// Cause.
+	// Deferred: a server that the operator named is down, and asked after all others. Zone,
+	// Server, Cause.
 	Deferred
 	// Health: a server that the operator named does not answer any more, or does again if Cause is
 	// None; Took is how long the state before has lasted. Zone, Server. It belongs to no query.
 	Health
+
+	// Network: the network has changed, and what it may have been the cause of is forgotten. It
+	// belongs to no query.
+	Network
+	// Forgotten: data at and below Zone are dropped, as the settings have changed there:
+	// exceptions, anchors, servers. Count is how many. It belongs to no query.
+	Forgotten
 
 	// Exception: the operator has made an exception from validation for the zone, see Cause. Zone.
 	Exception
@@ -91,7 +98,7 @@ const (
 func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
 		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "copy asked",
-		"response", "fallback", "deferred", "health", "exception", "anchor",
+		"response", "fallback", "deferred", "health", "network", "forgotten", "exception", "anchor",
 		"verdict", "trust", "reported", "limit", "client query", "query", "answer hit", "policy",
 		"paced"}[k]
 }

@@ -134,6 +134,11 @@ func (e *Event) Text() string {
 			return fmt.Sprintf("%s of %s answers again, after %s", e.Server, e.Zone, e.took())
 		}
 		return fmt.Sprintf("%s of %s does not answer: %s", e.Server, e.Zone, e.Cause.Label())
+	case Network:
+		return "the network has changed"
+	case Forgotten:
+		return fmt.Sprintf("forgotten at and below %s, as the settings have changed: %d entries",
+			e.Zone, e.Count)
 	case Exception:
 		return "exception for zone " + e.Zone.String() + ": " + e.Cause.Text()
 	case Anchor:
