@@ -91,6 +91,18 @@ func (s *Server) RenewSecret() {
 	s.own.Store(&secret)
 }
 
+// OwnSecret returns that random secret, for a server that takes over; SetOwnSecret takes it.
+func (s *Server) OwnSecret() []byte { return s.own.Load()[:] }
+
+// SetOwnSecret takes over the random secret of another server, from the next [Handler.Replace] on.
+// What is no secret changes nothing.
+func (s *Server) SetOwnSecret(secret []byte) {
+	if len(secret) == 16 {
+		own := [16]byte(secret)
+		s.own.Store(&own)
+	}
+}
+
 // dayNow returns the time of day in seconds.
 func (s *Server) dayNow() uint32 {
 	return uint32(s.clock.Now().Add(s.clock.Ahead()).Unix())

@@ -183,6 +183,11 @@ func (s *stack) listen() (r *running, err error) {
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Guard: s.guard, Ledger: s.ledger, Log: s.log,
 		Notify: s.keeper.Notify})
+	var kept service.Secrets
+	if s.predecessor != nil {
+		kept = s.predecessor.Secrets
+	}
+	r.server.SetOwnSecret(kept.Cookies)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -190,7 +195,7 @@ func (s *stack) listen() (r *running, err error) {
 		}
 	}()
 	if s.certificates != nil {
-		r.prepareTLS(now.Tickets)
+		r.prepareTLS(now.Tickets.Following(kept.Tickets))
 	}
 	r.gate = r.newGate()
 	next := *now

@@ -42,7 +42,8 @@ func (r *running) upgrade() (pid int, err error) {
 	return s.PID, nil
 }
 
-// hand starts the new process with duplicates of all sockets.
+// hand starts the new process with duplicates of all sockets, and with the secrets that clients
+// have part of.
 func (r *running) hand() (*service.Successor, error) {
 	var sockets []service.Handed
 	defer func() {
@@ -74,7 +75,11 @@ func (r *running) hand() (*service.Successor, error) {
 			return nil, err
 		}
 	}
-	return r.program.Start(sockets)
+	secrets := service.Secrets{Cookies: r.server.OwnSecret()}
+	if r.tls != nil {
+		secrets.Tickets = r.tls.Tickets().Own()
+	}
+	return r.program.Start(sockets, secrets)
 }
 
 // leave closes the operator's ways to this process; whoever comes by them next meets the new one.

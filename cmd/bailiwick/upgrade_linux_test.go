@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -22,6 +27,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/policy"
+	"bailiwick/transport"
 )
 
 // pidOf returns the process that serves a control socket.
@@ -123,6 +129,111 @@ func TestUpgradeLosesNoQuery(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			t.Fatal("the control socket is not removed at the end")
+		}
+	}
+}
+
+// certified writes a certificate and its key, and returns the section tls of a configuration.
+func certified(t *testing.T) string {
+	t.Helper()
+	source, err := transport.SelfSigned(time.Now(), []string{"localhost"},
+		[]netip.Addr{netip.MustParseAddr("127.0.0.1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := source.All()[0]
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, b := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: c.Certificate[0]},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(b),
+			0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("tls: {certificates: [{certificate: %s/cert.pem, key: %[1]s/key.pem}]}\n",
+		dir)
+}
+
+// resumesHTTP is resumes for a DoH listener.
+func resumesHTTP(t *testing.T, at string, cache tls.ClientSessionCache) bool {
+	t.Helper()
+	query, err := new(dns.Msg).SetQuestion("localhost.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: cache}}}
+	defer client.CloseIdleConnections()
+	r, err := client.Post("https://"+at+"/dns-query", "application/dns-message",
+		bytes.NewReader(query))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if _, err := io.Copy(io.Discard, r.Body); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", r.Status, err)
+	}
+	return r.TLS.DidResume
+}
+
+// What clients have of a server is good at the process that takes over, though its secrets are in
+// memory only: sessions of DoT and DoH are resumed, and a server cookie is answered with the same.
+// Others lose them with the keys that a process makes for itself
+// (github.com/envoyproxy/envoy/pull/1747), or are to keep keys in files, where they end forward
+// secrecy (github.com/PowerDNS/pdns/pull/10103).
+func TestUpgradeKeepsSessionsAndCookies(t *testing.T) {
+	config, socket := nobody(t)
+	dot, doh := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	p := startConfigured(t, config+certified(t), nil, nil)
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := strings.Replace(string(text), "listen: {", fmt.Sprintf("listen: {dot: [%q], "+
+		"doh: [%q], ", dot, doh), 1)
+	if err := os.WriteFile(p.file, []byte(more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runCtl(t, socket, "reload"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cookie := "0102030405060708"
+	ask := func() {
+		t.Helper()
+		m := new(dns.Msg).SetQuestion("localhost.", dns.TypeA).SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie}}
+		c := dns.Client{Timeout: patience}
+		r, _, err := c.Exchange(m, p.dns)
+		if err != nil || r.IsEdns0() == nil {
+			t.Fatalf("%v, %v", r, err)
+		}
+		cookie = r.IsEdns0().Option[0].(*dns.EDNS0_COOKIE).Cookie
+	}
+	overDoT, overDoH := tls.NewLRUClientSessionCache(1), tls.NewLRUClientSessionCache(1)
+	resumes(t, dot, overDoT)
+	resumesHTTP(t, doh, overDoH)
+	ask()
+	before := cookie
+	for range 2 { // the process after the next has them too
+		if out, err := runCtl(t, socket, "upgrade"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		now := pidOf(t, socket)
+		t.Cleanup(func() { _ = syscall.Kill(now, syscall.SIGKILL) })
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", now)); err != nil ||
+			bytes.Contains(b, []byte("tickets")) {
+			t.Errorf("the environment has secrets, %v", err)
+		}
+		if !resumes(t, dot, overDoT) || !resumesHTTP(t, doh, overDoH) {
+			t.Error("a session of the process before is not resumed")
+		}
+		if ask(); cookie != before {
+			t.Errorf("the cookie %s is answered with %s", before, cookie)
 		}
 	}
 }

@@ -148,6 +148,9 @@ func (s *Sockets) CloseRest() (rest []string) {
 
 // Predecessor is the server that this one takes over from.
 type Predecessor struct {
+	// Secrets are those of that server, which clients have part of.
+	Secrets Secrets
+
 	conn *os.File
 	gone chan struct{}
 }
@@ -174,7 +177,9 @@ func predecessor() (*Predecessor, error) {
 	}
 	syscall.CloseOnExec(fd)
 	_ = syscall.SetNonblock(fd, true) // so that reading can end in time
-	return &Predecessor{os.NewFile(uintptr(fd), "predecessor"), make(chan struct{})}, nil
+	p := &Predecessor{conn: os.NewFile(uintptr(fd), "predecessor"), gone: make(chan struct{})}
+	p.Secrets, err = inheritedSecrets()
+	return p, err
 }
 
 // Ready tells the predecessor that this process serves all sockets; that one ends then.

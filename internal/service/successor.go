@@ -48,8 +48,8 @@ type Successor struct {
 }
 
 // Start starts the program that is at the path of this one now, with the same arguments, and hands
-// it the sockets.
-func (p Program) Start(sockets []Handed) (*Successor, error) {
+// it the sockets and the secrets.
+func (p Program) Start(sockets []Handed, secrets Secrets) (*Successor, error) {
 	if os.Getpid() == 1 {
 		return nil, errors.New("this is process 1, as in a container, which ends with it: start " +
 			"a new one in its place")
@@ -61,6 +61,12 @@ func (p Program) Start(sockets []Handed) (*Successor, error) {
 	syscall.CloseOnExec(pair[0])
 	syscall.CloseOnExec(pair[1])
 	defer syscall.Close(pair[1])
+	pipe, err := secrets.pipe()
+	if err != nil {
+		_ = syscall.Close(pair[0])
+		return nil, err
+	}
+	defer pipe.Close()
 	// Not os/exec: it would make the sockets block in this process too.
 	files := []uintptr{0, 1, 2}
 	names := make([]string, len(sockets))
@@ -70,9 +76,10 @@ func (p Program) Start(sockets []Handed) (*Successor, error) {
 	}
 	env := append(slices.DeleteFunc(os.Environ(), ofStart),
 		"LISTEN_FDS="+strconv.Itoa(len(sockets)), "LISTEN_FDNAMES="+strings.Join(names, ":"),
-		successorVariable+"="+strconv.Itoa(len(files)))
+		successorVariable+"="+strconv.Itoa(len(files)),
+		secretsVariable+"="+strconv.Itoa(len(files)+1))
 	pid, err := syscall.ForkExec(p.path, p.args, &syscall.ProcAttr{Dir: p.dir, Env: env,
-		Files: append(files, uintptr(pair[1]))})
+		Files: append(files, uintptr(pair[1]), pipe.Fd())})
 	if err != nil {
 		_ = syscall.Close(pair[0])
 		return nil, fmt.Errorf("start %s: %w", p.path, err)
@@ -97,7 +104,7 @@ func (p Program) Start(sockets []Handed) (*Successor, error) {
 func ofStart(v string) bool {
 	name, _, _ := strings.Cut(v, "=")
 	return slices.Contains([]string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
-		"WATCHDOG_PID", successorVariable}, name)
+		"WATCHDOG_PID", successorVariable, secretsVariable}, name)
 }
 
 // Await waits until the successor serves. One that does not is ended.
