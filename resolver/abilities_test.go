@@ -121,7 +121,7 @@ func TestServersCountWhatTheyHoldUpToMaxZoneFaults(t *testing.T) {
 		s.learn(addr, zone, eventBad, 0, now)
 		held += len(zone.Wire())
 	}
-	s.setCookie(addr, make([]byte, 32))
+	s.setCookie(addr, serverCookie{server: make([]byte, 32)})
 	s.learnEncrypted(addr, transport.DoT, true, now)
 	v := s.get(addr)
 	got, least := s.cache.Stats().Bytes-empty, held/2+maxZoneFaults*40+32

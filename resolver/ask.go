@@ -334,8 +334,7 @@ func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed b
 	if how.edns {
 		size = a.x.r.cfg.UDPSize
 		if how.cookie && !how.via.Encrypted() {
-			own := a.x.r.clientCookie(c.addr.Addr())
-			opts = opts.Append(wire.OptionCookie, own[:], p.cookie)
+			opts = opts.Append(wire.OptionCookie, p.client[:], p.cookie)
 			// RFC 7828, section 3.2.1: the server may say how long the connection is to stay. A
 			// server that has not shown EDNS yet is not burdened with a second option.
 			if how.reliable() && p.edns {

@@ -101,8 +101,8 @@ type serverInfo struct {
 	noEDNS    inability
 	caseLost  inability
 	noCookie  inability
-	plainOnly uint8  // see eventPlainOnly: how often in a row
-	cookie    []byte // its server cookie
+	plainOnly uint8 // see eventPlainOnly: how often in a row
+	cookie    serverCookie
 
 	zones []zoneFault
 	// encrypted is what is known of its encrypted transports (RFC 9539).
@@ -112,7 +112,8 @@ type serverInfo struct {
 
 // size returns the bytes of an entry besides its key. mu is held.
 func (v *serverInfo) size() int {
-	n := int(unsafe.Sizeof(*v)) + cap(v.cookie) + cap(v.zones)*int(unsafe.Sizeof(zoneFault{})) +
+	n := int(unsafe.Sizeof(*v)) + cap(v.cookie.server) +
+		cap(v.zones)*int(unsafe.Sizeof(zoneFault{})) +
 		cap(v.encrypted)*int(unsafe.Sizeof(encryption{}))
 	for i := range v.zones {
 		n += len(v.zones[i].zone.Wire())
@@ -134,6 +135,8 @@ type infraCache struct {
 	uplink uplink
 	pace   pace
 	loss   *lossWatch
+	// cookies are ours, towards servers.
+	cookies *clientCookies
 	// beside counts the open tries beyond the first of each question; mostBeside is its limit.
 	beside     atomic.Int32
 	mostBeside int32
@@ -215,7 +218,8 @@ func (u *uplink) isDown() bool {
 }
 
 func newInfraCache(bytes int) *infraCache {
-	s := &infraCache{seed: maphash.MakeSeed(), loss: newLossWatch(), mostBeside: MaxOpenTries}
+	s := &infraCache{seed: maphash.MakeSeed(), loss: newLossWatch(), mostBeside: MaxOpenTries,
+		cookies: newClientCookies()}
 	s.cache = memcache.New(bytes, func(a netip.Addr) uint64 {
 		return maphash.Comparable(s.seed,
 			a)
@@ -339,7 +343,7 @@ func (v *serverInfo) learnAbility(e conduct, now time.Time) {
 	case eventNoCookie, eventNoCookieProven:
 		v.noCookie.testify(e == eventNoCookieProven, now, noCookieTime)
 		if !v.noCookie.until.IsZero() {
-			v.cookie = nil
+			v.cookie = serverCookie{}
 		}
 	case eventPlainOnly:
 		if v.plainOnly++; v.plainOnly >= enoughSilence {
@@ -412,8 +416,9 @@ type profile struct {
 	caseKept bool // random letter case makes no difference to it
 	caseLost bool
 	noCookie bool
-	shy      bool // it was silent to questions with a cookie
-	cookie   []byte
+	shy      bool    // it was silent to questions with a cookie
+	client   [8]byte // our cookie for it
+	cookie   []byte  // its own, nil if there is none for ours
 	// encrypted are the transports that are known to work.
 	encrypted []transport.Protocol
 }
@@ -428,7 +433,8 @@ func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profil
 		edns: v.edns, noEDNS: now.Before(v.noEDNS.until),
 		caseKept: v.caseKept, caseLost: now.Before(v.caseLost.until),
 		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses,
-		cookie: v.cookie}
+		client: s.cookies.of(a, now)}
+	p.cookie = v.cookie.with(p.client)
 	if v.srtt > 0 {
 		// RFC 6298, section 2.3, but not much more than twice the round trip: a question that is
 		// sent again too early costs a packet, for the reply to the first still counts.

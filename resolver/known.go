@@ -68,8 +68,9 @@ func (v *serverInfo) describe(a netip.Addr, zone wire.Name, now time.Time) (s Se
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	s = Server{Addr: a, RTT: v.srtt, Unanswered: v.timeouts, BackOff: max(v.until.Sub(now), 0),
-		EDNS: ability(v.edns, v.noEDNS, now), Cookie: ability(v.cookie != nil, v.noCookie, now),
-		Case: ability(v.caseKept, v.caseLost, now)}
+		EDNS:   ability(v.edns, v.noEDNS, now),
+		Cookie: ability(v.cookie.server != nil, v.noCookie, now),
+		Case:   ability(v.caseKept, v.caseLost, now)}
 	for _, e := range v.encrypted {
 		if e.works && now.Before(e.until) {
 			s.Encrypted = append(s.Encrypted, e.via.String())

@@ -3,8 +3,6 @@
 package resolver
 
 import (
-	crand "crypto/rand"
-	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -50,7 +48,6 @@ type Resolver struct {
 	timeless     func() *validator.Validator // see compareClock
 	reporting    *reporting
 	quotas       quotas
-	cookieSecret [2]uint64
 	chance       func(n int) int
 	warmth       atomic.Int32 // how many of the warm keys were fresh the last time
 }
@@ -89,9 +86,6 @@ func New(cfg Config, p Parts) *Resolver {
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	r.compared = &compared{}
 	r.reporting = newReporting()
-	if err := binary.Read(crand.Reader, binary.NativeEndian, &r.cookieSecret); err != nil {
-		panic("resolver: no random source: " + err.Error())
-	}
 	return r
 }
 

@@ -1,6 +1,7 @@
 package resolver_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
+	"bailiwick/internal/clock"
 	"bailiwick/internal/lab"
 	"bailiwick/wire"
 )
@@ -245,4 +248,117 @@ func TestRFC7873ErrorToCookiesLater(t *testing.T) {
 			}
 		})
 	}
+}
+
+// known resolves two names, and returns the cookies that the server got with the second.
+func (c *cookieWorld) known(in *internet) (client, server string) {
+	c.t.Helper()
+	for range 2 {
+		c.names++
+		expectAddress(c.t, in, fmt.Sprintf("name%d.odd.example.", c.names))
+	}
+	return c.last[:16], c.last[16:]
+}
+
+// cookieWorld is an internet with a server that handles cookies, and remembers the last one.
+type cookieWorld struct {
+	t     *testing.T
+	in    *internet
+	clk   *clock.Fake
+	last  string
+	names int
+}
+
+func newCookieWorld(t *testing.T) *cookieWorld {
+	c := &cookieWorld{t: t, clk: clock.NewFake(time.Now())}
+	c.in = newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+		c.last = cookieOf(q.Query)
+		return returnsCookies(q)
+	}), nil)
+	c.in.parts.Clock = c.clk
+	c.in = c.in.withMemory(cache.DefaultMemory)
+	return c
+}
+
+// After a restart the first question to a server carries its cookie, and ours: the secret of ours
+// is saved with what is known of servers. Their cookies were of no use without it.
+func TestRFC7873CookiesOutliveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCookieWorld(t)
+		c.in.r.SetNetwork("192.0.2.1")
+		client, server := c.known(c.in)
+		if server != serverCookie {
+			t.Fatalf("the server got %s %s", client, server)
+		}
+		var file bytes.Buffer
+		if err := c.in.r.Save(&file); err != nil {
+			t.Fatal(err)
+		}
+		restart := func(network string) string {
+			t.Helper()
+			after := c.in.withMemory(cache.DefaultMemory)
+			after.r.SetNetwork(network)
+			if _, err := after.r.Restore(t.Context(), bytes.NewReader(file.Bytes())); err != nil {
+				t.Fatal(err)
+			}
+			c.names++
+			expectAddress(t, after, fmt.Sprintf("name%d.odd.example.", c.names))
+			return c.last
+		}
+		if got := restart("192.0.2.1"); got != client+server {
+			t.Errorf("after a restart the server got %s", got)
+		}
+		if got := restart("198.51.100.1"); len(got) != 16 || got == client {
+			t.Errorf("in another network the server got %s", got)
+		}
+		c.clk.Advance(25 * time.Hour)
+		if got := restart("192.0.2.1"); len(got) != 16 || got == client {
+			t.Errorf("a day later the server got %s", got)
+		}
+	})
+}
+
+// In another network servers get another cookie of ours, without their own, so that they do not
+// recognise us (RFC 9018, section 3).
+func TestRFC9018AnotherNetworkAnotherCookie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCookieWorld(t)
+		c.in.r.SetNetwork("192.0.2.1")
+		home, _ := c.known(c.in)
+		c.in.r.SetNetwork("198.51.100.1")
+		c.names++
+		expectAddress(t, c.in, fmt.Sprintf("name%d.odd.example.", c.names))
+		if len(c.last) != 16 || c.last == home {
+			t.Errorf("in another network the server gets %s after %s", c.last, home)
+		}
+		away, server := c.known(c.in)
+		if away == home || server != serverCookie {
+			t.Errorf("then it gets %s %s", away, server)
+		}
+		c.in.r.SetNetwork("198.51.100.1")
+		if again, server := c.known(c.in); again != away || server != serverCookie {
+			t.Errorf("in the same network it gets %s %s", again, server)
+		}
+	})
+}
+
+// The secret of our cookies is another one each day.
+func TestRFC7873ClientSecretOfADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCookieWorld(t)
+		first, _ := c.known(c.in)
+		c.clk.Advance(23 * time.Hour)
+		if same, server := c.known(c.in); same != first || server != serverCookie {
+			t.Errorf("within a day %s becomes %s %s", first, same, server)
+		}
+		c.clk.Advance(time.Hour)
+		c.names++
+		expectAddress(t, c.in, fmt.Sprintf("name%d.odd.example.", c.names))
+		if len(c.last) != 16 || c.last == first {
+			t.Errorf("a day later the server gets %s", c.last)
+		}
+		if next, server := c.known(c.in); next == first || server != serverCookie {
+			t.Errorf("then it gets %s %s", next, server)
+		}
+	})
 }

@@ -29,6 +29,7 @@ const (
 	sectionJudgement
 	sectionTrust
 	sectionServers
+	sectionCookies // the secret of our cookies
 )
 
 // ErrOtherTime is the error of a file from a time that cannot be told.
@@ -78,6 +79,9 @@ func (r *Resolver) Save(w io.Writer) error {
 		}
 	}
 	if err := r.memory.save(put); err != nil {
+		return err
+	}
+	if err := r.infra.cookies.save(put); err != nil {
 		return err
 	}
 	return r.infra.save(put)
@@ -159,10 +163,10 @@ func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err
 	}
 }
 
-// savedWithin reports whether a record is of a name at or below one of those. A record of a server
-// is of no name.
+// savedWithin reports whether a record is of a name at or below one of those. Servers and cookies
+// are of no name.
 func savedWithin(rec cache.Record, names []wire.Name) bool {
-	if len(names) == 0 || rec.Section == sectionServers {
+	if len(names) == 0 || rec.Section == sectionServers || rec.Section == sectionCookies {
 		return false
 	}
 	key := rec.Key
@@ -183,8 +187,11 @@ func savedWithin(rec cache.Record, names []wire.Name) bool {
 
 // restore stores a record, unless a successor has taken over that would not accept it.
 func (r *Resolver) restore(rec cache.Record, by int64) bool {
-	if rec.Section == sectionServers {
+	switch rec.Section {
+	case sectionServers:
 		return r.infra.restore(rec, by, r.clock.Now())
+	case sectionCookies:
+		return r.infra.cookies.restore(rec, by, r.clock.Now())
 	}
 	g := r.memory.gate
 	g.mu.RLock()
@@ -192,8 +199,7 @@ func (r *Resolver) restore(rec cache.Record, by int64) bool {
 	return !savedWithin(rec, g.shut) && r.memory.restore(rec, by, r.clock.Now())
 }
 
-// save passes what is known of servers to f. What was held against them for a while is left out,
-// and their cookies, which are for the client cookie of this process.
+// save passes what is known of servers to f. What was held against them for a while is left out.
 func (s *infraCache) save(f func(cache.Record) error) error {
 	var value []byte
 	for a, v := range s.cache.All() {
@@ -221,6 +227,8 @@ func (v *serverInfo) appendSaved(b []byte) []byte {
 	for _, i := range []*inability{&v.noEDNS, &v.caseLost, &v.noCookie} {
 		b = binary.AppendUvarint(b, uint64(max(i.until.Unix(), 0)))
 	}
+	b = append(append(b, byte(len(v.cookie.server))), v.cookie.server...)
+	b = append(b, v.cookie.client[:]...)
 	for _, e := range v.encrypted {
 		works := byte(0)
 		if e.works {
@@ -247,12 +255,21 @@ func (s *infraCache) restore(rec cache.Record, by int64, now time.Time) bool {
 	}
 	v.noEDNS.until, v.caseLost.until = moment(noEDNSTime), moment(caseTime)
 	v.noCookie.until = moment(noCookieTime)
+	if n := int(u.Octet()); n > 0 {
+		v.cookie.server = make([]byte, n)
+	}
+	for _, part := range [][]byte{v.cookie.server, v.cookie.client[:]} {
+		for i := range part {
+			part[i] = u.Octet()
+		}
+	}
 	for u.Left() > 0 && !u.Bad && len(v.encrypted) < len(transport.Protocols()) {
 		v.encrypted = append(v.encrypted, encryption{transport.Protocol(u.Octet()),
 			u.Octet() == 1, moment(encryptedPersistence)})
 	}
-	if u.Bad || v.srtt < 0 || v.srtt > maxRTO || v.rttvar < 0 || v.rttvar > maxRTO ||
-		!v.knownTransports() {
+	n := len(v.cookie.server)
+	if u.Bad || n > maxServerCookie || n > 0 && n < minServerCookie || v.srtt < 0 ||
+		v.srtt > maxRTO || v.rttvar < 0 || v.rttvar > maxRTO || !v.knownTransports() {
 		return false
 	}
 	if _, known := s.cache.Get(a); known {

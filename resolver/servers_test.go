@@ -233,7 +233,7 @@ func TestServersAreForgivenWhileMoreIsLearnt(t *testing.T) {
 		defer wg.Wait()
 		wg.Go(func() {
 			for i := range 20000 {
-				s.setCookie(a, make([]byte, 8+i%4096)) // longer each time
+				s.setCookie(a, serverCookie{server: make([]byte, 8+i%4096)}) // longer each time
 			}
 		})
 		for range 20000 {

@@ -15,9 +15,9 @@ import (
 	"bailiwick/wire"
 )
 
-// Successor returns a resolver with other settings that shares all caches and the cookie secret of
-// r. Resolutions of r go on to their end with the settings of r. [Resolver.Forget] has to be called
-// when clients ask the successor.
+// Successor returns a resolver with other settings that shares all caches of r, with what is known
+// of servers. Resolutions of r go on to their end with the settings of r. [Resolver.Forget] has to
+// be called when clients ask the successor.
 //
 // Config.ValidationTime stays as it is: the caches have depended on it from the start.
 func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
@@ -29,7 +29,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	}
 	n.memory = r.memory.under(&n.cfg)
 	n.probes, n.infra, n.connectivity = r.probes, r.infra, r.connectivity
-	n.refetches, n.cookieSecret = r.refetches, r.cookieSecret
+	n.refetches = r.refetches
 	n.compared = r.compared
 	n.reporting = r.reporting
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)

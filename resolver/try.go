@@ -56,7 +56,7 @@ func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 		AnyCase: !mixed, CaseKept: p.caseKept, Strays: a.strays}
 	if d.how.edns && d.how.cookie {
 		t.req.Cookie = transport.CookieCheck{Sent: true,
-			Client: a.x.r.clientCookie(d.c.addr.Addr()), Needed: p.cookie != nil}
+			Client: p.client, Needed: p.cookie != nil}
 	}
 	if a.conf != nil {
 		t.req.Peer = a.conf.Peer

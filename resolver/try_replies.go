@@ -57,8 +57,9 @@ func (a *zoneQuery) heard(t *try, o *observation) {
 	a.learn(t, o.proves(t))
 	if o.cookie == cookieOurs {
 		v, _ := t.m.EDNS.Options.Get(wire.OptionCookie)
-		if len(v) >= 16 && len(v) <= 40 && !bytes.Equal(v[8:], t.p.cookie) {
-			r.infra.setCookie(addr, bytes.Clone(v[8:]))
+		if n := len(v) - 8; n >= minServerCookie && n <= maxServerCookie &&
+			!bytes.Equal(v[8:], t.p.cookie) {
+			r.infra.setCookie(addr, serverCookie{t.p.client, bytes.Clone(v[8:])})
 		}
 	}
 }

@@ -236,10 +236,10 @@ func (l *quicListener) Start(h Handler) {
 	})
 }
 
-// Stop has each connection answer the streams that have come, and end without an error: DOQ_NO_ERROR
-// (RFC 9250, section 4.3), H3_NO_ERROR. DoQ cannot announce the end. HTTP/3 could, but the library
-// sends GOAWAY only where it accepts the streams itself, and then it has no limit of time for a
-// header. Clients connect anew.
+// Stop has each connection answer the streams that have come, and end without an error:
+// DOQ_NO_ERROR or H3_NO_ERROR. DoQ cannot announce the end (RFC 9250, section 4.3). HTTP/3 could,
+// but the library sends GOAWAY only where it accepts the streams itself, and then it has no limit
+// of time for a header. Clients connect anew.
 func (l *quicListener) Stop() {
 	l.stop() // of the connections that were accepted none ends by that
 	l.wg.waitFor(lingerTime)

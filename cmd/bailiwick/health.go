@@ -3,36 +3,118 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/service"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
-// errNoAnswer is the error of a server that does not answer itself.
+// errNoAnswer is the error of a listener that does not answer.
 var errNoAnswer = errors.New("no answer to a question to this server's own listener")
 
-// healthy asks for the root's name servers over the first UDP listener that this machine may ask,
-// as a client does: by the socket, its readers, the pipeline, and the resolver where the answer is
-// not in the cache. Any answer will do: that no authority can be reached is no reason to restart.
-func (r *running) healthy(ctx context.Context) error {
-	now := r.now()
-	for _, l := range now.listeners {
-		if l.protocol.Network() != "udp" || l.protocol.Encrypted() || len(l.spec.ProxyFrom) > 0 {
-			continue
-		}
-		answered, err := ask(ctx, loopback(l.Addr()), now.accessOf(l))
-		if answered || err != nil {
-			return err
+// checkup is what the watchdog knows: a value, which each round changes.
+type checkup struct {
+	turn  int      // of the listener that is asked next
+	stuck []string // the listeners that gave no answer the last time
+}
+
+// due returns the listeners that are asked in a round, of all that there are: one of them in turn,
+// and those that gave no answer.
+func (c checkup) due(all []string) (ask []string) {
+	for i, l := range all {
+		if i == c.turn%len(all) || slices.Contains(c.stuck, l) {
+			ask = append(ask, l)
 		}
 	}
-	return nil // nobody on this machine may ask: there is nothing to be learnt
+	return ask
+}
+
+// after returns what is known after a round in which some gave no answer.
+func (c checkup) after(stuck []string) checkup { return checkup{c.turn + 1, stuck} }
+
+// healthy asks listeners for the root's name servers, as a client does: by the socket, its readers,
+// the pipeline, and the resolver where the answer is not in the cache. Each round it asks one
+// listener in turn, and all that gave no answer before: none of the others makes up for them. Any
+// answer will do, and any refusal: that no authority can be reached, or that there are too many
+// clients, is no reason to restart.
+func (r *running) healthy(ctx context.Context) error {
+	now := r.now()
+	byName := map[string]listening{}
+	var all []string
+	for _, l := range now.listeners {
+		if len(l.spec.ProxyFrom) == 0 && here(l.Addr().Addr()) {
+			all, byName[l.text()] = append(all, l.text()), l
+		}
+	}
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	stuck := map[string]error{}
+	for _, name := range r.checkup.due(all) {
+		l := byName[name]
+		if l.protocol.Stream() && 2*r.gate.Taken() > r.gate.Seats() {
+			continue
+		}
+		asking.Go(func() {
+			err := ask(ctx, l.protocol, loopback(l.Addr()), now.accessOf(l), now.peer())
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				stuck[name] = err
+			}
+		})
+	}
+	asking.Wait()
+	if r.ctx.Err() != nil {
+		return nil // it ends, and so do the listeners
+	}
+	silent := slices.Sorted(maps.Keys(stuck))
+	for _, name := range silent {
+		if !slices.Contains(r.checkup.stuck, name) {
+			r.log.Error("a listener does not answer", "listener", name, "error",
+				stuck[name].Error())
+		}
+	}
+	for _, name := range r.checkup.stuck {
+		if stuck[name] == nil {
+			r.log.Info("a listener answers again", "listener", name)
+		}
+	}
+	r.checkup = r.checkup.after(silent)
+	count := map[transport.Protocol]int{}
+	for _, name := range silent {
+		count[byName[name].protocol]++
+	}
+	r.metrics.Stuck(count)
+	if len(silent) > 0 {
+		return fmt.Errorf("%w: %s", errNoAnswer, strings.Join(silent, ", "))
+	}
+	return nil
+}
+
+// peer is this server as its own client sees it.
+func (u *inUse) peer() *transport.Peer {
+	p := &transport.Peer{Path: u.Config.Transport.Path}
+	if u.certificates != nil {
+		for _, c := range u.certificates.All() {
+			p.Pins = append(p.Pins, sha256.Sum256(c.Leaf.RawSubjectPublicKeyInfo))
+		}
+	}
+	return p
 }
 
 // watchdog tells the service manager whether the server is well, until close.
@@ -41,6 +123,19 @@ func (r *running) watchdog() {
 		service.Watch(r.ctx, r.healthy, func(err error) {
 			r.log.Error("the service manager is not told that all is well", "error", err.Error())
 		})
+	})
+}
+
+// here reports whether an address is this machine's: a listener may wait for one that is not there
+// yet, and the question would leave to the network.
+func here(a netip.Addr) bool {
+	if a.IsUnspecified() || a.IsLoopback() {
+		return true
+	}
+	own, err := net.InterfaceAddrs()
+	return err != nil || slices.ContainsFunc(own, func(o net.Addr) bool {
+		p, err := netip.ParsePrefix(o.String())
+		return err == nil && p.Addr() == a.WithZone("")
 	})
 }
 
@@ -55,30 +150,66 @@ func loopback(at netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port())
 }
 
-// ask asks a listener, unless its rules have it drop the question. It reports whether it asked.
-func ask(ctx context.Context, at netip.AddrPort, rules []policy.Rule) (asked bool, err error) {
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
+// ask asks a listener, unless its rules have it drop the question.
+func ask(ctx context.Context, via transport.Protocol, at netip.AddrPort, rules []policy.Rule,
+	self *transport.Peer) error {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at)) // nothing is sent so far
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return err
 	}
 	defer c.Close()
 	own := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 	if action, _ := policy.NewACL(rules).Decide(own); action == policy.Drop {
-		return false, nil
+		return nil
 	}
-	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	const id = 0x4857
 	question := wire.AppendQuery(nil, id, wire.FlagRD, []byte{0}, wire.TypeNS, 0, false, nil)
+	switch {
+	case via == transport.UDP:
+		return askUDP(ctx, c, question)
+	case !via.Upstream():
+		return connect(ctx, at)
+	}
+	client := &transport.NetExchanger{}
+	defer client.Close()
+	_, err = client.Exchange(ctx, transport.Request{Server: at, Via: via, Peer: self,
+		Query: question, Timeout: time.Hour})
+	if errors.Is(err, transport.ErrTimeout) || errors.Is(err, syscall.ECONNREFUSED) ||
+		ctx.Err() != nil {
+		return err
+	}
+	return nil // it answered, or refused to
+}
+
+// connect connects to a listener, as far as it can be asked by HTTP alone.
+func connect(ctx context.Context, at netip.AddrPort) error {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", at.String())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+	_, _ = c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+	if _, err := c.Read(make([]byte, 1)); ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// askUDP asks over a socket.
+func askUDP(ctx context.Context, c *net.UDPConn, question []byte) error {
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	if _, err := c.Write(question); err != nil {
-		return true, fmt.Errorf("%w: %w", errNoAnswer, err)
+		return err
 	}
 	for buf := make([]byte, 512); ; {
 		n, err := c.Read(buf)
 		if err != nil {
-			return true, errNoAnswer
+			return err
 		}
-		if n >= wire.HeaderLen && buf[0] == id>>8 && buf[1] == id&0xFF {
-			return true, nil
+		if n >= wire.HeaderLen && bytes.Equal(buf[:2], question[:2]) {
+			return nil
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"bailiwick/internal/routes"
@@ -18,6 +19,7 @@ func (r *running) networkChanged(c routes.Change) {
 		n.Renew()
 	}
 	r.now().resolver.NetworkChanged()
+	r.nameNetwork(r.now().Config.Transport.Source)
 	if c.Slept > 0 {
 		r.log.Info("the machine has slept", "for", c.Slept.Round(time.Second).String())
 	} else {
@@ -43,4 +45,9 @@ func (r *running) sayNetwork(is resolver.NetworkState) {
 		r.console.Warn("network", "")
 		r.log.Info("the network forges no replies any more", "state", is.String())
 	}
+}
+
+// nameNetwork tells the resolver from which network servers are asked.
+func (s *stack) nameNetwork(from transport.Source) {
+	s.now().resolver.SetNetwork(fmt.Sprint(s.routes.Uplink(), from.Addrs, from.Interface))
 }

@@ -176,6 +176,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if n, ok := r.exchanger.(*transport.NetExchanger); ok {
 		n.SetSource(cfg.Transport.Source)
 	}
+	r.nameNetwork(cfg.Transport.Source)
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.keeper.Replace(p.Secondary)

@@ -114,6 +114,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	p = trusting(p, s.follower.Trusted())
 	s.inUse.Store(&inUse{Snapshot: p, configured: configured,
 		resolver: resolver.New(p.Resolver, s.parts(p))})
+	s.nameNetwork(cfg.Transport.Source)
 	s.metrics.WatchAnchors(s.follower)
 	s.metrics.WatchNetwork(func() resolver.NetworkState { return s.now().resolver.NetworkState() })
 	s.metrics.WatchClock(func() resolver.ClockState { return s.now().resolver.ClockState() })
@@ -167,6 +168,7 @@ type running struct {
 	unwatching sync.Once
 	ready      bool                  // as watch has said last; its own
 	network    resolver.NetworkState // the same
+	checkup    checkup               // the watchdog's own
 
 	// disagreement is what the sources of trust anchors disagree about; guarded by reloading.
 	disagreement string

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -335,31 +335,147 @@ func TestNotifyTellsTheServiceManager(t *testing.T) {
 	hear("STOPPING=1\n")
 }
 
-// The manager's watchdog is served by a question to the server's own socket; a socket that does not
-// answer is an error, and one that may not answer is none.
+// The manager's watchdog is served by questions to the server's own listeners, over all transports
+// in turn. One that does not answer is an error, and one that may not answer is none.
 func TestWatchdogAsksTheServersOwnListener(t *testing.T) {
 	manager, hear := serviceManager(t)
-	config, _ := nobody(t)
-	startConfigured(t, config, nil, nil, "NOTIFY_SOCKET="+manager, "WATCHDOG_USEC=400000")
-	hear("WATCHDOG=1\n")
-	hear("WATCHDOG=1\n")
+	config, socket := nobody(t)
+	p := startConfigured(t, config+certified(t), nil, nil, "NOTIFY_SOCKET="+manager,
+		"WATCHDOG_USEC=800000")
+	text, err := os.ReadFile(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := func() string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
+	if err := os.WriteFile(p.file, []byte(strings.Replace(string(text), "listen: {",
+		fmt.Sprintf("listen: {dot: [%q], doh: [%q], doq: [%q], doh3: [%q], doh_plain: [%q], ",
+			port(), port(), port(), port(), port()), 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runCtl(t, socket, "reload"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	asked := func() map[string]string {
+		t.Helper()
+		text, err := p.get("/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := map[string]string{}
+		for _, l := range regexp.MustCompile(`(?m)^bailiwick_handshakes_total{.*transport="(\w+)"`+
+			`.*} (\S+)$`).FindAllStringSubmatch(text, -1) {
+			if l[2] != "0" {
+				m[l[1]] = l[2]
+			}
+		}
+		return m
+	}
+	for end := time.Now().Add(patience); len(asked()) < 4; {
+		hear("WATCHDOG=1\n")
+		if time.Now().After(end) {
+			t.Fatalf("only %v were asked", asked())
+		}
+	}
+	if text, _ := p.get("/metrics"); !strings.Contains(text,
+		`bailiwick_listeners_stuck{transport="doq"} 0`) {
+		t.Error("there is no metric of stuck listeners")
+	}
 
+	// Sockets that nobody reads: the handshakes of TCP are the kernel's.
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	here := netip.MustParsePrefix("127.0.0.0/8")
+	for _, via := range transport.Protocols() {
+		at := tcp.Addr().(*net.TCPAddr).AddrPort()
+		if via.Network() == "udp" {
+			at = udp.LocalAddr().(*net.UDPAddr).AddrPort()
+		}
+		for action, silent := range map[policy.Action]bool{policy.Allow: true,
+			policy.Drop: false} {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			err := ask(ctx, via, at, []policy.Rule{{Net: here, Action: action}},
+				&transport.Peer{Pins: [][32]byte{{}}, Path: "/"})
+			cancel()
+			if (err != nil) != silent {
+				t.Errorf("%v: %v, with the action %v", via, err, action)
+			}
+		}
+	}
+}
+
+// One listener that is stuck, while all others answer, is named, and the manager is not told that
+// all is well: listeners of DoQ have hung elsewhere for days
+// (github.com/TechnitiumSoftware/DnsServer/issues/1114, github.com/hagezi/dns-servers/issues/14).
+func TestWatchdogNamesAStuckListener(t *testing.T) {
+	s, log := daylight(t, 0, "")
+	for range 3 {
+		if err := s.healthy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	silent, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
 	at := silent.LocalAddr().(*net.UDPAddr).AddrPort()
-	here := netip.MustParsePrefix("127.0.0.0/8")
-	for action, want := range map[policy.Action]bool{policy.Allow: true, policy.Drop: false} {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		asked, err := ask(ctx, at, []policy.Rule{{Net: here, Action: action}})
-		cancel()
-		if asked != want || errors.Is(err, errNoAnswer) != want {
-			t.Errorf("asked %v: %v, with the action %v", asked, err, action)
+	before := s.now()
+	t.Cleanup(func() { s.inUse.Store(before) })
+	now := *before
+	now.listeners = append(slices.Clone(now.listeners), listening{Listener: deaf{at: at},
+		protocol: transport.DoQ})
+	s.inUse.Store(&now)
+	healthy := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return s.healthy(ctx)
+	}
+	failed := 0
+	for range 2 * len(now.listeners) {
+		if err := healthy(); err == nil && failed > 0 {
+			t.Error("the others make up for it")
+		} else if err != nil {
+			if failed++; !strings.Contains(err.Error(), "doq "+at.String()) {
+				t.Error(err)
+			}
 		}
 	}
+	if failed < len(now.listeners) {
+		t.Errorf("%d times it was not well", failed)
+	}
+	log.has(t, `msg="a listener does not answer" listener="doq `+at.String()+`"`)
+	log.mu.Lock()
+	if n := strings.Count(log.b.String(), "does not answer"); n != 1 {
+		t.Errorf("it is said %d times", n)
+	}
+	log.mu.Unlock()
+	// A listener that waits for its address is not asked.
+	now.listeners = append(now.listeners[:len(now.listeners)-1], listening{
+		Listener: deaf{at: netip.MustParseAddrPort("192.0.2.1:53")}, protocol: transport.UDP})
+	for range len(now.listeners) {
+		if err := healthy(); err != nil {
+			t.Error(err)
+		}
+	}
+	log.has(t, `msg="a listener answers again"`)
 }
+
+// deaf is a listener that nobody reads.
+type deaf struct {
+	transport.Listener
+	at netip.AddrPort
+}
+
+// Addr implements transport.Listener.
+func (d deaf) Addr() netip.AddrPort { return d.at }
 
 // A service manager opens the sockets, one for each listener, and the process serves at them; one
 // that no listener wants is closed, and reported. Unbound could not take over IPv6 sockets, which

@@ -2,7 +2,11 @@
 
 package observe
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/transport"
+)
 
 // life are the metrics of the process.
 type life struct {
@@ -11,6 +15,7 @@ type life struct {
 	upgraded, kept prometheus.Counter
 	// restored, outdated and ended count the entries of the caches that were saved.
 	restored, outdated, ended prometheus.Counter
+	stuck                     *prometheus.GaugeVec // by transport
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
@@ -27,7 +32,14 @@ func newLife(reg *prometheus.Registry) (l life) {
 	l.restored = restored.WithLabelValues("used")
 	l.outdated = restored.WithLabelValues("outdated")
 	l.ended = restored.WithLabelValues("ended")
-	reg.MustRegister(l.draining, upgrades, restored)
+	l.stuck = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "listeners_stuck", Help: "Listeners that gave this server itself no answer, by " +
+			"transport. They are asked if the service manager has a watchdog."},
+		[]string{"transport"})
+	for _, p := range transport.Protocols() {
+		l.stuck.WithLabelValues(p.String())
+	}
+	reg.MustRegister(l.draining, upgrades, restored, l.stuck)
 	return l
 }
 
@@ -35,6 +47,13 @@ func newLife(reg *prometheus.Registry) (l life) {
 func (m *Metrics) Draining() {
 	m.life.draining.Set(1)
 	m.Ready(false)
+}
+
+// Stuck records how many listeners of each transport do not answer.
+func (m *Metrics) Stuck(n map[transport.Protocol]int) {
+	for _, p := range transport.Protocols() {
+		m.life.stuck.WithLabelValues(p.String()).Set(float64(n[p]))
+	}
 }
 
 // Upgraded counts an attempt to have a new process take over.

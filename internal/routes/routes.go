@@ -52,6 +52,9 @@ const (
 	rootV6 = "[2001:500:2f::f]:53"
 )
 
+// Uplink returns the addresses that packets to the public Internet leave from, as text.
+func (t *Table) Uplink() string { return look().uplink }
+
 // Families reports over which families of addresses a route leads to the public Internet.
 func (t *Table) Families() (ipv4, ipv6 bool) {
 	t.mu.Lock()
