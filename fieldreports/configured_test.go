@@ -110,14 +110,17 @@ var configuredZones = []report{{
 	situation: "Programs that do not know better ask for onion, home.arpa, invalid and test " +
 		"names.",
 	why: "RFC 7686, section 2; RFC 8375, section 4; RFC 6761: the questions tell strangers who " +
-		"visits what.",
+		"visits what. A client that validates gets the root's proof, for which the root learns " +
+		"the top-level name.",
 	world: func(w *lab.World) {},
 	steps: []step{
 		empty("duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion. A", "NXDOMAIN").
-			packets(noPackets),
+			with(noDO).packets(noPackets),
 		empty("printer.home.arpa. A", "NXDOMAIN").packets(noPackets),
-		empty("host.invalid. AAAA", "NXDOMAIN").packets(noPackets),
-		empty("a.test. A", "NXDOMAIN").packets(noPackets),
+		empty("host.invalid. AAAA", "NXDOMAIN").with(noDO).packets(noPackets),
+		empty("a.test. A", "NXDOMAIN").with(noDO).packets(noPackets),
+		empty("duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion. A",
+			"NXDOMAIN AD").asking(". onion. A").packets(2),
 		good("db.localhost. A", "NOERROR", "db.localhost. A 127.0.0.1").packets(noPackets),
 		empty("1.1.168.192.in-addr.arpa. PTR", "NXDOMAIN").packets(noPackets),
 	},
