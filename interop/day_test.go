@@ -6,9 +6,11 @@
 package interop
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -29,6 +31,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 
 	"bailiwick/internal/lab"
 	"bailiwick/transport"
@@ -36,7 +40,8 @@ import (
 
 const (
 	dayDNS   = "127.0.0.1:5310"
-	dayDoT   = "127.0.0.1:5311"
+	dayTLS   = "127.0.0.1:5311" // DoT, and DoQ
+	dayHTTPS = "127.0.0.1:5313" // HTTP/2, and HTTP/3
 	dayAdmin = "127.0.0.1:5312"
 	// dayNames is how many names the clients ask for.
 	dayNames = 800
@@ -89,8 +94,8 @@ func TestDayInTheLife(t *testing.T) {
 	c.leave(t, "an upgrade")
 }
 
-// configure writes the configuration of one of many states, which differ in forward zones, anchors
-// and access.
+// configure writes the configuration of one of many states, which differ in forward zones, anchors,
+// access, and the size of the caches.
 func (d *day) configure(i int) {
 	name, addrs := d.world.Roots()
 	d.dir.write(d.t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
@@ -111,13 +116,15 @@ func (d *day) configure(i int) {
 	if i%4 > 1 {
 		access = fmt.Sprintf(", \"10.%d.0.0/16 allow\"", i)
 	}
-	d.dir.write(d.t, "bailiwick.yaml", fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q], dot: [%q]}\n"+
-		"admin: {listen: %q}\ncontrol: {socket: control.sock}\nstate: {directory: state}\n"+
-		"tls: {certificates: [{certificate: cert%d.pem, key: key%d.pem}]}\n"+
-		"resolver: {ipv6: \"false\", root_hints_file: hints, do_not_query_localhost: false%s}\n"+
-		"trust_anchors: {builtin: false, records: %s}\n"+
-		"policy: {access: [\"127.0.0.0/8 allow\"%s]}\nshutdown: {wait: 0}\n",
-		dayDNS, dayDoT, dayAdmin, i%5, i%5, forward, list, access))
+	d.dir.write(d.t, "bailiwick.yaml", fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q], dot: [%q], "+
+		"doq: [%[2]q], doh: [%[3]q], doh3: [%[3]q]}\nadmin: {listen: %[4]q}\n"+
+		"control: {socket: control.sock}\nstate: {directory: state}\n"+
+		"tls: {certificates: [{certificate: cert%[5]d.pem, key: key%[5]d.pem}]}\n"+
+		"cache: {memory: %[6]dMiB}\nconnections: {max: %[7]d}\n"+
+		"resolver: {ipv6: \"false\", root_hints_file: hints, do_not_query_localhost: false%[8]s}\n"+
+		"trust_anchors: {builtin: false, records: %[9]s}\n"+
+		"policy: {access: [\"127.0.0.0/8 allow\"%[10]s]}\nshutdown: {wait: 0}\n",
+		dayDNS, dayTLS, dayHTTPS, dayAdmin, i%5, 32<<(i%3), 500+i, forward, list, access))
 }
 
 // certify writes a certificate.
@@ -291,8 +298,8 @@ type crowd struct {
 	wg                        sync.WaitGroup
 }
 
-// gather lets clients come: many over UDP, at a fixed rate, whatever comes back; some over TCP and
-// DoT, which connect again and ask again when their connection ends.
+// gather lets clients come: many over UDP, at a fixed rate, whatever comes back; some over each
+// transport with connections, which connect again and ask again when their connection ends.
 func (d *day) gather() *crowd {
 	c := &crowd{}
 	c.ctx, c.stop = context.WithCancel(context.Background())
@@ -300,8 +307,10 @@ func (d *day) gather() *crowd {
 	for i := range clients {
 		c.wg.Go(func() { c.overUDP(i, dayRate/clients) })
 	}
-	for _, secure := range []bool{false, true, false, true} {
-		c.wg.Go(func() { c.overTCP(secure) })
+	for _, dial := range dayTransports {
+		for range 2 {
+			c.wg.Go(func() { c.overConnection(dial) })
+		}
 	}
 	return c
 }
@@ -371,23 +380,24 @@ func (c *crowd) overUDP(client, rate int) {
 	c.lost.Add(int64(len(waiting)))
 }
 
-// overTCP asks one question after the other over a connection. RFC 7766, section 6.2.4: a client
-// asks again when a connection ends before the answer. One that is reset is a fault of the server.
-func (c *crowd) overTCP(secure bool) {
-	var conn *dns.Conn
+// overConnection asks one question after the other over a connection. A client asks again when a
+// connection ends before the answer (RFC 7766, section 6.2.4; RFC 9250, section 5.5; RFC 9114,
+// section 5.2). A port that is closed is a fault of the server.
+func (c *crowd) overConnection(dial func() (dayConn, error)) {
+	var conn dayConn
 	for n := 0; c.ctx.Err() == nil; n++ {
 		c.asked.Add(1)
 		var err error
 		for tries := 0; ; tries++ {
-			if conn == nil {
-				conn, err = dialDay(secure)
+			if err = nil; conn == nil {
+				var made dayConn
+				if made, err = dial(); err == nil {
+					conn = made
+				}
 			}
 			var m *dns.Msg
 			if err == nil {
-				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-				if err = conn.WriteMsg(dayQuestion(n)); err == nil {
-					m, err = conn.ReadMsg()
-				}
+				m, err = conn.exchange(dayQuestion(n))
 			}
 			if err == nil {
 				if m.Rcode != dns.RcodeSuccess {
@@ -396,7 +406,7 @@ func (c *crowd) overTCP(secure bool) {
 				break
 			}
 			if conn != nil {
-				_ = conn.Close()
+				conn.close()
 				conn = nil
 			}
 			if errors.Is(err, syscall.ECONNREFUSED) || tries == 2 {
@@ -408,16 +418,122 @@ func (c *crowd) overTCP(secure bool) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if conn != nil {
-		_ = conn.Close()
+		conn.close()
 	}
 }
 
-func dialDay(secure bool) (*dns.Conn, error) {
-	if secure {
-		return dns.DialTimeoutWithTLS("tcp-tls", dayDoT, &tls.Config{InsecureSkipVerify: true},
-			10*time.Second)
+// dayConn is a client's connection.
+type dayConn interface {
+	exchange(q *dns.Msg) (*dns.Msg, error)
+	close()
+}
+
+// dayPatience is how long a client waits for an answer.
+const dayPatience = 10 * time.Second
+
+// dayTransports are the clients' transports but UDP.
+var dayTransports = map[string]func() (dayConn, error){
+	"TCP": func() (dayConn, error) {
+		c, err := dns.DialTimeout("tcp", dayDNS, dayPatience)
+		return dayStream{c}, err
+	},
+	"DoT": func() (dayConn, error) {
+		c, err := dns.DialTimeoutWithTLS("tcp-tls", dayTLS, dayClient(), dayPatience)
+		return dayStream{c}, err
+	},
+	"DoQ": func() (dayConn, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), dayPatience)
+		defer cancel()
+		c, err := quic.DialAddr(ctx, dayTLS, dayClient("doq"), nil)
+		return dayQUIC{c}, err
+	},
+	"HTTP/2": func() (dayConn, error) {
+		return dayHTTP{&http.Client{Timeout: dayPatience, Transport: &http.Transport{
+			ForceAttemptHTTP2: true, TLSClientConfig: dayClient()}}}, nil
+	},
+	"HTTP/3": func() (dayConn, error) {
+		return dayHTTP{&http.Client{Timeout: dayPatience, Transport: &http3.Transport{
+			TLSClientConfig: dayClient()}}}, nil
+	},
+}
+
+func dayClient(alpn ...string) *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: alpn}
+}
+
+// dayStream is a connection over TCP or TLS.
+type dayStream struct{ *dns.Conn }
+
+func (c dayStream) exchange(q *dns.Msg) (*dns.Msg, error) {
+	_ = c.SetDeadline(time.Now().Add(dayPatience))
+	if err := c.WriteMsg(q); err != nil {
+		return nil, err
 	}
-	return dns.DialTimeout("tcp", dayDNS, 10*time.Second)
+	return c.ReadMsg()
+}
+
+func (c dayStream) close() { _ = c.Conn.Close() }
+
+// dayQUIC is a connection of DoQ (RFC 9250).
+type dayQUIC struct{ *quic.Conn }
+
+func (c dayQUIC) exchange(q *dns.Msg) (*dns.Msg, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dayPatience)
+	defer cancel()
+	s, err := c.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_ = s.SetDeadline(time.Now().Add(dayPatience))
+	q.Id = 0
+	packet, err := q.Pack()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))),
+		packet...)); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(s)
+	if err != nil {
+		return nil, err
+	}
+	m := new(dns.Msg)
+	return m, m.Unpack(b[min(2, len(b)):])
+}
+
+func (c dayQUIC) close() { _ = c.CloseWithError(0, "") }
+
+// dayHTTP is a client of DoH, which connects by itself.
+type dayHTTP struct{ *http.Client }
+
+func (c dayHTTP) exchange(q *dns.Msg) (*dns.Msg, error) {
+	packet, err := q.Pack()
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Post("https://"+dayHTTPS+"/dns-query", "application/dns-message",
+		bytes.NewReader(packet))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	m := new(dns.Msg)
+	return m, m.Unpack(b)
+}
+
+func (c dayHTTP) close() {
+	c.CloseIdleConnections()
+	if t, ok := c.Transport.(*http3.Transport); ok {
+		_ = t.Close()
+	}
 }
 
 // leave ends the clients, none of whom has lost a query.

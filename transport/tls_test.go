@@ -229,3 +229,55 @@ func TestHandshakeFaults(t *testing.T) {
 func ticketsOf(secret byte) *Tickets {
 	return &Tickets{secret: bytes.Repeat([]byte{secret}, minTicketSecret), rotation: time.Hour}
 }
+
+// Certificates are seen however they come: a file that is renamed into the place of the one before,
+// with an older time, and a link to a folder that is changed to lead to another one. Knot Resolver
+// misses files that are replaced by renaming (github.com/CZ-NIC/knot-resolver/issues/149).
+func TestCertificatesAreSeenHoweverTheyAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	for serial, name := range []string{"one", "two", "three"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeCertificate(t, filepath.Join(dir, name, "cert"), filepath.Join(dir, name, "key"),
+			int64(serial+1))
+	}
+	link := filepath.Join(dir, "now")
+	lead := func(to string) {
+		t.Helper()
+		if err := os.Symlink(to, link+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lead("one")
+	source, err := LoadCertificates([]CertificateFile{{Certificate: filepath.Join(link, "cert"),
+		Key: filepath.Join(link, "key")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(serial int64) {
+		t.Helper()
+		if err := source.Refresh(); err != nil {
+			t.Fatal(err)
+		}
+		if got := source.All()[0].Leaf.SerialNumber.Int64(); got != serial {
+			t.Errorf("the certificate is number %d, not %d", got, serial)
+		}
+	}
+	expect(1)
+	lead("two")
+	expect(2)
+	for _, name := range []string{"cert", "key"} {
+		from := filepath.Join(dir, "three", name)
+		if err := os.Chtimes(from, time.Time{}, time.Unix(1_000_000_000, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(from, filepath.Join(dir, "two", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(3)
+}

@@ -294,7 +294,8 @@ func serviceManager(t *testing.T) (path string, hear func(want ...string)) {
 // The service manager hears of every state, and which process is the main one after an upgrade
 // (sd_notify(3)). It hears READY when the sockets are served, and no earlier
 // (github.com/PowerDNS/pdns/issues/11318), and after every reload, refused ones too: without it a
-// unit stays in reloading (github.com/systemd/systemd/issues/37515).
+// unit stays in reloading (github.com/systemd/systemd/issues/37515), or is ended if the time of its
+// begin is not told (github.com/ergochat/ergo/issues/2454).
 func TestNotifyTellsTheServiceManager(t *testing.T) {
 	manager, hear := serviceManager(t)
 	config, socket := nobody(t)
