@@ -72,16 +72,17 @@ func (g *generator) operator(seed uint64) {
 	if z := one(g, g.w.Zones); z.Hostile == "" && g.odds(4) {
 		g.w.Stubs = []Stub{{z.Name, g.odds(2)}}
 	}
-	if !g.odds(4) {
-		return
+	if g.odds(4) {
+		if g.odds(2) {
+			g.w.Copies = []string{"."}
+		}
+		// Compact denials are made for each question, and so are in no copy.
+		if z := one(g, g.w.Zones); z.Hostile == "" && len(z.Faults) == 0 &&
+			z.Denial != lab.Compact {
+			g.w.Copies = append(g.w.Copies, z.Name)
+		}
 	}
-	if g.odds(2) {
-		g.w.Copies = []string{"."}
-	}
-	// Compact denials are made for each question, and so are in no copy.
-	if z := one(g, g.w.Zones); z.Hostile == "" && len(z.Faults) == 0 && z.Denial != lab.Compact {
-		g.w.Copies = append(g.w.Copies, z.Name)
-	}
+	g.w.Revalidate = g.odds(4)
 }
 
 // one returns one of a list.

@@ -47,8 +47,10 @@ func (w *World) size() int {
 			n++
 		}
 	}
-	if w.Stale {
-		n++
+	for _, on := range []bool{w.Stale, w.Revalidate} {
+		if on {
+			n++
+		}
 	}
 	for i := range w.Zones {
 		z := &w.Zones[i]
@@ -100,6 +102,7 @@ func reduceOperator(w **World, try func(*World) bool) {
 		}
 	}
 	change(func(c *World) { c.Stale = false })
+	change(func(c *World) { c.Revalidate = false })
 	change(func(c *World) { c.Negatives = nil })
 	change(func(c *World) { c.Stubs = nil })
 	for i := len((*w).Copies) - 1; i >= 0; i-- {

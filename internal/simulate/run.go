@@ -180,6 +180,7 @@ func (s *stage) start() {
 	store := cache.New(limits)
 	cfg, anchors := labtest.Resolver(s.lab)
 	cfg.PrivateServers, cfg.Stale.Enabled = resolver.PrivateAllow, w.Stale
+	cfg.RevalidateNS = w.Revalidate
 	for _, zone := range w.Negatives {
 		anchors.Except(wire.MustParseName(zone), trustanchor.Negative)
 	}

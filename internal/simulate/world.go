@@ -23,6 +23,8 @@ type World struct {
 	Negatives []string // negative trust anchors (RFC 7646)
 	Stubs     []Stub
 	Copies    []string // zones that the server has a copy of (RFC 8806)
+	// Revalidate reports whether zones are asked for their own NS sets.
+	Revalidate bool
 }
 
 // Stub is a zone whose servers the operator has named.
@@ -83,6 +85,9 @@ func (w *World) String() string {
 	}
 	for _, n := range w.Negatives {
 		fmt.Fprintf(&b, "negative trust anchor %s\n", n)
+	}
+	if w.Revalidate {
+		b.WriteString("zones are asked for their own NS sets\n")
 	}
 	for _, n := range w.Copies {
 		fmt.Fprintf(&b, "copy of %s\n", n)
