@@ -16,6 +16,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -284,6 +285,45 @@ func TestMaxWatchedZones(t *testing.T) {
 		}
 		if in.r.Watched() != resolver.MaxWatchedZones {
 			t.Errorf("%d zones are watched", in.r.Watched())
+		}
+	})
+}
+
+// The addresses of a zone's servers are in a zone whose own servers are silent, while others reply:
+// the client's time is over before all of these were asked. That failure tells whose silence took
+// the time, so that it is over when they are back.
+func TestLackOfTimeTellsWhoseSilenceItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts := lab.Internet(time.Now())
+		long := lab.Zone{Name: "long.example.", TTL: 3600, Records: "www A 192.0.2.3"}
+		hosts.Add(long)
+		d := newDeadServers(t, func(c *resolver.Config) { c.Stale.Enabled = false }, long,
+			lab.Zone{Name: "short.example.", TTL: 60, On: "long.example.",
+				Glueless: "a.host.example.", Algorithm: lab.Unsigned, Records: "www A 192.0.2.1"},
+			shortLived("host.example.", 4,
+				"ns1.a A "+hosts.AddressOf("long.example.").String()))
+		d.fail(silent)
+		late := 0
+		for i := range 8 { // the servers are chosen by chance
+			a := d.resolve(fmt.Sprintf("n%d.short.example.", i), wire.TypeA)
+			if a.RCode != servFail {
+				t.Fatalf("%s", a.RCode)
+			}
+			zone := ""
+			for f := a.Failure; f != nil; f = f.Under {
+				if f.Cause == cause.LimitTime {
+					late++
+				} else if f.Zone != "" {
+					zone = f.Zone
+				}
+			}
+			if zone != "host.example." {
+				t.Errorf("%v", a.Failure)
+			}
+			d.cache.FlushFailures()
+		}
+		if late == 0 {
+			t.Error("there was always enough time")
 		}
 	})
 }
