@@ -289,7 +289,8 @@ var keys = append(listenKeys(), []key{
 			"another; the secret, or the file with it, in base64",
 		binding: binding{set: setTSIGKeys}},
 	{key: "zones.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
-		help:    "bytes that all copies of zones may take; the root's takes 3 MB",
+		help: "bytes that all copies of zones may take; the root's takes 3 MB; a 32nd of " +
+			"memory.total without another figure",
 		binding: bind(func(c *Config) *int64 { return &c.Secondary.Octets })},
 
 	{key: "trust_anchors.builtin", kind: kindBool,

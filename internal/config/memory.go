@@ -21,24 +21,35 @@ const (
 	minHeld = 8 << 20
 	// queryMemory is what one query in work takes with all that it causes.
 	queryMemory = 64 << 10
+	// minCopies is the least that copies of zones get where there are some: the root takes 3 MB.
+	minCopies = 4 << 20
 	// connectionMemory is what one connection takes with its streams.
 	connectionMemory = 128 << 10
 )
 
-// Division returns how the process's memory is divided. With memory.total, the caches and what is
-// held fit into it, and a third more than what lives is left for garbage. Without it, as much may
-// be held as all other limits allow together.
+// copies returns what copies of zones may take. While one is replaced there are two of it.
+func (c *Config) copies() int64 {
+	if !c.LocalRoot && len(c.Held) == 0 {
+		return 0
+	}
+	return 2 * c.Secondary.Octets
+}
+
+// Division returns how the process's memory is divided. With memory.total, the caches, copies of
+// zones and what is held fit into it, and a third more than what lives is left for garbage. Without
+// it, as much may be held as all other limits allow together.
 func (c *Config) Division() Memory {
 	caches := int64(c.Cache.Memory)
 	packed := int64(cache.OffHeap(c.Cache.Memory))
 	heap := caches - packed
 	if c.Total > 0 {
 		limit := c.Total - imageMemory - packed
-		return Memory{Total: c.Total, Heap: limit, Held: limit*3/4 - baseMemory - heap}
+		held := limit*3/4 - baseMemory - heap - c.copies()
+		return Memory{Total: c.Total, Heap: limit, Held: held}
 	}
 	g := &c.Transport.Gate
 	held := g.Memory + int64(g.Max)*connectionMemory + int64(c.Resolver.MaxFlights)*queryMemory
-	limit := heap*3/2 + 64<<20 + held*4/3
+	limit := heap*3/2 + 64<<20 + (held+c.copies())*4/3
 	return Memory{Total: limit + packed + imageMemory, Heap: limit, Held: held}
 }
 
@@ -54,7 +65,10 @@ func (p *reader) divide() {
 			c.text[name] = k.render(k.valueOf(c))
 		}
 	}
-	part("cache.memory", max(cache.MinMemory, (c.Total-idleMemory)/2))
+	if c.copies() > 0 {
+		part("zones.memory", min(c.Secondary.Octets, max(minCopies, c.Total/32)))
+	}
+	part("cache.memory", max(cache.MinMemory, (c.Total-idleMemory-c.copies())/2))
 	part("connections.memory", min(c.Transport.Gate.Memory, max(1<<20, c.Division().Held/2)))
 }
 
@@ -66,6 +80,10 @@ func (p *reader) memoryContradictions(say func(key, format string, args ...any))
 	}
 	held := c.Division().Held
 	switch {
+	case held < minHeld && c.copies() > 0 && c.Given("zones.memory"):
+		say("zones.memory", "memory.total %s leaves too little for clients beside %s of caches "+
+			"(cache.memory) and twice %s of copies of zones (zones.memory)", sizeText(c.Total),
+			sizeText(int64(c.Cache.Memory)), sizeText(c.Secondary.Octets))
 	case held < minHeld:
 		say("memory.total", "memory.total %s leaves too little for clients beside %s of caches "+
 			"(cache.memory)", sizeText(c.Total), sizeText(int64(c.Cache.Memory)))
