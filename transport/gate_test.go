@@ -1,7 +1,10 @@
 package transport
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/tls"
+	"io"
 	"net/netip"
 	"testing"
 	"time"
@@ -178,5 +181,42 @@ func TestAllowStaysWithinDescriptors(t *testing.T) {
 	g.Allow(GateConfig{Max: 8192, Idle: time.Second, Memory: 1 << 20})
 	if g.Seats() != 48 || g.PerClient() != 9 {
 		t.Errorf("%d seats, %d for a client", g.Seats(), g.PerClient())
+	}
+}
+
+// How long a connection may be silent changes for HTTP/1.1 and QUIC too, where libraries end it: for
+// connections that are open, and for the ones to come.
+func TestAllowChangesIdleTimesOfLibraries(t *testing.T) {
+	const long = 24 * time.Hour
+	short := Default().Gate
+	short.Idle = 20 * time.Millisecond
+	var gate *Gate
+	gated := func(s *Spec) {
+		gate = gateOf(GateConfig{Idle: long})
+		s.Gate = gate
+	}
+	at, _, _ := listener(t, DoH, gated)
+	cfg := insecureTLS.Clone()
+	cfg.NextProtos = []string{"http/1.1"}
+	c, err := tls.Dial("tcp", at.String(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	gate.Allow(short)
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(c); err != nil || !bytes.HasPrefix(b, []byte("HTTP/1.1 404")) {
+		t.Errorf("HTTP/1.1: %.20s, %v", b, err)
+	}
+	at, _, _ = listener(t, DoQ, gated)
+	gate.Allow(short)
+	q := dialDoQ(t, at)
+	select {
+	case <-q.Context().Done():
+	case <-time.After(20 * time.Second):
+		t.Error("QUIC: the connection stays")
 	}
 }

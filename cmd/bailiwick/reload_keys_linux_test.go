@@ -8,12 +8,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/memcache"
 	"bailiwick/resolver"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -328,4 +332,57 @@ func TestReloadChangesTheMemory(t *testing.T) {
 		t.Errorf("%d bytes are left in a larger cache", is)
 	}
 	s.expect("www.secure.example.", "NOERROR+ad")
+}
+
+// cookies are asked through, and have the cookies that servers were sent.
+type cookies struct {
+	transport.Exchanger
+	mu  sync.Mutex
+	all map[netip.Addr][8]byte
+}
+
+// Exchange implements transport.Exchanger.
+func (c *cookies) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	if r.Cookie.Sent {
+		c.mu.Lock()
+		c.all[r.Server.Addr()] = r.Cookie.Client
+		c.mu.Unlock()
+	}
+	return c.Exchanger.Exchange(ctx, r)
+}
+
+// Where questions leave from another address, servers get other cookies than before (RFC 9018,
+// section 3).
+func TestReloadOfTheSourceGivesServersOtherCookies(t *testing.T) {
+	c := &cookies{all: map[netip.Addr][8]byte{}}
+	s := reloadableOver(t, plain, func(w transport.Exchanger) transport.Exchanger {
+		c.Exchanger = w
+		return c
+	})
+	names := 0
+	sent := func() map[netip.Addr][8]byte {
+		t.Helper()
+		c.mu.Lock()
+		clear(c.all)
+		c.mu.Unlock()
+		names++
+		s.expect(fmt.Sprintf("no%d.unsigned.example.", names), "NXDOMAIN")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return maps.Clone(c.all)
+	}
+	sent()
+	home := sent()
+	s.change(plain + "server: {ede: false}\n")
+	same := sent()
+	s.change(plain + "resolver: {source_addresses: [127.0.0.1]}\n")
+	other := sent()
+	if len(home) == 0 {
+		t.Fatal("no cookie was sent")
+	}
+	for a, cookie := range home {
+		if same[a] != cookie || other[a] == cookie {
+			t.Errorf("%v gets %x, %x, and from elsewhere %x", a, cookie, same[a], other[a])
+		}
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"bailiwick/internal/lab"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
+	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
@@ -34,6 +35,13 @@ type reloaded struct {
 
 // reloadable starts a server with a configuration.
 func reloadable(t *testing.T, text string) *reloaded {
+	t.Helper()
+	return reloadableOver(t, text, func(w transport.Exchanger) transport.Exchanger { return w })
+}
+
+// reloadableOver is reloadable with what it asks its internet by.
+func reloadableOver(t *testing.T, text string,
+	by func(transport.Exchanger) transport.Exchanger) *reloaded {
 	t.Helper()
 	s := &reloaded{t: t, file: filepath.Join(t.TempDir(), "bailiwick.yaml")}
 	w := lab.Internet(time.Now())
@@ -56,7 +64,7 @@ func reloadable(t *testing.T, text string) *reloaded {
 	if found = append(found, more...); found.Err() != nil {
 		t.Fatal(found.Err())
 	}
-	if s.running, err = newStack(p, w, nil).listen(); err != nil {
+	if s.running, err = newStack(p, by(w), nil).listen(); err != nil {
 		t.Fatal(err)
 	}
 	s.read = read
