@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,8 +57,8 @@ type certificateFiles struct {
 	certificates
 	files []CertificateFile
 
-	mu    sync.Mutex
-	stamp string // of the files that were read last; guarded by mu
+	mu   sync.Mutex
+	read []os.FileInfo // the files as they were when they were read; guarded by mu
 }
 
 // LoadCertificates reads certificates from files.
@@ -69,17 +70,17 @@ func LoadCertificates(files []CertificateFile) (CertificateSource, error) {
 func (c *certificateFiles) Refresh() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	stamp := ""
+	var read []os.FileInfo
 	for _, f := range c.files {
 		for _, p := range []string{f.Certificate, f.Key} {
 			st, err := os.Stat(p)
 			if err != nil {
 				return fmt.Errorf("certificate: %w", err)
 			}
-			stamp += fmt.Sprint(st.ModTime().UnixNano(), st.Size(), " ")
+			read = append(read, st)
 		}
 	}
-	if stamp == c.stamp {
+	if slices.EqualFunc(read, c.read, sameContent) {
 		return nil
 	}
 	var all []*tls.Certificate
@@ -92,8 +93,14 @@ func (c *certificateFiles) Refresh() error {
 		all = append(all, &k)
 	}
 	c.current.Store(&all)
-	c.stamp = stamp
+	c.read = read
 	return nil
+}
+
+// sameContent reports whether a file has not changed. Its time alone does not tell: files that are
+// written one after the other may have the same.
+func sameContent(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // fixedCertificate is a source whose certificate never changes.

@@ -184,8 +184,8 @@ func TestAllowStaysWithinDescriptors(t *testing.T) {
 	}
 }
 
-// How long a connection may be silent changes for HTTP/1.1 and QUIC too, where libraries end it: for
-// connections that are open, and for the ones to come.
+// How long a connection may be silent changes for HTTP/1.1 and QUIC too, where libraries end it:
+// for open connections of HTTP/1.1, and for those of QUIC that are to come.
 func TestAllowChangesIdleTimesOfLibraries(t *testing.T) {
 	const long = 24 * time.Hour
 	short := Default().Gate
