@@ -3,8 +3,10 @@
 package resolver_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -195,6 +197,36 @@ func TestCaptivePortalIsNotWhatElseMayFail(t *testing.T) {
 		h := &watched{internet: in}
 		if got := h.r.NetworkState(); got != resolver.NetworkUnknown {
 			t.Errorf("with a wrong clock: %s", got)
+		}
+	})
+}
+
+// A flood fills the resolver while the root is asked because the network has changed: the question
+// has to give way. That is no reason to be not ready.
+func TestReadyDespiteAFloodWhenTheNetworkHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		var slow atomic.Bool
+		w.Path = func(_ lab.Incoming, r lab.Reply) lab.Reply {
+			if slow.Load() {
+				return r.After(3 * time.Second)
+			}
+			return r
+		}
+		h := watch(t, false, w, func(c *resolver.Config) { c.MaxFlights = 3 })
+		if got := h.said(time.Second); got != "ready" {
+			t.Fatalf("told %s", got)
+		}
+		slow.Store(true)
+		h.r.NetworkChanged()
+		var asking sync.WaitGroup
+		for i := range 200 {
+			asking.Go(func() { h.resolve(fmt.Sprintf("f%d.secure.example.", i), wire.TypeA) })
+			time.Sleep(20 * time.Millisecond)
+		}
+		asking.Wait()
+		if got := h.said(time.Second); got != "ready" || len(h.told) != 1 {
+			t.Errorf("told %v", h.told)
 		}
 	})
 }

@@ -33,7 +33,13 @@ func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 			if ctx.Err() != nil {
 				return
 			}
-			if isDown := why != nil; !asked || isDown || down {
+			// A question that had to give way to clients' shows nothing, and is asked again later.
+			crowded := asked && !down && why != nil &&
+				(why.Cause.Kind() == cause.KindLimit || why.Cause.Kind() == cause.KindInternal)
+			if crowded {
+				r.connectivity.doubt.Store(true)
+			}
+			if isDown := why != nil; !crowded && (!asked || isDown || down) {
 				tell(why)
 				asked, down = true, isDown
 			}
