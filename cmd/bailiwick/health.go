@@ -165,7 +165,7 @@ func ask(ctx context.Context, via transport.Protocol, at netip.AddrPort, rules [
 	const id = 0x4857
 	question := wire.AppendQuery(nil, id, wire.FlagRD, []byte{0}, wire.TypeNS, 0, false, nil)
 	switch {
-	case via == transport.UDP:
+	case !via.Stream():
 		return askUDP(ctx, c, question)
 	case !via.Upstream():
 		return connect(ctx, at)
