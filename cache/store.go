@@ -21,6 +21,7 @@ type Store struct {
 	Delegations *memcache.Packed[wire.Name, *Delegation]
 	Denials     *Denials
 
+	flushes  atomic.Uint64
 	memory   atomic.Int64
 	limits   atomic.Pointer[TTLLimits]
 	maxStale atomic.Int64 // in seconds
@@ -302,9 +303,15 @@ func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
 	}
 }
 
+// Flushes counts the calls of Flush and FlushZone. Whoever stores what it has read, or asked for,
+// before a flush would undo the flush: it compares the count after storing, and removes it if the
+// count differs.
+func (s *Store) Flushes() uint64 { return s.flushes.Load() }
+
 // Flush forgets a name, or with subtree all names at and below it, and returns the number of
 // entries.
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
+	s.flushes.Add(1)
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
 	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name) })
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name) })
@@ -335,6 +342,7 @@ func (s *Store) ZoneOf(name wire.Name) wire.Name {
 // FlushZone forgets what is needed to resolve and validate a zone: its delegation, its DS and its
 // keys, and failures to fetch them.
 func (s *Store) FlushZone(zone wire.Name) (n int) {
+	s.flushes.Add(1)
 	hit := func(name wire.Name, t wire.Type) bool {
 		return name == zone && (t == wire.TypeDS || t == wire.TypeDNSKEY)
 	}

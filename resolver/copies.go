@@ -104,7 +104,7 @@ func (r *Resolver) JudgeCopy(ctx context.Context, copy Copy, t wire.Type) (
 		return wire.Unchecked, f
 	}
 	defer r.fetches.exit(c)
-	x := &resolution{r: r, q: q, budget: &c.budget}
+	x := &resolution{r: r, q: q, budget: &c.budget, flushes: r.memory.flushes()}
 	ds, trust := x.delegationSigner(zone)
 	switch {
 	case trust.Status == wire.Bogus:

@@ -192,7 +192,7 @@ func TestRefreshGoesOnWithoutWaiters(t *testing.T) {
 		if s := in.r.Stats(); s.Refreshes != 1 {
 			t.Fatalf("%d refreshes", s.Refreshes)
 		}
-		in.r.Flush(q.Name, false) // so that the client has to wait
+		in.cache.RRsets.Remove(cache.Key{Name: q.Name, Type: q.Type}) // so that the client waits
 		in.transcript()
 		c := in.start("www.slow.faulty.", wire.TypeA)
 		c.leave()
@@ -592,6 +592,40 @@ func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
 				empty {
 				t.Errorf("nothing is left: %v; failed for %v", empty, a.Failure)
 			}
+		}
+	})
+}
+
+// The operator flushes a name because its data have changed, while a server's reply with the old
+// data is on its way: its client gets it, and it is not kept. The next client gets the new.
+func TestFlushForgetsWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		address := "192.0.2.1"
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			if !strings.EqualFold(in.Question().Name, "www.unsigned.example.") {
+				return lab.Reply{}, false
+			}
+			m := in.Honest()
+			m.Answer = []dns.RR{rr("www.unsigned.example. 300 A " + address)}
+			return lab.Messages(m).After(50 * time.Millisecond), true
+		}
+		in := newWorld(t, w, nil)
+		in.resolve("txt.unsigned.example.", wire.TypeTXT) // the way to it is known
+		old := make(chan *resolver.Answer)
+		go func() { old <- in.resolve("www.unsigned.example.", wire.TypeA) }()
+		time.Sleep(20 * time.Millisecond) // the question is sent
+		address = "192.0.2.2"
+		in.r.Flush(wire.MustParseName("unsigned.example."), true)
+		if a := <-old; a.Sets[0].Data.First()[3] != 1 {
+			t.Fatalf("the first client: %v", a.Sets[0].Data)
+		}
+		if a := in.resolve("www.unsigned.example.", wire.TypeA); a.Sets[0].Data.First()[3] != 2 {
+			t.Errorf("the next client: %v", a.Sets[0].Data)
+		}
+		in.transcript()
+		if in.resolve("www.unsigned.example.", wire.TypeA); in.transcript() != "" {
+			t.Error("what came after the flush is not kept")
 		}
 	})
 }

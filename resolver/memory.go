@@ -58,12 +58,18 @@ func (m *memory) under(cfg *Config) memory {
 // put keeps a result under the question's key. It writes the TTLs of the cache into the result's
 // sets, so that the first client gets the same TTLs as the next (RFC 2181, section 5.2). No other
 // goroutine has the sets: they are the copies of a verdict or, if nothing was validated, were
-// parsed for this question alone.
-func (m *memory) put(k cache.Key, l *result, now time.Time) {
+// parsed for this question alone. What was asked for before a flush, of which there had been so
+// many, is not kept: the flush may have been because of it.
+func (m *memory) put(k cache.Key, l *result, flushes uint64, now time.Time) {
 	if !m.gate.enter(k.Name) {
 		return
 	}
 	defer m.gate.leave()
+	defer func() {
+		if m.store.Flushes() != flushes {
+			m.forgetResult(k, l)
+		}
+	}()
 	if l.kind.IsDenial() {
 		m.putDenial(k, l, now)
 	} else {
@@ -506,6 +512,18 @@ func (m *memory) forgetTrust(zone wire.Name, types ...wire.Type) {
 func (m *memory) forget(k cache.Key) {
 	m.store.RRsets.Remove(k)
 	m.store.Negatives.Remove(k)
+}
+
+// flushes counts the flushes of the cache.
+func (m *memory) flushes() uint64 { return m.store.Flushes() }
+
+// forgetResult forgets what put has kept of a result.
+func (m *memory) forgetResult(k cache.Key, l *result) {
+	m.forget(k)
+	m.forget(cache.Key{Name: k.Name, Type: wire.TypeNone, Unchecked: k.Unchecked})
+	for _, s := range l.sets {
+		m.forget(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked})
+	}
 }
 
 // forgetFailures forgets the failures that a condition holds for.

@@ -211,7 +211,7 @@ func TestMemoryOfResultsAnswersTheirTreeAlone(t *testing.T) {
 		if l.sets = sets; c.kind.IsDenial() {
 			l.sets, l.proofs = nil, sets
 		}
-		r.memory.put(c.key, l, now)
+		r.memory.put(c.key, l, 0, now)
 		got := nothing
 		if l, _, _ := r.remembered(c.ask, validator.NewBudget(), 0, false); l != nil {
 			got = l.kind
@@ -233,7 +233,7 @@ func TestMemoryOfTheFallbacksDenialIsShort(t *testing.T) {
 		r := withoutNetwork(now)
 		soa := received(t, 0, []string{". 300 SOA ns. host. 1 2 3 4 300"}).Answer
 		l := &result{kind: wire.KindNXDomain, status: wire.Insecure, origin: origin, proofs: soa}
-		r.memory.put(k, l, now)
+		r.memory.put(k, l, 0, now)
 		if told := time.Duration(soa[0].TTL) * time.Second; told != want {
 			t.Errorf("%v: the client is told %v", origin, told)
 		}
@@ -270,7 +270,7 @@ func TestMemoryOfUncheckedDataAnswersNobodyElse(t *testing.T) {
 			l.sets, l.proofs = nil, l.sets
 		}
 		k := cache.Key{Name: name("no.example."), Type: c.typ, Unchecked: true}
-		r.memory.put(k, l, now)
+		r.memory.put(k, l, 0, now)
 		l, _, _ = r.remembered(k, validator.NewBudget(), 0, false)
 		if l == nil || l.kind != c.kind {
 			t.Errorf("%v: its own client gets %+v", c.sets, l)

@@ -93,7 +93,8 @@ func (r *Resolver) freshly(ctx context.Context, q wire.Question, seen *keysSeen)
 		return f
 	}
 	defer r.fetches.exit(c)
-	x := &resolution{r: r, q: q, budget: &c.budget, seen: seen, remote: true, ours: true}
+	x := &resolution{r: r, q: q, budget: &c.budget, seen: seen, remote: true, ours: true,
+		flushes: r.memory.flushes()}
 	_, f := x.resolve()
 	return f
 }

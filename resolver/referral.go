@@ -83,7 +83,7 @@ func (r *Resolver) validatedServers(ctx context.Context, zone wire.Name,
 			return nil
 		}
 		defer r.fetches.exit(c)
-		x := &resolution{r: r, q: own, budget: &c.budget}
+		x := &resolution{r: r, q: own, budget: &c.budget, flushes: r.memory.flushes()}
 		v := x.validate(&validator.Response{Question: own, Servers: zone, Sets: []*wire.RRset{ns}})
 		if v.Status != wire.Secure {
 			return nil

@@ -236,7 +236,8 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 // runOf prepares a fetch to be resolved.
 func (r *Resolver) runOf(f *fetch, depth int, t trail) *resolution {
 	f.run = resolution{r: r, q: keyQuestion(f.key), cd: f.key.Unchecked, fetch: f,
-		budget: &f.budget, depth: depth, trail: t.begin(f.key, f)}
+		budget: &f.budget, depth: depth, trail: t.begin(f.key, f),
+		flushes: r.memory.flushes()}
 	return &f.run
 }
 

@@ -59,7 +59,7 @@ func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
 	if got.result == nil || got.result.noCache {
 		return
 	}
-	x.r.memory.put(x.keyOf(a.q), got.result, x.r.clock.Now())
+	x.r.memory.put(x.keyOf(a.q), got.result, x.flushes, x.r.clock.Now())
 	x.chain(a, got.result, got)
 }
 
@@ -206,7 +206,7 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 			l.status != wire.Secure {
 			return // it is asked for separately
 		}
-		x.r.memory.put(x.keyOf(q), l, x.r.clock.Now())
+		x.r.memory.put(x.keyOf(q), l, x.flushes, x.r.clock.Now())
 	}
 }
 
@@ -286,7 +286,7 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 	}
 	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
 	l.proofs, l.bare = v.Proofs, l.kind == wire.KindNoData
-	x.r.memory.put(x.keyOf(q), l, x.r.clock.Now())
+	x.r.memory.put(x.keyOf(q), l, x.flushes, x.r.clock.Now())
 	if _, known := x.Zone(cut); !known && l.kind == wire.KindAnswer && v.Status == wire.Secure {
 		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
 			// the zone's answers will be validated with its keys

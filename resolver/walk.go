@@ -19,7 +19,9 @@ type resolution struct {
 	fetch  *fetch  // nil if no other may wait for it
 	budget *budget // that of the fetch
 	depth  int     // how many resolutions depend on this one
-	trail          // for the events of the fetch
+	// flushes is how often the cache had been flushed when it began.
+	flushes uint64
+	trail   // for the events of the fetch
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
 	// report reports whether the question is a report of another one's failure.

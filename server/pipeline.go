@@ -33,25 +33,26 @@ import (
 // request is one query in the pipeline. A request that ends in the reader's goroutine is used
 // again.
 type request struct {
-	server *Server
-	rules  *Rules
-	view   *policy.View // from the step access on
-	from   transport.Client
-	number uint64    // of the query, if there is a sink
-	now    time.Time // when it came
-	q      wire.Query
-	err    error            // what is wrong with the packet
-	asked  asked            // by options
-	snoop  bool             // may look into the cache, without RD
-	at     place            // of the work
-	origin event.Origin     // of the answer
-	rcode  wire.RCode       // of the answer
-	cut    bool             // policy has left records out of the answer
-	why    cause.Cause      // of a failure or a refusal
-	checks *resolver.Checks // of its budget; from the step known on
-	ask    wire.Question    // as q has it, independent of its memory; from the step local on
-	want   wire.Question    // what the resolver is asked: ask, or what a local alias leads to
-	before []*wire.RRset    // the local aliases that lead to want
+	server  *Server
+	rules   *Rules
+	view    *policy.View // from the step access on
+	from    transport.Client
+	number  uint64    // of the query, if there is a sink
+	now     time.Time // when it came
+	q       wire.Query
+	err     error            // what is wrong with the packet
+	asked   asked            // by options
+	snoop   bool             // may look into the cache, without RD
+	at      place            // of the work
+	origin  event.Origin     // of the answer
+	rcode   wire.RCode       // of the answer
+	cut     bool             // policy has left records out of the answer
+	why     cause.Cause      // of a failure or a refusal
+	checks  *resolver.Checks // of its budget; from the step known on
+	ask     wire.Question    // as q has it, independent of its memory; from the step local on
+	flushes uint64           // how often the cache had been flushed when it was looked into
+	want    wire.Question    // what the resolver is asked: ask, or what a local alias leads to
+	before  []*wire.RRset    // the local aliases that lead to want
 	// standIn is the answer to a special name if the root's proof cannot be had; nil for others.
 	standIn *policy.Local
 	told    bool // the log has to have each question for the name
@@ -190,7 +191,7 @@ func (r *request) known() bool {
 		r.answer = r.notRecursive()
 		return true
 	}
-	*r.checks = resolver.Checks{}
+	*r.checks, r.flushes = resolver.Checks{}, r.server.cache.Flushes()
 	a := r.rules.Resolver.Known(r.want, cd, rd, r.checks)
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.want, cd)

@@ -714,3 +714,38 @@ func TestFailuresAreReady(t *testing.T) {
 		t.Error("at once though it is time to try again")
 	}
 }
+
+// flusher flushes the cache when an answer has been found in it, before the answer is prepared for
+// the next client.
+type flusher struct{ flush func() }
+
+// Event implements event.Sink.
+func (f *flusher) Event(e event.Event) {
+	if e.Kind == event.AnswerHit {
+		f.flush()
+	}
+}
+
+// The operator flushes a name while a client is answered from what is flushed: the answer is not
+// prepared for others.
+func TestFlushForgetsWhatIsBeingPrepared(t *testing.T) {
+	sink := &flusher{flush: func() {}}
+	f := newFrontAll(t, nil, func(*resolver.Config) {}, &quiet{},
+		func(p *resolver.Parts) { p.Events = sink })
+	const name = "www.unsigned.example."
+	f.ask(name, dns.TypeA, nil)
+	sink.flush = func() { f.resolver.Flush(wire.MustParseName(name), false) }
+	if m := f.ask(name, dns.TypeA, nil); m.Rcode != dns.RcodeSuccess {
+		t.Fatal(m)
+	}
+	if n := f.store.Answers.Stats().Entries; n != 0 {
+		t.Errorf("%d answers are prepared", n)
+	}
+	sink.flush = func() {}
+	for range 2 {
+		f.ask(name, dns.TypeA, nil)
+	}
+	if n := f.store.Answers.Stats().Entries; n != 1 {
+		t.Errorf("%d answers are prepared after the flush", n)
+	}
+}

@@ -50,7 +50,15 @@ func (r *request) keep(a *resolver.Answer, b *wire.Builder, ede wire.Options) {
 	} else if a.Refresh > 0 {
 		e.Fresh = uint32(min(int64(e.Life), max(0, a.Refresh-e.Stored)))
 	}
-	r.server.cache.Answers.Put(r.key(r.ask), e)
+	r.prepare(e)
+}
+
+// prepare stores an answer as a prepared one, unless the cache was flushed after it was read there.
+func (r *request) prepare(e *cache.Answer) {
+	k := r.key(r.ask)
+	if r.server.cache.Answers.Put(k, e); r.server.cache.Flushes() != r.flushes {
+		r.server.cache.Answers.Remove(k)
+	}
 }
 
 // keepFailure stores a failure as a prepared answer, for as long as it is remembered: clients that
@@ -66,7 +74,7 @@ func (r *request) keepFailure(a *resolver.Answer) {
 	e := cache.NewAnswer(b.Finish(), r.ask.Name, nil, r.server.clock.Now().Unix(), end)
 	e.Generation = r.view.Generation
 	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOfCached(a.Failure)}, a.Failure.Cause
-	r.server.cache.Answers.Put(r.key(r.ask), e)
+	r.prepare(e)
 }
 
 // stored returns a response about name as a prepared answer that ends with its lowest TTL, or nil
