@@ -156,12 +156,12 @@ func TestAnchorRevokedWhileTheServerRuns(t *testing.T) {
 	if got := s.anchorText(); got != ". "+two {
 		t.Errorf("after a restart: trusted: %s", got)
 	}
+	// What is trusted then is the follower's to decide: it asks the zone at once, where the key is
+	// still revoked.
 	if _, err := s.resetAnchors(console.Request{Args: map[string]string{"zone": "."}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.anchorText(); got == ". "+two {
-		t.Errorf("after a reset: trusted: %s", got)
-	}
+	s.list(one, "revoked")
 	for _, zone := range []string{"example", "..", ""} {
 		if _, err := s.resetAnchors(console.Request{
 			Args: map[string]string{"zone": zone}}); err == nil {

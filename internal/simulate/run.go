@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -74,6 +75,7 @@ func Run(w *World, front Front) *Story {
 		s.front = front(s.front)
 	}
 	s.play(newInternet(w), w.Queries, "")
+	synctest.Wait() // what goes on without a client is not at work right now
 	s.lab.Mend()
 	s.network.mend()
 	s.copies.take(s.lab, w.Copies)
