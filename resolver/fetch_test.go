@@ -601,13 +601,15 @@ func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
 func TestFlushForgetsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		address := "192.0.2.1"
+		var last atomic.Int32 // octet of the address
+		last.Store(1)
 		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 			if !strings.EqualFold(in.Question().Name, "www.unsigned.example.") {
 				return lab.Reply{}, false
 			}
 			m := in.Honest()
-			m.Answer = []dns.RR{rr("www.unsigned.example. 300 A " + address)}
+			m.Answer = []dns.RR{rr(fmt.Sprintf("www.unsigned.example. 300 A 192.0.2.%d",
+				last.Load()))}
 			return lab.Messages(m).After(50 * time.Millisecond), true
 		}
 		in := newWorld(t, w, nil)
@@ -615,7 +617,7 @@ func TestFlushForgetsWhatIsUnderWay(t *testing.T) {
 		old := make(chan *resolver.Answer)
 		go func() { old <- in.resolve("www.unsigned.example.", wire.TypeA) }()
 		time.Sleep(20 * time.Millisecond) // the question is sent
-		address = "192.0.2.2"
+		last.Store(2)
 		in.r.Flush(wire.MustParseName("unsigned.example."), true)
 		if a := <-old; a.Sets[0].Data.First()[3] != 1 {
 			t.Fatalf("the first client: %v", a.Sets[0].Data)

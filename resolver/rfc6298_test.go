@@ -70,16 +70,20 @@ func TestRFC6298FarNetwork(t *testing.T) {
 func TestRFC6298RetryGoesOnFromWhereItEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "a.secure.example."})
-		w.Add(lab.Zone{Name: "b.a.secure.example.", Records: "www A 192.0.2.1"})
+		for _, zone := range []string{"a.secure.example.", "b.a.secure.example.",
+			"c.b.a.secure.example.", "d.c.b.a.secure.example.", "e.d.c.b.a.secure.example."} {
+			w.Add(lab.Zone{Name: zone, Records: "www A 192.0.2.1"})
+		}
 		w.Script = far(time.Second)
 		in := newWorld(t, w, nil)
-		first := in.resolve("www.b.a.secure.example.", wire.TypeA)
+		const name = "www.e.d.c.b.a.secure.example."
+		first := in.resolve(name, wire.TypeA)
 		if first.RCode != servFail || first.Failure.Cause != cause.LimitTime {
 			t.Fatalf("the first time: %s %v", first.RCode, first.Failure)
 		}
+		time.Sleep(2500 * time.Millisecond) // the fetch goes on for two seconds
 		in.transcript()
-		if a := in.resolve("www.b.a.secure.example.", wire.TypeA); a.Status != wire.Secure {
+		if a := in.resolve(name, wire.TypeA); a.Status != wire.Secure {
 			t.Errorf("the retry: %s %v", a.RCode, a.Failure)
 		}
 		asked := in.transcript()
