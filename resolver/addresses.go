@@ -39,17 +39,16 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 	l.types = l.use.types()
 	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
+		before := len(l.known)
 		l.add(ns.Name, ns.Addrs)
 		since := int64(0)
 		if ns.Name.Within(d.Zone) && !d.Zone.IsRoot() {
 			since = d.Stored
 		}
 		l.fromCache(ns.Name, since, now)
-	}
-	for _, c := range l.known {
-		c.after = slices.ContainsFunc(d.Servers, func(ns cache.NameServer) bool {
-			return ns.By == cache.NamedByParentAlone && ns.Name == c.name
-		})
+		for _, c := range l.known[before:] {
+			c.after = ns.By == cache.NamedByParentAlone
+		}
 	}
 	return l
 }

@@ -416,9 +416,12 @@ type profile struct {
 	caseKept bool // random letter case makes no difference to it
 	caseLost bool
 	noCookie bool
-	shy      bool    // it was silent to questions with a cookie
-	client   [8]byte // our cookie for it
-	cookie   []byte  // its own, nil if there is none for ours
+	shy      bool // it was silent to questions with a cookie
+	kept     serverCookie
+	// client is our cookie for it, and cookie its own, nil if there is none for ours; both are set
+	// by [zoneQuery.profileOf] alone, for selection has no need of them.
+	client [8]byte
+	cookie []byte
 	// encrypted are the transports that are known to work.
 	encrypted []transport.Protocol
 }
@@ -433,8 +436,7 @@ func (s *infraCache) profile(a netip.Addr, zone wire.Name, now time.Time) profil
 		edns: v.edns, noEDNS: now.Before(v.noEDNS.until),
 		caseKept: v.caseKept, caseLost: now.Before(v.caseLost.until),
 		noCookie: now.Before(v.noCookie.until), shy: v.plainOnly >= enoughWitnesses,
-		client: s.cookies.of(a, now)}
-	p.cookie = v.cookie.with(p.client)
+		kept: v.cookie}
 	if v.srtt > 0 {
 		// RFC 6298, section 2.3, but not much more than twice the round trip: a question that is
 		// sent again too early costs a packet, for the reply to the first still counts.

@@ -153,8 +153,8 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 	case sawFault:
 		return l.faulty(t, &o)
 	case sawBogus: // EDNS was left out, which a forged FORMERR may have caused (CVE-2026-52690)
-		l.forgeable = !o.proven && t.p.fault < faultGrave
 		l.unproven = !o.proven && t.p.fault < faultProven
+		l.forgeable = l.unproven && t.p.fault < faultGrave
 		if t.how.edns || l.mustEDNS {
 			return verdict{}
 		}

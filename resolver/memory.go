@@ -381,12 +381,11 @@ func (m *memory) lastFailure(k cache.Key) (*cache.Failure, bool) {
 
 // failure returns the failure that is remembered for a question, if it may not be tried again yet.
 func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {
-	f, ok := m.store.GetFailure(k, now)
-	if !ok {
+	e, ok := m.store.LastFailure(k)
+	if !ok || now.Unix() >= e.Expires || m.recoveries.over(e.Failure, e.At) {
 		return nil, false
 	}
-	_, ok = m.lastFailure(k)
-	return f, ok
+	return e.Failure, true
 }
 
 // failureEnds returns the second until which a failure is remembered for a question; 0 if it is

@@ -86,9 +86,13 @@ func (a *zoneQuery) isAddressLookup() bool {
 	return a.x.depth > 0 && a.x.cd && (a.q.Type == wire.TypeA || a.q.Type == wire.TypeAAAA)
 }
 
-// profileOf returns what is known of a server.
+// profileOf returns what is known of a server, with the cookies for a question to it.
 func (a *zoneQuery) profileOf(c *candidate) profile {
-	return a.x.r.infra.profile(c.addr.Addr(), a.zone, a.x.r.clock.Now())
+	infra, addr, now := a.x.r.infra, c.addr.Addr(), a.x.r.clock.Now()
+	p := infra.profile(addr, a.zone, now)
+	p.client = infra.cookies.of(addr, now)
+	p.cookie = p.kept.with(p.client)
+	return p
 }
 
 // fullest returns the form with everything that the configuration has for a server.
