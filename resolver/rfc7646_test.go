@@ -210,7 +210,8 @@ func TestRFC7646NothingOutlivesTheAnchor(t *testing.T) {
 }
 
 // A fetch that began under a negative trust anchor and ends after it answers who waits for it, and
-// leaves nothing behind: neither its data nor that the zone is unsigned.
+// leaves nothing behind: neither its data nor that the zone is unsigned. Nor does one that a
+// resolution from before begins afterwards, as for the target of an alias.
 func TestRFC7646LateFetchAdmitsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
@@ -229,6 +230,11 @@ func TestRFC7646LateFetchAdmitsNothing(t *testing.T) {
 		in.succeed(trustanchor.None)
 		if a := <-before; a.RCode != noError || a.Status != wire.Insecure {
 			t.Errorf("who waited: %s %s %v", a.RCode, a.Status, a.Failure)
+		}
+		for _, qt := range []wire.Type{wire.TypeA, wire.TypeDNSKEY} {
+			if a := old.resolve("www.expired.faulty.", qt); a.Status != wire.Insecure {
+				t.Errorf("who goes on: %s %s %s %v", qt, a.RCode, a.Status, a.Failure)
+			}
 		}
 		for _, qt := range []wire.Type{wire.TypeA, wire.TypeDS, wire.TypeDNSKEY} {
 			k := cache.Key{Name: wire.MustParseName("www.expired.faulty."), Type: qt}
