@@ -37,12 +37,12 @@ func (r *request) local() bool {
 // for, and the alias is put before what they find.
 func (r *request) ownData() bool {
 	for range maxLocalAliases + 1 {
-		l, by := r.own(r.want), event.DecisionLocal
-		if l == nil {
-			l, by = r.special(r.want), event.DecisionSpecial
-		}
+		l, by := r.ours(r.want), event.DecisionLocal
 		if l == nil {
 			return false
+		}
+		if l.From == policy.FromSpecial {
+			by = event.DecisionSpecial
 		}
 		if !l.Inform.IsZero() {
 			r.inform(l.Inform)
@@ -61,11 +61,7 @@ func (r *request) ownData() bool {
 			return false
 		}
 		r.origin = event.OriginLocal
-		from := l.Source()
-		if by == event.DecisionSpecial {
-			from = policy.FromSpecial
-		}
-		r.server.observe.Local(from, l.Outcome())
+		r.server.observe.Local(l.From, l.Outcome())
 		switch l.Action {
 		case policy.LocalDrop:
 			return r.silence(l.Cause)
@@ -120,10 +116,10 @@ func (r *request) wantsProof() bool {
 func (r *request) deniedByRoot(a *resolver.Answer) []byte {
 	if a.RCode != wire.RCodeNXDomain || a.Status != wire.Secure {
 		r.origin = event.OriginLocal
-		r.server.observe.Local(policy.FromSpecial, r.standIn.Outcome())
+		r.server.observe.Local(r.standIn.From, r.standIn.Outcome())
 		return r.shapeLocal(r.standIn)
 	}
-	r.server.observe.Local(policy.FromSpecial, policy.OutcomeNXDomain)
+	r.server.observe.Local(r.standIn.From, policy.OutcomeNXDomain)
 	c := *a
 	c.Question, c.NoCache, c.WholeSpan, c.Synthesised = r.ask, true, false, false
 	return r.shape(&c)

@@ -26,7 +26,7 @@ type identity struct {
 
 // identify returns a record and what it is known by.
 func identify(rr dns.RR) (record, identity, error) {
-	owner, rdata, err := packed(rr)
+	owner, rdata, err := Packed(rr)
 	r := record{owner, wire.Type(rr.Header().Rrtype), rr.Header().Ttl, rdata}
 	return r, identity{owner, r.t, string(wire.AppendCanonical(nil, r.t, rdata))}, err
 }

@@ -16,7 +16,7 @@ import (
 
 // AddRR adds a record.
 func (b *Builder) AddRR(rr dns.RR) error {
-	owner, rdata, err := packed(rr)
+	owner, rdata, err := Packed(rr)
 	if err != nil {
 		return err
 	}
@@ -24,8 +24,8 @@ func (b *Builder) AddRR(rr dns.RR) error {
 	return b.Add(owner, wire.Type(h.Rrtype), h.Ttl, rdata)
 }
 
-// packed returns the owner and the uncompressed RDATA of a record of class IN.
-func packed(rr dns.RR) (owner wire.Name, rdata []byte, err error) {
+// Packed returns the owner and the uncompressed RDATA of a record of class IN.
+func Packed(rr dns.RR) (owner wire.Name, rdata []byte, err error) {
 	if h := rr.Header(); h.Class != dns.ClassINET {
 		return owner, nil, fmt.Errorf("%s: class %s is not for a zone", h.Name,
 			dns.ClassToString[h.Class])

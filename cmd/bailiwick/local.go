@@ -73,7 +73,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		}
 		return console.Result{Fields: f}, nil
 	}
-	f := map[string]any{"outcome": l.Outcome().Label(), "source": l.Source().Label()}
+	f := map[string]any{"outcome": l.Outcome().Label(), "source": l.From.Label()}
 	if l.List != "" {
 		f["list"] = l.List
 	}

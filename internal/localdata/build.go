@@ -9,6 +9,7 @@ import (
 	"bailiwick/internal/nametable"
 	"bailiwick/internal/policy"
 	"bailiwick/wire"
+	"bailiwick/zone"
 )
 
 // Zone is a zone of the operator's.
@@ -50,37 +51,28 @@ func (b *Builder) AddText(text string) error {
 	if _, more := p.Next(); more {
 		return fmt.Errorf("record %q: there are two", text)
 	}
-	return b.add(rr)
+	owner, rdata, err := zone.Packed(rr)
+	if err != nil {
+		return fmt.Errorf("record %q: %w", text, err)
+	}
+	return b.add(owner, wire.Type(rr.Header().Rrtype), rr.Header().Ttl, rdata)
 }
 
 // add adds a record.
-func (b *Builder) add(rr dns.RR) error {
-	h := rr.Header()
-	t := wire.Type(h.Rrtype)
-	room := make([]byte, dns.Len(rr)+1)
-	end, err := dns.PackRR(rr, room, 0, nil, false)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", h.Name, t, err)
-	}
-	owner, err := wire.ParseName(h.Name)
+func (b *Builder) add(owner wire.Name, t wire.Type, ttl uint32, rdata []byte) error {
 	switch {
-	case err != nil:
-		return err
-	case h.Class != dns.ClassINET:
-		return fmt.Errorf("%s %s: class %s is not served", h.Name, t, dns.ClassToString[h.Class])
 	case t.IsMeta(), t == wire.TypeRRSIG, t == wire.TypeNSEC, t == wire.TypeNSEC3:
 		return fmt.Errorf("%s %s: local data are not signed, and have no records of this type",
-			h.Name, t)
+			owner, t)
 	case t == wire.TypeDNAME:
 		return fmt.Errorf("%s DNAME: local data have no records of this type; a zone of the type "+
-			"redirect answers for all names below one", h.Name)
+			"redirect answers for all names below one", owner)
 	}
-	rdata := room[owner.Len()+10 : end]
 	sets := b.owners[owner]
 	for _, s := range sets {
 		switch {
 		case s.Type == t && t != wire.TypeCNAME && t != wire.TypeSOA:
-			s.TTL = min(s.TTL, h.Ttl)
+			s.TTL = min(s.TTL, ttl)
 			for d := range s.Data.All() {
 				if string(d) == string(rdata) {
 					return nil
@@ -89,12 +81,12 @@ func (b *Builder) add(rr dns.RR) error {
 			s.Data = s.Data.Append(rdata)
 			return nil
 		case s.Type == t:
-			return fmt.Errorf("%s %s: there may be one record only", h.Name, t)
+			return fmt.Errorf("%s %s: there may be one record only", owner, t)
 		case s.Type == wire.TypeCNAME, t == wire.TypeCNAME: // RFC 1034, section 3.6.2
-			return fmt.Errorf("%s %s: a name with a CNAME has no other records", h.Name, t)
+			return fmt.Errorf("%s %s: a name with a CNAME has no other records", owner, t)
 		}
 	}
-	s := &wire.RRset{Name: owner, Type: t, Class: wire.ClassIN, TTL: h.Ttl,
+	s := &wire.RRset{Name: owner, Type: t, Class: wire.ClassIN, TTL: ttl,
 		Security: wire.Insecure}
 	s.Data = s.Data.Append(rdata)
 	b.owners[owner] = append(sets, s)
@@ -110,7 +102,7 @@ func (b *Builder) Data() (*Data, error) {
 			return nil, fmt.Errorf("local zone %s is given twice", z.Name)
 		}
 		apexes[z.Name] = int32(len(d.zones))
-		d.zones = append(d.zones, zone{name: z.Name, typ: z.Type, soa: b.soa(z.Name)})
+		d.zones = append(d.zones, localZone{name: z.Name, typ: z.Type, soa: b.soa(z.Name)})
 	}
 	zoneOf := func(n wire.Name) int32 {
 		for ; ; n = n.Parent() {

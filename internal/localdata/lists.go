@@ -3,7 +3,6 @@ package localdata
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"net/netip"
 	"strings"
@@ -44,7 +43,7 @@ type List struct {
 
 // answer returns what is said of a name of the list, and of those below it.
 func (l *List) answer(name wire.Name) *policy.Local {
-	a := &policy.Local{Cause: cause.Blocked, List: l.Name}
+	a := &policy.Local{Cause: cause.Blocked, From: policy.FromLists, List: l.Name}
 	switch l.Action {
 	case ListAllow:
 		return nil
@@ -144,26 +143,37 @@ func (b *Builder) AddHosts(from io.Reader) (skipped int, err error) {
 			skipped++
 			return nil
 		}
-		t, addr := "A", addr.Unmap()
+		t, addr := wire.TypeA, addr.Unmap()
 		if addr.Is6() {
-			t = "AAAA"
+			t = wire.TypeAAAA
 		}
 		for i, f := range fields[1:] {
-			if !hostName(f) || b.AddText(fmt.Sprintf("%s. %d %s %s", strings.TrimSuffix(f, "."),
-				defaultTTL, t, addr)) != nil {
+			host, err := wire.ParseName(f)
+			if err != nil || !hostName(f) || b.add(host, t, defaultTTL, addr.AsSlice()) != nil {
 				skipped++
 				continue
 			}
-			if reverse, err := dns.ReverseAddr(addr.String()); i == 0 && err == nil {
-				if n, err := wire.ParseName(reverse); err == nil && b.owners[n] == nil {
-					_ = b.AddText(fmt.Sprintf("%s %d PTR %s.", reverse, defaultTTL,
-						strings.TrimSuffix(f, "."))) // both names are good
-				}
+			if i > 0 {
+				continue
+			}
+			if reverse, ok := reverseOf(addr); ok && b.owners[reverse] == nil {
+				_ = b.add(reverse, wire.TypePTR, defaultTTL, []byte(host.Wire())) // it is the first
 			}
 		}
 		return nil
 	})
 	return skipped, err
+}
+
+// reverseOf returns the name at which an address has its PTR record (RFC 1035, section 3.5; RFC
+// 3596, section 2.5).
+func reverseOf(a netip.Addr) (wire.Name, bool) {
+	text, err := dns.ReverseAddr(a.String())
+	if err != nil {
+		return wire.Name{}, false
+	}
+	n, err := wire.ParseName(text)
+	return n, err == nil
 }
 
 // hostName reports whether a text is the name of a host: letters, digits, hyphens, underscores and

@@ -37,7 +37,7 @@ func TypeNames() []string { return typeNames[:] }
 type Data struct {
 	names   *nametable.Table // of records, of zones, and of all between them: places in nodes
 	nodes   []node
-	zones   []zone
+	zones   []localZone
 	blocked *nametable.Table // places in lists
 	lists   []List
 }
@@ -52,8 +52,8 @@ type node struct {
 
 const noZone = -1
 
-// zone is a local zone.
-type zone struct {
+// localZone is a local zone with what is made of it.
+type localZone struct {
 	name wire.Name
 	typ  Type
 	soa  *wire.RRset // of denials
@@ -84,7 +84,7 @@ func (d *Data) ofZones(q wire.Question) *policy.Local {
 		}
 		at = &node{zone: d.nodes[n].zone}
 	}
-	var z *zone
+	var z *localZone
 	if at.zone != noZone {
 		z = &d.zones[at.zone]
 	}
@@ -141,7 +141,7 @@ func found(q wire.Question, sets []*wire.RRset) *policy.Local {
 
 // other returns what the zone says where there are no records of the question's type; nil if the
 // name is resolved as any other. Records outside of all zones are as those in a transparent one.
-func (z *zone) other(exists, hasRecords bool) *policy.Local {
+func (z *localZone) other(exists, hasRecords bool) *policy.Local {
 	typ, l := Transparent, &policy.Local{}
 	if z != nil {
 		typ, l.SOA = z.typ, z.soa

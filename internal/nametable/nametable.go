@@ -80,16 +80,22 @@ func (b *Builder) Table() *Table {
 
 // put enters a name, unless it is there, and reports whether it did.
 func (t *Table) put(h uint64, at int, name []byte) bool {
+	i, found := t.slot(h, string(name))
+	if !found {
+		t.slots[i] = h&^0xffffffff | uint64(at+1)
+	}
+	return !found
+}
+
+// slot returns the slot of a name, or the empty one in which it would be.
+func (t *Table) slot(h uint64, name string) (i uint64, found bool) {
 	mask := uint64(len(t.slots) - 1)
-	for i := h & mask; ; i = (i + 1) & mask {
-		if t.slots[i] == 0 {
-			t.slots[i] = h&^0xffffffff | uint64(at+1)
-			return true
-		}
-		if t.slots[i]>>32 == h>>32 && string(t.nameAt(t.slots[i])) == string(name) {
-			return false
+	for i = h & mask; t.slots[i] != 0; i = (i + 1) & mask {
+		if s := t.slots[i]; s>>32 == h>>32 && string(t.nameAt(s)) == name {
+			return i, true
 		}
 	}
+	return i, false
 }
 
 // nameAt returns the name that a slot is of, without the root.
@@ -175,13 +181,11 @@ func (t *Table) Exact(name wire.Name) (number uint32, ok bool) {
 
 // find returns the number of a name whose hash is known.
 func (t *Table) find(h uint64, name string) (number uint32, ok bool) {
-	mask := uint64(len(t.slots) - 1)
-	for i := h & mask; t.slots[i] != 0; i = (i + 1) & mask {
-		if s := t.slots[i]; s>>32 == h>>32 && string(t.nameAt(s)) == name {
-			return binary.LittleEndian.Uint32(t.entries[uint32(s)-1:]), true
-		}
+	i, ok := t.slot(h, name)
+	if !ok {
+		return 0, false
 	}
-	return 0, false
+	return binary.LittleEndian.Uint32(t.entries[uint32(t.slots[i])-1:]), true
 }
 
 // All returns all names with their numbers, in the order in which they were added. A name that was

@@ -17,6 +17,7 @@ type Local struct {
 	Action     LocalAction
 	// Target is what an alias at the end of Answer leads to; zero if there is none.
 	Target wire.Name
+	From   Source
 	Cause  cause.Cause // what clients are told of it, None for nothing
 	List   string      // of blocked names that it is from, "" if it is from none
 	// Denied is the top-level name that the root denies, and with it what was asked for: its proof
@@ -51,14 +52,6 @@ func (s Source) Label() string { return [...]string{"zones", "lists", "special"}
 
 // Sources returns all sources.
 func Sources() []Source { return []Source{FromZones, FromLists, FromSpecial} }
-
-// Source returns where the answer is from, if it is for no special name.
-func (l *Local) Source() Source {
-	if l.List != "" {
-		return FromLists
-	}
-	return FromZones
-}
 
 // Outcome is what an answer of this server's says.
 type Outcome uint8

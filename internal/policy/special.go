@@ -79,6 +79,7 @@ func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 			return nil
 		}
 		l := specialAnswer(q, zone, server)
+		l.From = FromSpecial
 		if l.NXDomain && top != "arpa" {
 			l.Denied = q.Name.Ancestor(1)
 		}

@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"io"
 	"os"
 
 	"bailiwick/internal/config"
@@ -23,22 +24,12 @@ func loadLocal(cfg *config.Config) (*localdata.Data, config.Findings) {
 		}
 	}
 	for _, h := range cfg.HostsFiles {
-		f, err := os.Open(h.Path)
-		skipped := 0
-		if err == nil {
-			skipped, err = b.AddHosts(f)
-			_ = f.Close() // it was only read
-		}
-		found = append(found, aboutList(cfg, h, "hosts file", skipped, err)...)
+		found = append(found, loadList(cfg, h, "hosts file", b.AddHosts)...)
 	}
 	for _, l := range cfg.BlockLists {
-		f, err := os.Open(l.Path)
-		skipped := 0
-		if err == nil {
-			skipped, err = b.AddList(l.Path, l.Action, f)
-			_ = f.Close() // it was only read
-		}
-		found = append(found, aboutList(cfg, l, "block list", skipped, err)...)
+		found = append(found, loadList(cfg, l, "block list", func(from io.Reader) (int, error) {
+			return b.AddList(l.Path, l.Action, from)
+		})...)
 	}
 	d, err := b.Data()
 	if err != nil {
@@ -47,9 +38,15 @@ func loadLocal(cfg *config.Config) (*localdata.Data, config.Findings) {
 	return d, found
 }
 
-// aboutList returns what is wrong with a file of names.
-func aboutList(cfg *config.Config, l config.ListFile, what string, skipped int, err error) (
-	found config.Findings) {
+// loadList has a file of names read, and returns what is wrong with it.
+func loadList(cfg *config.Config, l config.ListFile, what string,
+	add func(io.Reader) (skipped int, err error)) (found config.Findings) {
+	f, err := os.Open(l.Path)
+	if err != nil {
+		return append(found, cfg.Error(l.Key+".file", "%s: %v", what, err))
+	}
+	defer f.Close()
+	skipped, err := add(f)
 	if err != nil {
 		found = append(found, cfg.Error(l.Key+".file", "%s: %v", what, err))
 	}
