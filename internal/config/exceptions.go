@@ -33,9 +33,12 @@ func setInsecure(c *Config, v value) error {
 	})
 }
 
-// modes are the words for how a zone is validated.
-var modes = map[string]trustanchor.Exception{"validate": trustanchor.None,
-	"permissive": trustanchor.Permissive, "insecure": trustanchor.Insecure}
+// modes are the words for how a zone is validated, and modeOf is what each of them means.
+var (
+	modes  = []string{"validate", "permissive", "insecure"}
+	modeOf = []trustanchor.Exception{trustanchor.None, trustanchor.Permissive,
+		trustanchor.Insecure}
+)
 
 // setModes reads how zones are validated.
 func setModes(c *Config, v value) error {
@@ -45,22 +48,17 @@ func setModes(c *Config, v value) error {
 		if err != nil {
 			return err
 		}
-		mode, ok := modes[strings.ToLower(r.text("mode"))]
-		if !ok {
-			words := []string{"validate", "permissive", "insecure"}
-			meant := Nearest(strings.ToLower(r.text("mode")), words)
-			if meant != "" {
-				meant = "; did you mean " + meant + "?"
-			}
-			return inField("mode", fmt.Errorf("mode: %q is not one of %s%s", r.text("mode"),
-				strings.Join(words, ", "), meant))
+		mode, err := r.choice("mode", modes)
+		if err != nil {
+			return err
 		}
 		if slices.ContainsFunc(c.Anchors.Zones, func(o trustanchor.ZoneMode) bool {
 			return o.Zone == zone
 		}) {
 			return inField("zone", fmt.Errorf("zone %s is given twice", zone))
 		}
-		c.Anchors.Zones = append(c.Anchors.Zones, trustanchor.ZoneMode{Zone: zone, Mode: mode})
+		c.Anchors.Zones = append(c.Anchors.Zones,
+			trustanchor.ZoneMode{Zone: zone, Mode: modeOf[mode]})
 		return nil
 	})
 }

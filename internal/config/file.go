@@ -40,6 +40,25 @@ func (r record) text(field string) string {
 	return r[field][0]
 }
 
+// choice returns the place among words of the one that a field holds, in whatever letter case.
+func (r record) choice(field string, words []string) (int, error) {
+	text := r.text(field)
+	i := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, text) })
+	if i < 0 {
+		return 0, inField(field, fmt.Errorf("%s: %q is not one of %s%s", field, text,
+			strings.Join(words, ", "), didYouMean(Nearest(strings.ToLower(text), words))))
+	}
+	return i, nil
+}
+
+// didYouMean returns the end of a message that says what was probably meant, if anything.
+func didYouMean(meant string) string {
+	if meant == "" {
+		return ""
+	}
+	return "; did you mean " + meant + "?"
+}
+
 // Read reads a file over the defaults, as far as it can be read, with all that is wrong with it.
 func Read(path string) (*Config, Findings) {
 	b, err := os.ReadFile(path)
@@ -185,7 +204,7 @@ func suggest(name string) string {
 		names = append(names, keys[i].key)
 	}
 	if meant := Nearest(name, names); meant != "" {
-		return "; did you mean " + meant + "?"
+		return didYouMean(meant)
 	}
 	return "; `bailiwick config schema` lists all keys"
 }
@@ -520,12 +539,8 @@ func (k *key) readRecord(n ast.Node) (record, error) {
 // readField reads a field of a record.
 func (k *key) readField(name string, n ast.Node) ([]string, error) {
 	if !slices.Contains(k.fieldNames(), name) {
-		meant := ""
-		if m := Nearest(name, k.fieldNames()); m != "" {
-			meant = "; did you mean " + m + "?"
-		}
 		return nil, fmt.Errorf("unknown field %s; the fields are %s%s", name,
-			strings.Join(k.fieldNames(), ", "), meant)
+			strings.Join(k.fieldNames(), ", "), didYouMean(Nearest(name, k.fieldNames())))
 	}
 	item := plainValue
 	if name == "access" {

@@ -5,7 +5,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"bailiwick/internal/localdata"
 	"bailiwick/wire"
@@ -40,11 +39,9 @@ func setLocalZones(c *Config, v value) error {
 			return inField("name", fmt.Errorf("local zone %s is given twice, here and as %s",
 				z.Name, c.LocalZones[j].Key))
 		}
-		names := localdata.TypeNames()
-		t := slices.Index(names, strings.ToLower(r.text("type")))
-		if t < 0 {
-			return inField("type", fmt.Errorf("type %q is not one of %s", r.text("type"),
-				strings.Join(names, ", ")))
+		t, err := r.choice("type", localdata.TypeNames())
+		if err != nil {
+			return err
 		}
 		z.Type = localdata.Type(t)
 		c.LocalZones = append(c.LocalZones, z)
@@ -71,14 +68,12 @@ func setBlockLists(c *Config, v value) error {
 		if l.Path == "" {
 			return fmt.Errorf("a block list lacks its file")
 		}
-		if a := strings.ToLower(r.text("action")); a != "" {
-			names := localdata.ActionNames()
-			n := slices.Index(names, a)
-			if n < 0 {
-				return inField("action", fmt.Errorf("action %q is not one of %s", a,
-					strings.Join(names, ", ")))
+		if r.text("action") != "" {
+			a, err := r.choice("action", localdata.ActionNames())
+			if err != nil {
+				return err
 			}
-			l.Action = localdata.Action(n)
+			l.Action = localdata.Action(a)
 		}
 		c.BlockLists = append(c.BlockLists, l)
 		return nil

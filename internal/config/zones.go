@@ -108,11 +108,8 @@ func (z *Zone) transport(r record) error {
 					meant = p.String()
 				}
 			}
-			if meant != "" {
-				meant = "; did you mean " + meant + "?"
-			}
 			return fmt.Errorf("transport %q is not one of %s%s", t, strings.Join(choices, ", "),
-				meant)
+				didYouMean(meant))
 		case tcp && p != transport.TCP:
 			return fmt.Errorf("transport %q contradicts tcp: true", t)
 		}
