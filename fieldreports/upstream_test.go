@@ -129,7 +129,7 @@ var upstream = []report{{
 	seen: "PowerDNS/pdns 4233 and 6161",
 	situation: "The name that health checks ask for is bogus, or does not exist. The check " +
 		"fails, and a forwarder that answers clients well is taken out of use.",
-	why: "Whatever a server replies, it is there; only REFUSED says that it is of no use.",
+	why: "Whatever a server replies, it is there; only REFUSED tells not to ask it.",
 	world: odd.world(func(in lab.Incoming, second bool, at time.Duration) (lab.Reply, bool) {
 		if in.Question().Qtype == dns.TypeSOA {
 			return says(in, dns.RcodeServerFailure)

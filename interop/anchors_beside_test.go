@@ -4,7 +4,6 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,14 +26,10 @@ func TestAnchorsBesideOthers(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "unbound", "named"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	w := lab.Internet(time.Now())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	ds := strings.Fields(w.Anchor())
+	root := listen(t, w)
+	ds := strings.Fields(root.anchor)
 	ds = ds[len(ds)-4:]
 	var tag uint16
 	if _, err := fmt.Sscan(ds[0], &tag); err != nil {
@@ -49,7 +44,7 @@ func TestAnchorsBesideOthers(t *testing.T) {
 		for _, r := range []string{"Bailiwick", "Unbound", "BIND"} {
 			d := folder(t.TempDir())
 			w.Transcript()
-			cmd, at := d.anchored(t, w, r, anchor.ds)
+			cmd, at := d.anchored(t, root, r, anchor.ds)
 			if anchor.ds == nil && r == "Bailiwick" {
 				if err := cmd.Wait(); err == nil {
 					t.Error("Bailiwick starts without any trust anchor")
@@ -117,11 +112,10 @@ func sentinels(at string, tag uint16) string {
 }
 
 // anchored starts a resolver whose only trust anchor is in a file, if there is one.
-func (d folder) anchored(t *testing.T, w *lab.World, name string, ds []string) (*exec.Cmd,
+func (d folder) anchored(t *testing.T, root root, name string, ds []string) (*exec.Cmd,
 	string) {
 	t.Helper()
-	root, addrs := w.Roots()
-	hints := d.write(t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", root, root, addrs[0]))
+	hints := d.write(t, "hints", root.hints())
 	file := ""
 	if ds != nil {
 		file = d.write(t, "anchors", ". IN DS "+strings.Join(ds, " ")+"\n")

@@ -63,9 +63,7 @@ func TestDayInTheLife(t *testing.T) {
 		enter(t, []string{"unshare", "ip"})
 		return
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	loopback(t)
 	d := &day{t: t, dir: folder(t.TempDir()), world: lab.New(time.Now())}
 	build(t, string(d.dir))
 	var records strings.Builder
@@ -75,11 +73,7 @@ func TestDayInTheLife(t *testing.T) {
 	d.world.Add(lab.Zone{Name: "example.", TTL: 3600})
 	d.world.Add(lab.Zone{Name: "elsewhere."})
 	d.world.Add(lab.Zone{Name: "shop.example.", TTL: 3600, Records: records.String()})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := d.world.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
+	listen(t, d.world)
 	d.certify(0)
 	d.configure(0)
 	defer d.kill()

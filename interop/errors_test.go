@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -23,7 +22,7 @@ func TestErrorReports(t *testing.T) {
 		enter(t, []string{"ip", "unshare"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	w := lab.Internet(time.Now())
 	w.Add(lab.Zone{Name: "agent.example.", Records: `* TXT "Report received"`})
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
@@ -39,14 +38,8 @@ func TestErrorReports(t *testing.T) {
 			Code: uint16(wire.OptionReportChannel), Data: []byte("\x05agent\x07example\x00")})
 		return lab.Messages(m), true
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	d := folder(t.TempDir())
+	root, d := listen(t, w), folder(t.TempDir())
 	bin, socket, admin := build(t, string(d)), d.path("ctl"), "127.0.0.1:5320"
-	name, addrs := w.Roots()
 	configure := func(reporting string) string {
 		return d.write(t, "bailiwick.yaml", fmt.Sprintf(
 			"listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\ncontrol: {socket: %q}\n"+
@@ -54,7 +47,7 @@ func TestErrorReports(t *testing.T) {
 				"do_not_query_localhost: false, error_reporting: %s}\n"+
 				"trust_anchors: {builtin: false, records: [%q]}\n"+
 				"policy: {special_names: false}\nshutdown: {wait: 0, answers: 0}\n", bailiwickAddr,
-			admin, socket, name, addrs[0], reporting, strings.ReplaceAll(w.Anchor(), "\t", " ")))
+			admin, socket, root.server, root.address, reporting, root.anchor))
 	}
 	launch(t, bin, "serve", "--config", configure("off"))
 	// reported asks for a name that fails, and returns its reports, as the agent got them.

@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,19 +32,10 @@ func TestExceptionsAreThoseOfOthers(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "unbound", "named"})
 		return
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	loopback(t)
 	w := lab.Internet(time.Now())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	dir := folder(t.TempDir())
-	name, addrs := w.Roots()
-	hints := dir.write(t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
-	anchor := strings.ReplaceAll(w.Anchor(), "\t", " ")
+	root, dir := listen(t, w), folder(t.TempDir())
+	hints := dir.write(t, "hints", root.hints())
 	insecure, except := "", ""
 	for _, z := range exceptedZones {
 		insecure += fmt.Sprintf("  domain-insecure: %q\n", z)
@@ -53,8 +43,8 @@ func TestExceptionsAreThoseOfOthers(t *testing.T) {
 	}
 	start(t, "unbound", "-d", "-c", dir.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
 		"  interface: 127.0.0.1@5301\n  do-not-query-localhost: no\n  root-hints: %q\n  "+
-			"trust-anchor: %q\n%s", hints, anchor, insecure), "")))
-	ds := strings.Fields(anchor)
+			"trust-anchor: %q\n%s", hints, root.anchor, insecure), "")))
+	ds := strings.Fields(root.anchor)
 	start(t, "named", "-f", "-4", "-n", "1", "-c", dir.write(t, "named.conf", fmt.Sprintf(
 		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
 			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
@@ -67,7 +57,7 @@ func TestExceptionsAreThoseOfOthers(t *testing.T) {
 			"control: {socket: %q}\nlog: {level: error}\nresolver: {ipv6: \"false\", "+
 			"root_hints_file: %q, do_not_query_localhost: false}\n"+
 			"trust_anchors: {builtin: false, records: [%q]}\npolicy: {special_names: false}\n",
-		socket, hints, anchor)))
+		socket, hints, root.anchor)))
 	for _, at := range []string{unboundAddr, bindAddr, bailiwickAddr} {
 		await(t, at, "www.ed25519.example.", dns.TypeA, func(m *dns.Msg) bool {
 			return m.AuthenticatedData
@@ -118,14 +108,9 @@ func TestNegativeAnchorEndsByItself(t *testing.T) {
 		enter(t, []string{"ip", "unshare"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	w := lab.Internet(time.Now())
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	d := folder(t.TempDir())
+	root, d := listen(t, w), folder(t.TempDir())
 	bin, socket, admin := d.path("bailiwick"), d.path("ctl"), "127.0.0.1:5320"
 	run(t, "go", "build", "-tags", "testclock", "-o", bin, "bailiwick/cmd/bailiwick")
 	log, err := os.Create(d.path("log"))
@@ -133,13 +118,12 @@ func TestNegativeAnchorEndsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	name, addrs := w.Roots()
 	cmd := exec.Command(bin, "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
 		"listen: {udp: [%q], tcp: [%[1]q]}\nadmin: {listen: %q}\ncontrol: {socket: %q}\n"+
 			"resolver: {ipv6: false, root_hints: [{name: %s, address: %s}], "+
 			"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
-			"policy: {special_names: false}\n", bailiwickAddr, admin, socket, name, addrs[0],
-		strings.ReplaceAll(w.Anchor(), "\t", " "))))
+			"policy: {special_names: false}\n", bailiwickAddr, admin, socket, root.server,
+		root.address, root.anchor)))
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

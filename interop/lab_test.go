@@ -3,11 +3,9 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,24 +34,19 @@ var leftOut = map[string]string{
 }
 
 func labSideBySide(t *testing.T, dir string) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	w := lab.Internet(time.Now())
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	name, addrs := w.Roots()
+	root := listen(t, w)
 	write := func(file, text string) string { return folder(dir).write(t, file, text) }
-	hints := write("lab.hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
+	hints := write("lab.hints", root.hints())
 	unbound := write("lab.unbound",
 		unboundConf(fmt.Sprintf("  interface: 127.0.0.1@5304\n  do-not-query-localhost: no\n  "+
 			"root-hints: %q\n  trust-anchor: %q\n", hints,
-			strings.ReplaceAll(w.Anchor(), "\t", " ")), ""))
+			root.anchor), ""))
 	own := write("lab.yaml", fmt.Sprintf("listen: {udp: [\"127.0.0.1:5305\"], tcp: "+
 		"[\"127.0.0.1:5305\"]}\nadmin: {listen: \"\"}\nlog: {level: error}\nresolver: {ipv6: "+
 		"\"false\", root_hints_file: %q, do_not_query_localhost: false}\ntrust_anchors: "+
 		"{builtin: false, records: [%q]}\n",
-		hints, strings.ReplaceAll(w.Anchor(), "\t", " ")))
+		hints, root.anchor))
 	for _, argv := range [][]string{{"unbound", "-d", "-c", unbound},
 		{filepath.Join(dir, "bailiwick"), "serve", "--config", own}} {
 		cmd := exec.Command(argv[0], argv[1:]...)

@@ -3,10 +3,8 @@
 package interop
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -42,23 +40,14 @@ func TestLocalDataAreThoseOfUnbound(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "unbound"})
 		return
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	loopback(t)
 	w := lab.Internet(time.Now())
 	for typ := range localTypes {
 		w.Add(lab.Zone{Name: typ + ".example.", Records: "www A 192.0.2.1\nwww TXT public\n" +
 			"other A 192.0.2.2\n@ A 192.0.2.3\na.b A 192.0.2.4"})
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := w.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	dir := folder(t.TempDir())
-	name, addrs := w.Roots()
-	hints := dir.write(t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
-	anchor := strings.ReplaceAll(w.Anchor(), "\t", " ")
+	root, dir := listen(t, w), folder(t.TempDir())
+	hints := dir.write(t, "hints", root.hints())
 	theirs, zones, records := "", "", ""
 	for typ, theirType := range localTypes {
 		zone := typ + ".example."
@@ -76,13 +65,14 @@ func TestLocalDataAreThoseOfUnbound(t *testing.T) {
 	}
 	start(t, "unbound", "-d", "-c", dir.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
 		"  interface: 127.0.0.1@5301\n  do-not-query-localhost: no\n  root-hints: %q\n  "+
-			"trust-anchor: %q\n%s", hints, anchor, theirs), "")))
+			"trust-anchor: %q\n%s", hints, root.anchor, theirs), "")))
 	start(t, build(t, string(dir)), "serve", "--config", dir.write(t, "bailiwick.yaml",
 		fmt.Sprintf("listen: {udp: [\"127.0.0.1:5303\"], tcp: [\"127.0.0.1:5303\"]}\n"+
 			"admin: {listen: \"\"}\ncontrol: {socket: %q}\nlog: {level: error}\n"+
 			"resolver: {ipv6: \"false\", root_hints_file: %q, do_not_query_localhost: false}\n"+
 			"trust_anchors: {builtin: false, records: [%q]}\npolicy:\n  local_zones:\n%s  "+
-			"local_records:\n%s", dir.path("ctl"), hints, anchor, zones, records)))
+			"local_records:\n%s", dir.path("ctl"), hints, root.anchor, zones,
+			records)))
 	for _, at := range []string{unboundAddr, bailiwickAddr} {
 		await(t, at, "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
 			return m.AuthenticatedData

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -97,9 +96,7 @@ func startMemory(t *testing.T) *transports {
 	w := &transports{folder: folder(t.TempDir())}
 	w.bin, w.cert, w.key = build(t, string(w.folder)), w.path("cert.pem"), w.path("key.pem")
 	w.makeCertificate(t, 1)
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
+	loopback(t)
 	forward := ""
 	for i, z := range []string{"honest", "silent", "drip", "big"} {
 		at := fmt.Sprintf("127.0.2.%d:%d", 1+i, upstreamPort)

@@ -3,13 +3,44 @@
 package interop
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
 )
+
+// loopback brings up the loopback interface of a network namespace.
+func loopback(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// root is what a resolver is told of a lab's root: a server of it, and a trust anchor in one line.
+type root struct{ server, address, anchor string }
+
+// listen has the servers of a lab listen until the end of the test.
+func listen(t *testing.T, w *lab.World) root {
+	t.Helper()
+	if err := w.Listen(t.Context(), 53); err != nil {
+		t.Fatal(err)
+	}
+	server, addrs := w.Roots()
+	return root{server, addrs[0].String(), strings.ReplaceAll(w.Anchor(), "\t", " ")}
+}
+
+// hints returns the text of a file of root hints.
+func (r root) hints() string {
+	return fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", r.server, r.server, r.address)
+}
 
 // folder is where the programs of a test have their files.
 type folder string

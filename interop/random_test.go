@@ -80,7 +80,7 @@ func zoneFile(z *randomZone) string { return "zone." + z.name + "signed" }
 // serve signs the zones, children first, and starts their servers.
 func (w *randomRun) serve(t *testing.T) {
 	t.Helper()
-	w.tool(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	for _, at := range []string{rootServer, bindServer, nsdServer, knotServer} {
 		w.tool(t, "ip", "addr", "add", at+"/32", "dev", "lo")
 	}

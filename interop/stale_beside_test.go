@@ -36,7 +36,7 @@ func TestStaleAnswersBesideOthers(t *testing.T) {
 		enter(t, []string{"nsd", "unbound", "named", "kresd", "pdns_recursor", "ip"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	d := folder(t.TempDir())
 	d.nsd(t, "root", besideRoot, ".", "@ 300 SOA ns h 1 2 3 4 60\n@ 300 NS ns\nns 300 A "+
 		besideRoot+"\noutage.net 300 NS ns.outage.net\nns.outage.net 300 A "+besideAuthority+"\n")

@@ -30,7 +30,7 @@ func TestStaleAnswersForAnHour(t *testing.T) {
 		enter(t, []string{"nsd", "unbound", "ip"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	d := folder(t.TempDir())
 	authority := d.authority(t, "192.0.2.1")
 	bin := d.path("bailiwick")

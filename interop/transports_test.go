@@ -5,7 +5,6 @@ package interop
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -74,18 +73,9 @@ func startTransports(t *testing.T) *transports {
 	t.Helper()
 	w := &transports{folder: folder(t.TempDir())}
 	w.bin, w.cert, w.key = build(t, string(w.folder)), w.path("cert.pem"), w.path("key.pem")
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	world := lab.Internet(time.Now())
-	if err := world.Listen(ctx, 53); err != nil {
-		t.Fatal(err)
-	}
-	name, addrs := world.Roots()
-	w.anchor = strings.ReplaceAll(world.Anchor(), "\t", " ")
-	w.hints = w.write(t, "hints", fmt.Sprintf(". 300 NS %s\n%s 300 A %s\n", name, name, addrs[0]))
+	loopback(t)
+	root := listen(t, lab.Internet(time.Now()))
+	w.anchor, w.hints = root.anchor, w.write(t, "hints", root.hints())
 	w.makeCertificate(t, 1)
 	w.server = w.serve(t, "main.yaml", fmt.Sprintf(`listen:
   udp: ["127.0.0.1:%d"]
@@ -436,16 +426,7 @@ func (w *transports) certificate(t *testing.T) {
 // metrics returns what the server under test reports.
 func metrics(t *testing.T) string {
 	t.Helper()
-	r, err := http.Get("http://" + adminAddr + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return scrape(t, adminAddr)
 }
 
 // limits abuses the transports, and looks for the metric of each abuse; others are served

@@ -92,7 +92,7 @@ func TestForwardersOfOthers(t *testing.T) {
 		enter(t, []string{"unbound", "named", "openssl", "ip"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	d := folder(t.TempDir())
 	cert, key := d.certificate(t, "dns.test")
 	ours, oursKey := d.certificate(t, "client.test")
@@ -174,7 +174,7 @@ func TestTCPAuthoritiesAreReused(t *testing.T) {
 		enter(t, []string{"nsd", "knotd", "named", "ip"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	run(t, "ip", "address", "add", "127.0.0.4/8", "dev", "lo") // BIND looks for interfaces
 	d := folder(t.TempDir())
 	nsd := d.nsd(t, "nsd", "127.0.0.2", "nsd.test.", zoneText("127.0.0.2", "192.0.2.1"))
@@ -232,7 +232,7 @@ func TestLinkThatFails(t *testing.T) {
 		enter(t, []string{"nsd", "ip", "unshare", "nsenter"})
 		return
 	}
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	d := folder(t.TempDir())
 	zone := d.write(t, "zone", "$ORIGIN link.test.\n"+zoneText("192.0.2.2", "192.0.2.1"))
 	conf := d.write(t, "nsd.conf", fmt.Sprintf("server:\n  ip-address: 0.0.0.0\n"+

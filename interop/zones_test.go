@@ -61,7 +61,7 @@ func startPrimaries(t *testing.T) *primaries {
 	t.Helper()
 	w := &primaries{transports{folder: folder(t.TempDir())}}
 	w.bin, w.cert, w.key = build(t, string(w.folder)), w.path("cert.pem"), w.path("key.pem")
-	run(t, "ip", "link", "set", "lo", "up")
+	loopback(t)
 	run(t, "ip", "addr", "add", bindPrimary+"/32", "dev", "lo") // BIND looks at interfaces
 	w.makeCertificate(t, 1)
 	w.startNSD(t)

@@ -44,7 +44,7 @@ func (c checkup) due(all []string) (ask []string) {
 	return ask
 }
 
-// after returns what is known after a round in which some gave no answer.
+// after returns the state after a round in which the listeners stuck did not answer.
 func (c checkup) after(stuck []string) checkup { return checkup{c.turn + 1, stuck} }
 
 // healthy asks listeners for the root's name servers, as a client does: by the socket, its readers,

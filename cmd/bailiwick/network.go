@@ -31,7 +31,7 @@ func (r *running) networkChanged(c routes.Change) {
 const forgedText = "this network answers in place of the root's servers, without signatures: a " +
 	"captive portal, or a firewall that redirects DNS"
 
-// sayNetwork tells of a change in what is known of the network.
+// sayNetwork logs that the network has begun to forge replies, or has ceased to.
 func (r *running) sayNetwork(is resolver.NetworkState) {
 	was := r.network
 	r.network = is

@@ -379,7 +379,7 @@ func TestWatchdogAsksTheServersOwnListener(t *testing.T) {
 	}
 	if text, _ := p.get("/metrics"); !strings.Contains(text,
 		`bailiwick_listeners_stuck{transport="doq"} 0`) {
-		t.Error("there is no metric of stuck listeners")
+		t.Error("the metrics lack bailiwick_listeners_stuck")
 	}
 
 	// Sockets that nobody reads: the handshakes of TCP are the kernel's.

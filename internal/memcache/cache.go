@@ -292,8 +292,8 @@ func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) 
 }
 
 // All visits the entries, those of each shard as they were when the visit came to it. No lock is
-// held while one is visited, and a visit is no use of an entry. While the cache is resized some may
-// be left out, or visited twice.
+// held while one is visited, and a visit does not count as a use of the entry. While the cache is
+// resized some may be left out, or visited twice.
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	return func(visit func(K, V) bool) {
 		for i := range c.shards {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// All visits each entry once, ends when it is told to, and is no use of an entry: what is visited
+// All visits each entry once, ends when it is told to, and does not count as a use: what is visited
 // is evicted as if it had not been. Entries may be removed meanwhile.
 func TestAllVisitsEachEntry(t *testing.T) {
 	seed := maphash.MakeSeed()
