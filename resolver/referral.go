@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"bailiwick/cache"
@@ -62,6 +63,39 @@ func (r *Resolver) Servers(name wire.Name, secure bool) *wire.RRset {
 		return nil
 	}
 	return parentServers(d, now)
+}
+
+// NameServer is a server of a zone with the addresses that are known of it.
+type NameServer struct {
+	Name  wire.Name
+	Addrs []netip.Addr
+}
+
+// NameServers returns the servers of the zone that a name is in and of those above it, with zones
+// of one label and the root left out, as far as delegations to them are in the cache: names and
+// glue are the parents'. It sends no queries.
+func (r *Resolver) NameServers(name wire.Name) (list []NameServer) {
+	now := r.clock.Now()
+	for name.Labels() > 1 {
+		d, ok := r.memory.delegation(name, wire.TypeNone, false, now)
+		if !ok || d.Zone.Labels() < 2 {
+			return list
+		}
+		for _, ns := range d.Servers {
+			addrs := ns.Addrs
+			for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
+				if e, state := r.memory.set(cache.Key{Name: ns.Name, Type: t}, now); state.Good() {
+					addrs = append(addrs[:len(addrs):len(addrs)], addresses(e.Set)...)
+				}
+			}
+			list = append(list, NameServer{ns.Name, addrs})
+		}
+		for _, host := range d.Own {
+			list = append(list, NameServer{Name: host})
+		}
+		name = d.Zone.Parent()
+	}
+	return list
 }
 
 // validatedServers returns a zone's own NS set, if it was asked for or is secure.

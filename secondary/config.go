@@ -50,6 +50,9 @@ type Zone struct {
 	File       string // "" for none
 	Digest     Digest
 	NotifyFrom []netip.Prefix // beside the primaries
+	// Policy reports whether the zone is for policy: iteration does not ask it, and its rules hold
+	// on when it has expired, as long as there is nothing newer.
+	Policy bool
 }
 
 // onlyFile reports whether the zone has no source but a file.

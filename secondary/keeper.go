@@ -77,6 +77,7 @@ type held struct {
 	busy    bool
 	first   chan struct{} // closed when the first check has ended
 	gone    bool          // it is not kept any more
+	late    bool          // that it has expired is said
 	source  string
 	digest  string
 	problem string // why the last check failed
@@ -127,7 +128,7 @@ func (k *Keeper) Closest(name wire.Name) *Copy {
 		return nil
 	}
 	for now := k.parts.Clock.Now(); ; name = name.Parent() {
-		if h := zones[name]; h != nil {
+		if h := zones[name]; h != nil && !h.spec.Policy {
 			if c := h.copy.Load(); c != nil && now.Before(c.expires) {
 				return c
 			}
@@ -138,9 +139,19 @@ func (k *Keeper) Closest(name wire.Name) *Copy {
 	}
 }
 
+// Latest returns the latest copy of a zone, whether it has expired or not; nil if there is none.
+func (k *Keeper) Latest(name wire.Name) *zone.Zone {
+	if h := (*k.zones.Load())[name]; h != nil {
+		if c := h.copy.Load(); c != nil {
+			return c.Zone
+		}
+	}
+	return nil
+}
+
 // Replace keeps the zones of a configuration from now on. Those that were kept alike keep their
-// copies; so do others of the same name, until they are checked again, if their digest is no matter
-// of dispute.
+// copies, and are read again if they are in files alone; others of the same name keep them until
+// they are checked again, if their digest is no matter of dispute.
 func (k *Keeper) Replace(c Config) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,6 +162,9 @@ func (k *Keeper) Replace(c Config) {
 		before := old[z.Name]
 		if before != nil && before.spec.equal(&z) {
 			next[z.Name] = before
+			if z.onlyFile() { // somebody may have changed it
+				before.next = now
+			}
 			continue
 		}
 		h := &held{spec: z, first: make(chan struct{})}
@@ -178,23 +192,26 @@ func (h *held) adopt(o *held) {
 	h.copy.Store(&Copy{c.Zone, c.expires, &h.answers})
 }
 
-// Start takes what is on the disk to use, and begins to check all zones. It waits a moment for
-// those that are in files alone, so that the first query finds them.
+// Start takes what is on the disk to use, and begins to check all zones. It waits for those that
+// are in files alone, so that the first query finds them: a moment, and longer for policy zones, as
+// nothing stands in for them.
 func (k *Keeper) Start() {
 	k.load()
 	k.works.Go(k.run)
-	late := time.NewTimer(startTime)
-	defer late.Stop()
+	soon, cancel := context.WithTimeout(k.ctx, startTime)
+	defer cancel()
+	later, cancel := context.WithTimeout(k.ctx, policyStartTime)
+	defer cancel()
 	for _, h := range *k.zones.Load() {
-		if !h.spec.onlyFile() {
-			continue
+		until := soon
+		if h.spec.Policy {
+			until = later
 		}
-		select {
-		case <-h.first:
-		case <-late.C:
-			return
-		case <-k.ctx.Done():
-			return
+		if h.spec.onlyFile() {
+			select {
+			case <-h.first:
+			case <-until.Done():
+			}
 		}
 	}
 }
@@ -262,7 +279,14 @@ func (k *Keeper) begin() {
 // expire notes that a copy has expired, and lets its memory go; what is left is the serial.
 func (k *Keeper) expire(h *held, now time.Time) {
 	c := h.copy.Load()
-	if c == nil || now.Before(c.expires) {
+	switch {
+	case c == nil || now.Before(c.expires) || h.late:
+		return
+	case h.spec.Policy:
+		h.late = true
+		k.parts.Log.Error("a policy zone has expired; its rules hold until there is a newer one",
+			"zone", h.spec.Name.String(), "serial", c.SOA().Serial, "age",
+			now.Sub(h.confirmed).Round(time.Second).String(), "problem", h.problem)
 		return
 	}
 	h.copy.Store(nil)
@@ -362,8 +386,8 @@ func (k *Keeper) room(h *held) int {
 	return int(max(0, min(left, zone.MaxOctets)))
 }
 
-// succeeded puts a zone to use; nil confirms the one in use. It reports whether there was another
-// version before.
+// succeeded puts a zone to use; nil confirms the one in use. It reports whether that changes what
+// there was: another version or, of a policy zone, none.
 func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -380,7 +404,7 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 	}
 	recovered := h.failures > 0
 	h.schedule = h.schedule.succeeded(now, got.SOA(), rand.IntN(100))
-	h.source, h.digest, h.problem = from, digest, ""
+	h.source, h.digest, h.problem, h.late = from, digest, "", false
 	h.copy.Store(&Copy{got, h.expires, &h.answers})
 	h.checks[outcome].Add(1)
 	k.dirty = true
@@ -388,8 +412,8 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 		"digest", digest, "records", got.Records(), "bytes", got.Size()}
 	switch {
 	case outcome == outcomeUpdated && before != nil && got.Records() < before.Records()/2:
-		// A zone may shrink. One that is signed proves what it lacks, so it is used, as by all
-		// other resolvers.
+		// A zone may shrink. One that is signed proves what it lacks, and a policy zone is its
+		// maker's to shorten, so it is used, as by all other resolvers.
 		k.parts.Log.Warn("zone has lost more than half of its records", append(said, "before",
 			before.Records())...)
 	case outcome == outcomeUpdated:
@@ -397,7 +421,7 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 	case recovered:
 		k.parts.Log.Info("zone is current again", said...)
 	}
-	return outcome == outcomeUpdated && before != nil
+	return outcome == outcomeUpdated && (before != nil || h.spec.Policy)
 }
 
 // failed notes that no source was of use.

@@ -3,6 +3,7 @@ package secondary
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -391,6 +392,76 @@ func TestCopyOutlivesARestart(t *testing.T) {
 		time.Sleep(100 * time.Second)
 		if again.serial() != 0 {
 			t.Error("it is used longer than it would have been without the restart")
+		}
+	})
+}
+
+// A policy zone is no place that iteration asks, and is told of from its first version on. It holds
+// on after its end, as no answer would be right without it; that is logged once.
+func TestPolicyZoneOutlivesItsExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		k := keep(t, func(k *kept, p *Parts) {
+			k.spec.Policy = true
+			p.Changed = func(zone wire.Name) { told = append(told, zone.String()) }
+		})
+		synctest.Wait()
+		z := k.Latest(k.spec.Name)
+		if z == nil || z.SOA().Serial != 1 || len(told) != 1 {
+			t.Fatalf("%v %q", z, told)
+		}
+		if k.Closest(k.spec.Name) != nil {
+			t.Error("iteration asks a policy zone")
+		}
+		k.primary.alter(func(p *primary) {
+			p.change = func(_ uint16, reply []*dns.Msg) []*dns.Msg {
+				reply[0].Rcode, reply[0].Answer = dns.RcodeRefused, nil
+				return reply[:1]
+			}
+		})
+		time.Sleep(48 * time.Hour)
+		if k.Latest(k.spec.Name) != z {
+			t.Error("its rules are gone")
+		}
+		if n := strings.Count(k.logged(), "its rules hold"); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}
+
+// A file of rules without a SOA record has the time of its last change as serial: a change is seen
+// when the configuration is read again.
+func TestPolicyFileWithoutSOA(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "rules")
+		write := func(text string, at int64) {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(file, time.Unix(at, 0), time.Unix(at, 0)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("a.test CNAME .\n", 1000)
+		c := Config{Octets: defaultOctets, Zones: []Zone{{Name: wire.MustParseName("rpz."),
+			File: file, Policy: true, Digest: DigestOff}}}
+		k := New(Parts{Clock: clock.Real{}, Log: slog.New(slog.DiscardHandler)})
+		defer k.Close()
+		k.Replace(c)
+		k.Start()
+		if z := k.Latest(c.Zones[0].Name); z == nil || z.SOA().Serial != 1000 {
+			t.Fatal(z)
+		}
+		write("a.test CNAME .\nb.test CNAME .\n", 2000)
+		k.Replace(c)
+		time.Sleep(2 * tick)
+		synctest.Wait()
+		if z := k.Latest(c.Zones[0].Name); z.SOA().Serial != 2000 || z.Records() != 3 {
+			t.Errorf("serial %d, %d records", z.SOA().Serial, z.Records())
+		}
+		c.Zones[0].Policy = false
+		if _, err := CheckFile(&c.Zones[0]); !errors.Is(err, zone.ErrNoSOA) {
+			t.Errorf("another zone: %v", err)
 		}
 	})
 }

@@ -45,6 +45,9 @@ const (
 	notifyPause = 5 * time.Second
 	// startTime is how long a start waits for zones that are in files.
 	startTime = 2 * time.Second
+	// policyStartTime is the same for policy zones: millions of rules are read in it, and service
+	// managers wait for longer.
+	policyStartTime = time.Minute
 	// saveEvery is how often the copies are saved at most.
 	saveEvery = 10 * time.Minute
 )

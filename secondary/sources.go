@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"bailiwick/wire"
@@ -267,8 +268,30 @@ func fromFile(z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return later(f, z.File, z, have, octets)
+	got, err := later(f, z.File, z, have, octets)
+	if z.Policy && errors.Is(err, zone.ErrNoSOA) {
+		return laterWithout(f, z, have, octets)
+	}
+	return got, err
 }
+
+// laterWithout is later for a file of rules without a SOA record, as people write them by hand. Its
+// serial is when it was changed last.
+func laterWithout(f *os.File, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	soa := fmt.Sprintf("\n%s %d IN SOA localhost. root.localhost. %d 3600 600 604800 60\n", z.Name,
+		madeTTL, uint32(st.ModTime().Unix()))
+	return later(io.MultiReader(f, strings.NewReader(soa)), z.File, z, have, octets)
+}
+
+// madeTTL is the TTL of a SOA record that is made here, in seconds.
+const madeTTL = 60
 
 // later reads a zone file, and returns its zone if it is newer than the copy.
 func later(r io.Reader, file string, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
@@ -279,13 +302,13 @@ func later(r io.Reader, file string, z *Zone, have *zone.Zone, octets int) (*zon
 	return than(got, have)
 }
 
-// CheckFile returns what is wrong with the zone file of a zone, as far as that can be told without
-// the network.
-func CheckFile(z *Zone) error {
+// CheckFile reads the zone file of a zone, and returns what is wrong with it, as far as that can be
+// told without the network.
+func CheckFile(z *Zone) (*zone.Zone, error) {
 	got, err := fromFile(z, nil, zone.MaxOctets)
 	if err != nil || z.Digest == DigestOff {
-		return err
+		return got, err
 	}
 	_, err = weigh(z.Digest, got.CheckDigest())
-	return err
+	return got, err
 }

@@ -56,6 +56,12 @@ const (
 	// many as of others (resolver.MaxAliases).
 	maxLocalAliases = 12
 
+	// maxPolicyCuts is how many zones above a name are looked at for rules about their servers, and
+	// maxPolicyServers how many servers of each, and in all for their addresses: as many as a
+	// referral has to have.
+	maxPolicyCuts    = 8
+	maxPolicyServers = 13
+
 	// maxLogLines is how many SERVFAIL lines are logged a second; the others are counted, in the
 	// metrics and in the next line.
 	maxLogLines = 50

@@ -37,12 +37,12 @@ func (r *request) local() bool {
 // for, and the alias is put before what they find.
 func (r *request) ownData() bool {
 	for range maxLocalAliases + 1 {
-		l, by := r.ours(r.want), event.DecisionLocal
+		l := r.ours(r.want)
+		if l == nil {
+			l = r.policedBefore()
+		}
 		if l == nil {
 			return false
-		}
-		if l.From == policy.FromSpecial {
-			by = event.DecisionSpecial
 		}
 		if !l.Inform.IsZero() {
 			r.inform(l.Inform)
@@ -50,26 +50,16 @@ func (r *request) ownData() bool {
 		switch {
 		case l.Action == policy.LocalResolve:
 			return false
-		case !l.Target.IsZero():
-			r.before = append(r.before, l.Answer...)
-			r.want.Name = l.Target
+		case r.follow(l):
 			continue
 		}
 		if !l.Denied.IsZero() && r.wantsProof() {
 			r.standIn, r.want.Name = l, l.Denied
-			r.decided(by, l.Cause, 0)
+			r.decided(event.DecisionSpecial, l.Cause, 0)
 			return false
 		}
 		r.origin = event.OriginLocal
-		r.server.observe.Local(l.From, l.Outcome())
-		switch l.Action {
-		case policy.LocalDrop:
-			return r.silence(l.Cause)
-		case policy.LocalRefuse:
-			return r.reject(wire.RCodeRefused, cause.New(l.Cause, nil, "%s", r.want.Name))
-		}
-		r.decided(by, l.Cause, 0)
-		r.answer = r.shapeLocal(l)
+		r.answer = r.respondLocal(l)
 		return true
 	}
 	r.server.observe.ServFail(cause.AliasLoop)
@@ -78,6 +68,29 @@ func (r *request) ownData() bool {
 }
 
 func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeIXFR }
+
+// respondLocal makes the response of a local answer, nil if there is none.
+func (r *request) respondLocal(l *policy.Local) []byte {
+	r.server.observe.Local(l.From, l.Outcome())
+	switch l.Action {
+	case policy.LocalDrop:
+		r.silence(l.Cause)
+		return nil
+	case policy.LocalRefuse:
+		r.reject(wire.RCodeRefused, cause.New(l.Cause, nil, "%s", r.want.Name))
+		return r.answer
+	case policy.LocalTruncate:
+		return r.truncated()
+	}
+	switch l.From {
+	case policy.FromRPZ: // reported where the rule was found
+	case policy.FromSpecial:
+		r.decided(event.DecisionSpecial, l.Cause, 0)
+	default:
+		r.decided(event.DecisionLocal, l.Cause, 0)
+	}
+	return r.shapeLocal(l)
+}
 
 // ours returns the local answer to a question, nil if there is none.
 func (r *request) ours(q wire.Question) *policy.Local {
@@ -128,7 +141,7 @@ func (r *request) deniedByRoot(a *resolver.Answer) []byte {
 // shapeLocal makes the response of a local answer.
 func (r *request) shapeLocal(l *policy.Local) []byte {
 	a := &resolver.Answer{Question: r.ask, Status: wire.Insecure, Sets: l.Answer,
-		Additional: l.Additional}
+		Additional: l.Additional, NoCache: true}
 	if l.Cause != cause.None {
 		a.Failure = cause.New(l.Cause, nil, "%s", r.want.Name)
 	}
@@ -150,6 +163,12 @@ func (r *request) behindAliases(a *resolver.Answer) *resolver.Answer {
 	c := *a
 	c.Question, c.Status = r.ask, min(a.Status, wire.Insecure)
 	c.Sets = append(slices.Clone(r.before), a.Sets...)
+	if l := r.rewritten; l != nil {
+		c.Additional = append(slices.Clone(l.Additional), a.Additional...)
+		if c.Failure == nil && l.Cause != cause.None {
+			c.Failure = cause.New(l.Cause, nil, "%s", r.before[len(r.before)-1].Name)
+		}
+	}
 	c.NoCache, c.WholeSpan, c.Synthesised = true, false, false
 	return &c
 }

@@ -56,6 +56,10 @@ type request struct {
 	// standIn is the answer to a special name if the root's proof cannot be had; nil for others.
 	standIn *policy.Local
 	told    bool // the log has to have each question for the name
+	apart   bool // the answer is for this client alone
+	settled bool // a response policy zone has decided
+	// rewritten is what a policy zone has put in place of the answer if that is an alias, else nil.
+	rewritten *policy.Local
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
@@ -82,6 +86,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.cut = asked{}, false, atBegin, false
 	r.why, r.origin, r.told = cause.None, event.OriginServer, false
+	r.apart, r.settled, r.rewritten = false, false, nil
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -199,11 +204,18 @@ func (r *request) known() bool {
 	if a == nil {
 		return false
 	}
+	l, sure := r.policed(a, false)
+	switch {
+	case !sure:
+		return false
+	case r.follow(l):
+		return r.ownData() || r.known()
+	}
 	r.origin = event.OriginKnown
 	if r.rules.Events != nil {
 		r.remembered(a)
 	}
-	r.answer = r.respond(a)
+	r.answer = r.respond(a, l)
 	return true
 }
 
@@ -242,10 +254,12 @@ func (r *request) turnedAway(f *cause.Failure) []byte {
 	}
 	if r.q.Has(wire.FlagRD) { // else nothing would be resolved
 		if a := r.rules.Resolver.Stale(r.want, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
-			if r.origin = event.OriginStale; r.rules.Events != nil {
-				r.remembered(a)
+			if l, sure := r.policed(a, false); sure && (l == nil || l.Target.IsZero()) {
+				if r.origin = event.OriginStale; r.rules.Events != nil {
+					r.remembered(a)
+				}
+				return r.respond(a, l)
 			}
-			return r.respond(a)
 		}
 	}
 	r.server.observe.ServFail(f.Cause)
@@ -295,7 +309,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 			if r.origin = event.OriginReferral; r.rules.Events != nil {
 				r.remembered(a)
 			}
-			pass(r.respond(a))
+			pass(r.respond(a, nil))
 		} else {
 			pass(r.notRecursive())
 		}
@@ -303,16 +317,25 @@ func (r *request) resolve(pass func(answer []byte)) {
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
 		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
-	r.origin = event.OriginResolved
-	r.rules.Resolver.Start(r.client, r.want, o, func(a *resolver.Answer) {
-		defer func() { r.caught(recover()) }()
-		if r.client.Err() != nil {
-			r.abandoned()
-			pass(nil)
-			return
+	for more := true; more; {
+		r.origin, more = event.OriginResolved, false
+		r.rules.Resolver.Start(r.client, r.want, o, func(a *resolver.Answer) {
+			defer func() { r.caught(recover()) }()
+			if r.client.Err() != nil {
+				r.abandoned()
+				pass(nil)
+				return
+			}
+			l, _ := r.policed(a, true)
+			if more = r.follow(l); !more {
+				pass(r.respond(a, l))
+			}
+		})
+		if more && (r.ownData() || r.known()) {
+			more = false
+			pass(r.answer)
 		}
-		pass(r.respond(a))
-	})
+	}
 }
 
 // abandoned notes that the client has hung up.
@@ -321,9 +344,13 @@ func (r *request) abandoned() {
 	r.server.observe.Refused(cause.ClientGone)
 }
 
-// respond applies policy to an answer, logs a failure, and makes the response.
-func (r *request) respond(a *resolver.Answer) []byte {
-	if r.standIn != nil {
+// respond applies policy to an answer, logs a failure, and makes the response. What policy zones
+// say of it comes first; nil if they leave it as it is.
+func (r *request) respond(a *resolver.Answer, l *policy.Local) []byte {
+	switch {
+	case l != nil:
+		return r.respondLocal(l)
+	case r.standIn != nil:
 		return r.deniedByRoot(a)
 	}
 	a = r.beside(r.judge(r.behindAliases(a)))

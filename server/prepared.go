@@ -19,7 +19,8 @@ func (r *request) prepared() bool {
 	r.at = atPrepared
 	q := &r.q
 	if !q.Has(wire.FlagRD) || q.Question.Class != wire.ClassIN ||
-		len(q.QName) != q.Question.Name.Len() { // it is compressed, or there is no question
+		len(q.QName) != q.Question.Name.Len() || // it is compressed, or there is no question
+		r.aboutClient() {
 		return false
 	}
 	now := r.now.Unix()
@@ -70,7 +71,7 @@ func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) 
 func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	r.ask = r.q.Keep()
 	k := r.key(r.ask)
-	if a.Cut || r.ours(r.ask) != nil || r.cuts(a) {
+	if a.Cut || r.ours(r.ask) != nil || r.cuts(a) || r.polices(a) {
 		r.server.cache.Answers.Remove(k)
 		return nil
 	}
@@ -87,7 +88,8 @@ func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 		return nil, 0, false
 	}
 	a, encloser, ok := r.rules.Resolver.Denied(q.Question, variantOf(q))
-	if !ok || r.ours(q.Question) != nil {
+	if !ok || r.ours(q.Question) != nil || r.view.Zones != nil &&
+		(r.view.Zones.AboutServers() || r.view.Zones.AboutName(q.Question.Name)) {
 		return nil, 0, false
 	}
 	return a, q.Question.Name.Len() - encloser.Len(), true

@@ -152,7 +152,7 @@ func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 // shape makes the response of an answer, and stores it for the next client.
 func (r *request) shape(a *resolver.Answer) []byte {
 	if a.RCode == wire.RCodeServFail {
-		if r.again() {
+		if r.again() && !r.apart && !r.told {
 			r.keepFailure(a)
 		}
 		return r.short(a.RCode, a.Failure)

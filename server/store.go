@@ -17,7 +17,7 @@ import (
 func (r *request) store(a *resolver.Answer, b *wire.Builder, whole bool, flags uint16,
 	ede wire.Options) {
 	switch {
-	case r.told:
+	case r.told, r.apart:
 	case whole && r.ask.Type != wire.TypeANY && !a.NoCache && r.again():
 		r.keep(a, b, ede)
 	case a.WholeSpan && !r.q.Has(wire.FlagCD) && a.Failure == nil:

@@ -106,13 +106,8 @@ func (a *answer) noData(name wire.Name) {
 	a.denyType(name)
 }
 
-// soa adds the SOA set, with the TTL of denials (RFC 2308, section 3).
-func (a *answer) soa() {
-	apex, _ := a.z.lookup(a.z.apex)
-	s := apex.get(a.z.apex, wire.TypeSOA)
-	s.TTL = min(s.TTL, a.z.soa.Minimum)
-	a.add(&a.m.Authority, s)
-}
+// soa adds the SOA set.
+func (a *answer) soa() { a.add(&a.m.Authority, a.z.SOASet()) }
 
 // denyType adds the proof that a name which exists lacks a type: its own NSEC, or the one before it
 // if it is an empty non-terminal; its NSEC3, or the proof that it is in an opt-out span.

@@ -17,7 +17,8 @@ import (
 var (
 	// ErrTooLarge is the error of a zone with more octets than it may have.
 	ErrTooLarge = errors.New("the zone is larger than it may be")
-	errNoSOA    = errors.New("the zone has no SOA record")
+	// ErrNoSOA is the error of records that are no zone.
+	ErrNoSOA = errors.New("the zone has no SOA record")
 )
 
 // Builder collects the records of a zone. The zero value is not of use: see [NewBuilder].
@@ -156,7 +157,7 @@ func (b *Builder) Finish() (*Zone, error) {
 	soa := apex.get(z.apex, wire.TypeSOA)
 	switch {
 	case soa == nil:
-		return nil, errNoSOA
+		return nil, ErrNoSOA
 	case soa.Len() != 1:
 		return nil, fmt.Errorf("the zone has %d SOA records", soa.Len())
 	}

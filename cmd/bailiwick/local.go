@@ -32,7 +32,7 @@ func (r *running) ownData(s *inUse) func(wire.Question) *policy.Local {
 	}
 }
 
-// policyLists tells which local zones and lists are in use, and how large they are.
+// policyLists tells which local zones, lists and policy zones are in use, and how large they are.
 func (r *running) policyLists(console.Request) (console.Result, error) {
 	now := r.now()
 	out := console.Result{Columns: []string{"kind", "name", "type", "names"}, Rows: [][]any{}}
@@ -45,9 +45,12 @@ func (r *running) policyLists(console.Request) (console.Result, error) {
 	for _, l := range now.Local.Lists() {
 		out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names})
 	}
+	for _, z := range r.policyZones(now.Policy).All() {
+		out.Rows = append(out.Rows, rowOf(&z))
+	}
 	if len(out.Rows) == 0 {
-		return console.Result{Fields: map[string]any{
-			"note": "there are no local data: see policy.local_records, policy.block_lists"}}, nil
+		return console.Result{Fields: map[string]any{"note": "there are neither local data nor " +
+			"policy zones: see policy.local_records, policy.block_lists, policy.rpz"}}, nil
 	}
 	return out, nil
 }
@@ -70,6 +73,8 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		f := map[string]any{"outcome": "resolved"}
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
+		} else {
+			r.testPolicyZones(f, name)
 		}
 		return console.Result{Fields: f}, nil
 	}

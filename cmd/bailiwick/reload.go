@@ -34,6 +34,7 @@ type inUse struct {
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	class        uint16 // of prepared answers: none of an earlier snapshot is served
+	generation   uint32 // of policy zones: prepared answers of an earlier one are judged again
 }
 
 // now is what is in use.
@@ -180,6 +181,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.keeper.Replace(p.Secondary)
+	r.readAllRules(p.Policy)
 	r.install(next)
 	for _, l := range opened {
 		l.Start(l.handler)
@@ -358,7 +360,8 @@ func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transpor
 // install has the queries to come go by a snapshot: each by all of it.
 func (r *running) install(next *inUse) {
 	cfg := next.Config
-	view := &policy.View{Class: next.class, Private: cfg.Policy.Private}
+	view := &policy.View{Class: next.class, Generation: next.generation,
+		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy)}
 	view.Local = r.ownData(next)
 	if r.certificates != nil {
 		next.certificates = r.certificates

@@ -23,6 +23,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/routes"
+	"bailiwick/internal/rpz"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
@@ -32,6 +33,7 @@ import (
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/validator/p256"
+	"bailiwick/wire"
 )
 
 // stack is a resolver with all its parts, not listening yet.
@@ -52,7 +54,9 @@ type stack struct {
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
 	follower     *trustanchor.Follower
-	keeper       *secondary.Keeper       // of copies of zones
+	keeper       *secondary.Keeper // of copies of zones
+	enforced     enforced
+	rulesChanged func()                  // see running.enforceAnew
 	published    []trustanchor.Published // that were downloaded; guarded by reloading
 	inUse        atomic.Pointer[inUse]
 
@@ -96,15 +100,17 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
 	}
+	s.enforced.rules, s.enforced.uses = map[wire.Name]*rpz.Rules{}, map[wire.Name]*rpz.Uses{}
 	s.keeper = s.newKeeper()
 	s.keeper.Replace(p.Secondary)
 	s.metrics.WatchZones(s.keeper.Status)
+	s.metrics.WatchPolicyZones(func() []rpz.Zone { return s.policyZones(s.now().Policy).All() })
 	s.metrics.WatchLocal(func() (records, blocked int) {
 		d := s.now().Local
 		return d.Records(), d.Blocked()
 	})
 	s.store = cache.New(cfg.Cache)
-	s.judgeAnew = func() {}
+	s.judgeAnew, s.rulesChanged = func() {}, func() {}
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
 	s.follower = s.newFollower()
@@ -180,7 +186,7 @@ type running struct {
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
 		loaded: make(chan struct{})}
-	s.judgeAnew = r.succeedItself
+	s.judgeAnew, s.rulesChanged = r.succeedItself, r.enforceAnew
 	now := s.now()
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Guard: s.guard, Ledger: s.ledger, Log: s.log,
@@ -288,6 +294,8 @@ func (r *running) start() {
 	r.gc = newCollector(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
 	r.keeper.Start()
+	r.enforced.begun.Store(true)
+	r.beginPolicy()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}

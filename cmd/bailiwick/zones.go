@@ -38,7 +38,7 @@ func (s *stack) newKeeper() *secondary.Keeper {
 			wire.Security, *cause.Failure) {
 			return s.now().resolver.JudgeCopy(ctx, z, t)
 		},
-		Changed: s.forgetZone})
+		Changed: s.zoneChanged})
 }
 
 // forgetZone forgets what is cached of a zone that has changed, if its copy is the one place that

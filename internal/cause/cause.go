@@ -137,6 +137,8 @@ const (
 	Blocked         Cause = 107
 	BlockedSilently Cause = 108
 	Forged          Cause = 109
+	Censored        Cause = 110
+	Filtered        Cause = 111
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -161,7 +163,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 110
+	count = 112
 )
 
 // All returns every cause but None, those of a kind together.

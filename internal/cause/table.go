@@ -24,6 +24,8 @@ const (
 	edeCachedError           = 13
 	edeNotReady              = 14
 	edeBlocked               = 15
+	edeCensored              = 16
+	edeFiltered              = 17
 	edeProhibited            = 18
 	edeStaleNXDomain         = 19
 	edeNotAuthoritative      = 20
@@ -394,16 +396,24 @@ var table = [count]row{
 	},
 	Blocked: {label: "blocked", kind: KindPolicy, ede: edeBlocked,
 		text: "the name is blocked here",
-		hint: "see policy.local_zones and policy.block_lists; a list with the action allow makes " +
-			"exceptions",
+		hint: "see policy.local_zones, policy.block_lists and policy.rpz; a list with the action " +
+			"allow makes exceptions",
+	},
+	Censored: {label: "censored", kind: KindPolicy, ede: edeCensored,
+		text: "somebody else demands that the name is blocked here",
+		hint: "see the zones in policy.rpz with this reason",
+	},
+	Filtered: {label: "filtered", kind: KindPolicy, ede: edeFiltered,
+		text: "the name is blocked here as its user wishes",
+		hint: "see the zones in policy.rpz with this reason",
 	},
 	BlockedSilently: {label: "blocked_silently", kind: KindPolicy, ede: edeNone,
 		text: "questions for the name are not answered at all",
-		hint: "see policy.local_zones and policy.block_lists",
+		hint: "see policy.local_zones, policy.block_lists and policy.rpz",
 	},
 	Forged: {label: "forged", kind: KindPolicy, ede: edeForgedAnswer,
 		text: "the answer is not the name's own, but one that policy has put in its place",
-		hint: "see the zones of the type redirect in policy.local_zones",
+		hint: "see policy.rpz, and the zones of the type redirect in policy.local_zones",
 	},
 	CachedError: {label: "cached_error", kind: KindPolicy, ede: edeCachedError,
 		text: "the failure is remembered, and no server was asked again",

@@ -75,6 +75,7 @@ func (p *reader) contradictions() {
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	c.heldContradictions(say)
+	c.policyContradictions(say)
 	for _, z := range c.Zones {
 		for i, a := range z.Addrs {
 			for _, l := range all {

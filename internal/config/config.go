@@ -52,6 +52,7 @@ type Config struct {
 	LocalRecords  []string
 	HostsFiles    []ListFile
 	BlockLists    []ListFile
+	RPZ           []PolicyZone
 	// CookieSecretFile is the path of secrets of server cookies, "" for none.
 	CookieSecretFile string
 	ClockStart       time.Time // test builds only; zero: the machine's clock

@@ -503,6 +503,15 @@ var keys = append(listenKeys(), []key{
 			strings.Join(localdata.ActionNames(), ", ") + "; the longest name decides, and of " +
 			"equal ones the first list",
 		binding: binding{set: setBlockLists}},
+	{key: "policy.rpz", kind: kindRecords, fields: policyFields,
+		help: "response policy zones, the first one first, from sources as those of zones.held; " +
+			"action is done in place of what their rules say: " +
+			strings.Join(policyActions(), ", ") + " (with target); break_dnssec: true rewrites " +
+			"secure answers also for clients that validate; wait_recurse: true resolves a " +
+			"question before a rule about its name is applied; log: true logs each use; reason " +
+			"is what clients are told of blocked names (EDE 15 to 17): " +
+			strings.Join(reasons, ", "),
+		binding: binding{set: setPolicyZones}},
 	{key: "policy.private_addresses", kind: kindList,
 		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",

@@ -160,11 +160,12 @@ const (
 	DecisionLocal            // the operator's data answer it
 	DecisionSpecial          // it is for a special name (RFC 6761)
 	DecisionPrivate          // Count private addresses are left out of the answer. Cause
+	DecisionRPZ              // a response policy zone decides. Zone, Target is the rule, Cause
 )
 
 func (d Decision) String() string {
 	return [...]string{"", "refused", "dropped", "answered with local data", "a special name",
-		"private addresses left out"}[d]
+		"private addresses left out", "a response policy zone"}[d]
 }
 
 // Event is one event. Fields that its kind does not have are zero. It refers to no memory that is

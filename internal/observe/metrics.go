@@ -59,7 +59,7 @@ type Metrics struct {
 	privates   prometheus.Counter
 	networks   [2]prometheus.Counter  // changes of the network, returns from sleep
 	stale      [4]*counter.Counter    // by reason
-	local      [3][5]*counter.Counter // by source and outcome
+	local      [4][6]*counter.Counter // by source and outcome
 	renewed    [5][2]*counter.Counter // by reason, failed and fresh
 	ownServers *counter.Counter       // packets
 	reported   [5]*counter.Counter    // by result

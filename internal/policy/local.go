@@ -34,7 +34,8 @@ const (
 	LocalAnswer LocalAction = iota
 	LocalRefuse
 	LocalDrop
-	LocalResolve // it is not answered here
+	LocalResolve  // it is not answered here
+	LocalTruncate // the answer is truncated, so that the client asks over TCP
 )
 
 // Source is where an answer of this server's is from.
@@ -45,13 +46,14 @@ const (
 	FromZones   Source = iota // local records and zones
 	FromLists                 // of blocked names
 	FromSpecial               // special names
+	FromRPZ                   // response policy zones
 )
 
 // Label returns the source as a metric's label.
-func (s Source) Label() string { return [...]string{"zones", "lists", "special"}[s] }
+func (s Source) Label() string { return [...]string{"zones", "lists", "special", "rpz"}[s] }
 
 // Sources returns all sources.
-func Sources() []Source { return []Source{FromZones, FromLists, FromSpecial} }
+func Sources() []Source { return []Source{FromZones, FromLists, FromSpecial, FromRPZ} }
 
 // Outcome is what an answer of this server's says.
 type Outcome uint8
@@ -63,16 +65,18 @@ const (
 	OutcomeNXDomain
 	OutcomeRefused
 	OutcomeDropped
+	OutcomeTruncated
 )
 
 // Label returns the outcome as a metric's label.
 func (o Outcome) Label() string {
-	return [...]string{"data", "nodata", "nxdomain", "refused", "dropped"}[o]
+	return [...]string{"data", "nodata", "nxdomain", "refused", "dropped", "truncated"}[o]
 }
 
 // Outcomes returns all outcomes.
 func Outcomes() []Outcome {
-	return []Outcome{OutcomeData, OutcomeNoData, OutcomeNXDomain, OutcomeRefused, OutcomeDropped}
+	return []Outcome{OutcomeData, OutcomeNoData, OutcomeNXDomain, OutcomeRefused, OutcomeDropped,
+		OutcomeTruncated}
 }
 
 // Outcome returns what the answer says.
@@ -82,6 +86,8 @@ func (l *Local) Outcome() Outcome {
 		return OutcomeRefused
 	case l.Action == LocalDrop:
 		return OutcomeDropped
+	case l.Action == LocalTruncate:
+		return OutcomeTruncated
 	case l.NXDomain:
 		return OutcomeNXDomain
 	case len(l.Answer) == 0:

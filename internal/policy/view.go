@@ -1,6 +1,9 @@
 package policy
 
-import "bailiwick/wire"
+import (
+	"bailiwick/internal/rpz"
+	"bailiwick/wire"
+)
 
 // View is the policy for some of the clients. It is immutable: a change of policy makes a new View.
 type View struct {
@@ -12,6 +15,8 @@ type View struct {
 	Generation uint32
 	// Local answers questions by this server; it returns nil for all others. It may be nil.
 	Local func(wire.Question) *Local
+	// Zones are the response policy zones in force; nil if there are none.
+	Zones *rpz.Set
 	// Private are addresses that other people's names may not have.
 	Private PrivateAddresses
 }

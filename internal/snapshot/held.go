@@ -12,6 +12,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
+	"bailiwick/zone"
 )
 
 // loadHeld completes the zones that a copy is kept of with what they name. The resolver gets those
@@ -27,28 +28,11 @@ func loadHeld(cfg *config.Config) (secondary.Config, []resolver.Zone, config.Fin
 	found = append(found, wrong...)
 	for i := range cfg.Held {
 		h := &cfg.Held[i]
-		z := h.Zone
-		if h.TSIG != "" {
-			name := strings.TrimSuffix(strings.ToLower(h.TSIG), ".") + "."
-			if z.Key = keys[name]; z.Key == nil {
-				found = append(found, cfg.Error(h.Key+".tsig", "zone %s: zones.tsig_keys has no "+
-					"key %s", z.Name, h.TSIG))
-			}
-		}
-		if h.TLSName != "" {
-			z.TLS = &secondary.TLS{Name: h.TLSName}
-		}
-		if h.TLSRoots != "" {
-			roots, err := loadRoots(h.TLSRoots)
-			if err != nil {
-				found = append(found, cfg.Error(h.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
-					err))
-			} else if z.TLS != nil {
-				z.TLS.Roots = roots
-			}
-		}
+		z, wrong := complete(cfg, h, keys)
+		found = append(found, wrong...)
 		if z.File != "" && !z.Name.IsZero() {
-			found = append(found, aboutZoneFile(cfg, h)...)
+			_, wrong = readZoneFile(cfg, h)
+			found = append(found, wrong...)
 		}
 		held.Zones = append(held.Zones, z)
 		if !h.Fallback {
@@ -58,10 +42,36 @@ func loadHeld(cfg *config.Config) (secondary.Config, []resolver.Zone, config.Fin
 	return held, own, found
 }
 
-// aboutZoneFile finds what is wrong with the file of a zone. One that is missing is only dangerous
-// where the zone has other sources.
-func aboutZoneFile(cfg *config.Config, h *config.HeldZone) (found config.Findings) {
-	err := secondary.CheckFile(&h.Zone)
+// complete completes a zone with the key and the certificates that it names.
+func complete(cfg *config.Config, h *config.HeldZone, keys map[string]*secondary.Key) (
+	z secondary.Zone, found config.Findings) {
+	z = h.Zone
+	if h.TSIG != "" {
+		name := strings.TrimSuffix(strings.ToLower(h.TSIG), ".") + "."
+		if z.Key = keys[name]; z.Key == nil {
+			found = append(found, cfg.Error(h.Key+".tsig", "zone %s: zones.tsig_keys has no "+
+				"key %s", z.Name, h.TSIG))
+		}
+	}
+	if h.TLSName != "" {
+		z.TLS = &secondary.TLS{Name: h.TLSName}
+	}
+	if h.TLSRoots != "" {
+		roots, err := loadRoots(h.TLSRoots)
+		if err != nil {
+			found = append(found, cfg.Error(h.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
+				err))
+		} else if z.TLS != nil {
+			z.TLS.Roots = roots
+		}
+	}
+	return z, found
+}
+
+// readZoneFile reads the file of a zone, and finds what is wrong with it. One that is missing is
+// only dangerous where the zone has other sources.
+func readZoneFile(cfg *config.Config, h *config.HeldZone) (z *zone.Zone, found config.Findings) {
+	z, err := secondary.CheckFile(&h.Zone)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist) && (len(h.Primaries) > 0 || h.URL != ""):
@@ -71,7 +81,7 @@ func aboutZoneFile(cfg *config.Config, h *config.HeldZone) (found config.Finding
 		f.Alarm = "a zone file cannot be used"
 		found = append(found, f)
 	}
-	return found
+	return z, found
 }
 
 // loadKeys returns the keys of transfers by their names.

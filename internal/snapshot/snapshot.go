@@ -15,6 +15,7 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/rpz"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
@@ -34,6 +35,7 @@ type Snapshot struct {
 	Server       server.Config               // that of Config, with the secrets of cookies
 	Secondary    secondary.Config            // that of Config, with zones
 	Local        *localdata.Data             // nil if it cannot be loaded
+	Policy       []rpz.Zone                  // in their order, without rules
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -57,6 +59,9 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	var own []resolver.Zone
 	s.Secondary, own, f = loadHeld(cfg)
 	s.Resolver.Zones = append(s.Resolver.Zones, own...)
+	found = append(found, f...)
+	kept, zones, f := loadPolicy(cfg)
+	s.Secondary.Zones, s.Policy = append(s.Secondary.Zones, kept...), zones
 	found = append(found, f...)
 	s.Local, f = loadLocal(cfg)
 	found = append(found, f...)

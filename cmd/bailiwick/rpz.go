@@ -1,0 +1,150 @@
+// Response policy zones: their rules are made of the copies that are kept of them.
+
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"bailiwick/internal/rpz"
+	"bailiwick/wire"
+)
+
+// enforced is what is kept of policy zones from one configuration to the next.
+type enforced struct {
+	begun atomic.Bool // changes of rules are put to use one by one
+	mu    sync.Mutex
+	rules map[wire.Name]*rpz.Rules
+	uses  map[wire.Name]*rpz.Uses
+}
+
+// policyZones returns the policy zones of a snapshot with the rules that their copies have now; nil
+// if there are none.
+func (s *stack) policyZones(zones []rpz.Zone) *rpz.Set {
+	if len(zones) == 0 {
+		return nil
+	}
+	set := &rpz.Set{Zones: slices.Clone(zones)}
+	e := &s.enforced
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range set.Zones {
+		z := &set.Zones[i]
+		z.Rules = e.rules[z.Name]
+		if z.Uses = e.uses[z.Name]; z.Uses == nil {
+			z.Uses = new(rpz.Uses)
+			e.uses[z.Name] = z.Uses
+		}
+	}
+	return set
+}
+
+// readRules makes the rules of a zone of its copy, and reports whether they are others than before.
+// It takes a second for a million rules; queries go by the old ones meanwhile.
+func (s *stack) readRules(name wire.Name) (changed bool) {
+	e := &s.enforced
+	e.mu.Lock()
+	old := e.rules[name]
+	e.mu.Unlock()
+	z := s.keeper.Latest(name)
+	if z == nil || old != nil && old.Zone() == z {
+		return false
+	}
+	rules := rpz.New(z)
+	e.mu.Lock()
+	e.rules[name] = rules
+	e.mu.Unlock()
+	s.log.Info("policy zone in force", "zone", name.String(), "serial", z.SOA().Serial, "rules",
+		rules.All(), "bytes", z.Size()+rules.Size())
+	if skipped, why := rules.Skipped(); skipped > 0 {
+		s.log.Warn("names of a policy zone are no rules, and are left out", "zone", name.String(),
+			"names", skipped, "first", strings.Join(why, "; "))
+	}
+	return true
+}
+
+// zoneChanged takes another version of a zone to use.
+func (s *stack) zoneChanged(name wire.Name) {
+	if slices.ContainsFunc(s.now().Policy, func(z rpz.Zone) bool { return z.Name == name }) {
+		if s.readRules(name) && s.enforced.begun.Load() {
+			s.rulesChanged()
+		}
+		return
+	}
+	s.forgetZone(name)
+}
+
+// readAllRules reads the rules of policy zones whose copies have changed, and forgets those of all
+// other zones.
+func (s *stack) readAllRules(zones []rpz.Zone) {
+	for i := range zones {
+		s.readRules(zones[i].Name)
+	}
+	s.enforced.mu.Lock()
+	defer s.enforced.mu.Unlock()
+	maps.DeleteFunc(s.enforced.rules, func(name wire.Name, _ *rpz.Rules) bool {
+		return !slices.ContainsFunc(zones, func(z rpz.Zone) bool { return z.Name == name })
+	})
+}
+
+// beginPolicy puts the rules of the policy zones that are loaded to use, and from now on each
+// change of them.
+func (r *running) beginPolicy() {
+	next := *r.now()
+	if len(next.Policy) > 0 {
+		r.readAllRules(next.Policy)
+		next.generation++
+		r.install(&next)
+	}
+}
+
+// enforceAnew has the queries to come go by the rules as they are now. Prepared answers are judged
+// again when they are asked for: the generation is another one.
+func (r *running) enforceAnew() {
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
+	if r.ended {
+		return
+	}
+	next := *r.now()
+	next.generation++
+	r.install(&next)
+}
+
+// rowOf is a policy zone in the table of `ctl policy`.
+func rowOf(z *rpz.Zone) []any {
+	action := "given"
+	if z.Overrides {
+		action = z.Override.String()
+	}
+	if z.Rules == nil {
+		return []any{"rpz", z.Name.String(), action, "not loaded"}
+	}
+	return []any{"rpz", z.Name.String(), action, z.Rules.All()}
+}
+
+// testPolicyZones tells what policy zones say of a question for a name before it is resolved.
+func (r *running) testPolicyZones(f map[string]any, name wire.Name) {
+	set := r.policyZones(r.now().Policy)
+	if set == nil {
+		return
+	}
+	var logged []string
+	m, v := set.Find(&rpz.Facts{Name: name}, func(m rpz.Match) {
+		logged = append(logged, m.Zone.Name.String()+": "+m.Rule().String())
+	})
+	if len(logged) > 0 {
+		f["logged_for"] = strings.Join(logged, ", ")
+	}
+	switch v {
+	case rpz.Undecided:
+		f["outcome"] = "depends on the answer"
+	case rpz.Found:
+		f["outcome"], f["source"] = m.Action.String(), "rpz"
+		f["zone"], f["rule"] = m.Zone.Name.String(), m.Rule().String()
+		f["trigger"] = m.Trigger.String()
+	}
+}

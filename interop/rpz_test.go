@@ -1,0 +1,240 @@
+// Response policy zones beside BIND and PowerDNS Recursor: random rules, random questions.
+
+package interop
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+)
+
+const recursorAddr = "127.0.0.1:5334"
+
+// policyWorld is an internet of a few unsigned zones whose names random rules are about.
+type policyWorld struct {
+	*lab.World
+	names   []string
+	targets map[string]string     // of aliases
+	addrs   map[string]netip.Addr // of names with an A record
+}
+
+func newPolicyWorld(random *rand.Rand) *policyWorld {
+	w := &policyWorld{World: lab.New(time.Now()), targets: map[string]string{},
+		addrs: map[string]netip.Addr{}}
+	w.Add(lab.Zone{Name: "example."})
+	for i := range 6 {
+		zone := fmt.Sprintf("z%d.example.", i)
+		var lines []string
+		for h := range 12 {
+			target := fmt.Sprintf("h%d.z%d.example.", random.IntN(14), random.IntN(6))
+			lines = append(lines, fmt.Sprintf("h%d A 192.0.%d.%d", h, i, h+1),
+				fmt.Sprintf("h%d AAAA 2001:db8:%d::%d", h, i, h+1),
+				fmt.Sprintf("a%d CNAME %s", h, target),
+				fmt.Sprintf("d%d.deep A 192.0.%d.%d", h, i, h+100))
+			w.targets[fmt.Sprintf("a%d.%s", h, zone)] = target
+			for label, last := range map[string]int{"h%d.": h + 1, "d%d.deep.": h + 100} {
+				w.addrs[fmt.Sprintf(label, h)+zone] = netip.AddrFrom4([4]byte{192, 0, byte(i),
+					byte(last)})
+			}
+			for _, label := range []string{"h", "a", "no"} {
+				w.names = append(w.names, fmt.Sprintf("%s%d.%s", label, h, zone))
+			}
+			w.names = append(w.names, fmt.Sprintf("d%d.deep.%s", h, zone))
+		}
+		w.Add(lab.Zone{Name: zone, Algorithm: lab.Unsigned, Records: strings.Join(lines, "\n")})
+	}
+	w.Add(lab.Zone{Name: "garden.example.", Algorithm: lab.Unsigned,
+		Records: "www A 198.51.100.1\n*.all A 198.51.100.2"})
+	return w
+}
+
+// randomPolicy is a policy zone of rules about names and addresses.
+type randomPolicy struct {
+	owners   map[string]bool // without the zone's name, with the final dot
+	networks []netip.Prefix
+	text     string
+}
+
+func newPolicy(random *rand.Rand, names []string) *randomPolicy {
+	actions := []string{"CNAME .", "CNAME *.", "CNAME rpz-passthru.", "CNAME rpz-tcp-only.",
+		"A 10.9.8.7", "CNAME www.garden.example.", "CNAME *.all.garden.example."}
+	p := &randomPolicy{owners: map[string]bool{},
+		text: "$TTL 60\n@ SOA ns. host. 1 3600 600 86400 60\n@ NS ns.\n"}
+	for range 40 {
+		owner := names[random.IntN(len(names))]
+		if random.IntN(3) == 0 { // all below it, or beside it
+			_, parent, _ := strings.Cut(owner, ".")
+			owner = "*." + []string{owner, parent}[random.IntN(2)]
+		}
+		if !p.owners[owner] {
+			p.owners[owner] = true
+			p.text += strings.TrimSuffix(owner, ".") + " " + actions[random.IntN(len(actions))] +
+				"\n"
+		}
+	}
+	for range 8 {
+		bits, last, zone := 32, random.IntN(14), random.IntN(6)
+		if random.IntN(2) == 0 {
+			bits, last = 28, 16*random.IntN(8)
+		}
+		n := netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, byte(zone), byte(last)}), bits)
+		if !slices.Contains(p.networks, n) {
+			p.networks = append(p.networks, n)
+			p.text += fmt.Sprintf("%d.%d.%d.0.192.rpz-ip %s\n", bits, last, zone,
+				actions[random.IntN(len(actions))])
+		}
+	}
+	return p
+}
+
+// about reports whether a rule is about a name, and whether that is a wildcard that the wildcards
+// of a zone would not be for the name: there is a name of another rule between them (RFC 4592). A
+// rule of that kind holds here, and in PowerDNS: who blocks all below a name means all.
+func (p *randomPolicy) about(name string) (is, shadowed bool) {
+	if p.owners[name] {
+		return true, false
+	}
+	between := false
+	for up := name; up != ""; {
+		for o := range p.owners {
+			between = between || strings.HasSuffix(o, "."+up) && up != name
+		}
+		_, up, _ = strings.Cut(up, ".")
+		if p.owners["*."+up] {
+			return true, between || p.covers(name, up)
+		}
+	}
+	return false, false
+}
+
+// covers reports whether any owner is at or below a name that is between another name and its
+// ancestor.
+func (p *randomPolicy) covers(name, ancestor string) bool {
+	for n := name; n != ancestor; _, n, _ = strings.Cut(n, ".") {
+		for o := range p.owners {
+			if o == n || strings.HasSuffix(o, "."+n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// reason says why an answer may be another one than BIND's or PowerDNS's; "" if nothing does.
+func (w *policyWorld) reason(ps []*randomPolicy, other, name string) string {
+	var names, networks [2]bool
+	for n := name; n != ""; n = w.targets[n] {
+		for i, p := range ps {
+			is, shadowed := p.about(n)
+			if shadowed && other == "BIND" {
+				return "wildcards are those of zones (RFC 4592)"
+			}
+			names[i] = names[i] || is
+			networks[i] = networks[i] || slices.ContainsFunc(p.networks,
+				func(of netip.Prefix) bool { return of.Contains(w.addrs[n]) })
+		}
+	}
+	switch {
+	case names[1] && networks[0]:
+		return "the second zone's rule about a name comes before the first one's about an address"
+	case other == "PowerDNS" && w.targets[name] != "" &&
+		(names != [2]bool{} || networks != [2]bool{}):
+		return "what leads to a name that a rule is about is left out"
+	}
+	return ""
+}
+
+// TestPolicyZonesBeside compares the answers under two random policy zones. Unbound 1.17 is not
+// among them: it ends at the first alias whose target a rule is about.
+func TestPolicyZonesBeside(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare", "named", "pdns_recursor"})
+		return
+	}
+	seed, n := fromEnvironment(t, "INTEROP_SEED", 1), fromEnvironment(t, "INTEROP_QUESTIONS", 2000)
+	random := rand.New(rand.NewPCG(uint64(seed), 1))
+	loopback(t)
+	w := newPolicyWorld(random)
+	root, dir := listen(t, w.World), folder(t.TempDir())
+	dir.write(t, "hints", root.hints())
+	var policies []*randomPolicy
+	for _, zone := range []string{"one", "two"} {
+		p := newPolicy(random, w.names)
+		policies = append(policies, p)
+		dir.write(t, zone+".rpz", p.text)
+		dir.write(t, zone+".pdns", "$ORIGIN "+zone+".rpz.\n"+p.text)
+	}
+	dir.enforcing(t)
+	types := []uint16{dns.TypeA, dns.TypeA, dns.TypeAAAA, dns.TypeTXT, dns.TypeCNAME}
+	counts := map[string]int{}
+	for range n {
+		name, qt := w.names[random.IntN(len(w.names))], types[random.IntN(len(types))]
+		got := toldOf(bailiwickAddr, name, qt)
+		for other, at := range map[string]string{"BIND": bindAddr, "PowerDNS": recursorAddr} {
+			want := toldOf(at, name, qt)
+			why := "the same"
+			if got != want {
+				why = w.reason(policies, other, name)
+			}
+			if counts[other+": "+why]++; why == "" {
+				t.Errorf("%s %s: %s; %s: %s", name, dns.TypeToString[qt], got, other, want)
+			}
+		}
+	}
+	for what, count := range counts {
+		t.Logf("%d of %d: %s", count, n, what)
+	}
+}
+
+// toldOf is what a client without DO hears over UDP.
+func toldOf(at, name string, qt uint16) string {
+	c := dns.Client{Timeout: 5 * time.Second}
+	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, qt), at)
+	switch {
+	case err != nil:
+		return err.Error()
+	case m.Truncated:
+		return "truncated"
+	}
+	return verdict(m)
+}
+
+// enforcing starts the resolvers with the two policy zones.
+func (d folder) enforcing(t *testing.T) {
+	t.Helper()
+	hints, one, two := d.path("hints"), d.path("one.rpz"), d.path("two.rpz")
+	start(t, build(t, string(d)), "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
+		"listen: {udp: [%q], tcp: [%q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\n"+
+			"log: {level: error}\nvalidator: {validation: off}\n"+
+			"resolver: {ipv6: false, do_not_query_localhost: false, root_hints_file: %q}\n"+
+			"policy:\n  rpz:\n    - {name: one.rpz, file: %q}\n    - {name: two.rpz, file: %q}\n",
+		bailiwickAddr, bailiwickAddr, hints, one, two)))
+	start(t, "named", "-f", "-4", "-n", "1", "-c", d.write(t, "named.conf", fmt.Sprintf(
+		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
+			"recursion yes; pid-file none; session-keyfile none; dnssec-validation no; "+
+			"response-policy { zone \"one.rpz\"; zone \"two.rpz\"; } break-dnssec yes; };\n"+
+			"controls { };\nzone \".\" { type hint; file \"hints\"; };\n"+
+			"zone \"one.rpz\" { type primary; file \"one.rpz\"; };\n"+
+			"zone \"two.rpz\" { type primary; file \"two.rpz\"; };\n", string(d))))
+	d.write(t, "recursor.lua", fmt.Sprintf("rpzFile(%q, {policyName='one'})\n"+
+		"rpzFile(%q, {policyName='two'})\n", d.path("one.pdns"), d.path("two.pdns")))
+	d.write(t, "recursor.conf", fmt.Sprintf("local-address=127.0.0.1\nlocal-port=5334\n"+
+		"hint-file=%s\ndnssec=off\ndont-query=\nsocket-dir=%s\ndaemon=no\nwrite-pid=no\n"+
+		"lua-config-file=%s\nsecurity-poll-suffix=\nthreads=1\n", hints, string(d),
+		d.path("recursor.lua")))
+	start(t, "pdns_recursor", "--config-dir="+string(d))
+	for _, at := range []string{bindAddr, bailiwickAddr, recursorAddr} {
+		await(t, at, "www.garden.example.", dns.TypeA, func(m *dns.Msg) bool {
+			return len(m.Answer) > 0
+		})
+	}
+}

@@ -1,0 +1,324 @@
+// Response policy zones: before a question is resolved, and on its answer.
+
+package server
+
+import (
+	"net/netip"
+	"strings"
+
+	"bailiwick/cache"
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/internal/policy"
+	"bailiwick/internal/rpz"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// policyZones returns the zones that have a say in the query; nil if there are none, or if they had
+// it: what a rule puts in the place of an answer is subject to no other rule (section 6 of the
+// draft). So aliases of rules cannot make loops.
+func (r *request) policyZones() *rpz.Set {
+	if r.settled || !r.q.Has(wire.FlagRD) {
+		return nil
+	}
+	return r.view.Zones
+}
+
+// aboutClient reports whether a rule is about the client's address: then no answer that others have
+// got is this client's, and none of its own is for others.
+func (r *request) aboutClient() bool {
+	z := r.policyZones()
+	if z == nil || !z.AboutClient(r.from.Addr.Addr()) {
+		return false
+	}
+	r.apart = true
+	return true
+}
+
+// facts returns what is known of the step of an alias chain that a name is.
+func (r *request) facts(name wire.Name, first bool) rpz.Facts {
+	f := rpz.Facts{Name: name, DO: r.q.EDNS.DO}
+	if first {
+		f.Client = r.from.Addr.Addr()
+	}
+	return f
+}
+
+// policedBefore returns what policy zones say of a question that is not resolved; nil if they say
+// nothing, or if that depends on the answer.
+func (r *request) policedBefore() *policy.Local {
+	zones := r.policyZones()
+	if zones == nil {
+		return nil
+	}
+	var logged []rpz.Match
+	f := r.facts(r.want.Name, len(r.before) == 0)
+	m, v := zones.Find(&f, func(m rpz.Match) { logged = append(logged, m) })
+	if v != rpz.Found {
+		return nil
+	}
+	for i := range logged {
+		r.matched(&logged[i])
+	}
+	return r.enforce(&m)
+}
+
+// policed returns what policy zones say of an answer; nil if they leave it as it is. Each name of
+// an alias chain is judged, the first one first: what is before a name that a rule is about stays
+// in the answer (section 5.1 of the draft). ok is false if that depends on servers that are not in
+// the cache, and the caller must not wait.
+func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bool) {
+	zones := r.policyZones()
+	if zones == nil || r.standIn != nil {
+		return nil, true
+	}
+	name, kept := r.want.Name, 0
+	for range len(a.Sets) + 1 {
+		f := r.facts(name, kept == 0 && len(r.before) == 0)
+		f.Answered, f.Secure, ok = true, a.Status == wire.Secure, true
+		alias := aliasOf(a, name, kept)
+		if alias < 0 {
+			f.Addresses = addressesOf(a.Sets, name)
+		}
+		f.Servers = func() (names []wire.Name, addrs []netip.Addr) {
+			names, addrs, ok = r.serversOf(name, zones.Has(rpz.NSIP), wait)
+			return names, addrs
+		}
+		m, v := zones.Find(&f, r.matchedOnly)
+		switch {
+		case !ok:
+			return nil, false
+		case v == rpz.Found:
+			r.before = append(r.before, a.Sets[:kept]...)
+			r.want.Name = name
+			return r.enforce(&m), true
+		case alias < 0:
+			return nil, true
+		}
+		kept = alias + 1
+		name, _ = wire.TargetName(a.Sets[alias].Data.First())
+	}
+	return nil, true
+}
+
+// aliasOf returns the place of the CNAME set of a name that the answer follows, -1 if there is
+// none.
+func aliasOf(a *resolver.Answer, name wire.Name, from int) int {
+	if t := a.Question.Type; t == wire.TypeCNAME || t == wire.TypeANY {
+		return -1
+	}
+	for i := from; i < len(a.Sets); i++ {
+		if s := a.Sets[i]; s.Type == wire.TypeCNAME && s.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// addressesOf returns the addresses that a name has in an answer.
+func addressesOf(sets []*wire.RRset, name wire.Name) (addrs []netip.Addr) {
+	for _, s := range sets {
+		if s.Name != name || s.Type != wire.TypeA && s.Type != wire.TypeAAAA {
+			continue
+		}
+		for d := range s.Data.All() {
+			if a, ok := netip.AddrFromSlice(d); ok {
+				addrs = append(addrs, a)
+			}
+		}
+	}
+	return addrs
+}
+
+// matchedOnly notes that a rule holds that changes nothing.
+func (r *request) matchedOnly(m rpz.Match) { r.matched(&m) }
+
+// matched notes that a rule holds. Where each use is logged, the answer is not kept for others.
+func (r *request) matched(m *rpz.Match) {
+	m.Used()
+	if r.rules.Events != nil {
+		e := r.event(event.Policy)
+		e.Decision, e.Zone, e.Target = event.DecisionRPZ, m.Zone.Name,
+			wire.NameOf(strings.Clone(m.Rule().Wire()))
+		r.rules.Events.Event(e)
+	}
+	if !m.Zone.Log && m.Action != rpz.LogOnly {
+		return
+	}
+	r.told = true
+	if left, ok := r.server.informs.take(r.now); ok {
+		r.server.log.Info("policy zone", "zone", m.Zone.Name.String(), "rule", m.Rule().String(),
+			"trigger", m.Trigger.String(), "action", m.Action.String(), "name",
+			r.ask.Name.String(), "type", r.ask.Type.String(), "client",
+			r.from.Addr.Addr().String(), "transport", r.from.Protocol.String(), "left_out", left)
+	}
+}
+
+// enforce returns what a rule has clients told; nil if the answer stays as it is. No other rule is
+// looked for then.
+func (r *request) enforce(m *rpz.Match) *policy.Local {
+	r.matched(m)
+	r.settled = true
+	l := &policy.Local{From: policy.FromRPZ, List: m.Zone.Name.String(), Cause: m.Zone.Reason}
+	switch m.Action {
+	case rpz.PassThru:
+		return nil
+	case rpz.TCPOnly:
+		r.apart = true // clients over TCP get what others must not
+		if r.from.Protocol.Stream() {
+			return nil
+		}
+		l.Action, l.Cause = policy.LocalTruncate, cause.None
+		return l
+	case rpz.Drop:
+		l.Action, l.Cause = policy.LocalDrop, cause.BlockedSilently
+		return l
+	case rpz.NXDomain:
+		l.NXDomain = true
+	case rpz.LocalData:
+		q := r.want
+		var ok bool
+		if l.Answer, l.Target, ok = m.Data(q); !ok {
+			l.NXDomain = true
+			break
+		}
+		if len(l.Answer) > 0 {
+			l.Cause = cause.Forged
+		}
+	}
+	l.Additional = []*wire.RRset{m.SOA()}
+	return l
+}
+
+// follow has the target of an alias of policy's asked for, and reports whether there is one.
+func (r *request) follow(l *policy.Local) bool {
+	if l == nil || l.Target.IsZero() {
+		return false
+	}
+	r.before = append(r.before, l.Answer...)
+	r.want.Name = l.Target
+	if l.From == policy.FromRPZ {
+		r.rewritten = l
+		r.server.observe.Local(l.From, policy.OutcomeData)
+	}
+	return true
+}
+
+// truncated is the response that has a client ask over TCP.
+func (r *request) truncated() []byte {
+	flags := wire.FlagQR | wire.FlagRA | wire.FlagTC | r.q.Flags&(wire.FlagRD|wire.FlagCD)
+	b := wire.NewBuilder(r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
+	r.server.observe.Response(wire.RCodeNoError, false, r.took())
+	return r.finish(b, wire.RCodeNoError, nil)
+}
+
+// serversOf returns the names of the servers of the zone that a name is in and of those above it
+// below the top-level domain, and their addresses if they are wanted: those that the resolver knows
+// from delegations, with glue, as it has asked them (section 9.4 of the draft). When it has
+// forgotten them, they are looked up; ok is false if the caller must not wait for that. The servers
+// of top-level domains are left out, as in BIND (min-ns-dots): a rule about one would be about half
+// of the Internet.
+func (r *request) serversOf(name wire.Name, addresses, wait bool) (names []wire.Name,
+	addrs []netip.Addr, ok bool) {
+	known := r.rules.Resolver.NameServers(name)
+	for _, ns := range known {
+		names, addrs = append(names, ns.Name), append(addrs, ns.Addrs...)
+		switch missing := addresses && len(ns.Addrs) == 0; {
+		case missing && !wait:
+			return nil, nil, false
+		case missing:
+			addrs = append(addrs, r.addressesOfHost(ns.Name)...)
+		}
+	}
+	if len(known) > 0 {
+		return names, addrs, true
+	}
+	return r.lookServersUp(name, addresses, wait)
+}
+
+// lookServersUp is serversOf for a name of which no delegation is known.
+func (r *request) lookServersUp(name wire.Name, addresses, wait bool) (names []wire.Name,
+	addrs []netip.Addr, ok bool) {
+	for n := 0; name.Labels() > 1 && n < maxPolicyCuts; n++ {
+		a := r.look(name, wire.TypeNS, wait)
+		if a == nil {
+			return nil, nil, false
+		}
+		ns := wire.Find(a.Sets, name, wire.TypeNS)
+		if cut := zoneOf(a); ns == nil && cut.Labels() > 1 && name.Below(cut) {
+			name = cut
+			continue
+		}
+		if ns != nil {
+			for d := range ns.Data.Head(maxPolicyServers).All() {
+				if host, ok := wire.TargetName(d); ok {
+					names = append(names, host)
+				}
+			}
+		}
+		name = name.Parent()
+	}
+	for _, host := range names[:min(len(names), maxPolicyServers)] {
+		if addresses && wait {
+			addrs = append(addrs, r.addressesOfHost(host)...)
+		}
+	}
+	return names, addrs, wait || !addresses
+}
+
+// addressesOfHost looks the addresses of a server up.
+func (r *request) addressesOfHost(host wire.Name) (addrs []netip.Addr) {
+	for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
+		addrs = append(addrs, addressesOf(r.look(host, t, true).Sets, host)...)
+	}
+	return addrs
+}
+
+// look answers a question of ours; nil if it is not in the cache and the caller must not wait.
+func (r *request) look(name wire.Name, t wire.Type, wait bool) *resolver.Answer {
+	q := wire.Question{Name: name, Type: t, Class: wire.ClassIN}
+	a := r.rules.Resolver.Known(q, false, true, r.checks)
+	if a == nil && wait {
+		a = r.rules.Resolver.Resolve(r.client, q, resolver.Options{Query: r.number,
+			Checks: r.checks})
+	}
+	return a
+}
+
+// zoneOf returns the zone whose SOA record a denial has; zero if there is none.
+func zoneOf(a *resolver.Answer) wire.Name {
+	for _, s := range a.Authority {
+		if s.Type == wire.TypeSOA {
+			return s.Name
+		}
+	}
+	return wire.Name{}
+}
+
+// polices reports whether policy zones would change a prepared answer.
+func (r *request) polices(a *cache.Answer) bool {
+	zones := r.policyZones()
+	if zones == nil {
+		return false
+	}
+	m, err := wire.Parse([]byte(a.Msg()))
+	if err != nil || zones.AboutServers() {
+		return true // another is made from the cache, which does no harm
+	}
+	name := r.ask.Name
+	given := &resolver.Answer{Question: r.ask, Sets: m.Answer}
+	for from := 0; ; {
+		f := r.facts(name, false)
+		f.Answered, f.Addresses = true, addressesOf(m.Answer, name)
+		if _, v := zones.Find(&f, func(rpz.Match) {}); v == rpz.Found {
+			return true
+		}
+		alias := aliasOf(given, name, from)
+		if alias < 0 {
+			return false
+		}
+		from = alias + 1
+		name, _ = wire.TargetName(m.Answer[alias].Data.First())
+	}
+}
