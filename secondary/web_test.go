@@ -70,7 +70,7 @@ func TestZoneFromAWebServer(t *testing.T) {
 		{"example.com", "/half", "EOF", 1 << 20},
 		{"example.com", "/file", "INCLUDE", 1 << 20},
 		{"example.com", "/large", "larger", 100_000},
-		{"example.com", "/zone", "larger", 200},
+		{"example.com", "/zone", "larger", 150},
 		{"another.test", "/zone", "certificate", 1 << 20},
 		{"unknown.test", "/zone", "no address", 1 << 20},
 	} {

@@ -171,58 +171,55 @@ func (b *Builder) Finish() (*Zone, error) {
 
 // writer writes sorted records into a zone.
 type writer struct {
-	z          *Zone
-	counted    int // offset of the number of sets of the node
-	set        int // offset of the set that is being written, 0 if there is none
-	last       view
-	signatures int // where the signatures of the set begin, 0 if it has none so far
+	z       *Zone
+	counted int // offset of the number of sets of the node
+	begun   bool
+	set     set // that is being collected
+	last    view
 }
 
-// add writes a record.
+// add adds a record.
 func (w *writer) add(v *view) {
 	z := w.z
-	if w.set == 0 || v.name != w.last.name {
+	fresh := !w.begun || v.name != w.last.name
+	if fresh || v.covers != w.last.covers {
 		w.endSet()
+		w.set = set{t: v.covers, ttl: v.ttl, sigs: v.ttl, data: w.set.data[:0],
+			signatures: w.set.signatures[:0]}
+	}
+	if fresh {
 		z.nodes = append(z.nodes, uint32(len(z.data)))
 		z.data = append(append(z.data, byte(v.name.Len())), v.name.Wire()...)
 		w.counted = len(z.data)
 		z.data = append(z.data, 0, 0)
 	}
-	if w.set == 0 || v.covers != w.last.covers {
-		w.endSet()
-		n := binary.BigEndian.Uint16(z.data[w.counted:])
-		binary.BigEndian.PutUint16(z.data[w.counted:], n+1)
-		w.set, w.signatures = len(z.data), 0
-		z.data = binary.BigEndian.AppendUint16(z.data, uint16(v.covers))
-		z.data = binary.BigEndian.AppendUint32(z.data, v.ttl)
-		z.data = append(z.data, make([]byte, setHead-6)...)
-	}
 	// One TTL for a set, the smallest (RFC 2181, section 5.2).
-	ttl := z.data[w.set+2:]
-	if v.t == wire.TypeRRSIG {
-		ttl = z.data[w.set+6:]
-		if w.signatures == 0 {
-			w.signatures = len(z.data)
-			binary.BigEndian.PutUint32(ttl, v.ttl)
+	if s := &w.set; v.t != wire.TypeRRSIG {
+		s.ttl, s.data = min(s.ttl, v.ttl), s.data.Append(v.rdata)
+	} else {
+		if len(s.signatures) == 0 {
+			s.sigs = v.ttl
 		}
+		s.sigs, s.signatures = min(s.sigs, v.ttl), s.signatures.Append(v.rdata)
 	}
-	binary.BigEndian.PutUint32(ttl, min(v.ttl, binary.BigEndian.Uint32(ttl)))
-	z.data = wire.RDataList(z.data).Append(v.rdata)
-	w.last = *v
+	w.last, w.begun = *v, true
 }
 
-// endSet writes the lengths of the set.
+// endSet writes the set that is collected.
 func (w *writer) endSet() {
-	if w.set == 0 {
+	if !w.begun {
 		return
 	}
-	data, end := w.set+setHead, len(w.z.data)
-	if w.signatures == 0 {
-		w.signatures = end
+	z, s := w.z, &w.set
+	n := binary.BigEndian.Uint16(z.data[w.counted:])
+	binary.BigEndian.PutUint16(z.data[w.counted:], n+1)
+	z.data = binary.BigEndian.AppendUint16(z.data, uint16(s.t))
+	z.data = binary.BigEndian.AppendUint32(z.data, s.ttl)
+	z.data = binary.AppendUvarint(z.data, uint64(len(s.data)))
+	if z.data = binary.AppendUvarint(z.data, uint64(len(s.signatures))); len(s.signatures) > 0 {
+		z.data = binary.BigEndian.AppendUint32(z.data, s.sigs)
 	}
-	binary.BigEndian.PutUint32(w.z.data[w.set+10:], uint32(w.signatures-data))
-	binary.BigEndian.PutUint32(w.z.data[w.set+14:], uint32(end-w.signatures))
-	w.set, w.signatures = 0, 0
+	z.data = append(append(z.data, s.data...), s.signatures...)
 }
 
 // stringOf makes a string of octets that are never changed, without copying them.

@@ -20,8 +20,9 @@ import (
 //
 // and for each set, in the order of types:
 //
-//	type (2), TTL (4), TTL of the signatures (4), length of the data (4), length of the signatures
-//	(4), the data and the signatures as wire.RDataList, each in canonical order
+//	type (2), TTL (4), length of the data and of the signatures (as in package binary, a few bits at
+//	a time), the TTL of the signatures (4, if there are any), the data and the signatures as
+//	wire.RDataList, each in canonical order
 type Zone struct {
 	apex    wire.Name
 	soa     wire.SOA
@@ -117,9 +118,6 @@ type set struct {
 	signatures wire.RDataList
 }
 
-// setHead is the number of octets of a set before its data.
-const setHead = 2 + 4 + 4 + 4 + 4
-
 // sets yields the sets of a node in the order of their types.
 func (n node) sets() iter.Seq[set] {
 	return func(yield func(set) bool) {
@@ -128,17 +126,29 @@ func (n node) sets() iter.Seq[set] {
 		}
 		d, at := n.z.data, n.at+2
 		for range binary.BigEndian.Uint16(d[n.at:]) {
-			s := set{t: wire.Type(binary.BigEndian.Uint16(d[at:])),
-				ttl: binary.BigEndian.Uint32(d[at+2:]), sigs: binary.BigEndian.Uint32(d[at+6:])}
-			data := at + setHead
-			signatures := data + int(binary.BigEndian.Uint32(d[at+10:]))
-			at = signatures + int(binary.BigEndian.Uint32(d[at+14:]))
-			s.data, s.signatures = d[data:signatures:signatures], d[signatures:at:at]
-			if !yield(s) {
+			var s set
+			if s, at = setAt(d, at); !yield(s) {
 				return
 			}
 		}
 	}
+}
+
+// setAt returns the set at an offset, and where the next one begins.
+func setAt(d []byte, at int) (s set, end int) {
+	s.t, s.ttl = wire.Type(binary.BigEndian.Uint16(d[at:])), binary.BigEndian.Uint32(d[at+2:])
+	at += 2 + 4
+	data, n := binary.Uvarint(d[at:])
+	at += n
+	signatures, n := binary.Uvarint(d[at:])
+	if at += n; signatures > 0 {
+		s.sigs = binary.BigEndian.Uint32(d[at:])
+		at += 4
+	}
+	middle := at + int(data)
+	end = middle + int(signatures)
+	s.data, s.signatures = d[at:middle:middle], d[middle:end:end]
+	return s, end
 }
 
 // hidden reports whether a node has nothing but an NSEC3 record.
