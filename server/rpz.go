@@ -4,7 +4,6 @@ package server
 
 import (
 	"net/netip"
-	"strings"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -139,8 +138,7 @@ func (r *request) matched(m *rpz.Match) {
 	m.Used()
 	if r.rules.Events != nil {
 		e := r.event(event.Policy)
-		e.Decision, e.Zone, e.Target = event.DecisionRPZ, m.Zone.Name,
-			wire.NameOf(strings.Clone(m.Rule().Wire()))
+		e.Decision, e.Zone, e.Target = event.DecisionRPZ, m.Zone.Name, m.Rule()
 		r.rules.Events.Event(e)
 	}
 	if !m.Zone.Log && m.Action != rpz.LogOnly {

@@ -194,8 +194,8 @@ func (a *answer) hashed(name wire.Name, cover bool) bool {
 		return false
 	}
 	i := sort.Search(len(z.nsec3), func(i int) bool {
-		n, _ := z.nameOf(z.nsec3[i])
-		return n.Compare(owner) > 0
+		n, _ := z.within(z.nsec3[i])
+		return n.Compare(z.relative(owner)) > 0
 	}) - 1
 	if i < 0 {
 		i = len(z.nsec3) - 1 // the last span goes round to the first

@@ -189,7 +189,8 @@ func (w *writer) add(v *view) {
 	}
 	if fresh {
 		z.nodes = append(z.nodes, uint32(len(z.data)))
-		z.data = append(append(z.data, byte(v.name.Len())), v.name.Wire()...)
+		name := z.relative(v.name)
+		z.data = append(append(z.data, byte(name.Len())), name.Wire()...)
 		w.counted = len(z.data)
 		z.data = append(z.data, 0, 0)
 	}

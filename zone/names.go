@@ -9,9 +9,16 @@ import (
 // Names returns how many names of the zone have records.
 func (z *Zone) Names() int { return len(z.nodes) }
 
-// NameAt returns the name at a place: they are in canonical order. It shares the zone's memory.
+// NameAt returns the name at a place without the zone's, as if it were below the root. The places
+// are in canonical order. The name shares the zone's memory.
 func (z *Zone) NameAt(i int) wire.Name {
-	name, _ := z.nameOf(uint32(i))
+	name, _ := z.within(uint32(i))
+	return name
+}
+
+// OwnerAt returns the whole name at a place.
+func (z *Zone) OwnerAt(i int) wire.Name {
+	name, _ := z.whole(uint32(i))
 	return name
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"iter"
 	"sort"
-	"strings"
 
 	"bailiwick/wire"
 )
@@ -16,12 +15,13 @@ import (
 // The records are in one piece of memory, a node for each name, in canonical order (RFC 4034,
 // section 6.1):
 //
-//	length of the name, the name in lower case, number of sets (2 octets), the sets
+//	length of the name, the name in lower case, without the zone's, as if it were below the root;
+//	number of sets (2 octets), the sets
 //
 // and for each set, in the order of types:
 //
-//	type (2), TTL (4), length of the data and of the signatures (as in package binary, a few bits at
-//	a time), the TTL of the signatures (4, if there are any), the data and the signatures as
+//	type (2), TTL (4), length of the data and of the signatures (each as binary.AppendUvarint has
+//	it), the TTL of the signatures (4, if there are any), the data and the signatures as
 //	wire.RDataList, each in canonical order
 type Zone struct {
 	apex    wire.Name
@@ -60,29 +60,49 @@ type node struct {
 	at int // offset of the number of sets
 }
 
-// nameOf returns the name of a node, and the offset after it. The name shares the zone's memory.
-func (z *Zone) nameOf(i uint32) (wire.Name, int) {
+// within returns the name of a node without the zone's, and the offset after it. The name shares
+// the zone's memory. Such names have the order of the whole ones.
+func (z *Zone) within(i uint32) (wire.Name, int) {
 	at := int(z.nodes[i])
 	end := at + 1 + int(z.data[at])
 	return wire.NameOf(stringOf(z.data[at+1 : end])), end
 }
 
+// relative returns a name in the zone without the zone's.
+func (z *Zone) relative(name wire.Name) wire.Name {
+	if z.apex.IsRoot() {
+		return name
+	}
+	own := name.Wire()
+	return wire.NameOf(own[:len(own)-z.apex.Len()] + "\x00")
+}
+
+// absolute returns the whole name.
+func (z *Zone) absolute(name wire.Name) wire.Name {
+	own := name.Wire()
+	return wire.NameOf(own[:len(own)-1] + z.apex.Wire())
+}
+
 // find returns the index of the first node that is not before a name, and whether it has the name.
 func (z *Zone) find(name wire.Name) (i int, found bool) {
+	if !name.Within(z.apex) {
+		return len(z.nodes), false
+	}
+	name = z.relative(name)
 	i = sort.Search(len(z.nodes), func(i int) bool {
-		n, _ := z.nameOf(uint32(i))
+		n, _ := z.within(uint32(i))
 		return n.Compare(name) >= 0
 	})
 	if i == len(z.nodes) {
 		return i, false
 	}
-	n, _ := z.nameOf(uint32(i))
+	n, _ := z.within(uint32(i))
 	return i, n == name
 }
 
 // nodeAt returns a node by its index.
 func (z *Zone) nodeAt(i int) node {
-	_, at := z.nameOf(uint32(i))
+	_, at := z.within(uint32(i))
 	return node{z, at}
 }
 
@@ -98,8 +118,11 @@ func (z *Zone) lookup(name wire.Name) (n node, exists bool) {
 		}
 		n, i = node{}, i+1
 	}
-	for ; i < len(z.nodes); i++ {
-		below, _ := z.nameOf(uint32(i))
+	if i == len(z.nodes) {
+		return n, false
+	}
+	for name = z.relative(name); i < len(z.nodes); i++ {
+		below, _ := z.within(uint32(i))
 		if !below.Within(name) {
 			return n, false
 		}
@@ -204,7 +227,7 @@ type record struct {
 func (z *Zone) all() iter.Seq[record] {
 	return func(yield func(record) bool) {
 		for i := range z.nodes {
-			name, at := z.nameOf(uint32(i))
+			name, at := z.whole(uint32(i))
 			for s := range (node{z, at}).sets() {
 				for d := range s.data.All() {
 					if !yield(record{name, s.t, s.ttl, d}) {
@@ -229,7 +252,7 @@ func (z *Zone) indexes() {
 			z.nsec = append(z.nsec, uint32(i))
 		}
 		if n.has(wire.TypeNSEC3) {
-			if name, _ := z.nameOf(uint32(i)); name.Parent() == z.apex {
+			if name, _ := z.within(uint32(i)); name.Labels() == 1 {
 				z.nsec3 = append(z.nsec3, uint32(i))
 			}
 		}
@@ -246,8 +269,9 @@ func (z *Zone) indexes() {
 
 // covering returns the node with an NSEC set whose span a name is in, or begins.
 func (z *Zone) covering(name wire.Name) (owner wire.Name, n node) {
+	name = z.relative(name)
 	i := sort.Search(len(z.nsec), func(i int) bool {
-		n, _ := z.nameOf(z.nsec[i])
+		n, _ := z.within(z.nsec[i])
 		return n.Compare(name) > 0
 	})
 	if i--; i < 0 {
@@ -259,8 +283,14 @@ func (z *Zone) covering(name wire.Name) (owner wire.Name, n node) {
 	return z.owned(z.nsec[i])
 }
 
-// owned returns a node with a copy of its name.
+// whole returns the whole name of a node, and the offset after it.
+func (z *Zone) whole(i uint32) (wire.Name, int) {
+	name, at := z.within(i)
+	return z.absolute(name), at
+}
+
+// owned returns a node with its whole name.
 func (z *Zone) owned(i uint32) (wire.Name, node) {
-	name, at := z.nameOf(i)
-	return wire.NameOf(strings.Clone(name.Wire())), node{z, at}
+	name, at := z.whole(i)
+	return name, node{z, at}
 }

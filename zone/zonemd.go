@@ -77,7 +77,7 @@ func (z *Zone) CheckDigest() error {
 func (z *Zone) digest(h hash.Hash) {
 	var room, canonical []byte
 	for i := range z.nodes {
-		name, at := z.nameOf(uint32(i))
+		name, at := z.whole(uint32(i))
 		put := func(t wire.Type, ttl uint32, rdata []byte) {
 			canonical = wire.AppendCanonical(canonical[:0], t, rdata)
 			room = append(room[:0], name.Wire()...)

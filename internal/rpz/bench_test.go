@@ -15,7 +15,8 @@ func many(b *testing.B, names int) *Rules {
 	apex := wire.MustParseName("rpz.example.")
 	z := zone.NewBuilder(apex, zone.MaxOctets)
 	add := func(owner string, t wire.Type, rdata string) {
-		if err := z.Add(wire.MustParseName(owner+"rpz.example."), t, 60, []byte(rdata)); err != nil {
+		name := wire.MustParseName(owner + "rpz.example.")
+		if err := z.Add(name, t, 60, []byte(rdata)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -37,19 +37,18 @@ const maxWhy = 5
 func New(z *zone.Zone) *Rules {
 	r := &Rules{zone: z}
 	var places [triggers][2][]uint32
-	apex := z.Apex()
 	for i := range z.Names() {
 		owner := z.NameAt(i)
-		if owner == apex {
+		if owner.IsRoot() {
 			continue
 		}
-		p, err := parseTrigger(owner, apex)
+		p, err := parseTrigger(owner)
 		if err == nil {
 			err = r.check(i)
 		}
 		switch {
 		case err != nil:
-			r.skip(owner, err)
+			r.skip(z.OwnerAt(i), err)
 		case p.prefix.IsValid():
 			r.network(p, uint32(i))
 		case p.wildcard:
@@ -69,7 +68,7 @@ func New(z *zone.Zone) *Rules {
 // index makes an index of places.
 func (r *Rules) index(p parsed, places []uint32) nametable.Index {
 	x := nametable.NewIndex(len(places), func(i uint32) string {
-		return cut(r.zone.NameAt(int(i)), r.zone.Apex(), p)
+		return cut(r.zone.NameAt(int(i)), p)
 	})
 	for _, i := range places {
 		x.Add(i)

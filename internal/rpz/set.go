@@ -197,15 +197,15 @@ func (z *Zone) match(t Trigger, place uint32) Match {
 	if alias := z.Rules.zone.AliasAt(int(place)); alias != nil {
 		rule := ""
 		if t == QName || t == NSDName {
-			rule = cut(m.Rule(), z.Rules.zone.Apex(), parsed{trigger: t})
+			rule = cut(z.Rules.zone.NameAt(int(place)), parsed{trigger: t})
 		}
 		m.Action = decode(alias, rule)
 	}
 	return m
 }
 
-// Rule returns the owner name of the rule. It shares the zone's memory.
-func (m *Match) Rule() wire.Name { return m.Zone.Rules.zone.NameAt(int(m.place)) }
+// Rule returns the owner name of the rule.
+func (m *Match) Rule() wire.Name { return m.Zone.Rules.zone.OwnerAt(int(m.place)) }
 
 // SOA returns the SOA set of the policy zone, which goes into the additional section of what a rule
 // has changed (section 6 of the draft).

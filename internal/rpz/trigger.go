@@ -51,11 +51,11 @@ type parsed struct {
 	prefix   netip.Prefix // of the others
 }
 
-// cut returns the part of an owner name that is a trigger's name, in wire form without the root:
-// without the zone's name, the mark of the trigger, and the asterisk of a wildcard.
-func cut(owner, apex wire.Name, p parsed) string {
+// cut returns the part of an owner name, without the zone's, that is a trigger's name, in wire form
+// without the root: without the mark of the trigger and the asterisk of a wildcard.
+func cut(owner wire.Name, p parsed) string {
 	own := owner.Wire()
-	own = own[:len(own)-apex.Len()]
+	own = own[:len(own)-1]
 	if p.wildcard {
 		own = own[2:]
 	}
@@ -65,17 +65,16 @@ func cut(owner, apex wire.Name, p parsed) string {
 	return own
 }
 
-// parseTrigger reads the owner name of a rule.
-func parseTrigger(owner, apex wire.Name) (p parsed, err error) {
-	labels := owner.Labels() - apex.Labels()
-	top := owner.Ancestor(apex.Labels() + 1).Label()
+// parseTrigger reads the owner name of a rule, without the zone's.
+func parseTrigger(owner wire.Name) (p parsed, err error) {
+	top := owner.Ancestor(1).Label()
 	p.trigger = QName
 	if strings.HasPrefix(top, "rpz-") {
 		t, ok := marks[top]
 		if !ok {
 			return p, fmt.Errorf("%q is the mark of no trigger", top)
 		}
-		if p.trigger = t; labels == 1 {
+		if p.trigger = t; owner.Labels() == 1 {
 			return p, errors.New("it has a mark, and nothing below it")
 		}
 	}
@@ -84,7 +83,7 @@ func parseTrigger(owner, apex wire.Name) (p parsed, err error) {
 		return p, nil
 	}
 	var words []string
-	for n := owner; n.Labels() > apex.Labels()+1; n = n.Parent() {
+	for n := owner; n.Labels() > 1; n = n.Parent() {
 		words = append(words, n.Label())
 	}
 	p.prefix, err = parsePrefix(words)
