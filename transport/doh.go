@@ -124,12 +124,11 @@ type dateLine struct {
 	text   string
 }
 
-// serveHTTP answers a request that net/http or the HTTP/3 library has read. It waits for the
-// answer.
+// serveHTTP answers a request that net/http has read. It waits for the answer.
 func (d *doh) serveHTTP(h Handler, by requester, w http.ResponseWriter, q *http.Request) {
 	defer func() {
 		if v := recover(); v == http.ErrAbortHandler || d.spec.Guard.Caught(v, guard.Connection) {
-			panic(http.ErrAbortHandler) // both libraries end the request then
+			panic(http.ErrAbortHandler) // net/http ends the connection then
 		}
 	}()
 	held := holding{seat: by.seat}

@@ -73,18 +73,18 @@ func serveDoQ(h Handler, c *quicConn) {
 	c.finish(doqNoError)
 }
 
-// doqBuffer is the memory for a stream's query and a prepared answer.
-type doqBuffer struct{ in, out []byte }
+// streamBuffer is the memory for a QUIC stream's query and a prepared answer.
+type streamBuffer struct{ in, out []byte }
 
-var doqBuffers = sync.Pool{New: func() any {
-	return &doqBuffer{make([]byte, 0, 512),
+var streamBuffers = sync.Pool{New: func() any {
+	return &streamBuffer{make([]byte, 0, 512),
 		make([]byte, 0, 2048)}
 }}
 
 // query answers the query of a stream.
 func (c *quicConn) query(h Handler, s *quic.Stream) {
-	b := doqBuffers.Get().(*doqBuffer)
-	defer doqBuffers.Put(b)
+	b := streamBuffers.Get().(*streamBuffer)
+	defer streamBuffers.Put(b)
 	held := holding{seat: c.seat}
 	defer held.release()
 	packet, why := readDoQ(s, b, &held)
@@ -117,14 +117,26 @@ func (c *quicConn) query(h Handler, s *quic.Stream) {
 		c.end(doqProtocolError, cause.QUICProtocol)
 	case answered:
 		held.more(len(reply))
-		c.reply(s, appendFrame(b.out[:0], reply))
+		c.reply(s, appendFrame(b.out[:0], reply), doqInternalError)
 	}
 }
 
 // readDoQ reads a stream to its end (RFC 9250, sections 4.2, 4.2.1 and 5.5.2). Both results are
 // zero if the client cancelled the stream.
-func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why cause.Cause) {
+func readDoQ(s *quic.Stream, b *streamBuffer, held *holding) (packet []byte, why cause.Cause) {
 	_ = s.SetReadDeadline(time.Now().Add(messageTime)) // never fails
+	in, err := b.read(s, 2+wire.MaxMessageLen, held)
+	switch {
+	case err != nil:
+		return nil, streamCause(err)
+	case len(in) > 2+wire.MaxMessageLen:
+		return nil, cause.QUICProtocol
+	}
+	return doqMessage(in)
+}
+
+// read reads a stream to its end, or until there are more octets than may be.
+func (b *streamBuffer) read(s *quic.Stream, most int, held *holding) ([]byte, error) {
 	in := b.in[:0]
 	for {
 		if len(in) == cap(in) {
@@ -133,20 +145,19 @@ func readDoQ(s *quic.Stream, b *doqBuffer, held *holding) (packet []byte, why ca
 		}
 		n, err := s.Read(in[len(in):cap(in)])
 		in = in[:len(in)+n]
-		if len(in) > 2+wire.MaxMessageLen {
-			return nil, cause.QUICProtocol
+		if len(in) > most {
+			return in, nil
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				return nil, streamCause(err)
+			if cap(in) <= 4096 {
+				b.in = in[:0]
 			}
-			break
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return in, err
 		}
 	}
-	if cap(in) <= 4096 {
-		b.in = in[:0]
-	}
-	return doqMessage(in)
 }
 
 // doqMessage returns the one message of a stream, without its length field. It checks that the ID
@@ -181,14 +192,14 @@ func hasKeepalive(packet []byte) bool {
 	return has
 }
 
-// reply sends an answer and ends the stream.
-func (c *quicConn) reply(s *quic.Stream, frame []byte) {
+// reply sends an answer and ends the stream, by the code failed if the client does not take it.
+func (c *quicConn) reply(s *quic.Stream, frame []byte, failed quic.StreamErrorCode) {
 	_ = s.SetWriteDeadline(time.Now().Add(writeTime))
 	if _, err := s.Write(frame); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.owner.spec.Observer.Fault(c.owner.protocol, cause.SlowReader)
 		}
-		s.CancelWrite(doqInternalError)
+		s.CancelWrite(failed)
 		return
 	}
 	_ = s.Close() // flushes; an error means that the client has gone

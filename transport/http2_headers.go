@@ -1,4 +1,4 @@
-// Header blocks of HTTP/2.
+// Header fields of HTTP/2 and HTTP/3 requests, and header blocks of HTTP/2.
 
 package transport
 
@@ -118,8 +118,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 		s.tooLarge(st)
 	case h.size > maxHTTPHeader:
 		s.refuse(st, cause.HTTPTooLarge)
-	case h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] ||
-		h.req.path == "":
+	case h.malformed():
 		s.resetStream(st, h2ProtocolError)
 	case h.endStream:
 		return s.complete(st)
@@ -153,33 +152,42 @@ func (s *http2) trailers(h *headerBlock) cause.Cause {
 }
 
 // field handles a decoded field.
-func (s *http2) field(f hpack.HeaderField) {
-	h := &s.block
-	if h.size += len(f.Name) + len(f.Value) + 32; h.size > maxHTTPHeader || h.trailers {
+func (s *http2) field(f hpack.HeaderField) { s.block.add(f.Name, f.Value) }
+
+// malformed reports whether a request cannot be understood (RFC 9113, section 8.1.1; RFC 9114,
+// section 4.1.2).
+func (h *headerBlock) malformed() bool {
+	return h.bad || !h.seen[pseudoMethod] || !h.seen[pseudoScheme] || !h.seen[pseudoPath] ||
+		h.req.path == ""
+}
+
+// add adds a field of a request.
+func (h *headerBlock) add(name, value string) {
+	if h.size += len(name) + len(value) + 32; h.size > maxHTTPHeader || h.trailers {
 		return
 	}
-	if len(f.Name) > 0 && f.Name[0] == ':' {
-		h.pseudo(f)
+	if len(name) > 0 && name[0] == ':' {
+		h.pseudo(name, value)
 		return
 	}
 	h.regular = true
-	switch f.Name {
+	switch name {
 	case "content-type":
-		h.req.media = f.Value
+		h.req.media = value
 	case "content-length":
-		n, err := strconv.ParseInt(f.Value, 10, 64)
+		n, err := strconv.ParseInt(value, 10, 64)
 		h.length, h.bad = n, h.bad || err != nil || n < 0
 	case "forwarded":
-		h.req.forwarded = joinField(h.req.forwarded, f.Value)
+		h.req.forwarded = joinField(h.req.forwarded, value)
 	case "x-forwarded-for":
-		h.req.forwardedFor = joinField(h.req.forwardedFor, f.Value)
-	// RFC 9113, section 8.2.2
+		h.req.forwardedFor = joinField(h.req.forwardedFor, value)
+	// RFC 9113, section 8.2.2; RFC 9114, section 4.2
 	case "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection":
 		h.bad = true
 	case "te":
-		h.bad = h.bad || f.Value != "trailers"
+		h.bad = h.bad || value != "trailers"
 	default:
-		h.bad = h.bad || !lowerCase(f.Name)
+		h.bad = h.bad || !lowerCase(name)
 	}
 }
 
@@ -201,20 +209,20 @@ func lowerCase(name string) bool {
 	return name != ""
 }
 
-func (h *headerBlock) pseudo(f hpack.HeaderField) {
+func (h *headerBlock) pseudo(name, value string) {
 	which := -1
-	switch f.Name {
+	switch name {
 	case ":method":
-		which, h.req.method = pseudoMethod, f.Value
+		which, h.req.method = pseudoMethod, value
 	case ":scheme":
 		which = pseudoScheme
 	case ":authority":
 		which = pseudoAuthority
 	case ":path":
-		which, h.req.path = pseudoPath, f.Value
+		which, h.req.path = pseudoPath, value
 	}
-	if which < 0 || h.regular || h.seen[which] || f.Name == ":method" &&
-		f.Value == http.MethodConnect {
+	if which < 0 || h.regular || h.seen[which] ||
+		name == ":method" && value == http.MethodConnect {
 		h.bad = true
 		return
 	}

@@ -4,7 +4,11 @@
 
 package transport
 
-import "time"
+import (
+	"time"
+
+	"bailiwick/wire"
+)
 
 // Limits for peers and clients.
 const (
@@ -107,9 +111,13 @@ const (
 	// maxHTTPHeader is how many octets the header of a request may have, compressed and not (the
 	// largest query that GET can carry then has 12 kB).
 	maxHTTPHeader = 16 << 10
+	// maxHTTP3Request is how many octets the stream of an HTTP/3 request may have: the header, the
+	// largest message, and as much as a header again for frames' own octets and unknown frames.
+	maxHTTP3Request = 2*maxHTTPHeader + wire.MaxMessageLen
 	// maxControlFrames is how many HTTP/2 frames other than requests may come on a connection
-	// before it is closed. A request gives back creditPerRequest. A stream that the client resets
-	// before its answer costs resetCost (CVE-2023-44487, rapid reset; CVE-2019-9512 to 9518).
+	// before it is closed; for HTTP/3, frames on the control stream and unidirectional streams. A
+	// request gives back creditPerRequest. An HTTP/2 stream that the client resets before its
+	// answer costs resetCost (CVE-2023-44487, rapid reset; CVE-2019-9512 to 9518).
 	maxControlFrames = 1000
 	creditPerRequest = 4
 	resetCost        = 10

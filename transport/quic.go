@@ -237,9 +237,8 @@ func (l *quicListener) Start(h Handler) {
 }
 
 // Stop has each connection answer the streams that have come, and end without an error:
-// DOQ_NO_ERROR or H3_NO_ERROR. DoQ cannot announce the end (RFC 9250, section 4.3). HTTP/3 could,
-// but the library sends GOAWAY only where it accepts the streams itself, and then it has no limit
-// of time for a header. Clients connect anew.
+// DOQ_NO_ERROR or H3_NO_ERROR. HTTP/3 announces the end; DoQ cannot (RFC 9250, section 4.3), and
+// its clients connect anew.
 func (l *quicListener) Stop() {
 	l.stop() // of the connections that were accepted none ends by that
 	l.wg.waitFor(lingerTime)
