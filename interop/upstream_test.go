@@ -1,9 +1,8 @@
-// Asking servers: real resolvers as forwarders, real authorities over TCP, and a link that fails.
+// Asking servers: real resolvers as forwarders, and real authorities over TCP.
 
 package interop
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -222,80 +221,4 @@ func TestTCPAuthoritiesAreReused(t *testing.T) {
 	}
 	d.nsd(t, "nsd", "127.0.0.2", "nsd.test.", zoneText("127.0.0.2", "192.0.2.1"))
 	all("b")
-}
-
-// The only link is down for ten seconds while clients ask for names that are known and for new
-// ones; then the host at its other end is gone for as long, which this machine does not see. Five
-// seconds after either every name is right, though most failed meanwhile.
-func TestLinkThatFails(t *testing.T) {
-	if os.Getenv(inside) == "" {
-		enter(t, []string{"nsd", "ip", "unshare", "nsenter"})
-		return
-	}
-	loopback(t)
-	d := folder(t.TempDir())
-	zone := d.write(t, "zone", "$ORIGIN link.test.\n"+zoneText("192.0.2.2", "192.0.2.1"))
-	conf := d.write(t, "nsd.conf", fmt.Sprintf("server:\n  ip-address: 0.0.0.0\n"+
-		"  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  database: \"\"\n"+
-		"  zonelistfile: %s\n  xfrdfile: %s\n"+
-		"remote-control:\n  control-enable: no\nzone:\n  name: link.test.\n  zonefile: %s\n",
-		d.path("zones"), d.path("xfrd"), zone))
-	far := strconv.Itoa(launch(t, "unshare", "-n", "--", "nsd", "-d", "-c", conf).Process.Pid)
-	there := func(args ...string) {
-		run(t, "nsenter", append([]string{"-t", far, "-n", "ip"}, args...)...)
-	}
-	here, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	within(t, 5*time.Second, "NSD has a network of its own", func() bool {
-		ns, err := os.Readlink("/proc/" + far + "/ns/net")
-		return err == nil && ns != here
-	})
-	run(t, "ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", far)
-	run(t, "ip", "address", "add", "192.0.2.1/30", "dev", "near0")
-	run(t, "ip", "link", "set", "near0", "up")
-	there("address", "add", "192.0.2.2/30", "dev", "far0")
-	there("link", "set", "far0", "up")
-	await(t, "192.0.2.2:53", "a.link.test.", dns.TypeA, good)
-	d.ourselves(t, "  stub_zones: [{name: link.test., addresses: [192.0.2.2]}]\n")
-	await(t, upstreamOurs, "known.link.test.", dns.TypeA, good)
-
-	outage := func(what string, begin, end func()) {
-		ctx, stop := context.WithCancel(context.Background())
-		var asking sync.WaitGroup
-		for i := range 4 {
-			asking.Go(func() {
-				for n := 0; ctx.Err() == nil; n++ {
-					for _, name := range []string{fmt.Sprintf("%s%d.link.test.", what, n%20),
-						fmt.Sprintf("%s%d-%d.link.test.", what, i, n)} {
-						_, _ = ask(upstreamOurs, name, dns.TypeA)
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
-			})
-		}
-		begin()
-		time.Sleep(10 * time.Second)
-		if m, err := ask(upstreamOurs, what+".link.test.", dns.TypeA); err == nil && good(m) {
-			t.Errorf("%s: there was no outage: %v", what, m)
-		}
-		end()
-		within(t, 5*time.Second, what+": every name is right", func() bool {
-			for n := range 20 {
-				name := fmt.Sprintf("%s%d.link.test.", what, n)
-				if m, err := ask(upstreamOurs, name, dns.TypeA); err != nil || !good(m) {
-					return false
-				}
-			}
-			m, err := ask(upstreamOurs, "known.link.test.", dns.TypeA)
-			return err == nil && good(m)
-		})
-		stop()
-		asking.Wait()
-	}
-	outage("down", func() { run(t, "ip", "link", "set", "near0", "down") },
-		func() { run(t, "ip", "link", "set", "near0", "up") })
-	outage("gone", func() { there("address", "del", "192.0.2.2/30", "dev", "far0") },
-		func() { there("address", "add", "192.0.2.2/30", "dev", "far0") })
 }

@@ -53,8 +53,9 @@ const (
 	// four servers, two of which are silent, needs three. Nobody waits for the answer, and no
 	// client pays.
 	maxRevalidation = 8
-	// stalePrepared is how long an answer from stale data is kept in wire form: a busy name costs
-	// little, and fresh data are not hidden for longer.
+	// stalePrepared is how long an answer from stale data is kept in wire form, and one of a
+	// failure that is over when servers or the network are back: a busy name costs little, and
+	// fresh data are not hidden for longer.
 	stalePrepared = 2 * time.Second
 	// Error reports (RFC 9567). Anyone can publish a broken zone whose agent is somebody else,
 	// and have clients ask for its names. maxZoneReports is how many reports about one zone are

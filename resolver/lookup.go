@@ -164,13 +164,13 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int, may b
 	return l, nil, stale
 }
 
-// FailureEnds returns the second until which the failure of an answer is remembered for its
-// question; 0 if it is not remembered, if it is that of another result of the chain, or if it may
-// end at any moment.
+// FailureEnds returns the second until which a question may be answered by the failure of an answer
+// without another look; 0 if it is not remembered, if it is that of another result of the chain, or
+// if it may end at any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
 	return r.memory.failureEnds(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
-		r.checks(q.Name)}, a.Failure)
+		r.checks(q.Name)}, a.Failure, r.clock.Now())
 }
 
 // Known answers from the cache, failures included; nil if a server would have to be asked. It does

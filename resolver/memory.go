@@ -388,12 +388,16 @@ func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {
 	return e.Failure, true
 }
 
-// failureEnds returns the second until which a failure is remembered for a question; 0 if it is
-// not, or if it may end at any moment.
-func (m *memory) failureEnds(k cache.Key, f *cause.Failure) int64 {
+// failureEnds returns the second until which the answer to a question may be a failure without
+// another look; 0 if the failure is not remembered, or may end at any moment. One that is over when
+// the network or the servers are back is looked at again soon.
+func (m *memory) failureEnds(k cache.Key, f *cause.Failure, now time.Time) int64 {
 	e, ok := m.store.Failures.Get(k)
-	if !ok || e.Failure != f || f.HeldAgainst() == cause.ScopeLink {
+	switch _, why := failingZone(f); {
+	case !ok || e.Failure != f || f.HeldAgainst() == cause.ScopeLink:
 		return 0
+	case why != cause.None || endsWithNetwork(f):
+		return min(e.Expires, now.Add(stalePrepared).Unix())
 	}
 	return e.Expires
 }

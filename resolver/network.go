@@ -31,16 +31,20 @@ func (r *Resolver) NetworkChanged() {
 	r.connectivity.v6.Store(0)
 	r.connectivity.failed.Store(false)
 	r.connectivity.changed.Store(true)
-	r.memory.forgetFailures(func(f *cause.Failure) bool {
-		switch f.Cause {
-		case cause.NoServers, cause.NoAddress, cause.LocalResources, cause.PrivateServers:
-			return true
-		}
-		return silent(f.Cause) || f.HeldAgainst() == cause.ScopeLink
-	})
+	r.memory.forgetFailures(endsWithNetwork)
 	for _, f := range r.forwarders {
 		f.mu.Lock()
 		f.health.hurry(now)
 		f.mu.Unlock()
 	}
+}
+
+// endsWithNetwork reports whether a failure may be due to the network, and is over when that has
+// changed.
+func endsWithNetwork(f *cause.Failure) bool {
+	switch f.Cause {
+	case cause.NoServers, cause.NoAddress, cause.LocalResources, cause.PrivateServers:
+		return true
+	}
+	return silent(f.Cause) || f.HeldAgainst() == cause.ScopeLink
 }

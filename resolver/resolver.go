@@ -262,12 +262,14 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		x.r.memory.succeeded(x.keyOf(x.q))
 		return l, nil
 	}
-	if f.Cause.Kind() == cause.KindNetwork && x.r.infra.uplink.isDown() {
+	f = x.budget.spentOn(f)
+	if (f.Cause.Kind() == cause.KindNetwork || f.Cause == cause.LimitTime && f.Under != nil) &&
+		x.r.infra.uplink.isDown() {
 		down := cause.New(cause.UplinkDown, nil, "").Within(cause.ScopeLink)
 		down.Under = f
 		f = down
 	}
-	f = x.suspectNetwork(x.budget.spentOn(f))
+	f = x.suspectNetwork(f)
 	if x.r.cfg.ErrorReporting {
 		x.tellAgent(f)
 	}

@@ -23,6 +23,7 @@ import (
 type severed struct {
 	transport.Exchanger
 	down atomic.Bool
+	only string // what is not at or below this name goes on; "": nothing does
 	name string
 	n    atomic.Int64 // questions for the name that were sent
 }
@@ -36,7 +37,10 @@ func (s *severed) Exchange(ctx context.Context, r transport.Request) ([]byte, er
 	if strings.EqualFold(q.Question[0].Name, s.name) { // others ask whether the servers are back
 		s.n.Add(1)
 	}
-	if s.down.Load() {
+	if s.down.Load() && dns.IsSubDomain(dns.Fqdn(s.only), q.Question[0].Name) {
+		if s.only != "" {
+			time.Sleep(50 * time.Millisecond) // others reply meanwhile
+		}
 		return nil, transport.ErrUnreachable
 	}
 	return s.Exchanger.Exchange(ctx, r)
