@@ -161,7 +161,7 @@ var configuredZones = []report{{
 	},
 }, {
 	name: "each client gets its own cookie back, from memory too",
-	seen: "c-ares/c-ares 1271; Dreamacro/clash 1630",
+	seen: "c-ares/c-ares 1271; Dreamacro/clash 1630; PowerDNS/pdns 10750",
 	situation: "A home router keeps answers with the cookie in them, and sends it to whoever " +
 		"asks next. Clients that check cookies drop these answers.",
 	why: "RFC 7873, section 5.2: the client's own cookie comes back, with a server cookie " +

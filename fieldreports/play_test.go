@@ -40,6 +40,7 @@ type report struct {
 	config    func(*resolver.Config)
 	serving   func(*server.Config)
 	trusting  func(*trustanchor.Set)
+	anchored  []string // zones whose keys are configured beside the root's
 	steps     []step
 }
 
@@ -262,6 +263,11 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 	}
 	if r.trusting != nil {
 		r.trusting(anchors)
+	}
+	for _, zone := range r.anchored {
+		if err := anchors.Add(w.AnchorOf(zone)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i := range rc.Zones {
 		if z := &rc.Zones[i]; len(z.Addrs) == 0 {
