@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,25 +22,38 @@ type Change struct {
 }
 
 // state is what a change is seen by.
-type state struct{ local, uplink string }
+type state struct {
+	local, uplink string
+	near          uint64 // changes of routes to private networks
+}
+
+// feed is what the system reports.
+type feed struct {
+	events chan struct{}
+	near   atomic.Uint64 // changes of routes to private networks (RFC 1918, RFC 4193)
+}
 
 // Watch calls changed when the network has changed, until ctx ends. now is a clock that goes on
 // while the machine sleeps. A change is reported when nothing more has happened for settle, and no
 // later than settleMost after it began.
 func (t *Table) Watch(ctx context.Context, now func() time.Time, changed func(Change)) {
-	events := subscribe(ctx)
+	f := subscribe(ctx)
+	polls := f == nil
+	if polls {
+		f = &feed{}
+	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	was, asleep := look(), newSleep(now)
+	was, asleep := f.look(), newSleep(now)
 	polled := time.Now()
 	for ctx.Err() == nil {
-		told := events == nil
+		told := polls
 		select {
 		case <-ctx.Done():
 			return
-		case <-events:
+		case <-f.events:
 			told = true
-			calm(ctx, events)
+			calm(ctx, f.events)
 		case <-tick.C:
 		}
 		slept := asleep.gap(now)
@@ -47,7 +61,7 @@ func (t *Table) Watch(ctx context.Context, now func() time.Time, changed func(Ch
 			continue
 		}
 		polled = time.Now()
-		is := look()
+		is := f.look()
 		if is == was && slept == 0 {
 			continue
 		}
@@ -84,6 +98,13 @@ func (t *Table) forget() {
 }
 
 // look reads the state of the network.
+func (f *feed) look() state {
+	s := look()
+	s.near = f.near.Load()
+	return s
+}
+
+// look reads what is seen of the network without being told.
 func look() (s state) {
 	all, _ := net.Interfaces()
 	addrs, _ := net.InterfaceAddrs()

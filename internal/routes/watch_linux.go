@@ -7,10 +7,10 @@ import (
 )
 
 // subscribe has the kernel report changes of links, addresses and routes; nil where it does not. An
-// event is no more than a hint to look, so that a routing daemon with a million
-// routes costs no more than a look now and then.
-func subscribe(ctx context.Context) <-chan struct{} {
-	events := make(chan struct{}, 1)
+// event is no more than a hint to look, so that a routing daemon with a million routes costs no
+// more than a look now and then. Routes to private networks are counted: no look would see them.
+func subscribe(ctx context.Context) *feed {
+	f := &feed{events: make(chan struct{}, 1)}
 	links := make(chan netlink.LinkUpdate)
 	addrs := make(chan netlink.AddrUpdate)
 	routes := make(chan netlink.RouteUpdate)
@@ -28,15 +28,18 @@ func subscribe(ctx context.Context) <-chan struct{} {
 			select {
 			case _, open = <-links:
 			case _, open = <-addrs:
-			case _, open = <-routes:
+			case r, more := <-routes:
+				if open = more; r.Dst != nil && r.Dst.IP.IsPrivate() {
+					f.near.Add(1)
+				}
 			case <-ctx.Done():
 				open = false
 			}
 			select {
-			case events <- struct{}{}:
+			case f.events <- struct{}{}:
 			default:
 			}
 		}
 	}()
-	return events
+	return f
 }

@@ -13,7 +13,8 @@ import (
 const inNamespace = "BAILIWICK_ROUTES"
 
 // Addresses and routes that come and go are seen at once, and once: in a network namespace an
-// interface gets an address, then a default route, and goes down.
+// interface gets an address, then a default route and one to a private network, as of a VPN, and
+// goes down.
 func TestWatchSeesTheNetworkChange(t *testing.T) {
 	if os.Getenv(inNamespace) == "" {
 		if os.Getuid() != 0 {
@@ -69,6 +70,8 @@ func TestWatchSeesTheNetworkChange(t *testing.T) {
 	want("an interface", false, false)
 	ip("route add default via 198.51.100.1")
 	want("a default route", true, true)
+	ip("route add 10.9.0.0/16 via 198.51.100.1")
+	want("a route to a private network", true, false)
 	ip("link set d0 down")
 	want("no interface", false, true)
 	stop()

@@ -5,4 +5,4 @@ package routes
 import "context"
 
 // subscribe returns nil: on this system the network is polled.
-func subscribe(context.Context) <-chan struct{} { return nil }
+func subscribe(context.Context) *feed { return nil }
