@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/dchest/siphash"
+
+	"bailiwick/internal/event"
 )
 
 // cookieLen is the length of a cookie option's value, in octets: the client cookie, then the server
@@ -26,9 +28,10 @@ func (r *request) readCookie(v []byte) bool {
 	// The client may send it after a restart, or to another server: it has the time of day (RFC
 	// 9018, section 4.3).
 	now := uint32(r.now.Add(r.server.clock.Ahead()).Unix())
-	age, ours := r.ownCookie(v, now)
-	r.asked.cookie, r.asked.proven = true, ours
-	if ours && age <= CookieLifetime/2 {
+	age, kind := r.ownCookie(v, now)
+	r.server.observe.Cookie(kind)
+	r.asked.cookie, r.asked.proven = true, kind == event.CookieValid || kind == event.CookieFormer
+	if kind == event.CookieValid && age <= CookieLifetime/2 {
 		copy(r.cookie[:], v)
 		return true
 	}
@@ -37,32 +40,36 @@ func (r *request) readCookie(v []byte) bool {
 	return true
 }
 
-// ownCookie reports whether a cookie option is complete, with a server cookie that we made for this
-// client at this address and that is not too old, and returns its age (RFC 9018, section 4.3).
-func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, ours bool) {
-	if len(v) != cookieLen {
-		return 0, false
+// ownCookie returns whether a cookie option has a server cookie that we made for this client at
+// this address and that is not too old, and its age (RFC 9018, section 4.3).
+func (r *request) ownCookie(v []byte, now uint32) (age time.Duration, kind event.CookieKind) {
+	switch len(v) {
+	case cookieLen:
+	case clientCookieLen:
+		return 0, event.CookieNew
+	default:
+		return 0, event.CookieInvalid
 	}
 	at := binary.BigEndian.Uint32(v[clientCookieLen+4:])
 	age = time.Duration(int32(now-at)) * time.Second
 	if age < -cookieFuture || age > CookieLifetime {
-		return age, false
+		return age, event.CookieInvalid
 	}
 	c := [cookieLen]byte(v)
 	for s := r.rules.secrets; s != nil; s = s.before {
 		for i, secret := range s.at(now).list {
 			if r.makeCookie(&c, at, &secret); string(c[:]) == string(v) {
 				if i > 0 || s != r.rules.secrets {
-					age = max(age, CookieLifetime) // the client gets one of the current secret
+					return age, event.CookieFormer // the client gets one of the current secret
 				}
-				return age, true
+				return age, event.CookieValid
 			}
 		}
 		if now >= s.until {
 			break
 		}
 	}
-	return age, false
+	return age, event.CookieInvalid
 }
 
 // makeCookie writes the server cookie after the client's.

@@ -5,15 +5,21 @@ package server
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/event"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/transport"
 )
 
-// jar is a client that keeps its cookie, and a server whose secrets change.
+// jar is a client that keeps its cookie, and a server whose secrets change. It takes note of what
+// the server counts.
 type jar struct {
+	labtest.Observer
+	kinds  []event.CookieKind
 	t      *testing.T
 	s      *Server
 	h      *Handler
@@ -23,12 +29,15 @@ type jar struct {
 
 func newJar(t *testing.T, c Config) *jar {
 	j := &jar{t: t, at: time.Unix(1_700_000_000, 0)}
-	j.s = New(c, Parts{Clock: clock.NewFake(j.at)})
+	j.s = New(c, Parts{Clock: clock.NewFake(j.at), Observer: j})
 	t.Cleanup(j.s.Close)
 	j.h = j.s.Handler(nil, nil)
 	j.ask()
 	return j
 }
+
+// Cookie implements Observer.
+func (j *jar) Cookie(kind event.CookieKind) { j.kinds = append(j.kinds, kind) }
 
 // ask sends the cookie after a while, takes the one of the response, and reports whether the
 // client's address was proven.
@@ -129,5 +138,35 @@ func TestRFC9018FormerSecretLivesAsLongAsItsCookies(t *testing.T) {
 		if j.ask() {
 			t.Errorf("own %v: a cookie proves something after its time", own)
 		}
+	}
+}
+
+// An operator sees by the counts whether the servers of a fleet share their secret: cookies of one
+// that does not are counted as invalid, and those of a secret that has changed as former ones.
+func TestRFC9018CookiesAreCountedByTheirSecret(t *testing.T) {
+	secret := func(n byte) Config {
+		c := Default()
+		c.Secret = &[16]byte{n}
+		return c
+	}
+	j := newJar(t, secret(1))
+	j.ask()
+	staged := secret(2)
+	staged.OtherSecrets = [][16]byte{{1}}
+	other := newJar(t, staged)
+	other.cookie = j.cookie
+	other.ask() // made with the secret before
+	other.ask() // renewed
+	foreign := newJar(t, secret(3))
+	foreign.cookie = j.cookie
+	foreign.ask()
+	j.at = j.at.Add(2 * CookieLifetime)
+	j.ask()
+	all := slices.Concat(j.kinds, other.kinds, foreign.kinds)
+	want := []event.CookieKind{event.CookieNew, event.CookieValid, event.CookieInvalid,
+		event.CookieNew, event.CookieFormer, event.CookieValid,
+		event.CookieNew, event.CookieInvalid}
+	if !slices.Equal(all, want) {
+		t.Errorf("counted as %v, want %v", all, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/lab/labtest"
 	"bailiwick/transport"
 )
 
@@ -19,7 +20,7 @@ func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{clock: clock.NewFake(at)}
+	s := &Server{clock: clock.NewFake(at), observe: labtest.Observer{}}
 	rules := &Rules{Config: &Config{Secret: new([16]byte)}}
 	if _, err := hex.Decode(rules.Secret[:], []byte(secret)); err != nil {
 		t.Fatal(err)
@@ -109,7 +110,8 @@ func TestRFC9018WhatACookieProves(t *testing.T) {
 // A malformed cookie gets FORMERR (RFC 7873, section 5.2.2).
 func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
-		r := &request{server: &Server{clock: clock.NewFake(time.Now())}, now: time.Now(),
+		s := &Server{clock: clock.NewFake(time.Now()), observe: labtest.Observer{}}
+		r := &request{server: s, now: time.Now(),
 			rules: &Rules{secrets: newSecretSource(&Config{}, [16]byte{})},
 			from:  transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
 		want := n == 8 || n >= 16 && n <= 40

@@ -67,6 +67,8 @@ type Observer interface {
 	// Unvalidated is called for an answer that is served although it did not verify, with the
 	// reason.
 	Unvalidated(c cause.Cause)
+	// Cookie is called for a query with a cookie (RFC 7873).
+	Cookie(kind event.CookieKind)
 	// Refused is called for a query that was refused or dropped because of its client or its
 	// question, or that its client has abandoned.
 	Refused(c cause.Cause)

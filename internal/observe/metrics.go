@@ -17,6 +17,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/counter"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
@@ -60,6 +61,7 @@ type Metrics struct {
 	networks   [2]prometheus.Counter  // changes of the network, returns from sleep
 	stale      [4]*counter.Counter    // by reason
 	local      [4][6]*counter.Counter // by source and outcome
+	cookies    [4]*counter.Counter    // by kind
 	renewed    [5][2]*counter.Counter // by reason, failed and fresh
 	ownServers *counter.Counter       // packets
 	reported   [5]*counter.Counter    // by result
@@ -231,6 +233,13 @@ func New() *Metrics {
 	for _, why := range resolver.StaleReasons() {
 		m.stale[why] = stale.with(why.Label())
 	}
+	cookies := newCounters(reg, "client_cookies_total",
+		"Queries with a DNS cookie, by whether it has none of a server yet (new), one of the "+
+			"current secret (valid), of another one that is accepted (former), or neither: too "+
+			"old, of another address, or of a server with another secret (invalid).", "cookie")
+	for _, kind := range event.CookieKinds() {
+		m.cookies[kind] = cookies.with(kind.Label())
+	}
 	local := newCounters(reg, "local_answers_total",
 		"Answers that are made here, by source: policy.local_records, policy.local_zones and "+
 			"policy.hosts_files (zones), policy.block_lists (lists), special names (special); "+
@@ -393,6 +402,9 @@ func (m *Metrics) Local(from policy.Source, outcome policy.Outcome) {
 
 // Stale counts an answer from stale data.
 func (m *Metrics) Stale(why resolver.StaleReason) { m.stale[why].Add(1) }
+
+// Cookie counts a query with a cookie.
+func (m *Metrics) Cookie(kind event.CookieKind) { m.cookies[kind].Add(1) }
 
 // NetworkChanged counts a change of the network, or a return from sleep.
 func (m *Metrics) NetworkChanged(slept bool) {

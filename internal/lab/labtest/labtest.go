@@ -6,6 +6,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -46,6 +47,9 @@ func (Observer) Limit(cause.Cause) {}
 
 // Unvalidated implements server.Observer.
 func (Observer) Unvalidated(cause.Cause) {}
+
+// Cookie implements server.Observer.
+func (Observer) Cookie(event.CookieKind) {}
 
 // Refused implements server.Observer.
 func (Observer) Refused(cause.Cause) {}
