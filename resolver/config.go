@@ -9,6 +9,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/nat64"
 	"bailiwick/transport"
 	"bailiwick/validator"
 	"bailiwick/wire"
@@ -80,8 +81,11 @@ type Config struct {
 	// HideType asks for the full name with type A before it asks with the question's type, if names
 	// are minimised. So a parent's servers do not learn the type if the name is a zone (RFC 9156,
 	// section 2.1).
-	HideType            bool
-	IPv4, IPv6          Family
+	HideType   bool
+	IPv4, IPv6 Family
+	// NAT64 is the prefix that servers with IPv4 alone are asked through while IPv4 is not in use;
+	// zero: there is none.
+	NAT64               nat64.Prefix
 	PrivateServers      Private
 	DoNotQuery          []netip.Prefix
 	DoNotQueryLocalhost bool
@@ -233,7 +237,10 @@ func (r *Resolver) mayAsk(a netip.Addr, own bool, use families) cause.Cause {
 	c := &r.cfg
 	a = a.Unmap()
 	if own { // they may be near, on a machine without a route to the public Internet
-		use = families{c.IPv4 != FamilyOff, c.IPv6 != FamilyOff}
+		use = families{c.IPv4 != FamilyOff || use.v4, c.IPv6 != FamilyOff}
+	}
+	if leads, ok := c.NAT64.Extract(a); ok && use.v6 {
+		a, use.v4 = leads, true // whatever the public tree has our translator reach
 	}
 	switch {
 	case a.Is4() && !use.v4, a.Is6() && !use.v6:
@@ -260,8 +267,14 @@ var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 type families struct{ v4, v6 bool }
 
 // families returns the families that are in use now for public addresses. A laptop may lose one and
-// get the other while the resolver runs.
+// get the other while the resolver runs. IPv4 is in use through a translator too.
 func (r *Resolver) families() families {
+	use := r.native()
+	return families{use.v4 || use.v6 && !r.cfg.NAT64.IsZero(), use.v6}
+}
+
+// native returns the families that are in use without a translator.
+func (r *Resolver) native() families {
 	v4, v6 := r.routes.Families()
 	return families{r.cfg.IPv4.used(v4 || !v6), r.cfg.IPv6.used(v6)}
 }

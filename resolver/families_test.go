@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/nat64"
 )
 
 // routesOf are routes over some families of addresses.
@@ -45,6 +46,38 @@ func TestFamiliesFollowTheRoutesUnlessDecided(t *testing.T) {
 			if got != want {
 				t.Errorf("%+v, named by the operator %v: %+v are asked", c, own, got)
 			}
+		}
+	}
+}
+
+// An address behind our translator is that of an IPv4 server: the public tree cannot have the
+// translator reach what it may not have us reach, and what is said of IPv6 networks is not about
+// it. Without a translator it is an address as any other.
+func TestNAT64MayNotReachWhatWeMayNot(t *testing.T) {
+	prefix, err := nat64.ParsePrefix("2001:db8:64::/96")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		addr string
+		own  bool
+		want cause.Cause
+	}{
+		{"2001:db8:64::9.9.9.9", false, cause.None},
+		{"2001:db8:64::127.0.0.1", false, cause.NoServers},
+		{"2001:db8:64::10.0.0.1", false, cause.PrivateServers},
+		{"2001:db8:64::10.0.0.1", true, cause.None},
+		{"2001:db8:64::8.8.8.8", true, cause.NoServers}, // do_not_query
+		{"8.8.8.8", false, cause.NoServers},
+		{"9.9.9.9", false, cause.None},
+		{"2620:fe::fe", true, cause.NoServers},
+	} {
+		r := &Resolver{cfg: Config{NAT64: prefix, DoNotQueryLocalhost: true,
+			PrivateServers: PrivateRefuse, DoNotQuery: []netip.Prefix{
+				netip.MustParsePrefix("8.8.8.8/32"), netip.MustParsePrefix("::/0")}},
+			routes: routesOf{false, true}}
+		if got := r.mayAsk(netip.MustParseAddr(c.addr), c.own, r.families()); got != c.want {
+			t.Errorf("%s, own %v: %v, want %v", c.addr, c.own, got, c.want)
 		}
 	}
 }

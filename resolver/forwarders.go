@@ -208,7 +208,7 @@ func (r *Resolver) probeForwarder(f *forwarder) {
 		Query: wire.AppendQuery(nil, binary.BigEndian.Uint16(id[:]), flags, []byte(f.zone.Wire()),
 			wire.TypeSOA, r.cfg.UDPSize, true, nil)}
 	began := time.Now()
-	raw, err := r.exchanger.Exchange(r.fetches.ctx, req)
+	raw, err := r.exchange(r.fetches.ctx, req)
 	if r.fetches.ctx.Err() != nil {
 		return
 	}

@@ -72,6 +72,9 @@ func (p *reader) contradictions() {
 		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
 			"private networks may")
 	}
+	if !c.Resolver.NAT64.IsZero() && c.Resolver.IPv6 == resolver.FamilyOff {
+		say("resolver.nat64_prefix", "a translator is reached over IPv6, and resolver.ipv6 is off")
+	}
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	c.heldContradictions(say)
@@ -365,7 +368,7 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 // refuses says which key keeps a server from being asked, "" if none does.
 func (c *Config) refuses(a netip.Addr) string {
 	switch {
-	case a.Is4() && c.Resolver.IPv4 == resolver.FamilyOff:
+	case a.Is4() && c.Resolver.IPv4 == resolver.FamilyOff && c.Resolver.NAT64.IsZero():
 		return "resolver.ipv4 is false"
 	case a.Is6() && c.Resolver.IPv6 == resolver.FamilyOff:
 		return "resolver.ipv6 is false"

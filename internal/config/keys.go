@@ -178,6 +178,15 @@ var keys = append(listenKeys(), []key{
 		help:    "ask servers over IPv6; auto: while this machine has a route",
 		binding: bindChoice(func(c *Config) *resolver.Family { return &c.Resolver.IPv6 },
 			resolver.FamilyAuto, resolver.FamilyOn, resolver.FamilyOff)},
+	{key: "resolver.nat64_prefix", kind: kindString,
+		help: "prefix of a translator (NAT64) that servers with IPv4 alone are asked through " +
+			"while IPv4 is not in use, such as 64:ff9b::/96; empty: they are not asked then",
+		binding: binding{set: setNAT64, get: func(c *Config) (v value) {
+			if !c.Resolver.NAT64.IsZero() {
+				v.text = c.Resolver.NAT64.String()
+			}
+			return v
+		}}},
 	{key: "resolver.do_not_query_localhost", kind: kindBool,
 		help:    "never ask loopback addresses",
 		binding: bind(func(c *Config) *bool { return &c.Resolver.DoNotQueryLocalhost })},

@@ -100,6 +100,7 @@ func (k *key) other() string {
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
 		"policy.ordinary_names": "[local.]",
+		"resolver.nat64_prefix": "64:ff9b::/96",
 		"policy.local_records":  "[www.corp.example. 60 A 192.0.2.1]",
 		"trust_anchors.url":     "https://example.net/anchors.xml",
 	}[k.key]

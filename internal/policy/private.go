@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"bailiwick/internal/nat64"
 	"bailiwick/wire"
 )
 
@@ -75,17 +76,13 @@ func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
 	return slices.ContainsFunc(hints(rdata), p.holds)
 }
 
-// nat64 is the well-known prefix of IPv4 addresses behind a NAT64 (RFC 6052, section 2.1).
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
 // holds reports whether an address is in one of the networks, or leads to one that is: IPv4-mapped
 // addresses do so on every host, and NAT64 addresses through a translator that ignores RFC 6052,
 // section 3.1.
 func (p *PrivateAddresses) holds(a netip.Addr) bool {
 	leads := a.Unmap()
-	if nat64.Contains(a) {
-		b := a.As16()
-		leads = netip.AddrFrom4([4]byte(b[12:]))
+	if v4, ok := nat64.WellKnown.Extract(a); ok {
+		leads = v4
 	}
 	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool {
 		return n.Contains(a) || n.Contains(leads)
