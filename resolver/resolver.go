@@ -172,7 +172,8 @@ type Answer struct {
 	// NoCache reports whether the answer must not be cached: the operator wants it so, fresher data
 	// are being fetched, or it can be made again as cheaply.
 	NoCache bool
-	// Stale is why data of it are stale, if they are. KeepFor is how long it may be cached then.
+	// Stale is why data of it are stale, if they are. KeepFor is how long it may be cached then, or
+	// if policy has left no record in it.
 	Stale   StaleReason
 	KeepFor time.Duration
 }

@@ -137,12 +137,12 @@ func TestEventsTellEachWayThroughThePipeline(t *testing.T) {
 	}
 }
 
-// Records left out of an answer are a decision of policy, with their number.
-func TestEventsTellOfPrivateAddressesLeftOut(t *testing.T) {
+// That an answer is refused for private addresses is a decision of policy, with their number.
+func TestEventsTellOfPrivateAddresses(t *testing.T) {
 	r := &eventtest.Recorder{}
 	f, _ := guarded(t, func(p *resolver.Parts) { p.Events = r })
 	const begin = "mixed.stranger.example. over udp; "
-	const policy = "policy private addresses left out private_address 1; "
+	const policy = "policy private addresses refused private_address 1; "
 	for _, want := range []string{
 		begin + policy + "done resolved NOERROR private_address",
 		begin + "hit known NOERROR; " + policy + "done known NOERROR private_address",

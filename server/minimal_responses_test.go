@@ -43,9 +43,9 @@ func TestMinimalResponsesHaveNoNSBeside(t *testing.T) {
 	}
 }
 
-// An answer that has lost all its records because they were private addresses has the zone's NS set
-// if responses are not minimal, as in Unbound, and nothing if they are.
-func TestMinimalResponsesOfWhatPolicyLeftEmpty(t *testing.T) {
+// An answer that was refused for private addresses has the zone's NS set if responses are not
+// minimal, as in Unbound, and nothing if they are.
+func TestMinimalResponsesOfWhatPolicyRefused(t *testing.T) {
 	for _, minimal := range []bool{true, false} {
 		f, _ := guarded(t)
 		f.Handler.Replace(server.Rules{Config: &server.Config{UDPSize: 1232, NSBeside: !minimal},

@@ -46,7 +46,7 @@ type request struct {
 	at      place            // of the work
 	origin  event.Origin     // of the answer
 	rcode   wire.RCode       // of the answer
-	cut     bool             // policy has left records out of the answer
+	cut     bool             // policy has changed the answer
 	why     cause.Cause      // of a failure or a refusal
 	checks  *resolver.Checks // of its budget; from the step known on
 	ask     wire.Question    // as q has it, independent of its memory; from the step local on

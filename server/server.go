@@ -78,8 +78,8 @@ type Observer interface {
 	Stale(why resolver.StaleReason)
 	// Local is called for an answer that is made here.
 	Local(from policy.Source, outcome policy.Outcome)
-	// PrivateAddresses is called when n records with private addresses are left out of an answer.
-	PrivateAddresses(n int)
+	// PrivateAnswer is called for an answer that is refused because it has private addresses.
+	PrivateAnswer()
 }
 
 // Server answers the queries of its handlers.

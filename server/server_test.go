@@ -35,7 +35,7 @@ type quiet struct {
 	refused []cause.Cause
 	queries atomic.Int64
 	hits    int
-	private int // records left out of answers
+	private int // answers refused for their addresses
 	// unvalidated are the causes of what did not verify and was served.
 	unvalidated []cause.Cause
 	stale       atomic.Int64
@@ -53,7 +53,7 @@ func (q *quiet) ServFail(c cause.Cause) {
 	q.causes = append(q.causes, c)
 }
 func (q *quiet) Unvalidated(c cause.Cause)  { q.unvalidated = append(q.unvalidated, c) }
-func (q *quiet) PrivateAddresses(n int)     { q.private += n }
+func (q *quiet) PrivateAnswer()             { q.private++ }
 func (q *quiet) Stale(resolver.StaleReason) { q.stale.Add(1) }
 func (q *quiet) Refused(c cause.Cause) {
 	q.mu.Lock()

@@ -78,14 +78,17 @@ func (r *request) keepFailure(a *resolver.Answer) {
 }
 
 // stored returns a response about name as a prepared answer that ends with its lowest TTL, or nil
-// if that TTL is 0.
+// if that TTL is 0. One that policy has left empty ends with what it was made of.
 func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *cache.Answer {
 	msg := b.Finish()
 	ttl := ^uint32(0)
 	for _, at := range b.TTLOffsets() {
 		ttl = min(ttl, binary.BigEndian.Uint32(msg[at:]))
 	}
-	if len(b.TTLOffsets()) == 0 || ttl == 0 {
+	if len(b.TTLOffsets()) == 0 {
+		ttl = uint32(a.KeepFor / time.Second)
+	}
+	if ttl == 0 {
 		return nil
 	}
 	now := r.server.clock.Now().Unix()

@@ -15,6 +15,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/config"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/nat64"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/service"
@@ -362,6 +363,9 @@ func (r *running) install(next *inUse) {
 	cfg := next.Config
 	view := &policy.View{Class: next.class, Generation: next.generation,
 		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy)}
+	if !cfg.Resolver.NAT64.IsZero() {
+		view.Private.Translators = []nat64.Prefix{cfg.Resolver.NAT64}
+	}
 	view.Local = r.ownData(next)
 	if r.certificates != nil {
 		next.certificates = r.certificates

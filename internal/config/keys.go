@@ -522,7 +522,7 @@ var keys = append(listenKeys(), []key{
 			strings.Join(reasons, ", "),
 		binding: binding{set: setPolicyZones}},
 	{key: "policy.private_addresses", kind: kindList,
-		help: "networks whose addresses are left out of answers, against DNS rebinding, but for " +
+		help: "networks whose addresses have an answer refused, against DNS rebinding, but for " +
 			"names at or below policy.private_domains and in stub and forward zones",
 		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.Private.Networks },
 			prefixes)},

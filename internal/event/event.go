@@ -159,13 +159,13 @@ const (
 	DecisionDropped          // it is not answered. Cause
 	DecisionLocal            // the operator's data answer it
 	DecisionSpecial          // it is for a special name (RFC 6761)
-	DecisionPrivate          // Count private addresses are left out of the answer. Cause
+	DecisionPrivate          // the answer is refused for Count private addresses. Cause
 	DecisionRPZ              // a response policy zone decides. Zone, Target is the rule, Cause
 )
 
 func (d Decision) String() string {
 	return [...]string{"", "refused", "dropped", "answered with local data", "a special name",
-		"private addresses left out", "a response policy zone"}[d]
+		"private addresses refused", "a response policy zone"}[d]
 }
 
 // Event is one event. Fields that its kind does not have are zero. It refers to no memory that is

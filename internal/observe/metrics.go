@@ -203,8 +203,8 @@ func New() *Metrics {
 			"became ready at once."})
 	reg.MustRegister(m.paced)
 	m.privates = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "private_addresses_removed_total",
-		Help: "Records with private addresses that were left out of answers."})
+		Name: "private_answers_refused_total",
+		Help: "Answers that were refused because they had private addresses."})
 	reg.MustRegister(m.privates)
 	renewed := newCounters(reg, "refreshes_total",
 		"Results that were resolved without a client that waited, by reason and outcome: they "+
@@ -392,8 +392,8 @@ func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
 // Paced counts an answer that is delayed, see the server's pace.go.
 func (m *Metrics) Paced() { m.paced.Inc() }
 
-// PrivateAddresses counts records that are removed from an answer.
-func (m *Metrics) PrivateAddresses(n int) { m.privates.Add(float64(n)) }
+// PrivateAnswer counts an answer that is refused because it has private addresses.
+func (m *Metrics) PrivateAnswer() { m.privates.Inc() }
 
 // Local counts an answer that is made here.
 func (m *Metrics) Local(from policy.Source, outcome policy.Outcome) {

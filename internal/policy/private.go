@@ -17,6 +17,9 @@ import (
 type PrivateAddresses struct {
 	Networks []netip.Prefix
 	Domains  []wire.Name // at and below these names all addresses are allowed
+	// Translators are prefixes, beside the well-known one, through which IPv4 addresses can be
+	// reached.
+	Translators []nat64.Prefix
 }
 
 // Allowed reports whether a name may have any address: it is at or below one of the domains.
@@ -24,43 +27,31 @@ func (p *PrivateAddresses) Allowed(name wire.Name) bool {
 	return slices.ContainsFunc(p.Domains, name.Within)
 }
 
-// Without returns the sets without the records that hold a private address: the address of an A or
-// AAAA record, or a hint of an SVCB or HTTPS record (RFC 9460, section 7.3), as browsers connect to
-// hints. Such an SVCB record is removed as a whole: without the hint it could have another meaning
-// (section 8 of the same). The rest of the set is no longer signed. allowed reports which owners
-// may have any address. The sets of the argument are not changed, and are returned if nothing is
-// removed.
-func (p *PrivateAddresses) Without(sets []*wire.RRset, allowed func(wire.Name) bool) (
-	kept []*wire.RRset, removed int) {
-	kept = sets
-	for i, s := range sets {
+// Count returns how many records of the sets hold a private address: the address of an A or AAAA
+// record, or a hint of an SVCB or HTTPS record (RFC 9460, section 7.3), as browsers connect to
+// hints. allowed reports which owners may have any address.
+func (p *PrivateAddresses) Count(sets []*wire.RRset, allowed func(wire.Name) bool) (n int) {
+	for _, s := range sets {
 		if s.Class != wire.ClassIN || !holdsAddresses(s.Type) || allowed(s.Name) {
-			if removed > 0 {
-				kept = append(kept, s)
-			}
 			continue
 		}
-		c := *s
-		c.Data, c.Sigs = nil, nil
 		for d := range s.Data.All() {
-			if !p.private(s.Type, d) {
-				c.Data = c.Data.Append(d)
+			if p.private(s.Type, d) {
+				n++
 			}
 		}
-		n := s.Len() - c.Len()
-		if n > 0 && removed == 0 {
-			kept = slices.Clone(sets[:i])
-		}
-		removed += n
-		switch {
-		case n == 0 && removed > 0:
-			kept = append(kept, s)
-		case n > 0 && c.Len() > 0:
-			c.Security = min(s.Security, wire.Insecure)
-			kept = append(kept, &c)
-		}
 	}
-	return kept, removed
+	return n
+}
+
+// Without returns the sets that have no such record. The sets themselves are not changed, as they
+// may be signed; the argument is returned if nothing is left out.
+func (p *PrivateAddresses) Without(sets []*wire.RRset, allowed func(wire.Name) bool) []*wire.RRset {
+	holds := func(s *wire.RRset) bool { return p.Count([]*wire.RRset{s}, allowed) > 0 }
+	if !slices.ContainsFunc(sets, holds) {
+		return sets
+	}
+	return slices.DeleteFunc(slices.Clone(sets), holds)
 }
 
 func holdsAddresses(t wire.Type) bool {
@@ -77,12 +68,15 @@ func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
 }
 
 // holds reports whether an address is in one of the networks, or leads to one that is: IPv4-mapped
-// addresses do so on every host, and NAT64 addresses through a translator that ignores RFC 6052,
-// section 3.1.
+// addresses do so on every host, and those of a translator through one that ignores RFC 6052,
+// section 3.1, or that is there to reach private networks.
 func (p *PrivateAddresses) holds(a netip.Addr) bool {
 	leads := a.Unmap()
-	if v4, ok := nat64.WellKnown.Extract(a); ok {
-		leads = v4
+	for _, t := range append(p.Translators[:len(p.Translators):len(p.Translators)],
+		nat64.WellKnown) {
+		if v4, ok := t.Extract(a); ok {
+			leads = v4
+		}
 	}
 	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool {
 		return n.Contains(a) || n.Contains(leads)

@@ -1,12 +1,13 @@
 package policy
 
 import (
-	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/nat64"
 	"bailiwick/wire"
 )
 
@@ -63,29 +64,29 @@ func TestRebindingWhatHoldsAPrivateAddress(t *testing.T) {
 		{"a. TXT 10.1.2.3", false},
 	} {
 		s := setOf(t, c.record)
-		kept, n := rfc1918.Without([]*wire.RRset{s}, rfc1918.Allowed)
+		sets := []*wire.RRset{s}
+		n, kept := rfc1918.Count(sets, rfc1918.Allowed), rfc1918.Without(sets, rfc1918.Allowed)
 		if (n == 1) != c.private || (len(kept) == 0) != c.private {
-			t.Errorf("%s: %d records removed, %d sets kept", c.record, n, len(kept))
+			t.Errorf("%s: %d private addresses, %d sets kept", c.record, n, len(kept))
 		}
 	}
 }
 
-// Only the private records are removed. The rest of their set has no signatures, and other sets are
-// unchanged. The sets that were passed in, which may be in the cache, are not written to.
-func TestRebindingTheRestOfASetStaysWithoutSignatures(t *testing.T) {
+// A set is left out whole, or not at all, as it may be signed. The sets that were passed in, which
+// may be in the cache, are not written to.
+func TestRebindingSetsAreLeftOutWhole(t *testing.T) {
 	alias := setOf(t, "www.a. CNAME a.")
 	mixed := setOf(t, "a. A 10.0.0.1", "a. A 192.0.2.1", "a. A 10.0.0.2")
 	gone := setOf(t, "b. AAAA fd00::1")
 	good := setOf(t, "c. A 192.0.2.2")
 	own := setOf(t, "d.corp.example. A 10.0.0.3")
 	given := []*wire.RRset{alias, mixed, gone, good, own}
-	kept, n := rfc1918.Without(given, rfc1918.Allowed)
-	if n != 3 || len(kept) != 4 || kept[0] != alias || kept[2] != good || kept[3] != own {
-		t.Fatalf("%d removed, kept %v", n, kept)
+	if n := rfc1918.Count(given, rfc1918.Allowed); n != 3 {
+		t.Errorf("%d private addresses", n)
 	}
-	if k := kept[1]; k.Len() != 1 || !bytes.Equal(k.Data.First(), []byte{192, 0, 2, 1}) ||
-		k.Sigs.Len() != 0 || k.Security != wire.Insecure {
-		t.Errorf("the cut set: %+v", k)
+	kept := rfc1918.Without(given, rfc1918.Allowed)
+	if !slices.Equal(kept, []*wire.RRset{alias, good, own}) {
+		t.Errorf("kept %v", kept)
 	}
 	if mixed.Len() != 3 || mixed.Sigs.Len() != 1 || mixed.Security != wire.Secure ||
 		given[1] != mixed || given[2] != gone {
@@ -93,12 +94,39 @@ func TestRebindingTheRestOfASetStaysWithoutSignatures(t *testing.T) {
 	}
 }
 
+// A translator may be there to reach private networks, and any prefix of one that the operator
+// names leads to them (RFC 6052, section 2.2).
+func TestRebindingTranslatorsLeadToPrivateAddresses(t *testing.T) {
+	p := rfc1918
+	for _, s := range []string{"64:ff9b:1::/48", "2001:db8:64::/96"} {
+		prefix, err := nat64.ParsePrefix(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Translators = append(p.Translators, prefix)
+	}
+	for record, private := range map[string]bool{
+		"a. AAAA 64:ff9b:1:a01:2:300::":    true, // 10.1.2.3
+		"a. AAAA 64:ff9b:1:a01:ff02:300::": true, // a translator need not check
+		"a. AAAA 64:ff9b:1:b01:2:300::":    false,
+		"a. AAAA 2001:db8:64::10.1.2.3":    true,
+		"a. AAAA 2001:db8:64::11.1.2.3":    false,
+		"a. AAAA 64:ff9b::10.1.2.3":        true,
+		"a. AAAA 2001:db8:65::10.1.2.3":    false,
+	} {
+		if n := p.Count([]*wire.RRset{setOf(t, record)}, p.Allowed); (n > 0) != private {
+			t.Errorf("%s: %d private addresses", record, n)
+		}
+	}
+}
+
 // Without networks everything is allowed, and the sets are returned unchanged.
 func TestRebindingNothingIsKeptOutByDefault(t *testing.T) {
 	var none PrivateAddresses
 	given := []*wire.RRset{setOf(t, "a. A 10.0.0.1")}
-	if kept, n := none.Without(given, none.Allowed); n != 0 || len(kept) != 1 {
-		t.Errorf("%d removed, %d kept", n, len(kept))
+	if n, kept := none.Count(given, none.Allowed), none.Without(given, none.Allowed); n != 0 ||
+		len(kept) != 1 {
+		t.Errorf("%d private addresses, %d kept", n, len(kept))
 	}
 }
 

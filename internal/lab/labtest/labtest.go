@@ -63,5 +63,5 @@ func (Observer) Stale(resolver.StaleReason) {}
 // Local implements server.Observer.
 func (Observer) Local(policy.Source, policy.Outcome) {}
 
-// PrivateAddresses implements server.Observer.
-func (Observer) PrivateAddresses(int) {}
+// PrivateAnswer implements server.Observer.
+func (Observer) PrivateAnswer() {}
