@@ -41,6 +41,7 @@ type report struct {
 	serving   func(*server.Config)
 	trusting  func(*trustanchor.Set)
 	anchored  []string // zones whose keys are configured beside the root's
+	viewing   func(*policy.View)
 	steps     []step
 }
 
@@ -285,7 +286,11 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 		Clock: clock.Real{}})
 	f.server = server.New(sc, server.Parts{Resolver: f.resolver, Cache: store, Clock: clock.Real{},
 		Observer: f, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access), &policy.View{})
+	view := &policy.View{}
+	if r.viewing != nil {
+		r.viewing(view)
+	}
+	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access), view)
 	return f
 }
 

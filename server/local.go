@@ -58,6 +58,7 @@ func (r *request) ownData() bool {
 			r.decided(event.DecisionSpecial, l.Cause, 0)
 			return false
 		}
+		l = r.localAAAA(l)
 		r.origin = event.OriginLocal
 		r.answer = r.respondLocal(l)
 		return true
@@ -96,6 +97,11 @@ func (r *request) respondLocal(l *policy.Local) []byte {
 func (r *request) ours(q wire.Question) *policy.Local {
 	if l := r.own(q); l != nil {
 		return l
+	}
+	if q.Type == wire.TypePTR && r.translates(q) {
+		if l := r.view.DNS64.Reverse(q); l != nil {
+			return l
+		}
 	}
 	return r.special(q)
 }

@@ -47,6 +47,7 @@ type request struct {
 	origin  event.Origin     // of the answer
 	rcode   wire.RCode       // of the answer
 	cut     bool             // policy has changed the answer
+	made    bool             // the answer has AAAA records that were made of A records
 	why     cause.Cause      // of a failure or a refusal
 	checks  *resolver.Checks // of its budget; from the step known on
 	ask     wire.Question    // as q has it, independent of its memory; from the step local on
@@ -84,7 +85,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	answer []byte, p transport.Pending) {
 	r := h.server.requests.Get().(*request)
 	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
-	r.asked, r.snoop, r.at, r.cut = asked{}, false, atBegin, false
+	r.asked, r.snoop, r.at, r.cut, r.made = asked{}, false, atBegin, false, false
 	r.why, r.origin, r.told = cause.None, event.OriginServer, false
 	r.apart, r.settled, r.rewritten = false, false, nil
 	defer func() {
@@ -201,10 +202,17 @@ func (r *request) known() bool {
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.want, cd)
 	}
+	var v4 *resolver.Answer
+	if a != nil && r.wantsA(a) {
+		v4 = r.rules.Resolver.Known(r.questionA(), cd, rd, r.checks)
+		if v4 == nil && rd {
+			return false
+		}
+	}
 	if a == nil {
 		return false
 	}
-	l, sure := r.policed(a, false)
+	l, sure := r.policed(judged(a, v4), false)
 	switch {
 	case !sure:
 		return false
@@ -215,7 +223,7 @@ func (r *request) known() bool {
 	if r.rules.Events != nil {
 		r.remembered(a)
 	}
-	r.answer = r.respond(a, l)
+	r.answer = r.respond(a, v4, l)
 	return true
 }
 
@@ -253,17 +261,40 @@ func (r *request) turnedAway(f *cause.Failure) []byte {
 		return r.deniedByRoot(&resolver.Answer{RCode: wire.RCodeServFail})
 	}
 	if r.q.Has(wire.FlagRD) { // else nothing would be resolved
-		if a := r.rules.Resolver.Stale(r.want, r.q.Has(wire.FlagCD), f, r.checks); a != nil {
-			if l, sure := r.policed(a, false); sure && (l == nil || l.Target.IsZero()) {
+		if a, v4 := r.stale(f); a != nil {
+			l, sure := r.policed(judged(a, v4), false)
+			if sure && (l == nil || l.Target.IsZero()) {
 				if r.origin = event.OriginStale; r.rules.Events != nil {
 					r.remembered(a)
 				}
-				return r.respond(a, l)
+				return r.respond(a, v4, l)
 			}
 		}
 	}
 	r.server.observe.ServFail(f.Cause)
 	return r.short(wire.RCodeServFail, f)
+}
+
+// stale returns an answer from stale data, nil if there is none, and that to the question for A
+// records if it is wanted; f is why nothing is resolved.
+func (r *request) stale(f *cause.Failure) (a, v4 *resolver.Answer) {
+	res, cd := r.rules.Resolver, r.q.Has(wire.FlagCD)
+	either := func(q wire.Question) *resolver.Answer {
+		if a := res.Stale(q, cd, f, r.checks); a != nil {
+			return a
+		}
+		return res.Known(q, cd, true, r.checks)
+	}
+	if !r.translates(r.want) {
+		return res.Stale(r.want, cd, f, r.checks), nil
+	}
+	if a = either(r.want); a == nil || !r.wantsA(a) {
+		return a, nil
+	}
+	if v4 = either(r.questionA()); v4 == nil {
+		return nil, nil
+	}
+	return a, v4
 }
 
 // work resolves a pending query and has its answer sent: at once, or at the client's pace. The
@@ -309,7 +340,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 			if r.origin = event.OriginReferral; r.rules.Events != nil {
 				r.remembered(a)
 			}
-			pass(r.respond(a, nil))
+			pass(r.respond(a, nil, nil))
 		} else {
 			pass(r.notRecursive())
 		}
@@ -317,19 +348,31 @@ func (r *request) resolve(pass func(answer []byte)) {
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
 		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
-	for more := true; more; {
-		r.origin, more = event.OriginResolved, false
-		r.rules.Resolver.Start(r.client, r.want, o, func(a *resolver.Answer) {
+	start := func(q wire.Question, done func(*resolver.Answer)) {
+		r.rules.Resolver.Start(r.client, q, o, func(a *resolver.Answer) {
 			defer func() { r.caught(recover()) }()
 			if r.client.Err() != nil {
 				r.abandoned()
 				pass(nil)
 				return
 			}
-			l, _ := r.policed(a, true)
+			done(a)
+		})
+	}
+	for more := true; more; {
+		r.origin, more = event.OriginResolved, false
+		answer := func(a, v4 *resolver.Answer) {
+			l, _ := r.policed(judged(a, v4), true)
 			if more = r.follow(l); !more {
-				pass(r.respond(a, l))
+				pass(r.respond(a, v4, l))
 			}
+		}
+		start(r.want, func(a *resolver.Answer) {
+			if !r.wantsA(a) {
+				answer(a, nil)
+				return
+			}
+			start(r.questionA(), func(v4 *resolver.Answer) { answer(a, v4) })
 		})
 		if more && (r.ownData() || r.known()) {
 			more = false
@@ -346,12 +389,14 @@ func (r *request) abandoned() {
 
 // respond applies policy to an answer, logs a failure, and makes the response. What policy zones
 // say of it comes first; nil if they leave it as it is.
-func (r *request) respond(a *resolver.Answer, l *policy.Local) []byte {
+func (r *request) respond(a, v4 *resolver.Answer, l *policy.Local) []byte {
 	switch {
 	case l != nil:
 		return r.respondLocal(l)
 	case r.standIn != nil:
 		return r.deniedByRoot(a)
+	case v4 != nil:
+		a = r.translated(a, v4)
 	}
 	a = r.beside(r.judge(r.behindAliases(a)))
 	switch {
@@ -367,7 +412,9 @@ func (r *request) respond(a *resolver.Answer, l *policy.Local) []byte {
 }
 
 // judge applies policy to the answer.
-func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(r.sentinel(a)) }
+func (r *request) judge(a *resolver.Answer) *resolver.Answer {
+	return r.private(r.usable(r.sentinel(a)))
+}
 
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {

@@ -27,7 +27,7 @@ import (
 // a stub resolver asks the next server of its list, which may let the address through.
 func (r *request) private(a *resolver.Answer) *resolver.Answer {
 	p := &r.view.Private
-	if len(p.Networks) == 0 {
+	if len(p.Networks) == 0 || r.made {
 		return a
 	}
 	allowed := r.mayHavePrivate()
@@ -74,6 +74,9 @@ func (r *request) mayHavePrivate() func(wire.Name) bool {
 
 // cuts reports whether the view would change a prepared answer.
 func (r *request) cuts(a *cache.Answer) bool {
+	if r.translates(r.ask) {
+		return true
+	}
 	p := &r.view.Private
 	if len(p.Networks) == 0 {
 		return false

@@ -15,7 +15,6 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/config"
 	"bailiwick/internal/guard"
-	"bailiwick/internal/nat64"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/service"
@@ -141,7 +140,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	old := r.now()
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
-	next := &inUse{Snapshot: p, configured: configured, class: old.class + 1,
+	next := &inUse{Snapshot: p, configured: configured, class: old.nextClass(),
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.certify(p)
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
@@ -236,7 +235,7 @@ func (r *running) succeedItself() {
 	}
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
-	next := &inUse{Snapshot: p, configured: old.configured, class: old.class + 1,
+	next := &inUse{Snapshot: p, configured: old.configured, class: old.nextClass(),
 		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
@@ -247,7 +246,7 @@ func (r *running) succeedItself() {
 func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 	forgotten = next.resolver.Forget(old.resolver)
 	r.store.Answers.RemoveFunc(func(k cache.AnswerKey, _ *cache.Answer) bool {
-		return k.Policy != next.class
+		return k.Policy&^dns64Class != next.class
 	})
 	r.retire(old, next, gone)
 	next.resolver.KeepWarm()
@@ -337,6 +336,22 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 	return opened, nil
 }
 
+// dns64Class is set in the class of the clients of DNS64: their answers are others.
+const dns64Class = 1 << 15
+
+// nextClass returns the class of the snapshot after this one.
+func (u *inUse) nextClass() uint16 { return (u.class + 1) &^ dns64Class }
+
+// viewsOf returns the rules of who may ask at a listener, with the view behind for the clients of
+// DNS64, if it is not on for all.
+func (u *inUse) viewsOf(l listening, behind *policy.View) []policy.Rule {
+	rules := u.accessOf(l)
+	if d := u.Config.Policy.DNS64; d.On {
+		return policy.WithView(rules, d.Clients, behind)
+	}
+	return rules
+}
+
 // accessOf returns the rules of who may ask at a listener.
 func (u *inUse) accessOf(l listening) []policy.Rule {
 	access := u.Config.Policy.Access
@@ -363,17 +378,21 @@ func (r *running) install(next *inUse) {
 	cfg := next.Config
 	view := &policy.View{Class: next.class, Generation: next.generation,
 		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy)}
-	if !cfg.Resolver.NAT64.IsZero() {
-		view.Private.Translators = []nat64.Prefix{cfg.Resolver.NAT64}
-	}
+	view.Private.Translators = cfg.Translators()
 	view.Local = r.ownData(next)
+	behind := *view // for clients of DNS64
+	behind.Class, behind.DNS64 = view.Class|dns64Class, &cfg.Policy.DNS64.DNS64
+	if d := cfg.Policy.DNS64; d.On && len(d.Clients) == 0 {
+		view = &behind
+	}
 	if r.certificates != nil {
 		next.certificates = r.certificates
 	}
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
 		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log)})
+			Access: policy.NewACL(next.viewsOf(l, &behind)), View: view,
+			Events: r.sink(cfg.Log)})
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }

@@ -419,7 +419,8 @@ var table = [count]row{
 		text: "the failure is remembered, and no server was asked again",
 	},
 	Synthesised: {label: "synthesised", kind: KindPolicy, ede: edeSynthesized,
-		text: "the answer follows from proven denials of other names",
+		text: "the answer follows from proven denials of other names, or from addresses of the " +
+			"other family",
 	},
 	StaleAnswer: {label: "stale_answer", kind: KindPolicy, ede: edeStaleAnswer,
 		text: "the data have ended, and fresh ones could not be had",

@@ -72,6 +72,10 @@ func (p *reader) contradictions() {
 		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
 			"private networks may")
 	}
+	if d := c.Policy.DNS64; d.On && len(d.Prefixes) == 0 && !c.bad["policy.dns64.prefixes"] {
+		say("policy.dns64.prefixes", "policy.dns64 is on and has no prefix: nothing could be "+
+			"translated")
+	}
 	if !c.Resolver.NAT64.IsZero() && c.Resolver.IPv6 == resolver.FamilyOff {
 		say("resolver.nat64_prefix", "a translator is reached over IPv6, and resolver.ipv6 is off")
 	}

@@ -163,17 +163,20 @@ func TestSchemaNamesEveryKey(t *testing.T) {
 	if err := Schema(&b); err != nil {
 		t.Fatal(err)
 	}
-	var s struct {
-		Properties map[string]struct {
-			Properties map[string]struct{ Description string }
-		}
+	type object struct {
+		Description string
+		Properties  map[string]object
 	}
-	if err := json.Unmarshal(b.Bytes(), &s); err != nil {
+	var root object
+	if err := json.Unmarshal(b.Bytes(), &root); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range keys {
-		sec, name, _ := strings.Cut(k.key, ".")
-		if s.Properties[sec].Properties[name].Description == "" {
+		at := root
+		for s := range strings.SplitSeq(k.key, ".") {
+			at = at.Properties[s]
+		}
+		if at.Description == "" {
 			t.Errorf("%s is not described", k.key)
 		}
 	}

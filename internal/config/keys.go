@@ -15,6 +15,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/localdata"
+	"bailiwick/internal/nat64"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/server"
@@ -529,6 +530,40 @@ var keys = append(listenKeys(), []key{
 	{key: "policy.private_domains", kind: kindList,
 		help: "names at and below which answers may hold private addresses",
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.Private.Domains },
+			domainNames)},
+	{key: "policy.dns64.enabled", kind: kindBool,
+		help: "give names without IPv6 addresses some by which a translator can be reached " +
+			"(DNS64, RFC 6147), for clients that have IPv6 alone",
+		binding: bind(func(c *Config) *bool { return &c.Policy.DNS64.On })},
+	{key: "policy.dns64.prefixes", kind: kindList,
+		help: "prefixes of the translators (NAT64), with a length of 32, 40, 48, 56, 64 or 96; " +
+			"clients get an address with each",
+		binding: bindList(func(c *Config) *[]nat64.Prefix { return &c.Policy.DNS64.Prefixes },
+			translators)},
+	{key: "policy.dns64.clients", kind: kindList,
+		help: "networks of the clients that DNS64 is for; empty: all",
+		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.Clients },
+			prefixes)},
+	{key: "policy.dns64.exclude_aaaa", kind: kindList,
+		help: "networks whose IPv6 addresses count as none for these clients",
+		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.ExcludeAAAA },
+			prefixes6)},
+	{key: "policy.dns64.exclude_a", kind: kindList,
+		help: "networks whose IPv4 addresses are not translated",
+		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.ExcludeA },
+			prefixes)},
+	{key: "policy.dns64.non_global", kind: kindBool,
+		help: "translate private and other local IPv4 addresses with the well-known prefix " +
+			"64:ff9b::/96 too, which RFC 6052, section 3.1 forbids; with others they always are",
+		binding: bind(func(c *Config) *bool { return &c.Policy.DNS64.NonGlobal })},
+	{key: "policy.dns64.exclude_names", kind: kindList,
+		help: "names at and below which nothing is translated",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.DNS64.ExcludeNames },
+			domainNames)},
+	{key: "policy.dns64.ignore_aaaa", kind: kindList,
+		help: "names at and below which every IPv6 address counts as none, as their hosts cannot " +
+			"be reached by it",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.DNS64.IgnoreAAAA },
 			domainNames)},
 	{key: "policy.access", kind: kindRules,
 		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse " +

@@ -99,10 +99,16 @@ func (k *key) other() string {
 		"warm.names": "[example. MX TXT]", "warm.zones": "[example.]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
-		"policy.ordinary_names": "[local.]",
-		"resolver.nat64_prefix": "64:ff9b::/96",
-		"policy.local_records":  "[www.corp.example. 60 A 192.0.2.1]",
-		"trust_anchors.url":     "https://example.net/anchors.xml",
+		"policy.ordinary_names":      "[local.]",
+		"resolver.nat64_prefix":      "64:ff9b::/96",
+		"policy.dns64.prefixes":      "[2001:db8:64::/96]",
+		"policy.dns64.clients":       "[2001:db8::/32]",
+		"policy.dns64.exclude_aaaa":  "[2001:db8::/32]",
+		"policy.dns64.exclude_a":     "[10.0.0.0/8]",
+		"policy.dns64.exclude_names": "[corp.example.]",
+		"policy.dns64.ignore_aaaa":   "[corp.example.]",
+		"policy.local_records":       "[www.corp.example. 60 A 192.0.2.1]",
+		"trust_anchors.url":          "https://example.net/anchors.xml",
 	}[k.key]
 }
 

@@ -12,22 +12,37 @@ import (
 
 // Show writes the complete configuration as a file that would give it.
 func (c *Config) Show(w io.Writer) error {
-	section := ""
+	var open []string
 	for i := range keys {
 		k := &keys[i]
-		s, name, _ := strings.Cut(k.key, ".")
-		if s != section {
-			section = s
-			if _, err := fmt.Fprintf(w, "%s:\n", s); err != nil {
+		sections, name := k.path()
+		for depth, s := range sections {
+			if depth < len(open) && open[depth] == s {
+				continue
+			}
+			open = open[:min(depth, len(open))]
+			if _, err := fmt.Fprintf(w, "%s%s:\n", indent(depth), s); err != nil {
 				return err
 			}
+			open = append(open, s)
 		}
-		if _, err := fmt.Fprintf(w, "  # %s\n  %s: %s\n", k.help, name, c.text[k.key]); err != nil {
+		open = open[:len(sections)]
+		in := indent(len(sections))
+		if _, err := fmt.Fprintf(w, "%s# %s\n%s%s: %s\n", in, k.help, in, name,
+			c.text[k.key]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// path returns the sections that a key is in, and its name there.
+func (k *key) path() (sections []string, name string) {
+	parts := strings.Split(k.key, ".")
+	return parts[:len(parts)-1], parts[len(parts)-1]
+}
+
+func indent(depth int) string { return strings.Repeat("  ", depth) }
 
 // Differing lists the keys whose value is another one in o, in the order of the table.
 func (c *Config) Differing(o *Config) (differ []string) {
@@ -90,11 +105,14 @@ func Schema(w io.Writer) error {
 	root, byDefault := object{}, defaults()
 	for i := range keys {
 		k := &keys[i]
-		s, name, _ := strings.Cut(k.key, ".")
-		sec, ok := root[s].(object)
-		if !ok {
-			sec = object{"type": "object", "additionalProperties": false, "properties": object{}}
-			root[s] = sec
+		in := root
+		sections, name := k.path()
+		for _, s := range sections {
+			if _, ok := in[s]; !ok {
+				in[s] = object{"type": "object", "additionalProperties": false,
+					"properties": object{}}
+			}
+			in = in[s].(object)["properties"].(object)
 		}
 		p := object{"description": k.help}
 		if def := k.valueOf(byDefault).text; def != "" {
@@ -132,7 +150,7 @@ func Schema(w io.Writer) error {
 		default:
 			p["type"] = "string"
 		}
-		sec["properties"].(object)[name] = p
+		in[name] = p
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -161,11 +161,12 @@ const (
 	DecisionSpecial          // it is for a special name (RFC 6761)
 	DecisionPrivate          // the answer is refused for Count private addresses. Cause
 	DecisionRPZ              // a response policy zone decides. Zone, Target is the rule, Cause
+	DecisionDNS64            // Count addresses are made of others (RFC 6147)
 )
 
 func (d Decision) String() string {
 	return [...]string{"", "refused", "dropped", "answered with local data", "a special name",
-		"private addresses refused", "a response policy zone"}[d]
+		"private addresses refused", "a response policy zone", "addresses translated"}[d]
 }
 
 // Event is one event. Fields that its kind does not have are zero. It refers to no memory that is

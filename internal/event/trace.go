@@ -179,7 +179,7 @@ func (e *Event) decision() string {
 	switch e.Decision {
 	case DecisionRefused, DecisionDropped:
 		return e.Decision.String() + ": " + e.Cause.Text()
-	case DecisionPrivate:
+	case DecisionPrivate, DecisionDNS64:
 		return fmt.Sprintf("%d %s", e.Count, e.Decision)
 	}
 	return e.Decision.String()

@@ -65,14 +65,45 @@ var private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", 
 type Config struct {
 	Access  []Rule
 	Private PrivateAddresses
+	DNS64   DNS64Config
 }
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() (c Config) {
+	c.DNS64 = defaultDNS64()
 	for _, p := range private {
 		c.Access = append(c.Access, Rule{Net: netip.MustParsePrefix(p), Action: Allow})
 	}
 	return c
+}
+
+// WithView returns the rules with a view for the clients in some networks: they are treated as
+// before, and have the view unless their rule has another.
+func WithView(rules []Rule, networks []netip.Prefix, v *View) (out []Rule) {
+	within := func(o netip.Prefix) func(netip.Prefix) bool {
+		return func(n netip.Prefix) bool { return n.Bits() <= o.Bits() && n.Contains(o.Addr()) }
+	}
+	for _, r := range rules {
+		if r.View == nil && slices.ContainsFunc(networks, within(r.Net)) {
+			r.View = v
+		}
+		out = append(out, r)
+	}
+	acl := NewACL(rules)
+	for _, n := range networks {
+		i := slices.IndexFunc(acl.rules, func(r Rule) bool {
+			return within(n)(r.Net)
+		}) // the longest that the network is in
+		if i < 0 || acl.rules[i].Net == n {
+			continue
+		}
+		r := acl.rules[i]
+		if r.Net = n; r.View == nil {
+			r.View = v
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // NewACL returns an ACL with these rules. Of two rules for one network the later applies.

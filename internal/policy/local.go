@@ -47,13 +47,18 @@ const (
 	FromLists                 // of blocked names
 	FromSpecial               // special names
 	FromRPZ                   // response policy zones
+	FromDNS64                 // addresses of translators
 )
 
 // Label returns the source as a metric's label.
-func (s Source) Label() string { return [...]string{"zones", "lists", "special", "rpz"}[s] }
+func (s Source) Label() string {
+	return [...]string{"zones", "lists", "special", "rpz", "dns64"}[s]
+}
 
 // Sources returns all sources.
-func Sources() []Source { return []Source{FromZones, FromLists, FromSpecial, FromRPZ} }
+func Sources() []Source {
+	return []Source{FromZones, FromLists, FromSpecial, FromRPZ, FromDNS64}
+}
 
 // Outcome is what an answer of this server's says.
 type Outcome uint8

@@ -19,4 +19,6 @@ type View struct {
 	Zones *rpz.Set
 	// Private are addresses that other people's names may not have.
 	Private PrivateAddresses
+	// DNS64 makes IPv6 addresses for names that have none; nil: it is off.
+	DNS64 *DNS64
 }
