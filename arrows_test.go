@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"internal/localdata": {"wire", "internal/cause", "internal/nametable", "internal/policy",
 		"zone"},
 	"server": {"wire", "internal/cause", "internal/clock", "internal/event", "internal/guard",
-		"internal/ledger", "internal/workers", "cache", "transport", "resolver",
+		"internal/ledger", "internal/limit", "internal/workers", "cache", "transport", "resolver",
 		"internal/policy", "internal/rpz"},
 	"internal/service": {},
 	"internal/config": {"wire", "cache", "trustanchor", "transport", "resolver", "server",

@@ -98,6 +98,17 @@ func (r *Resolver) NameServers(name wire.Name) (list []NameServer) {
 	return list
 }
 
+// Cached returns the set of a name and type from the cache, nil if it is not there, has ended, was
+// not validated, or has to be secure and is not. It sends no queries.
+func (r *Resolver) Cached(name wire.Name, t wire.Type, secure bool) *wire.RRset {
+	now := r.clock.Now()
+	e, state := r.memory.set(cache.Key{Name: name, Type: t}, now)
+	if !state.Good() || secure && e.Set.Security != wire.Secure || !e.Set.Security.Servable() {
+		return nil
+	}
+	return aged(e.Set, e.TTL(now.Unix()))
+}
+
 // validatedServers returns a zone's own NS set, if it was asked for or is secure.
 func (r *Resolver) validatedServers(ctx context.Context, zone wire.Name,
 	now time.Time) *wire.RRset {

@@ -62,6 +62,10 @@ const (
 	maxPolicyCuts    = 8
 	maxPolicyServers = 13
 
+	// maxTargets is for how many names addresses are added to an answer. Some large domains have
+	// five mail servers, and clients seldom ask for the address of more than two.
+	maxTargets = 8
+
 	// maxLogLines is how many SERVFAIL lines are logged a second; the others are counted, in the
 	// metrics and in the next line.
 	maxLogLines = 50

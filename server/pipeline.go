@@ -398,7 +398,7 @@ func (r *request) respond(a, v4 *resolver.Answer, l *policy.Local) []byte {
 	case v4 != nil:
 		a = r.translated(a, v4)
 	}
-	a = r.beside(r.judge(r.behindAliases(a)))
+	a = r.withAddresses(r.beside(r.judge(r.behindAliases(a))))
 	switch {
 	case a.RCode == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Failure.Cause)

@@ -37,7 +37,7 @@ type Config struct {
 	CookieRotation time.Duration
 
 	AnyFull  bool // ANY is answered in full over UDP too
-	NSBeside bool // the NS set of the zone is added to data
+	NSBeside bool // the NS set of the zone, and addresses of hosts, are added to data
 	Rotate   bool // the records of a set are rotated in each response (RFC 1794)
 	NSID     []byte
 	Identity string // id.server and hostname.bind; "" refuses

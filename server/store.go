@@ -96,6 +96,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	e.Generation, e.Cut, e.Compact = r.view.Generation, r.cut, a.Compact
 	if a.Stale == resolver.StaleNone || a.Status == wire.Secure {
 		e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
+		e.Until = wire.EarliestEnd(e.Until, a.Additional...)
 	}
 	return e
 }

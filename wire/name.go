@@ -127,6 +127,12 @@ func NameFromWire(b []byte) (Name, error) {
 	return Name{string(out)}, nil
 }
 
+// LeadingName returns the uncompressed name at the start of RDATA; false if there is none.
+func LeadingName(rdata []byte) (Name, bool) {
+	n, next, err := nameAt(rdata, 0)
+	return n, err == nil && next == n.Len()
+}
+
 // NameOf converts the result of Wire back to a Name, without checking it or copying it.
 func NameOf(wire string) Name { return Name{wire} }
 

@@ -476,7 +476,8 @@ var keys = append(listenKeys(), []key{
 	{key: "server.minimal_responses", kind: kindChoice, choices: []string{"true", "false"},
 		help: "leave out of answers what was not asked for; otherwise the zone's NS set stands " +
 			"beside data, as far as it is known, and beside answers that policy has left " +
-			"nothing in",
+			"nothing in, and the addresses in the cache beside the MX, SRV, SVCB and HTTPS " +
+			"records of their hosts",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.NSBeside }, false, true)},
 	{key: "server.rotate_answers", kind: kindBool,
 		help:    "the records of a set come in another order each time (RFC 1794)",

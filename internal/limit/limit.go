@@ -39,6 +39,8 @@ const (
 	Reports      // resolver.maxZoneReports, resolver.maxReports
 	WatchedZones // resolver.maxWatchedZones
 
+	Targets // server.maxTargets
+
 	PendingAnchors // trustanchor.maxPending
 
 	ConnectionQueries   // transport.MaxQueriesPerConnection
@@ -79,6 +81,8 @@ var labels = [count]string{
 	ServerQuota:  "server_quota",
 	Reports:      "error_reports",
 	WatchedZones: "watched_zones",
+
+	Targets: "targets",
 
 	PendingAnchors: "pending_anchors",
 
