@@ -285,7 +285,7 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 		Clock: clock.Real{}})
 	f.server = server.New(sc, server.Parts{Resolver: f.resolver, Cache: store, Clock: clock.Real{},
 		Observer: f, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access), &policy.View{})
+	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access.Rules()), &policy.View{})
 	return f
 }
 

@@ -338,7 +338,7 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 
 // accessOf returns the rules of who may ask at a listener.
 func (u *inUse) accessOf(l listening) []policy.Rule {
-	access := u.Config.Policy.Access
+	access := u.Config.Policy.Access.Rules()
 	for _, want := range u.Config.Listen[l.protocol] {
 		if l.serves(l.protocol, want) && want.Access != nil {
 			access = want.Access

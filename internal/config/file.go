@@ -265,8 +265,7 @@ func (k *key) read(n ast.Node) (v value, err error) {
 		if _, one := n.(*ast.StringNode); one {
 			return v, fmt.Errorf("wants %s", k.wants())
 		}
-		v.list, err = stringList(n, ruleText)
-		return v, err
+		return readAccess(n)
 	case kindRecords:
 		return k.readRecords(n)
 	}
@@ -468,8 +467,15 @@ func plainValue(n ast.Node) (string, error) {
 	return scalar(n), nil
 }
 
+// nested are the fields of records whose items can be written as maps, with the fields of these.
+// The item is what they hold, in this order.
+var nested = map[string][]string{"access": {"net", "action"}}
+
 // ruleText reads a network and an action, as text or as a map.
-func ruleText(n ast.Node) (string, error) {
+func ruleText(n ast.Node) (string, error) { return partsText(n, nested["access"]) }
+
+// partsText reads what has several parts, as text or as a map.
+func partsText(n ast.Node, parts []string) (string, error) {
 	values, ok := mapping(n)
 	if !ok {
 		return plainValue(n)
@@ -481,13 +487,17 @@ func ruleText(n ast.Node) (string, error) {
 		if text, err = plainValue(v.Value); err != nil {
 			return "", inField(field, err)
 		}
-		if field != "net" && field != "action" {
-			return "", inField(field, fmt.Errorf("unknown field %s; the fields are net, action",
-				field))
+		if !slices.Contains(parts, field) {
+			return "", inField(field, fmt.Errorf("unknown field %s; the fields are %s", field,
+				strings.Join(parts, ", ")))
 		}
 		r[field] = text
 	}
-	return strings.TrimSpace(r["net"] + " " + r["action"]), nil
+	var text []string
+	for _, p := range parts {
+		text = append(text, r[p])
+	}
+	return strings.TrimSpace(strings.Join(text, " ")), nil
 }
 
 // readRecords reads a list of maps. An item that cannot be read is nil: the others keep their
@@ -543,8 +553,8 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 			strings.Join(k.fieldNames(), ", "), didYouMean(Nearest(name, k.fieldNames())))
 	}
 	item := plainValue
-	if name == "access" {
-		item = ruleText
+	if parts := nested[name]; parts != nil {
+		item = func(n ast.Node) (string, error) { return partsText(n, parts) }
 	}
 	var l []string
 	var err error

@@ -36,7 +36,7 @@ const (
 	kindList    // of strings
 	kindRecords // of maps with the fields named
 	kindPath    // of a file
-	kindRules   // of networks with actions
+	kindRules   // of networks with actions; or a map, see readAccess
 )
 
 // key is a row.
@@ -522,11 +522,12 @@ var keys = append(listenKeys(), []key{
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.Private.Domains },
 			domainNames)},
 	{key: "policy.access", kind: kindRules,
-		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse " +
-			"or drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest " +
-			"decides; all others are refused",
-		binding: bindList(func(c *Config) *[]policy.Rule { return &c.Policy.Access },
-			accessRules)},
+		help: "who may ask besides this machine and private networks, or who of these may not: " +
+			"networks with allow, snoop (also without RD, from the cache), refuse or drop, as " +
+			"\"192.0.2.0/24 allow\" or {net: 192.0.2.0/24, action: allow}; the longest decides; " +
+			"all others are refused; {replace: true, rules: [...]} in place of the list lets " +
+			"nobody else ask",
+		binding: bindAccess()},
 	{key: "policy.refusals", kind: kindChoice, choices: []string{"full", "bare"},
 		help: "what clients that may not ask get: full, REFUSED with their question and a reason" +
 			"; bare, the header alone, which is of no use to amplify an attack; clients that " +

@@ -134,7 +134,7 @@ func earliest(cfg *config.Config) time.Time {
 // snooped reports whether anybody may look into the caches.
 func snooped(cfg *config.Config) bool {
 	snoops := func(r policy.Rule) bool { return r.Action == policy.Snoop }
-	found := slices.ContainsFunc(cfg.Policy.Access, snoops)
+	found := slices.ContainsFunc(cfg.Policy.Access.Own, snoops)
 	for _, listeners := range cfg.Listen {
 		for _, l := range listeners {
 			found = found || slices.ContainsFunc(l.Access, snoops)
