@@ -361,7 +361,8 @@ func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transpor
 func (r *running) install(next *inUse) {
 	cfg := next.Config
 	view := &policy.View{Class: next.class, Generation: next.generation,
-		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy)}
+		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy),
+		Rates: policy.NewRates(cfg.Policy.Limits)}
 	view.Local = r.ownData(next)
 	if r.certificates != nil {
 		next.certificates = r.certificates
@@ -369,7 +370,8 @@ func (r *running) install(next *inUse) {
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
 		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log)})
+			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log),
+			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())})
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }

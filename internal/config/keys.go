@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ type key struct {
 }
 
 // keys is the table: a row for the listeners of each transport, and then the rest.
-var keys = append(listenKeys(), []key{
+var keys = slices.Concat(listenKeys(), []key{
 	{key: "listen.absent", kind: kindChoice, choices: []string{"refuse", "wait"},
 		help: "an address that this machine does not have: refuse is an error at the start; wait " +
 			"listens there, and clients are served as soon as the address is there (IP_FREEBIND; " +
@@ -534,7 +535,7 @@ var keys = append(listenKeys(), []key{
 			"check the question (RFC 5452, section 9.1) take it for no answer",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.BareRefusals },
 			false, true)},
-}...)
+}, limitKeys)
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.

@@ -99,9 +99,9 @@ func (k *key) other() string {
 		"warm.names": "[example. MX TXT]", "warm.zones": "[example.]",
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
-		"policy.ordinary_names": "[local.]",
-		"policy.local_records":  "[www.corp.example. 60 A 192.0.2.1]",
-		"trust_anchors.url":     "https://example.net/anchors.xml",
+		"policy.ordinary_names": "[local.]", "limits.exempt": "[192.0.2.0/24]",
+		"policy.local_records": "[www.corp.example. 60 A 192.0.2.1]",
+		"trust_anchors.url":    "https://example.net/anchors.xml",
 	}[k.key]
 }
 

@@ -75,6 +75,7 @@ var private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", 
 type Config struct {
 	Access  Access
 	Private PrivateAddresses
+	Limits  Limits
 }
 
 // Access is who may ask. The zero value allows this machine and private networks.
@@ -94,7 +95,7 @@ func (a Access) Rules() (rules []Rule) {
 }
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{} }
+func Default() Config { return Config{Limits: DefaultLimits()} }
 
 // NewACL returns an ACL with these rules, and views for some of the clients. Of two rules for one
 // network the later applies.

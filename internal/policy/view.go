@@ -19,4 +19,6 @@ type View struct {
 	Zones *rpz.Set
 	// Private are addresses that other people's names may not have.
 	Private PrivateAddresses
+	// Rates are the limits of its clients; nil: there are none.
+	Rates *Rates
 }
