@@ -111,8 +111,12 @@ func (r *request) own(q wire.Question) *policy.Local {
 
 // special returns the answer to a question about a special-use name (RFC 6761), nil for all others.
 func (r *request) special(q wire.Question) *policy.Local {
-	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
-		return policy.Special(q, r.rules.SpecialServer, r.rules.Ordinary)
+	answered, server, ordinary := r.rules.Special, r.rules.SpecialServer, r.rules.Ordinary
+	if v := r.view.Special; v != nil {
+		answered, server, ordinary = v.Answered, v.Server, v.Ordinary
+	}
+	if answered && !r.rules.Resolver.Configured(q.Name) {
+		return policy.Special(q, server, ordinary)
 	}
 	return nil
 }

@@ -143,6 +143,9 @@ func (r *request) access() bool {
 	if r.view = view; view == nil {
 		r.view = r.rules.View
 	}
+	if r.view.Queries != nil {
+		r.view.Queries.Add(1)
+	}
 	switch action {
 	case policy.Snoop:
 		r.snoop = true

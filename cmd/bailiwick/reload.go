@@ -33,9 +33,24 @@ type inUse struct {
 	listeners  []listening
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
-	class        uint16 // of prepared answers: none of an earlier snapshot is served
-	generation   uint32 // of policy zones: prepared answers of an earlier one are judged again
+	// class is the first of those of prepared answers, one for each policy: none of an earlier
+	// snapshot is served.
+	class uint16
+	// generation is of policy zones: prepared answers of an earlier one are judged again.
+	generation uint32
+	// views are that of all clients without one, and then those of the configuration.
+	views []*policy.View
+	ways  []way // in, by listener
 }
+
+// way is how clients come in at a listener.
+type way struct {
+	access *policy.ACL
+	view   *policy.View // of those for whom access has none
+}
+
+// after returns the first class of the snapshot that comes after this one.
+func (u *inUse) after() uint16 { return u.class + uint16(len(u.Policies)) }
 
 // now is what is in use.
 func (s *stack) now() *inUse { return s.inUse.Load() }
@@ -140,7 +155,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	old := r.now()
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
-	next := &inUse{Snapshot: p, configured: configured, class: old.class + 1,
+	next := &inUse{Snapshot: p, configured: configured, class: old.after(),
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.certify(p)
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
@@ -235,7 +250,7 @@ func (r *running) succeedItself() {
 	}
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
-	next := &inUse{Snapshot: p, configured: old.configured, class: old.class + 1,
+	next := &inUse{Snapshot: p, configured: old.configured, class: old.after(),
 		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
@@ -246,7 +261,7 @@ func (r *running) succeedItself() {
 func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 	forgotten = next.resolver.Forget(old.resolver)
 	r.store.Answers.RemoveFunc(func(k cache.AnswerKey, _ *cache.Answer) bool {
-		return k.Policy != next.class
+		return k.Policy-next.class >= uint16(len(next.Policies))
 	})
 	r.retire(old, next, gone)
 	next.resolver.KeepWarm()
@@ -360,17 +375,17 @@ func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transpor
 // install has the queries to come go by a snapshot: each by all of it.
 func (r *running) install(next *inUse) {
 	cfg := next.Config
-	view := &policy.View{Class: next.class, Generation: next.generation,
-		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy),
-		Rates: policy.NewRates(cfg.Policy.Limits)}
-	view.Local = r.ownData(next)
+	next.views, next.ways = r.viewsOf(next), nil
 	if r.certificates != nil {
 		next.certificates = r.certificates
 	}
-	r.inUse.Store(next)
 	for _, l := range next.listeners {
+		next.ways = append(next.ways, next.wayIn(l))
+	}
+	r.inUse.Store(next)
+	for i, l := range next.listeners {
 		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log),
+			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
 			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())})
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}

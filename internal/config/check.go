@@ -72,6 +72,7 @@ func (p *reader) contradictions() {
 		say("policy.access", "policy.access replaces what holds by default, and has no rules: "+
 			"nobody may ask; without replace this machine and private networks may")
 	}
+	c.viewContradictions(all, say)
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	c.heldContradictions(say)

@@ -16,6 +16,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"bailiwick/internal/localdata"
 )
 
 // value is what a key was given.
@@ -469,7 +471,8 @@ func plainValue(n ast.Node) (string, error) {
 
 // nested are the fields of records whose items can be written as maps, with the fields of these.
 // The item is what they hold, in this order.
-var nested = map[string][]string{"access": {"net", "action"}}
+var nested = map[string][]string{"access": {"net", "action"}, "local_zones": {"name", "type"},
+	"hosts_files": {"file"}, "block_lists": {"file", "action"}}
 
 // ruleText reads a network and an action, as text or as a map.
 func ruleText(n ast.Node) (string, error) { return partsText(n, nested["access"]) }
@@ -493,11 +496,26 @@ func partsText(n ast.Node, parts []string) (string, error) {
 		}
 		r[field] = text
 	}
+	if parts[0] == "file" && r["action"] == "" && len(parts) > 1 {
+		r["action"] = localdata.ListNXDomain.String() // so that the last word is the action
+	}
 	var text []string
 	for _, p := range parts {
 		text = append(text, r[p])
 	}
 	return strings.TrimSpace(strings.Join(text, " ")), nil
+}
+
+// namedValues reads a map of plain values, each as its name and the value.
+func namedValues(values []*ast.MappingValueNode) (l []string, err error) {
+	for _, v := range values {
+		text, err := plainValue(v.Value)
+		if err != nil {
+			return nil, inField(scalar(v.Key), err)
+		}
+		l = append(l, scalar(v.Key)+" "+text)
+	}
+	return l, nil
 }
 
 // readRecords reads a list of maps. An item that cannot be read is nil: the others keep their
@@ -565,6 +583,9 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 		}
 		l, err = stringList(s, item)
 	default:
+		if values, ok := mapping(n); ok && name == "limits" {
+			return namedValues(values)
+		}
 		var text string
 		text, err = item(n)
 		l = []string{text}

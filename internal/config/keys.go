@@ -535,7 +535,7 @@ var keys = slices.Concat(listenKeys(), []key{
 			"check the question (RFC 5452, section 9.1) take it for no answer",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.BareRefusals },
 			false, true)},
-}, limitKeys)
+}, limitKeys, []key{viewsKey})
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.

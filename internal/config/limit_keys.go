@@ -10,7 +10,7 @@ import (
 // maxRate is the highest rate that can be set, a second.
 const maxRate = 1_000_000
 
-// limitKeys are the rows of limits of clients.
+// limitKeys are the rows of limits of clients, which views can have of their own.
 var limitKeys = []key{
 	{key: "limits.queries_per_address", kind: kindInt, min: 0, max: maxRate,
 		help: "queries a second over UDP from one address, without a cookie of this server's; " +

@@ -15,7 +15,14 @@ func (c *Config) Show(w io.Writer) error {
 	section := ""
 	for i := range keys {
 		k := &keys[i]
-		s, name, _ := strings.Cut(k.key, ".")
+		s, name, below := strings.Cut(k.key, ".")
+		if !below {
+			_, err := fmt.Fprintf(w, "# %s\n%s: %s\n", k.help, k.key, c.text[k.key])
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if s != section {
 			section = s
 			if _, err := fmt.Fprintf(w, "%s:\n", s); err != nil {
@@ -95,9 +102,9 @@ func Schema(w io.Writer) error {
 	root, byDefault := object{}, defaults()
 	for i := range keys {
 		k := &keys[i]
-		s, name, _ := strings.Cut(k.key, ".")
+		s, name, below := strings.Cut(k.key, ".")
 		sec, ok := root[s].(object)
-		if !ok {
+		if !ok && below {
 			sec = object{"type": "object", "additionalProperties": false, "properties": object{}}
 			root[s] = sec
 		}
@@ -128,7 +135,7 @@ func Schema(w io.Writer) error {
 			fields := object{}
 			for _, f := range k.fieldNames() {
 				fields[f] = object{}
-				if k.isList(f) && nested[f] == nil {
+				if k.isList(f) && nested[f] == nil && f != "limits" {
 					fields[f] = object{"type": []string{"array", "string"},
 						"items": object{"type": "string"}}
 				}
@@ -138,6 +145,10 @@ func Schema(w io.Writer) error {
 				{"type": "object", "additionalProperties": false, "properties": fields}}}
 		default:
 			p["type"] = "string"
+		}
+		if !below {
+			root[k.key] = p
+			continue
 		}
 		sec["properties"].(object)[name] = p
 	}

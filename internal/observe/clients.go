@@ -1,4 +1,4 @@
-// Clients by listener; listeners come and go with the configuration.
+// Clients by listener and by view, which come and go with the configuration.
 
 package observe
 
@@ -12,11 +12,12 @@ import (
 	"bailiwick/internal/policy"
 )
 
-// clients are the metrics of listeners.
+// clients are the metrics of listeners and of views.
 type clients struct {
-	refusals  *counters
-	mu        sync.Mutex
-	listeners map[string]*Listener // guarded by mu
+	refusals, queries *counters
+	mu                sync.Mutex
+	listeners         map[string]*Listener        // guarded by mu, as are views
+	views             map[string]*counter.Counter // by name
 }
 
 // Listener counts the clients of a listener that are refused or limited.
@@ -29,12 +30,14 @@ var rateCauses = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, caus
 	cause.RateResponses}
 
 func newClients(reg *prometheus.Registry) *clients {
-	return &clients{listeners: map[string]*Listener{},
+	return &clients{listeners: map[string]*Listener{}, views: map[string]*counter.Counter{},
 		refusals: newCounters(reg, "clients_refused_total",
 			"Queries of clients that may not ask or exceed a rate, by listener, cause, and what "+
 				"they got: REFUSED (refused), nothing (dropped), a truncated response "+
 				"(truncated), or their answer all the same (served).",
-			"listener", "cause", "outcome")}
+			"listener", "cause", "outcome"),
+		queries: newCounters(reg, "view_queries_total", "Queries of the clients of a view, "+
+			"by view; counted if there are views.", "view")}
 }
 
 // Listener returns what counts the clients of a listener, which is the same for each listener of
@@ -61,4 +64,15 @@ func (l *Listener) ClientRefused(why cause.Cause, how policy.Refusal) {
 			l.counts[i][how].Add(1)
 		}
 	}
+}
+
+// ViewQueries returns the counter of a view's queries, which is the same for each view of this
+// name.
+func (c *clients) ViewQueries(name string) *counter.Counter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.views[name] == nil {
+		c.views[name] = c.queries.with(name)
+	}
+	return c.views[name]
 }

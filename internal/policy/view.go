@@ -19,6 +19,19 @@ type View struct {
 	Zones *rpz.Set
 	// Private are addresses that other people's names may not have.
 	Private PrivateAddresses
+	// Special is what is answered of special names; nil: what the listener's configuration says.
+	Special *SpecialNames
 	// Rates are the limits of its clients; nil: there are none.
 	Rates *Rates
+	// Name is what the operator calls it, "" for the policy of all other clients.
+	Name string
+	// Queries counts the queries of its clients. It may be nil.
+	Queries interface{ Add(n uint64) }
+}
+
+// SpecialNames is which special names are answered here.
+type SpecialNames struct {
+	Answered bool
+	Server   wire.Name // MNAME of their zones; zero: each zone itself
+	Ordinary []wire.Name
 }
