@@ -111,6 +111,9 @@ func configReference(t *testing.T) string {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&b, "\n## %s\n| key | default | meaning |\n|---|---|---|\n", section)
+		if s.Properties == nil {
+			fmt.Fprintf(&b, "| `%s` | – | %s |\n", section, s.Description)
+		}
 		for _, key := range sorted(s.Properties) {
 			var p property
 			if err := json.Unmarshal(s.Properties[key], &p); err != nil {

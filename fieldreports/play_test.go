@@ -290,7 +290,7 @@ func newFront(t *testing.T, w *lab.World, r *report) *front {
 	if r.viewing != nil {
 		r.viewing(view)
 	}
-	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access), view)
+	f.Handler = f.server.Handler(policy.NewACL(policy.Default().Access.Rules()), view)
 	return f
 }
 

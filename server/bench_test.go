@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -27,8 +28,21 @@ func packetOf(b *testing.B, name string, t uint16) []byte {
 // The fast path, from packet to packet, without sockets, with the metrics of production. Run it
 // with -cpu 1,2,4,8 for the curve: every goroutine asks the same cache.
 func BenchmarkFast(b *testing.B) {
+	benchmarkFast(b, newFrontObserved(b, observe.New()), "127.0.0.1:1000")
+}
+
+// The same with rates of addresses, prefixes and responses that nothing exceeds.
+func BenchmarkFastLimited(b *testing.B) {
 	f := newFrontObserved(b, observe.New())
-	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	f.limit(func(l *policy.Limits) {
+		l.PerAddress, l.PerPrefix, l.Responses, l.Denials = 1e6, 1e6, 1e6, 1e6
+		l.Burst = time.Minute
+	})
+	benchmarkFast(b, f, "10.0.0.1:1000")
+}
+
+func benchmarkFast(b *testing.B, f *front, from string) {
+	client := transport.Client{Addr: netip.MustParseAddrPort(from)}
 	cases := map[string][][]byte{
 		"answer": {packetOf(b, "www.secure.example.", dns.TypeA),
 			packetOf(b, "txt.secure.example.", dns.TypeTXT),
@@ -36,7 +50,7 @@ func BenchmarkFast(b *testing.B) {
 			packetOf(b, "www.unsigned.example.", dns.TypeA)},
 	}
 	withCookie := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
-	cookieOf(f, "127.0.0.1:1000")(withCookie)
+	cookieOf(f, from)(withCookie)
 	withCookie.IsEdns0().SetDo()
 	packed, err := withCookie.Pack()
 	if err != nil {
@@ -54,7 +68,7 @@ func BenchmarkFast(b *testing.B) {
 		for range 4 {
 			ready = ready[:0]
 			for _, p := range packets {
-				f.exchange(p, "127.0.0.1:1000", transport.UDP)
+				f.exchange(p, from, transport.UDP)
 				if f.Prepared(p, client) {
 					ready = append(ready, p)
 				}

@@ -14,7 +14,7 @@ func (h *Handler) Prepared(packet []byte, from transport.Client) bool {
 	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now(),
 		checks: new(resolver.Checks)}
 	r.err = wire.ParseQuery(packet, &r.q)
-	if r.access() || r.screen() {
+	if r.access() || r.rates() || r.screen() {
 		return false
 	}
 	_, _, ok := r.findPrepared(r.now.Unix())
@@ -55,7 +55,7 @@ func (h *Handler) HandleUnprepared(packet []byte, from transport.Client, buf []b
 		return nil, nil
 	}
 	r.count()
-	if r.access() || r.screen() {
+	if r.access() || r.rates() || r.screen() {
 		return r.answer, nil
 	}
 	return r.behind()

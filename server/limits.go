@@ -75,6 +75,12 @@ const (
 	// too few for a flood to fill a disk.
 	MaxRefusedLines = 5
 
+	// bucketSets and bucketWays are how many token buckets a table has: 458,752, in 8 MiB. A client
+	// that sends one query takes a bucket for as long as its rate needs for one, so that there is
+	// room for a million prefixes in any tenth of a second at 20 queries a second each.
+	bucketSets = 1 << 16
+	bucketWays = 7
+
 	// defaultUDPSize is the largest response over UDP (DNS flag day 2020: no fragments).
 	defaultUDPSize = 1232
 	// PaddingBlock is what encrypted answers are padded to a multiple of, in octets (RFC 8467,

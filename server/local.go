@@ -81,6 +81,7 @@ func (r *request) respondLocal(l *policy.Local) []byte {
 		r.reject(wire.RCodeRefused, cause.New(l.Cause, nil, "%s", r.want.Name))
 		return r.answer
 	case policy.LocalTruncate:
+		r.server.observe.Response(wire.RCodeNoError, false, r.took())
 		return r.truncated()
 	}
 	switch l.From {
@@ -116,8 +117,12 @@ func (r *request) own(q wire.Question) *policy.Local {
 
 // special returns the answer to a question about a special-use name (RFC 6761), nil for all others.
 func (r *request) special(q wire.Question) *policy.Local {
-	if r.rules.Special && !r.rules.Resolver.Configured(q.Name) {
-		return policy.Special(q, r.rules.SpecialServer, r.rules.Ordinary)
+	answered, server, ordinary := r.rules.Special, r.rules.SpecialServer, r.rules.Ordinary
+	if v := r.view.Special; v != nil {
+		answered, server, ordinary = v.Answered, v.Server, v.Ordinary
+	}
+	if answered && !r.rules.Resolver.Configured(q.Name) {
+		return policy.Special(q, server, ordinary)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 // The pipeline: the steps that a query goes through.
 //
 //	access    by the client's address: may it ask, and what view does it have
+//	rates     by the rates of its address and its prefix: may it ask now
 //	screen    opcode, counts, EDNS version, options: can this be answered at all
 //	prepared  an answer in wire form, which the steps below came to for an equal question of a
 //	          client of the same policy
@@ -10,6 +11,7 @@
 //	judge     policy on the answer
 //	shape     the response, as this client wants and can take it
 //	store     what of it the next client finds prepared
+//	throttled whether it leaves, by how many like it the client's prefix has got
 //
 // All steps before resolve run in the reader's goroutine and do not block. Each step keeps its
 // results in the request for the next ones: a packet is parsed once, its access is decided once,
@@ -108,7 +110,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	if r.rules.Events != nil {
 		r.arrived()
 	}
-	if r.access() || r.screen() || r.prepared() {
+	if r.access() || r.rates() || r.screen() || r.prepared() {
 		return r.end(), nil
 	}
 	return r.behind()
@@ -128,7 +130,7 @@ func (r *request) behind() ([]byte, transport.Pending) {
 
 // end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
-	answer := r.answer
+	answer := r.throttled(r.answer)
 	if r.rules.Events != nil {
 		r.done(answer)
 	}
@@ -142,12 +144,21 @@ func (r *request) access() bool {
 	if r.view = view; view == nil {
 		r.view = r.rules.View
 	}
+	if r.view.Queries != nil {
+		r.view.Queries.Add(1)
+	}
 	switch action {
 	case policy.Snoop:
 		r.snoop = true
 	case policy.Drop:
+		r.tally(cause.ClientDropped, policy.RefusalSilent)
 		return r.silence(cause.ClientDropped)
 	case policy.Refuse:
+		how := policy.RefusalTold
+		if r.err != nil {
+			how = policy.RefusalSilent
+		}
+		r.tally(cause.ClientRefused, how)
 		r.logRefused()
 		if r.err != nil { // a malformed packet need not be a query
 			return r.silence(cause.ClientRefused)
@@ -418,6 +429,7 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer {
 
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
+	answer = r.throttled(answer)
 	if r.rules.Events != nil {
 		r.done(answer)
 	}

@@ -503,11 +503,10 @@ func TestRFC6147LocalNames(t *testing.T) {
 func TestRFC6147ClientsHaveAnswersOfTheirOwn(t *testing.T) {
 	f, w := translating(t, nil)
 	behind := &policy.View{Class: 1, DNS64: dns64With(t, "64:ff9b::/96")}
-	rules := policy.WithView([]policy.Rule{
-		{Net: netip.MustParsePrefix("::/0"), Action: policy.Allow},
-		{Net: netip.MustParsePrefix("2001:db8:66::/64"), Action: policy.Refuse}},
-		[]netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}, behind)
-	f.Handler = f.server.Handler(policy.NewACL(rules), &policy.View{})
+	rules := []policy.Rule{{Net: netip.MustParsePrefix("::/0"), Action: policy.Allow},
+		{Net: netip.MustParsePrefix("2001:db8:66::/64"), Action: policy.Refuse}}
+	f.Handler = f.server.Handler(policy.NewACL(rules, policy.Clients{
+		Net: netip.MustParsePrefix("2001:db8::/32"), View: behind}), &policy.View{})
 	asking := func(from string) *dns.Msg {
 		return f.askFrom("["+from+"]:1000", transport.UDP, "old.signed.example.", dns.TypeAAAA,
 			edns(true))

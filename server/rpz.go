@@ -203,14 +203,6 @@ func (r *request) follow(l *policy.Local) bool {
 	return true
 }
 
-// truncated is the response that has a client ask over TCP.
-func (r *request) truncated() []byte {
-	flags := wire.FlagQR | wire.FlagRA | wire.FlagTC | r.q.Flags&(wire.FlagRD|wire.FlagCD)
-	b := wire.NewBuilder(r.limit(), r.q.ID, flags, r.questionName(), r.ask.Type, r.ask.Class)
-	r.server.observe.Response(wire.RCodeNoError, false, r.took())
-	return r.finish(b, wire.RCodeNoError, nil)
-}
-
 // serversOf returns the names of the servers of the zone that a name is in and of those above it
 // below the top-level domain, and their addresses if they are wanted: those that the resolver knows
 // from delegations, with glue, as it has asked them (section 9.4 of the draft). When it has

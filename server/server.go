@@ -104,8 +104,12 @@ type Server struct {
 	lines, refused lineLimit     // of failures, of refused clients
 	privates       lineLimit     // of answers without their private addresses
 	stale          lineLimit     // of answers from stale data
+	limits         lineLimit     // of networks that begin to be limited
 	informs        lineLimit     // of questions for names in zones of the type inform
 	queries        atomic.Uint64 // the number of the last query, counted if there is a sink
+
+	// asked has the rates of queries, and told those of responses; nil until any is limited.
+	asked, told atomic.Pointer[buckets]
 
 	mu       sync.Mutex
 	prefixes map[netip.Prefix]int // queries in work; guarded by mu
@@ -134,7 +138,7 @@ func New(cfg Config, p Parts) *Server {
 		notify:   p.Notify,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
-	s.stale.most, s.informs.most = MaxRefusedLines, maxLogLines
+	s.stale.most, s.informs.most, s.limits.most = MaxRefusedLines, maxLogLines, MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	s.RenewSecret()
 	s.requests.New = func() any { return &request{server: s, checks: new(resolver.Checks)} }
@@ -155,6 +159,8 @@ type Rules struct {
 	Access   *policy.ACL
 	View     *policy.View // of clients for whom Access has no view
 	Events   event.Sink   // may be nil
+	Listener string       // what it is called in the log
+	Tally    Tally        // may be nil
 
 	secrets *secretSource // of cookies
 }

@@ -138,7 +138,7 @@ func (f *front) close() {
 
 // private allows this machine and private networks.
 func private() *policy.ACL {
-	return policy.NewACL(policy.Default().Access)
+	return policy.NewACL(policy.Default().Access.Rules())
 }
 
 // exchange handles a packet as a listener does; nil means no response.

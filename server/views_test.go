@@ -59,9 +59,8 @@ func (p *replacing) local(q wire.Question) *policy.Local {
 
 // everybody allows all IPv4 clients; those of 10/8 have a view of their own.
 func everybody(v *policy.View) *policy.ACL {
-	return policy.NewACL([]policy.Rule{
-		{Net: netip.MustParsePrefix("0.0.0.0/0"), Action: policy.Allow},
-		{Net: netip.MustParsePrefix("10.0.0.0/8"), Action: policy.Allow, View: v}})
+	return policy.NewACL([]policy.Rule{{Net: netip.MustParsePrefix("0.0.0.0/0")}},
+		policy.Clients{Net: netip.MustParsePrefix("10.0.0.0/8"), View: v})
 }
 
 // The client's address selects the view. Clients of one view never get answers that were prepared

@@ -15,10 +15,10 @@ func configCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Say everything that is wrong with a configuration, or dangerous",
 		Long: "Say everything that is wrong with a configuration: whatever serve would refuse, " +
-			"short " +
-			"of opening its sockets, and anchors that match no key. " +
-			"What is lawful and dangerous is a warning. Each finding begins with file, line and " +
-			"column.\n\nExit status: 0 good, with warnings or without; 1 not.",
+			"short of opening its sockets, and anchors that match no key. What is lawful and " +
+			"dangerous is a warning. Each finding begins with file, line and column. Of " +
+			"policy.access it says who may ask.\n\n" +
+			"Exit status: 0 good, with warnings or without; 1 not.",
 		Args:              cobra.ExactArgs(1),
 		SuggestFor:        []string{"lint", "validate", "test", "verify"},
 		ValidArgsFunction: completeConfig,
@@ -29,11 +29,14 @@ func configCommand() *cobra.Command {
 			if err := refuse(cmd.ErrOrStderr(), args[0], found); err != nil {
 				return err
 			}
+			good := args[0] + ": good"
 			if n := len(found); n > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: good, with %s\n", args[0], plural(n, "warning"))
-				return nil
+				good += ", with " + plural(n, "warning")
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), args[0]+": good")
+			fmt.Fprintln(cmd.OutOrStdout(), good)
+			if cfg.Given("policy.access") {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: policy.access: %s\n", args[0], cfg.WhoMayAsk())
+			}
 			return nil
 		},
 	}, &cobra.Command{

@@ -41,6 +41,7 @@ func (r *running) controls() console.Controls {
 
 		"policy":      r.policyLists,
 		"policy test": r.policyTest,
+		"views":       r.listViews,
 
 		"drain":         r.drain,
 		"upgrade":       r.upgradeCommand,

@@ -120,7 +120,7 @@ func ctlCommand() *cobra.Command {
 		},
 	})
 	cmd.AddCommand(c.drainCommand(), c.upgradeCommand(), c.servers(), c.forwards(),
-		c.cookies())
+		c.cookies(), c.viewsCommand())
 	cmd.AddCommand(flush, clock, c.nta(), c.policyCommand(), c.zonesCommand(), &cobra.Command{
 		Use:   "reload",
 		Short: "Read the configuration again, and use all of it or nothing",

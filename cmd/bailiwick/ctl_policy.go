@@ -17,16 +17,40 @@ func (c *ctl) policyCommand() *cobra.Command {
 			return c.call(cmd, "policy")
 		},
 	}
-	policy.AddCommand(&cobra.Command{
-		Use:   "test NAME [TYPE]",
-		Short: "Tell what local data say to a question, or that it is resolved as any other",
+	var client, listener string
+	test := &cobra.Command{
+		Use: "test NAME [TYPE]",
+		Short: "Tell what local data and special names say to a question, or that it is " +
+			"resolved as any other",
 		Example: "  bailiwick ctl policy test ads.example\n" +
-			"  bailiwick ctl policy test www.corp.example AAAA",
+			"  bailiwick ctl policy test www.corp.example AAAA --client 10.1.2.3",
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.call(cmd, "policy test", "name", args[0], "type", append(args, "")[1])
+			return c.call(cmd, "policy test", "name", args[0], "type", append(args, "")[1],
+				"client", client, "listener", listener)
 		},
-	})
+	}
+	test.Flags().StringVar(&client, "client", "", "address of the client that asks, for its view")
+	test.Flags().StringVar(&listener, "listener", "", "address that it asks at, such as "+
+		"192.0.2.1:53 (default the first)")
+	policy.AddCommand(test)
 	return policy
+}
+
+// viewsCommand is `bailiwick ctl views`.
+func (c *ctl) viewsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "views",
+		Short: "List the views, whom they are for, and how often they were asked",
+		Long: "List the views (views): other policies for some of the clients. Views of one " +
+			"class share prepared answers. `ctl policy test NAME --client ADDRESS` tells what " +
+			"one of them answers.",
+		Args:              cobra.NoArgs,
+		SuggestFor:        []string{"view", "tags"},
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(cmd, "views")
+		},
+	}
 }

@@ -3,19 +3,22 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/console"
+	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/wire"
 )
 
-// ownData returns what answers from this server's own data: that of a snapshot, and what the server
-// tells of itself; nil if there is none.
-func (r *running) ownData(s *inUse) func(wire.Question) *policy.Local {
-	discovers, local := s.Config.Discovery.Enabled, s.Local
+// ownData returns what answers from this server's own data: local data of a snapshot, and what the
+// server tells of itself; nil if there is none.
+func (r *running) ownData(s *inUse, local *localdata.Data) func(wire.Question) *policy.Local {
+	discovers := s.Config.Discovery.Enabled
 	switch {
 	case local.Empty() && discovers:
 		return r.discover
@@ -35,15 +38,19 @@ func (r *running) ownData(s *inUse) func(wire.Question) *policy.Local {
 // policyLists tells which local zones, lists and policy zones are in use, and how large they are.
 func (r *running) policyLists(console.Request) (console.Result, error) {
 	now := r.now()
-	out := console.Result{Columns: []string{"kind", "name", "type", "names"}, Rows: [][]any{}}
-	if n := now.Local.Records(); n > 0 {
-		out.Rows = append(out.Rows, []any{"records", "-", "-", n})
-	}
-	for _, z := range now.Config.LocalZones {
-		out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), "-"})
-	}
-	for _, l := range now.Local.Lists() {
-		out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names})
+	out := console.Result{Columns: []string{"kind", "name", "type", "names", "view"},
+		Rows: [][]any{}}
+	for _, p := range now.Policies {
+		view := cmp.Or(p.Name, "-")
+		if n := p.Local.Records(); n > 0 {
+			out.Rows = append(out.Rows, []any{"records", "-", "-", n, view})
+		}
+		for _, z := range p.Data.LocalZones {
+			out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), "-", view})
+		}
+		for _, l := range p.Local.Lists() {
+			out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names, view})
+		}
 	}
 	for _, z := range r.policyZones(now.Policy).All() {
 		out.Rows = append(out.Rows, rowOf(&z))
@@ -55,7 +62,8 @@ func (r *running) policyLists(console.Request) (console.Result, error) {
 	return out, nil
 }
 
-// policyTest tells what local data say to a question.
+// policyTest tells what policy says to a question of a client, of one without a view if there is
+// none: whether it may ask, its view, and what local data and special names answer.
 func (r *running) policyTest(q console.Request) (console.Result, error) {
 	name, err := wire.ParseName(q.Args["name"])
 	if err != nil {
@@ -68,17 +76,22 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 			return console.Result{}, fmt.Errorf("%q is no type", text)
 		}
 	}
-	l := r.now().Local.Answer(wire.Question{Name: name, Type: t, Class: wire.ClassIN})
+	view, f, err := r.viewFor(q.Args["client"], q.Args["listener"])
+	if err != nil {
+		return console.Result{}, err
+	}
+	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	if l == nil || l.Action == policy.LocalResolve {
-		f := map[string]any{"outcome": "resolved"}
+		f["outcome"] = "resolved"
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
 		} else {
-			r.testPolicyZones(f, name)
+			client, _ := netip.ParseAddr(q.Args["client"])
+			r.testPolicyZones(f, client.Unmap(), name)
 		}
 		return console.Result{Fields: f}, nil
 	}
-	f := map[string]any{"outcome": l.Outcome().Label(), "source": l.From.Label()}
+	f["outcome"], f["source"] = l.Outcome().Label(), l.From.Label()
 	if l.List != "" {
 		f["list"] = l.List
 	}

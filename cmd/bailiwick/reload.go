@@ -33,8 +33,33 @@ type inUse struct {
 	listeners  []listening
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
-	class        uint16 // of prepared answers: none of an earlier snapshot is served
-	generation   uint32 // of policy zones: prepared answers of an earlier one are judged again
+	// class is the first of those of prepared answers, one for each policy: none of an earlier
+	// snapshot is served.
+	class uint16
+	// generation is of policy zones: prepared answers of an earlier one are judged again.
+	generation uint32
+	// views are that of all clients without one, and then those of the configuration.
+	views  []*policy.View
+	behind map[*policy.View]*policy.View // the same for clients of DNS64
+	ways   []way                         // in, by listener
+}
+
+// way is how clients come in at a listener.
+type way struct {
+	access *policy.ACL
+	view   *policy.View // of those for whom access has none
+}
+
+// dns64Class is set in the class of the clients of DNS64: their answers are others.
+const dns64Class = 1 << 15
+
+// after returns the first class of the snapshot that comes after this one.
+func (u *inUse) after() uint16 {
+	next := u.class + uint16(len(u.Policies))
+	if next >= dns64Class-config.MaxViews-1 {
+		return 0
+	}
+	return next
 }
 
 // now is what is in use.
@@ -140,7 +165,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	old := r.now()
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
-	next := &inUse{Snapshot: p, configured: configured, class: old.nextClass(),
+	next := &inUse{Snapshot: p, configured: configured, class: old.after(),
 		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.certify(p)
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
@@ -235,7 +260,7 @@ func (r *running) succeedItself() {
 	}
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
-	next := &inUse{Snapshot: p, configured: old.configured, class: old.nextClass(),
+	next := &inUse{Snapshot: p, configured: old.configured, class: old.after(),
 		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
@@ -246,7 +271,7 @@ func (r *running) succeedItself() {
 func (r *running) succeed(old, next *inUse, gone []listening) (forgotten int) {
 	forgotten = next.resolver.Forget(old.resolver)
 	r.store.Answers.RemoveFunc(func(k cache.AnswerKey, _ *cache.Answer) bool {
-		return k.Policy&^dns64Class != next.class
+		return k.Policy&^dns64Class-next.class >= uint16(len(next.Policies))
 	})
 	r.retire(old, next, gone)
 	next.resolver.KeepWarm()
@@ -336,25 +361,9 @@ func (r *running) open(next *inUse, have []listening) (opened []listening, err e
 	return opened, nil
 }
 
-// dns64Class is set in the class of the clients of DNS64: their answers are others.
-const dns64Class = 1 << 15
-
-// nextClass returns the class of the snapshot after this one.
-func (u *inUse) nextClass() uint16 { return (u.class + 1) &^ dns64Class }
-
-// viewsOf returns the rules of who may ask at a listener, with the view behind for the clients of
-// DNS64, if it is not on for all.
-func (u *inUse) viewsOf(l listening, behind *policy.View) []policy.Rule {
-	rules := u.accessOf(l)
-	if d := u.Config.Policy.DNS64; d.On {
-		return policy.WithView(rules, d.Clients, behind)
-	}
-	return rules
-}
-
 // accessOf returns the rules of who may ask at a listener.
 func (u *inUse) accessOf(l listening) []policy.Rule {
-	access := u.Config.Policy.Access
+	access := u.Config.Policy.Access.Rules()
 	for _, want := range u.Config.Listen[l.protocol] {
 		if l.serves(l.protocol, want) && want.Access != nil {
 			access = want.Access
@@ -376,23 +385,19 @@ func (r *running) inherited(p transport.Protocol, at netip.AddrPort) (s transpor
 // install has the queries to come go by a snapshot: each by all of it.
 func (r *running) install(next *inUse) {
 	cfg := next.Config
-	view := &policy.View{Class: next.class, Generation: next.generation,
-		Private: cfg.Policy.Private, Zones: r.policyZones(next.Policy)}
-	view.Private.Translators = cfg.Translators()
-	view.Local = r.ownData(next)
-	behind := *view // for clients of DNS64
-	behind.Class, behind.DNS64 = view.Class|dns64Class, &cfg.Policy.DNS64.DNS64
-	if d := cfg.Policy.DNS64; d.On && len(d.Clients) == 0 {
-		view = &behind
-	}
+	next.views, next.ways = r.viewsOf(next), nil
+	next.behind = map[*policy.View]*policy.View{}
 	if r.certificates != nil {
 		next.certificates = r.certificates
 	}
-	r.inUse.Store(next)
 	for _, l := range next.listeners {
+		next.ways = append(next.ways, next.wayIn(l))
+	}
+	r.inUse.Store(next)
+	for i, l := range next.listeners {
 		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.viewsOf(l, &behind)), View: view,
-			Events: r.sink(cfg.Log)})
+			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
+			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())})
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -121,19 +122,19 @@ func rowOf(z *rpz.Zone) []any {
 		action = z.Override.String()
 	}
 	if z.Rules == nil {
-		return []any{"rpz", z.Name.String(), action, "not loaded"}
+		return []any{"rpz", z.Name.String(), action, "not loaded", "-"}
 	}
-	return []any{"rpz", z.Name.String(), action, z.Rules.All()}
+	return []any{"rpz", z.Name.String(), action, z.Rules.All(), "-"}
 }
 
 // testPolicyZones tells what policy zones say of a question for a name before it is resolved.
-func (r *running) testPolicyZones(f map[string]any, name wire.Name) {
+func (r *running) testPolicyZones(f map[string]any, client netip.Addr, name wire.Name) {
 	set := r.policyZones(r.now().Policy)
 	if set == nil {
 		return
 	}
 	var logged []string
-	m, v := set.Find(&rpz.Facts{Name: name}, func(m rpz.Match) {
+	m, v := set.Find(&rpz.Facts{Client: client, Name: name}, func(m rpz.Match) {
 		logged = append(logged, m.Zone.Name.String()+": "+m.Rule().String())
 	})
 	if len(logged) > 0 {

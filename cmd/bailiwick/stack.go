@@ -106,8 +106,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.metrics.WatchZones(s.keeper.Status)
 	s.metrics.WatchPolicyZones(func() []rpz.Zone { return s.policyZones(s.now().Policy).All() })
 	s.metrics.WatchLocal(func() (records, blocked int) {
-		d := s.now().Local
-		return d.Records(), d.Blocked()
+		return s.now().Records, s.now().Blocked
 	})
 	s.store = cache.New(cfg.Cache)
 	s.judgeAnew, s.rulesChanged = func() {}, func() {}

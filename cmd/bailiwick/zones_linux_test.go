@@ -119,13 +119,14 @@ func TestPrivateZoneIsSeenAsItsCopyHasIt(t *testing.T) {
 // A NOTIFY for a zone that is kept is answered before the access list is asked, as its primary need
 // not be a client; others go the way of all queries.
 func TestRFC1996NotifyIsAnsweredToWhoMayNotAsk(t *testing.T) {
-	s := reloadable(t, plain+"policy: {access: [192.0.2.0/24 allow]}\n")
+	const access = "policy: {access: {replace: true, rules: [192.0.2.0/24 allow]}}\n"
+	s := reloadable(t, plain+access)
 	zone := filepath.Join(filepath.Dir(s.file), "zone")
 	if err := os.WriteFile(zone, []byte(zoneFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.change(plain + "policy: {access: [192.0.2.0/24 allow]}\nzones: {held: [{name: " +
-		"held.example, primaries: [127.0.0.1@1], file: zone}]}\n")
+	s.change(plain + access + "zones: {held: [{name: held.example, primaries: [127.0.0.1@1], " +
+		"file: zone}]}\n")
 	conn, err := net.Dial("udp", s.now().listeners[0].Addr().String())
 	if err != nil {
 		t.Fatal(err)

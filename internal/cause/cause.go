@@ -139,6 +139,9 @@ const (
 	Forged          Cause = 109
 	Censored        Cause = 110
 	Filtered        Cause = 111
+	// Of the rates of clients.
+	RateQueries   Cause = 112
+	RateResponses Cause = 113
 
 	// The client's message.
 	RequestMalformed Cause = 72
@@ -163,7 +166,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 112
+	count = 114
 )
 
 // All returns every cause but None, those of a kind together.

@@ -3,9 +3,9 @@
 
 package cause
 
-// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27, RFC 9824 for 30; 25 and 29
-// are registered without a document, and 33 for draft-farrokhi-dnsop-ede-nta). Not there: 16 and
-// 17, for what others than the operator want blocked.
+// EDE info codes (RFC 8914, section 4; RFC 9250 for 26, RFC 9276 for 27, RFC 9824 for 30; 25, 29
+// and 31 are registered without an RFC, and 33 for draft-farrokhi-dnsop-ede-nta). Not there: 32
+// (Over Quota), for what a client has used up until it gets more: no limit here is such a one.
 const (
 	edeNone                  = -1
 	edeOther                 = 0
@@ -38,6 +38,7 @@ const (
 	edeUnsupportedIterations = 27
 	edeSynthesized           = 29
 	edeInvalidQueryType      = 30
+	edeRateLimited           = 31
 	edeNegativeAnchor        = 33
 )
 
@@ -414,6 +415,16 @@ var table = [count]row{
 	Forged: {label: "forged", kind: KindPolicy, ede: edeForgedAnswer,
 		text: "the answer is not the name's own, but one that policy has put in its place",
 		hint: "see policy.rpz, and the zones of the type redirect in policy.local_zones",
+	},
+	RateQueries: {label: "rate_queries", kind: KindPolicy, ede: edeRateLimited,
+		text: "this client asks more often than it may",
+		hint: "see limits.queries_per_address, limits.queries_per_prefix and " +
+			"limits.proven_per_address; limits.exempt has networks without limits",
+	},
+	RateResponses: {label: "rate_responses", kind: KindPolicy, ede: edeNone,
+		text: "this client's network has got too many responses of the kind",
+		hint: "if its addresses are not forged, have its clients use cookies or TCP; see " +
+			"limits.responses",
 	},
 	CachedError: {label: "cached_error", kind: KindPolicy, ede: edeCachedError,
 		text: "the failure is remembered, and no server was asked again",

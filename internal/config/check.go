@@ -67,10 +67,10 @@ func (p *reader) contradictions() {
 	if len(all) == 0 && !bad {
 		say("listen", "listen has no address: nobody could ask")
 	}
-	if len(c.Policy.Access) == 0 && !c.bad["policy.access"] &&
+	if len(c.Policy.Access.Rules()) == 0 && !c.bad["policy.access"] &&
 		slices.ContainsFunc(all, func(l bound) bool { return l.Access == nil }) {
-		say("policy.access", "policy.access is empty: nobody may ask; without it this machine and "+
-			"private networks may")
+		say("policy.access", "policy.access replaces what holds by default, and has no rules: "+
+			"nobody may ask; without replace this machine and private networks may")
 	}
 	if d := c.Policy.DNS64; d.On && len(d.Prefixes) == 0 && !c.bad["policy.dns64.prefixes"] {
 		say("policy.dns64.prefixes", "policy.dns64 is on and has no prefix: nothing could be "+
@@ -79,6 +79,7 @@ func (p *reader) contradictions() {
 	if !c.Resolver.NAT64.IsZero() && c.Resolver.IPv6 == resolver.FamilyOff {
 		say("resolver.nat64_prefix", "a translator is reached over IPv6, and resolver.ipv6 is off")
 	}
+	c.viewContradictions(all, say)
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	c.heldContradictions(say)
@@ -189,7 +190,7 @@ func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
 	for _, l := range c.listeners() {
 		rules, key := l.Access, l.Key+".access"
 		if rules == nil {
-			rules, key = c.Policy.Access, "policy.access"
+			rules, key = c.Policy.Access.Rules(), "policy.access"
 		}
 		acl := policy.NewACL(rules)
 		if net, is := public(rules); is && !l.Addr.Addr().IsLoopback() &&

@@ -48,11 +48,9 @@ type Config struct {
 	LocalRoot     bool // a copy of the root zone is kept
 	Held          []HeldZone
 	TSIGKeys      []TSIGKey
-	LocalZones    []LocalZone
-	LocalRecords  []string
-	HostsFiles    []ListFile
-	BlockLists    []ListFile
-	RPZ           []PolicyZone
+	LocalData
+	Views []View
+	RPZ   []PolicyZone
 	// CookieSecretFile is the path of secrets of server cookies, "" for none.
 	CookieSecretFile string
 	ClockStart       time.Time // test builds only; zero: the machine's clock

@@ -18,7 +18,7 @@ func TestDefault(t *testing.T) {
 		c.Listen[transport.UDP][0].Addr.String() != "127.0.0.1:5300" ||
 		c.Console.Listen != "127.0.0.1:5380" || c.Cache.Memory != 128<<20 ||
 		c.Cache.MaxNegative != time.Hour ||
-		!c.Anchors.Builtin || len(c.Policy.Access) != len(policy.Default().Access) {
+		!c.Anchors.Builtin || c.Policy.Access.Replace || len(c.Policy.Access.Own) > 0 {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -63,8 +63,8 @@ policy:
 		c.Zones[1].Via != transport.TCP {
 		t.Errorf("zones %+v", c.Zones)
 	}
-	if len(c.Policy.Access) != 2 || c.Policy.Access[0].Action != policy.Snoop ||
-		c.Policy.Access[1].Net.String() != "10.1.2.3/32" {
+	if len(c.Policy.Access.Own) != 2 || c.Policy.Access.Own[0].Action != policy.Snoop ||
+		c.Policy.Access.Own[1].Net.String() != "10.1.2.3/32" {
 		t.Errorf("access %+v", c.Policy.Access)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"bailiwick/internal/localdata"
 )
 
 // value is what a key was given.
@@ -265,8 +267,7 @@ func (k *key) read(n ast.Node) (v value, err error) {
 		if _, one := n.(*ast.StringNode); one {
 			return v, fmt.Errorf("wants %s", k.wants())
 		}
-		v.list, err = stringList(n, ruleText)
-		return v, err
+		return readAccess(n)
 	case kindRecords:
 		return k.readRecords(n)
 	}
@@ -468,8 +469,16 @@ func plainValue(n ast.Node) (string, error) {
 	return scalar(n), nil
 }
 
+// nested are the fields of records whose items can be written as maps, with the fields of these.
+// The item is what they hold, in this order.
+var nested = map[string][]string{"access": {"net", "action"}, "local_zones": {"name", "type"},
+	"hosts_files": {"file"}, "block_lists": {"file", "action"}}
+
 // ruleText reads a network and an action, as text or as a map.
-func ruleText(n ast.Node) (string, error) {
+func ruleText(n ast.Node) (string, error) { return partsText(n, nested["access"]) }
+
+// partsText reads what has several parts, as text or as a map.
+func partsText(n ast.Node, parts []string) (string, error) {
 	values, ok := mapping(n)
 	if !ok {
 		return plainValue(n)
@@ -481,13 +490,32 @@ func ruleText(n ast.Node) (string, error) {
 		if text, err = plainValue(v.Value); err != nil {
 			return "", inField(field, err)
 		}
-		if field != "net" && field != "action" {
-			return "", inField(field, fmt.Errorf("unknown field %s; the fields are net, action",
-				field))
+		if !slices.Contains(parts, field) {
+			return "", inField(field, fmt.Errorf("unknown field %s; the fields are %s", field,
+				strings.Join(parts, ", ")))
 		}
 		r[field] = text
 	}
-	return strings.TrimSpace(r["net"] + " " + r["action"]), nil
+	if parts[0] == "file" && r["action"] == "" && len(parts) > 1 {
+		r["action"] = localdata.ListNXDomain.String() // so that the last word is the action
+	}
+	var text []string
+	for _, p := range parts {
+		text = append(text, r[p])
+	}
+	return strings.TrimSpace(strings.Join(text, " ")), nil
+}
+
+// namedValues reads a map of plain values, each as its name and the value.
+func namedValues(values []*ast.MappingValueNode) (l []string, err error) {
+	for _, v := range values {
+		text, err := plainValue(v.Value)
+		if err != nil {
+			return nil, inField(scalar(v.Key), err)
+		}
+		l = append(l, scalar(v.Key)+" "+text)
+	}
+	return l, nil
 }
 
 // readRecords reads a list of maps. An item that cannot be read is nil: the others keep their
@@ -543,8 +571,8 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 			strings.Join(k.fieldNames(), ", "), didYouMean(Nearest(name, k.fieldNames())))
 	}
 	item := plainValue
-	if name == "access" {
-		item = ruleText
+	if parts := nested[name]; parts != nil {
+		item = func(n ast.Node) (string, error) { return partsText(n, parts) }
 	}
 	var l []string
 	var err error
@@ -555,6 +583,9 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 		}
 		l, err = stringList(s, item)
 	default:
+		if values, ok := mapping(n); ok && name == "limits" {
+			return namedValues(values)
+		}
 		var text string
 		text, err = item(n)
 		l = []string{text}

@@ -72,7 +72,7 @@ func TestUnambiguousSpellings(t *testing.T) {
 		c.Zones[0].Via != transport.TCP || !c.Zones[0].First {
 		t.Errorf("got %+v", c)
 	}
-	if a := c.Policy.Access; len(a) != 3 || a[1].Action != policy.Drop ||
+	if a := c.Policy.Access.Own; len(a) != 3 || a[1].Action != policy.Drop ||
 		a[2].Net.String() != "10.2.0.0/16" || a[2].Action != policy.Refuse {
 		t.Errorf("access: %+v", c.Policy.Access)
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ const (
 	kindList    // of strings
 	kindRecords // of maps with the fields named
 	kindPath    // of a file
-	kindRules   // of networks with actions
+	kindRules   // of networks with actions; or a map, see readAccess
 )
 
 // key is a row.
@@ -54,7 +55,7 @@ type key struct {
 }
 
 // keys is the table: a row for the listeners of each transport, and then the rest.
-var keys = append(listenKeys(), []key{
+var keys = slices.Concat(listenKeys(), []key{
 	{key: "listen.absent", kind: kindChoice, choices: []string{"refuse", "wait"},
 		help: "an address that this machine does not have: refuse is an error at the start; wait " +
 			"listens there, and clients are served as soon as the address is there (IP_FREEBIND; " +
@@ -567,18 +568,19 @@ var keys = append(listenKeys(), []key{
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.DNS64.IgnoreAAAA },
 			domainNames)},
 	{key: "policy.access", kind: kindRules,
-		help: "who may ask: networks with allow, snoop (also without RD, from the cache), refuse " +
-			"or drop, as \"10.0.0.0/8 allow\" or {net: 10.0.0.0/8, action: allow}; the longest " +
-			"decides; all others are refused",
-		binding: bindList(func(c *Config) *[]policy.Rule { return &c.Policy.Access },
-			accessRules)},
+		help: "who may ask besides this machine and private networks, or who of these may not: " +
+			"networks with allow, snoop (also without RD, from the cache), refuse or drop, as " +
+			"\"192.0.2.0/24 allow\" or {net: 192.0.2.0/24, action: allow}; the longest decides; " +
+			"all others are refused; {replace: true, rules: [...]} in place of the list lets " +
+			"nobody else ask",
+		binding: bindAccess()},
 	{key: "policy.refusals", kind: kindChoice, choices: []string{"full", "bare"},
 		help: "what clients that may not ask get: full, REFUSED with their question and a reason" +
 			"; bare, the header alone, which is of no use to amplify an attack; clients that " +
 			"check the question (RFC 5452, section 9.1) take it for no answer",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.BareRefusals },
 			false, true)},
-}...)
+}, limitKeys, []key{viewsKey})
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.

@@ -16,6 +16,15 @@ type LocalZone struct {
 	Key string // what it is called in findings: policy.local_zones[0]
 }
 
+// LocalData are all local data.
+type LocalData struct {
+	LocalZones   []LocalZone
+	LocalRecords []string
+	RecordsKey   string // what LocalRecords are called in findings
+	HostsFiles   []ListFile
+	BlockLists   []ListFile
+}
+
 // ListFile is a file of names.
 type ListFile struct {
 	Path   string
@@ -23,48 +32,61 @@ type ListFile struct {
 	Key    string // what it is called in findings: policy.block_lists[0]
 }
 
-func setLocalZones(c *Config, v value) error {
-	c.LocalZones = nil
-	return v.each(func(i int, r record) (err error) {
-		z := LocalZone{Key: Item("policy.local_zones", i)}
+func setLocalZones(c *Config, v value) (err error) {
+	c.LocalZones, err = localZones("policy.local_zones", v)
+	return err
+}
+
+func localZones(key string, v value) (zones []LocalZone, err error) {
+	err = v.each(func(i int, r record) (err error) {
+		z := LocalZone{Key: Item(key, i)}
 		if r.text("name") == "" {
 			return fmt.Errorf("a local zone lacks its name; the root is %q", ".")
 		}
 		if z.Name, err = wire.ParseName(r.text("name")); err != nil {
 			return inField("name", fmt.Errorf("name %q: %w", r.text("name"), err))
 		}
-		if j := slices.IndexFunc(c.LocalZones, func(o LocalZone) bool {
+		if j := slices.IndexFunc(zones, func(o LocalZone) bool {
 			return o.Name == z.Name
 		}); j >= 0 {
 			return inField("name", fmt.Errorf("local zone %s is given twice, here and as %s",
-				z.Name, c.LocalZones[j].Key))
+				z.Name, zones[j].Key))
 		}
 		t, err := r.choice("type", localdata.TypeNames())
 		if err != nil {
 			return err
 		}
 		z.Type = localdata.Type(t)
-		c.LocalZones = append(c.LocalZones, z)
+		zones = append(zones, z)
 		return nil
 	})
+	return zones, err
 }
 
-func setHostsFiles(c *Config, v value) error {
-	c.HostsFiles = nil
-	return v.each(func(i int, r record) error {
+func setHostsFiles(c *Config, v value) (err error) {
+	c.HostsFiles, err = hostsFiles("policy.hosts_files", v)
+	return err
+}
+
+func hostsFiles(key string, v value) (files []ListFile, err error) {
+	err = v.each(func(i int, r record) error {
 		if r.text("file") == "" {
 			return fmt.Errorf("a hosts file lacks its path")
 		}
-		c.HostsFiles = append(c.HostsFiles, ListFile{Path: r.text("file"),
-			Key: Item("policy.hosts_files", i)})
+		files = append(files, ListFile{Path: r.text("file"), Key: Item(key, i)})
 		return nil
 	})
+	return files, err
 }
 
-func setBlockLists(c *Config, v value) error {
-	c.BlockLists = nil
-	return v.each(func(i int, r record) error {
-		l := ListFile{Path: r.text("file"), Key: Item("policy.block_lists", i)}
+func setBlockLists(c *Config, v value) (err error) {
+	c.BlockLists, err = blockLists("policy.block_lists", v)
+	return err
+}
+
+func blockLists(key string, v value) (lists []ListFile, err error) {
+	err = v.each(func(i int, r record) error {
+		l := ListFile{Path: r.text("file"), Key: Item(key, i)}
 		if l.Path == "" {
 			return fmt.Errorf("a block list lacks its file")
 		}
@@ -75,7 +97,8 @@ func setBlockLists(c *Config, v value) error {
 			}
 			l.Action = localdata.Action(a)
 		}
-		c.BlockLists = append(c.BlockLists, l)
+		lists = append(lists, l)
 		return nil
 	})
+	return lists, err
 }

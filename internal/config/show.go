@@ -57,7 +57,12 @@ func (c *Config) Differing(o *Config) (differ []string) {
 // render writes a value in YAML's flow style.
 func (k *key) render(v value) string {
 	switch k.kind {
-	case kindList, kindRules:
+	case kindRules:
+		if v.bool {
+			return "{replace: true, rules: " + quoteList(v.list) + "}"
+		}
+		return quoteList(v.list)
+	case kindList:
 		return quoteList(v.list)
 	case kindRecords:
 		var items []string
@@ -133,13 +138,15 @@ func Schema(w io.Writer) error {
 		case kindRules:
 			rule := object{"net": object{"type": "string"},
 				"action": object{"enum": []string{"allow", "snoop", "refuse", "drop"}}}
-			p["type"], p["items"] = "array", object{"anyOf": []object{{"type": "string"},
-				{"type": "object", "additionalProperties": false, "properties": rule}}}
+			list := object{"type": "array", "items": object{"anyOf": []object{{"type": "string"},
+				{"type": "object", "additionalProperties": false, "properties": rule}}}}
+			p["anyOf"] = []object{list, {"type": "object", "additionalProperties": false,
+				"properties": object{"replace": object{"type": "boolean"}, "rules": list}}}
 		case kindRecords:
 			fields := object{}
 			for _, f := range k.fieldNames() {
 				fields[f] = object{}
-				if k.isList(f) {
+				if k.isList(f) && nested[f] == nil && f != "limits" {
 					fields[f] = object{"type": []string{"array", "string"},
 						"items": object{"type": "string"}}
 				}

@@ -42,6 +42,14 @@ type Data struct {
 	lists   []List
 }
 
+// WithLists returns the data with the lists of others in place of their own. Both share their
+// memory.
+func (d *Data) WithLists(o *Data) *Data {
+	c := *d
+	c.blocked, c.lists = o.blocked, o.lists
+	return &c
+}
+
 // node is a name with records, a zone's name, or one between them.
 type node struct {
 	sets     []*wire.RRset

@@ -4,6 +4,9 @@
 package observe
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bailiwick/internal/counter"
@@ -12,7 +15,8 @@ import (
 // counters is a metric with a counter for each combination of its labels' values.
 type counters struct {
 	desc   *prometheus.Desc
-	series []series
+	mu     sync.Mutex
+	series []series // guarded by mu
 }
 
 type series struct {
@@ -26,8 +30,7 @@ func newCounters(reg *prometheus.Registry, name, help string, labels ...string) 
 	return t
 }
 
-// with adds a combination of values, and returns its counter. All are added before the first
-// scrape.
+// with adds a combination of values, and returns its counter.
 func (t *counters) with(values ...string) *counter.Counter {
 	c := new(counter.Counter)
 	t.read(c.Load, values...)
@@ -36,6 +39,8 @@ func (t *counters) with(values ...string) *counter.Counter {
 
 // read adds a combination of values that is counted elsewhere.
 func (t *counters) read(load func() uint64, values ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.series = append(t.series, series{load, values})
 }
 
@@ -44,7 +49,10 @@ func (t *counters) Describe(ch chan<- *prometheus.Desc) { ch <- t.desc }
 
 // Collect implements prometheus.Collector.
 func (t *counters) Collect(ch chan<- prometheus.Metric) {
-	for _, s := range t.series {
+	t.mu.Lock()
+	all := slices.Clone(t.series)
+	t.mu.Unlock()
+	for _, s := range all {
 		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue,
 			float64(s.load()), s.values...)
 	}

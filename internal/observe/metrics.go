@@ -73,6 +73,7 @@ type Metrics struct {
 	configured     prometheus.Gauge
 
 	life
+	*clients
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -90,7 +91,8 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 
 // refusals are the causes for which a query can be refused, dropped or given up.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
-	cause.NotRecursive, cause.RequestTooEarly, cause.ClientGone}
+	cause.NotRecursive, cause.RequestTooEarly, cause.ClientGone, cause.RateQueries,
+	cause.RateResponses}
 
 // buckets of latencies, in seconds.
 var buckets = []float64{.0001, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}
@@ -167,6 +169,7 @@ func New() *Metrics {
 	for i, c := range refusals {
 		m.refused[i] = refused.with(c.Label())
 	}
+	m.clients = newClients(reg)
 	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
 	for _, c := range cause.All() {
 		if c.Fails() {

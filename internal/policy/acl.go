@@ -3,11 +3,12 @@
 package policy
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/gaissmai/bart"
 )
 
 // Action is what is done with a client's query.
@@ -22,38 +23,47 @@ const (
 )
 
 // actions are the words of the actions in a configuration.
-var actions = []string{"allow", "snoop", "refuse", "drop"}
+var actions = [...]string{"allow", "snoop", "refuse", "drop"}
 
 // ParseAction reads an action.
 func ParseAction(s string) (Action, error) {
-	i := slices.Index(actions, s)
+	i := slices.Index(actions[:], s)
 	if i < 0 {
-		return 0, fmt.Errorf("action %q is not one of %s", s, strings.Join(actions, ", "))
+		return 0, fmt.Errorf("action %q is not one of %s", s, strings.Join(actions[:], ", "))
 	}
 	return Action(i), nil
 }
+
+// String returns the action as it is written in a configuration.
+func (a Action) String() string { return actions[a] }
+
+// Actions returns all actions.
+func Actions() []Action { return []Action{Allow, Snoop, Refuse, Drop} }
 
 // Rule gives a network an action.
 type Rule struct {
 	Net    netip.Prefix
 	Action Action
-	View   *View // nil: that of the listener
 }
 
 // String returns the rule as it is written in a configuration.
-func (r Rule) String() string { return r.Net.String() + " " + actions[r.Action] }
+func (r Rule) String() string { return r.Net.String() + " " + r.Action.String() }
 
-// ACL decides by client address: the rule of the longest network that contains it applies. The zero
-// value refuses everybody.
-type ACL struct {
-	rules []Rule  // longest prefix first
-	v4    []rule4 // those of IPv4, in the same order
+// Clients gives the clients of a network a view.
+type Clients struct {
+	Net  netip.Prefix
+	View *View
 }
 
-// rule4 is a rule as numbers.
-type rule4 struct {
-	net, mask uint32
-	*Rule
+// ACL decides by client address: the rule of the longest network that contains it applies, and so
+// does the view of the longest network that has one. Both are found by one look into a table whose
+// cost does not depend on how many networks it has. The zero value refuses everybody.
+type ACL struct{ table bart.Fast[decision] }
+
+// decision is what holds for the clients of a network.
+type decision struct {
+	action Action
+	view   *View // nil: that of the listener
 }
 
 // private are the networks that may ask by default: this machine, and addresses that are not routed
@@ -63,65 +73,85 @@ var private = []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", 
 
 // Config is what the operator decides about policy.
 type Config struct {
-	Access  []Rule
+	Access  Access
 	Private PrivateAddresses
+	Limits  Limits
 	DNS64   DNS64Config
 }
 
-// Default returns the configuration of an operator who has decided nothing.
-func Default() (c Config) {
-	c.DNS64 = defaultDNS64()
-	for _, p := range private {
-		c.Access = append(c.Access, Rule{Net: netip.MustParsePrefix(p), Action: Allow})
-	}
-	return c
+// Access is who may ask. The zero value allows this machine and private networks.
+type Access struct {
+	Own     []Rule // the operator's
+	Replace bool   // nobody else may ask; else these are added to what holds by default
 }
 
-// WithView returns the rules with a view for the clients in some networks: they are treated as
-// before, and have the view unless their rule has another.
-func WithView(rules []Rule, networks []netip.Prefix, v *View) (out []Rule) {
-	within := func(o netip.Prefix) func(netip.Prefix) bool {
-		return func(n netip.Prefix) bool { return n.Bits() <= o.Bits() && n.Contains(o.Addr()) }
-	}
-	for _, r := range rules {
-		if r.View == nil && slices.ContainsFunc(networks, within(r.Net)) {
-			r.View = v
+// Rules returns all rules: of two for one network the later applies.
+func (a Access) Rules() (rules []Rule) {
+	if !a.Replace {
+		for _, p := range private {
+			rules = append(rules, Rule{Net: netip.MustParsePrefix(p), Action: Allow})
 		}
-		out = append(out, r)
 	}
-	acl := NewACL(rules)
+	return append(rules, a.Own...)
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config { return Config{Limits: DefaultLimits(), DNS64: defaultDNS64()} }
+
+// Within gives the clients of some networks another view in place of the one that they have: that
+// of the longest of these networks that they are in, or base.
+func Within(views []Clients, base *View, networks []netip.Prefix,
+	other func(*View) *View) (all []Clients) {
+	var had bart.Table[*View]
+	var in bart.Lite
 	for _, n := range networks {
-		i := slices.IndexFunc(acl.rules, func(r Rule) bool {
-			return within(n)(r.Net)
-		}) // the longest that the network is in
-		if i < 0 || acl.rules[i].Net == n {
+		in.Insert(n.Masked())
+	}
+	for _, c := range views {
+		had.Insert(c.Net.Masked(), c.View)
+		if in.LookupPrefix(c.Net.Masked()) {
+			c.View = other(c.View)
+		}
+		all = append(all, c)
+	}
+	for _, n := range networks {
+		v, ok := had.LookupPrefix(n.Masked())
+		if _, exactly := had.Get(n.Masked()); exactly {
 			continue
 		}
-		r := acl.rules[i]
-		if r.Net = n; r.View == nil {
-			r.View = v
+		if !ok {
+			v = base
 		}
-		out = append(out, r)
+		all = append(all, Clients{n, other(v)})
 	}
-	return out
+	return all
 }
 
-// NewACL returns an ACL with these rules. Of two rules for one network the later applies.
-func NewACL(rules []Rule) *ACL {
-	a := &ACL{}
-	for i := len(rules) - 1; i >= 0; i-- {
-		r := Rule{rules[i].Net.Masked(), rules[i].Action, rules[i].View}
-		if !slices.ContainsFunc(a.rules, func(o Rule) bool { return o.Net == r.Net }) {
-			a.rules = append(a.rules, r)
-		}
+// NewACL returns an ACL with these rules, and views for some of the clients. Of two rules for one
+// network the later applies.
+func NewACL(rules []Rule, views ...Clients) *ACL {
+	var access bart.Table[Action]
+	var seen bart.Table[*View]
+	for _, r := range rules {
+		access.Insert(r.Net.Masked(), r.Action)
 	}
-	slices.SortStableFunc(a.rules, func(x, y Rule) int { return y.Net.Bits() - x.Net.Bits() })
-	for i := range a.rules {
-		if r := &a.rules[i]; r.Net.Addr().Is4() {
-			b := r.Net.Addr().As4()
-			mask := ^uint32(0) << (32 - r.Net.Bits())
-			a.v4 = append(a.v4, rule4{binary.BigEndian.Uint32(b[:]), mask, r})
+	for _, v := range views {
+		seen.Insert(v.Net.Masked(), v.View)
+	}
+	a := &ACL{}
+	decide := func(p netip.Prefix) {
+		d := decision{action: Refuse}
+		if action, ok := access.LookupPrefix(p); ok {
+			d.action = action
 		}
+		d.view, _ = seen.LookupPrefix(p)
+		a.table.Insert(p, d)
+	}
+	for p := range access.All() {
+		decide(p)
+	}
+	for p := range seen.All() {
+		decide(p)
 	}
 	return a
 }
@@ -129,21 +159,8 @@ func NewACL(rules []Rule) *ACL {
 // Decide returns the action for a client's query, and the client's view, nil for that of the
 // listener. A client without a rule is refused.
 func (a *ACL) Decide(addr netip.Addr) (Action, *View) {
-	if addr.Is4() {
-		b := addr.As4()
-		n := binary.BigEndian.Uint32(b[:])
-		for i := range a.v4 {
-			if n&a.v4[i].mask == a.v4[i].net {
-				return a.v4[i].Action, a.v4[i].View
-			}
-		}
-		return Refuse, nil
-	}
-	addr = addr.WithZone("")
-	for i := range a.rules {
-		if a.rules[i].Net.Contains(addr) {
-			return a.rules[i].Action, a.rules[i].View
-		}
+	if d, ok := a.table.Lookup(addr.WithZone("")); ok {
+		return d.action, d.view
 	}
 	return Refuse, nil
 }

@@ -21,4 +21,19 @@ type View struct {
 	Private PrivateAddresses
 	// DNS64 makes IPv6 addresses for names that have none; nil: it is off.
 	DNS64 *DNS64
+	// Special is what is answered of special names; nil: what the listener's configuration says.
+	Special *SpecialNames
+	// Rates are the limits of its clients; nil: there are none.
+	Rates *Rates
+	// Name is what the operator calls it, "" for the policy of all other clients.
+	Name string
+	// Queries counts the queries of its clients. It may be nil.
+	Queries interface{ Add(n uint64) }
+}
+
+// SpecialNames is which special names are answered here.
+type SpecialNames struct {
+	Answered bool
+	Server   wire.Name // MNAME of their zones; zero: each zone itself
+	Ordinary []wire.Name
 }

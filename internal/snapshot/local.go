@@ -3,39 +3,116 @@
 package snapshot
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"reflect"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/localdata"
 )
 
-// loadLocal loads the operator's own data, with all files that are named.
-func loadLocal(cfg *config.Config) (*localdata.Data, config.Findings) {
-	var found config.Findings
-	var zones []localdata.Zone
-	for i := range cfg.LocalZones {
-		zones = append(zones, cfg.LocalZones[i].Zone)
+// Policy is the policy of some of the clients, with its local data loaded.
+type Policy struct {
+	config.ViewPolicy
+	Local *localdata.Data // nil if it cannot be loaded
+	// Class is the place of the first policy that gives the same answers.
+	Class int
+}
+
+// loadPolicies loads the policy of all clients, and of each view. Equal data are loaded once, and
+// views whose policies give the same answers have one class.
+func (s *Snapshot) loadPolicies() (found config.Findings) {
+	l := loader{cfg: s.Config, zones: map[string]*localdata.Data{},
+		lists: map[string]*localdata.Data{}, both: map[[2]string]*localdata.Data{}}
+	for i, p := range s.Config.Policies() {
+		own := Policy{p, l.load(p.Data), i}
+		for _, o := range s.Policies {
+			if o.Local == own.Local && reflect.DeepEqual(o.Private, own.Private) &&
+				reflect.DeepEqual(o.Special, own.Special) {
+				own.Class = o.Class
+				break
+			}
+		}
+		s.Policies = append(s.Policies, own)
 	}
+	s.Local, s.Records, s.Blocked = s.Policies[0].Local, l.records, l.blocked
+	return l.found
+}
+
+// loader loads local data: records and zones, and lists of blocked names, each by what names them.
+type loader struct {
+	cfg              *config.Config
+	zones, lists     map[string]*localdata.Data
+	both             map[[2]string]*localdata.Data
+	found            config.Findings
+	records, blocked int
+}
+
+// load returns local data, with all files that are named.
+func (l *loader) load(d config.LocalData) *localdata.Data {
+	var zones []localdata.Zone
+	for i := range d.LocalZones {
+		zones = append(zones, d.LocalZones[i].Zone)
+	}
+	ofZones := fmt.Sprintf("%v %q %v", zones, d.LocalRecords, paths(d.HostsFiles))
+	ofLists := fmt.Sprint(paths(d.BlockLists))
+	key := [2]string{ofZones, ofLists}
+	if have, ok := l.both[key]; ok {
+		return have
+	}
+	if _, ok := l.zones[ofZones]; !ok {
+		l.zones[ofZones] = l.loadZones(zones, d)
+	}
+	if _, ok := l.lists[ofLists]; !ok {
+		l.lists[ofLists] = l.loadLists(d)
+	}
+	var all *localdata.Data
+	if z := l.zones[ofZones]; z != nil {
+		all = z.WithLists(l.lists[ofLists])
+	}
+	l.both[key] = all
+	return all
+}
+
+// paths are those of files, with what is done with their names.
+func paths(files []config.ListFile) (out []string) {
+	for _, f := range files {
+		out = append(out, fmt.Sprintf("%q %s", f.Path, f.Action))
+	}
+	return out
+}
+
+// loadZones loads records, zones and hosts files.
+func (l *loader) loadZones(zones []localdata.Zone, d config.LocalData) *localdata.Data {
 	b := localdata.NewBuilder(zones)
-	for i, text := range cfg.LocalRecords {
+	for i, text := range d.LocalRecords {
 		if err := b.AddText(text); err != nil {
-			found = append(found, cfg.Error(config.Item("policy.local_records", i), "%v", err))
+			l.found = append(l.found, l.cfg.Error(config.Item(d.RecordsKey, i), "%v", err))
 		}
 	}
-	for _, h := range cfg.HostsFiles {
-		found = append(found, loadList(cfg, h, "hosts file", b.AddHosts)...)
+	for _, h := range d.HostsFiles {
+		l.found = append(l.found, loadList(l.cfg, h, "hosts file", b.AddHosts)...)
 	}
-	for _, l := range cfg.BlockLists {
-		found = append(found, loadList(cfg, l, "block list", func(from io.Reader) (int, error) {
-			return b.AddList(l.Path, l.Action, from)
-		})...)
-	}
-	d, err := b.Data()
+	data, err := b.Data()
 	if err != nil {
-		found = append(found, cfg.Error("policy.local_records", "%v", err))
+		l.found = append(l.found, l.cfg.Error(d.RecordsKey, "%v", err))
+		return nil
 	}
-	return d, found
+	l.records += data.Records()
+	return data
+}
+
+// loadLists loads lists of blocked names.
+func (l *loader) loadLists(d config.LocalData) *localdata.Data {
+	b := localdata.NewBuilder(nil)
+	for _, f := range d.BlockLists {
+		l.found = append(l.found, loadList(l.cfg, f, "block list",
+			func(from io.Reader) (int, error) { return b.AddList(f.Path, f.Action, from) })...)
+	}
+	data, _ := b.Data() // lists alone fit together always
+	l.blocked += data.Blocked()
+	return data
 }
 
 // loadList has a file of names read, and returns what is wrong with it.

@@ -36,6 +36,10 @@ type Snapshot struct {
 	Secondary    secondary.Config            // that of Config, with zones
 	Local        *localdata.Data             // nil if it cannot be loaded
 	Policy       []rpz.Zone                  // in their order, without rules
+	Policies     []Policy                    // of all clients without a view, then of each view
+	// Records and Blocked are how many names have local records and are in lists, all policies
+	// together; what several share counts once.
+	Records, Blocked int
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -63,8 +67,7 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	kept, zones, f := loadPolicy(cfg)
 	s.Secondary.Zones, s.Policy = append(s.Secondary.Zones, kept...), zones
 	found = append(found, f...)
-	s.Local, f = loadLocal(cfg)
-	found = append(found, f...)
+	found = append(found, s.loadPolicies()...)
 	var err error
 	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
@@ -134,7 +137,7 @@ func earliest(cfg *config.Config) time.Time {
 // snooped reports whether anybody may look into the caches.
 func snooped(cfg *config.Config) bool {
 	snoops := func(r policy.Rule) bool { return r.Action == policy.Snoop }
-	found := slices.ContainsFunc(cfg.Policy.Access, snoops)
+	found := slices.ContainsFunc(cfg.Policy.Access.Own, snoops)
 	for _, listeners := range cfg.Listen {
 		for _, l := range listeners {
 			found = found || slices.ContainsFunc(l.Access, snoops)

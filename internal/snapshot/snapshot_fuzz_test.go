@@ -27,6 +27,9 @@ var snapshotSeeds = []string{
 	"cache: {memory: 64MiB, prefetch: off}\nvalidator: {time: 2024-01-01T00:00:00Z, sha1: NO}\n",
 	"tls: {certificates: [{certificate: ca.pem, key: ca.pem}], ticket_secret: hints}\n",
 	"policy:\n  access: [{net: 0.0.0.0/0, action: allow}]\n  private_addresses: [fc00::/7]\n",
+	"policy: {access: {replace: yes, rules: [10.0.0.0/8 allow]}}\nlimits: {slip: 1}\n",
+	"views:\n  - {name: a, clients: [10.0.0.0/8], local_zones: [{name: b.c, type: static}], " +
+		"block_lists: [hints drop], limits: {responses: 5}, special_names: no}\n",
 	"server: {nsid: ascii_here, cookie_secret: 00112233445566778899aabbccddeeff, any: all}\n",
 	"control: {socket: ctl}\nadmin: {listen: ''}\nlog: {level: debug, format: json}\n",
 	"server: &a {ede: true}\npolicy: *a\n", "no_such: {a: b}\nlisten: {udpp: 1}\n", "a: [\n",

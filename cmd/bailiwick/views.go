@@ -1,0 +1,155 @@
+// Views: the policies for some of the clients.
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"bailiwick/internal/console"
+	"bailiwick/internal/policy"
+	"bailiwick/wire"
+)
+
+// viewsOf returns the view of all clients without one, and then those of the configuration.
+func (r *running) viewsOf(s *inUse) (views []*policy.View) {
+	var own []netip.Addr
+	for _, l := range s.listeners {
+		if a := l.spec.Addr.Addr(); !a.IsUnspecified() {
+			own = append(own, a.WithZone(""))
+		}
+	}
+	zones, translators := r.policyZones(s.Policy), s.Config.Translators()
+	for i, p := range s.Policies {
+		v := &policy.View{Name: p.Name, Class: s.class + uint16(p.Class),
+			Generation: s.generation, Private: p.Private, Zones: zones,
+			Local: r.ownData(s, p.Local), Special: &s.Policies[i].Special,
+			Rates: policy.NewRates(p.Limits, own...)}
+		v.Private.Translators = translators
+		if len(s.Policies) > 1 {
+			v.Queries = r.metrics.ViewQueries(cmp.Or(p.Name, "default"))
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// wayIn returns who may come in at a listener, and with which view.
+func (u *inUse) wayIn(l listening) way {
+	all, networks := u.Config.ViewsAt(l.spec.Addr)
+	var clients []policy.Clients
+	for _, i := range networks {
+		for _, n := range u.Config.Views[i].Clients {
+			clients = append(clients, policy.Clients{Net: n, View: u.views[i+1]})
+		}
+	}
+	base := u.views[all+1]
+	if d := u.Config.Policy.DNS64; d.On {
+		on := d.Clients
+		if len(on) == 0 {
+			on = everybody
+		}
+		clients = policy.Within(clients, base, on, u.translated)
+	}
+	return way{policy.NewACL(u.accessOf(l), clients...), base}
+}
+
+// everybody are the networks of all clients.
+var everybody = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// translated returns a view for those of its clients that have DNS64.
+func (u *inUse) translated(v *policy.View) *policy.View {
+	if t := u.behind[v]; t != nil {
+		return t
+	}
+	t := *v
+	t.Class, t.DNS64 = v.Class|dns64Class, &u.Config.Policy.DNS64.DNS64
+	u.behind[v] = &t
+	return &t
+}
+
+// viewFor returns the view of a client at a listener, and what is to be told of both. Without a
+// client it is the policy of all who have no view, without a listener the first listener counts.
+func (r *running) viewFor(client, listener string) (*policy.View, map[string]any, error) {
+	now, at := r.now(), 0
+	f := map[string]any{}
+	if listener != "" {
+		at = slices.IndexFunc(now.listeners, func(l listening) bool {
+			return l.text() == listener || l.Addr().String() == listener || l.spec.Key == listener
+		})
+		if at < 0 {
+			return nil, nil, fmt.Errorf("nothing listens at %q", listener)
+		}
+	}
+	if client == "" {
+		return now.views[0], f, nil
+	}
+	a, err := netip.ParseAddr(client)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%q is no address of a client", client)
+	}
+	if len(now.ways) == 0 {
+		return nil, nil, fmt.Errorf("nothing listens")
+	}
+	action, v := now.ways[at].access.Decide(a.Unmap())
+	if v == nil {
+		v = now.ways[at].view
+	}
+	f["access"], f["view"] = action.String(), cmp.Or(v.Name, "default")
+	f["listener"] = now.listeners[at].text()
+	return v, f, nil
+}
+
+// answersHere returns what a view answers without the resolver; nil if nothing.
+func (r *running) answersHere(v *policy.View, q wire.Question) *policy.Local {
+	if v.Local != nil {
+		if l := v.Local(q); l != nil {
+			return l
+		}
+	}
+	if v.Special.Answered && !r.now().resolver.Configured(q.Name) {
+		return policy.Special(q, v.Special.Server, v.Special.Ordinary)
+	}
+	return nil
+}
+
+// listViews tells which views there are, whom they are for, and how often they were asked. Views of
+// one class share prepared answers.
+func (r *running) listViews(console.Request) (console.Result, error) {
+	now := r.now()
+	out := console.Result{Columns: []string{"view", "clients", "listeners", "class", "queries"},
+		Rows: [][]any{}}
+	if len(now.Config.Views) == 0 {
+		return console.Result{Fields: map[string]any{
+			"note": "there are no views: one policy is for all clients; see views"}}, nil
+	}
+	for i, p := range now.Policies {
+		name, clients, listeners := cmp.Or(p.Name, "default"), "all others", "all"
+		if i > 0 {
+			v := now.Config.Views[i-1]
+			clients = cmp.Or(joined(v.Clients), "all others")
+			var at []string
+			for _, l := range now.listeners {
+				if _, named := v.At(l.spec.Addr); named {
+					at = append(at, l.text())
+				}
+			}
+			listeners = cmp.Or(strings.Join(at, ", "), "all")
+		}
+		out.Rows = append(out.Rows, []any{name, clients, listeners, p.Class,
+			r.metrics.ViewQueries(name).Load()})
+	}
+	return out, nil
+}
+
+// joined writes networks in one line.
+func joined(networks []netip.Prefix) string {
+	var text []string
+	for _, n := range networks {
+		text = append(text, n.String())
+	}
+	return strings.Join(text, ", ")
+}

@@ -1,0 +1,312 @@
+// Views: other policies for some of the clients.
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"bailiwick/internal/policy"
+	"bailiwick/wire"
+)
+
+// View is another policy for some of the clients. What it does not give is as for all others.
+type View struct {
+	Key, Name string
+	Clients   []netip.Prefix   // none: all clients of the listeners
+	Listeners []netip.AddrPort // none: all; port 0: any
+
+	data     LocalData
+	private  policy.PrivateAddresses
+	special  bool
+	ordinary []wire.Name
+	limits   []string // each a name and a value
+	given    map[string]bool
+}
+
+var viewFields = []string{"name", "clients[]", "listeners[]", "local_records[]", "local_zones[]",
+	"hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]", "special_names",
+	"ordinary_names[]", "limits[]"}
+
+// viewsKey is the row of views.
+var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
+	help: "other policies for some of the clients: each has a name, the networks of its " +
+		"clients, the listeners (addresses of listen) that it is for, or both; and what it " +
+		"has in place of the keys of policy and limits with these names",
+	binding: binding{set: setViews}}
+
+// MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
+// configurations that are in use at a time.
+const MaxViews = 1000
+
+func setViews(c *Config, v value) error {
+	c.Views = nil
+	return v.each(func(i int, r record) error {
+		if i == MaxViews {
+			return fmt.Errorf("there may be %d views at most", MaxViews)
+		}
+		w, err := c.view(Item("views", i), r)
+		if err != nil {
+			return err
+		}
+		if j := slices.IndexFunc(c.Views, func(o View) bool { return o.Name == w.Name }); j >= 0 {
+			return inField("name", fmt.Errorf("view %q is given twice, here and as %s", w.Name,
+				c.Views[j].Key))
+		}
+		c.Views = append(c.Views, w)
+		return nil
+	})
+}
+
+// view reads a view.
+func (c *Config) view(key string, r record) (v View, err error) {
+	v = View{Key: key, Name: r.text("name"), given: map[string]bool{}}
+	var errs []error
+	note := func(field string, err error) { errs = append(errs, inField(field, err)) }
+	for field := range r {
+		v.given[field] = true
+	}
+	if !isViewName(v.Name) {
+		note("name", fmt.Errorf("%q is no name of a view: letters, digits, - and _", v.Name))
+	}
+	v.Clients, err = prefixes(r["clients"])
+	note("clients", err)
+	v.Listeners, err = listenerAddresses(r["listeners"])
+	note("listeners", err)
+	if len(r["clients"])+len(r["listeners"]) == 0 {
+		errs = append(errs, errors.New("a view needs clients or listeners: who it is for"))
+	}
+	v.data, err = c.viewData(key, r)
+	errs = append(errs, err)
+	v.private.Networks, err = prefixes(r["private_addresses"])
+	note("private_addresses", err)
+	v.private.Domains, err = domainNames(r["private_domains"])
+	note("private_domains", err)
+	v.special, err = truth(r, "special_names")
+	note("special_names", err)
+	v.ordinary, err = specialNames(r["ordinary_names"])
+	note("ordinary_names", err)
+	v.limits = r["limits"]
+	note("limits", v.setLimits(new(policy.Limits)))
+	return v, errors.Join(errs...)
+}
+
+// isViewName reports whether a text can be the name of a view.
+func isViewName(s string) bool {
+	return s != "" && s != "default" && len(s) < 64 && strings.Trim(s,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
+}
+
+// listenerAddresses reads addresses of listeners, with or without a port.
+func listenerAddresses(list []string) (out []netip.AddrPort, err error) {
+	var errs []error
+	for i, s := range list {
+		a, err := address(s, 0)
+		out, errs = append(out, a), append(errs, inItem(i, err))
+	}
+	return out, errors.Join(errs...)
+}
+
+// viewData reads the local data of a view.
+func (c *Config) viewData(key string, r record) (d LocalData, err error) {
+	var errs []error
+	note := func(field string, err error) { errs = append(errs, inField(field, err)) }
+	d.LocalRecords, d.RecordsKey = r["local_records"], key+".local_records"
+	d.LocalZones, err = localZones(key+".local_zones", value{records: parted(r["local_zones"],
+		"name", "type")})
+	note("local_zones", err)
+	hosts := value{}
+	for _, path := range r["hosts_files"] {
+		hosts.records = append(hosts.records, record{"file": {c.path(path)}})
+	}
+	d.HostsFiles, err = hostsFiles(key+".hosts_files", hosts)
+	note("hosts_files", err)
+	lists := value{records: parted(r["block_lists"], "file", "action")}
+	for _, l := range lists.records {
+		l["file"] = []string{c.path(l.text("file"))}
+	}
+	d.BlockLists, err = blockLists(key+".block_lists", lists)
+	note("block_lists", err)
+	return d, errors.Join(errs...)
+}
+
+// parted makes records of texts of two fields, the second of which is the last word of several.
+func parted(list []string, first, second string) (out []record) {
+	for _, s := range list {
+		r := record{first: {s}}
+		if i := strings.LastIndexByte(s, ' '); i >= 0 {
+			r = record{first: {strings.TrimSpace(s[:i])}, second: {s[i+1:]}}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// setLimits sets the limits that the view gives.
+func (v *View) setLimits(l *policy.Limits) error {
+	c := &Config{}
+	c.Policy.Limits = *l
+	var errs []error
+	for _, s := range v.limits {
+		name, text, _ := strings.Cut(s, " ")
+		k := limitKey(name)
+		if k == nil {
+			errs = append(errs, fmt.Errorf("a view has no limit %q; limits lists them", name))
+			continue
+		}
+		given := value{text: text}
+		if err := k.convert(&given); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		errs = append(errs, k.set(c, given))
+	}
+	*l = c.Policy.Limits
+	return errors.Join(errs...)
+}
+
+// limitKey returns the row of a limit that a view can have of its own, nil if there is none.
+func limitKey(name string) *key {
+	for i := range limitKeys {
+		if k := &limitKeys[i]; k.key == "limits."+name && k.kind != kindList {
+			return k
+		}
+	}
+	return nil
+}
+
+// ViewPolicy is the whole policy of a view.
+type ViewPolicy struct {
+	Name    string // "" for that of all other clients
+	Data    LocalData
+	Private policy.PrivateAddresses
+	Special policy.SpecialNames
+	Limits  policy.Limits
+}
+
+// Policies returns the policy of all clients without a view, and then that of each view: what it
+// gives, and the rest as for all others.
+func (c *Config) Policies() []ViewPolicy {
+	rest := ViewPolicy{Data: c.LocalData, Private: c.Policy.Private, Limits: c.Policy.Limits,
+		Special: policy.SpecialNames{Answered: c.Server.Special, Server: c.Server.SpecialServer,
+			Ordinary: c.Server.Ordinary}}
+	rest.Data.RecordsKey = "policy.local_records"
+	all := []ViewPolicy{rest}
+	for i := range c.Views {
+		all = append(all, c.Views[i].over(rest))
+	}
+	return all
+}
+
+// over returns a policy with what the view gives in its place.
+func (v *View) over(p ViewPolicy) ViewPolicy {
+	p.Name = v.Name
+	if v.given["local_records"] {
+		p.Data.LocalRecords, p.Data.RecordsKey = v.data.LocalRecords, v.data.RecordsKey
+	}
+	if v.given["local_zones"] {
+		p.Data.LocalZones = v.data.LocalZones
+	}
+	if v.given["hosts_files"] {
+		p.Data.HostsFiles = v.data.HostsFiles
+	}
+	if v.given["block_lists"] {
+		p.Data.BlockLists = v.data.BlockLists
+	}
+	if v.given["private_addresses"] {
+		p.Private.Networks = v.private.Networks
+	}
+	if v.given["private_domains"] {
+		p.Private.Domains = v.private.Domains
+	}
+	if v.given["special_names"] {
+		p.Special.Answered = v.special
+	}
+	if v.given["ordinary_names"] {
+		p.Special.Ordinary = v.ordinary
+	}
+	_ = v.setLimits(&p.Limits) // they could be set when they were read
+	return p
+}
+
+// At reports whether the view is for a listener, and whether it names it.
+func (v *View) At(l netip.AddrPort) (is, named bool) {
+	for _, a := range v.Listeners {
+		if a.Addr() == l.Addr() && (a.Port() == 0 || a.Port() == l.Port()) {
+			return true, true
+		}
+	}
+	return len(v.Listeners) == 0, false
+}
+
+// ViewsAt returns which views the clients of a listener have: that of all of them, -1 for none, and
+// those of networks, in an order in which the later decides. A view that names the listener comes
+// before one that is for all.
+func (c *Config) ViewsAt(l netip.AddrPort) (all int, networks []int) {
+	all = -1
+	for _, wanted := range []bool{false, true} {
+		for i := range c.Views {
+			v := &c.Views[i]
+			switch is, named := v.At(l); {
+			case !is || named != wanted:
+			case len(v.Clients) == 0:
+				all = i
+			default:
+				networks = append(networks, i)
+			}
+		}
+	}
+	return all, networks
+}
+
+// viewContradictions finds views that are for the same clients, and listeners that do not exist.
+func (c *Config) viewContradictions(all []bound, say func(key, format string, args ...any)) {
+	for i := range c.Views {
+		v := &c.Views[i]
+		for j, a := range v.Listeners {
+			if !slices.ContainsFunc(all, func(l bound) bool {
+				is, named := (&View{Listeners: []netip.AddrPort{a}}).At(l.Addr)
+				return is && named
+			}) {
+				say(Item(v.Key+".listeners", j), "view %s: nothing listens at %s", v.Name,
+					withoutNoPort(a))
+			}
+		}
+		for _, o := range c.Views[:i] {
+			if net, same := v.meets(&o, all); same {
+				say(v.Key, "views %s and %s are both for %s", o.Name, v.Name, net)
+			}
+		}
+	}
+}
+
+// withoutNoPort writes an address with its port, if it has one.
+func withoutNoPort(a netip.AddrPort) string {
+	if a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return a.String()
+}
+
+// meets reports whether two views are for the same clients, and which.
+func (v *View) meets(o *View, all []bound) (who string, same bool) {
+	for _, l := range all {
+		is, named := v.At(l.Addr)
+		other, also := o.At(l.Addr)
+		if !is || !other || named != also {
+			continue
+		}
+		if len(v.Clients)+len(o.Clients) == 0 {
+			return "all clients of " + l.Key, true
+		}
+		for _, n := range v.Clients {
+			if slices.Contains(o.Clients, n) {
+				return n.String(), true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,165 @@
+// Views beside those of BIND and Unbound.
+
+package interop
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+)
+
+// viewClients are the clients of the views, and those without one.
+var viewClients = map[string]string{"one": "127.0.2.1", "two": "127.0.3.1", "": "127.0.0.1"}
+
+// viewZones are the local zones of each view, with their records.
+var viewZones = map[string]map[string][]string{
+	"one": {"corp.example.": {"www A 10.0.0.1", "mail TXT one"}},
+	"two": {"corp.example.": {"www A 10.0.0.2", "only A 10.0.0.3"},
+		"ads.example.": {"ok A 10.0.0.4"}},
+}
+
+// bindViews writes the zones of each view for BIND, and its clauses.
+func (d folder) bindViews(t *testing.T) string {
+	clauses := ""
+	for _, view := range []string{"one", "two", ""} { // the first that matches is used
+		zones := ""
+		for zone, records := range viewZones[view] {
+			file := d.write(t, view+zone+"zone", "$TTL 60\n@ SOA . . 1 60 60 60 60\n@ NS ns\n"+
+				"ns A 127.0.0.1\n"+strings.Join(records, "\n")+"\n")
+			zones += fmt.Sprintf("zone %q { type primary; file %q; };\n", zone, file)
+		}
+		match := "any;"
+		if view != "" {
+			match = viewClients[view] + ";"
+		}
+		clauses += fmt.Sprintf("view \"v%s\" { match-clients { %s }; zone \".\" { type hint; file "+
+			"\"hints\"; };\n%s};\n", view, match, zones)
+	}
+	return clauses
+}
+
+// unboundViews are the views for Unbound, and who has them.
+func unboundViews() (server, clauses string) {
+	for view, zones := range viewZones {
+		server += fmt.Sprintf("  access-control-view: %s/32 %q\n", viewClients[view], view)
+		clauses += fmt.Sprintf("view:\n  name: %q\n  view-first: yes\n", view)
+		for zone, records := range zones {
+			clauses += fmt.Sprintf("  local-zone: %q static\n", zone)
+			for _, r := range records {
+				clauses += fmt.Sprintf("  local-data: %q\n", recordOf(r, zone))
+			}
+		}
+	}
+	return server, clauses
+}
+
+// ownViews are the views for Bailiwick.
+func ownViews() string {
+	views := "views:\n"
+	for view, zones := range viewZones {
+		var types, data []string
+		for zone, records := range zones {
+			types = append(types, fmt.Sprintf("{name: %s, type: static}", zone))
+			for _, r := range records {
+				data = append(data, fmt.Sprintf("%q", recordOf(r, zone)))
+			}
+		}
+		views += fmt.Sprintf("  - {name: %s, clients: [%s], local_zones: [%s], "+
+			"local_records: [%s]}\n", view, viewClients[view], strings.Join(types, ", "),
+			strings.Join(data, ", "))
+	}
+	return views
+}
+
+// recordOf is a record with a complete name and a TTL.
+func recordOf(record, zone string) string {
+	f := strings.Fields(record)
+	return f[0] + "." + zone + " 60 " + strings.Join(f[1:], " ")
+}
+
+// saidTo is what a resolver answers to a client: its RCODE and the records without their TTLs.
+func saidTo(client, at, name string, qt uint16) string {
+	c := dns.Client{Timeout: 10 * time.Second, Dialer: &net.Dialer{
+		LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
+	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, qt), at)
+	if err != nil {
+		return err.Error()
+	}
+	var records []string
+	for _, rr := range m.Answer {
+		h := rr.Header()
+		records = append(records, h.Name+" "+strings.TrimPrefix(rr.String(), h.String()))
+	}
+	slices.Sort(records)
+	return dns.RcodeToString[m.Rcode] + " " + strings.Join(records, "; ")
+}
+
+// TestViewsAreThoseOfOthers has three clients, each in another view, ask BIND, Unbound and
+// Bailiwick for names that some views have, and that the lab's internet has too.
+func TestViewsAreThoseOfOthers(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare", "unbound", "named"})
+		return
+	}
+	loopback(t)
+	w := lab.Internet(time.Now())
+	for _, zone := range []string{"corp.example.", "ads.example."} {
+		w.Add(lab.Zone{Name: zone, Algorithm: lab.Unsigned, Records: "www A 192.0.2.1\n" +
+			"only A 192.0.2.2\n@ A 192.0.2.3\nok A 192.0.2.4\nmail TXT public"})
+	}
+	root, dir := listen(t, w), folder(t.TempDir())
+	hints := dir.write(t, "hints", root.hints())
+	access, views := unboundViews()
+	start(t, "unbound", "-d", "-c", dir.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
+		"  interface: 127.0.0.1@5301\n  do-not-query-localhost: no\n  root-hints: %q\n  "+
+			"trust-anchor: %q\n%s", hints, root.anchor, access), views)))
+	ds := strings.Fields(root.anchor)
+	start(t, "named", "-f", "-4", "-n", "1", "-c", dir.write(t, "named.conf", fmt.Sprintf(
+		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
+			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
+			"empty-zones-enable no; };\ncontrols { };\ntrust-anchors { "+
+			"\".\" static-ds %s %s %s %q; };\n%s",
+		string(dir), ds[len(ds)-4], ds[len(ds)-3], ds[len(ds)-2], ds[len(ds)-1],
+		dir.bindViews(t))))
+	start(t, build(t, string(dir)), "serve", "--config", dir.write(t, "bailiwick.yaml", fmt.Sprintf(
+		"listen: {udp: [\"127.0.0.1:5303\"], tcp: [\"127.0.0.1:5303\"]}\nadmin: {listen: \"\"}\n"+
+			"control: {socket: %q}\nlog: {level: error}\nresolver: {ipv6: \"false\", "+
+			"root_hints_file: %q, do_not_query_localhost: false}\n"+
+			"trust_anchors: {builtin: false, records: [%q]}\n%s", dir.path("ctl"), hints,
+		root.anchor, ownViews())))
+	for _, at := range []string{unboundAddr, bindAddr, bailiwickAddr} {
+		await(t, at, "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
+			return m.AuthenticatedData
+		})
+	}
+	same := 0
+	for round := range 3 { // resolved, from the cache, prepared
+		for view, client := range viewClients {
+			for _, zone := range []string{"corp.example.", "ads.example.", "secure.example."} {
+				for _, label := range []string{"www.", "only.", "mail.", "ok.", "no.", "x.www."} {
+					for _, qt := range []uint16{dns.TypeA, dns.TypeTXT} {
+						name := label + zone
+						got := saidTo(client, bailiwickAddr, name, qt)
+						unbound, bind := saidTo(client, unboundAddr, name, qt),
+							saidTo(client, bindAddr, name, qt)
+						if got == unbound && got == bind {
+							same++
+							continue
+						}
+						t.Errorf("round %d, view %q: %s %s: %s, Unbound %s, BIND %s", round,
+							view, name, dns.TypeToString[qt], got, unbound, bind)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d answers are the same", same)
+}
