@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 	"internal/observe": {"wire", "internal/cause", "internal/guard", "internal/counter",
 		"internal/event", "internal/ledger", "internal/limit", "internal/memcache",
 		"internal/state", "cache", "transport", "trustanchor", "resolver", "internal/policy",
-		"internal/rpz", "secondary"},
+		"internal/rpz", "secondary", "internal/console"},
 	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"bailiwick/internal/cause"
@@ -40,7 +41,7 @@ func (r *running) policyLists(console.Request) (console.Result, error) {
 		out.Rows = append(out.Rows, []any{"records", "-", "-", n})
 	}
 	for _, z := range now.Config.LocalZones {
-		out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), "-"})
+		out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), nil})
 	}
 	for _, l := range now.Local.Lists() {
 		out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names})
@@ -69,6 +70,19 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		}
 	}
 	l := r.now().Local.Answer(wire.Question{Name: name, Type: t, Class: wire.ClassIN})
+	rows, err := r.accessRows(q.Args["client"])
+	if err != nil {
+		return console.Result{}, err
+	}
+	res := console.Result{Fields: r.localFields(l, name)}
+	if len(rows) > 0 {
+		res.Columns, res.Rows = []string{"listener", "access"}, rows
+	}
+	return res, nil
+}
+
+// localFields tells what local data say of a name, and policy zones if these say nothing.
+func (r *running) localFields(l *policy.Local, name wire.Name) map[string]any {
 	if l == nil || l.Action == policy.LocalResolve {
 		f := map[string]any{"outcome": "resolved"}
 		if l != nil {
@@ -76,7 +90,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		} else {
 			r.testPolicyZones(f, name)
 		}
-		return console.Result{Fields: f}, nil
+		return f
 	}
 	f := map[string]any{"outcome": l.Outcome().Label(), "source": l.From.Label()}
 	if l.List != "" {
@@ -91,5 +105,20 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if !l.Target.IsZero() {
 		f["alias_of"] = l.Target.String()
 	}
-	return console.Result{Fields: f}, nil
+	return f
+}
+
+// parseClient reads the address of a client.
+func parseClient(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return addr, fmt.Errorf("%.64q is no IP address", text)
+	}
+	return addr.Unmap(), nil
+}
+
+// decide tells what a listener does with a client.
+func (u *inUse) decide(l listening, client netip.Addr) string {
+	action, _ := policy.NewACL(u.accessOf(l)).Decide(client)
+	return action.String()
 }

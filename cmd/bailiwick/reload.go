@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/config"
+	"bailiwick/internal/console"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
@@ -85,8 +85,12 @@ func (o *outcome) report() map[string]any {
 			m[name] = strings.Join(list, ", ")
 		}
 	}
-	for i, w := range o.warnings {
-		m[fmt.Sprintf("warning_%d", i+1)] = w.Error()
+	var warnings []string
+	for _, w := range o.warnings {
+		warnings = append(warnings, w.Error())
+	}
+	if warnings != nil {
+		m["warnings"] = warnings
 	}
 	return m
 }
@@ -97,10 +101,10 @@ func (r *running) reload() (map[string]any, error) {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
 	if r.ended || r.read == nil {
-		return nil, errors.New("the server is being stopped")
+		return nil, console.ErrStopping
 	}
 	service.Notify(service.Reloading())
-	o, err := r.replace(r.read)
+	o, err := r.replace(r.readKept)
 	if err != nil {
 		service.Notify(service.Ready, service.Status("serving; a configuration was refused: "+
 			err.Error()))
@@ -178,6 +182,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		n.SetSource(cfg.Transport.Source)
 	}
 	r.nameNetwork(cfg.Transport.Source)
+	r.allowAPI(p)
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.keeper.Replace(p.Secondary)
@@ -203,26 +208,39 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	return o, nil
 }
 
+// readKept reads the configuration, with the changes that outlive a restart.
+func (r *running) readKept() (*config.Config, config.Findings, error) {
+	cfg, found, err := r.read()
+	if err == nil && len(found.Errors()) == 0 {
+		cfg = r.kept.apply(cfg)
+	}
+	return cfg, found, err
+}
+
 // change has a configuration in use that somebody asks for at run time, until the next reload or
-// restart.
-func (r *running) change(what, caller string,
+// restart. If the request names the state that it changes, that has to be the one in use.
+func (r *running) change(what string, q console.Request,
 	make func(*config.Config) (*config.Config, error)) (*outcome, error) {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
 	if r.ended {
-		return nil, errors.New("the server is being stopped")
+		return nil, console.ErrStopping
 	}
 	o, err := r.replace(func() (*config.Config, config.Findings, error) {
-		cfg, err := make(r.now().Config)
+		now := r.now().Config
+		if q.IfMatch != "" && !console.Matches(q.IfMatch, console.Tag(settingsOf(now))) {
+			return nil, nil, console.ErrStale
+		}
+		cfg, err := make(now)
 		return cfg, nil, err
 	})
 	if err != nil {
-		r.log.Warn("refused to change the configuration", "change", what, "by", caller, "error",
+		r.log.Warn("refused to change the configuration", "change", what, "by", q.Caller, "error",
 			err.Error())
 		return nil, err
 	}
-	r.log.Info("configuration changed until the next reload or restart", "change", what, "by",
-		caller, "forgotten", o.forgotten)
+	r.log.Info("configuration changed at run time", "change", what, "by", q.Caller, "forgotten",
+		o.forgotten)
 	return o, nil
 }
 
@@ -266,7 +284,7 @@ func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err
 		}
 	}
 	if cfg.Console.Socket == old.Console.Socket {
-		return moveAdmin, stayAdmin, nil
+		return func() { moveAdmin(); r.permitControl(cfg.Console, old.Console) }, stayAdmin, nil
 	}
 	control, err := r.openControl(cfg.Console)
 	if err != nil {
@@ -288,6 +306,16 @@ func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err
 			_ = control.Close()
 		}
 	}, nil
+}
+
+// permitControl has the control socket belong to the group of another configuration.
+func (r *running) permitControl(cfg, old console.Config) {
+	if r.control == nil || cfg.Group == old.Group && cfg.Mode == old.Mode {
+		return
+	}
+	if err := r.control.Permit(cfg); err != nil {
+		r.log.Error("the control socket stays as it is", "error", err.Error())
+	}
 }
 
 // text is where it listens, for people.

@@ -166,7 +166,14 @@ func (c *Config) Warnings() (found Findings) {
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)
+			if c.Console.TokenFile != "" {
+				warn("api.token_file", "the API at %v is not encrypted: whoever sees the packets "+
+					"sees the tokens; put a proxy with TLS in front", a)
+			}
 		}
+	}
+	if c.Console.Listen == "" && c.Console.TokenFile != "" {
+		warn("api.token_file", "there is no API without admin.listen")
 	}
 	if c.Transport.Gate.PerClient > c.Transport.Gate.Max {
 		warn("connections.per_client",

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -110,8 +112,27 @@ var keys = append(listenKeys(), []key{
 		binding: bindText(func(c *Config) *string { return &c.Console.Listen }, adminAddress)},
 	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
-			"/run/bailiwick/control.sock for root; empty for none; only its owner may use it",
+			"/run/bailiwick/control.sock for root; empty for none; its owner may use it, and " +
+			"its group if control.socket_mode says so",
 		binding: bind(func(c *Config) *string { return &c.Console.Socket })},
+	{key: "control.socket_group", kind: kindString,
+		help: "group that the control socket belongs to, by name or number; empty for the " +
+			"server's own",
+		binding: bindText(func(c *Config) *string { return &c.Console.Group }, group)},
+	{key: "control.socket_mode", kind: kindChoice, choices: []string{"600", "660"},
+		help: "who may use the control socket: 600 its owner, 660 also its group; whoever may " +
+			"use it can do all that ctl can",
+		binding: bindChoice(func(c *Config) *fs.FileMode { return &c.Console.Mode },
+			console.OwnerOnly, console.WithGroup)},
+	{key: "api.token_file", kind: kindPath,
+		help: "file with the tokens of the API at /api/v1 of admin.listen: a line each with a " +
+			"name, a role (read or operate) and the token; only the server's user and group may " +
+			"read it; empty: there is no API",
+		binding: bind(func(c *Config) *string { return &c.Console.TokenFile })},
+	{key: "api.hosts", kind: kindList,
+		help: "names that the API is used by, besides localhost and addresses: others are " +
+			"refused, against pages that give their own name an address of this machine",
+		binding: bindList(func(c *Config) *[]string { return &c.Console.Hosts }, hosts)},
 	{key: "state.directory", kind: kindPath, choices: []string{"auto"},
 		help: "directory for what is learnt and has to outlive a restart; it belongs to the " +
 			"server's user, and nobody else may write to it; auto: that of systemd " +
@@ -614,6 +635,31 @@ func adminAddress(s string) (string, error) {
 		return "", err
 	}
 	return a.String(), nil
+}
+
+// group reads a group of this machine, "" for none.
+func group(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if _, err := console.GroupID(s); err != nil {
+		return "", fmt.Errorf("%q is no group of this machine", s)
+	}
+	return s, nil
+}
+
+// hosts reads names of this machine, as a Host field has them.
+func hosts(list []string) (out []string, err error) {
+	var errs []error
+	for i, s := range list {
+		n, err := wire.ParseName(s)
+		if err != nil {
+			errs = append(errs, inItem(i, fmt.Errorf("%q is no name: %w", s, err)))
+			continue
+		}
+		out = append(out, strings.TrimSuffix(strings.ToLower(n.String()), "."))
+	}
+	return out, errors.Join(errs...)
 }
 
 func setNSID(c *Config, v value) (err error) {

@@ -24,6 +24,9 @@ const (
 // actions are the words of the actions in a configuration.
 var actions = []string{"allow", "snoop", "refuse", "drop"}
 
+// String returns the word of the action.
+func (a Action) String() string { return actions[a] }
+
 // ParseAction reads an action.
 func ParseAction(s string) (Action, error) {
 	i := slices.Index(actions, s)

@@ -36,6 +36,7 @@ type Snapshot struct {
 	Secondary    secondary.Config            // that of Config, with zones
 	Local        *localdata.Data             // nil if it cannot be loaded
 	Policy       []rpz.Zone                  // in their order, without rules
+	Tokens       *console.Tokens             // of the API; nil for none
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -48,6 +49,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 			"clock.start is for builds with the tag testclock"))
 	}
 	s.Anchors, s.Sources, f = loadAnchors(cfg)
+	found = append(found, f...)
+	s.Tokens, f = loadTokens(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)
