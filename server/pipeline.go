@@ -128,7 +128,7 @@ func (r *request) behind() ([]byte, transport.Pending) {
 // end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
 	answer := r.answer
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.done(answer)
 	}
 	r.server.requests.Put(r)
@@ -289,7 +289,7 @@ func (r *request) work() {
 			return
 		}
 		var tell func(event.Kind)
-		if r.rules.Events != nil {
+		if r.watched() {
 			tell = r.paced
 		}
 		sent = s.pace.pass(addr, func() { r.reply(answer) }, tell)
@@ -371,7 +371,7 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer { return r.private(
 
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.done(answer)
 	}
 	send := r.send
@@ -406,7 +406,7 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 // failedAtOnce is failed for a query that ends in the reader's goroutine.
 func (r *request) failedAtOnce() (answer []byte) {
 	answer = r.failed()
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.server.guard.Run(guard.Query, func() { r.done(answer) })
 	}
 	return answer

@@ -82,6 +82,13 @@ type Observer interface {
 	PrivateAddresses(n int)
 }
 
+// QueryLog receives the ends of queries ([event.ClientResponse]). Its methods return at once.
+type QueryLog interface {
+	event.Sink
+	// Wants reports whether the query that ends now is wanted; it allocates nothing.
+	Wants() bool
+}
+
 // Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
@@ -155,6 +162,7 @@ type Rules struct {
 	Access   *policy.ACL
 	View     *policy.View // of clients for whom Access has no view
 	Events   event.Sink   // may be nil
+	Log      QueryLog     // may be nil; rules of other clients may have another
 
 	secrets *secretSource // of cookies
 }

@@ -31,7 +31,8 @@ func apiServer(t *testing.T) (*reloaded, string) {
 		t.Fatal(err)
 	}
 	s := reloadable(t, plain+fmt.Sprintf("admin: {listen: \"127.0.0.1:%d\"}\ncontrol: "+
-		"{socket: ''}\napi: {token_file: %q}\npolicy: {block_lists: [], local_records: "+
+		"{socket: ''}\napi: {token_file: %q}\n"+
+		"query_log: {to: file, file: queries.log}\npolicy: {local_records: "+
 		"[\"www.corp.example. 60 A 192.0.2.1\"]}\n", freePort(t), tokens))
 	return s, "http://" + s.console.Addr()
 }
@@ -159,7 +160,8 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "flush", m{"name": "www.secure.example."}}, {"POST", "flush", m{"all": true}},
 		{"POST", "anchors/refresh", m{}}, {"POST", "anchors/reset", m{"zone": "."}},
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
-		{"POST", "changes/forget", m{}},
+		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
+		{"GET", "querylog", nil},
 	} {
 		if status, text := d.try(c.method, c.path, c.body, ""); status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)

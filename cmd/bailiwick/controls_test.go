@@ -22,6 +22,9 @@ func runOf(r *running, name string) func(console.Request) (console.Result, error
 	return nil
 }
 
+// requestOf returns a request with arguments.
+func requestOf(args map[string]string) console.Request { return console.Request{Args: args} }
+
 // Operations check their arguments themselves: not only `bailiwick ctl` can send them.
 func TestControls(t *testing.T) {
 	cfg := config.Default()

@@ -129,7 +129,19 @@ func serverOperations() []operation {
 			"configuration is changed there.",
 		Suggest: []string{"rotate", "activate_cookie_secret", "add_cookie_secret"},
 		Fields:  []console.Field{{Name: "cookies"}, {Name: "former"}},
-	}, (*running).renewCookies}}
+	}, (*running).renewCookies}, {console.Operation{Name: "querylog",
+		Short: "Show how the query log is",
+		Fields: []console.Field{{Name: "to"}, {Name: "file", Optional: true},
+			{Name: "sample", Kind: console.Integer, Help: "one query in so many is logged"},
+			{Name: "written", Kind: console.Integer},
+			{Name: "dropped", Kind: console.Integer, Help: "as more came than could be written"},
+			{Name: "lost", Kind: console.Integer, Help: "as writing failed"},
+			{Name: "problem", Optional: true, Help: "why lines are lost"}},
+	}, (*running).queryLog}, {console.Operation{Name: "querylog reopen", Changes: true,
+		Short:   "Open the file of the query log again, after something has moved it away",
+		Suggest: []string{"rotate", "log_reopen"},
+		Fields:  []console.Field{{Name: "reopen"}},
+	}, (*running).reopenQueryLog}}
 }
 
 func cacheOperations() []operation {

@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
@@ -31,6 +32,7 @@ type inUse struct {
 	configured *snapshot.Snapshot // the same, with the trust anchors that are configured
 	resolver   *resolver.Resolver
 	listeners  []listening
+	queries    *querylog.Log // nil: queries are not logged
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	class        uint16 // of prepared answers: none of an earlier snapshot is served
@@ -157,9 +159,16 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if err != nil {
 		return nil, err
 	}
+	if next.queries, err = r.logQueries(cfg, old); err != nil {
+		stay()
+		return nil, err
+	}
 	opened, err := r.open(next, old.listeners)
 	if err != nil {
 		stay()
+		if next.queries != old.queries {
+			next.queries.Close()
+		}
 		return nil, err
 	}
 	for _, l := range opened {
@@ -254,7 +263,8 @@ func (r *running) succeedItself() {
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
 	next := &inUse{Snapshot: p, configured: old.configured, class: old.class + 1,
-		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+		listeners: old.listeners, queries: old.queries,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
 }
@@ -396,8 +406,12 @@ func (r *running) install(next *inUse) {
 	}
 	r.inUse.Store(next)
 	for _, l := range next.listeners {
-		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
-			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log)})
+		rules := server.Rules{Config: &next.Server, Resolver: next.resolver,
+			Access: policy.NewACL(next.accessOf(l)), View: view, Events: r.sink(cfg.Log)}
+		if next.queries != nil {
+			rules.Log = next.queries
+		}
+		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }
@@ -421,6 +435,9 @@ func (r *running) retire(old, next *inUse, gone []listening) {
 			old.resolver.Close()
 			next.resolver.Forget(old.resolver)
 		})
+		if old.queries != next.queries {
+			old.queries.Close()
+		}
 	})
 }
 

@@ -213,6 +213,9 @@ func (s *stack) listen() (r *running, err error) {
 	}
 	r.gate = r.newGate()
 	next := *now
+	if next.queries, err = r.logQueries(s.cfg, now); err != nil {
+		return r, err
+	}
 	if _, err = r.open(&next, nil); err != nil {
 		return r, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -27,6 +28,9 @@ func (p *reader) contradictions() {
 	if c.Resolver.IPv4 == resolver.FamilyOff && c.Resolver.IPv6 == resolver.FamilyOff {
 		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be "+
 			"asked")
+	}
+	if c.QueryLog.To == querylog.File && c.QueryLog.Path == "" {
+		say("query_log.to", "query_log.to is file, and query_log.file is empty: which file?")
 	}
 	if c.Cache.Min > c.Cache.Max {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)

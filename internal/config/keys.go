@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -153,6 +154,34 @@ var keys = append(listenKeys(), []key{
 	{key: "log.format", kind: kindChoice, choices: []string{"text", "json"},
 		help:    "form of log lines",
 		binding: bindChoice(func(c *Config) *bool { return &c.Log.JSON }, false, true)},
+	{key: "query_log.to", kind: kindChoice, choices: []string{"off", "file", "syslog", "journald"},
+		help: "where a line for each query goes, refused ones included; no query waits for it",
+		binding: bindChoice(func(c *Config) *querylog.Destination { return &c.QueryLog.To },
+			querylog.Off, querylog.File, querylog.Syslog, querylog.Journal)},
+	{key: "query_log.file", kind: kindPath,
+		help: "file of the query log; it is opened again on ctl reload and SIGHUP, and when it " +
+			"was moved or removed",
+		binding: bind(func(c *Config) *string { return &c.QueryLog.Path })},
+	{key: "query_log.address", kind: kindString,
+		help: "socket of syslog or the journal: unix: and a path, or udp: and an address with " +
+			"its port; empty for unix:/dev/log, or unix:/run/systemd/journal/socket",
+		binding: bindText(func(c *Config) *string { return &c.QueryLog.Address }, logAddress)},
+	{key: "query_log.format", kind: kindChoice, choices: []string{"text", "json"},
+		help:    "form of the lines",
+		binding: bindChoice(func(c *Config) *bool { return &c.QueryLog.JSON }, false, true)},
+	{key: "query_log.sample", kind: kindInt, min: 1, max: 1 << 20,
+		help:    "log one query in so many, at random",
+		binding: bind(func(c *Config) *int { return &c.QueryLog.Sample })},
+	{key: "query_log.clients", kind: kindChoice, choices: []string{"full", "prefix", "omit"},
+		help: "what of a client's address is logged: all, its network (/24 or /56), or nothing",
+		binding: bindChoice(func(c *Config) *querylog.Privacy { return &c.QueryLog.Clients },
+			querylog.Full, querylog.Prefix, querylog.Omit)},
+	{key: "query_log.max_size", kind: kindSize, min: 64 << 10, max: 1 << 40,
+		help:    "size at which the file is renamed and another one begun",
+		binding: bind(func(c *Config) *int64 { return &c.QueryLog.MaxSize })},
+	{key: "query_log.files", kind: kindInt, min: 0, max: 1000,
+		help:    "renamed files that are kept, with .1 for the latest; older ones are removed",
+		binding: bind(func(c *Config) *int { return &c.QueryLog.Files })},
 	{key: "clock.start", kind: kindTime,
 		help:    "time that the clock starts at; only in builds with the tag testclock",
 		binding: bind(func(c *Config) *time.Time { return &c.ClockStart })},
@@ -646,6 +675,15 @@ func group(s string) (string, error) {
 		return "", fmt.Errorf("%q is no group of this machine", s)
 	}
 	return s, nil
+}
+
+// logAddress reads the address of a socket for log lines, "" for none.
+func logAddress(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	_, _, err := querylog.ParseAddress(s)
+	return s, err
 }
 
 // hosts reads names of this machine, as a Host field has them.

@@ -1,4 +1,4 @@
-// The metrics of the control socket and the API.
+// The metrics of the control socket, the API and the query log.
 
 package observe
 
@@ -21,6 +21,28 @@ func newControl(reg *prometheus.Registry) *prometheus.CounterVec {
 	}
 	reg.MustRegister(c)
 	return c
+}
+
+// newQueryLog returns the counter of lines of the query log.
+func newQueryLog(reg *prometheus.Registry) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
+		Name: "query_log_lines_total", Help: "Lines of the query log, by outcome: written; " +
+			"dropped, as more came than could be written; or lost, as writing failed."},
+		[]string{"outcome"})
+	for _, o := range []string{"written", "dropped", "lost"} {
+		c.WithLabelValues(o)
+	}
+	reg.MustRegister(c)
+	return c
+}
+
+// QueryLog counts lines of the query log.
+func (m *Metrics) QueryLog(written, dropped, lost int) {
+	for outcome, n := range map[string]int{"written": written, "dropped": dropped, "lost": lost} {
+		if n > 0 {
+			m.queryLog.WithLabelValues(outcome).Add(float64(n))
+		}
+	}
 }
 
 // Control counts a request of an operator.
