@@ -196,3 +196,46 @@ func countRoutes(doc *openapi3.T) (n int) {
 	}
 	return n
 }
+
+// A token that is not in the file any more lets nobody in after a reload; a file of tokens that is
+// wrong refuses the reload, and those before hold.
+func TestReloadChangesTheTokens(t *testing.T) {
+	s, base := apiServer(t)
+	file := s.now().Config.Console.TokenFile
+	expect := func(status int) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, base+console.Prefix+"status", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+apiToken)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("status %d, want %d", res.StatusCode, status)
+		}
+	}
+	write := func(text string, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(http.StatusOK)
+	write("hand operate "+apiToken+"\n", 0o644)
+	if _, err := s.reload(); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+		t.Errorf("a file that everybody may read: %v", err)
+	}
+	expect(http.StatusOK)
+	write("hand operate x"+apiToken+"\n", 0o600)
+	if _, err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	expect(http.StatusUnauthorized)
+}
