@@ -32,6 +32,7 @@ func TestKeptChangesOutliveARestart(t *testing.T) {
 	ctl("until: it is changed or forgotten", "log", "level", "set", "warn", "--persist")
 	ctl("until: it is changed", "forwards", "set", "corp.example", "192.0.2.1", "--persist")
 	ctl("config: in use", "reload")
+	ctl("level: warn", "log", "level")
 	ctl("kept_changes: 2", "status")
 	p.terminate()
 

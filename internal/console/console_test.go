@@ -197,7 +197,7 @@ func TestControlSocketIsForItsGroup(t *testing.T) {
 	}
 }
 
-// A request that has no end is not read to its end; nor does one that is nested deep, is malformed
+// A request that is too long is not read to its end; nor does one that is nested deep, is malformed
 // or asks for nothing end the server, as in named (CVE-2023-3341, CVE-2016-1285, CVE-2017-3138).
 func TestMaxBodyOfTheControlSocket(t *testing.T) {
 	desk, _ := deskOf()
@@ -213,9 +213,8 @@ func TestMaxBodyOfTheControlSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, `{"command":"`+strings.Repeat("a", maxBody)); err != nil {
-		t.Fatal(err)
-	}
+	// The rest may find nobody who reads it.
+	_, _ = io.WriteString(conn, `{"command":"`+strings.Repeat("a", maxBody)+`"}`)
 	if b, err := io.ReadAll(conn); len(b) > 0 {
 		t.Errorf("answered %q, %v", b, err)
 	}
@@ -291,5 +290,38 @@ func TestUnreachableSocketsSayWhy(t *testing.T) {
 			Err: err}).Error(); !strings.HasSuffix(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+}
+
+// There are no more than maxConnections to the control socket; who comes then waits for one to end,
+// and the server has descriptors left. PowerDNS ended when its web server had taken the last one
+// (CVE-2016-7072).
+func TestMaxConnectionsOfTheControlSocket(t *testing.T) {
+	desk, _ := deskOf(Operation{Name: "status", Run: func(Request) (Result, error) {
+		return Result{Fields: map[string]any{"well": true}}, nil
+	}})
+	path := filepath.Join(t.TempDir(), "ctl")
+	c, err := ListenControl(path, Default(), nil, desk, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxConnections {
+		c.seats <- struct{}{}
+	}
+	select {
+	case c.seats <- struct{}{}:
+		t.Error("there is room for more")
+	default:
+	}
+	c.Start()
+	defer c.Close()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := Call(path, Request{Command: "status"}, io.Discard)
+		answered <- err
+	}()
+	<-c.seats // a connection ends
+	if err := <-answered; err != nil {
+		t.Error(err)
 	}
 }

@@ -40,6 +40,13 @@ type Control struct {
 	path string
 	desk *Desk
 	g    *guard.Guard
+	// seats has an element for each connection, and for the one that is accepted next.
+	seats chan struct{}
+}
+
+// newControl returns the listener of a socket.
+func newControl(l *net.UnixListener, path string, d *Desk, g *guard.Guard) *Control {
+	return &Control{l, path, d, g, make(chan struct{}, maxConnections)}
 }
 
 // ListenControl opens the socket of a configuration at a path, or takes over the inherited one,
@@ -47,7 +54,7 @@ type Control struct {
 func ListenControl(path string, cfg Config, inherited *net.UnixListener, d *Desk,
 	g *guard.Guard) (*Control, error) {
 	if inherited != nil {
-		return &Control{inherited, path, d, g}, nil
+		return newControl(inherited, path, d, g), nil
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
@@ -63,7 +70,7 @@ func ListenControl(path string, cfg Config, inherited *net.UnixListener, d *Desk
 	if err := permit(path, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	return &Control{l.(*net.UnixListener), path, d, g}, nil
+	return newControl(l.(*net.UnixListener), path, d, g), nil
 }
 
 // permit gives the socket its group and its mode. The group comes first: the mode must never hold
@@ -99,21 +106,20 @@ func GroupID(group string) (int, error) {
 // Start serves until Close. That no descriptor is free ends nothing: the operator needs the socket
 // most then.
 func (c *Control) Start() {
-	seats := make(chan struct{}, maxConnections)
 	go func() {
 		for {
-			seats <- struct{}{}
+			c.seats <- struct{}{}
 			conn, err := c.l.Accept()
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
 			if err != nil {
-				<-seats
+				<-c.seats
 				time.Sleep(acceptPause)
 				continue
 			}
 			go c.g.Run(guard.Control, func() {
-				defer func() { <-seats }()
+				defer func() { <-c.seats }()
 				c.serve(conn)
 			})
 		}

@@ -16,6 +16,9 @@ func (c *Packed[K, V]) Visit(f func(K, V) error) error {
 		if !ok {
 			return nil
 		}
+		if h := c.front.hash(k); c.front.shardOf(h).find(k, h) != nil {
+			return nil // it has been visited in front
+		}
 		v, ok := c.codec.Parse(k, value)
 		if !ok {
 			return nil
