@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"server": {"wire", "internal/cause", "internal/clock", "internal/event", "internal/guard",
 		"internal/ledger", "internal/workers", "cache", "transport", "resolver",
 		"internal/policy", "internal/rpz"},
-	"internal/service": {},
+	"internal/service":  {},
 	"internal/querylog": {"wire", "internal/event", "internal/guard"},
 	"internal/config": {"wire", "cache", "trustanchor", "transport", "resolver", "server",
 		"internal/cause", "internal/policy", "internal/localdata", "internal/rpz",
