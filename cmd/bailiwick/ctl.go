@@ -99,6 +99,10 @@ func (c *ctl) define(cmd *cobra.Command, o *console.Operation) {
 		if err != nil {
 			return err
 		}
+		if o.Lacks(given) {
+			return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(),
+				strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		}
 		return c.call(cmd, o, given)
 	}
 }

@@ -109,10 +109,15 @@ func TestInFlightListsWhatIsResolved(t *testing.T) {
 	holding.Store(true)
 	var client sync.WaitGroup
 	client.Go(func() { s.expect("www.secure.example.", "NOERROR+ad") })
-	<-asked
-	r, err := list(console.Request{})
-	if err != nil || !strings.Contains(fmt.Sprint(r.Rows), "www.secure.example. A") {
-		t.Errorf("under way: %v, %v", r, err)
+	for { // others are asked for too, such as the keys of trust anchors
+		<-asked
+		r, err := list(console.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(fmt.Sprint(r.Rows), "www.secure.example. A") {
+			break
+		}
 	}
 	holding.Store(false)
 	close(held)

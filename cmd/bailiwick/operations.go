@@ -154,6 +154,7 @@ func cacheOperations() []operation {
 			"them.",
 		Example: "ctl flush --subtree example.com",
 		Suggest: []string{"purge", "clear", "drop", "forget", "wipe", "flushname", "flush_zone"},
+		OneOf:   []string{"name", "all", "bogus", "negative"},
 		Params: []console.Param{{Name: "name", Positional: true, Help: "a name"},
 			{Name: "subtree", Kind: console.Boolean, Help: "and of everything below it"},
 			{Name: "type", Help: "data and denials of this type only"},

@@ -36,8 +36,9 @@ type Operation struct {
 	Stream bool
 
 	Params []Param
-	Fields []Field // of the result
-	Rows   []Field // columns of its table; nil if it has none
+	OneOf  []string // arguments of which one at least has to be there
+	Fields []Field  // of the result
+	Rows   []Field  // columns of its table; nil if it has none
 
 	Run func(Request) (Result, error)
 }
@@ -161,7 +162,16 @@ func (o *Operation) check(args map[string]string) error {
 			errs = append(errs, fmt.Errorf("%s is missing: %s", p.Name, p.Help))
 		}
 	}
+	if o.Lacks(args) {
+		errs = append(errs, fmt.Errorf("one of %s is missing", strings.Join(o.OneOf, ", ")))
+	}
 	return errors.Join(errs...)
+}
+
+// Lacks reports whether none of the arguments is there of which one has to be.
+func (o *Operation) Lacks(args map[string]string) bool {
+	return len(o.OneOf) > 0 && !slices.ContainsFunc(o.OneOf,
+		func(name string) bool { return args[name] != "" && args[name] != "false" })
 }
 
 // unknown is the error of an argument that there is not.
