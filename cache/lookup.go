@@ -15,12 +15,24 @@ func (s *Store) LookupRRset(k Key, now time.Time) (r RRset, state State) {
 	if !ok {
 		return r, None
 	}
+	r = s.bounded(r, now)
+	return r, s.stateOf(now.Unix(), r.Refresh(), r.Expires)
+}
+
+// bounded returns an RRset that expires no later than its signatures.
+func (s *Store) bounded(r RRset, now time.Time) RRset {
 	until := r.Set.Until
 	if r.Beside != nil {
 		until = wire.EarliestEnd(until, r.Beside.Proofs...)
 	}
 	r.Expires = s.day.bound(r.Expires, until, now.Unix())
-	return r, s.stateOf(now.Unix(), r.Refresh(), r.Expires)
+	return r
+}
+
+// EachRRset calls f for each RRset that the cache has, until it returns an error. The cache is in
+// use meanwhile.
+func (s *Store) EachRRset(now time.Time, f func(Key, RRset) error) error {
+	return s.RRsets.Visit(func(k Key, r RRset) error { return f(k, s.bounded(r, now)) })
 }
 
 // LookupNegative returns the denial that answers a question: that of the type, or of all types of

@@ -542,6 +542,17 @@ func (m *memory) flush(name wire.Name, subtree bool) int {
 	})
 }
 
+// flushOnly forgets what is selected of the data, and the trust that rests on it.
+func (m *memory) flushOnly(of cache.Selection) int {
+	n := m.store.FlushOnly(of)
+	if of.Bogus || of.Negative || of.Type != wire.TypeDS && of.Type != wire.TypeDNSKEY {
+		return n
+	}
+	return n + m.trusts.cache.RemoveFunc(func(zone wire.Name) bool {
+		return zone == of.Name || of.Subtree && zone.Within(of.Name)
+	})
+}
+
 // flushZoneOf forgets the delegation, DS, keys and trust of the zone of a name. The root's are
 // kept, as everything depends on them.
 func (m *memory) flushZoneOf(name wire.Name) (zone wire.Name, n int) {

@@ -24,15 +24,28 @@ func (r *request) arrived() {
 	r.rules.Events.Event(r.event(event.ClientQuery))
 }
 
+// watched reports whether anybody wants to know how the query ends.
+func (r *request) watched() bool { return r.rules.Events != nil || r.rules.Log != nil }
+
 // done reports the end of the query; a nil answer means that the client gets no response.
 func (r *request) done(answer []byte) {
+	logged := r.rules.Log != nil && r.rules.Log.Wants()
+	if r.rules.Events == nil && !logged {
+		return
+	}
 	e := r.event(event.ClientResponse)
+	e.Question = r.q.Keep() // ask is that of the later steps
 	e.Cause, e.Took = r.why, r.took()
 	if len(answer) >= wire.HeaderLen {
 		e.Origin, e.RCode = r.origin, r.rcode
 		e.Flags = uint16(answer[2])<<8 | uint16(answer[3])
 	}
-	r.rules.Events.Event(e)
+	if r.rules.Events != nil {
+		r.rules.Events.Event(e)
+	}
+	if logged {
+		r.rules.Log.Event(e)
+	}
 }
 
 // remembered reports an answer from the cache.
@@ -55,9 +68,11 @@ func (r *request) decided(d event.Decision, c cause.Cause, n int) {
 // paced reports that the answer is delayed, or that it has met a limit and is dropped. The caller
 // holds the pacer's mu.
 func (r *request) paced(kind event.Kind) {
-	e := r.event(kind)
-	e.Cause = cause.LimitPulse
-	r.rules.Events.Event(e)
+	if r.rules.Events != nil {
+		e := r.event(kind)
+		e.Cause = cause.LimitPulse
+		r.rules.Events.Event(e)
+	}
 	if kind == event.Limit {
 		r.why = cause.LimitPulse
 		r.done(nil)

@@ -131,7 +131,7 @@ func (r *request) behind() ([]byte, transport.Pending) {
 // end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
 	answer := r.throttled(r.answer)
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.done(answer)
 	}
 	r.server.requests.Put(r)
@@ -331,7 +331,7 @@ func (r *request) work() {
 			return
 		}
 		var tell func(event.Kind)
-		if r.rules.Events != nil {
+		if r.watched() {
 			tell = r.paced
 		}
 		sent = s.pace.pass(addr, func() { r.reply(answer) }, tell)
@@ -430,7 +430,7 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer {
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
 	answer = r.throttled(answer)
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.done(answer)
 	}
 	send := r.send
@@ -465,7 +465,7 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 // failedAtOnce is failed for a query that ends in the reader's goroutine.
 func (r *request) failedAtOnce() (answer []byte) {
 	answer = r.failed()
-	if r.rules.Events != nil {
+	if r.watched() {
 		r.server.guard.Run(guard.Query, func() { r.done(answer) })
 	}
 	return answer

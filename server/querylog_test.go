@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -10,7 +11,10 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -134,5 +138,131 @@ func TestDebugLogsEachQuerysOutcome(t *testing.T) {
 				t.Errorf("want %d times %s:\n%s", n, want, got)
 			}
 		}
+	}
+}
+
+// record is a query log that keeps what it gets.
+type record struct {
+	mu     sync.Mutex
+	wants  func(n int) bool // whether the n-th query is wanted
+	asked  int
+	events []event.Event
+}
+
+func (r *record) Wants() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	return r.wants(r.asked)
+}
+
+func (r *record) Event(e event.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// Every query is offered to the query log once, when it ends: from memory, resolved, refused,
+// dropped or malformed. It gets those that it wants, with the question, the client and what came of
+// it, and nobody else has to listen for that.
+func TestQueryLogGetsEveryQueryOnce(t *testing.T) {
+	f, _, _ := newLoggingFront(t, slog.LevelInfo)
+	log := &record{wants: func(int) bool { return true }}
+	cfg := server.Default()
+	f.Replace(server.Rules{Config: &cfg, View: &policy.View{}, Log: log,
+		Access: policy.NewACL([]policy.Rule{
+			{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow},
+			{Net: netip.MustParsePrefix("192.0.2.77/32"), Action: policy.Drop}})})
+	for _, c := range []struct {
+		name, client, want string
+	}{
+		{"www.secure.example.", "127.0.0.1:1000", "NOERROR resolved none"},
+		{"www.secure.example.", "127.0.0.1:1000", "NOERROR known none"},
+		{"WWW.secure.example.", "127.0.0.1:1000", "NOERROR prepared none"},
+		{"no.unsigned.example.", "127.0.0.1:1000", "NXDOMAIN resolved none"},
+		{"www.expired.faulty.", "127.0.0.1:1000", "SERVFAIL resolved signature_expired"},
+		{"www.expired.faulty.", "127.0.0.1:1000", "SERVFAIL known signature_expired"},
+		{"localhost.", "127.0.0.1:1000", "NOERROR local none"},
+		{"www.secure.example.", "192.0.2.1:1000", "REFUSED server client_refused"},
+		{"www.secure.example.", "192.0.2.77:1000", "dropped server client_dropped"},
+	} {
+		before := len(log.events)
+		f.exchange(packed(t, c.name), c.client, transport.UDP)
+		if len(log.events) != before+1 {
+			t.Fatalf("%s of %s: %d events", c.name, c.client, len(log.events)-before)
+		}
+		e := log.events[before]
+		got := e.Outcome() + " " + e.Origin.String() + " " + e.Cause.Label()
+		if want := strings.Replace(c.want, "dropped server", "dropped none", 1); got != want ||
+			!strings.EqualFold(e.Question.Name.String(), c.name) ||
+			e.Question.Type != wire.TypeA || e.Client.String() != c.client || e.Time.IsZero() {
+			t.Errorf("%s of %s: %s, %+v; want %s", c.name, c.client, got, e.Question, want)
+		}
+	}
+	before := len(log.events)
+	f.exchange(packed(t, "www.secure.example.")[:13], "127.0.0.1:1000", transport.UDP)
+	if len(log.events) != before+1 || log.events[before].RCode != wire.RCodeFormErr {
+		t.Errorf("a malformed query: %+v", log.events[before:])
+	}
+}
+
+// A query that is not wanted costs the log nothing, and a sampled one is in it whole.
+func TestQueryLogSamplesQueries(t *testing.T) {
+	f, _, _ := newLoggingFront(t, slog.LevelInfo)
+	log := &record{wants: func(n int) bool { return n%4 == 0 }}
+	cfg := server.Default()
+	f.Replace(server.Rules{Config: &cfg, View: &policy.View{}, Log: log,
+		Access: policy.NewACL([]policy.Rule{
+			{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}})})
+	p := packed(t, "www.secure.example.")
+	for range 40 {
+		f.exchange(p, "127.0.0.1:1000", transport.UDP)
+	}
+	if len(log.events) != 10 || log.asked != 40 {
+		t.Errorf("%d of %d", len(log.events), log.asked)
+	}
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	log.wants = func(int) bool { return false }
+	buf := make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(100, func() { f.Handle(p, client, buf) }); n != 0 {
+		t.Errorf("%v allocations for a query that is not wanted", n)
+	}
+}
+
+// BenchmarkQueryLog compares answers from memory without a query log, with one in a hundred
+// queries logged, and with all.
+func BenchmarkQueryLog(b *testing.B) {
+	f := newFrontObserved(b, observe.New())
+	client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+	p := packetOf(b, "www.secure.example.", dns.TypeA)
+	for range 4 {
+		f.exchange(p, "127.0.0.1:1000", transport.UDP)
+	}
+	for _, sample := range []int{0, 100, 1} {
+		b.Run(fmt.Sprintf("sample=%d", sample), func(b *testing.B) {
+			cfg := server.Default()
+			rules := server.Rules{Config: &cfg, View: &policy.View{},
+				Access: policy.NewACL([]policy.Rule{
+					{Net: netip.MustParsePrefix("127.0.0.0/8"), Action: policy.Allow}})}
+			if sample > 0 {
+				c := querylog.Default()
+				c.To, c.Path, c.Sample = querylog.File, b.TempDir()+"/queries", sample
+				l, err := querylog.New(c, querylog.Parts{Log: slog.Default(),
+					Observer: observe.New()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer l.Close()
+				rules.Log = l
+			}
+			f.Replace(rules)
+			b.ReportAllocs()
+			buf := make([]byte, 0, 4096)
+			for b.Loop() {
+				if reply, _ := f.Handle(p, client, buf); reply == nil {
+					b.Fatal("not ready")
+				}
+			}
+		})
 	}
 }

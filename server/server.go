@@ -82,6 +82,13 @@ type Observer interface {
 	PrivateAnswer()
 }
 
+// QueryLog receives the ends of queries ([event.ClientResponse]). Its methods return at once.
+type QueryLog interface {
+	event.Sink
+	// Wants reports whether the query that ends now is wanted; it allocates nothing.
+	Wants() bool
+}
+
 // Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
@@ -161,6 +168,7 @@ type Rules struct {
 	Events   event.Sink   // may be nil
 	Listener string       // what it is called in the log
 	Tally    Tally        // may be nil
+	Log      QueryLog     // may be nil; rules of other clients may have another
 
 	secrets *secretSource // of cookies
 }

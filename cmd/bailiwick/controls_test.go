@@ -12,11 +12,29 @@ import (
 	"bailiwick/transport"
 )
 
-// Commands check their arguments themselves: not only `bailiwick ctl` can send them.
+// runOf returns what runs an operation of a server.
+func runOf(r *running, name string) func(console.Request) (console.Result, error) {
+	for _, o := range r.operations() {
+		if o.Name == name {
+			return o.Run
+		}
+	}
+	return nil
+}
+
+// requestOf returns a request with arguments.
+func requestOf(args map[string]string) console.Request { return console.Request{Args: args} }
+
+// Operations check their arguments themselves: not only `bailiwick ctl` can send them.
 func TestControls(t *testing.T) {
-	p, _ := snapshot.Load(config.Default())
-	r := &running{stack: newStack(p, &transport.NetExchanger{}, nil)}
-	controls := r.controls()
+	cfg := config.Default()
+	cfg.Listen, cfg.Console = nil, console.Config{}
+	p, _ := snapshot.Load(cfg)
+	r, err := newStack(p, &transport.NetExchanger{}, nil).listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
 	for _, c := range []struct {
 		command    string
 		args       map[string]string
@@ -24,7 +42,22 @@ func TestControls(t *testing.T) {
 	}{
 		{"flush", map[string]string{"name": "exmaple"}, "nothing was known of exmaple.; is it", ""},
 		{"flush", map[string]string{"name": "a..b"}, "", `name "a..b"`},
-		{"flush", nil, "", `name ""`},
+		{"flush", nil, "", "of which name?"},
+		{"flush", map[string]string{"name": "example", "type": "NONSENSE"}, "", "is no type"},
+		{"flush", map[string]string{"all": "true", "name": "example"}, "",
+			"all takes nothing else"},
+		{"flush", map[string]string{"bogus": "true", "negative": "true"}, "",
+			"exclude each other"},
+		{"flush", map[string]string{"bogus": "true"}, "flushed:0", ""},
+		{"flush", map[string]string{"all": "true"}, "flushed:0", ""},
+		{"dump", map[string]string{"name": "a..b"}, "", `name "a..b"`},
+		{"inflight", nil, "under_way:0", ""},
+		{"inflight", map[string]string{"limit": "0"}, "", "not from 1 to"},
+		{"policy test", map[string]string{"name": "example", "client": "me"}, "", "no IP address"},
+		{"log level", nil, "level:info", ""},
+		{"changes forget", map[string]string{"what": "x"}, "", `no change "x" is kept`},
+		{"log level set", map[string]string{"level": "debug", "persist": "true"}, "",
+			"set state.directory"},
 		{"status", nil, "version:" + version, ""},
 		{"servers", nil, "known:0", ""},
 		{"servers", map[string]string{"zone": "a..b"}, "", `zone "a..b"`},
@@ -34,9 +67,10 @@ func TestControls(t *testing.T) {
 		{"forwards set", map[string]string{"zone": "corp"}, "", "no server is given"},
 		{"forwards remove", map[string]string{"zone": "corp"}, "",
 			"there is no forward zone corp."},
-		{"clock", map[string]string{"duration": "1h"}, "", "only in builds with the tag testclock"},
+		{"clock advance", map[string]string{"duration": "1h"}, "",
+			"only in builds with the tag testclock"},
 	} {
-		got, err := controls[c.command](console.Request{Command: c.command, Args: c.args})
+		got, err := runOf(r, c.command)(console.Request{Command: c.command, Args: c.args})
 		if c.fail != "" {
 			if err == nil || !strings.Contains(err.Error(), c.fail) {
 				t.Errorf("%s %v: %v", c.command, c.args, err)
@@ -55,6 +89,7 @@ func TestControls(t *testing.T) {
 
 // A result is printed as lines and a table for people, and as one JSON object for programs.
 func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
+	op := &console.Operation{}
 	r := console.Result{Fields: map[string]any{"total": 2.0, "at": "now"},
 		Columns: []string{"zone", "servers"}, Rows: [][]any{{"example.", 12.0}, {".", 3.5}}}
 	var text, object bytes.Buffer
@@ -65,7 +100,7 @@ func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
 	if text.String() != want {
 		t.Errorf("got\n%swant\n%s", &text, want)
 	}
-	if err := printJSON(&object, r); err != nil {
+	if err := printJSON(&object, op, r); err != nil {
 		t.Fatal(err)
 	}
 	want = `{"at":"now","rows":[{"servers":12,"zone":"example."},{"servers":3.5,"zone":"."}],` +
@@ -75,7 +110,7 @@ func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
 	}
 	var none bytes.Buffer
 	empty := console.Result{Columns: []string{"zone"}}
-	if err := printJSON(&none, empty); err != nil ||
+	if err := printJSON(&none, op, empty); err != nil ||
 		!reflect.DeepEqual(strings.Fields(none.String()), []string{"{", `"rows":`, "[]", "}"}) {
 		t.Errorf("no rows: %s %v", &none, err)
 	}

@@ -1,3 +1,5 @@
+// The commands of `bailiwick ctl`, from the table of operations.
+
 package main
 
 import (
@@ -9,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 )
 
@@ -23,49 +26,158 @@ type ctl struct {
 	json         bool
 }
 
-// call sends a command with its arguments, given as names and values in turn, and prints the reply.
-func (c *ctl) call(cmd *cobra.Command, command string, args ...string) error {
+// ctlCommand returns the command with all its subcommands.
+func ctlCommand() *cobra.Command {
+	c := &ctl{}
+	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
+	cmd.PersistentFlags().StringVarP(&c.socket, "socket", "s", "",
+		"control socket's `PATH`; without it that of the configuration, or the usual place")
+	cmd.PersistentFlags().StringVarP(&c.file, "config", "c", "",
+		"configuration `FILE` of the server")
+	cmd.PersistentFlags().BoolVar(&c.json, "json", false, "print the reply as JSON")
+	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
+	for _, o := range operations() {
+		c.add(cmd, &o.Operation)
+	}
+	return cmd
+}
+
+// add adds the command of an operation below those that its first words name.
+func (c *ctl) add(to *cobra.Command, o *console.Operation) {
+	words := strings.Fields(o.Name)
+	for i, word := range words {
+		at := slices.IndexFunc(to.Commands(),
+			func(sub *cobra.Command) bool { return sub.Name() == word })
+		if at < 0 {
+			sub := &cobra.Command{Use: word, Short: groups[strings.Join(words[:i+1], " ")]}
+			to.AddCommand(sub)
+			to = sub
+			continue
+		}
+		to = to.Commands()[at]
+	}
+	c.define(to, o)
+}
+
+// define has a command send an operation.
+func (c *ctl) define(cmd *cobra.Command, o *console.Operation) {
+	cmd.Short, cmd.Long, cmd.SuggestFor = o.Short, o.Long, o.Suggest
+	if o.Example != "" {
+		cmd.Example = "  bailiwick " + o.Example
+	}
+	var positional []console.Param
+	least, most := 0, 0
+	for _, p := range o.Params {
+		if !p.Positional {
+			addFlag(cmd.Flags(), p)
+			continue
+		}
+		positional = append(positional, p)
+		most++
+		name := strings.ToUpper(p.Name)
+		switch {
+		case p.Kind == console.List:
+			name, most = strings.TrimSuffix(name, "S")+"...", 1<<10
+			least++
+		case p.Required:
+			least++
+		default:
+			name = "[" + name + "]"
+		}
+		cmd.Use += " " + name
+	}
+	cmd.Args = cobra.RangeArgs(least, most)
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion,
+		cobra.ShellCompDirective) {
+		if n := len(args); n < len(positional) {
+			return positional[n].Choices, cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		given, err := arguments(cmd.Flags(), o, positional, args)
+		if err != nil {
+			return err
+		}
+		if o.Lacks(given) {
+			return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(),
+				strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		}
+		return c.call(cmd, o, given)
+	}
+}
+
+// flagName is the name of the flag of an argument.
+func flagName(p console.Param) string { return strings.ReplaceAll(p.Name, "_", "-") }
+
+// addFlag adds the flag of an argument.
+func addFlag(flags *pflag.FlagSet, p console.Param) {
+	switch p.Kind {
+	case console.Boolean:
+		flags.Bool(flagName(p), false, p.Help)
+	case console.Integer:
+		flags.Int(flagName(p), 0, p.Help)
+	default:
+		flags.String(flagName(p), "", p.Help)
+	}
+}
+
+// arguments returns those that are given on the command line.
+func arguments(flags *pflag.FlagSet, o *console.Operation, positional []console.Param,
+	args []string) (map[string]string, error) {
+	given := map[string]string{}
+	for i, value := range args {
+		p := positional[min(i, len(positional)-1)]
+		if p.Kind == console.List && i >= len(positional) {
+			value = given[p.Name] + "," + value
+		}
+		given[p.Name] = value
+		if p.Choices != nil && !slices.Contains(p.Choices, value) {
+			text := fmt.Sprintf("%q is none of %s", value, strings.Join(p.Choices, ", "))
+			if meant := config.Nearest(value, p.Choices); meant != "" {
+				text += "; did you mean " + meant + "?"
+			}
+			return nil, wrongUse("%s: %s", p.Name, text)
+		}
+	}
+	for _, p := range o.Params {
+		f := flags.Lookup(flagName(p))
+		if p.Positional || f == nil || !f.Changed {
+			continue
+		}
+		given[p.Name] = f.Value.String()
+	}
+	return given, nil
+}
+
+// call sends an operation with its arguments, and prints the reply.
+func (c *ctl) call(cmd *cobra.Command, o *console.Operation, args map[string]string) error {
 	path, err := controlSocket(c.socket, c.file)
 	if err != nil {
 		return err
 	}
-	r := console.Request{Command: command, Args: map[string]string{}}
-	for i := 0; i+1 < len(args); i += 2 {
-		r.Args[args[i]] = args[i+1]
-	}
-	result, err := console.Call(path, r)
-	if err != nil {
+	result, err := console.Call(path, console.Request{Command: o.Name, Args: args},
+		cmd.OutOrStdout())
+	switch {
+	case err != nil || o.Stream:
 		return err
-	}
-	if c.json {
-		return printJSON(cmd.OutOrStdout(), result)
+	case c.json:
+		return printJSON(cmd.OutOrStdout(), o, result)
 	}
 	return printText(cmd.OutOrStdout(), result)
 }
 
-// printJSON prints the fields of a result as one object, with the rows as objects under "rows".
-func printJSON(w io.Writer, r console.Result) error {
-	o := map[string]any{}
-	maps.Copy(o, r.Fields)
-	if r.Columns != nil {
-		rows := make([]map[string]any, len(r.Rows))
-		for i, row := range r.Rows {
-			rows[i] = map[string]any{}
-			for j, v := range row[:min(len(row), len(r.Columns))] {
-				rows[i][r.Columns[j]] = v
-			}
-		}
-		o["rows"] = rows
-	}
+// printJSON prints a result as one object, as the API does.
+func printJSON(w io.Writer, o *console.Operation, r console.Result) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(o)
+	return e.Encode(o.Object(r))
 }
 
 // printText prints the fields of a result, a line each, and then its table.
 func printText(w io.Writer, r console.Result) error {
 	for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
-		fmt.Fprintf(w, "%s: %v\n", k, plainNumber(r.Fields[k]))
+		fmt.Fprintf(w, "%s: %s\n", k, readable(r.Fields[k]))
 	}
 	if r.Columns == nil {
 		return nil
@@ -77,76 +189,11 @@ func printText(w io.Writer, r console.Result) error {
 			if i > 0 {
 				fmt.Fprint(t, "\t")
 			}
-			fmt.Fprint(t, plainNumber(v))
+			fmt.Fprint(t, readable(v))
 		}
 		fmt.Fprintln(t)
 	}
 	return t.Flush()
-}
-
-func ctlCommand() *cobra.Command {
-	c := &ctl{}
-	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
-	cmd.PersistentFlags().StringVarP(&c.socket, "socket", "s", "",
-		"control socket's `PATH`; without it that of the configuration, or the usual place")
-	cmd.PersistentFlags().StringVarP(&c.file, "config", "c", "",
-		"configuration `FILE` of the server")
-	cmd.PersistentFlags().BoolVar(&c.json, "json", false, "print the reply as JSON")
-	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
-	var subtree bool
-	flush := &cobra.Command{
-		Use:               "flush NAME",
-		Short:             "Forget what is known of a name, and its zone's delegation, DS and keys",
-		Args:              cobra.ExactArgs(1),
-		SuggestFor:        []string{"purge", "clear", "drop", "forget", "wipe", "flushname"},
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.call(cmd, "flush", "name", args[0], "subtree", strconv.FormatBool(subtree))
-		},
-	}
-	flush.Flags().BoolVar(&subtree, "subtree", false, "and of everything below it")
-	clock := &cobra.Command{Use: "clock",
-		Short: "Move the server's clock (builds with the tag testclock only)"}
-	clock.AddCommand(&cobra.Command{
-		Use:               "advance DURATION",
-		Short:             "Let time pass, for example 1h0m0s",
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := time.ParseDuration(args[0]); err != nil {
-				return fmt.Errorf("%q is no duration such as 1h0m0s", args[0])
-			}
-			return c.call(cmd, "clock", "duration", args[0])
-		},
-	})
-	cmd.AddCommand(c.drainCommand(), c.upgradeCommand(), c.servers(), c.forwards(),
-		c.cookies(), c.viewsCommand())
-	cmd.AddCommand(flush, clock, c.nta(), c.policyCommand(), c.zonesCommand(), &cobra.Command{
-		Use:   "reload",
-		Short: "Read the configuration again, and use all of it or nothing",
-		Long: "Read the configuration again, as SIGHUP does. If anything is wrong with it, all " +
-			"errors are listed and everything stays as it is. Otherwise the new one is in use " +
-			"afterwards: listeners that are in both stay open with their connections, and no " +
-			"query is lost. What can change at a restart only is listed.\n\n" +
-			"Exit status: 0 in use; 1 refused.",
-		Args:              cobra.NoArgs,
-		SuggestFor:        []string{"reconfig", "reread", "refresh", "hup"},
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.call(cmd, "reload")
-		},
-	}, &cobra.Command{
-		Use:               "status",
-		Short:             "Show how the server is",
-		Args:              cobra.NoArgs,
-		SuggestFor:        []string{"stats", "info", "state", "show"},
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.call(cmd, "status")
-		},
-	})
-	cmd.AddCommand(c.anchors())
-	return cmd
 }
 
 // controlSocket returns the path of the control socket: that of the flag, of the configuration, or
@@ -167,10 +214,27 @@ func controlSocket(socket, file string) (string, error) {
 	return cfg.Console.Socket, nil
 }
 
-// plainNumber prints JSON's numbers without an exponent.
-func plainNumber(v any) any {
-	if f, ok := v.(float64); ok && f == float64(int64(f)) {
-		return int64(f)
+// readable prints a value of JSON for people: numbers without an exponent, lists with commas.
+func readable(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		var items []string
+		for _, item := range v {
+			items = append(items, readable(item))
+		}
+		return strings.Join(items, ", ")
+	case []string:
+		return strings.Join(v, ", ")
+	case map[string]any:
+		var items []string
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			items = append(items, k+" at "+readable(v[k]))
+		}
+		return strings.Join(items, "; ")
 	}
-	return v
+	return fmt.Sprint(v)
 }

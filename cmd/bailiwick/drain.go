@@ -125,6 +125,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	r.now().resolver.Close()
 	r.server.Close()
 	each(func(l listening) { l.Close() })
+	r.now().queries.Close()
 	if r.control != nil {
 		_ = r.control.Close()
 	}

@@ -52,15 +52,17 @@ func (r *running) setForward(q console.Request) (console.Result, error) {
 	} else {
 		servers = nil
 	}
-	o, err := r.change(what, q.Caller, func(c *config.Config) (*config.Config, error) {
-		return c.WithForward(zone, servers)
+	return r.alter(what, q, func(c *config.Config) (config.Runtime, error) {
+		name, err := wire.ParseName(zone)
+		if err != nil {
+			return config.Runtime{}, fmt.Errorf("zone %q: %w", zone, err)
+		}
+		to := config.Runtime{Forwards: map[string][]string{name.String(): servers}}
+		if servers == nil { // that there is none is an error here
+			_, err = c.WithForward(zone, nil)
+		}
+		return to, err
 	})
-	if err != nil {
-		return console.Result{}, err
-	}
-	f := o.report()
-	f["until"] = "the next reload or restart"
-	return console.Result{Fields: f}, nil
 }
 
 // splitServers reads a list of servers, each perhaps with a weight.

@@ -46,7 +46,7 @@ func (r *running) policyLists(console.Request) (console.Result, error) {
 			out.Rows = append(out.Rows, []any{"records", "-", "-", n, view})
 		}
 		for _, z := range p.Data.LocalZones {
-			out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), "-", view})
+			out.Rows = append(out.Rows, []any{"zone", z.Name.String(), z.Type.String(), nil, view})
 		}
 		for _, l := range p.Local.Lists() {
 			out.Rows = append(out.Rows, []any{"list", l.Name, l.Action.String(), l.Names, view})
@@ -80,16 +80,30 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
+	rows, err := r.accessRows(q.Args["client"])
+	if err != nil {
+		return console.Result{}, err
+	}
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
+	client, _ := netip.ParseAddr(q.Args["client"])
+	res := console.Result{Fields: r.localFields(f, l, client.Unmap(), name)}
+	if len(rows) > 0 {
+		res.Columns, res.Rows = []string{"listener", "access"}, rows
+	}
+	return res, nil
+}
+
+// localFields tells what local data say of a name, and policy zones if these say nothing.
+func (r *running) localFields(f map[string]any, l *policy.Local, client netip.Addr,
+	name wire.Name) map[string]any {
 	if l == nil || l.Action == policy.LocalResolve {
 		f["outcome"] = "resolved"
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
 		} else {
-			client, _ := netip.ParseAddr(q.Args["client"])
-			r.testPolicyZones(f, client.Unmap(), name)
+			r.testPolicyZones(f, client, name)
 		}
-		return console.Result{Fields: f}, nil
+		return f
 	}
 	f["outcome"], f["source"] = l.Outcome().Label(), l.From.Label()
 	if l.List != "" {
@@ -104,5 +118,20 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if !l.Target.IsZero() {
 		f["alias_of"] = l.Target.String()
 	}
-	return console.Result{Fields: f}, nil
+	return f
+}
+
+// parseClient reads the address of a client.
+func parseClient(text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return addr, fmt.Errorf("%.64q is no IP address", text)
+	}
+	return addr.Unmap(), nil
+}
+
+// decide tells what a listener does with a client.
+func (u *inUse) decide(l listening, client netip.Addr) string {
+	action, _ := policy.NewACL(u.accessOf(l)).Decide(client)
+	return action.String()
 }

@@ -59,7 +59,7 @@ func TestCommands(t *testing.T) {
 		{"ctl --config " + noSocket + " status",
 			"control.socket is empty: the server has no control socket", 1},
 		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is the server running", 1},
-		{"ctl --socket x clock advance soon", "is no duration", 1},
+		{"ctl --socket x clock advance", "an argument is missing", 2},
 		{"serve --config " + bad, "unknown key", 1},
 		{"query --lab txt www.secure.example", "TXT", 0},
 		{"query --lab www.secure.example AAA", "did you mean AAAA?", 1},

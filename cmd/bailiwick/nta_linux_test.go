@@ -22,7 +22,7 @@ func (s *reloaded) ctl(command string, args ...string) (console.Result, error) {
 	for i := 0; i < len(args); i += 2 {
 		q.Args[args[i]] = args[i+1]
 	}
-	return s.controls()[command](q)
+	return runOf(s.running, command)(q)
 }
 
 // An operator switches validation off for a zone at three in the morning, and on again: what was

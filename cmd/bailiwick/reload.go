@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,9 +13,11 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/config"
+	"bailiwick/internal/console"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
@@ -31,6 +32,7 @@ type inUse struct {
 	configured *snapshot.Snapshot // the same, with the trust anchors that are configured
 	resolver   *resolver.Resolver
 	listeners  []listening
+	queries    *querylog.Log // nil: queries are not logged
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	// class is the first of those of prepared answers, one for each policy: none of an earlier
@@ -110,8 +112,12 @@ func (o *outcome) report() map[string]any {
 			m[name] = strings.Join(list, ", ")
 		}
 	}
-	for i, w := range o.warnings {
-		m[fmt.Sprintf("warning_%d", i+1)] = w.Error()
+	var warnings []string
+	for _, w := range o.warnings {
+		warnings = append(warnings, w.Error())
+	}
+	if warnings != nil {
+		m["warnings"] = warnings
 	}
 	return m
 }
@@ -122,10 +128,10 @@ func (r *running) reload() (map[string]any, error) {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
 	if r.ended || r.read == nil {
-		return nil, errors.New("the server is being stopped")
+		return nil, console.ErrStopping
 	}
 	service.Notify(service.Reloading())
-	o, err := r.replace(r.read)
+	o, err := r.replace(r.readKept)
 	if err != nil {
 		service.Notify(service.Ready, service.Status("serving; a configuration was refused: "+
 			err.Error()))
@@ -178,9 +184,16 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if err != nil {
 		return nil, err
 	}
+	if next.queries, err = r.logQueries(cfg, old); err != nil {
+		stay()
+		return nil, err
+	}
 	opened, err := r.open(next, old.listeners)
 	if err != nil {
 		stay()
+		if next.queries != old.queries {
+			next.queries.Close()
+		}
 		return nil, err
 	}
 	for _, l := range opened {
@@ -203,6 +216,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		n.SetSource(cfg.Transport.Source)
 	}
 	r.nameNetwork(cfg.Transport.Source)
+	r.allowAPI(p)
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.keeper.Replace(p.Secondary)
@@ -228,26 +242,39 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	return o, nil
 }
 
+// readKept reads the configuration, with the changes that outlive a restart.
+func (r *running) readKept() (*config.Config, config.Findings, error) {
+	cfg, found, err := r.read()
+	if err == nil && len(found.Errors()) == 0 {
+		cfg = r.kept.apply(cfg)
+	}
+	return cfg, found, err
+}
+
 // change has a configuration in use that somebody asks for at run time, until the next reload or
-// restart.
-func (r *running) change(what, caller string,
+// restart. If the request names the state that it changes, that has to be the one in use.
+func (r *running) change(what string, q console.Request,
 	make func(*config.Config) (*config.Config, error)) (*outcome, error) {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
 	if r.ended {
-		return nil, errors.New("the server is being stopped")
+		return nil, console.ErrStopping
 	}
 	o, err := r.replace(func() (*config.Config, config.Findings, error) {
-		cfg, err := make(r.now().Config)
+		now := r.now().Config
+		if q.IfMatch != "" && !console.Matches(q.IfMatch, console.Tag(settingsOf(now))) {
+			return nil, nil, console.ErrStale
+		}
+		cfg, err := make(now)
 		return cfg, nil, err
 	})
 	if err != nil {
-		r.log.Warn("refused to change the configuration", "change", what, "by", caller, "error",
+		r.log.Warn("refused to change the configuration", "change", what, "by", q.Caller, "error",
 			err.Error())
 		return nil, err
 	}
-	r.log.Info("configuration changed until the next reload or restart", "change", what, "by",
-		caller, "forgotten", o.forgotten)
+	r.log.Info("configuration changed at run time", "change", what, "by", q.Caller, "forgotten",
+		o.forgotten)
 	return o, nil
 }
 
@@ -261,7 +288,8 @@ func (r *running) succeedItself() {
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
 	next := &inUse{Snapshot: p, configured: old.configured, class: old.after(),
-		listeners: old.listeners, resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+		listeners: old.listeners, queries: old.queries,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
 	r.install(next)
 	r.succeed(old, next, nil)
 }
@@ -291,7 +319,7 @@ func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err
 		}
 	}
 	if cfg.Console.Socket == old.Console.Socket {
-		return moveAdmin, stayAdmin, nil
+		return func() { moveAdmin(); r.permitControl(cfg.Console, old.Console) }, stayAdmin, nil
 	}
 	control, err := r.openControl(cfg.Console)
 	if err != nil {
@@ -313,6 +341,16 @@ func (r *running) moveOperators(cfg, old *config.Config) (move, stay func(), err
 			_ = control.Close()
 		}
 	}, nil
+}
+
+// permitControl has the control socket belong to the group of another configuration.
+func (r *running) permitControl(cfg, old console.Config) {
+	if r.control == nil || cfg.Group == old.Group && cfg.Mode == old.Mode {
+		return
+	}
+	if err := r.control.Permit(cfg); err != nil {
+		r.log.Error("the control socket stays as it is", "error", err.Error())
+	}
 }
 
 // text is where it listens, for people.
@@ -395,9 +433,13 @@ func (r *running) install(next *inUse) {
 	}
 	r.inUse.Store(next)
 	for i, l := range next.listeners {
-		l.handler.Replace(server.Rules{Config: &next.Server, Resolver: next.resolver,
+		rules := server.Rules{Config: &next.Server, Resolver: next.resolver,
 			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
-			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())})
+			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())}
+		if next.queries != nil {
+			rules.Log = next.queries
+		}
+		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
 }
@@ -421,6 +463,9 @@ func (r *running) retire(old, next *inUse, gone []listening) {
 			old.resolver.Close()
 			next.resolver.Forget(old.resolver)
 		})
+		if old.queries != next.queries {
+			old.queries.Close()
+		}
 	})
 }
 

@@ -268,7 +268,7 @@ func TestReloadSwitchesValidation(t *testing.T) {
 	s.expect("www.secure.example.", "NOERROR+ad")
 	s.expect("www.expired.faulty.", "SERVFAIL")
 	m := s.change(plain + "validator: {validation: off}\n")
-	if m["warning_1"] == nil {
+	if m["warnings"] == nil {
 		t.Errorf("it is not warned of: %v", m)
 	}
 	s.expect("www.secure.example.", "NOERROR")

@@ -122,7 +122,7 @@ func rowOf(z *rpz.Zone) []any {
 		action = z.Override.String()
 	}
 	if z.Rules == nil {
-		return []any{"rpz", z.Name.String(), action, "not loaded", "-"}
+		return []any{"rpz", z.Name.String(), "not loaded", nil, "-"}
 	}
 	return []any{"rpz", z.Name.String(), action, z.Rules.All(), "-"}
 }

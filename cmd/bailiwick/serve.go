@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/observe"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
+	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 )
@@ -125,9 +126,12 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
+	log := observe.NewLog(cfg.Log, journal)
+	if len(found.Errors()) == 0 {
+		cfg = loadKept(state.Reader(cfg.State.Path(), log), log).apply(cfg)
+	}
 	p, more := snapshot.Load(cfg)
 	found = append(found, more...)
-	log := observe.NewLog(cfg.Log, journal)
 	if err := logFindings(log, journal, cfg, found); err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type stack struct {
 	enforced     enforced
 	rulesChanged func()                  // see running.enforceAnew
 	published    []trustanchor.Published // that were downloaded; guarded by reloading
+	kept         *keptChanges
 	inUse        atomic.Pointer[inUse]
 
 	program     service.Program // that runs, for a successor
@@ -110,6 +111,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	})
 	s.store = cache.New(cfg.Cache)
 	s.judgeAnew, s.rulesChanged = func() {}, func() {}
+	s.kept = loadKept(s.state, s.log)
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
 	s.follower = s.newFollower()
@@ -165,6 +167,9 @@ type running struct {
 	tls     *transport.TLS // nil if nothing is encrypted
 	console *console.Console
 	control *console.Control
+	desk    *console.Desk
+	api     *console.API
+	began   time.Time
 	asked   chan ending        // by a command
 	loaded  chan struct{}      // closed when the saved caches are loaded
 	stop    context.CancelFunc // of what goes on in the background
@@ -184,9 +189,10 @@ type running struct {
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
-		loaded: make(chan struct{})}
+		loaded: make(chan struct{}), began: time.Now()}
 	s.judgeAnew, s.rulesChanged = r.succeedItself, r.enforceAnew
 	now := s.now()
+	r.desk = console.NewDesk(r.operations(), observe.Always(s.log), s.metrics.Control)
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Guard: s.guard, Ledger: s.ledger, Log: s.log,
 		Notify: s.keeper.Notify})
@@ -206,6 +212,9 @@ func (s *stack) listen() (r *running, err error) {
 	}
 	r.gate = r.newGate()
 	next := *now
+	if next.queries, err = r.logQueries(s.cfg, now); err != nil {
+		return r, err
+	}
 	if _, err = r.open(&next, nil); err != nil {
 		return r, err
 	}
@@ -218,6 +227,11 @@ func (s *stack) listen() (r *running, err error) {
 		s.guard); err != nil {
 		return r, err
 	}
+	if r.api, err = console.NewAPI(r.desk, version, s.log); err != nil {
+		return r, err
+	}
+	r.allowAPI(now.Snapshot)
+	r.console.SetAPI(r.api)
 	if r.control, err = r.openControl(s.cfg.Console); err != nil {
 		return r, err
 	}
@@ -248,12 +262,17 @@ func (r *running) openControl(cfg console.Config) (*console.Control, error) {
 	if inherited != nil && r.predecessor != nil { // a service manager keeps its own
 		inherited.SetUnlinkOnClose(true)
 	}
-	c, err := console.ListenControl(path, inherited, r.controls(), r.guard)
+	c, err := console.ListenControl(path, cfg, inherited, r.desk, r.guard)
 	if err != nil && cfg.Socket == console.AutoSocket {
 		r.log.Warn("no control socket", "error", err.Error())
 		return nil, nil
 	}
 	return c, err
+}
+
+// allowAPI has those use the API whom a snapshot has tokens of.
+func (r *running) allowAPI(p *snapshot.Snapshot) {
+	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: p.Config.Console.Hosts})
 }
 
 // newGate makes what counts connections, within the descriptors that the process may have, and says

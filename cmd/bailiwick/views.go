@@ -87,14 +87,14 @@ func (r *running) viewFor(client, listener string) (*policy.View, map[string]any
 	if client == "" {
 		return now.views[0], f, nil
 	}
-	a, err := netip.ParseAddr(client)
+	a, err := parseClient(client)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%q is no address of a client", client)
+		return nil, nil, err
 	}
 	if len(now.ways) == 0 {
 		return nil, nil, fmt.Errorf("nothing listens")
 	}
-	action, v := now.ways[at].access.Decide(a.Unmap())
+	action, v := now.ways[at].access.Decide(a)
 	if v == nil {
 		v = now.ways[at].view
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -27,6 +28,9 @@ func (p *reader) contradictions() {
 	if c.Resolver.IPv4 == resolver.FamilyOff && c.Resolver.IPv6 == resolver.FamilyOff {
 		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be "+
 			"asked")
+	}
+	if c.QueryLog.To == querylog.File && c.QueryLog.Path == "" {
+		say("query_log.to", "query_log.to is file, and query_log.file is empty: which file?")
 	}
 	if c.Cache.Min > c.Cache.Max {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)
@@ -174,7 +178,14 @@ func (c *Config) Warnings() (found Findings) {
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)
+			if c.Console.TokenFile != "" {
+				warn("api.token_file", "the API at %v is not encrypted: whoever sees the packets "+
+					"sees the tokens; put a proxy with TLS in front", a)
+			}
 		}
+	}
+	if c.Console.Listen == "" && c.Console.TokenFile != "" {
+		warn("api.token_file", "there is no API without admin.listen")
 	}
 	if c.Transport.Gate.PerClient > c.Transport.Gate.Max {
 		warn("connections.per_client",

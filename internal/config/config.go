@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/internal/service"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
@@ -34,6 +35,7 @@ type Config struct {
 	State     state.Config
 	Service   service.Config
 	Log       observe.Config
+	QueryLog  querylog.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
 	Cache     cache.Config
@@ -89,6 +91,7 @@ func defaults() *Config {
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
 		Service:  service.Default(),
 		Log:      observe.Default(),
+		QueryLog: querylog.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
 		Secondary: secondary.Default(), text: map[string]string{},

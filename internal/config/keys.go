@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -15,9 +16,11 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/nat64"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -112,8 +115,27 @@ var keys = slices.Concat(listenKeys(), []key{
 		binding: bindText(func(c *Config) *string { return &c.Console.Listen }, adminAddress)},
 	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
-			"/run/bailiwick/control.sock for root; empty for none; only its owner may use it",
+			"/run/bailiwick/control.sock for root; empty for none; its owner may use it, and " +
+			"its group if control.socket_mode says so",
 		binding: bind(func(c *Config) *string { return &c.Console.Socket })},
+	{key: "control.socket_group", kind: kindString,
+		help: "group that the control socket belongs to, by name or number; empty for the " +
+			"server's own",
+		binding: bindText(func(c *Config) *string { return &c.Console.Group }, group)},
+	{key: "control.socket_mode", kind: kindChoice, choices: []string{"600", "660"},
+		help: "who may use the control socket: 600 its owner, 660 also its group; whoever may " +
+			"use it can do all that ctl can",
+		binding: bindChoice(func(c *Config) *fs.FileMode { return &c.Console.Mode },
+			console.OwnerOnly, console.WithGroup)},
+	{key: "api.token_file", kind: kindPath,
+		help: "file with the tokens of the API at /api/v1 of admin.listen: a line each with a " +
+			"name, a role (read or operate) and the token; only the server's user and group may " +
+			"read it; empty: there is no API",
+		binding: bind(func(c *Config) *string { return &c.Console.TokenFile })},
+	{key: "api.hosts", kind: kindList,
+		help: "names that the API is used by, besides localhost and addresses: others are " +
+			"refused, against pages that give their own name an address of this machine",
+		binding: bindList(func(c *Config) *[]string { return &c.Console.Hosts }, hosts)},
 	{key: "state.directory", kind: kindPath, choices: []string{"auto"},
 		help: "directory for what is learnt and has to outlive a restart; it belongs to the " +
 			"server's user, and nobody else may write to it; auto: that of systemd " +
@@ -134,6 +156,34 @@ var keys = slices.Concat(listenKeys(), []key{
 	{key: "log.format", kind: kindChoice, choices: []string{"text", "json"},
 		help:    "form of log lines",
 		binding: bindChoice(func(c *Config) *bool { return &c.Log.JSON }, false, true)},
+	{key: "query_log.to", kind: kindChoice, choices: []string{"off", "file", "syslog", "journald"},
+		help: "where a line for each query goes, refused ones included; no query waits for it",
+		binding: bindChoice(func(c *Config) *querylog.Destination { return &c.QueryLog.To },
+			querylog.Off, querylog.File, querylog.Syslog, querylog.Journal)},
+	{key: "query_log.file", kind: kindPath,
+		help: "file of the query log; it is opened again on ctl reload and SIGHUP, and when it " +
+			"was moved or removed",
+		binding: bind(func(c *Config) *string { return &c.QueryLog.Path })},
+	{key: "query_log.address", kind: kindString,
+		help: "socket of syslog or the journal: unix: and a path, or udp: and an address with " +
+			"its port; empty for unix:/dev/log, or unix:/run/systemd/journal/socket",
+		binding: bindText(func(c *Config) *string { return &c.QueryLog.Address }, logAddress)},
+	{key: "query_log.format", kind: kindChoice, choices: []string{"text", "json"},
+		help:    "form of the lines",
+		binding: bindChoice(func(c *Config) *bool { return &c.QueryLog.JSON }, false, true)},
+	{key: "query_log.sample", kind: kindInt, min: 1, max: 1 << 20,
+		help:    "log one query in so many, at random",
+		binding: bind(func(c *Config) *int { return &c.QueryLog.Sample })},
+	{key: "query_log.clients", kind: kindChoice, choices: []string{"full", "prefix", "omit"},
+		help: "what of a client's address is logged: all, its network (/24 or /56), or nothing",
+		binding: bindChoice(func(c *Config) *querylog.Privacy { return &c.QueryLog.Clients },
+			querylog.Full, querylog.Prefix, querylog.Omit)},
+	{key: "query_log.max_size", kind: kindSize, min: 64 << 10, max: 1 << 40,
+		help:    "size at which the file is renamed and another one begun",
+		binding: bind(func(c *Config) *int64 { return &c.QueryLog.MaxSize })},
+	{key: "query_log.files", kind: kindInt, min: 0, max: 1000,
+		help:    "renamed files that are kept, with .1 for the latest; older ones are removed",
+		binding: bind(func(c *Config) *int { return &c.QueryLog.Files })},
 	{key: "clock.start", kind: kindTime,
 		help:    "time that the clock starts at; only in builds with the tag testclock",
 		binding: bind(func(c *Config) *time.Time { return &c.ClockStart })},
@@ -661,6 +711,40 @@ func adminAddress(s string) (string, error) {
 		return "", err
 	}
 	return a.String(), nil
+}
+
+// group reads a group of this machine, "" for none.
+func group(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if _, err := console.GroupID(s); err != nil {
+		return "", fmt.Errorf("%q is no group of this machine", s)
+	}
+	return s, nil
+}
+
+// logAddress reads the address of a socket for log lines, "" for none.
+func logAddress(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	_, _, err := querylog.ParseAddress(s)
+	return s, err
+}
+
+// hosts reads names of this machine, as a Host field has them.
+func hosts(list []string) (out []string, err error) {
+	var errs []error
+	for i, s := range list {
+		n, err := wire.ParseName(s)
+		if err != nil {
+			errs = append(errs, inItem(i, fmt.Errorf("%q is no name: %w", s, err)))
+			continue
+		}
+		out = append(out, strings.TrimSuffix(strings.ToLower(n.String()), "."))
+	}
+	return out, errors.Join(errs...)
 }
 
 func setNSID(c *Config, v value) (err error) {

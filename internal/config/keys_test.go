@@ -90,6 +90,8 @@ func (k *key) other() string {
 	}
 	return map[string]string{
 		"doh.path": "/q", "discovery.name": "dns.example", "discovery.addresses": "[192.0.2.1]",
+		"control.socket_group": "0", "api.hosts": "[dns.example]",
+		"query_log.address":  "udp:192.0.2.1:514",
 		"discovery.info_url": "https://example.net/", "admin.listen": "127.0.0.1:1",
 		"resolver.do_not_query": "[192.0.2.0/24]", "resolver.opportunistic": "[dot]",
 		"trust_anchors.insecure": "[lab.example.]", "policy.private_addresses": "[10.0.0.0/8]",

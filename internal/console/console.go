@@ -1,10 +1,11 @@
 // Package console has the operator's two ways to a running server: the admin HTTP listener with
-// /metrics, /healthz and /readyz, and the control socket.
+// /metrics, /healthz, /readyz and the API, and the control socket.
 package console
 
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"net/http"
@@ -25,18 +26,33 @@ import (
 type Config struct {
 	Listen string // address of the admin listener, "" for none
 	Socket string // path of the control socket, "" for none, or AutoSocket
+	// Group is the group that the socket belongs to, by name or number; "" for the server's own.
+	Group string
+	Mode  fs.FileMode // of the socket
+
+	TokenFile string   // with the tokens of the API; "": there is no API
+	Hosts     []string // names of the server that the API is used by, besides its addresses
 }
 
 // AutoSocket stands for the usual path of the control socket.
 const AutoSocket = "auto"
 
 // Default returns the configuration of an operator who has decided nothing.
-func Default() Config { return Config{Listen: "127.0.0.1:5380", Socket: AutoSocket} }
+func Default() Config {
+	return Config{Listen: "127.0.0.1:5380", Socket: AutoSocket, Mode: OwnerOnly}
+}
+
+// The modes of the socket.
+const (
+	OwnerOnly fs.FileMode = 0o600
+	WithGroup fs.FileMode = 0o660
+)
 
 // Console is the admin HTTP listener.
 type Console struct {
 	http  http.Server
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
+	api   atomic.Pointer[API]    // nil: there is none
 
 	mu       sync.Mutex
 	socket   *net.TCPListener  // nil: it listens nowhere; guarded by mu
@@ -62,9 +78,22 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 		_, _ = fmt.Fprintln(w, "ok")
 	})
 	mux.HandleFunc("GET /readyz", c.readyz)
+	mux.HandleFunc("/api/", c.serveAPI)
 	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader}
+		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, WriteTimeout: controlTimeout}
 	return c, nil
+}
+
+// SetAPI has the listener serve the API.
+func (c *Console) SetAPI(a *API) { c.api.Store(a) }
+
+// serveAPI serves the API, if there is one.
+func (c *Console) serveAPI(w http.ResponseWriter, r *http.Request) {
+	if a := c.api.Load(); a != nil {
+		a.ServeHTTP(w, r)
+		return
+	}
+	http.NotFound(w, r)
 }
 
 func listen(addr string) (*net.TCPListener, error) {
@@ -101,7 +130,11 @@ func (c *Console) Move(addr string) (use, cancel func(), err error) {
 func guarded(h http.Handler, g *guard.Guard) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if g.Caught(recover(), guard.Console) {
+			v := recover()
+			if v == http.ErrAbortHandler { // net/http's own way to break a connection
+				panic(v)
+			}
+			if g.Caught(v, guard.Console) {
 				http.Error(w, cause.InternalError.Text(), http.StatusInternalServerError)
 			}
 		}()
@@ -156,6 +189,9 @@ func (c *Console) Addr() string {
 
 // SetReady sets the result of /readyz: ready, or why not.
 func (c *Console) SetReady(whyNot string) { c.ready.Store(&whyNot) }
+
+// NotReady returns why clients are not served, "" if they are.
+func (c *Console) NotReady() string { return *c.ready.Load() }
 
 // Start serves until Close.
 func (c *Console) Start() {

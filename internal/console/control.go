@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -16,43 +19,42 @@ import (
 	"bailiwick/internal/guard"
 )
 
-// Request asks for a command.
-type Request struct {
-	Command string            `json:"command"`
-	Args    map[string]string `json:"args,omitempty"` // by name; flags too
-	Caller  string            `json:"-"`              // who asks, for the log, such as "uid 0"
-}
-
-// Result is what a command tells: fields, rows of a table, or both.
-type Result struct {
-	Fields  map[string]any `json:"fields,omitempty"`
-	Columns []string       `json:"columns,omitempty"`
-	Rows    [][]any        `json:"rows,omitempty"` // as many values each as there are columns
-}
-
-// response is the result of a command on the socket.
+// response is a result on the socket, or the first of several messages: chunks follow, each with a
+// piece of a text, and one that ends it.
 type response struct {
 	Error string `json:"error,omitempty"`
+	Text  bool   `json:"text,omitempty"` // a text follows
 	Result
 }
 
-// Controls are the commands, by name.
-type Controls map[string]func(Request) (Result, error)
+// chunk is a piece of a text.
+type chunk struct {
+	Text  string `json:"text,omitempty"`
+	Done  bool   `json:"done,omitempty"`
+	Error string `json:"error,omitempty"`
+}
 
 // Control is the socket's listener.
 type Control struct {
 	l    *net.UnixListener
 	path string
-	c    Controls
+	desk *Desk
 	g    *guard.Guard
+	// seats has an element for each connection, and for the one that is accepted next.
+	seats chan struct{}
 }
 
-// ListenControl opens the socket, for its owner only, or takes over the inherited one, which may be
-// nil. The socket of a server that has ended is replaced.
-func ListenControl(path string, inherited *net.UnixListener, c Controls,
+// newControl returns the listener of a socket.
+func newControl(l *net.UnixListener, path string, d *Desk, g *guard.Guard) *Control {
+	return &Control{l, path, d, g, make(chan struct{}, maxConnections)}
+}
+
+// ListenControl opens the socket of a configuration at a path, or takes over the inherited one,
+// which may be nil. The socket of a server that has ended is replaced.
+func ListenControl(path string, cfg Config, inherited *net.UnixListener, d *Desk,
 	g *guard.Guard) (*Control, error) {
 	if inherited != nil {
-		return &Control{inherited, path, c, g}, nil
+		return newControl(inherited, path, d, g), nil
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		_ = conn.Close()
@@ -65,24 +67,67 @@ func ListenControl(path string, inherited *net.UnixListener, c Controls,
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := permit(path, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	return &Control{l.(*net.UnixListener), path, c, g}, nil
+	return newControl(l.(*net.UnixListener), path, d, g), nil
 }
 
-// Start serves until Close.
+// permit gives the socket its group and its mode. The group comes first: the mode must never hold
+// for another one.
+func permit(path string, cfg Config) error {
+	if cfg.Group != "" {
+		id, err := GroupID(cfg.Group)
+		if err != nil {
+			return err
+		}
+		if err := os.Chown(path, -1, id); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(path, cfg.Mode)
+}
+
+// Permit gives the socket another group and mode.
+func (c *Control) Permit(cfg Config) error { return permit(c.path, cfg) }
+
+// GroupID returns the number of a group that is given by name or number.
+func GroupID(group string) (int, error) {
+	if id, err := strconv.Atoi(group); err == nil && id >= 0 {
+		return id, nil
+	}
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+// Start serves until Close. That no descriptor is free ends nothing: the operator needs the socket
+// most then.
 func (c *Control) Start() {
 	go func() {
 		for {
+			c.seats <- struct{}{}
 			conn, err := c.l.Accept()
-			if err != nil {
+			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			go c.g.Run(guard.Control, func() { c.serve(conn) })
+			if err != nil {
+				<-c.seats
+				time.Sleep(acceptPause)
+				continue
+			}
+			go c.g.Run(guard.Control, func() {
+				defer func() { <-c.seats }()
+				c.serve(conn)
+			})
 		}
 	}()
 }
+
+// acceptPause is how long the socket waits after a connection that could not be accepted.
+const acceptPause = 100 * time.Millisecond
 
 // Path returns the path of the socket.
 func (c *Control) Path() string { return c.path }
@@ -100,25 +145,43 @@ func (c *Control) serve(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
 	var req Request
-	if err := json.NewDecoder(conn).Decode(&req); err != nil {
+	if err := json.NewDecoder(io.LimitReader(conn, maxBody)).Decode(&req); err != nil {
 		return
 	}
-	req.Caller = caller(conn)
+	req.Caller, req.From = caller(conn), "control socket"
 	var result Result
 	err := errors.New(cause.InternalError.Text()) // if there is no other
-	c.g.Run(guard.Control, func() { result, err = c.do(req) })
-	r := response{Result: result}
+	c.g.Run(guard.Control, func() { result, err = c.desk.do(OverSocket, req) })
+	r := response{Result: result, Text: result.Text != nil}
 	if err != nil {
 		r = response{Error: err.Error()}
 	}
-	_ = json.NewEncoder(conn).Encode(r) // if that fails, the caller has gone
+	out := json.NewEncoder(conn)
+	if err := out.Encode(r); err != nil || !r.Text {
+		return // if that fails, the caller has gone
+	}
+	end := chunk{Error: cause.InternalError.Text()}
+	c.g.Run(guard.Control, func() {
+		if end = (chunk{Done: true}); result.Text(chunks{conn, out}) != nil {
+			end = chunk{Error: "the text is not whole"}
+		}
+	})
+	_ = out.Encode(end)
 }
 
-func (c *Control) do(r Request) (Result, error) {
-	if run, ok := c.c[r.Command]; ok {
-		return run(r)
+// chunks writes pieces of a text to the socket. Each has its time.
+type chunks struct {
+	conn net.Conn
+	out  *json.Encoder
+}
+
+// Write implements io.Writer.
+func (c chunks) Write(b []byte) (int, error) {
+	_ = c.conn.SetDeadline(time.Now().Add(controlTimeout))
+	if err := c.out.Encode(chunk{Text: string(b)}); err != nil {
+		return 0, err
 	}
-	return Result{}, fmt.Errorf("unknown command %q", r.Command)
+	return len(b), nil
 }
 
 // unreachable returns an error with the reason why there is no answer at a socket.
@@ -126,8 +189,7 @@ func unreachable(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("control socket %s: permission denied: it is for the user that the "+
-			"server "+
-			"runs as, and for root", path)
+			"server runs as, and for root (and for control.socket_group, if that is set)", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("no control socket at %s (is the server running, and is this its "+
 			"control.socket?)", path)
@@ -137,8 +199,8 @@ func unreachable(path string, err error) error {
 	return fmt.Errorf("control socket %s: %w", path, err)
 }
 
-// Call sends a command to a server's socket.
-func Call(path string, r Request) (Result, error) {
+// Call sends a request to a server's socket. A text is written to out as it comes.
+func Call(path string, r Request, out io.Writer) (Result, error) {
 	conn, err := net.DialTimeout("unix", path, controlTimeout)
 	if err != nil {
 		return Result{}, unreachable(path, err)
@@ -148,12 +210,36 @@ func Call(path string, r Request) (Result, error) {
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return Result{}, err
 	}
+	in := json.NewDecoder(conn)
 	var reply response
-	if err := json.NewDecoder(conn).Decode(&reply); err != nil {
+	if err := in.Decode(&reply); err != nil {
 		return Result{}, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	if reply.Error != "" {
 		return Result{}, errors.New(reply.Error)
 	}
+	if reply.Text {
+		return Result{}, copyText(conn, in, out)
+	}
 	return reply.Result, nil
+}
+
+// copyText copies the pieces of a text, to its end.
+func copyText(conn net.Conn, in *json.Decoder, out io.Writer) error {
+	for {
+		_ = conn.SetDeadline(time.Now().Add(controlTimeout))
+		var c chunk
+		if err := in.Decode(&c); err != nil {
+			return fmt.Errorf("the text is not whole: %w", err)
+		}
+		if c.Error != "" {
+			return errors.New(c.Error)
+		}
+		if c.Done {
+			return nil
+		}
+		if _, err := io.WriteString(out, c.Text); err != nil {
+			return err
+		}
+	}
 }

@@ -55,7 +55,7 @@ func (e *Event) appendResponse(attrs []slog.Attr) []slog.Attr {
 	}
 	return append(attrs, slog.String("name", name), slog.String("type", e.Question.Type.String()),
 		slog.String("client", e.Client.Addr().String()),
-		slog.String("transport", e.Protocol.String()), slog.String("outcome", e.outcome()),
+		slog.String("transport", e.Protocol.String()), slog.String("outcome", e.Outcome()),
 		slog.String("cause", e.Cause.Label()), slog.Bool("ad", e.Flags&wire.FlagAD != 0),
 		slog.String("from", e.Origin.String()), slog.String("took", e.Took.String()))
 }

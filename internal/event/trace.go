@@ -154,7 +154,7 @@ func (e *Event) Text() string {
 	case ClientQuery:
 		return fmt.Sprintf("%s asks for %s over %s", e.Client, q, e.Protocol)
 	case ClientResponse:
-		return fmt.Sprintf("%s hears %s from %s in %s: %s", e.Client, e.outcome(), e.Origin,
+		return fmt.Sprintf("%s hears %s from %s in %s: %s", e.Client, e.Outcome(), e.Origin,
 			e.took(), e.Cause.Label())
 	case AnswerHit:
 		return fmt.Sprintf("%s: answer in memory, %s: %s%s", q, e.Origin, e.RCode, e.why())
@@ -166,8 +166,8 @@ func (e *Event) Text() string {
 	return e.Kind.String()
 }
 
-// outcome is the response that a client gets, as text.
-func (e *Event) outcome() string {
+// Outcome is the response that a client gets, as text.
+func (e *Event) Outcome() string {
 	if e.Origin == OriginNone {
 		return "dropped"
 	}

@@ -11,6 +11,23 @@ const piece = 64 << 10
 // may keep neither. The cache is in use meanwhile: what is stored or evicted while Each runs may be
 // left out.
 func (c *Packed[K, V]) Each(f func(key, value []byte) error) error {
+	if err := c.eachRecord(f); err != nil {
+		return err
+	}
+	var key, value []byte
+	var err error
+	c.front.RemoveFunc(func(k K, v V) bool {
+		if err == nil {
+			key, value = c.codec.AppendKey(key[:0], k), c.codec.Append(value[:0], k, v)
+			err = f(key, value)
+		}
+		return false
+	})
+	return err
+}
+
+// eachRecord calls f for each serialised key and value that is not in front.
+func (c *Packed[K, V]) eachRecord(f func(key, value []byte) error) error {
 	var buf []byte
 	for _, s := range c.rings.Load().all() {
 		at := position{}
@@ -30,16 +47,7 @@ func (c *Packed[K, V]) Each(f func(key, value []byte) error) error {
 			runtime.Gosched()
 		}
 	}
-	var key, value []byte
-	var err error
-	c.front.RemoveFunc(func(k K, v V) bool {
-		if err == nil {
-			key, value = c.codec.AppendKey(key[:0], k), c.codec.Append(value[:0], k, v)
-			err = f(key, value)
-		}
-		return false
-	})
-	return err
+	return nil
 }
 
 // position is a place among the records of a ring: an offset in a lap of the tail.

@@ -23,7 +23,19 @@ func NewLog(c Config, out io.Writer) *slog.Logger {
 	now := &logConfig{}
 	now.set(c)
 	o := &slog.HandlerOptions{Level: &now.level}
-	return slog.New(&logHandler{now, slog.NewTextHandler(out, o), slog.NewJSONHandler(out, o)})
+	return slog.New(&logHandler{now, slog.NewTextHandler(out, o), slog.NewJSONHandler(out, o),
+		false})
+}
+
+// Always returns a log to the same place in the same form, whose lines no level leaves out.
+func Always(l *slog.Logger) *slog.Logger {
+	h, ok := l.Handler().(*logHandler)
+	if !ok {
+		return l
+	}
+	all := *h
+	all.always = true
+	return slog.New(&all)
 }
 
 // ChangeLog gives a log of NewLog, and all that were made of it, another configuration. A line is
@@ -49,11 +61,12 @@ func (n *logConfig) set(c Config) {
 type logHandler struct {
 	now        *logConfig
 	text, json slog.Handler
+	always     bool // whatever the level is
 }
 
 // Enabled implements slog.Handler.
 func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
-	return l >= h.now.level.Level()
+	return h.always || l >= h.now.level.Level()
 }
 
 // Handle implements slog.Handler.
@@ -66,10 +79,10 @@ func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements slog.Handler.
 func (h *logHandler) WithAttrs(as []slog.Attr) slog.Handler {
-	return &logHandler{h.now, h.text.WithAttrs(as), h.json.WithAttrs(as)}
+	return &logHandler{h.now, h.text.WithAttrs(as), h.json.WithAttrs(as), h.always}
 }
 
 // WithGroup implements slog.Handler.
 func (h *logHandler) WithGroup(name string) slog.Handler {
-	return &logHandler{h.now, h.text.WithGroup(name), h.json.WithGroup(name)}
+	return &logHandler{h.now, h.text.WithGroup(name), h.json.WithGroup(name), h.always}
 }

@@ -74,6 +74,7 @@ type Metrics struct {
 
 	life
 	*clients
+	control, queryLog *prometheus.CounterVec
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -261,6 +262,7 @@ func New() *Metrics {
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
 	m.life = newLife(reg)
+	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
 	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "trust_anchor_disagreements",
 		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +

@@ -40,6 +40,7 @@ type Snapshot struct {
 	// Records and Blocked are how many names have local records and are in lists, all policies
 	// together; what several share counts once.
 	Records, Blocked int
+	Tokens           *console.Tokens // of the API; nil for none
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -52,6 +53,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 			"clock.start is for builds with the tag testclock"))
 	}
 	s.Anchors, s.Sources, f = loadAnchors(cfg)
+	found = append(found, f...)
+	s.Tokens, f = loadTokens(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)

@@ -50,6 +50,7 @@ const (
 	NegativeAnchors
 	Zones   // copies of zones
 	Fetched // the root's trust anchors as they were downloaded (RFC 9718)
+	Changes // of the configuration, that were made while the server ran
 	files
 )
 
@@ -63,6 +64,7 @@ var definitions = [files]struct {
 	Fetched:         {"root-anchors", 1},
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
+	Changes:         {"changes", 1},
 	Cache:           {"cache", 2},
 }
 
@@ -117,6 +119,14 @@ func Open(path string, log *slog.Logger) *Directory {
 	}
 	d.sweep()
 	return d
+}
+
+// Reader returns the directory at a path for who only reads it, nil if the path is empty.
+func Reader(path string, log *slog.Logger) *Directory {
+	if path == "" {
+		return nil
+	}
+	return &Directory{path: path, log: log}
 }
 
 // abandoned is the age of a temporary file that nobody writes any more. Two processes share the

@@ -1,0 +1,109 @@
+// What can change while the server runs, besides by another file.
+
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bailiwick/wire"
+)
+
+// Runtime are changes of a configuration. The zero value changes nothing.
+type Runtime struct {
+	LogLevel string `json:"log_level,omitempty"` // "": as it is
+	// Forwards are the servers of forward zones; a zone without servers is removed.
+	Forwards map[string][]string `json:"forwards,omitempty"`
+}
+
+// logLevel is the key of the level.
+const logLevel = "log.level"
+
+// WithLogLevel returns the configuration with another level of the log.
+func (c *Config) WithLogLevel(level string) (*Config, error) {
+	n := *c
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil || strings.ToLower(l.String()) != level {
+		return nil, fmt.Errorf("%.64q is none of debug, info, warn, error", level)
+	}
+	n.Log.Level = l
+	n.text = maps.Clone(c.text)
+	n.text[logLevel] = level
+	return &n, nil
+}
+
+// With returns the configuration with changes: all of them, or an error.
+func (c *Config) With(r Runtime) (*Config, error) {
+	n := c
+	var err error
+	if r.LogLevel != "" {
+		if n, err = n.WithLogLevel(r.LogLevel); err != nil {
+			return nil, err
+		}
+	}
+	for _, zone := range slices.Sorted(maps.Keys(r.Forwards)) {
+		if len(r.Forwards[zone]) == 0 && !n.forwards(zone) {
+			continue
+		}
+		if n, err = n.WithForward(zone, r.Forwards[zone]); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// forwards reports whether there is a forward zone of a name.
+func (c *Config) forwards(zone string) bool {
+	name, err := wire.ParseName(zone)
+	return err != nil || slices.ContainsFunc(c.Zones, func(z Zone) bool { return z.Name == name })
+}
+
+// Runtime returns what of the configuration can change while the server runs. Forward zones whose
+// servers are given by name are left out.
+func (c *Config) Runtime() Runtime {
+	r := Runtime{LogLevel: strings.ToLower(c.Log.Level.String()), Forwards: map[string][]string{}}
+	for _, z := range c.Zones {
+		if !z.Forward || len(z.Addrs) == 0 || len(z.Hosts) > 0 {
+			continue
+		}
+		var servers []string
+		for i, a := range z.Addrs {
+			text := a.String()
+			if z.Weights != nil {
+				text += " weight " + strconv.Itoa(z.Weights[i])
+			}
+			servers = append(servers, text)
+		}
+		r.Forwards[z.Name.String()] = servers
+	}
+	return r
+}
+
+// Replacing returns the changes after which the forward zones that can change are those wanted, and
+// no others; the error of one that is named twice.
+func (c *Config) Replacing(r Runtime, wanted map[string][]string) (Runtime, error) {
+	r.Forwards = map[string][]string{}
+	for text, servers := range wanted {
+		name, err := wire.ParseName(text)
+		if err != nil {
+			return r, fmt.Errorf("zone %q: %w", text, err)
+		}
+		if _, twice := r.Forwards[name.String()]; twice {
+			return r, fmt.Errorf("zone %s is there twice", name)
+		}
+		if len(servers) == 0 {
+			return r, fmt.Errorf("zone %s: no server is given", name)
+		}
+		r.Forwards[name.String()] = servers
+	}
+	for zone := range c.Runtime().Forwards {
+		if _, stays := r.Forwards[zone]; !stays {
+			r.Forwards[zone] = nil
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,91 @@
+// Lines of queries.
+
+package querylog
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"bailiwick/internal/event"
+	"bailiwick/wire"
+)
+
+// timeForm is that of RFC 3339 with milliseconds.
+const timeForm = "2006-01-02T15:04:05.000Z07:00"
+
+// line is a line as JSON.
+type line struct {
+	Time      string  `json:"time"`
+	Client    string  `json:"client,omitempty"`
+	Transport string  `json:"transport"`
+	Name      string  `json:"name"`
+	Type      string  `json:"type"`
+	Outcome   string  `json:"outcome"`
+	Cause     string  `json:"cause"`
+	AD        bool    `json:"ad"`
+	From      string  `json:"from"`
+	Took      float64 `json:"took_ms"`
+}
+
+// client returns what of an address is in the lines, "" for nothing.
+func (c *Config) client(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	switch c.Clients {
+	case Omit:
+		return ""
+	case Prefix:
+		bits := 24
+		if a.Is6() {
+			bits = 56
+		}
+		p, err := a.Prefix(bits)
+		if err != nil {
+			return ""
+		}
+		return p.String()
+	}
+	return a.String()
+}
+
+// nameOf returns the name of a question in presentation form, in which every octet that could end a
+// line or a field is escaped (RFC 4343, section 2.1).
+func nameOf(e *event.Event) string {
+	if e.Question.Name.IsZero() {
+		return "-"
+	}
+	return e.Question.Name.String()
+}
+
+// appendLine appends the line of a query, without its end.
+func (c *Config) appendLine(b []byte, e *event.Event) []byte {
+	if c.JSON {
+		text, err := json.Marshal(line{e.Time.UTC().Format(timeForm), c.client(e.Client.Addr()),
+			e.Protocol.String(), nameOf(e), e.Question.Type.String(), e.Outcome(),
+			e.Cause.Label(), e.Flags&wire.FlagAD != 0, e.Origin.String(),
+			float64(e.Took.Microseconds()) / 1000})
+		if err != nil { // it has no value that JSON lacks
+			return b
+		}
+		return append(b, text...)
+	}
+	b = e.Time.UTC().AppendFormat(b, timeForm)
+	return c.appendFields(append(b, ' '), e)
+}
+
+// appendFields appends a line in text form without its time.
+func (c *Config) appendFields(b []byte, e *event.Event) []byte {
+	if who := c.client(e.Client.Addr()); who != "" {
+		b = append(append(append(b, "client="...), who...), ' ')
+	}
+	b = append(append(b, "transport="...), e.Protocol.String()...)
+	b = append(append(b, " name="...), nameOf(e)...)
+	b = append(append(b, " type="...), e.Question.Type.String()...)
+	b = append(append(b, " outcome="...), e.Outcome()...)
+	b = append(append(b, " cause="...), e.Cause.Label()...)
+	b = strconv.AppendBool(append(b, " ad="...), e.Flags&wire.FlagAD != 0)
+	b = strconv.AppendQuote(append(b, " from="...), e.Origin.String())
+	b = append(b, " took="...)
+	return append(b, e.Took.Round(time.Microsecond).String()...)
+}
