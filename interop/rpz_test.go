@@ -96,37 +96,22 @@ func newPolicy(random *rand.Rand, names []string) *randomPolicy {
 	return p
 }
 
-// about reports whether a rule is about a name, and whether that is a wildcard that the wildcards
-// of a zone would not be for the name: there is a name of another rule between them (RFC 4592). A
-// rule of that kind holds here, and in PowerDNS: who blocks all below a name means all.
-func (p *randomPolicy) about(name string) (is, shadowed bool) {
+// about reports whether a rule is about a name, as wildcards of zones are (RFC 4592), and whether
+// one would be if they were about all names below theirs.
+func (p *randomPolicy) about(name string) (is, loosely bool) {
 	if p.owners[name] {
-		return true, false
+		return true, true
 	}
 	between := false
 	for up := name; up != ""; {
 		for o := range p.owners {
-			between = between || strings.HasSuffix(o, "."+up) && up != name
+			between = between || o == up || strings.HasSuffix(o, "."+up)
 		}
-		_, up, _ = strings.Cut(up, ".")
-		if p.owners["*."+up] {
-			return true, between || p.covers(name, up)
+		if _, up, _ = strings.Cut(up, "."); p.owners["*."+up] {
+			return !between, true
 		}
 	}
 	return false, false
-}
-
-// covers reports whether any owner is at or below a name that is between another name and its
-// ancestor.
-func (p *randomPolicy) covers(name, ancestor string) bool {
-	for n := name; n != ancestor; _, n, _ = strings.Cut(n, ".") {
-		for o := range p.owners {
-			if o == n || strings.HasSuffix(o, "."+n) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // reason says why an answer may be another one than BIND's or PowerDNS's; "" if nothing does.
@@ -134,9 +119,9 @@ func (w *policyWorld) reason(ps []*randomPolicy, other, name string) string {
 	var names, networks [2]bool
 	for n := name; n != ""; n = w.targets[n] {
 		for i, p := range ps {
-			is, shadowed := p.about(n)
-			if shadowed && other == "BIND" {
-				return "wildcards are those of zones (RFC 4592)"
+			is, loosely := p.about(n)
+			if is != loosely && other == "PowerDNS" {
+				return "wildcards are about all names below theirs (PowerDNS/pdns 8231)"
 			}
 			names[i] = names[i] || is
 			networks[i] = networks[i] || slices.ContainsFunc(p.networks,

@@ -43,6 +43,12 @@ func (z *Zone) TypesAt(i int, wanted func(wire.Type) bool) bool {
 	return false
 }
 
+// Exists reports whether a name exists, if only because others are below it.
+func (z *Zone) Exists(name wire.Name) bool {
+	_, exists := z.lookup(name)
+	return exists
+}
+
 // SetsAt returns the sets of the name at a place that are of a type, of all types for ANY, under
 // another name. They share no memory with the zone.
 func (z *Zone) SetsAt(i int, t wire.Type, owner wire.Name) (sets []*wire.RRset) {

@@ -126,17 +126,34 @@ func TestBadRulesAreSkippedAndCounted(t *testing.T) {
 	}
 }
 
-// The exact name comes before wildcards, and of these the deepest counts; a wildcard is not about
-// its own parent (section 5.3 of the draft).
+// The exact name comes before wildcards. These are as those of any zone: not about their own
+// parent, nor about names below another name that the zone has (section 5.3 of the draft; RFC
+// 4592).
 func TestSection53Names(t *testing.T) {
 	s := set(read(t, "*.test CNAME *.", "*.a.test CNAME .", "x.a.test CNAME rpz-passthru.",
-		"*.b.a.test CNAME rpz-drop."))
-	for name, want := range map[string]string{"test.": "none", "a.test.": "*.test qname nodata",
-		"x.a.test.": "x.a.test qname passthru", "y.x.a.test.": "*.a.test qname nxdomain",
-		"b.a.test.": "*.a.test qname nxdomain", "q.b.a.test.": "*.b.a.test qname drop",
-		"net.": "none", ".": "none"} {
+		"*.b.a.test CNAME rpz-drop.", "deep.ent.test CNAME .", "*.alone CNAME .",
+		"* CNAME rpz-tcp-only."))
+	for name, want := range map[string]string{"test.": "none", "a.test.": "none",
+		"z.test.": "*.test qname nodata", "y.z.test.": "*.test qname nodata",
+		"x.a.test.": "x.a.test qname passthru", "y.x.a.test.": "none",
+		"z.a.test.": "*.a.test qname nxdomain", "b.a.test.": "none",
+		"q.b.a.test.": "*.b.a.test qname drop", "q.r.b.a.test.": "*.b.a.test qname drop",
+		"ent.test.": "none", "other.ent.test.": "none",
+		"x.y.alone.": "*.alone qname nxdomain", "alone.": "none",
+		"net.": "* qname tcp-only", ".": "none"} {
 		if got := s.found(Facts{Name: wire.MustParseName(name)}); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	s = set(read(t, "*.ns.test.rpz-nsdname CNAME .", "a.ns.test.rpz-nsdname CNAME *."))
+	for server, want := range map[string]string{"b.ns.test.": "*.ns.test.rpz-nsdname nsdname " +
+		"nxdomain", "a.ns.test.": "a.ns.test.rpz-nsdname nsdname nodata", "x.a.ns.test.": "none"} {
+		got := s.found(Facts{Name: wire.MustParseName("w."), Answered: true,
+			Servers: func() ([]wire.Name, []netip.Addr) {
+				return []wire.Name{wire.MustParseName(server)}, nil
+			}})
+		if got != want {
+			t.Errorf("server %s: %s, want %s", server, got, want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Rules struct {
 	names    [triggers]names
 	networks [triggers]*bart.Table[uint32] // nil: there are none
 	n        [triggers]int
+	crowded  []uint64 // a bit for each place: of a wildcard that has names beside it
 	skipped  int
 	why      []string // of the first ones that are skipped
 }
@@ -35,7 +36,7 @@ const maxWhy = 5
 // New reads the rules of a zone. What is no rule is skipped and counted: one bad record must not be
 // why a feed is not used.
 func New(z *zone.Zone) *Rules {
-	r := &Rules{zone: z}
+	r := &Rules{zone: z, crowded: make([]uint64, z.Names()/64+1)}
 	var places [triggers][2][]uint32
 	for i := range z.Names() {
 		owner := z.NameAt(i)
@@ -53,6 +54,9 @@ func New(z *zone.Zone) *Rules {
 			r.network(p, uint32(i))
 		case p.wildcard:
 			places[p.trigger][1] = append(places[p.trigger][1], uint32(i))
+			if r.hasBeside(i) {
+				r.crowded[i/64] |= 1 << (i % 64)
+			}
 		default:
 			places[p.trigger][0] = append(places[p.trigger][0], uint32(i))
 		}
@@ -131,15 +135,41 @@ func (r *Rules) Size() (bytes int) {
 	return bytes
 }
 
-// named returns the place of the rule about a name: its own, or the one of the deepest wildcard
-// above it (section 5.3 of the draft).
+// hasBeside reports whether there are other names below the parent of the wildcard at a place.
+// Names below it come next to it, as places are in canonical order.
+func (r *Rules) hasBeside(i int) bool {
+	parent := r.zone.NameAt(i).Parent()
+	for _, j := range []int{i - 1, i + 1} {
+		if j >= 0 && j < r.zone.Names() && r.zone.NameAt(j).Below(parent) {
+			return true
+		}
+	}
+	return false
+}
+
+// named returns the place of the rule about a name: its own, or that of a wildcard, as for any name
+// of a zone (section 5.3 of the draft; RFC 4592, section 3.3.1). If the zone has a name between the
+// wildcard and the one that is looked for, the wildcard is not about it.
 func (r *Rules) named(t Trigger, name wire.Name) (place uint32, ok bool) {
 	n := &r.names[t]
 	if place, ok = n.exact.Exact(name); ok || n.below.Len() == 0 || name.IsRoot() {
 		return place, ok
 	}
-	place, _, ok = n.below.Closest(name.Parent())
+	place, labels, ok := n.below.Closest(name.Parent())
+	if ok && r.crowded[place/64]>>(place%64)&1 != 0 {
+		ok = !r.exists(t, name.Ancestor(labels+1))
+	}
 	return place, ok
+}
+
+// exists reports whether the zone has a name, or one below it, that is about a name.
+func (r *Rules) exists(t Trigger, name wire.Name) bool {
+	apex := r.zone.Apex()
+	if t == NSDName {
+		apex, _ = apex.Child("rpz-nsdname") // there is a rule below it
+	}
+	owner, ok := name.ReplaceSuffix(wire.Root, apex)
+	return ok && r.zone.Exists(owner)
 }
 
 // addressed returns the place of the rule about an address, and its prefix.
