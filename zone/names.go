@@ -9,23 +9,36 @@ import (
 // Names returns how many names of the zone have records.
 func (z *Zone) Names() int { return len(z.nodes) }
 
-// NameAt returns the name at a place without the zone's, as if it were below the root. The places
-// are in canonical order. The name shares the zone's memory.
-func (z *Zone) NameAt(i int) wire.Name {
-	name, _ := z.within(uint32(i))
+// PlaceAt returns the place of the i-th name in canonical order. Places are further apart than
+// MinSpace.
+func (z *Zone) PlaceAt(i int) uint32 { return z.nodes[i] }
+
+// MinSpace is less than any name takes with its records.
+const MinSpace = 8
+
+// Extent is beyond all places.
+func (z *Zone) Extent() int { return len(z.data) }
+
+// NameAt returns the name at a place without the zone's, as if it were below the root. It shares
+// the zone's memory.
+func (z *Zone) NameAt(place uint32) wire.Name {
+	name, _ := z.nameAt(place)
 	return name
 }
 
 // OwnerAt returns the whole name at a place.
-func (z *Zone) OwnerAt(i int) wire.Name {
-	name, _ := z.whole(uint32(i))
-	return name
+func (z *Zone) OwnerAt(place uint32) wire.Name { return z.absolute(z.NameAt(place)) }
+
+// at returns the node at a place.
+func (z *Zone) at(place uint32) node {
+	_, at := z.nameAt(place)
+	return node{z, at}
 }
 
 // AliasAt returns the target of the CNAME record that the name at a place has, in wire form; nil if
 // it has none. It shares the zone's memory.
-func (z *Zone) AliasAt(i int) []byte {
-	for s := range z.nodeAt(i).sets() {
+func (z *Zone) AliasAt(place uint32) []byte {
+	for s := range z.at(place).sets() {
 		if s.t == wire.TypeCNAME {
 			return s.data.First()
 		}
@@ -34,8 +47,8 @@ func (z *Zone) AliasAt(i int) []byte {
 }
 
 // TypesAt reports whether any type of the name at a place is one that is wanted.
-func (z *Zone) TypesAt(i int, wanted func(wire.Type) bool) bool {
-	for s := range z.nodeAt(i).sets() {
+func (z *Zone) TypesAt(place uint32, wanted func(wire.Type) bool) bool {
+	for s := range z.at(place).sets() {
 		if len(s.data) > 0 && wanted(s.t) {
 			return true
 		}
@@ -51,8 +64,8 @@ func (z *Zone) Exists(name wire.Name) bool {
 
 // SetsAt returns the sets of the name at a place that are of a type, of all types for ANY, under
 // another name. They share no memory with the zone.
-func (z *Zone) SetsAt(i int, t wire.Type, owner wire.Name) (sets []*wire.RRset) {
-	for s := range z.nodeAt(i).sets() {
+func (z *Zone) SetsAt(place uint32, t wire.Type, owner wire.Name) (sets []*wire.RRset) {
+	for s := range z.at(place).sets() {
 		if len(s.data) > 0 && (s.t == t || t == wire.TypeANY) {
 			sets = append(sets, s.copy(owner))
 		}

@@ -62,8 +62,11 @@ type node struct {
 
 // within returns the name of a node without the zone's, and the offset after it. The name shares
 // the zone's memory. Such names have the order of the whole ones.
-func (z *Zone) within(i uint32) (wire.Name, int) {
-	at := int(z.nodes[i])
+func (z *Zone) within(i uint32) (wire.Name, int) { return z.nameAt(z.nodes[i]) }
+
+// nameAt is within for the node at an offset.
+func (z *Zone) nameAt(offset uint32) (wire.Name, int) {
+	at := int(offset)
 	end := at + 1 + int(z.data[at])
 	return wire.NameOf(stringOf(z.data[at+1 : end])), end
 }

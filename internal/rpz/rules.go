@@ -22,7 +22,7 @@ type Rules struct {
 	names    [triggers]names
 	networks [triggers]*bart.Table[uint32] // nil: there are none
 	n        [triggers]int
-	crowded  []uint64 // a bit for each place: of a wildcard that has names beside it
+	crowded  []uint64 // a bit for each place, see bit: of a wildcard that has names beside it
 	skipped  int
 	why      []string // of the first ones that are skipped
 }
@@ -36,29 +36,31 @@ const maxWhy = 5
 // New reads the rules of a zone. What is no rule is skipped and counted: one bad record must not be
 // why a feed is not used.
 func New(z *zone.Zone) *Rules {
-	r := &Rules{zone: z, crowded: make([]uint64, z.Names()/64+1)}
+	r := &Rules{zone: z, crowded: make([]uint64, z.Extent()/zone.MinSpace/64+1)}
 	var places [triggers][2][]uint32
 	for i := range z.Names() {
-		owner := z.NameAt(i)
+		place := z.PlaceAt(i)
+		owner := z.NameAt(place)
 		if owner.IsRoot() {
 			continue
 		}
 		p, err := parseTrigger(owner)
 		if err == nil {
-			err = r.check(i)
+			err = r.check(place)
 		}
 		switch {
 		case err != nil:
-			r.skip(z.OwnerAt(i), err)
+			r.skip(z.OwnerAt(place), err)
 		case p.prefix.IsValid():
-			r.network(p, uint32(i))
+			r.network(p, place)
 		case p.wildcard:
-			places[p.trigger][1] = append(places[p.trigger][1], uint32(i))
+			places[p.trigger][1] = append(places[p.trigger][1], place)
 			if r.hasBeside(i) {
-				r.crowded[i/64] |= 1 << (i % 64)
+				word, mask := bit(place)
+				r.crowded[word] |= mask
 			}
 		default:
-			places[p.trigger][0] = append(places[p.trigger][0], uint32(i))
+			places[p.trigger][0] = append(places[p.trigger][0], place)
 		}
 	}
 	for t := range triggers {
@@ -72,7 +74,7 @@ func New(z *zone.Zone) *Rules {
 // index makes an index of places.
 func (r *Rules) index(p parsed, places []uint32) nametable.Index {
 	x := nametable.NewIndex(len(places), func(i uint32) string {
-		return cut(r.zone.NameAt(int(i)), p)
+		return cut(r.zone.NameAt(i), p)
 	})
 	for _, i := range places {
 		x.Add(i)
@@ -93,11 +95,11 @@ func (r *Rules) network(p parsed, i uint32) {
 }
 
 // check returns why the records of the name at a place are no action.
-func (r *Rules) check(i int) error {
-	if alias := r.zone.AliasAt(i); alias != nil {
+func (r *Rules) check(place uint32) error {
+	if alias := r.zone.AliasAt(place); alias != nil {
 		return checkTarget(alias)
 	}
-	if !r.zone.TypesAt(i, isRecord) {
+	if !r.zone.TypesAt(place, isRecord) {
 		return fmt.Errorf("its records are no action")
 	}
 	return nil
@@ -132,15 +134,22 @@ func (r *Rules) Size() (bytes int) {
 	for t := range triggers {
 		bytes += r.names[t].exact.Size() + r.names[t].below.Size()
 	}
-	return bytes
+	return bytes + 8*len(r.crowded)
 }
 
-// hasBeside reports whether there are other names below the parent of the wildcard at a place.
-// Names below it come next to it, as places are in canonical order.
+// bit returns the word and the bit of a place in a set of places.
+func bit(place uint32) (word uint32, mask uint64) {
+	n := place / zone.MinSpace
+	return n / 64, 1 << (n % 64)
+}
+
+// hasBeside reports whether there are other names below the parent of a wildcard, which is the i-th
+// name. In canonical order they come next to it.
 func (r *Rules) hasBeside(i int) bool {
-	parent := r.zone.NameAt(i).Parent()
+	z := r.zone
+	parent := z.NameAt(z.PlaceAt(i)).Parent()
 	for _, j := range []int{i - 1, i + 1} {
-		if j >= 0 && j < r.zone.Names() && r.zone.NameAt(j).Below(parent) {
+		if j >= 0 && j < z.Names() && z.NameAt(z.PlaceAt(j)).Below(parent) {
 			return true
 		}
 	}
@@ -156,7 +165,10 @@ func (r *Rules) named(t Trigger, name wire.Name) (place uint32, ok bool) {
 		return place, ok
 	}
 	place, labels, ok := n.below.Closest(name.Parent())
-	if ok && r.crowded[place/64]>>(place%64)&1 != 0 {
+	if !ok {
+		return 0, false
+	}
+	if word, mask := bit(place); r.crowded[word]&mask != 0 {
 		ok = !r.exists(t, name.Ancestor(labels+1))
 	}
 	return place, ok

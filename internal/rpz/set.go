@@ -194,10 +194,10 @@ func (z *Zone) match(t Trigger, place uint32) Match {
 		return m
 	}
 	m.Action = LocalData
-	if alias := z.Rules.zone.AliasAt(int(place)); alias != nil {
+	if alias := z.Rules.zone.AliasAt(place); alias != nil {
 		rule := ""
 		if t == QName || t == NSDName {
-			rule = cut(z.Rules.zone.NameAt(int(place)), parsed{trigger: t})
+			rule = cut(z.Rules.zone.NameAt(place), parsed{trigger: t})
 		}
 		m.Action = decode(alias, rule)
 	}
@@ -205,7 +205,7 @@ func (z *Zone) match(t Trigger, place uint32) Match {
 }
 
 // Rule returns the owner name of the rule.
-func (m *Match) Rule() wire.Name { return m.Zone.Rules.zone.OwnerAt(int(m.place)) }
+func (m *Match) Rule() wire.Name { return m.Zone.Rules.zone.OwnerAt(m.place) }
 
 // SOA returns the SOA set of the policy zone, which goes into the additional section of what a rule
 // has changed (section 6 of the draft).
@@ -216,15 +216,15 @@ func (m *Match) SOA() *wire.RRset { return m.Zone.Rules.zone.SOASet() }
 // Without records the answer is that there are none of the type; ok is false if the alias is longer
 // than a name can be.
 func (m *Match) Data(q wire.Question) (sets []*wire.RRset, target wire.Name, ok bool) {
-	z, i := m.Zone.Rules.zone, int(m.place)
+	z, place := m.Zone.Rules.zone, m.place
 	target = m.Zone.Target
-	alias := z.SetsAt(i, wire.TypeCNAME, q.Name)
+	alias := z.SetsAt(place, wire.TypeCNAME, q.Name)
 	switch {
 	case m.Zone.Overrides:
 		alias = []*wire.RRset{{Name: q.Name, Type: wire.TypeCNAME, Class: wire.ClassIN,
 			TTL: m.SOA().TTL}}
 	case len(alias) == 0:
-		for _, s := range z.SetsAt(i, q.Type, q.Name) {
+		for _, s := range z.SetsAt(place, q.Type, q.Name) {
 			if s.Security = wire.Insecure; isRecord(s.Type) {
 				sets = append(sets, s)
 			}
