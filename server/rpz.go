@@ -4,6 +4,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
@@ -75,7 +76,7 @@ func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bo
 	name, kept := r.want.Name, 0
 	for range len(a.Sets) + 1 {
 		f := r.facts(name, kept == 0 && len(r.before) == 0)
-		f.Answered, f.Secure, ok = true, a.Status == wire.Secure, true
+		f.Answered, f.Secure, ok = true, believed(a), true
 		alias := aliasOf(a, name, kept)
 		if alias < 0 {
 			f.Addresses = addressesOf(a.Sets, name)
@@ -99,6 +100,14 @@ func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bo
 		name, _ = wire.TargetName(a.Sets[alias].Data.First())
 	}
 	return nil, true
+}
+
+// believed reports whether a client that validates would believe the answer, and nothing in its
+// place. What was not checked, for a client with CD, is taken for what its signatures promise.
+func believed(a *resolver.Answer) bool {
+	signed := func(s *wire.RRset) bool { return len(s.Sigs) > 0 }
+	return a.Status == wire.Secure || a.Status == wire.Unchecked &&
+		(slices.ContainsFunc(a.Sets, signed) || slices.ContainsFunc(a.Authority, signed))
 }
 
 // aliasOf returns the place of the CNAME set of a name that the answer follows, -1 if there is
@@ -158,6 +167,7 @@ func (r *request) matched(m *rpz.Match) {
 func (r *request) enforce(m *rpz.Match) *policy.Local {
 	r.matched(m)
 	r.settled = true
+	r.apart = r.apart || m.Trigger == rpz.ClientIP
 	l := &policy.Local{From: policy.FromRPZ, List: m.Zone.Name.String(), Cause: m.Zone.Reason}
 	switch m.Action {
 	case rpz.PassThru:

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,6 +215,53 @@ func TestPolicyBreakDNSSEC(t *testing.T) {
 				t.Errorf("without DO: %s", heardOf(m))
 			}
 		}
+	}
+}
+
+// A validator that forwards to this server and checks by itself sets CD. It gets what is signed as
+// it is, too, though nothing was checked for it.
+func TestPolicyBreakDNSSECWithCD(t *testing.T) {
+	f := newFront(t, nil)
+	f.polices(1, "www.secure.example CNAME .", "www.unsigned.example CNAME .",
+		"no.secure.example A 192.0.2.99").BreakDNSSEC = false
+	for name, want := range map[string]int{"www.secure.example.": dns.RcodeSuccess,
+		"www.unsigned.example.": dns.RcodeNameError, "no.secure.example.": dns.RcodeNameError} {
+		for range 3 {
+			m := f.askFrom(someone, transport.UDP, name, dns.TypeA, func(m *dns.Msg) {
+				withEDNS(m)
+				m.CheckingDisabled = true
+			})
+			if m.Rcode != want || strings.Contains(heardOf(m), "EDE 4") {
+				t.Errorf("%s: %s", name, heardOf(m))
+			}
+		}
+	}
+}
+
+// A client that is let through leaves nothing for others, in whatever form it asks: a question's
+// name may be compressed, and such a question is not looked up among prepared answers.
+func TestPolicyAboutClientsInAnyForm(t *testing.T) {
+	f := newFront(t, nil)
+	f.polices(1, "24.0.0.0.10.rpz-client-ip CNAME rpz-passthru.", "*.example CNAME .")
+	q := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+	packet, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The last label points to a root in the header: the upper octet of ANCOUNT.
+	end := bytes.LastIndexByte(packet[:len(packet)-4], 0)
+	pointing := slices.Concat(packet[:end], []byte{0xc0, 6}, packet[end+1:])
+	for range 3 {
+		m := new(dns.Msg)
+		if err := m.Unpack(f.exchange(pointing, another, transport.UDP)); err != nil || m.Rcode !=
+			dns.RcodeSuccess {
+			t.Fatal(m, err)
+		}
+	}
+	f.says(someone, transport.UDP, "www.secure.example. A", "NXDOMAIN EDE 15 + SOA rpz.")
+	if m := f.askFrom(someone, transport.UDP, "www.secure.example.", dns.TypeA, nil); m.Rcode !=
+		dns.RcodeNameError {
+		t.Errorf("without EDNS: %s", heardOf(m))
 	}
 }
 
