@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/rpz"
 	"bailiwick/internal/service"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -54,11 +55,12 @@ func (c checkup) after(stuck []string) checkup { return checkup{c.turn + 1, stuc
 // clients, is no reason to restart.
 func (r *running) healthy(ctx context.Context) error {
 	now := r.now()
-	byName := map[string]listening{}
+	byName, ways := map[string]listening{}, map[string]*way{}
 	var all []string
-	for _, l := range now.listeners {
+	for i, l := range now.listeners {
 		if len(l.spec.ProxyFrom) == 0 && here(l.Addr().Addr()) {
-			all, byName[l.text()] = append(all, l.text()), l
+			name := l.text()
+			all, byName[name], ways[name] = append(all, name), l, &now.ways[i]
 		}
 	}
 	var asking sync.WaitGroup
@@ -70,7 +72,7 @@ func (r *running) healthy(ctx context.Context) error {
 			continue
 		}
 		asking.Go(func() {
-			err := ask(ctx, l.protocol, loopback(l.Addr()), now.accessOf(l), now.peer())
+			err := ask(ctx, l.protocol, loopback(l.Addr()), ways[name], now.peer())
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
@@ -150,8 +152,31 @@ func loopback(at netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port())
 }
 
-// ask asks a listener, unless its rules have it drop the question.
-func ask(ctx context.Context, via transport.Protocol, at netip.AddrPort, rules []policy.Rule,
+// silences reports whether policy has a client's question for the root's name servers dropped.
+func (w *way) silences(client netip.Addr) bool {
+	action, v := w.access.Decide(client)
+	if v == nil {
+		v = w.view
+	}
+	if action == policy.Drop {
+		return true
+	}
+	q := wire.Question{Name: wire.Root, Type: wire.TypeNS, Class: wire.ClassIN}
+	if v.Local != nil {
+		if l := v.Local(q); l != nil {
+			return l.Action == policy.LocalDrop
+		}
+	}
+	if v.Zones == nil {
+		return false
+	}
+	f := rpz.Facts{Client: client, Name: q.Name, Answered: true}
+	m, found := v.Zones.Find(&f, func(rpz.Match) {})
+	return found == rpz.Found && m.Action == rpz.Drop
+}
+
+// ask asks a listener, unless policy has the question dropped.
+func ask(ctx context.Context, via transport.Protocol, at netip.AddrPort, in *way,
 	self *transport.Peer) error {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at)) // nothing is sent so far
 	if err != nil {
@@ -159,7 +184,7 @@ func ask(ctx context.Context, via transport.Protocol, at netip.AddrPort, rules [
 	}
 	defer c.Close()
 	own := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	if action, _ := policy.NewACL(rules).Decide(own); action == policy.Drop {
+	if in.silences(own) {
 		return nil
 	}
 	const id = 0x4857

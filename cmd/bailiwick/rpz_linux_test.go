@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,29 @@ func TestPolicyZoneIsInForceFromTheStart(t *testing.T) {
 	s := reloadable(t, plain+"policy: {rpz: [{name: rpz.test, file: "+file+
 		", break_dnssec: true}]}\n")
 	s.expect("www.secure.example.", "NXDOMAIN")
+}
+
+// Silence that policy wants is no reason for the watchdog to have the server restarted: a rule
+// about this machine's own address, as in the examples of policy zones, or a local zone for
+// everything.
+func TestPolicyZoneThatSilencesTheWatchdog(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "rules")
+	if err := os.WriteFile(file, []byte("8.0.0.0.127.rpz-client-ip CNAME rpz-drop.\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{
+		"a rule":       "policy: {rpz: [{name: rpz.test, file: " + file + "}]}\n",
+		"a local zone": "policy: {local_zones: [{name: ., type: drop}]}\n",
+		"access":       "policy: {access: [127.0.0.0/8 drop]}\n",
+	} {
+		s := reloadable(t, plain+text)
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if err := s.healthy(ctx); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		cancel()
+	}
 }
 
 // becomes asks for a name until it is answered in a way.

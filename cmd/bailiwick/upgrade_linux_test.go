@@ -402,7 +402,8 @@ func TestWatchdogAsksTheServersOwnListener(t *testing.T) {
 		for action, silent := range map[policy.Action]bool{policy.Allow: true,
 			policy.Drop: false} {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			err := ask(ctx, via, at, []policy.Rule{{Net: here, Action: action}},
+			err := ask(ctx, via, at, &way{access: policy.NewACL(
+				[]policy.Rule{{Net: here, Action: action}}), view: &policy.View{}},
 				&transport.Peer{Pins: [][32]byte{{}}, Path: "/"})
 			cancel()
 			if (err != nil) != silent {
@@ -433,6 +434,7 @@ func TestWatchdogNamesAStuckListener(t *testing.T) {
 	now := *before
 	now.listeners = append(slices.Clone(now.listeners), listening{Listener: deaf{at: at},
 		protocol: transport.DoQ})
+	now.ways = append(slices.Clone(now.ways), now.ways[0])
 	s.inUse.Store(&now)
 	healthy := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
