@@ -3,6 +3,7 @@
 package server
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -26,14 +27,10 @@ func (r *request) policyZones() *rpz.Set {
 }
 
 // aboutClient reports whether a rule is about the client's address: then no answer that others have
-// got is this client's, and none of its own is for others.
+// got is this client's. See enforce for what it leaves to others.
 func (r *request) aboutClient() bool {
 	z := r.policyZones()
-	if z == nil || !z.AboutClient(r.from.Addr.Addr()) {
-		return false
-	}
-	r.apart = true
-	return true
+	return z != nil && z.AboutClient(r.from.Addr.Addr())
 }
 
 // facts returns what is known of the step of an alias chain that a name is.
@@ -73,16 +70,12 @@ func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bo
 	if zones == nil || r.standIn != nil {
 		return nil, true
 	}
-	name, kept := r.want.Name, 0
-	for range len(a.Sets) + 1 {
-		f := r.facts(name, kept == 0 && len(r.before) == 0)
-		f.Answered, f.Secure, ok = true, believed(a), true
-		alias := aliasOf(a, name, kept)
-		if alias < 0 {
-			f.Addresses = addressesOf(a.Sets, name)
-		}
+	secure := believed(a)
+	for s := range steps(a.Sets, r.want) {
+		f := r.facts(s.name, s.before == 0 && len(r.before) == 0)
+		f.Answered, f.Secure, f.Addresses, ok = true, secure, s.addrs, true
 		f.Servers = func() (names []wire.Name, addrs []netip.Addr) {
-			names, addrs, ok = r.serversOf(name, zones.Has(rpz.NSIP), wait)
+			names, addrs, ok = r.serversOf(s.name, zones.Has(rpz.NSIP), wait)
 			return names, addrs
 		}
 		m, v := zones.Find(&f, r.matchedOnly)
@@ -90,16 +83,38 @@ func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bo
 		case !ok:
 			return nil, false
 		case v == rpz.Found:
-			r.before = append(r.before, a.Sets[:kept]...)
-			r.want.Name = name
+			r.before = append(r.before, a.Sets[:s.before]...)
+			r.want.Name = s.name
 			return r.enforce(&m), true
-		case alias < 0:
-			return nil, true
 		}
-		kept = alias + 1
-		name, _ = wire.TargetName(a.Sets[alias].Data.First())
 	}
 	return nil, true
+}
+
+// step is a name of an alias chain.
+type step struct {
+	name   wire.Name
+	before int          // how many sets of the answer lead to it
+	addrs  []netip.Addr // that it has
+}
+
+// steps yields the names of the alias chain that an answer to a question follows, the first one
+// first.
+func steps(sets []*wire.RRset, q wire.Question) iter.Seq[step] {
+	return func(yield func(step) bool) {
+		s := step{name: q.Name}
+		for {
+			alias := aliasOf(sets[s.before:], q.Type, s.name)
+			if alias < 0 {
+				s.addrs = addressesOf(sets, s.name)
+			}
+			if !yield(s) || alias < 0 {
+				return
+			}
+			s.before += alias + 1
+			s.name, _ = wire.TargetName(sets[s.before-1].Data.First())
+		}
+	}
 }
 
 // believed reports whether a client that validates would believe the answer, and nothing in its
@@ -110,30 +125,22 @@ func believed(a *resolver.Answer) bool {
 		(slices.ContainsFunc(a.Sets, signed) || slices.ContainsFunc(a.Authority, signed))
 }
 
-// aliasOf returns the place of the CNAME set of a name that the answer follows, -1 if there is
-// none.
-func aliasOf(a *resolver.Answer, name wire.Name, from int) int {
-	if t := a.Question.Type; t == wire.TypeCNAME || t == wire.TypeANY {
+// aliasOf returns the place of the CNAME set of a name that the answer to a question for a type
+// follows, -1 if there is none.
+func aliasOf(sets []*wire.RRset, t wire.Type, name wire.Name) int {
+	if t == wire.TypeCNAME || t == wire.TypeANY {
 		return -1
 	}
-	for i := from; i < len(a.Sets); i++ {
-		if s := a.Sets[i]; s.Type == wire.TypeCNAME && s.Name == name {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(sets, func(s *wire.RRset) bool {
+		return s.Type == wire.TypeCNAME && s.Name == name
+	})
 }
 
 // addressesOf returns the addresses that a name has in an answer.
 func addressesOf(sets []*wire.RRset, name wire.Name) (addrs []netip.Addr) {
 	for _, s := range sets {
-		if s.Name != name || s.Type != wire.TypeA && s.Type != wire.TypeAAAA {
-			continue
-		}
-		for d := range s.Data.All() {
-			if a, ok := netip.AddrFromSlice(d); ok {
-				addrs = append(addrs, a)
-			}
+		if s.Name == name && (s.Type == wire.TypeA || s.Type == wire.TypeAAAA) {
+			addrs = append(addrs, s.Data.Addresses()...)
 		}
 	}
 	return addrs
@@ -306,19 +313,12 @@ func (r *request) polices(a *cache.Answer) bool {
 	if err != nil || zones.AboutServers() {
 		return true // another is made from the cache, which does no harm
 	}
-	name := r.ask.Name
-	given := &resolver.Answer{Question: r.ask, Sets: m.Answer}
-	for from := 0; ; {
-		f := r.facts(name, false)
-		f.Answered, f.Addresses = true, addressesOf(m.Answer, name)
+	for s := range steps(m.Answer, r.ask) {
+		f := r.facts(s.name, false)
+		f.Answered, f.Addresses = true, s.addrs
 		if _, v := zones.Find(&f, func(rpz.Match) {}); v == rpz.Found {
 			return true
 		}
-		alias := aliasOf(given, name, from)
-		if alias < 0 {
-			return false
-		}
-		from = alias + 1
-		name, _ = wire.TargetName(m.Answer[alias].Data.First())
 	}
+	return false
 }

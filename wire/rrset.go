@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
+	"net/netip"
 	"slices"
 )
 
@@ -24,6 +25,16 @@ func (l RDataList) All() iter.Seq[[]byte] {
 			p = p[n:]
 		}
 	}
+}
+
+// Addresses returns the addresses that the RDATA of an A or AAAA set are.
+func (l RDataList) Addresses() (addrs []netip.Addr) {
+	for d := range l.All() {
+		if a, ok := netip.AddrFromSlice(d); ok {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
 }
 
 // Head returns the list with no more than the first n RDATA. It aliases the list.

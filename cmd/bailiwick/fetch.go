@@ -146,10 +146,8 @@ func (r *running) unvalidated(ctx context.Context, host string) (addrs []netip.A
 		a := r.now().resolver.Resolve(ctx, wire.Question{Name: name, Type: t,
 			Class: wire.ClassIN}, resolver.Options{CheckingDisabled: true})
 		for _, s := range a.Sets {
-			for d := range s.Data.All() {
-				if addr, ok := netip.AddrFromSlice(d); ok && s.Type == t {
-					addrs = append(addrs, addr)
-				}
+			if s.Type == t {
+				addrs = append(addrs, s.Data.Addresses()...)
 			}
 		}
 	}

@@ -67,13 +67,8 @@ func (s *stack) lookUp(ctx context.Context, host wire.Name) (addrs []netip.Addr,
 			continue
 		}
 		for _, set := range a.Sets {
-			if set.Type != t {
-				continue
-			}
-			for d := range set.Data.All() {
-				if addr, ok := netip.AddrFromSlice(d); ok {
-					addrs = append(addrs, addr)
-				}
+			if set.Type == t {
+				addrs = append(addrs, set.Data.Addresses()...)
 			}
 		}
 	}
