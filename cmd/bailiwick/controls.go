@@ -195,8 +195,10 @@ func (r *running) accessRows(client string) ([][]any, error) {
 		return nil, err
 	}
 	rows := [][]any{}
-	for _, l := range r.now().listeners {
-		rows = append(rows, []any{l.text(), r.now().decide(l, addr)})
+	now := r.now()
+	for i, l := range now.listeners {
+		action, _ := now.ways[i].decide(addr)
+		rows = append(rows, []any{l.text(), action.String()})
 	}
 	return slices.Clip(rows), nil
 }

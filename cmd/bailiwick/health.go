@@ -154,10 +154,7 @@ func loopback(at netip.AddrPort) netip.AddrPort {
 
 // silences reports whether policy has a client's question for the root's name servers dropped.
 func (w *way) silences(client netip.Addr) bool {
-	action, v := w.access.Decide(client)
-	if v == nil {
-		v = w.view
-	}
+	action, v := w.decide(client)
 	if action == policy.Drop {
 		return true
 	}

@@ -86,7 +86,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	}
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
-	res := console.Result{Fields: r.localFields(f, l, client.Unmap(), name)}
+	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
 	if len(rows) > 0 {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
 	}
@@ -94,14 +94,14 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 }
 
 // localFields tells what local data say of a name, and policy zones if these say nothing.
-func (r *running) localFields(f map[string]any, l *policy.Local, client netip.Addr,
-	name wire.Name) map[string]any {
+func localFields(f map[string]any, l *policy.Local, v *policy.View,
+	client netip.Addr, name wire.Name) map[string]any {
 	if l == nil || l.Action == policy.LocalResolve {
 		f["outcome"] = "resolved"
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
 		} else {
-			r.testPolicyZones(f, client, name)
+			testPolicyZones(f, v.Zones, client, name)
 		}
 		return f
 	}
@@ -128,10 +128,4 @@ func parseClient(text string) (netip.Addr, error) {
 		return addr, fmt.Errorf("%.64q is no IP address", text)
 	}
 	return addr.Unmap(), nil
-}
-
-// decide tells what a listener does with a client.
-func (u *inUse) decide(l listening, client netip.Addr) string {
-	action, _ := policy.NewACL(u.accessOf(l)).Decide(client)
-	return action.String()
 }

@@ -146,8 +146,8 @@ func serverOperations() []operation {
 
 func cacheOperations() []operation {
 	return []operation{{console.Operation{Name: "flush", Changes: true,
-		Short: "Forget what is known of a name, and its zone's delegation, DS and keys",
-		Long: "Forget what is known of a name, and the delegation, DS and keys of its zone. With " +
+		Short: "Forget the data of a name, and its zone's delegation, DS and keys",
+		Long: "Forget the data of a name, and the delegation, DS and keys of its zone. With " +
 			"subtree everything at and below the name is forgotten. With type, bogus or " +
 			"negative only data of that kind are; bogus, negative and all need no name. The " +
 			"delegation and keys of the root are never forgotten, as everything depends on " +
@@ -193,8 +193,8 @@ func cacheOperations() []operation {
 func upstreamOperations() []operation {
 	zone := console.Param{Name: "zone", Required: true, Positional: true, Help: "a zone's name"}
 	return []operation{{console.Operation{Name: "servers",
-		Short: "Show what is known of servers: round trips, faults, back-off, abilities",
-		Long: "Show what is known of authoritative servers and forwarders: the round trip, how " +
+		Short: "Show the servers asked so far: round trips, faults, back-off, abilities",
+		Long: "Show the authoritative servers and forwarders asked so far: the round trip, how " +
 			"long a reply is waited for, questions in a row without a reply, for how long the " +
 			"server is backed off, whether it takes EDNS, cookies and random letter case, its " +
 			"encrypted transports, and what is held against it for which zone.",

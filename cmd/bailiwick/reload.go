@@ -52,6 +52,15 @@ type way struct {
 	view   *policy.View // of those for whom access has none
 }
 
+// decide returns what is done with a client's queries, and the client's view.
+func (w *way) decide(client netip.Addr) (policy.Action, *policy.View) {
+	action, v := w.access.Decide(client)
+	if v == nil {
+		v = w.view
+	}
+	return action, v
+}
+
 // dns64Class is set in the class of the clients of DNS64: their answers are others.
 const dns64Class = 1 << 15
 

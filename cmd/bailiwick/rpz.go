@@ -14,7 +14,8 @@ import (
 	"bailiwick/wire"
 )
 
-// enforced is what is kept of policy zones from one configuration to the next.
+// enforced holds the rules of policy zones and the counts of their uses, which outlive a
+// configuration.
 type enforced struct {
 	begun atomic.Bool // changes of rules are put to use one by one
 	mu    sync.Mutex
@@ -117,19 +118,14 @@ func (r *running) enforceAnew() {
 
 // rowOf is a policy zone in the table of `ctl policy`.
 func rowOf(z *rpz.Zone) []any {
-	action := "given"
-	if z.Overrides {
-		action = z.Override.String()
-	}
 	if z.Rules == nil {
 		return []any{"rpz", z.Name.String(), "not loaded", nil, "-"}
 	}
-	return []any{"rpz", z.Name.String(), action, z.Rules.All(), "-"}
+	return []any{"rpz", z.Name.String(), z.Does(), z.Rules.All(), "-"}
 }
 
 // testPolicyZones tells what policy zones say of a question for a name before it is resolved.
-func (r *running) testPolicyZones(f map[string]any, client netip.Addr, name wire.Name) {
-	set := r.policyZones(r.now().Policy)
+func testPolicyZones(f map[string]any, set *rpz.Set, client netip.Addr, name wire.Name) {
 	if set == nil {
 		return
 	}

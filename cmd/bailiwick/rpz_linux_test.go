@@ -31,7 +31,7 @@ func TestPolicyZoneComesChangesAndGoes(t *testing.T) {
 	s.change(plain + "policy: {rpz: [{name: rpz.test, file: " + file + ", break_dnssec: true}]}\n")
 	s.becomes("www.secure.example.", "NXDOMAIN")
 	s.expect("www.nsec3.example.", "NOERROR+ad")
-	s.expect("rpz.test.", "NXDOMAIN+ad") // it is no zone that clients see
+	s.expect("rpz.test.", "NXDOMAIN+ad") // it is not a zone that clients see
 
 	write(strings.Replace(policyFile, " 7 600", " 8 600", 1) + "www.nsec3.example CNAME .\n")
 	s.keeper.Refresh(wire.MustParseName("rpz.test."))

@@ -94,10 +94,7 @@ func (r *running) viewFor(client, listener string) (*policy.View, map[string]any
 	if len(now.ways) == 0 {
 		return nil, nil, fmt.Errorf("nothing listens")
 	}
-	action, v := now.ways[at].access.Decide(a)
-	if v == nil {
-		v = now.ways[at].view
-	}
+	action, v := now.ways[at].decide(a)
 	f["access"], f["view"] = action.String(), cmp.Or(v.Name, "default")
 	f["listener"] = now.listeners[at].text()
 	return v, f, nil

@@ -129,7 +129,7 @@ func TestViewsAreReplacedWholeOrNotAtAll(t *testing.T) {
 	}
 	s.write(strings.ReplaceAll(viewsText, "www.secure.example A 10.0.0.2", "www A 10.0.0"))
 	if _, err := s.reload(); err == nil || !strings.Contains(err.Error(), "yaml:9:") {
-		t.Errorf("a record that is none: %v", err)
+		t.Errorf("what is not a record: %v", err)
 	}
 	s.says("after refused reloads", map[string]string{
 		office + " www.secure.example.": "NOERROR 10.0.0.2",

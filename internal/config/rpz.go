@@ -23,12 +23,9 @@ type PolicyZone struct {
 var policyFields = []string{"name", "primaries[]", "tsig", "tls_name", "tls_ca/", "url", "file/",
 	"zonemd", "notify_from[]", "action", "target", "break_dnssec", "wait_recurse", "log", "reason"}
 
-// given is the action of a policy zone whose rules say what is done.
-const given = "given"
-
 // policyActions are the choices of the action of a policy zone.
 func policyActions() []string {
-	words := []string{given}
+	words := []string{rpz.Given}
 	for _, a := range rpz.Actions() {
 		words = append(words, a.String())
 	}

@@ -30,6 +30,17 @@ type Zone struct {
 	Rules  *Rules // nil: there are none yet
 }
 
+// Given is what Does returns of a zone whose rules say what is done.
+const Given = "given"
+
+// Does returns what is done where a rule holds, as the configuration has it.
+func (z *Zone) Does() string {
+	if z.Overrides {
+		return z.Override.String()
+	}
+	return Given
+}
+
 // Set is the policy zones that are in force, the first one first. It is immutable.
 type Set struct {
 	Zones []Zone
