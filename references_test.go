@@ -7,6 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -20,6 +23,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
+	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/resolver"
@@ -150,6 +154,12 @@ func metricsReference(t *testing.T) string {
 		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
 	m.WatchCaches(store, func() *resolver.Resolver { return r })
 	m.WatchForwarders(func() *resolver.Resolver { return r })
+	book := incident.NewBook(incident.Config{Queries: 1}, incident.Parts{Clock: clock.Real{},
+		Log:  slog.New(slog.DiscardHandler),
+		Load: func(func(io.Reader) error) error { return fs.ErrNotExist }})
+	book.Failed(wire.Question{Name: wire.Root}, netip.IPv6Unspecified(),
+		cause.New(cause.SignatureExpired, wire.Root, ""))
+	m.WatchIncidents(book)
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)

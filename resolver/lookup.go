@@ -183,6 +183,13 @@ func (r *Resolver) Known(q wire.Question, cd, rd bool, c *Checks) *Answer {
 	})
 }
 
+// LastFailure returns the failure that is remembered for a question itself, nil if there is none.
+func (r *Resolver) LastFailure(q wire.Question, cd bool) *cause.Failure {
+	f, _ := r.memory.failure(cache.Key{Name: q.Name, Type: q.Type,
+		Unchecked: cd && r.checks(q.Name)}, r.clock.Now())
+	return f
+}
+
 // KnownFailure returns the failure that is remembered for a question itself, nil if there is none.
 // [Resolver.Known] returns it only if nothing else is known, such as an alias that came with
 // another type.

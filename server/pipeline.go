@@ -27,6 +27,7 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/recorder"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -67,9 +68,10 @@ type request struct {
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
 
-	client context.Context // of a pending query: ends when the client has gone
-	send   func([]byte)    // of a pending query: to the client, once; nil then
-	cookie [cookieLen]byte // of the response, if the query has a cookie
+	course *recorder.Course // of its resolution; may be nil
+	client context.Context  // of a pending query: ends when the client has gone
+	send   func([]byte)     // of a pending query: to the client, once; nil then
+	cookie [cookieLen]byte  // of the response, if the query has a cookie
 	qname  [wire.MaxNameLen]byte
 }
 
@@ -364,6 +366,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 			defer func() { r.caught(recover()) }()
 			if r.client.Err() != nil {
 				r.abandoned()
+				r.recorded(nil)
 				pass(nil)
 				return
 			}
@@ -372,7 +375,11 @@ func (r *request) resolve(pass func(answer []byte)) {
 	}
 	for more := true; more; {
 		r.origin, more = event.OriginResolved, false
+		if r.record(); r.course != nil {
+			o.Events = r.course
+		}
 		answer := func(a, v4 *resolver.Answer) {
+			r.recorded(a)
 			l, _ := r.policed(judged(a, v4), true)
 			if more = r.follow(l); !more {
 				pass(r.respond(a, v4, l))
@@ -413,11 +420,17 @@ func (r *request) respond(a, v4 *resolver.Answer, l *policy.Local) []byte {
 	switch {
 	case a.RCode == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Failure.Cause)
+		r.fails(a.Failure)
 		r.logFailure("servfail", a.Failure)
 	case a.Failure != nil && a.Failure.Under != nil &&
 		(a.Failure.Cause == cause.Permissive || a.Failure.Cause == cause.TimeServer):
 		r.server.observe.Unvalidated(a.Failure.Under.Cause)
+		r.fails(a.Failure.Under)
 		r.logFailure("served unvalidated", a.Failure.Under)
+	case a.Stale != resolver.StaleNone && a.Failure != nil && a.Failure.Under != nil:
+		r.fails(a.Failure.Under)
+	case r.origin == event.OriginResolved && r.server.broken != nil:
+		r.server.broken.Resolved(r.want.Name)
 	}
 	return r.shape(a)
 }

@@ -44,6 +44,7 @@ func (r *request) prepared() bool {
 	case a.Cause == cause.None:
 	case rc == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Cause)
+		r.failsAgain()
 	case a.Cause == cause.StaleAnswer || a.Cause == cause.StaleNXDomain:
 		r.server.observe.Stale(resolver.StaleRecheck)
 	}

@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/recorder"
 	"bailiwick/internal/workers"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -82,6 +83,15 @@ type Observer interface {
 	PrivateAnswer()
 }
 
+// Incidents keeps the record of what is broken. Its methods return at once and allocate nothing.
+type Incidents interface {
+	// Failed is called for each query that fails, or that would without stale data or the
+	// operator's exceptions.
+	Failed(q wire.Question, client netip.Addr, f *cause.Failure)
+	// Resolved is called when servers have given the answer to a question.
+	Resolved(name wire.Name)
+}
+
 // QueryLog receives the ends of queries ([event.ClientResponse]). Its methods return at once.
 type QueryLog interface {
 	event.Sink
@@ -97,7 +107,9 @@ type Server struct {
 	cache    *cache.Store
 	clock    clock.Clock
 	observe  Observer
-	events   event.Sink // may be nil
+	broken   Incidents          // may be nil
+	recorder *recorder.Recorder // the same
+	events   event.Sink         // may be nil
 	guard    *guard.Guard
 	ledger   *ledger.Ledger
 	log      *slog.Logger
@@ -128,8 +140,11 @@ type Parts struct {
 	Cache    *cache.Store
 	Clock    clock.Clock
 	Observer Observer
-	Events   event.Sink   // may be nil
-	Guard    *guard.Guard // without one a query that panics ends the process
+	// Incidents and Recorder may be nil.
+	Incidents Incidents
+	Recorder  *recorder.Recorder
+	Events    event.Sink   // may be nil
+	Guard     *guard.Guard // without one a query that panics ends the process
 	// Ledger is what pending queries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 	Log    *slog.Logger
@@ -141,7 +156,8 @@ type Parts struct {
 // New returns a server.
 func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
-		observe: p.Observer, events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
+		observe: p.Observer, broken: p.Incidents, recorder: p.Recorder,
+		events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
 		notify:   p.Notify,
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines

@@ -138,14 +138,24 @@ func (r *running) flush(q console.Request) (console.Result, error) {
 // maxUnderWay is how many resolutions are listed at most.
 const maxUnderWay = 10000
 
+// limitOf returns how many rows a request wants: the usual number if it does not say.
+func limitOf(q console.Request, usual, most int) (int, error) {
+	text := q.Args["limit"]
+	if text == "" {
+		return usual, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > most {
+		return 0, fmt.Errorf("limit %q is not from 1 to %d", text, most)
+	}
+	return limit, nil
+}
+
 // inFlight lists the resolutions that are under way.
 func (r *running) inFlight(q console.Request) (console.Result, error) {
-	limit := 100
-	if text := q.Args["limit"]; text != "" {
-		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxUnderWay {
-			return console.Result{}, fmt.Errorf("limit %q is not from 1 to %d", text, maxUnderWay)
-		}
+	limit, err := limitOf(q, 100, maxUnderWay)
+	if err != nil {
+		return console.Result{}, err
 	}
 	list, all := r.now().resolver.Fetching(limit)
 	res := console.Result{Fields: map[string]any{"under_way": all},

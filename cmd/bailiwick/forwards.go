@@ -92,11 +92,8 @@ func (r *running) servers(q console.Request) (console.Result, error) {
 			return console.Result{}, fmt.Errorf("%q is no IP address", s)
 		}
 	}
-	if s := q.Args["limit"]; s != "" {
-		if which.Limit, err = strconv.Atoi(s); err != nil || which.Limit < 1 ||
-			which.Limit > maxListed {
-			return console.Result{}, fmt.Errorf("limit %q is not from 1 to %d", s, maxListed)
-		}
+	if which.Limit, err = limitOf(q, which.Limit, maxListed); err != nil {
+		return console.Result{}, err
 	}
 	list, all := r.now().resolver.KnownServers(which)
 	res := console.Result{Fields: map[string]any{"known": all}, Rows: [][]any{},

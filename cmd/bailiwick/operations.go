@@ -17,20 +17,22 @@ type operation struct {
 
 // groups explain the commands that are only the beginning of others.
 var groups = map[string]string{
-	"anchors":  "Show and manage the keys of zones with trust anchors (RFC 5011)",
-	"changes":  "Show or forget the changes that outlive a restart",
-	"clock":    "Move the server's clock (builds with the tag testclock only)",
-	"cookies":  "Change the secret of DNS cookies",
-	"forwards": "Show the servers of forward and stub zones, or change those of forward zones",
-	"log":      "Show or change what is logged",
-	"nta":      "Switch validation off for a broken zone for a while (RFC 7646)",
-	"settings": "Show or replace what can change at run time, as a whole",
+	"anchors":     "Show and manage the keys of zones with trust anchors (RFC 5011)",
+	"changes":     "Show or forget the changes that outlive a restart",
+	"clock":       "Move the server's clock (builds with the tag testclock only)",
+	"cookies":     "Change the secret of DNS cookies",
+	"forwards":    "Show the servers of forward and stub zones, or change those of forward zones",
+	"maintenance": "Say when a zone is expected to fail, so that it raises no alarm",
+	"log":         "Show or change what is logged",
+	"nta":         "Switch validation off for a broken zone for a while (RFC 7646)",
+	"settings":    "Show or replace what can change at run time, as a whole",
 }
 
 // operations returns the table.
 func operations() []operation {
 	return slices.Concat(serverOperations(), cacheOperations(), upstreamOperations(),
-		trustOperations(), policyOperations(), settingOperations())
+		trustOperations(), incidentOperations(), failureOperations(),
+		policyOperations(), settingOperations())
 }
 
 // operations returns the table for a server.
@@ -300,6 +302,100 @@ func trustOperations() []operation {
 		Fields: []console.Field{{Name: "zone"}, {Name: "removed", Kind: console.Boolean},
 			{Name: "not_saved", Optional: true}},
 	}, (*running).removeNegativeAnchor}}
+}
+
+func failureOperations() []operation {
+	name := console.Param{Name: "name", Required: true, Positional: true, Help: "a name"}
+	watched := []console.Field{{Name: "watched", Kind: console.List}}
+	return []operation{{console.Operation{Name: "failures",
+		Short: "List the last resolutions that failed",
+		Long: "List the last resolutions that failed, the newest first, and of names that are " +
+			"watched all resolutions. failures show prints the steps of one. Answers from the " +
+			"cache are not recorded. failures.keep of them are kept, of each question the last.",
+		Example: "ctl failures bank.example",
+		Suggest: []string{"errors", "servfail", "servfails", "recorder"},
+		Params: []console.Param{{Name: "name", Positional: true,
+			Help: "only of names at and below this one"},
+			{Name: "limit", Kind: console.Integer, Help: "no more than so many; 20 without it"}},
+		Rows: []console.Field{{Name: "number", Kind: console.Integer}, {Name: "time"},
+			{Name: "name"}, {Name: "type"},
+			{Name: "client", Help: "that the question was resolved for"},
+			{Name: "took"}, {Name: "cause", Help: "none: it did not fail, and is watched"},
+			{Name: "again", Kind: console.Integer, Help: "earlier failures of the question"},
+			{Name: "detail"}},
+	}, (*running).listFailures}, {console.Operation{Name: "failures show",
+		Short:   "Show the steps of a recorded resolution",
+		Example: "ctl failures show 17",
+		Params: []console.Param{{Name: "number", Kind: console.Integer, Required: true,
+			Positional: true, Help: "of the recording, as failures has it"}},
+		Fields: []console.Field{{Name: "name"}, {Name: "type"}, {Name: "time"}, {Name: "client"},
+			{Name: "took"}, {Name: "cause"}, {Name: "detail", Optional: true},
+			{Name: "remedy", Optional: true}},
+		Rows: []console.Field{{Name: "step", Help: "a line of the tree that query --trace prints"}},
+	}, (*running).showFailure}, {console.Operation{Name: "failures watch", Changes: true,
+		Short:  "Record all resolutions of a name and those below it, until the server ends",
+		Params: []console.Param{name}, Fields: watched,
+	}, (*running).watchFailures}, {console.Operation{Name: "failures unwatch", Changes: true,
+		Short:  "End what failures watch began",
+		Params: []console.Param{name}, Fields: watched,
+	}, (*running).unwatchFailures}}
+}
+
+func incidentOperations() []operation {
+	zone := console.Param{Name: "zone", Required: true, Positional: true, Help: "a zone's name"}
+	return []operation{{console.Operation{Name: "incidents",
+		Short: "List what is broken: zones and causes, since when, and whom it hits",
+		Long: "List the incidents that are open, those with the most client networks first. " +
+			"There is one for each zone at fault and cause, however many names fail below the " +
+			"zone. It begins when incidents.queries queries have failed, and ends when its " +
+			"question, which is asked again from time to time, has been answered for " +
+			"incidents.settle.",
+		Example: "ctl incidents --all bank.example",
+		Suggest: []string{"broken", "outages", "problems", "failures"},
+		Params: []console.Param{{Name: "zone", Positional: true,
+			Help: "only of zones at and below this name"},
+			{Name: "all", Kind: console.Boolean, Help: "those that have ended, too"}},
+		Rows: []console.Field{{Name: "zone", Help: "at fault, the highest that is"},
+			{Name: "cause"},
+			{Name: "state", Help: "open, or how it ended: mended, replaced by one with another " +
+				"cause, excepted from validation, or forsaken: nobody has asked for a day"},
+			{Name: "first", Help: "when the first query failed"},
+			{Name: "last", Help: "when the last one did"},
+			{Name: "good", Help: "when names could be resolved again"},
+			{Name: "recovery", Help: "from first to good"},
+			{Name: "queries", Kind: console.Integer, Help: "that failed"},
+			{Name: "client_networks", Kind: console.Integer,
+				Help: "that these came from (/24, /56), about"},
+			{Name: "maintenance", Kind: console.Boolean, Help: "it is in a maintenance window"},
+			{Name: "question", Help: "that failed, and is asked again"},
+			{Name: "detail"}, {Name: "remedy"}},
+	}, (*running).listIncidents}, {console.Operation{Name: "maintenance",
+		Short:   "List the maintenance windows that are not over",
+		Suggest: []string{"window", "silence", "downtime"},
+		Rows: []console.Field{{Name: "zone"}, {Name: "from"}, {Name: "to"},
+			{Name: "open", Kind: console.Boolean, Help: "it is now"}, {Name: "owner"},
+			{Name: "reason"}, {Name: "added_by"}},
+	}, (*running).listMaintenance}, {console.Operation{Name: "maintenance add", Changes: true,
+		Short: "Expect a zone and those below it to fail for a while",
+		Long: "Expect a zone and those below it to fail from one time to another: their " +
+			"incidents are recorded as all others, but are not among those that raise an alarm. " +
+			"It outlives a restart if there is a state.directory.",
+		Example: "ctl maintenance add bank.example --for 2h --owner dns-team",
+		Suggest: []string{"set", "new"},
+		Params: []console.Param{zone, {Name: "from", Help: "when it begins; now without it"},
+			{Name: "to", Help: "when it ends, for example 2027-01-31T06:00:00Z"},
+			{Name: "for", Help: "how long it lasts, for example 2h"},
+			{Name: "owner", Help: "who works on the zone"},
+			{Name: "reason", Help: "why, for people"}},
+		Fields: []console.Field{{Name: "zone"}, {Name: "from"}, {Name: "to"},
+			{Name: "not_saved", Optional: true}},
+	}, (*running).addMaintenance}, {console.Operation{Name: "maintenance remove", Changes: true,
+		Short:   "Remove the maintenance windows of a zone",
+		Suggest: []string{"delete", "clear", "del", "rm"},
+		Params:  []console.Param{zone},
+		Fields: []console.Field{{Name: "zone"}, {Name: "removed", Kind: console.Boolean},
+			{Name: "not_saved", Optional: true}},
+	}, (*running).removeMaintenance}}
 }
 
 func policyOperations() []operation {

@@ -218,6 +218,8 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	if r.tls != nil {
 		r.tls.SetTickets(p.Tickets.Following(r.tls.Tickets().Own()), time.Now())
 	}
+	r.incidents.Configure(cfg.Incidents)
+	r.recorder.Configure(cfg.Recorder)
 	r.gate.Allow(cfg.Transport.Gate)
 	r.ledger.SetTotal(cfg.Division().Held)
 	observe.ChangeLog(r.log, cfg.Log)

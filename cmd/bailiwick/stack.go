@@ -20,8 +20,10 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/recorder"
 	"bailiwick/internal/routes"
 	"bailiwick/internal/rpz"
 	"bailiwick/internal/service"
@@ -54,6 +56,8 @@ type stack struct {
 	negatives    *trustanchor.Negatives
 	judgeAnew    func() // see running.succeedItself
 	follower     *trustanchor.Follower
+	incidents    *incident.Book
+	recorder     *recorder.Recorder
 	keeper       *secondary.Keeper // of copies of zones
 	enforced     enforced
 	rulesChanged func()                  // see running.enforceAnew
@@ -114,6 +118,8 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.kept = loadKept(s.state, s.log)
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
+	s.incidents, s.recorder = s.newIncidents(), recorder.New(cfg.Recorder)
+	s.metrics.WatchIncidents(s.incidents)
 	s.follower = s.newFollower()
 	s.published = s.loadPublished()
 	s.follower.Configure(followed(cfg), s.anchorsOf(p))
@@ -194,7 +200,8 @@ func (s *stack) listen() (r *running, err error) {
 	now := s.now()
 	r.desk = console.NewDesk(r.operations(), observe.Always(s.log), s.metrics.Control)
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
-		Clock: s.clock, Observer: s.metrics, Guard: s.guard, Ledger: s.ledger, Log: s.log,
+		Clock: s.clock, Observer: s.metrics, Incidents: s.incidents,
+		Recorder: s.recorder, Guard: s.guard, Ledger: s.ledger, Log: s.log,
 		Notify: s.keeper.Notify})
 	var kept service.Secrets
 	if s.predecessor != nil {
@@ -326,6 +333,7 @@ func (r *running) start() {
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.negatives.Run(r.ctx) })
 	})
+	r.retiring.Go(func() { r.incidents.Run(r.ctx) })
 	r.compareAnchors() // nothing else runs yet
 	r.retiring.Go(func() { r.follower.Run(r.ctx, r.retrust) })
 	r.retiring.Go(func() { r.guard.Run(guard.Upkeep, func() { r.keepClock(r.ctx) }) })

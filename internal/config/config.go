@@ -12,9 +12,11 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/console"
 	"bailiwick/internal/discovery"
+	"bailiwick/internal/incident"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/querylog"
+	"bailiwick/internal/recorder"
 	"bailiwick/internal/service"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
@@ -36,6 +38,8 @@ type Config struct {
 	Service   service.Config
 	Log       observe.Config
 	QueryLog  querylog.Config
+	Incidents incident.Config
+	Recorder  recorder.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
 	Cache     cache.Config
@@ -91,7 +95,7 @@ func defaults() *Config {
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
 		Service:  service.Default(),
 		Log:      observe.Default(),
-		QueryLog: querylog.Default(),
+		QueryLog: querylog.Default(), Incidents: incident.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
 		Secondary: secondary.Default(), text: map[string]string{},

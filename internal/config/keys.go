@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/nat64"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/querylog"
+	"bailiwick/internal/recorder"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -184,6 +185,22 @@ var keys = slices.Concat(listenKeys(), []key{
 	{key: "query_log.files", kind: kindInt, min: 0, max: 1000,
 		help:    "renamed files that are kept, with .1 for the latest; older ones are removed",
 		binding: bind(func(c *Config) *int { return &c.QueryLog.Files })},
+	{key: "failures.keep", kind: kindInt, min: 0, max: recorder.MaxKept,
+		help: "how many failed resolutions are kept with all of their steps, for ctl failures; " +
+			"0: none is recorded",
+		binding: bind(func(c *Config) *int { return &c.Recorder.Keep })},
+	{key: "incidents.queries", kind: kindInt, min: 1, max: 1 << 20,
+		help: "how many queries have to fail for one zone and cause, within an hour of each " +
+			"other, before there is an incident",
+		binding: bind(func(c *Config) *int { return &c.Incidents.Queries })},
+	{key: "incidents.settle", kind: kindDuration, min: 1, max: 86400,
+		help:    "how long names of the zone have to be resolved again before its incident ends",
+		binding: bind(func(c *Config) *time.Duration { return &c.Incidents.Settle })},
+	{key: "incidents.test_zones", kind: kindList,
+		help: "zones that are broken on purpose, for tests of resolvers: failures at and below " +
+			"them are counted apart, and are no incidents",
+		binding: bindList(func(c *Config) *[]wire.Name { return &c.Incidents.TestZones },
+			domainNames)},
 	{key: "clock.start", kind: kindTime,
 		help:    "time that the clock starts at; only in builds with the tag testclock",
 		binding: bind(func(c *Config) *time.Time { return &c.ClockStart })},

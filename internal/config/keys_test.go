@@ -102,6 +102,7 @@ func (k *key) other() string {
 		"resolver.source_interface": "eth0", "resolver.source_ports": "20000-60999",
 		"clock.earliest": "none", "clock.time_servers": "[ntp.example.]",
 		"policy.ordinary_names":      "[local.]",
+		"incidents.test_zones":       "[broken.example.]",
 		"limits.exempt":              "[192.0.2.0/24]",
 		"resolver.nat64_prefix":      "64:ff9b::/96",
 		"policy.dns64.prefixes":      "[2001:db8:64::/96]",

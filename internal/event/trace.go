@@ -22,6 +22,9 @@ type Trace struct {
 	left   int     // how many events were left out; guarded by mu
 }
 
+// TraceOf returns a trace of events that were collected elsewhere, of which some were left out.
+func TraceOf(events []Event, left int) *Trace { return &Trace{events: events, left: left} }
+
 // Event implements Sink.
 func (t *Trace) Event(e Event) {
 	t.mu.Lock()

@@ -2,7 +2,7 @@ package observe
 
 import "time"
 
-// Limits of log lines that wait to be written.
+// Limits of log lines that wait to be written, and of series.
 const (
 	// maxLogLines and maxLogBytes are the most lines that wait to be written, as for a pipe whose
 	// reader has stopped; further ones are dropped and counted. They are what the limits of log
@@ -16,4 +16,7 @@ const (
 	// log reports that a configured server, or that no server at all, answers.
 	silences = 5
 	silent   = 5 * time.Second
+
+	// maxBrokenZones is how many incidents have series of their own.
+	maxBrokenZones = 20
 )

@@ -51,6 +51,8 @@ const (
 	Zones   // copies of zones
 	Fetched // the root's trust anchors as they were downloaded (RFC 9718)
 	Changes // of the configuration, that were made while the server ran
+	// Incidents are zones that are or were broken, and maintenance windows.
+	Incidents
 	files
 )
 
@@ -66,6 +68,7 @@ var definitions = [files]struct {
 	Zones:           {"zones", 1},
 	Changes:         {"changes", 1},
 	Cache:           {"cache", 2},
+	Incidents:       {"incidents", 1},
 }
 
 // String returns the name of the file.

@@ -1,0 +1,12 @@
+// The limits of what is recorded. docs/limits.md names the source of each.
+
+package recorder
+
+const (
+	// MaxKept is the most recordings that failures.keep allows.
+	MaxKept = 1000
+	// maxWatched is how many names may be watched.
+	maxWatched = 100
+	// maxEvents is how many events a recording has; the resolution of most names has 10 to 40.
+	maxEvents = 200
+)
