@@ -3,6 +3,7 @@ package bailiwick
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
+	"bailiwick/internal/expiry"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
@@ -160,6 +162,13 @@ func metricsReference(t *testing.T) string {
 	book.Failed(wire.Question{Name: wire.Root}, netip.IPv6Unspecified(),
 		cause.New(cause.SignatureExpired, wire.Root, ""))
 	m.WatchIncidents(book)
+	endings := expiry.NewBook(expiry.Parts{Clock: clock.Real{}, Lead: m.SignatureLead,
+		Log: slog.New(slog.DiscardHandler)})
+	ending := make([]byte, 18)
+	binary.BigEndian.PutUint32(ending[8:], uint32(time.Now().Add(time.Hour).Unix()))
+	endings.Secured(wire.Root, &wire.RRset{Name: wire.Root, Security: wire.Secure,
+		Sigs: wire.RDataList{}.Append(ending)})
+	m.WatchSignatures(endings)
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)

@@ -372,6 +372,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		return true, res.Failure
 	}
 	l.sets = []*wire.RRset{res.Of(set)}
+	x.r.observe.Secured(zone, l.sets...)
 	l.status, l.zone, l.keys = wire.Secure, zone, keys
 	return true, nil
 }

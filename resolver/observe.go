@@ -17,6 +17,8 @@ type Observer interface {
 	Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause)
 	// Validated reports one validation of a response.
 	Validated(status wire.Security, f *cause.Failure)
+	// Secured reports sets of a zone that are secure; they may share memory with a reply.
+	Secured(zone wire.Name, sets ...*wire.RRset)
 	// Limit reports a limit that was met.
 	Limit(c cause.Cause)
 	// Refreshed reports that a result was resolved without a client that waited, or could not be.
@@ -43,6 +45,9 @@ func (nopObserver) Upstream(netip.AddrPort, transport.Protocol, time.Duration, c
 
 // Validated does nothing.
 func (nopObserver) Validated(wire.Security, *cause.Failure) {}
+
+// Secured does nothing.
+func (nopObserver) Secured(wire.Name, ...*wire.RRset) {}
 
 // Limit does nothing.
 func (nopObserver) Limit(cause.Cause) {}

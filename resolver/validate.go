@@ -156,6 +156,10 @@ func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 					return o.Judge(resp, x, x.r.clockFor(), x.budget.validation).Status
 				})
 			}
+			if v.Status == wire.Secure {
+				x.r.observe.Secured(v.Zone, v.Sets...)
+				x.r.observe.Secured(v.Zone, v.Proofs...)
+			}
 			return v
 		}
 		x.learnTrust(v.Need)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"encoding/binary"
 	"slices"
+	"time"
 )
 
 // RRSIG is a view of RRSIG RDATA (RFC 4034, section 3.1).
@@ -254,4 +255,26 @@ func ParseSOA(d []byte) (SOA, error) {
 		*p = binary.BigEndian.Uint32(d[off+4*i:])
 	}
 	return s, nil
+}
+
+// SignatureTimes is when a signature is valid, and the tag of its key.
+type SignatureTimes struct {
+	Inception, Expires time.Time
+	KeyTag             uint16
+}
+
+// SignatureTimesOf reads the times of RRSIG RDATA, which are those nearest to now with these
+// seconds (RFC 4034, section 3.1.5), and allocates nothing; false if the RDATA is too short or the
+// signature ends before it begins.
+func SignatureTimesOf(rdata []byte, now time.Time) (t SignatureTimes, ok bool) {
+	if len(rdata) < 18 {
+		return t, false
+	}
+	at := func(i int) time.Time {
+		ahead := int32(binary.BigEndian.Uint32(rdata[i:]) - uint32(now.Unix()))
+		return time.Unix(now.Unix()+int64(ahead), 0)
+	}
+	t = SignatureTimes{Expires: at(8), Inception: at(12),
+		KeyTag: binary.BigEndian.Uint16(rdata[16:])}
+	return t, t.Inception.Before(t.Expires)
 }

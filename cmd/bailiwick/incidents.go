@@ -78,6 +78,23 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// listSignatures lists the zones whose signatures end soon.
+func (r *running) listSignatures(q console.Request) (console.Result, error) {
+	limit, err := limitOf(q, usualShown, maxListed)
+	if err != nil {
+		return console.Result{}, err
+	}
+	list, now := r.signatures.List(), clock.Wall(r.clock)
+	res := console.Result{Fields: map[string]any{"zones": len(list)}, Rows: [][]any{},
+		Columns: []string{"zone", "expires", "left", "soon", "set", "key", "seen"}}
+	for _, z := range list[:min(limit, len(list))] {
+		res.Rows = append(res.Rows, []any{z.Name.String(), timeText(z.Expires),
+			z.Left(now).Round(time.Minute).String(), z.Warned,
+			z.Owner.String() + " " + z.Type.String(), z.Tag, timeText(z.Seen)})
+	}
+	return res, nil
+}
+
 // listMaintenance lists the windows that are not over.
 func (r *running) listMaintenance(console.Request) (console.Result, error) {
 	res := console.Result{Columns: []string{"zone", "from", "to", "open", "owner", "reason",

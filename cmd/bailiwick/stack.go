@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/event"
+	"bailiwick/internal/expiry"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
@@ -58,6 +59,7 @@ type stack struct {
 	follower     *trustanchor.Follower
 	incidents    *incident.Book
 	recorder     *recorder.Recorder
+	signatures   *expiry.Book      // that end soon
 	keeper       *secondary.Keeper // of copies of zones
 	enforced     enforced
 	rulesChanged func()                  // see running.enforceAnew
@@ -120,6 +122,9 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.metrics.WatchNegatives(s.negatives)
 	s.incidents, s.recorder = s.newIncidents(), recorder.New(cfg.Recorder)
 	s.metrics.WatchIncidents(s.incidents)
+	s.signatures = expiry.NewBook(expiry.Parts{Clock: s.clock, Log: s.log,
+		Lead: s.metrics.SignatureLead})
+	s.metrics.WatchSignatures(s.signatures)
 	s.follower = s.newFollower()
 	s.published = s.loadPublished()
 	s.follower.Configure(followed(cfg), s.anchorsOf(p))

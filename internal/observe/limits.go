@@ -17,6 +17,7 @@ const (
 	silences = 5
 	silent   = 5 * time.Second
 
-	// maxBrokenZones is how many incidents have series of their own.
-	maxBrokenZones = 20
+	// maxBrokenZones is how many incidents have series of their own, and maxEndingZones how many
+	// zones whose signatures end.
+	maxBrokenZones, maxEndingZones = 20, 20
 )

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/event"
+	"bailiwick/internal/expiry"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
@@ -71,6 +73,9 @@ type Metrics struct {
 
 	used, declined prometheus.Counter // configurations
 	configured     prometheus.Gauge
+
+	lead       prometheus.Histogram
+	signatures atomic.Pointer[expiry.Book] // nil: nothing follows signatures
 
 	life
 	*clients
@@ -261,7 +266,7 @@ func New() *Metrics {
 	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
 		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
 	reg.MustRegister(m.ready)
-	m.life = newLife(reg)
+	m.life, m.lead = newLife(reg), newLead(reg)
 	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
 	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "trust_anchor_disagreements",
