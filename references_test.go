@@ -162,6 +162,7 @@ func metricsReference(t *testing.T) string {
 	book.Failed(wire.Question{Name: wire.Root}, netip.IPv6Unspecified(),
 		cause.New(cause.SignatureExpired, wire.Root, ""))
 	m.WatchIncidents(book)
+	m.Built("", "", "")
 	endings := expiry.NewBook(expiry.Parts{Clock: clock.Real{}, Lead: m.SignatureLead,
 		Log: slog.New(slog.DiscardHandler)})
 	ending := make([]byte, 18)

@@ -417,9 +417,15 @@ func (w *transports) certificate(t *testing.T) {
 		t.Errorf("certificate %s, want 5", got)
 	}
 	expiry := regexp.MustCompile(
-		`bailiwick_certificate_expiry_days\{index="0",name="localhost"\} 29\.9`)
-	if m := metrics(t); !expiry.MatchString(m) {
-		t.Error("the metrics do not tell when the certificate ends")
+		`bailiwick_certificate_expiry_timestamp_seconds\{index="0",name="localhost"\} (\S+)`)
+	m := expiry.FindStringSubmatch(metrics(t))
+	if m == nil {
+		t.Fatal("the metrics do not tell when the certificate ends")
+	}
+	ends, err := strconv.ParseFloat(m[1], 64)
+	if days := time.Until(time.Unix(int64(ends), 0)).Hours() / 24; err != nil || days < 29.9 ||
+		days > 30 {
+		t.Errorf("the certificate has %v days by the metrics, want 30", days)
 	}
 }
 

@@ -162,10 +162,11 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
 		{"GET", "querylog", nil}, {"GET", "views", nil},
-		{"GET", "incidents?all=true", nil}, {"GET", "signatures", nil}, {"GET", "maintenance", nil},
+		{"GET", "incidents?all=true", nil}, {"GET", "signatures", nil},
+		{"GET", "maintenance/list", nil},
 		{"POST", "maintenance/add", m{"zone": "faulty.", "for": "1h", "owner": "dns"}},
 		{"POST", "maintenance/remove", m{"zone": "faulty."}},
-		{"GET", "failures", nil}, {"GET", "failures/show?number=1", nil},
+		{"GET", "failures/list", nil}, {"GET", "failures/show?number=1", nil},
 		{"POST", "failures/watch", m{"name": "example."}},
 		{"POST", "failures/unwatch", m{"name": "example."}},
 	} {

@@ -55,12 +55,13 @@ func TestIncidentsOfAServer(t *testing.T) {
 		t.Errorf("incidents of another zone: %q", have)
 	}
 
-	have := s.rows([]string{"name", "cause", "again"}, "failures", "name", "expired.faulty")
+	have := s.rows([]string{"name", "cause", "again"}, "failures list", "name", "expired.faulty")
 	if want := "no.expired.faulty. signature_expired 0 \n" +
 		"www.expired.faulty. signature_expired 0 \n"; have != want {
 		t.Errorf("failures: %q, want %q", have, want)
 	}
-	numbers := strings.Fields(s.rows([]string{"number"}, "failures", "name", "www.expired.faulty"))
+	numbers := strings.Fields(s.rows([]string{"number"}, "failures list", "name",
+		"www.expired.faulty"))
 	steps := s.rows([]string{"step"}, "failures show", "number", numbers[0])
 	for _, want := range []string{"www.expired.faulty.", "expired.faulty. is secure",
 		"verdict bogus", "signature_expired"} {
@@ -76,7 +77,7 @@ func TestIncidentsOfAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.expect("alias.secure.example.", "NOERROR+ad")
-	have = s.rows([]string{"name", "cause"}, "failures", "limit", "1")
+	have = s.rows([]string{"name", "cause"}, "failures list", "limit", "1")
 	if have != "alias.secure.example. none \n" {
 		t.Errorf("the last recording: %q", have)
 	}
@@ -92,7 +93,7 @@ func TestIncidentsOfAServer(t *testing.T) {
 		"dns"); err != nil {
 		t.Fatal(err)
 	}
-	if have := s.rows([]string{"zone", "open", "owner", "added_by"}, "maintenance"); have !=
+	if have := s.rows([]string{"zone", "open", "owner", "added_by"}, "maintenance list"); have !=
 		"faulty. true dns uid 12, pid 3 \n" {
 		t.Errorf("maintenance: %q", have)
 	}
@@ -122,7 +123,7 @@ func TestIncidentsOfAServer(t *testing.T) {
 		"ds-mismatch.faulty. ds_mismatch open ") {
 		t.Errorf("incidents of a permissive zone: %q", have)
 	}
-	if have := s.rows([]string{"name"}, "failures"); have != "" {
+	if have := s.rows([]string{"name"}, "failures list"); have != "" {
 		t.Errorf("kept though nothing is to be: %q", have)
 	}
 }

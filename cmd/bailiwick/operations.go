@@ -21,6 +21,7 @@ var groups = map[string]string{
 	"changes":     "Show or forget the changes that outlive a restart",
 	"clock":       "Move the server's clock (builds with the tag testclock only)",
 	"cookies":     "Change the secret of DNS cookies",
+	"failures":    "Show the steps of resolutions that failed, or of names that are watched",
 	"forwards":    "Show the servers of forward and stub zones, or change those of forward zones",
 	"maintenance": "Say when a zone is expected to fail, so that it raises no alarm",
 	"log":         "Show or change what is logged",
@@ -307,13 +308,13 @@ func trustOperations() []operation {
 func failureOperations() []operation {
 	name := console.Param{Name: "name", Required: true, Positional: true, Help: "a name"}
 	watched := []console.Field{{Name: "watched", Kind: console.List}}
-	return []operation{{console.Operation{Name: "failures",
+	return []operation{{console.Operation{Name: "failures list",
 		Short: "List the last resolutions that failed",
 		Long: "List the last resolutions that failed, the newest first, and of names that are " +
 			"watched all resolutions. failures show prints the steps of one. Answers from the " +
 			"cache are not recorded. failures.keep of them are kept, of each question the last.",
-		Example: "ctl failures bank.example",
-		Suggest: []string{"errors", "servfail", "servfails", "recorder"},
+		Example: "ctl failures list bank.example",
+		Suggest: []string{"all", "last", "recent"},
 		Params: []console.Param{{Name: "name", Positional: true,
 			Help: "only of names at and below this one"},
 			{Name: "limit", Kind: console.Integer, Help: "no more than so many; 20 without it"}},
@@ -327,7 +328,7 @@ func failureOperations() []operation {
 		Short:   "Show the steps of a recorded resolution",
 		Example: "ctl failures show 17",
 		Params: []console.Param{{Name: "number", Kind: console.Integer, Required: true,
-			Positional: true, Help: "of the recording, as failures has it"}},
+			Positional: true, Help: "of the recording, as failures list has it"}},
 		Fields: []console.Field{{Name: "name"}, {Name: "type"}, {Name: "time"}, {Name: "client"},
 			{Name: "took"}, {Name: "cause"}, {Name: "detail", Optional: true},
 			{Name: "remedy", Optional: true}},
@@ -382,9 +383,9 @@ func incidentOperations() []operation {
 			{Name: "soon", Kind: console.Boolean, Help: "less than two days"},
 			{Name: "set", Help: "whose signature it is"}, {Name: "key", Kind: console.Integer},
 			{Name: "seen", Help: "when it was validated last"}},
-	}, (*running).listSignatures}, {console.Operation{Name: "maintenance",
+	}, (*running).listSignatures}, {console.Operation{Name: "maintenance list",
 		Short:   "List the maintenance windows that are not over",
-		Suggest: []string{"window", "silence", "downtime"},
+		Suggest: []string{"show", "windows"},
 		Rows: []console.Field{{Name: "zone"}, {Name: "from"}, {Name: "to"},
 			{Name: "open", Kind: console.Boolean, Help: "it is now"}, {Name: "owner"},
 			{Name: "reason"}, {Name: "added_by"}},

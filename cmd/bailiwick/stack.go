@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 		n = &transport.NetExchanger{} // its metrics are there, and stay as they are
 	}
 	s.metrics.WatchExchanger(n)
+	s.metrics.Built(version, revision(), runtime.Version())
 	if j != nil {
 		s.log = observe.NewLog(cfg.Log, j)
 		s.state = state.Open(cfg.State.Path(), s.log)

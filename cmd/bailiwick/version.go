@@ -26,15 +26,22 @@ func versionCommand() *cobra.Command {
 // versionText returns the version, the revision that it was built from, the compiler and the
 // system.
 func versionText() string {
-	revision := ""
+	built := version
+	if r := revision(); r != "" {
+		built += " " + r
+	}
+	return fmt.Sprintf("bailiwick %s %s %s/%s", built, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
+}
+
+// revision returns the revision that the program was built from, "" if that is not known.
+func revision() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
-				revision = " " + s.Value
+				return s.Value
 			}
 		}
 	}
-	return fmt.Sprintf("bailiwick %s%s %s %s/%s", version, revision, runtime.Version(),
-		runtime.GOOS,
-		runtime.GOARCH)
+	return ""
 }

@@ -186,8 +186,8 @@ var keys = slices.Concat(listenKeys(), []key{
 		help:    "renamed files that are kept, with .1 for the latest; older ones are removed",
 		binding: bind(func(c *Config) *int { return &c.QueryLog.Files })},
 	{key: "failures.keep", kind: kindInt, min: 0, max: recorder.MaxKept,
-		help: "how many failed resolutions are kept with all of their steps, for ctl failures; " +
-			"0: none is recorded",
+		help: "how many failed resolutions are kept with all of their steps, for ctl failures " +
+			"list; 0: none is recorded",
 		binding: bind(func(c *Config) *int { return &c.Recorder.Keep })},
 	{key: "incidents.queries", kind: kindInt, min: 1, max: 1 << 20,
 		help: "how many queries have to fail for one zone and cause, within an hour of each " +

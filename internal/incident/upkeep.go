@@ -52,11 +52,11 @@ func (b *Book) due() (list []*record) {
 	if b.open.Load() == 0 {
 		return nil
 	}
-	now := b.p.Clock.Now()
+	now, soon := b.p.Clock.Now(), min(b.cfg.Load().Settle, firstCheck)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range b.records {
-		hinted := r.hint.Load() != 0 && r.good.IsZero() && now.Sub(r.checked) >= firstCheck
+		hinted := r.hint.Load() != 0 && r.good.IsZero() && now.Sub(r.checked) >= soon
 		if r.open.Load() && (hinted || !now.Before(r.due)) {
 			r.checked, r.due = now, now.Add(r.wait)
 			r.hint.Store(0)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,5 +73,65 @@ func TestListen(t *testing.T) {
 		if err != nil || len(m.Answer) != 1 || !m.Authoritative {
 			t.Errorf("%s: %v %v", network, m, err)
 		}
+	}
+}
+
+// TestBreak breaks and repairs a zone while its servers answer.
+func TestBreak(t *testing.T) {
+	w := New(time.Now())
+	w.Add(Zone{Name: "example.", Records: "www A 192.0.2.1"})
+	var all sync.WaitGroup
+	defer all.Wait()
+	stop := make(chan struct{})
+	defer close(stop)
+	ask := func() int {
+		q := new(dns.Msg).SetQuestion("www.example.", dns.TypeA)
+		q.SetEdns0(1232, true)
+		b, err := q.Pack()
+		if err != nil {
+			t.Error(err)
+			return -1
+		}
+		r := w.behave(w.servers[w.AddressOf("example.")], b, false)
+		if len(r.Packets) == 0 {
+			return -1
+		}
+		m := new(dns.Msg)
+		if err := m.Unpack(r.Packets[0]); err != nil {
+			t.Error(err)
+		}
+		return len(m.Answer)
+	}
+	if err := w.Break("example."); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					ask()
+				}
+			}
+		})
+	}
+	for range 20 {
+		for fault, want := range map[Fault]int{MissingSignatures: 1, Dead: -1, Refusing: 0,
+			Expired: 2} {
+			if err := w.Break("example.", fault); err != nil {
+				t.Fatal(err)
+			}
+			if n := ask(); n != want {
+				t.Errorf("%s: %d records, want %d", fault, n, want)
+			}
+		}
+		if err := w.Break("example."); err != nil || ask() != 2 {
+			t.Errorf("not repaired: %v", err)
+		}
+	}
+	if w.Break("nothing.") == nil || w.Break("example.", ReferralBomb) == nil {
+		t.Error("a zone or a fault that there is not was broken")
 	}
 }

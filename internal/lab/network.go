@@ -23,6 +23,8 @@ func (w *World) behave(s *server, query []byte, tcp bool) Reply {
 	if q.Unpack(query) != nil || len(q.Question) != 1 {
 		return Reply{}
 	}
+	w.live.RLock()
+	defer w.live.RUnlock()
 	first := w.record(s, q.Question[0], tcp)
 	in := Incoming{Server: s.addr, TCP: tcp, Query: q,
 		honest: func() *dns.Msg { return w.sized(s, q, tcp) }}

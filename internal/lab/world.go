@@ -24,6 +24,7 @@ type World struct {
 	v6 bool    // servers have IPv6 addresses; in memory only
 	v4 [2]byte // the network of the servers' IPv4 addresses
 
+	live   sync.RWMutex // held for writing while faults change
 	mu     sync.Mutex
 	log    []Exchange        // guarded by mu
 	lost   map[Exchange]bool // guarded by mu

@@ -165,7 +165,8 @@ func New() *Metrics {
 	m.failures = vec("validation_failures_total",
 		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
 		"cause")
-	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause.", "cause")
+	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause, and by kind of cause: who "+
+		"can correct it.", "cause", "kind")
 	m.tolerated = vec("unvalidated_answers_total",
 		"Answers of permissive zones, and about time servers while the clock is wrong, that did "+
 			"not verify and were served, by cause; without those that were prepared.", "cause")
@@ -179,7 +180,7 @@ func New() *Metrics {
 	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
 	for _, c := range cause.All() {
 		if c.Fails() {
-			m.servfail.WithLabelValues(c.Label())
+			m.servfail.WithLabelValues(c.Label(), c.Kind().String())
 		}
 		if c.Kind() == cause.KindDNSSEC {
 			m.tolerated.WithLabelValues(c.Label())
@@ -224,7 +225,7 @@ func New() *Metrics {
 		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
 			renewed.with(why.Label(), "fresh")}
 	}
-	m.ownServers = newCounters(reg, "ns_revalidation_packets_total",
+	m.ownServers = newCounters(reg, "server_set_packets_total",
 		"Packets that were sent to ask zones for their own NS sets (resolver.revalidate_ns).").
 		with()
 	reported := newCounters(reg, "error_reports_total",
@@ -327,7 +328,9 @@ func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
 }
 
 // ServFail counts a SERVFAIL by cause.
-func (m *Metrics) ServFail(c cause.Cause) { m.servfail.WithLabelValues(c.Label()).Inc() }
+func (m *Metrics) ServFail(c cause.Cause) {
+	m.servfail.WithLabelValues(c.Label(), c.Kind().String()).Inc()
+}
 
 // Unvalidated counts an answer that is served although it did not verify.
 func (m *Metrics) Unvalidated(c cause.Cause) { m.tolerated.WithLabelValues(c.Label()).Inc() }
@@ -490,12 +493,12 @@ func (m *Metrics) WatchLedger(l *ledger.Ledger) {
 
 type certificates struct{ source transport.CertificateSource }
 
-var certificateDays = prometheus.NewDesc("bailiwick_certificate_expiry_days",
-	"Days until a certificate of the listeners expires, by its place in tls.certificates and its "+
-		"name.", []string{"index", "name"}, nil)
+var certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
+	"Unix time at which a certificate of the listeners expires, by its place in "+
+		"tls.certificates and its name.", []string{"index", "name"}, nil)
 
 // Describe implements prometheus.Collector.
-func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateDays }
+func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateEnd }
 
 // Collect implements prometheus.Collector.
 func (c *certificates) Collect(ch chan<- prometheus.Metric) {
@@ -504,8 +507,8 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 		if len(k.Leaf.DNSNames) > 0 {
 			name = k.Leaf.DNSNames[0]
 		}
-		ch <- prometheus.MustNewConstMetric(certificateDays, prometheus.GaugeValue,
-			time.Until(k.Leaf.NotAfter).Hours()/24, strconv.Itoa(i), name)
+		ch <- prometheus.MustNewConstMetric(certificateEnd, prometheus.GaugeValue,
+			float64(k.Leaf.NotAfter.Unix()), strconv.Itoa(i), name)
 	}
 }
 

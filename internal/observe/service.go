@@ -43,6 +43,17 @@ func newLife(reg *prometheus.Registry) (l life) {
 	return l
 }
 
+// Built adds a metric that tells which program this is.
+func (m *Metrics) Built(version, revision, compiler string) {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "build_info",
+		Help: "1, with the version of the program, the revision that it was built from, and the " +
+			"version of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision,
+			"go": compiler}})
+	g.Set(1)
+	m.Registry.MustRegister(g)
+}
+
 // Draining records that the server is being stopped.
 func (m *Metrics) Draining() {
 	m.life.draining.Set(1)
