@@ -68,6 +68,8 @@ type Request struct {
 	CaseKept bool
 	// Cookie is the check of DNS cookies in replies over UDP.
 	Cookie CookieCheck
+	// Subnet is the check of the client's network in replies over UDP.
+	Subnet SubnetCheck
 	// Strays counts packets that are not the reply. Several exchanges of one question may share it;
 	// with nil the exchange has a count of its own.
 	Strays *Strays
@@ -100,11 +102,43 @@ func (c *CookieCheck) passes(packet []byte) (ok, proven bool) {
 	return !c.Needed, false
 }
 
+// SubnetCheck is the check of a reply's Client Subnet option. A question that is open for several
+// networks at once could be answered by one guess for any of them (RFC 7871, section 11.2;
+// CVE-2025-5994), so a packet that fails the check is ignored, and the exchange continues to wait.
+type SubnetCheck struct {
+	Sent   netip.Prefix // the network that went with the question; zero: there is nothing to check
+	Needed bool         // the server is known to return it
+}
+
+// passes reports whether a packet may be the reply: it returns the network that was sent, or lacks
+// the option where that is allowed. Faults and truncated replies may lack it, as nothing of them is
+// kept, and so may a packet that is proven not to be forged.
+func (c *SubnetCheck) passes(packet []byte, proven bool) bool {
+	if !c.Sent.IsValid() {
+		return true
+	}
+	e, _ := wire.PeekEDNS(packet)
+	s, found, ok := e.Options.Subnet()
+	if found {
+		return ok && s.Network == c.Sent
+	}
+	switch wire.RCode(packet[3] & 15) {
+	case wire.RCodeNoError, wire.RCodeNXDomain, wire.RCodeYXDomain:
+		return !c.Needed || proven || packet[2]&byte(wire.FlagTC>>8) != 0
+	}
+	return true
+}
+
 // Strays counts packets from the server's address that are not the reply.
 type Strays struct {
 	misses  atomic.Int32
 	cookies atomic.Int32
+	subnets atomic.Int32
 }
+
+// Subnets returns how many packets had another network than the question, or none although the
+// server is known to return it.
+func (s *Strays) Subnets() int { return int(s.subnets.Load()) }
 
 // Cookies returns how many packets had a wrong cookie, or none although the server is known to
 // return it.
@@ -372,6 +406,8 @@ func (r *Request) answeredBy(packet []byte) (reply []byte, decided bool, err err
 		switch {
 		case !fits:
 			r.Strays.cookies.Add(1)
+		case !r.Subnet.passes(packet, proven):
+			r.Strays.subnets.Add(1)
 		case m == MatchReply || r.AnyCase || proven:
 			return append(r.Into[:0], packet...), true, nil
 		default:
