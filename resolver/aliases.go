@@ -45,7 +45,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		if told == nil {
 			told = l.failure
 		}
-		a.NoCache = a.NoCache || l.noCache || l.ending() || l.cheap()
+		a.NoCache = a.NoCache || l.noCache || l.ending() || l.cheap() ||
+			r.tailored(name, q.Type)
+		a.Scope = max(a.Scope, l.scope)
 		if l.refresh > 0 && (a.Refresh == 0 || l.refresh < a.Refresh) {
 			a.Refresh = l.refresh
 		}

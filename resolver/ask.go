@@ -61,6 +61,9 @@ type accepted struct {
 	// damaged reports whether a set of the answer had records that do not fit their type. The set
 	// is validated without them.
 	damaged bool
+	// whole reports whether it answers the whole question of its fetch.
+	whole bool
+	tailoring
 }
 
 // recordFailure keeps a network failure if its cause ranks above those before it.
@@ -112,6 +115,8 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 	f := ended
 	switch {
+	case a.x.plain && ended == askedForAll:
+		return nil, ended
 	case a.weak != nil:
 		// Servers that were not asked might have a better answer. So the weak one is not cached if
 		// a budget that other questions spent has ended the search.
@@ -178,7 +183,8 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 	default: // AA, but the NS set is of another zone (RFC 2308, section 2.2)
 		r = reply{fault: cause.Lame}
 	}
-	got := &accepted{reply: r, from: c.addr, damaged: damaged}
+	got := &accepted{reply: r, from: c.addr, damaged: damaged, whole: a.final,
+		tailoring: t.tailoring}
 	if a.x.sink != nil {
 		a.replied(c, &got.reply)
 	}
@@ -304,9 +310,10 @@ func causeOfExchange(err error) cause.Cause {
 	return cause.Unreachable
 }
 
-// query encodes the question, with an unpredictable ID, random letter case, DO and a cookie. mixed
-// reports whether it has capital letters.
-func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed bool, err error) {
+// query encodes the question, with an unpredictable ID, random letter case, DO, a cookie, and a
+// client's network if it is valid. mixed reports whether it has capital letters.
+func (a *zoneQuery) query(c *candidate, how form, p *profile, network netip.Prefix) (q []byte,
+	mixed bool, err error) {
 	var random [2 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, false, err
@@ -333,6 +340,9 @@ func (a *zoneQuery) query(c *candidate, how form, p *profile) (q []byte, mixed b
 	size := uint16(0)
 	if how.edns {
 		size = a.x.r.cfg.UDPSize
+		if network.IsValid() {
+			opts = opts.Append(wire.OptionECS, wire.Subnet{Network: network}.AppendTo(nil))
+		}
 		if how.cookie && !how.via.Encrypted() {
 			opts = opts.Append(wire.OptionCookie, p.client[:], p.cookie)
 			// RFC 7828, section 3.2.1: the server may say how long the connection is to stay. A

@@ -18,8 +18,8 @@ func TestCVE2023_50387JudgingIsChargedToAClient(t *testing.T) {
 	first.fill(all, nil, validator.NewBudget())
 	second.fill(all, nil, validator.NewBudget())
 	k := cache.Key{Name: example, Type: wire.TypeA}
-	f, _ := all.join(k, &first, nil)
-	if _, how := all.join(k, &second, nil); how != joinWait {
+	f, _ := all.join(fetchKey{Key: k}, &first, nil)
+	if _, how := all.join(fetchKey{Key: k}, &second, nil); how != joinWait {
 		t.Fatalf("the second: %d", how)
 	}
 	poor := map[*validator.Budget]bool{}

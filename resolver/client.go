@@ -63,7 +63,7 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 		c.sink.Event(c.of(event.Question, q))
 	}
 	c.answer(r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
-		l, f := r.resolveResult(k, &c.budget, nil, 0, c.trail)
+		l, f := r.resolveResult(r.asksFor(k, o.Network), &c.budget, nil, 0, c.trail)
 		if f != nil {
 			if old := c.instead(k, f); old != nil {
 				return old, nil

@@ -116,6 +116,7 @@ type Config struct {
 	WarmNames  []WarmName
 	WarmZones  []wire.Name
 	Validation validator.Config
+	ECS        ECS
 	// ValidationTime, unless it is zero, is used to validate signatures in place of the clock's
 	// time of day.
 	ValidationTime time.Time
@@ -133,7 +134,7 @@ func Default() Config {
 		HardenGlue: true, Prefetch: true, Stale: defaultStale(), Port: dnsPort,
 		UDPSize: transport.EDNSSize, MaxAliases: MaxAliases, MaxFlights: MaxFlights,
 		ZoneQuota: defaultZoneQuota, ServerQuota: defaultServerQuota,
-		Validation: validator.Default()}
+		Validation: validator.Default(), ECS: defaultECS()}
 }
 
 // dnsPort is the port of DNS (RFC 1035, section 4.2).

@@ -27,7 +27,7 @@ type fetch struct {
 	budget
 	checks validator.Budget // the budget's validation
 	run    resolution
-	key    cache.Key
+	key    fetchKey
 	id     uint64 // its number in events
 	parent *fetch // the fetch that began it; nil if a client did
 	began  time.Time
@@ -49,6 +49,13 @@ type fetch struct {
 	fail   *cause.Failure
 }
 
+// fetchKey is what a fetch is for: a question and, where the answer may depend on it, the client's
+// network; zero: the question is put without one, for all clients.
+type fetchKey struct {
+	cache.Key
+	network netip.Prefix
+}
+
 // fetches owns all fetches and client queries that are running, and all goroutines of the resolver.
 type fetches struct {
 	guard      *guard.Guard
@@ -62,7 +69,8 @@ type fetches struct {
 	flights    atomic.Int32 // queries of clients; changed under mu
 
 	mu        sync.Mutex
-	all       map[cache.Key]*fetch // those that others may join; guarded by mu
+	all       map[fetchKey]*fetch  // those that others may join; guarded by mu
+	subnets   map[cache.Key]int    // how many of them are for a network; guarded by mu
 	ids       uint64               // how many were given out; guarded by mu
 	refreshes int                  // guarded by mu
 	lingering int                  // guarded by mu
@@ -74,7 +82,8 @@ type fetches struct {
 }
 
 func newFetches(g *guard.Guard, l *ledger.Ledger, maxClients int) *fetches {
-	t := &fetches{guard: g, ledger: l, maxClients: maxClients, all: map[cache.Key]*fetch{},
+	t := &fetches{guard: g, ledger: l, maxClients: maxClients, all: map[fetchKey]*fetch{},
+		subnets:    map[cache.Key]int{},
 		networks:   map[netip.Prefix]int{},
 		goroutines: workers.New(maxIdleGoroutines)}
 	t.landed.seed = maphash.MakeSeed()
@@ -89,7 +98,7 @@ type landings struct {
 }
 
 // of returns the count of a key.
-func (l *landings) of(k cache.Key) *atomic.Uint32 {
+func (l *landings) of(k fetchKey) *atomic.Uint32 {
 	return &l.counts[maphash.Comparable(l.seed, k)%uint64(len(l.counts))]
 }
 
@@ -97,16 +106,17 @@ func (l *landings) of(k cache.Key) *atomic.Uint32 {
 type joined uint8
 
 const (
-	joinLead  joined = iota // resolve the fetch
-	joinWait                // wait for the fetch
-	joinCycle               // fail: the question depends on itself
-	joinFull                // fail: too many wait already
-	joinEnded               // fail: the caller's own budget has ended
+	joinLead    joined = iota // resolve the fetch
+	joinWait                  // wait for the fetch
+	joinCycle                 // fail: the question depends on itself
+	joinFull                  // fail: too many wait already
+	joinEnded                 // fail: the caller's own budget has ended
+	joinSubnets               // too many networks: put the question without one
 )
 
 // join finds or begins the fetch of a key for a waiter with the budget w. parent is the fetch that
 // needs it, nil for a client.
-func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
+func (t *fetches) join(k fetchKey, w *budget, parent *fetch) (*fetch, joined) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, how := t.find(k, w, parent)
@@ -136,7 +146,7 @@ func (t *fetches) join(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 
 // ahead begins a fetch that parent will need, in a goroutine of its own. It does nothing if the key
 // is being resolved already, or if the fetch would depend on itself.
-func (t *fetches) ahead(k cache.Key, w *budget, parent *fetch, lead func(*fetch)) {
+func (t *fetches) ahead(k fetchKey, w *budget, parent *fetch, lead func(*fetch)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.all[k] != nil {
@@ -149,7 +159,7 @@ func (t *fetches) ahead(k cache.Key, w *budget, parent *fetch, lead func(*fetch)
 
 // background begins a refresh, in a goroutine of its own. It does nothing if the key is being
 // resolved already. full reports whether there are too many refreshes.
-func (t *fetches) background(k cache.Key, lead func(*fetch)) (full bool) {
+func (t *fetches) background(k fetchKey, lead func(*fetch)) (full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.all[k] != nil || t.closed {
@@ -181,7 +191,7 @@ func (t *fetches) alone(p guard.Place, work func()) bool {
 }
 
 // since returns when the fetch of a key began, false if there is none.
-func (t *fetches) since(k cache.Key) (time.Time, bool) {
+func (t *fetches) since(k fetchKey) (time.Time, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f := t.all[k]; f != nil {
@@ -191,7 +201,7 @@ func (t *fetches) since(k cache.Key) (time.Time, bool) {
 }
 
 // find returns a running fetch to wait for, or begins one. mu is held.
-func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
+func (t *fetches) find(k fetchKey, w *budget, parent *fetch) (*fetch, joined) {
 	for p := parent; p != nil; p = p.parent {
 		if p.key == k {
 			return nil, joinCycle
@@ -199,6 +209,9 @@ func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	}
 	if w.ended {
 		return nil, joinEnded
+	}
+	if t.crowded(k) {
+		return nil, joinSubnets
 	}
 	f := t.all[k]
 	if f == nil {
@@ -216,8 +229,14 @@ func (t *fetches) find(k cache.Key, w *budget, parent *fetch) (*fetch, joined) {
 	return f, joinWait
 }
 
+// crowded reports whether a further network may not have a fetch of a question: there are enough of
+// others. mu is held.
+func (t *fetches) crowded(k fetchKey) bool {
+	return k.network.IsValid() && t.all[k] == nil && t.subnets[k.Key] >= MaxSubnetFetches
+}
+
 // open makes a fetch. mu is held.
-func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
+func (t *fetches) open(k fetchKey, w *budget, parent *fetch) *fetch {
 	t.ids++
 	f := &fetch{key: k, id: t.ids, parent: parent, began: time.Now()}
 	f.fill(t, w, &f.checks)
@@ -228,6 +247,9 @@ func (t *fetches) open(k cache.Key, w *budget, parent *fetch) *fetch {
 	}
 	if t.all[k] == nil {
 		t.all[k] = f
+	}
+	if k.network.IsValid() {
+		t.subnets[k.Key]++
 	}
 	return f
 }
@@ -365,6 +387,11 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	defer t.mu.Unlock()
 	f.result, f.fail = l, fail
 	t.unlinger(f)
+	if k := f.key.Key; f.key.network.IsValid() {
+		if t.subnets[k]--; t.subnets[k] == 0 {
+			delete(t.subnets, k)
+		}
+	}
 	t.landed.of(f.key).Add(1)
 	if f.late != nil {
 		f.late.Stop()

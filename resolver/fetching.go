@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type Fetching struct {
 	Name    wire.Name
 	Type    wire.Type
+	Network netip.Prefix // for which it is; zero: for all clients
 	Began   time.Time
 	Waiting int  // clients and other fetches
 	Refresh bool // it fills the cache, without a waiter
@@ -26,7 +28,8 @@ func (r *Resolver) Fetching(limit int) (list []Fetching, all int) {
 	t := r.fetches
 	t.mu.Lock()
 	for k, f := range t.all {
-		list = append(list, Fetching{Name: k.Name, Type: k.Type, Began: f.began,
+		list = append(list, Fetching{Name: k.Name, Type: k.Type, Network: k.network,
+			Began:   f.began,
 			Waiting: len(f.waiters), Refresh: f.refresh, Sent: f.sent()})
 	}
 	t.mu.Unlock()
@@ -35,4 +38,10 @@ func (r *Resolver) Fetching(limit int) (list []Fetching, all int) {
 }
 
 // FlushOnly forgets what is selected of the data, and the trust that rests on it.
-func (r *Resolver) FlushOnly(of cache.Selection) int { return r.memory.flushOnly(of) }
+func (r *Resolver) FlushOnly(of cache.Selection) int {
+	n := r.memory.flushOnly(of)
+	if !of.Bogus { // a variant may be a denial, or lead to one
+		n += r.subnets.forget(of.Name, of.Subtree, of.Type)
+	}
+	return n
+}

@@ -163,7 +163,7 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 	case sawSilence:
 		if !t.how.reliable() {
 			l.silent = true
-			if o.strays && t.how.edns && t.how.cookie { // RFC 7873, section 5.3 asks for TCP
+			if o.strays && t.how.edns { // RFC 7873, section 5.3 asks for TCP
 				l.tcpNext = true
 				v.again = !l.tcpFailed && t.c.tcp == 0
 			}

@@ -225,6 +225,27 @@ const (
 	maxRefetches = 4096
 )
 
+// Clients' networks in questions (RFC 7871).
+const (
+	// MaxSubnetFetches is how many fetches of one question, each for another network, are under way
+	// at once: a forged reply fits with as many times the chance (RFC 7871, section 11.2;
+	// CVE-2025-5994). A further one is put without a network.
+	MaxSubnetFetches = 8
+	// MaxVariants is how many answers to one question are kept, each for another network. Unbound
+	// keeps 100 for each family.
+	MaxVariants = 128
+	// maxSubnetZones is of how many zones it is known whether their answers depend on the network,
+	// maxSubnetServers of how many servers that they return it, process-wide.
+	maxSubnetZones   = 4096
+	maxSubnetServers = 4096
+	// enoughAlike is how many answers of a zone that are for all networks have it asked without
+	// networks, for subnetPause. An answer for some of them alone is remembered for subnetMemory,
+	// and so is a server that returns the network.
+	enoughAlike  = 3
+	subnetPause  = time.Hour
+	subnetMemory = 24 * time.Hour
+)
+
 // readyInterval is how often readiness is checked. While the network may be down, a server is asked
 // as often.
 const readyInterval = time.Second

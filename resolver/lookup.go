@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"time"
 
 	"bailiwick/cache"
@@ -164,11 +165,35 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int, may b
 	return l, nil, stale
 }
 
+// recalled is remembered for a question with a network: what is kept for it, the denial of a name
+// above, or a failure. What else is kept of the name, or follows for it from others, was asked for
+// without the network.
+func (r *Resolver) recalled(k fetchKey, b *validator.Budget, depth int, may bool) (
+	l *result, f *cause.Failure, stale bool) {
+	if !k.network.IsValid() {
+		return r.remembered(k.Key, b, depth, may)
+	}
+	now := r.clock.Now()
+	if l := r.variant(k); l != nil {
+		return l, nil, false
+	}
+	if f, ok := r.memory.failure(k.Key, now); ok {
+		return nil, f, false
+	}
+	if !k.Unchecked {
+		l, _ = r.cachedCut(k.Key, now)
+	}
+	return l, nil, false
+}
+
 // FailureEnds returns the second until which a question may be answered by the failure of an answer
 // without another look; 0 if it is not remembered, if it is that of another result of the chain, or
 // if it may end at any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
+	if r.tailored(q.Name, q.Type) { // there may be answers for some networks
+		return 0
+	}
 	return r.memory.failureEnds(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
 		r.checks(q.Name)}, a.Failure, r.clock.Now())
 }
@@ -177,8 +202,14 @@ func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 // not block. What it spends is taken from c, which [Resolver.Start] goes on with. Without rd
 // nothing would be resolved, so that stale data do not stand in for anything, and are not used.
 func (r *Resolver) Known(q wire.Question, cd, rd bool, c *Checks) *Answer {
+	return r.KnownFor(netip.Prefix{}, q, cd, rd, c)
+}
+
+// KnownFor is [Resolver.Known] for a client whose network may be sent, see [ECS.Network].
+func (r *Resolver) KnownFor(network netip.Prefix, q wire.Question, cd, rd bool,
+	c *Checks) *Answer {
 	return r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
-		l, f, _ := r.remembered(k, c.budget(), 0, rd && r.mayBeStale(k))
+		l, f, _ := r.recalled(r.asksFor(k, network), c.budget(), 0, rd && r.mayBeStale(k))
 		return l, f
 	})
 }

@@ -116,6 +116,16 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 	}
 }
 
+// clamp gives a result's sets the TTLs that they are kept for, and returns how long that is for the
+// whole, in seconds. The sets are the caller's own.
+func (m *memory) clamp(l *result, now time.Time) uint32 {
+	if l.kind.IsDenial() {
+		return m.store.ClampDenial(l.proofs, l.until(), now)
+	}
+	m.store.ClampTTLs(l.sets, l.proofs, now)
+	return l.ttl()
+}
+
 // putDenial keeps a denial, its SOA and its proofs for one common TTL.
 func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,

@@ -27,6 +27,8 @@ type Observer interface {
 	Revalidated(packets int)
 	// Reported reports what became of the report of a failure (RFC 9567).
 	Reported(result ReportResult)
+	// Subnets reports what became of questions with a client's network.
+	Subnets(result SubnetResult, n int)
 	// Synthesised reports an answer made from cached denials.
 	Synthesised()
 	// Forwarder reports that a server that the operator named for a zone does not answer any more,
@@ -60,6 +62,9 @@ func (nopObserver) Revalidated(int) {}
 
 // Reported does nothing.
 func (nopObserver) Reported(ReportResult) {}
+
+// Subnets does nothing.
+func (nopObserver) Subnets(SubnetResult, int) {}
 
 // Synthesised does nothing.
 func (nopObserver) Synthesised() {}

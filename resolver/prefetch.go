@@ -52,7 +52,7 @@ func RefreshReasons() []RefreshReason {
 func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
 	t, known := trail{sink: r.events}, l != nil
 	before, _ := r.memory.lastFailure(k)
-	full := r.fetches.background(k, func(f *fetch) {
+	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {
 		if t.sink != nil {
 			e := t.of(event.Refresh, keyQuestion(k))
 			if known {

@@ -164,13 +164,14 @@ func TestQuotaRefusalIsSharedByWaiters(t *testing.T) {
 		first.fill(all, nil, validator.NewBudget())
 		second.fill(all, nil, validator.NewBudget())
 		k := cache.Key{Name: example, Type: wire.TypeA}
-		f, _ := all.join(k, &first, nil)
+		f, _ := all.join(fetchKey{Key: k}, &first, nil)
 		f.run.depth = c.depth
 		var parent *fetch
 		if c.parent {
-			parent, _ = all.join(cache.Key{Name: wire.Root, Type: wire.TypeA}, &second, nil)
+			k := fetchKey{Key: cache.Key{Name: wire.Root, Type: wire.TypeA}}
+			parent, _ = all.join(k, &second, nil)
 		}
-		if _, how := all.join(k, &second, parent); how != joinWait {
+		if _, how := all.join(fetchKey{Key: k}, &second, parent); how != joinWait {
 			t.Fatalf("the second: %d", how)
 		}
 		all.land(f, nil, cause.New(cause.LimitZone, example, ""))

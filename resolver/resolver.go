@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
+	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -49,7 +50,9 @@ type Resolver struct {
 	reporting    *reporting
 	quotas       quotas
 	chance       func(n int) int
-	warmth       atomic.Int32 // how many of the warm keys were fresh the last time
+	subnets      *subnets
+	ecsZones     map[wire.Name]bool // never changed
+	warmth       atomic.Int32       // how many of the warm keys were fresh the last time
 }
 
 // Parts are the dependencies of a resolver.
@@ -85,6 +88,7 @@ func New(cfg Config, p Parts) *Resolver {
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
 	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
 	r.compared = &compared{}
+	r.subnets = newSubnets(r.cfg.ECS.Memory)
 	r.reporting = newReporting()
 	return r
 }
@@ -100,7 +104,11 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	if p.Chance == nil {
 		p.Chance = rand.IntN
 	}
-	return &Resolver{cfg: cfg, anchors: p.Anchors, exchanger: p.Exchanger,
+	zones := make(map[wire.Name]bool, len(cfg.ECS.Zones))
+	for _, z := range cfg.ECS.Zones {
+		zones[z] = true
+	}
+	return &Resolver{cfg: cfg, ecsZones: zones, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
 		routes: p.Routes, copies: p.Copies, chance: p.Chance,
 		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
@@ -111,7 +119,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 
 // Stats are counters of the resolver's own caches.
 type Stats struct {
-	Servers, Trust                 memcache.Stats
+	Servers, Trust, Variants       memcache.Stats
 	SignatureHits, SignatureMisses uint64
 	Fetches, Refreshes             int  // under way; the latter are among the former
 	OwnP256                        bool // see validator.Validator.OwnP256
@@ -121,6 +129,7 @@ type Stats struct {
 // Stats returns the counters.
 func (r *Resolver) Stats() (s Stats) {
 	s.Servers, s.Trust = r.infra.cache.Stats(), r.memory.trustStats()
+	s.Variants = r.subnets.variants.Stats()
 	s.SignatureHits, s.SignatureMisses = r.validator.CacheStats()
 	s.OwnP256 = r.validator.OwnP256()
 	s.Fetches, s.Refreshes = r.fetches.count()
@@ -130,7 +139,8 @@ func (r *Resolver) Stats() (s Stats) {
 
 // Flush forgets a name, or everything at and below it.
 func (r *Resolver) Flush(name wire.Name, subtree bool) int {
-	return r.memory.flush(name, subtree)
+	r.subnets.forgetZones(name)
+	return r.memory.flush(name, subtree) + r.subnets.forget(name, subtree, wire.TypeNone)
 }
 
 // FlushZoneOf drops the delegation, DS, keys and trust of the zone of a name, so that the next
@@ -147,6 +157,9 @@ type Options struct {
 	// Client is the network that counts as one client when queries have to give way.
 	Client netip.Prefix
 	Checks *Checks // what [Resolver.Known] has left; nil: nothing is spent
+	// Network is what may be sent to servers of the client's address, see [ECS.Network]; zero:
+	// nothing.
+	Network netip.Prefix
 }
 
 // Answer is the outcome of a question.
@@ -172,6 +185,9 @@ type Answer struct {
 	// NoCache reports whether the answer must not be cached: the operator wants it so, fresher data
 	// are being fetched, or it can be made again as cheaply.
 	NoCache bool
+	// Scope is how many bits of the client's network it is for; 0: it is for all (RFC 7871, section
+	// 7.2.2).
+	Scope int
 	// Stale is why data of it are stale, if they are. KeepFor is how long it may be cached then, or
 	// if policy has left no record in it.
 	Stale   StaleReason
@@ -195,15 +211,15 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 
 // resolveResult returns one result: from the cache, from a running fetch, or by resolving it. It
 // spends from the budget w. parent is the fetch that needs the result, nil for a client.
-func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth int, t trail) (
+func (r *Resolver) resolveResult(k fetchKey, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
 	ended := r.fetches.landed.of(k)
 	for {
 		before := ended.Load()
-		l, fail, stale := r.remembered(k, w.validation, depth, depth == 0 && r.mayBeStale(k))
+		l, fail, stale := r.recalled(k, w.validation, depth, depth == 0 && r.mayBeStale(k.Key))
 		if l != nil || fail != nil {
 			if t.sink != nil {
-				t.known(k, l, fail)
+				t.known(k.Key, l, fail)
 			}
 			return l, fail
 		}
@@ -218,9 +234,16 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 			return nil, cause.New(cause.Overload, nil, "%d wait for %s", MaxWaiters, k.Name)
 		case joinEnded:
 			return nil, w.err()
+		case joinSubnets:
+			limit.SubnetFetches.Met()
+			l, fail := r.resolveResult(fetchKey{Key: k.Key}, w, parent, depth, t)
+			if fail != nil {
+				return nil, fail
+			}
+			return l.narrowed(k.network), nil
 		case joinWait:
 			if t.sink != nil {
-				t.fetched(event.FetchJoin, k, f.id)
+				t.fetched(event.FetchJoin, k.Key, f.id)
 			}
 			l, fail, again := r.fetches.wait(f, w, parent)
 			if again {
@@ -236,9 +259,9 @@ func (r *Resolver) resolveResult(k cache.Key, w *budget, parent *fetch, depth in
 
 // runOf prepares a fetch to be resolved.
 func (r *Resolver) runOf(f *fetch, depth int, t trail) *resolution {
-	f.run = resolution{r: r, q: keyQuestion(f.key), cd: f.key.Unchecked, fetch: f,
-		budget: &f.budget, depth: depth, trail: t.begin(f.key, f),
-		flushes: r.memory.flushes()}
+	f.run = resolution{r: r, q: keyQuestion(f.key.Key), cd: f.key.Unchecked, fetch: f,
+		budget: &f.budget, depth: depth, trail: t.begin(f.key.Key, f),
+		network: f.key.network, flushes: r.memory.flushes()}
 	return &f.run
 }
 
@@ -258,7 +281,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 	if x.sink != nil {
 		x.excepted()
 	}
-	l, f = x.resolve()
+	l, f = x.resolveFor()
 	if f == nil {
 		x.r.memory.succeeded(x.keyOf(x.q))
 		return l, nil

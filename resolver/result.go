@@ -47,6 +47,8 @@ type result struct {
 	failure *cause.Failure    // reported to clients although there is an answer
 	zone    wire.Name         // the signer, if secure
 	keys    *validator.KeySet // of a DNSKEY set that was just validated, with its public keys
+	// scope is how many bits of the client's network the result is for; 0: it is for all.
+	scope int
 	// unsignedCut reports for type DS whether the name is an unsigned delegation or may be one.
 	unsignedCut bool
 }

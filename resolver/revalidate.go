@@ -26,7 +26,7 @@ func (x *resolution) revalidate(d *cache.Delegation) {
 		return
 	}
 	k := cache.Key{Name: d.Zone, Type: wire.TypeNS}
-	full := r.fetches.background(k, func(f *fetch) {
+	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {
 		f.queries.Store(maxRevalidation)
 		_, failed := r.runOf(f, 0, trail{sink: r.events}).lead()
 		r.observe.Refreshed(RefreshServers, failed == nil)

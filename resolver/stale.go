@@ -117,7 +117,7 @@ func (r *Resolver) attempted(k cache.Key, now time.Time) attempt {
 		a.failed, a.held = e.Failure, now.Unix() < e.Expires
 		a.ago = now.Sub(time.Unix(e.At, 0))
 	}
-	if since, ok := r.fetches.since(k); ok {
+	if since, ok := r.fetches.since(fetchKey{Key: k}); ok {
 		a.running = time.Since(since)
 	}
 	return a

@@ -31,6 +31,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.probes, n.infra, n.connectivity = r.probes, r.infra, r.connectivity
 	n.refetches = r.refetches
 	n.compared = r.compared
+	n.subnets = r.subnets
 	n.reporting = r.reporting
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)
 	n.cfg.Zones = slices.Clone(cfg.Zones)
@@ -47,6 +48,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 // keeps what was used or stored last.
 func (r *Resolver) Resize(bytes int) {
 	r.infra.cache.Resize(r.memory.resize(bytes))
+	r.subnets.variants.Resize(int(r.cfg.ECS.Memory))
 }
 
 // Forget drops cached data of another resolver with the same caches that r would not have accepted,
@@ -59,7 +61,7 @@ func (r *Resolver) Forget(other *Resolver) (n int) {
 	names := r.outdated(other)
 	other.memory.gate.close(names)
 	for _, name := range names {
-		dropped := r.memory.flushTree(name)
+		dropped := r.memory.flushTree(name) + r.subnets.forget(name, true, wire.TypeNone)
 		if n += dropped; r.events != nil {
 			r.events.Event(event.Event{Kind: event.Forgotten, Time: time.Now(), Zone: name,
 				Count: dropped})
@@ -87,6 +89,7 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 			}
 		}
 	}
+	changed = append(changed, a.ECS.changed(&b.ECS)...)
 	for _, name := range changed {
 		if name.IsRoot() {
 			return []wire.Name{wire.Root}

@@ -31,6 +31,9 @@ func (a *zoneQuery) next() (*try, *cause.Failure) {
 	for {
 		now := time.Now()
 		a.checkPatience(now)
+		if a.ended == askedForAll {
+			return nil, a.ended
+		}
 		if len(a.ready) > 0 {
 			t := a.ready[0]
 			a.ready = a.ready[1:]
@@ -179,6 +182,9 @@ func (a *zoneQuery) closeAll() {
 		}
 		a.close(t)
 	}
+	if a.strays != nil && a.strays.Subnets() > 0 {
+		a.x.r.observe.Subnets(SubnetOther, a.strays.Subnets())
+	}
 }
 
 // usual reports whether a try uses the transport that its server is asked over first. Only there
@@ -199,7 +205,7 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 	o := observation{what: sawNoTCP}
 	if a.usual(t) {
 		r.infra.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())
-		o = observation{what: sawSilence, strays: a.strays.Cookies() > 0}
+		o = observation{what: sawSilence, strays: a.strays.Cookies()+a.strays.Subnets() > 0}
 		a.witness(t, packetLost)
 	}
 	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
@@ -209,6 +215,12 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 	}
 	a.x.budget.unheard(f)
 	a.step(t, o)
+	if t.subnet.IsValid() && !r.subnets.uses(a.learner(), r.clock.Now()) {
+		// It may drop what has an option that it does not know (RFC 7871, section 13.2).
+		r.subnets.alike(a.learner(), r.clock.Now())
+		a.noteSubnet(t, SubnetSilent, 0)
+		a.forAll(t)
+	}
 }
 
 // witness notes whether a packet was lost, if the try shows it: silence does if the server has

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type try struct {
 	req   transport.Request
 	mixed bool // the query has capital letters
 	cased bool // its reply came with a question in other letters
+	// subnet is the client's network that went with it; zero: none.
+	subnet netip.Prefix
+	tailoring
 	noNS  bool // its reply came without any NS set in the authority section
 	plain bool // it asks for less than the tries before it, which were met with silence
 
@@ -40,7 +44,11 @@ func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 	if f := a.x.budget.pay(); f != nil {
 		return nil, f
 	}
-	query, mixed, err := a.query(d.c, d.how, p)
+	var network netip.Prefix
+	if d.how.edns && a.tells() {
+		network = a.x.network
+	}
+	query, mixed, err := a.query(d.c, d.how, p, network)
 	if err != nil {
 		return nil, cause.New(cause.LocalResources, nil, "%v", err)
 	}
@@ -51,12 +59,18 @@ func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 		a.strays = &a.around
 	}
 	*t = try{sending: sending{c: d.c, how: d.how, p: *p}, mixed: mixed, plain: d.plain,
+		subnet:  network,
 		replies: a.x.r.connectivity.replies.Load()}
 	t.req = transport.Request{Server: a.port(d.c, d.how), Via: d.how.via, Query: query,
 		AnyCase: !mixed, CaseKept: p.caseKept, Strays: a.strays}
 	if d.how.edns && d.how.cookie {
 		t.req.Cookie = transport.CookieCheck{Sent: true,
 			Client: p.client, Needed: p.cookie != nil}
+	}
+	if network.IsValid() {
+		r := a.x.r
+		t.req.Subnet = transport.SubnetCheck{Sent: network,
+			Needed: r.subnets.expected(a.learner(), d.c.addr.Addr(), r.clock.Now())}
 	}
 	if a.conf != nil {
 		t.req.Peer = a.conf.Peer
@@ -166,6 +180,9 @@ func (a *zoneQuery) take(t *try) (*accepted, *cause.Failure) {
 		return nil, nil
 	}
 	a.heard(t, &o)
+	if !o.truncated && a.subnetOf(t, &o) {
+		return nil, nil
+	}
 	if t.c.spent || a.step(t, o) {
 		return nil, nil
 	}

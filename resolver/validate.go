@@ -4,6 +4,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"slices"
 
 	"bailiwick/cache"
@@ -59,8 +60,42 @@ func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
 	if got.result == nil || got.result.noCache {
 		return
 	}
-	x.r.memory.put(x.keyOf(a.q), got.result, x.flushes, x.r.clock.Now())
+	x.keepResult(a.q, got.result, got)
 	x.chain(a, got.result, got)
+}
+
+// keepResult caches a result of a reply. That to the whole question of a fetch for a network is
+// kept (RFC 7871, section 7.3.1)
+//   - for the network that the reply has in its scope, or
+//   - for all, by whichever way they ask, if the scope is 0 or the server has none, or
+//   - for the fetch's network alone, if the question was put without it.
+func (x *resolution) keepResult(q wire.Question, l *result, got *accepted) {
+	k, now := x.keyOf(q), x.r.clock.Now()
+	if !x.network.IsValid() || !got.whole {
+		x.r.memory.put(k, l, x.flushes, now)
+		return
+	}
+	if got.network.IsValid() {
+		x.r.memory.clamp(l, now)
+		l.scope = got.network.Bits()
+		x.r.putVariant(k, l, got.network, got.exact, x.flushes)
+		return
+	}
+	x.r.memory.put(k, l, x.flushes, now)
+	if got.heeded {
+		x.r.putVariant(k, l, netip.Prefix{}, false, x.flushes)
+	} else {
+		x.r.putVariant(k, l, x.network, false, x.flushes)
+	}
+}
+
+// has reports whether a question's result is cached, where keepResult keeps it.
+func (x *resolution) has(q wire.Question, got *accepted) bool {
+	if x.network.IsValid() && got.whole {
+		return x.r.variant(fetchKey{x.keyOf(q), x.network}) != nil
+	}
+	_, known := x.r.cached(x.keyOf(q))
+	return known
 }
 
 // keyOf returns the cache key of a question.
@@ -199,8 +234,8 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 		if z := x.r.cfg.configured(q.Name); z != a.conf && z != nil {
 			return
 		}
-		if _, known := x.r.cached(x.keyOf(q)); known {
-			return
+		if got.network.IsValid() && !x.r.tailored(q.Name, q.Type) || x.has(q, got) {
+			return // an answer for some networks is kept where it is looked for by network alone
 		}
 		if l = got.nextResult(q); l == nil {
 			return
@@ -210,7 +245,7 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 			l.status != wire.Secure {
 			return // it is asked for separately
 		}
-		x.r.memory.put(x.keyOf(q), l, x.flushes, x.r.clock.Now())
+		x.keepResult(q, l, got)
 	}
 }
 

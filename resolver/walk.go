@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"bailiwick/cache"
@@ -22,6 +23,10 @@ type resolution struct {
 	// flushes is how often the cache had been flushed when it began.
 	flushes uint64
 	trail   // for the events of the fetch
+	// network is what goes with the whole question, see tells; zero: nothing. plain reports whether
+	// it has to be asked without, for all clients.
+	network netip.Prefix
+	plain   bool
 	// refresh reports whether the result is known, and resolved because it ends soon.
 	refresh bool
 	// report reports whether the question is a report of another one's failure.
@@ -50,7 +55,7 @@ func (x *resolution) sub(k cache.Key) (*result, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	l, f := x.r.resolveResult(k, x.budget, x.fetch, x.depth+1, x.trail)
+	l, f := x.r.resolveResult(fetchKey{Key: k}, x.budget, x.fetch, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
 		x.budget.end(f) // the resolution that needs it ends as well, and no server is to blame
 	}
@@ -66,15 +71,36 @@ func (x *resolution) ahead(k cache.Key) {
 	if _, known := x.r.cached(k); known {
 		return
 	}
-	x.r.fetches.ahead(k, x.budget, x.fetch, func(f *fetch) {
+	x.r.fetches.ahead(fetchKey{Key: k}, x.budget, x.fetch, func(f *fetch) {
 		_, _ = x.r.runOf(f, x.depth+1, x.trail).lead() // the result is in the cache
 	})
+}
+
+// resolveFor finds the result for the fetch's network. Where servers do not take the network, or
+// all have failed with it, the question is put once more without: as a fetch of its own, which all
+// clients share. What that brings is kept for this network alone, as it may be another for others.
+func (x *resolution) resolveFor() (*result, *cause.Failure) {
+	l, f := x.resolve()
+	if !x.network.IsValid() || f == nil || !x.plain && (f.Cause.Kind() != cause.KindNetwork ||
+		f.HeldAgainst() != cause.ScopeName) {
+		return l, f
+	}
+	k := x.keyOf(x.q)
+	if l, f = x.sub(k); f != nil {
+		return nil, f
+	}
+	x.r.putVariant(k, l, x.network, false, x.flushes)
+	return l.narrowed(x.network), nil
 }
 
 // resolve finds the result: at a configured zone's servers, or by iteration.
 func (x *resolution) resolve() (*result, *cause.Failure) {
 	if x.refresh || x.late {
-		if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() && (x.depth > 0 || !l.bare) {
+		if x.network.IsValid() {
+			if l := x.r.variant(fetchKey{x.keyOf(x.q), x.network}); l != nil {
+				return l, nil
+			}
+		} else if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() && (x.depth > 0 || !l.bare) {
 			return l, nil // another fetch has stored it
 		}
 	}
@@ -90,7 +116,7 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 	}
 	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64},
 		x.serversConfigured(z), z, nil)
-	if f != nil && z.First && f.Cause.Kind() == cause.KindNetwork {
+	if f != nil && z.First && !x.plain && f.Cause.Kind() == cause.KindNetwork {
 		x.fallback = true
 		return x.walk()
 	}

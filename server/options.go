@@ -15,19 +15,22 @@ const (
 	optionLen = 4
 )
 
-// asked is what the options of a query ask for. Others are ignored (RFC 6891, section 6.1.2): a
-// client's subnet (RFC 7871), which is sent to no server, an Extended DNS Error in a query (RFC
-// 8914), and unknown ones.
+// asked is what the options of a query ask for. Others are ignored (RFC 6891, section 6.1.2): an
+// Extended DNS Error in a query (RFC 8914), unknown ones, and a client's subnet (RFC 7871) where
+// none is sent to any server.
 type asked struct {
 	nsid      bool // RFC 5001
 	padding   bool // RFC 7830
 	keepalive bool // RFC 7828
 	cookie    bool // RFC 7873
 	proven    bool // the cookie is one that was sent to this address
+	ecs       bool // RFC 7871
+	subnet    wire.Subnet
+	bad       wire.OptionCode // what is malformed
 }
 
-// readOptions reads the options of a query; it returns false if the cookie is malformed. Of several
-// cookies the first is used (RFC 7873, section 5).
+// readOptions reads the options of a query; it returns false if the cookie or the subnet is
+// malformed. Of several of one kind the first is used (RFC 7873, section 5).
 func (r *request) readOptions() bool {
 	for code, value := range r.q.EDNS.Options.All() {
 		switch code {
@@ -39,6 +42,12 @@ func (r *request) readOptions() bool {
 			r.asked.keepalive = true
 		case wire.OptionCookie:
 			if r.rules.Cookies && !r.asked.cookie && !r.readCookie(value) {
+				r.asked.bad = code
+				return false
+			}
+		case wire.OptionECS:
+			if !r.readSubnet(value) {
+				r.asked.ecs, r.asked.bad = false, code
 				return false
 			}
 		}
@@ -54,6 +63,9 @@ func (r *request) optLen(ede wire.Options) int {
 	n := optLen + len(ede)
 	if r.asked.cookie {
 		n += optionLen + cookieLen
+	}
+	if r.asked.ecs {
+		n += optionLen + r.asked.subnet.Len()
 	}
 	if r.asked.nsid && len(r.rules.NSID) > 0 {
 		n += optionLen + len(r.rules.NSID)
@@ -88,6 +100,7 @@ func (r *request) appendOPT(msg []byte, rc wire.RCode, ede wire.Options) []byte 
 		msg = appendOption(msg, wire.OptionKeepalive, 2)
 		msg = binary.BigEndian.AppendUint16(msg, idle)
 	}
+	msg = r.appendSubnet(msg)
 	msg = append(msg, ede...)
 	binary.BigEndian.PutUint16(msg[at+optLen-2:], uint16(len(msg)-at-optLen))
 	if r.padded() {

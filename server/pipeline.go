@@ -49,6 +49,7 @@ type request struct {
 	at      place            // of the work
 	origin  event.Origin     // of the answer
 	rcode   wire.RCode       // of the answer
+	scope   int              // of the answer: how many bits of the client's network it is for
 	cut     bool             // policy has changed the answer
 	made    bool             // the answer has AAAA records that were made of A records
 	why     cause.Cause      // of a failure or a refusal
@@ -91,7 +92,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r.rules, r.from, r.now, r.buf = h.rules.Load(), from, h.server.clock.Now(), buf
 	r.asked, r.snoop, r.at, r.cut, r.made = asked{}, false, atBegin, false, false
 	r.why, r.origin, r.told = cause.None, event.OriginServer, false
-	r.apart, r.settled, r.rewritten = false, false, nil
+	r.apart, r.settled, r.rewritten, r.scope = false, false, nil, 0
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -199,7 +200,7 @@ func (r *request) screen() bool {
 		return r.reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion})
 	}
 	return len(r.q.EDNS.Options) > 0 && !r.readOptions() &&
-		r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestCookie})
+		r.reject(wire.RCodeFormErr, r.malformedOption())
 }
 
 // known answers from the cache. A query without RD is answered from the cache alone, and only for
@@ -211,13 +212,14 @@ func (r *request) known() bool {
 		return true
 	}
 	*r.checks, r.flushes = resolver.Checks{}, r.server.cache.Flushes()
-	a := r.rules.Resolver.Known(r.want, cd, rd, r.checks)
+	network := r.network()
+	a := r.rules.Resolver.KnownFor(network, r.want, cd, rd, r.checks)
 	if a == nil && !rd {
 		a = r.rules.Resolver.KnownFailure(r.want, cd)
 	}
 	var v4 *resolver.Answer
 	if a != nil && r.wantsA(a) {
-		v4 = r.rules.Resolver.Known(r.questionA(), cd, rd, r.checks)
+		v4 = r.rules.Resolver.KnownFor(network, r.questionA(), cd, rd, r.checks)
 		if v4 == nil && rd {
 			return false
 		}
@@ -296,7 +298,7 @@ func (r *request) stale(f *cause.Failure) (a, v4 *resolver.Answer) {
 		if a := res.Stale(q, cd, f, r.checks); a != nil {
 			return a
 		}
-		return res.Known(q, cd, true, r.checks)
+		return res.KnownFor(r.network(), q, cd, true, r.checks)
 	}
 	if !r.translates(r.want) {
 		return res.Stale(r.want, cd, f, r.checks), nil
@@ -360,7 +362,8 @@ func (r *request) resolve(pass func(answer []byte)) {
 		return
 	}
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
-		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr())}
+		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr()),
+		Network: r.network()}
 	start := func(q wire.Question, done func(*resolver.Answer)) {
 		r.rules.Resolver.Start(r.client, q, o, func(a *resolver.Answer) {
 			defer func() { r.caught(recover()) }()
@@ -408,6 +411,7 @@ func (r *request) abandoned() {
 // respond applies policy to an answer, logs a failure, and makes the response. What policy zones
 // say of it comes first; nil if they leave it as it is.
 func (r *request) respond(a, v4 *resolver.Answer, l *policy.Local) []byte {
+	r.scoped(a, v4)
 	switch {
 	case l != nil:
 		return r.respondLocal(l)

@@ -26,7 +26,7 @@ func (r *running) status(console.Request) (console.Result, error) {
 	st, bytes := now.resolver.Stats(), 0
 	for _, c := range []memcache.Stats{s.store.Answers.Stats(), s.store.RRsets.Stats(),
 		s.store.Negatives.Stats(), s.store.Failures.Stats(), s.store.Delegations.Stats(),
-		s.store.Denials.Stats(), st.Servers, st.Trust} {
+		s.store.Denials.Stats(), st.Servers, st.Trust, st.Variants} {
 		bytes += c.Bytes
 	}
 	listeners := []string{}
@@ -43,7 +43,7 @@ func (r *running) status(console.Request) (console.Result, error) {
 		"config":  now.Config.File(),
 		"ready":   ready,
 		"network": now.resolver.NetworkState().String(), "listeners": listeners,
-		"cache_bytes": bytes, "cache_limit": now.Config.Cache.Memory,
+		"cache_bytes": bytes, "cache_limit": now.Config.Caches(),
 		"answers": s.store.Answers.Stats().Entries,
 		"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches,
 		"log_level":    now.Config.Runtime().LogLevel,
@@ -159,9 +159,14 @@ func (r *running) inFlight(q console.Request) (console.Result, error) {
 	}
 	list, all := r.now().resolver.Fetching(limit)
 	res := console.Result{Fields: map[string]any{"under_way": all},
-		Columns: []string{"name", "type", "age", "waiting", "refresh", "sent"}, Rows: [][]any{}}
+		Columns: []string{"name", "type", "network", "age", "waiting",
+			"refresh", "sent"}, Rows: [][]any{}}
 	for _, f := range list {
-		res.Rows = append(res.Rows, []any{f.Name.String(), f.Type.String(),
+		network := ""
+		if f.Network.IsValid() {
+			network = f.Network.String()
+		}
+		res.Rows = append(res.Rows, []any{f.Name.String(), f.Type.String(), network,
 			time.Since(f.Began).Round(time.Millisecond).String(), f.Waiting, f.Refresh, f.Sent})
 	}
 	return res, nil

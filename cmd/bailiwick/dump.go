@@ -14,6 +14,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/console"
+	"bailiwick/resolver"
 	"bailiwick/wire"
 )
 
@@ -31,7 +32,8 @@ func (r *running) dump(q console.Request) (console.Result, error) {
 	}
 	return console.Result{Text: func(w io.Writer) error {
 		d := &dumper{out: bufio.NewWriterSize(w, dumpPiece), below: below, store: r.store,
-			now: r.clock.Now()}
+			resolver: r.now().resolver,
+			now:      r.clock.Now()}
 		fmt.Fprintf(d.out, "; cache of bailiwick %s at %s\n", version,
 			clock.Wall(r.clock).UTC().Format(time.RFC3339))
 		return d.all()
@@ -40,16 +42,18 @@ func (r *running) dump(q console.Request) (console.Result, error) {
 
 // dumper prints the entries of a store.
 type dumper struct {
-	out   *bufio.Writer
-	below wire.Name
-	store *cache.Store
-	now   time.Time
-	count int
+	out      *bufio.Writer
+	below    wire.Name
+	store    *cache.Store
+	resolver *resolver.Resolver
+	now      time.Time
+	count    int
 }
 
 // all prints everything. Its last line tells that it is whole.
 func (d *dumper) all() error {
-	for _, part := range []func() error{d.sets, d.denials, d.delegations, d.failures} {
+	for _, part := range []func() error{d.sets, d.variants, d.denials, d.delegations,
+		d.failures} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -87,6 +91,32 @@ func (d *dumper) sets() error {
 		for _, text := range presentation(&set) {
 			if _, err := fmt.Fprintln(d.out, text); err != nil {
 				return err
+			}
+		}
+		return nil
+	})
+}
+
+// variants prints the answers that are for some networks alone. They are comments, as a zone has
+// one set of a name and type.
+func (d *dumper) variants() error {
+	return d.resolver.Variants(func(v resolver.Variant) error {
+		if !v.Name.Within(d.below) {
+			return nil
+		}
+		network := "all networks"
+		if v.Network.IsValid() {
+			network = "network " + v.Network.String()
+		}
+		if err := d.line("; for %s: %s %s: %s, %s, %s", network, v.Name, v.Type, v.Kind, v.Status,
+			d.left(v.Expires)); err != nil {
+			return err
+		}
+		for _, s := range v.Sets {
+			for _, text := range presentation(s) {
+				if _, err := fmt.Fprintln(d.out, ";", text); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

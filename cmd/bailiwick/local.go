@@ -87,6 +87,9 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
 	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
+	if n := r.now().resolver.Sends(client, name, t); n.IsValid() {
+		res.Fields["network"] = n.String()
+	}
 	if len(rows) > 0 {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 func queryCommand() *cobra.Command {
-	var file string
+	var file, subnet string
 	var inLab, trace, dnssec, cd bool
 	var port uint16
 	cmd := &cobra.Command{
@@ -48,13 +48,21 @@ func queryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var option *wire.Subnet
+			if cmd.Flags().Changed("subnet") {
+				s, err := parseSubnet(subnet)
+				if err != nil {
+					return err
+				}
+				option = &s
+			}
 			if server != "" {
 				if inLab || trace || file != "" {
 					return wrongUse("--lab, --trace and --config are for names that are resolved "+
 						"here; %s only "+
 						"answers", server)
 				}
-				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd)
+				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd, option)
 			}
 			if cmd.Flags().Changed("port") {
 				return wrongUse("--port is for a server: query @SERVER --port %d %s", port, q.Name)
@@ -68,6 +76,14 @@ func queryCommand() *cobra.Command {
 				return err
 			}
 			o := resolver.Options{CheckingDisabled: cd}
+			if option != nil {
+				// The user asks for whom it likes, and has to name the zones all the same.
+				if !r.ECS().On() {
+					return wrongUse("--subnet: no zone learns networks; name some in " +
+						"resolver.ecs.zones of --config FILE")
+				}
+				o.Network = r.ECS().Cut(option.Network)
+			}
 			events := &event.Trace{}
 			if trace {
 				o.Events = events
@@ -93,6 +109,8 @@ func queryCommand() *cobra.Command {
 		"print each step: server, question, answer, verdict")
 	cmd.Flags().BoolVar(&dnssec, "dnssec", false, "print signatures and proofs too")
 	cmd.Flags().BoolVar(&cd, "cd", false, "do not validate")
+	cmd.Flags().StringVar(&subnet, "subnet", "",
+		"ask for clients in this `NETWORK` (RFC 7871); 0 asks @SERVER to send none on")
 	cmd.Flags().Uint16VarP(&port, "port", "p", 53, "`PORT` of @SERVER")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
@@ -180,7 +198,7 @@ func completeQuestion(_ *cobra.Command, args []string, typed string) (types []co
 // queryServer asks a server over UDP, and over TCP if the answer is truncated, and prints the
 // answer.
 func queryServer(out io.Writer, server string, port uint16, q wire.Question, dnssec,
-	cd bool) error {
+	cd bool, subnet *wire.Subnet) error {
 	at, err := serverAddress(server, port)
 	if err != nil {
 		return err
@@ -190,6 +208,10 @@ func queryServer(out io.Writer, server string, port uint16, q wire.Question, dns
 	m.AuthenticatedData = true // asks for the AD flag in the answer (RFC 6840, section 5.7)
 	m.CheckingDisabled = cd
 	m.SetEdns0(1232, dnssec)
+	if subnet != nil {
+		m.IsEdns0().Option = append(m.IsEdns0().Option, &dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
+			Data: subnet.AppendTo(nil)})
+	}
 	began, via := time.Now(), "udp"
 	r, _, err := (&dns.Client{Timeout: queryTimeout, UDPSize: 1232}).Exchange(m, at)
 	if err == nil && r.Truncated {

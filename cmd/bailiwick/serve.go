@@ -22,6 +22,7 @@ import (
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/wire"
 )
 
 func serveCommand() *cobra.Command {
@@ -63,6 +64,9 @@ func useLab(cfg *config.Config, w *lab.World) error {
 	cfg.Anchors.Builtin, cfg.Anchors.Records, cfg.Anchors.File = false, []string{w.Anchor()}, ""
 	cfg.Resolver.DoNotQueryLocalhost, cfg.Resolver.IPv6 = false, resolver.FamilyOff
 	cfg.RootHints, cfg.Zones, cfg.LocalRoot, cfg.Held = nil, nil, false, nil
+	if e := &cfg.Resolver.ECS; !e.On() { // so that query --subnet has something to show
+		e.Zones = []wire.Name{wire.MustParseName("networks.example.")}
+	}
 	return cfg.AddRootHints(w.Roots())
 }
 

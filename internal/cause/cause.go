@@ -162,11 +162,12 @@ const (
 	QUICProtocol     Cause = 87
 	ClientGone       Cause = 90
 	RequestType      Cause = 99
+	RequestSubnet    Cause = 114
 
 	// This program.
 	InternalError Cause = 88
 
-	count = 114
+	count = 115
 )
 
 // All returns every cause but None, those of a kind together.

@@ -174,6 +174,7 @@ func (c *Config) Warnings() (found Findings) {
 	}
 	c.warnOfListeners(warn)
 	c.warnOfTrust(warn)
+	c.warnOfNetworks(warn)
 	c.warnOfServers(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
@@ -263,6 +264,31 @@ func public(rules []policy.Rule) (netip.Prefix, bool) {
 		}
 	}
 	return netip.Prefix{}, false
+}
+
+// warnOfNetworks finds what tells more of clients, or lets them have more told, than is wise.
+func (c *Config) warnOfNetworks(warn func(key, format string, args ...any)) {
+	e := &c.Resolver.ECS
+	for i, z := range e.Zones {
+		if z.Labels() < 2 {
+			warn(Item("resolver.ecs.zones", i), "%s: clients' networks are sent to whoever has a "+
+				"zone below it; name the zones that need them", z)
+		}
+	}
+	for i, n := range e.Forwarders {
+		if n.Bits() == 0 {
+			warn(Item("resolver.ecs.forwarders", i), "%v: any client may have a network of its "+
+				"choice sent, and learn what is in the cache for others", n)
+		}
+	}
+	if e.On() && (e.IPv4 > 24 || e.IPv6 > 56) {
+		key := "resolver.ecs.ipv4_bits"
+		if e.IPv4 <= 24 {
+			key = "resolver.ecs.ipv6_bits"
+		}
+		warn(key, "more than 24 bits of IPv4 and 56 of IPv6 tell who a client is (RFC 7871, "+
+			"section 11.1)")
+	}
 }
 
 // warnOfTrust finds what weakens validation.

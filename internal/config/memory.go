@@ -35,13 +35,24 @@ func (c *Config) copies() int64 {
 	return 2 * c.Secondary.Octets
 }
 
+// tailored returns what answers for some networks may take.
+func (c *Config) tailored() int64 {
+	if !c.Resolver.ECS.On() {
+		return 0
+	}
+	return c.Resolver.ECS.Memory
+}
+
+// Caches returns what the caches may take.
+func (c *Config) Caches() int { return c.Cache.Memory + int(c.tailored()) }
+
 // Division returns how the process's memory is divided. With memory.total, the caches, copies of
 // zones and what is held fit into it, and a third more than what lives is left for garbage. Without
 // it, as much may be held as all other limits allow together.
 func (c *Config) Division() Memory {
 	caches := int64(c.Cache.Memory)
 	packed := int64(cache.OffHeap(c.Cache.Memory))
-	heap := caches - packed
+	heap := caches - packed + c.tailored()
 	if c.Total > 0 {
 		limit := c.Total - imageMemory - packed
 		held := limit*3/4 - baseMemory - heap - c.copies()
@@ -68,7 +79,7 @@ func (p *reader) divide() {
 	if c.copies() > 0 {
 		part("zones.memory", min(c.Secondary.Octets, max(minCopies, c.Total/32)))
 	}
-	part("cache.memory", max(cache.MinMemory, (c.Total-idleMemory-c.copies())/2))
+	part("cache.memory", max(cache.MinMemory, (c.Total-idleMemory-c.copies()-c.tailored())/2))
 	part("connections.memory", min(c.Transport.Gate.Memory, max(1<<20, c.Division().Held/2)))
 }
 

@@ -47,6 +47,8 @@ const (
 	CopyAsked
 	// Response: how a reply was classified. Zone, Server, Reply; Target, Count or Cause.
 	Response
+	// Subnet: a client's network went with the question, see Subnet. Zone, Server, Network, Count.
+	Subnet
 	// Fallback: a server is asked again, see Form. Zone, Server.
 	Fallback
 	// Deferred: a server that the operator named is down, and asked after all others. Zone,
@@ -98,7 +100,8 @@ const (
 func (k Kind) String() string {
 	return [kinds]string{"question", "answer", "cache hit", "synthesis", "failure hit", "refresh",
 		"fetch start", "fetch join", "fetch end", "exchange", "scrub", "copy asked",
-		"response", "fallback", "deferred", "health", "network", "forgotten", "exception", "anchor",
+		"response", "subnet", "fallback", "deferred", "health", "network", "forgotten", "exception",
+		"anchor",
 		"verdict", "trust", "reported", "limit", "client query", "query", "answer hit", "policy",
 		"paced"}[k]
 }
@@ -108,18 +111,19 @@ type Form uint8
 
 // The forms.
 const (
-	FormNone        Form = iota
-	FormTCP              // the reply was truncated, or may be forged
-	FormWithoutEDNS      // FORMERR or NOTIMP to EDNS (RFC 6891, section 7)
-	FormWithEDNS         // the response without EDNS is bogus
-	FormCookie           // with the cookie that the server wants (RFC 7873, section 5.3)
-	FormLowerCase        // the server may not support random letter case
-	FormPlain            // not encrypted
+	FormNone          Form = iota
+	FormTCP                // the reply was truncated, or may be forged
+	FormWithoutEDNS        // FORMERR or NOTIMP to EDNS (RFC 6891, section 7)
+	FormWithEDNS           // the response without EDNS is bogus
+	FormCookie             // with the cookie that the server wants (RFC 7873, section 5.3)
+	FormLowerCase          // the server may not support random letter case
+	FormPlain              // not encrypted
+	FormWithoutSubnet      // without the client's network (RFC 7871, section 7.3)
 )
 
 func (f Form) String() string {
 	return [...]string{"", "over TCP", "without EDNS", "with EDNS", "with its cookie",
-		"in lower case", "not encrypted"}[f]
+		"in lower case", "not encrypted", "without the client's network"}[f]
 }
 
 // Origin is the source of an answer, or of a result in its alias chain. The server, the resolver
@@ -186,7 +190,9 @@ type Event struct {
 	Target   wire.Name // of an alias, or of a referral
 	Server   netip.AddrPort
 	Client   netip.AddrPort
-	Err      error // of the transport
+	Network  netip.Prefix // of the client, as it was sent
+	Subnet   string       // what became of that
+	Err      error        // of the transport
 	Failure  *cause.Failure
 	Took     time.Duration
 	Count    int

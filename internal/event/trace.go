@@ -127,6 +127,11 @@ func (e *Event) Text() string {
 			return fmt.Sprintf("answer, %d records", e.Count)
 		}
 		return e.Reply.String()
+	case Subnet:
+		if e.Count > 0 {
+			return fmt.Sprintf("asked for network %s: %s, scope %d", e.Network, e.Subnet, e.Count)
+		}
+		return fmt.Sprintf("asked for network %s: %s", e.Network, e.Subnet)
 	case Fallback:
 		return fmt.Sprintf("%s is asked again %s", e.Server, e.Form)
 	case Deferred:

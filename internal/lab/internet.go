@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/miekg/dns"
@@ -20,6 +21,7 @@ func Internet(now time.Time) *World {
 		{Name: "victim.", Records: "@ A 192.0.2.12"},
 
 		{Name: "secure.example.", Records: ordinary},
+		{Name: "networks.example.", Records: ordinary, Tailor: byNetwork},
 		{Name: "nsec3.example.", Denial: NSEC3, Records: ordinary},
 		{Name: "iterated.example.", Denial: NSEC3, Iterations: 10, Salt: "aabb", Records: ordinary},
 		{Name: "compact.example.", Denial: Compact, Records: ordinary},
@@ -97,3 +99,13 @@ const ordinary = `www A 192.0.2.1;;www AAAA 2001:db8::1;;@ MX 10 www;;txt TXT "t
 const longChain = "c0 CNAME c1;;c1 CNAME c2;;c2 CNAME c3;;c3 CNAME c4;;c4 CNAME c5;;" +
 	"c5 CNAME c6;;c6 CNAME c7;;c7 CNAME c8;;c8 CNAME c9;;c9 CNAME c10;;c10 CNAME c11;;" +
 	"c11 CNAME c12;;c12 CNAME c13;;c13 CNAME c14;;c14 A 192.0.2.5"
+
+// byNetwork has the first octet of the client's network in the third one of the address, which is
+// 198.51.N.1, and a scope of 24 bits.
+func byNetwork(_ string, n netip.Prefix) (netip.Addr, int) {
+	at := byte(0)
+	if n.IsValid() {
+		at = n.Addr().AsSlice()[0]
+	}
+	return netip.AddrFrom4([4]byte{198, 51, at, 1}), 24
+}

@@ -88,6 +88,7 @@ func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	if opt != nil {
 		size = int(opt.UDPSize())
 		m.SetEdns0(1232, opt.Do())
+		w.tailor(s, q, m)
 		if opt.Co() {
 			restoreRCode(m)
 		}

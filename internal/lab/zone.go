@@ -47,6 +47,8 @@ type Zone struct {
 	On string
 	// Glueless delegates with name server names of another zone and without addresses.
 	Glueless string
+	// Tailor is how its servers answer by the network of the client; nil: they ignore it.
+	Tailor Tailor
 	// NoDS leaves the DS out at the parent.
 	NoDS bool
 }

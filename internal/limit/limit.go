@@ -23,21 +23,23 @@ const (
 	Signers          // validator.maxSigners
 	SignaturesPerSet // validator.MaxSignaturesPerSet
 
-	NameServers  // resolver.MaxNameServers
-	Addresses    // resolver.maxAddresses
-	AnySets      // resolver.MaxAnySets
-	Minimised    // resolver.maxMinimised
-	TargetCuts   // resolver.maxTargetCuts
-	ZoneFaults   // resolver.maxZoneFaults
-	Probes       // resolver.maxProbes
-	ZoneTries    // resolver.maxAttempts
-	OpenTries    // resolver.maxOutstanding
-	Twice        // resolver.maxTwice
-	BogusAnswers // resolver.MaxBogusTries
-	ServerTries  // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
-	ServerQuota  // resolver.defaultServerQuota
-	Reports      // resolver.maxZoneReports, resolver.maxReports
-	WatchedZones // resolver.maxWatchedZones
+	NameServers    // resolver.MaxNameServers
+	Addresses      // resolver.maxAddresses
+	AnySets        // resolver.MaxAnySets
+	Minimised      // resolver.maxMinimised
+	TargetCuts     // resolver.maxTargetCuts
+	ZoneFaults     // resolver.maxZoneFaults
+	Probes         // resolver.maxProbes
+	ZoneTries      // resolver.maxAttempts
+	OpenTries      // resolver.maxOutstanding
+	Twice          // resolver.maxTwice
+	BogusAnswers   // resolver.MaxBogusTries
+	ServerTries    // resolver.MaxTriesPerServer, MaxTriesPerTransport, maxForms
+	ServerQuota    // resolver.defaultServerQuota
+	Reports        // resolver.maxZoneReports, resolver.maxReports
+	WatchedZones   // resolver.maxWatchedZones
+	SubnetFetches  // resolver.MaxSubnetFetches
+	SubnetVariants // resolver.MaxVariants
 
 	Targets // server.maxTargets
 
@@ -66,21 +68,23 @@ var labels = [count]string{
 	Signers:          "signers",
 	SignaturesPerSet: "signatures_per_set",
 
-	NameServers:  "name_servers",
-	Addresses:    "addresses",
-	AnySets:      "any_sets",
-	Minimised:    "minimised",
-	TargetCuts:   "target_cuts",
-	ZoneFaults:   "zone_faults",
-	Probes:       "probes",
-	ZoneTries:    "zone_tries",
-	OpenTries:    "open_tries",
-	Twice:        "sent_twice",
-	BogusAnswers: "bogus_answers",
-	ServerTries:  "server_tries",
-	ServerQuota:  "server_quota",
-	Reports:      "error_reports",
-	WatchedZones: "watched_zones",
+	NameServers:    "name_servers",
+	Addresses:      "addresses",
+	AnySets:        "any_sets",
+	Minimised:      "minimised",
+	TargetCuts:     "target_cuts",
+	ZoneFaults:     "zone_faults",
+	Probes:         "probes",
+	ZoneTries:      "zone_tries",
+	OpenTries:      "open_tries",
+	Twice:          "sent_twice",
+	BogusAnswers:   "bogus_answers",
+	ServerTries:    "server_tries",
+	ServerQuota:    "server_quota",
+	Reports:        "error_reports",
+	WatchedZones:   "watched_zones",
+	SubnetFetches:  "subnet_fetches",
+	SubnetVariants: "subnet_variants",
 
 	Targets: "targets",
 

@@ -50,6 +50,7 @@ type Metrics struct {
 	limits    *prometheus.CounterVec
 	refused   [len(refusals)]*counter.Counter
 	synthetic *counter.Counter
+	subnets   []*counter.Counter // by result
 
 	connections []prometheus.Gauge // by protocol
 	handshakes  *prometheus.CounterVec
@@ -292,6 +293,13 @@ func New() *Metrics {
 	}
 	m.synthetic = newCounters(reg, "synthesised_answers_total",
 		"Answers made from cached denials (RFC 8198).").with()
+	subnets := newCounters(reg, "ecs_questions_total",
+		"Questions that a client's network went with (RFC 7871), by what came of it: tailored, "+
+			"general (scope 0), absent, other (a reply for another network, dropped), refused, "+
+			"silent.", "result")
+	for _, s := range resolver.SubnetResults() {
+		m.subnets = append(m.subnets, subnets.with(s.Label()))
+	}
 	return m
 }
 
@@ -378,6 +386,11 @@ func (m *Metrics) Revalidated(packets int) { m.ownServers.Add(uint64(packets)) }
 
 // Reported counts what became of the report of a failure.
 func (m *Metrics) Reported(result resolver.ReportResult) { m.reported[result].Add(1) }
+
+// Subnets counts what became of questions with a client's network.
+func (m *Metrics) Subnets(result resolver.SubnetResult, n int) {
+	m.subnets[result].Add(uint64(n))
+}
 
 // Synthesised counts an answer made from denials.
 func (m *Metrics) Synthesised() { m.synthetic.Add(1) }
@@ -558,7 +571,8 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 	for name, s := range map[string]memcache.Stats{"answers": c.store.Answers.Stats(),
 		"rrsets": c.store.RRsets.Stats(), "negatives": c.store.Negatives.Stats(),
 		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(),
-		"denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust} {
+		"denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust,
+		"variants": r.Variants} {
 		ch <- prometheus.MustNewConstMetric(cacheHits, prometheus.CounterValue, float64(s.Hits),
 			name)
 		ch <- prometheus.MustNewConstMetric(cacheMisses, prometheus.CounterValue, float64(s.Misses),

@@ -1,0 +1,371 @@
+// What is learnt of servers and zones that are asked with clients' networks (RFC 7871), and the
+// answers that are for some networks alone.
+
+package resolver
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"bailiwick/cache"
+	"bailiwick/internal/event"
+	"bailiwick/internal/limit"
+	"bailiwick/internal/memcache"
+	"bailiwick/wire"
+)
+
+// subnets is what is known of answers by network. Resolvers that succeed one another share it.
+type subnets struct {
+	variants *memcache.Cache[cache.Key, *variants]
+	putting  sync.Mutex // held while the variants of a question are replaced
+
+	mu    sync.Mutex
+	zones *lru.Cache[wire.Name, subnetZone] // guarded by mu
+	// servers has until when one is held to return networks; guarded by mu.
+	servers *lru.Cache[subnetServer, time.Time]
+}
+
+// subnetZone is what is known of a zone.
+type subnetZone struct {
+	tailored time.Time // when an answer of it was for some networks alone
+	alike    int       // answers since that were for all networks
+	until    time.Time // until then it counts as a zone that answers all networks alike
+}
+
+// subnetServer is a server of a zone: one may serve several, with networks and without.
+type subnetServer struct {
+	zone wire.Name
+	addr netip.Addr
+}
+
+// uses reports whether the zone has tailored an answer lately.
+func (z *subnetZone) uses(now time.Time) bool {
+	return !z.tailored.IsZero() && now.Sub(z.tailored) < subnetMemory
+}
+
+func newSubnets(bytes int64) *subnets {
+	s := &subnets{}
+	seed := maphash.MakeSeed()
+	s.variants = memcache.New(int(bytes), func(k cache.Key) uint64 {
+		return maphash.Comparable(seed, k)
+	}, func(_ cache.Key, v *variants) int { return v.bytes })
+	s.zones, _ = lru.New[wire.Name, subnetZone](maxSubnetZones) // fails for a size of 0 only
+	s.servers, _ = lru.New[subnetServer, time.Time](maxSubnetServers)
+	return s
+}
+
+// plain reports whether a name below a configured zone is in a zone that answers all networks
+// alike, as far as is known. Its questions are put without networks, once for all clients, and its
+// answers are cached and prepared like any others.
+func (s *subnets) plain(name, top wire.Name, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if z, ok := s.zones.Get(name); ok {
+			return now.Before(z.until)
+		}
+		if name == top || name.IsRoot() {
+			return false
+		}
+		name = name.Parent()
+	}
+}
+
+// alike learns that an answer of a zone was for all networks, or that a server did not take the
+// option. After some in a row the zone is asked without networks, and one question after
+// subnetPause finds out whether that is still right. A zone that has tailored an answer lately has
+// names of both kinds.
+func (s *subnets) alike(zone wire.Name, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z, _ := s.zones.Get(zone)
+	if z.uses(now) {
+		return
+	}
+	if z.alike++; z.alike >= enoughAlike {
+		z.alike, z.until = enoughAlike-1, now.Add(subnetPause)
+	}
+	s.zones.Add(zone, z)
+}
+
+// uses reports whether a zone has tailored an answer lately.
+func (s *subnets) uses(zone wire.Name, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z, _ := s.zones.Get(zone)
+	return z.uses(now)
+}
+
+// tailors learns that a zone has answers for some networks alone.
+func (s *subnets) tailors(zone wire.Name, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zones.Add(zone, subnetZone{tailored: now})
+}
+
+// returns learns that a server returns the network. From then on a reply without it is taken for a
+// forged one.
+func (s *subnets) returns(zone wire.Name, addr netip.Addr, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.servers.Add(subnetServer{zone, addr}, now.Add(subnetMemory))
+}
+
+// lacks learns from a reply that cannot be forged that a server does not return the network.
+func (s *subnets) lacks(zone wire.Name, addr netip.Addr, now time.Time) {
+	s.mu.Lock()
+	s.servers.Remove(subnetServer{zone, addr})
+	s.mu.Unlock()
+	s.alike(zone, now)
+}
+
+// expected reports whether a server is held to return the network.
+func (s *subnets) expected(zone wire.Name, addr netip.Addr, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until, ok := s.servers.Get(subnetServer{zone, addr})
+	return ok && now.Before(until)
+}
+
+// variants are the answers to one question, by the network that they are for. They are immutable.
+type variants struct {
+	list  []variant
+	bytes int
+}
+
+// variant is an answer that holds for a network.
+type variant struct {
+	network netip.Prefix // zero: all networks
+	exact   bool         // it holds for questions for just this network (RFC 7871, section 7.3.1)
+	result  *result      // with the TTLs that it was stored with
+	stored  int64        // seconds
+	expires int64
+}
+
+// holds reports whether a variant answers a question for a network: the answer's network has to
+// contain it, so that a client which has told little gets nothing that was made for a part of that
+// (RFC 7871, section 7.3.2).
+func (v *variant) holds(network netip.Prefix) bool {
+	switch {
+	case !v.network.IsValid():
+		return true
+	case v.exact:
+		return v.network == network
+	}
+	return v.network.Bits() <= network.Bits() && v.network.Contains(network.Addr())
+}
+
+// find returns the variant of the longest network that holds.
+func (v *variants) find(network netip.Prefix, now int64) (best *variant) {
+	for i := range v.list {
+		x := &v.list[i]
+		if now < x.expires && x.holds(network) &&
+			(best == nil || x.network.Bits() > best.network.Bits()) {
+			best = x
+		}
+	}
+	return best
+}
+
+// with returns the variants and one more, which replaces that of the same network. What has ended
+// is left out. Beyond MaxVariants the one that ends first gives way.
+func (v *variants) with(add variant, now int64) *variants {
+	next := &variants{list: []variant{add}, bytes: add.size()}
+	if v == nil {
+		return next
+	}
+	kept := slices.DeleteFunc(slices.Clone(v.list), func(x variant) bool {
+		return x.expires <= now || x.network == add.network
+	})
+	if len(kept) >= MaxVariants {
+		limit.SubnetVariants.Met()
+		slices.SortFunc(kept, func(a, b variant) int { return int(b.expires - a.expires) })
+		kept = kept[:MaxVariants-1]
+	}
+	for i := range kept {
+		next.list, next.bytes = append(next.list, kept[i]), next.bytes+kept[i].size()
+	}
+	return next
+}
+
+// size returns the memory of a variant, in bytes, about.
+func (v *variant) size() int {
+	const overhead, set = 320, 160
+	n := overhead
+	for _, sets := range [2][]*wire.RRset{v.result.sets, v.result.proofs} {
+		for _, s := range sets {
+			n += set + s.Name.Len() + len(s.Data) + len(s.Sigs)
+		}
+	}
+	return n
+}
+
+// variant returns a copy of the kept answer for a question and its network, with the TTLs that are
+// left; nil if there is none.
+func (r *Resolver) variant(k fetchKey) *result {
+	now := r.clock.Now()
+	all, ok := r.subnets.variants.Get(k.Key)
+	if !ok {
+		return nil
+	}
+	v := all.find(k.network, now.Unix())
+	if v == nil {
+		return nil
+	}
+	l := *v.result
+	l.origin, l.scope = event.OriginKnown, max(v.network.Bits(), 0)
+	left := uint32(v.expires - now.Unix())
+	for _, sets := range [2]*[]*wire.RRset{&l.sets, &l.proofs} {
+		own := make([]*wire.RRset, len(*sets))
+		for i, s := range *sets {
+			own[i] = aged(s, min(left, r.memory.left(s, v.stored, now)))
+			if own[i].TTL == 0 {
+				return nil // a signature has ended, or the clock was set
+			}
+		}
+		*sets = own
+	}
+	return &l
+}
+
+// putVariant keeps an answer for a network. Answers are kept for their TTL, as all others are, but
+// never beyond it: what stands in for them while servers fail is what is kept for all networks.
+func (r *Resolver) putVariant(k cache.Key, l *result, network netip.Prefix, exact bool,
+	flushes uint64) {
+	if l.noCache || l.hasNoTTL() || !r.memory.gate.enter(k.Name) {
+		return
+	}
+	defer r.memory.gate.leave()
+	now := r.clock.Now()
+	own := l.copied()
+	v := variant{network: network, exact: exact, result: own, stored: now.Unix()}
+	v.expires = v.stored + int64(r.memory.clamp(own, now))
+	if v.expires <= v.stored {
+		return
+	}
+	s := r.subnets
+	s.putting.Lock()
+	defer s.putting.Unlock()
+	old, _ := s.variants.Get(k)
+	s.variants.Put(k, old.with(v, v.stored))
+	if r.memory.flushes() != flushes {
+		s.variants.Remove(k)
+	}
+}
+
+// hasNoTTL reports whether a result has nothing that tells how long it may be kept.
+func (l *result) hasNoTTL() bool { return len(l.sets) == 0 && len(l.proofs) == 0 }
+
+// copied returns a copy of a result with copies of its sets, whose TTLs may be changed.
+func (l *result) copied() *result {
+	own := *l
+	for _, sets := range [2]*[]*wire.RRset{&own.sets, &own.proofs} {
+		copies := make([]*wire.RRset, len(*sets))
+		for i, s := range *sets {
+			c := *s
+			copies[i] = &c
+		}
+		*sets = copies
+	}
+	return &own
+}
+
+// narrowed returns a copy of a result that was resolved for all clients, as the answer to one with
+// a network: what a forwarder keeps of it is for that network alone, since it may be another for
+// others.
+func (l *result) narrowed(network netip.Prefix) *result {
+	own := *l
+	own.scope = network.Bits()
+	return &own
+}
+
+// forget forgets the variants at a name, or at and below it; of a type, or of any for
+// TypeNone. It returns how many answers they were.
+func (s *subnets) forget(name wire.Name, subtree bool, t wire.Type) (n int) {
+	s.variants.RemoveFunc(func(k cache.Key, v *variants) bool {
+		hit := (k.Name == name || subtree && k.Name.Within(name)) &&
+			(t == wire.TypeNone || k.Type == t)
+		if hit {
+			n += len(v.list)
+		}
+		return hit
+	})
+	return n
+}
+
+// forgetZones forgets what is learnt of zones at and below a name, so that it is found out anew.
+func (s *subnets) forgetZones(name wire.Name) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, z := range s.zones.Keys() {
+		if z.Within(name) {
+			s.zones.Remove(z)
+		}
+	}
+	for _, at := range s.servers.Keys() {
+		if at.zone.Within(name) {
+			s.servers.Remove(at)
+		}
+	}
+}
+
+// Variant is a kept answer for a network, for people.
+type Variant struct {
+	Name    wire.Name
+	Type    wire.Type
+	Network netip.Prefix // zero: all networks
+	Exact   bool
+	Kind    wire.Kind
+	Status  wire.Security
+	Expires int64 // seconds
+	Sets    []*wire.RRset
+}
+
+// Variants yields the answers that are kept by network, until f returns an error.
+func (r *Resolver) Variants(f func(Variant) error) error {
+	for k, all := range r.subnets.variants.All() {
+		for _, v := range all.list {
+			if err := f(Variant{Name: k.Name, Type: k.Type, Network: v.network, Exact: v.exact,
+				Kind: v.result.kind, Status: v.result.status, Expires: v.expires,
+				Sets: v.result.sets}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SubnetZone is what is known of a zone whose servers learn clients' networks, for people.
+type SubnetZone struct {
+	Zone     wire.Name
+	Tailored time.Duration // since its last answer for some networks alone; 0: there was none
+	Alike    time.Duration // for how long it is asked without networks
+	Servers  []netip.Addr  // that are known to return them
+}
+
+// SubnetZones returns what is known of the zones that are asked with networks, in their order.
+func (r *Resolver) SubnetZones() (list []SubnetZone) {
+	s, now := r.subnets, r.clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range s.zones.Keys() {
+		z, _ := s.zones.Peek(name)
+		e := SubnetZone{Zone: name, Alike: max(z.until.Sub(now), 0)}
+		if !z.tailored.IsZero() {
+			e.Tailored = max(now.Sub(z.tailored), time.Second)
+		}
+		for _, at := range s.servers.Keys() {
+			if until, _ := s.servers.Peek(at); at.zone == name && now.Before(until) {
+				e.Servers = append(e.Servers, at.addr)
+			}
+		}
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b SubnetZone) int { return a.Zone.Compare(b.Zone) })
+	return list
+}
