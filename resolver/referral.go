@@ -101,6 +101,9 @@ func (r *Resolver) NameServers(name wire.Name) (list []NameServer) {
 // Cached returns the set of a name and type from the cache, nil if it is not there, has ended, was
 // not validated, or has to be secure and is not. It sends no queries.
 func (r *Resolver) Cached(name wire.Name, t wire.Type, secure bool) *wire.RRset {
+	if r.tailored(name, t) {
+		return nil // it may be another for the client
+	}
 	now := r.clock.Now()
 	e, state := r.memory.set(cache.Key{Name: name, Type: t}, now)
 	if !state.Good() || secure && e.Set.Security != wire.Secure || !e.Set.Security.Servable() {

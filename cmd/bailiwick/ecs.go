@@ -52,9 +52,11 @@ func parseSubnet(text string) (s wire.Subnet, err error) {
 			return s, wrongUse("--subnet %s: no network such as 192.0.2.0/24 or 2001:db8::/56, "+
 				"nor 0", text)
 		}
-		n = netip.PrefixFrom(a, a.BitLen())
+		if a.Zone() == "" {
+			n = netip.PrefixFrom(a, a.BitLen())
+		}
 	}
-	if n.Addr().Zone() != "" || n.Addr().Is4In6() {
+	if !n.IsValid() || n.Addr().Is4In6() {
 		return s, wrongUse("--subnet %s: IPv4 is written as IPv4, and addresses have no zone",
 			text)
 	}
