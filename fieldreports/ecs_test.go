@@ -82,7 +82,8 @@ func toNetworks(w *lab.World, change func(lab.Incoming, *dns.Msg) *dns.Msg) {
 var networks = []report{{
 	name: "the option of one client is not repeated to the next, who gets its own",
 	seen: "Control-D-Inc/ctrld 324; coredns/coredns 7036",
-	situation: "A cache kept answers with the option of whoever asked first, and by name and type " +
+	situation: "A cache kept answers with the option of whoever asked " +
+		"first, and by name and type " +
 		"alone. Forwarders that compare it dropped every fifth answer.",
 	why: "The option is that of the query (RFC 7871, section 7.2.2), and answers are kept by " +
 		"network (section 7.3.1).",
@@ -117,7 +118,8 @@ var networks = []report{{
 }, {
 	name: "a client that does not want its network sent has none sent",
 	seen: "PowerDNS/pdns 8286; PowerDNS/pdns 4491; getdnsapi/stubby 342",
-	situation: "For a prefix of 0 a resolver sent 127.0.0.1/32, and content networks took that for " +
+	situation: "For a prefix of 0 a resolver sent 127.0.0.1/32, and content " +
+		"networks took that for " +
 		"a place.",
 	why:    "Nothing is sent (RFC 7871, section 7.1.2), nor a network that is not routed.",
 	world:  cdn,
@@ -151,7 +153,8 @@ var networks = []report{{
 }, {
 	name: "no more is sent than the client has sent",
 	seen: "PowerDNS/pdns 3262",
-	situation: "A resolver sent 24 bits of a client that a forwarder had told it 16 bits of, padded " +
+	situation: "A resolver sent 24 bits of a client that a forwarder had " +
+		"told it 16 bits of, padded " +
 		"with zeros.",
 	why:    "The shorter of both is sent (RFC 7871, section 7.1.2).",
 	config: sending,
@@ -171,7 +174,8 @@ var networks = []report{{
 }, {
 	name: "a denial for one network is not for others",
 	seen: "PowerDNS/pdns 2906; PowerDNS/pdns 16819",
-	situation: "A name that does not exist for one network was denied to all, as denials were kept " +
+	situation: "A name that does not exist for one network was denied to " +
+		"all, as denials were kept " +
 		"without networks.",
 	why: "RFC 7871, section 7.4 has authorities expect that, but does not ask for it, and it " +
 		"would be a wrong answer.",
@@ -223,7 +227,8 @@ var networks = []report{{
 }, {
 	name: "servers that drop questions with the option are asked without it in time",
 	seen: "NLnetLabs/unbound 1050 (itp.hncsmtr.com)",
-	situation: "Load balancers did not reply to questions for HTTPS with the option, and the name " +
+	situation: "Load balancers did not reply to questions for HTTPS with " +
+		"the option, and the name " +
 		"failed.",
 	why: "Silence may be about the option (RFC 7871, section 13.2), as long as the zone has not " +
 		"used it.",
@@ -263,7 +268,8 @@ var networks = []report{{
 }, {
 	name: "an option that nobody asked for changes nothing",
 	seen: "TechnitiumSoftware/DnsServer 1116",
-	situation: "A server returned a network though the question had none, and the answer was kept " +
+	situation: "A server returned a network though the question had none, " +
+		"and the answer was kept " +
 		"for that network.",
 	why:    "The option answers one in the query (RFC 7871, section 7.2.1).",
 	config: sending,
@@ -319,7 +325,8 @@ var networks = []report{{
 }, {
 	name: "nothing is sent of a client that nobody has named",
 	seen: "PowerDNS/pdns 15232; AdguardTeam/AdGuardHome 1755; TechnitiumSoftware/DnsServer 978",
-	situation: "A resolver added networks that were not configured, among them its own and those of " +
+	situation: "A resolver added networks that were not configured, among " +
+		"them its own and those of " +
 		"private networks.",
 	why: "Nothing is sent unless the zone is listed (RFC 7871, section 11.1), and nothing of " +
 		"networks that are not routed.",

@@ -21,7 +21,6 @@ func Internet(now time.Time) *World {
 		{Name: "victim.", Records: "@ A 192.0.2.12"},
 
 		{Name: "secure.example.", Records: ordinary},
-		{Name: "networks.example.", Records: ordinary, Tailor: byNetwork},
 		{Name: "nsec3.example.", Denial: NSEC3, Records: ordinary},
 		{Name: "iterated.example.", Denial: NSEC3, Iterations: 10, Salt: "aabb", Records: ordinary},
 		{Name: "compact.example.", Denial: Compact, Records: ordinary},
@@ -83,6 +82,7 @@ func Internet(now time.Time) *World {
 		{Name: "loop-b.faulty.", Glueless: "loop-a.faulty.", Records: ordinary},
 		{Name: "aliases.faulty.", Records: "a CNAME b;;b CNAME a;;" + longChain},
 		{Name: "reversed.faulty.", Faults: Faults{Reversed}, Records: ordinary},
+		{Name: "networks.example.", Records: ordinary, Tailor: byNetwork},
 	} {
 		w.Add(z)
 	}
