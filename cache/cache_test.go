@@ -41,11 +41,11 @@ func TestCacheMemoryIsNeverExceeded(t *testing.T) {
 			SOA: set(n, 300, 60)}, 300, now)
 		s.PutFailure(Key{Name: n, Type: wire.TypeMX}, &cause.Failure{Cause: cause.Timeout},
 			Backoff{FailureTTL, FailureTTL}, now)
-		s.Delegations.Put(n, &Delegation{Zone: n, Servers: []NameServer{{Name: n}},
+		s.Delegations.Put(ZoneKey{Name: n}, &Delegation{Zone: n, Servers: []NameServer{{Name: n}},
 			Expires: now.Unix() + 300})
 		s.Answers.Put(AnswerKey{Name: n, Type: wire.TypeTXT},
 			NewAnswer(make([]byte, 300), n, []int{280}, now.Unix(), now.Unix()+300))
-		s.Denials.Put(n, []*wire.RRset{set(n, 300, 40)}, now)
+		s.Denials.Put(ZoneKey{Name: n}, []*wire.RRset{set(n, 300, 40)}, now)
 		put += 2000
 		if got := total(s); got > memory {
 			t.Fatalf("%d octets after putting %d, the limit is %d", got, put, memory)
@@ -144,14 +144,15 @@ func TestFlush(t *testing.T) {
 func TestClosest(t *testing.T) {
 	s := ofSize(1 << 20)
 	for n, end := range map[string]int64{".": 100, "example": 100, "a.example": 10} {
-		s.Delegations.Put(wire.MustParseName(n), &Delegation{Zone: wire.MustParseName(n),
-			Expires: now.Unix() + end})
+		s.Delegations.Put(ZoneKey{Name: wire.MustParseName(n)},
+			&Delegation{Zone: wire.MustParseName(n),
+				Expires: now.Unix() + end})
 	}
-	if d, _ := s.Closest(wire.MustParseName("x.a.example"),
+	if d, _ := s.Closest(nil, wire.MustParseName("x.a.example"),
 		now); d.Zone != wire.MustParseName("a.example") {
 		t.Errorf("got %v", d.Zone)
 	}
-	if d, _ := s.Closest(wire.MustParseName("x.a.example"),
+	if d, _ := s.Closest(nil, wire.MustParseName("x.a.example"),
 		now.Add(20*time.Second)); d.Zone != wire.MustParseName("example") {
 		t.Errorf("got %v, the deeper one has ended", d.Zone)
 	}

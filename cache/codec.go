@@ -221,36 +221,39 @@ func (u *Unpacker) times() (stored, expires int64) {
 // AppendName writes a name as a key.
 func AppendName(b []byte, n wire.Name) []byte { return append(b, n.Wire()...) }
 
-// HashName is the hash that distributes names over a packed cache. HashPacked is the same for a
-// name that AppendName wrote.
-func HashName(n wire.Name) uint64 { return maphash.String(seed, n.Wire()) }
-
-// HashPacked is HashName for the name's octets.
-func HashPacked(b []byte) uint64 { return maphash.Bytes(seed, b) }
-
 // ParseName reads a name that AppendName wrote.
 func ParseName(b []byte) (wire.Name, bool) {
 	n, err := wire.NameFromWire(b)
 	return n, err == nil
 }
 
+// keySuffix is how many octets of the type and the flags follow the name in the key of a set or a
+// denial. The realm follows, unless it is what is shared.
+const keySuffix = 3
+
 func appendKey(b []byte, k Key) []byte {
-	return append(binary.BigEndian.AppendUint16(AppendName(b, k.Name), uint16(k.Type)),
+	b = append(binary.BigEndian.AppendUint16(AppendName(b, k.Name), uint16(k.Type)),
 		flag(1, k.Unchecked))
+	return appendRealm(b, k.Realm)
 }
 
 func hashKey(b []byte) uint64 {
-	n := max(len(b)-3, 0)
-	return maphash.Bytes(seed, b[:n]) ^ typeHash(wire.Type(binary.BigEndian.Uint16(b[n:])))
+	n := nameLen(b)
+	if len(b) < n+keySuffix {
+		return 0 // it is none
+	}
+	return maphash.Bytes(seed, b[:n]) ^ typeHash(wire.Type(binary.BigEndian.Uint16(b[n:]))) ^
+		realmHash(packedRealm(b[n+keySuffix:]))
 }
 
 func parseKey(b []byte) (k Key, ok bool) {
-	n := len(b) - 3
-	if n < 0 {
+	n := nameLen(b)
+	if rest := len(b) - n; rest != keySuffix && rest != keySuffix+realmLen {
 		return k, false
 	}
 	k.Name, ok = ParseName(b[:n])
 	k.Type, k.Unchecked = wire.Type(binary.BigEndian.Uint16(b[n:])), b[n+2] != 0
+	k.Realm = packedRealm(b[n+keySuffix:])
 	return k, ok
 }
 
@@ -318,9 +321,10 @@ var negativeCodec = memcache.Codec[Key, *Negative]{
 	},
 }
 
-var delegationCodec = memcache.Codec[wire.Name, *Delegation]{
-	AppendKey: AppendName, HashKey: HashPacked, ParseKey: ParseName,
-	Append: func(b []byte, zone wire.Name, d *Delegation) []byte {
+var delegationCodec = memcache.Codec[ZoneKey, *Delegation]{
+	AppendKey: AppendZone, HashKey: HashPackedZone, ParseKey: ParseZone,
+	Append: func(b []byte, k ZoneKey, d *Delegation) []byte {
+		zone := k.Name
 		b = appendInt(appendTimes(b, d.Stored, d.Expires), int64(len(d.Servers)))
 		for _, ns := range d.Servers {
 			b = append(appendName(b, ns.Name, zone), byte(ns.By))
@@ -335,8 +339,8 @@ var delegationCodec = memcache.Codec[wire.Name, *Delegation]{
 		}
 		return b
 	},
-	Parse: func(zone wire.Name, b []byte) (*Delegation, bool) {
-		u := Unpacker{b: b}
+	Parse: func(k ZoneKey, b []byte) (*Delegation, bool) {
+		u, zone := Unpacker{b: b}, k.Name
 		d := &Delegation{Zone: zone}
 		d.Stored, d.Expires = u.times()
 		for n := u.Int(); n > 0 && !u.Bad; n-- {

@@ -24,7 +24,8 @@ func TestPackedMissAllocates(t *testing.T) {
 // The hash of a key is that of its encoded form, as the shards have nothing else.
 func TestHashOfOctets(t *testing.T) {
 	for i := range 100 {
-		k := Key{Name: name(i), Type: wire.Type(i), Unchecked: i%2 == 0}
+		k := Key{Name: name(i), Type: wire.Type(i), Unchecked: i%2 == 0,
+			Realm: uint16(i % 3 * 255)}
 		b := appendKey(nil, k)
 		if hashKey(b) != k.hash() {
 			t.Fatalf("%v: %x and %x", k, hashKey(b), k.hash())
@@ -32,8 +33,11 @@ func TestHashOfOctets(t *testing.T) {
 		if got, ok := parseKey(b); !ok || got != k {
 			t.Fatalf("%v came back as %v", k, got)
 		}
-		if HashPacked(AppendName(nil, k.Name)) != HashName(k.Name) {
-			t.Fatalf("%v", k.Name)
+		zone := ZoneKey{k.Name, k.Realm}
+		if b := AppendZone(nil, zone); HashPackedZone(b) != zone.Hash() {
+			t.Fatalf("%v", zone)
+		} else if got, ok := ParseZone(b); !ok || got != zone {
+			t.Fatalf("%v came back as %v", zone, got)
 		}
 	}
 }
@@ -89,7 +93,8 @@ func TestCodecs(t *testing.T) {
 					netip.MustParseAddr("2001:db8::1")}},
 			{Name: wire.Root}, {Name: wire.MustParseName("example")}}, Own: []wire.Name{other, n}},
 	} {
-		if got, ok := delegationCodec.Parse(d.Zone, delegationCodec.Append(nil, d.Zone, d)); !ok ||
+		if got, ok := delegationCodec.Parse(ZoneKey{Name: d.Zone},
+			delegationCodec.Append(nil, ZoneKey{Name: d.Zone}, d)); !ok ||
 			!reflect.DeepEqual(got, d) {
 			t.Errorf("delegation %d: %+v came back as %+v", i, d, got)
 		}
@@ -104,7 +109,7 @@ func FuzzCodecs(f *testing.F) {
 		Beside: &Beside{why, []*wire.RRset{soa()}}}))
 	f.Add(negativeCodec.Append(nil, k, &Negative{SOA: soa(), Failure: why,
 		Proofs: []*wire.RRset{signed(n)}}))
-	f.Add(delegationCodec.Append(nil, n, &Delegation{Zone: n,
+	f.Add(delegationCodec.Append(nil, ZoneKey{Name: n}, &Delegation{Zone: n,
 		Servers: []NameServer{{Name: n, Addrs: []netip.Addr{netip.IPv4Unspecified()}}},
 		Own:     []wire.Name{n}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -120,8 +125,9 @@ func FuzzCodecs(f *testing.F) {
 				t.Errorf("%+v came back as %+v", x, again)
 			}
 		}
-		if d, ok := delegationCodec.Parse(n, b); ok {
-			if again, ok := delegationCodec.Parse(n, delegationCodec.Append(nil, n, d)); !ok ||
+		if d, ok := delegationCodec.Parse(ZoneKey{Name: n}, b); ok {
+			if again, ok := delegationCodec.Parse(ZoneKey{Name: n}, delegationCodec.Append(nil,
+				ZoneKey{Name: n}, d)); !ok ||
 				!reflect.DeepEqual(again, d) {
 				t.Errorf("%+v came back as %+v", d, again)
 			}

@@ -15,7 +15,7 @@ import (
 
 // Denials keeps verified NSEC and NSEC3 records by zone.
 type Denials struct {
-	zones *memcache.Cache[wire.Name, *zoneDenials]
+	zones *memcache.Cache[ZoneKey, *zoneDenials]
 	day   *daytime // that of the store
 }
 
@@ -33,9 +33,8 @@ type zoneDenials struct {
 }
 
 func newDenials(bytes int) *Denials {
-	hash := func(n wire.Name) uint64 { return hashName(n, 0) }
-	return &Denials{day: new(daytime), zones: memcache.New(bytes, hash,
-		func(_ wire.Name, z *zoneDenials) int {
+	return &Denials{day: new(daytime), zones: memcache.New(bytes, ZoneKey.Hash,
+		func(_ ZoneKey, z *zoneDenials) int {
 			z.mu.RLock()
 			defer z.mu.RUnlock()
 			return z.size + zoneOverhead
@@ -58,13 +57,13 @@ func (d *Denials) Stats() memcache.Stats { return d.zones.Stats() }
 // Put keeps verified denial records and the SOA of a zone. If the SOA is among them, they are used
 // no longer than its TTL (RFC 9077, section 3.4). Records with opt-out are not kept: nothing can be
 // concluded from them (RFC 8198, section 5.2).
-func (d *Denials) Put(zone wire.Name, sets []*wire.RRset, now time.Time) {
-	z, ok := d.zones.Get(zone)
+func (d *Denials) Put(k ZoneKey, sets []*wire.RRset, now time.Time) {
+	z, ok := d.zones.Get(k)
 	if !ok {
 		z = &zoneDenials{}
 	}
-	d.keep(zone, z, sets, now)
-	d.zones.Put(zone, z)
+	d.keep(k.Name, z, sets, now)
+	d.zones.Put(k, z)
 }
 
 // keep puts the records into a zone.
@@ -200,14 +199,15 @@ func search(list []denialRecord, order []byte) (i int, found bool) {
 // Candidates returns records that may deny a question about name: the SOA of the deepest zone that
 // encloses it, with the TTL of the denial, then NSEC or NSEC3 records, each with the TTL that it
 // has left. It returns nil if there are none. The validator decides whether they prove the denial.
-func (d *Denials) Candidates(name wire.Name, t wire.Type, now time.Time) (zone wire.Name,
-	sets []*wire.RRset) {
+// The zones are those of a realm, and the shared ones outside of it.
+func (d *Denials) Candidates(in *Realm, name wire.Name, t wire.Type, now time.Time) (
+	zone wire.Name, sets []*wire.RRset) {
 	start := name
 	if t == wire.TypeDS && !name.IsRoot() {
 		start = name.Parent()
 	}
 	for zone = start; ; zone = zone.Parent() {
-		if z, known := d.zones.Get(zone); known {
+		if z, known := d.zones.Get(in.Zone(zone)); known {
 			return zone, z.candidates(collector{zone: zone, now: now.Unix(), day: d.day}, name)
 		}
 		if zone.IsRoot() {

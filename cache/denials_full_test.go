@@ -33,19 +33,19 @@ func TestMaxDenials(t *testing.T) {
 	limittest.Met(t, limit.ZoneDenials)
 	d := newDenials(1 << 30)
 	for i := range maxDenials + 1 {
-		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(i)}, now)
 	}
-	z, _ := d.zones.Get(zone)
+	z, _ := d.zones.Get(ZoneKey{Name: zone})
 	if len(z.nsec) != maxDenials || offers(d, maxDenials, now) {
 		t.Errorf("%d records are kept, want %d", len(z.nsec), maxDenials)
 	}
 	half := now.Add(30 * time.Second)
-	d.Put(zone, []*wire.RRset{soa(), span(7)}, half)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(7)}, half)
 	if r := z.nsecAt(wire.MustParseName(inSpan(7))); r.expires != half.Unix()+60 {
 		t.Error("a record that is known already is not kept anew in a list that is full")
 	}
 	later := now.Add(time.Minute) // all but one have ended
-	d.Put(zone, []*wire.RRset{soa(), span(maxDenials)}, later)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(maxDenials)}, later)
 	if !offers(d, maxDenials, later) || !offers(d, 7, later) {
 		t.Error("a list full of ended records takes no new one")
 	}
@@ -65,13 +65,13 @@ func TestMaxDenials(t *testing.T) {
 func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 	d := newDenials(8192)
 	for i := range 100 {
-		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(i)}, now)
 	}
 	if offers(d, 99, now) {
 		t.Fatal("there is room for all")
 	}
 	later := now.Add(time.Minute)
-	d.Put(zone, []*wire.RRset{soa(), span(99)}, later)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(99)}, later)
 	if !offers(d, 99, later) {
 		t.Error("a zone full of ended records takes no new one")
 	}
@@ -81,20 +81,20 @@ func TestDenialsOutOfMemoryTakeNewOnes(t *testing.T) {
 // record costs a query to the zone.
 func TestReadyDenialsGiveWayToRecords(t *testing.T) {
 	d := newDenials(16384)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "n.example")}, now)
 	for i := range 5 {
-		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(i)}, now)
 		prepare(d, wire.MustParseName(inSpan(i)), VariantDO, []*wire.RRset{span(i)},
 			func(e wire.Name) *Answer {
 				return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...),
 					make([]byte, 2000)...), e, []int{40}, now.Unix(), now.Unix()+60)
 			})
 	}
-	if _, _, ok := d.Denied(wire.MustParseName(inSpan(1)), VariantDO, now); !ok {
+	if _, _, ok := d.Denied(nil, wire.MustParseName(inSpan(1)), VariantDO, now); !ok {
 		t.Fatal("no prepared answer")
 	}
 	for i := range 25 {
-		d.Put(zone, []*wire.RRset{soa(), span(i)}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(i)}, now)
 	}
 	if !offers(d, 24, now) {
 		t.Error("prepared answers keep records out")
@@ -114,14 +114,14 @@ func TestOfTwoChainsTheEndedGivesWay(t *testing.T) {
 	later := now.Add(time.Minute)
 
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example")}, now)
-	d.Put(zone, []*wire.RRset{soa(), nsec3}, later)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "b.example")}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec3}, later)
 	if got := owners(d, "a.example.", later); len(got) != 1 || got[0] != at3 {
 		t.Errorf("from NSEC to NSEC3: %v", got)
 	}
 	d = newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), nsec3}, now)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example")}, later)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec3}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "b.example")}, later)
 	if got := owners(d, "a.example.", later); len(got) != 1 || got[0] != "example." {
 		t.Errorf("from NSEC3 to NSEC: %v", got)
 	}

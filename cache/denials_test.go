@@ -46,7 +46,7 @@ func bitmap(types ...wire.Type) wire.TypeBitmap {
 
 // owners returns the owners of the records that Candidates offers for a name, without the SOA.
 func owners(d *Denials, name string, at time.Time) (got []string) {
-	_, sets := d.Candidates(wire.MustParseName(name), wire.TypeA, at)
+	_, sets := d.Candidates(nil, wire.MustParseName(name), wire.TypeA, at)
 	for _, s := range sets {
 		if s.Type != wire.TypeSOA {
 			got = append(got, s.Name.String())
@@ -57,7 +57,8 @@ func owners(d *Denials, name string, at time.Time) (got []string) {
 
 func TestNSECCandidates(t *testing.T) {
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "b.example"), nsec("b.example", "m.example"),
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "b.example"), nsec("b.example",
+		"m.example"),
 		nsec("m.example", "example")}, now)
 	for name, want := range map[string]string{
 		"b.example.":   "b.example.",          // the name's own
@@ -95,7 +96,8 @@ func TestNSEC3Candidates(t *testing.T) {
 			".example."
 	}
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), record(hash("example"), 0, 1), record(hash("a.example"), 0, 1),
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), record(hash("example"), 0, 1),
+		record(hash("a.example"), 0, 1),
 		record(hash("b.example"), 1, 1)}, now)
 	if got := owners(d, "a.example.", now); len(got) != 1 || got[0] != at(hash("a.example")) {
 		t.Errorf("a name of the chain: %v", got)
@@ -108,7 +110,8 @@ func TestNSEC3Candidates(t *testing.T) {
 	if got := owners(d, strings.Repeat("x.", maxAggressiveLabels+1)+"example.", now); got != nil {
 		t.Errorf("a name that costs too much: %v", got)
 	}
-	d.Put(zone, []*wire.RRset{soa(), record(hash("c.example"), 0, maxAggressiveIterations+1)}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), record(hash("c.example"), 0,
+		maxAggressiveIterations+1)}, now)
 	if got := owners(d, "a.example.", now); got != nil {
 		t.Errorf("a chain that costs too much: %v", got)
 	}
@@ -120,7 +123,8 @@ func TestDenialsFull(t *testing.T) {
 	d := newDenials(8192)
 	first := func(i int) string { return string([]byte{'a' + byte(i/26), 'a' + byte(i%26)}) }
 	for i := range 26 * 20 {
-		d.Put(zone, []*wire.RRset{soa(), nsec(first(i)+".example", first(i)+"z.example")}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec(first(i)+".example",
+			first(i)+"z.example")}, now)
 	}
 	if got := owners(d, "aaa.example", now); got == nil {
 		t.Error("the zone was dropped")
@@ -130,7 +134,7 @@ func TestDenialsFull(t *testing.T) {
 	}
 	later := now.Add(2 * time.Minute)
 	for range 2 { // the first Put finds no room, and makes some
-		d.Put(zone, []*wire.RRset{soa(), nsec("ta.example", "taz.example")}, later)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("ta.example", "taz.example")}, later)
 	}
 	if got := owners(d, "taa.example", later); len(got) == 0 || got[0] != "ta.example." {
 		t.Errorf("when the old have ended: %v", got)

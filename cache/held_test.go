@@ -137,13 +137,14 @@ func TestCountedIsHeld(t *testing.T) {
 					Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1"),
 						netip.MustParseAddr("2001:db8::1")}})
 			}
-			s.Delegations.Front().Put(zone, unpacked(delegationCodec, zone, d))
+			s.Delegations.Front().Put(ZoneKey{Name: zone},
+				unpacked(delegationCodec, ZoneKey{Name: zone}, d))
 		}),
 		"zones with one span": func() func() memcache.Stats {
 			s := ofSize(1 << 30)
 			for i := range n {
 				z := ownName("%s%d.example", long, i)
-				s.Denials.Put(z, []*wire.RRset{signed(z, wire.TypeSOA, 60, 100),
+				s.Denials.Put(ZoneKey{Name: z}, []*wire.RRset{signed(z, wire.TypeSOA, 60, 100),
 					nsec(z.String(), "b."+z.String())}, now)
 			}
 			return s.Denials.Stats
@@ -151,7 +152,7 @@ func TestCountedIsHeld(t *testing.T) {
 		"spans of a zone": func() func() memcache.Stats {
 			s := ofSize(1 << 30)
 			for i := range n {
-				s.Denials.Put(zone, []*wire.RRset{soa(),
+				s.Denials.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(),
 					nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06da.example", i))}, now)
 			}
 			return s.Denials.Stats
@@ -160,7 +161,7 @@ func TestCountedIsHeld(t *testing.T) {
 			s := ofSize(1 << 30)
 			for i := range n {
 				proof := nsec(fmt.Sprintf("n%06d.example", i), fmt.Sprintf("n%06db.example", i))
-				s.Denials.Put(zone, []*wire.RRset{soa(), proof}, now)
+				s.Denials.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), proof}, now)
 				for v := range variants {
 					prepare(s.Denials, ownName("n%06da.example", i), v, []*wire.RRset{proof},
 						func(e wire.Name) *Answer {

@@ -39,7 +39,7 @@ func (s *Store) EachRRset(now time.Time, f func(Key, RRset) error) error {
 // the name. One that has not ended is preferred.
 func (s *Store) LookupNegative(k Key, now time.Time) (best *Negative, state State) {
 	for _, t := range []wire.Type{k.Type, wire.TypeNone} {
-		n, st := s.LookupNegativeKey(Key{k.Name, t, k.Unchecked}, now)
+		n, st := s.LookupNegativeKey(Key{k.Name, t, k.Unchecked, k.Realm}, now)
 		if st > state && (n.NXDomain || t == k.Type) {
 			best, state = n, st
 		}

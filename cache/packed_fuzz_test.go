@@ -233,14 +233,15 @@ func FuzzPacked(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
 		m := &maker{b}
 		key := m.name(wire.MustParseName("www.example"))
-		k := Key{Name: key, Type: wire.Type(m.number()), Unchecked: m.flag()}
+		k := Key{Name: key, Type: wire.Type(m.number()), Unchecked: m.flag(),
+			Realm: uint16(m.number())}
 		switch kind % 4 {
 		case 0:
 			kept(t, m, rrsetCodec, k, m.rrset(k))
 		case 1:
 			kept(t, m, negativeCodec, k, m.negative(k))
 		case 2:
-			kept(t, m, delegationCodec, key, m.delegation(key))
+			kept(t, m, delegationCodec, ZoneKey{key, uint16(m.number())}, m.delegation(key))
 		default:
 			denialKept(t, m, key)
 		}

@@ -20,12 +20,12 @@ func TestPanicGivesLocksBack(t *testing.T) {
 	}
 	d := newDenials(1 << 20)
 	proofs := []*wire.RRset{nsec("b.example", "m.example"), nsec("example", "b.example")}
-	d.Put(zone, append([]*wire.RRset{soa()}, proofs...), now)
+	d.Put(ZoneKey{Name: zone}, append([]*wire.RRset{soa()}, proofs...), now)
 	name := wire.MustParseName("c.example.")
 	dies(func() {
 		prepare(d, name, VariantPlain, proofs, func(wire.Name) *Answer { panic("a fault") })
 	})
-	d.Put(zone, []*wire.RRset{soa()}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa()}, now)
 
 	s := ofSize(1 << 20)
 	k := AnswerKey{Name: name, Type: wire.TypeA}

@@ -46,15 +46,15 @@ func (s *spanAnswers) size() (n int) {
 
 // Denied returns the prepared denial of a name. It was built for the closest encloser: the caller
 // replaces the question's name, and adds the difference in length to every compression pointer.
-func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, encloser wire.Name,
-	ok bool) {
-	zone, z, ok := d.zoneOf(name)
+func (d *Denials) Denied(in *Realm, name wire.Name, v Variant, now time.Time) (a *Answer,
+	encloser wire.Name, ok bool) {
+	k, z, ok := d.zoneOf(in, name)
 	if !ok {
 		return nil, encloser, false
 	}
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	r, encloser := z.spanOf(zone, name, now)
+	r, encloser := z.spanOf(k.Name, name, now)
 	if r == nil || r.prepared == nil || r.prepared.encloser != encloser {
 		return nil, encloser, false
 	}
@@ -68,25 +68,26 @@ func (d *Denials) Denied(name wire.Name, v Variant, now time.Time) (a *Answer, e
 type Span struct {
 	Encloser wire.Name
 	name     wire.Name
-	zone     wire.Name
+	zone     ZoneKey
 	denials  *zoneDenials // of the zone
 	record   string       // octets of the record that the span belongs to
 }
 
 // Span returns the span that a denied name is in; false if it is not known, or if its record is not
 // among the proofs of the denial.
-func (d *Denials) Span(name wire.Name, now time.Time, proofs []*wire.RRset) (s Span, ok bool) {
-	zone, z, ok := d.zoneOf(name)
+func (d *Denials) Span(in *Realm, name wire.Name, now time.Time, proofs []*wire.RRset) (
+	s Span, ok bool) {
+	k, z, ok := d.zoneOf(in, name)
 	if !ok {
 		return s, false
 	}
 	z.mu.RLock()
 	defer z.mu.RUnlock()
-	r, encloser := z.spanOf(zone, name, now)
-	if r == nil || !r.isAmong(zone, proofs) {
+	r, encloser := z.spanOf(k.Name, name, now)
+	if r == nil || !r.isAmong(k.Name, proofs) {
 		return s, false
 	}
-	return Span{Encloser: encloser, name: name, zone: zone, denials: z, record: r.octets}, true
+	return Span{Encloser: encloser, name: name, zone: k, denials: z, record: r.octets}, true
 }
 
 // StorePrepared keeps an answer for the names of a span, and reports whether it did. It does not if
@@ -104,7 +105,7 @@ func (d *Denials) storePrepared(s Span, v Variant, a *Answer, now time.Time) boo
 	z := s.denials
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	r, encloser := z.spanOf(s.zone, s.name, now)
+	r, encloser := z.spanOf(s.zone.Name, s.name, now)
 	if r == nil || r.octets != s.record || encloser != s.Encloser ||
 		z.contradicts(encloser, s.name) {
 		return false
@@ -131,10 +132,11 @@ func (r *denialRecord) isAmong(zone wire.Name, sets []*wire.RRset) bool {
 }
 
 // zoneOf returns the deepest zone with denials that encloses a name.
-func (d *Denials) zoneOf(name wire.Name) (zone wire.Name, z *zoneDenials, ok bool) {
-	for zone = name; ; zone = zone.Parent() {
-		if z, ok = d.zones.Get(zone); ok || zone.IsRoot() {
-			return zone, z, ok
+func (d *Denials) zoneOf(in *Realm, name wire.Name) (k ZoneKey, z *zoneDenials, ok bool) {
+	for zone := name; ; zone = zone.Parent() {
+		k = in.Zone(zone)
+		if z, ok = d.zones.Get(k); ok || zone.IsRoot() {
+			return k, z, ok
 		}
 	}
 }

@@ -32,7 +32,7 @@ func moved(h []byte, by int) []byte {
 // prepare stores an answer for the span of a name, as built for the closest encloser.
 func prepare(d *Denials, name wire.Name, v Variant, proofs []*wire.RRset,
 	build func(encloser wire.Name) *Answer) bool {
-	s, ok := d.Span(name, now, proofs)
+	s, ok := d.Span(nil, name, now, proofs)
 	return ok && d.StorePrepared(s, v, build(s.Encloser), now)
 }
 
@@ -43,7 +43,7 @@ func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 		return NewAnswer(append(append(make([]byte, wire.HeaderLen), e.Wire()...), 0, 1, 0, 1), e,
 			[]int{14}, now.Unix(), now.Unix()+60)
 	})
-	_, _, ok := d.Denied(wire.MustParseName(other), VariantDO, now)
+	_, _, ok := d.Denied(nil, wire.MustParseName(other), VariantDO, now)
 	return ok
 }
 
@@ -52,7 +52,7 @@ func denies(d *Denials, name, other string, proofs ...*wire.RRset) bool {
 func TestRFC8198SpanRestsOnItsOwnRecord(t *testing.T) {
 	own, wildcards := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), own, wildcards}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), own, wildcards}, now)
 	if denies(d, "c.example", "d.example", wildcards) {
 		t.Error("denied by a proof that the span's record is not among")
 	}
@@ -71,12 +71,12 @@ func TestRFC5155SpanIsNoneWhereTheChainContradictsItself(t *testing.T) {
 	span := nsec3(moved(hashed("b.example", 0), -1), moved(hashed("b.example", 0), 1), 0)
 	exists := nsec3(hashed("a.b.example", 0), moved(hashed("a.b.example", 0), 1), 0)
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), apex, span}, now)
 	if !denies(d, "a.b.example", "x.b.example", apex, span) {
 		t.Error("not denied by the span's record")
 	}
 	d = newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), apex, span, exists}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), apex, span, exists}, now)
 	if denies(d, "a.b.example", "x.b.example", apex, span) {
 		t.Error("denied although a name below the span exists")
 	}
@@ -92,7 +92,7 @@ func TestMaxAggressiveIterations(t *testing.T) {
 		span := nsec3(moved(hashed("b.example", iterations), -1),
 			moved(hashed("b.example", iterations), 1), iterations)
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), apex, span}, now)
 		if got := len(owners(d, "b.example.", now)) >= 2; got != want {
 			t.Errorf("%d iterations: denials are offered: %v", iterations, got)
 		}
@@ -112,7 +112,7 @@ func TestMaxAggressiveLabels(t *testing.T) {
 			name = "x." + name
 		}
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), apex, span}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), apex, span}, now)
 		if got := len(owners(d, name, now)) >= 2; got != want {
 			t.Errorf("%d labels: denials are offered: %v", labels, got)
 		}
@@ -133,23 +133,23 @@ func TestRFC8198SpanThatHasChangedKeepsNoAnswer(t *testing.T) {
 	}{
 		"nothing": {func(*Denials) {}, true},
 		"a record elsewhere": {func(d *Denials) {
-			d.Put(zone, []*wire.RRset{nsec("m.example", "z.example")}, now)
+			d.Put(ZoneKey{Name: zone}, []*wire.RRset{nsec("m.example", "z.example")}, now)
 		}, true},
 		"a name in the span": {func(d *Denials) {
-			d.Put(zone, []*wire.RRset{nsec("bb.example", "m.example")}, now)
+			d.Put(ZoneKey{Name: zone}, []*wire.RRset{nsec("bb.example", "m.example")}, now)
 		}, false},
 		"another span from the same name": {func(d *Denials) {
-			d.Put(zone, []*wire.RRset{nsec("b.example", "d.example")}, now)
+			d.Put(ZoneKey{Name: zone}, []*wire.RRset{nsec("b.example", "d.example")}, now)
 		}, false},
-		"the zone is forgotten": {func(d *Denials) { d.zones.Remove(zone) }, false},
+		"the zone is forgotten": {func(d *Denials) { d.zones.Remove(ZoneKey{Name: zone}) }, false},
 		"the zone is learnt anew": {func(d *Denials) {
-			d.zones.Remove(zone)
-			d.Put(zone, append(proofs, soa()), now)
+			d.zones.Remove(ZoneKey{Name: zone})
+			d.Put(ZoneKey{Name: zone}, append(proofs, soa()), now)
 		}, false},
 	} {
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), span, wildcards}, now)
-		s, ok := d.Span(name, now, proofs)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span, wildcards}, now)
+		s, ok := d.Span(nil, name, now, proofs)
 		if !ok || s.Encloser != zone {
 			t.Fatalf("%s: no span", what)
 		}
@@ -160,7 +160,7 @@ func TestRFC8198SpanThatHasChangedKeepsNoAnswer(t *testing.T) {
 		if got := d.StorePrepared(s, VariantDO, a, now); got != c.kept {
 			t.Errorf("%s: kept %v", what, got)
 		}
-		if _, _, ok := d.Denied(name, VariantDO, now); ok != c.kept {
+		if _, _, ok := d.Denied(nil, name, VariantDO, now); ok != c.kept {
 			t.Errorf("%s: denied %v", what, ok)
 		}
 	}

@@ -18,8 +18,8 @@ func TestRFC8198NothingUnderOptOutIsKept(t *testing.T) {
 		s := nsec3(moved(h, -1), moved(h, 1), 0)
 		s.Data[2+1] = flags
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), apex, s}, now)
-		if z, _ := d.zones.Get(zone); len(z.nsec3) != want {
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), apex, s}, now)
+		if z, _ := d.zones.Get(ZoneKey{Name: zone}); len(z.nsec3) != want {
 			t.Errorf("flags %d: %d records are kept, want %d", flags, len(z.nsec3), want)
 		}
 	}
@@ -30,7 +30,7 @@ func TestRFC8198DenialsEndWithTheirTTL(t *testing.T) {
 	short := nsec("b.example", "m.example")
 	short.TTL = 30
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), short, nsec("example", "b.example")}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), short, nsec("example", "b.example")}, now)
 	for after, want := range map[int]int{0: 2, 29: 2, 30: 0, 60: 0} {
 		got := owners(d, "c.example", now.Add(time.Duration(after)*time.Second))
 		if len(got) != want {
@@ -40,7 +40,7 @@ func TestRFC8198DenialsEndWithTheirTTL(t *testing.T) {
 	brief := soa()
 	brief.TTL = 10
 	d = newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{brief, nsec("b.example", "m.example")}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{brief, nsec("b.example", "m.example")}, now)
 	if got := owners(d, "c.example", now.Add(10*time.Second)); got != nil {
 		t.Errorf("after the SOA's end: %v", got)
 	}
@@ -51,10 +51,11 @@ func TestRFC8198DenialsEndWithTheirTTL(t *testing.T) {
 func TestRFC8198DSIsDeniedByTheParent(t *testing.T) {
 	sub := wire.MustParseName("sub.example")
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), nsec("example", "z.example")}, now)
-	d.Put(sub, []*wire.RRset{denial("sub.example", wire.TypeSOA, soa().Data.First())}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "z.example")}, now)
+	d.Put(ZoneKey{Name: sub}, []*wire.RRset{denial("sub.example", wire.TypeSOA,
+		soa().Data.First())}, now)
 	for typ, want := range map[wire.Type]wire.Name{wire.TypeA: sub, wire.TypeDS: zone} {
-		if got, _ := d.Candidates(sub, typ, now); got != want {
+		if got, _ := d.Candidates(nil, sub, typ, now); got != want {
 			t.Errorf("%v of %v: asked of %v, want %v", typ, sub, got, want)
 		}
 	}
@@ -81,7 +82,7 @@ func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 		{"a.m.example", "b.m.example", true},
 	} {
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), own, apex}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), own, apex}, now)
 		if got := denies(d, c.denied, c.other, own, apex); got != c.want {
 			t.Errorf("%s denies %s: %v, want %v", c.denied, c.other, got, c.want)
 		}
@@ -90,7 +91,7 @@ func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 	top := nsec3(hashed("example", 0), moved(hashed("example", 0), 1), 0)
 	for c := 'a'; c <= 'z'; c++ {
 		d := newDenials(1 << 20)
-		d.Put(zone, []*wire.RRset{soa(), top, span}, now)
+		d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), top, span}, now)
 		for _, other := range []string{string(c) + ".example", "x." + string(c) + ".example"} {
 			if got := denies(d, "a.b.example", other, top, span); got != (c == 'b') {
 				t.Errorf("NSEC3, %s: denied %v", other, got)
@@ -104,12 +105,12 @@ func TestRFC8198PreparedDenialIsOfItsSpan(t *testing.T) {
 func TestRFC8198NewNameInAnOldSpan(t *testing.T) {
 	own, apex := nsec("b.example", "m.example"), nsec("example", "b.example")
 	d := newDenials(1 << 20)
-	d.Put(zone, []*wire.RRset{soa(), own, apex}, now)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), own, apex}, now)
 	if !denies(d, "c.example", "d.example", own, apex) {
 		t.Fatal("not denied before")
 	}
-	d.Put(zone, []*wire.RRset{soa(), nsec("d.example", "m.example")}, now)
-	if _, _, ok := d.Denied(wire.MustParseName("d.example"), VariantDO, now); ok {
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("d.example", "m.example")}, now)
+	if _, _, ok := d.Denied(nil, wire.MustParseName("d.example"), VariantDO, now); ok {
 		t.Error("denied after a record of its own has come")
 	}
 }

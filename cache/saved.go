@@ -30,9 +30,6 @@ type Record struct {
 	Key, Value []byte
 }
 
-// KeySuffix is how many octets follow the name in the key of a set or a denial.
-const KeySuffix = 3
-
 // errRecord is the error of a file that does not consist of records.
 var errRecord = errors.New("malformed record")
 
@@ -136,12 +133,12 @@ func (s *Store) MoveTimes(value []byte, at int, by int64, now time.Time) ([]byte
 // second at which it may not be used any more before it.
 func (d *Denials) save(f func(key, value []byte) error) error {
 	var value []byte
-	for zone, z := range d.zones.All() {
+	for k, z := range d.zones.All() {
 		for from, more := 0, true; more; from += denialsAtOnce {
-			if value, more = z.appendSaved(value[:0], zone, from); len(value) == 0 {
+			if value, more = z.appendSaved(value[:0], k.Name, from); len(value) == 0 {
 				break
 			}
-			if err := f([]byte(zone.Wire()), value); err != nil {
+			if err := f(AppendZone(nil, k), value); err != nil {
 				return err
 			}
 		}
@@ -178,10 +175,11 @@ func (z *zoneDenials) appendSaved(b []byte, zone wire.Name, from int) (_ []byte,
 
 // restore puts saved records back. Each ends no later than it did.
 func (d *Denials) restore(r Record, by int64, now time.Time) bool {
-	zone, ok := ParseName(r.Key)
+	k, ok := ParseZone(r.Key)
 	if !ok {
 		return false
 	}
+	zone := k.Name
 	var sets []*wire.RRset
 	for u := (Unpacker{b: r.Value}); len(u.b) > 0; {
 		expires := u.Int() + by
@@ -199,7 +197,7 @@ func (d *Denials) restore(r Record, by int64, now time.Time) bool {
 		sets = append(sets, s)
 	}
 	if len(sets) > 0 {
-		d.Put(zone, sets, now)
+		d.Put(k, sets, now)
 	}
 	return len(sets) > 0
 }

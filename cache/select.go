@@ -37,8 +37,8 @@ func (s *Store) FlushOnly(of Selection) (n int) {
 	n += s.Negatives.RemoveFunc(func(k Key) bool {
 		return at(k.Name) && (typed(k.Type) || k.Type == wire.TypeNone)
 	})
-	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool {
-		return at(k) || of.Name.Within(k)
+	n += s.Denials.zones.RemoveFunc(func(k ZoneKey, _ *zoneDenials) bool {
+		return at(k.Name) || of.Name.Within(k.Name)
 	})
 	if !of.Negative {
 		n += s.RRsets.RemoveFunc(func(k Key) bool { return at(k.Name) && typed(k.Type) })

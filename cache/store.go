@@ -18,7 +18,7 @@ type Store struct {
 	RRsets      *memcache.Packed[Key, RRset]
 	Negatives   *memcache.Packed[Key, *Negative]
 	Failures    *memcache.Cache[Key, *Failure]
-	Delegations *memcache.Packed[wire.Name, *Delegation]
+	Delegations *memcache.Packed[ZoneKey, *Delegation]
 	Denials     *Denials
 
 	flushes  atomic.Uint64
@@ -88,7 +88,8 @@ func New(c Config) *Store {
 		Negatives: memcache.NewPacked(share(c.Memory, shareNegatives), Key.hash, negativeSize,
 			negativeCodec),
 		Failures: memcache.New(share(c.Memory, shareFailures), Key.hash, failureSize),
-		Delegations: memcache.NewPacked(share(c.Memory, shareDelegations), HashName, delegationSize,
+		Delegations: memcache.NewPacked(share(c.Memory, shareDelegations), ZoneKey.Hash,
+			delegationSize,
 			delegationCodec),
 		Denials: newDenials(share(c.Memory, shareDenials)),
 	}
@@ -119,9 +120,11 @@ type Key struct {
 	Name      wire.Name
 	Type      wire.Type
 	Unchecked bool
+	// Realm is the number of the [Realm] that the name is in, 0 for what is shared.
+	Realm uint16
 }
 
-func (k Key) hash() uint64 { return hashName(k.Name, k.Type) }
+func (k Key) hash() uint64 { return hashName(k.Name, k.Type) ^ realmHash(k.Realm) }
 
 // RRset is a set that answers questions. It is immutable.
 type RRset struct {
@@ -270,7 +273,7 @@ type NameServer struct {
 	By    NamedBy
 }
 
-func delegationSize(_ wire.Name, d *Delegation) int {
+func delegationSize(_ ZoneKey, d *Delegation) int {
 	size := 80 + d.Zone.Len()
 	for _, ns := range d.Servers {
 		size += 56 + ns.Name.Len() + 24*len(ns.Addrs)
@@ -291,10 +294,11 @@ const (
 	NamedByParentAlone                // the parent alone: it is asked if the others have failed
 )
 
-// Closest returns the deepest delegation known at or above a name.
-func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
+// Closest returns the deepest delegation known at or above a name, in a realm where that is its
+// own.
+func (s *Store) Closest(in *Realm, name wire.Name, now time.Time) (*Delegation, bool) {
 	for n := name; ; n = n.Parent() {
-		if d, ok := s.Delegations.Get(n); ok && now.Unix() < d.Expires {
+		if d, ok := s.Delegations.Get(in.Zone(n)); ok && now.Unix() < d.Expires {
 			return d, true
 		}
 		if n.IsRoot() {
@@ -308,8 +312,8 @@ func (s *Store) Closest(name wire.Name, now time.Time) (*Delegation, bool) {
 // count differs.
 func (s *Store) Flushes() uint64 { return s.flushes.Load() }
 
-// Flush forgets a name, or with subtree all names at and below it, and returns the number of
-// entries.
+// Flush forgets a name, or with subtree all names at and below it, in all realms. It returns the
+// number of entries.
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	s.flushes.Add(1)
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
@@ -317,30 +321,30 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
-	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return hit(k) && !k.IsRoot() })
+	n += s.Delegations.RemoveFunc(func(k ZoneKey) bool { return hit(k.Name) && !k.Name.IsRoot() })
 	// A zone's denials may cover the name: all of them are forgotten.
-	n += s.Denials.zones.RemoveFunc(func(k wire.Name, _ *zoneDenials) bool {
-		return hit(k) ||
-			name.Within(k)
+	n += s.Denials.zones.RemoveFunc(func(k ZoneKey, _ *zoneDenials) bool {
+		return hit(k.Name) || name.Within(k.Name)
 	})
 	return n
 }
 
-// ZoneOf returns the deepest zone at or above a name that has an entry; the root if there is none.
-func (s *Store) ZoneOf(name wire.Name) wire.Name {
+// ZoneOf returns the deepest zone at or above a name that has an entry, in a realm where that is
+// its own; the root if there is none.
+func (s *Store) ZoneOf(in *Realm, name wire.Name) wire.Name {
 	for ; !name.IsRoot(); name = name.Parent() {
-		if _, ok := s.Delegations.Get(name); ok {
+		if _, ok := s.Delegations.Get(in.Zone(name)); ok {
 			break
 		}
-		if _, ok := s.RRsets.Get(Key{Name: name, Type: wire.TypeDNSKEY}); ok {
+		if _, ok := s.RRsets.Get(in.Key(Key{Name: name, Type: wire.TypeDNSKEY})); ok {
 			break
 		}
 	}
 	return name
 }
 
-// FlushZone forgets what is needed to resolve and validate a zone: its delegation, its DS and its
-// keys, and failures to fetch them.
+// FlushZone forgets, in all realms, what is needed to resolve and validate a zone: its delegation,
+// its DS and its keys, and failures to fetch them.
 func (s *Store) FlushZone(zone wire.Name) (n int) {
 	s.flushes.Add(1)
 	hit := func(name wire.Name, t wire.Type) bool {
@@ -350,6 +354,6 @@ func (s *Store) FlushZone(zone wire.Name) (n int) {
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name, k.Type) })
-	n += s.Delegations.RemoveFunc(func(k wire.Name) bool { return k == zone })
+	n += s.Delegations.RemoveFunc(func(k ZoneKey) bool { return k.Name == zone })
 	return n
 }

@@ -184,7 +184,7 @@ func TestRFC4035EntriesEndWithTheirSignature(t *testing.T) {
 	s.PutNegative(k, &Negative{Until: ends}, 300, now)
 	apex, span := soa(), nsec("example", "z.example")
 	span.Until = ends
-	s.Denials.Put(zone, []*wire.RRset{apex, span}, now)
+	s.Denials.Put(ZoneKey{Name: zone}, []*wire.RRset{apex, span}, now)
 	a := NewAnswer(make([]byte, 30), k.Name, nil, now.Unix(), now.Unix()+300)
 	a.Until = ends
 	ready := AnswerKey{Name: k.Name, Type: k.Type}
@@ -218,12 +218,12 @@ func TestRFC1035EntriesEndWithTheirTTL(t *testing.T) {
 	k := Key{Name: name(1), Type: wire.TypeTXT}
 	s.PutRRset(k, RRset{Set: set(k.Name, 10, 1)}, now)
 	s.PutNegative(k, &Negative{}, 10, now)
-	s.Delegations.Put(k.Name, &Delegation{Zone: k.Name, Expires: now.Unix() + 10})
+	s.Delegations.Put(ZoneKey{Name: k.Name}, &Delegation{Zone: k.Name, Expires: now.Unix() + 10})
 	for after, want := range map[int64]bool{0: true, 9: true, 10: false, 11: false} {
 		at := time.Unix(now.Unix()+after, 0)
 		r, rrset := s.LookupRRset(k, at)
 		_, negative := s.LookupNegative(k, at)
-		_, delegation := s.Closest(k.Name, at)
+		_, delegation := s.Closest(nil, k.Name, at)
 		if rrset.Good() != want || negative.Good() != want || delegation != want {
 			t.Errorf("after %d s: a set %v, a negative answer %v, a delegation %v, want %v", after,
 				rrset, negative, delegation, want)

@@ -15,8 +15,12 @@ import (
 
 // serverList holds the servers of a delegation and selects the next to ask. Addresses that are not
 // known are looked up two names at a time, and only after the known ones were tried (NXNSAttack).
+//
+// The servers of a shared zone are found as all clients find them, even if the resolution is that
+// of a realm: what they say is shared.
 type serverList struct {
 	x       *resolution
+	r       *Resolver         // whose clients' names the servers' names are
 	zone    wire.Name         // zero for servers of the configuration
 	cut     *cache.Delegation // nil for servers of the configuration
 	known   []*candidate
@@ -36,6 +40,7 @@ type serverList struct {
 func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil),
 		use: x.r.families()}
+	l.r, _ = x.r.home(cache.Key{Name: d.Zone})
 	l.types = l.use.types()
 	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
@@ -56,6 +61,7 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 // serversConfigured makes the list for a zone of the configuration.
 func (x *resolution) serversConfigured(z *Zone) *serverList {
 	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.families()}
+	l.r, _ = x.r.home(cache.Key{Name: z.Name})
 	l.types = l.use.types()
 	for i, a := range z.Addrs {
 		if c := l.addOne(wire.Name{}, a); c != nil {
@@ -73,7 +79,7 @@ func (x *resolution) serversConfigured(z *Zone) *serverList {
 			// The host's address may have to be resolved over the servers that are given by
 			// address, so it is looked up before they fail.
 			for _, t := range l.types {
-				x.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
+				l.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
 			}
 		}
 	}
@@ -117,7 +123,7 @@ func (l *serverList) fromCache(name wire.Name, since int64, now time.Time) {
 	for _, t := range l.types {
 		for _, unchecked := range [...]bool{false, true} {
 			k := cache.Key{Name: name, Type: t, Unchecked: unchecked}
-			if e, state := l.x.r.memory.set(k, now); state.Good() && e.Stored >= since {
+			if e, state := l.r.memory.set(k, now); state.Good() && e.Stored >= since {
 				l.add(name, addresses(e.Set))
 			}
 		}
@@ -149,7 +155,7 @@ func (l *serverList) next(a *zoneQuery) *candidate {
 func (l *serverList) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
 	for range MaxAliases {
 		if l.zone.IsZero() || !name.Within(l.zone) || l.zone.IsRoot() {
-			return l.x.addressesOf(name, t)
+			return l.x.addressesOf(l.r, name, t)
 		}
 		got, f := l.askParent(name, t)
 		switch {
@@ -195,9 +201,10 @@ func (l *serverList) askParent(name wire.Name, t wire.Type) (*accepted, *cause.F
 
 // addressesOf asks for a name server's addresses. They are not validated. A name server should not
 // be an alias (RFC 2181, section 10.3), but some are.
-func (x *resolution) addressesOf(name wire.Name, t wire.Type) ([]netip.Addr, *cause.Failure) {
+func (x *resolution) addressesOf(r *Resolver, name wire.Name, t wire.Type) ([]netip.Addr,
+	*cause.Failure) {
 	for range MaxAliases {
-		l, f := x.sub(cache.Key{Name: name, Type: t, Unchecked: true})
+		l, f := x.subOf(r, cache.Key{Name: name, Type: t, Unchecked: true})
 		if f != nil {
 			return nil, f
 		}

@@ -31,10 +31,10 @@ func TestRFC4035TrustEndsWithItsSignatures(t *testing.T) {
 	keys := &wire.RRset{Name: secure, Type: wire.TypeDNSKEY, Class: wire.ClassIN, TTL: 3600,
 		Security: wire.Secure, Until: until}
 	keys.Data = keys.Data.Append([]byte{1, 0, 3, 13, 1, 2, 3, 4})
-	r.memory.trusts.cache.Put(secure,
+	r.memory.trusts.cache.Put(cache.ZoneKey{Name: secure},
 		validator.Trust{Zone: secure, Status: wire.Secure, Keys: validator.NewKeySet(keys),
 			Expires: day.Add(time.Hour), Until: until})
-	r.memory.trusts.cache.Put(unsigned,
+	r.memory.trusts.cache.Put(cache.ZoneKey{Name: unsigned},
 		validator.Trust{Zone: unsigned, Status: wire.Insecure, Expires: day.Add(time.Hour),
 			Until: until})
 	r.memory.store.PutNegative(cache.Key{Name: denied, Type: wire.TypeDS},

@@ -206,6 +206,7 @@ func (x *resolution) tellAgent(f *cause.Failure) {
 // sendReport asks the question that is a report. Nobody waits for the answer. It is resolved as any
 // other, with fewer packets, and its failure is not reported (RFC 9567, section 6.1).
 func (r *Resolver) sendReport(k cache.Key) {
+	r, k = r.home(k)
 	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {
 		f.queries.Store(maxReportPackets)
 		x := r.runOf(f, 0, trail{sink: r.events})

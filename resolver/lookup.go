@@ -141,6 +141,7 @@ func (r *Resolver) negativeResult(n *cache.Negative, state cache.State, now time
 // reports whether stale data may be used, and stale whether there are some, though not for use now.
 func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int, may bool) (
 	l *result, f *cause.Failure, stale bool) {
+	r, k = r.home(k)
 	checked := k
 	checked.Unchecked = false
 	l, stale = r.look(checked)
@@ -191,11 +192,11 @@ func (r *Resolver) recalled(k fetchKey, b *validator.Budget, depth int, may bool
 // if it may end at any moment.
 func (r *Resolver) FailureEnds(a *Answer, cd bool) int64 {
 	q := a.Question
+	r, k := r.home(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)})
 	if r.tailored(q.Name, q.Type) { // there may be answers for some networks
 		return 0
 	}
-	return r.memory.failureEnds(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd &&
-		r.checks(q.Name)}, a.Failure, r.clock.Now())
+	return r.memory.failureEnds(k, a.Failure, r.clock.Now())
 }
 
 // Known answers from the cache, failures included; nil if a server would have to be asked. It does
@@ -225,7 +226,7 @@ func (r *Resolver) LastFailure(q wire.Question, cd bool) *cause.Failure {
 // [Resolver.Known] returns it only if nothing else is known, such as an alias that came with
 // another type.
 func (r *Resolver) KnownFailure(q wire.Question, cd bool) *Answer {
-	k := cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)}
+	r, k := r.home(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)})
 	f, ok := r.memory.failure(k, r.clock.Now())
 	if !ok {
 		return nil

@@ -138,7 +138,7 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 			return true
 		}
 	}
-	if l.add(a.name, l.x.r.memory.glue(a.name, l.x.r.clock.Now())); len(l.known) > before {
+	if l.add(a.name, l.r.memory.glue(a.name, l.x.r.clock.Now())); len(l.known) > before {
 		return true
 	}
 	if paid && !a.found { // a cached denial costs no packets
@@ -161,7 +161,7 @@ func (l *serverList) missed(f *cause.Failure) {
 func (l *serverList) lastResort() bool {
 	before := len(l.known)
 	for _, name := range l.looked {
-		l.add(name, l.x.r.memory.glue(name, l.x.r.clock.Now()))
+		l.add(name, l.r.memory.glue(name, l.x.r.clock.Now()))
 	}
 	l.looked = nil
 	return len(l.known) > before
@@ -185,9 +185,9 @@ func (l *serverList) missing(name wire.Name) (ts []wire.Type) {
 		return l.x.families() // the parent is asked, even if the zone's data are cached
 	}
 	for _, t := range l.x.families() {
-		_, known := l.x.r.cached(cache.Key{Name: name, Type: t})
+		_, known := l.r.cached(cache.Key{Name: name, Type: t})
 		if !known {
-			_, known = l.x.r.cached(cache.Key{Name: name, Type: t, Unchecked: true})
+			_, known = l.r.cached(cache.Key{Name: name, Type: t, Unchecked: true})
 		}
 		if !known {
 			ts = append(ts, t)

@@ -27,6 +27,9 @@ import (
 //   - How long may it live? The rules are in package cache: TTLs, signatures, and the delegation
 //     above. Each look-up returns how far the entry is in its life.
 //
+// Resolvers that resolve some names each in their own way share the caches: the memory of each
+// takes every key to its own realm.
+//
 // What is known of servers is kept by [infraCache.learn], and their faults have to pass
 // [Resolver.blame].
 type memory struct {
@@ -34,13 +37,18 @@ type memory struct {
 	trusts     trusts
 	recoveries *recoveries
 	cfg        *Config
-	gate       *gate // own to each resolver
+	gate       *gate        // own to each resolver and its realms
+	realm      *cache.Realm // what is not shared with others; nil: all is. See realm.go
 }
 
 func newMemory(store *cache.Store, cfg *Config) memory {
 	return memory{store: store, trusts: newTrusts(store.Share(cache.ShareTrust), store.RRsets),
 		recoveries: newRecoveries(), cfg: cfg, gate: &gate{}}
 }
+
+// at returns a key in the realm that its name is in, and zone that of a zone.
+func (m *memory) at(k cache.Key) cache.Key          { return m.realm.Key(k) }
+func (m *memory) zone(zone wire.Name) cache.ZoneKey { return m.realm.Zone(zone) }
 
 // resize gives the caches another size, and returns the part for what is known of servers.
 func (m *memory) resize(bytes int) (servers int) {
@@ -53,6 +61,19 @@ func (m *memory) resize(bytes int) (servers int) {
 func (m *memory) under(cfg *Config) memory {
 	return memory{store: m.store, trusts: m.trusts, recoveries: m.recoveries, cfg: cfg,
 		gate: &gate{}}
+}
+
+// within returns the same memory for who resolves the names of a realm in another way.
+func (m *memory) within(realm *cache.Realm, recoveries *recoveries, cfg *Config) memory {
+	return memory{store: m.store, trusts: m.trusts, recoveries: recoveries, cfg: cfg,
+		gate: m.gate, realm: realm}
+}
+
+// flushRealms forgets realms whole.
+func (m *memory) flushRealms(in func(realm uint16) bool) int {
+	return m.store.FlushRealms(in) + m.trusts.cache.RemoveFunc(func(k cache.ZoneKey) bool {
+		return k.Realm != 0 && in(k.Realm)
+	})
 }
 
 // put keeps a result under the question's key. It writes the TTLs of the cache into the result's
@@ -109,7 +130,8 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 		if l.failure != nil || len(l.proofs) > 0 {
 			e.Beside = &cache.Beside{Failure: l.failure, Proofs: l.proofs}
 		}
-		m.store.PutRRset(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}, e, now)
+		m.store.PutRRset(m.at(cache.Key{Name: s.Name, Type: s.Type, Unchecked: k.Unchecked}), e,
+			now)
 		if s.TTL == 0 {
 			m.replaced(k, now)
 		}
@@ -149,7 +171,7 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	if n.NXDomain && m.deniesAllTypes(k, l) {
 		denied.Type = wire.TypeNone
 	}
-	if m.store.PutNegative(denied, n, ttl, now); ttl == 0 {
+	if m.store.PutNegative(m.at(denied), n, ttl, now); ttl == 0 {
 		m.replaced(k, now)
 	}
 }
@@ -193,12 +215,12 @@ func (m *memory) putSpans(l *result, now time.Time) {
 			sets[i] = &c
 		}
 	}
-	m.store.Denials.Put(l.zone, sets, now)
+	m.store.Denials.Put(m.zone(l.zone), sets, now)
 }
 
 // set returns the set that is kept under a key.
 func (m *memory) set(k cache.Key, now time.Time) (cache.RRset, cache.State) {
-	return m.store.LookupRRset(k, now)
+	return m.store.LookupRRset(m.at(k), now)
 }
 
 // dname returns the closest DNAME above a question's name, if it has a status and may answer the
@@ -209,7 +231,7 @@ func (m *memory) dname(k cache.Key, status wire.Security, stale bool, now time.T
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
 		dname := cache.Key{Name: n, Type: wire.TypeDNAME, Unchecked: k.Unchecked}
-		if e, state := m.store.LookupRRset(dname, now); state.Good() ||
+		if e, state := m.store.LookupRRset(m.at(dname), now); state.Good() ||
 			stale && state == cache.Stale {
 			return e, e.Set.Security == status && m.speaksFor(n, k)
 		}
@@ -221,14 +243,14 @@ func (m *memory) dname(k cache.Key, status wire.Security, stale bool, now time.T
 // answer it.
 func (m *memory) denial(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
 	if m.ownTree(k) {
-		n, state := m.store.LookupNegative(k, now)
+		n, state := m.store.LookupNegative(m.at(k), now)
 		if k.Type != wire.TypeDS || n == nil || !n.NXDomain || n.Status == wire.Secure {
 			return n, state
 		}
 		// RFC 4035, section 3.1.4.1: DS is the parent's. What the servers of the zone deny of its
 		// name, or somebody in their place, says nothing of it.
 	}
-	return m.store.LookupNegativeKey(k, now)
+	return m.store.LookupNegativeKey(m.at(k), now)
 }
 
 // deniedAbove returns the denial of a name above a question's, by a validated zone: nothing exists
@@ -236,7 +258,7 @@ func (m *memory) denial(k cache.Key, now time.Time) (*cache.Negative, cache.Stat
 func (m *memory) deniedAbove(k cache.Key, now time.Time) (*cache.Negative, cache.State) {
 	for n := k.Name; !n.IsRoot(); {
 		n = n.Parent()
-		e, state := m.store.LookupNegativeKey(cache.Key{Name: n, Type: wire.TypeNone}, now)
+		e, state := m.store.LookupNegativeKey(m.at(cache.Key{Name: n, Type: wire.TypeNone}), now)
 		if state.Good() && e.NXDomain && e.Status == wire.Secure && m.speaksFor(n, k) {
 			return e, state
 		}
@@ -253,22 +275,23 @@ func (m *memory) stale(k cache.Key, now time.Time) (set cache.RRset, n *cache.Ne
 		if t != k.Type && !aliasApplies(k.Type) {
 			continue
 		}
-		e, state := m.store.LookupRRset(cache.Key{Name: k.Name, Type: t,
-			Unchecked: k.Unchecked}, now)
+		e, state := m.store.LookupRRset(m.at(cache.Key{Name: k.Name, Type: t,
+			Unchecked: k.Unchecked}), now)
 		if state == cache.Stale && e.Stored > stored {
 			set, stored = e, e.Stored
 		}
 	}
 	for _, t := range [...]wire.Type{k.Type, wire.TypeNone} {
-		e, state := m.store.LookupNegativeKey(cache.Key{Name: k.Name, Type: t,
-			Unchecked: k.Unchecked}, now)
+		e, state := m.store.LookupNegativeKey(m.at(cache.Key{Name: k.Name, Type: t,
+			Unchecked: k.Unchecked}), now)
 		if state == cache.Stale && e.Stored > stored && (e.NXDomain || t == k.Type) {
 			set, n, stored = cache.RRset{}, e, e.Stored
 		}
 	}
 	for above := k.Name; !above.IsRoot(); {
 		above = above.Parent()
-		e, state := m.store.LookupNegativeKey(cache.Key{Name: above, Type: wire.TypeNone}, now)
+		e, state := m.store.LookupNegativeKey(m.at(cache.Key{Name: above, Type: wire.TypeNone}),
+			now)
 		if state == cache.Stale && e.NXDomain && e.Status == wire.Secure && e.Stored > stored &&
 			m.speaksFor(above, k) {
 			return cache.RRset{}, nil
@@ -280,25 +303,25 @@ func (m *memory) stale(k cache.Key, now time.Time) (set cache.RRset, n *cache.Ne
 // kept reports whether anything is kept of a question, stale data included.
 func (m *memory) kept(k cache.Key, now time.Time) bool {
 	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
-		if _, state := m.store.LookupRRset(cache.Key{Name: k.Name, Type: t}, now); state !=
+		if _, state := m.store.LookupRRset(m.at(cache.Key{Name: k.Name, Type: t}), now); state !=
 			cache.None {
 			return true
 		}
 	}
-	_, state := m.store.LookupNegative(cache.Key{Name: k.Name, Type: k.Type}, now)
+	_, state := m.store.LookupNegative(m.at(cache.Key{Name: k.Name, Type: k.Type}), now)
 	return state != cache.None
 }
 
 // dropStale forgets the stale data of a question.
 func (m *memory) dropStale(k cache.Key, now time.Time) {
 	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
-		at := cache.Key{Name: k.Name, Type: t}
+		at := m.at(cache.Key{Name: k.Name, Type: t})
 		if _, state := m.store.LookupRRset(at, now); state == cache.Stale {
 			m.store.RRsets.Remove(at)
 		}
 	}
 	for _, t := range [...]wire.Type{k.Type, wire.TypeNone} {
-		at := cache.Key{Name: k.Name, Type: t}
+		at := m.at(cache.Key{Name: k.Name, Type: t})
 		if _, state := m.store.LookupNegativeKey(at, now); state == cache.Stale {
 			m.store.Negatives.Remove(at)
 		}
@@ -313,7 +336,7 @@ func (m *memory) past(until uint32, now time.Time) bool {
 // spans returns the denials of a zone that may prove that a question has no answer (RFC 8198,
 // section 5).
 func (m *memory) spans(k cache.Key, now time.Time) (zone wire.Name, sets []*wire.RRset, ok bool) {
-	zone, sets = m.store.Denials.Candidates(k.Name, k.Type, now)
+	zone, sets = m.store.Denials.Candidates(m.realm, k.Name, k.Type, now)
 	return zone, sets, len(sets) >= 2 && m.speaksFor(zone, k)
 }
 
@@ -321,16 +344,17 @@ func (m *memory) spans(k cache.Key, now time.Time) (zone wire.Name, sets []*wire
 // does, unless there are data or a denial of the name itself.
 func (m *memory) preparedSpan(k cache.Key, v cache.Variant, now time.Time) (a *cache.Answer,
 	encloser wire.Name, ok bool) {
-	a, encloser, ok = m.store.Denials.Denied(k.Name, v, now)
+	a, encloser, ok = m.store.Denials.Denied(m.realm, k.Name, v, now)
 	if !ok || !m.speaksFor(encloser, k) {
 		return nil, encloser, false
 	}
 	for _, t := range [...]wire.Type{k.Type, wire.TypeCNAME} {
-		if _, state := m.store.LookupRRset(cache.Key{Name: k.Name, Type: t}, now); state.Good() {
+		if _, state := m.store.LookupRRset(m.at(cache.Key{Name: k.Name, Type: t}),
+			now); state.Good() {
 			return nil, encloser, false
 		}
 	}
-	if _, state := m.store.LookupNegative(k, now); state.Good() {
+	if _, state := m.store.LookupNegative(m.at(k), now); state.Good() {
 		return nil, encloser, false
 	}
 	return a, encloser, true
@@ -338,7 +362,7 @@ func (m *memory) preparedSpan(k cache.Key, v cache.Variant, now time.Time) (a *c
 
 // unsignedCut returns the denial of a zone's DS that makes the zone unsigned.
 func (m *memory) unsignedCut(zone wire.Name, now time.Time) (*cache.Negative, bool) {
-	n, state := m.store.LookupNegativeKey(cache.Key{Name: zone, Type: wire.TypeDS}, now)
+	n, state := m.store.LookupNegativeKey(m.at(cache.Key{Name: zone, Type: wire.TypeDS}), now)
 	return n, state.Good() && n.UnsignedCut && !n.NXDomain
 }
 
@@ -377,7 +401,7 @@ func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now 
 		return
 	}
 	if m.gate.enter(k.Name) {
-		m.store.PutFailure(k, f, b, now)
+		m.store.PutFailure(m.at(k), f, b, now)
 		m.gate.leave()
 	}
 }
@@ -385,13 +409,13 @@ func (m *memory) putFailure(k cache.Key, f *cause.Failure, own, heard bool, now 
 // lastFailure returns the last failure of a question, whether it may be tried again or not; none if
 // it was the fault of servers that are back.
 func (m *memory) lastFailure(k cache.Key) (*cache.Failure, bool) {
-	e, ok := m.store.LastFailure(k)
+	e, ok := m.store.LastFailure(m.at(k))
 	return e, ok && !m.recoveries.over(e.Failure, e.At)
 }
 
 // failure returns the failure that is remembered for a question, if it may not be tried again yet.
 func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {
-	e, ok := m.store.LastFailure(k)
+	e, ok := m.store.LastFailure(m.at(k))
 	if !ok || now.Unix() >= e.Expires || m.recoveries.over(e.Failure, e.At) {
 		return nil, false
 	}
@@ -402,7 +426,7 @@ func (m *memory) failure(k cache.Key, now time.Time) (*cause.Failure, bool) {
 // another look; 0 if the failure is not remembered, or may end at any moment. One that is over when
 // the network or the servers are back is looked at again soon.
 func (m *memory) failureEnds(k cache.Key, f *cause.Failure, now time.Time) int64 {
-	e, ok := m.store.Failures.Get(k)
+	e, ok := m.store.Failures.Get(m.at(k))
 	switch _, why := failingZone(f); {
 	case !ok || e.Failure != f || f.HeldAgainst() == cause.ScopeLink:
 		return 0
@@ -413,7 +437,7 @@ func (m *memory) failureEnds(k cache.Key, f *cause.Failure, now time.Time) int64
 }
 
 // succeeded ends the failures of a question: the next counts as the first.
-func (m *memory) succeeded(k cache.Key) { m.store.Failures.Remove(k) }
+func (m *memory) succeeded(k cache.Key) { m.store.Failures.Remove(m.at(k)) }
 
 // putDelegation keeps a delegation until it ends. fallback reports whether it is the public tree's
 // in place of a configured zone, whose own delegations it must not replace.
@@ -422,7 +446,7 @@ func (m *memory) putDelegation(d *cache.Delegation, fallback bool, now time.Time
 		return
 	}
 	if d.Expires > now.Unix() && m.gate.enter(d.Zone) {
-		m.store.Delegations.Put(d.Zone, d)
+		m.store.Delegations.Put(m.zone(d.Zone), d)
 		m.gate.leave()
 	}
 }
@@ -435,20 +459,20 @@ func (m *memory) delegation(name wire.Name, t wire.Type, fallback bool, at time.
 	name = above(name, t)
 	switch z := m.cfg.configured(name); {
 	case z == nil, z.Forward && fallback:
-		return m.store.Closest(name, at)
+		return m.store.Closest(m.realm, name, at)
 	case z.Forward, fallback && z.Name.IsRoot():
 		return nil, false
 	case fallback:
-		return m.store.Closest(z.Name.Parent(), at)
+		return m.store.Closest(m.realm, z.Name.Parent(), at)
 	default:
-		d, ok = m.store.Closest(name, at)
+		d, ok = m.store.Closest(m.realm, name, at)
 		return d, ok && d.Zone.Below(z.Name)
 	}
 }
 
 // delegationOf returns the delegation of a zone itself.
 func (m *memory) delegationOf(zone wire.Name, now time.Time) (*cache.Delegation, bool) {
-	d, ok := m.store.Delegations.Get(zone)
+	d, ok := m.store.Delegations.Get(m.zone(zone))
 	return d, ok && now.Unix() < d.Expires
 }
 
@@ -473,13 +497,13 @@ func (m *memory) glue(name wire.Name, now time.Time) []netip.Addr {
 // client asks for it; until then it is kept as unchecked, like data that were fetched with CD=1.
 func (m *memory) putServers(ns *wire.RRset, now time.Time) {
 	k := cache.Key{Name: ns.Name, Type: wire.TypeNS, Unchecked: true}
-	if _, state := m.store.LookupRRset(k, now); state.Good() {
+	if _, state := m.store.LookupRRset(m.at(k), now); state.Good() {
 		return
 	}
 	set := *ns
 	set.Security = wire.Unchecked
 	if m.gate.enter(k.Name) {
-		m.store.PutRRset(k, cache.RRset{Set: &set}, now)
+		m.store.PutRRset(m.at(k), cache.RRset{Set: &set}, now)
 		m.gate.leave()
 	}
 }
@@ -488,23 +512,23 @@ func (m *memory) putServers(ns *wire.RRset, now time.Time) {
 // remembered for questions.
 func (m *memory) putTrust(zone wire.Name, t validator.Trust) {
 	if t.Status > wire.Bogus && t.Zone == zone && m.gate.enter(zone) {
-		m.trusts.cache.Put(zone, t)
+		m.trusts.cache.Put(m.zone(zone), t)
 		m.gate.leave()
 	}
 }
 
 // trust returns the trust in a zone, if all that it rests on still holds.
 func (m *memory) trust(zone wire.Name, now time.Time) (validator.Trust, bool) {
-	t, ok := m.trusts.cache.Get(zone)
+	t, ok := m.trusts.cache.Get(m.zone(zone))
 	return t, ok && now.Before(t.Expires) && !m.store.Past(t.Until, now)
 }
 
 // outdateTrust has the trust in a zone built again from the sets that it rests on.
-func (m *memory) outdateTrust(zone wire.Name) { m.trusts.cache.Remove(zone) }
+func (m *memory) outdateTrust(zone wire.Name) { m.trusts.cache.Remove(m.zone(zone)) }
 
 // old reports whether a set of a zone has been kept for at least a second.
 func (m *memory) old(zone wire.Name, t wire.Type, now time.Time) bool {
-	e, state := m.store.LookupRRset(cache.Key{Name: zone, Type: t}, now)
+	e, state := m.store.LookupRRset(m.at(cache.Key{Name: zone, Type: t}), now)
 	return state.Good() && e.Stored+1 < now.Unix()
 }
 
@@ -515,7 +539,7 @@ func (m *memory) left(s *wire.RRset, stored int64, now time.Time) uint32 {
 
 // forgetTrust forgets the trust in a zone and the sets of these types that it rests on.
 func (m *memory) forgetTrust(zone wire.Name, types ...wire.Type) {
-	m.trusts.cache.Remove(zone)
+	m.trusts.cache.Remove(m.zone(zone))
 	for _, t := range types {
 		m.forget(cache.Key{Name: zone, Type: t})
 	}
@@ -523,8 +547,8 @@ func (m *memory) forgetTrust(zone wire.Name, types ...wire.Type) {
 
 // forget forgets the data of a key, or their denial.
 func (m *memory) forget(k cache.Key) {
-	m.store.RRsets.Remove(k)
-	m.store.Negatives.Remove(k)
+	m.store.RRsets.Remove(m.at(k))
+	m.store.Negatives.Remove(m.at(k))
 }
 
 // flushes counts the flushes of the cache.
@@ -545,10 +569,10 @@ func (m *memory) forgetFailures(hit func(*cause.Failure) bool) { m.store.ForgetF
 // flushFailures forgets all failures.
 func (m *memory) flushFailures() int { return m.store.FlushFailures() }
 
-// flush forgets a name, or everything at and below it.
+// flush forgets a name, or everything at and below it, in all realms.
 func (m *memory) flush(name wire.Name, subtree bool) int {
-	return m.store.Flush(name, subtree) + m.trusts.cache.RemoveFunc(func(n wire.Name) bool {
-		return n == name || subtree && n.Within(name)
+	return m.store.Flush(name, subtree) + m.trusts.cache.RemoveFunc(func(k cache.ZoneKey) bool {
+		return k.Name == name || subtree && k.Name.Within(name)
 	})
 }
 
@@ -558,21 +582,21 @@ func (m *memory) flushOnly(of cache.Selection) int {
 	if of.Bogus || of.Negative || of.Type != wire.TypeDS && of.Type != wire.TypeDNSKEY {
 		return n
 	}
-	return n + m.trusts.cache.RemoveFunc(func(zone wire.Name) bool {
-		return zone == of.Name || of.Subtree && zone.Within(of.Name)
+	return n + m.trusts.cache.RemoveFunc(func(k cache.ZoneKey) bool {
+		return k.Name == of.Name || of.Subtree && k.Name.Within(of.Name)
 	})
 }
 
-// flushZoneOf forgets the delegation, DS, keys and trust of the zone of a name. The root's are
-// kept, as everything depends on them.
-func (m *memory) flushZoneOf(name wire.Name) (zone wire.Name, n int) {
-	if zone = m.store.ZoneOf(name); zone.IsRoot() {
-		return zone, 0
+// flushZone forgets the delegation, DS, keys and trust of the zone of a name, in all realms. The
+// root's are kept, as everything depends on them.
+func (m *memory) flushZone(zone, name wire.Name) (n int) {
+	if zone.IsRoot() {
+		return 0
 	}
-	n = m.trusts.cache.RemoveFunc(func(t wire.Name) bool {
-		return t.Within(zone) && name.Within(t)
+	n = m.trusts.cache.RemoveFunc(func(k cache.ZoneKey) bool {
+		return k.Name.Within(zone) && name.Within(k.Name)
 	})
-	return zone, n + m.store.FlushZone(zone)
+	return n + m.store.FlushZone(zone)
 }
 
 // flushTree forgets a tree whose configuration has changed. The parent's data of its apex may be
@@ -582,7 +606,7 @@ func (m *memory) flushTree(apex wire.Name) int {
 }
 
 // zoneOf returns the deepest zone at or above a name that is known.
-func (m *memory) zoneOf(name wire.Name) wire.Name { return m.store.ZoneOf(name) }
+func (m *memory) zoneOf(name wire.Name) wire.Name { return m.store.ZoneOf(m.realm, name) }
 
 // trustStats returns the counters of the cache of trust.
 func (m *memory) trustStats() memcache.Stats { return m.trusts.cache.Stats() }

@@ -15,6 +15,7 @@ import (
 // it. Clients get the old result meanwhile. A refresh that failed is not repeated while its failure
 // is remembered (RFC 9520, section 3.2).
 func (r *Resolver) refresh(k cache.Key) {
+	r, k = r.home(k)
 	l, known := r.cached(k)
 	if known && !l.ending() {
 		return
@@ -50,6 +51,7 @@ func RefreshReasons() []RefreshReason {
 // renew resolves a result without a client that waits. l is what is known of it, nil if it is not
 // cached or has ended.
 func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
+	r, k = r.home(k)
 	t, known := trail{sink: r.events}, l != nil
 	before, _ := r.memory.lastFailure(k)
 	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {

@@ -146,7 +146,8 @@ func (a *zoneQuery) ask() (got *accepted, f *cause.Failure) {
 		return a.run()
 	}
 	q := &a.x.r.quotas.zones
-	c, ok := q.take(maphash.String(q.seed, a.zone.Wire()), func() int32 { return a.reserved(q) })
+	zone := a.x.r.memory.zone(a.zone)
+	c, ok := q.take(maphash.Comparable(q.seed, zone), func() int32 { return a.reserved(q) })
 	if !ok {
 		a.x.budget.cut.Store(true) // the name is not at fault
 		if a.x.depth > 0 || a.x.refresh {

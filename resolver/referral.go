@@ -81,10 +81,11 @@ func (r *Resolver) NameServers(name wire.Name) (list []NameServer) {
 		if !ok || d.Zone.Labels() < 2 {
 			return list
 		}
+		of, _ := r.home(cache.Key{Name: d.Zone})
 		for _, ns := range d.Servers {
 			addrs := ns.Addrs
 			for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
-				if e, state := r.memory.set(cache.Key{Name: ns.Name, Type: t}, now); state.Good() {
+				if e, state := of.memory.set(cache.Key{Name: ns.Name, Type: t}, now); state.Good() {
 					addrs = append(addrs[:len(addrs):len(addrs)], addresses(e.Set)...)
 				}
 			}

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
@@ -53,6 +51,11 @@ type Resolver struct {
 	subnets      *subnets
 	ecsZones     map[wire.Name]bool // never changed
 	warmth       atomic.Int32       // how many of the warm keys were fresh the last time
+
+	realms []*Resolver  // those of Parts.Realms
+	shared *Resolver    // of a realm's resolver: the one that resolves what is shared; else nil
+	state  *realmState  // of a realm's resolver
+	states *realmStates // of all resolvers that follow each other
 }
 
 // Parts are the dependencies of a resolver.
@@ -66,6 +69,7 @@ type Parts struct {
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	Routes    Routes       // nil: a route leads to every address
 	Copies    Copies       // of zones; nil if there are none
+	Realms    []Realm      // other ways of resolving some names
 	// Ledger is what queries, refreshes and tries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 	// Chance returns a number from 0 to below n at random, for choices that no attacker gains from
@@ -84,12 +88,12 @@ func New(cfg Config, p Parts) *Resolver {
 	r.probes = make(chan struct{}, maxProbes)
 	r.infra = newInfraCache(p.Cache.Share(cache.ShareServers))
 	r.memory = newMemory(p.Cache, &r.cfg)
-	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
 	r.quotas = newQuotas(r, newQuotaCounters(), newQuotaCounters())
-	r.connectivity, r.refetches = &connectivity{}, &refetches{zones: zones}
+	r.connectivity, r.refetches = &connectivity{}, newRefetches()
 	r.compared = &compared{}
 	r.subnets = newSubnets(r.cfg.ECS.Memory)
-	r.reporting = newReporting()
+	r.reporting, r.states = newReporting(), &realmStates{}
+	r.addRealms(p.Realms, nil)
 	return r
 }
 
@@ -137,7 +141,7 @@ func (r *Resolver) Stats() (s Stats) {
 	return s
 }
 
-// Flush forgets a name, or everything at and below it.
+// Flush forgets a name, or everything at and below it, for all clients.
 func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 	r.subnets.forgetZones(name)
 	return r.memory.flush(name, subtree) + r.subnets.forget(name, subtree, wire.TypeNone)
@@ -145,8 +149,16 @@ func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 
 // FlushZoneOf drops the delegation, DS, keys and trust of the zone of a name, so that the next
 // question sees rolled keys and moved servers. The root's are kept, as everything depends on them.
+//
+// It is the deepest zone that is known in any realm.
 func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
-	return r.memory.flushZoneOf(name)
+	zone = wire.Root
+	r.each(func(o *Resolver) {
+		if z := o.memory.zoneOf(name); z.Below(zone) {
+			zone = z
+		}
+	})
+	return zone, r.memory.flushZone(zone, name)
 }
 
 // Options vary how a question is resolved.
@@ -213,6 +225,7 @@ func (a *Answer) fail(f *cause.Failure) *Answer {
 // spends from the budget w. parent is the fetch that needs the result, nil for a client.
 func (r *Resolver) resolveResult(k fetchKey, w *budget, parent *fetch, depth int, t trail) (
 	*result, *cause.Failure) {
+	r, k.Key = r.home(k.Key)
 	ended := r.fetches.landed.of(k)
 	for {
 		before := ended.Load()

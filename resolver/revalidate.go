@@ -25,7 +25,7 @@ func (x *resolution) revalidate(d *cache.Delegation) {
 	if !r.cfg.RevalidateNS || x.fallback || r.cfg.inside(d.Zone, nil) {
 		return
 	}
-	k := cache.Key{Name: d.Zone, Type: wire.TypeNS}
+	r, k := r.home(cache.Key{Name: d.Zone, Type: wire.TypeNS})
 	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {
 		f.queries.Store(maxRevalidation)
 		_, failed := r.runOf(f, 0, trail{sink: r.events}).lead()

@@ -23,13 +23,15 @@ import (
 )
 
 // The sections of a file, besides those of the caches. The first record is the moment at which the
-// file was written. The judgements come next, and then the data that were accepted by them.
+// file was written. The judgements and the realms come next, and then the data that were accepted
+// by them.
 const (
 	sectionMoment cache.Section = cache.OtherSections + iota
 	sectionJudgement
 	sectionTrust
 	sectionServers
 	sectionCookies // the secret of our cookies
+	sectionRealm   // the number of a realm, and what tells it from others
 )
 
 // ErrOtherTime is the error of a file from a time that cannot be told.
@@ -39,21 +41,11 @@ var ErrOtherTime = errors.New("the clock was set back since it was saved: how ol
 // judgements returns what decides whether data are accepted and how they are validated, as digests
 // by name: that of the root covers everything that is decided for all names.
 func (r *Resolver) judgements() map[wire.Name][sha256.Size]byte {
-	texts := map[wire.Name]string{}
-	if r.anchors != nil {
-		texts = r.anchors.Text()
-	}
+	texts := judgementsOf(r.cfg.Zones, r.anchors)
 	judge := r.cfg.Validation
 	judge.SignatureCache, judge.StandardP256 = 0, false
 	texts[wire.Root] += fmt.Sprintf("%+v %v %+v %v %+v", judge, r.cfg.HardenGlue, r.cfg.Hints,
 		r.cfg.ValidationTime, r.memory.limits())
-	for _, z := range r.cfg.Zones {
-		peer := z.Peer
-		if z.Peer = nil; peer != nil {
-			texts[z.Name] += fmt.Sprintf("%s %x %s ", peer.Name, peer.Pins, peer.Path)
-		}
-		texts[z.Name] += fmt.Sprintf("zone %+v ", z)
-	}
 	digests := map[wire.Name][sha256.Size]byte{}
 	for n, t := range texts {
 		digests[n] = sha256.Sum256([]byte(t))
@@ -75,6 +67,13 @@ func (r *Resolver) Save(w io.Writer) error {
 	for n, digest := range r.judgements() {
 		if err := put(cache.Record{Section: sectionJudgement, Key: []byte(n.Wire()),
 			Value: digest[:]}); err != nil {
+			return err
+		}
+	}
+	for _, own := range r.realms {
+		if err := put(cache.Record{Section: sectionRealm,
+			Key:   binary.BigEndian.AppendUint16(nil, own.state.number),
+			Value: own.state.identity[:]}); err != nil {
 			return err
 		}
 	}
@@ -118,7 +117,7 @@ func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err
 	n.Age = passed
 	// In the ages of this process, the entries were stored when the file was saved.
 	by := int64((here.Age.Sub(then.Age) - passed).Round(time.Second) / time.Second)
-	outdated := r.judgements()
+	outdated, realms := r.judgements(), realmMap{}
 	var differing []wire.Name
 	judged := false
 	for count := 0; ; count++ {
@@ -146,10 +145,15 @@ func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err
 				differing = append(differing, name)
 			}
 		}
+		if rec.Section == sectionRealm {
+			realms.read(rec, r.realms)
+			continue
+		}
+		data, known := realms.translate(rec)
 		switch {
-		case savedWithin(rec, differing):
+		case !known, savedWithin(rec, differing):
 			n.Outdated++
-		case r.restore(rec, by):
+		case r.restore(data, by):
 			n.Used++
 		default:
 			n.Ended++
@@ -163,22 +167,43 @@ func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err
 	}
 }
 
+// realmMap has the numbers that realms of a file have now.
+type realmMap map[uint16]uint16
+
+// read takes the record of a realm, if one of these is the same.
+func (m realmMap) read(rec cache.Record, now []*Resolver) {
+	for _, own := range now {
+		if len(rec.Key) == 2 && bytes.Equal(rec.Value, own.state.identity[:]) {
+			m[binary.BigEndian.Uint16(rec.Key)] = own.state.number
+		}
+	}
+}
+
+// translate returns a record as it is kept now; false if it is of a realm that there is no more.
+func (m realmMap) translate(rec cache.Record) (_ cache.Record, known bool) {
+	if rec.Section == sectionServers || rec.Section == sectionCookies {
+		return rec, true
+	}
+	k, ok := rec.KeyOf()
+	if !ok || k.Realm == 0 {
+		return rec, true
+	}
+	number, known := m[k.Realm]
+	return rec.InRealm(number), known
+}
+
 // savedWithin reports whether a record is of a name at or below one of those. Servers and cookies
 // are of no name.
 func savedWithin(rec cache.Record, names []wire.Name) bool {
 	if len(names) == 0 || rec.Section == sectionServers || rec.Section == sectionCookies {
 		return false
 	}
-	key := rec.Key
-	if rec.Section == cache.SectionRRsets || rec.Section == cache.SectionNegatives {
-		key = key[:max(len(key)-cache.KeySuffix, 0)]
-	}
-	name, ok := cache.ParseName(key)
+	k, ok := rec.KeyOf()
 	if !ok {
 		return true
 	}
 	for _, n := range names {
-		if name.Within(n) {
+		if k.Name.Within(n) {
 			return true
 		}
 	}

@@ -112,6 +112,7 @@ func (r *Resolver) mayBeStale(k cache.Key) bool {
 
 // attempted returns what is known of attempts to get fresh data.
 func (r *Resolver) attempted(k cache.Key, now time.Time) attempt {
+	r, k = r.home(k)
 	a := attempt{running: -1}
 	if e, ok := r.memory.lastFailure(k); ok {
 		a.failed, a.held = e.Failure, now.Unix() < e.Expires
@@ -157,6 +158,7 @@ func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
 // stale returns a result from stale data; nil if there are none that may be used.
 func (r *Resolver) stale(k cache.Key, why StaleReason, failed *cause.Failure,
 	now time.Time) (l *result) {
+	r, k = r.home(k)
 	k.Unchecked = false // what was never validated is not used, even for a client that sets CD
 	switch set, n := r.memory.stale(k, now); {
 	case n != nil:

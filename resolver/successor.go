@@ -34,6 +34,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.subnets = r.subnets
 	n.reporting = r.reporting
 	n.quotas = newQuotas(n, r.quotas.zones.quotaCounters, r.quotas.servers.quotaCounters)
+	n.states = r.states
 	n.cfg.Zones = slices.Clone(cfg.Zones)
 	n.forwarders = newForwarders(n.cfg.Zones, r.forwarders)
 	for i := range n.cfg.Zones {
@@ -41,6 +42,7 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 			n.cfg.Zones[i].Peer = old.Peer // connections are found by this pointer
 		}
 	}
+	n.addRealms(p.Realms, r)
 	return n
 }
 
@@ -57,7 +59,7 @@ func (r *Resolver) Resize(bytes int) {
 // first time on the other one stores no such data.
 func (r *Resolver) Forget(other *Resolver) (n int) {
 	// Whatever has failed may work with other servers, families, addresses and limits.
-	n = r.memory.flushFailures()
+	n = r.memory.flushFailures() + r.forgetRealms(other)
 	names := r.outdated(other)
 	other.memory.gate.close(names)
 	for _, name := range names {
@@ -82,15 +84,8 @@ func (r *Resolver) outdated(other *Resolver) (names []wire.Name) {
 	}
 	changed := slices.DeleteFunc(trustanchor.Changed(r.anchors, other.anchors),
 		func(zone wire.Name) bool { return r.sustains(zone, other) })
-	for _, pair := range [][2][]Zone{{a.Zones, b.Zones}, {b.Zones, a.Zones}} {
-		for i := range pair[0] {
-			if z := &pair[0][i]; z.among(pair[1]) == nil {
-				changed = append(changed, z.Name)
-			}
-		}
-	}
 	changed = append(changed, a.ECS.changed(&b.ECS)...)
-	for _, name := range changed {
+	for _, name := range append(changed, changedZones(a.Zones, b.Zones)...) {
 		if name.IsRoot() {
 			return []wire.Name{wire.Root}
 		}

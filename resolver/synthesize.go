@@ -37,7 +37,7 @@ func (r *Resolver) Denied(q wire.Question, v cache.Variant) (a *cache.Answer, en
 		q.Type == wire.TypeRRSIG {
 		return nil, encloser, false
 	}
-	k := cache.Key{Name: q.Name, Type: q.Type}
+	r, k := r.home(cache.Key{Name: q.Name, Type: q.Type})
 	if r.permissive(k) { // names around it share the span, and have the AD flag
 		return nil, encloser, false
 	}

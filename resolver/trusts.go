@@ -15,7 +15,7 @@ import (
 
 // trusts is the cache of trust in zones.
 type trusts struct {
-	cache *memcache.Packed[wire.Name, validator.Trust]
+	cache *memcache.Packed[cache.ZoneKey, validator.Trust]
 }
 
 // Where a packed trust has its keys.
@@ -26,10 +26,10 @@ const (
 )
 
 func newTrusts(octets int, sets *memcache.Packed[cache.Key, cache.RRset]) trusts {
-	return trusts{memcache.NewPacked(octets, cache.HashName, trustSize, trustCodec(sets))}
+	return trusts{memcache.NewPacked(octets, cache.ZoneKey.Hash, trustSize, trustCodec(sets))}
 }
 
-func trustSize(_ wire.Name, t validator.Trust) int {
+func trustSize(_ cache.ZoneKey, t validator.Trust) int {
 	size := 200 + t.Zone.Len() + t.Failure.Size()
 	if t.Keys != nil {
 		size += t.Keys.Size()
@@ -37,22 +37,22 @@ func trustSize(_ wire.Name, t validator.Trust) int {
 	return size
 }
 
-func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wire.Name,
+func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[cache.ZoneKey,
 	validator.Trust] {
-	cached := func(zone wire.Name) *wire.RRset {
-		r, _ := sets.Get(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+	cached := func(k cache.ZoneKey) *wire.RRset {
+		r, _ := sets.Get(cache.Key{Name: k.Name, Type: wire.TypeDNSKEY, Realm: k.Realm})
 		return r.Set
 	}
-	return memcache.Codec[wire.Name, validator.Trust]{AppendKey: cache.AppendName,
-		HashKey: cache.HashPacked, ParseKey: cache.ParseName,
-		Append: func(b []byte, zone wire.Name, t validator.Trust) []byte {
+	return memcache.Codec[cache.ZoneKey, validator.Trust]{AppendKey: cache.AppendZone,
+		HashKey: cache.HashPackedZone, ParseKey: cache.ParseZone,
+		Append: func(b []byte, k cache.ZoneKey, t validator.Trust) []byte {
 			b = binary.AppendUvarint(append(b, byte(t.Status)), uint64(t.Expires.Unix()))
 			b = binary.AppendUvarint(b, uint64(t.Until))
 			b = cache.AppendFailure(b, t.Failure)
 			if t.Keys == nil {
 				return append(b, keysNone)
 			}
-			where, s := byte(keysHere), cached(zone)
+			where, s := byte(keysHere), cached(k)
 			if s != nil && s.Security == wire.Secure && s.Data.Equal(t.Keys.Set().Data) {
 				where = keysCached
 			}
@@ -60,11 +60,11 @@ func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wi
 			if where == keysCached {
 				return b
 			}
-			return cache.AppendSet(b, zone, t.Keys.Set())
+			return cache.AppendSet(b, k.Name, t.Keys.Set())
 		},
-		Parse: func(zone wire.Name, b []byte) (validator.Trust, bool) {
+		Parse: func(k cache.ZoneKey, b []byte) (validator.Trust, bool) {
 			u := cache.NewUnpacker(b)
-			t := validator.Trust{Zone: zone, Status: wire.Security(u.Octet()),
+			t := validator.Trust{Zone: k.Name, Status: wire.Security(u.Octet()),
 				Expires: time.Unix(u.Int(), 0), Until: uint32(u.Int()), Failure: u.Failure()}
 			where := u.Octet()
 			if where == keysNone {
@@ -77,9 +77,9 @@ func trustCodec(sets *memcache.Packed[cache.Key, cache.RRset]) memcache.Codec[wi
 			var keys *wire.RRset
 			switch where {
 			case keysCached:
-				keys = cached(zone) // nil if the key set was evicted
+				keys = cached(k) // nil if the key set was evicted
 			case keysHere:
-				keys = u.Set(zone, wire.TypeDNSKEY)
+				keys = u.Set(k.Name, wire.TypeDNSKEY)
 			}
 			if u.Bad || t.Status > wire.Secure || keys == nil || keys.Security != wire.Secure {
 				return t, false

@@ -51,11 +51,14 @@ type resolution struct {
 }
 
 // sub resolves a result that this one depends on, and pays for it.
-func (x *resolution) sub(k cache.Key) (*result, *cause.Failure) {
+func (x *resolution) sub(k cache.Key) (*result, *cause.Failure) { return x.subOf(x.r, k) }
+
+// subOf is sub for what the clients of a resolver would get.
+func (x *resolution) subOf(r *Resolver, k cache.Key) (*result, *cause.Failure) {
 	if x.depth >= MaxDepth {
 		return nil, cause.New(cause.LimitDepth, k.Name, "")
 	}
-	l, f := x.r.resolveResult(fetchKey{Key: k}, x.budget, x.fetch, x.depth+1, x.trail)
+	l, f := r.resolveResult(fetchKey{Key: k}, x.budget, x.fetch, x.depth+1, x.trail)
 	if f != nil && f.Cause.Kind() == cause.KindInternal {
 		x.budget.end(f) // the resolution that needs it ends as well, and no server is to blame
 	}
@@ -68,11 +71,12 @@ func (x *resolution) ahead(k cache.Key) {
 	if x.depth >= MaxDepth {
 		return
 	}
-	if _, known := x.r.cached(k); known {
+	r, k := x.r.home(k)
+	if _, known := r.cached(k); known {
 		return
 	}
-	x.r.fetches.ahead(fetchKey{Key: k}, x.budget, x.fetch, func(f *fetch) {
-		_, _ = x.r.runOf(f, x.depth+1, x.trail).lead() // the result is in the cache
+	r.fetches.ahead(fetchKey{Key: k}, x.budget, x.fetch, func(f *fetch) {
+		_, _ = r.runOf(f, x.depth+1, x.trail).lead() // the result is in the cache
 	})
 }
 

@@ -203,8 +203,8 @@ func FuzzWarmRestart(f *testing.F) {
 			k := cache.Key{Name: wire.MustParseName(q.name), Type: q.t}
 			parts.Cache.LookupRRset(k, now)
 			parts.Cache.LookupNegative(k, now)
-			parts.Cache.Closest(k.Name, now)
-			parts.Cache.Denials.Candidates(k.Name, q.t, now)
+			parts.Cache.Closest(nil, k.Name, now)
+			parts.Cache.Denials.Candidates(nil, k.Name, q.t, now)
 		}
 	})
 }

@@ -62,7 +62,7 @@ func (f *found) of(s *wire.RRset) {
 
 // add looks for a set, and returns it if it is new.
 func (f *found) add(name wire.Name, t wire.Type) *wire.RRset {
-	s := f.r.rules.Resolver.Cached(name, t, f.secure)
+	s := f.r.resolver().Cached(name, t, f.secure)
 	if s == nil || wire.Find(f.sets, name, t) != nil {
 		return nil
 	}

@@ -121,7 +121,7 @@ func (r *request) special(q wire.Question) *policy.Local {
 	if v := r.view.Special; v != nil {
 		answered, server, ordinary = v.Answered, v.Server, v.Ordinary
 	}
-	if answered && !r.rules.Resolver.Configured(q.Name) {
+	if answered && !r.resolver().Configured(q.Name) {
 		return policy.Special(q, server, ordinary)
 	}
 	return nil

@@ -172,6 +172,9 @@ func (r *request) access() bool {
 	return false
 }
 
+// resolver resolves for the clients of the query's view.
+func (r *request) resolver() *resolver.Resolver { return r.rules.Resolver.In(r.view.Realm) }
+
 // silence ends the query without a response.
 func (r *request) silence(c cause.Cause) bool {
 	r.why, r.answer = c, nil
@@ -213,13 +216,13 @@ func (r *request) known() bool {
 	}
 	*r.checks, r.flushes = resolver.Checks{}, r.server.cache.Flushes()
 	network := r.network()
-	a := r.rules.Resolver.KnownFor(network, r.want, cd, rd, r.checks)
+	a := r.resolver().KnownFor(network, r.want, cd, rd, r.checks)
 	if a == nil && !rd {
-		a = r.rules.Resolver.KnownFailure(r.want, cd)
+		a = r.resolver().KnownFailure(r.want, cd)
 	}
 	var v4 *resolver.Answer
 	if a != nil && r.wantsA(a) {
-		v4 = r.rules.Resolver.KnownFor(network, r.questionA(), cd, rd, r.checks)
+		v4 = r.resolver().KnownFor(network, r.questionA(), cd, rd, r.checks)
 		if v4 == nil && rd {
 			return false
 		}
@@ -293,7 +296,7 @@ func (r *request) turnedAway(f *cause.Failure) []byte {
 // stale returns an answer from stale data, nil if there is none, and that to the question for A
 // records if it is wanted; f is why nothing is resolved.
 func (r *request) stale(f *cause.Failure) (a, v4 *resolver.Answer) {
-	res, cd := r.rules.Resolver, r.q.Has(wire.FlagCD)
+	res, cd := r.resolver(), r.q.Has(wire.FlagCD)
 	either := func(q wire.Question) *resolver.Answer {
 		if a := res.Stale(q, cd, f, r.checks); a != nil {
 			return a
@@ -351,7 +354,7 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 // others wait for the same answer.
 func (r *request) resolve(pass func(answer []byte)) {
 	if !r.q.Has(wire.FlagRD) {
-		if a := r.rules.Resolver.Referral(r.client, r.want); a != nil {
+		if a := r.resolver().Referral(r.client, r.want); a != nil {
 			if r.origin = event.OriginReferral; r.rules.Events != nil {
 				r.remembered(a)
 			}
@@ -365,7 +368,7 @@ func (r *request) resolve(pass func(answer []byte)) {
 		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr()),
 		Network: r.network()}
 	start := func(q wire.Question, done func(*resolver.Answer)) {
-		r.rules.Resolver.Start(r.client, q, o, func(a *resolver.Answer) {
+		r.resolver().Start(r.client, q, o, func(a *resolver.Answer) {
 			defer func() { r.caught(recover()) }()
 			if r.client.Err() != nil {
 				r.abandoned()

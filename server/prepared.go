@@ -88,7 +88,7 @@ func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 		strings.HasPrefix(q.Question.Name.Label(), sentinelPrefix) {
 		return nil, 0, false
 	}
-	a, encloser, ok := r.rules.Resolver.Denied(q.Question, variantOf(q))
+	a, encloser, ok := r.resolver().Denied(q.Question, variantOf(q))
 	if !ok || r.ours(q.Question) != nil || r.view.Zones != nil &&
 		(r.view.Zones.AboutServers() || r.view.Zones.AboutName(q.Question.Name)) {
 		return nil, 0, false

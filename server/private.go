@@ -66,7 +66,7 @@ func (r *request) refusePrivate(a *resolver.Answer, n int) *resolver.Answer {
 // address.
 func (r *request) mayHavePrivate() func(wire.Name) bool {
 	own := func(n wire.Name) bool {
-		return r.view.Private.Allowed(n) || r.rules.Resolver.Configured(n)
+		return r.view.Private.Allowed(n) || r.resolver().Configured(n)
 	}
 	asked := own(r.ask.Name)
 	return func(n wire.Name) bool { return asked && own(n) }

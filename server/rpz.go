@@ -228,7 +228,7 @@ func (r *request) follow(l *policy.Local) bool {
 // of the Internet.
 func (r *request) serversOf(name wire.Name, addresses, wait bool) (names []wire.Name,
 	addrs []netip.Addr, ok bool) {
-	known := r.rules.Resolver.NameServers(name)
+	known := r.resolver().NameServers(name)
 	for _, ns := range known {
 		names, addrs = append(names, ns.Name), append(addrs, ns.Addrs...)
 		switch missing := addresses && len(ns.Addrs) == 0; {
@@ -285,9 +285,9 @@ func (r *request) addressesOfHost(host wire.Name) (addrs []netip.Addr) {
 // look answers a question of ours; nil if it is not in the cache and the caller must not wait.
 func (r *request) look(name wire.Name, t wire.Type, wait bool) *resolver.Answer {
 	q := wire.Question{Name: name, Type: t, Class: wire.ClassIN}
-	a := r.rules.Resolver.Known(q, false, true, r.checks)
+	a := r.resolver().Known(q, false, true, r.checks)
 	if a == nil && wait {
-		a = r.rules.Resolver.Resolve(r.client, q, resolver.Options{Query: r.number,
+		a = r.resolver().Resolve(r.client, q, resolver.Options{Query: r.number,
 			Checks: r.checks})
 	}
 	return a

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
@@ -163,7 +164,7 @@ func TestPolicyAboutServers(t *testing.T) {
 		f.says(someone, transport.UDP, "www.unsigned.example. A", "NXDOMAIN EDE 15 + SOA rpz.")
 		f.says(someone, transport.UDP, "no.unsigned.example. A", "NXDOMAIN EDE 15 + SOA rpz.")
 		f.says(someone, transport.UDP, "www.secure.example. A", "NOERROR AD www.secure.example. A")
-		f.store.Delegations.RemoveFunc(func(wire.Name) bool { return true })
+		f.store.Delegations.RemoveFunc(func(cache.ZoneKey) bool { return true })
 		f.says(someone, transport.UDP, "www.unsigned.example. A", "NXDOMAIN EDE 15 + SOA rpz.")
 		f = newFront(t, nil)
 	}

@@ -34,7 +34,7 @@ func (r *request) sentinel(a *resolver.Answer) *resolver.Answer {
 		}
 	}
 	tag, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil || len(digits) != 5 || r.rules.Resolver.AnchorsRoot(uint16(tag)) == is {
+	if err != nil || len(digits) != 5 || r.resolver().AnchorsRoot(uint16(tag)) == is {
 		return a
 	}
 	return &resolver.Answer{Question: a.Question, RCode: wire.RCodeServFail,

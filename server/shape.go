@@ -140,7 +140,7 @@ func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 	if len(a.Sets) > 0 {
 		name = a.Sets[len(a.Sets)-1].Name
 	}
-	ns := r.rules.Resolver.Servers(name, a.Status == wire.Secure)
+	ns := r.resolver().Servers(name, a.Status == wire.Secure)
 	if ns == nil || len(a.Sets) > 0 && a.Sets[len(a.Sets)-1].Type == wire.TypeNS {
 		return a
 	}

@@ -64,7 +64,7 @@ func (r *request) prepare(e *cache.Answer) {
 // keepFailure stores a failure as a prepared answer, for as long as it is remembered: clients that
 // repeat the question get the same response at the price of a hit. The failure has been logged.
 func (r *request) keepFailure(a *resolver.Answer) {
-	end := r.rules.Resolver.FailureEnds(a, r.q.Has(wire.FlagCD))
+	end := r.resolver().FailureEnds(a, r.q.Has(wire.FlagCD))
 	if end == 0 {
 		return
 	}
@@ -104,7 +104,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 // keepDenial stores a denial as a prepared answer for the rest of the span that the name is in.
 func (r *request) keepDenial(a *resolver.Answer, flags uint16, ede wire.Options) {
 	denials, now := r.server.cache.Denials, r.server.clock.Now()
-	span, ok := denials.Span(a.Question.Name, now, a.Authority)
+	span, ok := denials.Span(r.resolver().Realm(), a.Question.Name, now, a.Authority)
 	if !ok {
 		return
 	}

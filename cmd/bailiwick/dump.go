@@ -151,7 +151,8 @@ func (d *dumper) denials() error {
 }
 
 func (d *dumper) delegations() error {
-	return d.store.Delegations.Visit(func(zone wire.Name, g *cache.Delegation) error {
+	return d.store.Delegations.Visit(func(k cache.ZoneKey, g *cache.Delegation) error {
+		zone := k.Name
 		if !zone.Within(d.below) {
 			return nil
 		}

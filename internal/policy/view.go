@@ -23,6 +23,9 @@ type View struct {
 	DNS64 *DNS64
 	// Special is what is answered of special names; nil: what the listener's configuration says.
 	Special *SpecialNames
+	// Realm is the place of the view's own way of resolving among those of the resolver, from 1 on;
+	// 0: that of all clients.
+	Realm int
 	// Rates are the limits of its clients; nil: there are none.
 	Rates *Rates
 	// Name is what the operator calls it, "" for the policy of all other clients.
