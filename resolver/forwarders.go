@@ -39,6 +39,7 @@ type forwarderKey struct {
 
 // Forwarder is what is known of a server that the operator names.
 type Forwarder struct {
+	Realm   string // of the clients that it is for, "" for all others
 	Zone    wire.Name
 	Forward bool // else the zone is a stub
 	Server  netip.AddrPort
@@ -67,14 +68,24 @@ func newForwarders(zones []Zone, before map[forwarderKey]*forwarder) map[forward
 }
 
 // Forwarders returns the servers of forward and stub zones that are given by address, in the order
-// of their zones.
+// of their zones, and then those of the realms.
 func (r *Resolver) Forwarders() (list []Forwarder) {
+	r.each(func(o *Resolver) { list = append(list, o.ownForwarders()...) })
+	return list
+}
+
+// ownForwarders returns those of the zones that are not shared with others.
+func (r *Resolver) ownForwarders() (list []Forwarder) {
 	for i := range r.cfg.Zones {
 		z := &r.cfg.Zones[i]
+		if r.shared != nil && !r.memory.realm.Own(z.Name) {
+			continue
+		}
 		for j, a := range z.Addrs {
 			f := r.forwarders[forwarderKey{z.Name, a, z.Via}]
 			f.mu.Lock()
-			list = append(list, Forwarder{Zone: z.Name, Forward: z.Forward, Server: a, Via: z.Via,
+			list = append(list, Forwarder{Realm: r.name, Zone: z.Name, Forward: z.Forward,
+				Server: a, Via: z.Via,
 				Weight: z.weight(j), State: f.health.state.String(), Since: f.health.since,
 				Down: f.health.state == healthDown, RTT: f.rtt, Last: f.last, Probes: f.probes})
 			f.mu.Unlock()

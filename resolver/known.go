@@ -43,11 +43,13 @@ func (r *Resolver) KnownServers(w Which) (list []Server, all int) {
 				}
 			}
 		}
-		if z := r.cfg.zoneOf(w.Zone); z != nil {
-			for _, a := range z.Addrs {
-				of[a.Addr()] = true
+		r.each(func(o *Resolver) {
+			if z := o.cfg.zoneOf(w.Zone); z != nil {
+				for _, a := range z.Addrs {
+					of[a.Addr()] = true
+				}
 			}
-		}
+		})
 	}
 	for a, v := range r.infra.cache.All() {
 		if w.Addr.IsValid() && w.Addr.Unmap() != a.Unmap() {

@@ -29,6 +29,7 @@ import (
 // resolver, whoever asks (see [Resolver.home]), and so are the servers of their zones
 // ([serverList]): the configuration of a realm decides nothing about what others get.
 type Realm struct {
+	Name    string // for people
 	Zones   []Zone
 	Anchors *trustanchor.Set
 }
@@ -135,7 +136,7 @@ func (r *Resolver) newRealm(of *Realm, before *Resolver) *Resolver {
 		routes: r.routes, copies: r.copies, infra: r.infra, fetches: r.fetches,
 		connectivity: r.connectivity, refetches: state.refetches, compared: r.compared,
 		timeless: r.timeless, reporting: state.reporting, quotas: r.quotas, chance: r.chance,
-		shared: r, state: state, states: r.states}
+		shared: r, state: state, states: r.states, name: of.Name}
 	n.memory = r.memory.within(state.realm, state.recoveries, &n.cfg)
 	known := maps.Clone(r.forwarders)
 	maps.DeleteFunc(known, func(k forwarderKey, _ *forwarder) bool {

@@ -52,7 +52,8 @@ func newHouses(t testing.TB) *houses {
 		"void CNAME host.corp."})
 	w.Add(lab.Zone{Name: "tree.example.", Records: "@ DNAME secure.example.;;x TXT a"})
 	w.Add(lab.Zone{Name: "hosted.", Algorithm: lab.Unsigned, Glueless: "corp.example.",
-		Records: "www A 192.0.2.90"})
+		On:      "corp.example.",
+		Records: "www A 192.0.2.90;;www.priv A 192.0.2.91"})
 	for i := 1; i <= 2; i++ {
 		zone := fmt.Sprintf("house%d.example.", i)
 		w.Add(lab.Zone{Name: zone, Algorithm: lab.Unsigned})
@@ -61,7 +62,7 @@ func newHouses(t testing.TB) *houses {
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 		for i := 1; i <= 2; i++ {
 			if in.Server == h.own[i] {
-				return lab.Messages(h.answer(i, in.Query)), true
+				return lab.Messages(h.answer(i, in.Query)).After(20 * time.Millisecond), true
 			}
 		}
 		return lab.Reply{}, false
@@ -117,6 +118,7 @@ func (h *houses) realms() (list []resolver.Realm) {
 		list = append(list, own)
 	}
 	list[0].Anchors.Except(wire.MustParseName("expired.faulty."), trustanchor.Negative)
+	list[0].Anchors.Except(wire.MustParseName("priv.hosted."), trustanchor.Negative)
 	list[1].Anchors.Except(wire.MustParseName("expired.faulty."), trustanchor.Permissive)
 	list[1].Anchors.Except(wire.MustParseName("nsec3.example."), trustanchor.Insecure)
 	if h.change != nil {
@@ -200,6 +202,7 @@ var realmQuestions = []struct {
 	{"a denial there", "no.nsec3.example.", wire.TypeA},
 	{"a zone with a server's name in it", "www.hosted.", wire.TypeA},
 	{"that server's name", "ns1.corp.example.", wire.TypeA},
+	{"an exception below that zone", "www.priv.hosted.", wire.TypeA},
 	{"what all share", "www.secure.example.", wire.TypeA},
 	{"a denial that all share", "no.secure.example.", wire.TypeA},
 }
@@ -299,6 +302,24 @@ func TestRealmsFindTheServersOfSharedZonesAlike(t *testing.T) {
 		h.transcript()
 		if got := h.in(1, "www.hosted.", wire.TypeA, false); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+		if asked := h.transcript(); strings.Contains(asked, h.own[1].String()) ||
+			strings.Contains(asked, "10.0.0.1") {
+			t.Errorf("the house was asked:\n%s", asked)
+		}
+	})
+}
+
+// The same where a realm resolves by itself, and comes to a shared zone on the way: what the zone's
+// servers say of shared names is for all.
+func TestRealmsFindTheServersOfSharedZonesForThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouses(t)
+		h.in(1, "ns1.corp.example.", wire.TypeA, false)
+		h.transcript()
+		if got := h.in(1, "www.priv.hosted.", wire.TypeA, false); !strings.Contains(got,
+			"c000025b") {
+			t.Errorf("got %s", got)
 		}
 		if asked := h.transcript(); strings.Contains(asked, h.own[1].String()) ||
 			strings.Contains(asked, "10.0.0.1") {

@@ -54,6 +54,7 @@ type Resolver struct {
 
 	realms []*Resolver  // those of Parts.Realms
 	shared *Resolver    // of a realm's resolver: the one that resolves what is shared; else nil
+	name   string       // of the realm
 	state  *realmState  // of a realm's resolver
 	states *realmStates // of all resolvers that follow each other
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 // forwards lists the servers of forward and stub zones that are given by address.
 func (r *running) forwards(console.Request) (console.Result, error) {
 	res := console.Result{Columns: []string{"zone", "kind", "server", "transport", "weight",
-		"state", "since", "rtt", "last_failure", "probes"}, Rows: [][]any{}}
+		"state", "since", "rtt", "last_failure", "probes", "view"}, Rows: [][]any{}}
 	for _, f := range r.now().resolver.Forwarders() {
 		kind, weight, since, last := "stub", "-", "start", "-"
 		if f.Forward {
@@ -35,20 +36,26 @@ func (r *running) forwards(console.Request) (console.Result, error) {
 			last = f.Last.Label()
 		}
 		res.Rows = append(res.Rows, []any{f.Zone.String(), kind, f.Server.String(),
-			f.Via.String(), weight, f.State, since, milliseconds(f.RTT), last, f.Probes})
+			f.Via.String(), weight, f.State, since, milliseconds(f.RTT), last, f.Probes,
+			cmp.Or(f.Realm, "-")})
 	}
 	return res, nil
 }
 
-// setForward gives a forward zone other servers, or removes it if there are none.
+// setForward gives a forward zone other servers, or removes it if there are none: for the clients
+// of a view, or for all that have no own.
 func (r *running) setForward(q console.Request) (console.Result, error) {
-	zone, servers := q.Args["zone"], splitServers(q.Args["servers"])
-	what := "forward zone " + zone + " removed"
+	zone, servers, view := q.Args["zone"], splitServers(q.Args["servers"]), q.Args["view"]
+	of := ""
+	if view != "" {
+		of = " of view " + view
+	}
+	what := "forward zone " + zone + of + " removed"
 	if q.Command == "forwards set" {
 		if len(servers) == 0 {
 			return console.Result{}, fmt.Errorf("zone %q: no server is given", zone)
 		}
-		what = "forward zone " + zone + " at " + strings.Join(servers, ", ")
+		what = "forward zone " + zone + of + " at " + strings.Join(servers, ", ")
 	} else {
 		servers = nil
 	}
@@ -58,8 +65,11 @@ func (r *running) setForward(q console.Request) (console.Result, error) {
 			return config.Runtime{}, fmt.Errorf("zone %q: %w", zone, err)
 		}
 		to := config.Runtime{Forwards: map[string][]string{name.String(): servers}}
+		if view != "" {
+			to = config.Runtime{Views: map[string]map[string][]string{view: to.Forwards}}
+		}
 		if servers == nil { // that there is none is an error here
-			_, err = c.WithForward(zone, nil)
+			_, err = c.WithForward(view, zone, nil)
 		}
 		return to, err
 	})

@@ -50,6 +50,10 @@ func (r *running) operations() (list []console.Operation) {
 var persist = console.Param{Name: "persist", Kind: console.Boolean,
 	Help: "keep it over reloads and restarts, in state.directory"}
 
+// ofView is the argument of changes that may be for the clients of a view.
+var ofView = console.Param{Name: "view",
+	Help: "for the clients of this view; else for all that have no forward zones of their own"}
+
 // changed are the fields of a change of the configuration.
 var changed = []console.Field{
 	{Name: "config", Help: "in use, if it is"},
@@ -225,7 +229,8 @@ func upstreamOperations() []operation {
 		Short: "Show the servers with their state, round trip and last failure",
 		Rows: []console.Field{{Name: "zone"}, {Name: "kind"}, {Name: "server"},
 			{Name: "transport"}, {Name: "weight"}, {Name: "state"}, {Name: "since"},
-			{Name: "rtt"}, {Name: "last_failure"}, {Name: "probes", Kind: console.Integer}},
+			{Name: "rtt"}, {Name: "last_failure"}, {Name: "probes", Kind: console.Integer},
+			{Name: "view", Help: "the views that it is for; - for all other clients"}},
 	}, (*running).forwards}, {console.Operation{Name: "forwards set", Changes: true,
 		Short: "Give a forward zone these servers, until the next reload or restart",
 		Long: "Give a forward zone these servers, as 192.0.2.1, 192.0.2.1:5353 or \"192.0.2.1 " +
@@ -235,12 +240,12 @@ func upstreamOperations() []operation {
 		Example: "ctl forwards set corp.example 192.0.2.1 192.0.2.2 --persist",
 		Suggest: []string{"add", "forward_add"},
 		Params: []console.Param{zone, {Name: "servers", Kind: console.List, Required: true,
-			Positional: true, Help: "their addresses"}, persist},
+			Positional: true, Help: "their addresses"}, ofView, persist},
 		Fields: lasting,
 	}, (*running).setForward}, {console.Operation{Name: "forwards remove", Changes: true,
 		Short:   "Resolve a forward zone as any other, until the next reload or restart",
 		Suggest: []string{"delete", "forward_remove"},
-		Params:  []console.Param{zone, persist},
+		Params:  []console.Param{zone, ofView, persist},
 		Fields:  lasting,
 	}, (*running).setForward}, {console.Operation{Name: "zones",
 		Short: "List the zones that a copy is kept of",

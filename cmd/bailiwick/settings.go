@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,7 +78,31 @@ func parts(all config.Runtime) (list []part) {
 		list = append(list, part{"forward " + zone, value,
 			config.Runtime{Forwards: map[string][]string{zone: all.Forwards[zone]}}})
 	}
+	for _, view := range slices.Sorted(maps.Keys(all.Views)) {
+		for _, one := range parts(config.Runtime{Forwards: all.Views[view]}) {
+			one.what += " of view " + view
+			one.change = config.Runtime{Views: map[string]map[string][]string{
+				view: one.change.Forwards}}
+			list = append(list, one)
+		}
+	}
 	return list
+}
+
+// merged returns changes with others in place of those of the same.
+func merged(all, more config.Runtime) config.Runtime {
+	next := config.Runtime{LogLevel: cmp.Or(more.LogLevel, all.LogLevel),
+		Forwards: map[string][]string{}, Views: map[string]map[string][]string{}}
+	for _, from := range []config.Runtime{all, more} {
+		maps.Copy(next.Forwards, from.Forwards)
+		for view, forwards := range from.Views {
+			if next.Views[view] == nil {
+				next.Views[view] = map[string][]string{}
+			}
+			maps.Copy(next.Views[view], forwards)
+		}
+	}
+	return next
 }
 
 // rows returns them for people.
@@ -95,15 +120,7 @@ func (k *keptChanges) rows() [][]any {
 func (k *keptChanges) add(more config.Runtime) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next := config.Runtime{LogLevel: k.changes.LogLevel, Forwards: maps.Clone(k.changes.Forwards)}
-	if more.LogLevel != "" {
-		next.LogLevel = more.LogLevel
-	}
-	if next.Forwards == nil {
-		next.Forwards = map[string][]string{}
-	}
-	maps.Copy(next.Forwards, more.Forwards)
-	return k.save(next)
+	return k.save(merged(k.changes, more))
 }
 
 // forget drops a change, or all if what is "", and returns how many.
@@ -116,10 +133,7 @@ func (k *keptChanges) forget(what string) (n int, err error) {
 			n++
 			continue
 		}
-		if one.change.LogLevel != "" {
-			next.LogLevel = one.change.LogLevel
-		}
-		maps.Copy(next.Forwards, one.change.Forwards)
+		next = merged(next, one.change)
 	}
 	if n == 0 {
 		if what == "" {

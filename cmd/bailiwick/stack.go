@@ -164,11 +164,20 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 	for _, z := range p.Resolver.Zones {
 		own = append(own, z.Addrs...)
 	}
+	var realms []resolver.Realm
+	for i := range p.Realms {
+		r := &p.Realms[i]
+		for _, z := range r.Zones {
+			own = append(own, z.Addrs...)
+		}
+		realms = append(realms, resolver.Realm{Name: p.ViewsOf(i + 1), Zones: r.Zones,
+			Anchors: s.negatives.Apply(r.Anchors(p.Anchors))})
+	}
 	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
 		Exchanger: s.exchanger, Clock: s.clock, Events: s.sink(p.Config.Log), Guard: s.guard,
 		Routes: s.routes, Ledger: s.ledger,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
-		Copies:   copies{s.keeper}}
+		Copies:   copies{s.keeper}, Realms: realms}
 }
 
 // running is a stack that listens.

@@ -26,7 +26,7 @@ func (r *running) viewsOf(s *inUse) (views []*policy.View) {
 	for i, p := range s.Policies {
 		v := &policy.View{Name: p.Name, Class: s.class + uint16(p.Class),
 			Generation: s.generation, Private: p.Private, Zones: zones,
-			Local: r.ownData(s, p.Local), Special: &s.Policies[i].Special,
+			Local: r.ownData(s, p.Local), Special: &s.Policies[i].Special, Realm: p.Realm,
 			Rates: policy.NewRates(p.Limits, own...)}
 		v.Private.Translators = translators
 		if len(s.Policies) > 1 {
@@ -47,26 +47,44 @@ func (u *inUse) wayIn(l listening) way {
 		}
 	}
 	base := u.views[all+1]
-	if d := u.Config.Policy.DNS64; d.On {
-		on := d.Clients
-		if len(on) == 0 {
-			on = everybody
+	var done []policy.DNS64Config
+	for i := range u.Policies {
+		d := u.Policies[i].DNS64
+		if !d.On || slices.ContainsFunc(done, func(o policy.DNS64Config) bool {
+			return slices.Equal(o.Clients, d.Clients)
+		}) {
+			continue
 		}
-		clients = policy.Within(clients, base, on, u.translated)
+		done = append(done, d)
+		clients = policy.Within(clients, base, networks64(d.Clients),
+			func(v *policy.View) *policy.View { return u.translated(v, d.Clients) })
 	}
 	return way{policy.NewACL(u.accessOf(l), clients...), base}
+}
+
+// networks64 are those that DNS64 is for: the ones that are named, or all.
+func networks64(named []netip.Prefix) []netip.Prefix {
+	if len(named) == 0 {
+		return everybody
+	}
+	return named
 }
 
 // everybody are the networks of all clients.
 var everybody = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
-// translated returns a view for those of its clients that have DNS64.
-func (u *inUse) translated(v *policy.View) *policy.View {
+// translated returns a view for those of its clients that have DNS64, if these are the clients of
+// some networks.
+func (u *inUse) translated(v *policy.View, clients []netip.Prefix) *policy.View {
+	i := slices.Index(u.views, v)
+	if i < 0 || !u.Policies[i].DNS64.On || !slices.Equal(u.Policies[i].DNS64.Clients, clients) {
+		return v
+	}
 	if t := u.behind[v]; t != nil {
 		return t
 	}
 	t := *v
-	t.Class, t.DNS64 = v.Class|dns64Class, &u.Config.Policy.DNS64.DNS64
+	t.Class, t.DNS64 = v.Class|dns64Class, &u.Policies[i].DNS64.DNS64
 	u.behind[v] = &t
 	return &t
 }
@@ -107,7 +125,7 @@ func (r *running) answersHere(v *policy.View, q wire.Question) *policy.Local {
 			return l
 		}
 	}
-	if v.Special.Answered && !r.now().resolver.Configured(q.Name) {
+	if v.Special.Answered && !r.now().resolver.In(v.Realm).Configured(q.Name) {
 		return policy.Special(q, v.Special.Server, v.Special.Ordinary)
 	}
 	return nil

@@ -84,11 +84,12 @@ func (p *reader) contradictions() {
 		say("resolver.nat64_prefix", "a translator is reached over IPv6, and resolver.ipv6 is off")
 	}
 	c.viewContradictions(all, say)
+	c.resolvingContradictions(say)
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
 	c.heldContradictions(say)
 	c.policyContradictions(say)
-	for _, z := range c.Zones {
+	c.EachZone(func(z *Zone, _ *Resolving) {
 		for i, a := range z.Addrs {
 			for _, l := range all {
 				if meets(l.Addr, a) {
@@ -99,7 +100,7 @@ func (p *reader) contradictions() {
 				}
 			}
 		}
-	}
+	})
 }
 
 // bound is a listener and its transport.
@@ -304,14 +305,29 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 			warnOfException(warn, Item("validator.zones", i), z.Zone)
 		}
 	}
+	for i := range c.Views {
+		v := &c.Views[i]
+		if v.given["validation"] && !v.own.Validate && c.Anchors.Validate {
+			warn(v.Key+".validation", "view %s: nothing is validated: its clients believe every "+
+				"forged answer", v.Name)
+		}
+		for j, n := range v.own.Insecure {
+			warnOfException(warn, Item(v.Key+".insecure", j), n.Zone)
+		}
+		for j, z := range v.own.Modes {
+			if z.Mode != trustanchor.None {
+				warnOfException(warn, Item(v.Key+".validator_zones", j), z.Zone)
+			}
+		}
+	}
 	for i, n := range c.Resolver.TimeServers {
 		if n.Labels() < 2 {
 			warn(Item("clock.time_servers", i), "%s: while the clock is wrong nothing at and "+
 				"below it is validated; name the time servers", n)
 		}
 	}
-	for _, z := range c.Zones {
-		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z) &&
+	c.EachZone(func(z *Zone, of *Resolving) {
+		if top := topLabel(z.Name); slices.Contains(privateTops, top) && !c.excepted(z, of) &&
 			c.Anchors.Builtin {
 			warn(z.Key, "zone %s: the signed root says that %s does not exist, so what its "+
 				"servers say "+
@@ -321,7 +337,7 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 		if z.Insecure && z.Name.IsRoot() {
 			warn(z.Key+".insecure", "validation is off for all names: the zone is the root")
 		}
-	}
+	})
 	if c.Resolver.Validation.IgnoreTimes {
 		warn("validator.ignore_signature_times",
 			"signatures are believed for ever: validator.ignore_signature_times is for tests")
@@ -365,19 +381,19 @@ func topLabel(n wire.Name) string {
 }
 
 // excepted reports whether a zone is not validated, or by a trust anchor of its own.
-func (c *Config) excepted(z Zone) bool {
+func (c *Config) excepted(z *Zone, of *Resolving) bool {
 	return z.Insecure || len(c.Anchors.Records) > 0 || c.Anchors.File != "" ||
-		slices.ContainsFunc(c.Anchors.Insecure, func(n trustanchor.NegativeAnchor) bool {
+		slices.ContainsFunc(of.Insecure, func(n trustanchor.NegativeAnchor) bool {
 			return z.Name.Within(n.Zone)
 		}) ||
-		slices.ContainsFunc(c.Anchors.Zones, func(o trustanchor.ZoneMode) bool {
+		slices.ContainsFunc(of.Modes, func(o trustanchor.ZoneMode) bool {
 			return o.Mode != trustanchor.None && z.Name.Within(o.Zone)
 		})
 }
 
 // warnOfServers finds upstream servers that cannot be asked, or not safely.
 func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
-	for _, z := range c.Zones {
+	c.EachZone(func(z *Zone, _ *Resolving) {
 		if z.Fallback {
 			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change "+
 				"the questions: fallback asks in plain DNS then", z.Name, z.Via)
@@ -394,7 +410,7 @@ func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 			warn(z.Key, "zone %s: none of its servers may be asked: its names will not resolve",
 				z.Name)
 		}
-	}
+	})
 	if !c.Resolver.HardenGlue {
 		warn("resolver.harden_glue", "resolver.harden_glue is off: a zone's servers can give the "+
 			"addresses of another zone's")

@@ -574,6 +574,9 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 	if parts := nested[name]; parts != nil {
 		item = func(n ast.Node) (string, error) { return partsText(n, parts) }
 	}
+	if own := k.records(name); own != nil {
+		item = func(n ast.Node) (string, error) { return recordText(own, n) }
+	}
 	var l []string
 	var err error
 	switch s := n.(type) {
@@ -608,6 +611,15 @@ func (k *key) fieldNames() (names []string) {
 		names = append(names, strings.TrimRight(f, "[]/"))
 	}
 	return names
+}
+
+// records returns what reads the items of a field that are records of their own, nil for other
+// fields.
+func (k *key) records(field string) *key {
+	if k.key != "views" {
+		return nil
+	}
+	return resolvingFields[field]
 }
 
 // isList reports whether a field takes a list.

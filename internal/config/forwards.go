@@ -41,43 +41,85 @@ func weighedAddrs(list []string, port uint16) (addrs []netip.AddrPort, weights [
 	return addrs, weights, errors.Join(errors.Join(errs...), err)
 }
 
-const forwardZones = "resolver.forward_zones"
+// The keys of zones.
+const (
+	forwardZones = "resolver.forward_zones"
+	stubZones    = "resolver.stub_zones"
+)
 
 // WithForward returns the configuration with other servers for a forward zone, or without the zone
-// if there are none. A zone that is there keeps what else it has; a new one is asked over UDP and
-// TCP, and validated.
-func (c *Config) WithForward(zone string, servers []string) (*Config, error) {
+// if there are none: for the clients of a view, or if that is "" for all that have none of their
+// own. A zone that is there keeps what else it has; a new one is asked over UDP and TCP, and
+// validated. A view without forward zones of its own gets those of all others with the change.
+func (c *Config) WithForward(view, zone string, servers []string) (*Config, error) {
 	name, err := wire.ParseName(zone)
 	if err != nil {
 		return nil, fmt.Errorf("zone %q: %w", zone, err)
 	}
 	n := *c
-	n.text, n.Zones = maps.Clone(c.text), slices.Clone(c.Zones)
-	i := slices.IndexFunc(n.Zones, func(z Zone) bool { return z.Name == name })
-	switch {
-	case i >= 0 && !n.Zones[i].Forward:
-		return nil, fmt.Errorf("zone %s is in resolver.stub_zones", name)
-	case i < 0 && len(servers) == 0:
-		return nil, fmt.Errorf("there is no forward zone %s", name)
-	case len(servers) == 0:
-		n.Zones = slices.Delete(n.Zones, i, i+1)
-	default:
-		if i < 0 {
-			z, err := newZone(record{"name": {zone}, "addresses": servers})
-			if err != nil {
-				return nil, err
-			}
-			z.Forward, z.Key = true, forwardZones
-			n.Zones, i = append(n.Zones, z), len(n.Zones)
-		}
-		z := &n.Zones[i]
-		if z.Addrs, z.Weights, err = weighedAddrs(servers, z.Via.Port()); err != nil {
-			return nil, err
-		}
-		z.Hosts = nil
+	n.text = maps.Clone(c.text)
+	key := forwardZones
+	if view == "" {
+		n.Zones, err = withForward(c.Zones, forwardZones, name, servers)
+	} else {
+		key = "views"
+		n.Views, err = c.viewsWithForward(view, name, servers)
 	}
-	n.text[forwardZones] += fmt.Sprintf(" with %s at %s", name, strings.Join(servers, ", "))
+	if err != nil {
+		return nil, err
+	}
+	n.text[key] += fmt.Sprintf(" with %s at %s", name, strings.Join(servers, ", "))
 	p := &reader{c: &n}
 	p.contradictions()
 	return &n, p.findings.Errors().Err()
+}
+
+// viewsWithForward returns the views, one of which has other servers for a forward zone.
+func (c *Config) viewsWithForward(view string, name wire.Name, servers []string) ([]View, error) {
+	views := slices.Clone(c.Views)
+	i := slices.IndexFunc(views, func(v View) bool { return v.Name == view })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no view %.64q", view)
+	}
+	v := &views[i]
+	v.given = maps.Clone(v.given)
+	own := v.resolving(c.Policies()[0].Resolving).Zones
+	if v.given["forward_zones"] = true; !v.given["stub_zones"] { // those stay as for all
+		for _, z := range own {
+			if z.Name == name && !z.Forward {
+				return nil, fmt.Errorf("zone %s is in %s", name, stubZones)
+			}
+		}
+		own = slices.DeleteFunc(slices.Clone(own), func(z Zone) bool { return !z.Forward })
+	}
+	var err error
+	v.own.Zones, err = withForward(own, v.Key+".forward_zones", name, servers)
+	return views, err
+}
+
+// withForward returns zones with other servers for a forward zone, or without it.
+func withForward(zones []Zone, key string, name wire.Name, servers []string) ([]Zone, error) {
+	zones = slices.Clone(zones)
+	i := slices.IndexFunc(zones, func(z Zone) bool { return z.Name == name })
+	switch {
+	case i >= 0 && !zones[i].Forward:
+		return nil, fmt.Errorf("zone %s is in %s", name, stubZones)
+	case i < 0 && len(servers) == 0:
+		return nil, fmt.Errorf("there is no forward zone %s", name)
+	case len(servers) == 0:
+		return slices.Delete(zones, i, i+1), nil
+	}
+	if i < 0 {
+		z, err := newZone(record{"name": {name.String()}, "addresses": servers})
+		if err != nil {
+			return nil, err
+		}
+		z.Forward, z.Key = true, key
+		zones, i = append(zones, z), len(zones)
+	}
+	z := &zones[i]
+	var err error
+	z.Addrs, z.Weights, err = weighedAddrs(servers, z.Via.Port())
+	z.Hosts = nil
+	return zones, err
 }

@@ -66,7 +66,7 @@ func TestWithForward(t *testing.T) {
 		{"corp", []string{"nowhere"}, "is no address"},
 		{"new", []string{"192.0.2.53"}, "is this server itself"},
 	} {
-		n, err := base.WithForward(c.zone, c.servers)
+		n, err := base.WithForward("", c.zone, c.servers)
 		got := fmt.Sprint(err)
 		if err == nil {
 			got = ""

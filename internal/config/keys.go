@@ -18,7 +18,6 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
-	"bailiwick/internal/nat64"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/querylog"
 	"bailiwick/internal/recorder"
@@ -359,8 +358,11 @@ var keys = slices.Concat(listenKeys(), []key{
 		help:    "file with root servers in zone-file form, in place of the built-in ones",
 		binding: bind(func(c *Config) *string { return &c.RootHintsFile })},
 	{key: "resolver.stub_zones", kind: kindRecords, fields: zoneFields,
-		help:    "zones with authoritative servers of your own; fields as in forward_zones",
-		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, false) }}},
+		help: "zones with authoritative servers of your own; fields as in forward_zones",
+		binding: binding{set: func(c *Config, v value) error {
+			return c.addZones(stubZones, v,
+				false)
+		}}},
 	{key: "resolver.forward_zones", kind: kindRecords, fields: zoneFields,
 		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 " +
 			"or doq, and what encrypts needs tls_name (which the certificate has to have) or " +
@@ -369,7 +371,10 @@ var keys = slices.Concat(listenKeys(), []key{
 			"the servers, path for DoH, and fallback to go on in plain DNS where it " +
 			"fails; insecure is for private zones below a signed one: their answers are not " +
 			"validated",
-		binding: binding{set: func(c *Config, v value) error { return c.addZones(v, true) }}},
+		binding: binding{set: func(c *Config, v value) error {
+			return c.addZones(forwardZones, v,
+				true)
+		}}},
 
 	{key: "zones.local_root", kind: kindBool,
 		help: "keep a copy of the root zone and ask it in place of the root's servers (RFC " +
@@ -423,7 +428,7 @@ var keys = slices.Concat(listenKeys(), []key{
 			"that they know whom a roll would break",
 		binding: bind(func(c *Config) *bool { return &c.Anchors.Signal })},
 	{key: "trust_anchors.insecure", kind: kindRecords,
-		fields: []string{"name", "reason", "owner", "until"},
+		fields: insecureFields,
 		help: "negative trust anchors: names at and below which validation is off (RFC 7646), as " +
 			"names, or with the reason, who wants it, and the time at which it ends; `ctl nta` " +
 			"adds others for a while",
@@ -433,7 +438,7 @@ var keys = slices.Concat(listenKeys(), []key{
 		help: "validate; off: no trust anchor is used, no answer is secure, and none is refused " +
 			"for its signatures; a server that has no trust anchor does not start without it",
 		binding: bind(func(c *Config) *bool { return &c.Anchors.Validate })},
-	{key: "validator.zones", kind: kindRecords, fields: []string{"zone", "mode"},
+	{key: "validator.zones", kind: kindRecords, fields: modeFields,
 		help: "how zones are validated, with the names below them; validate; permissive: answers " +
 			"that do not verify are served unvalidated, counted and logged, and no answer is " +
 			"secure; insecure: not at all; the longest name decides, and a trust anchor below it",
@@ -624,40 +629,7 @@ var keys = slices.Concat(listenKeys(), []key{
 		help: "names at and below which answers may hold private addresses",
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.Private.Domains },
 			domainNames)},
-	{key: "policy.dns64.enabled", kind: kindBool,
-		help: "give names without IPv6 addresses some by which a translator can be reached " +
-			"(DNS64, RFC 6147), for clients that have IPv6 alone",
-		binding: bind(func(c *Config) *bool { return &c.Policy.DNS64.On })},
-	{key: "policy.dns64.prefixes", kind: kindList,
-		help: "prefixes of the translators (NAT64), with a length of 32, 40, 48, 56, 64 or 96; " +
-			"clients get an address with each",
-		binding: bindList(func(c *Config) *[]nat64.Prefix { return &c.Policy.DNS64.Prefixes },
-			translators)},
-	{key: "policy.dns64.clients", kind: kindList,
-		help: "networks of the clients that DNS64 is for; empty: all",
-		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.Clients },
-			prefixes)},
-	{key: "policy.dns64.exclude_aaaa", kind: kindList,
-		help: "networks whose IPv6 addresses count as none for these clients",
-		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.ExcludeAAAA },
-			prefixes6)},
-	{key: "policy.dns64.exclude_a", kind: kindList,
-		help: "networks whose IPv4 addresses are not translated",
-		binding: bindList(func(c *Config) *[]netip.Prefix { return &c.Policy.DNS64.ExcludeA },
-			prefixes)},
-	{key: "policy.dns64.non_global", kind: kindBool,
-		help: "translate private and other local IPv4 addresses with the well-known prefix " +
-			"64:ff9b::/96 too, which RFC 6052, section 3.1 forbids; with others they always are",
-		binding: bind(func(c *Config) *bool { return &c.Policy.DNS64.NonGlobal })},
-	{key: "policy.dns64.exclude_names", kind: kindList,
-		help: "names at and below which nothing is translated",
-		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.DNS64.ExcludeNames },
-			domainNames)},
-	{key: "policy.dns64.ignore_aaaa", kind: kindList,
-		help: "names at and below which every IPv6 address counts as none, as their hosts cannot " +
-			"be reached by it",
-		binding: bindList(func(c *Config) *[]wire.Name { return &c.Policy.DNS64.IgnoreAAAA },
-			domainNames)},
+}, dns64Keys, []key{
 	{key: "policy.access", kind: kindRules,
 		help: "who may ask besides this machine and private networks, or who of these may not: " +
 			"networks with allow, snoop (also without RD, from the cache), refuse or drop, as " +

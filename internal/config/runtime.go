@@ -18,6 +18,8 @@ type Runtime struct {
 	LogLevel string `json:"log_level,omitempty"` // "": as it is
 	// Forwards are the servers of forward zones; a zone without servers is removed.
 	Forwards map[string][]string `json:"forwards,omitempty"`
+	// Views are the same for the clients of views, by the name of the view.
+	Views map[string]map[string][]string `json:"views,omitempty"`
 }
 
 // logLevel is the key of the level.
@@ -45,21 +47,44 @@ func (c *Config) With(r Runtime) (*Config, error) {
 			return nil, err
 		}
 	}
-	for _, zone := range slices.Sorted(maps.Keys(r.Forwards)) {
-		if len(r.Forwards[zone]) == 0 && !n.forwards(zone) {
-			continue
-		}
-		if n, err = n.WithForward(zone, r.Forwards[zone]); err != nil {
+	if n, err = n.withForwards("", r.Forwards); err != nil {
+		return nil, err
+	}
+	for _, view := range slices.Sorted(maps.Keys(r.Views)) {
+		if n, err = n.withForwards(view, r.Views[view]); err != nil {
 			return nil, err
 		}
 	}
 	return n, nil
 }
 
-// forwards reports whether there is a forward zone of a name.
-func (c *Config) forwards(zone string) bool {
+// withForwards returns the configuration with other servers for forward zones of a view, or of all
+// clients without an own one if the view is "".
+func (c *Config) withForwards(view string, to map[string][]string) (n *Config, err error) {
+	n = c
+	for _, zone := range slices.Sorted(maps.Keys(to)) {
+		if len(to[zone]) == 0 && !n.forwards(view, zone) {
+			continue
+		}
+		if n, err = n.WithForward(view, zone, to[zone]); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// forwards reports whether there is a zone of a name for the clients of a view.
+func (c *Config) forwards(view, zone string) bool {
 	name, err := wire.ParseName(zone)
-	return err != nil || slices.ContainsFunc(c.Zones, func(z Zone) bool { return z.Name == name })
+	if err != nil {
+		return true
+	}
+	for _, p := range c.Policies() {
+		if p.Name == view {
+			return slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Name == name })
+		}
+	}
+	return true // the view is missing, which is an error of the change
 }
 
 // Runtime returns what of the configuration can change while the server runs. Forward zones whose

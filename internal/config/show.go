@@ -85,6 +85,10 @@ func (k *key) renderRecord(r record) string {
 	for _, f := range names {
 		switch l, set := r[f]; {
 		case !set:
+		case k.records(f) != nil && k.isList(f):
+			fields = append(fields, f+": ["+strings.Join(l, ", ")+"]")
+		case k.records(f) != nil:
+			fields = append(fields, f+": "+l[0])
 		case k.isList(f):
 			fields = append(fields, f+": "+quoteList(l))
 		case len(r) == 1 && f == names[0]:
@@ -146,7 +150,8 @@ func Schema(w io.Writer) error {
 			fields := object{}
 			for _, f := range k.fieldNames() {
 				fields[f] = object{}
-				if k.isList(f) && nested[f] == nil && f != "limits" {
+				if k.isList(f) && nested[f] == nil && k.records(f) == nil &&
+					f != "limits" {
 					fields[f] = object{"type": []string{"array", "string"},
 						"items": object{"type": "string"}}
 				}

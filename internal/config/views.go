@@ -24,18 +24,23 @@ type View struct {
 	special  bool
 	ordinary []wire.Name
 	limits   []string // each a name and a value
+	own      Resolving
+	dns64    record
 	given    map[string]bool
 }
 
 var viewFields = []string{"name", "clients[]", "listeners[]", "local_records[]", "local_zones[]",
 	"hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]", "special_names",
-	"ordinary_names[]", "limits[]"}
+	"ordinary_names[]", "limits[]", "forward_zones[]", "stub_zones[]", "insecure[]",
+	"validator_zones[]", "validation", "dns64"}
 
 // viewsKey is the row of views.
 var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
 	help: "other policies for some of the clients: each has a name, the networks of its " +
 		"clients, the listeners (addresses of listen) that it is for, or both; and what it " +
-		"has in place of the keys of policy and limits with these names",
+		"has in place of the keys with these names, of policy, limits, resolver (forward_zones, " +
+		"stub_zones), validator (validation; zones as validator_zones) and trust_anchors " +
+		"(insecure)",
 	binding: binding{set: setViews}}
 
 // MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
@@ -91,8 +96,12 @@ func (c *Config) view(key string, r record) (v View, err error) {
 	note("ordinary_names", err)
 	v.limits = r["limits"]
 	note("limits", v.setLimits(new(policy.Limits)))
+	errs = append(errs, v.readResolving(c, r))
 	return v, errors.Join(errs...)
 }
+
+// Gives reports whether the view has something of its own in place of what all others have.
+func (v *View) Gives(field string) bool { return v.given[field] }
 
 // isViewName reports whether a text can be the name of a view.
 func isViewName(s string) bool {
@@ -185,6 +194,8 @@ type ViewPolicy struct {
 	Private policy.PrivateAddresses
 	Special policy.SpecialNames
 	Limits  policy.Limits
+	DNS64   policy.DNS64Config
+	Resolving
 }
 
 // Policies returns the policy of all clients without a view, and then that of each view: what it
@@ -192,7 +203,9 @@ type ViewPolicy struct {
 func (c *Config) Policies() []ViewPolicy {
 	rest := ViewPolicy{Data: c.LocalData, Private: c.Policy.Private, Limits: c.Policy.Limits,
 		Special: policy.SpecialNames{Answered: c.Server.Special, Server: c.Server.SpecialServer,
-			Ordinary: c.Server.Ordinary}}
+			Ordinary: c.Server.Ordinary},
+		DNS64: c.Policy.DNS64, Resolving: Resolving{c.Zones, c.Anchors.Insecure,
+			c.Anchors.Zones, c.Anchors.Validate}}
 	rest.Data.RecordsKey = "policy.local_records"
 	all := []ViewPolicy{rest}
 	for i := range c.Views {
@@ -229,6 +242,8 @@ func (v *View) over(p ViewPolicy) ViewPolicy {
 		p.Special.Ordinary = v.ordinary
 	}
 	_ = v.setLimits(&p.Limits) // they could be set when they were read
+	_ = v.setDNS64(&p.DNS64)   // the same
+	p.Resolving = v.resolving(p.Resolving)
 	return p
 }
 

@@ -17,13 +17,11 @@ var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_
 	"tls_name", "tls_pins[]", "tls_ca/", "tls_certificate/", "tls_key/", "path", "fallback",
 	"insecure"}
 
-func (c *Config) addZones(v value, forward bool) error {
+// addZones adds the zones of a key.
+func (c *Config) addZones(key string, v value, forward bool) error {
 	return v.each(func(i int, r record) error {
 		z, err := newZone(r)
-		z.Forward, z.Key = forward, Item("resolver.stub_zones", i)
-		if forward {
-			z.Key = Item("resolver.forward_zones", i)
-		}
+		z.Forward, z.Key = forward, Item(key, i)
 		if !z.Name.IsZero() {
 			if j := slices.IndexFunc(c.Zones,
 				func(o Zone) bool { return o.Name == z.Name }); j >= 0 {

@@ -15,7 +15,7 @@ type forwarders struct {
 }
 
 var (
-	forwarderLabels = []string{"zone", "server", "transport"}
+	forwarderLabels = []string{"view", "zone", "server", "transport"}
 	forwarderUp     = prometheus.NewDesc("bailiwick_forwarder_up",
 		"0 for a server of a forward or stub zone that is down; others come first "+
 			"then.", forwarderLabels, nil)
@@ -44,7 +44,7 @@ func (f *forwarders) Collect(ch chan<- prometheus.Metric) {
 		if s.Down {
 			up = 0
 		}
-		of := []string{s.Zone.String(), s.Server.String(), s.Via.String()}
+		of := []string{s.Realm, s.Zone.String(), s.Server.String(), s.Via.String()}
 		ch <- prometheus.MustNewConstMetric(forwarderUp, prometheus.GaugeValue, up, of...)
 		ch <- prometheus.MustNewConstMetric(forwarderRTT, prometheus.GaugeValue, s.RTT.Seconds(),
 			of...)

@@ -19,14 +19,10 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, []trustanchor.Source, co
 	for _, s := range sources {
 		set = set.Union(s.Set)
 	}
-	set.AddNegatives(cfg.Anchors.Insecure)
-	found = append(found, aboutEnds(cfg)...)
-	for _, z := range cfg.Zones {
-		if z.Insecure {
-			set.Except(z.Name, trustanchor.Insecure)
-		}
-	}
-	found = append(found, exceptZones(cfg, set)...)
+	all := cfg.Policies()
+	set = excepting(set, &all[0].Resolving)
+	found = append(found, aboutExceptions(cfg, set, "trust_anchors.insecure", "validator.zones",
+		&all[0].Resolving)...)
 	v := validator.New(cfg.Resolver.Validation)
 	for _, zone := range set.Zones() {
 		if ds, _ := set.At(zone); ds != nil {
@@ -49,6 +45,23 @@ func loadAnchors(cfg *config.Config) (*trustanchor.Set, []trustanchor.Source, co
 		return &trustanchor.Set{}, nil, found
 	}
 	return set, sources, found
+}
+
+// excepting returns a set with the exceptions of some clients in place of its own.
+func excepting(set *trustanchor.Set, of *config.Resolving) *trustanchor.Set {
+	own := set.Strict()
+	own.AddNegatives(of.Insecure)
+	for _, z := range of.Zones {
+		if z.Insecure {
+			own.Except(z.Name, trustanchor.Insecure)
+		}
+	}
+	for _, z := range of.Modes {
+		if z.Mode != trustanchor.None {
+			own.Except(z.Zone, z.Mode)
+		}
+	}
+	return own
 }
 
 // loadSources loads the trust anchors of each source.
@@ -79,12 +92,14 @@ func loadSources(cfg *config.Config) (sources []trustanchor.Source, found config
 	return sources, found
 }
 
-// aboutEnds finds negative trust anchors that have ended, and those that hold for longer than one
-// may (RFC 7646, section 2).
-func aboutEnds(cfg *config.Config) (found config.Findings) {
+// aboutExceptions finds negative trust anchors that have ended, and those that hold for longer than
+// one may (RFC 7646, section 2). A zone that is to be validated below an exception cannot be
+// without an anchor of its own: no DS leads there.
+func aboutExceptions(cfg *config.Config, set *trustanchor.Set, insecure, zones string,
+	of *config.Resolving) (found config.Findings) {
 	now := time.Now()
-	for i, n := range cfg.Anchors.Insecure {
-		switch key := config.Item("trust_anchors.insecure", i); {
+	for i, n := range of.Insecure {
+		switch key := config.Item(insecure, i); {
 		case n.Ends.IsZero():
 		case !now.Before(n.Ends):
 			found = append(found, cfg.Warning(key, "the negative trust anchor of %s has ended on "+
@@ -95,20 +110,9 @@ func aboutEnds(cfg *config.Config) (found config.Findings) {
 				"mended is insecure in validator.zones", n.Zone, n.Ends.Format(time.RFC3339)))
 		}
 	}
-	return found
-}
-
-// exceptZones makes the exceptions of validator.zones. A zone below one of them, or below another
-// exception, cannot be validated without an anchor of its own: no DS leads there.
-func exceptZones(cfg *config.Config, set *trustanchor.Set) (found config.Findings) {
-	for _, z := range cfg.Anchors.Zones {
-		if z.Mode != trustanchor.None {
-			set.Except(z.Zone, z.Mode)
-		}
-	}
-	for i, z := range cfg.Anchors.Zones {
+	for i, z := range of.Modes {
 		if n, e := set.Exception(z.Zone); z.Mode == trustanchor.None && e != trustanchor.None {
-			found = append(found, cfg.Error(config.Item("validator.zones", i), "zone %s cannot be "+
+			found = append(found, cfg.Error(config.Item(zones, i), "zone %s cannot be "+
 				"validated below %s, which is an exception: trust its own key "+
 				"(trust_anchors.records)", z.Zone, n))
 		}

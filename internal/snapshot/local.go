@@ -16,6 +16,9 @@ import (
 type Policy struct {
 	config.ViewPolicy
 	Local *localdata.Data // nil if it cannot be loaded
+	// Realm is the place of its way of resolving in [Snapshot.Realms] from 1 on; 0: that of all
+	// clients.
+	Realm int
 	// Class is the place of the first policy that gives the same answers.
 	Class int
 }
@@ -26,10 +29,12 @@ func (s *Snapshot) loadPolicies() (found config.Findings) {
 	l := loader{cfg: s.Config, zones: map[string]*localdata.Data{},
 		lists: map[string]*localdata.Data{}, both: map[[2]string]*localdata.Data{}}
 	for i, p := range s.Config.Policies() {
-		own := Policy{p, l.load(p.Data), i}
+		own := Policy{ViewPolicy: p, Local: l.load(p.Data), Realm: s.realmOf(&p), Class: i}
 		for _, o := range s.Policies {
-			if o.Local == own.Local && reflect.DeepEqual(o.Private, own.Private) &&
-				reflect.DeepEqual(o.Special, own.Special) {
+			if o.Local == own.Local && o.Realm == own.Realm &&
+				reflect.DeepEqual(o.Private, own.Private) &&
+				reflect.DeepEqual(o.Special, own.Special) &&
+				reflect.DeepEqual(o.DNS64.DNS64, own.DNS64.DNS64) {
 				own.Class = o.Class
 				break
 			}

@@ -37,6 +37,8 @@ type Snapshot struct {
 	Local        *localdata.Data             // nil if it cannot be loaded
 	Policy       []rpz.Zone                  // in their order, without rules
 	Policies     []Policy                    // of all clients without a view, then of each view
+	// Realms are the ways of resolving that views have in place of that of all clients.
+	Realms []Realm
 	// Records and Blocked are how many names have local records and are in lists, all policies
 	// together; what several share counts once.
 	Records, Blocked int
@@ -70,6 +72,7 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	kept, zones, f := loadPolicy(cfg)
 	s.Secondary.Zones, s.Policy = append(s.Secondary.Zones, kept...), zones
 	found = append(found, f...)
+	found = append(found, s.loadRealms(own)...)
 	found = append(found, s.loadPolicies()...)
 	var err error
 	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {
@@ -98,31 +101,42 @@ func loadServers(cfg *config.Config) (resolver.Config, config.Findings) {
 		found = append(found, cfg.Error("resolver.root_hints_file", "%v", err))
 	}
 	rc.Hints, rc.Referrals, rc.Earliest = hints, snooped(cfg), earliest(cfg)
-	for _, z := range cfg.Zones {
-		zone := z.Zone
-		if z.Peer == nil { // its transport is wrong, as a finding tells
-			continue
+	for i := range cfg.Zones {
+		zone, ok, wrong := loadZone(cfg, &cfg.Zones[i])
+		found = append(found, wrong...)
+		if ok {
+			rc.Zones = append(rc.Zones, zone)
 		}
-		peer := *z.Peer
-		if z.TLSRoots != "" {
-			if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
-				found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
-					err))
-			}
-			zone.Peer = &peer
-		}
-		if f := z.TLSCertificate; f.Certificate != "" {
-			key := z.Key + ".tls_certificate"
-			if s, err := transport.LoadCertificates([]transport.CertificateFile{f}); err != nil {
-				found = append(found, cfg.Error(key, "zone %s: %v", z.Name, err))
-			} else {
-				peer.Certificate, zone.Peer = s.All()[0], &peer
-				found = append(found, aboutCertificate(cfg, key, f, peer.Certificate)...)
-			}
-		}
-		rc.Zones = append(rc.Zones, zone)
 	}
 	return rc, found
+}
+
+// loadZone completes a stub or forward zone with the certificates that it names. It returns false
+// for one whose transport is wrong, as a finding tells.
+func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
+	found config.Findings) {
+	zone = z.Zone
+	if z.Peer == nil {
+		return zone, false, nil
+	}
+	peer := *z.Peer
+	var err error
+	if z.TLSRoots != "" {
+		if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
+			found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name, err))
+		}
+		zone.Peer = &peer
+	}
+	if f := z.TLSCertificate; f.Certificate != "" {
+		key := z.Key + ".tls_certificate"
+		if s, err := transport.LoadCertificates([]transport.CertificateFile{f}); err != nil {
+			found = append(found, cfg.Error(key, "zone %s: %v", z.Name, err))
+		} else {
+			peer.Certificate, zone.Peer = s.All()[0], &peer
+			found = append(found, aboutCertificate(cfg, key, f, peer.Certificate)...)
+		}
+	}
+	return zone, true, found
 }
 
 // earliest returns the time before which no clock can be right.
