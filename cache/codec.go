@@ -218,10 +218,10 @@ func (u *Unpacker) times() (stored, expires int64) {
 	return expires - u.Int(), expires
 }
 
-// AppendName writes a name as a key.
-func AppendName(b []byte, n wire.Name) []byte { return append(b, n.Wire()...) }
+// appendWire writes a name as a key.
+func appendWire(b []byte, n wire.Name) []byte { return append(b, n.Wire()...) }
 
-// ParseName reads a name that AppendName wrote.
+// ParseName reads a name that appendWire wrote.
 func ParseName(b []byte) (wire.Name, bool) {
 	n, err := wire.NameFromWire(b)
 	return n, err == nil
@@ -232,7 +232,7 @@ func ParseName(b []byte) (wire.Name, bool) {
 const keySuffix = 3
 
 func appendKey(b []byte, k Key) []byte {
-	b = append(binary.BigEndian.AppendUint16(AppendName(b, k.Name), uint16(k.Type)),
+	b = append(binary.BigEndian.AppendUint16(appendWire(b, k.Name), uint16(k.Type)),
 		flag(1, k.Unchecked))
 	return appendRealm(b, k.Realm)
 }

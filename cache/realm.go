@@ -73,7 +73,7 @@ func HashPackedZone(b []byte) uint64 {
 func realmHash(realm uint16) uint64 { return uint64(realm) * 0xD6E8FEB86659FD93 }
 
 // AppendZone writes the key of a zone: its name, and its realm unless that is shared.
-func AppendZone(b []byte, k ZoneKey) []byte { return appendRealm(AppendName(b, k.Name), k.Realm) }
+func AppendZone(b []byte, k ZoneKey) []byte { return appendRealm(appendWire(b, k.Name), k.Realm) }
 
 // ParseZone reads a key that AppendZone wrote.
 func ParseZone(b []byte) (k ZoneKey, ok bool) {

@@ -222,6 +222,16 @@ func judgementsOf(zones []Zone, anchors *trustanchor.Set) map[wire.Name]string {
 	return texts
 }
 
+// RealmName tells people for whom a number of the caches is.
+func (r *Resolver) RealmName(number uint16) string {
+	for _, own := range r.realms {
+		if own.state.number == number {
+			return own.name
+		}
+	}
+	return "no view"
+}
+
 // numbers returns those of the realms.
 func (r *Resolver) numbers() (all []uint16) {
 	for _, own := range r.realms {

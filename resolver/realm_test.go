@@ -207,6 +207,9 @@ var realmQuestions = []struct {
 	{"a denial that all share", "no.secure.example.", wire.TypeA},
 }
 
+// differs reports that a realm gets something else than it would have got without the others.
+const differs = "%s, %s %s in realm %d, cd %v:\n got %s\nwant %s"
+
 // Whatever one realm has asked for before, another gets what it would have got without that: from
 // the servers, from the cache, and when it is asked again.
 func TestRealmsLearnNothingFromEachOther(t *testing.T) {
@@ -224,8 +227,8 @@ func TestRealmsLearnNothingFromEachOther(t *testing.T) {
 					for range 2 {
 						for _, realm := range order {
 							if got := h.in(realm, c.name, c.t, cd); got != truth[realm] {
-								t.Errorf("%s, %s %s in realm %d, order %v, cd %v:\n got %s\nwant %s",
-									c.what, c.name, c.t, realm, order, cd, got, truth[realm])
+								t.Errorf(differs, c.what, c.name, c.t, realm, cd, got, truth[realm])
+								t.Errorf("the order is %v", order)
 							}
 						}
 					}
@@ -255,9 +258,8 @@ func TestRealmsLearnNothingFromAllThatOthersAsked(t *testing.T) {
 				for i, c := range realmQuestions {
 					for _, cd := range []bool{false, true} {
 						if got := h.in(realm, c.name, c.t, cd); got != truth[key(realm, i, cd)] {
-							t.Errorf("%s, %s %s in realm %d, cd %v:\n got %s\nwant %s", c.what,
-								c.name,
-								c.t, realm, cd, got, truth[key(realm, i, cd)])
+							t.Errorf(differs, c.what, c.name, c.t, realm, cd, got,
+								truth[key(realm, i, cd)])
 						}
 					}
 				}

@@ -50,6 +50,14 @@ type dumper struct {
 	count    int
 }
 
+// of says for whom an entry is kept, if it is not for all.
+func (d *dumper) of(realm uint16) string {
+	if realm == 0 {
+		return ""
+	}
+	return ", for " + d.resolver.RealmName(realm)
+}
+
 // all prints everything. Its last line tells that it is whole.
 func (d *dumper) all() error {
 	for _, part := range []func() error{d.sets, d.variants, d.denials, d.delegations,
@@ -82,8 +90,8 @@ func (d *dumper) sets() error {
 		if !k.Name.Within(d.below) {
 			return nil
 		}
-		if err := d.line("; %s %s: %s, %s", k.Name, k.Type, r.Set.Security,
-			d.left(r.Expires)); err != nil {
+		if err := d.line("; %s %s: %s, %s%s", k.Name, k.Type, r.Set.Security,
+			d.left(r.Expires), d.of(k.Realm)); err != nil {
 			return err
 		}
 		set := *r.Set
@@ -146,7 +154,8 @@ func (d *dumper) denials() error {
 		if n.NXDomain {
 			what = "name"
 		}
-		return d.line("; denied: %s %s, %s, %s", k.Name, what, n.Status, d.left(n.Expires))
+		return d.line("; denied: %s %s, %s, %s%s", k.Name, what, n.Status, d.left(n.Expires),
+			d.of(k.Realm))
 	})
 }
 
@@ -164,8 +173,8 @@ func (d *dumper) delegations() error {
 			}
 			servers = append(servers, text)
 		}
-		return d.line("; delegation: %s to %s, %s", zone, strings.Join(servers, ", "),
-			d.left(g.Expires))
+		return d.line("; delegation: %s to %s, %s%s", zone, strings.Join(servers, ", "),
+			d.left(g.Expires), d.of(k.Realm))
 	})
 }
 
@@ -174,8 +183,8 @@ func (d *dumper) failures() error {
 		if !k.Name.Within(d.below) {
 			continue
 		}
-		if err := d.line("; failure: %s %s, %s, %d in a row, %s", k.Name, k.Type,
-			f.Failure.Cause.Label(), f.Count, d.left(f.Expires)); err != nil {
+		if err := d.line("; failure: %s %s, %s, %d in a row, %s%s", k.Name, k.Type,
+			f.Failure.Cause.Label(), f.Count, d.left(f.Expires), d.of(k.Realm)); err != nil {
 			return err
 		}
 	}

@@ -472,7 +472,8 @@ func policyOperations() []operation {
 		Suggest: []string{"view", "tags"},
 		Fields:  []console.Field{{Name: "note", Optional: true}},
 		Rows: []console.Field{{Name: "view"}, {Name: "clients"}, {Name: "listeners"},
-			{Name: "class", Kind: console.Integer}, {Name: "queries", Kind: console.Integer}},
+			{Name: "class", Kind: console.Integer}, {Name: "queries", Kind: console.Integer},
+			{Name: "resolves", Help: "as all others, or by zones or exceptions of its own"}},
 	}, (*running).listViews}}
 }
 

@@ -135,7 +135,8 @@ func (r *running) answersHere(v *policy.View, q wire.Question) *policy.Local {
 // one class share prepared answers.
 func (r *running) listViews(console.Request) (console.Result, error) {
 	now := r.now()
-	out := console.Result{Columns: []string{"view", "clients", "listeners", "class", "queries"},
+	out := console.Result{Columns: []string{"view", "clients", "listeners", "class", "queries",
+		"resolves"},
 		Rows: [][]any{}}
 	if len(now.Config.Views) == 0 {
 		return console.Result{Fields: map[string]any{
@@ -154,8 +155,12 @@ func (r *running) listViews(console.Request) (console.Result, error) {
 			}
 			listeners = cmp.Or(strings.Join(at, ", "), "all")
 		}
+		resolves := "as all"
+		if p.Realm > 0 {
+			resolves = "its own way"
+		}
 		out.Rows = append(out.Rows, []any{name, clients, listeners, p.Class,
-			r.metrics.ViewQueries(name).Load()})
+			r.metrics.ViewQueries(name).Load(), resolves})
 	}
 	return out, nil
 }

@@ -256,7 +256,7 @@ func TestViewsAreShown(t *testing.T) {
 	if err != nil || len(r.Rows) != 3 {
 		t.Fatalf("%v %v", r, err)
 	}
-	if row := fmt.Sprint(r.Rows[2]); row != "[kids 127.0.3.0/24 all 2 2]" {
+	if row := fmt.Sprint(r.Rows[2]); row != "[kids 127.0.3.0/24 all 2 2 as all]" {
 		t.Errorf("kids: %s", row)
 	}
 	s.change(plain)
