@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
@@ -26,6 +27,65 @@ var viewZones = map[string]map[string][]string{
 		"ads.example.": {"ok A 10.0.0.4"}},
 }
 
+// viewServers are the servers that each view forwards house.example. to. They answer every question
+// for an address with their own, and have nothing else.
+var viewServers = map[string]string{"one": "127.9.9.1", "two": "127.9.9.2"}
+
+// viewExceptions are names that a view does not validate.
+var viewExceptions = map[string]string{"one": "expired.faulty", "two": "wrong-keys.faulty"}
+
+// serveHouses runs these servers.
+func serveHouses(t *testing.T) {
+	t.Helper()
+	for _, at := range viewServers {
+		answer := func(w dns.ResponseWriter, q *dns.Msg) {
+			m := new(dns.Msg).SetReply(q)
+			m.Authoritative, m.RecursionAvailable = true, true
+			h := dns.RR_Header{Name: q.Question[0].Name, Class: dns.ClassINET, Ttl: 60}
+			switch asked := q.Question[0]; {
+			case strings.HasPrefix(strings.ToLower(asked.Name), "no."):
+				m.Rcode = dns.RcodeNameError
+			case asked.Qtype == dns.TypeA:
+				h.Rrtype = dns.TypeA
+				m.Answer = []dns.RR{&dns.A{Hdr: h, A: net.ParseIP(at)}}
+			}
+			if len(m.Answer) == 0 {
+				h.Name, h.Rrtype = "house.example.", dns.TypeSOA
+				m.Ns = []dns.RR{&dns.SOA{Hdr: h, Ns: "ns.house.example.",
+					Mbox: "host.house.example.", Serial: 1, Refresh: 60, Retry: 60, Expire: 60,
+					Minttl: 60}}
+			}
+			_ = w.WriteMsg(m)
+		}
+		for _, network := range []string{"udp", "tcp"} {
+			began := make(chan struct{})
+			s := &dns.Server{Addr: at + ":53", Net: network, Handler: dns.HandlerFunc(answer),
+				NotifyStartedFunc: func() { close(began) }}
+			go func() { _ = s.ListenAndServe() }()
+			<-began
+			t.Cleanup(func() { _ = s.Shutdown() })
+		}
+	}
+}
+
+// generatedQuestions are random ones about names that views resolve each in their own way: those of
+// the forwarded zone and of the Internet's zone of the same name, aliases that lead there, names
+// that are not validated, and others.
+func generatedQuestions(n int) (list []dns.Question) {
+	random := rand.New(rand.NewPCG(17, 17))
+	one := func(of []string) string { return of[random.IntN(len(of))] }
+	labels := []string{"www.", "a.", "no.", "x.www.", "only.", "b.c.", "", "mail.", "x.no."}
+	zones := []string{"house.example.", "house.example.", "sub.house.example.", "alias.example.",
+		"tree.alias.example.", "expired.faulty.", "wrong-keys.faulty.", "secure.example.",
+		"unsigned.example.", "nsec3.example."}
+	types := []uint16{dns.TypeA, dns.TypeTXT, dns.TypeAAAA, dns.TypeMX}
+	for range n {
+		list = append(list, dns.Question{Name: one(labels) + one(zones),
+			Qtype: types[random.IntN(len(types))]})
+	}
+	return list
+}
+
 // bindViews writes the zones of each view for BIND, and its clauses.
 func (d folder) bindViews(t *testing.T) string {
 	clauses := ""
@@ -39,6 +99,9 @@ func (d folder) bindViews(t *testing.T) string {
 		match := "any;"
 		if view != "" {
 			match = viewClients[view] + ";"
+			zones += fmt.Sprintf("zone \"house.example\" { type forward; forward only; forwarders "+
+				"{ %s; }; };\nvalidate-except { \"house.example\"; %q; };\n", viewServers[view],
+				viewExceptions[view])
 		}
 		clauses += fmt.Sprintf("view \"v%s\" { match-clients { %s }; zone \".\" { type hint; file "+
 			"\"hints\"; };\n%s};\n", view, match, zones)
@@ -73,8 +136,10 @@ func ownViews() string {
 			}
 		}
 		views += fmt.Sprintf("  - {name: %s, clients: [%s], local_zones: [%s], "+
-			"local_records: [%s]}\n", view, viewClients[view], strings.Join(types, ", "),
-			strings.Join(data, ", "))
+			"local_records: [%s], forward_zones: [{name: house.example, addresses: [%s], "+
+			"insecure: true}], insecure: [%s]}\n", view, viewClients[view],
+			strings.Join(types, ", "), strings.Join(data, ", "), viewServers[view],
+			viewExceptions[view])
 	}
 	return views
 }
@@ -115,6 +180,11 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 		w.Add(lab.Zone{Name: zone, Algorithm: lab.Unsigned, Records: "www A 192.0.2.1\n" +
 			"only A 192.0.2.2\n@ A 192.0.2.3\nok A 192.0.2.4\nmail TXT public"})
 	}
+	w.Add(lab.Zone{Name: "house.example.", Algorithm: lab.Unsigned,
+		Records: "www A 192.0.2.5\nmail TXT public\n*.sub A 192.0.2.6"})
+	w.Add(lab.Zone{Name: "alias.example.", Records: "www CNAME www.house.example.\n" +
+		"a CNAME a.house.example.\ntree DNAME house.example."})
+	serveHouses(t)
 	root, dir := listen(t, w), folder(t.TempDir())
 	hints := dir.write(t, "hints", root.hints())
 	access, views := unboundViews()
@@ -161,5 +231,19 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d answers are the same", same)
+	t.Logf("%d answers are those of both", same)
+	// Unbound has neither forward zones nor exceptions of a view.
+	same = 0
+	for _, q := range generatedQuestions(560) {
+		for _, view := range []string{"one", "two", ""} {
+			got := saidTo(viewClients[view], bailiwickAddr, q.Name, q.Qtype)
+			if bind := saidTo(viewClients[view], bindAddr, q.Name, q.Qtype); got != bind {
+				t.Errorf("view %q: %s %s: %s, BIND %s", view, q.Name, dns.TypeToString[q.Qtype],
+					got, bind)
+				continue
+			}
+			same++
+		}
+	}
+	t.Logf("%d answers to generated questions are those of BIND", same)
 }

@@ -5,6 +5,7 @@ package resolver
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"bailiwick/cache"
@@ -174,6 +175,9 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		key = "resolver.forward_zones"
 	case z.Held:
 		key = "zones.held"
+	}
+	if !z.Held && r.memory.realm.Own(z.Name) {
+		key = "views (" + r.name + "): " + key[strings.IndexByte(key, '.')+1:]
 	}
 	own := *f
 	if parent, split := r.splitHorizon(z, f); split {

@@ -37,6 +37,7 @@ type Realm struct {
 // realmState is what is known of a realm, for as long as resolvers have it that follow each other.
 type realmState struct {
 	identity   [sha256.Size]byte
+	zones      []Zone // as identity has them, with what certificates they are trusted by
 	realm      *cache.Realm
 	number     uint16
 	recoveries *recoveries
@@ -55,12 +56,15 @@ type realmStates struct {
 
 // of returns the realm of an identity, a new one if there is none. drop forgets what is kept under
 // a number that is given out again, after 65,535 others.
-func (s *realmStates) of(identity [sha256.Size]byte, names []wire.Name, drop func(uint16)) (
-	state *realmState) {
+func (s *realmStates) of(identity [sha256.Size]byte, names []wire.Name, zones []Zone,
+	drop func(uint16)) (state *realmState) {
+	zones = slices.DeleteFunc(slices.Clone(zones), func(z Zone) bool {
+		return !slices.ContainsFunc(names, z.Name.Within)
+	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.all {
-		if o.identity == identity {
+		if o.identity == identity && len(changedZones(o.zones, zones)) == 0 {
 			return o
 		}
 	}
@@ -69,7 +73,7 @@ func (s *realmStates) of(identity [sha256.Size]byte, names []wire.Name, drop fun
 	}); s.last++ {
 	}
 	drop(s.last)
-	state = &realmState{identity: identity, realm: cache.NewRealm(s.last, names), number: s.last,
+	state = &realmState{identity: identity, zones: zones, realm: cache.NewRealm(s.last, names), number: s.last,
 		recoveries: newRecoveries(), refetches: newRefetches(), reporting: newReporting()}
 	s.all = append(s.all, state)
 	return state
@@ -128,7 +132,8 @@ func (r *Resolver) newRealm(of *Realm, before *Resolver) *Resolver {
 	cfg := r.cfg
 	cfg.Zones, cfg.WarmNames, cfg.WarmZones = slices.Clone(of.Zones), nil, nil
 	names := differing(r.cfg.Zones, cfg.Zones, r.anchors, of.Anchors)
-	state := r.states.of(identityOf(names, cfg.Zones, of.Anchors), names, func(number uint16) {
+	identity := identityOf(names, cfg.Zones, of.Anchors)
+	state := r.states.of(identity, names, cfg.Zones, func(number uint16) {
 		r.memory.flushRealms(func(n uint16) bool { return n == number })
 	})
 	n := &Resolver{cfg: cfg, validator: r.validator, anchors: of.Anchors, exchanger: r.exchanger,

@@ -170,12 +170,21 @@ func (r *Resolver) Restore(ctx context.Context, from io.Reader) (n Restored, err
 // realmMap has the numbers that realms of a file have now.
 type realmMap map[uint16]uint16
 
-// read takes the record of a realm, if one of these is the same.
+// read takes the record of a realm, if one of these is the same: one alone, as realms that differ
+// in the certificates of their servers have the same digest.
 func (m realmMap) read(rec cache.Record, now []*Resolver) {
+	var number uint16
 	for _, own := range now {
-		if len(rec.Key) == 2 && bytes.Equal(rec.Value, own.state.identity[:]) {
-			m[binary.BigEndian.Uint16(rec.Key)] = own.state.number
+		switch {
+		case len(rec.Key) != 2 || !bytes.Equal(rec.Value, own.state.identity[:]):
+		case number != 0 && number != own.state.number:
+			return
+		default:
+			number = own.state.number
 		}
+	}
+	if number != 0 {
+		m[binary.BigEndian.Uint16(rec.Key)] = number
 	}
 }
 
