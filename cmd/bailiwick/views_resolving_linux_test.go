@@ -252,3 +252,51 @@ func TestViewsAreFlushedTogether(t *testing.T) {
 		t.Errorf("%d entries were forgotten", n)
 	}
 }
+
+// What people wanted of views elsewhere, or what went wrong where clients had servers of their own,
+// by public reports.
+func TestViewsResolvingReports(t *testing.T) {
+	for _, c := range []struct {
+		situation, reference, views string
+		want                        map[string]string
+	}{
+		{situation: "forwarders by the client's network filled one cache for all",
+			reference: "CZ-NIC/knot-resolver #89",
+			views: `{name: a, clients: [127.0.2.0/24], forward_zones: [{name: ., addresses: ` +
+				`[10.9.9.1], insecure: true}]}, {name: b, clients: [127.0.3.0/24], ` +
+				`forward_zones: [{name: ., addresses: [10.9.9.2], insecure: true}]}`,
+			want: map[string]string{office + " www.secure.example.": "NOERROR 10.0.0.1",
+				kids + " www.secure.example.":   "NOERROR 10.0.0.2",
+				others + " www.secure.example.": public}},
+		{situation: "guests were to have other resolvers, and the local names of all",
+			reference: "NLnetLabs/unbound #1369, #210",
+			views: `{name: guests, clients: [127.0.3.0/24], forward_zones: [{name: ., ` +
+				`addresses: [10.9.9.2], insecure: true}], local_records: ["printer.home.arpa ` +
+				`A 10.0.0.9"]}`,
+			want: map[string]string{kids + " www.secure.example.": "NOERROR 10.0.0.2",
+				kids + " printer.home.arpa.":      "NOERROR 10.0.0.9",
+				others + " www.secure.example.":   public,
+				others + " www.unsigned.example.": public}},
+		{situation: "a private zone was not asked once servers of zones above were known",
+			reference: "NLnetLabs/unbound #292",
+			views: `{name: a, clients: [127.0.2.0/24], stub_zones: [{name: in.secure.example, ` +
+				`addresses: [10.9.9.1], insecure: true}]}`,
+			want: map[string]string{office + " www.secure.example.": public,
+				office + " x.in.secure.example.": "NOERROR 10.0.0.1",
+				others + " x.in.secure.example.": "NXDOMAIN"}},
+		{situation: "names of a private domain were denied for an hour after the root was asked",
+			reference: "NLnetLabs/unbound #451",
+			views: `{name: a, clients: [127.0.2.0/24], forward_zones: [{name: example.private, ` +
+				`addresses: [10.9.9.1], insecure: true}]}`,
+			want: map[string]string{others + " x.example.private.": "NXDOMAIN",
+				others + " private.":             "NXDOMAIN",
+				office + " private.":             "NXDOMAIN",
+				office + " x.example.private.":   "NOERROR 10.0.0.1",
+				office + " y.x.example.private.": "NOERROR 10.0.0.1"}},
+	} {
+		t.Run(c.reference, func(t *testing.T) {
+			s := newResolvingViews(t, plain+"views: ["+c.views+"]\n")
+			s.says(c.situation, c.want)
+		})
+	}
+}
