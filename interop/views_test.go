@@ -232,12 +232,19 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 		}
 	}
 	t.Logf("%d answers are those of both", same)
-	// Unbound has neither forward zones nor exceptions of a view.
+	// Unbound has neither forward zones nor exceptions of a view. BIND says nothing for more than ten
+	// seconds to some questions for bogus names two labels below their zone.
 	same = 0
+	late := 0
 	for _, q := range generatedQuestions(560) {
 		for _, view := range []string{"one", "two", ""} {
 			got := saidTo(viewClients[view], bailiwickAddr, q.Name, q.Qtype)
-			if bind := saidTo(viewClients[view], bindAddr, q.Name, q.Qtype); got != bind {
+			bind := saidTo(viewClients[view], bindAddr, q.Name, q.Qtype)
+			if strings.HasPrefix(got, "SERVFAIL") && strings.Contains(bind, "timeout") {
+				late++
+				continue
+			}
+			if got != bind {
 				t.Errorf("view %q: %s %s: %s, BIND %s", view, q.Name, dns.TypeToString[q.Qtype],
 					got, bind)
 				continue
@@ -245,5 +252,6 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 			same++
 		}
 	}
-	t.Logf("%d answers to generated questions are those of BIND", same)
+	t.Logf("%d answers to generated questions are those of BIND, %d failures it is silent about",
+		same, late)
 }
