@@ -232,8 +232,8 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 		}
 	}
 	t.Logf("%d answers are those of both", same)
-	// Unbound has neither forward zones nor exceptions of a view. BIND says nothing for more than ten
-	// seconds to some questions for bogus names two labels below their zone.
+	// Unbound has neither forward zones nor exceptions of a view. BIND says nothing for more than
+	// ten seconds to some questions for bogus names two labels below their zone.
 	same = 0
 	late := 0
 	for _, q := range generatedQuestions(560) {

@@ -73,8 +73,9 @@ func (s *realmStates) of(identity [sha256.Size]byte, names []wire.Name, zones []
 	}); s.last++ {
 	}
 	drop(s.last)
-	state = &realmState{identity: identity, zones: zones, realm: cache.NewRealm(s.last, names), number: s.last,
-		recoveries: newRecoveries(), refetches: newRefetches(), reporting: newReporting()}
+	state = &realmState{identity: identity, zones: zones, number: s.last,
+		realm: cache.NewRealm(s.last, names), recoveries: newRecoveries(),
+		refetches: newRefetches(), reporting: newReporting()}
 	s.all = append(s.all, state)
 	return state
 }
