@@ -206,12 +206,13 @@ func (s *Store) PutNegative(k Key, n *Negative, ttl uint32, now time.Time) {
 // Failure is a resolution that failed (RFC 9520). It is immutable.
 type Failure struct {
 	Failure *cause.Failure
-	At      int64 // second at which it failed
+	First   int64 // second at which it failed for this cause for the first time in a row
+	At      int64 // second at which it failed the last time
 	Expires int64 // second until which it is not tried again
 	Count   int   // failures in a row
 }
 
-func failureSize(k Key, f *Failure) int { return 48 + k.Name.Len() + f.Failure.Size() }
+func failureSize(k Key, f *Failure) int { return 56 + k.Name.Len() + f.Failure.Size() }
 
 // GetFailure returns a failure that may not be tried again yet.
 func (s *Store) GetFailure(k Key, now time.Time) (*cause.Failure, bool) {
@@ -228,10 +229,13 @@ func (s *Store) LastFailure(k Key) (*Failure, bool) { return s.Failures.Get(k) }
 // PutFailure remembers a failure. With the zero Backoff it does not keep the question from being
 // tried again, but tells for stale data that it has just been tried.
 func (s *Store) PutFailure(k Key, f *cause.Failure, b Backoff, now time.Time) {
-	e := &Failure{Failure: f, At: now.Unix(), Expires: now.Unix()}
+	e := &Failure{Failure: f, First: now.Unix(), At: now.Unix(), Expires: now.Unix()}
 	if old, ok := s.Failures.Get(k); ok &&
 		now.Unix() < old.Expires+int64(FailureMaxTTL/time.Second) {
 		e.Count = old.Count
+		if old.Failure.Cause == f.Cause {
+			e.First = old.First
+		}
 	}
 	if b != (Backoff{}) {
 		e.Count++

@@ -123,7 +123,10 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 		}
 	}
 	if len(signers.keys) == 0 {
-		why := cause.New(worst, set.Name, "DS %d", ds[0].KeyTag)
+		if worst == cause.DSMismatch && len(ks.all()) > 0 && !ks.zoneKeys() {
+			worst = cause.KeyNotZone // the flag is part of what a DS is made of
+		}
+		why := cause.New(worst, set.Name, "%s", compared(ds, ks))
 		if refused == len(ds) {
 			why.Cause = cause.KeysRefused
 			return nil, Result{Status: wire.Insecure, TTL: set.TTL, Failure: why}
@@ -131,11 +134,14 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 		return nil, bogus(why)
 	}
 	slices.SortFunc(signers.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })
+	if set.Sigs.Len() > 0 && !signers.signedBy(set) && !signers.refused() {
+		// Other keys may have signed the set; that of a key which a DS names is missing.
+		return nil, bogus(cause.New(cause.SignatureMissing, set.Name, "%s/%s key %s", set.Name,
+			set.Type, tagList(signers.Tags())))
+	}
 	r := v.VerifySet(set, signers, at, b)
 	if r.Status != wire.Secure {
-		if r.Failure.Cause == cause.KeyNotFound &&
-			slices.ContainsFunc(signers.keys[:min(len(signers.keys), MaxSignaturesPerSet)],
-				(*key).refused) {
+		if r.Failure.Cause == cause.KeyNotFound && signers.refused() {
 			r.Failure.Cause = cause.KeyRefused
 		}
 		return nil, r

@@ -159,6 +159,11 @@ func (k *key) fault() cause.Cause {
 	return cause.None
 }
 
+// refused reports whether one of the keys, of the first few, is outside the limits.
+func (ks *KeySet) refused() bool {
+	return slices.ContainsFunc(ks.keys[:min(len(ks.keys), MaxSignaturesPerSet)], (*key).refused)
+}
+
 // refused reports whether the key is outside the limits.
 func (k *key) refused() bool {
 	_, err := k.checker()

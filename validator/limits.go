@@ -42,6 +42,10 @@ const (
 	// KeySigTrap).
 	maxKeysPerTag = 2
 
+	// maxTagsTold is how many key tags of a DS set, and of a DNSKEY set, the text of a failure has:
+	// more do not fit into an EXTRA-TEXT, and few zones have more.
+	maxTagsTold = 4
+
 	// maxNSEC3Records is how many NSEC3 records of one response are examined. A proof takes at most
 	// four, and an alias chain through wildcards one more for each alias.
 	maxNSEC3Records = 32

@@ -116,7 +116,8 @@ func (e *everyAlgorithm) add(r *Result, algorithm uint8, demanded []uint8) bool 
 func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG,
 	ks *KeySet, at Instant, b *Budget) Result {
 	fail := func(c cause.Cause) Result {
-		return bogus(cause.New(c, ks.Zone, "%s/%s key %d", set.Name, set.Type, sig.KeyTag))
+		return bogus(cause.New(c, ks.Zone, "%s/%s key %d%s", set.Name, set.Type, sig.KeyTag,
+			dated(c, sig)))
 	}
 	if c := v.formFault(set, sig, ks.Zone); c != cause.None {
 		return fail(c)

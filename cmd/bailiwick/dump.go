@@ -183,8 +183,9 @@ func (d *dumper) failures() error {
 		if !k.Name.Within(d.below) {
 			continue
 		}
-		if err := d.line("; failure: %s %s, %s, %d in a row, %s%s", k.Name, k.Type,
-			f.Failure.Cause.Label(), f.Count, d.left(f.Expires), d.of(k.Realm)); err != nil {
+		if err := d.line("; failure: %s %s, %s, %d in a row since %s, %s%s", k.Name, k.Type,
+			f.Failure.Cause.Label(), f.Count, time.Unix(f.First, 0).UTC().Format(time.RFC3339),
+			d.left(f.Expires), d.of(k.Realm)); err != nil {
 			return err
 		}
 	}
