@@ -361,7 +361,14 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		res.Failure.Cause = cause.AnchorMismatch
 	}
 	if x.sink != nil {
-		x.judged(zone, res.Status, res.Failure)
+		q := keyQuestion(cache.Key{Name: zone, Type: wire.TypeDNSKEY})
+		x.judged(q, zone, res.Status, res.Failure, func() *event.Judged {
+			judged := set
+			if res.Status == wire.Secure {
+				judged = res.Of(set)
+			}
+			return event.JudgedOf(wire.KindAnswer, []*wire.RRset{judged}, nil, false)
+		})
 	}
 	if res.Status == wire.Insecure { // signed, but with no key that the validator uses
 		l.sets = []*wire.RRset{set.WithSecurity(wire.Insecure)}

@@ -8,7 +8,6 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
-	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
@@ -48,6 +47,10 @@ func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 			e.Kind = event.Synthesis
 		}
 		e.Reply, e.Status, e.TTL, e.Failure = l.kind, l.status, l.ttl(), l.failure
+		e.Zone = l.zone
+		if event.Collects(t.sink) {
+			e.Judged = event.JudgedOf(l.kind, l.sets, l.proofs, l.unsignedCut)
+		}
 	}
 	t.sink.Event(e)
 }
@@ -74,15 +77,7 @@ func (x *resolution) event(kind event.Kind) event.Event { return x.of(kind, x.q)
 // excepted reports the operator's exception from validation for the question, if there is one.
 func (x *resolution) excepted() {
 	e := x.event(event.Exception)
-	zone, what := x.r.anchors.Exception(above(x.q.Name, x.q.Type))
-	switch e.Zone = zone; what {
-	case trustanchor.Negative:
-		e.Cause = cause.NegativeAnchor
-	case trustanchor.Insecure:
-		e.Cause = cause.ValidationOff
-	case trustanchor.Permissive:
-		e.Cause = cause.Permissive
-	default:
+	if e.Zone, e.Cause = x.r.Excepted(x.q); e.Cause == cause.None {
 		return
 	}
 	x.sink.Event(e)
@@ -105,10 +100,14 @@ func (x *resolution) deferred(f *forwarder) {
 	x.sink.Event(e)
 }
 
-// judged reports a verdict.
-func (x *resolution) judged(zone wire.Name, status wire.Security, f *cause.Failure) {
-	e := x.event(event.Verdict)
+// judged reports a verdict about the response to a question; what returns what it is about.
+func (x *resolution) judged(q wire.Question, zone wire.Name, status wire.Security,
+	f *cause.Failure, what func() *event.Judged) {
+	e := x.of(event.Verdict, q)
 	e.Zone, e.Status, e.Failure = zone, status, f
+	if event.Collects(x.sink) {
+		e.Judged = what()
+	}
 	x.sink.Event(e)
 }
 

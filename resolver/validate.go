@@ -119,7 +119,9 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 		Sets: l.sets, Authority: authority})
 	x.r.observe.Validated(v.Status, v.Failure)
 	if x.sink != nil {
-		x.judged(v.Zone, v.Status, v.Failure)
+		x.judged(q, v.Zone, v.Status, v.Failure, func() *event.Judged {
+			return judgedOf(l, authority, &v)
+		})
 	}
 	if v.Status == wire.Bogus {
 		if v.Failure != nil && v.Failure.Cause.Kind() == cause.KindLimit {
@@ -144,6 +146,17 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 		l.proofs = withSecurity(v.Status, denials(authority))
 	}
 	return nil
+}
+
+// judgedOf returns what a verdict is about: what has verified, or all that came.
+func judgedOf(l *result, authority []*wire.RRset, v *validator.Verdict) *event.Judged {
+	switch {
+	case v.Status != wire.Secure:
+		return event.JudgedOf(l.kind, l.sets, authority, v.UnsignedCut)
+	case l.kind.IsDenial():
+		return event.JudgedOf(v.Kind, nil, v.Proofs, v.UnsignedCut)
+	}
+	return event.JudgedOf(l.kind, v.Sets, v.Proofs, false)
 }
 
 // withSecurity returns copies of sets with the status of the response that they are from.

@@ -22,9 +22,10 @@ const (
 	// Answer: it was answered. RCode, Status, Took, Count (packets sent); Failure, if it has one.
 	Answer
 
-	// CacheHit: the result is in the cache. Reply, Status, TTL; Failure, if it has one.
+	// CacheHit: the result is in the cache. Reply, Status, TTL, Judged; Failure, if it has one.
 	CacheHit
-	// Synthesis: the result follows from other data in the cache, see Origin. Reply, Status, TTL.
+	// Synthesis: the result follows from other data in the cache, see Origin. Reply, Status, TTL,
+	// Judged.
 	Synthesis
 	// FailureHit: the cache has a failure of the question. Failure.
 	FailureHit
@@ -69,7 +70,7 @@ const (
 	Exception
 	// Anchor: the trust in a zone begins at trust anchors. Zone, Count.
 	Anchor
-	// Verdict: a response was validated. Zone, Status; Failure.
+	// Verdict: a response was validated. Zone, Status, Judged; Failure.
 	Verdict
 	// Trust: the trust in a zone was established. Zone, Status; Failure.
 	Trust
@@ -194,6 +195,7 @@ type Event struct {
 	Subnet   string       // what became of that
 	Err      error        // of the transport
 	Failure  *cause.Failure
+	Judged   *Judged // only for a Collector
 	Took     time.Duration
 	Count    int
 	TTL      uint32
@@ -208,9 +210,46 @@ type Event struct {
 	Decision Decision
 }
 
+// Judged is what a verdict is about, or what the cache has of a verdict. The sets share the octets
+// of the records with others, and nothing else.
+type Judged struct {
+	Kind   wire.Kind
+	Sets   []*wire.RRset // the answer; with the time at which its signature ends, if it is secure
+	Proofs []*wire.RRset // SOA, NSEC and NSEC3: those that verified, or all if the verdict is bogus
+	// UnsignedCut reports, for a denied DS, that an unsigned delegation is there, or may be.
+	UnsignedCut bool
+}
+
+// JudgedOf returns what a verdict is about.
+func JudgedOf(kind wire.Kind, sets, proofs []*wire.RRset, unsignedCut bool) *Judged {
+	return &Judged{kind, copied(sets), copied(proofs), unsignedCut}
+}
+
+// copied returns copies of sets: the cache writes into those that it keeps.
+func copied(sets []*wire.RRset) []*wire.RRset {
+	out := make([]*wire.RRset, len(sets))
+	for i, s := range sets {
+		c := *s
+		out[i] = &c
+	}
+	return out
+}
+
 // Sink receives events. Event returns at once, and is called by several goroutines. It gets a copy,
 // so that no event is allocated.
 type Sink interface{ Event(Event) }
+
+// Collector is a sink that wants to know what was judged, too: see [Judged].
+type Collector interface {
+	Sink
+	Collects() bool
+}
+
+// Collects reports whether a sink wants to know what was judged.
+func Collects(s Sink) bool {
+	c, ok := s.(Collector)
+	return ok && c.Collects()
+}
 
 // both passes events to two sinks.
 type both struct{ a, b Sink }
@@ -220,6 +259,9 @@ func (t both) Event(e Event) {
 	t.a.Event(e)
 	t.b.Event(e)
 }
+
+// Collects implements Collector.
+func (t both) Collects() bool { return Collects(t.a) || Collects(t.b) }
 
 // Both returns a sink that passes events to a and b; either may be nil.
 func Both(a, b Sink) Sink {
