@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"internal/expiry":   {"wire", "internal/clock"},
 	"internal/incident": {"wire", "internal/cause", "internal/clock", "internal/guard"},
 	"internal/recorder": {"wire", "internal/cause", "internal/event"},
+	"internal/explain":  {"wire", "internal/cause", "internal/event", "resolver", "validator"},
 	"internal/service":  {},
 	"internal/querylog": {"wire", "internal/event", "internal/guard"},
 	"internal/config": {"wire", "cache", "trustanchor", "transport", "resolver", "server",

@@ -69,7 +69,13 @@ func causesReference() string {
 	var b strings.Builder
 	b.WriteString(generated + "# Causes\n\n" +
 		"Why a query failed or was not served as asked. The label is in metrics and logs, the\n" +
-		"code in the answer's Extended DNS Error (RFC 8914); a dash means that there is none.\n")
+		"code in the answer's Extended DNS Error (RFC 8914); a dash means that there is none.\n" +
+		"`bailiwick causes` prints the same, `bailiwick causes LABEL` one of them, and\n" +
+		"`bailiwick explain NAME TYPE` finds the one of a name ([explain](../explain.md)).\n" +
+		"\n" +
+		"The fourth column has who has to act: who runs the *zone*, its signer or its servers;\n" +
+		"who runs the zone by way of its *registrar*, for a DS; who runs the *parent* zone; the\n" +
+		"*network* between; *this resolver*; the *client*.\n")
 	kind := ""
 	for _, c := range cause.All() {
 		if c == cause.None {
@@ -77,14 +83,15 @@ func causesReference() string {
 		}
 		if k := c.Kind().String(); k != kind {
 			kind = k
-			fmt.Fprintf(&b, "\n## %s\n| label | EDE | meaning | what to do |\n|---|---|---|---|\n",
-				k)
+			fmt.Fprintf(&b, "\n## %s\n| label | EDE | meaning | who | what to do | shown by |\n"+
+				"|---|---|---|---|---|---|\n", k)
 		}
 		ede := "–"
 		if code, ok := c.EDE(); ok {
 			ede = fmt.Sprint(code)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Label(), ede, c.Text(), c.Hint())
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | `%s` |\n", c.Label(), ede, c.Text(), c.By(),
+			c.Hint(), c.Shows())
 	}
 	return b.String()
 }

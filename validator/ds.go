@@ -178,3 +178,11 @@ func (k *key) refusal(b *Budget) cause.Cause {
 	}
 	return cause.KeyUnusable
 }
+
+// Matches reports whether a DS record is of a key, given as DNSKEY RDATA: tag, algorithm and
+// digest. It is for people, and charges no budget.
+func Matches(ds wire.DS, zone wire.Name, rdata []byte) bool {
+	k, err := wire.ParseDNSKEY(rdata)
+	return err == nil && k.Algorithm == ds.Algorithm && wire.KeyTag(rdata) == ds.KeyTag &&
+		supportsDigest(ds.Digest) && bytes.Equal(digest(ds.Digest, zone, rdata), ds.Hash)
+}

@@ -147,6 +147,9 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 	}{
 		{"GET", "status", nil}, {"GET", "stats?prefix=bailiwick_queries", nil},
 		{"GET", "inflight", nil}, {"GET", "dump?name=example.", nil}, {"GET", "servers", nil},
+		{"GET", "explain?name=www.secure.example.", nil},
+		{"GET", "explain?name=www.expired.faulty.&type=A", nil},
+		{"GET", "explain?name=www.expired.faulty.&type=A&fresh=true", nil},
 		{"GET", "zones", nil}, {"GET", "anchors/list", nil}, {"GET", "policy", nil},
 		{"GET", "policy/test?name=www.corp.example&type=A&client=127.0.0.1", nil},
 		{"GET", "settings", nil}, {"GET", "log/level", nil}, {"GET", "changes/list", nil},

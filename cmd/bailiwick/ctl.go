@@ -163,6 +163,8 @@ func (c *ctl) call(cmd *cobra.Command, o *console.Operation, args map[string]str
 		return err
 	case c.json:
 		return printJSON(cmd.OutOrStdout(), o, result)
+	case o.Name == "explain":
+		return printExplained(cmd.OutOrStdout(), result)
 	}
 	return printText(cmd.OutOrStdout(), result)
 }

@@ -27,9 +27,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(serveCommand(), queryCommand(), ctlCommand(), configCommand(), labCommand(),
-		anchorCommand(),
-		versionCommand())
+	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
+		ctlCommand(), configCommand(), labCommand(), anchorCommand(), versionCommand())
 	return root
 }
 

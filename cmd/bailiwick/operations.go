@@ -31,8 +31,8 @@ var groups = map[string]string{
 
 // operations returns the table.
 func operations() []operation {
-	return slices.Concat(serverOperations(), cacheOperations(), upstreamOperations(),
-		trustOperations(), incidentOperations(), failureOperations(),
+	return slices.Concat(serverOperations(), explainOperations(), cacheOperations(),
+		upstreamOperations(), trustOperations(), incidentOperations(), failureOperations(),
 		policyOperations(), settingOperations())
 }
 

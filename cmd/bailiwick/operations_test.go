@@ -174,7 +174,8 @@ func folded(text string) string {
 }
 
 // kinds are the kinds of values, for people.
-var kinds = [...]string{"text", "integer", "number", "boolean", "list", "map"}
+var kinds = [...]string{"text", "integer", "number", "boolean", "list", "map", "object",
+	"list of objects"}
 
 func writeTable[T any](b *strings.Builder, what string, list []T, row func(T) (name,
 	rest string)) {

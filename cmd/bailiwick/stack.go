@@ -192,10 +192,12 @@ type running struct {
 	desk    *console.Desk
 	api     *console.API
 	began   time.Time
-	asked   chan ending        // by a command
-	loaded  chan struct{}      // closed when the saved caches are loaded
-	stop    context.CancelFunc // of what goes on in the background
-	unwatch func()             // ends what watch began
+	asked   chan ending // by a command
+	// explaining has a place for each name that may be explained at once.
+	explaining chan struct{}
+	loaded     chan struct{}      // closed when the saved caches are loaded
+	stop       context.CancelFunc // of what goes on in the background
+	unwatch    func()             // ends what watch began
 	// unwatching is done when nothing is watched any more.
 	unwatching sync.Once
 	ready      bool                  // as watch has said last; its own
@@ -211,7 +213,8 @@ type running struct {
 // listen opens all listeners, or none.
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
-		loaded: make(chan struct{}), began: time.Now()}
+		loaded: make(chan struct{}), began: time.Now(),
+		explaining: make(chan struct{}, maxExplained)}
 	s.judgeAnew, s.rulesChanged = r.succeedItself, r.enforceAnew
 	now := s.now()
 	r.desk = console.NewDesk(r.operations(), observe.Always(s.log), s.metrics.Control)

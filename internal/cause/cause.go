@@ -228,5 +228,5 @@ func (c Cause) Upstream() bool { return table[c].upstream }
 // Text returns an explanation of one line.
 func (c Cause) Text() string { return table[c].text }
 
-// Hint returns advice to the operator, "" if there is none.
+// Hint returns what to do about it.
 func (c Cause) Hint() string { return table[c].hint }

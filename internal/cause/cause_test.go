@@ -17,10 +17,13 @@ func TestTableIsComplete(t *testing.T) {
 			t.Errorf("causes %d and %d share the label %q", old, c, c.Label())
 		}
 		seen[c.Label()] = c
+		if c.Hint() == "" || c.By().String() == "" || c.Shows() == "" {
+			t.Errorf("%s: no hint, nobody who has to act, or no command that shows it", c)
+		}
+		if again, ok := Parse(c.Label()); !ok || again != c {
+			t.Errorf("%s is read as %s", c, again)
+		}
 		if c.Kind() == KindDNSSEC || c.Kind() == KindNetwork {
-			if c.Hint() == "" {
-				t.Errorf("%s: an operator can do something about it, but no hint says what", c)
-			}
 			if _, ok := c.EDE(); !ok {
 				t.Errorf("%s: SERVFAIL without an Extended DNS Error", c)
 			}

@@ -179,6 +179,10 @@ func (k Kind) schema() object {
 	case Map:
 		return object{"type": "object", "additionalProperties": object{"type": "array",
 			"items": object{"type": "string"}}}
+	case Object:
+		return object{"type": "object"}
+	case Objects:
+		return object{"type": "array", "items": object{"type": "object"}}
 	}
 	return object{"type": "string"}
 }

@@ -54,6 +54,9 @@ const (
 	Boolean
 	List // of texts
 	Map  // from text to lists of texts
+	// Object and Objects are JSON objects, one and a list, of fields only.
+	Object
+	Objects
 )
 
 // Param is an argument of an operation.

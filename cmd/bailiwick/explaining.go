@@ -1,0 +1,155 @@
+// Explaining names in a running server.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+
+	"bailiwick/cache"
+	"bailiwick/internal/console"
+	"bailiwick/internal/explain"
+	"bailiwick/resolver"
+	"bailiwick/wire"
+)
+
+// explainOperations is the operation that explains.
+func explainOperations() []operation {
+	return []operation{{console.Operation{Name: "explain",
+		Short: "Show the chain of trust of a name as this server has it, and what is broken",
+		Long: "Resolve a name as for a client, with the caches of the server, and show its chain " +
+			"of trust: zones, keys, DS, signatures, proofs, servers, policy and exceptions; the " +
+			"link that is broken, with its cause, its remedy and who has to act; and the " +
+			"failures that are remembered, since when. If the failure is remembered, it is " +
+			"also resolved anew, with a memory of its own, to see whether it still fails. With " +
+			"fresh that is all that is done. `bailiwick explain --running` draws it.",
+		Example: "ctl explain www.example.com AAAA",
+		Suggest: []string{"why", "trace", "lookup", "servfail", "debug"},
+		Params: []console.Param{{Name: "name", Required: true, Positional: true, Help: "a name"},
+			{Name: "type", Positional: true, Help: "a type; A without it"},
+			{Name: "fresh", Kind: console.Boolean,
+				Help: "resolve it anew, without what is in the caches"}},
+		Fields: reportFields(),
+	}, (*running).explain}}
+}
+
+// reportFields are the fields of a report, from its type.
+func reportFields() (fields []console.Field) {
+	for f := range reflect.TypeFor[explain.Report]().Fields() {
+		label, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		kind := console.Text
+		switch {
+		case f.Type.Kind() == reflect.Int:
+			kind = console.Integer
+		case f.Type.Kind() == reflect.Pointer:
+			kind = console.Object
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.String:
+			kind = console.List
+		case f.Type.Kind() == reflect.Slice:
+			kind = console.Objects
+		}
+		fields = append(fields, console.Field{Name: label, Kind: kind, Help: f.Tag.Get("help"),
+			Optional: options == "omitempty"})
+	}
+	return fields
+}
+
+// errBusy is told if too many names are being explained.
+var errBusy = errors.New("as many names as may be are being explained: try again")
+
+// explain explains a name.
+func (r *running) explain(q console.Request) (console.Result, error) {
+	select {
+	case r.explaining <- struct{}{}:
+		defer func() { <-r.explaining }()
+	default:
+		return console.Result{}, errBusy
+	}
+	args := []string{q.Args["name"]}
+	if t := q.Args["type"]; t != "" {
+		args = append(args, t)
+	}
+	question, err := parseQuestion(args)
+	if err != nil {
+		return console.Result{}, err
+	}
+	ctx, stop := context.WithTimeout(r.ctx, explainTime)
+	defer stop()
+	report := r.explained(ctx, question, q.Args["fresh"] == "true")
+	report.Policy = r.policyOf(question)
+	return resultOf(report)
+}
+
+// explained explains a question with the caches, unless it is to be fresh, and anew if the caches
+// only have that it failed.
+func (r *running) explained(ctx context.Context, q wire.Question, fresh bool) *explain.Report {
+	if !fresh {
+		known := explain.Explain(ctx, r.now().resolver, q)
+		if !known.FromMemory() {
+			return known
+		}
+		anew := r.explainAnew(ctx, q)
+		return anew.After(known)
+	}
+	return r.explainAnew(ctx, q)
+}
+
+// explainAnew explains a question with a memory of its own. Nothing that it finds is used for
+// clients.
+func (r *running) explainAnew(ctx context.Context, q wire.Question) *explain.Report {
+	now, c := r.now(), cache.Default()
+	c.Memory = cache.MinMemory
+	cfg := now.Snapshot.Resolver
+	cfg.Prefetch, cfg.Validation.SignatureCache = false, checkedSignatures
+	cfg.ErrorReporting = false // the failure has been reported
+	alone := resolver.New(cfg, resolver.Parts{Cache: cache.New(c),
+		Anchors: r.negatives.Apply(now.Anchors), Exchanger: r.exchanger, Clock: r.clock,
+		Guard: r.guard, Routes: r.routes, Ledger: r.ledger, Copies: copies{r.keeper}})
+	defer alone.Close()
+	return explain.Explain(ctx, alone, q)
+}
+
+// policyOf tells what the policy for most clients says to a question, as policy test does.
+func (r *running) policyOf(q wire.Question) (out []explain.Policy) {
+	result, err := r.policyTest(console.Request{Args: map[string]string{"name": q.Name.String(),
+		"type": q.Type.String()}})
+	if err != nil {
+		return []explain.Policy{{What: "error", Value: err.Error()}}
+	}
+	for _, f := range policyFields {
+		if v, ok := result.Fields[f]; ok {
+			out = append(out, explain.Policy{What: f, Value: readable(v)})
+		}
+	}
+	return out
+}
+
+// policyFields are the fields of policy test that a report has, in this order.
+var policyFields = []string{"outcome", "source", "list", "cause", "zone", "rule", "trigger",
+	"alias_of", "view"}
+
+// resultOf returns a report as the fields of a result.
+func resultOf(report *explain.Report) (res console.Result, err error) {
+	text, err := json.Marshal(report)
+	if err != nil {
+		return res, err
+	}
+	return res, json.Unmarshal(text, &res.Fields)
+}
+
+// printExplained prints the report that a result is as text.
+func printExplained(w io.Writer, result console.Result) error {
+	report, err := reportOf(result)
+	if err != nil {
+		return err
+	}
+	colour, err := wantsColour("auto", w)
+	if err != nil {
+		return err
+	}
+	return report.Text(w, colour)
+}

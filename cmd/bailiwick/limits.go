@@ -1,0 +1,12 @@
+package main
+
+import "time"
+
+// Limits of explaining, which anybody with a token may ask for.
+const (
+	// maxExplained is how many names are explained at once: each resolves its chain of trust.
+	maxExplained = 4
+	// explainTime is how long one may take: the resolution, and questions for keys of zones whose
+	// servers do not answer, within the time of an operation.
+	explainTime = 30 * time.Second
+)
