@@ -47,11 +47,18 @@ func TestInterop(t *testing.T) {
 	t.Run("direct", direct)
 	t.Run("delv", func(t *testing.T) { delv(t, dir) })
 	t.Run("drill", func(t *testing.T) { drill(t, dir) })
+	t.Run("explain", func(t *testing.T) { explainReal(t, dir) })
 	t.Run("lab", func(t *testing.T) { labSideBySide(t, dir) })
 }
 
 // enter runs this test again in a network namespace.
 func enter(t *testing.T, programs []string) {
+	t.Helper()
+	enterWith(t, programs)
+}
+
+// enterWith is enter with flags of the test.
+func enterWith(t *testing.T, programs []string, flags ...string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a network namespace; .ci/run has it")
@@ -61,7 +68,8 @@ func enter(t *testing.T, programs []string) {
 			t.Skipf("%s is not installed; .ci/run installs it", p)
 		}
 	}
-	cmd := exec.Command("unshare", "-n", "--", os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v")
+	args := []string{"-n", "--", os.Args[0], "-test.run", "^" + t.Name() + "$", "-test.v"}
+	cmd := exec.Command("unshare", append(args, flags...)...)
 	cmd.Env = append(os.Environ(), inside+"=1")
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)

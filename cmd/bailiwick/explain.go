@@ -67,8 +67,6 @@ func explainCommand() *cobra.Command {
 	flags.BoolVar(&f.html, "html", false, "print a page")
 	flags.BoolVar(&f.schema, "schema", false, "print the JSON schema of --json")
 	flags.StringVar(&f.colour, "color", "auto", "colours: auto, always or never")
-	cmd.MarkFlagsMutuallyExclusive("json", "dot", "svg", "html", "schema")
-	cmd.MarkFlagsMutuallyExclusive("lab", "running")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
 }
@@ -78,8 +76,8 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return wrongUse("explain: of what name? usage: bailiwick explain NAME [TYPE]")
 	}
-	if f.fresh && !f.running {
-		return wrongUse("--fresh is for --running: a name that is resolved here is resolved anew")
+	if err := f.check(); err != nil {
+		return err
 	}
 	q, err := parseQuestion(args)
 	if err != nil {
@@ -98,6 +96,25 @@ func (f *explainFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	return explainStatus(r)
+}
+
+// check reports flags that contradict each other.
+func (f *explainFlags) check() error {
+	forms := 0
+	for _, form := range []bool{f.json, f.dot, f.svg, f.html} {
+		if form {
+			forms++
+		}
+	}
+	switch {
+	case forms > 1:
+		return wrongUse("--json, --dot, --svg and --html: one form is printed")
+	case f.inLab && f.running:
+		return wrongUse("--lab and --running: a running server explains what it has itself")
+	case f.fresh && !f.running:
+		return wrongUse("--fresh is for --running: a name that is resolved here is resolved anew")
+	}
+	return nil
 }
 
 // here resolves the name in this process.
