@@ -126,7 +126,7 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 		if worst == cause.DSMismatch && len(ks.all()) > 0 && !ks.zoneKeys() {
 			worst = cause.KeyNotZone // the flag is part of what a DS is made of
 		}
-		why := cause.New(worst, set.Name, "%s", compared(ds, ks))
+		why := cause.New(worst, set.Name, "%s", compared(ds, ks, worst))
 		if refused == len(ds) {
 			why.Cause = cause.KeysRefused
 			return nil, Result{Status: wire.Insecure, TTL: set.TTL, Failure: why}
