@@ -510,8 +510,8 @@ func askLab(w *lab.World, name string, qtype uint16) *dns.Msg {
 		panic(err)
 	}
 	reply, err := w.Exchange(context.Background(), transport.Request{Query: packet,
-		Server:   netip.AddrPortFrom(w.AddressOf(name), 53),
-		Via: transport.TCP})
+		Server: netip.AddrPortFrom(w.AddressOf(name), 53),
+		Via:    transport.TCP})
 	if err != nil {
 		panic(err)
 	}

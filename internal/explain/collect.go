@@ -72,7 +72,7 @@ type findings struct {
 
 func newFindings() *findings {
 	return &findings{exchanges: []Exchange{}, of: map[key]*evidence{},
-		failed: map[key]*cause.Failure{},
+		failed:     map[key]*cause.Failure{},
 		remembered: map[key]bool{}, last: map[uint64]int{}, server: map[uint64]string{}}
 }
 
