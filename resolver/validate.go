@@ -151,10 +151,10 @@ func (x *resolution) validateResult(zone wire.Name, q wire.Question, l *result,
 // judgedOf returns what a verdict is about: what has verified, or all that came.
 func judgedOf(l *result, authority []*wire.RRset, v *validator.Verdict) *event.Judged {
 	switch {
+	case l.kind.IsDenial() && v.Status != wire.Bogus && len(v.Proofs) > 0:
+		return event.JudgedOf(v.Kind, nil, v.Proofs, v.UnsignedCut)
 	case v.Status != wire.Secure:
 		return event.JudgedOf(l.kind, l.sets, authority, v.UnsignedCut)
-	case l.kind.IsDenial():
-		return event.JudgedOf(v.Kind, nil, v.Proofs, v.UnsignedCut)
 	}
 	return event.JudgedOf(l.kind, v.Sets, v.Proofs, false)
 }

@@ -63,10 +63,10 @@ func (x *explainer) stepOf(s stepState) Step {
 	}
 	if e := s.evidence; e != nil {
 		out.Kind, out.Status, out.From = e.Kind.String(), e.status.String(), e.from
-		out.Records, out.Signatures = x.records(e.Sets), x.signatures(e.Sets, e.status)
+		out.Records, out.Signatures = x.records(e.Sets), x.signatures(e.Sets)
 		if e.Kind.IsDenial() {
 			out.Denial = x.denial(e, s.key)
-			out.Signatures = append(out.Signatures, x.signatures(e.Proofs, e.status)...)
+			out.Signatures = append(out.Signatures, x.signatures(e.Proofs)...)
 		} else if len(e.Proofs) > 0 {
 			out.Denial = x.denial(e, s.key)
 		}
@@ -107,15 +107,15 @@ func (x *explainer) zone(z *zoneState) Zone {
 	}
 	if z.ds != nil {
 		out.DS = dsRecords(wire.FindType(z.ds.Sets, wire.TypeDS), z.name, keys)
-		out.DSSignatures = x.signatures(z.ds.Sets, z.ds.status)
+		out.DSSignatures = x.signatures(z.ds.Sets)
 		if z.ds.Kind.IsDenial() {
 			out.NoDS = x.denial(z.ds, key{z.name, wire.TypeDS})
-			out.DSSignatures = x.signatures(z.ds.Proofs, z.ds.status)
+			out.DSSignatures = x.signatures(z.ds.Proofs)
 		}
 	}
 	if keys != nil {
 		out.Keys = keyRecords(keys, append(slices.Clone(out.DS), out.Anchors...))
-		out.KeySignatures = x.signatures(z.keys.Sets, z.keys.status)
+		out.KeySignatures = x.signatures(z.keys.Sets)
 	}
 	return out
 }
@@ -176,7 +176,7 @@ func (x *explainer) records(sets []*wire.RRset) (lines []string) {
 }
 
 // signatures returns the signatures of sets.
-func (x *explainer) signatures(sets []*wire.RRset, status wire.Security) (out []Signature) {
+func (x *explainer) signatures(sets []*wire.RRset) (out []Signature) {
 	for _, s := range sets {
 		for d := range s.Sigs.All() {
 			sig, err := wire.ParseRRSIG(d)
@@ -185,8 +185,7 @@ func (x *explainer) signatures(sets []*wire.RRset, status wire.Security) (out []
 			}
 			one := x.signature(&sig)
 			one.Covers = fmt.Sprintf("%s/%s", s.Name, s.Type)
-			one.Verified = status == wire.Secure && s.Security == wire.Secure &&
-				s.Until == sig.Expiration && one.KeyKnown
+			one.Verified = s.Security == wire.Secure && s.Until == sig.Expiration && one.KeyKnown
 			if one.Verified {
 				x.signs(sig.Signer, sig.KeyTag)
 			}

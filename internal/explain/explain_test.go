@@ -196,6 +196,11 @@ func TestExplainTellsWhereTheChainEnds(t *testing.T) {
 			if want := c.reason.Label(); got != want && c.reason != cause.None {
 				t.Errorf("%s: the reason is %q, want %q", c.name, got, want)
 			}
+			for _, s := range last.DSSignatures {
+				if !s.Verified {
+					t.Errorf("%s: the proof did not verify: %+v", c.name, s)
+				}
+			}
 			if c.reason == cause.None && len(last.NoDS) == 0 {
 				t.Errorf("%s: no proof that there is no DS", c.name)
 			}

@@ -62,7 +62,7 @@ packets, at {{.R.Time.Format "2006-01-02T15:04:05Z07:00"}}</p>
 <dt>cause</dt><dd>{{.Cause}}: {{.Meaning}}{{with .EDE}} (Extended DNS Error {{.}}){{end}}</dd>
 {{with .Detail}}<dt>detail</dt><dd>{{.}}</dd>{{end}}
 {{with .Server}}<dt>server</dt><dd>{{.}}</dd>{{end}}
-<dt>who has to act</dt><dd>{{.By}}{{with .Zone}} (zone {{.}}){{end}}</dd>
+<dt>who has to act</dt><dd>{{.By}}{{with .Zone}} (of {{.}}){{end}}</dd>
 <dt>remedy</dt><dd>{{.Remedy}}</dd>
 {{range .Because}}<dt>because</dt><dd>{{.Cause}}: {{.Meaning}} {{.Detail}}</dd>{{end}}
 </dl>{{end}}
