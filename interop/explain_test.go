@@ -20,7 +20,7 @@ import (
 var allFaults = flag.Bool("explain.all", false,
 	"look at all faults with all tools, which takes six minutes; without it at some")
 
-// brokenZones are broken zones of the lab, with the words by which a tool names the fault. The words
+// brokenZones are broken zones of the lab, with the words by which a tool names the fault. These
 // are looked for in all that the tool prints, without the names of the zones, which are telling.
 // They are meant to be generous: whatever an expert would take for the fault counts.
 var brokenZones = []struct {
@@ -41,7 +41,8 @@ var brokenZones = []struct {
 	{"www.wrong-keys.faulty", "A", "wrong-keys",
 		`No keys with the keytag|no DNSKEY of the zone made the signature`, false},
 	{"www.ds-mismatch.faulty", "A", "ds-mismatch",
-		`DIGEST_INVALID|no DNSKEY matching DS|no chain to a trusted key or ds|matches the DS`, true},
+		`DIGEST_INVALID|no DNSKEY matching DS|no chain to a trusted key or ds|matches the DS`,
+		true},
 	{"www.no-keys.faulty", "A", "no-keys",
 		`MISSING_SEP|No DNSKEY record found for ZONE|no DNSKEY could be had`, false},
 	{"www.no-denial.faulty", "TXT", "no-denial", `MISSING_NSEC|proof .* is missing`, false},

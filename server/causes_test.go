@@ -104,7 +104,8 @@ func inLab() []produced {
 		with(zone(cause.Unreachable, "www.plain.", "plain. "), closed),
 		zone(cause.DependencyLoop, "www.loop-a.faulty.", ""),
 		limit(cause.LimitNameServers, "www.referral-bomb.faulty."),
-		limit(cause.LimitAliases, "c0.aliases.faulty."), limit(cause.AliasLoop, "a.aliases.faulty."),
+		limit(cause.LimitAliases, "c0.aliases.faulty."),
+		limit(cause.AliasLoop, "a.aliases.faulty."),
 	}
 }
 
