@@ -24,6 +24,7 @@ import (
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/wire"
 )
 
 // The metrics that count causes.
@@ -139,6 +140,11 @@ func inPolicy() []produced {
 			query: func(m *dns.Msg) {
 				m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE,
 					Cookie: "0102"}}
+			}},
+		{cause: cause.RequestSubnet, name: secure, qtype: a, rcode: dns.RcodeFormatError,
+			query: func(m *dns.Msg) {
+				m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
+					Data: []byte{0, 1, 33, 0}}} // no address of IPv4 has 33 bits
 			}},
 		{cause: cause.Blocked, name: secure, qtype: a, rcode: dns.RcodeNameError,
 			front: local("secure.example. nxdomain")},
@@ -408,7 +414,7 @@ var varied = strings.NewReplacer("{d}", `[0-9-]+T[0-9:]+Z`, "{k}", `[0-9]+`)
 // check asks for what has the cause, and compares what the client and the operator hear.
 func (c produced) check(t *testing.T) {
 	m := observe.New()
-	f := newFrontAll(t, nil, func(*resolver.Config) {}, m, func(p *resolver.Parts) {
+	f := newFrontAll(t, nil, withSubnets, m, func(p *resolver.Parts) {
 		p.Observer = observe.NewUpstreams(m, slog.New(slog.DiscardHandler), time.Now, nil)
 		if c.world != nil {
 			c.world(p.Exchanger.(*lab.World))
@@ -430,6 +436,11 @@ func (c produced) check(t *testing.T) {
 	if c.metric != "" && !isCounted(t, m, c.metric, c.cause) {
 		t.Errorf("%s does not count it", c.metric)
 	}
+}
+
+// withSubnets has options for clients' networks read, as there is a zone that gets them.
+func withSubnets(c *resolver.Config) {
+	c.ECS.Zones = []wire.Name{wire.MustParseName("networks.example.")}
 }
 
 // askAs sends a query of a client.
