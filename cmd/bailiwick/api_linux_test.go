@@ -164,7 +164,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "anchors/refresh", m{}}, {"POST", "anchors/reset", m{"zone": "."}},
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
-		{"GET", "querylog", nil}, {"GET", "views", nil},
+		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
 		{"GET", "incidents?all=true", nil}, {"GET", "signatures", nil},
 		{"GET", "maintenance/list", nil},
 		{"POST", "maintenance/add", m{"zone": "faulty.", "for": "1h", "owner": "dns"}},
