@@ -19,6 +19,8 @@ type hashed struct {
 // hashNames builds the NSEC3 chain: all owners and empty non-terminals; with opt-out without
 // unsigned delegations.
 func (z *zone) hashNames() {
+	z.add(&dns.NSEC3PARAM{Hdr: z.header(z.name, dns.TypeNSEC3PARAM), Hash: dns.SHA1,
+		Iterations: z.Iterations, SaltLength: uint8(len(z.Salt) / 2), Salt: z.Salt})
 	seen := map[string]bool{}
 	for _, owner := range z.names {
 		types := z.typesAt(owner)
@@ -32,9 +34,6 @@ func (z *zone) hashNames() {
 			if len(t) > 0 && !(n != z.name && slices.Contains(t, dns.TypeNS) &&
 				!slices.Contains(t, dns.TypeDS)) {
 				t = append(t, dns.TypeRRSIG)
-			}
-			if n == z.name {
-				t = append(t, dns.TypeNSEC3PARAM)
 			}
 			slices.Sort(t)
 			z.hashes = append(z.hashes, hashed{dns.HashName(n, dns.SHA1, z.Iterations, z.Salt), n,

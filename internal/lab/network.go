@@ -83,6 +83,12 @@ func (w *World) reply(s *server, in Incoming, first bool) (r Reply) {
 // sized returns a server's answer, truncated to the size that the query allows.
 func (w *World) sized(s *server, q *dns.Msg, tcp bool) *dns.Msg {
 	f, opt := s.faults, q.IsEdns0()
+	if opt != nil && opt.Version() != 0 {
+		m := new(dns.Msg).SetReply(q)
+		m.SetEdns0(1232, opt.Do())
+		m.Rcode = dns.RcodeBadVers // RFC 6891, section 6.1.3
+		return m
+	}
 	m := w.answer(s, q, opt != nil && opt.Do())
 	size := dns.MinMsgSize
 	if opt != nil {

@@ -40,9 +40,6 @@ func (w *World) Records(zone string) []dns.RR {
 			add([]dns.RR{rr}, owner, true)
 		}
 	default:
-		add([]dns.RR{&dns.NSEC3PARAM{Hdr: z.header(z.name, dns.TypeNSEC3PARAM), Hash: dns.SHA1,
-			Iterations: z.Iterations, SaltLength: uint8(len(z.Salt) / 2), Salt: z.Salt}}, z.name,
-			true)
 		for _, h := range z.hashes {
 			rr, _ := z.nsec3(h.name)
 			add([]dns.RR{rr}, rr.Header().Name, true)
