@@ -81,6 +81,9 @@ var allowed = map[string][]string{
 	"internal/simulate": {"internal/cause", "internal/clock", "internal/event", "internal/lab",
 		"internal/lab/labtest", "internal/policy", "cache", "transport", "resolver", "server",
 		"trustanchor", "wire", "zone"},
+	"internal/check": {"wire", "internal/cause", "validator"},
+	"internal/check/probe": {"wire", "internal/cause", "internal/check", "resolver",
+		"transport"},
 	"internal/mutate": {},
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
+	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/expiry"
@@ -44,6 +45,7 @@ func TestReferences(t *testing.T) {
 		"causes":  causesReference(),
 		"config":  configReference(t),
 		"metrics": metricsReference(t),
+		"check":   checkReference(),
 	} {
 		path := "docs/reference/" + name + ".md"
 		if *rewrite {
@@ -148,6 +150,45 @@ func configReference(t *testing.T) string {
 		}
 	}
 	return b.String()
+}
+
+// checkReference lists the findings of bailiwick check by area.
+func checkReference() string {
+	var b strings.Builder
+	b.WriteString(generated + "# Findings of bailiwick check\n\n" +
+		"What `bailiwick check` can find, see [check.md](../check.md). An identifier never\n" +
+		"changes. An error means that resolution or validation fails, or that a MUST of the\n" +
+		"protocol is broken; a warning, that some clients fail, or all will soon; a notice is\n" +
+		"worth knowing, and nothing fails.\n")
+	for _, area := range check.Areas() {
+		fmt.Fprintf(&b, "\n## %s\n| finding | severity | meaning | what to do | source |\n"+
+			"|---|---|---|---|---|\n", area)
+		for _, r := range check.Rules() {
+			if r.Area == area {
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, r.Severity, r.Title,
+					r.Remedy, cmp.Or(r.Reference, "–"))
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestCheckSchema compares the published schema of the report with that of the program.
+func TestCheckSchema(t *testing.T) {
+	const path = "docs/reference/check.schema.json"
+	var text bytes.Buffer
+	if err := check.Schema(&text); err != nil {
+		t.Fatal(err)
+	}
+	if *rewrite {
+		if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, text.Bytes()) {
+		t.Errorf("%s differs (%v); run go test . -run 'Test(References|CheckSchema)' -rewrite",
+			path, err)
+	}
 }
 
 // described takes a description of client_golang apart, which has no other form to be read in.

@@ -48,6 +48,9 @@ const (
 	TypeDNSKEY     Type = 48
 	TypeNSEC3      Type = 50
 	TypeNSEC3PARAM Type = 51
+	TypeTLSA       Type = 52 // RFC 6698
+	TypeCDS        Type = 59 // RFC 7344
+	TypeCDNSKEY    Type = 60
 	TypeSVCB       Type = 64
 	TypeHTTPS      Type = 65
 	TypeNXNAME     Type = 128 // RFC 9824, section 3.4

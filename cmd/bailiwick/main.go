@@ -28,7 +28,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
-		ctlCommand(), configCommand(), labCommand(), anchorCommand(), versionCommand())
+		checkCommand(), ctlCommand(), configCommand(), labCommand(), anchorCommand(),
+		versionCommand())
 	return root
 }
 

@@ -100,3 +100,17 @@ func (w *World) SignLater(zone string, now time.Time) {
 
 // signedFor is how long the signatures of a zone are valid.
 const signedFor = 30 * 24 * time.Hour
+
+// Key returns a zone's own key.
+func (w *World) Key(zone string) *dns.DNSKEY {
+	return w.zones[dns.CanonicalName(zone)].keys[0].DNSKEY
+}
+
+// Put adds records to a zone that the world has made. No query may have been asked yet.
+func (w *World) Put(zone string, records ...dns.RR) {
+	z := w.zones[dns.CanonicalName(zone)]
+	for _, rr := range records {
+		rr.Header().Ttl = z.TTL
+		z.add(rr)
+	}
+}
