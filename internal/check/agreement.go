@@ -177,7 +177,7 @@ func rdataText(t wire.Type, d []byte) string {
 		}
 	case wire.TypeDS, wire.TypeCDS:
 		if ds, err := wire.ParseDS(d); err == nil {
-			return fmt.Sprintf("%d %d %d %.16x", ds.KeyTag, ds.Algorithm, ds.Digest, ds.Hash)
+			return fmt.Sprintf("%d %d %d %x", ds.KeyTag, ds.Algorithm, ds.Digest, ds.Hash)
 		}
 	}
 	if len(d) > 24 {

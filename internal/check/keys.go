@@ -43,6 +43,7 @@ func (j *judge) keys() {
 			signed = true
 			j.keySet(s, set)
 			j.matches(s, set)
+			j.present(s, set)
 		}
 	}
 	ds := j.anchor()
@@ -140,6 +141,19 @@ func (j *judge) matches(s *Server, keys *wire.RRset) {
 	for _, r := range not {
 		j.add("ds-unmatched", where{server: s}, "DS of key %d (algorithm %d, digest type %d)",
 			r.KeyTag, r.Algorithm, r.Digest)
+	}
+}
+
+// present judges the parent's DS where another one is proposed: resolvers have it until it is
+// replaced, and for its TTL afterwards.
+func (j *judge) present(s *Server, keys *wire.RRset) {
+	above := j.published()
+	if j.o.Proposed == nil || above == nil {
+		return
+	}
+	if usable, _ := j.v.UsableDS(above); len(usable) > 0 && !j.ofKey(usable, keys) {
+		j.add("ds-published-mismatch", where{s, text(ask(j.o.Zone, wire.TypeDNSKEY))},
+			"DS: %s; DNSKEY: %s", setText(above), setText(keys))
 	}
 }
 

@@ -40,6 +40,10 @@ func First(o *Observations) (qs []Query) {
 	}
 	for _, t := range o.TLSA {
 		qs = append(qs, Query{ask(t.Name, wire.TypeTLSA), Usual})
+		if t.Host.Within(o.Zone) {
+			qs = append(qs, Query{ask(t.Host, wire.TypeA), Usual},
+				Query{ask(t.Host, wire.TypeAAAA), Usual})
+		}
 	}
 	return qs
 }
@@ -141,6 +145,24 @@ func NameServers(o *Observations) (all []wire.Name) {
 		}
 	}
 	return all
+}
+
+// Addresses returns the addresses that the servers of the zone have for a name.
+func Addresses(o *Observations, n wire.Name) (addrs []netip.Addr) {
+	for _, s := range o.Servers {
+		for _, t := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
+			set := answerOf(s, ask(n, t))
+			if set == nil {
+				continue
+			}
+			for _, a := range set.Data.Addresses() {
+				if !slices.Contains(addrs, a) {
+					addrs = append(addrs, a)
+				}
+			}
+		}
+	}
+	return addrs
 }
 
 // Glue returns the addresses that the parent's referrals have for a name.

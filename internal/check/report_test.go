@@ -124,7 +124,8 @@ func uris(t *testing.T, text []byte, results int) {
 	t.Helper()
 	var log struct {
 		Runs []struct {
-			Tool struct {
+			AutomationDetails struct{ ID string }
+			Tool              struct {
 				Driver struct{ Rules []struct{ ID string } }
 			}
 			Results []struct {
@@ -142,6 +143,11 @@ func uris(t *testing.T, text []byte, results int) {
 	}
 	if len(log.Runs) != 1 || len(log.Runs[0].Results) != results {
 		t.Fatalf("%d results are missing", results)
+	}
+	// Several zones are uploaded at once, each in a category of its own (github/codeql-action#872,
+	// codacy/codacy-analysis-cli#541).
+	if id := log.Runs[0].AutomationDetails.ID; !strings.HasSuffix(id, "./") {
+		t.Errorf("the identifier of the run is %q: its category is not the zone's", id)
 	}
 	prints := map[string]bool{}
 	for _, r := range log.Runs[0].Results {

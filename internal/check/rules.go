@@ -163,6 +163,11 @@ var rules = []Rule{
 		"remove it unless it is of a key that is to come", "RFC 7583, section 3.3"},
 	{"ds-pending", "keys", Notice, "the parent's DS set is not the proposed one",
 		"publish the proposed set when the check is clean", ""},
+	{"ds-published-mismatch", "keys", Error,
+		"the DS that the parent has now is of no key on these servers: until it is replaced, and " +
+			"its TTL is over, the zone is bogus there",
+		"first publish the proposed DS beside the old one, or the new keys on the old servers",
+		"RFC 6781, section 4.3.5"},
 	{"ds-digest-outdated", "keys", Warning, "a DS has a digest that must not be used any more",
 		"publish the DS with SHA-256 (2), and remove this one", "RFC 9904"},
 	{"algorithm-outdated", "keys", Error, "a key has an algorithm that must not be used any more",

@@ -82,7 +82,9 @@ var levels = [...]string{Notice: "note", Warning: "warning", Error: "error"}
 
 // WriteSARIF writes the report as SARIF. Each result has a location with a relative URI, although a
 // zone is no file: GitHub refuses files with results that have none, or an empty one
-// (github/codeql-action #1738, microsoft/sarif-sdk #2770). file is the zone's file in the
+// (github/codeql-action #1738, microsoft/sarif-sdk #2770). What stands before the last slash of the
+// identifier is the category, of which one upload may have each but once (#872 of the former): the
+// zone is in it. file is the zone's file in the
 // repository, "" if there is none; then the zone's name stands for it.
 func (r *Report) WriteSARIF(w io.Writer, file string) error {
 	if file == "" {
@@ -104,7 +106,7 @@ func (r *Report) WriteSARIF(w io.Writer, file string) error {
 			sarifText{help}, sarifDefault{levels[rule.Severity]}})
 	}
 	run := sarifRun{Tool: sarifTool{driver}, Automation: sarifAutomation{"bailiwick-check/" +
-		printable(r.Zone)}, Results: []sarifResult{}}
+		printable(r.Zone) + "/"}, Results: []sarifResult{}}
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, sarifResult{f.ID, index[f.ID], levels[f.Severity],
 			sarifText{f.Title + ": " + f.line() + ". " + f.Remedy},

@@ -98,7 +98,6 @@ func (s *scene) observed(t *testing.T) *check.Observations {
 	if !o.Given {
 		p.FindServers(ctx, o)
 	}
-	p.Serve(ctx, o)
 	o.Now = time.Now().Add(s.after)
 	p.Run(ctx, o)
 	return o

@@ -182,14 +182,18 @@ func (p *Probe) Addresses(ctx context.Context, n wire.Name) (addrs []netip.Addr,
 	return addrs, why
 }
 
-// Serve fills in the addresses of services with TLSA records, unless the operator has given them.
-func (p *Probe) Serve(ctx context.Context, o *check.Observations) {
+// serve fills in the addresses of services with TLSA records, unless the operator has given them:
+// those that the servers of the zone have, or else those that the name resolves to.
+func (p *Probe) serve(ctx context.Context, o *check.Observations) {
 	for i := range o.TLSA {
 		t := &o.TLSA[i]
 		if len(t.Services) > 0 {
 			continue
 		}
-		addrs, why := p.Addresses(ctx, t.Host)
+		addrs, why := check.Addresses(o, t.Host), ""
+		if len(addrs) == 0 {
+			addrs, why = p.Addresses(ctx, t.Host)
+		}
 		for _, a := range addrs {
 			if p.wanted(a) {
 				t.Services = append(t.Services, check.Service{

@@ -81,6 +81,7 @@ func (p *Probe) Run(ctx context.Context, o *check.Observations) {
 			p.a.all(ctx, s, second)
 		}
 	})
+	p.serve(ctx, o)
 	p.services(ctx, o)
 	if p.a.budget.met {
 		o.Limits = append(o.Limits, fmt.Sprintf("%d queries were sent", check.MaxQueries))
