@@ -147,8 +147,8 @@ func TestCheck(t *testing.T) {
 type checkWorld struct {
 	t *testing.T
 	folder
-	ds, spki string
-	anchor   string
+	spki   string
+	anchor string
 }
 
 // run runs a tool of a name server and returns what it prints.

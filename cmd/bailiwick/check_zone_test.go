@@ -124,3 +124,15 @@ func TestCheckWritesSeveralReports(t *testing.T) {
 		t.Errorf("%v: not JSON", err)
 	}
 }
+
+// Servers that are given are asked, and those that the parent delegates to are not: they may be
+// those of yesterday (zonemaster/zonemaster-engine#1451).
+func TestCheckAsksGivenServersAlone(t *testing.T) {
+	out, err := call("check", "secure.example", "--lab", "--timeout", "200ms", "--format", "json",
+		"--server", "old.invalid=127.53.0.9")
+	var report struct{ Servers []string }
+	if json.Unmarshal([]byte(out), &report) != nil || len(report.Servers) != 1 ||
+		report.Servers[0] != "old.invalid. 127.53.0.9" {
+		t.Errorf("%v: asked %v", err, report.Servers)
+	}
+}

@@ -5,6 +5,7 @@ package check_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -228,4 +229,13 @@ func pipe(serve func(net.Conn)) probe.Dialer {
 // refusing is a dialer that nobody answers.
 func refusing(context.Context, string, string) (net.Conn, error) {
 	return nil, errors.New("connection refused")
+}
+
+// saying returns a service that says something, reads what comes, and hangs up.
+func saying(text []byte) func(net.Conn) {
+	return func(c net.Conn) {
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+		_, _ = c.Write(text)
+		_ = c.Close()
+	}
 }
