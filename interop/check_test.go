@@ -38,6 +38,7 @@ const (
 	checkNoTCP  = "10.54.0.7" // a way to NSD over UDP alone
 	checkSmall  = "10.54.0.8" // a way to NSD that loses UDP packets above 1,232 octets
 	checkTLS    = "10.54.0.9" // a service with TLS
+	checkNSD6   = "fd54::2"
 )
 
 // checkedZone is a zone, and what has to be found, of every severity.
@@ -53,6 +54,7 @@ type checkedZone struct {
 	noGlue    bool
 	noDS      bool
 	wrongDS   bool
+	six       string                     // further address of the first server, of IPv6
 	by        string                     // who signs it by itself: knot or bind
 	change    func(signed string) string // before it is served
 	stale     bool                       // NSD has another serial
@@ -77,11 +79,13 @@ var checkedZones = []checkedZone{
 	{name: "ed", sign: signedNow, keys: []string{"-a", "ED25519"}},
 	{name: "knotsigned", by: "knot", ns: []string{checkKnot, checkKnot2}},
 	{name: "bindsigned", by: "bind", ns: []string{checkBIND, checkBIND2}},
+	{name: "sixes", sign: signedNow, six: checkNSD6},
 	{name: "given", sign: signedNow, args: []string{"--server", checkNSD, "--server",
 		"ns2.given.test=" + checkKnot, "--no-parent", "--dnskey", "KEY"}},
 	{name: "tlsa", sign: signedNow, more: "_443._tcp.www TLSA 3 1 1 SPKI\n",
 		args: []string{"--tlsa", "_443._tcp.www=" + checkTLS + ":443"}},
 
+	{name: "noroute", want: []string{"server-not-asked"}, sign: signedNow, six: "fd55::2"},
 	{name: "unsigned", want: []string{"unsigned"}},
 	{name: "nods", want: []string{"ds-absent"}, sign: signedNow, noDS: true},
 	{name: "stale", want: []string{"serial-differs"}, sign: signedNow, stale: true},
@@ -196,6 +200,7 @@ func (w *checkWorld) start() {
 	for n := 1; n <= 9; n++ {
 		w.run("ip", "addr", "add", fmt.Sprintf("10.54.0.%d/32", n), "dev", "lo")
 	}
+	w.run("ip", "addr", "add", checkNSD6+"/128", "dev", "lo", "nodad")
 	for _, d := range []string{"nsd", "knot", "bind", "auto"} {
 		if err := os.Mkdir(w.path(d), 0o755); err != nil {
 			t.Fatal(err)
@@ -255,6 +260,9 @@ func (w *checkWorld) zone(z *checkedZone) {
 	}
 	for _, a := range z.addresses() {
 		text += "@ NS " + nsName(a) + "\n"
+	}
+	if z.six != "" {
+		text += "ns2 AAAA " + z.six + "\n"
 	}
 	text += "@ MX 10 mail\nmail A 192.0.2.25\nwww A 192.0.2.80\nwww AAAA 2001:db8::80\n" +
 		"alias CNAME www\n*.wild A 192.0.2.99\na.b.c.ent A 192.0.2.7\na.b.ent A 192.0.2.7\n" +
@@ -328,6 +336,9 @@ func (w *checkWorld) delegation(z *checkedZone) (text string) {
 			text += fmt.Sprintf("%s.%s A %s\n", nsName(a), z.name, a)
 		}
 	}
+	if z.six != "" {
+		text += fmt.Sprintf("ns2.%s AAAA %s\n", z.name, z.six)
+	}
 	switch {
 	case z.noDS:
 	case z.by != "":
@@ -359,10 +370,10 @@ func (w *checkWorld) served(z *checkedZone) (keys []*dns.DNSKEY) {
 }
 
 func (w *checkWorld) startNSD(zones string) {
-	w.write(w.t, "nsd.conf", fmt.Sprintf("server:\n  ip-address: %s\n  username: \"\"\n"+
-		"  zonesdir: %q\n  database: \"\"\n  pidfile: \"\"\n  xfrdfile: \"\"\n"+
+	w.write(w.t, "nsd.conf", fmt.Sprintf("server:\n  ip-address: %s\n  ip-address: %s\n"+
+		"  username: \"\"\n  zonesdir: %q\n  database: \"\"\n  pidfile: \"\"\n  xfrdfile: \"\"\n"+
 		"  zonelistfile: %q\n  rrl-ratelimit: 0\n  ipv4-edns-size: 4096\n  verbosity: 0\n"+
-		"remote-control:\n  control-enable: no\n%s", checkNSD, string(w.folder),
+		"remote-control:\n  control-enable: no\n%s", checkNSD, checkNSD6, string(w.folder),
 		w.path("zone.list"), zones))
 	w.serve("nsd", "-d", "-c", "nsd.conf")
 }
@@ -578,8 +589,11 @@ func (w *checkWorld) check(t *testing.T, bin string, z *checkedZone) {
 	if !slices.Equal(got, want) || (err != nil) != (report.Errors > 0) {
 		t.Errorf("found %v, want %v; %v\n%+v", got, want, err, report)
 	}
-	if servers := len(z.addresses()); z.above == nil && z.args == nil &&
-		len(report.Servers) != servers {
+	servers := len(z.addresses())
+	if z.six != "" {
+		servers++
+	}
+	if z.above == nil && z.args == nil && len(report.Servers) != servers {
 		t.Errorf("asked %v, want %d servers", report.Servers, servers)
 	}
 }

@@ -59,7 +59,7 @@ func (j *judge) serverNames() {
 func (j *judge) parent(child []wire.Name) {
 	var ns []wire.Name // of all the parent's servers
 	var first []wire.Name
-	answered, differ := false, false
+	answered, differ := false, j.parentsDifferInDS()
 	for _, s := range j.o.Parent.Servers {
 		set, own := delegationOf(s, j.o.Zone)
 		m := s.reply(ask(j.o.Zone, wire.TypeNS), Usual).Msg
@@ -100,10 +100,22 @@ func (j *judge) parent(child []wire.Name) {
 		return
 	}
 	if differ {
-		j.add("parent-differs", where{}, "some of its servers lack some of %s", list(names(ns)))
+		j.add("parent-differs", where{}, "not all of its servers have the same DS and NS: %s",
+			list(names(ns)))
 	}
 	j.compareNS(ns, child)
 	j.glue(ns)
+}
+
+// parentsDifferInDS reports whether the parent's servers have different DS sets.
+func (j *judge) parentsDifferInDS() bool {
+	var groups []group
+	for _, s := range j.o.Parent.Servers {
+		if c, ok := contentOf(s, ask(j.o.Zone, wire.TypeDS)); ok {
+			groups = grouped(groups, c, s)
+		}
+	}
+	return len(groups) > 1
 }
 
 // parentHasChild reports whether every server of the parent that replies has the zone itself.

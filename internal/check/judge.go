@@ -38,10 +38,27 @@ func Judge(o *Observations) []Finding {
 	j.denials()
 	j.cds()
 	j.tlsa()
+	j.nothing()
 	for _, l := range o.Limits {
 		j.add("limit-met", where{}, "%s", l)
 	}
 	return sorted(j.found)
+}
+
+// nothing records that no server was seen, unless an error tells as much: a check that has looked
+// at nothing may not pass.
+func (j *judge) nothing() {
+	if gravest, _ := worst(j.found); gravest == Error {
+		return
+	}
+	for _, s := range j.o.Servers {
+		for _, r := range s.Replies {
+			if r.Msg != nil {
+				return
+			}
+		}
+	}
+	j.add("nothing-checked", where{}, "%s", plural(len(j.o.Servers), "server address"))
 }
 
 // asked returns the replies of a server in a fixed order, without those that were not asked for.

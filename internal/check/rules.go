@@ -257,6 +257,8 @@ var rules = []Rule{
 	{"tlsa-unreachable", "tlsa", Warning, "the service of a TLSA record could not be asked",
 		"see that the service runs and is reachable from here", "RFC 7671, section 8"},
 
-	{"limit-met", "check", Warning, "not everything could be asked within the limits",
+	{"nothing-checked", "check", Error, "no name server of the zone could be asked",
+		"name the servers with --server, and run the check where they can be reached", ""},
+	{"limit-met", "check", Error, "not everything could be asked within the limits",
 		"check fewer names or servers at once, or raise --max-time", ""},
 }

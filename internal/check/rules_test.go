@@ -273,6 +273,25 @@ var scenes = []scene{
 			}
 			return m
 		}},
+	{name: "the parent's servers differ in DS", want: []string{"parent-differs"},
+		parent: lab.Zone{Servers: good},
+		alter: func(w *lab.World, in lab.Incoming, _ bool, m *dns.Msg) *dns.Msg {
+			if is(in, zoneName, dns.TypeDS) && in.Server == w.AddressOf("example.").Next() {
+				m.Answer = []dns.RR{record(zoneName + " DS 1 13 2 " + strings.Repeat("00", 32))}
+			}
+			return m
+		}},
+	{name: "nothing is known of the servers", want: []string{"parent-silent", "nothing-checked"},
+		parents: true,
+		alter: func(w *lab.World, in lab.Incoming, _ bool, m *dns.Msg) *dns.Msg {
+			if !is(in, ".", dns.TypeNS) && !is(in, ".", dns.TypeDNSKEY) {
+				return nil
+			}
+			return m
+		}},
+	{name: "there is no route to any", want: []string{"server-not-asked", "nothing-checked"},
+		given: true, alone: true, zone: lab.Zone{Servers: []lab.ServerFaults{nil}},
+		err: transport.ErrNoNetwork},
 	{name: "the parent is bogus", want: []string{"parent-bogus"},
 		parent: lab.Zone{Faults: lab.Faults{lab.Expired}}},
 	{name: "the NS sets differ", want: []string{"ns-parent-only", "ns-child-only",

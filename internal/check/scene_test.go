@@ -178,7 +178,7 @@ func (s *scene) script(w *lab.World, zone lab.Zone) {
 	}
 	first := w.AddressOf(zone.Name)
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-		if s.err != nil && in.Server == first.Next() {
+		if s.err != nil && (in.Server == first.Next() || len(zone.Servers) == 1) {
 			return lab.Reply{Err: s.err}, true
 		}
 		if s.alter == nil {
