@@ -57,18 +57,40 @@ func (j *judge) serverNames() {
 
 // parent compares the parent's delegation with the zone.
 func (j *judge) parent(child []wire.Name) {
-	var ns []wire.Name // of all the parent's servers
+	ns, answered, differ := j.delegated()
+	switch {
+	case !answered && !j.parentHasChild():
+		j.add("parent-silent", where{}, "zone %s", j.o.Parent.Zone)
+		return
+	case !answered:
+		return
+	case len(ns) == 0 && !j.o.Given:
+		j.add("not-delegated", where{}, "zone %s has no NS set for %s", j.o.Parent.Zone, j.o.Zone)
+		return
+	case len(ns) == 0:
+		j.add("delegation-pending", where{}, "zone %s does not delegate %s yet", j.o.Parent.Zone,
+			j.o.Zone)
+		return
+	}
+	if differ || j.parentsDifferInDS() {
+		j.add("parent-differs", where{}, "not all of its servers have the same DS and NS: %s",
+			list(names(ns)))
+	}
+	j.compareNS(ns, child)
+	j.glue(ns)
+}
+
+// delegated returns the NS set for the zone of all the parent's servers together, whether any of
+// them could tell, and whether they differ. Those that have the zone itself cannot tell, nor those
+// that do not have the parent.
+func (j *judge) delegated() (ns []wire.Name, answered, differ bool) {
 	var first []wire.Name
-	answered, differ := false, j.parentsDifferInDS()
 	for _, s := range j.o.Parent.Servers {
 		set, own := delegationOf(s, j.o.Zone)
 		m := s.reply(ask(j.o.Zone, wire.TypeNS), Usual).Msg
-		switch {
-		case own || m == nil || m.FullRCode() != wire.RCodeNoError &&
-			m.FullRCode() != wire.RCodeNXDomain:
-			continue // it has the child too, or cannot tell
-		case set == nil && !m.Has(wire.FlagAA):
-			continue // it does not have the parent
+		if own || m == nil || set == nil && !m.Has(wire.FlagAA) ||
+			m.FullRCode() != wire.RCodeNoError && m.FullRCode() != wire.RCodeNXDomain {
+			continue
 		}
 		var here []wire.Name
 		if set != nil {
@@ -85,26 +107,7 @@ func (j *judge) parent(child []wire.Name) {
 			}
 		}
 	}
-	switch {
-	case !answered && !j.parentHasChild():
-		j.add("parent-silent", where{}, "zone %s", j.o.Parent.Zone)
-		return
-	case !answered:
-		return
-	case len(ns) == 0 && !j.o.Given:
-		j.add("not-delegated", where{}, "zone %s has no NS set for %s", j.o.Parent.Zone, j.o.Zone)
-		return
-	case len(ns) == 0:
-		j.add("delegation-pending", where{}, "zone %s does not delegate %s yet", j.o.Parent.Zone,
-			j.o.Zone)
-		return
-	}
-	if differ {
-		j.add("parent-differs", where{}, "not all of its servers have the same DS and NS: %s",
-			list(names(ns)))
-	}
-	j.compareNS(ns, child)
-	j.glue(ns)
+	return ns, answered, differ
 }
 
 // parentsDifferInDS reports whether the parent's servers have different DS sets.
@@ -118,7 +121,7 @@ func (j *judge) parentsDifferInDS() bool {
 	return len(groups) > 1
 }
 
-// parentHasChild reports whether every server of the parent that replies has the zone itself.
+// parentHasChild reports whether a server of the parent has the zone itself.
 func (j *judge) parentHasChild() bool {
 	return slices.ContainsFunc(j.o.Parent.Servers, func(s *Server) bool {
 		_, child := delegationOf(s, j.o.Zone)
