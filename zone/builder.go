@@ -149,10 +149,11 @@ func (b *Builder) Finish() (*Zone, error) {
 		w.add(&v)
 	}
 	w.endSet()
-	z.data, z.nodes = slices.Clip(z.data), slices.Clip(z.nodes)
+	b.data, b.offsets, w = nil, nil, writer{} // what comes now takes memory, too
 	if len(z.data) > b.max {
 		return nil, ErrTooLarge
 	}
+	z.arrange()
 	apex, _ := z.lookup(z.apex)
 	soa := apex.get(z.apex, wire.TypeSOA)
 	switch {

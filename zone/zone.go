@@ -12,8 +12,7 @@ import (
 
 // Zone is a zone with all its records. It is immutable.
 //
-// The records are in one piece of memory, a node for each name, in canonical order (RFC 4034,
-// section 6.1):
+// The records are in one piece of memory, a node for each name, in the order of [groups]:
 //
 //	length of the name, the name in lower case, without the zone's, as if it were below the root;
 //	number of sets (2 octets), the sets
@@ -27,7 +26,9 @@ type Zone struct {
 	apex    wire.Name
 	soa     wire.SOA
 	data    []byte
-	nodes   []uint32 // offsets in data, in canonical order
+	nodes   []uint32 // offsets in data, in canonical order (RFC 4034, section 6.1)
+	groups  groups
+	seed    uint64   // of the hashes in the order of which groups are
 	nsec    []uint32 // indexes of nodes with an NSEC set
 	nsec3   []uint32 // indexes of nodes with an NSEC3 set: in the order of their hashes
 	param   nsec3Param
@@ -51,7 +52,7 @@ func (z *Zone) Records() int { return z.records }
 
 // Size returns the memory that the zone takes, in bytes.
 func (z *Zone) Size() int {
-	return len(z.data) + 4*(cap(z.nodes)+cap(z.nsec)+cap(z.nsec3))
+	return len(z.data) + 4*(cap(z.nodes)+cap(z.nsec)+cap(z.nsec3)) + 8*len(z.groups)
 }
 
 // node is a name with its sets.

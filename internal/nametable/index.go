@@ -1,15 +1,15 @@
 package nametable
 
 import (
-	"hash/maphash"
 	"math/bits"
 
+	"bailiwick/internal/namehash"
 	"bailiwick/wire"
 )
 
-// Index finds names that are kept elsewhere: each has a reference, from which its wire form can be
+// index finds names that are kept elsewhere: each has a reference, from which its wire form can be
 // had. It is an open hash table, and is immutable once it is filled.
-type Index struct {
+type index struct {
 	slots  []uint64 // the hash's lower half, and a reference plus one; 0: empty
 	seed   uint64
 	depths [2]uint64 // which numbers of labels the names have
@@ -17,10 +17,10 @@ type Index struct {
 	name   func(ref uint32) string // in wire form without the root
 }
 
-// NewIndex returns an index with room for n names; name returns that of a reference, in wire form
+// newIndex returns an index with room for n names; name returns that of a reference, in wire form
 // without the root's octet.
-func NewIndex(n int, name func(ref uint32) string) Index {
-	t := Index{seed: maphash.Comparable(maphash.MakeSeed(), 0), name: name}
+func newIndex(n int, name func(ref uint32) string) index {
+	t := index{seed: namehash.Seed(), name: name}
 	if n > 0 {
 		t.slots = make([]uint64, n+n*4/10+2) // seven tenths full: a search ends after a few slots
 	}
@@ -29,14 +29,11 @@ func NewIndex(n int, name func(ref uint32) string) Index {
 
 // Add enters a reference under its name, unless there is one with the same name; it reports whether
 // it did. A reference is below 2^32-1, and there are no more of them than there is room for.
-func (t *Index) Add(ref uint32) bool {
-	var path path
+func (t *index) Add(ref uint32) bool {
+	var p namehash.Path
 	name := t.name(ref)
-	labels := path.of(name)
-	h := t.seed
-	for i := labels - 1; i >= 0; i-- {
-		h = mix(h, name[path[i]:], int(name[path[i]])+1)
-	}
+	labels := p.Of(name)
+	h := namehash.Of(t.seed, name)
 	i, found := t.slot(h, name)
 	if found {
 		return false
@@ -48,13 +45,13 @@ func (t *Index) Add(ref uint32) bool {
 }
 
 // home returns the slot at which the search for a hash begins.
-func (t *Index) home(h uint64) uint64 {
+func (t *index) home(h uint64) uint64 {
 	i, _ := bits.Mul64(h, uint64(len(t.slots)))
 	return i
 }
 
 // slot returns the slot of a name, or the empty one in which it would be.
-func (t *Index) slot(h uint64, name string) (i uint64, found bool) {
+func (t *index) slot(h uint64, name string) (i uint64, found bool) {
 	for i = t.home(h); t.slots[i] != 0; {
 		if s := t.slots[i]; s>>32 == h&0xffffffff && t.name(uint32(s)-1) == name {
 			return i, true
@@ -67,23 +64,23 @@ func (t *Index) slot(h uint64, name string) (i uint64, found bool) {
 }
 
 // Len returns how many names there are.
-func (t *Index) Len() int { return t.n }
+func (t *index) Len() int { return t.n }
 
 // Size returns how much memory the index takes, in bytes.
-func (t *Index) Size() int { return 8 * len(t.slots) }
+func (t *index) Size() int { return 8 * len(t.slots) }
 
 // Closest returns the reference of the deepest name at or above a name, and its number of labels;
 // ok is false if there is none.
 //
 // The slots of all names that come into question are read first, and looked at then: they are
 // anywhere in memory, and the processor fetches them at the same time.
-func (t *Index) Closest(name wire.Name) (ref uint32, labels int, ok bool) {
+func (t *index) Closest(name wire.Name) (ref uint32, labels int, ok bool) {
 	if t.n == 0 {
 		return 0, 0, false
 	}
-	var p path
+	var p namehash.Path
 	own := name.Wire()
-	depth := p.of(own)
+	depth := p.Of(own)
 	var hashes [maxAhead]uint64
 	var depths [maxAhead]uint8
 	var first [maxAhead]uint64
@@ -91,8 +88,7 @@ func (t *Index) Closest(name wire.Name) (ref uint32, labels int, ok bool) {
 		ahead := 0
 		for ; n <= depth && ahead < maxAhead; n++ {
 			if n > 0 {
-				at := p[depth-n]
-				h = mix(h, own[at:], int(own[at])+1)
+				h = namehash.Below(h, own[p[depth-n]:])
 			}
 			if t.depths[n/64]>>(n%64)&1 != 0 {
 				hashes[ahead], depths[ahead] = h, uint8(n)
@@ -122,54 +118,15 @@ func (t *Index) Closest(name wire.Name) (ref uint32, labels int, ok bool) {
 const maxAhead = 8
 
 // Exact returns the reference of a name; ok is false if it is not there.
-func (t *Index) Exact(name wire.Name) (ref uint32, ok bool) {
+func (t *index) Exact(name wire.Name) (ref uint32, ok bool) {
 	labels := name.Labels()
 	if t.n == 0 || t.depths[labels/64]>>(labels%64)&1 == 0 {
 		return 0, false
 	}
-	var p path
 	own := name.Wire()
-	h := t.seed
-	for i := p.of(own) - 1; i >= 0; i-- {
-		h = mix(h, own[p[i]:], int(own[p[i]])+1)
-	}
-	i, found := t.slot(h, own[:len(own)-1])
+	i, found := t.slot(namehash.Of(t.seed, own), own[:len(own)-1])
 	if !found {
 		return 0, false
 	}
 	return uint32(t.slots[i]) - 1, true
-}
-
-// path is where the labels of a name begin.
-type path [wire.MaxLabels]uint8
-
-// of finds the labels of a name in wire form, and returns how many there are, without the root.
-func (p *path) of(name string) (labels int) {
-	for i := 0; i < len(name) && name[i] != 0; i += int(name[i]) + 1 {
-		p[labels] = uint8(i)
-		labels++
-	}
-	return labels
-}
-
-// mix returns the hash of a name from that of its parent and its first label, which has n octets
-// with that of its length.
-func mix(h uint64, label string, n int) uint64 {
-	for ; n > 8; n -= 8 {
-		h = fold(h ^ uint64(label[0]) | uint64(label[1])<<8 | uint64(label[2])<<16 |
-			uint64(label[3])<<24 | uint64(label[4])<<32 | uint64(label[5])<<40 |
-			uint64(label[6])<<48 | uint64(label[7])<<56)
-		label = label[8:]
-	}
-	rest := uint64(n) << 56
-	for i := range n {
-		rest ^= uint64(label[i]) << (8 * (i & 7))
-	}
-	return fold(h ^ rest)
-}
-
-// fold multiplies with an odd constant and folds the product.
-func fold(h uint64) uint64 {
-	hi, lo := bits.Mul64(h^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
-	return hi ^ lo
 }

@@ -15,12 +15,12 @@ import (
 
 // Table maps names to numbers. It is immutable.
 //
-// The names stand one after the other in one array, and an [Index] has where. So a name costs its
+// The names stand one after the other in one array, and an index has where. So a name costs its
 // octets and some sixteen bytes, and a look-up touches one place of the index for each label, and
 // one name for each that is found.
 type Table struct {
 	entries []byte // of each name: its number, its length, and its wire form without the root
-	index   Index  // the places of entries
+	index   index  // the places of entries
 }
 
 // entryHead is what an entry begins with: its number in four bytes, and its length in one.
@@ -54,7 +54,7 @@ func (b *Builder) Add(name wire.Name, number uint32) error {
 // Table returns the table of all names that were added. The builder must not be used any more.
 func (b *Builder) Table() *Table {
 	t := &Table{entries: bytes.Clone(b.entries)}
-	t.index = NewIndex(b.n, t.nameAt)
+	t.index = newIndex(b.n, t.nameAt)
 	for at := 0; at < len(t.entries); at += entryHead + int(t.entries[at+4]) {
 		t.index.Add(uint32(at))
 	}

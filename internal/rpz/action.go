@@ -54,6 +54,9 @@ const reserved = "rpz-"
 // name that it is about, in wire form without the root. An alias of the name to itself is how the
 // first version of the format said that nothing is done.
 func decode(target []byte, rule string) Action {
+	if len(target) == 1 { // the root, which is what most rules have
+		return NXDomain
+	}
 	if len(target) <= 14 {
 		if a, ok := targets[strings.ToLower(string(target))]; ok {
 			return a

@@ -35,24 +35,34 @@ func many(b *testing.B, names int) *Rules {
 
 func feedName(i int) string { return fmt.Sprintf("n%d.example%d.com.", i, i%1000) }
 
-// BenchmarkFind looks names of four labels up in two million rules, at random, half of which hit.
+// BenchmarkFind looks names of four labels up in two million rules, at random: those that hit,
+// those that miss, and half of each.
 func BenchmarkFind(b *testing.B) {
 	const n = 1_000_000
 	r := many(b, n)
 	s := &Set{Zones: []Zone{{Name: r.zone.Apex(), BreakDNSSEC: true, Rules: r}}}
-	random := rand.New(rand.NewPCG(1, 2))
-	names := make([]wire.Name, 1<<16)
-	for i := range names {
-		k := random.IntN(n)
-		if i%2 == 0 {
-			k += n
-		}
-		names[i] = wire.MustParseName("www." + feedName(k))
+	for _, of := range []struct {
+		what string
+		miss int // of two
+	}{{"hits", 0}, {"misses", 2}, {"both", 1}} {
+		b.Run(of.what, func(b *testing.B) {
+			random := rand.New(rand.NewPCG(1, 2))
+			names := make([]wire.Name, 1<<16)
+			for i := range names {
+				k := random.IntN(n)
+				if i%2 < of.miss {
+					k += n
+				}
+				names[i] = wire.MustParseName("www." + feedName(k))
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				f := Facts{Name: names[i&(len(names)-1)]}
+				if _, v := s.Find(&f, nil); (v == Found) != (i%2 >= of.miss) {
+					b.Fatalf("%s: %v", f.Name, v)
+				}
+			}
+			b.ReportMetric(float64(r.zone.Size()+r.Size())/float64(r.All()), "B/rule")
+		})
 	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		f := Facts{Name: names[i&(len(names)-1)]}
-		s.Find(&f, nil)
-	}
-	b.ReportMetric(float64(r.zone.Size()+r.Size())/float64(r.All()), "B/rule")
 }

@@ -124,6 +124,26 @@ func TestBadRulesAreSkippedAndCounted(t *testing.T) {
 		"good.test qname nxdomain" {
 		t.Error(got)
 	}
+	s := set(read(t, "c.test CNAME rpz-foo.", "*.w.test CNAME rpz-foo.", "x.c.test CNAME .",
+		"z.test CNAME .", "*.z.test CNAME ."))
+	for _, name := range []string{"c.test.", "q.w.test."} {
+		if got := s.found(Facts{Name: wire.MustParseName(name)}); got != "none" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// Names below a mark are about something else than questions: whoever asks for such a name gets
+// what is said of it, which is nothing.
+func TestSection4MarksAreNoNames(t *testing.T) {
+	s := set(read(t, "ns.test.rpz-nsdname CNAME .", "32.1.2.0.192.rpz-client-ip CNAME .",
+		"*.test.rpz-nsdname CNAME .", "a.b.c CNAME .", "*.b.c CNAME ."))
+	for _, name := range []string{"ns.test.rpz-nsdname.", "32.1.2.0.192.rpz-client-ip.",
+		"x.test.rpz-nsdname."} {
+		if got := s.found(Facts{Name: wire.MustParseName(name), Answered: true}); got != "none" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
 
 // The exact name comes before wildcards. These are as those of any zone: not about their own
@@ -147,7 +167,8 @@ func TestSection53Names(t *testing.T) {
 	}
 	s = set(read(t, "*.ns.test.rpz-nsdname CNAME .", "a.ns.test.rpz-nsdname CNAME *."))
 	for server, want := range map[string]string{"b.ns.test.": "*.ns.test.rpz-nsdname nsdname " +
-		"nxdomain", "a.ns.test.": "a.ns.test.rpz-nsdname nsdname nodata", "x.a.ns.test.": "none"} {
+		"nxdomain", "a.ns.test.": "a.ns.test.rpz-nsdname nsdname nodata", "x.a.ns.test.": "none",
+		"ns.test.": "none", "b.other.": "none", "test.": "none"} {
 		got := s.found(Facts{Name: wire.MustParseName("w."), Answered: true,
 			Servers: func() ([]wire.Name, []netip.Addr) {
 				return []wire.Name{wire.MustParseName(server)}, nil

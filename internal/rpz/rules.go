@@ -8,27 +8,56 @@ import (
 
 	"github.com/gaissmai/bart"
 
-	"bailiwick/internal/nametable"
+	"bailiwick/internal/namehash"
 	"bailiwick/wire"
 	"bailiwick/zone"
 )
 
 // Rules are the rules of a policy zone. They are immutable.
 //
-// The zone itself is all that there is of rules about names: indexes have the places of its names,
-// so a rule costs its record and some twelve bytes. Networks have tables of their own.
+// The zone itself is all that there is of rules about names: it finds them by their hashes, so a
+// rule costs its record and a byte or two. Networks have tables of their own.
 type Rules struct {
 	zone     *zone.Zone
-	names    [triggers]names
+	exact    [triggers]depths              // of the names that rules are about
+	below    [triggers]depths              // of the parents of wildcards
 	networks [triggers]*bart.Table[uint32] // nil: there are none
 	n        [triggers]int
-	crowded  []uint64 // a bit for each place, see bit: of a wildcard that has names beside it
+	crowded  places // wildcards that have names beside them
+	none     places // names that are no rules
 	skipped  int
 	why      []string // of the first ones that are skipped
 }
 
-// names are the rules about names of one trigger: places in the zone.
-type names struct{ exact, below nametable.Index }
+// depths are which numbers of labels names have, a bit for each.
+type depths [2]uint64
+
+func (d *depths) add(labels int)      { d[labels/64] |= 1 << (labels % 64) }
+func (d *depths) has(labels int) bool { return d[labels/64]>>(labels%64)&1 != 0 }
+
+// places is a set of places in a zone, with a bit for each that is possible.
+type places []uint64
+
+// bit returns the word and the bit of a place.
+func bit(place uint32) (word uint32, mask uint64) {
+	n := place / zone.MinSpace
+	return n / 64, 1 << (n % 64)
+}
+
+// add adds a place of a zone.
+func (p *places) add(place uint32, z *zone.Zone) {
+	if *p == nil { // most zones need none
+		*p = make(places, z.Extent()/zone.MinSpace/64+1)
+	}
+	word, mask := bit(place)
+	(*p)[word] |= mask
+}
+
+// has reports whether a place is in the set.
+func (p places) has(place uint32) bool {
+	word, mask := bit(place)
+	return p != nil && p[word]&mask != 0
+}
 
 // maxWhy is how many rules that are skipped are named.
 const maxWhy = 5
@@ -36,8 +65,7 @@ const maxWhy = 5
 // New reads the rules of a zone. What is no rule is skipped and counted: one bad record must not be
 // why a feed is not used.
 func New(z *zone.Zone) *Rules {
-	r := &Rules{zone: z, crowded: make([]uint64, z.Extent()/zone.MinSpace/64+1)}
-	var places [triggers][2][]uint32
+	r := &Rules{zone: z}
 	for i := range z.Names() {
 		place := z.PlaceAt(i)
 		owner := z.NameAt(place)
@@ -50,36 +78,21 @@ func New(z *zone.Zone) *Rules {
 		}
 		switch {
 		case err != nil:
-			r.skip(z.OwnerAt(place), err)
+			r.skip(place, err)
 		case p.prefix.IsValid():
 			r.network(p, place)
 		case p.wildcard:
-			places[p.trigger][1] = append(places[p.trigger][1], place)
+			r.n[p.trigger]++
+			r.below[p.trigger].add(owner.Labels() - 1)
 			if r.hasBeside(i) {
-				word, mask := bit(place)
-				r.crowded[word] |= mask
+				r.crowded.add(place, z)
 			}
 		default:
-			places[p.trigger][0] = append(places[p.trigger][0], place)
+			r.n[p.trigger]++
+			r.exact[p.trigger].add(owner.Labels())
 		}
 	}
-	for t := range triggers {
-		r.names[t].exact = r.index(parsed{trigger: t}, places[t][0])
-		r.names[t].below = r.index(parsed{trigger: t, wildcard: true}, places[t][1])
-		r.n[t] += len(places[t][0]) + len(places[t][1])
-	}
 	return r
-}
-
-// index makes an index of places.
-func (r *Rules) index(p parsed, places []uint32) nametable.Index {
-	x := nametable.NewIndex(len(places), func(i uint32) string {
-		return cut(r.zone.NameAt(i), p)
-	})
-	for _, i := range places {
-		x.Add(i)
-	}
-	return x
 }
 
 // network adds a rule about a network.
@@ -106,9 +119,10 @@ func (r *Rules) check(place uint32) error {
 }
 
 // skip counts a name that is no rule.
-func (r *Rules) skip(owner wire.Name, err error) {
+func (r *Rules) skip(place uint32, err error) {
+	r.none.add(place, r.zone)
 	if r.skipped++; len(r.why) < maxWhy {
-		r.why = append(r.why, fmt.Sprintf("%s: %v", owner, err))
+		r.why = append(r.why, fmt.Sprintf("%s: %v", r.zone.OwnerAt(place), err))
 	}
 }
 
@@ -130,18 +144,7 @@ func (r *Rules) All() (n int) {
 func (r *Rules) Skipped() (n int, why []string) { return r.skipped, r.why }
 
 // Size returns how many bytes the rules take beside their zone, without those about networks.
-func (r *Rules) Size() (bytes int) {
-	for t := range triggers {
-		bytes += r.names[t].exact.Size() + r.names[t].below.Size()
-	}
-	return bytes + 8*len(r.crowded)
-}
-
-// bit returns the word and the bit of a place in a set of places.
-func bit(place uint32) (word uint32, mask uint64) {
-	n := place / zone.MinSpace
-	return n / 64, 1 << (n % 64)
-}
+func (r *Rules) Size() (bytes int) { return 8 * (len(r.crowded) + len(r.none)) }
 
 // hasBeside reports whether there are other names below the parent of a wildcard, which is the i-th
 // name. In canonical order they come next to it.
@@ -160,29 +163,50 @@ func (r *Rules) hasBeside(i int) bool {
 // of a zone (section 5.3 of the draft; RFC 4592, section 3.3.1). If the zone has a name between the
 // wildcard and the one that is looked for, the wildcard is not about it.
 func (r *Rules) named(t Trigger, name wire.Name) (place uint32, ok bool) {
-	n := &r.names[t]
-	if place, ok = n.exact.Exact(name); ok || n.below.Len() == 0 || name.IsRoot() {
-		return place, ok
+	if t == NSDName {
+		within, fits := name.ReplaceSuffix(wire.Root, underNSDName)
+		if !fits {
+			return 0, false
+		}
+		name = within
 	}
-	place, labels, ok := n.below.Closest(name.Parent())
-	if !ok {
-		return 0, false
+	own := name.Wire()
+	var path namehash.Path
+	depth := path.Of(own)
+	if t == QName && depth > 0 && isMark(own[path[depth-1]+1:]) {
+		return 0, false // the rules there are about something else
 	}
-	if word, mask := bit(place); r.crowded[word]&mask != 0 {
-		ok = !r.exists(t, name.Ancestor(labels+1))
+	exact, below := &r.exact[t], &r.below[t]
+	at := len(own) - 1
+	wildcard := 0 // the number of labels of its parent
+	for n, h := 0, r.zone.Seed(); ; n++ {
+		if n > 0 {
+			at = int(path[depth-n])
+			h = namehash.Below(h, own[at:])
+		}
+		if n == depth {
+			if exact.has(n) {
+				if found, is := r.zone.Place(h, own, false); is && !r.none.has(found) {
+					return found, true
+				}
+			}
+			break
+		}
+		if below.has(n) {
+			if found, is := r.zone.Place(h, own[at:], true); is && !r.none.has(found) {
+				place, wildcard, ok = found, n, true
+			}
+		}
+	}
+	if ok && r.crowded.has(place) {
+		between, fits := name.Ancestor(wildcard+1).ReplaceSuffix(wire.Root, r.zone.Apex())
+		ok = !fits || !r.zone.Exists(between)
 	}
 	return place, ok
 }
 
-// exists reports whether the zone has a name, or one below it, that is about a name.
-func (r *Rules) exists(t Trigger, name wire.Name) bool {
-	apex := r.zone.Apex()
-	if t == NSDName {
-		apex, _ = apex.Child("rpz-nsdname") // there is a rule below it
-	}
-	owner, ok := name.ReplaceSuffix(wire.Root, apex)
-	return ok && r.zone.Exists(owner)
-}
+// underNSDName is what the names of rules about names of servers are below.
+var underNSDName = wire.MustParseName("rpz-nsdname.")
 
 // addressed returns the place of the rule about an address, and its prefix.
 func (r *Rules) addressed(t Trigger, a netip.Addr) (place uint32, p netip.Prefix, ok bool) {

@@ -44,6 +44,9 @@ func Triggers() (all []Trigger) {
 var marks = map[string]Trigger{"rpz-client-ip": ClientIP, "rpz-ip": ResponseIP,
 	"rpz-nsdname": NSDName, "rpz-nsip": NSIP}
 
+// isMark reports whether names below a top label are about something else than questions for them.
+func isMark(top string) bool { return strings.HasPrefix(top, reserved) }
+
 // parsed is a trigger as it is read from an owner name.
 type parsed struct {
 	trigger  Trigger
@@ -69,7 +72,7 @@ func cut(owner wire.Name, p parsed) string {
 func parseTrigger(owner wire.Name) (p parsed, err error) {
 	top := owner.Ancestor(1).Label()
 	p.trigger = QName
-	if strings.HasPrefix(top, "rpz-") {
+	if isMark(top) {
 		t, ok := marks[top]
 		if !ok {
 			return p, fmt.Errorf("%q is the mark of no trigger", top)
