@@ -181,7 +181,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 	r.store(a, b, whole, flags, ede)
 	ede = r.fitted(ede, b.Len())
 	opt := r.optLen(ede)
-	if b.Len()+opt > r.limit() || r.ask.Type == wire.TypeANY {
+	if !whole || b.Len()+opt > r.limit() || r.ask.Type == wire.TypeANY {
 		b.Release()
 		b = wire.NewBuilder(r.limit(), 0, flags, name, r.ask.Type, r.ask.Class)
 		b.Reserve(opt)
