@@ -4,6 +4,8 @@
 //	go run ./bench/peers                # every resolver that is installed, as root
 //	go run ./bench/peers -only unbound,bailiwick -rounds 3 -for 5s -chart peers.svg
 //	go run ./bench/peers -networks all  # far servers and lost packets
+//	go run ./bench/peers -policy        # what two million rules and other policy cost
+//	go run ./bench/peers -replace       # what clients wait while the rules are replaced
 //
 // It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to
 // be compared. All of it runs in a network namespace of its own, where the authorities are
@@ -39,6 +41,8 @@ type options struct {
 	threads  int
 	span     time.Duration
 	networks string
+	policy   bool
+	replace  bool
 }
 
 func main() {
@@ -52,6 +56,10 @@ func main() {
 	flag.DurationVar(&o.span, "for", 3*time.Second, "length of a load")
 	flag.StringVar(&o.networks, "networks", "",
 		"measure new names over bad networks instead: their names, separated by commas, or all")
+	flag.BoolVar(&o.policy, "policy", false,
+		"measure what two million rules, views, local names and limits cost instead")
+	flag.BoolVar(&o.replace, "replace", false,
+		"measure what clients wait while two million rules are replaced instead")
 	flag.Parse()
 	run := compare
 	if os.Getenv(inside) == "" {
@@ -109,6 +117,12 @@ func compare(o options) error {
 	dir := os.Getenv(inside)
 	if o.networks != "" {
 		return compareNetworks(ctx, o, dir)
+	}
+	if o.policy {
+		return comparePolicy(ctx, o, dir)
+	}
+	if o.replace {
+		return replacePolicy(ctx, o, dir)
 	}
 	w, err := newWorld(ctx, dir)
 	if err != nil {

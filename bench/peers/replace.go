@@ -1,0 +1,272 @@
+// Replacement of two million rules under load: what clients wait before, during and after it.
+
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/net/ipv4"
+)
+
+// paced is a load that comes at a rate whatever the answers do, over UDP.
+type paced struct {
+	rate    int
+	phase   atomic.Int32
+	begun   time.Time
+	packets [][]byte
+	socks   []*pacedSocket
+}
+
+// pacedSocket is one client of a load. A query's ID is its number modulo 2^16.
+type pacedSocket struct {
+	conn *ipv4.PacketConn
+	sent [1 << 16]atomic.Int64 // when, in nanoseconds since the load has begun; 0: answered
+	of   [1 << 16]atomic.Int32 // in which phase
+
+	mu    sync.Mutex
+	waits [phases][]int32 // microseconds; guarded by mu
+	count [phases]int     // queries that were sent; used by the sender alone
+}
+
+// The phases of a replacement.
+const (
+	beforeIt = iota
+	duringIt
+	afterIt
+	phases
+)
+
+var phaseNames = [phases]string{"before", "during", "after"}
+
+// pacedSockets is how many clients a load has.
+const pacedSockets = 4
+
+// newPaced opens the sockets of a load to a port, and makes its packets.
+func newPaced(rate, port int) (*paced, error) {
+	p := &paced{rate: rate, begun: time.Now()}
+	for i := range hitNames {
+		b, err := new(dns.Msg).SetQuestion(fmt.Sprintf("n%d.names.example.", i), dns.TypeA).Pack()
+		if err != nil {
+			return nil, err
+		}
+		p.packets = append(p.packets, b)
+	}
+	for range pacedSockets {
+		c, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.ParseIP(policyClient)},
+			&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			return nil, err
+		}
+		_ = c.SetReadBuffer(8 << 20) // a smaller one loses answers, which are counted
+		p.socks = append(p.socks, &pacedSocket{conn: ipv4.NewPacketConn(c)})
+	}
+	return p, nil
+}
+
+// run sends until the context ends, and then waits for the last answers.
+func (p *paced) run(ctx context.Context) {
+	var senders, readers sync.WaitGroup
+	for i, s := range p.socks {
+		senders.Go(func() { p.send(ctx, i, s) })
+		readers.Go(func() { p.receive(s) })
+	}
+	senders.Wait()
+	time.Sleep(2 * time.Second)
+	for _, s := range p.socks {
+		_ = s.conn.Close()
+	}
+	readers.Wait()
+}
+
+// send sends a socket's share of the queries, each millisecond those that are due.
+func (p *paced) send(ctx context.Context, i int, s *pacedSocket) {
+	batch := make([]ipv4.Message, 64)
+	for k := range batch {
+		batch[k].Buffers = [][]byte{make([]byte, 0, 64)}
+	}
+	begun, n := time.Now(), 0
+	for ctx.Err() == nil {
+		due := int(time.Since(begun).Seconds() * float64(p.rate) / pacedSockets)
+		if n >= due {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		k := min(due-n, len(batch))
+		now, phase := int64(time.Since(p.begun)), p.phase.Load()
+		for j := range k {
+			id := uint16(n + j)
+			packet := p.packets[((n+j)*pacedSockets+i)%len(p.packets)]
+			b := append(batch[j].Buffers[0][:0], packet...)
+			binary.BigEndian.PutUint16(b, id)
+			batch[j].Buffers[0] = b
+			s.of[id].Store(phase)
+			s.sent[id].Store(now)
+		}
+		m, err := s.conn.WriteBatch(batch[:k], 0)
+		if err != nil {
+			return
+		}
+		n += m
+		s.count[phase] += m
+	}
+}
+
+// receive reads answers.
+func (p *paced) receive(s *pacedSocket) {
+	batch := make([]ipv4.Message, 64)
+	for k := range batch {
+		batch[k].Buffers = [][]byte{make([]byte, 512)}
+	}
+	for {
+		k, err := s.conn.ReadBatch(batch, 0)
+		if err != nil {
+			return
+		}
+		now := int64(time.Since(p.begun))
+		s.mu.Lock()
+		for _, m := range batch[:k] {
+			id := binary.BigEndian.Uint16(m.Buffers[0])
+			if sent := s.sent[id].Swap(0); sent > 0 && m.N > 12 {
+				phase := s.of[id].Load()
+				s.waits[phase] = append(s.waits[phase], int32((now-sent)/1000))
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// replacePolicy replaces all rules while queries come at a rate, for each of some rates.
+func replacePolicy(ctx context.Context, o options, dir string) error {
+	w, err := newWorld(ctx, dir)
+	if err != nil {
+		return err
+	}
+	rules := filepath.Join(dir, "rules")
+	if err := writeRules(rules, "v1", 1); err != nil {
+		return err
+	}
+	s := installed(options{binary: o.binary, threads: o.threads, only: "bailiwick"})[0]
+	of := s.config
+	s.config = func(w *world, own string) map[string]string {
+		return map[string]string{"config": of(w, own)["config"] + "zones: {memory: 1GiB}\n" +
+			policyParts(dir)["all"]}
+	}
+	pids, stop, err := start(ctx, w, s, filepath.Join(dir, "replaced"))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := inForce(ctx, "v1"); err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', 0)
+	defer t.Flush()
+	fmt.Fprintln(t, "asked for /s\tphase\ts\tqueries/s\tp50 ms\tp99 ms\tp99.9 ms\tmost ms\t"+
+		"lost\tMB")
+	for version, rate := range replaceRates {
+		word := fmt.Sprintf("v%d", version+2)
+		next := rules + ".next"
+		if err := writeRules(next, word, version+2); err != nil {
+			return err
+		}
+		if err := os.Rename(next, rules); err != nil {
+			return err
+		}
+		if err := replaceOnce(ctx, t, pids[0], rate, word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceRates are how many queries a second come while rules are replaced.
+var replaceRates = []int{10_000, 20_000, 30_000, 50_000}
+
+// inForce waits until the rules of a version are.
+func inForce(ctx context.Context, word string) error {
+	c := dns.Client{Timeout: time.Second}
+	q := new(dns.Msg).SetQuestion(word+blockedName(blockedNames-1)+".", dns.TypeA)
+	end := time.Now().Add(2 * time.Minute)
+	for ; time.Now().Before(end) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
+		if m, _, err := c.ExchangeContext(ctx, q, address); err == nil &&
+			m.Rcode == dns.RcodeNameError && slices.ContainsFunc(m.Extra, func(rr dns.RR) bool {
+			return rr.Header().Name == "feed.test."
+		}) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the rules of version %s are not in force", word)
+}
+
+// replaceOnce puts a load on the server, has it read the rules again, and prints what clients
+// waited.
+func replaceOnce(ctx context.Context, out io.Writer, pid, rate int, word string) error {
+	const calm = 4 * time.Second
+	p, err := newPaced(rate, 5300)
+	if err != nil {
+		return err
+	}
+	loaded, end := context.WithCancel(ctx)
+	defer end()
+	done := make(chan struct{})
+	go func() { defer close(done); p.run(loaded) }()
+	time.Sleep(time.Second) // what comes first is cold
+	for _, s := range p.socks {
+		s.mu.Lock()
+		s.waits[beforeIt] = nil
+		s.mu.Unlock()
+	}
+	var spans [phases]time.Duration
+	time.Sleep(calm)
+	p.phase.Store(duringIt)
+	begun := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return err
+	}
+	if err := inForce(ctx, word); err != nil {
+		return err
+	}
+	spans[duringIt] = time.Since(begun)
+	p.phase.Store(afterIt)
+	time.Sleep(calm)
+	end()
+	<-done
+	spans[beforeIt], spans[afterIt] = calm, calm
+	for phase := range phases {
+		var waits []int32
+		sent := 0
+		for _, s := range p.socks {
+			waits = append(waits, s.waits[phase]...)
+			sent += s.count[phase]
+		}
+		slices.Sort(waits)
+		lost := sent - len(waits)
+		if phase == beforeIt {
+			lost = max(0, lost-rate) // the cold second
+		}
+		at := func(share float64) float64 {
+			if len(waits) == 0 {
+				return 0
+			}
+			return float64(waits[int(share*float64(len(waits)-1))]) / 1000
+		}
+		fmt.Fprintf(out, "%d\t%s\t%.1f\t%.0f\t%.2f\t%.2f\t%.2f\t%.1f\t%d\t%d\n", rate,
+			phaseNames[phase], spans[phase].Seconds(),
+			float64(len(waits))/spans[phase].Seconds(), at(0.5), at(0.99), at(0.999), at(1), lost,
+			residentBytes([]int{pid})>>20)
+	}
+	return nil
+}
