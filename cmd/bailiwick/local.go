@@ -90,6 +90,12 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if n := r.now().resolver.Sends(client, name, t); n.IsValid() {
 		res.Fields["network"] = n.String()
 	}
+	switch f["access"] { // whatever policy says of the name, this client hears nothing of it
+	case policy.Refuse.String():
+		f["outcome"] = policy.OutcomeRefused.Label()
+	case policy.Drop.String():
+		f["outcome"] = policy.OutcomeDropped.Label()
+	}
 	if len(rows) > 0 {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
 	}

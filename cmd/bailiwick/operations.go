@@ -126,7 +126,7 @@ func serverOperations() []operation {
 		Suggest: []string{"update", "takeover", "handover", "re-exec"},
 		Fields:  []console.Field{{Name: "upgrade"}, {Name: "pid", Kind: console.Integer}},
 	}, (*running).upgradeCommand}, {console.Operation{Name: "clock advance", Changes: true,
-		Short: "Let time pass, for example 1h0m0s",
+		Short: "Let time pass, in builds with the tag testclock alone",
 		Params: []console.Param{{Name: "duration", Required: true, Positional: true,
 			Help: "how much time, for example 1h0m0s"}},
 	}, (*running).advance}, {console.Operation{Name: "cookies renew", Changes: true,

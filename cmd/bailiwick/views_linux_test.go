@@ -239,7 +239,7 @@ func TestViewsAreShown(t *testing.T) {
 		{[]string{"name", "localhost", "client", others},
 			map[string]any{"outcome": "data", "view": "default", "source": "special"}},
 		{[]string{"name", "a.example", "client", "192.0.2.1"},
-			map[string]any{"access": "refuse", "view": "default"}},
+			map[string]any{"access": "refuse", "outcome": "refused", "view": "default"}},
 		{[]string{"name", "a.example", "client", "nobody"},
 			map[string]any{"error": `"nobody" is no IP address`}},
 		{[]string{"name", "a.example", "client", kids, "listener", "192.0.2.1:53"},
