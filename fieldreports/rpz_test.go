@@ -134,7 +134,7 @@ var policyZones = []report{{
 	},
 }, {
 	name: "a changed answer says which zone has changed it, and for how long",
-	seen: "PowerDNS/pdns 8232",
+	seen: "PowerDNS/pdns 8232; NLnetLabs/unbound 738",
 	situation: "A proxy in front could not keep denials without any TTL, and nobody could tell " +
 		"which feed was to blame.",
 	why: "draft-vixie-dnsop-dns-rpz-00, section 6: the SOA record of the policy zone.",
@@ -161,4 +161,124 @@ var policyZones = []report{{
 		empty("www.parked.example. A", "NXDOMAIN"), empty("www.parked.example. A", "NXDOMAIN"),
 		empty("no.parked.example. A", "NXDOMAIN").checked(bySOA("a-policy.")),
 	},
+}, {
+	name: "a record of the policy zone's own name is no rule about the root",
+	seen: "NLnetLabs/unbound 1439",
+	situation: "A generated zone had an address at its own name by mistake. It was taken for a " +
+		"rule about the root, whose DNSKEY set it replaced: all signed names failed.",
+	why: "A zone's own records are no rules, and what the resolver asks for is never judged.",
+	world: func(w *lab.World) {
+		signed(w, "shop.example.", "www A 192.0.2.1")
+	},
+	viewing: policed("@ A 192.0.2.99\nwww.bad.example CNAME ."),
+	steps: []step{
+		good("www.shop.example. A", "NOERROR AD", "www.shop.example. A 192.0.2.1"),
+		empty("www.bad.example. A", "NXDOMAIN"),
+	},
+}, {
+	name: "a rule about an alias's target holds in answers from the cache",
+	seen: "NLnetLabs/unbound 954",
+	situation: "An alias led to a name of the same zone that a rule gives another address. The " +
+		"first client got that, the next ones the real address, until the cache had forgotten.",
+	why: "draft-vixie-dnsop-dns-rpz-00, section 5.1: each name of the chain, each time.",
+	world: func(w *lab.World) {
+		unsigned(w, "dev.example.", "test A 192.0.2.1;;shown CNAME test")
+	},
+	viewing: policed("test.dev.example A 192.0.2.99"),
+	steps: []step{
+		good("shown.dev.example. A", "NOERROR", "shown.dev.example. CNAME test.dev.example.",
+			"test.dev.example. A 192.0.2.99"),
+		good("shown.dev.example. A", "NOERROR", "shown.dev.example. CNAME test.dev.example.",
+			"test.dev.example. A 192.0.2.99").packets(noPackets),
+		good("test.dev.example. A", "NOERROR", "test.dev.example. A 192.0.2.99"),
+		good("shown.dev.example. A", "NOERROR", "shown.dev.example. CNAME test.dev.example.",
+			"test.dev.example. A 192.0.2.99").packets(noPackets),
+	},
+}, {
+	name: "a client that is let through is let through by the rules of the same zone",
+	seen: "NLnetLabs/unbound 1029",
+	situation: "Some clients had a rule that lets them pass, and got what rules about names say " +
+		"all the same.",
+	why: "draft-vixie-dnsop-dns-rpz-00, section 5.5: the client's address comes first.",
+	world: func(w *lab.World) {
+		unsigned(w, "site.example.", "www A 192.0.2.1")
+	},
+	viewing: policed("8.0.0.0.127.rpz-client-ip CNAME rpz-passthru.\nwww.site.example CNAME .\n"+
+		"32.1.2.0.192.rpz-ip CNAME .", "www.site.example CNAME *."),
+	steps: []step{
+		good("www.site.example. A", "NOERROR", "www.site.example. A 192.0.2.1"),
+		good("www.site.example. A", "NOERROR", "www.site.example. A 192.0.2.1"),
+	},
+}, {
+	name: "the name that was asked for stands before a wildcard target",
+	seen: "PowerDNS/pdns 5237; PowerDNS/pdns 5265",
+	situation: "The page that blocked clients are led to is to know what they asked for. They " +
+		"got an alias to the asterisk.",
+	why: "draft-vixie-dnsop-dns-rpz-00, section 3.6.",
+	world: func(w *lab.World) {
+		unsigned(w, "garden.example.", "*.all A 192.0.2.7")
+	},
+	viewing: policed("*.evil.example CNAME *.all.garden.example."),
+	steps: []step{
+		good("www.evil.example. A", "NOERROR",
+			"www.evil.example. CNAME www.evil.example.all.garden.example.",
+			"www.evil.example.all.garden.example. A 192.0.2.7"),
+		good("a.b.evil.example. A", "NOERROR",
+			"a.b.evil.example. CNAME a.b.evil.example.all.garden.example.",
+			"a.b.evil.example.all.garden.example. A 192.0.2.7"),
+	},
+}, {
+	name: "a rule's own records live as long as the zone says",
+	seen: "PowerDNS/pdns 4931",
+	situation: "Answers of rules had a TTL of zero, whatever the zone said, and each client " +
+		"asked again for each connection.",
+	why: "They are records of a zone.",
+	world: func(w *lab.World) {
+		unsigned(w, "site.example.", "www A 192.0.2.1")
+	},
+	viewing: policed("own.example 700 A 192.0.2.9\nold.example 600 CNAME www.site.example."),
+	steps: []step{
+		good("own.example. A", "NOERROR", "own.example. A 192.0.2.9").checked(firstTTL(700)),
+		good("old.example. A", "NOERROR", "old.example. CNAME www.site.example.",
+			"www.site.example. A 192.0.2.1").checked(firstTTL(600)),
+	},
+}, {
+	name: "a rule that stands twice in a feed is one rule",
+	seen: "PowerDNS/pdns 12842",
+	situation: "A feed had some names twice now and then, and was refused as a whole: the old " +
+		"rules went on, for days.",
+	why: "Records that are equal are one record (RFC 2181, section 5).",
+	world: func(w *lab.World) {
+		unsigned(w, "site.example.", "www A 192.0.2.1")
+	},
+	viewing: policed("a.bad.example CNAME .\nb.bad.example CNAME .\na.bad.example CNAME .\n" +
+		"A.BAD.example CNAME .\n32.1.2.0.192.rpz-ip CNAME *.\n32.1.2.0.192.rpz-ip CNAME *."),
+	steps: []step{
+		empty("a.bad.example. A", "NXDOMAIN"), empty("b.bad.example. A", "NXDOMAIN"),
+		empty("www.site.example. A", "NOERROR"),
+	},
+}, {
+	name:      "a rule is about nothing above its name",
+	seen:      "NLnetLabs/unbound 74",
+	situation: "A name of five labels was blocked, and with it the domain that it is in.",
+	why:       "draft-vixie-dnsop-dns-rpz-00, section 4.2: the name, or those below a wildcard's.",
+	world: func(w *lab.World) {
+		unsigned(w, "site.example.", "www A 192.0.2.1;;@ A 192.0.2.2;;c A 192.0.2.3")
+	},
+	viewing: policed("a.b.c.site.example CNAME .\n*.x.y.site.example CNAME ."),
+	steps: []step{
+		empty("a.b.c.site.example. A", "NXDOMAIN"),
+		good("c.site.example. A", "NOERROR", "c.site.example. A 192.0.2.3"),
+		good("site.example. A", "NOERROR", "site.example. A 192.0.2.2"),
+		good("www.site.example. A", "NOERROR", "www.site.example. A 192.0.2.1"),
+	},
 }}
+
+// firstTTL compares the TTL of the first record.
+func firstTTL(ttl uint32) func(*testing.T, *dns.Msg) {
+	return func(t *testing.T, m *dns.Msg) {
+		if len(m.Answer) == 0 || m.Answer[0].Header().Ttl != ttl {
+			t.Errorf("the answer is %v, want a TTL of %d", m.Answer, ttl)
+		}
+	}
+}
