@@ -8,8 +8,11 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/localdata"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/rpz"
+	"bailiwick/server"
 	"bailiwick/transport"
 )
 
@@ -38,6 +41,42 @@ func BenchmarkFastLimited(b *testing.B) {
 		l.PerAddress, l.PerPrefix, l.Responses, l.Denials = 1e6, 1e6, 1e6, 1e6
 		l.Burst = time.Minute
 	})
+	benchmarkFast(b, f, "10.0.0.1:1000")
+}
+
+// The same with all kinds of policy: a thousand networks of views, rates, 100,000 local names, and
+// 200,000 rules of a policy zone.
+func BenchmarkFastPoliced(b *testing.B) {
+	f := newFrontObserved(b, observe.New())
+	local := localdata.NewBuilder(nil)
+	for i := range 100_000 {
+		if err := local.AddText(fmt.Sprintf("h%d.corp%d.test. A 192.0.2.1", i, i%100)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	d, err := local.Data()
+	if err != nil {
+		b.Fatal(err)
+	}
+	lines := make([]string, 0, 200_000)
+	for i := range 100_000 {
+		lines = append(lines, fmt.Sprintf("n%d.bad.example CNAME .", i),
+			fmt.Sprintf("*.n%d.bad.example CNAME .", i))
+	}
+	l := policy.DefaultLimits()
+	l.PerAddress, l.PerPrefix, l.Responses, l.Denials = 1e6, 1e6, 1e6, 1e6
+	l.Burst = time.Minute
+	v := &policy.View{Class: 1, Generation: 1, Local: d.Answer, Rates: policy.NewRates(l),
+		Zones: &rpz.Set{Zones: []rpz.Zone{policyZone(b, "feed.", lines...)}}}
+	var views []policy.Clients
+	for i := range 1000 {
+		views = append(views, policy.Clients{Net: netip.PrefixFrom(netip.AddrFrom4(
+			[4]byte{10, byte(i >> 8), byte(i), 0}), 24), View: v})
+	}
+	cfg := server.Default()
+	cfg.Rotate, cfg.Special = false, false
+	f.Handler.Replace(server.Rules{Config: &cfg, View: &policy.View{},
+		Access: policy.NewACL(policy.Default().Access.Rules(), views...)})
 	benchmarkFast(b, f, "10.0.0.1:1000")
 }
 
