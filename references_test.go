@@ -26,9 +26,11 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/expiry"
+	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/transport"
@@ -225,6 +227,12 @@ func metricsReference(t *testing.T) string {
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
 		Load: func(func(io.Reader) error) error { return nil }}))
 	m.WatchZones(func() []secondary.Status { return []secondary.Status{{Zone: wire.Root}} })
+	m.WatchCatalogs(func() []observe.CatalogState {
+		return []observe.CatalogState{{Name: wire.Root}}
+	})
+	m.WatchHooks(func() []hook.Status { return []hook.Status{{}} })
+	m.WatchLists(func() []weblist.Status { return []weblist.Status{{Has: true}} })
+	m.WatchLocal(func() (records, blocked int) { return 0, 0 })
 	m.WatchJournals()
 	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
 	if err != nil {

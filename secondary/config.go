@@ -53,6 +53,10 @@ type Zone struct {
 	// Policy reports whether the zone is for policy: iteration does not ask it, and its rules hold
 	// on when it has expired, as long as there is nothing newer.
 	Policy bool
+	// Catalog reports whether the zone is a catalog (RFC 9432): iteration does not ask it.
+	Catalog bool
+	// ID is what stands for the zone in a catalog. A zone of another ID does not keep the copy.
+	ID string
 }
 
 // onlyFile reports whether the zone has no source but a file.
@@ -73,6 +77,9 @@ func (z *Zone) equal(o *Zone) bool {
 type Config struct {
 	Zones  []Zone
 	Octets int64 // of memory that all copies may take
+	// Files are zone files that were read a moment ago, by the zones' names: they are not read
+	// again if they have not changed since. It may be nil.
+	Files map[wire.Name]*File
 }
 
 // Default returns the configuration of an operator who has decided nothing: no zone is kept.

@@ -22,6 +22,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/state"
+	"bailiwick/internal/web"
 	"bailiwick/wire"
 	"bailiwick/zone"
 )
@@ -76,6 +77,7 @@ type held struct {
 	schedule
 	busy    bool
 	first   chan struct{} // closed when the first check has ended
+	read    *File         // that was read before the next check, nil for none
 	gone    bool          // it is not kept any more
 	late    bool          // that it has expired is said
 	source  string
@@ -111,7 +113,7 @@ func New(p Parts) *Keeper {
 		p.Dial = (&net.Dialer{}).DialContext
 	}
 	k := &Keeper{parts: p, wake: make(chan struct{}, 1), octets: defaultOctets}
-	k.web = k.webClient()
+	k.web = web.Client(web.Parts{Lookup: p.Lookup, Dial: p.Dial, Roots: p.Roots})
 	k.zones.Store(&map[wire.Name]*held{})
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
@@ -128,7 +130,7 @@ func (k *Keeper) Closest(name wire.Name) *Copy {
 		return nil
 	}
 	for now := k.parts.Clock.Now(); ; name = name.Parent() {
-		if h := zones[name]; h != nil && !h.spec.Policy {
+		if h := zones[name]; h != nil && !h.spec.Policy && !h.spec.Catalog {
 			if c := h.copy.Load(); c != nil && now.Before(c.expires) {
 				return c
 			}
@@ -159,17 +161,18 @@ func (k *Keeper) Replace(c Config) {
 	old, now := *k.zones.Load(), k.parts.Clock.Now()
 	next := map[wire.Name]*held{}
 	for _, z := range c.Zones {
-		before := old[z.Name]
+		before, read := old[z.Name], c.Files[z.Name]
 		if before != nil && before.spec.equal(&z) {
 			next[z.Name] = before
 			if z.onlyFile() { // somebody may have changed it
-				before.next = now
+				before.next, before.read = now, read
 			}
 			continue
 		}
-		h := &held{spec: z, first: make(chan struct{})}
+		h := &held{spec: z, first: make(chan struct{}), read: read}
 		h.next = now
-		if before != nil && before.spec.Digest == z.Digest && before.copy.Load() != nil {
+		if before != nil && before.spec.Digest == z.Digest && before.spec.ID == z.ID &&
+			before.copy.Load() != nil {
 			h.adopt(before)
 		}
 		next[z.Name] = h
@@ -322,7 +325,11 @@ func (k *Keeper) check(h *held) {
 	}
 	room := k.room(h)
 	var failed []error
-	for _, s := range k.sources(&h.spec, room) {
+	k.mu.Lock()
+	read := h.read
+	h.read = nil // it is read once more at most
+	k.mu.Unlock()
+	for _, s := range k.sources(&h.spec, read, room) {
 		got, digest, err := k.from(ctx, h, s, have)
 		if k.ctx.Err() != nil {
 			return
@@ -387,7 +394,7 @@ func (k *Keeper) room(h *held) int {
 }
 
 // succeeded puts a zone to use; nil confirms the one in use. It reports whether that changes what
-// there was: another version or, of a policy zone, none.
+// there was: another version or, of a policy zone or a catalog, none.
 func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) (changed bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -421,7 +428,7 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 	case recovered:
 		k.parts.Log.Info("zone is current again", said...)
 	}
-	return outcome == outcomeUpdated && (before != nil || h.spec.Policy)
+	return outcome == outcomeUpdated && (before != nil || h.spec.Policy || h.spec.Catalog)
 }
 
 // failed notes that no source was of use.

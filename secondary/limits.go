@@ -27,8 +27,6 @@ const (
 	maxUnsigned = 99
 	// maxText is how many octets a zone file may have for each octet that the zone may take.
 	maxText = 4
-	// maxRedirects is how often a web server may refer to another place.
-	maxRedirects = 5
 	// minRefresh and minRetry bound the timers of a SOA record from below, and maxWait from above:
 	// a month without a look at the source is never meant.
 	minRefresh = 30 * time.Second

@@ -60,7 +60,7 @@ func (k *Keeper) save() {
 func (k *Keeper) load() {
 	for _, h := range *k.zones.Load() {
 		if st, err := os.Stat(h.spec.File); err == nil && !h.spec.onlyFile() {
-			if z, err := fromFile(&h.spec, nil, zone.MaxOctets); err == nil {
+			if z, err := fromFile(&h.spec, h.read, nil, zone.MaxOctets); err == nil {
 				k.take(h, z, h.spec.File, max(0, k.day().Sub(st.ModTime())))
 			}
 		}

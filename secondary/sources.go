@@ -4,17 +4,15 @@ package secondary
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
+	"bailiwick/internal/web"
 	"bailiwick/wire"
 	"bailiwick/zone"
 )
@@ -32,8 +30,9 @@ type source struct {
 	incremental bool
 }
 
-// sources returns the sources of a zone in their order.
-func (k *Keeper) sources(z *Zone, octets int) (list []source) {
+// sources returns the sources of a zone in their order. read is its file as it was read before, if
+// it was.
+func (k *Keeper) sources(z *Zone, read *File, octets int) (list []source) {
 	for _, p := range z.Primaries {
 		list = append(list, source{p.String(), func(ctx context.Context, have *zone.Zone,
 			whole bool) (*zone.Zone, error) {
@@ -49,7 +48,7 @@ func (k *Keeper) sources(z *Zone, octets int) (list []source) {
 	if z.File != "" {
 		list = append(list, source{z.File, func(_ context.Context, have *zone.Zone,
 			_ bool) (*zone.Zone, error) {
-			return fromFile(z, have, octets)
+			return fromFile(z, read, have, octets)
 		}, false})
 	}
 	return list
@@ -174,50 +173,6 @@ func (k *Keeper) addresses(ctx context.Context, host wire.Name) ([]netip.Addr, e
 	return addrs[:min(len(addrs), maxAddresses)], nil
 }
 
-// dialHost connects to a host that the resolver looks up: this machine may have no other.
-func (k *Keeper) dialHost(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return k.parts.Dial(ctx, network, address)
-	}
-	name, err := wire.ParseName(host)
-	if err != nil {
-		return nil, err
-	}
-	addrs, err := k.addresses(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	var failed []error
-	for _, a := range addrs {
-		c, err := k.parts.Dial(ctx, network, net.JoinHostPort(a.String(), port))
-		if err == nil {
-			return c, nil
-		}
-		failed = append(failed, err)
-	}
-	return nil, errors.Join(failed...)
-}
-
-// webClient returns the client that zones are fetched from web servers with.
-func (k *Keeper) webClient() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: k.dialHost,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: k.parts.Roots},
-			TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: idleTime,
-			DisableKeepAlives: true},
-		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if r.URL.Scheme != "https" || len(via) >= maxRedirects {
-				return fmt.Errorf("it refers to %s", r.URL)
-			}
-			return nil
-		},
-	}
-}
-
 // fromWeb gets a zone file from a web server.
 func (k *Keeper) fromWeb(ctx context.Context, z *Zone, have *zone.Zone, octets int) (
 	*zone.Zone, error) {
@@ -235,80 +190,85 @@ func (k *Keeper) fromWeb(ctx context.Context, z *Zone, have *zone.Zone, octets i
 	if reply.StatusCode != http.StatusOK {
 		return nil, errors.New(reply.Status)
 	}
-	stalled := time.AfterFunc(idleTime, cancel)
-	defer stalled.Stop()
-	body := &watched{reply.Body, octets * maxText, stalled}
-	return later(body, "", z, have, octets)
-}
-
-// watched is a reader that puts a timer off while it gets anything, and fails when that is too
-// much: what was read so far would look like a whole zone.
-type watched struct {
-	io.Reader
-	left  int
-	timer *time.Timer
-}
-
-// Read implements io.Reader.
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.Reader.Read(b)
-	if n > 0 {
-		w.timer.Reset(idleTime)
-	}
-	if w.left -= n; w.left < 0 {
-		return 0, zone.ErrTooLarge
-	}
-	return n, err
-}
-
-// fromFile reads a zone file. A file has no serial to be asked for: it is read each time.
-func fromFile(z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
-	f, err := os.Open(z.File)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	got, err := later(f, z.File, z, have, octets)
-	if z.Policy && errors.Is(err, zone.ErrNoSOA) {
-		return laterWithout(f, z, have, octets)
-	}
-	return got, err
-}
-
-// laterWithout is later for a file of rules without a SOA record, as people write them by hand. Its
-// serial is when it was changed last.
-func laterWithout(f *os.File, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	soa := fmt.Sprintf("\n%s %d IN SOA localhost. root.localhost. %d 3600 600 604800 60\n", z.Name,
-		madeTTL, uint32(st.ModTime().Unix()))
-	return later(io.MultiReader(f, strings.NewReader(soa)), z.File, z, have, octets)
-}
-
-// madeTTL is the TTL of a SOA record that is made here, in seconds.
-const madeTTL = 60
-
-// later reads a zone file, and returns its zone if it is newer than the copy.
-func later(r io.Reader, file string, z *Zone, have *zone.Zone, octets int) (*zone.Zone, error) {
-	got, err := zone.Parse(r, z.Name, file, octets)
+	body := web.NewBody(reply.Body, int64(octets)*maxText, zone.ErrTooLarge, cancel)
+	defer body.Stop()
+	got, err := zone.Parse(body, z.Name, "", octets)
 	if err != nil {
 		return nil, err
 	}
 	return than(got, have)
 }
 
+// File is a zone file that was read.
+type File struct {
+	Zone *zone.Zone
+	stat os.FileInfo
+}
+
+// still reports whether the file is as it was when it was read.
+func (f *File) still(now os.FileInfo) bool {
+	return f != nil && os.SameFile(f.stat, now) && f.stat.Size() == now.Size() &&
+		f.stat.ModTime().Equal(now.ModTime())
+}
+
+// fromFile reads a zone file, unless it is as one that was read before. A file has no serial to be
+// asked for: it is read each time.
+func fromFile(z *Zone, read *File, have *zone.Zone, octets int) (*zone.Zone, error) {
+	got, err := readFile(z, read, octets)
+	if err != nil {
+		return nil, err
+	}
+	return than(got.Zone, have)
+}
+
+// readFile reads a zone file, or returns the one that was read before if it is as it was.
+func readFile(z *Zone, read *File, octets int) (*File, error) {
+	f, err := os.Open(z.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if read.still(st) {
+		if read.Zone.Size() > octets {
+			return nil, zone.ErrTooLarge
+		}
+		return read, nil
+	}
+	got, err := zone.Parse(f, z.Name, z.File, octets)
+	if z.Policy && errors.Is(err, zone.ErrNoSOA) {
+		got, err = readWithout(f, st, z, octets)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &File{got, st}, nil
+}
+
+// readWithout reads a file of rules without a SOA record, as people write them by hand. Its serial
+// is when it was changed last.
+func readWithout(f *os.File, st os.FileInfo, z *Zone, octets int) (*zone.Zone, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	soa := fmt.Sprintf("\n%s %d IN SOA localhost. root.localhost. %d 3600 600 604800 60\n", z.Name,
+		madeTTL, uint32(st.ModTime().Unix()))
+	return zone.Parse(io.MultiReader(f, strings.NewReader(soa)), z.Name, z.File, octets)
+}
+
+// madeTTL is the TTL of a SOA record that is made here, in seconds.
+const madeTTL = 60
+
 // CheckFile reads the zone file of a zone, and returns what is wrong with it, as far as that can be
 // told without the network.
-func CheckFile(z *Zone) (*zone.Zone, error) {
-	got, err := fromFile(z, nil, zone.MaxOctets)
+func CheckFile(z *Zone) (*File, error) {
+	got, err := readFile(z, nil, zone.MaxOctets)
 	if err != nil || z.Digest == DigestOff {
 		return got, err
 	}
-	_, err = weigh(z.Digest, got.CheckDigest())
+	_, err = weigh(z.Digest, got.Zone.CheckDigest())
 	return got, err
 }

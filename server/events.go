@@ -25,11 +25,20 @@ func (r *request) arrived() {
 }
 
 // watched reports whether anybody wants to know how the query ends.
-func (r *request) watched() bool { return r.rules.Events != nil || r.rules.Log != nil }
+func (r *request) watched() bool { return r.rules.Events != nil || r.queryLog() != nil }
+
+// queryLog returns the log of the client's queries, nil if they are not logged.
+func (r *request) queryLog() QueryLog {
+	if v := r.view; v != nil && v.Log > 0 && v.Log <= len(r.rules.ViewLogs) {
+		return r.rules.ViewLogs[v.Log-1]
+	}
+	return r.rules.Log
+}
 
 // done reports the end of the query; a nil answer means that the client gets no response.
 func (r *request) done(answer []byte) {
-	logged := r.rules.Log != nil && r.rules.Log.Wants()
+	log := r.queryLog()
+	logged := log != nil && log.Wants()
 	if r.rules.Events == nil && !logged {
 		return
 	}
@@ -44,7 +53,7 @@ func (r *request) done(answer []byte) {
 		r.rules.Events.Event(e)
 	}
 	if logged {
-		r.rules.Log.Event(e)
+		log.Event(e)
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bailiwick/internal/hook"
 	"net/netip"
 
 	"bailiwick/internal/ledger"
@@ -60,3 +61,6 @@ func (h *Handler) HandleUnprepared(packet []byte, from transport.Client, buf []b
 	}
 	return r.behind()
 }
+
+// SetHooks gives the server policy steps, before it serves.
+func (s *Server) SetHooks(c *hook.Chain) { s.hooks, s.hooksPerClient = c, c.PerClient() }

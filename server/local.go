@@ -42,6 +42,9 @@ func (r *request) ownData() bool {
 			l = r.policedBefore()
 		}
 		if l == nil {
+			l = r.hooked()
+		}
+		if l == nil {
 			return false
 		}
 		if !l.Inform.IsZero() {
@@ -85,7 +88,7 @@ func (r *request) respondLocal(l *policy.Local) []byte {
 		return r.truncated()
 	}
 	switch l.From {
-	case policy.FromRPZ: // reported where the rule was found
+	case policy.FromRPZ, policy.FromHooks: // reported where it was decided
 	case policy.FromSpecial:
 		r.decided(event.DecisionSpecial, l.Cause, 0)
 	default:

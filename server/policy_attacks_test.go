@@ -52,18 +52,24 @@ func (f *front) enforces(records []string, zones ...rpz.Zone) {
 }
 
 // A name with five thousand records of its own, more than a message holds, is answered by as much
-// as fits, and truncated; so it is over TCP. Nothing else suffers.
+// as fits, and truncated; so it is over TCP. Of a rule's records a client gets a hundred. Nothing
+// else suffers.
 func TestAttackThousandsOfRecordsForOneName(t *testing.T) {
 	f := newFront(t, nil)
-	var lines []string
+	var lines, own []string
 	for i := range 5000 {
 		lines = append(lines, fmt.Sprintf("big.example A 10.0.%d.%d", i/250, i%250))
+		own = append(own, fmt.Sprintf("big.corp. A 10.0.%d.%d", i/250, i%250))
 	}
-	f.enforces(nil, policyZone(t, "rpz.", lines...))
+	f.enforces(own, policyZone(t, "rpz.", lines...))
 	for _, p := range []transport.Protocol{transport.UDP, transport.TCP} {
-		m := f.askFrom(someone, p, "big.example.", dns.TypeA, withEDNS)
+		m := f.askFrom(someone, p, "big.corp.", dns.TypeA, withEDNS)
 		if m == nil || !m.Truncated || len(m.Answer) == 5000 {
 			t.Errorf("%s: %s, %d records", p, heardOf(m), len(m.Answer))
+		}
+		m = f.askFrom(someone, p, "big.example.", dns.TypeA, withEDNS)
+		if m == nil || m.Truncated != (p == transport.UDP) || len(m.Answer) > 100 {
+			t.Errorf("%s: %s, %d records of a rule", p, heardOf(m), len(m.Answer))
 		}
 	}
 	f.says(someone, transport.UDP, "www.secure.example. A",

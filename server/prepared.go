@@ -72,7 +72,7 @@ func (r *request) findPrepared(now int64) (a *cache.Answer, shift int, ok bool) 
 func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 	r.ask = r.q.Keep()
 	k := r.key(r.ask)
-	if a.Cut || r.ours(r.ask) != nil || r.cuts(a) || r.polices(a) {
+	if a.Cut || r.ours(r.ask) != nil || r.cuts(a) || r.polices(a) || r.server.hooks.Any() {
 		r.server.cache.Answers.Remove(k)
 		return nil
 	}
@@ -84,7 +84,8 @@ func (r *request) judgeAgain(a *cache.Answer) *cache.Answer {
 // denied finds the prepared answer for the span of a name.
 func (r *request) denied() (a *cache.Answer, shift int, ok bool) {
 	q := &r.q
-	if q.Has(wire.FlagCD) || q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||
+	if r.server.hooks.Any() || q.Has(wire.FlagCD) ||
+		q.Question.Type == wire.TypeNone || q.Question.Type.IsMeta() ||
 		strings.HasPrefix(q.Question.Name.Label(), sentinelPrefix) {
 		return nil, 0, false
 	}

@@ -26,11 +26,11 @@ func (r *request) policyZones() *rpz.Set {
 	return r.view.Zones
 }
 
-// aboutClient reports whether a rule is about the client's address: then no answer that others have
-// got is this client's. See enforce for what it leaves to others.
+// aboutClient reports whether a rule, or a step of the operator's, is about the client: then no
+// answer that others have got is this client's. See enforce for what it leaves to others.
 func (r *request) aboutClient() bool {
 	z := r.policyZones()
-	return z != nil && z.AboutClient(r.from.Addr.Addr())
+	return r.server.hooksPerClient || z != nil && z.AboutClient(r.from.Addr.Addr())
 }
 
 // facts returns what is known of the step of an alias chain that a name is.
@@ -68,7 +68,7 @@ func (r *request) policedBefore() *policy.Local {
 func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bool) {
 	zones := r.policyZones()
 	if zones == nil || r.standIn != nil {
-		return nil, true
+		return r.hookedAnswer(a), true
 	}
 	secure := believed(a)
 	for s := range steps(a.Sets, r.want) {
@@ -88,7 +88,7 @@ func (r *request) policed(a *resolver.Answer, wait bool) (l *policy.Local, ok bo
 			return r.enforce(&m), true
 		}
 	}
-	return nil, true
+	return r.hookedAnswer(a), true
 }
 
 // step is a name of an alias chain.

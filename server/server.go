@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/hook"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/recorder"
@@ -114,6 +115,9 @@ type Server struct {
 	ledger   *ledger.Ledger
 	log      *slog.Logger
 	notify   func(from netip.Addr, packet []byte) ([]byte, bool) // may be nil
+	hooks    *hook.Chain
+	// hooksPerClient is what it says of itself, for the step prepared.
+	hooksPerClient bool
 
 	requests sync.Pool // of *request
 	serving  atomic.Int32
@@ -151,6 +155,8 @@ type Parts struct {
 	// Notify returns the response to a NOTIFY request (RFC 1996), and whether it is for a zone that
 	// is kept; nil: there are none.
 	Notify func(from netip.Addr, packet []byte) (answer []byte, mine bool)
+	// Hooks are policy steps that the operator has compiled in; nil: there are none.
+	Hooks *hook.Chain
 }
 
 // New returns a server.
@@ -158,7 +164,7 @@ func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
 		observe: p.Observer, broken: p.Incidents, recorder: p.Recorder,
 		events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
-		notify:   p.Notify,
+		notify: p.Notify, hooks: p.Hooks, hooksPerClient: p.Hooks.PerClient(),
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
 	s.stale.most, s.informs.most, s.limits.most = MaxRefusedLines, maxLogLines, MaxRefusedLines
@@ -184,7 +190,10 @@ type Rules struct {
 	Events   event.Sink   // may be nil
 	Listener string       // what it is called in the log
 	Tally    Tally        // may be nil
-	Log      QueryLog     // may be nil; rules of other clients may have another
+	Log      QueryLog     // may be nil
+	// ViewLogs are those of views that have one of their own (policy.View.Log); nil ones log
+	// nothing.
+	ViewLogs []QueryLog
 
 	secrets *secretSource // of cookies
 }

@@ -3,6 +3,8 @@
 package zone
 
 import (
+	"math"
+
 	"bailiwick/wire"
 )
 
@@ -65,12 +67,24 @@ func (z *Zone) Exists(name wire.Name) bool {
 // SetsAt returns the sets of the name at a place that are of a type, of all types for ANY, under
 // another name. They share no memory with the zone.
 func (z *Zone) SetsAt(place uint32, t wire.Type, owner wire.Name) (sets []*wire.RRset) {
-	for s := range z.at(place).sets() {
-		if len(s.data) > 0 && (s.t == t || t == wire.TypeANY) {
-			sets = append(sets, s.copy(owner))
-		}
-	}
+	sets, _ = z.HeadsAt(place, t, owner, math.MaxInt)
 	return sets
+}
+
+// HeadsAt is SetsAt with no more than so many records of each set, and reports whether some are
+// left out.
+func (z *Zone) HeadsAt(place uint32, t wire.Type, owner wire.Name, records int) (
+	sets []*wire.RRset, cut bool) {
+	for s := range z.at(place).sets() {
+		if len(s.data) == 0 || s.t != t && t != wire.TypeANY {
+			continue
+		}
+		if head := s.data.Head(records); len(head) < len(s.data) {
+			s.data, cut = head, true
+		}
+		sets = append(sets, s.copy(owner))
+	}
+	return sets, cut
 }
 
 // SOASet returns the zone's SOA set, with the TTL of its denials (RFC 2308, section 3).

@@ -172,6 +172,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"GET", "failures/list", nil}, {"GET", "failures/show?number=1", nil},
 		{"POST", "failures/watch", m{"name": "example."}},
 		{"POST", "failures/unwatch", m{"name": "example."}},
+		{"GET", "lists", nil},
 	} {
 		if status, text := d.try(c.method, c.path, c.body, ""); status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)
@@ -183,10 +184,11 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 	// What fails is described too.
 	d.try("GET", "servers?limit=0", nil, "")
 	d.try("POST", "zones/refresh", m{"name": "nothing."}, "")
+	d.try("POST", "lists/refresh", m{"list": "https://nothing.example/"}, "")
 	d.try("PUT", "settings", m{"log_level": "info"}, `"stale"`)
 
 	untried := map[string]bool{"drain": true, "upgrade": true, "clock advance": true,
-		"zones refresh": true}
+		"zones refresh": true, "lists refresh": true}
 	for _, o := range operations() {
 		if route := o.Method() + " " + o.Path(); !d.tried[route] && !untried[o.Name] {
 			t.Errorf("%s is not tried", route)

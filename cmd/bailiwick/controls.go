@@ -197,6 +197,7 @@ func (r *running) advance(q console.Request) (console.Result, error) {
 	}
 	m.Advance(d)
 	r.keeper.Wake()
+	r.lists.Wake()
 	return console.Result{}, nil
 }
 

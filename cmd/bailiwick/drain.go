@@ -119,13 +119,14 @@ func (r *running) closeFor(successor *service.Successor) {
 	}
 	cancel()
 	r.keeper.Close()
+	r.lists.Close()
 	if successor == nil { // that one has loaded them already
 		r.saveCaches()
 	}
 	r.now().resolver.Close()
 	r.server.Close()
 	each(func(l listening) { l.Close() })
-	r.now().queries.Close()
+	r.now().queries.closeBut(nil)
 	if r.control != nil {
 		_ = r.control.Close()
 	}

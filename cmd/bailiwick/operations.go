@@ -144,6 +144,8 @@ func serverOperations() []operation {
 			{Name: "dropped", Kind: console.Integer, Help: "as more came than could be written"},
 			{Name: "lost", Kind: console.Integer, Help: "as writing failed"},
 			{Name: "problem", Optional: true, Help: "why lines are lost"}},
+		Rows: []console.Field{{Name: "view"}, {Name: "to"}, {Name: "file"},
+			{Name: "sample", Kind: console.Integer}},
 	}, (*running).queryLog}, {console.Operation{Name: "querylog reopen", Changes: true,
 		Short:   "Open the file of the query log again, after something has moved it away",
 		Suggest: []string{"rotate", "log_reopen"},
@@ -258,6 +260,7 @@ func upstreamOperations() []operation {
 			{Name: "serial", Kind: console.Integer}, {Name: "source"}, {Name: "age"},
 			{Name: "next_check"}, {Name: "expires_in"}, {Name: "zonemd"},
 			{Name: "records", Kind: console.Integer}, {Name: "bytes", Kind: console.Integer},
+			{Name: "catalog", Help: "is one, or the catalog that the zone is a member of"},
 			{Name: "problem"}},
 	}, (*running).listZones}, {console.Operation{Name: "zones refresh", Changes: true,
 		Short:   "Check now whether there is a newer zone",
@@ -464,7 +467,27 @@ func policyOperations() []operation {
 			"changes that were made at run time stay.",
 		Suggest: []string{"refresh", "update"},
 		Fields:  changed,
-	}, (*running).policyReload}, {console.Operation{Name: "views",
+	}, (*running).policyReload}, {console.Operation{Name: "lists",
+		Short: "List the block lists that are fetched",
+		Long: "List the block lists that are fetched (url of policy.block_lists): how many names " +
+			"each has, when its server has given or confirmed it, when it is asked again, and " +
+			"what is wrong. One that cannot be renewed stays in use as it was.",
+		Suggest: []string{"blocklist_status", "gravity", "filters"},
+		Fields:  []console.Field{{Name: "note", Optional: true}},
+		Rows: []console.Field{{Name: "list"}, {Name: "state"},
+			{Name: "names", Kind: console.Integer}, {Name: "octets", Kind: console.Integer},
+			{Name: "age"}, {Name: "next_fetch"}, {Name: "problem"}},
+	}, (*running).listFetched}, {console.Operation{Name: "lists refresh", Changes: true,
+		Short: "Fetch block lists now: all of them, or one",
+		Long: "Fetch block lists now: all that have a URL, or the one that is named. What comes " +
+			"is used if it is a list. With force it is used even if it has less than a tenth of " +
+			"the names that there were.",
+		Suggest: []string{"update", "reload", "fetch"},
+		Params: []console.Param{{Name: "list", Positional: true,
+			Help: "its URL, or as lists shows it; all without it"},
+			{Name: "force", Kind: console.Boolean, Help: "however few names it has"}},
+		Fields: []console.Field{{Name: "fetching", Kind: console.Integer}},
+	}, (*running).refreshLists}, {console.Operation{Name: "views",
 		Short: "List the views, whom they are for, and how often they were asked",
 		Long: "List the views (views): other policies for some of the clients. Views of one " +
 			"class share prepared answers. `policy test` with a client's address tells what one " +

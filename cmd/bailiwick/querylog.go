@@ -5,31 +5,100 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/querylog"
+	"bailiwick/server"
 )
 
-// logQueries returns the query log of a configuration: that in use, with its file opened again, if
-// it is the same.
-func (r *running) logQueries(cfg *config.Config, old *inUse) (*querylog.Log, error) {
-	if old.queries.Config() == cfg.QueryLog {
-		old.queries.Reopen()
-		return old.queries, nil
+// queryLogs are the query logs of a configuration. A nil one has none.
+type queryLogs struct {
+	all     []*querylog.Log // each that writes
+	general *querylog.Log   // of clients without a view that has its own; nil: they are not logged
+	views   []server.QueryLog
+}
+
+// logQueries returns the query logs of a configuration: those in use, with their files opened
+// again, as far as they are the same. Views whose lines go to one place share the log that writes
+// there.
+func (r *running) logQueries(cfg *config.Config, old *inUse) (*queryLogs, error) {
+	n := &queryLogs{views: make([]server.QueryLog, len(cfg.Views))}
+	var err error
+	if n.general, err = r.logTo(n, cfg.QueryLog, old.queries); err != nil {
+		return nil, err
 	}
-	l, err := querylog.New(cfg.QueryLog, querylog.Parts{Log: r.log, Observer: r.metrics,
-		Guard: r.guard})
+	for i := range cfg.Views {
+		c, own := cfg.QueryLogOf(i)
+		if !own {
+			continue
+		}
+		l, err := r.logTo(n, c, old.queries)
+		if err != nil {
+			n.closeBut(old.queries)
+			return nil, fmt.Errorf("view %s: %w", cfg.Views[i].Name, err)
+		}
+		if l != nil {
+			n.views[i] = l.Share(c.Sample, c.Clients)
+		}
+	}
+	return n, nil
+}
+
+// logTo returns a log that writes where a configuration has it, nil if that is nowhere.
+func (r *running) logTo(n *queryLogs, c querylog.Config, old *queryLogs) (*querylog.Log, error) {
+	for _, l := range n.all {
+		if l.Config().Alike(c) {
+			return l, nil
+		}
+	}
+	if old != nil {
+		for _, l := range old.all {
+			if l.Config() == c {
+				l.Reopen()
+				n.all = append(n.all, l)
+				return l, nil
+			}
+		}
+	}
+	l, err := querylog.New(c, querylog.Parts{Log: r.log, Observer: r.metrics, Guard: r.guard})
 	if err != nil {
 		return nil, fmt.Errorf("query log: %w", err)
+	}
+	if l != nil {
+		n.all = append(n.all, l)
 	}
 	return l, nil
 }
 
-// queryLog tells how the query log is.
+// closeBut closes the logs that others do not have.
+func (q *queryLogs) closeBut(others *queryLogs) {
+	if q == nil {
+		return
+	}
+	for _, l := range q.all {
+		if others == nil || !slices.Contains(others.all, l) {
+			l.Close()
+		}
+	}
+}
+
+// give gives the rules of a listener the logs.
+func (q *queryLogs) give(rules *server.Rules) {
+	if q == nil {
+		return
+	}
+	if q.general != nil {
+		rules.Log = q.general
+	}
+	rules.ViewLogs = q.views
+}
+
+// queryLog tells how the query logs are.
 func (r *running) queryLog(console.Request) (console.Result, error) {
-	l := r.now().queries
-	c, s := r.now().Config.QueryLog, l.Status()
+	now := r.now()
+	c, s := now.Config.QueryLog, now.queries.general.Status()
 	f := map[string]any{"to": c.To.String(), "sample": c.Sample, "written": s.Written,
 		"dropped": s.Dropped, "lost": s.Lost}
 	if c.Path != "" {
@@ -38,15 +107,25 @@ func (r *running) queryLog(console.Request) (console.Result, error) {
 	if s.Problem != "" {
 		f["problem"] = s.Problem
 	}
-	return console.Result{Fields: f}, nil
+	res := console.Result{Fields: f}
+	for i := range now.Config.Views {
+		if c, own := now.Config.QueryLogOf(i); own {
+			res.Columns = []string{"view", "to", "file", "sample"}
+			res.Rows = append(res.Rows, []any{now.Config.Views[i].Name, c.To.String(),
+				orNone(c.Path), c.Sample})
+		}
+	}
+	return res, nil
 }
 
-// reopenQueryLog has the file of the query log opened again.
+// reopenQueryLog has the files of the query logs opened again.
 func (r *running) reopenQueryLog(console.Request) (console.Result, error) {
-	l := r.now().queries
-	if l == nil {
+	q := r.now().queries
+	if len(q.all) == 0 {
 		return console.Result{}, errors.New("queries are not logged: see query_log.to")
 	}
-	l.Reopen()
+	for _, l := range q.all {
+		l.Reopen()
+	}
 	return console.Result{Fields: map[string]any{"reopen": "under way"}}, nil
 }

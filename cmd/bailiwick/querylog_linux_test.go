@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,4 +64,70 @@ func TestReloadRefusesAQueryLogThatCannotBeOpened(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	s.expect("www.secure.example.", "NOERROR+ad")
+}
+
+// A view has its query log, or none: another place, or the same with other rules about clients and
+// their number. Refused queries are in it. A reload changes one view's and leaves the others alone.
+func TestQueryLogsOfViews(t *testing.T) {
+	dir := t.TempDir()
+	all, own := filepath.Join(dir, "all"), filepath.Join(dir, "own")
+	text := func(kids string) string {
+		return plain + "query_log: {to: file, file: " + all + "}\nviews:\n" +
+			"  - {name: silent, clients: [127.0.0.2/32], query_log: off}\n" +
+			"  - {name: kids, clients: [127.0.0.3/32], query_log: " + kids + "}\n" +
+			"  - {name: guests, clients: [127.0.0.4/32], query_log: {clients: omit}}\n" +
+			"  - {name: others, clients: [127.0.0.5/32], block_lists: []}\n" +
+			"policy: {access: [127.0.0.3/32 refuse]}\n"
+	}
+	s := reloadable(t, text("{file: "+own+", clients: prefix}"))
+	ask := func(from string) {
+		t.Helper()
+		d := dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
+		name := "n" + from[len(from)-1:] + ".secure.example."
+		if _, _, err := d.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.udp); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, from := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4",
+		"127.0.0.5"} {
+		ask(from)
+	}
+	r, err := runOf(s.running, "querylog")(requestOf(nil))
+	if err != nil || len(r.Rows) != 3 || r.Rows[0][1] != "off" || r.Rows[1][2] != own {
+		t.Errorf("%v, %v", r, err)
+	}
+	general := s.now().queries.general
+	s.change(text("off"))
+	ask("127.0.0.3")
+	ask("127.0.0.1")
+	if s.now().queries.general != general {
+		t.Error("the log of all was opened anew")
+	}
+	s.close()
+	lines := func(path string) (got []string) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+			got = append(got, strings.Join(strings.Fields(l)[1:], " "))
+		}
+		return got
+	}
+	for path, want := range map[string][]string{
+		all: {"client=127.0.0.1 transport=udp name=n1.", "transport=udp name=n4.",
+			"client=127.0.0.5 transport=udp name=n5.", "client=127.0.0.1 transport=udp name=n1."},
+		own: {"client=127.0.0.0/24 transport=udp name=n3.secure.example. type=A outcome=REFUSED"},
+	} {
+		got := lines(path)
+		if len(got) != len(want) {
+			t.Errorf("%s: %q", path, got)
+			continue
+		}
+		for i := range want {
+			if !strings.HasPrefix(got[i], want[i]) {
+				t.Errorf("%s: %q; want %q", path, got[i], want[i])
+			}
+		}
+	}
 }

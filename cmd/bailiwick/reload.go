@@ -17,7 +17,6 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
-	"bailiwick/internal/querylog"
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
@@ -32,7 +31,7 @@ type inUse struct {
 	configured *snapshot.Snapshot // the same, with the trust anchors that are configured
 	resolver   *resolver.Resolver
 	listeners  []listening
-	queries    *querylog.Log // nil: queries are not logged
+	queries    *queryLogs
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	// class is the first of those of prepared answers, one for each policy: none of an earlier
@@ -178,6 +177,8 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		return nil, errors.Join(errs...)
 	}
 	old := r.now()
+	p.TakeLists(r.lists.Text)
+	p.TakeMembers(r.members(p))
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
 	next := &inUse{Snapshot: p, configured: configured, class: old.after(),
@@ -200,9 +201,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	opened, err := r.open(next, old.listeners)
 	if err != nil {
 		stay()
-		if next.queries != old.queries {
-			next.queries.Close()
-		}
+		next.queries.closeBut(old.queries)
 		return nil, err
 	}
 	for _, l := range opened {
@@ -231,8 +230,10 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.store.SetLimits(cfg.Cache.TTLLimits)
 	r.store.SetMaxStale(cfg.Cache.MaxStale)
 	r.keeper.Replace(p.Secondary)
+	p.Secondary.Files, configured.Secondary.Files = nil, nil // the keeper has them
+	r.lists.Replace(p.Fetched)
 	r.readAllRules(p.Policy)
-	r.install(next)
+	next = r.installWithRules(next)
 	for _, l := range opened {
 		l.Start(l.handler)
 	}
@@ -250,6 +251,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	}
 	r.gc.allow(cfg.Cache.Memory, cfg.Division().Heap)
 	r.metrics.Configured(time.Now(), true)
+	r.rereadCatalogs()
 	return o, nil
 }
 
@@ -447,9 +449,7 @@ func (r *running) install(next *inUse) {
 		rules := server.Rules{Config: &next.Server, Resolver: next.resolver,
 			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
 			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())}
-		if next.queries != nil {
-			rules.Log = next.queries
-		}
+		next.queries.give(&rules)
 		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
@@ -474,9 +474,7 @@ func (r *running) retire(old, next *inUse, gone []listening) {
 			old.resolver.Close()
 			next.resolver.Forget(old.resolver)
 		})
-		if old.queries != next.queries {
-			old.queries.Close()
-		}
+		old.queries.closeBut(next.queries)
 	})
 }
 

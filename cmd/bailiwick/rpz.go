@@ -70,6 +70,12 @@ func (s *stack) readRules(name wire.Name) (changed bool) {
 
 // zoneChanged takes another version of a zone to use.
 func (s *stack) zoneChanged(name wire.Name) {
+	if s.now().CatalogOf(name) != nil {
+		if s.enforced.begun.Load() {
+			s.membersMoved()
+		}
+		return
+	}
 	if slices.ContainsFunc(s.now().Policy, func(z rpz.Zone) bool { return z.Name == name }) {
 		if s.readRules(name) && s.enforced.begun.Load() {
 			s.rulesChanged()
@@ -79,17 +85,31 @@ func (s *stack) zoneChanged(name wire.Name) {
 	s.forgetZone(name)
 }
 
-// readAllRules reads the rules of policy zones whose copies have changed, and forgets those of all
-// other zones.
-func (s *stack) readAllRules(zones []rpz.Zone) {
+// readAllRules reads the rules of policy zones whose copies have changed, forgets those of all
+// other zones, and reports whether there are others than before.
+func (s *stack) readAllRules(zones []rpz.Zone) (changed bool) {
 	for i := range zones {
-		s.readRules(zones[i].Name)
+		changed = s.readRules(zones[i].Name) || changed
 	}
 	s.enforced.mu.Lock()
 	defer s.enforced.mu.Unlock()
 	maps.DeleteFunc(s.enforced.rules, func(name wire.Name, _ *rpz.Rules) bool {
 		return !slices.ContainsFunc(zones, func(z rpz.Zone) bool { return z.Name == name })
 	})
+	return changed
+}
+
+// installWithRules is install for who has the keeper keep other zones. A copy that came before the
+// queries went by the snapshot was of a zone that nobody had asked for, as zoneChanged saw it.
+func (r *running) installWithRules(next *inUse) *inUse {
+	r.install(next)
+	if !r.readAllRules(next.Policy) {
+		return next
+	}
+	again := *next
+	again.generation++
+	r.install(&again)
+	return &again
 }
 
 // beginPolicy puts the rules of the policy zones that are loaded to use, and from now on each

@@ -22,6 +22,7 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
@@ -31,6 +32,7 @@ import (
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
+	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/server"
@@ -63,7 +65,11 @@ type stack struct {
 	signatures   *expiry.Book      // that end soon
 	keeper       *secondary.Keeper // of copies of zones
 	enforced     enforced
+	catalogs     catalogs
+	membersMoved func()                  // see running.takeMembers
 	rulesChanged func()                  // see running.enforceAnew
+	lists        *weblist.Keeper         // of block lists that are fetched
+	listsChanged func()                  // see running.takeLists
 	published    []trustanchor.Published // that were downloaded; guarded by reloading
 	kept         *keptChanges
 	inUse        atomic.Pointer[inUse]
@@ -111,14 +117,24 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	}
 	s.enforced.rules, s.enforced.uses = map[wire.Name]*rpz.Rules{}, map[wire.Name]*rpz.Uses{}
 	s.keeper = s.newKeeper()
+	s.loadMembers()
+	p.TakeMembers(s.members(p))
 	s.keeper.Replace(p.Secondary)
+	p.Secondary.Files = nil // the keeper has them
 	s.metrics.WatchZones(s.keeper.Status)
+	s.lists = s.newLists(s.webClient())
+	s.lists.Replace(p.Fetched)
+	s.lists.Load()
+	p.TakeLists(s.lists.Text)
+	s.metrics.WatchCatalogs(s.catalogStates)
+	s.metrics.WatchLists(s.lists.Status)
 	s.metrics.WatchPolicyZones(func() []rpz.Zone { return s.policyZones(s.now().Policy).All() })
 	s.metrics.WatchLocal(func() (records, blocked int) {
 		return s.now().Records, s.now().Blocked
 	})
 	s.store = cache.New(cfg.Cache)
-	s.judgeAnew, s.rulesChanged = func() {}, func() {}
+	s.judgeAnew, s.rulesChanged, s.listsChanged = func() {}, func() {}, func() {}
+	s.membersMoved = func() {}
 	s.kept = loadKept(s.state, s.log)
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
@@ -215,13 +231,19 @@ func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
 		loaded: make(chan struct{}), began: time.Now(),
 		explaining: make(chan struct{}, maxExplained)}
-	s.judgeAnew, s.rulesChanged = r.succeedItself, r.enforceAnew
+	s.judgeAnew, s.rulesChanged, s.listsChanged = r.succeedItself, r.enforceAnew, r.takeLists
+	s.membersMoved = r.takeMembers
 	now := s.now()
 	r.desk = console.NewDesk(r.operations(), observe.Always(s.log), s.metrics.Control)
+	steps, err := hook.NewChain(hooks())
+	if err != nil {
+		return r, err
+	}
+	s.metrics.WatchHooks(steps.Status)
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Incidents: s.incidents,
 		Recorder: s.recorder, Guard: s.guard, Ledger: s.ledger, Log: s.log,
-		Notify: s.keeper.Notify})
+		Hooks: steps, Notify: s.keeper.Notify})
 	var kept service.Secrets
 	if s.predecessor != nil {
 		kept = s.predecessor.Secrets
@@ -340,6 +362,7 @@ func (r *running) start() {
 	r.keeper.Start()
 	r.enforced.begun.Store(true)
 	r.beginPolicy()
+	r.lists.Start()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}
@@ -363,6 +386,8 @@ func (r *running) start() {
 	r.now().resolver.KeepWarm()
 	r.console.Start()
 	r.watch()
+	r.rereadCatalogs()
+	r.server.BeginHooks(r.enforceAnew)
 }
 
 // watch tells whoever asks the console whether names can be resolved, and the log when that

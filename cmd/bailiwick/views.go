@@ -29,6 +29,11 @@ func (r *running) viewsOf(s *inUse) (views []*policy.View) {
 			Local: r.ownData(s, p.Local), Special: &s.Policies[i].Special, Realm: p.Realm,
 			Rates: policy.NewRates(p.Limits, own...)}
 		v.Private.Translators = translators
+		if i > 0 {
+			if _, own := s.Config.QueryLogOf(i - 1); own {
+				v.Log = i
+			}
+		}
 		if len(s.Policies) > 1 {
 			v.Queries = r.metrics.ViewQueries(cmp.Or(p.Name, "default"))
 		}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -81,7 +82,8 @@ func (s *stack) lookUp(ctx context.Context, host wire.Name) (addrs []netip.Addr,
 // listZones tells how it is with the zones that a copy is kept of.
 func (r *running) listZones(console.Request) (console.Result, error) {
 	out := console.Result{Columns: []string{"zone", "state", "serial", "source", "age",
-		"next_check", "expires_in", "zonemd", "records", "bytes", "problem"}, Rows: [][]any{}}
+		"next_check", "expires_in", "zonemd", "records", "bytes", "catalog", "problem"},
+		Rows: [][]any{}}
 	seconds := func(d time.Duration) string { return d.Round(time.Second).String() }
 	for _, s := range r.keeper.Status() {
 		state, age, next, expires := "no copy", "-", seconds(s.Next), "-"
@@ -94,8 +96,10 @@ func (r *running) listZones(console.Request) (console.Result, error) {
 		if s.Checking {
 			next = "now"
 		}
+		place, problem := r.placeOf(s.Zone)
 		out.Rows = append(out.Rows, []any{s.Zone.String(), state, s.Serial, orNone(s.Source), age,
-			next, expires, orNone(s.Digest), s.Records, s.Bytes, orNone(s.Problem)})
+			next, expires, orNone(s.Digest), s.Records, s.Bytes, orNone(place),
+			orNone(cmp.Or(s.Problem, problem))})
 	}
 	if len(out.Rows) == 0 {
 		return console.Result{Fields: map[string]any{
@@ -121,6 +125,7 @@ func (r *running) refreshZone(q console.Request) (console.Result, error) {
 	if !r.keeper.Refresh(n) {
 		return console.Result{}, fmt.Errorf("no copy of %s is kept: see zones.held", n)
 	}
+	r.readAgain(n)
 	r.log.Info("zone is checked", "zone", n.String(), "by", q.Caller)
 	return console.Result{Fields: map[string]any{"checking": n.String()}}, nil
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"bailiwick/internal/policy"
-	"bailiwick/internal/querylog"
 	"bailiwick/resolver"
 	"bailiwick/server"
 	"bailiwick/transport"
@@ -29,9 +28,7 @@ func (p *reader) contradictions() {
 		say("resolver.ipv4", "resolver.ipv4 and resolver.ipv6 are both off: no server could be "+
 			"asked")
 	}
-	if c.QueryLog.To == querylog.File && c.QueryLog.Path == "" {
-		say("query_log.to", "query_log.to is file, and query_log.file is empty: which file?")
-	}
+	c.logContradictions(say)
 	if c.Cache.Min > c.Cache.Max {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)
 	}
@@ -89,6 +86,8 @@ func (p *reader) contradictions() {
 	c.overlaps(all, say)
 	c.heldContradictions(say)
 	c.policyContradictions(say)
+	c.listContradictions(say)
+	c.catalogContradictions(say)
 	c.EachZone(func(z *Zone, _ *Resolving) {
 		for i, a := range z.Addrs {
 			for _, l := range all {

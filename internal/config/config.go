@@ -57,6 +57,10 @@ type Config struct {
 	LocalData
 	Views []View
 	RPZ   []PolicyZone
+
+	Catalogs      []Catalog
+	CatalogGroups []MemberGroup
+
 	// CookieSecretFile is the path of secrets of server cookies, "" for none.
 	CookieSecretFile string
 	ClockStart       time.Time // test builds only; zero: the machine's clock

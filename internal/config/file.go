@@ -472,7 +472,7 @@ func plainValue(n ast.Node) (string, error) {
 // nested are the fields of records whose items can be written as maps, with the fields of these.
 // The item is what they hold, in this order.
 var nested = map[string][]string{"access": {"net", "action"}, "local_zones": {"name", "type"},
-	"hosts_files": {"file"}, "block_lists": {"file", "action"}}
+	"hosts_files": {"file"}, "block_lists": {"file", "url", "action", "refresh"}}
 
 // ruleText reads a network and an action, as text or as a map.
 func ruleText(n ast.Node) (string, error) { return partsText(n, nested["access"]) }
@@ -496,8 +496,8 @@ func partsText(n ast.Node, parts []string) (string, error) {
 		}
 		r[field] = text
 	}
-	if parts[0] == "file" && r["action"] == "" && len(parts) > 1 {
-		r["action"] = localdata.ListNXDomain.String() // so that the last word is the action
+	if parts[0] == "file" && len(parts) > 1 {
+		return listText(r)
 	}
 	var text []string
 	for _, p := range parts {
@@ -505,6 +505,24 @@ func partsText(n ast.Node, parts []string) (string, error) {
 	}
 	return strings.TrimSpace(strings.Join(text, " ")), nil
 }
+
+// listText writes a block list of a view as a text: its file and what is done, or its URL, what is
+// done, and how often it is fetched.
+func listText(r map[string]string) (string, error) {
+	action := cmp.Or(r["action"], localdata.ListNXDomain.String()) // a path may have spaces
+	switch {
+	case r["file"] != "" && r["url"] != "":
+		return "", inField("url", errors.New("a block list has a file or a url, and not both"))
+	case r["url"] != "":
+		return strings.TrimSpace(r["url"] + " " + action + " " + r["refresh"]), nil
+	case r["refresh"] != "":
+		return "", inField("refresh", errors.New("refresh is for lists by url"))
+	}
+	return r["file"] + " " + action, nil
+}
+
+// isWeb reports whether a text is an address and no path.
+func isWeb(s string) bool { return strings.Contains(s, "://") }
 
 // namedValues reads a map of plain values, each as its name and the value.
 func namedValues(values []*ast.MappingValueNode) (l []string, err error) {
@@ -548,7 +566,11 @@ func (k *key) readRecord(n ast.Node) (record, error) {
 		if _, list := n.(*ast.SequenceNode); list {
 			return nil, fmt.Errorf("wants %s", k.wants())
 		}
-		return record{k.fieldNames()[0]: {scalar(n)}}, nil
+		names, text := k.fieldNames(), scalar(n)
+		if names[0] == "file" && isWeb(text) && slices.Contains(names, "url") {
+			return record{"url": {text}}, nil
+		}
+		return record{names[0]: {text}}, nil
 	}
 	r := record{}
 	var errs []error
@@ -586,7 +608,7 @@ func (k *key) readField(name string, n ast.Node) ([]string, error) {
 		}
 		l, err = stringList(s, item)
 	default:
-		if values, ok := mapping(n); ok && name == "limits" {
+		if values, ok := mapping(n); ok && (name == "limits" || name == "query_log") {
 			return namedValues(values)
 		}
 		var text string

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"bailiwick/internal/web"
 	"bailiwick/secondary"
 	"bailiwick/wire"
 )
@@ -86,10 +86,7 @@ func heldZone(r record) (z HeldZone, err error) {
 	z.TSIG, z.TLSName, z.TLSRoots = r.text("tsig"), r.text("tls_name"), r.text("tls_ca")
 	z.URL, z.File = r.text("url"), r.text("file")
 	if z.URL != "" {
-		u, err := url.Parse(z.URL)
-		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-			note("url", fmt.Errorf("url %q is not one such as https://host/path", z.URL))
-		}
+		note("url", web.CheckURL(z.URL))
 	}
 	d, ok := digests[strings.ToLower(r.text("zonemd"))]
 	if z.Digest = d; !ok {

@@ -156,34 +156,6 @@ var keys = slices.Concat(listenKeys(), []key{
 	{key: "log.format", kind: kindChoice, choices: []string{"text", "json"},
 		help:    "form of log lines",
 		binding: bindChoice(func(c *Config) *bool { return &c.Log.JSON }, false, true)},
-	{key: "query_log.to", kind: kindChoice, choices: []string{"off", "file", "syslog", "journald"},
-		help: "where a line for each query goes, refused ones included; no query waits for it",
-		binding: bindChoice(func(c *Config) *querylog.Destination { return &c.QueryLog.To },
-			querylog.Off, querylog.File, querylog.Syslog, querylog.Journal)},
-	{key: "query_log.file", kind: kindPath,
-		help: "file of the query log; it is opened again on ctl reload and SIGHUP, and when it " +
-			"was moved or removed",
-		binding: bind(func(c *Config) *string { return &c.QueryLog.Path })},
-	{key: "query_log.address", kind: kindString,
-		help: "socket of syslog or the journal: unix: and a path, or udp: and an address with " +
-			"its port; empty for unix:/dev/log, or unix:/run/systemd/journal/socket",
-		binding: bindText(func(c *Config) *string { return &c.QueryLog.Address }, logAddress)},
-	{key: "query_log.format", kind: kindChoice, choices: []string{"text", "json"},
-		help:    "form of the lines",
-		binding: bindChoice(func(c *Config) *bool { return &c.QueryLog.JSON }, false, true)},
-	{key: "query_log.sample", kind: kindInt, min: 1, max: 1 << 20,
-		help:    "log one query in so many, at random",
-		binding: bind(func(c *Config) *int { return &c.QueryLog.Sample })},
-	{key: "query_log.clients", kind: kindChoice, choices: []string{"full", "prefix", "omit"},
-		help: "what of a client's address is logged: all, its network (/24 or /56), or nothing",
-		binding: bindChoice(func(c *Config) *querylog.Privacy { return &c.QueryLog.Clients },
-			querylog.Full, querylog.Prefix, querylog.Omit)},
-	{key: "query_log.max_size", kind: kindSize, min: 64 << 10, max: 1 << 40,
-		help:    "size at which the file is renamed and another one begun",
-		binding: bind(func(c *Config) *int64 { return &c.QueryLog.MaxSize })},
-	{key: "query_log.files", kind: kindInt, min: 0, max: 1000,
-		help:    "renamed files that are kept, with .1 for the latest; older ones are removed",
-		binding: bind(func(c *Config) *int { return &c.QueryLog.Files })},
 	{key: "failures.keep", kind: kindInt, min: 0, max: recorder.MaxKept,
 		help: "how many failed resolutions are kept with all of their steps, for ctl failures " +
 			"list; 0: none is recorded",
@@ -390,6 +362,17 @@ var keys = slices.Concat(listenKeys(), []key{
 			"fallback: false is for private zones: without a usable copy their names fail, and " +
 			"nobody is asked",
 		binding: binding{set: setHeld}},
+	{key: "zones.catalogs", kind: kindRecords, fields: catalogFields,
+		help: "catalog zones (RFC 9432), from sources as those of zones.held: their members are " +
+			"transferred from the same primaries, or from member_primaries, and used as use " +
+			"says: copies (for iteration, with fallback), policy (response policy zones, with " +
+			"action and the other fields of policy.rpz) or nothing; a member has to be at or " +
+			"below a name of within",
+		binding: binding{set: setCatalogs}},
+	{key: "zones.catalog_groups", kind: kindRecords, fields: groupFields,
+		help: "what is done with the members of a catalog that are in a group, in place of what " +
+			"the catalog says; the first one that fits decides",
+		binding: binding{set: setCatalogGroups}},
 	{key: "zones.tsig_keys", kind: kindRecords,
 		fields: []string{"name", "algorithm", "secret", "secret_file/"},
 		help: "keys that transfers are signed with (RFC 8945); algorithm is hmac-sha256 without " +
@@ -605,9 +588,10 @@ var keys = slices.Concat(listenKeys(), []key{
 	{key: "policy.hosts_files", kind: kindRecords, fields: []string{"file/"},
 		help:    "files in the form of /etc/hosts whose names and addresses are served here",
 		binding: binding{set: setHostsFiles}},
-	{key: "policy.block_lists", kind: kindRecords, fields: []string{"file/", "action"},
-		help: "files of names that are not resolved, nor those below them: a name in each line " +
-			"or the form of /etc/hosts; action is " +
+	{key: "policy.block_lists", kind: kindRecords, fields: listFields,
+		help: "lists of names that are not resolved, nor those below them, each a file or what a " +
+			"url (https) has, which is fetched again after refresh (1d): a name in each line or " +
+			"the form of /etc/hosts; action is " +
 			strings.Join(localdata.ActionNames(), ", ") + "; the longest name decides, and of " +
 			"equal ones the first list",
 		binding: binding{set: setBlockLists}},
@@ -643,7 +627,7 @@ var keys = slices.Concat(listenKeys(), []key{
 			"check the question (RFC 5452, section 9.1) take it for no answer",
 		binding: bindChoice(func(c *Config) *bool { return &c.Server.BareRefusals },
 			false, true)},
-}, limitKeys, []key{viewsKey})
+}, queryLogKeys, limitKeys, []key{viewsKey})
 
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.

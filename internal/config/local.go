@@ -5,8 +5,11 @@ package config
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"bailiwick/internal/localdata"
+	"bailiwick/internal/web"
+	"bailiwick/internal/weblist"
 	"bailiwick/wire"
 )
 
@@ -27,10 +30,19 @@ type LocalData struct {
 
 // ListFile is a file of names.
 type ListFile struct {
-	Path   string
-	Action localdata.Action
-	Key    string // what it is called in findings: policy.block_lists[0]
+	Path    string        // "" if it is fetched
+	URL     string        // where it is fetched from, "" if it is a file
+	Refresh time.Duration // between two looks at what is fetched
+	Action  localdata.Action
+	Key     string // what it is called in findings: policy.block_lists[0]
 }
+
+// refreshLists is how often a list is fetched that does not say: their authors renew most of them
+// once a day.
+const refreshLists = 24 * time.Hour
+
+// listFields are the fields of a block list.
+var listFields = []string{"file/", "url", "action", "refresh"}
 
 func setLocalZones(c *Config, v value) (err error) {
 	c.LocalZones, err = localZones("policy.local_zones", v)
@@ -86,19 +98,70 @@ func setBlockLists(c *Config, v value) (err error) {
 
 func blockLists(key string, v value) (lists []ListFile, err error) {
 	err = v.each(func(i int, r record) error {
-		l := ListFile{Path: r.text("file"), Key: Item(key, i)}
-		if l.Path == "" {
-			return fmt.Errorf("a block list lacks its file")
-		}
-		if r.text("action") != "" {
-			a, err := r.choice("action", localdata.ActionNames())
-			if err != nil {
-				return err
-			}
-			l.Action = localdata.Action(a)
-		}
+		l, err := blockList(r)
+		l.Key = Item(key, i)
 		lists = append(lists, l)
-		return nil
+		return err
 	})
 	return lists, err
+}
+
+// blockList reads a block list.
+func blockList(r record) (l ListFile, err error) {
+	l = ListFile{Path: r.text("file"), URL: r.text("url")}
+	switch {
+	case l.Path == "" && l.URL == "":
+		return l, fmt.Errorf("a block list lacks its file or url")
+	case l.Path != "" && l.URL != "":
+		return l, inField("url", fmt.Errorf("a block list has a file or a url, and not both"))
+	case l.URL != "":
+		if err := web.CheckURL(l.URL); err != nil {
+			return l, inField("url", err)
+		}
+		l.Refresh = refreshLists
+	}
+	if text := r.text("refresh"); text != "" {
+		if l.URL == "" {
+			return l, inField("refresh", fmt.Errorf("refresh is for lists by url: a file is read "+
+				"at a reload"))
+		}
+		if l.Refresh, err = parseDuration(text); err != nil || l.Refresh < weblist.MinRefresh ||
+			l.Refresh > weblist.MaxRefresh {
+			return l, inField("refresh", fmt.Errorf("refresh %q is no time from %s to %s", text,
+				durationText(weblist.MinRefresh), durationText(weblist.MaxRefresh)))
+		}
+	}
+	if r.text("action") != "" {
+		a, err := r.choice("action", localdata.ActionNames())
+		if err != nil {
+			return l, err
+		}
+		l.Action = localdata.Action(a)
+	}
+	return l, nil
+}
+
+// FetchedLists returns the lists that are fetched, each once, as often as the view wants it that
+// wants it most often.
+func (c *Config) FetchedLists() (all []weblist.List) {
+	for _, p := range c.Policies() {
+		for _, l := range p.Data.BlockLists {
+			i := slices.IndexFunc(all, func(o weblist.List) bool { return o.URL == l.URL })
+			switch {
+			case l.URL == "":
+			case i >= 0:
+				all[i].Refresh = min(all[i].Refresh, l.Refresh)
+			default:
+				all = append(all, weblist.List{URL: l.URL, Refresh: l.Refresh})
+			}
+		}
+	}
+	return all
+}
+
+// listContradictions finds more lists than may be fetched.
+func (c *Config) listContradictions(say func(key, format string, args ...any)) {
+	if n := len(c.FetchedLists()); n > weblist.MaxLists {
+		say("policy.block_lists", "%d lists are by url; there may be %d", n, weblist.MaxLists)
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,6 +47,52 @@ func TestLocalDataThatIsWrong(t *testing.T) {
 		if len(found) != 1 || !strings.Contains(found[0].Error(), want) ||
 			!strings.Contains(found[0].Error(), ":2:") {
 			t.Errorf("%s: %v", text, found)
+		}
+	}
+}
+
+// A block list is a file or a URL, in the general policy and in views, written as a map or as text;
+// how often it is fetched is decided by the view that wants it most often.
+func TestBlockListsByURL(t *testing.T) {
+	c, found := written(t, "policy:\n  block_lists:\n    - ads.txt\n"+
+		"    - \"https://lists.example/a\"\n"+
+		"    - {url: \"https://lists.example/b\", action: allow, refresh: 6h}\n"+
+		"views:\n  - name: v\n    clients: [192.0.2.0/24]\n    block_lists:\n"+
+		"      - {url: \"https://lists.example/a\", refresh: 2h, action: refuse}\n"+
+		"      - \"https://lists.example/c\"\n      - {file: \"my games.txt\"}\n")
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	var got []string
+	for _, l := range c.FetchedLists() {
+		got = append(got, l.URL[len("https://lists.example/"):]+" "+l.Refresh.String())
+	}
+	if all := strings.Join(got, ", "); all != "a 2h0m0s, b 6h0m0s, c 24h0m0s" {
+		t.Errorf("%s", all)
+	}
+	v := c.Policies()[1].Data.BlockLists
+	if len(v) != 3 || v[0].Action != localdata.ListRefuse ||
+		v[1].Action != localdata.ListNXDomain ||
+		filepath.Base(v[2].Path) != "my games.txt" || v[2].URL != "" {
+		t.Errorf("%+v", v)
+	}
+	for text, want := range map[string]string{
+		"{url: \"http://lists.example/a\"}":                     "https://host/path",
+		"{url: \"https://user:pass@lists.example/a\"}":          "https://host/path",
+		"{url: \"https://lists.example/a\", file: a}":           "not both",
+		"{file: a, refresh: 2h}":                                "refresh is for",
+		"{url: \"https://lists.example/a\", refresh: 10s}":      "no time from",
+		"{url: \"https://lists.example/a\", refresh: 90d}":      "no time from",
+		"{action: nodata}":                                      "lacks its file or url",
+		"{url: \"https://lists.example/a\", action: something}": "something",
+	} {
+		for _, file := range []string{"policy:\n  block_lists:\n    - " + text + "\n",
+			"views:\n  - name: v\n    clients: [192.0.2.0/24]\n    block_lists:\n      - " + text +
+				"\n"} {
+			_, found := written(t, file)
+			if len(found.Errors()) == 0 || !strings.Contains(found.Errors()[0].Error(), want) {
+				t.Errorf("%s: %v", file, found)
+			}
 		}
 	}
 }

@@ -29,7 +29,7 @@ const (
 
 // copies returns what copies of zones may take. While one is replaced there are two of it.
 func (c *Config) copies() int64 {
-	if !c.LocalRoot && len(c.Held)+len(c.RPZ) == 0 {
+	if !c.LocalRoot && len(c.Held)+len(c.RPZ)+len(c.Catalogs) == 0 {
 		return 0
 	}
 	return 2 * c.Secondary.Octets

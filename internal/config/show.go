@@ -151,7 +151,7 @@ func Schema(w io.Writer) error {
 			for _, f := range k.fieldNames() {
 				fields[f] = object{}
 				if k.isList(f) && nested[f] == nil && k.records(f) == nil &&
-					f != "limits" {
+					f != "limits" && f != "query_log" {
 					fields[f] = object{"type": []string{"array", "string"},
 						"items": object{"type": "string"}}
 				}

@@ -26,21 +26,22 @@ type View struct {
 	limits   []string // each a name and a value
 	own      Resolving
 	dns64    record
+	queryLog []string // the same
 	given    map[string]bool
 }
 
 var viewFields = []string{"name", "clients[]", "listeners[]", "local_records[]", "local_zones[]",
 	"hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]", "special_names",
-	"ordinary_names[]", "limits[]", "forward_zones[]", "stub_zones[]", "insecure[]",
+	"ordinary_names[]", "limits[]", "query_log[]", "forward_zones[]", "stub_zones[]", "insecure[]",
 	"validator_zones[]", "validation", "dns64"}
 
 // viewsKey is the row of views.
 var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
 	help: "other policies for some of the clients: each has a name, the networks of its " +
 		"clients, the listeners (addresses of listen) that it is for, or both; and what it " +
-		"has in place of the keys with these names, of policy, limits, resolver (forward_zones, " +
-		"stub_zones), validator (validation; zones as validator_zones) and trust_anchors " +
-		"(insecure)",
+		"has in place of the keys with these names, of policy, limits, query_log, resolver " +
+		"(forward_zones, stub_zones), validator (validation; zones as validator_zones) and " +
+		"trust_anchors (insecure)",
 	binding: binding{set: setViews}}
 
 // MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
@@ -96,6 +97,9 @@ func (c *Config) view(key string, r record) (v View, err error) {
 	note("ordinary_names", err)
 	v.limits = r["limits"]
 	note("limits", v.setLimits(new(policy.Limits)))
+	v.queryLog = r["query_log"]
+	_, err = c.logOf(&v)
+	note("query_log", err)
 	errs = append(errs, v.readResolving(c, r))
 	return v, errors.Join(errs...)
 }
@@ -134,8 +138,12 @@ func (c *Config) viewData(key string, r record) (d LocalData, err error) {
 	d.HostsFiles, err = hostsFiles(key+".hosts_files", hosts)
 	note("hosts_files", err)
 	lists := value{records: parted(r["block_lists"], "file", "action")}
-	for _, l := range lists.records {
-		l["file"] = []string{c.path(l.text("file"))}
+	for i, l := range lists.records {
+		if text := r["block_lists"][i]; isWeb(text) {
+			lists.records[i] = webList(text)
+		} else {
+			l["file"] = []string{c.path(l.text("file"))}
+		}
 	}
 	d.BlockLists, err = blockLists(key+".block_lists", lists)
 	note("block_lists", err)
@@ -152,6 +160,17 @@ func parted(list []string, first, second string) (out []record) {
 		out = append(out, r)
 	}
 	return out
+}
+
+// webList makes a record of a text with a URL, what is done, and how often it is fetched.
+func webList(text string) record {
+	r := record{}
+	for i, field := range []string{"url", "action", "refresh"} {
+		if words := strings.Fields(text); i < len(words) {
+			r[field] = []string{words[i]}
+		}
+	}
+	return r
 }
 
 // setLimits sets the limits that the view gives.

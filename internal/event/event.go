@@ -167,11 +167,13 @@ const (
 	DecisionPrivate          // the answer is refused for Count private addresses. Cause
 	DecisionRPZ              // a response policy zone decides. Zone, Target is the rule, Cause
 	DecisionDNS64            // Count addresses are made of others (RFC 6147)
+	DecisionHook             // a policy step that is compiled in decides. Cause
 )
 
 func (d Decision) String() string {
 	return [...]string{"", "refused", "dropped", "answered with local data", "a special name",
-		"private addresses refused", "a response policy zone", "addresses translated"}[d]
+		"private addresses refused", "a response policy zone", "addresses translated",
+		"a policy step of the operator's"}[d]
 }
 
 // Event is one event. Fields that its kind does not have are zero. It refers to no memory that is

@@ -43,6 +43,8 @@ const (
 
 	Targets // server.maxTargets
 
+	PolicyRecords // rpz.maxRecords
+
 	PendingAnchors // trustanchor.maxPending
 
 	ConnectionQueries   // transport.MaxQueriesPerConnection
@@ -67,6 +69,8 @@ var labels = [count]string{
 
 	Signers:          "signers",
 	SignaturesPerSet: "signatures_per_set",
+
+	PolicyRecords: "policy_records",
 
 	NameServers:    "name_servers",
 	Addresses:      "addresses",

@@ -95,7 +95,8 @@ func (b *Builder) add(owner wire.Name, t wire.Type, ttl uint32, rdata []byte) er
 
 // Data returns what was added. The builder must not be used any more.
 func (b *Builder) Data() (*Data, error) {
-	d := &Data{lists: b.lists, blocked: b.blocked.Table()}
+	d := &Data{lists: b.lists, blocked: b.blocked.Table(),
+		fetched: new(nametable.Builder).Table()}
 	apexes := map[wire.Name]int32{}
 	for _, z := range b.zones {
 		if _, twice := apexes[z.Name]; twice {

@@ -36,7 +36,8 @@ func ActionNames() []string { return actionNames[:] }
 
 // List is a list of names.
 type List struct {
-	Name   string // of its file
+	Name   string // of its file, or where it is fetched from
+	URL    string // where it is fetched from, "" if it is a file
 	Action Action
 	Names  int
 }
@@ -61,35 +62,90 @@ func (l *List) answer(name wire.Name) *policy.Local {
 // maxLine is the longest line of a file, in bytes: ten addresses' names fit.
 const maxLine = 1 << 16
 
-// AddList adds the names of a list: one in each line, or a line of a hosts file, whose address does
-// not matter. A comment begins with # or !, and "*.name" and "||name^" are the name. What cannot be
-// read is skipped and counted.
+// AddList adds the names of a list, see [Read]. What cannot be read is skipped and counted.
 func (b *Builder) AddList(name string, action Action, from io.Reader) (skipped int, err error) {
-	l := List{Name: name, Action: action}
+	content, err := Read(from, func(n wire.Name) error {
+		return b.blocked.Add(n, uint32(len(b.lists)))
+	})
+	b.lists = append(b.lists, List{Name: name, Action: action, Names: content.Names})
+	return content.Other + content.Junk, err
+}
+
+// AddFetched adds a list that is fetched from a URL: its place, and no names before
+// [Data.WithFetched] has them.
+func (b *Builder) AddFetched(name, url string, action Action) {
+	b.lists = append(b.lists, List{Name: name, URL: url, Action: action})
+}
+
+// Content is what is in the text of a list.
+type Content struct {
+	Names int
+	Other int // rules of ad blockers, which are about more than a name; this machine's own names
+	Junk  int // entries that are neither
+	Top   []string
+}
+
+// maxTop is how many top-level domains of a list are remembered.
+const maxTop = 5
+
+// Read reads the text of a list: a name in each line, or a line of a hosts file, whose address does
+// not matter. A comment begins with # or !, and "*.name" and "||name^" are the name. Other rules of
+// ad blockers are about parts of a page or some of its requests, and must not have the whole name
+// blocked.
+func Read(from io.Reader, add func(wire.Name) error) (c Content, err error) {
 	err = lines(from, func(line string) error {
+		if cosmetic(line) {
+			c.Other++
+			return nil
+		}
+		if line = uncommented(line); line == "" {
+			return nil
+		}
 		fields := strings.Fields(line)
 		if len(fields) > 1 {
 			if _, err := netip.ParseAddr(fields[0]); err != nil {
-				skipped++
+				if isRule(fields[0]) {
+					c.Other++
+				} else {
+					c.Junk++
+				}
 				return nil
 			}
 			fields = fields[1:]
 		}
 		for _, f := range fields {
 			n, ok := listed(f)
-			if !ok {
-				skipped++
-				continue
+			switch {
+			case ok:
+				c.Names++
+				if n.Labels() == 1 && len(c.Top) < maxTop {
+					c.Top = append(c.Top, n.String())
+				}
+				if err := add(n); err != nil {
+					return err
+				}
+			case isRule(f), hostsOwn[strings.ToLower(f)]:
+				c.Other++
+			default:
+				c.Junk++
 			}
-			if err := b.blocked.Add(n, uint32(len(b.lists))); err != nil {
-				return err
-			}
-			l.Names++
 		}
 		return nil
 	})
-	b.lists = append(b.lists, l)
-	return skipped, err
+	return c, err
+}
+
+// cosmetic reports whether a line is a rule of an ad blocker about parts of a page: the names
+// before the number sign are those of pages that it is for.
+func cosmetic(line string) bool {
+	i := strings.IndexByte(line, '#')
+	return i > 0 && i+1 < len(line) && line[i-1] != ' ' && line[i-1] != '\t' &&
+		strings.IndexByte("#@?$%", line[i+1]) >= 0
+}
+
+// isRule reports whether an entry is a rule of an ad blocker.
+func isRule(entry string) bool {
+	return strings.ContainsAny(entry[:1], "|@/[") || strings.ContainsAny(entry, "^$")
 }
 
 // hostsOwn are the names of this machine in every hosts file, which no list means to block.
@@ -113,16 +169,14 @@ func listed(entry string) (wire.Name, bool) {
 	return n, err == nil && !n.IsRoot()
 }
 
-// lines calls f with each line that is not empty, without its comment.
+// lines calls f with each line that is neither empty nor a comment.
 func lines(from io.Reader, f func(string) error) error {
 	s := bufio.NewScanner(from)
 	s.Buffer(nil, maxLine)
 	for s.Scan() {
 		line := bytes.TrimPrefix(s.Bytes(), []byte("\xef\xbb\xbf")) // some editors begin with it
-		if i := bytes.IndexByte(line, '#'); i >= 0 {
-			line = line[:i]
-		}
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '!' {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '!' || line[0] == '#' {
 			continue
 		}
 		if err := f(string(line)); err != nil {
@@ -132,12 +186,18 @@ func lines(from io.Reader, f func(string) error) error {
 	return s.Err()
 }
 
+// uncommented returns a line without the comment at its end.
+func uncommented(line string) string {
+	line, _, _ = strings.Cut(line, "#")
+	return strings.TrimSpace(line)
+}
+
 // AddHosts adds the names of a hosts file with their addresses, and for each address a PTR record
 // with the first name that has it. Addresses of scope and lines that cannot be read are skipped and
 // counted.
 func (b *Builder) AddHosts(from io.Reader) (skipped int, err error) {
 	err = lines(from, func(line string) error {
-		fields := strings.Fields(line)
+		fields := strings.Fields(uncommented(line))
 		addr, err := netip.ParseAddr(fields[0])
 		if err != nil || addr.Zone() != "" || len(fields) < 2 {
 			skipped++

@@ -3,6 +3,9 @@
 package localdata
 
 import (
+	"io"
+	"slices"
+
 	"bailiwick/internal/cause"
 	"bailiwick/internal/nametable"
 	"bailiwick/internal/policy"
@@ -38,7 +41,8 @@ type Data struct {
 	names   *nametable.Table // of records, of zones, and of all between them: places in nodes
 	nodes   []node
 	zones   []localZone
-	blocked *nametable.Table // places in lists
+	blocked *nametable.Table // of lists in files: places in lists
+	fetched *nametable.Table // of lists by URL, which change by themselves: the same
 	lists   []List
 }
 
@@ -46,7 +50,32 @@ type Data struct {
 // memory.
 func (d *Data) WithLists(o *Data) *Data {
 	c := *d
-	c.blocked, c.lists = o.blocked, o.lists
+	c.blocked, c.fetched, c.lists = o.blocked, o.fetched, o.lists
+	return &c
+}
+
+// WithFetched returns the data with the names of the lists by URL as their texts have them now; a
+// list without a text has no names. The lists in files stay as they are.
+func (d *Data) WithFetched(text func(url string) io.Reader) *Data {
+	c := *d
+	c.lists = slices.Clone(d.lists)
+	var names nametable.Builder
+	for i := range c.lists {
+		l := &c.lists[i]
+		if l.URL == "" {
+			continue
+		}
+		l.Names = 0
+		from := text(l.URL)
+		if from == nil {
+			continue
+		}
+		content, _ := Read(from, func(n wire.Name) error { // what was read stands
+			return names.Add(n, uint32(i))
+		})
+		l.Names = content.Names
+	}
+	c.fetched = names.Table()
 	return &c
 }
 
@@ -73,10 +102,15 @@ func (d *Data) Answer(q wire.Question) *policy.Local {
 	if l := d.ofZones(q); l != nil {
 		return l
 	}
-	if n, labels, ok := d.blocked.Closest(q.Name); ok {
-		return d.lists[n].answer(q.Name.Ancestor(labels))
+	n, labels, ok := d.blocked.Closest(q.Name)
+	if m, deep, also := d.fetched.Closest(q.Name); also &&
+		(!ok || deep > labels || deep == labels && m < n) {
+		n, labels, ok = m, deep, true
 	}
-	return nil
+	if !ok {
+		return nil
+	}
+	return d.lists[n].answer(q.Name.Ancestor(labels))
 }
 
 // ofZones is Answer without lists.
@@ -183,8 +217,12 @@ func (d *Data) Records() (n int) {
 // Lists returns the lists of blocked names.
 func (d *Data) Lists() []List { return d.lists }
 
-// Blocked returns how many names are in lists; one that is in several counts once.
-func (d *Data) Blocked() int { return d.blocked.Len() }
+// Blocked returns how many names are in lists; one that is in several files, or in several lists by
+// URL, counts once.
+func (d *Data) Blocked() int { return d.blocked.Len() + d.fetched.Len() }
+
+// Fetched returns how many names are in lists by URL; one that is in several counts once.
+func (d *Data) Fetched() int { return d.fetched.Len() }
 
 // Empty reports whether there are no local data at all.
-func (d *Data) Empty() bool { return d.names.Len() == 0 && d.blocked.Len() == 0 }
+func (d *Data) Empty() bool { return d.names.Len() == 0 && d.Blocked() == 0 }

@@ -12,7 +12,7 @@ func (m *Metrics) WatchLocal(count func() (records, blocked int)) {
 		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "bailiwick", Name: "local_names",
 			Help: "Names with local records (records), and names in block lists (blocked); one " +
-				"in several lists counts once.",
+				"in several files, or in several lists by URL, counts once.",
 			ConstLabels: prometheus.Labels{"kind": kind}},
 			func() float64 { return float64(of()) }))
 	}

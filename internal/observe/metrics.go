@@ -63,7 +63,7 @@ type Metrics struct {
 	privates   prometheus.Counter
 	networks   [2]prometheus.Counter  // changes of the network, returns from sleep
 	stale      [4]*counter.Counter    // by reason
-	local      [5][6]*counter.Counter // by source and outcome
+	local      [6][6]*counter.Counter // by source and outcome
 	cookies    [4]*counter.Counter    // by kind
 	renewed    [5][2]*counter.Counter // by reason, failed and fresh
 	ownServers *counter.Counter       // packets
@@ -254,7 +254,8 @@ func New() *Metrics {
 	local := newCounters(reg, "local_answers_total",
 		"Answers that are made here, by source: policy.local_records, policy.local_zones and "+
 			"policy.hosts_files (zones), policy.block_lists (lists), special names (special), "+
-			"addresses of translators (dns64); and by what they say.", "source", "outcome")
+			"policy zones (rpz), addresses of translators (dns64), policy steps that are "+
+			"compiled in (hooks); and by what they say.", "source", "outcome")
 	for _, from := range policy.Sources() {
 		for _, o := range policy.Outcomes() {
 			m.local[from][o] = local.with(from.Label(), o.Label())

@@ -48,16 +48,17 @@ const (
 	FromSpecial               // special names
 	FromRPZ                   // response policy zones
 	FromDNS64                 // addresses of translators
+	FromHooks                 // policy steps that are compiled in
 )
 
 // Label returns the source as a metric's label.
 func (s Source) Label() string {
-	return [...]string{"zones", "lists", "special", "rpz", "dns64"}[s]
+	return [...]string{"zones", "lists", "special", "rpz", "dns64", "hooks"}[s]
 }
 
 // Sources returns all sources.
 func Sources() []Source {
-	return []Source{FromZones, FromLists, FromSpecial, FromRPZ, FromDNS64}
+	return []Source{FromZones, FromLists, FromSpecial, FromRPZ, FromDNS64, FromHooks}
 }
 
 // Outcome is what an answer of this server's says.

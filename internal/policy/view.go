@@ -30,6 +30,9 @@ type View struct {
 	Rates *Rates
 	// Name is what the operator calls it, "" for the policy of all other clients.
 	Name string
+	// Log is the place of its own query log among those of the listener's rules, from 1 on; 0: its
+	// queries are logged as those of all others.
+	Log int
 	// Queries counts the queries of its clients. It may be nil.
 	Queries interface{ Add(n uint64) }
 }

@@ -74,7 +74,7 @@ type Log struct {
 	parts  Parts
 	chance func(n uint32) uint32 // a random number below n
 	out    output
-	lines  chan event.Event
+	lines  chan entry
 	half   chan struct{} // half of the room for lines is taken
 	reopen chan struct{}
 	ended  chan struct{}
@@ -85,6 +85,35 @@ type Log struct {
 	// Of the writer, for whoever asks:
 	written, dropped, lost atomic.Int64
 	problem                atomic.Pointer[string] // why lines are lost; nil if they are not
+}
+
+// entry is a query that has ended, with what of its client's address is logged.
+type entry struct {
+	event.Event
+	clients Privacy
+}
+
+// Share writes the queries of some clients to a log, by rules of their own.
+type Share struct {
+	*Log
+	sample  int
+	clients Privacy
+}
+
+// Share returns a share for which one query in so many is logged.
+func (l *Log) Share(sample int, clients Privacy) *Share { return &Share{l, sample, clients} }
+
+// Wants reports whether the query that has just ended is one of those that are logged.
+func (s *Share) Wants() bool { return s.sample <= 1 || s.chance(uint32(s.sample)) == 0 }
+
+// Event implements event.Sink.
+func (s *Share) Event(e event.Event) { s.put(entry{e, s.clients}) }
+
+// Alike reports whether the lines of two configurations go to the same place in the same form, so
+// that one log has to write both.
+func (c Config) Alike(o Config) bool {
+	c.Sample, c.Clients = o.Sample, o.Clients
+	return c == o
 }
 
 // output is where the writer writes.
@@ -120,7 +149,7 @@ func New(cfg Config, p Parts) (*Log, error) {
 // newLog returns a log that is not at work yet.
 func newLog(cfg Config, p Parts, out output) *Log {
 	return &Log{cfg: cfg, parts: p, chance: rand.Uint32N, out: out,
-		lines: make(chan event.Event, maxWaiting), half: make(chan struct{}, 1),
+		lines: make(chan entry, maxWaiting), half: make(chan struct{}, 1),
 		reopen: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
 }
 
@@ -136,7 +165,10 @@ func (l *Log) Config() Config {
 func (l *Log) Wants() bool { return l.cfg.Sample <= 1 || l.chance(uint32(l.cfg.Sample)) == 0 }
 
 // Event implements event.Sink, for the ends of queries. It never waits.
-func (l *Log) Event(e event.Event) {
+func (l *Log) Event(e event.Event) { l.put(entry{e, l.cfg.Clients}) }
+
+// put has a line written.
+func (l *Log) put(e entry) {
 	select {
 	case l.lines <- e:
 		if len(l.lines) == maxWaiting/2 {
@@ -234,11 +266,13 @@ func (l *Log) gather() {
 }
 
 // batch writes the line of a query, and those that wait, at most maxBatch at once.
-func (l *Log) batch(e event.Event) {
+func (l *Log) batch(e entry) {
 	var buf []byte
 	var ends []int
+	c := l.cfg
 	for {
-		buf = l.out.append(buf, &e, &l.cfg)
+		c.Clients = e.clients
+		buf = l.out.append(buf, &e.Event, &c)
 		ends = append(ends, len(buf))
 		if len(ends) == maxBatch {
 			break

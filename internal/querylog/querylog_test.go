@@ -324,14 +324,14 @@ func TestQueryLogOnAFullDiskIsCounted(t *testing.T) {
 	out := &flaky{err: errors.New("no space left on device")}
 	l, c, log := newOver(out)
 	for range 5 {
-		l.batch(event.Event{})
+		l.batch(entry{})
 	}
 	if c.lost != 5 || c.written != 0 || l.Status().Problem != "no space left on device" ||
 		strings.Count(log.String(), "not written") != 1 {
 		t.Errorf("%+v, %+v:\n%s", c, l.Status(), log)
 	}
 	out.err = nil
-	l.batch(event.Event{})
+	l.batch(entry{})
 	if c.lost != 5 || c.written != 1 || l.Status().Problem != "" ||
 		strings.Count(log.String(), "written again") != 1 {
 		t.Errorf("%+v, %+v:\n%s", c, l.Status(), log)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/limit"
 	"bailiwick/wire"
 )
 
@@ -235,7 +236,11 @@ func (m *Match) Data(q wire.Question) (sets []*wire.RRset, target wire.Name, ok 
 		alias = []*wire.RRset{{Name: q.Name, Type: wire.TypeCNAME, Class: wire.ClassIN,
 			TTL: m.SOA().TTL}}
 	case len(alias) == 0:
-		for _, s := range z.SetsAt(place, q.Type, q.Name) {
+		all, cut := z.HeadsAt(place, q.Type, q.Name, maxRecords)
+		if cut {
+			limit.PolicyRecords.Met()
+		}
+		for _, s := range all {
 			if s.Security = wire.Insecure; isRecord(s.Type) {
 				sets = append(sets, s)
 			}

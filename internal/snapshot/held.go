@@ -12,6 +12,7 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
+	"bailiwick/wire"
 	"bailiwick/zone"
 )
 
@@ -21,6 +22,7 @@ func loadHeld(cfg *config.Config) (secondary.Config, []resolver.Zone, config.Fin
 	var found config.Findings
 	var own []resolver.Zone
 	held := cfg.Secondary
+	held.Files = map[wire.Name]*secondary.File{}
 	if cfg.LocalRoot {
 		held.Zones = append(held.Zones, secondary.Root())
 	}
@@ -31,7 +33,7 @@ func loadHeld(cfg *config.Config) (secondary.Config, []resolver.Zone, config.Fin
 		z, wrong := complete(cfg, h, keys)
 		found = append(found, wrong...)
 		if z.File != "" && !z.Name.IsZero() {
-			_, wrong = readZoneFile(cfg, h)
+			_, wrong = readZoneFile(cfg, h, held.Files)
 			found = append(found, wrong...)
 		}
 		held.Zones = append(held.Zones, z)
@@ -70,8 +72,12 @@ func complete(cfg *config.Config, h *config.HeldZone, keys map[string]*secondary
 
 // readZoneFile reads the file of a zone, and finds what is wrong with it. One that is missing is
 // only dangerous where the zone has other sources.
-func readZoneFile(cfg *config.Config, h *config.HeldZone) (z *zone.Zone, found config.Findings) {
-	z, err := secondary.CheckFile(&h.Zone)
+func readZoneFile(cfg *config.Config, h *config.HeldZone, files map[wire.Name]*secondary.File) (
+	z *zone.Zone, found config.Findings) {
+	read, err := secondary.CheckFile(&h.Zone)
+	if err == nil {
+		z, files[h.Name] = read.Zone, read
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist) && (len(h.Primaries) > 0 || h.URL != ""):

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/localdata"
+	"bailiwick/internal/weblist"
 )
 
 // Policy is the policy of some of the clients, with its local data loaded.
@@ -21,6 +23,8 @@ type Policy struct {
 	Realm int
 	// Class is the place of the first policy that gives the same answers.
 	Class int
+
+	lists string // which they are
 }
 
 // loadPolicies loads the policy of all clients, and of each view. Equal data are loaded once, and
@@ -29,7 +33,8 @@ func (s *Snapshot) loadPolicies() (found config.Findings) {
 	l := loader{cfg: s.Config, zones: map[string]*localdata.Data{},
 		lists: map[string]*localdata.Data{}, both: map[[2]string]*localdata.Data{}}
 	for i, p := range s.Config.Policies() {
-		own := Policy{ViewPolicy: p, Local: l.load(p.Data), Realm: s.realmOf(&p), Class: i}
+		data, lists := l.load(p.Data)
+		own := Policy{ViewPolicy: p, Local: data, Realm: s.realmOf(&p), Class: i, lists: lists}
 		for _, o := range s.Policies {
 			if o.Local == own.Local && o.Realm == own.Realm &&
 				reflect.DeepEqual(o.Private, own.Private) &&
@@ -41,8 +46,34 @@ func (s *Snapshot) loadPolicies() (found config.Findings) {
 		}
 		s.Policies = append(s.Policies, own)
 	}
-	s.Local, s.Records, s.Blocked = s.Policies[0].Local, l.records, l.blocked
+	s.Local, s.Records, s.inFiles = s.Policies[0].Local, l.records, l.blocked
+	s.Blocked, s.Fetched = s.inFiles, s.Config.FetchedLists()
 	return l.found
+}
+
+// TakeLists puts the lists by URL to use as their texts are now. It takes a second for a million
+// names. Policies that have shared their data share them again.
+func (s *Snapshot) TakeLists(text func(url string) io.Reader) {
+	if len(s.Fetched) == 0 {
+		return
+	}
+	s.Policies, s.Blocked = slices.Clone(s.Policies), s.inFiles
+	built, renewed := map[string]*localdata.Data{}, map[*localdata.Data]*localdata.Data{}
+	for i := range s.Policies {
+		p := &s.Policies[i]
+		if p.Local == nil {
+			continue
+		}
+		if built[p.lists] == nil {
+			built[p.lists] = p.Local.WithFetched(text)
+			s.Blocked += built[p.lists].Fetched()
+		}
+		if renewed[p.Local] == nil {
+			renewed[p.Local] = p.Local.WithLists(built[p.lists])
+		}
+		p.Local = renewed[p.Local]
+	}
+	s.Local = s.Policies[0].Local
 }
 
 // loader loads local data: records and zones, and lists of blocked names, each by what names them.
@@ -54,8 +85,8 @@ type loader struct {
 	records, blocked int
 }
 
-// load returns local data, with all files that are named.
-func (l *loader) load(d config.LocalData) *localdata.Data {
+// load returns local data, with all files that are named, and which lists they have.
+func (l *loader) load(d config.LocalData) (all *localdata.Data, lists string) {
 	var zones []localdata.Zone
 	for i := range d.LocalZones {
 		zones = append(zones, d.LocalZones[i].Zone)
@@ -64,7 +95,7 @@ func (l *loader) load(d config.LocalData) *localdata.Data {
 	ofLists := fmt.Sprint(paths(d.BlockLists))
 	key := [2]string{ofZones, ofLists}
 	if have, ok := l.both[key]; ok {
-		return have
+		return have, ofLists
 	}
 	if _, ok := l.zones[ofZones]; !ok {
 		l.zones[ofZones] = l.loadZones(zones, d)
@@ -72,18 +103,17 @@ func (l *loader) load(d config.LocalData) *localdata.Data {
 	if _, ok := l.lists[ofLists]; !ok {
 		l.lists[ofLists] = l.loadLists(d)
 	}
-	var all *localdata.Data
 	if z := l.zones[ofZones]; z != nil {
 		all = z.WithLists(l.lists[ofLists])
 	}
 	l.both[key] = all
-	return all
+	return all, ofLists
 }
 
 // paths are those of files, with what is done with their names.
 func paths(files []config.ListFile) (out []string) {
 	for _, f := range files {
-		out = append(out, fmt.Sprintf("%q %s", f.Path, f.Action))
+		out = append(out, fmt.Sprintf("%q %q %s", f.Path, f.URL, f.Action))
 	}
 	return out
 }
@@ -112,6 +142,10 @@ func (l *loader) loadZones(zones []localdata.Zone, d config.LocalData) *localdat
 func (l *loader) loadLists(d config.LocalData) *localdata.Data {
 	b := localdata.NewBuilder(nil)
 	for _, f := range d.BlockLists {
+		if f.URL != "" {
+			b.AddFetched(weblist.Shown(f.URL), f.URL, f.Action)
+			continue
+		}
 		l.found = append(l.found, loadList(l.cfg, f, "block list",
 			func(from io.Reader) (int, error) { return b.AddList(f.Path, f.Action, from) })...)
 	}

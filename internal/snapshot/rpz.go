@@ -8,20 +8,21 @@ import (
 	"bailiwick/internal/config"
 	"bailiwick/internal/rpz"
 	"bailiwick/secondary"
+	"bailiwick/wire"
 	"bailiwick/zone"
 )
 
 // loadPolicy completes the policy zones with what they name, for who keeps their copies. It returns
 // them in their order, without rules: these come with the copies.
-func loadPolicy(cfg *config.Config) (kept []secondary.Zone, zones []rpz.Zone,
-	found config.Findings) {
+func loadPolicy(cfg *config.Config, files map[wire.Name]*secondary.File) (kept []secondary.Zone,
+	zones []rpz.Zone, found config.Findings) {
 	keys, _ := loadKeys(cfg) // what is wrong with them is found where zones are loaded
 	for i := range cfg.RPZ {
 		p := &cfg.RPZ[i]
 		z, f := complete(cfg, &p.HeldZone, keys)
 		found = append(found, f...)
 		if z.File != "" && !z.Name.IsZero() {
-			read, f := readZoneFile(cfg, &p.HeldZone)
+			read, f := readZoneFile(cfg, &p.HeldZone, files)
 			found = append(found, f...)
 			if read != nil {
 				found = append(found, aboutRules(cfg, p, read)...)

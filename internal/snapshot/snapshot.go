@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/policy"
 	"bailiwick/internal/rpz"
 	"bailiwick/internal/state"
+	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/server"
@@ -42,7 +43,11 @@ type Snapshot struct {
 	// Records and Blocked are how many names have local records and are in lists, all policies
 	// together; what several share counts once.
 	Records, Blocked int
+	Fetched          []weblist.List  // block lists by URL
 	Tokens           *console.Tokens // of the API; nil for none
+
+	inFiles int            // Blocked, without what is fetched
+	alone   withoutMembers // of catalogs
 }
 
 // Load loads what a configuration names, all of it, and returns what is wrong with it or dangerous.
@@ -69,9 +74,10 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Secondary, own, f = loadHeld(cfg)
 	s.Resolver.Zones = append(s.Resolver.Zones, own...)
 	found = append(found, f...)
-	kept, zones, f := loadPolicy(cfg)
+	kept, zones, f := loadPolicy(cfg, s.Secondary.Files)
 	s.Secondary.Zones, s.Policy = append(s.Secondary.Zones, kept...), zones
 	found = append(found, f...)
+	found = append(found, s.loadCatalogs()...)
 	found = append(found, s.loadRealms(own)...)
 	found = append(found, s.loadPolicies()...)
 	var err error

@@ -53,6 +53,9 @@ const (
 	Changes // of the configuration, that were made while the server ran
 	// Incidents are zones that are or were broken, and maintenance windows.
 	Incidents
+	Lists // block lists that were fetched
+	// Catalogs are the members of catalog zones.
+	Catalogs
 	files
 )
 
@@ -67,6 +70,8 @@ var definitions = [files]struct {
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
 	Changes:         {"changes", 1},
+	Lists:           {"lists", 1},
+	Catalogs:        {"catalogs", 1},
 	Cache:           {"cache", 2},
 	Incidents:       {"incidents", 1},
 }

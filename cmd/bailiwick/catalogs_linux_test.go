@@ -1,0 +1,259 @@
+// Catalog zones in a whole server.
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/console"
+	"bailiwick/internal/observe"
+	"bailiwick/internal/snapshot"
+	"bailiwick/wire"
+)
+
+// zoneServer is a primary of zones that a test changes.
+type zoneServer struct {
+	mu    sync.Mutex
+	zones map[string][]string // records beside SOA and NS
+	at    map[string]uint32   // serials
+	asked map[string]int      // transfers
+	port  int
+}
+
+// newZoneServer starts one on loopback.
+func newZoneServer(t *testing.T) *zoneServer {
+	t.Helper()
+	p := &zoneServer{zones: map[string][]string{}, at: map[string]uint32{},
+		asked: map[string]int{}}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.port = l.Addr().(*net.TCPAddr).Port
+	s := &dns.Server{Listener: l, Handler: p}
+	go func() { _ = s.ActivateAndServe() }()
+	t.Cleanup(func() { _ = s.Shutdown() })
+	return p
+}
+
+// has gives a zone these records, and the next serial.
+func (p *zoneServer) has(zone string, records ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.zones[zone] = records
+	p.at[zone]++
+}
+
+// transfers returns how often a zone was transferred.
+func (p *zoneServer) transfers(zone string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[zone]
+}
+
+// ServeDNS implements dns.Handler.
+func (p *zoneServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	zone, m := q.Question[0].Name, new(dns.Msg).SetReply(q)
+	defer func() { _ = w.WriteMsg(m) }()
+	if p.at[zone] == 0 {
+		m.Rcode = dns.RcodeRefused
+		return
+	}
+	soa := fmt.Sprintf("%s 60 IN SOA invalid. invalid. %d 3600 600 86400 60", zone, p.at[zone])
+	lines := []string{soa}
+	if q.Question[0].Qtype != dns.TypeSOA {
+		p.asked[zone]++
+		lines = append(append(lines, zone+" 60 IN NS invalid."), append(p.zones[zone], soa)...)
+	}
+	for _, l := range lines {
+		rr, err := dns.NewRR(l)
+		if err != nil {
+			m.Rcode = dns.RcodeServerFailure
+			return
+		}
+		m.Answer = append(m.Answer, rr)
+	}
+}
+
+// catalogText is a configuration with a catalog.
+func catalogText(port int, more string) string {
+	return plain + fmt.Sprintf("zones:\n  catalogs:\n    - {name: catalog.example, "+
+		"primaries: [\"127.0.0.1@%d\"], use: policy, within: [example], break_dnssec: yes}\n"+
+		"  catalog_groups:\n    - {catalog: catalog.example, group: own, use: copies, "+
+		"fallback: no}\n    - {catalog: catalog.example, group: none, use: nothing}\n"+
+		"trust_anchors: {insecure: [held.example, rpz.example, catalog.example]}\n", port) + more
+}
+
+// member writes the records of a member.
+func member(id, zone, group string) []string {
+	lines := []string{fmt.Sprintf("%s.zones.catalog.example. 0 IN PTR %s.", id, zone)}
+	if group != "" {
+		lines = append(lines, fmt.Sprintf("group.%s.zones.catalog.example. 0 IN TXT %q", id, group))
+	}
+	return lines
+}
+
+// Members of a catalog come, change and go while the server runs: policy zones, and zones that are
+// resolved by a copy. A broken catalog changes nothing, and nobody is served the catalog itself.
+func TestRFC9432CatalogInAServer(t *testing.T) {
+	p := newZoneServer(t)
+	version := []string{"version.catalog.example. 0 IN TXT \"2\""}
+	publish := func(members ...[]string) {
+		lines := version
+		for _, m := range members {
+			lines = append(lines[:len(lines):len(lines)], m...)
+		}
+		p.has("catalog.example.", lines...)
+	}
+	p.has("rpz.example.", "www.secure.example.rpz.example. 60 IN CNAME .")
+	p.has("held.example.", "www.held.example. 60 IN A 192.0.2.80")
+	publish(member("a", "rpz.example", ""))
+	s := reloadable(t, catalogText(p.port, ""))
+	refresh := func(zone string) {
+		t.Helper()
+		if _, err := s.refreshZone(console.Request{Args: map[string]string{"name": zone}}); err !=
+			nil {
+			t.Error(err)
+		}
+	}
+	answers := func(name, want string) func() bool {
+		return func() bool { got, _ := s.ask("udp", s.udp, name); return got == want }
+	}
+	until(t, "the member is no policy zone", answers("www.secure.example.", "NXDOMAIN"))
+
+	publish(member("a", "rpz.example", ""), member("b", "held.example", "own"),
+		member("c", "other.test", ""), member("d", "unused.example", "none"))
+	s.expect("www.held.example.", "NXDOMAIN")
+	refresh("catalog.example")
+	until(t, "the member is not resolved by its copy", answers("www.held.example.", "NOERROR"))
+	s.expect("www.secure.example.", "NXDOMAIN")
+	s.expect("version.catalog.example.", "NXDOMAIN")
+	if got := s.rowOfZone("catalog.example."); got != "is one -" {
+		t.Errorf("catalog: %s", got)
+	}
+	if got := s.rowOfZone("held.example."); got != "catalog.example. -" {
+		t.Errorf("member: %s", got)
+	}
+	for _, zone := range []string{"other.test.", "unused.example."} {
+		if got := s.rowOfZone(zone); got != "" {
+			t.Errorf("%s is kept: %s", zone, got)
+		}
+	}
+	if st := s.catalogStates()[0]; st.Members != 3 || st.Refused != 1 || st.Broken != "" {
+		t.Errorf("%+v", st)
+	}
+
+	// A reload keeps the members and their copies.
+	before := p.transfers("held.example.")
+	if _, err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	s.expect("www.held.example.", "NOERROR")
+	s.expect("www.secure.example.", "NXDOMAIN")
+
+	// A broken version.
+	good := version
+	version = nil
+	publish()
+	refresh("catalog.example")
+	until(t, "it is not seen that it is broken", func() bool {
+		return strings.Contains(s.rowOfZone("catalog.example."), "broken: it has no version")
+	})
+	s.expect("www.held.example.", "NOERROR")
+	s.expect("www.secure.example.", "NXDOMAIN")
+	if p.transfers("held.example.") != before {
+		t.Error("a member was transferred again")
+	}
+
+	// Another label: what is known of the zone is forgotten.
+	version = good
+	publish(member("a", "rpz.example", ""), member("e", "held.example", "own"))
+	refresh("catalog.example")
+	until(t, "the zone does not begin anew", func() bool {
+		return p.transfers("held.example.") == before+1
+	})
+	until(t, "it is not resolved again", answers("www.held.example.", "NOERROR"))
+
+	// Members that go are forgotten, their answers too.
+	publish()
+	refresh("catalog.example")
+	until(t, "the policy zone holds on", answers("www.secure.example.", "NOERROR+ad"))
+	s.expect("www.held.example.", "NXDOMAIN")
+	if n := len(s.keeper.Status()); n != 1 {
+		t.Errorf("%d zones are kept", n)
+	}
+
+	// Without a catalog there are no members.
+	publish(member("a", "rpz.example", ""))
+	refresh("catalog.example")
+	until(t, "the member is not back", answers("www.secure.example.", "NXDOMAIN"))
+	s.change(plain)
+	s.expect("www.secure.example.", "NOERROR+ad")
+}
+
+// rowOfZone returns the last columns of a zone in `ctl zones`: its catalog and problem.
+func (s *reloaded) rowOfZone(zone string) string {
+	r, err := s.listZones(console.Request{})
+	if err != nil {
+		s.t.Error(err)
+	}
+	for _, row := range r.Rows {
+		if row[0] == zone {
+			return fmt.Sprint(row[len(row)-2], " ", row[len(row)-1])
+		}
+	}
+	return ""
+}
+
+// A restart begins with the members that there were and their copies, also when the catalog cannot
+// be had (RFC 9432, section 5.1).
+func TestRFC9432MembersOutliveARestart(t *testing.T) {
+	p := newZoneServer(t)
+	p.has("held.example.", "www.held.example. 60 IN A 192.0.2.80")
+	p.has("catalog.example.", append(member("a", "held.example", "own"),
+		"version.catalog.example. 0 IN TXT \"2\"")...)
+	dir := filepath.Join(t.TempDir(), "state")
+	text := catalogText(p.port, fmt.Sprintf("state: {directory: %q}\n", dir))
+	usable := func(s *stack) func() bool {
+		return func() bool {
+			z := s.keeper.Closest(wire.MustParseName("www.held.example."))
+			return z != nil && z.Apex().String() == "held.example."
+		}
+	}
+	for round, gone := range []bool{false, true} {
+		if gone {
+			p.mu.Lock()
+			p.at = map[string]uint32{} // everything is refused
+			p.mu.Unlock()
+		}
+		s := &reloaded{t: t, file: filepath.Join(t.TempDir(), "bailiwick.yaml")}
+		s.udp = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		s.write(text)
+		cfg, found := readConfig(s.file)
+		loaded, more := snapshot.Load(cfg)
+		if found = append(found, more...); found.Err() != nil {
+			t.Fatal(found.Err())
+		}
+		journal := observe.NewJournal(new(strings.Builder))
+		var err error
+		if s.running, err = newStack(loaded, nil, journal).listen(); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		if gone && !usable(s.stack)() {
+			t.Error("the member is not there at the start")
+		}
+		until(t, fmt.Sprintf("round %d: the member is not usable", round), usable(s.stack))
+		s.close()
+		journal.Close()
+	}
+}

@@ -1,0 +1,54 @@
+// The metrics of catalog zones.
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/wire"
+)
+
+// CatalogState is how it is with a catalog.
+type CatalogState struct {
+	Name             wire.Name
+	Members, Refused int    // zones that are members, and that are listed and not taken
+	Broken           string // why it is not processed, "" if it is
+}
+
+// catalogZones reads how it is with the catalogs when metrics are scraped.
+type catalogZones struct{ states func() []CatalogState }
+
+var (
+	catalogMembers = prometheus.NewDesc("bailiwick_catalog_members", "Zones that are members of "+
+		"a catalog.", []string{"catalog"}, nil)
+	catalogRefused = prometheus.NewDesc("bailiwick_catalog_refused_members", "Zones that a "+
+		"catalog lists and that are not taken.", []string{"catalog"}, nil)
+	catalogBroken = prometheus.NewDesc("bailiwick_catalog_broken", "1 if a catalog is broken, so "+
+		"that its members stay as they are.", []string{"catalog"}, nil)
+)
+
+// WatchCatalogs adds the metrics of catalog zones.
+func (m *Metrics) WatchCatalogs(states func() []CatalogState) {
+	m.Registry.MustRegister(&guarded{m, &catalogZones{states}})
+}
+
+// Describe implements prometheus.Collector.
+func (c *catalogZones) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{catalogMembers, catalogRefused, catalogBroken} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *catalogZones) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.states() {
+		broken := 0.0
+		if s.Broken != "" {
+			broken = 1
+		}
+		for d, v := range map[*prometheus.Desc]float64{catalogMembers: float64(s.Members),
+			catalogRefused: float64(s.Refused), catalogBroken: broken} {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.Name.String())
+		}
+	}
+}

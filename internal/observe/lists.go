@@ -1,0 +1,58 @@
+// The metrics of block lists that are fetched.
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/internal/weblist"
+)
+
+// fetchedLists reads how it is with the lists when metrics are scraped.
+type fetchedLists struct{ status func() []weblist.Status }
+
+// listDesc defines a metric with a label for the list, and others.
+func listDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("bailiwick_block_list_"+name, help, append([]string{"list"},
+		labels...), nil)
+}
+
+var (
+	listAge = listDesc("age_seconds", "Time since the web server of a block list has given or "+
+		"confirmed the text in use; there is no value while there is none.")
+	listNames   = listDesc("names", "Names in a block list by URL, 0 if there is no text.")
+	listBytes   = listDesc("bytes", "Memory that the text of a block list takes, in bytes.")
+	listFetches = listDesc("fetches_total", "Fetches of a block list by outcome: updated, "+
+		"current, failed, or refused as what came is no list.", "outcome")
+)
+
+// WatchLists adds the metrics of block lists that are fetched.
+func (m *Metrics) WatchLists(status func() []weblist.Status) {
+	m.Registry.MustRegister(&guarded{m, &fetchedLists{status}})
+}
+
+// Describe implements prometheus.Collector.
+func (f *fetchedLists) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{listAge, listNames, listBytes, listFetches} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (f *fetchedLists) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range f.status() {
+		if s.Has {
+			ch <- prometheus.MustNewConstMetric(listAge, prometheus.GaugeValue, s.Age.Seconds(),
+				s.List)
+		}
+		ch <- prometheus.MustNewConstMetric(listNames, prometheus.GaugeValue, float64(s.Names),
+			s.List)
+		ch <- prometheus.MustNewConstMetric(listBytes, prometheus.GaugeValue, float64(s.Bytes),
+			s.List)
+		for outcome, n := range map[string]int64{"updated": s.Updated, "current": s.Current,
+			"failed": s.Failed, "refused": s.Refused} {
+			ch <- prometheus.MustNewConstMetric(listFetches, prometheus.CounterValue, float64(n),
+				s.List, outcome)
+		}
+	}
+}

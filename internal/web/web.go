@@ -1,0 +1,118 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"bailiwick/wire"
+)
+
+// Parts are what a client works with.
+type Parts struct {
+	// Lookup returns the addresses of a host.
+	Lookup func(ctx context.Context, host wire.Name) ([]netip.Addr, error)
+	// Dial connects; nil for the network's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Roots issue the certificates of servers; nil: the system's.
+	Roots *x509.CertPool
+}
+
+// Client returns a client that speaks TLS with whoever the name belongs to, and with nobody else:
+// a server that refers to a place without TLS is not followed.
+func Client(p Parts) *http.Client {
+	if p.Dial == nil {
+		p.Dial = (&net.Dialer{}).DialContext
+	}
+	return &http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: p.dial,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.Roots},
+			TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: idleTime,
+			DisableKeepAlives: true},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if r.URL.Scheme != "https" || len(via) >= maxRedirects {
+				return fmt.Errorf("it refers to %s", r.URL)
+			}
+			return nil
+		},
+	}
+}
+
+// dial connects to a host that the resolver looks up.
+func (p *Parts) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return p.Dial(ctx, network, address)
+	}
+	name, err := wire.ParseName(host)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := p.Lookup(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s has no address", name)
+	}
+	var failed []error
+	for _, a := range addrs[:min(len(addrs), maxAddresses)] {
+		c, err := p.Dial(ctx, network, net.JoinHostPort(a.String(), port))
+		if err == nil {
+			return c, nil
+		}
+		failed = append(failed, err)
+	}
+	return nil, errors.Join(failed...)
+}
+
+// CheckURL returns what is wrong with the address of a file: it has to be one of https, and must
+// not hold a password, which logs would show.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return fmt.Errorf("url %q is not one such as https://host/path", text)
+	}
+	return nil
+}
+
+// Body is the body of a response: reading it fails with an error when it is longer than it may be,
+// as what was read so far would look like all of it, and when the server is silent for too long.
+type Body struct {
+	from    io.Reader
+	left    int64
+	tooLong error
+	silence *time.Timer
+}
+
+// NewBody returns a body of no more than so many octets. cancel ends the request. Stop has to be
+// called.
+func NewBody(from io.Reader, octets int64, tooLong error, cancel func()) *Body {
+	return &Body{from, octets, tooLong, time.AfterFunc(idleTime, cancel)}
+}
+
+// Read implements io.Reader.
+func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if n > 0 {
+		b.silence.Reset(idleTime)
+	}
+	if b.left -= int64(n); b.left < 0 {
+		return 0, b.tooLong
+	}
+	return n, err
+}
+
+// Stop ends the watch over silence.
+func (b *Body) Stop() { b.silence.Stop() }
