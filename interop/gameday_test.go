@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -182,6 +184,67 @@ func TestGameDay(t *testing.T) {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 	queries(t)
+	dashboards(t)
+}
+
+// dashboards has Prometheus evaluate each query of the dashboards of deploy/grafana. Those about
+// what there is in any server have a result.
+func dashboards(t *testing.T) {
+	files, err := filepath.Glob("../deploy/grafana/*.json")
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v %v", files, err)
+	}
+	n, empty := 0, 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d struct {
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		if err := json.Unmarshal(text, &d); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				n++
+				expr := strings.NewReplacer("$__rate_interval", "1m", "$instance", ".*").Replace(
+					target.Expr)
+				if results := evaluate(t, expr); results < 0 {
+					t.Errorf("%s, %s: %s", file, p.Title, expr)
+				} else if results == 0 {
+					empty++
+					t.Logf("nothing now: %s, %s", file, p.Title)
+				}
+			}
+		}
+	}
+	if n < 30 || empty > 8 {
+		t.Errorf("%d queries, %d without a result", n, empty)
+	}
+}
+
+// evaluate returns how many series an expression has in Prometheus now; -1 if it is wrong.
+func evaluate(t *testing.T, expr string) int {
+	t.Helper()
+	r, err := http.Get("http://" + prometheusAddr + "/api/v1/query?query=" + url.QueryEscape(expr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var a struct {
+		Status, Error string
+		Data          struct{ Result []any }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&a); err != nil || a.Status != "success" {
+		t.Logf("%v %s", err, a.Error)
+		return -1
+	}
+	return len(a.Data.Result)
 }
 
 // queries has Prometheus evaluate each recording rule and alert expression: none may be an error.

@@ -21,7 +21,7 @@ func (r *request) failsAgain() {
 		return
 	}
 	q := r.q.Question
-	if f := r.rules.Resolver.LastFailure(q, r.q.Has(wire.FlagCD)); f != nil {
+	if f := r.resolver().LastFailure(q, r.q.Has(wire.FlagCD)); f != nil {
 		r.server.broken.Failed(q, r.from.Addr.Addr(), f)
 	}
 }
