@@ -128,7 +128,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	each(func(l listening) { l.Close() })
 	r.now().queries.closeBut(nil)
 	if r.control != nil {
-		_ = r.control.Close()
+		_ = r.control.Finish()
 	}
 	if r.console != nil {
 		_ = r.console.Close()

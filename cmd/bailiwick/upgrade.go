@@ -86,7 +86,7 @@ func (r *running) hand() (*service.Successor, error) {
 func (r *running) leave() {
 	if r.control != nil {
 		r.control.Detach()
-		_ = r.control.Close()
+		_ = r.control.Finish()
 	}
 	_ = r.console.Close()
 }

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -203,7 +202,7 @@ func (c *Console) Start() {
 
 // Close ends the listener.
 func (c *Console) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
 	defer cancel()
 	return c.http.Shutdown(ctx)
 }

@@ -176,6 +176,44 @@ func TestControlTextIsWholeOrAnError(t *testing.T) {
 	}
 }
 
+// The command that ends the process is answered, though the socket is closed meanwhile.
+func TestFinishAnswersCommandsInWork(t *testing.T) {
+	path, begun, end := filepath.Join(t.TempDir(), "ctl"), make(chan bool), make(chan bool)
+	desk, _ := deskOf(Operation{Name: "upgrade", Run: func(Request) (Result, error) {
+		begun <- true
+		<-end
+		return Result{Fields: map[string]any{"upgrade": "done"}}, nil
+	}})
+	c, err := ListenControl(path, Default(), nil, desk, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := Call(path, Request{Command: "upgrade"}, io.Discard)
+		answered <- err
+	}()
+	<-begun
+	finished := make(chan error, 1)
+	go func() { finished <- c.Finish() }()
+	if conn, err := c.l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(conn, err)
+	}
+	select {
+	case <-finished:
+		t.Error("it does not wait for a command in work")
+	default:
+	}
+	close(end)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if err := <-finished; err != nil {
+		t.Error(err)
+	}
+}
+
 // The socket's group and mode are those of the configuration: others are given to a group by hand,
 // after each start (github.com/TechnitiumSoftware/DnsServer/issues/2021,
 // github.com/nginx/unit/pull/1000).

@@ -138,8 +138,23 @@ func (c *Control) Socket() *net.UnixListener { return c.l }
 // Detach has Close leave the socket in its place, for a successor.
 func (c *Control) Detach() { c.l.SetUnlinkOnClose(false) }
 
-// Close ends the listener and removes the socket.
+// Close ends the listener and removes the socket. Commands in work go on.
 func (c *Control) Close() error { return c.l.Close() }
+
+// Finish is Close for the end of the process: it waits until commands in work are answered, as that
+// which ends the process is, but not for long. No command may call it.
+func (c *Control) Finish() error {
+	err := c.Close()
+	late := time.After(finishTime)
+	for range cap(c.seats) - 1 { // the last one was to be accepted next
+		select {
+		case c.seats <- struct{}{}:
+		case <-late:
+			return err
+		}
+	}
+	return err
+}
 
 func (c *Control) serve(conn net.Conn) {
 	defer conn.Close()

@@ -17,6 +17,8 @@ const (
 	// controlTimeout is the longest time of an operation: that of an upgrade, with some room. A
 	// text of any length may take that long for each piece.
 	controlTimeout = 40 * time.Second
+	// finishTime is how long the end of the process waits for operations in work.
+	finishTime = time.Second
 
 	// maxBody is the largest request for an operation, in octets: one that sets every forward zone
 	// that a request may have, with room. bodyTime is the longest time that it may take.
