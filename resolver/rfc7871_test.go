@@ -212,6 +212,20 @@ func TestRFC7871OnlyConfiguredZonesLearnNetworks(t *testing.T) {
 	})
 }
 
+// The servers of a zone above a configured one learn no network, even if they get the whole
+// question.
+func TestRFC7871ZonesAboveLearnNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetworks(t, func(c *resolver.Config) {
+			c.ECS.Zones = []wire.Name{wire.MustParseName("below.cdn.example.")}
+			c.Minimise = resolver.MinimiseOff
+		})
+		n.of("11.0.0.0/24", "www.below.cdn.example.", wire.TypeA)
+		n.wantSent("www", "www.below.cdn.example. A", "www.below.cdn.example. A",
+			"www.below.cdn.example. A", "www.below.cdn.example. A 11.0.0.0/24")
+	})
+}
+
 // The servers of the root and of top level domains learn no network, even if the root is
 // configured.
 func TestRFC7871TopLevelsLearnNothing(t *testing.T) {

@@ -150,12 +150,13 @@ func TestHookIsAskedOncePerAnswer(t *testing.T) {
 // A denial that is prepared for all names of a span is not served before a step has seen the name.
 func TestHookSeesNamesOfAPreparedSpan(t *testing.T) {
 	f := newFront(t, nil)
-	f.hooks(&step{name: "one", question: about("b.secure.example.",
+	f.hooks(&step{name: "one", question: about("nine.secure.example.",
 		hook.Verdict{Action: hook.Refuse})})
-	for _, name := range []string{"a.secure.example.", "a.secure.example.", "a.secure.example."} {
+	for _, name := range []string{"none.secure.example.", "no.secure.example.",
+		"none.secure.example."} {
 		f.askFrom("10.0.0.1:4711", transport.UDP, name, dns.TypeA, withEDNS)
 	}
-	f.says("10.0.0.1:4711", transport.UDP, "b.secure.example. A", "REFUSED EDE 15")
+	f.says("10.0.0.1:4711", transport.UDP, "nine.secure.example. A", "REFUSED EDE 15")
 }
 
 // Only a step that says so sees the client; then no answer is another client's.
@@ -209,6 +210,8 @@ func TestHookComesAfterOtherPolicy(t *testing.T) {
 	if n := s.questions.Load(); n != 0 {
 		t.Errorf("asked %d times", n)
 	}
+	f.says("10.0.0.1:4711", transport.UDP, "www.nsec3.example. A",
+		"NOERROR AD www.nsec3.example. A")
 	f.says("10.0.0.1:4711", transport.UDP, "www.unsigned.example. A", "REFUSED EDE 15")
 }
 

@@ -89,6 +89,8 @@ func TestRFC7871Responses(t *testing.T) {
 				"11.0.0.0/8/8"},
 			{"another", "11.0.0.1:1", "www.networks.example.", with("99.0.0.0/20"), "198.51.11.1",
 				"99.0.0.0/20/20"},
+			{"another, with more", "11.0.0.1:1", "www.networks.example.", with("99.0.0.0/28"),
+				"198.51.11.1", "99.0.0.0/28/28"},
 			{"a forwarder's client", "12.0.0.53:1", "www.networks.example.", with("99.0.0.0/24"),
 				"198.51.99.1", "99.0.0.0/24/24"},
 			{"a forwarder itself", "12.0.0.53:1", "www.networks.example.", none, "198.51.12.1",
