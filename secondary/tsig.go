@@ -4,9 +4,6 @@ package secondary
 
 import (
 	"crypto/hmac"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -17,23 +14,21 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-)
 
-// algorithms are the HMACs that are used. HMAC-MD5 is not (RFC 8945, section 6).
-var algorithms = map[string]func() hash.Hash{
-	dns.HmacSHA1:   sha1.New,
-	dns.HmacSHA224: sha256.New224,
-	dns.HmacSHA256: sha256.New,
-	dns.HmacSHA384: sha512.New384,
-	dns.HmacSHA512: sha512.New,
-}
+	"bailiwick/internal/tsig"
+)
 
 // Algorithm returns an algorithm as a [Key] has it, by its name with or without the final dot;
 // false if it is not one that is used.
 func Algorithm(name string) (string, bool) {
-	name = dns.Fqdn(strings.ToLower(name))
-	_, ok := algorithms[name]
-	return name, ok
+	full, _, ok := tsig.Algorithm(name)
+	return full, ok
+}
+
+// digest begins an HMAC with the key.
+func (k *Key) digest() hash.Hash {
+	_, h, _ := tsig.Algorithm(k.Algorithm) // it is one that is used
+	return hmac.New(h, k.Secret)
 }
 
 // fudge is how far the clocks of the two ends may be apart (RFC 8945, section 10).
@@ -75,14 +70,14 @@ type verifier struct {
 
 // begin begins a digest with the MAC before it.
 func (v *verifier) begin(mac []byte) {
-	v.hash = hmac.New(algorithms[v.key.Algorithm], v.key.Secret)
+	v.hash = v.key.digest()
 	v.hash.Write(binary.BigEndian.AppendUint16(nil, uint16(len(mac))))
 	v.hash.Write(mac)
 }
 
 // request begins the digest of a request, which has no MAC before it.
 func (v *verifier) request() {
-	v.hash = hmac.New(algorithms[v.key.Algorithm], v.key.Secret)
+	v.hash = v.key.digest()
 }
 
 // take takes the next message. A nil verifier takes all.

@@ -309,6 +309,7 @@ func otherSigner(w *lab.World) {
 // elsewhere are causes that tests of their own produce: those of connections, and those that need a
 // clock, a network or a load of their own.
 var elsewhere = map[cause.Cause]string{
+	cause.RequestSignature:     "server/rfc8945_test.go",
 	cause.SignatureLabels:      "resolver/alias_sets_test.go",
 	cause.KeyRefused:           "resolver/rfc4509_test.go",
 	cause.KeysRefused:          "resolver/rfc4509_test.go",

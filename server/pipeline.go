@@ -66,6 +66,9 @@ type request struct {
 	// rewritten is what a policy zone has put in place of the answer if that is an alias, else nil.
 	rewritten *policy.Local
 
+	packet []byte     // the query, if it has a TSIG record; for the step signed
+	sig    *signature // of the query; nil for most
+
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
 	answer []byte // the response of the step that ended the query, nil if there is none
 
@@ -93,6 +96,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r.asked, r.snoop, r.at, r.cut, r.made = asked{}, false, atBegin, false, false
 	r.why, r.origin, r.told = cause.None, event.OriginServer, false
 	r.apart, r.settled, r.rewritten, r.scope = false, false, nil, 0
+	r.packet, r.sig = packet, nil
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -113,7 +117,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	if r.rules.Events != nil {
 		r.arrived()
 	}
-	if r.access() || r.rates() || r.screen() || r.prepared() {
+	if r.access() || r.signed() || r.rates() || r.screen() || r.prepared() {
 		return r.end(), nil
 	}
 	return r.behind()
@@ -127,16 +131,17 @@ func (r *request) behind() ([]byte, transport.Pending) {
 	}
 	// The reader's memory is not needed any more: the options have been read.
 	r.q.QName = append(r.qname[:0], r.q.QName...)
-	r.q.EDNS.Options, r.buf = nil, nil
+	r.q.EDNS.Options, r.buf, r.packet = nil, nil, nil
 	return nil, r
 }
 
 // end returns the response, and puts the request back into the pool.
 func (r *request) end() []byte {
-	answer := r.throttled(r.answer)
+	answer := r.sealed(r.throttled(r.answer))
 	if r.watched() {
 		r.done(answer)
 	}
+	r.packet = nil
 	r.server.requests.Put(r)
 	return answer
 }
@@ -147,8 +152,8 @@ func (r *request) access() bool {
 	if r.view = view; view == nil {
 		r.view = r.rules.View
 	}
-	if r.view.Queries != nil {
-		r.view.Queries.Add(1)
+	if action == policy.Drop || action == policy.Refuse || !r.signable() {
+		r.countView()
 	}
 	switch action {
 	case policy.Snoop:
@@ -170,6 +175,13 @@ func (r *request) access() bool {
 		return r.reject(wire.RCodeRefused, why)
 	}
 	return false
+}
+
+// countView counts the query for its view.
+func (r *request) countView() {
+	if r.view.Queries != nil {
+		r.view.Queries.Add(1)
+	}
 }
 
 // resolver resolves for the clients of the query's view.
@@ -449,7 +461,7 @@ func (r *request) judge(a *resolver.Answer) *resolver.Answer {
 
 // reply sends the response of a pending query, nil for none.
 func (r *request) reply(answer []byte) {
-	answer = r.throttled(answer)
+	answer = r.sealed(r.throttled(answer))
 	if r.watched() {
 		r.done(answer)
 	}

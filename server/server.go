@@ -195,6 +195,9 @@ type Rules struct {
 	// nothing.
 	ViewLogs []QueryLog
 
+	// Keys are the views of clients that sign their queries, by the name of the key.
+	Keys map[wire.Name]SignedView
+
 	secrets *secretSource // of cookies
 }
 

@@ -15,14 +15,15 @@ import (
 
 // limit returns the size limit of the response to this client, in octets.
 func (r *request) limit() int {
+	most := wire.MaxMessageLen
 	switch {
 	case r.from.Protocol.Stream():
-		return wire.MaxMessageLen
 	case !r.q.EDNS.Present:
-		return wire.MinUDPSize
+		most = wire.MinUDPSize
+	default: // RFC 6891, section 6.2.5
+		most = int(min(max(r.q.EDNS.UDPSize, wire.MinUDPSize), r.rules.UDPSize))
 	}
-	// RFC 6891, section 6.2.5
-	return int(min(max(r.q.EDNS.UDPSize, wire.MinUDPSize), r.rules.UDPSize))
+	return most - r.sealLen()
 }
 
 // took is how long the query has taken so far.

@@ -56,6 +56,8 @@ type Query struct {
 	Question Question // the name shares memory with buf: valid until the next ParseQuery, see Keep
 	QName    []byte   // the name as it stands in the packet
 	End      int      // offset after the question
+	TSIG     int      // offset of a TSIG record, 0 if there is none
+	Last     int      // offset of the last record, 0 if there is none
 	EDNS     EDNS
 
 	buf [MaxNameLen]byte
@@ -74,6 +76,7 @@ func (q *Query) Keep() Question {
 // is wrong with it as a query (opcode, counts, version) is for the server to judge.
 func ParseQuery(msg []byte, q *Query) (err error) {
 	q.EDNS, q.QName, q.End, q.Question = EDNS{}, nil, 0, Question{}
+	q.TSIG, q.Last = 0, 0
 	if q.Header, err = parseHeader(msg); err != nil {
 		return err
 	}
@@ -95,6 +98,7 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 		Class(binary.BigEndian.Uint16(msg[off+2:]))}
 	off += 4
 	for n := int(q.ANCount) + int(q.NSCount) + int(q.ARCount); n > 0; n-- {
+		q.Last = off
 		if off, err = q.record(msg, off); err != nil {
 			return err
 		}
@@ -111,7 +115,10 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 	if at+10 > len(msg) {
 		return 0, malformed("record runs past the end", off)
 	}
-	if Type(binary.BigEndian.Uint16(msg[at:])) == TypeOPT {
+	switch Type(binary.BigEndian.Uint16(msg[at:])) {
+	case TypeTSIG:
+		q.TSIG = off
+	case TypeOPT:
 		if q.EDNS.Present {
 			return 0, malformed("second OPT record", off) // RFC 6891, section 6.1.1
 		}

@@ -495,6 +495,7 @@ func policyOperations() []operation {
 		Suggest: []string{"view", "tags"},
 		Fields:  []console.Field{{Name: "note", Optional: true}},
 		Rows: []console.Field{{Name: "view"}, {Name: "clients"}, {Name: "listeners"},
+			{Name: "keys", Help: "that clients may sign with"},
 			{Name: "class", Kind: console.Integer}, {Name: "queries", Kind: console.Integer},
 			{Name: "resolves", Help: "as all others, or by zones or exceptions of its own"}},
 	}, (*running).listViews}}

@@ -448,7 +448,7 @@ func (r *running) install(next *inUse) {
 	for i, l := range next.listeners {
 		rules := server.Rules{Config: &next.Server, Resolver: next.resolver,
 			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
-			Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())}
+			Keys: next.signedViews(l), Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())}
 		next.queries.give(&rules)
 		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)

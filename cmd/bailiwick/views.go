@@ -11,6 +11,8 @@ import (
 
 	"bailiwick/internal/console"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/tsig"
+	"bailiwick/server"
 	"bailiwick/wire"
 )
 
@@ -38,6 +40,36 @@ func (r *running) viewsOf(s *inUse) (views []*policy.View) {
 			v.Queries = r.metrics.ViewQueries(cmp.Or(p.Name, "default"))
 		}
 		views = append(views, v)
+	}
+	return views
+}
+
+// signedViews returns the views of clients that sign their queries at a listener, by key.
+func (u *inUse) signedViews(l listening) map[wire.Name]server.SignedView {
+	var views map[wire.Name]server.SignedView
+	for i := range u.Config.Views {
+		v := &u.Config.Views[i]
+		if is, _ := v.At(l.spec.Addr); !is {
+			continue
+		}
+		for _, name := range v.TSIG {
+			k := u.Keys[name]
+			if k == nil {
+				continue
+			}
+			key, err := tsig.NewKey(wire.MustParseName(name), k.Algorithm, k.Secret)
+			if err != nil {
+				continue // the configuration has been checked
+			}
+			if views == nil {
+				views = map[wire.Name]server.SignedView{}
+			}
+			view := u.views[i+1]
+			if d := &u.Policies[i+1].DNS64; d.On && len(d.Clients) == 0 { // else for networks
+				view = u.translated(view, d.Clients)
+			}
+			views[key.Name] = server.SignedView{Key: key, View: view}
+		}
 	}
 	return views
 }
@@ -140,18 +172,21 @@ func (r *running) answersHere(v *policy.View, q wire.Question) *policy.Local {
 // one class share prepared answers.
 func (r *running) listViews(console.Request) (console.Result, error) {
 	now := r.now()
-	out := console.Result{Columns: []string{"view", "clients", "listeners", "class", "queries",
-		"resolves"},
+	out := console.Result{Columns: []string{"view", "clients", "listeners", "keys", "class",
+		"queries", "resolves"},
 		Rows: [][]any{}}
 	if len(now.Config.Views) == 0 {
 		return console.Result{Fields: map[string]any{
 			"note": "there are no views: one policy is for all clients; see views"}}, nil
 	}
 	for i, p := range now.Policies {
-		name, clients, listeners := cmp.Or(p.Name, "default"), "all others", "all"
+		name, clients, listeners, keys := cmp.Or(p.Name, "default"), "all others", "all", ""
 		if i > 0 {
 			v := now.Config.Views[i-1]
-			clients = cmp.Or(joined(v.Clients), "all others")
+			keys = strings.Join(v.TSIG, ", ")
+			if clients = joined(v.Clients); clients == "" && keys == "" {
+				clients = "all others"
+			}
 			var at []string
 			for _, l := range now.listeners {
 				if _, named := v.At(l.spec.Addr); named {
@@ -164,7 +199,7 @@ func (r *running) listViews(console.Request) (console.Result, error) {
 		if p.Realm > 0 {
 			resolves = "its own way"
 		}
-		out.Rows = append(out.Rows, []any{name, clients, listeners, p.Class,
+		out.Rows = append(out.Rows, []any{name, clients, listeners, keys, p.Class,
 			r.metrics.ViewQueries(name).Load(), resolves})
 	}
 	return out, nil

@@ -138,6 +138,42 @@ func TestViewsAreReplacedWholeOrNotAtAll(t *testing.T) {
 
 // A listener can have a view, for all its clients or for some; one that names the listener comes
 // before one that is for all.
+func TestViewsOfKeys(t *testing.T) {
+	const secret = "c2VjcmV0IG9mIHRoZSBrZXk="
+	s := reloadable(t, plain+`
+zones: {tsig_keys: [{name: staff.key, secret: `+secret+`}, {name: odd.key, secret: `+secret+`}]}
+views:
+  - {name: staff, tsig_keys: [staff.key], local_records: [wiki.corp. A 10.0.0.9]}
+  - {name: kids, tsig_keys: [odd.key], clients: ["`+kids+`/32"],
+     local_records: [wiki.corp. A 10.0.0.7]}
+`)
+	for range 3 {
+		for key, want := range map[string]string{"staff.key.": "NOERROR 10.0.0.9",
+			"odd.key.": "NOERROR 10.0.0.7", "other.key.": "NOTAUTH"} {
+			c := dns.Client{TsigSecret: map[string]string{key: secret}, Timeout: 5 * time.Second}
+			q := new(dns.Msg).SetQuestion("wiki.corp.", dns.TypeA)
+			q.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
+			m, _, err := c.Exchange(q, s.udp) // it verifies the response
+			if m == nil || err != nil && want != "NOTAUTH" {
+				t.Fatal(key, err)
+			}
+			got := dns.RcodeToString[m.Rcode]
+			if len(m.Answer) == 1 {
+				got += " " + m.Answer[0].(*dns.A).A.String()
+			}
+			if got != want {
+				t.Errorf("%s: %s, want %s", key, got, want)
+			}
+		}
+		s.says("without a key", map[string]string{others + " wiki.corp.": "NXDOMAIN",
+			kids + " wiki.corp.": "NOERROR 10.0.0.7"})
+	}
+	list, err := s.ctl("views")
+	if text := fmt.Sprint(list.Rows); err != nil || !strings.Contains(text, "staff.key.") {
+		t.Errorf("%s %v", text, err)
+	}
+}
+
 func TestViewsOfListeners(t *testing.T) {
 	s := reloadable(t, plain)
 	second := fmt.Sprintf("127.0.0.1:%d", freePort(t))
@@ -256,7 +292,7 @@ func TestViewsAreShown(t *testing.T) {
 	if err != nil || len(r.Rows) != 3 {
 		t.Fatalf("%v %v", r, err)
 	}
-	if row := fmt.Sprint(r.Rows[2]); row != "[kids 127.0.3.0/24 all 2 2 as all]" {
+	if row := fmt.Sprint(r.Rows[2]); row != "[kids 127.0.3.0/24 all  2 2 as all]" {
 		t.Errorf("kids: %s", row)
 	}
 	s.change(plain)

@@ -163,11 +163,12 @@ const (
 	ClientGone       Cause = 90
 	RequestType      Cause = 99
 	RequestSubnet    Cause = 114
+	RequestSignature Cause = 115
 
 	// This program.
 	InternalError Cause = 88
 
-	count = 115
+	count = 116
 )
 
 // All returns every cause but None, those of a kind together.

@@ -18,6 +18,7 @@ type View struct {
 	Key, Name string
 	Clients   []netip.Prefix   // none: all clients of the listeners
 	Listeners []netip.AddrPort // none: all; port 0: any
+	TSIG      []string         // names of keys, with the final dot
 
 	data     LocalData
 	private  policy.PrivateAddresses
@@ -30,18 +31,19 @@ type View struct {
 	given    map[string]bool
 }
 
-var viewFields = []string{"name", "clients[]", "listeners[]", "local_records[]", "local_zones[]",
-	"hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]", "special_names",
-	"ordinary_names[]", "limits[]", "query_log[]", "forward_zones[]", "stub_zones[]", "insecure[]",
-	"validator_zones[]", "validation", "dns64"}
+var viewFields = []string{"name", "clients[]", "listeners[]", "tsig_keys[]", "local_records[]",
+	"local_zones[]", "hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]",
+	"special_names", "ordinary_names[]", "limits[]", "query_log[]", "forward_zones[]",
+	"stub_zones[]", "insecure[]", "validator_zones[]", "validation", "dns64"}
 
 // viewsKey is the row of views.
 var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
 	help: "other policies for some of the clients: each has a name, the networks of its " +
-		"clients, the listeners (addresses of listen) that it is for, or both; and what it " +
-		"has in place of the keys with these names, of policy, limits, query_log, resolver " +
-		"(forward_zones, stub_zones), validator (validation; zones as validator_zones) and " +
-		"trust_anchors (insecure)",
+		"clients, the listeners (addresses of listen) that it is for, or both, and names of " +
+		"zones.tsig_keys that clients may sign with in place of being in such a network; and " +
+		"what it has in place of the keys with these names, of policy, limits, query_log, " +
+		"resolver (forward_zones, stub_zones), validator (validation; zones as " +
+		"validator_zones) and trust_anchors (insecure)",
 	binding: binding{set: setViews}}
 
 // MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
@@ -82,8 +84,11 @@ func (c *Config) view(key string, r record) (v View, err error) {
 	note("clients", err)
 	v.Listeners, err = listenerAddresses(r["listeners"])
 	note("listeners", err)
-	if len(r["clients"])+len(r["listeners"]) == 0 {
-		errs = append(errs, errors.New("a view needs clients or listeners: who it is for"))
+	v.TSIG, err = keyNames(r["tsig_keys"])
+	note("tsig_keys", err)
+	if len(r["clients"])+len(r["listeners"])+len(r["tsig_keys"]) == 0 {
+		errs = append(errs, errors.New(
+			"a view needs clients, listeners or tsig_keys: who it is for"))
 	}
 	v.data, err = c.viewData(key, r)
 	errs = append(errs, err)
@@ -102,6 +107,19 @@ func (c *Config) view(key string, r record) (v View, err error) {
 	note("query_log", err)
 	errs = append(errs, v.readResolving(c, r))
 	return v, errors.Join(errs...)
+}
+
+// keyNames reads names of keys.
+func keyNames(list []string) (names []string, err error) {
+	var errs []error
+	for i, s := range list {
+		n, err := wire.ParseName(s)
+		if err != nil {
+			errs = append(errs, inItem(i, fmt.Errorf("%q is no name of a key: %w", s, err)))
+		}
+		names = append(names, n.String())
+	}
+	return names, errors.Join(errs...)
 }
 
 // Gives reports whether the view has something of its own in place of what all others have.
@@ -276,6 +294,9 @@ func (v *View) At(l netip.AddrPort) (is, named bool) {
 	return len(v.Listeners) == 0, false
 }
 
+// byKey reports whether the view is for clients that sign alone, whatever their address.
+func (v *View) byKey() bool { return len(v.TSIG) > 0 && len(v.Clients) == 0 }
+
 // ViewsAt returns which views the clients of a listener have: that of all of them, -1 for none, and
 // those of networks, in an order in which the later decides. A view that names the listener comes
 // before one that is for all.
@@ -286,6 +307,7 @@ func (c *Config) ViewsAt(l netip.AddrPort) (all int, networks []int) {
 			v := &c.Views[i]
 			switch is, named := v.At(l); {
 			case !is || named != wanted:
+			case v.byKey():
 			case len(v.Clients) == 0:
 				all = i
 			default:
@@ -307,6 +329,17 @@ func (c *Config) viewContradictions(all []bound, say func(key, format string, ar
 			}) {
 				say(Item(v.Key+".listeners", j), "view %s: nothing listens at %s", v.Name,
 					withoutNoPort(a))
+			}
+		}
+		for j, key := range v.TSIG {
+			at := Item(v.Key+".tsig_keys", j)
+			if !slices.ContainsFunc(c.TSIGKeys, func(k TSIGKey) bool { return k.Name == key }) {
+				say(at, "view %s: zones.tsig_keys has no key %s", v.Name, key)
+			}
+			for _, o := range c.Views[:i] {
+				if slices.Contains(o.TSIG, key) {
+					say(at, "views %s and %s are both for key %s", o.Name, v.Name, key)
+				}
 			}
 		}
 		for _, o := range c.Views[:i] {
@@ -331,6 +364,9 @@ func (v *View) meets(o *View, all []bound) (who string, same bool) {
 		is, named := v.At(l.Addr)
 		other, also := o.At(l.Addr)
 		if !is || !other || named != also {
+			continue
+		}
+		if v.byKey() || o.byKey() {
 			continue
 		}
 		if len(v.Clients)+len(o.Clients) == 0 {

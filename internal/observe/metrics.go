@@ -98,7 +98,8 @@ var types = []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeNS, wire.TypeCNAME, 
 
 // refusals are the causes for which a query can be refused, dropped or given up.
 var refusals = [...]cause.Cause{cause.ClientRefused, cause.ClientDropped, cause.QueryRefused,
-	cause.NotRecursive, cause.RequestTooEarly, cause.ClientGone, cause.RateQueries,
+	cause.NotRecursive, cause.RequestTooEarly, cause.RequestSignature,
+	cause.ClientGone, cause.RateQueries,
 	cause.RateResponses}
 
 // buckets of latencies, in seconds.

@@ -45,6 +45,8 @@ type Snapshot struct {
 	Records, Blocked int
 	Fetched          []weblist.List  // block lists by URL
 	Tokens           *console.Tokens // of the API; nil for none
+	// Keys are those of zones.tsig_keys, by their names with the final dot.
+	Keys map[string]*secondary.Key
 
 	inFiles int            // Blocked, without what is fetched
 	alone   withoutMembers // of catalogs
@@ -80,6 +82,7 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	found = append(found, s.loadCatalogs()...)
 	found = append(found, s.loadRealms(own)...)
 	found = append(found, s.loadPolicies()...)
+	s.Keys, _ = loadKeys(cfg) // what is wrong with them is found where zones are loaded
 	var err error
 	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))
