@@ -135,14 +135,17 @@ func (r *Resolver) newRealm(of *Realm, before *Resolver) *Resolver {
 	names := differing(r.cfg.Zones, cfg.Zones, r.anchors, of.Anchors)
 	identity := identityOf(names, cfg.Zones, of.Anchors)
 	state := r.states.of(identity, names, cfg.Zones, func(number uint16) {
-		r.memory.flushRealms(func(n uint16) bool { return n == number })
+		same := func(n uint16) bool { return n == number }
+		r.memory.flushRealms(same)
+		r.subnets.forgetRealms(same)
 	})
 	n := &Resolver{cfg: cfg, validator: r.validator, anchors: of.Anchors, exchanger: r.exchanger,
 		probes: r.probes, clock: r.clock, observe: r.observe, events: r.events, guard: r.guard,
 		routes: r.routes, copies: r.copies, infra: r.infra, fetches: r.fetches,
 		connectivity: r.connectivity, refetches: state.refetches, compared: r.compared,
 		timeless: r.timeless, reporting: state.reporting, quotas: r.quotas, chance: r.chance,
-		shared: r, state: state, states: r.states, name: of.Name}
+		subnets: r.subnets, ecsZones: r.ecsZones, shared: r, state: state, states: r.states,
+		name: of.Name}
 	n.memory = r.memory.within(state.realm, state.recoveries, &n.cfg)
 	known := maps.Clone(r.forwarders)
 	maps.DeleteFunc(known, func(k forwarderKey, _ *forwarder) bool {
@@ -254,5 +257,6 @@ func (r *Resolver) forgetRealms(other *Resolver) int {
 		return 0
 	}
 	r.states.drop(func(s *realmState) bool { return gone(s.number) })
+	r.subnets.forgetRealms(gone)
 	return r.memory.flushRealms(gone)
 }

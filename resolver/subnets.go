@@ -209,7 +209,7 @@ func (v *variant) size() int {
 // left; nil if there is none.
 func (r *Resolver) variant(k fetchKey) *result {
 	now := r.clock.Now()
-	all, ok := r.subnets.variants.Get(k.Key)
+	all, ok := r.subnets.variants.Get(r.memory.at(k.Key))
 	if !ok {
 		return nil
 	}
@@ -249,6 +249,7 @@ func (r *Resolver) putVariant(k cache.Key, l *result, network netip.Prefix, exac
 		return
 	}
 	s := r.subnets
+	k = r.memory.at(k)
 	s.putting.Lock()
 	defer s.putting.Unlock()
 	old, _ := s.variants.Get(k)
@@ -282,6 +283,13 @@ func (l *result) narrowed(network netip.Prefix) *result {
 	own := *l
 	own.scope = network.Bits()
 	return &own
+}
+
+// forgetRealms forgets the variants of realms.
+func (s *subnets) forgetRealms(gone func(realm uint16) bool) {
+	s.variants.RemoveFunc(func(k cache.Key, _ *variants) bool {
+		return k.Realm != 0 && gone(k.Realm)
+	})
 }
 
 // forget forgets the variants at a name, or at and below it; of a type, or of any for
