@@ -103,15 +103,15 @@ func (p *primary) serve(c net.Conn) {
 		}
 		packets := p.reply(q)
 		p.mu.Lock()
-		stall, hangUp := p.stall, p.hangUp
+		stall, hangUp, tamper := p.stall, p.hangUp, p.tamper
 		p.mu.Unlock()
 		if len(packets) == 0 && hangUp {
 			return
 		}
 		for i, b := range packets {
 			time.Sleep(stall)
-			if p.tamper != nil {
-				b = p.tamper(i, b)
+			if tamper != nil {
+				b = tamper(i, b)
 			}
 			framed := binary.BigEndian.AppendUint16(nil, uint16(len(b)))
 			if _, err := c.Write(append(framed, b...)); err != nil {

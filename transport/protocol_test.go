@@ -28,6 +28,9 @@ var namedIn = map[string]struct {
 	"internal/config/zones.go":  {[]string{"TCP"}, "what the key tcp: true is short for"},
 	"internal/simulate/run.go":  {[]string{"TCP"}, "some simulated clients come over it"},
 	"secondary/transfer.go":     {[]string{"DoT"}, "zone transfers over TLS have its ALPN token"},
+	"internal/check/probe/ask.go": {[]string{"TCP", "UDP"},
+		"a check asks servers over both, as others do"},
+	"cmd/bailiwick/explain.go": {[]string{"DoT"}, "a form of graphs has the same name"},
 }
 
 // constants returns the names of the protocols in the source, in the order of the table's rows.
