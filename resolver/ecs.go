@@ -139,7 +139,7 @@ func (r *Resolver) tailored(name wire.Name, t wire.Type) bool {
 		return false
 	}
 	top, ok := r.ecsZone(name)
-	return ok && !r.subnets.plain(name, top, r.clock.Now())
+	return ok && !r.subnets.plain(name, top, r.memory.realm.Of(name), r.clock.Now())
 }
 
 // Sends returns what of a client's address goes with its question to the servers of a name's zone,
@@ -164,13 +164,14 @@ func (a *zoneQuery) tells() bool {
 }
 
 // learner returns the zone for which it is learnt what the servers do with networks. Of a
-// forwarder's names it is not known what zone they are in.
-func (a *zoneQuery) learner() wire.Name {
+// forwarder's names it is not known what zone they are in. What the servers of a view do says
+// nothing of those of others, so it is learnt for the realm of the name.
+func (a *zoneQuery) learner() cache.ZoneKey {
+	k := cache.ZoneKey{Name: a.zone, Realm: a.x.r.memory.realm.Of(a.q.Name)}
 	if a.conf != nil && a.conf.Forward {
-		zone, _ := a.x.r.ecsZone(a.q.Name)
-		return zone
+		k.Name, _ = a.x.r.ecsZone(a.q.Name)
 	}
-	return a.zone
+	return k
 }
 
 // tailoring is what a reply has of the network that was sent with the question.

@@ -11,10 +11,9 @@ import (
 	"bailiwick/wire"
 )
 
-// TestRealmsKeepVariantsApart: an answer for a network that came from the servers of a view is no
-// other client's, and the other way round; where the realms do not differ they share them. What a
-// realm has kept ends with it.
-func TestRealmsKeepVariantsApart(t *testing.T) {
+// newHouse returns a resolver that sends networks to example., with a realm that has servers of its
+// own for corp.example.
+func newHouse(t *testing.T) (*Resolver, Parts, Config) {
 	name := wire.MustParseName
 	cfg := Default()
 	cfg.IPv6, cfg.Prime = FamilyOff, false
@@ -22,10 +21,49 @@ func TestRealmsKeepVariantsApart(t *testing.T) {
 	anchors := &trustanchor.Set{}
 	parts := Parts{Cache: cache.New(cache.Default()), Anchors: anchors,
 		Clock: clock.NewFake(time.Now()), Realms: []Realm{{Name: "house", Anchors: anchors,
-			Zones: []Zone{{Name: name("corp.example."),
+			Zones: []Zone{{Name: name("corp.example."), Forward: true,
 				Addrs: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53")}}}}}}
 	r := New(cfg, parts)
-	defer r.Close()
+	t.Cleanup(r.Close)
+	return r, parts, cfg
+}
+
+// TestRealmsLearnOfSubnetsApart: forwarders of a view that do not take networks say nothing of the
+// servers of other clients, for whom the same zone is asked with networks as before.
+func TestRealmsLearnOfSubnetsApart(t *testing.T) {
+	r, parts, cfg := newHouse(t)
+	house, www := r.In(1), wire.MustParseName("www.corp.example.")
+	a := &zoneQuery{x: &resolution{r: house}, zone: wire.MustParseName("corp.example."),
+		conf: &house.cfg.Zones[0], q: wire.Question{Name: www, Type: wire.TypeA}}
+	for range enoughAlike {
+		r.subnets.alike(a.learner(), r.clock.Now())
+	}
+	if house.tailored(www, wire.TypeA) {
+		t.Error("the house goes on asking with networks")
+	}
+	for _, of := range []string{"www.corp.example.", "www.example."} {
+		if !r.tailored(wire.MustParseName(of), wire.TypeA) {
+			t.Errorf("others ask for %s without networks", of)
+		}
+	}
+	if !house.tailored(wire.MustParseName("www.example."), wire.TypeA) {
+		t.Error("the house asks for what it shares without networks")
+	}
+	parts.Realms = nil
+	next := r.Successor(cfg, parts)
+	t.Cleanup(next.Close)
+	next.Forget(r)
+	if list := next.SubnetZones(); len(list) != 0 {
+		t.Errorf("kept when the realm is gone: %+v", list)
+	}
+}
+
+// TestRealmsKeepVariantsApart: an answer for a network that came from the servers of a view is no
+// other client's, and the other way round; where the realms do not differ they share them. What a
+// realm has kept ends with it.
+func TestRealmsKeepVariantsApart(t *testing.T) {
+	r, parts, cfg := newHouse(t)
+	name := wire.MustParseName
 	house, network := r.In(1), netip.MustParsePrefix("11.0.0.0/24")
 	keep := func(of *Resolver, owner string, last byte) {
 		k := cache.Key{Name: name(owner), Type: wire.TypeA}

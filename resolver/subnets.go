@@ -25,7 +25,7 @@ type subnets struct {
 	putting  sync.Mutex // held while the variants of a question are replaced
 
 	mu    sync.Mutex
-	zones *lru.Cache[wire.Name, subnetZone] // guarded by mu
+	zones *lru.Cache[cache.ZoneKey, subnetZone] // guarded by mu
 	// servers has until when one is held to return networks; guarded by mu.
 	servers *lru.Cache[subnetServer, time.Time]
 }
@@ -39,7 +39,7 @@ type subnetZone struct {
 
 // subnetServer is a server of a zone: one may serve several, with networks and without.
 type subnetServer struct {
-	zone wire.Name
+	zone cache.ZoneKey
 	addr netip.Addr
 }
 
@@ -54,7 +54,7 @@ func newSubnets(bytes int64) *subnets {
 	s.variants = memcache.New(int(bytes), func(k cache.Key) uint64 {
 		return maphash.Comparable(seed, k)
 	}, func(_ cache.Key, v *variants) int { return v.bytes })
-	s.zones, _ = lru.New[wire.Name, subnetZone](maxSubnetZones) // fails for a size of 0 only
+	s.zones, _ = lru.New[cache.ZoneKey, subnetZone](maxSubnetZones) // fails for a size of 0 only
 	s.servers, _ = lru.New[subnetServer, time.Time](maxSubnetServers)
 	return s
 }
@@ -62,11 +62,11 @@ func newSubnets(bytes int64) *subnets {
 // plain reports whether a name below a configured zone is in a zone that answers all networks
 // alike, as far as is known. Its questions are put without networks, once for all clients, and its
 // answers are cached and prepared like any others.
-func (s *subnets) plain(name, top wire.Name, now time.Time) bool {
+func (s *subnets) plain(name, top wire.Name, realm uint16, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		if z, ok := s.zones.Get(name); ok {
+		if z, ok := s.zones.Get(cache.ZoneKey{Name: name, Realm: realm}); ok {
 			return now.Before(z.until)
 		}
 		if name == top || name.IsRoot() {
@@ -80,7 +80,7 @@ func (s *subnets) plain(name, top wire.Name, now time.Time) bool {
 // option. After some in a row the zone is asked without networks, and one question after
 // subnetPause finds out whether that is still right. A zone that has tailored an answer lately has
 // names of both kinds.
-func (s *subnets) alike(zone wire.Name, now time.Time) {
+func (s *subnets) alike(zone cache.ZoneKey, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z, _ := s.zones.Get(zone)
@@ -94,7 +94,7 @@ func (s *subnets) alike(zone wire.Name, now time.Time) {
 }
 
 // uses reports whether a zone has tailored an answer lately.
-func (s *subnets) uses(zone wire.Name, now time.Time) bool {
+func (s *subnets) uses(zone cache.ZoneKey, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	z, _ := s.zones.Get(zone)
@@ -102,7 +102,7 @@ func (s *subnets) uses(zone wire.Name, now time.Time) bool {
 }
 
 // tailors learns that a zone has answers for some networks alone.
-func (s *subnets) tailors(zone wire.Name, now time.Time) {
+func (s *subnets) tailors(zone cache.ZoneKey, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.zones.Add(zone, subnetZone{tailored: now})
@@ -110,14 +110,14 @@ func (s *subnets) tailors(zone wire.Name, now time.Time) {
 
 // returns learns that a server returns the network. From then on a reply without it is taken for a
 // forged one.
-func (s *subnets) returns(zone wire.Name, addr netip.Addr, now time.Time) {
+func (s *subnets) returns(zone cache.ZoneKey, addr netip.Addr, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.servers.Add(subnetServer{zone, addr}, now.Add(subnetMemory))
 }
 
 // lacks learns from a reply that cannot be forged that a server does not return the network.
-func (s *subnets) lacks(zone wire.Name, addr netip.Addr, now time.Time) {
+func (s *subnets) lacks(zone cache.ZoneKey, addr netip.Addr, now time.Time) {
 	s.mu.Lock()
 	s.servers.Remove(subnetServer{zone, addr})
 	s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *subnets) lacks(zone wire.Name, addr netip.Addr, now time.Time) {
 }
 
 // expected reports whether a server is held to return the network.
-func (s *subnets) expected(zone wire.Name, addr netip.Addr, now time.Time) bool {
+func (s *subnets) expected(zone cache.ZoneKey, addr netip.Addr, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	until, ok := s.servers.Get(subnetServer{zone, addr})
@@ -285,11 +285,12 @@ func (l *result) narrowed(network netip.Prefix) *result {
 	return &own
 }
 
-// forgetRealms forgets the variants of realms.
+// forgetRealms forgets the variants of realms, and what is learnt of their servers.
 func (s *subnets) forgetRealms(gone func(realm uint16) bool) {
 	s.variants.RemoveFunc(func(k cache.Key, _ *variants) bool {
 		return k.Realm != 0 && gone(k.Realm)
 	})
+	s.forgetLearnt(func(k cache.ZoneKey) bool { return k.Realm != 0 && gone(k.Realm) })
 }
 
 // forget forgets the variants at a name, or at and below it; of a type, or of any for
@@ -308,15 +309,20 @@ func (s *subnets) forget(name wire.Name, subtree bool, t wire.Type) (n int) {
 
 // forgetZones forgets what is learnt of zones at and below a name, so that it is found out anew.
 func (s *subnets) forgetZones(name wire.Name) {
+	s.forgetLearnt(func(k cache.ZoneKey) bool { return k.Name.Within(name) })
+}
+
+// forgetLearnt forgets what is learnt of zones.
+func (s *subnets) forgetLearnt(of func(cache.ZoneKey) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, z := range s.zones.Keys() {
-		if z.Within(name) {
-			s.zones.Remove(z)
+	for _, k := range s.zones.Keys() {
+		if of(k) {
+			s.zones.Remove(k)
 		}
 	}
 	for _, at := range s.servers.Keys() {
-		if at.zone.Within(name) {
+		if of(at.zone) {
 			s.servers.Remove(at)
 		}
 	}
@@ -361,14 +367,14 @@ func (r *Resolver) SubnetZones() (list []SubnetZone) {
 	s, now := r.subnets, r.clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range s.zones.Keys() {
-		z, _ := s.zones.Peek(name)
-		e := SubnetZone{Zone: name, Alike: max(z.until.Sub(now), 0)}
+	for _, k := range s.zones.Keys() {
+		z, _ := s.zones.Peek(k)
+		e := SubnetZone{Zone: k.Name, Alike: max(z.until.Sub(now), 0)}
 		if !z.tailored.IsZero() {
 			e.Tailored = max(now.Sub(z.tailored), time.Second)
 		}
 		for _, at := range s.servers.Keys() {
-			if until, _ := s.servers.Peek(at); at.zone == name && now.Before(until) {
+			if until, _ := s.servers.Peek(at); at.zone == k && now.Before(until) {
 				e.Servers = append(e.Servers, at.addr)
 			}
 		}
