@@ -1,6 +1,7 @@
 // The pipeline: the steps that a query goes through.
 //
 //	access    by the client's address: may it ask, and what view does it have
+//	signed    by its signature, if there are keys: has it another view
 //	rates     by the rates of its address and its prefix: may it ask now
 //	screen    opcode, counts, EDNS version, options: can this be answered at all
 //	prepared  an answer in wire form, which the steps below came to for an equal question of a
@@ -496,7 +497,8 @@ func (r *request) recovered(v any) (answer []byte, p transport.Pending) {
 
 // failedAtOnce is failed for a query that ends in the reader's goroutine.
 func (r *request) failedAtOnce() (answer []byte) {
-	answer = r.failed()
+	bare := r.failed()
+	r.server.guard.Run(guard.Query, func() { answer = r.sealed(bare) })
 	if r.watched() {
 		r.server.guard.Run(guard.Query, func() { r.done(answer) })
 	}

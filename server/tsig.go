@@ -36,7 +36,8 @@ func (r *request) signed() bool {
 		return false
 	}
 	t, err := wire.ParseTSIG(r.packet, r.q.TSIG)
-	if err != nil || r.q.TSIG != r.q.Last { // RFC 8945, section 5.1
+	if err != nil || r.q.TSIG != r.q.Last || r.q.ARCount == 0 {
+		// RFC 8945, section 5.1: one record, the last of the additional section
 		return r.rejectSigned(wire.RCodeFormErr, tsig.FormErr)
 	}
 	t.MAC = append([]byte(nil), t.MAC...)
@@ -57,9 +58,13 @@ func (r *request) signed() bool {
 	return r.rejectSigned(wire.RCodeNotAuth, r.sig.err)
 }
 
-// rejectSigned answers a query whose signature is wrong.
+// rejectSigned answers a query whose signature is wrong, if the rates of its client allow it: who
+// signs wrongly may have forged the address, too.
 func (r *request) rejectSigned(rc wire.RCode, e tsig.Error) bool {
 	r.countView()
+	if r.rates() {
+		return true
+	}
 	r.server.observe.Refused(cause.RequestSignature)
 	return r.reject(rc, cause.New(cause.RequestSignature, nil, "%s", e))
 }

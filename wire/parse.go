@@ -56,7 +56,7 @@ type Query struct {
 	Question Question // the name shares memory with buf: valid until the next ParseQuery, see Keep
 	QName    []byte   // the name as it stands in the packet
 	End      int      // offset after the question
-	TSIG     int      // offset of a TSIG record, 0 if there is none
+	TSIG     int      // offset of the first TSIG record, 0 if there is none
 	Last     int      // offset of the last record, 0 if there is none
 	EDNS     EDNS
 
@@ -117,7 +117,9 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 	}
 	switch Type(binary.BigEndian.Uint16(msg[at:])) {
 	case TypeTSIG:
-		q.TSIG = off
+		if q.TSIG == 0 {
+			q.TSIG = off
+		}
 	case TypeOPT:
 		if q.EDNS.Present {
 			return 0, malformed("second OPT record", off) // RFC 6891, section 6.1.1

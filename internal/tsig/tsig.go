@@ -73,7 +73,7 @@ func NewKey(name wire.Name, algorithm string, secret []byte) (*Key, error) {
 }
 
 // Verify reports what is wrong with the signature of a request, in the order of RFC 8945, section
-// 5.2: the key, the MAC, the time.
+// 5.2: the key, the MAC, the time, the truncation.
 func (k *Key) Verify(msg []byte, t *wire.TSIG, now time.Time) Error {
 	size := k.hash().Size()
 	switch {
@@ -83,11 +83,12 @@ func (k *Key) Verify(msg []byte, t *wire.TSIG, now time.Time) Error {
 		return FormErr // section 5.2.2.1
 	case !hmac.Equal(k.mac(nil, msg[:t.At], t)[:len(t.MAC)], t.MAC):
 		return BadSig
-	case len(t.MAC) < size:
-		return BadTrunc
 	}
 	if off := now.Unix() - int64(t.Time); off > int64(t.Fudge) || -off > int64(t.Fudge) {
 		return BadTime
+	}
+	if len(t.MAC) < size {
+		return BadTrunc
 	}
 	return Good
 }
