@@ -49,15 +49,15 @@ func (s *Server) Serving(a netip.Addr) int {
 func (h *Handler) HandleUnprepared(packet []byte, from transport.Client, buf []byte) ([]byte,
 	transport.Pending) {
 	r := &request{server: h.server, rules: h.rules.Load(), from: from, now: h.server.clock.Now(),
-		checks: new(resolver.Checks),
-		buf:    buf}
+		checks: new(resolver.Checks), packet: packet,
+		buf: buf}
 	r.err = wire.ParseQuery(packet, &r.q)
 	if r.q.Has(wire.FlagQR) {
 		return nil, nil
 	}
 	r.count()
-	if r.access() || r.rates() || r.screen() {
-		return r.answer, nil
+	if r.access() || r.signed() || r.rates() || r.screen() {
+		return r.sealed(r.answer), nil
 	}
 	return r.behind()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -66,18 +67,33 @@ var fastNames = []string{"www.secure.example.", "alias.secure.example.", "x.wild
 	"no.unsigned.example.", "www.expired.faulty.", "no.compact.example.", "example.",
 	"unsigned.optout.", "no.optout."}
 
-// FuzzFastPath has each packet answered by the step prepared and without it. Both answers are the
-// same, octet for octet, whatever the packet has.
+// FuzzFastPath has each packet answered by the step prepared and without it, where there are keys
+// of views and where there are none. Both answers are the same, octet for octet, whatever the
+// packet has.
 func FuzzFastPath(f *testing.F) {
 	front := newFront(f, func(c *server.Config) { c.Secret = &[16]byte{1} })
+	keyed := newFront(f, nil)
+	keyed.signs(func(r *server.Rules) {
+		r.UDPSize, r.Rotate, r.Special = 1232, false, false
+		r.Secret = &[16]byte{1}
+	})
 	seeds := fastSeeds(f)
+	for i, b := range seeds[:len(seeds):len(seeds)] {
+		at := time.Now()
+		if i%7 == 6 {
+			at = at.Add(time.Hour)
+		}
+		seeds = append(seeds, signedBy(b, at))
+	}
 	for range 3 { // what is asked for twice is prepared
 		for _, b := range seeds {
 			_ = front.exchange(b, "127.0.0.1:1000", transport.TCP)
+			_ = keyed.exchange(b, "127.0.0.1:1000", transport.TCP)
 		}
 	}
 	for i, b := range seeds {
 		f.Add(b, byte(i))
+		f.Add(b, byte(i)|128)
 	}
 	all := transport.Protocols()
 	f.Fuzz(func(t *testing.T, packet []byte, way byte) {
@@ -88,6 +104,10 @@ func FuzzFastPath(f *testing.F) {
 			Protocol: all[int(way>>2)%len(all)], Early: way&2 != 0}
 		if way&1 != 0 {
 			c.Idle = 100
+		}
+		front := front
+		if way&128 != 0 {
+			front = keyed
 		}
 		fast, pending := front.Handle(bytes.Clone(packet), c, make([]byte, 0, 4096))
 		if pending != nil {
