@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,9 @@ import (
 
 // viewClients are the clients of the views, and those without one.
 var viewClients = map[string]string{"one": "127.0.2.1", "two": "127.0.3.1", "": "127.0.0.1"}
+
+// viewSecret is the secret of the key of each view: one.key., two.key.
+const viewSecret = "c2VjcmV0IG9mIHRoZSBrZXkgb2YgYSB2aWV3"
 
 // viewZones are the local zones of each view, with their records.
 var viewZones = map[string]map[string][]string{
@@ -88,7 +92,8 @@ func generatedQuestions(n int) (list []dns.Question) {
 
 // bindViews writes the zones of each view for BIND, and its clauses.
 func (d folder) bindViews(t *testing.T) string {
-	clauses := ""
+	clauses := fmt.Sprintf("key one.key { algorithm hmac-sha256; secret %[1]q; };\n"+
+		"key two.key { algorithm hmac-sha256; secret %[1]q; };\n", viewSecret)
 	for _, view := range []string{"one", "two", ""} { // the first that matches is used
 		zones := ""
 		for zone, records := range viewZones[view] {
@@ -98,7 +103,7 @@ func (d folder) bindViews(t *testing.T) string {
 		}
 		match := "any;"
 		if view != "" {
-			match = viewClients[view] + ";"
+			match = fmt.Sprintf("key %s.key; %s;", view, viewClients[view])
 			zones += fmt.Sprintf("zone \"house.example\" { type forward; forward only; forwarders "+
 				"{ %s; }; };\nvalidate-except { \"house.example\"; %q; };\n", viewServers[view],
 				viewExceptions[view])
@@ -126,7 +131,8 @@ func unboundViews() (server, clauses string) {
 
 // ownViews are the views for Bailiwick.
 func ownViews() string {
-	views := "views:\n"
+	views := fmt.Sprintf("zones: {tsig_keys: [{name: one.key, secret: %[1]s}, "+
+		"{name: two.key, secret: %[1]s}]}\nviews:\n", viewSecret)
 	for view, zones := range viewZones {
 		var types, data []string
 		for zone, records := range zones {
@@ -135,9 +141,9 @@ func ownViews() string {
 				data = append(data, fmt.Sprintf("%q", recordOf(r, zone)))
 			}
 		}
-		views += fmt.Sprintf("  - {name: %s, clients: [%s], local_zones: [%s], "+
-			"local_records: [%s], forward_zones: [{name: house.example, addresses: [%s], "+
-			"insecure: true}], insecure: [%s]}\n", view, viewClients[view],
+		views += fmt.Sprintf("  - {name: %[1]s, tsig_keys: [%[1]s.key], clients: [%[2]s], "+
+			"local_zones: [%[3]s], local_records: [%[4]s], forward_zones: [{name: house.example, "+
+			"addresses: [%[5]s], insecure: true}], insecure: [%[6]s]}\n", view, viewClients[view],
 			strings.Join(types, ", "), strings.Join(data, ", "), viewServers[view],
 			viewExceptions[view])
 	}
@@ -152,9 +158,23 @@ func recordOf(record, zone string) string {
 
 // saidTo is what a resolver answers to a client: its RCODE and the records without their TTLs.
 func saidTo(client, at, name string, qt uint16) string {
+	return saidSigned("", client, at, name, qt)
+}
+
+// saidSigned is saidTo for a question that is signed with a key, if there is one. A response whose
+// signature is not right is an error.
+func saidSigned(key, client, at, name string, qt uint16) string {
 	c := dns.Client{Timeout: 10 * time.Second, Dialer: &net.Dialer{
 		LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
-	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, qt), at)
+	q := new(dns.Msg).SetQuestion(name, qt)
+	if key != "" {
+		c.TsigSecret = map[string]string{key: viewSecret}
+		q.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
+	}
+	m, _, err := c.Exchange(q, at)
+	if err == nil && key != "" && m.IsTsig() == nil {
+		err = dns.ErrNoSig
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -171,7 +191,7 @@ func saidTo(client, at, name string, qt uint16) string {
 // Bailiwick for names that some views have, and that the lab's internet has too.
 func TestViewsAreThoseOfOthers(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		enter(t, []string{"ip", "unshare", "unbound", "named"})
+		enter(t, []string{"ip", "unshare", "unbound", "named", "dig", "kdig"})
 		return
 	}
 	loopback(t)
@@ -258,4 +278,52 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 	}
 	t.Logf("%d answers to generated questions are those of BIND, %d failures it is silent about",
 		same, late)
+	askSigned(t)
+}
+
+// askSigned asks BIND and Bailiwick with the keys of views, from an address that has none. What
+// fails here is not asked there: see above.
+func askSigned(t *testing.T) {
+	t.Helper()
+	const client = "127.0.0.1"
+	same := 0
+	for _, q := range append(generatedQuestions(200), dns.Question{Name: "www.corp.example.",
+		Qtype: dns.TypeA}) {
+		for _, key := range []string{"one.key.", "two.key."} {
+			got := saidSigned(key, client, bailiwickAddr, q.Name, q.Qtype)
+			if strings.HasPrefix(got, "SERVFAIL") {
+				continue
+			}
+			if bind := saidSigned(key, client, bindAddr, q.Name, q.Qtype); got != bind {
+				t.Errorf("%s: %s %s: %s, BIND %s", key, q.Name, dns.TypeToString[q.Qtype], got,
+					bind)
+				continue
+			}
+			same++
+		}
+	}
+	t.Logf("%d answers to signed questions are those of BIND", same)
+	for _, at := range []string{bindAddr, bailiwickAddr} {
+		host, port, _ := net.SplitHostPort(at)
+		for _, transport := range []string{"+notcp", "+tcp"} {
+			for _, c := range []struct{ key, secret, want string }{
+				{"one.key", viewSecret, "10.0.0.1"}, {"two.key", viewSecret, "10.0.0.2"},
+				{"one.key", "d3Jvbmc=", "BADSIG"}, {"no.key", viewSecret, "BADKEY"},
+			} {
+				for _, program := range []string{"dig", "kdig"} {
+					out, _ := exec.Command(program, "-y", "hmac-sha256:"+c.key+":"+c.secret,
+						"@"+host, "-p", port, transport, "www.corp.example", "A").CombinedOutput()
+					text := strings.ToUpper(string(out))
+					wrong := strings.Contains(text, "COULDN'T VERIFY") ||
+						strings.Contains(text, "TSIG VERIFY FAILURE") ||
+						strings.Contains(text, "TSIG VERIFICATION FAIL")
+					if want := strings.HasPrefix(c.want, "BAD"); !strings.Contains(text, c.want) ||
+						wrong && !want {
+						t.Errorf("%s %s of %s with %s, want %s:\n%s", program, transport, at, c.key,
+							c.want, out)
+					}
+				}
+			}
+		}
+	}
 }

@@ -136,8 +136,7 @@ func TestViewsAreReplacedWholeOrNotAtAll(t *testing.T) {
 		kids + " www.secure.example.":   "NOERROR", others + " www.secure.example.": public})
 }
 
-// A listener can have a view, for all its clients or for some; one that names the listener comes
-// before one that is for all.
+// Who signs has the view of the key, whatever its address; others have that of their address.
 func TestViewsOfKeys(t *testing.T) {
 	const secret = "c2VjcmV0IG9mIHRoZSBrZXk="
 	s := reloadable(t, plain+`
@@ -174,6 +173,8 @@ views:
 	}
 }
 
+// A listener can have a view, for all its clients or for some; one that names the listener comes
+// before one that is for all.
 func TestViewsOfListeners(t *testing.T) {
 	s := reloadable(t, plain)
 	second := fmt.Sprintf("127.0.0.1:%d", freePort(t))
