@@ -674,3 +674,15 @@ func (c *Config) path(p string) string {
 	}
 	return p // the working folder is gone: nothing better is known
 }
+
+// each reads records, all of them, and says in which something is wrong. Those that could not be
+// read before are left out.
+func (v value) each(read func(i int, r record) error) error {
+	var errs []error
+	for i, r := range v.records {
+		if r != nil {
+			errs = append(errs, inItem(i, read(i, r)))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -98,3 +98,12 @@ func (c *Config) logContradictions(say func(key, format string, args ...any)) {
 		}
 	}
 }
+
+// logAddress reads the address of a socket for log lines, "" for none.
+func logAddress(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	_, _, err := querylog.ParseAddress(s)
+	return s, err
+}
