@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rounds"
 	"bailiwick/internal/state"
 	"bailiwick/internal/web"
 	"bailiwick/wire"
@@ -47,9 +48,10 @@ type Parts struct {
 
 // Keeper keeps the copies.
 type Keeper struct {
-	parts Parts
-	web   *http.Client
-	zones atomic.Pointer[map[wire.Name]*held] // replaced whole
+	parts  Parts
+	web    *http.Client
+	rounds *rounds.Rounds
+	zones  atomic.Pointer[map[wire.Name]*held] // replaced whole
 
 	mu     sync.Mutex // of all below, and of what zones say of their state
 	octets int64
@@ -57,11 +59,6 @@ type Keeper struct {
 	dirty  bool      // something has changed since the copies were saved
 	saved  time.Time // when they were
 	saving bool
-
-	ctx   context.Context
-	stop  context.CancelFunc
-	wake  chan struct{}
-	works sync.WaitGroup
 }
 
 // held is a zone with its copy.
@@ -112,10 +109,9 @@ func New(p Parts) *Keeper {
 	if p.Dial == nil {
 		p.Dial = (&net.Dialer{}).DialContext
 	}
-	k := &Keeper{parts: p, wake: make(chan struct{}, 1), octets: defaultOctets}
+	k := &Keeper{parts: p, rounds: rounds.New(p.Guard, tick), octets: defaultOctets}
 	k.web = web.Client(web.Parts{Lookup: p.Lookup, Dial: p.Dial, Roots: p.Roots})
 	k.zones.Store(&map[wire.Name]*held{})
-	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
 }
 
@@ -200,10 +196,10 @@ func (h *held) adopt(o *held) {
 // nothing stands in for them.
 func (k *Keeper) Start() {
 	k.load()
-	k.works.Go(k.run)
-	soon, cancel := context.WithTimeout(k.ctx, startTime)
+	k.rounds.Start(k.begin)
+	soon, cancel := context.WithTimeout(k.rounds.Context(), startTime)
 	defer cancel()
-	later, cancel := context.WithTimeout(k.ctx, policyStartTime)
+	later, cancel := context.WithTimeout(k.rounds.Context(), policyStartTime)
 	defer cancel()
 	for _, h := range *k.zones.Load() {
 		until := soon
@@ -221,8 +217,7 @@ func (k *Keeper) Start() {
 
 // Close ends all checks, and saves the copies.
 func (k *Keeper) Close() {
-	k.stop()
-	k.works.Wait()
+	k.rounds.Close()
 	k.mu.Lock()
 	dirty := k.dirty
 	k.mu.Unlock()
@@ -232,28 +227,7 @@ func (k *Keeper) Close() {
 }
 
 // Wake has the schedules looked at now.
-func (k *Keeper) Wake() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run looks at the schedules until the keeper is closed. Their times are not those of a timer: the
-// machine may sleep.
-func (k *Keeper) run() {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for {
-		k.parts.Guard.Run(guard.Upkeep, k.begin)
-		select {
-		case <-k.ctx.Done():
-			return
-		case <-t.C:
-		case <-k.wake:
-		}
-	}
-}
+func (k *Keeper) Wake() { k.rounds.Wake() }
 
 // begin begins the checks that are due.
 func (k *Keeper) begin() {
@@ -267,15 +241,12 @@ func (k *Keeper) begin() {
 		}
 		h.busy, h.checked = true, now
 		k.busy++
-		k.works.Go(func() {
-			defer k.ended(h)
-			k.parts.Guard.Run(guard.Upkeep, func() { k.check(h) })
-		})
+		k.rounds.Go(func() { k.check(h) }, func() { k.ended(h) })
 	}
 	if k.dirty && !k.saving && k.parts.State != nil &&
 		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {
 		k.saving = true
-		k.works.Go(func() { k.parts.Guard.Run(guard.Upkeep, k.save) })
+		k.rounds.Go(k.save, nil)
 	}
 }
 
@@ -317,7 +288,7 @@ func (k *Keeper) ended(h *held) {
 
 // check asks the sources of a zone until one confirms the copy or has a newer one that is right.
 func (k *Keeper) check(h *held) {
-	ctx, cancel := context.WithTimeout(k.ctx, maxTransferTime)
+	ctx, cancel := context.WithTimeout(k.rounds.Context(), maxTransferTime)
 	defer cancel()
 	var have *zone.Zone
 	if c := h.copy.Load(); c != nil {
@@ -331,7 +302,7 @@ func (k *Keeper) check(h *held) {
 	k.mu.Unlock()
 	for _, s := range k.sources(&h.spec, read, room) {
 		got, digest, err := k.from(ctx, h, s, have)
-		if k.ctx.Err() != nil {
+		if k.rounds.Context().Err() != nil {
 			return
 		}
 		if err != nil {

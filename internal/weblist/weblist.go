@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rounds"
 	"bailiwick/internal/state"
 )
 
@@ -50,7 +51,8 @@ type Parts struct {
 
 // Keeper keeps the lists.
 type Keeper struct {
-	parts Parts
+	parts  Parts
+	rounds *rounds.Rounds
 
 	mu       sync.Mutex // of all below
 	lists    []*kept    // in the order of the configuration
@@ -60,11 +62,6 @@ type Keeper struct {
 	dirty    bool       // something has changed since the texts were saved
 	saved    time.Time
 	saving   bool
-
-	ctx   context.Context
-	stop  context.CancelFunc
-	wake  chan struct{}
-	works sync.WaitGroup
 }
 
 // kept is a list with its text. It is guarded by Keeper.mu.
@@ -131,9 +128,7 @@ func Shown(address string) string {
 
 // New returns a keeper of no lists.
 func New(p Parts) *Keeper {
-	k := &Keeper{parts: p, wake: make(chan struct{}, 1)}
-	k.ctx, k.stop = context.WithCancel(context.Background())
-	return k
+	return &Keeper{parts: p, rounds: rounds.New(p.Guard, tick)}
 }
 
 // Replace keeps the lists of a configuration from now on. Those that were kept before keep their
@@ -161,16 +156,15 @@ func (k *Keeper) Replace(lists []List) {
 			k.dirty = true
 		}
 	}
-	k.awaken()
+	k.rounds.Wake()
 }
 
 // Start begins to fetch.
-func (k *Keeper) Start() { k.works.Go(k.run) }
+func (k *Keeper) Start() { k.rounds.Start(k.begin) }
 
 // Close ends all fetches, and saves the texts.
 func (k *Keeper) Close() {
-	k.stop()
-	k.works.Wait()
+	k.rounds.Close()
 	k.mu.Lock()
 	dirty := k.dirty
 	k.mu.Unlock()
@@ -180,30 +174,7 @@ func (k *Keeper) Close() {
 }
 
 // Wake has the schedules looked at now.
-func (k *Keeper) Wake() { k.awaken() }
-
-// awaken has the schedules looked at.
-func (k *Keeper) awaken() {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run looks at the schedules until the keeper is closed.
-func (k *Keeper) run() {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for {
-		k.parts.Guard.Run(guard.Upkeep, k.begin)
-		select {
-		case <-k.ctx.Done():
-			return
-		case <-t.C:
-		case <-k.wake:
-		}
-	}
-}
+func (k *Keeper) Wake() { k.rounds.Wake() }
 
 // begin begins what is due.
 func (k *Keeper) begin() {
@@ -216,22 +187,16 @@ func (k *Keeper) begin() {
 		}
 		h.busy, h.began = true, now
 		k.busy++
-		k.works.Go(func() {
-			defer k.ended(h)
-			k.parts.Guard.Run(guard.Upkeep, func() { k.check(h) })
-		})
+		k.rounds.Go(func() { k.check(h) }, func() { k.ended(h) })
 	}
 	if !k.fresh.IsZero() && !k.changing && (k.busy == 0 || now.Sub(k.fresh) >= settleTime) {
 		k.fresh, k.changing = time.Time{}, true
-		k.works.Go(func() {
-			defer k.changed()
-			k.parts.Guard.Run(guard.Upkeep, k.parts.Changed)
-		})
+		k.rounds.Go(k.parts.Changed, k.changed)
 	}
 	if k.dirty && !k.saving && k.parts.State != nil &&
 		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {
 		k.saving = true
-		k.works.Go(func() { k.parts.Guard.Run(guard.Upkeep, k.save) })
+		k.rounds.Go(k.save, nil)
 	}
 }
 
@@ -240,7 +205,7 @@ func (k *Keeper) changed() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.changing = false
-	k.awaken()
+	k.rounds.Wake()
 }
 
 // ended notes the end of a fetch.
@@ -253,7 +218,7 @@ func (k *Keeper) ended(h *kept) {
 		h.failures++
 		h.next = k.parts.Clock.Now().Add(pause(h.failures, h.Refresh))
 	}
-	k.awaken() // others may wait for their turn
+	k.rounds.Wake() // others may wait for their turn
 }
 
 // pause returns how long to wait after so many failures in a row.
@@ -263,7 +228,7 @@ func pause(failures int, refresh time.Duration) time.Duration {
 
 // check asks for a list, and puts what comes to use if it is one.
 func (k *Keeper) check(h *kept) {
-	ctx, cancel := context.WithTimeout(k.ctx, fetchTime)
+	ctx, cancel := context.WithTimeout(k.rounds.Context(), fetchTime)
 	defer cancel()
 	k.mu.Lock()
 	have, force, list, room := h.text, h.force, h.List, int64(maxTotal)
@@ -278,7 +243,7 @@ func (k *Keeper) check(h *kept) {
 		err = refused("it has %d names, and had %d: it is used if it is asked for with force",
 			got.names, have.names)
 	}
-	if k.ctx.Err() != nil {
+	if k.rounds.Context().Err() != nil {
 		return
 	}
 	if err != nil {
@@ -391,7 +356,7 @@ func (k *Keeper) Refresh(address string, force bool) (n int) {
 			h.force = h.force || force && !h.busy
 		}
 	}
-	k.awaken()
+	k.rounds.Wake()
 	return n
 }
 

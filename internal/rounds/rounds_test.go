@@ -1,0 +1,78 @@
+package rounds_test
+
+import (
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"bailiwick/internal/guard"
+	"bailiwick/internal/rounds"
+)
+
+// TestRoundsComeAtTicksAndWhenWoken counts rounds over a minute: one at the start, one each second,
+// one more for any number of calls of Wake during a round, and none after Close.
+func TestRoundsComeAtTicksAndWhenWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rounds.New(nil, time.Second)
+		var calls atomic.Int32
+		r.Start(func() { calls.Add(1) })
+		synctest.Wait()
+		want := func(n int32, when string) {
+			t.Helper()
+			if got := calls.Load(); got != n {
+				t.Errorf("%s: %d rounds, not %d", when, got, n)
+			}
+		}
+		want(1, "at the start")
+		r.Wake()
+		synctest.Wait()
+		want(2, "woken")
+		time.Sleep(time.Minute + time.Millisecond)
+		want(62, "after a minute")
+		r.Close()
+		r.Wake()
+		time.Sleep(time.Minute)
+		want(62, "closed")
+	})
+}
+
+// TestCloseWaitsForWork shows that Close tells work to end, and returns when it has.
+func TestCloseWaitsForWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := rounds.New(nil, time.Second)
+		var ended atomic.Bool
+		r.Go(func() { <-r.Context().Done(); time.Sleep(time.Hour) }, func() { ended.Store(true) })
+		r.Close()
+		if !ended.Load() {
+			t.Error("Close has returned before the work was over")
+		}
+	})
+}
+
+// TestPanicEndsItsWorkAlone shows that work that panics is noted as ended, and that the rounds go
+// on after one that panics.
+func TestPanicEndsItsWorkAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var caught atomic.Int32
+		g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)),
+			func(guard.Place) { caught.Add(1) }, func() {})
+		r := rounds.New(g, time.Second)
+		var ended atomic.Bool
+		r.Go(func() { panic("work") }, func() { ended.Store(true) })
+		var calls atomic.Int32
+		r.Start(func() {
+			if calls.Add(1) == 1 {
+				panic("round")
+			}
+		})
+		time.Sleep(1500 * time.Millisecond)
+		r.Close()
+		if !ended.Load() || caught.Load() != 2 || calls.Load() != 2 {
+			t.Errorf("ended %t, %d panics caught, %d rounds", ended.Load(), caught.Load(),
+				calls.Load())
+		}
+	})
+}
