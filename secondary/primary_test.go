@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"bailiwick/wire"
+
 	"github.com/miekg/dns"
 )
 
@@ -235,7 +237,8 @@ func (p *primary) packed(q *dns.Msg, reply []*dns.Msg) (out [][]byte) {
 		m.Extra = m.Extra[:len(m.Extra)-1]
 		b, _ := m.Pack()
 		v.hash.Write(b)
-		v.hash.Write(variables(t, false))
+		timers := wire.TSIG{Time: t.TimeSigned, Fudge: t.Fudge}
+		v.hash.Write(timers.AppendTimers(nil))
 		t.MAC = fmt.Sprintf("%x", v.hash.Sum(nil))
 		t.MACSize, t.OrigId = uint16(len(t.MAC)/2), m.Id
 		m.Extra = append(m.Extra, t)

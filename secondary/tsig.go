@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/tsig"
+	"bailiwick/wire"
 )
 
 // Algorithm returns an algorithm as a [Key] has it, by its name with or without the final dot;
@@ -99,25 +100,25 @@ func (v *verifier) take(raw []byte, m *dns.Msg, now time.Time) error {
 		!strings.EqualFold(t.Algorithm, v.key.Algorithm):
 		return errSignature
 	}
-	at, ok := lastRecord(raw)
-	mac, err := hex.DecodeString(t.MAC)
-	if !ok || err != nil {
+	r, err := wire.FindTSIG(raw)
+	if err != nil {
 		return errSignature
 	}
-	signed := append([]byte(nil), raw[:at]...)
-	binary.BigEndian.PutUint16(signed, t.OrigId)
-	binary.BigEndian.PutUint16(signed[10:], binary.BigEndian.Uint16(signed[10:])-1)
-	v.hash.Write(signed)
-	v.hash.Write(variables(t, v.first))
+	tsig.WriteSigned(v.hash, raw, &r)
+	if v.first {
+		v.hash.Write(r.AppendVariables(nil))
+	} else {
+		v.hash.Write(r.AppendTimers(nil))
+	}
 	// The whole MAC: a truncated one is asked for by nobody (RFC 8945, section 5.2.2.1).
-	if !hmac.Equal(v.hash.Sum(nil), mac) {
+	if !hmac.Equal(v.hash.Sum(nil), r.MAC) {
 		return errSignature
 	}
-	if off := now.Unix() - int64(t.TimeSigned); off > int64(t.Fudge) || -off > int64(t.Fudge) {
+	if off := now.Unix() - int64(r.Time); off > int64(r.Fudge) || -off > int64(r.Fudge) {
 		return fmt.Errorf("the TSIG is of another time, %d seconds off: check both clocks", off)
 	}
 	v.first, v.unsigned = false, 0
-	v.begin(mac)
+	v.begin(r.MAC)
 	return nil
 }
 
@@ -127,72 +128,4 @@ func (v *verifier) end() error {
 		return errUnsigned
 	}
 	return nil
-}
-
-// variables returns what is signed beside a message: all of the TSIG record, or the timers alone
-// for all messages but the first (RFC 8945, sections 4.3.3 and 5.3.1).
-func variables(t *dns.TSIG, whole bool) (b []byte) {
-	if whole {
-		b = append(canonical(t.Hdr.Name), 0, byte(dns.ClassANY), 0, 0, 0, 0)
-		b = append(b, canonical(t.Algorithm)...)
-	}
-	b = binary.BigEndian.AppendUint16(b, uint16(t.TimeSigned>>32))
-	b = binary.BigEndian.AppendUint32(b, uint32(t.TimeSigned))
-	b = binary.BigEndian.AppendUint16(b, t.Fudge)
-	if whole {
-		b = binary.BigEndian.AppendUint16(b, t.Error)
-		other, _ := hex.DecodeString(t.OtherData) // package dns has made it
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(other))), other...)
-	}
-	return b
-}
-
-// canonical returns a name in wire form and lower case.
-func canonical(name string) []byte {
-	var b [256]byte
-	n, err := dns.PackDomainName(strings.ToLower(name), b[:], 0, nil, false)
-	if err != nil {
-		return nil // package dns has read it, so it is a name
-	}
-	return b[:n:n]
-}
-
-// lastRecord returns where the last record of a message begins.
-func lastRecord(m []byte) (at int, ok bool) {
-	if len(m) < 12 {
-		return 0, false
-	}
-	at = 12
-	for range binary.BigEndian.Uint16(m[4:]) {
-		if at, ok = nameEnd(m, at); !ok || at+4 > len(m) {
-			return 0, false
-		}
-		at += 4
-	}
-	records := int(binary.BigEndian.Uint16(m[6:])) + int(binary.BigEndian.Uint16(m[8:])) +
-		int(binary.BigEndian.Uint16(m[10:]))
-	last := 0
-	for range records {
-		last = at
-		if at, ok = nameEnd(m, at); !ok || at+10 > len(m) {
-			return 0, false
-		}
-		at += 10 + int(binary.BigEndian.Uint16(m[at+8:]))
-	}
-	return last, last > 0 && at == len(m)
-}
-
-// nameEnd returns the offset after a name.
-func nameEnd(m []byte, at int) (int, bool) {
-	for at < len(m) {
-		switch c := m[at]; {
-		case c == 0:
-			return at + 1, true
-		case c&0xC0 == 0xC0:
-			return at + 2, true
-		default:
-			at += 1 + int(c)
-		}
-	}
-	return 0, false
 }

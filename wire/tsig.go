@@ -61,6 +61,36 @@ func ParseTSIG(msg []byte, at int) (t TSIG, err error) {
 	return t, nil
 }
 
+// FindTSIG reads the TSIG record of a message of any kind. It has to be the last record, and
+// nothing may stand behind it (RFC 8945, section 5.1).
+func FindTSIG(msg []byte) (TSIG, error) {
+	h, err := parseHeader(msg)
+	if err != nil {
+		return TSIG{}, err
+	}
+	off, last := HeaderLen, 0
+	for range h.QDCount {
+		if off, err = skipName(msg, off); err != nil {
+			return TSIG{}, err
+		}
+		off += 4
+	}
+	for range int(h.ANCount) + int(h.NSCount) + int(h.ARCount) {
+		last = off
+		if off, err = skipName(msg, off); err != nil {
+			return TSIG{}, err
+		}
+		if off+10 > len(msg) {
+			return TSIG{}, malformed("record runs past the end", last)
+		}
+		off += 10 + int(binary.BigEndian.Uint16(msg[off+8:]))
+	}
+	if last == 0 || off != len(msg) {
+		return TSIG{}, malformed("no TSIG record at the end", last)
+	}
+	return ParseTSIG(msg, last)
+}
+
 // nameLength returns the length of the uncompressed name that octets begin with, 0 if there is
 // none.
 func nameLength(b []byte) int {
@@ -81,7 +111,7 @@ func (t *TSIG) AppendTo(msg []byte) []byte {
 	msg = binary.BigEndian.AppendUint16(msg, uint16(len(t.Algorithm.wire)+16+len(t.MAC)+
 		len(t.Other)))
 	msg = append(msg, t.Algorithm.wire...)
-	msg = t.appendTime(msg)
+	msg = t.AppendTimers(msg)
 	msg = binary.BigEndian.AppendUint16(msg, uint16(len(t.MAC)))
 	msg = append(msg, t.MAC...)
 	msg = binary.BigEndian.AppendUint16(msg, t.OrigID)
@@ -93,10 +123,12 @@ func (t *TSIG) AppendVariables(b []byte) []byte {
 	b = append(b, t.Key.wire...)
 	b = append(b, 0, byte(ClassANY), 0, 0, 0, 0)
 	b = append(b, t.Algorithm.wire...)
-	return t.appendRest(t.appendTime(b))
+	return t.appendRest(t.AppendTimers(b))
 }
 
-func (t *TSIG) appendTime(b []byte) []byte {
+// AppendTimers appends what is signed of the record in all messages of a stream but the first (RFC
+// 8945, section 5.3.1).
+func (t *TSIG) AppendTimers(b []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(t.Time>>32))
 	b = binary.BigEndian.AppendUint32(b, uint32(t.Time))
 	return binary.BigEndian.AppendUint16(b, t.Fudge)

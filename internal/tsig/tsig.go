@@ -100,18 +100,29 @@ func (k *Key) mac(request, before []byte, t *wire.TSIG) []byte {
 		h.Write(binary.BigEndian.AppendUint16(nil, uint16(len(request))))
 		h.Write(request)
 	}
-	var head [wire.HeaderLen]byte
-	copy(head[:], before)
-	binary.BigEndian.PutUint16(head[:], t.OrigID)
-	count := binary.BigEndian.Uint16(head[10:])
+	count := binary.BigEndian.Uint16(before[10:])
 	if request == nil { // the count has the record, which is there already
 		count--
 	}
-	binary.BigEndian.PutUint16(head[10:], count)
-	h.Write(head[:])
-	h.Write(before[wire.HeaderLen:])
+	writeMessage(h, before, t.OrigID, count)
 	h.Write(t.AppendVariables(nil))
 	return h.Sum(nil)
+}
+
+// WriteSigned writes a message to a digest as it was before its TSIG record was appended (RFC 8945,
+// section 4.3.2).
+func WriteSigned(h hash.Hash, msg []byte, t *wire.TSIG) {
+	writeMessage(h, msg[:t.At], t.OrigID, binary.BigEndian.Uint16(msg[10:])-1)
+}
+
+// writeMessage writes a message with another ID and another count of additional records.
+func writeMessage(h hash.Hash, msg []byte, id, additional uint16) {
+	var head [wire.HeaderLen]byte
+	copy(head[:], msg)
+	binary.BigEndian.PutUint16(head[:], id)
+	binary.BigEndian.PutUint16(head[10:], additional)
+	h.Write(head[:])
+	h.Write(msg[wire.HeaderLen:])
 }
 
 // Sign appends the signature of a response to a request. That of another time is told what time it
