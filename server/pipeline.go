@@ -67,7 +67,7 @@ type request struct {
 	// rewritten is what a policy zone has put in place of the answer if that is an alias, else nil.
 	rewritten *policy.Local
 
-	packet []byte     // the query, if it has a TSIG record; for the step signed
+	packet []byte     // the query, for the step signed; nil once the reader has its memory back
 	sig    *signature // of the query; nil for most
 
 	buf    []byte // the reader's memory for the answer; nil for a query that is pending
