@@ -105,7 +105,7 @@ func TestLimitsAreSeen(t *testing.T) {
 	}
 	for _, m := range met {
 		if _, ok := known[m]; !ok && !strings.Contains(string(reference), m) {
-			t.Errorf("docs/limits.md names %s, which is no cause, no trim and no metric", m)
+			t.Errorf("docs/limits.md names %s, which is not a cause, no trim and no metric", m)
 		}
 	}
 	for l := range limitNames(t) {

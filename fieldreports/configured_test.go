@@ -63,8 +63,8 @@ var configuredZones = []report{{
 	seen: "semihalev/sdns 591; PowerDNS/pdns 11382",
 	situation: "A forwarder's answers tell the NS set of a zone below, whose servers cannot be " +
 		"reached from here.",
-	why: "A forwarder resolves (RFC 9499, section 6): what it says of servers is no delegation " +
-		"for us.",
+	why: "A forwarder resolves (RFC 9499, section 6): what it says of servers is not a " +
+		"delegation for us.",
 	world: func(w *lab.World) {
 		unsigned(w, "corp.example.", "")
 		w.Add(lab.Zone{Name: "eu.corp.example.", On: "corp.example.", Algorithm: lab.Unsigned,

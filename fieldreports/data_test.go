@@ -148,7 +148,7 @@ var data = []report{{
 			asking("bare.example. no.bare.example. A"),
 	},
 }, {
-	name: "types that are no data are not asked for upstream",
+	name: "types that are not data are not asked for upstream",
 	seen: "PowerDNS/pdns 9290; PowerDNS/pdns 9300; PowerDNS/pdns 5738; " +
 		"TechnitiumSoftware/DnsServer 871",
 	situation: "Clients ask for type 0, for OPT, and for zone transfers.",
@@ -188,8 +188,8 @@ var data = []report{{
 	seen: "PowerDNS/pdns 17137",
 	situation: "The NSEC3 records of a DNAME's owner, and of the gaps beside it, are in the " +
 		"cache. A name below the DNAME is asked for.",
-	why: "Below a DNAME every name is redirected: its NSEC3 is no closest encloser for a denial " +
-		"(RFC 6672, section 5.3.4.1; RFC 6840, section 4.1).",
+	why: "Below a DNAME every name is redirected: its NSEC3 is not a closest encloser for a " +
+		"denial (RFC 6672, section 5.3.4.1; RFC 6840, section 4.1).",
 	world: func(w *lab.World) {
 		for _, z := range []lab.Zone{{Name: "d3.example.", Denial: lab.NSEC3},
 			{Name: "d.example."}} {
@@ -200,7 +200,7 @@ var data = []report{{
 	},
 	steps: slices.Concat(belowDNAME("d3.example."), belowDNAME("d.example.")),
 }, {
-	name:      "an asterisk within an alias's target is no wildcard",
+	name:      "an asterisk within an alias's target is not a wildcard",
 	seen:      "NLnetLabs/nsd 152",
 	situation: "A CNAME leads to www.*, in a zone that has nothing there.",
 	why: "Only the first label can make a wildcard (RFC 4592, section 2.1.1): the target does " +

@@ -382,7 +382,7 @@ var delegations = []report{{
 		empty("no.org.example. A", "NXDOMAIN"),
 	},
 }, {
-	name:      "an empty answer with the zone's own NS records is no referral",
+	name:      "an empty answer with the zone's own NS records is not a referral",
 	seen:      "sipa/bitcoin-seeder 27",
 	situation: "A server denies a type with the zone's NS records in place of the SOA.",
 	why: "A referral leads downwards (RFC 1034, section 4.3.2); one to the zone itself would be " +

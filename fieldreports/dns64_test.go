@@ -249,7 +249,7 @@ var rebinding = []report{{
 		good("ok.evil.example. AAAA", "NOERROR", "ok.evil.example. AAAA 64:ff9b::909:909"),
 	},
 }, {
-	name: "the local prefix of a translator is no private network to its clients",
+	name: "the local prefix of a translator is not a private network to its clients",
 	seen: "WICG/private-network-access 50",
 	situation: "64:ff9b:1::/48 is not globally reachable, and so was taken for private; clients " +
 		"of a translator with that prefix reached nothing.",

@@ -317,7 +317,7 @@ func (f *front) send(t *testing.T, s step) *dns.Msg {
 		return nil
 	}
 	if s.multiple > 0 && len(reply)%s.multiple != 0 {
-		t.Errorf("%s: %d octets are no multiple of %d", s.ask, len(reply), s.multiple)
+		t.Errorf("%s: %d octets are not a multiple of %d", s.ask, len(reply), s.multiple)
 	}
 	m := new(dns.Msg)
 	if err := m.Unpack(reply); err != nil {
@@ -334,7 +334,7 @@ func query(t *testing.T, s step) []byte {
 	name, typ, _ := strings.Cut(s.ask, " ")
 	n, ok := dns.StringToType[typ]
 	if _, err := fmt.Sscanf(typ, "TYPE%d", &n); err != nil && !ok {
-		t.Fatalf("%q is no question", s.ask)
+		t.Fatalf("%q is not a question", s.ask)
 	}
 	q := new(dns.Msg).SetQuestion(name, n)
 	q.SetEdns0(1232, true)

@@ -162,11 +162,11 @@ var policyZones = []report{{
 		empty("no.parked.example. A", "NXDOMAIN").checked(bySOA("a-policy.")),
 	},
 }, {
-	name: "a record of the policy zone's own name is no rule about the root",
+	name: "a record of the policy zone's own name is not a rule about the root",
 	seen: "NLnetLabs/unbound 1439",
 	situation: "A generated zone had an address at its own name by mistake. It was taken for a " +
 		"rule about the root, whose DNSKEY set it replaced: all signed names failed.",
-	why: "A zone's own records are no rules, and what the resolver asks for is never judged.",
+	why: "A zone's own records are not rules, and what the resolver asks for is never judged.",
 	world: func(w *lab.World) {
 		signed(w, "shop.example.", "www A 192.0.2.1")
 	},

@@ -97,7 +97,7 @@ var servers = []report{{
 		good("ftp.score.example. A", "NOERROR AD", "ftp.score.example. A 192.0.2.2"),
 	},
 }, {
-	name: "FORMERR to EDNS over TCP is no end",
+	name: "FORMERR to EDNS over TCP is not an end",
 	seen: "mirage/ocaml-dns 281",
 	situation: "A large answer is truncated over UDP. Over TCP the server answers FORMERR to " +
 		"EDNS.",

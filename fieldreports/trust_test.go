@@ -129,7 +129,7 @@ var trust = []report{{
 	situation: "A zone has an anchor beside its delegation, and a client, such as a validating " +
 		"forwarder behind this resolver, asks for the zone's DS set.",
 	why: "The DS set is data of the parent (RFC 4034, section 5), whose signatures the client " +
-		"can check. An anchor is no record.",
+		"can check. An anchor is not a record.",
 	world: func(w *lab.World) {
 		signed(w, "own.example.", "www A 192.0.2.1")
 		unsigned(w, "cut.example.", "www A 192.0.2.2")

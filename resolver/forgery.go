@@ -52,7 +52,7 @@ const (
 // judgeNetwork decides from the replies of several root servers. The root is signed, and there is
 // no question for its keys that a server of it refuses, denies or answers without signatures: if
 // all that reply do, they are not those servers. One that is broken decides nothing. Signatures
-// that do not verify are no sign of a portal, but of old anchors or of a clock that is wrong.
+// that do not verify are not a sign of a portal, but of old anchors or of a clock that is wrong.
 func judgeNetwork(replies []rootReply) NetworkState {
 	forged := 0
 	for _, reply := range replies {

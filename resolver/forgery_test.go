@@ -161,7 +161,7 @@ func TestCaptivePortalIsNotABrokenZone(t *testing.T) {
 	})
 }
 
-// No reply, a clock that is wrong and anchors that do not fit are no portal.
+// No reply, a clock that is wrong and anchors that do not fit are not a portal.
 func TestCaptivePortalIsNotWhatElseMayFail(t *testing.T) {
 	for name, how := range map[string]func(lab.Incoming) lab.Reply{
 		"silence": silent,

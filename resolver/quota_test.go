@@ -94,7 +94,7 @@ func (f *flooded) query(name string) {
 	}
 }
 
-// dead is no reply.
+// dead is not a reply.
 func dead(lab.Incoming) (lab.Reply, bool) { return lab.Reply{}, true }
 
 // slow is the reply of a server that takes a second.

@@ -72,7 +72,7 @@ func (f *found) add(name wire.Name, t wire.Type) *wire.RRset {
 
 // targetOf returns the name of the host in a record, and whether it is an alias for more records
 // of its type (RFC 9460, section 2.4.2); false for other types, and if there is no host: a target
-// of the root is none (RFC 7505; RFC 2782), but that of an SVCB record which is no alias is its
+// of the root is none (RFC 7505; RFC 2782), but that of an SVCB record which is not an alias is its
 // owner (RFC 9460, section 2.5.2).
 func targetOf(s *wire.RRset, rdata []byte) (name wire.Name, alias, ok bool) {
 	before := map[wire.Type]int{wire.TypeMX: 2, wire.TypeSRV: 6, wire.TypeSVCB: 2,

@@ -287,7 +287,7 @@ func manyDigests(w *lab.World) {
 	replaceDS(w, set...)
 }
 
-// otherSigner has the signatures of secure.example. name a signer that is no zone.
+// otherSigner has the signatures of secure.example. name a signer that is not a zone.
 func otherSigner(w *lab.World) {
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
 		m := in.Honest()

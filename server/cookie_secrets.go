@@ -95,7 +95,7 @@ func (s *Server) RenewSecret() {
 func (s *Server) OwnSecret() []byte { return s.own.Load()[:] }
 
 // SetOwnSecret takes over the random secret of another server, from the next [Handler.Replace] on.
-// What is no secret changes nothing.
+// What is not a secret changes nothing.
 func (s *Server) SetOwnSecret(secret []byte) {
 	if len(secret) == 16 {
 		own := [16]byte(secret)

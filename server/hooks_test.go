@@ -251,8 +251,8 @@ func TestHookNames(t *testing.T) {
 		many = append(many, &step{name: "s" + string(rune('a'+i))})
 	}
 	for want, steps := range map[string][]hook.Step{
-		"no name of a policy step": {&step{name: "My Step"}},
-		"no name":                  {&step{}},
+		"not a name of a policy step": {&step{name: "My Step"}},
+		"not a name":                  {&step{}},
 		"two policy steps":         {&step{name: "a"}, &step{name: "a"}},
 		"there may be":             many,
 	} {

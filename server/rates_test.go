@@ -353,7 +353,7 @@ func TestLimitedNetworksAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// A packet that is no question is limited too: its FORMERR could go to somebody else.
+// A packet that is not a question is limited too: its FORMERR could go to somebody else.
 func TestMalformedPacketsAreLimitedToo(t *testing.T) {
 	f, _ := newLimited(t, func(l *policy.Limits) { l.PerAddress, l.Slip = 2, 1 })
 	answered := 0

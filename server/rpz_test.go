@@ -126,8 +126,8 @@ func TestSection51AliasChains(t *testing.T) {
 }
 
 // Local data that are an alias: its target is resolved, and nothing else is subject to rules
-// (section 6 of the draft), so two rules that lead to each other are no loop. The same holds for a
-// rule that is found by what the answer has.
+// (section 6 of the draft), so two rules that lead to each other are not a loop. The same holds for
+// a rule that is found by what the answer has.
 func TestSection6AliasesOfRules(t *testing.T) {
 	f := newFront(t, nil)
 	f.polices(1, "a.example CNAME www.secure.example.", "www.secure.example CNAME a.example.",

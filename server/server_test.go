@@ -499,7 +499,7 @@ func TestSentinelLeavesOthersAlone(t *testing.T) {
 	f := newFront(t, nil)
 	if m := f.ask("root-key-sentinel-is-ta-99999.wild.secure.example.", dns.TypeA,
 		nil); m.Rcode != dns.RcodeSuccess {
-		t.Errorf("a tag that is no number: %v", m)
+		t.Errorf("a tag that is not a number: %v", m)
 	}
 	if m := f.ask("root-key-sentinel-is-ta-00001.wild.secure.example.", dns.TypeA,
 		nil); m.Rcode != dns.RcodeServerFailure {

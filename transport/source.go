@@ -41,7 +41,7 @@ func ParsePortRange(s string) (r PortRange, err error) {
 	a, err := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
 	b, err2 := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
 	if err = errors.Join(err, err2); err != nil {
-		return r, fmt.Errorf("%q is no range of ports such as 20000-60999", s)
+		return r, fmt.Errorf("%q is not a range of ports such as 20000-60999", s)
 	}
 	r = PortRange{uint16(a), uint16(b)}
 	if r.First < firstPort || r.Count() < minPorts {

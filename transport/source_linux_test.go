@@ -81,8 +81,8 @@ func TestSourceAddressOfEachTransport(t *testing.T) {
 }
 
 // An address that has left this machine is passed over for the others. Without another one the
-// question fails for a reason that is no server's. Elsewhere all of TCP failed (NLnetLabs/unbound
-// 933), or every retry (envoyproxy/envoy 9595).
+// question fails for a reason that is not a server's. Elsewhere all of TCP failed
+// (NLnetLabs/unbound 933), or every retry (envoyproxy/envoy 9595).
 func TestSourceAddressThatIsGoneIsNoServersFault(t *testing.T) {
 	gone := netip.MustParseAddr("192.0.2.77")
 	n := exchanger(t)

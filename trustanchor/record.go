@@ -139,7 +139,7 @@ func readKey(f []string) (k Key, err error) {
 	}
 	state := slices.Index(keyStateNames[:], v[0])
 	if state <= int(Start) {
-		return k, fmt.Errorf("%q is no state of a key", v[0])
+		return k, fmt.Errorf("%q is not a state of a key", v[0])
 	}
 	k.State = KeyState(state)
 	if k.Since, err = readStamp(v[1]); err != nil {

@@ -228,7 +228,7 @@ func TestRFC7646CheckIsForTheOneItWasMadeFor(t *testing.T) {
 	}
 }
 
-// The root, and a name with a trust anchor of its own, need force; what is no name is refused
+// The root, and a name with a trust anchor of its own, need force; what is not a name is refused
 // whatever is said.
 func TestRFC7646RefusedNames(t *testing.T) {
 	k := newKeeping(t)

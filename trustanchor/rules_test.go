@@ -46,7 +46,7 @@ func TestRFC4035KeyIsAnAnchorByItsDigest(t *testing.T) {
 func TestRFC4034AnchorIsAZoneKey(t *testing.T) {
 	for _, bad := range []string{"1 3", "257 4"} {
 		err := (&Set{}).Add(ksk(bad))
-		if err == nil || !strings.Contains(err.Error(), "no zone key") {
+		if err == nil || !strings.Contains(err.Error(), "not a zone key") {
 			t.Errorf("flags and protocol %s: %v", bad, err)
 		}
 	}

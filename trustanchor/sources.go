@@ -28,7 +28,7 @@ type anchorID struct {
 // Disagreements returns what sources disagree about, a sentence each: a key of a zone that one
 // source trusts and another one, which has anchors of that zone, does not; a key that was accepted
 // since and that no source has; and one that is revoked and that a source still has. That a
-// configured key has not been seen in its zone is no disagreement: it may be for later.
+// configured key has not been seen in its zone is not a disagreement: it may be for later.
 func Disagreements(sources []Source, followed []Status) (found []string) {
 	zones := map[wire.Name]bool{}
 	for _, s := range sources {

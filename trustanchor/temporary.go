@@ -37,13 +37,13 @@ func ParseZone(text string) (wire.Name, error) {
 	_, notAddress := netip.ParseAddr(text)
 	switch {
 	case text == "":
-		return n, fmt.Errorf("%q is no name; the root is %q", text, ".")
+		return n, fmt.Errorf("%q is not a name; the root is %q", text, ".")
 	case err != nil:
-		return n, fmt.Errorf("%q is no name: %w", text, err)
+		return n, fmt.Errorf("%q is not a name: %w", text, err)
 	case notAddress == nil:
 		return n, fmt.Errorf("%q is an address, and no name", text)
 	case strings.ContainsAny(text, " \t:@,"):
-		return n, fmt.Errorf("%q is no name", text)
+		return n, fmt.Errorf("%q is not a name", text)
 	}
 	return n, nil
 }

@@ -158,8 +158,8 @@ func (s *Set) add(rr dns.RR) error {
 		}
 	case *dns.DNSKEY:
 		if k.Flags&dns.ZONE == 0 || k.Protocol != 3 {
-			return fmt.Errorf("trust anchor for %s: DNSKEY %d is no zone key (flags %d, protocol "+
-				"%d)", zone, k.KeyTag(), k.Flags, k.Protocol)
+			return fmt.Errorf("trust anchor for %s: DNSKEY %d is not a zone key (flags %d, "+
+				"protocol %d)", zone, k.KeyTag(), k.Flags, k.Protocol)
 		}
 		if k.Flags&dns.REVOKE != 0 {
 			return fmt.Errorf("trust anchor for %s: DNSKEY %d is revoked (RFC 5011, section 2.1)",

@@ -66,8 +66,8 @@ func TestAdd(t *testing.T) {
 		"example. IN A 192.0.2.1":          "neither DS nor DNSKEY",
 		"nonsense":                         "trust anchor",
 		"":                                 "no record",
-		"example. IN DNSKEY 256 4 13 AAAA": "no zone key",
-		"example. IN DNSKEY 1 3 13 AAAA":   "no zone key",
+		"example. IN DNSKEY 256 4 13 AAAA": "not a zone key",
+		"example. IN DNSKEY 1 3 13 AAAA":   "not a zone key",
 	} {
 		if err := s.Add(bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want an error that says %q", bad, err, want)

@@ -8,7 +8,7 @@ import (
 )
 
 // Name is a domain name in lower-cased, uncompressed wire form. It is immutable and comparable, so
-// that it can be a map key. The zero value is no name at all; the root is [Root].
+// that it can be a map key. The zero value is not a name at all; the root is [Root].
 //
 // Two names are the same if they differ in the case of ASCII letters only (RFC 4343); every octet
 // may occur in a label (RFC 2181, section 11).

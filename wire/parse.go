@@ -136,7 +136,7 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 }
 
 // Parse reads a message. Nothing of the result aliases msg. Octets behind the last record that is
-// counted are no part of it: some servers and programs send such, and Unbound and BIND pass over
+// counted are not part of it: some servers and programs send such, and Unbound and BIND pass over
 // them too.
 func Parse(msg []byte) (*Message, error) {
 	h, err := parseHeader(msg)

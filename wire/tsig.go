@@ -18,7 +18,7 @@ type TSIG struct {
 }
 
 // ParseTSIG reads the TSIG record at an offset of a message. It has to be the last of the message,
-// of class ANY and TTL 0 (RFC 8945, sections 4.2 and 5.1); what stands behind it is no part of it.
+// of class ANY and TTL 0 (RFC 8945, sections 4.2 and 5.1); what stands behind it is not part of it.
 func ParseTSIG(msg []byte, at int) (t TSIG, err error) {
 	t.At = at
 	var off int

@@ -112,7 +112,7 @@ func ParseType(s string) (Type, bool) {
 	return 0, false
 }
 
-// IsMeta reports whether t is no type of data: it exists in questions or as a pseudo record only
+// IsMeta reports whether t is not a type of data: it exists in questions or as a pseudo record only
 // (RFC 6895, section 3.1). NXNAME is in that range though it occurs in NSEC bitmaps.
 func (t Type) IsMeta() bool { return t == TypeOPT || t >= 128 && t <= 255 }
 

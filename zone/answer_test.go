@@ -104,7 +104,7 @@ func TestRFC2181OneTTLForASet(t *testing.T) {
 	}
 }
 
-// An NSEC3 record makes no name exist, and is no data of its name (RFC 5155, section 7.2.8).
+// An NSEC3 record makes no name exist, and is not data of its name (RFC 5155, section 7.2.8).
 func TestRFC5155NSEC3RecordsMakeNoNames(t *testing.T) {
 	owner := strings.Repeat("0", 32) + ".z.test."
 	z := parsed(t, "z.test.", plain+"z.test. 0 IN NSEC3PARAM 1 0 0 -\n"+owner+

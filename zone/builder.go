@@ -17,7 +17,7 @@ import (
 var (
 	// ErrTooLarge is the error of a zone with more octets than it may have.
 	ErrTooLarge = errors.New("the zone is larger than it may be")
-	// ErrNoSOA is the error of records that are no zone.
+	// ErrNoSOA is the error of records that are not a zone.
 	ErrNoSOA = errors.New("the zone has no SOA record")
 )
 

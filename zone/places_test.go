@@ -57,7 +57,7 @@ func TestNamesAreFoundByTheirHashes(t *testing.T) {
 	}
 }
 
-// A name with a label of one octet is no wildcard, though it lies beside its parent.
+// A name with a label of one octet is not a wildcard, though it lies beside its parent.
 func TestNamesBesideTheirParentAreNoWildcards(t *testing.T) {
 	z := parsed(t, "test.", "@ 60 SOA ns. host. 1 60 60 60 60\np A 192.0.2.1\na.p A 192.0.2.1\n")
 	if len(z.groups) != 2 {

@@ -55,7 +55,7 @@ func bind(w *world, dir string) map[string]string {
 	var owner, class, typ, tag, alg, digest, hash string
 	fields := []any{&owner, new(string), &class, &typ, &tag, &alg, &digest, &hash}
 	if n, _ := fmt.Sscan(w.root, fields...); n < len(fields) {
-		panic("the lab's trust anchor is no DS record: " + w.root)
+		panic("the lab's trust anchor is not a DS record: " + w.root)
 	}
 	return map[string]string{"config": fmt.Sprintf("options { directory %q; pid-file none; "+
 		"lock-file none; session-keyfile none; listen-on port 5300 { 127.0.0.1; }; listen-on-v6 "+

@@ -128,7 +128,7 @@ func TestRFC9432CatalogInAServer(t *testing.T) {
 	answers := func(name, want string) func() bool {
 		return func() bool { got, _ := s.ask("udp", s.udp, name); return got == want }
 	}
-	until(t, "the member is no policy zone", answers("www.secure.example.", "NXDOMAIN"))
+	until(t, "the member is not a policy zone", answers("www.secure.example.", "NXDOMAIN"))
 
 	publish(member("a", "rpz.example", ""), member("b", "held.example", "own"),
 		member("c", "other.test", ""), member("d", "unused.example", "none"))

@@ -76,7 +76,7 @@ func unknownCause(label string) error {
 	if n := config.Nearest(label, causeLabels()); n != "" {
 		meant = "; did you mean " + n + "?"
 	}
-	return wrongUse("%q is no cause%s", label, meant)
+	return wrongUse("%q is not a cause%s", label, meant)
 }
 
 // printCauses prints a table of causes, or all that there is to know of one.

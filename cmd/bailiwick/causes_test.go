@@ -62,7 +62,7 @@ func TestCausesAreShownByCommandsThatExist(t *testing.T) {
 		words := strings.Fields(c.Shows())
 		cmd, rest, err := newRoot().Find(words[1:])
 		if err != nil || cmd.RunE == nil || !cmd.HasParent() {
-			t.Errorf("%s: %q is no command: %v", c, c.Shows(), err)
+			t.Errorf("%s: %q is not a command: %v", c, c.Shows(), err)
 			continue
 		}
 		for _, word := range rest {

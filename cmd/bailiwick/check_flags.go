@@ -90,7 +90,7 @@ func parseServer(text string) (s serverSpec, err error) {
 		if h, p, err := net.SplitHostPort(at); err == nil {
 			n, err := strconv.ParseUint(p, 10, 16)
 			if err != nil || n == 0 {
-				return s, wrongUse("server %q: %q is no port", text, p)
+				return s, wrongUse("server %q: %q is not a port", text, p)
 			}
 			host, s.port = h, uint16(n)
 		}
@@ -100,7 +100,7 @@ func parseServer(text string) (s serverSpec, err error) {
 	case err == nil:
 		s.addr = a.Unmap()
 	case both:
-		return s, wrongUse("server %q: %q is no address", text, host)
+		return s, wrongUse("server %q: %q is not an address", text, host)
 	default:
 		name, both = host, true
 	}
@@ -171,8 +171,8 @@ func readRecords(text, kind string, zone wire.Name) (ds [][]byte, err error) {
 	} else {
 		b, err := os.ReadFile(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no record of four fields or more, and no file: %w", text,
-				err)
+			return nil, fmt.Errorf("%q is neither a record of four fields or more nor a "+
+				"file: %w", text, err)
 		}
 		text = string(b)
 	}
@@ -273,7 +273,7 @@ func (f *zoneCheck) readNames(o *check.Observations, _ *checkSettings) error {
 		if typed {
 			t, ok := wire.ParseType(kind)
 			if !ok || t.IsMeta() {
-				return wrongUse("--names %q: %q is no type of data", text, kind)
+				return wrongUse("--names %q: %q is not a type of data", text, kind)
 			}
 			types = []wire.Type{t}
 		}
@@ -301,7 +301,7 @@ func (f *zoneCheck) readTLSA(o *check.Observations, _ *checkSettings) error {
 		if given {
 			a, err := netip.ParseAddrPort(at)
 			if err != nil {
-				return wrongUse("--tlsa %q: %q is no address with a port", text, at)
+				return wrongUse("--tlsa %q: %q is not an address with a port", text, at)
 			}
 			t.Services = []check.Service{{Addr: a}}
 		}

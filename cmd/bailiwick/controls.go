@@ -115,7 +115,7 @@ func (r *running) flush(q console.Request) (console.Result, error) {
 	if t := q.Args["type"]; t != "" {
 		var ok bool
 		if of.Type, ok = wire.ParseType(strings.ToUpper(t)); !ok || of.Type == wire.TypeNone {
-			return console.Result{}, fmt.Errorf("%q is no type", t)
+			return console.Result{}, fmt.Errorf("%q is not a type", t)
 		}
 	}
 	res := r.now().resolver
@@ -190,7 +190,8 @@ func (r *running) advance(q console.Request) (console.Result, error) {
 	}
 	d, err := time.ParseDuration(q.Args["duration"])
 	if err != nil {
-		return console.Result{}, fmt.Errorf("%q is no duration such as 1h0m0s", q.Args["duration"])
+		return console.Result{}, fmt.Errorf("%q is not a duration such as 1h0m0s",
+			q.Args["duration"])
 	}
 	if d < 0 {
 		return console.Result{}, errors.New("the clock moves forward only")

@@ -141,7 +141,7 @@ func (r *running) drain(q console.Request) (console.Result, error) {
 	if text := q.Args["wait"]; text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 {
-			return console.Result{}, fmt.Errorf("%q is no duration such as 30s", text)
+			return console.Result{}, fmt.Errorf("%q is not a duration such as 30s", text)
 		}
 		wait = d
 	}

@@ -82,7 +82,7 @@ func TestDrainByCommand(t *testing.T) {
 	config, socket := nobody(t)
 	p := startConfigured(t, config+"shutdown: {wait: 0, answers: 0}\n", nil, nil)
 	if out, err := runCtl(t, socket, "drain", "--wait", "soon"); err == nil ||
-		!strings.Contains(out, `"soon" is no duration`) {
+		!strings.Contains(out, `"soon" is not a duration`) {
 		t.Errorf("%v: %s", err, out)
 	}
 	if out, err := runCtl(t, socket, "drain", "--wait", "1h"); err != nil ||

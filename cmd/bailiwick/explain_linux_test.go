@@ -46,7 +46,7 @@ func TestExplainExitStatus(t *testing.T) {
 	}
 }
 
-// Each form is printed. What is no terminal gets no colours, unless they are asked for; NO_COLOR
+// Each form is printed. What is not a terminal gets no colours, unless they are asked for; NO_COLOR
 // takes them from a terminal.
 func TestExplainForms(t *testing.T) {
 	for form, begin := range map[string]string{"--json": "{", "--dot": "digraph explain {",

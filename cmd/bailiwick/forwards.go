@@ -99,7 +99,7 @@ func (r *running) servers(q console.Request) (console.Result, error) {
 	}
 	if s := q.Args["address"]; s != "" {
 		if which.Addr, err = netip.ParseAddr(s); err != nil {
-			return console.Result{}, fmt.Errorf("%q is no IP address", s)
+			return console.Result{}, fmt.Errorf("%q is not an IP address", s)
 		}
 	}
 	if which.Limit, err = limitOf(q, which.Limit, maxListed); err != nil {

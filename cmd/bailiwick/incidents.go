@@ -117,7 +117,7 @@ func (r *running) addMaintenance(q console.Request) (console.Result, error) {
 		By: q.Caller, From: clock.Wall(r.clock)}
 	if text := q.Args["from"]; text != "" {
 		if w.From, err = time.Parse(time.RFC3339, text); err != nil {
-			return console.Result{}, fmt.Errorf("from: %q is no time such as %s", text,
+			return console.Result{}, fmt.Errorf("from: %q is not a time such as %s", text,
 				timeText(clock.Wall(r.clock)))
 		}
 	}
@@ -126,13 +126,14 @@ func (r *running) addMaintenance(q console.Request) (console.Result, error) {
 		return console.Result{}, fmt.Errorf("it needs an end: --to or --for")
 	case to != "":
 		if w.To, err = time.Parse(time.RFC3339, to); err != nil {
-			return console.Result{}, fmt.Errorf("to: %q is no time such as %s", to,
+			return console.Result{}, fmt.Errorf("to: %q is not a time such as %s", to,
 				timeText(clock.Wall(r.clock)))
 		}
 	default:
 		d, err := time.ParseDuration(long)
 		if err != nil {
-			return console.Result{}, fmt.Errorf("for: %q is no duration such as 30m or 24h", long)
+			return console.Result{}, fmt.Errorf("for: %q is not a duration such as 30m or 24h",
+				long)
 		}
 		w.To = w.From.Add(d)
 	}

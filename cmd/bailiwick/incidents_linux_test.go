@@ -45,7 +45,7 @@ func TestIncidentsOfAServer(t *testing.T) {
 		s.expect("no.expired.faulty.", "SERVFAIL")
 		s.expect("www.secure.example.", "NOERROR+ad")
 	}
-	s.expect("www.ds-mismatch.faulty.", "SERVFAIL") // once is no incident
+	s.expect("www.ds-mismatch.faulty.", "SERVFAIL") // once is not an incident
 	columns := []string{"zone", "cause", "state", "queries", "maintenance"}
 	want := "expired.faulty. signature_expired open 8 false \n"
 	if have := s.rows(columns, "incidents"); have != want {

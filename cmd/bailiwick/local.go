@@ -73,7 +73,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if text := q.Args["type"]; text != "" {
 		var ok bool
 		if t, ok = wire.ParseType(strings.ToUpper(text)); !ok {
-			return console.Result{}, fmt.Errorf("%q is no type", text)
+			return console.Result{}, fmt.Errorf("%q is not a type", text)
 		}
 	}
 	view, f, err := r.viewFor(q.Args["client"], q.Args["listener"])
@@ -134,7 +134,7 @@ func localFields(f map[string]any, l *policy.Local, v *policy.View,
 func parseClient(text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil {
-		return addr, fmt.Errorf("%.64q is no IP address", text)
+		return addr, fmt.Errorf("%.64q is not an IP address", text)
 	}
 	return addr.Unmap(), nil
 }

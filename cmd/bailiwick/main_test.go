@@ -47,7 +47,7 @@ func TestCommands(t *testing.T) {
 		{"query --lab --cd www.expired.faulty", "192.0.2.1", 0},
 		{"query --lab --trace www.secure.example", "verdict secure by secure.example.", 0},
 		{"query --lab a..b", "empty label at offset 2", 1},
-		{"query --lab example NOTYPE", "is no type such as", 1},
+		{"query --lab example NOTYPE", "is not a type such as", 1},
 		{"config check " + good, "good", 0},
 		{"config check " + bad, "bad.yaml:2:3: unknown key cache.memry; did you mean cache.memory?",
 			1},

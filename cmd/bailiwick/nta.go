@@ -107,7 +107,7 @@ func (r *running) addNegativeAnchor(q console.Request) (console.Result, error) {
 	lifetime := trustanchor.DefaultLifetime
 	if text := q.Args["for"]; text != "" {
 		if lifetime, err = time.ParseDuration(text); err != nil {
-			return console.Result{}, fmt.Errorf("%q is no duration such as 30m or 24h", text)
+			return console.Result{}, fmt.Errorf("%q is not a duration such as 30m or 24h", text)
 		}
 	}
 	t, unsaved, err := r.negatives.Add(trustanchor.NegativeAnchor{Zone: zone,

@@ -33,7 +33,7 @@ func TestOperationsAreComplete(t *testing.T) {
 		words := strings.Fields(o.Name)
 		for _, w := range words {
 			if !word.MatchString(w) {
-				t.Errorf("%s: %q is no word", o.Name, w)
+				t.Errorf("%s: %q is not a word", o.Name, w)
 			}
 		}
 		if o.Short == "" || strings.HasSuffix(o.Short, ".") || o.run == nil {
@@ -51,7 +51,7 @@ func TestOperationsAreComplete(t *testing.T) {
 		}
 		cmd, rest, err := root.Find(append([]string{"ctl"}, words...))
 		if err != nil || len(rest) > 0 || cmd.Short != o.Short {
-			t.Errorf("%s is no command: %v", o.Name, err)
+			t.Errorf("%s is not a command: %v", o.Name, err)
 			continue
 		}
 		checkFlags(t, cmd, &o.Operation)

@@ -162,7 +162,7 @@ func parseQuestion(args []string) (q wire.Question, err error) {
 			if n := config.Nearest(strings.ToUpper(args[1]), typeNames()); n != "" {
 				meant = "; did you mean " + n + "?"
 			}
-			return q, fmt.Errorf("%q is no type such as AAAA, MX or TYPE65%s", args[1], meant)
+			return q, fmt.Errorf("%q is not a type such as AAAA, MX or TYPE65%s", args[1], meant)
 		}
 		q.Type = t
 	}
@@ -242,7 +242,7 @@ func serverAddress(server string, port uint16) (string, error) {
 		if i := strings.LastIndex(server, sep); i >= 0 {
 			host, number := server[:i], server[i+1:]
 			if _, err := strconv.ParseUint(number, 10, 16); err != nil {
-				return "", wrongUse("@%s: %q is no port", server, number)
+				return "", wrongUse("@%s: %q is not a port", server, number)
 			}
 			return net.JoinHostPort(strings.Trim(host, "[]"), number), nil
 		}

@@ -62,7 +62,7 @@ func (s *stack) readRules(name wire.Name) (changed bool) {
 	s.log.Info("policy zone in force", "zone", name.String(), "serial", z.SOA().Serial, "rules",
 		rules.All(), "bytes", z.Size()+rules.Size())
 	if skipped, why := rules.Skipped(); skipped > 0 {
-		s.log.Warn("names of a policy zone are no rules, and are left out", "zone", name.String(),
+		s.log.Warn("names of a policy zone are not rules, and are left out", "zone", name.String(),
 			"names", skipped, "first", strings.Join(why, "; "))
 	}
 	return true

@@ -43,7 +43,7 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"query @127.0.0.1", "of what name?"},
 		{"query @ a.example", "without a space"},
 		{"query @127.0.0.1 @127.0.0.2 a.example", "one server is asked"},
-		{"query @127.0.0.1:dns a.example", `"dns" is no port`},
+		{"query @127.0.0.1:dns a.example", `"dns" is not a port`},
 		{"query @127.0.0.1 --trace a.example", "are for names that are resolved here"},
 		{"query --port 5300 a.example", "--port is for a server"},
 		{"serve --cofnig a.yaml", "did you mean --config?"},

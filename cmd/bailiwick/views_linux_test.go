@@ -278,7 +278,7 @@ func TestViewsAreShown(t *testing.T) {
 		{[]string{"name", "a.example", "client", "192.0.2.1"},
 			map[string]any{"access": "refuse", "outcome": "refused", "view": "default"}},
 		{[]string{"name", "a.example", "client", "nobody"},
-			map[string]any{"error": `"nobody" is no IP address`}},
+			map[string]any{"error": `"nobody" is not an IP address`}},
 		{[]string{"name", "a.example", "client", kids, "listener", "192.0.2.1:53"},
 			map[string]any{"error": `nothing listens at "192.0.2.1:53"`}},
 	} {

@@ -41,7 +41,8 @@ func (r *running) keepWarm() {
 // saveCheck is the time between two looks whether the caches are to be saved.
 const saveCheck = 10 * time.Second
 
-// loadCaches loads what is saved. That there is nothing, or nothing that can be used, is no error.
+// loadCaches loads what is saved. That there is nothing, or nothing that can be used, is not an
+// error.
 func (r *running) loadCaches() {
 	if r.now().Config.Service.SaveInterval == 0 {
 		return

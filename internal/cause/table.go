@@ -584,7 +584,7 @@ var table = [count]row{
 	},
 	FrameMalformed: {label: "frame_malformed", kind: KindRequest, ede: edeNone,
 		text: "what came is not a DNS message behind its length",
-		hint: "see what speaks to the port: it is no DNS client",
+		hint: "see what speaks to the port: it is not a DNS client",
 	},
 	Handshake: {label: "handshake", kind: KindRequest, ede: edeNone,
 		text: "the handshake failed",

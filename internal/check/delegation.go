@@ -39,7 +39,8 @@ func (j *judge) ownNS() (ns []wire.Name) {
 	return ns
 }
 
-// serverNames judges the names of name servers in the zone: each has an address, and is no alias.
+// serverNames judges the names of name servers in the zone: each has an address, and is not an
+// alias.
 func (j *judge) serverNames() {
 	for _, n := range inZone(j.o.Zone, NameServers(j.o)) {
 		for _, s := range j.o.Servers {

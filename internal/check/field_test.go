@@ -1,4 +1,4 @@
-// What others reported of tools that check zones, where it is no finding, or how it is told.
+// What others reported of tools that check zones, where it is not a finding, or how it is told.
 
 package check_test
 

@@ -15,7 +15,7 @@ const (
 	// MaxTime is how long a check may take with everything, unless the caller wants less.
 	MaxTime = 5 * time.Minute
 	// MaxTries is how often a question is sent over UDP before a server counts as silent: one
-	// packet that is lost is no fault of the zone, nor are two. MaxTCPTries is the same over TCP.
+	// packet that is lost is not the zone's fault, nor are two. MaxTCPTries is the same over TCP.
 	MaxTries    = 3
 	MaxTCPTries = 2
 	// MaxServices is how many addresses of a service are asked for their certificate.

@@ -90,7 +90,7 @@ var rules = []Rule{
 		"a name server refuses the cookie that it gave a moment ago",
 		"give all machines behind the address the same cookie secret", "RFC 9018, section 5"},
 	{"recursion-offered", "servers", Warning, "a name server offers recursion",
-		"turn recursion off: an authoritative server is no resolver for strangers",
+		"turn recursion off: an authoritative server is not a resolver for strangers",
 		"RFC 5358, section 4"},
 	{"server-not-asked", "servers", Notice, "a name server was not asked: no route to it from here",
 		"run the check where both address families are available, or switch this one off", ""},

@@ -81,7 +81,7 @@ type (
 var levels = [...]string{Notice: "note", Warning: "warning", Error: "error"}
 
 // WriteSARIF writes the report as SARIF. Each result has a location with a relative URI, although a
-// zone is no file: GitHub refuses files with results that have none, or an empty one
+// zone is not a file: GitHub refuses files with results that have none, or an empty one
 // (github/codeql-action #1738, microsoft/sarif-sdk #2770). What stands before the last slash of the
 // identifier is the category, of which one upload may have each but once (#872 of the former): the
 // zone is in it. file is the zone's file in the

@@ -96,12 +96,12 @@ func warmName(s string) (n resolver.WarmName, err error) {
 		return n, errors.New("an entry has no name")
 	}
 	if n.Name, err = wire.ParseName(words[0]); err != nil {
-		return n, fmt.Errorf("%q is no name: %w", words[0], err)
+		return n, fmt.Errorf("%q is not a name: %w", words[0], err)
 	}
 	for _, w := range words[1:] {
 		t, ok := wire.ParseType(w)
 		if !ok || t == wire.TypeNone || t.IsMeta() {
-			return n, fmt.Errorf("%q is no type of data such as AAAA", w)
+			return n, fmt.Errorf("%q is not a type of data such as AAAA", w)
 		}
 		n.Types = append(n.Types, t)
 	}

@@ -159,7 +159,8 @@ func setCatalogGroups(c *Config, v value) error {
 		var err error
 		if g.Catalog, err = wire.ParseName(r.text("catalog")); err != nil ||
 			r.text("catalog") == "" {
-			return inField("catalog", fmt.Errorf("%q is no name of a catalog", r.text("catalog")))
+			return inField("catalog", fmt.Errorf("%q is not a name of a catalog",
+				r.text("catalog")))
 		}
 		if g.Name == "" {
 			return fmt.Errorf("a group lacks its name (group)")

@@ -63,7 +63,7 @@ func TestCatalogsThatAreWrong(t *testing.T) {
 			"[{name: c.example, primaries: [192.0.2.1]}]": "is also in zones",
 		"catalog_groups: [{catalog: c.example, group: g}]": "there is no catalog",
 		"catalog_groups: [{catalog: c.example}]":           "lacks its name",
-		"catalog_groups: [{group: g}]":                     "no name of a catalog",
+		"catalog_groups: [{group: g}]":                     "not a name of a catalog",
 		"catalogs: [{name: c.example, primaries: [192.0.2.1], use: policy}]\n  catalog_groups: " +
 			"[{catalog: c.example, group: g, use: copies}]": "lacks within",
 	} {

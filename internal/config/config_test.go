@@ -101,7 +101,7 @@ nonsense:
 		`b.yaml:7:17: server.max_udp_size: "100" is not a number from 512 to 4096`,
 		`server.any: "some" is not one of minimal, full`,
 		`resolver.ipv4: "maybe" is not one of auto, true, false`,
-		`resolver.do_not_query: "here" is no network`,
+		`resolver.do_not_query: "here" is not a network`,
 		"unknown field adress; the fields are name, address",
 		"zone corp.example. has neither addresses nor hosts",
 		`policy.access: wants a list of networks with actions, such as "10.0.0.0/8 allow"`,
@@ -193,7 +193,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// parse reads a file's content; the error joins all findings that are no warnings.
+// parse reads a file's content; the error joins all findings that are not warnings.
 func parse(name string, content []byte) (*Config, error) {
 	c, findings := inspect(name, content)
 	return c, findings.Err()

@@ -32,7 +32,7 @@ func prefixes6(list []string) (out []netip.Prefix, err error) {
 	for i, s := range list {
 		p, err := netip.ParsePrefix(s)
 		if err != nil || !p.Addr().Is6() {
-			err = fmt.Errorf("%q is no IPv6 network such as ::ffff:0:0/96", s)
+			err = fmt.Errorf("%q is not an IPv6 network such as ::ffff:0:0/96", s)
 		}
 		out, errs = append(out, p.Masked()), append(errs, inItem(i, err))
 	}

@@ -71,7 +71,7 @@ func recordName(r record, field string) (wire.Name, error) {
 	}
 	n, err := wire.ParseName(text)
 	if err != nil {
-		return n, inField(field, fmt.Errorf("%q is no name: %w", text, err))
+		return n, inField(field, fmt.Errorf("%q is not a name: %w", text, err))
 	}
 	return n, nil
 }

@@ -100,14 +100,14 @@ func inspect(name string, content []byte) (*Config, Findings) {
 
 // syntax is what the YAML parser says, in a line.
 func syntax(file string, err error) *Finding {
-	f := &Finding{File: file, Text: "this is no YAML: " + err.Error()}
+	f := &Finding{File: file, Text: "this is not YAML: " + err.Error()}
 	var at interface{ GetToken() *token.Token }
 	var says interface{ GetMessage() string }
 	if errors.As(err, &at) && at.GetToken() != nil {
 		f.Line, f.Column = at.GetToken().Position.Line, at.GetToken().Position.Column
 	}
 	if errors.As(err, &says) {
-		f.Text = "this is no YAML: " + says.GetMessage()
+		f.Text = "this is not YAML: " + says.GetMessage()
 	}
 	return f
 }
@@ -460,7 +460,7 @@ func stringList(n ast.Node, item func(ast.Node) (string, error)) (out []string, 
 	return nil, errors.New("wants a list")
 }
 
-// plainValue reads an item that is no list and no map.
+// plainValue reads an item that is not a list and no map.
 func plainValue(n ast.Node) (string, error) {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode:

@@ -27,7 +27,7 @@ func TestForwardWeights(t *testing.T) {
 		`["192.0.2.1:5353 weight 0", "[2001:db8::1]"]`: "[192.0.2.1:5353 [2001:db8::1]:53] [0 1]",
 		`["192.0.2.1 weight 1001"]`:                    "a weight is a number from 0",
 		`["192.0.2.1 weight -1"]`:                      "a weight is a number from 0",
-		`["192.0.2.1 weigh 1"]`:                        "is no address",
+		`["192.0.2.1 weigh 1"]`:                        "is not an address",
 	} {
 		c, found := written(t, "resolver: {forward_zones: [{name: corp, addresses: "+text+"}]}\n")
 		got := fmt.Sprint(found.Err())
@@ -63,7 +63,7 @@ func TestWithForward(t *testing.T) {
 		{"lab", []string{"192.0.2.3"}, "is in resolver.stub_zones"},
 		{"other", nil, "there is no forward zone other."},
 		{"a..b", nil, `zone "a..b"`},
-		{"corp", []string{"nowhere"}, "is no address"},
+		{"corp", []string{"nowhere"}, "is not an address"},
 		{"new", []string{"192.0.2.53"}, "is this server itself"},
 	} {
 		n, err := base.WithForward("", c.zone, c.servers)

@@ -119,19 +119,19 @@ func primary(s string) (p secondary.Primary, err error) {
 	}
 	host, port, ported := strings.Cut(s, "@")
 	if _, err := netip.ParseAddr(host); err == nil || host == "" {
-		return p, fmt.Errorf("%q is no server such as 192.0.2.1, 192.0.2.1@5353 or ns.example.net",
-			s)
+		return p, fmt.Errorf("%q is not a server such as 192.0.2.1, 192.0.2.1@5353 or "+
+			"ns.example.net", s)
 	}
 	if p.Name, err = wire.ParseName(host); err != nil {
-		return p, fmt.Errorf("%q is no address and no name: %w", s, err)
+		return p, fmt.Errorf("%q is not an address and no name: %w", s, err)
 	}
 	if top := p.Name.Ancestor(1).Label(); strings.Trim(top, "0123456789") == "" {
-		return p, fmt.Errorf("%q is no address, and no host has such a name", s)
+		return p, fmt.Errorf("%q is not an address, and no host has such a name", s)
 	}
 	if ported {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return p, fmt.Errorf("%q: %q is no port from 1 to 65535", s, port)
+			return p, fmt.Errorf("%q: %q is not a port from 1 to 65535", s, port)
 		}
 		p.Port = uint16(n)
 	}
@@ -144,7 +144,7 @@ func setTSIGKeys(c *Config, v value) error {
 		k := TSIGKey{Item: Item("zones.tsig_keys", i), SecretFile: r.text("secret_file")}
 		name, err := wire.ParseName(r.text("name"))
 		if err != nil || r.text("name") == "" {
-			return inField("name", fmt.Errorf("%q is no name of a key", r.text("name")))
+			return inField("name", fmt.Errorf("%q is not a name of a key", r.text("name")))
 		}
 		k.Name = name.String()
 		algorithm, ok := r.text("algorithm"), false

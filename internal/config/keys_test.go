@@ -45,7 +45,7 @@ func TestRowsReadTheDefaultsOfThePackages(t *testing.T) {
 func isDefault(t *testing.T, what string, text func(k *key) string) {
 	t.Helper()
 	c := &Config{Listen: map[transport.Protocol][]Listener{}}
-	c.Resolver.Hints = defaults().Resolver.Hints // the one default that is no value of a key
+	c.Resolver.Hints = defaults().Resolver.Hints // the one default that is not a value of a key
 	for i := range keys {
 		read(t, &keys[i], c, text(&keys[i]))
 	}

@@ -195,7 +195,7 @@ func setCertificates(c *Config, v value) error {
 // path reads the path of DNS over HTTPS.
 func path(s string) (string, error) {
 	if !strings.HasPrefix(s, "/") || strings.ContainsAny(s, "?#{} ") || len(s) > 100 {
-		return "", fmt.Errorf("%q is no path such as /dns-query", s)
+		return "", fmt.Errorf("%q is not a path such as /dns-query", s)
 	}
 	return s, nil
 }
@@ -205,7 +205,7 @@ func setADN(c *Config, v value) (err error) {
 	c.Discovery.Name = wire.Name{}
 	if v.text != "" {
 		if c.Discovery.Name, err = wire.ParseName(v.text); err == nil && c.Discovery.Name.IsRoot() {
-			err = fmt.Errorf("the root is no name of a resolver")
+			err = fmt.Errorf("the root is not a name of a resolver")
 		}
 	}
 	return err
@@ -214,7 +214,7 @@ func setADN(c *Config, v value) (err error) {
 // infoURL reads a URL for people (RFC 9606, section 5). It is one character-string.
 func infoURL(s string) (string, error) {
 	if s != "" && (!strings.HasPrefix(s, "https://") || len(s) > 200) {
-		return "", fmt.Errorf("%q is no https URL of up to 200 octets", s)
+		return "", fmt.Errorf("%q is not an https URL of up to 200 octets", s)
 	}
 	return s, nil
 }
@@ -224,7 +224,7 @@ func addrs(list []string) (out []netip.Addr, err error) {
 	for i, s := range list {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is no IP address", s)))
+			errs = append(errs, inItem(i, fmt.Errorf("%q is not an IP address", s)))
 			continue
 		}
 		out = append(out, a)

@@ -127,7 +127,7 @@ func blockList(r record) (l ListFile, err error) {
 		}
 		if l.Refresh, err = parseDuration(text); err != nil || l.Refresh < weblist.MinRefresh ||
 			l.Refresh > weblist.MaxRefresh {
-			return l, inField("refresh", fmt.Errorf("refresh %q is no time from %s to %s", text,
+			return l, inField("refresh", fmt.Errorf("refresh %q is not a time from %s to %s", text,
 				durationText(weblist.MinRefresh), durationText(weblist.MaxRefresh)))
 		}
 	}

@@ -81,8 +81,8 @@ func TestBlockListsByURL(t *testing.T) {
 		"{url: \"https://user:pass@lists.example/a\"}":          "https://host/path",
 		"{url: \"https://lists.example/a\", file: a}":           "not both",
 		"{file: a, refresh: 2h}":                                "refresh is for",
-		"{url: \"https://lists.example/a\", refresh: 10s}":      "no time from",
-		"{url: \"https://lists.example/a\", refresh: 90d}":      "no time from",
+		"{url: \"https://lists.example/a\", refresh: 10s}":      "not a time from",
+		"{url: \"https://lists.example/a\", refresh: 90d}":      "not a time from",
 		"{action: nodata}":                                      "lacks its file or url",
 		"{url: \"https://lists.example/a\", action: something}": "something",
 	} {

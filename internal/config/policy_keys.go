@@ -87,7 +87,7 @@ func setSpecialServer(c *Config, v value) (err error) {
 		return nil
 	}
 	if c.Server.SpecialServer, err = wire.ParseName(v.text); err != nil {
-		return fmt.Errorf("%q is no name: %w", v.text, err)
+		return fmt.Errorf("%q is not a name: %w", v.text, err)
 	}
 	return nil
 }
@@ -101,8 +101,8 @@ func specialNames(list []string) ([]wire.Name, error) {
 	var errs []error
 	for i, n := range names {
 		if !policy.IsSpecial(n) {
-			errs = append(errs, inItem(i, fmt.Errorf("%s is no special-use name: it is resolved "+
-				"as any other", n)))
+			errs = append(errs, inItem(i, fmt.Errorf("%s is not a special-use name: it is "+
+				"resolved as any other", n)))
 		}
 	}
 	return names, errors.Join(errs...)

@@ -76,7 +76,7 @@ var processKeys = []key{
 		binding: bind(func(c *Config) *time.Duration { return &c.Incidents.Settle })},
 	{key: "incidents.test_zones", kind: kindList,
 		help: "zones that are broken on purpose, for tests of resolvers: failures at and below " +
-			"them are counted apart, and are no incidents",
+			"them are counted apart, and are not incidents",
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Incidents.TestZones },
 			domainNames)},
 	{key: "clock.start", kind: kindTime,
@@ -115,7 +115,7 @@ func group(s string) (string, error) {
 		return "", nil
 	}
 	if _, err := console.GroupID(s); err != nil {
-		return "", fmt.Errorf("%q is no group of this machine", s)
+		return "", fmt.Errorf("%q is not a group of this machine", s)
 	}
 	return s, nil
 }
@@ -126,7 +126,7 @@ func hosts(list []string) (out []string, err error) {
 	for i, s := range list {
 		n, err := wire.ParseName(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is no name: %w", s, err)))
+			errs = append(errs, inItem(i, fmt.Errorf("%q is not a name: %w", s, err)))
 			continue
 		}
 		out = append(out, strings.TrimSuffix(strings.ToLower(n.String()), "."))

@@ -186,7 +186,7 @@ func setHints(c *Config, v value) error {
 		}
 		a, err := netip.ParseAddr(r.text("address"))
 		if err != nil {
-			return inField("address", fmt.Errorf("address %q is no IP address", r.text("address")))
+			return inField("address", fmt.Errorf("%q is not an IP address", r.text("address")))
 		}
 		c.RootHints = append(c.RootHints, cache.NameServer{Name: n, Addrs: []netip.Addr{a}})
 		return nil

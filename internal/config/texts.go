@@ -34,17 +34,16 @@ func address(s string, port uint16) (netip.AddrPort, error) {
 	a, err := netip.ParseAddr(host)
 	switch {
 	case host == "*" || host == "" && wanted:
-		return netip.AddrPort{}, fmt.Errorf("%q is no address; all of this machine are 0.0.0.0 "+
-			"and [::]",
-			s)
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address; all of this machine are "+
+			"0.0.0.0 and [::]", s)
 	case err != nil:
-		return netip.AddrPort{}, fmt.Errorf("%q is no address such as 192.0.2.1:53 or "+
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address such as 192.0.2.1:53 or "+
 			"[2001:db8::1]:53",
 			s)
 	case !wanted:
 		return netip.AddrPortFrom(a, port), nil
 	case !isPort(number):
-		return netip.AddrPort{}, fmt.Errorf("%q: %q is no port from 0 to 65535", s, number)
+		return netip.AddrPort{}, fmt.Errorf("%q: %q is not a port from 0 to 65535", s, number)
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	return netip.AddrPortFrom(a, uint16(n)), err
@@ -53,7 +52,7 @@ func address(s string, port uint16) (netip.AddrPort, error) {
 // interfaceName reads the name of a network interface, as Linux allows it.
 func interfaceName(s string) (string, error) {
 	if len(s) > 15 || strings.ContainsAny(s, "/ \t\n") || s == "." || s == ".." {
-		return "", fmt.Errorf("%q is no name of a network interface", s)
+		return "", fmt.Errorf("%q is not a name of a network interface", s)
 	}
 	return s, nil
 }
@@ -85,7 +84,7 @@ func domainNames(list []string) (out []wire.Name, err error) {
 		if strings.TrimSpace(s) == "" {
 			err = fmt.Errorf("an entry has no name; the root is %q", ".")
 		} else if err != nil {
-			err = fmt.Errorf("%q is no name: %w", s, err)
+			err = fmt.Errorf("%q is not a name: %w", s, err)
 		}
 		if err != nil {
 			errs = append(errs, inItem(i, err))
@@ -115,7 +114,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	}
 	a, err := netip.ParseAddr(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no network such as 192.0.2.0/24", s)
+		return netip.Prefix{}, fmt.Errorf("%q is not a network such as 192.0.2.0/24", s)
 	}
 	a = a.Unmap()
 	return netip.PrefixFrom(a, a.BitLen()), nil

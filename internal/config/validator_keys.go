@@ -97,7 +97,7 @@ func anchorURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" ||
 		!strings.HasSuffix(u.Path, ".xml") {
-		return "", fmt.Errorf("%q is no URL such as https://data.iana.org/root-anchors/"+
+		return "", fmt.Errorf("%q is not a URL such as https://data.iana.org/root-anchors/"+
 			"root-anchors.xml", s)
 	}
 	return s, nil

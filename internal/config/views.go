@@ -78,7 +78,7 @@ func (c *Config) view(key string, r record) (v View, err error) {
 		v.given[field] = true
 	}
 	if !isViewName(v.Name) {
-		note("name", fmt.Errorf("%q is no name of a view: letters, digits, - and _", v.Name))
+		note("name", fmt.Errorf("%q is not a name of a view: letters, digits, - and _", v.Name))
 	}
 	v.Clients, err = prefixes(r["clients"])
 	note("clients", err)
@@ -115,7 +115,7 @@ func keyNames(list []string) (names []string, err error) {
 	for i, s := range list {
 		n, err := wire.ParseName(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is no name of a key: %w", s, err)))
+			errs = append(errs, inItem(i, fmt.Errorf("%q is not a name of a key: %w", s, err)))
 		}
 		names = append(names, n.String())
 	}

@@ -137,7 +137,7 @@ func TestControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := ListenControl(path+"2", Default(), nil, desk, nil); err == nil {
-		t.Error("a file that is no socket was replaced")
+		t.Error("a file that is not a socket was replaced")
 	}
 }
 

@@ -202,7 +202,7 @@ func (p *Param) check(value string) error {
 	switch p.Kind {
 	case Integer:
 		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
-			return fmt.Errorf("%s: %.64q is no whole number", p.Name, value)
+			return fmt.Errorf("%s: %.64q is not a whole number", p.Name, value)
 		}
 	case Boolean:
 		if value != "true" && value != "false" {
@@ -226,7 +226,7 @@ func (p *Param) check(value string) error {
 // ParseMap reads an argument of the kind Map.
 func ParseMap(value string) (m map[string][]string, err error) {
 	if err := json.Unmarshal([]byte(value), &m); err != nil || m == nil {
-		return nil, errors.New("it is no JSON object of lists of texts")
+		return nil, errors.New("it is not a JSON object of lists of texts")
 	}
 	if len(m) > maxItems {
 		return nil, fmt.Errorf("it has more than %d names", maxItems)

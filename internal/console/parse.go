@@ -27,12 +27,12 @@ func (o *Operation) parseBody(body []byte) (map[string]string, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("the body is no JSON object")
+		return nil, errors.New("the body is not a JSON object")
 	}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return nil, fmt.Errorf("the body is no JSON: %w", err)
+			return nil, fmt.Errorf("the body is not JSON: %w", err)
 		}
 		name := t.(string) // the decoder accepts nothing else as a name
 		p := o.param(name)
@@ -44,14 +44,14 @@ func (o *Operation) parseBody(body []byte) (map[string]string, error) {
 		}
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
-			return nil, fmt.Errorf("the body is no JSON: %w", err)
+			return nil, fmt.Errorf("the body is not JSON: %w", err)
 		}
 		if args[name], err = p.parse(raw); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("the body is no JSON: %w", err)
+		return nil, fmt.Errorf("the body is not JSON: %w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("something follows the JSON object")
@@ -69,7 +69,7 @@ func (p *Param) parse(raw json.RawMessage) (string, error) {
 		if err == nil && !bytes.Equal(raw, []byte("null")) {
 			return strconv.FormatInt(n, 10), nil
 		}
-		return "", errors.New("it is no whole number")
+		return "", errors.New("it is not a whole number")
 	case Boolean:
 		if t := string(raw); t == "true" || t == "false" {
 			return t, nil
@@ -78,7 +78,7 @@ func (p *Param) parse(raw json.RawMessage) (string, error) {
 	case List:
 		var list []string
 		if err = json.Unmarshal(raw, &list); err != nil || list == nil {
-			return "", errors.New("it is no list of texts")
+			return "", errors.New("it is not a list of texts")
 		}
 		for _, item := range list {
 			if item == "" || strings.Contains(item, ",") {
@@ -95,7 +95,7 @@ func (p *Param) parse(raw json.RawMessage) (string, error) {
 		return string(text), err
 	}
 	if raw[0] != '"' {
-		return "", errors.New("it is no text")
+		return "", errors.New("it is not text")
 	}
 	var text string
 	err = json.Unmarshal(raw, &text)

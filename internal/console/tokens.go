@@ -51,7 +51,7 @@ func LoadTokens(path string) (t *Tokens, err error) {
 	}
 	switch mode := st.Mode(); {
 	case !mode.IsRegular():
-		return nil, fmt.Errorf("%s is no file", path)
+		return nil, fmt.Errorf("%s is not a file", path)
 	case mode.Perm()&0o007 != 0:
 		return nil, fmt.Errorf("%s is open to everybody on this machine: chmod 600", path)
 	case mode.Perm()&0o020 != 0:

@@ -37,7 +37,7 @@ func NewChain(steps []Step) (*Chain, error) {
 	for _, s := range steps {
 		name := s.Name()
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return nil, fmt.Errorf("%q is no name of a policy step: lower-case letters, digits "+
+			return nil, fmt.Errorf("%q is not a name of a policy step: lower-case letters, digits "+
 				"and hyphens", name)
 		}
 		if names[name] {

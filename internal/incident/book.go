@@ -27,7 +27,7 @@ type Config struct {
 	// Settle is how long a zone has to be well again before its incident ends.
 	Settle time.Duration
 	// TestZones are zones that are broken on purpose, for tests of resolvers. What fails at or
-	// below them is counted and is no incident.
+	// below them is counted and is not an incident.
 	TestZones []wire.Name
 }
 
@@ -174,8 +174,8 @@ func (b *Book) begin(k key, q wire.Question, f *cause.Failure, now time.Time) *r
 	return r
 }
 
-// evict removes the record that matters least of some random ones: those that are no incident come
-// before those that are, and fewer clients before more. The caller holds mu.
+// evict removes the record that matters least of some random ones: those that are not incidents
+// come before those that are, and fewer clients before more. The caller holds mu.
 func (b *Book) evict() {
 	var victim *record
 	seen := 0

@@ -66,8 +66,8 @@ type key struct {
 	cause cause.Cause
 }
 
-// keyOf returns the zone at fault and the cause of a failure; false if it is no zone's fault. The
-// zone is that of the failure which led to all others: if the servers of a top level domain are
+// keyOf returns the zone at fault and the cause of a failure; false if it is not a zone's fault.
+// The zone is that of the failure which led to all others: if the servers of a top level domain are
 // silent, all names below it fail, and the incident is the domain's.
 func keyOf(f *cause.Failure) (k key, ok bool) {
 	k = key{f.Zone, f.Cause}

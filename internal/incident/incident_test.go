@@ -200,7 +200,7 @@ func TestIncidentIsTheHighestZones(t *testing.T) {
 	w.want("example. no_servers open 1000")
 }
 
-// TestIncidentOfNoZone: what is nobody's fault, or the client's, is no incident.
+// TestIncidentOfNoZone: what is nobody's fault, or the client's, is not an incident.
 func TestIncidentOfNoZone(t *testing.T) {
 	w := newWorld(t)
 	q := wire.Question{Name: wire.MustParseName("www.example."), Type: wire.TypeA}
@@ -240,7 +240,7 @@ func TestIncidentIsReplaced(t *testing.T) {
 	w.want("bank.example. ds_mismatch open 4", "bank.example. signature_expired replaced 3")
 }
 
-// TestIncidentIsForsaken: a dead zone that nobody asks for any more is no incident after a day,
+// TestIncidentIsForsaken: a dead zone that nobody asks for any more is not an incident after a day,
 // and costs few questions until then.
 func TestIncidentIsForsaken(t *testing.T) {
 	w := newWorld(t)

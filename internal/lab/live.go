@@ -32,7 +32,7 @@ func (w *World) Break(zone string, faults ...Fault) error {
 		case slices.Contains(serverFaults, f):
 			servers = append(servers, f)
 		default:
-			return fmt.Errorf("lab: %s is no fault that can come and go: %v %v", f, liveFaults,
+			return fmt.Errorf("lab: %s is not a fault that can come and go: %v %v", f, liveFaults,
 				serverFaults)
 		}
 	}

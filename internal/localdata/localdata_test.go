@@ -207,7 +207,7 @@ func TestBadRecords(t *testing.T) {
 }
 
 // Lists in the forms that are found: names, hosts files, wildcards, filters. What would block
-// everything, or this machine, is left out, and so is what is no name.
+// everything, or this machine, is left out, and so is what is not a name.
 func TestListForms(t *testing.T) {
 	b := NewBuilder(nil)
 	skipped, err := b.AddList("ads.txt", ListNXDomain, strings.NewReader("\ufeff# a list\n"+

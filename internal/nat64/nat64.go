@@ -26,7 +26,7 @@ func ParsePrefix(s string) (Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	switch {
 	case err != nil || !p.Addr().Is6() || p.Addr().Is4In6():
-		return Prefix{}, fmt.Errorf("%q is no IPv6 network such as %s", s, WellKnown)
+		return Prefix{}, fmt.Errorf("%q is not an IPv6 network such as %s", s, WellKnown)
 	case !slices.Contains(lengths, p.Bits()):
 		return Prefix{}, fmt.Errorf("%q: the prefix of a translator has a length of 32, 40, 48, "+
 			"56, 64 or 96 (RFC 6052, section 2.2)", s)

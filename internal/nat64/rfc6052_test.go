@@ -48,13 +48,13 @@ func TestRFC6052PrefixesThatAreNone(t *testing.T) {
 		"::/0":                        "length",
 		"2001:db8:0:0:100::/96":       "bits 64 to 71",
 		"2001:db8::1/96":              "behind its length",
-		"192.0.2.0/24":                "no IPv6 network",
-		"::ffff:0:0/96":               "no IPv6 network",
-		"64:ff9b::":                   "no IPv6 network",
+		"192.0.2.0/24":                "not an IPv6 network",
+		"::ffff:0:0/96":               "not an IPv6 network",
+		"64:ff9b::":                   "not an IPv6 network",
 		"2001:db8:0:0:1:0:0:1/64":     "behind its length",
 		"2001:db8:0:0:ff00::/64":      "bits 64 to 71",
-		"":                            "no IPv6 network",
-		"2001:db8:1:2:3:4:5:6:7:8/96": "no IPv6 network",
+		"":                            "not an IPv6 network",
+		"2001:db8:1:2:3:4:5:6:7:8/96": "not an IPv6 network",
 	} {
 		if p, err := ParsePrefix(s); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %v, %v; want %q", s, p, err, why)

@@ -23,7 +23,7 @@ var (
 	listNames   = listDesc("names", "Names in a block list by URL, 0 if there is no text.")
 	listBytes   = listDesc("bytes", "Memory that the text of a block list takes, in bytes.")
 	listFetches = listDesc("fetches_total", "Fetches of a block list by outcome: updated, "+
-		"current, failed, or refused as what came is no list.", "outcome")
+		"current, failed, or refused as what came is not a list.", "outcome")
 )
 
 // WatchLists adds the metrics of block lists that are fetched.

@@ -19,7 +19,7 @@ func policyDesc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	rpzRules = policyDesc("rules", "Rules of a zone of policy.rpz that are in force, by trigger.",
 		"trigger")
-	rpzSkipped = policyDesc("skipped_names", "Names of the zone that are no rules, and are left "+
+	rpzSkipped = policyDesc("skipped_names", "Names of the zone that are not rules, and are left "+
 		"out.")
 	rpzMatches = policyDesc("matches_total", "Questions and answers that a rule of the zone was "+
 		"applied to, by trigger and by what was done.", "trigger", "action")

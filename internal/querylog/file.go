@@ -22,7 +22,7 @@ type file struct {
 
 	f       *os.File // nil after an error
 	size    int64
-	torn    bool      // what was written last is no whole line
+	torn    bool      // what was written last is not a whole line
 	tried   time.Time // to open it
 	checked time.Time // that the path is the file
 }
@@ -36,12 +36,12 @@ func openFile(path string, maxSize int64, keep int) (*file, error) {
 	return f, f.open()
 }
 
-// open opens the file at the path. What is no file is refused: a pipe would have the writer wait
+// open opens the file at the path. What is not a file is refused: a pipe would have the writer wait
 // for a reader.
 func (f *file) open() error {
 	f.tried = time.Now()
 	if st, err := os.Stat(f.path); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file", f.path)
+		return fmt.Errorf("%s is not a file", f.path)
 	}
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
 	if err != nil {

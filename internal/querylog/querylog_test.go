@@ -359,7 +359,7 @@ func TestQueryLogAfterATornLine(t *testing.T) {
 	}
 }
 
-// What is no file is refused: a pipe without a reader would have the writer wait for ever.
+// What is not a file is refused: a pipe without a reader would have the writer wait for ever.
 func TestQueryLogWritesToFilesAlone(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := New(Config{To: File, Path: dir, MaxSize: 1000}, Parts{}); err == nil {

@@ -41,7 +41,7 @@ func ParseAddress(s string) (network, address string, err error) {
 			return "udp", rest, nil
 		}
 	}
-	return "", "", fmt.Errorf("%q is no address such as unix:/dev/log or udp:192.0.2.1:514", s)
+	return "", "", fmt.Errorf("%q is not an address such as unix:/dev/log or udp:192.0.2.1:514", s)
 }
 
 // newSocket returns the output to syslog or the journal. The configuration has checked the address.

@@ -20,6 +20,6 @@ const (
 	pollEvery  = 2 * time.Second
 	pollAnyway = 30 * time.Second
 	// sleepLeast is how long the machine has to sleep for that to be a change: a stopped process
-	// and a busy machine are no sleep, but the two clocks are not read at once either.
+	// and a busy machine are not a sleep, but the two clocks are not read at once either.
 	sleepLeast = 5 * time.Second
 )

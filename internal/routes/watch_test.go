@@ -6,7 +6,7 @@ import (
 )
 
 // A machine has slept if the clock that counts its sleep has gained on the one that does not. What
-// a busy machine loses between the two is no sleep.
+// a busy machine loses between the two is not a sleep.
 func TestWatchSeesSleep(t *testing.T) {
 	slept := time.Duration(0)
 	now := func() time.Time { return time.Now().Add(slept) }

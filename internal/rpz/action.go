@@ -47,7 +47,7 @@ var targets = map[string]Action{
 	"\x08rpz-drop\x00": Drop, "\x0crpz-tcp-only\x00": TCPOnly,
 }
 
-// reserved is what the top label of a target begins with that is no name of the DNS.
+// reserved is what the top label of a target begins with that is not a name of the DNS.
 const reserved = "rpz-"
 
 // decode returns the action of a rule whose CNAME record has a target, in wire form; rule is the
@@ -83,10 +83,10 @@ func isRecord(t wire.Type) bool {
 func checkTarget(target []byte) error {
 	n, ok := wire.TargetName(target)
 	if !ok {
-		return fmt.Errorf("its target is no name")
+		return fmt.Errorf("its target is not a name")
 	}
 	if _, known := targets[n.Wire()]; !known && strings.HasPrefix(n.Ancestor(1).Label(), reserved) {
-		return fmt.Errorf("%s is no action", n)
+		return fmt.Errorf("%s is not an action", n)
 	}
 	return nil
 }

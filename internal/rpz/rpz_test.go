@@ -56,7 +56,7 @@ func addrs(texts ...string) (list []netip.Addr) {
 }
 
 // Owner names of networks are read as section 4.1.1 of the draft has them; whatever says another
-// thing than it means is no rule.
+// thing than it means is not a rule.
 func TestNetworksOfRules(t *testing.T) {
 	for owner, want := range map[string]string{
 		"32.1.2.0.192.rpz-ip":                      "192.0.2.1/32",
@@ -74,8 +74,8 @@ func TestNetworksOfRules(t *testing.T) {
 		"32.256.2.0.192.rpz-ip":                    "IPv4",
 		"32.2.0.192.rpz-ip":                        "neither",
 		"128.1.zz.2.zz.rpz-ip":                     "once",
-		"128.12345.zz.rpz-ip":                      "no part",
-		"x.1.2.0.192.rpz-ip":                       "no length",
+		"128.12345.zz.rpz-ip":                      "not part",
+		"x.1.2.0.192.rpz-ip":                       "not a length",
 		"rpz-ip":                                   "nothing below",
 		"a.rpz-foo":                                "mark of no trigger",
 		"128.102.304.ffff.zz.rpz-ip":               "disguise",
@@ -111,7 +111,7 @@ func TestActionsOfRules(t *testing.T) {
 	}
 }
 
-// Records that are no rules are skipped and counted, and do no harm to the others.
+// Records that are not rules are skipped and counted, and do no harm to the others.
 func TestBadRulesAreSkippedAndCounted(t *testing.T) {
 	r := read(t, "good.test CNAME .", "a.test DNAME b.", "b.test NS ns.b.test.",
 		"c.test CNAME rpz-foo.", "99.1.2.3.4.rpz-ip CNAME .", "x.rpz-bar CNAME .",

@@ -24,7 +24,7 @@ type Rules struct {
 	networks [triggers]*bart.Table[uint32] // nil: there are none
 	n        [triggers]int
 	crowded  places // wildcards that have names beside them
-	none     places // names that are no rules
+	none     places // names that are not rules
 	skipped  int
 	why      []string // of the first ones that are skipped
 }
@@ -62,8 +62,8 @@ func (p places) has(place uint32) bool {
 // maxWhy is how many rules that are skipped are named.
 const maxWhy = 5
 
-// New reads the rules of a zone. What is no rule is skipped and counted: one bad record must not be
-// why a feed is not used.
+// New reads the rules of a zone. What is not a rule is skipped and counted: one bad record must not
+// be why a feed is not used.
 func New(z *zone.Zone) *Rules {
 	r := &Rules{zone: z}
 	for i := range z.Names() {
@@ -107,18 +107,18 @@ func (r *Rules) network(p parsed, i uint32) {
 	}
 }
 
-// check returns why the records of the name at a place are no action.
+// check returns why the records of the name at a place are not an action.
 func (r *Rules) check(place uint32) error {
 	if alias := r.zone.AliasAt(place); alias != nil {
 		return checkTarget(alias)
 	}
 	if !r.zone.TypesAt(place, isRecord) {
-		return fmt.Errorf("its records are no action")
+		return fmt.Errorf("its records are not an action")
 	}
 	return nil
 }
 
-// skip counts a name that is no rule.
+// skip counts a name that is not a rule.
 func (r *Rules) skip(place uint32, err error) {
 	r.none.add(place, r.zone)
 	if r.skipped++; len(r.why) < maxWhy {
@@ -140,7 +140,7 @@ func (r *Rules) All() (n int) {
 	return n
 }
 
-// Skipped returns how many names are no rules, and why the first of them are not.
+// Skipped returns how many names are not rules, and why the first of them are not.
 func (r *Rules) Skipped() (n int, why []string) { return r.skipped, r.why }
 
 // Size returns how many bytes the rules take beside their zone, without those about networks.

@@ -99,7 +99,7 @@ func parseTrigger(owner wire.Name) (p parsed, err error) {
 func parsePrefix(words []string) (p netip.Prefix, err error) {
 	bits, err := strconv.ParseUint(words[0], 10, 8)
 	if err != nil {
-		return p, fmt.Errorf("%q is no length of a prefix", words[0])
+		return p, fmt.Errorf("%q is not a length of a prefix", words[0])
 	}
 	words = slices.Clone(words[1:])
 	slices.Reverse(words)
@@ -140,7 +140,7 @@ func parseWords(words []string) (a netip.Addr, err error) {
 	for i, w := range words {
 		v, err := strconv.ParseUint(w, 16, 16)
 		if err != nil {
-			return a, fmt.Errorf("%q is no part of an IPv6 address", w)
+			return a, fmt.Errorf("%q is not part of an IPv6 address", w)
 		}
 		binary.BigEndian.PutUint16(b[2*i:], uint16(v))
 	}

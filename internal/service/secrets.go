@@ -51,7 +51,7 @@ func inheritedSecrets() (s Secrets, err error) {
 	_ = os.Unsetenv(secretsVariable)
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd <= 2 {
-		return s, fmt.Errorf("%s=%q is no descriptor", secretsVariable, text)
+		return s, fmt.Errorf("%s=%q is not a descriptor", secretsVariable, text)
 	}
 	f := os.NewFile(uintptr(fd), "secrets")
 	defer f.Close()

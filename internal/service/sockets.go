@@ -173,7 +173,7 @@ func predecessor() (*Predecessor, error) {
 	_ = os.Unsetenv(successorVariable)
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd <= 2 {
-		return nil, fmt.Errorf("%s=%q is no descriptor", successorVariable, text)
+		return nil, fmt.Errorf("%s=%q is not a descriptor", successorVariable, text)
 	}
 	syscall.CloseOnExec(fd)
 	_ = syscall.SetNonblock(fd, true) // so that reading can end in time

@@ -49,7 +49,7 @@ func TestTruth(t *testing.T) {
 		{"q.wild.example. A", "NOERROR; q.wild.example. A [192.0.2.4]"},
 		{"q.r.wild.example. A", "NOERROR; q.r.wild.example. A [192.0.2.4]"},
 		{"q.wild.example. TXT", "NOERROR"},
-		{"b.wild.example. A", "NOERROR"},    // a name of its own is no wildcard's
+		{"b.wild.example. A", "NOERROR"},    // a name of its own is not a wildcard's
 		{"c.b.wild.example. A", "NXDOMAIN"}, // nor is what is below one
 		{"*.wild.example. A", "NOERROR; *.wild.example. A [192.0.2.4]"},
 		{"wild.example. A", "NOERROR"},

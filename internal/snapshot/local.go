@@ -167,8 +167,8 @@ func loadList(cfg *config.Config, l config.ListFile, what string,
 		found = append(found, cfg.Error(l.Key+".file", "%s: %v", what, err))
 	}
 	if skipped > 0 {
-		found = append(found, cfg.Warning(l.Key+".file", "%s %s: %d entries are no names, and are "+
-			"left out", what, l.Path, skipped))
+		found = append(found, cfg.Warning(l.Key+".file", "%s %s: %d entries are not names, and "+
+			"are left out", what, l.Path, skipped))
 	}
 	return found
 }

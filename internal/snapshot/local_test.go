@@ -10,8 +10,8 @@ import (
 	"bailiwick/wire"
 )
 
-// Files of names are read from beside the configuration. What is in them and is no name is told as
-// a warning, and what cannot be served as an error, where it stands.
+// Files of names are read from beside the configuration. What is in them and is not a name is told
+// as a warning, and what cannot be served as an error, where it stands.
 func TestLocalFilesAreLoaded(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

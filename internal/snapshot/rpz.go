@@ -33,11 +33,11 @@ func loadPolicy(cfg *config.Config, files map[wire.Name]*secondary.File) (kept [
 	return kept, zones, found
 }
 
-// aboutRules finds records of a policy zone's file that are no rules.
+// aboutRules finds records of a policy zone's file that are not rules.
 func aboutRules(cfg *config.Config, p *config.PolicyZone, z *zone.Zone) (found config.Findings) {
 	n, why := rpz.New(z).Skipped()
 	if n > 0 {
-		found = append(found, cfg.Warning(p.Key+".file", "policy zone %s: %d names are no rules, "+
+		found = append(found, cfg.Warning(p.Key+".file", "policy zone %s: %d names are not rules, "+
 			"and are left out: %s", p.Name, n, strings.Join(why, "; ")))
 	}
 	return found

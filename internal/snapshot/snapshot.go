@@ -188,7 +188,7 @@ func unfitSocket(path string) string {
 	if st, err := os.Stat(folder); err != nil {
 		return err.Error()
 	} else if !st.IsDir() {
-		return folder + " is no folder"
+		return folder + " is not a folder"
 	}
 	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket == 0 {
 		return "there is something else than a socket"

@@ -29,8 +29,8 @@ func aboutSource(cfg *config.Config) (found config.Findings) {
 		case a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast() && a.Is6():
 			found = append(found, cfg.Error(key, "servers cannot be asked from %v", a))
 		case len(here) > 0 && !slices.Contains(here, a.Unmap().WithZone("")):
-			found = append(found, cfg.Warning(key, "%v is no address of this machine: while it is "+
-				"not, no question can leave from it", a))
+			found = append(found, cfg.Warning(key, "%v is not an address of this machine: while "+
+				"it is not, no question can leave from it", a))
 		}
 	}
 	if s.Interface != "" {

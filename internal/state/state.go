@@ -114,7 +114,7 @@ const (
 const permissions = 0o700
 
 // Open returns the directory at a path, which it makes if it is not there; nil if the path is
-// empty. [Check] has to find no fault with it. That nothing can be written is no error.
+// empty. [Check] has to find no fault with it. That nothing can be written is not an error.
 func Open(path string, log *slog.Logger) *Directory {
 	if path == "" {
 		log.Info("what is learnt is kept in memory only: a restart forgets it", "hint",
@@ -171,7 +171,7 @@ func Check(path string) (wrong, doubtful error) {
 	case err != nil:
 		return err, nil
 	case !st.IsDir():
-		return fmt.Errorf("%s is no directory", path), nil
+		return fmt.Errorf("%s is not a directory", path), nil
 	case st.Mode().Perm()&0o002 != 0:
 		return fmt.Errorf("everybody on this machine may write to %s, and so decide what is "+
 			"trusted: chmod 700", path), nil

@@ -196,7 +196,7 @@ func TestDirectoryThatOthersMayWriteToIsRefused(t *testing.T) {
 		{"of a group", filepath.Join(dir, "group"), 0o770, "", "group"},
 		{"to be made", filepath.Join(dir, "later"), 0, "", ""},
 		{"without a parent", filepath.Join(dir, "a", "b"), 0, "no such file", ""},
-		{"a file", file, 0, "is no directory", ""},
+		{"a file", file, 0, "is not a directory", ""},
 	} {
 		if c.mode != 0 {
 			if err := os.Mkdir(c.path, 0o700); err != nil {

@@ -85,7 +85,7 @@ func retryAfter(reply *http.Response, day time.Time) time.Duration {
 	return 0
 }
 
-// read reads a text, and refuses what is no list.
+// read reads a text, and refuses what is not a list.
 func (k *Keeper) read(from io.Reader) (*text, Content, error) {
 	var packed bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
@@ -99,7 +99,7 @@ func (k *Keeper) read(from io.Reader) (*text, Content, error) {
 		err = w.err
 	case err != nil:
 	case content.Junk > content.Names:
-		err = refused("%d of its %d entries are no names", content.Junk,
+		err = refused("%d of its %d entries are not names", content.Junk,
 			content.Junk+content.Names)
 	case content.Names == 0:
 		err = refused("it has no names")
@@ -120,7 +120,7 @@ type watch struct {
 	to     io.Writer
 	sum    hash.Hash
 	length int64
-	begun  bool // an octet was seen that is no space
+	begun  bool // an octet was seen that is not space
 	err    error
 }
 
@@ -140,7 +140,7 @@ func (w *watch) Write(b []byte) (int, error) {
 // look refuses pages for people, and what is not text.
 func (w *watch) look(b []byte) error {
 	if bytes.IndexByte(b, 0) >= 0 {
-		return refused("it is no text; it may be compressed")
+		return refused("it is not text; it may be compressed")
 	}
 	if w.begun {
 		return nil

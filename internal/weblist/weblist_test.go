@@ -128,7 +128,7 @@ func TestOnlyAListTakesThePlaceOfAList(t *testing.T) {
 		{"a page before the list", "ndfred/unifi-pi-hole #7", giving("\n\n  <html>\n<pre>\n" +
 			good), "page", true},
 		{"words for people", "razvandimescu/numa #337", giving(
-			"The list has moved.\nPlease ask us.\n"), "are no names", true},
+			"The list has moved.\nPlease ask us.\n"), "are not names", true},
 		{"one word", "razvandimescu/numa #337", giving("gone\n"), "and had 400", true},
 		{"nothing", "WaLLy3K/wally3k.github.io #172, uBlock-LLC/uBlock #708", giving(""),
 			"has no names", true},
@@ -137,7 +137,7 @@ func TestOnlyAListTakesThePlaceOfAList(t *testing.T) {
 		{"a document in JSON", "", giving("{\"error\": \"rate limit\"}"), "document", true},
 		{"a compressed file", "", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00"))
-		}, "no text", true},
+		}, "not text", true},
 		{"half of it", "", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(good)))
 			_, _ = io.WriteString(w, good[:len(good)/2])

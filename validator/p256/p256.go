@@ -35,7 +35,7 @@ var wrap = new(big.Int).Sub(new(big.Int).SetBytes([]byte{
 // first needed.
 var base = sync.OnceValue(func() *comb { return newComb(&generator) })
 
-// errKey reports whether octets are no public key.
+// errKey reports whether octets are not a public key.
 var errKey = errors.New("no point of P-256")
 
 // Verifier reports whether a signature of signatureSize octets over a digest of digestSize octets

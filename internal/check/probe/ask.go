@@ -141,7 +141,7 @@ func (a *asker) exchange(ctx context.Context, at netip.AddrPort, via transport.P
 }
 
 // faultOf returns what an error of an exchange means. A machine without IPv6, as many of those that
-// run pipelines, is no fault of the server.
+// run pipelines, is not the fault of the server.
 func faultOf(err error) check.Fault {
 	switch {
 	case errors.Is(err, transport.ErrRefused):
