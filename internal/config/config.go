@@ -68,9 +68,9 @@ type Config struct {
 	SelfSigned       bool      // make a certificate, for a lab; no key of the file sets it
 
 	text   map[string]string // what each key holds, as `config show` prints it
-	file   string            // that it comes from, "" for none
+	files  []string          // that it comes from: the first includes the others
 	folder string            // that relative paths are relative to
-	places places            // where in the file its parts stand
+	places places            // where in the files its parts stand
 	bad    map[string]bool   // keys with findings: what would follow from them is not worth saying
 }
 

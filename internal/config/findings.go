@@ -22,6 +22,7 @@ type Finding struct {
 	// Alarm is for an error that must not end a server that people depend on: serve goes on and
 	// logs it under this message. Everybody else refuses it.
 	Alarm string
+	order int // of its file among those that were read
 }
 
 func (f *Finding) Error() string {
@@ -46,11 +47,13 @@ func (f *Finding) Place() string {
 // Findings are all of them, in the order of the file.
 type Findings []*Finding
 
-// Sorted returns them in the order of the file; what has no place comes last.
+// Sorted returns them in the order of the files; what has no place comes last.
 func (f Findings) Sorted() Findings {
 	last := func(line int) int { return cmp.Or(line, 1<<30) }
 	return slices.SortedStableFunc(slices.Values(f), func(a, b *Finding) int {
-		return cmp.Or(cmp.Compare(last(a.Line), last(b.Line)), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(last(min(a.Line, 1)), last(min(b.Line, 1))),
+			cmp.Compare(a.order, b.order), cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column))
 	})
 }
 
@@ -83,8 +86,8 @@ func (f Findings) Err() error {
 	return errors.Join(errs...)
 }
 
-// place is a line and a column.
-type place struct{ line, column int }
+// place is a line and a column of a file, by its place among those that were read.
+type place struct{ file, line, column int }
 
 // places are where keys, their items and the items' fields stand: resolver.forward_zones,
 // resolver.forward_zones[1], resolver.forward_zones[1].addresses,
@@ -92,18 +95,28 @@ type place struct{ line, column int }
 type places map[string]place
 
 // note records where a node stands and all that it holds.
-func (p places) note(name string, n ast.Node) {
+func (p places) note(name string, file int, n ast.Node) {
 	pos := n.GetToken().Position
-	p[name] = place{pos.Line, pos.Column}
+	p[name] = place{file, pos.Line, pos.Column}
 	if s, ok := n.(*ast.SequenceNode); ok {
 		for i, v := range s.Values {
-			p.note(Item(name, i), v)
+			p.note(Item(name, i), file, v)
 		}
 		return
 	}
 	if values, ok := mapping(n); ok {
 		for _, v := range values {
-			p.note(name+"."+scalar(v.Key), v.Value)
+			p.note(name+"."+scalar(v.Key), file, v.Value)
+		}
+	}
+}
+
+// forget takes out a key with all that it holds.
+func (p places) forget(key string) {
+	for name := range p {
+		if rest, ok := strings.CutPrefix(name, key); ok && strings.Trim(rest[:min(1, len(rest))],
+			".[") == "" {
+			delete(p, name)
 		}
 	}
 }
@@ -124,9 +137,17 @@ func Item(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]"
 
 // Error is a finding about a key, an item or a field: resolver.forward_zones[0].tls_ca.
 func (c *Config) Error(name, format string, args ...any) *Finding {
-	at := c.places.of(name)
-	return &Finding{File: c.file, Line: at.line, Column: at.column,
-		Text: fmt.Sprintf(format, args...)}
+	return c.finding(c.places.of(name), format, args...)
+}
+
+// finding is a finding at a place.
+func (c *Config) finding(at place, format string, args ...any) *Finding {
+	f := &Finding{File: c.File(), Line: at.line, Column: at.column,
+		Text: fmt.Sprintf(format, args...), order: at.file}
+	if at.line > 0 {
+		f.File = c.files[at.file]
+	}
+	return f
 }
 
 // Warning is a finding that serve goes on with.
@@ -139,8 +160,14 @@ func (c *Config) Warning(name, format string, args ...any) *Finding {
 // Given reports whether the file gives the key a value.
 func (c *Config) Given(key string) bool { _, ok := c.places[key]; return ok }
 
-// File is the file that the configuration comes from, "" if it is the default.
-func (c *Config) File() string { return c.file }
+// File is the file that the configuration comes from, "" if it is the default. It may include
+// others.
+func (c *Config) File() string {
+	if len(c.files) == 0 {
+		return ""
+	}
+	return c.files[0]
+}
 
 // partError is an error in a part of a key's value: "[1].addresses".
 type partError struct {

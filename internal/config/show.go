@@ -28,7 +28,11 @@ func (c *Config) Show(w io.Writer) error {
 		}
 		open = open[:len(sections)]
 		in := indent(len(sections))
-		if _, err := fmt.Fprintf(w, "%s# %s\n%s%s: %s\n", in, k.help, in, name,
+		help := k.help
+		if at, given := c.places[k.key]; given && len(c.files) > 1 {
+			help += fmt.Sprintf("\n%s# from %s:%d", in, c.files[at.file], at.line)
+		}
+		if _, err := fmt.Fprintf(w, "%s# %s\n%s%s: %s\n", in, help, in, name,
 			c.text[k.key]); err != nil {
 			return err
 		}
@@ -111,7 +115,9 @@ func quoteList(l []string) string {
 // Schema writes a JSON schema of the file.
 func Schema(w io.Writer) error {
 	type object = map[string]any
-	root, byDefault := object{}, defaults()
+	byDefault := defaults()
+	root := object{includeKey: object{"description": includeHelp,
+		"type": []string{"string", "array"}, "items": object{"type": "string"}}}
 	for i := range keys {
 		k := &keys[i]
 		in := root

@@ -67,7 +67,7 @@ func (c *Config) ownRecords(field string, items []string) (v value, err error) {
 
 // readResolving reads the fields of a view about how names are resolved.
 func (v *View) readResolving(c *Config, r record) error {
-	own := &Config{places: c.places}
+	own := &Config{places: c.places, files: c.files}
 	var errs []error
 	for _, f := range []struct {
 		field string

@@ -1,4 +1,4 @@
-// Reading a file: every finding with its line and column, all at once.
+// Values of keys: how a node of each kind is read.
 
 package config
 
@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"bailiwick/internal/localdata"
 )
@@ -59,187 +56,6 @@ func didYouMean(meant string) string {
 		return ""
 	}
 	return "; did you mean " + meant + "?"
-}
-
-// Read reads a file over the defaults, as far as it can be read, with all that is wrong with it.
-func Read(path string) (*Config, Findings) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return Default(), Findings{{Text: fmt.Sprintf("configuration: %v", err)}}
-	}
-	return inspect(path, b)
-}
-
-// inspect reads a file's content as Read does. Paths in it are relative to the folder of the file.
-func inspect(name string, content []byte) (*Config, Findings) {
-	c := Default()
-	c.file, c.folder = name, filepath.Dir(name)
-	p := &reader{c: c, seen: map[string]bool{}}
-	f, err := parser.ParseBytes(content, 0)
-	if err != nil {
-		return c, Findings{syntax(name, err)}
-	}
-	read := false
-	for _, d := range f.Docs {
-		switch d.Body.(type) {
-		case nil, *ast.NullNode, *ast.CommentGroupNode:
-			continue
-		}
-		if read {
-			p.find(d.Body, "a second document begins here; a configuration is one: take the line "+
-				"--- out")
-			break
-		}
-		read = true
-		p.walk("", d.Body)
-	}
-	p.divide()
-	p.contradictions()
-	return c, p.findings.Sorted()
-}
-
-// syntax is what the YAML parser says, in a line.
-func syntax(file string, err error) *Finding {
-	f := &Finding{File: file, Text: "this is not YAML: " + err.Error()}
-	var at interface{ GetToken() *token.Token }
-	var says interface{ GetMessage() string }
-	if errors.As(err, &at) && at.GetToken() != nil {
-		f.Line, f.Column = at.GetToken().Position.Line, at.GetToken().Position.Column
-	}
-	if errors.As(err, &says) {
-		f.Text = "this is not YAML: " + says.GetMessage()
-	}
-	return f
-}
-
-// reader collects findings while it walks the file.
-type reader struct {
-	c        *Config
-	seen     map[string]bool // keys that have been read
-	findings Findings
-}
-
-func (p *reader) find(n ast.Node, format string, args ...any) {
-	pos := n.GetToken().Position
-	p.findings = append(p.findings, &Finding{File: p.c.file, Line: pos.Line, Column: pos.Column,
-		Text: fmt.Sprintf(format, args...)})
-}
-
-// walk goes through a mapping. path is that of the mapping, with a dot behind it.
-func (p *reader) walk(path string, n ast.Node) {
-	switch n.(type) {
-	case *ast.NullNode, *ast.CommentGroupNode:
-		return
-	}
-	values, ok := mapping(n)
-	if !ok {
-		p.find(n, "%s wants keys below it", cmp.Or(strings.TrimSuffix(path, "."),
-			"a configuration"))
-		return
-	}
-	for _, v := range values {
-		name := path + scalar(v.Key)
-		if k := lookUp(name); k != nil {
-			p.set(k, v.Value)
-		} else if section(name) {
-			pos := v.Key.GetToken().Position
-			p.c.places[name] = place{pos.Line, pos.Column}
-			p.walk(name+".", v.Value)
-		} else {
-			p.find(v.Key, "unknown key %s%s", name, suggest(name))
-		}
-	}
-}
-
-// mapping returns the entries of a mapping; the parser makes another node of one with a single
-// entry.
-func mapping(n ast.Node) ([]*ast.MappingValueNode, bool) {
-	switch m := n.(type) {
-	case *ast.MappingNode:
-		return m.Values, true
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{m}, true
-	}
-	return nil, false
-}
-
-// set gives a key its value.
-func (p *reader) set(k *key, n ast.Node) {
-	if p.seen[k.key] {
-		p.find(n, "%s is set twice", k.key)
-		return
-	}
-	p.seen[k.key] = true
-	p.c.places.note(k.key, n)
-	v, err := k.read(n)
-	if len(v.list) > 0 || len(v.records) > 0 || err == nil {
-		p.c.resolvePaths(k, &v)
-		err = errors.Join(err, k.set(p.c, v))
-	}
-	for _, e := range flatten(err) {
-		p.c.bad[k.key] = true
-		p.findings = append(p.findings, p.c.Error(k.key+e.part, "%s: %v", k.key, e.err))
-	}
-	if err == nil {
-		p.c.text[k.key] = k.render(v)
-	}
-}
-
-func lookUp(name string) *key {
-	for i := range keys {
-		if keys[i].key == name {
-			return &keys[i]
-		}
-	}
-	return nil
-}
-
-// section reports whether keys begin with this name.
-func section(name string) bool {
-	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.key, name+".") })
-}
-
-// suggest names the key that was probably meant.
-func suggest(name string) string {
-	var names []string
-	for i := range keys {
-		names = append(names, keys[i].key)
-	}
-	if meant := Nearest(name, names); meant != "" {
-		return didYouMean(meant)
-	}
-	return "; `bailiwick config schema` lists all keys"
-}
-
-// Nearest is the word that was probably meant by one that was typed; "" if none is like it.
-func Nearest(typed string, among []string) string {
-	best, dist := "", len(typed)/3+2
-	for _, word := range among {
-		if d := distance(typed, word); d < dist && d < len(word) {
-			best, dist = word, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := prev
-			if a[i] != b[j] {
-				cost++
-			}
-			prev, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // scalar is a node's text without quotes.
