@@ -152,6 +152,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"GET", "explain?name=www.expired.faulty.&type=A&fresh=true", nil},
 		{"GET", "zones", nil}, {"GET", "anchors/list", nil}, {"GET", "policy", nil},
 		{"GET", "policy/test?name=www.corp.example&type=A&client=127.0.0.1", nil},
+		{"GET", "config", nil},
 		{"GET", "settings", nil}, {"GET", "log/level", nil}, {"GET", "changes/list", nil},
 		{"POST", "forwards/set", m{"zone": "corp.", "servers": []string{"192.0.2.1 weight 2"}}},
 		{"GET", "forwards/list", nil},

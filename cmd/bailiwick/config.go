@@ -65,6 +65,6 @@ func configCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return config.Schema(cmd.OutOrStdout())
 		},
-	}, dnrCommand())
+	}, configDiffCommand(), dnrCommand())
 	return cmd
 }

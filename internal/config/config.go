@@ -67,11 +67,13 @@ type Config struct {
 	ClockEarliest    string    // a time, or a word
 	SelfSigned       bool      // make a certificate, for a lab; no key of the file sets it
 
-	text   map[string]string // what each key holds, as `config show` prints it
-	files  []string          // that it comes from: the first includes the others
-	folder string            // that relative paths are relative to
-	places places            // where in the files its parts stand
-	bad    map[string]bool   // keys with findings: what would follow from them is not worth saying
+	text map[string]string // what each key holds, as `config show` prints it
+	// secrets are the texts in it that others than the owner of the files must not see.
+	secrets map[string][]string
+	files   []string        // that it comes from: the first includes the others
+	folder  string          // that relative paths are relative to
+	places  places          // where in the files its parts stand
+	bad     map[string]bool // keys with findings: what would follow from them is not worth saying
 }
 
 // Zone is a stub or forward zone.
@@ -102,7 +104,7 @@ func defaults() *Config {
 		QueryLog: querylog.Default(), Incidents: incident.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
-		Secondary: secondary.Default(), text: map[string]string{},
+		Secondary: secondary.Default(), text: map[string]string{}, secrets: map[string][]string{},
 		places: places{}, bad: map[string]bool{}}
 }
 

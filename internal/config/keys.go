@@ -32,6 +32,7 @@ type key struct {
 	// those that end in [] take lists, in / paths; a record may be written as the value of its
 	// first field alone
 	fields []string
+	secret bool // nobody sees its value but the owner of the file
 	help   string
 	binding
 }

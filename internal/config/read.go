@@ -175,7 +175,7 @@ func (p *reader) set(k *key, g given) {
 	}
 	p.report(k, err)
 	if err == nil {
-		p.c.text[k.key] = k.render(v)
+		p.c.text[k.key], p.c.secrets[k.key] = k.render(v), k.secretsOf(v)
 	}
 }
 

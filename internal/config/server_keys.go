@@ -27,7 +27,7 @@ var serverKeys = []key{
 	{key: "server.cookies", kind: kindBool,
 		help:    "DNS cookies towards clients (RFC 7873)",
 		binding: bind(func(c *Config) *bool { return &c.Server.Cookies })},
-	{key: "server.cookie_secret", kind: kindString,
+	{key: "server.cookie_secret", kind: kindString, secret: true,
 		help:    "32 hexadecimal digits, to share cookies among servers (RFC 9018); empty: random",
 		binding: binding{set: setSecret}},
 	{key: "server.cookie_secret_file", kind: kindPath,
