@@ -110,7 +110,7 @@ func configReference(t *testing.T) string {
 		Description string
 		Default     any
 		Type        any
-		Enum        []any
+		Examples    []any
 		Properties  map[string]json.RawMessage
 	}
 	var schema property
@@ -141,9 +141,9 @@ func configReference(t *testing.T) string {
 				def = fmt.Sprintf("`%v`", p.Default)
 			}
 			text := p.Description
-			if len(p.Enum) > 0 {
+			if len(p.Examples) > 0 {
 				var names []string
-				for _, v := range p.Enum {
+				for _, v := range p.Examples {
 					names = append(names, fmt.Sprintf("`%v`", v))
 				}
 				text += " (" + strings.Join(names, ", ") + ")"

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -110,69 +109,4 @@ func quoteList(l []string) string {
 		quoted[i] = strconv.Quote(s)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
-}
-
-// Schema writes a JSON schema of the file.
-func Schema(w io.Writer) error {
-	type object = map[string]any
-	byDefault := defaults()
-	root := object{includeKey: object{"description": includeHelp,
-		"type": []string{"string", "array"}, "items": object{"type": "string"}}}
-	for i := range keys {
-		k := &keys[i]
-		in := root
-		sections, name := k.path()
-		for _, s := range sections {
-			if _, ok := in[s]; !ok {
-				in[s] = object{"type": "object", "additionalProperties": false,
-					"properties": object{}}
-			}
-			in = in[s].(object)["properties"].(object)
-		}
-		p := object{"description": k.help}
-		if def := k.valueOf(byDefault).text; def != "" {
-			p["default"] = def
-		}
-		switch k.kind {
-		case kindBool:
-			p["type"] = "boolean"
-		case kindInt:
-			p["type"] = "integer"
-			if k.min != 0 || k.max != 0 {
-				p["minimum"], p["maximum"] = k.min, k.max
-			}
-		case kindChoice:
-			p["enum"] = k.choices
-		case kindList:
-			p["type"], p["items"] = "array", object{"type": "string"}
-		case kindRules:
-			rule := object{"net": object{"type": "string"},
-				"action": object{"enum": []string{"allow", "snoop", "refuse", "drop"}}}
-			list := object{"type": "array", "items": object{"anyOf": []object{{"type": "string"},
-				{"type": "object", "additionalProperties": false, "properties": rule}}}}
-			p["anyOf"] = []object{list, {"type": "object", "additionalProperties": false,
-				"properties": object{"replace": object{"type": "boolean"}, "rules": list}}}
-		case kindRecords:
-			fields := object{}
-			for _, f := range k.fieldNames() {
-				fields[f] = object{}
-				if k.isList(f) && nested[f] == nil && k.records(f) == nil &&
-					f != "limits" && f != "query_log" {
-					fields[f] = object{"type": []string{"array", "string"},
-						"items": object{"type": "string"}}
-				}
-			}
-			p["type"] = "array"
-			p["items"] = object{"anyOf": []object{{"type": "string"},
-				{"type": "object", "additionalProperties": false, "properties": fields}}}
-		default:
-			p["type"] = "string"
-		}
-		in[name] = p
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(object{"$schema": "https://json-schema.org/draft/2020-12/schema",
-		"title": "Bailiwick configuration", "type": "object", "additionalProperties": false,
-		"properties": root})
 }
