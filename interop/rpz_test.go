@@ -254,30 +254,17 @@ func toldOf(at, name string, qt uint16) string {
 	return verdict(m)
 }
 
+// enforced is a policy zone as the resolvers are told of it, and what is done in place of what its
+// rules say: "" (nothing), log-only or nodata.
+type enforced struct{ name, action string }
+
 // enforcing starts the resolvers with the two policy zones.
 func (d folder) enforcing(t *testing.T) {
 	t.Helper()
-	hints, one, two := d.path("hints"), d.path("one.rpz"), d.path("two.rpz")
-	start(t, build(t, string(d)), "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
-		"listen: {udp: [%q], tcp: [%q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\n"+
-			"log: {level: error}\nvalidator: {validation: off}\n"+
-			"resolver: {ipv6: false, do_not_query_localhost: false, root_hints_file: %q}\n"+
-			"policy:\n  rpz:\n    - {name: one.rpz, file: %q}\n    - {name: two.rpz, file: %q}\n",
-		bailiwickAddr, bailiwickAddr, hints, one, two)))
-	start(t, "named", "-f", "-4", "-n", "1", "-c", d.write(t, "named.conf", fmt.Sprintf(
-		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
-			"recursion yes; pid-file none; session-keyfile none; dnssec-validation no; "+
-			"response-policy { zone \"one.rpz\"; zone \"two.rpz\"; } break-dnssec yes; };\n"+
-			"controls { };\nzone \".\" { type hint; file \"hints\"; };\n"+
-			"zone \"one.rpz\" { type primary; file \"one.rpz\"; };\n"+
-			"zone \"two.rpz\" { type primary; file \"two.rpz\"; };\n", string(d))))
-	d.write(t, "recursor.lua", fmt.Sprintf("rpzFile(%q, {policyName='one'})\n"+
-		"rpzFile(%q, {policyName='two'})\n", d.path("one.pdns"), d.path("two.pdns")))
-	d.write(t, "recursor.conf", fmt.Sprintf("local-address=127.0.0.1\nlocal-port=5334\n"+
-		"hint-file=%s\ndnssec=off\ndont-query=\nsocket-dir=%s\ndaemon=no\nwrite-pid=no\n"+
-		"lua-config-file=%s\nsecurity-poll-suffix=\nthreads=1\n", hints, string(d),
-		d.path("recursor.lua")))
-	start(t, "pdns_recursor", "--config-dir="+string(d))
+	hints, zones := d.path("hints"), []enforced{{name: "one"}, {name: "two"}}
+	d.enforcingOwn(t, zones)
+	d.enforcingBIND(t, zones)
+	d.enforcingRecursor(t, zones)
 	start(t, "unbound", "-d", "-c", d.write(t, "unbound.conf", fmt.Sprintf("server:\n"+
 		"  interface: 127.0.0.1@5301\n  do-ip6: no\n  do-daemonize: no\n  use-syslog: no\n"+
 		"  username: \"\"\n  chroot: \"\"\n  pidfile: \"\"\n  do-not-query-localhost: no\n"+
@@ -297,8 +284,74 @@ func (d folder) enforcing(t *testing.T) {
 		"policy.add(policy.rpz(policy.DENY, %q))\npolicy.add(policy.rpz(policy.DENY, %q))\n",
 		d.path("kresd"), hints, d.path("one.pdns"), d.path("two.pdns"))), d.path("kresd"))
 	for _, at := range []string{bindAddr, bailiwickAddr, recursorAddr, unboundAddr, knotAddr} {
-		await(t, at, "www.garden.example.", dns.TypeA, func(m *dns.Msg) bool {
-			return len(m.Answer) > 0
-		})
+		awaitGarden(t, at)
 	}
+}
+
+// awaitGarden waits until a resolver answers for a name that no rule is about.
+func awaitGarden(t *testing.T, at string) {
+	t.Helper()
+	await(t, at, "www.garden.example.", dns.TypeA, func(m *dns.Msg) bool {
+		return len(m.Answer) > 0
+	})
+}
+
+// enforcingOwn starts Bailiwick with policy zones.
+func (d folder) enforcingOwn(t *testing.T, zones []enforced) {
+	t.Helper()
+	text := ""
+	for _, z := range zones {
+		text += fmt.Sprintf("    - {name: %s.rpz, file: %q", z.name, d.path(z.name+".rpz"))
+		if z.action != "" {
+			text += ", action: " + z.action
+		}
+		text += "}\n"
+	}
+	start(t, build(t, string(d)), "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
+		"listen: {udp: [%q], tcp: [%q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\n"+
+			"log: {level: error}\nvalidator: {validation: off}\n"+
+			"resolver: {ipv6: false, do_not_query_localhost: false, root_hints_file: %q}\n"+
+			"policy:\n  rpz:\n%s", bailiwickAddr, bailiwickAddr, d.path("hints"), text)))
+}
+
+// enforcingBIND starts BIND with policy zones.
+func (d folder) enforcingBIND(t *testing.T, zones []enforced) {
+	t.Helper()
+	actions := map[string]string{"": "given", "log-only": "disabled", "nodata": "nodata"}
+	order, files := "", ""
+	for _, z := range zones {
+		order += fmt.Sprintf("zone \"%s.rpz\" policy %s; ", z.name, actions[z.action])
+		files += fmt.Sprintf("zone \"%[1]s.rpz\" { type primary; file \"%[1]s.rpz\"; };\n", z.name)
+	}
+	start(t, "named", "-f", "-4", "-n", "1", "-c", d.write(t, "named.conf", fmt.Sprintf(
+		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
+			"recursion yes; pid-file none; session-keyfile none; dnssec-validation no; "+
+			"response-policy { %s } break-dnssec yes qname-wait-recurse yes nsip-enable yes "+
+			"nsdname-enable yes; };\ncontrols { };\nzone \".\" { type hint; file \"hints\"; };\n%s",
+		string(d), order, files)))
+}
+
+// enforcingRecursor starts PowerDNS Recursor with policy zones. It has no action that only logs:
+// such zones are left out. Its packet cache is off, as that gives what a rule about one client has
+// made to all others.
+func (d folder) enforcingRecursor(t *testing.T, zones []enforced) {
+	t.Helper()
+	lua := ""
+	for _, z := range zones {
+		override := ""
+		switch z.action {
+		case "log-only":
+			continue
+		case "nodata":
+			override = ", defpol=Policy.NODATA"
+		}
+		lua += fmt.Sprintf("rpzFile(%q, {policyName='%s'%s})\n", d.path(z.name+".pdns"), z.name,
+			override)
+	}
+	d.write(t, "recursor.lua", lua)
+	d.write(t, "recursor.conf", fmt.Sprintf("local-address=127.0.0.1\nlocal-port=5334\n"+
+		"hint-file=%s\ndnssec=off\ndont-query=\nsocket-dir=%s\ndaemon=no\nwrite-pid=no\n"+
+		"lua-config-file=%s\nsecurity-poll-suffix=\nthreads=1\n"+
+		"disable-packetcache=yes\n", d.path("hints"), string(d), d.path("recursor.lua")))
+	start(t, "pdns_recursor", "--config-dir="+string(d))
 }
