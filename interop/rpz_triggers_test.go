@@ -170,7 +170,7 @@ func TestTriggersBeside(t *testing.T) {
 	var wg sync.WaitGroup
 	counts := map[string]int{}
 	work := make(chan triggered)
-	for range 16 {
+	for range 48 {
 		wg.Go(func() {
 			for q := range work {
 				got := q.asked(bailiwickAddr)
