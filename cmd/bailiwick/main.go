@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
 		checkCommand(), ctlCommand(), configCommand(), labCommand(), anchorCommand(),
-		versionCommand())
+		versionCommand(), manCommand())
 	return root
 }
 

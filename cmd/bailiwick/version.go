@@ -23,22 +23,28 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// versionText returns the version, the revision that it was built from, the compiler and the
-// system.
+// versionText returns the version, the revision that it was built from with its date, the compiler
+// and the system.
 func versionText() string {
 	built := version
-	if r := revision(); r != "" {
+	if r := stamp("vcs.revision"); r != "" {
 		built += " " + r
+	}
+	if t := stamp("vcs.time"); t != "" {
+		built += " of " + t
+	}
+	if stamp("vcs.modified") == "true" {
+		built += ", changed"
 	}
 	return fmt.Sprintf("bailiwick %s %s %s/%s", built, runtime.Version(), runtime.GOOS,
 		runtime.GOARCH)
 }
 
-// revision returns the revision that the program was built from, "" if that is not known.
-func revision() string {
+// stamp returns what the compiler has noted of the sources; "" if it has not.
+func stamp(key string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			if s.Key == key {
 				return s.Value
 			}
 		}

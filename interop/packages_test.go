@@ -1,0 +1,267 @@
+// The packages of a release in a fresh Debian: installed, run, upgraded under load, and removed.
+
+package interop
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab"
+)
+
+// debianRoot is where the test inside the network namespace finds the root that the one outside has
+// made, with the packages in it.
+const debianRoot = "INTEROP_DEBIAN"
+
+// serverUser is the user that the server runs as here. With systemd it is one of those that
+// DynamicUser= takes.
+const serverUser = "61184"
+
+// debian is a Debian in a folder.
+type debian string
+
+// TestPackagesInAFreshDebian does what an operator does with two versions of the package: install
+// the first, start it as its unit does, upgrade under load, remove, and purge.
+func TestPackagesInAFreshDebian(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		if os.Getuid() != 0 {
+			t.Skip("needs root for a Debian of its own; .ci/run has it")
+		}
+		if _, err := exec.LookPath("mmdebstrap"); err != nil {
+			t.Skip("mmdebstrap is not installed; .ci/run installs it")
+		}
+		d := debian(t.TempDir())
+		d.make(t)
+		t.Setenv(debianRoot, string(d))
+		enter(t, []string{"ip", "unshare", "chroot", "setpriv"})
+		return
+	}
+	d := debian(os.Getenv(debianRoot))
+	loopback(t)
+	run(t, "mount", "-t", "proc", "proc", d.path("/proc"))
+	t.Cleanup(func() { run(t, "umount", d.path("/proc")) })
+
+	d.dpkg(t, "--install", "/first.deb")
+	for _, want := range []string{"/usr/bin/bailiwick", "/etc/bailiwick/bailiwick.yaml",
+		"/usr/lib/systemd/system/bailiwick.service", "/usr/share/man/man1/bailiwick.1.gz",
+		"/usr/share/bash-completion/completions/bailiwick"} {
+		if _, err := os.Stat(d.path(want)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := d.run(t, "bailiwick", "version"); !strings.HasPrefix(got, "bailiwick 1.0.0 ") {
+		t.Errorf("the first version says %s", got)
+	}
+	if got := d.run(t, "bailiwick", "config", "check", "/etc/bailiwick/bailiwick.yaml"); !strings.
+		Contains(got, "good") {
+		t.Errorf("the package's configuration: %s", got)
+	}
+	d.configure(t, listen(t, lab.Internet(time.Now())))
+	d.serve(t)
+	await(t, "127.0.0.1:53", "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
+		return m.AuthenticatedData && len(m.Answer) > 0
+	})
+	before := d.pid(t)
+	l := load(t)
+	d.dpkg(t, "--install", "/second.deb")
+	time.Sleep(time.Second) // of load on the new process
+	l.end(t)
+	if got := d.run(t, "bailiwick", "ctl", "status"); !strings.Contains(got, "version: 1.0.1") {
+		t.Errorf("after the upgrade: %s", got)
+	}
+	after := d.pid(t)
+	if after == before {
+		t.Error("the same process serves after the upgrade")
+	}
+	if got := d.read(t, "/etc/bailiwick/bailiwick.yaml"); !strings.Contains(got, "the operator") {
+		t.Error("the upgrade has taken the operator's configuration away")
+	}
+	d.dpkg(t, "--remove", "bailiwick")
+	if _, err := ask("127.0.0.1:53", "www.secure.example.", dns.TypeA); err == nil {
+		t.Error("the server runs after its removal")
+	}
+	if got := d.read(t, "/etc/bailiwick/bailiwick.yaml"); !strings.Contains(got, "the operator") {
+		t.Error("the removal has taken the operator's configuration away")
+	}
+	d.dpkg(t, "--purge", "bailiwick")
+	if left := d.run(t, "find", "/etc", "/usr", "/var/lib", "/run", "/opt", "/home", "/root",
+		"-name", "*bailiwick*"); left != "" {
+		t.Errorf("the purge leaves %s", left)
+	}
+}
+
+// make makes the root, with a release of two versions. The first is made twice: both are the same.
+func (d debian) make(t *testing.T) {
+	t.Helper()
+	made := make(chan error, 1)
+	go func() {
+		out, err := exec.Command("mmdebstrap", "--quiet", "--variant=minbase", "bookworm",
+			string(d)).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("mmdebstrap: %w: %s", err, out)
+		}
+		made <- err
+	}()
+	release := func(version string) string {
+		to := t.TempDir()
+		cmd := exec.Command("go", "run", ".", "-version", version, "-out", to, "-processors",
+			runtime.GOARCH)
+		cmd.Dir = "../deploy/packages"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("release %s: %v\n%s", version, err, out)
+		}
+		return to
+	}
+	first, again, second := release("1.0.0"), release("1.0.0"), release("1.0.1")
+	if a, b := readFile(t, first+"/SHA256SUMS"), readFile(t, again+"/SHA256SUMS"); a != b {
+		t.Errorf("two builds of one release differ:\n%s\n%s", a, b)
+	}
+	cmd := exec.Command("sha256sum", "--check", "SHA256SUMS")
+	cmd.Dir = first
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("sha256sum: %v %s", err, out)
+	}
+	if err := <-made; err != nil {
+		t.Fatal(err)
+	}
+	for to, from := range map[string]string{"/first.deb": first, "/second.deb": second} {
+		found, err := filepath.Glob(from + "/*.deb")
+		if err != nil || len(found) != 1 {
+			t.Fatalf("packages: %v %v", found, err)
+		}
+		d.write(t, to, readFile(t, found[0]))
+	}
+}
+
+// path is a path of Debian as it is seen from outside.
+func (d debian) path(name string) string { return filepath.Join(string(d), name) }
+
+func (d debian) read(t *testing.T, name string) string { return readFile(t, d.path(name)) }
+
+func (d debian) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(d.path(name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run runs a command in Debian.
+func (d debian) run(t *testing.T, args ...string) string {
+	t.Helper()
+	return run(t, "chroot", append([]string{string(d)}, args...)...)
+}
+
+func (d debian) dpkg(t *testing.T, args ...string) {
+	t.Helper()
+	t.Logf("%s", d.run(t, append([]string{"dpkg", "--force-confold"}, args...)...))
+}
+
+// configure adds to the configuration what a resolver of the lab needs, as an operator does.
+func (d debian) configure(t *testing.T, root root) {
+	t.Helper()
+	d.write(t, "/etc/bailiwick/hints", root.hints())
+	d.write(t, "/etc/bailiwick/bailiwick.yaml", d.read(t, "/etc/bailiwick/bailiwick.yaml")+
+		fmt.Sprintf("\n# the operator's own\nresolver: {ipv6: \"false\", root_hints_file: hints, "+
+			"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
+			"admin: {listen: \"\"}\n", root.anchor))
+}
+
+// serve starts the server by the command line of its unit, as the unit's user with its one
+// capability, and with the folders that systemd makes for it.
+func (d debian) serve(t *testing.T) {
+	t.Helper()
+	var command []string
+	for line := range strings.Lines(d.read(t, "/usr/lib/systemd/system/bailiwick.service")) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "ExecStart="); ok {
+			command = strings.Fields(rest)
+		}
+	}
+	for _, dir := range []string{"/run/bailiwick", "/var/lib/bailiwick"} {
+		d.run(t, "install", "-d", "-o", serverUser, "-g", serverUser, dir)
+	}
+	args := append([]string{"env", "RUNTIME_DIRECTORY=/run/bailiwick",
+		"STATE_DIRECTORY=/var/lib/bailiwick", "setpriv", "--reuid", serverUser, "--regid",
+		serverUser, "--clear-groups", "--no-new-privs", "--bounding-set", "-all,+net_bind_service",
+		"--inh-caps", "-all,+net_bind_service", "--ambient-caps", "-all,+net_bind_service"},
+		command...)
+	start(t, append([]string{"chroot", string(d)}, args...)...)
+}
+
+// pid is the server's process, which the end of the test ends.
+func (d debian) pid(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines(d.run(t, "bailiwick", "ctl", "status")) {
+		if pid, ok := strings.CutPrefix(strings.TrimSpace(line), "pid: "); ok {
+			t.Cleanup(func() { _ = exec.Command("kill", pid).Run() })
+			return pid
+		}
+	}
+	t.Fatal("ctl status names no process")
+	return ""
+}
+
+// loaded is a load of queries over UDP and TCP.
+type loaded struct {
+	stop       chan struct{}
+	wg         sync.WaitGroup
+	sent, lost atomic.Int64
+}
+
+// load begins a load: eight clients, each with one query at a time.
+func load(t *testing.T) *loaded {
+	t.Helper()
+	l := &loaded{stop: make(chan struct{})}
+	for i := range 8 {
+		c := dns.Client{Timeout: 5 * time.Second}
+		if i%2 == 1 {
+			c.Net = "tcp"
+		}
+		l.wg.Go(func() {
+			for {
+				select {
+				case <-l.stop:
+					return
+				case <-time.After(2 * time.Millisecond):
+				}
+				l.sent.Add(1)
+				m := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA)
+				if r, _, err := c.Exchange(m, "127.0.0.1:53"); err != nil || len(r.Answer) == 0 {
+					l.lost.Add(1)
+					t.Logf("lost over %q: %v", c.Net, err)
+				}
+			}
+		})
+	}
+	time.Sleep(time.Second)
+	return l
+}
+
+// end ends the load: nothing may be lost.
+func (l *loaded) end(t *testing.T) {
+	t.Helper()
+	close(l.stop)
+	l.wg.Wait()
+	t.Logf("%d queries, %d lost", l.sent.Load(), l.lost.Load())
+	if l.lost.Load() > 0 || l.sent.Load() < 100 {
+		t.Errorf("%d of %d queries are lost", l.lost.Load(), l.sent.Load())
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
