@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,7 +166,7 @@ func saidTo(client, at, name string, qt uint16) string {
 // saidSigned is saidTo for a question that is signed with a key, if there is one. A response whose
 // signature is not right is an error.
 func saidSigned(key, client, at, name string, qt uint16) string {
-	c := dns.Client{Timeout: 10 * time.Second, Dialer: &net.Dialer{
+	c := dns.Client{Timeout: 40 * time.Second, Dialer: &net.Dialer{
 		LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
 	q := new(dns.Msg).SetQuestion(name, qt)
 	if key != "" {
@@ -215,7 +217,8 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 	start(t, "named", "-f", "-4", "-n", "1", "-c", dir.write(t, "named.conf", fmt.Sprintf(
 		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
 			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
-			"empty-zones-enable no; };\ncontrols { };\ntrust-anchors { "+
+			"empty-zones-enable no; resolver-query-timeout 2000; };\ncontrols { };\n"+
+			"trust-anchors { "+
 			"\".\" static-ds %s %s %s %q; };\n%s",
 		string(dir), ds[len(ds)-4], ds[len(ds)-3], ds[len(ds)-2], ds[len(ds)-1],
 		dir.bindViews(t))))
@@ -252,57 +255,64 @@ func TestViewsAreThoseOfOthers(t *testing.T) {
 		}
 	}
 	t.Logf("%d answers are those of both", same)
-	// Unbound has neither forward zones nor exceptions of a view. BIND says nothing for more than
-	// ten seconds to some questions for bogus names two labels below their zone: after three of
-	// these, what fails here is not asked there any more.
-	same = 0
-	late := 0
+	// Unbound has neither forward zones nor exceptions of a view.
+	var questions []signedQuestion
 	for _, q := range generatedQuestions(560) {
-		for _, view := range []string{"one", "two", ""} {
-			got := saidTo(viewClients[view], bailiwickAddr, q.Name, q.Qtype)
-			if strings.HasPrefix(got, "SERVFAIL") && late >= 3 {
-				continue
-			}
-			bind := saidTo(viewClients[view], bindAddr, q.Name, q.Qtype)
-			if strings.HasPrefix(got, "SERVFAIL") && strings.Contains(bind, "timeout") {
-				late++
-				continue
-			}
-			if got != bind {
-				t.Errorf("view %q: %s %s: %s, BIND %s", view, q.Name, dns.TypeToString[q.Qtype],
-					got, bind)
-				continue
-			}
-			same++
+		for _, client := range viewClients {
+			questions = append(questions, signedQuestion{q, "", client})
 		}
 	}
-	t.Logf("%d answers to generated questions are those of BIND, %d failures it is silent about",
-		same, late)
+	t.Logf("%d answers to generated questions are those of BIND", sameAsBIND(t, questions))
 	askSigned(t)
 }
 
-// askSigned asks BIND and Bailiwick with the keys of views, from an address that has none. What
-// fails here is not asked there: see above.
+// signedQuestion is a question of a client, with the key that it is signed with, if any.
+type signedQuestion struct {
+	dns.Question
+	key, client string
+}
+
+// sameAsBIND asks BIND and Bailiwick, and returns how many answers are the same: all have to be.
+// BIND takes more than ten seconds for some names two labels below a zone with wrong keys, so many
+// wait at once.
+func sameAsBIND(t *testing.T, questions []signedQuestion) int {
+	t.Helper()
+	var wg sync.WaitGroup
+	var same atomic.Int64
+	work := make(chan signedQuestion)
+	for range 16 {
+		wg.Go(func() {
+			for q := range work {
+				got := saidSigned(q.key, q.client, bailiwickAddr, q.Name, q.Qtype)
+				bind := saidSigned(q.key, q.client, bindAddr, q.Name, q.Qtype)
+				if got != bind {
+					t.Errorf("%s %s of %s %s: %s, BIND %s", q.Name, dns.TypeToString[q.Qtype],
+						q.client, q.key, got, bind)
+					continue
+				}
+				same.Add(1)
+			}
+		})
+	}
+	for _, q := range questions {
+		work <- q
+	}
+	close(work)
+	wg.Wait()
+	return int(same.Load())
+}
+
+// askSigned asks BIND and Bailiwick with the keys of views, from an address that has none.
 func askSigned(t *testing.T) {
 	t.Helper()
-	const client = "127.0.0.1"
-	same := 0
+	var questions []signedQuestion
 	for _, q := range append(generatedQuestions(200), dns.Question{Name: "www.corp.example.",
 		Qtype: dns.TypeA}) {
 		for _, key := range []string{"one.key.", "two.key."} {
-			got := saidSigned(key, client, bailiwickAddr, q.Name, q.Qtype)
-			if strings.HasPrefix(got, "SERVFAIL") {
-				continue
-			}
-			if bind := saidSigned(key, client, bindAddr, q.Name, q.Qtype); got != bind {
-				t.Errorf("%s: %s %s: %s, BIND %s", key, q.Name, dns.TypeToString[q.Qtype], got,
-					bind)
-				continue
-			}
-			same++
+			questions = append(questions, signedQuestion{q, key, "127.0.0.1"})
 		}
 	}
-	t.Logf("%d answers to signed questions are those of BIND", same)
+	t.Logf("%d answers to signed questions are those of BIND", sameAsBIND(t, questions))
 	for _, at := range []string{bindAddr, bailiwickAddr} {
 		host, port, _ := net.SplitHostPort(at)
 		for _, transport := range []string{"+notcp", "+tcp"} {
