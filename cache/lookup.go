@@ -65,6 +65,13 @@ func (s *Store) LookupNegativeKey(k Key, now time.Time) (*Negative, State) {
 	return n, s.stateOf(now.Unix(), n.Refresh(), n.Expires)
 }
 
+// StateOf returns the state of what is kept beside the store from one second to another, and rests
+// on signatures the first of which ends at until; 0 for none.
+func (s *Store) StateOf(stored, expires int64, until uint32, now time.Time) State {
+	expires = s.day.bound(expires, until, now.Unix())
+	return s.stateOf(now.Unix(), refreshAt(stored, expires), expires)
+}
+
 // LookupAnswer returns the prepared answer under a key, and its state at the second now. An answer
 // whose signatures end before its TTLs do is not used: the time of day was set forward after it was
 // made.

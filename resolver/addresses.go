@@ -79,7 +79,7 @@ func (x *resolution) serversConfigured(z *Zone) *serverList {
 			// The host's address may have to be resolved over the servers that are given by
 			// address, so it is looked up before they fail.
 			for _, t := range l.types {
-				l.r.refresh(cache.Key{Name: host, Type: t, Unchecked: true})
+				l.r.refresh(fetchKey{Key: cache.Key{Name: host, Type: t, Unchecked: true}})
 			}
 		}
 	}

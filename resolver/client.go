@@ -32,7 +32,8 @@ type client struct {
 	detached atomic.Bool    // its goroutine works for others
 	passing  sync.WaitGroup // the goroutine that answers it meanwhile
 
-	from         netip.Prefix // the client's network
+	from         netip.Prefix // the network that it counts for
+	network      netip.Prefix // what may be sent of its own
 	older, newer *client      // guarded by fetches.mu
 	unwatch      func() bool
 	late         *time.Timer // answers it from stale data; nil if it has not to wait for fresh ones
@@ -43,7 +44,8 @@ type client struct {
 // after the client's time is over, if others wait for the same fetch; then done is called by
 // another goroutine. It returns after done has returned.
 func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done func(*Answer)) {
-	c := &client{r: r, q: q, cd: o.CheckingDisabled, done: done, from: o.Client}
+	c := &client{r: r, q: q, cd: o.CheckingDisabled, done: done, from: o.Client,
+		network: o.Network}
 	checks := o.Checks
 	if checks == nil {
 		checks = &Checks{}
@@ -63,9 +65,10 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 		c.sink.Event(c.of(event.Question, q))
 	}
 	c.answer(r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
-		l, f := r.resolveResult(r.asksFor(k, o.Network), &c.budget, nil, 0, c.trail)
+		of := r.asksFor(k, o.Network)
+		l, f := r.resolveResult(of, &c.budget, nil, 0, c.trail)
 		if f != nil {
-			if old := c.instead(k, f); old != nil {
+			if old := c.instead(of, f); old != nil {
 				return old, nil
 			}
 		}

@@ -18,6 +18,8 @@ type ECS struct {
 	// Zones are those whose servers learn it, with the zones below them: none by default, as it
 	// takes privacy, cache and protection against forgery away (RFC 7871, sections 2 and 11).
 	Zones []wire.Name
+	// Types are the types of record that are asked for by network, see [TailoredType].
+	Types []wire.Type
 	// IPv4 and IPv6 are how many bits of an address are sent at most (RFC 7871, section 11.1).
 	IPv4, IPv6 int
 	// Never are networks that no bit is sent of: what is not routed, and clients that do not want
@@ -32,7 +34,8 @@ type ECS struct {
 
 // defaultECS returns the configuration of an operator who has decided nothing.
 func defaultECS() ECS {
-	return ECS{IPv4: 24, IPv6: 56, Never: unrouted(), Memory: 16 << 20}
+	return ECS{Types: []wire.Type{wire.TypeA, wire.TypeAAAA, wire.TypeHTTPS, wire.TypeSVCB},
+		IPv4: 24, IPv6: 56, Never: unrouted(), Memory: 16 << 20}
 }
 
 // unrouted returns the networks that say nothing of where a client is: they are those of every site
@@ -117,11 +120,18 @@ func (r *Resolver) ecsZone(name wire.Name) (wire.Name, bool) {
 	return wire.Name{}, false
 }
 
-// tailorable reports whether answers of a type are asked for by network: those with addresses. What
-// else a network is told apart by, such as keys and delegations, must not depend on it (RFC 7871,
-// section 7.4), and what need not be sent is not.
-func tailorable(t wire.Type) bool {
-	return t == wire.TypeA || t == wire.TypeAAAA || t == wire.TypeHTTPS || t == wire.TypeSVCB
+// TailoredType reports whether records of a type may be asked for by network: not what holds the
+// tree of zones together, such as delegations and keys, which must not depend on it (RFC 7871,
+// section 7.4), nor questions for several types. By default only addresses are, as what need not be
+// sent is not.
+func TailoredType(t wire.Type) bool {
+	switch t {
+	case wire.TypeNone, wire.TypeNS, wire.TypeSOA, wire.TypeCNAME, wire.TypeDNAME, wire.TypeDS,
+		wire.TypeDNSKEY, wire.TypeRRSIG, wire.TypeNSEC, wire.TypeNSEC3, wire.TypeNSEC3PARAM,
+		wire.TypeCDS, wire.TypeCDNSKEY:
+		return false
+	}
+	return !t.IsMeta()
 }
 
 // asksFor returns the key of a fetch for a client's question: with its network, if that is to be
@@ -135,7 +145,7 @@ func (r *Resolver) asksFor(k cache.Key, network netip.Prefix) fetchKey {
 
 // tailored reports whether the answer to a question may be for the client's network alone.
 func (r *Resolver) tailored(name wire.Name, t wire.Type) bool {
-	if !tailorable(t) {
+	if !slices.Contains(r.cfg.ECS.Types, t) {
 		return false
 	}
 	top, ok := r.ecsZone(name)
@@ -281,7 +291,7 @@ func (a *zoneQuery) noteSubnet(t *try, s SubnetResult, scope int) {
 
 // changed returns the zones at and below which another configuration may have kept other answers.
 func (c *ECS) changed(o *ECS) (names []wire.Name) {
-	alike := c.IPv4 == o.IPv4 && c.IPv6 == o.IPv6
+	alike := c.IPv4 == o.IPv4 && c.IPv6 == o.IPv6 && slices.Equal(c.Types, o.Types)
 	for _, pair := range [2][2]*ECS{{c, o}, {o, c}} {
 		for _, z := range pair[0].Zones {
 			if !alike || !slices.Contains(pair[1].Zones, z) {

@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
+	"bailiwick/internal/limit"
 	"bailiwick/internal/workers"
 	"bailiwick/validator"
 )
@@ -54,6 +55,12 @@ type fetch struct {
 type fetchKey struct {
 	cache.Key
 	network netip.Prefix
+}
+
+// checked returns the key of the data that are validated, for those that need not be.
+func (k fetchKey) checked() fetchKey {
+	k.Unchecked = false
+	return k
 }
 
 // fetches owns all fetches and client queries that are running, and all goroutines of the resolver.
@@ -158,11 +165,16 @@ func (t *fetches) ahead(k fetchKey, w *budget, parent *fetch, lead func(*fetch))
 }
 
 // background begins a refresh, in a goroutine of its own. It does nothing if the key is being
-// resolved already. full reports whether there are too many refreshes.
+// resolved already, or if its question is for enough other networks. full reports whether there are
+// too many refreshes.
 func (t *fetches) background(k fetchKey, lead func(*fetch)) (full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.all[k] != nil || t.closed {
+		return false
+	}
+	if t.crowded(k) {
+		limit.SubnetFetches.Met()
 		return false
 	}
 	if t.refreshes >= MaxRefreshes || !t.ledger.Try(ledger.Upstream, refreshBytes) {

@@ -44,6 +44,17 @@ func (r *Resolver) look(k cache.Key) (l *result, stale bool) {
 	return nil, stale || state == cache.Stale
 }
 
+// kept returns what is cached of a question for all clients, or for the network that goes with it;
+// nil if there is nothing.
+func (r *Resolver) kept(k fetchKey) (l *result) {
+	if k.network.IsValid() {
+		l, _ = r.variant(k)
+	} else {
+		l, _ = r.look(k.Key)
+	}
+	return l
+}
+
 // derived makes a result from cached data of other names: a DNAME, a denied ancestor, a denied span
 // (RFC 6672, RFC 8020, RFC 8198).
 func (r *Resolver) derived(k cache.Key, b *validator.Budget) (*result, bool) {
@@ -150,12 +161,12 @@ func (r *Resolver) remembered(k cache.Key, b *validator.Budget, depth int, may b
 	}
 	if l != nil && (depth > 0 || !l.bare) {
 		if depth == 0 && l.ending() && r.cfg.Prefetch {
-			r.refresh(k)
+			r.refresh(fetchKey{Key: k})
 		}
 		return l, nil, false
 	}
 	if stale = stale && may; stale {
-		if l := r.staleNow(k, b); l != nil {
+		if l := r.staleNow(fetchKey{Key: k}, b); l != nil {
 			return l, nil, false
 		}
 	}
@@ -174,17 +185,35 @@ func (r *Resolver) recalled(k fetchKey, b *validator.Budget, depth int, may bool
 	if !k.network.IsValid() {
 		return r.remembered(k.Key, b, depth, may)
 	}
-	now := r.clock.Now()
-	if l := r.variant(k); l != nil {
+	r, k.Key = r.home(k.Key)
+	if l, stale = r.variant(k); l != nil {
+		if depth == 0 && l.ending() && r.cfg.Prefetch {
+			r.refresh(k)
+		}
 		return l, nil, false
 	}
-	if f, ok := r.memory.failure(k.Key, now); ok {
-		return nil, f, false
+	if stale = stale && may; stale {
+		if l = r.staleNow(k, b); l != nil {
+			return l, nil, false
+		}
 	}
-	if !k.Unchecked {
-		l, _ = r.cachedCut(k.Key, now)
+	if f, ok := r.memory.failure(k.Key, r.clock.Now()); ok {
+		return nil, f, stale
 	}
-	return l, nil, false
+	l, _ = r.follows(k, b)
+	return l, nil, stale
+}
+
+// follows makes a result from cached data of other names, see [Resolver.derived]. For a network
+// only the denial of a name above counts: what else is cached was asked for without it.
+func (r *Resolver) follows(k fetchKey, b *validator.Budget) (*result, bool) {
+	switch {
+	case !k.network.IsValid():
+		return r.derived(k.Key, b)
+	case k.Unchecked:
+		return nil, false
+	}
+	return r.cachedCut(k.Key, r.clock.Now())
 }
 
 // FailureEnds returns the second until which a question may be answered by the failure of an answer

@@ -148,6 +148,11 @@ func (m *memory) clamp(l *result, now time.Time) uint32 {
 	return l.ttl()
 }
 
+// stateOf returns the state of an answer for some networks.
+func (m *memory) stateOf(v *variant, now time.Time) cache.State {
+	return m.store.StateOf(v.stored, v.expires, v.result.until(), now)
+}
+
 // putDenial keeps a denial, its SOA and its proofs for one common TTL.
 func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	n := &cache.Negative{NXDomain: l.kind == wire.KindNXDomain, Status: l.status,

@@ -6,7 +6,6 @@ package resolver
 import (
 	"time"
 
-	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
 )
@@ -14,13 +13,13 @@ import (
 // refresh resolves a result that is about to end, or is not cached, before a client has to wait for
 // it. Clients get the old result meanwhile. A refresh that failed is not repeated while its failure
 // is remembered (RFC 9520, section 3.2).
-func (r *Resolver) refresh(k cache.Key) {
-	r, k = r.home(k)
-	l, known := r.cached(k)
-	if known && !l.ending() {
+func (r *Resolver) refresh(k fetchKey) {
+	r, k.Key = r.home(k.Key)
+	l := r.kept(k)
+	if l != nil && !l.ending() {
 		return
 	}
-	if _, failed := r.memory.failure(k, r.clock.Now()); failed {
+	if _, failed := r.memory.failure(k.Key, r.clock.Now()); failed {
 		return
 	}
 	r.renew(k, l, RefreshEnding)
@@ -50,13 +49,13 @@ func RefreshReasons() []RefreshReason {
 
 // renew resolves a result without a client that waits. l is what is known of it, nil if it is not
 // cached or has ended.
-func (r *Resolver) renew(k cache.Key, l *result, why RefreshReason) {
-	r, k = r.home(k)
+func (r *Resolver) renew(k fetchKey, l *result, why RefreshReason) {
+	r, k.Key = r.home(k.Key)
 	t, known := trail{sink: r.events}, l != nil
-	before, _ := r.memory.lastFailure(k)
-	full := r.fetches.background(fetchKey{Key: k}, func(f *fetch) {
+	before, _ := r.memory.lastFailure(k.Key)
+	full := r.fetches.background(k, func(f *fetch) {
 		if t.sink != nil {
-			e := t.of(event.Refresh, keyQuestion(k))
+			e := t.of(event.Refresh, keyQuestion(k.Key))
 			if known {
 				e.TTL = l.ttl()
 			}

@@ -415,7 +415,7 @@ func TestRealmsHaveTheirOwnStaleData(t *testing.T) {
 		for _, name := range []string{"www.corp.example.", "private1.corp.example."} {
 			for _, realm := range []int{0, 2} {
 				full := &cause.Failure{Cause: cause.Overload}
-				if a := h.r.In(realm).Stale(question(name, wire.TypeA), false, full,
+				if a := h.r.In(realm).Stale(netip.Prefix{}, question(name, wire.TypeA), false, full,
 					&resolver.Checks{}); a != nil {
 					t.Errorf("%s in realm %d: stale %s", name, realm, telling(a))
 				}

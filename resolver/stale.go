@@ -4,6 +4,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"time"
 
 	"bailiwick/cache"
@@ -111,14 +112,14 @@ func (r *Resolver) mayBeStale(k cache.Key) bool {
 }
 
 // attempted returns what is known of attempts to get fresh data.
-func (r *Resolver) attempted(k cache.Key, now time.Time) attempt {
-	r, k = r.home(k)
+func (r *Resolver) attempted(k fetchKey, now time.Time) attempt {
+	r, k.Key = r.home(k.Key)
 	a := attempt{running: -1}
-	if e, ok := r.memory.lastFailure(k); ok {
+	if e, ok := r.memory.lastFailure(k.Key); ok {
 		a.failed, a.held = e.Failure, now.Unix() < e.Expires
 		a.ago = now.Sub(time.Unix(e.At, 0))
 	}
-	if since, ok := r.fetches.since(fetchKey{Key: k}); ok {
+	if since, ok := r.fetches.since(k); ok {
 		a.running = time.Since(since)
 	}
 	return a
@@ -126,14 +127,14 @@ func (r *Resolver) attempted(k cache.Key, now time.Time) attempt {
 
 // staleNow returns a client's result from stale data if they may be used at once; nil if the client
 // has to wait. What cached data of other names say is fresh, and is used before them.
-func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
+func (r *Resolver) staleNow(k fetchKey, b *validator.Budget) *result {
 	now := r.clock.Now()
 	a := r.attempted(k, now)
 	step := r.cfg.Stale.step(a)
 	if step != staleServe && step != staleRefresh {
 		return nil
 	}
-	if l, ok := r.derived(cache.Key{Name: k.Name, Type: k.Type}, b); ok {
+	if l, ok := r.follows(k.checked(), b); ok {
 		return l
 	}
 	why := StaleRecheck
@@ -155,19 +156,21 @@ func (r *Resolver) staleNow(k cache.Key, b *validator.Budget) *result {
 	return l
 }
 
-// stale returns a result from stale data; nil if there are none that may be used.
-func (r *Resolver) stale(k cache.Key, why StaleReason, failed *cause.Failure,
+// stale returns a result from stale data; nil if there are none that may be used. What was never
+// validated is not used, even for a client that sets CD. Where a network goes with the question,
+// its own data come before those of clients without one, which stand in for that network alone.
+func (r *Resolver) stale(k fetchKey, why StaleReason, failed *cause.Failure,
 	now time.Time) (l *result) {
-	r, k = r.home(k)
-	k.Unchecked = false // what was never validated is not used, even for a client that sets CD
-	switch set, n := r.memory.stale(k, now); {
-	case n != nil:
-		l = r.negativeResult(n, cache.Stale, now)
-	case set.Set == nil:
-	case set.Set.Type == k.Type:
-		l = r.resultOf(k, set, wire.KindAnswer, cache.Stale, now)
-	default:
-		l = r.resultOf(k, set, wire.KindAlias, cache.Stale, now)
+	r, k.Key = r.home(k.Key)
+	k = k.checked()
+	if k.network.IsValid() {
+		l = r.staleVariant(k, now)
+	}
+	if l == nil {
+		l = r.ended(k.Key, now)
+		if l != nil && k.network.IsValid() {
+			l = l.narrowed(k.network)
+		}
 	}
 	if l == nil {
 		return nil
@@ -191,6 +194,20 @@ func (r *Resolver) stale(k cache.Key, why StaleReason, failed *cause.Failure,
 	return l
 }
 
+// ended returns a result from what is kept for all clients and has ended; nil if there is nothing.
+func (r *Resolver) ended(k cache.Key, now time.Time) *result {
+	switch set, n := r.memory.stale(k, now); {
+	case n != nil:
+		return r.negativeResult(n, cache.Stale, now)
+	case set.Set == nil:
+		return nil
+	case set.Set.Type == k.Type:
+		return r.resultOf(k, set, wire.KindAnswer, cache.Stale, now)
+	default:
+		return r.resultOf(k, set, wire.KindAlias, cache.Stale, now)
+	}
+}
+
 // addStale notes what a result of the alias chain says of stale data.
 func (a *Answer) addStale(l *result) {
 	if l.stale == StaleNone {
@@ -204,13 +221,13 @@ func (a *Answer) addStale(l *result) {
 }
 
 // instead returns a client's result from stale data in place of a failure; nil if it stays one.
-func (c *client) instead(k cache.Key, f *cause.Failure) *result {
-	if !c.r.mayBeStale(k) || !replaceable(f) {
+func (c *client) instead(k fetchKey, f *cause.Failure) *result {
+	if !c.r.mayBeStale(k.Key) || !replaceable(f) {
 		return nil
 	}
 	l := c.r.stale(k, StaleFailed, f, c.r.clock.Now())
 	if l != nil && c.sink != nil {
-		c.known(k, l, nil)
+		c.known(k.Key, l, nil)
 	}
 	return l
 }
@@ -252,27 +269,29 @@ func (c *client) answerLate() {
 // fromMemory returns an answer from the cache with stale data in it, without any wait; nil if there
 // is none.
 func (c *client) fromMemory(why StaleReason, failed *cause.Failure) *Answer {
-	return c.r.staleChain(c.q, c.cd, c.validation, why, failed, c.trail)
+	return c.r.staleChain(c.network, c.q, c.cd, c.validation, why, failed, c.trail)
 }
 
 // Stale answers a question from the cache with stale data in it, for want of room to resolve it;
-// failed is the limit. It returns nil if there are none that may be used. It does not block. What
-// it spends is taken from c.
-func (r *Resolver) Stale(q wire.Question, cd bool, failed *cause.Failure, c *Checks) *Answer {
-	return r.staleChain(q, cd, c.budget(), StaleFailed, failed, trail{})
+// failed is the limit, and network what may be sent of the client's. It returns nil if there are
+// none that may be used. It does not block. What it spends is taken from c.
+func (r *Resolver) Stale(network netip.Prefix, q wire.Question, cd bool, failed *cause.Failure,
+	c *Checks) *Answer {
+	return r.staleChain(network, q, cd, c.budget(), StaleFailed, failed, trail{})
 }
 
 // staleChain makes such an answer.
-func (r *Resolver) staleChain(q wire.Question, cd bool, b *validator.Budget, why StaleReason,
-	failed *cause.Failure, t trail) *Answer {
-	a := r.chainOf(q, cd, func(k cache.Key) (*result, *cause.Failure) {
-		l, f, stale := r.remembered(k, b, 0, r.mayBeStale(k))
+func (r *Resolver) staleChain(network netip.Prefix, q wire.Question, cd bool,
+	b *validator.Budget, why StaleReason, failed *cause.Failure, t trail) *Answer {
+	a := r.chainOf(q, cd, func(of cache.Key) (*result, *cause.Failure) {
+		k := r.asksFor(of, network)
+		l, f, stale := r.recalled(k, b, 0, r.mayBeStale(of))
 		if stale && l == nil && f == nil && r.cfg.Stale.step(r.attempted(k, r.clock.Now())) !=
 			staleNever {
 			l = r.stale(k, why, failed, r.clock.Now())
 		}
 		if l != nil && t.sink != nil {
-			t.known(k, l, nil)
+			t.known(of, l, nil)
 		}
 		return l, f
 	})

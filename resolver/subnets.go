@@ -160,35 +160,46 @@ func (v *variant) holds(network netip.Prefix) bool {
 	return v.network.Bits() <= network.Bits() && v.network.Contains(network.Addr())
 }
 
-// find returns the variant of the longest network that holds.
-func (v *variants) find(network netip.Prefix, now int64) (best *variant) {
+// find returns the variant of the longest network that holds, and its state. One that has ended
+// comes after all that have not.
+func (v *variants) find(network netip.Prefix, stateOf func(*variant) cache.State) (best *variant,
+	state cache.State) {
 	for i := range v.list {
 		x := &v.list[i]
-		if now < x.expires && x.holds(network) &&
-			(best == nil || x.network.Bits() > best.network.Bits()) {
-			best = x
+		if !x.holds(network) {
+			continue
+		}
+		is := stateOf(x)
+		if is != cache.None && (best == nil || is.Good() && !state.Good() ||
+			is.Good() == state.Good() && x.network.Bits() > best.network.Bits()) {
+			best, state = x, is
 		}
 	}
-	return best
+	return best, state
 }
 
-// with returns the variants and one more, which replaces that of the same network. What has ended
-// is left out. Beyond MaxVariants the one that ends first gives way.
-func (v *variants) with(add variant, now int64) *variants {
-	next := &variants{list: []variant{add}, bytes: add.size()}
-	if v == nil {
-		return next
+// with returns the variants and one more, which replaces that of the same network. What is gone, as
+// it has ended long ago, is left out, and so is the new one if it is. Beyond MaxVariants the one
+// that ends first gives way.
+func (v *variants) with(add variant, gone func(*variant) bool) *variants {
+	next := &variants{}
+	if v != nil {
+		for i := range v.list {
+			if x := &v.list[i]; x.network != add.network && !gone(x) {
+				next.list = append(next.list, *x)
+			}
+		}
 	}
-	kept := slices.DeleteFunc(slices.Clone(v.list), func(x variant) bool {
-		return x.expires <= now || x.network == add.network
-	})
-	if len(kept) >= MaxVariants {
+	if len(next.list) >= MaxVariants {
 		limit.SubnetVariants.Met()
-		slices.SortFunc(kept, func(a, b variant) int { return int(b.expires - a.expires) })
-		kept = kept[:MaxVariants-1]
+		slices.SortFunc(next.list, func(a, b variant) int { return int(b.expires - a.expires) })
+		next.list = next.list[:MaxVariants-1]
 	}
-	for i := range kept {
-		next.list, next.bytes = append(next.list, kept[i]), next.bytes+kept[i].size()
+	if !gone(&add) {
+		next.list = append(next.list, add)
+	}
+	for i := range next.list {
+		next.bytes += next.list[i].size()
 	}
 	return next
 }
@@ -206,35 +217,52 @@ func (v *variant) size() int {
 }
 
 // variant returns a copy of the kept answer for a question and its network, with the TTLs that are
-// left; nil if there is none.
-func (r *Resolver) variant(k fetchKey) *result {
+// left; nil if there is none. stale reports whether there is one then that has ended.
+func (r *Resolver) variant(k fetchKey) (l *result, stale bool) {
 	now := r.clock.Now()
-	all, ok := r.subnets.variants.Get(r.memory.at(k.Key))
-	if !ok {
-		return nil
+	v, state := r.findVariant(k, now)
+	if !state.Good() {
+		return nil, state == cache.Stale
 	}
-	v := all.find(k.network, now.Unix())
-	if v == nil {
-		return nil
-	}
-	l := *v.result
-	l.origin, l.scope = event.OriginKnown, max(v.network.Bits(), 0)
+	l = v.copied(state)
 	left := uint32(v.expires - now.Unix())
-	for _, sets := range [2]*[]*wire.RRset{&l.sets, &l.proofs} {
-		own := make([]*wire.RRset, len(*sets))
-		for i, s := range *sets {
-			own[i] = aged(s, min(left, r.memory.left(s, v.stored, now)))
-			if own[i].TTL == 0 {
-				return nil // a signature has ended, or the clock was set
+	for _, sets := range [2][]*wire.RRset{l.sets, l.proofs} {
+		for _, s := range sets {
+			if s.TTL = min(s.TTL, left, r.memory.left(s, v.stored, now)); s.TTL == 0 {
+				return nil, false // the clock was set
 			}
 		}
-		*sets = own
 	}
-	return &l
+	return l, false
 }
 
-// putVariant keeps an answer for a network. Answers are kept for their TTL, as all others are, but
-// never beyond it: what stands in for them while servers fail is what is kept for all networks.
+// staleVariant returns a copy of the answer for a question and its network that has ended; nil if
+// there is none that may be used, or one that has not ended.
+func (r *Resolver) staleVariant(k fetchKey, now time.Time) *result {
+	if v, state := r.findVariant(k, now); state == cache.Stale {
+		return v.copied(state)
+	}
+	return nil
+}
+
+// findVariant returns the kept answer for a question and its network, and its state.
+func (r *Resolver) findVariant(k fetchKey, now time.Time) (*variant, cache.State) {
+	all, ok := r.subnets.variants.Get(r.memory.at(k.Key))
+	if !ok {
+		return nil, cache.None
+	}
+	return all.find(k.network, func(v *variant) cache.State { return r.memory.stateOf(v, now) })
+}
+
+// copied returns a variant's result with copies of its sets, whose TTLs may be changed.
+func (v *variant) copied(state cache.State) *result {
+	l := v.result.copied()
+	l.origin, l.scope, l.state = event.OriginKnown, max(v.network.Bits(), 0), state
+	return l
+}
+
+// putVariant keeps an answer for a network, for its TTL as all others are, and beyond it to be used
+// while servers fail. One without a TTL ends the one that was kept before.
 func (r *Resolver) putVariant(k cache.Key, l *result, network netip.Prefix, exact bool,
 	flushes uint64) {
 	if l.noCache || l.hasNoTTL() || !r.memory.gate.enter(k.Name) {
@@ -245,16 +273,17 @@ func (r *Resolver) putVariant(k cache.Key, l *result, network netip.Prefix, exac
 	own := l.copied()
 	v := variant{network: network, exact: exact, result: own, stored: now.Unix()}
 	v.expires = v.stored + int64(r.memory.clamp(own, now))
-	if v.expires <= v.stored {
-		return
+	gone := func(x *variant) bool {
+		return x.expires <= x.stored || r.memory.stateOf(x, now) == cache.None
 	}
 	s := r.subnets
 	k = r.memory.at(k)
 	s.putting.Lock()
 	defer s.putting.Unlock()
 	old, _ := s.variants.Get(k)
-	s.variants.Put(k, old.with(v, v.stored))
-	if r.memory.flushes() != flushes {
+	next := old.with(v, gone)
+	s.variants.Put(k, next)
+	if r.memory.flushes() != flushes || len(next.list) == 0 {
 		s.variants.Remove(k)
 	}
 }
@@ -307,7 +336,8 @@ func (s *subnets) forget(name wire.Name, subtree bool, t wire.Type) (n int) {
 	return n
 }
 
-// forgetZones forgets what is learnt of zones at and below a name, so that it is found out anew.
+// forgetZones forgets what is learnt of zones at and below a name, so that it is found out anew: by
+// an operator who has flushed it, or because other servers are configured.
 func (s *subnets) forgetZones(name wire.Name) {
 	s.forgetLearnt(func(k cache.ZoneKey) bool { return k.Name.Within(name) })
 }

@@ -64,6 +64,7 @@ func (r *Resolver) Forget(other *Resolver) (n int) {
 	other.memory.gate.close(names)
 	for _, name := range names {
 		dropped := r.memory.flushTree(name) + r.subnets.forget(name, true, wire.TypeNone)
+		r.subnets.forgetZones(name)
 		if n += dropped; r.events != nil {
 			r.events.Event(event.Event{Kind: event.Forgotten, Time: time.Now(), Zone: name,
 				Count: dropped})

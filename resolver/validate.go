@@ -91,11 +91,11 @@ func (x *resolution) keepResult(q wire.Question, l *result, got *accepted) {
 
 // has reports whether a question's result is cached, where keepResult keeps it.
 func (x *resolution) has(q wire.Question, got *accepted) bool {
-	if x.network.IsValid() && got.whole {
-		return x.r.variant(fetchKey{x.keyOf(q), x.network}) != nil
+	k := fetchKey{Key: x.keyOf(q)}
+	if got.whole {
+		k.network = x.network
 	}
-	_, known := x.r.cached(x.keyOf(q))
-	return known
+	return x.r.kept(k) != nil
 }
 
 // keyOf returns the cache key of a question.

@@ -100,11 +100,8 @@ func (x *resolution) resolveFor() (*result, *cause.Failure) {
 // resolve finds the result: at a configured zone's servers, or by iteration.
 func (x *resolution) resolve() (*result, *cause.Failure) {
 	if x.refresh || x.late {
-		if x.network.IsValid() {
-			if l := x.r.variant(fetchKey{x.keyOf(x.q), x.network}); l != nil {
-				return l, nil
-			}
-		} else if l, ok := x.r.cached(x.keyOf(x.q)); ok && !l.ending() && (x.depth > 0 || !l.bare) {
+		l := x.r.kept(fetchKey{x.keyOf(x.q), x.network})
+		if l != nil && !l.ending() && (x.depth > 0 || !l.bare) {
 			return l, nil // another fetch has stored it
 		}
 	}

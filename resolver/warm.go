@@ -93,7 +93,7 @@ func (r *Resolver) warm(keys []cache.Key, last map[cache.Key]time.Time) {
 		}
 		last[k] = now
 		begun++
-		r.renew(k, l, RefreshWarm)
+		r.renew(fetchKey{Key: k}, l, RefreshWarm)
 	}
 	r.warmth.Store(int32(fresh))
 }
@@ -126,7 +126,7 @@ func (r *Resolver) keysAhead(zone wire.Name, t *validator.Trust) {
 	for _, typ := range [...]wire.Type{wire.TypeDS, wire.TypeDNSKEY} {
 		k := cache.Key{Name: zone, Type: typ}
 		if l, ok := r.cached(k); ok && l.ending() {
-			r.renew(k, l, RefreshKeys)
+			r.renew(fetchKey{Key: k}, l, RefreshKeys)
 		}
 	}
 }

@@ -311,13 +311,13 @@ func (r *request) turnedAway(f *cause.Failure) []byte {
 func (r *request) stale(f *cause.Failure) (a, v4 *resolver.Answer) {
 	res, cd := r.resolver(), r.q.Has(wire.FlagCD)
 	either := func(q wire.Question) *resolver.Answer {
-		if a := res.Stale(q, cd, f, r.checks); a != nil {
+		if a := res.Stale(r.network(), q, cd, f, r.checks); a != nil {
 			return a
 		}
 		return res.KnownFor(r.network(), q, cd, true, r.checks)
 	}
 	if !r.translates(r.want) {
-		return res.Stale(r.want, cd, f, r.checks), nil
+		return res.Stale(r.network(), r.want, cd, f, r.checks), nil
 	}
 	if a = either(r.want); a == nil || !r.wantsA(a) {
 		return a, nil

@@ -106,6 +106,7 @@ func (k *key) other() string {
 		"limits.exempt":              "[192.0.2.0/24]",
 		"resolver.nat64_prefix":      "64:ff9b::/96",
 		"resolver.ecs.zones":         "[cdn.example.]",
+		"resolver.ecs.types":         "[TXT]",
 		"resolver.ecs.forwarders":    "[192.0.2.53/32]",
 		"resolver.ecs.never":         "[192.0.2.0/24]",
 		"policy.dns64.prefixes":      "[2001:db8:64::/96]",

@@ -78,6 +78,11 @@ var resolverKeys = []key{
 			"(RFC 7871); none by default",
 		binding: bindList(func(c *Config) *[]wire.Name { return &c.Resolver.ECS.Zones },
 			domainNames)},
+	{key: "resolver.ecs.types", kind: kindList,
+		help: "types of record that are asked for with networks; with TXT a name that tells what " +
+			"a server was sent can be tried",
+		binding: bindList(func(c *Config) *[]wire.Type { return &c.Resolver.ECS.Types },
+			tailoredTypes)},
 	{key: "resolver.ecs.ipv4_bits", kind: kindInt, min: 0, max: 32,
 		help:    "bits of an IPv4 address that are sent at most; 0: nothing of any",
 		binding: bind(func(c *Config) *int { return &c.Resolver.ECS.IPv4 })},
