@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
@@ -99,5 +100,25 @@ func TestRealmsKeepVariantsApart(t *testing.T) {
 	_ = next.Variants(func(Variant) error { kept++; return nil })
 	if kept != 2 {
 		t.Errorf("%d answers are kept, want those of all clients", kept)
+	}
+}
+
+// TestRealmsKeepEndedVariantsApart: an answer for a network that has ended stands in for fresh ones
+// in its own realm alone.
+func TestRealmsKeepEndedVariantsApart(t *testing.T) {
+	r, parts, _ := newHouse(t)
+	k := cache.Key{Name: wire.MustParseName("www.corp.example."), Type: wire.TypeA}
+	house, network := r.In(1), netip.MustParsePrefix("11.0.0.0/24")
+	house.putVariant(k, &result{kind: wire.KindAnswer, status: wire.Insecure,
+		sets: []*wire.RRset{{Name: k.Name, Type: k.Type, Class: wire.ClassIN, TTL: 300,
+			Data: wire.RDataList{}.Append([]byte{10, 0, 0, 1})}}}, network, false,
+		house.memory.flushes())
+	parts.Clock.(*clock.Fake).Advance(time.Hour)
+	for of, want := range map[*Resolver]bool{house: true, r: false} {
+		a := of.Stale(network, wire.Question{Name: k.Name, Type: k.Type, Class: wire.ClassIN},
+			false, &cause.Failure{Cause: cause.Overload}, &Checks{})
+		if (a != nil) != want {
+			t.Errorf("%q: %v", of.name, a)
+		}
 	}
 }

@@ -4,6 +4,7 @@
 package resolver
 
 import (
+	"cmp"
 	"hash/maphash"
 	"net/netip"
 	"slices"
@@ -362,6 +363,7 @@ func (s *subnets) forgetLearnt(of func(cache.ZoneKey) bool) {
 type Variant struct {
 	Name    wire.Name
 	Type    wire.Type
+	Realm   uint16       // see [Resolver.RealmName]
 	Network netip.Prefix // zero: all networks
 	Exact   bool
 	Kind    wire.Kind
@@ -374,8 +376,8 @@ type Variant struct {
 func (r *Resolver) Variants(f func(Variant) error) error {
 	for k, all := range r.subnets.variants.All() {
 		for _, v := range all.list {
-			if err := f(Variant{Name: k.Name, Type: k.Type, Network: v.network, Exact: v.exact,
-				Kind: v.result.kind, Status: v.result.status, Expires: v.expires,
+			if err := f(Variant{Name: k.Name, Type: k.Type, Realm: k.Realm,
+				Network: v.network, Exact: v.exact, Kind: v.result.kind, Status: v.result.status, Expires: v.expires,
 				Sets: v.result.sets}); err != nil {
 				return err
 			}
@@ -387,6 +389,7 @@ func (r *Resolver) Variants(f func(Variant) error) error {
 // SubnetZone is what is known of a zone whose servers learn clients' networks, for people.
 type SubnetZone struct {
 	Zone     wire.Name
+	Realm    uint16        // whose servers they are, see [Resolver.RealmName]
 	Tailored time.Duration // since its last answer for some networks alone; 0: there was none
 	Alike    time.Duration // for how long it is asked without networks
 	Servers  []netip.Addr  // that are known to return them
@@ -399,7 +402,7 @@ func (r *Resolver) SubnetZones() (list []SubnetZone) {
 	defer s.mu.Unlock()
 	for _, k := range s.zones.Keys() {
 		z, _ := s.zones.Peek(k)
-		e := SubnetZone{Zone: k.Name, Alike: max(z.until.Sub(now), 0)}
+		e := SubnetZone{Zone: k.Name, Realm: k.Realm, Alike: max(z.until.Sub(now), 0)}
 		if !z.tailored.IsZero() {
 			e.Tailored = max(now.Sub(z.tailored), time.Second)
 		}
@@ -410,6 +413,8 @@ func (r *Resolver) SubnetZones() (list []SubnetZone) {
 		}
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b SubnetZone) int { return a.Zone.Compare(b.Zone) })
+	slices.SortFunc(list, func(a, b SubnetZone) int {
+		return cmp.Or(a.Zone.Compare(b.Zone), cmp.Compare(a.Realm, b.Realm))
+	})
 	return list
 }

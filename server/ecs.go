@@ -14,7 +14,7 @@ import (
 // readSubnet reads the option of a query, if it is read at all; it returns false if it is malformed
 // (RFC 7871, section 7.2.1), or has a scope, which only responses have (section 6).
 func (r *request) readSubnet(value []byte) bool {
-	if r.asked.ecs || !r.rules.Resolver.ECS().On() {
+	if r.asked.ecs || !r.sendsNetworks() {
 		return true
 	}
 	s, ok := wire.ParseSubnet(value)
@@ -22,12 +22,18 @@ func (r *request) readSubnet(value []byte) bool {
 	return ok && s.Scope == 0
 }
 
+// sendsNetworks reports whether anything may be sent of the client's network, by its view and the
+// zones that are configured.
+func (r *request) sendsNetworks() bool {
+	return r.rules.Resolver.ECS().On() && !r.view.NoNetworks
+}
+
 // network returns what may be sent of the client's network, or of that for which it asks.
 func (r *request) network() netip.Prefix {
-	c := r.rules.Resolver.ECS()
-	if !c.On() {
+	if !r.sendsNetworks() {
 		return netip.Prefix{}
 	}
+	c := r.rules.Resolver.ECS()
 	var option *wire.Subnet
 	if r.asked.ecs {
 		option = &r.asked.subnet
@@ -40,6 +46,15 @@ func (r *request) scoped(a, v4 *resolver.Answer) {
 	if r.scope = a.Scope; v4 != nil {
 		r.scope = max(r.scope, v4.Scope)
 	}
+}
+
+// answeredFor returns the network that the answer is for; zero if it is for all.
+func (r *request) answeredFor() netip.Prefix {
+	if r.scope == 0 {
+		return netip.Prefix{}
+	}
+	n := r.network()
+	return netip.PrefixFrom(n.Addr(), min(n.Bits(), r.scope)).Masked()
 }
 
 // appendSubnet appends the option to a response, if the client has sent it (RFC 7871, section

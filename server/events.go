@@ -44,7 +44,7 @@ func (r *request) done(answer []byte) {
 	}
 	e := r.event(event.ClientResponse)
 	e.Question = r.q.Keep() // ask is that of the later steps
-	e.Cause, e.Took = r.why, r.took()
+	e.Cause, e.Took, e.Network = r.why, r.took(), r.answeredFor()
 	if len(answer) >= wire.HeaderLen {
 		e.Origin, e.RCode = r.origin, r.rcode
 		e.Flags = uint16(answer[2])<<8 | uint16(answer[3])

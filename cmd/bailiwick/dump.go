@@ -116,8 +116,8 @@ func (d *dumper) variants() error {
 		if v.Network.IsValid() {
 			network = "network " + v.Network.String()
 		}
-		if err := d.line("; for %s: %s %s: %s, %s, %s", network, v.Name, v.Type, v.Kind, v.Status,
-			d.left(v.Expires)); err != nil {
+		if err := d.line("; for %s: %s %s: %s, %s, %s%s", network, v.Name, v.Type, v.Kind,
+			v.Status, d.left(v.Expires), d.of(v.Realm)); err != nil {
 			return err
 		}
 		for _, s := range v.Sets {

@@ -15,7 +15,7 @@ import (
 func (r *running) ecs(console.Request) (console.Result, error) {
 	now := r.now()
 	res := console.Result{Columns: []string{"zone", "answers", "last_tailored",
-		"without_networks_for", "servers"}, Rows: [][]any{}}
+		"without_networks_for", "servers", "view"}, Rows: [][]any{}}
 	if !now.Config.Resolver.ECS.On() {
 		res.Fields = map[string]any{
 			"note": "no zone learns clients' networks; see resolver.ecs.zones"}
@@ -29,12 +29,16 @@ func (r *running) ecs(console.Request) (console.Result, error) {
 		if z.Tailored > 0 {
 			answers, ago = "for some networks", z.Tailored.Round(time.Second).String()
 		}
+		view := "-"
+		if z.Realm != 0 {
+			view = now.resolver.RealmName(z.Realm)
+		}
 		var servers []string
 		for _, a := range z.Servers {
 			servers = append(servers, a.String())
 		}
 		res.Rows = append(res.Rows, []any{z.Zone.String(), answers, ago, wait,
-			strings.Join(servers, ", ")})
+			strings.Join(servers, ", "), view})
 	}
 	return res, nil
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +80,67 @@ func TestNetworksForTheOperator(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "for network") || len(run("ecs", nil).Rows) > 0 {
 		t.Errorf("after a flush:\n%s", b.String())
+	}
+}
+
+// Nothing is sent of the clients of a view that forbids it, and their option is passed over; what
+// is known of the servers of a view has its name, and so have the answers in a dump.
+func TestNetworksByView(t *testing.T) {
+	s := reloadable(t, "listen: {udp: [UDP]}\nresolver:\n  ecs:\n    zones: [networks.example]\n"+
+		"    forwarders: [127.0.0.0/8]\nviews:\n"+
+		"  - {name: quiet, clients: [127.0.3.0/24], ecs: no}\n"+
+		"  - {name: other, clients: [127.0.4.0/24], ecs: yes, insecure: "+
+		"[networks.example]}\n")
+	ask := func(from string) (address string, option bool) {
+		t.Helper()
+		m := new(dns.Msg).SetQuestion("www.networks.example.", dns.TypeA)
+		n, err := parseSubnet("11.0.0.0/24")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
+			Data: n.AppendTo(nil)}}
+		c := &dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
+		r, _, err := c.Exchange(m, s.udp)
+		if err != nil || len(r.Answer) == 0 {
+			t.Fatal(r, err)
+		}
+		return r.Answer[0].(*dns.A).A.String(), len(r.IsEdns0().Option) > 0
+	}
+	for from, want := range map[string]string{"127.0.3.1": "198.51.0.1 false",
+		"127.0.4.1": "198.51.11.1 true", "127.0.0.1": "198.51.11.1 true"} {
+		address, option := ask(from)
+		if got := fmt.Sprint(address, " ", option); got != want {
+			t.Errorf("%s: %s, want %s", from, got, want)
+		}
+	}
+	run := func(name string, args map[string]string) console.Result {
+		t.Helper()
+		r, err := runOf(s.running, name)(console.Request{Args: args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	var views []string
+	for _, row := range run("ecs", nil).Rows {
+		views = append(views, row[5].(string))
+	}
+	if slices.Sort(views); !slices.Equal(views, []string{"-", "other"}) {
+		t.Errorf("ecs: views %v", views)
+	}
+	var b bytes.Buffer
+	if err := run("dump", nil).Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	n := strings.Count(b.String(), "; for network 11.0.0.0/24: www.networks.example. A: ")
+	if n != 2 || !strings.Contains(b.String(), "s left, for other\n; www.networks.example.") {
+		t.Errorf("%d answers in the dump:\n%s", n, b.String())
+	}
+	test := map[string]string{"name": "www.networks.example", "client": "127.0.3.1"}
+	if got, sent := run("policy test", test).Fields["network"]; sent {
+		t.Errorf("policy test: network %v", got)
 	}
 }
 

@@ -87,7 +87,8 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
 	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
-	if n := r.now().resolver.Sends(client, name, t); n.IsValid() {
+	if n := r.now().resolver.Sends(client, name, t); n.IsValid() &&
+		!view.NoNetworks {
 		res.Fields["network"] = n.String()
 	}
 	switch f["access"] { // whatever policy says of the name, this client hears nothing of it

@@ -29,7 +29,8 @@ func (r *running) viewsOf(s *inUse) (views []*policy.View) {
 		v := &policy.View{Name: p.Name, Class: s.class + uint16(p.Class),
 			Generation: s.generation, Private: p.Private, Zones: zones,
 			Local: r.ownData(s, p.Local), Special: &s.Policies[i].Special, Realm: p.Realm,
-			Rates: policy.NewRates(p.Limits, own...)}
+			NoNetworks: !p.SendsNetworks,
+			Rates:      policy.NewRates(p.Limits, own...)}
 		v.Private.Translators = translators
 		if i > 0 {
 			if _, own := s.Config.QueryLogOf(i - 1); own {

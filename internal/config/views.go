@@ -26,6 +26,7 @@ type View struct {
 	ordinary []wire.Name
 	limits   []string // each a name and a value
 	own      Resolving
+	networks bool
 	dns64    record
 	queryLog []string // the same
 	given    map[string]bool
@@ -34,7 +35,7 @@ type View struct {
 var viewFields = []string{"name", "clients[]", "listeners[]", "tsig_keys[]", "local_records[]",
 	"local_zones[]", "hosts_files[]", "block_lists[]", "private_addresses[]", "private_domains[]",
 	"special_names", "ordinary_names[]", "limits[]", "query_log[]", "forward_zones[]",
-	"stub_zones[]", "insecure[]", "validator_zones[]", "validation", "dns64"}
+	"stub_zones[]", "insecure[]", "validator_zones[]", "validation", "dns64", "ecs"}
 
 // viewsKey is the row of views.
 var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
@@ -43,7 +44,8 @@ var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
 		"zones.tsig_keys that clients may sign with in place of being in such a network; and " +
 		"what it has in place of the keys with these names, of policy, limits, query_log, " +
 		"resolver (forward_zones, stub_zones), validator (validation; zones as " +
-		"validator_zones) and trust_anchors (insecure)",
+		"validator_zones) and trust_anchors (insecure); with ecs: false nothing is sent of " +
+		"its clients' networks (resolver.ecs)",
 	binding: binding{set: setViews}}
 
 // MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
@@ -100,6 +102,8 @@ func (c *Config) view(key string, r record) (v View, err error) {
 	note("special_names", err)
 	v.ordinary, err = specialNames(r["ordinary_names"])
 	note("ordinary_names", err)
+	v.networks, err = truth(r, "ecs")
+	note("ecs", err)
 	v.limits = r["limits"]
 	note("limits", v.setLimits(new(policy.Limits)))
 	v.queryLog = r["query_log"]
@@ -232,6 +236,8 @@ type ViewPolicy struct {
 	Special policy.SpecialNames
 	Limits  policy.Limits
 	DNS64   policy.DNS64Config
+	// SendsNetworks reports whether clients' networks are sent to the zones that are configured.
+	SendsNetworks bool
 	Resolving
 }
 
@@ -241,8 +247,8 @@ func (c *Config) Policies() []ViewPolicy {
 	rest := ViewPolicy{Data: c.LocalData, Private: c.Policy.Private, Limits: c.Policy.Limits,
 		Special: policy.SpecialNames{Answered: c.Server.Special, Server: c.Server.SpecialServer,
 			Ordinary: c.Server.Ordinary},
-		DNS64: c.Policy.DNS64, Resolving: Resolving{c.Zones, c.Anchors.Insecure,
-			c.Anchors.Zones, c.Anchors.Validate}}
+		DNS64: c.Policy.DNS64, SendsNetworks: true, Resolving: Resolving{c.Zones,
+			c.Anchors.Insecure, c.Anchors.Zones, c.Anchors.Validate}}
 	rest.Data.RecordsKey = "policy.local_records"
 	all := []ViewPolicy{rest}
 	for i := range c.Views {
@@ -277,6 +283,9 @@ func (v *View) over(p ViewPolicy) ViewPolicy {
 	}
 	if v.given["ordinary_names"] {
 		p.Special.Ordinary = v.ordinary
+	}
+	if v.given["ecs"] {
+		p.SendsNetworks = v.networks
 	}
 	_ = v.setLimits(&p.Limits) // they could be set when they were read
 	_ = v.setDNS64(&p.DNS64)   // the same

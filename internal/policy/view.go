@@ -21,6 +21,9 @@ type View struct {
 	Private PrivateAddresses
 	// DNS64 makes IPv6 addresses for names that have none; nil: it is off.
 	DNS64 *DNS64
+	// NoNetworks reports whether nothing of its clients' networks is sent (RFC 7871), whatever the
+	// resolver sends of others.
+	NoNetworks bool
 	// Special is what is answered of special names; nil: what the listener's configuration says.
 	Special *SpecialNames
 	// Realm is the place of the view's own way of resolving among those of the resolver, from 1 on;

@@ -19,6 +19,7 @@ const timeForm = "2006-01-02T15:04:05.000Z07:00"
 type line struct {
 	Time      string  `json:"time"`
 	Client    string  `json:"client,omitempty"`
+	Network   string  `json:"network,omitempty"`
 	Transport string  `json:"transport"`
 	Name      string  `json:"name"`
 	Type      string  `json:"type"`
@@ -36,17 +37,33 @@ func (c *Config) client(a netip.Addr) string {
 	case Omit:
 		return ""
 	case Prefix:
-		bits := 24
-		if a.Is6() {
-			bits = 56
-		}
-		p, err := a.Prefix(bits)
+		p, err := a.Prefix(prefixOf(a))
 		if err != nil {
 			return ""
 		}
 		return p.String()
 	}
 	return a.String()
+}
+
+// prefixOf returns how many bits of an address are in the lines where clients are prefixes.
+func prefixOf(a netip.Addr) int {
+	if a.Is6() {
+		return 56
+	}
+	return 24
+}
+
+// network returns what of a network that an answer is for is in the lines, "" for nothing: no more
+// than of the client that it is the network of.
+func (c *Config) network(n netip.Prefix) string {
+	switch {
+	case !n.IsValid() || c.Clients == Omit:
+		return ""
+	case c.Clients == Prefix:
+		n = netip.PrefixFrom(n.Addr(), min(n.Bits(), prefixOf(n.Addr()))).Masked()
+	}
+	return n.String()
 }
 
 // nameOf returns the name of a question in presentation form, in which every octet that could end a
@@ -62,8 +79,8 @@ func nameOf(e *event.Event) string {
 func (c *Config) appendLine(b []byte, e *event.Event) []byte {
 	if c.JSON {
 		text, err := json.Marshal(line{e.Time.UTC().Format(timeForm), c.client(e.Client.Addr()),
-			e.Protocol.String(), nameOf(e), e.Question.Type.String(), e.Outcome(),
-			e.Cause.Label(), e.Flags&wire.FlagAD != 0, e.Origin.String(),
+			c.network(e.Network), e.Protocol.String(), nameOf(e), e.Question.Type.String(),
+			e.Outcome(), e.Cause.Label(), e.Flags&wire.FlagAD != 0, e.Origin.String(),
 			float64(e.Took.Microseconds()) / 1000})
 		if err != nil { // it has no value that JSON lacks
 			return b
@@ -78,6 +95,9 @@ func (c *Config) appendLine(b []byte, e *event.Event) []byte {
 func (c *Config) appendFields(b []byte, e *event.Event) []byte {
 	if who := c.client(e.Client.Addr()); who != "" {
 		b = append(append(append(b, "client="...), who...), ' ')
+	}
+	if n := c.network(e.Network); n != "" {
+		b = append(append(append(b, "network="...), n...), ' ')
 	}
 	b = append(append(b, "transport="...), e.Protocol.String()...)
 	b = append(append(b, " name="...), nameOf(e)...)

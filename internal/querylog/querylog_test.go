@@ -58,6 +58,27 @@ func begin(t *testing.T, cfg Config) (*Log, *tally, *bytes.Buffer) {
 	return l, c, &log
 }
 
+// A line has the network that the answer is for, but no more of it than of its client.
+func TestQueryLogNetworks(t *testing.T) {
+	for clients, c := range map[Privacy]struct{ network, want string }{
+		Full:   {"192.0.2.64/28", "client=192.0.2.77 network=192.0.2.64/28 transport"},
+		Prefix: {"192.0.2.64/28", "client=192.0.2.0/24 network=192.0.2.0/24 transport"},
+		Omit:   {"192.0.2.64/28", "Z transport"},
+	} {
+		e := end(t, "www.example.")
+		e.Network = netip.MustParsePrefix(c.network)
+		cfg := Config{Clients: clients}
+		if got := string(cfg.appendLine(nil, &e)); !strings.Contains(got, c.want) {
+			t.Errorf("%v: %s", clients, got)
+		}
+		cfg.JSON = true
+		if got := string(cfg.appendLine(nil, &e)); strings.Contains(got, `"network":"192`) !=
+			(clients != Omit) {
+			t.Errorf("%v: %s", clients, got)
+		}
+	}
+}
+
 // A line has who asked what, what came of it, and from where; refused and dropped queries have one
 // too.
 func TestQueryLogLines(t *testing.T) {
