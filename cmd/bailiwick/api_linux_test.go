@@ -147,7 +147,9 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 	}{
 		{"GET", "status", nil}, {"GET", "stats?prefix=bailiwick_queries", nil},
 		{"GET", "inflight", nil}, {"GET", "dump?name=example.", nil}, {"GET", "servers", nil},
+		{"GET", "stats?metric=bailiwick_ready&metric=bailiwick_queries_total", nil},
 		{"GET", "explain?name=www.secure.example.", nil},
+		{"GET", "explain?name=www.secure.example.&drawing=true", nil},
 		{"GET", "explain?name=www.expired.faulty.&type=A", nil},
 		{"GET", "explain?name=www.expired.faulty.&type=A&fresh=true", nil},
 		{"GET", "zones", nil}, {"GET", "anchors/list", nil}, {"GET", "policy", nil},
@@ -166,7 +168,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
 		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
-		{"GET", "incidents?all=true", nil}, {"GET", "signatures", nil},
+		{"GET", "incidents?all=true&limit=5", nil}, {"GET", "signatures", nil},
 		{"GET", "maintenance/list", nil},
 		{"POST", "maintenance/add", m{"zone": "faulty.", "for": "1h", "owner": "dns"}},
 		{"POST", "maintenance/remove", m{"zone": "faulty."}},

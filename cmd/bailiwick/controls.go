@@ -56,10 +56,12 @@ func (r *running) stats(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
+	only := strings.FieldsFunc(q.Args["metric"], func(r rune) bool { return r == ',' })
 	res := console.Result{Columns: []string{"metric", "labels", "value"}, Rows: [][]any{}}
 	for _, f := range families {
 		name := f.GetName()
-		if !strings.HasPrefix(name, "bailiwick_") || !strings.HasPrefix(name, q.Args["prefix"]) {
+		if !strings.HasPrefix(name, "bailiwick_") || !strings.HasPrefix(name, q.Args["prefix"]) ||
+			len(only) > 0 && !slices.Contains(only, name) {
 			continue
 		}
 		for _, m := range f.GetMetric() {

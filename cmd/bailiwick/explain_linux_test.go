@@ -113,6 +113,16 @@ func TestExplainByARunningServer(t *testing.T) {
 		fresh.Status != "secure" {
 		t.Errorf("fresh: %d packets, %s", fresh.Packets, fresh.Summary)
 	}
+	drawn, err := s.ctl("explain", "name", "www.expired.faulty", "drawing", "true")
+	var text strings.Builder
+	if err != nil || printExplained(&text, drawn) != nil || !strings.HasPrefix(text.String(),
+		"<?xml") || !strings.HasSuffix(text.String(), "</svg>\n") {
+		t.Errorf("drawn: %v\n%.200s", err, text.String())
+	}
+	if res, err := s.ctl("explain", "name", "www.secure.example"); err != nil ||
+		res.Fields["drawing"] != nil {
+		t.Errorf("drawn though nobody asks for it: %v", err)
+	}
 	if _, err := s.ctl("nta add", "zone", "expired.faulty.", "reason", "a test"); err != nil {
 		t.Fatal(err)
 	}

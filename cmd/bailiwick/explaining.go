@@ -26,14 +26,17 @@ func explainOperations() []operation {
 			"link that is broken, with its cause, its remedy and who has to act; and the " +
 			"failures that are remembered, since when. If the failure is remembered, it is " +
 			"also resolved anew, with a memory of its own, to see whether it still fails. With " +
-			"fresh that is all that is done. `bailiwick explain --running` draws it.",
+			"fresh that is all that is done. With drawing it has the chain as a drawing, which " +
+			"ctl prints instead of the text.",
 		Example: "ctl explain www.example.com AAAA",
 		Suggest: []string{"why", "trace", "lookup", "servfail", "debug"},
 		Params: []console.Param{{Name: "name", Required: true, Positional: true, Help: "a name"},
 			{Name: "type", Positional: true, Help: "a type; A without it"},
 			{Name: "fresh", Kind: console.Boolean,
-				Help: "resolve it anew, without what is in the caches"}},
-		Fields: reportFields(),
+				Help: "resolve it anew, without what is in the caches"},
+			{Name: "drawing", Kind: console.Boolean, Help: "draw it as well: SVG"}},
+		Fields: append(reportFields(), console.Field{Name: "drawing", Optional: true,
+			Help: "the chain of trust as SVG, if it is asked for"}),
 	}, (*running).explain}}
 }
 
@@ -81,7 +84,13 @@ func (r *running) explain(q console.Request) (console.Result, error) {
 	defer stop()
 	report := r.explained(ctx, question, q.Args["fresh"] == "true")
 	report.Policy = r.policyOf(question)
-	return resultOf(report)
+	res, err := resultOf(report)
+	if err == nil && q.Args["drawing"] == "true" {
+		var drawn strings.Builder
+		err = report.SVG(&drawn)
+		res.Fields["drawing"] = drawn.String()
+	}
+	return res, err
 }
 
 // explained explains a question with the caches, unless it is to be fresh, and anew if the caches
@@ -141,8 +150,12 @@ func resultOf(report *explain.Report) (res console.Result, err error) {
 	return res, json.Unmarshal(text, &res.Fields)
 }
 
-// printExplained prints the report that a result is as text.
+// printExplained prints the report that a result is as text, or its drawing if it has one.
 func printExplained(w io.Writer, result console.Result) error {
+	if drawing, ok := result.Fields["drawing"].(string); ok {
+		_, err := io.WriteString(w, drawing)
+		return err
+	}
 	report, err := reportOf(result)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -55,9 +56,14 @@ func (r *running) listIncidents(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
+	limit, err := limitOf(q, math.MaxInt, maxListed)
+	if err != nil {
+		return console.Result{}, err
+	}
 	res := console.Result{Columns: []string{"zone", "cause", "state", "first", "last", "good",
 		"recovery", "queries", "client_networks", "maintenance", "question", "detail", "remedy"}}
-	for _, i := range r.incidents.List(top, q.Args["all"] == "true") {
+	list := r.incidents.List(top, q.Args["all"] == "true")
+	for _, i := range list[:min(limit, len(list))] {
 		recovery := "-"
 		if took := i.Recovery(); took > 0 {
 			recovery = took.Round(time.Second).String()

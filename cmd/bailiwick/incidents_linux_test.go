@@ -34,6 +34,17 @@ func (s *reloaded) rows(columns []string, command string, args ...string) string
 	return b.String()
 }
 
+// expectLimit has an operation list one row of those that there are, and refuse no row.
+func (s *reloaded) expectLimit(command string) {
+	s.t.Helper()
+	if res, err := s.ctl(command, "limit", "1"); err != nil || len(res.Rows) != 1 {
+		s.t.Errorf("%s with the limit 1: %v, %v", command, res.Rows, err)
+	}
+	if _, err := s.ctl(command, "limit", "0"); err == nil {
+		s.t.Errorf("%s with the limit 0 is not refused", command)
+	}
+}
+
 // An operator looks for what is broken: several names of one zone are one incident, whether they
 // were resolved or answered from memory; the recorder has the steps of each; stale data and
 // permissive zones count, too. A maintenance window silences the zone, a negative trust anchor ends
@@ -51,6 +62,9 @@ func TestIncidentsOfAServer(t *testing.T) {
 	if have := s.rows(columns, "incidents"); have != want {
 		t.Errorf("incidents: %q, want %q", have, want)
 	}
+	s.expectLimit("incidents")
+	s.expectLimit("failures list")
+	s.expectLimit("servers")
 	if have := s.rows(columns, "incidents", "zone", "example"); have != "" {
 		t.Errorf("incidents of another zone: %q", have)
 	}
@@ -119,11 +133,33 @@ func TestIncidentsOfAServer(t *testing.T) {
 	for range 5 {
 		s.expect("www.ds-mismatch.faulty.", "NOERROR")
 	}
+	res, err := s.ctl("incidents", "all", "true", "limit", "1")
+	if err != nil || len(res.Rows) != 1 {
+		t.Errorf("one of several incidents: %v, %v", res.Rows, err)
+	}
 	if have := s.rows(columns, "incidents", "zone", "ds-mismatch.faulty"); !strings.HasPrefix(have,
 		"ds-mismatch.faulty. ds_mismatch open ") {
 		t.Errorf("incidents of a permissive zone: %q", have)
 	}
 	if have := s.rows([]string{"name"}, "failures list"); have != "" {
 		t.Errorf("kept though nothing is to be: %q", have)
+	}
+}
+
+// Programs that look often ask for the figures that they show and for no others.
+func TestStatsOfSomeMetrics(t *testing.T) {
+	s := reloadable(t, plain)
+	s.expect("www.expired.faulty.", "SERVFAIL")
+	have := s.rows([]string{"metric", "labels"}, "stats", "metric",
+		"bailiwick_ready,bailiwick_servfail_total")
+	for line := range strings.Lines(have) {
+		if !strings.HasPrefix(line, "bailiwick_ready ") &&
+			!strings.HasPrefix(line, "bailiwick_servfail_total ") {
+			t.Errorf("nobody asked for %s", line)
+		}
+	}
+	if !strings.Contains(have, "cause=signature_expired") ||
+		!strings.Contains(have, "bailiwick_ready") {
+		t.Errorf("one of two is missing: %s", have)
 	}
 }
