@@ -75,7 +75,7 @@ var allowed = map[string][]string{
 		"internal/cause", "internal/nat64", "internal/policy", "internal/localdata",
 		"internal/rpz", "internal/discovery", "internal/console", "internal/incident",
 		"internal/observe", "internal/querylog", "internal/recorder",
-		"internal/service", "internal/state", "secondary"},
+		"internal/service", "internal/state", "internal/watch", "secondary"},
 	"internal/snapshot": {"internal/weblist", "internal/catalog", "wire",
 		"internal/clock", "cache", "validator", "trustanchor",
 		"transport", "resolver", "internal/policy", "internal/config", "internal/console",
@@ -85,7 +85,7 @@ var allowed = map[string][]string{
 		"internal/event", "internal/ledger", "internal/limit", "internal/memcache",
 		"internal/state", "cache", "transport", "trustanchor", "resolver", "internal/policy",
 		"internal/rpz", "secondary", "internal/console", "internal/expiry",
-		"internal/incident"},
+		"internal/incident", "internal/watch", "internal/check"},
 	"internal/console":   {"wire", "internal/cause", "internal/guard"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},
@@ -97,6 +97,8 @@ var allowed = map[string][]string{
 	"internal/check": {"wire", "internal/cause", "validator"},
 	"internal/check/probe": {"wire", "internal/cause", "internal/check", "resolver",
 		"transport"},
+	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
+		"internal/clock", "internal/guard", "internal/rounds", "resolver", "transport"},
 	"internal/mutate": {},
 }
 

@@ -30,6 +30,7 @@ import (
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/watch"
 	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
@@ -220,6 +221,10 @@ func metricsReference(t *testing.T) string {
 	endings.Secured(wire.Root, &wire.RRset{Name: wire.Root, Security: wire.Secure,
 		Sigs: wire.RDataList{}.Append(ending)})
 	m.WatchSignatures(endings)
+	m.WatchWatched(watch.NewBook(watch.Config{Zones: []watch.Zone{{Name: wire.Root}}},
+		watch.Parts{Clock: clock.Real{}, Judged: m.Judged,
+			Maintained: func(wire.Name) bool { return false },
+			Load:       func(func(io.Reader) error) error { return fs.ErrNotExist }}))
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)

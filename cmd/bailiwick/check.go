@@ -113,7 +113,7 @@ func (f *zoneCheck) run(cmd *cobra.Command, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.maxTime)
 	defer cancel()
-	p := probe.New(probe.Config{Over: over, Timeout: f.timeout, Lookup: probe.Resolving(r),
+	p := probe.New(probe.Config{Over: over, Timeout: f.timeout, Lookup: probe.Resolving(r.Resolve),
 		NoIPv4: settings.noIPv4, NoIPv6: settings.noIPv6}, o.Zone)
 	if err := f.find(ctx, p, o, settings); err != nil {
 		return err

@@ -120,6 +120,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	cancel()
 	r.keeper.Close()
 	r.lists.Close()
+	r.watched.Close()
 	if successor == nil { // that one has loaded them already
 		r.saveCaches()
 	}

@@ -27,12 +27,14 @@ var groups = map[string]string{
 	"log":         "Show or change what is logged",
 	"nta":         "Switch validation off for a broken zone for a while (RFC 7646)",
 	"settings":    "Show or replace what can change at run time, as a whole",
+	"watch":       "Show the zones that are watched, or probe one",
 }
 
 // operations returns the table.
 func operations() []operation {
 	return slices.Concat(serverOperations(), explainOperations(), cacheOperations(),
-		upstreamOperations(), trustOperations(), incidentOperations(), failureOperations(),
+		upstreamOperations(), trustOperations(), incidentOperations(), watchOperations(),
+		failureOperations(),
 		policyOperations(), settingOperations())
 }
 

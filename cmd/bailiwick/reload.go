@@ -218,6 +218,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		r.tls.SetTickets(p.Tickets.Following(r.tls.Tickets().Own()), time.Now())
 	}
 	r.incidents.Configure(cfg.Incidents)
+	r.watched.Configure(watching(cfg))
 	r.recorder.Configure(cfg.Recorder)
 	r.gate.Allow(cfg.Transport.Gate)
 	r.ledger.SetTotal(cfg.Division().Held)

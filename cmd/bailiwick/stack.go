@@ -32,6 +32,7 @@ import (
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
+	"bailiwick/internal/watch"
 	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
@@ -61,6 +62,7 @@ type stack struct {
 	judgeAnew    func() // see running.succeedItself
 	follower     *trustanchor.Follower
 	incidents    *incident.Book
+	watched      *watch.Book
 	recorder     *recorder.Recorder
 	signatures   *expiry.Book      // that end soon
 	keeper       *secondary.Keeper // of copies of zones
@@ -140,6 +142,8 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.metrics.WatchNegatives(s.negatives)
 	s.incidents, s.recorder = s.newIncidents(), recorder.New(cfg.Recorder)
 	s.metrics.WatchIncidents(s.incidents)
+	s.watched = s.newWatched()
+	s.metrics.WatchWatched(s.watched)
 	s.signatures = expiry.NewBook(expiry.Parts{Clock: s.clock, Log: s.log,
 		Lead: s.metrics.SignatureLead})
 	s.metrics.WatchSignatures(s.signatures)
@@ -363,6 +367,7 @@ func (r *running) start() {
 	r.enforced.begun.Store(true)
 	r.beginPolicy()
 	r.lists.Start()
+	r.watched.Start()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}

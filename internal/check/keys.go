@@ -75,15 +75,18 @@ func (j *judge) deniesDS() bool {
 	if j.o.Parent == nil {
 		return false
 	}
+	return slices.ContainsFunc(j.o.Parent.Servers, j.deniesDSAt)
+}
+
+// deniesDSAt reports whether a server denies, for the parent, that there is a DS.
+func (j *judge) deniesDSAt(s *Server) bool {
 	q := ask(j.o.Zone, wire.TypeDS)
-	return slices.ContainsFunc(j.o.Parent.Servers, func(s *Server) bool {
-		m := s.reply(q, Usual).Msg
-		if !classify(q, m).kind.IsDenial() {
-			return false
-		}
-		soa := wire.FindType(m.Authority, wire.TypeSOA)
-		return soa == nil || j.o.Zone.Below(soa.Name) // not the zone itself, which has no DS
-	})
+	m := s.reply(q, Usual).Msg
+	if !classify(q, m).kind.IsDenial() {
+		return false
+	}
+	soa := wire.FindType(m.Authority, wire.TypeSOA)
+	return soa == nil || j.o.Zone.Below(soa.Name) // not the zone itself, which has no DS
 }
 
 // anyAnswers reports whether a server has the zone.

@@ -88,7 +88,7 @@ func (s *scene) observed(t *testing.T) *check.Observations {
 		Exchanger: w, Clock: clock.Real{}})
 	defer r.Close()
 	o := &check.Observations{Zone: wire.MustParseName(zone.Name), LeadTime: s.lead}
-	p := probe.New(probe.Config{Over: w, Timeout: time.Second, Lookup: probe.Resolving(r),
+	p := probe.New(probe.Config{Over: w, Timeout: time.Second, Lookup: probe.Resolving(r.Resolve),
 		Dial: s.service, NoIPv6: s.noV6}, o.Zone)
 	s.fill(w, zone.Name, o)
 	ctx, cancel := context.WithTimeout(t.Context(), check.MaxTime)

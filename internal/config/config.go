@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/recorder"
 	"bailiwick/internal/service"
 	"bailiwick/internal/state"
+	"bailiwick/internal/watch"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/server"
@@ -39,6 +40,7 @@ type Config struct {
 	Log       observe.Config
 	QueryLog  querylog.Config
 	Incidents incident.Config
+	Watch     watch.Config // without what the resolver has
 	Recorder  recorder.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
@@ -101,7 +103,8 @@ func defaults() *Config {
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
 		Service:  service.Default(),
 		Log:      observe.Default(),
-		QueryLog: querylog.Default(), Incidents: incident.Default(), Recorder: recorder.Default(),
+		QueryLog: querylog.Default(), Incidents: incident.Default(),
+		Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
 		Secondary: secondary.Default(), text: map[string]string{}, secrets: map[string][]string{},

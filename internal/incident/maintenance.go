@@ -88,6 +88,13 @@ func (b *Book) Maintenance() []Window {
 	})
 }
 
+// Maintained reports whether a zone is in a window now.
+func (b *Book) Maintained(zone wire.Name) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.maintained(zone)
+}
+
 // maintained reports whether a zone is in a window now. The caller holds mu.
 func (b *Book) maintained(zone wire.Name) bool {
 	now := clock.Wall(b.p.Clock)

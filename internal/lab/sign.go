@@ -128,7 +128,7 @@ func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	}
 	var sigs []dns.RR
 	if t == dns.TypeDNSKEY || !z.Faults.has(MissingSignatures) {
-		sigs = []dns.RR{z.makeSignature(set, owner, t)}
+		sigs = z.signatures(set, owner, t)
 	}
 	if len(z.signed) < maxSigned {
 		z.signed[id] = sigs
@@ -136,13 +136,28 @@ func (z *zone) sign(set []dns.RR, owner string) []dns.RR {
 	return sigs
 }
 
+// signatures signs a set with all keys that do.
+func (z *zone) signatures(set []dns.RR, owner string, t uint16) (sigs []dns.RR) {
+	for _, k := range z.signing {
+		sigs = append(sigs, z.signatureBy(k, set, owner, t))
+	}
+	if sigs == nil {
+		sigs = []dns.RR{z.makeSignature(set, owner, t)}
+	}
+	return sigs
+}
+
 // makeSignature signs a set with the zone's key, with its faults applied. They do not apply to the
 // DNSKEY set.
 func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
-	k := z.keys[0]
 	if z.wrong != nil && t != dns.TypeDNSKEY {
-		k = z.wrong
+		return z.signatureBy(z.wrong, set, owner, t)
 	}
+	return z.signatureBy(z.keys[0], set, owner, t)
+}
+
+// signatureBy signs a set with a key, with the zone's faults applied.
+func (z *zone) signatureBy(k *key, set []dns.RR, owner string, t uint16) dns.RR {
 	inception, expiration := z.window()
 	if t == dns.TypeDNSKEY {
 		inception, expiration = z.w.now.Add(-time.Hour), z.w.now.Add(30*24*time.Hour)

@@ -56,15 +56,17 @@ type Zone struct {
 // zone is a zone with its data, keys and signatures.
 type zone struct {
 	Zone
-	w      *World
-	name   string
-	data   map[string]map[uint16][]dns.RR // owner -> type -> set
-	names  []string                       // owners with data, canonically ordered
-	ns     []string                       // names of the servers
-	addrs  []netip.Addr                   // their addresses
-	keys   []*key
-	wrong  *key // signs in place of keys[0] under WrongKeys
-	hashes []hashed
+	w     *World
+	name  string
+	data  map[string]map[uint16][]dns.RR // owner -> type -> set
+	names []string                       // owners with data, canonically ordered
+	ns    []string                       // names of the servers
+	addrs []netip.Addr                   // their addresses
+	keys  []*key
+	wrong *key // signs in place of keys[0] under WrongKeys
+	// signing sign in place of keys[0], see SetKeys; nil: that does.
+	signing []*key
+	hashes  []hashed
 
 	mu     sync.Mutex
 	signed map[string][]dns.RR // set -> its signatures; guarded by mu

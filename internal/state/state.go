@@ -56,6 +56,7 @@ const (
 	Lists // block lists that were fetched
 	// Catalogs are the members of catalog zones.
 	Catalogs
+	Watched // what is known of zones that are watched
 	files
 )
 
@@ -74,6 +75,7 @@ var definitions = [files]struct {
 	Catalogs:        {"catalogs", 1},
 	Cache:           {"cache", 2},
 	Incidents:       {"incidents", 1},
+	Watched:         {"watched", 1},
 }
 
 // String returns the name of the file.

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -24,26 +25,27 @@ type Answer struct {
 // Lookup resolves a question.
 type Lookup func(ctx context.Context, q wire.Question) Answer
 
-// Resolving returns the look-ups of a resolver. Data that do not validate are returned too, with
-// their status: the check is of broken zones.
-func Resolving(r *resolver.Resolver) Lookup {
+// Resolving returns the look-ups of a resolver, by its method Resolve. Data that do not validate
+// are returned too, with their status: the check is of broken zones.
+func Resolving(resolve func(context.Context, wire.Question,
+	resolver.Options) *resolver.Answer) Lookup {
 	return func(ctx context.Context, q wire.Question) Answer {
-		a := r.Resolve(ctx, q, resolver.Options{})
+		a := resolve(ctx, q, resolver.Options{})
 		out := Answer{Status: a.Status, Failure: a.Failure}
 		if a.RCode == wire.RCodeServFail {
 			out.Status = wire.Unchecked
 			if f := a.Failure; f != nil && f.Cause.Kind() == cause.KindDNSSEC {
 				out.Status = wire.Bogus
 			}
-			a = r.Resolve(ctx, q, resolver.Options{CheckingDisabled: true})
+			a = resolve(ctx, q, resolver.Options{CheckingDisabled: true})
 		}
 		out.Set = wire.FindType(a.Sets, q.Type)
 		return out
 	}
 }
 
-// port is that of name servers which are found and not given.
-const port = 53
+// usualPort is that of name servers which are found and not given.
+const usualPort = 53
 
 // FindParent finds the servers of the parent, unless the operator has named them, and asks them for
 // the delegation.
@@ -153,7 +155,7 @@ func (p *Probe) addressed(ctx context.Context, o *check.Observations, names []wi
 		for _, a := range found[i] {
 			if p.wanted(a) {
 				servers = append(servers, &check.Server{Name: n,
-					Addr: netip.AddrPortFrom(a, port)})
+					Addr: netip.AddrPortFrom(a, cmp.Or(p.c.Port, usualPort))})
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	Lookup Lookup
 	// NoIPv4 and NoIPv6 leave addresses of a family out.
 	NoIPv4, NoIPv6 bool
+	Port           uint16 // of servers that are found; 0: 53
 	// Dial opens connections to services with TLSA records; nil: this machine's sockets.
 	Dial Dialer
 }
@@ -89,6 +90,19 @@ func (p *Probe) Run(ctx context.Context, o *check.Observations) {
 	if ctx.Err() != nil {
 		o.Limits = append(o.Limits, "the time is over")
 	}
+}
+
+// Look asks the servers of the zone what is looked at again and again, and no services: see
+// [check.Watching].
+func (p *Probe) Look(ctx context.Context, o *check.Observations) {
+	o.Random = randomName(o.Zone)
+	bound(o)
+	first, rest := check.Watching(o)
+	each(o.Servers, func(s *check.Server) {
+		if p.a.all(ctx, s, first); reachable(s) {
+			p.a.all(ctx, s, rest)
+		}
+	})
 }
 
 // bound applies the limits of servers and names.
