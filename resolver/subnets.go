@@ -377,8 +377,8 @@ func (r *Resolver) Variants(f func(Variant) error) error {
 	for k, all := range r.subnets.variants.All() {
 		for _, v := range all.list {
 			if err := f(Variant{Name: k.Name, Type: k.Type, Realm: k.Realm,
-				Network: v.network, Exact: v.exact, Kind: v.result.kind, Status: v.result.status, Expires: v.expires,
-				Sets: v.result.sets}); err != nil {
+				Network: v.network, Exact: v.exact, Kind: v.result.kind,
+				Status: v.result.status, Expires: v.expires, Sets: v.result.sets}); err != nil {
 				return err
 			}
 		}
