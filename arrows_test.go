@@ -97,8 +97,10 @@ var allowed = map[string][]string{
 	"internal/check": {"wire", "internal/cause", "validator"},
 	"internal/check/probe": {"wire", "internal/cause", "internal/check", "resolver",
 		"transport"},
+	"internal/rollover": {},
 	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
-		"internal/clock", "internal/guard", "internal/rounds", "resolver", "transport"},
+		"internal/clock", "internal/guard", "internal/rollover", "internal/rounds",
+		"resolver", "transport", "validator"},
 	"internal/mutate": {},
 }
 

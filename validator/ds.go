@@ -28,8 +28,9 @@ func supportsDigest(digest uint8) bool {
 	return digest == digestSHA256 || digest == digestSHA384 || digest == digestSHA1
 }
 
-// digest computes the DS digest of a key (RFC 4034, section 5.1.4).
-func digest(typ uint8, zone wire.Name, rdata []byte) []byte {
+// Digest computes the DS digest of a key (RFC 4034, section 5.1.4); nil for a type that is not
+// supported.
+func Digest(typ uint8, zone wire.Name, rdata []byte) []byte {
 	data := append([]byte(zone.Wire()), rdata...)
 	switch typ {
 	case digestSHA1:
@@ -158,7 +159,7 @@ func matchOne(d wire.DS, ks *KeySet, b *Budget) (*key, cause.Cause) {
 		if !b.digest() {
 			return nil, cause.LimitDigests
 		}
-		if bytes.Equal(digest(d.Digest, ks.Zone, k.rdata), d.Hash) {
+		if bytes.Equal(Digest(d.Digest, ks.Zone, k.rdata), d.Hash) {
 			return k, k.fault()
 		}
 		b.mismatch()
@@ -184,5 +185,5 @@ func (k *key) refusal(b *Budget) cause.Cause {
 func Matches(ds wire.DS, zone wire.Name, rdata []byte) bool {
 	k, err := wire.ParseDNSKEY(rdata)
 	return err == nil && k.Algorithm == ds.Algorithm && wire.KeyTag(rdata) == ds.KeyTag &&
-		supportsDigest(ds.Digest) && bytes.Equal(digest(ds.Digest, zone, rdata), ds.Hash)
+		supportsDigest(ds.Digest) && bytes.Equal(Digest(ds.Digest, zone, rdata), ds.Hash)
 }

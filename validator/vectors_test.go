@@ -97,7 +97,7 @@ func TestSignatureVectors(t *testing.T) {
 		}
 		if ds := wire.FindType(sets, wire.TypeDS); ds != nil {
 			d, err := wire.ParseDS(ds.Data.First())
-			if err != nil || string(digest(d.Digest, key.Name,
+			if err != nil || string(Digest(d.Digest, key.Name,
 				key.Data.First())) != string(d.Hash) || wire.KeyTag(key.Data.First()) != d.KeyTag {
 				t.Errorf("%s: DS %d is not the key's", key.Name, d.KeyTag)
 			}

@@ -7,12 +7,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/rollover"
 	"bailiwick/internal/state"
 	"bailiwick/internal/watch"
 	"bailiwick/resolver"
@@ -139,6 +141,64 @@ func (r *running) showWatched(q console.Request) (console.Result, error) {
 	return res, nil
 }
 
+// dueText is what is due next in a rollover, "-" if nothing is, with the times between which it may
+// be done.
+func dueText(r *watch.Rollover, now time.Time) (what, earliest, latest string) {
+	switch d := &r.Due; {
+	case d.What == "":
+		return "-", "-", "-"
+	case !d.Known:
+		earliest = "not before all servers have the step before"
+	case !now.Before(d.Earliest):
+		earliest = "now"
+	default:
+		earliest = timeText(d.Earliest)
+	}
+	return string(r.Due.What), earliest, timeText(r.Due.Latest)
+}
+
+// listRollovers lists the rollovers of watched zones, the newest first.
+func (r *running) listRollovers(q console.Request) (console.Result, error) {
+	now := clock.Wall(r.clock)
+	list := r.watched.List(now)
+	if q.Args["zone"] != "" {
+		z, err := r.watchedZone(q)
+		if err != nil {
+			return console.Result{}, err
+		}
+		list = []watch.State{z}
+	}
+	res := console.Result{Rows: [][]any{}, Columns: []string{"zone", "kind", "state", "method",
+		"old", "new", "began", "steps", "due", "earliest", "latest", "broken"}}
+	for i := range list {
+		for _, roll := range slices.Backward(list[i].Rolls) {
+			what, earliest, latest := dueText(&roll, now)
+			steps, breaks := rollText(&roll)
+			res.Rows = append(res.Rows, []any{list[i].Name.String(), roll.Kind(), roll.State(),
+				cmp.Or(roll.Method(), "-"), rollover.Tags(roll.Old),
+				rollover.Tags(roll.New, roll.Coming...), timeText(roll.Begun()), steps, what,
+				earliest, latest, breaks})
+		}
+	}
+	return res, nil
+}
+
+// rollText prints the steps of a rollover with their times, and when it was broken and why.
+func rollText(r *watch.Rollover) (steps, breaks []string) {
+	steps, breaks = []string{}, []string{}
+	for _, s := range r.Steps {
+		steps = append(steps, string(s.What)+" "+timeText(s.At))
+	}
+	for _, b := range r.Breaks {
+		until := "now"
+		if !b.Until.IsZero() {
+			until = timeText(b.Until)
+		}
+		breaks = append(breaks, fmt.Sprintf("%s from %s to %s", b.Why, timeText(b.Since), until))
+	}
+	return steps, breaks
+}
+
 // probeWatched has a watched zone probed now.
 func (r *running) probeWatched(q console.Request) (console.Result, error) {
 	z, err := r.watchedZone(q)
@@ -188,7 +248,23 @@ func watchOperations() []operation {
 			{Name: "expires_in", Optional: true}, {Name: "maintenance", Kind: console.Boolean}},
 		Rows: []console.Field{{Name: "finding"}, {Name: "severity"}, {Name: "since"},
 			{Name: "detail"}, {Name: "remedy"}},
-	}, (*running).showWatched}, {console.Operation{Name: "watch probe", Changes: true,
+	}, (*running).showWatched}, {console.Operation{Name: "watch rollovers",
+		Short: "List the key rollovers of watched zones: their steps, and what is due when",
+		Long: "List the key rollovers of watched zones, the newest first. A step is due from " +
+			"the time on when all caches have forgotten what it does not fit (RFC 7583), and " +
+			"until the old signatures end. A rollover is broken while some caches may have DS, " +
+			"keys or signatures that do not fit those of now.",
+		Suggest: []string{"rolls", "keys", "rollover"},
+		Params: []console.Param{{Name: "zone", Positional: true,
+			Help: "one of watch.zones; all without it"}},
+		Rows: []console.Field{{Name: "zone"},
+			{Name: "kind", Help: "KSK, ZSK, CSK (one key for both), or the algorithms"},
+			{Name: "state", Help: "the last step, or broken"},
+			{Name: "method", Help: "as far as its steps show"},
+			{Name: "old", Help: "key tags"}, {Name: "new", Help: "key tags"}, {Name: "began"},
+			{Name: "steps", Kind: console.List}, {Name: "due", Help: "the next step"},
+			{Name: "earliest"}, {Name: "latest"}, {Name: "broken", Kind: console.List}},
+	}, (*running).listRollovers}, {console.Operation{Name: "watch probe", Changes: true,
 		Short:   "Probe a watched zone now",
 		Suggest: []string{"now", "check"},
 		Params:  []console.Param{zone},

@@ -27,7 +27,7 @@ func TestWatchedZonesOfAServer(t *testing.T) {
 		t.Errorf("%v %s", err, text)
 	}
 	for _, bad := range []string{"www.expired.faulty", "a..b"} {
-		for _, command := range []string{"watch show", "watch probe"} {
+		for _, command := range []string{"watch show", "watch probe", "watch rollovers"} {
 			if res, err := s.ctl(command, "zone", bad); err == nil {
 				t.Errorf("%s %s: %v", command, bad, res)
 			}
@@ -40,6 +40,9 @@ func TestWatchedZonesOfAServer(t *testing.T) {
 		res, err := s.ctl("watch show", "zone", "expired.faulty")
 		return err == nil && strings.Contains(fmt.Sprint(res.Fields), "failed_probes:2")
 	})
+	if res, err := s.ctl("watch rollovers"); err != nil || len(res.Rows) != 0 {
+		t.Errorf("rollovers: %v %v", res.Rows, err)
+	}
 	s.change(plain + "watch: {zones: [expired.faulty, unsigned.example]}\n")
 	until(t, "the other one is probed", func() bool {
 		return list() == "expired.faulty. failing bogus 99.9 % signature_expired - \n"+

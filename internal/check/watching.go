@@ -38,8 +38,14 @@ func (r Rule) Watched() bool {
 // Served is a set as a server has it, and who signs it.
 type Served struct {
 	Server  *Server
-	Set     *wire.RRset // nil: the server denies that there is one
+	Set     *wire.RRset
 	Signers []Signer
+}
+
+// Delegated is what a server of the parent says of trust in the zone.
+type Delegated struct {
+	Usable []wire.DS // none: the zone is insecure (RFC 4035, section 5.2)
+	TTL    time.Duration
 }
 
 // Signer is a key by whose signature a set is valid now, or would be: a signature by a key that the
@@ -52,9 +58,11 @@ type Signer struct {
 
 // Chain is what trust in a zone depends on, as each server has it.
 type Chain struct {
-	DS   []Served // at the servers of the parent
-	Keys []Served // DNSKEY
-	Data []Served // all other sets of the zone that were seen
+	DS   []Delegated // at the servers of the parent
+	Keys []Served    // DNSKEY
+	Data []Served    // all other sets of the zone that were seen
+	// Partial reports whether servers of the zone or of its parent have not answered.
+	Partial bool
 }
 
 // ChainOf returns what trust in a zone depends on. Servers that do not answer are left out.
@@ -63,16 +71,27 @@ func ChainOf(o *Observations) (c Chain) {
 	if o.Parent != nil {
 		q := ask(o.Zone, wire.TypeDS)
 		for _, s := range o.Parent.Servers {
-			if set := answerOf(s, q); set != nil {
-				c.DS = append(c.DS, Served{Server: s, Set: set})
-			} else if j.deniesDSAt(s) {
-				c.DS = append(c.DS, Served{Server: s})
+			d := Delegated{}
+			switch set := answerOf(s, q); {
+			case set != nil:
+				d.Usable, _ = j.v.UsableDS(set)
+				d.TTL = time.Duration(set.TTL) * time.Second
+			case j.deniesDSAt(s):
+				if soa := wire.FindType(s.reply(q, Usual).Msg.Authority, wire.TypeSOA); soa != nil {
+					d.TTL = time.Duration(soa.TTL) * time.Second
+				}
+			default:
+				c.Partial = true
+				continue
 			}
+			c.DS = append(c.DS, d)
 		}
 	}
 	for _, s := range o.Servers {
-		keys := answerOf(s, ask(o.Zone, wire.TypeDNSKEY))
+		q := ask(o.Zone, wire.TypeDNSKEY)
+		keys := answerOf(s, q)
 		if keys == nil {
+			c.Partial = c.Partial || !classify(q, s.reply(q, Usual).Msg).kind.IsDenial()
 			continue
 		}
 		c.Keys = append(c.Keys, Served{s, keys, j.signers(keys, keys)})

@@ -53,6 +53,10 @@ var (
 	watchFindings = prometheus.NewDesc("bailiwick_watched_zone_findings",
 		"What is wrong with a watched zone, by severity, without what was seen once and may pass.",
 		[]string{"zone", "severity"}, nil)
+	watchRolls = prometheus.NewDesc("bailiwick_watched_zone_rollovers",
+		"Key rollovers of a watched zone that are under way, and those that are broken: some "+
+			"caches have DS, keys or signatures that do not fit those of now.",
+		[]string{"zone", "state"}, nil)
 	overallSuccess = prometheus.NewDesc("bailiwick_validation_success_ratio",
 		"The part of all judged responses of 30 days that was secure rather than bogus.", nil, nil)
 	overallBudget = prometheus.NewDesc("bailiwick_validation_budget_left_ratio",
@@ -104,5 +108,16 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 		for _, s := range []check.Severity{check.Error, check.Warning, check.Notice} {
 			gauge(watchFindings, float64(z.Count(s)), name, s.String())
 		}
+		var under, broken float64
+		for k := range z.Rolls {
+			switch r := &z.Rolls[k]; {
+			case r.Broken():
+				broken++
+			case !r.Over():
+				under++
+			}
+		}
+		gauge(watchRolls, under, name, "under_way")
+		gauge(watchRolls, broken, name, "broken")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rollover"
 	"bailiwick/internal/rounds"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -66,6 +67,7 @@ type zone struct {
 	failure *cause.Failure
 	status  wire.Security
 	counts  [3]uint64 // probes by outcome, since the process began
+	partial int       // looks in a row that not all servers have answered
 	record
 }
 
@@ -77,12 +79,13 @@ type record struct {
 	Findings map[string]Finding
 	Set      string // whose signatures end first
 	Expires  time.Time
+	Rolls    rollover.History
 }
 
 // NewBook returns the book that an earlier process has left.
 func NewBook(c Config, p Parts) *Book {
 	b := &Book{p: p, rounds: rounds.New(p.Guard, time.Second)}
-	b.budget.clock = p.Clock
+	b.budget.clock, b.budget.turn = p.Clock, make(chan struct{}, 1)
 	b.secure, b.bogus = p.Judged()
 	b.Configure(c)
 	b.load()
@@ -210,8 +213,13 @@ func (b *Book) noted(z *zone, l *look) {
 	cfg := z.cfg
 	turned, lasted := z.took(l)
 	var begun, ended []Finding
+	var events []rollover.Event
 	if l.seen != nil {
-		begun, ended = z.note(found, l.blind(), l.at)
+		blind := l.blind()
+		if !blind {
+			events = z.Rolls.Advance(z.seen(&chain, l.at))
+		}
+		begun, ended = z.note(found, z.Rolls.Secure(), blind, l.at)
 		if set, at := ends(&chain); !at.IsZero() {
 			z.Set, z.Expires = set, at
 		}
@@ -222,6 +230,37 @@ func (b *Book) noted(z *zone, l *look) {
 		b.tellTurn(&cfg, l, lasted)
 	}
 	b.tell(&cfg, begun, ended)
+	b.tellRolls(&cfg, events)
+}
+
+// seen returns what a look has seen of the zone's keys. A server that does not answer may have what
+// no other one has; when it has been silent for some looks, nobody gets that from it any more. The
+// caller holds mu.
+func (z *zone) seen(c *check.Chain, at time.Time) rollover.Seen {
+	s := seen(z.cfg.Name, c, at)
+	if z.partial++; !s.Partial {
+		z.partial = 0
+	}
+	s.Partial = s.Partial && z.partial <= maxPartial
+	return s
+}
+
+// tellRolls has the log tell of the steps of rollovers.
+func (b *Book) tellRolls(z *Zone, events []rollover.Event) {
+	for _, e := range events {
+		lvl := slog.LevelInfo
+		args := []any{"zone", z.Name.String(), "owner", z.Owner, "kind", e.Roll.Kind(), "step",
+			string(e.What), "old", rollover.Tags(e.Roll.Old), "new",
+			rollover.Tags(e.Roll.New, e.Roll.Coming...), "began",
+			e.Roll.Begun().UTC().Format(time.RFC3339)}
+		if e.Why != "" {
+			args = append(args, "detail", e.Why.Text())
+		}
+		if e.What == rollover.Broken {
+			lvl = slog.LevelWarn
+		}
+		b.p.Log.Log(context.Background(), lvl, "watched zone: rollover", args...)
+	}
 }
 
 // took counts the outcome of a look. It reports whether the zone has begun to fail or has

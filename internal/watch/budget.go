@@ -19,17 +19,18 @@ type budget struct {
 	clock clock.Clock
 	total atomic.Uint64 // of all time
 	limit atomic.Int64  // of a minute
+	turn  chan struct{} // of whoever waits: who needs many is not overtaken by who needs one
 
 	mu   sync.Mutex
 	held int // for what is under way; guarded by mu
-	sent [minute]struct {
+	sent [seconds]struct {
 		second int64
 		n      int
 	} // by second, guarded by mu
 }
 
-// minute is the time that the limit is for, in seconds.
-const minute = 60
+// seconds are those that a minute can be in, wherever in a second it begins.
+const seconds = 61
 
 // pause is how long somebody waits who finds the budget spent, before the next look.
 const pause = 250 * time.Millisecond
@@ -41,7 +42,7 @@ func (b *budget) hold(n int) bool {
 	defer b.mu.Unlock()
 	sum := b.held + n
 	for _, s := range b.sent {
-		if s.second > now-minute && s.second <= now {
+		if s.second > now-seconds && s.second <= now {
 			sum += s.n
 		}
 	}
@@ -59,7 +60,7 @@ func (b *budget) release(held, sent int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held -= held
-	s := &b.sent[now%minute]
+	s := &b.sent[now%seconds]
 	if s.second != now {
 		s.second, s.n = now, 0
 	}
@@ -69,6 +70,12 @@ func (b *budget) release(held, sent int) {
 // wait holds back n queries as soon as there are so many, and reports whether ctx lasted until
 // then.
 func (b *budget) wait(ctx context.Context, n int) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case b.turn <- struct{}{}:
+		defer func() { <-b.turn }()
+	}
 	for !b.hold(n) {
 		select {
 		case <-ctx.Done():

@@ -1,8 +1,9 @@
 // Package watch looks after zones that the operator names. Each is asked about every few minutes,
 // by the resolver, as a client would, and on its own servers and those of its parent: whether it
-// validates, how long its signatures last, whether DS, CDS and servers agree. All probes together
-// have a budget of their own. What is found is kept over restarts: the success rate of a month, and
-// findings. All other zones are observed as clients ask for them, and never asked about.
+// validates, how long its signatures last, whether DS, CDS and servers agree, and how far rollovers
+// of its keys are. All probes together have a budget of their own. What is found is kept over
+// restarts: the success rate of a month, findings, rollovers. All other zones are observed as
+// clients ask for them, and never asked about.
 package watch
 
 import (

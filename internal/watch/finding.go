@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bailiwick/internal/check"
+	"bailiwick/internal/rollover"
 )
 
 // Finding is something that is wrong with a zone, or worth knowing.
@@ -30,13 +31,30 @@ type Finding struct {
 // Text returns what the finding is.
 func (f *Finding) Text() string { return titles(f.ID) + ": " + f.Message }
 
-// stuckDS is the finding that follows from another one that lasts.
-const stuckDS = "cds-stuck"
+// stuckDS is the finding that follows from another one that lasts, and chain is what those begin
+// with that follow from what caches have.
+const (
+	stuckDS = "cds-stuck"
+	chain   = "chain-"
+)
+
+// broken returns the finding of a chain of trust that is broken for resolvers which have data from
+// before.
+func broken(f rollover.Fault, now time.Time) Finding {
+	return Finding{ID: chain + strings.ReplaceAll(string(f.Why), "_", "-"),
+		Severity: check.Error, Since: now,
+		Message: "until " + f.Until.UTC().Format(time.RFC3339),
+		Remedy: "put back what was changed, the old key, DS or signatures, until their TTL " +
+			"has passed (RFC 7583, section 3)"}
+}
 
 // titles returns what a finding means, in a line.
 func titles(id string) string {
 	if id == stuckDS {
 		return "the parent has not published what CDS asks for"
+	}
+	if why, ok := strings.CutPrefix(id, chain); ok {
+		return rollover.Reason(strings.ReplaceAll(why, "-", "_")).Text()
 	}
 	for _, r := range check.Rules() {
 		if r.ID == id {
@@ -50,10 +68,12 @@ func titles(id string) string {
 // proves nothing.
 func passing(area string) bool { return area == "agreement" || area == "servers" }
 
-// note takes what a look has found. A look that is blind ends no finding, as it could not have seen
+// note takes what a look has found, with the faults of the chain of trust; delegated is whether the
+// parent has a DS. A look that is blind ends no finding, as it could not have seen
 // it: neither it nor its absence. It returns what has begun and ended, for the log. The caller
 // holds mu.
-func (z *zone) note(found []check.Finding, blind bool, now time.Time) (begun, ended []Finding) {
+func (z *zone) note(found []check.Finding, delegated, blind bool, now time.Time) (begun,
+	ended []Finding) {
 	next := map[string]Finding{}
 	if blind {
 		maps.Copy(next, z.Findings)
@@ -68,11 +88,19 @@ func (z *zone) note(found []check.Finding, blind bool, now time.Time) (begun, en
 		next[f.ID] = Finding{ID: f.ID, Severity: f.Severity, Message: message(&f),
 			Remedy: f.Remedy, Since: now, Passing: passing(f.Area)}
 	}
-	if p, ok := z.Findings["cds-pending"]; ok && now.Sub(p.Since) >= stuck {
-		if _, still := next["cds-pending"]; still {
+	for _, f := range z.Rolls.Faults {
+		if !f.Until.IsZero() { // else package check has found it, too
+			one := broken(f, now)
+			next[one.ID] = one
+		}
+	}
+	for _, id := range []string{"cds-pending", "cds-delete"} {
+		p, was := z.Findings[id]
+		if _, is := next[id]; was && is && (id != "cds-delete" || delegated) &&
+			now.Sub(p.Since) >= stuck {
 			next[stuckDS] = Finding{ID: stuckDS, Severity: check.Warning, Since: now,
 				Message: fmt.Sprintf("since %s: %s", p.Since.UTC().Format(time.RFC3339), p.Message),
-				Remedy: "have the parent's operator, or the registrar, publish the DS: it may " +
+				Remedy: "have the parent's operator, or the registrar, change the DS: it may " +
 					"not look for CDS at all"}
 		}
 	}

@@ -23,6 +23,9 @@ const (
 	// maxFindings is how many findings of a zone are kept, and maxMessage how many octets of what
 	// each says.
 	maxFindings, maxMessage = 64, 300
+	// maxPartial is how many looks in a row may have missed a server, before what only that server
+	// had is taken to be gone.
+	maxPartial = 3
 	// stuck is how long a parent may take to publish what CDS asks for. Parents that look for CDS
 	// do so once a day; two days are two looks.
 	stuck = 48 * time.Hour

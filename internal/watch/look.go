@@ -132,22 +132,3 @@ func (l *look) blind() bool {
 	return !replied(l.seen.Servers) ||
 		l.seen.Parent != nil && !replied(l.seen.Parent.Servers)
 }
-
-// ends returns the set whose signatures end first, of those that a look has seen: of several
-// signatures of one set that which ends last keeps it valid.
-func ends(c *check.Chain) (set string, at time.Time) {
-	for _, sets := range [][]check.Served{c.Keys, c.Data} {
-		for _, s := range sets {
-			var last time.Time
-			for _, by := range s.Signers {
-				if by.Expires.After(last) {
-					last = by.Expires
-				}
-			}
-			if !last.IsZero() && (at.IsZero() || last.Before(at)) {
-				set, at = s.Set.Type.String(), last
-			}
-		}
-	}
-	return set, at
-}

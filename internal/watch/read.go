@@ -9,6 +9,7 @@ import (
 
 	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/rollover"
 	"bailiwick/wire"
 )
 
@@ -29,6 +30,13 @@ type State struct {
 	Set                 string        // whose signatures end first
 	Expires             time.Time
 	Maintenance         bool
+	Rolls               []Rollover // the newest last
+}
+
+// Rollover is a change of a zone's keys, and what is due next.
+type Rollover struct {
+	rollover.Roll
+	Due rollover.Due
 }
 
 // Count returns how many findings there are of a severity, without those that may be passing.
@@ -56,6 +64,10 @@ func (b *Book) List(from time.Time) (list []State) {
 			Counts:   z.counts,
 			Findings: ordered(slices.Collect(maps.Values(z.Findings))), Set: z.Set,
 			Expires: z.Expires, Maintenance: b.p.Maintained(z.cfg.Name)}
+		for i := range z.Rolls.Rolls {
+			r := &z.Rolls.Rolls[i]
+			s.Rolls = append(s.Rolls, Rollover{r.Clone(), z.Rolls.Due(r)})
+		}
 		if z.failure != nil {
 			s.Cause, s.Detail = z.failure.Cause.Label(), z.failure.Error()
 			s.Hint = z.failure.Cause.Hint()

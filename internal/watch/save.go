@@ -68,7 +68,8 @@ func (p *page) read(r io.Reader) error {
 		return errors.New("more than a book has")
 	}
 	for name, z := range p.Zones {
-		if z == nil || !z.Rate.valid() || len(z.Findings) > maxFindings+1 {
+		if z == nil || !z.Rate.valid() || !z.Rolls.Valid() ||
+			len(z.Findings) > 2*maxFindings {
 			return fmt.Errorf("zone %s: more than a book has", name)
 		}
 		for _, f := range z.Findings {
