@@ -164,7 +164,7 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 	if outside > 0 && a.x.sink != nil {
 		e := a.event(event.Scrub, c)
 		e.Count = outside
-		a.x.sink.Event(e)
+		a.x.tell(e)
 	}
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)

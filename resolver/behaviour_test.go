@@ -4,6 +4,8 @@ package resolver_test
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/recorder"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/wire"
@@ -514,14 +517,27 @@ func BenchmarkColdResolution(b *testing.B) {
 	}
 }
 
+// Without and with a recording of the resolution that fails nowhere.
 func BenchmarkMiss(b *testing.B) {
-	in := newWorld(b, lab.Internet(time.Now()),
-		func(c *resolver.Config) { c.AggressiveNSEC = false })
-	in.resolve("www.secure.example.", wire.TypeA)
-	b.ReportAllocs()
-	q := question("www.secure.example.", wire.TypeA)
-	for b.Loop() {
-		in.cache.RRsets.Remove(cache.Key{Name: q.Name, Type: q.Type})
-		in.r.Start(context.Background(), q, resolver.Options{}, func(*resolver.Answer) {})
+	for _, keep := range []int{0, recorder.Default().Keep} {
+		b.Run(fmt.Sprintf("keep=%d", keep), func(b *testing.B) {
+			in := newWorld(b, lab.Internet(time.Now()),
+				func(c *resolver.Config) { c.AggressiveNSEC = false })
+			in.resolve("www.secure.example.", wire.TypeA)
+			b.ReportAllocs()
+			q := question("www.secure.example.", wire.TypeA)
+			r := recorder.New(recorder.Config{Keep: keep})
+			for b.Loop() {
+				in.cache.RRsets.Remove(cache.Key{Name: q.Name, Type: q.Type})
+				o, course := resolver.Options{}, r.Begin()
+				if course != nil {
+					o.Events = course
+				}
+				in.r.Start(context.Background(), q, o, func(*resolver.Answer) {})
+				if course != nil {
+					course.End(q, netip.Addr{}, nil)
+				}
+			}
+		})
 	}
 }

@@ -140,7 +140,7 @@ func (x *resolution) memo(zone wire.Name, t validator.Trust) {
 	if x.sink != nil {
 		e := x.event(event.Trust)
 		e.Zone, e.Status, e.Failure = t.Zone, t.Status, t.Failure
-		x.sink.Event(e)
+		x.tell(e)
 	}
 }
 

@@ -62,7 +62,7 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 	}()
 	c.trail.sink, c.trail.number = event.Both(r.events, o.Events), o.Query
 	if c.sink != nil {
-		c.sink.Event(c.of(event.Question, q))
+		c.tell(c.of(event.Question, q))
 	}
 	c.answer(r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
 		of := r.asksFor(k, o.Network)
@@ -104,7 +104,7 @@ func (c *client) answer(a *Answer) {
 		if c.sink != nil {
 			e := c.of(event.Limit, c.q)
 			e.Cause = a.Failure.Cause
-			c.sink.Event(e)
+			c.tell(e)
 		}
 	}
 	c.done(a)

@@ -74,7 +74,7 @@ func (a *zoneQuery) askCopy(c Copy) (*accepted, *cause.Failure) {
 	if a.x.sink != nil {
 		e := a.x.of(event.CopyAsked, a.q)
 		e.Zone, e.Reply, e.RCode = a.zone, got.kind, m.RCode()
-		a.x.sink.Event(e)
+		a.x.tell(e)
 	}
 	switch got.kind {
 	case wire.KindNone:

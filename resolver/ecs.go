@@ -285,8 +285,8 @@ func (a *zoneQuery) noteSubnet(t *try, s SubnetResult, scope int) {
 		return
 	}
 	e := a.event(event.Subnet, t.c)
-	e.Network, e.Count, e.Subnet = t.subnet, scope, s.Label()
-	a.x.sink.Event(e)
+	e.Sent, e.Count = &event.Tailoring{Network: t.subnet, Result: s.Label()}, scope
+	a.x.tell(e)
 }
 
 // changed returns the zones at and below which another configuration may have kept other answers.

@@ -198,7 +198,7 @@ func (x *resolution) tellAgent(f *cause.Failure) {
 	if x.sink != nil {
 		e := x.event(event.Reported)
 		e.Zone, e.Target, e.Failure = zone, name, f
-		x.sink.Event(e)
+		x.tell(e)
 	}
 	r.sendReport(k)
 }

@@ -18,17 +18,21 @@ type trail struct {
 	number uint64     // of the client's query, see [Options]
 }
 
-// of returns an event of a kind in a fetch. It is called only if there is a sink.
-func (t *trail) of(kind event.Kind, q wire.Question) event.Event {
-	return event.Event{Kind: kind, Time: time.Now(), Query: t.number, Fetch: t.fetch,
-		Question: q}
+// of returns the place for an event of a kind in a fetch. It is called only if there is a sink.
+func (t *trail) of(kind event.Kind, q wire.Question) *event.Slot {
+	e := event.For(t.sink, kind, q)
+	e.Query, e.Fetch = t.number, t.fetch
+	return e
 }
+
+// tell reports an event, which is not written to any more.
+func (t *trail) tell(e *event.Slot) { event.Tell(t.sink, e) }
 
 // fetched reports a fetch that is begun or joined.
 func (t *trail) fetched(kind event.Kind, k cache.Key, id uint64) {
 	e := t.of(kind, keyQuestion(k))
 	e.Fetch, e.Parent = id, t.fetch
-	t.sink.Event(e)
+	t.tell(e)
 }
 
 // begin returns the trail of a fetch that begins.
@@ -52,7 +56,7 @@ func (t *trail) known(k cache.Key, l *result, f *cause.Failure) {
 			e.Judged = event.JudgedOf(l.kind, l.sets, l.proofs, l.unsignedCut)
 		}
 	}
-	t.sink.Event(e)
+	t.tell(e)
 }
 
 // ended reports the end of a fetch.
@@ -61,33 +65,35 @@ func (x *resolution) ended(l *result, f *cause.Failure, took time.Duration) {
 	if e.Took, e.Failure = took, f; l != nil {
 		e.Reply, e.Status, e.Failure = l.kind, l.status, l.failure
 	}
-	x.sink.Event(e)
+	x.tell(e)
 }
 
 // answered reports the answer that a client gets.
 func (t *trail) answered(a *Answer, took time.Duration) {
 	e := t.of(event.Answer, a.Question)
 	e.RCode, e.Status, e.Failure, e.Count, e.Took = a.RCode, a.Status, a.Failure, a.Sent, took
-	t.sink.Event(e)
+	t.tell(e)
 }
 
-// event returns an event of a kind about the resolution.
-func (x *resolution) event(kind event.Kind) event.Event { return x.of(kind, x.q) }
+// event returns the place for an event of a kind about the resolution.
+func (x *resolution) event(kind event.Kind) *event.Slot { return x.of(kind, x.q) }
 
 // excepted reports the operator's exception from validation for the question, if there is one.
 func (x *resolution) excepted() {
-	e := x.event(event.Exception)
-	if e.Zone, e.Cause = x.r.Excepted(x.q); e.Cause == cause.None {
+	zone, why := x.r.Excepted(x.q)
+	if why == cause.None {
 		return
 	}
-	x.sink.Event(e)
+	e := x.event(event.Exception)
+	e.Zone, e.Cause = zone, why
+	x.tell(e)
 }
 
 // anchored reports that the trust in a zone begins at trust anchors.
 func (x *resolution) anchored(zone wire.Name, anchors int) {
 	e := x.event(event.Anchor)
 	e.Zone, e.Count = zone, anchors
-	x.sink.Event(e)
+	x.tell(e)
 }
 
 // deferred reports that a server of a configured zone is down.
@@ -97,7 +103,7 @@ func (x *resolution) deferred(f *forwarder) {
 	f.mu.Lock()
 	e.Cause = f.last
 	f.mu.Unlock()
-	x.sink.Event(e)
+	x.tell(e)
 }
 
 // judged reports a verdict about the response to a question; what returns what it is about.
@@ -108,7 +114,7 @@ func (x *resolution) judged(q wire.Question, zone wire.Name, status wire.Securit
 	if event.Collects(x.sink) {
 		e.Judged = what()
 	}
-	x.sink.Event(e)
+	x.tell(e)
 }
 
 // limited counts and reports a limit that was met.
@@ -117,12 +123,12 @@ func (x *resolution) limited(c cause.Cause) {
 	if x.sink != nil {
 		e := x.event(event.Limit)
 		e.Cause = c
-		x.sink.Event(e)
+		x.tell(e)
 	}
 }
 
-// event returns an event of a kind about a server.
-func (a *zoneQuery) event(kind event.Kind, c *candidate) event.Event {
+// event returns the place for an event of a kind about a server.
+func (a *zoneQuery) event(kind event.Kind, c *candidate) *event.Slot {
 	e := a.x.of(kind, a.q)
 	e.Zone, e.Server = a.zone, c.addr
 	return e
@@ -135,7 +141,7 @@ func (a *zoneQuery) exchanged(t *try, c cause.Cause, took time.Duration, err err
 	if err == nil {
 		e.RCode, e.Flags = t.m.FullRCode(), t.m.Flags
 	}
-	a.x.sink.Event(e)
+	a.x.tell(e)
 }
 
 // replied reports how a reply was classified.
@@ -151,7 +157,7 @@ func (a *zoneQuery) replied(c *candidate, r *reply) {
 	case wire.KindAnswer:
 		e.Count = r.sets[0].Len()
 	}
-	a.x.sink.Event(e)
+	a.x.tell(e)
 }
 
 // fellBack reports the form in which a server is asked again, if there is a sink.
@@ -161,7 +167,7 @@ func (a *zoneQuery) fellBack(c *candidate, form event.Form) {
 	}
 	e := a.event(event.Fallback, c)
 	e.Form = form
-	a.x.sink.Event(e)
+	a.x.tell(e)
 }
 
 // keyQuestion returns the question of a cache key.

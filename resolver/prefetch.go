@@ -59,7 +59,7 @@ func (r *Resolver) renew(k fetchKey, l *result, why RefreshReason) {
 			if known {
 				e.TTL = l.ttl()
 			}
-			t.sink.Event(e)
+			t.tell(e)
 		}
 		x := r.runOf(f, 0, t)
 		if x.refresh = true; known {

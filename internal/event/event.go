@@ -48,7 +48,7 @@ const (
 	CopyAsked
 	// Response: how a reply was classified. Zone, Server, Reply; Target, Count or Cause.
 	Response
-	// Subnet: a client's network went with the question, see Subnet. Zone, Server, Network, Count.
+	// Subnet: a client's network went with the question. Zone, Server, Sent, Count.
 	Subnet
 	// Fallback: a server is asked again, see Form. Zone, Server.
 	Fallback
@@ -193,9 +193,8 @@ type Event struct {
 	Target   wire.Name // of an alias, or of a referral
 	Server   netip.AddrPort
 	Client   netip.AddrPort
-	Network  netip.Prefix // of the client, as it was sent
-	Subnet   string       // what became of that
-	Err      error        // of the transport
+	Sent     *Tailoring // the network of the client that was sent
+	Err      error      // of the transport
 	Failure  *cause.Failure
 	Judged   *Judged // only for a Collector
 	Took     time.Duration
@@ -210,6 +209,20 @@ type Event struct {
 	Form     Form
 	Origin   Origin
 	Decision Decision
+}
+
+// Tailoring is a client's network that was sent to a server.
+type Tailoring struct {
+	Network netip.Prefix
+	Result  string // what became of it
+}
+
+// String returns both as text.
+func (t *Tailoring) String() string {
+	if t == nil {
+		return "unknown"
+	}
+	return t.Network.String() + ": " + t.Result
 }
 
 // Judged is what a verdict is about, or what the cache has of a verdict. The sets share the octets

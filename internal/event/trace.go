@@ -129,9 +129,9 @@ func (e *Event) Text() string {
 		return e.Reply.String()
 	case Subnet:
 		if e.Count > 0 {
-			return fmt.Sprintf("asked for network %s: %s, scope %d", e.Network, e.Subnet, e.Count)
+			return fmt.Sprintf("asked for network %s, scope %d", e.Sent, e.Count)
 		}
-		return fmt.Sprintf("asked for network %s: %s", e.Network, e.Subnet)
+		return fmt.Sprintf("asked for network %s", e.Sent)
 	case Fallback:
 		return fmt.Sprintf("%s is asked again %s", e.Server, e.Form)
 	case Deferred:

@@ -9,4 +9,7 @@ const (
 	maxWatched = 100
 	// maxEvents is how many events a recording has; the resolution of most names has 10 to 40.
 	maxEvents = 200
+	// partEvents is how many events a resolution gets memory for at once: 2 KiB. Most that wait for
+	// their first server have had fewer.
+	partEvents = 8
 )

@@ -1,6 +1,7 @@
 // Package recorder keeps the course of resolutions that failed, with all of their events, so that
-// an operator can see afterwards what happened. Each resolution is recorded while it goes on, in
-// memory that is used again; what ends well is dropped. Answers from the cache are not recorded.
+// an operator can see afterwards what happened. Each resolution is recorded while it goes on: its
+// events are written into memory that is used again, and nothing is copied, formatted or allocated
+// for what ends well. Answers from the cache are not recorded.
 package recorder
 
 import (
@@ -41,7 +42,7 @@ type Recording struct {
 type Recorder struct {
 	keep    atomic.Int64
 	watched atomic.Pointer[[]wire.Name] // names at and below which all is recorded; nil: none
-	pool    sync.Pool                   // of *tape
+	pool    sync.Pool                   // of *part
 
 	mu     sync.Mutex
 	number uint64                       // guarded by mu, as is all below
@@ -51,7 +52,7 @@ type Recorder struct {
 // New returns a recorder.
 func New(c Config) *Recorder {
 	r := &Recorder{kept: map[wire.Question]*Recording{}}
-	r.pool.New = func() any { return &tape{events: make([]event.Event, 0, maxEvents/4)} }
+	r.pool.New = func() any { return new(part) }
 	r.Configure(c)
 	return r
 }
@@ -66,64 +67,108 @@ func (r *Recorder) Configure(c Config) {
 	}
 }
 
-// tape is memory for the events of one resolution after another.
-type tape struct {
-	mu     sync.Mutex
-	course *Course // that it belongs to now; guarded by mu, as is all below
-	events []event.Event
-	left   int // events that were left out
-}
+// part is memory for some events of one resolution after another.
+type part [partEvents]event.Slot
 
-// Course records a resolution: it is the sink of its events.
+// Course records a resolution: it is the sink of its events, which are written into its parts.
 type Course struct {
 	of    *Recorder
-	tape  *tape
-	began time.Time
+	watch event.Watch
+	// next is the place of the next event; ended is added when no event is recorded any more.
+	next  atomic.Int64
+	parts [maxEvents / partEvents]atomic.Pointer[part]
 }
+
+var _ event.Placer = (*Course)(nil)
+
+// ended is above all places.
+const ended = 1 << 40
 
 // Begin begins a recording; nil if nothing is recorded.
 func (r *Recorder) Begin() *Course {
 	if r.keep.Load() == 0 {
 		return nil
 	}
-	t := r.pool.Get().(*tape)
-	c := &Course{of: r, tape: t, began: time.Now()}
-	t.mu.Lock()
-	t.course, t.events, t.left = c, t.events[:0], 0
-	t.mu.Unlock()
+	c := &Course{of: r}
+	c.watch.Start()
 	return c
 }
 
-// Event implements event.Sink. Events of a fetch that goes on after the end are not recorded.
+// Place implements event.Placer. Events of a fetch that goes on after the end, and those beyond
+// maxEvents, get a place that nobody looks at.
+func (c *Course) Place(kind event.Kind) *event.Slot {
+	i := int(c.next.Add(1) - 1)
+	if i >= maxEvents {
+		return &event.Slot{Event: event.Event{Kind: kind, Time: c.watch.At(kind)}}
+	}
+	e := &c.part(i / partEvents)[i%partEvents]
+	e.Kind, e.Time = kind, c.watch.At(kind)
+	return e
+}
+
+// part returns a part, which it gets if there is none yet.
+func (c *Course) part(i int) *part {
+	if p := c.parts[i].Load(); p != nil {
+		return p
+	}
+	p := c.of.pool.Get().(*part)
+	if !c.parts[i].CompareAndSwap(nil, p) {
+		c.of.pool.Put(p)
+		return c.parts[i].Load()
+	}
+	return p
+}
+
+// Event implements event.Sink.
 func (c *Course) Event(e event.Event) {
-	t := c.tape
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case t.course != c:
-	case len(t.events) == maxEvents:
-		t.left++
-	default:
-		t.events = append(t.events, e)
+	s := c.Place(e.Kind)
+	s.Event = e
+	s.Fill()
+}
+
+// End ends a recording, and keeps it if the question failed, or if its name is watched. Only then
+// anything is copied.
+func (c *Course) End(q wire.Question, client netip.Addr, f *cause.Failure) {
+	n := int(c.next.Add(ended) - ended)
+	if n < 0 || n >= ended { // it had ended
+		return
+	}
+	if f != nil || c.of.watches(q.Name) {
+		took := c.watch.Took()
+		c.of.put(&Recording{Time: time.Now().Add(-took), Took: took, Question: q, Client: client,
+			Failure: f, Trace: event.TraceOf(c.events(n), max(0, n-maxEvents))})
+	}
+	for i := range c.parts {
+		p := c.parts[i].Load()
+		if p == nil {
+			break
+		}
+		c.release(p[:min(max(0, n-i*partEvents), partEvents)], p)
 	}
 }
 
-// End ends a recording, and keeps it if the question failed, or if its name is watched.
-func (c *Course) End(q wire.Question, client netip.Addr, f *cause.Failure) {
-	t := c.tape
-	t.mu.Lock()
-	if t.course != c {
-		t.mu.Unlock()
-		return
+// events returns copies of the first n events. Those that are being written just now are left out.
+func (c *Course) events(n int) []event.Event {
+	n = min(n, maxEvents)
+	list := make([]event.Event, 0, n)
+	for i := range n {
+		if p := c.parts[i/partEvents].Load(); p != nil && p[i%partEvents].Full() {
+			list = append(list, p[i%partEvents].Event)
+		}
 	}
-	t.course = nil
-	if f != nil || c.of.watches(q.Name) {
-		c.of.put(&Recording{Time: c.began, Took: time.Since(c.began), Question: q, Client: client,
-			Failure: f, Trace: event.TraceOf(slices.Clone(t.events), t.left)})
+	return list
+}
+
+// release gives a part back, unless somebody still writes to it. Events hold failures and names, so
+// the part is cleared.
+func (c *Course) release(used []event.Slot, p *part) {
+	for i := range used {
+		if !used[i].Full() {
+			return
+		}
 	}
-	clear(t.events) // they hold failures and names
-	t.mu.Unlock()
-	c.of.pool.Put(t)
+	clear(used)
+	c.of.pool.Put(p)
 }
 
 // put keeps a recording in place of the last one of the same question.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -145,14 +147,21 @@ func TestRecordersOwnersAreMany(t *testing.T) {
 	}
 }
 
+// write writes an event as the resolver does.
+func write(c *Course, q wire.Question, i int) {
+	e := event.For(c, event.Response, q)
+	e.Zone, e.Count = q.Name, i
+	event.Tell(c, e)
+}
+
 // TestRecordingCostsLittle: a resolution that ends well leaves nothing but its handle.
 func TestRecordingCostsLittle(t *testing.T) {
 	r := New(Default())
 	q := question("good.example.")
 	n := testing.AllocsPerRun(200, func() {
 		c := r.Begin()
-		for range 30 {
-			c.Event(event.Event{Kind: event.Exchange, Question: q})
+		for i := range 3 * partEvents {
+			write(c, q, i)
 		}
 		c.End(q, client, nil)
 	})
@@ -161,13 +170,81 @@ func TestRecordingCostsLittle(t *testing.T) {
 	}
 }
 
+// TestNothingIsCopiedOfWhatEndsWell: the next resolution writes into the same memory, which holds
+// nothing of the one before.
+func TestNothingIsCopiedOfWhatEndsWell(t *testing.T) {
+	r := New(Default())
+	q := question("good.example.")
+	c := r.Begin()
+	p := c.part(0)
+	for i := range partEvents {
+		write(c, q, i)
+	}
+	c.End(q, client, nil)
+	for i := range p {
+		if p[i].Full() || !p[i].Question.Name.IsZero() || p[i].Kind != 0 {
+			t.Fatalf("slot %d still has %+v", i, p[i].Event)
+		}
+	}
+}
+
+// TestAnEventThatIsBeingWrittenKeepsItsMemory: the writer of an event may be slower than the end of
+// the query. Its place is in no recording, and in no later one's memory.
+func TestAnEventThatIsBeingWrittenKeepsItsMemory(t *testing.T) {
+	r := New(Default())
+	var dropped *part
+	r.pool.New = func() any { dropped = new(part); return dropped }
+	c := r.Begin()
+	write(c, question("bad.example."), 0)
+	slow := event.For(c, event.Scrub, question("bad.example."))
+	c.End(question("bad.example."), client, &cause.Failure{Cause: cause.Timeout})
+	old := dropped
+	for range 100 {
+		next := r.Begin()
+		if next.part(0) == old {
+			t.Fatal("its memory is used again")
+		}
+		next.End(question("good.example."), client, nil)
+	}
+	slow.Count = 7
+	event.Tell(c, slow)
+	if text := steps(t, r.List(wire.MustParseName("."))[0]); strings.Count(text, "\n") != 1 {
+		t.Errorf("steps:\n%s", text)
+	}
+}
+
+// TestTimesOfEvents: an event that follows without any wait has the time of the one before, and one
+// that something was waited for has its own.
+func TestTimesOfEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Default())
+		q := question("bad.example.")
+		c := r.Begin()
+		write(c, q, 0)
+		time.Sleep(20 * time.Millisecond)
+		event.Tell(c, event.For(c, event.Exchange, q))
+		write(c, q, 1)
+		time.Sleep(20 * time.Millisecond)
+		c.End(q, client, &cause.Failure{Cause: cause.Timeout})
+		rec := r.List(wire.MustParseName("."))[0]
+		text := steps(t, rec)
+		var times []string
+		for line := range strings.Lines(text) {
+			times = append(times, strings.Fields(line)[1])
+		}
+		if fmt.Sprint(times) != "[0 20 20]" || rec.Took != 40*time.Millisecond {
+			t.Errorf("took %v:\n%s", rec.Took, text)
+		}
+	})
+}
+
 func BenchmarkCourse(b *testing.B) {
 	r := New(Default())
 	q := question("good.example.")
 	for b.Loop() {
 		c := r.Begin()
-		for range 30 {
-			c.Event(event.Event{Kind: event.Exchange, Question: q})
+		for i := range 30 {
+			write(c, q, i)
 		}
 		c.End(q, client, nil)
 	}
