@@ -44,7 +44,10 @@ func (r *request) done(answer []byte) {
 	}
 	e := r.event(event.ClientResponse)
 	e.Question = r.q.Keep() // ask is that of the later steps
-	e.Cause, e.Took, e.Network = r.why, r.took(), r.answeredFor()
+	e.Cause, e.Took = r.why, r.took()
+	if n := r.answeredFor(); n.IsValid() {
+		e.Sent = &event.Tailoring{Network: n}
+	}
 	if len(answer) >= wire.HeaderLen {
 		e.Origin, e.RCode = r.origin, r.rcode
 		e.Flags = uint16(answer[2])<<8 | uint16(answer[3])

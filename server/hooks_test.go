@@ -253,8 +253,8 @@ func TestHookNames(t *testing.T) {
 	for want, steps := range map[string][]hook.Step{
 		"not a name of a policy step": {&step{name: "My Step"}},
 		"not a name":                  {&step{}},
-		"two policy steps":         {&step{name: "a"}, &step{name: "a"}},
-		"there may be":             many,
+		"two policy steps":            {&step{name: "a"}, &step{name: "a"}},
+		"there may be":                many,
 	} {
 		if _, err := hook.NewChain(steps); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v; want %s", err, want)

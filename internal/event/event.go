@@ -193,7 +193,7 @@ type Event struct {
 	Target   wire.Name // of an alias, or of a referral
 	Server   netip.AddrPort
 	Client   netip.AddrPort
-	Sent     *Tailoring // the network of the client that was sent
+	Sent     *Tailoring // the network of the client that was sent, or that the answer is for
 	Err      error      // of the transport
 	Failure  *cause.Failure
 	Judged   *Judged // only for a Collector
@@ -215,6 +215,15 @@ type Event struct {
 type Tailoring struct {
 	Network netip.Prefix
 	Result  string // what became of it
+}
+
+// ClientNetwork returns the network that was sent, or that the answer is for; the zero value if
+// there is none.
+func (e *Event) ClientNetwork() netip.Prefix {
+	if e.Sent == nil {
+		return netip.Prefix{}
+	}
+	return e.Sent.Network
 }
 
 // String returns both as text.

@@ -79,7 +79,7 @@ func nameOf(e *event.Event) string {
 func (c *Config) appendLine(b []byte, e *event.Event) []byte {
 	if c.JSON {
 		text, err := json.Marshal(line{e.Time.UTC().Format(timeForm), c.client(e.Client.Addr()),
-			c.network(e.Network), e.Protocol.String(), nameOf(e), e.Question.Type.String(),
+			c.network(e.ClientNetwork()), e.Protocol.String(), nameOf(e), e.Question.Type.String(),
 			e.Outcome(), e.Cause.Label(), e.Flags&wire.FlagAD != 0, e.Origin.String(),
 			float64(e.Took.Microseconds()) / 1000})
 		if err != nil { // it has no value that JSON lacks
@@ -96,7 +96,7 @@ func (c *Config) appendFields(b []byte, e *event.Event) []byte {
 	if who := c.client(e.Client.Addr()); who != "" {
 		b = append(append(append(b, "client="...), who...), ' ')
 	}
-	if n := c.network(e.Network); n != "" {
+	if n := c.network(e.ClientNetwork()); n != "" {
 		b = append(append(append(b, "network="...), n...), ' ')
 	}
 	b = append(append(b, "transport="...), e.Protocol.String()...)

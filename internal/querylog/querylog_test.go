@@ -66,7 +66,7 @@ func TestQueryLogNetworks(t *testing.T) {
 		Omit:   {"192.0.2.64/28", "Z transport"},
 	} {
 		e := end(t, "www.example.")
-		e.Network = netip.MustParsePrefix(c.network)
+		e.Sent = &event.Tailoring{Network: netip.MustParsePrefix(c.network)}
 		cfg := Config{Clients: clients}
 		if got := string(cfg.appendLine(nil, &e)); !strings.Contains(got, c.want) {
 			t.Errorf("%v: %s", clients, got)

@@ -88,7 +88,7 @@ func appendJournal(b []byte, e *event.Event, c *Config) []byte {
 	if who := c.client(e.Client.Addr()); who != "" {
 		b = fmt.Appendf(b, "DNS_CLIENT=%s\n", who)
 	}
-	if n := c.network(e.Network); n != "" {
+	if n := c.network(e.ClientNetwork()); n != "" {
 		b = fmt.Appendf(b, "DNS_NETWORK=%s\n", n)
 	}
 	return b
