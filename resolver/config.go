@@ -234,6 +234,19 @@ func (r *Resolver) Configured(name wire.Name) bool {
 	return z != nil && !z.Name.IsRoot()
 }
 
+// Asks tells people whom a name is asked of: forwarders, the configured servers of a stub zone, or
+// those that iteration finds.
+func (r *Resolver) Asks(name wire.Name) string {
+	switch z := r.cfg.configured(name); {
+	case z == nil, z.Name.IsRoot() && !z.Forward: // the root's servers are asked for the root alone
+		return "iteration"
+	case z.Forward:
+		return "forward zone " + z.Name.String()
+	default:
+		return "stub zone " + z.Name.String()
+	}
+}
+
 // mayAsk returns None for an address that may be asked, or why it may not: it is of a family that
 // is off, cannot be an authority's, is excluded by the operator (CVE-2026-50251: glue that points
 // at ourselves), or is private and comes from the public tree. own reports whether the operator

@@ -147,7 +147,7 @@ func moment(t time.Time) string {
 // refreshAnchors has the zones of all trust anchors asked for their keys at once.
 func (r *running) refreshAnchors(console.Request) (console.Result, error) {
 	r.follower.Refresh()
-	return console.Result{Fields: map[string]any{"refresh": "under way; see ctl anchors list"}},
+	return console.Result{Fields: map[string]any{"refresh": "under way; see anchors list"}},
 		nil
 }
 

@@ -22,7 +22,7 @@ const (
 
 // explainFlags are how a report is made and printed.
 type explainFlags struct {
-	file, socket, colour         string
+	file, socket, colour, client string
 	inLab, running, fresh        bool
 	json, dot, svg, html, schema bool
 }
@@ -59,6 +59,8 @@ func explainCommand() *cobra.Command {
 	flags.BoolVar(&f.inLab, "lab", false,
 		"ask the embedded signed internet instead of the real one")
 	flags.BoolVar(&f.running, "running", false, "have the running server explain it")
+	flags.StringVar(&f.client, "client", "",
+		"with --running: as for the client at this `ADDRESS`, by its view")
 	flags.BoolVar(&f.fresh, "fresh", false,
 		"with --running: resolve it anew, without what the server has in its caches")
 	flags.BoolVar(&f.json, "json", false, "print JSON; --schema describes it")
@@ -113,6 +115,8 @@ func (f *explainFlags) check() error {
 		return wrongUse("--lab and --running: a running server explains what it has itself")
 	case f.fresh && !f.running:
 		return wrongUse("--fresh is for --running: a name that is resolved here is resolved anew")
+	case f.client != "" && !f.running:
+		return wrongUse("--client is for --running: views are a server's")
 	}
 	return nil
 }
@@ -139,6 +143,9 @@ func (f *explainFlags) ofServer(q wire.Question) (*explain.Report, error) {
 	}
 	args := map[string]string{"name": q.Name.String(), "type": q.Type.String(),
 		"fresh": fmt.Sprint(f.fresh)}
+	if f.client != "" {
+		args["client"] = f.client
+	}
 	result, err := console.Call(path, console.Request{Command: "explain", Args: args}, io.Discard)
 	if err != nil {
 		return nil, err

@@ -26,12 +26,13 @@ func explainOperations() []operation {
 			"link that is broken, with its cause, its remedy and who has to act; and the " +
 			"failures that are remembered, since when. If the failure is remembered, it is " +
 			"also resolved anew, with a memory of its own, to see whether it still fails. With " +
-			"fresh that is all that is done. With drawing it has the chain as a drawing, which " +
-			"ctl prints instead of the text.",
+			"fresh that is all that is done. With drawing it has the chain as a drawing, too.",
 		Example: "ctl explain www.example.com AAAA",
 		Suggest: []string{"why", "trace", "lookup", "servfail", "debug"},
 		Params: []console.Param{{Name: "name", Required: true, Positional: true, Help: "a name"},
 			{Name: "type", Positional: true, Help: "a type; A without it"},
+			{Name: "client", Help: "the address of a client, whose view it is resolved by; " +
+				"without it, as for clients without a view"},
 			{Name: "fresh", Kind: console.Boolean,
 				Help: "resolve it anew, without what is in the caches"},
 			{Name: "drawing", Kind: console.Boolean, Help: "draw it as well: SVG"}},
@@ -80,10 +81,14 @@ func (r *running) explain(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
+	view, _, err := r.viewFor(q.Args["client"], "")
+	if err != nil {
+		return console.Result{}, err
+	}
 	ctx, stop := context.WithTimeout(r.ctx, explainTime)
 	defer stop()
-	report := r.explained(ctx, question, q.Args["fresh"] == "true")
-	report.Policy = r.policyOf(question)
+	report := r.explained(ctx, question, view.Realm, q.Args["fresh"] == "true")
+	report.Policy = r.policyOf(question, q.Args["client"])
 	res, err := resultOf(report)
 	if err == nil && q.Args["drawing"] == "true" {
 		var drawn strings.Builder
@@ -93,23 +98,24 @@ func (r *running) explain(q console.Request) (console.Result, error) {
 	return res, err
 }
 
-// explained explains a question with the caches, unless it is to be fresh, and anew if the caches
-// only have that it failed.
-func (r *running) explained(ctx context.Context, q wire.Question, fresh bool) *explain.Report {
+// explained explains a question of the clients of a realm with the caches, unless it is to be
+// fresh, and anew if the caches only have that it failed.
+func (r *running) explained(ctx context.Context, q wire.Question, realm int,
+	fresh bool) *explain.Report {
 	if !fresh {
-		known := explain.Explain(ctx, r.now().resolver, q)
+		known := explain.Explain(ctx, r.now().resolver.In(realm), q)
 		if !known.FromMemory() {
 			return known
 		}
-		anew := r.explainAnew(ctx, q)
+		anew := r.explainAnew(ctx, q, realm)
 		return anew.After(known)
 	}
-	return r.explainAnew(ctx, q)
+	return r.explainAnew(ctx, q, realm)
 }
 
 // explainAnew explains a question with a memory of its own. Nothing that it finds is used for
 // clients.
-func (r *running) explainAnew(ctx context.Context, q wire.Question) *explain.Report {
+func (r *running) explainAnew(ctx context.Context, q wire.Question, realm int) *explain.Report {
 	now, c := r.now(), cache.Default()
 	c.Memory = cache.MinMemory
 	cfg := now.Snapshot.Resolver
@@ -117,15 +123,17 @@ func (r *running) explainAnew(ctx context.Context, q wire.Question) *explain.Rep
 	cfg.ErrorReporting = false // the failure has been reported
 	alone := resolver.New(cfg, resolver.Parts{Cache: cache.New(c),
 		Anchors: r.negatives.Apply(now.Anchors), Exchanger: r.exchanger, Clock: r.clock,
-		Guard: r.guard, Routes: r.routes, Ledger: r.ledger, Copies: copies{r.keeper}})
+		Guard: r.guard, Routes: r.routes, Ledger: r.ledger, Copies: copies{r.keeper},
+		Realms: r.parts(now.Snapshot).Realms})
 	defer alone.Close()
-	return explain.Explain(ctx, alone, q)
+	return explain.Explain(ctx, alone.In(realm), q)
 }
 
-// policyOf tells what the policy for most clients says to a question, as policy test does.
-func (r *running) policyOf(q wire.Question) (out []explain.Policy) {
+// policyOf tells what the policy for a client, or for most clients, says to a question, as policy
+// test does.
+func (r *running) policyOf(q wire.Question, client string) (out []explain.Policy) {
 	result, err := r.policyTest(console.Request{Args: map[string]string{"name": q.Name.String(),
-		"type": q.Type.String()}})
+		"type": q.Type.String(), "client": client}})
 	if err != nil {
 		return []explain.Policy{{What: "error", Value: err.Error()}}
 	}
@@ -139,7 +147,7 @@ func (r *running) policyOf(q wire.Question) (out []explain.Policy) {
 
 // policyFields are the fields of policy test that a report has, in this order.
 var policyFields = []string{"outcome", "source", "list", "cause", "zone", "rule", "trigger",
-	"alias_of", "view"}
+	"alias_of", "view", "resolved_by", "resolved_for"}
 
 // resultOf returns a report as the fields of a result.
 func resultOf(report *explain.Report) (res console.Result, err error) {

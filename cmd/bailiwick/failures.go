@@ -77,7 +77,7 @@ func (r *running) showFailure(q console.Request) (console.Result, error) {
 		return res, nil
 	}
 	return console.Result{}, fmt.Errorf("there is no recording %s: it may have given way to newer "+
-		"ones, see ctl failures list", q.Args["number"])
+		"ones, see failures list", q.Args["number"])
 }
 
 // watchFailures has all resolutions of a name recorded.

@@ -129,7 +129,7 @@ func (r *running) addMaintenance(q console.Request) (console.Result, error) {
 	}
 	switch to, long := q.Args["to"], q.Args["for"]; {
 	case (to == "") == (long == ""):
-		return console.Result{}, fmt.Errorf("it needs an end: --to or --for")
+		return console.Result{}, fmt.Errorf("it needs an end: to, or for")
 	case to != "":
 		if w.To, err = time.Parse(time.RFC3339, to); err != nil {
 			return console.Result{}, fmt.Errorf("to: %q is not a time such as %s", to,

@@ -77,7 +77,7 @@ func (r *running) listFetched(console.Request) (console.Result, error) {
 func (r *running) refreshLists(q console.Request) (console.Result, error) {
 	n := r.lists.Refresh(q.Args["list"], q.Args["force"] == "true")
 	if n == 0 {
-		return console.Result{}, fmt.Errorf("no such list is fetched: see ctl lists")
+		return console.Result{}, fmt.Errorf("no such list is fetched: see lists")
 	}
 	r.log.Info("block lists are fetched", "lists", n, "by", q.Caller)
 	return console.Result{Fields: map[string]any{"fetching": n}}, nil

@@ -10,8 +10,10 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/console"
+	"bailiwick/internal/hook"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
+	"bailiwick/internal/rpz"
 	"bailiwick/wire"
 )
 
@@ -63,7 +65,8 @@ func (r *running) policyLists(console.Request) (console.Result, error) {
 }
 
 // policyTest tells what policy says to a question of a client, of one without a view if there is
-// none: whether it may ask, its view, and what local data and special names answer.
+// none: whether it may ask, its view, what local data, special names, policy zones and steps of the
+// operator's own answer, and otherwise how the name is resolved.
 func (r *running) policyTest(q console.Request) (console.Result, error) {
 	name, err := wire.ParseName(q.Args["name"])
 	if err != nil {
@@ -87,6 +90,10 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
 	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
+	if l == nil {
+		r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: client.Unmap()})
+	}
+	r.testResolution(f, view, name)
 	if n := r.now().resolver.Sends(client, name, t); n.IsValid() &&
 		!view.NoNetworks {
 		res.Fields["network"] = n.String()
@@ -103,11 +110,17 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	return res, nil
 }
 
+// Outcomes of names that are resolved.
+const (
+	outcomeResolved = "resolved"
+	outcomeDepends  = "depends on the answer"
+)
+
 // localFields tells what local data say of a name, and policy zones if these say nothing.
 func localFields(f map[string]any, l *policy.Local, v *policy.View,
 	client netip.Addr, name wire.Name) map[string]any {
 	if l == nil || l.Action == policy.LocalResolve {
-		f["outcome"] = "resolved"
+		f["outcome"] = outcomeResolved
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
 		} else {
@@ -129,6 +142,30 @@ func localFields(f map[string]any, l *policy.Local, v *policy.View,
 		f["alias_of"] = l.Target.String()
 	}
 	return f
+}
+
+// testSteps tells what the operator's own steps say of a question that nothing else has decided.
+func (r *running) testSteps(f map[string]any, q *hook.Question) {
+	if f["source"] != nil {
+		return
+	}
+	if d, ok := r.steps.Test(q); ok {
+		f["outcome"], f["source"], f["list"] = d.Action.String(), policy.FromHooks.Label(), d.Step
+	}
+}
+
+// testResolution tells how a name is resolved for the clients of a view, if it is.
+func (r *running) testResolution(f map[string]any, v *policy.View, name wire.Name) {
+	switch f["outcome"] {
+	case outcomeResolved, outcomeDepends, rpz.PassThru.String():
+	default:
+		return
+	}
+	of := r.now().resolver.In(v.Realm)
+	f["resolved_by"], f["resolved_for"] = of.Asks(name), "all clients"
+	if n := of.Realm().Of(name); n != 0 {
+		f["resolved_for"] = r.now().resolver.RealmName(n)
+	}
 }
 
 // parseClient reads the address of a client.

@@ -306,11 +306,11 @@ func trustOperations() []operation {
 			{Name: "checked"}},
 	}, (*running).negativeAnchors}, {console.Operation{Name: "nta add", Changes: true,
 		Short: "Add a negative trust anchor, or renew one",
-		Long: "Switch validation off at and below a name, for an hour or as long as --for says, " +
+		Long: "Switch validation off at and below a name, for an hour or as long as `for` says, " +
 			"a week at most. The zone is checked every five minutes; when it validates again the " +
 			"negative trust anchor is removed. It outlives reloads, and restarts if " +
 			"state.directory is set.\n\nThe root and zones with a trust anchor of their own are " +
-			"refused without --force. With it the negative trust anchor holds to its end, " +
+			"refused without force. With it the negative trust anchor holds to its end, " +
 			"whatever the checks find.",
 		Params: []console.Param{zone, {Name: "reason", Help: "why, for people"},
 			{Name: "owner", Help: "who wants it"},
@@ -355,7 +355,8 @@ func failureOperations() []operation {
 		Fields: []console.Field{{Name: "name"}, {Name: "type"}, {Name: "time"}, {Name: "client"},
 			{Name: "took"}, {Name: "cause"}, {Name: "detail", Optional: true},
 			{Name: "remedy", Optional: true}},
-		Rows: []console.Field{{Name: "step", Help: "a line of the tree that query --trace prints"}},
+		Rows: []console.Field{{Name: "step",
+			Help: "a line of the tree that a trace of the query is"}},
 	}, (*running).showFailure}, {console.Operation{Name: "failures watch", Changes: true,
 		Short:  "Record all resolutions of a name and those below it, until the server ends",
 		Params: []console.Param{name}, Fields: watched,
@@ -449,9 +450,11 @@ func policyOperations() []operation {
 			{Name: "names", Kind: console.Integer, Optional: true}, {Name: "view"}},
 	}, (*running).policyLists}, {console.Operation{Name: "policy test",
 		Short: "Tell what policy says to a question, or that it is resolved as any other",
-		Long: "Tell what local data, special names and policy zones say to a question, or that " +
-			"it is resolved as any other. With a client's address, what they say to that client " +
-			"by its view, and whether it may ask at each listener.",
+		Long: "Tell what local data, special names, policy zones and compiled-in steps say to a " +
+			"question, or how it is resolved: by forwarders, by configured servers or by " +
+			"iteration, for all clients or for those of some views. With a client's address, " +
+			"what they say to that client by its view, and whether it may ask at each listener. " +
+			"What steps say of an answer is not told.",
 		Example: "ctl policy test www.corp.example AAAA 192.0.2.7",
 		Params: []console.Param{{Name: "name", Required: true, Positional: true, Help: "a name"},
 			{Name: "type", Positional: true, Help: "a type; A without it"},
@@ -463,6 +466,10 @@ func policyOperations() []operation {
 			{Name: "alias_of", Optional: true}, {Name: "rule", Optional: true},
 			{Name: "trigger", Optional: true}, {Name: "access", Optional: true},
 			{Name: "view", Optional: true}, {Name: "listener", Optional: true},
+			{Name: "resolved_by", Optional: true,
+				Help: "iteration, or the forward or stub zone that the name is in"},
+			{Name: "resolved_for", Optional: true,
+				Help: "all clients, or the views whose clients alone get this answer"},
 			{Name: "network", Optional: true,
 				Help: "what of the client's address the zone's servers learn (RFC 7871)"}},
 		Rows: []console.Field{{Name: "listener"}, {Name: "access"}},
@@ -509,7 +516,9 @@ func policyOperations() []operation {
 
 func settingOperations() []operation {
 	what := []console.Field{{Name: "log_level"}, {Name: "forwards", Kind: console.Map,
-		Help: "the servers of the forward zones that are given by address"}}
+		Help: "the servers of the forward zones that are given by address"},
+		{Name: "view_forwards", Kind: console.Map,
+			Help: "the same of the forward zones of views, by VIEW/ZONE"}}
 	return []operation{{console.Operation{Name: "config",
 		Short: "Show the configuration in use, and where each value is from",
 		Long: "Show the configuration in use: what the files give and, with all, the defaults of " +
@@ -531,11 +540,13 @@ func settingOperations() []operation {
 		Replaces: "settings",
 		Short:    "Replace what can change at run time, as a whole",
 		Long: "Replace what can change at run time, in one step or not at all. Forward zones " +
-			"that are not named are removed; without forwards, or without log_level, these stay " +
-			"as they are.",
+			"that are not named are removed; without forwards, view_forwards or log_level, " +
+			"these stay as they are.",
 		Params: []console.Param{{Name: "log_level", Help: "least severity that is logged",
 			Choices: logLevels}, {Name: "forwards", Kind: console.Map,
-			Help: "lists of servers by zone, for example {\"corp.\": [\"192.0.2.1\"]}"}, persist},
+			Help: "lists of servers by zone, for example {\"corp.\": [\"192.0.2.1\"]}"},
+			{Name: "view_forwards", Kind: console.Map, Help: "the same by view and zone, for " +
+				"example {\"kids/corp.\": [\"192.0.2.1\"]}"}, persist},
 		Fields: lasting,
 	}, (*running).setSettings}, {console.Operation{Name: "log level",
 		Short:  "Show the least severity that is logged",

@@ -158,7 +158,7 @@ func testPolicyZones(f map[string]any, set *rpz.Set, client netip.Addr, name wir
 	}
 	switch v {
 	case rpz.Undecided:
-		f["outcome"] = "depends on the answer"
+		f["outcome"] = outcomeDepends
 	case rpz.Found:
 		f["outcome"], f["source"] = m.Action.String(), "rpz"
 		f["zone"], f["rule"] = m.Zone.Name.String(), m.Rule().String()

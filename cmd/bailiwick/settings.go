@@ -192,7 +192,8 @@ func sameConfig(c *config.Config) (*config.Config, error) { return c, nil }
 // settingsOf are what can change at run time, as the API shows it.
 func settingsOf(c *config.Config) map[string]any {
 	now := c.Runtime()
-	return map[string]any{"log_level": now.LogLevel, "forwards": now.Forwards}
+	return map[string]any{"log_level": now.LogLevel, "forwards": now.Forwards,
+		"view_forwards": now.ViewForwards()}
 }
 
 // settings tells what can change at run time.
@@ -204,15 +205,24 @@ func (r *running) settings(console.Request) (console.Result, error) {
 func (r *running) setSettings(q console.Request) (console.Result, error) {
 	return r.alter("settings", q, func(c *config.Config) (config.Runtime, error) {
 		to := config.Runtime{LogLevel: q.Args["log_level"]}
-		text, given := q.Args["forwards"]
-		if !given {
-			return to, nil
+		var err error
+		for _, part := range []struct {
+			arg     string
+			replace func(config.Runtime, map[string][]string) (config.Runtime, error)
+		}{{"forwards", c.Replacing}, {"view_forwards", c.ReplacingViews}} {
+			text, given := q.Args[part.arg]
+			if !given {
+				continue
+			}
+			wanted, bad := console.ParseMap(text)
+			if bad != nil {
+				return to, bad
+			}
+			if to, err = part.replace(to, wanted); err != nil {
+				return to, err
+			}
 		}
-		wanted, err := console.ParseMap(text)
-		if err != nil {
-			return to, err
-		}
-		return c.Replacing(to, wanted)
+		return to, nil
 	})
 }
 

@@ -215,6 +215,7 @@ type running struct {
 	asked   chan ending // by a command
 	// explaining has a place for each name that may be explained at once.
 	explaining chan struct{}
+	steps      *hook.Chain        // of the operator's own; nil: there are none
 	loaded     chan struct{}      // closed when the saved caches are loaded
 	stop       context.CancelFunc // of what goes on in the background
 	unwatch    func()             // ends what watch began
@@ -243,6 +244,7 @@ func (s *stack) listen() (r *running, err error) {
 	if err != nil {
 		return r, err
 	}
+	r.steps = steps
 	s.metrics.WatchHooks(steps.Status)
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Incidents: s.incidents,

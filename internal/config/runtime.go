@@ -88,10 +88,25 @@ func (c *Config) forwards(view, zone string) bool {
 }
 
 // Runtime returns what of the configuration can change while the server runs. Forward zones whose
-// servers are given by name are left out.
+// servers are given by name are left out, and views without forward zones of their own.
 func (c *Config) Runtime() Runtime {
-	r := Runtime{LogLevel: strings.ToLower(c.Log.Level.String()), Forwards: map[string][]string{}}
-	for _, z := range c.Zones {
+	r := Runtime{LogLevel: strings.ToLower(c.Log.Level.String()), Forwards: serversOf(c.Zones)}
+	for i := range c.Views {
+		v := &c.Views[i]
+		if own := serversOf(v.own.Zones); v.given["forward_zones"] && len(own) > 0 {
+			if r.Views == nil {
+				r.Views = map[string]map[string][]string{}
+			}
+			r.Views[v.Name] = own
+		}
+	}
+	return r
+}
+
+// serversOf returns the servers of forward zones that are given by address, by zone.
+func serversOf(zones []Zone) map[string][]string {
+	all := map[string][]string{}
+	for _, z := range zones {
 		if !z.Forward || len(z.Addrs) == 0 || len(z.Hosts) > 0 {
 			continue
 		}
@@ -103,32 +118,79 @@ func (c *Config) Runtime() Runtime {
 			}
 			servers = append(servers, text)
 		}
-		r.Forwards[z.Name.String()] = servers
+		all[z.Name.String()] = servers
 	}
-	return r
+	return all
 }
 
 // Replacing returns the changes after which the forward zones that can change are those wanted, and
 // no others; the error of one that is named twice.
 func (c *Config) Replacing(r Runtime, wanted map[string][]string) (Runtime, error) {
-	r.Forwards = map[string][]string{}
+	var err error
+	r.Forwards, err = replaced(c.Runtime().Forwards, wanted)
+	return r, err
+}
+
+// ReplacingViews is Replacing for the forward zones of views: a key of wanted is a view's name, a
+// slash and a zone, as [Runtime.ViewForwards] has it. A view that loses all of its own has none
+// then, and not those of all others.
+func (c *Config) ReplacingViews(r Runtime, wanted map[string][]string) (Runtime, error) {
+	byView := map[string]map[string][]string{}
+	for view := range c.Runtime().Views {
+		byView[view] = map[string][]string{}
+	}
+	for key, servers := range wanted {
+		view, zone, ok := strings.Cut(key, "/")
+		if !ok {
+			return r, fmt.Errorf("%.64q is not a view and a zone, such as kids/corp.example", key)
+		}
+		if byView[view] == nil {
+			byView[view] = map[string][]string{}
+		}
+		byView[view][zone] = servers
+	}
+	r.Views = map[string]map[string][]string{}
+	for view, zones := range byView {
+		own, err := replaced(c.Runtime().Views[view], zones)
+		if err != nil {
+			return r, fmt.Errorf("view %.64q: %w", view, err)
+		}
+		r.Views[view] = own
+	}
+	return r, nil
+}
+
+// ViewForwards returns the servers of views' forward zones, by a view's name, a slash and a zone.
+func (r *Runtime) ViewForwards() map[string][]string {
+	all := map[string][]string{}
+	for view, zones := range r.Views {
+		for zone, servers := range zones {
+			all[view+"/"+zone] = servers
+		}
+	}
+	return all
+}
+
+// replaced returns the changes that have forward zones become those wanted.
+func replaced(now, wanted map[string][]string) (map[string][]string, error) {
+	to := map[string][]string{}
 	for text, servers := range wanted {
 		name, err := wire.ParseName(text)
 		if err != nil {
-			return r, fmt.Errorf("zone %q: %w", text, err)
+			return nil, fmt.Errorf("zone %q: %w", text, err)
 		}
-		if _, twice := r.Forwards[name.String()]; twice {
-			return r, fmt.Errorf("zone %s is there twice", name)
+		if _, twice := to[name.String()]; twice {
+			return nil, fmt.Errorf("zone %s is there twice", name)
 		}
 		if len(servers) == 0 {
-			return r, fmt.Errorf("zone %s: no server is given", name)
+			return nil, fmt.Errorf("zone %s: no server is given", name)
 		}
-		r.Forwards[name.String()] = servers
+		to[name.String()] = servers
 	}
-	for zone := range c.Runtime().Forwards {
-		if _, stays := r.Forwards[zone]; !stays {
-			r.Forwards[zone] = nil
+	for zone := range now {
+		if _, stays := to[zone]; !stays {
+			to[zone] = nil
 		}
 	}
-	return r, nil
+	return to, nil
 }

@@ -48,10 +48,6 @@ var viewsKey = key{key: "views", kind: kindRecords, fields: viewFields,
 		"its clients' networks (resolver.ecs)",
 	binding: binding{set: setViews}}
 
-// MaxViews is how many views there may be: classes of prepared answers have 15 bits, over all
-// configurations that are in use at a time.
-const MaxViews = 1000
-
 func setViews(c *Config, v value) error {
 	c.Views = nil
 	return v.each(func(i int, r record) error {

@@ -85,8 +85,23 @@ func (c *Chain) Answer(q *Question, a *Answer) (d Decision, ok bool) {
 	return c.ask(q, func(s Step, q Question) Verdict { return s.Answer(q, *a) })
 }
 
-// ask asks the steps. Those to which the client does not matter do not see it.
+// Test tells what the steps would say of a question, without counting it; ok is false if all pass.
+func (c *Chain) Test(q *Question) (d Decision, ok bool) {
+	return c.first(q, func(s *counted, q Question) Verdict { return s.Step.Question(q) })
+}
+
+// ask asks the steps, and counts what they say.
 func (c *Chain) ask(q *Question, call func(Step, Question) Verdict) (d Decision, ok bool) {
+	return c.first(q, func(s *counted, q Question) Verdict {
+		v := s.timed(func() Verdict { return call(s.Step, q) })
+		s.verdicts[v.Action].Add(1)
+		return v
+	})
+}
+
+// first returns the verdict of the first step that does not pass. Those to which the client does
+// not matter do not see it.
+func (c *Chain) first(q *Question, call func(*counted, Question) Verdict) (d Decision, ok bool) {
 	if c == nil {
 		return d, false
 	}
@@ -97,9 +112,7 @@ func (c *Chain) ask(q *Question, call func(Step, Question) Verdict) (d Decision,
 		if s.perClient {
 			own = *q
 		}
-		v := s.timed(func() Verdict { return call(s.Step, own) })
-		s.verdicts[v.Action].Add(1)
-		if v.Action != Pass {
+		if v := call(s, own); v.Action != Pass {
 			return Decision{v, s.Name(), s.perClient}, true
 		}
 	}
