@@ -64,7 +64,8 @@ func TestPolicyTestTellsHowAViewResolves(t *testing.T) {
 // policy test asks steps, as clients do, and does not count what they say: local data and policy
 // zones come before them, and those about a client see the one that is named.
 func TestPolicyTestAsksSteps(t *testing.T) {
-	s := newResolvingViews(t, plain+"policy:\n  local_records: [own.secure.example A 10.0.0.9]\n")
+	s := newResolvingViews(t, plain+"policy:\n  local_records: [own.secure.example A 10.0.0.9]\n"+
+		"  local_zones: [{name: told.secure.example, type: inform}]\n")
 	var err error
 	if s.steps, err = hook.NewChain([]hook.Step{stepFor{below: "secure.example."}}); err != nil {
 		t.Fatal(err)
@@ -79,6 +80,10 @@ func TestPolicyTestAsksSteps(t *testing.T) {
 	}
 	if f := s.testPolicy("own.secure.example", others); f["source"] != "zones" {
 		t.Errorf("local data: %v", f)
+	}
+	if f := s.testPolicy("a.told.secure.example", others); f["outcome"] != "resolved" ||
+		f["logged_for"] != "told.secure.example." {
+		t.Errorf("a zone that is only logged, which clients get past the steps: %v", f)
 	}
 	if n := s.steps.Status()[0].Verdicts; n[hook.Refuse]+n[hook.Pass] != 0 {
 		t.Errorf("what nobody has asked for is counted: %v", n)
