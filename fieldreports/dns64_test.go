@@ -302,4 +302,58 @@ var rebinding = []report{{
 		good("gate.vpn.example. A", "NOERROR", "gate.vpn.example. A 10.0.0.2"),
 		refused("www.evil.example. A"), refused("way.evil.example. A"),
 	},
+}, {
+	name: "one private address among others has all of the answer refused",
+	seen: "cloudflare/cloudflared 41; DNSCrypt/SimpleDnsCrypt 345; trailofbits/algo 1049",
+	situation: "A name has a public and a private address, in turn or at once: the page comes " +
+		"from the one, and its requests go to the other. Filters gave both, or the public one, " +
+		"or knew A records alone.",
+	why: "What is in one set is one answer; nothing of a signed set can be left out.",
+	world: func(w *lab.World) {
+		unsigned(w, "evil.example.", "both A 9.9.9.9;;both A 192.168.1.27;;"+
+			"hints HTTPS 1 . ipv4hint=9.9.9.9,192.168.1.27;;six AAAA 2001:db9::1;;six AAAA fd00::1")
+		signed(w, "signed.example.", "both A 9.9.9.9;;both A 192.168.1.27;;far A 9.9.9.9")
+	},
+	viewing: guarding("192.168.0.0/16", "fc00::/7"),
+	steps: []step{
+		refused("both.evil.example. A"), refused("both.evil.example. A"),
+		refused("hints.evil.example. HTTPS"), refused("six.evil.example. AAAA"),
+		refused("both.signed.example. A"), refused("both.signed.example. A"),
+		good("far.signed.example. A", "NOERROR AD", "far.signed.example. A 9.9.9.9"),
+	},
+}, {
+	name: "addresses that block names are no attack",
+	seen: "pi-hole/pi-hole 518; NLnetLabs/unbound 958",
+	situation: "A resolver upstream blocks names by 0.0.0.0 or 127.0.0.1. Pages did not load, as " +
+		"their names failed in place of being blocked.",
+	why: "The networks that the operator has are refused, and no others.",
+	world: func(w *lab.World) {
+		unsigned(w, "ads.example.", "www A 0.0.0.0;;own A 127.0.0.1;;six AAAA ::;;lan A 10.0.0.1")
+	},
+	viewing: guarding("10.0.0.0/8", "192.168.0.0/16"),
+	steps: []step{
+		good("www.ads.example. A", "NOERROR", "www.ads.example. A 0.0.0.0"),
+		good("own.ads.example. A", "NOERROR", "own.ads.example. A 127.0.0.1"),
+		good("six.ads.example. AAAA", "NOERROR", "six.ads.example. AAAA ::"),
+		refused("lan.ads.example. A"),
+	},
+}, {
+	name: "an exception is for the names at and below it",
+	seen: "DNSCrypt/dnscrypt-resolvers 813; razvandimescu/numa 279; sbyx/ohybridproxy 3",
+	situation: "A media server's names, or those of a network at home, have private addresses on " +
+		"purpose. An exception was one for all, or for a name alone and none below it.",
+	why: "Labels are compared, not letters.",
+	world: func(w *lab.World) {
+		unsigned(w, "media.example.", "@ A 10.0.0.1;;a.b A 10.0.0.2")
+		unsigned(w, "notmedia.example.", "www A 10.0.0.3")
+	},
+	viewing: func(v *policy.View) {
+		guarding("10.0.0.0/8")(v)
+		v.Private.Domains = []wire.Name{wire.MustParseName("media.example.")}
+	},
+	steps: []step{
+		good("media.example. A", "NOERROR", "media.example. A 10.0.0.1"),
+		good("a.b.media.example. A", "NOERROR", "a.b.media.example. A 10.0.0.2"),
+		refused("www.notmedia.example. A"),
+	},
 }}

@@ -386,6 +386,27 @@ func TestViewsReports(t *testing.T) {
 			views:  "{name: kids, clients: [127.0.3.0/24], block_lists: [blocked.txt]}",
 			want: map[string]string{kids + " www.secure.example.": "NXDOMAIN",
 				others + " www.secure.example.": public}},
+		{situation: "a view for everybody that stood first had all clients",
+			reference: "thias/puppet-bind #70", policy: "{}",
+			views: `{name: all, clients: [0.0.0.0/0, "::/0"], local_records: ["v.example A ` +
+				`10.0.0.1"]}, {name: trusted, clients: [127.0.2.0/24], local_records: ` +
+				`["v.example A 10.0.0.2"]}`,
+			want: map[string]string{office + " v.example.": "NOERROR 10.0.0.2",
+				others + " v.example.": "NOERROR 10.0.0.1"}},
+		{situation: "a zone had to be copied as a whole to give some clients one record of it",
+			reference: "PowerDNS/pdns #17279", policy: "{}",
+			views: `{name: in, clients: [127.0.2.0/24], local_records: ["own.secure.example A ` +
+				`10.0.0.1"]}`,
+			want: map[string]string{office + " own.secure.example.": "NOERROR 10.0.0.1",
+				office + " www.secure.example.": public, office + " no.secure.example.": "NXDOMAIN",
+				others + " own.secure.example.": "NXDOMAIN"}},
+		{situation: "an alias for some clients, whose end is the Internet's, was the wrong one's",
+			reference: "coredns/coredns #6641", policy: "{}",
+			views: `{name: a, clients: [127.0.2.0/24], local_records: ["v.example CNAME ` +
+				`www.secure.example."]}, {name: b, clients: [127.0.3.0/24], local_records: ` +
+				`["v.example A 10.0.0.2"]}`,
+			want: map[string]string{office + " v.example.": public,
+				kids + " v.example.": "NOERROR 10.0.0.2", others + " v.example.": "NXDOMAIN"}},
 		{situation: "an answer for one view was served from the cache to another",
 			reference: "PowerDNS/pdns #16803, #17532", policy: "{}",
 			views: `{name: a, clients: [127.0.2.0/24], local_records: ["www.secure.example A ` +
@@ -405,6 +426,23 @@ func TestViewsReports(t *testing.T) {
 			s.says(c.situation, c.want)
 		})
 	}
+}
+
+// A view for a listener at the wildcard address was ignored elsewhere (NLnetLabs/unbound #897):
+// here it is for all who ask at that port, whatever address they ask, and for no others.
+func TestViewsReportWildcardListener(t *testing.T) {
+	s := reloadable(t, plain)
+	port := freePort(t)
+	s.change(fmt.Sprintf("listen: {udp: [UDP, \"0.0.0.0:%d\"], tcp: [UDP]}\n"+
+		"views: [{name: own, listeners: [\"0.0.0.0:%[1]d\"], "+
+		"local_records: [\"v.example A 10.0.0.1\"]}]\n", port))
+	for _, at := range []string{"127.0.0.1", "127.0.3.1"} {
+		got := s.askAs(office, fmt.Sprintf("%s:%d", at, port), "v.example.")
+		if got != "NOERROR 10.0.0.1" {
+			t.Errorf("at %s: %s", at, got)
+		}
+	}
+	s.says("at the other listener", map[string]string{office + " v.example.": "NXDOMAIN"})
 }
 
 // A machine asks itself at the addresses that it listens at whether it answers: that is not limited
