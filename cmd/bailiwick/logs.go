@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -64,7 +65,16 @@ func (r *running) logStarted() {
 	}
 	r.log.Info("started", "version", version, "config", r.cfg.File(), "listeners",
 		strings.Join(at, ", "), "anchors", r.anchorText(),
-		"admin", r.console.Addr(), "control", control, "pid", os.Getpid())
+		"admin", r.console.Addr(), "console", r.consoleURL(), "control", control, "pid",
+		os.Getpid())
+}
+
+// consoleURL is where a browser on this machine finds the console, "" if there is none.
+func (r *running) consoleURL() string {
+	if !r.cfg.Console.Page || r.console.Addr() == "" {
+		return ""
+	}
+	return "http://" + loopback(netip.MustParseAddrPort(r.console.Addr())).String() + "/console/"
 }
 
 // logStopped logs the end, and how long the server ran.

@@ -326,7 +326,8 @@ func (r *running) openControl(cfg console.Config) (*console.Control, error) {
 
 // allowAPI has those use the API whom a snapshot has tokens of.
 func (r *running) allowAPI(p *snapshot.Snapshot) {
-	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: p.Config.Console.Hosts})
+	c := p.Config.Console
+	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page})
 }
 
 // newGate makes what counts connections, within the descriptors that the process may have, and says

@@ -18,8 +18,13 @@ import (
 // processKeys are the rows of how the process is run and watched.
 var processKeys = []key{
 	{key: "admin.listen", kind: kindString,
-		help:    "address of the admin listener (/metrics, /healthz, /readyz); empty for none",
+		help: "address of the admin listener (/metrics, /healthz, /readyz, /console/); empty for " +
+			"none",
 		binding: bindText(func(c *Config) *string { return &c.Console.Listen }, adminAddress)},
+	{key: "admin.console", kind: kindBool,
+		help: "whether admin.listen has a web page, at /console/; what it shows it asks the API " +
+			"for, with a token of api.token_file that whoever opens it types in",
+		binding: bind(func(c *Config) *bool { return &c.Console.Page })},
 	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
 			"/run/bailiwick/control.sock for root; empty for none; its owner may use it, and " +
@@ -40,8 +45,8 @@ var processKeys = []key{
 			"read it; empty: there is no API",
 		binding: bind(func(c *Config) *string { return &c.Console.TokenFile })},
 	{key: "api.hosts", kind: kindList,
-		help: "names that the API is used by, besides localhost and addresses: others are " +
-			"refused, against pages that give their own name an address of this machine",
+		help: "names that the API and the console are used by, besides localhost and addresses: " +
+			"others are refused, against pages that give their own name an address of this machine",
 		binding: bindList(func(c *Config) *[]string { return &c.Console.Hosts }, hosts)},
 	{key: "state.directory", kind: kindPath, choices: []string{"auto"},
 		help: "directory for what is learnt and has to outlive a restart; it belongs to the " +

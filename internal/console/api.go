@@ -43,6 +43,7 @@ type API struct {
 type Access struct {
 	Tokens *Tokens
 	Hosts  []string // besides addresses and localhost
+	Page   bool     // whether there is a web page that uses it
 }
 
 // NewAPI returns the API of a desk, for nobody until Allow.
@@ -149,6 +150,11 @@ func (c *Access) screen(r *http.Request) *problem {
 	default:
 		return newProblem(http.StatusForbidden, Forbidden, "requests of web pages are refused")
 	}
+	return c.screenHost(r)
+}
+
+// screenHost refuses requests by a name that is not the server's.
+func (c *Access) screenHost(r *http.Request) *problem {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -1,5 +1,5 @@
 // Package console has the operator's two ways to a running server: the admin HTTP listener with
-// /metrics, /healthz, /readyz and the API, and the control socket.
+// /metrics, /healthz, /readyz, the API and a web page, and the control socket.
 package console
 
 import (
@@ -29,6 +29,7 @@ type Config struct {
 	Group string
 	Mode  fs.FileMode // of the socket
 
+	Page      bool     // whether the admin listener has a web page
 	TokenFile string   // with the tokens of the API; "": there is no API
 	Hosts     []string // names of the server that the API is used by, besides its addresses
 }
@@ -38,7 +39,7 @@ const AutoSocket = "auto"
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
-	return Config{Listen: "127.0.0.1:5380", Socket: AutoSocket, Mode: OwnerOnly}
+	return Config{Listen: "127.0.0.1:5380", Socket: AutoSocket, Mode: OwnerOnly, Page: true}
 }
 
 // The modes of the socket.
@@ -78,6 +79,8 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	})
 	mux.HandleFunc("GET /readyz", c.readyz)
 	mux.HandleFunc("/api/", c.serveAPI)
+	mux.HandleFunc("/{$}", c.servePage)
+	mux.HandleFunc(pagePath, c.servePage)
 	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, WriteTimeout: controlTimeout}
 	return c, nil
@@ -90,6 +93,15 @@ func (c *Console) SetAPI(a *API) { c.api.Store(a) }
 func (c *Console) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if a := c.api.Load(); a != nil {
 		a.ServeHTTP(w, r)
+		return
+	}
+	http.NotFound(w, r)
+}
+
+// servePage serves the web page, if there is an API that it can use.
+func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
+	if a := c.api.Load(); a != nil {
+		a.servePage(w, r)
 		return
 	}
 	http.NotFound(w, r)
