@@ -16,13 +16,14 @@ import (
 
 // browserTime is how long the browser may take for what it does at once when all is well: on a
 // machine that does much else its start alone takes seconds.
-const browserTime = 40 * time.Second
+const browserTime = 60 * time.Second
 
 // browser is a tab.
 type browser struct {
 	t       *testing.T
 	to      *os.File
-	from    *bufio.Reader
+	pipe    *os.File
+	from    *bufio.Reader // of pipe
 	session string
 	id      int
 	events  []browserEvent // what the tab did since it was opened
@@ -98,16 +99,14 @@ func openBrowser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	_, _ = in.Close(), out.Close()
-	b := &browser{t: t, to: to, from: bufio.NewReader(from)}
+	b := &browser{t: t, to: to, pipe: from, from: bufio.NewReader(from)}
 	t.Cleanup(func() {
-		_ = from.SetReadDeadline(time.Now().Add(browserTime))
 		_ = b.send("Browser.close", nil, nil)
 		_, _ = to.Close(), from.Close()
 		end := time.AfterFunc(browserTime, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		end.Stop()
 	})
-	_ = from.SetReadDeadline(time.Now().Add(2 * browserTime))
 	var target struct{ TargetID string }
 	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
 	var attached struct{ SessionID string }
@@ -146,6 +145,7 @@ func (b *browser) send(method string, params, result any) error {
 	if _, err := b.to.Write(append(text, 0)); err != nil {
 		return err
 	}
+	_ = b.pipe.SetReadDeadline(time.Now().Add(2 * browserTime))
 	for {
 		text, err := b.from.ReadBytes(0)
 		if err != nil {
