@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/hook"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
@@ -42,6 +43,31 @@ func BenchmarkFastLimited(b *testing.B) {
 		l.Burst = time.Minute
 	})
 	benchmarkFast(b, f, "10.0.0.1:1000")
+}
+
+// What an answer costs without a policy step, with one that has passed it for all clients, and with
+// one that looks at each client and so is asked each time.
+func BenchmarkHooked(b *testing.B) {
+	packet := packetOf(b, "www.secure.example.", dns.TypeA)
+	const from = "127.0.0.1:1000"
+	client := transport.Client{Addr: netip.MustParseAddrPort(from)}
+	for name, steps := range map[string][]hook.Step{"none": nil, "for_all": {&step{name: "s"}},
+		"per_client": {&step{name: "s", perClient: true}}} {
+		b.Run(name, func(b *testing.B) {
+			f := newFrontObserved(b, observe.New())
+			f.hooks(steps...)
+			for range 4 {
+				f.exchange(packet, from, transport.UDP)
+			}
+			b.ReportAllocs()
+			buf := make([]byte, 0, 4096)
+			for b.Loop() {
+				if reply, _ := f.Handle(packet, client, buf); reply == nil {
+					b.Fatal("not ready")
+				}
+			}
+		})
+	}
 }
 
 // The same with all kinds of policy: a thousand networks of views, rates, 100,000 local names, and

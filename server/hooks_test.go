@@ -268,3 +268,34 @@ func TestHookNames(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A hit costs no allocation and no call without a policy step, and none with one that passes the
+// answer for all clients.
+func TestHooksCostHitsNothing(t *testing.T) {
+	for _, steps := range [][]hook.Step{nil, {&step{name: "passing"}}} {
+		f := newFront(t, nil)
+		f.hooks(steps...)
+		q, err := new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := transport.Client{Addr: netip.MustParseAddrPort("127.0.0.1:1000")}
+		for range 4 {
+			f.exchange(q, "127.0.0.1:1000", transport.UDP)
+		}
+		if !f.Prepared(q, client) {
+			t.Fatal("the answer is not prepared")
+		}
+		before := int64(0)
+		if len(steps) > 0 {
+			before = steps[0].(*step).questions.Load()
+		}
+		buf := make([]byte, 0, 4096)
+		if n := testing.AllocsPerRun(100, func() { f.Handle(q, client, buf) }); n != 0 {
+			t.Errorf("%d steps: %v allocations", len(steps), n)
+		}
+		if len(steps) > 0 && steps[0].(*step).questions.Load() != before {
+			t.Error("the step is asked for each hit")
+		}
+	}
+}
