@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
@@ -241,7 +242,7 @@ func (k *Keeper) begin() {
 		}
 		h.busy, h.checked = true, now
 		k.busy++
-		k.rounds.Go(func() { k.check(h) }, func() { k.ended(h) })
+		k.rounds.Go(func() { aside.Run(func() { k.check(h) }) }, func() { k.ended(h) })
 	}
 	if k.dirty && !k.saving && k.parts.State != nil &&
 		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {

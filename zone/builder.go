@@ -25,8 +25,8 @@ var (
 type Builder struct {
 	apex    wire.Name
 	max     int
-	data    []byte   // the records, one after the other
-	offsets []uint32 // of each
+	data    pieces   // the records, one after the other
+	offsets []uint32 // the place of each
 	outside int
 }
 
@@ -65,16 +65,18 @@ func (b *Builder) Add(owner wire.Name, t wire.Type, ttl uint32, rdata []byte) er
 	case !wire.FitsType(t, rdata):
 		return fmt.Errorf("%s: the data do not fit type %s", owner, t)
 	}
-	if len(b.data)+recordHead+owner.Len()+2*len(rdata) > 2*b.max {
+	most := recordHead + owner.Len() + 2*len(rdata)
+	if b.data.size+most > 2*b.max {
 		return ErrTooLarge
 	}
-	b.offsets = append(b.offsets, uint32(len(b.data)))
-	d := append(append(b.data, byte(owner.Len())), owner.Wire()...)
-	d = binary.BigEndian.AppendUint16(d, uint16(covers))
-	d = binary.BigEndian.AppendUint16(d, uint16(t))
-	d = binary.BigEndian.AppendUint32(d, min(ttl, maxTTL))
-	d = binary.BigEndian.AppendUint16(d, uint16(len(rdata)))
-	b.data = append(wire.AppendCanonical(d, t, rdata), rdata...)
+	b.offsets = append(b.offsets, b.data.grow(most, func(d []byte) []byte {
+		d = append(append(d, byte(owner.Len())), owner.Wire()...)
+		d = binary.BigEndian.AppendUint16(d, uint16(covers))
+		d = binary.BigEndian.AppendUint16(d, uint16(t))
+		d = binary.BigEndian.AppendUint32(d, min(ttl, maxTTL))
+		d = binary.BigEndian.AppendUint16(d, uint16(len(rdata)))
+		return append(wire.AppendCanonical(d, t, rdata), rdata...)
+	}))
 	return nil
 }
 
@@ -100,9 +102,9 @@ type view struct {
 	rdata     []byte
 }
 
-// view reads the record at an offset.
+// view reads the record at a place.
 func (b *Builder) view(off uint32) (v view) {
-	d := b.data[off:]
+	d := b.data.from(off)
 	n := 1 + int(d[0])
 	v.name = wire.NameOf(stringOf(d[1:n]))
 	v.covers = wire.Type(binary.BigEndian.Uint16(d[n:]))
@@ -143,13 +145,14 @@ func (b *Builder) Finish() (*Zone, error) {
 		return v.compare(&o) == 0
 	})
 	z := &Zone{apex: b.apex, records: len(b.offsets)}
+	z.data, z.nodes = make([]byte, 0, b.mostOctets()), make([]uint32, 0, len(b.offsets))
 	w := writer{z: z}
 	for _, off := range b.offsets {
 		v := b.view(off)
 		w.add(&v)
 	}
 	w.endSet()
-	b.data, b.offsets, w = nil, nil, writer{} // what comes now takes memory, too
+	b.data, b.offsets, w = pieces{}, nil, writer{} // what comes now takes memory, too
 	if len(z.data) > b.max {
 		return nil, ErrTooLarge
 	}
@@ -168,6 +171,23 @@ func (b *Builder) Finish() (*Zone, error) {
 	}
 	z.indexes()
 	return z, nil
+}
+
+// mostOctets returns how many octets the records take in a zone at most: it is made at that size,
+// so that it never grows, see [pieces].
+func (b *Builder) mostOctets() int {
+	const (
+		node = 1 + 2                               // length of the name, number of sets
+		set  = 2 + 4 + 2*binary.MaxVarintLen32 + 4 // type, TTL, two lengths, TTL of signatures
+		data = 2                                   // length of the RDATA
+	)
+	n := 0
+	for _, off := range b.offsets {
+		d := b.data.from(off)
+		name := int(d[0])
+		n += node + name + set + data + int(binary.BigEndian.Uint16(d[1+name+8:]))
+	}
+	return n
 }
 
 // writer writes sorted records into a zone.

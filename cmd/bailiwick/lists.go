@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/console"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/web"
@@ -42,7 +43,7 @@ func (r *running) takeLists() {
 	}
 	next := *r.now()
 	p, configured := *next.Snapshot, *next.configured
-	p.TakeLists(r.lists.Text)
+	aside.Run(func() { p.TakeLists(r.lists.Text) })
 	configured.Local, configured.Policies, configured.Blocked = p.Local, p.Policies, p.Blocked
 	next.Snapshot, next.configured = &p, &configured
 	next.generation++

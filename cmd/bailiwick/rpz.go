@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/rpz"
 	"bailiwick/wire"
 )
@@ -55,7 +56,8 @@ func (s *stack) readRules(name wire.Name) (changed bool) {
 	if z == nil || old != nil && old.Zone() == z {
 		return false
 	}
-	rules := rpz.New(z)
+	var rules *rpz.Rules
+	aside.Run(func() { rules = rpz.New(z) })
 	e.mu.Lock()
 	e.rules[name] = rules
 	e.mu.Unlock()
