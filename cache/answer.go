@@ -34,12 +34,13 @@ type Answer struct {
 	Until  uint32        // time of day at which its first signature ends; 0 if it has none
 	// Generation is that of the policy that the answer was made under.
 	Generation uint32
-	length     uint16      // of the message
-	Cause      cause.Cause // of a SERVFAIL, or of what is wrong with another answer
-	Run        uint8       // how many records of a set may be rotated, 0 for none
-	RunAt      uint16      // offset of the first of them
-	Cut        bool        // the policy has left records out
-	Compact    bool        // clients with CO get NXDOMAIN (RFC 9824, section 5.1)
+	length     uint16        // of the message
+	Cause      cause.Cause   // of a SERVFAIL, or of what is wrong with another answer
+	Status     wire.Security // of the data, as long as they live
+	Run        uint8         // how many records of a set may be rotated, 0 for none
+	RunAt      uint16        // offset of the first of them
+	Cut        bool          // the policy has left records out
+	Compact    bool          // clients with CO get NXDOMAIN (RFC 9824, section 5.1)
 }
 
 // AnswerBeside has the fields that few prepared answers need. It is immutable.

@@ -356,6 +356,7 @@ func (x *resolution) validateKeys(zone wire.Name, l *result) (decided bool, f *c
 		})
 	}
 	x.r.observe.Validated(res.Status, res.Failure)
+	x.r.observe.JudgedSets(res.Status, 1)
 	if _, anchored := x.r.anchors.At(zone); anchored && res.Status == wire.Bogus &&
 		res.Failure.Cause == cause.DSMismatch {
 		res.Failure.Cause = cause.AnchorMismatch

@@ -17,6 +17,11 @@ type Observer interface {
 	Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration, c cause.Cause)
 	// Validated reports one validation of a response.
 	Validated(status wire.Security, f *cause.Failure)
+	// JudgedSets reports how many sets a validation was about.
+	JudgedSets(status wire.Security, sets int)
+	// Mismatched reports how many packets came from the addresses of servers that were asked, and
+	// were not their reply.
+	Mismatched(why Mismatch, n int)
 	// Secured reports sets of a zone that are secure; they may share memory with a reply.
 	Secured(zone wire.Name, sets ...*wire.RRset)
 	// Limit reports a limit that was met.
@@ -39,6 +44,22 @@ type Observer interface {
 	Primed(servers int, f *cause.Failure)
 }
 
+// Mismatch is how a packet from a server's address differs from its reply.
+type Mismatch uint8
+
+// The ways.
+const (
+	MismatchQuestion Mismatch = iota // it has another ID or question
+	MismatchCookie                   // it has another cookie, or none
+	MismatchSubnet                   // it is for another client network, or for none
+)
+
+// Mismatches returns all ways.
+func Mismatches() []Mismatch { return []Mismatch{MismatchQuestion, MismatchCookie, MismatchSubnet} }
+
+// Label returns the way as a metric's label.
+func (m Mismatch) Label() string { return [...]string{"question", "cookie", "network"}[m] }
+
 // nopObserver is an Observer that ignores everything.
 type nopObserver struct{}
 
@@ -47,6 +68,12 @@ func (nopObserver) Upstream(netip.AddrPort, transport.Protocol, time.Duration, c
 
 // Validated does nothing.
 func (nopObserver) Validated(wire.Security, *cause.Failure) {}
+
+// JudgedSets does nothing.
+func (nopObserver) JudgedSets(wire.Security, int) {}
+
+// Mismatched does nothing.
+func (nopObserver) Mismatched(Mismatch, int) {}
 
 // Secured does nothing.
 func (nopObserver) Secured(wire.Name, ...*wire.RRset) {}

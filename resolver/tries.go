@@ -182,8 +182,22 @@ func (a *zoneQuery) closeAll() {
 		}
 		a.close(t)
 	}
-	if a.strays != nil && a.strays.Subnets() > 0 {
-		a.x.r.observe.Subnets(SubnetOther, a.strays.Subnets())
+	a.noteStrays()
+}
+
+// noteStrays counts the packets that were not the reply.
+func (a *zoneQuery) noteStrays() {
+	if a.strays == nil {
+		return
+	}
+	for why, n := range [...]int{MismatchQuestion: a.strays.Misses(),
+		MismatchCookie: a.strays.Cookies(), MismatchSubnet: a.strays.Subnets()} {
+		if n > 0 {
+			a.x.r.observe.Mismatched(Mismatch(why), n)
+		}
+	}
+	if n := a.strays.Subnets(); n > 0 {
+		a.x.r.observe.Subnets(SubnetOther, n)
 	}
 }
 

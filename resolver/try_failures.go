@@ -89,6 +89,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 // asked over TCP. If there is no TCP, UDP is tried again from another port, with a new count of
 // mismatches.
 func (a *zoneQuery) suspect() {
+	a.noteStrays()
 	a.schedule.distrust, a.strays = true, &transport.Strays{}
 	for _, t := range slices.Clone(a.schedule.open) {
 		if !t.how.reliable() {

@@ -207,6 +207,9 @@ func (x *resolution) validate(resp *validator.Response) validator.Verdict {
 			if v.Status == wire.Secure {
 				x.r.observe.Secured(v.Zone, v.Sets...)
 				x.r.observe.Secured(v.Zone, v.Proofs...)
+				x.r.observe.JudgedSets(wire.Secure, len(v.Sets)+len(v.Proofs))
+			} else {
+				x.r.observe.JudgedSets(v.Status, len(resp.Sets)+len(resp.Authority))
 			}
 			return v
 		}

@@ -84,7 +84,7 @@ func (r *request) respondLocal(l *policy.Local) []byte {
 		r.reject(wire.RCodeRefused, cause.New(l.Cause, nil, "%s", r.want.Name))
 		return r.answer
 	case policy.LocalTruncate:
-		r.server.observe.Response(wire.RCodeNoError, false, r.took())
+		r.responded(wire.RCodeNoError, wire.Unchecked)
 		return r.truncated()
 	}
 	switch l.From {

@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -88,12 +89,12 @@ func (tr *trap) Query(transport.Protocol, wire.Type) {
 	counting()
 }
 
-func (tr *trap) Response(rc wire.RCode, hit bool, took time.Duration) {
-	tr.quiet.Response(rc, hit, took)
+func (tr *trap) Response(o event.Served) {
+	tr.quiet.Response(o)
 	tr.mu.Lock()
 	hitting := tr.hitting
 	tr.mu.Unlock()
-	if hit {
+	if o.Origin == event.OriginPrepared {
 		hitting()
 	}
 }

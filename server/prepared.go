@@ -39,7 +39,7 @@ func (r *request) prepared() bool {
 	if r.rules.Events != nil {
 		r.remembered(&resolver.Answer{RCode: rc})
 	}
-	r.server.observe.Response(rc, true, 0)
+	r.respondedAtOnce(rc, a.Status)
 	switch {
 	case a.Cause == cause.None:
 	case rc == wire.RCodeServFail:

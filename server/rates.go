@@ -83,7 +83,7 @@ func (r *request) exceeds(c cause.Cause, l *policy.Rates, held uint32, length in
 		r.tally(c, policy.RefusalTruncated)
 		r.why, r.answer = c, r.truncated()
 		r.server.observe.Refused(c)
-		r.server.observe.Response(wire.RCodeNoError, false, r.took())
+		r.responded(wire.RCodeNoError, wire.Unchecked)
 	default:
 		r.tally(c, policy.RefusalSilent)
 		r.silence(c)

@@ -63,7 +63,7 @@ func Default() Config {
 // Observer receives counts of events. Its methods return at once and allocate nothing.
 type Observer interface {
 	Query(p transport.Protocol, t wire.Type)
-	Response(rcode wire.RCode, hit bool, took time.Duration)
+	Response(event.Served)
 	ServFail(c cause.Cause)
 	Limit(c cause.Cause)
 	// Unvalidated is called for an answer that is served although it did not verify, with the

@@ -42,8 +42,8 @@ type quiet struct {
 }
 
 func (q *quiet) Query(transport.Protocol, wire.Type) { q.queries.Add(1) }
-func (q *quiet) Response(_ wire.RCode, hit bool, _ time.Duration) {
-	if hit {
+func (q *quiet) Response(o event.Served) {
+	if o.Origin == event.OriginPrepared {
 		q.hits++
 	}
 }

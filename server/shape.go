@@ -52,7 +52,7 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
-	r.server.observe.Response(rc, false, r.took())
+	r.responded(rc, statusOf(f))
 	switch {
 	case bare:
 		return r.finish(b, rc, nil)
@@ -194,7 +194,7 @@ func (r *request) shape(a *resolver.Answer) []byte {
 		rc = wire.RCodeNXDomain
 		b.SetFlags(uint16(rc))
 	}
-	r.server.observe.Response(rc, false, r.took())
+	r.responded(rc, a.Status)
 	msg := r.finish(b, rc, ede)
 	stamp(msg, &r.q)
 	return msg

@@ -74,6 +74,7 @@ func (r *request) keepFailure(a *resolver.Answer) {
 	e := cache.NewAnswer(b.Finish(), r.ask.Name, nil, r.server.clock.Now().Unix(), end)
 	e.Generation = r.view.Generation
 	e.Beside, e.Cause = &cache.AnswerBeside{Options: r.edeOfCached(a.Failure)}, a.Failure.Cause
+	e.Status = statusOf(a.Failure)
 	r.prepare(e)
 }
 
@@ -94,6 +95,7 @@ func (r *request) stored(a *resolver.Answer, b *wire.Builder, name wire.Name) *c
 	now := r.server.clock.Now().Unix()
 	e := cache.NewAnswer(msg, name, b.TTLOffsets(), now, now+int64(ttl))
 	e.Generation, e.Cut, e.Compact = r.view.Generation, r.cut, a.Compact
+	e.Status = a.Status
 	if a.Stale == resolver.StaleNone || a.Status == wire.Secure {
 		e.Until = wire.EarliestEnd(wire.EarliestEnd(0, a.Sets...), a.Authority...)
 		e.Until = wire.EarliestEnd(e.Until, a.Additional...)

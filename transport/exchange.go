@@ -136,6 +136,9 @@ type Strays struct {
 	subnets atomic.Int32
 }
 
+// Misses returns how many packets were nearly the reply, as guesses of an attacker are.
+func (s *Strays) Misses() int { return int(s.misses.Load()) }
+
 // Subnets returns how many packets had another network than the question, or none although the
 // server is known to return it.
 func (s *Strays) Subnets() int { return int(s.subnets.Load()) }

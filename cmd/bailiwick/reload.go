@@ -254,7 +254,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		next.resolver.Resize(cfg.Cache.Memory)
 	}
 	r.gc.allow(cfg.Cache.Memory, cfg.Division().Heap)
-	r.metrics.Configured(time.Now(), true)
+	r.metrics.Configured(time.Now(), cfg.Digest(), true)
 	r.rereadCatalogs()
 	return o, nil
 }

@@ -374,7 +374,7 @@ func (r *running) start() {
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}
-	r.metrics.Configured(time.Now(), false)
+	r.metrics.Configured(time.Now(), r.now().Config.Digest(), false)
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
 	})

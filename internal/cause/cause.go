@@ -214,6 +214,17 @@ func (c Cause) Fails() bool {
 	return c == Sentinel || c == Stopping
 }
 
+// Judged reports whether the validation of a response can end with the cause: the data are bogus,
+// or insecure for a reason that clients are told.
+func (c Cause) Judged() bool {
+	switch c {
+	case LimitSignatures, LimitDigests, LimitNSEC3, LimitDepth, AlgorithmUnsupported,
+		DigestUnsupported, KeysRefused, NSEC3Iterations, NegativeAnchor, ValidationOff:
+		return true
+	}
+	return table[c].kind == KindDNSSEC
+}
+
 // Rank returns how precise the cause is, compared with others for which further servers or
 // signatures of the same question failed: the client gets the highest. 0 means that the cause is
 // not one of these.

@@ -3,6 +3,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -56,6 +58,19 @@ func (c *Config) Differing(o *Config) (differ []string) {
 	}
 	return differ
 }
+
+// Digest returns a digest of all that Show prints: two servers with the same one are configured
+// alike, as far as the files that are named are.
+func (c *Config) Digest() string {
+	h := sha256.New()
+	for i := range keys {
+		fmt.Fprintf(h, "%q: %q\n", keys[i].key, c.text[keys[i].key])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:digestLen])
+}
+
+// digestLen is the length of a digest, in octets: enough to tell configurations apart.
+const digestLen = 8
 
 // render writes a value in YAML's flow style.
 func (k *key) render(v value) string {

@@ -211,6 +211,19 @@ type Event struct {
 	Decision Decision
 }
 
+// Served is a response to a client, as metrics count it.
+type Served struct {
+	Protocol transport.Protocol
+	RCode    wire.RCode
+	Origin   Origin
+	// Status is the result of validation; Unchecked if nothing was validated.
+	Status wire.Security
+	// Took is how long it took from the arrival of the query in the server to the response, and
+	// Weight how many responses are taken to have taken as long. 0: it was not measured.
+	Took   time.Duration
+	Weight uint32
+}
+
 // Tailoring is a client's network that was sent to a server.
 type Tailoring struct {
 	Network netip.Prefix

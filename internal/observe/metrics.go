@@ -4,11 +4,9 @@
 package observe
 
 import (
-	"crypto/tls"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,20 +35,19 @@ type Metrics struct {
 	// set before the first scrape.
 	Guard *guard.Guard
 
-	queries   [][]*counter.Counter // by protocol and type
-	responses [maxRCode + 1]*counter.Counter
-	latency   prometheus.Observer
-	hits      *counter.Counter
-	upstream  map[upstreamKey]prometheus.Counter
-	rtt       []prometheus.Observer // by protocol
-	validated [5]prometheus.Counter
-	failures  *prometheus.CounterVec
-	servfail  *prometheus.CounterVec
-	tolerated *prometheus.CounterVec
-	limits    *prometheus.CounterVec
-	refused   [len(refusals)]*counter.Counter
-	synthetic *counter.Counter
-	subnets   []*counter.Counter // by result
+	queries    [][]*counter.Counter // by protocol and type
+	upstream   map[upstreamKey]prometheus.Counter
+	rtt        []prometheus.Observer // by protocol
+	validated  [5]prometheus.Counter
+	judged     [5]*counter.Counter // RRsets, by result
+	mismatched []*counter.Counter  // by difference
+	failures   *prometheus.CounterVec
+	servfail   *prometheus.CounterVec
+	tolerated  *prometheus.CounterVec
+	limits     *prometheus.CounterVec
+	refused    [len(refusals)]*counter.Counter
+	synthetic  *counter.Counter
+	subnets    []*counter.Counter // by result
 
 	connections []prometheus.Gauge // by protocol
 	handshakes  *prometheus.CounterVec
@@ -74,11 +71,13 @@ type Metrics struct {
 
 	used, declined prometheus.Counter // configurations
 	configured     prometheus.Gauge
+	digest         *prometheus.GaugeVec
 
 	lead       prometheus.Histogram
 	signatures atomic.Pointer[expiry.Book] // nil: nothing follows signatures
 
 	life
+	*responses
 	*clients
 	control, queryLog *prometheus.CounterVec
 }
@@ -87,8 +86,22 @@ type Metrics struct {
 const maxRCode = wire.RCodeBadVers
 
 type upstreamKey struct {
-	via transport.Protocol
-	c   cause.Cause
+	via    transport.Protocol
+	family family
+	c      cause.Cause
+}
+
+// family is that of a server's address.
+type family uint8
+
+func (f family) String() string { return [...]string{"ipv4", "ipv6"}[f] }
+
+// familyOf returns the family of an address.
+func familyOf(a netip.Addr) family {
+	if a.Unmap().Is4() {
+		return 0
+	}
+	return 1
 }
 
 // types are those with a label of their own; the label of all others is "other".
@@ -126,31 +139,31 @@ func New() *Metrics {
 		}
 		m.queries = append(m.queries, append(row, queries.with(p.String(), "other")))
 	}
-	responses := newCounters(reg, "responses_total", "Responses to clients, by response code.",
-		"rcode")
-	other := responses.with("other")
-	for rc := range m.responses {
-		m.responses[rc] = other
-	}
-	for _, rc := range []wire.RCode{wire.RCodeNoError, wire.RCodeFormErr, wire.RCodeServFail,
-		wire.RCodeNXDomain, wire.RCodeNotImp, wire.RCodeRefused, wire.RCodeBadVers} {
-		m.responses[rc] = responses.with(rc.String())
-	}
-	latency := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick",
-		Name: "response_seconds", Help: "Time from query to response, of queries that had no " +
-			"prepared answer.", Buckets: buckets})
-	reg.MustRegister(latency)
-	m.latency = latency
-	m.hits = newCounters(reg, "fast_answers_total",
-		"Queries answered from prepared answers, without leaving the reader.").with()
+	m.responses = newResponses(reg)
 	upstream := vec("upstream_queries_total",
-		"Exchanges with authorities, by transport and outcome.", "transport", "outcome")
+		"Exchanges with servers, by transport, family of the server's address, and outcome.",
+		"transport", "family", "outcome")
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
 		for _, c := range append(cause.All(), cause.None) {
-			if c.Upstream() {
-				m.upstream[upstreamKey{p, c}] = upstream.WithLabelValues(p.String(), outcome(c))
+			for f := range family(2) {
+				if c.Upstream() {
+					m.upstream[upstreamKey{p, f, c}] = upstream.WithLabelValues(p.String(),
+						f.String(), outcome(c))
+				}
 			}
 		}
+	}
+	mismatched := newCounters(reg, "upstream_mismatched_replies_total",
+		"Packets from the address of a server that was asked, that are not its reply: another ID "+
+			"or question (question), or another cookie (cookie) or client network (network) than "+
+			"was sent. Somebody may be guessing.", "difference")
+	for _, why := range resolver.Mismatches() {
+		m.mismatched = append(m.mismatched, mismatched.with(why.Label()))
+	}
+	judged := newCounters(reg, "validated_rrsets_total",
+		"RRsets that were judged, proofs among them, by the result for their response.", "result")
+	for s := range m.judged {
+		m.judged[s] = judged.with(wire.Security(s).String())
 	}
 	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick",
 		Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.",
@@ -187,6 +200,9 @@ func New() *Metrics {
 		if c.Kind() == cause.KindDNSSEC {
 			m.tolerated.WithLabelValues(c.Label())
 		}
+		if c.Judged() {
+			m.failures.WithLabelValues(c.Label())
+		}
 		if c.Kind() == cause.KindLimit {
 			m.limits.WithLabelValues(c.Label())
 		}
@@ -203,12 +219,7 @@ func New() *Metrics {
 	for _, p := range transport.Protocols() {
 		m.connections = append(m.connections, connections.WithLabelValues(p.String()))
 	}
-	m.handshakes = vec("handshakes_total",
-		"TLS and QUIC handshakes with clients, by transport, TLS version, and whether they "+
-			"resumed a session.", "transport", "version", "resumed")
-	m.faults = vec("transport_faults_total",
-		"Client connections, streams and requests refused or ended early, by transport and cause.",
-		"transport", "cause")
+	m.newTransports(vec)
 	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
 		Name: "paced_answers_total",
 		Help: "Answers over UDP that were delayed for a moment, because too many to one address " +
@@ -287,7 +298,10 @@ func New() *Metrics {
 	m.configured = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "config_loaded_timestamp_seconds",
 		Help: "Unix time at which the configuration in use was read."})
-	reg.MustRegister(m.configured)
+	m.digest = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "config_info", Help: "1, with a digest of the configuration in use: servers with " +
+			"the same one are configured alike."}, []string{"digest"})
+	reg.MustRegister(m.configured, m.digest)
 	panics := vec("panics_total",
 		"Faults of this program that ended a query, a connection or other work, by place.", "place")
 	for _, p := range guard.Places() {
@@ -324,19 +338,6 @@ func (m *Metrics) Query(p transport.Protocol, t wire.Type) {
 	m.queries[p][i].Add(1)
 }
 
-// Response counts a response.
-func (m *Metrics) Response(rc wire.RCode, hit bool, took time.Duration) {
-	if rc > maxRCode {
-		rc = maxRCode - 1 // one of the others
-	}
-	m.responses[rc].Add(1)
-	if hit {
-		m.hits.Add(1)
-	} else {
-		m.latency.Observe(took.Seconds())
-	}
-}
-
 // ServFail counts a SERVFAIL by cause.
 func (m *Metrics) ServFail(c cause.Cause) {
 	m.servfail.WithLabelValues(c.Label(), c.Kind().String()).Inc()
@@ -356,9 +357,9 @@ func (m *Metrics) Refused(c cause.Cause) {
 func (m *Metrics) Limit(c cause.Cause) { m.limits.WithLabelValues(c.Label()).Inc() }
 
 // Upstream counts an exchange with a server.
-func (m *Metrics) Upstream(_ netip.AddrPort, via transport.Protocol, rtt time.Duration,
+func (m *Metrics) Upstream(server netip.AddrPort, via transport.Protocol, rtt time.Duration,
 	c cause.Cause) {
-	if n, ok := m.upstream[upstreamKey{via, c}]; ok {
+	if n, ok := m.upstream[upstreamKey{via, familyOf(server.Addr()), c}]; ok {
 		n.Inc()
 	}
 	if c == cause.None {
@@ -373,6 +374,12 @@ func (m *Metrics) Validated(s wire.Security, f *cause.Failure) {
 		m.failures.WithLabelValues(f.Cause.Label()).Inc()
 	}
 }
+
+// JudgedSets counts the sets that a validation was about.
+func (m *Metrics) JudgedSets(s wire.Security, sets int) { m.judged[s].Add(uint64(sets)) }
+
+// Mismatched counts packets that are not the reply of the server that was asked.
+func (m *Metrics) Mismatched(why resolver.Mismatch, n int) { m.mismatched[why].Add(uint64(n)) }
 
 // Refreshed counts a result that was resolved without a client that waited.
 func (m *Metrics) Refreshed(why resolver.RefreshReason, fresh bool) {
@@ -396,26 +403,6 @@ func (m *Metrics) Subnets(result resolver.SubnetResult, n int) {
 
 // Synthesised counts an answer made from denials.
 func (m *Metrics) Synthesised() { m.synthetic.Add(1) }
-
-// Connections implements transport.Observer.
-func (m *Metrics) Connections(p transport.Protocol,
-	delta int) {
-	m.connections[p].Add(float64(delta))
-}
-
-// Handshake implements transport.Observer.
-func (m *Metrics) Handshake(p transport.Protocol, version uint16, resumed bool) {
-	m.handshakes.WithLabelValues(p.String(), strings.TrimPrefix(tls.VersionName(version), "TLS "),
-		strconv.FormatBool(resumed)).Inc()
-}
-
-// Fault implements transport.Observer.
-func (m *Metrics) Fault(p transport.Protocol, c cause.Cause) {
-	m.faults.WithLabelValues(p.String(), c.Label()).Inc()
-	if c.Kind() == cause.KindLimit {
-		m.Limit(c)
-	}
-}
 
 // Paced counts an answer that is delayed, see the server's pace.go.
 func (m *Metrics) Paced() { m.paced.Inc() }
@@ -448,9 +435,12 @@ func (m *Metrics) Ready(ready bool) {
 	m.ready.Set(map[bool]float64{true: 1}[ready])
 }
 
-// Configured sets the time of the configuration in use; again is false for the first one.
-func (m *Metrics) Configured(at time.Time, again bool) {
+// Configured sets the time and the digest of the configuration in use; again is false for the first
+// one.
+func (m *Metrics) Configured(at time.Time, digest string, again bool) {
 	m.configured.Set(float64(at.Unix()))
+	m.digest.Reset()
+	m.digest.WithLabelValues(digest).Set(1)
 	if again {
 		m.used.Inc()
 	}

@@ -2,8 +2,6 @@
 package labtest
 
 import (
-	"time"
-
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -37,7 +35,7 @@ type Observer struct{}
 func (Observer) Query(transport.Protocol, wire.Type) {}
 
 // Response implements server.Observer.
-func (Observer) Response(wire.RCode, bool, time.Duration) {}
+func (Observer) Response(event.Served) {}
 
 // ServFail implements server.Observer.
 func (Observer) ServFail(cause.Cause) {}

@@ -1,0 +1,37 @@
+// What is counted of a response: see [event.Served].
+
+package server
+
+import (
+	"bailiwick/internal/cause"
+	"bailiwick/internal/event"
+	"bailiwick/wire"
+)
+
+// sampled is how many prepared answers one is measured of.
+const sampled = 256
+
+// responded counts a response that has no prepared answer.
+func (r *request) responded(rc wire.RCode, s wire.Security) {
+	r.server.observe.Response(event.Served{Protocol: r.from.Protocol, RCode: rc, Origin: r.origin,
+		Status: s, Took: r.took(), Weight: 1})
+}
+
+// respondedAtOnce counts a response from a prepared answer. A look at the clock costs a tenth of
+// it, so one of sampled is measured: that whose query came in a nanosecond that is a multiple,
+// which nobody can choose.
+func (r *request) respondedAtOnce(rc wire.RCode, s wire.Security) {
+	o := event.Served{Protocol: r.from.Protocol, RCode: rc, Origin: event.OriginPrepared, Status: s}
+	if r.now.Nanosecond()%sampled == 0 {
+		o.Took, o.Weight = r.took(), sampled
+	}
+	r.server.observe.Response(o)
+}
+
+// statusOf returns the result of validation of a failure.
+func statusOf(f *cause.Failure) wire.Security {
+	if f != nil && f.Cause.Kind() == cause.KindDNSSEC {
+		return wire.Bogus
+	}
+	return wire.Unchecked
+}
