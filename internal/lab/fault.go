@@ -20,12 +20,24 @@ const (
 	CorruptSignatures Fault = "corrupt-signatures" // a bit is wrong
 	WrongKeys         Fault = "wrong-keys"         // signed with a key that is not published
 	DSMismatch        Fault = "ds-mismatch"        // the parent's DS is of no key
-	NoKeys            Fault = "no-keys"            // DS, but no DNSKEY
-	NoDenial          Fault = "no-denial"          // negative answers without NSEC or NSEC3
-	WrongDenial       Fault = "wrong-denial"       // the NSEC of another name
-	NoWildcardProof   Fault = "no-wildcard-proof"  // expanded without the proof
-	WrongSynthesis    Fault = "wrong-synthesis"    // a CNAME that does not follow from its DNAME
-	ReferralBomb      Fault = "referral-bomb"      // delegated to many servers without an address
+	// The parent's DS is of the key before, as its registrar has not passed on the new one.
+	StuckRegistrar Fault = "stuck-registrar"
+	// The keys are signed by one of them, but by none that a DS is of.
+	MissingKSKSignature Fault = "missing-ksk-signature"
+	// The last server has the zone as it was before its key was replaced.
+	PartialRollout  Fault = "partial-key-rollout"
+	NoKeys          Fault = "no-keys"           // DS, but no DNSKEY
+	NoDenial        Fault = "no-denial"         // negative answers without NSEC or NSEC3
+	WrongDenial     Fault = "wrong-denial"      // the NSEC of another name
+	NoWildcardProof Fault = "no-wildcard-proof" // expanded without the proof
+	WrongSynthesis  Fault = "wrong-synthesis"   // a CNAME that does not follow from its DNAME
+	ReferralBomb    Fault = "referral-bomb"     // delegated to many servers without an address
+)
+
+// Faults of the root that all zones have with it.
+const (
+	ClockBehind Fault = "clock-behind" // signatures begin in months: the resolver's is slow
+	ClockAhead  Fault = "clock-ahead"  // signatures ended months ago: the resolver's is fast
 )
 
 // Faults of servers.
@@ -39,6 +51,7 @@ const (
 	NoAA         Fault = "no-aa"         // answers without AA
 	Stripping    Fault = "stripping"     // no RRSIG, NSEC, NSEC3
 	Forging      Fault = "forging"       // wrong addresses
+	SplitHorizon Fault = "split-horizon" // the inside's version: unsigned, private addresses
 	Truncate     Fault = "truncate"      // TC over UDP
 	NoTCP        Fault = "no-tcp"        // TC over UDP, and nothing over TCP
 	AlwaysTC     Fault = "always-tc"     // TC over TCP too
@@ -76,6 +89,22 @@ func forge(m *dns.Msg) {
 		if a, ok := rr.(*dns.A); ok {
 			c := dns.Copy(a).(*dns.A)
 			c.A = []byte{203, 0, 113, 66}
+			m.Answer[i] = c
+		}
+	}
+}
+
+// hideOutside makes an answer that of a zone of the inside: without signatures and keys, and with
+// private addresses.
+func hideOutside(m *dns.Msg) {
+	strip(m)
+	m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool {
+		return rr.Header().Rrtype == dns.TypeDNSKEY
+	})
+	for i, rr := range m.Answer {
+		if a, ok := rr.(*dns.A); ok {
+			c := dns.Copy(a).(*dns.A)
+			c.A = []byte{10, 0, 0, 66}
 			m.Answer[i] = c
 		}
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // Internet returns a world with a zone for every way of signing and denying, under example., and
-// one for every fault, under faulty.
+// one for every fault, under faulty. bank.example., shop.example. and
+// post.example. are well, have two servers each and short TTLs: to be broken while they answer.
 func Internet(now time.Time) *World {
 	w := New(now)
 	for _, z := range []Zone{
@@ -83,6 +84,14 @@ func Internet(now time.Time) *World {
 		{Name: "aliases.faulty.", Records: "a CNAME b;;b CNAME a;;" + longChain},
 		{Name: "reversed.faulty.", Faults: Faults{Reversed}, Records: ordinary},
 		{Name: "networks.example.", Records: ordinary, Tailor: byNetwork},
+
+		// Zones to break while the servers answer.
+		{Name: "bank.example.", TTL: 5, Minimum: 5, Servers: []ServerFaults{nil, nil},
+			Records: ordinary},
+		{Name: "shop.example.", TTL: 5, Minimum: 5, Servers: []ServerFaults{nil, nil},
+			Records: ordinary},
+		{Name: "post.example.", TTL: 5, Minimum: 5, Denial: NSEC3,
+			Servers: []ServerFaults{nil, nil}, Records: ordinary},
 	} {
 		w.Add(z)
 	}

@@ -157,7 +157,7 @@ func (w *World) answer(s *server, q *dns.Msg, do bool) *dns.Msg {
 		m.Ns = w.zones["."].data["."][dns.TypeNS]
 		return m
 	}
-	m := respond(s.zones, q, do)
+	m := respond(s.served(), q, do)
 	if f.has(NoAA) {
 		m.Authoritative = false
 	}
@@ -166,6 +166,9 @@ func (w *World) answer(s *server, q *dns.Msg, do bool) *dns.Msg {
 	}
 	if f.has(Forging) {
 		forge(m)
+	}
+	if f.has(SplitHorizon) {
+		hideOutside(m)
 	}
 	return m
 }

@@ -98,7 +98,7 @@ func rsaKey(bits, turn int) (*rsa.PrivateKey, error) {
 
 // window returns the validity period of a zone's signatures.
 func (z *zone) window() (inception, expiration time.Time) {
-	now := z.w.now
+	now := z.w.now.Add(z.w.skew)
 	switch {
 	case z.Faults.has(Expired):
 		return now.Add(-60 * 24 * time.Hour), now.Add(-10 * 24 * time.Hour)
@@ -148,10 +148,13 @@ func (z *zone) signatures(set []dns.RR, owner string, t uint16) (sigs []dns.RR) 
 }
 
 // makeSignature signs a set with the zone's key, with its faults applied. They do not apply to the
-// DNSKEY set.
+// DNSKEY set, but for the missing signature of its own.
 func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
-	if z.wrong != nil && t != dns.TypeDNSKEY {
+	switch {
+	case z.wrong != nil && t != dns.TypeDNSKEY:
 		return z.signatureBy(z.wrong, set, owner, t)
+	case z.Faults.has(MissingKSKSignature):
+		return z.signatureBy(z.keys[1], set, owner, t)
 	}
 	return z.signatureBy(z.keys[0], set, owner, t)
 }
@@ -160,7 +163,8 @@ func (z *zone) makeSignature(set []dns.RR, owner string, t uint16) dns.RR {
 func (z *zone) signatureBy(k *key, set []dns.RR, owner string, t uint16) dns.RR {
 	inception, expiration := z.window()
 	if t == dns.TypeDNSKEY {
-		inception, expiration = z.w.now.Add(-time.Hour), z.w.now.Add(30*24*time.Hour)
+		now := z.w.now.Add(z.w.skew)
+		inception, expiration = now.Add(-time.Hour), now.Add(30*24*time.Hour)
 	}
 	sig := &dns.RRSIG{Hdr: z.header(owner, dns.TypeRRSIG), Algorithm: k.Algorithm,
 		KeyTag: k.KeyTag(), SignerName: z.name,
@@ -242,7 +246,11 @@ func (z *zone) ds() dns.RR {
 		d.DigestType = digest
 		return d
 	}
-	d := z.keys[0].ToDS(digest)
+	k := z.keys[0]
+	if z.Faults.has(StuckRegistrar) {
+		k = z.former
+	}
+	d := k.ToDS(digest)
 	if z.Faults.has(DSMismatch) {
 		d.Digest = strings.Repeat("ab", len(d.Digest)/2)
 	}

@@ -24,7 +24,9 @@ type World struct {
 	v6 bool    // servers have IPv6 addresses; in memory only
 	v4 [2]byte // the network of the servers' IPv4 addresses
 
-	live   sync.RWMutex // held for writing while faults change
+	live   sync.RWMutex  // held for writing while faults change
+	skew   time.Duration // how far signatures are made around another time; guarded by live
+	rolls  int           // how many keys were replaced by faults; guarded by live
 	mu     sync.Mutex
 	log    []Exchange        // guarded by mu
 	lost   map[Exchange]bool // guarded by mu
@@ -38,6 +40,21 @@ type server struct {
 	addr   netip.Addr
 	faults Faults
 	zones  []*zone
+	before *zone // what it serves of a zone in place of what it is now; nil: nothing is different
+}
+
+// served returns the zones as the server has them.
+func (s *server) served() []*zone {
+	if s.before == nil {
+		return s.zones
+	}
+	own := slices.Clone(s.zones)
+	for i, z := range own {
+		if z.name == s.before.name {
+			own[i] = s.before
+		}
+	}
+	return own
 }
 
 // Exchange is a question that a server received.
@@ -233,6 +250,13 @@ func (w *World) build() {
 	w.built.Do(func() {
 		for _, z := range w.zones {
 			z.finish()
+		}
+		for _, z := range w.zones {
+			if slices.ContainsFunc(z.Faults, rolling.has) {
+				if err := w.rekey(z); err != nil {
+					panic(err.Error())
+				}
+			}
 		}
 	})
 }

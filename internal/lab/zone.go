@@ -63,7 +63,9 @@ type zone struct {
 	ns    []string                       // names of the servers
 	addrs []netip.Addr                   // their addresses
 	keys  []*key
-	wrong *key // signs in place of keys[0] under WrongKeys
+	// former is the key before keys[0], while a fault of a rollover holds.
+	former *key
+	wrong  *key // signs in place of keys[0] under WrongKeys
 	// signing sign in place of keys[0], see SetKeys; nil: that does.
 	signing []*key
 	hashes  []hashed
