@@ -32,6 +32,7 @@ func apiServer(t *testing.T) (*reloaded, string) {
 	}
 	s := reloadable(t, plain+fmt.Sprintf("admin: {listen: \"127.0.0.1:%d\"}\ncontrol: "+
 		"{socket: ''}\napi: {token_file: %q}\n"+
+		"watch: {zones: [secure.example]}\n"+
 		"query_log: {to: file, file: queries.log}\npolicy: {local_records: "+
 		"[\"www.corp.example. 60 A 192.0.2.1\"]}\n", freePort(t), tokens))
 	return s, "http://" + s.console.Addr()
@@ -175,7 +176,9 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"GET", "failures/list", nil}, {"GET", "failures/show?number=1", nil},
 		{"POST", "failures/watch", m{"name": "example."}},
 		{"POST", "failures/unwatch", m{"name": "example."}},
-		{"GET", "lists", nil},
+		{"GET", "lists", nil}, {"GET", "watch/list", nil},
+		{"GET", "watch/show?zone=secure.example.", nil}, {"GET", "watch/rollovers", nil},
+		{"POST", "watch/probe", m{"zone": "secure.example."}},
 	} {
 		if status, text := d.try(c.method, c.path, c.body, ""); status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)
