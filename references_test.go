@@ -222,7 +222,7 @@ func metricsReference(t *testing.T) string {
 		Sigs: wire.RDataList{}.Append(ending)})
 	m.WatchSignatures(endings)
 	m.WatchWatched(watch.NewBook(watch.Config{Zones: []watch.Zone{{Name: wire.Root}}},
-		watch.Parts{Clock: clock.Real{}, Judged: m.Judged,
+		watch.Parts{Clock: clock.Real{}, Answered: m.Answered,
 			Maintained: func(wire.Name) bool { return false },
 			Load:       func(func(io.Reader) error) error { return fs.ErrNotExist }}))
 	m.WatchGate(transport.NewGate(transport.Default().Gate))

@@ -30,16 +30,21 @@ type ctl struct {
 func ctlCommand() *cobra.Command {
 	c := &ctl{}
 	cmd := &cobra.Command{Use: "ctl", Short: "Talk to a running server over its control socket"}
-	cmd.PersistentFlags().StringVarP(&c.socket, "socket", "s", "",
-		"control socket's `PATH`; without it that of the configuration, or the usual place")
-	cmd.PersistentFlags().StringVarP(&c.file, "config", "c", "",
-		"configuration `FILE` of the server")
-	cmd.PersistentFlags().BoolVar(&c.json, "json", false, "print the reply as JSON")
+	c.register(cmd.PersistentFlags())
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	for _, o := range operations() {
 		c.add(cmd, &o.Operation)
 	}
 	return cmd
+}
+
+// register adds the flags to a command.
+func (c *ctl) register(flags *pflag.FlagSet) {
+	flags.StringVarP(&c.socket, "socket", "s", "",
+		"control socket's `PATH`; without it that of the configuration, or the usual place")
+	flags.StringVarP(&c.file, "config", "c", "",
+		"configuration `FILE` of the server")
+	flags.BoolVar(&c.json, "json", false, "print the reply as JSON")
 }
 
 // add adds the command of an operation below those that its first words name.
@@ -163,6 +168,8 @@ func (c *ctl) call(cmd *cobra.Command, o *console.Operation, args map[string]str
 		return err
 	case c.json:
 		return printJSON(cmd.OutOrStdout(), o, result)
+	case o.Name == "report":
+		return printReport(cmd.OutOrStdout(), result)
 	case o.Name == "explain":
 		return printExplained(cmd.OutOrStdout(), result)
 	}

@@ -150,16 +150,16 @@ func (f *explainFlags) ofServer(q wire.Question) (*explain.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return reportOf(result)
+	return reportOf[explain.Report](result)
 }
 
 // reportOf returns the report that the fields of a result are.
-func reportOf(result console.Result) (*explain.Report, error) {
+func reportOf[T any](result console.Result) (*T, error) {
 	text, err := json.Marshal(result.Fields)
 	if err != nil {
 		return nil, err
 	}
-	r := &explain.Report{}
+	r := new(T)
 	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("the server's report cannot be read: %w", err)
 	}

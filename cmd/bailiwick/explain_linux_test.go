@@ -84,7 +84,7 @@ func (s *reloaded) reportBy(args ...string) *explain.Report {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r, err := reportOf(res)
+	r, err := reportOf[explain.Report](res)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -170,7 +170,8 @@ func TestExplainRunningOverTheSocket(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(asJSON), &fields) != nil {
 		t.Fatalf("%v\n%s", err, asJSON)
 	}
-	if r, err := reportOf(console.Result{Fields: fields}); err != nil || r.Broken == nil {
+	if r, err := reportOf[explain.Report](console.Result{Fields: fields}); err != nil ||
+		r.Broken == nil {
 		t.Errorf("%v\n%s", err, asJSON)
 	}
 }

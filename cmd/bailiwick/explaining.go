@@ -36,20 +36,20 @@ func explainOperations() []operation {
 			{Name: "fresh", Kind: console.Boolean,
 				Help: "resolve it anew, without what is in the caches"},
 			{Name: "drawing", Kind: console.Boolean, Help: "draw it as well: SVG"}},
-		Fields: append(reportFields(), console.Field{Name: "drawing", Optional: true,
+		Fields: append(fieldsOf[explain.Report](), console.Field{Name: "drawing", Optional: true,
 			Help: "the chain of trust as SVG, if it is asked for"}),
 	}, (*running).explain}}
 }
 
-// reportFields are the fields of a report, from its type.
-func reportFields() (fields []console.Field) {
-	for f := range reflect.TypeFor[explain.Report]().Fields() {
+// fieldsOf are the fields of a report, from its type.
+func fieldsOf[T any]() (fields []console.Field) {
+	for f := range reflect.TypeFor[T]().Fields() {
 		label, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		kind := console.Text
 		switch {
 		case f.Type.Kind() == reflect.Int:
 			kind = console.Integer
-		case f.Type.Kind() == reflect.Pointer:
+		case f.Type.Kind() == reflect.Pointer, f.Type.Kind() == reflect.Struct:
 			kind = console.Object
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.String:
 			kind = console.List
@@ -150,7 +150,7 @@ var policyFields = []string{"outcome", "source", "list", "cause", "zone", "rule"
 	"alias_of", "view", "resolved_by", "resolved_for"}
 
 // resultOf returns a report as the fields of a result.
-func resultOf(report *explain.Report) (res console.Result, err error) {
+func resultOf(report any) (res console.Result, err error) {
 	text, err := json.Marshal(report)
 	if err != nil {
 		return res, err
@@ -164,7 +164,7 @@ func printExplained(w io.Writer, result console.Result) error {
 		_, err := io.WriteString(w, drawing)
 		return err
 	}
-	report, err := reportOf(result)
+	report, err := reportOf[explain.Report](result)
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
-		checkCommand(), ctlCommand(), configCommand(), labCommand(), anchorCommand(),
-		versionCommand(), manCommand())
+		reportCommand(), checkCommand(), ctlCommand(), configCommand(), labCommand(),
+		anchorCommand(), versionCommand(), manCommand())
 	return root
 }
 

@@ -34,8 +34,7 @@ var groups = map[string]string{
 func operations() []operation {
 	return slices.Concat(serverOperations(), explainOperations(), cacheOperations(),
 		upstreamOperations(), trustOperations(), incidentOperations(), watchOperations(),
-		failureOperations(),
-		policyOperations(), settingOperations())
+		reportOperations(), failureOperations(), policyOperations(), settingOperations())
 }
 
 // operations returns the table for a server.

@@ -39,7 +39,7 @@ func (s *stack) newWatched() *watch.Book {
 			o resolver.Options) *resolver.Answer {
 			return s.now().resolver.Resolve(ctx, q, o)
 		},
-		Why: failureOf, Judged: s.metrics.Judged, Maintained: s.incidents.Maintained,
+		Why: failureOf, Answered: s.metrics.Answered, Maintained: s.incidents.Maintained,
 		Load: func(read func(io.Reader) error) error {
 			return s.state.Load(state.Watched, read)
 		},
@@ -218,10 +218,10 @@ func watchOperations() []operation {
 		Long: "List the zones of watch.zones: whether clients get answers that validate, the " +
 			"success rate and what is left of the error budget of 30 days, when the first " +
 			"signature ends, and the gravest finding. The fields have the same of all responses " +
-			"that were judged.",
+			"to clients.",
 		Suggest: []string{"watched", "zones", "slo"},
 		Fields: []console.Field{{Name: "zones", Kind: console.Integer},
-			{Name: "validation_success", Help: "the part of judged responses that was secure"},
+			{Name: "validation_success", Help: "the part of responses that did not fail it"},
 			{Name: "validation_budget", Help: "the part of its error budget that is left"}},
 		Rows: []console.Field{{Name: "zone"},
 			{Name: "state", Help: "good, failing, unknown (no zone's fault) or not probed"},

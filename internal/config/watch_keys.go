@@ -31,8 +31,8 @@ var watchKeys = []key{
 			"the budgets of clients",
 		binding: bind(func(c *Config) *int { return &c.Watch.Queries })},
 	{key: "watch.objective", kind: kindString,
-		help: "the part of all validated answers that ought to be secure rather than bogus, and " +
-			"of the probes of a watched zone that ought to succeed, in percent",
+		help: "the part of all responses that ought not to fail validation, and of the probes " +
+			"of a watched zone that ought to succeed, in percent",
 		binding: binding{
 			set: func(c *Config, v value) (err error) {
 				c.Watch.Objective, err = objective(v.text)

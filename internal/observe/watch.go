@@ -6,25 +6,19 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"bailiwick/internal/check"
 	"bailiwick/internal/watch"
 	"bailiwick/wire"
 )
 
-// Judged returns how many responses were judged secure, and how many bogus.
-func (m *Metrics) Judged() (secure, bogus uint64) {
-	return whole(m.validated[wire.Secure]), whole(m.validated[wire.Bogus])
-}
-
-// whole returns the value of a counter that counts in ones.
-func whole(c prometheus.Counter) uint64 {
-	var v dto.Metric
-	if c.Write(&v) != nil {
-		return 0
+// Answered returns how many responses clients were sent, and how many of them failed validation.
+func (m *Metrics) Answered() (sent, failed uint64) {
+	every := []source{fromHere, fromPrepared, fromMemory, fromServers}
+	for v := range validations {
+		sent += m.responses.sumOf(v, every...)
 	}
-	return uint64(v.GetCounter().GetValue())
+	return sent, m.responses.sumOf(validation(wire.Bogus), every...)
 }
 
 // watched reads the book of watched zones when metrics are scraped.
@@ -58,9 +52,9 @@ var (
 			"caches have DS, keys or signatures that do not fit those of now.",
 		[]string{"zone", "state"}, nil)
 	overallSuccess = prometheus.NewDesc("bailiwick_validation_success_ratio",
-		"The part of all judged responses of 30 days that was secure rather than bogus.", nil, nil)
+		"The part of all responses to clients of 30 days that did not fail validation.", nil, nil)
 	overallBudget = prometheus.NewDesc("bailiwick_validation_budget_left_ratio",
-		"The part of the error budget of all judged responses that is left (watch.objective).",
+		"The part of the error budget of all responses of 30 days that is left (watch.objective).",
 		nil, nil)
 )
 

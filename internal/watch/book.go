@@ -31,8 +31,9 @@ type Parts struct {
 	// would without stale data or exceptions; nil if it is answered as any other.
 	Resolve func(context.Context, wire.Question, resolver.Options) *resolver.Answer
 	Why     func(*resolver.Answer) *cause.Failure
-	// Judged returns how many responses were judged secure and bogus since the process began.
-	Judged func() (secure, bogus uint64)
+	// Answered returns how many responses clients were sent since the process began, and how many
+	// of them failed validation.
+	Answered func() (all, failed uint64)
 	// Maintained reports whether a zone is in a maintenance window.
 	Maintained func(wire.Name) bool
 	Load       func(read func(io.Reader) error) error
@@ -49,9 +50,9 @@ type Book struct {
 	mu      sync.Mutex
 	zones   []*zone // guarded by mu, as is all below
 	overall series
-	secure  uint64 // that were judged when overall was added to last
-	bogus   uint64
-	busy    int // probes that are under way
+	all     uint64 // responses when overall was added to last
+	failed  uint64 // those of them that failed validation
+	busy    int    // probes that are under way
 	changed bool
 	saved   time.Time
 }
@@ -86,7 +87,7 @@ type record struct {
 func NewBook(c Config, p Parts) *Book {
 	b := &Book{p: p, rounds: rounds.New(p.Guard, time.Second)}
 	b.budget.clock, b.budget.turn = p.Clock, make(chan struct{}, 1)
-	b.secure, b.bogus = p.Judged()
+	b.all, b.failed = p.Answered()
 	b.Configure(c)
 	b.load()
 	return b
@@ -181,14 +182,16 @@ func (b *Book) done(z *zone) {
 	b.busy--
 }
 
-// sample counts the responses that were judged since the last time.
+// sample counts the responses since the last time. The counters are not read at one instant: where
+// more have failed than there were, the rest is counted the next time.
 func (b *Book) sample() {
-	secure, bogus := b.p.Judged()
+	all, failed := b.p.Answered()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if secure != b.secure || bogus != b.bogus {
-		b.overall = b.overall.add(clock.Wall(b.p.Clock), secure-b.secure, bogus-b.bogus)
-		b.secure, b.bogus, b.changed = secure, bogus, true
+	more, bad := all-b.all, failed-b.failed
+	if more > 0 && bad <= more {
+		b.overall = b.overall.add(clock.Wall(b.p.Clock), more-bad, bad)
+		b.all, b.failed, b.changed = all, failed, true
 	}
 }
 

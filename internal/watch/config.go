@@ -18,8 +18,8 @@ type Config struct {
 	Zones    []Zone
 	Interval time.Duration // between two probes of a zone
 	Queries  int           // that all probes together may send in a minute
-	// Objective is the part of answers that ought to validate, of all zones, in percent. The
-	// watched ones may have their own.
+	// Objective is the part of responses that ought not to fail validation, in percent, and of the
+	// probes of watched zones that ought to succeed, unless a zone has its own.
 	Objective float64
 
 	// NoIPv4 and NoIPv6 leave servers of a family out; Port is that of servers, 0: the usual one.

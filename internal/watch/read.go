@@ -77,7 +77,7 @@ func (b *Book) List(from time.Time) (list []State) {
 	return list
 }
 
-// Overall returns how many of all judged responses were secure rather than bogus, in the window and
+// Overall returns how many of all responses to clients did not fail validation, in the window and
 // from a time on.
 func (b *Book) Overall(from time.Time) (month, period Rate) {
 	b.sample()

@@ -235,7 +235,7 @@ func TestWatchedRestart(t *testing.T) {
 	if err := w.lab.Break(bank, lab.DSMismatch); err != nil {
 		t.Fatal(err)
 	}
-	w.judged = [2]uint64{90, 10}
+	w.answered = [2]uint64{100, 10}
 	w.sample()
 	w.look()
 	before := w.pass(time.Hour, 5*time.Minute)
@@ -325,7 +325,7 @@ func TestWatchBudget(t *testing.T) {
 		b := NewBook(c, Parts{Clock: clock.Real{}, Log: slog.New(slog.DiscardHandler),
 			Over: counted, Resolve: r.Resolve,
 			Why:        func(a *resolver.Answer) *cause.Failure { return a.Failure },
-			Judged:     func() (uint64, uint64) { return 0, 0 },
+			Answered:   func() (uint64, uint64) { return 0, 0 },
 			Maintained: func(wire.Name) bool { return false },
 			Load:       func(func(io.Reader) error) error { return fs.ErrNotExist },
 			Save:       func(func(io.Writer) error) error { return nil }})

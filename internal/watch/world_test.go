@@ -39,7 +39,7 @@ type world struct {
 	disk     []byte
 	quiet    map[string]bool // zones in maintenance
 	why      func(*resolver.Answer) *cause.Failure
-	judged   [2]uint64
+	answered [2]uint64
 }
 
 // begun is when the worlds begin.
@@ -79,7 +79,7 @@ func (w *world) restart() {
 	w.Book = NewBook(c, Parts{Clock: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Over: w.lab, Resolve: w.resolver.Resolve,
 		Why:        func(a *resolver.Answer) *cause.Failure { return w.why(a) },
-		Judged:     func() (uint64, uint64) { return w.judged[0], w.judged[1] },
+		Answered:   func() (uint64, uint64) { return w.answered[0], w.answered[1] },
 		Maintained: func(n wire.Name) bool { return w.quiet[n.String()] },
 		Load: func(read func(io.Reader) error) error {
 			if w.disk == nil {
