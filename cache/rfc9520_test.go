@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,5 +32,26 @@ func TestRFC9520FailureKeepsItsFirstTime(t *testing.T) {
 		if !ok || f.First != began.Add(c.first).Unix() || f.At != began.Add(c.after).Unix() {
 			t.Errorf("after %s: %+v", c.after, f)
 		}
+	}
+}
+
+// TestRFC9520AMillionFailuresAreBounded: failures take no more than their share of the memory,
+// however many names fail, and those of later names are the ones that are kept.
+func TestRFC9520AMillionFailuresAreBounded(t *testing.T) {
+	c := Default()
+	s := New(c)
+	now := time.Unix(100_000, 0)
+	var last Key
+	for i := range 1_000_000 {
+		last = Key{Name: wire.MustParseName(fmt.Sprintf("n%d.example.", i)), Type: wire.TypeA}
+		s.PutFailure(last, &cause.Failure{Cause: cause.Timeout, Zone: "example."},
+			Backoff{FailureTTL, FailureMaxTTL}, now)
+	}
+	held := s.Failures.Stats()
+	if most := share(c.Memory, shareFailures); held.Bytes > most || held.Entries == 1_000_000 {
+		t.Errorf("%d failures in %d bytes, of %d", held.Entries, held.Bytes, most)
+	}
+	if _, ok := s.GetFailure(last, now); !ok {
+		t.Error("the last failure is not remembered")
 	}
 }

@@ -33,6 +33,9 @@ const (
 	failures  = "bailiwick_validation_failures_total"
 	refusals  = "bailiwick_refused_total"
 	limits    = "bailiwick_limits_hit_total"
+	// Of what has no cause in a metric of its own.
+	responses = "bailiwick_responses_total"
+	locals    = "bailiwick_local_answers_total"
 )
 
 // silence is the RCODE of no response.
@@ -46,6 +49,7 @@ type produced struct {
 	rcode  int
 	text   string // of EXTRA-TEXT
 	metric string
+	labels string           // of the series that counts it, if none has the cause
 	world  func(*lab.World) // what is wrong, unless the lab has it
 	front  func(*front)     // policy
 	query  func(*dns.Msg)
@@ -129,33 +133,44 @@ func inPolicy() []produced {
 			metric: refusals},
 		{cause: cause.NotRecursive, name: secure, qtype: a, rcode: refused, metric: refusals,
 			query: func(m *dns.Msg) { m.RecursionDesired = false }},
-		{cause: cause.RequestType, name: secure, qtype: 128, rcode: dns.RcodeFormatError},
+		{cause: cause.RequestType, name: secure, qtype: 128, rcode: dns.RcodeFormatError,
+			metric: responses, labels: "rcode=FORMERR"},
 		{cause: cause.RequestMalformed, name: secure, qtype: a, rcode: dns.RcodeFormatError,
+			metric: responses, labels: "rcode=FORMERR",
 			query: func(m *dns.Msg) { m.Question = append(m.Question, m.Question[0]) }},
 		{cause: cause.RequestOpcode, name: secure, qtype: a, rcode: dns.RcodeNotImplemented,
+			metric: responses, labels: "rcode=NOTIMP",
 			query: func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }},
 		{cause: cause.RequestVersion, name: secure, qtype: a, rcode: dns.RcodeBadVers,
+			metric: responses, labels: "rcode=BADVERS",
 			query: func(m *dns.Msg) { m.IsEdns0().SetVersion(1) }},
 		{cause: cause.RequestCookie, name: secure, qtype: a, rcode: dns.RcodeFormatError,
+			metric: responses, labels: "rcode=FORMERR",
 			query: func(m *dns.Msg) {
 				m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE,
 					Cookie: "0102"}}
 			}},
 		{cause: cause.RequestSubnet, name: secure, qtype: a, rcode: dns.RcodeFormatError,
+			metric: responses, labels: "rcode=FORMERR",
 			query: func(m *dns.Msg) {
 				m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
 					Data: []byte{0, 1, 33, 0}}} // no address of IPv4 has 33 bits
 			}},
 		{cause: cause.Blocked, name: secure, qtype: a, rcode: dns.RcodeNameError,
+			metric: locals, labels: "source=zones",
 			front: local("secure.example. nxdomain")},
 		{cause: cause.BlockedSilently, name: secure, qtype: a, rcode: silence,
+			metric: locals, labels: "source=zones",
 			front: local("secure.example. drop")},
-		{cause: cause.Forged, name: secure, qtype: a, rcode: ok, front: func(f *front) {
-			f.polices(1, "www.secure.example A 192.0.2.99")
-		}},
+		{cause: cause.Forged, name: secure, qtype: a, rcode: ok,
+			metric: locals, labels: "source=rpz", front: func(f *front) {
+				f.polices(1, "www.secure.example A 192.0.2.99")
+			}},
 		{cause: cause.Censored, name: secure, qtype: a, rcode: dns.RcodeNameError,
+			metric: locals, labels: "source=rpz",
 			front: listed(cause.Censored)},
 		{cause: cause.Filtered, name: secure, qtype: a, rcode: dns.RcodeNameError,
+			metric: locals, labels: "source=rpz",
 			front: listed(cause.Filtered)},
 		{cause: cause.PrivateAddress, name: "www.inside.plain.", qtype: a, rcode: ok,
 			metric: "bailiwick_private_answers_refused_total", front: func(f *front) {
@@ -174,9 +189,11 @@ func inPolicy() []produced {
 			from: transport.Client{Protocol: transport.DoQ, Early: true,
 				Addr: netip.MustParseAddrPort("127.0.0.1:1000")}},
 		{cause: cause.CachedError, name: "www.expired.faulty.", qtype: a,
-			rcode: dns.RcodeServerFailure, times: 2},
+			rcode: dns.RcodeServerFailure, times: 2,
+			metric: "bailiwick_answer_validations_total", labels: "source=cache,result=bogus"},
 		{cause: cause.Synthesised, name: "no.secure.example.", qtype: a,
-			rcode: dns.RcodeNameError, front: func(f *front) {
+			rcode: dns.RcodeNameError, metric: "bailiwick_synthesised_answers_total",
+			front: func(f *front) {
 				f.ask("nn.secure.example.", a, edns(true))
 			}},
 		{cause: cause.Sentinel, name: "root-key-sentinel-is-ta-00001.secure.example.", qtype: a,
@@ -434,8 +451,9 @@ func (c produced) check(t *testing.T) {
 		got = f.askAs(from, c.name, c.qtype, c.query)
 	}
 	c.heard(t, got)
-	if c.metric != "" && !isCounted(t, m, c.metric, c.cause) {
-		t.Errorf("%s does not count it", c.metric)
+	if c.labels != "" && total(t, m, c.metric, c.labels) == 0 ||
+		c.labels == "" && !isCounted(t, m, c.metric, c.cause) {
+		t.Errorf("%q does not count it", c.metric)
 	}
 }
 

@@ -404,3 +404,34 @@ func BenchmarkFailed(b *testing.B) {
 		book.Failed(q, client, f)
 	}
 }
+
+// TestAMillionBrokenNamesAndZonesAreBounded: a million names below one broken domain are one record
+// and one incident; a million broken zones are no more records than a thousand times fewer are,
+// and what many clients have met stays.
+func TestAMillionBrokenNamesAndZonesAreBounded(t *testing.T) {
+	const many = 1_000_000
+	w := newWorld(t)
+	q := wire.Question{Name: wire.MustParseName("www.bank.example."), Type: wire.TypeA,
+		Class: wire.ClassIN}
+	servers := &cause.Failure{Cause: cause.Timeout, Zone: "example."}
+	for i := range many {
+		f := &cause.Failure{Cause: cause.NoAddress, Zone: fmt.Sprintf("n%d.example.", i),
+			Under: servers}
+		w.Failed(q, netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 7}), f)
+	}
+	w.want(fmt.Sprintf("example. no_address open %d", many))
+	for i := range many {
+		w.Failed(q, netip.AddrFrom4([4]byte{192, 0, 2, 1}), &cause.Failure{Cause: cause.Lame,
+			Zone: fmt.Sprintf("n%d.example.", i)})
+	}
+	w.mu.Lock()
+	n, open := len(w.records), len(w.zones)
+	w.mu.Unlock()
+	if n > maxIncidents || open != 1 {
+		t.Errorf("%d records, %d zones with incidents", n, open)
+	}
+	w.want(fmt.Sprintf("example. no_address open %d", many))
+	if f := w.Figures(20); f.Evicted < many-maxIncidents || len(f.Worst) != 1 {
+		t.Errorf("%d gave way, %d have series", f.Evicted, len(f.Worst))
+	}
+}

@@ -114,6 +114,19 @@ func TestMaxEvents(t *testing.T) {
 	}
 }
 
+// TestAMillionFailuresAreBounded: so many recordings are kept as are to be, each of no more than
+// maxEvents events.
+func TestAMillionFailuresAreBounded(t *testing.T) {
+	r := New(Config{Keep: 10})
+	f := &cause.Failure{Cause: cause.Timeout}
+	for i := range 1_000_000 {
+		play(r, fmt.Sprintf("n%d.example.", i), 2, f)
+	}
+	if list := names(r); len(list) != 10 || list[0] != "n999999.example. 0" {
+		t.Errorf("%d are kept, the last %s", len(list), list[0])
+	}
+}
+
 // TestMaxWatched: a name too many is refused.
 func TestMaxWatched(t *testing.T) {
 	r := New(Default())
