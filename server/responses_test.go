@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 	dto "github.com/prometheus/client_model/go"
 
+	"bailiwick/internal/lab"
 	"bailiwick/internal/observe"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -132,5 +133,38 @@ func TestTimesOfPreparedAnswersAreSampled(t *testing.T) {
 	f.ask(name, dns.TypeA, edns(true))
 	if n := times("hit"); n != before+256 {
 		t.Errorf("%v instead of 256", n-before)
+	}
+}
+
+// TestPacketsThatAreNotTheReplyAreCounted: a guess that comes before the reply is not believed, and
+// is counted; the exchange is counted under the family of the server.
+func TestPacketsThatAreNotTheReplyAreCounted(t *testing.T) {
+	m := observe.New()
+	f := newFrontAll(t, nil, withSubnets, m, func(p *resolver.Parts) {
+		p.Observer = observe.NewUpstreams(m, slog.New(slog.DiscardHandler), time.Now, nil)
+		w := p.Exchanger.(*lab.World)
+		at := w.AddressOf("plain.")
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			reply := in.Honest()
+			if in.Server != at || reply == nil || in.Question().Qtype != dns.TypeA {
+				return lab.Reply{}, false
+			}
+			guess := reply.Copy()
+			guess.Id++
+			return lab.Messages(guess, reply), true
+		}
+	})
+	if a := f.ask("www.plain.", dns.TypeA, edns(true)); a.Rcode != dns.RcodeSuccess {
+		t.Fatalf("got\n%v", a)
+	}
+	if n := total(t, m, "bailiwick_upstream_mismatched_replies_total",
+		"difference=question"); n == 0 {
+		t.Error("the guess is not counted")
+	}
+	for family, want := range map[string]bool{"ipv4": true, "ipv6": false} {
+		n := total(t, m, "bailiwick_upstream_queries_total", "outcome=reply,family="+family)
+		if n > 0 != want {
+			t.Errorf("%v exchanges over %s", n, family)
+		}
 	}
 }
