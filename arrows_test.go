@@ -102,7 +102,9 @@ var allowed = map[string][]string{
 	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
 		"internal/clock", "internal/guard", "internal/rollover", "internal/rounds",
 		"resolver", "transport", "validator"},
-	"internal/mutate": {},
+	"internal/mutate":   {},
+	"deploy/prometheus": {},
+	"internal/gameday":  {"deploy/prometheus", "internal/console", "internal/lab"},
 }
 
 func TestImportArrows(t *testing.T) {

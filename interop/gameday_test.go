@@ -5,7 +5,6 @@ package interop
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -13,12 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
-
+	"bailiwick/internal/gameday"
 	"bailiwick/internal/lab"
 )
 
@@ -49,134 +48,118 @@ func TestPrometheusRules(t *testing.T) {
 	}
 }
 
-// alert is an alert of Prometheus, as far as it matters here.
-type alert struct {
-	Labels map[string]string
-	State  string
-}
-
-// alerts returns those of Prometheus.
-func alerts(t *testing.T) []alert {
+// runbook returns the commands of a part of an alert's section, such as Look, with the names that
+// they are for in place.
+func runbook(t *testing.T, alert, part string, names map[string]string) (commands []string) {
 	t.Helper()
-	r, err := http.Get("http://" + prometheusAddr + "/api/v1/alerts")
+	text, err := os.ReadFile("../docs/runbooks.md")
 	if err != nil {
-		return nil // it starts
-	}
-	defer r.Body.Close()
-	var a struct{ Data struct{ Alerts []alert } }
-	if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
 		t.Fatal(err)
 	}
-	return a.Data.Alerts
+	_, section, ok := strings.Cut(string(text), "\n## "+alert+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, section, has := strings.Cut(section, "\n- **"+part+"**")
+	section, _, _ = strings.Cut(section, "\n- **")
+	if !ok || !has {
+		t.Fatalf("docs/runbooks.md has no %s, or no %s in it", alert, part)
+	}
+	command := regexp.MustCompile("(?s)`((?:bailiwick|date) .*?)`")
+	for _, m := range command.FindAllStringSubmatch(section, -1) {
+		var words []string
+		for _, word := range strings.Fields(m[1]) {
+			for name, value := range names {
+				word = regexp.MustCompile(`\b`+name+`\b`).ReplaceAllString(word, value)
+			}
+			words = append(words, word)
+		}
+		commands = append(commands, strings.Join(words, " "))
+	}
+	return commands
 }
 
-// TestGameDay: signatures expire, a DS does not match, all servers of a zone are silent. Each time
-// the metric moves, the alert fires with the zone and the cause, ctl names both and has the steps;
-// after the repair the incident ends with its time to recovery, and the alert with it.
+// TestGameDay: each scenario of a game day, and silent servers. The metric moves, an incident
+// opens, explain names the link, the alert fires, and the runbook's commands work; after the repair
+// the name resolves, the incident ends with its time to recovery, and the alert with it.
 func TestGameDay(t *testing.T) {
 	if os.Getenv(inside) == "" {
 		enter(t, []string{"ip", "unshare", "prometheus", "promtool"})
 		return
 	}
 	loopback(t)
-	w := lab.New(time.Now())
-	w.Add(lab.Zone{Name: "example."})
-	zones := []struct {
-		zone, cause string
-		fault       lab.Fault
-	}{
-		{"bank.example.", "signature_expired", lab.Expired},
-		{"shop.example.", "ds_mismatch", lab.DSMismatch},
-		{"post.example.", "timeout", lab.Dead},
-	}
-	for _, z := range zones {
-		w.Add(lab.Zone{Name: z.zone, TTL: 1, Minimum: 1, Records: "www A 192.0.2.1"})
-	}
+	w := lab.Internet(time.Now())
 	root, d := listen(t, w), folder(t.TempDir())
 	bin, socket, admin := build(t, string(d)), d.path("ctl"), "127.0.0.1:5331"
-	launch(t, bin, "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
-		"listen: {udp: [%q], tcp: []}\nadmin: {listen: %q}\ncontrol: {socket: %q}\n"+
-			"resolver: {ipv6: false, root_hints: [{name: %s, address: %s}], "+
-			"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
-			"policy: {special_names: false}\nshutdown: {wait: 0, answers: 0}\n"+
-			"incidents: {queries: 2, settle: 1s}\ncache: {max_ttl: 1s}\n", bailiwickAddr, admin,
-		socket, root.server, root.address, root.anchor)))
-	rules, err := os.ReadFile("../deploy/prometheus/bailiwick.rules.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The same rules in a hurry: a page after a second, for one client network.
-	quick := regexp.MustCompile(`for: \d+[mh]`).ReplaceAllString(string(rules), "for: 1s")
-	quick = strings.ReplaceAll(quick, `{maintenance="false"}) >= 10`, `{maintenance="false"}) >= 1`)
-	d.write(t, "rules.yml", quick)
-	launch(t, "prometheus", "--config.file="+d.write(t, "prometheus.yml", fmt.Sprintf(
-		"global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n"+
-			"scrape_configs: [{job_name: bailiwick, static_configs: [{targets: [%q]}]}]\n", admin)),
-		"--storage.tsdb.path="+d.path("data"), "--web.listen-address="+prometheusAddr,
-		"--log.level=error")
-	for _, z := range zones {
-		await(t, bailiwickAddr, "www."+z.zone, dns.TypeA, func(m *dns.Msg) bool {
-			return m.Rcode == dns.RcodeSuccess && m.AuthenticatedData
-		})
-	}
-	// until asks for a name until something is the case.
-	until := func(name, what string, is func() bool) {
-		t.Helper()
-		for end := time.Now().Add(40 * time.Second); !is(); time.Sleep(300 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%s: not %s: %v\n%s", name, what, alerts(t),
-					run(t, bin, "ctl", "-s", socket, "incidents", "--all"))
+	launch(t, bin, "serve", "--config", d.write(t, "bailiwick.yaml", gameday.ServerConfig(
+		bailiwickAddr, admin, socket, root.server, root.address, root.anchor)))
+	d.write(t, "rules.yml", gameday.Rules())
+	launch(t, "prometheus", "--config.file="+d.write(t, "prometheus.yml",
+		gameday.PrometheusConfig(admin)), "--storage.tsdb.path="+d.path("data"),
+		"--web.listen-address="+prometheusAddr, "--log.level=error")
+	// consult runs the commands of a part of the runbook.
+	consult := func(s gameday.Scenario, part string, most string) {
+		list := run(t, bin, "ctl", "-s", socket, "failures", "list", s.Zone)
+		number := regexp.MustCompile(`(?m)^\d+`).FindString(list)
+		commands := runbook(t, s.Alert, part, map[string]string{"ZONE": s.Zone, "NAME": s.Ask,
+			"NUMBER": number, "ADDRESS": bailiwickAddr})
+		said := ""
+		for _, c := range commands {
+			words := strings.Fields(c)
+			if words[0] == "bailiwick" {
+				words[0] = bin
 			}
-			_, _ = ask(bailiwickAddr, name, dns.TypeA) // what comes of it is seen elsewhere
+			if words[0] == bin && words[1] == "ctl" {
+				words = slices.Insert(words, 2, "-s", socket)
+			}
+			out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+			if err != nil {
+				t.Errorf("%s: %s: %s: %v\n%s", s.Name, part, c, err, out)
+			}
+			said += string(out)
+		}
+		if len(commands) == 0 || !strings.Contains(said, most) {
+			t.Errorf("%s: %s: %q do not tell %s:\n%s", s.Name, part, commands, most, said)
 		}
 	}
-	firing := func(zone string) (cause string) {
-		for _, a := range alerts(t) {
-			if a.Labels["alertname"] == "BailiwickBrokenZone" && a.Labels["zone"] == zone &&
-				a.State == "firing" {
-				cause = a.Labels["cause"]
-			}
+	day := gameday.Day{Break: w.Break, Server: bailiwickAddr, Socket: socket, Admin: admin,
+		Prometheus: prometheusAddr, Patience: 30 * time.Second}
+	day.During = func(s gameday.Scenario) {
+		if s.Zone == "." {
+			consult(s, "Look", "time: ")
+		} else {
+			consult(s, "Look", s.Cause)
 		}
-		return cause
 	}
-	for _, z := range zones {
-		name := "www." + z.zone
-		broken := time.Now()
-		if err := w.Break(z.zone, z.fault); err != nil {
+	day.After = func(s gameday.Scenario) {
+		if s.Zone != "." {
+			consult(s, "Verify", "192.0.2.1")
+		}
+	}
+	scenarios := append(gameday.Scenarios(), gameday.Scenario{Name: "silent-servers",
+		Zone: "shop.example.", Ask: "www.shop.example.", Cause: "timeout", Link: "servers",
+		Steps: []gameday.Step{{At: "shop.example.", Fault: lab.Dead}},
+		Alert: "BailiwickBrokenZone"})
+	for range 200 {
+		if day.Answers(scenarios[0].Ask) {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, s := range scenarios {
+		r, err := day.Play(t.Context(), s)
+		if err != nil {
 			t.Fatal(err)
 		}
-		run(t, bin, "ctl", "-s", socket, "flush", "--subtree", z.zone)
-		until(name, "an alert with the zone and "+z.cause, func() bool {
-			return firing(z.zone) == z.cause
-		})
-		detected := time.Now()
-		if list := run(t, bin, "ctl", "-s", socket, "incidents", z.zone); !strings.Contains(list,
-			z.zone+"  "+z.cause) {
-			t.Errorf("incidents:\n%s", list)
+		if len(r.Missing) > 0 {
+			t.Errorf("%s: not seen: %v\n%s", s.Name, r.Missing, run(t, bin, "ctl", "-s", socket,
+				"incidents", "--all"))
+			continue
 		}
-		list := run(t, bin, "ctl", "-s", socket, "failures", "list", z.zone)
-		lines := strings.Split(list, "\n")
-		number := strings.Fields(lines[min(1, len(lines)-1)] + " -")[0]
-		steps := run(t, bin, "ctl", "-s", socket, "failures", "show", number)
-		if !strings.Contains(steps, z.cause) || !strings.Contains(steps, z.zone) {
-			t.Errorf("failures show %s:\n%s", number, steps)
-		}
-		if err := w.Break(z.zone); err != nil {
-			t.Fatal(err)
-		}
-		repaired := time.Now()
-		run(t, bin, "ctl", "-s", socket, "flush", "--subtree", z.zone) // as the runbook has it
-		until(name, "mended, and without an alert", func() bool {
-			mended := regexp.MustCompile(regexp.QuoteMeta(z.zone) + ` +` + z.cause + ` +mended`)
-			return firing(z.zone) == "" && mended.MatchString(run(t, bin, "ctl", "-s", socket,
-				"incidents", "--all", z.zone))
-		})
-		t.Logf("%s %s: alert after %v, over %v after the repair", z.zone, z.cause,
-			detected.Sub(broken).Round(time.Second), time.Since(repaired).Round(time.Second))
+		t.Logf("%s: alert after %.1f s; %s; mended %.1f s after the repair, recovery %s", s.Name,
+			*r.Alert, r.Link, *r.Mended, r.Recovery)
 	}
 	scraped := scrape(t, admin)
-	if !strings.Contains(scraped, "bailiwick_incident_recovery_seconds_count 3") {
-		t.Error("the metrics do not have three recoveries")
+	if !regexp.MustCompile(`bailiwick_incident_recovery_seconds_count [7-9]`).MatchString(scraped) {
+		t.Error("the metrics do not have seven recoveries")
 	}
 	check := exec.Command("promtool", "check", "metrics")
 	check.Stdin = strings.NewReader(scraped)

@@ -29,7 +29,7 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
 		reportCommand(), checkCommand(), ctlCommand(), configCommand(), labCommand(),
-		anchorCommand(), versionCommand(), manCommand())
+		gamedayCommand(), anchorCommand(), versionCommand(), manCommand())
 	return root
 }
 

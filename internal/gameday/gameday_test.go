@@ -1,0 +1,99 @@
+package gameday
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/deploy/prometheus"
+	"bailiwick/internal/lab"
+)
+
+// nowhere is a game day without a resolver; what is broken is in the list.
+func nowhere(t *testing.T, broken *[]string) *Day {
+	return &Day{Break: func(at string, faults ...lab.Fault) error {
+		*broken = append(*broken, at+" "+lab.Faults(faults).String())
+		return nil
+	}, Server: "127.0.0.1:1", Admin: "127.0.0.1:1", Prometheus: "127.0.0.1:1",
+		Socket: t.TempDir() + "/none", Patience: time.Millisecond}
+}
+
+// TestPlayTellsWhatIsMissing: what is not seen in time is in the result, and faults are repaired
+// all the same. Alerts are missing only if there is a Prometheus that could fire them.
+func TestPlayTellsWhatIsMissing(t *testing.T) {
+	all := []string{"metric", "incident", "explain", "alert", "good", "mended"}
+	for _, s := range Scenarios() {
+		var broken []string
+		d := nowhere(t, &broken)
+		r, err := d.Play(context.Background(), s)
+		if err != nil || !slices.Equal(r.Missing, all) || r.Metric != nil || r.Mended != nil {
+			t.Errorf("%s: %v %v", s.Name, r, err)
+		}
+		var want []string
+		for _, step := range s.Steps {
+			want = append(want, step.At+" "+string(step.Fault))
+		}
+		for _, step := range s.Steps {
+			want = append(want, step.At+" ")
+		}
+		if !slices.Equal(broken, want) {
+			t.Errorf("%s: %q, want %q", s.Name, broken, want)
+		}
+		d.Prometheus = ""
+		if r, _ := d.Play(context.Background(), s); slices.Contains(r.Missing, "alert") {
+			t.Errorf("%s: without Prometheus: %v", s.Name, r.Missing)
+		}
+	}
+}
+
+// TestPlayRepairsWhenItIsStopped: what was broken is repaired if the game day ends before its time.
+func TestPlayRepairsWhenItIsStopped(t *testing.T) {
+	var broken []string
+	d := nowhere(t, &broken)
+	d.Patience = time.Hour
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	_, err := d.Play(ctx, Scenarios()[0])
+	if !errors.Is(err, context.Canceled) || len(broken) != 2 || broken[1] != "bank.example. " {
+		t.Errorf("%v %q", err, broken)
+	}
+}
+
+// TestScenariosAreOfTheLab: each fault can be made in the lab's internet, and ended.
+func TestScenariosAreOfTheLab(t *testing.T) {
+	w := lab.Internet(time.Now())
+	before := w.Broken()
+	for _, s := range Scenarios() {
+		for _, step := range s.Steps {
+			if err := w.Break(step.At, step.Fault); err != nil {
+				t.Errorf("%s: %v", s.Name, err)
+			}
+		}
+		if len(w.Broken()) <= len(before) {
+			t.Errorf("%s breaks nothing", s.Name)
+		}
+		for _, step := range s.Steps {
+			if err := w.Break(step.At); err != nil {
+				t.Errorf("%s: %v", s.Name, err)
+			}
+		}
+		if after := w.Broken(); !slices.Equal(after, before) {
+			t.Errorf("%s leaves %v", s.Name, after)
+		}
+		if !strings.Contains(prometheus.Rules, "- alert: "+s.Alert+"\n") {
+			t.Errorf("%s: there is no alert %s", s.Name, s.Alert)
+		}
+	}
+}
+
+// TestRulesInAHurry: no alert waits for minutes, or for ten client networks, and all are there.
+func TestRulesInAHurry(t *testing.T) {
+	quick := Rules()
+	if pending.MatchString(quick) || strings.Contains(quick, ">= 10") ||
+		strings.Count(quick, "- alert:") != strings.Count(prometheus.Rules, "- alert:") {
+		t.Error(quick)
+	}
+}
