@@ -178,7 +178,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "failures/unwatch", m{"name": "example."}},
 		{"GET", "lists", nil}, {"GET", "watch/list", nil},
 		{"GET", "watch/show?zone=secure.example.", nil}, {"GET", "watch/rollovers", nil},
-		{"POST", "watch/probe", m{"zone": "secure.example."}},
+		{"POST", "watch/probe", m{"zone": "secure.example."}}, {"GET", "report?since=24h", nil},
 	} {
 		if status, text := d.try(c.method, c.path, c.body, ""); status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, text)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 
 	"bailiwick/cache"
 	"bailiwick/internal/console"
@@ -49,7 +50,8 @@ func fieldsOf[T any]() (fields []console.Field) {
 		switch {
 		case f.Type.Kind() == reflect.Int:
 			kind = console.Integer
-		case f.Type.Kind() == reflect.Pointer, f.Type.Kind() == reflect.Struct:
+		case f.Type.Kind() == reflect.Pointer,
+			f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]():
 			kind = console.Object
 		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.String:
 			kind = console.List
