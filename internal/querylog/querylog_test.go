@@ -18,6 +18,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/internal/logfile"
 	"bailiwick/wire"
 )
 
@@ -240,7 +241,7 @@ func TestQueryLogRotation(t *testing.T) {
 			if first := fmt.Sprintf("%03d", 90-10*i); string(text[:3]) != first {
 				t.Errorf("%s begins with %s, want %s", file.Name(), text[:3], first)
 			}
-			if st, err := file.Info(); err != nil || st.Mode().Perm() != fileMode {
+			if st, err := file.Info(); err != nil || st.Mode().Perm() != 0o600 {
 				t.Errorf("mode %v, %v", st.Mode(), err)
 			}
 		}
@@ -257,7 +258,7 @@ func TestQueryLogReopensAMovedFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.close()
+	defer func() { f.close() }()
 	write := func(text string) {
 		t.Helper()
 		if n, err := f.write([][]byte{[]byte(text)}); n != 1 || err != nil {
@@ -280,10 +281,13 @@ func TestQueryLogReopensAMovedFile(t *testing.T) {
 	write("two\n")
 	expect(path+".moved", "one\n")
 	expect(path, "two\n")
+	f.close()
+	if f, err = openFile(path, 1<<20, 1); err != nil { // which has not looked at it yet
+		t.Fatal(err)
+	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	f.checked = time.Time{} // the time to look has come
 	write("three\n")
 	expect(path, "three\n")
 }
@@ -368,7 +372,7 @@ func TestQueryLogAfterATornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
-	if _, err := f.f.WriteString("half a li"); err != nil {
+	if _, err := f.Write([]byte("half a li")); err != nil {
 		t.Fatal(err)
 	}
 	f.torn = true
@@ -443,7 +447,7 @@ func TestQueryLogFindsTheDaemonAgain(t *testing.T) {
 	if n, err := s.write(line); n != 0 || err == nil {
 		t.Errorf("without a daemon: %d, %v", n, err)
 	}
-	if n, err := s.write(line); n != 0 || err != errWaiting {
+	if n, err := s.write(line); n != 0 || err != logfile.ErrWaiting {
 		t.Errorf("a moment later: %d, %v", n, err)
 	}
 	for range 2 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/internal/event"
+	"bailiwick/internal/logfile"
 )
 
 // The usual sockets.
@@ -102,7 +103,7 @@ func (s *socket) write(lines [][]byte) (n int, err error) {
 	for _, line := range lines {
 		if s.conn == nil {
 			if time.Since(s.tried) < retryTime {
-				return n, errWaiting
+				return n, logfile.ErrWaiting
 			}
 			if err := s.reopen(); err != nil {
 				return n, err
