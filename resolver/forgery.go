@@ -136,7 +136,7 @@ func (r *Resolver) askRoots(ctx context.Context) []rootReply {
 				_, _ = rand.Read(id[:]) // it never fails
 				query := wire.AppendQuery(nil, binary.BigEndian.Uint16(id[:]), 0,
 					[]byte(wire.Root.Wire()), wire.TypeDNSKEY, r.cfg.UDPSize, true, nil)
-				replies[i] = rootReplyOf(r.exchange(ctx, transport.Request{
+				replies[i] = rootReplyOf(r.exchange(ctx, wire.Root, transport.Request{
 					Server: netip.AddrPortFrom(a, r.cfg.Port), Query: query,
 					Timeout: networkPatience}))
 			})

@@ -219,7 +219,7 @@ func (r *Resolver) probeForwarder(f *forwarder) {
 		Query: wire.AppendQuery(nil, binary.BigEndian.Uint16(id[:]), flags, []byte(f.zone.Wire()),
 			wire.TypeSOA, r.cfg.UDPSize, true, nil)}
 	began := time.Now()
-	raw, err := r.exchange(r.fetches.ctx, req)
+	raw, err := r.exchange(r.fetches.ctx, f.zone, req)
 	if r.fetches.ctx.Err() != nil {
 		return
 	}

@@ -4,17 +4,8 @@
 package resolver
 
 import (
-	"context"
 	"net/netip"
-
-	"bailiwick/transport"
 )
-
-// exchange sends a query to a server, through the translator if it has to.
-func (r *Resolver) exchange(ctx context.Context, req transport.Request) ([]byte, error) {
-	req.Server = r.through(req.Server)
-	return r.exchanger.Exchange(ctx, req)
-}
 
 // through returns where a packet for a server is sent: to the server itself, or to its address
 // behind the translator. Only the packet knows the latter: what is learnt of a server, and told of

@@ -86,7 +86,7 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
-			_, err := r.exchange(r.fetches.ctx, req)
+			_, err := r.exchange(r.fetches.ctx, a.zone, req)
 			why := cause.None
 			if err != nil {
 				why = causeOfExchange(err)

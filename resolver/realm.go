@@ -141,7 +141,7 @@ func (r *Resolver) newRealm(of *Realm, before *Resolver) *Resolver {
 	})
 	n := &Resolver{cfg: cfg, validator: r.validator, anchors: of.Anchors, exchanger: r.exchanger,
 		probes: r.probes, clock: r.clock, observe: r.observe, events: r.events, guard: r.guard,
-		routes: r.routes, copies: r.copies, infra: r.infra, fetches: r.fetches,
+		routes: r.routes, tap: r.tap, copies: r.copies, infra: r.infra, fetches: r.fetches,
 		connectivity: r.connectivity, refetches: state.refetches, compared: r.compared,
 		timeless: r.timeless, reporting: state.reporting, quotas: r.quotas, chance: r.chance,
 		subnets: r.subnets, ecsZones: r.ecsZones, shared: r, state: state, states: r.states,

@@ -12,6 +12,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
@@ -36,7 +37,8 @@ type Resolver struct {
 	events    event.Sink
 	guard     *guard.Guard
 	routes    Routes
-	copies    Copies // nil if there are none
+	tap       *dnstap.Tap // nil: no messages are copied
+	copies    Copies      // nil if there are none
 
 	infra        *infraCache
 	forwarders   map[forwarderKey]*forwarder // never changed
@@ -69,6 +71,7 @@ type Parts struct {
 	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
 	Routes    Routes       // nil: a route leads to every address
+	Tap       *dnstap.Tap  // copies messages to servers and from them; it may be nil
 	Copies    Copies       // of zones; nil if there are none
 	Realms    []Realm      // other ways of resolving some names
 	// Ledger is what queries, refreshes and tries are drawn from; nil: no limit.
@@ -115,7 +118,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	}
 	return &Resolver{cfg: cfg, ecsZones: zones, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		routes: p.Routes, copies: p.Copies, chance: p.Chance,
+		routes: p.Routes, tap: p.Tap, copies: p.Copies, chance: p.Chance,
 		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
 		timeless: sync.OnceValue(func() *validator.Validator {
 			return newTimeless(cfg.Validation)

@@ -102,14 +102,14 @@ func (a *zoneQuery) send(t *try, now time.Time) (ended bool) {
 	if t.how.reliable() || len(a.schedule.open) > 1 {
 		a.background(t, func(ctx context.Context, wait time.Duration) ([]byte, error) {
 			t.req.Timeout = wait
-			return r.exchange(ctx, t.req)
+			return r.exchange(ctx, a.zone, t.req)
 		})
 		return false
 	}
 	room := replies.Get().(*[]byte)
 	defer replies.Put(room)
 	t.req.Into, t.req.Timeout, t.req.KeepOpen = *room, a.schedule.due.Sub(now), true
-	raw, err := r.exchange(a.x.budget.ctx, t.req)
+	raw, err := r.exchange(a.x.budget.ctx, a.zone, t.req)
 	t.req.Into = nil
 	if open, ok := err.(*transport.Unanswered); ok {
 		a.background(t, open.Resume)

@@ -75,6 +75,7 @@ func isTransfer(t wire.Type) bool { return t == wire.TypeAXFR || t == wire.TypeI
 
 // respondLocal makes the response of a local answer, nil if there is none.
 func (r *request) respondLocal(l *policy.Local) []byte {
+	r.tapLocal(l)
 	r.server.observe.Local(l.From, l.Outcome())
 	switch l.Action {
 	case policy.LocalDrop:

@@ -44,7 +44,8 @@ func (f *front) serves(zones, records []string, blocked string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.Handler = f.server.Handler(private(), &policy.View{Class: 1, Local: d.Answer})
+	f.own = &policy.View{Class: 1, Local: d.Answer}
+	f.Handler = f.server.Handler(private(), f.own)
 }
 
 // heardOf returns what a response says, as text.

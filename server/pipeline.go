@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/policy"
@@ -67,6 +68,9 @@ type request struct {
 	// rewritten is what a policy zone has put in place of the answer if that is an alias, else nil.
 	rewritten *policy.Local
 
+	tapped  time.Time      // when it came, if its messages are copied; else zero
+	decider *dnstap.Policy // that decided it, for the copy; may be nil
+
 	packet []byte     // the query, for the step signed; nil once the reader has its memory back
 	sig    *signature // of the query; nil for most
 
@@ -98,6 +102,7 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r.why, r.origin, r.told = cause.None, event.OriginServer, false
 	r.apart, r.settled, r.rewritten, r.scope = false, false, nil, 0
 	r.packet, r.sig = packet, nil
+	r.tapped, r.decider = time.Time{}, nil
 	defer func() {
 		if v := recover(); v != nil {
 			answer, p = r.recovered(v)
@@ -117,6 +122,9 @@ func (h *Handler) Handle(packet []byte, from transport.Client, buf []byte) (
 	r.count()
 	if r.rules.Events != nil {
 		r.arrived()
+	}
+	if r.rules.Tap != nil {
+		r.tapQuery()
 	}
 	if r.access() || r.signed() || r.rates() || r.screen() || r.prepared() {
 		return r.end(), nil
@@ -141,6 +149,9 @@ func (r *request) end() []byte {
 	answer := r.sealed(r.throttled(r.answer))
 	if r.watched() {
 		r.done(answer)
+	}
+	if !r.tapped.IsZero() {
+		r.tapResponse(answer)
 	}
 	r.packet = nil
 	r.server.requests.Put(r)
@@ -466,6 +477,9 @@ func (r *request) reply(answer []byte) {
 	if r.watched() {
 		r.done(answer)
 	}
+	if !r.tapped.IsZero() {
+		r.tapResponse(answer)
+	}
 	send := r.send
 	r.send = nil // also if sending panics: whatever is wrong then, a second answer mends nothing
 	send(answer)
@@ -501,6 +515,9 @@ func (r *request) failedAtOnce() (answer []byte) {
 	r.server.guard.Run(guard.Query, func() { answer = r.sealed(bare) })
 	if r.watched() {
 		r.server.guard.Run(guard.Query, func() { r.done(answer) })
+	}
+	if !r.tapped.IsZero() {
+		r.server.guard.Run(guard.Query, func() { r.tapResponse(answer) })
 	}
 	return answer
 }

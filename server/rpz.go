@@ -173,6 +173,7 @@ func (r *request) matched(m *rpz.Match) {
 // looked for then.
 func (r *request) enforce(m *rpz.Match) *policy.Local {
 	r.matched(m)
+	r.tapRule(m)
 	r.settled = true
 	r.apart = r.apart || m.Trigger == rpz.ClientIP
 	l := &policy.Local{From: policy.FromRPZ, List: m.Zone.Name.String(), Cause: m.Zone.Reason}
@@ -211,6 +212,7 @@ func (r *request) follow(l *policy.Local) bool {
 	if l == nil || l.Target.IsZero() {
 		return false
 	}
+	r.tapLocal(l)
 	r.before = append(r.before, l.Answer...)
 	r.want.Name = l.Target
 	if l.From == policy.FromRPZ {

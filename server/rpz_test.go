@@ -40,8 +40,8 @@ func (f *front) polices(generation uint32, lines ...string) *rpz.Zone {
 	}
 	s := &rpz.Set{Zones: []rpz.Zone{{Name: apex, BreakDNSSEC: true, Reason: cause.Blocked,
 		Rules: rules, Uses: new(rpz.Uses)}}}
-	f.Handler = f.server.Handler(private(), &policy.View{Class: 1, Generation: generation,
-		Zones: s})
+	f.own = &policy.View{Class: 1, Generation: generation, Zones: s}
+	f.Handler = f.server.Handler(private(), f.own)
 	return &s.Zones[0]
 }
 

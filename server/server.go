@@ -14,6 +14,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/hook"
@@ -191,6 +192,10 @@ type Rules struct {
 	Listener string       // what it is called in the log
 	Tally    Tally        // may be nil
 	Log      QueryLog     // may be nil
+	// Tap copies messages of clients; nil: none are copied. Local is the address that they are sent
+	// to; its port alone may be known.
+	Tap   *dnstap.Tap
+	Local netip.AddrPort
 	// ViewLogs are those of views that have one of their own (policy.View.Log); nil ones log
 	// nothing.
 	ViewLogs []QueryLog

@@ -42,6 +42,7 @@ type properties struct {
 	opportunistic bool   // authorities may support it (RFC 9539, section 2.2)
 	alpn          string // name in TLS and SVCB (RFC 9461, section 4)
 	kdig          string // option of kdig for the protocol; "-" if there is none
+	dnstap        uint8  // its number in dnstap's schema (SocketProtocol)
 	charge        int64  // what a client's connection takes beside messages, in bytes
 
 	// by implements the transport. It is an interface because its functions need the table.
@@ -62,26 +63,26 @@ type keeper interface {
 }
 
 var table = [protocols]properties{
-	UDP: {name: "udp", aliases: []string{"plain", "dns"}, help: "DNS over UDP", port: 53,
+	UDP: {name: "udp", dnstap: 1, aliases: []string{"plain", "dns"}, help: "DNS over UDP", port: 53,
 		datagram: true, proxied: true, by: overUDP{}},
-	TCP: {name: "tcp", help: "DNS over TCP", port: 53, kdig: "+tcp", charge: tcpBytes,
+	TCP: {name: "tcp", dnstap: 2, help: "DNS over TCP", port: 53, kdig: "+tcp", charge: tcpBytes,
 		stream: true, proxied: true, by: overTCP{}},
-	DoT: {name: "dot", aliases: []string{"tls"}, help: "DNS over TLS (RFC 7858)", port: 853,
-		alpn: "dot", kdig: "+tls", charge: tlsBytes,
+	DoT: {name: "dot", dnstap: 3, aliases: []string{"tls"}, port: 853,
+		help: "DNS over TLS (RFC 7858)", alpn: "dot", kdig: "+tls", charge: tlsBytes,
 		stream: true, encrypted: true, proxied: true, opportunistic: true, by: overTLS{}},
-	DoH: {name: "doh", aliases: []string{"https", "http", "h2"}, port: 443,
+	DoH: {name: "doh", dnstap: 4, aliases: []string{"https", "http", "h2"}, port: 443,
 		help: "DNS over HTTPS (RFC 8484) by HTTP/2 and HTTP/1.1", alpn: "h2", kdig: "+https",
 		charge: httpsBytes,
 		stream: true, encrypted: true, http: true, proxied: true, by: overHTTP2{}},
-	DoH3: {name: "doh3", aliases: []string{"h3", "https3", "http3"}, port: 443,
+	DoH3: {name: "doh3", dnstap: 4, aliases: []string{"h3", "https3", "http3"}, port: 443,
 		help: "DNS over HTTPS by HTTP/3", alpn: "h3", kdig: "-",
 		charge: quicBytes + 4*streamBytes, // the client may open eight streams for its settings
 		stream: true, encrypted: true, http: true, datagram: true, by: overHTTP3{}},
-	DoQ: {name: "doq", aliases: []string{"quic"}, help: "DNS over QUIC (RFC 9250)", port: 853,
-		alpn: "doq", kdig: "+quic", charge: quicBytes,
+	DoQ: {name: "doq", dnstap: 7, aliases: []string{"quic"}, port: 853,
+		help: "DNS over QUIC (RFC 9250)", alpn: "doq", kdig: "+quic", charge: quicBytes,
 		stream: true, encrypted: true, datagram: true, pads: true, opportunistic: true,
 		by: overQUIC{}},
-	DoHPlain: {name: "doh_plain", port: 80, kdig: "-", charge: httpBytes,
+	DoHPlain: {name: "doh_plain", dnstap: 4, port: 80, kdig: "-", charge: httpBytes,
 		help:   "DNS over HTTP without TLS, behind a reverse proxy that has it",
 		stream: true, http: true, proxied: true, by: overPlainHTTP{}},
 }
@@ -112,6 +113,9 @@ func (p Protocol) Pads() bool { return table[p].pads }
 
 // ALPN returns the protocol's name in TLS and SVCB records, "" without TLS.
 func (p Protocol) ALPN() string { return table[p].alpn }
+
+// Dnstap returns the protocol's number in dnstap's schema, whose list has one for DNS over HTTPS.
+func (p Protocol) Dnstap() uint8 { return table[p].dnstap }
 
 // Network returns the kind of its sockets as in package net: udp or tcp.
 func (p Protocol) Network() string {

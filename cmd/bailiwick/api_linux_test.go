@@ -33,7 +33,8 @@ func apiServer(t *testing.T) (*reloaded, string) {
 	s := reloadable(t, plain+fmt.Sprintf("admin: {listen: \"127.0.0.1:%d\"}\ncontrol: "+
 		"{socket: ''}\napi: {token_file: %q}\n"+
 		"watch: {zones: [secure.example]}\n"+
-		"query_log: {to: file, file: queries.log}\npolicy: {local_records: "+
+		"query_log: {to: file, file: queries.log}\ndnstap: {to: file, file: tap}\n"+
+		"policy: {local_records: "+
 		"[\"www.corp.example. 60 A 192.0.2.1\"]}\n", freePort(t), tokens))
 	return s, "http://" + s.console.Addr()
 }
@@ -168,6 +169,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "anchors/refresh", m{}}, {"POST", "anchors/reset", m{"zone": "."}},
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
+		{"GET", "dnstap", nil}, {"POST", "dnstap/rotate", m{}},
 		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
 		{"GET", "incidents?all=true&limit=5", nil}, {"GET", "signatures", nil},
 		{"GET", "maintenance/list", nil},

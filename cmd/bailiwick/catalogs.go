@@ -131,8 +131,8 @@ func (r *running) takeMembers() {
 	configured.TakeMembers(r.members(&configured))
 	p := trusting(&configured, old.Anchors)
 	next := &inUse{Snapshot: p, configured: &configured, class: old.after(),
-		listeners: old.listeners, queries: old.queries,
-		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+		listeners: old.listeners, queries: old.queries, tap: old.tap,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p, old.tap))}
 	r.forgetRules(reports)
 	r.keeper.Replace(p.Secondary)
 	r.readAllRules(p.Policy)

@@ -128,6 +128,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	r.server.Close()
 	each(func(l listening) { l.Close() })
 	r.now().queries.closeBut(nil)
+	closeTap(r.now().tap, nil)
 	if r.control != nil {
 		_ = r.control.Finish()
 	}

@@ -126,7 +126,7 @@ func (r *running) explainAnew(ctx context.Context, q wire.Question, realm int) *
 	alone := resolver.New(cfg, resolver.Parts{Cache: cache.New(c),
 		Anchors: r.negatives.Apply(now.Anchors), Exchanger: r.exchanger, Clock: r.clock,
 		Guard: r.guard, Routes: r.routes, Ledger: r.ledger, Copies: copies{r.keeper},
-		Realms: r.parts(now.Snapshot).Realms})
+		Realms: r.parts(now.Snapshot, nil).Realms})
 	defer alone.Close()
 	return explain.Explain(ctx, alone.In(realm), q)
 }

@@ -21,6 +21,7 @@ var groups = map[string]string{
 	"changes":     "Show or forget the changes that outlive a restart",
 	"clock":       "Move the server's clock (builds with the tag testclock only)",
 	"cookies":     "Change the secret of DNS cookies",
+	"dnstap":      "Show how it is with copies of DNS messages, or begin another file",
 	"failures":    "Show the steps of resolutions that failed, or of names that are watched",
 	"forwards":    "Show the servers of forward and stub zones, or change those of forward zones",
 	"maintenance": "Say when a zone is expected to fail, so that it raises no alarm",
@@ -152,7 +153,20 @@ func serverOperations() []operation {
 		Short:   "Open the file of the query log again, after something has moved it away",
 		Suggest: []string{"rotate", "log_reopen"},
 		Fields:  []console.Field{{Name: "reopen"}},
-	}, (*running).reopenQueryLog}}
+	}, (*running).reopenQueryLog}, {console.Operation{Name: "dnstap",
+		Short: "Show how it is with copies of DNS messages",
+		Fields: []console.Field{{Name: "to"}, {Name: "place", Optional: true},
+			{Name: "sample", Kind: console.Integer, Optional: true,
+				Help: "the messages of one query in so many are copied"},
+			{Name: "written", Kind: console.Integer},
+			{Name: "dropped", Kind: console.Integer, Help: "as more came than could be written"},
+			{Name: "lost", Kind: console.Integer, Help: "as writing failed"},
+			{Name: "problem", Optional: true, Help: "why messages are lost"}},
+	}, (*running).dnstapState}, {console.Operation{Name: "dnstap rotate", Changes: true,
+		Short:   "Rename the file of messages, and begin another one",
+		Suggest: []string{"roll"},
+		Fields:  []console.Field{{Name: "rotate"}},
+	}, (*running).rotateDnstap}}
 }
 
 func cacheOperations() []operation {

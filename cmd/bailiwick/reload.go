@@ -15,6 +15,7 @@ import (
 	"bailiwick/internal/aside"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
@@ -33,6 +34,7 @@ type inUse struct {
 	resolver   *resolver.Resolver
 	listeners  []listening
 	queries    *queryLogs
+	tap        *dnstap.Tap // that copies messages; nil if none are copied
 	// certificates are those of the listeners as they are now; nil if nothing is encrypted.
 	certificates transport.CertificateSource
 	// class is the first of those of prepared answers, one for each policy: none of an earlier
@@ -184,8 +186,11 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	p.TakeMembers(r.members(p))
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))
-	next := &inUse{Snapshot: p, configured: configured, class: old.after(),
-		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+	next := &inUse{Snapshot: p, configured: configured, class: old.after()}
+	if next.tap, err = r.tapOf(cfg, old.tap); err != nil {
+		return nil, err
+	}
+	next.resolver = old.resolver.Successor(p.Resolver, r.parts(p, next.tap))
 	r.certify(p)
 	o := &outcome{warnings: found, changed: cfg.Differing(old.Config)}
 	for _, k := range cfg.Differing(r.cfg) {
@@ -195,15 +200,18 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	}
 	move, stay, err := r.moveOperators(cfg, old.Config)
 	if err != nil {
+		closeTap(next.tap, old.tap)
 		return nil, err
 	}
 	if next.queries, err = r.logQueries(cfg, old); err != nil {
 		stay()
+		closeTap(next.tap, old.tap)
 		return nil, err
 	}
 	opened, err := r.open(next, old.listeners)
 	if err != nil {
 		stay()
+		closeTap(next.tap, old.tap)
 		next.queries.closeBut(old.queries)
 		return nil, err
 	}
@@ -305,8 +313,8 @@ func (r *running) succeedItself() {
 	old := r.now()
 	p := trusting(old.configured, r.follower.Trusted())
 	next := &inUse{Snapshot: p, configured: old.configured, class: old.after(),
-		listeners: old.listeners, queries: old.queries,
-		resolver: old.resolver.Successor(p.Resolver, r.parts(p))}
+		listeners: old.listeners, queries: old.queries, tap: old.tap,
+		resolver: old.resolver.Successor(p.Resolver, r.parts(p, old.tap))}
 	r.install(next)
 	r.succeed(old, next, nil)
 }
@@ -452,7 +460,8 @@ func (r *running) install(next *inUse) {
 	for i, l := range next.listeners {
 		rules := server.Rules{Config: &next.Server, Resolver: next.resolver,
 			Access: next.ways[i].access, View: next.ways[i].view, Events: r.sink(cfg.Log),
-			Keys: next.signedViews(l), Listener: l.spec.Key, Tally: r.metrics.Listener(l.text())}
+			Keys: next.signedViews(l), Listener: l.spec.Key, Tally: r.metrics.Listener(l.text()),
+			Tap: next.tap, Local: sentTo(l)}
 		next.queries.give(&rules)
 		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
@@ -479,6 +488,7 @@ func (r *running) retire(old, next *inUse, gone []listening) {
 			next.resolver.Forget(old.resolver)
 		})
 		old.queries.closeBut(next.queries)
+		closeTap(old.tap, next.tap)
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/guard"
@@ -153,7 +154,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	configured := p
 	p = trusting(p, s.follower.Trusted())
 	s.inUse.Store(&inUse{Snapshot: p, configured: configured,
-		resolver: resolver.New(p.Resolver, s.parts(p))})
+		resolver: resolver.New(p.Resolver, s.parts(p, nil))})
 	s.nameNetwork(cfg.Transport.Source)
 	s.metrics.WatchAnchors(s.follower)
 	s.metrics.WatchNetwork(func() resolver.NetworkState { return s.now().resolver.NetworkState() })
@@ -179,7 +180,7 @@ func (s *stack) sink(c observe.Config) event.Sink {
 
 // parts are what the resolver of a snapshot works with. The servers that the operator names are
 // watched one by one.
-func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
+func (s *stack) parts(p *snapshot.Snapshot, tap *dnstap.Tap) resolver.Parts {
 	var own []netip.AddrPort
 	for _, z := range p.Resolver.Zones {
 		own = append(own, z.Addrs...)
@@ -195,7 +196,7 @@ func (s *stack) parts(p *snapshot.Snapshot) resolver.Parts {
 	}
 	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
 		Exchanger: s.exchanger, Clock: s.clock, Events: s.sink(p.Config.Log), Guard: s.guard,
-		Routes: s.routes, Ledger: s.ledger,
+		Routes: s.routes, Ledger: s.ledger, Tap: tap,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
 		Copies:   copies{s.keeper}, Realms: realms}
 }
@@ -266,6 +267,13 @@ func (s *stack) listen() (r *running, err error) {
 	}
 	r.gate = r.newGate()
 	next := *now
+	if next.tap, err = r.tapOf(s.cfg, nil); err != nil {
+		return r, err
+	}
+	if next.tap != nil {
+		next.resolver = now.resolver.Successor(now.Snapshot.Resolver,
+			s.parts(now.Snapshot, next.tap))
+	}
 	if next.queries, err = r.logQueries(s.cfg, now); err != nil {
 		return r, err
 	}

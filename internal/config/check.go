@@ -29,6 +29,7 @@ func (p *reader) contradictions() {
 			"asked")
 	}
 	c.logContradictions(say)
+	c.dnstapContradictions(say)
 	if c.Cache.Min > c.Cache.Max {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)
 	}

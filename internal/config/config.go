@@ -12,6 +12,7 @@ import (
 	"bailiwick/cache"
 	"bailiwick/internal/console"
 	"bailiwick/internal/discovery"
+	"bailiwick/internal/dnstap"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
@@ -39,6 +40,7 @@ type Config struct {
 	Service   service.Config
 	Log       observe.Config
 	QueryLog  querylog.Config
+	Dnstap    dnstap.Config
 	Incidents incident.Config
 	Watch     watch.Config // without what the resolver has
 	Recorder  recorder.Config
@@ -103,7 +105,7 @@ func defaults() *Config {
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
 		Service:  service.Default(),
 		Log:      observe.Default(),
-		QueryLog: querylog.Default(), Incidents: incident.Default(),
+		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Incidents: incident.Default(),
 		Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,

@@ -71,6 +71,34 @@ func (f *File) Close() {
 // Full reports whether so many octets more would be too many. An empty file takes any number.
 func (f *File) Full(more int) bool { return f.size > 0 && f.size+int64(more) > f.maxSize }
 
+// Empty reports whether nothing has been written to the file.
+func (f *File) Empty() bool { return f.size == 0 }
+
+// CutOff removes the last octets that were written.
+func (f *File) CutOff(octets int) error {
+	err := f.f.Truncate(f.size - int64(octets))
+	if err == nil {
+		f.size -= int64(octets)
+	}
+	return err
+}
+
+// AtPath reports whether the file is the one at its path.
+func (f *File) AtPath() bool {
+	if f.f == nil {
+		return false
+	}
+	have, err := f.f.Stat()
+	at, missing := os.Stat(f.path)
+	return err == nil && missing == nil && os.SameFile(have, at)
+}
+
+// Free reports whether nothing is at the path, or a file in which nothing is.
+func (f *File) Free() bool {
+	st, err := os.Stat(f.path)
+	return err != nil || st.Size() == 0
+}
+
 // Moved reports whether the file is not at its path any more: it may have been moved or removed. It
 // looks once a second.
 func (f *File) Moved() bool {
@@ -79,9 +107,7 @@ func (f *File) Moved() bool {
 		return false
 	}
 	f.checked = now
-	have, err := f.f.Stat()
-	at, missing := os.Stat(f.path)
-	return err != nil || missing != nil || !os.SameFile(have, at)
+	return !f.AtPath()
 }
 
 // Ready has the file open. After an error it is tried again once a second.

@@ -80,6 +80,8 @@ type Metrics struct {
 	*responses
 	*clients
 	control, queryLog *prometheus.CounterVec
+
+	Dnstap *counter.Outcomes // of copies of messages
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -283,6 +285,7 @@ func New() *Metrics {
 	reg.MustRegister(m.ready)
 	m.life, m.lead = newLife(reg), newLead(reg)
 	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
+	m.Dnstap = newOutcomes(reg, "dnstap_messages_total", "Copies of DNS messages")
 	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "trust_anchor_disagreements",
 		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +
