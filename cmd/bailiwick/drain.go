@@ -129,6 +129,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	each(func(l listening) { l.Close() })
 	r.now().queries.closeBut(nil)
 	closeTap(r.now().tap, nil)
+	r.tracer.Close()
 	if r.control != nil {
 		_ = r.control.Finish()
 	}

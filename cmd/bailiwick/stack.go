@@ -33,6 +33,7 @@ import (
 	"bailiwick/internal/service"
 	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
+	"bailiwick/internal/tracing"
 	"bailiwick/internal/watch"
 	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
@@ -226,6 +227,8 @@ type running struct {
 	network    resolver.NetworkState // the same
 	checkup    checkup               // the watchdog's own
 
+	tracer *tracing.Exporter // of resolutions; nil: there is none; guarded by reloading
+
 	// disagreement is what the sources of trust anchors disagree about; guarded by reloading.
 	disagreement string
 
@@ -386,6 +389,7 @@ func (r *running) start() {
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
 	})
+	r.traceBy(r.cfg.Tracing)
 	r.maintain()
 	r.keepWarm()
 	r.retiring.Go(func() {

@@ -20,6 +20,7 @@ import (
 	"bailiwick/internal/recorder"
 	"bailiwick/internal/service"
 	"bailiwick/internal/state"
+	"bailiwick/internal/tracing"
 	"bailiwick/internal/watch"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
@@ -41,6 +42,7 @@ type Config struct {
 	Log       observe.Config
 	QueryLog  querylog.Config
 	Dnstap    dnstap.Config
+	Tracing   tracing.Config
 	Incidents incident.Config
 	Watch     watch.Config // without what the resolver has
 	Recorder  recorder.Config
@@ -105,8 +107,8 @@ func defaults() *Config {
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
 		Service:  service.Default(),
 		Log:      observe.Default(),
-		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Incidents: incident.Default(),
-		Watch: watch.Default(), Recorder: recorder.Default(),
+		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Tracing: tracing.Default(),
+		Incidents: incident.Default(), Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,
 		Secondary: secondary.Default(), text: map[string]string{}, secrets: map[string][]string{},

@@ -40,4 +40,4 @@ type key struct {
 // keys is the table: a section of rows for each file of keys.
 var keys = slices.Concat(listenKeys(), transportKeys, processKeys, resolverKeys, zoneKeys,
 	validatorKeys, cacheKeys, serverKeys, policyKeys, dns64Keys, accessKeys, queryLogKeys,
-	dnstapKeys, limitKeys, watchKeys, []key{viewsKey})
+	dnstapKeys, tracingKeys, limitKeys, watchKeys, []key{viewsKey})

@@ -91,7 +91,8 @@ func (k *key) other() string {
 	return map[string]string{
 		"doh.path": "/q", "discovery.name": "dns.example", "discovery.addresses": "[192.0.2.1]",
 		"control.socket_group": "0", "api.hosts": "[dns.example]",
-		"dnstap.address": "192.0.2.1:6000", "dnstap.messages": "[client_query]",
+		"tracing.endpoint": "http://192.0.2.1:4318/v1/traces",
+		"dnstap.address":   "192.0.2.1:6000", "dnstap.messages": "[client_query]",
 		"dnstap.identity": "me", "dnstap.version": "1",
 		"query_log.address":  "udp:192.0.2.1:514",
 		"discovery.info_url": "https://example.net/", "admin.listen": "127.0.0.1:1",

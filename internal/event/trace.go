@@ -36,6 +36,13 @@ func (t *Trace) Event(e Event) {
 	t.events = append(t.events, e)
 }
 
+// Events returns the events so far. Nobody may change them.
+func (t *Trace) Events() []Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events[:len(t.events):len(t.events)]
+}
+
 // Write writes a line for each event so far.
 func (t *Trace) Write(out io.Writer) error {
 	t.mu.Lock()

@@ -82,6 +82,7 @@ type Metrics struct {
 	control, queryLog *prometheus.CounterVec
 
 	Dnstap *counter.Outcomes // of copies of messages
+	Traces *counter.Outcomes // of traces of resolutions
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -286,6 +287,7 @@ func New() *Metrics {
 	m.life, m.lead = newLife(reg), newLead(reg)
 	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
 	m.Dnstap = newOutcomes(reg, "dnstap_messages_total", "Copies of DNS messages")
+	m.Traces = newOutcomes(reg, "traces_total", "Traces of resolutions")
 	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "trust_anchor_disagreements",
 		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +

@@ -31,17 +31,20 @@ type line struct {
 }
 
 // client returns what of an address is in the lines, "" for nothing.
-func (c *Config) client(a netip.Addr) string {
+func (c *Config) client(a netip.Addr) string { return c.Clients.Of(a) }
+
+// Of returns what of a client's address is told, "" for nothing.
+func (p Privacy) Of(a netip.Addr) string {
 	a = a.Unmap().WithZone("")
-	switch c.Clients {
+	switch p {
 	case Omit:
 		return ""
 	case Prefix:
-		p, err := a.Prefix(prefixOf(a))
+		net, err := a.Prefix(prefixOf(a))
 		if err != nil {
 			return ""
 		}
-		return p.String()
+		return net.String()
 	}
 	return a.String()
 }

@@ -38,11 +38,19 @@ type Recording struct {
 	Trace    *event.Trace
 }
 
+// Tracer is told how resolutions went. Its methods return at once.
+type Tracer interface {
+	// Wants reports whether a resolution is wanted that has taken a time, and has failed or not.
+	Wants(took time.Duration, failed bool) bool
+	Take(*Recording)
+}
+
 // Recorder keeps the last recordings, of each question the last one.
 type Recorder struct {
 	keep    atomic.Int64
 	watched atomic.Pointer[[]wire.Name] // names at and below which all is recorded; nil: none
 	pool    sync.Pool                   // of *part
+	tracer  atomic.Pointer[Tracer]      // nil: nobody else is told
 
 	mu     sync.Mutex
 	number uint64                       // guarded by mu, as is all below
@@ -67,6 +75,15 @@ func (r *Recorder) Configure(c Config) {
 	}
 }
 
+// Trace has a tracer told how resolutions go, in place of the one before; nil for none.
+func (r *Recorder) Trace(t Tracer) {
+	if t == nil {
+		r.tracer.Store(nil)
+		return
+	}
+	r.tracer.Store(&t)
+}
+
 // part is memory for some events of one resolution after another.
 type part [partEvents]event.Slot
 
@@ -86,7 +103,7 @@ const ended = 1 << 40
 
 // Begin begins a recording; nil if nothing is recorded.
 func (r *Recorder) Begin() *Course {
-	if r.keep.Load() == 0 {
+	if r.keep.Load() == 0 && r.tracer.Load() == nil {
 		return nil
 	}
 	c := &Course{of: r}
@@ -126,17 +143,25 @@ func (c *Course) Event(e event.Event) {
 	s.Fill()
 }
 
-// End ends a recording, and keeps it if the question failed, or if its name is watched. Only then
-// anything is copied.
+// End ends a recording, and keeps it if the question failed, or if its name is watched. The tracer
+// is told of those that it wants. Nothing is copied of others.
 func (c *Course) End(q wire.Question, client netip.Addr, f *cause.Failure) {
 	n := int(c.next.Add(ended) - ended)
 	if n < 0 || n >= ended { // it had ended
 		return
 	}
-	if f != nil || c.of.watches(q.Name) {
-		took := c.watch.Took()
-		c.of.put(&Recording{Time: time.Now().Add(-took), Took: took, Question: q, Client: client,
-			Failure: f, Trace: event.TraceOf(c.events(n), max(0, n-maxEvents))})
+	took, kept := c.watch.Took(), f != nil || c.of.watches(q.Name)
+	tracer := c.of.tracer.Load()
+	told := tracer != nil && (*tracer).Wants(took, f != nil)
+	if kept || told {
+		rec := &Recording{Time: time.Now().Add(-took), Took: took, Question: q, Client: client,
+			Failure: f, Trace: event.TraceOf(c.events(n), max(0, n-maxEvents))}
+		if kept {
+			c.of.put(rec)
+		}
+		if told {
+			(*tracer).Take(rec)
+		}
 	}
 	for i := range c.parts {
 		p := c.parts[i].Load()

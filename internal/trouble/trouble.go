@@ -1,5 +1,5 @@
 // Package trouble has the log tell of what goes wrong without being filled by it: a line when
-// something begins to fail, and one when it is over.
+// something begins to fail and one when it is over, and no more than so many lines in a second.
 package trouble
 
 import (

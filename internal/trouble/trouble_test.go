@@ -39,3 +39,17 @@ func TestTroubleHasALineAtEachEnd(t *testing.T) {
 	s.note(errors.New("no disk"), at.Add(time.Minute))
 	lines(2, 1)
 }
+
+func TestMostLinesInASecond(t *testing.T) {
+	const most = 10
+	l := Lines{Most: most}
+	at := time.Unix(1000, 0)
+	for i := range 3 * most {
+		if _, ok := l.Take(at); ok != (i < most) {
+			t.Fatalf("line %d: %v", i, ok)
+		}
+	}
+	if left, ok := l.Take(at.Add(time.Second)); !ok || left != 2*most {
+		t.Errorf("a second later: %v, %d left out, want %d", ok, left, 2*most)
+	}
+}

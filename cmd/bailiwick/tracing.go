@@ -1,0 +1,30 @@
+// Traces of resolutions: who gets them.
+
+package main
+
+import (
+	"net/http"
+
+	"bailiwick/internal/tracing"
+)
+
+// traceBy has resolutions traced as a configuration has it, in place of the one in use. The
+// collector's name is looked up by the resolver of this server; a place that it refers to is not
+// followed.
+func (r *running) traceBy(cfg tracing.Config) {
+	if old := r.tracer; old.Config() != cfg {
+		client := r.webClient()
+		client.Transport.(*http.Transport).DisableKeepAlives = false
+		client.CheckRedirect = func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}
+		r.tracer = tracing.New(cfg, tracing.Parts{Web: client, Log: r.log, Guard: r.guard,
+			Counts: r.metrics.Traces, Version: version})
+		if r.tracer == nil {
+			r.recorder.Trace(nil)
+		} else {
+			r.recorder.Trace(r.tracer)
+		}
+		r.retiring.Go(old.Close)
+	}
+}
