@@ -1,19 +1,29 @@
 package server
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
+
+	"bailiwick/internal/cause"
 )
 
+// Failures have so many lines in a second, and the next line has how many were left out.
 func TestMaxLogLines(t *testing.T) {
-	l := lineLimit{most: maxLogLines}
-	at := time.Unix(1000, 0)
-	for i := range 3 * maxLogLines {
-		if _, ok := l.take(at); ok != (i < maxLogLines) {
-			t.Fatalf("line %d: %v", i, ok)
-		}
+	var log strings.Builder
+	s := New(Default(), Parts{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	defer s.Close()
+	r := &request{server: s, now: time.Unix(1000, 0)}
+	for range 3 * maxLogLines {
+		r.logFailure("servfail", &cause.Failure{Cause: cause.Timeout})
 	}
-	if left, ok := l.take(at.Add(time.Second)); !ok || left != 2*maxLogLines {
-		t.Errorf("a second later: %v, %d left out, want %d", ok, left, 2*maxLogLines)
+	if n := strings.Count(log.String(), "msg=servfail"); n != maxLogLines || n < 10 {
+		t.Errorf("%d lines in a second", n)
+	}
+	r.now = r.now.Add(time.Second)
+	r.logFailure("servfail", &cause.Failure{Cause: cause.Timeout})
+	if !strings.Contains(log.String(), "left_out=100") {
+		t.Errorf("the next line does not tell what is left out")
 	}
 }

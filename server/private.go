@@ -49,7 +49,7 @@ func (r *request) refusePrivate(a *resolver.Answer, n int) *resolver.Answer {
 	r.cut = true
 	r.server.observe.PrivateAnswer()
 	r.decided(event.DecisionPrivate, cause.PrivateAddress, n)
-	if left, ok := r.server.privates.take(r.now); ok {
+	if left, ok := r.server.privates.Take(r.now); ok {
 		r.server.log.Info("answer with private addresses refused", "name", r.ask.Name.String(),
 			"type", r.ask.Type.String(), "client", r.from.Addr.Addr().String(),
 			"cause", cause.PrivateAddress.Label(), "hint", cause.PrivateAddress.Hint(),

@@ -19,7 +19,7 @@ func (r *request) count() {
 
 // logRefused logs a client that may not ask: most often one that the operator forgot.
 func (r *request) logRefused() {
-	left, ok := r.server.refused.take(r.now)
+	left, ok := r.server.refused.Take(r.now)
 	if !ok {
 		return
 	}
@@ -37,7 +37,7 @@ func (r *request) logRefused() {
 // question logged too.
 func (r *request) inform(zone wire.Name) {
 	r.told = true
-	if left, ok := r.server.informs.take(r.now); ok {
+	if left, ok := r.server.informs.Take(r.now); ok {
 		r.server.log.Info("asked for", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
 			"client", r.from.Addr.Addr().String(), "transport", r.from.Protocol.String(),
 			"zone", zone.String(), "left_out", left)
@@ -46,7 +46,7 @@ func (r *request) inform(zone wire.Name) {
 
 // logStale logs an answer from stale data, for the operator to learn that a zone's servers fail.
 func (r *request) logStale(a *resolver.Answer) {
-	left, ok := r.server.stale.take(r.now)
+	left, ok := r.server.stale.Take(r.now)
 	if !ok {
 		return
 	}
@@ -61,7 +61,7 @@ func (r *request) logStale(a *resolver.Answer) {
 // logFailure logs a failure, and what came of it: the question, the zone at fault, the server, and
 // the cause.
 func (r *request) logFailure(outcome string, f *cause.Failure) {
-	left, ok := r.server.lines.take(r.now)
+	left, ok := r.server.lines.Take(r.now)
 	if !ok {
 		return
 	}

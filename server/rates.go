@@ -169,7 +169,7 @@ func (r *request) like(b *buckets, l *policy.Rates, answer []byte) (w what, rate
 // logLimited logs that a network begins to be limited. It is not logged again before its rate has
 // fallen off.
 func (r *request) logLimited(c cause.Cause, length int) {
-	left, ok := r.server.limits.take(r.now)
+	left, ok := r.server.limits.Take(r.now)
 	if !ok {
 		return
 	}

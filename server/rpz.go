@@ -161,7 +161,7 @@ func (r *request) matched(m *rpz.Match) {
 		return
 	}
 	r.told = true
-	if left, ok := r.server.informs.take(r.now); ok {
+	if left, ok := r.server.informs.Take(r.now); ok {
 		r.server.log.Info("policy zone", "zone", m.Zone.Name.String(), "rule", m.Rule().String(),
 			"trigger", m.Trigger.String(), "action", m.Action.String(), "name",
 			r.ask.Name.String(), "type", r.ask.Type.String(), "client",

@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/recorder"
+	"bailiwick/internal/trouble"
 	"bailiwick/internal/workers"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -125,11 +126,11 @@ type Server struct {
 	workers  *workers.Pool // of resolutions
 	pace     *pacer
 
-	lines, refused lineLimit     // of failures, of refused clients
-	privates       lineLimit     // of answers without their private addresses
-	stale          lineLimit     // of answers from stale data
-	limits         lineLimit     // of networks that begin to be limited
-	informs        lineLimit     // of questions for names in zones of the type inform
+	lines, refused trouble.Lines // of failures, of refused clients
+	privates       trouble.Lines // of answers without their private addresses
+	stale          trouble.Lines // of answers from stale data
+	limits         trouble.Lines // of networks that begin to be limited
+	informs        trouble.Lines // of questions for names in zones of the type inform
 	queries        atomic.Uint64 // the number of the last query, counted if there is a sink
 
 	// asked has the rates of queries, and told those of responses; nil until any is limited.
@@ -167,8 +168,8 @@ func New(cfg Config, p Parts) *Server {
 		events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
 		notify: p.Notify, hooks: p.Hooks, hooksPerClient: p.Hooks.PerClient(),
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
-	s.lines.most, s.refused.most, s.privates.most = maxLogLines, MaxRefusedLines, MaxRefusedLines
-	s.stale.most, s.informs.most, s.limits.most = MaxRefusedLines, maxLogLines, MaxRefusedLines
+	s.lines.Most, s.refused.Most, s.privates.Most = maxLogLines, MaxRefusedLines, MaxRefusedLines
+	s.stale.Most, s.informs.Most, s.limits.Most = MaxRefusedLines, maxLogLines, MaxRefusedLines
 	s.pace = newPacer(p.Observer, p.Guard, p.Ledger)
 	s.RenewSecret()
 	s.requests.New = func() any { return &request{server: s, checks: new(resolver.Checks)} }

@@ -5,32 +5,28 @@ package event
 import (
 	"context"
 	"log/slog"
-	"sync"
 
+	"bailiwick/internal/trouble"
 	"bailiwick/wire"
 )
 
 // logSink is a sink that logs events, at most [maxLogged] a second: a flood of queries must not
 // fill the disk.
 type logSink struct {
-	log *slog.Logger
-
-	mu     sync.Mutex
-	second int64 // guarded by mu, as is all below
-	lines  int
-	left   int // events left out since the last line
+	log   *slog.Logger
+	lines trouble.Lines
 }
 
 // NewLog returns a sink that logs at level debug. Whoever logs less than that should have none, so
 // that no event is built.
-func NewLog(log *slog.Logger) Sink { return &logSink{log: log} }
+func NewLog(log *slog.Logger) Sink { return &logSink{log, trouble.Lines{Most: maxLogged}} }
 
 // Event implements Sink. The line of a client's query is written when the query is finished.
 func (l *logSink) Event(e Event) {
 	if e.Kind == ClientQuery {
 		return
 	}
-	left, ok := l.take(e.Time.Unix())
+	left, ok := l.lines.Take(e.Time)
 	if !ok {
 		return
 	}
@@ -84,20 +80,4 @@ func (e *Event) appendDecided(attrs []slog.Attr) []slog.Attr {
 		c = e.Failure.Cause
 	}
 	return append(attrs, slog.String("cause", c.Label()))
-}
-
-// take reports whether a line may be written in a second, and how many were left out before it.
-func (l *logSink) take(second int64) (left int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if second != l.second {
-		l.second, l.lines = second, 0
-	}
-	if l.lines >= maxLogged {
-		l.left++
-		return 0, false
-	}
-	l.lines++
-	left, l.left = l.left, 0
-	return left, true
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/trouble"
 	"bailiwick/wire"
 )
 
@@ -44,14 +45,15 @@ type Book struct {
 	p     Parts
 	count atomic.Int64 // of zones; read without mu
 
-	mu     sync.Mutex
-	zones  map[wire.Name]*Zone // guarded by mu, as is all below
-	second int64               // of the log lines
-	lines  int
+	mu    sync.Mutex
+	zones map[wire.Name]*Zone // guarded by mu, as is all below
+	lines trouble.Lines
 }
 
 // NewBook returns an empty book.
-func NewBook(p Parts) *Book { return &Book{p: p, zones: map[wire.Name]*Zone{}} }
+func NewBook(p Parts) *Book {
+	return &Book{p: p, zones: map[wire.Name]*Zone{}, lines: trouble.Lines{Most: maxLines}}
+}
 
 // Secured takes sets of a zone that were validated just now. Of several signatures of a set the one
 // that ends last counts: it is what keeps the set valid.
@@ -153,10 +155,7 @@ func (b *Book) evict(z *Zone) bool {
 // say writes a log line, if there are not too many. The caller holds mu.
 func (b *Book) say(level slog.Level, line string, z *Zone) {
 	now := clock.Wall(b.p.Clock)
-	if s := now.Unix(); s != b.second {
-		b.second, b.lines = s, 0
-	}
-	if b.lines++; b.lines > maxLines {
+	if _, ok := b.lines.Take(now); !ok {
 		return
 	}
 	b.p.Log.Log(context.Background(), level, line, "zone", z.Name.String(), "name",

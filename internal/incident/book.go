@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/trouble"
 	"bailiwick/wire"
 )
 
@@ -71,9 +72,7 @@ type Book struct {
 	times   [recoveryBuckets]int    // see Recoveries
 	total   time.Duration           // of all recoveries
 	windows []Window
-	lines   int // log lines in the second of lineTime
-	left    int // lines that were left out since the last one
-	second  int64
+	lines   trouble.Lines
 	changed bool // since the last saving
 }
 
@@ -108,7 +107,7 @@ type record struct {
 // NewBook returns the book that an earlier process has left.
 func NewBook(c Config, p Parts) *Book {
 	b := &Book{p: p, records: map[key]*record{}, zones: map[wire.Name][]*record{},
-		counts: map[counted]uint64{}}
+		counts: map[counted]uint64{}, lines: trouble.Lines{Most: maxLines}}
 	b.Configure(c)
 	b.load()
 	return b
@@ -247,17 +246,12 @@ func (b *Book) opened(r *record, q wire.Question) {
 
 // say writes a log line, if there are not too many. The caller holds mu.
 func (b *Book) say(level slog.Level, line string, args ...any) {
-	if s := b.p.Clock.Now().Unix(); s != b.second {
-		b.second, b.lines = s, 0
-	}
-	if b.lines >= maxLines {
-		b.left++
+	left, ok := b.lines.Take(b.p.Clock.Now())
+	if !ok {
 		return
 	}
-	b.lines++
-	if b.left > 0 {
-		args = append(args, "lines_left_out", b.left)
-		b.left = 0
+	if left > 0 {
+		args = append(args, "lines_left_out", left)
 	}
 	b.p.Log.Log(context.Background(), level, line, args...)
 }
