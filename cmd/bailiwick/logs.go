@@ -30,14 +30,14 @@ func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found conf
 			log.Error(f.Alarm, "at", place, "detail", f.Text)
 		case f.Warning:
 			log.Warn("configuration", "at", place, "detail", f.Text)
-		case cfg.Log.JSON:
+		case cfg.Log.JSON():
 			log.Error("configuration", "at", place, "detail", f.Text)
 			fatal = append(fatal, f)
 		default:
 			fatal = append(fatal, f)
 		}
 	}
-	if len(fatal) > 0 && cfg.Log.JSON {
+	if len(fatal) > 0 && cfg.Log.JSON() {
 		return &exitError{nil, 1}
 	}
 	return refuse(out, cfg.File(), fatal)
@@ -46,7 +46,7 @@ func logFindings(log *slog.Logger, out io.Writer, cfg *config.Config, found conf
 // finalError returns the error that ends the server, for main to print. If the log is in JSON, for
 // programs, it is logged instead.
 func finalError(log *slog.Logger, cfg *config.Config, err error) error {
-	if !cfg.Log.JSON {
+	if !cfg.Log.JSON() {
 		return err
 	}
 	log.Error("not started", "error", err.Error())

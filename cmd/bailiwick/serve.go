@@ -101,7 +101,8 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	out, journal := observe.NewJournal(stdout), observe.NewJournal(stderr)
+	out := observe.NewJournal(stdout)
+	journal := observe.NewLogJournal(stderr, os.Getenv("JOURNAL_STREAM"))
 	defer out.Close()
 	defer journal.Close()
 	network := &transport.NetExchanger{}
@@ -154,7 +155,7 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	service.Notify(service.Ready, service.Status("serving"))
 	predecessor.Ready()
 	switch {
-	case cfg.Log.JSON: // programs read it: nothing else is printed
+	case cfg.Log.JSON(): // programs read it: nothing else is printed
 	case inLab:
 		if inMemory != nil {
 			fmt.Fprintf(out, "The lab's servers stay in memory: %v\n", inMemory)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bailiwick/internal/console"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/recorder"
 	"bailiwick/wire"
 )
@@ -65,9 +66,11 @@ var processKeys = []key{
 		help: "least severity that is logged",
 		binding: bindChoice(func(c *Config) *slog.Level { return &c.Log.Level }, slog.LevelDebug,
 			slog.LevelInfo, slog.LevelWarn, slog.LevelError)},
-	{key: "log.format", kind: kindChoice, choices: []string{"text", "json"},
-		help:    "form of log lines",
-		binding: bindChoice(func(c *Config) *bool { return &c.Log.JSON }, false, true)},
+	{key: "log.format", kind: kindChoice, choices: []string{"text", "json", "journal", "auto"},
+		help: "form of log lines; journal: to the journal of systemd, with the attributes of a " +
+			"line as fields; auto: the same if standard error is connected to it, else text",
+		binding: bindChoice(func(c *Config) *observe.Format { return &c.Log.Format },
+			observe.Text, observe.JSON, observe.Fields, observe.Auto)},
 	{key: "failures.keep", kind: kindInt, min: 0, max: recorder.MaxKept,
 		help: "how many failed resolutions are kept with all of their steps, for ctl failures " +
 			"list; 0: none is recorded",

@@ -4,6 +4,7 @@ package observe
 
 import (
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,10 +16,13 @@ import (
 // cannot, because the reader has stopped or ended or the disk is full, lines are dropped and
 // counted.
 type Journal struct {
-	out     io.Writer
-	lines   chan []byte
-	bytes   atomic.Int64 // that wait
-	dropped atomic.Uint64
+	out    io.Writer
+	beside *Journal // to the journal of systemd; nil: there is none
+	// inJournal reports whether out is connected to that.
+	inJournal bool
+	lines     chan []byte
+	bytes     atomic.Int64 // that wait
+	dropped   atomic.Uint64
 
 	end  sync.Once
 	stop chan struct{}
@@ -30,6 +34,20 @@ func NewJournal(out io.Writer) *Journal {
 	j := &Journal{out: out, lines: make(chan []byte, maxLogLines), stop: make(chan struct{}),
 		done: make(chan struct{})}
 	go j.run()
+	return j
+}
+
+// NewLogJournal returns a journal for standard error with that of systemd beside it, for lines with
+// fields. stream is the environment's JOURNAL_STREAM.
+func NewLogJournal(out io.Writer, stream string) *Journal {
+	return besideSocket(out, stream, journalSocket)
+}
+
+func besideSocket(out io.Writer, stream, path string) *Journal {
+	j := NewJournal(out)
+	f, ok := out.(*os.File)
+	j.inJournal = ok && inJournal(f, stream)
+	j.beside = NewJournal(&daemon{path: path})
 	return j
 }
 
@@ -54,11 +72,20 @@ func (j *Journal) drop(size int64) {
 }
 
 // Dropped returns how many lines could not be written.
-func (j *Journal) Dropped() uint64 { return j.dropped.Load() }
+func (j *Journal) Dropped() uint64 {
+	n := j.dropped.Load()
+	if j.beside != nil {
+		n += j.beside.Dropped()
+	}
+	return n
+}
 
 // Close waits until all lines are written, but no longer than logTimeout. Later lines are dropped,
 // or lost.
 func (j *Journal) Close() {
+	if j.beside != nil {
+		j.beside.Close()
+	}
 	j.end.Do(func() { close(j.stop) })
 	late := time.NewTimer(logTimeout)
 	defer late.Stop()

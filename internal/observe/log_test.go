@@ -15,7 +15,7 @@ func TestAlwaysIsLogged(t *testing.T) {
 	audit := Always(log)
 	log.Info("left out")
 	audit.Info("kept")
-	ChangeLog(log, Config{Level: slog.LevelError, JSON: true})
+	ChangeLog(log, Config{Level: slog.LevelError, Format: JSON})
 	audit.With("a", 1).Info("kept as JSON")
 	got := b.String()
 	if strings.Contains(got, "left out") || !strings.Contains(got, "msg=kept\n") ||
