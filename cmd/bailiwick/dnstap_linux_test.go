@@ -87,7 +87,7 @@ func TestReloadRefusesADnstapThatCannotBeOpened(t *testing.T) {
 		"{to: file}":                                  "where to?",
 		"{to: unix}":                                  "dnstap.socket is empty",
 		"{to: tcp}":                                   "dnstap.address is empty",
-		"{to: tcp, address: reader}":                  "no address",
+		"{to: tcp, address: reader}":                  "not an address",
 		"{to: unix, socket: /s, messages: []}":        "dnstap.messages is empty",
 		"{messages: [client_queries]}":                "no kind of messages",
 		"{version: " + strings.Repeat("x", 256) + "}": "more than 255 octets",
