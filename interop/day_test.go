@@ -72,7 +72,7 @@ func TestDayInTheLife(t *testing.T) {
 	}
 	d.world.Add(lab.Zone{Name: "example.", TTL: 3600})
 	d.world.Add(lab.Zone{Name: "elsewhere."})
-	d.world.Add(lab.Zone{Name: "shop.example.", TTL: 3600, Records: records.String()})
+	d.world.Add(lab.Zone{Name: "store.example.", TTL: 3600, Records: records.String()})
 	listen(t, d.world)
 	d.certify(0)
 	d.configure(0)
@@ -152,7 +152,7 @@ func (d *day) start() {
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
-	await(d.t, dayDNS, "www0.shop.example.", dns.TypeA,
+	await(d.t, dayDNS, "www0.store.example.", dns.TypeA,
 		func(m *dns.Msg) bool { return m.AuthenticatedData && len(m.Answer) > 0 })
 }
 
@@ -236,9 +236,9 @@ func (d *day) restart() {
 	hits := func() float64 {
 		d.world.Transcript() // until now
 		for i := range dayNames {
-			if m, err := ask(dayDNS, fmt.Sprintf("www%d.shop.example.", i),
+			if m, err := ask(dayDNS, fmt.Sprintf("www%d.store.example.", i),
 				dns.TypeA); err != nil || !m.AuthenticatedData {
-				d.t.Fatalf("www%d.shop.example.: %v, %v", i, m, err)
+				d.t.Fatalf("www%d.store.example.: %v, %v", i, m, err)
 			}
 		}
 		return 1 - float64(len(d.world.Transcript()))/dayNames
@@ -311,7 +311,7 @@ func (d *day) gather() *crowd {
 
 // dayQuestion returns the query with a number.
 func dayQuestion(n int) *dns.Msg {
-	m := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.shop.example.", n*7%dayNames), dns.TypeA)
+	m := new(dns.Msg).SetQuestion(fmt.Sprintf("www%d.store.example.", n*7%dayNames), dns.TypeA)
 	m.Id = uint16(n)
 	return m
 }

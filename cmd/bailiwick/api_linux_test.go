@@ -178,7 +178,8 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"GET", "failures/list", nil}, {"GET", "failures/show?number=1", nil},
 		{"POST", "failures/watch", m{"name": "example."}},
 		{"POST", "failures/unwatch", m{"name": "example."}},
-		{"GET", "lists", nil}, {"GET", "watch/list", nil},
+		{"GET", "lists", nil}, {"GET", "report", nil},
+		{"GET", "watch/list", nil},
 		{"GET", "watch/show?zone=secure.example.", nil}, {"GET", "watch/rollovers", nil},
 		{"POST", "watch/probe", m{"zone": "secure.example."}}, {"GET", "report?since=24h", nil},
 	} {

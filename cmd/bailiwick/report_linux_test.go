@@ -67,7 +67,7 @@ func TestReportRollovers(t *testing.T) {
 		return rollover.Step{What: w, At: now.Add(-time.Duration(days) * 24 * time.Hour)}
 	}
 	z := watch.State{Zone: watch.Zone{Name: wire.MustParseName("bank.example")}}
-	for _, r := range []watch.Rollover{
+	z.Rolls = append(z.Rolls, []watch.Rollover{
 		{Roll: rollover.Roll{Role: rollover.ZSK, Steps: []rollover.Step{step(30, rollover.Began),
 			step(20, rollover.OldGone)}}},
 		{Roll: rollover.Roll{Role: rollover.KSK, Steps: []rollover.Step{step(30, rollover.Began),
@@ -77,9 +77,7 @@ func TestReportRollovers(t *testing.T) {
 		{Roll: rollover.Roll{Role: rollover.ZSK, Steps: []rollover.Step{step(30, rollover.Began),
 			step(29, rollover.KeySeen)}}, Due: rollover.Due{What: rollover.Signing, Known: true,
 			Earliest: now.Add(time.Hour), Latest: now.Add(48 * time.Hour)}},
-	} {
-		z.Rolls = append(z.Rolls, r)
-	}
+	}...)
 	var have []string
 	for _, r := range rolloversSince(&z, from, now) {
 		have = append(have, strings.Join([]string{r.Kind, r.State, r.Due, r.Earliest, r.Latest,

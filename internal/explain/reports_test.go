@@ -23,11 +23,11 @@ import (
 func TestReportedAliasOfAnUnsignedName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "shop.example.", Records: "www CNAME www.unsigned.example."})
-		r := explained(t, w, "www.shop.example.", wire.TypeA)
+		w.Add(lab.Zone{Name: "store.example.", Records: "www CNAME www.unsigned.example."})
+		r := explained(t, w, "www.store.example.", wire.TypeA)
 		last := r.Zones[len(r.Zones)-1]
 		if r.Status != "insecure" || len(r.Steps) != 2 || r.Steps[0].Status != "secure" ||
-			r.Steps[0].Zone != "shop.example." || r.Steps[1].Status != "insecure" ||
+			r.Steps[0].Zone != "store.example." || r.Steps[1].Status != "insecure" ||
 			r.Broken != nil || last.Name != "unsigned.example." || len(last.NoDS) == 0 {
 			t.Errorf("%s: %+v", r.Summary, r.Steps)
 		}
