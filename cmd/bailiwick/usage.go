@@ -118,11 +118,12 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 			meant = sub.Name()
 		}
 	}
-	if meant == "" {
+	how, known := elsewhere[typed]
+	if meant == "" && !known {
 		meant = config.Nearest(typed, names)
 	}
 	text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), typed)
-	switch how, known := elsewhere[typed]; {
+	switch {
 	case meant != "":
 		text += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), meant)
 	case known:
