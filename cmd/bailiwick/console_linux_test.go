@@ -414,8 +414,9 @@ func TestConsoleAsksModestly(t *testing.T) {
 		b.value(fmt.Sprintf("Object.defineProperty(document, 'hidden', {configurable: true, "+
 			"get: () => %t}); document.dispatchEvent(new Event('visibilitychange'))", hidden))
 	}
+	ended := func() { b.until("document.documentElement.dataset.round === ''") }
 	hide(true)
-	b.pass(10) // what was under way ends
+	ended()
 	if n := requests(60); n != 0 {
 		t.Errorf("%d requests while nobody sees it", n)
 	}
@@ -424,7 +425,7 @@ func TestConsoleAsksModestly(t *testing.T) {
 		t.Error("nothing is asked when it is seen again")
 	}
 	b.value("document.querySelector('#pause').click()")
-	b.pass(10)
+	ended()
 	if n := requests(60); n != 0 || b.text("#state") != "Paused" {
 		t.Errorf("%d requests while it is paused: %s", n, b.text("#state"))
 	}

@@ -104,6 +104,7 @@ $('pause').addEventListener('click', () => {
 
 async function work() {
   working = true;
+  document.documentElement.dataset.round = 'under way';
   try {
     await showFigures();
     if (round % listsEvery === 0) await showLists();
@@ -121,6 +122,7 @@ async function work() {
     }
   }
   working = false;
+  document.documentElement.dataset.round = '';
   due(wait);
 }
 
