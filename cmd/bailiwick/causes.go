@@ -21,18 +21,25 @@ type causeRow struct {
 	By      string  `json:"by"`
 	Remedy  string  `json:"remedy"`
 	Shows   string  `json:"shows"`
+	Runbook string  `json:"runbook"` // a section of the documentation
 	// ServFail reports whether a query can end in SERVFAIL for it.
 	ServFail bool `json:"servfail"`
 }
 
 func causeRowOf(c cause.Cause) causeRow {
 	row := causeRow{c.Label(), c.Kind().String(), nil, c.Text(), c.By().String(), c.Hint(),
-		c.Shows(), c.Fails()}
+		c.Shows(), runbookOf(c.Kind()), c.Fails()}
 	if code, ok := c.EDE(); ok {
 		row.EDE = &code
 	}
 	return row
 }
+
+// runbookTitle is the title of the section of docs/runbooks.md for a kind of cause, and runbookOf
+// refers to it as links do.
+func runbookTitle(k cause.Kind) string { return "Causes: " + k.String() }
+
+func runbookOf(k cause.Kind) string { return "docs/runbooks.md#causes-" + k.String() }
 
 func causesCommand() *cobra.Command {
 	var asJSON bool
@@ -41,7 +48,8 @@ func causesCommand() *cobra.Command {
 		Short: "List why queries fail or are not served as asked, with remedies",
 		Long: "List the causes for which queries fail or are not served as asked: the label in " +
 			"metrics and logs, the code of the Extended DNS Error (RFC 8914), who has to act, " +
-			"the remedy, and the command that shows it. With a label, that cause alone.",
+			"the remedy, the command that shows it, and the runbook. With a label, that cause " +
+			"alone.",
 		Example: "  bailiwick causes ds_mismatch\n  bailiwick causes --json",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion,
@@ -107,7 +115,8 @@ func printCauses(out io.Writer, causes []cause.Cause, asJSON, one bool) error {
 			continue
 		}
 		fmt.Fprintf(t, "%s:\t%s\nkind:\t%s\nEDE:\t%s\nwho has to act:\t%s\nremedy:\t%s\n"+
-			"shown by:\t%s\n", r.Label, r.Meaning, r.Kind, ede, r.By, r.Remedy, r.Shows)
+			"shown by:\t%s\nrunbook:\t%s\n", r.Label, r.Meaning, r.Kind, ede, r.By, r.Remedy,
+			r.Shows, r.Runbook)
 	}
 	return t.Flush()
 }
