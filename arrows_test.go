@@ -112,6 +112,7 @@ var allowed = map[string][]string{
 	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
 		"internal/clock", "internal/guard", "internal/rollover", "internal/rounds",
 		"resolver", "transport", "validator"},
+	"internal/migrate":  {"internal/config", "wire"},
 	"internal/mutate":   {},
 	"deploy/prometheus": {},
 	"internal/gameday":  {"deploy/prometheus", "internal/console", "internal/lab"},

@@ -28,7 +28,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
-		reportCommand(), checkCommand(), ctlCommand(), configCommand(), labCommand(),
+		reportCommand(), checkCommand(), ctlCommand(), configCommand(), importCommand(),
+		labCommand(),
 		gamedayCommand(), anchorCommand(), versionCommand(), manCommand())
 	return root
 }

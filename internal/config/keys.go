@@ -41,3 +41,11 @@ type key struct {
 var keys = slices.Concat(listenKeys(), transportKeys, processKeys, resolverKeys, zoneKeys,
 	validatorKeys, cacheKeys, serverKeys, policyKeys, dns64Keys, accessKeys, queryLogKeys,
 	dnstapKeys, tracingKeys, limitKeys, watchKeys, []key{viewsKey})
+
+// Keys returns the names of all keys, in the order of the table.
+func Keys() (names []string) {
+	for i := range keys {
+		names = append(names, keys[i].key)
+	}
+	return names
+}

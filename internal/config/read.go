@@ -26,6 +26,9 @@ func Read(path string) (*Config, Findings) {
 	return inspect(path, b)
 }
 
+// ReadText reads the content of a file as Read does, as if it stood in a file of this name.
+func ReadText(name string, content []byte) (*Config, Findings) { return inspect(name, content) }
+
 // inspect reads a file's content as Read does. Paths in it are relative to the folder of the file.
 func inspect(name string, content []byte) (*Config, Findings) {
 	c := Default()

@@ -1,0 +1,8 @@
+package migrate
+
+// Limits of the files that are converted, as internal/config has them for its own.
+const (
+	maxDepth = 8        // files that include each other
+	maxFiles = 1000     // files of one configuration
+	maxTotal = 16 << 20 // octets of all files together
+)

@@ -1,0 +1,77 @@
+// Package migrate converts configurations of other resolvers. What it cannot carry over it lists,
+// each with file and line, what it meant, and the nearest key: nothing is guessed, nothing is
+// dropped in silence.
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bailiwick/internal/config"
+)
+
+// Check finds what is wrong with a configuration, as `bailiwick config check` does.
+type Check func(text []byte) config.Findings
+
+// Result is a conversion.
+type Result struct {
+	Text string // a configuration that Check finds no error in
+	// Lost reports whether something was left out that changes answers or who may ask.
+	Lost bool
+}
+
+// program is a resolver whose files are converted.
+type program struct {
+	name    string
+	is      func(text string) bool // reports whether a file looks like its own
+	convert func(path string, b *builder) error
+	differs []string // what differs for clients if neither file says anything
+}
+
+var programs = []program{
+	{"unbound", isUnbound, convertUnbound, unboundDiffers},
+}
+
+// Programs are the names of the programs whose files are converted.
+func Programs() (names []string) {
+	for _, p := range programs {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// ErrUnknown is that of a file that no program's looks like.
+var ErrUnknown = errors.New("whose file this is cannot be told from its content; say it with " +
+	"--from")
+
+// Convert converts a file and those that it includes. Without the name of a program it is told from
+// the content.
+func Convert(path, from string, check Check) (Result, error) {
+	first, err := readFile(path, maxTotal)
+	if err != nil {
+		return Result{}, err
+	}
+	i := slices.IndexFunc(programs, func(p program) bool {
+		return p.name == from || from == "" && p.is(first)
+	})
+	if i < 0 {
+		if from == "" {
+			return Result{}, fmt.Errorf("%s: %w", path, ErrUnknown)
+		}
+		return Result{}, fmt.Errorf("there is no program %q; there are %s", from,
+			strings.Join(Programs(), ", "))
+	}
+	b := &builder{values: map[string][]item{}}
+	if err := programs[i].convert(path, b); err != nil {
+		return Result{}, err
+	}
+	if err := b.settle(check); err != nil {
+		return Result{}, fmt.Errorf("%s cannot be converted: %w", path, err)
+	}
+	head := fmt.Sprintf("# Converted from %s of %s by `bailiwick import`.\n", oneLine(filepath.Base(path)),
+		programs[i].name)
+	return Result{b.render(head, programs[i].differs), b.lost()}, nil
+}
