@@ -44,7 +44,8 @@ func (z *zone) server(s string, b *builder, d *directive) {
 				"anybody on the way could be it; nearest: tls_name or tls_pins of %s", z.key())
 			return
 		case z.tlsName != "":
-			b.lose(d, "the servers of a zone have one tls_name here, and the first is %s", z.tlsName)
+			b.lose(d, "the servers of a zone have one tls_name here, and the first is %s",
+				z.tlsName)
 			return
 		}
 		z.tlsName = name

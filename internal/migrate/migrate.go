@@ -43,8 +43,8 @@ func Programs() (names []string) {
 	return names
 }
 
-// ErrUnknown is that of a file that no program's looks like.
-var ErrUnknown = errors.New("whose file this is cannot be told from its content; say it with " +
+// errUnknown is that of a file that no program's looks like.
+var errUnknown = errors.New("whose file this is cannot be told from its content; say it with " +
 	"--from")
 
 // Convert converts a file and those that it includes. Without the name of a program it is told from
@@ -59,7 +59,7 @@ func Convert(path, from string, check Check) (Result, error) {
 	})
 	if i < 0 {
 		if from == "" {
-			return Result{}, fmt.Errorf("%s: %w", path, ErrUnknown)
+			return Result{}, fmt.Errorf("%s: %w", path, errUnknown)
 		}
 		return Result{}, fmt.Errorf("there is no program %q; there are %s", from,
 			strings.Join(Programs(), ", "))
@@ -71,7 +71,8 @@ func Convert(path, from string, check Check) (Result, error) {
 	if err := b.settle(check); err != nil {
 		return Result{}, fmt.Errorf("%s cannot be converted: %w", path, err)
 	}
-	head := fmt.Sprintf("# Converted from %s of %s by `bailiwick import`.\n", oneLine(filepath.Base(path)),
+	head := fmt.Sprintf("# Converted from %s of %s by `bailiwick import`.\n",
+		oneLine(filepath.Base(path)),
 		programs[i].name)
 	return Result{b.render(head, programs[i].differs), b.lost()}, nil
 }

@@ -175,12 +175,19 @@ func (u *unbound) listeners() {
 	if len(list) == 0 {
 		list = []*directive{defaultOf("interface", "127.0.0.1"), defaultOf("interface", "::1")}
 	}
+	for option, key := range map[string]string{"do-ip4": "resolver.ipv4",
+		"do-ip6": "resolver.ipv6"} {
+		if d := u.server.last(option); d != nil && d.arg(0) == "no" {
+			u.set(key, quote("false"), d)
+		}
+	}
 	port := u.server.text("port", "53")
 	for _, d := range list {
 		address, at, _ := strings.Cut(d.arg(0), "@")
 		a, err := netip.ParseAddr(address)
 		if err != nil {
-			u.lose(d, "an interface is named by its addresses here; nearest: listen.udp, listen.tcp")
+			u.lose(d, "an interface is named by its addresses here; nearest: listen.udp, "+
+				"listen.tcp")
 			continue
 		}
 		if at == "" {

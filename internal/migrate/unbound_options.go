@@ -128,7 +128,6 @@ var unboundNeedless = map[string]string{
 	"harden-dnssec-stripped":    "it is always so",
 	"harden-short-bufsize":      "it is always so",
 	"harden-large-queries":      "it is always so",
-	"harden-algo-downgrade":     "nearest: validator.all_algorithms",
 	"harden-referral-path":      "nearest: resolver.revalidate_ns",
 	"qname-minimisation-strict": "nearest: resolver.qname_minimisation",
 	"hide-trustanchor":          "it is always so",
@@ -141,12 +140,11 @@ var unboundNeedless = map[string]string{
 	"edns-tcp-keepalive":        "it is always so",
 	"root-key-sentinel":         "it is always so",
 	"trust-anchor-signaling":    "nearest: trust_anchors.signal",
-	"do-not-query-local":        "nearest: resolver.do_not_query_localhost",
 }
 
 // unboundLost are options that change answers and have no conversion, with the nearest key.
 var unboundLost = map[string]string{
-	"deny-any":                  "nearest: server.any",
+	"harden-algo-downgrade":     "nearest: validator.all_algorithms",
 	"ratelimit":                 "nearest: resolver.zone_quota",
 	"ip-ratelimit":              "nearest: limits.queries_per_address",
 	"val-permissive-mode":       "nearest: validator.zones with mode: permissive",
@@ -190,6 +188,10 @@ func (u *unbound) each() {
 	if u.server.last("serve-expired") == nil {
 		u.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
 			"false")
+	}
+	if u.server.last("private-address") != nil {
+		u.tell("answers with private addresses are refused whole, and not only these taken out: " +
+			"policy.private_addresses")
 	}
 	u.translate()
 }
@@ -238,8 +240,13 @@ func (u *unbound) special(d *directive) bool {
 			return false
 		}
 		u.lose(d, "0 is without an end; nearest: stale.max_age")
-	case "ip-ratelimit", "ratelimit", "val-permissive-mode", "ignore-cd-flag", "dns64-synthall",
-		"unblock-lan-zones", "insecure-lan-zones", "do-nat64":
+	case "identity", "version":
+		if !u.server.yes("hide-" + d.name) {
+			return false
+		}
+		u.leave(d, "hide-%s: it is refused", d.name)
+	case "ip-ratelimit", "ratelimit", "harden-algo-downgrade", "val-permissive-mode",
+		"ignore-cd-flag", "dns64-synthall", "unblock-lan-zones", "insecure-lan-zones", "do-nat64":
 		if d.arg(0) != "0" && d.arg(0) != "no" {
 			return false
 		}

@@ -27,7 +27,8 @@ func TestUnboundOptions(t *testing.T) {
 		{"access-control: 10.0.0.0/8 refuse_non_local", `"10.0.0.0/8 refuse"`, true},
 		{"access-control: 127.0.0.0/8 refuse", `"127.0.0.0/8 refuse"`, false},
 		{"port: 53", `"[::1]:53" # by default`, false},
-		{"interface: 192.0.2.1@853", "interface 192.0.2.1@853: listen.dot: ", true}, // no certificate
+		// There is no certificate for it.
+		{"interface: 192.0.2.1@853", "interface 192.0.2.1@853: listen.dot: ", true},
 		{"interface: eth0", "interface eth0: an interface is named by its addresses", true},
 		{"do-tcp: no", "tcp: []", false},
 		{"msg-cache-size: 100m", `memory: "104MiB"`, false},
@@ -48,6 +49,11 @@ func TestUnboundOptions(t *testing.T) {
 		{"ip-ratelimit: 10", "nearest: limits.queries_per_address", true},
 		{"deny-any: yes", "nearest: server.any", true},
 		{"qname-minimisation: no", `qname_minimisation: "off"`, false},
+		{"identity: a\nhide-identity: yes", "hide-identity: it is refused", false},
+		{"identity: a", "identity: \"a\" #", false},
+		{"harden-algo-downgrade: yes", "nearest: validator.all_algorithms", true},
+		{"do-ip6: no", "ipv6: \"false\" # source.conf:2", false},
+		{"private-address: 10.0.0.0/8", "refused whole", false},
 		{"hide-version: no", "it is refused without server.version", true},
 		{"made-up: yes", "made-up yes: this option is not known", true},
 	} {
