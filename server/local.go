@@ -38,6 +38,12 @@ func (r *request) local() bool {
 func (r *request) ownData() bool {
 	for range maxLocalAliases + 1 {
 		l := r.ours(r.want)
+		if l != nil && !l.Inform.IsZero() {
+			r.inform(l.Inform)
+			if l.Action == policy.LocalResolve { // as any other name, for what comes now, too
+				l = nil
+			}
+		}
 		if l == nil {
 			l = r.policedBefore()
 		}
@@ -47,13 +53,7 @@ func (r *request) ownData() bool {
 		if l == nil {
 			return false
 		}
-		if !l.Inform.IsZero() {
-			r.inform(l.Inform)
-		}
-		switch {
-		case l.Action == policy.LocalResolve:
-			return false
-		case r.follow(l):
+		if r.follow(l) {
 			continue
 		}
 		if !l.Denied.IsZero() && r.wantsProof() {

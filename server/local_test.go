@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/hook"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -208,6 +209,30 @@ func TestInformLogsEachQuestion(t *testing.T) {
 	}
 	if lines != 4 {
 		t.Errorf("%d lines", lines)
+	}
+}
+
+// A zone of the type inform leaves its names to what comes after local data: a policy zone blocks
+// one, a step refuses another, and both are logged.
+func TestInformLeavesNamesToOtherPolicy(t *testing.T) {
+	var log bytes.Buffer
+	f := newFrontLogged(t, slog.New(slog.NewTextHandler(&log, nil)), nil,
+		func(*resolver.Config) {}, &quiet{})
+	f.serves([]string{"secure.example. inform"}, nil, "")
+	local := f.own.Local
+	f.polices(1, "www.secure.example CNAME .")
+	f.own.Local = local
+	f.hooks(&step{name: "own", question: about("mail.secure.example.",
+		hook.Verdict{Action: hook.Refuse})})
+	for name, want := range map[string]int{"www.secure.example.": dns.RcodeNameError,
+		"mail.secure.example.": dns.RcodeRefused} {
+		m := f.askFrom("127.0.0.1:1000", transport.UDP, name, dns.TypeA, withEDNS)
+		if m.Rcode != want {
+			t.Errorf("%s: %s", name, heardOf(m))
+		}
+		if !strings.Contains(log.String(), "name="+name) {
+			t.Errorf("%s is not logged: %s", name, log.String())
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
 	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
-	if l == nil {
+	if l == nil || l.Action == policy.LocalResolve {
 		r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: client.Unmap()})
 	}
 	r.testResolution(f, view, name)
@@ -123,9 +123,8 @@ func localFields(f map[string]any, l *policy.Local, v *policy.View,
 		f["outcome"] = outcomeResolved
 		if l != nil {
 			f["logged_for"] = l.Inform.String()
-		} else {
-			testPolicyZones(f, v.Zones, client, name)
 		}
+		testPolicyZones(f, v.Zones, client, name)
 		return f
 	}
 	f["outcome"], f["source"] = l.Outcome().Label(), l.From.Label()

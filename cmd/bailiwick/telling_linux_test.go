@@ -81,9 +81,9 @@ func TestPolicyTestAsksSteps(t *testing.T) {
 	if f := s.testPolicy("own.secure.example", others); f["source"] != "zones" {
 		t.Errorf("local data: %v", f)
 	}
-	if f := s.testPolicy("a.told.secure.example", others); f["outcome"] != "resolved" ||
+	if f := s.testPolicy("a.told.secure.example", others); f["outcome"] != "refuse" ||
 		f["logged_for"] != "told.secure.example." {
-		t.Errorf("a zone that is only logged, which clients get past the steps: %v", f)
+		t.Errorf("a zone that is only logged, which is not past the steps: %v", f)
 	}
 	if n := s.steps.Status()[0].Verdicts; n[hook.Refuse]+n[hook.Pass] != 0 {
 		t.Errorf("what nobody has asked for is counted: %v", n)
