@@ -35,7 +35,7 @@ func (b *build) pack(processor, format string) error {
 		Description: "validating recursive DNS resolver that says why\n" +
 			"Bailiwick resolves names from the root, verifies every answer with DNSSEC,\n" +
 			"serves UDP, TCP, TLS, HTTPS and QUIC, and names the cause of every failure.",
-		License: "see LICENSE", MTime: b.date,
+		License: "Apache-2.0", MTime: b.date,
 		Overridables: nfpm.Overridables{Contents: contents,
 			Recommends: []string{"ca-certificates"},
 			Scripts: nfpm.Scripts{PostInstall: own("postinstall.sh"),
