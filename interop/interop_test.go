@@ -57,8 +57,16 @@ func enter(t *testing.T, programs []string) {
 	enterWith(t, programs)
 }
 
-// enterWith is enter with flags of the test.
+// enterWith is enter with flags of the test. Such tests have a network, programs and folders of their
+// own, and wait for most of their time: they run side by side.
 func enterWith(t *testing.T, programs []string, flags ...string) {
+	t.Helper()
+	t.Parallel()
+	enterNow(t, programs, flags...)
+}
+
+// enterNow is enterWith for a test that runs side by side with others already.
+func enterNow(t *testing.T, programs []string, flags ...string) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a network namespace; .ci/run has it")
@@ -70,12 +78,53 @@ func enterWith(t *testing.T, programs []string, flags ...string) {
 	}
 	args := []string{"-n", "--", os.Args[0], "-test.run", "^" + t.Name() + "$", "-test.v"}
 	cmd := exec.Command("unshare", append(args, flags...)...)
-	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.Env = append(os.Environ(), inside+"=1", builtAs+"="+built(t))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// builtAs is where a test inside a network namespace finds the binary.
+const builtAs = "INTEROP_BINARY"
+
+// builds is the folder of what is built for all tests, and its maker.
+var builds = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "interop") })
+
+// compiled builds the binary, once for all tests.
+var compiled = sync.OnceValues(func() (string, error) {
+	dir, err := builds()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "bailiwick")
+	out, err := exec.Command("go", "build", "-o", bin, "bailiwick/cmd/bailiwick").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, err
+})
+
+// built returns the path of the binary.
+func built(t *testing.T) string {
+	t.Helper()
+	bin, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// TestMain removes what was built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if os.Getenv(inside) == "" {
+		if dir, err := builds(); err == nil {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	os.Exit(code)
 }
 
 // startWorld starts all servers and Bailiwick, and ends them with the test.
@@ -124,13 +173,16 @@ func startWorld(t *testing.T) string {
 	return ""
 }
 
-// build makes the binary.
+// build puts the binary into a folder: a link, as a test may take it away.
 func build(t *testing.T, dir string) string {
 	t.Helper()
+	from := os.Getenv(builtAs)
+	if from == "" { // a test that was started by hand within a namespace
+		from = built(t)
+	}
 	bin := filepath.Join(dir, "bailiwick")
-	if out, err := exec.Command("go", "build", "-o", bin,
-		"bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := os.Symlink(from, bin); err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }

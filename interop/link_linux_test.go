@@ -123,13 +123,12 @@ func TestSilenceFor40Seconds(t *testing.T) {
 }
 
 // outside reports whether this is not yet the process with a network of its own, and starts that
-// one. Such tests wait for most of their time: they run side by side.
+// one.
 func outside(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
 		return false
 	}
-	t.Parallel()
 	enter(t, []string{"ip", "unshare", "nsenter"})
 	return true
 }

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +22,7 @@ import (
 
 // debianRoot is where the test inside the network namespace finds the root that the one outside has
 // made, with the packages in it.
-const debianRoot = "INTEROP_DEBIAN"
+var debianRoot = flag.String("debian", "", "folder with a Debian, for the test of packages")
 
 // serverUser is the user that the server runs as here. With systemd it is one of those that
 // DynamicUser= takes.
@@ -40,13 +41,13 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 		if _, err := exec.LookPath("mmdebstrap"); err != nil {
 			t.Skip("mmdebstrap is not installed; .ci/run installs it")
 		}
+		t.Parallel()
 		d := debian(t.TempDir())
 		d.make(t)
-		t.Setenv(debianRoot, string(d))
-		enter(t, []string{"ip", "unshare", "chroot", "setpriv"})
+		enterNow(t, []string{"ip", "unshare", "chroot", "setpriv"}, "-debian", string(d))
 		return
 	}
-	d := debian(os.Getenv(debianRoot))
+	d := debian(*debianRoot)
 	loopback(t)
 	run(t, "mount", "-t", "proc", "proc", d.path("/proc"))
 	t.Cleanup(func() { run(t, "umount", d.path("/proc")) })

@@ -47,11 +47,7 @@ func TestUnitFileIsHardened(t *testing.T) {
 func TestSystemdSocketActivation(t *testing.T) {
 	activate := systemdProgram(t, "systemd-socket-activate")
 	dir := folder(t.TempDir())
-	bin := dir.path("bailiwick")
-	if out, err := exec.Command("go", "build", "-o", bin,
-		"bailiwick/cmd/bailiwick").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := build(t, string(dir))
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
