@@ -57,8 +57,8 @@ func enter(t *testing.T, programs []string) {
 	enterWith(t, programs)
 }
 
-// enterWith is enter with flags of the test. Such tests have a network, programs and folders of their
-// own, and wait for most of their time: they run side by side.
+// enterWith is enter with flags of the test. Such tests have a network, programs and folders of
+// their own, and wait for most of their time: they run side by side.
 func enterWith(t *testing.T, programs []string, flags ...string) {
 	t.Helper()
 	t.Parallel()
@@ -375,6 +375,12 @@ func direct(t *testing.T) {
 	t.Logf("%d questions, the same answers", n)
 }
 
+// unproven are the two things that delv prints for data that do not validate: the resolver has
+// refused them, or it has given them and delv sees it by itself. Of Unbound it hears now one and
+// now the other for the same name.
+var unproven = []string{";; resolution failed: failure",
+	";; resolution failed: broken trust chain"}
+
 // delv validates by itself what a resolver gives it: the same through Bailiwick as through Unbound.
 func delv(t *testing.T, dir string) {
 	verdicts := map[string]int{}
@@ -387,7 +393,9 @@ func delv(t *testing.T, dir string) {
 					filepath.Join(dir, "delv.keys"), "+root=."}, strings.Fields(q)...)...)
 				for _, l := range strings.Split(out, "\n") {
 					if strings.HasPrefix(l, "; ") || strings.HasPrefix(l, ";; resolution failed") {
-						got[i] = strings.TrimSpace(l)
+						if got[i] = strings.TrimSpace(l); slices.Contains(unproven, got[i]) {
+							got[i] = unproven[0]
+						}
 						break
 					}
 				}

@@ -380,6 +380,10 @@ type discard struct{}
 
 func (discard) Event(event.Event) {}
 
+// remade is how many allocations there may be because pools do not keep what they hold: none, but
+// with the race detector.
+var remade float64
+
 // A sink causes no additional allocations.
 func TestEventsAllocateNothing(t *testing.T) {
 	w := lab.Internet(time.Now())
@@ -394,7 +398,7 @@ func TestEventsAllocateNothing(t *testing.T) {
 			in.r.Resolve(context.Background(), q, resolver.Options{})
 		})
 	}
-	if without, with := cost(nil), cost(discard{}); with > without {
+	if without, with := cost(nil), cost(discard{}); with > without+remade {
 		t.Errorf("%v allocations with a sink, %v without", with, without)
 	}
 }

@@ -83,10 +83,11 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 		req := transport.Request{Server: a.port(c, form{via: e}), Via: e,
 			Query: slices.Clone(query), Timeout: probeTimeout}
 		r.infra.probing(c.addr.Addr(), e, r.clock.Now())
+		zone := a.zone // the query's memory is used again before the probe ends
 		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
-			_, err := r.exchange(r.fetches.ctx, a.zone, req)
+			_, err := r.exchange(r.fetches.ctx, zone, req)
 			why := cause.None
 			if err != nil {
 				why = causeOfExchange(err)

@@ -182,6 +182,10 @@ func TestDnstapTellsLists(t *testing.T) {
 	}
 }
 
+// remade is how many allocations there may be because pools do not keep what they hold: none, but
+// with the race detector.
+var remade float64
+
 // An answer from memory costs no allocation, whether messages are copied or not.
 func TestDnstapAllocatesNothing(t *testing.T) {
 	for _, on := range []bool{false, true} {
@@ -198,7 +202,7 @@ func TestDnstapAllocatesNothing(t *testing.T) {
 		for range 40000 { // the queue has grown
 			f.Handle(q, client, buf)
 		}
-		if n := testing.AllocsPerRun(200, func() { f.Handle(q, client, buf) }); n != 0 {
+		if n := testing.AllocsPerRun(200, func() { f.Handle(q, client, buf) }); n > remade {
 			t.Errorf("%v allocations, copied: %v", n, on)
 		}
 	}
