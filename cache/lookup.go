@@ -65,8 +65,8 @@ func (s *Store) LookupNegativeKey(k Key, now time.Time) (*Negative, State) {
 	return n, s.stateOf(now.Unix(), n.Refresh(), n.Expires)
 }
 
-// StateOf returns the state of what is kept beside the store from one second to another, and rests
-// on signatures the first of which ends at until; 0 for none.
+// StateOf returns the state at now of an entry that is kept outside of the store, from the second
+// stored to the second expires. The first of its signatures ends at until, 0 if it has none.
 func (s *Store) StateOf(stored, expires int64, until uint32, now time.Time) State {
 	expires = s.day.bound(expires, until, now.Unix())
 	return s.stateOf(now.Unix(), refreshAt(stored, expires), expires)

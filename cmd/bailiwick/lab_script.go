@@ -34,7 +34,7 @@ func playCommand(c *ctl) *cobra.Command {
 		Use: "play FILE", Short: "Break and repair by a script with times",
 		Long: "Break and repair zones of the running lab by a script, a line for each step: the " +
 			"time since the start, then fault or repair as on the command line. What follows # " +
-			"is no part of it; - is standard input. Nothing is done if a line is wrong.\n\n" +
+			"is not part of it; - is standard input. Nothing is done if a line is wrong.\n\n" +
 			"  +10s fault expired bank.example\n  +40s repair bank.example",
 		Example: "  bailiwick lab play morning.txt",
 		Args:    cobra.ExactArgs(1),
@@ -94,7 +94,7 @@ func parseScript(r io.Reader) (steps []step, err error) {
 func parseStep(words []string) (s step, err error) {
 	if s.at, err = time.ParseDuration(strings.TrimPrefix(words[0], "+")); err != nil ||
 		words[0][0] != '+' || s.at < 0 {
-		return s, fmt.Errorf("%q is no time such as +30s", words[0])
+		return s, fmt.Errorf("%q is not a time such as +30s", words[0])
 	}
 	ops := slices.DeleteFunc(labOperations(nil), func(o console.Operation) bool {
 		return !o.Changes

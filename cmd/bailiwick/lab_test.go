@@ -39,7 +39,7 @@ func runLab(t *testing.T) string {
 }
 
 // TestLabSwitchesFaults: zones and servers of a running lab are broken and repaired by the command
-// line, which says what it does not know. Nobody else may use the socket.
+// line, and the error names what is unknown. Nobody else may use the socket.
 func TestLabSwitchesFaults(t *testing.T) {
 	socket := runLab(t)
 	if st, err := os.Stat(socket); err != nil || st.Mode().Perm() != 0o600 {
@@ -92,8 +92,8 @@ func TestLabPlaysScripts(t *testing.T) {
 	}
 	for script, want := range map[string]string{
 		"+0s fault lame bank\n+1s mend bank":       "line 2: after the time comes fault or repair",
-		"+0s fault lame bank\n1s repair bank":      `line 2: "1s" is no time such as +30s`,
-		"+0s fault lame bank\n+-1s repair bank":    "is no time",
+		"+0s fault lame bank\n1s repair bank":      `line 2: "1s" is not a time such as +30s`,
+		"+0s fault lame bank\n+-1s repair bank":    "is not a time",
 		"+0s fault lame bank\n+1s repair":          "line 2: repair has 1 arguments, not 0",
 		"+0s fault lame bank\n+1s fault expird b":  "did you mean expired?",
 		"+2s fault lame bank\n+1s repair bank":     "line 2: +1s is before the line above",

@@ -9,7 +9,7 @@ import (
 )
 
 // An operator has two zones watched: one is well, one is broken. A reload has others watched, and
-// those that stay keep what is known of them.
+// the history of those that stay is kept.
 func TestWatchedZonesOfAServer(t *testing.T) {
 	s := reloadable(t, plain+"watch: {zones: [{name: secure.example, owner: dns, objective: 99}, "+
 		"expired.faulty]}\n")
