@@ -118,10 +118,13 @@ func (l *serverList) lookUpName(a addressLookup) bool {
 		l.missed(&cause.Failure{Cause: cause.LimitNameServers})
 		return false
 	}
+	before, paid := len(l.known), false
 	if a.families == nil {
 		a.families = l.missing(a.name)
+		if l.foundMeanwhile(a.name); len(l.known) > before {
+			return true
+		}
 	}
-	before, paid := len(l.known), false
 	for i, t := range a.families {
 		sent := l.x.budget.sent()
 		addrs, f := l.addressesOf(a.name, t)
@@ -176,6 +179,15 @@ func (x *resolution) zoneOf(name wire.Name) wire.Name {
 		return z.Name
 	}
 	return wire.Root
+}
+
+// foundMeanwhile adds the addresses that other questions brought into the cache since the list was
+// made: its own look-ups leave out what is cached. What a name within the zone has there is of no
+// use, see missing.
+func (l *serverList) foundMeanwhile(name wire.Name) {
+	if l.zone.IsZero() || !name.Within(l.zone) {
+		l.fromCache(name, 0, l.x.r.clock.Now())
+	}
 }
 
 // missing returns the families of a name's addresses that the cache knows nothing of, in the

@@ -275,3 +275,31 @@ func TestParentsGlueIsTheLastResort(t *testing.T) {
 		}
 	})
 }
+
+// Of a zone's two servers one has an address that is looked up in vain for seconds. Meanwhile another
+// client asks for the other one's address. It is in the cache then, not yet known to the question
+// that waits, and is used by it, in whichever order the two are looked up.
+func TestAddressesThatOthersFindMeanwhileAreUsed(t *testing.T) {
+	for range 8 { // the order is random
+		synctest.Test(t, func(t *testing.T) {
+			w := unglued("ns1", "ns2")
+			honest := w.Script
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				if strings.EqualFold(in.Question().Name, "ns1.names.example.") {
+					return lab.Reply{}, true
+				}
+				return honest(in)
+			}
+			in := newWorld(t, w, nil)
+			done := make(chan *resolver.Answer)
+			go func() { done <- in.resolve("a.w.unglued.example.", wire.TypeA) }()
+			time.Sleep(500 * time.Millisecond)
+			if a := in.resolve("ns2.names.example.", wire.TypeA); a.RCode != noError {
+				t.Errorf("%s %v", a.RCode, a.Failure)
+			}
+			if a := <-done; a.RCode != noError {
+				t.Errorf("%s %v\n%s", a.RCode, a.Failure, in.transcript())
+			}
+		})
+	}
+}
