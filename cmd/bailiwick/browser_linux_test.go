@@ -36,7 +36,8 @@ type browserEvent struct {
 }
 
 // pageClock has the timers of a page wait until a test lets time pass: pass(ms) runs what is due,
-// one after the other, and waits until each has set the next timer, or has come to rest.
+// one after the other, and waits before each until the page has set its next timer, or has come to
+// rest.
 const pageClock = `(() => {
 	const [real, stop] = [setTimeout.bind(window), clearTimeout.bind(window)];
 	let [now, id, due] = [performance.now(), 1e9, []];
@@ -57,15 +58,15 @@ const pageClock = `(() => {
 	reader.read = counted(reader.read);
 	window.pass = async (ms) => {
 		for (const end = now + ms; ;) {
+			for (let rest = 0; due.length === 0 && rest < 20; rest++) {
+				await new Promise((done) => real(done, 10));
+				if (pending > 0) rest = 0;
+			}
 			const next = due.filter((t) => t.at <= end).sort((a, b) => a.at - b.at)[0];
 			if (!next) { now = end; return; }
 			now = next.at;
 			due = due.filter((t) => t !== next);
 			next.f();
-			for (let rest = 0; due.length === 0 && rest < 20; rest++) {
-				await new Promise((done) => real(done, 10));
-				if (pending > 0) rest = 0;
-			}
 		}
 	};
 })()`
