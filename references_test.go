@@ -211,7 +211,7 @@ func metricsReference(t *testing.T) string {
 		Log:  slog.New(slog.DiscardHandler),
 		Load: func(func(io.Reader) error) error { return fs.ErrNotExist }})
 	book.Failed(wire.Question{Name: wire.Root}, netip.IPv6Unspecified(),
-		cause.New(cause.SignatureExpired, wire.Root, ""))
+		cause.New(cause.SignatureExpired, wire.Root, ""), cause.NoAnswer)
 	m.WatchIncidents(book)
 	m.Built("", "", "")
 	endings := expiry.NewBook(expiry.Parts{Clock: clock.Real{}, Lead: m.SignatureLead,

@@ -276,9 +276,9 @@ func TestParentsGlueIsTheLastResort(t *testing.T) {
 	})
 }
 
-// Of a zone's two servers one has an address that is looked up in vain for seconds. Meanwhile another
-// client asks for the other one's address. It is in the cache then, not yet known to the question
-// that waits, and is used by it, in whichever order the two are looked up.
+// The address of one of a zone's two servers is looked up for seconds, and not found. Meanwhile
+// another client asks for the other one's address. It is in the cache then, not yet known to the
+// question that waits, and is used by it, in whichever order the two are looked up.
 func TestAddressesThatOthersFindMeanwhileAreUsed(t *testing.T) {
 	for range 8 { // the order is random
 		synctest.Test(t, func(t *testing.T) {

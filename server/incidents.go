@@ -8,11 +8,19 @@ import (
 	"bailiwick/wire"
 )
 
-// fails records a failure that the client meets, or would without stale data or an exception.
-func (r *request) fails(f *cause.Failure) {
-	if r.server.broken != nil {
-		r.server.broken.Failed(r.want, r.from.Addr.Addr(), f)
+// fails records a failure that the client meets, or would without stale data or an exception, and
+// returns what the log is told.
+func (r *request) fails(q wire.Question, f *cause.Failure, o cause.Outcome) (l failureLine) {
+	if r.server.broken == nil {
+		return failureLine{due: true}
 	}
+	l.queries, l.networks, l.due = r.server.broken.Failed(q, r.from.Addr.Addr(), f, o)
+	return l
+}
+
+// fail records and logs a failure of the question that is resolved.
+func (r *request) fail(f *cause.Failure, o cause.Outcome) {
+	r.logFailure(r.ask, f, o, r.fails(r.want, f, o))
 }
 
 // failsAgain records a failure that is answered from memory, if it is still remembered.
@@ -22,7 +30,9 @@ func (r *request) failsAgain() {
 	}
 	q := r.q.Question
 	if f := r.resolver().LastFailure(q, r.q.Has(wire.FlagCD)); f != nil {
-		r.server.broken.Failed(q, r.from.Addr.Addr(), f)
+		if l := r.fails(q, f, cause.NoAnswer); l.due {
+			r.logFailure(q, f, cause.NoAnswer, l)
+		}
 	}
 }
 

@@ -15,14 +15,17 @@ func TestMaxLogLines(t *testing.T) {
 	s := New(Default(), Parts{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	defer s.Close()
 	r := &request{server: s, now: time.Unix(1000, 0)}
+	fails := func() {
+		r.fail(&cause.Failure{Cause: cause.Timeout}, cause.NoAnswer)
+	}
 	for range 3 * maxLogLines {
-		r.logFailure("servfail", &cause.Failure{Cause: cause.Timeout})
+		fails()
 	}
 	if n := strings.Count(log.String(), "msg=servfail"); n != maxLogLines || n < 10 {
 		t.Errorf("%d lines in a second", n)
 	}
 	r.now = r.now.Add(time.Second)
-	r.logFailure("servfail", &cause.Failure{Cause: cause.Timeout})
+	fails()
 	if !strings.Contains(log.String(), "left_out=100") {
 		t.Errorf("the next line does not tell what is left out")
 	}

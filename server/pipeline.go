@@ -451,15 +451,12 @@ func (r *request) respond(a, v4 *resolver.Answer, l *policy.Local) []byte {
 	switch {
 	case a.RCode == wire.RCodeServFail:
 		r.server.observe.ServFail(a.Failure.Cause)
-		r.fails(a.Failure)
-		r.logFailure("servfail", a.Failure)
+		r.fail(a.Failure, cause.NoAnswer)
 	case a.Failure != nil && a.Failure.Under != nil &&
 		(a.Failure.Cause == cause.Permissive || a.Failure.Cause == cause.TimeServer):
 		r.server.observe.Unvalidated(a.Failure.Under.Cause)
-		r.fails(a.Failure.Under)
-		r.logFailure("served unvalidated", a.Failure.Under)
-	case a.Stale != resolver.StaleNone && a.Failure != nil && a.Failure.Under != nil:
-		r.fails(a.Failure.Under)
+		r.fail(a.Failure.Under, cause.Unvalidated)
+	case a.Stale != resolver.StaleNone: // [request.shape] records its failure
 	case r.origin == event.OriginResolved && r.server.broken != nil:
 		r.server.broken.Resolved(r.want.Name)
 	}

@@ -3,7 +3,10 @@
 package server
 
 import (
+	"time"
+
 	"bailiwick/internal/cause"
+	"bailiwick/internal/trouble"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 )
@@ -46,26 +49,52 @@ func (r *request) inform(zone wire.Name) {
 
 // logStale logs an answer from stale data, for the operator to learn that a zone's servers fail.
 func (r *request) logStale(a *resolver.Answer) {
-	left, ok := r.server.stale.Take(r.now)
+	why, line := a.Failure.Cause, failureLine{due: true}
+	if f := a.Failure.Under; f != nil {
+		why, line = f.Cause, r.fails(r.want, f, cause.StaleData)
+	}
+	left, ok := line.take(&r.server.stale, r.now)
 	if !ok {
 		return
 	}
-	why := a.Failure.Cause
-	if a.Failure.Under != nil {
-		why = a.Failure.Under.Cause
-	}
-	r.server.log.Info("stale answer", "name", r.ask.Name.String(), "type", r.ask.Type.String(),
-		"reason", a.Stale.Label(), "cause", why.Label(), "left_out", left)
+	r.server.log.Info(cause.StaleData.String(), append([]any{"name", r.ask.Name.String(), "type",
+		r.ask.Type.String(), "reason", a.Stale.Label(), "cause", why.Label()},
+		line.args(left)...)...)
 }
 
 // logFailure logs a failure, and what came of it: the question, the zone at fault, the server, and
 // the cause.
-func (r *request) logFailure(outcome string, f *cause.Failure) {
-	left, ok := r.server.lines.Take(r.now)
+func (r *request) logFailure(q wire.Question, f *cause.Failure, o cause.Outcome,
+	line failureLine) {
+	left, ok := line.take(&r.server.lines, r.now)
 	if !ok {
 		return
 	}
-	r.server.log.Warn(outcome, "name", r.ask.Name.String(), "type", r.ask.Type.String(),
+	r.server.log.Warn(o.String(), append([]any{"name", q.Name.String(), "type", q.Type.String(),
 		"client", r.from.Addr.Addr().String(), "cause", f.Cause.Label(), "zone", f.Zone,
-		"server", f.Server, "detail", f.Detail, "hint", f.Hint(), "left_out", left)
+		"server", f.Server, "detail", f.Detail, "hint", f.Hint()}, line.args(left)...)...)
+}
+
+// failureLine is what a log line has about all failures of a zone for one cause.
+type failureLine struct {
+	due      bool
+	queries  uint64 // that failed; 0 if they are not counted
+	networks int    // that these came from, about
+}
+
+// take reports whether the line may be written, and how many were left out before it.
+func (l failureLine) take(from *trouble.Lines, now time.Time) (left int, ok bool) {
+	if !l.due {
+		from.LeaveOut()
+		return 0, false
+	}
+	return from.Take(now)
+}
+
+// args returns what the line ends with.
+func (l failureLine) args(left int) []any {
+	if l.queries == 0 {
+		return []any{"left_out", left}
+	}
+	return []any{"queries", l.queries, "networks", l.networks, "left_out", left}
 }

@@ -89,8 +89,10 @@ type Observer interface {
 // Incidents keeps the record of what is broken. Its methods return at once and allocate nothing.
 type Incidents interface {
 	// Failed is called for each query that fails, or that would without stale data or the
-	// operator's exceptions.
-	Failed(q wire.Question, client netip.Addr, f *cause.Failure)
+	// operator's exceptions. It reports whether a log line is due, and for the line how many
+	// queries have failed so for the zone at fault, and from about how many networks.
+	Failed(q wire.Question, client netip.Addr, f *cause.Failure, o cause.Outcome) (queries uint64,
+		networks int, due bool)
 	// Resolved is called when servers have given the answer to a question.
 	Resolved(name wire.Name)
 }

@@ -267,10 +267,14 @@ func (f *Follower) failed(z *following, failure *cause.Failure) {
 	if failure != nil {
 		z.failure = failure.Cause.Label() + ": " + failure.Error()
 	}
+	validated := "never"
+	if !z.Seen.IsZero() {
+		validated = stamp(z.Seen)
+	}
 	if z.failures&(z.failures-1) == 0 {
 		f.parts.Log.Warn("the keys of a trust anchor's zone cannot be validated", "zone",
 			z.Zone.String(), "failures", z.failures, "reason", z.failure, "validated",
-			stamp(z.Seen))
+			validated)
 	}
 }
 

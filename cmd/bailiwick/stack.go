@@ -423,6 +423,7 @@ func (r *running) watch() {
 	resolver := r.now().resolver
 	go func() {
 		defer close(done)
+		told := false
 		resolver.Watch(ctx, func(why *cause.Failure) {
 			r.sayNetwork(resolver.NetworkState())
 			r.metrics.Ready(why == nil)
@@ -432,12 +433,13 @@ func (r *running) watch() {
 			}
 			r.console.SetReady(text)
 			switch {
-			case why == nil && !r.ready:
+			case told && r.ready == (why == nil):
+			case why == nil:
 				r.log.Info("ready")
-			case why != nil && r.ready:
+			default:
 				r.log.Warn("not ready", "cause", why.Cause.Label(), "detail", why.Error())
 			}
-			r.ready = why == nil
+			r.ready, told = why == nil, true
 		})
 	}()
 }

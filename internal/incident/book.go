@@ -92,6 +92,8 @@ type record struct {
 	clients sketch
 	before  int          // clients, as an earlier process has counted them
 	hint    atomic.Int64 // second at which a name below the zone was resolved, 0 if none was lately
+	// lines are the nanoseconds after first from which the next log line of an outcome is due.
+	lines [cause.Outcomes]atomic.Int64
 
 	// open is written with the book's mu, which guards all below.
 	open     atomic.Bool
@@ -119,16 +121,21 @@ func (b *Book) Configure(c Config) { b.cfg.Store(&c) }
 // Failed records that a client's query has failed. It is called for each of them, those answered
 // from memory too, and allocates nothing for an incident that is known. The question's name may be
 // in memory that is used again.
-func (b *Book) Failed(q wire.Question, client netip.Addr, f *cause.Failure) {
+//
+// It reports whether a log line about the failure is due, and for the line how many queries have
+// failed so for the zone and the cause, and from about how many networks. Failures that are no
+// zone's fault, and those of test zones, are not counted, and a line is due for each.
+func (b *Book) Failed(q wire.Question, client netip.Addr, f *cause.Failure,
+	o cause.Outcome) (queries uint64, networks int, due bool) {
 	k, ok := keyOf(f)
 	if !ok {
-		return
+		return 0, 0, true
 	}
 	cfg := b.cfg.Load()
 	for _, zone := range cfg.TestZones {
 		if q.Name.Within(zone) {
 			b.tests.Add(1)
-			return
+			return 0, 0, true
 		}
 	}
 	now := b.p.Clock.Now()
@@ -137,14 +144,27 @@ func (b *Book) Failed(q wire.Question, client netip.Addr, f *cause.Failure) {
 	b.mu.RUnlock()
 	if r == nil {
 		if r = b.begin(k, kept(q), f, now); r == nil {
-			return
+			return 0, 0, true
 		}
 	}
 	r.clients.add(network(client))
 	r.last.Store(int64(now.Sub(r.first)))
-	if n := r.queries.Add(1); n >= uint64(cfg.Queries) && !r.open.Load() {
+	n := r.queries.Add(1)
+	if n >= uint64(cfg.Queries) && !r.open.Load() {
 		b.opened(r, kept(q))
 	}
+	if !r.lineDue(o, now) {
+		return 0, 0, false
+	}
+	return n, r.networks(), true
+}
+
+// lineDue reports whether a log line is due: when an outcome is new, and while clients meet it each
+// lineEvery.
+func (r *record) lineDue(o cause.Outcome, now time.Time) bool {
+	line := &r.lines[o]
+	at, due := int64(now.Sub(r.first)), line.Load()
+	return at >= due && line.CompareAndSwap(due, at+int64(lineEvery))
 }
 
 // kept returns a copy of a question that nobody else writes to.

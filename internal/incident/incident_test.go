@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,7 +80,7 @@ func (w *world) ask(name string, clients int) {
 			}
 		}
 		if f != nil {
-			w.Failed(q, client, f)
+			w.Failed(q, client, f, cause.NoAnswer)
 		} else {
 			w.Resolved(q.Name)
 		}
@@ -195,7 +197,7 @@ func TestIncidentIsTheHighestZones(t *testing.T) {
 		f := cause.New(cause.NoServers, wire.MustParseName(zone), "")
 		f.Under = cause.New(cause.NoServers, wire.MustParseName("example."), "")
 		w.Failed(wire.Question{Name: wire.MustParseName(zone), Type: wire.TypeA},
-			netip.MustParseAddr("192.0.2.1"), f)
+			netip.MustParseAddr("192.0.2.1"), f, cause.NoAnswer)
 	}
 	w.want("example. no_servers open 1000")
 }
@@ -207,12 +209,13 @@ func TestIncidentOfNoZone(t *testing.T) {
 	for _, c := range []cause.Cause{cause.Overload, cause.LimitClient, cause.ClientRefused,
 		cause.Stopping, cause.InternalError, cause.RateQueries} {
 		for range 10 {
-			w.Failed(q, netip.MustParseAddr("192.0.2.1"), cause.New(c, q.Name, ""))
+			w.Failed(q, netip.MustParseAddr("192.0.2.1"), cause.New(c, q.Name, ""), cause.NoAnswer)
 		}
 	}
 	w.want()
 	for range 10 {
-		w.Failed(q, netip.MustParseAddr("192.0.2.1"), cause.New(cause.UplinkDown, q.Name, ""))
+		w.Failed(q, netip.MustParseAddr("192.0.2.1"), cause.New(cause.UplinkDown, q.Name, ""),
+			cause.NoAnswer)
 	}
 	w.want(". uplink_down open 10")
 }
@@ -264,7 +267,7 @@ func TestMaxIncidents(t *testing.T) {
 		f := &cause.Failure{Cause: cause.SignatureExpired, Zone: fmt.Sprintf("z%d.z.", i)}
 		q := wire.Question{Name: wire.MustParseName("z."), Type: wire.TypeA}
 		for range 1 + i%3 {
-			w.Failed(q, attacker, f)
+			w.Failed(q, attacker, f, cause.NoAnswer)
 		}
 	}
 	w.mu.RLock()
@@ -295,9 +298,9 @@ func TestFailedAllocatesNothing(t *testing.T) {
 	q := wire.Question{Name: wire.MustParseName("www.bank.example."), Type: wire.TypeA}
 	client := netip.MustParseAddr("2001:db8::1")
 	for range 5 {
-		w.Failed(q, client, f)
+		w.Failed(q, client, f, cause.NoAnswer)
 	}
-	if n := testing.AllocsPerRun(100, func() { w.Failed(q, client, f) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { w.Failed(q, client, f, cause.NoAnswer) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	if n := testing.AllocsPerRun(100, func() { w.Resolved(q.Name) }); n != 0 {
@@ -401,7 +404,7 @@ func BenchmarkFailed(b *testing.B) {
 	q := wire.Question{Name: wire.MustParseName("www.bank.example."), Type: wire.TypeA}
 	client := netip.MustParseAddr("2001:db8::1")
 	for b.Loop() {
-		book.Failed(q, client, f)
+		book.Failed(q, client, f, cause.NoAnswer)
 	}
 }
 
@@ -417,12 +420,12 @@ func TestAMillionBrokenNamesAndZonesAreBounded(t *testing.T) {
 	for i := range many {
 		f := &cause.Failure{Cause: cause.NoAddress, Zone: fmt.Sprintf("n%d.example.", i),
 			Under: servers}
-		w.Failed(q, netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 7}), f)
+		w.Failed(q, netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 7}), f, cause.NoAnswer)
 	}
 	w.want(fmt.Sprintf("example. no_address open %d", many))
 	for i := range many {
 		w.Failed(q, netip.AddrFrom4([4]byte{192, 0, 2, 1}), &cause.Failure{Cause: cause.Lame,
-			Zone: fmt.Sprintf("n%d.example.", i)})
+			Zone: fmt.Sprintf("n%d.example.", i)}, cause.NoAnswer)
 	}
 	w.mu.Lock()
 	n, open := len(w.records), len(w.zones)
@@ -433,5 +436,49 @@ func TestAMillionBrokenNamesAndZonesAreBounded(t *testing.T) {
 	w.want(fmt.Sprintf("example. no_address open %d", many))
 	if f := w.Figures(20); f.Evicted < many-maxIncidents || len(f.Worst) != 1 {
 		t.Errorf("%d gave way, %d have series", f.Evicted, len(f.Worst))
+	}
+}
+
+// Hundreds of clients meet the expired signatures of one bank, and the log has a line at the first
+// failure and one a minute later, with how many there were. Another cause, another zone and another
+// outcome have lines of their own. Failures that are no zone's have a line each.
+func TestALineForEachZoneAndCauseInAMinute(t *testing.T) {
+	w := newWorld(t)
+	q := wire.Question{Name: wire.MustParseName("www.bank.example."), Type: wire.TypeA}
+	outcome := cause.NoAnswer
+	fails := func(f *cause.Failure, times int) (lines []string) {
+		for i := range times {
+			client := netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 7})
+			if queries, networks, due := w.Failed(q, client, f, outcome); due {
+				lines = append(lines, fmt.Sprintf("%d from %d", queries, networks))
+			}
+		}
+		return lines
+	}
+	want := func(have []string, want ...string) {
+		t.Helper()
+		if !slices.Equal(have, want) {
+			t.Errorf("lines: %q, want %q", have, want)
+		}
+	}
+	bank := expired("bank.example.")
+	want(fails(bank, 300), "1 from 1")
+	w.pass(lineEvery - time.Second)
+	want(fails(bank, 1))
+	w.pass(time.Second)
+	have := fails(bank, 2)
+	if len(have) != 1 || !strings.HasPrefix(have[0], "302 from ") {
+		t.Errorf("a minute later: %q", have)
+	}
+	n, _ := strconv.Atoi(have[0][len("302 from "):])
+	if n < 285 || n > 315 {
+		t.Errorf("%d networks, want about 300", n)
+	}
+	want(fails(&cause.Failure{Cause: cause.Timeout, Zone: "bank.example."}, 3), "1 from 1")
+	want(fails(expired("shop.example."), 3), "1 from 1")
+	want(fails(&cause.Failure{Cause: cause.Overload}, 3), "0 from 0", "0 from 0", "0 from 0")
+	outcome = cause.StaleData
+	if have := fails(bank, 3); len(have) != 1 || !strings.HasPrefix(have[0], "304 from ") {
+		t.Errorf("another outcome: %q", have)
 	}
 }

@@ -20,6 +20,9 @@ const (
 	maxDetail, maxText = 200, 100
 	// maxLines is how many log lines a second tell of incidents that begin.
 	maxLines = 10
+	// lineEvery is how often a log line tells of the failures of one zone for one cause with one
+	// outcome.
+	lineEvery = time.Minute
 	// victims is how many records are compared when one has to give way.
 	victims = 8
 

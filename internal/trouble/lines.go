@@ -31,3 +31,10 @@ func (l *Lines) Take(now time.Time) (left int, ok bool) {
 	left, l.left = l.left, 0
 	return left, true
 }
+
+// LeaveOut counts a line that its writer leaves out for reasons of its own.
+func (l *Lines) LeaveOut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left++
+}
