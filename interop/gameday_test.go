@@ -154,6 +154,9 @@ func TestGameDay(t *testing.T) {
 				"incidents", "--all"))
 			continue
 		}
+		if s.Finding != "" && r.Foreseen == nil {
+			t.Errorf("%s: no alert before clients fail", s.Name)
+		}
 		t.Logf("%s: alert after %.1f s; %s; mended %.1f s after the repair, recovery %s", s.Name,
 			*r.Alert, r.Link, *r.Mended, r.Recovery)
 	}

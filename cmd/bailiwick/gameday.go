@@ -42,7 +42,8 @@ func gamedayCommand() *cobra.Command {
 			"registrar, split horizon and a wrong clock, and report for each the seconds " +
 			"until the metric moves, an incident is open, explain names the link, the alert " +
 			"fires; and after the repair until the name resolves, the incident is over and " +
-			"the alert ends.\n" +
+			"the alert ends. Of a fault that no client notices yet, it is reported when the " +
+			"watch of the zone has found it and its alert fires.\n" +
 			"A lab, a resolver and Prometheus are started on loopback, with the rules of " +
 			"deploy/prometheus, which wait for a second and not for minutes. With --server a " +
 			"resolver that runs is used: it has the root hints and the trust anchor of a " +
@@ -172,12 +173,12 @@ func (f *gamedayFlags) print(out io.Writer, results []gameday.Result) error {
 		}
 	} else {
 		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "SCENARIO\tCAUSE\tMETRIC\tINCIDENT\tEXPLAIN\tALERT\tGOOD\tMENDED\t"+
-			"RESOLVED\tRECOVERY\tMISSING")
+		fmt.Fprintln(t, "SCENARIO\tCAUSE\tFORESEEN\tMETRIC\tINCIDENT\tEXPLAIN\tALERT\tGOOD\t"+
+			"MENDED\tRESOLVED\tRECOVERY\tMISSING")
 		for _, r := range results {
 			fmt.Fprintf(t, "%s\t%s", r.Scenario, r.Cause)
-			for _, at := range []gameday.Seconds{r.Metric, r.Incident, r.Explain, r.Alert, r.Good,
-				r.Mended, r.Resolved} {
+			for _, at := range []gameday.Seconds{r.Foreseen, r.Metric, r.Incident, r.Explain,
+				r.Alert, r.Good, r.Mended, r.Resolved} {
 				if at == nil {
 					fmt.Fprint(t, "\t-")
 				} else {

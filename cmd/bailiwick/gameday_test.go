@@ -19,8 +19,8 @@ func TestGamedayReports(t *testing.T) {
 		results []gameday.Result
 		text    string
 		fails   bool
-	}{{[]gameday.Result{good}, "one timeout 1.5s - - - - - - 3s", false},
-		{[]gameday.Result{good, bad}, "two lame - - - - - - - alert,mended", true}} {
+	}{{[]gameday.Result{good}, "one timeout - 1.5s - - - - - - 3s", false},
+		{[]gameday.Result{good, bad}, "two lame - - - - - - - - alert,mended", true}} {
 		var out bytes.Buffer
 		err := (&gamedayFlags{}).print(&out, c.results)
 		if (err != nil) != c.fails ||

@@ -288,13 +288,15 @@ func (r *weekReport) write(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	v := &r.Validation
 	fmt.Fprintf(out, "Report from %s to %s\n\nValidation: %.3f %% of %d responses, all but "+
-		"%d, did not fail it.\nObjective %s; of the error budget of 30 days %.1f %% is left.\n",
-		r.From, r.To, v.Success, v.Good+v.Bad, v.Bad, percent(v.Objective), v.BudgetLeft)
+		"%d, did not fail it.\nObjective %s; error budget of 30 days: %s\n",
+		r.From, r.To, v.Success, v.Good+v.Bad, v.Bad, percent(v.Objective),
+		budgetText(v.BudgetLeft/100))
 	section(out, "Watched zones",
-		"ZONE\tSTATE\tSUCCESS\tFAILED\tOBJECTIVE\tBUDGET LEFT\tCAUSE\tOWNER", r.Zones,
+		"ZONE\tSTATE\tSUCCESS\tFAILED\tOBJECTIVE\tERROR BUDGET\tCAUSE\tOWNER", r.Zones,
 		func(z reportZone) string {
-			return fmt.Sprintf("%s\t%s\t%.3f %%\t%d of %d\t%s\t%.1f %%\t%s\t%s", z.Zone, z.State,
-				z.Success, z.Bad, z.Good+z.Bad, percent(z.Objective), z.BudgetLeft,
+			return fmt.Sprintf("%s\t%s\t%.3f %%\t%d of %d\t%s\t%s\t%s\t%s", z.Zone, z.State,
+				z.Success, z.Bad, z.Good+z.Bad, percent(z.Objective),
+				budgetText(z.BudgetLeft/100),
 				cmp.Or(z.Cause, "-"), cmp.Or(z.Owner, "-"))
 		})
 	section(out, "Incidents", "ZONE\tCAUSE\tSTATE\tFIRST\tDURATION\tQUERIES\tCLIENT NETWORKS",

@@ -34,9 +34,9 @@ func TestReportOfAServer(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Validation: 50.000 % of 6 responses, all but 3, did not fail it.\n" +
-				"Objective 99.9 %; of the error budget of 30 days -49900.0 % is left.",
-			"secure.example.  good     100.000 %  0 of 1  99 %       100.0 %      -",
-			"expired.faulty.  failing  0.000 %    1 of 1  99.9 %     -99900.0 %   " +
+				"Objective 99.9 %; error budget of 30 days: spent 500.0 times",
+			"secure.example.  good     100.000 %  0 of 1  99 %       100.0 % left      -",
+			"expired.faulty.  failing  0.000 %    1 of 1  99.9 %     spent 1000.0 times   " +
 				"signature_expired  -",
 			"Incidents: 1\n", "expired.faulty.  signature_expired  open   ",
 			"Rollovers: none\n", "Outdated algorithms and parameters: 2\n",

@@ -57,6 +57,15 @@ func percent(part float64) string {
 // roughly prints a part of a whole, to three places.
 func roughly(part float64) string { return fmt.Sprintf("%.3f %%", 100*part) }
 
+// budgetText prints what is left of an error budget, or how many times over it is spent: with few
+// answers one failure may be a thousand budgets.
+func budgetText(left float64) string {
+	if left < 0 {
+		return fmt.Sprintf("spent %.1f times", 1-left)
+	}
+	return fmt.Sprintf("%.1f %% left", 100*left)
+}
+
 // stateText is how a watched zone is, in a word.
 func stateText(z *watch.State) string {
 	switch {
@@ -77,7 +86,7 @@ func (r *running) listWatched(console.Request) (console.Result, error) {
 	month, _ := r.watched.Overall(now)
 	res := console.Result{Fields: map[string]any{"zones": len(list),
 		"validation_success": roughly(month.Success()),
-		"validation_budget":  roughly(month.Left())}, Rows: [][]any{},
+		"validation_budget":  budgetText(month.Left())}, Rows: [][]any{},
 		Columns: []string{"zone", "state", "since", "status", "success", "budget_left",
 			"objective", "expires", "findings", "probed", "cause", "owner", "maintenance"}}
 	for i := range list {
@@ -88,7 +97,7 @@ func (r *running) listWatched(console.Request) (console.Result, error) {
 				z.Findings[0].ID)
 		}
 		res.Rows = append(res.Rows, []any{z.Name.String(), stateText(z), timeText(z.Since),
-			z.Status.String(), roughly(z.Rate.Success()), roughly(z.Rate.Left()),
+			z.Status.String(), roughly(z.Rate.Success()), budgetText(z.Rate.Left()),
 			percent(z.Rate.Objective), timeText(z.Expires), worst, timeText(z.Probed),
 			cmp.Or(z.Cause, "-"), cmp.Or(z.Owner, "-"), z.Maintenance})
 	}
@@ -122,7 +131,7 @@ func (r *running) showWatched(q console.Request) (console.Result, error) {
 		"detail": cmp.Or(z.Detail, "-"),
 		"remedy": cmp.Or(z.Hint, "-"), "owner": cmp.Or(z.Owner, "-"),
 		"objective": percent(z.Rate.Objective), "success": roughly(z.Rate.Success()),
-		"budget_left": roughly(z.Rate.Left()), "probes": z.Rate.Good + z.Rate.Bad,
+		"budget_left": budgetText(z.Rate.Left()), "probes": z.Rate.Good + z.Rate.Bad,
 		"failed_probes": z.Rate.Bad, "expires": timeText(z.Expires),
 		"expires_set": cmp.Or(z.Set, "-"),
 		"maintenance": z.Maintenance}, Rows: [][]any{},

@@ -22,7 +22,7 @@ func TestWatchedZonesOfAServer(t *testing.T) {
 	res, err := s.ctl("watch show", "zone", "Expired.faulty")
 	if text := fmt.Sprint(res.Fields, res.Rows); err != nil ||
 		!strings.Contains(text, "signature-expired error") ||
-		!strings.Contains(text, "budget_left:-99900.000 %") ||
+		!strings.Contains(text, "budget_left:spent 1000.0 times") ||
 		!strings.Contains(text, "failed_probes:1") {
 		t.Errorf("%v %s", err, text)
 	}

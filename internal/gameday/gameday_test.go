@@ -33,10 +33,10 @@ func TestPlayTellsWhatIsMissing(t *testing.T) {
 			t.Errorf("%s: %v %v", s.Name, r, err)
 		}
 		var want []string
-		for _, step := range s.Steps {
+		for _, step := range s.all() {
 			want = append(want, step.At+" "+string(step.Fault))
 		}
-		for _, step := range s.Steps {
+		for _, step := range s.all() {
 			want = append(want, step.At+" ")
 		}
 		if !slices.Equal(broken, want) {
@@ -67,7 +67,7 @@ func TestScenariosAreOfTheLab(t *testing.T) {
 	w := lab.Internet(time.Now())
 	before := w.Broken()
 	for _, s := range Scenarios() {
-		for _, step := range s.Steps {
+		for _, step := range s.all() {
 			if err := w.Break(step.At, step.Fault); err != nil {
 				t.Errorf("%s: %v", s.Name, err)
 			}
@@ -75,7 +75,7 @@ func TestScenariosAreOfTheLab(t *testing.T) {
 		if len(w.Broken()) <= len(before) {
 			t.Errorf("%s breaks nothing", s.Name)
 		}
-		for _, step := range s.Steps {
+		for _, step := range s.all() {
 			if err := w.Break(step.At); err != nil {
 				t.Errorf("%s: %v", s.Name, err)
 			}

@@ -29,7 +29,7 @@ func PrometheusConfig(admin string) string {
 }
 
 // ServerConfig returns a configuration of a resolver whose root is that of a lab: it answers at
-// listen, and forgets soon.
+// listen, forgets soon, and watches the zones that are broken.
 func ServerConfig(listen, admin, socket, rootName, rootAddress, anchor string) string {
 	return fmt.Sprintf("listen: {udp: [%q], tcp: [%q]}\nadmin: {listen: %q}\n"+
 		"control: {socket: %q}\n"+
@@ -37,6 +37,7 @@ func ServerConfig(listen, admin, socket, rootName, rootAddress, anchor string) s
 		"do_not_query_localhost: false}\n"+
 		"trust_anchors: {builtin: false, records: [%q]}\npolicy: {special_names: false}\n"+
 		"shutdown: {wait: 0, answers: 0}\nincidents: {queries: 2, settle: 1s}\n"+
-		"cache: {max_ttl: 1s}\nlog: {level: error}\n", listen, listen, admin, socket, rootName,
-		rootAddress, strings.ReplaceAll(anchor, "\t", " "))
+		"cache: {max_ttl: 1s}\nlog: {level: error}\n"+
+		"watch: {zones: [bank.example, shop.example, post.example]}\n", listen, listen, admin,
+		socket, rootName, rootAddress, strings.ReplaceAll(anchor, "\t", " "))
 }

@@ -5,10 +5,12 @@ package gameday
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +43,7 @@ type Result struct {
 	Zone     string   `json:"zone"`
 	Cause    string   `json:"cause"`
 	Link     string   `json:"link"`               // as explain names it
+	Foreseen Seconds  `json:"foreseen_seconds"`   // an alert fires before a client fails; or nil
 	Metric   Seconds  `json:"metric_seconds"`     // the metric of the cause has moved
 	Incident Seconds  `json:"incident_seconds"`   // an incident is open
 	Explain  Seconds  `json:"explain_seconds"`    // explain names link and cause
@@ -59,10 +62,11 @@ const interval = 200 * time.Millisecond
 func (d *Day) Play(ctx context.Context, s Scenario) (r Result, err error) {
 	r = Result{Scenario: s.Name, Zone: s.Zone, Cause: s.Cause}
 	before := d.failures(s.Cause)
-	for _, step := range s.Steps {
-		if err := d.Break(step.At, step.Fault); err != nil {
-			return r, err
-		}
+	if err := d.foresee(ctx, s, &r, before); err != nil {
+		return r, err
+	}
+	if err := d.breaks(s.Steps); err != nil {
+		return r, err
 	}
 	d.flush(s)
 	began := time.Now()
@@ -74,18 +78,13 @@ func (d *Day) Play(ctx context.Context, s Scenario) (r Result, err error) {
 			r.Link = link
 			return cause == s.Cause && kind == s.Link
 		}},
-		{"alert", &r.Alert, func() bool { return d.firing(s) }},
+		{"alert", &r.Alert, func() bool { return d.firing(s.Alert, s.Zone) }},
 	}, began)
 	if d.During != nil && err == nil {
 		d.During(s)
 	}
-	for _, step := range s.Steps {
-		if broken := d.Break(step.At); broken != nil {
-			return r, broken
-		}
-	}
-	if err != nil {
-		return r, err
+	if broken := d.repair(s.all()); broken != nil || err != nil {
+		return r, errors.Join(err, broken)
 	}
 	d.flush(s)
 	err = d.until(ctx, s, &r, []sight{
@@ -95,12 +94,70 @@ func (d *Day) Play(ctx context.Context, s Scenario) (r Result, err error) {
 			r.Recovery = i.recovery
 			return i.state == "mended" && i.recovery != ""
 		}},
-		{"resolved", &r.Resolved, func() bool { return !d.firing(s) }},
+		{"resolved", &r.Resolved, func() bool { return !d.firing(s.Alert, s.Zone) }},
 	}, time.Now())
 	if d.After != nil && err == nil {
 		d.After(s)
 	}
 	return r, err
+}
+
+// foresee makes the early faults of a scenario, and waits until the watch of its zone has found
+// them and an alert tells of it, before a client has failed. A resolver that does not watch the
+// zone foresees nothing.
+func (d *Day) foresee(ctx context.Context, s Scenario, r *Result, failures float64) error {
+	if len(s.Early) == 0 {
+		return nil
+	}
+	if err := d.breaks(s.Early); err != nil {
+		return err
+	}
+	zone := map[string]string{"zone": s.Zone}
+	if _, err := d.call("watch show", zone); err != nil {
+		return nil
+	}
+	err := d.until(ctx, s, r, []sight{{"foreseen", &r.Foreseen, func() bool {
+		_, _ = d.call("watch probe", zone)
+		return d.finds(s) && (d.Prometheus == "" || d.firing(findings, s.Zone))
+	}}}, time.Now())
+	if d.failures(s.Cause) != failures {
+		r.Missing = append(r.Missing, "answers before it was foreseen")
+	}
+	if err != nil {
+		return errors.Join(err, d.repair(s.Early))
+	}
+	return nil
+}
+
+// finds reports whether the watch of a scenario's zone has its finding.
+func (d *Day) finds(s Scenario) bool {
+	r, err := d.call("watch show", map[string]string{"zone": s.Zone})
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(r.Rows, func(row []any) bool {
+		return len(row) > 0 && row[0] == s.Finding
+	})
+}
+
+// breaks makes faults.
+func (d *Day) breaks(steps []Step) error {
+	for _, step := range steps {
+		if err := d.Break(step.At, step.Fault); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repair ends faults.
+func (d *Day) repair(steps []Step) error {
+	for _, step := range steps {
+		if err := d.Break(step.At); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sight is something that has to be seen, and when it was.
@@ -232,8 +289,8 @@ func (d *Day) explain(s Scenario) (cause, kind, link string) {
 	return text("cause"), text("kind"), text("link")
 }
 
-// firing reports whether the scenario's alert fires.
-func (d *Day) firing(s Scenario) bool {
+// firing reports whether an alert fires for a zone.
+func (d *Day) firing(alert, zone string) bool {
 	var a struct {
 		Data struct {
 			Alerts []struct {
@@ -246,8 +303,8 @@ func (d *Day) firing(s Scenario) bool {
 		return false
 	}
 	for _, x := range a.Data.Alerts {
-		if x.Labels["alertname"] == s.Alert && x.State == "firing" &&
-			(x.Labels["zone"] == "" || x.Labels["zone"] == s.Zone) {
+		if x.Labels["alertname"] == alert && x.State == "firing" &&
+			(x.Labels["zone"] == "" || x.Labels["zone"] == zone) {
 			return true
 		}
 	}

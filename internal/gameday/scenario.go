@@ -20,7 +20,18 @@ type Scenario struct {
 	Cause string // in metrics, incidents and explanations
 	Link  string // the kind of the link that an explanation has to name
 	Alert string // that fires
+
+	// Early are faults before Steps that no client notices. Finding is what the watch of the zone
+	// has to find then; an alert has to fire for it.
+	Early   []Step
+	Finding string
 }
+
+// findings is the alert for what the watch of a zone finds.
+const findings = "BailiwickWatchedZoneFindings"
+
+// all returns all faults.
+func (s *Scenario) all() []Step { return append(s.Early[:len(s.Early):len(s.Early)], s.Steps...) }
 
 // Scenarios returns those of a game day. Their zones are those of [lab.Internet].
 func Scenarios() []Scenario {
@@ -32,10 +43,10 @@ func Scenarios() []Scenario {
 		{Name: "ds-mismatch", Zone: "shop.example.", Ask: "www.shop.example.",
 			Steps: []Step{{"shop.example.", lab.DSMismatch}},
 			Cause: "ds_mismatch", Link: "ds", Alert: brokenZone},
-		// Nobody notices a server with the old key before the one with the new is lost.
+		// No client notices a server with the old key before the one with the new is lost.
 		{Name: "partial-key-rollout", Zone: "post.example.", Ask: "www.post.example.",
-			Steps: []Step{{"post.example.", lab.PartialRollout},
-				{"ns1.post.example.", lab.Refusing}},
+			Early: []Step{{"post.example.", lab.PartialRollout}}, Finding: "keys-differ",
+			Steps: []Step{{"ns1.post.example.", lab.Refusing}},
 			Cause: "ds_mismatch", Link: "ds", Alert: brokenZone},
 		{Name: "stuck-registrar", Zone: "bank.example.", Ask: "www.bank.example.",
 			Steps: []Step{{"bank.example.", lab.StuckRegistrar}},

@@ -41,6 +41,9 @@ var (
 	watchBudget = prometheus.NewDesc("bailiwick_watched_zone_budget_left_ratio",
 		"The part of a watched zone's error budget of 30 days that is left; negative if more "+
 			"failed than the objective allows.", []string{"zone"}, nil)
+	watchObjective = prometheus.NewDesc("bailiwick_watched_zone_objective_ratio",
+		"The part of a watched zone's probes that has to succeed (watch.zones).",
+		[]string{"zone"}, nil)
 	watchExpiry = prometheus.NewDesc("bailiwick_watched_zone_signature_expiry_timestamp_seconds",
 		"Unix time at which the first signature at a watched zone's apex ends; 0 before one was "+
 			"seen.", []string{"zone"}, nil)
@@ -94,6 +97,7 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 		gauge(watchFailing, failing[true], name, "true")
 		gauge(watchSuccess, z.Rate.Success(), name)
 		gauge(watchBudget, z.Rate.Left(), name)
+		gauge(watchObjective, z.Rate.Objective/100, name)
 		expires := 0.0
 		if !z.Expires.IsZero() {
 			expires = float64(z.Expires.Unix())
