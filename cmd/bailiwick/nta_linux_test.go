@@ -98,7 +98,8 @@ func TestRFC7646CheckKnowsNoException(t *testing.T) {
 			t.Errorf("%s: %q, want %q", zone, why, want)
 		}
 	}
-	if n := s.store.RRsets.Stats().Entries; n != before {
+	// What the server refreshes for itself meanwhile may take an entry away.
+	if n := s.store.RRsets.Stats().Entries; n > before {
 		t.Errorf("the cache has %d entries more", n-before)
 	}
 	s.expect("www.expired.faulty.", "NOERROR")

@@ -377,12 +377,18 @@ func TestReloadOfTheSourceGivesServersOtherCookies(t *testing.T) {
 	same := sent()
 	s.change(plain + "resolver: {source_addresses: [127.0.0.1]}\n")
 	other := sent()
-	if len(home) == 0 {
-		t.Fatal("no cookie was sent")
-	}
+	compared := 0
 	for a, cookie := range home {
-		if same[a] != cookie || other[a] == cookie {
-			t.Errorf("%v gets %x, %x, and from elsewhere %x", a, cookie, same[a], other[a])
+		second, again := same[a]
+		third, elsewhere := other[a]
+		if !again || !elsewhere { // the server asked it for itself meanwhile
+			continue
 		}
+		if compared++; second != cookie || third == cookie {
+			t.Errorf("%v gets %x, %x, and from elsewhere %x", a, cookie, second, third)
+		}
+	}
+	if compared == 0 {
+		t.Error("no server was sent a cookie each time")
 	}
 }
