@@ -15,6 +15,14 @@ const sampled = 256
 func (r *request) responded(rc wire.RCode, s wire.Security) {
 	r.server.observe.Response(event.Served{Protocol: r.from.Protocol, RCode: rc, Origin: r.origin,
 		Status: s, Took: r.took(), Weight: 1})
+	r.secure(s, 1)
+}
+
+// secure records so many secure answers of the client.
+func (r *request) secure(s wire.Security, answers uint64) {
+	if s == wire.Secure && r.server.broken != nil {
+		r.server.broken.Secure(r.from.Addr.Addr(), answers)
+	}
 }
 
 // respondedAtOnce counts a response from a prepared answer. A look at the clock costs a tenth of
@@ -24,6 +32,7 @@ func (r *request) respondedAtOnce(rc wire.RCode, s wire.Security) {
 	o := event.Served{Protocol: r.from.Protocol, RCode: rc, Origin: event.OriginPrepared, Status: s}
 	if r.now.Nanosecond()%sampled == 0 {
 		o.Took, o.Weight = r.took(), sampled
+		r.secure(s, sampled)
 	}
 	r.server.observe.Response(o)
 }

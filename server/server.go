@@ -93,6 +93,8 @@ type Incidents interface {
 	// queries have failed so for the zone at fault, and from about how many networks.
 	Failed(q wire.Question, client netip.Addr, f *cause.Failure, o cause.Outcome) (queries uint64,
 		networks int, due bool)
+	// Secure is called for so many secure answers of a client; of prepared answers, for some.
+	Secure(client netip.Addr, answers uint64)
 	// Resolved is called when servers have given the answer to a question.
 	Resolved(name wire.Name)
 }

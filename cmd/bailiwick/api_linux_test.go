@@ -176,6 +176,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "maintenance/add", m{"zone": "faulty.", "for": "1h", "owner": "dns"}},
 		{"POST", "maintenance/remove", m{"zone": "faulty."}},
 		{"GET", "failures/list", nil}, {"GET", "failures/show?number=1", nil},
+		{"GET", "failures/networks", nil},
 		{"POST", "failures/watch", m{"name": "example."}},
 		{"POST", "failures/unwatch", m{"name": "example."}},
 		{"GET", "lists", nil}, {"GET", "report", nil},

@@ -10,6 +10,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/console"
+	"bailiwick/internal/incident"
 	"bailiwick/internal/recorder"
 	"bailiwick/wire"
 )
@@ -34,6 +35,22 @@ func (r *running) listFailures(q console.Request) (console.Result, error) {
 			rec.Question.Name.String(),
 			rec.Question.Type.String(), rec.Client.String(),
 			rec.Took.Round(time.Millisecond).String(), c.Label(), rec.Again, detail})
+	}
+	return res, nil
+}
+
+// failingNetworks lists the client networks that most failures of validation hit.
+func (r *running) failingNetworks(q console.Request) (console.Result, error) {
+	limit, err := limitOf(q, usualShown, incident.MaxNetworks)
+	if err != nil {
+		return console.Result{}, err
+	}
+	res := console.Result{Columns: []string{"network", "failed", "passed", "share"},
+		Rows: [][]any{}}
+	list, _ := r.incidents.Networks(limit)
+	for _, n := range list {
+		res.Rows = append(res.Rows, []any{n.Prefix.String(), n.Failed, n.Passed,
+			roughly(float64(n.Failed) / float64(n.Failed+n.Passed))})
 	}
 	return res, nil
 }

@@ -62,6 +62,11 @@ func TestIncidentsOfAServer(t *testing.T) {
 	if have := s.rows(columns, "incidents"); have != want {
 		t.Errorf("incidents: %q, want %q", have, want)
 	}
+	if have := s.rows([]string{"network", "failed"}, "failures networks"); have !=
+		"127.0.0.0/24 9 \n" {
+		t.Errorf("networks: %q", have)
+	}
+	s.expectLimit("failures networks")
 	s.expectLimit("incidents")
 	s.expectLimit("failures list")
 	s.expectLimit("servers")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bailiwick/internal/console"
+	"bailiwick/internal/incident"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/recorder"
 	"bailiwick/wire"
@@ -82,6 +83,10 @@ var processKeys = []key{
 	{key: "incidents.settle", kind: kindDuration, min: 1, max: 86400,
 		help:    "how long names of the zone have to be resolved again before its incident ends",
 		binding: bind(func(c *Config) *time.Duration { return &c.Incidents.Settle })},
+	{key: "incidents.client_series", kind: kindInt, min: 0, max: incident.MaxNetworks,
+		help: "how many client networks have series of their own in the metrics: those that most " +
+			"failures of validation hit; 0: none, as where networks must not be in metrics",
+		binding: bind(func(c *Config) *int { return &c.Incidents.Series })},
 	{key: "incidents.test_zones", kind: kindList,
 		help: "zones that are broken on purpose, for tests of resolvers: failures at and below " +
 			"them are counted apart, and are not incidents",

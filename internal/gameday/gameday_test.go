@@ -3,12 +3,15 @@ package gameday
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"bailiwick/deploy/prometheus"
+	"bailiwick/internal/console"
 	"bailiwick/internal/lab"
 )
 
@@ -96,4 +99,53 @@ func TestRulesInAHurry(t *testing.T) {
 		strings.Count(quick, "- alert:") != strings.Count(prometheus.Rules, "- alert:") {
 		t.Error(quick)
 	}
+}
+
+// TestPlayForeseesOnlyWhatTheWatchFinds: a resolver that watches the zone and finds nothing has not
+// foreseen the fault, and one that does not watch it is not expected to.
+func TestPlayForeseesOnlyWhatTheWatchFinds(t *testing.T) {
+	s := Scenario{Zone: "post.example.", Early: []Step{{"post.example.", lab.PartialRollout}},
+		Finding: "keys-differ"}
+	for found, want := range map[string]string{"": "", "serial-differs": "foreseen",
+		"keys-differ": ""} {
+		var broken []string
+		d := nowhere(t, &broken)
+		d.Prometheus = ""
+		if found != "" {
+			d.Socket = filepath.Join(t.TempDir(), "ctl")
+			watching(t, d.Socket, found)
+			d.Patience = time.Minute
+			if want != "" {
+				d.Patience = 10 * time.Millisecond
+			}
+		}
+		var r Result
+		if err := d.foresee(t.Context(), s, &r, 0); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Join(r.Missing, ",") != want || (r.Foreseen != nil) != (found == s.Finding) {
+			t.Errorf("%q: foreseen %v, missing %v", found, r.Foreseen, r.Missing)
+		}
+	}
+}
+
+// watching is the socket of a resolver whose watch has one finding.
+func watching(t *testing.T, socket, finding string) {
+	t.Helper()
+	zone := []console.Param{{Name: "zone", Required: true}}
+	desk := console.NewDesk([]console.Operation{
+		{Name: "watch probe", Params: zone, Run: func(console.Request) (console.Result, error) {
+			return console.Result{}, nil
+		}},
+		{Name: "watch show", Params: zone, Rows: []console.Field{{Name: "finding"}},
+			Run: func(console.Request) (console.Result, error) {
+				return console.Result{Columns: []string{"finding"}, Rows: [][]any{{finding}}}, nil
+			}},
+	}, slog.New(slog.DiscardHandler), func(console.Interface, console.Outcome) {})
+	c, err := console.ListenControl(socket, console.Config{Mode: 0o600}, nil, desk, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	c.Start()
 }

@@ -30,11 +30,13 @@ type Config struct {
 	// TestZones are zones that are broken on purpose, for tests of resolvers. What fails at or
 	// below them is counted and is not an incident.
 	TestZones []wire.Name
+	// Series is how many client networks have series of their own in the metrics.
+	Series int
 }
 
 // Default returns the configuration of an operator who has decided nothing.
 func Default() Config {
-	c := Config{Queries: 5, Settle: 2 * time.Minute}
+	c := Config{Queries: 5, Settle: 2 * time.Minute, Series: 20}
 	for _, zone := range []string{"dnssec-failed.org", "rhybar.cz", "sigfail.verteiltesysteme.net",
 		"servfail.nl", "dnssec-or-not.net", "badsign-a.test.dnssec-tools.org",
 		"fail01.dnssec.works"} {
@@ -63,6 +65,8 @@ type Book struct {
 	open    atomic.Int64  // how many incidents are open
 	tests   atomic.Uint64 // failures at and below the test zones
 	evicted atomic.Uint64 // records that gave way to others
+
+	networks networks
 
 	mu      sync.RWMutex
 	records map[key]*record         // guarded by mu, as is all below
@@ -109,7 +113,8 @@ type record struct {
 // NewBook returns the book that an earlier process has left.
 func NewBook(c Config, p Parts) *Book {
 	b := &Book{p: p, records: map[key]*record{}, zones: map[wire.Name][]*record{},
-		counts: map[counted]uint64{}, lines: trouble.Lines{Most: maxLines}}
+		counts: map[counted]uint64{}, lines: trouble.Lines{Most: maxLines},
+		networks: networks{of: map[netip.Prefix]*answers{}}}
 	b.Configure(c)
 	b.load()
 	return b
@@ -138,6 +143,10 @@ func (b *Book) Failed(q wire.Question, client netip.Addr, f *cause.Failure,
 			return 0, 0, true
 		}
 	}
+	from := network(client)
+	if f.Cause.Kind() == cause.KindDNSSEC {
+		b.networks.failed(from)
+	}
 	now := b.p.Clock.Now()
 	b.mu.RLock()
 	r := b.records[k]
@@ -147,7 +156,7 @@ func (b *Book) Failed(q wire.Question, client netip.Addr, f *cause.Failure,
 			return 0, 0, true
 		}
 	}
-	r.clients.add(network(client))
+	r.clients.add(from)
 	r.last.Store(int64(now.Sub(r.first)))
 	n := r.queries.Add(1)
 	if n >= uint64(cfg.Queries) && !r.open.Load() {

@@ -16,6 +16,10 @@ const (
 	// maxWindow is how long a maintenance window may be.
 	maxWindow = 90 * 24 * time.Hour
 
+	// MaxNetworks is how many client networks that met data which fail validation are counted. Those
+	// with the fewest failures give way.
+	MaxNetworks = 4096
+
 	// maxDetail and maxText are how many octets of details, owners and reasons are kept.
 	maxDetail, maxText = 200, 100
 	// maxLines is how many log lines a second tell of incidents that begin.

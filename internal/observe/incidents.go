@@ -32,6 +32,14 @@ var (
 	incidentClients = prometheus.NewDesc("bailiwick_broken_zone_client_networks",
 		"Client networks (IPv4 /24, IPv6 /56) that have met the worst incidents that are open, "+
 			"by zone and cause.", []string{"zone", "cause", "maintenance"}, nil)
+	clientNetworks = prometheus.NewDesc("bailiwick_client_network_validations_total",
+		"Answers to the client networks (IPv4 /24, IPv6 /56) that most failures of validation "+
+			"hit, by result: fail, and about how many passed since the first failure "+
+			"(incidents.client_series is how many networks have series).",
+		[]string{"network", "result"}, nil)
+	networksEvicted = prometheus.NewDesc("bailiwick_client_networks_evicted_total",
+		"Client networks with failures of validation whose counts gave way to others, for want "+
+			"of room.", nil, nil)
 	incidentsEvicted = prometheus.NewDesc("bailiwick_incidents_evicted_total",
 		"Records of failing zones that gave way to others, for want of room.", nil, nil)
 	testFailures = prometheus.NewDesc("bailiwick_test_zone_failures_total",
@@ -78,6 +86,12 @@ func (i *incidents) Collect(ch chan<- prometheus.Metric) {
 		send(incidentClients, prometheus.GaugeValue, float64(w.Clients), w.Zone, w.Cause.Label(),
 			maintenance)
 	}
+	list, evicted := i.of.Networks(i.of.Series())
+	for _, n := range list {
+		send(clientNetworks, prometheus.CounterValue, float64(n.Failed), n.Prefix.String(), "fail")
+		send(clientNetworks, prometheus.CounterValue, float64(n.Passed), n.Prefix.String(), "pass")
+	}
+	send(networksEvicted, prometheus.CounterValue, float64(evicted))
 	send(incidentsEvicted, prometheus.CounterValue, float64(f.Evicted))
 	send(testFailures, prometheus.CounterValue, float64(f.Tests))
 }
