@@ -16,8 +16,8 @@ const (
 	// maxWindow is how long a maintenance window may be.
 	maxWindow = 90 * 24 * time.Hour
 
-	// MaxNetworks is how many client networks that met data which fail validation are counted. Those
-	// with the fewest failures give way.
+	// MaxNetworks is how many client networks are counted that met data which fail validation.
+	// Those with the fewest failures give way.
 	MaxNetworks = 4096
 
 	// maxDetail and maxText are how many octets of details, owners and reasons are kept.
