@@ -4,8 +4,6 @@ package config
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,29 +76,11 @@ func (p *reader) includeFile(n ast.Node, name string) {
 		p.find(n, "include: %s: more than %d files", name, maxIncluded)
 		return
 	}
-	content, err := readIncluded(name)
+	content, err := ReadRegular(name, maxOctets,
+		fmt.Errorf("%s has more than %d MiB", name, maxOctets>>20))
 	if err != nil {
 		p.find(n, "include: %v", err)
 		return
 	}
 	p.read(name, content)
-}
-
-// readIncluded reads a file, and no device or pipe: a pattern may find such.
-func readIncluded(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	about, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !about.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", name)
-	case about.Size() > maxOctets:
-		return nil, fmt.Errorf("%s has more than %d MiB", name, maxOctets>>20)
-	}
-	return io.ReadAll(io.LimitReader(f, maxOctets))
 }

@@ -4,12 +4,12 @@ package migrate
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"bailiwick/internal/config"
 )
 
 // place is a line of a file; a line of 0 is what the program has by default.
@@ -35,22 +35,10 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// readFile reads a file of at most so many octets, and no device or pipe.
+// readFile reads a text of at most so many octets.
 func readFile(path string, most int) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	switch about, err := f.Stat(); {
-	case err != nil:
-		return "", err
-	case !about.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a file", path)
-	case about.Size() > int64(most):
-		return "", fmt.Errorf("%s: more than %d MiB in all files", path, maxTotal>>20)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, int64(most)))
+	b, err := config.ReadRegular(path, int64(most),
+		fmt.Errorf("%s: more than %d MiB in all files", path, maxTotal>>20))
 	if err != nil {
 		return "", err
 	}
