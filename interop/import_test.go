@@ -78,15 +78,27 @@ func compareImport(t *testing.T, bin, name string, root root) {
 	if err != nil && len(converted) == 0 {
 		t.Fatal(err)
 	}
-	own := dir.write(t, "own.yaml", string(converted))
-	// The lab alone needs the rest; the port is the one in which both may listen.
-	add := dir.write(t, "bailiwick.yaml", fmt.Sprintf("include: [%q]\nlisten: {udp: [%[2]q], "+
-		"tcp: [%[2]q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\nlog: {level: error}\n"+
-		"resolver: {ipv6: \"false\"}\n", own, bailiwickAddr))
 	t.Chdir(data) // Unbound includes files from where it was started
 	start(t, "unbound", "-d", "-c", source)
-	start(t, bin, "serve", "--config", add)
-	for _, at := range []string{unboundAddr, bailiwickAddr} {
+	serveImported(t, bin, dir, string(converted), "resolver: {ipv6: \"false\"}\n")
+	compareAnswers(t, "Unbound", unboundAddr)
+}
+
+// serveImported runs Bailiwick with what a file was converted to, and with what the lab alone
+// needs: more is in the form of YAML. The port is another one, so that both may listen.
+func serveImported(t *testing.T, bin string, dir folder, converted, more string) {
+	t.Helper()
+	own := dir.write(t, "own.yaml", converted)
+	start(t, bin, "serve", "--config", dir.write(t, "bailiwick.yaml", fmt.Sprintf("include: [%q]\n"+
+		"listen: {udp: [%[2]q], tcp: [%[2]q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\n"+
+		"log: {level: error}\n%[3]s", own, bailiwickAddr, more)))
+}
+
+// compareAnswers asks a program and Bailiwick the same questions from clients that the file treats
+// each in their own way.
+func compareAnswers(t *testing.T, program, peer string) {
+	t.Helper()
+	for _, at := range []string{peer, bailiwickAddr} {
 		await(t, at, "www.unsigned.example.", dns.TypeA, func(m *dns.Msg) bool {
 			return len(m.Answer) > 0
 		})
@@ -96,10 +108,10 @@ func compareImport(t *testing.T, bin, name string, root root) {
 		for i, q := range importQuestions {
 			m := new(dns.Msg).SetQuestion(q.name, q.qtype)
 			m.AuthenticatedData = true
-			theirs, ours := saidFrom(client, unboundAddr, m), saidFrom(client, bailiwickAddr, m)
+			theirs, ours := saidFrom(client, peer, m), saidFrom(client, bailiwickAddr, m)
 			if asked++; theirs != ours {
-				t.Errorf("%s asks %s %s: %s, Unbound %s", client, q.name,
-					dns.TypeToString[q.qtype], ours, theirs)
+				t.Errorf("%s asks %s %s: %s, %s %s", client, q.name, dns.TypeToString[q.qtype],
+					ours, program, theirs)
 			}
 			if theirs == "no answer" || strings.HasPrefix(theirs, "REFUSED") {
 				if refused++; i >= 2 && theirs == "no answer" {

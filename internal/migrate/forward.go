@@ -62,14 +62,21 @@ func (z *zone) key() string {
 
 // write adds the zone to the configuration.
 func (z *zone) write(b *builder) {
+	if text := z.record(b); text != "" {
+		b.add(z.key(), text, z.at)
+	}
+}
+
+// record returns the zone as a record, "" if it cannot be carried over, which is listed.
+func (z *zone) record(b *builder) string {
 	if z.name == "" {
 		b.lose(z.at, "the zone has no name; nearest: %s", z.key())
-		return
+		return ""
 	}
 	if len(z.addrs)+len(z.hosts) == 0 {
 		b.lose(z.at, "zone %s has no servers that can be carried over: its names are resolved as "+
 			"all others; nearest: %s", z.name, z.key())
-		return
+		return ""
 	}
 	fields := []string{"name: " + quote(z.name)}
 	if len(z.addrs) > 0 {
@@ -93,5 +100,5 @@ func (z *zone) write(b *builder) {
 			fields = append(fields, f.name+": true")
 		}
 	}
-	b.add(z.key(), "{"+strings.Join(fields, ", ")+"}", z.at)
+	return "{" + strings.Join(fields, ", ") + "}"
 }

@@ -33,6 +33,7 @@ type program struct {
 
 var programs = []program{
 	{"unbound", isUnbound, convertUnbound, unboundDiffers},
+	{"bind", isBIND, convertBIND, bindDiffers},
 }
 
 // Programs are the names of the programs whose files are converted.

@@ -3,54 +3,9 @@
 package migrate
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 )
-
-// conversion is what an option with one value becomes.
-type conversion struct {
-	key  string
-	form form
-}
-
-// form is how a value is written.
-type form uint8
-
-const (
-	formBool    form = iota // yes, no
-	formSeconds             // a number of seconds
-	formMillis              // a number of milliseconds
-	formNumber
-	formText
-	formTexts // an entry of a list
-	formPath
-)
-
-// convert writes a value in a form of ours.
-func (f form) convert(s string, path func(string) string) (string, bool) {
-	switch f {
-	case formBool:
-		switch strings.ToLower(s) {
-		case "yes", "true", "on", "1":
-			return "true", true
-		case "no", "false", "off", "0":
-			return "false", true
-		}
-		return "", false
-	case formSeconds:
-		text, err := seconds(s)
-		return text, err == nil
-	case formMillis:
-		n, err := strconv.ParseUint(s, 10, 31)
-		return strconv.FormatUint(n, 10) + "ms", err == nil
-	case formNumber:
-		n, err := strconv.ParseUint(s, 10, 31)
-		return strconv.FormatUint(n, 10), err == nil
-	case formPath:
-		return quote(path(s)), s != ""
-	}
-	return quote(s), true
-}
 
 // unboundOptions are options that have a key of ours.
 var unboundOptions = map[string]conversion{
@@ -167,22 +122,13 @@ var unboundLost = map[string]string{
 	"do-nat64":                  "nearest: resolver.nat64",
 }
 
+var unboundTable = options{unboundOptions, unboundNeedless, unboundLost}
+
 // each converts the options of the clause server that stand alone.
 func (u *unbound) each() {
 	for _, d := range u.server.options {
-		conversion, known := unboundOptions[d.name]
-		needless, lost := unboundNeedless[d.name], unboundLost[d.name]
-		switch {
-		case u.special(d), strings.Contains(" "+strings.Join(unboundElsewhere, " ")+" ",
-			" "+d.name+" "):
-		case known:
-			u.one(d, conversion)
-		case needless != "":
-			u.leave(d, "%s", needless)
-		case lost != "":
-			u.lose(d, "%s", lost)
-		default:
-			u.lose(d, "this option is not known to the conversion")
+		if !u.special(d) && !slices.Contains(unboundElsewhere, d.name) {
+			unboundTable.convert(u.builder, d, u.path)
 		}
 	}
 	if u.server.last("serve-expired") == nil {
@@ -194,19 +140,6 @@ func (u *unbound) each() {
 			"policy.private_addresses")
 	}
 	u.translate()
-}
-
-// one converts an option with one value.
-func (u *unbound) one(d *directive, c conversion) {
-	text, ok := c.form.convert(d.arg(0), u.path)
-	switch {
-	case !ok:
-		u.lose(d, "its value cannot be read; nearest: %s", c.key)
-	case c.form == formTexts:
-		u.add(c.key, text, d)
-	default:
-		u.set(c.key, text, d)
-	}
 }
 
 // special converts an option whose value decides what it becomes, and reports whether it is one.

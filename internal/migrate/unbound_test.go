@@ -1,12 +1,8 @@
 package migrate_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"bailiwick/internal/migrate"
 )
 
 // TestUnboundOptions converts options one by one: each has its value, or is listed.
@@ -107,27 +103,8 @@ func TestUnboundForwards(t *testing.T) {
 	}
 }
 
-// FuzzUnbound converts any text: what comes of it has no errors.
 func FuzzUnbound(f *testing.F) {
-	for _, name := range []string{"home-router", "enterprise", "laptop"} {
-		b, err := os.ReadFile(filepath.Join("testdata", name+".unbound.conf"))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(b))
-	}
 	f.Add("server:\nidentity: \"${x} # \\\\ \u2028\"\nport:x\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		path := filepath.Join(t.TempDir(), "source.conf")
-		if strings.Contains(text, "/dev") || os.WriteFile(path, []byte(text), 0o600) != nil {
-			return
-		}
-		r, err := migrate.Convert(path, "unbound", check)
-		if err != nil {
-			return
-		}
-		if err := check([]byte(r.Text)).Errors().Err(); err != nil {
-			t.Fatalf("%v in\n%s", err, r.Text)
-		}
-	})
+	fuzzConvert(f, "unbound", "home-router.unbound.conf", "enterprise.unbound.conf",
+		"laptop.unbound.conf")
 }

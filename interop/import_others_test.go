@@ -1,0 +1,92 @@
+// Configurations of other programs than Unbound that `bailiwick import` converts.
+
+package interop
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bailiwick/internal/lab"
+)
+
+// importedFile is a file of internal/migrate/testdata with the program that it is for.
+type importedFile struct {
+	name, program, peer string
+	// lab adapts its text to the lab's root.
+	lab func(text string, root root, hints string) string
+	run func(t *testing.T, path string)
+	// more is what the lab needs beside what was converted.
+	more func(root root, hints string) string
+}
+
+var importedFiles = []importedFile{
+	{"office.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
+	{"split.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
+}
+
+func bindLab(text string, root root, hints string) string {
+	ds := strings.Fields(root.anchor)
+	return strings.ReplaceAll(text, "/usr/share/dns/root.hints", hints) + fmt.Sprintf(
+		"trust-anchors { \".\" static-ds %s %s %s %q; };\n", ds[len(ds)-4], ds[len(ds)-3],
+		ds[len(ds)-2], ds[len(ds)-1])
+}
+
+func runBIND(t *testing.T, path string) { start(t, "named", "-f", "-4", "-n", "1", "-c", path) }
+
+// TestImportedFilesOfOthers starts each program with a file and Bailiwick with what it is converted
+// to, and asks both from clients that the file treats each in their own way.
+func TestImportedFilesOfOthers(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare", "named"})
+		return
+	}
+	loopback(t)
+	w := lab.Internet(time.Now())
+	w.Add(lab.Zone{Name: "blocked.example.", Records: "@ A 192.0.2.1"})
+	w.Add(lab.Zone{Name: "ad.example.", Records: "a A 192.0.2.1"})
+	root, dir := listen(t, w), folder(t.TempDir())
+	serveHouses(t)
+	bin := build(t, string(dir))
+	hints := dir.write(t, "hints", root.hints())
+	for _, f := range importedFiles {
+		t.Run(f.name, func(t *testing.T) { f.compare(t, bin, root, hints) })
+	}
+}
+
+// compare compares the answers of a file, which lies among the others of its folder.
+func (f *importedFile) compare(t *testing.T, bin string, root root, hints string) {
+	dir := folder(t.TempDir())
+	all, err := filepath.Glob("../internal/migrate/testdata/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(path)
+		if name == f.name {
+			text = []byte(f.lab(string(text), root, hints))
+		}
+		dir.write(t, name, string(text))
+	}
+	source := dir.path(f.name)
+	converted, err := exec.Command(bin, "import", source).Output()
+	if err != nil && len(converted) == 0 {
+		t.Fatal(err)
+	}
+	t.Chdir(string(dir)) // paths are relative to where a program was started
+	f.run(t, source)
+	more := "resolver: {ipv6: \"false\", do_not_query_localhost: false}\n"
+	if f.more != nil {
+		more = f.more(root, hints)
+	}
+	serveImported(t, bin, dir, string(converted), more)
+	compareAnswers(t, f.program, f.peer)
+}
