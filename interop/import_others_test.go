@@ -21,12 +21,42 @@ type importedFile struct {
 	lab func(text string, root root, hints string) string
 	run func(t *testing.T, path string)
 	// more is what the lab needs beside what was converted.
-	more func(root root, hints string) string
+	more func(root root) string
 }
 
 var importedFiles = []importedFile{
 	{"office.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
 	{"split.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
+	{"edge.recursor.conf", "PowerDNS", recursorAddr, recursorLab, runRecursor, labAnchor},
+}
+
+// recursorLab takes the anchor out of the Lua that only the recursor reads.
+func recursorLab(text string, root root, hints string) string {
+	ds := strings.Fields(root.anchor)
+	dir := folder(filepath.Dir(hints))
+	lua := fmt.Sprintf("clearTA()\naddTA('.', %q)\n", strings.Join(ds[len(ds)-4:], " "))
+	if err := os.WriteFile(dir.path("trust.lua"), []byte(lua), 0o600); err != nil {
+		panic(err)
+	}
+	return strings.NewReplacer("/usr/share/dns/root.hints", hints, "/run/pdns-recursor",
+		string(dir), "edge.lua", dir.path("trust.lua")).Replace(text)
+}
+
+// labAnchor is for programs whose anchors are none of the file.
+func labAnchor(root root) string {
+	return fmt.Sprintf("trust_anchors: {builtin: false, records: [%q]}\n", root.anchor)
+}
+
+// runRecursor runs it with the file under the name that it wants.
+func runRecursor(t *testing.T, path string) {
+	t.Helper()
+	dir := folder(t.TempDir())
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir.write(t, "recursor.conf", string(text))
+	start(t, "pdns_recursor", "--config-dir="+string(dir))
 }
 
 func bindLab(text string, root root, hints string) string {
@@ -42,7 +72,7 @@ func runBIND(t *testing.T, path string) { start(t, "named", "-f", "-4", "-n", "1
 // to, and asks both from clients that the file treats each in their own way.
 func TestImportedFilesOfOthers(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		enter(t, []string{"ip", "unshare", "named"})
+		enter(t, []string{"ip", "unshare", "named", "pdns_recursor"})
 		return
 	}
 	loopback(t)
@@ -85,7 +115,7 @@ func (f *importedFile) compare(t *testing.T, bin string, root root, hints string
 	f.run(t, source)
 	more := "resolver: {ipv6: \"false\", do_not_query_localhost: false}\n"
 	if f.more != nil {
-		more = f.more(root, hints)
+		more += f.more(root)
 	}
 	serveImported(t, bin, dir, string(converted), more)
 	compareAnswers(t, f.program, f.peer)

@@ -47,6 +47,7 @@ type named struct {
 }
 
 func convertBIND(path string, b *builder) (err error) {
+	b.loopback = true
 	n := &named{builder: b, acls: map[string]*acl{}, keys: map[string]bool{},
 		policy: map[string]bool{}}
 	if n.top.body, err = readBIND(&n.files, path); err != nil {

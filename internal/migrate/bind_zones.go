@@ -323,7 +323,13 @@ func (n *named) servers(z *zone, f *statement) {
 			text += "@" + port
 		}
 		tls := cmp.Or(e.word("tls"), f.word("tls"))
-		if z.tls = tls != "" && tls != "none"; z.tls {
+		over := tls != "" && tls != "none"
+		if len(z.addrs) > 0 && over != z.tls {
+			n.lose(&e.directive, "all servers of a zone are asked alike; nearest: transport of %s",
+				z.key())
+			continue
+		}
+		if z.tls = over; over {
 			if t := n.called("tls", tls); t != nil {
 				text += "#" + t.text("remote-hostname", "")
 				if ca := t.text("ca-file", ""); ca != "" {
@@ -341,10 +347,7 @@ var bindReserved = []string{"localhost", "127.in-addr.arpa", "0.in-addr.arpa", "
 
 // zone converts a zone.
 func (n *named) zone(z *statement, v *bindView) []part {
-	name := strings.ToLower(strings.TrimSuffix(z.arg(0), "."))
-	if name == "" {
-		name = "."
-	}
+	name := strings.ToLower(zoneName(z.arg(0)))
 	d := z.directive
 	d.args = z.args[:min(len(z.args), 1)]
 	kind := z.text("type", "")

@@ -42,6 +42,8 @@ type builder struct {
 	notes  []note
 	told   []string // further differences
 	lines  []valueLine
+	// loopback is set for a program that asks servers at loopback addresses that it is given.
+	loopback bool
 }
 
 // set gives a key its value.

@@ -50,6 +50,9 @@ func (z *zone) server(s string, b *builder, d *directive) {
 		}
 		z.tlsName = name
 	}
+	if a.IsLoopback() && b.loopback {
+		b.set("resolver.do_not_query_localhost", "false", d)
+	}
 	z.addrs = append(z.addrs, netip.AddrPortFrom(a, uint16(n)).String())
 }
 
@@ -58,6 +61,14 @@ func (z *zone) key() string {
 		return "resolver.forward_zones"
 	}
 	return "resolver.stub_zones"
+}
+
+// zoneName returns the name of a zone without its final dot; the root is a dot.
+func zoneName(s string) string {
+	if s = strings.TrimSpace(s); s != "." {
+		s = strings.TrimSuffix(s, ".")
+	}
+	return s
 }
 
 // write adds the zone to the configuration.

@@ -34,6 +34,7 @@ type program struct {
 var programs = []program{
 	{"unbound", isUnbound, convertUnbound, unboundDiffers},
 	{"bind", isBIND, convertBIND, bindDiffers},
+	{"pdns-recursor", isPDNS, convertPDNS, pdnsDiffers},
 }
 
 // Programs are the names of the programs whose files are converted.

@@ -40,9 +40,15 @@ func convert(t testing.TB, from, text string) migrate.Result {
 
 // TestWholeFiles converts files of real deployments.
 func TestWholeFiles(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.conf")
-	if err != nil || len(files) < 3 {
-		t.Fatal(files, err)
+	var files []string
+	for _, pattern := range []string{"testdata/*.conf", "testdata/*.yml"} {
+		more, err := filepath.Glob(pattern)
+		if files = append(files, more...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(files) < 9 {
+		t.Error(files)
 	}
 	dir, err := filepath.Abs("testdata")
 	if err != nil {
