@@ -28,6 +28,20 @@ var importedFiles = []importedFile{
 	{"office.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
 	{"split.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
 	{"edge.recursor.conf", "PowerDNS", recursorAddr, recursorLab, runRecursor, labAnchor},
+	{"school.kresd.conf", "Knot Resolver", knotAddr, knotLab, runKnot, nil},
+}
+
+// knotLab adds the lab's anchor, and takes out what asks the Internet.
+func knotLab(text string, root root, hints string) string {
+	return "log_level('crit')\noption('ALLOW_LOCAL', true)\n" +
+		strings.ReplaceAll(text, "/usr/share/dns/root.hints", hints) +
+		fmt.Sprintf("for _, m in ipairs({'ta_update','ta_signal_query','priming',"+
+			"'detect_time_skew','detect_time_jump'}) do pcall(modules.unload, m) end\n"+
+			"trust_anchors.remove('.')\ntrust_anchors.add(%q)\n", root.anchor)
+}
+
+func runKnot(t *testing.T, path string) {
+	start(t, "kresd", "-n", "-c", path, filepath.Dir(path))
 }
 
 // recursorLab takes the anchor out of the Lua that only the recursor reads.
@@ -72,7 +86,7 @@ func runBIND(t *testing.T, path string) { start(t, "named", "-f", "-4", "-n", "1
 // to, and asks both from clients that the file treats each in their own way.
 func TestImportedFilesOfOthers(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		enter(t, []string{"ip", "unshare", "named", "pdns_recursor"})
+		enter(t, []string{"ip", "unshare", "named", "pdns_recursor", "kresd"})
 		return
 	}
 	loopback(t)

@@ -124,6 +124,9 @@ func (b *builder) remove(f *config.Finding) bool {
 	removed := len(kept) < len(b.values[v.key])
 	if b.values[v.key] = kept; len(kept) == 0 {
 		delete(b.values, v.key)
+		if v.key == "policy.dns64.prefixes" { // without one, another would be translated to
+			delete(b.values, "policy.dns64.enabled")
+		}
 	}
 	return removed
 }

@@ -31,10 +31,13 @@ type program struct {
 	differs []string // what differs for clients if neither file says anything
 }
 
+// programs are told from a file's content in this order: words that begin a clause of Unbound are
+// those of sections of others.
 var programs = []program{
-	{"unbound", isUnbound, convertUnbound, unboundDiffers},
 	{"bind", isBIND, convertBIND, bindDiffers},
 	{"pdns-recursor", isPDNS, convertPDNS, pdnsDiffers},
+	{"knot-resolver", isKnot, convertKnot, knotDiffers},
+	{"unbound", isUnbound, convertUnbound, unboundDiffers},
 }
 
 // Programs are the names of the programs whose files are converted.

@@ -25,7 +25,8 @@ var pdnsDiffers = []string{
 
 var (
 	pdnsLine = regexp.MustCompile(`(?m)^\s*(?:local-address|local-port|allow-from|` +
-		`allow-from-file|forward-zones(?:-recurse|-file)?|auth-zones|dnssec|lua-config-file|lua-dns-script|quiet|` +
+		`allow-from-file|forward-zones(?:-recurse|-file)?|auth-zones|dnssec|lua-config-file|` +
+		`lua-dns-script|quiet|` +
 		`hint-file|config-dir|include-dir|dont-query|export-etc-hosts|serve-rfc1918|setuid|` +
 		`query-local-address)\s*\+?=`)
 	pdnsSection = regexp.MustCompile(`(?m)^(?:incoming|outgoing|recursor|recordcache|packetcache|` +

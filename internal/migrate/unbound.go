@@ -22,7 +22,7 @@ var unboundDiffers = []string{
 }
 
 var unboundSection = regexp.MustCompile(`(?m)^\s*(server|forward-zone|stub-zone|remote-control|` +
-	`auth-zone|view|rpz|include-toplevel)\s*:`)
+	`auth-zone|view|rpz|include-toplevel)\s*:(?:\s|$)`)
 
 func isUnbound(text string) bool { return unboundSection.MatchString(text) }
 
