@@ -198,6 +198,10 @@ func inPolicy() []produced {
 			}},
 		{cause: cause.Sentinel, name: "root-key-sentinel-is-ta-00001.secure.example.", qtype: a,
 			rcode: dns.RcodeServerFailure, metric: servfails, front: sentinel},
+		{cause: cause.NotReady, name: "ready.server.", qtype: dns.TypeTXT,
+			rcode: dns.RcodeServerFailure, metric: servfails,
+			query: func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS },
+			front: func(f *front) { f.server.SetReady(cause.New(cause.NotReady, nil, "")) }},
 		{cause: cause.Stopping, name: secure, qtype: a, rcode: dns.RcodeServerFailure,
 			metric: servfails, front: func(f *front) { f.resolver.Close() }},
 	}

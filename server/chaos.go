@@ -15,7 +15,7 @@ var (
 		wire.MustParseName("version.bind"): true}
 )
 
-// chaos answers id.server and version.server, if the operator allows it.
+// chaos answers id.server and version.server, if the operator allows it, and ready.server.
 func (r *request) chaos() []byte {
 	text := ""
 	switch {
@@ -23,6 +23,12 @@ func (r *request) chaos() []byte {
 		text = r.rules.Identity
 	case versionNames[r.ask.Name]:
 		text = r.rules.Version
+	case r.ask.Name == readyName:
+		if text = "ready"; r.ask.Type == wire.TypeTXT {
+			if not := r.server.notReady.Load(); not != nil {
+				return r.unready(not)
+			}
+		}
 	}
 	if text == "" || r.ask.Type != wire.TypeTXT && r.ask.Type != wire.TypeANY {
 		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.QueryRefused})

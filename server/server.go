@@ -127,7 +127,8 @@ type Server struct {
 
 	requests sync.Pool // of *request
 	serving  atomic.Int32
-	workers  *workers.Pool // of resolutions
+	notReady atomic.Pointer[cause.Failure] // why clients are not to be sent here; nil: they are
+	workers  *workers.Pool                 // of resolutions
 	pace     *pacer
 
 	lines, refused trouble.Lines // of failures, of refused clients

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"bailiwick/internal/cause"
 	"bailiwick/internal/console"
 	"bailiwick/internal/service"
 )
@@ -65,7 +66,8 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// unready has /readyz tell that the server takes no more clients, and for what reason.
+// unready has /readyz and ready.server tell that the server takes no more clients, and for what
+// reason.
 func (r *running) unready(why string) {
 	r.unwatching.Do(func() {
 		r.reloading.Lock() // a reload begins to watch again
@@ -74,6 +76,9 @@ func (r *running) unready(why string) {
 		r.reloading.Unlock()
 	})
 	r.metrics.Draining()
+	if r.server != nil {
+		r.server.SetReady(cause.New(cause.Stopping, nil, "%s", why))
+	}
 	if r.console != nil { // else the server has not started
 		r.console.SetReady(why)
 	}

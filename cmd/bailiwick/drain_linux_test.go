@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // nobody is the configuration of a server that has nobody to ask, with a control socket of its own.
@@ -52,6 +54,13 @@ func TestDrainServesWhileNotReady(t *testing.T) {
 		}
 		p.awaitReadyz("not ready: it is being stopped")
 		p.ask("www.example.")
+		check := new(dns.Msg).SetQuestion("ready.server.", dns.TypeTXT)
+		check.Question[0].Qclass = dns.ClassCHAOS
+		check.SetEdns0(1232, false)
+		if m, err := dns.Exchange(check, p.dns); err != nil ||
+			m.Rcode != dns.RcodeServerFailure || !strings.Contains(m.String(), "being stopped") {
+			t.Errorf("ready.server: %v, %v", m, err)
+		}
 		if text, err := p.get("/metrics"); err != nil ||
 			!strings.Contains(text, "\nbailiwick_draining 1\n") {
 			t.Errorf("no metric of draining: %v", err)

@@ -405,16 +405,18 @@ func (r *running) start() {
 	}
 	r.now().resolver.KeepWarm()
 	r.console.Start()
+	r.server.SetReady(cause.New(cause.NotReady, nil, ""))
 	r.watch()
 	r.rereadCatalogs()
 	r.server.BeginHooks(r.enforceAnew)
 }
 
-// watch tells whoever asks the console whether names can be resolved, and the log when that
-// changes. Where stale data are served it goes on without a console, too: it learns when servers
-// that were all silent are back, while clients are content with what is stale.
+// watch tells whoever asks the console, or for ready.server, whether names can be resolved, and
+// the log when that changes. Where stale data are served it goes on without a console, too: it
+// learns when servers that were all silent are back, while clients are content with what is stale.
 func (r *running) watch() {
 	if r.console.Addr() == "" && !r.now().Config.Resolver.Stale.Enabled {
+		r.server.SetReady(nil) // as far as anybody knows
 		return
 	}
 	ctx, stop := context.WithCancel(r.ctx)
@@ -432,6 +434,7 @@ func (r *running) watch() {
 				text = why.Cause.Label() + ": " + why.Error()
 			}
 			r.console.SetReady(text)
+			r.server.SetReady(why)
 			switch {
 			case told && r.ready == (why == nil):
 			case why == nil:

@@ -139,6 +139,8 @@ const (
 	Forged          Cause = 109
 	Censored        Cause = 110
 	Filtered        Cause = 111
+	// Of who asks whether clients are to be sent here.
+	NotReady Cause = 116
 	// Of the rates of clients.
 	RateQueries   Cause = 112
 	RateResponses Cause = 113
@@ -168,7 +170,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 116
+	count = 117
 )
 
 // All returns every cause but None, those of a kind together.
@@ -211,7 +213,7 @@ func (c Cause) Fails() bool {
 	case KindLimit:
 		return hasEDE
 	}
-	return c == Sentinel || c == Stopping
+	return c == Sentinel || c == Stopping || c == NotReady
 }
 
 // Judged reports whether the validation of a response can end with the cause: the data are bogus,

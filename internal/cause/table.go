@@ -542,6 +542,12 @@ var table = [count]row{
 		shows: "bailiwick ctl status",
 	},
 
+	NotReady: {label: "not_ready", kind: KindPolicy, ede: edeNotReady,
+		text:  "this resolver has resolved nothing yet since it was started",
+		hint:  "wait, and if it stays so see bailiwick ctl status",
+		shows: "bailiwick ctl status",
+	},
+
 	RequestMalformed: {label: "request_malformed", kind: KindRequest, ede: edeNone,
 		text:  "the query is malformed",
 		hint:  "update the client",
@@ -591,8 +597,9 @@ var table = [count]row{
 		hint: "see that the client speaks TLS 1.2 or later, and trusts the certificate",
 	},
 	ProxyHeader: {label: "proxy_header", kind: KindRequest, ede: edeNone,
-		text: "a proxy that is trusted sent no PROXY header of version 2",
-		hint: "switch PROXY protocol on in the proxy, or take it out of proxy_from",
+		text: "a proxy that is trusted sent no good PROXY header, or one that is not trusted " +
+			"sent one",
+		hint: "switch the PROXY protocol on in the proxy and name it in proxy_from, or do neither",
 		by:   Resolver,
 	},
 	HTTPMalformed: {label: "http_malformed", kind: KindRequest, ede: edeNone,
