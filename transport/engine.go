@@ -39,6 +39,7 @@ type engine struct {
 	// has not read yet (RFC 9113, section 6.8).
 	goodbye func()
 
+	begun    bool      // the first data have come
 	work     *work     // nil while the connection is idle
 	waiting  time.Time // since when a message is incomplete; zero if none is
 	due      time.Time // when something is overdue; zero if nothing can be
@@ -199,6 +200,11 @@ func (e *engine) arrived() cause.Cause {
 	for {
 		n, err := e.over.Read(w.in[len(w.in):cap(w.in)])
 		w.in = w.in[:len(w.in)+n]
+		if !e.begun {
+			if e.begun = true; e.unbidden(w.in) {
+				return cause.ProxyHeader
+			}
+		}
 		rest, need, why := e.consume(w.in)
 		if why != cause.None {
 			return why

@@ -30,8 +30,9 @@ type Gate struct {
 	taken atomic.Int64 // seats
 	held  atomic.Int64 // octets
 
-	proxies sources    // proxies whose wrong headers were logged
-	turns   handshakes // of TLS handshakes
+	proxies   sources    // proxies whose wrong headers were logged
+	strangers sources    // others whose headers were logged
+	turns     handshakes // of TLS handshakes
 
 	mu      sync.Mutex
 	seats   map[*seat]struct{}       // taken; guarded by mu

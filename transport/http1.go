@@ -4,11 +4,14 @@ package transport
 
 import (
 	"context"
+	"io"
 	"log"
 	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"bailiwick/internal/cause"
 )
 
 // http1 is a net.Listener that hands connections to net/http.
@@ -27,10 +30,12 @@ type http1 struct {
 type served struct {
 	net.Conn
 	from requester
-	raw  *burst
+	conn *conn
 	done chan struct{}
 	once sync.Once
-	idle bool // the next deadline is that of an idle connection; net/http's own goroutine has it
+	// net/http's own goroutine has these.
+	idle  bool // the next deadline is that of an idle connection
+	begun bool // the first data have come
 }
 
 // SetReadDeadline implements net.Conn. net/http's idle timeout is one for the life of its server:
@@ -45,8 +50,14 @@ func (s *served) SetReadDeadline(t time.Time) error {
 // Read implements net.Conn.
 func (s *served) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
-	s.raw.lent = 0
+	s.conn.lent = 0
 	s.from.seat.touch(time.Now())
+	if !s.begun {
+		if s.begun = true; s.conn.unbidden(p[:n]) {
+			s.conn.end(cause.ProxyHeader)
+			return 0, io.EOF
+		}
+	}
 	return n, err
 }
 
@@ -93,8 +104,7 @@ func (o *http1) start(h Handler) {
 
 // serve has net/http serve a connection, and returns when it is done.
 func (o *http1) serve(c *conn, over net.Conn) {
-	s := &served{Conn: over, from: requester{c.from, c.seat}, raw: c.burst,
-		done: make(chan struct{})}
+	s := &served{Conn: over, from: requester{c.from, c.seat}, conn: c, done: make(chan struct{})}
 	c.pays = c.seat
 	c.foreign.Store(true)
 	select {

@@ -55,7 +55,11 @@ const (
 	// maxProxyHeader is how many octets may follow the fixed part of a PROXY header: addresses need
 	// 36, the rest is for TLVs, of which a client's certificate is the longest.
 	maxProxyHeader = 4096
-	// maxLoggedSources is how many proxies are logged for a wrong header, once each.
+	// maxProxyLine is how many octets a header of version 1 may have: the longest one that its
+	// specification knows.
+	maxProxyLine = 107
+	// maxLoggedSources is how many proxies are logged for a wrong header, once each, and how many
+	// others for a header that nobody asked for.
 	maxLoggedSources = 256
 	// logPause is how long a repeated event is not logged again.
 	logPause = time.Minute

@@ -381,7 +381,7 @@ func TestProxy(t *testing.T) {
 	}{
 		{"version 2", trust, v2, "192.0.2.7:4711"},
 		{"the proxy's own", trust, local, "127.0.0.1"},
-		{"version 1", trust, v1, ""},
+		{"version 1", trust, v1, "192.0.2.7:4711"},
 		{"no header", trust, nil, ""},
 		{"a stranger without", nil, nil, "127.0.0.1"},
 	} {

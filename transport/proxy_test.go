@@ -1,12 +1,16 @@
 package transport
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +123,7 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	at, _, w := listener(t, TCP, trust)
 	dialTCP(t, at).Close()
 	for _, say := range [][]byte{appendFrame(nil, query("fast")),
-		[]byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n"),
+		[]byte("PROXY TCP4 192.0.2.7 192.0.2.1 4711\r\n"),
 		append([]byte(proxySignature), 0x21, 0x11, 0xff, 0xff)} {
 		before := w.seen()[cause.ProxyHeader]
 		c := dialTCP(t, at)
@@ -146,8 +150,7 @@ func TestProxyFaultsAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// A PROXY header of an address that is not a trusted proxy is not believed: the query is malformed
-// then, or the client is the sender.
+// A PROXY header of an address that is not a trusted proxy is not believed.
 func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 	spoken := netip.MustParseAddrPort("198.51.100.7:4711")
 	for _, p := range []Protocol{UDP, TCP} {
@@ -176,6 +179,8 @@ func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 		}
 		if end, ok := c.(*net.TCPConn); ok {
 			_ = end.CloseWrite()
+		} else if _, err := c.Write(q); err != nil { // it is answered, whatever was before
+			t.Fatal(err)
 		}
 		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
 		_, _ = c.Read(make([]byte, 512)) // whatever it comes to
@@ -185,6 +190,129 @@ func TestProxyHeadersOfStrangersAreNotBelieved(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A header of version 1 is a line, of which nothing is guessed. Health checks are UNKNOWN, as they
+// are LOCAL in version 2, which others took for faults (kanidm/kanidm 3866,
+// TechnitiumSoftware/DnsServer 1241, varnishcache/varnish-cache 2151). What follows is not read.
+func TestProxyLine(t *testing.T) {
+	const peer, client = "127.0.0.1:1", "192.0.2.7:4711"
+	for _, c := range []struct{ line, want string }{
+		{"PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n", client},
+		{"PROXY TCP6 2001:db8::7 2001:db8::1 4711 53\r\n", "[2001:db8::7]:4711"},
+		{"PROXY TCP6 192.0.2.7 ::1 4711 53\r\n", client}, // of nginx
+		{"PROXY UNKNOWN\r\n", peer},
+		{"PROXY UNKNOWN 2001:db8::7 2001:db8::1 4711 53\r\n", peer},
+		{"PROXY TCP4 2001:db8::7 2001:db8::1 4711 53\r\n", ""},
+		{"PROXY TCP4 192.0.2.7 192.0.2.1 4711\r\n", ""},
+		{"PROXY TCP4 192.0.2.7 192.0.2.1 65536 53\r\n", ""},
+		{"PROXY TCP4 192.0.2.7 192.0.2.1 4711 53 7\r\n", ""},
+		{"PROXY TCP4  192.0.2.7 192.0.2.1 4711 53\r\n", ""},
+		{"PROXY TCP6 fe80::1%eth0 fe80::2 4711 53\r\n", ""},
+		{"PROXY UDP4 192.0.2.7 192.0.2.1 4711 53\r\n", ""},
+		{"PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\n", ""},
+		{"PROXYTCP4 192.0.2.7 192.0.2.1 4711 53\r\n", ""},
+		{"PROXY " + strings.Repeat("x", maxProxyLine) + "\r\n", ""},
+	} {
+		r := strings.NewReader(c.line + "rest")
+		got, err := readProxyHeader(r, netip.MustParseAddrPort(peer))
+		if (err == nil) != (c.want != "") || err == nil && got.String() != c.want {
+			t.Errorf("%q: %v %v, want %s", c.line, got, err, c.want)
+		}
+		if err == nil && r.Len() != len("rest") {
+			t.Errorf("%q: %d octets are left", c.line, r.Len())
+		}
+		if read := len(c.line) + len("rest") - r.Len(); read > maxProxyLine {
+			t.Errorf("%q: %d octets were read", c.line, read)
+		}
+	}
+}
+
+// Who is not trusted, or puts the header where it is not expected, is disconnected at once, counted
+// and logged, over every transport: taken for the length of a message, the header would have it
+// wait for an answer (NLnetLabs/unbound 325, razvandimescu/numa 216).
+func TestProxyHeadersThatNobodyAskedForAreRefused(t *testing.T) {
+	const line = "PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n"
+	for _, p := range Protocols() {
+		if !p.Proxied() {
+			continue
+		}
+		for _, inside := range []bool{false, p.Encrypted()} {
+			for name, header := range map[string][]byte{"version 1": []byte(line),
+				"version 2": proxyHeader(t, "192.0.2.7:4711")} {
+				if p == UDP && name == "version 1" {
+					continue
+				}
+				var log bytes.Buffer
+				out := &lockedWriter{w: &log}
+				at, h, w := listener(t, p, func(s *Spec) {
+					s.Log = slog.New(slog.NewTextHandler(out, nil))
+				})
+				c, err := net.Dial(p.Network(), at.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+				if inside {
+					c = tls.Client(c, &tls.Config{InsecureSkipVerify: true,
+						NextProtos: []string{p.ALPN()}})
+				}
+				if _, err := c.Write(append(header, query("fast")...)); err != nil && !inside {
+					t.Fatal(err)
+				}
+				w.await(t, cause.ProxyHeader)
+				if p.Stream() {
+					if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Error(err)
+					}
+				}
+				if from := h.from(); len(from) > 0 {
+					t.Errorf("%v, %s: asked by %v", p, name, from)
+				}
+				if !strings.Contains(out.String(), "PROXY header where none is expected") {
+					t.Errorf("%v, %s: the log has %q", p, name, out)
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		}
+	}
+}
+
+// FuzzProxyHeader reads headers of any form. What the module accepts of version 1 is accepted and
+// says the same; nothing behind a header is read.
+func FuzzProxyHeader(f *testing.F) {
+	for _, s := range []string{"PROXY TCP4 192.0.2.7 192.0.2.1 4711 53\r\n", "PROXY UNKNOWN\r\n",
+		"PROXY TCP6 2001:db8::7 2001:db8::1 4711 53\r\nrest", "PROXY \r\n",
+		proxySignature + "\x20\x00\x00\x00", proxySignature + "\x21\x11\x00\x0c" +
+			"\xc0\x00\x02\x07\xc0\x00\x02\x01\x12\x67\x00\x35"} {
+		f.Add([]byte(s))
+	}
+	peer := netip.MustParseAddrPort("127.0.0.1:1")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		got, err := readProxyHeader(r, peer)
+		if read := len(b) - r.Len(); read > proxyFixed+maxProxyHeader {
+			t.Errorf("%d octets were read", read)
+		}
+		if !bytes.HasPrefix(b, []byte(proxyLine)) {
+			return
+		}
+		h, bad := proxyproto.Read(bufio.NewReader(bytes.NewReader(b)))
+		if bad != nil {
+			return
+		}
+		want := peer
+		if a, ok := h.SourceAddr.(*net.TCPAddr); ok {
+			want = a.AddrPort()
+		}
+		if err != nil || got != netip.AddrPortFrom(want.Addr().Unmap(), want.Port()) &&
+			got != want {
+			t.Errorf("%q: %v %v, want %v", b, got, err, want)
+		}
+	})
 }
 
 // A PROXY header whose length is above maxProxyHeader is refused before the rest is read.

@@ -105,6 +105,8 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 		c.end(cause.HandshakeTime)
 	case errors.Is(err, io.EOF), errors.Is(err,
 		net.ErrClosed): // closed, as health checks do, or displaced
+	case c.unbidden(c.buf[:c.w]):
+		c.end(cause.ProxyHeader)
 	default:
 		c.end(cause.Handshake)
 	}

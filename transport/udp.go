@@ -171,6 +171,11 @@ func (l *udpListener) Close() {
 // in a header before the query.
 func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
 	if by := l.spec.now.Load().ProxyFrom; len(by) == 0 || !trusted(by, from.Addr()) {
+		if beginsLikeProxy(in) {
+			l.spec.Observer.Fault(UDP, cause.ProxyHeader)
+			l.spec.unbidden(from.Addr())
+			return nil, Client{}, false
+		}
 		return in, UDP.client(from), true
 	}
 	h, packet, err := proxyproto.ParseUDPDatagram(in)

@@ -42,11 +42,12 @@ func listenKeys() (rows []key) {
 		help := "addresses to serve " + p.Help() +
 			" at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
-			help += ", with proxy_from (networks whose PROXY v2 headers are believed"
-			if !p.Stream() {
-				help += "; source addresses can be forged over UDP, so let these come in from " +
-					"the proxy's " +
-					"link only"
+			help += ", with proxy_from (networks whose PROXY headers, of version "
+			if p.Stream() {
+				help += "1 or 2, are believed"
+			} else {
+				help += "2, are believed; source addresses can be forged over UDP, so let these " +
+					"come in from the proxy's link only"
 			}
 			help += ")"
 		}
