@@ -30,6 +30,9 @@ func serveStream(h Handler, c *conn, over net.Conn) {
 		left: c.seat.gate.allowed.Load().queries}
 	s.consume, s.overdue, s.halfClosed = s.messages, s.slow, true
 	s.finished = func() bool { return s.left <= 0 }
+	if _, encrypted := over.(*tls.Conn); encrypted {
+		s.out.cut = messageEnd
+	}
 	s.run(c, over)
 	// Queries that came before the client ended its sending side are answered, as by Unbound. A
 	// client that has closed its connection (RFC 7766, section 6.2.4) cannot be distinguished until
@@ -144,6 +147,17 @@ func (c *conn) readOut(d time.Duration) {
 		n += k
 	}
 	limit.ReadOut.Met()
+}
+
+// messageEnd returns the end of the first message of several. Each has a TLS record of its own:
+// clients that wait for the socket do not see the rest of a record that their TLS has read already,
+// and leave the answers in it until more comes (dnsdist 1.7; systemd-resolved,
+// github.com/systemd/systemd/pull/22132). Unbound's answers have a record each, too.
+func messageEnd(b []byte) int {
+	if len(b) < 2 {
+		return len(b)
+	}
+	return min(2+int(binary.BigEndian.Uint16(b)), len(b))
 }
 
 // appendFrame appends a message with its length. msg may already be at its place in b.

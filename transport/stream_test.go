@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -260,3 +261,26 @@ func (safe) Handle(packet []byte, _ Client, buf []byte) ([]byte, Pending) {
 type echoing []byte
 
 func (p echoing) Resolve(_ context.Context, reply func([]byte)) { reply(p) }
+
+// Each answer over TLS has a record of its own, in however few segments they leave: dnsdist 1.7 and
+// older systemd-resolved do not see what else is in a record (systemd/systemd 22132).
+func TestAnswersOverTLSHaveARecordEach(t *testing.T) {
+	at, _, _ := listener(t, DoT, nil)
+	c, err := tls.Dial("tcp", at.String(), insecureTLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	one := appendFrame(nil, query("fast"))
+	if _, err := c.Write(bytes.Repeat(one, 5)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		b := make([]byte, 4096)
+		n, err := c.Read(b) // crypto/tls returns one record
+		if err != nil || n < 2 || n != 2+int(binary.BigEndian.Uint16(b)) {
+			t.Fatalf("record %d has %d octets: %x, %v", i, n, b[:n], err)
+		}
+	}
+}
