@@ -36,4 +36,9 @@
 //
 // Class IN only. Sub-questions of one resolution are asked one after the other, except for the keys
 // of a zone on the way, which are fetched in parallel with the data that they will validate.
+//
+// # Other programs
+//
+// This package is the server's engine, and changes with it. Package bailiwick, at the root of the
+// module, is the interface of other programs (docs/library.md).
 package resolver
