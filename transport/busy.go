@@ -19,6 +19,12 @@ func busyError(err error, network string, at netip.AddrPort) error {
 	return busy(err, procRoot, network, at)
 }
 
+// Taken reports whether a process uses an address; false if that cannot be seen.
+func Taken(network string, at netip.AddrPort) bool {
+	_, has := holder(procRoot, network, at)
+	return has.IsValid()
+}
+
 func busy(err error, root, network string, at netip.AddrPort) error {
 	process, has := holder(root, network, at)
 	if process == "" {

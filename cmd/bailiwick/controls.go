@@ -47,6 +47,7 @@ func (r *running) status(console.Request) (console.Result, error) {
 		"answers": s.store.Answers.Stats().Entries,
 		"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches,
 		"log_level":    now.Config.Runtime().LogLevel,
+		"confined":     r.confinedText(),
 		"kept_changes": len(r.kept.rows())}}, nil
 }
 

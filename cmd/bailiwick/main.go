@@ -33,7 +33,12 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// isProgram reports whether this process is the program, and may execute it anew: main sets it. A
+// test that runs commands within itself is not.
+var isProgram bool
+
 func main() {
+	isProgram = true
 	if err := run(newRoot(), os.Args[1:]); err != nil {
 		var exit *exitError
 		if errors.As(err, &exit) {

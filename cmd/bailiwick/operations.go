@@ -88,6 +88,7 @@ func serverOperations() []operation {
 			{Name: "rrsets", Kind: console.Integer},
 			{Name: "in_flight", Kind: console.Integer, Help: "fetches that are under way"},
 			{Name: "log_level"},
+			{Name: "confined", Help: "by what, and by which capabilities: see confinement"},
 			{Name: "kept_changes", Kind: console.Integer,
 				Help: "changes that outlive a restart: see changes list"},
 		}}, (*running).status}, {console.Operation{Name: "stats",
@@ -101,7 +102,16 @@ func serverOperations() []operation {
 			{Name: "metric", Kind: console.List, Help: "only these metrics"}},
 		Rows: []console.Field{{Name: "metric"}, {Name: "labels"},
 			{Name: "value", Kind: console.Number}},
-	}, (*running).stats}, {console.Operation{Name: "reload", Changes: true,
+	}, (*running).stats}, {console.Operation{Name: "confinement",
+		Short: "Show what the process is confined to",
+		Long: "Show by what the process is confined, and which paths it may use: what is at or " +
+			"below them. The paths are those of the configuration as it was at the start.",
+		Suggest: []string{"sandbox", "landlock", "seccomp", "hardening"},
+		Fields: []console.Field{{Name: "landlock", Help: "version of the kernel's, or no"},
+			{Name: "seccomp"}, {Name: "user"}, {Name: "capabilities"},
+			{Name: "missing", Optional: true, Help: "what could not be had, and why"}},
+		Rows: []console.Field{{Name: "path"}, {Name: "may"}, {Name: "for"}},
+	}, (*running).confinementState}, {console.Operation{Name: "reload", Changes: true,
 		Short: "Read the configuration again, and use all of it or nothing",
 		Long: "Read the configuration again, as SIGHUP does. If anything is wrong with it, all " +
 			"errors are listed and everything stays as it is. Otherwise the new one is in use " +

@@ -102,9 +102,11 @@ type reloader struct {
 }
 
 // atStart are the keys that hold from one start to the next. What is in the state directory was
-// read at the start, and contradicts what is in another one; the two others are for tests, and all
-// that is in the caches has depended on them.
-var atStart = []string{"clock.start", "state.directory", "validator.time"}
+// read at the start, and contradicts what is in another one; what was taken from the process cannot
+// be given back; clock.start and validator.time are for tests, and all that is in the caches has
+// depended on them.
+var atStart = []string{"clock.start", "process.capabilities", "process.landlock",
+	"process.seccomp", "process.user", "state.directory", "validator.time"}
 
 // outcome is what a reload has changed.
 type outcome struct {
@@ -144,6 +146,7 @@ func (r *running) reload() (map[string]any, error) {
 	service.Notify(service.Reloading())
 	o, err := r.replace(r.readKept)
 	if err != nil {
+		err = errors.Join(err, r.confined.Outside(err))
 		service.Notify(service.Ready, service.Status("serving; a configuration was refused: "+
 			err.Error()))
 		r.metrics.ConfigRefused()

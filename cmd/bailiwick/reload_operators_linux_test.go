@@ -31,7 +31,8 @@ func TestReloadMovesTheOperatorsWays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	moved := filepath.Join(t.TempDir(), "moved.sock")
+	// In the same directory: landlock leaves the server no other (docs/hardening.md).
+	moved := filepath.Join(filepath.Dir(socket), "moved.sock")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

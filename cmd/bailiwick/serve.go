@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,7 +44,11 @@ func serveCommand() *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups() // from the first moment on
-			return serve(cmd.Context(), file, inLab, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			c, err := confineItself(file)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), file, inLab, c, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
@@ -88,7 +93,8 @@ func labListeners(cfg *config.Config) {
 
 // serve runs until ctx ends. Its output never blocks it: both streams have a journal, and SIGPIPE,
 // which is sent when the reader has gone, is ignored.
-func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, file string, inLab bool, c confinement,
+	stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	sockets, predecessor, err := service.Inherit()
 	if err != nil {
@@ -138,20 +144,29 @@ func serve(ctx context.Context, file string, inLab bool, stdout, stderr io.Write
 	p, more := snapshot.Load(cfg)
 	found = append(found, more...)
 	if err := logFindings(log, journal, cfg, found); err != nil {
+		if hint := c.report.Outside(found.Err()); hint != nil {
+			log.Error("a file cannot be read", "hint", hint.Error())
+		}
 		return err
 	}
+	c.filter(cfg.Confine)
 	s := newStack(p, ex, journal)
+	s.confined = c.report
 	slog.SetDefault(s.log) // libraries log in the same form, through the journal
 	s.metrics.WatchJournals(out, journal)
 	s.sockets, s.predecessor, s.program = sockets, predecessor, program
 	r, err := s.listen()
 	if err != nil {
+		return finalError(log, cfg, errors.Join(err, c.report.Outside(err)))
+	}
+	if err := c.postponed(); err != nil {
 		return finalError(log, cfg, err)
 	}
 	r.read = read
 	defer r.logStopped(time.Now())
 	r.start()
 	r.logStarted()
+	r.logConfined()
 	service.Notify(service.Ready, service.Status("serving"))
 	predecessor.Ready()
 	switch {

@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
+	"bailiwick/internal/confine"
 	"bailiwick/internal/console"
 	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
@@ -78,6 +79,7 @@ type stack struct {
 	kept         *keptChanges
 	inUse        atomic.Pointer[inUse]
 
+	confined    confine.Report
 	program     service.Program // that runs, for a successor
 	sockets     *service.Sockets
 	predecessor *service.Predecessor // nil if there is none

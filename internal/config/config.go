@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/confine"
 	"bailiwick/internal/console"
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/dnstap"
@@ -39,6 +40,7 @@ type Config struct {
 	Console   console.Config
 	State     state.Config
 	Service   service.Config
+	Confine   confine.Config
 	Log       observe.Config
 	QueryLog  querylog.Config
 	Dnstap    dnstap.Config
@@ -78,6 +80,7 @@ type Config struct {
 	secrets map[string][]string
 	files   []string        // that it comes from: the first includes the others
 	folder  string          // that relative paths are relative to
+	named   []confine.Path  // that its keys name
 	places  places          // where in the files its parts stand
 	bad     map[string]bool // keys with findings: what would follow from them is not worth saying
 }
@@ -105,7 +108,7 @@ func Default() *Config {
 func defaults() *Config {
 	return &Config{Listen: defaultListeners(), Transport: transport.Default(),
 		Discovery: discovery.Default(), Console: console.Default(), State: state.Default(),
-		Service:  service.Default(),
+		Service: service.Default(), Confine: confine.Default(),
 		Log:      observe.Default(),
 		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Tracing: tracing.Default(),
 		Incidents: incident.Default(), Watch: watch.Default(), Recorder: recorder.Default(),

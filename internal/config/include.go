@@ -50,6 +50,7 @@ func (p *reader) includeItem(n ast.Node) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(p.c.files[p.file]), path)
 	}
+	p.c.name(includeKey, path)
 	names := []string{path}
 	if strings.ContainsAny(pattern, "*?[") {
 		if names, err = filepath.Glob(path); err != nil {

@@ -107,6 +107,7 @@ func (k *key) other() string {
 		"policy.ordinary_names":      "[local.]",
 		"incidents.test_zones":       "[broken.example.]",
 		"watch.objective":            "99.5",
+		"process.user":               "65534:65534",
 		"limits.exempt":              "[192.0.2.0/24]",
 		"resolver.nat64_prefix":      "64:ff9b::/96",
 		"resolver.ecs.zones":         "[cdn.example.]",

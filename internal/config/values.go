@@ -471,11 +471,13 @@ func (k *key) isPath(field string) bool { return slices.Contains(k.fields, field
 func (c *Config) resolvePaths(k *key, v *value) {
 	if k.kind == kindPath && !slices.Contains(k.choices, v.text) {
 		v.text = c.path(v.text)
+		c.name(k.key, v.text)
 	}
 	for _, r := range v.records {
 		for field, l := range r {
 			if k.isPath(field) && len(l) > 0 {
 				l[0] = c.path(l[0])
+				c.name(k.key, l[0])
 			}
 		}
 	}

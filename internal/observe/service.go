@@ -16,6 +16,7 @@ type life struct {
 	// restored, outdated and ended count the entries of the caches that were saved.
 	restored, outdated, ended prometheus.Counter
 	stuck                     *prometheus.GaugeVec // by transport
+	confined                  *prometheus.GaugeVec // by what
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
@@ -39,7 +40,10 @@ func newLife(reg *prometheus.Registry) (l life) {
 	for _, p := range transport.Protocols() {
 		l.stuck.WithLabelValues(p.String())
 	}
-	reg.MustRegister(l.draining, upgrades, restored, l.stuck)
+	l.confined = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "confined", Help: "1 if the process is confined by: landlock (files), seccomp " +
+			"(system calls), user (it is not root); else 0."}, []string{"by"})
+	reg.MustRegister(l.draining, upgrades, restored, l.stuck, l.confined)
 	return l
 }
 
@@ -58,6 +62,15 @@ func (m *Metrics) Built(version, revision, compiler string) {
 func (m *Metrics) Draining() {
 	m.life.draining.Set(1)
 	m.Ready(false)
+}
+
+// Confined records whether the process is confined by something.
+func (m *Metrics) Confined(by string, is bool) {
+	n := 0.0
+	if is {
+		n = 1
+	}
+	m.life.confined.WithLabelValues(by).Set(n)
 }
 
 // Stuck records how many listeners of each transport do not answer.

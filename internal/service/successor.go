@@ -39,6 +39,14 @@ func Self() (p Program, err error) {
 	return p, err
 }
 
+// Path returns the path of the program.
+func (p Program) Path() string { return p.path }
+
+// Again executes the program in this process, as it was called. It returns only if that fails.
+func (p Program) Again() error {
+	return fmt.Errorf("%s: %w", p.path, syscall.Exec(p.path, p.args, os.Environ()))
+}
+
 // Successor is a process that was started to take over.
 type Successor struct {
 	PID     int

@@ -1,0 +1,29 @@
+//go:build !linux
+
+package confine
+
+import "errors"
+
+// errLinux is why nothing is confined elsewhere.
+var errLinux = errors.New("this system has none")
+
+// Enter is for Linux alone.
+func Enter(Plan, func() error) error {
+	return errors.New("process.user: this system cannot become another user here: start the " +
+		"program as that user")
+}
+
+// Wanted reports whether a plan has anything that [Enter] would do.
+func (p Plan) Wanted() bool { return p.User != "" }
+
+// Filter is for Linux alone.
+func (r *Report) Filter() { r.miss("seccomp", errLinux) }
+
+// Around returns the path.
+func Around(p Path) []Path { return []Path{p} }
+
+// System returns what any process uses.
+func System(string) []Path { return nil }
+
+// Capabilities returns those that this process may use, for people.
+func Capabilities() string { return "" }
