@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,8 @@ type GateConfig struct {
 	Memory    int64         // bytes held for all connections
 	// Descriptors is how many descriptors the process may have open; 0: no limit.
 	Descriptors int
+	// Demand is what it may need of them; the zero value: as by default.
+	Demand Demand
 	// Ledger is what connections and all that is held for them are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 }
@@ -73,15 +76,16 @@ func NewGate(c GateConfig) *Gate {
 	g.turns.init()
 	g.ledger.OnShort(g.giveWay)
 	if c.Descriptors > 0 {
-		g.reserve(c.Descriptors)
+		g.reserve(c.Descriptors, cmp.Or(c.Demand.reserve(), descriptorReserve))
 	}
 	g.Allow(c)
 	return g
 }
 
-// Allow changes what connections are allowed; Descriptors and Ledger of c do not count, they hold
-// from the start. It ends no connection. Where more are open now than may be, their number does not
-// grow: each new one displaces an idle one, as ever, and all may be idle for a short time only.
+// Allow changes what connections are allowed; Descriptors, Demand and Ledger of c do not count,
+// they hold from the start. It ends no connection. Where more are open now than may be, their
+// number does not grow: each new one displaces an idle one, as ever, and all may be idle for a
+// short time only.
 func (g *Gate) Allow(c GateConfig) {
 	a := &allowance{max: c.Max, perClient: c.PerClient, queries: c.Queries, idle: c.Idle,
 		octets: c.Memory}
@@ -94,14 +98,14 @@ func (g *Gate) Allow(c GateConfig) {
 	g.allowed.Store(a)
 }
 
-// reserve leaves descriptors for upstream sockets and files: descriptorReserve, or half of the
-// limit if that is less. Connections without a seat, at their begin or their end, are counted
-// separately.
-func (g *Gate) reserve(limit int) {
+// reserve leaves descriptors for listeners, upstream sockets and files: what they may need, or
+// half of the limit if that is less. Connections without a seat, at their begin or their end, are
+// counted separately.
+func (g *Gate) reserve(limit, demand int) {
 	g.nameless = max(1, min(maxNameless, limit/16))
 	g.lingering = max(1, min(maxLingering, limit/16))
-	g.reserved = min(limit/2, descriptorReserve)
-	if g.reserved < descriptorReserve { // each query may take a socket
+	g.reserved = min(limit/2, demand)
+	if g.reserved < demand { // each query may take a socket
 		g.share = max(minInFlight, g.reserved/5)
 		g.inFlight = min(maxInFlight, g.share)
 	}

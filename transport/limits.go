@@ -46,10 +46,15 @@ const (
 	// minInFlight is the least that maxInFlight is reduced to where descriptors are few.
 	minInFlight = 4
 	// descriptorReserve is how many of the process's descriptors are left for upstream sockets and
-	// files; it is half of all descriptors if that is less. It covers the default number of
-	// simultaneous resolutions and the idle upstream sockets. Client connections use the remaining
-	// descriptors.
+	// files where no demand is known; it is half of all descriptors if that is less. It covers the
+	// default number of simultaneous resolutions and the idle upstream sockets. Client connections
+	// use the remaining descriptors.
 	descriptorReserve = 5 << 10
+	// ownFiles is how many descriptors the process has for itself: its output, the control socket
+	// and who uses it, the admin listener, logs, state, pollers, routes.
+	ownFiles = 64
+	// leastDescriptors is how many have to be left for clients and servers together.
+	leastDescriptors = 64
 	// maxNameless is how many connections of proxies may wait for their PROXY header.
 	maxNameless = 256
 	// maxProxyHeader is how many octets may follow the fixed part of a PROXY header: addresses need

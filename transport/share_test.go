@@ -211,3 +211,19 @@ func TestPipeliningTakesAShareOfTheWork(t *testing.T) {
 		close(e.held)
 	})
 }
+
+// What may be needed is reserved, and a limit of a billion descriptors, which containers have, is
+// taken as any other: nothing is made as large as that (github.com/moby/moby/issues/38814, 44547).
+func TestDescriptorsDemanded(t *testing.T) {
+	d := DemandOf(GateConfig{Max: 10000}, 10, 5000)
+	if want := 10 + 10000 + 512 + 5000 + 1024 + 64; d.Total() != want || d.Least() != 138 {
+		t.Errorf("the demand is %d, not %d; the least %d", d.Total(), want, d.Least())
+	}
+	for limit, seats := range map[int]int{1 << 30: 10000, d.Total(): 10000,
+		d.Total() - 100: 9900, 2000: 2000/2 - 2*2000/16} {
+		g := gateOf(GateConfig{Max: 10000, Descriptors: limit, Demand: d})
+		if g.Seats() != seats {
+			t.Errorf("of %d descriptors clients have %d, not %d", limit, g.Seats(), seats)
+		}
+	}
+}

@@ -48,6 +48,7 @@ func (r *running) status(console.Request) (console.Result, error) {
 		"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches,
 		"log_level":    now.Config.Runtime().LogLevel,
 		"confined":     r.confinedText(),
+		"descriptors":  r.descriptorsText(),
 		"kept_changes": len(r.kept.rows())}}, nil
 }
 

@@ -89,6 +89,8 @@ func serverOperations() []operation {
 			{Name: "in_flight", Kind: console.Integer, Help: "fetches that are under way"},
 			{Name: "log_level"},
 			{Name: "confined", Help: "by what, and by which capabilities: see confinement"},
+			{Name: "descriptors",
+				Help: "how many may be open, and how many may be needed for what"},
 			{Name: "kept_changes", Kind: console.Integer,
 				Help: "changes that outlive a restart: see changes list"},
 		}}, (*running).status}, {console.Operation{Name: "stats",

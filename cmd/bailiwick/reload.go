@@ -236,6 +236,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.recorder.Configure(cfg.Recorder)
 	r.traceBy(cfg.Tracing)
 	r.gate.Allow(cfg.Transport.Gate)
+	r.setDemand(cfg)
 	r.ledger.SetTotal(cfg.Division().Held)
 	observe.ChangeLog(r.log, cfg.Log)
 	if n, ok := r.exchanger.(*transport.NetExchanger); ok {

@@ -80,7 +80,8 @@ type stack struct {
 	inUse        atomic.Pointer[inUse]
 
 	confined    confine.Report
-	program     service.Program // that runs, for a successor
+	demand      transport.Demand // of descriptors
+	program     service.Program  // that runs, for a successor
 	sockets     *service.Sockets
 	predecessor *service.Predecessor // nil if there is none
 }
@@ -270,7 +271,9 @@ func (s *stack) listen() (r *running, err error) {
 	if s.certificates != nil {
 		r.prepareTLS(now.Tickets.Following(kept.Tickets))
 	}
-	r.gate = r.newGate()
+	if err = r.newGate(); err != nil {
+		return r, err
+	}
 	next := *now
 	if next.tap, err = r.tapOf(s.cfg, nil); err != nil {
 		return r, err
@@ -341,26 +344,6 @@ func (r *running) openControl(cfg console.Config) (*console.Control, error) {
 func (r *running) allowAPI(p *snapshot.Snapshot) {
 	c := p.Config.Console
 	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page})
-}
-
-// newGate makes what counts connections, within the descriptors that the process may have, and says
-// so.
-func (r *running) newGate() *transport.Gate {
-	c := r.cfg.Transport.Gate
-	c.Descriptors, c.Ledger = transport.DescriptorLimit(), r.ledger
-	g := transport.NewGate(c)
-	r.metrics.WatchGate(g)
-	r.metrics.WatchLedger(r.ledger)
-	said := []any{"connections", g.Seats(), "per_client", g.PerClient(), "descriptors",
-		c.Descriptors,
-		"reserved", g.Reserved()}
-	if g.Seats() < c.Max {
-		r.log.Warn("fewer connections than connections.max: the limit of descriptors is low",
-			append(said, "cure", cause.Descriptors.Hint())...)
-	} else {
-		r.log.Info("connections that clients may have", said...)
-	}
-	return g
 }
 
 // http3Port is where HTTP/3 is served, 0 if it is not.

@@ -17,6 +17,7 @@ type life struct {
 	restored, outdated, ended prometheus.Counter
 	stuck                     *prometheus.GaugeVec // by transport
 	confined                  *prometheus.GaugeVec // by what
+	needed                    *prometheus.GaugeVec // descriptors, by what for
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
@@ -43,7 +44,17 @@ func newLife(reg *prometheus.Registry) (l life) {
 	l.confined = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "confined", Help: "1 if the process is confined by: landlock (files), seccomp " +
 			"(system calls), user (it is not root); else 0."}, []string{"by"})
-	reg.MustRegister(l.draining, upgrades, restored, l.stuck, l.confined)
+	for _, by := range []string{"landlock", "seccomp", "user"} {
+		l.confined.WithLabelValues(by)
+	}
+	l.needed = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "descriptors_needed", Help: "File descriptors that the configuration may need at " +
+			"once, by what for: listeners, clients, upstream, files. process_max_fds is how many " +
+			"there may be."}, []string{"for"})
+	for _, what := range []string{"listeners", "clients", "upstream", "files"} {
+		l.needed.WithLabelValues(what)
+	}
+	reg.MustRegister(l.draining, upgrades, restored, l.stuck, l.confined, l.needed)
 	return l
 }
 
@@ -71,6 +82,14 @@ func (m *Metrics) Confined(by string, is bool) {
 		n = 1
 	}
 	m.life.confined.WithLabelValues(by).Set(n)
+}
+
+// Needed records how many descriptors may be in use at once.
+func (m *Metrics) Needed(d transport.Demand) {
+	for what, n := range map[string]int{"listeners": d.Listeners, "clients": d.Clients,
+		"upstream": d.Upstream, "files": d.Files} {
+		m.life.needed.WithLabelValues(what).Set(float64(n))
+	}
 }
 
 // Stuck records how many listeners of each transport do not answer.
