@@ -46,7 +46,6 @@ type frontWorld struct {
 	*testing.T
 	bin       string
 	instances [3]*exec.Cmd
-	logs      [3]*os.File
 }
 
 // startFronts starts the instances and the fronts that are named.
@@ -78,7 +77,8 @@ func startFronts(t *testing.T, fronts ...string) *frontWorld {
 		"resolver: {ipv6: \"false\", do_not_query_localhost: false, root_hints_file: hints}\n"+
 		"trust_anchors: {builtin: false, records: [%q]}\n"+
 		"query_log: {to: file, file: \"${ADDRESS}.queries\", clients: full}\n"+
-		"views:\n  - {name: staff, clients: [%s, \"%s\"], local_records: [\"view.example A 192.0.2.8\"]}\n"+
+		"views:\n  - {name: staff, clients: [%s, \"%s\"], local_records: "+
+		"[\"view.example A 192.0.2.8\"]}\n"+
 		"  - {name: limited, clients: [%s], limits: {queries_per_address: 1}}\n",
 		root.anchor, staff, staffBySix, limited))
 	for i := range w.instances {

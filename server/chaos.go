@@ -24,11 +24,10 @@ func (r *request) chaos() []byte {
 	case versionNames[r.ask.Name]:
 		text = r.rules.Version
 	case r.ask.Name == readyName:
-		if text = "ready"; r.ask.Type == wire.TypeTXT {
-			if not := r.server.notReady.Load(); not != nil {
-				return r.unready(not)
-			}
+		if not := r.server.notReady.Load(); not != nil {
+			return r.unready(not)
 		}
+		text = "ready"
 	}
 	if text == "" || r.ask.Type != wire.TypeTXT && r.ask.Type != wire.TypeANY {
 		return r.short(wire.RCodeRefused, &cause.Failure{Cause: cause.QueryRefused})

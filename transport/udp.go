@@ -171,7 +171,8 @@ func (l *udpListener) Close() {
 // in a header before the query.
 func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, c Client, ok bool) {
 	if by := l.spec.now.Load().ProxyFrom; len(by) == 0 || !trusted(by, from.Addr()) {
-		if beginsLikeProxy(in) {
+		// A query has none of these bits, and so costs no more (RFC 1035, section 4.1.1: Opcode).
+		if len(in) > 2 && in[2]&0x78 != 0 && beginsLikeProxy(in) {
 			l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 			l.spec.unbidden(from.Addr())
 			return nil, Client{}, false

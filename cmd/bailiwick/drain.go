@@ -41,7 +41,7 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 	if e.successor == nil {
 		service.Notify(service.Stopping, service.Status("stopping: "+e.why))
 	}
-	r.unready("it is being stopped") // after an upgrade under way
+	r.unready("it is being stopped", e.successor) // after an upgrade under way
 	select {
 	case other := <-r.asked:
 		if other.successor != nil { // it has the sockets now
@@ -67,8 +67,9 @@ func (r *running) run(ctx context.Context, signals <-chan os.Signal) {
 }
 
 // unready has /readyz and ready.server tell that the server takes no more clients, and for what
-// reason.
-func (r *running) unready(why string) {
+// reason. To who asks over DNS it is as ready as before if a successor has its sockets: a front
+// that checks by that is not to leave a server that never stops.
+func (r *running) unready(why string, successor *service.Successor) {
 	r.unwatching.Do(func() {
 		r.reloading.Lock() // a reload begins to watch again
 		r.unwatch()
@@ -76,7 +77,7 @@ func (r *running) unready(why string) {
 		r.reloading.Unlock()
 	})
 	r.metrics.Draining()
-	if r.server != nil {
+	if r.server != nil && successor == nil {
 		r.server.SetReady(cause.New(cause.Stopping, nil, "%s", why))
 	}
 	if r.console != nil { // else the server has not started
@@ -92,7 +93,7 @@ func (r *running) close() { r.closeFor(nil) }
 // are closed, which the answers leave by. A successor may read the sockets of QUIC when the
 // listeners have stopped.
 func (r *running) closeFor(successor *service.Successor) {
-	r.unready("it is being stopped")
+	r.unready("it is being stopped", successor)
 	r.stop()
 	r.retiring.Wait()
 	listeners := r.now().listeners

@@ -390,7 +390,9 @@ func (r *running) start() {
 	}
 	r.now().resolver.KeepWarm()
 	r.console.Start()
-	r.server.SetReady(cause.New(cause.NotReady, nil, ""))
+	if r.predecessor == nil { // else it goes on, see unready
+		r.server.SetReady(cause.New(cause.NotReady, nil, ""))
+	}
 	r.watch()
 	r.rereadCatalogs()
 	r.server.BeginHooks(r.enforceAnew)
