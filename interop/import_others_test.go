@@ -19,7 +19,7 @@ type importedFile struct {
 	name, program, peer string
 	// lab adapts its text to the lab's root.
 	lab func(text string, root root, hints string) string
-	run func(t *testing.T, path string)
+	run func(t *testing.T, path, hints string)
 	// more is what the lab needs beside what was converted.
 	more func(root root) string
 }
@@ -29,6 +29,22 @@ var importedFiles = []importedFile{
 	{"split.named.conf", "BIND", bindAddr, bindLab, runBIND, nil},
 	{"edge.recursor.conf", "PowerDNS", recursorAddr, recursorLab, runRecursor, labAnchor},
 	{"school.kresd.conf", "Knot Resolver", knotAddr, knotLab, runKnot, nil},
+	{"home.dnsmasq.conf", "dnsmasq", dnsmasqAddr, dnsmasqLab, runDnsmasq, labAnchor},
+}
+
+const dnsmasqAddr = "127.0.0.1:5336"
+
+// dnsmasqLab has it stay who it is.
+func dnsmasqLab(text string, _ root, _ string) string { return text + "user=root\n" }
+
+// runDnsmasq runs it with a resolver that it asks: Unbound, which does not validate.
+func runDnsmasq(t *testing.T, path, hints string) {
+	t.Helper()
+	dir := folder(t.TempDir())
+	start(t, "unbound", "-d", "-c", dir.write(t, "unbound.conf", strings.Replace(unboundConf(
+		fmt.Sprintf("  interface: 127.0.0.1@5301\n  do-not-query-localhost: no\n  root-hints: %q\n",
+			hints), ""), "validator iterator", "iterator", 1)))
+	start(t, "dnsmasq", "-k", "-C", path)
 }
 
 // knotLab adds the lab's anchor, and takes out what asks the Internet.
@@ -40,7 +56,7 @@ func knotLab(text string, root root, hints string) string {
 			"trust_anchors.remove('.')\ntrust_anchors.add(%q)\n", root.anchor)
 }
 
-func runKnot(t *testing.T, path string) {
+func runKnot(t *testing.T, path, _ string) {
 	start(t, "kresd", "-n", "-c", path, filepath.Dir(path))
 }
 
@@ -62,7 +78,7 @@ func labAnchor(root root) string {
 }
 
 // runRecursor runs it with the file under the name that it wants.
-func runRecursor(t *testing.T, path string) {
+func runRecursor(t *testing.T, path, _ string) {
 	t.Helper()
 	dir := folder(t.TempDir())
 	text, err := os.ReadFile(path)
@@ -80,13 +96,16 @@ func bindLab(text string, root root, hints string) string {
 		ds[len(ds)-2], ds[len(ds)-1])
 }
 
-func runBIND(t *testing.T, path string) { start(t, "named", "-f", "-4", "-n", "1", "-c", path) }
+func runBIND(t *testing.T, path, _ string) {
+	start(t, "named", "-f", "-4", "-n", "1", "-c", path)
+}
 
 // TestImportedFilesOfOthers starts each program with a file and Bailiwick with what it is converted
 // to, and asks both from clients that the file treats each in their own way.
 func TestImportedFilesOfOthers(t *testing.T) {
 	if os.Getenv(inside) == "" {
-		enter(t, []string{"ip", "unshare", "named", "pdns_recursor", "kresd"})
+		enter(t, []string{"ip", "unshare", "named", "pdns_recursor", "kresd", "dnsmasq",
+			"unbound"})
 		return
 	}
 	loopback(t)
@@ -116,7 +135,8 @@ func (f *importedFile) compare(t *testing.T, bin string, root root, hints string
 		}
 		name := filepath.Base(path)
 		if name == f.name {
-			text = []byte(f.lab(string(text), root, hints))
+			text = []byte(strings.ReplaceAll(f.lab(string(text), root, hints), "edge.hosts",
+				dir.path("edge.hosts"))) // some look for it elsewhere
 		}
 		dir.write(t, name, string(text))
 	}
@@ -126,11 +146,11 @@ func (f *importedFile) compare(t *testing.T, bin string, root root, hints string
 		t.Fatal(err)
 	}
 	t.Chdir(string(dir)) // paths are relative to where a program was started
-	f.run(t, source)
+	f.run(t, source, hints)
 	more := "resolver: {ipv6: \"false\", do_not_query_localhost: false}\n"
 	if f.more != nil {
 		more += f.more(root)
 	}
 	serveImported(t, bin, dir, string(converted), more)
-	compareAnswers(t, f.program, f.peer)
+	compareAnswers(t, f.program, f.peer, f.program != "dnsmasq")
 }

@@ -83,7 +83,7 @@ func compareImport(t *testing.T, bin, name string, root root) {
 	t.Chdir(data) // Unbound includes files from where it was started
 	start(t, "unbound", "-d", "-c", source)
 	serveImported(t, bin, dir, string(converted), "resolver: {ipv6: \"false\"}\n")
-	compareAnswers(t, "Unbound", unboundAddr)
+	compareAnswers(t, "Unbound", unboundAddr, true)
 }
 
 // serveImported runs Bailiwick with what a file was converted to, and with what the lab alone
@@ -97,8 +97,8 @@ func serveImported(t *testing.T, bin string, dir folder, converted, more string)
 }
 
 // compareAnswers asks a program and Bailiwick the same questions from clients that the file treats
-// each in their own way.
-func compareAnswers(t *testing.T, program, peer string) {
+// each in their own way: some may not ask, if there is such a thing as access.
+func compareAnswers(t *testing.T, program, peer string, access bool) {
 	t.Helper()
 	for _, at := range []string{peer, bailiwickAddr} {
 		await(t, at, "www.unsigned.example.", dns.TypeA, func(m *dns.Msg) bool {
@@ -130,7 +130,7 @@ func compareAnswers(t *testing.T, program, peer string) {
 		})
 	}
 	wg.Wait()
-	if refused.Load() == 0 || asked.Load() < 100 {
+	if access && refused.Load() == 0 || asked.Load() < 100 {
 		t.Errorf("%d questions, of which %d were refused", asked.Load(), refused.Load())
 	}
 	t.Logf("%d questions", asked.Load())

@@ -21,7 +21,7 @@ func importCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Convert the configuration of another resolver",
-		Long: "Convert a configuration of " + strings.Join(migrate.Programs(), " or ") + ", with " +
+		Long: "Convert a configuration of " + strings.Join(migrate.Programs(), ", ") + ", with " +
 			"the files that it includes, and print it. Comments at its top say what clients see " +
 			"differently, and what was left out, with the nearest key.\n\nExit status: 0 " +
 			"everything is converted or not needed; 1 something that changes answers or who may " +

@@ -37,6 +37,7 @@ var programs = []program{
 	{"bind", isBIND, convertBIND, bindDiffers},
 	{"pdns-recursor", isPDNS, convertPDNS, pdnsDiffers},
 	{"knot-resolver", isKnot, convertKnot, knotDiffers},
+	{"dnsmasq", isDnsmasq, convertDnsmasq, dnsmasqDiffers},
 	{"unbound", isUnbound, convertUnbound, unboundDiffers},
 }
 

@@ -47,7 +47,7 @@ func TestWholeFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(files) < 12 {
+	if len(files) < 14 {
 		t.Error(files)
 	}
 	dir, err := filepath.Abs("testdata")
