@@ -1,15 +1,26 @@
-# A static binary in an empty image. Build: docker build -t bailiwick . ; run: docker run -p 53:5300/udp -p 53:5300/tcp bailiwick
+# A static binary in an image without anything else: docs/container.md.
 FROM golang:1.26 AS build
+ARG VERSION=development
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /bailiwick ./cmd/bailiwick
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.version=$VERSION" \
+    -o /out/bailiwick ./cmd/bailiwick
+RUN mkdir /out/state /out/run
 
 FROM scratch
-COPY --from=build /bailiwick /bailiwick
-COPY deploy/container.yaml /etc/bailiwick.yaml
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/bailiwick /bailiwick
+COPY deploy/container.yaml /etc/bailiwick/bailiwick.yaml
+COPY --from=build --chown=65534:65534 /out/state /var/lib/bailiwick
+COPY --from=build --chown=65534:65534 /out/run /run/bailiwick
+ENV STATE_DIRECTORY=/var/lib/bailiwick RUNTIME_DIRECTORY=/run/bailiwick
 USER 65534:65534
+VOLUME ["/var/lib/bailiwick"]
 EXPOSE 5300/udp 5300/tcp 5380/tcp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=5s \
+    CMD ["/bailiwick", "health", "--config", "/etc/bailiwick/bailiwick.yaml"]
 ENTRYPOINT ["/bailiwick"]
-CMD ["serve", "--config", "/etc/bailiwick.yaml"]
+CMD ["serve", "--config", "/etc/bailiwick/bailiwick.yaml"]

@@ -29,7 +29,8 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
 		reportCommand(), checkCommand(), ctlCommand(), configCommand(), importCommand(),
-		labCommand(), gamedayCommand(), anchorCommand(), versionCommand(), manCommand())
+		labCommand(), gamedayCommand(), anchorCommand(), healthCommand(), versionCommand(),
+		manCommand())
 	return root
 }
 
