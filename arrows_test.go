@@ -113,6 +113,7 @@ var allowed = map[string][]string{
 	"internal/check": {"wire", "internal/cause", "validator"},
 	"internal/check/probe": {"wire", "internal/cause", "internal/check", "resolver",
 		"transport"},
+	"internal/doctor":   {"wire", "internal/cause", "internal/check", "transport", "validator"},
 	"internal/rollover": {},
 	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
 		"internal/clock", "internal/guard", "internal/rollover", "internal/rounds",

@@ -25,6 +25,7 @@ import (
 	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
+	"bailiwick/internal/doctor"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
@@ -49,6 +50,7 @@ func TestReferences(t *testing.T) {
 		"config":  configReference(t),
 		"metrics": metricsReference(t),
 		"check":   checkReference(),
+		"doctor":  doctorReference(),
 	} {
 		path := "docs/reference/" + name + ".md"
 		if *rewrite {
@@ -170,6 +172,25 @@ func checkReference() string {
 			if r.Area == area {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, r.Severity, r.Title,
 					r.Remedy, cmp.Or(r.Reference, "–"))
+			}
+		}
+	}
+	return b.String()
+}
+
+// doctorReference lists the findings of bailiwick doctor by area.
+func doctorReference() string {
+	var b strings.Builder
+	b.WriteString(generated + "# Findings of bailiwick doctor\n\n" +
+		"What `bailiwick doctor` can find, see [laptop.md](../laptop.md). An identifier never\n" +
+		"changes. The cause is what queries fail with because of it ([causes](causes.md)).\n")
+	for _, area := range doctor.Areas() {
+		fmt.Fprintf(&b, "\n## %s\n| finding | severity | meaning | what to do | cause | source |\n"+
+			"|---|---|---|---|---|---|\n", area)
+		for _, r := range doctor.Rules() {
+			if r.Area == area {
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", r.ID, r.Severity, r.Title,
+					r.Remedy, cmp.Or(r.CauseLabel(), "–"), cmp.Or(r.Reference, "–"))
 			}
 		}
 	}

@@ -311,11 +311,10 @@ func (f *zoneCheck) readTLSA(o *check.Observations, _ *checkSettings) error {
 }
 
 func (f *zoneCheck) readRest(o *check.Observations, s *checkSettings) error {
-	i := slices.Index([]string{"notice", "warning", "error"}, f.failOn)
-	if i < 0 {
-		return wrongUse("--fail-on %q: want error, warning or notice", f.failOn)
+	var err error
+	if s.failOn, err = check.ParseSeverity(f.failOn); err != nil {
+		return wrongUse("--fail-on %v", err)
 	}
-	s.failOn = []check.Severity{check.Notice, check.Warning, check.Error}[i]
 	if !slices.Contains(reportFormats, f.format) {
 		return wrongUse("--format %q: want one of %s", f.format, strings.Join(reportFormats, ", "))
 	}

@@ -44,7 +44,7 @@ type (
 // WriteJUnit writes the report as test results: an area is a suite, and a rule a test, which fails
 // if it has findings that make the check fail. Other findings are the output of their test.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	out := junitSuites{Name: "bailiwick check " + printable(r.Zone)}
+	out := junitSuites{Name: "bailiwick check " + Printable(r.Zone)}
 	for _, area := range Areas() {
 		suite := junitSuite{Name: area, Time: "0", Timestamp: r.Time.UTC().Format(
 			"2006-01-02T15:04:05")}
@@ -76,7 +76,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 
 // testCase returns a rule as a test.
 func (r *Report) testCase(rule Rule) junitCase {
-	c := junitCase{Name: rule.ID, Class: strings.TrimSuffix(printable(r.Zone), ".") + "." +
+	c := junitCase{Name: rule.ID, Class: strings.TrimSuffix(Printable(r.Zone), ".") + "." +
 		rule.Area, Time: "0"}
 	var lines []string
 	for _, f := range r.Findings {
@@ -104,5 +104,5 @@ func (f *Finding) line() string {
 	if len(f.Questions) > 0 {
 		s += "; asked " + list(f.Questions)
 	}
-	return printable(s)
+	return Printable(s)
 }

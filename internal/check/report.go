@@ -90,7 +90,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		out.Findings = append(out.Findings, jsonFinding{f.ID, f.Severity.String(), f.Area,
 			f.Title, f.Message, words(f.Servers), words(f.Questions), f.Remedy, f.Reference})
 	}
-	return indented(w, out)
+	return WriteIndented(w, out)
 }
 
 // words returns a list that is empty rather than null.
@@ -101,8 +101,8 @@ func words(s []string) []string {
 	return s
 }
 
-// indented writes JSON for people and programs.
-func indented(w io.Writer, v any) error {
+// WriteIndented writes JSON for people and programs.
+func WriteIndented(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
@@ -166,5 +166,5 @@ func Schema(w io.Writer) error {
 	})
 	s["$schema"], s["title"] = "https://json-schema.org/draft/2020-12/schema",
 		"Report of bailiwick check"
-	return indented(w, s)
+	return WriteIndented(w, s)
 }

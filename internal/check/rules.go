@@ -2,6 +2,8 @@
 
 package check
 
+import "fmt"
+
 // Severity is how much a finding matters.
 type Severity uint8
 
@@ -13,6 +15,16 @@ const (
 )
 
 func (s Severity) String() string { return [...]string{"notice", "warning", "error"}[s] }
+
+// ParseSeverity reads a severity as it is printed.
+func ParseSeverity(text string) (Severity, error) {
+	for _, s := range []Severity{Notice, Warning, Error} {
+		if s.String() == text {
+			return s, nil
+		}
+	}
+	return Notice, fmt.Errorf("%q: want error, warning or notice", text)
+}
 
 // Rule is a row of the table: what a finding of this kind means.
 type Rule struct {

@@ -94,7 +94,7 @@ func (r *Report) WriteSARIF(w io.Writer, file string) error {
 		}
 	}
 	name, version, _ := strings.Cut(r.Program, " ")
-	driver := sarifDriver{Name: name, Version: printable(version)}
+	driver := sarifDriver{Name: name, Version: Printable(version)}
 	index := map[string]int{}
 	for i, rule := range rules {
 		index[rule.ID] = i
@@ -106,15 +106,15 @@ func (r *Report) WriteSARIF(w io.Writer, file string) error {
 			sarifText{help}, sarifDefault{levels[rule.Severity]}})
 	}
 	run := sarifRun{Tool: sarifTool{driver}, Automation: sarifAutomation{"bailiwick-check/" +
-		printable(r.Zone) + "/"}, Results: []sarifResult{}}
+		Printable(r.Zone) + "/"}, Results: []sarifResult{}}
 	for _, f := range r.Findings {
 		run.Results = append(run.Results, sarifResult{f.ID, index[f.ID], levels[f.Severity],
 			sarifText{f.Title + ": " + f.line() + ". " + f.Remedy},
 			[]sarifLocation{{sarifPhysical{sarifArtifact{(&url.URL{Path: file}).String()},
-				sarifRegion{1}}, []sarifLogical{{printable(r.Zone), "namespace"}}}},
+				sarifRegion{1}}, []sarifLogical{{Printable(r.Zone), "namespace"}}}},
 			map[string]string{"finding/v1": f.fingerprint(r.Zone)}})
 	}
-	return indented(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
+	return WriteIndented(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
 
 // fingerprint identifies a finding from one check to the next: by zone, rule, servers and

@@ -14,20 +14,16 @@ func (r *Report) WriteText(w io.Writer, colour bool) error {
 	fmt.Fprintf(&b, "%s: %s at %s\n", r.Zone, plural(len(r.Servers), "server address"),
 		r.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	for _, s := range r.Servers {
-		fmt.Fprintf(&b, "  %s\n", printable(s))
+		fmt.Fprintf(&b, "  %s\n", Printable(s))
 	}
 	for _, f := range r.Findings {
-		label := f.Severity.String()
-		if colour {
-			label = fmt.Sprintf("\x1b[%dm%s\x1b[0m",
-				[...]int{Notice: 36, Warning: 33, Error: 31}[f.Severity], label)
-		}
-		fmt.Fprintf(&b, "\n%s %s: %s\n  %s\n", label, f.ID, f.Title, printable(f.Message))
+		fmt.Fprintf(&b, "\n%s %s: %s\n  %s\n", f.Severity.Label(colour), f.ID, f.Title,
+			Printable(f.Message))
 		if len(f.Servers) > 0 {
-			fmt.Fprintf(&b, "  at: %s\n", printable(list(f.Servers)))
+			fmt.Fprintf(&b, "  at: %s\n", Printable(list(f.Servers)))
 		}
 		if len(f.Questions) > 0 {
-			fmt.Fprintf(&b, "  asked: %s\n", printable(list(f.Questions)))
+			fmt.Fprintf(&b, "  asked: %s\n", Printable(list(f.Questions)))
 		}
 		fmt.Fprintf(&b, "  do: %s\n", f.Remedy)
 		if f.Reference != "" {
@@ -51,9 +47,17 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// printable returns text without control characters: it has names and errors that servers chose. A
+// Label returns the severity for a reader, in its colour if the terminal has any.
+func (s Severity) Label(colour bool) string {
+	if !colour {
+		return s.String()
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", [...]int{Notice: 36, Warning: 33, Error: 31}[s], s)
+}
+
+// Printable returns text without control characters: it has names and errors that servers chose. A
 // terminal would obey them, and XML has no way to write them (section 2.2 of XML 1.0).
-func printable(s string) string {
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7F || r >= 0x80 && r < 0xA0 || r == 0xFFFE || r == 0xFFFF {
 			return '?'
