@@ -114,6 +114,8 @@ var allowed = map[string][]string{
 	"internal/check/probe": {"wire", "internal/cause", "internal/check", "resolver",
 		"transport"},
 	"internal/doctor":   {"wire", "internal/cause", "internal/check", "transport", "validator"},
+	"deploy":            {},
+	"internal/install":  {"internal/state"},
 	"internal/rollover": {},
 	"internal/watch": {"wire", "internal/cause", "internal/check", "internal/check/probe",
 		"internal/clock", "internal/guard", "internal/rollover", "internal/rounds",

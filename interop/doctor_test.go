@@ -97,7 +97,7 @@ func TestDoctor(t *testing.T) {
 	}
 	loopback(t)
 	// All addresses lead to this machine: a default route, and a network that can be intercepted.
-	run(t, "ip", "route", "add", "local", "default", "dev", "lo")
+	must(t, "ip", "route", "add", "local", "default", "dev", "lo")
 	dir := folder(t.TempDir())
 	m := &machine{t: t, dir: dir, bin: build(t, string(dir)), root: listen(t, lab.New(time.Now()))}
 	if err := os.Mkdir(dir.path("etc"), 0o755); err != nil {

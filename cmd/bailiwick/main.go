@@ -28,9 +28,9 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
-		reportCommand(), checkCommand(), doctorCommand(), ctlCommand(), configCommand(),
-		importCommand(), labCommand(), gamedayCommand(), anchorCommand(), healthCommand(),
-		versionCommand(), manCommand())
+		reportCommand(), checkCommand(), doctorCommand(), installCommand(), uninstallCommand(),
+		ctlCommand(), configCommand(), importCommand(), labCommand(), gamedayCommand(),
+		anchorCommand(), healthCommand(), versionCommand(), manCommand())
 	return root
 }
 

@@ -113,7 +113,7 @@ func (o *Observations) Sent() int { return int(o.sent.Load()) }
 
 // Examine looks at the machine and asks all servers, until ctx ends at the latest.
 func Examine(ctx context.Context, c Config, over transport.Exchanger) *Observations {
-	o := &Observations{Config: c, Machine: readMachine(c.Root), Holders: holders(c.Proc, c.Wanted)}
+	o := &Observations{Config: c, Machine: readMachine(c.Root), Holders: Holders(c.Proc, c.Wanted)}
 	o.V4, o.V6 = c.Families()
 	if len(c.Resolvers) > 0 {
 		o.ResolvConf.Servers = c.Resolvers
@@ -128,7 +128,7 @@ func Examine(ctx context.Context, c Config, over transport.Exchanger) *Observati
 			asked = append(asked, Socket{Addr: s.addr})
 		}
 	}
-	o.serving = holders(c.Proc, asked)
+	o.serving = Holders(c.Proc, asked)
 	var all sync.WaitGroup
 	for _, s := range o.servers {
 		for _, q := range o.questions(s) {
@@ -159,7 +159,7 @@ func (o *Observations) list() {
 	}
 	var own []netip.AddrPort
 	for _, w := range o.Wanted {
-		if a := reachable(w.Addr); !slices.Contains(own, a) {
+		if a := Reachable(w.Addr); !slices.Contains(own, a) {
 			own = append(own, a)
 		}
 	}
@@ -204,8 +204,8 @@ func (o *Observations) serverAt(a netip.AddrPort) *server {
 	return nil
 }
 
-// reachable returns the address at which a listener is asked: loopback for all addresses.
-func reachable(a netip.AddrPort) netip.AddrPort {
+// Reachable returns the address at which a listener is asked: loopback for all addresses.
+func Reachable(a netip.AddrPort) netip.AddrPort {
 	switch {
 	case a.Addr() == netip.IPv4Unspecified():
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port())

@@ -47,10 +47,10 @@ func (h Holder) String() string {
 	return fmt.Sprintf("%s is held by %s (pid %d)", h.Has, h.Program, h.PID)
 }
 
-// holders returns who keeps sockets from being opened, by the files of a /proc. A socket at the
+// Holders returns who keeps sockets from being opened, by the files of a /proc. A socket at the
 // unspecified address holds all addresses of its family; at [::] it is taken to hold IPv4 as well,
 // which it does by default (RFC 3493, section 5.3).
-func holders(proc string, wanted []Socket) (found []Holder) {
+func Holders(proc string, wanted []Socket) (found []Holder) {
 	inodes := map[string][]int{} // of sockets, with the places in found
 	for _, table := range []struct {
 		file string

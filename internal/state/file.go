@@ -105,6 +105,13 @@ func Replace(path string, mode fs.FileMode, fill func(*os.File) error) error {
 	return nil
 }
 
+// Abandoned returns the temporary files of a path that Replace has left behind, as it does when the
+// process ends meanwhile.
+func Abandoned(path string) []string {
+	unfinished, _ := filepath.Glob(path + temporary) // an error is one of the pattern
+	return unfinished
+}
+
 // fill writes the heading and what write writes.
 func fill(t *os.File, f File, write func(io.Writer) error) error {
 	var none [sha256.Size]byte

@@ -146,7 +146,7 @@ const abandoned = time.Hour
 // sweep removes the files that a process left unfinished.
 func (d *Directory) sweep() {
 	for _, f := range All() {
-		unfinished, _ := filepath.Glob(d.at(f) + temporary)
+		unfinished := Abandoned(d.at(f))
 		for _, path := range unfinished {
 			if st, err := os.Lstat(path); err == nil && time.Since(st.ModTime()) > abandoned {
 				_ = os.Remove(path) // otherwise it stays, and does no harm

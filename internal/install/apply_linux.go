@@ -1,0 +1,150 @@
+// Installations are made, and undone.
+
+package install
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strings"
+
+	"bailiwick/internal/state"
+)
+
+// Machine is what an installation needs besides files.
+type Machine struct {
+	Run  func(argv []string) error // runs a command
+	Wait func() error              // returns when the server answers
+}
+
+// record is what is known of an installation: the steps up to the one that was begun last.
+type record struct {
+	Version int        `json:"version"`
+	Address netip.Addr `json:"address"`
+	Steps   []Step     `json:"steps"`
+}
+
+const recordVersion = 1
+
+// save writes the record. The text of what was written is left out: its sum is enough.
+func (r *record) save(path string) error {
+	return state.Replace(path, 0o600, func(f *os.File) error {
+		return json.NewEncoder(f).Encode(r)
+	})
+}
+
+// Apply makes the installation. If a step fails, all before it are undone; both errors are
+// returned.
+func (p *Plan) Apply(m Machine) error {
+	r := record{Version: recordVersion, Address: p.Address}
+	for i := range p.Steps {
+		if err := p.step(m, &r, i); err != nil {
+			_, back := Undo(p.c.Root, m)
+			if back != nil {
+				back = fmt.Errorf("undoing it: %w", back)
+			}
+			return errors.Join(err, back)
+		}
+	}
+	return nil
+}
+
+// step makes one step, after it has been written down.
+func (p *Plan) step(m Machine, r *record, i int) error {
+	s := p.Steps[i]
+	kept := s
+	kept.After.Data = nil
+	r.Steps = append(r.Steps, kept)
+	if err := r.save(p.c.at(recordPath)); err != nil {
+		return err
+	}
+	switch {
+	case s.Wait:
+		return m.Wait()
+	case s.Path != "":
+		return s.After.put(p.c.at(s.Path))
+	case len(s.Do) > 0:
+		return m.Run(s.Do)
+	}
+	return nil
+}
+
+// ErrNotInstalled is the error of Undo where nothing is installed.
+var ErrNotInstalled = errors.New("nothing is installed here: there is no " + recordPath)
+
+// Undo undoes an installation, the last step first. kept lists what others have changed since, and
+// is left as it is. What fails does not keep the rest from being undone.
+func Undo(root string, m Machine) (kept []string, err error) {
+	c := Config{Root: root}
+	text, err := os.ReadFile(c.at(recordPath))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNotInstalled
+	} else if err != nil {
+		return nil, err
+	}
+	var r record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", recordPath, err)
+	}
+	if r.Version != recordVersion {
+		return nil, fmt.Errorf("%s is of another version of this program (%d)", recordPath,
+			r.Version)
+	}
+	var failed []error
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		s := &r.Steps[i]
+		switch {
+		case s.Path != "":
+			stays, err := s.restore(c.at(s.Path), r.Address)
+			if stays {
+				kept = append(kept, s.Path)
+			}
+			failed = append(failed, err)
+		case len(s.Undo) > 0:
+			failed = append(failed, m.Run(s.Undo))
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return kept, fmt.Errorf("%w\n%s stays: run bailiwick uninstall again when that is mended",
+			err, recordPath)
+	}
+	return kept, os.Remove(c.at(recordPath))
+}
+
+// restore puts back what was at a path, and reports whether it stays as others have left it.
+func (s *Step) restore(path string, address netip.Addr) (stays bool, err error) {
+	for _, left := range append(state.Abandoned(path), path+asideSuffix) {
+		_ = os.Remove(left) // it is seldom there
+	}
+	now, err := read(path)
+	switch {
+	case err != nil:
+		return false, err
+	case now.identical(&s.Before):
+		return false, nil
+	case s.After.Kind == Folder && now.Kind == Folder:
+		// Somebody has put something there: os.Remove leaves it.
+		return os.Remove(path) != nil, nil
+	case now.Kind == Absent, now.same(&s.After), s.Path == resolvPath && pointsAt(&now, address):
+		return false, s.Before.put(path)
+	}
+	return true, nil
+}
+
+// pointsAt reports whether a resolv.conf names the server and no other: it was changed since, and
+// without the server nothing would resolve (AdguardTeam/AdGuardHome 2213, 2333).
+func pointsAt(c *Content, address netip.Addr) bool {
+	named := false
+	for line := range strings.Lines(string(c.Data)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
+			if f[1] != address.String() {
+				return false
+			}
+			named = true
+		}
+	}
+	return named
+}
