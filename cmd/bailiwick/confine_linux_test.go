@@ -368,7 +368,7 @@ func TestProcessUser(t *testing.T) {
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	socket := dir + "/run/control.sock"
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if answers(at(first)) {
+		if answersAt(at(first)) {
 			break
 		}
 		if time.Now().After(end) {
@@ -391,7 +391,7 @@ func TestProcessUser(t *testing.T) {
 		strconv.Quote(at(second)))), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := runCtl(t, socket, "reload"); err != nil || !answers(at(second)) {
+	if out, err := runCtl(t, socket, "reload"); err != nil || !answersAt(at(second)) {
 		t.Fatalf("another port below 1024: %v\n%s", err, out)
 	}
 	if out, err := runCtl(t, socket, "upgrade"); err != nil {
@@ -460,8 +460,8 @@ func TestConfinedServerTellsWhoHasItsAddress(t *testing.T) {
 	p.terminate()
 }
 
-// answers reports whether a server answers.
-func answers(at string) bool {
+// answersAt reports whether a server at an address answers.
+func answersAt(at string) bool {
 	c := dns.Client{Timeout: time.Second}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at)
 	return err == nil && m.Rcode == dns.RcodeSuccess

@@ -90,7 +90,7 @@ func TestDescriptorsAreRaisedAndMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	for end := time.Now().Add(patience); !answers(at); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !answersAt(at); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the server does not serve")
 		}
