@@ -130,15 +130,15 @@ func (f *installation) machine(out io.Writer, address netip.Addr) install.Machin
 			}
 			return nil
 		},
-		Wait: func() error { return answers(netip.AddrPortFrom(address, 53)) },
+		Wait: func() error { return awaitAnswer(netip.AddrPortFrom(address, 53)) },
 	}
 }
 
 // startTime is how long the service may take until it answers.
 const startTime = 20 * time.Second
 
-// answers waits until a server answers at an address.
-func answers(at netip.AddrPort) error {
+// awaitAnswer waits until a server answers at an address.
+func awaitAnswer(at netip.AddrPort) error {
 	var err error
 	for end := time.Now().Add(startTime); time.Now().Before(end); {
 		m := new(dns.Msg).SetQuestion("localhost.", dns.TypeA)

@@ -76,7 +76,7 @@ func TestFindingsOfIncludedFiles(t *testing.T) {
 		got = append(got, strings.ReplaceAll(f.Error(), dir+"/", ""))
 	}
 	want := []string{
-		"main.yaml:3:5: include: open nothing.yaml: no such file or directory",
+		"main.yaml:3:5: include: stat nothing.yaml: no such file or directory",
 		"main.yaml:5:5: include wants a file, a pattern such as conf.d/*.yaml, or a list of such",
 		"main.yaml:6:5: include: \"[\": syntax error in pattern",
 		"main.yaml:8:24: server.max_udp_size: \"100\" is not a number from 512 to",
