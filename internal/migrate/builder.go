@@ -39,6 +39,7 @@ type note struct {
 // builder collects values and what is left out.
 type builder struct {
 	values map[string][]item
+	added  map[string]bool // entries of lists, each after its key
 	notes  []note
 	told   []string // further differences
 	lines  []valueLine
@@ -53,7 +54,8 @@ func (b *builder) set(key, text string, d *directive) {
 
 // add gives a key that is a list an entry. An entry that is there already is not added again.
 func (b *builder) add(key, text string, d *directive) {
-	if !slices.ContainsFunc(b.values[key], func(i item) bool { return i.text == text }) {
+	if entry := key + "\x00" + text; !b.added[entry] {
+		b.added[entry] = true
 		b.values[key] = append(b.values[key], item{text: text, at: d.at, what: d.String(),
 			list: true})
 	}

@@ -17,8 +17,17 @@ type directive struct {
 	at   place
 }
 
+// secretNames are parts of the names of options whose values are secret.
+var secretNames = []string{"secret", "password", "api-key", "api_key"}
+
 // String writes it as in the file, without what is secret and without what is too long to read.
 func (d *directive) String() string {
+	for _, s := range secretNames {
+		if strings.Contains(strings.ToLower(d.name), s) {
+			name, _, _ := strings.Cut(d.name, "(") // a call of Lua has its values in its name
+			return name + " …"
+		}
+	}
 	text := strings.Join(append([]string{d.name}, d.args...), " ")
 	if r := []rune(text); len(r) > 100 {
 		text = string(r[:100]) + "…"

@@ -35,8 +35,8 @@ type dnsmasq struct {
 	files
 	folder  string
 	options []*directive
-	zones   []*zone // forward zones, each with its servers
-	local   map[string]*directive
+	zones   []*zone               // forward zones, each with its servers
+	local   map[string]*directive // names that nobody else is asked for
 }
 
 func convertDnsmasq(path string, b *builder) error {
@@ -378,25 +378,9 @@ func (m *dnsmasq) names() {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(zones)) {
-		d := m.local[key]
-		if d == nil {
-			d = m.addressOf(key)
-		}
-		m.add("policy.local_zones", fmt.Sprintf("{name: %s, type: %s}", quote(key), zones[key]), d)
+		m.add("policy.local_zones", fmt.Sprintf("{name: %s, type: %s}", quote(key), zones[key]),
+			m.local[key])
 	}
-}
-
-// addressOf returns the first option address of a name.
-func (m *dnsmasq) addressOf(name string) *directive {
-	for _, d := range m.all("address") {
-		names, _ := domains(d.arg(0))
-		if slices.ContainsFunc(names, func(n string) bool {
-			return strings.EqualFold(zoneName(n), name)
-		}) {
-			return d
-		}
-	}
-	return defaultOf("address", name)
 }
 
 // address converts what all names at and below one have.
@@ -406,12 +390,12 @@ func (m *dnsmasq) address(d *directive, name, address string, zones map[string]s
 		m.lose(d, "all names; nearest: policy.local_zones of the type redirect")
 		return
 	case address == "":
-		zones[name] = "nxdomain"
+		zones[name], m.local[name] = "nxdomain", d
 		return
 	case address == "#":
 		address = "0.0.0.0 ::"
 	}
-	zones[name] = "redirect"
+	zones[name], m.local[name] = "redirect", d
 	m.tell("names of address= have no data of other types, which were asked for elsewhere " +
 		"unless local= has the name too; those that a file of hosts has too have both addresses")
 	for _, s := range strings.Fields(address) {

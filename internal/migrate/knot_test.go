@@ -51,6 +51,7 @@ func TestKnotLua(t *testing.T) {
 		{"view:addr('10.0.0.0/8', policy.all(policy.DROP))", `"10.0.0.0/8 refuse"`, false},
 		{"view:addr('10.0.0.0/8', policy.suffix(policy.DENY, {todname('x')}))", "nearest: views",
 			true},
+		{"net.tls_sticket_secret('x')", "source.conf:2: net.tls_sticket_secret …: ", false},
 		{"view:tsig('k', policy.all(policy.PASS))", "nearest: views", true},
 	})
 }

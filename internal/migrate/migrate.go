@@ -70,7 +70,7 @@ func Convert(path, from string, check Check) (Result, error) {
 		return Result{}, fmt.Errorf("there is no program %q; there are %s", from,
 			strings.Join(Programs(), ", "))
 	}
-	b := &builder{values: map[string][]item{}}
+	b := &builder{values: map[string][]item{}, added: map[string]bool{}}
 	if err := programs[i].convert(path, b); err != nil {
 		return Result{}, err
 	}

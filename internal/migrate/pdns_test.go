@@ -47,6 +47,7 @@ func TestPDNSSettings(t *testing.T) {
 		{"lua-config-file=/absent.lua", "nearest: trust_anchors.insecure (addNTA)", true},
 		{"lua-dns-script=", "it is off here too", false},
 		{"dns64-prefix=64:ff9b::/96", "enabled: true", false},
+		{"api-key=quiet", "source.conf:1: api-key …: nearest", false},
 		{"made-up=1", "this option is not known", true},
 	})
 }
