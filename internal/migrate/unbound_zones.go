@@ -166,8 +166,8 @@ func (u *unbound) view(c *clause, name string, clients []string) {
 	zones, records := []string{}, []string{}
 	from := []*clause{c}
 	if c.yes("view-first") {
-		u.tell("of a zone of all below one of a view with view-first the longer name decides here, " +
-			"and there the view")
+		u.tell("of a zone of all below one of a view with view-first the longer name decides " +
+			"here, and there the view")
 		from = append(from, &u.server)
 	}
 	own := map[string]bool{}
