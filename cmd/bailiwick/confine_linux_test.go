@@ -460,6 +460,47 @@ func TestConfinedServerTellsWhoHasItsAddress(t *testing.T) {
 	p.terminate()
 }
 
+// A server that another process shares its address with is confined all the same, if it could listen
+// there: later than others, when it has seen that.
+func TestConfinedBesideAnother(t *testing.T) {
+	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		bad := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		})
+		return errors.Join(bad, err)
+	}}
+	other, err := share.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	config, socket := nobody(t)
+	file := t.TempDir() + "/bailiwick.yaml"
+	if err := os.WriteFile(file, []byte(fmt.Sprintf("listen: {udp: [%q], tcp: []}\n"+
+		"admin: {listen: \"\"}\nshutdown: {wait: 0, answers: 0}\n%s", other.LocalAddr(), config)),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "serve", "--config", file)
+	cmd.Env = append(os.Environ(), "BAILIWICK_TEST_PROCESS=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		out, err := runCtl(t, socket, "status")
+		if err == nil && strings.Contains(out, "confined: landlock ") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if got := field(t, statusOf(cmd.Process.Pid), "Seccomp"); got != "2" {
+		t.Errorf("Seccomp is %s", got)
+	}
+}
+
 // answersAt reports whether a server at an address answers.
 func answersAt(at string) bool {
 	c := dns.Client{Timeout: time.Second}
