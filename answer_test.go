@@ -2,6 +2,8 @@ package bailiwick
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"testing"
 
 	"bailiwick/resolver"
@@ -23,6 +25,24 @@ func TestLibraryAnswersAreTheCallers(t *testing.T) {
 	}
 	if !bytes.Equal(set.Data.First(), address) || !bytes.Equal(set.Sigs.First(), signature) {
 		t.Error("what the caller has changed is the resolver's")
+	}
+}
+
+// TestLibraryEndsAfterPanics has a resolver that has panicked too often answer nothing any more, as
+// its state may be damaged. The process is the program's own, and goes on.
+func TestLibraryEndsAfterPanics(t *testing.T) {
+	r, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	r.damaged.Store(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // whatever happens, nobody is asked
+	var f *Failure
+	if _, err := r.Resolve(ctx, "example.", TypeA); !errors.As(err, &f) ||
+		f.Cause != "internal_error" {
+		t.Errorf("got %v", err)
 	}
 }
 

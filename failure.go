@@ -15,7 +15,8 @@ type Failure struct {
 	// Zone is at fault, and Server, if they are known; a zone with the final dot, a server by its
 	// address.
 	Zone, Server string
-	// Text tells all of it in a sentence, and Hint what may be done about it.
+	// Text tells all of it in a sentence, and Hint what may be done about it, in the words of the
+	// server: it may name keys of its configuration.
 	Text, Hint string
 	// Extended is what a server tells its clients of it (RFC 8914); nil if no code is fit.
 	Extended *ExtendedError

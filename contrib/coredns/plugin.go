@@ -62,9 +62,14 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, q *dns.Msg
 	if plugin.Zones(h.zones).Matches(state.Name()) == "" {
 		return plugin.NextOrFailure(name, h.next, ctx, w, q)
 	}
-	if state.QClass() != dns.ClassINET || !q.RecursionDesired {
-		// What is cached is nobody's business but the clients' (RFC 9076, section 5.2).
+	switch {
+	case state.QClass() != dns.ClassINET:
 		return dns.RcodeRefused, nil
+	case !q.RecursionDesired:
+		m := new(dns.Msg).SetRcode(q, dns.RcodeRefused)
+		m.RecursionAvailable = true
+		explain(m, q, notRecursive)
+		return dns.RcodeSuccess, w.WriteMsg(m)
 	}
 	client, _ := netip.ParseAddr(state.IP()) // the zero address is no client's in particular
 	server, began := metrics.WithServer(ctx), time.Now()
@@ -88,6 +93,11 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, q *dns.Msg
 	}
 	return dns.RcodeSuccess, w.WriteMsg(m)
 }
+
+// notRecursive is why a query without RD is refused: it would have to be answered from the cache,
+// which is nobody's business but that of who asked (RFC 8914, section 4.21).
+var notRecursive = &bailiwick.Failure{Extended: &bailiwick.ExtendedError{
+	Code: dns.ExtendedErrorCodeNotAuthoritative, Text: "recursion is not desired"}}
 
 // failed returns the response for a name that cannot be resolved. It is written here, and not left
 // to CoreDNS by the return value of ServeDNS, as that has no place for the reason.
