@@ -460,8 +460,8 @@ func TestConfinedServerTellsWhoHasItsAddress(t *testing.T) {
 	p.terminate()
 }
 
-// A server that another process shares its address with is confined all the same, if it could listen
-// there: later than others, when it has seen that.
+// A server that another process shares its address with is confined all the same, if it could
+// listen there: later than others, when it has seen that.
 func TestConfinedBesideAnother(t *testing.T) {
 	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		bad := c.Control(func(fd uintptr) {
