@@ -28,6 +28,7 @@ import (
 	"bailiwick/internal/doctor"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/hook"
+	"bailiwick/internal/fleet"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
@@ -249,6 +250,8 @@ func metricsReference(t *testing.T) string {
 	m.WatchGate(transport.NewGate(transport.Default().Gate))
 	m.WatchLedger(ledger.New(1))
 	m.WatchState(nil)
+	shared := fleet.New(fleet.Parts{Clock: clock.Real{}})
+	m.WatchFleet(shared.Counts(), shared.Status)
 	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
 		Load: func(func(io.Reader) error) error { return nil }}))

@@ -61,6 +61,8 @@ type accepted struct {
 	// damaged reports whether a set of the answer had records that do not fit their type. The set
 	// is validated without them.
 	damaged bool
+	// copied reports whether it is of a zone's copy here.
+	copied bool
 	// whole reports whether it answers the whole question of its fetch.
 	whole bool
 	tailoring

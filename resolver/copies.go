@@ -70,7 +70,8 @@ func (a *zoneQuery) askCopy(c Copy) (*accepted, *cause.Failure) {
 	m := c.Answer(a.q)
 	cfg := &a.x.r.cfg
 	damaged, _ := scrub(m, a.zone, a.zone, cfg.HardenGlue)
-	got := &accepted{reply: classify(m, a.q, a.zone, false, cfg.HardenGlue), damaged: damaged}
+	got := &accepted{reply: classify(m, a.q, a.zone, false, cfg.HardenGlue), damaged: damaged,
+		copied: true}
 	if a.x.sink != nil {
 		e := a.x.of(event.CopyAsked, a.q)
 		e.Zone, e.Reply, e.RCode = a.zone, got.kind, m.RCode()

@@ -40,6 +40,9 @@ func (r *Resolver) Fetching(limit int) (list []Fetching, all int) {
 // FlushOnly forgets what is selected of the data, and the trust that rests on it.
 func (r *Resolver) FlushOnly(of cache.Selection) int {
 	n := r.memory.flushOnly(of)
+	if !of.Bogus { // which is never shared
+		r.forgetShared(of.Name, of.Subtree)
+	}
 	if !of.Bogus { // a variant may be a denial, or lead to one
 		n += r.subnets.forget(of.Name, of.Subtree, of.Type)
 	}

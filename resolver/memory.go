@@ -112,6 +112,7 @@ func (m *memory) reaches(name wire.Name, k cache.Key, l *result) bool {
 // putSets keeps data or an alias, each set for its TTL.
 func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 	m.store.ClampTTLs(l.sets, l.proofs, now)
+	l.bound()
 	if k.Type == wire.TypeANY || k.Type == wire.TypeRRSIG {
 		return // the answer may be incomplete (RFC 8482)
 	}
@@ -164,6 +165,9 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 		}
 	}
 	ttl := m.store.ClampDenial(l.proofs, n.Until, now)
+	if l.bound(); l.most > 0 {
+		ttl = min(ttl, l.most)
+	}
 	for _, p := range l.proofs {
 		switch {
 		case p.Type == wire.TypeSOA && n.SOA == nil:

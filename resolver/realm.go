@@ -141,12 +141,14 @@ func (r *Resolver) newRealm(of *Realm, before *Resolver) *Resolver {
 	})
 	n := &Resolver{cfg: cfg, validator: r.validator, anchors: of.Anchors, exchanger: r.exchanger,
 		probes: r.probes, clock: r.clock, observe: r.observe, events: r.events, guard: r.guard,
-		routes: r.routes, tap: r.tap, copies: r.copies, infra: r.infra, fetches: r.fetches,
+		routes: r.routes, tap: r.tap, copies: r.copies, fleet: r.fleet, infra: r.infra,
+		fetches:      r.fetches,
 		connectivity: r.connectivity, refetches: state.refetches, compared: r.compared,
 		timeless: r.timeless, reporting: state.reporting, quotas: r.quotas, chance: r.chance,
 		subnets: r.subnets, ecsZones: r.ecsZones, shared: r, state: state, states: r.states,
 		name: of.Name}
 	n.memory = r.memory.within(state.realm, state.recoveries, &n.cfg)
+	n.views = sync.OnceValue(func() views { return n.judgements() })
 	known := maps.Clone(r.forwarders)
 	maps.DeleteFunc(known, func(k forwarderKey, _ *forwarder) bool {
 		return state.realm.Own(k.zone)

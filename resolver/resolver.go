@@ -39,6 +39,8 @@ type Resolver struct {
 	routes    Routes
 	tap       *dnstap.Tap // nil: no messages are copied
 	copies    Copies      // nil if there are none
+	fleet     Fleet       // nil if there is none
+	views     func() views
 
 	infra        *infraCache
 	forwarders   map[forwarderKey]*forwarder // never changed
@@ -73,6 +75,7 @@ type Parts struct {
 	Routes    Routes       // nil: a route leads to every address
 	Tap       *dnstap.Tap  // copies messages to servers and from them; it may be nil
 	Copies    Copies       // of zones; nil if there are none
+	Fleet     Fleet        // a memory that is shared with other resolvers; nil if there is none
 	Realms    []Realm      // other ways of resolving some names
 	// Ledger is what queries, refreshes and tries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
@@ -116,13 +119,15 @@ func newResolver(cfg Config, p Parts) *Resolver {
 	for _, z := range cfg.ECS.Zones {
 		zones[z] = true
 	}
-	return &Resolver{cfg: cfg, ecsZones: zones, anchors: p.Anchors, exchanger: p.Exchanger,
+	r := &Resolver{cfg: cfg, ecsZones: zones, anchors: p.Anchors, exchanger: p.Exchanger,
 		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
-		routes: p.Routes, tap: p.Tap, copies: p.Copies, chance: p.Chance,
+		routes: p.Routes, tap: p.Tap, copies: p.Copies, fleet: p.Fleet, chance: p.Chance,
 		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
 		timeless: sync.OnceValue(func() *validator.Validator {
 			return newTimeless(cfg.Validation)
 		})}
+	r.views = sync.OnceValue(func() views { return r.judgements() })
+	return r
 }
 
 // Stats are counters of the resolver's own caches.
@@ -148,6 +153,7 @@ func (r *Resolver) Stats() (s Stats) {
 // Flush forgets a name, or everything at and below it, for all clients.
 func (r *Resolver) Flush(name wire.Name, subtree bool) int {
 	r.subnets.forgetZones(name)
+	r.forgetShared(name, subtree)
 	return r.memory.flush(name, subtree) + r.subnets.forget(name, subtree, wire.TypeNone)
 }
 
@@ -162,6 +168,7 @@ func (r *Resolver) FlushZoneOf(name wire.Name) (zone wire.Name, n int) {
 			zone = z
 		}
 	})
+	r.forgetShared(zone, false)
 	return zone, r.memory.flushZone(zone, name)
 }
 
@@ -299,6 +306,7 @@ func (x *resolution) lead() (l *result, f *cause.Failure) {
 		x.excepted()
 	}
 	l, f = x.resolveFor()
+	x.releaseClaim()
 	if f == nil {
 		x.r.memory.succeeded(x.keyOf(x.q))
 		return l, nil

@@ -49,6 +49,9 @@ type result struct {
 	keys    *validator.KeySet // of a DNSKEY set that was just validated, with its public keys
 	// scope is how many bits of the client's network the result is for; 0: it is for all.
 	scope int
+	// most is for how many seconds it may be kept at most, whatever least TTL the operator wants;
+	// 0: there is no such bound.
+	most uint32
 	// unsignedCut reports for type DS whether the name is an unsigned delegation or may be one.
 	unsignedCut bool
 }
@@ -59,6 +62,18 @@ func (l *result) ttl() uint32 {
 		return cache.MinTTL(l.proofs)
 	}
 	return cache.MinTTL(l.sets)
+}
+
+// bound gives the result's sets no longer TTLs than it may be kept for.
+func (l *result) bound() {
+	if l.most == 0 {
+		return
+	}
+	for _, sets := range [2][]*wire.RRset{l.sets, l.proofs} {
+		for _, s := range sets {
+			s.TTL = min(s.TTL, l.most)
+		}
+	}
 }
 
 // cheap reports whether the result can be made from others again as cheaply. A prepared answer for

@@ -61,6 +61,9 @@ func (x *resolution) keepReply(a *zoneQuery, got *accepted) {
 		return
 	}
 	x.keepResult(a.q, got.result, got)
+	if !got.copied {
+		x.offer(a.speaks(), a.q, got.result)
+	}
 	x.chain(a, got.result, got)
 }
 
@@ -262,6 +265,9 @@ func (x *resolution) chain(a *zoneQuery, l *result, got *accepted) {
 			return // it is asked for separately
 		}
 		x.keepResult(q, l, got)
+		if !got.copied {
+			x.offer(a.speaks(), q, l)
+		}
 	}
 }
 
@@ -342,6 +348,7 @@ func (x *resolution) validateCut(parent, cut wire.Name, authority []*wire.RRset)
 	l.status, l.failure, l.zone, l.unsignedCut = v.Status, v.Failure, v.Zone, v.UnsignedCut
 	l.proofs, l.bare = v.Proofs, l.kind == wire.KindNoData
 	x.r.memory.put(x.keyOf(q), l, x.flushes, x.r.clock.Now())
+	x.offer(parent, q, l)
 	if _, known := x.Zone(cut); !known && l.kind == wire.KindAnswer && v.Status == wire.Secure {
 		if ds, _ := x.r.validator.UsableDS(l.sets[0]); len(ds) > 0 {
 			// the zone's answers will be validated with its keys

@@ -43,6 +43,7 @@ type resolution struct {
 	enclosing trustCache
 	fallback  bool // the servers of a configured zone failed: the public tree is asked
 	remote    bool // copies of zones are not used: one has failed, or the network is in question
+	fleet     fleetWork
 	// seen, unless it is nil, gets the keys of the zone that the question is for; see [keysSeen].
 	seen *keysSeen
 	// until is, for a refresh, when the old data end. It asks the servers that a resolution at that
@@ -104,6 +105,9 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 		if l != nil && !l.ending() && (x.depth > 0 || !l.bare) {
 			return l, nil // another fetch has stored it
 		}
+	}
+	if l := x.fromFleet(); l != nil {
+		return l, nil
 	}
 	z := x.r.cfg.configured(above(x.q.Name, x.q.Type))
 	switch {

@@ -170,7 +170,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "cookies/renew", m{}}, {"POST", "policy/reload", m{}}, {"POST", "reload", m{}},
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
 		{"GET", "dnstap", nil}, {"POST", "dnstap/rotate", m{}},
-		{"GET", "confinement", nil},
+		{"GET", "confinement", nil}, {"GET", "fleet", nil},
 		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
 		{"GET", "incidents?all=true&limit=5", nil}, {"GET", "signatures", nil},
 		{"GET", "maintenance/list", nil},

@@ -131,6 +131,7 @@ func (r *running) closeFor(successor *service.Successor) {
 		r.saveCaches()
 	}
 	r.now().resolver.Close()
+	r.fleet.Close()
 	r.server.Close()
 	each(func(l listening) { l.Close() })
 	r.now().queries.closeBut(nil)

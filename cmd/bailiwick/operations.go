@@ -178,7 +178,21 @@ func serverOperations() []operation {
 		Short:   "Rename the file of messages, and begin another one",
 		Suggest: []string{"roll"},
 		Fields:  []console.Field{{Name: "rotate"}},
-	}, (*running).rotateDnstap}}
+	}, (*running).rotateDnstap}, {console.Operation{Name: "fleet",
+		Short: "Show how it is with the memory that several servers share",
+		Fields: []console.Field{{Name: "store"},
+			{Name: "state", Help: "off, in use, or for how long it is not asked"},
+			{Name: "secrets", Kind: console.Integer, Help: "that are accepted"},
+			{Name: "waiting", Kind: console.Integer, Help: "records to be written"},
+			{Name: "written", Kind: console.Integer},
+			{Name: "dropped", Kind: console.Integer, Help: "as more came than could be written"},
+			{Name: "lost", Kind: console.Integer, Help: "as writing failed"},
+			{Name: "problem", Optional: true, Help: "why the store fails"},
+			{Name: "full", Optional: true, Help: "why it takes nothing"},
+			{Name: "unused", Optional: true, Help: "why records in it are not used"}},
+		Rows: []console.Field{{Name: "outcome"}, {Name: "of"},
+			{Name: "count", Kind: console.Integer}},
+	}, (*running).fleetState}}
 }
 
 func cacheOperations() []operation {

@@ -23,6 +23,7 @@ import (
 	"bailiwick/internal/dnstap"
 	"bailiwick/internal/event"
 	"bailiwick/internal/expiry"
+	"bailiwick/internal/fleet"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
@@ -69,6 +70,7 @@ type stack struct {
 	recorder     *recorder.Recorder
 	signatures   *expiry.Book      // that end soon
 	keeper       *secondary.Keeper // of copies of zones
+	fleet        *fleet.Fleet      // whose memory is shared
 	enforced     enforced
 	catalogs     catalogs
 	membersMoved func()                  // see running.takeMembers
@@ -140,6 +142,9 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 		return s.now().Records, s.now().Blocked
 	})
 	s.store = cache.New(cfg.Cache)
+	s.fleet = fleet.New(fleet.Parts{Clock: s.clock, Log: s.log, Guard: s.guard,
+		Writes: s.metrics.Fleet})
+	s.metrics.WatchFleet(s.fleet.Counts(), s.fleet.Status)
 	s.judgeAnew, s.rulesChanged, s.listsChanged = func() {}, func() {}, func() {}
 	s.membersMoved = func() {}
 	s.kept = loadKept(s.state, s.log)
@@ -202,7 +207,7 @@ func (s *stack) parts(p *snapshot.Snapshot, tap *dnstap.Tap) resolver.Parts {
 		Exchanger: s.exchanger, Clock: s.clock, Events: s.sink(p.Config.Log), Guard: s.guard,
 		Routes: s.routes, Ledger: s.ledger, Tap: tap,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
-		Copies:   copies{s.keeper}, Realms: realms}
+		Copies:   copies{s.keeper}, Fleet: s.fleet, Realms: realms}
 }
 
 // running is a stack that listens.
@@ -375,6 +380,7 @@ func (r *running) start() {
 		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
 	})
 	r.traceBy(r.cfg.Tracing)
+	r.fleet.Use(r.now().Fleet)
 	r.maintain()
 	r.keepWarm()
 	r.retiring.Go(func() {

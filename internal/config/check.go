@@ -38,6 +38,7 @@ func (p *reader) contradictions() {
 			"cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
 			c.Cache.MinNegative, c.Cache.MaxNegative)
 	}
+	c.contradictFleet(say)
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
@@ -177,6 +178,7 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfTrust(warn)
 	c.warnOfNetworks(warn)
 	c.warnOfServers(warn)
+	c.warnOfFleet(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)

@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/discovery"
 	"bailiwick/internal/dnstap"
+	"bailiwick/internal/fleet"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
@@ -45,6 +46,7 @@ type Config struct {
 	QueryLog  querylog.Config
 	Dnstap    dnstap.Config
 	Tracing   tracing.Config
+	Fleet     fleet.Config
 	Incidents incident.Config
 	Watch     watch.Config // without what the resolver has
 	Recorder  recorder.Config
@@ -111,6 +113,7 @@ func defaults() *Config {
 		Service: service.Default(), Confine: confine.Default(),
 		Log:      observe.Default(),
 		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Tracing: tracing.Default(),
+		Fleet:     fleet.Default(),
 		Incidents: incident.Default(), Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,

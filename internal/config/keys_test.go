@@ -91,6 +91,7 @@ func (k *key) other() string {
 	return map[string]string{
 		"doh.path": "/q", "discovery.name": "dns.example", "discovery.addresses": "[192.0.2.1]",
 		"control.socket_group": "0", "api.hosts": "[dns.example]",
+		"fleet.store": "192.0.2.1:6379", "fleet.user": "dns", "fleet.tls_name": "store.example",
 		"tracing.endpoint": "http://192.0.2.1:4318/v1/traces",
 		"dnstap.address":   "192.0.2.1:6000", "dnstap.messages": "[client_query]",
 		"dnstap.identity": "me", "dnstap.version": "1",

@@ -146,12 +146,13 @@ const (
 	OriginCut                    // a denied ancestor of the name, in the cache (RFC 8020)
 	OriginSpan                   // a span that covers the name, in the cache (RFC 8198)
 	OriginStale                  // what has ended in the cache (RFC 8767)
+	OriginFleet                  // the memory that a fleet shares
 )
 
 func (o Origin) String() string {
 	return [...]string{"none", "server", "local", "prepared", "known", "referral", "resolved",
 		"the public tree", "a DNAME", "a DNAME of the same chain", "a denied name above",
-		"a denied span", "stale data"}[o]
+		"a denied span", "stale data", "the fleet"}[o]
 }
 
 // Decision is a decision of policy.

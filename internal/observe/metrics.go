@@ -83,6 +83,7 @@ type Metrics struct {
 
 	Dnstap *counter.Outcomes // of copies of messages
 	Traces *counter.Outcomes // of traces of resolutions
+	Fleet  *counter.Outcomes // of records for the memory that a fleet shares
 }
 
 // maxRCode is the largest code that has a label of its own.
@@ -288,6 +289,7 @@ func New() *Metrics {
 	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
 	m.Dnstap = newOutcomes(reg, "dnstap_messages_total", "Copies of DNS messages")
 	m.Traces = newOutcomes(reg, "traces_total", "Traces of resolutions")
+	m.Fleet = newOutcomes(reg, "fleet_records_total", "Records for the store that a fleet shares")
 	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
 		Name: "trust_anchor_disagreements",
 		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +

@@ -13,6 +13,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
+	"bailiwick/internal/fleet"
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/rpz"
@@ -47,6 +48,8 @@ type Snapshot struct {
 	Tokens           *console.Tokens // of the API; nil for none
 	// Keys are those of zones.tsig_keys, by their names with the final dot.
 	Keys map[string]*secondary.Key
+	// Fleet is with whom what is known is shared, and by which store.
+	Fleet fleet.Settings
 
 	inFiles int            // Blocked, without what is fetched
 	alone   withoutMembers // of catalogs
@@ -66,6 +69,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Tokens, f = loadTokens(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
+	found = append(found, f...)
+	s.Fleet, f = loadFleet(cfg)
 	found = append(found, f...)
 	s.Resolver, f = loadServers(cfg)
 	found = append(found, f...)

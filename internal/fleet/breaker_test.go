@@ -1,0 +1,46 @@
+package fleet
+
+import (
+	"testing"
+	"time"
+)
+
+// After maxFailures in a row the store is not asked; then one question at a time finds out whether
+// it works, later and later, until it does.
+func TestMaxFailuresBreaker(t *testing.T) {
+	var b breaker
+	now := time.Unix(1000, 0)
+	for range maxFailures - 1 {
+		b.done(false, now)
+	}
+	b.done(true, now)
+	for range maxFailures {
+		if !b.allow(now) {
+			t.Fatal("not asked, though it has failed too seldom")
+		}
+		b.done(false, now)
+	}
+	for pause := breakFirst; pause <= 4*breakMost; pause *= 2 {
+		rest := min(pause, breakMost)
+		if b.allow(now.Add(rest-1)) || b.resting(now) != rest {
+			t.Fatalf("rests for %v, want %v", b.resting(now), rest)
+		}
+		now = now.Add(rest)
+		if !b.allow(now) || b.allow(now) {
+			t.Fatal("not one question is tried")
+		}
+		b.done(false, now)
+	}
+	now = now.Add(breakMost)
+	if !b.allow(now) {
+		t.Fatal("not tried")
+	}
+	b.leave() // which has found out nothing
+	if !b.allow(now) {
+		t.Fatal("not tried again")
+	}
+	b.done(true, now)
+	if b.resting(now) != 0 || !b.allow(now) || !b.allow(now) {
+		t.Error("it works, and is not asked")
+	}
+}

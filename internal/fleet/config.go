@@ -1,0 +1,37 @@
+package fleet
+
+import (
+	"crypto/x509"
+	"reflect"
+)
+
+// Config is what the operator decides.
+type Config struct {
+	// Store is the address of the store: an IP address with port, or unix: and a path; "": there
+	// is none. It is no name, as this server may be what looks names up on its machine.
+	Store        string
+	User         string
+	PasswordFile string
+	Database     int
+	TLSName      string // in the certificate of the store; "": there is no TLS
+	TLSRoots     string // file of the authorities that it is issued by; "": the system's
+	SecretFile   string
+}
+
+// Default returns the configuration of an operator who has decided nothing.
+func Default() Config { return Config{} }
+
+// Settings are a configuration with all that it names.
+type Settings struct {
+	Config
+	Password string
+	Roots    *x509.CertPool // nil: the system's
+	Secrets  []Secret       // the first one writes
+}
+
+// equal reports whether two settings are the same.
+func (s *Settings) equal(o *Settings) bool {
+	return s.Config == o.Config && s.Password == o.Password &&
+		reflect.DeepEqual(s.Secrets, o.Secrets) && (s.Roots == nil) == (o.Roots == nil) &&
+		(s.Roots == nil || s.Roots.Equal(o.Roots))
+}

@@ -1,0 +1,173 @@
+// The store: Valkey, or Redis.
+
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+)
+
+// Store is what nodes share records by. Nothing that it returns is trusted.
+type Store interface {
+	// Get returns the values of keys, nil where there is none.
+	Get(ctx context.Context, keys []string) ([][]byte, error)
+	// Claim sets a key for a time, unless it is there. It reports whether it was not.
+	Claim(ctx context.Context, key string, life time.Duration) (bool, error)
+	// Put sets keys. The errors of keys that the store refuses for want of memory are ErrFull.
+	Put(ctx context.Context, entries []Entry) error
+	// Close ends all that is under way.
+	Close()
+}
+
+// Entry is what is put into a store.
+type Entry struct {
+	Key   string
+	Value []byte
+	Life  time.Duration // 0: the key is removed
+}
+
+// ErrFull is the error of a store that takes nothing more, but can be read.
+var ErrFull = errors.New("the store is full")
+
+// valkeyStore is a store at an address.
+type valkeyStore struct {
+	options valkey.ClientOption
+
+	mu     sync.Mutex    // held while the first connection is made
+	client valkey.Client // nil: it was not used yet; guarded by mu
+	closed bool          // guarded by mu
+}
+
+// errClosed is the error of a store that is closed.
+var errClosed = errors.New("the store is closed")
+
+// connected returns the client, and has it connect when it is used for the first time. That takes
+// dialTime at most, or somewhat more until the store has told its version.
+func (v *valkeyStore) connected() (valkey.Client, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return nil, errClosed
+	}
+	if v.client == nil {
+		client, err := valkey.NewClient(v.options)
+		if client == nil {
+			return nil, err
+		}
+		v.client = client // an error is that it cannot be reached now
+	}
+	return v.client, nil
+}
+
+// openValkey returns the store of settings, whether it can be reached or not: it connects when it
+// is used, and again when the connection is lost.
+func openValkey(s Settings) Store {
+	network, address := "tcp", s.Store
+	if path, ok := strings.CutPrefix(s.Store, "unix:"); ok {
+		network, address = "unix", path
+	}
+	o := valkey.ClientOption{InitAddress: []string{address}, Username: s.User,
+		Password: s.Password, SelectDB: s.Database, ClientName: "bailiwick",
+		ClientSetInfo:     valkey.DisableClientSetInfo,
+		ForceSingleClient: true, DisableCache: true, DisableRetry: true, AlwaysPipelining: true,
+		PipelineMultiplex: -1, RingScaleEachConn: 9, ReadBufferEachConn: 64 << 10,
+		WriteBufferEachConn: 64 << 10, ConnWriteTimeout: stallTime,
+		Dialer: net.Dialer{Timeout: dialTime, KeepAlive: stallTime},
+		DialCtxFn: func(ctx context.Context, at string, d *net.Dialer, _ *tls.Config) (net.Conn,
+			error) {
+			if s.TLSName == "" {
+				return d.DialContext(ctx, network, at)
+			}
+			return (&tls.Dialer{NetDialer: d, Config: &tls.Config{ServerName: s.TLSName,
+				RootCAs: s.Roots}}).DialContext(ctx, network, at)
+		}}
+	return &valkeyStore{options: o}
+}
+
+// Get implements Store. Of each value no more is asked for than shows that it is too long: what
+// others put into the store must not fill the memory of this process.
+func (v *valkeyStore) Get(ctx context.Context, keys []string) ([][]byte, error) {
+	client, err := v.connected()
+	if err != nil {
+		return nil, err
+	}
+	commands := make([]valkey.Completed, len(keys))
+	for i, k := range keys {
+		commands[i] = client.B().Getrange().Key(k).Start(0).End(maxRecord).Build()
+	}
+	out := make([][]byte, len(keys))
+	for i, r := range client.DoMulti(ctx, commands...) {
+		b, err := r.AsBytes()
+		if e, ok := valkey.IsValkeyErr(err); ok && strings.HasPrefix(e.Error(), "WRONGTYPE") {
+			continue // somebody has put a list or the like there
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(b) > 0 {
+			out[i] = b
+		}
+	}
+	return out, nil
+}
+
+// Claim implements Store.
+func (v *valkeyStore) Claim(ctx context.Context, key string, life time.Duration) (bool, error) {
+	client, err := v.connected()
+	if err != nil {
+		return false, err
+	}
+	err = client.Do(ctx, client.B().Set().Key(key).Value("1").Nx().
+		PxMilliseconds(life.Milliseconds()).Build()).Error()
+	if valkey.IsValkeyNil(err) {
+		return false, nil
+	}
+	return err == nil, refusal(err)
+}
+
+// Put implements Store.
+func (v *valkeyStore) Put(ctx context.Context, entries []Entry) (err error) {
+	client, err := v.connected()
+	if err != nil {
+		return err
+	}
+	commands := make([]valkey.Completed, len(entries))
+	for i, e := range entries {
+		if e.Life == 0 {
+			commands[i] = client.B().Del().Key(e.Key).Build()
+			continue
+		}
+		commands[i] = client.B().Set().Key(e.Key).Value(valkey.BinaryString(e.Value)).
+			PxMilliseconds(e.Life.Milliseconds()).Build()
+	}
+	for _, r := range client.DoMulti(ctx, commands...) {
+		if e := r.Error(); e != nil {
+			err = refusal(e)
+		}
+	}
+	return err
+}
+
+// refusal returns ErrFull for the error of a store without memory.
+func refusal(err error) error {
+	if e, ok := valkey.IsValkeyErr(err); ok && strings.HasPrefix(e.Error(), "OOM") {
+		return ErrFull
+	}
+	return err
+}
+
+// Close implements Store.
+func (v *valkeyStore) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed = true; v.client != nil {
+		v.client.Close()
+	}
+}

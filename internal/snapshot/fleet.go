@@ -1,0 +1,58 @@
+// The memory that a fleet shares: secrets, password and authorities.
+
+package snapshot
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/fleet"
+)
+
+// loadFleet completes the configuration of a fleet with all that it names.
+func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
+	if s.Config = cfg.Fleet; s.Store == "" {
+		return s, nil
+	}
+	wrong := func(key, what string, err error) {
+		if err != nil {
+			found = append(found, cfg.Error(key, "%s of the fleet: %v", what, err))
+		}
+	}
+	var err error
+	if s.SecretFile != "" { // else the configuration has been refused
+		s.Secrets, err = fleet.LoadSecrets(s.SecretFile)
+		wrong("fleet.secret_file", "secrets", err)
+	}
+	if s.PasswordFile != "" {
+		s.Password, err = readPassword(s.PasswordFile)
+		wrong("fleet.password_file", "password", err)
+	}
+	if s.TLSRoots != "" {
+		s.Roots, err = loadRoots(s.TLSRoots)
+		wrong("fleet.tls_ca", "tls_ca", err)
+	}
+	for _, f := range [...][2]string{{"fleet.secret_file", s.SecretFile},
+		{"fleet.password_file", s.PasswordFile}} {
+		if st, err := os.Stat(f[1]); err == nil && st.Mode().Perm()&0o004 != 0 {
+			found = append(found, cfg.Warning(f[0], "%s can be read by everybody on this machine",
+				f[1]))
+		}
+	}
+	return s, found
+}
+
+// readPassword returns the first line of a file.
+func readPassword(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", errors.New(path + ": its first line is empty")
+	}
+	return line, nil
+}
