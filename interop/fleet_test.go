@@ -1,0 +1,342 @@
+// Five servers that share what they know by a Redis, which is killed, stalled, full, restarted and
+// poisoned meanwhile.
+
+package interop
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/valkey-io/valkey-go"
+
+	"bailiwick/internal/lab"
+)
+
+const storeAddr = "127.0.0.1:6379"
+
+// fleetOf is the fleet of a test.
+type fleetOf struct {
+	t      *testing.T
+	dir    folder
+	bin    string
+	root   root
+	world  *lab.World
+	store  *exec.Cmd
+	client valkey.Client
+}
+
+// TestFleet is what issue 19 wants to be shown of the store.
+func TestFleet(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		enter(t, []string{"ip", "unshare", "redis-server"})
+		return
+	}
+	loopback(t)
+	dir := t.TempDir()
+	f := &fleetOf{t: t, dir: folder(dir), bin: build(t, dir), world: lab.Internet(time.Now())}
+	f.root = listen(t, f.world)
+	f.startStore()
+	f.dir.write(t, "secret", strings.Repeat("5a", 32)+"\n")
+	for n := 1; n <= 5; n++ {
+		f.startNode(n)
+	}
+	f.shares()
+	f.poisons()
+	f.stalls()
+	f.fills()
+	f.kills()
+}
+
+// startStore starts the store, with nothing in it, and waits until it is there.
+func (f *fleetOf) startStore() {
+	f.t.Helper()
+	f.store = exec.Command("redis-server", "--bind", "127.0.0.1", "--port", "6379", "--save", "",
+		"--appendonly", "no", "--dir", string(f.dir))
+	if err := f.store.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	store := f.store
+	f.t.Cleanup(func() { _ = store.Process.Kill(); _ = store.Wait() })
+	f.until("the store is there", func() bool {
+		client, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{storeAddr},
+			DisableCache: true})
+		if err == nil {
+			f.client = client
+			f.t.Cleanup(client.Close)
+		}
+		return err == nil
+	})
+}
+
+// until waits until something is so.
+func (f *fleetOf) until(what string, is func() bool) {
+	f.t.Helper()
+	for range 600 {
+		if is() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	f.t.Fatalf("not within a minute: %s", what)
+}
+
+// at returns where a node answers.
+func at(n int) string { return fmt.Sprintf("127.0.0.1:%d", 5400+n) }
+
+// startNode starts a node, which knows nothing.
+func (f *fleetOf) startNode(n int) {
+	f.t.Helper()
+	conf := f.dir.write(f.t, fmt.Sprintf("node%d.yaml", n), fmt.Sprintf("listen: {udp: [%q], tcp: "+
+		"[%[1]q]}\nadmin: {listen: \"127.0.0.1:%d\"}\ncontrol: {socket: \"\"}\nlog: {level: "+
+		"error}\nshutdown: {wait: 0}\nresolver: {ipv6: \"false\", root_hints_file: %q, "+
+		"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
+		"cache: {aggressive_nsec: false}\nfleet: {store: %q, secret_file: %q}\n",
+		at(n), 5500+n, f.dir.write(f.t, "hints", f.root.hints()), f.root.anchor, storeAddr,
+		f.dir.path("secret")))
+	cmd := exec.Command(f.bin, "serve", "--config", conf)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	f.until("a node is there", func() bool {
+		_, err := ask(at(n), "nic.example.", dns.TypeA)
+		return err == nil
+	})
+}
+
+// wildNames are a number of signed names that exist, all of them different.
+func wildNames(about string, n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("%s%d.wild.secure.example.", about, i))
+	}
+	return list
+}
+
+// wants asks a node for names. Each has its address, proven.
+func (f *fleetOf) wants(node int, names []string) {
+	f.t.Helper()
+	for _, name := range names {
+		m, err := ask(at(node), name, dns.TypeA)
+		if err != nil || m.Rcode != dns.RcodeSuccess || !m.AuthenticatedData ||
+			!strings.Contains(verdict(m), wildAddress) {
+			f.t.Fatalf("node %d, %s: %v\n%v", node, name, err, m)
+		}
+	}
+}
+
+// asked returns how often servers were asked for names that begin with a word.
+func (f *fleetOf) asked(about string) (n int) {
+	for _, e := range f.world.Transcript() {
+		if strings.HasPrefix(strings.ToLower(e.Name), about) {
+			n++
+		}
+	}
+	return n
+}
+
+// metric returns a metric of a node.
+func (f *fleetOf) metric(node int, series string) int {
+	f.t.Helper()
+	r, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", 5500+node))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?m)^" + regexp.QuoteMeta(series) + ` (\d+)$`).FindSubmatch(text)
+	if m == nil {
+		f.t.Fatalf("node %d has no %s", node, series)
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
+}
+
+// written waits until all that a node has to write is written, lost or dropped.
+func (f *fleetOf) written(node, least int) {
+	f.t.Helper()
+	f.until("records are written", func() bool {
+		n := 0
+		for _, o := range []string{"written", "lost", "dropped"} {
+			n += f.metric(node, `bailiwick_fleet_records_total{outcome="`+o+`"}`)
+		}
+		return n >= least
+	})
+}
+
+// shares shows that what one node has resolved nobody asks for again.
+func (f *fleetOf) shares() {
+	f.t.Helper()
+	const many = 200
+	list := wildNames("share", many)
+	f.world.Transcript()
+	f.wants(1, list)
+	f.written(1, many)
+	alone := f.asked("share")
+	for node := 2; node <= 5; node++ {
+		f.wants(node, list)
+	}
+	if n := f.asked("share"); n > many/50 { // a reply may have taken too long on a busy machine
+		f.t.Errorf("four further nodes have sent %d questions", n)
+	}
+	for node := 2; node <= 5; node++ {
+		f.t.Logf("node %d: %d entries from the store for %d names", node,
+			f.metric(node, `bailiwick_fleet_questions_total{outcome="found"}`), many)
+	}
+	f.t.Logf("%d questions to servers for %d names at five nodes", alone, many)
+}
+
+// poisons has records in the store that are forged, replayed, cut off, too long, and not records.
+func (f *fleetOf) poisons() {
+	f.t.Helper()
+	ctx, b := f.t.Context(), f.client.B()
+	list := wildNames("poison", 60)
+	f.wants(1, list)
+	f.written(1, 260)
+	keys, err := f.client.Do(ctx, b.Keys().Pattern("bailiwick:*:A:poison*.").Build()).AsStrSlice()
+	if err != nil || len(keys) < 60 {
+		f.t.Fatalf("%d records, %v", len(keys), err)
+	}
+	get := func(key string) string {
+		v, err := f.client.Do(ctx, b.Get().Key(key).Build()).ToString()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return v
+	}
+	other := get(keys[0])
+	for i, key := range keys[1:] {
+		v := get(key)
+		switch i % 6 {
+		case 0: // another address
+			v = v[:len(v)-200] + string(v[len(v)-200]^1) + v[len(v)-199:]
+		case 1:
+			v = other // of another name
+		case 2:
+			v = v[:len(v)/2]
+		case 3:
+			v += strings.Repeat("x", 1<<20)
+		case 4:
+			v = "hello"
+		case 5:
+			f.client.Do(ctx, b.Del().Key(key).Build())
+			if err := f.client.Do(ctx, b.Lpush().Key(key).Element(v).Build()).Error(); err != nil {
+				f.t.Fatal(err)
+			}
+			continue
+		}
+		if err := f.client.Do(ctx, b.Set().Key(key).Value(v).Build()).Error(); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.wants(2, list)
+	refused := 0
+	for _, reason := range []string{"forged", "malformed", "misplaced"} {
+		n := f.metric(2, `bailiwick_fleet_refused_records_total{reason="`+reason+`"}`)
+		f.t.Logf("%s: %d", reason, n)
+		refused += n
+	}
+	if refused < 40 {
+		f.t.Errorf("%d records were refused", refused)
+	}
+	if n := f.metric(2, "bailiwick_fleet_store_up"); n != 1 {
+		f.t.Error("a store with records that are of no use counts as failed")
+	}
+}
+
+// stalls has the store stop, and go on.
+func (f *fleetOf) stalls() {
+	f.t.Helper()
+	if err := f.store.Process.Signal(syscall.SIGSTOP); err != nil {
+		f.t.Fatal(err)
+	}
+	f.wants(3, wildNames("stall", 30))
+	if f.metric(3, "bailiwick_fleet_store_up") != 0 ||
+		f.metric(3, `bailiwick_fleet_questions_total{outcome="skipped"}`) == 0 {
+		f.t.Error("a store that does not reply is asked again and again")
+	}
+	if err := f.store.Process.Signal(syscall.SIGCONT); err != nil {
+		f.t.Fatal(err)
+	}
+	f.recovers(3, "continue")
+}
+
+// recovers waits until a node uses the store again.
+func (f *fleetOf) recovers(node int, about string) {
+	f.t.Helper()
+	i := 0
+	f.until("the store is used again", func() bool {
+		f.wants(node, wildNames(about+strconv.Itoa(i)+"x", 1))
+		i++
+		return f.metric(node, "bailiwick_fleet_store_up") == 1
+	})
+}
+
+// fills has the store be full.
+func (f *fleetOf) fills() {
+	f.t.Helper()
+	full := func(octets string) {
+		for _, c := range [][2]string{{"maxmemory-policy", "noeviction"}, {"maxmemory", octets}} {
+			if err := f.client.Do(f.t.Context(), f.client.B().ConfigSet().ParameterValue().
+				ParameterValue(c[0], c[1]).Build()).Error(); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
+	known := wildNames("known", 20)
+	f.wants(1, known)
+	f.until("records are written", func() bool {
+		keys, err := f.client.Do(f.t.Context(), f.client.B().Keys().
+			Pattern("bailiwick:*:A:known*").Build()).AsStrSlice()
+		return err == nil && len(keys) >= 20
+	})
+	full("100kb")
+	f.world.Transcript()
+	f.wants(4, wildNames("full", 30))
+	f.wants(4, known)
+	if n := f.asked("known"); n > 2 {
+		f.t.Errorf("what a full store has is not read: %d questions", n)
+	}
+	if f.metric(4, `bailiwick_fleet_records_total{outcome="lost"}`) == 0 ||
+		f.metric(4, "bailiwick_fleet_store_up") != 1 {
+		f.t.Error("a full store is not told of, or not read any more")
+	}
+	full("0")
+}
+
+// kills ends the store, and starts another one.
+func (f *fleetOf) kills() {
+	f.t.Helper()
+	_ = f.store.Process.Kill()
+	_ = f.store.Wait()
+	f.wants(5, wildNames("kill", 30))
+	if f.metric(5, "bailiwick_fleet_store_up") != 0 {
+		f.t.Error("a store that is gone counts as working")
+	}
+	f.startStore()
+	f.recovers(5, "again")
+	list := wildNames("after", 20)
+	f.wants(5, list)
+	f.recovers(1, "one")
+	f.world.Transcript()
+	f.wants(1, list)
+	if n := f.asked("after"); n > 2 {
+		f.t.Errorf("after the restart the store is of no use: %d questions", n)
+	}
+}
+
+// wildAddress is the address of every name below wild.secure.example.
+const wildAddress = "192.0.2."
