@@ -197,7 +197,7 @@ func copyStep(t *testing.T, fields []string, context, stage, into, work string) 
 		if f == "." {
 			f = "/."
 		}
-		fmt.Fprintf(&b, " && cp -RL --no-preserve=ownership %s/%s %s%s", source, f, into, to)
+		fmt.Fprintf(&b, " && cp -RH --no-preserve=ownership %s/%s %s%s", source, f, into, to)
 	}
 	if owner != "" {
 		fmt.Fprintf(&b, " && chown -R %s %s%s", owner, into, to)
@@ -232,6 +232,13 @@ func copyContext(t *testing.T, from, to string) {
 		}
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, filepath.Join(to, rel))
 		}
 		b, err := os.ReadFile(path)
 		if err != nil {

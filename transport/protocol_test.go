@@ -30,7 +30,17 @@ var namedIn = map[string]struct {
 	"secondary/transfer.go":     {[]string{"DoT"}, "zone transfers over TLS have its ALPN token"},
 	"internal/check/probe/ask.go": {[]string{"TCP", "UDP"},
 		"a check asks servers over both, as others do"},
-	"cmd/bailiwick/explain.go": {[]string{"DoT"}, "a form of graphs has the same name"},
+	"config.go": {[]string{"UDP", "TCP", "DoT", "DoH", "DoH3", "DoQ"},
+		"programs that use the library name them"},
+	"cmd/bailiwick/doctor.go":        {[]string{"UDP", "TCP"}, "as internal/doctor"},
+	"cmd/bailiwick/install_linux.go": {[]string{"UDP"}, "the port that programs ask at"},
+	"internal/doctor/examine.go": {[]string{"UDP", "TCP"},
+		"a network may let one through and not the other"},
+	"internal/doctor/judge_network.go": {[]string{"UDP", "TCP"}, "the same"},
+	"internal/doctor/judge_servers.go": {[]string{"UDP", "TCP"}, "the same"},
+	"internal/migrate/knot.go":         {[]string{"DoT"}, "what a call of Knot Resolver means"},
+	"internal/migrate/knot_yaml.go":    {[]string{"DoT"}, "what a key of Knot Resolver means"},
+	"cmd/bailiwick/explain.go":         {[]string{"DoT"}, "a form of graphs has the same name"},
 }
 
 // constants returns the names of the protocols in the source, in the order of the table's rows.

@@ -44,7 +44,9 @@ func hangups() chan os.Signal {
 // until close. The signals stay caught: they may come while the process ends.
 func (r *running) maintain() {
 	hup, upgrade := hangups(), make(chan os.Signal, 1)
-	signal.Notify(upgrade, syscall.SIGUSR2)
+	if upgradeSignal != nil {
+		signal.Notify(upgrade, upgradeSignal)
+	}
 	go r.guard.Run(guard.Upkeep, func() {
 		for {
 			select {

@@ -5,10 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"bailiwick/internal/console"
 	"bailiwick/internal/service"
@@ -48,16 +44,16 @@ func (r *running) hand() (*service.Successor, error) {
 	var sockets []service.Handed
 	defer func() {
 		for _, s := range sockets {
-			_ = syscall.Close(int(s.FD))
+			closeDuplicate(s.FD)
 		}
 	}()
 	add := func(name string) func(uintptr) error {
 		return func(fd uintptr) error {
-			d, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+			d, err := duplicate(fd)
 			if err == nil {
-				sockets = append(sockets, service.Handed{Name: name, FD: uintptr(d)})
+				sockets = append(sockets, service.Handed{Name: name, FD: d})
 			}
-			return os.NewSyscallError("fcntl", err)
+			return err
 		}
 	}
 	for _, l := range r.now().listeners {

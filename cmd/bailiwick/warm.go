@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"syscall"
 	"time"
 
 	"bailiwick/internal/guard"
@@ -87,13 +86,4 @@ func (r *running) saveCaches() {
 	if r.state.Save(state.Cache, r.now().resolver.Save) == nil && r.state != nil {
 		r.log.Info("caches saved", "took", time.Since(began).String())
 	}
-}
-
-// processorTime returns the time of processors that this process has used.
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -175,9 +174,7 @@ func predecessor() (*Predecessor, error) {
 	if err != nil || fd <= 2 {
 		return nil, fmt.Errorf("%s=%q is not a descriptor", successorVariable, text)
 	}
-	syscall.CloseOnExec(fd)
-	_ = syscall.SetNonblock(fd, true) // so that reading can end in time
-	p := &Predecessor{conn: os.NewFile(uintptr(fd), "predecessor"), gone: make(chan struct{})}
+	p := &Predecessor{conn: inherited(fd, "predecessor"), gone: make(chan struct{})}
 	p.Secrets, err = inheritedSecrets()
 	return p, err
 }
