@@ -7,11 +7,13 @@
 package interop
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,8 +118,13 @@ func built(t *testing.T) string {
 	return bin
 }
 
-// TestMain removes what was built.
+// TestMain lets at least four tests run at a time, as they wait for programs and clocks more than
+// they work, and removes what was built.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.NumCPU() < 4 {
+		_ = f.Value.Set("4")
+	}
 	code := m.Run()
 	if os.Getenv(inside) == "" {
 		if dir, err := builds(); err == nil {
