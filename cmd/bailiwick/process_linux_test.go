@@ -24,6 +24,7 @@ import (
 // TestMain is the program itself in the processes that these tests start.
 func TestMain(m *testing.M) {
 	if os.Getenv("BAILIWICK_TEST_PROCESS") != "" {
+		_ = os.Setenv("TMPDIR", "/nonexistent") // tests have what the process may not use in it
 		main()
 		os.Exit(0)
 	}

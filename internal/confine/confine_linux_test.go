@@ -44,7 +44,8 @@ func inProcess(t *testing.T, name string, env ...string) string {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(append(os.Environ(), task+"="+name), env...)
+	// What it may not use is among the temporary files of this test.
+	cmd.Env = append(append(os.Environ(), task+"="+name, "TMPDIR=/nonexistent"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v\n%s", name, err, out)
@@ -223,5 +224,19 @@ func TestCapabilities(t *testing.T) {
 	has, _, err := now()
 	if err != nil || surplus(has) && os.Geteuid() == 0 {
 		t.Errorf("%#x is a surplus to itself: %v", has, err)
+	}
+}
+
+// A reload may turn on a log, which is written to a place that the first configuration did not
+// name.
+func TestSystemHasPlacesForLaterLogs(t *testing.T) {
+	t.Setenv("TMPDIR", "/var/tmp/of-a-service")
+	all := System("/usr/bin/bailiwick")
+	for _, dir := range []string{"/var/tmp/of-a-service", "/var/log/bailiwick"} {
+		if !slices.ContainsFunc(all, func(p Path) bool {
+			return p.Path == dir && p.Access == Write
+		}) {
+			t.Errorf("nothing may be written to %s", dir)
+		}
 	}
 }

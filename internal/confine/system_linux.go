@@ -32,12 +32,15 @@ var system = []Path{
 	{"/etc/pki/ca-trust/extracted", Read, "certificates of the system"},
 	{"/usr/share/ca-certificates", Read, "certificates of the system"},
 	{"/usr/local/share/ca-certificates", Read, "certificates of the system"},
+	{"/etc/bailiwick", Read, "files of a later configuration"},
+	{"/var/log/bailiwick", Write, "logs of a later configuration"},
 }
 
 // System returns what any process uses, and this program in particular: to execute itself again,
-// and its successor from the same directory.
+// and its successor from the same directory. Where a reload may turn on a log, that is allowed from
+// the start.
 func System(program string) []Path {
-	all := slices.Clone(system)
+	all := append(slices.Clone(system), Path{os.TempDir(), Write, "temporary files"})
 	if to, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil &&
 		filepath.Dir(to) != "/etc" { // a daemon writes it, another one each time
 		all = append(all, Around(Path{to, Read, "names of collectors"})...)
