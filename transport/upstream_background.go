@@ -80,6 +80,18 @@ func (b *background) within(ctx context.Context) (_ context.Context, release fun
 	}, nil
 }
 
+// afterwards has f run when ctx ends. The function that it returns has f not run any more, or waits
+// for its end: Close waits for that goroutine, too.
+func afterwards(ctx context.Context, f func()) (end func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(done); f() })
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
 // begin creates ctx. The caller holds mu.
 func (b *background) begin() {
 	if b.ctx == nil {

@@ -151,11 +151,10 @@ func quicExchange(ctx context.Context, c *quic.Conn, query []byte) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() {
+	defer afterwards(ctx, func() {
 		s.CancelRead(doqRequestCancelled)
 		s.CancelWrite(doqRequestCancelled)
-	})
-	defer stop()
+	})()
 	// RFC 9250, section 4.2.1: ID 0
 	if _, err := s.Write(appendFrame(nil, withID(query, 0, 0))); err != nil {
 		return nil, err

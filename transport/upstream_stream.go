@@ -258,7 +258,7 @@ func (c *streamConn) run(ctx context.Context) {
 	}
 	c.made(conn, err)
 	// Close waits for connections whose server was forgotten too.
-	defer context.AfterFunc(ctx, func() { c.fail(errBroken) })()
+	defer afterwards(ctx, func() { c.fail(errBroken) })()
 	close(c.ready)
 	for c.goesOn() {
 		reply, err := readReply(conn, l)
