@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"bailiwick/cache"
+	"bailiwick/internal/secrets"
 	"bailiwick/wire"
 )
 
@@ -63,25 +61,15 @@ func sum(key []byte, text string) []byte {
 
 // LoadSecrets reads a secret from each line of a file; what follows a # is a comment.
 func LoadSecrets(path string) (list []Secret, err error) {
-	text, err := os.ReadFile(path)
+	octets, err := secrets.Read(path, sha256.Size)
 	if err != nil {
 		return nil, err
 	}
-	n := 0
-	for line := range strings.Lines(string(text)) {
-		n++
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		b, err := hex.DecodeString(line)
-		if err != nil || len(b) != sha256.Size {
-			return nil, fmt.Errorf("%s, line %d: a secret has 64 hexadecimal digits", path, n)
-		}
-		list = append(list, NewSecret(b))
+	if len(octets) == 0 || len(octets) > maxSecrets {
+		return nil, fmt.Errorf("%s holds %d secrets: it takes one or two", path, len(octets))
 	}
-	if len(list) == 0 || len(list) > maxSecrets {
-		return nil, fmt.Errorf("%s holds %d secrets: it takes one or two", path, len(list))
+	for _, o := range octets {
+		list = append(list, NewSecret(o))
 	}
 	return list, nil
 }

@@ -5,10 +5,10 @@ package snapshot
 import (
 	"crypto/tls"
 	"net/netip"
-	"os"
 	"time"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/secrets"
 	"bailiwick/transport"
 )
 
@@ -67,7 +67,7 @@ func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFil
 			"certificate %s begins on %s: clients will not trust it",
 			f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
 	}
-	if st, err := os.Stat(f.Key); err == nil && st.Mode().Perm()&0o004 != 0 {
+	if secrets.Exposed(f.Key) {
 		found = append(found, cfg.Warning(key, "key %s can be read by everybody on this machine",
 			f.Key))
 	}

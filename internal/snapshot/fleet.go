@@ -9,6 +9,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/secrets"
 )
 
 // loadFleet completes the configuration of a fleet with all that it names.
@@ -36,7 +37,7 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 	}
 	for _, f := range [...][2]string{{"fleet.secret_file", s.SecretFile},
 		{"fleet.password_file", s.PasswordFile}} {
-		if st, err := os.Stat(f[1]); err == nil && st.Mode().Perm()&0o004 != 0 {
+		if secrets.Exposed(f[1]) {
 			found = append(found, cfg.Warning(f[0], "%s can be read by everybody on this machine",
 				f[1]))
 		}
