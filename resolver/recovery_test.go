@@ -238,7 +238,7 @@ func TestWhetherServersAreBackIsAskedDespiteAFlood(t *testing.T) {
 			d.resolve("www.short.example.", wire.TypeA)
 			time.Sleep(time.Second)
 		}
-		if _, soa := d.counts(); soa < 5 {
+		if _, soa := d.counts(); soa < 8 { // 4 or 5 if the flood kept them away
 			t.Errorf("%d packets for an SOA in 40 s of a flood", soa)
 		}
 		close(stop)

@@ -36,7 +36,7 @@ func confineItself(file string) (c confinement, err error) {
 	cfg, found := readConfig(file)
 	program, err := service.Self()
 	if err != nil || len(found.Errors()) > 0 {
-		return c, err // serve reads it again, and says what is wrong
+		return c, err // serve reads it again, and reports the errors
 	}
 	if cfg.Confine.User != "" && cfg.Console.Socket == console.AutoSocket {
 		if socket := usualSocket(); socket != "" { // it is root's, and ctl looks for it there

@@ -90,9 +90,7 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
 	client, _ := netip.ParseAddr(q.Args["client"])
 	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
-	if l == nil || l.Action == policy.LocalResolve {
-		r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: client.Unmap()})
-	}
+	r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: client.Unmap()})
 	r.testResolution(f, view, name)
 	if n := r.now().resolver.Sends(client, name, t); n.IsValid() &&
 		!view.NoNetworks {

@@ -61,9 +61,9 @@ func (p Plan) Wanted() bool {
 }
 
 // provide makes the directories of the server that are not there, and returns those that are the
-// server's: that of sockets, too, where an earlier server of root has made it. Whoever needs one
-// that cannot be made says what is wrong. Others may pass through that of a socket, which has
-// permissions of its own.
+// server's: that of sockets, too, where an earlier server of root has made it. The part of the
+// server that needs a directory reports the error if it could not be made. Other users may pass
+// through that of a socket, which has permissions of its own.
 func (p Plan) provide() (made []string) {
 	for _, own := range p.Own {
 		mode := os.FileMode(0o700)

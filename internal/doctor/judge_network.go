@@ -88,8 +88,8 @@ func (j *judge) families(roots []*server) {
 	}
 }
 
-// rewritten says what of a root server's replies is not the root's; "" if nothing is. Each of these
-// holds for every server of the root, and for no resolver that answers in place of one.
+// rewritten returns in which way a root server's replies are not the root's; "" if they are. Each
+// of these signs holds for every server of the root, and for no resolver that answers in its place.
 func (j *judge) rewritten(s *server) string {
 	soa := s.any(rootSOA)
 	if soa == nil {

@@ -20,7 +20,7 @@ type Machine struct {
 	Wait func() error              // returns when the server answers
 }
 
-// record is what is known of an installation: the steps up to the one that was begun last.
+// record lists the steps of an installation, up to the one that was begun last.
 type record struct {
 	Version int        `json:"version"`
 	Address netip.Addr `json:"address"`

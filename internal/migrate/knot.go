@@ -160,7 +160,7 @@ func (k *knot) within(name string) bool {
 	return false
 }
 
-// block says what is said of names: nxdomain, refuse, drop.
+// block converts a rule that answers names with nxdomain, refuse or drop.
 func (k *knot) block(d *directive, name, typ string) {
 	if name == "." {
 		k.lose(d, "nobody would get any answer; nearest: policy.access")

@@ -48,7 +48,7 @@ type Snapshot struct {
 	Tokens           *console.Tokens // of the API; nil for none
 	// Keys are those of zones.tsig_keys, by their names with the final dot.
 	Keys map[string]*secondary.Key
-	// Fleet is with whom what is known is shared, and by which store.
+	// Fleet has the store by which servers share their caches, and its secrets.
 	Fleet fleet.Settings
 
 	inFiles int            // Blocked, without what is fetched
