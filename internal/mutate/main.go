@@ -69,6 +69,13 @@ func run() error {
 	if err := r.baselines(list); err != nil {
 		return err
 	}
+	usual, err := usualCache()
+	if err != nil {
+		return err
+	}
+	if r.cache, err = newBuildCache(filepath.Join(scratch, "cache"), usual); err != nil {
+		return err
+	}
 	results := r.tryAll(list, *jobs)
 	out := io.Writer(os.Stdout)
 	if *report != "" {

@@ -37,6 +37,7 @@ type runner struct {
 	root    string // the module's folder
 	scratch string // a folder of its own
 	limit   string // how long a test may take
+	cache   *buildCache
 	all     map[string]*mutant
 }
 
@@ -73,7 +74,9 @@ func (r *runner) run(name string, ms ...*mutant) (noticed bool, err error) {
 		return false, err
 	}
 	m := ms[0]
-	out, err := r.goTest("-overlay="+overlay, "-run="+pattern(m.test), m.pkg)
+	out, err := r.cache.use(func() (string, error) {
+		return r.goTest(r.cache.dir, "-overlay="+overlay, "-run="+pattern(m.test), m.pkg)
+	})
 	var exit *exec.ExitError
 	switch {
 	case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"):
@@ -136,7 +139,7 @@ func (r *runner) baseline(pkg string, tests []string) error {
 		root, _, _ := strings.Cut(t, "/")
 		roots = append(roots, regexp.QuoteMeta(root))
 	}
-	out, err := r.goTest("-v", "-run=^("+strings.Join(roots, "|")+")$", pkg)
+	out, err := r.goTest("", "-v", "-run=^("+strings.Join(roots, "|")+")$", pkg)
 	for _, t := range tests {
 		if !strings.Contains(out, "--- PASS: "+strings.ReplaceAll(t, " ", "_")+" (") {
 			err = errors.Join(err, fmt.Errorf("%s: %s does not pass with all rules in place", pkg,
@@ -149,14 +152,18 @@ func (r *runner) baseline(pkg string, tests []string) error {
 	return nil
 }
 
-// goTest runs go test. Its binaries are not kept: they need no symbols.
-func (r *runner) goTest(args ...string) (string, error) {
+// goTest runs go test with a cache, the usual one if it is empty. Its binaries are not kept: they
+// need no symbols.
+func (r *runner) goTest(cache string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), totalLimit)
 	defer cancel()
 	args = append([]string{"test", "-count=1", "-vet=off", "-ldflags=-s -w",
 		"-timeout=" + r.limit}, args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.root
+	if cache != "" {
+		cmd.Env = append(os.Environ(), "GOCACHE="+cache)
+	}
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err
