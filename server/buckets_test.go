@@ -3,6 +3,9 @@ package server
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,5 +99,58 @@ func TestBucketsOutliveNoChangeOfRates(t *testing.T) {
 	}
 	if _, ok := b.take(key, now.Add(time.Second), rate(10), 0); !ok {
 		t.Error("the old rate still holds")
+	}
+}
+
+// Queries that come at the same time are each charged: no more pass than the rate says, and each of
+// the others has a number of its own, so that one of so many slips.
+func TestBucketsAtTheSameTime(t *testing.T) {
+	const readers, each, burst = 4, 500_000, 1_000_000
+	now := time.Now()
+	b := newBuckets(now)
+	key := b.key(network(1), 56, ofPrefix, 0)
+	var passed atomic.Int64
+	numbers := make([]atomic.Bool, readers*each-burst)
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			for range each {
+				held, ok := b.take(key, now, rate(burst), 0)
+				if ok {
+					passed.Add(1)
+				} else if int(held) < len(numbers) {
+					numbers[held].Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if passed.Load() != burst {
+		t.Errorf("%d passed, of a rate of %d", passed.Load(), burst)
+	}
+	for i := range numbers {
+		if !numbers[i].Load() {
+			t.Fatalf("none was held back as number %d", i)
+		}
+	}
+}
+
+// A client that was limited, and asks again after its rate has fallen off, counts anew: the first
+// that is held back is number 0, which is logged.
+func TestBucketsForgetWhatTheyHeldBack(t *testing.T) {
+	now := time.Now()
+	b := newBuckets(now)
+	key := b.key(network(1), 56, ofPrefix, 0)
+	for round := range 2 {
+		var numbers []uint32
+		for range 5 {
+			if held, ok := b.take(key, now, rate(2), 0); !ok {
+				numbers = append(numbers, held)
+			}
+		}
+		if !slices.Equal(numbers, []uint32{0, 1, 2}) {
+			t.Errorf("round %d: held back as %v", round, numbers)
+		}
+		now = now.Add(time.Minute)
 	}
 }
