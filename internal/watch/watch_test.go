@@ -336,8 +336,11 @@ func TestWatchBudget(t *testing.T) {
 				t.Errorf("%s: %+v", z.Name, z)
 			}
 		}
+		// A fetch ahead may end after the resolution that began it, which has not counted it.
+		const after = 3
 		most, all := counted.most(time.Minute)
-		if most > c.Queries || most < c.Queries/2 || uint64(all) != b.Sent() {
+		if most > c.Queries || most < c.Queries/2 || uint64(all) < b.Sent() ||
+			uint64(all) > b.Sent()+after {
 			t.Errorf("%d queries in a minute, %d in all; the budget has %d", most, all, b.Sent())
 		}
 		b.Close()
