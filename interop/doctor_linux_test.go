@@ -72,6 +72,7 @@ func (m *machine) want(d *diagnosis, works bool, status int, id, seen string) {
 func (m *machine) run(argv ...string) (end func()) {
 	m.t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}
