@@ -71,6 +71,7 @@ type front struct {
 	seen     *quiet
 	clock    *clock.Fake
 	own      *policy.View // of the helpers that make one
+	world    *lab.World
 }
 
 func newFront(t testing.TB, change func(*server.Config)) *front {
@@ -126,7 +127,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 	}
 	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
 		Events: p.Events, Guard: p.Guard, Log: log})
-	f := &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk, nil}
+	f := &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk, nil, w}
 	t.Cleanup(f.close)
 	return f
 }
