@@ -32,7 +32,7 @@ func inWorlds() []produced {
 	}
 	anchor := func(p *resolver.Parts) {
 		p.Anchors = &trustanchor.Set{}
-		_ = p.Anchors.Add(". IN DS 1 13 2 ABCDEF") // which says that it can match no key
+		_ = p.Anchors.Add(". IN DS 1 13 2 ABCDEF") // it can match no key
 	}
 	clock := func(by time.Duration) func(*front) {
 		return func(f *front) { f.clock.Step(by) }
@@ -360,7 +360,8 @@ func tooLong(w *lab.World) {
 	changed(w, "plain.", "d.plain.", func(_ lab.Incoming, m *dns.Msg) {
 		m.Rcode, m.Ns = dns.RcodeYXDomain, nil
 		m.Answer = []dns.RR{&dns.DNAME{Hdr: dns.RR_Header{Name: "d.plain.", Rrtype: dns.TypeDNAME,
-			Class: dns.ClassINET, Ttl: 300}, Target: strings.Repeat(strings.Repeat("t", 60)+".", 3)}}
+			Class: dns.ClassINET, Ttl: 300},
+			Target: strings.Repeat(strings.Repeat("t", 60)+".", 3)}}
 	})
 }
 

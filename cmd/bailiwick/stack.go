@@ -379,7 +379,7 @@ func (r *running) start() {
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
 	})
-	r.traceBy(r.cfg.Tracing)
+	r.traceBy(r.now().Tracing)
 	r.fleet.Use(r.now().Fleet)
 	r.maintain()
 	r.keepWarm()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"net/http"
 
 	"bailiwick/internal/tracing"
@@ -11,10 +12,15 @@ import (
 // traceBy has resolutions traced as a configuration has it, in place of the one in use. The
 // collector's name is looked up by the resolver of this server; a place that it refers to is not
 // followed.
-func (r *running) traceBy(cfg tracing.Config) {
-	if old := r.tracer; old.Config() != cfg {
+func (r *running) traceBy(cfg tracing.Settings) {
+	if old := r.tracer; !old.Settings().Equal(cfg) {
 		client := r.webClient()
-		client.Transport.(*http.Transport).DisableKeepAlives = false
+		carrier := client.Transport.(*http.Transport)
+		carrier.DisableKeepAlives = false
+		carrier.TLSClientConfig.RootCAs = cfg.Roots
+		if cfg.Certificate != nil {
+			carrier.TLSClientConfig.Certificates = []tls.Certificate{*cfg.Certificate}
+		}
 		client.CheckRedirect = func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}

@@ -39,6 +39,7 @@ func (p *reader) contradictions() {
 			c.Cache.MinNegative, c.Cache.MaxNegative)
 	}
 	c.contradictFleet(say)
+	c.contradictTracing(say)
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
@@ -179,6 +180,7 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfNetworks(warn)
 	c.warnOfServers(warn)
 	c.warnOfFleet(warn)
+	c.warnOfTracing(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)

@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/policy"
 	"bailiwick/internal/rpz"
 	"bailiwick/internal/state"
+	"bailiwick/internal/tracing"
 	"bailiwick/internal/weblist"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
@@ -50,6 +51,8 @@ type Snapshot struct {
 	Keys map[string]*secondary.Key
 	// Fleet has the store by which servers share their caches, and its secrets.
 	Fleet fleet.Settings
+	// Tracing has who gets traces, and what they are sent with.
+	Tracing tracing.Settings
 
 	inFiles int            // Blocked, without what is fetched
 	alone   withoutMembers // of catalogs
@@ -71,6 +74,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)
 	s.Fleet, f = loadFleet(cfg)
+	found = append(found, f...)
+	s.Tracing, f = loadTracing(cfg)
 	found = append(found, f...)
 	s.Resolver, f = loadServers(cfg)
 	found = append(found, f...)

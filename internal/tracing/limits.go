@@ -9,6 +9,10 @@ const (
 	maxQueued = 128
 	// maxBatch is how many are sent at once.
 	maxBatch = 32
+	// maxBody is how many octets of a batch there are, before compression, when no further
+	// resolution is added: proxies in front of collectors refuse more than 1 MiB (nginx's
+	// client_max_body_size).
+	maxBody = 512 << 10
 	// maxPerSecond is how many resolutions are taken in a second: an attack fails thousands, which
 	// are alike.
 	maxPerSecond = 100

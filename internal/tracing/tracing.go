@@ -6,12 +6,17 @@ package tracing
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -37,6 +42,28 @@ type Config struct {
 	Slow     time.Duration // those that take as long are; 0: not for that
 	Sample   int           // one of so many others is; 0: none
 	Clients  querylog.Privacy
+	Gzip     bool // what is sent is compressed
+
+	HeadersFile    string // header fields of each request, such as that of a token; "": none
+	TLSRoots       string // file of those who issue the receiver's certificate; "": the system's
+	TLSCertificate string // file of this server's own certificate, if the receiver wants one
+	TLSKey         string // and of its key
+}
+
+// Settings are the configuration with all that it names.
+type Settings struct {
+	Config
+	Headers     http.Header
+	Roots       *x509.CertPool
+	Certificate *tls.Certificate
+}
+
+// Equal reports whether two settings are the same, with what is in the files that they name.
+func (s Settings) Equal(o Settings) bool {
+	return s.Config == o.Config && maps.EqualFunc(s.Headers, o.Headers, slices.Equal) &&
+		s.Roots.Equal(o.Roots) && (s.Certificate == nil) == (o.Certificate == nil) &&
+		(s.Certificate == nil ||
+			slices.EqualFunc(s.Certificate.Certificate, o.Certificate.Certificate, bytes.Equal))
 }
 
 // Default returns the configuration of an operator who has decided nothing.
@@ -53,7 +80,7 @@ type Parts struct {
 
 // Exporter sends resolutions to a collector. A nil Exporter sends none.
 type Exporter struct {
-	cfg   Config
+	cfg   Settings
 	parts Parts
 	of    *resource.Resource
 
@@ -68,7 +95,7 @@ type Exporter struct {
 }
 
 // New returns an exporter at work, nil if there is no collector.
-func New(cfg Config, p Parts) *Exporter {
+func New(cfg Settings, p Parts) *Exporter {
 	if cfg.Endpoint == "" {
 		return nil
 	}
@@ -85,10 +112,10 @@ func New(cfg Config, p Parts) *Exporter {
 	return e
 }
 
-// Config returns the configuration that it has; of no exporter, that of one that sends nothing.
-func (e *Exporter) Config() Config {
+// Settings returns the settings that it has; of no exporter, those of one that sends nothing.
+func (e *Exporter) Settings() Settings {
 	if e == nil {
-		return Config{}
+		return Settings{}
 	}
 	return e.cfg
 }
@@ -173,7 +200,7 @@ func (e *Exporter) batch(rec *recorder.Recording) {
 	n := uint64(0)
 	for rec != nil {
 		scope.Spans = append(scope.Spans, spansOf(rec, e.cfg.Clients)...)
-		if n, rec = n+1, nil; n == maxBatch {
+		if n, rec = n+1, nil; n == maxBatch || proto.Size(scope) > maxBody {
 			break
 		}
 		select {
@@ -181,40 +208,68 @@ func (e *Exporter) batch(rec *recorder.Recording) {
 		default:
 		}
 	}
+	lost, err := e.deliver(scope)
+	e.state.Note(err)
+	lost = min(lost, n) // which resolutions the spans are of is not told
+	e.parts.Counts.Lost.Add(lost)
+	e.parts.Counts.Written.Add(n - lost)
+}
+
+// deliver sends spans until they are taken, or not any more. It returns how many are lost.
+func (e *Exporter) deliver(scope *trace.ScopeSpans) (lost uint64, err error) {
 	// The same octets as ExportTraceServiceRequest, whose package would bring gRPC with it.
 	body, err := proto.Marshal(&trace.TracesData{ResourceSpans: []*trace.ResourceSpans{
 		{Resource: e.of, ScopeSpans: []*trace.ScopeSpans{scope}}}})
+	all := uint64(len(scope.Spans))
+	if err != nil {
+		return all, err
+	}
+	if e.cfg.Gzip {
+		body = compress(body)
+	}
 	pause := backoffFirst
-	for try := 1; err == nil; try++ {
-		var again time.Duration
-		if again, err = e.send(body); again == 0 || try == maxTries || e.stops.Err() != nil {
-			break
+	for try := 1; ; try++ {
+		again, rejected, err := e.send(body)
+		if again == 0 || try == maxTries || e.stops.Err() != nil {
+			if err != nil && rejected == 0 {
+				rejected = all
+			}
+			return rejected, err
 		}
 		e.state.Note(err)
 		e.wait(min(max(pause, again), backoffMost))
-		pause, err = 2*pause, nil
+		pause *= 2
 	}
-	if e.state.Note(err); err != nil {
-		e.parts.Counts.Lost.Add(n)
-		return
-	}
-	e.parts.Counts.Written.Add(n)
 }
 
-// send sends a batch. If that failed and may succeed later, again is how long to wait at least.
-func (e *Exporter) send(body []byte) (again time.Duration, err error) {
+// compress returns text in the format of gzip.
+func compress(text []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write(text) // to memory
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// send sends a batch. If that failed and may succeed later, again is how long to wait at least; of
+// what arrived, rejected is how many spans the receiver does not want.
+func (e *Exporter) send(body []byte) (again time.Duration, rejected uint64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), sendTime)
 	defer cancel()
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, e.cfg.Endpoint,
 		bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	maps.Copy(q.Header, e.cfg.Headers)
 	q.Header.Set("Content-Type", "application/x-protobuf")
 	q.Header.Set("User-Agent", "bailiwick/"+e.parts.Version)
+	if e.cfg.Gzip {
+		q.Header.Set("Content-Encoding", "gzip")
+	}
 	r, err := e.parts.Web.Do(q)
 	if err != nil {
-		return backoffFirst, err
+		return backoffFirst, 0, err
 	}
 	defer r.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxResponse))
@@ -222,37 +277,62 @@ func (e *Exporter) send(body []byte) (again time.Duration, err error) {
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusBadGateway,
 		r.StatusCode == http.StatusServiceUnavailable,
 		r.StatusCode == http.StatusGatewayTimeout:
-		seconds, _ := strconv.Atoi(r.Header.Get("Retry-After"))
-		return max(backoffFirst, time.Duration(seconds)*time.Second),
+		return max(backoffFirst, retryAfter(r.Header.Get("Retry-After"), time.Now())), 0,
 			fmt.Errorf("the collector answers %s", r.Status)
+	case r.StatusCode == http.StatusUnauthorized, r.StatusCode == http.StatusForbidden:
+		return 0, 0, fmt.Errorf("the collector answers %s: see tracing.headers_file", r.Status)
 	case r.StatusCode/100 != 2:
-		return 0, fmt.Errorf("the collector answers %s", r.Status)
+		return 0, 0, fmt.Errorf("the collector answers %s", r.Status)
 	case err != nil: // it has the batch
-		return 0, nil
+		return 0, 0, nil
 	}
-	if n := rejected(text); n > 0 {
-		return 0, fmt.Errorf("the collector has rejected %d spans", n)
+	n, why := partial(text)
+	if n > 0 {
+		return 0, n, fmt.Errorf("the collector has rejected %d spans: %.200q", n, why)
 	}
-	return 0, nil
+	return 0, 0, nil
 }
 
-// rejected returns how many spans a response (ExportTraceServiceResponse) has rejected.
-func rejected(response []byte) uint64 {
-	n, t, l := protowire.ConsumeTag(response)
-	if l < 0 || n != 1 || t != protowire.BytesType { // partial_success
-		return 0
+// retryAfter returns how long a receiver wants not to be asked (RFC 9110, section 10.2.3): seconds,
+// or a date.
+func retryAfter(text string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
 	}
-	partial, l := protowire.ConsumeBytes(response[l:])
-	if l < 0 {
-		return 0
+	if at, err := http.ParseTime(text); err == nil {
+		return at.Sub(now)
 	}
-	n, t, l = protowire.ConsumeTag(partial)
-	if l < 0 || n != 1 || t != protowire.VarintType { // rejected_spans
-		return 0
+	return 0
+}
+
+// partial returns how many spans a response (ExportTraceServiceResponse) has rejected, and why. A
+// receiver that has taken all may have something to say as well, which is no failure.
+func partial(response []byte) (rejected uint64, why string) {
+	of := field(response, 1, protowire.BytesType) // partial_success
+	inner, _ := protowire.ConsumeBytes(of)
+	rejected, l := protowire.ConsumeVarint(field(inner, 1, protowire.VarintType))
+	if l < 0 || int64(rejected) < 0 {
+		return 0, ""
 	}
-	spans, l := protowire.ConsumeVarint(partial[l:])
-	if l < 0 {
-		return 0
+	text, _ := protowire.ConsumeBytes(field(inner, 2, protowire.BytesType))
+	return rejected, string(text)
+}
+
+// field returns a message from the value of a field on, nil if it is not in the message or the
+// message is damaged.
+func field(message []byte, number protowire.Number, typ protowire.Type) []byte {
+	for len(message) > 0 {
+		n, t, l := protowire.ConsumeTag(message)
+		if l < 0 {
+			return nil
+		}
+		if message = message[l:]; n == number && t == typ {
+			return message
+		}
+		if l = protowire.ConsumeFieldValue(n, t, message); l < 0 {
+			return nil
+		}
+		message = message[l:]
 	}
-	return spans
+	return nil
 }

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"bailiwick/cache"
@@ -83,11 +83,39 @@ func exporter(t *testing.T, c *collector, change func(*Config)) (*Exporter, *cou
 	if change != nil {
 		change(&cfg)
 	}
+	return exporterTo(t, Settings{Config: cfg}, c.Client())
+}
+
+// exporterTo returns an exporter that sends by a client, its counts and its log.
+func exporterTo(t *testing.T, s Settings, web *http.Client) (*Exporter, *counter.Outcomes,
+	*strings.Builder) {
+	t.Helper()
 	n, log := &counter.Outcomes{}, &strings.Builder{}
-	e := New(cfg, Parts{Web: c.Client(), Counts: n, Version: "1.0",
+	e := New(s, Parts{Web: web, Counts: n, Version: "1.0",
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	t.Cleanup(e.Close)
 	return e, n, log
+}
+
+// newTLS returns a server over TLS that demands a certificate.
+func newTLS(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// largeRecording is a recording that takes as many octets at least.
+func largeRecording(octets int) *recorder.Recording {
+	tr := &event.Trace{}
+	for n := 0; n < octets; n += 200 {
+		tr.Event(event.Event{Kind: event.CacheHit, Question: wire.Question{Name: wire.MustParseName(
+			strings.Repeat(strings.Repeat("a", 60)+".", 4))}})
+	}
+	return &recorder.Recording{Time: time.Now(), Question: wire.Question{Name: wire.Root},
+		Client: netip.IPv6Unspecified(), Trace: tr}
 }
 
 // resolve resolves names of the lab in front of a recorder.
@@ -202,7 +230,7 @@ func TestWhichResolutionsAreTraced(t *testing.T) {
 		{Config{Sample: 3}, 0, true, "100100"},
 		{Config{Failed: true, Sample: 1}, 0, false, "111111"},
 	} {
-		e, got := &Exporter{cfg: c.cfg}, ""
+		e, got := &Exporter{cfg: Settings{Config: c.cfg}}, ""
 		for range len(c.want) {
 			if e.Wants(c.took, c.fail) {
 				got += "1"
@@ -221,45 +249,6 @@ func send(e *Exporter, n int) {
 	for range n {
 		e.Take(&recorder.Recording{Time: time.Now(), Question: wire.Question{Name: wire.Root},
 			Client: netip.IPv6Unspecified(), Trace: &event.Trace{}})
-	}
-}
-
-// A collector that is busy gets the batch again; one that refuses it does not, and what it has
-// rejected of a batch is lost, too.
-func TestCollectorThatIsBusyOrRefuses(t *testing.T) {
-	partial := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType),
-		protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 3))
-	for _, k := range []struct {
-		name                 string
-		answer               func(w http.ResponseWriter, n int)
-		asked                int
-		written, lost, lines uint64
-	}{
-		{"busy", func(w http.ResponseWriter, n int) {
-			if n == 1 {
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}
-		}, 2, 1, 0, 1},
-		{"refuses", func(w http.ResponseWriter, _ int) {
-			w.WriteHeader(http.StatusBadRequest)
-		}, 1, 0, 1, 1},
-		{"rejects", func(w http.ResponseWriter, _ int) { _, _ = w.Write(partial) }, 1, 0, 1, 1},
-	} {
-		t.Run(k.name, func(t *testing.T) {
-			c := collect(t)
-			c.answer = k.answer
-			e, n, log := exporter(t, c, nil)
-			send(e, 1)
-			for n.Written.Load()+n.Lost.Load() == 0 {
-				time.Sleep(5 * time.Millisecond)
-			}
-			e.Close()
-			if n.Written.Load() != k.written || n.Lost.Load() != k.lost || c.asked != k.asked ||
-				strings.Count(log.String(), "traces are lost") != int(k.lines) {
-				t.Errorf("%d written, %d lost, asked %d times:\n%s", n.Written.Load(),
-					n.Lost.Load(), c.asked, log)
-			}
-		})
 	}
 }
 
@@ -313,7 +302,7 @@ func TestSpansAreText(t *testing.T) {
 
 // Without a collector there is no exporter, and nothing is recorded for it.
 func TestNoCollector(t *testing.T) {
-	if e := New(Default(), Parts{}); e != nil {
+	if e := New(Settings{Config: Default()}, Parts{}); e != nil {
 		t.Error("there is an exporter")
 	}
 	rec := recorder.New(recorder.Config{})

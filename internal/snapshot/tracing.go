@@ -1,0 +1,45 @@
+// What traces are sent with: header fields, authorities and a certificate.
+
+package snapshot
+
+import (
+	"crypto/tls"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/secrets"
+	"bailiwick/internal/tracing"
+)
+
+// loadTracing completes the configuration of traces with all that it names.
+func loadTracing(cfg *config.Config) (s tracing.Settings, found config.Findings) {
+	if s.Config = cfg.Tracing; s.Endpoint == "" {
+		return s, nil
+	}
+	wrong := func(key, what string, err error) {
+		if err != nil {
+			found = append(found, cfg.Error(key, "%s of traces: %v", what, err))
+		}
+	}
+	var err error
+	if s.HeadersFile != "" {
+		s.Headers, err = secrets.Headers(s.HeadersFile)
+		wrong("tracing.headers_file", "header fields", err)
+	}
+	if s.TLSRoots != "" {
+		s.Roots, err = loadRoots(s.TLSRoots)
+		wrong("tracing.tls_ca", "tls_ca", err)
+	}
+	if s.TLSCertificate != "" && s.TLSKey != "" {
+		pair, err := tls.LoadX509KeyPair(s.TLSCertificate, s.TLSKey)
+		wrong("tracing.tls_certificate", "certificate", err)
+		s.Certificate = &pair
+	}
+	for _, f := range [...][2]string{{"tracing.headers_file", s.HeadersFile},
+		{"tracing.tls_key", s.TLSKey}} {
+		if secrets.Exposed(f[1]) {
+			found = append(found, cfg.Warning(f[0], "%s can be read by everybody on this machine",
+				f[1]))
+		}
+	}
+	return s, found
+}
