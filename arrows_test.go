@@ -86,6 +86,7 @@ var allowed = map[string][]string{
 	"internal/fleet": {"wire", "cache", "internal/clock", "internal/counter", "internal/guard",
 		"internal/secrets", "internal/trouble"},
 	"internal/fleet/fleettest": {"internal/fleet"},
+	"internal/fleet/fleetsim":  {"internal/fleet"},
 	"internal/service":         {},
 	"internal/confine":         {},
 	"internal/logfile":         {},

@@ -24,64 +24,38 @@ func keyOf(view *View, k cache.Key) string {
 // a later one.
 func claimKey(key string, n int) string { return key + " claim " + strconv.Itoa(n) }
 
-// ask finds an entry, or finds out that this node has to resolve the question:
-//
-//	found     > it is used
-//	missing   > claim 1 > ours: this node resolves it, at once
-//	                    > another's, and nobody waits: look again once, and leave it to that one
-//	                    > another's: look again every pollTime, until
-//	                        it is there                    > it is used
-//	                        the claim is gone              > there is nothing to share
-//	                        claim n+1 is ours, after n claimSteps > this node resolves it
-//	                        waitTime has passed            > this node resolves it
-//
-// So of nodes that miss a question at the same time at most maxClaims resolve it, if one of them
-// has done so within waitTime. If it takes longer each goes its own way: no client waits longer for
-// another node, which may have died.
+// ask finds an entry, or finds out that this node has to resolve the question: its [Turn] decides.
 func (m *member) ask(ctx context.Context, view *View, keys []cache.Key, refresh bool) (
-	*cache.Shared, Outcome) {
+	e *cache.Shared, o Outcome) {
 	begun := time.Now()
-	left := func() time.Duration { return min(askTime, waitTime-time.Since(begun)) }
 	q := &question{member: m, view: view, keys: keys, refresh: refresh}
 	for _, k := range keys {
 		q.at = append(q.at, keyOf(view, k))
 	}
-	first := claimKey(q.at[0], 1)
-	e, _, o := q.look(ctx, left(), first)
-	if o != Missed {
-		return e, o
-	}
-	ours, o := q.claim(ctx, left(), first)
-	if ours || o != Missed {
-		return nil, o
-	}
-	poll := pollTime
-	if refresh {
-		poll = waitTime / 2
-	}
-	for n := 1; pause(ctx, min(poll, waitTime-time.Since(begun))); {
-		e, claimed, o := q.look(ctx, left(), first)
-		switch {
-		case e != nil:
-			return e, Awaited
-		case o != Missed:
-			return nil, o
-		case refresh:
-			return nil, Left
-		case !claimed:
-			return nil, Released
-		}
-		if time.Since(begun) >= time.Duration(n)*claimStep {
-			n++
-			if ours, o = q.claim(ctx, left(), claimKey(q.at[0], n)); o != Missed {
+	t := Turn{Refresh: refresh}
+	for move := t.Begin(); ; {
+		switch move.Act {
+		case Look:
+			var claimed bool
+			if e, claimed, o = q.look(ctx, move.For, claimKey(q.at[0], 1)); o != Missed {
 				return nil, o
 			}
-			if ours {
-				return nil, Joined
+			move = t.Looked(time.Since(begun), e != nil, claimed)
+		case Claim:
+			var ours bool
+			if ours, o = q.claim(ctx, move.For, claimKey(q.at[0], move.N)); o != Missed {
+				return nil, o
 			}
+			move = t.Claimed(time.Since(begun), ours)
+		case Pause:
+			if !pause(ctx, move.For) {
+				return nil, Late
+			}
+			move = t.Paused(time.Since(begun))
+		case End:
+			return e, move.Outcome
 		}
 	}
-	return nil, Late
 }
 
 // pause waits, and reports whether the time has passed.
@@ -105,8 +79,8 @@ type question struct {
 	refresh bool
 }
 
-// look looks for an entry, and whether a claim is there. The outcome is Found, Missed, or why the
-// store is of no use.
+// look looks for an entry, and whether a claim is there. The outcome is Missed, or why the store is
+// of no use.
 func (q *question) look(ctx context.Context, most time.Duration, claim string) (e *cache.Shared,
 	claimed bool, o Outcome) {
 	values, o := asked(ctx, q.member, most, func(ctx context.Context) ([][]byte, error) {
@@ -125,7 +99,7 @@ func (q *question) look(ctx context.Context, most time.Duration, claim string) (
 		}
 		e, o := q.judge(k, values[i])
 		if o == Found {
-			return e, true, Found
+			return e, true, Missed
 		}
 		q.fleet.counts.add(o)
 	}
@@ -136,7 +110,7 @@ func (q *question) look(ctx context.Context, most time.Duration, claim string) (
 // Missed, or why the store is of no use.
 func (q *question) claim(ctx context.Context, most time.Duration, key string) (bool, Outcome) {
 	return asked(ctx, q.member, most, func(ctx context.Context) (bool, error) {
-		ours, err := q.store.Claim(ctx, key, leaseTime)
+		ours, err := q.store.Claim(ctx, key, LeaseTime)
 		if errors.Is(err, ErrFull) {
 			return true, nil // nobody can claim anything
 		}
@@ -147,28 +121,18 @@ func (q *question) claim(ctx context.Context, most time.Duration, key string) (b
 // asked asks the store, if it may be asked. The outcome is Missed, or why it is of no use.
 func asked[T any](ctx context.Context, m *member, most time.Duration,
 	do func(context.Context) (T, error)) (got T, o Outcome) {
-	if most <= 0 {
-		return got, Late
-	}
-	if !m.breaker.allow(time.Now()) {
+	if !m.breaker.Allow(time.Now()) {
 		return got, Skipped
 	}
 	got, err := call(ctx, m, most, do)
-	switch {
-	case err == errBusy:
-		m.breaker.done(false, time.Now()) // so many wait only for a store that is slow
-		return got, Busy
-	case ctx.Err() != nil || m.ctx.Err() != nil: // nobody waits for the reply any more
-		m.breaker.leave()
-		return got, Failed
-	case err == errSlow && most < askTime:
-		m.breaker.leave() // it had less time than it may take
-		return got, Late
-	}
-	if m.note(err); err != nil {
+	if err != errBusy && (ctx.Err() != nil || m.ctx.Err() != nil) {
+		m.breaker.leave() // nobody waits for the reply any more
 		return got, Failed
 	}
-	return got, Missed
+	if o = m.breaker.Done(err, most, time.Now()); o == Missed || o == Failed {
+		m.state.Note(err)
+	}
+	return got, o
 }
 
 // judge reads what the store has under a key. It returns Found for an entry that may be used now,
@@ -188,23 +152,30 @@ func (q *question) judge(k cache.Key, value []byte) (*cache.Shared, Outcome) {
 	return nil, o
 }
 
-// timely decides whether an entry may be used now, and for how long. It never lives longer than it
-// would have where it was stored: the clocks differ by maxSkew at most, or it is not used, and what
-// was stored later than now is taken for what was stored just now.
+// timely decides whether an entry may be used now, and for how long.
 func (q *question) timely(e *cache.Shared) Outcome {
-	now := clock.Wall(q.fleet.parts.Clock).Unix()
 	stored, expires := e.Times()
-	life := expires - stored
-	left := min(expires-now, life)
-	switch {
-	case stored > now+int64(maxSkew/time.Second):
-		return Future
-	case left < int64(minLife/time.Second), life > int64(cache.MaxTTL/time.Second),
-		q.refresh && left <= life/10:
-		return Expired
-	case q.fleet.flushes.after(e.Key.Name, stored):
+	left, o := Lifetime(stored, expires, clock.Wall(q.fleet.parts.Clock).Unix(), q.refresh)
+	if o == Found && q.fleet.flushes.after(e.Key.Name, stored) {
 		return Flushed
 	}
-	e.Left = uint32(left)
-	return Found
+	e.Left = left
+	return o
+}
+
+// Lifetime returns for how many seconds a record may be used now, which was stored and expires at
+// seconds of the time of day; or the reason why it may not. It never lives longer than it would
+// have where it was stored: the clocks differ by maxSkew at most, or it is not used, and what was
+// stored later than now is taken for what was stored just now.
+func Lifetime(stored, expires, now int64, refresh bool) (left uint32, o Outcome) {
+	life := expires - stored
+	rest := min(expires-now, life)
+	switch {
+	case stored > now+int64(maxSkew/time.Second):
+		return 0, Future
+	case rest < int64(minLife/time.Second), life > int64(cache.MaxTTL/time.Second),
+		refresh && rest <= life/10:
+		return 0, Expired
+	}
+	return uint32(rest), Found
 }

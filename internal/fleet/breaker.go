@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// breaker lets questions to the store through, and none for a while after several have failed in a
+// Breaker lets questions to the store through, and none for a while after several have failed in a
 // row. When the while is over one is tried: if it fails the next while is twice as long.
-type breaker struct {
+type Breaker struct {
 	mu       sync.Mutex
 	failures int // in a row
 	pause    time.Duration
@@ -17,8 +17,8 @@ type breaker struct {
 	trying   bool      // one question finds out whether the store works again
 }
 
-// allow reports whether the store may be asked. If so, done has to be called.
-func (b *breaker) allow(now time.Time) bool {
+// Allow reports whether the store may be asked. If so, it has to hear how that went.
+func (b *Breaker) Allow(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -31,8 +31,25 @@ func (b *breaker) allow(now time.Time) bool {
 	return true
 }
 
+// Done learns how a question went that might take a time. It returns Missed if the store has
+// replied, and otherwise what came of it.
+func (b *Breaker) Done(err error, most time.Duration, now time.Time) Outcome {
+	switch {
+	case err == ErrSlow && most < askTime:
+		b.leave() // it had less time than it may take
+		return Late
+	case err == errBusy: // so many wait only for a store that is slow
+		b.done(false, now)
+		return Busy
+	}
+	if b.done(err == nil, now); err != nil {
+		return Failed
+	}
+	return Missed
+}
+
 // done learns how a question went.
-func (b *breaker) done(ok bool, now time.Time) {
+func (b *Breaker) done(ok bool, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ok {
@@ -48,7 +65,7 @@ func (b *breaker) done(ok bool, now time.Time) {
 }
 
 // resting returns for how long the store is not asked, 0 if it is.
-func (b *breaker) resting(now time.Time) time.Duration {
+func (b *Breaker) resting(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until.IsZero() {
@@ -58,7 +75,7 @@ func (b *breaker) resting(now time.Time) time.Duration {
 }
 
 // leave tells that a question has found out nothing of the store.
-func (b *breaker) leave() {
+func (b *Breaker) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false

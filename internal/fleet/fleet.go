@@ -149,7 +149,7 @@ type member struct {
 	fleet    *Fleet
 	settings Settings
 	store    Store
-	breaker  breaker
+	breaker  Breaker
 	asks     chan struct{} // one for each question under way
 	queue    chan Entry
 	octets   atomic.Int64 // of the queue
@@ -201,10 +201,10 @@ func (m *member) spawn(work func()) bool {
 	return true
 }
 
-var (
-	errBusy = errors.New("too many questions to the store are under way")
-	errSlow = fmt.Errorf("no reply within %v", askTime)
-)
+// ErrSlow is the error of a store that has not replied in time.
+var ErrSlow = fmt.Errorf("no reply within %v", askTime)
+
+var errBusy = errors.New("too many questions to the store are under way")
 
 // call asks the store, and does not wait for its reply for longer than it may take, whatever the
 // store and the connection to it do meanwhile.
@@ -235,11 +235,11 @@ func call[T any](ctx context.Context, m *member, most time.Duration,
 	select {
 	case r := <-replies:
 		if errors.Is(r.err, context.DeadlineExceeded) {
-			r.err = errSlow
+			r.err = ErrSlow
 		}
 		return r.got, r.err
 	case <-late.C:
-		return got, errSlow
+		return got, ErrSlow
 	case <-ctx.Done():
 		return got, ctx.Err()
 	}
@@ -307,7 +307,7 @@ func (m *member) gather(e Entry) []Entry {
 // put writes entries, unless the store is not asked for a while.
 func (m *member) put(batch []Entry) {
 	n := uint64(len(batch))
-	if !m.breaker.allow(time.Now()) {
+	if !m.breaker.Allow(time.Now()) {
 		m.fleet.parts.Writes.Dropped.Add(n)
 		return
 	}

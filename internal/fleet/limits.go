@@ -19,9 +19,9 @@ const (
 	// long the ones before have had when the next begins: one may have died, or be slow.
 	maxClaims = 3
 	claimStep = waitTime / maxClaims
-	// leaseTime is how long a claim is seen. Who has not resolved the question by then is not
+	// LeaseTime is how long a claim is seen. Who has not resolved the question by then is not
 	// waited for.
-	leaseTime = time.Second
+	LeaseTime = time.Second
 
 	// maxAsks is how many questions to the store are under way; beyond it none is asked.
 	maxAsks = 256
