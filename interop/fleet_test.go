@@ -96,13 +96,19 @@ func at(n int) string { return fmt.Sprintf("127.0.0.1:%d", 5400+n) }
 // startNode starts a node, which knows nothing.
 func (f *fleetOf) startNode(n int) {
 	f.t.Helper()
+	f.start(n, fmt.Sprintf("fleet: {store: %q, secret_file: %q}\n", storeAddr,
+		f.dir.path("secret")))
+}
+
+// start starts a node with further lines of configuration.
+func (f *fleetOf) start(n int, lines string) {
+	f.t.Helper()
 	conf := f.dir.write(f.t, fmt.Sprintf("node%d.yaml", n), fmt.Sprintf("listen: {udp: [%q], tcp: "+
 		"[%[1]q]}\nadmin: {listen: \"127.0.0.1:%d\"}\ncontrol: {socket: \"\"}\nlog: {level: "+
 		"error}\nshutdown: {wait: 0}\nresolver: {ipv6: \"false\", root_hints_file: %q, "+
 		"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
-		"cache: {aggressive_nsec: false}\nfleet: {store: %q, secret_file: %q}\n",
-		at(n), 5500+n, f.dir.write(f.t, "hints", f.root.hints()), f.root.anchor, storeAddr,
-		f.dir.path("secret")))
+		"cache: {aggressive_nsec: false}\n%s",
+		at(n), 5500+n, f.dir.write(f.t, "hints", f.root.hints()), f.root.anchor, lines))
 	cmd := exec.Command(f.bin, "serve", "--config", conf)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {

@@ -136,3 +136,15 @@ func (w *World) shares() []float64 {
 	}
 	return shares
 }
+
+// Draw returns a name that a client asks for, by a number from 0 to 1: its rank, from 0 on.
+func (w *World) Draw(u float64) int {
+	rates := w.rates()
+	u *= float64(w.Clients) * w.Rate
+	for name, rate := range rates {
+		if u -= float64(rate); u < 0 {
+			return name
+		}
+	}
+	return len(rates) - 1
+}
