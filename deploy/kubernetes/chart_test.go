@@ -133,16 +133,19 @@ func read(t *testing.T, values string) (o objects) {
 	return o
 }
 
+// renderings are the values that between them have the chart give all that it can.
+var renderings = []string{"", "kind: DaemonSet", "kind: DaemonSet\nhostNetwork: true",
+	"ipv6: true", "autoscaling: {enabled: true, queriesPerSecond: 20000, cpu: 0}",
+	"service: {type: LoadBalancer, split: true, annotations: {a: b}}",
+	"service: {clusterIP: 10.96.0.53}", "monitoring: {serviceMonitor: true, rules: true, " +
+		"dashboards: true, labels: {release: prometheus}}",
+	"networkPolicy: {clients: [{ipBlock: {cidr: 10.0.0.0/8}}], upstreamPorts: [53, 853]}",
+	"nodeSelector: {a: b}\ntolerations: [{operator: Exists}]\npodAnnotations: {a: b}\n" +
+		"priorityClassName: high\nimage: {pullSecrets: [{name: registry}]}"}
+
 // TestChartIsStrict decodes all that the chart can give into the types of Kubernetes's API.
 func TestChartIsStrict(t *testing.T) {
-	for _, values := range []string{"", "kind: DaemonSet", "kind: DaemonSet\nhostNetwork: true",
-		"ipv6: true", "autoscaling: {enabled: true, queriesPerSecond: 20000, cpu: 0}",
-		"service: {type: LoadBalancer, split: true, annotations: {a: b}}",
-		"service: {clusterIP: 10.96.0.53}", "monitoring: {serviceMonitor: true, rules: true, " +
-			"dashboards: true, labels: {release: prometheus}}",
-		"networkPolicy: {clients: [{ipBlock: {cidr: 10.0.0.0/8}}], upstreamPorts: [53, 853]}",
-		"nodeSelector: {a: b}\ntolerations: [{operator: Exists}]\npodAnnotations: {a: b}\n" +
-			"priorityClassName: high\nimage: {pullSecrets: [{name: registry}]}"} {
+	for _, values := range renderings {
 		o := read(t, values)
 		for _, s := range o.Services {
 			selects(t, values, s.Spec.Selector, &o)
