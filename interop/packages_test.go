@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,14 +25,13 @@ import (
 // made, with the packages in it.
 var debianRoot = flag.String("debian", "", "folder with a Debian, for the test of packages")
 
-// serverUser is the user that the server runs as here. With systemd it is one of those that
-// DynamicUser= takes.
-const serverUser = "61184"
+// serverUser is the user of the unit, which the packages make.
+const serverUser = "bailiwick"
 
 // debian is a Debian in a folder.
 type debian string
 
-// TestPackagesInAFreshDebian does what an operator does with two versions of the package: install
+// TestPackagesInAFreshDebian does what an operator does with two versions of each package: install
 // the first, start it as its unit does, upgrade under load, remove, and purge.
 func TestPackagesInAFreshDebian(t *testing.T) {
 	if os.Getenv(inside) == "" {
@@ -44,7 +44,8 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 		t.Parallel()
 		d := debian(t.TempDir())
 		d.make(t)
-		enterNow(t, []string{"ip", "unshare", "chroot", "setpriv"}, "-debian", string(d))
+		enterNow(t, []string{"ip", "unshare", "chroot", "setpriv", "rpm"},
+			"-debian", string(d))
 		return
 	}
 	d := debian(*debianRoot)
@@ -52,12 +53,37 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 	run(t, "mount", "-t", "proc", "proc", d.path("/proc"))
 	t.Cleanup(func() { run(t, "umount", d.path("/proc")) })
 
-	d.dpkg(t, "--install", "/first.deb")
+	root := listen(t, lab.Internet(time.Now()))
+	t.Run("deb", func(t *testing.T) {
+		dpkg := []string{"chroot", string(d), "dpkg", "--force-confold"}
+		d.install(t, append(dpkg, "--install", "/first.deb"))
+		d.configure(t, root)
+		d.upgrade(t, append(dpkg, "--install", "/second.deb"))
+		d.remove(t, append(dpkg, "--remove", "bailiwick"), "/etc/bailiwick/bailiwick.yaml")
+		t.Logf("%s", d.run(t, "dpkg", "--purge", "bailiwick"))
+		d.left(t, nil)
+	})
+	// rpm puts packages into a root from outside, and knows nothing of those that are in this one.
+	t.Run("rpm", func(t *testing.T) {
+		rpm := []string{"rpm", "--root", string(d), "--nodeps"}
+		d.install(t, append(rpm, "--upgrade", d.path("/first.rpm")))
+		d.configure(t, root)
+		d.upgrade(t, append(rpm, "--upgrade", d.path("/second.rpm")))
+		d.remove(t, append(rpm, "--erase", "bailiwick"), "/etc/bailiwick/bailiwick.yaml.rpmsave")
+		d.left(t, []string{"/etc/bailiwick", "/etc/bailiwick/bailiwick.yaml.rpmsave",
+			"/run/bailiwick", "/var/lib/bailiwick", "/var/log/bailiwick"})
+	})
+}
+
+// install installs the first package in a root that has none.
+func (d debian) install(t *testing.T, command []string) {
+	t.Helper()
+	t.Logf("%s", run(t, command[0], command[1:]...))
 	for _, want := range []string{"/usr/bin/bailiwick", "/etc/bailiwick/bailiwick.yaml",
 		"/usr/lib/systemd/system/bailiwick.service", "/usr/share/man/man1/bailiwick.1.gz",
 		"/usr/share/bash-completion/completions/bailiwick"} {
 		if _, err := os.Stat(d.path(want)); err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
 	}
 	if got := d.run(t, "bailiwick", "version"); !strings.HasPrefix(got, "bailiwick 1.0.0 ") {
@@ -67,41 +93,60 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 		Contains(got, "good") {
 		t.Errorf("the package's configuration: %s", got)
 	}
-	d.configure(t, listen(t, lab.Internet(time.Now())))
+}
+
+// upgrade starts the server, and installs the second package under load.
+func (d debian) upgrade(t *testing.T, command []string) {
+	t.Helper()
 	d.serve(t)
 	await(t, "127.0.0.1:53", "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
 		return m.AuthenticatedData && len(m.Answer) > 0
 	})
 	before := d.pid(t)
 	l := load(t)
-	d.dpkg(t, "--install", "/second.deb")
+	t.Logf("%s", run(t, command[0], command[1:]...))
 	time.Sleep(time.Second) // of load on the new process
 	l.end(t)
 	if got := d.run(t, "bailiwick", "ctl", "status"); !strings.Contains(got, "version: 1.0.1") {
 		t.Errorf("after the upgrade: %s", got)
 	}
-	after := d.pid(t)
-	if after == before {
+	if d.pid(t) == before {
 		t.Error("the same process serves after the upgrade")
 	}
-	if got := d.read(t, "/etc/bailiwick/bailiwick.yaml"); !strings.Contains(got, "the operator") {
+	if !strings.Contains(d.read(t, "/etc/bailiwick/bailiwick.yaml"), operators) {
 		t.Error("the upgrade has taken the operator's configuration away")
-	}
-	d.dpkg(t, "--remove", "bailiwick")
-	if _, err := ask("127.0.0.1:53", "www.secure.example.", dns.TypeA); err == nil {
-		t.Error("the server runs after its removal")
-	}
-	if got := d.read(t, "/etc/bailiwick/bailiwick.yaml"); !strings.Contains(got, "the operator") {
-		t.Error("the removal has taken the operator's configuration away")
-	}
-	d.dpkg(t, "--purge", "bailiwick")
-	if left := d.run(t, "find", "/etc", "/usr", "/var/lib", "/run", "/opt", "/home", "/root",
-		"-name", "*bailiwick*"); left != "" {
-		t.Errorf("the purge leaves %s", left)
 	}
 }
 
-// make makes the root, with a release of two versions. The first is made twice: both are the same.
+// remove removes the package, which ends the server and keeps the operator's configuration.
+func (d debian) remove(t *testing.T, command []string, kept string) {
+	t.Helper()
+	t.Logf("%s", run(t, command[0], command[1:]...))
+	if _, err := ask("127.0.0.1:53", "www.secure.example.", dns.TypeA); err == nil {
+		t.Error("the server runs after its removal")
+	}
+	if !strings.Contains(d.read(t, kept), operators) {
+		t.Error("the removal has taken the operator's configuration away")
+	}
+}
+
+// left has only some files left in the end, and the user only if there are any.
+func (d debian) left(t *testing.T, want []string) {
+	t.Helper()
+	_ = os.Remove(d.path("/etc/bailiwick/hints")) // the test's own
+	got := strings.Fields(d.run(t, "find", "/etc", "/usr", "/var/lib", "/var/log", "/run", "/opt",
+		"/home", "/root", "-name", "*bailiwick*"))
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("there are left %v, want %v", got, want)
+	}
+	if user := d.run(t, "grep", "bailiwick", "/etc/passwd", "/etc/group"); (user != "") !=
+		(want != nil) {
+		t.Errorf("of the user is left: %q", user)
+	}
+}
+
+// make makes the root, with a release of two versions. The first is made twice, by machines of two
+// names: both are the same.
 func (d debian) make(t *testing.T) {
 	t.Helper()
 	made := make(chan error, 1)
@@ -113,17 +158,18 @@ func (d debian) make(t *testing.T) {
 		}
 		made <- err
 	}()
-	release := func(version string) string {
+	release := func(version, host string) string {
 		to := t.TempDir()
-		cmd := exec.Command("go", "run", ".", "-version", version, "-out", to, "-processors",
-			runtime.GOARCH)
+		cmd := exec.Command("unshare", "--uts", "sh", "-c", "hostname "+host+" && exec \"$@\"",
+			"sh", "go", "run", ".", "-version", version, "-out", to, "-processors", runtime.GOARCH)
 		cmd.Dir = "../deploy/packages"
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("release %s: %v\n%s", version, err, out)
 		}
 		return to
 	}
-	first, again, second := release("1.0.0"), release("1.0.0"), release("1.0.1")
+	first, again, second := release("1.0.0", "here"), release("1.0.0", "there"),
+		release("1.0.1", "here")
 	if a, b := readFile(t, first+"/SHA256SUMS"), readFile(t, again+"/SHA256SUMS"); a != b {
 		t.Errorf("two builds of one release differ:\n%s\n%s", a, b)
 	}
@@ -135,8 +181,9 @@ func (d debian) make(t *testing.T) {
 	if err := <-made; err != nil {
 		t.Fatal(err)
 	}
-	for to, from := range map[string]string{"/first.deb": first, "/second.deb": second} {
-		found, err := filepath.Glob(from + "/*.deb")
+	for to, from := range map[string]string{"/first.deb": first, "/second.deb": second,
+		"/first.rpm": first, "/second.rpm": second} {
+		found, err := filepath.Glob(from + "/*" + filepath.Ext(to))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("packages: %v %v", found, err)
 		}
@@ -162,17 +209,15 @@ func (d debian) run(t *testing.T, args ...string) string {
 	return run(t, "chroot", append([]string{string(d)}, args...)...)
 }
 
-func (d debian) dpkg(t *testing.T, args ...string) {
-	t.Helper()
-	t.Logf("%s", d.run(t, append([]string{"dpkg", "--force-confold"}, args...)...))
-}
+// operators is in a configuration that an operator has changed.
+const operators = "# the operator's own"
 
 // configure adds to the configuration what a resolver of the lab needs, as an operator does.
 func (d debian) configure(t *testing.T, root root) {
 	t.Helper()
 	d.write(t, "/etc/bailiwick/hints", root.hints())
 	d.write(t, "/etc/bailiwick/bailiwick.yaml", d.read(t, "/etc/bailiwick/bailiwick.yaml")+
-		fmt.Sprintf("\n# the operator's own\nresolver: {ipv6: \"false\", root_hints_file: hints, "+
+		fmt.Sprintf("\n"+operators+"\nresolver: {ipv6: \"false\", root_hints_file: hints, "+
 			"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
 			"admin: {listen: \"\"}\n", root.anchor))
 }
@@ -187,15 +232,20 @@ func (d debian) serve(t *testing.T) {
 			command = strings.Fields(rest)
 		}
 	}
-	for _, dir := range []string{"/run/bailiwick", "/var/lib/bailiwick"} {
+	for _, dir := range []string{"/run/bailiwick", "/var/lib/bailiwick", "/var/log/bailiwick"} {
 		d.run(t, "install", "-d", "-o", serverUser, "-g", serverUser, dir)
 	}
-	args := append([]string{"env", "RUNTIME_DIRECTORY=/run/bailiwick",
-		"STATE_DIRECTORY=/var/lib/bailiwick", "setpriv", "--reuid", serverUser, "--regid",
-		serverUser, "--clear-groups", "--no-new-privs", "--bounding-set", "-all,+net_bind_service",
+	start(t, append([]string{"chroot", string(d)}, asService(serverUser, command...)...)...)
+}
+
+// asService is a command line as systemd runs it by the unit: as its user with its one capability,
+// and with the names of its folders.
+func asService(user string, command ...string) []string {
+	return append([]string{"env", "RUNTIME_DIRECTORY=/run/bailiwick",
+		"STATE_DIRECTORY=/var/lib/bailiwick", "setpriv", "--reuid", user, "--regid", user,
+		"--clear-groups", "--no-new-privs", "--bounding-set", "-all,+net_bind_service",
 		"--inh-caps", "-all,+net_bind_service", "--ambient-caps", "-all,+net_bind_service"},
 		command...)
-	start(t, append([]string{"chroot", string(d)}, args...)...)
 }
 
 // pid is the server's process, which the end of the test ends.

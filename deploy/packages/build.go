@@ -69,18 +69,13 @@ func (b *build) binary(processor string) error {
 	return err
 }
 
-// shells are those that there are completions for, with the places of these.
-var shells = map[string]string{"bash": "/usr/share/bash-completion/completions/bailiwick",
-	"zsh":  "/usr/share/zsh/vendor-completions/_bailiwick",
-	"fish": "/usr/share/fish/vendor_completions.d/bailiwick.fish"}
-
 // texts has the program for this machine write its manual pages and completions.
 func (b *build) texts() error {
 	own := b.program(runtime.GOARCH)
 	if _, err := b.run(nil, own, "man", filepath.Join(b.work, "man")); err != nil {
 		return err
 	}
-	for shell := range shells {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
 		text, err := b.run(nil, own, "completion", shell)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ func (b *build) release(key string) error {
 		return err
 	}
 	for _, processor := range b.processors {
-		for _, format := range []string{"deb", "rpm"} {
+		for format := range formats {
 			if err := b.pack(processor, format); err != nil {
 				return fmt.Errorf("%s for %s: %w", format, processor, err)
 			}

@@ -20,9 +20,16 @@ import (
 // hand.
 const installed, byHand = "/usr/bin/bailiwick", "/usr/local/bin/bailiwick"
 
+// formats are the kinds of packages, with what differs: the package that has useradd, and where zsh
+// looks for completions.
+var formats = map[string]struct{ useradd, zsh string }{
+	"deb": {"passwd", "/usr/share/zsh/vendor-completions/_bailiwick"},
+	"rpm": {"shadow-utils", "/usr/share/zsh/site-functions/_bailiwick"},
+}
+
 // pack makes a package.
 func (b *build) pack(processor, format string) error {
-	contents, err := b.contents(processor)
+	contents, err := b.contents(processor, format)
 	if err != nil {
 		return err
 	}
@@ -37,6 +44,7 @@ func (b *build) pack(processor, format string) error {
 			"serves UDP, TCP, TLS, HTTPS and QUIC, and names the cause of every failure.",
 		License: "Apache-2.0", MTime: b.date,
 		Overridables: nfpm.Overridables{Contents: contents,
+			Depends: []string{formats[format].useradd}, RPM: nfpm.RPM{BuildHost: "localhost"},
 			Recommends: []string{"ca-certificates"},
 			Scripts: nfpm.Scripts{PostInstall: own("postinstall.sh"),
 				PreRemove: own("preremove.sh"), PostRemove: own("postremove.sh")}}})
@@ -59,7 +67,7 @@ func (b *build) pack(processor, format string) error {
 }
 
 // contents are the files of a package.
-func (b *build) contents(processor string) (list files.Contents, err error) {
+func (b *build) contents(processor, format string) (list files.Contents, err error) {
 	add := func(from, to, kind string, mode os.FileMode) {
 		list = append(list, &files.Content{Source: from, Destination: to, Type: kind,
 			FileInfo: &files.ContentFileInfo{Mode: mode, MTime: b.date, Owner: "root",
@@ -68,6 +76,9 @@ func (b *build) contents(processor string) (list files.Contents, err error) {
 	add(b.program(processor), installed, "", 0o755)
 	add(filepath.Join(b.source, "deploy/packages/files/bailiwick.yaml"),
 		"/etc/bailiwick/bailiwick.yaml", files.TypeConfigNoReplace, 0o644)
+	for _, dir := range []string{"/etc/bailiwick", "/usr/share/doc/bailiwick"} {
+		add("", dir, files.TypeDir, 0o755) // rpm removes those alone that are named
+	}
 	for _, doc := range []string{"README.md", "CHANGELOG.md", "LICENSE"} {
 		add(filepath.Join(b.source, doc), "/usr/share/doc/bailiwick/"+doc, "", 0o644)
 	}
@@ -83,7 +94,9 @@ func (b *build) contents(processor string) (list files.Contents, err error) {
 		}
 		add(path, "/usr/lib/systemd/system/"+unit, "", 0o644)
 	}
-	for shell, path := range shells {
+	for shell, path := range map[string]string{"zsh": formats[format].zsh,
+		"bash": "/usr/share/bash-completion/completions/bailiwick",
+		"fish": "/usr/share/fish/vendor_completions.d/bailiwick.fish"} {
 		add(filepath.Join(b.work, shell), path, "", 0o644)
 	}
 	pages, err := filepath.Glob(filepath.Join(b.work, "man", "*.1"))

@@ -208,7 +208,8 @@ func TestOrderOfCommands(t *testing.T) {
 		"systemctl try-restart systemd-resolved.service",
 		"systemctl try-reload-or-restart NetworkManager.service",
 		"points here at its end: false", "systemctl stop bailiwick.service",
-		"systemctl clean --what=state --what=runtime bailiwick.service", "systemctl daemon-reload"}
+		"systemctl clean --what=state --what=logs --what=runtime bailiwick.service",
+		"systemctl daemon-reload"}
 	if got := strings.Join(run.ran, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("ran\n%s", got)
 	}

@@ -128,7 +128,7 @@ func (m *maker) service() {
 	m.write(unitPath, file(0o644, m.c.Unit), false)
 	m.write(wantsPath, Content{Kind: Link, Link: unitPath}, false)
 	m.command([]string{"systemctl", "daemon-reload"}, nil)
-	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=runtime",
+	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=logs", "--what=runtime",
 		"bailiwick.service"})
 	m.command([]string{"systemctl", "start", "bailiwick.service"},
 		[]string{"systemctl", "stop", "bailiwick.service"})

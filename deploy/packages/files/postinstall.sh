@@ -10,6 +10,11 @@ configure) old=${2:-} ;;             # Debian: the version before, if there was 
 *) exit 0 ;;
 esac
 
+# The unit's user, to whose group secrets can be given. Without it systemd makes one at each start.
+if ! getent passwd bailiwick >/dev/null; then
+	useradd --system --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin \
+		--comment 'Bailiwick, a DNS resolver' bailiwick
+fi
 if systemd; then systemctl daemon-reload; fi
 if [ -z "$old" ]; then
 	if systemd; then systemctl enable --now bailiwick.service || :; fi

@@ -3,6 +3,8 @@
 # has no such step, and keeps both.
 set -e
 if [ "${1:-}" = purge ]; then
-	rm -rf /etc/bailiwick /var/lib/bailiwick /var/lib/private/bailiwick /run/bailiwick
+	rm -rf /etc/bailiwick /run/bailiwick
+	for dir in /var/lib /var/log; do rm -rf $dir/bailiwick $dir/private/bailiwick; done
+	if getent passwd bailiwick >/dev/null; then userdel bailiwick; fi
 fi
 if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi
