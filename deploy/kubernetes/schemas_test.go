@@ -48,8 +48,8 @@ var operated = []string{"servicemonitor", "prometheusrule"}
 // object is one of JSON.
 type object = map[string]any
 
-// TestSchemas writes the schemas anew if asked to, and holds them to the version of the API that the
-// types are of.
+// TestSchemas writes the schemas anew if asked to. They are of the version that the API's types are
+// of.
 func TestSchemas(t *testing.T) {
 	if *rewrite {
 		writeSchemas(t)
