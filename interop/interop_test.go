@@ -53,7 +53,7 @@ func TestInterop(t *testing.T) {
 	t.Run("lab", func(t *testing.T) { labSideBySide(t, dir) })
 }
 
-// enter runs this test again in a network namespace.
+// enter runs this test again in a network namespace, where what it mounts is its own.
 func enter(t *testing.T, programs []string) {
 	t.Helper()
 	enterWith(t, programs)
@@ -78,7 +78,7 @@ func enterNow(t *testing.T, programs []string, flags ...string) {
 			t.Skipf("%s is not installed; .ci/run installs it", p)
 		}
 	}
-	args := []string{"-n", "--", os.Args[0], "-test.run", "^" + t.Name() + "$", "-test.v"}
+	args := []string{"-n", "-m", "--", os.Args[0], "-test.run", "^" + t.Name() + "$", "-test.v"}
 	cmd := exec.Command("unshare", append(args, flags...)...)
 	cmd.Env = append(os.Environ(), inside+"=1", builtAs+"="+built(t))
 	out, err := cmd.CombinedOutput()
@@ -92,7 +92,13 @@ func enterNow(t *testing.T, programs []string, flags ...string) {
 const builtAs = "INTEROP_BINARY"
 
 // builds is the folder of what is built for all tests, and its maker.
-var builds = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "interop") })
+var builds = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "interop")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // some tests run it as another user
+	}
+	return dir, err
+})
 
 // compiled builds the binary, once for all tests.
 var compiled = sync.OnceValues(func() (string, error) {
