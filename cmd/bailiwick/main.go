@@ -30,7 +30,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
 		reportCommand(), checkCommand(), doctorCommand(), installCommand(), uninstallCommand(),
 		ctlCommand(), configCommand(), importCommand(), labCommand(), gamedayCommand(),
-		anchorCommand(), healthCommand(), versionCommand(), manCommand())
+		anchorCommand(), healthCommand(), announceCommand(), versionCommand(), manCommand())
 	return root
 }
 

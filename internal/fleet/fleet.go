@@ -52,7 +52,7 @@ type Fleet struct {
 // New returns a fleet without a store.
 func New(p Parts) *Fleet {
 	if p.Open == nil {
-		p.Open = openValkey
+		p.Open = OpenStore
 	}
 	return &Fleet{parts: p}
 }

@@ -66,9 +66,9 @@ func (v *valkeyStore) connected() (valkey.Client, error) {
 	return v.client, nil
 }
 
-// openValkey returns the store of settings, whether it can be reached or not: it connects when it
+// OpenStore returns the store of settings, whether it can be reached or not: it connects when it
 // is used, and again when the connection is lost.
-func openValkey(s Settings) Store {
+func OpenStore(s Settings) Store {
 	network, address := "tcp", s.Store
 	if path, ok := strings.CutPrefix(s.Store, "unix:"); ok {
 		network, address = "unix", path
