@@ -81,7 +81,8 @@ protocol bgp node {
 		"admin: {listen: \"127.0.0.1:5500\"}\ncontrol: {socket: \"\"}\nlog: {level: error}\n"+
 		"shutdown: {wait: 20}\nresolver: {ipv6: \"false\", root_hints_file: %q, "+
 		"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
-		"cache: {max_ttl: 1, max_negative_ttl: 1}\nstale: {enabled: false}\npolicy: {access: [\"10.9.0.0/16 allow\", \"192.0.2.53/32 allow\"]}\n",
+		"cache: {max_ttl: 1, max_negative_ttl: 1}\nstale: {enabled: false}\n"+
+		"policy: {access: [\"10.9.0.0/16 allow\", \"192.0.2.53/32 allow\"]}\n",
 		serviceAddr, a.dir.write(t, "hints", root.hints()), root.anchor))
 	return a
 }
@@ -101,7 +102,9 @@ func a755(t *testing.T, dir string) string {
 }
 
 // there returns a command in the router's namespace.
-func (a *anycast) there(command string) string { return "nsenter -t " + a.router + " -n " + command }
+func (a *anycast) there(command string) string {
+	return "nsenter -t " + a.router + " -n " + command
+}
 
 // sh runs a command, and returns what it prints.
 func (a *anycast) sh(command string) string {

@@ -85,8 +85,8 @@ func (e *ExaBGP) Line(route netip.Prefix, to Place) string {
 	return line
 }
 
-// ErrUnconfirmed is the error of a daemon that was told something, and has not confirmed it.
-var ErrUnconfirmed = fmt.Errorf("ExaBGP has not confirmed within %v (is exabgp.api.ack off?)",
+// errUnconfirmed is the error of a daemon that was told something, and has not confirmed it.
+var errUnconfirmed = fmt.Errorf("ExaBGP has not confirmed within %v (is exabgp.api.ack off?)",
 	ackTime)
 
 // Put has all routes be in a place, and waits until ExaBGP has confirmed it.
@@ -117,7 +117,7 @@ func (e *ExaBGP) Put(ctx context.Context, to Place) error {
 				return errors.New("ExaBGP has refused a line: see its log")
 			}
 		case <-late.C:
-			return ErrUnconfirmed
+			return errUnconfirmed
 		case <-e.gone:
 			return errGone
 		case <-ctx.Done():

@@ -74,19 +74,19 @@ func TestExaBGPThatStandsStill(t *testing.T) {
 		reads         bool
 		want          string
 	}{
-		{"silent", "", true, ErrUnconfirmed.Error()},
-		{"one of two confirmed", "done\n", true, ErrUnconfirmed.Error()},
+		{"silent", "", true, errUnconfirmed.Error()},
+		{"one of two confirmed", "done\n", true, errUnconfirmed.Error()},
 		{"refuses", "done\nerror\n", true, "refused"},
 		{"refuses with words", "error: no neighbor matching\n", true, "refused"},
 		{"says much else", strings.Repeat("{ \"exabgp\": \"4.0.1\" }\n", 10000) + "done\n", true,
-			ErrUnconfirmed.Error()},
+			errUnconfirmed.Error()},
 		{"does not read", "", false, "does not read"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e, lines, replies := exabgp(t)
 			if c.reads {
 				go func() { _, _ = io.Copy(io.Discard, lines) }()
-			} else if err := e.Put(t.Context(), Announced); err != ErrUnconfirmed {
+			} else if err := e.Put(t.Context(), Announced); err != errUnconfirmed {
 				t.Errorf("%s: the first line: %v", c.name, err)
 			}
 			go func() { _, _ = io.WriteString(replies, c.replies) }()

@@ -113,8 +113,8 @@ func (a *Announcer) round(ctx context.Context) {
 }
 
 // permitted reports whether the routes may go to a place. A server that is not there, or that its
-// operator ends, is withdrawn in any case. One that is slow may have too much to do: where each such
-// node is withdrawn the next one gets its clients, until there is none.
+// operator ends, is withdrawn in any case. One that is slow may have too much to do: where each
+// such node is withdrawn the next one gets its clients, until there is none.
 func (a *Announcer) permitted(ctx context.Context, h Health, to Place) bool {
 	if a.Permits == nil {
 		return true
@@ -148,7 +148,7 @@ func (a *Announcer) put(ctx context.Context, now time.Time, to Place) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	if a.daemon.Note(err); err != nil && err != ErrUnconfirmed {
+	if a.daemon.Note(err); err != nil && err != errUnconfirmed {
 		return false
 	}
 	a.told = now

@@ -68,7 +68,8 @@ func (n *node) run(ctx context.Context, rules Rules, p *Permits) {
 // It begins and ends with the routes withdrawn (github.com/Exa-Networks/exabgp/pull/908,
 // github.com/unixsurfer/anycast_healthchecker/issues/27), says what holds again every repeatTime
 // and not with each check (github.com/Exa-Networks/exabgp/issues/895, 1241 and 370), and what the
-// daemon did not do at once: others believed that it had (github.com/Exa-Networks/exabgp/issues/1383).
+// daemon did not do at once: others believed that it had
+// (github.com/Exa-Networks/exabgp/issues/1383).
 func TestDaemonIsToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
@@ -92,8 +93,9 @@ func TestDaemonIsToldAgain(t *testing.T) {
 
 // However many nodes fail at once, for one reason that all of them have, no more than the permits
 // are withdrawn: in October 2021 the name servers of Facebook withdrew all their routes, as none of
-// them reached the data centres (https://engineering.fb.com/2021/10/05/networking-traffic/outage-details/).
-// Those that are not there are withdrawn in any case, and a node that is well gives its permit back.
+// them reached the data centres
+// (https://engineering.fb.com/2021/10/05/networking-traffic/outage-details/). Those that are not
+// there are withdrawn in any case, and a node that is well gives its permit back.
 func TestMaxPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())

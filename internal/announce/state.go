@@ -20,7 +20,9 @@ const (
 )
 
 // String returns the health as a word.
-func (h Health) String() string { return [...]string{"fine", "poor", "ending", "silent", "absent"}[h] }
+func (h Health) String() string {
+	return [...]string{"fine", "poor", "ending", "silent", "absent"}[h]
+}
 
 // Place is where the routes are.
 type Place uint8
@@ -39,7 +41,7 @@ func (p Place) String() string { return [...]string{"withdrawn", "lowered", "ann
 type Rules struct {
 	Rise   int           // checks in a row that have to be fine before routes are announced
 	Fall   int           // checks in a row that have to fail before they are not
-	Hold   time.Duration // routes that were taken back stay so for that long; twice as long each time
+	Hold   time.Duration // routes that were taken back stay so; each time twice as long
 	Calm   time.Duration // who was announced for that long without fail begins with Hold again
 	Lower  bool          // routes of a server that is poor or ends are lowered, not withdrawn
 	Linger time.Duration // a server that ends keeps lowered routes for that long

@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// story is what is seen of a server, a letter for each second: f fine, p poor, e ending, s silent, a
-// absent;
-// and where its routes are after each: A announced, L lowered, - withdrawn.
+// story is what is seen of a server, a letter for each second: f fine, p poor, e ending, s silent,
+// a absent; and where its routes are after each: A announced, L lowered, - withdrawn.
 type story struct {
 	name       string
 	rules      func(*Rules)
