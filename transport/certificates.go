@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -19,12 +20,15 @@ import (
 	"time"
 )
 
-// CertificateSource provides certificates, from files for example. A source that gets them by ACME
-// would be another.
+// ErrNoCertificate is the error of a handshake while there is no certificate yet. The client is
+// told at once: one that is made up would teach people to go on in spite of warnings.
+var ErrNoCertificate = errors.New("there is no certificate yet")
+
+// CertificateSource provides certificates: from files, or from an authority (internal/acme).
 type CertificateSource interface {
-	// Certificate chooses a certificate for a client.
+	// Certificate chooses a certificate for a client. Without any its error is ErrNoCertificate.
 	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// All returns the certificates in use.
+	// All returns the certificates in use; none if the first is still to come.
 	All() []*tls.Certificate
 	// Refresh looks for newer certificates. After an error those in use stay in use.
 	Refresh() error
@@ -43,14 +47,42 @@ type certificates struct {
 func (c *certificates) All() []*tls.Certificate { return *c.current.Load() }
 
 func (c *certificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	all := c.All()
-	for _, k := range all {
-		if hello.SupportsCertificate(k) == nil {
-			return k, nil
+	return choose(hello, c.All())
+}
+
+// choose returns the first certificate of the lists that a client can use. If it can use none it
+// gets the first, and decides whether it accepts another name.
+func choose(hello *tls.ClientHelloInfo, lists ...[]*tls.Certificate) (*tls.Certificate, error) {
+	var first *tls.Certificate
+	for _, all := range lists {
+		for _, k := range all {
+			if hello.SupportsCertificate(k) == nil {
+				return k, nil
+			}
+			if first == nil {
+				first = k
+			}
 		}
 	}
-	return all[0], nil // the client decides whether it accepts another name
+	if first == nil {
+		return nil, ErrNoCertificate
+	}
+	return first, nil
 }
+
+// Together returns the certificates of two sources as those of one.
+func Together(a, b CertificateSource) CertificateSource { return &both{a, b} }
+
+// both is the source of the certificates of two.
+type both struct{ a, b CertificateSource }
+
+func (s *both) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return choose(hello, s.a.All(), s.b.All())
+}
+
+func (s *both) All() []*tls.Certificate { return slices.Concat(s.a.All(), s.b.All()) }
+
+func (s *both) Refresh() error { return errors.Join(s.a.Refresh(), s.b.Refresh()) }
 
 // certificateFiles reads certificates from files, and again when the files change.
 type certificateFiles struct {
@@ -80,7 +112,7 @@ func (c *certificateFiles) Refresh() error {
 			read = append(read, st)
 		}
 	}
-	if slices.EqualFunc(read, c.read, sameContent) {
+	if c.current.Load() != nil && slices.EqualFunc(read, c.read, sameContent) {
 		return nil
 	}
 	var all []*tls.Certificate

@@ -208,7 +208,7 @@ type overHTTP2 struct{ keptOpen }
 // open serves HTTP/2 by our own engine, and HTTP/1.1 by net/http.
 func (overHTTP2) open(s Spec) (Listener, error) {
 	d := &doh{protocol: DoH, spec: s}
-	cfg := s.TLS.config(DoH.ALPN(), "http/1.1")
+	cfg := s.TLS.overTCP(DoH.ALPN(), "http/1.1")
 	return d.listen(func(h Handler, c *conn, one *http1) {
 		t := c.handshake(cfg)
 		switch {

@@ -8,7 +8,7 @@ import "crypto/tls"
 type overTLS struct{ keptOpen }
 
 func (overTLS) open(s Spec) (Listener, error) {
-	cfg := s.TLS.config(DoT.ALPN())
+	cfg := s.TLS.overTCP(DoT.ALPN())
 	return accept(DoT, s, func(h Handler, c *conn) {
 		if t := c.handshake(cfg); t != nil {
 			serveStream(h, c, t)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -17,7 +18,8 @@ import (
 
 // TLS holds the certificates and the session ticket keys of all listeners that encrypt.
 type TLS struct {
-	source CertificateSource
+	source     CertificateSource
+	challenges atomic.Pointer[Challenges] // nil: no authority is answered
 
 	mu      sync.Mutex
 	configs []*tls.Config // of the listeners; guarded by mu, as is all below
@@ -81,8 +83,9 @@ func (t *TLS) renewKeys(now time.Time) {
 	}
 }
 
-// handshake starts TLS on a connection. It returns nil if that fails, or if a proxy sends no valid
-// PROXY header inside TLS.
+// handshake starts TLS on a connection. It returns nil if that fails, if a proxy sends no valid
+// PROXY header inside TLS, and if an authority was answered: that is all it wants (RFC 8737,
+// section 3).
 func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
 	defer cancel()
@@ -96,6 +99,10 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 	case err == nil:
 		s := t.ConnectionState()
 		c.owner.spec.Observer.Handshake(c.owner.protocol, s.Version, s.DidResume)
+		if s.NegotiatedProtocol == challengeProtocol {
+			_ = t.Close() // or the authority has closed it
+			return nil
+		}
 		quickAck(c.socket) // the client may wait for it before it asks (RFC 896)
 		if c.seat.client == nil && !c.proxyHeader(t) {
 			return nil
@@ -105,6 +112,8 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 		c.end(cause.HandshakeTime)
 	case errors.Is(err, io.EOF), errors.Is(err,
 		net.ErrClosed): // closed, as health checks do, or displaced
+	case errors.Is(err, ErrNoCertificate):
+		c.end(cause.NoCertificate)
 	case c.unbidden(c.buf[:c.w]):
 		c.end(cause.ProxyHeader)
 	default:

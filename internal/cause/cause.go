@@ -166,11 +166,12 @@ const (
 	RequestType      Cause = 99
 	RequestSubnet    Cause = 114
 	RequestSignature Cause = 115
+	NoCertificate    Cause = 117
 
 	// This program.
 	InternalError Cause = 88
 
-	count = 117
+	count = 118
 )
 
 // All returns every cause but None, those of a kind together.

@@ -596,6 +596,12 @@ var table = [count]row{
 		text: "the handshake failed",
 		hint: "see that the client speaks TLS 1.2 or later, and trusts the certificate",
 	},
+	NoCertificate: {label: "no_certificate", kind: KindRequest, ede: edeNone,
+		text:  "this server has no certificate yet",
+		hint:  "see what keeps the authority from issuing the first one",
+		by:    Resolver,
+		shows: "bailiwick ctl certificates",
+	},
 	ProxyHeader: {label: "proxy_header", kind: KindRequest, ede: edeNone,
 		text: "a proxy that is trusted sent no good PROXY header, or one that is not trusted " +
 			"sent one",
