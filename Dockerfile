@@ -1,12 +1,15 @@
 # A static binary in an image without anything else: docs/container.md.
 FROM golang:1.26 AS build
 ARG VERSION=development
+ARG REVISION=
+ARG BUILT=
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.version=$VERSION" \
-    -o /out/bailiwick ./cmd/bailiwick
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -o /out/bailiwick -ldflags="-s -w \
+    -X main.version=$VERSION -X main.revision=$REVISION -X bailiwick/internal/clock.built=$BUILT" \
+    ./cmd/bailiwick
 RUN mkdir /out/state /out/run
 
 FROM scratch

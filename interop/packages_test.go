@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -56,7 +57,8 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 	root := listen(t, lab.Internet(time.Now()))
 	t.Run("deb", func(t *testing.T) {
 		dpkg := []string{"chroot", string(d), "dpkg", "--force-confold"}
-		d.install(t, append(dpkg, "--install", "/first.deb"))
+		d.install(t, append(dpkg, "--install", "/first.deb"),
+			"/usr/share/zsh/vendor-completions/_bailiwick")
 		d.configure(t, root)
 		d.upgrade(t, append(dpkg, "--install", "/second.deb"))
 		d.remove(t, append(dpkg, "--remove", "bailiwick"), "/etc/bailiwick/bailiwick.yaml")
@@ -66,7 +68,8 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 	// rpm puts packages into a root from outside, and knows nothing of those that are in this one.
 	t.Run("rpm", func(t *testing.T) {
 		rpm := []string{"rpm", "--root", string(d), "--nodeps"}
-		d.install(t, append(rpm, "--upgrade", d.path("/first.rpm")))
+		d.install(t, append(rpm, "--upgrade", d.path("/first.rpm")),
+			"/usr/share/zsh/site-functions/_bailiwick")
 		d.configure(t, root)
 		d.upgrade(t, append(rpm, "--upgrade", d.path("/second.rpm")))
 		d.remove(t, append(rpm, "--erase", "bailiwick"), "/etc/bailiwick/bailiwick.yaml.rpmsave")
@@ -75,18 +78,19 @@ func TestPackagesInAFreshDebian(t *testing.T) {
 	})
 }
 
-// install installs the first package in a root that has none.
-func (d debian) install(t *testing.T, command []string) {
+// install installs the first package in a root that has none; zsh is where the completions of zsh
+// have to be.
+func (d debian) install(t *testing.T, command []string, zsh string) {
 	t.Helper()
 	t.Logf("%s", run(t, command[0], command[1:]...))
 	for _, want := range []string{"/usr/bin/bailiwick", "/etc/bailiwick/bailiwick.yaml",
 		"/usr/lib/systemd/system/bailiwick.service", "/usr/share/man/man1/bailiwick.1.gz",
-		"/usr/share/bash-completion/completions/bailiwick"} {
+		"/usr/share/bash-completion/completions/bailiwick", zsh} {
 		if _, err := os.Stat(d.path(want)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := d.run(t, "bailiwick", "version"); !strings.HasPrefix(got, "bailiwick 1.0.0 ") {
+	if got := d.run(t, "bailiwick", "version"); !released.MatchString(got) {
 		t.Errorf("the first version says %s", got)
 	}
 	if got := d.run(t, "bailiwick", "config", "check", "/etc/bailiwick/bailiwick.yaml"); !strings.
@@ -208,6 +212,9 @@ func (d debian) run(t *testing.T, args ...string) string {
 	t.Helper()
 	return run(t, "chroot", append([]string{string(d)}, args...)...)
 }
+
+// released is how the first version tells what it is: with commit and date.
+var released = regexp.MustCompile(`^bailiwick 1\.0\.0 [0-9a-f]{40}(-dirty)? of 20\S+Z go`)
 
 // operators is in a configuration that an operator has changed.
 const operators = "# the operator's own"

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"bailiwick/internal/clock"
 )
 
 // manCommand writes the manual pages. Whoever makes packages runs it.
@@ -24,8 +26,8 @@ func manCommand() *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			date, err := time.Parse(time.RFC3339, stamp("vcs.time"))
-			if err != nil {
+			date := clock.Built()
+			if date.IsZero() {
 				date = time.Unix(0, 0).UTC() // not built from a checkout
 			}
 			root := cmd.Root()

@@ -103,7 +103,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 		n = &transport.NetExchanger{} // its metrics are there, and stay as they are
 	}
 	s.metrics.WatchExchanger(n)
-	s.metrics.Built(version, stamp("vcs.revision"), runtime.Version())
+	s.metrics.Built(version, sources(), runtime.Version())
 	if j != nil {
 		s.log = observe.NewLog(cfg.Log, j)
 		s.state = state.Open(cfg.State.Path(), s.log)

@@ -4,12 +4,18 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"bailiwick/internal/clock"
 )
 
-// version is set by the build of a release.
-var version = "development"
+// version and revision are set by the build of a release.
+var (
+	version  = "development"
+	revision string
+)
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -27,17 +33,26 @@ func versionCommand() *cobra.Command {
 // and the system.
 func versionText() string {
 	built := version
-	if r := stamp("vcs.revision"); r != "" {
+	if r := sources(); r != "" {
 		built += " " + r
 	}
-	if t := stamp("vcs.time"); t != "" {
-		built += " of " + t
+	if t := clock.Built(); !t.IsZero() {
+		built += " of " + t.UTC().Format(time.RFC3339)
 	}
-	if stamp("vcs.modified") == "true" {
+	if revision == "" && stamp("vcs.modified") == "true" {
 		built += ", changed"
 	}
 	return fmt.Sprintf("bailiwick %s %s %s/%s", built, runtime.Version(), runtime.GOOS,
 		runtime.GOARCH)
+}
+
+// sources returns the revision of the sources; "" if it is not known. The compiler notes it in a
+// plain checkout, and in neither a work tree of git beside one nor a copy without its history.
+func sources() string {
+	if revision != "" {
+		return revision
+	}
+	return stamp("vcs.revision")
 }
 
 // stamp returns what the compiler has noted of the sources; "" if it has not.

@@ -16,7 +16,8 @@ import (
 type build struct {
 	source, version, out string
 	processors           []string
-	date                 time.Time // of the sources
+	revision             string    // of the sources
+	date                 time.Time // of the revision
 	work                 string    // a folder for what no release has
 }
 
@@ -37,6 +38,11 @@ func (b *build) prepare() (err error) {
 	if b.date, err = time.Parse(time.RFC3339, strings.TrimSpace(text)); err != nil {
 		return err
 	}
+	text, err = b.run(nil, "git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+	if err != nil {
+		return err
+	}
+	b.revision = strings.TrimSpace(text)
 	b.work, err = os.MkdirTemp("", "packages")
 	return err
 }
@@ -64,8 +70,9 @@ func (b *build) program(processor string) string {
 // binary builds the program for a processor: static, and without paths of this machine.
 func (b *build) binary(processor string) error {
 	_, err := b.run([]string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + processor}, "go", "build",
-		"-trimpath", "-buildvcs=true", "-ldflags", "-s -w -buildid= -X main.version="+b.version,
-		"-o", b.program(processor), "./cmd/bailiwick")
+		"-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= -X main.version="+b.version+
+			" -X main.revision="+b.revision+" -X bailiwick/internal/clock.built="+
+			b.date.UTC().Format(time.RFC3339), "-o", b.program(processor), "./cmd/bailiwick")
 	return err
 }
 

@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -30,6 +32,31 @@ func schema(t *testing.T) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestSchemaTakesTheRecipes has an editor find no mistake in the configurations of the recipes.
+func TestSchemaTakesTheRecipes(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/recipes/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, found := schema(t), 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(text), "\n```yaml\n")[1:] {
+			found++
+			example, _, _ := strings.Cut(part, "\n```\n")
+			if err := validate(t, of, example); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("there are %d configurations", found)
+	}
 }
 
 // validate compares a file with the schema, as an editor does.
