@@ -92,6 +92,16 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
+// TestVersionOfARelease tells the revision that the build of a release says, as the compiler knows
+// none in a copy without its history.
+func TestVersionOfARelease(t *testing.T) {
+	defer func(v, r string) { version, revision = v, r }(version, revision)
+	version, revision = "1.2.3", "0123456789abcdef0123456789abcdef01234567"
+	if got := versionText(); !strings.HasPrefix(got, "bailiwick 1.2.3 "+revision+" ") {
+		t.Errorf("it says %q", got)
+	}
+}
+
 // Completion offers types behind a name, configurations where one is wanted, and files nowhere
 // else.
 func TestCompletion(t *testing.T) {
