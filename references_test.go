@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bailiwick/cache"
+	"bailiwick/internal/acme"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
@@ -135,25 +136,33 @@ func configReference(t *testing.T) string {
 		if s.Properties == nil {
 			fmt.Fprintf(&b, "| `%s` | – | %s |\n", section, s.Description)
 		}
-		for _, key := range sorted(s.Properties) {
-			var p property
-			if err := json.Unmarshal(s.Properties[key], &p); err != nil {
-				t.Fatal(err)
-			}
-			def := "–"
-			if p.Default != nil && p.Default != "" {
-				def = fmt.Sprintf("`%v`", p.Default)
-			}
-			text := p.Description
-			if len(p.Examples) > 0 {
-				var names []string
-				for _, v := range p.Examples {
-					names = append(names, fmt.Sprintf("`%v`", v))
+		var rows func(name string, s *property)
+		rows = func(name string, s *property) {
+			for _, key := range sorted(s.Properties) {
+				var p property
+				if err := json.Unmarshal(s.Properties[key], &p); err != nil {
+					t.Fatal(err)
 				}
-				text += " (" + strings.Join(names, ", ") + ")"
+				if key = name + "." + key; p.Properties != nil {
+					rows(key, &p)
+					continue
+				}
+				def := "–"
+				if p.Default != nil && p.Default != "" {
+					def = fmt.Sprintf("`%v`", p.Default)
+				}
+				text := p.Description
+				if len(p.Examples) > 0 {
+					var names []string
+					for _, v := range p.Examples {
+						names = append(names, fmt.Sprintf("`%v`", v))
+					}
+					text += " (" + strings.Join(names, ", ") + ")"
+				}
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, def, text)
 			}
-			fmt.Fprintf(&b, "| `%s.%s` | %s | %s |\n", section, key, def, text)
 		}
+		rows(section, &s)
 	}
 	return b.String()
 }
@@ -252,6 +261,7 @@ func metricsReference(t *testing.T) string {
 	m.WatchState(nil)
 	shared := fleet.New(fleet.Parts{Clock: clock.Real{}})
 	m.WatchFleet(shared.Counts(), shared.Status)
+	m.WatchACME(acme.New(acme.Parts{Clock: clock.Real{}}))
 	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
 		Load: func(func(io.Reader) error) error { return nil }}))

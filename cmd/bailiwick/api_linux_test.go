@@ -171,6 +171,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
 		{"GET", "dnstap", nil}, {"POST", "dnstap/rotate", m{}},
 		{"GET", "confinement", nil}, {"GET", "fleet", nil},
+		{"GET", "certificates", nil},
 		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
 		{"GET", "incidents?all=true&limit=5", nil}, {"GET", "signatures", nil},
 		{"GET", "maintenance/list", nil},
@@ -196,10 +197,11 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 	d.try("GET", "servers?limit=0", nil, "")
 	d.try("POST", "zones/refresh", m{"name": "nothing."}, "")
 	d.try("POST", "lists/refresh", m{"list": "https://nothing.example/"}, "")
+	d.try("POST", "certificates/renew", m{}, "")
 	d.try("PUT", "settings", m{"log_level": "info"}, `"stale"`)
 
 	untried := map[string]bool{"drain": true, "upgrade": true, "clock advance": true,
-		"zones refresh": true, "lists refresh": true}
+		"zones refresh": true, "lists refresh": true, "certificates renew": true}
 	for _, o := range operations() {
 		if route := o.Method() + " " + o.Path(); !d.tried[route] && !untried[o.Name] {
 			t.Errorf("%s is not tried", route)

@@ -203,6 +203,7 @@ func (r *running) advance(q console.Request) (console.Result, error) {
 	m.Advance(d)
 	r.keeper.Wake()
 	r.lists.Wake()
+	r.acme.Wake()
 	return console.Result{}, nil
 }
 

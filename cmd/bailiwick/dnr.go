@@ -33,6 +33,9 @@ func dnrCommand() *cobra.Command {
 				return err
 			}
 			d := designate(cfg, configured(cfg), certs)
+			if certs != nil && len(certs.All()) == 0 { // an authority issues it to the server
+				d = designateBy(cfg, d, configured(cfg), expected(&cfg.ACME))
+			}
 			return printDNR(cmd.OutOrStdout(), &d, lifetime)
 		},
 	}

@@ -127,6 +127,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	r.keeper.Close()
 	r.lists.Close()
 	r.watched.Close()
+	r.acme.Close()
 	if successor == nil { // that one has loaded them already
 		r.saveCaches()
 	}

@@ -10,3 +10,6 @@ const (
 	// servers do not answer, within the time of an operation.
 	explainTime = 30 * time.Second
 )
+
+// maxAliases is how many aliases in a row are followed to the name of a record for an authority.
+const maxAliases = 8

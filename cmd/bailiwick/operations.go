@@ -35,7 +35,8 @@ var groups = map[string]string{
 func operations() []operation {
 	return slices.Concat(serverOperations(), explainOperations(), cacheOperations(),
 		upstreamOperations(), trustOperations(), incidentOperations(), watchOperations(),
-		reportOperations(), failureOperations(), policyOperations(), settingOperations())
+		reportOperations(), failureOperations(), policyOperations(), settingOperations(),
+		certificateOperations())
 }
 
 // operations returns the table for a server.

@@ -226,7 +226,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	move()
 	r.follower.Configure(followed(cfg), r.anchorsOf(configured))
 	if p.Certificates != nil && !cfg.SelfSigned {
-		r.certificates.replace(p.Certificates)
+		r.certificates.replace(r.withACME(p))
 	}
 	if r.tls != nil {
 		r.tls.SetTickets(p.Tickets.Following(r.tls.Tickets().Own()), time.Now())
@@ -236,6 +236,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.recorder.Configure(cfg.Recorder)
 	r.traceBy(p.Tracing)
 	r.fleet.Use(p.Fleet)
+	r.acme.Use(p.ACME)
 	r.gate.Allow(cfg.Transport.Gate)
 	r.setDemand(cfg)
 	r.ledger.SetTotal(cfg.Division().Held)
@@ -392,7 +393,7 @@ func (r *running) certify(p *snapshot.Snapshot) {
 	if p.Certificates == nil || r.tls != nil {
 		return
 	}
-	r.certificates = newSpoken(p.Certificates, r.log)
+	r.certificates = newSpoken(r.withACME(p), r.log)
 	r.prepareTLS(p.Tickets)
 	r.maintainTLS()
 }

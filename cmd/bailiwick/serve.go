@@ -81,7 +81,7 @@ const labPortsAbove = 8000
 
 // labListeners serves every transport on loopback where the configuration has none of it.
 func labListeners(cfg *config.Config) {
-	cfg.SelfSigned = len(cfg.Transport.Certificates) == 0
+	cfg.SelfSigned = len(cfg.Transport.Certificates) == 0 && !cfg.ACME.On()
 	if cfg.Encrypted() {
 		return
 	}

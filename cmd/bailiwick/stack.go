@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/acme"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
@@ -59,6 +60,7 @@ type stack struct {
 	guard     *guard.Guard // nil for who serves nobody
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
+	acme         *acme.Manager // of the one that an authority issues
 	routes       *routes.Table
 	ledger       *ledger.Ledger // of what clients and peers make it hold
 	state        *state.Directory
@@ -118,8 +120,11 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 		}
 	}
 	s.events = event.NewLog(s.log)
+	s.acme = s.newACME()
+	s.acme.Use(p.ACME)
+	s.metrics.WatchACME(s.acme)
 	if p.Certificates != nil {
-		s.certificates = newSpoken(p.Certificates, s.log)
+		s.certificates = newSpoken(s.withACME(p), s.log)
 	}
 	if m, moves := s.clock.(interface{ Set(time.Time) }); moves && !cfg.ClockStart.IsZero() {
 		m.Set(cfg.ClockStart)
@@ -372,6 +377,7 @@ func (r *running) start() {
 	r.beginPolicy()
 	r.lists.Start()
 	r.watched.Start()
+	r.acme.Start()
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}

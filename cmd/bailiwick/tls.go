@@ -29,6 +29,7 @@ const certificateCheck = 5 * time.Second
 func (r *running) prepareTLS(tickets *transport.Tickets) {
 	r.tls = transport.NewTLS(r.certificates)
 	r.tls.SetTickets(tickets, time.Now())
+	r.tls.AnswerChallenges(r.acme.Challenge)
 	r.metrics.WatchCertificates(r.certificates)
 }
 
@@ -117,10 +118,15 @@ func designate(cfg *config.Config, at map[transport.Protocol][]netip.AddrPort,
 			}
 		}
 	}
-	if certs == nil {
-		return d
+	if certs == nil || len(certs.All()) == 0 {
+		return d // nobody could connect
 	}
-	leaf := certs.All()[0].Leaf
+	return designateBy(cfg, d, at, certs.All()[0].Leaf)
+}
+
+// designateBy completes a description with encrypted listeners that have a certificate.
+func designateBy(cfg *config.Config, d discovery.Designation,
+	at map[transport.Protocol][]netip.AddrPort, leaf *x509.Certificate) discovery.Designation {
 	if d.Name.IsZero() {
 		d.Name = certificateName(leaf)
 	}

@@ -40,6 +40,7 @@ func (p *reader) contradictions() {
 	}
 	c.contradictFleet(say)
 	c.contradictTracing(say)
+	c.contradictACME(say)
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
@@ -181,6 +182,7 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfServers(warn)
 	c.warnOfFleet(warn)
 	c.warnOfTracing(warn)
+	c.warnOfACME(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
 			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/acme"
 	"bailiwick/internal/confine"
 	"bailiwick/internal/console"
 	"bailiwick/internal/discovery"
@@ -47,6 +48,7 @@ type Config struct {
 	Dnstap    dnstap.Config
 	Tracing   tracing.Config
 	Fleet     fleet.Config
+	ACME      acme.Config
 	Incidents incident.Config
 	Watch     watch.Config // without what the resolver has
 	Recorder  recorder.Config
@@ -113,7 +115,7 @@ func defaults() *Config {
 		Service: service.Default(), Confine: confine.Default(),
 		Log:      observe.Default(),
 		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Tracing: tracing.Default(),
-		Fleet:     fleet.Default(),
+		Fleet: fleet.Default(), ACME: acme.Default(),
 		Incidents: incident.Default(), Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,

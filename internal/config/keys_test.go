@@ -91,6 +91,12 @@ func (k *key) other() string {
 	return map[string]string{
 		"doh.path": "/q", "discovery.name": "dns.example", "discovery.addresses": "[192.0.2.1]",
 		"control.socket_group": "0", "api.hosts": "[dns.example]",
+		"tls.acme.directory": "https://acme.example/dir", "tls.acme.contact": "me@example.com",
+		"tls.acme.names": "[dns.example.com]", "tls.acme.addresses": "[192.0.2.1]",
+		"tls.acme.profile": "shortlived", "tls.acme.eab_key_id": "kid",
+		"tls.acme.dns_server": "192.0.2.1:53", "tls.acme.dns_zone": "example.com.",
+		"tls.acme.dns_tsig": "update.",
+
 		"fleet.store": "192.0.2.1:6379", "fleet.user": "dns", "fleet.tls_name": "store.example",
 		"tracing.endpoint": "http://192.0.2.1:4318/v1/traces",
 		"dnstap.address":   "192.0.2.1:6000", "dnstap.messages": "[client_query]",

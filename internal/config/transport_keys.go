@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// transportKeys are the rows of what all listeners share.
-var transportKeys = []key{
+// tlsKeys are the rows of what listeners share, as far as acmeKeys follow.
+var tlsKeys = []key{
 	{key: "listen.absent", kind: kindChoice, choices: []string{"refuse", "wait"},
 		help: "an address that this machine does not have: refuse is an error at the start; wait " +
 			"listens there, and clients are served as soon as the address is there (IP_FREEBIND; " +
@@ -26,6 +26,10 @@ var transportKeys = []key{
 	{key: "tls.ticket_rotation", kind: kindDuration, min: 60, max: 604800,
 		help:    "how often the keys of session tickets change; a ticket lives up to twice as long",
 		binding: bind(func(c *Config) *time.Duration { return &c.Transport.Tickets.Rotation })},
+}
+
+// transportKeys are the rows of what else all listeners share.
+var transportKeys = []key{
 	{key: "doh.path", kind: kindString, help: "path of DNS over HTTPS",
 		binding: bindText(func(c *Config) *string { return &c.Transport.Path }, path)},
 	{key: "connections.max", kind: kindInt, min: 1, max: 1 << 20,

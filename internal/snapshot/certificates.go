@@ -19,6 +19,7 @@ const certificateSoon = 7 * 24 * time.Hour
 var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 
 // LoadCertificates returns the certificates of the configuration; nil if no listener needs any.
+// That from an authority is not among them.
 func LoadCertificates(cfg *config.Config) (transport.CertificateSource, config.Findings) {
 	var found config.Findings
 	for i, f := range cfg.Transport.Certificates {
@@ -39,9 +40,9 @@ func LoadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 			found = append(found, cfg.Error("tls.certificates", "%v", err))
 		}
 		return s, found
-	case len(cfg.Transport.Certificates) == 0:
+	case len(cfg.Transport.Certificates) == 0 && !cfg.ACME.On():
 		return nil, append(found, cfg.Error(cfg.EncryptedKey(),
-			"%s need tls.certificates", config.EncryptedKeys()))
+			"%s need tls.certificates or tls.acme", config.EncryptedKeys()))
 	}
 	s, err := transport.LoadCertificates(cfg.Transport.Certificates)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"bailiwick/internal/acme"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
@@ -53,6 +54,8 @@ type Snapshot struct {
 	Fleet fleet.Settings
 	// Tracing has who gets traces, and what they are sent with.
 	Tracing tracing.Settings
+	// ACME has the authority that a certificate is had from, and all that this takes.
+	ACME acme.Settings
 
 	inFiles int            // Blocked, without what is fetched
 	alone   withoutMembers // of catalogs
@@ -93,6 +96,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	found = append(found, s.loadRealms(own)...)
 	found = append(found, s.loadPolicies()...)
 	s.Keys, _ = loadKeys(cfg) // what is wrong with them is found where zones are loaded
+	s.ACME, f = loadACME(cfg, s.Keys)
+	found = append(found, f...)
 	var err error
 	if s.Tickets, err = transport.NewTickets(cfg.Transport.Tickets); err != nil {
 		found = append(found, cfg.Error("tls.ticket_secret", "%v", err))

@@ -57,6 +57,7 @@ const (
 	// Catalogs are the members of catalog zones.
 	Catalogs
 	Watched // what is known of zones that are watched
+	ACME    // the certificate from an authority with its key, and the accounts
 	files
 )
 
@@ -76,6 +77,7 @@ var definitions = [files]struct {
 	Cache:           {"cache", 2},
 	Incidents:       {"incidents", 1},
 	Watched:         {"watched", 1},
+	ACME:            {"acme", 1},
 }
 
 // String returns the name of the file.
