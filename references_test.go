@@ -277,7 +277,8 @@ func metricsReference(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.WatchCertificates(certificate)
+	authority := acme.New(acme.Parts{Clock: clock.Real{}})
+	m.WatchCertificates(certificate, authority)
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)

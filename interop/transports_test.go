@@ -417,7 +417,8 @@ func (w *transports) certificate(t *testing.T) {
 		t.Errorf("certificate %s, want 5", got)
 	}
 	expiry := regexp.MustCompile(
-		`bailiwick_certificate_expiry_timestamp_seconds\{index="0",name="localhost"\} (\S+)`)
+		`bailiwick_certificate_expiry_timestamp_seconds\{from="file",index="0",` +
+			`name="localhost"\} (\S+)`)
 	m := expiry.FindStringSubmatch(metrics(t))
 	if m == nil {
 		t.Fatal("the metrics do not tell when the certificate ends")

@@ -470,9 +470,10 @@ func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	g.m.Guard.Run(guard.Console, func() { g.Collector.Collect(ch) })
 }
 
-// WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped.
-func (m *Metrics) WatchCertificates(s transport.CertificateSource) {
-	m.Registry.MustRegister(&guarded{m, &certificates{s}})
+// WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped. The
+// second source has those of them that an authority issues.
+func (m *Metrics) WatchCertificates(all, issued transport.CertificateSource) {
+	m.Registry.MustRegister(&guarded{m, &certificates{all, issued}})
 }
 
 // WatchGate adds the metrics of what connections take.
@@ -503,11 +504,12 @@ func (m *Metrics) WatchLedger(l *ledger.Ledger) {
 	}, func() float64 { return float64(l.Total()) }))
 }
 
-type certificates struct{ source transport.CertificateSource }
+type certificates struct{ source, issued transport.CertificateSource }
 
 var certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
 	"Unix time at which a certificate of the listeners expires, by its place in "+
-		"tls.certificates and its name.", []string{"index", "name"}, nil)
+		"tls.certificates, its name, and whether it is from a file or from the authority of "+
+		"tls.acme.", []string{"index", "name", "from"}, nil)
 
 // Describe implements prometheus.Collector.
 func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateEnd }
@@ -519,8 +521,12 @@ func (c *certificates) Collect(ch chan<- prometheus.Metric) {
 		if len(k.Leaf.DNSNames) > 0 {
 			name = k.Leaf.DNSNames[0]
 		}
+		from := "file"
+		if slices.Contains(c.issued.All(), k) {
+			from = "authority"
+		}
 		ch <- prometheus.MustNewConstMetric(certificateEnd, prometheus.GaugeValue,
-			float64(k.Leaf.NotAfter.Unix()), strconv.Itoa(i), name)
+			float64(k.Leaf.NotAfter.Unix()), strconv.Itoa(i), name, from)
 	}
 }
 
