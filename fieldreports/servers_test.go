@@ -289,8 +289,8 @@ var servers = []report{{
 			Servers: []lab.ServerFaults{{lab.NoTCP}}})
 	},
 	steps: []step{
-		fails("www.cut.example. A", cause.Timeout),
-		fails("www.cut.example. A", cause.Timeout),
+		fails("www.cut.example. A", cause.Truncated),
+		fails("www.cut.example. A", cause.Truncated),
 	},
 }, {
 	name:      "a zone that all its servers refuse costs few packets",

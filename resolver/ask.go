@@ -37,6 +37,7 @@ type zoneQuery struct {
 	replies uint64
 	ended   *cause.Failure // what ends the search, though other servers are left
 	worst   *cause.Failure // the network failure of the highest rank
+	noTCP   bool           // a server was silent over TCP, which its truncated reply had led to
 
 	tries
 }
@@ -134,7 +135,7 @@ func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 			g := *f
 			g.Unconfirmed, f = true, &g
 		}
-	case a.worst != nil && !(silent(a.worst.Cause) && a.slow(ended)):
+	case a.worst != nil && !(a.wasSilence(a.worst.Cause) && a.slow(ended)):
 		f = a.worst
 	case ended == nil:
 		return nil, a.list.emptyCause(a.zone)
@@ -153,6 +154,12 @@ func (a *zoneQuery) giveUp(ended *cause.Failure) (*accepted, *cause.Failure) {
 // slow reports whether the search ended for lack of time although servers replied.
 func (a *zoneQuery) slow(ended *cause.Failure) bool {
 	return ended != nil && ended.Cause == cause.LimitTime && a.x.budget.heard.Load() != 0
+}
+
+// wasSilence reports whether a cause of failure of this search comes from servers that did not
+// reply.
+func (a *zoneQuery) wasSilence(c cause.Cause) bool {
+	return silent(c) || c == cause.Truncated && a.noTCP
 }
 
 // handleReply evaluates a reply. It returns nil if another server has to be asked.

@@ -166,6 +166,15 @@ func (b *budget) spentOn(f *cause.Failure) *cause.Failure {
 	return &g
 }
 
+// inherit takes over what a fetch that was waited for has heard of servers, if another budget has
+// paid for it.
+func (b *budget) inherit(of *budget) {
+	b.silence.CompareAndSwap(nil, of.silence.Load())
+	if at := of.heard.Load(); at > b.heard.Load() {
+		b.heard.Store(at)
+	}
+}
+
 // hear notes that a server has replied.
 func (b *budget) hear() {
 	now := time.Now().UnixNano()

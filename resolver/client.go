@@ -96,18 +96,35 @@ func (c *client) answer(a *Answer) {
 	if c.answered.Swap(true) {
 		return
 	}
+	limit := cause.None
+	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
+		limit = a.Failure.Cause
+		a.Failure = c.told(a.Failure)
+	}
 	if a.Sent = c.sent(); c.sink != nil {
 		c.trail.answered(a, time.Since(c.began))
 	}
-	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
-		c.r.observe.Limit(a.Failure.Cause)
+	if limit != cause.None {
+		c.r.observe.Limit(limit)
 		if c.sink != nil {
 			e := c.of(event.Limit, c.q)
-			e.Cause = a.Failure.Cause
+			e.Cause = limit
 			c.tell(e)
 		}
 	}
 	c.done(a)
+}
+
+// told returns what a client is told of a limit. Where servers have been silent for most of its
+// time, whatever had replied on the way there, or have replied over UDP alone that an answer is
+// truncated, it is that: a longer time would not have helped. What is remembered is another matter, which the fetch decides.
+func (c *client) told(f *cause.Failure) *cause.Failure {
+	f = c.spentOn(f)
+	if f.Cause != cause.LimitTime || f.Under == nil ||
+		f.Under.Cause != cause.Truncated && c.heardSince(MaxTime/2) {
+		return f
+	}
+	return f.Under.Within(f.HeldAgainst())
 }
 
 // giveUp answers a client whose query has ended while its goroutine works for others.

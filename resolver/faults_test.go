@@ -94,7 +94,7 @@ var outcomes = []struct {
 	{"www.refusing.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.ServerRefused},
 	{"www.failing.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.ServerFailed},
 	{"www.lame.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Lame},
-	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Timeout},
+	{"www.no-tcp.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Truncated},
 	{"www.always-tc.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Truncated},
 	{"www.garbage.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.Malformed},
 	{"www.referral-bomb.faulty.", wire.TypeA, servFail, wire.Unchecked, cause.LimitNameServers},

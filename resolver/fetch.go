@@ -361,6 +361,9 @@ func (t *fetches) end(b *budget, why *cause.Failure) {
 		return
 	}
 	b.ended = true
+	for _, f := range b.wants {
+		b.inherit(&f.budget)
+	}
 	if why == nil {
 		b.cancel(nil)
 	} else {
@@ -419,6 +422,9 @@ func (t *fetches) land(f *fetch, l *result, fail *cause.Failure) {
 	f.waiters = nil
 	t.end(&f.budget, nil)
 	for _, w := range waiters {
+		if fail != nil {
+			w.inherit(&f.budget)
+		}
 		w.wants = slices.DeleteFunc(w.wants, func(x *fetch) bool { return x == f })
 		if fail == panicked { // the waiter ends with it
 			t.end(w, fail)

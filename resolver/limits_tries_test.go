@@ -228,7 +228,7 @@ func TestMaxTime(t *testing.T) {
 		in := newWorld(t, manyServers(lab.Dead), nil)
 		began := time.Now()
 		a := in.resolve("www.many.", wire.TypeA)
-		if a.RCode != servFail || a.Failure.Cause != cause.LimitTime {
+		if a.RCode != servFail || a.Failure.Cause != cause.Timeout {
 			t.Errorf("%s %v", a.RCode, a.Failure)
 		}
 		if took := time.Since(began); took != resolver.MaxTime {

@@ -222,7 +222,11 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 		o = observation{what: sawSilence, strays: a.strays.Cookies()+a.strays.Subnets() > 0}
 		a.witness(t, packetLost)
 	}
-	f := cause.New(cause.Timeout, a.zone, "%s", a.q).At(t.c.addr)
+	what := cause.Timeout
+	if t.how.reliable() && t.c.ladder.tcpOnly { // over UDP it has replied
+		what, a.noTCP = cause.Truncated, true
+	}
+	f := cause.New(what, a.zone, "%s", a.q).At(t.c.addr)
 	a.recordFailure(f)
 	if r.cfg.inside(a.zone, a.conf) {
 		f = f.Inside()

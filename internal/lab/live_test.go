@@ -48,9 +48,8 @@ func TestLiveFaultsFailAsTheirCause(t *testing.T) {
 		lab.Refusing:        {www, "refused"}, lab.Failing: {www, "server_failure"},
 		lab.Lame: {www, "lame"}, lab.Stripping: {www, "signature_missing"},
 		lab.Forging: {www, "signature_invalid"}, lab.AlwaysTC: {www, "truncated"},
-		lab.Garbage: {www, "malformed"}, lab.NoTCP: {www, "limit_time"},
-		// Of two servers that nothing is known of, tries take longer than a client waits.
-		lab.Dead: {www, "limit_time"},
+		lab.Garbage: {www, "malformed"}, lab.NoTCP: {www, "truncated"},
+		lab.Dead: {www, "timeout"},
 		// The resolver makes up for these.
 		lab.PartialRollout: {www, "secure"}, lab.Slow: {www, "secure"},
 		lab.LoseFirst: {www, "secure"}, lab.Truncate: {www, "secure"},
