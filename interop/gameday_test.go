@@ -27,7 +27,8 @@ const prometheusAddr = "127.0.0.1:5330"
 func TestPrometheusRules(t *testing.T) {
 	promtool := systemdProgram(t, "promtool")
 	for _, args := range [][]string{{"check", "rules", "../deploy/prometheus/bailiwick.rules.yml"},
-		{"test", "rules", "../deploy/prometheus/bailiwick.test.yml"}} {
+		{"test", "rules", "../deploy/prometheus/bailiwick.test.yml"},
+		{"check", "config", "--syntax-only", "../deploy/prometheus/scrape.yml"}} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}

@@ -117,7 +117,8 @@ func (c *client) answer(a *Answer) {
 
 // told returns what a client is told of a limit. Where servers have been silent for most of its
 // time, whatever had replied on the way there, or have replied over UDP alone that an answer is
-// truncated, it is that: a longer time would not have helped. What is remembered is another matter, which the fetch decides.
+// truncated, it is that: a longer time would not have helped. What is remembered is another
+// matter, which the fetch decides.
 func (c *client) told(f *cause.Failure) *cause.Failure {
 	f = c.spentOn(f)
 	if f.Cause != cause.LimitTime || f.Under == nil ||

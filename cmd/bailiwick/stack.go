@@ -353,7 +353,8 @@ func (r *running) openControl(cfg console.Config) (*console.Control, error) {
 // allowAPI has those use the API whom a snapshot has tokens of.
 func (r *running) allowAPI(p *snapshot.Snapshot) {
 	c := p.Config.Console
-	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page})
+	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page,
+		Closed: c.Closed})
 }
 
 // http3Port is where HTTP/3 is served, 0 if it is not.

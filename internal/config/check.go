@@ -41,6 +41,9 @@ func (p *reader) contradictions() {
 	c.contradictFleet(say)
 	c.contradictTracing(say)
 	c.contradictACME(say)
+	if c.Console.Closed && c.Console.TokenFile == "" && !c.bad["api.token_file"] {
+		say("admin.metrics_token", "admin.metrics_token needs api.token_file: nobody has a token")
+	}
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
@@ -185,7 +188,10 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfACME(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
-			warn("admin.listen", "%v serves metrics to all who reach it: it has no access list", a)
+			if !c.Console.Closed {
+				warn("admin.listen", "%v serves metrics to all who reach it: it has no access "+
+					"list; see admin.metrics_token", a)
+			}
 			if c.Console.TokenFile != "" {
 				warn("api.token_file", "the API at %v is not encrypted: whoever sees the packets "+
 					"sees the tokens; put a proxy with TLS in front", a)

@@ -27,6 +27,10 @@ var processKeys = []key{
 		help: "whether admin.listen has a web page, at /console/; what it shows it asks the API " +
 			"for, with a token of api.token_file that whoever opens it types in",
 		binding: bind(func(c *Config) *bool { return &c.Console.Page })},
+	{key: "admin.metrics_token", kind: kindBool,
+		help: "whether /metrics takes a token of api.token_file with the role read or operate, " +
+			"as Prometheus sends it (authorization: credentials_file); /healthz and /readyz do not",
+		binding: bind(func(c *Config) *bool { return &c.Console.Closed })},
 	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
 			"/run/bailiwick/control.sock for root; empty for none; its owner may use it, and " +

@@ -44,6 +44,7 @@ type Access struct {
 	Tokens *Tokens
 	Hosts  []string // besides addresses and localhost
 	Page   bool     // whether there is a web page that uses it
+	Closed bool     // whether the metrics take a token as well
 }
 
 // NewAPI returns the API of a desk, for nobody until Allow.
@@ -85,10 +86,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	p := a.serve(w, r)
-	if p == nil {
-		return
+	if p := a.serve(w, r); p != nil {
+		a.refuse(w, r, p)
 	}
+}
+
+// refuse counts and sends what is wrong with a request, and logs who may not.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	if p.outcome != "" {
 		a.desk.count(OverHTTP, p.outcome)
 	}
@@ -96,6 +100,20 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.logRefused(r, p)
 	}
 	p.write(w)
+}
+
+// measures reports whether a request may have the metrics. It answers one that may not.
+func (a *API) measures(w http.ResponseWriter, r *http.Request) bool {
+	access := a.access.Load()
+	if !access.Closed {
+		return true
+	}
+	_, _, p := access.authenticate(w, r)
+	if p == nil {
+		return true
+	}
+	a.refuse(w, r, p)
+	return false
 }
 
 // serve answers a request, or returns what is wrong with it.

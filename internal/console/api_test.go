@@ -486,3 +486,42 @@ func FuzzTokens(f *testing.F) {
 		}
 	})
 }
+
+// The metrics are for everybody who reaches the listener until the operator says otherwise; then
+// they take a token of any role, in the form that Prometheus sends. Health is told without one.
+func TestMetricsTakeATokenIfTheOperatorWants(t *testing.T) {
+	o := newOffice(t)
+	open := *o.api.access.Load()
+	closed, nobody := open, Access{Closed: true}
+	closed.Closed = true
+	for _, c := range []struct {
+		access Access
+		token  string
+		status int
+	}{
+		{open, "", 200}, {open, "wrong", 200}, {closed, "", 401}, {closed, "wrong", 401},
+		{closed, reader, 200}, {closed, operator, 200}, {nobody, reader, 403},
+	} {
+		o.api.Allow(c.access)
+		for path, want := range map[string]int{"metrics": c.status, "healthz": 200} {
+			q, err := http.NewRequest("GET", strings.TrimSuffix(o.url, Prefix)+"/"+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.token != "" {
+				q.Header.Set("Authorization", "Bearer "+c.token)
+			}
+			res, err := http.DefaultClient.Do(q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != want || want == 401 && res.Header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s, closed %v, token %q: %s", path, c.access.Closed, c.token, res.Status)
+			}
+		}
+	}
+	if n := o.counts[Unauthenticated]; n != 2 {
+		t.Errorf("%d requests without a good token are counted", n)
+	}
+}

@@ -30,6 +30,7 @@ type Config struct {
 	Mode  fs.FileMode // of the socket
 
 	Page      bool     // whether the admin listener has a web page
+	Closed    bool     // whether metrics are for those with a token of the API alone
 	TokenFile string   // with the tokens of the API; "": there is no API
 	Hosts     []string // names of the server that the API is used by, besides its addresses
 }
@@ -73,7 +74,7 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	c := &Console{socket: l, warnings: map[string]string{}}
 	c.SetReady("nothing has been resolved yet")
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", c.measured(promhttp.HandlerFor(reg, promhttp.HandlerOpts{})))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintln(w, "ok")
 	})
@@ -96,6 +97,16 @@ func (c *Console) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.NotFound(w, r)
+}
+
+// measured serves metrics to those who may see them. Prometheus sends a token in the form that the
+// API has (authorization: credentials_file).
+func (c *Console) measured(metrics http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := c.api.Load(); a == nil || a.measures(w, r) {
+			metrics.ServeHTTP(w, r)
+		}
+	})
 }
 
 // servePage serves the web page, if there is an API that it can use.
