@@ -224,6 +224,19 @@ func (r *Resolver) checks(name wire.Name) bool {
 	return !decided
 }
 
+// Failed returns why the question fails, or would without stale data; nil if it does not.
+func (a *Answer) Failed() *cause.Failure {
+	switch {
+	case a.Failure == nil:
+		return nil
+	case a.RCode == wire.RCodeServFail:
+		return a.Failure
+	case a.Stale != StaleNone:
+		return a.Failure.Under
+	}
+	return nil
+}
+
 func (a *Answer) fail(f *cause.Failure) *Answer {
 	status := wire.Unchecked
 	if f.Cause.Kind() == cause.KindDNSSEC {

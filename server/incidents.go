@@ -49,13 +49,8 @@ func (r *request) recorded(a *resolver.Answer) {
 		return
 	}
 	var f *cause.Failure
-	if a != nil && a.Failure != nil {
-		switch {
-		case a.RCode == wire.RCodeServFail:
-			f = a.Failure
-		case a.Stale != resolver.StaleNone:
-			f = a.Failure.Under
-		}
+	if a != nil {
+		f = a.Failed()
 	}
 	r.course.End(r.want, r.from.Addr.Addr(), f)
 	r.course = nil

@@ -38,13 +38,13 @@ func (s *stack) newIncidents() *incident.Book {
 // failureOf returns why a question fails, or would without stale data or exceptions, or which
 // exception it is answered by; nil if it is answered as any other.
 func failureOf(a *resolver.Answer) *cause.Failure {
+	f := a.Failed()
 	switch {
-	case a.Failure == nil:
-		return nil
-	case a.RCode == wire.RCodeServFail, a.Failure.Cause == cause.NegativeAnchor,
-		a.Failure.Cause == cause.ValidationOff:
+	case f != nil, a.Failure == nil:
+		return f
+	case a.Failure.Cause == cause.NegativeAnchor, a.Failure.Cause == cause.ValidationOff:
 		return a.Failure
-	case a.Stale != resolver.StaleNone, a.Failure.Cause == cause.Permissive:
+	case a.Failure.Cause == cause.Permissive:
 		return a.Failure.Under
 	}
 	return nil
