@@ -54,6 +54,9 @@ func (w *World) SetKeys(zone string, keys Keys, now time.Time) {
 	w.now = now
 	for _, z := range w.zones {
 		clear(z.signed)
+		if _, known := dns.AlgorithmToString[z.Algorithm]; z.isSigned() && !known {
+			z.unsignable()
+		}
 	}
 	z := w.zones[dns.CanonicalName(zone)]
 	p := w.parentOf(z.name)

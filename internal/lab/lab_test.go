@@ -135,3 +135,18 @@ func TestBreak(t *testing.T) {
 		t.Error("a zone or a fault that there is not was broken")
 	}
 }
+
+// Keys that are replaced have all zones signed anew, but for those of an algorithm that nobody
+// implements: they go without signatures, as before.
+func TestSetKeysBesideAnUnknownAlgorithm(t *testing.T) {
+	w := Internet(time.Now())
+	k := w.NewKey("secure.example.", 0, true)
+	w.SetKeys("secure.example.", Keys{Published: []ZoneKey{k}, Entry: []ZoneKey{k},
+		Signing: []ZoneKey{k}, DS: []ZoneKey{k}}, time.Now())
+	for zone, records := range map[string]int{"algorithm.faulty.": 1, "secure.example.": 2} {
+		m := ask(t, w, w.AddressOf(zone), zone, dns.TypeDNSKEY)
+		if len(m.Answer) != records {
+			t.Errorf("%v", m)
+		}
+	}
+}
