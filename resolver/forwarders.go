@@ -196,13 +196,7 @@ func (r *Resolver) watchForwarder(f *forwarder) {
 			continue
 		}
 		// No longer than probeCheck: the next probe may become due sooner.
-		timer := time.NewTimer(min(wait, probeCheck))
-		select {
-		case <-timer.C:
-		case <-r.fetches.ctx.Done():
-			timer.Stop()
-			return
-		}
+		r.rest.Wait(r.fetches.ctx, min(wait, probeCheck), nil)
 	}
 }
 

@@ -17,11 +17,9 @@ import (
 // network has changed or seems to forge replies. Clients'
 // questions for one dead zone change nothing. It ends with ctx.
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
-	tick := time.NewTicker(readyInterval)
-	defer tick.Stop()
 	asked, down, last := false, false, 0
 	var at time.Time
-	for {
+	for more := true; more; more = r.rest.Wait(ctx, readyInterval, nil) {
 		if !asked || down || r.connectivity.failed.Load() || r.infra.uplink.isDown() ||
 			r.networkDoubted(at) {
 			why := panicked
@@ -43,11 +41,6 @@ func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 				tell(why)
 				asked, down = true, isDown
 			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
 		}
 	}
 }

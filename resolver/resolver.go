@@ -18,6 +18,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
 	"bailiwick/internal/memcache"
+	"bailiwick/internal/rest"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/validator"
@@ -36,6 +37,7 @@ type Resolver struct {
 	observe   Observer
 	events    event.Sink
 	guard     *guard.Guard
+	rest      *rest.Rest
 	routes    Routes
 	tap       *dnstap.Tap // nil: no messages are copied
 	copies    Copies      // nil if there are none
@@ -72,6 +74,7 @@ type Parts struct {
 	Observer  Observer
 	Events    event.Sink   // nil if no events are wanted
 	Guard     *guard.Guard // of the goroutines that no client waits for; it may be nil
+	Rest      *rest.Rest   // nil: it never rests
 	Routes    Routes       // nil: a route leads to every address
 	Tap       *dnstap.Tap  // copies messages to servers and from them; it may be nil
 	Copies    Copies       // of zones; nil if there are none
@@ -120,7 +123,7 @@ func newResolver(cfg Config, p Parts) *Resolver {
 		zones[z] = true
 	}
 	r := &Resolver{cfg: cfg, ecsZones: zones, anchors: p.Anchors, exchanger: p.Exchanger,
-		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard,
+		clock: p.Clock, observe: p.Observer, events: p.Events, guard: p.Guard, rest: p.Rest,
 		routes: p.Routes, tap: p.Tap, copies: p.Copies, fleet: p.Fleet, chance: p.Chance,
 		fetches: newFetches(p.Guard, p.Ledger, cfg.MaxFlights),
 		timeless: sync.OnceValue(func() *validator.Validator {

@@ -22,6 +22,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/rounds"
 	"bailiwick/internal/state"
 	"bailiwick/internal/web"
@@ -34,6 +35,7 @@ type Parts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard     // may be nil
+	Rest  *rest.Rest       // nil: it never rests
 	State *state.Directory // nil: the copies are in memory only
 	// Lookup returns the addresses of a host.
 	Lookup func(ctx context.Context, host wire.Name) ([]netip.Addr, error)
@@ -110,7 +112,7 @@ func New(p Parts) *Keeper {
 	if p.Dial == nil {
 		p.Dial = (&net.Dialer{}).DialContext
 	}
-	k := &Keeper{parts: p, rounds: rounds.New(p.Guard, tick), octets: defaultOctets}
+	k := &Keeper{parts: p, rounds: rounds.New(p.Guard, p.Rest, tick), octets: defaultOctets}
 	k.web = web.Client(web.Parts{Lookup: p.Lookup, Dial: p.Dial, Roots: p.Roots})
 	k.zones.Store(&map[wire.Name]*held{})
 	return k
@@ -231,7 +233,7 @@ func (k *Keeper) Close() {
 func (k *Keeper) Wake() { k.rounds.Wake() }
 
 // begin begins the checks that are due.
-func (k *Keeper) begin() {
+func (k *Keeper) begin() (idle bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.parts.Clock.Now()
@@ -249,6 +251,7 @@ func (k *Keeper) begin() {
 		k.saving = true
 		k.rounds.Go(k.save, nil)
 	}
+	return len(*k.zones.Load()) == 0 && (!k.dirty || k.parts.State == nil) && !k.saving
 }
 
 // expire notes that a copy has expired, and lets its memory go; what is left is the serial.

@@ -377,6 +377,7 @@ func (r *request) proven() bool { return r.from.Protocol.Stream() || r.asked.pro
 // have to work for longer than the client waits. If the client hangs up, it ends soon, unless
 // others wait for the same answer.
 func (r *request) resolve(pass func(answer []byte)) {
+	r.server.rest.Stir()
 	if !r.q.Has(wire.FlagRD) {
 		if a := r.resolver().Referral(r.client, r.want); a != nil {
 			if r.origin = event.OriginReferral; r.rules.Events != nil {

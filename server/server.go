@@ -21,6 +21,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/recorder"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/trouble"
 	"bailiwick/internal/workers"
 	"bailiwick/resolver"
@@ -118,6 +119,7 @@ type Server struct {
 	recorder *recorder.Recorder // the same
 	events   event.Sink         // may be nil
 	guard    *guard.Guard
+	rest     *rest.Rest
 	ledger   *ledger.Ledger
 	log      *slog.Logger
 	notify   func(from netip.Addr, packet []byte) ([]byte, bool) // may be nil
@@ -156,6 +158,7 @@ type Parts struct {
 	Recorder  *recorder.Recorder
 	Events    event.Sink   // may be nil
 	Guard     *guard.Guard // without one a query that panics ends the process
+	Rest      *rest.Rest   // stirred by what is not answered from memory; may be nil
 	// Ledger is what pending queries are drawn from; nil: no limit.
 	Ledger *ledger.Ledger
 	Log    *slog.Logger
@@ -170,7 +173,7 @@ type Parts struct {
 func New(cfg Config, p Parts) *Server {
 	s := &Server{cfg: &cfg, resolver: p.Resolver, cache: p.Cache, clock: p.Clock,
 		observe: p.Observer, broken: p.Incidents, recorder: p.Recorder,
-		events: p.Events, guard: p.Guard, ledger: p.Ledger, log: p.Log,
+		events: p.Events, guard: p.Guard, rest: p.Rest, ledger: p.Ledger, log: p.Log,
 		notify: p.Notify, hooks: p.Hooks, hooksPerClient: p.Hooks.PerClient(),
 		prefixes: map[netip.Prefix]int{}, workers: workers.New(maxIdleWorkers)}
 	s.lines.Most, s.refused.Most, s.privates.Most = maxLogLines, MaxRefusedLines, MaxRefusedLines

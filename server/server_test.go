@@ -126,7 +126,7 @@ func newFrontLogged(t testing.TB, log *slog.Logger, change func(*server.Config),
 		change(&cfg)
 	}
 	s := server.New(cfg, server.Parts{Resolver: r, Cache: store, Clock: clk, Observer: q,
-		Events: p.Events, Guard: p.Guard, Log: log})
+		Events: p.Events, Guard: p.Guard, Rest: p.Rest, Log: log})
 	f := &front{s.Handler(private(), &policy.View{}), s, r, store, t, nil, clk, nil, w}
 	t.Cleanup(f.close)
 	return f

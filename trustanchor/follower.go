@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/wire"
 )
 
@@ -37,6 +38,7 @@ type FollowerParts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard // may be nil
+	Rest  *rest.Rest   // nil: it never rests
 	// Ask returns the DNSKEY set of a zone, from its servers.
 	Ask func(ctx context.Context, zone wire.Name) (Sighting, *cause.Failure)
 	// Tell sends a question whose name is the message, see signalName.
@@ -160,15 +162,8 @@ func trusted(cfg Config, configured *Set, zones map[wire.Name]*following) *Set {
 
 // Run follows until ctx ends. It calls changed when other anchors are to be trusted.
 func (f *Follower) Run(ctx context.Context, changed func()) {
-	t := time.NewTicker(tick)
-	defer t.Stop()
-	for {
+	for more := true; more; more = f.parts.Rest.Wait(ctx, tick, nil) {
 		f.parts.Guard.Run(guard.Upkeep, func() { f.Step(ctx, changed) })
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
 	}
 }
 

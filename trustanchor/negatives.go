@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/rest"
 	"bailiwick/wire"
 )
 
@@ -38,6 +39,7 @@ func (e Ending) String() string { return [...]string{"expired", "mended", "remov
 type NegativesParts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
+	Rest  *rest.Rest // nil: it never rests
 	// Configured returns the set of the configuration in use.
 	Configured func() *Set
 	// Check validates a zone as if there were no exceptions; "" if it validates, else why not.
@@ -176,14 +178,7 @@ func (n *Negatives) changed() (unsaved error) {
 func (n *Negatives) Run(ctx context.Context) {
 	var checks sync.WaitGroup
 	defer checks.Wait()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for n.resting().Wait(ctx, time.Second, nil) {
 		if n.expire() {
 			_ = n.changed() // it is logged
 		}
@@ -191,6 +186,14 @@ func (n *Negatives) Run(ctx context.Context) {
 			checks.Go(func() { n.check(ctx, t) })
 		}
 	}
+}
+
+// resting returns what Run may rest by: nothing while there are exceptions, which end by the clock.
+func (n *Negatives) resting() *rest.Rest {
+	if len(n.List()) > 0 || len(n.p.Configured().negative) > 0 {
+		return nil
+	}
+	return n.p.Rest
 }
 
 // expire removes those whose time is over, and reports whether any has ended, of the configuration

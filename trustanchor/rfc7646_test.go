@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/rest"
 	"bailiwick/wire"
 )
 
@@ -30,6 +31,7 @@ type keeping struct {
 	changes int
 	file    []byte // the state; nil: none
 	full    error  // why it cannot be saved
+	rest    *rest.Rest
 	log     bytes.Buffer
 }
 
@@ -44,6 +46,7 @@ func newKeeping(t *testing.T) *keeping {
 func (k *keeping) restart() {
 	k.Negatives = NewNegatives(NegativesParts{Clock: k.clock,
 		Log:        slog.New(slog.NewTextHandler(&k.log, nil)),
+		Rest:       k.rest,
 		Configured: func() *Set { return k.set },
 		Check: func(_ context.Context, zone wire.Name) string {
 			k.checks = append(k.checks, zone.String())
@@ -396,6 +399,24 @@ func FuzzTemporaries(f *testing.F) {
 				!a.ends.Equal(o.ends) || len(a.Reason) > maxText {
 				t.Fatalf("%+v and %+v", a, o)
 			}
+		}
+	})
+}
+
+// TestRFC7646EndsWhileNobodyAsks: an exception ends by the clock, also in a process that rests
+// (RFC 7646, section 2.1: for a limited time).
+func TestRFC7646EndsWhileNobodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeping(t)
+		k.rest = rest.New(time.Second)
+		k.restart()
+		k.broken["a.example."] = true
+		if err := k.add("a.example", time.Hour, false); err != nil {
+			t.Fatal(err)
+		}
+		k.pass(2 * time.Hour)
+		if list := k.List(); len(list) > 0 {
+			t.Errorf("still there: %v", list)
 		}
 	})
 }

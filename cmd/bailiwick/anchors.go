@@ -25,7 +25,7 @@ import (
 // known from before.
 func (s *stack) newFollower() *trustanchor.Follower {
 	return trustanchor.NewFollower(trustanchor.FollowerParts{
-		Clock: s.clock, Log: s.log, Guard: s.guard,
+		Clock: s.clock, Log: s.log, Guard: s.guard, Rest: s.rest,
 		Ask: func(ctx context.Context, zone wire.Name) (trustanchor.Sighting, *cause.Failure) {
 			return s.now().resolver.AnchorKeys(ctx, zone)
 		},

@@ -28,10 +28,8 @@ var clockTexts = map[resolver.ClockState]string{
 // keepClock tells the log and /readyz what is known of the clock, at the start and whenever it
 // changes, until ctx ends. When the time of day is set, what has failed is tried again.
 func (r *running) keepClock(ctx context.Context) {
-	tick := time.NewTicker(clockInterval)
-	defer tick.Stop()
 	said, ahead := resolver.ClockUnknown, r.clock.Ahead()
-	for {
+	for more := true; more; more = r.rest.Wait(ctx, clockInterval, nil) {
 		res := r.now().resolver
 		if now := r.clock.Now(); (r.clock.Ahead() - ahead).Abs() >= stepped {
 			by := r.clock.Ahead() - ahead
@@ -43,11 +41,6 @@ func (r *running) keepClock(ctx context.Context) {
 		if is := res.ClockState(); is != said {
 			r.sayClock(said, is)
 			said = is
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
 		}
 	}
 }

@@ -41,11 +41,9 @@ const (
 
 // fetchAnchors downloads the root's anchors as often as the configuration wants, until ctx ends.
 func (r *running) fetchAnchors(ctx context.Context) {
-	t := time.NewTicker(fetchTick)
-	defer t.Stop()
 	var last time.Time // age at which the last attempt began
 	failed := false
-	for {
+	for more := true; more; more = r.rest.Wait(ctx, fetchTick, nil) {
 		interval := r.now().Config.Anchors.Fetch
 		if failed {
 			interval = min(interval, fetchAgain)
@@ -53,11 +51,6 @@ func (r *running) fetchAnchors(ctx context.Context) {
 		if now := r.clock.Now(); interval > 0 && (last.IsZero() || now.Sub(last) >= interval) {
 			last, failed = now, true
 			r.guard.Run(guard.Upkeep, func() { failed = r.fetchNow(ctx) != nil })
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
 		}
 	}
 }

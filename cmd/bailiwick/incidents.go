@@ -22,7 +22,7 @@ import (
 // newIncidents returns the book of incidents, with those of the process before.
 func (s *stack) newIncidents() *incident.Book {
 	return incident.NewBook(s.cfg.Incidents, incident.Parts{Clock: s.clock, Log: s.log,
-		Guard: s.guard,
+		Guard: s.guard, Rest: s.rest,
 		Check: func(ctx context.Context, q wire.Question) *cause.Failure {
 			return failureOf(s.now().resolver.Resolve(ctx, q, resolver.Options{}))
 		},

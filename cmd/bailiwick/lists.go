@@ -23,8 +23,8 @@ func (s *stack) webClient() *http.Client { return web.Client(web.Parts{Lookup: s
 
 // newLists returns the keeper of the lists of a server.
 func (s *stack) newLists(client *http.Client) *weblist.Keeper {
-	return weblist.New(weblist.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, State: s.state,
-		Web: client, Count: countNames, Changed: func() { s.listsChanged() }})
+	return weblist.New(weblist.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, Rest: s.rest,
+		State: s.state, Web: client, Count: countNames, Changed: func() { s.listsChanged() }})
 }
 
 // countNames counts what is in the text of a list.

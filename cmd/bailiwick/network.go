@@ -14,6 +14,7 @@ import (
 // networkChanged has servers be asked again that may have been out of reach, and connections made
 // anew that lead nowhere now.
 func (r *running) networkChanged(c routes.Change) {
+	r.rest.Stir()
 	r.metrics.NetworkChanged(c.Slept > 0)
 	if n, ok := r.exchanger.(*transport.NetExchanger); ok && (c.Uplink || c.Slept > 0) {
 		n.Renew()

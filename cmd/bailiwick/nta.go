@@ -20,6 +20,7 @@ import (
 // newNegatives returns what keeps them, with those of the process before.
 func (s *stack) newNegatives() *trustanchor.Negatives {
 	return trustanchor.NewNegatives(trustanchor.NegativesParts{Clock: s.clock, Log: s.log,
+		Rest:       s.rest,
 		Configured: func() *trustanchor.Set { return s.now().Anchors },
 		Check:      s.validates,
 		Changed:    func() { s.judgeAnew() },

@@ -239,6 +239,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.acme.Use(p.ACME)
 	r.gate.Allow(cfg.Transport.Gate)
 	r.setDemand(cfg)
+	r.rest.Allow(cfg.Service.Rest)
 	r.ledger.SetTotal(cfg.Division().Held)
 	observe.ChangeLog(r.log, cfg.Log)
 	if n, ok := r.exchanger.(*transport.NetExchanger); ok {

@@ -31,6 +31,7 @@ import (
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/recorder"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/routes"
 	"bailiwick/internal/rpz"
 	"bailiwick/internal/service"
@@ -58,6 +59,7 @@ type stack struct {
 	log       *slog.Logger
 	events    event.Sink   // see sink
 	guard     *guard.Guard // nil for who serves nobody
+	rest      *rest.Rest   // of what comes again and again
 	// certificates are those of the listeners; nil if nothing is encrypted.
 	certificates *spoken
 	acme         *acme.Manager // of the one that an authority issues
@@ -95,8 +97,9 @@ type stack struct {
 func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) *stack {
 	cfg := p.Config
 	s := &stack{cfg: cfg, clock: clock.Default(), metrics: observe.New(), exchanger: ex,
-		sockets: &service.Sockets{}, routes: routes.New(), ledger: ledger.New(cfg.Division().Held),
-		log: observe.NewLog(cfg.Log, os.Stderr)}
+		rest: rest.New(cfg.Service.Rest), sockets: &service.Sockets{}, routes: routes.New(),
+		ledger: ledger.New(cfg.Division().Held),
+		log:    observe.NewLog(cfg.Log, os.Stderr)}
 	n, network := ex.(*transport.NetExchanger)
 	if network {
 		n.Ledger = s.ledger
@@ -210,6 +213,7 @@ func (s *stack) parts(p *snapshot.Snapshot, tap *dnstap.Tap) resolver.Parts {
 	}
 	return resolver.Parts{Cache: s.store, Anchors: s.negatives.Apply(p.Anchors),
 		Exchanger: s.exchanger, Clock: s.clock, Events: s.sink(p.Config.Log), Guard: s.guard,
+		Rest:   s.rest,
 		Routes: s.routes, Ledger: s.ledger, Tap: tap,
 		Observer: observe.NewUpstreams(s.metrics, s.log, s.clock.Now, own),
 		Copies:   copies{s.keeper}, Fleet: s.fleet, Realms: realms}
@@ -256,7 +260,11 @@ func (s *stack) listen() (r *running, err error) {
 	s.judgeAnew, s.rulesChanged, s.listsChanged = r.succeedItself, r.enforceAnew, r.takeLists
 	s.membersMoved = r.takeMembers
 	now := s.now()
-	r.desk = console.NewDesk(r.operations(), observe.Always(s.log), s.metrics.Control)
+	r.desk = console.NewDesk(r.operations(), observe.Always(s.log),
+		func(over console.Interface, o console.Outcome) {
+			s.rest.Stir()
+			s.metrics.Control(over, o)
+		})
 	steps, err := hook.NewChain(hooks())
 	if err != nil {
 		return r, err
@@ -265,7 +273,7 @@ func (s *stack) listen() (r *running, err error) {
 	s.metrics.WatchHooks(steps.Status)
 	r.server = server.New(now.Server, server.Parts{Resolver: now.resolver, Cache: s.store,
 		Clock: s.clock, Observer: s.metrics, Incidents: s.incidents,
-		Recorder: s.recorder, Guard: s.guard, Ledger: s.ledger, Log: s.log,
+		Recorder: s.recorder, Guard: s.guard, Rest: s.rest, Ledger: s.ledger, Log: s.log,
 		Hooks: steps, Notify: s.keeper.Notify})
 	var kept service.Secrets
 	if s.predecessor != nil {
@@ -384,7 +392,9 @@ func (r *running) start() {
 	}
 	r.metrics.Configured(time.Now(), r.now().Config.Digest(), false)
 	r.retiring.Go(func() {
-		r.guard.Run(guard.Upkeep, func() { r.routes.Watch(r.ctx, r.clock.Now, r.networkChanged) })
+		r.guard.Run(guard.Upkeep, func() {
+			r.routes.Watch(r.ctx, r.rest, r.clock.Now, r.networkChanged)
+		})
 	})
 	r.traceBy(r.now().Tracing)
 	r.fleet.Use(r.now().Fleet)

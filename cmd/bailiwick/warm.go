@@ -23,12 +23,7 @@ func (r *running) keepWarm() {
 	go r.guard.Run(guard.Upkeep, func() {
 		r.loadCaches()
 		close(r.loaded)
-		for last := time.Now(); ; {
-			select {
-			case <-time.After(saveCheck):
-			case <-r.ctx.Done():
-				return
-			}
+		for last := time.Now(); r.rest.Wait(r.ctx, saveCheck, nil); {
 			if time.Since(last) >= r.now().Config.Service.SaveInterval {
 				r.saveCaches()
 				last = time.Now()

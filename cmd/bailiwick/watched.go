@@ -34,7 +34,7 @@ func watching(c *config.Config) watch.Config {
 // newWatched returns the book of watched zones, with what an earlier process has left.
 func (s *stack) newWatched() *watch.Book {
 	return watch.NewBook(watching(s.cfg), watch.Parts{Clock: s.clock, Log: s.log, Guard: s.guard,
-		Over: s.exchanger,
+		Rest: s.rest, Over: s.exchanger,
 		Resolve: func(ctx context.Context, q wire.Question,
 			o resolver.Options) *resolver.Answer {
 			return s.now().resolver.Resolve(ctx, q, o)

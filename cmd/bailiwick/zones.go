@@ -33,8 +33,8 @@ func (c copies) Closest(name wire.Name) resolver.Copy {
 // newKeeper returns the keeper of a server. It looks names up and validates with the resolver that
 // is in use.
 func (s *stack) newKeeper() *secondary.Keeper {
-	return secondary.New(secondary.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, State: s.state,
-		Lookup: s.lookUp,
+	return secondary.New(secondary.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, Rest: s.rest,
+		State: s.state, Lookup: s.lookUp,
 		Judge: func(ctx context.Context, z *zone.Zone, t wire.Type) (
 			wire.Security, *cause.Failure) {
 			return s.now().resolver.JudgeCopy(ctx, z, t)

@@ -75,18 +75,20 @@ type Config struct {
 
 	// CookieSecretFile is the path of secrets of server cookies, "" for none.
 	CookieSecretFile string
+	Profile          Profile   // what the defaults are made for
 	ClockStart       time.Time // test builds only; zero: the machine's clock
 	ClockEarliest    string    // a time, or a word
 	SelfSigned       bool      // make a certificate, for a lab; no key of the file sets it
 
 	text map[string]string // what each key holds, as `config show` prints it
 	// secrets are the texts in it that others than the owner of the files must not see.
-	secrets map[string][]string
-	files   []string        // that it comes from: the first includes the others
-	folder  string          // that relative paths are relative to
-	named   []confine.Path  // that its keys name
-	places  places          // where in the files its parts stand
-	bad     map[string]bool // keys with findings: what would follow from them is not worth saying
+	secrets  map[string][]string
+	profiled map[string]bool // keys that have another default by the profile
+	files    []string        // that it comes from: the first includes the others
+	folder   string          // that relative paths are relative to
+	named    []confine.Path  // that its keys name
+	places   places          // where in the files its parts stand
+	bad      map[string]bool // keys with findings: what would follow from them is not worth saying
 }
 
 // Zone is a stub or forward zone.

@@ -3,6 +3,8 @@
 package config
 
 import (
+	"time"
+
 	"bailiwick/internal/confine"
 	"bailiwick/internal/querylog"
 )
@@ -31,6 +33,11 @@ var confineKeys = []key{
 			"what it is started with, unless it becomes another user",
 		binding: bindChoice(func(c *Config) *confine.Mode { return &c.Confine.Capabilities },
 			confine.Auto, confine.Off)},
+	{key: "process.rest", kind: kindDuration, min: 0, max: 3600,
+		help: "how long nobody asks what is not in the cache before the server rests: it looks " +
+			"for nothing by the clock until somebody asks again, or the network changes, and " +
+			"does what is due then; 0: never",
+		binding: bind(func(c *Config) *time.Duration { return &c.Service.Rest })},
 }
 
 // userName reads a user, "" for none.

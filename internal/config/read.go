@@ -38,6 +38,9 @@ func inspect(name string, content []byte) (*Config, Findings) {
 		if g, ok := p.given[keys[i].key]; ok {
 			p.set(&keys[i], g)
 		}
+		if keys[i].key == profileKey.key { // it stands before all others
+			c.followProfile()
+		}
 	}
 	c.folder = filepath.Dir(name)
 	p.divide()

@@ -37,6 +37,8 @@ func (c *Config) Settings(salt []byte) (list []Setting) {
 		}
 		if at := c.places[k]; s.Given {
 			s.From = fmt.Sprintf("%s:%d", c.files[at.file], at.line)
+		} else if c.profiled[k] {
+			s.From = profileKey.key + ": " + c.text[profileKey.key]
 		}
 		list = append(list, s)
 	}

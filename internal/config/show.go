@@ -33,6 +33,9 @@ func (c *Config) Show(w io.Writer) error {
 		if at, given := c.places[k.key]; given && len(c.files) > 1 {
 			help += fmt.Sprintf("\n%s# from %s:%d", in, c.files[at.file], at.line)
 		}
+		if _, given := c.places[k.key]; !given && c.profiled[k.key] {
+			help += fmt.Sprintf("\n%s# by %s: %s", in, profileKey.key, c.text[profileKey.key])
+		}
 		if _, err := fmt.Fprintf(w, "%s# %s\n%s%s: %s\n", in, help, in, name,
 			c.text[k.key]); err != nil {
 			return err

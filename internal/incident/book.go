@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/trouble"
 	"bailiwick/wire"
 )
@@ -50,6 +51,7 @@ type Parts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard
+	Rest  *rest.Rest // nil: it never rests
 	// Check resolves a question as a client's query is resolved, and returns why it fails, or the
 	// exception that it is answered by; nil if it is answered as any other.
 	Check func(ctx context.Context, q wire.Question) *cause.Failure

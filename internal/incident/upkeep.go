@@ -17,16 +17,8 @@ import (
 
 // Run keeps the book until ctx ends.
 func (b *Book) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	saved := b.p.Clock.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			_ = b.save() // it is logged
-			return
-		case <-tick.C:
-		}
+	for b.p.Rest.Wait(ctx, time.Second, nil) {
 		b.p.Guard.Run(guard.Upkeep, func() {
 			b.Upkeep(ctx)
 			if now := b.p.Clock.Now(); now.Sub(saved) >= saveEvery && b.dirty() {
@@ -35,6 +27,7 @@ func (b *Book) Run(ctx context.Context) {
 			}
 		})
 	}
+	_ = b.save() // it is logged
 }
 
 // Upkeep does what is due: Run calls it each second.

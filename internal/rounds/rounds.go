@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 )
 
 // Rounds are the calls of a function, and the work that it begins.
 type Rounds struct {
 	guard *guard.Guard
+	rest  *rest.Rest
 	every time.Duration
 	ctx   context.Context
 	stop  context.CancelFunc
@@ -21,26 +23,26 @@ type Rounds struct {
 	works sync.WaitGroup
 }
 
-// New returns rounds that come so often, and have not been started. The guard may be nil.
-func New(g *guard.Guard, every time.Duration) *Rounds {
-	r := &Rounds{guard: g, every: every, wake: make(chan struct{}, 1)}
+// New returns rounds that come so often, and have not been started. The guard and the rest may be
+// nil.
+func New(g *guard.Guard, s *rest.Rest, every time.Duration) *Rounds {
+	r := &Rounds{guard: g, rest: s, every: every, wake: make(chan struct{}, 1)}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	return r
 }
 
-// Start begins the rounds.
-func (r *Rounds) Start(round func()) {
+// Start begins the rounds. A round reports whether nothing becomes due by the clock alone: then no
+// other one comes while the process rests, until Wake.
+func (r *Rounds) Start(round func() (idle bool)) {
 	r.works.Go(func() {
-		tick := time.NewTicker(r.every)
-		defer tick.Stop()
-		for {
-			r.guard.Run(guard.Upkeep, round)
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-tick.C:
-			case <-r.wake:
-			}
+		for more := true; more; {
+			rest := r.rest
+			r.guard.Run(guard.Upkeep, func() {
+				if !round() {
+					rest = nil
+				}
+			})
+			more = rest.Wait(r.ctx, r.every, r.wake)
 		}
 	})
 }

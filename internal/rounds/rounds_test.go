@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/rounds"
 )
 
@@ -16,9 +17,9 @@ import (
 // one more for any number of calls of Wake during a round, and none after Close.
 func TestRoundsComeAtTicksAndWhenWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := rounds.New(nil, time.Second)
+		r := rounds.New(nil, nil, time.Second)
 		var calls atomic.Int32
-		r.Start(func() { calls.Add(1) })
+		r.Start(func() bool { calls.Add(1); return true })
 		synctest.Wait()
 		want := func(n int32, when string) {
 			t.Helper()
@@ -42,7 +43,7 @@ func TestRoundsComeAtTicksAndWhenWoken(t *testing.T) {
 // TestCloseWaitsForWork shows that Close tells work to end, and returns when it has.
 func TestCloseWaitsForWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := rounds.New(nil, time.Second)
+		r := rounds.New(nil, nil, time.Second)
 		var ended atomic.Bool
 		r.Go(func() { <-r.Context().Done(); time.Sleep(time.Hour) }, func() { ended.Store(true) })
 		r.Close()
@@ -59,14 +60,15 @@ func TestPanicEndsItsWorkAlone(t *testing.T) {
 		var caught atomic.Int32
 		g := guard.New(slog.New(slog.NewTextHandler(io.Discard, nil)),
 			func(guard.Place) { caught.Add(1) }, func() {})
-		r := rounds.New(g, time.Second)
+		r := rounds.New(g, nil, time.Second)
 		var ended atomic.Bool
 		r.Go(func() { panic("work") }, func() { ended.Store(true) })
 		var calls atomic.Int32
-		r.Start(func() {
+		r.Start(func() bool {
 			if calls.Add(1) == 1 {
 				panic("round")
 			}
+			return true
 		})
 		time.Sleep(1500 * time.Millisecond)
 		r.Close()
@@ -74,5 +76,29 @@ func TestPanicEndsItsWorkAlone(t *testing.T) {
 			t.Errorf("ended %t, %d panics caught, %d rounds", ended.Load(), caught.Load(),
 				calls.Load())
 		}
+	})
+}
+
+// TestRoundsRestWhenIdle shows that rounds stop while the process rests and nothing becomes due by
+// the clock, that Wake has one come all the same, and that others go on.
+func TestRoundsRestWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := rest.New(10*time.Second + time.Millisecond)
+		r, busy := rounds.New(nil, s, time.Second), rounds.New(nil, s, time.Second)
+		var idle, more atomic.Int32
+		r.Start(func() bool { idle.Add(1); return true })
+		busy.Start(func() bool { more.Add(1); return false })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if idle.Load() != 11 || more.Load() != 3601 {
+			t.Errorf("%d and %d rounds", idle.Load(), more.Load())
+		}
+		r.Wake()
+		synctest.Wait()
+		if idle.Load() != 12 {
+			t.Errorf("woken: %d rounds", idle.Load())
+		}
+		r.Close()
+		busy.Close()
 	})
 }

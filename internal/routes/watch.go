@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"bailiwick/internal/rest"
 )
 
 // Change is a change of the network.
@@ -30,31 +32,29 @@ type state struct {
 // feed is what the system reports.
 type feed struct {
 	events chan struct{}
+	told   atomic.Bool   // something has been sent to events since this was looked at
 	near   atomic.Uint64 // changes of routes to private networks (RFC 1918, RFC 4193)
 }
 
 // Watch calls changed when the network has changed, until ctx ends. now is a clock that goes on
 // while the machine sleeps. A change is reported when nothing more has happened for settle, and no
 // later than settleMost after it began.
-func (t *Table) Watch(ctx context.Context, now func() time.Time, changed func(Change)) {
+//
+// While s rests, which may be nil, nothing is looked at without an event.
+func (t *Table) Watch(ctx context.Context, s *rest.Rest, now func() time.Time,
+	changed func(Change)) {
 	f := subscribe(ctx)
 	polls := f == nil
 	if polls {
 		f = &feed{}
 	}
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	was, asleep := f.look(), newSleep(now)
 	polled := time.Now()
-	for ctx.Err() == nil {
+	for s.Wait(ctx, pollEvery, f.events) {
 		told := polls
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.events:
+		if f.told.CompareAndSwap(true, false) {
 			told = true
 			calm(ctx, f.events)
-		case <-tick.C:
 		}
 		slept := asleep.gap(now)
 		if !told && slept == 0 && time.Since(polled) < pollAnyway {

@@ -35,6 +35,7 @@ func subscribe(ctx context.Context) *feed {
 			case <-ctx.Done():
 				open = false
 			}
+			f.told.Store(true)
 			select {
 			case f.events <- struct{}{}:
 			default:

@@ -36,7 +36,7 @@ func TestWatchSeesTheNetworkChange(t *testing.T) {
 	changes, table, ended := make(chan Change, 100), New(), make(chan bool)
 	go func() {
 		defer close(ended)
-		table.Watch(ctx, time.Now, func(c Change) { changes <- c })
+		table.Watch(ctx, nil, time.Now, func(c Change) { changes <- c })
 	}()
 	want := func(what string, v4, uplink bool) {
 		t.Helper()

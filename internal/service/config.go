@@ -12,6 +12,9 @@ type Config struct {
 	Answers time.Duration
 	// SaveInterval is the time between two savings of the caches; 0: they are never saved.
 	SaveInterval time.Duration
+	// Rest is how long nobody asks before what comes again and again waits for the next question;
+	// 0: it never does.
+	Rest time.Duration
 }
 
 // Default returns the configuration of an operator who has decided nothing.

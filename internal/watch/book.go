@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/check"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/rollover"
 	"bailiwick/internal/rounds"
 	"bailiwick/resolver"
@@ -26,6 +27,7 @@ type Parts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard
+	Rest  *rest.Rest // nil: it never rests
 	Over  transport.Exchanger
 	// Resolve resolves a question as a client's query is resolved, and Why returns why it fails, or
 	// would without stale data or exceptions; nil if it is answered as any other.
@@ -85,7 +87,7 @@ type record struct {
 
 // NewBook returns the book that an earlier process has left.
 func NewBook(c Config, p Parts) *Book {
-	b := &Book{p: p, rounds: rounds.New(p.Guard, time.Second)}
+	b := &Book{p: p, rounds: rounds.New(p.Guard, p.Rest, time.Second)}
 	b.budget.clock, b.budget.turn = p.Clock, make(chan struct{}, 1)
 	b.all, b.failed = p.Answered()
 	b.Configure(c)
@@ -114,6 +116,7 @@ func (b *Book) Configure(c Config) {
 		b.zones = append(b.zones, z)
 	}
 	b.changed = true
+	b.rounds.Wake()
 }
 
 // earlier returns the earlier one of two times.
@@ -156,7 +159,7 @@ func (b *Book) find(name wire.Name) *zone {
 }
 
 // round begins the probes that are due, and saves.
-func (b *Book) round() {
+func (b *Book) round() (idle bool) {
 	now := b.p.Clock.Now()
 	b.sample()
 	b.mu.Lock()
@@ -168,10 +171,12 @@ func (b *Book) round() {
 		}
 	}
 	save := b.changed && now.Sub(b.saved) >= saveEvery
+	idle = len(b.zones) == 0
 	b.mu.Unlock()
 	if save {
 		_ = b.save() // it is logged
 	}
+	return idle
 }
 
 // done notes that a probe is over.

@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/rounds"
 	"bailiwick/internal/state"
 )
@@ -41,6 +42,7 @@ type Parts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard     // may be nil
+	Rest  *rest.Rest       // nil: it never rests
 	State *state.Directory // nil: the texts are in memory only
 	Web   *http.Client
 	// Count reads a text to its end.
@@ -128,7 +130,7 @@ func Shown(address string) string {
 
 // New returns a keeper of no lists.
 func New(p Parts) *Keeper {
-	return &Keeper{parts: p, rounds: rounds.New(p.Guard, tick)}
+	return &Keeper{parts: p, rounds: rounds.New(p.Guard, p.Rest, tick)}
 }
 
 // Replace keeps the lists of a configuration from now on. Those that were kept before keep their
@@ -177,7 +179,7 @@ func (k *Keeper) Close() {
 func (k *Keeper) Wake() { k.rounds.Wake() }
 
 // begin begins what is due.
-func (k *Keeper) begin() {
+func (k *Keeper) begin() (idle bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.parts.Clock.Now()
@@ -198,6 +200,8 @@ func (k *Keeper) begin() {
 		k.saving = true
 		k.rounds.Go(k.save, nil)
 	}
+	return len(k.lists) == 0 && k.fresh.IsZero() && !k.changing &&
+		(!k.dirty || k.parts.State == nil) && !k.saving
 }
 
 // changed notes that a new text is in use.
