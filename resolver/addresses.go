@@ -66,8 +66,7 @@ func (x *resolution) serversConfigured(z *Zone) *serverList {
 	for i, a := range z.Addrs {
 		if c := l.addOne(wire.Name{}, a); c != nil {
 			c.weight, c.weighed = max(z.weight(i), 0), z.Weights != nil
-			c.forwarder = x.r.forwarders[forwarderKey{z.Name, a, z.Via}]
-			x.r.probeAsNeeded(c.forwarder)
+			x.r.chooseWay(z, c)
 			if x.sink != nil && c.forwarder.down() {
 				x.deferred(c.forwarder)
 			}

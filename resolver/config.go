@@ -69,7 +69,10 @@ type Zone struct {
 	Via transport.Protocol
 	// Peer is the identity that the servers have to have, where Via keeps connections.
 	Peer *transport.Peer
-	// Fallback allows queries without encryption where the encrypted transport fails.
+	// Then are further encrypted transports, each of which is used where those before it fail. They
+	// have their usual ports, at Addrs.
+	Then []Way
+	// Fallback allows queries without encryption where all encrypted transports fail.
 	Fallback bool
 }
 

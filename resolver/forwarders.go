@@ -58,9 +58,11 @@ func newForwarders(zones []Zone, before map[forwarderKey]*forwarder) map[forward
 	all := map[forwarderKey]*forwarder{}
 	for i := range zones {
 		for _, a := range zones[i].Addrs {
-			k := forwarderKey{zones[i].Name, a, zones[i].Via}
-			if all[k] = before[k]; all[k] == nil {
-				all[k] = &forwarder{forwarderKey: k}
+			for w := range len(zones[i].Then) + 1 {
+				k := zones[i].key(a, w)
+				if all[k] = before[k]; all[k] == nil {
+					all[k] = &forwarder{forwarderKey: k}
+				}
 			}
 		}
 	}
@@ -81,13 +83,15 @@ func (r *Resolver) ownForwarders() (list []Forwarder) {
 		if r.shared != nil && !r.memory.realm.Own(z.Name) {
 			continue
 		}
-		for j, a := range z.Addrs {
-			f := r.forwarders[forwarderKey{z.Name, a, z.Via}]
+		for j := range len(z.Addrs) * (len(z.Then) + 1) {
+			k := z.key(z.Addrs[j%len(z.Addrs)], j/len(z.Addrs))
+			f := r.forwarders[k]
 			f.mu.Lock()
 			list = append(list, Forwarder{Realm: r.name, Zone: z.Name, Forward: z.Forward,
-				Server: a, Via: z.Via,
-				Weight: z.weight(j), State: f.health.state.String(), Since: f.health.since,
-				Down: f.health.state == healthDown, RTT: f.rtt, Last: f.last, Probes: f.probes})
+				Server: k.server, Via: k.via,
+				Weight: z.weight(j % len(z.Addrs)), State: f.health.state.String(),
+				Since: f.health.since, Down: f.health.state == healthDown, RTT: f.rtt,
+				Last: f.last, Probes: f.probes})
 			f.mu.Unlock()
 		}
 	}
@@ -118,11 +122,13 @@ func (f *forwarder) down() bool {
 // noteForwarder takes what came of a try for the server's health. What this machine lacks, and what
 // a forger may have sent, says nothing about it.
 func (a *zoneQuery) noteForwarder(t *try, what cause.Cause) {
-	f := t.c.forwarder
+	f, r := t.c.forwarder, a.x.r
+	if f != nil && len(a.conf.Then) > 0 { // it may be asked over another way by now
+		f = r.forwarders[forwarderKey{a.conf.Name, t.req.Server, t.how.via}]
+	}
 	if f == nil || t.how.via.Encrypted() != f.via.Encrypted() {
 		return
 	}
-	r := a.x.r
 	switch what {
 	case cause.None:
 		r.changed(f, what, func(h *health, now time.Time) bool {
@@ -209,9 +215,9 @@ func (r *Resolver) probeForwarder(f *forwarder) {
 	if z.Forward {
 		flags = wire.FlagRD
 	}
-	req := transport.Request{Server: f.server, Via: f.via, Peer: z.Peer, Timeout: probePatience,
-		Query: wire.AppendQuery(nil, binary.BigEndian.Uint16(id[:]), flags, []byte(f.zone.Wire()),
-			wire.TypeSOA, r.cfg.UDPSize, true, nil)}
+	req := transport.Request{Server: f.server, Via: f.via, Peer: z.peer(f.via),
+		Timeout: probePatience, Query: wire.AppendQuery(nil, binary.BigEndian.Uint16(id[:]), flags,
+			[]byte(f.zone.Wire()), wire.TypeSOA, r.cfg.UDPSize, true, nil)}
 	began := time.Now()
 	raw, err := r.exchange(r.fetches.ctx, f.zone, req)
 	if r.fetches.ctx.Err() != nil {

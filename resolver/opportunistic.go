@@ -20,7 +20,7 @@ import (
 func (a *zoneQuery) via(c *candidate, p *profile) transport.Protocol {
 	switch {
 	case a.conf != nil && a.conf.Via != transport.UDP && !(a.conf.Fallback && c.fellBack):
-		return a.conf.Via
+		return a.conf.way(c.way).Via
 	case a.conf != nil:
 		return transport.UDP
 	}
@@ -39,6 +39,8 @@ func (a *zoneQuery) port(c *candidate, how form) netip.AddrPort {
 		usual = a.conf.Via
 	}
 	switch {
+	case a.conf != nil && c.way > 0 && how.via == a.conf.way(c.way).Via:
+		return a.conf.at(c.addr, c.way)
 	case usual.Encrypted() == how.via.Encrypted():
 		return c.addr
 	case how.via.Encrypted():
@@ -47,9 +49,10 @@ func (a *zoneQuery) port(c *candidate, how form) netip.AddrPort {
 	return netip.AddrPortFrom(c.addr.Addr(), a.x.r.cfg.Port)
 }
 
-// fallBack goes from an encrypted transport to UDP, and reports whether that is allowed. For a
-// server that the operator named it is allowed only by configuration (RFC 8310, section 5), for an
-// authority always (RFC 9539, section 4.6.9: the failure is remembered, so that it costs once).
+// fallBack goes from an encrypted transport to the next one or, after the last, to UDP, and reports
+// whether that is allowed. For a server that the operator named, UDP is allowed only by
+// configuration (RFC 8310, section 5), for an authority always (RFC 9539, section 4.6.9: the
+// failure is remembered, so that it costs once).
 func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bool {
 	if a.x.budget.err() != nil || errors.Is(err, transport.ErrNoNetwork) ||
 		errors.Is(err, transport.ErrLocal) {
@@ -57,6 +60,10 @@ func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bo
 	}
 	if a.conf == nil {
 		a.x.r.infra.learnEncrypted(c.addr.Addr(), via, false, a.x.r.clock.Now())
+	} else if via != a.conf.way(c.way).Via {
+		return false // an earlier one, that was given up
+	} else if a.nextWay(c) {
+		return true
 	} else if !a.conf.Fallback {
 		return false
 	}

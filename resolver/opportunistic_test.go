@@ -23,11 +23,13 @@ type wires struct {
 	cut    map[transport.Protocol]error
 	asked  []transport.Protocol
 	server []netip.AddrPort
+	peers  []*transport.Peer
 }
 
 func (w *wires) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
 	w.mu.Lock()
 	w.asked, w.server = append(w.asked, r.Via), append(w.server, r.Server)
+	w.peers = append(w.peers, r.Peer)
 	err := w.cut[r.Via]
 	w.mu.Unlock()
 	if err != nil {
@@ -41,7 +43,7 @@ func (w *wires) took() []transport.Protocol {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.asked
-	w.asked, w.server = nil, nil
+	w.asked, w.server, w.peers = nil, nil, nil
 	return a
 }
 

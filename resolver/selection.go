@@ -18,10 +18,11 @@ type candidate struct {
 	ladder    ladder
 	spent     bool       // it is not asked again for this question
 	after     bool       // it comes after those that the zone itself names
-	forwarder *forwarder // its health; nil: nobody watches it
+	forwarder *forwarder // its health over its way; nil: nobody watches it
+	way       int        // of its zone's ways, see [Zone.Then]
 	weight    int        // see Zone.Weights
 	weighed   bool       // its zone has weights
-	// fellBack is true after its encrypted transport failed for this question.
+	// fellBack is true after its encrypted transports failed for this question.
 	fellBack bool
 }
 

@@ -39,7 +39,8 @@ func (r *Resolver) Successor(cfg Config, p Parts) *Resolver {
 	n.forwarders = newForwarders(n.cfg.Zones, r.forwarders)
 	for i := range n.cfg.Zones {
 		if old := n.cfg.Zones[i].among(r.cfg.Zones); old != nil {
-			n.cfg.Zones[i].Peer = old.Peer // connections are found by this pointer
+			// Connections are found by these pointers.
+			n.cfg.Zones[i].Peer, n.cfg.Zones[i].Then = old.Peer, old.Then
 		}
 	}
 	n.addRealms(p.Realms, r)
@@ -151,8 +152,12 @@ func sameJudge(a, b validator.Config) bool {
 func (z *Zone) among(list []Zone) *Zone {
 	for i := range list {
 		a, b := *z, list[i]
-		a.Peer, b.Peer = nil, nil // a pool of certificates is compared by its own method
-		if reflect.DeepEqual(a, b) && z.Peer.Equal(list[i].Peer) {
+		// A pool of certificates is compared by its own method.
+		a.Peer, a.Then, b.Peer, b.Then = nil, nil, nil, nil
+		if reflect.DeepEqual(a, b) && z.Peer.Equal(list[i].Peer) &&
+			slices.EqualFunc(z.Then, list[i].Then, func(a, b Way) bool {
+				return a.Via == b.Via && a.Peer.Equal(b.Peer)
+			}) {
 			return &list[i]
 		}
 	}

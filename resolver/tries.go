@@ -216,6 +216,9 @@ func (a *zoneQuery) overdue(t *try, now time.Time) {
 	}
 	r.connectivity.of(t.c.addr.Addr()).Add(1)
 	a.noteForwarder(t, cause.Timeout)
+	if a.conf != nil && t.how.via.Encrypted() {
+		a.laterWays(t)
+	}
 	o := observation{what: sawNoTCP}
 	if a.usual(t) {
 		r.infra.learn(t.c.addr.Addr(), a.zone, eventTimeout, waited, r.clock.Now())

@@ -73,7 +73,7 @@ func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 			Needed: r.subnets.expected(a.learner(), d.c.addr.Addr(), r.clock.Now())}
 	}
 	if a.conf != nil {
-		t.req.Peer = a.conf.Peer
+		t.req.Peer = a.conf.way(d.c.way).Peer
 	}
 	if !d.how.via.Encrypted() {
 		a.probe(d.c, query)

@@ -41,7 +41,8 @@ func (f *installation) install(cmd *cobra.Command) error {
 		return err
 	}
 	p, err := install.Make(install.Config{Root: f.root, Program: program, Unit: deploy.Unit,
-		Configuration: text, Address: address, Files: f.root != "/"})
+		Configuration: text, Address: address, Files: f.root != "/",
+		Rests: cfg.Service.Rest > 0})
 	if err != nil {
 		return err
 	}

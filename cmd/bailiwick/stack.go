@@ -199,14 +199,14 @@ func (s *stack) sink(c observe.Config) event.Sink {
 // watched one by one.
 func (s *stack) parts(p *snapshot.Snapshot, tap *dnstap.Tap) resolver.Parts {
 	var own []netip.AddrPort
-	for _, z := range p.Resolver.Zones {
-		own = append(own, z.Addrs...)
+	for i := range p.Resolver.Zones {
+		own = append(own, p.Resolver.Zones[i].Servers()...)
 	}
 	var realms []resolver.Realm
 	for i := range p.Realms {
 		r := &p.Realms[i]
-		for _, z := range r.Zones {
-			own = append(own, z.Addrs...)
+		for i := range r.Zones {
+			own = append(own, r.Zones[i].Servers()...)
 		}
 		realms = append(realms, resolver.Realm{Name: p.ViewsOf(i + 1), Zones: r.Zones,
 			Anchors: s.negatives.Apply(r.Anchors(p.Anchors))})

@@ -403,12 +403,21 @@ func (c *Config) excepted(z *Zone, of *Resolving) bool {
 		})
 }
 
+// vias names the transports that a zone's servers are asked over.
+func (z *Zone) vias() string {
+	all := []string{z.Via.String()}
+	for _, w := range z.Then {
+		all = append(all, w.Via.String())
+	}
+	return strings.Join(all, ", ")
+}
+
 // warnOfServers finds upstream servers that cannot be asked, or not safely.
 func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
 	c.EachZone(func(z *Zone, _ *Resolving) {
 		if z.Fallback {
 			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change "+
-				"the questions: fallback asks in plain DNS then", z.Name, z.Via)
+				"the questions: fallback asks in plain DNS then", z.Name, z.vias())
 		}
 		usable := len(z.Hosts) > 0
 		for i, a := range z.Addrs {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bailiwick/internal/localdata"
+	"bailiwick/internal/preset"
 	"bailiwick/transport"
 )
 
@@ -216,6 +217,7 @@ var fieldWords = map[string][]string{
 	"type":                        localdata.TypeNames(),
 	"transport":                   names(transport.Protocols(transport.Protocol.Upstream)),
 	"mode":                        modes,
+	"preset":                      preset.Names(),
 	"use":                         memberUses,
 	"zonemd":                      {"if_present", "required", "off"},
 	"member_zonemd":               {"if_present", "required", "off"},

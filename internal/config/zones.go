@@ -15,7 +15,7 @@ import (
 
 var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_cache", "transport",
 	"tls_name", "tls_pins[]", "tls_ca/", "tls_certificate/", "tls_key/", "path", "fallback",
-	"insecure"}
+	"insecure", "preset", "transports[]"}
 
 // addZones adds the zones of a key.
 func (c *Config) addZones(key string, v value, forward bool) error {
@@ -53,6 +53,14 @@ func newZone(r record) (z Zone, err error) {
 		errs = append(errs, fmt.Errorf("a zone lacks its name; the root is %q", "."))
 	} else if z.Name, err = wire.ParseName(r.text("name")); err != nil {
 		note("name", fmt.Errorf("name %q: %w", r.text("name"), err))
+	}
+	if r.text("preset") != "" {
+		note("", z.ofPreset(r))
+		return z, errors.Join(errs...)
+	}
+	if len(r["transports"]) > 0 {
+		note("transports", errors.New("transports are those of a preset; another zone has one "+
+			"transport"))
 	}
 	if err := z.transport(r); err != nil {
 		errs = append(errs, within("", fmt.Errorf("zone %s: %w", z.Name, err)))

@@ -351,6 +351,29 @@ func TestFaultsOfServersThatProgramsAsk(t *testing.T) {
 			s.want(c.works, c.want...)
 		})
 	}
+	// The root's keys pass, and a larger answer does not: only who asks for one finds out.
+	t.Run("answers above those of the root are lost", func(t *testing.T) {
+		for _, asked := range []bool{false, true} {
+			s := newScene(t)
+			s.config.Resolvers = []netip.AddrPort{serve(t, true, true, changed(resolving(s.w),
+				func(q, m *dns.Msg, tcp bool) *dns.Msg {
+					if !tcp && q.Question[0].Qtype == dns.TypeTXT {
+						return nil
+					}
+					return m
+				}))}
+			if !asked {
+				s.want(true)
+				continue
+			}
+			s.config.Large = wire.Question{Name: wire.MustParseName("txt.secure.example."),
+				Type: wire.TypeTXT, Class: wire.ClassIN}
+			r := s.want(true, "large-udp-lost")
+			if got := seen(r, "large-udp-lost"); !strings.Contains(got, "txt.secure.example. TXT") {
+				t.Errorf("seen: %s", got)
+			}
+		}
+	})
 	t.Run("no TCP", func(t *testing.T) {
 		s := newScene(t)
 		s.config.Resolvers = []netip.AddrPort{serve(t, true, false, resolving(s.w))}

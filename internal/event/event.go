@@ -119,12 +119,14 @@ const (
 	FormCookie             // with the cookie that the server wants (RFC 7873, section 5.3)
 	FormLowerCase          // the server may not support random letter case
 	FormPlain              // not encrypted
+	FormNextWay            // over the next encrypted transport of the configuration
 	FormWithoutSubnet      // without the client's network (RFC 7871, section 7.3)
 )
 
 func (f Form) String() string {
 	return [...]string{"", "over TCP", "without EDNS", "with EDNS", "with its cookie",
-		"in lower case", "not encrypted", "without the client's network"}[f]
+		"in lower case", "not encrypted", "over the next transport",
+		"without the client's network"}[f]
 }
 
 // Origin is the source of an answer, or of a result in its alias chain. The server, the resolver

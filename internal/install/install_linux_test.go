@@ -6,10 +6,13 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"bailiwick/deploy"
 	"bailiwick/internal/install"
@@ -411,5 +414,94 @@ func TestPrint(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, &b)
 		}
+	}
+}
+
+// immutableFlag is FS_IMMUTABLE_FL of linux/fs.h.
+const immutableFlag = 0x10
+
+// TestRefusesImmutable: a resolv.conf that chattr +i protects cannot be replaced, not by root
+// either (ugzv/ublockdnsclient 24). Only root can make one.
+func TestRefusesImmutable(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a file immutable")
+	}
+	root := machine(t, "/etc/resolv.conf=nameserver 192.0.2.1\n")
+	f, err := os.Open(filepath.Join(root, "etc/resolv.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS,
+		immutableFlag); err != nil {
+		t.Skipf("this file system has no such attribute: %v", err)
+	}
+	defer func() {
+		if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := install.Make(settings(root)); !errors.Is(err, install.ErrRefused) ||
+		!strings.Contains(err.Error(), "/etc/resolv.conf is immutable: chattr -i") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRefusesMounted: a resolv.conf that is mounted, as in a container, cannot be replaced. The
+// test runs itself in a mount namespace of its own.
+func TestRefusesMounted(t *testing.T) {
+	const within = "BAILIWICK_TEST_MOUNTS"
+	if root := os.Getenv(within); root != "" {
+		path := filepath.Join(root, "etc/resolv.conf")
+		if err := unix.Mount(filepath.Join(root, "etc/other"), path, "", unix.MS_BIND,
+			""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := install.Make(settings(root)); !errors.Is(err, install.ErrRefused) ||
+			!strings.Contains(err.Error(), "/etc/resolv.conf is mounted from elsewhere") {
+			t.Errorf("%v", err)
+		}
+		return
+	}
+	root := machine(t, "/etc/resolv.conf=nameserver 192.0.2.1\n",
+		"/etc/other=nameserver 192.0.2.2\n")
+	if _, err := install.Make(settings(root)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRefusesMounted$")
+	cmd.Env = append(os.Environ(), within+"="+root)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// TestRestHasNoWatchdog: a service that rests is not woken by its watchdog, and the file for that
+// goes with the service.
+func TestRestHasNoWatchdog(t *testing.T) {
+	root := machine(t, usual["a server without"]...)
+	before := tree(t, root)
+	c := settings(root)
+	c.Rests = true
+	p, err := install.Make(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var run commands
+	if err := p.Apply(run.machine()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(root, "etc/systemd/system/bailiwick.service.d/rest.conf"))
+	if err != nil || !strings.Contains(string(b), "[Service]\nWatchdogSec=0\n") {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := install.Undo(root, run.machine()); err != nil {
+		t.Error(err)
+	}
+	if now := differences(before, tree(t, root)); len(now) > 0 {
+		t.Error(now)
 	}
 }

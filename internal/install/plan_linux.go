@@ -23,6 +23,7 @@ type Config struct {
 	Configuration []byte     // written if there is none
 	Address       netip.Addr // where programs are to ask, at port 53
 	Files         bool       // files alone: no command is run, and nothing is waited for
+	Rests         bool       // the server rests while nobody asks: no watchdog wakes it
 }
 
 // Paths of what is installed. The unit has the first two in it.
@@ -30,6 +31,7 @@ const (
 	programPath  = "/usr/local/bin/bailiwick"
 	configPath   = "/etc/bailiwick/bailiwick.yaml"
 	unitPath     = "/etc/systemd/system/bailiwick.service"
+	restPath     = "/etc/systemd/system/bailiwick.service.d/rest.conf"
 	wantsPath    = "/etc/systemd/system/multi-user.target.wants/bailiwick.service"
 	resolvedPath = "/etc/systemd/resolved.conf.d/bailiwick.conf"
 	managerPath  = "/etc/NetworkManager/conf.d/90-bailiwick.conf"
@@ -126,6 +128,9 @@ func (m *maker) service() {
 	}
 	m.command(nil, []string{"systemctl", "daemon-reload"})
 	m.write(unitPath, file(0o644, m.c.Unit), false)
+	if m.c.Rests {
+		m.write(restPath, file(0o644, []byte(written+"[Service]\nWatchdogSec=0\n")), false)
+	}
 	m.write(wantsPath, Content{Kind: Link, Link: unitPath}, false)
 	m.command([]string{"systemctl", "daemon-reload"}, nil)
 	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=logs", "--what=runtime",
@@ -189,7 +194,7 @@ func (m *maker) resolvConf() {
 		m.refuse("%s is neither a file nor a link", resolvPath)
 	case before.Kind == File && immutable(path):
 		m.refuse("%s is immutable: chattr -i %[1]s makes it changeable", resolvPath)
-	case m.c.Root == "/" && mounted(resolvPath):
+	case mounted(path):
 		m.refuse("%s is mounted from elsewhere, as in a container: set the server there",
 			resolvPath)
 	}
@@ -248,11 +253,15 @@ func immutable(path string) bool {
 	return err == nil && st.Attributes&unix.STATX_ATTR_IMMUTABLE != 0
 }
 
-// mounted reports whether something is mounted at a path.
+// mounted reports whether something is mounted at a path, as container engines do with the file of
+// their network: it can be written to, but not replaced.
 func mounted(path string) bool {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return false
+	}
+	if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(real, filepath.Base(path))
 	}
 	for line := range strings.Lines(string(text)) {
 		if f := strings.Fields(line); len(f) > 4 && f[4] == path {

@@ -150,6 +150,11 @@ func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
 			found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name, err))
 		}
 		zone.Peer = &peer
+		zone.Then = slices.Clone(z.Then)
+		for i := range zone.Then {
+			later := *zone.Then[i].Peer
+			later.Roots, zone.Then[i].Peer = peer.Roots, &later
+		}
 	}
 	if f := z.TLSCertificate; f.Certificate != "" {
 		key := z.Key + ".tls_certificate"
