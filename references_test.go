@@ -29,6 +29,7 @@ import (
 	"bailiwick/internal/doctor"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/fleet/commands"
 	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/ledger"
@@ -261,6 +262,8 @@ func metricsReference(t *testing.T) string {
 	m.WatchState(nil)
 	shared := fleet.New(fleet.Parts{Clock: clock.Real{}})
 	m.WatchFleet(shared.Counts(), shared.Status)
+	m.WatchCommands(commands.New(commands.Parts{Clock: clock.Real{},
+		Log: slog.New(slog.DiscardHandler)}))
 	m.WatchACME(acme.New(acme.Parts{Clock: clock.Real{}}))
 	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},

@@ -30,9 +30,17 @@ type secretSet struct {
 	list   [][16]byte
 }
 
-// newSecretSource returns the secrets of a configuration; own is the secret where it has none.
-func newSecretSource(c *Config, own [16]byte) *secretSource {
-	s := &secretSource{first: own, rotation: uint32(c.CookieRotation / time.Second)}
+// ownSecrets are those of servers whose configuration has none: cookies are made with the first,
+// and all are accepted.
+type ownSecrets struct {
+	first  [16]byte
+	others [][16]byte
+}
+
+// newSecretSource returns the secrets of a configuration; own are those where it has none.
+func newSecretSource(c *Config, own *ownSecrets) *secretSource {
+	s := &secretSource{first: own.first, others: own.others,
+		rotation: uint32(c.CookieRotation / time.Second)}
 	if c.Secret != nil {
 		s.first, s.others = *c.Secret, c.OtherSecrets
 	}
@@ -50,15 +58,19 @@ func (s *secretSource) at(now uint32) *secretSet {
 	}
 	set := &secretSet{period: period, list: append([][16]byte{s.first}, s.others...)}
 	if s.rotation > 0 { // servers with the same secret and rotation need no communication
-		set.list = [][16]byte{s.derived(period), s.derived(period - 1), s.derived(period + 1)}
+		set.list = nil
+		for _, from := range append([][16]byte{s.first}, s.others...) {
+			set.list = append(set.list, derived(from, period), derived(from, period-1),
+				derived(from, period+1))
+		}
 	}
 	s.now.Store(set)
 	return set
 }
 
 // derived returns the secret of a period.
-func (s *secretSource) derived(period uint32) (secret [16]byte) {
-	h := hmac.New(sha256.New, s.first[:])
+func derived(from [16]byte, period uint32) (secret [16]byte) {
+	h := hmac.New(sha256.New, from[:])
 	h.Write(binary.BigEndian.AppendUint32([]byte("bailiwick server cookies"), period))
 	copy(secret[:], h.Sum(nil))
 	return secret
@@ -86,21 +98,27 @@ func (s *secretSource) follow(before *secretSource, now uint32) *secretSource {
 // RenewSecret makes a new random secret for handlers whose configuration has none. They use it from
 // the next [Handler.Replace] on; cookies of the one before are accepted for as long as they live.
 func (s *Server) RenewSecret() {
-	var secret [16]byte
-	_, _ = rand.Read(secret[:]) // it never fails
-	s.own.Store(&secret)
+	own := new(ownSecrets)
+	_, _ = rand.Read(own.first[:]) // it never fails
+	s.own.Store(own)
 }
 
 // OwnSecret returns that random secret, for a server that takes over; SetOwnSecret takes it.
-func (s *Server) OwnSecret() []byte { return s.own.Load()[:] }
+func (s *Server) OwnSecret() []byte { return s.own.Load().first[:] }
 
-// SetOwnSecret takes over the random secret of another server, from the next [Handler.Replace] on.
-// What is not a secret changes nothing.
-func (s *Server) SetOwnSecret(secret []byte) {
-	if len(secret) == 16 {
-		own := [16]byte(secret)
-		s.own.Store(&own)
+// SetOwnSecret takes over the random secret of another server, from the next [Handler.Replace] on,
+// and has cookies of others be accepted. What is not a secret changes nothing.
+func (s *Server) SetOwnSecret(secret []byte, others ...[]byte) {
+	if len(secret) != 16 {
+		return
 	}
+	own := &ownSecrets{first: [16]byte(secret)}
+	for _, o := range others {
+		if len(o) == 16 {
+			own.others = append(own.others, [16]byte(o))
+		}
+	}
+	s.own.Store(own)
 }
 
 // dayNow returns the time of day in seconds.

@@ -76,7 +76,7 @@ func TestRFC9018SecretsOnASchedule(t *testing.T) {
 		t.Errorf("%d secrets in 33 hours", len(seen))
 	}
 	now := uint32(j.at.Unix())
-	other := newSecretSource(&c, [16]byte{}).at(now + uint32(2*time.Hour/time.Second)).list
+	other := newSecretSource(&c, new(ownSecrets)).at(now + uint32(2*time.Hour/time.Second)).list
 	mine := source.at(now).list
 	if mine[2] != other[0] || mine[0] != other[1] || len(mine) != 3 {
 		t.Error("servers with one secret do not know each other's next and previous one")

@@ -25,7 +25,7 @@ func taken(t *testing.T, secret, from, cookie string, at time.Time) *request {
 	if _, err := hex.Decode(rules.Secret[:], []byte(secret)); err != nil {
 		t.Fatal(err)
 	}
-	rules.secrets = newSecretSource(rules.Config, [16]byte{})
+	rules.secrets = newSecretSource(rules.Config, new(ownSecrets))
 	r := &request{server: s, rules: rules, now: at,
 		from: transport.Client{Addr: netip.AddrPortFrom(netip.MustParseAddr(from), 1000)}}
 	if !r.readCookie(value) {
@@ -112,7 +112,7 @@ func TestRFC7873MalformedCookies(t *testing.T) {
 	for n := range 45 {
 		s := &Server{clock: clock.NewFake(time.Now()), observe: labtest.Observer{}}
 		r := &request{server: s, now: time.Now(),
-			rules: &Rules{secrets: newSecretSource(&Config{}, [16]byte{})},
+			rules: &Rules{secrets: newSecretSource(&Config{}, new(ownSecrets))},
 			from:  transport.Client{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}
 		want := n == 8 || n >= 16 && n <= 40
 		if got := r.readCookie(make([]byte, n)); got != want {

@@ -110,7 +110,7 @@ type QueryLog interface {
 // Server answers the queries of its handlers.
 type Server struct {
 	cfg      *Config
-	own      atomic.Pointer[[16]byte] // secret of cookies, where the configuration has none
+	own      atomic.Pointer[ownSecrets] // of cookies, where the configuration has none
 	resolver *resolver.Resolver
 	cache    *cache.Store
 	clock    clock.Clock
@@ -228,7 +228,7 @@ func (h *Handler) Replace(r Rules) {
 	if r.Resolver == nil {
 		r.Resolver = h.server.resolver
 	}
-	r.secrets = newSecretSource(r.Config, *h.server.own.Load())
+	r.secrets = newSecretSource(r.Config, h.server.own.Load())
 	if old := h.rules.Load(); old != nil {
 		r.secrets = r.secrets.follow(old.secrets, h.server.dayNow())
 	}

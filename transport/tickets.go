@@ -17,7 +17,8 @@ import (
 // immutable.
 type Tickets struct {
 	secret   []byte
-	own      bool // the secret is random, and of this server alone
+	others   [][]byte // secrets whose tickets are accepted, too
+	own      bool     // the secret is random, and of no file
 	rotation time.Duration
 }
 
@@ -53,13 +54,16 @@ func (t *Tickets) Own() []byte {
 	return t.secret
 }
 
+// Others returns the secrets whose tickets are accepted besides.
+func (t *Tickets) Others() [][]byte { return t.others }
+
 // Following returns the same with another's own secret in place of a random one, so that the
-// sessions of a configuration or of a process that ends are resumed.
-func (t *Tickets) Following(own []byte) *Tickets {
+// sessions of a configuration or of a process that ends are resumed, and those of other secrets.
+func (t *Tickets) Following(own []byte, others ...[]byte) *Tickets {
 	if !t.own || len(own) < minTicketSecret {
 		return t
 	}
-	return &Tickets{secret: own, own: true, rotation: t.rotation}
+	return &Tickets{secret: own, others: others, own: true, rotation: t.rotation}
 }
 
 // epoch is the number of the key of a time.
@@ -67,16 +71,19 @@ func (t *Tickets) epoch(now time.Time) int64 { return now.UnixNano() / int64(t.r
 
 // keys returns the keys of a time. The first is the present key, which new tickets are made with.
 // Then come the keys before and after it, for tickets that are a little older, or from a server
-// whose clock is ahead.
+// whose clock is ahead, and the same of other secrets.
 func (t *Tickets) keys(now time.Time) (keys [][32]byte) {
 	epoch := t.epoch(now)
-	for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
-		info := "bailiwick session ticket " + string(binary.BigEndian.AppendUint64(nil, uint64(e)))
-		k, err := hkdf.Key(sha256.New, t.secret, nil, info, 32)
-		if err != nil { // fails only for lengths that HKDF cannot make
-			panic("transport: " + err.Error())
+	for _, secret := range append([][]byte{t.secret}, t.others...) {
+		for _, e := range []int64{epoch, epoch - 1, epoch + 1} {
+			info := "bailiwick session ticket " +
+				string(binary.BigEndian.AppendUint64(nil, uint64(e)))
+			k, err := hkdf.Key(sha256.New, secret, nil, info, 32)
+			if err != nil { // fails only for lengths that HKDF cannot make
+				panic("transport: " + err.Error())
+			}
+			keys = append(keys, [32]byte(k))
 		}
-		keys = append(keys, [32]byte(k))
 	}
 	return keys
 }

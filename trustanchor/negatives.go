@@ -140,12 +140,14 @@ func (n *Negatives) Add(a NegativeAnchor, by string, lifetime time.Duration, for
 	return t, n.changed(), nil
 }
 
+// ErrNoNegative is the error of a removal where there is nothing to remove.
+var ErrNoNegative = errors.New("there is no negative trust anchor")
+
 // Remove removes the one of a zone.
 func (n *Negatives) Remove(zone wire.Name, by string) (unsaved, err error) {
 	if !n.remove(Taken, func(t *Temporary) bool { return t.Zone == zone },
 		"negative trust anchor removed", "by", by) {
-		return nil, fmt.Errorf("there is no negative trust anchor for %s that was added by ctl",
-			zone)
+		return nil, fmt.Errorf("%w for %s that was added by ctl", ErrNoNegative, zone)
 	}
 	return n.changed(), nil
 }

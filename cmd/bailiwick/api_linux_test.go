@@ -171,6 +171,7 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 		{"POST", "changes/forget", m{}}, {"POST", "querylog/reopen", m{}},
 		{"GET", "dnstap", nil}, {"POST", "dnstap/rotate", m{}},
 		{"GET", "confinement", nil}, {"GET", "fleet", nil},
+		{"GET", "fleet/nodes", nil}, {"GET", "fleet/audit?limit=5", nil},
 		{"GET", "certificates", nil},
 		{"GET", "querylog", nil}, {"GET", "views", nil}, {"GET", "ecs", nil},
 		{"GET", "incidents?all=true&limit=5", nil}, {"GET", "signatures", nil},
@@ -197,6 +198,15 @@ func TestAPIIsAsItsDescriptionSays(t *testing.T) {
 	d.try("GET", "servers?limit=0", nil, "")
 	d.try("POST", "zones/refresh", m{"name": "nothing."}, "")
 	d.try("POST", "lists/refresh", m{"list": "https://nothing.example/"}, "")
+	for path, body := range map[string]m{"nta/add": {"zone": "a."}, "nta/remove": {"zone": "a."},
+		"flush": {"name": "a."}, "maintenance/add": {"zone": "a.", "for": "1h"},
+		"maintenance/remove": {"zone": "a."}, "cookies/renew": {}} {
+		body["fleet"] = true // there is none
+		if status, text := d.try("POST", path, body, ""); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s without a fleet: %d %s", path, status, text)
+		}
+	}
+	d.try("GET", "incidents?fleet=true", nil, "")
 	d.try("POST", "certificates/renew", m{}, "")
 	d.try("PUT", "settings", m{"log_level": "info"}, `"stale"`)
 

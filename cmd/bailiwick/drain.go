@@ -131,6 +131,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	if successor == nil { // that one has loaded them already
 		r.saveCaches()
 	}
+	r.commands.Close()
 	r.now().resolver.Close()
 	r.fleet.Close()
 	r.server.Close()

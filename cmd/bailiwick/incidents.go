@@ -60,6 +60,9 @@ func (r *running) listIncidents(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
+	if q.Args["fleet"] == "true" {
+		return r.fleetIncidents(top, limit)
+	}
 	res := console.Result{Columns: []string{"zone", "cause", "state", "first", "last", "good",
 		"recovery", "queries", "client_networks", "maintenance", "question", "detail", "remedy"}}
 	list := r.incidents.List(top, q.Args["all"] == "true")
@@ -113,42 +116,48 @@ func (r *running) listMaintenance(console.Request) (console.Result, error) {
 	return res, nil
 }
 
-// addMaintenance adds a window.
-func (r *running) addMaintenance(q console.Request) (console.Result, error) {
+// windowOf reads the window that somebody asks for.
+func (r *running) windowOf(q console.Request) (w incident.Window, err error) {
 	zone, err := wire.ParseName(q.Args["zone"])
 	if err != nil {
-		return console.Result{}, err
+		return w, err
 	}
-	w := incident.Window{Zone: zone.String(), Owner: q.Args["owner"], Reason: q.Args["reason"],
-		By: q.Caller, From: clock.Wall(r.clock)}
+	now := clock.Wall(r.clock)
+	w = incident.Window{Zone: zone.String(), Owner: q.Args["owner"], Reason: q.Args["reason"],
+		By: q.Caller, From: now}
 	if text := q.Args["from"]; text != "" {
 		if w.From, err = time.Parse(time.RFC3339, text); err != nil {
-			return console.Result{}, fmt.Errorf("from: %q is not a time such as %s", text,
-				timeText(clock.Wall(r.clock)))
+			return w, fmt.Errorf("from: %q is not a time such as %s", text, timeText(now))
 		}
 	}
 	switch to, long := q.Args["to"], q.Args["for"]; {
 	case (to == "") == (long == ""):
-		return console.Result{}, fmt.Errorf("it needs an end: to, or for")
+		return w, fmt.Errorf("it needs an end: to, or for")
 	case to != "":
 		if w.To, err = time.Parse(time.RFC3339, to); err != nil {
-			return console.Result{}, fmt.Errorf("to: %q is not a time such as %s", to,
-				timeText(clock.Wall(r.clock)))
+			return w, fmt.Errorf("to: %q is not a time such as %s", to, timeText(now))
 		}
 	default:
 		d, err := time.ParseDuration(long)
 		if err != nil {
-			return console.Result{}, fmt.Errorf("for: %q is not a duration such as 30m or 24h",
-				long)
+			return w, fmt.Errorf("for: %q is not a duration such as 30m or 24h", long)
 		}
 		w.To = w.From.Add(d)
+	}
+	return w, nil
+}
+
+// addMaintenance adds a window.
+func (r *running) addMaintenance(q console.Request) (console.Result, error) {
+	w, err := r.windowOf(q)
+	if err != nil {
+		return console.Result{}, err
 	}
 	unsaved, err := r.incidents.AddMaintenance(w)
 	if err != nil {
 		return console.Result{}, err
 	}
-	return told(map[string]any{"zone": zone.String(), "from": timeText(w.From),
-		"to": timeText(w.To)},
+	return told(map[string]any{"zone": w.Zone, "from": timeText(w.From), "to": timeText(w.To)},
 		unsaved), nil
 }
 

@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"bailiwick/cache"
+	"bailiwick/internal/clock"
 	"bailiwick/internal/console"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/state"
@@ -105,11 +107,9 @@ func (r *running) addNegativeAnchor(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
-	lifetime := trustanchor.DefaultLifetime
-	if text := q.Args["for"]; text != "" {
-		if lifetime, err = time.ParseDuration(text); err != nil {
-			return console.Result{}, fmt.Errorf("%q is not a duration such as 30m or 24h", text)
-		}
+	lifetime, err := r.negativeLifetime(q)
+	if err != nil {
+		return console.Result{}, err
 	}
 	t, unsaved, err := r.negatives.Add(trustanchor.NegativeAnchor{Zone: zone,
 		Reason: q.Args["reason"], Owner: q.Args["owner"]}, q.Caller, lifetime,
@@ -119,6 +119,33 @@ func (r *running) addNegativeAnchor(q console.Request) (console.Result, error) {
 	}
 	return told(map[string]any{"zone": zone.String(), "until": t.Ends.Format(time.RFC3339)},
 		unsaved), nil
+}
+
+// negativeLifetime returns how long somebody wants one to hold.
+func (r *running) negativeLifetime(q console.Request) (time.Duration, error) {
+	long, until := q.Args["for"], q.Args["until"]
+	switch {
+	case long != "" && until != "":
+		return 0, errors.New("for and until exclude each other")
+	case long != "":
+		d, err := time.ParseDuration(long)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a duration such as 30m or 24h", long)
+		}
+		return d, nil
+	case until != "":
+		now := clock.Wall(r.clock)
+		ends, err := time.Parse(time.RFC3339, until)
+		if err != nil {
+			return 0, fmt.Errorf("until: %q is not a time such as %s", until, timeText(now))
+		}
+		d := ends.Sub(now)
+		if d > trustanchor.MaxLifetime && d <= trustanchor.MaxLifetime+time.Minute {
+			d = trustanchor.MaxLifetime // the clock that it was reckoned by is ahead
+		}
+		return d, nil
+	}
+	return trustanchor.DefaultLifetime, nil
 }
 
 // removeNegativeAnchor removes one.

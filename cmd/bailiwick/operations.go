@@ -33,17 +33,17 @@ var groups = map[string]string{
 
 // operations returns the table.
 func operations() []operation {
-	return slices.Concat(serverOperations(), explainOperations(), cacheOperations(),
-		upstreamOperations(), trustOperations(), incidentOperations(), watchOperations(),
-		reportOperations(), failureOperations(), policyOperations(), settingOperations(),
-		certificateOperations())
+	return inFleet(slices.Concat(serverOperations(), fleetOperations(), explainOperations(),
+		cacheOperations(), upstreamOperations(), trustOperations(), incidentOperations(),
+		watchOperations(), reportOperations(), failureOperations(), policyOperations(),
+		settingOperations(), certificateOperations()))
 }
 
 // operations returns the table for a server.
 func (r *running) operations() (list []console.Operation) {
 	for _, o := range operations() {
 		op := o.Operation
-		op.Run = func(q console.Request) (console.Result, error) { return o.run(r, q) }
+		op.Run = func(q console.Request) (console.Result, error) { return r.perform(&o, q) }
 		list = append(list, op)
 	}
 	return list
@@ -190,7 +190,14 @@ func serverOperations() []operation {
 			{Name: "lost", Kind: console.Integer, Help: "as writing failed"},
 			{Name: "problem", Optional: true, Help: "why the store fails"},
 			{Name: "full", Optional: true, Help: "why it takes nothing"},
-			{Name: "unused", Optional: true, Help: "why records in it are not used"}},
+			{Name: "unused", Optional: true, Help: "why records in it are not used"},
+			{Name: "node", Optional: true, Help: "what this server is called in the fleet"},
+			{Name: "commands", Kind: console.Integer, Optional: true,
+				Help: "of the fleet, that hold"},
+			{Name: "missing_commands", Optional: true,
+				Help: "those that other servers have, and the store has not"},
+			{Name: "unused_commands", Optional: true,
+				Help: "why something that servers tell each other is not used"}},
 		Rows: []console.Field{{Name: "outcome"}, {Name: "of"},
 			{Name: "count", Kind: console.Integer}},
 	}, (*running).fleetState}}
@@ -355,6 +362,7 @@ func trustOperations() []operation {
 		Params: []console.Param{zone, {Name: "reason", Help: "why, for people"},
 			{Name: "owner", Help: "who wants it"},
 			{Name: "for", Help: "how long, for example 30m or 24h"},
+			{Name: "until", Help: "when it ends, for example 2027-01-31T06:00:00Z"},
 			{Name: "force", Kind: console.Boolean,
 				Help: "also where it switches off a trust anchor; and keep it to its end"}},
 		Fields: []console.Field{{Name: "zone"}, {Name: "until"},
@@ -433,8 +441,14 @@ func incidentOperations() []operation {
 			Help: "only of zones at and below this name"},
 			{Name: "all", Kind: console.Boolean, Help: "those that have ended, too"},
 			{Name: "limit", Kind: console.Integer,
-				Help: "no more than so many; all without it"}},
-		Rows: []console.Field{{Name: "zone", Help: "at fault, the highest that is"},
+				Help: "no more than so many; all without it"},
+			{Name: "fleet", Kind: console.Boolean,
+				Help: "those that are open at any server of the fleet"}},
+		Fields: []console.Field{{Name: "unheard", Kind: console.List, Optional: true,
+			Help: "servers of the fleet whose incidents are not known now"}},
+		Rows: []console.Field{{Name: "node", Optional: true,
+			Help: "the server of the fleet that has it"},
+			{Name: "zone", Help: "at fault, the highest that is"},
 			{Name: "cause"},
 			{Name: "state", Help: "open, or how it ended: mended, replaced by one with another " +
 				"cause, excepted from validation, or forsaken: nobody has asked for a day"},

@@ -229,7 +229,8 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		r.certificates.replace(r.withACME(p))
 	}
 	if r.tls != nil {
-		r.tls.SetTickets(p.Tickets.Following(r.tls.Tickets().Own()), time.Now())
+		was := r.tls.Tickets()
+		r.tls.SetTickets(p.Tickets.Following(was.Own(), was.Others()...), time.Now())
 	}
 	r.incidents.Configure(cfg.Incidents)
 	r.watched.Configure(watching(cfg))
@@ -254,6 +255,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.lists.Replace(p.Fetched)
 	r.readAllRules(p.Policy)
 	next = r.installWithRules(next)
+	r.joinFleet()
 	for _, l := range opened {
 		l.Start(l.handler)
 	}
@@ -395,7 +397,7 @@ func (r *running) certify(p *snapshot.Snapshot) {
 		return
 	}
 	r.certificates = newSpoken(r.withACME(p), r.log)
-	r.prepareTLS(p.Tickets)
+	r.prepareTLS(r.ticketsOf(p))
 	r.maintainTLS()
 }
 

@@ -25,6 +25,7 @@ import (
 	"bailiwick/internal/event"
 	"bailiwick/internal/expiry"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/fleet/commands"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/hook"
 	"bailiwick/internal/incident"
@@ -75,6 +76,10 @@ type stack struct {
 	signatures   *expiry.Book      // that end soon
 	keeper       *secondary.Keeper // of copies of zones
 	fleet        *fleet.Fleet      // whose memory is shared
+	commands     *commands.Member  // of the fleet
+	// applyCommand and shareSecrets are what running does for the fleet, from when it listens on.
+	applyCommand func(c commands.Command, node string) error
+	shareSecrets func(first []byte, others [][]byte)
 	enforced     enforced
 	catalogs     catalogs
 	membersMoved func()                  // see running.takeMembers
@@ -153,6 +158,8 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.fleet = fleet.New(fleet.Parts{Clock: s.clock, Log: s.log, Guard: s.guard,
 		Writes: s.metrics.Fleet})
 	s.metrics.WatchFleet(s.fleet.Counts(), s.fleet.Status)
+	s.commands = s.newCommands()
+	s.metrics.WatchCommands(s.commands)
 	s.judgeAnew, s.rulesChanged, s.listsChanged = func() {}, func() {}, func() {}
 	s.membersMoved = func() {}
 	s.kept = loadKept(s.state, s.log)
@@ -246,6 +253,10 @@ type running struct {
 
 	tracer *tracing.Exporter // of resolutions; nil: there is none; guarded by reloading
 
+	// fleetTickets are the secrets of session tickets that the fleet shares, the one that they are
+	// made with first; nil: there are none; guarded by reloading.
+	fleetTickets [][]byte
+
 	// disagreement is what the sources of trust anchors disagree about; guarded by reloading.
 	disagreement string
 
@@ -259,6 +270,7 @@ func (s *stack) listen() (r *running, err error) {
 		explaining: make(chan struct{}, maxExplained)}
 	s.judgeAnew, s.rulesChanged, s.listsChanged = r.succeedItself, r.enforceAnew, r.takeLists
 	s.membersMoved = r.takeMembers
+	s.applyCommand, s.shareSecrets = r.doForFleet, r.useShared
 	now := s.now()
 	r.desk = console.NewDesk(r.operations(), observe.Always(s.log),
 		func(over console.Interface, o console.Outcome) {
@@ -398,6 +410,7 @@ func (r *running) start() {
 	})
 	r.traceBy(r.now().Tracing)
 	r.fleet.Use(r.now().Fleet)
+	r.joinFleet()
 	r.maintain()
 	r.keepWarm()
 	r.retiring.Go(func() {

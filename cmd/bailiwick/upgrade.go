@@ -14,8 +14,14 @@ import (
 // upgrade starts the program that is installed now, with the sockets of this process, and ends this
 // process when that one serves. If it does not, everything stays as it is.
 func (r *running) upgrade() (pid int, err error) {
+	r.commands.Close() // the new process reads what it has saved, and is the node from now on
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
+	defer func() {
+		if err != nil && !r.ended {
+			r.joinFleet()
+		}
+	}()
 	if r.ended {
 		return 0, errors.New("the server is being stopped")
 	}

@@ -35,6 +35,13 @@ var fleetKeys = []key{
 		help: "file of the authorities that the store's certificate is issued by; empty: the " +
 			"system's",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSRoots })},
+	{key: "fleet.commands", kind: kindBool,
+		help: "do what operators have any server of the fleet tell all of it (--fleet of ctl), " +
+			"and share the secrets of cookies and session tickets; needs state.directory",
+		binding: bind(func(c *Config) *bool { return &c.Fleet.Commands })},
+	{key: "fleet.node", kind: kindString,
+		help:    "what this server is called in the fleet; empty: the name of its machine",
+		binding: bindText(func(c *Config) *string { return &c.Fleet.Node }, nodeName)},
 }
 
 // storeAddress reads the address of a store, "" for none.
@@ -50,6 +57,20 @@ func storeAddress(s string) (string, error) {
 	return at.String(), nil
 }
 
+// maxNodeName is the longest name of a node, in octets.
+const maxNodeName = 64
+
+// nodeName reads the name of a node, which stands in lists and logs of others.
+func nodeName(s string) (string, error) {
+	if len(s) > maxNodeName || strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == ','
+	}) {
+		return "", fmt.Errorf("%q is no name of a node: up to %d printable letters of ASCII, "+
+			"without spaces and commas", s, maxNodeName)
+	}
+	return s, nil
+}
+
 // contradictFleet finds keys of the fleet that do not fit together.
 func (c *Config) contradictFleet(say func(key, format string, args ...any)) {
 	f := &c.Fleet
@@ -59,10 +80,14 @@ func (c *Config) contradictFleet(say func(key, format string, args ...any)) {
 	case f.Store == "":
 		for _, k := range [...][2]string{{"fleet.secret_file", f.SecretFile},
 			{"fleet.user", f.User}, {"fleet.password_file", f.PasswordFile},
-			{"fleet.tls_name", f.TLSName}, {"fleet.tls_ca", f.TLSRoots}} {
+			{"fleet.tls_name", f.TLSName}, {"fleet.tls_ca", f.TLSRoots},
+			{"fleet.node", f.Node}} {
 			if k[1] != "" {
 				say(k[0], "%s is of use with fleet.store alone", k[0])
 			}
+		}
+		if f.Commands {
+			say("fleet.commands", "fleet.commands needs fleet.store: the store passes them on")
 		}
 		return
 	case f.SecretFile == "":

@@ -97,7 +97,8 @@ func (k *key) other() string {
 		"tls.acme.dns_server": "192.0.2.1:53", "tls.acme.dns_zone": "example.com.",
 		"tls.acme.dns_tsig": "update.",
 
-		"fleet.store": "192.0.2.1:6379", "fleet.user": "dns", "fleet.tls_name": "store.example",
+		"fleet.store": "192.0.2.1:6379", "fleet.user": "dns", "fleet.node": "ns1",
+		"fleet.tls_name":   "store.example",
 		"tracing.endpoint": "http://192.0.2.1:4318/v1/traces",
 		"dnstap.address":   "192.0.2.1:6000", "dnstap.messages": "[client_query]",
 		"dnstap.identity": "me", "dnstap.version": "1",

@@ -64,10 +64,18 @@ func (c *Config) Differing(o *Config) (differ []string) {
 
 // Digest returns a digest of all that Show prints: two servers with the same one are configured
 // alike, as far as the files that are named are.
-func (c *Config) Digest() string {
+func (c *Config) Digest() string { return c.digest("") }
+
+// SectionDigest is Digest of one section.
+func (c *Config) SectionDigest(section string) string { return c.digest(section + ".") }
+
+// digest returns a digest of the keys that begin with a text.
+func (c *Config) digest(prefix string) string {
 	h := sha256.New()
 	for i := range keys {
-		fmt.Fprintf(h, "%q: %q\n", keys[i].key, c.text[keys[i].key])
+		if strings.HasPrefix(keys[i].key, prefix) {
+			fmt.Fprintf(h, "%q: %q\n", keys[i].key, c.text[keys[i].key])
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:digestLen])
 }

@@ -17,11 +17,16 @@ const Prefix = "/api/v1/"
 // Interface is a way that operations are asked for.
 type Interface string
 
-// The two.
+// The ways.
 const (
 	OverSocket Interface = "socket"
 	OverHTTP   Interface = "api"
+	// OverFleet is another server of the fleet, where somebody has asked for it.
+	OverFleet Interface = "fleet"
 )
+
+// Interfaces returns all.
+func Interfaces() []Interface { return []Interface{OverSocket, OverHTTP, OverFleet} }
 
 // Outcome is what came of a request for an operation.
 type Outcome string
@@ -72,6 +77,9 @@ func (d *Desk) find(name string) *Operation {
 	}
 	return &d.ops[i]
 }
+
+// Do runs an operation that another server of the fleet has passed on.
+func (d *Desk) Do(r Request) (Result, error) { return d.do(OverFleet, r) }
 
 // do runs an operation.
 func (d *Desk) do(over Interface, r Request) (Result, error) {

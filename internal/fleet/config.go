@@ -16,6 +16,10 @@ type Config struct {
 	TLSName      string // in the certificate of the store; "": there is no TLS
 	TLSRoots     string // file of the authorities that it is issued by; "": the system's
 	SecretFile   string
+	// Commands is whether this server does what operators give other servers of the fleet to do,
+	// and Node what it is called there.
+	Commands bool
+	Node     string
 }
 
 // Default returns the configuration of an operator who has decided nothing.
@@ -29,9 +33,11 @@ type Settings struct {
 	Secrets  []Secret       // the first one writes
 }
 
-// equal reports whether two settings are the same.
+// equal reports whether two settings are those of the same store.
 func (s *Settings) equal(o *Settings) bool {
-	return s.Config == o.Config && s.Password == o.Password &&
+	mine, other := s.Config, o.Config
+	mine.Commands, mine.Node, other.Commands, other.Node = false, "", false, ""
+	return mine == other && s.Password == o.Password &&
 		reflect.DeepEqual(s.Secrets, o.Secrets) && (s.Roots == nil) == (o.Roots == nil) &&
 		(s.Roots == nil || s.Roots.Equal(o.Roots))
 }

@@ -52,6 +52,9 @@ const (
 	dialTime  = time.Second
 	stallTime = time.Second
 
+	// asideTime is how long the store may take for what no resolution waits for.
+	asideTime = time.Second
+
 	// maxFlushes is how many flushes are remembered one by one; further ones count for all names.
 	maxFlushes = 64
 )

@@ -41,17 +41,24 @@ type View = [sha256.Size]byte
 
 // Secret is one that a fleet shares.
 type Secret struct {
-	id  [idLen]byte
-	key []byte
+	id     [idLen]byte
+	key    []byte // that records are signed with
+	octets []byte
 }
 
 // NewSecret makes a secret of the operator's octets. What is signed with it is signed with a key
 // that is derived, so that the octets can serve other ends too.
 func NewSecret(octets []byte) Secret {
-	s := Secret{key: sum(octets, "bailiwick fleet records")}
+	s := Secret{key: sum(octets, "bailiwick fleet records"), octets: octets}
 	copy(s.id[:], sum(octets, "bailiwick fleet secret's name"))
 	return s
 }
+
+// ID returns a name of the secret that tells nothing of it.
+func (s *Secret) ID() [idLen]byte { return s.id }
+
+// Key returns a key for another use than records, which is named by a text.
+func (s *Secret) Key(use string) []byte { return sum(s.octets, use) }
 
 func sum(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)

@@ -62,6 +62,9 @@ func (b *Book) AddMaintenance(w Window) (unsaved, err error) {
 	return b.save(), nil
 }
 
+// ErrNoWindow is the error of a removal where there is nothing to remove.
+var ErrNoWindow = errors.New("there is no maintenance window")
+
 // RemoveMaintenance removes the windows of a zone.
 func (b *Book) RemoveMaintenance(zone wire.Name, by string) (unsaved, err error) {
 	b.mu.Lock()
@@ -72,7 +75,7 @@ func (b *Book) RemoveMaintenance(zone wire.Name, by string) (unsaved, err error)
 	gone := before - len(b.windows)
 	b.mu.Unlock()
 	if gone == 0 {
-		return nil, fmt.Errorf("there is no maintenance window for %s", zone)
+		return nil, fmt.Errorf("%w for %s", ErrNoWindow, zone)
 	}
 	b.p.Log.Info("maintenance window removed", "zone", zone.String(), "by", by)
 	return b.save(), nil

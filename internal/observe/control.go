@@ -11,10 +11,10 @@ import (
 // newControl returns the counter of requests for operations.
 func newControl(reg *prometheus.Registry) *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "control_requests_total", Help: "Requests of operators, by interface (socket, api) " +
-			"and outcome: done, failed, malformed, unauthenticated or forbidden."},
+		Name: "control_requests_total", Help: "Requests of operators, by interface (socket, api, " +
+			"fleet) and outcome: done, failed, malformed, unauthenticated or forbidden."},
 		[]string{"interface", "outcome"})
-	for _, i := range []console.Interface{console.OverSocket, console.OverHTTP} {
+	for _, i := range console.Interfaces() {
 		for _, o := range console.Outcomes() {
 			c.WithLabelValues(string(i), string(o))
 		}

@@ -22,6 +22,13 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 			found = append(found, cfg.Error(key, "%s of the fleet: %v", what, err))
 		}
 	}
+	if s.Commands && cfg.State.Path() == "" {
+		found = append(found, cfg.Error("fleet.commands", "fleet.commands needs state.directory: "+
+			"a server that forgets which commands it has applied would apply them again"))
+	}
+	if s.Node == "" {
+		s.Node, _ = os.Hostname() // without one the node has no name
+	}
 	var err error
 	if s.SecretFile != "" { // else the configuration has been refused
 		s.Secrets, err = fleet.LoadSecrets(s.SecretFile)

@@ -57,7 +57,9 @@ const (
 	// Catalogs are the members of catalog zones.
 	Catalogs
 	Watched // what is known of zones that are watched
-	ACME    // the certificate from an authority with its key, and the accounts
+	// Fleet are commands of a fleet: which were applied, and those that hold.
+	Fleet
+	ACME // the certificate from an authority with its key, and the accounts
 	files
 )
 
@@ -77,6 +79,7 @@ var definitions = [files]struct {
 	Cache:           {"cache", 2},
 	Incidents:       {"incidents", 1},
 	Watched:         {"watched", 1},
+	Fleet:           {"fleet", 1},
 	ACME:            {"acme", 1},
 }
 

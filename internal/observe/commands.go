@@ -1,0 +1,53 @@
+// Metrics of the commands of a fleet.
+
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"bailiwick/internal/fleet/commands"
+)
+
+// nodeStates are the nodes of a fleet that a gauge counts.
+var nodeStates = []struct {
+	name string
+	is   func(*commands.Node) bool
+}{
+	{"heard", func(n *commands.Node) bool { return !n.Silent }},
+	{"silent", func(n *commands.Node) bool { return n.Silent }},
+	{"behind", func(n *commands.Node) bool { return !n.Silent && n.Behind > 0 }},
+	{"different", func(n *commands.Node) bool { return !n.Silent && !n.Same }},
+}
+
+// WatchCommands has the metrics tell how it is with the commands of a fleet.
+func (m *Metrics) WatchCommands(c *commands.Member) {
+	outcome := newCounters(m.Registry, "fleet_commands_total", "Commands of the fleet, by "+
+		"outcome, and what servers tell each other by the store and is not used; docs/fleet.md "+
+		"has what each means.", "outcome")
+	for _, o := range commands.Outcomes() {
+		outcome.read(func() uint64 { return c.Counts().Of(o) }, o.Label())
+	}
+	for _, s := range nodeStates {
+		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: "bailiwick", Name: "fleet_nodes", Help: "Servers of the fleet, this one " +
+				"among them: heard of lately, silent, behind (heard, and without commands that " +
+				"others have), different (heard, and answers are decided otherwise there).",
+			ConstLabels: prometheus.Labels{"state": s.name}}, func() (n float64) {
+			list := c.Nodes()
+			for i := range list {
+				if s.is(&list[i]) {
+					n++
+				}
+			}
+			return n
+		}))
+	}
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bailiwick",
+		Name: "fleet_commands_missing", Help: "1 while other servers of the fleet have commands " +
+			"that its store does not give to this one."}, func() float64 {
+		if c.Status().Missing != "" {
+			return 1
+		}
+		return 0
+	}))
+}
