@@ -20,7 +20,8 @@ import (
 
 // newACME returns what keeps the certificate from an authority.
 func (s *stack) newACME() *acme.Manager {
-	return acme.New(acme.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, State: s.state,
+	return acme.New(acme.Parts{Clock: s.clock, Log: s.log, Guard: s.guard, Rest: s.rest,
+		State: s.state,
 		Agent: "Bailiwick/" + version, LookUp: s.lookUp, Target: s.aliasTarget,
 		Servers: s.serversOf})
 }

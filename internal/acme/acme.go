@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/rest"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
 )
@@ -96,6 +97,7 @@ type Parts struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Guard *guard.Guard
+	Rest  *rest.Rest // nil: it never rests
 	State *state.Directory
 	Agent string // what the authority is told of this program
 	// LookUp returns the addresses of a host, by this server's own resolver: the machine may have

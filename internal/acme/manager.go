@@ -40,7 +40,7 @@ type Manager struct {
 
 // New returns a manager that does nothing until it is told what to do, and started.
 func New(p Parts) *Manager {
-	m := &Manager{parts: p, rounds: rounds.New(p.Guard, tick), store: load(p.State)}
+	m := &Manager{parts: p, rounds: rounds.New(p.Guard, p.Rest, tick), store: load(p.State)}
 	m.current.Store(new([]*tls.Certificate))
 	certmagic.UserAgent = p.Agent
 	return m
@@ -106,12 +106,12 @@ func (m *Manager) Challenge(name string) *tls.Certificate {
 	return k
 }
 
-// round begins what is due.
-func (m *Manager) round() {
+// round begins what is due. Without an authority nothing ever is.
+func (m *Manager) round() (idle bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.settings.On() || m.busy {
-		return
+		return !m.settings.On()
 	}
 	s, k, now := m.settings, m.store.now(), wall(&m.parts)
 	var work func()
@@ -122,7 +122,7 @@ func (m *Manager) round() {
 	case k.Certificate != nil && k.Certificate.asks(now):
 		ordering, work = false, func() { m.ask(&s, k.Certificate) }
 	default:
-		return
+		return false
 	}
 	m.busy, m.ordering, m.forced = true, ordering, m.forced && !ordering
 	m.rounds.Go(work, func() {
@@ -131,6 +131,7 @@ func (m *Manager) round() {
 		m.mu.Unlock()
 		m.rounds.Wake() // for what has become due meanwhile
 	})
+	return false
 }
 
 // next returns when the next order is due.
