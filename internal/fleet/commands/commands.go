@@ -142,8 +142,11 @@ func (m *Member) Use(as func() (on bool, name string)) {
 	m.mu.Unlock()
 	switch {
 	case on && m.rounds == nil:
-		r := rounds.New(m.parts.Guard, roundEvery)
-		r.Start(func() { m.round(r.Context()) })
+		r := rounds.New(m.parts.Guard, nil, roundEvery)
+		r.Start(func() (idle bool) { // others wait for what this node tells each second
+			m.round(r.Context())
+			return false
+		})
 		m.mu.Lock()
 		m.rounds = r
 		m.mu.Unlock()
