@@ -271,7 +271,7 @@ func TestAnycastByExaBGP(t *testing.T) {
 	a.until("the announcing process ends with ExaBGP", func() bool {
 		return syscall.Kill(pid, 0) != nil
 	})
-	exabgp = daemon()
+	daemon()
 	a.comes("announced", "ExaBGP was started again")
 
 	// The announcing process is killed: ExaBGP starts it again, and it begins anew.
@@ -362,7 +362,7 @@ func TestAnycastByBIRD(t *testing.T) {
 	_ = bird.Process.Kill()
 	_ = bird.Wait()
 	a.comes("withdrawn", "BIRD was killed")
-	bird = daemon()
+	daemon()
 	a.comes("announced", "BIRD was started again")
 
 	// Somebody changes it by hand.
