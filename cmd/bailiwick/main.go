@@ -28,7 +28,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
-		presetsCommand(), reportCommand(), checkCommand(), doctorCommand(), installCommand(), uninstallCommand(),
+		presetsCommand(), reportCommand(), checkCommand(), doctorCommand(), installCommand(),
+		uninstallCommand(),
 		ctlCommand(), configCommand(), importCommand(), labCommand(), gamedayCommand(),
 		anchorCommand(), healthCommand(), announceCommand(), versionCommand(), manCommand())
 	return root

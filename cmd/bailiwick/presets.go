@@ -54,8 +54,9 @@ func presetsCommand() *cobra.Command {
 		Short: "List public resolvers that a forward zone can name",
 		Long: "List the public resolvers that a zone of resolver.forward_zones can name by " +
 			"preset: where they are, over which transports, whom their certificates name, and " +
-			"what their operators publish of filters, DNSSEC, clients' networks (ECS) and logs, with " +
-			"the documents and the date at which these were read. With a name, that one alone.",
+			"what their operators publish of filters, DNSSEC, clients' networks (ECS) and logs, " +
+			"with the documents and the date at which these were read. With a name, that one " +
+			"alone.",
 		Example: "  bailiwick presets quad9\n  bailiwick presets --json",
 		Args:    cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion,
