@@ -121,11 +121,14 @@ func (c *client) answer(a *Answer) {
 // matter, which the fetch decides.
 func (c *client) told(f *cause.Failure) *cause.Failure {
 	f = c.spentOn(f)
-	if f.Cause != cause.LimitTime || f.Under == nil ||
-		f.Under.Cause != cause.Truncated && c.heardSince(MaxTime/2) {
+	if f.Cause != cause.LimitTime || f.Under == nil {
 		return f
 	}
-	return f.Under.Within(f.HeldAgainst())
+	switch {
+	case f.Under.Cause == cause.Truncated, silent(f.Under.Cause) && !c.heardSince(MaxTime/2):
+		return f.Under.Within(f.HeldAgainst())
+	}
+	return f
 }
 
 // giveUp answers a client whose query has ended while its goroutine works for others.
