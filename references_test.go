@@ -265,6 +265,7 @@ func metricsReference(t *testing.T) string {
 	m.WatchCommands(commands.New(commands.Parts{Clock: clock.Real{},
 		Log: slog.New(slog.DiscardHandler)}))
 	m.WatchACME(acme.New(acme.Parts{Clock: clock.Real{}}))
+	m.WatchXDP(func() []transport.XDPState { return nil })
 	m.WatchExchanger(&transport.NetExchanger{})
 	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
 		Load: func(func(io.Reader) error) error { return nil }}))

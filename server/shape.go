@@ -23,6 +23,9 @@ func (r *request) limit() int {
 	default: // RFC 6891, section 6.2.5
 		most = int(min(max(r.q.EDNS.UDPSize, wire.MinUDPSize), r.rules.UDPSize))
 	}
+	if room := int(r.from.Room); room > 0 {
+		most = min(most, room)
+	}
 	return most - r.sealLen()
 }
 

@@ -18,6 +18,8 @@ type Client struct {
 	Ends bool
 	// Early reports whether the packet came as 0-RTT data: it may be a replay.
 	Early bool
+	// Room is the largest answer that the client's link takes in one packet, in octets; 0: any.
+	Room uint16
 }
 
 // Handler answers packets.

@@ -195,6 +195,9 @@ const (
 	// as the buffer holds. The kernel doubles the buffer's size and charges at least 768 bytes for
 	// a packet.
 	udpRest = 2 * udpBuffer / 768
+	// xdpRest is how many packets of a receive queue are still answered when its interface is given
+	// up: more than its rings hold.
+	xdpRest = 4096
 
 	// ticketRotation is how long by default session tickets are made with one key. They live up to
 	// twice as long: a working day, and far less than the seven days of RFC 8446, section 4.6.1.

@@ -39,6 +39,7 @@ type properties struct {
 	http          bool   // RFC 8484
 	proxied       bool   // listeners can take PROXY headers
 	pads          bool   // every answer is padded (RFC 9250, section 5.4)
+	framed        bool   // its packets can be taken before the kernel has them (AF_XDP)
 	opportunistic bool   // authorities may support it (RFC 9539, section 2.2)
 	alpn          string // name in TLS and SVCB (RFC 9461, section 4)
 	kdig          string // option of kdig for the protocol; "-" if there is none
@@ -64,7 +65,7 @@ type keeper interface {
 
 var table = [protocols]properties{
 	UDP: {name: "udp", dnstap: 1, aliases: []string{"plain", "dns"}, help: "DNS over UDP", port: 53,
-		datagram: true, proxied: true, by: overUDP{}},
+		datagram: true, proxied: true, framed: true, by: overUDP{}},
 	TCP: {name: "tcp", dnstap: 2, help: "DNS over TCP", port: 53, kdig: "+tcp", charge: tcpBytes,
 		stream: true, proxied: true, by: overTCP{}},
 	DoT: {name: "dot", dnstap: 3, aliases: []string{"tls"}, port: 853,
@@ -107,6 +108,10 @@ func (p Protocol) HTTP() bool { return table[p].http }
 
 // Proxied reports whether listeners can take PROXY headers.
 func (p Protocol) Proxied() bool { return table[p].proxied }
+
+// Framed reports whether packets of listeners can be taken before the kernel's network stack has
+// them.
+func (p Protocol) Framed() bool { return table[p].framed }
 
 // Pads reports whether every answer is padded, and not only those to clients that pad.
 func (p Protocol) Pads() bool { return table[p].pads }

@@ -88,7 +88,7 @@ func taken(cfg *config.Config) bool {
 
 // planOf returns what a configuration has the process confined to.
 func planOf(cfg *config.Config, program string) confine.Plan {
-	p := confine.Plan{Config: cfg.Confine}
+	p := confine.Plan{Config: cfg.Confine, XDP: len(cfg.XDP) > 0}
 	own := func(dir string, access confine.Access, key string) {
 		p.Own = append(p.Own, confine.Path{Path: dir, Access: access, For: key})
 	}

@@ -43,6 +43,7 @@ func (r *running) status(console.Request) (console.Result, error) {
 		"config":  now.Config.File(),
 		"ready":   ready,
 		"network": now.resolver.NetworkState().String(), "listeners": listeners,
+		"xdp":         r.xdpTexts(),
 		"cache_bytes": bytes, "cache_limit": now.Config.Caches(),
 		"answers": s.store.Answers.Stats().Entries,
 		"rrsets":  s.store.RRsets.Stats().Entries, "in_flight": st.Fetches,

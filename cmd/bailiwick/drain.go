@@ -110,7 +110,9 @@ func (r *running) closeFor(successor *service.Successor) {
 	if successor != nil {
 		r.leave()
 		each(func(l listening) { l.Detach() })
+		r.xdp.Detach()
 	}
+	r.xdp.Stop()
 	each(func(l listening) {
 		if l.Stop(); successor != nil && quic(l) {
 			l.Close()
@@ -135,6 +137,7 @@ func (r *running) closeFor(successor *service.Successor) {
 	r.now().resolver.Close()
 	r.fleet.Close()
 	r.server.Close()
+	r.xdp.Close()
 	each(func(l listening) { l.Close() })
 	r.now().queries.closeBut(nil)
 	closeTap(r.now().tap, nil)

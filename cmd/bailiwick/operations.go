@@ -83,6 +83,8 @@ func serverOperations() []operation {
 			{Name: "ready", Help: "yes, or why not"},
 			{Name: "network", Help: "how the connection to servers is"},
 			{Name: "listeners", Kind: console.List},
+			{Name: "xdp", Kind: console.List, Help: "interfaces of listen.xdp, and how they " +
+				"are served"},
 			{Name: "cache_bytes", Kind: console.Integer},
 			{Name: "cache_limit", Kind: console.Integer},
 			{Name: "answers", Kind: console.Integer, Help: "prepared answers"},

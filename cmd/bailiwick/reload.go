@@ -267,6 +267,13 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	for _, l := range gone {
 		o.closed = append(o.closed, l.text())
 	}
+	left, missing := r.xdp.Keep(cfg.XDP)
+	for _, name := range left {
+		o.closed = append(o.closed, "xdp "+name)
+	}
+	if missing != nil {
+		o.restart = append(o.restart, "listen.xdp")
+	}
 	o.forgotten = r.succeed(old, next, gone)
 	if cfg.Cache.Memory != old.Config.Cache.Memory {
 		next.resolver.Resize(cfg.Cache.Memory)
@@ -476,6 +483,7 @@ func (r *running) install(next *inUse) {
 		l.handler.Replace(rules)
 		l.Change(l.spec.Proxies, cfg.Transport.Path)
 	}
+	r.useXDP(next.listeners)
 }
 
 // retireAfter is when all that began before a reload has ended.

@@ -149,7 +149,9 @@ func serve(ctx context.Context, file string, inLab bool, c confinement,
 		}
 		return err
 	}
-	c.filter(cfg.Confine)
+	if len(cfg.XDP) == 0 { // else its start makes calls that are filtered
+		c.filter(cfg.Confine)
+	}
 	s := newStack(p, ex, journal)
 	s.confined = c.report
 	slog.SetDefault(s.log) // libraries log in the same form, through the journal
@@ -162,11 +164,13 @@ func serve(ctx context.Context, file string, inLab bool, c confinement,
 	if err := c.postponed(); err != nil {
 		return finalError(log, cfg, err)
 	}
+	r.shed(&c)
 	r.read = read
 	defer r.logStopped(time.Now())
 	r.start()
 	r.logStarted()
 	r.logConfined()
+	r.logXDP()
 	service.Notify(service.Ready, service.Status("serving"))
 	predecessor.Ready()
 	switch {

@@ -233,6 +233,7 @@ type running struct {
 	gate    *transport.Gate
 	gc      *collector
 	tls     *transport.TLS // nil if nothing is encrypted
+	xdp     *transport.XDP
 	console *console.Console
 	control *console.Control
 	desk    *console.Desk
@@ -267,7 +268,8 @@ type running struct {
 func (s *stack) listen() (r *running, err error) {
 	r = &running{stack: s, stop: func() {}, unwatch: func() {}, asked: make(chan ending, 1),
 		loaded: make(chan struct{}), began: time.Now(),
-		explaining: make(chan struct{}, maxExplained)}
+		explaining: make(chan struct{}, maxExplained),
+		xdp:        transport.NewXDP(transport.XDPParts{Log: s.log, Guard: s.guard})}
 	s.judgeAnew, s.rulesChanged, s.listsChanged = r.succeedItself, r.enforceAnew, r.takeLists
 	s.membersMoved = r.takeMembers
 	s.applyCommand, s.shareSecrets = r.doForFleet, r.useShared
@@ -304,6 +306,7 @@ func (s *stack) listen() (r *running, err error) {
 	if err = r.newGate(); err != nil {
 		return r, err
 	}
+	s.metrics.WatchXDP(r.xdp.States)
 	next := *now
 	if next.tap, err = r.tapOf(s.cfg, nil); err != nil {
 		return r, err
@@ -335,6 +338,7 @@ func (s *stack) listen() (r *running, err error) {
 	if r.control, err = r.openControl(s.cfg.Console); err != nil {
 		return r, err
 	}
+	r.openXDP()
 	for _, unused := range s.sockets.CloseRest() {
 		s.log.Warn("an inherited socket is closed: nothing in the configuration listens there",
 			"socket", unused)
@@ -402,6 +406,7 @@ func (r *running) start() {
 	for _, l := range r.now().listeners {
 		l.Start(l.handler)
 	}
+	r.xdp.Start()
 	r.metrics.Configured(time.Now(), r.now().Config.Digest(), false)
 	r.retiring.Go(func() {
 		r.guard.Run(guard.Upkeep, func() {

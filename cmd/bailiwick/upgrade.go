@@ -67,6 +67,9 @@ func (r *running) hand() (*service.Successor, error) {
 			return nil, err
 		}
 	}
+	if err := r.xdp.Each(func(name string, fd uintptr) error { return add(name)(fd) }); err != nil {
+		return nil, err
+	}
 	if s := r.console.Socket(); s != nil {
 		if err := transport.WithDescriptor(s, add("admin")); err != nil {
 			return nil, err

@@ -91,6 +91,7 @@ func (p *reader) contradictions() {
 	c.resolvingContradictions(say)
 	p.memoryContradictions(say)
 	c.overlaps(all, say)
+	c.xdpContradictions(all, say)
 	c.heldContradictions(say)
 	c.policyContradictions(say)
 	c.listContradictions(say)

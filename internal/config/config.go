@@ -25,6 +25,7 @@ import (
 	"bailiwick/internal/state"
 	"bailiwick/internal/tracing"
 	"bailiwick/internal/watch"
+	"bailiwick/internal/xdp"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/server"
@@ -37,6 +38,7 @@ import (
 // it, and the names of what has to be loaded for these.
 type Config struct {
 	Listen    map[transport.Protocol][]Listener
+	XDP       []xdp.Spec // interfaces whose packets are taken for listeners of UDP
 	Transport transport.Config
 	Discovery discovery.Config
 	Console   console.Config

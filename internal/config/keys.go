@@ -38,10 +38,10 @@ type key struct {
 }
 
 // keys is the table: a section of rows for each file of keys.
-var keys = slices.Concat([]key{profileKey}, listenKeys(), tlsKeys, acmeKeys, transportKeys,
-	processKeys, confineKeys, resolverKeys, zoneKeys, validatorKeys, cacheKeys, serverKeys,
-	policyKeys, dns64Keys, accessKeys, queryLogKeys, dnstapKeys, tracingKeys, fleetKeys, limitKeys,
-	watchKeys, []key{viewsKey})
+var keys = slices.Concat([]key{profileKey}, listenKeys(), xdpKeys, tlsKeys, acmeKeys,
+	transportKeys, processKeys, confineKeys, resolverKeys, zoneKeys, validatorKeys, cacheKeys,
+	serverKeys, policyKeys, dns64Keys, accessKeys, queryLogKeys, dnstapKeys, tracingKeys, fleetKeys,
+	limitKeys, watchKeys, []key{viewsKey})
 
 // Keys returns the names of all keys, in the order of the table.
 func Keys() (names []string) {

@@ -3,8 +3,10 @@ package confine
 import (
 	"os"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
 )
 
 // capabilities is a set of them, as the kernel numbers them.
@@ -25,14 +27,48 @@ var (
 	ofServer = setOf(unix.CAP_NET_BIND_SERVICE)
 	ofRoot   = ofServer | setOf(unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER,
 		unix.CAP_CHOWN, unix.CAP_NET_ADMIN)
+	// ofXDP are those that the start takes where packets are taken from interfaces: to load and
+	// attach the program, to make sockets, and to lock the memory of frames.
+	ofXDP = setOf(unix.CAP_NET_ADMIN, unix.CAP_BPF, unix.CAP_NET_RAW, unix.CAP_IPC_LOCK)
 )
 
 // kept returns the capabilities that a plan leaves to the process, if it has them.
 func kept(p Plan) capabilities {
+	keep := ofServer
 	if os.Geteuid() == 0 && p.User == "" {
-		return ofRoot
+		keep = ofRoot
 	}
-	return ofServer
+	if p.XDP {
+		keep |= ofXDP
+	}
+	return keep
+}
+
+// Shed takes from all threads of this process, and from all that they execute, what a plan with XDP
+// has left to it beyond others. Where that is not there it makes no system call.
+func Shed(p Plan) error {
+	p.XDP = false
+	keep := kept(p)
+	if permitted, _, err := now(); err != nil || permitted&^keep == 0 {
+		return err
+	} else {
+		keep &= permitted
+	}
+	d := keep.data()
+	if _, _, e := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(header())),
+		uintptr(unsafe.Pointer(&d[0])), 0); e != 0 {
+		return os.NewSyscallError("capset", e)
+	}
+	return nil
+}
+
+// data returns the sets of a process that has these, and keeps them when it executes a program.
+func (c capabilities) data() (d [2]unix.CapUserData) {
+	for i := range d {
+		set := uint32(c >> (32 * i))
+		d[i] = unix.CapUserData{Effective: set, Permitted: set, Inheritable: set}
+	}
+	return d
 }
 
 // header is that of the system calls: this thread, and sets of 64 bits.
@@ -68,11 +104,7 @@ func keepOnly(keep capabilities) error {
 		return err
 	}
 	keep &= permitted
-	var d [2]unix.CapUserData
-	for i := range d {
-		set := uint32(keep >> (32 * i))
-		d[i] = unix.CapUserData{Effective: set, Permitted: set, Inheritable: set}
-	}
+	d := keep.data()
 	if err := unix.Capset(header(), &d[0]); err != nil {
 		return os.NewSyscallError("capset", err)
 	}

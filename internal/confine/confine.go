@@ -65,6 +65,8 @@ type Plan struct {
 	Paths []Path
 	// Own are directories of the server itself, which are made if they are not there.
 	Own []Path
+	// XDP has the process keep, until [Shed], what it takes to have an interface's packets.
+	XDP bool
 }
 
 // Report is how a process is confined.

@@ -13,6 +13,9 @@ func Enter(Plan, func() error) error {
 // Wanted reports whether a plan has anything that [Enter] would do.
 func (p Plan) Wanted() bool { return p.User != "" }
 
+// Shed is for Linux alone.
+func Shed(Plan) error { return nil }
+
 // Filter is for Linux alone; elsewhere there is nothing to miss.
 func (r *Report) Filter() {}
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -20,6 +21,8 @@ type Sockets struct {
 	streams []socket[*net.TCPListener]
 	packets []socket[*net.UDPConn]
 	unix    []socket[*net.UnixListener]
+	// files are what is not for package net, by name.
+	files map[string]*os.File
 }
 
 // socket is one that nobody has taken so far.
@@ -50,9 +53,13 @@ func Inherit() (*Sockets, *Predecessor, error) {
 
 // sort finds out what the files are.
 func sort(files []*os.File) (*Sockets, error) {
-	s := &Sockets{}
+	s := &Sockets{files: map[string]*os.File{}}
 	var errs []error
 	for _, f := range files {
+		if strings.HasPrefix(f.Name(), filePrefix) {
+			s.files[f.Name()] = f
+			continue
+		}
 		if err := s.add(f); err != nil {
 			errs = append(errs, fmt.Errorf("inherited socket %s: %w", f.Name(), err))
 		}
@@ -126,6 +133,16 @@ func (s *Sockets) Unix(path string) *net.UnixListener {
 	return nil
 }
 
+// filePrefix is what the names begin with of what package net does not know, or is not a socket.
+const filePrefix = "xdp/"
+
+// File returns the file of a name, nil if there is none.
+func (s *Sockets) File(name string) *os.File {
+	f := s.files[name]
+	delete(s.files, name)
+	return f
+}
+
 // CloseRest closes the sockets that nobody has taken, and returns what they were for.
 func (s *Sockets) CloseRest() (rest []string) {
 	for _, l := range s.streams {
@@ -140,6 +157,10 @@ func (s *Sockets) CloseRest() (rest []string) {
 		l.conn.SetUnlinkOnClose(false)
 		_ = l.conn.Close()
 		rest = append(rest, l.name+" "+l.at)
+	}
+	for name, f := range s.files {
+		_ = f.Close()
+		rest = append(rest, name)
 	}
 	*s = Sockets{}
 	return rest
