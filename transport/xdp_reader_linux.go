@@ -98,8 +98,8 @@ func (r *xdpReader) run() {
 
 // quietIntervals is how many intervals in a row have to be quiet for a reader to leave the kernel
 // to the runtime's poller. A queue has no other reader, and a sender that pauses for some
-// milliseconds would make it come and go: Go's monitor thread then wakes every 20 µs, which was seen
-// to cost a tenth of all.
+// milliseconds would make it come and go: Go's monitor thread then wakes every 20 µs, which was
+// seen to cost a tenth of all.
 const quietIntervals = 4
 
 // change returns the next mode.
