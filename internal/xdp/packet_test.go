@@ -130,6 +130,7 @@ var situations = []situation{
 	{"to another address", parts{from: "192.0.2.7:4000", to: "192.0.2.2:53"}, false, Good},
 	{"to another address of IPv6", parts{from: v6from, to: "[2001:db8::2]:53"}, false, Good},
 	{"to another machine", parts{dest: []byte{2, 0, 0, 0, 0, 3}}, false, Good},
+	{"to a machine of another maker", parts{dest: []byte{2, 0, 0, 7, 0, 1}}, false, Good},
 	{"to all machines", parts{dest: []byte{255, 255, 255, 255, 255, 255}}, false, Good},
 	{"from port 0", parts{from: "192.0.2.7:0", to: "192.0.2.1:53"}, false, BadFrame},
 	{"from this machine", parts{from: "127.0.0.1:4000", to: "192.0.2.1:53"}, false, Good},
