@@ -358,6 +358,7 @@ var elsewhere = map[cause.Cause]string{
 	cause.StreamFlood:          "transport/http2_test.go",
 	cause.FrameMalformed:       "transport/stream_test.go",
 	cause.Handshake:            "transport/tls_test.go",
+	cause.NoCertificate:        "transport/challenges_test.go",
 	cause.ProxyHeader:          "transport/proxy_test.go",
 	cause.HTTPMalformed:        "transport/http2_test.go",
 	cause.HTTPPath:             "transport/listener_test.go",

@@ -60,7 +60,7 @@ func canFault(p transport.Protocol, c cause.Cause) bool {
 		return p.Network() == "tcp"
 	case cause.FrameMalformed:
 		return p.Stream() && !p.HTTP()
-	case cause.Handshake, cause.HandshakeTime:
+	case cause.Handshake, cause.HandshakeTime, cause.NoCertificate:
 		return p.Encrypted()
 	case cause.StreamFlood:
 		return p.HTTP() || quic
