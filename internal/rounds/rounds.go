@@ -32,14 +32,14 @@ func New(g *guard.Guard, s *rest.Rest, every time.Duration) *Rounds {
 }
 
 // Start begins the rounds. A round reports whether nothing becomes due by the clock alone: then no
-// other one comes while the process rests, until Wake.
+// other one comes while the process rests, until Wake. One that panics has reported nothing.
 func (r *Rounds) Start(round func() (idle bool)) {
 	r.works.Go(func() {
 		for more := true; more; {
-			rest := r.rest
+			var rest *rest.Rest // never rests
 			r.guard.Run(guard.Upkeep, func() {
-				if !round() {
-					rest = nil
+				if round() {
+					rest = r.rest
 				}
 			})
 			more = rest.Wait(r.ctx, r.every, r.wake)

@@ -79,6 +79,28 @@ func TestPanicEndsItsWorkAlone(t *testing.T) {
 	})
 }
 
+// TestRoundsGoOnAfterAPanic shows that a round that panics, and so has not said what is due, is
+// followed by the next one even while the process rests.
+func TestRoundsGoOnAfterAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guard.New(slog.New(slog.DiscardHandler), func(guard.Place) {}, func() {})
+		r := rounds.New(g, rest.New(time.Nanosecond), time.Second)
+		var calls atomic.Int32
+		r.Start(func() bool {
+			if calls.Add(1) == 1 {
+				panic("round")
+			}
+			return true
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := calls.Load(); n != 2 {
+			t.Errorf("%d rounds", n)
+		}
+		r.Close()
+	})
+}
+
 // TestRoundsRestWhenIdle shows that rounds stop while the process rests and nothing becomes due by
 // the clock, that Wake has one come all the same, and that others go on.
 func TestRoundsRestWhenIdle(t *testing.T) {
