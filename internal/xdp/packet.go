@@ -27,6 +27,7 @@ const (
 	etherIPv4   = 0x0800
 	etherIPv6   = 0x86dd
 	etherVLAN   = 0x8100 // IEEE 802.1Q
+	groupBit    = 1      // of the first octet of a hardware address
 	vlanID      = 0x0fff // of a tag; the rest is its priority
 	protocolUDP = 17
 	version4    = 0x45   // with a header of five words

@@ -15,6 +15,7 @@ type parts struct {
 	payload  []byte
 	padding  int    // octets of Ethernet behind the packet
 	dest     []byte // hardware address
+	source   []byte // the same
 	sum      any    // of UDP: nil: right; "partial": of the pseudo-header alone; or a number
 	edit     func(f []byte, ip int)
 }
@@ -60,6 +61,9 @@ func (p parts) frame() []byte {
 	f := append(append([]byte{}, mine[:]...), neighbour[:]...)
 	if p.dest != nil {
 		copy(f, p.dest)
+	}
+	if p.source != nil {
+		copy(f[6:], p.source)
 	}
 	for _, t := range p.tags {
 		f = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(f, etherVLAN), t)
@@ -138,6 +142,15 @@ var situations = []situation{
 	{"from a group", parts{from: "224.0.0.1:4000", to: "192.0.2.1:53"}, false, Good},
 	{"from the broadcast address", parts{from: "255.255.255.255:4000", to: "192.0.2.1:53"}, false,
 		Good},
+	{"from the address that is asked", parts{from: "192.0.2.1:53", to: "192.0.2.1:53"}, false, Good},
+	{"from the address of IPv6 that is asked", parts{from: v6to, to: v6to}, false, Good},
+	{"from another address of the network", parts{from: "[2001:db8::2]:4000", to: v6to}, true,
+		Good},
+	{"from another network with the same interface", parts{from: "[2001:db9::1]:4000", to: v6to},
+		true, Good},
+	{"from all machines", parts{source: []byte{255, 255, 255, 255, 255, 255}}, false, Good},
+	{"from a group of machines", parts{source: []byte{1, 0, 0x5e, 0, 0, 1}}, false, Good},
+	{"to an IPv4 address in IPv6", parts{from: v6from, to: "[::ffff:192.0.2.1]:53"}, false, Good},
 	{"from loopback of IPv6", parts{from: "[::1]:4000", to: v6to}, false, Good},
 	{"from a group of IPv6", parts{from: "[ff02::1]:4000", to: v6to}, false, Good},
 	{"from a link-local address", parts{from: "[fe80::7]:4000", to: v6to}, false, Good},

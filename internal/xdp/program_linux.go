@@ -109,7 +109,8 @@ const (
 // instructions returns the program. What it takes is a whole UDP packet of at least a DNS header,
 // to this hardware address and one of the addresses of the map; everything else is the kernel's,
 // which answers it, or drops it for a reason of its own: options, fragments, extension headers,
-// lengths that disagree, senders that no packet may come from, multicast. Whether the frame has as
+// lengths that disagree, senders that no packet may come from, by their address of either kind: an
+// answer to a group would go to many, and one to the address that is asked to this machine. Whether the frame has as
 // many octets as they say is left to [Parse], which drops it if not, as the kernel does: with
 // CAP_BPF alone a program may not compute an address from a length.
 func instructions(m maps, mac [6]byte, queues int) asm.Instructions {
@@ -133,6 +134,8 @@ func instructions(m maps, mac [6]byte, queues int) asm.Instructions {
 		asm.JNE.Reg32(value, other, "pass"))
 	is = append(is, load(4, asm.Half)...)
 	is = append(is, asm.JNE.Imm(value, int32(binary.BigEndian.Uint16(mac[4:])), "pass"))
+	is = append(is, load(6, asm.Byte)...) // IEEE 802.3, section 3.2.3: no group sends
+	is = append(is, asm.JSet.Imm(value, groupBit, "pass"))
 	is = append(is, load(12, asm.Half)...)
 	is = append(is, asm.JNE.Imm(value, etherVLAN, "kind"))
 
@@ -168,7 +171,10 @@ func instructions4() asm.Instructions {
 	is = append(is,
 		asm.JEq.Imm(value, 0, "pass"),
 		asm.JEq.Imm(value, 127, "pass"),
-		asm.JGE.Imm(value, 224, "pass"))
+		asm.JGE.Imm(value, 224, "pass"),
+		asm.LoadMem(value, frame, ip+12, asm.Word),
+		asm.LoadMem(other, frame, ip+16, asm.Word),
+		asm.JEq.Reg(value, other, "pass")) // the address that is asked itself
 	is = append(is, load(ip+2, asm.Half)...)
 	is = append(is, asm.Sub.Imm(value, ipv4Len))
 	is = append(is, udpPacket(udp)...)
@@ -195,8 +201,14 @@ func instructions6() asm.Instructions {
 		asm.And.Imm(value, 0xffc0),
 		asm.JEq.Imm(value, 0xfe80, "pass"), // link-local: it means nothing without its interface
 		asm.LoadMem(value, frame, ip+8, asm.DWord),
-		asm.JEq.Imm(value, 0, "pass")) // unspecified, loopback, or an address of IPv4
-	is = append(is, load(ip+4, asm.Half)...)
+		asm.JEq.Imm(value, 0, "pass"), // unspecified, loopback, or an address of IPv4
+		asm.LoadMem(other, frame, ip+24, asm.DWord),
+		asm.JEq.Imm(other, 0, "pass"), // the same: a key of IPv4 is no address of a packet
+		asm.JNE.Reg(value, other, "other"),
+		asm.LoadMem(value, frame, ip+16, asm.DWord),
+		asm.LoadMem(other, frame, ip+32, asm.DWord),
+		asm.JEq.Reg(value, other, "pass")) // as of IPv4
+	is = append(is, symbol("other", load(ip+4, asm.Half))...)
 	is = append(is, udpPacket(udp)...)
 	for i := int16(0); i < 16; i += 4 {
 		is = append(is,
