@@ -43,10 +43,10 @@ type target struct {
 
 // targetsOf returns the targets of listeners: those at one address first.
 func targetsOf(list []XDPTarget) (all []target) {
-	for _, all4 := range []bool{false, true} {
+	for _, wildcard := range []bool{false, true} {
 		for _, t := range list {
 			l, ok := t.Listener.(*udpListener)
-			if ok && l.wildcard == all4 {
+			if ok && l.wildcard == wildcard {
 				all = append(all, target{l.addr, l, t.Handler})
 			}
 		}

@@ -16,7 +16,8 @@ import (
 	"bailiwick/internal/xdp"
 )
 
-// xdpCheck is how often an interface is looked at: its MTU may change, and it may go.
+// xdpCheck is how often an interface is looked at: its MTU may change, and it may go, or have run
+// out of frames for packets.
 const xdpCheck = 2 * time.Second
 
 // XDP is all interfaces whose packets are taken.
@@ -141,6 +142,9 @@ func (p *xdpPort) watch() {
 		if err := p.Check(); err != nil {
 			p.lose(err)
 			return
+		}
+		for _, q := range p.Queues {
+			q.Refill()
 		}
 	}
 }

@@ -45,18 +45,19 @@ func newXDPReader(p *xdpPort, q *xdp.Queue) *xdpReader {
 
 // prepare makes what the runtime's poller watches. Without it the reader waits in the kernel.
 func (r *xdpReader) prepare() error {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	both, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	r.epoll = fd
 	for fd, events := range map[int]uint32{r.queue.Descriptor(): arrival,
 		r.bell: unix.EPOLLIN} {
-		if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd,
+		if err := unix.EpollCtl(both, unix.EPOLL_CTL_ADD, fd,
 			&unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
+			_ = unix.Close(both) // an error changes nothing
 			return os.NewSyscallError("epoll_ctl", err)
 		}
 	}
+	r.epoll = both
 	return nil
 }
 

@@ -304,7 +304,10 @@ func (p *Port) Counts() (c Counts) {
 		}
 		var s unix.XDPStatistics
 		if q.statistics(&s) {
-			c.NoFill += s.Rx_dropped + s.Rx_fill_ring_empty_descs
+			c.NoFill += s.Rx_dropped
+			if q.zeroCopy { // the device has lost the frame, and the kernel met the empty ring
+				c.NoFill += s.Rx_fill_ring_empty_descs
+			}
 			c.Full += s.Rx_ring_full
 		}
 	}
@@ -334,7 +337,7 @@ func (p *Port) Stop() {
 	}
 }
 
-// Close detaches, and closes the sockets. Nobody may use a frame any more.
+// Close detaches, and closes the sockets. Nobody may use a frame any more, or ask for the counts.
 func (p *Port) Close() {
 	p.closing.Do(func() {
 		p.Detach()
@@ -343,6 +346,9 @@ func (p *Port) Close() {
 		}
 		if p.counted != nil {
 			_ = p.counted.Close() // an error changes nothing
+		}
+		if p.counts != nil {
+			_ = unix.Munmap(p.counts) // the same
 		}
 	})
 }

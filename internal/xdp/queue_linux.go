@@ -36,7 +36,7 @@ type Queue struct {
 
 	mu     sync.Mutex
 	free   []uint64 // places of frames; guarded by mu
-	closed bool     // nothing is sent any more; guarded by mu
+	closed bool     // nothing is sent, and the rings are another process's; guarded by mu
 }
 
 // Received is a frame that was received. It has to be given back.
@@ -65,7 +65,7 @@ func newQueue() (q *Queue, err error) {
 	q = &Queue{fd: -1}
 	defer func() {
 		if err != nil {
-			q.close()
+			q.release()
 		}
 	}()
 	fd, err := unix.Socket(unix.AF_XDP, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
@@ -108,9 +108,10 @@ func newQueue() (q *Queue, err error) {
 	return q, nil
 }
 
-// adoptQueue takes over the socket and the frames of a process that has stopped with them.
+// adoptQueue takes over the socket and the frames of a process that stops with them. Until resume
+// nothing is sent, and the rings are left to that process.
 func adoptQueue(socket, memory *os.File) (q *Queue, err error) {
-	q = &Queue{file: socket, fd: int(socket.Fd()), memory: memory}
+	q = &Queue{file: socket, fd: int(socket.Fd()), memory: memory, closed: true}
 	if err = q.mapMemory(); err == nil {
 		err = q.mapRings()
 	}
@@ -181,7 +182,7 @@ func (q *Queue) Receive(batch []Received) int {
 	n := min(len(batch), int(atomic.LoadUint32(q.received.producer)-at))
 	for i := range n {
 		d := q.received.place(at + uint32(i))
-		batch[i] = Received{place: d.Addr &^ (frameSize - 1)}
+		batch[i] = Received{place: d.Addr}
 		if d.Addr < framesSize && uint64(d.Len) <= frameSize-d.Addr%frameSize {
 			batch[i].Data = q.area[d.Addr : d.Addr+uint64(d.Len)]
 		}
@@ -215,10 +216,10 @@ func (q *Queue) Exchange(received []Received, answers, unused []Outgoing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range received {
-		q.free = append(q.free, received[i].place)
+		q.back(received[i].place)
 	}
 	for i := range unused {
-		q.free = append(q.free, unused[i].place)
+		q.back(unused[i].place)
 	}
 	q.queue(answers)
 	q.refill()
@@ -230,7 +231,7 @@ func (q *Queue) queue(answers []Outgoing) {
 	room := ringSize - int(at-atomic.LoadUint32(q.tx.consumer))
 	for i := range answers {
 		if i >= room {
-			q.free = append(q.free, answers[i].place)
+			q.back(answers[i].place)
 			q.dropped[RingFull].Add(1)
 			continue
 		}
@@ -254,7 +255,7 @@ func (q *Queue) Send(build func(frame []byte) []byte) bool {
 		one[0].Data = data
 		q.queue(one[:])
 	} else {
-		q.free = append(q.free, one[0].place)
+		q.back(one[0].place)
 	}
 	q.kick()
 	q.mu.Unlock()
@@ -294,22 +295,42 @@ func (q *Queue) reap() {
 	for n := len(places); n == len(places); {
 		n = q.sent.take(places[:])
 		for _, place := range places[:n] {
-			q.free = append(q.free, place&^(frameSize-1))
+			q.back(place)
 		}
 	}
 }
 
+// back takes back the frame that a place is in. One that is in none is forgotten: whoever took it
+// for a frame would end.
+func (q *Queue) back(place uint64) {
+	if place < framesSize {
+		q.free = append(q.free, place&^(frameSize-1))
+	}
+}
+
+// Refill takes back what was sent, and gives the kernel frames for packets. [Queue.Exchange] does
+// so, but nothing would after a time without any frame for packets, as none come then.
+func (q *Queue) Refill() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.reap()
+		q.refill()
+	}
+}
+
 // refill gives the kernel frames for packets: half of all, so that the other half is there for
-// answers.
+// answers. A driver that has run out of them, and so receives nothing, has to be woken for it.
 func (q *Queue) refill() {
 	room := ringSize - int(q.fill.filled())
-	n := min(room, len(q.free)-ringSize/4)
-	if n <= 0 {
-		return
+	if n := min(room, len(q.free)-ringSize/4); n > 0 {
+		from := len(q.free) - n
+		q.fill.put(q.free[from:])
+		q.free = q.free[:from]
 	}
-	from := len(q.free) - n
-	q.fill.put(q.free[from:])
-	q.free = q.free[:from]
+	if q.fill.sleeps() && q.fill.filled() > 0 {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(q.fd)}}, 0) // an error changes nothing
+	}
 }
 
 // Drop counts a frame that is dropped.
@@ -356,6 +377,7 @@ func (q *Queue) resume() error {
 		}
 		q.free = append(q.free, place)
 	}
+	q.closed = false
 	q.refill()
 	return nil
 }
