@@ -64,7 +64,8 @@ func (m *Member) entry(id string, seq uint64) *Entry {
 // refusal notes that a node has refused a command. The caller holds mu.
 func (m *Member) refusal(id string, seq uint64, node, why string) {
 	e := m.entry(id, seq)
-	if e == nil || e.Refused[node] == why {
+	if e == nil || e.Refused[node] == why ||
+		e.Refused[node] == "" && len(e.Refused) >= maxNodes {
 		return
 	}
 	if e.Refused == nil {

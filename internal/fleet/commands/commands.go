@@ -66,6 +66,7 @@ type Member struct {
 	parts  Parts
 	counts Counts
 	run    string // name of this process
+	turns  int    // journals that were read, while there were many; rounds' alone
 
 	using sync.Mutex // held while it begins or ends; it comes before all others
 
@@ -156,7 +157,7 @@ func (m *Member) Use(as func() (on bool, name string)) {
 		m.rounds = nil
 		_ = m.save() // it is logged
 		clear(m.peers)
-		m.placed = false
+		m.placed, m.shared = false, "" // the server may have another secret when this begins again
 		m.mu.Unlock()
 	}
 }

@@ -25,6 +25,8 @@ type head struct {
 	Heard   []string `json:"heard,omitempty"`
 	Build   string   `json:"build,omitempty"`
 	Differs string   `json:"differs,omitempty"` // digest of its versions
+
+	alike bool // it is signed with the secret of the fleet that signs here; not told
 }
 
 // failure is a command that a node has refused.
@@ -57,6 +59,7 @@ func readHead(secrets []fleet.Secret, signed []byte, now time.Time) (h head, o O
 	if o = verify(secrets, aHead, maxHead, signed, &h); o != Good {
 		return h, o
 	}
+	h.alike = isSignedBy(&secrets[0], signed)
 	at := time.UnixMilli(h.At)
 	switch {
 	case !isID(h.ID), !isID(h.Run), !fits(h.Name, maxText), !fits(h.Build, maxText),

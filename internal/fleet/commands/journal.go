@@ -112,6 +112,7 @@ func (j *journal) with(c Command) (*journal, error) {
 		}
 	}
 	n.Commands = append(n.Commands, c)
+	n.dropSecrets(c.Made())
 	once := slices.DeleteFunc(slices.Clone(n.Commands), func(o Command) bool {
 		return o.Op != flushOp
 	})

@@ -5,12 +5,14 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/guard"
 )
 
 // round is one of them. It is the only goroutine that reads the store.
@@ -101,7 +103,7 @@ func (m *Member) look(ctx context.Context, secrets []fleet.Secret, now time.Time
 func (m *Member) hear(h *head, now time.Time) {
 	old := m.peers[h.ID]
 	switch {
-	case old == nil && len(m.peers) >= maxNodes:
+	case old == nil && !m.room(now):
 		m.note(Malformed, "there are more than "+itoa(maxNodes)+" nodes")
 	case old == nil || h.At > old.At:
 		p := &peer{head: *h, heard: now}
@@ -113,6 +115,23 @@ func (m *Member) hear(h *head, now time.Time) {
 	case h.At < old.At:
 		m.note(Replayed, "what node "+h.Name+" has told before")
 	}
+}
+
+// room makes room for another node, in place of the one that has been silent for longest: nodes
+// without a state directory are new ones whenever they start. It reports whether there is any. The
+// caller holds mu.
+func (m *Member) room(now time.Time) bool {
+	if len(m.peers) < maxNodes {
+		return true
+	}
+	longest := slices.MinFunc(slices.Collect(maps.Values(m.peers)), func(a, b *peer) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID))
+	})
+	if longest.fresh(now) {
+		return false
+	}
+	delete(m.peers, longest.ID)
+	return true
 }
 
 // twin looks whether another process has the name of this node: its state was copied. The caller
@@ -220,23 +239,15 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 	m.tellGap(known, now)
 }
 
-// turn returns as many of a list as are read in a round, others each time: what some withhold must
-// not keep the rest away.
+// turn returns as many of a list as are read in a round, those that follow each time: what the store
+// withholds must not keep the rest away.
 func (m *Member) turn(list []string) []string {
 	if len(list) <= maxJournals {
 		return list
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	slices.SortStableFunc(list, func(a, b string) int {
-		return m.missing[a].Compare(m.missing[b])
-	})
-	for _, id := range list[:maxJournals] { // tried now
-		if m.missing[id].IsZero() {
-			m.missing[id] = m.now()
-		}
-	}
-	return list[:maxJournals]
+	at := m.turns % len(list)
+	m.turns += maxJournals
+	return slices.Concat(list[at:], list[:at])[:maxJournals]
 }
 
 // accept returns a journal of the store, nil if it is of no use. It has to have all that some node
@@ -335,7 +346,8 @@ func (m *Member) do(p *pending, now time.Time) {
 		m.counts.add(Applied)
 		return
 	}
-	err := m.parts.Apply(p.Command, p.of.Name)
+	err := errFault // one that every node would meet, and again after each restart
+	m.parts.Guard.Run(guard.Upkeep, func() { err = m.parts.Apply(p.Command, p.of.Name) })
 	if err == nil {
 		m.counts.add(Applied)
 		return
@@ -348,6 +360,9 @@ func (m *Member) do(p *pending, now time.Time) {
 	m.failed = m.failed[max(0, len(m.failed)-maxFailed):]
 	m.refusal(p.of.ID, p.Seq, m.name, why)
 }
+
+// errFault is the reason to refuse a command that this server fails at by a fault of its own.
+var errFault = errors.New("the server has met a fault of its own")
 
 // replaced reports whether a later command holds in place of one. The caller holds mu.
 func (m *Member) replaced(c *Command, id string) bool {

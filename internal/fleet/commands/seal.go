@@ -66,8 +66,7 @@ func verify(secrets []fleet.Secret, w what, most int, signed []byte, v any) Outc
 	}
 	body, good := signed[signedHead:], false
 	for i := range secrets {
-		id := secrets[i].ID()
-		good = good || bytes.Equal(signed[1:1+idLen], id[:]) &&
+		good = good || isSignedBy(&secrets[i], signed) &&
 			hmac.Equal(signed[1+idLen:signedHead], mac(&secrets[i], w, body))
 	}
 	if !good {
@@ -81,6 +80,12 @@ func verify(secrets []fleet.Secret, w what, most int, signed []byte, v any) Outc
 		return Malformed
 	}
 	return Good
+}
+
+// isSignedBy reports whether a value says that it is signed with a secret. It has a head.
+func isSignedBy(s *fleet.Secret, signed []byte) bool {
+	id := s.ID()
+	return bytes.Equal(signed[1:1+idLen], id[:])
 }
 
 // box returns the cipher of secrets. Nonces are random: a key seals some ten boxes a day.

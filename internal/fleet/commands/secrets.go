@@ -56,6 +56,42 @@ func (m *Member) secretsOf(secrets []fleet.Secret) (list []sharedSecret) {
 	return list
 }
 
+// dropSecrets drops those that nobody uses or accepts any more: there are as many later ones as are
+// accepted, and one more, as clocks differ.
+func (j *journal) dropSecrets(now time.Time) {
+	later := 0
+	for i := len(j.Commands) - 1; i >= 0; i-- {
+		c := &j.Commands[i]
+		from, err := strconv.ParseInt(c.Args["from"], 10, 64)
+		if c.Op != secretsOp || err != nil || from > now.Unix() {
+			continue
+		}
+		if later++; later > secretsKept+1 {
+			j.Commands = slices.Delete(j.Commands, i, i+1)
+		}
+	}
+}
+
+// due reports whether another secret takes the place of the last one: at its age, or as the secret
+// of the fleet that it is sealed with is going to be removed. The latter only when all nodes sign
+// with the same: until then each would make one for its own, again and again. The caller holds mu.
+func (m *Member) due(last *sharedSecret, now time.Time) bool {
+	switch age := now.Sub(time.Unix(last.from, 0)); {
+	case age < 0: // it is not used yet
+		return false
+	case age >= secretsEvery:
+		return true
+	case last.by == 0:
+		return false
+	}
+	for _, p := range m.peers {
+		if p.fresh(now) && !p.alike {
+			return false
+		}
+	}
+	return true
+}
+
 // share has the secrets be used that hold now.
 func (m *Member) share(secrets []fleet.Secret, now time.Time) {
 	m.mu.Lock()
@@ -86,8 +122,7 @@ func (m *Member) share(secrets []fleet.Secret, now time.Time) {
 func (m *Member) makeSecrets(ctx context.Context, secrets []fleet.Secret, now time.Time) {
 	m.mu.Lock()
 	list := m.secretsOf(secrets)
-	due := len(m.missing) == 0 && !m.alien(now) && (len(list) == 0 || list[0].from <= now.Unix() &&
-		(now.Sub(time.Unix(list[0].from, 0)) >= secretsEvery || list[0].by > 0))
+	due := len(m.missing) == 0 && !m.alien(now) && (len(list) == 0 || m.due(&list[0], now))
 	m.mu.Unlock()
 	if !due {
 		return

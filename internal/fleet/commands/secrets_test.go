@@ -171,3 +171,67 @@ func TestSealedSecretsOpenInTheirOwnCommand(t *testing.T) {
 		}
 	}
 }
+
+// While nodes disagree which secret of the fleet signs, none makes secrets for clients because of
+// that: they would take turns, each sealing with its own. When they agree one does.
+func TestNodesThatDisagreeMakeNoSecrets(t *testing.T) {
+	play(t, 2, func(w *world) {
+		pass(3 * time.Second)
+		first := w.alike("at first")
+		old, next := secretsOfTest[0], secretsOfTest[1]
+		use := func(n *node, secrets ...fleet.Secret) {
+			n.fleet.Use(fleet.Settings{Config: fleet.Config{Store: "192.0.2.1:6379"},
+				Secrets: secrets})
+		}
+		for _, n := range w.nodes {
+			use(n, old, next)
+		}
+		pass(5 * time.Second)
+		use(w.nodes[0], next, old)
+		pass(10 * time.Minute)
+		if now := w.alike("in between"); !bytes.Equal(now, first) {
+			t.Error("another secret is used")
+		}
+		use(w.nodes[1], next, old)
+		pass(2 * time.Minute)
+		if now := w.alike("in the end"); bytes.Equal(now, first) {
+			t.Error("the secret is still sealed with the old one of the fleet")
+		}
+	})
+}
+
+// However often clients get other secrets, a journal has those alone that count, and room for what
+// operators command.
+func TestMaxSecrets(t *testing.T) {
+	play(t, 2, func(w *world) {
+		pass(3 * time.Second)
+		for range maxCommands + 10 {
+			if _, err := w.nodes[0].RenewSecrets("uid 0"); err != nil {
+				t.Fatal(err)
+			}
+			pass(10 * time.Second)
+			w.known()
+		}
+		w.alike("in the end")
+		if n := w.nodes[0].Status().Holding; n > 2*secretsKept+2 {
+			t.Errorf("%d commands hold", n)
+		}
+		w.nodes[0].give("add", "a.example.")
+	})
+}
+
+// A node that leaves the fleet and is back uses the fleet's secret again: it may have made one of
+// its own in between.
+func TestNodeThatIsBackUsesTheSecretAgain(t *testing.T) {
+	play(t, 2, func(w *world) {
+		pass(3 * time.Second)
+		n := w.nodes[1]
+		n.Close()
+		n.mu.Lock()
+		n.first, n.others = nil, nil // the server's own
+		n.mu.Unlock()
+		n.Use(func() (bool, string) { return true, "ns2" })
+		pass(3 * time.Second)
+		w.alike("back")
+	})
+}
