@@ -29,6 +29,11 @@ func (z *Zone) ofPreset(r record) error {
 			return inField(field, fmt.Errorf("preset %s has its own %s", p.Name, field))
 		}
 	}
+	for _, field := range []string{"tls_certificate", "tls_key"} {
+		if len(r[field]) > 0 {
+			return inField(field, fmt.Errorf("preset %s wants no certificate of clients", p.Name))
+		}
+	}
 	ways, err := p.Ways, error(nil)
 	if len(r["transports"]) > 0 {
 		ways, err = chosen(p, r["transports"])

@@ -25,6 +25,8 @@ func TestPresetZone(t *testing.T) {
 		"preset: quad8":                             "did you mean quad9?",
 		"preset: quad9, addresses: [192.0.2.1]":     "preset quad9 has its own addresses",
 		"preset: quad9, tls_name: a.example":        "preset quad9 has its own tls_name",
+		"preset: quad9, tls_certificate: /a.pem":    "preset quad9 wants no certificate of clients",
+		"preset: quad9, tls_key: /a.pem":            "preset quad9 wants no certificate of clients",
 		"preset: google, transports: [dot, doq]":    `"doq" is not one of the transports`,
 		"preset: google, transports: [dot, DoT]":    "stands here twice",
 		"preset: google, transports: [udp]":         `"udp" is not one of the transports`,
@@ -34,5 +36,9 @@ func TestPresetZone(t *testing.T) {
 		if len(found) != 1 || !strings.Contains(found[0].Text, want) {
 			t.Errorf("%s: %v", text, found)
 		}
+	}
+	_, found = ReadText("x", []byte("resolver: {stub_zones: [{name: example., preset: quad9}]}\n"))
+	if len(found) != 1 || !strings.Contains(found[0].Text, "it is for forward_zones") {
+		t.Errorf("a stub: %v", found)
 	}
 }

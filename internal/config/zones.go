@@ -22,6 +22,10 @@ func (c *Config) addZones(key string, v value, forward bool) error {
 	return v.each(func(i int, r record) error {
 		z, err := newZone(r)
 		z.Forward, z.Key = forward, Item(key, i)
+		if !forward && r.text("preset") != "" {
+			err = errors.Join(err, inField("preset", errors.New("a preset is a resolver, and no "+
+				"authority: it is for forward_zones")))
+		}
 		if !z.Name.IsZero() {
 			if j := slices.IndexFunc(c.Zones,
 				func(o Zone) bool { return o.Name == z.Name }); j >= 0 {
