@@ -61,7 +61,7 @@ func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bo
 	if a.conf == nil {
 		a.x.r.infra.learnEncrypted(c.addr.Addr(), via, false, a.x.r.clock.Now())
 	} else if via != a.conf.way(c.way).Via {
-		return false // an earlier one, that was given up
+		return false // see left
 	} else if a.nextWay(c) {
 		return true
 	} else if !a.conf.Fallback {

@@ -42,6 +42,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		a.recordFailure(f)
 		a.schedule.unsent(t, time.Now())
 		return nil
+	case a.left(t): // it says nothing about the later way
 	case what == cause.Malformed, what == cause.ServerIdentity:
 		blame(eventBad)
 		c.spent = true

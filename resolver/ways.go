@@ -85,6 +85,12 @@ func (a *zoneQuery) nextWay(c *candidate) bool {
 	return true
 }
 
+// left reports whether a try goes over a way that was given up for a later one since.
+func (a *zoneQuery) left(t *try) bool {
+	return a.conf != nil && len(a.conf.Then) > 0 && t.how.via.Encrypted() &&
+		t.how.via != a.conf.way(t.c.way).Via
+}
+
 // laterWays has all servers be asked over a later way than that of a try without a reply in time:
 // a network that drops what goes to a port drops it for every server, and clients cannot wait for
 // all of them.

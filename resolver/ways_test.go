@@ -1,6 +1,7 @@
 package resolver_test
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"testing"
@@ -20,14 +21,7 @@ func TestWays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := lab.Internet(time.Now())
 		w := &wires{World: world, cut: map[transport.Protocol]error{}}
-		var server netip.Addr
-		plain := newWorld(t, world, nil)
-		plain.resolve("www.secure.example.", wire.TypeA)
-		for _, e := range world.Transcript() {
-			if e.Name == "www.secure.example." {
-				server = e.Server
-			}
-		}
+		server := serverOf(t, world, "www.secure.example.")
 		peers := map[transport.Protocol]*transport.Peer{transport.DoT: {Name: "dot.example"},
 			transport.DoH: {Name: "doh.example", Path: "/"}, transport.DoQ: {Name: "doq.example"}}
 		in := newNetwork(t, world, w, func(c *resolver.Config) {
@@ -86,4 +80,57 @@ func TestWays(t *testing.T) {
 		time.Sleep(time.Minute)
 		expect("DoT is back", transport.DoT)
 	})
+}
+
+// slowWires is wires of which some bring nothing for a time, and then an error.
+type slowWires struct {
+	wires
+	wait map[transport.Protocol]time.Duration
+}
+
+func (s *slowWires) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	if d := s.wait[r.Via]; d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.wires.Exchange(ctx, r)
+}
+
+// TestWaysAfterALateFailure: a transport that was given up as silent, and then turns out to be of
+// somebody else, says nothing of the later ones: they are asked all the same.
+func TestWaysAfterALateFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := lab.Internet(time.Now())
+		server := serverOf(t, world, "www.secure.example.")
+		w := &slowWires{wires{World: world, cut: map[transport.Protocol]error{
+			transport.DoT: transport.ErrIdentity, transport.DoH: transport.ErrTimeout}},
+			map[transport.Protocol]time.Duration{transport.DoT: time.Second,
+				transport.DoH: time.Hour}}
+		in := newNetwork(t, world, w, func(c *resolver.Config) {
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("secure.example."),
+				Addrs: []netip.AddrPort{netip.AddrPortFrom(server, 853)}, Via: transport.DoT,
+				Peer: &transport.Peer{Name: "dot.example"}, Then: []resolver.Way{
+					{Via: transport.DoH, Peer: &transport.Peer{Name: "doh.example", Path: "/"}},
+					{Via: transport.DoQ, Peer: &transport.Peer{Name: "doq.example"}}}}}
+		})
+		a := in.resolve("www.secure.example.", wire.TypeA)
+		if over := w.took(); a.Status != wire.Secure || !slices.Contains(over, transport.DoQ) {
+			t.Errorf("%v, over %v", a.Status, over)
+		}
+	})
+}
+
+// serverOf returns the address of the server that is asked for a name in the end.
+func serverOf(t *testing.T, world *lab.World, name string) (server netip.Addr) {
+	t.Helper()
+	newWorld(t, world, nil).resolve(name, wire.TypeA)
+	for _, e := range world.Transcript() {
+		if e.Name == name {
+			server = e.Server
+		}
+	}
+	return server
 }
