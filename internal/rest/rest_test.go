@@ -56,25 +56,6 @@ func TestRestUntilStirred(t *testing.T) {
 	})
 }
 
-// Nobody who waits is forgotten, however the calls meet.
-func TestRestForgetsNobody(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r := rest.New(time.Nanosecond)
-	const loops = 8
-	var n atomic.Int64
-	for range loops {
-		go func() {
-			for r.Wait(ctx, 0, nil) {
-				n.Add(1)
-			}
-		}()
-	}
-	for want := int64(loops * 100); n.Load() < want; {
-		r.Stir()
-	}
-}
-
 // Without a Rest a loop comes as often as it wants.
 func TestNoRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
