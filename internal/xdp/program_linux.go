@@ -109,10 +109,10 @@ const (
 // instructions returns the program. What it takes is a whole UDP packet of at least a DNS header,
 // to this hardware address and one of the addresses of the map; everything else is the kernel's,
 // which answers it, or drops it for a reason of its own: options, fragments, extension headers,
-// lengths that disagree, senders that no packet may come from, by their address of either kind: an
-// answer to a group would go to many, and one to the address that is asked to this machine. Whether the frame has as
-// many octets as they say is left to [Parse], which drops it if not, as the kernel does: with
-// CAP_BPF alone a program may not compute an address from a length.
+// lengths that disagree, multicast, senders that no packet may come from. An answer to a group of
+// machines would go to many, and one to the address that is asked to this machine. Whether the
+// frame has as many octets as its headers have it is left to [Parse], which drops it if not, as the
+// kernel does: with CAP_BPF alone a program may not compute an address from a length.
 func instructions(m maps, mac [6]byte, queues int) asm.Instructions {
 	is := asm.Instructions{
 		asm.Mov.Reg(context, asm.R1),
