@@ -101,8 +101,8 @@ func (m *Member) write(of func(seq uint64) Command, here func() error) (r Receip
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.id != own.ID { // see twin
-		return r, errors.New("this node has got another identity meanwhile, and the others do not " +
-			"know of the command: give it again")
+		return r, errors.New("this node has got another identity meanwhile, and the others do " +
+			"not know of the command: give it again")
 	}
 	m.journals[m.id], m.applied[m.id], m.last = next, seq, seq
 	delete(m.repeated, m.id)

@@ -239,8 +239,8 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 	m.tellGap(known, now)
 }
 
-// turn returns as many of a list as are read in a round, those that follow each time: what the store
-// withholds must not keep the rest away.
+// turn returns as many of a list as are read in a round, those that follow each time: what the
+// store withholds must not keep the rest away.
 func (m *Member) turn(list []string) []string {
 	if len(list) <= maxJournals {
 		return list

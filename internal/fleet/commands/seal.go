@@ -82,7 +82,7 @@ func verify(secrets []fleet.Secret, w what, most int, signed []byte, v any) Outc
 	return Good
 }
 
-// isSignedBy reports whether a value says that it is signed with a secret. It has a head.
+// isSignedBy reports whether a value claims to be signed with a secret. It has a head.
 func isSignedBy(s *fleet.Secret, signed []byte) bool {
 	id := s.ID()
 	return bytes.Equal(signed[1:1+idLen], id[:])
