@@ -1,7 +1,9 @@
 package acme
 
 import (
+	"context"
 	"crypto/ecdsa"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"os"
@@ -11,8 +13,10 @@ import (
 	"time"
 
 	"github.com/letsencrypt/pebble/v2/wfe"
+	"github.com/mholt/acmez/v3/acme"
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/state"
 	"bailiwick/wire"
 )
 
@@ -66,7 +70,8 @@ func (w *world) byDNS(names ...string) {
 	w.settings.Server = netip.MustParseAddrPort(w.authority.zone.at)
 }
 
-// A record that an order has left behind, as the process ended, is taken out by the next order.
+// A record that an order has left behind, as the process ended, is taken out by the next order. One
+// of a zone that is not configured any more does not keep those that follow in the zone.
 func TestRecordsLeftBehindAreTakenOut(t *testing.T) {
 	w := newWorld(t, 0, nil)
 	w.byDNS("dns.example.com")
@@ -74,7 +79,8 @@ func TestRecordsLeftBehindAreTakenOut(t *testing.T) {
 	w.issued(nil)
 	w.authority.zone.texts["_acme-challenge.dns.example.com."] = []string{"old"}
 	_ = w.store.change(func(k *kept) {
-		k.Left = []record{{"_acme-challenge.dns.example.com.", "old"}}
+		k.Left = []record{{"_acme-challenge.dns.example.net.", "older"},
+			{"_acme-challenge.dns.example.com.", "old"}}
 	})
 	c := w.All()[0]
 	w.Close()
@@ -85,6 +91,45 @@ func TestRecordsLeftBehindAreTakenOut(t *testing.T) {
 	w.issued(c)
 	if n := w.authority.zone.left(); n != 0 {
 		t.Errorf("%d records are left", n)
+	}
+	if left := w.store.now().Left; len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// An order that is given up, as the process ends, takes its records out of the zone for a time that
+// does not grow with them; what is in the zone then is remembered.
+func TestRecordsOfAnOrderThatIsGivenUp(t *testing.T) {
+	zone := newUpdatable(t)
+	log := slog.New(slog.DiscardHandler)
+	s := Settings{Key: updateKey, Config: Config{Zone: wire.MustParseName("example.com"),
+		Server: netip.MustParseAddrPort(zone.at)}}
+	p := newPublisher(&s, &Parts{Log: log, Target: func(_ context.Context,
+		name wire.Name) wire.Name {
+		return name
+	}}, load(state.Open(t.TempDir(), log)))
+	challenge := func(name string) acme.Challenge {
+		return acme.Challenge{Identifier: acme.Identifier{Type: "dns", Value: name},
+			KeyAuthorization: name}
+	}
+	a, b := challenge("a.example.com"), challenge("b.example.com")
+	for _, c := range []acme.Challenge{a, b} {
+		if err := p.Present(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.CleanUp(ctx, a); err != nil || zone.left() != 1 || p.end.IsZero() {
+		t.Errorf("%v; %d records are left, time until %v", err, zone.left(), p.end)
+	}
+	p.end = time.Now()
+	if err := p.CleanUp(ctx, b); err == nil || zone.left() != 1 || len(p.store.now().Left) != 1 {
+		t.Errorf("%v; %d records are left, %v are known", err, zone.left(), p.store.now().Left)
+	}
+	p.removeLeft(t.Context())
+	if zone.left() != 0 || len(p.store.now().Left) != 0 {
+		t.Errorf("%d records are left, %v are known", zone.left(), p.store.now().Left)
 	}
 }
 
@@ -154,18 +199,7 @@ func TestRestartDoesNotOrderAgain(t *testing.T) {
 // starts a server again whenever it ends used up all attempts (caddyserver/caddy 523).
 func TestInterruptedOrderCounts(t *testing.T) {
 	w := newWorld(t, 0, nil)
-	hold := make(chan struct{})
-	f := func(_ http.ResponseWriter, q *http.Request) bool {
-		if strings.Contains(q.URL.Path, "order-plz") {
-			select {
-			case <-hold:
-			case <-q.Context().Done():
-			}
-		}
-		return false
-	}
-	w.authority.answer.Store(&f)
-	defer close(hold)
+	defer w.holdOrders()()
 	w.begin()
 	w.until("an order", func() bool { return w.authority.orders.Load() == 1 })
 	w.Close()

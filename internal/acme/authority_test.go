@@ -113,6 +113,22 @@ func (a *authority) says(path string, status int, problem, detail string) {
 	a.answer.Store(&f)
 }
 
+// holdOrders has the authority answer no order until a function is called.
+func (w *world) holdOrders() (release func()) {
+	hold := make(chan struct{})
+	f := func(_ http.ResponseWriter, q *http.Request) bool {
+		if strings.Contains(q.URL.Path, "order-plz") {
+			select {
+			case <-hold:
+			case <-q.Context().Done():
+			}
+		}
+		return false
+	}
+	w.authority.answer.Store(&f)
+	return func() { close(hold) }
+}
+
 // the key of updates.
 var updateKey = Key{"update.", dns.HmacSHA256, []byte("a secret of the two ends")}
 

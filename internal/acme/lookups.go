@@ -5,7 +5,6 @@ package acme
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -42,15 +41,26 @@ func answerLookUps(ctx context.Context,
 		}
 		l := &lookups{lookUp: lookUp, ctx: ctx, at: stream.Addr().(*net.TCPAddr).AddrPort()}
 		l.over = [2]*dns.Server{{Listener: stream, Handler: l}, {PacketConn: packets, Handler: l}}
-		for _, s := range l.over {
-			started := make(chan struct{})
-			s.NotifyStartedFunc = func() { close(started) }
-			l.ended.Go(func() { _ = s.ActivateAndServe() }) // until Close
-			<-started
+		if failed = l.start(); failed == nil {
+			return l, nil
 		}
-		return l, nil
+		_, _ = stream.Close(), packets.Close()
+		l.Close()
 	}
 	return nil, failed
+}
+
+// start begins to answer, unless the machine does not let it.
+func (l *lookups) start() error {
+	for _, s := range l.over {
+		started := make(chan error, 2)
+		s.NotifyStartedFunc = func() { started <- nil }
+		l.ended.Go(func() { started <- s.ActivateAndServe() }) // until Close
+		if err := <-started; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ServeDNS implements dns.Handler.
@@ -88,9 +98,7 @@ func (l *lookups) answer(m *dns.Msg, q dns.Question) (rcode int) {
 // Close ends the answers, and waits for those under way.
 func (l *lookups) Close() {
 	for _, s := range l.over {
-		if err := s.Shutdown(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return // it was never started, which answerLookUps excludes
-		}
+		_ = s.Shutdown() // or it was not started
 	}
 	l.ended.Wait()
 }

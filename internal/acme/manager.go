@@ -119,7 +119,7 @@ func (m *Manager) round() (idle bool) {
 	switch {
 	case m.forced, !now.Before(m.next(&s, &k, now)):
 		work = func() { m.order(&s) }
-	case k.Certificate != nil && k.Certificate.asks(now):
+	case k.Certificate != nil && k.Certificate.asks(s.wanted(), now):
 		ordering, work = false, func() { m.ask(&s, k.Certificate) }
 	default:
 		return false

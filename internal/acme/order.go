@@ -31,7 +31,7 @@ func issuer(s *Settings, p *Parts, st *store, at *lookups) *certmagic.ACMEIssuer
 		t.ExternalAccount = &acme.EAB{KeyID: s.EABKeyID, MACKey: s.EABSecret}
 	}
 	if s.Challenge == DNS {
-		t.DNS01Solver = &publisher{s, p, st}
+		t.DNS01Solver = newPublisher(s, p, st)
 	}
 	return certmagic.NewACMEIssuer(&certmagic.Config{Storage: st, Logger: t.Logger}, t)
 }
@@ -44,7 +44,7 @@ func order(ctx context.Context, s *Settings, p *Parts, st *store, former *issued
 	}
 	defer at.Close()
 	if s.Challenge == DNS {
-		(&publisher{s, p, st}).removeLeft(ctx)
+		newPublisher(s, p, st).removeLeft(ctx)
 	}
 	key, err := s.key(former)
 	if err != nil {

@@ -30,6 +30,13 @@ type publisher struct {
 	settings *Settings
 	parts    *Parts
 	store    *store
+	made     map[string]record // by value
+	end      time.Time         // of what is done after the order was given up; zero: it was not
+}
+
+// newPublisher returns a publisher for one order, which does one thing after the other.
+func newPublisher(s *Settings, p *Parts, st *store) *publisher {
+	return &publisher{settings: s, parts: p, store: st, made: map[string]record{}}
 }
 
 // Present puts the record for a challenge into the zone. It is remembered before: whatever happens,
@@ -47,9 +54,13 @@ func (p *publisher) Present(ctx context.Context, c acme.Challenge) error {
 	return p.update(ctx, r, (*dns.Msg).Insert)
 }
 
-// record returns the record for a challenge. Its name may be an alias into a zone that is there for
-// such records alone.
+// record returns the record for a challenge, the same one whenever it is asked. Its name may be an
+// alias into a zone that is there for such records alone.
 func (p *publisher) record(ctx context.Context, c acme.Challenge) (record, error) {
+	value := c.DNS01KeyAuthorization()
+	if r, ok := p.made[value]; ok {
+		return r, nil
+	}
 	name, err := wire.ParseName(c.DNS01TXTRecordName())
 	if err != nil {
 		return record{}, failf(NotPublished, "%w", err)
@@ -60,13 +71,21 @@ func (p *publisher) record(ctx context.Context, c acme.Challenge) (record, error
 			"not in tls.acme.dns_zone %v: make %v an alias of a name that is", at,
 			p.settings.Zone, name)
 	}
-	return record{at.String(), c.DNS01KeyAuthorization()}, nil
+	p.made[value] = record{at.String(), value}
+	return p.made[value], nil
 }
 
 // CleanUp takes the record out of the zone. The order may have been given up: this is done all the
-// same.
+// same, for updateTime with all records together, as the process may wait for it to end. What is in
+// the zone then is the next order's to take out.
 func (p *publisher) CleanUp(ctx context.Context, c acme.Challenge) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateTime)
+	end := time.Now().Add(updateTime)
+	if ctx.Err() != nil && p.end.IsZero() {
+		p.end = end
+	} else if ctx.Err() != nil {
+		end = p.end
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	defer cancel()
 	r, err := p.record(ctx, c)
 	if err != nil {
@@ -80,6 +99,11 @@ func (p *publisher) remove(ctx context.Context, r record) error {
 	if err := p.update(ctx, r, (*dns.Msg).Remove); err != nil {
 		return err
 	}
+	return p.forget(r)
+}
+
+// forget has a record not be taken out any more.
+func (p *publisher) forget(r record) error {
 	return p.store.change(func(k *kept) {
 		k.Left = slices.DeleteFunc(k.Left, func(o record) bool { return o == r })
 	})
@@ -88,7 +112,15 @@ func (p *publisher) remove(ctx context.Context, r record) error {
 // removeLeft takes out of the zone what earlier orders have left there.
 func (p *publisher) removeLeft(ctx context.Context) {
 	for _, r := range p.store.now().Left {
-		if err := p.remove(ctx, r); err != nil {
+		name, err := wire.ParseName(r.Name)
+		if elsewhere := err == nil && !name.Within(p.settings.Zone); elsewhere {
+			err = p.forget(r) // the zone was another one, and nothing leads there any more
+			p.parts.Log.Warn("a record for the authority stays in a zone that is not "+
+				"tls.acme.dns_zone any more", "name", r.Name)
+		} else if err == nil {
+			err = p.remove(ctx, r)
+		}
+		if err != nil {
 			p.parts.Log.Warn("a record for the authority is still in the zone", "name", r.Name,
 				"error", err.Error())
 			return // the order says why

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"testing"
 	"time"
@@ -118,13 +119,24 @@ func TestLimited(t *testing.T) {
 	}
 }
 
-// The authority is not asked too often, and a time of another clock does not silence it.
+// The authority is not asked too often, and a time of another clock does not silence it. It is not
+// asked about a certificate that has ended (RFC 9773, section 4.3), nor about one of another
+// authority.
 func TestAsks(t *testing.T) {
+	leaf := leafOf(time.Hour)
+	c := issued{For: "x", pair: &tls.Certificate{Leaf: leaf}}
 	for in, want := range map[time.Duration]bool{-time.Second: true, 0: true, time.Hour: false,
 		maxAsk: false, maxAsk + time.Second: true} {
-		c := issued{Ask: day.Add(in)}
-		if got := c.asks(day); got != want {
+		c.Ask = day.Add(in)
+		if got := c.asks("x", day); got != want {
 			t.Errorf("in %v: %v", in, got)
 		}
+	}
+	c.Ask = day
+	if c.asks("y", day) {
+		t.Error("asked about a certificate of before")
+	}
+	if c.asks("x", leaf.NotAfter) {
+		t.Error("asked about a certificate that has ended")
 	}
 }
