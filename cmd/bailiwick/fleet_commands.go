@@ -43,7 +43,8 @@ func (r *running) joinFleet() {
 		r.guard.Run(guard.Upkeep, func() {
 			r.commands.Use(func() (bool, string) {
 				f := &r.now().Fleet
-				return f.Store != "" && f.Commands && r.ctx.Err() == nil, f.Node
+				return f.Store != "" && f.Commands && r.ctx.Err() == nil && !r.handing.Load(),
+					f.Node
 			})
 		})
 	})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/cache"
@@ -96,6 +97,9 @@ type reloader struct {
 	ctx      context.Context // of what goes on in the background
 	read     func() (*config.Config, config.Findings, error)
 	retiring sync.WaitGroup // of what ends by itself, or with ctx
+
+	upgrading sync.Mutex  // held while another process takes over; it comes before reloading
+	handing   atomic.Bool // one does, or has
 
 	reloading sync.Mutex
 	ended     bool // no reload begins any more; guarded by reloading

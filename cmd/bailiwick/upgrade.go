@@ -14,11 +14,19 @@ import (
 // upgrade starts the program that is installed now, with the sockets of this process, and ends this
 // process when that one serves. If it does not, everything stays as it is.
 func (r *running) upgrade() (pid int, err error) {
-	r.commands.Close() // the new process reads what it has saved, and is the node from now on
+	r.upgrading.Lock()
+	defer r.upgrading.Unlock()
+	// The new process reads what these have saved: it is the node of the fleet, and orders
+	// certificates, from now on. What they wait for may wait for reloading.
+	r.handing.Store(true)
+	r.commands.Close()
+	r.acme.Close()
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
 	defer func() {
 		if err != nil && !r.ended {
+			r.handing.Store(false)
+			r.acme.Start()
 			r.joinFleet()
 		}
 	}()

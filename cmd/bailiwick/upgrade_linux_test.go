@@ -264,6 +264,46 @@ func TestUpgradeThatFailsChangesNothing(t *testing.T) {
 	p.terminate()
 }
 
+// A program that does not start leaves the old process to order certificates: what it had under way
+// was given up for the new one.
+func TestUpgradeThatFailsKeepsOrdering(t *testing.T) {
+	config, socket := nobody(t)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("c2VjcmV0IG9mIHRoZSB0d28gZW5kcyBvZiB1cGRhdGU=\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startConfigured(t, config+fmt.Sprintf("state: {directory: %q}\n"+
+		"zones: {tsig_keys: [{name: update, secret_file: %q}]}\n"+
+		"tls: {acme: {directory: \"https://127.0.0.1:1/dir\", agree: true, challenge: dns-01, "+
+		"names: [dns.example.com], dns_server: 127.0.0.1, dns_zone: example.com, "+
+		"dns_tsig: update}}\n", t.TempDir(), key), nil, nil)
+	failures := func(want string) {
+		t.Helper()
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+			out, _ := runCtl(t, socket, "certificates")
+			if strings.Contains(out, "failures: "+want+"\n") && strings.Contains(out, "failing") {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("there are not %s failures: %s", want, out)
+			}
+		}
+	}
+	failures("1")
+	if err := os.WriteFile(p.file, []byte("listen: {udp: nowhere}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runCtl(t, socket, "upgrade"); err == nil {
+		t.Errorf("it is another process: %s", out)
+	}
+	if out, err := runCtl(t, socket, "certificates", "renew"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	failures("2")
+	p.terminate()
+}
+
 // serviceManager returns the socket of a service manager, and a function that waits until it hears
 // of assignments in one message.
 func serviceManager(t *testing.T) (path string, hear func(want ...string)) {

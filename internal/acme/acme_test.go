@@ -210,6 +210,30 @@ func TestInterruptedOrderCounts(t *testing.T) {
 	}
 }
 
+// What is given up for another process that takes over is ordered by this one if that one fails,
+// after the pause, and nothing is meanwhile.
+func TestStartAfterClose(t *testing.T) {
+	w := newWorld(t, 0, nil)
+	release := w.holdOrders()
+	w.begin()
+	w.until("an order", func() bool { return w.authority.orders.Load() == 1 })
+	w.Close()
+	if s := w.Status(); s.Ordering || s.Outcome != Interrupted {
+		t.Errorf("closed: %+v", s)
+	}
+	w.clock.Advance(2 * time.Minute)
+	w.Wake()
+	if n := w.authority.orders.Load(); n != 1 {
+		t.Errorf("%d orders", n)
+	}
+	release()
+	w.Start()
+	w.issued(nil)
+	if n := w.authority.orders.Load(); n != 2 {
+		t.Errorf("%d orders", n)
+	}
+}
+
 // An authority that is down at the start costs nothing while there is a certificate, and the next
 // one is ordered when it is due and the authority is back. The one in use stays until then.
 func TestAuthorityIsDown(t *testing.T) {

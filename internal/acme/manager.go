@@ -24,7 +24,7 @@ const tick = 5 * time.Second
 // Manager keeps the certificate. It implements transport.CertificateSource.
 type Manager struct {
 	parts   Parts
-	rounds  *rounds.Rounds
+	rounds  atomic.Pointer[rounds.Rounds] // others after each Start
 	store   *store
 	current atomic.Pointer[[]*tls.Certificate] // none, or one
 	counts  [outcomes]atomic.Uint64
@@ -40,7 +40,8 @@ type Manager struct {
 
 // New returns a manager that does nothing until it is told what to do, and started.
 func New(p Parts) *Manager {
-	m := &Manager{parts: p, rounds: rounds.New(p.Guard, p.Rest, tick), store: load(p.State)}
+	m := &Manager{parts: p, store: load(p.State)}
+	m.rounds.Store(rounds.New(p.Guard, p.Rest, tick))
 	m.current.Store(new([]*tls.Certificate))
 	certmagic.UserAgent = p.Agent
 	return m
@@ -56,7 +57,7 @@ func (m *Manager) Use(s Settings) {
 	m.settings = s
 	m.publish()
 	m.mu.Unlock()
-	m.rounds.Wake()
+	m.rounds.Load().Wake()
 }
 
 // publish has listeners use the certificate that there is. The caller holds mu.
@@ -69,14 +70,17 @@ func (m *Manager) publish() {
 	m.current.Store(&list)
 }
 
-// Start begins to look what is due.
-func (m *Manager) Start() { m.rounds.Start(m.round) }
+// Start begins to look what is due, also again after Close.
+func (m *Manager) Start() {
+	m.rounds.Store(rounds.New(m.parts.Guard, m.parts.Rest, tick))
+	m.rounds.Load().Start(m.round)
+}
 
 // Wake has it look now, after the clock was moved.
-func (m *Manager) Wake() { m.rounds.Wake() }
+func (m *Manager) Wake() { m.rounds.Load().Wake() }
 
-// Close gives up what is under way, and waits for it.
-func (m *Manager) Close() { m.rounds.Close() }
+// Close gives up what is under way, and waits for it. Nothing is saved after that.
+func (m *Manager) Close() { m.rounds.Load().Close() }
 
 // All implements transport.CertificateSource.
 func (m *Manager) All() []*tls.Certificate { return *m.current.Load() }
@@ -125,11 +129,11 @@ func (m *Manager) round() (idle bool) {
 		return false
 	}
 	m.busy, m.ordering, m.forced = true, ordering, m.forced && !ordering
-	m.rounds.Go(work, func() {
+	m.rounds.Load().Go(work, func() {
 		m.mu.Lock()
 		m.busy, m.ordering = false, false
 		m.mu.Unlock()
-		m.rounds.Wake() // for what has become due meanwhile
+		m.rounds.Load().Wake() // for what has become due meanwhile
 	})
 	return false
 }
@@ -145,7 +149,7 @@ func (m *Manager) next(s *Settings, k *kept, now time.Time) time.Time {
 
 // order orders the certificate, and has listeners use it.
 func (m *Manager) order(s *Settings) {
-	ctx, cancel := context.WithTimeout(m.rounds.Context(), orderTime)
+	ctx, cancel := context.WithTimeout(m.rounds.Load().Context(), orderTime)
 	defer cancel()
 	var attempt attempts
 	var former *issued
@@ -161,7 +165,7 @@ func (m *Manager) order(s *Settings) {
 			strings.Join(s.identifiers(), " "), "attempt", attempt.Failures)
 		c, err = order(ctx, s, &m.parts, m.store, former)
 	}
-	if m.rounds.Context().Err() != nil && err != nil {
+	if m.rounds.Load().Context().Err() != nil && err != nil {
 		return // the process ends: this is written down
 	}
 	m.counts[outcomeOf(err)].Add(1)
@@ -201,7 +205,7 @@ func (m *Manager) failed(s *Settings, a attempts, err error) {
 // ask asks the authority when it wants the certificate renewed (RFC 9773): it knows if it is going
 // to revoke it. One that does not say is asked again, and the certificate's end decides.
 func (m *Manager) ask(s *Settings, c *issued) {
-	ctx, cancel := context.WithTimeout(m.rounds.Context(), orderTime)
+	ctx, cancel := context.WithTimeout(m.rounds.Load().Context(), orderTime)
 	defer cancel()
 	again, at := askTime, time.Time{}
 	if l, err := answerLookUps(ctx, m.parts.LookUp); err == nil {
@@ -249,7 +253,7 @@ func (m *Manager) Renew() error {
 		return errSoon
 	}
 	m.forced, m.asked = true, now
-	m.rounds.Wake()
+	m.rounds.Load().Wake()
 	return nil
 }
 
