@@ -211,6 +211,9 @@ func (u *updatable) update(w dns.ResponseWriter, q *dns.Msg) int {
 	u.taken++
 	for _, rr := range q.Ns {
 		r, name := rr.(*dns.TXT), strings.ToLower(rr.Header().Name)
+		if !dns.IsSubDomain(q.Question[0].Name, name) { // RFC 2136, section 3.4.1.3
+			return dns.RcodeNotZone
+		}
 		if r.Hdr.Class == dns.ClassNONE {
 			u.texts[name] = slices.DeleteFunc(u.texts[name],
 				func(v string) bool { return v == r.Txt[0] })
