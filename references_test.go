@@ -274,6 +274,7 @@ func metricsReference(t *testing.T) string {
 		return []observe.CatalogState{{Name: wire.Root}}
 	})
 	m.WatchHooks(func() []hook.Status { return []hook.Status{{}} })
+	m.WatchNetworkZones(func() (forwarded, refused, unproven int) { return 0, 0, 0 })
 	m.WatchLists(func() []weblist.Status { return []weblist.Status{{Has: true}} })
 	m.WatchLocal(func() (records, blocked int) { return 0, 0 })
 	m.WatchJournals()

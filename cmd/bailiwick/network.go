@@ -21,6 +21,7 @@ func (r *running) networkChanged(c routes.Change) {
 	}
 	r.now().resolver.NetworkChanged()
 	r.nameNetwork(r.now().Config.Transport.Source)
+	r.dropNetworks()
 	if c.Slept > 0 {
 		r.log.Info("the machine has slept", "for", c.Slept.Round(time.Second).String())
 	} else {

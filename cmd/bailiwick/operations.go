@@ -26,6 +26,7 @@ var groups = map[string]string{
 	"forwards":    "Show the servers of forward and stub zones, or change those of forward zones",
 	"maintenance": "Say when a zone is expected to fail, so that it raises no alarm",
 	"log":         "Show or change what is logged",
+	"network":     "Show the zones that networks announce, or say which may be forwarded",
 	"nta":         "Switch validation off for a broken zone for a while (RFC 7646)",
 	"settings":    "Show or replace what can change at run time, as a whole",
 	"watch":       "Show the zones that are watched, or probe one",
@@ -36,7 +37,7 @@ func operations() []operation {
 	return inFleet(slices.Concat(serverOperations(), fleetOperations(), explainOperations(),
 		cacheOperations(), upstreamOperations(), trustOperations(), incidentOperations(),
 		watchOperations(), reportOperations(), failureOperations(), policyOperations(),
-		settingOperations(), certificateOperations()))
+		networkOperations(), settingOperations(), certificateOperations()))
 }
 
 // operations returns the table for a server.

@@ -293,6 +293,7 @@ func (r *running) readKept() (*config.Config, config.Findings, error) {
 	cfg, found, err := r.read()
 	if err == nil && len(found.Errors()) == 0 {
 		cfg = r.kept.apply(cfg)
+		cfg = r.networks.apply(cfg)
 	}
 	return cfg, found, err
 }
@@ -312,6 +313,9 @@ func (r *running) change(what string, q console.Request,
 			return nil, nil, console.ErrStale
 		}
 		cfg, err := make(now)
+		if err == nil {
+			cfg = r.networks.apply(cfg)
+		}
 		return cfg, nil, err
 	})
 	if err != nil {

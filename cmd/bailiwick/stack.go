@@ -88,6 +88,7 @@ type stack struct {
 	listsChanged func()                  // see running.takeLists
 	published    []trustanchor.Published // that were downloaded; guarded by reloading
 	kept         *keptChanges
+	networks     *networks
 	inUse        atomic.Pointer[inUse]
 
 	confined    confine.Report
@@ -150,6 +151,9 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	p.TakeLists(s.lists.Text)
 	s.metrics.WatchCatalogs(s.catalogStates)
 	s.metrics.WatchLists(s.lists.Status)
+	s.metrics.WatchNetworkZones(func() (forwarded, refused, unproven int) {
+		return s.networks.counts(s.now().Config)
+	})
 	s.metrics.WatchPolicyZones(func() []rpz.Zone { return s.policyZones(s.now().Policy).All() })
 	s.metrics.WatchLocal(func() (records, blocked int) {
 		return s.now().Records, s.now().Blocked
@@ -163,6 +167,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.judgeAnew, s.rulesChanged, s.listsChanged = func() {}, func() {}, func() {}
 	s.membersMoved = func() {}
 	s.kept = loadKept(s.state, s.log)
+	s.networks = newNetworks(s.state, s.clock)
 	s.negatives = s.newNegatives()
 	s.metrics.WatchNegatives(s.negatives)
 	s.incidents, s.recorder = s.newIncidents(), recorder.New(cfg.Recorder)
@@ -426,6 +431,7 @@ func (r *running) start() {
 	r.retiring.Go(func() { r.follower.Run(r.ctx, r.retrust) })
 	r.retiring.Go(func() { r.guard.Run(guard.Upkeep, func() { r.keepClock(r.ctx) }) })
 	r.retiring.Go(func() { r.fetchAnchors(r.ctx) })
+	r.retiring.Go(func() { r.proveZones(r.ctx) })
 	if r.control != nil {
 		r.control.Start()
 	}

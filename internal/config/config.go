@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/dnstap"
 	"bailiwick/internal/fleet"
 	"bailiwick/internal/incident"
+	"bailiwick/internal/netzones"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/querylog"
@@ -52,7 +53,8 @@ type Config struct {
 	Fleet     fleet.Config
 	ACME      acme.Config
 	Incidents incident.Config
-	Watch     watch.Config // without what the resolver has
+	Networks  netzones.Config // what they may have forwarded
+	Watch     watch.Config    // without what the resolver has
 	Recorder  recorder.Config
 	Resolver  resolver.Config // without zones, and with the built-in hints
 	Anchors   trustanchor.Config
@@ -101,6 +103,8 @@ type Zone struct {
 	// TLSCertificate is what this server shows to the zone's servers; without a path nothing.
 	TLSCertificate transport.CertificateFile
 	Insecure       bool // its answers are not validated
+	// Network is the interface whose network has announced it; "" for a zone of the operator's.
+	Network string
 }
 
 // Default is the configuration without a file.
@@ -119,7 +123,7 @@ func defaults() *Config {
 		Service: service.Default(), Confine: confine.Default(),
 		Log:      observe.Default(),
 		QueryLog: querylog.Default(), Dnstap: dnstap.Default(), Tracing: tracing.Default(),
-		Fleet: fleet.Default(), ACME: acme.Default(),
+		Fleet: fleet.Default(), ACME: acme.Default(), Networks: netzones.Default(),
 		Incidents: incident.Default(), Watch: watch.Default(), Recorder: recorder.Default(),
 		Resolver: resolver.Default(), Anchors: trustanchor.Default(), Cache: cache.Default(),
 		Server: server.Default(), Policy: policy.Default(), ClockEarliest: ClockBuild,

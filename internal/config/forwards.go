@@ -83,14 +83,15 @@ func (c *Config) viewsWithForward(view string, name wire.Name, servers []string)
 	}
 	v := &views[i]
 	v.given = maps.Clone(v.given)
-	own := v.resolving(c.Policies()[0].Resolving).Zones
+	own := slices.DeleteFunc(slices.Clone(v.resolving(c.Policies()[0].Resolving).Zones),
+		func(z Zone) bool { return z.Network != "" }) // it would outlive its network
 	if v.given["forward_zones"] = true; !v.given["stub_zones"] { // those stay as for all
 		for _, z := range own {
 			if z.Name == name && !z.Forward {
 				return nil, fmt.Errorf("zone %s is in %s", name, stubZones)
 			}
 		}
-		own = slices.DeleteFunc(slices.Clone(own), func(z Zone) bool { return !z.Forward })
+		own = slices.DeleteFunc(own, func(z Zone) bool { return !z.Forward })
 	}
 	var err error
 	v.own.Zones, err = withForward(own, v.Key+".forward_zones", name, servers)
@@ -99,7 +100,9 @@ func (c *Config) viewsWithForward(view string, name wire.Name, servers []string)
 
 // withForward returns zones with other servers for a forward zone, or without it.
 func withForward(zones []Zone, key string, name wire.Name, servers []string) ([]Zone, error) {
-	zones = slices.Clone(zones)
+	zones = slices.DeleteFunc(slices.Clone(zones), func(z Zone) bool {
+		return z.Name == name && z.Network != "" // the operator's own takes its place
+	})
 	i := slices.IndexFunc(zones, func(z Zone) bool { return z.Name == name })
 	switch {
 	case i >= 0 && !zones[i].Forward:

@@ -41,7 +41,7 @@ type key struct {
 var keys = slices.Concat([]key{profileKey}, listenKeys(), xdpKeys, tlsKeys, acmeKeys,
 	transportKeys, processKeys, confineKeys, resolverKeys, zoneKeys, validatorKeys, cacheKeys,
 	serverKeys, policyKeys, dns64Keys, accessKeys, queryLogKeys, dnstapKeys, tracingKeys, fleetKeys,
-	limitKeys, watchKeys, []key{viewsKey})
+	limitKeys, watchKeys, networkKeys, []key{viewsKey})
 
 // Keys returns the names of all keys, in the order of the table.
 func Keys() (names []string) {

@@ -81,7 +81,9 @@ func (c *Config) forwards(view, zone string) bool {
 	}
 	for _, p := range c.Policies() {
 		if p.Name == view {
-			return slices.ContainsFunc(p.Zones, func(z Zone) bool { return z.Name == name })
+			return slices.ContainsFunc(p.Zones, func(z Zone) bool {
+				return z.Name == name && z.Network == ""
+			})
 		}
 	}
 	return true // the view is missing, which is an error of the change
@@ -107,7 +109,7 @@ func (c *Config) Runtime() Runtime {
 func serversOf(zones []Zone) map[string][]string {
 	all := map[string][]string{}
 	for _, z := range zones {
-		if !z.Forward || len(z.Addrs) == 0 || len(z.Hosts) > 0 {
+		if !z.Forward || len(z.Addrs) == 0 || len(z.Hosts) > 0 || z.Network != "" {
 			continue
 		}
 		var servers []string

@@ -171,6 +171,7 @@ func (m *maker) pointers() {
 	if c.has(filepath.Dir(dhclientPath)) {
 		m.write(dhclientPath, file(0o644, []byte(written+"make_resolv_conf() { :; }\n")), false)
 	}
+	m.hooks()
 	m.resolvConf()
 	if resolved {
 		m.command(restart, nil)

@@ -60,6 +60,8 @@ const (
 	// Fleet are commands of a fleet: which were applied, and those that hold.
 	Fleet
 	ACME // the certificate from an authority with its key, and the accounts
+	// Approvals are zones of networks that the user has approved.
+	Approvals
 	files
 )
 
@@ -74,6 +76,7 @@ var definitions = [files]struct {
 	NegativeAnchors: {"negative-anchors", 1},
 	Zones:           {"zones", 1},
 	Changes:         {"changes", 1},
+	Approvals:       {"approved-zones", 1},
 	Lists:           {"lists", 1},
 	Catalogs:        {"catalogs", 1},
 	Cache:           {"cache", 2},
