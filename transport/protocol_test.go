@@ -38,9 +38,15 @@ var namedIn = map[string]struct {
 		"a network may let one through and not the other"},
 	"internal/doctor/judge_network.go": {[]string{"UDP", "TCP"}, "the same"},
 	"internal/doctor/judge_servers.go": {[]string{"UDP", "TCP"}, "the same"},
-	"internal/migrate/knot.go":         {[]string{"DoT"}, "what a call of Knot Resolver means"},
-	"internal/migrate/knot_yaml.go":    {[]string{"DoT"}, "what a key of Knot Resolver means"},
-	"cmd/bailiwick/explain.go":         {[]string{"DoT"}, "a form of graphs has the same name"},
+	"internal/preset/table.go": {[]string{"DoT", "DoH", "DoH3", "DoQ"},
+		"what an operator publishes"},
+	"internal/preset/preset.go": {[]string{"DoT", "DoH"},
+		"what most operators have under one name"},
+	"internal/config/networks.go": {[]string{"UDP"},
+		"how servers that a network announces are asked"},
+	"internal/migrate/knot.go":      {[]string{"DoT"}, "what a call of Knot Resolver means"},
+	"internal/migrate/knot_yaml.go": {[]string{"DoT"}, "what a key of Knot Resolver means"},
+	"cmd/bailiwick/explain.go":      {[]string{"DoT"}, "a form of graphs has the same name"},
 }
 
 // constants returns the names of the protocols in the source, in the order of the table's rows.

@@ -279,11 +279,11 @@ func TestRateLimitIsRespected(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	w := newWorld(t, 0, nil)
 	w.port = 0
-	w.authority.zone.aliases["dns.example.com."] = "nowhere.example."
 	w.settings.Profile = "no such profile"
 	w.begin()
 	w.fails(Refused, "profile")
-	w.settings.Profile, w.settings.Addresses = "", []netip.Addr{netip.MustParseAddr("127.0.0.9")}
+	w.settings.Profile, w.settings.Names = "", nil
+	w.settings.Addresses = []netip.Addr{netip.MustParseAddr("127.0.0.9")}
 	w.Use(w.settings) // nobody listens there
 	w.until("another failure", func() bool { return w.Count(Unproven) == 1 })
 }

@@ -103,8 +103,8 @@ func next(wanted, have string, renewal time.Time, a attempts, now time.Time) tim
 }
 
 // asks reports whether the authority is to be asked when it wants a certificate renewed: one that
-// has not ended (RFC 9773, section 4.3), and that is of the authority that is configured now. A time
-// that is too far off is of another clock.
+// has not ended (RFC 9773, section 4.3), and that is of the authority that is configured now. A
+// time that is too far off is of another clock.
 func (c *issued) asks(wanted string, now time.Time) bool {
 	return c.For == wanted && now.Before(c.pair.Leaf.NotAfter) &&
 		(!now.Before(c.Ask) || c.Ask.Sub(now) > maxAsk)
