@@ -95,3 +95,34 @@ func next(m mode, s sample) mode {
 	}
 	return modeBlock
 }
+
+// byPoller has the runtime's poller call polled for the events of an epoll set, until it reports
+// true.
+func (s *sample) byPoller(epoll int, polled func(uintptr) bool) {
+	s.noPoller = true
+	file, err := duplicate(uintptr(epoll), true)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return
+	}
+	s.noPoller = false
+	_ = raw.Read(polled) // fails on a closed file only, and nobody else closes it
+}
+
+// polledEnough reports whether an interval in the runtime's poller ends it. If it does not, the
+// next interval has begun.
+func (s *sample) polledEnough(began *time.Time) bool {
+	now := time.Now()
+	if now.Sub(*began) < interval {
+		return false
+	}
+	if next(modePoll, *s) != modePoll {
+		return true
+	}
+	*began, *s = now, sample{}
+	return false
+}

@@ -203,33 +203,14 @@ func (r *udpReader) block() {
 // poll reads packets by the runtime's poller until the mode changes.
 func (r *udpReader) poll() {
 	defer func() { r.began = time.Now() }()
-	r.sample.noPoller = true
-	file, err := duplicate(uintptr(r.epoll), true)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return
-	}
-	r.sample.noPoller = false
-	_ = raw.Read(r.polled) // fails on a closed file only, and nobody else closes it
+	r.sample.byPoller(r.epoll, r.polled)
 }
 
 // polled answers the packets that have arrived, and reports whether to stop polling. If not, the
 // poller calls it again for the next packet.
 func (r *udpReader) polled(uintptr) bool {
 	r.serve(r.arrived(r.events[:], 0))
-	now := time.Now()
-	if now.Sub(r.began) < interval {
-		return r.closed()
-	}
-	if next(modePoll, r.sample) != modePoll {
-		return true
-	}
-	r.began, r.sample = now, sample{}
-	return r.closed()
+	return r.sample.polledEnough(&r.began) || r.closed()
 }
 
 // arrived finds sockets with packets, or waits for one.

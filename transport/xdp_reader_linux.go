@@ -157,24 +157,14 @@ func (r *xdpReader) wait() int {
 // poll reads packets by the runtime's poller until the mode changes.
 func (r *xdpReader) poll() {
 	defer func() { r.began = time.Now() }()
-	r.sample.noPoller = true
 	if r.epoll < 0 {
+		r.sample.noPoller = true
 		r.wait()
 		r.serveAll()
 		r.queue.Kick()
 		return
 	}
-	file, err := duplicate(uintptr(r.epoll), true)
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return
-	}
-	r.sample.noPoller = false
-	_ = raw.Read(r.polled) // fails on a closed file only, and nobody else closes it
+	r.sample.byPoller(r.epoll, r.polled)
 }
 
 // polled answers the packets that have arrived, and reports whether to stop polling. If not, the
@@ -183,15 +173,7 @@ func (r *xdpReader) polled(uintptr) bool {
 	_, _ = unix.EpollWait(r.epoll, r.events[:], 0) // takes the event
 	r.serveAll()
 	r.queue.Kick()
-	now := time.Now()
-	if now.Sub(r.began) < interval {
-		return r.closed()
-	}
-	if next(modePoll, r.sample) != modePoll {
-		return true
-	}
-	r.began, r.sample = now, sample{}
-	return r.closed()
+	return r.sample.polledEnough(&r.began) || r.closed()
 }
 
 // serveAll answers what has arrived. The last answers are still in the ring.

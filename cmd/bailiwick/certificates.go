@@ -78,7 +78,7 @@ func (s *stack) resolve(ctx context.Context, name wire.Name, t wire.Type) (sets 
 	return sets
 }
 
-// expected is what is known before it is issued of the certificate that a configuration wants.
+// expected describes the certificate that a configuration wants, before it is issued.
 func expected(c *acme.Config) *x509.Certificate {
 	leaf := &x509.Certificate{DNSNames: c.Names}
 	for _, a := range c.Addresses {

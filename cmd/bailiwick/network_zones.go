@@ -35,7 +35,7 @@ const (
 	proofTick  = 10 * time.Second
 )
 
-// proof is what is known of a zone in the public tree.
+// proof is the result of asking whether a zone exists in the public tree.
 type proof struct {
 	absent bool
 	why    string    // it is not proven

@@ -138,11 +138,11 @@ func TestSchemasRefuse(t *testing.T) {
 	for _, c := range []struct{ from, to, why string }{
 		{"readOnlyRootFilesystem:", "readOnlyRootFileSystem:", "misspelt field of a container"},
 		{"maxReplicas:", "maximum:", "required field that is missing"},
-		{"minReplicas: 2", "minReplicas: two", "number that is none"},
-		{"containerPort: ", "containerPort: port", "port that is none"},
+		{"minReplicas: 2", "minReplicas: two", "not a number"},
+		{"containerPort: ", "containerPort: port", "not a port"},
 		{"policyTypes:", "types:", "misspelt field of a network policy"},
 		{"kind: PodDisruptionBudget", "kind: DisruptionBudget", "kind that there is not"},
-		{"interval: 30s", "interval: often", "interval that is none"},
+		{"interval: 30s", "interval: often", "not an interval"},
 		{"endpoints:", "endpoint:", "misspelt field of a ServiceMonitor"},
 		{"groups:", "group:", "misspelt field of a PrometheusRule"},
 	} {

@@ -7,7 +7,6 @@ import (
 
 	"bailiwick/internal/acme"
 	"bailiwick/internal/config"
-	"bailiwick/internal/secrets"
 	"bailiwick/secondary"
 )
 
@@ -30,10 +29,7 @@ func loadACME(cfg *config.Config, keys map[string]*secondary.Key) (s acme.Settin
 	if s.EABSecretFile != "" {
 		s.EABSecret, err = readPassword(s.EABSecretFile)
 		wrong("tls.acme.eab_secret_file", "secret of the authority's account", err)
-		if secrets.Exposed(s.EABSecretFile) {
-			found = append(found, cfg.Warning("tls.acme.eab_secret_file",
-				"%s can be read by everybody on this machine", s.EABSecretFile))
-		}
+		found = append(found, exposed(cfg, "tls.acme.eab_secret_file", s.EABSecretFile)...)
 	}
 	if s.TSIG != "" {
 		name := strings.TrimSuffix(strings.ToLower(s.TSIG), ".") + "."

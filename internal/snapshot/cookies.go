@@ -22,11 +22,7 @@ func loadCookies(cfg *config.Config) (server.Config, config.Findings) {
 		return sc, config.Findings{cfg.Error(key, "%v", err)}
 	}
 	sc.Secret, sc.OtherSecrets = &list[0], list[1:]
-	if secrets.Exposed(cfg.CookieSecretFile) {
-		return sc, config.Findings{cfg.Warning(key, "%s can be read by everybody on this machine",
-			cfg.CookieSecretFile)}
-	}
-	return sc, nil
+	return sc, exposed(cfg, key, cfg.CookieSecretFile)
 }
 
 // readSecrets reads a secret from each line; what follows a # is a comment.

@@ -5,11 +5,11 @@ package snapshot
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/fleet"
-	"bailiwick/internal/secrets"
 )
 
 // loadFleet completes the configuration of a fleet with all that it names.
@@ -42,14 +42,8 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 		s.Roots, err = loadRoots(s.TLSRoots)
 		wrong("fleet.tls_ca", "tls_ca", err)
 	}
-	for _, f := range [...][2]string{{"fleet.secret_file", s.SecretFile},
-		{"fleet.password_file", s.PasswordFile}} {
-		if secrets.Exposed(f[1]) {
-			found = append(found, cfg.Warning(f[0], "%s can be read by everybody on this machine",
-				f[1]))
-		}
-	}
-	return s, found
+	return s, slices.Concat(found, exposed(cfg, "fleet.secret_file", s.SecretFile),
+		exposed(cfg, "fleet.password_file", s.PasswordFile))
 }
 
 // readPassword returns the first line of a file.

@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"crypto/tls"
+	"slices"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/secrets"
@@ -34,12 +35,6 @@ func loadTracing(cfg *config.Config) (s tracing.Settings, found config.Findings)
 		wrong("tracing.tls_certificate", "certificate", err)
 		s.Certificate = &pair
 	}
-	for _, f := range [...][2]string{{"tracing.headers_file", s.HeadersFile},
-		{"tracing.tls_key", s.TLSKey}} {
-		if secrets.Exposed(f[1]) {
-			found = append(found, cfg.Warning(f[0], "%s can be read by everybody on this machine",
-				f[1]))
-		}
-	}
-	return s, found
+	return s, slices.Concat(found, exposed(cfg, "tracing.headers_file", s.HeadersFile),
+		exposed(cfg, "tracing.tls_key", s.TLSKey))
 }
