@@ -266,6 +266,8 @@ func (w *World) Anchor() string { return w.AnchorOf(".") }
 
 // AnchorOf returns a signed zone's trust anchor, as a DS record.
 func (w *World) AnchorOf(zone string) string {
+	w.live.RLock()
+	defer w.live.RUnlock()
 	return w.zones[zone].keys[0].ToDS(dns.SHA256).String()
 }
 

@@ -183,6 +183,7 @@ func TestOTLPMaxBody(t *testing.T) {
 			e.Take(largeRecording(maxBody))
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(r.asked) != 4 || n.Written.Load() != 4 {
 			t.Errorf("%d requests, %d written", len(r.asked), n.Written.Load())
 		}
