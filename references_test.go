@@ -3,44 +3,18 @@ package bailiwick
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
-	"net/netip"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"bailiwick/cache"
-	"bailiwick/internal/acme"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/check"
-	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/doctor"
-	"bailiwick/internal/expiry"
-	"bailiwick/internal/fleet"
-	"bailiwick/internal/fleet/commands"
-	"bailiwick/internal/hook"
-	"bailiwick/internal/incident"
-	"bailiwick/internal/ledger"
-	"bailiwick/internal/observe"
-	"bailiwick/internal/watch"
-	"bailiwick/internal/weblist"
-	"bailiwick/resolver"
-	"bailiwick/secondary"
-	"bailiwick/transport"
-	"bailiwick/trustanchor"
-	"bailiwick/wire"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the references in docs/reference")
@@ -49,11 +23,10 @@ var rewrite = flag.Bool("rewrite", false, "write the references in docs/referenc
 // made from.
 func TestReferences(t *testing.T) {
 	for name, text := range map[string]string{
-		"causes":  causesReference(),
-		"config":  configReference(t),
-		"metrics": metricsReference(t),
-		"check":   checkReference(),
-		"doctor":  doctorReference(),
+		"causes": causesReference(),
+		"config": configReference(t),
+		"check":  checkReference(),
+		"doctor": doctorReference(),
 	} {
 		path := "docs/reference/" + name + ".md"
 		if *rewrite {
@@ -224,97 +197,6 @@ func TestCheckSchema(t *testing.T) {
 		t.Errorf("%s differs (%v); run go test . -run 'Test(References|CheckSchema)' -rewrite",
 			path, err)
 	}
-}
-
-// described takes a description of client_golang apart, which has no other form to be read in.
-var described = regexp.MustCompile(
-	`fqName: "(bailiwick_[^"]*)", help: "([^"]*)", unit: "[^"]*", ` +
-		`constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
-
-// metricsReference lists the project's own metrics.
-func metricsReference(t *testing.T) string {
-	m := observe.New()
-	store := cache.New(cache.Default())
-	r := resolver.New(resolver.Default(),
-		resolver.Parts{Cache: store, Anchors: &trustanchor.Set{}, Clock: clock.Real{}})
-	m.WatchCaches(store, func() *resolver.Resolver { return r })
-	m.WatchForwarders(func() *resolver.Resolver { return r })
-	book := incident.NewBook(incident.Config{Queries: 1}, incident.Parts{Clock: clock.Real{},
-		Log:  slog.New(slog.DiscardHandler),
-		Load: func(func(io.Reader) error) error { return fs.ErrNotExist }})
-	book.Failed(wire.Question{Name: wire.Root}, netip.IPv6Unspecified(),
-		cause.New(cause.SignatureExpired, wire.Root, ""), cause.NoAnswer)
-	m.WatchIncidents(book)
-	m.Built("", "", "")
-	endings := expiry.NewBook(expiry.Parts{Clock: clock.Real{}, Lead: m.SignatureLead,
-		Log: slog.New(slog.DiscardHandler)})
-	ending := make([]byte, 18)
-	binary.BigEndian.PutUint32(ending[8:], uint32(time.Now().Add(time.Hour).Unix()))
-	endings.Secured(wire.Root, &wire.RRset{Name: wire.Root, Security: wire.Secure,
-		Sigs: wire.RDataList{}.Append(ending)})
-	m.WatchSignatures(endings)
-	m.WatchWatched(watch.NewBook(watch.Config{Zones: []watch.Zone{{Name: wire.Root}}},
-		watch.Parts{Clock: clock.Real{}, Answered: m.Answered,
-			Maintained: func(wire.Name) bool { return false },
-			Load:       func(func(io.Reader) error) error { return fs.ErrNotExist }}))
-	m.WatchGate(transport.NewGate(transport.Default().Gate))
-	m.WatchLedger(ledger.New(1))
-	m.WatchState(nil)
-	shared := fleet.New(fleet.Parts{Clock: clock.Real{}})
-	m.WatchFleet(shared.Counts(), shared.Status)
-	m.WatchCommands(commands.New(commands.Parts{Clock: clock.Real{},
-		Log: slog.New(slog.DiscardHandler)}))
-	m.WatchACME(acme.New(acme.Parts{Clock: clock.Real{}}))
-	m.WatchXDP(func() []transport.XDPState { return nil })
-	m.WatchExchanger(&transport.NetExchanger{})
-	m.WatchAnchors(trustanchor.NewFollower(trustanchor.FollowerParts{Clock: clock.Real{},
-		Load: func(func(io.Reader) error) error { return nil }}))
-	m.WatchZones(func() []secondary.Status { return []secondary.Status{{Zone: wire.Root}} })
-	m.WatchCatalogs(func() []observe.CatalogState {
-		return []observe.CatalogState{{Name: wire.Root}}
-	})
-	m.WatchHooks(func() []hook.Status { return []hook.Status{{}} })
-	m.WatchNetworkZones(func() (forwarded, refused, unproven int) { return 0, 0, 0 })
-	m.WatchLists(func() []weblist.Status { return []weblist.Status{{Has: true}} })
-	m.WatchLocal(func() (records, blocked int) { return 0, 0 })
-	m.WatchJournals()
-	certificate, err := transport.SelfSigned(time.Now(), []string{"dns.example"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority := acme.New(acme.Parts{Clock: clock.Real{}})
-	m.WatchCertificates(certificate, authority)
-	families, err := m.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	types := map[string]string{}
-	for _, f := range families {
-		types[f.GetName()] = strings.ToLower(f.GetType().String())
-	}
-	descriptions := make(chan *prometheus.Desc)
-	go func() {
-		m.Registry.Describe(descriptions)
-		close(descriptions)
-	}()
-	var rows []string
-	for d := range descriptions {
-		parts := described.FindStringSubmatch(d.String())
-		if parts == nil {
-			continue // of Go and of the process
-		}
-		labels := strings.ReplaceAll(parts[3], ",", ", ")
-		kind := cmp.Or(types[parts[1]], "counter") // a vector without series is not gathered
-		rows = append(rows,
-			fmt.Sprintf("| `%s` | %s | %s | %s |\n", parts[1], kind, labels, parts[2]))
-	}
-	slices.Sort(rows)
-	return generated + "# Metrics\n\n" +
-		"Served at `/metrics` of `admin.listen`, with those of Go and of the process. Times are\n" +
-		"in seconds. Labels have closed sets of values: causes are in [causes.md](causes.md).\n" +
-		"\n" +
-		"| metric | type | labels | meaning |\n|---|---|---|---|\n" +
-		strings.Join(slices.Compact(rows), "")
 }
 
 // sorted returns the keys of a map in order.

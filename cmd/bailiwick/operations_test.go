@@ -14,7 +14,7 @@ import (
 	"bailiwick/internal/console"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write docs/reference/control.md")
+var rewrite = flag.Bool("rewrite", false, "write docs/reference/control.md and metrics.md")
 
 // word is a name of an operation, an argument or a field.
 var word = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -88,8 +88,13 @@ func each(cmd *cobra.Command, visit func(*cobra.Command)) {
 
 // TestControlReference compares docs/reference/control.md with the table that it is made from.
 func TestControlReference(t *testing.T) {
-	const path = "../../docs/reference/control.md"
-	text := controlReference()
+	compareReference(t, "../../docs/reference/control.md", controlReference(),
+		"TestControlReference")
+}
+
+// compareReference compares a file with what a test makes of the code, or writes it.
+func compareReference(t *testing.T, path, text, test string) {
+	t.Helper()
 	if *rewrite {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -100,7 +105,7 @@ func TestControlReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(have) != text {
-		t.Errorf("%s differs; run go test ./cmd/bailiwick -run TestControlReference -rewrite", path)
+		t.Errorf("%s differs; run go test ./cmd/bailiwick -run %s -rewrite", path, test)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/observe"
 	"bailiwick/internal/snapshot"
 	"bailiwick/resolver"
 	"bailiwick/transport"
@@ -43,6 +44,13 @@ func reloadable(t *testing.T, text string) *reloaded {
 func reloadableOver(t *testing.T, text string,
 	by func(transport.Exchanger) transport.Exchanger) *reloaded {
 	t.Helper()
+	return reloadableLogging(t, text, by, nil)
+}
+
+// reloadableLogging is reloadableOver with a journal, and all that only a server with one has.
+func reloadableLogging(t *testing.T, text string, by func(transport.Exchanger) transport.Exchanger,
+	journal *observe.Journal) *reloaded {
+	t.Helper()
 	s := &reloaded{t: t, file: filepath.Join(t.TempDir(), "bailiwick.yaml")}
 	w := lab.Internet(time.Now())
 	read := func() (*config.Config, config.Findings, error) {
@@ -64,7 +72,7 @@ func reloadableOver(t *testing.T, text string,
 	if found = append(found, more...); found.Err() != nil {
 		t.Fatal(found.Err())
 	}
-	if s.running, err = newStack(p, by(w), nil).listen(); err != nil {
+	if s.running, err = newStack(p, by(w), journal).listen(); err != nil {
 		t.Fatal(err)
 	}
 	s.read = read

@@ -38,7 +38,9 @@ func (m *Metrics) AnchorDisagreements(n int) { m.disagreements.Set(float64(n)) }
 func (m *Metrics) AnchorFetch(used bool) { m.fetches[map[bool]int{true: 1}[used]].Inc() }
 
 // Describe implements prometheus.Collector.
-func (c *following) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+func (c *following) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, anchorKeys, anchorZones, anchorValidated, anchorFailures)
+}
 
 // Collect implements prometheus.Collector.
 func (c *following) Collect(ch chan<- prometheus.Metric) {

@@ -34,9 +34,7 @@ func (m *Metrics) WatchCatalogs(states func() []CatalogState) {
 
 // Describe implements prometheus.Collector.
 func (c *catalogZones) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{catalogMembers, catalogRefused, catalogBroken} {
-		ch <- d
-	}
+	describe(ch, catalogMembers, catalogRefused, catalogBroken)
 }
 
 // Collect implements prometheus.Collector.

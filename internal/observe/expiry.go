@@ -56,7 +56,9 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (e *endings) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(e, ch) }
+func (e *endings) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, endingZones, endingAt)
+}
 
 // Collect implements prometheus.Collector.
 func (e *endings) Collect(ch chan<- prometheus.Metric) {

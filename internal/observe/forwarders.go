@@ -32,9 +32,7 @@ func (m *Metrics) WatchForwarders(r func() *resolver.Resolver) {
 
 // Describe implements prometheus.Collector.
 func (f *forwarders) Describe(ch chan<- *prometheus.Desc) {
-	ch <- forwarderUp
-	ch <- forwarderRTT
-	ch <- forwarderProbes
+	describe(ch, forwarderUp, forwarderRTT, forwarderProbes)
 }
 
 // Collect implements prometheus.Collector.

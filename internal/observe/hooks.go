@@ -25,7 +25,9 @@ func (m *Metrics) WatchHooks(status func() []hook.Status) {
 }
 
 // Describe implements prometheus.Collector.
-func (h *hookSteps) Describe(ch chan<- *prometheus.Desc) { ch <- hookVerdicts; ch <- hookSlow }
+func (h *hookSteps) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, hookVerdicts, hookSlow)
+}
 
 // Collect implements prometheus.Collector.
 func (h *hookSteps) Collect(ch chan<- prometheus.Metric) {

@@ -53,7 +53,10 @@ func (m *Metrics) WatchIncidents(b *incident.Book) {
 }
 
 // Describe implements prometheus.Collector.
-func (i *incidents) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(i, ch) }
+func (i *incidents) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, incidentsOpen, incidentsBegan, incidentsEnded, incidentsRecovery, incidentQueries,
+		incidentClients, clientNetworks, networksEvicted, incidentsEvicted, testFailures)
+}
 
 // incidentKinds are the kinds of causes that zones can be at fault for.
 var incidentKinds = []cause.Kind{cause.KindDNSSEC, cause.KindNetwork, cause.KindLimit}

@@ -33,9 +33,7 @@ func (m *Metrics) WatchLists(status func() []weblist.Status) {
 
 // Describe implements prometheus.Collector.
 func (f *fetchedLists) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{listAge, listNames, listBytes, listFetches} {
-		ch <- d
-	}
+	describe(ch, listAge, listNames, listBytes, listFetches)
 }
 
 // Collect implements prometheus.Collector.

@@ -470,6 +470,14 @@ func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	g.m.Guard.Run(guard.Console, func() { g.Collector.Collect(ch) })
 }
 
+// describe implements a collector's Describe, by all that it may ever collect: what it would send
+// now (prometheus.DescribeByCollect) lacks whatever has no series yet.
+func describe(ch chan<- *prometheus.Desc, all ...*prometheus.Desc) {
+	for _, d := range all {
+		ch <- d
+	}
+}
+
 // WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped. The
 // second source has those of them that an authority issues.
 func (m *Metrics) WatchCertificates(all, issued transport.CertificateSource) {
@@ -568,7 +576,10 @@ func (m *Metrics) WatchCaches(s *cache.Store, r func() *resolver.Resolver) {
 }
 
 // Describe implements prometheus.Collector.
-func (c *caches) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+func (c *caches) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, cacheHits, cacheMisses, cacheEvictions, cacheEntries, cacheBytes, signatureHits,
+		signatureMiss, ownP256, fetchesNow, warmNow, refreshesNow)
+}
 
 // Collect implements prometheus.Collector.
 func (c *caches) Collect(ch chan<- prometheus.Metric) {

@@ -27,7 +27,9 @@ func (m *Metrics) WatchNegatives(n *trustanchor.Negatives) {
 }
 
 // Describe implements prometheus.Collector.
-func (n *negatives) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(n, ch) }
+func (n *negatives) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, negativesNow, negativesEnd, negativesEnded)
+}
 
 // Collect implements prometheus.Collector.
 func (n *negatives) Collect(ch chan<- prometheus.Metric) {

@@ -32,9 +32,7 @@ func (m *Metrics) WatchPolicyZones(zones func() []rpz.Zone) {
 
 // Describe implements prometheus.Collector.
 func (p *policyZones) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{rpzRules, rpzSkipped, rpzMatches} {
-		ch <- d
-	}
+	describe(ch, rpzRules, rpzSkipped, rpzMatches)
 }
 
 // Collect implements prometheus.Collector. Matches are listed from the start for the triggers that

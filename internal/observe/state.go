@@ -26,7 +26,9 @@ func (m *Metrics) WatchState(d *state.Directory) {
 }
 
 // Describe implements prometheus.Collector.
-func (s *saving) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+func (s *saving) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, stateSaves, stateSaved)
+}
 
 // Collect implements prometheus.Collector.
 func (s *saving) Collect(ch chan<- prometheus.Metric) {

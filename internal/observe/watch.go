@@ -67,7 +67,10 @@ func (m *Metrics) WatchWatched(b *watch.Book) {
 }
 
 // Describe implements prometheus.Collector.
-func (w *watched) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(w, ch) }
+func (w *watched) Describe(ch chan<- *prometheus.Desc) {
+	describe(ch, watchedZones, watchQueries, watchProbes, watchFailing, watchSuccess, watchBudget,
+		watchObjective, watchExpiry, watchFindings, watchRolls, overallSuccess, overallBudget)
+}
 
 // Collect implements prometheus.Collector.
 func (w *watched) Collect(ch chan<- prometheus.Metric) {

@@ -28,9 +28,7 @@ func (m *Metrics) WatchXDP(states func() []transport.XDPState) {
 
 // Describe implements prometheus.Collector.
 func (x *xdpPorts) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{xdpUp, xdpFrames, xdpDropped} {
-		ch <- d
-	}
+	describe(ch, xdpUp, xdpFrames, xdpDropped)
 }
 
 // Collect implements prometheus.Collector.

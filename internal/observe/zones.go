@@ -38,10 +38,8 @@ func (m *Metrics) WatchZones(status func() []secondary.Status) {
 
 // Describe implements prometheus.Collector.
 func (h *heldZones) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{zoneUsable, zoneSerial, zoneRecords, zoneBytes, zoneAge,
-		zoneExpires, zoneAnswers, zoneChecks} {
-		ch <- d
-	}
+	describe(ch, zoneUsable, zoneSerial, zoneRecords, zoneBytes, zoneAge,
+		zoneExpires, zoneAnswers, zoneChecks)
 }
 
 // Collect implements prometheus.Collector.
