@@ -74,7 +74,7 @@ func (r *running) consoleURL() string {
 	if !r.cfg.Console.Page || r.console.Addr() == "" {
 		return ""
 	}
-	return "http://" + loopback(netip.MustParseAddrPort(r.console.Addr())).String() + "/console/"
+	return r.console.Scheme() + "://" + loopback(netip.MustParseAddrPort(r.console.Addr())).String() + "/console/"
 }
 
 // logStopped logs the end, and how long the server ran.

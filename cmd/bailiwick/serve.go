@@ -208,7 +208,7 @@ var labTries = []struct{ what, name string }{
 func printLab(out io.Writer, r *running) {
 	fmt.Fprint(out, "Serving a signed internet of our own")
 	if at := r.console.Addr(); at != "" {
-		fmt.Fprintf(out, ", metrics at http://%s/metrics", at)
+		fmt.Fprintf(out, ", metrics at %s://%s/metrics", r.console.Scheme(), at)
 	}
 	fmt.Fprint(out, ".\n\nTry:\n")
 	for _, l := range r.now().listeners {

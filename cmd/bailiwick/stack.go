@@ -379,9 +379,10 @@ func (r *running) openControl(cfg console.Config) (*console.Control, error) {
 	return c, err
 }
 
-// allowAPI has those use the API whom a snapshot has tokens of.
+// allowAPI has those use the API whom a snapshot has tokens of, over what it encrypts with.
 func (r *running) allowAPI(p *snapshot.Snapshot) {
 	c := p.Config.Console
+	r.console.Encrypt(p.Admin)
 	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page,
 		Closed: c.Closed})
 }

@@ -44,6 +44,14 @@ func (p *reader) contradictions() {
 	if c.Console.Closed && c.Console.TokenFile == "" && !c.bad["api.token_file"] {
 		say("admin.metrics_token", "admin.metrics_token needs api.token_file: nobody has a token")
 	}
+	if (c.Console.TLSCertificate == "") != (c.Console.TLSKey == "") {
+		say("admin.tls_certificate", "admin.tls_certificate and admin.tls_key need each other")
+	}
+	if c.Console.ClientCA != "" && c.Console.TLSCertificate == "" &&
+		!c.bad["admin.tls_certificate"] {
+		say("admin.client_ca", "admin.client_ca needs admin.tls_certificate: certificates of "+
+			"clients are part of TLS")
+	}
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
 	}
@@ -189,18 +197,21 @@ func (c *Config) Warnings() (found Findings) {
 	c.warnOfACME(warn)
 	if c.Console.Listen != "" {
 		if a, err := netip.ParseAddrPort(c.Console.Listen); err == nil && !a.Addr().IsLoopback() {
-			if !c.Console.Closed {
+			if !c.Console.Closed && c.Console.ClientCA == "" {
 				warn("admin.listen", "%v serves metrics to all who reach it: it has no access "+
-					"list; see admin.metrics_token", a)
+					"list; see admin.metrics_token and admin.client_ca", a)
 			}
-			if c.Console.TokenFile != "" {
+			if c.Console.TokenFile != "" && c.Console.TLSCertificate == "" {
 				warn("api.token_file", "the API at %v is not encrypted: whoever sees the packets "+
-					"sees the tokens; put a proxy with TLS in front", a)
+					"sees the tokens; see admin.tls_certificate", a)
 			}
 		}
 	}
 	if c.Console.Listen == "" && c.Console.TokenFile != "" {
 		warn("api.token_file", "there is no API without admin.listen")
+	}
+	if c.Console.Listen == "" && c.Console.TLSCertificate != "" {
+		warn("admin.tls_certificate", "nothing is encrypted by it without admin.listen")
 	}
 	if c.Transport.Gate.PerClient > c.Transport.Gate.Max {
 		warn("connections.per_client",

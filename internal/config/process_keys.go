@@ -31,6 +31,18 @@ var processKeys = []key{
 		help: "whether /metrics takes a token of api.token_file with the role read or operate, " +
 			"as Prometheus sends it (authorization: credentials_file); /healthz and /readyz do not",
 		binding: bind(func(c *Config) *bool { return &c.Console.Closed })},
+	{key: "admin.tls_certificate", kind: kindPath,
+		help: "PEM file with the certificate chain of admin.listen, which is https then; read " +
+			"again when it changes; empty: admin.listen is without TLS",
+		binding: bind(func(c *Config) *string { return &c.Console.TLSCertificate })},
+	{key: "admin.tls_key", kind: kindPath,
+		help:    "PEM file with the key of admin.tls_certificate",
+		binding: bind(func(c *Config) *string { return &c.Console.TLSKey })},
+	{key: "admin.client_ca", kind: kindPath,
+		help: "PEM file of authorities: /metrics is for clients with a certificate of theirs " +
+			"(Prometheus' tls_config), or with a token if admin.metrics_token says so; read " +
+			"again when it changes; empty: no client is asked for one",
+		binding: bind(func(c *Config) *string { return &c.Console.ClientCA })},
 	{key: "control.socket", kind: kindPath, choices: []string{"auto"},
 		help: "path of the control socket for `bailiwick ctl`; auto: where ctl looks by itself, " +
 			"/run/bailiwick/control.sock for root; empty for none; its owner may use it, and " +

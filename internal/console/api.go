@@ -102,15 +102,29 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	p.write(w)
 }
 
-// measures reports whether a request may have the metrics. It answers one that may not.
-func (a *API) measures(w http.ResponseWriter, r *http.Request) bool {
-	access := a.access.Load()
-	if !access.Closed {
+// measures reports whether a request may have the metrics: where they are not for all, by a
+// certificate or by a token, whichever of the two there are. It answers one that may not.
+func (a *API) measures(w http.ResponseWriter, r *http.Request, by *Encryption,
+	failed func(error)) bool {
+	access, asks := a.access.Load(), by.asks()
+	if !access.Closed && !asks {
 		return true
 	}
-	_, _, p := access.authenticate(w, r)
-	if p == nil {
-		return true
+	var p *problem
+	if asks {
+		err := by.verify(r, failed)
+		if err == nil {
+			return true
+		}
+		p = newProblem(http.StatusForbidden, Forbidden, "the metrics are for clients with a "+
+			"certificate of admin.client_ca: %v", err)
+		// Only the next connection can have a certificate that was renewed.
+		w.Header().Set("Connection", "close")
+	}
+	if access.Closed {
+		if _, _, p = access.authenticate(w, r); p == nil {
+			return true
+		}
 	}
 	a.refuse(w, r, p)
 	return false

@@ -25,13 +25,14 @@ const (
 
 // office is an API with a few operations, what it logs and what it has done.
 type office struct {
-	t      *testing.T
-	url    string
-	log    *bytes.Buffer // audit lines, and those of refused requests
-	counts map[Outcome]int
-	flush  []Request // that were run
-	level  string
-	api    *API
+	console *Console
+	t       *testing.T
+	url     string
+	log     *bytes.Buffer // audit lines, and those of refused requests
+	counts  map[Outcome]int
+	flush   []Request // that were run
+	level   string
+	api     *API
 }
 
 // newOffice opens one with both tokens.
@@ -94,7 +95,7 @@ func newOffice(t *testing.T) *office {
 	c.SetAPI(o.api)
 	c.Start()
 	t.Cleanup(func() { c.Close() })
-	o.url = "http://" + c.Addr() + Prefix
+	o.console, o.url = c, "http://"+c.Addr()+Prefix
 	return o
 }
 

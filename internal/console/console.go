@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -33,6 +34,11 @@ type Config struct {
 	Closed    bool     // whether metrics are for those with a token of the API alone
 	TokenFile string   // with the tokens of the API; "": there is no API
 	Hosts     []string // names of the server that the API is used by, besides its addresses
+
+	// TLSCertificate and TLSKey are PEM files of the admin listener's own; "": it is without TLS.
+	TLSCertificate, TLSKey string
+	// ClientCA is a PEM file of authorities, whose clients may have the metrics; "" for none.
+	ClientCA string
 }
 
 // AutoSocket stands for the usual path of the control socket.
@@ -54,6 +60,8 @@ type Console struct {
 	http  http.Server
 	ready atomic.Pointer[string] // why clients are not served, "" if they are
 	api   atomic.Pointer[API]    // nil: there is none
+	// encryption is nil where nothing is encrypted.
+	encryption atomic.Pointer[Encryption]
 
 	mu       sync.Mutex
 	socket   *net.TCPListener  // nil: it listens nowhere; guarded by mu
@@ -83,7 +91,9 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	mux.HandleFunc("/{$}", c.servePage)
 	mux.HandleFunc(pagePath, c.servePage)
 	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
-		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, WriteTimeout: controlTimeout}
+		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, WriteTimeout: controlTimeout,
+		// Of handshakes that fail there would be a line each: anybody could fill the log.
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 	return c, nil
 }
 
@@ -99,11 +109,11 @@ func (c *Console) serveAPI(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// measured serves metrics to those who may see them. Prometheus sends a token in the form that the
-// API has (authorization: credentials_file).
+// measured serves metrics to those who may see them: Prometheus sends a token in the form that the
+// API has (authorization: credentials_file), or has a certificate (tls_config: cert_file).
 func (c *Console) measured(metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := c.api.Load(); a == nil || a.measures(w, r) {
+		if a := c.api.Load(); a == nil || a.measures(w, r, c.encryption.Load(), c.staleFiles) {
 			metrics.ServeHTTP(w, r)
 		}
 	})
@@ -218,7 +228,7 @@ func (c *Console) NotReady() string { return *c.ready.Load() }
 // Start serves until Close.
 func (c *Console) Start() {
 	if s := c.Socket(); s != nil {
-		l := netutil.LimitListener(s, maxConnections)
+		l := &encrypted{netutil.LimitListener(s, maxConnections), c}
 		go func() { _ = c.http.Serve(l) }()
 	}
 }

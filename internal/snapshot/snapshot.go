@@ -46,8 +46,9 @@ type Snapshot struct {
 	// Records and Blocked are how many names have local records and are in lists, all policies
 	// together; what several share counts once.
 	Records, Blocked int
-	Fetched          []weblist.List  // block lists by URL
-	Tokens           *console.Tokens // of the API; nil for none
+	Fetched          []weblist.List      // block lists by URL
+	Tokens           *console.Tokens     // of the API; nil for none
+	Admin            *console.Encryption // of the admin listener; nil for none
 	// Keys are those of zones.tsig_keys, by their names with the final dot.
 	Keys map[string]*secondary.Key
 	// Fleet has the store by which servers share their caches, and its secrets.
@@ -73,6 +74,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Anchors, s.Sources, f = loadAnchors(cfg)
 	found = append(found, f...)
 	s.Tokens, f = loadTokens(cfg)
+	found = append(found, f...)
+	s.Admin, f = loadAdmin(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)

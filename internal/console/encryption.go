@@ -1,0 +1,154 @@
+// TLS of the admin listener, and the clients that it knows by their certificates.
+
+package console
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// Certificates are the listener's own, from files that are read again when they have changed.
+type Certificates interface {
+	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Refresh() error
+}
+
+// Encryption is what the admin listener encrypts with, and the authorities of the clients that may
+// have the metrics by a certificate. A nil Encryption encrypts nothing.
+type Encryption struct {
+	own  Certificates
+	path string // of the authorities; "": no client is asked for a certificate
+
+	mu      sync.Mutex
+	read    os.FileInfo    // the file as it was when it was read; guarded by mu, as is all below
+	clients *x509.CertPool // of path
+	failed  string         // why the files in use are not those of now
+}
+
+// NewEncryption returns the encryption by some certificates. Path is a PEM file of authorities, ""
+// for none.
+func NewEncryption(own Certificates, path string) (*Encryption, error) {
+	e := &Encryption{own: own, path: path}
+	return e, e.readClients()
+}
+
+// readClients reads the authorities of clients if their file has changed.
+func (e *Encryption) readClients() error {
+	if e.path == "" {
+		return nil
+	}
+	st, err := os.Stat(e.path)
+	if err != nil {
+		return err
+	}
+	if old := e.read; old != nil && os.SameFile(old, st) && old.ModTime().Equal(st.ModTime()) &&
+		old.Size() == st.Size() {
+		return nil
+	}
+	pem, err := os.ReadFile(e.path)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("%s holds no certificate", e.path)
+	}
+	e.read, e.clients = st, pool
+	return nil
+}
+
+// refresh has files that were renewed be used, and returns the authorities of clients. Those in use
+// stay in use if the new ones are broken, of which failed hears once. Connections and scrapes are
+// few: nothing has to look at the files in between.
+func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text, err := "", errors.Join(e.own.Refresh(), e.readClients())
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != e.failed {
+		failed(err)
+	}
+	e.failed = text
+	return e.clients
+}
+
+// config returns the settings of a connection. A client without a certificate, or with a wrong one,
+// is not turned away before it says what it wants: /readyz is for all, the API takes tokens, and
+// who may not have the metrics is told why.
+func (e *Encryption) config(failed func(error)) *tls.Config {
+	clients := e.refresh(failed)
+	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		GetCertificate: e.own.Certificate}
+	if clients != nil {
+		c.ClientAuth, c.ClientCAs = tls.RequestClientCert, clients
+	}
+	return c
+}
+
+// asks reports whether clients can have the metrics by a certificate.
+func (e *Encryption) asks() bool { return e != nil && e.path != "" }
+
+// verify returns why the certificate of a request does not let it have the metrics. It is verified
+// for each request: what ends, or is of an authority that was taken out of the file, ends on open
+// connections too. That the client has the key was proven by the handshake.
+func (e *Encryption) verify(r *http.Request, failed func(error)) error {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+		return errors.New("no certificate was sent")
+	}
+	chain := x509.NewCertPool()
+	for _, c := range r.TLS.PeerCertificates[1:] {
+		chain.AddCert(c)
+	}
+	_, err := r.TLS.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: e.refresh(failed),
+		Intermediates: chain, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err
+}
+
+// encrypted is a listener whose connections are as the encryption of the moment wants.
+type encrypted struct {
+	net.Listener
+	c *Console
+}
+
+// Accept implements net.Listener. The handshake is net/http's to make, in the connection's own
+// goroutine and time.
+func (l *encrypted) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if e := l.c.encryption.Load(); e != nil {
+		return tls.Server(conn, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (
+			*tls.Config, error) {
+			return e.config(l.c.staleFiles), nil
+		}}), nil
+	}
+	return conn, nil
+}
+
+// Encrypt has connections from now on be encrypted; nil: not.
+func (c *Console) Encrypt(by *Encryption) { c.encryption.Store(by) }
+
+// Scheme is the one of URLs of the listener.
+func (c *Console) Scheme() string {
+	if c.encryption.Load() != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// staleFiles logs that files of the encryption cannot be used.
+func (c *Console) staleFiles(err error) {
+	if a := c.api.Load(); a != nil {
+		a.log.Error("the admin listener goes on with the certificates it has", "error",
+			err.Error())
+	}
+}
