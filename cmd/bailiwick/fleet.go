@@ -44,7 +44,7 @@ func (r *running) fleetState(console.Request) (console.Result, error) {
 	if c := r.commands.Status(); c.On {
 		f["node"], f["commands"] = c.Node, c.Holding
 		for name, problem := range map[string]string{"missing_commands": c.Missing,
-			"unused_commands": c.Unused} {
+			"unused_commands": c.Unused, "unheard_commands": c.Deaf} {
 			if problem != "" {
 				f[name] = problem
 			}

@@ -200,7 +200,9 @@ func serverOperations() []operation {
 			{Name: "missing_commands", Optional: true,
 				Help: "those that other servers have, and the store has not"},
 			{Name: "unused_commands", Optional: true,
-				Help: "why something that servers tell each other is not used"}},
+				Help: "why something that servers tell each other is not used"},
+			{Name: "unheard_commands", Optional: true,
+				Help: "why commands are seen with the next look only, and not at once"}},
 		Rows: []console.Field{{Name: "outcome"}, {Name: "of"},
 			{Name: "count", Kind: console.Integer}},
 	}, (*running).fleetState}}

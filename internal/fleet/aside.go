@@ -34,6 +34,29 @@ func (f *Fleet) Claim(ctx context.Context, key string, life time.Duration) (bool
 	})
 }
 
+// Publish has those hear a message who listen to a channel now.
+func (f *Fleet) Publish(ctx context.Context, channel, message string) error {
+	_, err := aside(ctx, f, func(ctx context.Context, s Store) (struct{}, error) {
+		return struct{}{}, s.Publish(ctx, channel, message)
+	})
+	return err
+}
+
+// Listen calls a function for each message of a channel, from when it has called begun. It returns
+// an error when the context, the connection or the use of this store ends. Anybody may have sent
+// what is heard who may write into the store.
+func (f *Fleet) Listen(ctx context.Context, channel string, begun func(),
+	heard func(message string)) error {
+	m := f.member.Load()
+	if m == nil {
+		return errResting
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.ctx, cancel)()
+	return m.store.Listen(ctx, channel, begun, heard)
+}
+
 // Secrets returns those of the fleet, the one that signs first; nil: there is no store.
 func (f *Fleet) Secrets() []Secret {
 	if m := f.member.Load(); m != nil {

@@ -52,6 +52,9 @@ const (
 	dialTime  = time.Second
 	stallTime = time.Second
 
+	// maxHeard is how many octets of messages a node listens to in a second: more than a hundred
+	// nodes have to say, each of which says some 60.
+	maxHeard = 64 << 10
 	// asideTime is how long the store may take for what no resolution waits for.
 	asideTime = time.Second
 

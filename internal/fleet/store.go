@@ -6,9 +6,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valkey-io/valkey-go"
@@ -22,6 +24,12 @@ type Store interface {
 	Claim(ctx context.Context, key string, life time.Duration) (bool, error)
 	// Put sets keys. The errors of keys that the store refuses for want of memory are ErrFull.
 	Put(ctx context.Context, entries []Entry) error
+	// Publish has those hear a message who listen to a channel now. Nobody else ever does.
+	Publish(ctx context.Context, channel, message string) error
+	// Listen calls a function for each message of a channel, from when it has called begun. It
+	// returns when the context or the connection ends, always with an error: [ErrFlood] if there
+	// was more to hear than a node listens to.
+	Listen(ctx context.Context, channel string, begun func(), heard func(message string)) error
 	// Close ends all that is under way.
 	Close()
 }
@@ -153,6 +161,78 @@ func (v *valkeyStore) Put(ctx context.Context, entries []Entry) (err error) {
 		}
 	}
 	return err
+}
+
+// channel returns the name of a channel in the store: all its databases have the same channels.
+func (v *valkeyStore) channel(name string) string {
+	return fmt.Sprintf("%s:%d", name, v.options.SelectDB)
+}
+
+// Publish implements Store.
+func (v *valkeyStore) Publish(ctx context.Context, channel, message string) error {
+	client, err := v.connected()
+	if err != nil {
+		return err
+	}
+	return client.Do(ctx, client.B().Publish().Channel(v.channel(channel)).Message(message).
+		Build()).Error()
+}
+
+// Listen implements Store. It has a connection of its own, so that what comes by it does not delay
+// the replies that resolutions wait for. The client looks every second whether the store is there:
+// who only listens to a connection never sees that it is gone (github.com/gomodule/redigo/issues/295).
+func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
+	heard func(string)) error {
+	o, flooded := v.options, new(atomic.Bool)
+	o.DialCtxFn = func(ctx context.Context, at string, d *net.Dialer, t *tls.Config) (net.Conn,
+		error) {
+		c, err := v.options.DialCtxFn(ctx, at, d, t)
+		if err != nil {
+			return nil, err
+		}
+		return &metered{Conn: c, flooded: flooded}, nil
+	}
+	client, err := valkey.NewClient(o)
+	if client != nil {
+		defer client.Close()
+	}
+	if err != nil {
+		return err
+	}
+	ctx = valkey.WithOnSubscriptionHook(ctx, func(valkey.PubSubSubscription) { begun() })
+	err = client.Receive(ctx, client.B().Subscribe().Channel(v.channel(channel)).Build(),
+		func(m valkey.PubSubMessage) { heard(m.Message) })
+	switch {
+	case flooded.Load():
+		return ErrFlood
+	case err == nil:
+		return errClosed
+	}
+	return err
+}
+
+// ErrFlood is the error of a channel with more messages than a node listens to.
+var ErrFlood = errors.New("somebody floods the channel")
+
+// metered is a connection that ends when more comes by it in a second than maxHeard.
+type metered struct {
+	net.Conn
+	flooded *atomic.Bool
+	left    int       // octets that may come; Read's alone
+	since   time.Time // when they were all left
+}
+
+// Read implements net.Conn.
+func (m *metered) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b[:min(len(b), maxHeard)])
+	if now := time.Now(); now.Sub(m.since) >= time.Second {
+		m.left, m.since = maxHeard, now
+	}
+	if m.left -= n; m.left < 0 {
+		m.flooded.Store(true)
+		return 0, ErrFlood
+	}
+	return n, err
 }
 
 // refusal returns ErrFull for the error of a store without memory.

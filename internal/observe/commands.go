@@ -27,6 +27,11 @@ func (m *Metrics) WatchCommands(c *commands.Member) {
 	for _, o := range commands.Outcomes() {
 		outcome.read(func() uint64 { return c.Counts().Of(o) }, o.Label())
 	}
+	hints := newCounters(m.Registry, "fleet_hints_total", "Hints of other servers that they were "+
+		"given a command: heeded by a look at the store, or not, as there were too many in that "+
+		"second.", "outcome")
+	hints.read(c.Hints().Heeded.Load, "heeded")
+	hints.read(c.Hints().Unheeded.Load, "unheeded")
 	for _, s := range nodeStates {
 		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "bailiwick", Name: "fleet_nodes", Help: "Servers of the fleet, this one " +

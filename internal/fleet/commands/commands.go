@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/clock"
@@ -37,6 +38,8 @@ type Store interface {
 	Read(ctx context.Context, keys []string) ([][]byte, error)
 	Write(ctx context.Context, entries []fleet.Entry) error
 	Claim(ctx context.Context, key string, life time.Duration) (bool, error)
+	Publish(ctx context.Context, channel, message string) error
+	Listen(ctx context.Context, channel string, begun func(), heard func(message string)) error
 	// Secrets returns those of the fleet, the one that signs first; nil: there is no store now.
 	Secrets() []fleet.Secret
 }
@@ -65,6 +68,10 @@ type Parts struct {
 type Member struct {
 	parts  Parts
 	counts Counts
+	hints  Hints
+	hears  atomic.Bool   // what others publish
+	heeded trouble.Lines // of messages that had a round begin
+	deaf   *trouble.State
 	run    string // name of this process
 	turns  int    // journals that were read, while there were many; rounds' alone
 
@@ -90,10 +97,11 @@ type Member struct {
 	peers    map[string]*peer
 	place    int // in the store
 	placed   bool
-	taken    int   // rounds in a row in which something else was there
-	twins    int   // words of another process with this node's name
-	twinAt   int64 // At of the last one
-	told     int64 // At of the last head
+	taken    int    // rounds in a row in which something else was there
+	twins    int    // words of another process with this node's name
+	twinAt   int64  // At of the last one
+	told     int64  // At of the last head
+	hinted   uint64 // the last number of a command given here that others were told of
 	missing  map[string]time.Time
 	repeated map[string]time.Time
 	versions map[string]string
@@ -122,6 +130,9 @@ func New(p Parts) *Member {
 	m := &Member{parts: p, run: newID(), applied: map[string]uint64{},
 		journals: map[string]*journal{}, peers: map[string]*peer{},
 		missing: map[string]time.Time{}, repeated: map[string]time.Time{}}
+	m.heeded.Most = maxHeeded
+	m.deaf = trouble.New(p.Log, "the fleet's store does not tell of commands: they are seen with "+
+		"the next look", "the fleet's store tells of commands again")
 	m.gap = trouble.New(p.Log, "commands of the fleet are missing in its store",
 		"no commands of the fleet are missing any more")
 	m.foreign = trouble.New(p.Log, "the fleet's store has commands that are not used",
@@ -148,6 +159,7 @@ func (m *Member) Use(as func() (on bool, name string)) {
 			m.round(r.Context())
 			return false
 		})
+		r.Go(func() { m.listen(r.Context()) }, nil)
 		m.mu.Lock()
 		m.rounds = r
 		m.mu.Unlock()

@@ -39,26 +39,26 @@ func (m *Member) issue(of func(seq uint64) Command, here func() error) (r Receip
 		return r, err
 	}
 	ctx := m.context()
-	if ctx == nil {
+	if ctx == nil { // the next process passes it on
+		m.follow(&r)
 		return r, nil
 	}
 	late := time.NewTimer(ackTime)
 	defer late.Stop()
 	look := time.NewTicker(ackLook)
 	defer look.Stop()
-	for {
+	for waits := true; waits; {
 		m.wake()
-		done := m.follow(&r)
 		select {
 		case <-look.C:
-			if !done {
-				continue
-			}
 		case <-late.C:
+			waits = false
 		case <-ctx.Done():
+			waits = false
 		}
-		return r, nil
+		waits = !m.follow(&r) && waits
 	}
+	return r, nil
 }
 
 // ackLook is the pause between two looks for what nodes have done.

@@ -8,6 +8,11 @@ const (
 	maxNodes = 256
 	// roundEvery is how often a node looks at the store, at all places.
 	roundEvery = time.Second
+	// maxHeeded is how many hints of others have a round begin in a second, besides the one that
+	// comes anyway: forged ones cost no more.
+	maxHeeded = 2
+	// listenAgain is the pause before a node listens to hints again when the connection has ended.
+	listenAgain = 5 * time.Second
 	// freshTime is for how long what a node tells of itself is believed. Nothing that is older can
 	// be replayed.
 	freshTime = 15 * time.Second

@@ -23,12 +23,17 @@ func (m *Member) round(ctx context.Context) {
 	}
 	now := m.now()
 	m.unused = false
+	if m.hears.Load() {
+		m.deaf.Note(nil)
+	}
 	m.expire(now)
 	if m.look(ctx, secrets, now) == nil {
 		m.catchUp(ctx, secrets, now)
 		m.makeSecrets(ctx, secrets, now)
 		m.repeat(ctx, secrets, now)
-		m.tell(ctx, secrets, m.now())
+		if m.tell(ctx, secrets, m.now()) == nil {
+			m.hint(ctx)
+		}
 	}
 	m.share(secrets, now)
 	if !m.unused {
@@ -439,7 +444,7 @@ func (m *Member) mayRepeat(id string, last uint64, now time.Time) bool {
 }
 
 // tell writes what this node tells of itself.
-func (m *Member) tell(ctx context.Context, secrets []fleet.Secret, now time.Time) {
+func (m *Member) tell(ctx context.Context, secrets []fleet.Secret, now time.Time) error {
 	m.mu.Lock()
 	due := now.Sub(m.factsAt) >= factsEvery || now.Before(m.factsAt)
 	m.mu.Unlock()
@@ -467,7 +472,7 @@ func (m *Member) tell(ctx context.Context, secrets []fleet.Secret, now time.Time
 		entries = append(entries, fleet.Entry{Key: factsKey(h.ID), Life: factsLife,
 			Value: sign(&secrets[0], someFact, f)})
 	}
-	_ = m.parts.Store.Write(ctx, entries) // it is noted, and comes again
+	return m.parts.Store.Write(ctx, entries) // an error is noted, and it comes again
 }
 
 // latest returns the nodes whose commands hold, at most as many as a head has room for: those that

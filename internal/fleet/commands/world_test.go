@@ -33,6 +33,7 @@ type world struct {
 	kept    map[string]string // zones of nodes that have ended, which their disks have
 
 	mu       sync.Mutex
+	looks    int   // at all places of nodes; guarded by mu
 	pretence image // what the store shows in place of what it has; guarded by mu
 	stalled  bool  // the store does not reply; guarded by mu
 }
@@ -51,6 +52,9 @@ func (s pretender) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	values, err := s.Store.Get(ctx, keys)
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
+	if len(keys) == maxNodes {
+		s.w.looks++
+	}
 	for i := range values {
 		if v, ok := s.w.pretence[keys[i]]; ok {
 			values[i] = v
@@ -67,6 +71,14 @@ func (s pretender) Put(ctx context.Context, entries []fleet.Entry) error {
 	return s.Store.Put(ctx, entries)
 }
 
+// Publish implements fleet.Store.
+func (s pretender) Publish(ctx context.Context, channel, message string) error {
+	if err := s.stall(ctx); err != nil {
+		return err
+	}
+	return s.Store.Publish(ctx, channel, message)
+}
+
 // stall waits for as long as somebody does, if the store does not reply.
 func (s pretender) stall(ctx context.Context) error {
 	s.w.mu.Lock()
@@ -77,6 +89,14 @@ func (s pretender) stall(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// looked returns how often nodes have looked at all places since the last call.
+func (w *world) looked() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, w.looks = w.looks, 0
+	return n
 }
 
 // stall has the store not reply, or again.

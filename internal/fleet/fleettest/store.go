@@ -3,6 +3,7 @@ package fleettest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,6 +21,14 @@ type Store struct {
 	full    bool             // guarded by mu
 	asked   int              // questions under way; guarded by mu
 	most    int              // that there were at once; guarded by mu
+	hearers map[*hearer]bool // guarded by mu
+}
+
+// hearer is who listens to a channel.
+type hearer struct {
+	channel string
+	heard   func(message string)
+	cut     chan struct{} // closed when the connection ends
 }
 
 type entry struct {
@@ -28,7 +37,7 @@ type entry struct {
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{entries: map[string]entry{}} }
+func New() *Store { return &Store{entries: map[string]entry{}, hearers: map[*hearer]bool{}} }
 
 // Fill has the store take nothing more, or again.
 func (s *Store) Fill(full bool) {
@@ -150,6 +159,62 @@ func (s *Store) Put(ctx context.Context, entries []fleet.Entry) error {
 		}
 	}
 	return nil
+}
+
+// Publish implements fleet.Store.
+func (s *Store) Publish(ctx context.Context, channel, message string) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h := range s.hearers {
+		if h.channel == channel {
+			go h.heard(message)
+		}
+	}
+	return nil
+}
+
+// errCut is the error of a connection that has ended.
+var errCut = errors.New("the connection has ended")
+
+// Cut ends the connections of all who listen.
+func (s *Store) Cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for h := range s.hearers {
+		close(h.cut)
+		delete(s.hearers, h)
+	}
+}
+
+// Hearers returns how many listen.
+func (s *Store) Hearers() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.hearers)
+}
+
+// Listen implements fleet.Store.
+func (s *Store) Listen(ctx context.Context, channel string, begun func(),
+	heard func(message string)) error {
+	h := &hearer{channel: channel, heard: heard, cut: make(chan struct{})}
+	s.mu.Lock()
+	s.hearers[h] = true
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.hearers, h)
+	}()
+	begun()
+	select {
+	case <-h.cut:
+		return errCut
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close implements fleet.Store.
