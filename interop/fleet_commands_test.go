@@ -24,6 +24,7 @@ import (
 type commanded struct {
 	fleetOf
 	nodes map[int]*exec.Cmd
+	log   *os.File // of all nodes
 }
 
 // TestFleetCommands is the second half of what issue 19 wants to be shown of the store: commands
@@ -33,18 +34,7 @@ func TestFleetCommands(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "redis-server"})
 		return
 	}
-	loopback(t)
-	dir := t.TempDir()
-	c := &commanded{fleetOf: fleetOf{t: t, dir: folder(dir), bin: build(t, dir),
-		world: lab.Internet(time.Now())}, nodes: map[int]*exec.Cmd{}}
-	c.root = listen(t, c.world)
-	c.startStore()
-	c.dir.write(t, "secret", strings.Repeat("5a", 32)+"\n")
-	(&day{t: t, dir: c.dir}).certify(0)
-	for n := 1; n <= 4; n++ {
-		c.begin(n, "")
-	}
-	c.meets(4)
+	c := newCommanded(t, 4)
 	c.confined()
 	c.commands()
 	c.hints()
@@ -55,6 +45,28 @@ func TestFleetCommands(t *testing.T) {
 	c.forgets()
 	c.stallsAndFills()
 	c.comesBackOld()
+}
+
+// newCommanded returns a fleet of nodes that have met.
+func newCommanded(t *testing.T, nodes int) *commanded {
+	c := &commanded{fleetOf: *newFleet(t, lab.Internet(time.Now())), nodes: map[int]*exec.Cmd{}}
+	log, err := os.Create(c.dir.path("log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.log = log
+	t.Cleanup(func() {
+		if text, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("the nodes' log:\n%s", text)
+		}
+		_ = log.Close()
+	})
+	(&day{t: t, dir: c.dir}).certify(0)
+	for n := 1; n <= nodes; n++ {
+		c.begin(n, "")
+	}
+	c.meets(nodes)
+	return c
 }
 
 // configure writes the configuration of a node, with lines of its own.
@@ -82,7 +94,7 @@ func (c *commanded) socket(n int) string { return c.dir.path(fmt.Sprintf("ctl%d"
 func (c *commanded) begin(n int, own string) {
 	c.t.Helper()
 	cmd := exec.Command(c.bin, "serve", "--config", c.configure(n, own))
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Stdout, cmd.Stderr = c.log, c.log
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}

@@ -38,16 +38,12 @@ func TestFleetIsAsSimulated(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "redis-server"})
 		return
 	}
-	loopback(t)
-	dir := t.TempDir()
-	f := &fleetOf{t: t, dir: folder(dir), bin: build(t, dir), world: lab.Internet(time.Now())}
-	f.world.SlowBy = 10 * time.Millisecond
-	if err := f.world.Break("secure.example.", lab.Slow); err != nil {
+	world := lab.Internet(time.Now())
+	world.SlowBy = 10 * time.Millisecond
+	if err := world.Break("secure.example.", lab.Slow); err != nil {
 		t.Fatal(err)
 	}
-	f.root = listen(t, f.world)
-	f.startStore()
-	f.dir.write(t, "secret", strings.Repeat("5a", 32)+"\n")
+	f := newFleet(t, world)
 	for n := 1; n <= 5; n++ {
 		f.startNode(n)
 		f.wants(n, wildNames("first", 1)) // each knows the way to the zone

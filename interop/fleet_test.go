@@ -41,12 +41,7 @@ func TestFleet(t *testing.T) {
 		enter(t, []string{"ip", "unshare", "redis-server"})
 		return
 	}
-	loopback(t)
-	dir := t.TempDir()
-	f := &fleetOf{t: t, dir: folder(dir), bin: build(t, dir), world: lab.Internet(time.Now())}
-	f.root = listen(t, f.world)
-	f.startStore()
-	f.dir.write(t, "secret", strings.Repeat("5a", 32)+"\n")
+	f := newFleet(t, lab.Internet(time.Now()))
 	for n := 1; n <= 5; n++ {
 		f.startNode(n)
 	}
@@ -55,6 +50,17 @@ func TestFleet(t *testing.T) {
 	f.stalls()
 	f.fills()
 	f.kills()
+}
+
+// newFleet returns a fleet without nodes, with a world to resolve in, a store and a secret.
+func newFleet(t *testing.T, world *lab.World) *fleetOf {
+	loopback(t)
+	dir := t.TempDir()
+	f := &fleetOf{t: t, dir: folder(dir), bin: build(t, dir), world: world,
+		root: listen(t, world)}
+	f.startStore()
+	f.dir.write(t, "secret", strings.Repeat("5a", 32)+"\n")
+	return f
 }
 
 // startStore starts the store, with nothing in it, and waits until it is there.

@@ -44,7 +44,8 @@ func (r *running) fleetState(console.Request) (console.Result, error) {
 	if c := r.commands.Status(); c.On {
 		f["node"], f["commands"] = c.Node, c.Holding
 		for name, problem := range map[string]string{"missing_commands": c.Missing,
-			"unused_commands": c.Unused, "unheard_commands": c.Deaf} {
+			"unused_commands": c.Unused, "unheard_commands": c.Deaf,
+			"clock": c.Skewed} {
 			if problem != "" {
 				f[name] = problem
 			}

@@ -201,6 +201,8 @@ func serverOperations() []operation {
 				Help: "those that other servers have, and the store has not"},
 			{Name: "unused_commands", Optional: true,
 				Help: "why something that servers tell each other is not used"},
+			{Name: "clock", Optional: true,
+				Help: "why the others do not understand this server"},
 			{Name: "unheard_commands", Optional: true,
 				Help: "why commands are seen with the next look only, and not at once"}},
 		Rows: []console.Field{{Name: "outcome"}, {Name: "of"},

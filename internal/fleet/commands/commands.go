@@ -95,7 +95,8 @@ type Member struct {
 	saved    time.Time // when it was
 
 	peers    map[string]*peer
-	place    int // in the store
+	clocks   map[string]*reading // of other nodes
+	place    int                 // in the store
 	placed   bool
 	taken    int    // rounds in a row in which something else was there
 	twins    int    // words of another process with this node's name
@@ -108,8 +109,8 @@ type Member struct {
 	factsAt  time.Time
 	shared   string // digest of what was given to Share
 
-	gap, foreign *trouble.State
-	unused       bool // something in the store was not used in this round; its own
+	gap, foreign, skewed *trouble.State
+	unused               bool // something in the store was not used in this round; its own
 }
 
 // peer is another node.
@@ -129,10 +130,13 @@ func (p *peer) fresh(now time.Time) bool { return now.Sub(time.UnixMilli(p.At)) 
 func New(p Parts) *Member {
 	m := &Member{parts: p, run: newID(), applied: map[string]uint64{},
 		journals: map[string]*journal{}, peers: map[string]*peer{},
-		missing: map[string]time.Time{}, repeated: map[string]time.Time{}}
+		missing: map[string]time.Time{}, repeated: map[string]time.Time{},
+		clocks: map[string]*reading{}}
 	m.heeded.Most = maxHeeded
 	m.deaf = trouble.New(p.Log, "the fleet's store does not tell of commands: they are seen with "+
 		"the next look", "the fleet's store tells of commands again")
+	m.skewed = trouble.New(p.Log, "this node is not understood by the fleet, and commands nobody",
+		"the clock of this node is right again by those of the fleet")
 	m.gap = trouble.New(p.Log, "commands of the fleet are missing in its store",
 		"no commands of the fleet are missing any more")
 	m.foreign = trouble.New(p.Log, "the fleet's store has commands that are not used",
@@ -141,14 +145,16 @@ func New(p Parts) *Member {
 }
 
 // Use has the member begin, end or go on, as a function wants that is called when no other Use is
-// under way. The end waits for commands that are being applied.
+// under way. The end waits for commands that are being given or applied.
 func (m *Member) Use(as func() (on bool, name string)) {
 	m.using.Lock()
 	defer m.using.Unlock()
 	on, name := as()
 	m.mu.Lock()
-	m.on, m.name = on, cut(name, maxText)
-	if on && m.id == "" {
+	if m.on = on; on {
+		m.name = cut(name, maxText)
+	}
+	if on && m.rounds == nil {
 		m.load()
 	}
 	m.mu.Unlock()
@@ -165,12 +171,14 @@ func (m *Member) Use(as func() (on bool, name string)) {
 		m.mu.Unlock()
 	case !on && m.rounds != nil:
 		m.rounds.Close()
+		m.applying.Lock() // the next process reads what is saved, a command being given included
 		m.mu.Lock()
 		m.rounds = nil
 		_ = m.save() // it is logged
 		clear(m.peers)
 		m.placed, m.shared = false, "" // the server may have another secret when this begins again
 		m.mu.Unlock()
+		m.applying.Unlock()
 	}
 }
 

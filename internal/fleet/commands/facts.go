@@ -207,6 +207,7 @@ type Status struct {
 	Holding int    // commands
 	Missing string // commands that the store withholds, "" if none are
 	Unused  string // why something in the store is not used, "" if all is
+	Skewed  string // why the clock of this node is wrong, "" if it is not
 	Deaf    string // why this node does not hear of commands at once, "" if it does
 }
 
@@ -215,7 +216,7 @@ func (m *Member) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := Status{On: m.on, Node: m.name, Missing: m.gap.Problem(), Unused: m.foreign.Problem(),
-		Deaf: m.deaf.Problem()}
+		Skewed: m.skewed.Problem(), Deaf: m.deaf.Problem()}
 	for _, j := range m.journals {
 		s.Holding += len(j.Commands)
 	}

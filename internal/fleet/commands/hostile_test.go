@@ -283,38 +283,6 @@ func TestLaterCommandHolds(t *testing.T) {
 	})
 }
 
-// A node whose clock is an hour ahead commands nobody, and is told so; one whose clock is right is
-// not kept from commanding by it.
-func TestCommandsFromTheFutureAreNotApplied(t *testing.T) {
-	play(t, 3, func(w *world) {
-		pass(3 * time.Second)
-		n := w.nodes[1]
-		n.mu.Lock()
-		n.ahead = time.Hour
-		n.mu.Unlock()
-		if r, err := n.try("add", "broken.example."); err != nil || len(r.Applied) != 1 {
-			t.Errorf("%+v, %v", r, err)
-		}
-		pass(3 * time.Second)
-		for _, o := range []*node{w.nodes[0], w.nodes[2]} {
-			if o.has() != "" || o.Counts().Of(Future) == 0 {
-				t.Errorf("%s has %q", o.name, o.has())
-			}
-		}
-		w.nodes[0].give("add", "right.example.")
-		if got := w.nodes[2].has(); got != "right.example." {
-			t.Errorf("%q", got)
-		}
-		n.mu.Lock()
-		n.ahead = 0
-		n.mu.Unlock()
-		if _, err := n.try("remove", "broken.example."); err == nil ||
-			!strings.Contains(err.Error(), "clock") {
-			t.Errorf("numbers would fall: %v", err)
-		}
-	})
-}
-
 // What ended while a node was away is not done there any more.
 func TestCommandsThatAreOverAreNotApplied(t *testing.T) {
 	play(t, 2, func(w *world) {

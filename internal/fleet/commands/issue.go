@@ -70,6 +70,8 @@ func (m *Member) write(of func(seq uint64) Command, here func() error) (r Receip
 	defer m.applying.Unlock()
 	now := m.now()
 	m.mu.Lock()
+	m.amend(now)
+	wrong := m.clockError(now)
 	seq := max(m.last+1, seqOf(now))
 	on, own := m.on && m.parts.Store.Secrets() != nil, m.journals[m.id]
 	if own == nil {
@@ -81,9 +83,14 @@ func (m *Member) write(of func(seq uint64) Command, here func() error) (r Receip
 	switch {
 	case !on:
 		return r, errOff
+	case wrong != nil:
+		return r, fmt.Errorf("%w: they would not use the command, and nothing was done. Set the "+
+			"clock, or give it to another node", wrong)
 	case seq > seqOf(now.Add(maxSkew)):
-		return r, fmt.Errorf("the clock of this node is wrong, or was: the fleet has commands of "+
-			"%s", time.UnixMicro(int64(seq)).UTC().Format(time.RFC3339))
+		return r, fmt.Errorf("nothing was done, as no node would use the command: this node knows "+
+			"commands of %s, which is later than its clock shows. If that is wrong, set it. If "+
+			"it was wrong then, this node commands again when it hears of another node whose "+
+			"clock agrees with it", time.UnixMicro(int64(seq)).UTC().Format(time.RFC3339))
 	}
 	c := of(seq)
 	c.Seq, c.By = seq, cut(c.By, 2*maxText)

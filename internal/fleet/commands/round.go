@@ -59,9 +59,14 @@ func (m *Member) expire(now time.Time) {
 			changed = true
 		}
 	}
-	maps.DeleteFunc(m.peers, func(_ string, p *peer) bool {
-		return now.Sub(time.UnixMilli(p.At)) > goneTime
+	maps.DeleteFunc(m.peers, func(_ string, p *peer) bool { // or the clock was set back
+		return now.Sub(time.UnixMilli(p.At)) > goneTime ||
+			time.UnixMilli(p.At).After(now.Add(maxSkew))
 	})
+	if m.told > now.Add(maxSkew).UnixMilli() { // it was: no node has believed that
+		m.told = 0
+	}
+	m.forgetClocks()
 	if changed {
 		_ = m.save() // it is logged
 	}
@@ -85,20 +90,28 @@ func (m *Member) look(ctx context.Context, secrets []fleet.Secret, now time.Time
 			continue
 		}
 		h, o := readHead(secrets, v, now)
+		if h.ID != m.id && (o == Good || o == Replayed || o == Future) {
+			m.compare(&h)
+		}
 		switch {
 		case o == Replayed && m.peers[h.ID] != nil && m.peers[h.ID].At == h.At:
 			// it is silent, and known as such
 		case o == Replayed && now.Sub(time.UnixMilli(h.At)) <= headLife+maxSkew:
 			m.counts.add(Over) // of a node that has ended
+		case o == Future:
+			m.note(o, "what node "+h.Name+" tells of itself: its clock is ahead of the one here")
 		case o != Good:
 			m.note(o, "what a node tells of itself")
 		case h.ID == m.id:
 			mine = mine || h.Run == m.run && i == m.place
+			occupied[i] = h.Run == m.run // else it is the place of the process before this one
 			m.twin(&h)
 		default:
 			m.hear(&h, now)
 		}
 	}
+	m.skewed.Note(m.clockError(now))
+	m.amend(now)
 	m.settle(mine, occupied)
 	m.acknowledge(now)
 	return nil
@@ -151,7 +164,7 @@ func (m *Member) twin(h *head) {
 	}
 	m.twins = 0
 	old := m.id
-	m.id = newID()
+	m.renew()
 	if j := m.journals[old]; j != nil { // it stays a journal, of a node that is the other's alone
 		m.applied[old] = j.Last
 	}

@@ -122,7 +122,8 @@ func (m *Member) share(secrets []fleet.Secret, now time.Time) {
 func (m *Member) makeSecrets(ctx context.Context, secrets []fleet.Secret, now time.Time) {
 	m.mu.Lock()
 	list := m.secretsOf(secrets)
-	due := len(m.missing) == 0 && !m.alien(now) && (len(list) == 0 || m.due(&list[0], now))
+	due := len(m.missing) == 0 && !m.alien(now) && !m.unsure(now) &&
+		m.clockError(now) == nil && (len(list) == 0 || m.due(&list[0], now))
 	m.mu.Unlock()
 	if !due {
 		return

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"time"
 )
 
@@ -29,8 +30,10 @@ func (m *Member) save() error {
 	return m.parts.Save(func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
 
-// load takes over what an earlier process has saved. A node that remembers nothing is a new one: it
-// gets what holds, and what was taken back does not come back to it. The caller holds mu.
+// load takes over what another process of this node has saved: one before this one, or one that was
+// to come after it, and has ended (see upgrade in cmd/bailiwick). A node that remembers nothing is
+// a new one: it gets what holds, and what was taken back does not come back to it. The caller holds
+// mu.
 func (m *Member) load() {
 	var s memory
 	err := m.parts.Load(func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
@@ -39,17 +42,21 @@ func (m *Member) load() {
 	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			m.parts.Log.Error("commands of the fleet of before are not known: this node gets "+
-				"those that hold again", "error", err.Error())
+			m.parts.Log.Error("what was saved of commands of the fleet is not known: this node "+
+				"gets those that hold again", "error", err.Error())
 		}
-		m.id = newID()
-		_ = m.save() // it is logged
+		if m.id == "" {
+			m.id = newID()
+			_ = m.save() // it is logged
+		}
 		return
 	}
-	m.id, m.last, m.audit = s.ID, s.Last, s.Audit
-	if s.Applied != nil {
-		m.applied = s.Applied
+	if s.ID == m.id && s.Last <= m.last { // this process has saved it, and knows more
+		return
 	}
+	m.id, m.last, m.audit = s.ID, max(m.last, s.Last), s.Audit
+	m.applied, m.journals = map[string]uint64{}, map[string]*journal{}
+	maps.Copy(m.applied, s.Applied)
 	for _, j := range s.Journals {
 		m.journals[j.ID] = j
 	}
