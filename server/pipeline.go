@@ -220,6 +220,8 @@ func (r *request) screen() bool {
 		return r.reject(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly})
 	case r.q.Opcode() != wire.OpcodeQuery:
 		return r.reject(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode})
+	case r.wantsCookieAlone():
+		return r.reject(wire.RCodeNoError, nil)
 	case r.err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0:
 		// RFC 9619: one question
 		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})

@@ -494,6 +494,12 @@ func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 		edns(true)); len(types(m)) < 2 || !m.AuthenticatedData {
 		t.Errorf("over TCP: %v", m)
 	}
+	// Below a DNAME the name has a CNAME, which clients that know no DNAME follow (RFC 6672,
+	// section 3.1).
+	if m := f.ask("leaf.tree.secure.example.", dns.TypeANY, edns(true)); len(types(m)) != 2 ||
+		!types(m)[dns.TypeCNAME] || !types(m)[dns.TypeDNAME] {
+		t.Errorf("below a DNAME: %v", m)
+	}
 }
 
 // RFC 8509: only names that test our trust anchors are changed.

@@ -51,7 +51,9 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	}
 	bare := !available && r.rules.BareRefusals
 	var qname []byte
-	if r.q.QName != nil && rc != wire.RCodeFormErr && !bare { // what is malformed is not repeated
+	// A question that could be read is repeated whatever else is wrong: clients pass over a reply
+	// without theirs (RFC 5452, section 9.1), and would hear nothing.
+	if r.q.QName != nil && !bare {
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
@@ -232,13 +234,17 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 }
 
 // shorten leaves one set of an answer to ANY over UDP, against amplification (RFC 8482, sections
-// 4.1 and 4.4).
+// 4.1 and 4.4); of an alias that a DNAME makes the set of the name itself, too.
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	if r.ask.Type != wire.TypeANY || r.rules.AnyFull || r.from.Protocol.Stream() {
 		return a
 	}
+	n := 1
+	if len(a.Sets) > 1 && a.Sets[0].Type == wire.TypeDNAME && a.Sets[0].Name != r.ask.Name {
+		n = 2 // with the CNAME that follows from it (RFC 6672, section 3.1)
+	}
 	c := *a
-	c.Sets = c.Sets[:min(1, len(c.Sets))]
+	c.Sets = c.Sets[:min(n, len(c.Sets))]
 	return &c
 }
 

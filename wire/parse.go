@@ -80,8 +80,11 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 	if q.Header, err = parseHeader(msg); err != nil {
 		return err
 	}
-	if q.QDCount != 1 {
-		q.End = HeaderLen
+	switch q.End = HeaderLen; q.QDCount {
+	case 0: // who asks for a cookie (RFC 7873, section 5.4)
+		return q.records(msg)
+	case 1:
+	default:
 		return nil
 	}
 	steps := maxDecompression
@@ -96,7 +99,12 @@ func ParseQuery(msg []byte, q *Query) (err error) {
 	q.QName, q.End = msg[HeaderLen:off], off+4
 	q.Question = Question{aliasName(out), Type(binary.BigEndian.Uint16(msg[off:])),
 		Class(binary.BigEndian.Uint16(msg[off+2:]))}
-	off += 4
+	return q.records(msg)
+}
+
+// records steps over the records behind the questions.
+func (q *Query) records(msg []byte) (err error) {
+	off := q.End
 	for n := int(q.ANCount) + int(q.NSCount) + int(q.ARCount); n > 0; n-- {
 		q.Last = off
 		if off, err = q.record(msg, off); err != nil {
