@@ -38,6 +38,7 @@ type ladder struct {
 	settled   bool // letter case makes no difference
 	wrongCase bool // a reply came whose question was in other letters
 	wasBare   bool // a fault came without a question
+	garbled   bool // UDP brought a message that cannot be read
 	forgeable bool // its data did not verify, may have been forged, and TCP may tell
 	unproven  bool // its data did not verify, and may have been forged
 	silent    bool // UDP brought no reply in time
@@ -97,6 +98,7 @@ const (
 	sawBogus                      // its data do not verify
 	sawSilence                    // no reply in time
 	sawFailure                    // an error in place of a reply
+	sawGarbled                    // a reply that cannot be read
 	sawOtherCase                  // the question in other letters (DNS 0x20)
 	sawNoTCP                      // TCP, in place of UDP, brought no reply
 	sawGuesses                    // too many packets that do not match (RFC 5452)
@@ -168,6 +170,8 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 				v.again = !l.tcpFailed && t.c.tcp == 0
 			}
 		}
+	case sawGarbled:
+		return l.unreadable(t, &o)
 	case sawOtherCase:
 		l.wrongCase, l.tcpNext = true, true // TCP needs no letter case against forgery
 		v = again(event.FormTCP)
@@ -185,6 +189,9 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 		} else if l.wrongCase && !l.lower {
 			l.lower = true
 			v = again(event.FormLowerCase)
+		} else if l.garbled && l.mayLackEDNS(t, &o) {
+			l.noEDNS = true
+			v = again(event.FormWithoutEDNS)
 		}
 		if l.forgeable { // the next names do not wait for TCP as well
 			v.learnt |= setOf(eventBogusNoTCP)
@@ -311,12 +318,33 @@ func (l *ladder) faulty(t *try, o *observation) verdict {
 	case !o.question && !t.how.reliable() && !l.wasBare:
 		l.wasBare, l.tcpNext = true, true
 		return again(event.FormTCP)
-	case o.rcode == wire.RCodeServFail && !o.opt && t.how.edns && !t.p.edns &&
-		(o.question || t.how.reliable()) && !l.mustEDNS && !o.secure:
+	case o.rcode == wire.RCodeServFail && !o.opt && (o.question || t.how.reliable()) &&
+		l.mayLackEDNS(t, o):
 		l.noEDNS = true
 		return again(event.FormWithoutEDNS)
 	}
 	return verdict{}
+}
+
+// unreadable takes a reply that cannot be read. Over UDP a box on the way may have cut it without
+// TC, which TCP survives; some servers and boxes spoil what has an OPT record. Who asks as BIND does
+// resolves such names: over TCP, then without EDNS.
+func (l *ladder) unreadable(t *try, o *observation) verdict {
+	switch {
+	case !t.how.reliable() && !l.garbled && !l.tcpFailed:
+		l.garbled, l.tcpNext = true, true
+		return again(event.FormTCP)
+	case l.mayLackEDNS(t, o):
+		l.noEDNS = true
+		return again(event.FormWithoutEDNS)
+	}
+	return verdict{}
+}
+
+// mayLackEDNS reports whether a server may be asked without EDNS that was asked with it: it has
+// never shown EDNS, and the zone is not known to be signed.
+func (l *ladder) mayLackEDNS(t *try, o *observation) bool {
+	return t.how.edns && !t.p.edns && !l.mustEDNS && !o.secure
 }
 
 // weigh takes a reply whose worth is known. The server is asked again in lower case and without a

@@ -176,6 +176,30 @@ var ladders = []struct {
 		opt: true, question: true}}, ""},
 		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, "bad"}},
 }, {
+	name: "RFC 7766, 5: what cannot be read may have been cut, and is asked for over TCP",
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp EDNS cookie case", content(wire.RCodeNoError, true, worthMuch), "EDNS; case kept"}},
+}, {
+	name: "RFC 6891, 7: what cannot be read over TCP either is asked for without EDNS",
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp case", []observation{{what: sawGarbled}}, ""}},
+}, {
+	name: "RFC 6891, 7: and so is what cannot be read where there is no TCP",
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, ""},
+		{"udp case", content(wire.RCodeNoError, false, worthMuch), "no EDNS; case kept"}},
+}, {
+	name:  "CVE-2026-52690: what cannot be read takes no EDNS from a server that has shown it",
+	known: profile{edns: true},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawGarbled}}, ""}},
+}, {
+	name:    "CVE-2026-52690: nor from a zone that is signed",
+	outside: observation{secure: true},
+	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
+		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, ""}},
+}, {
 	name: "silence proves nothing, and a reply to less is the weakest observation",
 	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawSilence}}, ""},
 		{"udp EDNS", content(wire.RCodeNoError, true, worthMuch), "EDNS; plain only"}},

@@ -271,3 +271,48 @@ func TestRFC2671FailureWithOPTIsTheServersWord(t *testing.T) {
 		}
 	})
 }
+
+// Section 6.1.1 has one OPT record in a message. Where a box on the way adds another one, and where
+// a server spoils what has one, a name resolves without EDNS, after a question over TCP; a signed
+// zone does not, and each name costs few packets.
+func TestRFC6891RepliesThatEDNSSpoils(t *testing.T) {
+	for _, tcp := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.Internet(time.Now())
+			w.Add(lab.Zone{Name: "twice.plain.", Algorithm: lab.Unsigned,
+				Records: "* A 192.0.2.1"})
+			w.Add(lab.Zone{Name: "twice.example.", Records: "* A 192.0.2.1"})
+			plain := 0
+			w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+				signed := q.Server == w.AddressOf("twice.example.")
+				if !signed && q.Server != w.AddressOf("twice.plain.") {
+					return lab.Reply{}, false
+				}
+				m := q.Honest()
+				o := m.IsEdns0()
+				switch {
+				case q.TCP && !tcp:
+					return lab.Reply{Err: transport.ErrUnreachable}, true
+				case o != nil:
+					m.Extra = append(m.Extra, o)
+				case signed:
+					plain++
+				}
+				return lab.Messages(m), true
+			}
+			in := newWorld(t, w, nil)
+			a := in.resolve("a.twice.plain.", wire.TypeA)
+			if a.RCode != wire.RCodeNoError || len(a.Sets) != 1 {
+				t.Errorf("TCP %v: %s %v", tcp, a.RCode, a.Failure)
+			}
+			w.Transcript()
+			a = in.resolve("a.twice.example.", wire.TypeA)
+			if a.RCode != wire.RCodeServFail || plain > 0 {
+				t.Errorf("TCP %v, signed: %s, %d without EDNS", tcp, a.RCode, plain)
+			}
+			if n := len(w.Transcript()); n > 12 {
+				t.Errorf("TCP %v: %d packets", tcp, n)
+			}
+		})
+	}
+}

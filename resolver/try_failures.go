@@ -43,6 +43,8 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		a.schedule.unsent(t, time.Now())
 		return nil
 	case a.left(t): // it says nothing about the later way
+	case what == cause.Malformed && !t.how.via.Encrypted():
+		o.what, o.secure = sawGarbled, a.secure()
 	case what == cause.Malformed, what == cause.ServerIdentity:
 		blame(eventBad)
 		c.spent = true
@@ -51,7 +53,7 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		r.infra.learn(c.addr.Addr(), a.zone, eventForget, t.took, r.clock.Now())
 		c.spent = true
 	case !a.usual(t): // this says nothing about the server over UDP
-		o.what = sawNoTCP
+		o.what, o.secure = sawNoTCP, c.ladder.garbled && a.secure()
 		if c.ladder.tcpOnly && what == cause.Unreachable {
 			f = cause.New(cause.Truncated, a.zone, "%s", a.q).At(c.addr)
 			c.spent = true
@@ -82,7 +84,10 @@ func (a *zoneQuery) failed(t *try) *cause.Failure {
 		r.connectivity.of(c.addr.Addr()).Add(1)
 	}
 	a.recordFailure(f)
-	a.step(t, o)
+	if !a.step(t, o) && o.what == sawGarbled {
+		blame(eventBad)
+		c.spent = true
+	}
 	return nil
 }
 
