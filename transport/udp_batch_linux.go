@@ -120,18 +120,25 @@ func (b *batch) put(to int, in *batch, i int, reply []byte) {
 	}
 }
 
-// send sends the first n packets. A packet that cannot be sent is lost, as on the network.
-func (b *batch) send(fd, n int) {
-	for sent := 0; sent < n; {
-		k, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
-			uintptr(unsafe.Pointer(&b.messages[sent])), uintptr(n-sent), unix.MSG_DONTWAIT, 0, 0)
+// send sends the packets from first to before last. A packet that cannot be sent is lost, as on the
+// network.
+func (b *batch) send(fd, first, last int) {
+	for first < last {
+		k, err := sendMessages(fd, b.messages[first:last])
 		switch {
 		case err == 0:
-			sent += int(k)
+			first += k
 		case !again(fd, err):
-			sent++ // skip it; the next may be sendable
+			first++ // skip it; the next may be sendable
 		}
 	}
+}
+
+// sendMessages sends messages, and returns how many of them it has sent.
+func sendMessages(fd int, messages []message) (int, syscall.Errno) {
+	n, _, err := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
+		uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), err
 }
 
 // roomTime is how long an answer waits for room in a full send buffer.

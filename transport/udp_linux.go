@@ -38,6 +38,8 @@ type endpoint struct {
 	fd   int             // for the readers, while the listener has any
 	file *os.File        // not in the runtime's poller
 	raw  syscall.RawConn // for late answers: it counts the users of the descriptor
+	// divides reports whether one packet may have several answers (segments).
+	divides bool
 }
 
 // newEndpoint takes over a socket.
@@ -54,6 +56,7 @@ func newEndpoint(c *net.UDPConn) (e endpoint, err error) {
 	}
 	if err == nil {
 		e.fd = int(e.file.Fd())
+		e.divides = divides(e.fd)
 		e.raw, err = e.file.SyscallConn()
 	}
 	return e, err

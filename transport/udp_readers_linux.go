@@ -133,6 +133,7 @@ type udpReader struct {
 	*udpTeam
 	own     int // the socket that it reads to the end when the listener stops
 	in, out *batch
+	joined  segments // of out
 	events  [teamSize]unix.EpollEvent
 	handed  bool      // a query went to the resolver
 	sample  sample    // of the current interval
@@ -247,7 +248,11 @@ func (r *udpReader) batch(e *endpoint) int {
 	for i := 0; i < n; {
 		i, answers = r.answers(e, i, n, answers)
 	}
-	r.out.send(e.fd, answers)
+	if e.divides {
+		r.joined.send(r.out, e.fd, answers)
+	} else {
+		r.out.send(e.fd, 0, answers)
+	}
 	r.sample.packets += n
 	return n
 }
