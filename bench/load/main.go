@@ -29,7 +29,7 @@ import (
 type options struct {
 	server, via, name string
 	pid, conns, depth int
-	resume            bool
+	resume, classic   bool
 	span, hold        time.Duration
 }
 
@@ -47,6 +47,7 @@ func main() {
 	f.IntVar(&o.conns, "n", 8, "connections")
 	f.IntVar(&o.depth, "depth", 10, "queries at once on each")
 	f.BoolVar(&o.resume, "resume", false, "resume sessions")
+	f.BoolVar(&o.classic, "classic", false, "exchange keys by X25519 alone, without ML-KEM")
 	f.DurationVar(&o.span, "for", 5*time.Second, "how long")
 	f.DurationVar(&o.hold, "hold", 0, "how long idle connections are held after they are counted")
 	_ = f.Parse(os.Args[2:]) // it exits on errors
@@ -68,8 +69,12 @@ func main() {
 }
 
 func (o *options) tls(alpn string, cache tls.ClientSessionCache) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn},
+	c := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn},
 		ServerName: "localhost", ClientSessionCache: cache}
+	if o.classic {
+		c.CurvePreferences = []tls.CurveID{tls.X25519}
+	}
+	return c
 }
 
 func (o *options) dialQUIC(cache tls.ClientSessionCache) (*quic.Conn, error) {

@@ -24,8 +24,10 @@ const (
 	minRing = 512 << 10
 	// frontShare is the divisor of the memory that the front gets.
 	frontShare = 4
-	// tableShare is the divisor of the rest that the table of buckets may grow to.
-	tableShare = 32
+	// bucketShare is how many bytes of the rest there are at least for each bucket of the table, and
+	// bucketSize how many bytes a bucket has: a place and its marks.
+	bucketShare = 128
+	bucketSize  = 5
 	// admitAtOnce is the number of frequently used values that are promoted to the front at once:
 	// those of the root and of large zones come first. After that, each use promotes the value with
 	// probability 1/frontOdds, so that promotion depends on the rate of use and not on age.
@@ -74,7 +76,10 @@ type packedShard struct {
 	mu   sync.Mutex
 	ring ring
 	// guarded by mu, as is all below; a place is its offset in units, and one: zero is none
-	table     []uint32
+	table []uint32
+	// marks has for each bucket a bit of each record's hash that was put in since it was empty. So
+	// what is not there is mostly known without reading a record, which is in no processor's cache.
+	marks     []uint8
 	maxTable  int
 	count     int
 	bytes     int // of the records that are in the table
@@ -107,10 +112,10 @@ func newRings(octets int) (shards []*packedShard) {
 func (c *Packed[K, V]) Front() *Cache[K, V] { return c.front }
 
 func newPackedShard(octets int) *packedShard {
-	table := octets / tableShare
-	s := &packedShard{table: make([]uint32, minBuckets), maxTable: max(table/4, minBuckets),
-		unmap: func() {}}
-	mem, unmap := mapMemory(int(min(int64(octets-table), maxRing)) / unit * unit)
+	buckets := max(octets/bucketShare, minBuckets)
+	s := &packedShard{table: make([]uint32, minBuckets), marks: make([]uint8, minBuckets),
+		maxTable: buckets, unmap: func() {}}
+	mem, unmap := mapMemory(int(min(int64(octets-buckets*bucketSize), maxRing)) / unit * unit)
 	s.ring.mem = mem
 	if unmap != nil {
 		later := runtime.AddCleanup(s, unmap, mem)
@@ -261,15 +266,25 @@ func (c *Packed[K, V]) Stats() (t Stats) {
 		s.mu.Lock()
 		t.Evictions += s.evictions
 		t.Entries += s.count
-		t.Bytes += s.bytes + 4*len(s.table)
+		t.Bytes += s.bytes + bucketSize*len(s.table)
 		s.mu.Unlock()
 	}
 	return t
 }
 
+// bucket returns the bucket of a hash.
+func (s *packedShard) bucket(hash uint64) uint64 { return hash & uint64(len(s.table)-1) }
+
+// markOf returns the mark of a hash, by bits that find neither the shard nor the bucket.
+func markOf(hash uint64) uint8 { return 1 << (hash >> 61) }
+
 // find follows a bucket's chain for s.key. mu is held, as in all that follow.
 func (s *packedShard) find(hash uint64) (int, record) {
-	for p := s.table[hash&uint64(len(s.table)-1)]; p != 0; {
+	b := s.bucket(hash)
+	if s.marks[b]&markOf(hash) == 0 {
+		return 0, nil
+	}
+	for p := s.table[b]; p != 0; {
 		off := int(p-1) * unit
 		rec := s.ring.at(off)
 		if bytes.Equal(rec.key(), s.key) {
@@ -316,20 +331,28 @@ func (s *packedShard) room(size int, hashKey func([]byte) uint64) (off int, room
 
 // insert puts the record at the head into the ring and the table.
 func (s *packedShard) insert(off int, rec record, hash uint64) {
-	b := &s.table[hash&uint64(len(s.table)-1)]
-	rec.setNext(*b)
-	*b = uint32(off/unit) + 1
+	s.link(off, rec, hash)
 	s.ring.push(len(rec))
 	s.count++
 	s.bytes += len(rec)
 }
 
+// link puts a record at the front of its bucket.
+func (s *packedShard) link(off int, rec record, hash uint64) {
+	b := s.bucket(hash)
+	rec.setNext(s.table[b])
+	s.table[b] = uint32(off/unit) + 1
+	s.marks[b] |= markOf(hash)
+}
+
 // kill removes a record from its bucket; the ring frees it when it comes round to it.
 func (s *packedShard) kill(off int, rec record, hash uint64) {
 	place := uint32(off/unit) + 1
-	b := &s.table[hash&uint64(len(s.table)-1)]
+	b := &s.table[s.bucket(hash)]
 	if *b == place {
-		*b = rec.next()
+		if *b = rec.next(); *b == 0 {
+			s.marks[s.bucket(hash)] = 0
+		}
 	} else {
 		before := s.ring.at(int(*b-1) * unit)
 		for before.next() != place {
@@ -369,12 +392,11 @@ func (s *packedShard) evict(reprieves *int, hashKey func([]byte) uint64) {
 
 // grow doubles the table.
 func (s *packedShard) grow(hashKey func([]byte) uint64) {
-	s.table = make([]uint32, 2*len(s.table))
+	n := 2 * len(s.table)
+	s.table, s.marks = make([]uint32, n), make([]uint8, n)
 	s.ring.each(func(off int, rec record) {
 		if !rec.has(dead) {
-			b := &s.table[hashKey(rec.key())&uint64(len(s.table)-1)]
-			rec.setNext(*b)
-			*b = uint32(off/unit) + 1
+			s.link(off, rec, hashKey(rec.key()))
 		}
 	})
 }

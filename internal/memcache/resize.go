@@ -220,6 +220,6 @@ func (s *packedShard) adopt(from record, hash uint64, hashKey func([]byte) uint6
 func (s *packedShard) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring, s.table = ring{}, make([]uint32, minBuckets)
+	s.ring, s.table, s.marks = ring{}, make([]uint32, minBuckets), make([]uint8, minBuckets)
 	s.unmap()
 }
