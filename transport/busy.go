@@ -5,6 +5,8 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -20,9 +22,33 @@ func busyError(err error, network string, at netip.AddrPort) error {
 }
 
 // Taken reports whether a process uses an address; false if that cannot be seen.
-func Taken(network string, at netip.AddrPort) bool {
-	_, has := holder(procRoot, network, at)
+func Taken(network string, at netip.AddrPort) bool { return taken(procRoot, network, at) }
+
+// taken looks for the holder of an address that cannot be opened. What can be opened has none, and
+// to see that in the kernel's files costs milliseconds: it goes through all of its table of
+// connections, which is as large as the machine's memory suggests.
+func taken(root, network string, at netip.AddrPort) bool {
+	if opens(network, at) {
+		return false
+	}
+	_, has := holder(root, network, at)
 	return has.IsValid()
+}
+
+// opens reports whether an address can be opened for one socket alone.
+func opens(network string, at netip.AddrPort) bool {
+	var c io.Closer
+	var err error
+	if network == "udp" {
+		c, err = net.ListenUDP(network, net.UDPAddrFromAddrPort(at))
+	} else {
+		c, err = net.ListenTCP(network, net.TCPAddrFromAddrPort(at))
+	}
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // it has nothing unsent
+	return true
 }
 
 func busy(err error, root, network string, at netip.AddrPort) error {

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -70,5 +72,52 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 	_, err = Listen(TCP, Spec{Addr: at, Gate: NewGate(Default().Gate)})
 	if err == nil || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("%v does not name process %d", err, os.Getpid())
+	}
+}
+
+// Whether an address is taken is asked of the kernel by opening it. Its list of sockets, which
+// takes a walk through all connections of the machine, is read only for one that cannot be opened.
+func TestFreeAddressIsNotLookedFor(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "net"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		var held, free netip.AddrPort
+		var has io.Closer
+		if network == "udp" {
+			c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			has, held = c, c.LocalAddr().(*net.UDPAddr).AddrPort()
+		} else {
+			c, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			has, held = c, c.Addr().(*net.TCPAddr).AddrPort()
+		}
+		defer has.Close()
+		held = netip.AddrPortFrom(held.Addr().Unmap(), held.Port())
+		free = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.2"), held.Port())
+		// A list that says of every address that some socket has it.
+		state := map[string]string{"udp": "07", "tcp": "0A"}[network]
+		line := fmt.Sprintf("   0: 00000000:%04X 00000000:0000 %s 00000000:00000000 "+
+			"00:00000000 00000000 0 0 1\n", held.Port(), state)
+		if err := os.WriteFile(filepath.Join(root, "net", network), []byte(line),
+			0o600); err != nil {
+			t.Fatal(err)
+		}
+		if taken(root, network, free) {
+			t.Errorf("%s: the list was read for %v, which is free", network, free)
+		}
+		if !taken(root, network, held) || !Taken(network, held) {
+			t.Errorf("%s: %v is not taken", network, held)
+		}
+		everywhere := netip.AddrPortFrom(netip.IPv4Unspecified(), held.Port())
+		if !Taken(network, everywhere) {
+			t.Errorf("%s: %v is not taken, though %v is", network, everywhere, held)
+		}
 	}
 }
