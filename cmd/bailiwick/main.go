@@ -22,11 +22,11 @@ func newRoot() *cobra.Command {
 		Short: "A validating recursive DNS resolver that says why",
 		Long: "Bailiwick resolves names from the root, verifies every answer with DNSSEC, " +
 			"and names the cause of every failure.\n\n" + exitStatuses,
-		Version:       versionText(),
+		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
+	addVersionFlag(root)
 	root.AddCommand(serveCommand(), queryCommand(), explainCommand(), causesCommand(),
 		presetsCommand(), reportCommand(), checkCommand(), doctorCommand(), installCommand(),
 		uninstallCommand(),

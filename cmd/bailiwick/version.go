@@ -29,6 +29,19 @@ func versionCommand() *cobra.Command {
 	}
 }
 
+// addVersionFlag gives the program's command --version. That of cobra prints by a template, and a
+// program that has templates has every exported method of its packages: a quarter of the binary.
+func addVersionFlag(root *cobra.Command) {
+	asked := root.Flags().BoolP("version", "v", false, "version for bailiwick")
+	root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *asked {
+			fmt.Fprintln(cmd.OutOrStdout(), versionText())
+			return nil
+		}
+		return cmd.Help()
+	}
+}
+
 // versionText returns the version, the revision that it was built from with its date, the compiler
 // and the system.
 func versionText() string {
