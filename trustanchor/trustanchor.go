@@ -11,12 +11,12 @@ import (
 	"maps"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/pattern"
 	"bailiwick/wire"
 )
 
@@ -110,7 +110,7 @@ func (s *Set) AddZoneFile(r io.Reader, name string) error {
 	var errs []error
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		n++
-		if untrusted.MatchString(p.Comment()) {
+		if untrusted.In(p.Comment()) {
 			continue
 		}
 		if err := s.add(rr); err != nil {
@@ -131,7 +131,7 @@ func (s *Set) AddZoneFile(r io.Reader, name string) error {
 
 // untrusted matches the comment of a key that Unbound does not trust: START, ADDPEND, REVOKED and
 // REMOVED.
-var untrusted = regexp.MustCompile(`;state=[0145]\b`)
+var untrusted = pattern.New(`;state=[0145]\b`)
 
 func (s *Set) add(rr dns.RR) error {
 	zone, err := wire.ParseName(rr.Header().Name)

@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"bailiwick/internal/announce"
 	"bailiwick/internal/fleet"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/pattern"
 	"bailiwick/internal/snapshot"
 	"bailiwick/wire"
 )
@@ -118,7 +118,7 @@ func announceExaBGP(f *announceFlags) *cobra.Command {
 
 // communityText is a community as ExaBGP reads it: standard, large, or a well-known name. Nothing
 // else may get into a line.
-var communityText = regexp.MustCompile(`^([0-9]+:[0-9]+(:[0-9]+)?|[a-z][a-z-]*)$`)
+var communityText = pattern.New(`^([0-9]+:[0-9]+(:[0-9]+)?|[a-z][a-z-]*)$`)
 
 // exabgp reads the flags of ExaBGP.
 func (f *announceFlags) exabgp(d *announce.ExaBGP) error {
@@ -136,7 +136,7 @@ func (f *announceFlags) exabgp(d *announce.ExaBGP) error {
 		return wrongUse("--next-hop %q: an address, or self", f.nextHop)
 	}
 	for _, c := range f.communities {
-		if !communityText.MatchString(c) {
+		if !communityText.In(c) {
 			return wrongUse("--community %q: not a community", c)
 		}
 	}

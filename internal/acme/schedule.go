@@ -4,8 +4,9 @@ package acme
 
 import (
 	"crypto/x509"
-	"regexp"
 	"time"
+
+	"bailiwick/internal/pattern"
 )
 
 // attempts are the orders since the last one that succeeded.
@@ -55,12 +56,12 @@ func (a attempts) failed(o Outcome, problem string, now time.Time) attempts {
 
 // after is a time in the text of an authority that was asked too often. The header Retry-After,
 // which has it too, does not reach us.
-var after = regexp.MustCompile(`(?i)retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z)`)
+var after = pattern.New(`(?i)retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?: UTC|Z)`)
 
 // limitedUntil returns the time until which an authority wants to be left alone; zero if it does
 // not say.
 func limitedUntil(problem string) time.Time {
-	m := after.FindStringSubmatch(problem)
+	m := after.Get().FindStringSubmatch(problem)
 	if m == nil {
 		return time.Time{}
 	}

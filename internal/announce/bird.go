@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 	"time"
+
+	"bailiwick/internal/pattern"
 )
 
 // BIRD announces routes by enabling and disabling protocols of a BIRD that have them.
@@ -20,7 +21,7 @@ type BIRD struct {
 	Lowered   []string // whose routes are announced lowered; none: they are not lowered
 }
 
-var protocolName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+var protocolName = pattern.New(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // Check reports what is wrong with the names of protocols: what is not a name would be another
 // command.
@@ -30,7 +31,7 @@ func (b *BIRD) Check() error {
 		return fmt.Errorf("%d protocols: there have to be 1 to %d", len(all), maxRoutes)
 	}
 	for _, name := range all {
-		if !protocolName.MatchString(name) || name == "all" { // which is all that BIRD has
+		if !protocolName.In(name) || name == "all" { // which is all that BIRD has
 			return fmt.Errorf("%q is not the name of a protocol", name)
 		}
 	}

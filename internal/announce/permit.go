@@ -5,9 +5,9 @@ package announce
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/pattern"
 )
 
 // Permits are what a node of a fleet needs to withdraw its routes while it answers: there are so
@@ -69,12 +69,12 @@ func (p *Permits) Give(ctx context.Context) error {
 }
 
 // word is what a group and a node may be called.
-var word = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var word = pattern.New(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Check reports what is wrong with the names and the number.
 func (p *Permits) Check() error {
 	switch {
-	case !word.MatchString(p.Group), !word.MatchString(p.Node):
+	case !word.In(p.Group), !word.In(p.Node):
 		return fmt.Errorf("group %q, node %q: letters, digits, dots, hyphens and underscores",
 			p.Group, p.Node)
 	case p.Most < 1 || p.Most > maxPermits:

@@ -6,9 +6,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // Setting is what a key holds.
@@ -20,7 +21,7 @@ type Setting struct {
 }
 
 // webQuery is what follows the question mark in a URL: it may be a secret.
-var webQuery = regexp.MustCompile(`://[^"?\s]*\?([^"\s]+)`)
+var webQuery = pattern.New(`://[^"?\s]*\?([^"\s]+)`)
 
 // Settings lists all keys in the order of the table. A secret stands as a hash of it and of a salt:
 // whoever has another configuration and the same salt sees whether it has the same secret, and
@@ -32,7 +33,7 @@ func (c *Config) Settings(salt []byte) (list []Setting) {
 		for _, secret := range c.secrets[k] {
 			s.Value = strings.ReplaceAll(s.Value, strconv.Quote(secret), sealed(salt, secret))
 		}
-		for _, m := range webQuery.FindAllStringSubmatch(s.Value, -1) {
+		for _, m := range webQuery.Get().FindAllStringSubmatch(s.Value, -1) {
 			s.Value = strings.ReplaceAll(s.Value, "?"+m[1], "?"+sealed(salt, m[1]))
 		}
 		if at := c.places[k]; s.Given {

@@ -4,19 +4,19 @@ package gameday
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"bailiwick/deploy/prometheus"
+	"bailiwick/internal/pattern"
 )
 
 // pending is how long an alert waits before it fires.
-var pending = regexp.MustCompile(`for: \d+[mh]`)
+var pending = pattern.New(`for: \d+[mh]`)
 
 // Rules returns the rules of deploy/prometheus in a hurry: an alert waits for a second, and one
 // client network is enough.
 func Rules() string {
-	quick := pending.ReplaceAllString(prometheus.Rules, "for: 1s")
+	quick := pending.Get().ReplaceAllString(prometheus.Rules, "for: 1s")
 	return strings.ReplaceAll(quick, `{maintenance="false"}) >= 10`, `{maintenance="false"}) >= 1`)
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"bailiwick/internal/console"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/pattern"
 )
 
 // Day is where scenarios are played.
@@ -226,11 +226,11 @@ func (d *Day) call(command string, args map[string]string) (console.Result, erro
 }
 
 // sample is a line of the failures of a cause in the metrics.
-var sample = regexp.MustCompile(`(?m)^bailiwick_servfail_total\{([^}]*)\} (\S+)$`)
+var sample = pattern.New(`(?m)^bailiwick_servfail_total\{([^}]*)\} (\S+)$`)
 
 // failures returns how many SERVFAIL a cause has had; 0 if the metrics cannot be read.
 func (d *Day) failures(cause string) (n float64) {
-	for _, m := range sample.FindAllStringSubmatch(get("http://"+d.Admin+"/metrics"), -1) {
+	for _, m := range sample.Get().FindAllStringSubmatch(get("http://"+d.Admin+"/metrics"), -1) {
 		if strings.Contains(m[1], `cause="`+cause+`"`) {
 			v, _ := strconv.ParseFloat(m[2], 64) // the server writes numbers
 			n += v

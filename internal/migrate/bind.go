@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // bindDiffers is what is on by default here and off there, or the reverse.
@@ -24,11 +25,11 @@ var bindDiffers = []string{
 		"server.version, server.identity",
 }
 
-var bindSection = regexp.MustCompile(`(?m)^\s*(?:(?:options|logging|controls)\s*\{|` +
+var bindSection = pattern.New(`(?m)^\s*(?:(?:options|logging|controls)\s*\{|` +
 	`(?:acl|view|zone|key|primaries|masters|tls|http)\s+"?[^\s"{};=:]+"?\s+(?:(?i:in)\s*)?\{|` +
 	`include\s+"[^"\n]*"\s*;)`)
 
-func isBIND(text string) bool { return bindSection.MatchString(text) }
+func isBIND(text string) bool { return bindSection.In(text) }
 
 // named is a conversion.
 type named struct {

@@ -8,9 +8,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // dnsmasqDiffers is what is on by default here and off there, or the reverse.
@@ -22,12 +23,12 @@ var dnsmasqDiffers = []string{
 	"the servers of a zone are asked by their speed, and not in an order: a weight in addresses",
 }
 
-var dnsmasqLine = regexp.MustCompile(`(?m)^\s*(?:server=[/\d]|local=/|address=/|no-resolv\b|` +
+var dnsmasqLine = pattern.New(`(?m)^\s*(?:server=[/\d]|local=/|address=/|no-resolv\b|` +
 	`no-hosts\b|bogus-priv\b|domain-needed\b|dhcp-(?:range|host|option)=|host-record=|` +
 	`cache-size=|resolv-file=|listen-address=|bind-interfaces\b|expand-hosts\b|` +
 	`conf-dir=|stop-dns-rebind\b|addn-hosts=)`)
 
-func isDnsmasq(text string) bool { return dnsmasqLine.MatchString(text) }
+func isDnsmasq(text string) bool { return dnsmasqLine.In(text) }
 
 // dnsmasq is a conversion.
 type dnsmasq struct {

@@ -4,9 +4,10 @@ package migrate
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // conversion is what an option with one value becomes.
@@ -101,8 +102,8 @@ func (o *options) convert(b *builder, d *directive, path func(string) string) {
 }
 
 var (
-	periodPart = regexp.MustCompile(`(?i)^(\d+)([smhdw]?)`)
-	periodISO  = regexp.MustCompile(`^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?` +
+	periodPart = pattern.New(`(?i)^(\d+)([smhdw]?)`)
+	periodISO  = pattern.New(`^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?` +
 		`(?:(\d+)S)?)?$`)
 )
 
@@ -119,7 +120,7 @@ func period(s string) (string, error) {
 		total += n * units[unit]
 		return err == nil && total < 1<<31
 	}
-	if m := periodISO.FindStringSubmatch(s); m != nil && len(s) > 1 {
+	if m := periodISO.Get().FindStringSubmatch(s); m != nil && len(s) > 1 {
 		for i, unit := range []string{"w", "d", "h", "m", "s"} {
 			if !put(m[i+1], unit) {
 				return "", wrong
@@ -128,7 +129,7 @@ func period(s string) (string, error) {
 		return strconv.FormatUint(total, 10) + "s", nil
 	}
 	for rest := s; ; {
-		m := periodPart.FindStringSubmatch(rest)
+		m := periodPart.Get().FindStringSubmatch(rest)
 		if m == nil || !put(m[1], strings.ToLower(m[2])) {
 			return "", wrong
 		}

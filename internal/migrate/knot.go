@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // knotDiffers is what is on by default here and off there, or the reverse.
@@ -20,14 +21,14 @@ var knotDiffers = []string{
 }
 
 var (
-	knotCall = regexp.MustCompile(`(?m)^\s*(?:net\.(?:listen|ipv6|ipv4|tls)\b|` +
+	knotCall = pattern.New(`(?m)^\s*(?:net\.(?:listen|ipv6|ipv4|tls)\b|` +
 		`cache\.(?:size|open)\b|policy[.:]add\s*\(|view:addr|` +
 		`hints\.|trust_anchors\.|modules(?:\.load\s*\(|\s*=\s*\{))`)
-	knotSection = regexp.MustCompile(`(?m)^(?:network|forward|local-data|views|rundir|workers|` +
+	knotSection = pattern.New(`(?m)^(?:network|forward|local-data|views|rundir|workers|` +
 		`management|cache|options|dns64|dnssec):`)
 )
 
-func isKnot(text string) bool { return knotCall.MatchString(text) || knotSection.MatchString(text) }
+func isKnot(text string) bool { return knotCall.In(text) || knotSection.In(text) }
 
 // knot is a conversion.
 type knot struct {
@@ -46,7 +47,7 @@ func convertKnot(path string, b *builder) error {
 	b.loopback = true
 	k := &knot{builder: b, folder: filepath.Dir(path), anchors: true}
 	err := k.read(path, func(path, text string) error {
-		if knotCall.MatchString(text) || !knotSection.MatchString(text) {
+		if knotCall.In(text) || !knotSection.In(text) {
 			return k.lua(path, text)
 		}
 		return k.yaml(path, text)
@@ -189,7 +190,7 @@ func (k *knot) host(d *directive, name, address string) {
 func (k *knot) policyFile(d *directive, file string) {
 	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	if text, err := readFile(k.path(file), maxTotal); err == nil {
-		if m := rpzOrigin.FindStringSubmatch(text); m != nil {
+		if m := rpzOrigin.Get().FindStringSubmatch(text); m != nil {
 			name = zoneName(m[1])
 		}
 	}
@@ -197,7 +198,7 @@ func (k *knot) policyFile(d *directive, file string) {
 	k.add("policy.rpz", fmt.Sprintf("{name: %s, file: %s}", quote(name), quote(k.path(file))), d)
 }
 
-var rpzOrigin = regexp.MustCompile(`(?m)^\$ORIGIN[ \t]+([^\s;]+)`)
+var rpzOrigin = pattern.New(`(?m)^\$ORIGIN[ \t]+([^\s;]+)`)
 
 // privateNetworks are those that the module rebinding keeps out of answers.
 var privateNetworks = []string{"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // pdnsDiffers is what is on by default here and off there, or the reverse.
@@ -24,16 +25,16 @@ var pdnsDiffers = []string{
 }
 
 var (
-	pdnsLine = regexp.MustCompile(`(?m)^\s*(?:local-address|local-port|allow-from|` +
+	pdnsLine = pattern.New(`(?m)^\s*(?:local-address|local-port|allow-from|` +
 		`allow-from-file|forward-zones(?:-recurse|-file)?|auth-zones|dnssec|lua-config-file|` +
 		`lua-dns-script|quiet|` +
 		`hint-file|config-dir|include-dir|dont-query|export-etc-hosts|serve-rfc1918|setuid|` +
 		`query-local-address)\s*\+?=`)
-	pdnsSection = regexp.MustCompile(`(?m)^(?:incoming|outgoing|recursor|recordcache|packetcache|` +
+	pdnsSection = pattern.New(`(?m)^(?:incoming|outgoing|recursor|recordcache|packetcache|` +
 		`webservice):`)
 )
 
-func isPDNS(text string) bool { return pdnsLine.MatchString(text) || pdnsSection.MatchString(text) }
+func isPDNS(text string) bool { return pdnsLine.In(text) || pdnsSection.In(text) }
 
 // recursor is a conversion. Its settings are those of recursor.conf, whatever the form of the file.
 type recursor struct {
@@ -81,7 +82,7 @@ func (r *recursor) path(s string) string {
 func (r *recursor) load(path string) error {
 	end := ".conf"
 	err := r.read(path, func(path, text string) error {
-		if pdnsSection.MatchString(text) || strings.HasSuffix(path, ".yml") {
+		if pdnsSection.In(text) || strings.HasSuffix(path, ".yml") {
 			end = ".yml"
 			return r.yaml(path, text)
 		}

@@ -7,9 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // unboundDiffers is what is on by default here and off there, or the reverse.
@@ -21,10 +22,10 @@ var unboundDiffers = []string{
 		"policy.ordinary_names",
 }
 
-var unboundSection = regexp.MustCompile(`(?m)^\s*(server|forward-zone|stub-zone|remote-control|` +
+var unboundSection = pattern.New(`(?m)^\s*(server|forward-zone|stub-zone|remote-control|` +
 	`auth-zone|view|rpz|include-toplevel)\s*:(?:\s|$)`)
 
-func isUnbound(text string) bool { return unboundSection.MatchString(text) }
+func isUnbound(text string) bool { return unboundSection.In(text) }
 
 // unboundSections are the words that begin a clause.
 var unboundSections = []string{"server", "forward-zone", "stub-zone", "remote-control",
@@ -273,7 +274,7 @@ func (u *unbound) access() {
 }
 
 // anchorLine is a line of a file of trust anchors, with its owner.
-var anchorLine = regexp.MustCompile(`(?m)^\s*([^;\s]+)\s+(?:\d+\s+)?(?:IN\s+)?(?:DS|DNSKEY)\s`)
+var anchorLine = pattern.New(`(?m)^\s*([^;\s]+)\s+(?:\d+\s+)?(?:IN\s+)?(?:DS|DNSKEY)\s`)
 
 // anchors converts trust anchors. Unbound has none by itself, and then does not validate.
 func (u *unbound) anchors() {
@@ -289,7 +290,7 @@ func (u *unbound) anchors() {
 	for _, d := range u.options("trust-anchor-file", "auto-trust-anchor-file") {
 		any = true
 		text, err := readFile(u.path(d.arg(0)), maxTotal)
-		owners := anchorLine.FindAllStringSubmatch(text, -1)
+		owners := anchorLine.Get().FindAllStringSubmatch(text, -1)
 		other := slices.ContainsFunc(owners, func(m []string) bool { return m[1] != "." })
 		switch {
 		case d.name == "auto-trust-anchor-file" && (len(owners) > 0 && !other ||
