@@ -325,12 +325,9 @@ func hostileAPI(t *testing.T, rows int) string {
 		}
 		ops = append(ops, op)
 	}
-	api, err := console.NewAPI(console.NewDesk(ops, s.log, func(console.Interface,
+	api := console.NewAPI(console.NewDesk(ops, s.log, func(console.Interface,
 		console.Outcome) {
 	}), "1", s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
 	api.Allow(console.Access{Tokens: s.now().Snapshot.Tokens, Page: true})
 	s.console.SetAPI(api)
 	return base

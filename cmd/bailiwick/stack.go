@@ -335,9 +335,7 @@ func (s *stack) listen() (r *running, err error) {
 		s.guard); err != nil {
 		return r, err
 	}
-	if r.api, err = console.NewAPI(r.desk, version, s.log); err != nil {
-		return r, err
-	}
+	r.api = console.NewAPI(r.desk, version, s.log)
 	r.allowAPI(now.Snapshot)
 	r.console.SetAPI(r.api)
 	if r.control, err = r.openControl(s.cfg.Console); err != nil {

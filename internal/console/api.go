@@ -31,7 +31,7 @@ type API struct {
 	desk        *Desk
 	log         *slog.Logger
 	access      atomic.Pointer[Access]
-	description []byte
+	description func() ([]byte, error) // made when it is first asked for
 
 	mu     sync.Mutex
 	minute int64 // guarded by mu, as are the lines in it
@@ -48,14 +48,13 @@ type Access struct {
 }
 
 // NewAPI returns the API of a desk, for nobody until Allow.
-func NewAPI(d *Desk, version string, log *slog.Logger) (*API, error) {
-	description, err := json.MarshalIndent(describe(d.ops, version), "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	a := &API{desk: d, log: log, description: append(description, '\n')}
+func NewAPI(d *Desk, version string, log *slog.Logger) *API {
+	a := &API{desk: d, log: log, description: sync.OnceValues(func() ([]byte, error) {
+		text, err := json.MarshalIndent(describe(d.ops, version), "", "  ")
+		return append(text, '\n'), err
+	})}
 	a.access.Store(&Access{})
-	return a, nil
+	return a
 }
 
 // Allow changes who may use it, from the next request on.
@@ -140,8 +139,12 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) *problem {
 		if r.Method != http.MethodGet {
 			return notAllowed(w, http.MethodGet)
 		}
+		text, err := a.description()
+		if err != nil {
+			return newProblem(http.StatusInternalServerError, "", "%v", err)
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(a.description)
+		_, _ = w.Write(text)
 		return nil
 	}
 	name, role, p := access.authenticate(w, r)

@@ -78,10 +78,7 @@ func newOffice(t *testing.T) *office {
 				}}, nil
 			}},
 	}, log, func(_ Interface, c Outcome) { o.counts[c]++ })
-	var err error
-	if o.api, err = NewAPI(desk, "1", log); err != nil {
-		t.Fatal(err)
-	}
+	o.api = NewAPI(desk, "1", log)
 	tokens, err := parseTokens(strings.NewReader("eye read " + reader + "\nhand operate " +
 		operator + "\n"))
 	if err != nil {
