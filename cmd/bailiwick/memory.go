@@ -15,6 +15,7 @@ const (
 	minPercent = 50
 	maxPercent = 5000
 	maxRoom    = 8 << 20 // bytes of garbage that are allowed for any amount of live data
+	minLive    = 4 << 20 // what is live before the first collection has counted it
 )
 
 // collector sets the pace of the garbage collector: garbage may reach a quarter of the caches'
@@ -27,10 +28,11 @@ type collector struct {
 	sample  []metrics.Sample
 }
 
-// newCollector returns one, at work.
-func newCollector(caches int, limit int64) *collector {
+// newCollector returns one, at work. Until it is told how much memory there is, it allows as much
+// garbage as for any caches: a start without large lists needs no collection.
+func newCollector() *collector {
 	c := &collector{sample: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
-	c.allow(caches, limit)
+	c.room.Store(maxRoom)
 	c.tune()
 	return c
 }
@@ -58,5 +60,5 @@ func (c *collector) tune() {
 
 // percentFor returns the GOGC that allows room bytes of garbage with live bytes of data.
 func percentFor(room, live uint64) int {
-	return int(min(max(room*100/max(live, 1<<20), minPercent), maxPercent))
+	return int(min(max(room*100/max(live, minLive), minPercent), maxPercent))
 }

@@ -23,6 +23,7 @@ import (
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/transport"
+	"bailiwick/validator/p256"
 	"bailiwick/wire"
 )
 
@@ -96,6 +97,10 @@ func labListeners(cfg *config.Config) {
 func serve(ctx context.Context, file string, inLab bool, c confinement,
 	stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
+	gc := newCollector()
+	if p256.Fast {
+		go p256.SelfTest() // the resolver needs its result, a millisecond later
+	}
 	sockets, predecessor, err := service.Inherit()
 	if err != nil {
 		return err
@@ -165,7 +170,7 @@ func serve(ctx context.Context, file string, inLab bool, c confinement,
 		return finalError(log, cfg, err)
 	}
 	r.shed(&c)
-	r.read = read
+	r.read, r.gc = read, gc
 	defer r.logStopped(time.Now())
 	r.start()
 	r.logStarted()

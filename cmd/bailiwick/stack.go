@@ -399,7 +399,10 @@ func (r *running) http3Port() uint16 {
 func (r *running) start() {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
-	r.gc = newCollector(r.cfg.Cache.Memory, r.cfg.Division().Heap)
+	if r.gc == nil {
+		r.gc = newCollector()
+	}
+	r.gc.allow(r.cfg.Cache.Memory, r.cfg.Division().Heap)
 	tuneScheduler()
 	r.keeper.Start()
 	r.enforced.begun.Store(true)
