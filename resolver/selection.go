@@ -30,6 +30,10 @@ type candidate struct {
 // known, so that the round-trip times of others stay known.
 const exploreOdds = 20
 
+// exploreFar is how much more rarely a server is asked for that whose round trip is longer: as many
+// times as it is longer than the best one's, and this many at most.
+const exploreFar = 10
+
 // Penalties of a candidate. Lower is better; the round trip decides among equals.
 const (
 	penaltyTry   = 8 // for each try of this question: the zone's other servers come first
@@ -60,7 +64,7 @@ func weigh(equals []ranked) (total int) {
 // selectServer selects the next server of a question. The candidate with the lowest penalty is
 // asked; among equals one by its weight, or the one with the lowest smoothed round-trip time. A
 // server that is not known yet counts as one of up to 10 ms, so that it is probed. One time in
-// exploreOdds another of the same penalty is taken. A dead server gets one try, which finds out
+// exploreOdds another of the same penalty is taken, more rarely if it is far. A dead server gets one try, which finds out
 // whether it is back: a flood of names in a dead zone must not wait for more.
 func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	odds func(int) int) *candidate {
@@ -123,7 +127,10 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 		}
 	}
 	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
-		return live[1+odds(equal-1)].candidate
+		other := live[1+odds(equal-1)]
+		if odds(int(min(other.rtt/max(live[0].rtt, 1), exploreFar))) == 0 {
+			return other.candidate
+		}
 	}
 	return live[0].candidate
 }

@@ -143,25 +143,32 @@ func TestChooseTriesOthersFirst(t *testing.T) {
 }
 
 // Other servers with the same penalty are asked now and then, so that a server that was slow gets
-// another chance.
+// another chance; a far one more rarely, as each time costs its round trip.
 func TestChooseExplores(t *testing.T) {
-	s := newInfraCache(1 << 20)
-	now := time.Now()
-	s.learn(netip.MustParseAddr("192.0.2.1"), wire.Root, eventReply, time.Millisecond, now)
-	s.learn(netip.MustParseAddr("192.0.2.2"), wire.Root, eventReply, time.Second, now)
-	slow := 0
-	for range 2000 {
-		list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")},
-			{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
-		if selectServer(list, func(ap netip.AddrPort) profile {
-			return s.profile(ap.Addr(), wire.Root,
-				now)
-		}, rand.IntN) == list[1] {
-			slow++
+	for _, x := range []struct {
+		rtt         time.Duration
+		least, most int // of 20,000
+	}{
+		{time.Millisecond, 700, 1400}, {1500 * time.Microsecond, 700, 1400},
+		{4 * time.Millisecond, 150, 400}, {time.Second, 50, 200},
+	} {
+		s := newInfraCache(1 << 20)
+		now := time.Now()
+		s.learn(netip.MustParseAddr("192.0.2.1"), wire.Root, eventReply, time.Millisecond, now)
+		s.learn(netip.MustParseAddr("192.0.2.2"), wire.Root, eventReply, x.rtt, now)
+		other := 0
+		for range 20000 {
+			list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")},
+				{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+			if selectServer(list, func(ap netip.AddrPort) profile {
+				return s.profile(ap.Addr(), wire.Root, now)
+			}, rand.IntN) == list[1] {
+				other++
+			}
 		}
-	}
-	if slow == 0 || slow > 300 {
-		t.Errorf("the slow server was asked %d times of 2000", slow)
+		if other < x.least || other > x.most {
+			t.Errorf("the other server, %v away, was asked %d times of 20,000", x.rtt, other)
+		}
 	}
 }
 
