@@ -61,3 +61,25 @@ func TestRFC9156HideTypeFromTheServersOfTheParent(t *testing.T) {
 		}
 	}
 }
+
+// Section 2.3: minimisation begins at the deepest zone cut that is known. No server is asked for a
+// cut that is in the cache, at whatever level, whether the next name is below it or at it.
+func TestRFC9156CachedCutsAreNotMinimisedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.New(time.Now())
+		for _, zone := range []string{"example.", "a.example.", "b.a.example.", "c.b.a.example."} {
+			w.Add(lab.Zone{Name: zone, Records: "* A 192.0.2.1"})
+		}
+		in := newWorld(t, w, func(c *resolver.Config) { c.AggressiveNSEC = false })
+		in.resolve("n0.c.b.a.example.", wire.TypeA)
+		in.transcript()
+		for i, name := range []string{"n1.c.b.a.example.", "n2.c.b.a.example.", "n1.b.a.example.",
+			"n1.a.example.", "n1.example.", "c.b.a.example."} {
+			in.resolve(name, wire.TypeMX)
+			if sent := in.transcript(); strings.Count(sent, "\n") != 1 ||
+				!strings.Contains(sent, " "+name+" MX") {
+				t.Errorf("%d: for %s was sent\n%s", i, name, sent)
+			}
+		}
+	})
+}

@@ -64,8 +64,9 @@ func weigh(equals []ranked) (total int) {
 // selectServer selects the next server of a question. The candidate with the lowest penalty is
 // asked; among equals one by its weight, or the one with the lowest smoothed round-trip time. A
 // server that is not known yet counts as one of up to 10 ms, so that it is probed. One time in
-// exploreOdds another of the same penalty is taken, more rarely if it is far. A dead server gets one try, which finds out
-// whether it is back: a flood of names in a dead zone must not wait for more.
+// exploreOdds another of the same penalty is taken, more rarely if it is far. A dead server gets
+// one try, which finds out whether it is back: a flood of names in a dead zone must not wait for
+// more.
 func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	odds func(int) int) *candidate {
 	var room [8]ranked // few zones have more addresses
