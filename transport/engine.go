@@ -51,7 +51,8 @@ type engine struct {
 // work is the buffers that an active connection needs. An idle connection gives them back.
 type work struct {
 	in, out      []byte
-	query, reply []byte // buffers of one exchange, for protocols that wrap messages
+	query, reply []byte    // buffers of one exchange, for protocols that wrap messages
+	ended        *h2stream // one whose memory the next stream of HTTP/2 may take; nil: none
 }
 
 const outSize = 4 * burstSize

@@ -499,7 +499,20 @@ func (s *http2) complete(st *h2stream) cause.Cause {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.out = s.answer(w.out, st, reply)
+	if st.client == nil && s.streams[st.id] != st { // nobody else has it
+		w.ended = st
+	}
 	return cause.None
+}
+
+// newStream returns a stream for the request of the header block.
+func (s *http2) newStream(h *headerBlock) *h2stream {
+	st := s.work.ended
+	if s.work.ended = nil; st == nil {
+		st = new(h2stream)
+	}
+	*st = h2stream{id: h.stream, req: h.req, length: h.length}
+	return st
 }
 
 // wait takes a place for a query of that many octets. It returns false if the client has its share

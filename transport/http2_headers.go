@@ -102,7 +102,7 @@ func (s *http2) decoded(p []byte) cause.Cause {
 		return cause.None
 	}
 	s.last = h.stream
-	st := &h2stream{id: h.stream, req: h.req, length: h.length}
+	st := s.newStream(h)
 	s.mu.Lock()
 	full := len(s.streams) >= s.seat.gate.inFlight || s.working >= s.seat.gate.inFlight
 	if !full {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"reflect"
 	"testing"
 	"time"
 
@@ -343,6 +344,7 @@ func BenchmarkHTTP2(b *testing.B) {
 	h := newH2(client)
 	go func() { _, _ = io.Copy(io.Discard, client) }()
 	h.hello()
+	_ = h.WriteWindowUpdate(0, maxWindow-defaultWindow) // else the answers wait for it
 	b.ReportAllocs()
 	id := uint32(1)
 	for b.Loop() {
@@ -351,4 +353,61 @@ func BenchmarkHTTP2(b *testing.B) {
 	}
 	client.Close()
 	<-done
+}
+
+// A stream in the memory of one that has ended has nothing of it.
+func TestHTTP2StreamsAreUsedAgain(t *testing.T) {
+	s := &http2{engine: engine{work: &work{}}}
+	former := s.newStream(&headerBlock{stream: 1})
+	*former = h2stream{id: 1, req: httpRequest{method: "POST", body: []byte("x")}, length: 9, open: true,
+		held: 5, window: 7, unsent: []byte("y"), kept: 1, due: time.Now()}
+	s.work.ended = former
+	h := &headerBlock{stream: 3, req: httpRequest{method: "GET", path: "/"}, length: -1}
+	got := s.newStream(h)
+	if want := (h2stream{id: 3, req: h.req, length: -1}); !reflect.DeepEqual(*got, want) {
+		t.Errorf("%+v", *got)
+	}
+	if got != former || s.work.ended != nil || s.newStream(h) == got {
+		t.Error("its memory is not used again, or twice")
+	}
+}
+
+// A stream whose answer is still to come, or to be sent, is not used again.
+func TestHTTP2StreamsAreUsedAgainWhenDone(t *testing.T) {
+	client, done := pipe(&echo{}, &witness{}, NewGate(Default().Gate), serveH2)
+	defer func() { client.Close(); <-done }()
+	h := newH2(client)
+	got := make(chan map[uint32]int)
+	go func() { // octets of answers by stream
+		n := map[uint32]int{}
+		for {
+			f, err := h.ReadFrame()
+			if err != nil {
+				got <- n
+				return
+			}
+			if d, ok := f.(*h2.DataFrame); ok {
+				if n[d.StreamID] += len(d.Data()); d.StreamEnded() && d.StreamID == 7 {
+					got <- n
+					return
+				}
+			}
+		}
+	}()
+	_, _ = io.WriteString(client, http2Preface)
+	_ = h.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
+	h.post(1, "fast") // answered, and not sent
+	h.post(3, "serve")
+	h.post(5, "fast")
+	for _, stream := range []uint32{1, 3, 5} {
+		_ = h.WriteWindowUpdate(stream, 1000)
+	}
+	h.post(7, "fast")
+	_ = h.WriteWindowUpdate(7, 1000)
+	n := <-got
+	for _, stream := range []uint32{1, 5, 7} {
+		if n[stream] != len(query("fast")) {
+			t.Errorf("stream %d got %d octets, want %d", stream, n[stream], len(query("fast")))
+		}
+	}
 }
