@@ -359,8 +359,8 @@ func BenchmarkHTTP2(b *testing.B) {
 func TestHTTP2StreamsAreUsedAgain(t *testing.T) {
 	s := &http2{engine: engine{work: &work{}}}
 	former := s.newStream(&headerBlock{stream: 1})
-	*former = h2stream{id: 1, req: httpRequest{method: "POST", body: []byte("x")}, length: 9, open: true,
-		held: 5, window: 7, unsent: []byte("y"), kept: 1, due: time.Now()}
+	*former = h2stream{id: 1, req: httpRequest{method: "POST", body: []byte("x")}, length: 9,
+		open: true, held: 5, window: 7, unsent: []byte("y"), kept: 1, due: time.Now()}
 	s.work.ended = former
 	h := &headerBlock{stream: 3, req: httpRequest{method: "GET", path: "/"}, length: -1}
 	got := s.newStream(h)

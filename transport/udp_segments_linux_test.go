@@ -40,7 +40,8 @@ func TestSegmentsAreOfOneClientAndLength(t *testing.T) {
 		"no answer":      {nil, 0},
 		"empty messages": {[][2]int{{1, 0}, {1, 0}}, 2},
 	} {
-		if got := new(segments).join(answersTo(c.answers, false), len(c.answers)); got != c.packets {
+		got := new(segments).join(answersTo(c.answers, false), len(c.answers))
+		if got != c.packets {
 			t.Errorf("%s: %d packets, want %d", name, got, c.packets)
 		}
 	}

@@ -24,8 +24,8 @@ const (
 	minRing = 512 << 10
 	// frontShare is the divisor of the memory that the front gets.
 	frontShare = 4
-	// bucketShare is how many bytes of the rest there are at least for each bucket of the table, and
-	// bucketSize how many bytes a bucket has: a place and its marks.
+	// bucketShare is how many bytes of the rest there are at least for each bucket of the table,
+	// and bucketSize how many bytes a bucket has: a place and its marks.
 	bucketShare = 128
 	bucketSize  = 5
 	// admitAtOnce is the number of frequently used values that are promoted to the front at once:
