@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	serviceRoute = "192.0.2.53/32"
-	serviceAddr  = "192.0.2.53:53"
-	probedName   = "www.secure.example."
+	serviceRoute  = "192.0.2.53/32"
+	serviceRoute6 = "2001:db8::53/128"
+	serviceAddr   = "192.0.2.53:53"
+	probedName    = "www.secure.example."
 )
 
 // anycast is a node and a router, each in a network namespace of its own.
@@ -32,6 +33,7 @@ type anycast struct {
 	conf   string
 	server *exec.Cmd
 	router string // the process whose namespace the router has
+	ipv6   bool   // the node has a route of IPv6 too
 }
 
 // unprivileged is the user that the announcing process has: nobody.
@@ -59,14 +61,24 @@ func newAnycast(t *testing.T) *anycast {
 	a.sh("ip link add node0 type veth peer name router0")
 	a.sh("ip link set router0 netns " + a.router)
 	a.sh("ip addr add 10.9.0.2/24 dev node0 && ip link set node0 up")
+	a.sh("ip addr add fd00:9::2/64 dev node0 nodad")
 	a.sh("ip addr add " + serviceRoute + " dev lo")
+	a.sh("ip addr add " + serviceRoute6 + " dev lo")
 	a.sh(a.there("ip link set lo up"))
 	a.sh(a.there("ip addr add 10.9.0.1/24 dev router0"))
 	a.sh(a.there("ip link set router0 up"))
+	a.sh(a.there("ip addr add fd00:9::1/64 dev router0 nodad"))
 	a.dir.write(t, "router.conf", `router id 10.9.0.1;
 protocol device { scan time 1; }
 protocol direct { ipv4; }
 protocol kernel { ipv4 { export where source = RTS_BGP; }; }
+protocol kernel { ipv6 { export where source = RTS_BGP; }; }
+protocol bgp node6 {
+	local fd00:9::1 as 65000;
+	neighbor fd00:9::2 as 65001;
+	connect retry time 1; error wait time 1, 2; connect delay time 1;
+	ipv6 { import all; export none; };
+}
 protocol bgp node {
 	local 10.9.0.1 as 65000;
 	neighbor 10.9.0.2 as 65001;
@@ -77,12 +89,14 @@ protocol bgp node {
 	bird := exec.Command("nsenter", "-t", a.router, "-n", "bird", "-f", "-c",
 		a.dir.path("router.conf"), "-s", a.dir.path("router.ctl"))
 	a.start(bird)
-	a.conf = a.dir.write(t, "node.yaml", fmt.Sprintf("listen: {udp: [%q], tcp: [%[1]q]}\n"+
+	a.conf = a.dir.write(t, "node.yaml", fmt.Sprintf("listen: {udp: [%q, \"[2001:db8::53]:53\"], "+
+		"tcp: [%[1]q, \"[2001:db8::53]:53\"]}\n"+
 		"admin: {listen: \"127.0.0.1:5500\"}\ncontrol: {socket: \"\"}\nlog: {level: error}\n"+
 		"shutdown: {wait: 20}\nresolver: {ipv6: \"false\", root_hints_file: %q, "+
 		"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n"+
 		"cache: {max_ttl: 1, max_negative_ttl: 1}\nstale: {enabled: false}\n"+
-		"policy: {access: [\"10.9.0.0/16 allow\", \"192.0.2.53/32 allow\"]}\n",
+		"policy: {access: [\"10.9.0.0/16 allow\", \"192.0.2.53/32 allow\", "+
+		"\"fd00:9::/64 allow\", \"2001:db8::53/128 allow\"]}\n",
 		serviceAddr, a.dir.write(t, "hints", root.hints()), root.anchor))
 	return a
 }
@@ -141,10 +155,20 @@ func (a *anycast) until(what string, is func() bool) {
 	a.t.Fatalf("not within a minute: %s; the router has: %s", what, a.place())
 }
 
-// place returns where the router sees the route.
+// place returns where the router sees the routes, and both if they are in two places.
 func (a *anycast) place() string {
-	out, err := exec.Command("birdc", "-s", a.dir.path("router.ctl"), "show", "route", "for",
-		strings.TrimSuffix(serviceRoute, "/32"), "all").CombinedOutput()
+	four := a.placeOf(serviceRoute)
+	if six := a.placeOf(serviceRoute6); a.ipv6 && six != four {
+		return four + ", by IPv6 " + six
+	}
+	return four
+}
+
+// placeOf returns where the router sees a route.
+func (a *anycast) placeOf(route string) string {
+	addr, _, _ := strings.Cut(route, "/")
+	out, err := exec.Command("birdc", "-s", a.dir.path("router.ctl"), "show", "route", "for", addr,
+		"all").CombinedOutput()
 	switch text := string(out); {
 	case strings.Contains(text, "Network not found"):
 		return "withdrawn"
@@ -188,6 +212,9 @@ func (a *anycast) story() {
 	a.comes("announced", "the server has validated answers")
 	// The router's own clients get there.
 	a.sh(a.there("ip route get 192.0.2.53") + " | grep -q 'via 10.9.0.2'")
+	if a.ipv6 {
+		a.sh(a.there("ip -6 route get 2001:db8::53") + " | grep -q 'via fd00:9::2'")
+	}
 
 	if err := a.world.Break("secure.example.", lab.Refusing); err != nil {
 		a.t.Fatal(err)
@@ -326,8 +353,9 @@ func TestAnycastByBIRD(t *testing.T) {
 		return
 	}
 	a := newAnycast(t)
-	a.dir.write(t, "node.conf", strings.ReplaceAll(deployed(t, "bird.conf"), "neighbor 10.9.0.1",
-		"connect retry time 1; error wait time 1, 2; connect delay time 1;\n\tneighbor 10.9.0.1"))
+	a.ipv6 = true
+	quick := "connect retry time 1; error wait time 1, 2; connect delay time 1;\n\tneighbor "
+	a.dir.write(t, "node.conf", strings.ReplaceAll(deployed(t, "bird.conf"), "neighbor ", quick))
 	socket := a.dir.path("node.ctl")
 	daemon := func() *exec.Cmd {
 		cmd := exec.Command("bird", "-f", "-c", a.dir.path("node.conf"), "-s", socket)
@@ -342,7 +370,8 @@ func TestAnycastByBIRD(t *testing.T) {
 	}
 	bird := daemon()
 	args := append([]string{"announce", "bird", "--socket", socket, "--protocol", "anycast",
-		"--lowered", "anycast_low", "--metrics", "127.0.0.1:9153"}, flags...)
+		"--lowered", "anycast_low", "--protocol", "anycast6", "--lowered", "anycast6_low",
+		"--server", "[2001:db8::53]:53", "--metrics", "127.0.0.1:9153"}, flags...)
 	announcer := func() *exec.Cmd {
 		cmd := exec.Command(a.bin, args...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: unprivileged,
@@ -367,7 +396,8 @@ func TestAnycastByBIRD(t *testing.T) {
 
 	// Somebody changes it by hand.
 	a.sh("birdc -s " + socket + " disable anycast")
-	a.comes("withdrawn", "somebody disables it")
+	a.sh("birdc -s " + socket + " disable anycast6")
+	a.comes("withdrawn", "somebody disables them")
 	a.comes("announced", "it is told again")
 
 	// The announcing process ends: nobody looks any more.
