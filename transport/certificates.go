@@ -122,6 +122,9 @@ func (c *certificateFiles) Refresh() error {
 			// one of the two may not be written yet: the next Refresh reads both again
 			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
 		}
+		if err := CheckFeatures(k.Leaf); err != nil {
+			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
+		}
 		all = append(all, &k)
 	}
 	c.current.Store(&all)

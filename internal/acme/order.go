@@ -16,6 +16,8 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"github.com/mholt/acmez/v3/acme"
+
+	"bailiwick/transport"
 )
 
 // issuer returns what orders from the authority of a configuration. at is where this server's own
@@ -112,5 +114,5 @@ func (s *Settings) fits(leaf *x509.Certificate, now time.Time) error {
 	if now.After(leaf.NotAfter) {
 		return fmt.Errorf("it has ended on %s", leaf.NotAfter.Format(time.RFC3339))
 	}
-	return nil
+	return transport.CheckFeatures(leaf)
 }
