@@ -52,8 +52,8 @@ func (c *commanded) command(n int, g *given, stop chan struct{}) {
 		default:
 		}
 		zone := fmt.Sprintf("z%d.node%d.example.", i, n)
-		out, err := exec.Command(c.bin, "ctl", "--json", "--socket", c.socket(n), "nta", "add", zone,
-			"--fleet", "--for", "1h").Output()
+		out, err := exec.Command(c.bin, "ctl", "--json", "--socket", c.socket(n), "nta", "add",
+			zone, "--fleet", "--for", "1h").Output()
 		var m map[string]any
 		d := json.NewDecoder(strings.NewReader(string(out)))
 		d.UseNumber()

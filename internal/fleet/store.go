@@ -27,7 +27,7 @@ type Store interface {
 	// Publish has those hear a message who listen to a channel now. Nobody else ever does.
 	Publish(ctx context.Context, channel, message string) error
 	// Listen calls a function for each message of a channel, from when it has called begun. It
-	// returns when the context or the connection ends, always with an error: [ErrFlood] if there
+	// returns when the context or the connection ends, always with an error: errFlood if there
 	// was more to hear than a node listens to.
 	Listen(ctx context.Context, channel string, begun func(), heard func(message string)) error
 	// Close ends all that is under way.
@@ -180,7 +180,8 @@ func (v *valkeyStore) Publish(ctx context.Context, channel, message string) erro
 
 // Listen implements Store. It has a connection of its own, so that what comes by it does not delay
 // the replies that resolutions wait for. The client looks every second whether the store is there:
-// who only listens to a connection never sees that it is gone (github.com/gomodule/redigo/issues/295).
+// who only listens to a connection never sees that it is gone
+// (github.com/gomodule/redigo/issues/295).
 func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
 	heard func(string)) error {
 	o, flooded := v.options, new(atomic.Bool)
@@ -204,15 +205,15 @@ func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
 		func(m valkey.PubSubMessage) { heard(m.Message) })
 	switch {
 	case flooded.Load():
-		return ErrFlood
+		return errFlood
 	case err == nil:
 		return errClosed
 	}
 	return err
 }
 
-// ErrFlood is the error of a channel with more messages than a node listens to.
-var ErrFlood = errors.New("somebody floods the channel")
+// errFlood is the error of a channel with more messages than a node listens to.
+var errFlood = errors.New("somebody floods the channel")
 
 // metered is a connection that ends when more comes by it in a second than maxHeard.
 type metered struct {
@@ -230,7 +231,7 @@ func (m *metered) Read(b []byte) (int, error) {
 	}
 	if m.left -= n; m.left < 0 {
 		m.flooded.Store(true)
-		return 0, ErrFlood
+		return 0, errFlood
 	}
 	return n, err
 }

@@ -32,7 +32,7 @@ func TestMaxHeard(t *testing.T) {
 		if n, err := io.ReadFull(m, make([]byte, maxHeard)); err != nil {
 			t.Fatalf("%d octets, %v", n, err)
 		}
-		if n, err := m.Read(make([]byte, 1)); n != 0 || !errors.Is(err, ErrFlood) ||
+		if n, err := m.Read(make([]byte, 1)); n != 0 || !errors.Is(err, errFlood) ||
 			!flooded.Load() {
 			t.Errorf("%d octets more, %v", n, err)
 		}

@@ -16,8 +16,8 @@ func (n *node) set(ahead time.Duration) {
 }
 
 // A node whose clock differs from those of most others commands nobody, and its operator is told
-// so before anything is done. It is told what the others have commanded when the clock is right, and
-// commands again at once.
+// so before anything is done. It is told what the others have commanded when the clock is right,
+// and commands again at once.
 func TestClockThatDiffersCommandsNobody(t *testing.T) {
 	for _, c := range []struct {
 		by   time.Duration

@@ -57,9 +57,7 @@ func TestProcessThatGoesOnKnowsOfTheNext(t *testing.T) {
 		n.mu.Lock()
 		n.disk = disk
 		n.mu.Unlock()
-		for _, zone := range []string{"b.example.", "c.example."} { // which its server has saved too
-			n.zones[zone] = true
-		}
+		n.zones["b.example."], n.zones["c.example."] = true, true // its server has saved them too
 		done := len(n.done)
 		n.Use(func() (bool, string) { return true, "ns1" })
 		pass(3 * time.Second)
