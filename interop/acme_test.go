@@ -54,6 +54,7 @@ type acmeWorld struct {
 	own  *exec.Cmd
 	sans string // names and addresses that the configuration wants
 	how  string // further keys of tls.acme
+	more string // further sections of the configuration
 	// lookups is where the authority looks names up.
 	lookups string
 }
@@ -81,6 +82,8 @@ func TestACME(t *testing.T) {
 	t.Run("restart", w.restart)
 	t.Run("damaged", w.damaged)
 	t.Run("records", w.records)
+	t.Run("hand-over", w.handOver)
+	t.Run("as a user", w.asUser)
 }
 
 // buildPebble builds the authority in the version of go.mod.
@@ -230,8 +233,8 @@ resolver:
     - {name: bind.test, addresses: [%[8]s], insecure: true}
 trust_anchors: {builtin: false, records: [%[9]q]}
 zones: {tsig_keys: [{name: update, secret: %[10]s}]}
-`, acmeHost, acmeAdmin, w.sans, w.how, w.root.server, w.root.address, acmeKnot, acmeBIND,
-		w.root.anchor, acmeSecret))
+%[11]s`, acmeHost, acmeAdmin, w.sans, w.how, w.root.server, w.root.address, acmeKnot, acmeBIND,
+		w.root.anchor, acmeSecret, w.more))
 }
 
 // begin starts the server, and waits until it answers.
