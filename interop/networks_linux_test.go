@@ -31,7 +31,8 @@ func (d folder) hookFor(t *testing.T, bin string) string {
 		}
 	}
 	p, err := install.Make(install.Config{Root: d.path("machine"), Program: []byte("x"),
-		Unit: deploy.Unit, Configuration: deploy.Laptop, Address: netip.MustParseAddr("127.0.0.1")})
+		Unit: deploy.Unit, Configuration: deploy.Laptop,
+		Addresses: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,9 +32,6 @@ type examination struct {
 	timeout, maxTime                        time.Duration
 }
 
-// usualConfig is where packages and bailiwick install put the configuration.
-const usualConfig = "/etc/bailiwick/bailiwick.yaml"
-
 func doctorCommand() *cobra.Command {
 	var f examination
 	cmd := &cobra.Command{

@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/preset"
+	"bailiwick/internal/snapshot"
 )
 
 // install and uninstall work on the files of a machine that does not run; a configuration that
@@ -63,5 +67,69 @@ func TestInstallIntoAFolder(t *testing.T) {
 	}
 	if out, err := call("uninstall", "--root", root); err == nil {
 		t.Errorf("twice: %s", out)
+	}
+}
+
+// A preset becomes the configuration's only server, over encrypted transports, with the profile of
+// a laptop; one that is not known, or a configuration that is there, changes nothing.
+func TestInstallPreset(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"etc/systemd/system", "var/lib", "usr/local/bin"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := call("install", "--root", root, "--preset", "quad8"); err == nil ||
+		!strings.Contains(err.Error(), "quad9") {
+		t.Errorf("%v %s", err, out)
+	}
+	if out, err := call("install", "--root", root, "--preset", "quad9", "--config",
+		"x.yaml"); err == nil {
+		t.Errorf("two configurations: %s", out)
+	}
+	if out, err := call("install", "--root", root, "--preset", "quad9"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	cfg, found := readConfig(filepath.Join(root, "etc/bailiwick/bailiwick.yaml"))
+	if len(found.Errors()) > 0 || cfg.Profile != config.ProfileStub || len(cfg.Zones) != 1 ||
+		!cfg.Zones[0].Name.IsRoot() || cfg.Zones[0].Peer.Name != "dns.quad9.net" ||
+		cfg.Zones[0].Fallback {
+		t.Errorf("%v %+v", found, cfg.Zones)
+	}
+	rest := filepath.Join(root, "etc/systemd/system/bailiwick.service.d/rest.conf")
+	if _, err := os.Stat(rest); err != nil {
+		t.Errorf("the watchdog wakes it: %v", err)
+	}
+	if out, err := call("uninstall", "--root", root); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+	mine := filepath.Join(root, "etc/bailiwick/bailiwick.yaml")
+	if err := os.MkdirAll(filepath.Dir(mine), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(mine, []byte("# mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := call("install", "--root", root, "--preset", "quad9"); err == nil ||
+		!strings.Contains(err.Error(), "is there already, and stays") {
+		t.Errorf("%v %s", err, out)
+	}
+}
+
+// Every preset makes a configuration that serve takes, for both families.
+func TestLaptopConfigurations(t *testing.T) {
+	for _, p := range append(preset.Names(), "") {
+		for _, ipv6 := range []bool{false, true} {
+			cfg, found := config.ReadText("laptop", laptop(p, ipv6))
+			_, more := snapshot.Load(cfg)
+			addrs, err := askable(cfg)
+			want := 1
+			if ipv6 {
+				want = 2
+			}
+			if all := append(found, more...); len(all) > 0 || err != nil || len(addrs) != want {
+				t.Errorf("%s: %v, %v, %v", p, all, addrs, err)
+			}
+		}
 	}
 }

@@ -122,7 +122,10 @@ func TestRFC7646AuditAndRestart(t *testing.T) {
 		var out, log strings.Builder
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- serve(ctx, file, false, confinement{}, &out, &log) }()
+		go func() {
+			done <- serve(ctx, file, false, confinement{}, make(chan os.Signal, 4), &out,
+				&log)
+		}()
 		for range 500 {
 			if c, err := net.Dial("unix", socket); err == nil {
 				c.Close()

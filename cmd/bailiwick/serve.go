@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -28,8 +29,8 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var file string
-	var inLab bool
+	var file, log string
+	var inLab, asService bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve DNS, in the foreground, until SIGTERM or SIGINT",
@@ -49,12 +50,28 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), file, inLab, c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			run := func(signals chan os.Signal, log io.Writer) error {
+				return serve(cmd.Context(), file, inLab, c, signals, cmd.OutOrStdout(), log)
+			}
+			return logged(log, cmd.ErrOrStderr(), func(log io.Writer) error {
+				if asService {
+					return service.RunAsService(func(signals chan os.Signal) error {
+						return run(signals, log)
+					})
+				}
+				return run(make(chan os.Signal, 4), log)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
 	cmd.Flags().BoolVar(&inLab, "lab", false,
 		"serve the embedded signed internet instead of the real one")
+	cmd.Flags().StringVar(&log, "log", "", "log to `FILE` in place of standard error; it is "+
+		"begun anew when it is full, and three earlier ones are kept")
+	if runtime.GOOS == "windows" {
+		cmd.Flags().BoolVar(&asService, "service", false,
+			"be the service that the control manager has started")
+	}
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
 }
@@ -92,10 +109,11 @@ func labListeners(cfg *config.Config) {
 	}
 }
 
-// serve runs until ctx ends. Its output never blocks it: both streams have a journal, and SIGPIPE,
-// which is sent when the reader has gone, is ignored.
+// serve runs until ctx ends, or signals says so, which a service manager may write to. Its output
+// never blocks it: both streams have a journal, and SIGPIPE, which is sent when the reader has
+// gone, is ignored.
 func serve(ctx context.Context, file string, inLab bool, c confinement,
-	stdout, stderr io.Writer) error {
+	signals chan os.Signal, stdout, stderr io.Writer) error {
 	signal.Ignore(syscall.SIGPIPE)
 	gc := newCollector()
 	if p256.Fast {
@@ -109,7 +127,6 @@ func serve(ctx context.Context, file string, inLab bool, c confinement,
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	out := observe.NewJournal(stdout)

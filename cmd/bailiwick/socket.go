@@ -1,8 +1,9 @@
-// The default path of the control socket.
+// The usual paths of the configuration and of the control socket.
 
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -17,11 +18,29 @@ const socketName = "control.sock"
 
 // systemSocket returns the path of the socket of a system service.
 func systemSocket() string {
-	if runtime.GOOS == "linux" {
+	switch runtime.GOOS {
+	case "linux":
 		return filepath.Join("/run/bailiwick", socketName)
+	case "windows":
+		return filepath.Join(windowsFolder(), "State", socketName)
 	}
 	return filepath.Join("/var/run/bailiwick", socketName)
 }
+
+// usualConfig is where packages and bailiwick install put the configuration.
+var usualConfig = usualFile()
+
+func usualFile() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(windowsFolder(), "bailiwick.yaml")
+	}
+	return "/etc/bailiwick/bailiwick.yaml"
+}
+
+// windowsVolume returns the volume that Windows is on, and windowsFolder the folder of what
+// bailiwick install puts there.
+func windowsVolume() string { return cmp.Or(os.Getenv("SystemDrive"), "C:") }
+func windowsFolder() string { return windowsVolume() + `\Program Files\Bailiwick` }
 
 // usualSocket returns the path of the socket of this user's server: in the folder that systemd
 // makes for a service (RuntimeDirectory=), in the system's for root, in the user's own otherwise;

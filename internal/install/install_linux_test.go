@@ -125,7 +125,8 @@ func (c *commands) machine() install.Machine {
 // settings are those of an installation on a machine.
 func settings(root string) install.Config {
 	return install.Config{Root: root, Program: []byte("\x7fELF"), Unit: deploy.Unit,
-		Configuration: deploy.Laptop, Address: netip.MustParseAddr("127.0.0.1")}
+		Configuration: deploy.Laptop,
+		Addresses:     []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
 }
 
 // usual are machines as distributions make them.
@@ -165,11 +166,11 @@ func TestUninstallRestoresEveryFile(t *testing.T) {
 			if err != nil || !strings.Contains(string(resolv), "\nnameserver 127.0.0.1\n") {
 				t.Errorf("resolv.conf: %v %s", err, resolv)
 			}
-			kept, err := install.Undo(root, run.machine())
+			kept, err := install.Undo(install.Config{Root: root}, run.machine())
 			if now := differences(before, tree(t, root)); err != nil || len(kept)+len(now) > 0 {
 				t.Errorf("afterwards: %v, kept %v, differs: %v", err, kept, now)
 			}
-			if _, err := install.Undo(root, run.machine()); !errors.Is(err,
+			if _, err := install.Undo(install.Config{Root: root}, run.machine()); !errors.Is(err,
 				install.ErrNotInstalled) {
 				t.Errorf("once more: %v", err)
 			}
@@ -201,7 +202,7 @@ func TestOrderOfCommands(t *testing.T) {
 	if err := p.Apply(m); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := install.Undo(root, m); err != nil {
+	if _, err := install.Undo(install.Config{Root: root}, m); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"systemctl daemon-reload", "systemctl start bailiwick.service",
@@ -236,7 +237,7 @@ func TestHalfFailedInstallation(t *testing.T) {
 		}
 		run.fail = ""
 		// What fails on the way back too is repeated; else it is all done.
-		if _, err := install.Undo(root, run.machine()); err != nil &&
+		if _, err := install.Undo(install.Config{Root: root}, run.machine()); err != nil &&
 			!errors.Is(err, install.ErrNotInstalled) {
 			t.Error(err)
 		}
@@ -270,7 +271,7 @@ func TestHalfFailedInstallation(t *testing.T) {
 		if _, err := install.Make(settings(root)); !errors.Is(err, install.ErrRefused) {
 			t.Errorf("%d steps, and another installation: %v", n, err)
 		}
-		if _, err := install.Undo(root, run.machine()); err != nil {
+		if _, err := install.Undo(install.Config{Root: root}, run.machine()); err != nil {
 			t.Error(err)
 		}
 		if now := differences(before, tree(t, root)); len(now) > 0 {
@@ -338,7 +339,7 @@ func TestRefusals(t *testing.T) {
 	if err := p.Apply(run.machine()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := install.Undo(root, run.machine()); err != nil {
+	if _, err := install.Undo(install.Config{Root: root}, run.machine()); err != nil {
 		t.Error(err)
 	}
 	if now := differences(before, tree(t, root)); len(now) > 0 {
@@ -381,7 +382,7 @@ func TestChangedSince(t *testing.T) {
 		} else if err := os.Remove(filepath.Join(root, "etc/resolv.conf")); err != nil {
 			t.Fatal(err)
 		}
-		kept, err := install.Undo(root, run.machine())
+		kept, err := install.Undo(install.Config{Root: root}, run.machine())
 		if err != nil || len(kept) != c.kept {
 			t.Errorf("%q: kept %v, %v", c.resolv, kept, err)
 		}
@@ -498,7 +499,7 @@ func TestRestHasNoWatchdog(t *testing.T) {
 	if err != nil || !strings.Contains(string(b), "[Service]\nWatchdogSec=0\n") {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := install.Undo(root, run.machine()); err != nil {
+	if _, err := install.Undo(install.Config{Root: root}, run.machine()); err != nil {
 		t.Error(err)
 	}
 	if now := differences(before, tree(t, root)); len(now) > 0 {

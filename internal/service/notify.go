@@ -9,7 +9,9 @@ import (
 // Notify tells the service manager the state of the process (sd_notify(3)). Without one it does
 // nothing, and a manager that does not listen is no reason to stop.
 func Notify(assignments ...string) {
-	_, _ = daemon.SdNotify(false, strings.Join(assignments, "\n"))
+	text := strings.Join(assignments, "\n")
+	pass(text)
+	_, _ = daemon.SdNotify(false, text)
 }
 
 // Ready, Stopping and Reloading are what a manager waits for.

@@ -16,8 +16,10 @@ import (
 
 // Machine is what an installation needs besides files.
 type Machine struct {
-	Run  func(argv []string) error // runs a command
-	Wait func() error              // returns when the server answers
+	Run    func(argv []string) error // runs a command
+	Wait   func() error              // returns when the server answers
+	Create func(*Service) error      // makes a service of Windows, which does not run yet
+	Delete func(*Service) error      // ends one and removes it; one that is not there is no error
 }
 
 // record lists the steps of an installation, up to the one that was begun last.
@@ -39,10 +41,10 @@ func (r *record) save(path string) error {
 // Apply makes the installation. If a step fails, all before it are undone; both errors are
 // returned.
 func (p *Plan) Apply(m Machine) error {
-	r := record{Version: recordVersion, Address: p.Address}
+	r := record{Version: recordVersion, Address: p.c.Addresses[0]}
 	for i := range p.Steps {
 		if err := p.step(m, &r, i); err != nil {
-			_, back := Undo(p.c.Root, m)
+			_, back := Undo(p.c, m)
 			if back != nil {
 				back = fmt.Errorf("undoing it: %w", back)
 			}
@@ -58,12 +60,16 @@ func (p *Plan) step(m Machine, r *record, i int) error {
 	kept := s
 	kept.After.Data = nil
 	r.Steps = append(r.Steps, kept)
-	if err := r.save(p.c.at(recordPath)); err != nil {
+	if err := r.save(p.c.at(p.c.record())); err != nil {
 		return err
 	}
 	switch {
 	case s.Wait:
 		return m.Wait()
+	case s.Service != nil:
+		return m.Create(s.Service)
+	case s.Servers != nil:
+		return s.Servers.set(p.c.Uplinks)
 	case s.Path != "":
 		return s.After.put(p.c.at(s.Path))
 	case len(s.Do) > 0:
@@ -73,15 +79,16 @@ func (p *Plan) step(m Machine, r *record, i int) error {
 }
 
 // ErrNotInstalled is the error of Undo where nothing is installed.
-var ErrNotInstalled = errors.New("nothing is installed here: there is no " + recordPath)
+var ErrNotInstalled = errors.New("nothing is installed here")
 
-// Undo undoes an installation, the last step first. kept lists what others have changed since, and
-// is left as it is. What fails does not keep the rest from being undone.
-func Undo(root string, m Machine) (kept []string, err error) {
-	c := Config{Root: root}
-	text, err := os.ReadFile(c.at(recordPath))
+// Undo undoes an installation, the last step first. Of its configuration System, Root and Uplinks
+// count. kept lists what others have changed since, and is left as it is. What fails does not keep
+// the rest from being undone.
+func Undo(c Config, m Machine) (kept []string, err error) {
+	recordPath := c.native(c.record())
+	text, err := os.ReadFile(c.at(c.record()))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNotInstalled
+		return nil, fmt.Errorf("%w: there is no %s", ErrNotInstalled, recordPath)
 	} else if err != nil {
 		return nil, err
 	}
@@ -100,8 +107,14 @@ func Undo(root string, m Machine) (kept []string, err error) {
 		case s.Path != "":
 			stays, err := s.restore(c.at(s.Path), r.Address)
 			if stays {
-				kept = append(kept, s.Path)
+				kept = append(kept, c.native(s.Path))
 			}
+			failed = append(failed, err)
+		case s.Service != nil:
+			failed = append(failed, m.Delete(s.Service))
+		case s.Servers != nil:
+			stay, err := s.Servers.restore(c.Uplinks)
+			kept = append(kept, stay...)
 			failed = append(failed, err)
 		case len(s.Undo) > 0:
 			failed = append(failed, m.Run(s.Undo))
@@ -111,7 +124,7 @@ func Undo(root string, m Machine) (kept []string, err error) {
 		return kept, fmt.Errorf("%w\n%s stays: run bailiwick uninstall again when that is mended",
 			err, recordPath)
 	}
-	return kept, os.Remove(c.at(recordPath))
+	return kept, os.Remove(c.at(c.record()))
 }
 
 // restore puts back what was at a path, and reports whether it stays as others have left it.
@@ -125,6 +138,8 @@ func (s *Step) restore(path string, address netip.Addr) (stays bool, err error) 
 		return false, err
 	case now.identical(&s.Before):
 		return false, nil
+	case s.Own && now.Kind == Folder:
+		return false, os.RemoveAll(path)
 	case s.After.Kind == Folder && now.Kind == Folder:
 		// Somebody has put something there: os.Remove leaves it.
 		return os.Remove(path) != nil, nil

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"bailiwick/internal/state"
 )
@@ -58,9 +57,7 @@ func read(path string) (c Content, err error) {
 		return c, err
 	}
 	c.Mode = st.Mode() &^ fs.ModeType
-	if s, ok := st.Sys().(*syscall.Stat_t); ok {
-		c.UID, c.GID = int(s.Uid), int(s.Gid)
-	}
+	c.UID, c.GID = owner(st)
 	switch {
 	case st.Mode().IsRegular():
 		c.Kind = File
@@ -111,7 +108,7 @@ func (c *Content) put(path string) error {
 		}
 		return os.Chmod(path, c.Mode)
 	case Absent:
-		return os.Remove(path)
+		return remove(path)
 	}
 	return fmt.Errorf("%s: %s cannot be put back", path, c.Kind)
 }

@@ -1,0 +1,126 @@
+// An installation on Linux with systemd.
+
+package install
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Paths of what is installed under systemd. The unit has the first in it.
+const (
+	systemdProgram = "/usr/local/bin/bailiwick"
+	systemdConfig  = "/etc/bailiwick/bailiwick.yaml"
+	systemdRecord  = "/var/lib/bailiwick.installed"
+	unitPath       = "/etc/systemd/system/bailiwick.service"
+	restPath       = "/etc/systemd/system/bailiwick.service.d/rest.conf"
+	wantsPath      = "/etc/systemd/system/multi-user.target.wants/bailiwick.service"
+	resolvedPath   = "/etc/systemd/resolved.conf.d/bailiwick.conf"
+	managerPath    = "/etc/NetworkManager/conf.d/90-bailiwick.conf"
+	dhclientPath   = "/etc/dhcp/dhclient-enter-hooks.d/bailiwick"
+	resolvPath     = "/etc/resolv.conf"
+)
+
+// systemd adds all of an installation under systemd.
+func (m *maker) systemd() {
+	m.needs("/etc", filepath.Dir(systemdRecord))
+	for _, p := range []string{"/usr/lib/systemd/system/bailiwick.service",
+		"/lib/systemd/system/bailiwick.service"} {
+		if m.c.has(p) {
+			m.refuse("a package has installed it (%s)", p)
+			break
+		}
+	}
+	if !m.c.Files && !m.c.has("/run/systemd/system") {
+		m.refuse("systemd does not run here: sd_booted(3)")
+	}
+	m.service()
+	m.pointers()
+}
+
+// service adds the server and its service.
+func (m *maker) service() {
+	m.program()
+	m.command(nil, []string{"systemctl", "daemon-reload"})
+	m.write(unitPath, file(0o644, m.c.Unit), false)
+	if m.c.Rests {
+		m.write(restPath, file(0o644, []byte(written+"[Service]\nWatchdogSec=0\n")), false)
+	}
+	m.write(wantsPath, Content{Kind: Link, Link: unitPath}, false)
+	m.command([]string{"systemctl", "daemon-reload"}, nil)
+	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=logs", "--what=runtime",
+		"bailiwick.service"})
+	m.command([]string{"systemctl", "start", "bailiwick.service"},
+		[]string{"systemctl", "stop", "bailiwick.service"})
+	m.wait()
+}
+
+// pointers adds what has programs ask the server: each program that writes resolv.conf is told not
+// to, and the file names the server.
+func (m *maker) pointers() {
+	c := &m.c
+	resolved := c.has("/run/systemd/resolve",
+		"/etc/systemd/system/dbus-org.freedesktop.resolve1.service",
+		"/etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
+		"/etc/systemd/system/multi-user.target.wants/systemd-resolved.service")
+	manager := c.has("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
+	restart := []string{"systemctl", "try-restart", "systemd-resolved.service"}
+	reload := []string{"systemctl", "try-reload-or-restart", "NetworkManager.service"}
+	if manager {
+		m.command(nil, reload)
+	}
+	if resolved {
+		m.command(nil, restart)
+	}
+	if manager {
+		// NetworkManager writes over a resolv.conf that is no link (tailscale/tailscale 3742).
+		m.write(managerPath, file(0o644, []byte(written+"[main]\ndns=none\n")), false)
+	}
+	if resolved {
+		// Domains=~. has every name asked for at this server, and none at those of a network.
+		m.write(resolvedPath, file(0o644, fmt.Appendf([]byte(written),
+			"[Resolve]\nDNS=%s\nDomains=~.\nDNSStubListener=no\n", c.Addresses[0])), false)
+	}
+	if c.has(filepath.Dir(dhclientPath)) {
+		m.write(dhclientPath, file(0o644, []byte(written+"make_resolv_conf() { :; }\n")), false)
+	}
+	m.hooks()
+	m.resolvConf()
+	if resolved {
+		m.command(restart, nil)
+	}
+	if manager {
+		m.command(reload, nil)
+	}
+}
+
+// written begins each file that is in a folder of another program.
+const written = "# Written by bailiwick install; bailiwick uninstall removes it.\n"
+
+// resolvConf replaces /etc/resolv.conf, unless somebody else insists on it.
+func (m *maker) resolvConf() {
+	path := m.c.at(resolvPath)
+	before, err := read(path)
+	switch {
+	case err != nil:
+		m.refuse("%v", err)
+	case before.Kind == Folder || before.Kind == Other:
+		m.refuse("%s is neither a file nor a link", resolvPath)
+	case before.Kind == File && immutable(path):
+		m.refuse("%s is immutable: chattr -i %[1]s makes it changeable", resolvPath)
+	case mounted(path):
+		m.refuse("%s is mounted from elsewhere, as in a container: set the server there",
+			resolvPath)
+	}
+	for _, other := range []string{"tailscale", "dnssec-trigger"} {
+		if before.Kind == File && strings.Contains(string(before.Data), other) {
+			m.refuse("%s is of %s, which would write it again: have it leave DNS alone first",
+				resolvPath, other)
+		}
+	}
+	m.Steps = append(m.Steps, Step{Path: resolvPath, Before: before,
+		After: file(0o644, fmt.Appendf(nil, "# Written by bailiwick install; bailiwick uninstall "+
+			"puts back what was here.\nnameserver %s\noptions edns0 trust-ad\n",
+			m.c.Addresses[0]))})
+}
