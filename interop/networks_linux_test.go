@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,10 +22,16 @@ import (
 	"bailiwick/internal/lab"
 )
 
-// hookFor returns the hook for dhclient that an installation writes, for a server elsewhere.
-func (d folder) hookFor(t *testing.T, bin string) string {
+// Hooks of programs that get addresses.
+const (
+	dhclientHook = "/etc/dhcp/dhclient-exit-hooks.d/bailiwick"
+	managerHook  = "/etc/NetworkManager/dispatcher.d/90-bailiwick"
+)
+
+// hookFor returns a hook that an installation writes, for a server elsewhere.
+func (d folder) hookFor(t *testing.T, bin, path string) string {
 	t.Helper()
-	for _, p := range []string{"machine/etc/dhcp/dhclient-exit-hooks.d", "machine/var/lib",
+	for _, p := range []string{filepath.Dir("machine" + path), "machine/var/lib",
 		"machine/run/systemd/system", "machine/usr/local/bin"} {
 		if err := os.MkdirAll(d.path(p), 0o755); err != nil {
 			t.Fatal(err)
@@ -37,7 +44,7 @@ func (d folder) hookFor(t *testing.T, bin string) string {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(p.Steps, func(s install.Step) bool {
-		return s.Path == "/etc/dhcp/dhclient-exit-hooks.d/bailiwick"
+		return s.Path == path
 	})
 	if i < 0 {
 		t.Fatal("there is no hook")
@@ -81,7 +88,7 @@ func TestNetworkAnnouncements(t *testing.T) {
 			"trust_anchors: {builtin: false, records: [%q]}\nstate: {directory: %q}\n",
 		upstreamOurs, upstreamAdmin, at.anchor, d.path("state"))))
 	await(t, upstreamOurs, "www.secure.example.", dns.TypeA, found)
-	hook := d.write(t, "hook", d.hookFor(t, bin))
+	hook := d.write(t, "hook", d.hookFor(t, bin, dhclientHook))
 	script := d.write(t, "script", "#!/bin/sh\nif [ -n \"$new_ip_address\" ]; then\n"+
 		"ip address replace $new_ip_address/24 dev $interface\nfi\n. "+hook+
 		"\nif [ \"$reason\" = RELEASE ]; then ip address flush dev $interface; fi\n")

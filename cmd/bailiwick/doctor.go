@@ -88,6 +88,11 @@ func (f *examination) run(cmd *cobra.Command) error {
 	o := doctor.Examine(ctx, c, &transport.NetExchanger{})
 	r := doctor.Report{Time: c.Now, Program: versionText(), Works: doctor.Works(o),
 		Path: doctor.Path(o), Findings: doctor.Judge(o), Sent: o.Sent(), FailOn: failOn}
+	if f.root == thisRoot {
+		if socket, err := controlSocket("", f.file()); err == nil {
+			r.Path = append(r.Path, networkPath(socket)...)
+		}
+	}
 	if f.json {
 		err = r.WriteJSON(cmd.OutOrStdout())
 	} else {
@@ -99,14 +104,19 @@ func (f *examination) run(cmd *cobra.Command) error {
 	return err
 }
 
-// read makes the examination's settings of the configuration and the flags.
-func (f *examination) read(cmd *cobra.Command) (c doctor.Config, err error) {
-	file := f.config
-	if file == "" {
+// file returns the configuration file of the server, "" if there is none.
+func (f *examination) file() string {
+	if f.config == "" {
 		if _, err := os.Stat(usualConfig); err == nil {
-			file = usualConfig
+			return usualConfig
 		}
 	}
+	return f.config
+}
+
+// read makes the examination's settings of the configuration and the flags.
+func (f *examination) read(cmd *cobra.Command) (c doctor.Config, err error) {
+	file := f.file()
 	cfg, found := readConfig(file)
 	cfg.Log.Level = slog.LevelError // the report has all there is to know
 	snap, more := snapshot.Load(cfg)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -52,7 +53,8 @@ type networks struct {
 	clock clock.Clock
 
 	mu        sync.Mutex
-	networks  map[string]*netzones.Network // by interface; guarded by mu, as are those below
+	heard     map[announcer]announcement   // guarded by mu, as are those below
+	networks  map[string]*netzones.Network // what was heard, by interface
 	approvals []netzones.Approval
 	proofs    map[wire.Name]proof
 
@@ -60,7 +62,7 @@ type networks struct {
 }
 
 func newNetworks(d *state.Directory, c clock.Clock) *networks {
-	a := &networks{state: d, clock: c, networks: map[string]*netzones.Network{},
+	a := &networks{state: d, clock: c, heard: map[announcer]announcement{},
 		proofs: map[wire.Name]proof{}, wake: make(chan struct{}, 1)}
 	err := d.Load(state.Approvals, func(r io.Reader) error {
 		return json.NewDecoder(r).Decode(&a.approvals)
@@ -68,6 +70,7 @@ func newNetworks(d *state.Directory, c clock.Clock) *networks {
 	if err != nil || len(a.approvals) > netzones.MaxApproved {
 		a.approvals = nil // the directory has logged the reason
 	}
+	a.restore()
 	return a
 }
 
@@ -224,6 +227,7 @@ func links(name string) (prefixes []netip.Prefix) {
 func (r *running) proveZones(ctx context.Context) {
 	for more := true; more; more = r.rest.Wait(ctx, proofTick, r.networks.wake) {
 		r.guard.Run(guard.Upkeep, func() {
+			r.dropNetworks()
 			r.useNetworkZones("what was proven has ended")
 			zones := r.networks.due(r.now().Config, r.clock.Now())
 			for _, zone := range zones {
@@ -323,41 +327,35 @@ func networkZonesText(c *config.Config) string {
 	return strings.Join(list, ", ")
 }
 
-// dropNetworks forgets networks that an interface is not in any more: nobody may have told.
+// dropNetworks forgets networks that an interface is not in any more: nobody may have told; and
+// those whose addresses have ended.
 func (r *running) dropNetworks() {
-	r.networks.mu.Lock()
-	before := len(r.networks.networks)
-	maps.DeleteFunc(r.networks.networks, func(link string, n *netzones.Network) bool {
-		return !n.Remains(links(link))
-	})
-	gone := len(r.networks.networks) < before
-	r.networks.mu.Unlock()
-	if gone {
+	if r.networks.drop() {
 		r.useNetworkZones("a network has gone")
 	}
 }
 
-// setNetwork takes what a network announces, in place of what it has announced before.
+// setNetwork takes what a network announces by one way, in place of what it has announced so
+// before.
 func (r *running) setNetwork(q console.Request) (console.Result, error) {
-	link := q.Args["interface"]
-	n, err := netzones.Make(link, q.Args["name"], splitServers(q.Args["servers"]),
-		splitServers(q.Args["zones"]), links(link))
+	from, err := announcerOf(q)
 	if err != nil {
-		r.forgetNetwork(link) // what was announced before is not so any more
 		return console.Result{}, err
 	}
-	a := r.networks
-	a.mu.Lock()
-	if _, there := a.networks[link]; !there && len(a.networks) == netzones.MaxNetworks {
-		a.mu.Unlock()
-		return console.Result{}, fmt.Errorf("there are %d networks already", netzones.MaxNetworks)
+	n, err := netzones.Make(from.Interface, q.Args["name"], splitServers(q.Args["servers"]),
+		splitServers(q.Args["zones"]), links(from.Interface))
+	lease, wrong := leaseOf(q.Args["lease"])
+	if err = errors.Join(err, wrong); err != nil {
+		r.forgetNetwork(from) // what was announced before is not so any more
+		return console.Result{}, err
 	}
-	a.networks[link] = n
-	a.mu.Unlock()
+	if err := r.networks.hear(from, n, lease); err != nil {
+		return console.Result{}, err
+	}
 	r.dropNetworks() // the interface may have left it since its addresses were read
-	a.soon()
-	r.useNetworkZones("interface " + link)
-	r.logRefused(n)
+	r.networks.soon()
+	r.useNetworkZones("interface " + from.Interface)
+	r.logRefused(from.Interface)
 	res, err := r.listNetworks(q)
 	res.Fields = map[string]any{"left_out": n.LeftOut}
 	return res, err
@@ -367,10 +365,11 @@ func (r *running) setNetwork(q console.Request) (console.Result, error) {
 const maxRefused = 5
 
 // logRefused logs what a network has announced and does not get.
-func (r *running) logRefused(n *netzones.Network) {
+func (r *running) logRefused(link string) {
 	r.networks.mu.Lock()
 	defer r.networks.mu.Unlock()
 	var zones []string
+	n := r.networks.networks[link]
 	for _, z := range r.networks.judged(r.now().Config) {
 		if z.network == n && z.Verdict == netzones.Refused {
 			zones = append(zones, fmt.Sprintf("%s (%s)", z.zone, z.Reason))
@@ -384,23 +383,21 @@ func (r *running) logRefused(n *netzones.Network) {
 	}
 }
 
-// removeNetwork forgets a network.
+// removeNetwork forgets a network, or what it has announced by one way.
 func (r *running) removeNetwork(q console.Request) (console.Result, error) {
-	link := q.Args["interface"]
-	return console.Result{Fields: map[string]any{"interface": link,
-		"removed": r.forgetNetwork(link)}}, nil
+	from, err := announcerOf(q)
+	if err != nil {
+		return console.Result{}, err
+	}
+	return console.Result{Fields: map[string]any{"interface": from.Interface,
+		"removed": r.forgetNetwork(from)}}, nil
 }
 
-// forgetNetwork forgets what the network of an interface has announced, and reports whether there
-// was any.
-func (r *running) forgetNetwork(link string) bool {
-	a := r.networks
-	a.mu.Lock()
-	_, there := a.networks[link]
-	delete(a.networks, link)
-	a.mu.Unlock()
+// forgetNetwork forgets what was announced, and reports whether there was any.
+func (r *running) forgetNetwork(from announcer) bool {
+	there := r.networks.forget(from)
 	if there {
-		r.useNetworkZones("interface " + link + " has left its network")
+		r.useNetworkZones("interface " + from.Interface + " has left its network")
 	}
 	return there
 }

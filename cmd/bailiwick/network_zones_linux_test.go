@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"bailiwick/internal/console"
-	"bailiwick/internal/netzones"
 	"bailiwick/internal/routes"
 )
 
@@ -49,7 +48,7 @@ func TestNetworksThatAreLeft(t *testing.T) {
 	s.networks.mu.Lock()
 	left := *s.networks.networks["lo"]
 	left.Prefixes = []netip.Prefix{netip.MustParsePrefix("192.0.2.9/24")}
-	s.networks.networks = map[string]*netzones.Network{"lo": &left}
+	s.networks.heard = map[announcer]announcement{{Interface: "lo"}: {network: &left}}
 	s.networks.mu.Unlock()
 	expect("its address has gone", 1)
 	s.networkChanged(routes.Change{})

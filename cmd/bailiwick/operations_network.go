@@ -8,6 +8,8 @@ import "bailiwick/internal/console"
 func networkOperations() []operation {
 	link := console.Param{Name: "interface", Required: true, Positional: true,
 		Help: "the network interface"}
+	family := console.Param{Name: "family", Help: "4 or 6: by DHCPv4 or DHCPv6 alone; what it " +
+		"has announced by the other stays"}
 	zones := []console.Field{{Name: "interface"}, {Name: "network"}, {Name: "zone"},
 		{Name: "verdict", Help: "forwarded, refused or unproven"}, {Name: "reason"},
 		{Name: "servers"}}
@@ -29,13 +31,16 @@ func networkOperations() []operation {
 		Example: "ctl network set wlan0 --servers 192.168.1.1 --zones home.arpa",
 		Params: []console.Param{link, {Name: "name", Help: "of the network, such as its SSID"},
 			{Name: "servers", Kind: console.List, Help: "addresses of its servers"},
-			{Name: "zones", Kind: console.List, Help: "the zones that it announces"}},
+			{Name: "zones", Kind: console.List, Help: "the zones that it announces"}, family,
+			{Name: "lease", Help: "how long the address of the interface is valid, in seconds: " +
+				"what is announced ends then, and is kept over a restart until then; without " +
+				"it a restart forgets it"}},
 		Fields: []console.Field{{Name: "left_out", Kind: console.Integer,
 			Help: "servers and zones that are too many, or no names"}},
 		Rows: zones,
 	}, (*running).setNetwork}, {console.Operation{Name: "network remove", Changes: true,
 		Short:  "Forget what the network of an interface has announced, with all answers of it",
-		Params: []console.Param{link},
+		Params: []console.Param{link, family},
 		Fields: []console.Field{{Name: "interface"}, {Name: "removed", Kind: console.Boolean}},
 	}, (*running).removeNetwork}, {console.Operation{Name: "network approve", Changes: true,
 		Short: "Have a zone forwarded to networks that announce it, though it may exist publicly",

@@ -12,33 +12,51 @@ const (
 )
 
 // The hooks pass on the domain of the network (RFC 2132, section 3.17), and not its search list,
-// which says nothing of whose names these are. What the network says is passed as an argument, and
-// judged by the server.
+// which says nothing of whose names these are; DHCPv6 has nothing but the list (RFC 3646, section
+// 4). What the network says is passed as an argument, and judged by the server. That of DHCPv4 and
+// that of DHCPv6 are told apart: each comes and ends by itself.
 const (
-	dhclientHook = written + `bailiwick_network() {
+	tellServer = `bailiwick_network() {
 	/usr/local/bin/bailiwick ctl --socket /run/bailiwick/control.sock network "$@" \
 		>/dev/null 2>&1 || :
 }
-case "$reason" in
+bailiwick_list() {
+	printf '%s' "$1" | tr ' ' ,
+}
+`
+	dhclientHook = written + tellServer + `case "$reason" in
 BOUND | RENEW | REBIND | REBOOT)
-	bailiwick_network set \
-		--servers="$(printf '%s' "$new_domain_name_servers" | tr ' ' ,)" \
-		--zones="$(printf '%s' "$new_domain_name" | tr ' ' ,)" -- "$interface"
+	bailiwick_network set --family=4 --lease="$new_dhcp_lease_time" \
+		--servers="$(bailiwick_list "$new_domain_name_servers")" \
+		--zones="$(bailiwick_list "$new_domain_name")" -- "$interface"
 	;;
 EXPIRE | FAIL | RELEASE | STOP)
-	bailiwick_network remove -- "$interface"
+	bailiwick_network remove --family=4 -- "$interface"
+	;;
+BOUND6 | RENEW6 | REBIND6)
+	bailiwick_network set --family=6 --lease="$new_max_life" \
+		--servers="$(bailiwick_list "$new_dhcp6_name_servers")" \
+		--zones="$(bailiwick_list "$new_dhcp6_domain_search")" -- "$interface"
+	;;
+EXPIRE6 | RELEASE6 | STOP6)
+	bailiwick_network remove --family=6 -- "$interface"
 	;;
 esac
 `
-	managerHook = "#!/bin/sh\n" + written + `bailiwick_network() {
-	/usr/local/bin/bailiwick ctl --socket /run/bailiwick/control.sock network "$@" \
-		>/dev/null 2>&1 || :
-}
-case "$2" in
+	managerHook = "#!/bin/sh\n" + written + tellServer + `case "$2" in
 up | dhcp4-change)
-	bailiwick_network set --name="$CONNECTION_ID" \
-		--servers="$(printf '%s' "$DHCP4_DOMAIN_NAME_SERVERS" | tr ' ' ,)" \
-		--zones="$(printf '%s' "$DHCP4_DOMAIN_NAME" | tr ' ' ,)" -- "$1"
+	bailiwick_network set --family=4 --name="$CONNECTION_ID" \
+		--lease="$DHCP4_DHCP_LEASE_TIME" \
+		--servers="$(bailiwick_list "$DHCP4_DOMAIN_NAME_SERVERS")" \
+		--zones="$(bailiwick_list "$DHCP4_DOMAIN_NAME")" -- "$1"
+	;;
+esac
+case "$2" in
+up | dhcp6-change)
+	bailiwick_network set --family=6 --name="$CONNECTION_ID" \
+		--lease="$DHCP6_MAX_LIFE" \
+		--servers="$(bailiwick_list "$DHCP6_DHCP6_NAME_SERVERS")" \
+		--zones="$(bailiwick_list "$DHCP6_DHCP6_DOMAIN_SEARCH")" -- "$1"
 	;;
 down)
 	bailiwick_network remove -- "$1"

@@ -4,6 +4,7 @@
 package netzones
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -79,8 +80,14 @@ func Make(link, name string, servers, zones []string, prefixes []netip.Prefix) (
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%.64q is not an address", s)
-		case a.IsLoopback(), a.IsUnspecified(), a.IsMulticast(), n.own(a):
+		case a.IsLoopback(), a.IsUnspecified(), a.IsMulticast(), n.own(a),
+			a.Zone() != "" && a.Zone() != link:
 			return nil, fmt.Errorf("%v cannot be a server of a network", a)
+		}
+		if a.Is6() && !a.Is4In6() && a.IsLinkLocalUnicast() {
+			a = a.WithZone(link) // DHCPv6 names it without
+		}
+		switch {
 		case slices.Contains(n.Servers, a.Unmap()):
 		case len(n.Servers) == MaxServers:
 			n.LeftOut++
@@ -103,10 +110,39 @@ func Make(link, name string, servers, zones []string, prefixes []netip.Prefix) (
 	return n, nil
 }
 
+// Join returns what a network has announced by several ways, such as DHCPv4 and DHCPv6, within the
+// same limits. There is at least one.
+func Join(parts ...*Network) *Network {
+	all := *parts[0]
+	all.Servers, all.Zones, all.Prefixes = nil, nil, nil
+	all.LeftOut = 0
+	for _, p := range parts {
+		all.Name = cmp.Or(all.Name, p.Name)
+		all.LeftOut += p.LeftOut + add(&all.Servers, p.Servers, MaxServers) +
+			add(&all.Zones, p.Zones, MaxZones)
+		add(&all.Prefixes, p.Prefixes, len(all.Prefixes)+len(p.Prefixes))
+	}
+	return &all
+}
+
+// add adds what a list lacks, and returns how much was beyond a limit.
+func add[T comparable](to *[]T, more []T, limit int) (leftOut int) {
+	for _, v := range more {
+		switch {
+		case slices.Contains(*to, v):
+		case len(*to) >= limit:
+			leftOut++
+		default:
+			*to = append(*to, v)
+		}
+	}
+	return leftOut
+}
+
 // own reports whether an address is the interface's: the server would ask itself.
 func (n *Network) own(a netip.Addr) bool {
 	return slices.ContainsFunc(n.Prefixes, func(p netip.Prefix) bool {
-		return p.Addr() == a.Unmap()
+		return p.Addr() == a.Unmap().WithZone("")
 	})
 }
 

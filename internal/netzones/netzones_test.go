@@ -242,3 +242,42 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// TestLinkLocalServers: a server with a link-local address is on the interface's link and no other;
+// DHCPv6 and router advertisements name it without the interface (RFC 8106, section 5.1).
+func TestLinkLocalServers(t *testing.T) {
+	n, err := netzones.Make("wlan0", "", []string{"fe80::1", "fe80::1%wlan0", "fd00:1::1"}, nil,
+		own)
+	if err != nil || len(n.Servers) != 2 || n.Servers[0].Zone() != "wlan0" ||
+		n.Servers[1].Zone() != "" {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if _, err := netzones.Make("wlan0", "", []string{"fe80::1%eth0"}, nil, own); err == nil {
+		t.Error("a server is on the link of another interface")
+	}
+}
+
+// TestJoin: what a network says by several ways is within the same limits as what it says by one.
+func TestJoin(t *testing.T) {
+	var parts []*netzones.Network
+	for i := range 3 {
+		var zones, servers []string
+		for j := range 20 {
+			zones = append(zones, "z"+strconv.Itoa(10*i+j)+".internal")
+		}
+		for j := range 3 {
+			servers = append(servers, "192.168.7."+strconv.Itoa(10+2*i+j))
+		}
+		n, err := netzones.Make("wlan0", []string{"", "cafe", "x"}[i], servers, zones, own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, n)
+	}
+	n := netzones.Join(parts...)
+	if n.Name != "cafe" || len(n.Servers) != netzones.MaxServers ||
+		len(n.Zones) != netzones.MaxZones || n.LeftOut != 8+1+3 ||
+		len(n.Prefixes) != len(own) || len(parts[0].Zones) != 20 {
+		t.Errorf("%+v", n)
+	}
+}

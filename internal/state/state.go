@@ -62,6 +62,7 @@ const (
 	ACME // the certificate from an authority with its key, and the accounts
 	// Approvals are zones of networks that the user has approved.
 	Approvals
+	Networks // what networks have announced
 	files
 )
 
@@ -77,6 +78,7 @@ var definitions = [files]struct {
 	Zones:           {"zones", 1},
 	Changes:         {"changes", 1},
 	Approvals:       {"approved-zones", 1},
+	Networks:        {"networks", 1},
 	Lists:           {"lists", 1},
 	Catalogs:        {"catalogs", 1},
 	Cache:           {"cache", 2},
