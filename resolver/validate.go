@@ -230,7 +230,8 @@ func (x *resolution) refetch(v *validator.Verdict) bool {
 		return false
 	}
 	switch v.Failure.Cause {
-	case cause.KeyNotFound, cause.SignatureMissing, cause.DenialMissing:
+	case cause.KeyNotFound, cause.SignatureMissing, cause.KeySignatureMissing,
+		cause.DenialMissing:
 	default:
 		return false
 	}

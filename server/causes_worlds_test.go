@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
+	"bailiwick/server"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
@@ -100,6 +101,17 @@ func inWorlds() []produced {
 		{cause: cause.NotHeld, name: "www.corp.", qtype: a, rcode: fail, metric: servfails,
 			text: "corp.", resolving: func(c *resolver.Config) {
 				c.Zones = []resolver.Zone{{Name: wire.MustParseName("corp."), Held: true}}
+			}},
+		{cause: cause.Overload, name: "www.dead.faulty.", qtype: a, rcode: fail, metric: limits,
+			resolving: func(c *resolver.Config) { c.MaxFlights = 1 },
+			front: func(f *front) { // another client comes a moment later
+				time.AfterFunc(100*time.Millisecond, func() { f.ask(secure, a, edns(true)) })
+			}},
+		{cause: cause.LimitClient, name: secure, qtype: a, rcode: fail, metric: limits,
+			front: func(f *front) {
+				for i := range server.MaxPerPrefix {
+					f.call(fmt.Sprintf("n%d.dead.faulty.", i), a)
+				}
 			}},
 		{cause: cause.LimitTime, name: strings.Repeat("a.", 100) + "plain.", qtype: a,
 			rcode: fail, metric: limits, world: everDeeper(300 * time.Millisecond),

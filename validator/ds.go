@@ -137,8 +137,8 @@ func (v *Validator) MatchDS(ds []wire.DS, set *wire.RRset, at Instant, b *Budget
 	slices.SortFunc(signers.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })
 	if set.Sigs.Len() > 0 && !signers.signedBy(set) && !signers.refused() {
 		// Other keys may have signed the set; that of a key which a DS names is missing.
-		return nil, bogus(cause.New(cause.SignatureMissing, set.Name, "%s/%s key %s", set.Name,
-			set.Type, tagList(signers.Tags())))
+		return nil, bogus(cause.New(cause.KeySignatureMissing, set.Name, "%s/%s key %s",
+			set.Name, set.Type, tagList(signers.Tags())))
 	}
 	r := v.VerifySet(set, signers, at, b)
 	if r.Status != wire.Secure {

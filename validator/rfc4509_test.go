@@ -52,7 +52,7 @@ func TestRFC4509EachKeyHasItsOwnStrongestDigest(t *testing.T) {
 			[]string{ds(old, 1), twin.String()}, cause.None},
 		{"a digest of the wrong length", both, []string{short.String(), ds(old, 2)},
 			cause.None},
-		{"of a key that does not sign", both, []string{ds(next, 2)}, cause.SignatureMissing},
+		{"of a key that does not sign", both, []string{ds(next, 2)}, cause.KeySignatureMissing},
 		{"of no key", keys, []string{ds(next, 2)}, cause.DSMismatch},
 		{"three providers, two gone", keys, []string{ds(next, 4), wrong(next, 2), ds(old,
 			2)}, cause.None},

@@ -94,6 +94,7 @@ func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
 	r := console.Result{Fields: map[string]any{"total": 2.0, "at": "now"},
 		Columns: []string{"zone", "servers"}, Rows: [][]any{{"example.", 12.0}, {".", 3.5}}}
 	var text, object bytes.Buffer
+	r.Fields["nothing"], r.Fields["none"] = "", []string{}
 	if err := printText(&text, r); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +102,8 @@ func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
 	if text.String() != want {
 		t.Errorf("got\n%swant\n%s", &text, want)
 	}
+	delete(r.Fields, "nothing")
+	delete(r.Fields, "none")
 	if err := printJSON(&object, op, r); err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,9 @@ func printJSON(w io.Writer, o *console.Operation, r console.Result) error {
 // printText prints the fields of a result, a line each, and then its table.
 func printText(w io.Writer, r console.Result) error {
 	for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
-		fmt.Fprintf(w, "%s: %s\n", k, readable(r.Fields[k]))
+		if text := readable(r.Fields[k]); text != "" { // what there is none of has no line
+			fmt.Fprintf(w, "%s: %s\n", k, text)
+		}
 	}
 	if r.Columns == nil {
 		return nil

@@ -74,7 +74,8 @@ func (r *running) consoleURL() string {
 	if !r.cfg.Console.Page || r.console.Addr() == "" {
 		return ""
 	}
-	return r.console.Scheme() + "://" + loopback(netip.MustParseAddrPort(r.console.Addr())).String() + "/console/"
+	at := loopback(netip.MustParseAddrPort(r.console.Addr()))
+	return r.console.Scheme() + "://" + at.String() + "/console/"
 }
 
 // logStopped logs the end, and how long the server ran.

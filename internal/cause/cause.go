@@ -63,6 +63,7 @@ const (
 	ClockAhead           Cause = 103
 	ClockBehind          Cause = 104
 	SignatureReversed    Cause = 106
+	KeySignatureMissing  Cause = 118
 
 	// Reasons of insecurity.
 	AlgorithmUnsupported Cause = 21
@@ -171,7 +172,7 @@ const (
 	// This program.
 	InternalError Cause = 88
 
-	count = 118
+	count = 119
 )
 
 // All returns every cause but None, those of a kind together.

@@ -70,7 +70,7 @@ func TestRank(t *testing.T) {
 
 func TestMostSpecificEDE(t *testing.T) {
 	for c, want := range map[Cause]uint16{SignatureExpired: 7, SignatureNotYetValid: 8,
-		DSMismatch: 9, SignatureMissing: 10,
+		DSMismatch: 9, SignatureMissing: 10, KeySignatureMissing: 10,
 		DenialMissing: 12, Timeout: 22, Truncated: 23, SignatureInvalid: 6, AlgorithmUnsupported: 1,
 		DigestUnsupported: 2, NSEC3Iterations: 27} {
 		if got, ok := c.EDE(); !ok || got != want {

@@ -81,6 +81,12 @@ var table = [count]row{
 		text: "data of a signed zone came without a signature",
 		hint: "check that the zone is fully signed and that no server strips RRSIGs",
 	},
+	KeySignatureMissing: {label: "dnskey_signature_missing", kind: KindDNSSEC,
+		ede: edeRRSIGsMissing, rank: 1,
+		text: "the keys of the zone are signed, but by none that its DS names",
+		hint: "sign the DNSKEY set with a key that the DS names, or have the DS at the parent " +
+			"name the key that signs it",
+	},
 	SignatureInvalid: {label: "signature_invalid", kind: KindDNSSEC, ede: edeBogus, rank: 8,
 		text: "a signature does not verify",
 		hint: "re-sign the zone; compare the data of its servers",

@@ -54,7 +54,7 @@ var acmeKeys = []key{
 			"8555, section 7.3.4); empty: none",
 		binding: bind(func(c *Config) *string { return &c.ACME.EABKeyID })},
 	{key: "tls.acme.eab_secret_file", kind: kindPath,
-		help:    "file whose first line is the secret of tls.acme.eab_key_id, in base64url",
+		help:    "file with the secret of tls.acme.eab_key_id in base64url, in a line of its own",
 		binding: bind(func(c *Config) *string { return &c.ACME.EABSecretFile })},
 	{key: "tls.acme.renew_before", kind: kindDuration, min: 0, max: 31536000,
 		help: "how long before its end the certificate is renewed, at most half of its life; 0: " +

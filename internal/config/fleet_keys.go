@@ -23,7 +23,7 @@ var fleetKeys = []key{
 		help:    "name of the store's user; empty: the default one",
 		binding: bind(func(c *Config) *string { return &c.Fleet.User })},
 	{key: "fleet.password_file", kind: kindPath,
-		help:    "file whose first line is the password of the store's user",
+		help:    "file with the password of the store's user, in a line of its own",
 		binding: bind(func(c *Config) *string { return &c.Fleet.PasswordFile })},
 	{key: "fleet.database", kind: kindInt, min: 0, max: 65535,
 		help:    "number of the store's database",

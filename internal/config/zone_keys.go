@@ -32,7 +32,7 @@ var zoneKeys = []key{
 	{key: "zones.tsig_keys", kind: kindRecords,
 		fields: []string{"name", "algorithm", "secret", "secret_file/"},
 		help: "keys that transfers are signed with (RFC 8945); algorithm is hmac-sha256 without " +
-			"another; the secret, or the file with it, in base64",
+			"another; the secret, or a file that has it in a line of its own, in base64",
 		binding: binding{set: setTSIGKeys}},
 	{key: "zones.memory", kind: kindSize, min: 1 << 20, max: 1 << 40,
 		help: "bytes that all copies of zones may take; the root's takes 3 MB; a 32nd of " +

@@ -83,6 +83,9 @@ func (x *explainer) linkOf(f *cause.Failure) (kind, words string) {
 	case c == cause.AliasMismatch, c == cause.AliasLoop, c == cause.AliasTooLong,
 		c == cause.LimitAliases:
 		return kindAlias, "the alias chain"
+	case c == cause.KeySignatureMissing:
+		return kindDNSKEY, "the signature over the DNSKEY set of " + f.Zone +
+			" by a key that its DS set" + x.atParent(f.Zone) + " names"
 	case c.Kind() == cause.KindDNSSEC && about && t == wire.TypeDNSKEY:
 		return kindDNSKEY, "the signature over the DNSKEY set of " + f.Zone
 	case c.Kind() == cause.KindDNSSEC && about:

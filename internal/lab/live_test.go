@@ -39,7 +39,7 @@ func TestLiveFaultsFailAsTheirCause(t *testing.T) {
 		lab.Expired: {www, "signature_expired"}, lab.Future: {www, "signature_not_yet_valid"},
 		lab.Reversed:            {www, "signature_reversed"},
 		lab.MissingSignatures:   {www, "signature_missing"},
-		lab.MissingKSKSignature: {www, "signature_missing"},
+		lab.MissingKSKSignature: {www, "dnskey_signature_missing"},
 		lab.CorruptSignatures:   {www, "signature_invalid"}, lab.DSMismatch: {www, "ds_mismatch"},
 		lab.StuckRegistrar: {www, "ds_mismatch"}, lab.NoDenial: {no, "denial_missing"},
 		lab.WrongDenial:     {no, "denial_invalid"},

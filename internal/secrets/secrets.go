@@ -37,3 +37,27 @@ func Exposed(path string) bool {
 	st, err := os.Stat(path)
 	return err == nil && st.Mode().Perm()&0o004 != 0
 }
+
+// Line reads the one secret of a file that is a text, such as a password: the line that is not
+// empty and does not begin with a #, as comments do. An error does not quote it.
+func Line(path string) (secret string, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if line = strings.TrimRight(line, "\r\n"); line == "" || line[0] == '#' {
+			continue
+		}
+		if secret != "" {
+			return "", fmt.Errorf("%s, line %d: there is a secret in a line before", path, n)
+		}
+		secret = line
+	}
+	if secret == "" {
+		return "", fmt.Errorf("%s has no secret: lines that begin with # are comments", path)
+	}
+	return secret, nil
+}

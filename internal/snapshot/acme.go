@@ -7,6 +7,7 @@ import (
 
 	"bailiwick/internal/acme"
 	"bailiwick/internal/config"
+	"bailiwick/internal/secrets"
 	"bailiwick/secondary"
 )
 
@@ -27,7 +28,7 @@ func loadACME(cfg *config.Config, keys map[string]*secondary.Key) (s acme.Settin
 		wrong("tls.acme.ca", "ca of the authority", err)
 	}
 	if s.EABSecretFile != "" {
-		s.EABSecret, err = readPassword(s.EABSecretFile)
+		s.EABSecret, err = secrets.Line(s.EABSecretFile)
 		wrong("tls.acme.eab_secret_file", "secret of the authority's account", err)
 		found = append(found, exposed(cfg, "tls.acme.eab_secret_file", s.EABSecretFile)...)
 	}

@@ -3,13 +3,12 @@
 package snapshot
 
 import (
-	"errors"
 	"os"
 	"slices"
-	"strings"
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/secrets"
 )
 
 // loadFleet completes the configuration of a fleet with all that it names.
@@ -35,7 +34,7 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 		wrong("fleet.secret_file", "secrets", err)
 	}
 	if s.PasswordFile != "" {
-		s.Password, err = readPassword(s.PasswordFile)
+		s.Password, err = secrets.Line(s.PasswordFile)
 		wrong("fleet.password_file", "password", err)
 	}
 	if s.TLSRoots != "" {
@@ -44,17 +43,4 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 	}
 	return s, slices.Concat(found, exposed(cfg, "fleet.secret_file", s.SecretFile),
 		exposed(cfg, "fleet.password_file", s.PasswordFile))
-}
-
-// readPassword returns the first line of a file.
-func readPassword(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", errors.New(path + ": its first line is empty")
-	}
-	return line, nil
 }

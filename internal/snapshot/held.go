@@ -6,10 +6,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/secrets"
 	"bailiwick/resolver"
 	"bailiwick/secondary"
 	"bailiwick/wire"
@@ -98,14 +98,16 @@ func loadKeys(cfg *config.Config) (map[string]*secondary.Key, config.Findings) {
 		k := cfg.TSIGKeys[i].Key
 		item, path := cfg.TSIGKeys[i].Item, cfg.TSIGKeys[i].SecretFile
 		if path != "" {
-			text, err := os.ReadFile(path)
+			text, err := secrets.Line(path)
 			if err == nil {
-				k.Secret, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+				text, _, _ = strings.Cut(text, "#")
+				k.Secret, err = base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 			}
 			if err != nil {
 				found = append(found, cfg.Error(item+".secret_file", "secret of key %s: %v", k.Name,
 					err))
 			}
+			found = append(found, exposed(cfg, item+".secret_file", path)...)
 		}
 		keys[k.Name] = &k
 	}
