@@ -68,10 +68,11 @@ func (p *PrivateAddresses) private(t wire.Type, rdata []byte) bool {
 }
 
 // holds reports whether an address is in one of the networks, or leads to one that is: IPv4-mapped
-// addresses do so on every host, and those of a translator through one that ignores RFC 6052,
+// addresses do so on every host; IPv4-compatible ones (RFC 4291, section 2.5.5.1) and those of 6to4
+// (RFC 3056, section 2) on some; and those of a translator through one that ignores RFC 6052,
 // section 3.1, or that is there to reach private networks.
 func (p *PrivateAddresses) holds(a netip.Addr) bool {
-	leads := a.Unmap()
+	leads := embedded(a)
 	for _, t := range append(p.Translators[:len(p.Translators):len(p.Translators)],
 		nat64.WellKnown) {
 		if v4, ok := t.Extract(a); ok {
@@ -81,6 +82,27 @@ func (p *PrivateAddresses) holds(a netip.Addr) bool {
 	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool {
 		return n.Contains(a) || n.Contains(leads)
 	})
+}
+
+// compatible and sixToFour are of addresses that have one of IPv4 in them, at an octet.
+var (
+	compatible = netip.MustParsePrefix("::/96")
+	sixToFour  = netip.MustParsePrefix("2002::/16")
+)
+
+// embedded returns the address of IPv4 in one of IPv6 that leads to it without a translator; else
+// the address itself.
+func embedded(a netip.Addr) netip.Addr {
+	b := a.As16()
+	switch {
+	case a.Is4In6():
+		return a.Unmap()
+	case compatible.Contains(a):
+		return netip.AddrFrom4([4]byte(b[12:16]))
+	case sixToFour.Contains(a):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	}
+	return a
 }
 
 // The SvcParamKeys of address hints (RFC 9460, section 14.3.2).
