@@ -244,7 +244,7 @@ func (k *Keeper) begin() (idle bool) {
 		}
 		h.busy, h.checked = true, now
 		k.busy++
-		k.rounds.Go(func() { aside.Run(func() { k.check(h) }) }, func() { k.ended(h) })
+		k.rounds.Go(func() { aside.InPieces(func() { k.check(h) }) }, func() { k.ended(h) })
 	}
 	if k.dirty && !k.saving && k.parts.State != nil &&
 		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {

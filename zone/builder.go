@@ -10,6 +10,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"bailiwick/internal/aside"
 	"bailiwick/wire"
 )
 
@@ -28,12 +29,21 @@ type Builder struct {
 	data    pieces   // the records, one after the other
 	offsets []uint32 // the place of each
 	outside int
+	steps   uint8 // of work, see step
 }
 
 // NewBuilder returns a builder of a zone that may take that many octets, and no more than
 // [MaxOctets].
 func NewBuilder(apex wire.Name, octets int) *Builder {
 	return &Builder{apex: apex, max: min(octets, MaxOctets)}
+}
+
+// step counts a step of the work on a zone: at every 256th the work may pause, if nobody waits for
+// it (see [aside.InPieces]).
+func (b *Builder) step() {
+	if b.steps++; b.steps == 0 {
+		aside.Yield()
+	}
 }
 
 // recordHead is the number of octets of a builder's record before its RDATA, without the name. A
@@ -44,6 +54,7 @@ const recordHead = 1 + 2 + 2 + 4 + 2
 // Add adds a record, with uncompressed RDATA. Records outside of the zone are left out: they are no
 // part of it (RFC 8976, section 3.3.1), and no harm where a server adds them.
 func (b *Builder) Add(owner wire.Name, t wire.Type, ttl uint32, rdata []byte) error {
+	b.step()
 	if !owner.Within(b.apex) {
 		b.outside++
 		return nil
@@ -137,6 +148,7 @@ func (v *view) compare(o *view) int {
 // Finish returns the zone. Records that occur twice count once.
 func (b *Builder) Finish() (*Zone, error) {
 	slices.SortFunc(b.offsets, func(x, y uint32) int {
+		b.step()
 		v, o := b.view(x), b.view(y)
 		return v.compare(&o)
 	})
@@ -148,6 +160,7 @@ func (b *Builder) Finish() (*Zone, error) {
 	z.data, z.nodes = make([]byte, 0, b.mostOctets()), make([]uint32, 0, len(b.offsets))
 	w := writer{z: z}
 	for _, off := range b.offsets {
+		b.step()
 		v := b.view(off)
 		w.add(&v)
 	}

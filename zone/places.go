@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/namehash"
 )
 
@@ -43,6 +44,9 @@ func (z *Zone) arrange() {
 		return uint32(len(z.data)) - z.nodes[i]
 	}
 	for i := range z.nodes {
+		if i%256 == 0 {
+			aside.Yield()
+		}
 		name, _ := z.within(uint32(i))
 		own := name.Wire()
 		if name.IsWildcard() {
@@ -61,6 +65,9 @@ func (z *Zone) arrange() {
 	}
 	data := make([]byte, len(z.data))
 	for i, home := range homes {
+		if i%256 == 0 {
+			aside.Yield()
+		}
 		n := size(i)
 		copy(data[ends[home]:], z.data[z.nodes[i]:][:n])
 		homes[i] = ends[home]

@@ -46,7 +46,7 @@ func (s *stack) policyZones(zones []rpz.Zone) *rpz.Set {
 }
 
 // readRules makes the rules of a zone of its copy, and reports whether they are others than before.
-// It takes a second for a million rules; queries go by the old ones meanwhile.
+// It takes some seconds for a million rules; queries go by the old ones meanwhile.
 func (s *stack) readRules(name wire.Name) (changed bool) {
 	e := &s.enforced
 	e.mu.Lock()
@@ -57,7 +57,7 @@ func (s *stack) readRules(name wire.Name) (changed bool) {
 		return false
 	}
 	var rules *rpz.Rules
-	aside.Run(func() { rules = rpz.New(z) })
+	aside.InPieces(func() { rules = rpz.New(z) })
 	e.mu.Lock()
 	e.rules[name] = rules
 	e.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gaissmai/bart"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/namehash"
 	"bailiwick/wire"
 	"bailiwick/zone"
@@ -67,6 +68,9 @@ const maxWhy = 5
 func New(z *zone.Zone) *Rules {
 	r := &Rules{zone: z}
 	for i := range z.Names() {
+		if i%256 == 0 {
+			aside.Yield()
+		}
 		place := z.PlaceAt(i)
 		owner := z.NameAt(place)
 		if owner.IsRoot() {
