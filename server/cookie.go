@@ -43,8 +43,8 @@ func (r *request) readCookie(v []byte) bool {
 // wantsCookieAlone reports whether a query asks for a server cookie and for nothing else: it has no
 // question, and a cookie option that is well-formed (RFC 7873, section 5.4).
 func (r *request) wantsCookieAlone() bool {
-	return r.err == nil && r.q.QDCount == 0 && r.q.ANCount == 0 && r.q.NSCount == 0 &&
-		r.q.EDNS.Version == 0 && r.readOptions() && r.asked.cookie
+	return !r.malformed() && r.q.QDCount == 0 && r.q.EDNS.Version == 0 && r.readOptions() &&
+		r.asked.cookie
 }
 
 // ownCookie returns whether a cookie option has a server cookie that we made for this client at

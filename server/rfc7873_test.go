@@ -80,7 +80,8 @@ func TestRFC7873AQueryWithoutAQuestionGetsACookie(t *testing.T) {
 }
 
 // An error has the question of its query, as clients pass over replies without it (RFC 5452,
-// section 9.1). Go's resolver and glibc would wait, and ask again.
+// section 9.1): Go's resolver and glibc would wait, and ask again. Nothing is repeated of a message
+// that is malformed.
 func TestRFC5452ErrorsRepeatTheQuestion(t *testing.T) {
 	f := newFront(t, nil)
 	ask := func(qtype uint16, change func(*dns.Msg)) *dns.Msg {
@@ -88,23 +89,27 @@ func TestRFC5452ErrorsRepeatTheQuestion(t *testing.T) {
 		change(q)
 		return q
 	}
-	for name, q := range map[string]*dns.Msg{
-		"a type that is not of data": ask(dns.TypeTSIG, edns(true)),
-		"a malformed cookie": ask(dns.TypeA, edns(false, &dns.EDNS0_COOKIE{
-			Code: dns.EDNS0COOKIE, Cookie: "0123456789"})),
-		"a record in the answer section": ask(dns.TypeA, func(q *dns.Msg) {
+	for _, c := range []struct {
+		name     string
+		query    *dns.Msg
+		repeated int
+	}{
+		{"a type that is not of data", ask(dns.TypeTSIG, edns(true)), 1},
+		{"a malformed cookie", ask(dns.TypeA, edns(false, &dns.EDNS0_COOKIE{
+			Code: dns.EDNS0COOKIE, Cookie: "0123456789"})), 1},
+		{"a record in the answer section", ask(dns.TypeA, func(q *dns.Msg) {
 			q.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "a.", Rrtype: dns.TypeA,
 				Class: dns.ClassINET}, A: []byte{1, 2, 3, 4}}}
-		}),
-		"two OPT records": ask(dns.TypeA, func(q *dns.Msg) {
+		}), 0},
+		{"two OPT records", ask(dns.TypeA, func(q *dns.Msg) {
 			edns(true)(q)
 			q.Extra = append(q.Extra, q.Extra[0])
-		}),
+		}), 0},
 	} {
-		m := f.put(q)
-		if m.Rcode != dns.RcodeFormatError || len(m.Question) != 1 ||
-			m.Question[0] != q.Question[0] {
-			t.Errorf("%s: %v", name, m)
+		m := f.put(c.query)
+		if m.Rcode != dns.RcodeFormatError || len(m.Question) != c.repeated ||
+			c.repeated > 0 && m.Question[0] != c.query.Question[0] {
+			t.Errorf("%s: %v", c.name, m)
 		}
 	}
 }

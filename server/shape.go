@@ -51,9 +51,9 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 	}
 	bare := !available && r.rules.BareRefusals
 	var qname []byte
-	// A question that could be read is repeated whatever else is wrong: clients pass over a reply
-	// without theirs (RFC 5452, section 9.1), and would hear nothing.
-	if r.q.QName != nil && !bare {
+	// Clients pass over a reply without their question (RFC 5452, section 9.1), and would hear
+	// nothing. What is malformed as a message is not repeated, nor by Unbound.
+	if r.q.QName != nil && !bare && !r.malformed() {
 		qname = r.questionName()
 	}
 	b := wire.NewBuilder(r.limit(), r.q.ID, flags, qname, r.q.Question.Type, r.q.Question.Class)
@@ -65,6 +65,11 @@ func (r *request) short(rc wire.RCode, f *cause.Failure) []byte {
 		return r.finish(b, rc, r.fitted(r.edeOfCached(f), b.Len()))
 	}
 	return r.finish(b, rc, r.fitted(r.edeOf(f), b.Len()))
+}
+
+// malformed reports whether the query is malformed as a message, whatever its question is.
+func (r *request) malformed() bool {
+	return r.err != nil || r.q.ANCount != 0 || r.q.NSCount != 0
 }
 
 // questionName returns the question's name without compression, in the client's letter case.
