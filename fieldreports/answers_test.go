@@ -71,15 +71,17 @@ var answers = []report{{
 }, {
 	name: "the flags of a response are ours and not those of a forwarder",
 	seen: "AdguardTeam/AdGuardHome 7955",
-	situation: "A server of the intranet answers with AA and without RA, and clients got the flags " +
-		"of its replies.",
+	situation: "A server of the intranet answers with AA and without RA, and clients got the " +
+		"flags of its replies.",
 	why: "AA is of who answers the client (RFC 1035, section 4.1.1), RA says that recursion is " +
 		"to be had here, RD is copied from the query.",
 	world:  func(w *lab.World) { unsigned(w, "intra.example.", "www A 192.0.2.1") },
 	config: forward("intra.example."),
 	steps: []step{
-		good("www.intra.example. A", "NOERROR", "www.intra.example. A 192.0.2.1").checked(recursive),
-		good("www.intra.example. A", "NOERROR", "www.intra.example. A 192.0.2.1").checked(recursive),
+		good("www.intra.example. A", "NOERROR",
+			"www.intra.example. A 192.0.2.1").checked(recursive),
+		good("www.intra.example. A", "NOERROR",
+			"www.intra.example. A 192.0.2.1").checked(recursive),
 		empty("no.intra.example. A", "NXDOMAIN").checked(recursive),
 		empty("no.intra.example. A", "NXDOMAIN").checked(recursive),
 	},

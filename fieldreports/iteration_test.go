@@ -46,8 +46,8 @@ func counts(n int) func(*testing.T, *dns.Msg) {
 var iteration = []report{{
 	name: "an alias between two cuts does not lead away from the lower one",
 	seen: "hickory-dns/hickory-dns 2788",
-	situation: "A name on the way to a delegation is an alias. Resolvers that look for a cut there " +
-		"hear the alias, and followed it.",
+	situation: "A name on the way to a delegation is an alias. Resolvers that look for a cut " +
+		"there hear the alias, and followed it.",
 	why: "Data below a CNAME's name are none of its business (RFC 1034, section 3.6.2 speaks of " +
 		"the name alone); a shortened question only looks for cuts (RFC 9156, section 3).",
 	world: func(w *lab.World) {
@@ -59,7 +59,8 @@ var iteration = []report{{
 	steps: []step{
 		good("www.b.a.testing.example. A", "NOERROR", "www.b.a.testing.example. A 192.0.2.1"),
 		good("www.b.a.signed.example. A", "NOERROR AD", "www.b.a.signed.example. A 192.0.2.2"),
-		good("a.testing.example. A", "NOERROR", "a.testing.example. CNAME elsewhere.testing.example.",
+		good("a.testing.example. A", "NOERROR",
+			"a.testing.example. CNAME elsewhere.testing.example.",
 			"elsewhere.testing.example. A 192.0.2.9"),
 	},
 }, {
@@ -67,8 +68,8 @@ var iteration = []report{{
 	seen: "hickory-dns/hickory-dns 3503",
 	situation: "The name server of a zone is in a top level domain that the root denies, and the " +
 		"client heard NXDOMAIN of the zone's names.",
-	why: "That a server's name does not exist says nothing of the names that it should serve: RFC " +
-		"2308, section 7.1 has a server failure for that.",
+	why: "That a server's name does not exist says nothing of the names that it should serve: " +
+		"RFC 2308, section 7.1 has a server failure for that.",
 	world: func(w *lab.World) {
 		w.Add(lab.Zone{Name: "lost.example.", Algorithm: lab.Unsigned,
 			Records: "www A 192.0.2.1", Glueless: "h.no-such-tld."})
@@ -101,10 +102,10 @@ var iteration = []report{{
 }, {
 	name: "addresses that lead to this machine or to nobody are not asked",
 	seen: "hickory-dns/hickory-dns 2411, extended-dns-errors.com",
-	situation: "Delegations have glue that is unspecified, loopback, multicast or broadcast, beside " +
-		"a good server and without one.",
-	why: "No server of the public tree can be there; who asks them asks himself (CVE-2026-50251). " +
-		"The good server is enough.",
+	situation: "Delegations have glue that is unspecified, loopback, multicast or broadcast, " +
+		"beside a good server and without one.",
+	why: "No server of the public tree can be there; who asks them asks himself " +
+		"(CVE-2026-50251). The good server is enough.",
 	world: func(w *lab.World) {
 		unsigned(w, "mixed.example.", "www A 192.0.2.1")
 		unsigned(w, "nobody.example.", "www A 192.0.2.1")
@@ -136,7 +137,8 @@ var iteration = []report{{
 	name:      "a loop of aliases through two zones is found at its second turn",
 	seen:      "hickory-dns/hickory-dns 3566",
 	situation: "A name of one zone is an alias of one in another, which is an alias of the first.",
-	why:       "RFC 1034, section 3.6.2 has loops signalled as an error; each name is asked for once.",
+	why: "RFC 1034, section 3.6.2 has loops signalled as an error; each name is asked for " +
+		"once.",
 	world: func(w *lab.World) {
 		unsigned(w, "one.example.", "a CNAME b.two.example.")
 		unsigned(w, "two.example.", "b CNAME a.one.example.")
@@ -149,10 +151,11 @@ var iteration = []report{{
 }, {
 	name: "a delegation below names that are denied wrongly is found",
 	seen: "hickory-dns/hickory-dns 3759; iijlab/dnsext 109",
-	situation: "Empty non-terminals above a delegation are NXDOMAIN at the servers of an unsigned " +
-		"zone, as at a large provider.",
-	why: "RFC 9156, section 2.3: such servers are common, so the full name is asked for before the " +
-		"denial is believed; RFC 8020 needs no more than the zone's own word for the name itself.",
+	situation: "Empty non-terminals above a delegation are NXDOMAIN at the servers of an " +
+		"unsigned zone, as at a large provider.",
+	why: "RFC 9156, section 2.3: such servers are common, so the full name is asked for before " +
+		"the denial is believed; RFC 8020 needs no more than the zone's own word for the name " +
+		"itself.",
 	world: func(w *lab.World) {
 		unsigned(w, "r53.example.", "")
 		unsigned(w, "deleg.b.a.r53.example.", "host A 192.0.2.1")
@@ -173,8 +176,8 @@ var iteration = []report{{
 }, {
 	name: "a grandchild is found when the delegation of its parent has ended",
 	seen: "NLnetLabs/unbound 1053",
-	situation: "The servers of a zone have a zone below it too, and refer to the next one below at " +
-		"once. The delegation in between was heard long ago.",
+	situation: "The servers of a zone have a zone below it too, and refer to the next one below " +
+		"at once. The delegation in between was heard long ago.",
 	why: "The closest delegation that lasts is used (RFC 1034, section 5.3.3); an ended one " +
 		"between it and a new one hinders nothing.",
 	world: func(w *lab.World) {
@@ -213,8 +216,8 @@ var iteration = []report{{
 }, {
 	name: "a zone's servers delegate nothing that is not below it",
 	seen: "razvandimescu/numa 354",
-	situation: "The servers of one zone answer with a referral of another zone to themselves, with " +
-		"glue.",
+	situation: "The servers of one zone answer with a referral of another zone to themselves, " +
+		"with glue.",
 	why: "A referral leads down from the zone that was asked (RFC 5452, section 6; RFC 2181, " +
 		"section 5.4.1). Any other is no answer, and nothing of it is kept.",
 	world: func(w *lab.World) {
@@ -267,8 +270,8 @@ var iteration = []report{{
 }, {
 	name: "the TTL of data is not that of the keys or of the delegation",
 	seen: "semihalev/sdns 579; semihalev/sdns 580",
-	situation: "A zone's data last for an hour, its keys and its delegation for five minutes. The " +
-		"second name, or the second query, was told what was left of those.",
+	situation: "A zone's data last for an hour, its keys and its delegation for five minutes. " +
+		"The second name, or the second query, was told what was left of those.",
 	why: "RFC 2181, section 5.2, and RFC 4035, section 5.3.3: a TTL is the set's own, and ends " +
 		"with its own signature. Keys that were valid when it was validated are enough.",
 	world: func(w *lab.World) {
@@ -288,7 +291,8 @@ var iteration = []report{{
 	name:      "the CNAME that follows from a DNAME lasts as long as it",
 	seen:      "NLnetLabs/unbound 973",
 	situation: "Servers give the synthesised CNAME with TTL 0, as the RFC before had it.",
-	why:       "RFC 6672, section 3.1: its TTL is that of the DNAME, and the CNAME is made from that.",
+	why: "RFC 6672, section 3.1: its TTL is that of the DNAME, and the CNAME is made from " +
+		"that.",
 	world: func(w *lab.World) {
 		signed(w, "tree.example.", "d DNAME e;;x.e A 192.0.2.1")
 		script(w, "tree.example.", func(_ lab.Incoming, m *dns.Msg) bool {
@@ -380,8 +384,8 @@ var iteration = []report{{
 }, {
 	name: "a message that a firewall has cut is asked for over TCP",
 	seen: "MichaCo/DnsClient.NET 52",
-	situation: "A box between the resolver and a zone's servers cuts UDP replies after 512 octets, " +
-		"and does not set TC: the records that the header counts are not all there.",
+	situation: "A box between the resolver and a zone's servers cuts UDP replies after 512 " +
+		"octets, and does not set TC: the records that the header counts are not all there.",
 	why: "Nothing of such a message can be believed; TCP is for messages that do not fit (RFC " +
 		"7766, section 5), and is what BIND asks by.",
 	world: func(w *lab.World) {

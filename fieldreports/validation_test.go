@@ -195,8 +195,8 @@ var validation = []report{{
 	seen: "PowerDNS/pdns 17775, kochen-specker.info",
 	situation: "A zone has an anchor of its own; the zone above it is insecure, for nobody knows " +
 		"its algorithm. The first answer had no AD, those from memory had.",
-	why: "Validation begins at the anchor that is closest (RFC 4035, section 5; RFC 6840, section " +
-		"5.13), and an answer is as secure the first time as later.",
+	why: "Validation begins at the anchor that is closest (RFC 4035, section 5; RFC 6840, " +
+		"section 5.13), and an answer is as secure the first time as later.",
 	world: func(w *lab.World) {
 		w.Add(lab.Zone{Name: "info.", Algorithm: 100})
 		signed(w, "specker.info.", "www A 192.0.2.1")
@@ -258,8 +258,8 @@ var validation = []report{{
 }, {
 	name: "the keys of a zone whose apex is an alias are those of the target",
 	seen: "systemd/systemd 31699, terranix.org",
-	situation: "An unsigned zone has an alias at its apex, of a signed zone's name. A question for " +
-		"its keys is answered by the alias, and the zone was taken for signed.",
+	situation: "An unsigned zone has an alias at its apex, of a signed zone's name. A question " +
+		"for its keys is answered by the alias, and the zone was taken for signed.",
 	why: "Whether a zone is signed is up to its DS at the parent (RFC 4035, section 5.2), not to " +
 		"what its own servers say of keys.",
 	world: func(w *lab.World) {
@@ -276,8 +276,8 @@ var validation = []report{{
 }, {
 	name: "an alias into a zone that has signatures and no DS is insecure",
 	seen: "systemd/systemd 36001, support.zoom.com; PowerDNS/pdns 11391",
-	situation: "The target's zone is signed with an algorithm of before, and its parent has no DS " +
-		"for it. The signatures were taken for a reason to validate.",
+	situation: "The target's zone is signed with an algorithm of before, and its parent has no " +
+		"DS for it. The signatures were taken for a reason to validate.",
 	why: "The proof that there is no DS makes the zone insecure, whatever RRSIGs it has (RFC " +
 		"4035, section 5.2).",
 	world: func(w *lab.World) {
@@ -332,8 +332,8 @@ var validation = []report{{
 }, {
 	name: "what a client with CD has fetched is validated for the next one",
 	seen: "internetstandards/Internet.nl 1869, www.peppol.nl",
-	situation: "A client that checks by itself asks for the SOA of an alias of the apex, then one " +
-		"for that of the apex, with CD and without.",
+	situation: "A client that checks by itself asks for the SOA of an alias of the apex, then " +
+		"one for that of the apex, with CD and without.",
 	why: "RFC 4035, section 3.2.2: CD is for the client that sets it. What was not validated for " +
 		"it is validated before anybody else gets it.",
 	world: func(w *lab.World) { signed(w, "peppol.example.", "www CNAME @") },

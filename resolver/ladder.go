@@ -327,8 +327,8 @@ func (l *ladder) faulty(t *try, o *observation) verdict {
 }
 
 // unreadable takes a reply that cannot be read. Over UDP a box on the way may have cut it without
-// TC, which TCP survives; some servers and boxes spoil what has an OPT record. Who asks as BIND does
-// resolves such names: over TCP, then without EDNS.
+// TC, which TCP survives; some servers and boxes spoil what has an OPT record. Who asks as BIND
+// does resolves such names: over TCP, then without EDNS.
 func (l *ladder) unreadable(t *try, o *observation) verdict {
 	switch {
 	case !t.how.reliable() && !l.garbled && !l.tcpFailed:
