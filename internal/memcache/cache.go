@@ -6,7 +6,7 @@ package memcache
 import (
 	"iter"
 	"math/bits"
-	"slices"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -42,8 +42,8 @@ type Cache[K comparable, V any] struct {
 	before   atomic.Uint64 // the same before the cache was resized, until all is in its place
 	most     atomic.Int64  // bytes of a shard
 
-	resizing sync.Mutex
-	moves    sync.RWMutex // held while entries move from one shard to another
+	resizing sync.Mutex   // held while entries may move to another shard or place
+	moves    sync.RWMutex // held while they move from one shard to another
 
 	hits, misses counter.Counter
 }
@@ -55,7 +55,8 @@ type shard[K comparable, V any] struct {
 	table atomic.Pointer[[]atomic.Pointer[entry[K, V]]]
 
 	mu        sync.Mutex
-	max       int            // bytes; guarded by mu, as is all below
+	doubled   doubled        // guarded by mu, as is all below
+	max       int            // bytes
 	ring      []*entry[K, V] // nil at a hole
 	holes     []int32
 	hand      int
@@ -91,7 +92,7 @@ func New[K comparable, V any](bytes int, hash func(K) uint64, size func(K, V) in
 	c.most.Store(int64(bytes / n))
 	for i := range c.shards {
 		c.shards[i].max = bytes / n
-		c.shards[i].resize(minBuckets, hash)
+		c.shards[i].tabulate(minBuckets, hash)
 	}
 	return c
 }
@@ -168,7 +169,7 @@ func (c *Cache[K, V]) Put(k K, v V) {
 	s := c.lock(h)
 	defer s.mu.Unlock()
 	if old := s.find(k, h); old != nil {
-		s.remove(old, h)
+		s.remove(old, h, c.hash)
 	}
 	s.add(&entry[K, V]{key: k, value: v, bytes: int32(n)}, h, c.hash)
 }
@@ -186,14 +187,12 @@ func (s *shard[K, V]) add(e *entry[K, V], h uint64, hash func(K) uint64) {
 	for s.bytes+n > s.max {
 		s.evict(hash)
 	}
-	if s.count >= len(*s.table.Load()) {
-		s.resize(2*s.count, hash)
-	}
-	s.insert(e, h)
+	s.grow(hash)
+	s.insert(e, h, hash)
 }
 
 // insert puts a new entry into the table and the ring.
-func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
+func (s *shard[K, V]) insert(e *entry[K, V], h uint64, hash func(K) uint64) {
 	if n := len(s.holes); n > 0 {
 		e.place = s.holes[n-1]
 		s.holes = s.holes[:n-1]
@@ -202,6 +201,7 @@ func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
 		e.place = int32(len(s.ring))
 		s.ring = append(s.ring, e)
 	}
+	s.part(h, hash) // before the chain changes
 	t := *s.table.Load()
 	b := &t[h&uint64(len(t)-1)]
 	e.next.Store(b.Load())
@@ -211,7 +211,8 @@ func (s *shard[K, V]) insert(e *entry[K, V], h uint64) {
 }
 
 // remove takes an entry out. It keeps its next, for readers that are at it.
-func (s *shard[K, V]) remove(e *entry[K, V], h uint64) {
+func (s *shard[K, V]) remove(e *entry[K, V], h uint64, hash func(K) uint64) {
+	s.part(h, hash)
 	t := *s.table.Load()
 	at := &t[h&uint64(len(t)-1)]
 	for x := at.Load(); x != e; x = at.Load() {
@@ -234,24 +235,11 @@ func (s *shard[K, V]) evict(hash func(K) uint64) {
 		e := s.ring[s.hand]
 		s.hand++
 		if e != nil && !e.used.Swap(false) {
-			s.remove(e, hash(e.key))
+			s.remove(e, hash(e.key), hash)
 			s.evictions++
 			return
 		}
 	}
-}
-
-// resize gives the shard a table of so many buckets.
-func (s *shard[K, V]) resize(buckets int, hash func(K) uint64) {
-	t := make([]atomic.Pointer[entry[K, V]], buckets)
-	for _, e := range s.ring {
-		if e != nil {
-			b := &t[hash(e.key)&uint64(buckets-1)]
-			e.next.Store(b.Load())
-			b.Store(e)
-		}
-	}
-	s.table.Store(&t)
 }
 
 // Remove removes a key.
@@ -264,53 +252,73 @@ func (c *Cache[K, V]) Remove(k K) {
 	s := c.lock(h)
 	defer s.mu.Unlock()
 	if e := s.find(k, h); e != nil {
-		s.remove(e, h)
+		s.remove(e, h, c.hash)
 	}
 }
 
-// RemoveFunc removes the entries that match, and returns their number.
+// RemoveFunc removes the entries that match, and returns their number. It holds a shard's lock for
+// a few of them at a time.
 func (c *Cache[K, V]) RemoveFunc(match func(K, V) bool) (n int) {
-	c.moves.RLock()
-	defer c.moves.RUnlock()
+	c.resizing.Lock()
+	defer c.resizing.Unlock()
 	for i := range c.shards {
-		n += c.removeFrom(&c.shards[i], match)
-	}
-	return n
-}
-
-// removeFrom is RemoveFunc for one shard.
-func (c *Cache[K, V]) removeFrom(s *shard[K, V], match func(K, V) bool) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.ring {
-		if e != nil && match(e.key, e.value) {
-			s.remove(e, c.hash(e.key))
-			n++
+		for at, more := 0, true; more; at += stepEntries {
+			var removed int
+			removed, more = c.removeSome(&c.shards[i], at, match)
+			n += removed
+			runtime.Gosched()
 		}
 	}
 	return n
 }
 
-// All visits the entries, those of each shard as they were when the visit came to it. No lock is
-// held while one is visited, and a visit does not count as a use of the entry. While the cache is
-// resized some may be left out, or visited twice.
+// removeSome is RemoveFunc for some places of a shard. It reports whether there are more.
+func (c *Cache[K, V]) removeSome(s *shard[K, V], at int, match func(K, V) bool) (n int, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.places(at) {
+		if e != nil && match(e.key, e.value) {
+			s.remove(e, c.hash(e.key), c.hash)
+			n++
+		}
+	}
+	return n, at+stepEntries < len(s.ring)
+}
+
+// places returns what is in some places from one on.
+func (s *shard[K, V]) places(at int) []*entry[K, V] {
+	return s.ring[min(at, len(s.ring)):min(at+stepEntries, len(s.ring))]
+}
+
+// All visits the entries. No lock is held while one is visited, and a visit does not count as a use
+// of the entry. What is stored meanwhile may be left out; while the cache is resized some may be
+// left out, or visited twice.
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	return func(visit func(K, V) bool) {
+		var some []*entry[K, V]
 		for i := range c.shards {
-			for _, e := range c.shards[i].entries() {
-				if !visit(e.key, e.value) {
-					return
+			for at, more := 0, true; more; at += stepEntries {
+				some, more = c.shards[i].some(at, some[:0])
+				for _, e := range some {
+					if !visit(e.key, e.value) {
+						return
+					}
 				}
 			}
 		}
 	}
 }
 
-// entries returns the entries that there are now.
-func (s *shard[K, V]) entries() []*entry[K, V] {
+// some appends the entries in some places from one on, and reports whether there are more.
+func (s *shard[K, V]) some(at int, to []*entry[K, V]) (_ []*entry[K, V], more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.ring), func(e *entry[K, V]) bool { return e == nil })
+	for _, e := range s.places(at) {
+		if e != nil {
+			to = append(to, e)
+		}
+	}
+	return to, at+stepEntries < len(s.ring)
 }
 
 // Stats returns the sums over all shards.

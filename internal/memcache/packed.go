@@ -36,6 +36,9 @@ const (
 	// maxReprieves is the number of used records that are kept while room is made for one: it
 	// bounds the time of a Put.
 	maxReprieves = 32
+	// splits is the number of buckets that a new record splits while a table grows. With two, none
+	// is left long before the table is full again.
+	splits = 2
 	// maxKey is the largest key, in bytes.
 	maxKey = 1<<keyBits - 1
 	// maxRing is the largest ring, in bytes, whose places have 32-bit numbers.
@@ -64,7 +67,7 @@ type Packed[K comparable, V any] struct {
 	front *Cache[K, V]
 	rings atomic.Pointer[rings]
 
-	resizing sync.Mutex
+	resizing sync.Mutex // held while records may move to another shard
 
 	hits, misses counter.Counter // of the serialised part
 	promoted     atomic.Int32    // values that were promoted at once
@@ -72,11 +75,16 @@ type Packed[K comparable, V any] struct {
 
 // packedShard is a part of a packed cache: a hash table of places in a ring. A record that was used
 // since the ring last came round to it is kept, as the newest.
+//
+// The table grows by linear hashing: when it is full it gets twice the room, and each record that
+// is stored then splits a few of the buckets that are as they were. So no record waits until all
+// others have been hashed, which takes tens of milliseconds in a cache of many gigabytes.
 type packedShard struct {
 	mu   sync.Mutex
 	ring ring
 	// guarded by mu, as is all below; a place is its offset in units, and one: zero is none
 	table []uint32
+	inUse int // buckets of the table: those after it are still part of one in its first half
 	// marks has for each bucket a bit of each record's hash that was put in since it was empty. So
 	// what is not there is mostly known without reading a record, which is in no processor's cache.
 	marks     []uint8
@@ -113,8 +121,8 @@ func (c *Packed[K, V]) Front() *Cache[K, V] { return c.front }
 
 func newPackedShard(octets int) *packedShard {
 	buckets := max(octets/bucketShare, minBuckets)
-	s := &packedShard{table: make([]uint32, minBuckets), marks: make([]uint8, minBuckets),
-		maxTable: buckets, unmap: func() {}}
+	s := &packedShard{table: make([]uint32, minBuckets), inUse: minBuckets,
+		marks: make([]uint8, minBuckets), maxTable: buckets, unmap: func() {}}
 	mem, unmap := mapMemory(int(min(int64(octets-buckets*bucketSize), maxRing)) / unit * unit)
 	s.ring.mem = mem
 	if unmap != nil {
@@ -230,32 +238,49 @@ func (c *Packed[K, V]) Remove(k K) {
 
 // RemoveFunc removes the keys that match, and returns their number.
 func (c *Packed[K, V]) RemoveFunc(match func(K) bool) (n int) {
-	for r := (*rings)(nil); r != c.rings.Load(); { // again, if it was resized meanwhile
-		r = c.rings.Load()
-		for _, s := range r.all() {
-			n += c.removeFrom(s, match)
-		}
+	c.resizing.Lock()
+	defer c.resizing.Unlock()
+	for _, s := range c.rings.Load().all() {
+		n += c.removeFrom(s, match)
 	}
 	// and values that the ring has evicted since
 	c.front.RemoveFunc(func(k K, _ V) bool { return match(k) })
 	return n
 }
 
-// removeFrom is RemoveFunc for one shard.
+// removeFrom is RemoveFunc for one shard. It holds the lock for a few records at a time; one that
+// is kept on meanwhile, as the newest, is met again.
 func (c *Packed[K, V]) removeFrom(s *packedShard, match func(K) bool) (n int) {
+	at := position{}
+	for more := true; more; runtime.Gosched() {
+		var removed int
+		removed, more = c.removeSome(s, &at, match)
+		n += removed
+	}
+	return n
+}
+
+// removeSome is removeFrom for the next records from a position on. It reports whether there are
+// more.
+func (c *Packed[K, V]) removeSome(s *packedShard, at *position, match func(K) bool) (n int,
+	more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring.each(func(off int, rec record) {
+	for range stepEntries {
+		off, rec := s.ring.following(at)
+		if rec == nil {
+			return n, false
+		}
 		if rec.has(dead) {
-			return
+			continue
 		}
 		if k, ok := c.codec.ParseKey(rec.key()); ok && match(k) {
 			s.kill(off, rec, c.codec.HashKey(rec.key()))
 			c.front.Remove(k)
 			n++
 		}
-	})
-	return n
+	}
+	return n, true
 }
 
 // Stats returns the sums over all shards. The front counts by its bytes, not as entries.
@@ -272,13 +297,19 @@ func (c *Packed[K, V]) Stats() (t Stats) {
 	return t
 }
 
-// bucket returns the bucket of a hash.
-func (s *packedShard) bucket(hash uint64) uint64 { return hash & uint64(len(s.table)-1) }
+// bucket returns the bucket of a hash. mu is held, as in all that follow.
+func (s *packedShard) bucket(hash uint64) int {
+	i := int(hash & uint64(len(s.table)-1))
+	if i >= s.inUse {
+		i -= len(s.table) / 2
+	}
+	return i
+}
 
 // markOf returns the mark of a hash, by bits that find neither the shard nor the bucket.
 func markOf(hash uint64) uint8 { return 1 << (hash >> 61) }
 
-// find follows a bucket's chain for s.key. mu is held, as in all that follow.
+// find follows a bucket's chain for s.key.
 func (s *packedShard) find(hash uint64) (int, record) {
 	b := s.bucket(hash)
 	if s.marks[b]&markOf(hash) == 0 {
@@ -317,9 +348,7 @@ func (c *Packed[K, V]) put(s *packedShard, value []byte, hash uint64) {
 
 // room makes room for a record at the head, and in the table.
 func (s *packedShard) room(size int, hashKey func([]byte) uint64) (off int, room []byte) {
-	if s.count >= len(s.table) && 2*len(s.table) <= s.maxTable {
-		s.grow(hashKey)
-	}
+	s.grow(hashKey)
 	for reprieves := maxReprieves; ; {
 		off, ok := s.ring.reserve(size)
 		if ok {
@@ -390,13 +419,29 @@ func (s *packedShard) evict(reprieves *int, hashKey func([]byte) uint64) {
 	s.insert(off, rec, hash)
 }
 
-// grow doubles the table.
+// grow gives a table that is full twice the room, or splits some buckets of one that has it.
 func (s *packedShard) grow(hashKey func([]byte) uint64) {
-	n := 2 * len(s.table)
-	s.table, s.marks = make([]uint32, n), make([]uint8, n)
-	s.ring.each(func(off int, rec record) {
-		if !rec.has(dead) {
-			s.link(off, rec, hashKey(rec.key()))
+	if s.inUse == len(s.table) {
+		if s.count < len(s.table) || 2*len(s.table) > s.maxTable {
+			return
 		}
-	})
+		s.table = append(s.table, make([]uint32, len(s.table))...)
+		s.marks = append(s.marks, make([]uint8, len(s.marks))...)
+	}
+	for range min(splits, len(s.table)-s.inUse) {
+		s.split(hashKey)
+	}
+}
+
+// split takes the next bucket into use: what belongs there is in that of the first half.
+func (s *packedShard) split(hashKey func([]byte) uint64) {
+	low := s.inUse - len(s.table)/2
+	s.inUse++
+	place := s.table[low]
+	for s.table[low], s.marks[low] = 0, 0; place != 0; {
+		off := int(place-1) * unit
+		rec := s.ring.at(off)
+		place = rec.next()
+		s.link(off, rec, hashKey(rec.key()))
+	}
 }

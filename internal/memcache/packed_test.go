@@ -72,9 +72,13 @@ func checkAccounts(t *testing.T, c *Packed[string, string]) {
 	t.Helper()
 	for _, s := range c.rings.Load().shards {
 		count, size := 0, 0
-		s.ring.each(func(off int, rec record) {
+		for at := (position{}); ; {
+			off, rec := s.ring.following(&at)
+			if rec == nil {
+				break
+			}
 			if rec.has(dead) {
-				return
+				continue
 			}
 			count++
 			size += len(rec)
@@ -82,7 +86,7 @@ func checkAccounts(t *testing.T, c *Packed[string, string]) {
 			if at, _ := s.find(hashOctets(s.key)); at != off {
 				t.Fatalf("the record at %d is found at %d", off, at)
 			}
-		})
+		}
 		if count != s.count || size != s.bytes {
 			t.Fatalf("%d records of %d octets, accounted are %d of %d", count, size, s.count,
 				s.bytes)

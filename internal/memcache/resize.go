@@ -61,7 +61,7 @@ func (c *Cache[K, V]) removeFormer(k K, h uint64) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if e := s.find(k, h); e != nil {
-			s.remove(e, h)
+			s.remove(e, h, c.hash)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (c *Cache[K, V]) scatter(s *shard[K, V]) {
 	for at, done := 0, false; !done; at += stepEntries {
 		c.moves.Lock()
 		s.mu.Lock()
-		for _, e := range s.ring[min(at, len(s.ring)):min(at+stepEntries, len(s.ring))] {
+		for _, e := range s.places(at) {
 			if e == nil {
 				continue
 			}
@@ -105,7 +105,7 @@ func (c *Cache[K, V]) scatter(s *shard[K, V]) {
 				to.add(moved, h, c.hash)
 			}
 			to.mu.Unlock()
-			s.remove(e, h) // now, so that it is always found in one of the two
+			s.remove(e, h, c.hash) // now, so that it is always found in one of the two
 		}
 		done = at+stepEntries >= len(s.ring)
 		s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *shard[K, V]) compact(hash func(K) uint64) {
 		}
 	}
 	s.ring, s.holes, s.hand = ring, nil, 0
-	s.resize(max(minBuckets, 1<<bits.Len(uint(s.count))), hash)
+	s.tabulate(max(minBuckets, 1<<bits.Len(uint(s.count))), hash)
 }
 
 // rings are the shards of a packed cache at one size. While the records of the size before are
@@ -220,6 +220,7 @@ func (s *packedShard) adopt(from record, hash uint64, hashKey func([]byte) uint6
 func (s *packedShard) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring, s.table, s.marks = ring{}, make([]uint32, minBuckets), make([]uint8, minBuckets)
+	s.ring, s.inUse = ring{}, minBuckets
+	s.table, s.marks = make([]uint32, minBuckets), make([]uint8, minBuckets)
 	s.unmap()
 }

@@ -110,21 +110,28 @@ func (r *ring) pop() {
 
 func (r *ring) empty() bool { return !r.wrapped && r.head == r.tail }
 
-// each calls f for all records, the oldest first.
-func (r *ring) each(f func(off int, rec record)) {
-	from, to := r.tail, r.head
-	if r.wrapped {
-		to = r.end
+// position is a place among the records of a ring: an offset in a lap of the tail.
+type position struct {
+	lap uint64
+	off int
+}
+
+// following returns the record at a position, or the oldest if that is gone, and moves the position
+// behind it; nil at the end.
+func (r *ring) following(at *position) (off int, rec record) {
+	if at.lap < r.laps || at.lap == r.laps && at.off < r.tail {
+		*at = position{r.laps, r.tail}
 	}
-	for pass := 0; pass < 2; pass++ {
-		for off := from; off < to; {
-			rec := r.at(off)
-			f(off, rec)
-			off += len(rec)
+	end := r.head
+	if r.wrapped && at.lap == r.laps {
+		if end = r.end; at.off >= end {
+			*at, end = position{r.laps + 1, 0}, r.head
 		}
-		if !r.wrapped {
-			return
-		}
-		from, to = 0, r.head
 	}
+	if at.off >= end {
+		return 0, nil
+	}
+	off, rec = at.off, r.at(at.off)
+	at.off += len(rec)
+	return off, rec
 }

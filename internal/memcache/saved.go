@@ -15,15 +15,13 @@ func (c *Packed[K, V]) Each(f func(key, value []byte) error) error {
 		return err
 	}
 	var key, value []byte
-	var err error
-	c.front.RemoveFunc(func(k K, v V) bool {
-		if err == nil {
-			key, value = c.codec.AppendKey(key[:0], k), c.codec.Append(value[:0], k, v)
-			err = f(key, value)
+	for k, v := range c.front.All() {
+		key, value = c.codec.AppendKey(key[:0], k), c.codec.Append(value[:0], k, v)
+		if err := f(key, value); err != nil {
+			return err
 		}
-		return false
-	})
-	return err
+	}
+	return nil
 }
 
 // eachRecord calls f for each serialised key and value that is not in front.
@@ -50,35 +48,18 @@ func (c *Packed[K, V]) eachRecord(f func(key, value []byte) error) error {
 	return nil
 }
 
-// position is a place among the records of a ring: an offset in a lap of the tail.
-type position struct {
-	lap uint64
-	off int
-}
-
 // copyFrom appends the live records from a position on, up to a piece, and moves the position on.
 func (s *packedShard) copyFrom(at *position, to []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &s.ring
-	if at.lap < r.laps || at.lap == r.laps && at.off < r.tail {
-		*at = position{r.laps, r.tail} // what was there has been evicted
-	}
 	for len(to) < piece {
-		end := r.head
-		if r.wrapped && at.lap == r.laps {
-			if end = r.end; at.off >= end {
-				*at, end = position{r.laps + 1, 0}, r.head
-			}
-		}
-		if at.off >= end {
+		_, rec := s.ring.following(at)
+		if rec == nil {
 			break
 		}
-		rec := r.at(at.off)
 		if !rec.has(dead) {
 			to = append(to, rec...)
 		}
-		at.off += len(rec)
 	}
 	return to
 }
