@@ -65,6 +65,13 @@ func run(root *cobra.Command, args []string) error {
 	return wrong
 }
 
+// helpInstead prints the help of a command that cannot be without a subcommand.
+func helpInstead(cmd *cobra.Command) error {
+	cmd.SetOut(cmd.ErrOrStderr())
+	_ = cmd.Help() // if standard error fails there is no other place to report it
+	return &exitError{nil, statusUsage}
+}
+
 // strict makes a command and its subcommands refuse unknown arguments.
 func strict(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
@@ -80,9 +87,7 @@ func strict(cmd *cobra.Command) {
 			case alone != nil:
 				return alone(cmd, args)
 			}
-			cmd.SetOut(cmd.ErrOrStderr())
-			_ = cmd.Help() // if standard error fails there is no other place to report it
-			return &exitError{nil, statusUsage}
+			return helpInstead(cmd)
 		}
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 		return

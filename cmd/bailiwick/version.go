@@ -38,7 +38,7 @@ func addVersionFlag(root *cobra.Command) {
 			fmt.Fprintln(cmd.OutOrStdout(), versionText())
 			return nil
 		}
-		return cmd.Help()
+		return helpInstead(cmd)
 	}
 }
 
