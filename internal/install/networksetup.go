@@ -4,8 +4,9 @@ package install
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"bailiwick/internal/pattern"
 )
 
 // Output runs a command and returns what it prints.
@@ -18,8 +19,8 @@ type NetworkSetup struct{ Output Output }
 // an asterisk if it is disabled, and below it the port with the device. The port's name is not the
 // service's (jedisct1/bitbar-dnscrypt-proxy-switcher 11).
 var (
-	serviceLine = regexp.MustCompile(`^\((\d+|\*)\) (.+)$`)
-	portLine    = regexp.MustCompile(`^\(Hardware Port: .*, Device: (.*)\)$`)
+	serviceLine = pattern.New(`^\((\d+|\*)\) (.+)$`)
+	portLine    = pattern.New(`^\(Hardware Port: .*, Device: (.*)\)$`)
 )
 
 // List returns the services of hardware. One that is disabled has no network, and keeps its
@@ -32,13 +33,13 @@ func (n NetworkSetup) List(...string) (links []Uplink, err error) {
 	name := ""
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\r\n")
-		if f := serviceLine.FindStringSubmatch(line); f != nil {
+		if f := serviceLine.Get().FindStringSubmatch(line); f != nil {
 			if name = f[2]; f[1] == "*" {
 				name = ""
 			}
 			continue
 		}
-		f := portLine.FindStringSubmatch(line)
+		f := portLine.Get().FindStringSubmatch(line)
 		if f == nil || name == "" || f[1] == "" || strings.HasPrefix(f[1], "utun") ||
 			strings.HasPrefix(f[1], "ppp") || strings.HasPrefix(f[1], "ipsec") {
 			continue

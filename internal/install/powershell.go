@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"unicode"
+
+	"bailiwick/internal/pattern"
 )
 
 // PowerShell are the network adapters of Windows. They are known by their GUID: names are localized
@@ -43,14 +44,14 @@ var listAdapters = `[Console]::OutputEncoding = New-Object Text.UTF8Encoding $fa
 	`Where-Object { $_.ipv4 -or $_.ipv6 }); `
 
 // guid is the form of an adapter's identifier: it becomes a part of scripts.
-var guid = regexp.MustCompile(`^\{[0-9A-Fa-f-]{36}\}$`)
+var guid = pattern.New(`^\{[0-9A-Fa-f-]{36}\}$`)
 
 // List returns the adapters that have IPv4 or IPv6. One that was known and is not plugged in has
 // its settings in the registry.
 func (p PowerShell) List(ids ...string) (links []Uplink, err error) {
 	script := listAdapters
 	for _, id := range ids {
-		if !guid.MatchString(id) {
+		if !guid.In(id) {
 			return nil, fmt.Errorf("%.64q is no adapter", id)
 		}
 		script += `if (@($there | Where-Object { $_.id -eq '` + id + `' }).Count -eq 0 -and ` +
@@ -73,7 +74,7 @@ func (p PowerShell) List(ids ...string) (links []Uplink, err error) {
 		return nil, fmt.Errorf("PowerShell's list of adapters: %w", err)
 	}
 	for _, a := range all {
-		if !guid.MatchString(a.ID) {
+		if !guid.In(a.ID) {
 			return nil, fmt.Errorf("%.64q is no adapter", a.ID)
 		}
 		links = append(links, Uplink{ID: a.ID, Name: a.Name, IPv4: a.IPv4, IPv6: a.IPv6,
@@ -88,7 +89,7 @@ func (p PowerShell) List(ids ...string) (links []Uplink, err error) {
 // of a family that is not named stay (razvandimescu/numa 182). The settings of one that is not
 // plugged in are in the registry alone.
 func (p PowerShell) Set(l *Uplink, servers []netip.Addr) error {
-	if !guid.MatchString(l.ID) {
+	if !guid.In(l.ID) {
 		return fmt.Errorf("%.64q is no adapter", l.ID)
 	}
 	var all, v4, v6 []string
