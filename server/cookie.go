@@ -9,6 +9,7 @@ import (
 	"github.com/dchest/siphash"
 
 	"bailiwick/internal/event"
+	"bailiwick/wire"
 )
 
 // cookieLen is the length of a cookie option's value, in octets: the client cookie, then the server
@@ -31,6 +32,7 @@ func (r *request) readCookie(v []byte) bool {
 	age, kind := r.ownCookie(v, now)
 	r.server.observe.Cookie(kind)
 	r.asked.cookie, r.asked.proven = true, kind == event.CookieValid || kind == event.CookieFormer
+	r.asked.unproven = kind == event.CookieInvalid
 	if kind == event.CookieValid && age <= CookieLifetime/2 {
 		copy(r.cookie[:], v)
 		return true
@@ -45,6 +47,16 @@ func (r *request) readCookie(v []byte) bool {
 func (r *request) wantsCookieAlone() bool {
 	return !r.malformed() && r.q.QDCount == 0 && r.q.EDNS.Version == 0 && r.readOptions() &&
 		r.asked.cookie
+}
+
+// cookieAlone returns the RCODE of the response to a query that asks for a server cookie alone: who
+// asks whether one is still valid learns it from that (RFC 7873, section 5.4). BIND 9.18 answers
+// NOERROR to all, so that a client would have to compare what it sent.
+func (r *request) cookieAlone() wire.RCode {
+	if r.asked.unproven {
+		return wire.RCodeBadCookie
+	}
+	return wire.RCodeNoError
 }
 
 // ownCookie returns whether a cookie option has a server cookie that we made for this client at

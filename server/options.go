@@ -24,6 +24,7 @@ type asked struct {
 	keepalive bool // RFC 7828
 	cookie    bool // RFC 7873
 	proven    bool // the cookie is one that was sent to this address
+	unproven  bool // the cookie has a server cookie that is not valid
 	ecs       bool // RFC 7871
 	subnet    wire.Subnet
 	bad       wire.OptionCode // what is malformed

@@ -221,7 +221,7 @@ func (r *request) screen() bool {
 	case r.q.Opcode() != wire.OpcodeQuery:
 		return r.reject(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode})
 	case r.wantsCookieAlone():
-		return r.reject(wire.RCodeNoError, nil)
+		return r.reject(r.cookieAlone(), nil)
 	case r.err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0:
 		// RFC 9619: one question
 		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestMalformed})

@@ -40,20 +40,29 @@ func bare(options ...dns.EDNS0) *dns.Msg {
 }
 
 // A client learns a server cookie without asking for a name, and renews one so (RFC 7873, section
-// 5.4). Without a cookie there is no such query, nor with a malformed one.
+// 5.4). BADCOOKIE tells it that the one it had is not valid any more. Without a cookie there is no
+// such query, nor with a malformed one.
 func TestRFC7873AQueryWithoutAQuestionGetsACookie(t *testing.T) {
 	f := newFront(t, nil)
 	cookie := func(hex string) dns.EDNS0 {
 		return &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: hex}
 	}
 	own := ""
-	for _, sent := range []string{"0123456789abcdef", "renewed",
-		"0123456789abcdef0100000000000000aaaaaaaaaaaaaaaa"} {
+	for _, c := range []struct {
+		sent  string
+		rcode int
+	}{
+		{"0123456789abcdef", dns.RcodeSuccess},
+		{"renewed", dns.RcodeSuccess},
+		{"0123456789abcdef0100000000000000aaaaaaaaaaaaaaaa", dns.RcodeBadCookie},
+		{"0123456789abcdef0100000000000000", dns.RcodeBadCookie},
+	} {
+		sent := c.sent
 		if sent == "renewed" {
 			sent = own
 		}
 		m := f.put(bare(cookie(sent)))
-		if m.Rcode != dns.RcodeSuccess || len(m.Question)+len(m.Answer)+len(m.Ns) > 0 ||
+		if m.Rcode != c.rcode || len(m.Question)+len(m.Answer)+len(m.Ns) > 0 ||
 			m.IsEdns0() == nil || len(m.IsEdns0().Option) != 1 {
 			t.Fatalf("%s: %v", sent, m)
 		}
