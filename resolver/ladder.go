@@ -338,7 +338,7 @@ func (l *ladder) unreadable(t *try, o *observation) verdict {
 		l.noEDNS = true
 		return again(event.FormWithoutEDNS)
 	}
-	return verdict{}
+	return verdict{use: l.undoubt(t)}
 }
 
 // mayLackEDNS reports whether a server may be asked without EDNS that was asked with it: it has

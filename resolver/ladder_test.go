@@ -245,3 +245,26 @@ func TestLadder(t *testing.T) {
 		})
 	}
 }
+
+// A reply that was in doubt is used if the server's next one cannot be read, as where none comes: a
+// denial is better than nothing.
+func TestUnreadableReplyLeavesTheOneInDoubt(t *testing.T) {
+	known, to := profile{edns: true}, &candidate{}
+	var first *try
+	for i, saw := range [][]observation{content(wire.RCodeNXDomain, true, worthLittle),
+		{{what: sawGarbled}}, {{what: sawGarbled}}} {
+		f, _ := to.ladder.next(form{transport.UDP, true, true, true}, &known, false, false)
+		x := &try{sending: sending{c: to, how: f, p: known}, mixed: f.randomCase}
+		if i == 0 {
+			first = x
+		}
+		var v verdict
+		for _, o := range saw {
+			v = to.ladder.step(x, o)
+		}
+		if last := i == 2; v.again == last || (v.use == first) != last {
+			t.Errorf("try %d, %s: again %v, the first reply is used: %v", i+1, f.shown(), v.again,
+				v.use == first)
+		}
+	}
+}
