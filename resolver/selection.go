@@ -129,7 +129,7 @@ func selectServer(list []*candidate, profiles func(netip.AddrPort) profile,
 	}
 	if equal > 1 && live[0].tries == 0 && odds(exploreOdds) == 0 {
 		other := live[1+odds(equal-1)]
-		if odds(int(min(other.rtt/max(live[0].rtt, 1), exploreFar))) == 0 {
+		if odds(int(min(max(other.rtt, 1)/max(live[0].rtt, 1), exploreFar))) == 0 {
 			return other.candidate
 		}
 	}

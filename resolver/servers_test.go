@@ -172,6 +172,22 @@ func TestChooseExplores(t *testing.T) {
 	}
 }
 
+// Servers that nothing is known of may have the same round trip, of 0 too: the odds are never those
+// of none, which math/rand/v2 ends with a panic.
+func TestChooseExploresAmongTimesOfNothing(t *testing.T) {
+	list := []*candidate{{addr: netip.MustParseAddrPort("192.0.2.1:53")},
+		{addr: netip.MustParseAddrPort("192.0.2.2:53")}}
+	got := selectServer(list, func(netip.AddrPort) profile { return profile{} }, func(n int) int {
+		if n <= 0 {
+			t.Fatalf("one of %d is asked for", n)
+		}
+		return 0
+	})
+	if got != list[1] {
+		t.Error("the other server is not asked")
+	}
+}
+
 func TestRFC9156Minimiser(t *testing.T) {
 	name := wire.MustParseName("a.b.c.example.com")
 	m := minimiser{q: wire.Question{Name: name, Type: wire.TypeMX, Class: wire.ClassIN}}
