@@ -66,12 +66,20 @@ func (s *segments) send(b *batch, fd, n int) {
 			sent += k
 		case !again(fd, err):
 			if err != unix.EAGAIN && s.count[sent] > 1 {
-				s.pause = segmentPause
+				if refusesSegments(err) {
+					s.pause = segmentPause
+				}
 				s.sendEach(b, fd, sent)
 			}
 			sent++
 		}
 	}
+}
+
+// refusesSegments reports whether an error is about packets of several answers. Others are about
+// where they go, such as an address without a route, which anybody can ask from.
+func refusesSegments(err error) bool {
+	return err == unix.EIO || err == unix.EINVAL || err == unix.EMSGSIZE
 }
 
 // sendEach sends the answers of a packet by themselves.

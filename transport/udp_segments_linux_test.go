@@ -175,6 +175,28 @@ func TestSegmentsPauseAfterRefusal(t *testing.T) {
 	}
 }
 
+// Answers that cannot be sent to one client, whatever way, change nothing for others: packets to an
+// address that may not be sent to (EACCES) say nothing of those with several answers.
+func TestSegmentsDoNotPauseForAnAddress(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	b, s := newBatch(false), &segments{}
+	for i := range 2 { // the socket lacks SO_BROADCAST
+		putName4(b, i, unix.RawSockaddrInet4{Family: unix.AF_INET, Port: 1000,
+			Addr: [4]byte{255, 255, 255, 255}})
+		b.vectors[i].SetLen(20)
+	}
+	if s.send(b, fd, 2); s.pause != 0 {
+		t.Errorf("%d batches are sent without", s.pause)
+	}
+	if _, err := sendMessages(fd, b.messages[:1]); err != unix.EACCES {
+		t.Errorf("the packet should not be sent: %v", err)
+	}
+}
+
 // putName4 sets where answer i goes.
 func putName4(b *batch, i int, to unix.RawSockaddrInet4) {
 	*(*unix.RawSockaddrInet4)(unsafe.Pointer(&b.names[i])) = to
