@@ -51,8 +51,8 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 			since = d.Stored
 		}
 		l.fromCache(ns.Name, since, now)
-		if len(l.known) == before && !ns.Name.Within(d.Zone) {
-			// The zone of the name has not been asked for its addresses yet. The glue of that
+		if len(l.known) == before && !ns.Name.Within(d.Zone) && len(l.missing(ns.Name)) > 0 {
+			// The zone of the name has not been asked for all its addresses yet. The glue of that
 			// zone's delegation serves, as it would for a look-up: else the first question would
 			// wait for the look-up of one name, and the zone's other servers, perhaps nearer
 			// ones, would stay unknown for as long as that one replies.

@@ -162,6 +162,47 @@ func TestRFC2181GlueOfAHosterIsNotAskedBesideItsAddress(t *testing.T) {
 	})
 }
 
+// RFC 2181, section 5.4.1: so does its denial. The glue of a name that its own zone says to have no
+// address is the last resort, after the other servers.
+func TestRFC2181GlueOfAHosterIsTheLastResortAfterADenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := hosted(nil)
+		example, glue := w.AddressOf("example."), w.AddressOf("hoster.example.")
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			q, m := in.Question(), in.Honest()
+			name := strings.ToLower(q.Name)
+			switch {
+			case in.Server == example && dns.IsSubDomain("customer.example.", name) &&
+				q.Qtype != dns.TypeDS:
+				m.Extra = nil // both servers, without glue
+				m.SetEdns0(1232, true)
+				return lab.Messages(m), true
+			case in.Server == example:
+				return lab.Reply{}, false
+			case name == "ns1.hoster.example.":
+				m.Answer = nil
+				m.Ns = []dns.RR{rr("hoster.example. 300 SOA . . 1 2 3 4 300")}
+			}
+			if in.Server != glue { // if the choice were by the round trip, the glue would win
+				return lab.Messages(m).After(100 * time.Millisecond), true
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, nil)
+		for _, qtype := range []wire.Type{wire.TypeA, wire.TypeAAAA} {
+			in.resolve("ns1.hoster.example.", qtype)
+		}
+		in.resolve("ns2.hoster.example.", wire.TypeA)
+		in.transcript()
+		for _, host := range []string{"a", "b", "c", "d"} {
+			expectAddress(t, in, host+".customer.example.")
+		}
+		if sent := in.transcript(); strings.Contains(sent, glue.String()+" ") {
+			t.Errorf("the glue was asked:\n%s", sent)
+		}
+	})
+}
+
 // What a new name takes is what the nearest servers on its way take, nearly always: the addresses
 // of all servers of a zone are known without a look-up, and one that is not the best known is asked
 // rarely if it is far. A name costs a question to its top level zone and two to its own, for the
