@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -37,19 +36,14 @@ type announcement struct {
 // presence says for how long an interface has been connected without a break. Two that are equal
 // are of the same connection: whoever is at the other end of it now was there before.
 type presence struct {
-	Boot    int64  `json:"boot"` // when the machine was started, in Unix time; 0: nobody knows
+	Boot    string `json:"boot"` // names the time since the machine was started; "": nobody knows
 	Index   int    `json:"index"`
 	Changes uint32 `json:"changes"` // how often its carrier has come or gone
 }
 
-// bootSkew is by how many seconds the time of a start may seem to move when the clock is set. No
-// machine starts twice within it.
-const bootSkew = 10
-
 // same reports whether it is the same connection for certain.
 func (p presence) same(o presence) bool {
-	return p.Boot != 0 && o.Boot != 0 && math.Abs(float64(p.Boot-o.Boot)) <= bootSkew &&
-		p.Index == o.Index && p.Changes == o.Changes
+	return p.Boot != "" && p == o
 }
 
 // keptAnnouncement is the form of an announcement in the state directory.
@@ -178,7 +172,7 @@ func (a *networks) kept() []keptAnnouncement {
 	list := []keptAnnouncement{}
 	for _, from := range a.sorted() {
 		h := a.heard[from]
-		if h.ends.IsZero() || h.was.Boot == 0 {
+		if h.ends.IsZero() || h.was.Boot == "" {
 			continue
 		}
 		k := keptAnnouncement{announcer: from, Name: h.network.Name, Servers: h.network.Servers,

@@ -4,27 +4,25 @@ import (
 	"encoding/binary"
 	"net"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"bailiwick/internal/clock"
 )
 
 // presenceOf returns for how long an interface has been connected. The kernel counts how often the
-// carrier of an interface has come or gone.
+// carrier of an interface has come or gone. Starts of the machine are told apart by their names: by
+// the time of day two are the same on a machine without a clock that goes on while it is off.
 func presenceOf(link string) (p presence) {
 	i, err := net.InterfaceByName(link)
 	if err != nil {
-		return presence{}
-	}
-	var up unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
 		return presence{}
 	}
 	changes, known := carrierChanges(i.Index)
 	if !known {
 		return presence{}
 	}
-	return presence{Boot: time.Now().Unix() - up.Sec, Index: i.Index, Changes: changes}
+	return presence{Boot: clock.BootID(), Index: i.Index, Changes: changes}
 }
 
 // carrierChanges returns how often the carrier of an interface has come or gone, by rtnetlink(7).

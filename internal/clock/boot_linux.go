@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bootID returns a name of the time since the machine was started, "" if there is none.
-func bootID() string {
+// BootID returns a name of the time since the machine was started, "" if there is none.
+func BootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""

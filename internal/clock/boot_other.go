@@ -2,5 +2,5 @@
 
 package clock
 
-// bootID returns "": no name of the time since the machine was started is known here.
-func bootID() string { return "" }
+// BootID returns "": no name of the time since the machine was started is known here.
+func BootID() string { return "" }

@@ -12,7 +12,7 @@ type Stamp struct {
 
 // StampOf returns the present moment.
 func StampOf(c Clock) Stamp {
-	s := Stamp{Age: c.Now(), Day: Wall(c), Boot: bootID()}
+	s := Stamp{Age: c.Now(), Day: Wall(c), Boot: BootID()}
 	var ok bool
 	if s.Uptime, ok = uptime(); !ok {
 		s.Boot = ""
