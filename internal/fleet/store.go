@@ -212,30 +212,6 @@ func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
 	return err
 }
 
-// errFlood is the error of a channel with more messages than a node listens to.
-var errFlood = errors.New("somebody floods the channel")
-
-// metered is a connection that ends when more comes by it in a second than maxHeard.
-type metered struct {
-	net.Conn
-	flooded *atomic.Bool
-	left    int       // octets that may come; Read's alone
-	since   time.Time // when they were all left
-}
-
-// Read implements net.Conn.
-func (m *metered) Read(b []byte) (int, error) {
-	n, err := m.Conn.Read(b[:min(len(b), maxHeard)])
-	if now := time.Now(); now.Sub(m.since) >= time.Second {
-		m.left, m.since = maxHeard, now
-	}
-	if m.left -= n; m.left < 0 {
-		m.flooded.Store(true)
-		return 0, errFlood
-	}
-	return n, err
-}
-
 // refusal returns ErrFull for the error of a store without memory.
 func refusal(err error) error {
 	if e, ok := valkey.IsValkeyErr(err); ok && strings.HasPrefix(e.Error(), "OOM") {
