@@ -347,6 +347,35 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A program that is there already is run by the system, and so it is refused if others than root
+// can change it, though its octets are the same (CWE-732).
+func TestProgramsOfOthers(t *testing.T) {
+	for what, spoil := range map[string]func(path string) error{
+		"its mode":  func(path string) error { return os.Chmod(path, 0o775) },
+		"everybody": func(path string) error { return os.Chmod(path, 0o757) },
+		"its owner": func(path string) error {
+			if os.Geteuid() != 0 {
+				return os.Chmod(path, 0o775) // who is not root cannot give it away
+			}
+			return os.Chown(path, 1234, 0)
+		},
+	} {
+		root := machine(t, "/usr/local/bin/bailiwick=\x7fELF")
+		if err := spoil(filepath.Join(root, "/usr/local/bin/bailiwick")); err != nil {
+			t.Fatal(err)
+		}
+		for _, system := range []install.System{install.Systemd, install.Launchd} {
+			c := settings(root)
+			c.System, c.Uplinks = system, install.NetworkSetup{Output: new(laptop).networksetup}
+			_, err := install.Make(c)
+			if !errors.Is(err, install.ErrRefused) ||
+				!strings.Contains(err.Error(), "others than root can change it") {
+				t.Errorf("%s, %d: %v", what, system, err)
+			}
+		}
+	}
+}
+
 // What was changed since stays: an operator's configuration, another program's resolv.conf. But a
 // resolv.conf that names nothing but the server is no use without it, and one that is gone is
 // put back (NLnetLabs/dnssec-trigger 3).

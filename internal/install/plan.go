@@ -165,6 +165,7 @@ func (m *maker) write(path string, after Content, mayBe bool) {
 		m.refuse("%v", err)
 		return
 	case before.Kind != Absent && mayBe && before.same(&after):
+		m.safe(path, &before)
 		return
 	case before.Kind != Absent:
 		m.refuse("%s is there, and not ours", m.c.native(path))
@@ -172,6 +173,18 @@ func (m *maker) write(path string, after Content, mayBe bool) {
 	}
 	m.folders(slashed.Dir(path))
 	m.Steps = append(m.Steps, Step{Path: path, Before: before, After: after})
+}
+
+// safe refuses a program that is there already, and that others than root can change: the system
+// would run what they put there. Windows has no such modes, and its folder is for administrators.
+func (m *maker) safe(path string, c *Content) {
+	if m.c.System == Windows || m.c.Files {
+		return
+	}
+	if c.UID != 0 && c.UID != os.Geteuid() || c.Mode&0o022 != 0 {
+		m.refuse("%s is the same program, but others than root can change it (user %d, mode "+
+			"%04o): remove it, or chown root:root and chmod 755", m.c.native(path), c.UID, c.Mode)
+	}
 }
 
 // folders adds folders that are missing, the uppermost first.
