@@ -382,7 +382,7 @@ func (r *running) allowAPI(p *snapshot.Snapshot) {
 	c := p.Config.Console
 	r.console.Encrypt(p.Admin)
 	r.api.Allow(console.Access{Tokens: p.Tokens, Hosts: c.Hosts, Page: c.Page,
-		Closed: c.Closed})
+		Closed: c.Closed, By: p.Admin})
 }
 
 // http3Port is where HTTP/3 is served, 0 if it is not.

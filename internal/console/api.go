@@ -45,6 +45,10 @@ type Access struct {
 	Hosts  []string // besides addresses and localhost
 	Page   bool     // whether there is a web page that uses it
 	Closed bool     // whether the metrics take a token as well
+	// By is what the listener encrypts with from the same moment on, whose clients may have the
+	// metrics by a certificate. It is one with Closed: a reload that has another of the two ways
+	// leaves no moment between them in which the metrics are for all.
+	By *Encryption
 }
 
 // NewAPI returns the API of a desk, for nobody until Allow.
@@ -103,15 +107,15 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 
 // measures reports whether a request may have the metrics: where they are not for all, by a
 // certificate or by a token, whichever of the two there are. It answers one that may not.
-func (a *API) measures(w http.ResponseWriter, r *http.Request, by *Encryption,
-	failed func(error)) bool {
-	access, asks := a.access.Load(), by.asks()
+func (a *API) measures(w http.ResponseWriter, r *http.Request, failed func(error)) bool {
+	access := a.access.Load()
+	asks := access.By.asks()
 	if !access.Closed && !asks {
 		return true
 	}
 	var p *problem
 	if asks {
-		err := by.verify(r, failed)
+		err := access.By.verify(r, failed)
 		if err == nil {
 			return true
 		}

@@ -113,7 +113,7 @@ func (c *Console) serveAPI(w http.ResponseWriter, r *http.Request) {
 // API has (authorization: credentials_file), or has a certificate (tls_config: cert_file).
 func (c *Console) measured(metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := c.api.Load(); a == nil || a.measures(w, r, c.encryption.Load(), c.staleFiles) {
+		if a := c.api.Load(); a == nil || a.measures(w, r, c.staleFiles) {
 			metrics.ServeHTTP(w, r)
 		}
 	})

@@ -145,6 +145,9 @@ func encryptedOffice(t *testing.T) (o *office, ours *authority, own *pair, path 
 	if err != nil {
 		t.Fatal(err)
 	}
+	access := *o.api.access.Load()
+	access.By = e
+	o.api.Allow(access)
 	o.console.Encrypt(e)
 	return o, ours, own, path
 }
@@ -201,6 +204,30 @@ func TestMetricsTakeACertificate(t *testing.T) {
 	}
 	if err == nil && res.StatusCode == 200 {
 		t.Error("the metrics are served without TLS")
+	}
+}
+
+// Between the steps of a reload that takes the certificates away and has tokens in their place, or
+// nothing, the metrics are as they were before: not for all.
+func TestMetricsWhileAccessChanges(t *testing.T) {
+	o, _, _, _ := encryptedOffice(t)
+	o.console.Encrypt(nil)
+	status := func() int {
+		res, err := http.Get("http://" + o.console.Addr() + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	if got := status(); got != 403 {
+		t.Errorf("before tokens are demanded: %d", got)
+	}
+	access := *o.api.access.Load()
+	access.By, access.Closed = nil, true
+	o.api.Allow(access)
+	if got := status(); got != 401 {
+		t.Errorf("with tokens in their place: %d", got)
 	}
 }
 
