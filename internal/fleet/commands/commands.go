@@ -104,6 +104,7 @@ type Member struct {
 	told     int64  // At of the last head
 	hinted   uint64 // the last number of a command given here that others were told of
 	missing  map[string]time.Time
+	held     map[string]*journal // read, and not applied as long as what is missing may take it back
 	repeated map[string]time.Time
 	versions map[string]string
 	factsAt  time.Time
@@ -131,6 +132,7 @@ func New(p Parts) *Member {
 	m := &Member{parts: p, run: newID(), applied: map[string]uint64{},
 		journals: map[string]*journal{}, peers: map[string]*peer{},
 		missing: map[string]time.Time{}, repeated: map[string]time.Time{},
+		held:   map[string]*journal{},
 		clocks: map[string]*reading{}}
 	m.heeded.Most = maxHeeded
 	m.deaf = trouble.New(p.Log, "the fleet's store does not tell of commands: they are seen with "+

@@ -244,6 +244,37 @@ func TestWithheldCommandsAreSeen(t *testing.T) {
 	})
 }
 
+// A store that withholds the journal of the node that has taken a command back does not bring that
+// command back at a node that is new: what is older than what is lacking waits. What is newer is
+// done, be it at a node that was away meanwhile.
+func TestWithheldCommandsBringNothingBack(t *testing.T) {
+	play(t, 3, func(w *world) {
+		pass(3 * time.Second)
+		disk := w.stop(w.nodes[2])
+		w.nodes[0].give("add", "broken.example.")
+		pass(time.Second)
+		w.nodes[1].give("remove", "broken.example.")
+		w.pretend(image{w.nodes[1].journal(): nil})
+		fresh, away := w.join("ns4", nil), w.join("ns3", disk)
+		for range 40 {
+			if pass(time.Second); fresh.has() != "" || away.has() != "" {
+				t.Fatalf("has %q and %q", fresh.has(), away.has())
+			}
+		}
+		if missing := fresh.Status().Missing; !strings.Contains(missing, "ns2") {
+			t.Errorf("missing %q", missing)
+		}
+		fresh.give("add", "later.example.")
+		pass(3 * time.Second)
+		if away.has() != "later.example." {
+			t.Errorf("has %q of what is newer", away.has())
+		}
+		w.pretend(nil)
+		pass(30 * time.Second)
+		w.expect("the store gives it again", "later.example.")
+	})
+}
+
 // The store loses all it has, again and again, as one without persistence does that is killed, or
 // one that evicts what nobody reads.
 func TestStoreThatForgetsLosesNothing(t *testing.T) {

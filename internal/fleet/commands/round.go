@@ -227,13 +227,18 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 	m.mu.Lock()
 	known, lacks := m.known(now), []string(nil)
 	for _, id := range slices.Sorted(maps.Keys(known)) {
-		if known[id] > m.applied[id] {
-			lacks = append(lacks, id)
-		} else {
+		switch j := m.held[id]; {
+		case known[id] <= m.applied[id]:
 			delete(m.missing, id)
+		case j == nil || j.Last < known[id]:
+			lacks = append(lacks, id)
 		}
 	}
+	for _, id := range lacks {
+		delete(m.held, id)
+	}
 	m.mu.Unlock()
+	all := lacks
 	lacks = m.turn(lacks)
 	keys := make([]string, len(lacks))
 	for i, id := range lacks {
@@ -251,10 +256,43 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 			}
 		}
 	}
-	m.apply(got, now)
+	m.apply(m.release(got, all, known, now), now)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tellGap(known, now)
+}
+
+// release returns the journals that can be applied, of those that were read now and before. One
+// that has a command of before the last of a journal that is still lacking is held: that one may
+// have taken the command back. So a store that withholds a journal does not bring back, at a node
+// that is new or was away, what was taken back; later commands are not kept away by it.
+func (m *Member) release(got []*journal, lacks []string, known map[string]uint64,
+	now time.Time) (ready []*journal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, j := range got {
+		m.held[j.ID] = j
+		delete(m.missing, j.ID)
+	}
+	latest := uint64(0)
+	for _, id := range lacks {
+		if m.held[id] == nil && known[id] <= seqOf(now.Add(maxSkew)) { // else no node uses it
+			latest = max(latest, known[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(m.held)) {
+		j := m.held[id]
+		if slices.ContainsFunc(j.Commands, func(c Command) bool {
+			return c.Seq > m.applied[id] && c.Seq < latest
+		}) {
+			continue
+		}
+		delete(m.held, id)
+		if j.Last > m.applied[id] && known[id] > 0 {
+			ready = append(ready, j)
+		}
+	}
+	return ready
 }
 
 // turn returns as many of a list as are read in a round, those that follow each time: what the
