@@ -44,3 +44,18 @@ func TestWorkPausesInPieces(t *testing.T) {
 		}
 	})
 }
+
+// A wait in the work is not followed by one of twice its time: a transfer from a slow primary is
+// mostly waits.
+func TestWaitsAreNoWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		InPieces(func() {
+			time.Sleep(time.Hour)
+			Yield()
+		})
+		if paused := time.Since(began) - time.Hour; paused != pause*longPiece {
+			t.Errorf("a pause of %v", paused)
+		}
+	})
+}
