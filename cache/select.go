@@ -25,7 +25,7 @@ func (s *Store) FlushOnly(of Selection) (n int) {
 		return x == of.Name || of.Subtree && x.Within(of.Name)
 	}
 	typed := func(t wire.Type) bool { return of.Type == wire.TypeNone || of.Type == t }
-	s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return at(k.Name) })
+	defer s.flushAnswers(func(k AnswerKey, _ *Answer) bool { return at(k.Name) })
 	n = s.Failures.RemoveFunc(func(k Key, f *Failure) bool {
 		return at(k.Name) && typed(k.Type) && !of.Negative &&
 			(!of.Bogus || f.Failure.Cause.Kind() == cause.KindDNSSEC)

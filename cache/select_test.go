@@ -71,6 +71,48 @@ func TestFlushOnlyForgetsWhatIsSelected(t *testing.T) {
 	}
 }
 
+// An answer that is made of what is forgotten meanwhile is forgotten too, whenever its maker stores
+// it: else clients would get it until its TTL ends.
+func TestFlushLeavesNoAnswerOfWhatItForgets(t *testing.T) {
+	denied := wire.MustParseName("denied.example.")
+	k, a := Key{Name: denied, Type: wire.TypeA}, AnswerKey{Name: denied, Type: wire.TypeA}
+	msg := make([]byte, 300)
+	for what, flush := range map[string]func(*Store){
+		"Flush": func(s *Store) { s.Flush(denied, true) },
+		"FlushOnly": func(s *Store) {
+			s.FlushOnly(Selection{Name: denied, Negative: true})
+		},
+	} {
+		s := New(Default())
+		for range 2000 {
+			s.PutNegative(k, &Negative{}, 100, now)
+			flushed := make(chan struct{})
+			go func() {
+				defer close(flushed)
+				flush(s)
+			}()
+			for ended := false; !ended; {
+				select {
+				case <-flushed:
+					ended = true
+				default:
+				}
+				flushes := s.Flushes()
+				if _, state := s.LookupNegative(k, now); state != Fresh {
+					continue
+				}
+				s.Answers.Put(a, NewAnswer(msg, denied, []int{280}, now.Unix(), now.Unix()+100))
+				if s.Flushes() != flushes {
+					s.Answers.Remove(a)
+				}
+			}
+			if _, ok := s.Answers.Get(a); ok {
+				t.Fatalf("%s: the answer is left", what)
+			}
+		}
+	}
+}
+
 // Every set is visited, those in front too, and none of them is held up by the visitor.
 func TestEachRRsetVisitsAll(t *testing.T) {
 	now := time.Unix(1000, 0)

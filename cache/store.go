@@ -252,7 +252,7 @@ func (s *Store) ForgetFailures(hit func(*cause.Failure) bool) {
 // FlushFailures forgets all failures, prepared ones as well, and returns the number of entries.
 func (s *Store) FlushFailures() int {
 	return s.Failures.RemoveFunc(func(Key, *Failure) bool { return true }) +
-		s.Answers.RemoveFunc(func(_ AnswerKey, a *Answer) bool {
+		s.flushAnswers(func(_ AnswerKey, a *Answer) bool {
 			return wire.RCode(a.Msg()[3]&15) == wire.RCodeServFail
 		})
 }
@@ -311,17 +311,23 @@ func (s *Store) Closest(in *Realm, name wire.Name, now time.Time) (*Delegation, 
 	}
 }
 
-// Flushes counts the calls of Flush and FlushZone. Whoever stores what it has read, or asked for,
-// before a flush would undo the flush: it compares the count after storing, and removes it if the
-// count differs.
+// Flushes rises with each flush. Whoever stores what it has read, or asked for, before a flush would
+// undo the flush: it compares the count after storing, and removes it if the count differs.
 func (s *Store) Flushes() uint64 { return s.flushes.Load() }
+
+// flushAnswers forgets prepared answers, when what they are made of has been forgotten. Whoever has
+// read that since the flush began has read it before another one: its answer either is here by now
+// or is removed by its maker.
+func (s *Store) flushAnswers(hit func(AnswerKey, *Answer) bool) int {
+	s.flushes.Add(1)
+	return s.Answers.RemoveFunc(hit)
+}
 
 // Flush forgets a name, or with subtree all names at and below it, in all realms. It returns the
 // number of entries.
 func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	s.flushes.Add(1)
 	hit := func(x wire.Name) bool { return x == name || subtree && x.Within(name) }
-	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name) })
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name) })
@@ -330,7 +336,7 @@ func (s *Store) Flush(name wire.Name, subtree bool) (n int) {
 	n += s.Denials.zones.RemoveFunc(func(k ZoneKey, _ *zoneDenials) bool {
 		return hit(k.Name) || name.Within(k.Name)
 	})
-	return n
+	return n + s.flushAnswers(func(k AnswerKey, _ *Answer) bool { return hit(k.Name) })
 }
 
 // ZoneOf returns the deepest zone at or above a name that has an entry, in a realm where that is
@@ -354,10 +360,9 @@ func (s *Store) FlushZone(zone wire.Name) (n int) {
 	hit := func(name wire.Name, t wire.Type) bool {
 		return name == zone && (t == wire.TypeDS || t == wire.TypeDNSKEY)
 	}
-	n += s.Answers.RemoveFunc(func(k AnswerKey, _ *Answer) bool { return hit(k.Name, k.Type) })
 	n += s.RRsets.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
 	n += s.Negatives.RemoveFunc(func(k Key) bool { return hit(k.Name, k.Type) })
 	n += s.Failures.RemoveFunc(func(k Key, _ *Failure) bool { return hit(k.Name, k.Type) })
 	n += s.Delegations.RemoveFunc(func(k ZoneKey) bool { return k.Name == zone })
-	return n
+	return n + s.flushAnswers(func(k AnswerKey, _ *Answer) bool { return hit(k.Name, k.Type) })
 }

@@ -332,7 +332,7 @@ func (w *world) serve(l net.Listener) {
 }
 
 // patience is how long an order may take that takes a moment when all is well.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // until waits for what happens by itself.
 func (w *world) until(what string, is func() bool) {
