@@ -311,8 +311,8 @@ func (s *Store) Closest(in *Realm, name wire.Name, now time.Time) (*Delegation, 
 	}
 }
 
-// Flushes rises with each flush. Whoever stores what it has read, or asked for, before a flush would
-// undo the flush: it compares the count after storing, and removes it if the count differs.
+// Flushes rises with each flush. Whoever stores what it has read, or asked for, before a flush
+// would undo the flush: it compares the count after storing, and removes it if the count differs.
 func (s *Store) Flushes() uint64 { return s.flushes.Load() }
 
 // flushAnswers forgets prepared answers, when what they are made of has been forgotten. Whoever has

@@ -104,7 +104,7 @@ type Member struct {
 	told     int64  // At of the last head
 	hinted   uint64 // the last number of a command given here that others were told of
 	missing  map[string]time.Time
-	held     map[string]*journal // read, and not applied as long as what is missing may take it back
+	held     map[string]*journal // read; what is missing may have taken commands back
 	repeated map[string]time.Time
 	versions map[string]string
 	factsAt  time.Time
