@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"bailiwick/internal/samefile"
 	"bailiwick/internal/web"
 	"bailiwick/wire"
 	"bailiwick/zone"
@@ -205,12 +206,6 @@ type File struct {
 	stat os.FileInfo
 }
 
-// still reports whether the file is as it was when it was read.
-func (f *File) still(now os.FileInfo) bool {
-	return f != nil && os.SameFile(f.stat, now) && f.stat.Size() == now.Size() &&
-		f.stat.ModTime().Equal(now.ModTime())
-}
-
 // fromFile reads a zone file, unless it is as one that was read before. A file has no serial to be
 // asked for: it is read each time.
 func fromFile(z *Zone, read *File, have *zone.Zone, octets int) (*zone.Zone, error) {
@@ -232,7 +227,7 @@ func readFile(z *Zone, read *File, octets int) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if read.still(st) {
+	if read != nil && samefile.Unchanged(read.stat, st) {
 		if read.Zone.Size() > octets {
 			return nil, zone.ErrTooLarge
 		}

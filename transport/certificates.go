@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"bailiwick/internal/samefile"
 )
 
 // ErrNoCertificate is the error of a handshake while there is no certificate yet. The client is
@@ -112,7 +114,7 @@ func (c *certificateFiles) Refresh() error {
 			read = append(read, st)
 		}
 	}
-	if c.current.Load() != nil && slices.EqualFunc(read, c.read, sameContent) {
+	if c.current.Load() != nil && slices.EqualFunc(c.read, read, samefile.Unchanged) {
 		return nil
 	}
 	var all []*tls.Certificate
@@ -130,12 +132,6 @@ func (c *certificateFiles) Refresh() error {
 	c.current.Store(&all)
 	c.read = read
 	return nil
-}
-
-// sameContent reports whether a file has not changed. Its time alone does not tell: files that are
-// written one after the other may have the same.
-func sameContent(a, b os.FileInfo) bool {
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // fixedCertificate is a source whose certificate never changes.

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"sync"
+
+	"bailiwick/internal/samefile"
 )
 
 // Certificates are the listener's own, from files that are read again when they have changed.
@@ -47,8 +49,7 @@ func (e *Encryption) readClients() error {
 	if err != nil {
 		return err
 	}
-	if old := e.read; old != nil && os.SameFile(old, st) && old.ModTime().Equal(st.ModTime()) &&
-		old.Size() == st.Size() {
+	if samefile.Unchanged(e.read, st) {
 		return nil
 	}
 	pem, err := os.ReadFile(e.path)
@@ -80,9 +81,9 @@ func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 	return e.clients
 }
 
-// config returns the settings of a connection. A client without a certificate, or with a wrong one,
-// is not turned away before it says what it wants: /readyz is for all, the API takes tokens, and
-// who may not have the metrics is told why.
+// config returns the settings of a connection. The handshake accepts clients without a certificate,
+// or with a wrong one: everybody may use /readyz, the API takes tokens, and a client that may not
+// have the metrics gets an answer with the reason.
 func (e *Encryption) config(failed func(error)) *tls.Config {
 	clients := e.refresh(failed)
 	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
