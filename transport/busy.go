@@ -28,15 +28,16 @@ func Taken(network string, at netip.AddrPort) bool { return taken(procRoot, netw
 // to see that in the kernel's files costs milliseconds: it goes through all of its table of
 // connections, which is as large as the machine's memory suggests.
 func taken(root, network string, at netip.AddrPort) bool {
-	if opens(network, at) {
+	if Openable(network, at) == nil {
 		return false
 	}
 	_, has := holder(root, network, at)
 	return has.IsValid()
 }
 
-// opens reports whether an address can be opened for one socket alone.
-func opens(network string, at netip.AddrPort) bool {
+// Openable returns why an address cannot be opened for one socket alone, nil if it can. network is
+// tcp or udp.
+func Openable(network string, at netip.AddrPort) error {
 	var c io.Closer
 	var err error
 	if network == "udp" {
@@ -45,10 +46,10 @@ func opens(network string, at netip.AddrPort) bool {
 		c, err = net.ListenTCP(network, net.TCPAddrFromAddrPort(at))
 	}
 	if err != nil {
-		return false
+		return err
 	}
 	_ = c.Close() // it has nothing unsent
-	return true
+	return nil
 }
 
 func busy(err error, root, network string, at netip.AddrPort) error {

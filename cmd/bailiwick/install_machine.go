@@ -4,10 +4,8 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -21,6 +19,7 @@ import (
 	"bailiwick/internal/doctor"
 	"bailiwick/internal/install"
 	"bailiwick/internal/service"
+	"bailiwick/transport"
 )
 
 // machine runs the commands of an installation; none for a machine that does not run.
@@ -81,19 +80,12 @@ func free(wanted []doctor.Socket) error {
 		return nil
 	}
 	for _, s := range wanted {
-		var c io.Closer
-		var err error
+		network := "udp"
 		if s.TCP {
-			c, err = net.Listen("tcp", s.Addr.String())
-		} else {
-			c, err = new(net.ListenConfig).ListenPacket(context.Background(), "udp",
-				s.Addr.String())
+			network = "tcp"
 		}
-		if err != nil {
+		if err := transport.Openable(network, s.Addr); err != nil {
 			return fmt.Errorf("%w: %w", install.ErrRefused, err)
-		}
-		if err := c.Close(); err != nil {
-			return err
 		}
 	}
 	return nil
