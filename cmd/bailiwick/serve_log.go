@@ -25,13 +25,8 @@ type boundedLog struct{ *logfile.File }
 
 // Write implements io.Writer.
 func (l boundedLog) Write(b []byte) (int, error) {
-	if err := l.Ready(); err != nil {
+	if _, err := l.Room(len(b)); err != nil {
 		return 0, err
-	}
-	if l.Full(len(b)) {
-		if err := l.Rotate(); err != nil {
-			return 0, err
-		}
 	}
 	return l.File.Write(b)
 }

@@ -121,6 +121,15 @@ func (f *File) Ready() error {
 	return f.open()
 }
 
+// Room has the file open with room for so many octets more, and reports whether it is a new one for
+// that.
+func (f *File) Room(octets int) (rotated bool, err error) {
+	if err := f.Ready(); err != nil || !f.Full(octets) {
+		return false, err
+	}
+	return true, f.Rotate()
+}
+
 // Write appends to the file, as os.File does.
 func (f *File) Write(b []byte) (n int, err error) {
 	n, err = f.f.Write(b)

@@ -42,15 +42,13 @@ func (f *file) write(lines [][]byte) (n int, err error) {
 			return 0, err
 		}
 	}
-	if err := f.Ready(); err != nil {
-		return 0, err
-	}
 	text := bytes.Join(lines, nil)
-	if f.Full(len(text)) {
+	rotated, err := f.Room(len(text))
+	if rotated {
 		f.torn = false
-		if err := f.Rotate(); err != nil {
-			return 0, err
-		}
+	}
+	if err != nil {
+		return 0, err
 	}
 	if f.torn { // the rest of a line that a full disk has cut
 		text = append([]byte{'\n'}, text...)
