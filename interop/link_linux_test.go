@@ -30,6 +30,21 @@ type farSide struct {
 	pid string // of a process there
 }
 
+// newFarSide makes a network that is behind no link yet.
+func newFarSide(t *testing.T) farSide {
+	t.Helper()
+	far := farSide{t, strconv.Itoa(launch(t, "unshare", "-n", "--", "sleep", "600").Process.Pid)}
+	here, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, 5*time.Second, "the far side has a network of its own", func() bool {
+		ns, err := os.Readlink("/proc/" + far.pid + "/ns/net")
+		return err == nil && ns != here
+	})
+	return far
+}
+
 // do runs ip there.
 func (f farSide) do(args ...string) {
 	f.t.Helper()
@@ -72,15 +87,7 @@ func must(t *testing.T, name string, args ...string) {
 func connect(t *testing.T) farSide {
 	t.Helper()
 	loopback(t)
-	far := farSide{t, strconv.Itoa(launch(t, "unshare", "-n", "--", "sleep", "600").Process.Pid)}
-	here, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	within(t, 5*time.Second, "the far side has a network of its own", func() bool {
-		ns, err := os.Readlink("/proc/" + far.pid + "/ns/net")
-		return err == nil && ns != here
-	})
+	far := newFarSide(t)
 	must(t, "ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", far.pid)
 	must(t, "ip", "address", "add", "192.0.2.1/30", "dev", "near0")
 	far.do("address", "add", "192.0.2.2/30", "dev", "far0")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,15 +31,7 @@ func TestHooksOfBothFamilies(t *testing.T) {
 	d := folder(t.TempDir())
 	w := lab.Internet(time.Now())
 	at := listen(t, w)
-	far := farSide{t, strconv.Itoa(launch(t, "unshare", "-n", "--", "sleep", "600").Process.Pid)}
-	here, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	within(t, 5*time.Second, "the network is there", func() bool {
-		ns, err := os.Readlink("/proc/" + far.pid + "/ns/net")
-		return err == nil && ns != here
-	})
+	far := newFarSide(t)
 	must(t, "ip", "link", "add", "near0", "type", "veth", "peer", "name", "far0", "netns", far.pid)
 	far.do("link", "set", "lo", "up")
 	far.do("address", "add", "192.168.7.1/24", "dev", "far0")

@@ -27,15 +27,7 @@ type xdpWorld struct {
 func layXDP(t *testing.T) *xdpWorld {
 	t.Helper()
 	loopback(t)
-	far := farSide{t, strconv.Itoa(launch(t, "unshare", "-n", "--", "sleep", "600").Process.Pid)}
-	here, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	within(t, 5*time.Second, "the far side has a network of its own", func() bool {
-		ns, err := os.Readlink("/proc/" + far.pid + "/ns/net")
-		return err == nil && ns != here
-	})
+	far := newFarSide(t)
 	w := &xdpWorld{farSide: far, dir: folder(t.TempDir())}
 	b, err := os.ReadFile(build(t, string(w.dir)))
 	if err == nil { // a copy: what the link leads to is root's alone
