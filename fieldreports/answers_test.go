@@ -73,8 +73,8 @@ var answers = []report{{
 	seen: "AdguardTeam/AdGuardHome 7955",
 	situation: "A server of the intranet answers with AA and without RA, and clients got the " +
 		"flags of its replies.",
-	why: "AA is of who answers the client (RFC 1035, section 4.1.1), RA says that recursion is " +
-		"to be had here, RD is copied from the query.",
+	why: "Each server sets AA and RA for its own response: whether it is an authority, and " +
+		"whether it offers recursion. RD is copied from the query (RFC 1035, section 4.1.1).",
 	world:  func(w *lab.World) { unsigned(w, "intra.example.", "www A 192.0.2.1") },
 	config: forward("intra.example."),
 	steps: []step{
@@ -120,8 +120,8 @@ var answers = []report{{
 	name: "a denial is forgotten within the hour, whatever its zone says",
 	seen: "TechnitiumSoftware/DnsServer 356; CZ-NIC/knot-resolver 125; folbricht/routedns 301; " +
 		"PowerDNS/pdns 8102; dnsjava/dnsjava 190",
-	situation: "The SOA of a zone says that denials may be kept for a day. A name that was asked " +
-		"for too early did not exist until somebody emptied the cache.",
+	situation: "The SOA of a zone allows a day for negative caching. A name that was asked for " +
+		"too early did not exist until somebody emptied the cache.",
 	why: "RFC 2308, section 5 has resolvers limit it, to one to three hours; an hour is what " +
 		"Unbound and Knot Resolver take as well.",
 	world: func(w *lab.World) {

@@ -22,7 +22,7 @@ func (c *commanded) upgrade(n int) {
 	pid := int(c.ctl(n, "upgrade")["pid"].(float64))
 	c.t.Cleanup(func() {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
-		for range 100 { // it is no child of this process
+		for range 100 { // it is not a child of this process
 			if syscall.Kill(pid, 0) != nil {
 				return
 			}

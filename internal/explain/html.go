@@ -127,7 +127,7 @@ packets, at %s</p>
 	return err
 }
 
-// fault writes what is known of a fault.
+// fault writes the list of a fault's properties.
 func (m *markup) fault(f *Fault) {
 	m.add("<dl>\n<dt>link</dt><dd>%s</dd>\n<dt>cause</dt><dd>%s: %s", f.Link, f.Cause, f.Meaning)
 	if f.EDE != nil {

@@ -12,7 +12,7 @@ import (
 
 // WatchNetwork adds a metric: whether the root's servers are heard.
 func (m *Metrics) WatchNetwork(state func() resolver.NetworkState) {
-	watchState(m, "network_state", "1 for what is known of the network: unknown, open (the "+
+	watchState(m, "network_state", "1 for the state of the network: unknown, open (the "+
 		"root's servers are heard) or forged (something answers in their place, such as a "+
 		"captive portal).",
 		resolver.NetworkStates(), state)
@@ -20,7 +20,7 @@ func (m *Metrics) WatchNetwork(state func() resolver.NetworkState) {
 
 // WatchClock adds the metric of what is known of the time of day.
 func (m *Metrics) WatchClock(state func() resolver.ClockState) {
-	watchState(m, "clock_state", "1 for what is known of this machine's time of day: unknown, "+
+	watchState(m, "clock_state", "1 for the state of this machine's clock: unknown, "+
 		"right, unset (it is before clock.earliest), behind or ahead (by the root's signatures).",
 		resolver.ClockStates(), state)
 }

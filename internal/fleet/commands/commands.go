@@ -132,8 +132,7 @@ func New(p Parts) *Member {
 	m := &Member{parts: p, run: newID(), applied: map[string]uint64{},
 		journals: map[string]*journal{}, peers: map[string]*peer{},
 		missing: map[string]time.Time{}, repeated: map[string]time.Time{},
-		held:   map[string]*journal{},
-		clocks: map[string]*reading{}}
+		held: map[string]*journal{}, clocks: map[string]*reading{}}
 	m.heeded.Most = maxHeeded
 	m.deaf = trouble.New(p.Log, "the fleet's store does not tell of commands: they are seen with "+
 		"the next look", "the fleet's store tells of commands again")

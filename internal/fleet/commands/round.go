@@ -238,10 +238,9 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 		delete(m.held, id)
 	}
 	m.mu.Unlock()
-	all := lacks
-	lacks = m.turn(lacks)
-	keys := make([]string, len(lacks))
-	for i, id := range lacks {
+	turn := m.turn(lacks)
+	keys := make([]string, len(turn))
+	for i, id := range turn {
 		keys[i] = journalKey(id)
 	}
 	var got []*journal
@@ -251,12 +250,12 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 			return
 		}
 		for i, v := range values {
-			if j := m.accept(secrets, lacks[i], known[lacks[i]], v, now); j != nil {
+			if j := m.accept(secrets, turn[i], known[turn[i]], v, now); j != nil {
 				got = append(got, j)
 			}
 		}
 	}
-	m.apply(m.release(got, all, known, now), now)
+	m.apply(m.release(got, lacks, known, now), now)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tellGap(known, now)
