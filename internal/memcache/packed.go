@@ -39,6 +39,8 @@ const (
 	// splits is the number of buckets that a new record splits while a table grows. With two, none
 	// is left long before the table is full again.
 	splits = 2
+	// roomSize is the size of most values, in bytes: most zones' keys and signatures fit.
+	roomSize = 1024
 	// maxKey is the largest key, in bytes.
 	maxKey = 1<<keyBits - 1
 	// maxRing is the largest ring, in bytes, whose places have 32-bit numbers.
@@ -217,13 +219,18 @@ func (c *Packed[K, V]) promote(rec record) {
 // large is not kept.
 func (c *Packed[K, V]) Put(k K, v V) {
 	hash := c.front.hash(k)
-	var room [1024]byte
+	room := rooms.Get().(*[roomSize]byte)
+	defer rooms.Put(room)
 	value := c.codec.Append(room[:0], k, v)
 	s := c.lock(k, hash)
 	defer s.mu.Unlock()
 	c.put(s, value, hash)
 	c.front.Remove(k)
 }
+
+// rooms are where values are serialised before they are stored. Larger values have one of their
+// own.
+var rooms = sync.Pool{New: func() any { return new([roomSize]byte) }}
 
 // Remove removes a key.
 func (c *Packed[K, V]) Remove(k K) {

@@ -236,3 +236,11 @@ func TestPackedConcurrently(t *testing.T) {
 	wg.Wait()
 	checkAccounts(t, c)
 }
+
+// A value is serialised in memory that is used again: each new name stores several.
+func TestPackedPutAllocatesNothing(t *testing.T) {
+	c, value := newTexts(1<<20), string(bytes.Repeat([]byte("x"), 900))
+	if n := testing.AllocsPerRun(1000, func() { c.Put("a.example", value) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -128,18 +128,17 @@ func (p *point) join(u1, s1, u2, s2, z *element) {
 }
 
 // normalise makes points affine. None may be at infinity. They share one inversion, by Montgomery's
-// trick.
+// trick; until it is done, each X is the product of the Z before it.
 func normalise(out []affine, in []point) {
-	products := make([]element, len(in)) // of the Z up to here
 	acc := one
 	for i := range in {
-		products[i] = acc
+		out[i].x = acc
 		mul(&acc, &acc, &in[i].z)
 	}
 	invert(&acc, &acc)
 	for i := len(in) - 1; i >= 0; i-- {
 		var zi, zz element
-		mul(&zi, &acc, &products[i])
+		mul(&zi, &acc, &out[i].x)
 		mul(&acc, &acc, &in[i].z)
 		sqr(&zz, &zi)
 		mul(&out[i].x, &in[i].x, &zz)
