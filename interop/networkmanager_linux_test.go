@@ -128,6 +128,7 @@ func TestHooksOfBothFamilies(t *testing.T) {
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	endClient(t, d.path("dhclient.pid"))
 	dhclient := func(flag string) {
 		t.Helper()
 		must(t, "dhclient", "-6", "-v", flag, "-sf", script, "-lf", d.path("leases"), "-pf",

@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +54,22 @@ func (d folder) hookFor(t *testing.T, bin, path string) string {
 		d.path("control")).Replace(string(p.Steps[i].After.Data))
 }
 
+// endClient ends the dhclient whose number is in a file, when the test ends: it goes on by itself.
+func endClient(t *testing.T, file string) {
+	t.Cleanup(func() {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return
+		}
+		number := strings.TrimSpace(string(text))
+		pid, _ := strconv.Atoi(number)
+		name, _ := os.ReadFile(filepath.Join("/proc", number, "comm"))
+		if pid > 0 && strings.TrimSpace(string(name)) == "dhclient" {
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
+	})
+}
+
 // TestNetworkAnnouncements: a network gets its own names, those that are proven not to exist, and
 // no others, whatever it announces; what it said is forgotten when it goes. An approval holds for
 // what is announced later, and no answer of a network is called authentic (systemd/systemd 8851,
@@ -86,6 +104,7 @@ func TestNetworkAnnouncements(t *testing.T) {
 	if err := os.Chmod(script, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	endClient(t, d.path("dhclient.pid"))
 	dhclient := func(more ...string) {
 		t.Helper()
 		must(t, "dhclient", append([]string{"-4", "-1", "-sf", script, "-lf", d.path("leases"),
