@@ -15,9 +15,12 @@ import (
 // segment.
 type burst struct {
 	net.Conn
-	buf  []byte
-	r, w int
-	hold bool
+	// idler waits without a buffer; nil: buf stays.
+	idler *idler
+	buf   []byte // nil while it waits
+	r, w  int
+	hold  bool
+	late  error // of await, for the next Read
 
 	turn *place // of the TLS handshake that reads; nil otherwise
 	lent int    // octets of an incomplete TLS record that crypto/tls buffers
@@ -31,16 +34,37 @@ type burst struct {
 // burstSize is how many octets one read takes from the kernel: some thirty queries.
 const burstSize = 4096
 
-func newBurst(c net.Conn) *burst { return &burst{Conn: c, buf: make([]byte, burstSize)} }
+// bursts are the buffers of connections that do not wait for data.
+var bursts = sync.Pool{New: func() any { return new([burstSize]byte) }}
+
+func newBurst(c net.Conn) *burst { return &burst{Conn: c, idler: newIdler(c)} }
+
+// room returns the buffer.
+func (b *burst) room() []byte {
+	if b.buf == nil {
+		b.buf = bursts.Get().(*[burstSize]byte)[:]
+	}
+	return b.buf
+}
+
+// spare gives the buffer back, whose octets have all been read.
+func (b *burst) spare() {
+	if b.buf != nil {
+		bursts.Put((*[burstSize]byte)(b.buf))
+		b.buf = nil
+	}
+}
 
 func (b *burst) Read(p []byte) (int, error) {
 	if b.r == b.w {
+		if err := b.late; err != nil {
+			b.late = nil
+			return 0, err
+		}
 		if b.hold {
 			return 0, errHold
 		}
-		n, err := b.fill()
-		b.r, b.w = 0, n
-		if n == 0 {
+		if n, err := b.refill(); n == 0 {
 			return 0, err
 		}
 	}
@@ -50,6 +74,20 @@ func (b *burst) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// await waits until the next Read need not. Here a goroutine waits on a smaller stack than inside
+// crypto/tls: the idle connections of an encrypted transport have half as much.
+func (b *burst) await() {
+	if b.r == b.w && b.late == nil {
+		_, b.late = b.refill()
+	}
+}
+
+func (b *burst) refill() (n int, err error) {
+	n, err = b.fill()
+	b.r, b.w = 0, n
+	return n, err
+}
+
 // fill reads from the kernel. A TLS handshake gives up its turn while it waits.
 func (b *burst) fill() (n int, err error) {
 	if b.lent > burstSize && b.pays != nil {
@@ -57,15 +95,23 @@ func (b *burst) fill() (n int, err error) {
 		defer b.pays.hold(-b.lent)
 	}
 	if b.turn == nil {
-		return b.Conn.Read(b.buf)
+		return b.arrive()
 	}
 	b.turn.end()
-	if n, err = b.Conn.Read(b.buf); err == nil {
+	if n, err = b.arrive(); err == nil {
 		if err = b.turn.begin(); err != nil {
 			n = 0
 		}
 	}
 	return n, err
+}
+
+// arrive waits for data and reads them.
+func (b *burst) arrive() (n int, err error) {
+	if b.idler == nil {
+		return b.Conn.Read(b.room())
+	}
+	return b.idler.read(b)
 }
 
 func (b *burst) Write(p []byte) (int, error) {

@@ -273,7 +273,7 @@ func (l *httpListener) Close() {
 // begins reports whether the connection's next octets are text. They stay unread.
 func (b *burst) begins(text string) bool {
 	for b.w < len(text) {
-		n, err := b.Conn.Read(b.buf[b.w:])
+		n, err := b.Conn.Read(b.room()[b.w:])
 		b.w += n
 		if err != nil {
 			return false

@@ -89,10 +89,12 @@ func (e *engine) loop() cause.Cause {
 			return cause.None
 		}
 		e.hold = false
-		// While the connection is idle it holds no buffer but the burst's: one octet wakes it.
-		into := first[:]
-		if e.work != nil {
+		into := first[:] // while the connection is idle it holds no buffer: one octet wakes it
+		switch {
+		case e.work != nil:
 			into = e.work.in[len(e.work.in):cap(e.work.in)]
+		case e.begun: // nothing is left in TLS either
+			e.await()
 		}
 		n, err := e.over.Read(into)
 		if err != nil {

@@ -140,7 +140,7 @@ func (c *conn) readOut(d time.Duration) {
 	}
 	_ = t.SetReadDeadline(time.Now().Add(d))
 	for n := 0; n < maxReadOut; {
-		k, err := t.Read(c.buf)
+		k, err := t.Read(c.room())
 		if err != nil {
 			return
 		}

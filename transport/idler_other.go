@@ -1,0 +1,12 @@
+//go:build !unix
+
+package transport
+
+import "net"
+
+// idler is for systems on which a connection waits without a buffer.
+type idler struct{}
+
+func newIdler(net.Conn) *idler { return nil }
+
+func (*idler) read(*burst) (int, error) { return 0, net.ErrClosed }
