@@ -103,6 +103,10 @@ func TestPrometheusScrapesByCertificate(t *testing.T) {
 	}
 	becomes("with a certificate", `up{job="bailiwick"} == 1`)
 	becomes("with a certificate", `bailiwick_ready{job="bailiwick"}`)
+	for _, key := range []string{"admin.tls_certificate", "admin.client_ca"} {
+		becomes("with a certificate", fmt.Sprintf("bailiwick_certificate_expiry_timestamp_seconds"+
+			"{job=\"bailiwick\", key=%q} > bool time()", key))
+	}
 	becomes("without one", `up{job="stranger"} == 0`)
 	if n := evaluate(t, `{__name__=~"bailiwick_.*", job="stranger"}`); n != 0 {
 		t.Errorf("a client without a certificate has %d series", n)

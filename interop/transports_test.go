@@ -418,7 +418,7 @@ func (w *transports) certificate(t *testing.T) {
 	}
 	expiry := regexp.MustCompile(
 		`bailiwick_certificate_expiry_timestamp_seconds\{from="file",index="0",` +
-			`name="localhost"\} (\S+)`)
+			`key="tls.certificates",name="localhost"\} (\S+)`)
 	m := expiry.FindStringSubmatch(metrics(t))
 	if m == nil {
 		t.Fatal("the metrics do not tell when the certificate ends")

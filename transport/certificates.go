@@ -36,6 +36,28 @@ type CertificateSource interface {
 	Refresh() error
 }
 
+// NamedCertificate is a certificate by what names it.
+type NamedCertificate struct {
+	Key   string // of the configuration, such as resolver.forward_zones[0].tls_certificate
+	Index int    // its place among those of the key
+	From  string // what it is had from: FromFile or FromAuthority
+	Leaf  *x509.Certificate
+}
+
+// What certificates are had from.
+const (
+	FromFile      = "file"
+	FromAuthority = "authority" // of tls.acme, which renews it
+)
+
+// Name is the first name that a certificate is for.
+func (c *NamedCertificate) Name() string {
+	if len(c.Leaf.DNSNames) > 0 {
+		return c.Leaf.DNSNames[0]
+	}
+	return c.Leaf.Subject.CommonName
+}
+
 // CertificateFile is a pair of PEM files: the chain, the server's certificate first, and its key.
 type CertificateFile struct {
 	Certificate, Key string

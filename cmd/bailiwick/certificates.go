@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,10 +91,13 @@ func expected(c *acme.Config) *x509.Certificate {
 // certificateOperations are those about certificates.
 func certificateOperations() []operation {
 	return []operation{{console.Operation{Name: "certificates",
-		Short: "Show the certificates of the encrypted listeners, and how their authority is",
-		Long: "Show the certificates that clients get: the name that a client asks for decides " +
-			"between several. With tls.acme it shows how it is with the one that the authority " +
-			"issues: for what it is, when it is ordered next, and why it was not issued.",
+		Short: "Show the certificates of the configuration, and how the authority of tls.acme is",
+		Long: "Show the certificates that clients get (tls.certificates, tls.acme): the name " +
+			"that a client asks for decides between several. Then show all others that can end: " +
+			"that of the admin listener, those that this server shows to others, and the " +
+			"authorities that others are verified by, of each file the one that ends last. With " +
+			"tls.acme it shows how it is with the one that the authority issues: for what it is, " +
+			"when it is ordered next, and why it was not issued.",
 		Suggest: []string{"certs", "tls", "acme"},
 		Fields: []console.Field{
 			{Name: "authority", Help: "URL of tls.acme.directory, or off"},
@@ -108,7 +112,8 @@ func certificateOperations() []operation {
 			{Name: "hint", Optional: true, Help: "what may be done about it"}},
 		Rows: []console.Field{{Name: "names"}, {Name: "issuer"}, {Name: "begins"}, {Name: "ends"},
 			{Name: "left", Help: "time until it ends; negative: it has ended"},
-			{Name: "serial"}, {Name: "from", Help: "file or authority"}},
+			{Name: "serial"}, {Name: "from", Help: "file or authority"},
+			{Name: "key", Help: "of the configuration, that names it"}},
 	}, (*running).listCertificates}, {console.Operation{Name: "certificates renew", Changes: true,
 		Short: "Have the authority issue the certificate of tls.acme anew, now",
 		Long: "Order the certificate of tls.acme now, whatever the schedule says. It returns at " +
@@ -150,27 +155,31 @@ func (r *running) listCertificates(console.Request) (console.Result, error) {
 		f["outcome"], f["problem"], f["hint"] = st.Outcome.Label(), st.Problem, st.Outcome.Hint()
 	}
 	out := console.Result{Fields: f, Columns: []string{"names", "issuer", "begins", "ends", "left",
-		"serial", "from"}, Rows: [][]any{}}
-	row := func(c *x509.Certificate, from string) {
-		names := c.DNSNames
+		"serial", "from", "key"}, Rows: [][]any{}}
+	for _, n := range r.namedCertificates() {
+		c := n.Leaf
+		names := slices.Clone(c.DNSNames)
 		for _, ip := range c.IPAddresses {
-			names = append(names[:len(names):len(names)], ip.String())
+			names = append(names, ip.String())
+		}
+		if len(names) == 0 {
+			names = append(names, n.Name())
 		}
 		out.Rows = append(out.Rows, []any{strings.Join(names, " "), c.Issuer.String(),
 			c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339),
-			time.Until(c.NotAfter).Round(time.Minute).String(), c.SerialNumber.Text(16), from})
-	}
-	issued := r.acme.All()
-	if now.certificates != nil {
-		all := now.certificates.All() // those of files come first
-		for _, c := range all[:max(0, len(all)-len(issued))] {
-			row(c.Leaf, "file")
-		}
-	}
-	for _, c := range issued {
-		row(c.Leaf, "authority")
+			time.Until(c.NotAfter).Round(time.Minute).String(), c.SerialNumber.Text(16), n.From,
+			n.Key})
 	}
 	return out, nil
+}
+
+// namedCertificates returns the certificates that are in force.
+func (s *stack) namedCertificates() []transport.NamedCertificate {
+	now := s.now()
+	if now.Certificates == nil { // those of an earlier configuration are shown to nobody
+		return now.InForce(nil, nil)
+	}
+	return now.InForce(now.certificates, s.acme)
 }
 
 // renewCertificate has the certificate ordered.

@@ -135,6 +135,7 @@ func (f *examination) read(cmd *cobra.Command) (c doctor.Config, err error) {
 	}
 	c.Known = c.Known[:min(1, len(c.Known))]
 	c.Forwarders = forwarders(cfg, snap)
+	c.Certificates = snap.InForce(snap.Certificates, nil)
 	if file != "" {
 		c.Wanted = wanted(cfg)
 	}

@@ -132,6 +132,7 @@ func newStack(p *snapshot.Snapshot, ex transport.Exchanger, j *observe.Journal) 
 	s.acme = s.newACME()
 	s.acme.Use(p.ACME)
 	s.metrics.WatchACME(s.acme)
+	s.metrics.WatchCertificates(s.namedCertificates)
 	if p.Certificates != nil {
 		s.certificates = newSpoken(s.withACME(p), s.log)
 	}

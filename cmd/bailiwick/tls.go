@@ -30,7 +30,6 @@ func (r *running) prepareTLS(tickets *transport.Tickets) {
 	r.tls = transport.NewTLS(r.certificates)
 	r.tls.SetTickets(tickets, time.Now())
 	r.tls.AnswerChallenges(r.acme.Challenge)
-	r.metrics.WatchCertificates(r.certificates, r.acme)
 }
 
 // hangups returns a channel of the SIGHUPs that come from now on. The signal is caught in any

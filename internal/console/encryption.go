@@ -6,18 +6,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 
+	"bailiwick/internal/roots"
 	"bailiwick/internal/samefile"
 )
 
 // Certificates are the listener's own, from files that are read again when they have changed.
 type Certificates interface {
 	Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	All() []*tls.Certificate // one at least
 	Refresh() error
 }
 
@@ -28,9 +29,9 @@ type Encryption struct {
 	path string // of the authorities; "": no client is asked for a certificate
 
 	mu      sync.Mutex
-	read    os.FileInfo    // the file as it was when it was read; guarded by mu, as is all below
-	clients *x509.CertPool // of path
-	failed  string         // why the files in use are not those of now
+	read    os.FileInfo // the file as it was when it was read; guarded by mu, as is all below
+	clients roots.Roots // of path; without a pool if there is none
+	failed  string      // why the files in use are not those of now
 }
 
 // NewEncryption returns the encryption by some certificates. Path is a PEM file of authorities, ""
@@ -52,15 +53,11 @@ func (e *Encryption) readClients() error {
 	if samefile.Unchanged(e.read, st) {
 		return nil
 	}
-	pem, err := os.ReadFile(e.path)
+	r, err := roots.Read(e.path)
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("%s holds no certificate", e.path)
-	}
-	e.read, e.clients = st, pool
+	e.read, e.clients = st, r
 	return nil
 }
 
@@ -78,7 +75,17 @@ func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 		failed(err)
 	}
 	e.failed = text
-	return e.clients
+	return e.clients.Pool
+}
+
+// Certificates returns the listener's own certificate, and the authority of its clients that ends
+// last, nil for none: those that the next connection has. What cannot be read the next connection
+// tells.
+func (e *Encryption) Certificates() (own, client *x509.Certificate) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, _ = e.own.Refresh(), e.readClients()
+	return e.own.All()[0].Leaf, e.clients.Last
 }
 
 // config returns the settings of a connection. The handshake accepts clients without a certificate,

@@ -91,7 +91,10 @@ type pair struct {
 }
 
 func (p *pair) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) { return p.cert, nil }
-func (p *pair) Refresh() error                                             { return p.broken }
+
+func (p *pair) All() []*tls.Certificate { return []*tls.Certificate{p.cert} }
+
+func (p *pair) Refresh() error { return p.broken }
 
 // scraper asks the listener with a certificate, nil for none.
 type scraper struct {
@@ -262,9 +265,16 @@ func TestEncryptionIsRenewed(t *testing.T) {
 	own.broken, own.cert = nil, next.issue("dns", time.Hour, func(c *x509.Certificate) {
 		c.IPAddresses = append(c.IPAddresses, []byte{127, 0, 0, 1})
 	})
+	if got, clients := o.api.access.Load().By.Certificates(); got != own.cert.Leaf ||
+		!clients.Equal(ours.cert) && !clients.Equal(next.cert) {
+		t.Errorf("before a connection: %v, %v", got.Subject, clients.Subject)
+	}
 	expect("with both", s, 200)
 	expect("of the next authority, with both", other, 200)
 	write(t, path, next)
+	if _, clients := o.api.access.Load().By.Certificates(); !clients.Equal(next.cert) {
+		t.Error("the authority that was taken out of the file is still told of")
+	}
 	expect("on a connection that is open", s, 403)
 	*renewed = *next.client(time.Hour, x509.ExtKeyUsageClientAuth)
 	s.Transport.(*http.Transport).TLSClientConfig.RootCAs.AddCert(next.cert)

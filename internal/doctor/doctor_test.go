@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/json"
 	"net"
@@ -517,6 +519,29 @@ func TestClock(t *testing.T) {
 	forged.config.Authorities = []netip.AddrPort{serve(t, true, true, authority(other))}
 	forged.config.Resolvers = []netip.AddrPort{serve(t, true, true, resolving(other))}
 	forged.want(true, "clock-unknown", "replies-rewritten")
+}
+
+// Certificates of the configuration are told of two weeks before their end; those of a few days in
+// the last third of these.
+func TestCertificatesOfTheConfiguration(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		lived, left time.Duration
+		want        []string
+	}{{80 * day, 15 * day, nil}, {80 * day, 13 * day, []string{"certificate-ends"}},
+		{3 * day, 3 * day, nil}, {5 * day, day, []string{"certificate-ends"}},
+		{80 * day, 0, []string{"certificate-ended"}},
+		{80 * day, -day, []string{"certificate-ended"}}} {
+		s := newScene(t)
+		s.config.Certificates = []transport.NamedCertificate{{Key: "admin.client_ca",
+			From: transport.FromFile, Leaf: &x509.Certificate{
+				Subject:   pkix.Name{CommonName: "ours"},
+				NotBefore: s.config.Now.Add(-c.lived), NotAfter: s.config.Now.Add(c.left)}}}
+		r := s.want(true, c.want...)
+		if len(c.want) > 0 && !strings.Contains(r.Findings[0].Seen, "admin.client_ca (ours): ") {
+			t.Errorf("seen: %s", r.Findings[0].Seen)
+		}
+	}
 }
 
 // What the files of the machine say is judged as the C library reads them.

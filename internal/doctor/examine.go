@@ -40,9 +40,11 @@ type Config struct {
 	Anchors  *wire.RRset // of the root; nil: signatures are not verified
 	Skew     time.Duration
 	Earliest time.Time // the clock is taken for not set before; zero: never
-	Families func() (ipv4, ipv6 bool)
-	Timeout  time.Duration // for a reply
-	Now      time.Time
+	// Certificates are those that the configuration names.
+	Certificates []transport.NamedCertificate
+	Families     func() (ipv4, ipv6 bool)
+	Timeout      time.Duration // for a reply
+	Now          time.Time
 }
 
 // Forwarder is a server that is forwarded to.

@@ -29,6 +29,7 @@ func Judge(o *Observations) []Finding {
 	j.port()
 	j.machine()
 	j.clock()
+	j.certificates()
 	j.network()
 	j.names()
 	areas := Areas()

@@ -1,4 +1,4 @@
-// Findings about the machine itself: the path of look-ups, the port, the clock.
+// Findings about the machine itself: the path of look-ups, the port, the clock, certificates.
 
 package doctor
 
@@ -108,6 +108,21 @@ func (j *judge) clock() {
 		j.add("clock-ahead", by, "it is %s here; the root's keys are signed until %s: the clock "+
 			"is ahead by %s or more", stamp(j.Now), stamp(sig.Expires),
 			j.Now.Sub(sig.Expires).Round(time.Minute))
+	}
+}
+
+// certificates judges those of the configuration by this machine's clock.
+func (j *judge) certificates() {
+	for i := range j.Certificates {
+		c := &j.Certificates[i]
+		id, life := "certificate-ends", c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
+		switch left := c.Leaf.NotAfter.Sub(j.Now); {
+		case left <= 0:
+			id = "certificate-ended"
+		case left >= min(certificateSoon, life/3):
+			continue
+		}
+		j.add(id, nil, "%s (%s): %s", c.Key, c.Name(), stamp(c.Leaf.NotAfter))
 	}
 }
 

@@ -17,7 +17,9 @@ type Rule struct {
 }
 
 // Areas returns the parts of an examination, in the order in which they are reported.
-func Areas() []string { return []string{"machine", "port", "clock", "network", "servers"} }
+func Areas() []string {
+	return []string{"machine", "port", "clock", "certificates", "network", "servers"}
+}
 
 // Rules returns the table of all findings, by area.
 func Rules() []Rule { return rules }
@@ -83,6 +85,15 @@ var rules = []Rule{
 	row("clock-unknown", "clock", check.Notice,
 		"the clock could not be compared: no keys of the root with a valid signature were had",
 		"see the other findings; the clock is compared when a server answers", "", cause.None),
+
+	row("certificate-ended", "certificates", check.Error,
+		"a certificate that the configuration names has expired",
+		"renew it; those of listeners are read again by themselves, others by `bailiwick ctl "+
+			"reload`", "RFC 5280, section 4.1.2.5", cause.None),
+	row("certificate-ends", "certificates", check.Warning,
+		"a certificate that the configuration names expires soon",
+		"renew it, and see why that did not happen by itself",
+		"RFC 5280, section 4.1.2.5", cause.None),
 
 	row("no-network", "network", check.Error, "no route leads to the Internet",
 		"connect the machine; look at ip route", "", cause.UplinkDown),

@@ -478,10 +478,9 @@ func describe(ch chan<- *prometheus.Desc, all ...*prometheus.Desc) {
 	}
 }
 
-// WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped. The
-// second source has those of them that an authority issues.
-func (m *Metrics) WatchCertificates(all, issued transport.CertificateSource) {
-	m.Registry.MustRegister(&guarded{m, &certificates{all, issued}})
+// WatchCertificates adds the metric of the certificates' expiry, read when metrics are scraped.
+func (m *Metrics) WatchCertificates(all func() []transport.NamedCertificate) {
+	m.Registry.MustRegister(&guarded{m, certificates(all)})
 }
 
 // WatchGate adds the metrics of what connections take.
@@ -512,29 +511,24 @@ func (m *Metrics) WatchLedger(l *ledger.Ledger) {
 	}, func() float64 { return float64(l.Total()) }))
 }
 
-type certificates struct{ source, issued transport.CertificateSource }
+// certificates are those that the configuration names.
+type certificates func() []transport.NamedCertificate
 
 var certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
-	"Unix time at which a certificate of the listeners expires, by its place in "+
-		"tls.certificates, its name, and whether it is from a file or from the authority of "+
-		"tls.acme.", []string{"index", "name", "from"}, nil)
+	"Unix time at which a certificate expires that this server shows, or that others are "+
+		"verified by, by the key of the configuration that names it, its place there, its name, "+
+		"and whether it is from a file or from the authority of tls.acme. Of several "+
+		"authorities in a file it is the one that expires last.",
+	[]string{"key", "index", "name", "from"}, nil)
 
 // Describe implements prometheus.Collector.
-func (c *certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateEnd }
+func (c certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateEnd }
 
 // Collect implements prometheus.Collector.
-func (c *certificates) Collect(ch chan<- prometheus.Metric) {
-	for i, k := range c.source.All() {
-		name := k.Leaf.Subject.CommonName
-		if len(k.Leaf.DNSNames) > 0 {
-			name = k.Leaf.DNSNames[0]
-		}
-		from := "file"
-		if slices.Contains(c.issued.All(), k) {
-			from = "authority"
-		}
+func (c certificates) Collect(ch chan<- prometheus.Metric) {
+	for _, k := range c() {
 		ch <- prometheus.MustNewConstMetric(certificateEnd, prometheus.GaugeValue,
-			float64(k.Leaf.NotAfter.Unix()), strconv.Itoa(i), name, from)
+			float64(k.Leaf.NotAfter.Unix()), k.Key, strconv.Itoa(k.Index), k.Name(), k.From)
 	}
 }
 

@@ -23,7 +23,11 @@ func loadAdmin(cfg *config.Config) (*console.Encryption, config.Findings) {
 	found := aboutCertificate(cfg, key, file, own.All()[0])
 	e, err := console.NewEncryption(own, c.ClientCA)
 	if err != nil {
-		found = append(found, cfg.Error("admin.client_ca", "%v", err))
+		return nil, append(found, cfg.Error("admin.client_ca", "%v", err))
+	}
+	if _, clients := e.Certificates(); clients != nil {
+		found = append(found, aboutAuthority(cfg, namedFile{"admin.client_ca", c.ClientCA},
+			clients)...)
 	}
 	return e, found
 }

@@ -13,21 +13,15 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/config"
+	"bailiwick/internal/roots"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
 
 // loadRoots returns the certificates in a PEM file, which others are issued by.
 func loadRoots(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return roots, nil
+	r, err := roots.Read(path)
+	return r.Pool, err
 }
 
 // AnchorRoots returns the certificates that the download of trust anchors is signed by: those in a

@@ -49,6 +49,8 @@ type Snapshot struct {
 	Fetched          []weblist.List      // block lists by URL
 	Tokens           *console.Tokens     // of the API; nil for none
 	Admin            *console.Encryption // of the admin listener; nil for none
+	// Named are certificates that it names for its questions to others; see InForce.
+	Named []transport.NamedCertificate
 	// Keys are those of zones.tsig_keys, by their names with the final dot.
 	Keys map[string]*secondary.Key
 	// Fleet has the store by which servers share their caches, and its secrets.
@@ -76,6 +78,8 @@ func Load(cfg *config.Config) (*Snapshot, config.Findings) {
 	s.Tokens, f = loadTokens(cfg)
 	found = append(found, f...)
 	s.Admin, f = loadAdmin(cfg)
+	found = append(found, f...)
+	s.Named, f = loadNamed(cfg)
 	found = append(found, f...)
 	s.Certificates, f = LoadCertificates(cfg)
 	found = append(found, f...)
@@ -165,7 +169,6 @@ func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
 			found = append(found, cfg.Error(key, "zone %s: %v", z.Name, err))
 		} else {
 			peer.Certificate, zone.Peer = s.All()[0], &peer
-			found = append(found, aboutCertificate(cfg, key, f, peer.Certificate)...)
 		}
 	}
 	return zone, true, found

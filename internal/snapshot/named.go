@@ -1,0 +1,137 @@
+// The certificates that a configuration names beside those of its encrypted listeners.
+
+package snapshot
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"bailiwick/internal/config"
+	"bailiwick/internal/roots"
+	"bailiwick/transport"
+)
+
+// namedFile is a file with certificates, by the key that names it.
+type namedFile struct{ key, path string }
+
+// authorityFiles returns the files of authorities, but for that of the admin listener's clients,
+// which is read again when it changes.
+func authorityFiles(cfg *config.Config) (all []namedFile) {
+	add := func(key, path string) {
+		if f := (namedFile{key, path}); path != "" && !slices.Contains(all, f) {
+			all = append(all, f)
+		}
+	}
+	for _, p := range cfg.Policies() {
+		for i := range p.Zones {
+			add(p.Zones[i].Key+".tls_ca", p.Zones[i].TLSRoots)
+		}
+	}
+	held := func(z *config.HeldZone) { add(z.Key+".tls_ca", z.TLSRoots) }
+	for i := range cfg.Held {
+		held(&cfg.Held[i])
+	}
+	for i := range cfg.RPZ {
+		held(&cfg.RPZ[i].HeldZone)
+	}
+	for i := range cfg.Catalogs {
+		held(&cfg.Catalogs[i].HeldZone)
+		held(&cfg.Catalogs[i].Members.HeldZone)
+	}
+	for i := range cfg.CatalogGroups {
+		held(&cfg.CatalogGroups[i].Members.HeldZone)
+	}
+	add("fleet.tls_ca", cfg.Fleet.TLSRoots)
+	add("tracing.tls_ca", cfg.Tracing.TLSRoots)
+	add("tls.acme.ca", cfg.ACME.TLSRoots)
+	add("trust_anchors.ca", cfg.Anchors.CA)
+	return all
+}
+
+// shown returns the files of certificates that this server shows to others as their client.
+func shown(cfg *config.Config) (keys []string, files []transport.CertificateFile) {
+	add := func(key string, f transport.CertificateFile) {
+		if f.Certificate != "" && f.Key != "" && !slices.Contains(keys, key) {
+			keys, files = append(keys, key), append(files, f)
+		}
+	}
+	for _, p := range cfg.Policies() {
+		for i := range p.Zones {
+			add(p.Zones[i].Key+".tls_certificate", p.Zones[i].TLSCertificate)
+		}
+	}
+	add("tracing.tls_certificate", transport.CertificateFile{
+		Certificate: cfg.Tracing.TLSCertificate, Key: cfg.Tracing.TLSKey})
+	return keys, files
+}
+
+// loadNamed returns the certificates that a configuration names and that stay as they are until it
+// is loaded again. What cannot be read is found by who uses it.
+func loadNamed(cfg *config.Config) (all []transport.NamedCertificate, found config.Findings) {
+	keys, files := shown(cfg)
+	for i, f := range files {
+		if pair, err := tls.LoadX509KeyPair(f.Certificate, f.Key); err == nil {
+			all = append(all, transport.NamedCertificate{Key: keys[i], From: transport.FromFile,
+				Leaf: pair.Leaf})
+			found = append(found, aboutCertificate(cfg, keys[i], f, &pair)...)
+		}
+	}
+	for _, f := range authorityFiles(cfg) {
+		if r, err := roots.Read(f.path); err == nil {
+			all = append(all, transport.NamedCertificate{Key: f.key, From: transport.FromFile,
+				Leaf: r.Last})
+			found = append(found, aboutAuthority(cfg, f, r.Last)...)
+		}
+	}
+	return all, found
+}
+
+// aboutAuthority finds authorities that have ended, or soon will.
+func aboutAuthority(cfg *config.Config, f namedFile, last *x509.Certificate) config.Findings {
+	now, end := time.Now(), last.NotAfter.Format(time.DateOnly)
+	switch {
+	case now.After(last.NotAfter):
+		return config.Findings{cfg.Warning(f.key, "the authorities in %s have expired by %s: "+
+			"nobody's certificate is valid", f.path, end)}
+	case now.Add(certificateSoon).After(last.NotAfter):
+		return config.Findings{cfg.Warning(f.key, "the authorities in %s expire by %s", f.path,
+			end)}
+	}
+	return nil
+}
+
+// InForce returns all certificates of the configuration that can end: those of the listeners as
+// they are now, those of them that an authority issues, and all others that it names.
+func (s *Snapshot) InForce(listeners, issued transport.CertificateSource) (
+	all []transport.NamedCertificate) {
+	place := map[string]int{}
+	for _, c := range certificatesOf(listeners) {
+		key, from := "tls.certificates", transport.FromFile
+		if slices.Contains(certificatesOf(issued), c) {
+			key, from = "tls.acme", transport.FromAuthority
+		}
+		all = append(all, transport.NamedCertificate{Key: key, Index: place[key], From: from,
+			Leaf: c.Leaf})
+		place[key]++
+	}
+	if s.Admin != nil {
+		own, clients := s.Admin.Certificates()
+		all = append(all, transport.NamedCertificate{Key: "admin.tls_certificate",
+			From: transport.FromFile, Leaf: own})
+		if clients != nil {
+			all = append(all, transport.NamedCertificate{Key: "admin.client_ca",
+				From: transport.FromFile, Leaf: clients})
+		}
+	}
+	return append(all, s.Named...)
+}
+
+// certificatesOf returns the certificates of a source, none without one.
+func certificatesOf(s transport.CertificateSource) []*tls.Certificate {
+	if s == nil {
+		return nil
+	}
+	return s.All()
+}
