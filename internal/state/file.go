@@ -52,6 +52,10 @@ func (d *Directory) Save(f File, write func(io.Writer) error) error {
 	s := &d.files[f]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unread {
+		d.putAside(f)
+		s.unread = false
+	}
 	if err := d.replace(f, write); err != nil {
 		s.counts[failed].Add(1)
 		if !s.failing {
@@ -130,16 +134,36 @@ func fill(t *os.File, f File, write func(io.Writer) error) error {
 	return err
 }
 
+// putAside keeps a file that could not be read under another name: what is saved next knows nothing
+// of what is in it, and would be all that there is.
+func (d *Directory) putAside(f File) {
+	aside := d.at(f) + ".unread"
+	if err := os.Rename(d.at(f), aside); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.log.Error("state that could not be read is replaced", "file", d.at(f), "rename",
+				err.Error())
+		}
+		return
+	}
+	d.log.Error("state that could not be read is kept", "file", d.at(f), "kept", aside, "hint",
+		"stop the server and give the file its name again")
+}
+
 // Load gives read the content of a file, if it is as it was written. The error of one that is not
 // there is fs.ErrNotExist. One that is damaged, or that read refuses, is kept aside under another
-// name, and reported; it will not be found again.
+// name, and reported; it will not be found again. So is one that cannot be read, when another takes
+// its place; until then it is found by who may read it.
 func (d *Directory) Load(f File, read func(io.Reader) error) error {
 	if d == nil {
 		return fs.ErrNotExist
 	}
+	s := &d.files[f]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unread = false
 	file, err := os.Open(d.at(f))
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
+		if s.unread = !errors.Is(err, fs.ErrNotExist); s.unread {
 			d.log.Error("state cannot be read", "file", d.at(f), "error", err.Error())
 		}
 		return err

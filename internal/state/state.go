@@ -108,8 +108,9 @@ type Directory struct {
 
 // file is what is known of a File.
 type file struct {
-	mu      sync.Mutex // held while it is saved
+	mu      sync.Mutex // held while it is saved or loaded
 	failing bool       // the last attempt failed; guarded by mu
+	unread  bool       // the file is there and could not be read; guarded by mu
 
 	saved  atomic.Int64 // Unix time of the last success
 	counts [2]atomic.Int64

@@ -270,3 +270,39 @@ func TestFilesHaveNames(t *testing.T) {
 		}
 	}
 }
+
+// A file that is there and cannot be read is not lost by the next that is saved
+// (TechnitiumSoftware/DnsServer 2096: settings that could not be read were replaced by the defaults,
+// with the next change of one of them). Here the file is a link that leads to itself.
+func TestUnreadableStateIsNotReplaced(t *testing.T) {
+	path := t.TempDir()
+	d, log := opened(t, path)
+	at := filepath.Join(path, Changes.String())
+	if err := os.Symlink(at, at); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := content(d, Changes); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("read: %v", err)
+		}
+	}
+	if _, err := os.Lstat(at); err != nil {
+		t.Errorf("before anything is saved: %v", err)
+	}
+	if err := d.Save(Changes, text("next")); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(at + ".unread"); to != at || err != nil ||
+		!strings.Contains(log.String(), "changes.unread") {
+		t.Errorf("the file that could not be read is %q, %v; log %s", to, err, log)
+	}
+	if got, err := content(d, Changes); got != "next" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := d.Save(Changes, text("last")); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(at + ".unread"); to != at || err != nil {
+		t.Errorf("after what could be read: %q, %v", to, err)
+	}
+}
