@@ -3,6 +3,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func ListenControl(path string, cfg Config, inherited *net.UnixListener, d *Desk
 	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
 		_ = os.Remove(path) // if that fails, so does listening, with the reason
 	}
-	l, err := net.Listen("unix", path)
+	l, err := listenPrivately(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -71,6 +72,11 @@ func ListenControl(path string, cfg Config, inherited *net.UnixListener, d *Desk
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
 	return newControl(l.(*net.UnixListener), path, d, g), nil
+}
+
+// listenPrivately makes a socket that is its owner's alone, where the system can do that at once.
+func listenPrivately(path string) (net.Listener, error) {
+	return (&net.ListenConfig{Control: private}).Listen(context.Background(), "unix", path)
 }
 
 // permit gives the socket its group and its mode. The group comes first: the mode must never hold
