@@ -304,6 +304,12 @@ func (r *running) change(what string, q console.Request,
 	make func(*config.Config) (*config.Config, error)) (*outcome, error) {
 	r.reloading.Lock()
 	defer r.reloading.Unlock()
+	return r.changeInTurn(what, q, make)
+}
+
+// changeInTurn is change for who holds reloading.
+func (r *running) changeInTurn(what string, q console.Request,
+	make func(*config.Config) (*config.Config, error)) (*outcome, error) {
 	if r.ended {
 		return nil, console.ErrStopping
 	}

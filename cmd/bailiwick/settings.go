@@ -158,15 +158,18 @@ func (k *keptChanges) save(next config.Runtime) error {
 // errNoState is the error of a change that nothing could keep.
 var errNoState = errors.New("nothing outlives a restart: set state.directory, or leave persist out")
 
-// alter puts changes in use, and keeps them if that is asked for.
+// alter puts changes in use, and keeps them if that is asked for: both in one turn, so that what
+// outlives a restart is what was put in use last, and no reload comes between.
 func (r *running) alter(what string, q console.Request,
 	make func(*config.Config) (config.Runtime, error)) (console.Result, error) {
 	persist := q.Args["persist"] == "true"
 	if persist && r.state == nil {
 		return console.Result{}, errNoState
 	}
+	r.reloading.Lock()
+	defer r.reloading.Unlock()
 	var changes config.Runtime
-	o, err := r.change(what, q, func(c *config.Config) (_ *config.Config, err error) {
+	o, err := r.changeInTurn(what, q, func(c *config.Config) (_ *config.Config, err error) {
 		if changes, err = make(c); err != nil {
 			return nil, err
 		}
