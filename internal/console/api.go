@@ -173,6 +173,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) *problem {
 		return p
 	}
 	result, err := a.desk.do(OverHTTP, req)
+	// The reply has its own time: a reload of millions of rules takes longer than that.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(controlTimeout))
 	if err != nil {
 		return problemOf(err)
 	}

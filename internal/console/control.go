@@ -25,6 +25,8 @@ import (
 type response struct {
 	Error string `json:"error,omitempty"`
 	Text  bool   `json:"text,omitempty"` // a text follows
+	// Works reports whether this is no reply yet: the operation takes its time.
+	Works bool `json:"works,omitempty"`
 	Result
 }
 
@@ -170,14 +172,17 @@ func (c *Control) serve(conn net.Conn) {
 		return
 	}
 	req.Caller, req.From = caller(conn), "control socket"
+	out := json.NewEncoder(conn)
 	var result Result
 	err := errors.New(cause.InternalError.Text()) // if there is no other
+	stop := working(conn, out)
 	c.g.Run(guard.Control, func() { result, err = c.desk.do(OverSocket, req) })
+	stop()
 	r := response{Result: result, Text: result.Text != nil}
 	if err != nil {
 		r = response{Error: err.Error()}
 	}
-	out := json.NewEncoder(conn)
+	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
 	if err := out.Encode(r); err != nil || !r.Text {
 		return // if that fails, the caller has gone
 	}
@@ -188,6 +193,28 @@ func (c *Control) serve(conn net.Conn) {
 		}
 	})
 	_ = out.Encode(end)
+}
+
+// working tells the caller again and again that the operation goes on, until stop returns: to read
+// the files of millions of rules takes minutes, and a caller that hears nothing takes the server for
+// dead. An operation that has begun is not ended by a caller that has gone.
+func working(conn net.Conn, out *json.Encoder) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(controlTimeout / 4)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				_ = conn.SetDeadline(time.Now().Add(controlTimeout))
+				_ = out.Encode(response{Works: true}) // if that fails, so does the reply
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 // chunks writes pieces of a text to the socket. Each has its time.
@@ -227,14 +254,30 @@ func Call(path string, r Request, out io.Writer) (Result, error) {
 		return Result{}, unreachable(path, err)
 	}
 	defer conn.Close()
+	result, err := exchange(conn, r, out)
+	if errors.Is(err, errNoReply) {
+		err = fmt.Errorf("control socket %s: %w", path, err)
+	}
+	return result, err
+}
+
+// errNoReply is the error of a server that does not reply, or by something else.
+var errNoReply = errors.New("no reply")
+
+// exchange sends a request over a connection, and waits for the reply while the server works on it.
+func exchange(conn net.Conn, r Request, out io.Writer) (Result, error) {
 	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return Result{}, err
 	}
 	in := json.NewDecoder(conn)
-	var reply response
-	if err := in.Decode(&reply); err != nil {
-		return Result{}, fmt.Errorf("control socket %s: %w", path, err)
+	reply := response{Works: true}
+	for reply.Works {
+		reply = response{}
+		if err := in.Decode(&reply); err != nil {
+			return Result{}, fmt.Errorf("%w: %w", errNoReply, err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(controlTimeout))
 	}
 	if reply.Error != "" {
 		return Result{}, errors.New(reply.Error)

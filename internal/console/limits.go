@@ -14,8 +14,10 @@ const (
 	headerTime = 5 * time.Second
 	// idleTime is how long a connection is kept for the next request: scrapers come that often.
 	idleTime = time.Minute
-	// controlTimeout is the longest time of an operation: that of an upgrade, with some room. A
-	// text of any length may take that long for each piece.
+	// controlTimeout is the longest silence on a connection in which a request or a reply is under
+	// way: that of an upgrade, with some room. An operation may take longer, of which the control
+	// socket tells meanwhile, and so may a text of any length, of which each piece may take that
+	// long.
 	controlTimeout = 40 * time.Second
 	// finishTime is how long the end of the process waits for operations in work.
 	finishTime = time.Second
