@@ -280,6 +280,20 @@ func TestSpecialNamesHaveTheRootsProof(t *testing.T) {
 			t.Errorf("%s: %d packets for a proof that is cached", name, sent)
 		}
 	}
+	// The name itself is denied, too, whatever is asked for: its DS set is the root's to deny (RFC
+	// 4035, section 3.1.4.1), and without it there are no data that a validator would believe.
+	for _, top := range []string{"test.", "invalid.", "local.", "onion.", "alt.", "internal."} {
+		for _, typ := range []uint16{dns.TypeA, dns.TypeDS, dns.TypeSOA, dns.TypeNS} {
+			m := f.askFrom("127.0.0.1:1000", transport.TCP, top, typ, withEDNS)
+			if heardOf(m) != "NXDOMAIN AD SOA ." {
+				t.Errorf("%s %s: %s", top, dns.TypeToString[typ], heardOf(m))
+			}
+		}
+		m := f.askFrom("127.0.0.1:1000", transport.UDP, top, dns.TypeSOA, nil)
+		if heardOf(m) != "NOERROR "+top+" SOA" {
+			t.Errorf("%s without DO: %s", top, heardOf(m))
+		}
+	}
 	here := f.askFrom("127.0.0.1:1000", transport.TCP, "localhost.", dns.TypeA, withEDNS)
 	if heardOf(here) != "NOERROR localhost. A" {
 		t.Errorf("localhost: %s", heardOf(here))

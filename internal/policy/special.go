@@ -80,7 +80,9 @@ func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 		}
 		l := specialAnswer(q, zone, server)
 		l.From = FromSpecial
-		if l.NXDomain && top != "arpa" {
+		if top != "arpa" && zone != localhost {
+			// Of the zone's own name, too: the root has neither a delegation nor a DS set for it, and
+			// a validator does not believe that it has anything else.
 			l.Denied = q.Name.Ancestor(1)
 		}
 		return l
