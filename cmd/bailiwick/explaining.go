@@ -83,7 +83,7 @@ func (r *running) explain(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, err
 	}
-	view, _, err := r.viewFor(q.Args["client"], "")
+	view, _, err := r.viewFor(q.Args["client"], "", "")
 	if err != nil {
 		return console.Result{}, err
 	}

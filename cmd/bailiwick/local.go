@@ -72,27 +72,29 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 	if err != nil {
 		return console.Result{}, fmt.Errorf("name %q: %w", q.Args["name"], err)
 	}
-	t := wire.TypeA
-	if text := q.Args["type"]; text != "" {
+	t, client := wire.TypeA, q.Args["client"]
+	if text := q.Args["type"]; text != "" && client == "" && isAddress(text) {
+		client = text // the type is left out
+	} else if text != "" {
 		var ok bool
 		if t, ok = wire.ParseType(strings.ToUpper(text)); !ok {
 			return console.Result{}, fmt.Errorf("%q is not a type", text)
 		}
 	}
-	view, f, err := r.viewFor(q.Args["client"], q.Args["listener"])
+	view, f, err := r.viewFor(client, q.Args["listener"], q.Args["key"])
 	if err != nil {
 		return console.Result{}, err
 	}
-	rows, err := r.accessRows(q.Args["client"])
+	rows, err := r.accessRows(client)
 	if err != nil {
 		return console.Result{}, err
 	}
 	l := r.answersHere(view, wire.Question{Name: name, Type: t, Class: wire.ClassIN})
-	client, _ := netip.ParseAddr(q.Args["client"])
-	res := console.Result{Fields: localFields(f, l, view, client.Unmap(), name)}
-	r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: client.Unmap()})
+	from, _ := netip.ParseAddr(client)
+	res := console.Result{Fields: localFields(f, l, view, from.Unmap(), name)}
+	r.testSteps(f, &hook.Question{Name: name, Type: t, View: view.Name, Client: from.Unmap()})
 	r.testResolution(f, view, name)
-	if n := r.now().resolver.Sends(client, name, t); n.IsValid() &&
+	if n := r.now().resolver.Sends(from, name, t); n.IsValid() &&
 		!view.NoNetworks {
 		res.Fields["network"] = n.String()
 	}
@@ -106,6 +108,12 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
 	}
 	return res, nil
+}
+
+// isAddress reports whether a text is an IP address.
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
 }
 
 // Outcomes of names that are resolved.

@@ -526,13 +526,16 @@ func policyOperations() []operation {
 		Long: "Tell what local data, special names, policy zones and compiled-in steps say to a " +
 			"question, or how it is resolved: by forwarders, by configured servers or by " +
 			"iteration, for all clients or for those of some views. With a client's address, " +
-			"what they say to that client by its view, and whether it may ask at each listener. " +
+			"what they say to that client by its view, and whether it may ask at each listener; " +
+			"with a key, by the view of who signs with it. " +
 			"What steps say of an answer is not told.",
 		Example: "ctl policy test www.corp.example AAAA 192.0.2.7",
 		Params: []console.Param{{Name: "name", Required: true, Positional: true, Help: "a name"},
 			{Name: "type", Positional: true, Help: "a type; A without it"},
-			{Name: "client", Positional: true, Help: "the address of a client"},
-			{Name: "listener", Help: "where it asks, such as 192.0.2.1:53; the first without it"}},
+			{Name: "client", Positional: true,
+				Help: "the address of a client; may stand in place of the type"},
+			{Name: "listener", Help: "where it asks, such as 192.0.2.1:53; the first without it"},
+			{Name: "key", Help: "the name of a key of views (tsig_keys) that it signs with"}},
 		Fields: []console.Field{{Name: "outcome"}, {Name: "source", Optional: true},
 			{Name: "logged_for", Optional: true}, {Name: "list", Optional: true},
 			{Name: "cause", Optional: true}, {Name: "zone", Optional: true},

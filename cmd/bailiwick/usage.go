@@ -129,6 +129,8 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 	}
 	text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), typed)
 	switch {
+	case cmd.HasParent() && cmd.Runnable() && slices.Contains([]string{"list", "show"}, typed):
+		text += fmt.Sprintf("; did you mean %s?", cmd.CommandPath()) // it lists by itself
 	case meant != "":
 		text += fmt.Sprintf("; did you mean %s %s?", cmd.CommandPath(), meant)
 	case known:

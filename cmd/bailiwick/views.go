@@ -129,7 +129,8 @@ func (u *inUse) translated(v *policy.View, clients []netip.Prefix) *policy.View 
 
 // viewFor returns the view of a client at a listener, and what is to be told of both. Without a
 // client it is the policy of all who have no view, without a listener the first listener counts.
-func (r *running) viewFor(client, listener string) (*policy.View, map[string]any, error) {
+// With a key it is the view of who signs with it.
+func (r *running) viewFor(client, listener, key string) (*policy.View, map[string]any, error) {
 	now, at := r.now(), 0
 	f := map[string]any{}
 	if listener != "" {
@@ -140,19 +141,39 @@ func (r *running) viewFor(client, listener string) (*policy.View, map[string]any
 			return nil, nil, fmt.Errorf("nothing listens at %q", listener)
 		}
 	}
-	if client == "" {
+	if client == "" && key == "" {
 		return now.views[0], f, nil
 	}
-	a, err := parseClient(client)
-	if err != nil {
-		return nil, nil, err
+	var a netip.Addr
+	if client != "" {
+		var err error
+		if a, err = parseClient(client); err != nil {
+			return nil, nil, err
+		}
 	}
 	if len(now.ways) == 0 {
 		return nil, nil, fmt.Errorf("nothing listens")
 	}
-	action, v := now.ways[at].decide(a)
-	f["access"], f["view"] = action.String(), cmp.Or(v.Name, "default")
 	f["listener"] = now.listeners[at].text()
+	v := now.views[0]
+	if client != "" {
+		var action policy.Action
+		action, v = now.ways[at].decide(a)
+		f["access"] = action.String()
+	}
+	if key != "" {
+		name, err := wire.ParseName(key)
+		if err != nil {
+			return nil, nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		signed, known := now.signedViews(now.listeners[at])[name]
+		if !known {
+			return nil, nil, fmt.Errorf("no view at %s has the key %s: who signs with it gets "+
+				"BADKEY", f["listener"], name)
+		}
+		v = signed.View
+	}
+	f["view"] = cmp.Or(v.Name, "default")
 	return v, f, nil
 }
 

@@ -171,6 +171,23 @@ views:
 	if text := fmt.Sprint(list.Rows); err != nil || !strings.Contains(text, "staff.key.") {
 		t.Errorf("%s %v", text, err)
 	}
+	// What who signs gets is told before anybody signs.
+	for _, c := range []struct{ client, key, view, outcome string }{
+		{others, "", "default", "resolved"}, {others, "staff.key", "staff", "data"},
+		{"", "staff.key.", "staff", "data"}, {kids, "", "kids", "data"},
+		{kids, "staff.key", "staff", "data"}, {others, "other.key", "", ""}} {
+		r, err := s.policyTest(requestOf(map[string]string{"name": "wiki.corp.", "type": "A",
+			"client": c.client, "key": c.key}))
+		if (err == nil) != (c.view != "") || err == nil && (r.Fields["view"] != c.view ||
+			r.Fields["outcome"] != c.outcome) {
+			t.Errorf("%+v: %v, %v", c, r.Fields, err)
+		}
+	}
+	// The type may be left out.
+	r, err := s.policyTest(requestOf(map[string]string{"name": "wiki.corp.", "type": kids}))
+	if err != nil || r.Fields["view"] != "kids" {
+		t.Errorf("without a type: %v, %v", r.Fields, err)
+	}
 }
 
 // A listener can have a view, for all its clients or for some; one that names the listener comes

@@ -223,6 +223,22 @@ func TestViewsForwardsAreChangedAtRunTime(t *testing.T) {
 	}
 }
 
+// Views share how all others resolve again when the last forward zone of all has been removed, as
+// they did before there was one: they had a part of the cache of their own.
+func TestViewsShareAgainWhenAForwardZoneIsRemoved(t *testing.T) {
+	s := newResolvingViews(t, plain+"views: [{name: kids, clients: [127.0.3.0/24]}]\n")
+	for _, command := range []string{"forwards set", "forwards remove"} {
+		q := console.Request{Command: command, Args: map[string]string{"zone": "all.example",
+			"servers": "10.9.9.1"}}
+		if _, err := s.setForward(q); err != nil {
+			t.Fatal(err)
+		}
+		if p := s.now().Policies[1]; p.Realm != 0 || p.Class != 0 {
+			t.Errorf("%s: way of resolving %d, class %d", command, p.Realm, p.Class)
+		}
+	}
+}
+
 // A negative trust anchor that is added while the server runs is for the clients of all views, and
 // ends for all.
 func TestViewsHaveNegativeAnchorsInCommon(t *testing.T) {
