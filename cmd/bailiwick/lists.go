@@ -43,7 +43,7 @@ func (r *running) takeLists() {
 	}
 	next := *r.now()
 	p, configured := *next.Snapshot, *next.configured
-	aside.Run(func() { p.TakeLists(r.lists.Text) })
+	aside.InPieces(func() { p.TakeLists(r.lists.Text) })
 	configured.Local, configured.Policies, configured.Blocked = p.Local, p.Policies, p.Blocked
 	next.Snapshot, next.configured = &p, &configured
 	next.generation++

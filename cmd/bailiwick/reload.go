@@ -178,7 +178,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	}
 	var p *snapshot.Snapshot
 	var more config.Findings
-	aside.Run(func() { p, more = snapshot.Load(cfg) })
+	aside.InPieces(func() { p, more = snapshot.Load(cfg) })
 	// Serve starts even where an anchor can match no key, and says so: a machine without DNS is
 	// worse. Here the configuration in use is better, so any error refuses the new one.
 	if found = append(found, more...).Sorted(); len(found.Errors()) > 0 {
@@ -189,7 +189,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 		return nil, errors.Join(errs...)
 	}
 	old := r.now()
-	aside.Run(func() { p.TakeLists(r.lists.Text) })
+	aside.InPieces(func() { p.TakeLists(r.lists.Text) })
 	p.TakeMembers(r.members(p))
 	configured := p
 	p = trusting(p, r.follower.Preview(followed(cfg), r.anchorsOf(configured)))

@@ -16,23 +16,6 @@ func priority(t *testing.T) int {
 	return p
 }
 
-// Work is done with a lower priority than that of its caller, which keeps its own; so do threads
-// that do other work afterwards.
-func TestWorkGivesWay(t *testing.T) {
-	before, within := priority(t), 0
-	Run(func() { within = priority(t) })
-	if within >= before || within != max(before-lower, 1) {
-		t.Errorf("priority %d, and %d before", within, before)
-	}
-	for range 100 {
-		after := make(chan int)
-		go func() { after <- priority(t) }()
-		if p := <-after; p != before {
-			t.Fatalf("a thread has priority %d afterwards, and had %d", p, before)
-		}
-	}
-}
-
 // A panic goes on in the caller, with the stack of the work.
 func TestPanicsGoOn(t *testing.T) {
 	defer func() {
@@ -41,5 +24,5 @@ func TestPanicsGoOn(t *testing.T) {
 			t.Errorf("recovered %v", err)
 		}
 	}()
-	Run(func() { panic("no rules") })
+	InPieces(func() { panic("no rules") })
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/nametable"
 	"bailiwick/internal/policy"
 	"bailiwick/wire"
@@ -131,7 +132,11 @@ func (b *Builder) Data() (*Data, error) {
 			return nil, err
 		}
 	}
+	steps := uint8(0)
 	for n := range b.owners {
+		if steps++; steps == 0 {
+			aside.Yield()
+		}
 		at := zoneOf(n)
 		if at != noZone && d.zones[at].typ == Redirect && d.zones[at].name != n {
 			return nil, fmt.Errorf("%s: the zone %s of the type redirect has records at its own "+

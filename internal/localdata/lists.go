@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/cause"
 	"bailiwick/internal/policy"
 	"bailiwick/wire"
@@ -173,7 +174,10 @@ func listed(entry string) (wire.Name, bool) {
 func lines(from io.Reader, f func(string) error) error {
 	s := bufio.NewScanner(from)
 	s.Buffer(nil, maxLine)
-	for s.Scan() {
+	for steps := uint8(1); s.Scan(); steps++ {
+		if steps == 0 {
+			aside.Yield()
+		}
 		line := bytes.TrimPrefix(s.Bytes(), []byte("\xef\xbb\xbf")) // some editors begin with it
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '!' || line[0] == '#' {

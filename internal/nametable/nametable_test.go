@@ -3,6 +3,7 @@ package nametable
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"bailiwick/wire"
@@ -107,6 +108,39 @@ func TestClosestIsThatOfAMap(t *testing.T) {
 				break
 			}
 			n = n.Parent()
+		}
+	}
+}
+
+// Names that take several pieces of memory are all found, whatever their lengths, and come in the
+// order in which they were added.
+func TestNamesInSeveralPieces(t *testing.T) {
+	var b Builder
+	var want []wire.Name
+	for i := 0; len(b.entries) < 4; i++ {
+		text := fmt.Sprintf("n%d.example.", i)
+		for j := range i % 4 {
+			text = strings.Repeat("x", 1+(i+j)%60) + "." + text
+		}
+		n := wire.MustParseName(text)
+		if err := b.Add(n, uint32(i)); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, n)
+	}
+	table, next := b.Table(), 0
+	for n, number := range table.All() {
+		if number != uint32(next) || n != want[next] {
+			t.Fatalf("%d %s, want %d %s", number, n, next, want[next])
+		}
+		next++
+	}
+	if next != len(want) || table.Len() != len(want) {
+		t.Errorf("%d names, %d by its length, want %d", next, table.Len(), len(want))
+	}
+	for i, n := range want {
+		if number, ok := table.Exact(n); !ok || number != uint32(i) {
+			t.Fatalf("%s: %d %v, want %d", n, number, ok, i)
 		}
 	}
 }
