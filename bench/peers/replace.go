@@ -43,13 +43,14 @@ type pacedSocket struct {
 
 // The phases of a replacement.
 const (
-	beforeIt = iota
+	coldIt = iota
+	beforeIt
 	duringIt
 	afterIt
 	phases
 )
 
-var phaseNames = [phases]string{"before", "during", "after"}
+var phaseNames = [phases]string{"cold", "before", "during", "after"}
 
 // pacedSockets is how many clients a load has.
 const pacedSockets = 4
@@ -148,60 +149,87 @@ func (p *paced) receive(s *pacedSocket) {
 	}
 }
 
-// replacePolicy replaces all rules while queries come at a rate, for each of some rates.
+// replacePolicy replaces all rules while queries come at a rate, for each of some rates. Beside the
+// server whose rules are replaced stands another one with the same rules and the same load, which
+// keeps them: what its clients wait is the machine's doing, by what else runs on it and by the work
+// that a replacement is anyway, at the same moment.
 func replacePolicy(ctx context.Context, o options, dir string) error {
 	w, err := newWorld(ctx, dir)
 	if err != nil {
 		return err
 	}
-	rules := filepath.Join(dir, "rules")
-	if err := writeRules(rules, "v1", 1); err != nil {
-		return err
-	}
-	s := installed(options{binary: o.binary, threads: o.threads, only: "bailiwick"})[0]
-	of := s.config
-	s.config = func(w *world, own string) map[string]string {
-		return map[string]string{"config": of(w, own)["config"] + "zones: {memory: 1GiB}\n" +
-			policyParts(dir)["all"]}
-	}
-	pids, stop, err := start(ctx, w, s, filepath.Join(dir, "replaced"))
-	if err != nil {
-		return err
-	}
-	defer stop()
-	if err := inForce(ctx, "v1"); err != nil {
-		return err
+	of := installed(options{binary: o.binary, threads: o.threads, only: "bailiwick"})[0]
+	both := map[string]*replaced{}
+	for i, name := range []string{"replaced", "beside"} {
+		r := &replaced{port: replacePort + i, rules: filepath.Join(dir, name, "rules")}
+		if err := os.Mkdir(filepath.Dir(r.rules), 0o755); err != nil {
+			return err
+		}
+		if err := writeRules(r.rules, "v1", 1); err != nil {
+			return err
+		}
+		s := of
+		s.config = func(w *world, own string) map[string]string {
+			return atPort(map[string]string{"config": of.config(w, own)["config"] +
+				"zones: {memory: 1GiB}\n" +
+				policyParts(filepath.Dir(r.rules))["rules"]}, r.port)
+		}
+		pids, stop, err := start(ctx, w, s, filepath.Join(dir, name, "server"))
+		if err != nil {
+			return err
+		}
+		defer stop()
+		if err := r.inForce(ctx, "v1"); err != nil {
+			return err
+		}
+		r.pid = pids[0]
+		both[name] = r
 	}
 	t := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', 0)
 	defer t.Flush()
-	fmt.Fprintln(t, "asked for /s\tphase\ts\tqueries/s\tp50 ms\tp99 ms\tp99.9 ms\tmost ms\t"+
-		"lost\tMB")
-	for version, rate := range replaceRates {
-		word := fmt.Sprintf("v%d", version+2)
-		next := rules + ".next"
-		if err := writeRules(next, word, version+2); err != nil {
-			return err
+	fmt.Fprintln(t, "rules are\tasked for /s\tphase\ts\tqueries/s\tp50 ms\tp99 ms\tp99.9 ms\t"+
+		"most ms\tlost\tMB")
+	version := 1
+	for range o.rounds {
+		for _, rate := range replaceRates {
+			version++
+			word := fmt.Sprintf("v%d", version)
+			next := both["replaced"].rules + ".next"
+			if err := writeRules(next, word, version); err != nil {
+				return err
+			}
+			if err := os.Rename(next, both["replaced"].rules); err != nil {
+				return err
+			}
+			if err := replaceOnce(ctx, t, both, rate, word); err != nil {
+				return err
+			}
 		}
-		if err := os.Rename(next, rules); err != nil {
-			return err
-		}
-		if err := replaceOnce(ctx, t, pids[0], rate, word); err != nil {
-			return err
-		}
+		_ = t.Flush()
 	}
 	return nil
 }
 
-// replaceRates are how many queries a second come while rules are replaced.
-var replaceRates = []int{10_000, 20_000, 30_000, 50_000}
+// replacePort is the port of the server whose rules are replaced; the other one has the next.
+const replacePort = 5300
+
+// replaced is one of the two servers.
+type replaced struct {
+	port, pid int
+	rules     string // path
+}
+
+// replaceRates are how many queries a second each of the two gets.
+var replaceRates = []int{5_000, 10_000, 25_000}
 
 // inForce waits until the rules of a version are.
-func inForce(ctx context.Context, word string) error {
+func (r *replaced) inForce(ctx context.Context, word string) error {
+	at := fmt.Sprintf("127.0.0.1:%d", r.port)
 	c := dns.Client{Timeout: time.Second}
 	q := new(dns.Msg).SetQuestion(word+blockedName(blockedNames-1)+".", dns.TypeA)
 	end := time.Now().Add(2 * time.Minute)
 	for ; time.Now().Before(end) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-		if m, _, err := c.ExchangeContext(ctx, q, address); err == nil &&
+		if m, _, err := c.ExchangeContext(ctx, q, at); err == nil &&
 			m.Rcode == dns.RcodeNameError && slices.ContainsFunc(m.Extra, func(rr dns.RR) bool {
 			return rr.Header().Name == "feed.test."
 		}) {
@@ -211,62 +239,70 @@ func inForce(ctx context.Context, word string) error {
 	return fmt.Errorf("the rules of version %s are not in force", word)
 }
 
-// replaceOnce puts a load on the server, has it read the rules again, and prints what clients
-// waited.
-func replaceOnce(ctx context.Context, out io.Writer, pid, rate int, word string) error {
+// replaceOnce puts a load on both servers, has one read its rules again, and prints what the
+// clients of each waited.
+func replaceOnce(ctx context.Context, out io.Writer, both map[string]*replaced, rate int,
+	word string) error {
 	const calm = 4 * time.Second
-	p, err := newPaced(rate, 5300)
-	if err != nil {
-		return err
-	}
+	loads := map[string]*paced{}
 	loaded, end := context.WithCancel(ctx)
 	defer end()
-	done := make(chan struct{})
-	go func() { defer close(done); p.run(loaded) }()
-	time.Sleep(time.Second) // what comes first is cold
-	for _, s := range p.socks {
-		s.mu.Lock()
-		s.waits[beforeIt] = nil
-		s.mu.Unlock()
+	var running sync.WaitGroup
+	for name, r := range both {
+		p, err := newPaced(rate, r.port)
+		if err != nil {
+			return err
+		}
+		loads[name] = p
+		running.Go(func() { p.run(loaded) })
 	}
+	time.Sleep(time.Second) // what comes first is cold
+	enter := func(phase int32) {
+		for _, p := range loads {
+			p.phase.Store(phase)
+		}
+	}
+	enter(beforeIt)
 	var spans [phases]time.Duration
 	time.Sleep(calm)
-	p.phase.Store(duringIt)
+	enter(duringIt)
 	begun := time.Now()
-	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+	if err := syscall.Kill(both["replaced"].pid, syscall.SIGHUP); err != nil {
 		return err
 	}
-	if err := inForce(ctx, word); err != nil {
+	if err := both["replaced"].inForce(ctx, word); err != nil {
 		return err
 	}
 	spans[duringIt] = time.Since(begun)
-	p.phase.Store(afterIt)
+	enter(afterIt)
 	time.Sleep(calm)
 	end()
-	<-done
+	running.Wait()
 	spans[beforeIt], spans[afterIt] = calm, calm
-	for phase := range phases {
-		var waits []int32
-		sent := 0
-		for _, s := range p.socks {
-			waits = append(waits, s.waits[phase]...)
-			sent += s.count[phase]
+	for phase := beforeIt; phase < phases; phase++ {
+		for _, name := range []string{"replaced", "beside"} {
+			loads[name].print(out, name, phase, spans[phase], both[name].pid)
 		}
-		slices.Sort(waits)
-		lost := sent - len(waits)
-		if phase == beforeIt {
-			lost = max(0, lost-rate) // the cold second
-		}
-		at := func(share float64) float64 {
-			if len(waits) == 0 {
-				return 0
-			}
-			return float64(waits[int(share*float64(len(waits)-1))]) / 1000
-		}
-		fmt.Fprintf(out, "%d\t%s\t%.1f\t%.0f\t%.2f\t%.2f\t%.2f\t%.1f\t%d\t%d\n", rate,
-			phaseNames[phase], spans[phase].Seconds(),
-			float64(len(waits))/spans[phase].Seconds(), at(0.5), at(0.99), at(0.999), at(1), lost,
-			residentBytes([]int{pid})>>20)
 	}
 	return nil
+}
+
+// print prints what the clients of a server waited in a phase.
+func (p *paced) print(out io.Writer, name string, phase int, span time.Duration, pid int) {
+	var waits []int32
+	sent := 0
+	for _, s := range p.socks {
+		waits = append(waits, s.waits[phase]...)
+		sent += s.count[phase]
+	}
+	slices.Sort(waits)
+	at := func(share float64) float64 {
+		if len(waits) == 0 {
+			return 0
+		}
+		return float64(waits[int(share*float64(len(waits)-1))]) / 1000
+	}
+	fmt.Fprintf(out, "%s\t%d\t%s\t%.1f\t%.0f\t%.2f\t%.2f\t%.2f\t%.1f\t%d\t%d\n", name, p.rate,
+		phaseNames[phase], span.Seconds(), float64(len(waits))/span.Seconds(), at(0.5), at(0.99),
+		at(0.999), at(1), sent-len(waits), residentBytes([]int{pid})>>20)
 }
