@@ -24,7 +24,7 @@ import (
 )
 
 // operated is a server that is operated while it runs. Beside the lab's servers there is 10.9.9.1,
-// which has an address for every name, or says that there is none.
+// which has an address for every name, or denies all.
 type operated struct {
 	*reloaded
 	address atomic.Pointer[net.IP] // nil: no name exists
@@ -102,7 +102,8 @@ func newOperated(t *testing.T, text string) *operated {
 	t.Helper()
 	o := &operated{}
 	j := observe.NewJournal(os.Stderr)
-	o.reloaded = reloadableLogging(t, plain+fmt.Sprintf("state: {directory: %q}\n", t.TempDir())+text,
+	state := fmt.Sprintf("state: {directory: %q}\n", t.TempDir())
+	o.reloaded = reloadableLogging(t, plain+state+text,
 		func(w transport.Exchanger) transport.Exchanger { return &operatedExchanger{w, o} }, j)
 	o.at(10, 0, 0, 1)
 	return o
@@ -284,8 +285,8 @@ func TestControlReports(t *testing.T) {
 }
 
 // Of changes that are made at once none is lost, and what outlives a restart is what is in use
-// (systemd/systemd 31951 and meow-rs/meow-rs 552: settings that were in use and those that were kept
-// went different ways).
+// (systemd/systemd 31951 and meow-rs/meow-rs 552: settings that were in use and those that were
+// kept went different ways).
 func TestControlReportChangesAtOnce(t *testing.T) {
 	o := newOperated(t, "")
 	const zones, rounds = 12, 8
@@ -363,8 +364,8 @@ func TestControlReportSocketOutlivesReloads(t *testing.T) {
 }
 
 // Who is in the group of the socket needs nothing of the folder but to pass it, and who is not is
-// told why (PowerDNS/pdns 269: the folder had to be writable; NLnetLabs/unbound 813: the group could
-// not read what it needed; PowerDNS/pdns 636: the reason was missing). Needs root, as users differ.
+// told why (PowerDNS/pdns 269: the folder had to be writable; NLnetLabs/unbound 813: the group
+// could not read what it needed; PowerDNS/pdns 636: the reason was missing).
 func TestControlReportGroupOfTheSocket(t *testing.T) {
 	if os.Getuid() != 0 {
 		return // only root can be others
@@ -404,7 +405,8 @@ func TestControlReportGroupOfTheSocket(t *testing.T) {
 		cmd := exec.Command(program, "ctl", "--socket", socket, "status")
 		cmd.Env = []string{"BAILIWICK_TEST_PROCESS=1"}
 		cmd.Dir = folder
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54320, Gid: gid}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: 54320, Gid: gid}}
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

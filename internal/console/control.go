@@ -196,8 +196,8 @@ func (c *Control) serve(conn net.Conn) {
 }
 
 // working tells the caller again and again that the operation goes on, until stop returns: to read
-// the files of millions of rules takes minutes, and a caller that hears nothing takes the server for
-// dead. An operation that has begun is not ended by a caller that has gone.
+// the files of millions of rules takes minutes, and a caller that hears nothing takes the server
+// for dead. An operation that has begun is not ended by a caller that has gone.
 func working(conn net.Conn, out *json.Encoder) (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -12,7 +12,7 @@ import (
 
 // An operation that takes long is waited for, and answered: elsewhere a reload that took longer
 // than the command waits was reported as failed and went on (NLnetLabs/unbound 636 tells of 90
-// seconds, PowerDNS/pdns 274 of a time-out that hid why). A server that is silent is not waited for.
+// seconds, PowerDNS/pdns 274 of a time-out that hid why). A silent server is not waited for.
 func TestControlWaitsForWhatTakesLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		desk, _ := deskOf(Operation{Name: "reload", Run: func(Request) (Result, error) {

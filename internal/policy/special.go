@@ -81,8 +81,8 @@ func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 		l := specialAnswer(q, zone, server)
 		l.From = FromSpecial
 		if top != "arpa" && zone != localhost {
-			// Of the zone's own name, too: the root has neither a delegation nor a DS set for it, and
-			// a validator does not believe that it has anything else.
+			// Of the zone's own name, too: the root has neither a delegation nor a DS set for it,
+			// and a validator does not believe that it has anything else.
 			l.Denied = q.Name.Ancestor(1)
 		}
 		return l

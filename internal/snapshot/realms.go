@@ -96,7 +96,7 @@ func sameResolving(a, b *config.Resolving) bool {
 			return cmp.Compare(a.Name.Wire(), b.Name.Wire())
 		})
 	}
-	for _, r := range []*config.Resolving{&x, &y} { // a list whose last item went is one without any
+	for _, r := range []*config.Resolving{&x, &y} { // an emptied list is as one without any
 		r.Zones = append([]config.Zone(nil), r.Zones...)
 		r.Insecure = append([]trustanchor.NegativeAnchor(nil), r.Insecure...)
 		r.Modes = append([]trustanchor.ZoneMode(nil), r.Modes...)

@@ -272,8 +272,8 @@ func TestFilesHaveNames(t *testing.T) {
 }
 
 // A file that is there and cannot be read is not lost by the next that is saved
-// (TechnitiumSoftware/DnsServer 2096: settings that could not be read were replaced by the defaults,
-// with the next change of one of them). Here the file is a link that leads to itself.
+// (TechnitiumSoftware/DnsServer 2096: settings that could not be read were replaced by the
+// defaults, with the next change of one of them). Here the file is a link that leads to itself.
 func TestUnreadableStateIsNotReplaced(t *testing.T) {
 	path := t.TempDir()
 	d, log := opened(t, path)
