@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/hook"
+	"bailiwick/internal/rpz"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
@@ -162,4 +163,30 @@ func TestHookReportRecordsMayBeShared(t *testing.T) {
 	if string(shared.Data) != before {
 		t.Error("the step's own records are changed")
 	}
+}
+
+// PowerDNS/pdns 9370: a script that is called with the answer was not called where a policy zone
+// had decided, and whoever logged by it saw nothing of these names. Here steps are not asked
+// either, as their documentation has it; the use of the rule is counted and can be logged, and the
+// names that no rule is about are the steps'.
+func TestHookReportStepsComeBehindPolicyZones(t *testing.T) {
+	f := newFront(t, nil)
+	z := f.polices(1, "www.unsigned.example CNAME .")
+	seen := map[string]int{}
+	s := &step{name: "one", question: about("www.unsigned.example.",
+		hook.Verdict{Action: hook.Refuse}),
+		answer: func(q hook.Question, _ hook.Answer) (v hook.Verdict) {
+			seen[q.Name.String()]++
+			return v
+		}}
+	f.hooks(s)
+	f.asHeard(t, "www.unsigned.example.", dns.TypeA, "NXDOMAIN EDE 15")
+	if seen["www.unsigned.example."] != 0 || s.questions.Load() != 0 {
+		t.Errorf("the step was asked %d times, and saw %v", s.questions.Load(), seen)
+	}
+	if n := z.Uses[rpz.QName][rpz.NXDomain].Load(); n != 3 {
+		t.Errorf("%d uses of the rule", n)
+	}
+	f.asHeard(t, "alias.unsigned.example.", dns.TypeA,
+		"NXDOMAIN alias.unsigned.example. CNAME EDE 15")
 }
