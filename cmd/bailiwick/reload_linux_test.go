@@ -259,6 +259,24 @@ func TestReloadWithANewForwardZoneForgetsItsNames(t *testing.T) {
 	s.expect("www.secure.example.", "NOERROR+ad")
 }
 
+// A listener at all addresses of IPv6 has no clients with IPv4, over UDP or TCP: these would come
+// as addresses of IPv6, which no network of IPv4 is about (PowerDNS/pdns 16537, razvandimescu/numa
+// 246).
+func TestListenersAreOfOneFamily(t *testing.T) {
+	port := freePort(t)
+	s := reloadable(t, fmt.Sprintf("listen: {udp: [UDP, \"[::]:%d\"], "+
+		"tcp: [UDP, \"[::]:%[1]d\"]}\n",
+		port))
+	for _, network := range []string{"udp", "tcp"} {
+		for at, want := range map[string]string{"127.0.0.1": "", "[::1]": "NOERROR+ad"} {
+			got, err := s.ask(network, fmt.Sprintf("%s:%d", at, port), "www.secure.example.")
+			if got != want || (err == nil) != (want != "") {
+				t.Errorf("%s at %s: %s, %v", network, at, got, err)
+			}
+		}
+	}
+}
+
 // A negative trust anchor holds at once, and no longer than it is configured.
 func TestReloadWithOtherAnchorsJudgesAgain(t *testing.T) {
 	s := reloadable(t, plain)

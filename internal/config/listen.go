@@ -40,7 +40,8 @@ func listenKeys() (rows []key) {
 			fields = append(fields, "forwarded_from[]", "forwarded_header")
 		}
 		help := "addresses to serve " + p.Help() +
-			" at; alone, or with access (such as \"10.0.0.0/8 allow\", in place of policy.access)"
+			" at (0.0.0.0 is all of IPv4, [::] all of IPv6); alone, or with access (such as " +
+			"\"10.0.0.0/8 allow\", in place of policy.access)"
 		if p.Proxied() {
 			help += ", with proxy_from (networks whose PROXY headers, of version "
 			if p.Stream() {
