@@ -106,15 +106,12 @@ func aboutAuthority(cfg *config.Config, f namedFile, last *x509.Certificate) con
 // they are now, those of them that an authority issues, and all others that it names.
 func (s *Snapshot) InForce(listeners, issued transport.CertificateSource) (
 	all []transport.NamedCertificate) {
-	place := map[string]int{}
 	for _, c := range certificatesOf(listeners) {
 		key, from := "tls.certificates", transport.FromFile
 		if slices.Contains(certificatesOf(issued), c) {
 			key, from = "tls.acme", transport.FromAuthority
 		}
-		all = append(all, transport.NamedCertificate{Key: key, Index: place[key], From: from,
-			Leaf: c.Leaf})
-		place[key]++
+		all = append(all, transport.NamedCertificate{Key: key, From: from, Leaf: c.Leaf})
 	}
 	if s.Admin != nil {
 		own, clients := s.Admin.Certificates()
@@ -125,7 +122,13 @@ func (s *Snapshot) InForce(listeners, issued transport.CertificateSource) (
 				From: transport.FromFile, Leaf: clients})
 		}
 	}
-	return append(all, s.Named...)
+	all = append(all, s.Named...)
+	place := map[string]int{} // no two are the same series of a metric
+	for i := range all {
+		all[i].Index = place[all[i].Key]
+		place[all[i].Key]++
+	}
+	return all
 }
 
 // certificatesOf returns the certificates of a source, none without one.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"maps"
 	"math/big"
 	"os"
@@ -115,9 +116,14 @@ func TestEveryCertificateIsWatched(t *testing.T) {
 	for _, f := range append(found, more...).Errors() {
 		t.Error(f)
 	}
-	got := map[string]bool{}
+	got, series := map[string]bool{}, map[string]bool{}
 	for _, c := range s.InForce(s.Certificates, nil) {
+		one := fmt.Sprint(c.Key, c.Index)
+		if series[one] {
+			t.Errorf("two certificates are %s: no metric could have both", one)
+		}
 		key := c.Key
+		series[one] = true
 		for _, digit := range []string{"[0]", "[1]"} {
 			key = strings.ReplaceAll(key, digit, "")
 		}
