@@ -399,20 +399,33 @@ func (r *Resolver) AnchorsRoot(tag uint16) bool {
 	return false
 }
 
-// refetches records the zones whose DS or keys were fetched anew recently.
+// refetches records the zones of which something was fetched anew recently.
 type refetches struct {
-	mu    sync.Mutex
+	keys pauses // DS and keys
+	cuts pauses // delegations
+}
+
+func newRefetches() *refetches { return &refetches{newPauses(), newPauses()} }
+
+// pauses has the zones for which something was done in the last [refetchPause].
+type pauses struct {
+	mu    *sync.Mutex
 	zones *lru.Cache[wire.Name, time.Time]
 }
 
-// may reports whether a zone's DS and keys may be fetched anew, and counts it.
-func (r *refetches) may(zone wire.Name, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last, ok := r.zones.Get(zone); ok && now.Sub(last) < refetchPause && now.Sub(last) >= 0 {
+func newPauses() pauses {
+	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
+	return pauses{&sync.Mutex{}, zones}
+}
+
+// may reports whether it may be done for a zone again, and counts it.
+func (p *pauses) may(zone wire.Name, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.zones.Get(zone); ok && now.Sub(last) < refetchPause && now.Sub(last) >= 0 {
 		return false
 	}
-	r.zones.Add(zone, now)
+	p.zones.Add(zone, now)
 	return true
 }
 
@@ -422,7 +435,7 @@ func (r *Resolver) forgetKeys(zone wire.Name) bool {
 	now := r.clock.Now()
 	t, ok := r.memory.trust(zone, now)
 	if !ok || t.Status != wire.Secure || !r.memory.old(zone, wire.TypeDNSKEY, now) &&
-		!r.memory.old(zone, wire.TypeDS, now) || !r.refetches.may(zone, now) {
+		!r.memory.old(zone, wire.TypeDS, now) || !r.refetches.keys.may(zone, now) {
 		return false
 	}
 	r.memory.forgetTrust(zone, wire.TypeDNSKEY, wire.TypeDS)
@@ -436,7 +449,7 @@ func (x *resolution) forgetDS(zone wire.Name) bool {
 	r := x.r
 	now := r.clock.Now()
 	if _, anchored := r.anchors.At(zone); anchored || !r.memory.old(zone, wire.TypeDS, now) ||
-		!r.refetches.may(zone, now) {
+		!r.refetches.keys.may(zone, now) {
 		return false
 	}
 	x.trusts.drop(zone)

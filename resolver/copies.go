@@ -32,7 +32,7 @@ type Copy interface {
 // closest returns the deepest zone on the way to a name and type that a server can be asked of, and
 // its copy if that is what is asked: a delegation from the cache, a copy, or neither.
 func (x *resolution) closest(name wire.Name, t wire.Type) (d *cache.Delegation, c Copy) {
-	d, ok := x.r.memory.delegation(name, t, x.fallback, x.asOf())
+	d, ok := x.delegation(name, t)
 	if !ok {
 		d = nil
 	}
@@ -53,7 +53,7 @@ func copied(c Copy) *cache.Delegation {
 
 // resolveHeld finds a result in a zone of the operator's that has no servers but its copy.
 func (x *resolution) resolveHeld(z *Zone) (*result, *cause.Failure) {
-	if d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, false, x.asOf()); ok {
+	if d, ok := x.delegation(x.q.Name, x.q.Type); ok {
 		return x.descend(d, x.serversOf(d), nil, nil)
 	}
 	if x.r.copies != nil {

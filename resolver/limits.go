@@ -218,8 +218,8 @@ const maxZoneFaults = 64
 // the price of a hash.
 const maxTargetCuts = 4
 
-// refetchPause is the pause between two early fetches of a zone's DS and keys; maxRefetches is for
-// how many zones the last one is remembered, process-wide.
+// refetchPause is the pause between two early fetches of a zone's DS and keys, and between two of
+// its delegation; maxRefetches is for how many zones the last one is remembered, process-wide.
 const (
 	refetchPause = 30 * time.Second
 	maxRefetches = 4096

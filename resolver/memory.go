@@ -485,6 +485,23 @@ func (m *memory) delegationOf(zone wire.Name, now time.Time) (*cache.Delegation,
 	return d, ok && now.Unix() < d.Expires
 }
 
+// current reports whether a delegation is that of its zone that was stored last.
+func (m *memory) current(d *cache.Delegation, now time.Time) bool {
+	latest, ok := m.delegationOf(d.Zone, now)
+	return ok && latest.Stored == d.Stored
+}
+
+// withdraw forgets the delegations of a zone, and of those between it and a zone above, that were
+// stored before a second.
+func (m *memory) withdraw(zone, above wire.Name, before int64) {
+	for ; zone.Below(above); zone = zone.Parent() {
+		k := m.zone(zone)
+		if d, ok := m.store.Delegations.Get(k); ok && d.Stored < before {
+			m.store.Delegations.Remove(k)
+		}
+	}
+}
+
 // glue returns the glue for a name from the delegations above it, of its own tree.
 func (m *memory) glue(name wire.Name, now time.Time) []netip.Addr {
 	k := cache.Key{Name: name, Type: wire.TypeA}

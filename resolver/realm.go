@@ -10,9 +10,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"bailiwick/cache"
 	"bailiwick/trustanchor"
@@ -85,11 +82,6 @@ func (s *realmStates) drop(gone func(*realmState) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = slices.DeleteFunc(s.all, gone)
-}
-
-func newRefetches() *refetches {
-	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
-	return &refetches{zones: zones}
 }
 
 // In returns the resolver of a realm, by its place in [Parts.Realms] from 1 on; 0 is the resolver

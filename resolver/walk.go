@@ -45,7 +45,9 @@ type resolution struct {
 	remote    bool // copies of zones are not used: one has failed, or the network is in question
 	fleet     fleetWork
 	// seen, unless it is nil, gets the keys of the zone that the question is for; see [keysSeen].
-	seen *keysSeen
+	seen  *keysSeen
+	using *cache.Delegation // that was in the cache, and whose servers are asked; nil: others are
+	doubt *doubt            // nil unless a cached delegation was of no use; see outdated
 	// until is, for a refresh, when the old data end. It asks the servers that a resolution at that
 	// time would ask, so a delegation that ends before is not used.
 	until time.Time
@@ -109,6 +111,11 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 	if l := x.fromFleet(); l != nil {
 		return l, nil
 	}
+	return x.outdated(x.iterate())
+}
+
+// iterate asks servers: those of a configured zone, or those that zones above refer to.
+func (x *resolution) iterate() (*result, *cause.Failure) {
 	z := x.r.cfg.configured(above(x.q.Name, x.q.Type))
 	switch {
 	case z == nil:
@@ -116,7 +123,7 @@ func (x *resolution) resolve() (*result, *cause.Failure) {
 	case z.Held:
 		return x.resolveHeld(z)
 	}
-	if d, ok := x.r.memory.delegation(x.q.Name, x.q.Type, false, x.asOf()); ok {
+	if d, ok := x.delegation(x.q.Name, x.q.Type); ok {
 		return x.descend(d, x.serversOf(d), nil, nil)
 	}
 	l, f := x.descend(&cache.Delegation{Zone: z.Name, Expires: math.MaxInt64},
@@ -174,6 +181,9 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 	if conf != nil && conf.Forward {
 		m.mode = MinimiseOff
 	}
+	if x.using = nil; conf == nil && c == nil {
+		x.using = d
+	}
 	a := zoneQueries.Get().(*zoneQuery)
 	defer func() { a.reuse() }()
 	for range MaxReferrals {
@@ -202,8 +212,10 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 			continue
 		case f != nil:
 			return nil, f
+		case got.kind == wire.KindReferral && x.doubt.referred(got.referral):
+			return nil, x.doubt.why
 		case got.kind == wire.KindReferral:
-			d = x.follow(d, got)
+			d, x.using = x.follow(d, got), nil
 			list, conf, c = x.serversOf(d), nil, nil
 			if next, held := x.closest(x.q.Name, x.q.Type); held != nil && next.Zone.Below(d.Zone) {
 				d, c = next, held

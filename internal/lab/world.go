@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -347,6 +348,43 @@ func (w *World) Roll(zone string, unsign bool) {
 	p.add(z.ds())
 }
 
+// Withdraw takes the delegation of a zone out of its parent, which may have records in its place,
+// and whose denials then say so. The zone's servers go on serving it. No query may be in progress.
+func (w *World) Withdraw(zone string, records ...dns.RR) {
+	w.build()
+	name := dns.CanonicalName(zone)
+	p := w.parentOf(name)
+	delete(p.data[name], dns.TypeNS)
+	delete(p.data[name], dns.TypeDS)
+	maps.DeleteFunc(p.data, func(owner string, sets map[uint16][]dns.RR) bool {
+		return len(sets) == 0 || dns.IsSubDomain(name, owner)
+	})
+	for _, rr := range records {
+		p.add(rr)
+	}
+	clear(p.signed)
+	p.renew()
+}
+
+// Move delegates a zone to other servers, which have it as it is described. Its former servers go
+// on serving what they have. No query may be in progress.
+func (w *World) Move(spec Zone) {
+	w.Withdraw(spec.Name)
+	name := dns.CanonicalName(spec.Name)
+	delete(w.zones, name)
+	w.Add(spec)
+	for _, z := range []*zone{w.zones[name], w.parentOf(name)} {
+		clear(z.signed)
+		z.renew()
+	}
+}
+
+// renew orders the names of a zone, and makes its denials, after they have changed.
+func (z *zone) renew() {
+	z.names, z.hashes = nil, nil
+	z.finish()
+}
+
 // Mend ends the faults of all zones and servers. No query may be in progress.
 func (w *World) Mend() {
 	for _, s := range w.servers {
@@ -372,7 +410,6 @@ func (w *World) Mend() {
 		}
 	}
 	for _, z := range w.zones {
-		z.names, z.hashes = nil, nil
-		z.finish()
+		z.renew()
 	}
 }
