@@ -18,7 +18,8 @@ import (
 
 // outdatedWorld is an internet in which child.example. is known, with a delegation that lasts for
 // 300 s, and what its parent proves of its DS for 60 s. There may be an a.child.example. below.
-func outdatedWorld(t *testing.T, parent, child lab.Zone, below ...lab.Zone) (*internet, netip.Addr) {
+func outdatedWorld(t *testing.T, parent, child lab.Zone, below ...lab.Zone) (*internet,
+	netip.Addr) {
 	t.Helper()
 	w := lab.New(time.Now())
 	parent.Name, child.Name = "example.", "child.example."

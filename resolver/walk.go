@@ -188,6 +188,9 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 	defer func() { a.reuse() }()
 	for range MaxReferrals {
 		q, final := m.next(d.Zone)
+		if !final && c == nil && x.passed(&m, q) {
+			continue
+		}
 		if a.done != nil {
 			a = &zoneQuery{}
 		}
@@ -223,12 +226,14 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 		case final:
 			return got.result, nil
 		case got.kind == wire.KindNoData || got.kind == wire.KindAnswer:
+			x.pass(a, got)
 			m.step() // a name on the way, maybe an empty non-terminal
 			list.again()
 		default: // NXDOMAIN or an alias where a shortened name was asked
 			if l := x.deniedAbove(a, got); l != nil {
 				return l, nil
 			}
+			x.pass(a, got)
 			if !m.giveUp() {
 				return nil, cause.New(cause.ServerUnexpected, d.Zone, "%s", q)
 			}
