@@ -45,8 +45,7 @@ func (r *request) readCookie(v []byte) bool {
 // wantsCookieAlone reports whether a query asks for a server cookie and for nothing else: it has no
 // question, and a cookie option that is well-formed (RFC 7873, section 5.4).
 func (r *request) wantsCookieAlone() bool {
-	return !r.malformed() && r.q.QDCount == 0 && r.q.EDNS.Version == 0 && r.readOptions() &&
-		r.asked.cookie
+	return !r.malformed() && r.q.QDCount == 0 && r.readOptions() && r.asked.cookie
 }
 
 // cookieAlone returns the RCODE of the response to a query that asks for a server cookie alone: who

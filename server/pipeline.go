@@ -220,6 +220,10 @@ func (r *request) screen() bool {
 		return r.reject(wire.RCodeRefused, &cause.Failure{Cause: cause.RequestTooEarly})
 	case r.q.Opcode() != wire.OpcodeQuery:
 		return r.reject(wire.RCodeNotImp, &cause.Failure{Cause: cause.RequestOpcode})
+	case !r.malformed() && r.q.QDCount == 0 && r.q.EDNS.Version != 0:
+		// Its version decides, even of a query without a question, as with BIND (RFC 6891, section
+		// 6.1.3). Several questions are FORMERR in any version, as with all others.
+		return r.reject(wire.RCodeBadVers, &cause.Failure{Cause: cause.RequestVersion})
 	case r.wantsCookieAlone():
 		return r.reject(r.cookieAlone(), nil)
 	case r.err != nil || r.q.QDCount != 1 || r.q.ANCount != 0 || r.q.NSCount != 0:

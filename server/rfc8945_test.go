@@ -260,12 +260,13 @@ func TestRFC8945_5_3Truncation(t *testing.T) {
 	}
 }
 
-// TestRFC8945WithoutKeys: a server that has no keys for views passes over the record.
+// TestRFC8945WithoutKeys: to a server that has no keys for views, each key is unknown (section
+// 5.2.1).
 func TestRFC8945WithoutKeys(t *testing.T) {
 	f := newFront(t, nil)
 	m, _, err := f.signed(transport.UDP, "www.secure.example.", "some.key.", "hmac-sha256",
 		secretOf, 0, nil)
-	if got := saysOf(m, err); got != "NOERROR 192.0.2.1 no TSIG" {
+	if got := saysOf(m, err); got != "NOTAUTH BADKEY not signed" {
 		t.Error(got)
 	}
 }

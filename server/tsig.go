@@ -25,9 +25,11 @@ type signature struct {
 	err     tsig.Error
 }
 
-// signable reports whether the query's TSIG record is looked at: there are views of keys. Without
-// any it is passed over, as by every server that has no keys.
-func (r *request) signable() bool { return r.q.TSIG != 0 && len(r.rules.Keys) > 0 && r.err == nil }
+// signable reports whether the query's TSIG record is looked at. Where there are no keys each is
+// unknown (RFC 8945, section 5.2.1): who signs believes no response without a signature, and learns
+// why. BIND 9.18 does the same; Unbound 1.17 answers FORMERR, and Knot Resolver 5.6 and PowerDNS
+// Recursor 4.8 an answer that the client has to pass over.
+func (r *request) signable() bool { return r.q.TSIG != 0 && r.err == nil }
 
 // signed verifies the signature of a query, if there is one: it chooses the view, whatever the
 // client's address. Whether the client may ask at all has been decided by its address.

@@ -107,15 +107,16 @@ func (q *Query) records(msg []byte) (err error) {
 	off := q.End
 	for n := int(q.ANCount) + int(q.NSCount) + int(q.ARCount); n > 0; n-- {
 		q.Last = off
-		if off, err = q.record(msg, off); err != nil {
+		if off, err = q.record(msg, off, n <= int(q.ARCount)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// record steps over a record, and reads it if it is OPT.
-func (q *Query) record(msg []byte, off int) (int, error) {
+// record steps over a record, and reads it if it is OPT, which is nothing outside of the additional
+// section (RFC 6891, section 6.1.1).
+func (q *Query) record(msg []byte, off int, additional bool) (int, error) {
 	at, err := skipName(msg, off)
 	if err != nil {
 		return 0, err
@@ -123,12 +124,10 @@ func (q *Query) record(msg []byte, off int) (int, error) {
 	if at+10 > len(msg) {
 		return 0, malformed("record runs past the end", off)
 	}
-	switch Type(binary.BigEndian.Uint16(msg[at:])) {
-	case TypeTSIG:
-		if q.TSIG == 0 {
-			q.TSIG = off
-		}
-	case TypeOPT:
+	switch t := Type(binary.BigEndian.Uint16(msg[at:])); {
+	case t == TypeTSIG && q.TSIG == 0:
+		q.TSIG = off
+	case t == TypeOPT && additional:
 		if q.EDNS.Present {
 			return 0, malformed("second OPT record", off) // RFC 6891, section 6.1.1
 		}
