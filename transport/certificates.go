@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/samefile"
 )
 
@@ -141,7 +142,7 @@ func (c *certificateFiles) Refresh() error {
 	}
 	var all []*tls.Certificate
 	for _, f := range c.files {
-		k, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
+		k, err := pemfile.KeyPair(f.Certificate, f.Key)
 		if err != nil {
 			// one of the two may not be written yet: the next Refresh reads both again
 			return fmt.Errorf("certificate %s: %w", f.Certificate, err)

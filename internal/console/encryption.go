@@ -11,7 +11,7 @@ import (
 	"os"
 	"sync"
 
-	"bailiwick/internal/roots"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/samefile"
 )
 
@@ -29,9 +29,9 @@ type Encryption struct {
 	path string // of the authorities; "": no client is asked for a certificate
 
 	mu      sync.Mutex
-	read    os.FileInfo // the file as it was when it was read; guarded by mu, as is all below
-	clients roots.Roots // of path; without a pool if there is none
-	failed  string      // why the files in use are not those of now
+	read    os.FileInfo         // the file as it was when it was read; guarded by mu, as is all below
+	clients pemfile.Authorities // of path; without a pool if there is none
+	failed  string              // why the files in use are not those of now
 }
 
 // NewEncryption returns the encryption by some certificates. Path is a PEM file of authorities, ""
@@ -53,11 +53,11 @@ func (e *Encryption) readClients() error {
 	if samefile.Unchanged(e.read, st) {
 		return nil
 	}
-	r, err := roots.Read(e.path)
+	a, err := pemfile.ReadAuthorities(e.path)
 	if err != nil {
 		return err
 	}
-	e.read, e.clients = st, r
+	e.read, e.clients = st, a
 	return nil
 }
 

@@ -258,7 +258,7 @@ func TestEncryptionIsRenewed(t *testing.T) {
 		expect("with broken files", s, 200)
 	}
 	if n := strings.Count(o.log.String(), "no key yet"); n != 1 ||
-		!strings.Contains(o.log.String(), "holds no certificate") {
+		!strings.Contains(o.log.String(), "no certificate in PEM form") {
 		t.Errorf("broken files are told %d times:\n%s", n, o.log.String())
 	}
 	write(t, path, ours, next)

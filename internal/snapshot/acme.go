@@ -7,6 +7,7 @@ import (
 
 	"bailiwick/internal/acme"
 	"bailiwick/internal/config"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/secrets"
 	"bailiwick/secondary"
 )
@@ -24,7 +25,7 @@ func loadACME(cfg *config.Config, keys map[string]*secondary.Key) (s acme.Settin
 	}
 	var err error
 	if s.TLSRoots != "" {
-		s.Roots, err = loadRoots(s.TLSRoots)
+		s.Roots, err = pemfile.Roots(s.TLSRoots)
 		wrong("tls.acme.ca", "ca of the authority", err)
 	}
 	if s.EABSecretFile != "" {

@@ -8,6 +8,7 @@ import (
 
 	"bailiwick/internal/config"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/secrets"
 )
 
@@ -38,7 +39,7 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 		wrong("fleet.password_file", "password", err)
 	}
 	if s.TLSRoots != "" {
-		s.Roots, err = loadRoots(s.TLSRoots)
+		s.Roots, err = pemfile.Roots(s.TLSRoots)
 		wrong("fleet.tls_ca", "tls_ca", err)
 	}
 	return s, slices.Concat(found, exposed(cfg, "fleet.secret_file", s.SecretFile),

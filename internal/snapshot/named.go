@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"bailiwick/internal/config"
-	"bailiwick/internal/roots"
+	"bailiwick/internal/pemfile"
 	"bailiwick/transport"
 )
 
@@ -79,7 +79,7 @@ func loadNamed(cfg *config.Config) (all []transport.NamedCertificate, found conf
 		}
 	}
 	for _, f := range authorityFiles(cfg) {
-		if r, err := roots.Read(f.path); err == nil {
+		if r, err := pemfile.ReadAuthorities(f.path); err == nil {
 			all = append(all, transport.NamedCertificate{Key: f.key, From: transport.FromFile,
 				Leaf: r.Last})
 			found = append(found, aboutAuthority(cfg, f, r.Last)...)

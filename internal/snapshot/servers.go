@@ -13,16 +13,10 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/config"
-	"bailiwick/internal/roots"
+	"bailiwick/internal/pemfile"
 	"bailiwick/trustanchor"
 	"bailiwick/wire"
 )
-
-// loadRoots returns the certificates in a PEM file, which others are issued by.
-func loadRoots(path string) (*x509.CertPool, error) {
-	r, err := roots.Read(path)
-	return r.Pool, err
-}
 
 // AnchorRoots returns the certificates that the download of trust anchors is signed by: those in a
 // PEM file, ICANN's if the path is empty.
@@ -30,7 +24,7 @@ func AnchorRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return trustanchor.ICANN(), nil
 	}
-	return loadRoots(path)
+	return pemfile.Roots(path)
 }
 
 // loadHints returns the root's servers: from the configuration, a file, or built in.

@@ -16,6 +16,7 @@ import (
 	"bailiwick/internal/console"
 	"bailiwick/internal/fleet"
 	"bailiwick/internal/localdata"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/rpz"
 	"bailiwick/internal/state"
@@ -153,7 +154,7 @@ func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
 	peer := *z.Peer
 	var err error
 	if z.TLSRoots != "" {
-		if peer.Roots, err = loadRoots(z.TLSRoots); err != nil {
+		if peer.Roots, err = pemfile.Roots(z.TLSRoots); err != nil {
 			found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name, err))
 		}
 		zone.Peer = &peer

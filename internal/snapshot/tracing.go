@@ -3,10 +3,10 @@
 package snapshot
 
 import (
-	"crypto/tls"
 	"slices"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/secrets"
 	"bailiwick/internal/tracing"
 )
@@ -27,11 +27,11 @@ func loadTracing(cfg *config.Config) (s tracing.Settings, found config.Findings)
 		wrong("tracing.headers_file", "header fields", err)
 	}
 	if s.TLSRoots != "" {
-		s.Roots, err = loadRoots(s.TLSRoots)
+		s.Roots, err = pemfile.Roots(s.TLSRoots)
 		wrong("tracing.tls_ca", "tls_ca", err)
 	}
 	if s.TLSCertificate != "" && s.TLSKey != "" {
-		pair, err := tls.LoadX509KeyPair(s.TLSCertificate, s.TLSKey)
+		pair, err := pemfile.KeyPair(s.TLSCertificate, s.TLSKey)
 		wrong("tracing.tls_certificate", "certificate", err)
 		s.Certificate = &pair
 	}
