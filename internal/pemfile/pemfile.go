@@ -97,7 +97,7 @@ func certificates(text []byte) (list []*x509.Certificate, err error) {
 					lineOf(text, object), err)
 			}
 			list = append(list, c)
-		case strings.HasSuffix(block.Type, " CERTIFICATE"): // of OpenSSL, with more than RFC 7468 has
+		case strings.HasSuffix(block.Type, " CERTIFICATE"): // OpenSSL's, which RFC 7468 lacks
 			return nil, fmt.Errorf("object %d, in line %d, is of the type %s: convert it to "+
 				"CERTIFICATE", objects, lineOf(text, object), block.Type)
 		}
