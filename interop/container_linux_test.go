@@ -4,14 +4,10 @@
 package interop
 
 import (
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,13 +17,6 @@ import (
 
 	"bailiwick/internal/lab"
 )
-
-// image is what a Dockerfile makes, as far as ours says it.
-type image struct {
-	user                       string
-	env, volumes               []string
-	entrypoint, command, check []string
-}
 
 // TestContainer builds the image and runs it as an engine does: as process 1 of namespaces of its
 // own, with a root that is read-only, as the image's user without any capability. It resolves
@@ -49,9 +38,9 @@ func TestContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	root, volume := dir.path("image"), dir.path("volume")
-	i := dockerfile(t, dir, root)
-	if i.user != "65534:65534" || len(i.volumes) != 1 || i.volumes[0] != "/var/lib/bailiwick" {
-		t.Fatalf("the image is for user %q, with volumes %v", i.user, i.volumes)
+	i := dockerfile(t, "..", dir, root)
+	if i.User != "65534:65534" || len(i.Volumes) != 1 || i.Volumes[0] != "/var/lib/bailiwick" {
+		t.Fatalf("the image is for user %q, with volumes %v", i.User, i.Volumes)
 	}
 	if _, err := os.Stat(root + "/etc/ssl/certs/ca-certificates.crt"); err != nil {
 		t.Error("the image has no certificates of authorities")
@@ -67,7 +56,7 @@ func TestContainer(t *testing.T) {
 			t.Errorf("%s of the server is %q", name, got)
 		}
 	}
-	if out, err := container.exec(i.check...); err != nil {
+	if out, err := container.exec(i.Check...); err != nil {
 		t.Errorf("the health command: %v\n%s", err, out)
 	}
 	out, err := container.exec("/bailiwick", "ctl", "status")
@@ -94,189 +83,10 @@ func TestContainer(t *testing.T) {
 	}
 }
 
-// dockerfile builds the image of the Dockerfile in a directory. The steps of the first stage work
-// on what looks like this machine and is thrown away: its image is Go's, and this machine has Go.
-func dockerfile(t *testing.T, dir folder, root string) (i image) {
-	t.Helper()
-	context := dir.path("context")
-	copyContext(t, "..", context)
-	goEnv := func(name string) string {
-		return strings.TrimSpace(run(t, "go", "env", name))
-	}
-	var script strings.Builder
-	step := func(format string, args ...any) { fmt.Fprintf(&script, format+"\n", args...) }
-	stage := dir.path("stage")
-	step("mkdir -p %s %s", stage, root)
-	step("mount -t tmpfs stage %s && mkdir %[1]s/new %[1]s/work %[1]s/root", stage)
-	step("mount -t overlay -o lowerdir=/,upperdir=%s/new,workdir=%[1]s/work stage %[1]s/root",
-		stage)
-	for _, shared := range []string{"/dev", "/proc", goEnv("GOROOT"), goEnv("GOCACHE"),
-		goEnv("GOMODCACHE")} {
-		step("mkdir -p %s/root%s && mount --rbind %[2]s %[1]s/root%[2]s", stage, shared)
-	}
-	from, work, args := "", "/", ""
-	text := strings.ReplaceAll(readFile(t, "../Dockerfile"), "\\\n", " ")
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		what, rest, _ := strings.Cut(line, " ")
-		rest = strings.TrimSpace(rest)
-		into := root
-		if from != "scratch" {
-			into = stage + "/root"
-		}
-		switch what {
-		case "FROM":
-			from, _, _ = strings.Cut(rest, " ")
-			if from != "scratch" && !strings.HasPrefix(from, "golang:"+goMinor(t)) {
-				t.Fatalf("nothing is known of the image %s", from)
-			}
-		case "ARG":
-			args += " " + rest
-		case "WORKDIR":
-			work = rest
-			step("mkdir -p %s%s", into, work)
-		case "RUN":
-			if from == "scratch" {
-				t.Fatalf("there is no shell for %s", line)
-			}
-			step("chroot %s/root env%s PATH=%s/bin:$PATH GOPROXY=off sh -ec %s", stage, args,
-				goEnv("GOROOT"), quoted("cd "+work+"; "+rest))
-		case "COPY":
-			step("%s", copyStep(t, strings.Fields(rest), context, stage+"/root", into, work))
-		case "ENV":
-			i.env = strings.Fields(rest)
-		case "USER":
-			i.user = rest
-		case "VOLUME":
-			i.volumes = words(t, rest)
-		case "HEALTHCHECK":
-			_, command, _ := strings.Cut(rest, "CMD ")
-			i.check = words(t, command)
-		case "ENTRYPOINT":
-			i.entrypoint = words(t, rest)
-		case "CMD":
-			i.command = words(t, rest)
-		case "EXPOSE", "STOPSIGNAL":
-		default:
-			t.Fatalf("the test does not know %s", line)
-		}
-	}
-	out, err := exec.Command("unshare", "--mount", "sh", "-ec", script.String()).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s\n%s", err, script.String(), out)
-	}
-	return i
-}
-
-// copyStep returns the commands of a COPY.
-func copyStep(t *testing.T, fields []string, context, stage, into, work string) string {
-	t.Helper()
-	source, owner := context, ""
-	for strings.HasPrefix(fields[0], "--") {
-		option, value, _ := strings.Cut(fields[0], "=")
-		switch {
-		case option == "--from" && value == "build":
-			source = stage
-		case option == "--chown":
-			owner = value
-		default:
-			t.Fatalf("the test does not know %s", fields[0])
-		}
-		fields = fields[1:]
-	}
-	to := fields[len(fields)-1]
-	if !filepath.IsAbs(to) {
-		to = filepath.Join(work, to) + "/"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "mkdir -p $(dirname %s%sx)", into, to)
-	for _, f := range fields[:len(fields)-1] {
-		if f == "." {
-			f = "/."
-		}
-		fmt.Fprintf(&b, " && cp -RH --no-preserve=ownership %s/%s %s%s", source, f, into, to)
-	}
-	if owner != "" {
-		fmt.Fprintf(&b, " && chown -R %s %s%s", owner, into, to)
-	}
-	return b.String()
-}
-
-// copyContext copies what the .dockerignore of a directory leaves of it.
-func copyContext(t *testing.T, from, to string) {
-	t.Helper()
-	var ignored []string
-	for line := range strings.Lines(readFile(t, from+"/.dockerignore")) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			ignored = append(ignored, line)
-		}
-	}
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(from, path)
-		for _, pattern := range ignored {
-			name := rel
-			if p, ok := strings.CutPrefix(pattern, "**/"); ok {
-				pattern, name = p, filepath.Base(rel)
-			}
-			if is, _ := filepath.Match(pattern, name); is && d.IsDir() {
-				return filepath.SkipDir
-			} else if is {
-				return nil
-			}
-		}
-		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		}
-		if d.Type()&fs.ModeSymlink != 0 {
-			target, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(target, filepath.Join(to, rel))
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, rel), b, 0o644)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// words reads a list of a Dockerfile's exec form: there is no shell for the other one.
-func words(t *testing.T, text string) (list []string) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
-		t.Fatalf("%s: %v", text, err)
-	}
-	return list
-}
-
-// quoted quotes a text for a shell.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// goMinor returns the version of Go that go.mod has, without its last number.
-func goMinor(t *testing.T) string {
-	t.Helper()
-	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(readFile(t, "../go.mod"))
-	if m == nil {
-		t.Fatal("go.mod has no version of Go")
-	}
-	return m[1]
-}
-
 // container is an image that runs.
 type container struct {
+	image
 	pid   int // of its process 1, seen from outside
-	env   []string
 	ended chan error
 }
 
@@ -300,33 +110,18 @@ func (i image) start(t *testing.T, root, volume string, r root) *container {
 			t.Fatal(err)
 		}
 	}
-	script := fmt.Sprintf("mount --bind %s %[1]s && mount -t proc proc %[1]s/proc && "+
-		"mount --bind /dev %[1]s/dev && mount --bind %[2]s %[1]s%[3]s && "+
-		"mount -t tmpfs -o uid=65534,gid=65534 run %[1]s/run/bailiwick && "+
-		"mount -o remount,bind,ro %[1]s && exec env -i PATH=$PATH %[4]s "+
-		"chroot --userspec=%[5]s %[1]s %[6]s serve --config /etc/lab/lab.yaml",
-		root, volume, i.volumes[0], strings.Join(i.env, " "), i.user,
-		strings.Join(i.entrypoint, " "))
-	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec",
-		script)
+	cmd := inContainer(i.script(root, []seen{{Path: i.Volumes[0], From: volume},
+		{Path: "/run/bailiwick", Options: "uid=65534,gid=65534"}}, "serve", "--config",
+		"/etc/lab/lab.yaml"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	c := &container{env: i.env, ended: make(chan error, 1)}
+	c := &container{image: i, ended: make(chan error, 1)}
 	go func() { c.ended <- cmd.Wait() }()
-	children := fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid)
-	for range 200 {
-		text, _ := os.ReadFile(children)
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			c.pid = pid
-			return c
-		}
-		time.Sleep(20 * time.Millisecond) // until unshare has its child
-	}
-	t.Fatal("the container has no process")
-	return nil
+	c.pid = first(t, cmd)
+	return c
 }
 
 // status returns a line of the status of process 1.
@@ -340,11 +135,8 @@ func (c *container) status(t *testing.T, name string) string {
 	return ""
 }
 
-// exec runs a program in the container, as docker exec does.
+// exec runs a program in the container.
 func (c *container) exec(command ...string) (string, error) {
-	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(c.pid), "--mount",
-		"--pid", "--root", "--wd", "--setuid", "65534", "--setgid", "65534"}, command...)...)
-	cmd.Env = c.env
-	out, err := cmd.CombinedOutput()
+	out, err := c.within(c.pid, command...).CombinedOutput()
 	return string(out), err
 }

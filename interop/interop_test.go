@@ -125,8 +125,12 @@ func built(t *testing.T) string {
 }
 
 // TestMain lets at least four tests run at a time, as they wait for programs and clocks more than
-// they work, and removes what was built.
+// they work, and removes what was built. The same binary is the program docker of pages.
 func TestMain(m *testing.M) {
+	if os.Getenv(engineOf) != "" {
+		docker{}.main(os.Args[1:])
+		return
+	}
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.NumCPU() < 4 {
 		_ = f.Value.Set("4")

@@ -5,7 +5,10 @@ package interop
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"testing"
 
 	"bailiwick/internal/lab"
 )
@@ -15,6 +18,7 @@ var pages = map[string]pageMachine{
 	"api-token":             {},
 	"behind-dnsdist":        {programs: []string{"dnsdist"}},
 	"block-lists":           {programs: []string{"nginx"}, make: (*reader).webServer},
+	"container":             {bare: true, programs: containerPrograms, make: (*reader).engine},
 	"dns64":                 {},
 	"dot-for-phones":        {},
 	"ecs":                   {},
@@ -23,6 +27,7 @@ var pages = map[string]pageMachine{
 	"forward-internal-zone": {programs: []string{"unbound"}, make: (*reader).corporate},
 	"from-unbound":          {},
 	"home-network":          {},
+	"kubernetes":            {bare: true, build: chartPrograms, make: (*reader).chart},
 	"local-root":            {programs: []string{"named"}, make: (*reader).rootServer},
 	"nta":                   {},
 	"query-log-and-dnstap":  {programs: []string{"fstrm_capture"}, make: (*reader).collector},
@@ -35,7 +40,36 @@ var pages = map[string]pageMachine{
 	"why-servfail":          {},
 }
 
+var containerPrograms = []string{"unshare", "nsenter", "chroot", "sysctl"}
+
 var redisPrograms = []string{"redis-server", "redis-cli"}
+
+// chartPrograms builds Helm and kubeconform, of the module that tests the chart. Helm is told which
+// Kubernetes to render for, as its releases are: else it is 1.20.
+func chartPrograms(t *testing.T) {
+	t.Helper()
+	in := func(argv ...string) string {
+		cmd := exec.Command("go", argv...)
+		cmd.Dir = "../deploy/kubernetes"
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", argv, err, out)
+		}
+		return string(out)
+	}
+	version := strings.Split(in("list", "-m", "-f", "{{.Version}}", "k8s.io/api"), ".")
+	in("build", "-o", filepath.Dir(built(t)), "-ldflags=-s -w "+
+		"-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 "+
+		"-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor="+version[1], "tool")
+}
+
+// chart has a machine of somebody who administers a cluster.
+func (r *reader) chart() {
+	r.checkout()
+	for _, p := range []string{"helm", "kubeconform"} {
+		r.must("ln", "-s", filepath.Join(filepath.Dir(os.Getenv(builtAs)), p), "/opt/"+p)
+	}
+}
 
 // corporate has a company's own resolver, with its names.
 func (r *reader) corporate() {

@@ -47,6 +47,9 @@ func TestPages(t *testing.T) {
 				t.Fatalf("%s: pages has no machine for it", path)
 			}
 			if os.Getenv(inside) == "" {
+				if world.build != nil {
+					world.build(t)
+				}
 				enter(t, append(slices.Clone(pagePrograms), world.programs...))
 				return
 			}
@@ -174,7 +177,8 @@ func (c *command) looks() bool {
 }
 
 var (
-	lookers  = regexp.MustCompile(`^(dig|kdig|curl|grep|tail|dnstap-read|redis-cli|bailiwick ctl) `)
+	lookers = regexp.MustCompile(`^(dig|kdig|curl|grep|tail|dnstap-read|redis-cli|bailiwick ctl|` +
+		`docker exec [a-z]+ /bailiwick (ctl|health)) `)
 	changers = regexp.MustCompile(`\b(reload|upgrade|drain|flush|add|remove|set|forget|probe|` +
 		`refresh|ACL SETUSER)\b| -d | -X `)
 )
@@ -182,7 +186,9 @@ var (
 // pageMachine is what a page needs besides a server as the package has installed it.
 type pageMachine struct {
 	programs []string
-	make     func(*reader) // before the server starts
+	make     func(*reader)    // before the server starts
+	build    func(*testing.T) // programs, beside the server's
+	bare     bool             // without the package and its server
 }
 
 // reader follows a page: at the server's machine, and at a client's.
@@ -229,14 +235,24 @@ func newReader(t *testing.T, m pageMachine) *reader {
 		"trust_anchors: {builtin: false, records: [%q]}\nshutdown: {wait: 0}\n",
 		root.anchor))
 	bin := build(t, "/opt")
+	if m.bare {
+		r.shells()
+		return r
+	}
 	start(t, asService("bailiwick", bin, "serve", "--config", "/etc/bailiwick/lab.yaml")...)
 	await(t, "127.0.0.1:53", "www.secure.example.", dns.TypeA, func(m *dns.Msg) bool {
 		return m.AuthenticatedData
 	})
 	t.Cleanup(r.end)
+	r.shells()
+	return r
+}
+
+// shells opens a terminal at the server's machine, and one at the client's.
+func (r *reader) shells() {
+	r.Helper()
 	r.server = r.shell("bash", "--noprofile", "--norc")
 	r.client = r.shell("ip", "netns", "exec", "client", "bash", "--noprofile", "--norc")
-	return r
 }
 
 // folders gives this process and its children folders of their own in place of those of the system
