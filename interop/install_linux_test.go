@@ -171,9 +171,7 @@ func TestInstallOnALaptop(t *testing.T) {
 	}
 	loopback(t)
 	// systemd-resolved asks nobody while there is no other interface.
-	must(t, "ip", "link", "add", "wifi", "type", "veth", "peer", "name", "ap0")
-	must(t, "ip", "link", "set", "wifi", "up")
-	must(t, "ip", "link", "set", "ap0", "up")
+	plug(t, "wifi")
 	must(t, "ip", "address", "add", "10.7.7.7/24", "dev", "wifi")
 	b := &booted{debian: debian(*debianRoot)}
 	root := listen(t, lab.Internet(time.Now()))
@@ -197,6 +195,8 @@ func TestInstallOnALaptop(t *testing.T) {
 	b.write(t, "/root/failing.yaml", fmt.Sprintf(conf, fmt.Sprintf(", doh_plain: [%q]",
 		held.Addr())))
 	b.start(t)
+	cafe := b.newAdapter(t, "cafe0", "10.7.8.7/24", "192.0.2.99", "secure.example")
+	b.asks(t, cafe)
 	before := b.files(t)
 
 	if text, err := b.try("/root/bailiwick", "install", "--print"); err != nil ||
@@ -250,6 +250,7 @@ func TestInstallOnALaptop(t *testing.T) {
 		!strings.Contains(text, "it is installed already") {
 		t.Errorf("once more: %v %s", err, text)
 	}
+	later := b.adaptersThatCome(t, resolves)
 
 	if text, err := b.try("/usr/local/bin/bailiwick", "uninstall"); err != nil {
 		t.Errorf("uninstall: %v %s", err, text)
@@ -257,6 +258,8 @@ func TestInstallOnALaptop(t *testing.T) {
 	if after := b.files(t); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
+	b.asks(t, cafe)
+	b.asks(t, later)
 	if text, err := b.try("systemctl", "is-active", "systemd-resolved",
 		"NetworkManager"); err != nil {
 		t.Errorf("services: %s", text)
@@ -268,4 +271,74 @@ func TestInstallOnALaptop(t *testing.T) {
 	if resolves("hosts:dns") || resolves("hosts:resolve") {
 		t.Error("the lab is resolved after the removal")
 	}
+}
+
+// plug makes an adapter with a cable that leads nowhere.
+func plug(t *testing.T, name string) {
+	t.Helper()
+	must(t, "ip", "link", "add", name, "type", "veth", "peer", "name", name+"-far")
+	must(t, "ip", "link", "set", name, "up")
+	must(t, "ip", "link", "set", name+"-far", "up")
+}
+
+// newAdapter makes an adapter that NetworkManager has a connection for, with a DNS server and a
+// domain, as of a network's DHCP, and returns what systemd-resolved is to say of it.
+func (b *booted) newAdapter(t *testing.T, name, address, server, domain string) string {
+	t.Helper()
+	plug(t, name)
+	for _, argv := range [][]string{{"add", "type", "ethernet", "ifname", name, "con-name", name,
+		"ipv4.method", "manual", "ipv4.addresses", address, "ipv4.dns", server,
+		"ipv4.dns-search", domain, "save", "no"}, {"up", name}} {
+		var text string
+		var err error
+		within(t, 20*time.Second, "nmcli "+argv[0], func() bool { // it may have started just now
+			text, err = b.try(append([]string{"nmcli", "connection"}, argv...)...)
+			return err == nil || !strings.Contains(text, "is not running")
+		})
+		if err != nil {
+			t.Fatalf("nmcli %v: %v %s", argv, err, text)
+		}
+	}
+	return fmt.Sprintf("(%s): %s", name, server)
+}
+
+// asks waits until systemd-resolved says something of a link's servers.
+func (b *booted) asks(t *testing.T, what string) {
+	t.Helper()
+	within(t, 20*time.Second, what, func() bool {
+		text, _ := b.try("resolvectl", "dns")
+		return strings.Contains(text, what)
+	})
+}
+
+// adaptersThatCome has adapters appear on a machine that asks the server: names go to it whatever
+// they say. It returns what one of them is to ask after the server is gone.
+func (b *booted) adaptersThatCome(t *testing.T, resolves func(string) bool) string {
+	t.Helper()
+	// The network of a connection has claimed a public zone, and another one does now.
+	b.newAdapter(t, "dock0", "10.7.9.7/24", "192.0.2.98", "secure.example")
+	if text, err := b.try("resolvectl", "dns"); err != nil ||
+		strings.Contains(text, "192.0.2.98") || strings.Contains(text, "192.0.2.99") {
+		t.Errorf("NetworkManager's servers are asked: %v %s", err, text)
+	}
+	// A tunnel whose client tells systemd-resolved that it wants all names, and has its own.
+	plug(t, "tun7")
+	must(t, "ip", "address", "add", "10.8.0.7/24", "dev", "tun7")
+	for _, argv := range [][]string{{"dns", "tun7", "10.8.0.1"},
+		{"domain", "tun7", "~.", "corp.internal"}} {
+		if text, err := b.try(append([]string{"resolvectl"}, argv...)...); err != nil {
+			t.Fatal(err, text)
+		}
+	}
+	b.asks(t, "(tun7): 127.0.0.1")
+	within(t, 10*time.Second, "its zone is forwarded", func() bool {
+		text, _ := b.try("/usr/local/bin/bailiwick", "ctl", "network", "list")
+		return strings.Contains(text, " corp.internal. ") && strings.Contains(text, "10.8.0.1")
+	})
+	for _, service := range []string{"hosts:dns", "hosts:resolve"} {
+		if !resolves(service) {
+			t.Errorf("with new adapters programs do not resolve by %s", service)
+		}
+	}
+	return "(tun7): 10.8.0.1"
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bailiwick/deploy"
+	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/doctor"
 	"bailiwick/internal/install"
@@ -28,7 +29,7 @@ import (
 // installation is a run of the command install or uninstall, by its flags.
 type installation struct {
 	root, config, preset string
-	print                bool
+	print, links         bool
 }
 
 // thisRoot is the root of this machine, as the flag names it.
@@ -52,8 +53,15 @@ func installCommand() *cobra.Command {
 		Example: "  bailiwick install --print\n  sudo bailiwick install --preset quad9\n" +
 			"  sudo bailiwick install --config mine.yaml",
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.install(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.links {
+				return f.adopt(cmd)
+			}
+			return f.install(cmd)
+		},
 	}
+	cmd.Flags().BoolVar(&f.links, "links", false, "install nothing, but have network adapters "+
+		"that have appeared since ask the server; what is installed runs this by itself")
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "`FILE` that becomes the "+
 		"configuration, if there is none (default: one for this machine alone at 127.0.0.1)")
 	cmd.Flags().StringVar(&f.preset, "preset", "", "have the configuration ask the public "+
@@ -62,7 +70,8 @@ func installCommand() *cobra.Command {
 		"print every file and command, and change nothing")
 	cmd.Flags().StringVar(&f.root, "root", thisRoot,
 		"`FOLDER` of a machine that does not run: files alone, and no command is run")
-	cmd.MarkFlagsMutuallyExclusive("config", "preset")
+	cmd.MarkFlagsMutuallyExclusive("config", "preset", "links")
+	cmd.MarkFlagsMutuallyExclusive("print", "links")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	_ = cmd.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(preset.Names(),
 		cobra.ShellCompDirectiveNoFileComp))
@@ -94,6 +103,9 @@ func (f *installation) on() (c install.Config, err error) {
 	c = install.Config{Root: f.root, Files: !f.here()}
 	switch runtime.GOOS {
 	case "linux":
+		if f.here() {
+			c.Uplinks = install.Resolved{Output: output, Root: f.root, Boot: clock.BootID()}
+		}
 	case "darwin":
 		c.System, c.Uplinks = install.Launchd, install.NetworkSetup{Output: output}
 	case "windows":

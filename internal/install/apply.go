@@ -78,7 +78,25 @@ func (p *Plan) step(m Machine, r *record, i int) error {
 	return nil
 }
 
-// ErrNotInstalled is the error of Undo where nothing is installed.
+// readRecord reads the record of an installation.
+func readRecord(c Config) (r record, err error) {
+	path := c.native(c.record())
+	text, err := os.ReadFile(c.at(c.record()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%w: there is no %s", ErrNotInstalled, path)
+	} else if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.Version != recordVersion {
+		return r, fmt.Errorf("%s is of another version of this program (%d)", path, r.Version)
+	}
+	return r, nil
+}
+
+// ErrNotInstalled is the error of Undo and Adopt where nothing is installed.
 var ErrNotInstalled = errors.New("nothing is installed here")
 
 // Undo undoes an installation, the last step first. Of its configuration System, Root and Uplinks
@@ -86,19 +104,9 @@ var ErrNotInstalled = errors.New("nothing is installed here")
 // the rest from being undone.
 func Undo(c Config, m Machine) (kept []string, err error) {
 	recordPath := c.native(c.record())
-	text, err := os.ReadFile(c.at(c.record()))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: there is no %s", ErrNotInstalled, recordPath)
-	} else if err != nil {
+	r, err := readRecord(c)
+	if err != nil {
 		return nil, err
-	}
-	var r record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("%s: %w", recordPath, err)
-	}
-	if r.Version != recordVersion {
-		return nil, fmt.Errorf("%s is of another version of this program (%d)", recordPath,
-			r.Version)
 	}
 	var failed []error
 	for i := len(r.Steps) - 1; i >= 0; i-- {
@@ -112,6 +120,7 @@ func Undo(c Config, m Machine) (kept []string, err error) {
 			failed = append(failed, err)
 		case s.Service != nil:
 			failed = append(failed, m.Delete(s.Service))
+		case s.Servers != nil && c.Uplinks == nil: // they are not settings of files
 		case s.Servers != nil:
 			stay, err := s.Servers.restore(c.Uplinks)
 			kept = append(kept, stay...)

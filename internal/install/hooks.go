@@ -14,7 +14,9 @@ const (
 // The hooks pass on the domain of the network (RFC 2132, section 3.17), and not its search list,
 // which says nothing of whose names these are; DHCPv6 has nothing but the list (RFC 3646, section
 // 4). What the network says is passed as an argument, and judged by the server. That of DHCPv4 and
-// that of DHCPv6 are told apart: each comes and ends by itself.
+// that of DHCPv6 are told apart: each comes and ends by itself. Domains of a connection that has
+// IPv4 without DHCP, such as WireGuard, and those of a VPN are told as well; a VPN that has no
+// interface of its own is not, as its zones would be in place of those of the network below it.
 const (
 	tellServer = `bailiwick_network() {
 	/usr/local/bin/bailiwick ctl --socket /run/bailiwick/control.sock network "$@" \
@@ -45,10 +47,16 @@ esac
 `
 	managerHook = "#!/bin/sh\n" + written + tellServer + `case "$2" in
 up | dhcp4-change)
-	bailiwick_network set --family=4 --name="$CONNECTION_ID" \
-		--lease="$DHCP4_DHCP_LEASE_TIME" \
-		--servers="$(bailiwick_list "$DHCP4_DOMAIN_NAME_SERVERS")" \
-		--zones="$(bailiwick_list "$DHCP4_DOMAIN_NAME")" -- "$1"
+	if [ -n "$DHCP4_IP_ADDRESS" ]; then
+		bailiwick_network set --family=4 --name="$CONNECTION_ID" \
+			--lease="$DHCP4_DHCP_LEASE_TIME" \
+			--servers="$(bailiwick_list "$DHCP4_DOMAIN_NAME_SERVERS")" \
+			--zones="$(bailiwick_list "$DHCP4_DOMAIN_NAME")" -- "$1"
+	else
+		bailiwick_network set --family=4 --name="$CONNECTION_ID" \
+			--servers="$(bailiwick_list "$IP4_NAMESERVERS")" \
+			--zones="$(bailiwick_list "$IP4_DOMAINS")" -- "$1"
+	fi
 	;;
 esac
 case "$2" in
@@ -58,8 +66,21 @@ up | dhcp6-change)
 		--servers="$(bailiwick_list "$DHCP6_DHCP6_NAME_SERVERS")" \
 		--zones="$(bailiwick_list "$DHCP6_DHCP6_DOMAIN_SEARCH")" -- "$1"
 	;;
+vpn-up)
+	if [ "$1" != "$DEVICE_IFACE" ]; then
+		bailiwick_network set --family=4 --name="$CONNECTION_ID" \
+			--servers="$(bailiwick_list "$VPN_IP4_NAMESERVERS")" \
+			--zones="$(bailiwick_list "$VPN_IP4_DOMAINS")" -- "$1"
+		bailiwick_network set --family=6 --name="$CONNECTION_ID" \
+			--servers="$(bailiwick_list "$VPN_IP6_NAMESERVERS")" \
+			--zones="$(bailiwick_list "$VPN_IP6_DOMAINS")" -- "$1"
+	fi
+	;;
 down)
 	bailiwick_network remove -- "$1"
+	;;
+vpn-down)
+	[ "$1" = "$DEVICE_IFACE" ] || bailiwick_network remove -- "$1"
 	;;
 esac
 `

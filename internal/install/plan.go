@@ -43,7 +43,7 @@ type Config struct {
 	Files         bool         // files alone: no command is run, and nothing is waited for
 	Rests         bool         // the server rests while nobody asks: no watchdog wakes it
 	IPv6          bool         // the machine has ::1
-	Uplinks       Uplinks      // of macOS and Windows; Linux has resolv.conf
+	Uplinks       Uplinks
 }
 
 // Step is one step of an installation: a path that changes, a command, a wait, a service of

@@ -5,6 +5,7 @@ package install
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,9 @@ const (
 	systemdRecord  = "/var/lib/bailiwick.installed"
 	unitPath       = "/etc/systemd/system/bailiwick.service"
 	restPath       = "/etc/systemd/system/bailiwick.service.d/rest.conf"
-	wantsPath      = "/etc/systemd/system/multi-user.target.wants/bailiwick.service"
+	wantsPath      = wantsFolder + "bailiwick.service"
+	linksPath      = "/etc/systemd/system/bailiwick-links."
+	wantsFolder    = "/etc/systemd/system/multi-user.target.wants/"
 	resolvedPath   = "/etc/systemd/resolved.conf.d/bailiwick.conf"
 	managerPath    = "/etc/NetworkManager/conf.d/90-bailiwick.conf"
 	dhclientPath   = "/etc/dhcp/dhclient-enter-hooks.d/bailiwick"
@@ -48,6 +51,9 @@ func (m *maker) service() {
 		m.write(restPath, file(0o644, []byte(written+"[Service]\nWatchdogSec=0\n")), false)
 	}
 	m.write(wantsPath, Content{Kind: Link, Link: unitPath}, false)
+	if m.c.resolved() {
+		m.watcher()
+	}
 	m.command([]string{"systemctl", "daemon-reload"}, nil)
 	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=logs", "--what=runtime",
 		"bailiwick.service"})
@@ -60,10 +66,7 @@ func (m *maker) service() {
 // to, and the file names the server.
 func (m *maker) pointers() {
 	c := &m.c
-	resolved := c.has("/run/systemd/resolve",
-		"/etc/systemd/system/dbus-org.freedesktop.resolve1.service",
-		"/etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
-		"/etc/systemd/system/multi-user.target.wants/systemd-resolved.service")
+	resolved := c.resolved()
 	manager := c.has("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 	restart := []string{"systemctl", "try-restart", "systemd-resolved.service"}
 	reload := []string{"systemctl", "try-reload-or-restart", "NetworkManager.service"}
@@ -74,8 +77,11 @@ func (m *maker) pointers() {
 		m.command(nil, restart)
 	}
 	if manager {
-		// NetworkManager writes over a resolv.conf that is no link (tailscale/tailscale 3742).
-		m.write(managerPath, file(0o644, []byte(written+"[main]\ndns=none\n")), false)
+		// NetworkManager writes over a resolv.conf that is no link (tailscale/tailscale 3742), and
+		// with systemd-resolved has the names of the domain that a network announces asked for at
+		// the network's servers, whatever domain that is; and all names at those of a VPN.
+		m.write(managerPath, file(0o644, []byte(written+
+			"[main]\ndns=none\nsystemd-resolved=false\n")), false)
 	}
 	if resolved {
 		// Domains=~. has every name asked for at this server, and none at those of a network.
@@ -93,6 +99,53 @@ func (m *maker) pointers() {
 	if manager {
 		m.command(reload, nil)
 	}
+	if resolved {
+		m.resolvedLinks()
+	}
+}
+
+// resolved reports whether the machine has systemd-resolved.
+func (c *Config) resolved() bool {
+	return c.has("/run/systemd/resolve",
+		"/etc/systemd/system/dbus-org.freedesktop.resolve1.service",
+		"/etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
+		"/etc/systemd/system/multi-user.target.wants/systemd-resolved.service")
+}
+
+// The units that look at links when their servers have changed: systemd-resolved writes the file
+// then, also where nobody reads it.
+const (
+	linksPathUnit = written + "[Unit]\nDescription=DNS servers of network interfaces\n" +
+		"After=bailiwick.service\n[Path]\nPathChanged=/run/systemd/resolve/resolv.conf\n"
+	linksServiceUnit = written + "[Unit]\nDescription=Network interfaces ask Bailiwick\n" +
+		"After=bailiwick.service systemd-resolved.service\n[Service]\nType=oneshot\n" +
+		"ExecStart=" + systemdProgram + " install --links\n"
+)
+
+// watcher adds what has links ask the server that appear later, and once when the machine starts.
+func (m *maker) watcher() {
+	for _, unit := range []struct{ kind, text string }{{"path", linksPathUnit},
+		{"service", linksServiceUnit}} {
+		m.write(linksPath+unit.kind, file(0o644, []byte(unit.text)), false)
+		m.write(wantsFolder+"bailiwick-links."+unit.kind,
+			Content{Kind: Link, Link: linksPath + unit.kind}, false)
+	}
+}
+
+// resolvedLinks adds that links of systemd-resolved ask the server, those that are there and those
+// that come.
+func (m *maker) resolvedLinks() {
+	if m.c.Files || m.c.Uplinks == nil {
+		return
+	}
+	links, err := m.c.Uplinks.List()
+	if err != nil {
+		m.refuse("%v", err)
+	}
+	links = slices.DeleteFunc(links, func(l Uplink) bool { return l.Keeps })
+	m.Steps = append(m.Steps, Step{Servers: &Servers{Links: links, To: m.c.Addresses}})
+	m.command([]string{"systemctl", "start", "bailiwick-links.path", "bailiwick-links.service"},
+		[]string{"systemctl", "stop", "bailiwick-links.path", "bailiwick-links.service"})
 }
 
 // written begins each file that is in a folder of another program.

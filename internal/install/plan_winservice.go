@@ -4,6 +4,7 @@ package install
 
 import (
 	"path"
+	"strings"
 )
 
 // Paths of what is installed on Windows, below the volume of the system. All of it is where nobody
@@ -49,4 +50,25 @@ func (m *maker) windows() {
 	m.command([]string{"sc.exe", "start", windowsService}, nil)
 	m.wait()
 	m.links()
+	m.command(powershell(m.everyName()), powershell(noRule))
 }
+
+// ruleComment is what the rule of everyName is known by: its own name is made up by Windows.
+const ruleComment = "bailiwick install"
+
+// everyName is the script that adds a rule to the Name Resolution Policy Table: every name is asked
+// for at the server, whatever adapters say, also those that come later and those of VPNs. Rules for
+// zones, as VPNs make for theirs, are more specific and come first (netbirdio/netbird 7071). A rule
+// that an earlier installation has left would be a second one.
+func (m *maker) everyName() string {
+	var servers []string
+	for _, a := range m.c.Addresses {
+		servers = append(servers, "'"+a.String()+"'")
+	}
+	return noRule + `Add-DnsClientNrptRule -Namespace '.' -NameServers @(` +
+		strings.Join(servers, ", ") + `) -Comment '` + ruleComment + `'`
+}
+
+// noRule is the script that removes the rule, if it is there.
+const noRule = `Get-DnsClientNrptRule | Where-Object { $_.Comment -eq '` + ruleComment +
+	`' } | Remove-DnsClientNrptRule -Force; `

@@ -1,4 +1,4 @@
-// The DNS servers that the links of macOS and Windows ask.
+// The DNS servers that links have of their own.
 
 package install
 
@@ -11,7 +11,7 @@ import (
 )
 
 // Uplink is a way to a network, with DNS servers of its own: a network service of macOS, an adapter
-// of Windows.
+// of Windows, a link of systemd-resolved.
 type Uplink struct {
 	ID   string `json:"id"`   // what the system knows it by
 	Name string `json:"name"` // what people know it by
@@ -22,6 +22,10 @@ type Uplink struct {
 	Servers []netip.Addr `json:"servers"`
 	IPv4    bool         `json:"ipv4"` // it has that family
 	IPv6    bool         `json:"ipv6"`
+	// Domains are those that systemd-resolved asks the link's servers for. Keeps is set if the link
+	// keeps them.
+	Domains []string `json:"-"`
+	Keeps   bool     `json:"-"`
 }
 
 // Uplinks reads and sets the servers of a machine's links. Those of a VPN are none of them: they
@@ -124,6 +128,16 @@ func (s *Servers) restore(links Uplinks) (kept []string, err error) {
 // a program that was there before, nothing is known: it would have none that answers
 // (razvandimescu/numa 160).
 func (s *Servers) was(l *Uplink, now []Uplink) (servers []netip.Addr, known bool) {
+	at := s.find(l, now)
+	if at < 0 || s.ours(&s.Links[at]) {
+		return nil, false
+	}
+	return s.Links[at].Servers, true
+}
+
+// find returns which of the links as they were a link is, -1 for none. Of now are those that are
+// there: one that was renamed is at the port of one that is not.
+func (s *Servers) find(l *Uplink, now []Uplink) int {
 	at := slices.IndexFunc(s.Links, func(was Uplink) bool { return was.ID == l.ID })
 	if at < 0 && l.Port != "" {
 		at = slices.IndexFunc(s.Links, func(was Uplink) bool {
@@ -131,10 +145,7 @@ func (s *Servers) was(l *Uplink, now []Uplink) (servers []netip.Addr, known bool
 				!slices.ContainsFunc(now, func(n Uplink) bool { return n.ID == was.ID })
 		})
 	}
-	if at < 0 || s.ours(&s.Links[at]) {
-		return nil, false
-	}
-	return s.Links[at].Servers, true
+	return at
 }
 
 func (s *Servers) print(b *strings.Builder) {

@@ -31,6 +31,7 @@ type laptop struct {
 	ran     []string
 	stuck   string // the name of an uplink whose servers cannot be changed, though nothing is said
 	fail    string // a word of commands that fail
+	rules   int    // of Windows, that have all names asked for at the server
 }
 
 func (l *laptop) find(id string) *uplink {
@@ -190,6 +191,13 @@ func (s *system) machine() install.Machine {
 		if l.ran = append(l.ran, line); l.fail != "" && strings.Contains(line, l.fail) {
 			return errors.New(line + " failed")
 		}
+		if strings.Contains(line, "Remove-DnsClientNrptRule") {
+			l.rules = 0
+		}
+		if strings.Contains(line, "Add-DnsClientNrptRule -Namespace '.' -NameServers "+
+			"@('127.0.0.1', '::1')") {
+			l.rules++
+		}
 		return nil
 	}
 	return install.Machine{
@@ -205,6 +213,9 @@ func (s *system) clean(t *testing.T, when string, uplinks []uplink) {
 	t.Helper()
 	if now := differences(s.before, tree(t, s.config.Root)); len(now) > 0 {
 		t.Errorf("%s, %s: %v", s.name, when, now)
+	}
+	if s.laptop.rules != 0 {
+		t.Errorf("%s, %s: a rule has all names asked for at the server", s.name, when)
 	}
 	if !slices.Equal(s.laptop.uplinks, uplinks) {
 		t.Errorf("%s, %s: %+v, want %+v", s.name, when, s.laptop.uplinks, uplinks)
@@ -246,6 +257,11 @@ func TestUninstallRestoresServers(t *testing.T) {
 				t.Errorf("%s: %s asks %s", s.name, u.name, u.servers)
 			}
 		}
+		// Whatever adapter comes, Windows asks the server (netbirdio/netbird 7071,
+		// openziti/desktop-edge-win 315, 338).
+		if want := map[string]int{"Windows": 1}[s.name]; s.laptop.rules != want {
+			t.Errorf("%s: %d rules for all names", s.name, s.laptop.rules)
+		}
 		// An installation over another one would take its own servers for the earlier ones.
 		if _, err := install.Make(s.config); !errors.Is(err, install.ErrRefused) ||
 			!strings.Contains(err.Error(), "it is installed already") {
@@ -278,8 +294,8 @@ func TestUninstallRestoresServers(t *testing.T) {
 // after any step is undone by uninstall, and the network works in between.
 func TestFailureInTheMiddle(t *testing.T) {
 	for i, words := range [][]string{
-		{"enable", "bootstrap", "wait", "Wi-Fi", "USB"},
-		{"create", "icacls", "start", "wait", "Беспроводная", "Ethernet"}} {
+		{"enable", "bootstrap", "wait", "Wi-Fi", "USB", "bailiwick-links"},
+		{"create", "icacls", "start", "wait", "Беспроводная", "Ethernet", "Nrpt"}} {
 		for _, fail := range words {
 			s := systems(t)[i]
 			before := slices.Clone(s.laptop.uplinks)
