@@ -44,8 +44,8 @@ func installCommand() *cobra.Command {
 			"answers, and have programs ask it. If a step fails, all are undone. bailiwick " +
 			"uninstall puts back what was there.\n\n" +
 			"Linux: /usr/local/bin, a unit of systemd, /etc/resolv.conf, and drop-ins for " +
-			"systemd-resolved, NetworkManager and dhclient where they are. Nothing of others is " +
-			"overwritten but resolv.conf.\n" +
+			"systemd-resolved, NetworkManager and others that write it, where they are. Nothing " +
+			"of others is overwritten but resolv.conf; openresolv's file gets a line.\n" +
 			"macOS: /usr/local/bin, a daemon of launchd, and the DNS servers of all enabled " +
 			"network services of hardware.\n" +
 			"Windows: \\Program Files\\Bailiwick, a service, and the DNS servers of all adapters " +

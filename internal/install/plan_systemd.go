@@ -22,6 +22,8 @@ const (
 	resolvedPath   = "/etc/systemd/resolved.conf.d/bailiwick.conf"
 	managerPath    = "/etc/NetworkManager/conf.d/90-bailiwick.conf"
 	dhclientPath   = "/etc/dhcp/dhclient-enter-hooks.d/bailiwick"
+	dhcpcdPath     = "/etc/dhcpcd.enter-hook"
+	openresolvPath = "/etc/resolvconf.conf"
 	resolvPath     = "/etc/resolv.conf"
 )
 
@@ -91,8 +93,16 @@ func (m *maker) pointers() {
 	if c.has(filepath.Dir(dhclientPath)) {
 		m.write(dhclientPath, file(0o644, []byte(written+"make_resolv_conf() { :; }\n")), false)
 	}
+	m.otherWriters()
 	m.hooks()
+	selinux := c.has("/sys/fs/selinux/enforce") && c.has("/usr/sbin/restorecon", "/sbin/restorecon")
+	if selinux {
+		m.command(nil, relabel)
+	}
 	m.resolvConf()
+	if selinux {
+		m.command(relabel, nil)
+	}
 	if resolved {
 		m.command(restart, nil)
 	}
@@ -103,6 +113,29 @@ func (m *maker) pointers() {
 		m.resolvedLinks()
 	}
 }
+
+// otherWriters tells dhcpcd and openresolv not to write resolv.conf. dhcpcd reads the file before
+// its own hooks; openresolv has one file for everything, which is put back as it was.
+func (m *maker) otherWriters() {
+	if m.c.has("/etc/dhcpcd.conf", "/usr/lib/dhcpcd", "/lib/dhcpcd") {
+		m.write(dhcpcdPath, file(0o644, []byte(written+
+			"skip_hooks=\"$skip_hooks resolv.conf\"\n")), false)
+	}
+	before, err := read(m.c.at(openresolvPath))
+	switch {
+	case err != nil:
+		m.refuse("%v", err)
+	case before.Kind == File:
+		after := before
+		after.Data = append(slices.Clone(before.Data), "\n"+written+"resolvconf=NO\n"...)
+		after.Sum = sum(after.Data)
+		m.Steps = append(m.Steps, Step{Path: openresolvPath, Before: before, After: after})
+	}
+}
+
+// relabel is the command that gives resolv.conf the label that SELinux's policy has for it: a file
+// gets that of its folder when it is made.
+var relabel = []string{"restorecon", resolvPath}
 
 // resolved reports whether the machine has systemd-resolved.
 func (c *Config) resolved() bool {
