@@ -186,6 +186,10 @@ func TestInstallOnALaptop(t *testing.T) {
 		"{listen: \"\"}\nresolver: {ipv6: \"false\", root_hints: [{name: %s, address: %s}], "+
 		"do_not_query_localhost: false}\ntrust_anchors: {builtin: false, records: [%q]}\n",
 		root.server, root.address, root.anchor)
+	// An operator's own servers, over TLS, in a file that a distribution's handbook names.
+	must(t, "mkdir", "-p", b.path("/etc/systemd/resolved.conf.d"))
+	b.write(t, "/etc/systemd/resolved.conf.d/dns_servers.conf",
+		"[Resolve]\nDNS=192.0.2.97\nDNSOverTLS=yes\n")
 	b.write(t, "/root/good.yaml", fmt.Sprintf(conf, ""))
 	held, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -305,8 +309,14 @@ func (b *booted) newAdapter(t *testing.T, name, address, server, domain string) 
 // asks waits until systemd-resolved says something of a link's servers.
 func (b *booted) asks(t *testing.T, what string) {
 	t.Helper()
+	var text string
+	defer func() {
+		if t.Failed() {
+			t.Logf("systemd-resolved says\n%s", text)
+		}
+	}()
 	within(t, 20*time.Second, what, func() bool {
-		text, _ := b.try("resolvectl", "dns")
+		text, _ = b.try("resolvectl", "dns")
 		return strings.Contains(text, what)
 	})
 }
@@ -315,6 +325,10 @@ func (b *booted) asks(t *testing.T, what string) {
 // they say. It returns what one of them is to ask after the server is gone.
 func (b *booted) adaptersThatCome(t *testing.T, resolves func(string) bool) string {
 	t.Helper()
+	if text, err := b.try("resolvectl", "status"); err != nil ||
+		strings.Contains(text, "192.0.2.97") || strings.Contains(text, "+DNSOverTLS") {
+		t.Errorf("the operator's earlier servers are asked: %v %s", err, text)
+	}
 	// The network of a connection has claimed a public zone, and another one does now.
 	b.newAdapter(t, "dock0", "10.7.9.7/24", "192.0.2.98", "secure.example")
 	if text, err := b.try("resolvectl", "dns"); err != nil ||
@@ -322,8 +336,13 @@ func (b *booted) adaptersThatCome(t *testing.T, resolves func(string) bool) stri
 		t.Errorf("NetworkManager's servers are asked: %v %s", err, text)
 	}
 	// A tunnel whose client tells systemd-resolved that it wants all names, and has its own.
+	// NetworkManager, which has a connection for any link, is to leave it alone.
 	plug(t, "tun7")
 	must(t, "ip", "address", "add", "10.8.0.7/24", "dev", "tun7")
+	within(t, 10*time.Second, "the tunnel is not managed", func() bool {
+		_, err := b.try("nmcli", "device", "set", "tun7", "managed", "no")
+		return err == nil
+	})
 	for _, argv := range [][]string{{"dns", "tun7", "10.8.0.1"},
 		{"domain", "tun7", "~.", "corp.internal"}} {
 		if text, err := b.try(append([]string{"resolvectl"}, argv...)...); err != nil {

@@ -110,6 +110,32 @@ func TestLinksOfResolved(t *testing.T) {
 	}
 }
 
+// TestLinksUnits: a unit of paths is before all services, and one that comes after a service is a
+// cycle, of which systemd leaves out a part at the next start of the machine: the server, or what
+// looks at links. A limit of starts would end that as well, with a VPN that tries for long.
+func TestLinksUnits(t *testing.T) {
+	r, c := laptopOfResolved(t)
+	var run commands
+	_, undo := installed(t, c, &run)
+	for unit, want := range map[string]func(string) bool{
+		"path": func(text string) bool { return !strings.Contains(text, "After=") },
+		"service": func(text string) bool {
+			return strings.Contains(text, "\nStartLimitIntervalSec=0\n")
+		},
+	} {
+		text, err := os.ReadFile(filepath.Join(r.root, "etc/systemd/system/bailiwick-links."+unit))
+		if err != nil || !want(string(text)) {
+			t.Errorf("%v\n%s", err, text)
+		}
+		link, err := os.Readlink(filepath.Join(r.root,
+			"etc/systemd/system/multi-user.target.wants/bailiwick-links."+unit))
+		if err != nil || link != "/etc/systemd/system/bailiwick-links."+unit {
+			t.Errorf("it does not start with the machine: %v, %s", err, link)
+		}
+	}
+	undo()
+}
+
 // TestAdopt: a link that appears after the installation asks the server, whatever it is told
 // (Control-D-Inc/ctrld 18, 274, getdnsapi/stubby 117, nextdns/nextdns 888), and uninstall gives it
 // back what it was told. A link that was there keeps what its user has set since. Numbers begin
@@ -247,6 +273,27 @@ func TestManagerLeavesResolvedAlone(t *testing.T) {
 	}
 }
 
+// TestResolvedAsksNobodyElse: systemd-resolved adds up the servers of all its files, and would ask
+// those of the operator beside the server, by TLS if they are (systemd/systemd 29005): the file of
+// install is the last of the folder, and empties the list.
+func TestResolvedAsksNobodyElse(t *testing.T) {
+	root := machine(t, append(usual["systemd-resolved"],
+		"/etc/systemd/resolved.conf.d/dns_servers.conf=[Resolve]\nDNS=192.0.2.1\n")...)
+	var run commands
+	_, undo := installed(t, settings(root), &run)
+	files, err := filepath.Glob(filepath.Join(root, "etc/systemd/resolved.conf.d/*"))
+	if err != nil || len(files) != 2 {
+		t.Fatal(err, files)
+	}
+	text, err := os.ReadFile(files[1]) // in the order of their names
+	if want := "[Resolve]\nDNS=\nDNS=127.0.0.1\n"; err != nil ||
+		!strings.Contains(string(text), want) ||
+		!strings.Contains(string(text), "\nDNSOverTLS=no\n") {
+		t.Errorf("%v, %s", err, text)
+	}
+	undo()
+}
+
 // TestManagerHook: NetworkManager's dispatcher tells of networks with DHCP, of connections without,
 // such as WireGuard, and of VPNs with an interface of their own. A VPN without one would take the
 // place of the network that it goes through.
@@ -285,11 +332,13 @@ func TestManagerHook(t *testing.T) {
 			"DHCP4_DHCP_LEASE_TIME=60", "DHCP4_DOMAIN_NAME_SERVERS=192.0.2.1 192.0.2.2",
 			"DHCP4_DOMAIN_NAME=home.arpa", "IP4_DOMAINS=home.arpa bank.example"},
 			"set --family=4 --name=x --lease=60 --servers=192.0.2.1,192.0.2.2 " +
-				"--zones=home.arpa -- wlan0\n" + six + "wlan0\n"},
+				"--zones=home.arpa -- wlan0\n"},
+		{[]string{"wlan0", "dhcp6-change"}, nil, six + "wlan0\n"},
+		{[]string{"tun0", "up"}, nil, ""}, // of OpenVPN, which tells systemd-resolved
 		{[]string{"wg0", "up"}, []string{"IP4_NAMESERVERS=10.9.0.1",
 			"IP4_DOMAINS=corp.internal corp.example"},
 			"set --family=4 --name=x --servers=10.9.0.1 --zones=corp.internal,corp.example " +
-				"-- wg0\n" + six + "wg0\n"},
+				"-- wg0\n"},
 		{[]string{"tun0", "vpn-up"}, []string{"DEVICE_IFACE=wlan0",
 			"VPN_IP4_NAMESERVERS=10.8.0.1", "VPN_IP4_DOMAINS=corp.internal"},
 			"set --family=4 --name=x --servers=10.8.0.1 --zones=corp.internal -- tun0\n" +

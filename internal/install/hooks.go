@@ -16,7 +16,9 @@ const (
 // 4). What the network says is passed as an argument, and judged by the server. That of DHCPv4 and
 // that of DHCPv6 are told apart: each comes and ends by itself. Domains of a connection that has
 // IPv4 without DHCP, such as WireGuard, and those of a VPN are told as well; a VPN that has no
-// interface of its own is not, as its zones would be in place of those of the network below it.
+// interface of its own is not, as its zones would be in place of those of the network below it. A
+// link that comes up without servers may be of a client that tells of it by other means, and is not
+// told of.
 const (
 	tellServer = `bailiwick_network() {
 	/usr/local/bin/bailiwick ctl --socket /run/bailiwick/control.sock network "$@" \
@@ -52,7 +54,7 @@ up | dhcp4-change)
 			--lease="$DHCP4_DHCP_LEASE_TIME" \
 			--servers="$(bailiwick_list "$DHCP4_DOMAIN_NAME_SERVERS")" \
 			--zones="$(bailiwick_list "$DHCP4_DOMAIN_NAME")" -- "$1"
-	else
+	elif [ -n "$IP4_NAMESERVERS" ]; then
 		bailiwick_network set --family=4 --name="$CONNECTION_ID" \
 			--servers="$(bailiwick_list "$IP4_NAMESERVERS")" \
 			--zones="$(bailiwick_list "$IP4_DOMAINS")" -- "$1"
@@ -61,10 +63,12 @@ up | dhcp4-change)
 esac
 case "$2" in
 up | dhcp6-change)
-	bailiwick_network set --family=6 --name="$CONNECTION_ID" \
-		--lease="$DHCP6_MAX_LIFE" \
-		--servers="$(bailiwick_list "$DHCP6_DHCP6_NAME_SERVERS")" \
-		--zones="$(bailiwick_list "$DHCP6_DHCP6_DOMAIN_SEARCH")" -- "$1"
+	if [ "$2" = dhcp6-change ] || [ -n "$DHCP6_DHCP6_NAME_SERVERS" ]; then
+		bailiwick_network set --family=6 --name="$CONNECTION_ID" \
+			--lease="$DHCP6_MAX_LIFE" \
+			--servers="$(bailiwick_list "$DHCP6_DHCP6_NAME_SERVERS")" \
+			--zones="$(bailiwick_list "$DHCP6_DHCP6_DOMAIN_SEARCH")" -- "$1"
+	fi
 	;;
 vpn-up)
 	if [ "$1" != "$DEVICE_IFACE" ]; then

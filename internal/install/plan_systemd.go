@@ -19,7 +19,7 @@ const (
 	wantsPath      = wantsFolder + "bailiwick.service"
 	linksPath      = "/etc/systemd/system/bailiwick-links."
 	wantsFolder    = "/etc/systemd/system/multi-user.target.wants/"
-	resolvedPath   = "/etc/systemd/resolved.conf.d/bailiwick.conf"
+	resolvedPath   = "/etc/systemd/resolved.conf.d/zz-bailiwick.conf"
 	managerPath    = "/etc/NetworkManager/conf.d/90-bailiwick.conf"
 	dhclientPath   = "/etc/dhcp/dhclient-enter-hooks.d/bailiwick"
 	dhcpcdPath     = "/etc/dhcpcd.enter-hook"
@@ -86,9 +86,12 @@ func (m *maker) pointers() {
 			"[main]\ndns=none\nsystemd-resolved=false\n")), false)
 	}
 	if resolved {
-		// Domains=~. has every name asked for at this server, and none at those of a network.
+		// Domains=~. has every name asked for at this server, and none at those of a network. The
+		// last file counts, and servers of all files are asked unless the list is emptied. The
+		// server has no certificate that would be trusted (systemd/systemd 29005).
 		m.write(resolvedPath, file(0o644, fmt.Appendf([]byte(written),
-			"[Resolve]\nDNS=%s\nDomains=~.\nDNSStubListener=no\n", c.Addresses[0])), false)
+			"[Resolve]\nDNS=\nDNS=%s\nDomains=~.\nDNSOverTLS=no\nDNSStubListener=no\n",
+			c.Addresses[0])), false)
 	}
 	if c.has(filepath.Dir(dhclientPath)) {
 		m.write(dhclientPath, file(0o644, []byte(written+"make_resolv_conf() { :; }\n")), false)
@@ -146,13 +149,17 @@ func (c *Config) resolved() bool {
 }
 
 // The units that look at links when their servers have changed: systemd-resolved writes the file
-// then, also where nobody reads it.
+// then, also where nobody reads it. A unit of paths is before all services, and may come after
+// none. The service waits as clients of VPNs set servers and domains one after the other, and a
+// change while it runs starts it no second time; with a limit of starts systemd would give the path
+// up.
 const (
 	linksPathUnit = written + "[Unit]\nDescription=DNS servers of network interfaces\n" +
-		"After=bailiwick.service\n[Path]\nPathChanged=/run/systemd/resolve/resolv.conf\n"
+		"[Path]\nPathChanged=/run/systemd/resolve/resolv.conf\n"
 	linksServiceUnit = written + "[Unit]\nDescription=Network interfaces ask Bailiwick\n" +
-		"After=bailiwick.service systemd-resolved.service\n[Service]\nType=oneshot\n" +
-		"ExecStart=" + systemdProgram + " install --links\n"
+		"After=bailiwick.service systemd-resolved.service\nStartLimitIntervalSec=0\n" +
+		"[Service]\nType=oneshot\nExecStartPre=/bin/sleep 1\nExecStart=" + systemdProgram +
+		" install --links\n"
 )
 
 // watcher adds what has links ask the server that appear later, and once when the machine starts.
