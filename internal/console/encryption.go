@@ -28,8 +28,9 @@ type Encryption struct {
 	own  Certificates
 	path string // of the authorities; "": no client is asked for a certificate
 
-	mu      sync.Mutex
-	read    os.FileInfo         // the file as it was when it was read; guarded by mu, as is all below
+	mu sync.Mutex
+	// Guarded by mu:
+	read    os.FileInfo         // the file as it was when it was read
 	clients pemfile.Authorities // of path; without a pool if there is none
 	failed  string              // why the files in use are not those of now
 }

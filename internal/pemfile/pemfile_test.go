@@ -141,7 +141,8 @@ func TestReadAuthorities(t *testing.T) {
 	for _, c := range []struct {
 		days []int
 		last int64
-	}{{[]int{1}, 1}, {[]int{-1, 2}, 2}, {[]int{3, 2}, 3}, {[]int{1, 5, 2}, 5}, {[]int{-3, -2}, -2}} {
+	}{{[]int{1}, 1}, {[]int{-1, 2}, 2}, {[]int{3, 2}, 3}, {[]int{1, 5, 2}, 5},
+		{[]int{-3, -2}, -2}} {
 		var text strings.Builder
 		for _, d := range c.days {
 			text.WriteString(ends(d))
