@@ -485,10 +485,13 @@ func (m *memory) delegationOf(zone wire.Name, now time.Time) (*cache.Delegation,
 	return d, ok && now.Unix() < d.Expires
 }
 
-// current reports whether a delegation is that of its zone that was stored last.
-func (m *memory) current(d *cache.Delegation, now time.Time) bool {
+// superseded reports whether another delegation of its zone was stored later, or it was withdrawn.
+func (m *memory) superseded(d *cache.Delegation, now time.Time) bool {
 	latest, ok := m.delegationOf(d.Zone, now)
-	return ok && latest.Stored == d.Stored
+	if !ok {
+		return now.Unix() < d.Expires
+	}
+	return latest.Stored != d.Stored
 }
 
 // withdraw forgets the delegations of a zone, and of those between it and a zone above, that were

@@ -114,9 +114,26 @@ func (x *resolution) passed(m *minimiser, q wire.Question) bool {
 		switch {
 		case !ok || l.kind == wire.KindNXDomain && l.status == wire.Secure:
 		case l.kind == wire.KindNoData || l.kind == wire.KindAnswer:
-			m.step()
-			return true
+			if l.of(m.zone) {
+				m.step()
+				return true
+			}
 		case m.giveUp():
+			return true
+		}
+	}
+	return false
+}
+
+// of reports whether a denial, or data, are known to be of a zone itself. Those of the apex of a zone
+// below it say nothing of its own names: its servers would be told more of the name than they need
+// to know (section 2.3).
+func (l *result) of(zone wire.Name) bool {
+	if l.kind == wire.KindNoData {
+		return l.zone == zone
+	}
+	for d := range l.sets[0].Sigs.All() {
+		if sig, err := wire.ParseRRSIG(d); err == nil && sig.Signer == zone {
 			return true
 		}
 	}
@@ -132,12 +149,12 @@ func onTheWay(q wire.Question) cache.Key {
 // pass keeps the answer to a question with a shortened name, see [resolution.passed]. Of a denial
 // only the SOA is kept, and no client gets it.
 func (x *resolution) pass(a *zoneQuery, got *accepted) {
-	if x.fallback || got.weak || got.hollow || a.conf != nil && a.conf.NoCache ||
+	if x.fallback || got.weak || got.hollow || got.damaged || a.conf != nil && a.conf.NoCache ||
 		x.r.tailored(a.q.Name, a.q.Type) {
 		return
 	}
 	l := &result{kind: got.kind, origin: x.origin(), sets: got.sets, target: got.target,
-		status: wire.Unchecked, bare: got.kind.IsDenial()}
+		status: wire.Unchecked, bare: got.kind.IsDenial(), zone: a.zone}
 	if !l.bare {
 		l.proofs = denials(got.authority) // of a wildcard's expansion
 	}

@@ -41,12 +41,13 @@ func (x *resolution) outdated(l *result, f *cause.Failure) (*result, *cause.Fail
 	}
 	x.doubt = &doubt{cut: d, why: f, above: d.Zone.Parent(), since: now.Unix()}
 	switch z, err := wire.ParseName(f.Zone); {
-	case !x.r.memory.current(d, now):
+	case x.r.memory.superseded(d, now):
 		x.doubt.moved = true // a resolution that this one depends on, or another one, has asked
 	case d.Stored+1 >= now.Unix() || !x.r.refetches.cuts.may(d.Zone, now):
 		return l, f
-	case err == nil && d.Zone.Below(z):
-		// The data were judged as those of a zone above: a zone in between may have gone.
+	case err == nil && d.Zone.Below(z) && x.r.cfg.configured(z) == x.r.cfg.configured(d.Zone):
+		// The data were judged as those of a zone above: a zone in between may have gone. What is
+		// above a zone of the configuration does not answer for it.
 		x.doubt.above = z
 	}
 	x.trusts, x.enclosing = nil, nil
@@ -56,7 +57,7 @@ func (x *resolution) outdated(l *result, f *cause.Failure) (*result, *cause.Fail
 	case g == nil && asked:
 		x.r.memory.withdraw(d.Zone, x.doubt.above, x.doubt.since)
 		return fresh, nil
-	case g == nil || x.doubt.moved:
+	case g == nil, x.doubt.moved && g.HeldAgainst() == cause.ScopeName:
 		return fresh, g
 	}
 	return nil, f

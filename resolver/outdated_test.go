@@ -217,34 +217,38 @@ func TestDelegationInDoubtIsAskedForOnceInAWhile(t *testing.T) {
 }
 
 // A delegation that the resolution itself has learnt is as good as it gets, even if its TTL of 0
-// keeps it out of the cache: the parent is not asked a second time.
+// keeps it out of the cache, or its servers take seconds to be of no use: the parent is not asked a
+// second time.
 func TestDelegationThatWasJustLearntIsNotInDoubt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := lab.New(time.Now())
-		w.Add(lab.Zone{Name: "example."})
-		w.Add(lab.Zone{Name: "child.example.", Algorithm: lab.Unsigned})
-		parent, child := w.AddressOf("example."), w.AddressOf("child.example.")
-		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
-			m := in.Honest()
-			switch in.Server {
-			case child:
-				m = new(dns.Msg).SetRcode(in.Query, dns.RcodeRefused)
-			case parent:
-				for _, r := range m.Ns {
-					if r.Header().Rrtype == dns.TypeNS {
-						r.Header().Ttl = 0
+	for ttl, slow := range map[uint32]time.Duration{0: 0, 300: 2500 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			w := lab.New(time.Now())
+			w.Add(lab.Zone{Name: "example."})
+			w.Add(lab.Zone{Name: "child.example.", Algorithm: lab.Unsigned})
+			parent, child := w.AddressOf("example."), w.AddressOf("child.example.")
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				m := in.Honest()
+				switch in.Server {
+				case child:
+					refused := new(dns.Msg).SetRcode(in.Query, dns.RcodeRefused)
+					return lab.Messages(refused).After(slow), true
+				case parent:
+					for _, r := range m.Ns {
+						if r.Header().Rrtype == dns.TypeNS {
+							r.Header().Ttl = ttl
+						}
 					}
 				}
+				return lab.Messages(m), true
 			}
-			return lab.Messages(m), true
-		}
-		in := newWorld(t, w, nil)
-		if a := in.resolve("www.child.example.", wire.TypeA); a.RCode != servFail {
-			t.Errorf("got %s", a.RCode)
-		}
-		asked := in.transcript()
-		if n := strings.Count(asked, parent.String()+" child.example. A"); n != 1 {
-			t.Errorf("the parent was asked %d times\n%s", n, asked)
-		}
-	})
+			in := newWorld(t, w, nil)
+			if a := in.resolve("www.child.example.", wire.TypeA); a.RCode != servFail {
+				t.Errorf("got %s", a.RCode)
+			}
+			asked := in.transcript()
+			if n := strings.Count(asked, parent.String()+" child.example. A"); n != 1 {
+				t.Errorf("TTL %d: the parent was asked %d times\n%s", ttl, n, asked)
+			}
+		})
+	}
 }

@@ -145,3 +145,50 @@ func TestInsecureConfiguredZonesResolve(t *testing.T) {
 		}
 	})
 }
+
+// What the Internet has above a zone of the operator's does not answer for it, either when a
+// delegation that its servers have sent is in doubt: the names would be told to public servers, and
+// their denial taken.
+func TestDoubtStaysInsideConfiguredZones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "intranet.example.", Algorithm: lab.Unsigned})
+		at := w.Servers()[len(w.Servers())-1]
+		w.Add(lab.Zone{Name: "lab.example.", Algorithm: lab.Unsigned})
+		below := w.Servers()[len(w.Servers())-1]
+		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+			m := new(dns.Msg).SetReply(i.Query)
+			switch i.Server {
+			case at:
+				m.Ns = []dns.RR{rr("lab.private.secure.example. 300 NS ns.lab.private.secure.example.")}
+				m.Extra = []dns.RR{rr("ns.lab.private.secure.example. 300 A " + below.String())}
+			case below:
+				m.Authoritative = true
+				m.Answer = []dns.RR{rr(i.Question().Name + " 300 A 10.0.0.80")}
+			default:
+				return lab.Reply{}, false
+			}
+			return lab.Messages(m), true
+		}
+		in := newWorld(t, w, func(c *resolver.Config) {
+			c.CaseRandomisation = false
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("private.secure.example."),
+				Addrs: []netip.AddrPort{netip.AddrPortFrom(at, 53)}}}
+		})
+		public := w.AddressOf("secure.example.").String()
+		for _, name := range []string{"a", "b", "c"} {
+			in.transcript()
+			a := in.resolve(name+".lab.private.secure.example.", wire.TypeA)
+			asked := in.transcript()
+			if a.Failure == nil || a.Failure.Cause != cause.SplitHorizon {
+				t.Errorf("%s: %s %v", name, a.RCode, a.Failure)
+			}
+			for line := range strings.Lines(asked) {
+				if strings.Contains(line, public) && strings.Contains(line, "lab.") {
+					t.Errorf("a public server is asked %s", line)
+				}
+			}
+			time.Sleep(40 * time.Second)
+		}
+	})
+}

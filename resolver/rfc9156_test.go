@@ -4,12 +4,13 @@ package resolver_test
 
 import (
 	"fmt"
-	"github.com/miekg/dns"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"bailiwick/internal/lab"
 	"bailiwick/resolver"
@@ -110,6 +111,7 @@ func shortenedWorld(t *testing.T, algorithm uint8) *internet {
 // The answer to a question with a shortened name is used for further names, for as long as it may
 // be kept: each name is then one question. With random names below one, resolvers that ask for the
 // shortened one each time send twice as many packets, or eight times for names of IPv6 addresses.
+// Unsigned data may be of the apex of a zone below, and are asked for each time.
 func TestRFC9156ShortenedNamesAreAskedForOnce(t *testing.T) {
 	for _, algorithm := range []uint8{0, lab.Unsigned} {
 		for _, above := range []string{"b.ent.example.", "data.example.", "alias.example.",
@@ -124,8 +126,12 @@ func TestRFC9156ShortenedNamesAreAskedForOnce(t *testing.T) {
 						t.Errorf("%s: got %s, %s, first %s", above, a.RCode, a.Status, first.RCode)
 					}
 				}
-				if n := strings.Count(in.transcript(), "\n"); n != 20 {
-					t.Errorf("%s: 20 names, %d questions", above, n)
+				want := 20
+				if algorithm == lab.Unsigned && above == "data.example." {
+					want = 40
+				}
+				if n := strings.Count(in.transcript(), "\n"); n != want {
+					t.Errorf("%s: 20 names, %d questions, want %d", above, n, want)
 				}
 				time.Sleep(301 * time.Second)
 				in.resolve("n99."+above, wire.TypeAAAA)
@@ -157,13 +163,43 @@ func TestRFC9156DenialOfAShortenedNameIsForNoClient(t *testing.T) {
 			for _, name := range []string{"b.ent.example.", "ent.example."} {
 				a := in.ask(name, wire.TypeA, resolver.Options{CheckingDisabled: cd})
 				want := map[bool]wire.Security{true: wire.Unchecked, false: wire.Secure}[cd]
-				if a.RCode != noError || a.Status != want || !slices.ContainsFunc(a.Authority,
-					func(s *wire.RRset) bool { return s.Type == wire.TypeNSEC }) {
+				has := func(t wire.Type) bool { return wire.FindType(a.Authority, t) != nil }
+				if a.RCode != noError || a.Status != want || !has(wire.TypeNSEC) ||
+					!has(wire.TypeSOA) {
 					t.Errorf("%s, CD=%v: %s, %s, %v", name, cd, a.RCode, a.Status, a.Authority)
 				}
 			}
 		}
 	})
+}
+
+// Data and denials of the apex of a zone below are no reason to tell its parent more of a name: the
+// delegation has ended, and they have not.
+func TestRFC9156ApexOfAZoneBelowIsNotPassed(t *testing.T) {
+	for _, algorithm := range []uint8{0, lab.Unsigned} {
+		for _, records := range []string{"@ 3600 A 192.0.2.1;;www AAAA 2001:db8::1",
+			"www AAAA 2001:db8::1"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.New(time.Now())
+				w.Add(lab.Zone{Name: "example."})
+				w.Add(lab.Zone{Name: "child.example.", Algorithm: algorithm, Minimum: 3600,
+					Records: records})
+				in := newWorld(t, w, func(c *resolver.Config) { c.AggressiveNSEC = false })
+				in.resolve("child.example.", wire.TypeA)
+				time.Sleep(301 * time.Second)
+				in.transcript()
+				if a := in.resolve("www.child.example.", wire.TypeAAAA); a.RCode != noError {
+					t.Fatalf("%s, %v", a.RCode, a.Failure)
+				}
+				parent := w.AddressOf("example.").String()
+				for line := range strings.Lines(in.transcript()) {
+					if strings.Contains(line, parent) && strings.Contains(line, "www.") {
+						t.Errorf("the parent is asked %s", line)
+					}
+				}
+			})
+		}
+	}
 }
 
 // A zone that begins at or below a shortened name, while that is in the cache as a name of its
