@@ -125,9 +125,9 @@ func (x *resolution) passed(m *minimiser, q wire.Question) bool {
 	return false
 }
 
-// of reports whether a denial, or data, are known to be of a zone itself. Those of the apex of a zone
-// below it say nothing of its own names: its servers would be told more of the name than they need
-// to know (section 2.3).
+// of reports whether a denial, or data, are known to be of a zone itself. Those of the apex of a
+// zone below it say nothing of its own names: its servers would be told more of the name than they
+// need to know (section 2.3).
 func (l *result) of(zone wire.Name) bool {
 	if l.kind == wire.KindNoData {
 		return l.zone == zone

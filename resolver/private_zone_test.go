@@ -160,8 +160,9 @@ func TestDoubtStaysInsideConfiguredZones(t *testing.T) {
 			m := new(dns.Msg).SetReply(i.Query)
 			switch i.Server {
 			case at:
-				m.Ns = []dns.RR{rr("lab.private.secure.example. 300 NS ns.lab.private.secure.example.")}
-				m.Extra = []dns.RR{rr("ns.lab.private.secure.example. 300 A " + below.String())}
+				const cut = "lab.private.secure.example."
+				m.Ns = []dns.RR{rr(cut + " 300 NS ns." + cut)}
+				m.Extra = []dns.RR{rr("ns." + cut + " 300 A " + below.String())}
 			case below:
 				m.Authoritative = true
 				m.Answer = []dns.RR{rr(i.Question().Name + " 300 A 10.0.0.80")}

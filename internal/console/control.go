@@ -175,7 +175,10 @@ func (c *Control) serve(conn net.Conn) {
 	out := json.NewEncoder(conn)
 	var result Result
 	err := errors.New(cause.InternalError.Text()) // if there is no other
-	stop := working(conn, out)
+	stop := func() {}
+	if req.Waits {
+		stop = working(conn, out)
+	}
 	c.g.Run(guard.Control, func() { result, err = c.desk.do(OverSocket, req) })
 	stop()
 	r := response{Result: result, Text: result.Text != nil}
@@ -267,6 +270,7 @@ var errNoReply = errors.New("no reply")
 // exchange sends a request over a connection, and waits for the reply while the server works on it.
 func exchange(conn net.Conn, r Request, out io.Writer) (Result, error) {
 	_ = conn.SetDeadline(time.Now().Add(controlTimeout))
+	r.Waits = true
 	if err := json.NewEncoder(conn).Encode(r); err != nil {
 		return Result{}, err
 	}

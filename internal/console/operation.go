@@ -85,6 +85,9 @@ type Request struct {
 	From   string            `json:"-"` // where they ask
 	// IfMatch is the tag that a result has to have before it is replaced; "" for any.
 	IfMatch string `json:"-"`
+	// Waits reports whether the caller on the control socket knows that several responses may come:
+	// one of an earlier version would take the first for the reply.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // Result is what an operation tells: fields, rows of a table, or both; or a text.

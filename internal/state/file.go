@@ -52,11 +52,12 @@ func (d *Directory) Save(f File, write func(io.Writer) error) error {
 	s := &d.files[f]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	back := func() {}
 	if s.unread {
-		d.putAside(f)
-		s.unread = false
+		back = d.putAside(f)
 	}
 	if err := d.replace(f, write); err != nil {
+		back()
 		s.counts[failed].Add(1)
 		if !s.failing {
 			d.log.Error("state is not saved: a restart would forget it; it is tried again",
@@ -65,6 +66,7 @@ func (d *Directory) Save(f File, write func(io.Writer) error) error {
 		s.failing = true
 		return err
 	}
+	s.unread = false
 	if s.failing {
 		d.log.Info("state is saved again", "file", d.at(f))
 	}
@@ -135,18 +137,19 @@ func fill(t *os.File, f File, write func(io.Writer) error) error {
 }
 
 // putAside keeps a file that could not be read under another name: what is saved next knows nothing
-// of what is in it, and would be all that there is.
-func (d *Directory) putAside(f File) {
+// of what is in it, and would be all that there is. back gives it its name again.
+func (d *Directory) putAside(f File) (back func()) {
 	aside := d.at(f) + ".unread"
 	if err := os.Rename(d.at(f), aside); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			d.log.Error("state that could not be read is replaced", "file", d.at(f), "rename",
 				err.Error())
 		}
-		return
+		return func() {}
 	}
 	d.log.Error("state that could not be read is kept", "file", d.at(f), "kept", aside, "hint",
 		"stop the server and give the file its name again")
+	return func() { _ = os.Rename(aside, d.at(f)) }
 }
 
 // Load gives read the content of a file, if it is as it was written. The error of one that is not
