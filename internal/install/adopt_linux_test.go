@@ -33,11 +33,13 @@ func (r *resolved) resolvectl(argv []string) ([]byte, error) {
 		return nil, nil
 	}
 	if argv[1] == "--no-pager" {
-		text := "Global: 127.0.0.1\n"
+		text := "Global: 127.0.0.1\n        2001:db8::9\n"
 		for n := range 100 {
 			if l := r.links[n]; l != nil {
 				of := map[string]string{"dns": l.servers, "domain": l.domains}[argv[2]]
-				text += fmt.Sprintf("Link %d (%s): %s\n", n, l.name, of)
+				// As it wraps what is too long for a line.
+				text += fmt.Sprintf("Link %d (%s): %s\n", n, l.name,
+					strings.ReplaceAll(of, " ", "\n        "))
 			}
 		}
 		return []byte(text), nil

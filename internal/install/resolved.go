@@ -75,15 +75,22 @@ func (r Resolved) tunnel(name string) bool {
 	return err == nil && strings.TrimSpace(string(kind)) != "1"
 }
 
-// lines returns what a command prints of each link: its number, its name, and the rest.
+// lines returns what a command prints of each link: its number, its name, and the rest. A long list
+// is broken at 80 columns, and goes on in a line that begins with blanks.
 func (r Resolved) lines(command string) (links [][]string, err error) {
 	text, err := r.Output([]string{"resolvectl", "--no-pager", command})
 	if err != nil {
 		return nil, err
 	}
+	var last []string // the link whose list may go on; nil for what is not of a link
 	for line := range strings.Lines(string(text)) {
-		if f := linkLine.Get().FindStringSubmatch(strings.TrimRight(line, "\n")); f != nil {
-			links = append(links, f)
+		line = strings.TrimRight(line, "\n")
+		if last != nil && strings.HasPrefix(line, " ") {
+			last[3] += line
+			continue
+		}
+		if last = linkLine.Get().FindStringSubmatch(line); last != nil {
+			links = append(links, last)
 		}
 	}
 	return links, nil
