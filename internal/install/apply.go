@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"bailiwick/internal/state"
@@ -29,7 +30,12 @@ type record struct {
 	Steps   []Step     `json:"steps"`
 }
 
-const recordVersion = 1
+// Versions of the record. That of now has links whose servers were set, which a program that writes
+// the first does not look for under systemd.
+const (
+	recordVersion = 2
+	oldestVersion = 1 // that is read
+)
 
 // save writes the record. The text of what was written is left out: its sum is enough.
 func (r *record) save(path string) error {
@@ -90,7 +96,7 @@ func readRecord(c Config) (r record, err error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return r, fmt.Errorf("%s: %w", path, err)
 	}
-	if r.Version != recordVersion {
+	if r.Version < oldestVersion || r.Version > recordVersion {
 		return r, fmt.Errorf("%s is of another version of this program (%d)", path, r.Version)
 	}
 	return r, nil
@@ -101,7 +107,9 @@ var ErrNotInstalled = errors.New("nothing is installed here")
 
 // Undo undoes an installation, the last step first. Of its configuration System, Root and Uplinks
 // count. kept lists what others have changed since, and is left as it is. What fails does not keep
-// the rest from being undone.
+// the rest from being undone, and alone is done when it is run again: each step that was undone is
+// taken out of the record. After a kill all is repeated, which changes nothing. The service's files
+// stay until its commands have succeeded, which would fail without them.
 func Undo(c Config, m Machine) (kept []string, err error) {
 	recordPath := c.native(c.record())
 	r, err := readRecord(c)
@@ -109,29 +117,40 @@ func Undo(c Config, m Machine) (kept []string, err error) {
 		return nil, err
 	}
 	var failed []error
-	for i := len(r.Steps) - 1; i >= 0; i-- {
+	needed := false // the service's files are
+	for i := len(r.Steps) - 1; i >= 0 && !(needed && isReload(r.Steps[i].Do)); i-- {
 		s := &r.Steps[i]
+		var err error
 		switch {
 		case s.Path != "":
-			stays, err := s.restore(c.at(s.Path), r.Address)
-			if stays {
+			var stays bool
+			if stays, err = s.restore(c.at(s.Path), r.Address); stays {
 				kept = append(kept, c.native(s.Path))
 			}
-			failed = append(failed, err)
 		case s.Service != nil:
-			failed = append(failed, m.Delete(s.Service))
+			err = m.Delete(s.Service)
 		case s.Servers != nil && c.Uplinks == nil: // they are not settings of files
 		case s.Servers != nil:
-			stay, err := s.Servers.restore(c.Uplinks)
+			var stay []string
+			stay, err = s.Servers.restore(c.Uplinks)
 			kept = append(kept, stay...)
-			failed = append(failed, err)
 		case len(s.Undo) > 0:
-			failed = append(failed, m.Run(s.Undo))
+			if err = m.Run(s.Undo); err != nil && ofService(s.Undo) {
+				if needed = c.has(unitPath); !needed {
+					err = nil // somebody has removed the unit: there is nothing to end
+				}
+			}
 		}
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		r.Steps = slices.Delete(r.Steps, i, i+1)
 	}
-	if err := errors.Join(failed...); err != nil {
+	if len(failed) > 0 {
+		failed = append(failed, r.save(c.at(c.record())))
 		return kept, fmt.Errorf("%w\n%s stays: run bailiwick uninstall again when that is mended",
-			err, recordPath)
+			errors.Join(failed...), recordPath)
 	}
 	return kept, os.Remove(c.at(c.record()))
 }

@@ -92,10 +92,15 @@ func TestOpenresolvLeavesResolvConf(t *testing.T) {
 // (coreos/fedora-coreos-tracker 646, 679, theforeman/foreman-selinux 142, randomcoww/homelab 16).
 // It gets its label after it was written, and again after it was put back. The program is made in
 // the folder that it stays in, and not moved there from a home (DNSCrypt/dnscrypt-proxy 567).
+// A machine that had none has none afterwards, and restorecon fails there without -i.
 func TestSELinuxLabels(t *testing.T) {
-	const relabels = "restorecon /etc/resolv.conf"
-	for _, selinux := range []bool{false, true} {
-		paths := []string{"/etc/resolv.conf=nameserver 192.0.2.1\n", "/usr/sbin/restorecon="}
+	const relabels = "restorecon -i /etc/resolv.conf"
+	for n := range 4 {
+		selinux, absent := n&1 > 0, n&2 > 0
+		paths := []string{"/usr/sbin/restorecon="}
+		if !absent {
+			paths = append(paths, "/etc/resolv.conf=nameserver 192.0.2.1\n")
+		}
 		if selinux {
 			paths = append(paths, "/sys/fs/selinux/enforce=1")
 		}

@@ -535,3 +535,67 @@ func TestRestHasNoWatchdog(t *testing.T) {
 		t.Error(now)
 	}
 }
+
+// TestUninstallAgain: uninstall whose one command fails does the rest when it is run again, and
+// nothing twice: systemctl fails for units that are gone. A unit that somebody has removed by hand
+// fails nothing.
+func TestUninstallAgain(t *testing.T) {
+	paths := usual["all of them, with an operator's configuration"]
+	for _, fail := range []string{"stop bailiwick.service", "clean", "daemon-reload",
+		"NetworkManager", "bailiwick-links.path", "removed"} {
+		root := machine(t, append(paths, "/run/systemd/resolve/")...)
+		before := tree(t, root)
+		c := settings(root)
+		c.Uplinks = install.Resolved{Output: (&resolved{}).resolvectl, Root: root}
+		p, err := install.Make(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var run commands
+		if err := p.Apply(run.machine()); err != nil {
+			t.Fatal(err)
+		}
+		m := run.machine()
+		execute, unit := m.Run, filepath.Join(root, "etc/systemd/system/bailiwick.service")
+		m.Run = func(argv []string) error {
+			_, err := os.Lstat(unit)
+			if strings.HasPrefix(argv[len(argv)-1], "bailiwick") && err != nil {
+				return errors.New("not loaded")
+			}
+			return execute(argv)
+		}
+		if run.fail = fail; fail == "removed" {
+			if err := os.Remove(unit); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			if _, err := install.Undo(c, m); err == nil {
+				t.Errorf("%s failed, and uninstall did not", fail)
+			}
+			if b, err := os.ReadFile(filepath.Join(root, "etc/resolv.conf")); err == nil {
+				t.Errorf("%s failed: programs ask by %s", fail, b)
+			}
+		}
+		run.fail, run.ran = "", nil
+		if kept, err := install.Undo(c, m); err != nil || len(kept) > 0 {
+			t.Errorf("after %s: %v, kept %v", fail, err, kept)
+		}
+		if now := differences(before, tree(t, root)); len(now) > 0 {
+			t.Errorf("after %s: %v", fail, now)
+		}
+		if fail != "removed" && strings.Count(strings.Join(run.ran, "\n"), fail) != 1 {
+			t.Errorf("after %s ran %q", fail, run.ran)
+		}
+	}
+}
+
+// TestRecordVersions: records of this program and of the earlier one are read, and of no other.
+func TestRecordVersions(t *testing.T) {
+	for version, reads := range map[int]bool{0: false, 1: true, 2: true, 3: false} {
+		root := machine(t, fmt.Sprintf("/var/lib/bailiwick.installed={\"version\": %d}", version))
+		_, err := install.Undo(install.Config{Root: root}, new(commands).machine())
+		if (err == nil) != reads {
+			t.Errorf("%d: %v", version, err)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (m *maker) systemd() {
 // service adds the server and its service.
 func (m *maker) service() {
 	m.program()
-	m.command(nil, []string{"systemctl", "daemon-reload"})
+	m.command(nil, reloadUnits)
 	m.write(unitPath, file(0o644, m.c.Unit), false)
 	if m.c.Rests {
 		m.write(restPath, file(0o644, []byte(written+"[Service]\nWatchdogSec=0\n")), false)
@@ -56,12 +56,24 @@ func (m *maker) service() {
 	if m.c.resolved() {
 		m.watcher()
 	}
-	m.command([]string{"systemctl", "daemon-reload"}, nil)
+	m.command(reloadUnits, nil)
 	m.command(nil, []string{"systemctl", "clean", "--what=state", "--what=logs", "--what=runtime",
 		"bailiwick.service"})
 	m.command([]string{"systemctl", "start", "bailiwick.service"},
 		[]string{"systemctl", "stop", "bailiwick.service"})
 	m.wait()
+}
+
+// reloadUnits is the command after which systemd knows units that have come, or gone.
+var reloadUnits = []string{"systemctl", "daemon-reload"}
+
+// isReload reports whether a command is that one. On the way there it comes after the files of the
+// service, and before the commands that need them.
+func isReload(argv []string) bool { return slices.Equal(argv, reloadUnits) }
+
+// ofService reports whether a command is one of systemctl for the units of the service.
+func ofService(argv []string) bool {
+	return argv[0] == "systemctl" && strings.HasPrefix(argv[len(argv)-1], "bailiwick")
 }
 
 // pointers adds what has programs ask the server: each program that writes resolv.conf is told not
@@ -137,8 +149,8 @@ func (m *maker) otherWriters() {
 }
 
 // relabel is the command that gives resolv.conf the label that SELinux's policy has for it: a file
-// gets that of its folder when it is made.
-var relabel = []string{"restorecon", resolvPath}
+// gets that of its folder when it is made. There may be none after the way back.
+var relabel = []string{"restorecon", "-i", resolvPath}
 
 // resolved reports whether the machine has systemd-resolved.
 func (c *Config) resolved() bool {
