@@ -43,7 +43,7 @@ func tellZones(l *install.Uplink) error {
 			zones = append(zones, d)
 		}
 	}
-	if len(zones) == 0 {
+	if len(zones) == 0 || len(servers) == 0 {
 		return nil
 	}
 	own, err := os.Executable()

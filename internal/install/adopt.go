@@ -8,11 +8,13 @@ import (
 )
 
 // Adopt has links that have appeared since the installation ask the server: a dock, a phone, a VPN
-// that wants all names. First it is written down whom they asked, for Undo. A link that was there
-// before is left alone: what its user has set since stays.
+// that wants all names. First it is written down whom they asked, for Undo. What the user of a link
+// that was there before has set since stays. It asks the server again if it asks whom it asked
+// before, as after a setting that has failed or that another program has made anew, and if it is in
+// another network.
 //
-// It returns all links that are there, with the servers that they have from elsewhere and their
-// domains.
+// It returns all links that are there, with the servers that they have from elsewhere, none if they
+// are not known, and their domains.
 func Adopt(c Config) (there []Uplink, err error) {
 	r, err := readRecord(c)
 	if err != nil {
@@ -31,16 +33,24 @@ func Adopt(c Config) (there []Uplink, err error) {
 	fresh := Servers{To: s.To}
 	for i := range there {
 		l := &there[i]
-		if at := s.find(l, there); at >= 0 && s.ours(l) {
-			l.Servers = s.Links[at].Servers
-		} else if at < 0 && !l.Keeps && !s.ours(l) {
+		at := s.find(l, there)
+		switch {
+		case s.ours(l) && at >= 0 && l.Carrier != s.Links[at].Carrier:
+			l.Servers = nil // those that are recorded are of another network
+		case s.ours(l):
+			l.Servers, _ = s.was(l, there)
+		case l.Keeps:
+		case at < 0:
+			s.Links = append(s.Links, *l)
+			fresh.Links = append(fresh.Links, *l)
+		case l.Carrier != s.Links[at].Carrier, slices.Equal(l.Servers, s.Links[at].Servers):
+			s.Links[at] = *l
 			fresh.Links = append(fresh.Links, *l)
 		}
 	}
 	if len(fresh.Links) == 0 {
 		return there, nil
 	}
-	s.Links = append(s.Links, fresh.Links...)
 	if err := r.save(c.at(c.record())); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"bailiwick/internal/install"
 )
@@ -21,6 +23,8 @@ type resolvedLink struct{ name, servers, domains string }
 type resolved struct {
 	root  string
 	links map[int]*resolvedLink
+	own   map[string]string // by names of links: what they ask by their own configuration
+	fail  string            // the name of a link whose servers cannot be set
 	ended bool
 }
 
@@ -47,10 +51,12 @@ func (r *resolved) resolvectl(argv []string) ([]byte, error) {
 	for _, l := range r.links {
 		switch {
 		case l.name != argv[2]:
+		case l.name == r.fail:
+			return nil, errors.New("not now")
 		case argv[1] == "dns":
 			l.servers = strings.Join(argv[3:], " ")
 		default:
-			l.servers, l.domains = "", ""
+			l.servers, l.domains = r.own[l.name], ""
 		}
 	}
 	return nil, nil
@@ -384,4 +390,134 @@ func TestAdoptIntoAFolder(t *testing.T) {
 	if _, err := install.Undo(c, run.machine()); err != nil || r.asks() != before {
 		t.Errorf("%v, %s", err, r.asks())
 	}
+}
+
+// TestAdoptAgain: a link that could not be set is not left alone for good: the others are set all
+// the same, and the next time it is set, and so is one that was told anew whom to ask. In another
+// network its servers are others, and no choice of its user; they are what it gets back.
+func TestAdoptAgain(t *testing.T) {
+	r, c := laptopOfResolved(t)
+	var run commands
+	_, undo := installed(t, c, &run)
+	r.links[2].servers = "192.0.2.53 fe80::1%2" // as before the installation
+	r.links[8] = &resolvedLink{"eth2", "203.0.113.1", "bank.example"}
+	r.fail = "eth0"
+	adopt := func(want string) []install.Uplink {
+		t.Helper()
+		links, err := install.Adopt(c)
+		if (err != nil) != (r.fail != "") || r.asks() != want {
+			t.Errorf("%v, %s", err, r.asks())
+		}
+		return links
+	}
+	const others = "; wlan0: ; tun0: 127.0.0.1; wg0: 10.9.0.1; eth1: 192.0.2.53:853#dns.example; " +
+		"wwan0: 127.0.0.1; eth2: 127.0.0.1"
+	adopt("eth0: 192.0.2.53 fe80::1%2" + others)
+	r.fail = ""
+	adopt("eth0: 127.0.0.1" + others)
+	if err := os.WriteFile(filepath.Join(r.root, "sys/class/net/eth0/carrier_changes"),
+		[]byte("4\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if l := adopt("eth0: 127.0.0.1" + others)[0]; len(l.Servers) > 0 {
+		t.Errorf("in another network its zones are asked for at %v", l.Servers)
+	}
+	r.links[2].servers = "198.51.100.53"
+	adopt("eth0: 127.0.0.1" + others)
+	if kept := undo(); len(kept) > 0 || !strings.HasPrefix(r.asks(), "eth0: 198.51.100.53;") ||
+		!strings.HasSuffix(r.asks(), "; eth2: 203.0.113.1") {
+		t.Errorf("uninstalled: kept %v, %s", kept, r.asks())
+	}
+}
+
+// TestLinkOfNetworkd: a link that systemd-networkd has asks those that its network names, and not
+// for good those that the network of the installation did.
+func TestLinkOfNetworkd(t *testing.T) {
+	for state, want := range map[string]string{"configured": "198.51.100.53",
+		"unmanaged": "192.0.2.53 fe80::1%2"} {
+		r, c := laptopOfResolved(t)
+		links := filepath.Join(r.root, "run/systemd/netif/links")
+		if err := os.MkdirAll(links, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(links, "2"), []byte("# private\nADMIN_STATE="+state+
+			"\nOPER_STATE=routable\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r.own = map[string]string{"eth0": "198.51.100.53"} // by now
+		var run commands
+		_, undo := installed(t, c, &run)
+		if kept := undo(); len(kept) > 0 || r.links[2].servers != want {
+			t.Errorf("%s: kept %v, %s", state, kept, r.asks())
+		}
+	}
+}
+
+// TestConfiguredLoopback: a link that has the server's address by its own configuration has it
+// still when uninstall has given the others theirs, and fails nothing. Nobody knows whom else to
+// ask for its zones.
+func TestConfiguredLoopback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, later := range []bool{false, true} {
+			r, c := laptopOfResolved(t)
+			r.own = map[string]string{"eth2": "127.0.0.1"}
+			link := &resolvedLink{"eth2", "127.0.0.1", "home.example"}
+			if !later {
+				r.links[8] = link
+			}
+			var run commands
+			_, undo := installed(t, c, &run)
+			r.links[8] = link
+			links, err := install.Adopt(c)
+			if at := len(links) - 1; err != nil || links[at].Name != "eth2" ||
+				len(links[at].Servers) > 0 {
+				t.Errorf("%v, %+v", err, links)
+			}
+			if kept := undo(); !slices.Equal(kept, []string{
+				"DNS servers of eth2, by its own configuration 127.0.0.1"}) {
+				t.Errorf("kept %v", kept)
+			}
+		}
+	})
+}
+
+// slowly are links whose servers change only a while after they were set.
+type slowly struct {
+	install.Uplinks
+	begun []func() error
+	due   time.Time
+}
+
+func (s *slowly) Set(l *install.Uplink, servers []netip.Addr) error {
+	s.begun = append(s.begun, func() error { return s.Uplinks.Set(l, servers) })
+	s.due = time.Now().Add(time.Second)
+	return nil
+}
+
+func (s *slowly) List(ids ...string) ([]install.Uplink, error) {
+	for len(s.begun) > 0 && !time.Now().Before(s.due) {
+		if err := s.begun[0](); err != nil {
+			return nil, err
+		}
+		s.begun = s.begun[1:]
+	}
+	return s.Uplinks.List(ids...)
+}
+
+// TestServersThatTakeTime: systemd-networkd passes servers on to systemd-resolved when it comes to
+// it; a second is no failure, neither of an installation nor of the way back.
+func TestServersThatTakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, c := laptopOfResolved(t)
+		before := r.asks()
+		c.Uplinks = &slowly{Uplinks: c.Uplinks}
+		var run commands
+		_, undo := installed(t, c, &run)
+		if !strings.HasPrefix(r.asks(), "eth0: 127.0.0.1;") {
+			t.Error(r.asks())
+		}
+		if undo(); r.asks() != before {
+			t.Error(r.asks())
+		}
+	})
 }

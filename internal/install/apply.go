@@ -132,7 +132,7 @@ func Undo(c Config, m Machine) (kept []string, err error) {
 		case s.Servers != nil && c.Uplinks == nil: // they are not settings of files
 		case s.Servers != nil:
 			var stay []string
-			stay, err = s.Servers.restore(c.Uplinks)
+			stay, err = s.Servers.restore(c.Uplinks, c.System == Systemd)
 			kept = append(kept, stay...)
 		case len(s.Undo) > 0:
 			if err = m.Run(s.Undo); err != nil && ofService(s.Undo) {

@@ -59,6 +59,10 @@ func (r Resolved) List(ids ...string) (links []Uplink, err error) {
 		}
 		l.Keeps = r.tunnel(l.Name) && !slices.Contains(l.Domains, "~.") &&
 			!slices.Contains(ids, l.ID)
+		l.Managed = r.managed(f[1])
+		changes, _ := os.ReadFile(filepath.Join(r.Root, "/sys/class/net", l.Name,
+			"carrier_changes"))
+		l.Carrier = strings.TrimSpace(string(changes))
 		links = append(links, l)
 	}
 	return links, nil
@@ -73,6 +77,18 @@ func (r Resolved) tunnel(name string) bool {
 	}
 	kind, err := os.ReadFile(filepath.Join(at, "type"))
 	return err == nil && strings.TrimSpace(string(kind)) != "1"
+}
+
+// managed reports whether systemd-networkd has the link of a number, by the state that it writes:
+// the servers that are set are kept there, beside those of the network.
+func (r Resolved) managed(number string) bool {
+	text, err := os.ReadFile(filepath.Join(r.Root, "/run/systemd/netif/links", number))
+	for line := range strings.Lines(string(text)) {
+		if state, is := strings.CutPrefix(strings.TrimSpace(line), "ADMIN_STATE="); is {
+			return state != "unmanaged" && state != "pending" && state != "initialized"
+		}
+	}
+	return err == nil
 }
 
 // lines returns what a command prints of each link: its number, its name, and the rest. A long list

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Uplink is a way to a network, with DNS servers of its own: a network service of macOS, an adapter
@@ -22,10 +23,13 @@ type Uplink struct {
 	Servers []netip.Addr `json:"servers"`
 	IPv4    bool         `json:"ipv4"` // it has that family
 	IPv6    bool         `json:"ipv6"`
+	// Carrier tells one connection from the next, "" if that is not known.
+	Carrier string `json:"carrier,omitempty"`
 	// Domains are those that systemd-resolved asks the link's servers for. Keeps is set if the link
-	// keeps them.
+	// keeps them, and Managed if those that the network names come back by themselves.
 	Domains []string `json:"-"`
 	Keeps   bool     `json:"-"`
+	Managed bool     `json:"-"`
 }
 
 // Uplinks reads and sets the servers of a machine's links. Those of a VPN are none of them: they
@@ -61,36 +65,56 @@ func (s *Servers) ours(l *Uplink) bool {
 	})
 }
 
-// set has all links ask the server. What commands report is not believed: networksetup ends well
-// with some errors.
+// set has all links ask the server; one that fails does not keep the others from it. What commands
+// report is not believed: networksetup ends well with some errors.
 func (s *Servers) set(links Uplinks) error {
-	for i := range s.Links {
-		if l := &s.Links[i]; len(s.of(l)) > 0 {
-			if err := links.Set(l, s.of(l)); err != nil {
-				return fmt.Errorf("DNS servers of %s: %w", l.Name, err)
-			}
-		}
-	}
-	now, err := links.List()
-	if err != nil {
-		return err
-	}
+	var failed, wrong []error
+	var set []*Uplink
 	for i := range s.Links {
 		l := &s.Links[i]
-		at := slices.IndexFunc(now, func(n Uplink) bool { return n.ID == l.ID })
-		if at >= 0 && !slices.Equal(now[at].Servers, s.of(l)) && len(s.of(l)) > 0 {
-			return fmt.Errorf("DNS servers of %s are %s, though they were set to %s: a profile or "+
-				"another program sets them", l.Name, addresses(now[at].Servers),
-				addresses(s.of(l)))
+		if len(s.of(l)) == 0 {
+			continue
+		}
+		if err := links.Set(l, s.of(l)); err != nil {
+			failed = append(failed, fmt.Errorf("DNS servers of %s: %w", l.Name, err))
+			continue
+		}
+		set = append(set, l)
+	}
+	err := await(links, nil, func(now []Uplink) bool {
+		wrong = nil
+		for _, l := range set {
+			at := slices.IndexFunc(now, func(n Uplink) bool { return n.ID == l.ID })
+			if at >= 0 && !slices.Equal(now[at].Servers, s.of(l)) {
+				wrong = append(wrong, fmt.Errorf("DNS servers of %s are %s, though they were set "+
+					"to %s: a profile or another program sets them", l.Name,
+					addresses(now[at].Servers), addresses(s.of(l))))
+			}
+		}
+		return len(wrong) == 0
+	})
+	return errors.Join(append(append(failed, wrong...), err)...)
+}
+
+// settleTime is how long links may take until they have the servers that were set:
+// systemd-networkd, which has those of its links, passes them on to systemd-resolved by a file.
+const settleTime = 2 * time.Second
+
+// await lists links until they are as they should be, or that has taken too long.
+func await(links Uplinks, ids []string, settled func(now []Uplink) bool) error {
+	for end := time.Now().Add(settleTime); ; time.Sleep(settleTime / 10) {
+		now, err := links.List(ids...)
+		if err != nil || settled(now) || time.Now().After(end) {
+			return err
 		}
 	}
-	return nil
 }
 
 // restore has each link ask whom it asked before. What others have set since stays, and is
 // returned. No link keeps asking a server that is about to go, whatever it is called now, and
-// whether it was there at all (razvandimescu/numa 198).
-func (s *Servers) restore(links Uplinks) (kept []string, err error) {
+// whether it was there at all (razvandimescu/numa 198). Links of systemd may have the server's
+// address by their own configuration, from before it or by hand since: that stays as well.
+func (s *Servers) restore(links Uplinks, configured bool) (kept []string, err error) {
 	var ids []string
 	for _, l := range s.Links {
 		ids = append(ids, l.ID)
@@ -107,21 +131,30 @@ func (s *Servers) restore(links Uplinks) (kept []string, err error) {
 		case !s.ours(l) && known && !slices.Equal(l.Servers, was):
 			kept = append(kept, "DNS servers of "+l.Name)
 		case s.ours(l):
+			if l.Managed {
+				was = nil // fixed servers would outlive the network that has named them
+			}
 			if err := links.Set(l, was); err != nil {
 				failed = append(failed, fmt.Errorf("DNS servers of %s: %w", l.Name, err))
 			}
 		}
 	}
-	if now, err = links.List(ids...); err != nil {
-		return kept, errors.Join(append(failed, err)...)
-	}
-	for i := range now {
-		if l := &now[i]; len(failed) == 0 && s.ours(l) {
+	var still []Uplink
+	err = await(links, ids, func(after []Uplink) bool {
+		still = slices.DeleteFunc(after, func(l Uplink) bool { return !s.ours(&l) })
+		return len(still) == 0
+	})
+	for i := range still {
+		l := &still[i]
+		if _, known := s.was(l, now); configured && !known {
+			kept = append(kept, "DNS servers of "+l.Name+", by its own configuration "+
+				addresses(l.Servers))
+		} else if len(failed) == 0 {
 			failed = append(failed, fmt.Errorf("DNS servers of %s are still %s", l.Name,
 				addresses(l.Servers)))
 		}
 	}
-	return kept, errors.Join(failed...)
+	return kept, errors.Join(append(failed, err)...)
 }
 
 // was returns the servers that a link had before. Of one that had the server's own addresses, from

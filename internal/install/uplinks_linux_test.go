@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"bailiwick/internal/install"
 )
@@ -333,16 +334,18 @@ func TestFailureInTheMiddle(t *testing.T) {
 // TestServersThatDoNotStay: a command that reports success and changes nothing, as networksetup
 // does under a profile, fails the installation.
 func TestServersThatDoNotStay(t *testing.T) {
-	for _, s := range systems(t) {
-		before := slices.Clone(s.laptop.uplinks)
-		p := s.plan(t)
-		s.laptop.stuck = before[1].name
-		if err := p.Apply(s.machine()); err == nil ||
-			!strings.Contains(err.Error(), "a profile or another program sets them") {
-			t.Errorf("%s: %v", s.name, err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, s := range systems(t) {
+			before := slices.Clone(s.laptop.uplinks)
+			p := s.plan(t)
+			s.laptop.stuck = before[1].name
+			if err := p.Apply(s.machine()); err == nil ||
+				!strings.Contains(err.Error(), "a profile or another program sets them") {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			s.clean(t, "stuck", before)
 		}
-		s.clean(t, "stuck", before)
-	}
+	})
 }
 
 // TestServersChangedSince: what the user or a VPN has set since the installation stays, and is
@@ -415,22 +418,24 @@ func TestEarlierLoopback(t *testing.T) {
 // TestRestoreThatFails: uninstall whose servers cannot be put back keeps the record, and does it
 // when it is run again; the rest is not kept from being undone.
 func TestRestoreThatFails(t *testing.T) {
-	for _, s := range systems(t) {
-		before := slices.Clone(s.laptop.uplinks)
-		if err := s.plan(t).Apply(s.machine()); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, s := range systems(t) {
+			before := slices.Clone(s.laptop.uplinks)
+			if err := s.plan(t).Apply(s.machine()); err != nil {
+				t.Fatal(err)
+			}
+			s.laptop.stuck = before[1].name
+			if _, err := install.Undo(s.config, s.machine()); err == nil ||
+				!strings.Contains(err.Error(), "are still 127.0.0.1") {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			s.laptop.stuck = ""
+			if _, err := install.Undo(s.config, s.machine()); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			s.clean(t, "again", before)
 		}
-		s.laptop.stuck = before[1].name
-		if _, err := install.Undo(s.config, s.machine()); err == nil ||
-			!strings.Contains(err.Error(), "are still 127.0.0.1") {
-			t.Errorf("%s: %v", s.name, err)
-		}
-		s.laptop.stuck = ""
-		if _, err := install.Undo(s.config, s.machine()); err != nil {
-			t.Errorf("%s: %v", s.name, err)
-		}
-		s.clean(t, "again", before)
-	}
+	})
 }
 
 // TestFamilies: a server that does not listen at ::1 of a machine that has it is not installed, as
