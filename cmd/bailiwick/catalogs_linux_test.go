@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/console"
+	"bailiwick/internal/lab"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/snapshot"
 	"bailiwick/wire"
@@ -258,7 +260,8 @@ func TestRFC9432MembersOutliveARestart(t *testing.T) {
 		}
 		journal := observe.NewJournal(new(strings.Builder))
 		var err error
-		if s.running, err = newStack(loaded, nil, journal).listen(); err != nil {
+		world := lab.Internet(time.Now())
+		if s.running, err = newStack(loaded, world, journal).listen(); err != nil {
 			t.Fatal(err)
 		}
 		s.start()

@@ -98,7 +98,8 @@ func uninstallCommand() *cobra.Command {
 // here reports whether the installation is on this machine, which runs.
 func (f *installation) here() bool { return f.root == thisRoot }
 
-// on returns where the installation is.
+// on returns where the installation is. The links are those of this machine, and are not set by the
+// record of another one.
 func (f *installation) on() (c install.Config, err error) {
 	c = install.Config{Root: f.root, Files: !f.here()}
 	switch runtime.GOOS {
@@ -107,11 +108,13 @@ func (f *installation) on() (c install.Config, err error) {
 			c.Uplinks = install.Resolved{Output: output, Root: f.root, Boot: clock.BootID()}
 		}
 	case "darwin":
-		c.System, c.Uplinks = install.Launchd, install.NetworkSetup{Output: output}
+		if c.System = install.Launchd; f.here() {
+			c.Uplinks = install.NetworkSetup{Output: output}
+		}
 	case "windows":
-		c.System, c.Uplinks = install.Windows, install.PowerShell{Output: output}
-		if c.Volume = windowsVolume(); f.here() {
-			c.Root = c.Volume + `\`
+		c.System, c.Volume = install.Windows, windowsVolume()
+		if f.here() {
+			c.Root, c.Uplinks = c.Volume+`\`, install.PowerShell{Output: output}
 		}
 	default:
 		return c, errors.New("install and uninstall are for Linux with systemd, macOS and " +
@@ -160,6 +163,9 @@ func (f *installation) install(cmd *cobra.Command) error {
 	}
 	if err := p.Apply(f.machine(cmd.OutOrStdout(), c.Addresses[0])); err != nil {
 		return err
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "installed: programs ask %s; bailiwick doctor tells how that "+
 		"goes, bailiwick uninstall undoes it\n", c.Addresses[0])

@@ -55,6 +55,10 @@ func TestInstallIntoAFolder(t *testing.T) {
 	if out, err := call("install", "--root", root, "--config", conf); err != nil {
 		t.Errorf("%v %s", err, out)
 	}
+	if out, err := call("install", "--links", "--root", root); err == nil ||
+		!strings.Contains(err.Error(), "--links is for a machine that runs") {
+		t.Errorf("this machine's adapters, by the record of another: %v %s", err, out)
+	}
 	if text, err := os.ReadFile(resolv); err != nil || !strings.Contains(string(text),
 		"nameserver ::1\n") {
 		t.Errorf("installed: %v %s", err, text)

@@ -50,11 +50,25 @@ func TestDHCPCDLeavesResolvConf(t *testing.T) {
 	if kept := undo(); len(kept) > 0 || len(differences(before, tree(t, root))) > 0 {
 		t.Errorf("kept %v", kept)
 	}
-	// An operator's own one is not overwritten.
+	// An operator's own one is left as it is, and its operator is told.
 	root = machine(t, "/etc/dhcpcd.conf=", "/etc/dhcpcd.enter-hook=# mine\n")
-	if _, err := install.Make(settings(root)); err == nil ||
-		!strings.Contains(err.Error(), "/etc/dhcpcd.enter-hook is there, and not ours") {
-		t.Errorf("%v", err)
+	p, err := install.Make(settings(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed strings.Builder
+	if _, err := p.WriteTo(&printed); err != nil || !strings.Contains(printed.String(),
+		"have this line in it, or dhcpcd writes resolv.conf: "+
+			"skip_hooks=\"$skip_hooks resolv.conf\"\n") {
+		t.Errorf("%v %s", err, &printed)
+	}
+	hook = filepath.Join(root, "etc/dhcpcd.enter-hook")
+	before, undo = installed(t, settings(root), &run)
+	if text, err := os.ReadFile(hook); err != nil || string(text) != "# mine\n" {
+		t.Errorf("%v: it is %s", err, text)
+	}
+	if kept := undo(); len(kept) > 0 || len(differences(before, tree(t, root))) > 0 {
+		t.Errorf("kept %v", kept)
 	}
 }
 

@@ -583,7 +583,9 @@ func TestUninstallAgain(t *testing.T) {
 		if now := differences(before, tree(t, root)); len(now) > 0 {
 			t.Errorf("after %s: %v", fail, now)
 		}
-		if fail != "removed" && strings.Count(strings.Join(run.ran, "\n"), fail) != 1 {
+		// What failed, and the units that it needed.
+		if fail != "removed" && (len(run.ran) > 2 ||
+			strings.Count(strings.Join(run.ran, "\n"), fail) != 1) {
 			t.Errorf("after %s ran %q", fail, run.ran)
 		}
 	}

@@ -72,6 +72,7 @@ type Service struct {
 // Plan is an installation that can be made.
 type Plan struct {
 	Steps []Step
+	Notes []string // what is left to whoever installs it
 	c     Config
 }
 
@@ -238,6 +239,9 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 		case s.Path != "":
 			s.print(&b, &p.c)
 		}
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintln(&b, note)
 	}
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err

@@ -130,11 +130,17 @@ func (m *maker) pointers() {
 }
 
 // otherWriters tells dhcpcd and openresolv not to write resolv.conf. dhcpcd reads the file before
-// its own hooks; openresolv has one file for everything, which is put back as it was.
+// its own hooks, and an operator's is a program that is not ours to change; openresolv has one file
+// for everything, which is put back as it was.
 func (m *maker) otherWriters() {
-	if m.c.has("/etc/dhcpcd.conf", "/usr/lib/dhcpcd", "/lib/dhcpcd") {
-		m.write(dhcpcdPath, file(0o644, []byte(written+
-			"skip_hooks=\"$skip_hooks resolv.conf\"\n")), false)
+	const skip = `skip_hooks="$skip_hooks resolv.conf"`
+	switch {
+	case !m.c.has("/etc/dhcpcd.conf", "/usr/lib/dhcpcd", "/lib/dhcpcd"):
+	case m.c.has(dhcpcdPath):
+		m.Notes = append(m.Notes, fmt.Sprintf("%s is there, and stays: have this line in it, or "+
+			"dhcpcd writes resolv.conf: %s", dhcpcdPath, skip))
+	default:
+		m.write(dhcpcdPath, file(0o644, []byte(written+skip+"\n")), false)
 	}
 	before, err := read(m.c.at(openresolvPath))
 	switch {
