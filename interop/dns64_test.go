@@ -323,37 +323,16 @@ func translatedBy(at string, m *dns.Msg) string {
 // translate starts the resolvers.
 func (d folder) translate(t *testing.T, root root) {
 	t.Helper()
-	hints, ds := d.write(t, "hints", root.hints()), strings.Fields(root.anchor)
+	hints := d.write(t, "hints", root.hints())
 	anchor := d.write(t, "anchor", root.anchor+"\n")
 	conf := unboundConf(fmt.Sprintf("  interface: 127.0.0.1@5301\n  root-hints: %q\n  "+
 		"trust-anchor: %q\n  dns64-prefix: 64:ff9b::/96\n  minimal-responses: yes\n", hints,
 		root.anchor), "")
 	start(t, "unbound", "-d", "-c", d.write(t, "unbound.conf", strings.Replace(conf,
 		"validator iterator", "dns64 validator iterator", 1)))
-	start(t, "named", "-f", "-4", "-n", "1", "-c", d.write(t, "named.conf", fmt.Sprintf(
-		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
-			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
-			"minimal-responses yes; empty-zones-enable no; dns64 64:ff9b::/96 { }; };\n"+
-			"controls { };\ntrust-anchors { \".\" static-ds %s %s %s %q; };\n"+
-			"zone \".\" { type hint; file \"hints\"; };\n", string(d), ds[len(ds)-4],
-		ds[len(ds)-3], ds[len(ds)-2], ds[len(ds)-1])))
-	if err := os.MkdirAll(d.path("kresd"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	start(t, "kresd", "-n", "-c", d.write(t, "kresd.conf", fmt.Sprintf("log_level('crit')\n"+
-		"net.ipv6 = false\nnet.listen('127.0.0.1', 5306, { kind = 'dns' })\n"+
-		"cache.open(50*MB, 'lmdb://%s')\nmodules = { 'hints > iterate', dns64 = '64:ff9b::' }\n"+
-		"hints.root_file(%q)\nfor _, m in ipairs({'ta_update','ta_signal_query','priming',"+
-		"'detect_time_skew','detect_time_jump'}) do pcall(modules.unload, m) end\n"+
-		"trust_anchors.remove('.')\ntrust_anchors.add(%q)\n", d.path("kresd"), hints,
-		root.anchor)), d.path("kresd"))
-	d.write(t, "trust.lua", fmt.Sprintf("clearTA()\naddTA('.', %q)\n",
-		strings.Join(ds[len(ds)-4:], " ")))
-	d.write(t, "recursor.conf", fmt.Sprintf("local-address=127.0.0.1\nlocal-port=5307\n"+
-		"hint-file=%s\ndnssec=validate\ndont-query=\nsocket-dir=%s\ndaemon=no\nwrite-pid=no\n"+
-		"security-poll-suffix=\nthreads=1\ndns64-prefix=64:ff9b::/96\nlua-config-file=%s\n"+
-		"aggressive-nsec-cache-size=0\n", hints, string(d), d.path("trust.lua")))
-	start(t, "pdns_recursor", "--config-dir="+string(d))
+	d.startBIND(t, root, 5302, "minimal-responses yes; dns64 64:ff9b::/96 { }; ")
+	d.startKresd(t, root, 5306, ", dns64 = '64:ff9b::'")
+	d.startRecursor(t, root, 5307, "dns64-prefix=64:ff9b::/96\naggressive-nsec-cache-size=0\n")
 	start(t, build(t, string(d)), "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
 		"listen: {udp: [\"127.0.0.1:5303\"], tcp: [\"127.0.0.1:5303\"]}\nadmin: {listen: \"\"}\n"+
 			"control: {socket: \"\"}\nlog: {level: error}\nresolver: {ipv6: \"false\", "+

@@ -405,17 +405,18 @@ type refetches struct {
 	cuts pauses // delegations
 }
 
-func newRefetches() *refetches { return &refetches{newPauses(), newPauses()} }
+func newRefetches() *refetches {
+	r := new(refetches)
+	for _, p := range []*pauses{&r.keys, &r.cuts} {
+		p.zones, _ = lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
+	}
+	return r
+}
 
 // pauses has the zones for which something was done in the last [refetchPause].
 type pauses struct {
-	mu    *sync.Mutex
+	mu    sync.Mutex
 	zones *lru.Cache[wire.Name, time.Time]
-}
-
-func newPauses() pauses {
-	zones, _ := lru.New[wire.Name, time.Time](maxRefetches) // fails for a size of 0 only
-	return pauses{&sync.Mutex{}, zones}
 }
 
 // may reports whether it may be done for a zone again, and counts it.

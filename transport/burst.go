@@ -37,7 +37,11 @@ const burstSize = 4096
 // bursts are the buffers of connections that do not wait for data.
 var bursts = sync.Pool{New: func() any { return new([burstSize]byte) }}
 
-func newBurst(c net.Conn) *burst { return &burst{Conn: c, idler: newIdler(c)} }
+func newBurst(c net.Conn) *burst {
+	b := &burst{Conn: c}
+	b.idler = newIdler(b)
+	return b
+}
 
 // room returns the buffer.
 func (b *burst) room() []byte {
@@ -111,7 +115,7 @@ func (b *burst) arrive() (n int, err error) {
 	if b.idler == nil {
 		return b.Conn.Read(b.room())
 	}
-	return b.idler.read(b)
+	return b.idler.read()
 }
 
 func (b *burst) Write(p []byte) (int, error) {

@@ -7,6 +7,6 @@ import "net"
 // idler is for systems on which a connection waits without a buffer.
 type idler struct{}
 
-func newIdler(net.Conn) *idler { return nil }
+func newIdler(*burst) *idler { return nil }
 
-func (*idler) read(*burst) (int, error) { return 0, net.ErrClosed }
+func (*idler) read() (int, error) { return 0, net.ErrClosed }

@@ -6,23 +6,22 @@ package transport
 
 import (
 	"io"
-	"net"
 	"os"
 	"syscall"
 )
 
 // idler reads from a connection whose buffer exists only while there is something in it.
 type idler struct {
+	of  *burst
 	raw syscall.RawConn
 	try func(fd uintptr) bool // made once: a read allocates nothing
-	of  *burst
 	n   int
 	err error
 }
 
 // newIdler returns nil for a connection without a descriptor, as in tests.
-func newIdler(c net.Conn) *idler {
-	s, ok := c.(syscall.Conn)
+func newIdler(of *burst) *idler {
+	s, ok := of.Conn.(syscall.Conn)
 	if !ok {
 		return nil
 	}
@@ -30,14 +29,14 @@ func newIdler(c net.Conn) *idler {
 	if err != nil {
 		return nil
 	}
-	i := &idler{raw: raw}
+	i := &idler{of: of, raw: raw}
 	i.try = i.attempt
 	return i
 }
 
-// read waits for data and reads them into the buffer of b.
-func (i *idler) read(b *burst) (n int, err error) {
-	i.of, i.n, i.err = b, 0, nil
+// read waits for data and reads them into the buffer.
+func (i *idler) read() (n int, err error) {
+	i.n, i.err = 0, nil
 	if err = i.raw.Read(i.try); err != nil {
 		return 0, err // its deadline is over, or it is closed
 	}

@@ -38,7 +38,7 @@ func TestIdleConnectionsHoldNoBuffer(t *testing.T) {
 	b := newBurst(near)
 	for _, said := range []string{"first", "second"} {
 		if err := b.idler.raw.Control(func(fd uintptr) {
-			if b.idler.of = b; b.idler.attempt(fd) {
+			if b.idler.attempt(fd) {
 				t.Fatalf("%d octets, %v before %s", b.idler.n, b.idler.err, said)
 			}
 		}); err != nil {

@@ -159,8 +159,8 @@ func TestControlReports(t *testing.T) {
 			o.must("reload")
 		},
 	}, {
-		situation: "an exception did not hold for what was known to be bogus, nor end for what " +
-			"it had admitted",
+		situation: "answers known to be bogus stayed so after an exception was added, and those " +
+			"that it had admitted stayed after it was removed",
 		reference: "PowerDNS/pdns 6949",
 		do: func(o *operated) {
 			o.gets("www.expired.faulty.", "SERVFAIL")

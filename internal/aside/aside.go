@@ -19,7 +19,7 @@ import (
 func InPieces(work func()) {
 	done := make(chan error, 1)
 	go func() {
-		// It is never unlocked: the thread ends with the goroutine, as what is known of it does.
+		// The thread is never unlocked, so it ends with the goroutine.
 		runtime.LockOSThread()
 		end := begin()
 		defer func() {

@@ -99,14 +99,8 @@ func laptopOfResolved(t *testing.T) (*resolved, install.Config) {
 func TestLinksOfResolved(t *testing.T) {
 	r, c := laptopOfResolved(t)
 	before := r.asks()
-	p, err := install.Make(c)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, c, run.machine())
 	want := "eth0: 127.0.0.1; wlan0: ; tun0: 127.0.0.1; wg0: 10.9.0.1; " +
 		"eth1: 192.0.2.53:853#dns.example; wwan0: 127.0.0.1"
 	if got := r.asks(); got != want {
@@ -153,14 +147,8 @@ func TestAdopt(t *testing.T) {
 	if _, err := install.Adopt(c); !errors.Is(err, install.ErrNotInstalled) {
 		t.Errorf("nothing is installed: %v", err)
 	}
-	p, err := install.Make(c)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, c, run.machine())
 	adopt := func(when, want string) (zones string) {
 		t.Helper()
 		for range 2 { // the second finds nothing new
@@ -242,14 +230,8 @@ func TestUninstallWithoutResolved(t *testing.T) {
 	for _, uplinks := range []bool{true, false} {
 		r, c := laptopOfResolved(t)
 		before := tree(t, r.root)
-		p, err := install.Make(c)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var run commands
-		if err := p.Apply(run.machine()); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, c, run.machine())
 		if r.ended = true; !uplinks {
 			c.Uplinks = nil // a machine that does not run
 		}
@@ -267,14 +249,8 @@ func TestUninstallWithoutResolved(t *testing.T) {
 // to. It knows the key without systemd-resolved, too.
 func TestManagerLeavesResolvedAlone(t *testing.T) {
 	root := machine(t, usual["all of them, with an operator's configuration"]...)
-	p, err := install.Make(settings(root))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, settings(root), run.machine())
 	text, err := os.ReadFile(filepath.Join(root, "etc/NetworkManager/conf.d/90-bailiwick.conf"))
 	if err != nil || !strings.Contains(string(text), "[main]\ndns=none\nsystemd-resolved=false\n") {
 		t.Errorf("%v, %s", err, text)
@@ -308,14 +284,8 @@ func TestResolvedAsksNobodyElse(t *testing.T) {
 func TestManagerHook(t *testing.T) {
 	root := machine(t, "/usr/sbin/NetworkManager=", "/etc/NetworkManager/conf.d/",
 		"/etc/NetworkManager/dispatcher.d/")
-	p, err := install.Make(settings(root))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, settings(root), run.machine())
 	text, err := os.ReadFile(filepath.Join(root, "etc/NetworkManager/dispatcher.d/90-bailiwick"))
 	if err != nil {
 		t.Fatal(err)
@@ -374,14 +344,8 @@ func TestManagerHook(t *testing.T) {
 func TestAdoptIntoAFolder(t *testing.T) {
 	r, c := laptopOfResolved(t)
 	c.Files = true
-	p, err := install.Make(c)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, c, run.machine())
 	c.Addresses = []netip.Addr{} // they are in the record
 	before := r.asks()
 	if _, err := install.Adopt(c); err != nil || !strings.HasPrefix(r.asks(), "eth0: 127.0.0.1;") {

@@ -16,13 +16,7 @@ func installed(t *testing.T, c install.Config, run *commands) (before map[string
 	undo func() []string) {
 	t.Helper()
 	before = tree(t, c.Root)
-	p, err := install.Make(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, c, run.machine())
 	return before, func() []string {
 		t.Helper()
 		kept, err := install.Undo(c, run.machine())

@@ -129,6 +129,18 @@ func settings(root string) install.Config {
 		Addresses:     []netip.Addr{netip.MustParseAddr("127.0.0.1")}}
 }
 
+// apply installs by a configuration, which has to succeed.
+func apply(t *testing.T, c install.Config, m install.Machine) {
+	t.Helper()
+	p, err := install.Make(c)
+	if err == nil {
+		err = p.Apply(m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // usual are machines as distributions make them.
 var usual = map[string][]string{
 	"a server with a file": {"/etc/resolv.conf=nameserver 192.0.2.1\n"},
@@ -331,14 +343,8 @@ func TestRefusals(t *testing.T) {
 	// The same program is no obstacle, and is not removed by whoever has not installed it.
 	root := machine(t, "/usr/local/bin/bailiwick=\x7fELF")
 	before := tree(t, root)
-	p, err := install.Make(settings(root))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, settings(root), run.machine())
 	if _, err := install.Undo(install.Config{Root: root}, run.machine()); err != nil {
 		t.Error(err)
 	}
@@ -397,14 +403,8 @@ func TestChangedSince(t *testing.T) {
 		{"", was, 2},
 	} {
 		root := machine(t, "/etc/resolv.conf="+was)
-		p, err := install.Make(settings(root))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var run commands
-		if err := p.Apply(run.machine()); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, settings(root), run.machine())
 		write(root, "etc/bailiwick/bailiwick.yaml", "# mine\n")
 		if c.resolv != "" {
 			write(root, "etc/resolv.conf", c.resolv)
@@ -516,14 +516,8 @@ func TestRestHasNoWatchdog(t *testing.T) {
 	before := tree(t, root)
 	c := settings(root)
 	c.Rests = true
-	p, err := install.Make(c)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var run commands
-	if err := p.Apply(run.machine()); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, c, run.machine())
 	b, err := os.ReadFile(filepath.Join(root, "etc/systemd/system/bailiwick.service.d/rest.conf"))
 	if err != nil || !strings.Contains(string(b), "[Service]\nWatchdogSec=0\n") {
 		t.Errorf("%q, %v", b, err)
@@ -547,14 +541,8 @@ func TestUninstallAgain(t *testing.T) {
 		before := tree(t, root)
 		c := settings(root)
 		c.Uplinks = install.Resolved{Output: (&resolved{}).resolvectl, Root: root}
-		p, err := install.Make(c)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var run commands
-		if err := p.Apply(run.machine()); err != nil {
-			t.Fatal(err)
-		}
+		apply(t, c, run.machine())
 		m := run.machine()
 		execute, unit := m.Run, filepath.Join(root, "etc/systemd/system/bailiwick.service")
 		m.Run = func(argv []string) error {

@@ -72,7 +72,7 @@ func shown(cfg *config.Config) (keys []string, files []transport.CertificateFile
 func loadNamed(cfg *config.Config) (all []transport.NamedCertificate, found config.Findings) {
 	keys, files := shown(cfg)
 	for i, f := range files {
-		if pair, err := tls.LoadX509KeyPair(f.Certificate, f.Key); err == nil {
+		if pair, err := pemfile.KeyPair(f.Certificate, f.Key); err == nil {
 			all = append(all, transport.NamedCertificate{Key: keys[i], From: transport.FromFile,
 				Leaf: pair.Leaf})
 			found = append(found, aboutCertificate(cfg, keys[i], f, &pair)...)
