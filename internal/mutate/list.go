@@ -27,7 +27,8 @@ type mutant struct {
 	hangs   bool   // without the rule the test never ends, and that counts as noticed
 	behind  string // the second guard: the test fails without both, not without this rule alone
 
-	where string // list and line, for messages
+	where string   // list and line, for messages
+	keys  []string // that the list has for it
 }
 
 // key returns what the rule is known by: "RFC 5155", "CVE-2023-50387", "MaxDenials".
@@ -101,6 +102,9 @@ func parse(name string, b []byte) ([]*mutant, error) {
 		if m == nil {
 			m = &mutant{where: where}
 			list = append(list, m)
+		}
+		if m.keys = append(m.keys, key); slices.Index(m.keys, key) < len(m.keys)-1 {
+			return nil, fmt.Errorf("%s: %s is there already", where, key)
 		}
 		var err error
 		if value, err = m.set(key, v); err != nil {

@@ -52,7 +52,10 @@ func run() error {
 	for _, m := range list {
 		faults = append(faults, m.check(root))
 	}
-	if err := errors.Join(faults...); err != nil || *check {
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	if err := checkTypes(root, list, *jobs); err != nil || *check {
 		return err
 	}
 	scratch, err := os.MkdirTemp("", "mutate")

@@ -158,6 +158,45 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A mutant that the compiler refuses is found before anything runs.
+func TestCheckTypes(t *testing.T) {
+	dir := world(t)
+	if err := os.Mkdir(filepath.Join(dir, "other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "other", "o.go"), []byte(`package other
+
+import "m"
+
+func Few(n int) bool {
+	more := n + 1
+	return m.Outer(more)
+}
+`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ file, text, becomes, want string }{
+		{"m.go", "n != 2", "true", ""},
+		{"m.go", "func Inner", "func", "m.go:7:"},
+		{"m.go", "n != 2", "n", "mismatched types"},
+		{"m.go", "MaxNames && Inner(n)", "MaxNames && inner(n)", "undefined: inner"},
+		{"other/o.go", "m.Outer(more)", "m.Outer(more) || true", ""},
+		{"other/o.go", "m.Outer(more)", "m.Outer(n)", "declared and not used: more"},
+		{"other/o.go", "m.Outer(more)", "more == 1", `"m" imported and not used`},
+		{"limits_test.go", "range 3", "range nothing", ""}, // tests are not looked at
+		{"go.mod", "module m", "module n", ""},
+	} {
+		m := &mutant{name: "one", file: c.file, text: c.text, becomes: c.becomes, where: "list:1"}
+		err := checkTypes(dir, []*mutant{m}, 2)
+		if err == nil {
+			err = errors.New("nothing")
+		}
+		if !strings.Contains(err.Error(), cmp.Or(c.want, "nothing")) {
+			t.Errorf("%s becomes %s: %v, want %q", c.text, c.becomes, err, c.want)
+		}
+	}
+}
+
 // The project's own lists are true of its code: who moves a rule, or renames a test, is told at
 // once, and takes the mutant along.
 func TestListsFitTheCode(t *testing.T) {
@@ -181,6 +220,7 @@ func TestParse(t *testing.T) {
 		{"mutant: a\n", "list:1: a mutant needs"},
 		{"# none\nmutant a\n", "list:2: not of the form"},
 		{"mutant: a\nfule: x\n", `list:2: there is no key "fule"`},
+		{"mutant: a\nbecomes: x\nbecomes: y\n", "list:3: becomes is there already"},
 		{"mutant: a\ntest: TestA\n", "list:2: a test is a package and a name"},
 	} {
 		_, err := parse("list", []byte(c.text))
