@@ -502,6 +502,31 @@ func TestRFC8482ANYOverUDPIsShort(t *testing.T) {
 	}
 }
 
+// RFC 8482, section 4.1: which set of an answer to ANY is left does not depend on the order in
+// which the servers send them, and it is one that programs look for (NLnetLabs/nsd 22).
+func TestRFC8482WhatANYLeavesIsOfUse(t *testing.T) {
+	for name, want := range map[string]uint16{
+		"rich.example.":       dns.TypeA,
+		"mail.rich.example.":  dns.TypeMX,
+		"keys.rich.example.":  dns.TypeSSHFP,
+		"rich6.rich.example.": dns.TypeAAAA,
+		"bare.rich.example.":  dns.TypeSOA,
+	} {
+		for range 5 { // the lab's order is another each time
+			f := newFront(t, nil)
+			f.world.Add(lab.Zone{Name: "rich.example.", Records: "@ A 192.0.2.1;;@ MX 10 mail;;" +
+				"@ TXT much;;@ AAAA 2001:db8::1;;mail TXT spf;;mail MX 0 .;;" +
+				"keys SSHFP 1 1 123456789abcdef67890123456789abcdef67890;;" +
+				"rich6 AAAA 2001:db8::1;;rich6 TXT text"})
+			f.world.Add(lab.Zone{Name: "bare.rich.example."})
+			m := f.ask(name, dns.TypeANY, nil)
+			if len(m.Answer) == 0 || m.Answer[0].Header().Rrtype != want {
+				t.Errorf("%s: %v", name, m)
+			}
+		}
+	}
+}
+
 // RFC 8509: only names that test our trust anchors are changed.
 func TestSentinelLeavesOthersAlone(t *testing.T) {
 	f := newFront(t, nil)

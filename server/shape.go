@@ -5,6 +5,7 @@ package server
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"bailiwick/internal/cause"
@@ -239,18 +240,40 @@ func (r *request) build(a *resolver.Answer, flags uint16, name []byte) (
 }
 
 // shorten leaves one set of an answer to ANY over UDP, against amplification (RFC 8482, sections
-// 4.1 and 4.4); of an alias that a DNAME makes the set of the name itself, too.
+// 4.1 and 4.4), the one that such clients want most; of an alias that a DNAME makes the set of the
+// name itself, too.
 func (r *request) shorten(a *resolver.Answer) *resolver.Answer {
 	if r.ask.Type != wire.TypeANY || r.rules.AnyFull || r.from.Protocol.Stream() {
 		return a
 	}
-	n := 1
-	if len(a.Sets) > 1 && a.Sets[0].Type == wire.TypeDNAME && a.Sets[0].Name != r.ask.Name {
-		n = 2 // with the CNAME that follows from it (RFC 6672, section 3.1)
-	}
 	c := *a
-	c.Sets = c.Sets[:min(n, len(c.Sets))]
+	switch {
+	case len(a.Sets) < 2:
+	case a.Sets[0].Type == wire.TypeDNAME && a.Sets[0].Name != r.ask.Name:
+		c.Sets = a.Sets[:2] // with the CNAME that follows from it (RFC 6672, section 3.1)
+	default:
+		c.Sets = []*wire.RRset{slices.MinFunc(a.Sets, func(a, b *wire.RRset) int {
+			return anyRank(a.Type) - anyRank(b.Type)
+		})}
+	}
 	return &c
+}
+
+// wantedOfANY are the types that programs look for which still ask for ANY, in this order: mail
+// servers for an alias, Java's naming service for several types at once. The servers send the sets
+// in any order, and what is of use to validators alone is the largest (NLnetLabs/nsd 22).
+var wantedOfANY = []wire.Type{wire.TypeCNAME, wire.TypeA, wire.TypeAAAA, wire.TypeMX, wire.TypePTR,
+	wire.TypeSRV, wire.TypeTXT, wire.TypeSOA}
+
+// anyRank returns the place of a type in the order of what is left of an answer to ANY.
+func anyRank(t wire.Type) int {
+	switch i := slices.Index(wantedOfANY, t); {
+	case i >= 0:
+		return i
+	case t == wire.TypeRRSIG, t == wire.TypeDNSKEY, t == wire.TypeNSEC, t == wire.TypeNSEC3PARAM:
+		return len(wantedOfANY) + 1
+	}
+	return len(wantedOfANY)
 }
 
 // fill writes the sections, and reports whether everything fitted. Signatures and proofs are added

@@ -57,7 +57,8 @@ const ttl = 300
 func (d *Designation) Answer(q wire.Question) *policy.Local {
 	switch {
 	case q.Class != wire.ClassIN:
-	case q.Name == serviceName && q.Type == wire.TypeSVCB && d.designates():
+	case q.Name == serviceName && (q.Type == wire.TypeSVCB || q.Type == wire.TypeANY) &&
+		d.designates():
 		return &policy.Local{Answer: []*wire.RRset{d.service(q.Name)}, Additional: d.addresses()}
 	case q.Type == wire.TypeRESINFO && (q.Name == resolverArpa || !d.Name.IsZero() &&
 		q.Name == d.Name):

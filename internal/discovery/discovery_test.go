@@ -71,6 +71,9 @@ func TestAnswer(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+	if got := ask("_dns.resolver.arpa", wire.TypeANY); len(got) != len(sets) {
+		t.Errorf("ANY: %d sets", len(got))
+	}
 	for _, q := range []string{"www.example.net", "_dns.example.net"} {
 		if ask(q, wire.TypeSVCB) != nil || ask(q, wire.TypeRESINFO) != nil {
 			t.Errorf("%s is answered", q)

@@ -90,37 +90,49 @@ func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 	return nil
 }
 
+// specialAnswer answers a question about a name of a special zone.
 func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
-	set := func(t wire.Type, rdata []byte) *wire.RRset { return made(q.Name, t, rdata) }
-	exists := q.Name == zone || q.Name == resolverService
+	l := &Local{NXDomain: true}
+	for _, s := range specialSets(q.Name, zone, server) {
+		l.NXDomain = false
+		if s.Type == q.Type || q.Type == wire.TypeANY {
+			l.Answer = append(l.Answer, s)
+		}
+	}
+	if l.Answer == nil {
+		l.SOA = MadeSOA(zone, server)
+	}
+	if q.Name == resolverService || loopback4.Below(q.Name) { // the latter: RFC 8020, section 2
+		l.NXDomain = false
+	}
+	return l
+}
+
+// specialSets returns all records that a name of a special zone has.
+func specialSets(name, zone, server wire.Name) (sets []*wire.RRset) {
+	add := func(t wire.Type, data ...[]byte) {
+		s := made(name, t, data[0])
+		for _, more := range data[1:] {
+			s.Data = s.Data.Append(more)
+		}
+		sets = append(sets, s)
+	}
 	switch {
 	case zone == localhost: // RFC 6761, section 6.3: and everything below it
-		exists = true
-		switch q.Type {
-		case wire.TypeA:
-			return &Local{Answer: []*wire.RRset{set(wire.TypeA, []byte{127, 0, 0, 1})}}
-		case wire.TypeAAAA:
-			return &Local{Answer: []*wire.RRset{set(wire.TypeAAAA, []byte{15: 1})}}
-		}
-	case q.Name == ipv4only && q.Type == wire.TypeA:
-		s := made(q.Name, wire.TypeA, wellKnown4[0])
-		s.Data = s.Data.Append(wellKnown4[1])
-		return &Local{Answer: []*wire.RRset{s}}
-	case (q.Name == reverse170 || q.Name == reverse171) && q.Type == wire.TypePTR:
-		return &Local{Answer: []*wire.RRset{set(wire.TypePTR, []byte(ipv4only.Wire()))}}
-	case q.Name == loopback4 || q.Name == loopback6:
-		exists = true
-		if q.Type == wire.TypePTR {
-			return &Local{Answer: []*wire.RRset{set(wire.TypePTR, []byte(localhost.Wire()))}}
-		}
+		add(wire.TypeA, []byte{127, 0, 0, 1})
+		add(wire.TypeAAAA, []byte{15: 1})
+	case name == ipv4only:
+		add(wire.TypeA, wellKnown4...)
+	case name == reverse170, name == reverse171:
+		add(wire.TypePTR, []byte(ipv4only.Wire()))
+	case name == loopback4, name == loopback6:
+		add(wire.TypePTR, []byte(localhost.Wire()))
 	}
-	switch {
-	case q.Name == zone && q.Type == wire.TypeSOA:
-		return &Local{Answer: []*wire.RRset{MadeSOA(zone, server)}}
-	case q.Name == zone && q.Type == wire.TypeNS:
-		return &Local{Answer: []*wire.RRset{set(wire.TypeNS, []byte(zone.Wire()))}}
+	if name == zone {
+		sets = append(sets, MadeSOA(zone, server))
+		add(wire.TypeNS, []byte(zone.Wire()))
 	}
-	return &Local{NXDomain: !exists, SOA: MadeSOA(zone, server)}
+	return sets
 }
 
 // MadeSOA returns the SOA set of a zone that is served here without one of its own. server is its

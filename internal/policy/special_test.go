@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"testing"
 
 	"bailiwick/wire"
@@ -32,6 +33,10 @@ func TestSpecial(t *testing.T) {
 		{"x.default.service.arpa", wire.TypePTR, true, true, ""},
 		{"localhost.example", wire.TypeA, false, false, ""},
 		{"localhost", wire.TypeDS, true, false, ""},
+		{"0.0.127.in-addr.arpa", wire.TypePTR, true, false, ""}, // there is a name below it
+		{"127.in-addr.arpa", wire.TypePTR, true, false, ""},
+		{"0.1.0.127.in-addr.arpa", wire.TypePTR, true, true, ""},
+		{"2.0.0.127.in-addr.arpa", wire.TypePTR, true, true, ""},
 		{".", wire.TypeNS, false, false, ""},
 	} {
 		l := Special(wire.Question{Name: wire.MustParseName(c.name), Type: c.t,
@@ -54,6 +59,29 @@ func TestSpecial(t *testing.T) {
 			if _, err := wire.ParseSOA(l.SOA.Data.First()); err != nil {
 				t.Errorf("%s: %v", c.name, err)
 			}
+		}
+	}
+}
+
+// RFC 1035, section 3.2.3: a question for ANY is for all records that the name has.
+func TestRFC1035AnyOfASpecialName(t *testing.T) {
+	for name, want := range map[string][]wire.Type{
+		"localhost":                {wire.TypeA, wire.TypeAAAA, wire.TypeSOA, wire.TypeNS},
+		"www.localhost":            {wire.TypeA, wire.TypeAAAA},
+		"1.0.0.127.in-addr.arpa":   {wire.TypePTR},
+		"0.0.127.in-addr.arpa":     nil,
+		"10.in-addr.arpa":          {wire.TypeSOA, wire.TypeNS},
+		"ipv4only.arpa":            {wire.TypeA, wire.TypeSOA, wire.TypeNS},
+		"170.0.0.192.in-addr.arpa": {wire.TypePTR, wire.TypeSOA, wire.TypeNS},
+	} {
+		l := Special(wire.Question{Name: wire.MustParseName(name), Type: wire.TypeANY,
+			Class: wire.ClassIN}, wire.Name{}, nil)
+		var got []wire.Type
+		for _, s := range l.Answer {
+			got = append(got, s.Type)
+		}
+		if !slices.Equal(got, want) || l.NXDomain || (l.SOA == nil) != (want != nil) {
+			t.Errorf("%s: %v, %+v", name, got, l)
 		}
 	}
 }
