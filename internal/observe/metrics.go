@@ -514,21 +514,33 @@ func (m *Metrics) WatchLedger(l *ledger.Ledger) {
 // certificates are those that the configuration names.
 type certificates func() []transport.NamedCertificate
 
-var certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
-	"Unix time at which a certificate expires that this server shows, or that others are "+
-		"verified by, by the key of the configuration that names it, its place there, its name, "+
-		"and whether it is from a file or from the authority of tls.acme. Of several "+
-		"authorities in a file it is the one that expires last.",
-	[]string{"key", "index", "name", "from"}, nil)
+var (
+	certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
+		"Unix time at which a certificate expires that this server shows, or that others are "+
+			"verified by, by the key of the configuration that names it, its place there, its "+
+			"name, and whether it is from a file or from the authority of tls.acme. Of several "+
+			"authorities in a file it is the one that expires last.",
+		[]string{"key", "index", "name", "from"}, nil)
+	certificateStart = prometheus.NewDesc("bailiwick_certificate_start_timestamp_seconds",
+		"Unix time from which on the certificate is valid that "+
+			"bailiwick_certificate_expiry_timestamp_seconds has the end of.",
+		[]string{"key", "index", "name", "from"}, nil)
+)
 
 // Describe implements prometheus.Collector.
-func (c certificates) Describe(ch chan<- *prometheus.Desc) { ch <- certificateEnd }
+func (c certificates) Describe(ch chan<- *prometheus.Desc) {
+	ch <- certificateEnd
+	ch <- certificateStart
+}
 
 // Collect implements prometheus.Collector.
 func (c certificates) Collect(ch chan<- prometheus.Metric) {
 	for _, k := range c() {
+		labels := []string{k.Key, strconv.Itoa(k.Index), k.Name(), k.From}
 		ch <- prometheus.MustNewConstMetric(certificateEnd, prometheus.GaugeValue,
-			float64(k.Leaf.NotAfter.Unix()), k.Key, strconv.Itoa(k.Index), k.Name(), k.From)
+			float64(k.Leaf.NotAfter.Unix()), labels...)
+		ch <- prometheus.MustNewConstMetric(certificateStart, prometheus.GaugeValue,
+			float64(k.Leaf.NotBefore.Unix()), labels...)
 	}
 }
 

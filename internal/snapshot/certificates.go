@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -12,8 +13,14 @@ import (
 	"bailiwick/transport"
 )
 
-// certificateSoon is how long before its end a certificate is worth a warning.
+// certificateSoon is how long before its end a certificate is worth a warning; one that lives for
+// less than three times as long is in the last third of its life.
 const certificateSoon = 7 * 24 * time.Hour
+
+// endsSoon reports whether a certificate is worth a warning.
+func endsSoon(c *x509.Certificate, now time.Time) bool {
+	return c.NotAfter.Sub(now) < min(certificateSoon, c.NotAfter.Sub(c.NotBefore)/3)
+}
 
 // labAddresses are the addresses in a lab's certificate.
 var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
@@ -60,7 +67,7 @@ func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFil
 		found = append(found, cfg.Warning(key,
 			"certificate %s has expired on %s: clients will not trust it", f.Certificate,
 			end.Format(time.DateOnly)))
-	case now.Add(certificateSoon).After(end):
+	case endsSoon(c.Leaf, now):
 		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
 			end.Format(time.DateOnly)))
 	case now.Before(c.Leaf.NotBefore):

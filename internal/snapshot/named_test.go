@@ -32,12 +32,9 @@ func certified(t *testing.T, path string, days ...int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
-			Subject:  pkix.Name{CommonName: filepath.Base(path)},
-			NotAfter: time.Now().Add(time.Duration(d) * 24 * time.Hour)}
-		if d < 0 {
-			c.NotBefore = c.NotAfter.Add(-time.Hour)
-		}
+		c := &x509.Certificate{SerialNumber: big.NewInt(1),
+			Subject:   pkix.Name{CommonName: filepath.Base(path)},
+			NotBefore: time.Now().AddDate(0, 0, -60), NotAfter: time.Now().AddDate(0, 0, d)}
 		der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 		if err != nil {
 			t.Fatal(err)
