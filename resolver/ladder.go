@@ -202,9 +202,13 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 }
 
 // confirm has the next query go over TCP if the server's data did not verify, and may have been
-// forged. It returns false if they were its own.
+// forged. It returns false if they were its own. The query is in lower case: there are signers that
+// put the letters of the question into what they sign, or look for proofs by them (coredns issue
+// 5061, dnsviz issue 162). Nothing is learnt of that, as it may have been a forger.
 func (l *ladder) confirm() bool {
-	l.tcpNext = l.tcpNext || l.forgeable
+	if l.forgeable {
+		l.tcpNext, l.lower = true, true
+	}
 	return l.forgeable
 }
 
