@@ -34,6 +34,13 @@ func backoffOf(f *cause.Failure) cache.Backoff {
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.FailureTTL}
 	}
 	switch {
+	case f.Cause == cause.KeyMissing && f.Under != nil:
+		// The keys could not be had, which proves nothing against the data (RFC 4035, section 4.3:
+		// indeterminate): they are asked for again as soon as the keys are, and no later than bogus
+		// data. Unbound takes such a zone for bogus for a minute.
+		b := backoffOf(f.Under)
+		b.Max = min(b.Max, cache.BogusTTL)
+		return b
 	case f.Doubtful(): // RFC 5452: the next question may bring the truth
 		return cache.Backoff{First: cache.FailureTTL, Max: cache.BogusTTL}
 	case f.Cause.Kind() == cause.KindDNSSEC:
