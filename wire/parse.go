@@ -344,8 +344,11 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 		if end > len(p.msg) {
 			return nil, malformed("RDATA runs past the end", at+8)
 		}
-		if t == TypeOPT && additional {
-			if m.EDNS.Present {
+		if t == TypeOPT {
+			switch { // RFC 6891, section 6.1.1
+			case !additional:
+				return nil, malformed("OPT record outside of the additional section", start)
+			case m.EDNS.Present:
 				return nil, malformed("second OPT record", start)
 			}
 			if m.EDNS, p.off, err = readOPT(p.msg, start); err != nil {

@@ -52,6 +52,21 @@ func TestRFC6891OneWellFormedOPT(t *testing.T) {
 	}
 }
 
+// Section 6.1.1: OPT is in the additional section. A router sends it in place of the answer, and
+// the answer as an additional record (c-ares issue 968): such a reply cannot be read, so that the
+// server is asked without EDNS, as by BIND.
+func TestRFC6891OPTElsewhereInAReply(t *testing.T) {
+	for section := range 3 {
+		counts := []byte{0, 0, 0, 0, 0, 0}
+		counts[2*section+1] = 1
+		msg := "\x00\x00\x80\x00\x00\x01" + string(counts) + "\x01a\x00\x00\x01\x00\x01" +
+			opt(0, "")
+		if _, err := Parse([]byte(msg)); (err == nil) != (section == 2) {
+			t.Errorf("section %d: %v", section, err)
+		}
+	}
+}
+
 // CVE-2026-41292: as many options as fit would cost more than the answer.
 func TestCVE202641292Options(t *testing.T) {
 	for n, good := range map[int]bool{maxEDNSOptions: true, maxEDNSOptions + 1: false,
