@@ -203,6 +203,30 @@ func oddZones() map[string]oddZone {
 		"answerns": altered("www A,txt A", func(_ lab.Incoming, m *dns.Msg) {
 			m.Answer = append(m.Answer, record("answerns.odd. 300 NS ns.evil.odd."))
 		}),
+		"badsize": altered("www A,www AAAA", func(in lab.Incoming, m *dns.Msg) {
+			if t := in.Question().Qtype; t == dns.TypeA || t == dns.TypeAAAA {
+				h := dns.RR_Header{Name: in.Question().Name, Rrtype: t, Class: 1, Ttl: 300}
+				m.Ns, m.Answer = nil, []dns.RR{&dns.RFC3597{Hdr: h, Rdata: "0102030405"}}
+			}
+		}),
+		"optanswer": altered("www A,txt A,no A", func(in lab.Incoming, m *dns.Msg) {
+			if opt := m.IsEdns0(); opt != nil && in.Query.IsEdns0() != nil {
+				m.Extra, m.Answer = m.Answer, []dns.RR{opt}
+			}
+		}),
+		"addonly": altered("www A", func(_ lab.Incoming, m *dns.Msg) {
+			m.Extra, m.Answer = append(m.Answer, m.Extra...), nil
+		}),
+		"twoopts": altered("www A,no A", func(_ lab.Incoming, m *dns.Msg) {
+			if opt := m.IsEdns0(); opt != nil {
+				m.Extra = append(m.Extra, opt)
+			}
+		}),
+		"dsdenied": altered(" DS,www A,www.u A,u A", func(in lab.Incoming, m *dns.Msg) {
+			if in.Question().Qtype == dns.TypeDS {
+				m.Rcode = dns.RcodeNameError
+			}
+		}),
 	}
 	for label, alter := range oddSigners() {
 		z := signedZone(www+";;e.n.t A 192.0.2.4", append(usual, "n.t A", "x.n.t A")...)
@@ -362,6 +386,7 @@ func TestOddZonesBesideOthers(t *testing.T) {
 	}{{"s.signed.odd.", "signed.odd.", 0}, {"u.signed.odd.", "signed.odd.", lab.Unsigned},
 		{"s.plain.odd.", "plain.odd.", 0}, {"u.plain.odd.", "plain.odd.", lab.Unsigned},
 		{"u.s.signed.odd.", "signed.odd.", lab.Unsigned}, {"s.u.signed.odd.", "signed.odd.", 0},
+		{"u.dsdenied.odd.", "dsdenied.odd.", lab.Unsigned},
 		{"u.optout.odd.", "optout.odd.", lab.Unsigned}, {"s.optout.odd.", "plain.odd.", 0}} {
 		w.Add(lab.Zone{Name: z.name, On: z.on, Algorithm: z.algorithm,
 			Records: "www A 192.0.2.1;;*.wild A 192.0.2.2;;out CNAME www.nsec3.odd."})
