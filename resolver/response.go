@@ -58,10 +58,18 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	}
 	soa := wire.FindType(r.authority, wire.TypeSOA)
 	ns := wire.FindType(m.Authority, wire.TypeNS)
+	if ns == nil && !authoritative {
+		// Some servers have a referral's NS set in the answer section; BIND follows it too.
+		ns = wire.FindType(m.Answer, wire.TypeNS)
+	}
 	switch {
 	case m.RCode() == wire.RCodeNXDomain:
 		r.kind = wire.KindNXDomain
-	case soa == nil && ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q):
+	case ns != nil && ns.Name.Below(zone) && leadsTo(ns.Name, q) &&
+		(soa == nil || !authoritative && ns.Name.Below(soa.Name)):
+		// With the SOA of a zone above the NS set, and without AA, it is no denial: that would be
+		// by a zone which the name is not in. Knot Resolver and PowerDNS follow it, too; Unbound
+		// takes it for an empty answer.
 		r.kind, r.weak = wire.KindReferral, false
 		glue := zone
 		if !hardenGlue {
