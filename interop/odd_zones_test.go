@@ -228,14 +228,17 @@ func oddZones() map[string]oddZone {
 			}
 		}),
 	}
+	maps.Copy(zones, oddReferrers())
+	maps.Copy(zones, oddNames())
 	for label, alter := range oddSigners() {
 		z := signedZone(www+";;e.n.t A 192.0.2.4", append(usual, "n.t A", "x.n.t A")...)
 		z.alter = alter
 		zones[label] = z
 	}
 	for label, why := range map[string]string{
-		"dname":    "an alias of its own name is all that the name has, as with Unbound 1.26",
-		"extraset": "sets of other names in a reply are of no use, and of no harm to its proofs",
+		"dname":      "an alias of its own name is all that the name has, as with Unbound 1.26",
+		"extraset":   "sets of other names in a reply are of no use, and of no harm to its proofs",
+		"extraproof": "proofs that do not verify are left out, and those that do are enough",
 	} {
 		z := zones[label]
 		z.alone = why
@@ -252,6 +255,147 @@ func oddZones() map[string]oddZone {
 			signedZone(www, usual...).of(func(z *lab.Zone) { z.Faults = lab.Faults{fault} })
 	}
 	return zones
+}
+
+// oddReferrers are servers of unsigned zones, with zones below them, and more that is odd.
+func oddReferrers() map[string]oddZone {
+	refers := func(m *dns.Msg) bool { return len(m.Answer) == 0 && !m.Authoritative }
+	ttl := func(ttl uint32) func(lab.Incoming, *dns.Msg) {
+		return func(_ lab.Incoming, m *dns.Msg) {
+			for _, r := range append(append([]dns.RR(nil), m.Answer...), m.Ns...) {
+				r.Header().Ttl = ttl
+			}
+		}
+	}
+	rcode := func(rcode int) func(lab.Incoming, *dns.Msg) {
+		return func(_ lab.Incoming, m *dns.Msg) { m.Rcode, m.Answer, m.Ns = rcode, nil, nil }
+	}
+	return map[string]oddZone{
+		"aaref": altered("www A,www.u A,no.u A", func(_ lab.Incoming, m *dns.Msg) {
+			m.Authoritative = true
+		}),
+		"nxref": altered("www A,www.u A", func(_ lab.Incoming, m *dns.Msg) {
+			if refers(m) {
+				m.Rcode = dns.RcodeNameError
+			}
+		}),
+		"refsoa": altered("www A,www.u A", func(_ lab.Incoming, m *dns.Msg) {
+			if refers(m) {
+				m.Ns = append(m.Ns, record("refsoa.odd. 300 SOA a. b. 1 2 3 4 5"))
+			}
+		}),
+		"refanswer": altered("www A,www.u A", func(_ lab.Incoming, m *dns.Msg) {
+			if refers(m) {
+				m.Answer, m.Ns = m.Ns, nil
+			}
+		}),
+		"soaanswer": altered("txt A,no A", func(_ lab.Incoming, m *dns.Msg) {
+			m.Answer, m.Ns = append(m.Answer, m.Ns...), nil
+		}),
+		"samecname": altered("alias A", func(_ lab.Incoming, m *dns.Msg) {
+			m.Answer = append(m.Answer, dns.Copy(m.Answer[0]))
+		}),
+		"ttlmax":   altered("www A,no A,alias A", ttl(1<<32-1)),
+		"ttlhalf":  altered("www A,no A,alias A", ttl(1<<31)),
+		"notauth":  altered("www A", rcode(dns.RcodeNotAuth)),
+		"rcode14":  altered("www A", rcode(14)),
+		"yxdomain": altered("www A", rcode(dns.RcodeYXDomain)),
+		"edns1": altered("www A", func(_ lab.Incoming, m *dns.Msg) {
+			if opt := m.IsEdns0(); opt != nil {
+				opt.SetVersion(1)
+			}
+		}),
+		"bare": altered("www A,no A", func(in lab.Incoming, m *dns.Msg) {
+			if in.Query.IsEdns0() != nil && !in.TCP {
+				m.Rcode, m.Question, m.Answer, m.Ns, m.Extra = 1, nil, nil, nil, nil
+			}
+		}),
+		"tcfull": altered("www A", func(_ lab.Incoming, m *dns.Msg) { m.Truncated = true }),
+		"onlydname": plainZone("d DNAME plain.odd.", "www.d A", "no.d A", "d A").with(
+			func(_ lab.Incoming, m *dns.Msg) {
+				m.Answer = slices.DeleteFunc(m.Answer, func(r dns.RR) bool {
+					return r.Header().Rrtype == dns.TypeCNAME
+				})
+			}),
+		"otherdname": plainZone("d DNAME plain.odd.", "www.d A").of(func(z *lab.Zone) {
+			z.Faults = lab.Faults{lab.WrongSynthesis}
+		}),
+		"emptytxt": altered("txt TXT", func(in lab.Incoming, m *dns.Msg) {
+			h := dns.RR_Header{Name: in.Question().Name, Rrtype: dns.TypeTXT, Class: 1, Ttl: 300}
+			m.Answer = []dns.RR{&dns.RFC3597{Hdr: h}}
+		}),
+		"childns": plainZone("www A 192.0.2.1;;n NS ns1.plain.odd.;;n NS nothing.plain.odd.",
+			"www.n A", "n A", "n NS"),
+		"nsroot":  plainZone("n NS .;;m NS localhost.", "www.n A", "www.m A"),
+		"cnamens": plainZone("n CNAME www;;n NS ns1.plain.odd.", "n A", "www.n A"),
+	}
+}
+
+// oddNames are signed zones of odd names and types, and with odd delegations.
+func oddNames() map[string]oddZone {
+	bare := func(in lab.Incoming, m *dns.Msg) { // a referral without what proves its security
+		if len(m.Answer) == 0 && !m.Authoritative {
+			strip := func(r dns.RR) bool { return r.Header().Rrtype != dns.TypeNS }
+			m.Ns = slices.DeleteFunc(m.Ns, strip)
+		}
+	}
+	return map[string]oddZone{
+		"capitals": signedZone("a RP Mb.Odd. Tx.Odd.;;b AFSDB 1 H.Odd.;;c RT 1 H.Odd.;;"+
+			"d KX 1 H.Odd.;;e PX 1 A.Odd. B.Odd.;;f NAPTR 1 1 \"s\" \"\" \"\" Www.Odd.;;"+
+			"h MINFO A.Odd. B.Odd.;;i SVCB 1 Www.Odd.;;j LP 1 H.Odd.;;m PTR H.Odd.;;"+
+			"n TALINK A.Odd. B.Odd.", "a RP", "b AFSDB", "c RT", "d KX", "e PX", "f NAPTR",
+			"h MINFO", "i SVCB", "j LP", "m PTR", "n TALINK"),
+		"rare": signedZone("a LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m;;"+
+			"b SSHFP 1 1 ab;;c CERT 1 2 3 AQ==;;d APL 1:192.0.2.0/24 !1:192.0.2.64/28;;"+
+			"e OPENPGPKEY AQ==;;f CSYNC 66 3 A NS AAAA;;g ZONEMD 1 1 1 "+strings.Repeat("ab", 48)+
+			";;h EUI48 00-00-5e-00-53-2a;;i URI 1 1 \"https://x\";;j CAA 128 issue \"\";;"+
+			"k TYPE66 \\# 4 00010203;;l SPF \"v=spf1\";;m HINFO \"\" \"\";;o DLV 1 13 2 ab;;"+
+			"p TYPE262 \\# 1 00", "a LOC", "b SSHFP", "c CERT", "d APL", "e OPENPGPKEY", "f CSYNC",
+			"g ZONEMD", "h EUI48", "i URI", "j CAA", "l SPF", "m HINFO", "o DLV", "o DS"),
+		"labels": signedZone("\\000 A 192.0.2.1;;\\255 A 192.0.2.2;;a\\.b A 192.0.2.3;;"+
+			"x\\ y A 192.0.2.4;;"+strings.Repeat("z", 63)+" A 192.0.2.5;;"+
+			"a.*.b A 192.0.2.7;;_ A 192.0.2.8;;- A 192.0.2.9", "\\000 A", "\\255 A", "a\\.b A",
+			"a.b A", "x\\032y A", strings.Repeat("z", 63)+" A", "ba A", "a.*.b A", "a.c.b A",
+			"*.b A", "_ A", "- A", "\\001 A", "\\200 A"),
+		"bareref": signedZone("www A 192.0.2.1", "www A").with(bare),
+		"barens3": signedZone("www A 192.0.2.1", "www A").of(func(z *lab.Zone) {
+			z.Denial = lab.NSEC3OptOut
+		}).with(bare),
+		"dsfails": signedZone("www A 192.0.2.1", "www A", " DS").with(
+			func(in lab.Incoming, m *dns.Msg) {
+				bare(in, m)
+				if in.Question().Qtype == dns.TypeDS {
+					m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+				}
+			}),
+		"dschild": signedZone("www A 192.0.2.1", "www A").with(func(in lab.Incoming, m *dns.Msg) {
+			bare(in, m)
+			if name := in.Question().Name; in.Question().Qtype == dns.TypeDS {
+				m.Rcode, m.Answer = dns.RcodeSuccess, nil
+				m.Ns = []dns.RR{record(name + " 300 SOA a. b. 1 2 3 4 5")}
+			}
+		}),
+		"dschildu": plainZone("www A 192.0.2.1", "www A").with(func(in lab.Incoming, m *dns.Msg) {
+			if name := in.Question().Name; in.Question().Qtype == dns.TypeDS {
+				m.Rcode, m.Answer = dns.RcodeSuccess, nil
+				m.Ns = []dns.RR{record(name + " 300 SOA a. b. 1 2 3 4 5")}
+			}
+		}),
+		"wildns": signedZone("*.w NS ns1.plain.odd.;;www A 192.0.2.1", "x.w A", "*.w NS", "www A",
+			"x.w DS"),
+		"sha1ds": signedZone("www A 192.0.2.1", "www A", "no A").of(func(z *lab.Zone) {
+			z.Digest = dns.SHA1
+		}),
+		"deepent": signedZone("a.b.c.d.e.f A 192.0.2.1;;*.c.d.e.f A 192.0.2.2;;d.e.f TXT x",
+			"c.d.e.f A", "b.c.d.e.f A", "x.b.c.d.e.f A", "x.c.d.e.f A", "x.d.e.f A", "e.f TXT",
+			"d.e.f MX", "x.e.f A").of(func(z *lab.Zone) { z.Denial = lab.NSEC3 }),
+	}
+}
+
+// with gives a zone an odd server.
+func (z oddZone) with(alter func(in lab.Incoming, m *dns.Msg)) oddZone {
+	z.alter = alter
+	return z
 }
 
 // oddSigners are servers of signed zones.
@@ -344,6 +488,37 @@ func oddSigners() map[string]func(lab.Incoming, *dns.Msg) {
 				m.Rcode = dns.RcodeNameError
 			}
 		},
+		"uppersigner": func(_ lab.Incoming, m *dns.Msg) {
+			for _, r := range all(m) {
+				if s, ok := r.(*dns.RRSIG); ok {
+					s.SignerName = strings.ToUpper(s.SignerName)
+				}
+			}
+		},
+		"nocnamesig": func(_ lab.Incoming, m *dns.Msg) {
+			m.Answer = without(m.Answer, func(r dns.RR) bool { return covers(r, dns.TypeCNAME) })
+		},
+		"onensec": func(_ lab.Incoming, m *dns.Msg) {
+			n := 0
+			m.Ns = without(m.Ns, func(r dns.RR) bool {
+				if r.Header().Rrtype == dns.TypeNSEC {
+					n++
+				}
+				return n > 1
+			})
+		},
+		"extraproof": func(in lab.Incoming, m *dns.Msg) {
+			m.Ns = append(m.Ns, record("extraproof.odd. 60 NSEC www.plain.odd. A RRSIG NSEC"),
+				record("a.extraproof.odd. 60 NSEC zz.extraproof.odd. A RRSIG NSEC"))
+		},
+		"childds": func(in lab.Incoming, m *dns.Msg) {
+			if len(m.Answer) > 0 {
+				m.Ns = append(m.Ns, record("childds.odd. 300 DS 1 13 2 "+strings.Repeat("ab", 32)))
+			}
+		},
+		"aa0nx": func(_ lab.Incoming, m *dns.Msg) {
+			m.Authoritative = m.Rcode == dns.RcodeSuccess
+		},
 		"noaas": func(_ lab.Incoming, m *dns.Msg) { m.Authoritative = false },
 	}
 }
@@ -387,6 +562,18 @@ func TestOddZonesBesideOthers(t *testing.T) {
 		{"s.plain.odd.", "plain.odd.", 0}, {"u.plain.odd.", "plain.odd.", lab.Unsigned},
 		{"u.s.signed.odd.", "signed.odd.", lab.Unsigned}, {"s.u.signed.odd.", "signed.odd.", 0},
 		{"u.dsdenied.odd.", "dsdenied.odd.", lab.Unsigned},
+		{"u.aaref.odd.", "plain.odd.", lab.Unsigned}, {"u.nxref.odd.", "plain.odd.", lab.Unsigned},
+		{"u.refsoa.odd.", "plain.odd.", lab.Unsigned},
+		{"u.refanswer.odd.", "plain.odd.", lab.Unsigned},
+		{"s.e.optout.odd.", "plain.odd.", 0}, {"u.f.optout.odd.", "plain.odd.", lab.Unsigned},
+		{"s.e.nsec3.odd.", "nsec3.odd.", 0}, {"u.f.nsec3.odd.", "nsec3.odd.", lab.Unsigned},
+		{"u.g.nsecwild.odd.", "nsecwild.odd.", lab.Unsigned},
+		{"s.g.nsecwild.odd.", "plain.odd.", 0},
+		{"s.bareref.odd.", "plain.odd.", 0}, {"u.bareref.odd.", "plain.odd.", lab.Unsigned},
+		{"s.barens3.odd.", "plain.odd.", 0}, {"u.barens3.odd.", "plain.odd.", lab.Unsigned},
+		{"s.dsfails.odd.", "plain.odd.", 0}, {"u.dsfails.odd.", "plain.odd.", lab.Unsigned},
+		{"s.dschild.odd.", "plain.odd.", 0}, {"u.dschild.odd.", "plain.odd.", lab.Unsigned},
+		{"s.dschildu.odd.", "plain.odd.", 0}, {"u.dschildu.odd.", "plain.odd.", lab.Unsigned},
 		{"u.optout.odd.", "optout.odd.", lab.Unsigned}, {"s.optout.odd.", "plain.odd.", 0}} {
 		w.Add(lab.Zone{Name: z.name, On: z.on, Algorithm: z.algorithm,
 			Records: "www A 192.0.2.1;;*.wild A 192.0.2.2;;out CNAME www.nsec3.odd."})
