@@ -116,7 +116,10 @@ func (n *Negatives) Ended(how Ending) uint64 {
 // would not.
 func (n *Negatives) Add(a NegativeAnchor, by string, lifetime time.Duration, force bool) (
 	t Temporary, unsaved, err error) {
-	if lifetime <= 0 || lifetime > MaxLifetime {
+	switch {
+	case lifetime <= 0:
+		return t, nil, fmt.Errorf("%v: a negative trust anchor holds for longer than 0s", lifetime)
+	case lifetime > MaxLifetime:
 		return t, nil, fmt.Errorf("%v: a negative trust anchor holds for %v at most (RFC 7646, "+
 			"section 2)", lifetime, MaxLifetime)
 	}

@@ -40,8 +40,12 @@ func MustParseName(s string) Name {
 }
 
 // ParseName reads a name in presentation form (RFC 1035, section 5.1), with or without the final
-// dot. The error names the offset in s.
+// dot; U-labels become A-labels, see [ASCII]. The error names the offset in s.
 func ParseName(s string) (Name, error) {
+	s, err := ASCII(s)
+	if err != nil {
+		return Name{}, err
+	}
 	if s == "." {
 		return Root, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/memcache"
 	"bailiwick/wire"
@@ -86,6 +87,10 @@ func (r *running) stats(q console.Request) (console.Result, error) {
 				add(name, m.GetGauge().GetValue())
 			}
 		}
+	}
+	if asked := q.Args["prefix"]; asked != "" && len(res.Rows) == 0 {
+		return console.Result{}, fmt.Errorf("no metric that begins with %q has a value: stats "+
+			"lists all", asked)
 	}
 	return res, nil
 }
@@ -193,7 +198,7 @@ func (r *running) advance(q console.Request) (console.Result, error) {
 		return console.Result{}, errors.New(
 			"the clock moves only in builds with the tag testclock")
 	}
-	d, err := time.ParseDuration(q.Args["duration"])
+	d, err := config.ParseDuration(q.Args["duration"])
 	if err != nil {
 		return console.Result{}, fmt.Errorf("%q is not a duration such as 1h0m0s",
 			q.Args["duration"])

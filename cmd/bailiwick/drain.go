@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/service"
 )
@@ -154,7 +155,7 @@ func (r *running) closeFor(successor *service.Successor) {
 func (r *running) drain(q console.Request) (console.Result, error) {
 	wait := r.now().Config.Service.Wait
 	if text := q.Args["wait"]; text != "" {
-		d, err := time.ParseDuration(text)
+		d, err := config.ParseDuration(text)
 		if err != nil || d < 0 {
 			return console.Result{}, fmt.Errorf("%q is not a duration such as 30s", text)
 		}

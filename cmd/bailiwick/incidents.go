@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/incident"
 	"bailiwick/internal/state"
@@ -138,7 +139,7 @@ func (r *running) windowOf(q console.Request) (w incident.Window, err error) {
 			return w, fmt.Errorf("to: %q is not a time such as %s", to, timeText(now))
 		}
 	default:
-		d, err := time.ParseDuration(long)
+		d, err := config.ParseDuration(long)
 		if err != nil {
 			return w, fmt.Errorf("for: %q is not a duration such as 30m or 24h", long)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"bailiwick/cache"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/config"
 	"bailiwick/internal/console"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/state"
@@ -128,7 +129,7 @@ func (r *running) negativeLifetime(q console.Request) (time.Duration, error) {
 	case long != "" && until != "":
 		return 0, errors.New("for and until exclude each other")
 	case long != "":
-		d, err := time.ParseDuration(long)
+		d, err := config.ParseDuration(long)
 		if err != nil {
 			return 0, fmt.Errorf("%q is not a duration such as 30m or 24h", long)
 		}

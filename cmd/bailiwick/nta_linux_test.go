@@ -63,7 +63,9 @@ func TestRFC7646OperatorAddsAndRemoves(t *testing.T) {
 		s.change(plain)
 	}
 	for _, bad := range [][]string{{"zone", ""}, {"zone", "."}, {"zone", "192.0.2.1"},
-		{"zone", "a.example", "for", "soon"}, {"zone", "a.example", "for", "169h"}} {
+		{"zone", "a.example", "for", "soon"}, {"zone", "a.example", "for", "169h"},
+		{"zone", "a.example", "for", "-1s"}, {"zone", "a.example", "for", "0"},
+		{"zone", "a.example", "for", "8d"}} {
 		if res, err := s.ctl("nta add", bad...); err == nil {
 			t.Errorf("%v: %v", bad, res)
 		}

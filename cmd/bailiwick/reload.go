@@ -172,12 +172,14 @@ func (r *running) reload() (map[string]any, error) {
 
 // replace puts a configuration in use, as reload says. Whatever can fail comes first.
 func (r *running) replace(read func() (*config.Config, config.Findings, error)) (*outcome, error) {
-	cfg, found, err := read()
+	var cfg *config.Config
+	var found, more config.Findings
+	var err error
+	aside.InPieces(func() { cfg, found, err = read() })
 	if err != nil {
 		return nil, err
 	}
 	var p *snapshot.Snapshot
-	var more config.Findings
 	aside.InPieces(func() { p, more = snapshot.Load(cfg) })
 	// Serve starts even where an anchor can match no key, and says so: a machine without DNS is
 	// worse. Here the configuration in use is better, so any error refuses the new one.

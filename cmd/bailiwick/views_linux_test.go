@@ -432,6 +432,41 @@ func TestViewsReports(t *testing.T) {
 			want: map[string]string{office + " www.secure.example.": "NOERROR 10.0.0.1",
 				kids + " www.secure.example.":   "NOERROR 10.0.0.2",
 				others + " www.secure.example.": public}},
+		{situation: "each client has its own mixture of what is blocked, redirected and let be",
+			reference: "NLnetLabs/unbound #1208",
+			policy: `{local_records: ["one.example A 10.0.0.1", "two.example A 10.0.0.1", ` +
+				`"three.example A 10.0.0.1"]}`,
+			views: `{name: a, clients: [127.0.2.1], local_records: ["one.example A 10.0.0.2", ` +
+				`"two.example A 10.0.0.1"], local_zones: [{name: three.example, type: refuse}]}, ` +
+				`{name: b, clients: [127.0.3.1], local_records: ["one.example A 10.0.0.3", ` +
+				`"www.secure.example A 10.0.0.4"]}`,
+			want: map[string]string{others + " one.example.": "NOERROR 10.0.0.1",
+				office + " one.example.": "NOERROR 10.0.0.2",
+				office + " two.example.": "NOERROR 10.0.0.1", office + " three.example.": "REFUSED",
+				office + " www.secure.example.": public, kids + " one.example.": "NOERROR 10.0.0.3",
+				kids + " two.example.":        "NXDOMAIN",
+				kids + " www.secure.example.": "NOERROR 10.0.0.4"}},
+		{situation: "a limit for some clients kept them from the data that are theirs",
+			reference: "PowerDNS/pdns #3638", policy: "{}",
+			views: `{name: a, clients: [127.0.2.0/24], limits: {queries_per_address: 1000}, ` +
+				`local_records: ["v.example A 10.0.0.1"]}`,
+			want: map[string]string{office + " v.example.": "NOERROR 10.0.0.1",
+				others + " v.example.": "NXDOMAIN"}},
+		{situation: "what a client that may not ask was told was cached for those that may",
+			reference: "PowerDNS/pdns #2380",
+			policy:    "{access: [127.0.3.0/24 refuse, 127.0.4.0/24 snoop]}",
+			views:     "{name: kids, clients: [127.0.3.0/24]}",
+			want: map[string]string{kids + " www.secure.example.": "REFUSED",
+				"127.0.4.1 www.secure.example.":   public,
+				others + " www.secure.example.":   public,
+				others + " www.unsigned.example.": public}},
+		{situation: "a server refused to start unless the view of all others stood last",
+			reference: "coredns/coredns #7733", policy: "{}",
+			views: `{name: rest, clients: [127.0.0.0/8], local_records: ["v.example A ` +
+				`10.0.0.1"]}, {name: two, clients: [127.0.2.0/24], local_records: ` +
+				`["v.example A 10.0.0.2"]}, {name: three, clients: [127.0.3.1]}`,
+			want: map[string]string{others + " v.example.": "NOERROR 10.0.0.1",
+				office + " v.example.": "NOERROR 10.0.0.2", kids + " v.example.": "NXDOMAIN"}},
 	} {
 		t.Run(c.reference, func(t *testing.T) {
 			s := reloadable(t, plain)
@@ -460,6 +495,112 @@ func TestViewsReportWildcardListener(t *testing.T) {
 		}
 	}
 	s.says("at the other listener", map[string]string{office + " v.example.": "NXDOMAIN"})
+}
+
+// A client with addresses of both families has one view. Elsewhere it had that of its IPv4 address
+// alone, so that what was blocked by one was open by the other (pi-hole/FTL #2390, pi-hole/pi-hole
+// #6111, AdguardTeam/AdGuardHome #6343), and no network of IPv6 could be written at all
+// (coredns/coredns #7354). Which family the records are of does not matter.
+func TestViewsReportBothFamilies(t *testing.T) {
+	s := reloadable(t, plain)
+	six := fmt.Sprintf("[::1]:%d", freePort(t))
+	text := `listen: {udp: [UDP, "SIX"], tcp: [UDP]}
+views:
+  - {name: home, clients: ["::1/128", 127.0.2.0/24],
+     local_records: ["v.example A 10.0.0.1", "v.example AAAA fe80::7777"]}
+  - {name: wide, clients: ["::/0"], local_records: [v.example A 10.0.0.2]}
+`
+	s.change(strings.ReplaceAll(text, "SIX", six))
+	for _, c := range []struct{ client, at string }{{"::1", six}, {office, s.udp}} {
+		if got := s.askAs(c.client, c.at, "v.example."); got != "NOERROR 10.0.0.1" {
+			t.Errorf("%s: %s", c.client, got)
+		}
+		m, err := dns.Exchange(new(dns.Msg).SetQuestion("v.example.", dns.TypeAAAA), c.at)
+		if c.at == six && (err != nil || len(m.Answer) != 1) {
+			t.Errorf("%s: AAAA: %v, %v", c.client, m, err)
+		}
+	}
+	s.says("a client of neither", map[string]string{others + " v.example.": "NXDOMAIN"})
+	s.write(strings.ReplaceAll(strings.ReplaceAll(text, "SIX", six), "::1/128", "[::1]/128"))
+	if _, err := s.reload(); err == nil || !strings.Contains(err.Error(), "[::1]/128") {
+		t.Errorf("a network in brackets: %v", err)
+	}
+}
+
+// Listeners have lists of their own, of which each blocks at its own alone. Elsewhere those of the
+// first were for all, and then none (NLnetLabs/unbound #1102). A view for an address at which
+// nobody listens by itself would never be used, and was not elsewhere without a word
+// (coredns/coredns #8497): it is refused.
+func TestViewsReportListsOfListeners(t *testing.T) {
+	s := reloadable(t, plain)
+	for _, list := range []string{"malware", "social"} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(s.file), list), []byte(list+".example\n"),
+			0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one, two := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	text := fmt.Sprintf(`listen: {udp: [UDP, %q, %q], tcp: [UDP]}
+policy: {local_records: [malware.example A 10.0.0.1, social.example A 10.0.0.1]}
+views:
+  - {name: one, listeners: [%q], local_records: [], block_lists: [{file: malware, action: refuse}]}
+  - {name: two, listeners: [%q], local_records: [], block_lists: [{file: social, action: refuse}]}
+`, one, two, one, two)
+	s.change(text)
+	for range 3 {
+		for at, want := range map[string][2]string{one: {"REFUSED", "NXDOMAIN"},
+			two: {"NXDOMAIN", "REFUSED"}, s.udp: {"NOERROR 10.0.0.1", "NOERROR 10.0.0.1"}} {
+			got := [2]string{s.askAs(others, at, "malware.example."),
+				s.askAs(others, at, "social.example.")}
+			if got != want {
+				t.Errorf("at %s: %v, want %v", at, got, want)
+			}
+		}
+	}
+	s.write(strings.Replace(text, "listeners: ["+fmt.Sprintf("%q", one), "listeners: [\"127.0.0.9:53\"",
+		1))
+	if _, err := s.reload(); err == nil || !strings.Contains(err.Error(), "127.0.0.9:53") {
+		t.Errorf("a listener that there is not: %v", err)
+	}
+}
+
+// Many views with lists in many combinations: each client has those of its network, which elsewhere
+// some hundred networks of a VPN had not (pi-hole/pi-hole #5351).
+func TestViewsReportManyNetworks(t *testing.T) {
+	s := reloadable(t, plain)
+	const kinds = 6
+	var views strings.Builder
+	for i := range kinds {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(s.file), fmt.Sprintf("kind%d", i)),
+			[]byte(fmt.Sprintf("kind%d.example\n", i)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 1 << kinds {
+		var lists []string
+		for i := range kinds {
+			if n>>i&1 == 1 {
+				lists = append(lists, fmt.Sprintf("{file: kind%d, action: refuse}", i))
+			}
+		}
+		fmt.Fprintf(&views, "  - {name: v%d, clients: [127.80.%d.0/22], block_lists: [%s]}\n", n,
+			n*4, strings.Join(lists, ", "))
+	}
+	s.change(plain + "views:\n" + views.String())
+	for range 2 {
+		for n := 0; n < 1<<kinds; n += 7 {
+			for i := range kinds {
+				want := "NXDOMAIN"
+				if n>>i&1 == 1 {
+					want = "REFUSED"
+				}
+				client := fmt.Sprintf("127.80.%d.255", n*4+3)
+				if got := s.askAs(client, s.udp, fmt.Sprintf("kind%d.example.", i)); got != want {
+					t.Errorf("view %d, kind %d: %s, want %s", n, i, got, want)
+				}
+			}
+		}
+	}
 }
 
 // A machine asks itself at the addresses that it listens at whether it answers: that is not limited

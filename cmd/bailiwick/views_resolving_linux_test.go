@@ -277,7 +277,7 @@ func TestViewsResolvingReports(t *testing.T) {
 		want                        map[string]string
 	}{
 		{situation: "forwarders by the client's network filled one cache for all",
-			reference: "CZ-NIC/knot-resolver #89",
+			reference: "CZ-NIC/knot-resolver #89, #121, 0xERR0R/blocky #81",
 			views: `{name: a, clients: [127.0.2.0/24], forward_zones: [{name: ., addresses: ` +
 				`[10.9.9.1], insecure: true}]}, {name: b, clients: [127.0.3.0/24], ` +
 				`forward_zones: [{name: ., addresses: [10.9.9.2], insecure: true}]}`,
@@ -309,6 +309,13 @@ func TestViewsResolvingReports(t *testing.T) {
 				office + " private.":             "NXDOMAIN",
 				office + " x.example.private.":   "NOERROR 10.0.0.1",
 				office + " y.x.example.private.": "NOERROR 10.0.0.1"}},
+		{situation: "a part of a reverse zone of private addresses was not forwarded",
+			reference: "NLnetLabs/unbound #1416, opnsense/core #1725",
+			views: `{name: a, clients: [127.0.2.0/24], forward_zones: [{name: ` +
+				`0.232.10.in-addr.arpa, addresses: [10.9.9.1], insecure: true}]}`,
+			want: map[string]string{office + " 24.0.232.10.in-addr.arpa.": "NOERROR 10.0.0.1",
+				office + " 24.1.232.10.in-addr.arpa.": "NXDOMAIN",
+				others + " 24.0.232.10.in-addr.arpa.": "NXDOMAIN"}},
 	} {
 		t.Run(c.reference, func(t *testing.T) {
 			s := newResolvingViews(t, plain+"views: ["+c.views+"]\n")

@@ -6,7 +6,15 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 )
+
+// works counts what InPieces has begun.
+var works atomic.Uint64
+
+// Works returns how much work InPieces has begun since the start of the process, by which a test
+// sees that some is done aside.
+func Works() uint64 { return works.Load() }
 
 // InPieces does work that calls Yield again and again, in a thread of its own, and returns when it
 // is done: it pauses there for twice as long as it has worked, if the system can tell its thread
@@ -17,6 +25,7 @@ import (
 // own (a P) meanwhile, and all others wait for it whenever the world has to stop, as at the begin
 // and the end of each garbage collection.
 func InPieces(work func()) {
+	works.Add(1)
 	done := make(chan error, 1)
 	go func() {
 		// The thread is never unlocked, so it ends with the goroutine.

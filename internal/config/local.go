@@ -125,7 +125,7 @@ func blockList(r record) (l ListFile, err error) {
 			return l, inField("refresh", fmt.Errorf("refresh is for lists by url: a file is read "+
 				"at a reload"))
 		}
-		if l.Refresh, err = parseDuration(text); err != nil || l.Refresh < weblist.MinRefresh ||
+		if l.Refresh, err = ParseDuration(text); err != nil || l.Refresh < weblist.MinRefresh ||
 			l.Refresh > weblist.MaxRefresh {
 			return l, inField("refresh", fmt.Errorf("refresh %q is not a time from %s to %s", text,
 				durationText(weblist.MinRefresh), durationText(weblist.MaxRefresh)))

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -108,7 +109,7 @@ func (k *key) convert(v *value) (err error) {
 	case kindSize:
 		v.int, err = parseSize(v.text)
 	case kindDuration:
-		v.duration, err = parseDuration(v.text)
+		v.duration, err = ParseDuration(v.text)
 	case kindTime:
 		if v.text != "" {
 			if v.time, err = time.Parse(time.RFC3339, v.text); v.time.Unix() < 0 {
@@ -207,13 +208,16 @@ func parseBool(s string) (bool, error) {
 	return false, errors.New("neither true nor false")
 }
 
-// parseDuration reads a duration as Go writes it, with d and w for days and weeks as in zone files,
+// ParseDuration reads a duration as Go writes it, with d and w for days and weeks as in zone files,
 // or a number of seconds, the unit of TTLs.
-func parseDuration(s string) (time.Duration, error) {
+func ParseDuration(s string) (time.Duration, error) {
 	for suffix, unit := range map[string]time.Duration{"": time.Second, "d": 24 * time.Hour,
 		"w": 7 * 24 * time.Hour} {
 		if number, ok := strings.CutSuffix(s, suffix); ok {
-			if n, err := strconv.ParseUint(number, 10, 31); err == nil {
+			if n, err := strconv.ParseUint(number, 10, 63); err == nil {
+				if n > math.MaxInt64/uint64(unit) {
+					return 0, errors.New("too long")
+				}
 				return time.Duration(n) * unit, nil
 			}
 		}

@@ -140,7 +140,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) *problem {
 		return p
 	}
 	if r.URL.Path == Prefix+"openapi.json" {
-		if r.Method != http.MethodGet {
+		if !reads(r) {
 			return notAllowed(w, http.MethodGet)
 		}
 		text, err := a.description()
@@ -231,7 +231,7 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) (*Operation, *proble
 	for i := range a.desk.ops {
 		switch op := &a.desk.ops[i]; {
 		case op.Path() != r.URL.Path:
-		case op.Method() == r.Method:
+		case op.Method() == r.Method, op.Method() == http.MethodGet && reads(r):
 			return op, nil
 		default:
 			allowed = append(allowed, op.Method())
@@ -242,6 +242,12 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) (*Operation, *proble
 			"%sopenapi.json lists all", Prefix)
 	}
 	return nil, notAllowed(w, allowed...)
+}
+
+// reads reports whether a request changes nothing: HEAD is GET without the body, which net/http
+// leaves out (RFC 9110, section 9.3.2), and what has the one has the other (section 9.1).
+func reads(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
 func notAllowed(w http.ResponseWriter, methods ...string) *problem {
@@ -314,7 +320,7 @@ func (a *API) reply(w http.ResponseWriter, r *http.Request, op *Operation, res R
 	if op.Tagged {
 		tag := Tag(object)
 		w.Header().Set("ETag", tag)
-		if Matches(r.Header.Get("If-None-Match"), tag) && r.Method == http.MethodGet {
+		if Matches(r.Header.Get("If-None-Match"), tag) && reads(r) {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}

@@ -52,6 +52,9 @@ func (b *Builder) AddText(text string) error {
 	if _, more := p.Next(); more {
 		return fmt.Errorf("record %q: there are two", text)
 	}
+	if err := toASCII(rr); err != nil {
+		return fmt.Errorf("record %q: %w", text, err)
+	}
 	owner, rdata, err := zone.Packed(rr)
 	if err != nil {
 		return fmt.Errorf("record %q: %w", text, err)
