@@ -118,8 +118,11 @@ func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, 
 		return nil, errOlder
 	default:
 		got, err := s.transfer(ctx, have, octets)
-		if err == nil || ctx.Err() != nil || errors.Is(err, zone.ErrTooLarge) {
-			return got, err
+		if err == nil {
+			return than(got, have)
+		}
+		if ctx.Err() != nil || errors.Is(err, zone.ErrTooLarge) {
+			return nil, err
 		}
 	}
 	s.close() // what it sends after a broken reply cannot be told
@@ -135,9 +138,13 @@ func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, 
 	return than(got, have)
 }
 
-// than returns a zone if it is newer than the copy, nil if it is the same one.
+// than returns a zone if it is newer than the copy, nil if it is the same one or none has come. Of
+// several servers behind one address, the one that sends the zone may be behind the one that told
+// the serial.
 func than(got, have *zone.Zone) (*zone.Zone, error) {
 	switch {
+	case got == nil:
+		return nil, nil
 	case have == nil || newer(got.SOA().Serial, have.SOA().Serial):
 		return got, nil
 	case got.SOA().Serial == have.SOA().Serial:

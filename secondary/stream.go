@@ -66,10 +66,7 @@ func (s *stream) take(rr dns.RR) error {
 			return s.builder.AddRR(rr)
 		}
 		s.done = true
-		if soa.Serial != s.first.Serial { // the zone has changed meanwhile
-			return errBroken
-		}
-		return nil
+		return s.end(soa)
 	}
 	return s.change(rr, soa)
 }
@@ -97,8 +94,18 @@ func (s *stream) change(rr dns.RR, soa *dns.SOA) error {
 		c.Come = append(c.Come, soa)
 	case soa.Serial == s.first.Serial:
 		s.done = true
+		return s.end(soa)
 	default:
 		s.begin(soa)
+	}
+	return nil
+}
+
+// end returns an error if the SOA record at the end is not the one at the begin (RFC 5936, section
+// 2.2; RFC 1995, section 4): the zone has changed meanwhile, or its end is that of another one.
+func (s *stream) end(soa *dns.SOA) error {
+	if !dns.IsDuplicate(soa, s.first) {
+		return errBroken
 	}
 	return nil
 }

@@ -281,3 +281,90 @@ func TestRFC9432MembersOutliveARestart(t *testing.T) {
 		journal.Close()
 	}
 }
+
+// A catalog cannot make itself, another catalog or a zone of the configuration a member: whoever
+// makes it decides on the zones of within alone (RFC 9432, section 7; coredns/coredns #5500,
+// PowerDNS/pdns #16971: catalogs of catalogs; coredns/coredns #8230: zones of the configuration).
+func TestRFC9432CatalogsOfCatalogs(t *testing.T) {
+	p := newZoneServer(t)
+	records := append(member("a", "catalog.example", ""), member("b", "rpz.example", "")...)
+	records = append(append(records, member("c", "own.example", "")...), member("d", "", "")...)
+	records = append(append(records, member("e", "example", "")...),
+		"version.catalog.example. 0 IN TXT \"2\"")
+	p.has("rpz.example.", "www.secure.example.rpz.example. 60 IN CNAME .")
+	p.has("own.example.", "www.own.example. 60 IN A 192.0.2.80")
+	p.has("catalog.example.", records...)
+	text := strings.Replace(catalogText(p.port, ""), "zones:\n", fmt.Sprintf("zones:\n  held:\n"+
+		"    - {name: own.example, primaries: [\"127.0.0.1@%d\"], fallback: no}\n", p.port), 1)
+	s := reloadable(t, text)
+	until(t, "the member is not in force", func() bool {
+		got, _ := s.ask("udp", s.udp, "www.secure.example.")
+		return got == "NXDOMAIN"
+	})
+	st := s.catalogStates()[0]
+	if st.Members != 2 || st.Refused != 3 || st.Broken != "" { // rpz.example and example
+		t.Errorf("%+v", st)
+	}
+	if got := s.rowOfZone("catalog.example."); got != "is one -" {
+		t.Errorf("the catalog: %s", got)
+	}
+}
+
+// Where a catalog comes from is where its members come from: another primary of the catalog is
+// theirs too, without anybody's changing each (PowerDNS/pdns #12714: members kept the one that they
+// began with; PowerDNS/pdns #17047: what the catalog has was not the members').
+func TestRFC9432MembersFollowTheCatalogsPrimary(t *testing.T) {
+	old, next := newZoneServer(t), newZoneServer(t)
+	for i, p := range []*zoneServer{old, next} {
+		p.has("catalog.example.", append(member("a", "held.example", "own"),
+			"version.catalog.example. 0 IN TXT \"2\"")...)
+		for range i + 1 { // the next one has a later serial
+			p.has("held.example.", fmt.Sprintf("www.held.example. 60 IN A 192.0.2.%d", 80+i))
+		}
+	}
+	s := reloadable(t, catalogText(old.port, ""))
+	gets := func(want string) func() bool {
+		return func() bool { return s.askAs(others, s.udp, "www.held.example.") == want }
+	}
+	until(t, "the member is not there", gets("NOERROR 192.0.2.80"))
+	s.change(catalogText(next.port, ""))
+	until(t, "the member does not follow", func() bool {
+		for _, zone := range []string{"catalog.example", "held.example"} {
+			_, _ = s.refreshZone(console.Request{Args: map[string]string{"name": zone}})
+		}
+		return gets("NOERROR 192.0.2.81")()
+	})
+	asked := old.polled("held.example.") + old.transfers("held.example.")
+	if _, err := s.refreshZone(console.Request{Args: map[string]string{
+		"name": "held.example"}}); err != nil {
+		t.Error(err)
+	}
+	if n := old.polled("held.example.") + old.transfers("held.example."); n != asked {
+		t.Error("the old primary is still asked")
+	}
+}
+
+// A primary that gives the catalog's SOA record without AA, as it makes the zone while it is asked,
+// is one all the same (TechnitiumSoftware/DnsServer #1156: another consumer asked for no transfer).
+// The test's primary sets none. One that gives no SOA record at all is not believed.
+func TestRFC9432PrimaryWithoutSOA(t *testing.T) {
+	p := newZoneServer(t)
+	p.has("rpz.example.", "www.secure.example.rpz.example. 60 IN CNAME .")
+	p.has("catalog.example.", append(member("a", "rpz.example", ""),
+		"version.catalog.example. 0 IN TXT \"2\"")...)
+	s := reloadable(t, catalogText(p.port, ""))
+	until(t, "the member is not in force", func() bool {
+		got, _ := s.ask("udp", s.udp, "www.secure.example.")
+		return got == "NXDOMAIN"
+	})
+	p.mu.Lock()
+	p.at = map[string]uint32{} // refuses everything
+	p.mu.Unlock()
+	for _, zone := range []string{"catalog.example", "rpz.example"} {
+		_, _ = s.refreshZone(console.Request{Args: map[string]string{"name": zone}})
+	}
+	s.expect("www.secure.example.", "NXDOMAIN")
+	if st := s.catalogStates()[0]; st.Members != 1 || st.Broken != "" {
+		t.Errorf("%+v", st)
+	}
+}

@@ -60,6 +60,23 @@ func TestRFC9432BrokenCatalogs(t *testing.T) {
 			"zones 0 IN PTR none.example.", "primaries.ext 0 IN A 192.0.2.1",
 			"group.lost.zones 0 IN TXT \"of no zone\"", "a.other 0 IN PTR other.example."},
 			"a a.example. [] -"},
+		{"of a primary that has not written it yet (NLnetLabs/nsd #304)", "no version", nil, ""},
+		{"with a version in two texts, which no producer means", "", []string{
+			"version 0 IN TXT \"\" \"2\"", "a.zones 0 IN PTR a.example."}, "a a.example. [] -"},
+		{"with labels that are hashes (kweonminsung/bindizr #159)", "", []string{version,
+			strings.Repeat("f", 63) + ".zones 0 IN PTR " + strings.Repeat("a.", 100) + "example."},
+			strings.Repeat("f", 63) + " " + strings.Repeat("a.", 100) + "example. [] -"},
+		{"with labels that differ in case, which are one (RFC 4343)", "2 PTR", []string{version,
+			"A1.zones 0 IN PTR a.example.", "a1.zones 0 IN PTR b.example."}, ""},
+		{"with a label that has a dot in it", "", []string{version,
+			"a\\.b.zones 0 IN PTR a.example.", "a-b.zones 0 IN PTR b.example."},
+			"a\\.b a.example. [] -, a-b b.example. [] -"},
+		{"with a group as PowerDNS writes them, in records of their own (PowerDNS/pdns #11952)", "",
+			[]string{version, "a.zones 0 IN PTR a.example.", "group.a.zones 0 IN TXT \"x\"",
+				"group.a.zones 0 IN TXT \"y\""}, "a a.example. [x y] -"},
+		{"with a catalog among its members (PowerDNS/pdns #16971)", "", []string{version,
+			"a.zones 0 IN PTR catalog.example.", "group.a.zones 0 IN TXT \"catalog\""},
+			"a catalog.example. [catalog] -"},
 		{"with the root", "", []string{version, "r.zones 0 IN PTR ."}, "r . [] -"},
 	} {
 		members, err := parsed(t, c.lines...)

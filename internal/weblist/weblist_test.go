@@ -2,6 +2,7 @@ package weblist
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -155,6 +156,25 @@ func TestOnlyAListTakesThePlaceOfAList(t *testing.T) {
 		{"a server without TLS", "", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://example.com/list", http.StatusFound)
 		}, "refers", false},
+		{"a server that refers to a file", "", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "file:///etc/passwd")
+			w.WriteHeader(http.StatusFound)
+		}, "refers", false},
+		{"a list in UTF-16", "", giving("\xff\xfea\x00.\x00b\x00\n\x00"), "not text", true},
+		{"one that grows without end when it is unpacked", "", func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			line := []byte(strings.Repeat("# nothing at all\n", 1<<16))
+			for range maxOctets/len(line) + 1 {
+				if _, err := z.Write(line); err != nil {
+					return
+				}
+			}
+			_ = z.Close()
+		}, "more than", true},
+		{"lines that end as on Windows, behind a byte order mark", "", giving("\xef\xbb\xbf" +
+			strings.ReplaceAll(many(100), "\n", "\r\n")), "", false},
 		{"fewer names, as a list may", "", giving(many(50)), "", false},
 		{"rules of ad blockers among names", "TechnitiumSoftware/DnsServer #295",
 			giving("[Adblock Plus 2.0]\n||a.example^\n@@||b.example^\nc.example##.ad\n" +
