@@ -64,6 +64,21 @@ func (c *ctl) add(to *cobra.Command, o *console.Operation) {
 	c.define(to, o)
 }
 
+// asTyped lists the arguments of which an operation needs one, as they are typed.
+func asTyped(o *console.Operation) string {
+	var names []string
+	for _, p := range o.Params {
+		switch {
+		case !slices.Contains(o.OneOf, p.Name):
+		case p.Positional:
+			names = append(names, strings.ToUpper(p.Name))
+		default:
+			names = append(names, "--"+p.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // define has a command send an operation.
 func (c *ctl) define(cmd *cobra.Command, o *console.Operation) {
 	cmd.Short, cmd.Long, cmd.SuggestFor = o.Short, o.Long, o.Suggest
@@ -105,8 +120,8 @@ func (c *ctl) define(cmd *cobra.Command, o *console.Operation) {
 			return err
 		}
 		if o.Lacks(given) {
-			return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(),
-				strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+			return wrongUse("%s: one of %s is missing; see %[1]s --help", cmd.CommandPath(),
+				asTyped(o))
 		}
 		return c.call(cmd, o, given)
 	}
