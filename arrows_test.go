@@ -105,7 +105,7 @@ var allowed = map[string][]string{
 	"internal/confine":  {},
 	"internal/logfile":  {},
 	"internal/querylog": {"wire", "internal/event", "internal/guard", "internal/logfile"},
-	"internal/config": {"internal/acme", "internal/confine", "internal/netzones",
+	"internal/config": {"internal/aside", "internal/acme", "internal/confine", "internal/netzones",
 		"internal/pattern", "internal/web", "internal/weblist", "internal/catalog", "wire",
 		"cache", "trustanchor", "transport", "resolver", "server",
 		"internal/cause", "internal/dnstap", "internal/fleet", "internal/nat64", "internal/policy",

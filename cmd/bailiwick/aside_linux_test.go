@@ -27,7 +27,7 @@ func TestLargeWorkIsDoneAside(t *testing.T) {
 			}
 		}},
 		{"new texts of lists", 1, s.takeLists},
-		{"a change at run time: the change, what the configuration names, and the lists", 3, func() {
+		{"a change at run time: the change, what is named, and the lists", 3, func() {
 			if _, err := s.ctl("forwards set", "zone", "a.example", "servers",
 				"10.9.9.1"); err != nil {
 				t.Error(err)

@@ -60,8 +60,8 @@ func TestCommands(t *testing.T) {
 			"control.socket is empty: the server has no control socket", 1},
 		{"ctl --socket " + filepath.Join(dir, "none") + " status", "is the server running", 1},
 		{"ctl --socket x clock advance", "an argument is missing", 2},
-		{"ctl --socket x flush", "one of NAME, --bogus, --negative, --all is missing; see bailiwick " +
-			"ctl flush --help", 2},
+		{"ctl --socket x flush", "one of NAME, --bogus, --negative, --all is missing; see " +
+			"bailiwick ctl flush --help", 2},
 		{"serve --config " + bad, "unknown key", 1},
 		{"query --lab txt www.secure.example", "TXT", 0},
 		{"query --lab www.secure.example AAA", "did you mean AAAA?", 1},

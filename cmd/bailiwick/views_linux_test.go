@@ -557,8 +557,8 @@ views:
 			}
 		}
 	}
-	s.write(strings.Replace(text, "listeners: ["+fmt.Sprintf("%q", one), "listeners: [\"127.0.0.9:53\"",
-		1))
+	s.write(strings.Replace(text, fmt.Sprintf("listeners: [%q", one),
+		"listeners: [\"127.0.0.9:53\"", 1))
 	if _, err := s.reload(); err == nil || !strings.Contains(err.Error(), "127.0.0.9:53") {
 		t.Errorf("a listener that there is not: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"bailiwick/internal/aside"
 )
 
 // expand puts values of the environment into those of a file: ${NAME} is the variable's value, and
@@ -16,7 +18,10 @@ import (
 func (p *reader) expand(n ast.Node) {
 	switch s := n.(type) {
 	case *ast.SequenceNode:
-		for _, v := range s.Values {
+		for i, v := range s.Values {
+			if i&0xff == 0xff {
+				aside.Yield()
+			}
 			p.expand(v)
 		}
 	case *ast.LiteralNode:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"bailiwick/internal/aside"
 	"bailiwick/internal/localdata"
 )
 
@@ -269,6 +270,9 @@ func stringList(n ast.Node, item func(ast.Node) (string, error)) (out []string, 
 	case *ast.SequenceNode:
 		var errs []error
 		for i, v := range s.Values {
+			if i&0xff == 0xff { // there may be many local records
+				aside.Yield()
+			}
 			text, err := item(v)
 			out, errs = append(out, text), append(errs, inItem(i, err))
 		}

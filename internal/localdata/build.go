@@ -24,6 +24,7 @@ type Builder struct {
 	zones  []Zone
 	owners map[wire.Name][]*wire.RRset
 	lists  []List
+	texts  uint8 // records that were added as text, round and round
 	// blocked are the names of all lists, with their list's place.
 	blocked nametable.Builder
 }
@@ -40,6 +41,9 @@ const defaultTTL = 3600
 // AddText adds a record in the syntax of zone files, its name complete: "printer.corp.example 300 A
 // 192.0.2.7". Class IN, TTL and the last dot may be left out.
 func (b *Builder) AddText(text string) error {
+	if b.texts++; b.texts == 0 {
+		aside.Yield()
+	}
 	p := dns.NewZoneParser(strings.NewReader(text), ".", "")
 	p.SetDefaultTTL(defaultTTL)
 	rr, ok := p.Next()

@@ -213,7 +213,8 @@ func (b *Builder) AddHosts(from io.Reader) (skipped int, err error) {
 		}
 		for i, f := range fields[1:] {
 			host, err := wire.ParseName(f)
-			if err != nil || !hostName(host.String()) || b.add(host, t, defaultTTL, addr.AsSlice()) != nil {
+			if err != nil || !hostName(host.String()) ||
+				b.add(host, t, defaultTTL, addr.AsSlice()) != nil {
 				skipped++
 				continue
 			}

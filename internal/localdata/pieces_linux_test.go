@@ -40,3 +40,22 @@ func TestListsAreReadInPieces(t *testing.T) {
 		}
 	})
 }
+
+// So are the records of a configuration, of which there may be as many.
+func TestRecordsAreReadInPieces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		aside.InPieces(func() {
+			time.Sleep(time.Millisecond)
+			b := NewBuilder(nil)
+			for range 256 {
+				if err := b.AddText("a.example A 192.0.2.1"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if took := time.Since(begun); took != 3*time.Millisecond {
+			t.Errorf("it takes %v", took)
+		}
+	})
+}
