@@ -26,6 +26,10 @@ var (
 	xdpFar    = net.HardwareAddr{2, 0, 0, 0, 0, 2}
 )
 
+// The main thread is that of the tests' own main. A test that had it, and changed its network
+// namespace, would leave it there: it does not end, and /proc/net is its.
+func init() { runtime.LockOSThread() }
+
 // layCable lays a veth between two network namespaces, and returns a socket of raw frames at its
 // far end. The thread of the test is in that of the near end.
 func layCable(t *testing.T) int {
@@ -63,7 +67,7 @@ func layCable(t *testing.T) int {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, int(all))
 	must(err)
 	must(unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: l.Attrs().Index}))
-	must(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 5}))
+	must(unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 60}))
 	must(netns.Set(near))
 	t.Cleanup(func() { unix.Close(fd); far.Close(); near.Close() })
 	return fd
