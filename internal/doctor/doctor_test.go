@@ -117,7 +117,7 @@ func authority(w *lab.World) answerer {
 			via = transport.TCP
 		}
 		packet, err := w.Exchange(context.Background(), transport.Request{
-			Server: netip.AddrPortFrom(addrs[0], 53), Via: via, Query: raw, Timeout: time.Second})
+			Server: netip.AddrPortFrom(addrs[0], 53), Via: via, Query: raw, Timeout: time.Minute})
 		m := new(dns.Msg)
 		if err != nil || m.Unpack(packet) != nil {
 			return nil

@@ -22,7 +22,7 @@ func ask(t *testing.T, w *World, server netip.Addr, name string, qtype uint16) *
 		t.Fatal(err)
 	}
 	r, err := w.Exchange(context.Background(), transport.Request{Server: netip.AddrPortFrom(server,
-		53), Query: b, Timeout: time.Second})
+		53), Query: b, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestListen(t *testing.T) {
 		t.Skipf("the system does not have all of 127.0.0.0/8, or the port is taken: %v", err)
 	}
 	for _, network := range []string{"udp", "tcp"} {
-		c := dns.Client{Net: network}
+		c := dns.Client{Net: network, Timeout: time.Minute}
 		m, _, err := c.Exchange(new(dns.Msg).SetQuestion("www.example.", dns.TypeA),
 			netip.AddrPortFrom(w.Servers()[1], port).String())
 		if err != nil || len(m.Answer) != 1 || !m.Authoritative {
