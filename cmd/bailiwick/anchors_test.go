@@ -76,7 +76,7 @@ func (s *rolling) start() {
 func (s *rolling) list(words ...string) {
 	s.t.Helper()
 	var got string
-	for range 500 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		res, err := s.anchors(console.Request{})
 		if err != nil {
 			s.t.Fatal(err)
@@ -91,7 +91,6 @@ func (s *rolling) list(words ...string) {
 				return
 			}
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	s.t.Fatalf("no line with %q in %s", words, got)
 }
@@ -103,12 +102,9 @@ func (s *rolling) publish(keys lab.EntryKeys) {
 	for _, k := range s.keys {
 		s.list(fmt.Sprint(k.Tag()), "valid")
 	}
-	for range 500 {
-		if s.now().resolver.Stats().Fetches == 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(s.t, "questions are under way", func() bool {
+		return s.now().resolver.Stats().Fetches == 0
+	})
 	s.world.Publish(".", keys, time.Now())
 }
 
@@ -135,12 +131,7 @@ func TestAnchorRevokedWhileTheServerRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.list(one, "revoked")
-	for range 500 {
-		if s.now().resolver != first {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(t, "the resolver has the old anchors", func() bool { return s.now().resolver != first })
 	if got := s.anchorText(); got != ". "+two {
 		t.Errorf("trusted: %s", got)
 	}

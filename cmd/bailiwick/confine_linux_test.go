@@ -503,7 +503,7 @@ func TestConfinedBesideAnother(t *testing.T) {
 
 // answersAt reports whether a server at an address answers.
 func answersAt(at string) bool {
-	c := dns.Client{Timeout: time.Second}
+	c := dns.Client{Timeout: 20 * time.Second}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at)
 	return err == nil && m.Rcode == dns.RcodeSuccess
 }

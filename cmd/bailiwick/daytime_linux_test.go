@@ -31,16 +31,16 @@ func (l *lines) Write(p []byte) (int, error) {
 // has waits until a text is in the log.
 func (l *lines) has(t *testing.T, text string) {
 	t.Helper()
-	for range 1000 {
+	var all string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		l.mu.Lock()
-		found := strings.Contains(l.b.String(), text)
+		all = l.b.String()
 		l.mu.Unlock()
-		if found {
+		if strings.Contains(all, text) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("%q is not in %s", text, l.b.String())
+	t.Errorf("%q is not in %s", text, all)
 }
 
 // daylight is a server in this process, on an internet that is signed for another time.

@@ -5,7 +5,6 @@ package main
 import (
 	"net"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -18,7 +17,7 @@ func TestDNS64ForSomeClients(t *testing.T) {
 		"clients: [127.0.0.2]}}\n"
 	s := reloadable(t, dns64)
 	addresses := func(from string) int {
-		c := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{
+		c := dns.Client{Timeout: patience, Dialer: &net.Dialer{
 			LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
 		q := new(dns.Msg).SetQuestion("x.wild.ed25519.example.", dns.TypeAAAA)
 		m, _, err := c.Exchange(q, s.udp)

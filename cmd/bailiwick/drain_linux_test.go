@@ -57,7 +57,7 @@ func TestDrainServesWhileNotReady(t *testing.T) {
 		check := new(dns.Msg).SetQuestion("ready.server.", dns.TypeTXT)
 		check.Question[0].Qclass = dns.ClassCHAOS
 		check.SetEdns0(1232, false)
-		if m, err := dns.Exchange(check, p.dns); err != nil ||
+		if m, err := exchange(check, p.dns); err != nil ||
 			m.Rcode != dns.RcodeServerFailure || !strings.Contains(m.String(), "being stopped") {
 			t.Errorf("ready.server: %v, %v", m, err)
 		}

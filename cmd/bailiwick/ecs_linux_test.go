@@ -38,7 +38,7 @@ func TestNetworksForTheOperator(t *testing.T) {
 		m.SetEdns0(1232, false)
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
 			Data: n.AppendTo(nil)}}
-		r, err := dns.Exchange(m, s.udp)
+		r, err := exchange(m, s.udp)
 		if err != nil || len(r.Answer) == 0 {
 			t.Fatal(r, err)
 		}
@@ -101,7 +101,8 @@ func TestNetworksByView(t *testing.T) {
 		m.SetEdns0(1232, false)
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: dns.EDNS0SUBNET,
 			Data: n.AppendTo(nil)}}
-		c := &dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
+		c := &dns.Client{Timeout: patience, Dialer: &net.Dialer{
+			LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
 		r, _, err := c.Exchange(m, s.udp)
 		if err != nil || len(r.Answer) == 0 {
 			t.Fatal(r, err)

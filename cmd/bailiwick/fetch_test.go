@@ -211,12 +211,10 @@ func TestSourcesThatDisagreeAreSeen(t *testing.T) {
 		return b.String()
 	}
 	var got string
-	for range 500 {
-		if got = get("/readyz"); strings.Contains(got, want) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(t, "/readyz does not say "+want, func() bool {
+		got = get("/readyz")
+		return strings.Contains(got, want)
+	})
 	if !strings.Contains(got, want) || !strings.Contains(got, "200 OK") {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -236,15 +234,10 @@ func TestRFC9718NameIsResolvedWithoutValidation(t *testing.T) {
 	other := s.world.NewEntryKey(".")
 	s.publish(lab.EntryKeys{Published: []lab.EntryKey{other}, Signing: []lab.EntryKey{other}})
 	s.store.Flush(wire.Root, true)
-	for range 500 {
-		if s.now().resolver.Flush(wire.Root, true); s.status() == wire.Bogus {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if got := s.status(); got != wire.Bogus {
-		t.Fatalf("answers are %v", got)
-	}
+	until(t, "answers are not bogus", func() bool {
+		s.now().resolver.Flush(wire.Root, true)
+		return s.status() == wire.Bogus
+	})
 	addrs := s.unvalidated(context.Background(), "www.example")
 	if len(addrs) != 1 || addrs[0] != netip.MustParseAddr("192.0.2.1") {
 		t.Errorf("addresses %v", addrs)

@@ -67,7 +67,7 @@ func TestHooksOfTheDocument(t *testing.T) {
 		_ = serve.Wait()
 	})
 	until(t, "it does not answer", func() bool {
-		_, err := dns.Exchange(new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA), at)
+		_, err := exchange(new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA), at)
 		return err == nil
 	})
 	for _, c := range []struct {
@@ -84,7 +84,7 @@ func TestHooksOfTheDocument(t *testing.T) {
 	} {
 		for range 3 { // resolved, from the cache, prepared
 			m := new(dns.Msg).SetQuestion(c.name, c.t).SetEdns0(1232, c.do)
-			got, err := dns.Exchange(m, at)
+			got, err := exchange(m, at)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,14 +28,11 @@ func runLab(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	for range 500 {
-		if _, err := os.Stat(socket); err == nil {
-			return socket
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the lab does not listen at its socket")
-	return ""
+	until(t, "the lab does not listen at its socket", func() bool {
+		_, err := os.Stat(socket)
+		return err == nil
+	})
+	return socket
 }
 
 // TestLabSwitchesFaults: zones and servers of a running lab are broken and repaired by the command

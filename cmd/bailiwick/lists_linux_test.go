@@ -55,16 +55,6 @@ func (s *reloaded) fetching() *lister {
 // has has the server give a list.
 func (l *lister) has(text string) { l.list.Store(&text) }
 
-// until waits until a condition holds.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal(what)
-		}
-	}
-}
-
 // A list that is fetched is put to use by itself, for the views that have it, and prepared answers
 // are judged by it: what was answered a moment ago is blocked, and is answered again when the list
 // does not have it any more. A list that has its own source, and the root, is fetched again all the

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"bailiwick/internal/console"
 	"bailiwick/wire"
@@ -128,13 +127,13 @@ func TestRFC7646AuditAndRestart(t *testing.T) {
 			done <- serve(ctx, file, false, confinement{}, make(chan os.Signal, 4), &out,
 				&log)
 		}()
-		for range 500 {
-			if c, err := net.Dial("unix", socket); err == nil {
+		until(t, "nobody listens at the control socket", func() bool {
+			c, err := net.Dial("unix", socket)
+			if err == nil {
 				c.Close()
-				break
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
+			return err == nil
+		})
 		work()
 		stop()
 		if err := <-done; err != nil {

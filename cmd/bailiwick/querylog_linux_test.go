@@ -23,7 +23,7 @@ func TestQueryLogOfAServer(t *testing.T) {
 	}
 	s.change(base + ", clients: prefix}\npolicy: {access: [127.0.0.0/8 refuse]}\n")
 	m := new(dns.Msg).SetQuestion("www.unsigned.example.", dns.TypeA)
-	if r, err := dns.Exchange(m, s.udp); err != nil || r.Rcode != dns.RcodeRefused {
+	if r, err := exchange(m, s.udp); err != nil || r.Rcode != dns.RcodeRefused {
 		t.Errorf("%v, %v", r, err)
 	}
 	r, err := runOf(s.running, "querylog")(requestOf(nil))
@@ -82,7 +82,8 @@ func TestQueryLogsOfViews(t *testing.T) {
 	s := reloadable(t, text("{file: "+own+", clients: prefix}"))
 	ask := func(from string) {
 		t.Helper()
-		d := dns.Client{Dialer: &net.Dialer{LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
+		d := dns.Client{Timeout: patience, Dialer: &net.Dialer{
+			LocalAddr: &net.UDPAddr{IP: net.ParseIP(from)}}}
 		name := "n" + from[len(from)-1:] + ".secure.example."
 		if _, _, err := d.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.udp); err != nil {
 			t.Fatal(err)

@@ -17,7 +17,7 @@ func TestReadyServerWithASuccessor(t *testing.T) {
 		check := new(dns.Msg).SetQuestion("ready.server.", dns.TypeTXT)
 		check.Question[0].Qclass = dns.ClassCHAOS
 		check.SetEdns0(1232, false)
-		m, err := dns.Exchange(check, s.udp)
+		m, err := exchange(check, s.udp)
 		if err != nil {
 			t.Fatal(err)
 		}

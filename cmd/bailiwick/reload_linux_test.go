@@ -106,7 +106,7 @@ func (s *reloaded) change(text string) map[string]any {
 
 // ask returns the answer's RCODE, and its reason if it has one.
 func (s *reloaded) ask(network, at, name string) (string, error) {
-	c := dns.Client{Net: network, Timeout: 5 * time.Second,
+	c := dns.Client{Net: network, Timeout: patience,
 		TLSConfig: &tls.Config{InsecureSkipVerify: true}}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA).SetEdns0(1232, true), at)
 	if err != nil {
@@ -213,7 +213,7 @@ func TestReloadOpensAndClosesOnlyWhatHasChanged(t *testing.T) {
 	if m = s.change(plain); m["closed"] != "udp "+more+", dot "+more || m["opened"] != nil {
 		t.Errorf("report %v", m)
 	}
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		c, err := net.Dial("tcp", more)
 		if err != nil {
 			break

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -37,17 +38,27 @@ func TestTracesOfAServer(t *testing.T) {
 		defer c.Close()
 		collectors[name], urls[name] = got, c.URL
 	}
+	next := func(collector string) string {
+		t.Helper()
+		select {
+		case name := <-collectors[collector]:
+			return name
+		case <-time.After(patience):
+			t.Fatalf("the %s collector gets no trace", collector)
+			return ""
+		}
+	}
 	s := reloadable(t, plain+"tracing: {endpoint: '"+urls["first"]+"/v1/traces'}\n")
 	s.expect("www.secure.example.", "NOERROR+ad")
 	s.expect("www.expired.faulty.", "SERVFAIL")
 	s.expect("www.expired.faulty.", "SERVFAIL") // from memory
-	if got := <-collectors["first"]; got != "www.expired.faulty" {
+	if got := next("first"); got != "www.expired.faulty" {
 		t.Errorf("a trace of %q", got)
 	}
 	s.change(plain + "tracing: {endpoint: '" + urls["second"] + "', failed: no, slow: 0, " +
 		"sample: 1}\n")
 	s.expect("www.unsigned.example.", "NOERROR")
-	if got := <-collectors["second"]; got != "www.unsigned.example" {
+	if got := next("second"); got != "www.unsigned.example" {
 		t.Errorf("a trace of %q", got)
 	}
 	s.change(plain)

@@ -23,7 +23,7 @@ import (
 // askAs asks from an address of this machine, and returns the RCODE and the addresses.
 func (s *reloaded) askAs(client, at, name string) string {
 	s.t.Helper()
-	c := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{
+	c := dns.Client{Timeout: patience, Dialer: &net.Dialer{
 		LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), at)
 	if err != nil {
@@ -149,7 +149,7 @@ views:
 	for range 3 {
 		for key, want := range map[string]string{"staff.key.": "NOERROR 10.0.0.9",
 			"odd.key.": "NOERROR 10.0.0.7", "other.key.": "NOTAUTH"} {
-			c := dns.Client{TsigSecret: map[string]string{key: secret}, Timeout: 5 * time.Second}
+			c := dns.Client{TsigSecret: map[string]string{key: secret}, Timeout: patience}
 			q := new(dns.Msg).SetQuestion("wiki.corp.", dns.TypeA)
 			q.SetTsig(key, dns.HmacSHA256, 300, time.Now().Unix())
 			m, _, err := c.Exchange(q, s.udp) // it verifies the response
@@ -328,7 +328,7 @@ views:
   - {name: guests, clients: [127.0.3.0/24], limits: {queries_per_prefix: 2, burst: 60s}}
 `)
 	truncated := func(client string) (n int) {
-		c := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{
+		c := dns.Client{Timeout: patience, Dialer: &net.Dialer{
 			LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
 		for range 200 {
 			m, _, err := c.Exchange(new(dns.Msg).SetQuestion("www.secure.example.", dns.TypeA),

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -135,7 +134,7 @@ views:
   - {name: c, clients: [127.0.5.128/25], dns64: {enabled: false}}
 `)
 	ask := func(client, name string) string {
-		c := dns.Client{Timeout: 5 * time.Second, Dialer: &net.Dialer{
+		c := dns.Client{Timeout: patience, Dialer: &net.Dialer{
 			LocalAddr: &net.UDPAddr{IP: net.ParseIP(client)}}}
 		m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeAAAA), s.udp)
 		if err != nil {

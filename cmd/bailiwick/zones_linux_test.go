@@ -73,7 +73,7 @@ func TestReloadWithAZoneThatIsHeld(t *testing.T) {
 	held := plain + "zones: {held: [{name: held.example, file: zone, fallback: no}]}\n" +
 		"trust_anchors: {insecure: [held.example]}\n"
 	s.change(held)
-	for end := time.Now().Add(10 * time.Second); len(s.keeper.Status()) == 0 ||
+	for end := time.Now().Add(patience); len(s.keeper.Status()) == 0 ||
 		!s.keeper.Status()[0].Usable; {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", s.keeper.Status())
@@ -140,7 +140,7 @@ func TestRFC1996NotifyIsAnsweredToWhoMayNotAsk(t *testing.T) {
 			t.Fatal(err)
 		}
 		room := make([]byte, 512)
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		if _, err := conn.Write(b); err != nil {
 			t.Fatal(err)
 		}
