@@ -34,14 +34,12 @@ import (
 )
 
 const (
-	acmeHost  = "127.77.0.10" // of the server's listeners
-	acmeAdmin = "127.77.0.10:5380"
-	acmeKnot  = "127.77.0.20" // of acme.test, which has the authority's name
-	acmeBIND  = "127.77.0.21" // of bind.test
-	acmeCA    = "127.77.0.30"
-	// acmePatience is how long may take what takes a second when the machine is idle.
-	acmePatience = 60 * time.Second
-	acmeSecret   = "c2VjcmV0IG9mIHRoZSB0d28gZW5kcyBvZiB1cGRhdGU="
+	acmeHost   = "127.77.0.10" // of the server's listeners
+	acmeAdmin  = "127.77.0.10:5380"
+	acmeKnot   = "127.77.0.20" // of acme.test, which has the authority's name
+	acmeBIND   = "127.77.0.21" // of bind.test
+	acmeCA     = "127.77.0.30"
+	acmeSecret = "c2VjcmV0IG9mIHRoZSB0d28gZW5kcyBvZiB1cGRhdGU="
 )
 
 // acmeWorld is a server, its authority, and what they need.
@@ -312,12 +310,7 @@ func (w *acmeWorld) certificates() (c told) {
 // until waits for what happens by itself.
 func (w *acmeWorld) until(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(acmePatience); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			log, _ := os.ReadFile(w.path("log"))
-			w.t.Fatalf("%s: it has not come\n%.9000s", what, log)
-		}
-	}
+	eventually(w.t, what, is) // a test that has failed shows the log
 }
 
 // metric returns the value of a series.
@@ -334,7 +327,7 @@ func (w *acmeWorld) metric(series string) string {
 // or an address; nil if that fails.
 func (w *acmeWorld) shown(roots *x509.CertPool, name string) *x509.Certificate {
 	d := tls.Dialer{Config: &tls.Config{RootCAs: roots, ServerName: name}}
-	ctx, cancel := context.WithTimeout(context.Background(), acmePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := d.DialContext(ctx, "tcp", acmeHost+":853")
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -177,13 +176,7 @@ func (r *rollingRoot) start() {
 // wait waits until something is so.
 func (r *rollingRoot) wait(is func() bool, what string) {
 	r.t.Helper()
-	for range 200 {
-		if is() {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	r.t.Fatalf("%s: not within ten seconds", what)
+	eventually(r.t, what, is)
 }
 
 // ctl does a command of the control socket.
@@ -202,7 +195,7 @@ func (r *rollingRoot) expect(key, state string) {
 			}
 		}
 		return false
-	}, fmt.Sprintf("key %s %s; it is\n%s", tag(key), state, r.ctl("anchors", "list")))
+	}, fmt.Sprintf("key %s is %s; it was\n%s", tag(key), state, r.ctl("anchors", "list")))
 }
 
 // secure demands a validated answer.

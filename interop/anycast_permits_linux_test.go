@@ -95,7 +95,7 @@ func TestAnycastPermits(t *testing.T) {
 		p.serve(n)
 		p.begin(p.bin, "announce", "bird", "--socket", p.dir.path("bird.ctl"), "--protocol",
 			fmt.Sprintf("node%d", n), "--server", at(n), "--name", probedName+"/A", "--every",
-			"200ms", "--timeout", "1s", "--rise", "3", "--fall", "3", "--hold", "1s",
+			"200ms", "--timeout", "30s", "--rise", "3", "--fall", "3", "--hold", "1s",
 			"--withdraw-poor", "--most-withdrawn", "2", "--group", "test", "--node",
 			fmt.Sprintf("ns%d", n), "--config", fleetConf, "--metrics",
 			fmt.Sprintf("127.0.0.1:%d", 5510+n))

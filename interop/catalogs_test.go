@@ -220,7 +220,12 @@ func serialAt(at, zone string) uint32 {
 func (w *catalogWorld) processed(t *testing.T) {
 	t.Helper()
 	var knot, bind, own map[string]uint32
-	for range 200 {
+	defer func() {
+		if t.Failed() {
+			t.Logf("Knot has %v, BIND %v, Bailiwick %v", knot, bind, own)
+		}
+	}()
+	eventually(t, "both have the catalogs that Knot has", func() bool {
 		knot, bind, own = map[string]uint32{}, map[string]uint32{}, map[string]uint32{}
 		for _, catalog := range []string{"gen.test.", "one.test.", "two.test."} {
 			knot[catalog] = serialAt(knotPrimary+":53", catalog)
@@ -234,12 +239,8 @@ func (w *catalogWorld) processed(t *testing.T) {
 				own[z.Zone] = uint32(z.Serial)
 			}
 		}
-		if maps.Equal(knot, bind) && maps.Equal(knot, own) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("Knot has %v, BIND %v, Bailiwick %v", knot, bind, own)
+		return maps.Equal(knot, bind) && maps.Equal(knot, own)
+	})
 }
 
 // serve waits until both consumers serve members, and holds them to that for longer than BIND takes
@@ -247,7 +248,7 @@ func (w *catalogWorld) processed(t *testing.T) {
 func (w *catalogWorld) serve(t *testing.T, what, own, bind string) {
 	t.Helper()
 	var got [2]string
-	for tries, right := 0, 0; tries < 100 && right < 15; tries++ {
+	for end, right := time.Now().Add(patience), 0; time.Now().Before(end) && right < 15; {
 		got = [2]string{served(bailiwickAddr), served(bindPrimary + ":53")}
 		if got == [2]string{own, bind} {
 			right++

@@ -485,7 +485,7 @@ func relay(pc net.PacketConn, largest int) {
 				return
 			}
 			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(patience))
 			if _, err := c.Write(query); err != nil {
 				return
 			}

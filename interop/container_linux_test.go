@@ -75,7 +75,7 @@ func TestContainer(t *testing.T) {
 		if err != nil {
 			t.Errorf("after SIGTERM: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Error("SIGTERM does not end it")
 	}
 	if _, err := os.Stat(volume + "/cache"); err != nil {

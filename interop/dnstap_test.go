@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -63,13 +62,10 @@ func TestDnstapIsReadByOthers(t *testing.T) {
 			ask := func(name string) {
 				t.Helper()
 				m := new(dns.Msg).SetQuestion(name, dns.TypeA)
-				for range 200 {
-					if _, err := dns.Exchange(m, "127.0.0.1:5300"); err == nil {
-						return
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
-				t.Fatalf("%s is not answered", name)
+				eventually(t, name+" is answered", func() bool {
+					_, err := askWith("127.0.0.1:5300", m)
+					return err == nil
+				})
 			}
 			ask("www.secure.example.")
 			ask("www.expired.faulty.")
@@ -77,15 +73,11 @@ func TestDnstapIsReadByOthers(t *testing.T) {
 				if err := reader.Start(); err != nil {
 					t.Fatal(err)
 				}
-				status := ""
-				for range 200 {
-					out, _ := exec.Command(bin, "ctl", "--socket", dir.path("control"),
+				eventually(t, "what waited is written", func() bool {
+					out, err := exec.Command(bin, "ctl", "--socket", dir.path("control"),
 						"dnstap").CombinedOutput()
-					if status = string(out); !strings.Contains(status, "written: 0") {
-						break
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
+					return err == nil && !strings.Contains(string(out), "written: 0")
+				})
 			}
 			_ = server.Process.Signal(syscall.SIGINT)
 			_ = server.Wait()

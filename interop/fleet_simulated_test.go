@@ -72,11 +72,18 @@ func TestFleetIsAsSimulated(t *testing.T) {
 		misses += after[o]
 	}
 	shared := after[fleet.Found] + after[fleet.Awaited]
-	f.close("questions that memory does not answer", misses, sim.Misses, .1)
+	// What the store had no time for, as on a busy machine, was resolved.
+	unread := 0
+	for o := fleet.Joined; o <= fleet.Failed; o++ {
+		if o == fleet.Joined || o == fleet.Late || o >= fleet.Skipped {
+			unread += after[o]
+		}
+	}
+	f.close("questions that memory does not answer", misses, sim.Misses, 0, 0)
 	f.close("of these, what the store answers", shared,
-		float64(sim.Outcomes[fleet.Found]+sim.Outcomes[fleet.Awaited]), .1)
-	f.close("resolutions with the store", with.total, sim.Resolutions, .1)
-	f.close("resolutions without it", without.total, alone.Resolutions, .1)
+		float64(sim.Outcomes[fleet.Found]+sim.Outcomes[fleet.Awaited]), unread, 0)
+	f.close("resolutions with the store", with.total, sim.Resolutions, 0, unread)
+	f.close("resolutions without it", without.total, alone.Resolutions, 0, 0)
 	t.Logf("commands of the store: %d, simulated %.0f; memory: %d octets for %d records",
 		commands, sim.Commands, memory, sim.Records)
 	t.Logf("names by resolutions, with the store: %v, simulated %v; without: %v", with.byName,
@@ -92,11 +99,12 @@ func TestFleetIsAsSimulated(t *testing.T) {
 	}
 }
 
-// close compares what was counted with what was simulated.
-func (f *fleetOf) close(what string, got int, want, by float64) {
+// close compares what was counted with what was simulated. It may be a tenth less or more, and what
+// was counted less or more for another reason.
+func (f *fleetOf) close(what string, got int, want float64, less, more int) {
 	f.t.Helper()
 	f.t.Logf("%s: %d, simulated %.0f", what, got, want)
-	if float64(got) < want*(1-by) || float64(got) > want*(1+by)+5 {
+	if float64(got+less) < want*.9 || float64(got-more) > want*1.1+5 {
 		f.t.Errorf("%s: %d, simulated %.0f", what, got, want)
 	}
 }

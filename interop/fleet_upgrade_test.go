@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // upgrade has another process take over a node, and returns when the one before has ended.
@@ -22,13 +21,10 @@ func (c *commanded) upgrade(n int) {
 	pid := int(c.ctl(n, "upgrade")["pid"].(float64))
 	c.t.Cleanup(func() {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
-		for range 100 { // it is not a child of this process
-			if syscall.Kill(pid, 0) != nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+		c.until("the last process has ended", func() bool { // it is not a child of this one
+			return syscall.Kill(pid, 0) != nil
+		})
 	})
 	if c.nodes[n].Process.Pid == old {
 		_ = c.nodes[n].Wait()
@@ -83,11 +79,13 @@ func TestFleetUpgrade(t *testing.T) {
 	for _, n := range []int{2, 1, 3, 2} {
 		c.upgrade(n)
 	}
+	c.until("six commands were given", func() bool {
+		g.Lock()
+		defer g.Unlock()
+		return len(g.numbers) >= 6
+	})
 	close(stop)
 	all.Wait()
-	if len(g.numbers) < 6 {
-		t.Fatalf("%d commands were given, and %d refused", len(g.numbers), g.refused)
-	}
 	t.Logf("%d commands were given, and %d refused, during four hand-overs", len(g.numbers),
 		g.refused)
 	numbers := map[string]string{}
@@ -110,23 +108,29 @@ func TestFleetUpgrade(t *testing.T) {
 			}
 			return true
 		})
-		if m := c.ctl(n, "fleet"); m["missing_commands"] != nil || m["unused_commands"] != nil {
-			t.Errorf("node %d: %v", n, m)
+		c.until("no command is missing", func() bool {
+			m := c.ctl(n, "fleet")
+			return m["missing_commands"] == nil && m["unused_commands"] == nil
+		})
+	}
+	done := func(zone string) (n int) {
+		log, err := os.ReadFile(c.log.Name())
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	log, err := os.ReadFile(c.log.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for zone := range g.numbers {
-		done := 0
-		for _, line := range strings.Split(string(log), "\n") {
+		for line := range strings.Lines(string(log)) {
 			if strings.Contains(line, "of the fleet") && strings.Contains(line, "zone="+zone) {
-				done++
+				n++
 			}
 		}
-		if done != 2 {
-			t.Errorf("%s was done %d times by two other nodes", zone, done)
+		return n
+	}
+	for zone := range g.numbers {
+		c.until(zone+" is in the log of both other nodes", func() bool { return done(zone) >= 2 })
+	}
+	for zone := range g.numbers {
+		if n := done(zone); n != 2 {
+			t.Errorf("%s was done %d times by two other nodes", zone, n)
 		}
 	}
 }

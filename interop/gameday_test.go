@@ -122,7 +122,7 @@ func TestGameDay(t *testing.T) {
 		}
 	}
 	day := gameday.Day{Break: w.Break, Server: bailiwickAddr, Socket: socket, Admin: admin,
-		Prometheus: prometheusAddr, Patience: 30 * time.Second}
+		Prometheus: prometheusAddr, Patience: patience}
 	day.During = func(s gameday.Scenario) {
 		if s.Zone == "." {
 			consult(s, "Look", "time: ")
@@ -139,12 +139,7 @@ func TestGameDay(t *testing.T) {
 		Zone: "shop.example.", Ask: "www.shop.example.", Cause: "timeout", Link: "servers",
 		Steps: []gameday.Step{{At: "shop.example.", Fault: lab.Dead}},
 		Alert: "BailiwickBrokenZone"})
-	for range 200 {
-		if day.Answers(scenarios[0].Ask) {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	eventually(t, "the server answers", func() bool { return day.Answers(scenarios[0].Ask) })
 	for _, s := range scenarios {
 		r, err := day.Play(t.Context(), s)
 		if err != nil {

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // image is what a Dockerfile makes, as far as ours says it.
@@ -250,15 +249,14 @@ func inContainer(script string) *exec.Cmd {
 func first(t testing.TB, cmd *exec.Cmd) int {
 	t.Helper()
 	children := fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid)
-	for range 200 {
+	pid := 0
+	eventually(t, "unshare has its child", func() bool {
 		text, _ := os.ReadFile(children)
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
-			return pid
-		}
-		time.Sleep(20 * time.Millisecond) // until unshare has its child
-	}
-	t.Fatal("the container has no process")
-	return 0
+		var err error
+		pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		return err == nil
+	})
+	return pid
 }
 
 // within returns a program in a container of an image, as docker exec has it.

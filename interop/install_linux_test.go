@@ -300,7 +300,7 @@ func (b *booted) newAdapter(t *testing.T, name, address, server, domain string) 
 		"ipv4.dns-search", domain, "save", "no"}, {"up", name}} {
 		var text string
 		var err error
-		within(t, 20*time.Second, "nmcli "+argv[0], func() bool { // it may have started just now
+		eventually(t, "nmcli "+argv[0], func() bool { // it may have started just now
 			text, err = b.try(append([]string{"nmcli", "connection"}, argv...)...)
 			return err == nil || !strings.Contains(text, "is not running")
 		})
@@ -320,7 +320,7 @@ func (b *booted) asks(t *testing.T, what string) {
 			t.Logf("systemd-resolved says\n%s", text)
 		}
 	}()
-	within(t, 20*time.Second, what, func() bool {
+	eventually(t, what, func() bool {
 		text, _ = b.try("resolvectl", "dns")
 		return strings.Contains(text, what)
 	})
@@ -350,7 +350,7 @@ func (b *booted) adaptersThatCome(t *testing.T, resolves func(string) bool) stri
 		}
 	}
 	b.asks(t, "(tun7): 127.0.0.1")
-	within(t, 10*time.Second, "its zone is forwarded", func() bool {
+	eventually(t, "its zone is forwarded", func() bool {
 		text, _ := b.try("/usr/local/bin/bailiwick", "ctl", "network", "list")
 		return strings.Contains(text, " corp.internal. ") && strings.Contains(text, "10.8.0.1")
 	})

@@ -180,14 +180,8 @@ func startWorld(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-	for range 100 {
-		if _, err := ask(bailiwickAddr, "www.test.", dns.TypeA); err == nil {
-			return dir
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("bailiwick does not answer")
-	return ""
+	await(t, bailiwickAddr, "www.test.", dns.TypeA, found)
+	return dir
 }
 
 // build puts the binary into a folder: a link, as a test may take it away.

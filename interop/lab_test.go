@@ -56,12 +56,7 @@ func labSideBySide(t *testing.T, dir string) {
 		t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
 	}
 	for _, at := range []string{"127.0.0.1:5304", "127.0.0.1:5305"} {
-		for range 100 {
-			if _, err := ask(at, "nic.example.", dns.TypeA); err == nil {
-				break
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
+		await(t, at, "nic.example.", dns.TypeA, found)
 	}
 	same := 0
 	for _, zone := range w.Zones() {

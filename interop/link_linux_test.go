@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -38,7 +37,7 @@ func newFarSide(t *testing.T) farSide {
 	if err != nil {
 		t.Fatal(err)
 	}
-	within(t, 5*time.Second, "the far side has a network of its own", func() bool {
+	eventually(t, "the far side has a network of its own", func() bool {
 		ns, err := os.Readlink("/proc/" + far.pid + "/ns/net")
 		return err == nil && ns != here
 	})
@@ -50,6 +49,9 @@ func (f farSide) do(args ...string) {
 	f.t.Helper()
 	must(f.t, "nsenter", append([]string{"-t", f.pid, "-n", "ip"}, args...)...)
 }
+
+// The main thread is that of the tests' own main: the one that changes its network namespace ends.
+func init() { runtime.LockOSThread() }
 
 // listen opens the sockets of a lab's servers there. The goroutine's thread ends with it.
 func (f farSide) listen(w *lab.World) (err error) {
@@ -67,13 +69,6 @@ func (f farSide) listen(w *lab.World) (err error) {
 	})
 	opened.Wait()
 	return err
-}
-
-// found reports whether an answer has an address.
-func found(m *dns.Msg) bool {
-	return m.Rcode == dns.RcodeSuccess && slices.ContainsFunc(m.Answer, func(r dns.RR) bool {
-		return r.Header().Rrtype == dns.TypeA
-	})
 }
 
 func must(t *testing.T, name string, args ...string) {
@@ -184,7 +179,7 @@ func outage(t *testing.T, far farSide, begin, end func()) {
 		}
 		return true
 	}
-	within(t, 20*time.Second, "the server answers", func() bool { return all(names("known")) })
+	eventually(t, "the server answers", func() bool { return all(names("known")) })
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -49,7 +49,7 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), long)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var attackers sync.WaitGroup
 	for _, a := range attacks() {
@@ -69,10 +69,16 @@ func TestMemory(t *testing.T) {
 			pause(ctx, 100*time.Millisecond)
 		}
 	})
-	for ctx.Err() == nil {
+	// On a busy machine it takes the attackers longer to reach the limits.
+	reached := func(text string) bool {
+		return strings.Contains(text, `"held_octets"`) && strings.Contains(text, `"overload"`)
+	}
+	for began := time.Now(); time.Since(began) < long ||
+		time.Since(began) < patience && !reached(metrics(t)); {
 		t.Logf("%3d MiB; %s", resident(t, pid)>>20, held(t))
 		pause(ctx, 500*time.Millisecond)
 	}
+	stop()
 	attackers.Wait()
 	for range 4 {
 		honest.ask()
@@ -82,11 +88,8 @@ func TestMemory(t *testing.T) {
 	if peak > totalMemory {
 		t.Errorf("the process took %d MiB of %d", peak>>20, totalMemory>>20)
 	}
-	text := metrics(t)
-	for _, c := range []string{"held_octets", "overload"} {
-		if !strings.Contains(text, `"`+c+`"`) {
-			t.Errorf("no %s in the metrics", c)
-		}
+	if text := metrics(t); !reached(text) {
+		t.Errorf("no held_octets or no overload in the metrics:\n%s", text)
 	}
 }
 
@@ -167,7 +170,7 @@ func (h *honest) ask() {
 	h.asked++
 	var faults []string
 	for range 3 {
-		c := dns.Client{Net: kind, TLSConfig: h.tls, Timeout: 5 * time.Second}
+		c := dns.Client{Net: kind, TLSConfig: h.tls, Timeout: 20 * time.Second}
 		r, _, err := c.Exchange(m, fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil && r.Rcode == dns.RcodeSuccess && len(r.Answer) == 1 {
 			return

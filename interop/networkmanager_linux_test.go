@@ -77,7 +77,7 @@ func TestHooksOfBothFamilies(t *testing.T) {
 	}
 	answers := func(when, name, want string) {
 		t.Helper()
-		within(t, 20*time.Second, when+": "+name+" is answered", func() bool {
+		eventually(t, when+": "+name+" is answered", func() bool {
 			m, err := ask(upstreamOurs, name, dns.TypeA)
 			if err != nil || !found(m) {
 				return false
@@ -93,7 +93,7 @@ func TestHooksOfBothFamilies(t *testing.T) {
 	must(t, "nmcli", "connection", "add", "type", "ethernet", "ifname", "near0", "con-name",
 		"cafe", "ipv4.method", "auto", "ipv6.method", "auto")
 	must(t, "nmcli", "--wait", "30", "connection", "up", "cafe")
-	within(t, 30*time.Second, "NetworkManager tells of both", forwarded("home.arpa.",
+	eventually(t, "NetworkManager tells of both", forwarded("home.arpa.",
 		"six.internal."))
 	if text := list(); !strings.Contains(text, " cafe ") ||
 		!strings.Contains(text, " secure.example. ") {
@@ -107,17 +107,17 @@ func TestHooksOfBothFamilies(t *testing.T) {
 	server = launch(t, bin, "serve", "--config", config)
 	await(t, upstreamOurs, "www.secure.example.", dns.TypeA, found)
 	// NetworkManager does not tell how long an address of DHCPv6 is valid.
-	within(t, 10*time.Second, "a restart keeps it", forwarded("home.arpa."))
+	eventually(t, "a restart keeps it", forwarded("home.arpa."))
 	answers("after a restart", "tv.home.arpa.", "network")
 	answers("after a restart", "www.secure.example.", "Internet")
 	must(t, "nmcli", "connection", "down", "cafe")
-	within(t, 10*time.Second, "it goes with the connection", forwarded())
+	eventually(t, "it goes with the connection", forwarded())
 
 	end(t, manager)
 	for _, args := range [][]string{{"down"}, {"addrgenmode", "eui64"}, {"up"}} {
 		must(t, "ip", append([]string{"link", "set", "near0"}, args...)...)
 	}
-	within(t, 10*time.Second, "the link has an address", func() bool {
+	eventually(t, "the link has an address", func() bool {
 		out, err := exec.Command("ip", "-6", "address", "show", "dev", "near0", "scope", "link",
 			"-tentative").Output()
 		return err == nil && strings.Contains(string(out), "fe80::")
@@ -135,14 +135,14 @@ func TestHooksOfBothFamilies(t *testing.T) {
 			d.path("dhclient.pid"), "-cf", "/dev/null", "near0")
 	}
 	dhclient("-1")
-	within(t, 10*time.Second, "dhclient tells of DHCPv6", forwarded("six.internal."))
+	eventually(t, "dhclient tells of DHCPv6", forwarded("six.internal."))
 	answers("by dhclient", "tv.six.internal.", "network")
 	end(t, server)
 	launch(t, bin, "serve", "--config", config)
 	await(t, upstreamOurs, "www.secure.example.", dns.TypeA, found)
-	within(t, 10*time.Second, "a restart keeps it", forwarded("six.internal."))
+	eventually(t, "a restart keeps it", forwarded("six.internal."))
 	dhclient("-r")
-	within(t, 10*time.Second, "it is released", forwarded())
+	eventually(t, "it is released", forwarded())
 }
 
 // startManager starts NetworkManager with its dispatcher and their bus. They see no folder of this
@@ -164,7 +164,7 @@ func startManager(t *testing.T, d folder, hook string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	launch(t, "dbus-daemon", "--system", "--nofork", "--nopidfile")
-	within(t, 10*time.Second, "the bus is there", func() bool {
+	eventually(t, "the bus is there", func() bool {
 		_, err := os.Stat("/run/dbus/system_bus_socket")
 		return err == nil
 	})
@@ -172,7 +172,7 @@ func startManager(t *testing.T, d folder, hook string) *exec.Cmd {
 	manager := launch(t, "NetworkManager", "--no-daemon", "--log-level=WARN",
 		"--config="+d.write(t, "nm.conf", "[main]\nplugins=keyfile\ndns=none\n"+
 			"no-auto-default=*\n"))
-	within(t, 20*time.Second, "NetworkManager answers", func() bool {
+	eventually(t, "NetworkManager answers", func() bool {
 		return exec.Command("nmcli", "device", "status").Run() == nil
 	})
 	return manager

@@ -120,7 +120,7 @@ func TestNetworkAnnouncements(t *testing.T) {
 			"--dhcp-range=192.168.7.10,192.168.7.20,1h", "--dhcp-option=15,"+domain,
 			"--address=/#/192.168.7.66", "--host-record=www.secure.example,192.168.7.66",
 			"--cname=alias.home.arpa,www.secure.example")
-		within(t, 10*time.Second, "dnsmasq serves", func() bool {
+		eventually(t, "dnsmasq serves", func() bool {
 			return exec.Command("nsenter", "-t", far.pid, "-n", "sh", "-c",
 				"grep -q ':0043 ' /proc/net/udp").Run() == nil
 		})
@@ -167,12 +167,12 @@ func TestNetworkAnnouncements(t *testing.T) {
 		t.Error(list())
 	}
 	leave()
-	within(t, 10*time.Second, "home is forgotten", func() bool {
+	eventually(t, "home is forgotten", func() bool {
 		return by("tv.home.arpa.") == "NXDOMAIN"
 	})
 
 	join("corp.secure.example secure.example www.secure.example example unsigned.example")
-	within(t, 20*time.Second, "what does not exist is proven", func() bool {
+	eventually(t, "what does not exist is proven", func() bool {
 		return by("a.corp.secure.example.") == "network"
 	})
 	// dhclient passes no more than six names on, and none that is not a host's. Others do.
@@ -180,7 +180,7 @@ func TestNetworkAnnouncements(t *testing.T) {
 		"--servers=192.168.7.1", "--zones=corp.secure.example,secure.example,www.secure.example,"+
 			"corp.unsigned.example,unsigned.example,example,.,com,arpa,faulty,expired.faulty,"+
 			"local,10.in-addr.arpa")
-	within(t, 20*time.Second, "all is looked at", func() bool {
+	eventually(t, "all is looked at", func() bool {
 		return !strings.Contains(list(), "nobody has proven")
 	})
 	expect("a hostile network", map[string]string{"www.secure.example.": "public",
@@ -214,13 +214,13 @@ func TestNetworkAnnouncements(t *testing.T) {
 	expect("refused", map[string]string{"a.corp.secure.example.": "NXDOMAIN"})
 	run(t, bin, "ctl", "--socket", d.path("control"), "network", "set", "near0",
 		"--servers=192.168.7.1", "--zones=corp.secure.example")
-	within(t, 20*time.Second, "it is proven again", func() bool {
+	eventually(t, "it is proven again", func() bool {
 		return by("a.corp.secure.example.") == "network"
 	})
 
 	// Nobody tells that it has gone. The link-local address stays.
 	must(t, "ip", "-4", "address", "flush", "dev", "near0")
-	within(t, 20*time.Second, "the network is forgotten", func() bool {
+	eventually(t, "the network is forgotten", func() bool {
 		return by("a.corp.secure.example.") == "NXDOMAIN"
 	})
 	if n := counted(t, "bailiwick_network_zones"); n != 0 {

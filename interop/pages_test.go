@@ -316,15 +316,9 @@ func (r *reader) elsewhere(argv ...string) {
 // awaitDone waits until a command succeeds.
 func awaitDone(r *reader, argv ...string) {
 	r.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			r.Fatalf("%v: %v\n%s", argv, err, out)
-		}
-	}
+	eventually(r.T, strings.Join(argv, " "), func() bool {
+		return exec.Command(argv[0], argv[1:]...).Run() == nil
+	})
 }
 
 // put writes a file of the machine that everybody may read.
@@ -354,7 +348,7 @@ func (r *reader) follow(b block) {
 		mayFail := i+1 < len(b.commands) && b.commands[i+1].text == "echo $?"
 		var out string
 		var status int
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 			out, status = s.run(c.text)
 			if c.matches(out) && (status == 0 || mayFail) {
 				r.Logf("$ %s\n%s", c.text, out)

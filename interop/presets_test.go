@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -47,7 +46,7 @@ func (d folder) publicUnbound(t *testing.T, answer string, port int, cert, key s
 // open waits until something listens at a port.
 func open(t *testing.T, addr string, port int) {
 	t.Helper()
-	within(t, 10*time.Second, fmt.Sprintf("port %d is open", port), func() bool {
+	eventually(t, fmt.Sprintf("port %d is open", port), func() bool {
 		c, err := net.Dial("tcp", net.JoinHostPort(addr, fmt.Sprint(port)))
 		if err == nil {
 			_ = c.Close()
@@ -112,7 +111,7 @@ func TestPreset(t *testing.T) {
 	}
 	returns := func(want string) {
 		t.Helper()
-		within(t, 40*time.Second, want+" answers", func() bool {
+		eventually(t, want+" answers", func() bool {
 			got := answer()
 			if got == byPlain {
 				t.Fatal("plain DNS was asked")

@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -47,13 +47,25 @@ type folder string
 
 func (d folder) path(file string) string { return filepath.Join(string(d), file) }
 
-// write writes a file, and returns its path.
+// write writes a file, and returns its path. A program that reads it meanwhile has what was there
+// before, and never a half of it.
 func (d folder) write(t *testing.T, file, text string) string {
 	t.Helper()
-	if err := os.WriteFile(d.path(file), []byte(text), 0o600); err != nil {
+	path, rights := d.path(file), os.FileMode(0o600)
+	if info, err := os.Stat(path); err == nil {
+		rights = info.Mode().Perm()
+	}
+	err := os.WriteFile(path+".written", []byte(text), 0o600)
+	if err == nil {
+		err = os.Chmod(path+".written", rights)
+	}
+	if err == nil {
+		err = os.Rename(path+".written", path)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	return d.path(file)
+	return path
 }
 
 // unboundConf returns the configuration of an Unbound that validates in the foreground, with
@@ -64,14 +76,18 @@ func unboundConf(server, clauses string) string {
 		"remote-control:\n  control-enable: no\n" + clauses
 }
 
+// found reports whether an answer has an address.
+func found(m *dns.Msg) bool {
+	return m.Rcode == dns.RcodeSuccess && slices.ContainsFunc(m.Answer, func(r dns.RR) bool {
+		return r.Header().Rrtype == dns.TypeA
+	})
+}
+
 // await asks a server until it answers as it has to.
 func await(t *testing.T, at, name string, qtype uint16, ready func(*dns.Msg) bool) {
 	t.Helper()
-	for range 200 {
-		if m, err := ask(at, name, qtype); err == nil && ready(m) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("%s does not answer for %s", at, name)
+	eventually(t, at+" answers for "+name, func() bool {
+		m, err := ask(at, name, qtype)
+		return err == nil && ready(m)
+	})
 }

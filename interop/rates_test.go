@@ -252,8 +252,7 @@ func (f *surge) obtain(t *testing.T) string {
 	if err := d.WriteMsg(c.query(1)); err != nil {
 		t.Fatal(err)
 	}
-	_ = d.SetReadDeadline(time.Now().Add(10 * time.Second))
-	m, err := d.ReadMsg()
+	m, err := response(d.Conn, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,12 +279,14 @@ func (f *surge) over(t *testing.T, network string, n int) (o outcome) {
 	}
 	seen := map[uint16]bool{}
 	for len(seen) < n {
-		wait := 2 * time.Second
+		var m *dns.Msg
+		var err error
 		if network == "tcp" {
-			wait = 30 * time.Second
+			_ = c.SetReadDeadline(time.Now().Add(patience))
+			m, err = c.ReadMsg()
+		} else {
+			m, err = response(c.Conn, 2*time.Second)
 		}
-		_ = c.SetReadDeadline(time.Now().Add(wait))
-		m, err := c.ReadMsg()
 		if err != nil {
 			break
 		}

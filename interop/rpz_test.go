@@ -243,7 +243,7 @@ func TestPolicyZonesBeside(t *testing.T) {
 
 // toldOf is what a client without DO hears over UDP.
 func toldOf(at, name string, qt uint16) string {
-	c := dns.Client{Timeout: 5 * time.Second}
+	c := dns.Client{Timeout: patience}
 	m, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, qt), at)
 	switch {
 	case err != nil:
@@ -314,7 +314,7 @@ func (d folder) enforcingOwn(t *testing.T, zones []enforced) {
 			"policy:\n  rpz:\n%s", bailiwickAddr, bailiwickAddr, d.path("hints"), text)))
 }
 
-// enforcingBIND starts BIND with policy zones.
+// enforcingBIND starts BIND with policy zones, and waits until it applies them: it answers before.
 func (d folder) enforcingBIND(t *testing.T, zones []enforced) {
 	t.Helper()
 	actions := map[string]string{"": "given", "log-only": "disabled", "nodata": "nodata"}
@@ -327,8 +327,16 @@ func (d folder) enforcingBIND(t *testing.T, zones []enforced) {
 		"options { directory %q; listen-on port 5302 { 127.0.0.1; }; listen-on-v6 { none; }; "+
 			"recursion yes; pid-file none; session-keyfile none; dnssec-validation no; "+
 			"response-policy { %s } break-dnssec yes qname-wait-recurse yes nsip-enable yes "+
-			"nsdname-enable yes; };\ncontrols { };\nzone \".\" { type hint; file \"hints\"; };\n%s",
+			"nsdname-enable yes; };\ncontrols { };\nlogging { channel all { file \"named.log\"; "+
+			"}; category default { all; }; };\nzone \".\" { type hint; file \"hints\"; };\n%s",
 		string(d), order, files)))
+	for _, z := range zones {
+		eventually(t, "BIND applies "+z.name, func() bool {
+			log, err := os.ReadFile(d.path("named.log"))
+			return err == nil && strings.Contains(string(log),
+				"rpz: "+z.name+".rpz: reload done")
+		})
+	}
 }
 
 // enforcingRecursor starts PowerDNS Recursor with policy zones. It has no action that only logs:

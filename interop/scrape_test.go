@@ -92,14 +92,11 @@ func TestPrometheusScrapesByCertificate(t *testing.T) {
 		"--log.level=error")
 	becomes := func(when, expr string) {
 		t.Helper()
-		for range 150 {
-			if out, err := exec.Command("curl", "-sf", "http://"+prometheusAddr+
-				"/-/ready").CombinedOutput(); err == nil && len(out) > 0 && evaluate(t, expr) == 1 {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		t.Fatalf("%s: %s is not true", when, expr)
+		eventually(t, when+": "+expr, func() bool {
+			out, err := exec.Command("curl", "-sf", "http://"+prometheusAddr+
+				"/-/ready").CombinedOutput()
+			return err == nil && len(out) > 0 && evaluate(t, expr) == 1
+		})
 	}
 	becomes("with a certificate", `up{job="bailiwick"} == 1`)
 	becomes("with a certificate", `bailiwick_ready{job="bailiwick"}`)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -68,13 +67,14 @@ func TestSystemdSocketActivation(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Signal(syscall.SIGINT); _ = cmd.Wait() }()
 	c := dns.Client{Net: "tcp"}
-	for range 200 {
-		m, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at)
-		if err == nil && m.Rcode == dns.RcodeSuccess {
-			return
+	defer func() {
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("%s", text)
 		}
-		time.Sleep(50 * time.Millisecond) // until the socket is open
-	}
-	text, _ := os.ReadFile(log.Name())
-	t.Errorf("nobody answers\n%s", text)
+	}()
+	eventually(t, "somebody answers", func() bool {
+		m, _, err := c.Exchange(new(dns.Msg).SetQuestion("localhost.", dns.TypeA), at)
+		return err == nil && m.Rcode == dns.RcodeSuccess
+	})
 }

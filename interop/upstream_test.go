@@ -60,19 +60,6 @@ func (d folder) forwarders(t *testing.T, bin string) string {
 	return run(t, bin, "ctl", "--socket", d.path("control"), "forwards", "list")
 }
 
-// within checks something until it holds, for a time.
-func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	began := time.Now()
-	for !holds() {
-		if time.Since(began) > limit {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Logf("after %v: %s", time.Since(began).Round(time.Millisecond), what)
-}
-
 // certificate makes a key with its own certificate.
 func (d folder) certificate(t *testing.T, name string) (cert, key string) {
 	t.Helper()
@@ -124,15 +111,15 @@ func TestForwardersOfOthers(t *testing.T) {
 		m.Rcode != dns.RcodeServerFailure {
 		t.Errorf("without a certificate: %v %v", m, err)
 	}
-	questions, slow := 0, time.Duration(0)
+	questions, slow := 0, time.Duration(0) // of what has run
 	each := func() {
 		questions++
-		began := time.Now()
+		began := ran()
 		name := fmt.Sprintf("n%d.forward.test.", questions)
 		if m, err := ask(upstreamOurs, name, dns.TypeA); err != nil || !good(m) {
 			t.Errorf("%s: %v %v", name, m, err)
 		}
-		slow = max(slow, time.Since(began))
+		slow = max(slow, ran()-began)
 	}
 	state := func(s string) func() bool {
 		return func() bool {
@@ -143,7 +130,7 @@ func TestForwardersOfOthers(t *testing.T) {
 	if !end(t, mortal) {
 		t.Fatal("Unbound does not end")
 	}
-	within(t, 10*time.Second, "Unbound is down", state("down"))
+	eventually(t, "Unbound is down", state("down"))
 	unbound()
 	within(t, 20*time.Second, "Unbound is up", func() bool { return !state("down")() })
 	t.Logf("%d questions, the slowest took %v", questions, slow)

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 )
@@ -168,13 +167,15 @@ func (w *primaries) status(t *testing.T, zone string) (z heldZone) {
 func (w *primaries) awaitZone(t *testing.T, zone, what string, good func(heldZone) bool) heldZone {
 	t.Helper()
 	var z heldZone
-	for range 400 {
-		if z = w.status(t, zone); good(z) {
-			return z
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s: %+v", zone, z)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("%s: not %s: %+v", zone, what, z)
+	}()
+	eventually(t, zone+" is "+what, func() bool {
+		z = w.status(t, zone)
+		return good(z)
+	})
 	return z
 }
 
