@@ -77,18 +77,7 @@ var cacheKeys = []key{
 }
 
 // warmNames reads names with types.
-func warmNames(list []string) (out []resolver.WarmName, err error) {
-	var errs []error
-	for i, s := range list {
-		n, err := warmName(s)
-		if err != nil {
-			errs = append(errs, inItem(i, err))
-			continue
-		}
-		out = append(out, n)
-	}
-	return out, errors.Join(errs...)
-}
+func warmNames(list []string) ([]resolver.WarmName, error) { return goodItems(list, warmName) }
 
 func warmName(s string) (n resolver.WarmName, err error) {
 	words := strings.Fields(s)

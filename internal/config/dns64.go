@@ -27,16 +27,14 @@ func translators(list []string) (out []nat64.Prefix, err error) {
 
 // prefixes6 reads IPv6 networks. Unlike those of clients and servers, IPv4-mapped ones stay as they
 // are.
-func prefixes6(list []string) (out []netip.Prefix, err error) {
-	var errs []error
-	for i, s := range list {
+func prefixes6(list []string) ([]netip.Prefix, error) {
+	return eachItem(list, func(s string) (netip.Prefix, error) {
 		p, err := netip.ParsePrefix(s)
 		if err != nil || !p.Addr().Is6() {
 			err = fmt.Errorf("%q is not an IPv6 network such as ::ffff:0:0/96", s)
 		}
-		out, errs = append(out, p.Masked()), append(errs, inItem(i, err))
-	}
-	return out, errors.Join(errs...)
+		return p.Masked(), err
+	})
 }
 
 func setNAT64(c *Config, v value) (err error) {

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 
 	"bailiwick/resolver"
@@ -11,16 +10,13 @@ import (
 )
 
 // tailoredTypes reads a list of the types of record that are asked for with clients' networks.
-func tailoredTypes(list []string) (out []wire.Type, _ error) {
-	var errs []error
-	for i, s := range list {
+func tailoredTypes(list []string) ([]wire.Type, error) {
+	return goodItems(list, func(s string) (wire.Type, error) {
 		t, ok := wire.ParseType(s)
 		if !ok || !resolver.TailoredType(t) {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is not a type whose records may "+
-				"depend on the client, such as A or TXT", s)))
-			continue
+			return t, fmt.Errorf("%q is not a type whose records may depend on the client, such "+
+				"as A or TXT", s)
 		}
-		out = append(out, t)
-	}
-	return out, errors.Join(errs...)
+		return t, nil
+	})
 }

@@ -63,26 +63,16 @@ func setHeld(c *Config, v value) error {
 
 func heldZone(r record) (z HeldZone, err error) {
 	var errs []error
-	note := func(field string, err error) {
-		if err != nil {
-			errs = append(errs, inField(field, err))
-		}
-	}
-	if r.text("name") == "" {
-		errs = append(errs, fmt.Errorf("a zone lacks its name; the root is %q", "."))
-	} else if z.Name, err = wire.ParseName(r.text("name")); err != nil {
-		note("name", fmt.Errorf("name %q: %w", r.text("name"), err))
-	}
+	note := func(field string, err error) { errs = append(errs, inField(field, err)) }
+	z.Name, err = zoneName(r)
+	errs = append(errs, err)
 	z.Fallback = true
 	if r.text("fallback") != "" {
 		z.Fallback, err = truth(r, "fallback")
 		note("fallback", err)
 	}
-	for i, s := range r["primaries"] {
-		p, err := primary(s)
-		note("primaries", inItem(i, err))
-		z.Primaries = append(z.Primaries, p)
-	}
+	z.Primaries, err = eachItem(r["primaries"], primary)
+	note("primaries", err)
 	z.TSIG, z.TLSName, z.TLSRoots = r.text("tsig"), r.text("tls_name"), r.text("tls_ca")
 	z.URL, z.File = r.text("url"), r.text("file")
 	if z.URL != "" {

@@ -132,14 +132,7 @@ func listeners(p transport.Protocol, v value) (out []Listener, err error) {
 }
 
 // accessRules reads networks with actions: "10.0.0.0/8 allow".
-func accessRules(list []string) (rules []policy.Rule, err error) {
-	var errs []error
-	for i, s := range list {
-		rule, err := accessRule(s)
-		rules, errs = append(rules, rule), append(errs, inItem(i, err))
-	}
-	return rules, errors.Join(errs...)
-}
+func accessRules(list []string) ([]policy.Rule, error) { return eachItem(list, accessRule) }
 
 // proxies reads what proxies in front of the listener do.
 func (l *Listener) proxies(r record) error {
@@ -221,15 +214,12 @@ func infoURL(s string) (string, error) {
 	return s, nil
 }
 
-func addrs(list []string) (out []netip.Addr, err error) {
-	var errs []error
-	for i, s := range list {
+func addrs(list []string) ([]netip.Addr, error) {
+	return goodItems(list, func(s string) (netip.Addr, error) {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is not an IP address", s)))
-			continue
+			err = fmt.Errorf("%q is not an IP address", s)
 		}
-		out = append(out, a)
-	}
-	return out, errors.Join(errs...)
+		return a, err
+	})
 }

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -150,15 +149,12 @@ func group(s string) (string, error) {
 }
 
 // hosts reads names of this machine, as a Host field has them.
-func hosts(list []string) (out []string, err error) {
-	var errs []error
-	for i, s := range list {
+func hosts(list []string) ([]string, error) {
+	return goodItems(list, func(s string) (string, error) {
 		n, err := wire.ParseName(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is not a name: %w", s, err)))
-			continue
+			return "", fmt.Errorf("%q is not a name: %w", s, err)
 		}
-		out = append(out, strings.TrimSuffix(strings.ToLower(n.String()), "."))
-	}
-	return out, errors.Join(errs...)
+		return strings.TrimSuffix(strings.ToLower(n.String()), "."), nil
+	})
 }

@@ -12,6 +12,28 @@ import (
 	"bailiwick/wire"
 )
 
+// eachItem reads the items of a list, all of them, and says in which something is wrong. What read
+// returns for these stands in their places, so that findings about the others name the right ones.
+func eachItem[T any](list []string, read func(string) (T, error)) (out []T, err error) {
+	var errs []error
+	for i, s := range list {
+		v, err := read(s)
+		out, errs = append(out, v), append(errs, inItem(i, err))
+	}
+	return out, errors.Join(errs...)
+}
+
+// goodItems reads the items of a list like eachItem, and leaves out those that are wrong.
+func goodItems[T any](list []string, read func(string) (T, error)) (out []T, err error) {
+	_, err = eachItem(list, func(s string) (v T, err error) {
+		if v, err = read(s); err == nil {
+			out = append(out, v)
+		}
+		return v, err
+	})
+	return out, err
+}
+
 // address reads an address and a port: 192.0.2.1:53, [2001:db8::1]:53, with @ for the colon as
 // Unbound writes it, or either alone.
 func address(s string, port uint16) (netip.AddrPort, error) {
@@ -64,45 +86,30 @@ func isPort(s string) bool {
 }
 
 // addrPorts reads addresses of servers: port 0 is none that a server could be asked at.
-func addrPorts(list []string, port uint16) (out []netip.AddrPort, err error) {
-	var errs []error
-	for i, s := range list {
+func addrPorts(list []string, port uint16) ([]netip.AddrPort, error) {
+	return eachItem(list, func(s string) (netip.AddrPort, error) {
 		ap, err := address(s, port)
 		if err == nil && ap.Port() == 0 {
 			err = fmt.Errorf("%q: no server can be asked at port 0", s)
 		}
-		out, errs = append(out, ap), append(errs, inItem(i, err))
-	}
-	return out, errors.Join(errs...)
+		return ap, err
+	})
 }
 
 // domainNames reads domain names.
-func domainNames(list []string) (out []wire.Name, err error) {
-	var errs []error
-	for i, s := range list {
+func domainNames(list []string) ([]wire.Name, error) {
+	return goodItems(list, func(s string) (wire.Name, error) {
 		n, err := wire.ParseName(strings.TrimSpace(s))
 		if strings.TrimSpace(s) == "" {
 			err = fmt.Errorf("an entry has no name; the root is %q", ".")
 		} else if err != nil {
 			err = fmt.Errorf("%q is not a name: %w", s, err)
 		}
-		if err != nil {
-			errs = append(errs, inItem(i, err))
-			continue
-		}
-		out = append(out, n)
-	}
-	return out, errors.Join(errs...)
+		return n, err
+	})
 }
 
-func prefixes(list []string) (out []netip.Prefix, err error) {
-	var errs []error
-	for i, s := range list {
-		p, err := parsePrefix(s)
-		out, errs = append(out, p), append(errs, inItem(i, err))
-	}
-	return out, errors.Join(errs...)
-}
+func prefixes(list []string) ([]netip.Prefix, error) { return eachItem(list, parsePrefix) }
 
 // parsePrefix reads a network, or an address as the network of itself.
 func parsePrefix(s string) (netip.Prefix, error) {

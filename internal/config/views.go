@@ -110,16 +110,14 @@ func (c *Config) view(key string, r record) (v View, err error) {
 }
 
 // keyNames reads names of keys.
-func keyNames(list []string) (names []string, err error) {
-	var errs []error
-	for i, s := range list {
+func keyNames(list []string) ([]string, error) {
+	return eachItem(list, func(s string) (string, error) {
 		n, err := wire.ParseName(s)
 		if err != nil {
-			errs = append(errs, inItem(i, fmt.Errorf("%q is not a name of a key: %w", s, err)))
+			return "", fmt.Errorf("%q is not a name of a key: %w", s, err)
 		}
-		names = append(names, n.String())
-	}
-	return names, errors.Join(errs...)
+		return n.String(), nil
+	})
 }
 
 // Gives reports whether the view has something of its own in place of what all others have.
@@ -132,13 +130,8 @@ func isViewName(s string) bool {
 }
 
 // listenerAddresses reads addresses of listeners, with or without a port.
-func listenerAddresses(list []string) (out []netip.AddrPort, err error) {
-	var errs []error
-	for i, s := range list {
-		a, err := address(s, 0)
-		out, errs = append(out, a), append(errs, inItem(i, err))
-	}
-	return out, errors.Join(errs...)
+func listenerAddresses(list []string) ([]netip.AddrPort, error) {
+	return eachItem(list, func(s string) (netip.AddrPort, error) { return address(s, 0) })
 }
 
 // viewData reads the local data of a view.

@@ -12,7 +12,6 @@ import (
 
 	"bailiwick/internal/watch"
 	"bailiwick/resolver"
-	"bailiwick/wire"
 )
 
 // watchKeys are the rows of watched zones.
@@ -75,11 +74,8 @@ func setWatched(c *Config, v value) error {
 // watchedZone reads a zone.
 func watchedZone(r record) (z watch.Zone, err error) {
 	var errs []error
-	if r.text("name") == "" {
-		errs = append(errs, fmt.Errorf("a zone lacks its name; the root is %q", "."))
-	} else if z.Name, err = wire.ParseName(r.text("name")); err != nil {
-		errs = append(errs, inField("name", fmt.Errorf("name %q: %w", r.text("name"), err)))
-	}
+	z.Name, err = zoneName(r)
+	errs = append(errs, err)
 	if text := r.text("objective"); text != "" {
 		if z.Objective, err = objective(text); err != nil {
 			errs = append(errs, inField("objective", err))

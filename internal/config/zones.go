@@ -40,24 +40,29 @@ func (c *Config) addZones(key string, v value, forward bool) error {
 	})
 }
 
+// zoneName reads the name of a zone.
+func zoneName(r record) (wire.Name, error) {
+	if r.text("name") == "" {
+		return wire.Name{}, fmt.Errorf("a zone lacks its name; the root is %q", ".")
+	}
+	n, err := wire.ParseName(r.text("name"))
+	if err != nil {
+		return n, inField("name", fmt.Errorf("name %q: %w", r.text("name"), err))
+	}
+	return n, nil
+}
+
 // newZone reads a zone.
 func newZone(r record) (z Zone, err error) {
 	var errs []error
-	note := func(field string, err error) {
-		if err != nil {
-			errs = append(errs, inField(field, err))
-		}
-	}
+	note := func(field string, err error) { errs = append(errs, inField(field, err)) }
 	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache,
 		"fallback": &z.Fallback, "insecure": &z.Insecure} {
 		*to, err = truth(r, field)
 		note(field, err)
 	}
-	if r.text("name") == "" {
-		errs = append(errs, fmt.Errorf("a zone lacks its name; the root is %q", "."))
-	} else if z.Name, err = wire.ParseName(r.text("name")); err != nil {
-		note("name", fmt.Errorf("name %q: %w", r.text("name"), err))
-	}
+	z.Name, err = zoneName(r)
+	errs = append(errs, err)
 	if r.text("preset") != "" {
 		note("", z.ofPreset(r))
 		return z, errors.Join(errs...)
@@ -71,14 +76,14 @@ func newZone(r record) (z Zone, err error) {
 	}
 	z.Addrs, z.Weights, err = weighedAddrs(r["addresses"], z.Via.Port())
 	note("addresses", err)
-	for i, h := range r["hosts"] {
-		n, err := wire.ParseName(h)
+	z.Hosts, err = goodItems(r["hosts"], func(s string) (wire.Name, error) {
+		n, err := wire.ParseName(s)
 		if err != nil {
-			note("hosts", inItem(i, fmt.Errorf("host %q: %w", h, err)))
-			continue
+			err = fmt.Errorf("host %q: %w", s, err)
 		}
-		z.Hosts = append(z.Hosts, n)
-	}
+		return n, err
+	})
+	note("hosts", err)
 	if len(r["addresses"])+len(r["hosts"]) == 0 {
 		errs = append(errs, fmt.Errorf("zone %s has neither addresses nor hosts", z.Name))
 	}

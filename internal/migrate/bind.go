@@ -39,8 +39,7 @@ type named struct {
 	options statement // those for all: options, and what the view of all others has
 	acls    map[string]*acl
 	keys    map[string]bool // TSIG keys that are in use
-	folder  string
-	zones   []*statement // of all others
+	zones   []*statement    // of all others
 	views   []*bindView
 	policy  map[string]bool // response policy zones
 	own     []*directive    // zones of this server's that are copies here
@@ -85,14 +84,6 @@ func convertBIND(path string, b *builder) (err error) {
 	return nil
 }
 
-// path returns a path relative to named's directory.
-func (n *named) path(s string) string {
-	if filepath.IsAbs(s) {
-		return filepath.Clean(s)
-	}
-	return filepath.Join(n.folder, s)
-}
-
 // called returns the statement with a name, as tls "name" { ... }.
 func (n *named) called(kind, name string) *statement {
 	for _, s := range n.top.all(kind) {
@@ -118,11 +109,7 @@ func (n *named) listeners() {
 			n.listener(s, f.any)
 		}
 	}
-	for _, key := range []string{"listen.udp", "listen.tcp"} {
-		if len(n.values[key]) == 0 { // it has listeners by default
-			n.set(key, "[]", defaultOf("no such listen-on"))
-		}
-	}
+	n.closeOthers("no such listen-on")
 }
 
 // listener converts a statement listen-on.

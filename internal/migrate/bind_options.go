@@ -143,8 +143,7 @@ func (n *named) each() {
 		bindTable.convert(n.builder, &s.directive, n.path)
 	}
 	if n.options.last("stale-answer-enable") == nil {
-		n.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
-			"false")
+		n.tell(staleServed)
 	} else if n.options.last("stale-answer-client-timeout") == nil {
 		n.set("stale.client_timeout", "5s", defaultOf("stale-answer-client-timeout", "off"))
 	}

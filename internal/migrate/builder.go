@@ -68,6 +68,20 @@ func (b *builder) tell(text string) {
 	}
 }
 
+// staleServed is how clients notice that serve-stale is on here, and was not.
+const staleServed = "data that have ended are served while fresh ones cannot be had: " +
+	"stale.enabled: false"
+
+// closeOthers takes away the listeners that are there by default, if there are no others of the
+// kind.
+func (b *builder) closeOthers(why string) {
+	for _, key := range []string{"listen.udp", "listen.tcp"} {
+		if len(b.values[key]) == 0 {
+			b.set(key, "[]", defaultOf(why))
+		}
+	}
+}
+
 // lose lists an option that changes answers or who may ask, and is left out.
 func (b *builder) lose(d *directive, format string, args ...any) {
 	b.notes = append(b.notes, note{d.at, d.String(), fmt.Sprintf(format, args...), true})

@@ -34,7 +34,6 @@ func isDnsmasq(text string) bool { return dnsmasqLine.In(text) }
 type dnsmasq struct {
 	*builder
 	files
-	folder  string
 	options []*directive
 	zones   []*zone               // forward zones, each with its servers
 	local   map[string]*directive // names that nobody else is asked for
@@ -42,7 +41,8 @@ type dnsmasq struct {
 
 func convertDnsmasq(path string, b *builder) error {
 	b.loopback = true
-	m := &dnsmasq{builder: b, folder: filepath.Dir(path), local: map[string]*directive{}}
+	m := &dnsmasq{builder: b, files: files{folder: filepath.Dir(path)},
+		local: map[string]*directive{}}
 	if err := m.read(path, m.lines); err != nil {
 		return err
 	}
@@ -58,17 +58,9 @@ func convertDnsmasq(path string, b *builder) error {
 	}
 	m.names()
 	if !m.has("use-stale-cache") {
-		m.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
-			"false")
+		m.tell(staleServed)
 	}
 	return nil
-}
-
-func (m *dnsmasq) path(s string) string {
-	if filepath.IsAbs(s) {
-		return filepath.Clean(s)
-	}
-	return filepath.Join(m.folder, s)
 }
 
 // lines reads options, each with or without a value.

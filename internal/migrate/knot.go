@@ -34,7 +34,6 @@ func isKnot(text string) bool { return knotCall.In(text) || knotSection.In(text)
 type knot struct {
 	*builder
 	files
-	folder    string
 	access    matchList
 	actions   []string // of the elements of access
 	from      []*directive
@@ -45,7 +44,7 @@ type knot struct {
 
 func convertKnot(path string, b *builder) error {
 	b.loopback = true
-	k := &knot{builder: b, folder: filepath.Dir(path), anchors: true}
+	k := &knot{builder: b, files: files{folder: filepath.Dir(path)}, anchors: true}
 	err := k.read(path, func(path, text string) error {
 		if knotCall.In(text) || !knotSection.In(text) {
 			return k.lua(path, text)
@@ -64,17 +63,9 @@ func convertKnot(path string, b *builder) error {
 		k.set("validator.validation", "false", defaultOf("no trust anchor"))
 	}
 	if len(b.values["stale.enabled"]) == 0 {
-		k.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
-			"false")
+		k.tell(staleServed)
 	}
 	return nil
-}
-
-func (k *knot) path(s string) string {
-	if filepath.IsAbs(s) {
-		return filepath.Clean(s)
-	}
-	return filepath.Join(k.folder, s)
 }
 
 // listen adds a listener.

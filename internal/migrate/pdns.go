@@ -42,13 +42,13 @@ type recursor struct {
 	files
 	settings map[string]*directive
 	order    []string
-	folder   string
 	depth    int
 }
 
 func convertPDNS(path string, b *builder) error {
 	b.loopback = true
-	r := &recursor{builder: b, settings: map[string]*directive{}, folder: filepath.Dir(path)}
+	r := &recursor{builder: b, files: files{folder: filepath.Dir(path)},
+		settings: map[string]*directive{}}
 	if err := r.load(path); err != nil {
 		return err
 	}
@@ -65,17 +65,9 @@ func convertPDNS(path string, b *builder) error {
 		}
 	}
 	if r.settings["serve-stale-extensions"] == nil {
-		r.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
-			"false")
+		r.tell(staleServed)
 	}
 	return nil
-}
-
-func (r *recursor) path(s string) string {
-	if filepath.IsAbs(s) {
-		return filepath.Clean(s)
-	}
-	return filepath.Join(r.folder, s)
 }
 
 // load reads a file, and those of the folder that it includes.

@@ -50,9 +50,18 @@ func readFile(path string, most int) (string, error) {
 
 // files reads files that include each other.
 type files struct {
-	open  []string // each includes the next
-	count int
-	size  int
+	folder string   // that paths are relative to
+	open   []string // each includes the next
+	count  int
+	size   int
+}
+
+// path returns a path that a file names, relative to the folder.
+func (f *files) path(s string) string {
+	if filepath.IsAbs(s) {
+		return filepath.Clean(s)
+	}
+	return filepath.Join(f.folder, s)
 }
 
 // read reads a file and has its text parsed, unless it exceeds a limit or includes itself.

@@ -72,7 +72,6 @@ type unbound struct {
 	files
 	clauses []*clause
 	server  clause // all clauses server together
-	folder  string
 }
 
 func convertUnbound(path string, b *builder) error {
@@ -162,14 +161,6 @@ func (u *unbound) option(d *directive) error {
 	return nil
 }
 
-// path returns a path relative to Unbound's directory.
-func (u *unbound) path(s string) string {
-	if filepath.IsAbs(s) {
-		return s
-	}
-	return filepath.Join(u.folder, s)
-}
-
 // listeners converts where it listens. Without an interface it is loopback alone.
 func (u *unbound) listeners() {
 	list := append(u.server.all("interface"), u.server.all("ip-address")...)
@@ -216,11 +207,7 @@ func (u *unbound) listeners() {
 			}
 		}
 	}
-	for _, key := range []string{"listen.udp", "listen.tcp"} {
-		if len(u.values[key]) == 0 { // it has listeners by default
-			u.set(key, "[]", defaultOf("no such interface"))
-		}
-	}
+	u.closeOthers("no such interface")
 	if pem, key := u.server.last("tls-service-pem"), u.server.last("tls-service-key"); pem != nil &&
 		key != nil {
 		u.add("tls.certificates", fmt.Sprintf("{certificate: %s, key: %s}",

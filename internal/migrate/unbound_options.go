@@ -132,8 +132,7 @@ func (u *unbound) each() {
 		}
 	}
 	if u.server.last("serve-expired") == nil {
-		u.tell("data that have ended are served while fresh ones cannot be had: stale.enabled: " +
-			"false")
+		u.tell(staleServed)
 	}
 	if u.server.last("private-address") != nil {
 		u.tell("answers with private addresses are refused whole, and not only these taken out: " +
