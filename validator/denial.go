@@ -79,7 +79,7 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 func (d *denial) belowUnsignedCut(name wire.Name) bool {
 	for i := range d.nsec {
 		n := &d.nsec[i]
-		if name.Within(n.owner) && n.owner != d.zone && n.parentSide() &&
+		if name.Within(n.owner) && n.owner != d.zone && parentSide(n.types) &&
 			!n.types.Has(wire.TypeDS) {
 			return true
 		}
@@ -88,7 +88,7 @@ func (d *denial) belowUnsignedCut(name wire.Name) bool {
 		return false
 	}
 	for a := name; a != d.zone && a.Within(d.zone) && !d.hashes.over; a = a.Parent() {
-		if m := d.match(a); m != nil && m.parentSide() && !m.types.Has(wire.TypeDS) {
+		if m := d.match(a); m != nil && parentSide(m.types) && !m.types.Has(wire.TypeDS) {
 			return true
 		}
 	}
@@ -113,6 +113,34 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 		return proofIterations
 	}
 	return proofNone
+}
+
+// atName returns what the record of a name shows about a type there (RFC 4035, section 5.4; RFC
+// 5155, sections 8.5 and 8.6).
+func atName(name wire.Name, types wire.TypeBitmap, t wire.Type) proof {
+	switch {
+	case types.Has(wire.TypeNXNAME): // RFC 9824, sections 3.4 and 4
+		return proofNXDomain
+	case hasData(types, t):
+		return proofNone
+	case t == wire.TypeDS:
+		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, whose
+		// record has no SOA here.
+		if types.Has(wire.TypeSOA) && !name.IsRoot() {
+			return proofNone
+		}
+		if parentSide(types) {
+			return proofUnsignedCut
+		}
+	case parentSide(types):
+		return proofNone // the parent is authoritative only for DS and NSEC
+	}
+	return proofNoData
+}
+
+// parentSide reports whether types are those of the parent's record at a delegation.
+func parentSide(types wire.TypeBitmap) bool {
+	return types.Has(wire.TypeNS) && !types.Has(wire.TypeSOA)
 }
 
 // hasData reports whether a name with these types has the type of the question, or an alias. ANY is

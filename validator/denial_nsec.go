@@ -43,22 +43,17 @@ func (n *nsecRecord) encloser(name wire.Name) wire.Name {
 	return b
 }
 
-// parentSide reports whether n is the parent's record at a delegation (RFC 6840, section 4.1).
-func (n *nsecRecord) parentSide() bool {
-	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
-}
-
 // aboveCut reports whether n can deny nothing about name, as its owner is a delegation or a DNAME
 // above name (RFC 6840, section 4.1).
 func (n *nsecRecord) aboveCut(name wire.Name) bool {
-	return name.Below(n.owner) && (n.parentSide() || n.types.Has(wire.TypeDNAME))
+	return name.Below(n.owner) && (parentSide(n.types) || n.types.Has(wire.TypeDNAME))
 }
 
 // proveNSEC returns what the NSEC records show.
 func (d *denial) proveNSEC(name wire.Name, t wire.Type) proof {
 	for i := range d.nsec {
 		if d.nsec[i].owner == name {
-			return d.nsec[i].atName(t)
+			return atName(name, d.nsec[i].types, t)
 		}
 	}
 	for i := range d.nsec {
@@ -76,28 +71,6 @@ func (d *denial) proveNSEC(name wire.Name, t wire.Type) proof {
 	return proofNone
 }
 
-// atName returns what the record shows whose owner is the name of the question.
-func (n *nsecRecord) atName(t wire.Type) proof {
-	switch {
-	case n.types.Has(wire.TypeNXNAME): // RFC 9824, section 3.4
-		return proofNXDomain
-	case hasData(n.types, t):
-		return proofNone
-	case t == wire.TypeDS:
-		// RFC 6840, section 4.4 with RFC 4035, section 5.2: DS is denied by the parent, whose
-		// record has no SOA here.
-		if n.types.Has(wire.TypeSOA) && !n.owner.IsRoot() {
-			return proofNone
-		}
-		if n.parentSide() {
-			return proofUnsignedCut
-		}
-	case n.parentSide():
-		return proofNone // the parent is authoritative only for DS and NSEC
-	}
-	return proofNoData
-}
-
 // wildcardNSEC returns what is shown about the wildcard below the closest encloser: that it does
 // not exist, or lacks the type.
 func (d *denial) wildcardNSEC(encloser wire.Name, t wire.Type) proof {
@@ -109,7 +82,7 @@ func (d *denial) wildcardNSEC(encloser wire.Name, t wire.Type) proof {
 		n := &d.nsec[i]
 		switch {
 		case n.owner == wildcard:
-			if hasData(n.types, t) || n.parentSide() && t != wire.TypeDS {
+			if hasData(n.types, t) || parentSide(n.types) && t != wire.TypeDS {
 				return proofNone
 			}
 			return proofNoData

@@ -105,11 +105,6 @@ func (h *hasher) hash(name wire.Name) []byte {
 // covers reports whether a hash is in the record's span, between its owner and next.
 func (n *nsec3Record) covers(h []byte) bool { return wire.BetweenNSEC3(n.hash, h, n.next) }
 
-// parentSide reports whether the record is the parent's at a delegation.
-func (n *nsec3Record) parentSide() bool {
-	return n.types.Has(wire.TypeNS) && !n.types.Has(wire.TypeSOA)
-}
-
 // match returns the record whose hash is that of a name, nil if there is none.
 func (d *denial) match(name wire.Name) *nsec3Record {
 	if h := d.hashes.hash(name); h != nil {
@@ -142,7 +137,7 @@ func (d *denial) closestEncloser(name wire.Name) (encloser wire.Name, cover *nse
 	for a := name.Parent(); a.Within(d.zone); a = a.Parent() {
 		if m := d.match(a); m != nil {
 			// Section 8.3: not from above a cut or a DNAME.
-			if m.types.Has(wire.TypeDNAME) || m.parentSide() {
+			if m.types.Has(wire.TypeDNAME) || parentSide(m.types) {
 				return a, nil, false
 			}
 			return a, d.cover(next), true
@@ -166,7 +161,10 @@ func (d *denial) proveNSEC3(name wire.Name, t wire.Type) proof {
 
 func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 	if m := d.match(name); m != nil {
-		return m.atName(name, t)
+		if len(m.types) == 0 {
+			return proofEmpty
+		}
+		return atName(name, m.types, t)
 	}
 	encloser, cover, ok := d.closestEncloser(name)
 	if !ok || cover == nil {
@@ -181,7 +179,7 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 				return proofOptOut
 			}
 			// RFC 5155, section 8.7: no data at the wildcard.
-			if hasData(m.types, t) || m.parentSide() && t != wire.TypeDS {
+			if hasData(m.types, t) || parentSide(m.types) && t != wire.TypeDS {
 				return proofNone
 			}
 			if cover.optOut { // RFC 5155, section 9.2
@@ -201,29 +199,6 @@ func (d *denial) nsec3Proof(name wire.Name, t wire.Type) proof {
 		return proofOptOut
 	}
 	return proofNone
-}
-
-// atName returns what the record shows that matches the name of the question (RFC 5155, sections
-// 8.5 and 8.6).
-func (n *nsec3Record) atName(name wire.Name, t wire.Type) proof {
-	switch {
-	case len(n.types) == 0:
-		return proofEmpty
-	case n.types.Has(wire.TypeNXNAME): // RFC 9824, section 4
-		return proofNXDomain
-	case hasData(n.types, t):
-		return proofNone
-	case t == wire.TypeDS:
-		if n.types.Has(wire.TypeSOA) && !name.IsRoot() {
-			return proofNone
-		}
-		if n.parentSide() {
-			return proofUnsignedCut
-		}
-	case n.parentSide():
-		return proofNone
-	}
-	return proofNoData
 }
 
 // proveExpansionNSEC3 is RFC 5155, section 8.8: the name one label longer than the encloser is
