@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,12 +29,7 @@ func (s *stack) newFollower() *trustanchor.Follower {
 			return s.now().resolver.AnchorKeys(ctx, zone)
 		},
 		Tell: func(ctx context.Context, n wire.Name) { s.now().resolver.Tell(ctx, n) },
-		Load: func(read func(io.Reader) error) error {
-			return s.state.Load(state.Anchors, read)
-		},
-		Save: func(write func(io.Writer) error) error {
-			return s.state.Save(state.Anchors, write)
-		},
+		Load: s.state.Loading(state.Anchors), Save: s.state.Saving(state.Anchors),
 	})
 }
 

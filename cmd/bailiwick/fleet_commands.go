@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -30,8 +29,7 @@ func (s *stack) newCommands() *commands.Member {
 		Apply:    func(c commands.Command, node string) error { return s.applyCommand(c, node) },
 		Share:    func(first []byte, others [][]byte) { s.shareSecrets(first, others) },
 		Versions: s.versions, Incidents: s.openIncidents,
-		Load: func(read func(io.Reader) error) error { return s.state.Load(state.Fleet, read) },
-		Save: func(write func(io.Writer) error) error { return s.state.Save(state.Fleet, write) },
+		Load: s.state.Loading(state.Fleet), Save: s.state.Saving(state.Fleet),
 	})
 }
 

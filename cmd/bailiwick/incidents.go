@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -27,12 +26,7 @@ func (s *stack) newIncidents() *incident.Book {
 		Check: func(ctx context.Context, q wire.Question) *cause.Failure {
 			return failureOf(s.now().resolver.Resolve(ctx, q, resolver.Options{}))
 		},
-		Load: func(read func(io.Reader) error) error {
-			return s.state.Load(state.Incidents, read)
-		},
-		Save: func(write func(io.Writer) error) error {
-			return s.state.Save(state.Incidents, write)
-		},
+		Load: s.state.Loading(state.Incidents), Save: s.state.Saving(state.Incidents),
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"bailiwick/cache"
@@ -27,12 +26,7 @@ func (s *stack) newNegatives() *trustanchor.Negatives {
 		Configured: func() *trustanchor.Set { return s.now().Anchors },
 		Check:      s.validates,
 		Changed:    func() { s.judgeAnew() },
-		Load: func(read func(io.Reader) error) error {
-			return s.state.Load(state.NegativeAnchors, read)
-		},
-		Save: func(write func(io.Writer) error) error {
-			return s.state.Save(state.NegativeAnchors, write)
-		},
+		Load:       s.state.Loading(state.NegativeAnchors), Save: s.state.Saving(state.NegativeAnchors),
 	})
 }
 

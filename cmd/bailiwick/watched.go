@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -40,12 +39,7 @@ func (s *stack) newWatched() *watch.Book {
 			return s.now().resolver.Resolve(ctx, q, o)
 		},
 		Why: failureOf, Answered: s.metrics.Answered, Maintained: s.incidents.Maintained,
-		Load: func(read func(io.Reader) error) error {
-			return s.state.Load(state.Watched, read)
-		},
-		Save: func(write func(io.Writer) error) error {
-			return s.state.Save(state.Watched, write)
-		},
+		Load: s.state.Loading(state.Watched), Save: s.state.Saving(state.Watched),
 	})
 }
 

@@ -188,6 +188,16 @@ func (d *Directory) Load(f File, read func(io.Reader) error) error {
 	return err
 }
 
+// Loading returns Load of one file, for whoever keeps nothing else.
+func (d *Directory) Loading(f File) func(read func(io.Reader) error) error {
+	return func(read func(io.Reader) error) error { return d.Load(f, read) }
+}
+
+// Saving returns Save of one file, for whoever keeps nothing else.
+func (d *Directory) Saving(f File) func(write func(io.Writer) error) error {
+	return func(write func(io.Writer) error) error { return d.Save(f, write) }
+}
+
 // verify reads a file to its end, and has its content read next.
 func verify(file *os.File, f File) error {
 	var none [sha256.Size]byte
