@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -13,10 +12,6 @@ import (
 	"bailiwick/internal/check"
 	"bailiwick/internal/check/probe"
 	"bailiwick/internal/clock"
-	"bailiwick/internal/lab"
-	"bailiwick/internal/snapshot"
-	"bailiwick/resolver"
-	"bailiwick/transport"
 )
 
 // zoneCheck is a run of the command check, by its flags.
@@ -107,10 +102,15 @@ func (f *zoneCheck) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	r, over, err := f.resolver(cmd.ErrOrStderr())
+	anchors, err := readAnchors(f.anchors)
 	if err != nil {
 		return err
 	}
+	r, over, err := ownResolver(cmd.ErrOrStderr(), f.config, f.inLab, anchors)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.maxTime)
 	defer cancel()
 	p := probe.New(probe.Config{Over: over, Timeout: f.timeout, Lookup: probe.Resolving(r.Resolve),
@@ -152,32 +152,6 @@ func (f *zoneCheck) find(ctx context.Context, p *probe.Probe, o *check.Observati
 		return fmt.Errorf("no name server of %s is known; name one with --server", o.Zone)
 	}
 	return nil
-}
-
-// resolver returns the resolver that finds servers, and what asks them.
-func (f *zoneCheck) resolver(stderr io.Writer) (*resolver.Resolver, transport.Exchanger, error) {
-	cfg, found := readConfig(f.config)
-	if len(f.anchors) > 0 {
-		records, err := readAnchors(f.anchors)
-		if err != nil {
-			return nil, nil, err
-		}
-		cfg.Anchors.Builtin, cfg.Anchors.Records, cfg.Anchors.File = false, records, ""
-	}
-	var over transport.Exchanger = &transport.NetExchanger{}
-	if f.inLab {
-		w := lab.Internet(time.Now())
-		if err := useLab(cfg, w); err != nil {
-			return nil, nil, err
-		}
-		over = w
-	}
-	cfg.Log.Level = slog.LevelError // the report has all there is to know
-	p, more := snapshot.Load(cfg)
-	if err := refuse(stderr, f.config, append(found, more...).Errors()); err != nil {
-		return nil, nil, err
-	}
-	return newStack(p, over, nil).now().resolver, over, nil
 }
 
 // print writes the report in all forms that are wanted, and is the error if the check has failed.

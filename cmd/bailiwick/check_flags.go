@@ -240,11 +240,15 @@ func readAnchors(texts []string) (records []string, err error) {
 		}
 		p := dns.NewZoneParser(strings.NewReader(text+"\n"), ".", "")
 		p.SetDefaultTTL(0)
+		had := len(records)
 		for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 			records = append(records, strings.ReplaceAll(rr.String(), "\t", " "))
 		}
-		if err := p.Err(); err != nil {
-			return nil, wrongUse("--anchor: %v", err)
+		switch {
+		case p.Err() != nil:
+			return nil, wrongUse("--anchor: %v", p.Err())
+		case len(records) == had:
+			return nil, wrongUse("--anchor: there is no record in a file")
 		}
 	}
 	return records, nil

@@ -80,6 +80,7 @@ func TestCheckZone(t *testing.T) {
 		{[]string{"a.example", "--timeout", "0s"}, "longer than 0", 2},
 		{[]string{"a.example", "--no-parent", "--parent-server", "192.0.2.1"}, "one of them", 2},
 		{[]string{"a.example", "--anchor", "nofile"}, "--anchor", 2},
+		{[]string{"a.example", "--anchor", empty}, "there is no record", 2},
 	} {
 		args := append([]string{"check", "--timeout", "500ms"}, c.args...)
 		if c.code != 2 {

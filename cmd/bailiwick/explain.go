@@ -123,12 +123,8 @@ func (f *explainFlags) check() error {
 
 // here resolves the name in this process.
 func (f *explainFlags) here(cmd *cobra.Command, q wire.Question) (*explain.Report, error) {
-	cfg, found := readConfig(f.file)
-	r, more, err := queryResolver(cfg, f.inLab)
+	r, _, err := ownResolver(cmd.ErrOrStderr(), f.file, f.inLab, nil)
 	if err != nil {
-		return nil, err
-	}
-	if err := refuse(cmd.ErrOrStderr(), f.file, append(found, more...).Errors()); err != nil {
 		return nil, err
 	}
 	defer r.Close()

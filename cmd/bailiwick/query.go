@@ -67,14 +67,11 @@ func queryCommand() *cobra.Command {
 			if cmd.Flags().Changed("port") {
 				return wrongUse("--port is for a server: query @SERVER --port %d %s", port, q.Name)
 			}
-			cfg, found := readConfig(file)
-			r, more, err := queryResolver(cfg, inLab)
+			r, _, err := ownResolver(cmd.ErrOrStderr(), file, inLab, nil)
 			if err != nil {
 				return err
 			}
-			if err := refuse(cmd.ErrOrStderr(), file, append(found, more...).Errors()); err != nil {
-				return err
-			}
+			defer r.Close()
 			o := resolver.Options{CheckingDisabled: cd}
 			if option != nil {
 				// The user asks for whom it likes, and has to name the zones all the same.
@@ -250,19 +247,28 @@ func serverAddress(server string, port uint16) (string, error) {
 	return net.JoinHostPort(server, p), nil
 }
 
-// queryResolver returns a resolver in this process.
-func queryResolver(cfg *config.Config, inLab bool) (*resolver.Resolver, config.Findings, error) {
-	var ex transport.Exchanger = &transport.NetExchanger{}
+// ownResolver returns a resolver in this process, and what it asks servers with: the network, or
+// the embedded lab. Some trust anchors may stand in place of those of the configuration.
+func ownResolver(stderr io.Writer, file string, inLab bool, anchors []string) (*resolver.Resolver,
+	transport.Exchanger, error) {
+	cfg, found := readConfig(file)
+	if len(anchors) > 0 {
+		cfg.Anchors.Builtin, cfg.Anchors.Records, cfg.Anchors.File = false, anchors, ""
+	}
+	var over transport.Exchanger = &transport.NetExchanger{}
 	if inLab {
 		w := lab.Internet(time.Now())
 		if err := useLab(cfg, w); err != nil {
 			return nil, nil, err
 		}
-		ex = w
+		over = w
 	}
-	cfg.Log.Level = slog.LevelError // the answer has all there is to know
-	p, found := snapshot.Load(cfg)
-	return newStack(p, ex, nil).now().resolver, found, nil
+	cfg.Log.Level = slog.LevelError // what is printed has all there is to know
+	p, more := snapshot.Load(cfg)
+	if err := refuse(stderr, file, append(found, more...).Errors()); err != nil {
+		return nil, nil, err
+	}
+	return newStack(p, over, nil).now().resolver, over, nil
 }
 
 // printAnswer prints an answer as dig does, with the reason for its result.
