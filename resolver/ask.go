@@ -323,7 +323,7 @@ func causeOfExchange(err error) cause.Cause {
 
 // query encodes the question, with an unpredictable ID, random letter case, DO, a cookie, and a
 // client's network if it is valid. mixed reports whether it has capital letters.
-func (a *zoneQuery) query(c *candidate, how form, p *profile, network netip.Prefix) (q []byte,
+func (a *zoneQuery) query(how form, p *profile, network netip.Prefix) (q []byte,
 	mixed bool, err error) {
 	var random [2 + 32]byte
 	if _, err := rand.Read(random[:]); err != nil {

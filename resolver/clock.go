@@ -4,6 +4,7 @@
 package resolver
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -105,10 +106,8 @@ func newTimeless(cfg validator.Config) *validator.Validator {
 // isTimeServer reports whether a name is one of a time server, which may have to be resolved before
 // anything can be validated.
 func (r *Resolver) isTimeServer(name wire.Name) bool {
-	for _, n := range r.cfg.TimeServers {
-		if name.Within(n) {
-			return r.ClockState().Wrong()
-		}
+	if slices.ContainsFunc(r.cfg.TimeServers, name.Within) {
+		return r.ClockState().Wrong()
 	}
 	return false
 }

@@ -128,9 +128,7 @@ func (r *Resolver) askRoots(ctx context.Context) []rootReply {
 	replies := make([]rootReply, len(addrs))
 	var asked sync.WaitGroup
 	for i, a := range addrs {
-		asked.Add(1)
-		go func() {
-			defer asked.Done()
+		asked.Go(func() {
 			r.guard.Run(guard.Fetch, func() {
 				var id [2]byte
 				_, _ = rand.Read(id[:]) // it never fails
@@ -140,7 +138,7 @@ func (r *Resolver) askRoots(ctx context.Context) []rootReply {
 					Server: netip.AddrPortFrom(a, r.cfg.Port), Query: query,
 					Timeout: networkPatience}))
 			})
-		}()
+		})
 	}
 	asked.Wait()
 	return replies

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"bailiwick/cache"
@@ -211,12 +212,7 @@ func savedWithin(rec cache.Record, names []wire.Name) bool {
 	if !ok {
 		return true
 	}
-	for _, n := range names {
-		if k.Name.Within(n) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(names, k.Name.Within)
 }
 
 // restore stores a record, unless a successor has taken over that would not accept it.

@@ -48,7 +48,7 @@ func (a *zoneQuery) prepare(d decision, p *profile) (*try, *cause.Failure) {
 	if d.how.edns && a.tells() {
 		network = a.x.network
 	}
-	query, mixed, err := a.query(d.c, d.how, p, network)
+	query, mixed, err := a.query(d.how, p, network)
 	if err != nil {
 		return nil, cause.New(cause.LocalResources, nil, "%v", err)
 	}

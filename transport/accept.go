@@ -157,17 +157,20 @@ func (a *acceptor) Close() {
 
 // run accepts connections until Close. A panic ends only the connection that caused it.
 func (a *acceptor) run(h Handler) {
-	for open := true; open; {
-		a.spec.Guard.Run(guard.Listener, func() { open = a.take(h) })
+	for closed := false; !closed; {
+		a.spec.Guard.Run(guard.Listener, func() {
+			a.take(h)
+			closed = true
+		})
 	}
 }
 
-// take accepts connections. It returns false when the listener is closed.
-func (a *acceptor) take(h Handler) (open bool) {
+// take accepts connections until the listener is closed.
+func (a *acceptor) take(h Handler) {
 	for {
 		nc, err := a.l.Accept()
 		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-			return false
+			return
 		}
 		if err != nil {
 			a.pause(err)
@@ -182,7 +185,7 @@ func (a *acceptor) take(h Handler) (open bool) {
 		if !a.register(c) {
 			c.close()
 			c.seat.leave()
-			return false
+			return
 		}
 		a.wg.Go(func() {
 			defer a.forget(c)

@@ -262,7 +262,7 @@ func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	case proofNameOptOut:
 		out.Status = wire.Insecure // RFC 5155, section 9.2
 	default:
-		return j.unproven(p, d, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone,
+		return j.unproven(p, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone,
 			"%s/%s", s.Name, s.Type))
 	}
 	return out
@@ -300,7 +300,7 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 }
 
 // unproven returns the verdict for a proof that failed.
-func (j *judge) unproven(p proof, d *denial, t Trust, sets []*wire.RRset, fail,
+func (j *judge) unproven(p proof, t Trust, sets []*wire.RRset, fail,
 	missing *cause.Failure) Verdict {
 	switch {
 	case p == proofIterations:
@@ -369,7 +369,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 				return Verdict{Status: e.Status, Failure: e.Failure, Kind: j.r.Kind}
 			}
 		}
-		return j.unproven(p, d, t, sets, fail, missing)
+		return j.unproven(p, t, sets, fail, missing)
 	}
 	switch {
 	case out.Kind == wire.KindNXDomain && d.compact(q.Name):

@@ -182,7 +182,7 @@ func compareNetworks(ctx context.Context, o options, dir string) error {
 			}
 			for _, s := range installed(o) {
 				fmt.Fprintf(os.Stderr, "round %d: %s, %s\n", round+1, n.name, s.name)
-				got, err := w.measure(ctx, o, n, s, filepath.Join(dir,
+				got, err := w.measure(ctx, n, s, filepath.Join(dir,
 					fmt.Sprintf("%s-%s-%d", s.name, n.name, round)))
 				if err != nil {
 					return fmt.Errorf("%s: %w", s.name, err)
@@ -197,8 +197,8 @@ func compareNetworks(ctx context.Context, o options, dir string) error {
 
 // measure asks one resolver over one network. Unless the network is for an empty cache, it knows
 // the TLDs and the hosters before.
-func (w *networkWorld) measure(ctx context.Context, o options, n *network, s subject, dir string) (
-	waited, error) {
+func (w *networkWorld) measure(ctx context.Context, n *network, s subject, dir string) (waited,
+	error) {
 	got := waited{subject: s.name, network: n.name}
 	w.now.Store(&networks[0])
 	if n.deep {

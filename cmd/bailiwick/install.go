@@ -55,7 +55,7 @@ func installCommand() *cobra.Command {
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.links {
-				return f.adopt(cmd)
+				return f.adopt()
 			}
 			return f.install(cmd)
 		},

@@ -8,15 +8,13 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"bailiwick/internal/install"
 )
 
 // adopt has links that have appeared ask the server, and tells it which zones links have servers
 // for: whoever asks the server and not systemd-resolved gets their names too, as far as the server
 // lets a network have them.
-func (f *installation) adopt(cmd *cobra.Command) error {
+func (f *installation) adopt() error {
 	c, err := f.on()
 	if err != nil {
 		return err

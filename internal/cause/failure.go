@@ -104,7 +104,7 @@ func (f *Failure) Extra() string {
 	}
 	var words []string
 	over := -maxExtra - 1
-	for _, w := range strings.Fields(f.Zone + " " + server + " " + f.Detail) {
+	for w := range strings.FieldsSeq(f.Zone + " " + server + " " + f.Detail) {
 		words = append(words, w)
 		over += len(w) + 1
 	}

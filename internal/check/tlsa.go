@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bailiwick/wire"
@@ -163,10 +164,8 @@ func (j *judge) fits(r tlsaRecord, t TLSA, s Service) string {
 		}
 		return s.PKIX
 	case usagePKIXTA:
-		for _, c := range chain[1:] {
-			if r.matches(c) {
-				return s.PKIX
-			}
+		if slices.ContainsFunc(chain[1:], r.matches) {
+			return s.PKIX
 		}
 		return "not of an authority that the service presents"
 	}

@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -93,9 +94,7 @@ func newCatalog(r record) (z Catalog, err error) {
 	of := r
 	if l := r["member_primaries"]; len(l) > 0 {
 		of = record{}
-		for f, l := range r {
-			of[f] = l
-		}
+		maps.Copy(of, r)
 		of["primaries"] = l
 	}
 	if len(of["primaries"]) == 0 {

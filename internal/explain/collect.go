@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"slices"
 	"sync"
 
 	"bailiwick/internal/cause"
@@ -168,20 +169,16 @@ func (f *findings) judged(k key, e *event.Event) {
 // excepted adds an exception from validation, once.
 func (f *findings) excepted(zone wire.Name, c cause.Cause) {
 	x := Exception{zone.String(), c.Label(), c.Text(), c.Hint()}
-	for _, have := range f.exceptions {
-		if have == x {
-			return
-		}
+	if slices.Contains(f.exceptions, x) {
+		return
 	}
 	f.exceptions = append(f.exceptions, x)
 }
 
 // note adds a line, once.
 func (f *findings) note(text string) {
-	for _, have := range f.notes {
-		if have == text {
-			return
-		}
+	if slices.Contains(f.notes, text) {
+		return
 	}
 	if len(f.notes) < maxRecords {
 		f.notes = append(f.notes, text)

@@ -320,7 +320,7 @@ func (m *dnsmasq) resolvers() {
 			m.lose(d, "%v; nearest: resolver.forward_zones", err)
 			continue
 		}
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			if f := strings.Fields(line); len(f) > 1 && f[0] == "nameserver" {
 				m.forward(d, ".", f[1])
 			}
@@ -391,7 +391,7 @@ func (m *dnsmasq) address(d *directive, name, address string, zones map[string]s
 	zones[name], m.local[name] = "redirect", d
 	m.tell("names of address= have no data of other types, which were asked for elsewhere " +
 		"unless local= has the name too; those that a file of hosts has too have both addresses")
-	for _, s := range strings.Fields(address) {
+	for s := range strings.FieldsSeq(address) {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
 			m.lose(d, "%v; nearest: policy.local_records", err)

@@ -140,7 +140,7 @@ func (k *knot) part(name string, f *node, d *directive) bool {
 			}
 		}
 	case "local-data.records":
-		for _, line := range strings.Split(f.text, "\n") {
+		for line := range strings.SplitSeq(f.text, "\n") {
 			if line = strings.TrimSpace(line); line != "" {
 				k.add("policy.local_records", quote(line), d)
 			}

@@ -195,7 +195,7 @@ func (r *recursor) access() {
 			r.lose(f, "%v; nearest: policy.access", err)
 		}
 		d, list = f, nil
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			line, _, _ = strings.Cut(line, "#")
 			if line = strings.TrimSpace(line); line != "" {
 				list = append(list, line)
@@ -290,7 +290,7 @@ func (r *recursor) forwards() {
 // splitEach splits texts, without what is empty.
 func splitEach(texts []string, at string) (list []string) {
 	for _, t := range texts {
-		for _, s := range strings.Split(t, at) {
+		for s := range strings.SplitSeq(t, at) {
 			if s = strings.TrimSpace(s); s != "" {
 				list = append(list, s)
 			}

@@ -240,7 +240,7 @@ func (r *recursor) harmless(d *directive) bool {
 	if err != nil || d.arg(0) == "" {
 		return d.arg(0) == ""
 	}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		line, _, _ = strings.Cut(line, "--")
 		if line = strings.TrimSpace(line); line != "" &&
 			!(strings.HasPrefix(line, "dofile(") && strings.Contains(line, "rootkeys.lua")) {

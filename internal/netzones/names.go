@@ -2,6 +2,7 @@ package netzones
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,8 @@ var networks = []wire.Name{wire.MustParseName("internal"), wire.MustParseName("h
 // private names, and reverse names of addresses that are not global (RFC 6303). All of arpa and
 // what is above a special name are special too.
 func kindOf(name wire.Name) (special, private bool) {
-	for _, n := range networks {
-		if name.Within(n) {
-			return true, true
-		}
+	if slices.ContainsFunc(networks, name.Within) {
+		return true, true
 	}
 	own, reverse := reversePrefix(name) // not so for other names below those of addresses
 	for zone := name; !zone.IsRoot(); zone = zone.Parent() {

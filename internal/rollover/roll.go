@@ -272,7 +272,7 @@ func (h *History) begin(s *Seen, before []Key, acting active) {
 		if len(before) == 0 {
 			continue
 		}
-		r := h.rollOf(k.Algorithm, role(k.Entry, before), before, acting, []Key{k}, nil)
+		r := h.rollOf(k.Algorithm, role(k.Entry, before), before, acting, []Key{k})
 		r.New = append(r.New, k)
 		r.Coming = slices.DeleteFunc(r.Coming, func(d DS) bool { return d.of(k) })
 	}
@@ -284,7 +284,7 @@ func (h *History) begin(s *Seen, before []Key, acting active) {
 		if len(before) == 0 || slices.ContainsFunc(h.Known, d.of) {
 			continue
 		}
-		r := h.rollOf(d.Algorithm, role(true, before), before, acting, nil, []DS{d})
+		r := h.rollOf(d.Algorithm, role(true, before), before, acting, nil)
 		r.Coming = append(r.Coming, d)
 	}
 }
@@ -305,8 +305,8 @@ func role(entry bool, before []Key) Role {
 
 // rollOf returns the rollover that a new key, or a DS of one, belongs to: one that is under way for
 // the same role or the same new algorithm, or a new one.
-func (h *History) rollOf(algorithm uint8, role Role, before []Key, acting active, keys []Key,
-	ds []DS) *Roll {
+func (h *History) rollOf(algorithm uint8, role Role, before []Key, acting active,
+	keys []Key) *Roll {
 	changes := !slices.ContainsFunc(before, func(k Key) bool { return k.Algorithm == algorithm })
 	if changes {
 		role = CSK // keys of both roles are rolled together

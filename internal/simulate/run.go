@@ -322,7 +322,7 @@ func (s *stage) ask(q *Query, alone bool) *try {
 	if alone {
 		s.lab.Transcript()
 	}
-	_, before := s.checks()
+	before := s.r.Stats().SignatureMisses
 	tcp := q.TCP
 	for {
 		var from transport.Client
@@ -335,17 +335,12 @@ func (s *stage) ask(q *Query, alone bool) *try {
 	}
 	t.took = time.Since(began)
 	time.Sleep(time.Nanosecond) // until all that happens at this moment has happened
-	_, after := s.checks()
+	after := s.r.Stats().SignatureMisses
 	t.checks = after - before
 	if alone {
 		t.asked = s.lab.Transcript()
 	}
 	return t
-}
-
-func (s *stage) checks() (hits, misses uint64) {
-	st := s.r.Stats()
-	return st.SignatureHits, st.SignatureMisses
 }
 
 // exchange sends a packet as a listener does.
