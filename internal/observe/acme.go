@@ -2,13 +2,7 @@
 
 package observe
 
-import (
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-
-	"bailiwick/internal/acme"
-)
+import "bailiwick/internal/acme"
 
 // WatchACME has the metrics tell how it is with the certificate that an authority issues.
 func (m *Metrics) WatchACME(a *acme.Manager) {
@@ -18,8 +12,7 @@ func (m *Metrics) WatchACME(a *acme.Manager) {
 		orders.read(func() uint64 { return a.Count(o) }, o.Label())
 	}
 	gauge := func(name, help string, read func() float64) {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: name, Help: help}, read))
+		readGauge(m.Registry, name, help, nil, read)
 	}
 	gauge("acme_failures", "Orders of a certificate that failed, since the last that succeeded.",
 		func() float64 { return float64(a.Status().Failures) })
@@ -27,12 +20,4 @@ func (m *Metrics) WatchACME(a *acme.Manager) {
 		"issued a certificate, 0 if it never has.", func() float64 { return seconds(a.Success()) })
 	gauge("acme_next_order_timestamp_seconds", "Unix time at which the next certificate is "+
 		"ordered, 0 if none is, or at once.", func() float64 { return seconds(a.Status().Next) })
-}
-
-// seconds is the Unix time of a time, 0 of none.
-func seconds(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return float64(t.Unix())
 }

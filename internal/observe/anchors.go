@@ -12,18 +12,18 @@ import (
 type following struct{ f *trustanchor.Follower }
 
 var (
-	anchorKeys = prometheus.NewDesc("bailiwick_trust_anchor_keys",
+	anchorKeys = desc("trust_anchor_keys",
 		"Keys of zones with trust anchors that are followed (RFC 5011), by state; configured is "+
-			"an anchor whose key has not been seen.", []string{"state"}, nil)
-	anchorZones = prometheus.NewDesc("bailiwick_trust_anchor_zones",
+			"an anchor whose key has not been seen.", "state")
+	anchorZones = desc("trust_anchor_zones",
 		"Zones with trust anchors whose keys are followed, by whether some key is trusted or all "+
-			"are revoked.", []string{"trust"}, nil)
-	anchorValidated = prometheus.NewDesc("bailiwick_trust_anchor_validated_timestamp_seconds",
+			"are revoked.", "trust")
+	anchorValidated = desc("trust_anchor_validated_timestamp_seconds",
 		"Unix time at which the keys of such a zone were validated last, of the zone where that "+
-			"is longest ago; 0 if never.", nil, nil)
-	anchorFailures = prometheus.NewDesc("bailiwick_trust_anchor_failures",
+			"is longest ago; 0 if never.")
+	anchorFailures = desc("trust_anchor_failures",
 		"Failures to validate the keys of such a zone since the last success, of the zone that "+
-			"has most.", nil, nil)
+			"has most.")
 )
 
 // WatchAnchors adds the metrics of trust anchors.
@@ -61,20 +61,16 @@ func (c *following) Collect(ch chan<- prometheus.Metric) {
 			zones["none"]++
 		}
 		failures = max(failures, z.Failures)
-		at := 0.0
-		if !z.Seen.IsZero() {
-			at = float64(z.Seen.Unix())
-		}
-		if i == 0 || at < validated {
+		if at := seconds(z.Seen); i == 0 || at < validated {
 			validated = at
 		}
 	}
 	for s, n := range states {
-		ch <- prometheus.MustNewConstMetric(anchorKeys, prometheus.GaugeValue, float64(n), s)
+		sendGauge(ch, anchorKeys, n, s)
 	}
 	for s, n := range zones {
-		ch <- prometheus.MustNewConstMetric(anchorZones, prometheus.GaugeValue, float64(n), s)
+		sendGauge(ch, anchorZones, n, s)
 	}
-	ch <- prometheus.MustNewConstMetric(anchorValidated, prometheus.GaugeValue, validated)
-	ch <- prometheus.MustNewConstMetric(anchorFailures, prometheus.GaugeValue, float64(failures))
+	sendGauge(ch, anchorValidated, validated)
+	sendGauge(ch, anchorFailures, failures)
 }

@@ -24,19 +24,13 @@ var (
 
 // NewAnnouncement returns metrics of routes that are withdrawn.
 func NewAnnouncement() *Announcement {
-	counters := func(name, help, label string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name,
-			Help: help}, []string{label})
-	}
-	a := &Announcement{Registry: prometheus.NewRegistry(),
-		checks: counters("announce_checks_total", "Checks of the server, by how it was: fine, "+
-			"poor, ending, silent or absent.", "health"),
-		moves: counters("announce_changes_total", "Changes of the routes, by where they were "+
-			"put: announced, lowered or withdrawn.", "place"),
-		place: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-			Name: "announce_place", Help: "1 where the routes are, 0 elsewhere."},
-			[]string{"place"})}
-	a.Registry.MustRegister(a.checks, a.moves, a.place)
+	reg := prometheus.NewRegistry()
+	a := &Announcement{Registry: reg,
+		checks: newCounterVec(reg, "announce_checks_total", "Checks of the server, by how it "+
+			"was: fine, poor, ending, silent or absent.", "health"),
+		moves: newCounterVec(reg, "announce_changes_total", "Changes of the routes, by where "+
+			"they were put: announced, lowered or withdrawn.", "place"),
+		place: newGaugeVec(reg, "announce_place", "1 where the routes are, 0 elsewhere.", "place")}
 	for _, h := range healths {
 		a.checks.WithLabelValues(h.String())
 	}
@@ -58,10 +52,6 @@ func (a *Announcement) Moved(to announce.Place) {
 
 func (a *Announcement) set(to announce.Place) {
 	for _, p := range places {
-		v := 0.0
-		if p == to {
-			v = 1
-		}
-		a.place.WithLabelValues(p.String()).Set(v)
+		a.place.WithLabelValues(p.String()).Set(oneIf(p == to))
 	}
 }

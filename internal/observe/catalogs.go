@@ -19,12 +19,12 @@ type CatalogState struct {
 type catalogZones struct{ states func() []CatalogState }
 
 var (
-	catalogMembers = prometheus.NewDesc("bailiwick_catalog_members", "Zones that are members of "+
-		"a catalog.", []string{"catalog"}, nil)
-	catalogRefused = prometheus.NewDesc("bailiwick_catalog_refused_members", "Zones that a "+
-		"catalog lists and that are not taken.", []string{"catalog"}, nil)
-	catalogBroken = prometheus.NewDesc("bailiwick_catalog_broken", "1 if a catalog is broken, so "+
-		"that its members stay as they are.", []string{"catalog"}, nil)
+	catalogMembers = desc("catalog_members", "Zones that are members of "+
+		"a catalog.", "catalog")
+	catalogRefused = desc("catalog_refused_members", "Zones that a "+
+		"catalog lists and that are not taken.", "catalog")
+	catalogBroken = desc("catalog_broken", "1 if a catalog is broken, so "+
+		"that its members stay as they are.", "catalog")
 )
 
 // WatchCatalogs adds the metrics of catalog zones.
@@ -40,13 +40,9 @@ func (c *catalogZones) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *catalogZones) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.states() {
-		broken := 0.0
-		if s.Broken != "" {
-			broken = 1
-		}
 		for d, v := range map[*prometheus.Desc]float64{catalogMembers: float64(s.Members),
-			catalogRefused: float64(s.Refused), catalogBroken: broken} {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, s.Name.String())
+			catalogRefused: float64(s.Refused), catalogBroken: oneIf(s.Broken != "")} {
+			sendGauge(ch, d, v, s.Name.String())
 		}
 	}
 }

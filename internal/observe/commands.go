@@ -33,26 +33,18 @@ func (m *Metrics) WatchCommands(c *commands.Member) {
 	hints.read(c.Hints().Heeded.Load, "heeded")
 	hints.read(c.Hints().Unheeded.Load, "unheeded")
 	for _, s := range nodeStates {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: "fleet_nodes", Help: "Servers of the fleet, this one " +
-				"among them: heard of lately, silent, behind (heard, and without commands that " +
-				"others have), different (heard, and answers are decided otherwise there).",
-			ConstLabels: prometheus.Labels{"state": s.name}}, func() (n float64) {
-			list := c.Nodes()
-			for i := range list {
-				if s.is(&list[i]) {
-					n++
+		readGauge(m.Registry, "fleet_nodes", "Servers of the fleet, this one among them: heard "+
+			"of lately, silent, behind (heard, and without commands that others have), different "+
+			"(heard, and answers are decided otherwise there).",
+			prometheus.Labels{"state": s.name}, func() (n float64) {
+				list := c.Nodes()
+				for i := range list {
+					n += oneIf(s.is(&list[i]))
 				}
-			}
-			return n
-		}))
+				return n
+			})
 	}
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "fleet_commands_missing", Help: "1 while other servers of the fleet have commands " +
-			"that its store does not give to this one."}, func() float64 {
-		if c.Status().Missing != "" {
-			return 1
-		}
-		return 0
-	}))
+	readGauge(m.Registry, "fleet_commands_missing", "1 while other servers of the fleet have "+
+		"commands that its store does not give to this one.", nil,
+		func() float64 { return oneIf(c.Status().Missing != "") })
 }

@@ -21,10 +21,9 @@ func (m *Metrics) WatchExchanger(n *transport.NetExchanger) {
 		opened.read(func() uint64 { return n.Connections(p).Opened }, p.String())
 		reused.read(func() uint64 { return n.Connections(p).Reused }, p.String())
 		again.read(func() uint64 { return n.Connections(p).Again }, p.String())
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: "upstream_connections",
-			Help:        "Connections to servers that are kept open, by transport.",
-			ConstLabels: prometheus.Labels{"transport": p.String()},
-		}, func() float64 { return float64(n.Connections(p).Open) }))
+		readGauge(m.Registry, "upstream_connections",
+			"Connections to servers that are kept open, by transport.",
+			prometheus.Labels{"transport": p.String()},
+			func() float64 { return float64(n.Connections(p).Open) })
 	}
 }

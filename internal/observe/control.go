@@ -10,29 +10,25 @@ import (
 
 // newControl returns the counter of requests for operations.
 func newControl(reg *prometheus.Registry) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "control_requests_total", Help: "Requests of operators, by interface (socket, api, " +
-			"fleet) and outcome: done, failed, malformed, unauthenticated or forbidden."},
-		[]string{"interface", "outcome"})
+	c := newCounterVec(reg, "control_requests_total",
+		"Requests of operators, by interface (socket, api, fleet) and outcome: done, failed, "+
+			"malformed, unauthenticated or forbidden.", "interface", "outcome")
 	for _, i := range console.Interfaces() {
 		for _, o := range console.Outcomes() {
 			c.WithLabelValues(string(i), string(o))
 		}
 	}
-	reg.MustRegister(c)
 	return c
 }
 
 // newQueryLog returns the counter of lines of the query log.
 func newQueryLog(reg *prometheus.Registry) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "query_log_lines_total", Help: "Lines of the query log, by outcome: written; " +
-			"dropped, as more came than could be written; or lost, as writing failed."},
-		[]string{"outcome"})
+	c := newCounterVec(reg, "query_log_lines_total",
+		"Lines of the query log, by outcome: written; dropped, as more came than could be "+
+			"written; or lost, as writing failed.", "outcome")
 	for _, o := range []string{"written", "dropped", "lost"} {
 		c.WithLabelValues(o)
 	}
-	reg.MustRegister(c)
 	return c
 }
 

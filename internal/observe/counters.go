@@ -25,7 +25,7 @@ type series struct {
 }
 
 func newCounters(reg *prometheus.Registry, name, help string, labels ...string) *counters {
-	t := &counters{desc: prometheus.NewDesc("bailiwick_"+name, help, labels, nil)}
+	t := &counters{desc: desc(name, help, labels...)}
 	reg.MustRegister(t)
 	return t
 }
@@ -53,7 +53,6 @@ func (t *counters) Collect(ch chan<- prometheus.Metric) {
 	all := slices.Clone(t.series)
 	t.mu.Unlock()
 	for _, s := range all {
-		ch <- prometheus.MustNewConstMetric(t.desc, prometheus.CounterValue,
-			float64(s.load()), s.values...)
+		sendCount(ch, t.desc, s.load(), s.values...)
 	}
 }

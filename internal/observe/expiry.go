@@ -36,23 +36,21 @@ func (m *Metrics) SignatureLead(left time.Duration) { m.lead.Observe(left.Second
 
 // newLead defines the histogram of the time that signatures have.
 func newLead(reg *prometheus.Registry) prometheus.Histogram {
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "bailiwick",
+	return registered(reg, prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace,
 		Name: "signature_lead_seconds", Help: "Time that the signatures of validated sets have " +
-			"left: of each set when it was validated.", Buckets: leadBuckets})
-	reg.MustRegister(h)
-	return h
+			"left: of each set when it was validated.", Buckets: leadBuckets}))
 }
 
 // endings reads the book when metrics are scraped.
 type endings struct{ of *expiry.Book }
 
 var (
-	endingZones = prometheus.NewDesc("bailiwick_ending_zones",
+	endingZones = desc("ending_zones",
 		"Zones with a signature in the last quarter of its life, by whether it has less than two "+
-			"days.", []string{"soon"}, nil)
-	endingAt = prometheus.NewDesc("bailiwick_zone_signature_expiry_timestamp_seconds",
+			"days.", "soon")
+	endingAt = desc("zone_signature_expiry_timestamp_seconds",
 		"Unix time at which the signature ends that ends first, of the zones in the last quarter "+
-			"of their signatures' life that have least time left.", []string{"zone"}, nil)
+			"of their signatures' life that have least time left.", "zone")
 )
 
 // Describe implements prometheus.Collector.
@@ -68,11 +66,9 @@ func (e *endings) Collect(ch chan<- prometheus.Metric) {
 			soon++
 		}
 		if i < maxEndingZones {
-			ch <- prometheus.MustNewConstMetric(endingAt, prometheus.GaugeValue,
-				float64(list[i].Expires.Unix()), list[i].Name.String())
+			sendGauge(ch, endingAt, list[i].Expires.Unix(), list[i].Name.String())
 		}
 	}
-	ch <- prometheus.MustNewConstMetric(endingZones, prometheus.GaugeValue, float64(soon), "true")
-	ch <- prometheus.MustNewConstMetric(endingZones, prometheus.GaugeValue,
-		float64(len(list)-soon), "false")
+	sendGauge(ch, endingZones, soon, "true")
+	sendGauge(ch, endingZones, len(list)-soon, "false")
 }

@@ -2,11 +2,7 @@
 
 package observe
 
-import (
-	"github.com/prometheus/client_golang/prometheus"
-
-	"bailiwick/internal/fleet"
-)
+import "bailiwick/internal/fleet"
 
 // WatchFleet has the metrics tell how it is with the memory that a fleet shares.
 func (m *Metrics) WatchFleet(counts *fleet.Counts, status func() fleet.Status) {
@@ -22,12 +18,9 @@ func (m *Metrics) WatchFleet(counts *fleet.Counts, status func() fleet.Status) {
 		}
 		of.read(func() uint64 { return counts.Of(o) }, o.Label())
 	}
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "fleet_store_up", Help: "1 while the store that a fleet shares is asked; 0 while " +
-			"it is not, as it has failed, or as there is none."}, func() float64 {
-		if s := status(); s.Store == "" || s.Resting > 0 {
-			return 0
-		}
-		return 1
-	}))
+	readGauge(m.Registry, "fleet_store_up", "1 while the store that a fleet shares is asked; 0 "+
+		"while it is not, as it has failed, or as there is none.", nil, func() float64 {
+		s := status()
+		return oneIf(s.Store != "" && s.Resting <= 0)
+	})
 }

@@ -16,13 +16,12 @@ type forwarders struct {
 
 var (
 	forwarderLabels = []string{"view", "zone", "server", "transport"}
-	forwarderUp     = prometheus.NewDesc("bailiwick_forwarder_up",
-		"0 for a server of a forward or stub zone that is down; others come first "+
-			"then.", forwarderLabels, nil)
-	forwarderRTT = prometheus.NewDesc("bailiwick_forwarder_rtt_seconds",
-		"Smoothed time to a reply of such a server; 0 if it is not known.", forwarderLabels, nil)
-	forwarderProbes = prometheus.NewDesc("bailiwick_forwarder_probes_total",
-		"Questions of our own to such a server while it was not up.", forwarderLabels, nil)
+	forwarderUp     = desc("forwarder_up", "0 for a server of a forward or stub zone that is "+
+		"down; others come first then.", forwarderLabels...)
+	forwarderRTT = desc("forwarder_rtt_seconds", "Smoothed time to a reply of such a server; 0 "+
+		"if it is not known.", forwarderLabels...)
+	forwarderProbes = desc("forwarder_probes_total",
+		"Questions of our own to such a server while it was not up.", forwarderLabels...)
 )
 
 // WatchForwarders adds the metrics of configured servers.
@@ -38,15 +37,9 @@ func (f *forwarders) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *forwarders) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range f.resolver().Forwarders() {
-		up := 1.0
-		if s.Down {
-			up = 0
-		}
 		of := []string{s.Realm, s.Zone.String(), s.Server.String(), s.Via.String()}
-		ch <- prometheus.MustNewConstMetric(forwarderUp, prometheus.GaugeValue, up, of...)
-		ch <- prometheus.MustNewConstMetric(forwarderRTT, prometheus.GaugeValue, s.RTT.Seconds(),
-			of...)
-		ch <- prometheus.MustNewConstMetric(forwarderProbes, prometheus.CounterValue,
-			float64(s.Probes), of...)
+		sendGauge(ch, forwarderUp, oneIf(!s.Down), of...)
+		sendGauge(ch, forwarderRTT, s.RTT.Seconds(), of...)
+		sendCount(ch, forwarderProbes, s.Probes, of...)
 	}
 }

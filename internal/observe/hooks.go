@@ -12,11 +12,11 @@ import (
 type hookSteps struct{ status func() []hook.Status }
 
 var (
-	hookVerdicts = prometheus.NewDesc("bailiwick_hook_verdicts_total", "What a policy step that "+
+	hookVerdicts = desc("hook_verdicts_total", "What a policy step that "+
 		"is compiled in has decided: pass, refuse, drop, nxdomain, nodata, truncate or own.",
-		[]string{"step", "verdict"}, nil)
-	hookSlow = prometheus.NewDesc("bailiwick_hook_slow_total", "Calls of a policy step that took "+
-		"more than 5 ms.", []string{"step"}, nil)
+		"step", "verdict")
+	hookSlow = desc("hook_slow_total", "Calls of a policy step that took "+
+		"more than 5 ms.", "step")
 )
 
 // WatchHooks adds the metrics of policy steps.
@@ -33,10 +33,8 @@ func (h *hookSteps) Describe(ch chan<- *prometheus.Desc) {
 func (h *hookSteps) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range h.status() {
 		for _, a := range hook.Actions() {
-			ch <- prometheus.MustNewConstMetric(hookVerdicts, prometheus.CounterValue,
-				float64(s.Verdicts[a]), s.Step, a.String())
+			sendCount(ch, hookVerdicts, s.Verdicts[a], s.Step, a.String())
 		}
-		ch <- prometheus.MustNewConstMetric(hookSlow, prometheus.CounterValue, float64(s.Slow),
-			s.Step)
+		sendCount(ch, hookSlow, s.Slow, s.Step)
 	}
 }

@@ -3,6 +3,8 @@
 package observe
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bailiwick/internal/cause"
@@ -13,38 +15,35 @@ import (
 type incidents struct{ of *incident.Book }
 
 var (
-	incidentsOpen = prometheus.NewDesc("bailiwick_incidents_open",
+	incidentsOpen = desc("incidents_open",
 		"Incidents that are open, by kind of cause, and whether their zone is in a maintenance "+
-			"window.", []string{"kind", "maintenance"}, nil)
-	incidentsBegan = prometheus.NewDesc("bailiwick_incidents_begun_total",
-		"Incidents that have begun, by kind of cause.", []string{"kind"}, nil)
-	incidentsEnded = prometheus.NewDesc("bailiwick_incidents_ended_total",
+			"window.", "kind", "maintenance")
+	incidentsBegan = desc("incidents_begun_total",
+		"Incidents that have begun, by kind of cause.", "kind")
+	incidentsEnded = desc("incidents_ended_total",
 		"Incidents that have ended, by kind of cause and how: mended, replaced (the zone fails "+
 			"for another cause), excepted (from validation) or forsaken (no client asked for a "+
-			"day).",
-		[]string{"kind", "how"}, nil)
-	incidentsRecovery = prometheus.NewDesc("bailiwick_incident_recovery_seconds",
+			"day).", "kind", "how")
+	incidentsRecovery = desc("incident_recovery_seconds",
 		"Time from the first query that failed to the first that was answered again, of "+
-			"incidents that were mended.", nil, nil)
-	incidentQueries = prometheus.NewDesc("bailiwick_broken_zone_queries",
+			"incidents that were mended.")
+	incidentQueries = desc("broken_zone_queries",
 		"Queries that have failed in the worst incidents that are open, by zone and cause.",
-		[]string{"zone", "cause", "maintenance"}, nil)
-	incidentClients = prometheus.NewDesc("bailiwick_broken_zone_client_networks",
+		"zone", "cause", "maintenance")
+	incidentClients = desc("broken_zone_client_networks",
 		"Client networks (IPv4 /24, IPv6 /56) that have met the worst incidents that are open, "+
-			"by zone and cause.", []string{"zone", "cause", "maintenance"}, nil)
-	clientNetworks = prometheus.NewDesc("bailiwick_client_network_validations_total",
+			"by zone and cause.", "zone", "cause", "maintenance")
+	clientNetworks = desc("client_network_validations_total",
 		"Answers to the client networks (IPv4 /24, IPv6 /56) that most failures of validation "+
 			"hit, by result: fail, and about how many passed since the first failure "+
-			"(incidents.client_series is how many networks have series).",
-		[]string{"network", "result"}, nil)
-	networksEvicted = prometheus.NewDesc("bailiwick_client_networks_evicted_total",
+			"(incidents.client_series is how many networks have series).", "network", "result")
+	networksEvicted = desc("client_networks_evicted_total",
 		"Client networks with failures of validation whose counts gave way to others, for want "+
-			"of room.", nil, nil)
-	incidentsEvicted = prometheus.NewDesc("bailiwick_incidents_evicted_total",
-		"Records of failing zones that gave way to others, for want of room.", nil, nil)
-	testFailures = prometheus.NewDesc("bailiwick_test_zone_failures_total",
-		"Queries that failed at and below incidents.test_zones, which are broken on purpose.",
-		nil, nil)
+			"of room.")
+	incidentsEvicted = desc("incidents_evicted_total",
+		"Records of failing zones that gave way to others, for want of room.")
+	testFailures = desc("test_zone_failures_total",
+		"Queries that failed at and below incidents.test_zones, which are broken on purpose.")
 )
 
 // WatchIncidents adds the metrics of incidents.
@@ -63,38 +62,29 @@ var incidentKinds = []cause.Kind{cause.KindDNSSEC, cause.KindNetwork, cause.Kind
 
 // Collect implements prometheus.Collector.
 func (i *incidents) Collect(ch chan<- prometheus.Metric) {
-	send := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
-	}
 	f := i.of.Figures(maxBrokenZones)
 	for _, kind := range incidentKinds {
 		open := f.Open[kind]
-		send(incidentsOpen, prometheus.GaugeValue, float64(open[1]), kind.String(), "false")
-		send(incidentsOpen, prometheus.GaugeValue, float64(open[0]-open[1]), kind.String(), "true")
-		send(incidentsBegan, prometheus.CounterValue, float64(f.Began[kind]), kind.String())
+		sendGauge(ch, incidentsOpen, open[1], kind.String(), "false")
+		sendGauge(ch, incidentsOpen, open[0]-open[1], kind.String(), "true")
+		sendCount(ch, incidentsBegan, f.Began[kind], kind.String())
 		for _, how := range incident.Endings() {
-			send(incidentsEnded, prometheus.CounterValue, float64(f.Ended[kind][how]),
-				kind.String(), how.String())
+			sendCount(ch, incidentsEnded, f.Ended[kind][how], kind.String(), how.String())
 		}
 	}
 	ch <- prometheus.MustNewConstHistogram(incidentsRecovery, f.Count, f.Sum.Seconds(),
 		f.Recovered)
 	for _, w := range f.Worst {
-		maintenance := "false"
-		if w.Maintenance {
-			maintenance = "true"
-		}
-		send(incidentQueries, prometheus.GaugeValue, float64(w.Queries), w.Zone, w.Cause.Label(),
-			maintenance)
-		send(incidentClients, prometheus.GaugeValue, float64(w.Clients), w.Zone, w.Cause.Label(),
-			maintenance)
+		maintenance := strconv.FormatBool(w.Maintenance)
+		sendGauge(ch, incidentQueries, w.Queries, w.Zone, w.Cause.Label(), maintenance)
+		sendGauge(ch, incidentClients, w.Clients, w.Zone, w.Cause.Label(), maintenance)
 	}
 	list, evicted := i.of.Networks(i.of.Series())
 	for _, n := range list {
-		send(clientNetworks, prometheus.CounterValue, float64(n.Failed), n.Prefix.String(), "fail")
-		send(clientNetworks, prometheus.CounterValue, float64(n.Passed), n.Prefix.String(), "pass")
+		sendCount(ch, clientNetworks, n.Failed, n.Prefix.String(), "fail")
+		sendCount(ch, clientNetworks, n.Passed, n.Prefix.String(), "pass")
 	}
-	send(networksEvicted, prometheus.CounterValue, float64(evicted))
-	send(incidentsEvicted, prometheus.CounterValue, float64(f.Evicted))
-	send(testFailures, prometheus.CounterValue, float64(f.Tests))
+	sendCount(ch, networksEvicted, evicted)
+	sendCount(ch, incidentsEvicted, f.Evicted)
+	sendCount(ch, testFailures, f.Tests)
 }

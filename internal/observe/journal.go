@@ -134,7 +134,7 @@ func (j *Journal) pass(line []byte, torn bool) bool {
 
 // WatchJournals adds the metric of dropped lines. It is read when the metrics are scraped.
 func (m *Metrics) WatchJournals(js ...*Journal) {
-	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "bailiwick",
+	m.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace,
 		Name: "log_lines_dropped_total",
 		Help: "Log lines that nobody took, or that could not be written."}, func() (sum float64) {
 		for _, j := range js {

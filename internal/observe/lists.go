@@ -13,8 +13,7 @@ type fetchedLists struct{ status func() []weblist.Status }
 
 // listDesc defines a metric with a label for the list, and others.
 func listDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("bailiwick_block_list_"+name, help, append([]string{"list"},
-		labels...), nil)
+	return desc("block_list_"+name, help, append([]string{"list"}, labels...)...)
 }
 
 var (
@@ -40,17 +39,13 @@ func (f *fetchedLists) Describe(ch chan<- *prometheus.Desc) {
 func (f *fetchedLists) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range f.status() {
 		if s.Has {
-			ch <- prometheus.MustNewConstMetric(listAge, prometheus.GaugeValue, s.Age.Seconds(),
-				s.List)
+			sendGauge(ch, listAge, s.Age.Seconds(), s.List)
 		}
-		ch <- prometheus.MustNewConstMetric(listNames, prometheus.GaugeValue, float64(s.Names),
-			s.List)
-		ch <- prometheus.MustNewConstMetric(listBytes, prometheus.GaugeValue, float64(s.Bytes),
-			s.List)
+		sendGauge(ch, listNames, s.Names, s.List)
+		sendGauge(ch, listBytes, s.Bytes, s.List)
 		for outcome, n := range map[string]int64{"updated": s.Updated, "current": s.Current,
 			"failed": s.Failed, "refused": s.Refused} {
-			ch <- prometheus.MustNewConstMetric(listFetches, prometheus.CounterValue, float64(n),
-				s.List, outcome)
+			sendCount(ch, listFetches, n, s.List, outcome)
 		}
 	}
 }

@@ -9,11 +9,8 @@ func (m *Metrics) WatchLocal(count func() (records, blocked int)) {
 	for kind, of := range map[string]func() int{
 		"records": func() int { n, _ := count(); return n },
 		"blocked": func() int { _, n := count(); return n }} {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: "local_names",
-			Help: "Names with local records (records), and names in block lists (blocked); one " +
-				"in several files, or in several lists by URL, counts once.",
-			ConstLabels: prometheus.Labels{"kind": kind}},
-			func() float64 { return float64(of()) }))
+		readGauge(m.Registry, "local_names", "Names with local records (records), and names in "+
+			"block lists (blocked); one in several files, or in several lists by URL, counts once.",
+			prometheus.Labels{"kind": kind}, func() float64 { return float64(of()) })
 	}
 }

@@ -128,12 +128,19 @@ func New() *Metrics {
 	reg.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := &Metrics{Registry: reg, upstream: map[upstreamKey]prometheus.Counter{}}
-	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick", Name: name,
-			Help: help}, labels)
-		reg.MustRegister(v)
-		return v
-	}
+	m.defineQueries(reg)
+	m.responses, m.clients = newResponses(reg), newClients(reg)
+	m.newTransports()
+	m.defineUpstream(reg)
+	m.defineValidation(reg)
+	m.defineFailures(reg)
+	m.defineMemory(reg)
+	m.defineProcess(reg)
+	return m
+}
+
+// defineQueries defines the metrics of clients, their queries, and the answers that are made here.
+func (m *Metrics) defineQueries(reg *prometheus.Registry) {
 	queries := newCounters(reg, "queries_total", "Queries from clients, by transport and type.",
 		"transport", "type")
 	for _, p := range transport.Protocols() {
@@ -143,8 +150,44 @@ func New() *Metrics {
 		}
 		m.queries = append(m.queries, append(row, queries.with(p.String(), "other")))
 	}
-	m.responses = newResponses(reg)
-	upstream := vec("upstream_queries_total",
+	refused := newCounters(reg, "refused_total",
+		"Queries refused, or dropped, for who asked or what for, or given up by their client, by "+
+			"cause.", "cause")
+	for i, c := range refusals {
+		m.refused[i] = refused.with(c.Label())
+	}
+	connections := newGaugeVec(reg, "connections", "Open client connections, by transport.",
+		"transport")
+	for _, p := range transport.Protocols() {
+		m.connections = append(m.connections, connections.WithLabelValues(p.String()))
+	}
+	m.paced = newCounter(reg, "paced_answers_total",
+		"Answers over UDP that were delayed for a moment, because too many to one address became "+
+			"ready at once.")
+	m.privates = newCounter(reg, "private_answers_refused_total",
+		"Answers that were refused because they had private addresses.")
+	cookies := newCounters(reg, "client_cookies_total",
+		"Queries with a DNS cookie, by whether it has none of a server yet (new), one of the "+
+			"current secret (valid), of another one that is accepted (former), or neither: too "+
+			"old, of another address, or of a server with another secret (invalid).", "cookie")
+	for _, kind := range event.CookieKinds() {
+		m.cookies[kind] = cookies.with(kind.Label())
+	}
+	local := newCounters(reg, "local_answers_total",
+		"Answers that are made here, by source: policy.local_records, policy.local_zones and "+
+			"policy.hosts_files (zones), policy.block_lists (lists), special names (special), "+
+			"policy zones (rpz), addresses of translators (dns64), policy steps that are "+
+			"compiled in (hooks); and by what they say.", "source", "outcome")
+	for _, from := range policy.Sources() {
+		for _, o := range policy.Outcomes() {
+			m.local[from][o] = local.with(from.Label(), o.Label())
+		}
+	}
+}
+
+// defineUpstream defines the metrics of what servers are asked.
+func (m *Metrics) defineUpstream(reg *prometheus.Registry) {
+	upstream := newCounterVec(reg, "upstream_queries_total",
 		"Exchanges with servers, by transport, family of the server's address, and outcome.",
 		"transport", "family", "outcome")
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
@@ -164,83 +207,13 @@ func New() *Metrics {
 	for _, why := range resolver.Mismatches() {
 		m.mismatched = append(m.mismatched, mismatched.with(why.Label()))
 	}
-	judged := newCounters(reg, "validated_rrsets_total",
-		"RRsets that were judged, proofs among them, by the result for their response.", "result")
-	for s := range m.judged {
-		m.judged[s] = judged.with(wire.Security(s).String())
-	}
-	rtt := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bailiwick",
-		Name: "upstream_rtt_seconds", Help: "Round trips to authorities, by transport.",
-		Buckets: buckets}, []string{"transport"})
-	reg.MustRegister(rtt)
+	rtt := registered(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: "upstream_rtt_seconds",
+		Help: "Round trips to authorities, by transport.", Buckets: buckets},
+		[]string{"transport"}))
 	m.rtt = make([]prometheus.Observer, len(transport.Protocols()))
 	for _, p := range transport.Protocols(transport.Protocol.Upstream) {
 		m.rtt[p] = rtt.WithLabelValues(p.String())
-	}
-	validated := vec("validations_total", "Judged responses, by result.", "result")
-	for s := range m.validated {
-		m.validated[s] = validated.WithLabelValues(wire.Security(s).String())
-	}
-	m.failures = vec("validation_failures_total",
-		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
-		"cause")
-	m.servfail = vec("servfail_total", "SERVFAIL responses, by cause, and by kind of cause: who "+
-		"can correct it.", "cause", "kind")
-	m.tolerated = vec("unvalidated_answers_total",
-		"Answers of permissive zones, and about time servers while the clock is wrong, that did "+
-			"not verify and were served, by cause; without those that were prepared.", "cause")
-	refused := newCounters(reg, "refused_total",
-		"Queries refused, or dropped, for who asked or what for, or given up by their client, by "+
-			"cause.", "cause")
-	for i, c := range refusals {
-		m.refused[i] = refused.with(c.Label())
-	}
-	m.clients = newClients(reg)
-	m.limits = vec("limits_hit_total", "Limits that were hit, by cause.", "cause")
-	for _, c := range cause.All() {
-		if c.Fails() {
-			m.servfail.WithLabelValues(c.Label(), c.Kind().String())
-		}
-		if c.Kind() == cause.KindDNSSEC {
-			m.tolerated.WithLabelValues(c.Label())
-		}
-		if c.Judged() {
-			m.failures.WithLabelValues(c.Label())
-		}
-		if c.Kind() == cause.KindLimit {
-			m.limits.WithLabelValues(c.Label())
-		}
-	}
-	trims := newCounters(reg, "limits_trimmed_total",
-		"Times that a limit left something out or put it off without failing a query, by limit.",
-		"limit")
-	for _, l := range limit.All() {
-		trims.read(l.Count, l.Label())
-	}
-	connections := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "connections", Help: "Open client connections, by transport."}, []string{"transport"})
-	reg.MustRegister(connections)
-	for _, p := range transport.Protocols() {
-		m.connections = append(m.connections, connections.WithLabelValues(p.String()))
-	}
-	m.newTransports(vec)
-	m.paced = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "paced_answers_total",
-		Help: "Answers over UDP that were delayed for a moment, because too many to one address " +
-			"became ready at once."})
-	reg.MustRegister(m.paced)
-	m.privates = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "private_answers_refused_total",
-		Help: "Answers that were refused because they had private addresses."})
-	reg.MustRegister(m.privates)
-	renewed := newCounters(reg, "refreshes_total",
-		"Results that were resolved without a client that waited, by reason and outcome: they "+
-			"were asked for before their end (ending), given to a client as stale data (stale), "+
-			"kept warm (warm), are the keys of a zone in use (keys), or are a zone's own NS set "+
-			"(servers).", "reason", "outcome")
-	for _, why := range resolver.RefreshReasons() {
-		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
-			renewed.with(why.Label(), "fresh")}
 	}
 	m.ownServers = newCounters(reg, "server_set_packets_total",
 		"Packets that were sent to ask zones for their own NS sets (resolver.revalidate_ns).").
@@ -253,69 +226,6 @@ func New() *Metrics {
 	for _, result := range resolver.ReportResults() {
 		m.reported[result] = reported.with(result.Label())
 	}
-	stale := newCounters(reg, "stale_answers_total",
-		"Answers from data that had ended (RFC 8767), by reason: fresh data could not be had "+
-			"(failed), were late (late), or could not be had a short time before (recheck).",
-		"reason")
-	for _, why := range resolver.StaleReasons() {
-		m.stale[why] = stale.with(why.Label())
-	}
-	cookies := newCounters(reg, "client_cookies_total",
-		"Queries with a DNS cookie, by whether it has none of a server yet (new), one of the "+
-			"current secret (valid), of another one that is accepted (former), or neither: too "+
-			"old, of another address, or of a server with another secret (invalid).", "cookie")
-	for _, kind := range event.CookieKinds() {
-		m.cookies[kind] = cookies.with(kind.Label())
-	}
-	local := newCounters(reg, "local_answers_total",
-		"Answers that are made here, by source: policy.local_records, policy.local_zones and "+
-			"policy.hosts_files (zones), policy.block_lists (lists), special names (special), "+
-			"policy zones (rpz), addresses of translators (dns64), policy steps that are "+
-			"compiled in (hooks); and by what they say.", "source", "outcome")
-	for _, from := range policy.Sources() {
-		for _, o := range policy.Outcomes() {
-			m.local[from][o] = local.with(from.Label(), o.Label())
-		}
-	}
-	networks := vec("network_changes_total",
-		"Changes of this machine's addresses and routes, and its returns from sleep, by kind.",
-		"kind")
-	m.networks = [2]prometheus.Counter{networks.WithLabelValues("network"),
-		networks.WithLabelValues("sleep")}
-	m.ready = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "ready",
-		Help: "1 if names can be resolved, as far as is known; what /readyz says."})
-	reg.MustRegister(m.ready)
-	m.life, m.lead = newLife(reg), newLead(reg)
-	m.control, m.queryLog = newControl(reg), newQueryLog(reg)
-	m.Dnstap = newOutcomes(reg, "dnstap_messages_total", "Copies of DNS messages")
-	m.Traces = newOutcomes(reg, "traces_total", "Traces of resolutions")
-	m.Fleet = newOutcomes(reg, "fleet_records_total", "Records for the store that a fleet shares")
-	m.disagreements = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "trust_anchor_disagreements",
-		Help: "Keys that the sources of trust anchors disagree about; the log and /readyz name " +
-			"them."})
-	reg.MustRegister(m.disagreements)
-	fetches := vec("trust_anchor_fetches_total",
-		"Downloads of the root's trust anchors (RFC 9718), by outcome: failed or used.", "outcome")
-	m.fetches = [2]prometheus.Counter{fetches.WithLabelValues("failed"),
-		fetches.WithLabelValues("used")}
-	reloads := vec("config_reloads_total",
-		"Times that the configuration was read again, by outcome: used or refused.", "outcome")
-	m.used, m.declined = reloads.WithLabelValues("used"), reloads.WithLabelValues("refused")
-	m.configured = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "config_loaded_timestamp_seconds",
-		Help: "Unix time at which the configuration in use was read."})
-	m.digest = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "config_info", Help: "1, with a digest of the configuration in use: servers with " +
-			"the same one are configured alike."}, []string{"digest"})
-	reg.MustRegister(m.configured, m.digest)
-	panics := vec("panics_total",
-		"Faults of this program that ended a query, a connection or other work, by place.", "place")
-	for _, p := range guard.Places() {
-		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
-	}
-	m.synthetic = newCounters(reg, "synthesised_answers_total",
-		"Answers made from cached denials (RFC 8198).").with()
 	subnets := newCounters(reg, "ecs_questions_total",
 		"Questions that a client's network went with (RFC 7871), by what came of it: tailored, "+
 			"general (scope 0), absent, other (a reply for another network, dropped), refused, "+
@@ -323,7 +233,111 @@ func New() *Metrics {
 	for _, s := range resolver.SubnetResults() {
 		m.subnets = append(m.subnets, subnets.with(s.Label()))
 	}
-	return m
+}
+
+// defineValidation defines the metrics of validation and of trust anchors.
+func (m *Metrics) defineValidation(reg *prometheus.Registry) {
+	judged := newCounters(reg, "validated_rrsets_total",
+		"RRsets that were judged, proofs among them, by the result for their response.", "result")
+	for s := range m.judged {
+		m.judged[s] = judged.with(wire.Security(s).String())
+	}
+	validated := newCounterVec(reg, "validations_total", "Judged responses, by result.", "result")
+	for s := range m.validated {
+		m.validated[s] = validated.WithLabelValues(wire.Security(s).String())
+	}
+	m.failures = newCounterVec(reg, "validation_failures_total",
+		"Responses judged bogus, or insecure for a reason that clients are told, by cause.",
+		"cause")
+	m.tolerated = newCounterVec(reg, "unvalidated_answers_total",
+		"Answers of permissive zones, and about time servers while the clock is wrong, that did "+
+			"not verify and were served, by cause; without those that were prepared.", "cause")
+	for _, c := range cause.All() {
+		if c.Kind() == cause.KindDNSSEC {
+			m.tolerated.WithLabelValues(c.Label())
+		}
+		if c.Judged() {
+			m.failures.WithLabelValues(c.Label())
+		}
+	}
+	m.disagreements = newGauge(reg, "trust_anchor_disagreements",
+		"Keys that the sources of trust anchors disagree about; the log and /readyz name them.")
+	fetches := newCounterVec(reg, "trust_anchor_fetches_total",
+		"Downloads of the root's trust anchors (RFC 9718), by outcome: failed or used.", "outcome")
+	m.fetches = [2]prometheus.Counter{fetches.WithLabelValues("failed"),
+		fetches.WithLabelValues("used")}
+	m.lead = newLead(reg)
+}
+
+// defineFailures defines the metrics of what fails, and of limits.
+func (m *Metrics) defineFailures(reg *prometheus.Registry) {
+	m.servfail = newCounterVec(reg, "servfail_total",
+		"SERVFAIL responses, by cause, and by kind of cause: who can correct it.", "cause", "kind")
+	m.limits = newCounterVec(reg, "limits_hit_total", "Limits that were hit, by cause.", "cause")
+	for _, c := range cause.All() {
+		if c.Fails() {
+			m.servfail.WithLabelValues(c.Label(), c.Kind().String())
+		}
+		if c.Kind() == cause.KindLimit {
+			m.limits.WithLabelValues(c.Label())
+		}
+	}
+	trims := newCounters(reg, "limits_trimmed_total",
+		"Times that a limit left something out or put it off without failing a query, by limit.",
+		"limit")
+	for _, l := range limit.All() {
+		trims.read(l.Count, l.Label())
+	}
+	panics := newCounterVec(reg, "panics_total",
+		"Faults of this program that ended a query, a connection or other work, by place.", "place")
+	for _, p := range guard.Places() {
+		m.panics = append(m.panics, panics.WithLabelValues(p.String()))
+	}
+}
+
+// defineMemory defines the metrics of what is answered from memory, and renewed there.
+func (m *Metrics) defineMemory(reg *prometheus.Registry) {
+	renewed := newCounters(reg, "refreshes_total",
+		"Results that were resolved without a client that waited, by reason and outcome: they "+
+			"were asked for before their end (ending), given to a client as stale data (stale), "+
+			"kept warm (warm), are the keys of a zone in use (keys), or are a zone's own NS set "+
+			"(servers).", "reason", "outcome")
+	for _, why := range resolver.RefreshReasons() {
+		m.renewed[why] = [2]*counter.Counter{renewed.with(why.Label(), "failed"),
+			renewed.with(why.Label(), "fresh")}
+	}
+	stale := newCounters(reg, "stale_answers_total",
+		"Answers from data that had ended (RFC 8767), by reason: fresh data could not be had "+
+			"(failed), were late (late), or could not be had a short time before (recheck).",
+		"reason")
+	for _, why := range resolver.StaleReasons() {
+		m.stale[why] = stale.with(why.Label())
+	}
+	m.synthetic = newCounters(reg, "synthesised_answers_total",
+		"Answers made from cached denials (RFC 8198).").with()
+}
+
+// defineProcess defines the metrics of the process, of its configuration and of what it writes.
+func (m *Metrics) defineProcess(reg *prometheus.Registry) {
+	m.ready = newGauge(reg, "ready",
+		"1 if names can be resolved, as far as is known; what /readyz says.")
+	networks := newCounterVec(reg, "network_changes_total",
+		"Changes of this machine's addresses and routes, and its returns from sleep, by kind.",
+		"kind")
+	m.networks = [2]prometheus.Counter{networks.WithLabelValues("network"),
+		networks.WithLabelValues("sleep")}
+	m.life, m.control, m.queryLog = newLife(reg), newControl(reg), newQueryLog(reg)
+	m.Dnstap = newOutcomes(reg, "dnstap_messages_total", "Copies of DNS messages")
+	m.Traces = newOutcomes(reg, "traces_total", "Traces of resolutions")
+	m.Fleet = newOutcomes(reg, "fleet_records_total", "Records for the store that a fleet shares")
+	reloads := newCounterVec(reg, "config_reloads_total",
+		"Times that the configuration was read again, by outcome: used or refused.", "outcome")
+	m.used, m.declined = reloads.WithLabelValues("used"), reloads.WithLabelValues("refused")
+	m.configured = newGauge(reg, "config_loaded_timestamp_seconds",
+		"Unix time at which the configuration in use was read.")
+	m.digest = newGaugeVec(reg, "config_info",
+		"1, with a digest of the configuration in use: servers with the same one are configured "+
+			"alike.", "digest")
 }
 
 func outcome(c cause.Cause) string {
@@ -486,8 +500,7 @@ func (m *Metrics) WatchCertificates(all func() []transport.NamedCertificate) {
 // WatchGate adds the metrics of what connections take.
 func (m *Metrics) WatchGate(g *transport.Gate) {
 	gauge := func(name, help string, f func() float64) {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Namespace: "bailiwick", Name: name, Help: help}, f))
+		readGauge(m.Registry, name, help, nil, f)
 	}
 	gauge("connection_seats", "Connections that clients may have at once, all transports together.",
 		func() float64 { return float64(g.Seats()) })
@@ -498,33 +511,29 @@ func (m *Metrics) WatchGate(g *transport.Gate) {
 // WatchLedger adds the metrics of what clients and peers make the process hold.
 func (m *Metrics) WatchLedger(l *ledger.Ledger) {
 	for _, a := range ledger.All() {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: "held_bytes",
-			Help: "Bytes charged for what clients and servers make the process hold, by " +
-				"account.",
-			ConstLabels: prometheus.Labels{"account": a.Label()},
-		}, func() float64 { return float64(l.Held(a)) }))
+		readGauge(m.Registry, "held_bytes",
+			"Bytes charged for what clients and servers make the process hold, by account.",
+			prometheus.Labels{"account": a.Label()},
+			func() float64 { return float64(l.Held(a)) })
 	}
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "bailiwick", Name: "held_limit_bytes",
-		Help: "What all accounts of bailiwick_held_bytes together may reach.",
-	}, func() float64 { return float64(l.Total()) }))
+	readGauge(m.Registry, "held_limit_bytes",
+		"What all accounts of bailiwick_held_bytes together may reach.", nil,
+		func() float64 { return float64(l.Total()) })
 }
 
 // certificates are those that the configuration names.
 type certificates func() []transport.NamedCertificate
 
 var (
-	certificateEnd = prometheus.NewDesc("bailiwick_certificate_expiry_timestamp_seconds",
+	certificateLabels = []string{"key", "index", "name", "from"}
+	certificateEnd    = desc("certificate_expiry_timestamp_seconds",
 		"Unix time at which a certificate expires that this server shows, or that others are "+
 			"verified by, by the key of the configuration that names it, its place there, its "+
 			"name, and whether it is from a file or from the authority of tls.acme. Of several "+
-			"authorities in a file it is the one that expires last.",
-		[]string{"key", "index", "name", "from"}, nil)
-	certificateStart = prometheus.NewDesc("bailiwick_certificate_start_timestamp_seconds",
+			"authorities in a file it is the one that expires last.", certificateLabels...)
+	certificateStart = desc("certificate_start_timestamp_seconds",
 		"Unix time from which on the certificate is valid that "+
-			"bailiwick_certificate_expiry_timestamp_seconds has the end of.",
-		[]string{"key", "index", "name", "from"}, nil)
+			"bailiwick_certificate_expiry_timestamp_seconds has the end of.", certificateLabels...)
 )
 
 // Describe implements prometheus.Collector.
@@ -537,10 +546,8 @@ func (c certificates) Describe(ch chan<- *prometheus.Desc) {
 func (c certificates) Collect(ch chan<- prometheus.Metric) {
 	for _, k := range c() {
 		labels := []string{k.Key, strconv.Itoa(k.Index), k.Name(), k.From}
-		ch <- prometheus.MustNewConstMetric(certificateEnd, prometheus.GaugeValue,
-			float64(k.Leaf.NotAfter.Unix()), labels...)
-		ch <- prometheus.MustNewConstMetric(certificateStart, prometheus.GaugeValue,
-			float64(k.Leaf.NotBefore.Unix()), labels...)
+		sendGauge(ch, certificateEnd, k.Leaf.NotAfter.Unix(), labels...)
+		sendGauge(ch, certificateStart, k.Leaf.NotBefore.Unix(), labels...)
 	}
 }
 
@@ -551,29 +558,25 @@ type caches struct {
 }
 
 var (
-	cacheHits = prometheus.NewDesc("bailiwick_cache_hits_total",
-		"Look-ups that found something, by cache.", []string{"cache"}, nil)
-	cacheMisses = prometheus.NewDesc("bailiwick_cache_misses_total",
-		"Look-ups that found nothing, by cache.", []string{"cache"}, nil)
-	cacheEvictions = prometheus.NewDesc("bailiwick_cache_evictions_total",
-		"Entries evicted for room, by cache.", []string{"cache"}, nil)
-	cacheEntries = prometheus.NewDesc("bailiwick_cache_entries", "Entries, by cache.",
-		[]string{"cache"}, nil)
-	cacheBytes = prometheus.NewDesc("bailiwick_cache_bytes", "Octets in use, by cache.",
-		[]string{"cache"}, nil)
-	signatureHits = prometheus.NewDesc("bailiwick_signature_cache_hits_total",
-		"Signature checks answered from memory.", nil, nil)
-	signatureMiss = prometheus.NewDesc("bailiwick_signature_cache_misses_total",
-		"Signature checks computed.", nil, nil)
-	ownP256 = prometheus.NewDesc("bailiwick_own_p256",
-		"1 if our own code verifies P-256 signatures, 0 if Go's library does.", nil, nil)
-	fetchesNow = prometheus.NewDesc("bailiwick_resolutions_in_flight", "Questions being resolved.",
-		nil, nil)
-	warmNow = prometheus.NewDesc("bailiwick_warm_questions",
-		"Questions of warm.names and warm.zones, by whether the cache has their answer.",
-		[]string{"state"}, nil)
-	refreshesNow = prometheus.NewDesc("bailiwick_refreshes_in_flight",
-		"Questions being resolved before their answers end.", nil, nil)
+	cacheHits = desc("cache_hits_total",
+		"Look-ups that found something, by cache.", "cache")
+	cacheMisses = desc("cache_misses_total",
+		"Look-ups that found nothing, by cache.", "cache")
+	cacheEvictions = desc("cache_evictions_total",
+		"Entries evicted for room, by cache.", "cache")
+	cacheEntries  = desc("cache_entries", "Entries, by cache.", "cache")
+	cacheBytes    = desc("cache_bytes", "Octets in use, by cache.", "cache")
+	signatureHits = desc("signature_cache_hits_total",
+		"Signature checks answered from memory.")
+	signatureMiss = desc("signature_cache_misses_total",
+		"Signature checks computed.")
+	ownP256 = desc("own_p256",
+		"1 if our own code verifies P-256 signatures, 0 if Go's library does.")
+	fetchesNow = desc("resolutions_in_flight", "Questions being resolved.")
+	warmNow    = desc("warm_questions",
+		"Questions of warm.names and warm.zones, by whether the cache has their answer.", "state")
+	refreshesNow = desc("refreshes_in_flight",
+		"Questions being resolved before their answers end.")
 )
 
 // WatchCaches adds the metrics of caches.
@@ -595,30 +598,17 @@ func (c *caches) Collect(ch chan<- prometheus.Metric) {
 		"failures": c.store.Failures.Stats(), "delegations": c.store.Delegations.Stats(),
 		"denials": c.store.Denials.Stats(), "servers": r.Servers, "trust": r.Trust,
 		"variants": r.Variants} {
-		ch <- prometheus.MustNewConstMetric(cacheHits, prometheus.CounterValue, float64(s.Hits),
-			name)
-		ch <- prometheus.MustNewConstMetric(cacheMisses, prometheus.CounterValue, float64(s.Misses),
-			name)
-		ch <- prometheus.MustNewConstMetric(cacheEvictions, prometheus.CounterValue,
-			float64(s.Evictions), name)
-		ch <- prometheus.MustNewConstMetric(cacheEntries, prometheus.GaugeValue, float64(s.Entries),
-			name)
-		ch <- prometheus.MustNewConstMetric(cacheBytes, prometheus.GaugeValue, float64(s.Bytes),
-			name)
+		sendCount(ch, cacheHits, s.Hits, name)
+		sendCount(ch, cacheMisses, s.Misses, name)
+		sendCount(ch, cacheEvictions, s.Evictions, name)
+		sendGauge(ch, cacheEntries, s.Entries, name)
+		sendGauge(ch, cacheBytes, s.Bytes, name)
 	}
-	ch <- prometheus.MustNewConstMetric(signatureHits, prometheus.CounterValue,
-		float64(r.SignatureHits))
-	ch <- prometheus.MustNewConstMetric(signatureMiss, prometheus.CounterValue,
-		float64(r.SignatureMisses))
-	own := 0.0
-	if r.OwnP256 {
-		own = 1
-	}
-	ch <- prometheus.MustNewConstMetric(ownP256, prometheus.GaugeValue, own)
-	ch <- prometheus.MustNewConstMetric(fetchesNow, prometheus.GaugeValue, float64(r.Fetches))
-	ch <- prometheus.MustNewConstMetric(warmNow, prometheus.GaugeValue, float64(r.WarmFresh),
-		"fresh")
-	ch <- prometheus.MustNewConstMetric(warmNow, prometheus.GaugeValue,
-		float64(r.Warm-r.WarmFresh), "missing")
-	ch <- prometheus.MustNewConstMetric(refreshesNow, prometheus.GaugeValue, float64(r.Refreshes))
+	sendCount(ch, signatureHits, r.SignatureHits)
+	sendCount(ch, signatureMiss, r.SignatureMisses)
+	sendGauge(ch, ownP256, oneIf(r.OwnP256))
+	sendGauge(ch, fetchesNow, r.Fetches)
+	sendGauge(ch, warmNow, r.WarmFresh, "fresh")
+	sendGauge(ch, warmNow, r.Warm-r.WarmFresh, "missing")
+	sendGauge(ch, refreshesNow, r.Refreshes)
 }

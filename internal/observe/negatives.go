@@ -12,13 +12,13 @@ import (
 type negatives struct{ of *trustanchor.Negatives }
 
 var (
-	negativesNow = prometheus.NewDesc("bailiwick_negative_trust_anchors",
-		"Negative trust anchors that were added by ctl and hold now.", nil, nil)
-	negativesEnd = prometheus.NewDesc("bailiwick_negative_trust_anchor_end_timestamp_seconds",
-		"Unix time at which the last of them ends, 0 if there is none.", nil, nil)
-	negativesEnded = prometheus.NewDesc("bailiwick_negative_trust_anchors_ended_total",
+	negativesNow = desc("negative_trust_anchors",
+		"Negative trust anchors that were added by ctl and hold now.")
+	negativesEnd = desc("negative_trust_anchor_end_timestamp_seconds",
+		"Unix time at which the last of them ends, 0 if there is none.")
+	negativesEnded = desc("negative_trust_anchors_ended_total",
 		"Negative trust anchors that have ended, by how: expired, mended (the zone validates "+
-			"again) or removed.", []string{"how"}, nil)
+			"again) or removed.", "how")
 )
 
 // WatchNegatives adds the metrics of negative trust anchors.
@@ -37,10 +37,9 @@ func (n *negatives) Collect(ch chan<- prometheus.Metric) {
 	for i := range list {
 		last = max(last, float64(list[i].Ends.Unix()))
 	}
-	ch <- prometheus.MustNewConstMetric(negativesNow, prometheus.GaugeValue, float64(len(list)))
-	ch <- prometheus.MustNewConstMetric(negativesEnd, prometheus.GaugeValue, last)
+	sendGauge(ch, negativesNow, len(list))
+	sendGauge(ch, negativesEnd, last)
 	for _, how := range trustanchor.Endings() {
-		ch <- prometheus.MustNewConstMetric(negativesEnded, prometheus.CounterValue,
-			float64(n.of.Ended(how)), how.String())
+		sendCount(ch, negativesEnded, n.of.Ended(how), how.String())
 	}
 }

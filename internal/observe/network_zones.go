@@ -4,9 +4,9 @@ package observe
 
 import "github.com/prometheus/client_golang/prometheus"
 
-var networkZones = prometheus.NewDesc("bailiwick_network_zones",
+var networkZones = desc("network_zones",
 	"Zones that networks announce, by what becomes of them: forwarded, refused, or unproven as "+
-		"nothing shows yet that they do not exist publicly.", []string{"verdict"}, nil)
+		"nothing shows yet that they do not exist publicly.", "verdict")
 
 // networkZoneCounts implements prometheus.Collector.
 type networkZoneCounts struct {
@@ -26,7 +26,6 @@ func (a *networkZoneCounts) Collect(ch chan<- prometheus.Metric) {
 	forwarded, refused, unproven := a.counts()
 	for verdict, n := range map[string]int{"forwarded": forwarded, "refused": refused,
 		"unproven": unproven} {
-		ch <- prometheus.MustNewConstMetric(networkZones, prometheus.GaugeValue, float64(n),
-			verdict)
+		sendGauge(ch, networkZones, n, verdict)
 	}
 }

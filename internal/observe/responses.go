@@ -235,11 +235,10 @@ func (t *times) add(took time.Duration, n uint64) {
 	t.sum.Add(int64(took) * int64(n))
 }
 
-var responseSeconds = prometheus.NewDesc("bailiwick_response_seconds", "Time from the arrival of "+
+var responseSeconds = desc("response_seconds", "Time from the arrival of "+
 	"a query in this server to its response, by transport and answer: miss if servers were asked, "+
 	"hit for all others. Of prepared answers one in 256 is measured, and counts 256 times. The "+
-	"socket's queue and the delay of paced answers are not in it.", []string{"transport", "answer"},
-	nil)
+	"socket's queue and the delay of paced answers are not in it.", "transport", "answer")
 
 // Describe implements prometheus.Collector.
 func (r *responses) Describe(ch chan<- *prometheus.Desc) { ch <- responseSeconds }

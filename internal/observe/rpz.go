@@ -12,8 +12,7 @@ import (
 type policyZones struct{ zones func() []rpz.Zone }
 
 func policyDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("bailiwick_rpz_"+name, help, append([]string{"zone"}, labels...),
-		nil)
+	return desc("rpz_"+name, help, append([]string{"zone"}, labels...)...)
 }
 
 var (
@@ -44,16 +43,13 @@ func (p *policyZones) Collect(ch chan<- prometheus.Metric) {
 		}
 		zone := z.Name.String()
 		skipped, _ := z.Rules.Skipped()
-		ch <- prometheus.MustNewConstMetric(rpzSkipped, prometheus.GaugeValue, float64(skipped),
-			zone)
+		sendGauge(ch, rpzSkipped, skipped, zone)
 		for _, t := range rpz.Triggers() {
 			n := z.Rules.Len(t)
-			ch <- prometheus.MustNewConstMetric(rpzRules, prometheus.GaugeValue, float64(n), zone,
-				t.String())
+			sendGauge(ch, rpzRules, n, zone, t.String())
 			for _, a := range rpz.Actions() {
 				if used := z.Uses[t][a].Load(); n > 0 || used > 0 {
-					ch <- prometheus.MustNewConstMetric(rpzMatches, prometheus.CounterValue,
-						float64(used), zone, t.String(), a.String())
+					sendCount(ch, rpzMatches, used, zone, t.String(), a.String())
 				}
 			}
 		}

@@ -21,52 +21,45 @@ type life struct {
 }
 
 func newLife(reg *prometheus.Registry) (l life) {
-	l.draining = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "draining", Help: "1 from the moment on that the server is being stopped."})
-	upgrades := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "upgrades_total", Help: "Attempts to have a new process take over, by outcome: " +
-			"done or failed."}, []string{"outcome"})
+	l.draining = newGauge(reg, "draining",
+		"1 from the moment on that the server is being stopped.")
+	upgrades := newCounterVec(reg, "upgrades_total",
+		"Attempts to have a new process take over, by outcome: done or failed.", "outcome")
 	l.upgraded, l.kept = upgrades.WithLabelValues("done"), upgrades.WithLabelValues("failed")
-	restored := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bailiwick",
-		Name: "cache_restored_entries_total", Help: "Entries of the caches that were loaded at " +
-			"the start, by outcome: used; outdated, because other trust anchors, exceptions, " +
-			"zones or rules hold for their names now; or ended."}, []string{"outcome"})
+	restored := newCounterVec(reg, "cache_restored_entries_total",
+		"Entries of the caches that were loaded at the start, by outcome: used; outdated, because "+
+			"other trust anchors, exceptions, zones or rules hold for their names now; or ended.",
+		"outcome")
 	l.restored = restored.WithLabelValues("used")
 	l.outdated = restored.WithLabelValues("outdated")
 	l.ended = restored.WithLabelValues("ended")
-	l.stuck = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "listeners_stuck", Help: "Listeners that gave this server itself no answer, by " +
-			"transport. They are asked if the service manager has a watchdog."},
-		[]string{"transport"})
+	l.stuck = newGaugeVec(reg, "listeners_stuck",
+		"Listeners that gave this server itself no answer, by transport. They are asked if the "+
+			"service manager has a watchdog.", "transport")
 	for _, p := range transport.Protocols() {
 		l.stuck.WithLabelValues(p.String())
 	}
-	l.confined = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "confined", Help: "1 if the process is confined by: landlock (files), seccomp " +
-			"(system calls), user (it is not root); else 0."}, []string{"by"})
+	l.confined = newGaugeVec(reg, "confined",
+		"1 if the process is confined by: landlock (files), seccomp (system calls), user (it is "+
+			"not root); else 0.", "by")
 	for _, by := range []string{"landlock", "seccomp", "user"} {
 		l.confined.WithLabelValues(by)
 	}
-	l.needed = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bailiwick",
-		Name: "descriptors_needed", Help: "File descriptors that the configuration may need at " +
-			"once, by what for: listeners, clients, upstream, files. process_max_fds is how many " +
-			"there may be."}, []string{"for"})
+	l.needed = newGaugeVec(reg, "descriptors_needed",
+		"File descriptors that the configuration may need at once, by what for: listeners, "+
+			"clients, upstream, files. process_max_fds is how many there may be.", "for")
 	for _, what := range []string{"listeners", "clients", "upstream", "files"} {
 		l.needed.WithLabelValues(what)
 	}
-	reg.MustRegister(l.draining, upgrades, restored, l.stuck, l.confined, l.needed)
 	return l
 }
 
 // Built adds a metric that tells which program this is.
 func (m *Metrics) Built(version, revision, compiler string) {
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "bailiwick", Name: "build_info",
-		Help: "1, with the version of the program, the revision that it was built from, and the " +
-			"version of Go.",
-		ConstLabels: prometheus.Labels{"version": version, "revision": revision,
-			"go": compiler}})
-	g.Set(1)
-	m.Registry.MustRegister(g)
+	newGaugeVec(m.Registry, "build_info",
+		"1, with the version of the program, the revision that it was built from, and the "+
+			"version of Go.", "version", "revision", "go").
+		WithLabelValues(version, revision, compiler).Set(1)
 }
 
 // Draining records that the server is being stopped.
@@ -77,11 +70,7 @@ func (m *Metrics) Draining() {
 
 // Confined records whether the process is confined by something.
 func (m *Metrics) Confined(by string, is bool) {
-	n := 0.0
-	if is {
-		n = 1
-	}
-	m.life.confined.WithLabelValues(by).Set(n)
+	m.life.confined.WithLabelValues(by).Set(oneIf(is))
 }
 
 // Needed records how many descriptors may be in use at once.

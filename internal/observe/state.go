@@ -12,12 +12,12 @@ import (
 type saving struct{ d *state.Directory }
 
 var (
-	stateSaves = prometheus.NewDesc("bailiwick_state_saves_total",
+	stateSaves = desc("state_saves_total",
 		"Attempts to save a file of state.directory, by file and outcome: saved or failed.",
-		[]string{"file", "outcome"}, nil)
-	stateSaved = prometheus.NewDesc("bailiwick_state_saved_timestamp_seconds",
+		"file", "outcome")
+	stateSaved = desc("state_saved_timestamp_seconds",
 		"Unix time at which a file of state.directory was saved last, 0 if it never was since "+
-			"the start.", []string{"file"}, nil)
+			"the start.", "file")
 )
 
 // WatchState adds the metrics of the state directory, which may be nil.
@@ -33,14 +33,10 @@ func (s *saving) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (s *saving) Collect(ch chan<- prometheus.Metric) {
 	for _, f := range state.All() {
-		st, at := s.d.Status(f), 0.0
-		if !st.Saved.IsZero() {
-			at = float64(st.Saved.Unix())
-		}
+		st := s.d.Status(f)
 		for outcome, n := range map[string]int64{"saved": st.Succeeded, "failed": st.Lost} {
-			ch <- prometheus.MustNewConstMetric(stateSaves, prometheus.CounterValue, float64(n),
-				f.String(), outcome)
+			sendCount(ch, stateSaves, n, f.String(), outcome)
 		}
-		ch <- prometheus.MustNewConstMetric(stateSaved, prometheus.GaugeValue, at, f.String())
+		sendGauge(ch, stateSaved, seconds(st.Saved), f.String())
 	}
 }

@@ -31,14 +31,7 @@ func watchState[S interface {
 	fmt.Stringer
 }](m *Metrics, name, help string, all []S, state func() S) {
 	for _, s := range all {
-		m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Namespace: "bailiwick", Name: name, Help: help,
-			ConstLabels: prometheus.Labels{"state": s.String()},
-		}, func() float64 {
-			if state() == s {
-				return 1
-			}
-			return 0
-		}))
+		readGauge(m.Registry, name, help, prometheus.Labels{"state": s.String()},
+			func() float64 { return oneIf(state() == s) })
 	}
 }

@@ -14,12 +14,11 @@ import (
 )
 
 // newTransports defines them, with a series for all that can happen.
-func (m *Metrics) newTransports(
-	vec func(name, help string, labels ...string) *prometheus.CounterVec) {
-	m.handshakes = vec("handshakes_total",
+func (m *Metrics) newTransports() {
+	m.handshakes = newCounterVec(m.Registry, "handshakes_total",
 		"TLS and QUIC handshakes with clients, by transport, TLS version, and whether they "+
 			"resumed a session.", "transport", "version", "resumed")
-	m.faults = vec("transport_faults_total",
+	m.faults = newCounterVec(m.Registry, "transport_faults_total",
 		"Client connections, streams and requests refused or ended early, by transport and cause.",
 		"transport", "cause")
 	for _, p := range transport.Protocols() {

@@ -25,40 +25,36 @@ func (m *Metrics) Answered() (sent, failed uint64) {
 type watched struct{ of *watch.Book }
 
 var (
-	watchedZones = prometheus.NewDesc("bailiwick_watched_zones", "Zones that are watched.", nil,
-		nil)
-	watchQueries = prometheus.NewDesc("bailiwick_watch_queries_total",
+	watchedZones = desc("watched_zones", "Zones that are watched.")
+	watchQueries = desc("watch_queries_total",
 		"Queries that probes of watched zones have sent to servers (watch.queries is the limit of "+
-			"a minute).", nil, nil)
-	watchProbes = prometheus.NewDesc("bailiwick_watched_zone_probes_total",
+			"a minute).")
+	watchProbes = desc("watched_zone_probes_total",
 		"Probes of a watched zone, by outcome: good, bad (a client would get SERVFAIL, or stale "+
-			"data), or unknown (no fault of a zone).", []string{"zone", "outcome"}, nil)
-	watchFailing = prometheus.NewDesc("bailiwick_watched_zone_failing",
+			"data), or unknown (no fault of a zone).", "zone", "outcome")
+	watchFailing = desc("watched_zone_failing",
 		"Whether a watched zone failed the last probe whose outcome is known, by whether it is in "+
-			"a maintenance window.", []string{"zone", "maintenance"}, nil)
-	watchSuccess = prometheus.NewDesc("bailiwick_watched_zone_success_ratio",
-		"The part of a watched zone's probes that succeeded in 30 days.", []string{"zone"}, nil)
-	watchBudget = prometheus.NewDesc("bailiwick_watched_zone_budget_left_ratio",
+			"a maintenance window.", "zone", "maintenance")
+	watchSuccess = desc("watched_zone_success_ratio",
+		"The part of a watched zone's probes that succeeded in 30 days.", "zone")
+	watchBudget = desc("watched_zone_budget_left_ratio",
 		"The part of a watched zone's error budget of 30 days that is left; negative if more "+
-			"failed than the objective allows.", []string{"zone"}, nil)
-	watchObjective = prometheus.NewDesc("bailiwick_watched_zone_objective_ratio",
-		"The part of a watched zone's probes that has to succeed (watch.zones).",
-		[]string{"zone"}, nil)
-	watchExpiry = prometheus.NewDesc("bailiwick_watched_zone_signature_expiry_timestamp_seconds",
+			"failed than the objective allows.", "zone")
+	watchObjective = desc("watched_zone_objective_ratio",
+		"The part of a watched zone's probes that has to succeed (watch.zones).", "zone")
+	watchExpiry = desc("watched_zone_signature_expiry_timestamp_seconds",
 		"Unix time at which the first signature at a watched zone's apex ends; 0 before one was "+
-			"seen.", []string{"zone"}, nil)
-	watchFindings = prometheus.NewDesc("bailiwick_watched_zone_findings",
+			"seen.", "zone")
+	watchFindings = desc("watched_zone_findings",
 		"What is wrong with a watched zone, by severity, without what was seen once and may pass.",
-		[]string{"zone", "severity"}, nil)
-	watchRolls = prometheus.NewDesc("bailiwick_watched_zone_rollovers",
+		"zone", "severity")
+	watchRolls = desc("watched_zone_rollovers",
 		"Key rollovers of a watched zone that are under way, and those that are broken: some "+
-			"caches have DS, keys or signatures that do not fit those of now.",
-		[]string{"zone", "state"}, nil)
-	overallSuccess = prometheus.NewDesc("bailiwick_validation_success_ratio",
-		"The part of all responses to clients of 30 days that did not fail validation.", nil, nil)
-	overallBudget = prometheus.NewDesc("bailiwick_validation_budget_left_ratio",
-		"The part of the error budget of all responses of 30 days that is left (watch.objective).",
-		nil, nil)
+			"caches have DS, keys or signatures that do not fit those of now.", "zone", "state")
+	overallSuccess = desc("validation_success_ratio",
+		"The part of all responses to clients of 30 days that did not fail validation.")
+	overallBudget = desc("validation_budget_left_ratio",
+		"The part of the error budget of all responses of 30 days that is left (watch.objective).")
 )
 
 // WatchWatched adds the metrics of watched zones.
@@ -74,42 +70,28 @@ func (w *watched) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (w *watched) Collect(ch chan<- prometheus.Metric) {
-	send := func(d *prometheus.Desc, t prometheus.ValueType, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, t, v, labels...)
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		send(d, prometheus.GaugeValue, v, labels...)
-	}
 	month, _ := w.of.Overall(time.Time{})
-	gauge(overallSuccess, month.Success())
-	gauge(overallBudget, month.Left())
+	sendGauge(ch, overallSuccess, month.Success())
+	sendGauge(ch, overallBudget, month.Left())
 	list := w.of.List(time.Time{})
-	gauge(watchedZones, float64(len(list)))
-	send(watchQueries, prometheus.CounterValue, float64(w.of.Sent()))
+	sendGauge(ch, watchedZones, len(list))
+	sendCount(ch, watchQueries, w.of.Sent())
 	for i := range list {
 		z := &list[i]
 		name := z.Name.String()
 		for n, outcome := range watch.Outcomes() {
-			send(watchProbes, prometheus.CounterValue, float64(z.Counts[n]), name, outcome)
+			sendCount(ch, watchProbes, z.Counts[n], name, outcome)
 		}
-		failing := map[bool]float64{}
-		if z.Failing {
-			failing[z.Maintenance] = 1
-		}
-		gauge(watchFailing, failing[false], name, "false")
-		gauge(watchFailing, failing[true], name, "true")
-		gauge(watchSuccess, z.Rate.Success(), name)
-		gauge(watchBudget, z.Rate.Left(), name)
-		gauge(watchObjective, z.Rate.Objective/100, name)
-		expires := 0.0
-		if !z.Expires.IsZero() {
-			expires = float64(z.Expires.Unix())
-		}
-		gauge(watchExpiry, expires, name)
+		sendGauge(ch, watchFailing, oneIf(z.Failing && !z.Maintenance), name, "false")
+		sendGauge(ch, watchFailing, oneIf(z.Failing && z.Maintenance), name, "true")
+		sendGauge(ch, watchSuccess, z.Rate.Success(), name)
+		sendGauge(ch, watchBudget, z.Rate.Left(), name)
+		sendGauge(ch, watchObjective, z.Rate.Objective/100, name)
+		sendGauge(ch, watchExpiry, seconds(z.Expires), name)
 		for _, s := range []check.Severity{check.Error, check.Warning, check.Notice} {
-			gauge(watchFindings, float64(z.Count(s)), name, s.String())
+			sendGauge(ch, watchFindings, z.Count(s), name, s.String())
 		}
-		var under, broken float64
+		under, broken := 0, 0
 		for k := range z.Rolls {
 			switch r := &z.Rolls[k]; {
 			case r.Broken():
@@ -118,7 +100,7 @@ func (w *watched) Collect(ch chan<- prometheus.Metric) {
 				under++
 			}
 		}
-		gauge(watchRolls, under, name, "under_way")
-		gauge(watchRolls, broken, name, "broken")
+		sendGauge(ch, watchRolls, under, name, "under_way")
+		sendGauge(ch, watchRolls, broken, name, "broken")
 	}
 }

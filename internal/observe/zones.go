@@ -13,8 +13,7 @@ type heldZones struct{ status func() []secondary.Status }
 
 // zoneDesc defines a metric with a label for the zone, and others.
 func zoneDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("bailiwick_zone_"+name, help, append([]string{"zone"}, labels...),
-		nil)
+	return desc("zone_"+name, help, append([]string{"zone"}, labels...)...)
 }
 
 var (
@@ -45,22 +44,17 @@ func (h *heldZones) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (h *heldZones) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range h.status() {
-		zone, usable := s.Zone.String(), 0.0
-		if s.Usable {
-			usable = 1
-		}
-		for d, v := range map[*prometheus.Desc]float64{zoneUsable: usable,
+		zone := s.Zone.String()
+		for d, v := range map[*prometheus.Desc]float64{zoneUsable: oneIf(s.Usable),
 			zoneSerial: float64(s.Serial), zoneRecords: float64(s.Records),
 			zoneBytes: float64(s.Bytes), zoneAge: s.Age.Seconds(),
 			zoneExpires: s.Expires.Seconds()} {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, zone)
+			sendGauge(ch, d, v, zone)
 		}
-		ch <- prometheus.MustNewConstMetric(zoneAnswers, prometheus.CounterValue,
-			float64(s.Answers), zone)
+		sendCount(ch, zoneAnswers, s.Answers, zone)
 		for outcome, n := range map[string]int64{"updated": s.Updated, "current": s.Current,
 			"failed": s.Failed} {
-			ch <- prometheus.MustNewConstMetric(zoneChecks, prometheus.CounterValue, float64(n),
-				zone, outcome)
+			sendCount(ch, zoneChecks, n, zone, outcome)
 		}
 	}
 }
