@@ -38,13 +38,7 @@ func anchorCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		SuggestFor:        []string{"list", "print"},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sources, err := o.sources(cmd)
-			if err != nil {
-				return err
-			}
-			return printAnchors(cmd.OutOrStdout(), sources)
-		},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.show(cmd) },
 	}
 	fetch := &cobra.Command{
 		Use:   "fetch",
@@ -56,18 +50,7 @@ func anchorCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		SuggestFor:        []string{"download", "get", "update"},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := o.download(cmd)
-			if err != nil {
-				return err
-			}
-			if o.output == "" {
-				return writeAnchors(cmd.OutOrStdout(), set)
-			}
-			return state.Replace(o.output, 0o644, func(f *os.File) error {
-				return writeAnchors(f, set)
-			})
-		},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.print(cmd) },
 	}
 	fetch.Flags().StringVarP(&o.output, "output", "o", "", "write the records to `FILE`")
 	check := &cobra.Command{
@@ -79,28 +62,7 @@ func anchorCommand() *cobra.Command {
 		Args:              cobra.NoArgs,
 		SuggestFor:        []string{"compare", "verify"},
 		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sources, err := o.sources(cmd)
-			if err != nil {
-				return err
-			}
-			if o.fetch {
-				set, err := o.download(cmd)
-				if err != nil {
-					return err
-				}
-				sources = append(sources, trustanchor.Source{Name: "IANA", Set: set})
-			}
-			found := trustanchor.Disagreements(sources, nil)
-			for _, f := range found {
-				fmt.Fprintln(cmd.OutOrStdout(), f)
-			}
-			if len(found) > 0 {
-				return &exitError{errors.New("the sources of trust anchors disagree"), 1}
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "the sources of trust anchors agree")
-			return nil
-		},
+		RunE:              func(cmd *cobra.Command, _ []string) error { return o.check(cmd) },
 	}
 	check.Flags().BoolVar(&o.fetch, "fetch", false, "download IANA's and compare these too")
 	for _, c := range []*cobra.Command{fetch, check} {
@@ -111,6 +73,53 @@ func anchorCommand() *cobra.Command {
 	}
 	cmd.AddCommand(show, fetch, check)
 	return cmd
+}
+
+// show prints the trust anchors of the configuration.
+func (o *anchorOptions) show(cmd *cobra.Command) error {
+	sources, err := o.sources(cmd)
+	if err != nil {
+		return err
+	}
+	return printAnchors(cmd.OutOrStdout(), sources)
+}
+
+// print downloads the root's trust anchors, and prints or writes them.
+func (o *anchorOptions) print(cmd *cobra.Command) error {
+	set, err := o.download(cmd)
+	if err != nil {
+		return err
+	}
+	if o.output == "" {
+		return writeAnchors(cmd.OutOrStdout(), set)
+	}
+	return state.Replace(o.output, 0o644, func(f *os.File) error {
+		return writeAnchors(f, set)
+	})
+}
+
+// check compares the sources of trust anchors.
+func (o *anchorOptions) check(cmd *cobra.Command) error {
+	sources, err := o.sources(cmd)
+	if err != nil {
+		return err
+	}
+	if o.fetch {
+		set, err := o.download(cmd)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, trustanchor.Source{Name: "IANA", Set: set})
+	}
+	found := trustanchor.Disagreements(sources, nil)
+	for _, f := range found {
+		fmt.Fprintln(cmd.OutOrStdout(), f)
+	}
+	if len(found) > 0 {
+		return &exitError{errors.New("the sources of trust anchors disagree"), 1}
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "the sources of trust anchors agree")
+	return nil
 }
 
 // configured reads the configuration.

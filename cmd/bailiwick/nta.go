@@ -26,7 +26,8 @@ func (s *stack) newNegatives() *trustanchor.Negatives {
 		Configured: func() *trustanchor.Set { return s.now().Anchors },
 		Check:      s.validates,
 		Changed:    func() { s.judgeAnew() },
-		Load:       s.state.Loading(state.NegativeAnchors), Save: s.state.Saving(state.NegativeAnchors),
+		Load:       s.state.Loading(state.NegativeAnchors),
+		Save:       s.state.Saving(state.NegativeAnchors),
 	})
 }
 

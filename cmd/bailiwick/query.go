@@ -23,10 +23,15 @@ import (
 	"bailiwick/wire"
 )
 
+// queryFlags are how a question is asked and its answer printed.
+type queryFlags struct {
+	file, subnet             string
+	inLab, trace, dnssec, cd bool
+	port                     uint16
+}
+
 func queryCommand() *cobra.Command {
-	var file, subnet string
-	var inLab, trace, dnssec, cd bool
-	var port uint16
+	f := &queryFlags{}
 	cmd := &cobra.Command{
 		Use: "query NAME [TYPE] [@SERVER]",
 		Short: "Resolve a name from the root, by itself, or ask a server, and print the answer " +
@@ -39,78 +44,85 @@ func queryCommand() *cobra.Command {
 			"@127.0.0.1:5300 www.example.com",
 		Args:              cobra.RangeArgs(1, 3),
 		ValidArgsFunction: completeQuestion,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			server, args, err := splitServer(args)
-			if err != nil {
-				return err
-			}
-			q, err := parseQuestion(args)
-			if err != nil {
-				return err
-			}
-			var option *wire.Subnet
-			if cmd.Flags().Changed("subnet") {
-				s, err := parseSubnet(subnet)
-				if err != nil {
-					return err
-				}
-				option = &s
-			}
-			if server != "" {
-				if inLab || trace || file != "" {
-					return wrongUse("--lab, --trace and --config are for names that are resolved "+
-						"here; %s only "+
-						"answers", server)
-				}
-				return queryServer(cmd.OutOrStdout(), server, port, q, dnssec, cd, option)
-			}
-			if cmd.Flags().Changed("port") {
-				return wrongUse("--port is for a server: query @SERVER --port %d %s", port, q.Name)
-			}
-			r, _, err := ownResolver(cmd.ErrOrStderr(), file, inLab, nil)
-			if err != nil {
-				return err
-			}
-			defer r.Close()
-			o := resolver.Options{CheckingDisabled: cd}
-			if option != nil {
-				// The user asks for whom it likes, and has to name the zones all the same.
-				if !r.ECS().On() {
-					return wrongUse("--subnet: no zone learns networks; name some in " +
-						"resolver.ecs.zones of --config FILE")
-				}
-				o.Network = r.ECS().Cut(option.Network)
-			}
-			events := &event.Trace{}
-			if trace {
-				o.Events = events
-			}
-			began := time.Now()
-			a := r.Resolve(context.Background(), q, o)
-			if err := events.Write(cmd.OutOrStdout()); err != nil {
-				return err
-			}
-			if err := printAnswer(cmd.OutOrStdout(), a, dnssec, time.Since(began)); err != nil {
-				return err
-			}
-			if a.RCode == wire.RCodeServFail {
-				return &exitError{nil, statusUnresolved}
-			}
-			return nil
-		},
+		RunE:              f.run,
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	cmd.Flags().BoolVar(&inLab, "lab", false,
+	cmd.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
+	cmd.Flags().BoolVar(&f.inLab, "lab", false,
 		"ask the embedded signed internet instead of the real one")
-	cmd.Flags().BoolVar(&trace, "trace", false,
+	cmd.Flags().BoolVar(&f.trace, "trace", false,
 		"print each step: server, question, answer, verdict")
-	cmd.Flags().BoolVar(&dnssec, "dnssec", false, "print signatures and proofs too")
-	cmd.Flags().BoolVar(&cd, "cd", false, "do not validate")
-	cmd.Flags().StringVar(&subnet, "subnet", "",
+	cmd.Flags().BoolVar(&f.dnssec, "dnssec", false, "print signatures and proofs too")
+	cmd.Flags().BoolVar(&f.cd, "cd", false, "do not validate")
+	cmd.Flags().StringVar(&f.subnet, "subnet", "",
 		"ask for clients in this `NETWORK` (RFC 7871); 0 asks @SERVER to send none on")
-	cmd.Flags().Uint16VarP(&port, "port", "p", 53, "`PORT` of @SERVER")
+	cmd.Flags().Uint16VarP(&f.port, "port", "p", 53, "`PORT` of @SERVER")
 	_ = cmd.RegisterFlagCompletionFunc("config", completeConfig) // the flag is there
 	return cmd
+}
+
+// run asks the server that is named, or resolves the question here.
+func (f *queryFlags) run(cmd *cobra.Command, args []string) error {
+	server, args, err := splitServer(args)
+	if err != nil {
+		return err
+	}
+	q, err := parseQuestion(args)
+	if err != nil {
+		return err
+	}
+	var option *wire.Subnet
+	if cmd.Flags().Changed("subnet") {
+		s, err := parseSubnet(f.subnet)
+		if err != nil {
+			return err
+		}
+		option = &s
+	}
+	if server != "" {
+		if f.inLab || f.trace || f.file != "" {
+			return wrongUse("--lab, --trace and --config are for names that are resolved here; "+
+				"%s only answers", server)
+		}
+		return queryServer(cmd.OutOrStdout(), server, f.port, q, f.dnssec, f.cd, option)
+	}
+	if cmd.Flags().Changed("port") {
+		return wrongUse("--port is for a server: query @SERVER --port %d %s", f.port, q.Name)
+	}
+	return f.here(cmd, q, option)
+}
+
+// here resolves the question in this process, and prints the answer.
+func (f *queryFlags) here(cmd *cobra.Command, q wire.Question, option *wire.Subnet) error {
+	r, _, err := ownResolver(cmd.ErrOrStderr(), f.file, f.inLab, nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	o := resolver.Options{CheckingDisabled: f.cd}
+	if option != nil {
+		// The user asks for whom it likes, and has to name the zones all the same.
+		if !r.ECS().On() {
+			return wrongUse("--subnet: no zone learns networks; name some in " +
+				"resolver.ecs.zones of --config FILE")
+		}
+		o.Network = r.ECS().Cut(option.Network)
+	}
+	events := &event.Trace{}
+	if f.trace {
+		o.Events = events
+	}
+	began := time.Now()
+	a := r.Resolve(context.Background(), q, o)
+	if err := events.Write(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if err := printAnswer(cmd.OutOrStdout(), a, f.dnssec, time.Since(began)); err != nil {
+		return err
+	}
+	if a.RCode == wire.RCodeServFail {
+		return &exitError{nil, statusUnresolved}
+	}
+	return nil
 }
 
 // statusUnresolved is the exit status of a query without an answer.
@@ -124,8 +136,7 @@ func splitServer(args []string) (server string, rest []string, err error) {
 			rest = append(rest, a)
 		case s == "":
 			return "", nil, wrongUse("@ wants a server's name or address behind it, without a " +
-				"space: " +
-				"@127.0.0.1")
+				"space: @127.0.0.1")
 		case server != "":
 			return "", nil, wrongUse("@%s and @%s: one server is asked", server, s)
 		default:
@@ -135,8 +146,7 @@ func splitServer(args []string) (server string, rest []string, err error) {
 	switch {
 	case len(rest) == 0:
 		return "", nil, wrongUse("query @%s: of what name? usage: bailiwick query NAME [TYPE] "+
-			"[@SERVER]",
-			server)
+			"[@SERVER]", server)
 	case len(rest) > 2:
 		return "", nil, wrongUse("%q is too much; usage: bailiwick query NAME [TYPE] [@SERVER]",
 			rest[2])

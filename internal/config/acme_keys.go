@@ -147,8 +147,8 @@ func hostname(s string) bool {
 	})
 }
 
-// contradictACME finds keys of the authority that do not fit together.
-func (c *Config) contradictACME(say func(key, format string, args ...any)) {
+// acmeContradictions finds keys of the authority that do not fit together.
+func (c *Config) acmeContradictions(say reporter) {
 	a := &c.ACME
 	if !a.On() {
 		return
@@ -174,7 +174,7 @@ func (c *Config) contradictACME(say func(key, format string, args ...any)) {
 		say("tls.acme.eab_key_id", "tls.acme.eab_key_id and tls.acme.eab_secret_file go together")
 	}
 	if a.Challenge == acme.DNS {
-		c.contradictUpdates(say)
+		c.updateContradictions(say)
 		return
 	}
 	for i, n := range a.Names {
@@ -188,8 +188,8 @@ func (c *Config) contradictACME(say func(key, format string, args ...any)) {
 	}
 }
 
-// contradictUpdates finds what is missing for dns-01.
-func (c *Config) contradictUpdates(say func(key, format string, args ...any)) {
+// updateContradictions finds what is missing for dns-01.
+func (c *Config) updateContradictions(say reporter) {
 	a := &c.ACME
 	if len(a.Addresses) > 0 {
 		say("tls.acme.addresses", "addresses cannot be proven by dns-01 (RFC 8738, section 7): "+
@@ -212,7 +212,7 @@ func (c *Config) contradictUpdates(say func(key, format string, args ...any)) {
 func overTLS(l bound) bool { return l.via.Encrypted() && l.via.Network() == "tcp" }
 
 // warnOfACME finds what an authority will hardly do.
-func (c *Config) warnOfACME(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfACME(warn reporter) {
 	a := &c.ACME
 	if !a.On() {
 		return

@@ -195,7 +195,7 @@ func (c *Config) MembersOf(z *Catalog, groups []string) MemberZone {
 }
 
 // catalogContradictions finds catalogs that cannot be kept beside others, and groups of none.
-func (c *Config) catalogContradictions(say func(key, format string, args ...any)) {
+func (c *Config) catalogContradictions(say reporter) {
 	for i := range c.Catalogs {
 		z := &c.Catalogs[i]
 		held := func(o HeldZone) bool { return o.Name == z.Name }

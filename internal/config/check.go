@@ -16,6 +16,9 @@ import (
 	"bailiwick/wire"
 )
 
+// reporter takes a finding about a key.
+type reporter func(key, format string, args ...any)
+
 // contradictions finds keys that do not fit together: errors, which serve refuses.
 func (p *reader) contradictions() {
 	c := p.c
@@ -30,6 +33,10 @@ func (p *reader) contradictions() {
 	}
 	c.logContradictions(say)
 	c.dnstapContradictions(say)
+	c.fleetContradictions(say)
+	c.tracingContradictions(say)
+	c.acmeContradictions(say)
+	c.consoleContradictions(say)
 	if c.Cache.Min > c.Cache.Max {
 		say("cache.min_ttl", "cache.min_ttl %v is above cache.max_ttl %v", c.Cache.Min, c.Cache.Max)
 	}
@@ -37,20 +44,6 @@ func (p *reader) contradictions() {
 		say("cache.min_negative_ttl",
 			"cache.min_negative_ttl %v is above cache.max_negative_ttl %v",
 			c.Cache.MinNegative, c.Cache.MaxNegative)
-	}
-	c.contradictFleet(say)
-	c.contradictTracing(say)
-	c.contradictACME(say)
-	if c.Console.Closed && c.Console.TokenFile == "" && !c.bad["api.token_file"] {
-		say("admin.metrics_token", "admin.metrics_token needs api.token_file: nobody has a token")
-	}
-	if (c.Console.TLSCertificate == "") != (c.Console.TLSKey == "") {
-		say("admin.tls_certificate", "admin.tls_certificate and admin.tls_key need each other")
-	}
-	if c.Console.ClientCA != "" && c.Console.TLSCertificate == "" &&
-		!c.bad["admin.tls_certificate"] {
-		say("admin.client_ca", "admin.client_ca needs admin.tls_certificate: certificates of "+
-			"clients are part of TLS")
 	}
 	if f := c.Anchors.Fetch; f > 0 && f < time.Hour {
 		say("trust_anchors.fetch", "trust_anchors.fetch %v is more often than once an hour", f)
@@ -68,14 +61,7 @@ func (p *reader) contradictions() {
 			"resolver.root_hints and resolver.root_hints_file are both "+
 				"set: one of them")
 	}
-	if d := c.Server.CookieRotation; d > 0 && d < server.CookieLifetime {
-		say("server.cookie_rotation", "cookies live for %v: their secret cannot change more often",
-			server.CookieLifetime)
-	}
-	if c.CookieSecretFile != "" && (c.Server.Secret != nil || c.Server.CookieRotation > 0) {
-		say("server.cookie_secret_file", "server.cookie_secret_file has all secrets: "+
-			"server.cookie_secret and server.cookie_rotation have no place beside it")
-	}
+	c.cookiesContradictions(say)
 	all, bad := c.listeners(), false
 	for _, proto := range transport.Protocols() {
 		bad = bad || c.bad["listen."+proto.String()]
@@ -104,15 +90,45 @@ func (p *reader) contradictions() {
 	c.policyContradictions(say)
 	c.listContradictions(say)
 	c.catalogContradictions(say)
+	c.serversContradictions(all, say)
+}
+
+// consoleContradictions finds keys of the HTTP listener that need each other.
+func (c *Config) consoleContradictions(say reporter) {
+	if c.Console.Closed && c.Console.TokenFile == "" && !c.bad["api.token_file"] {
+		say("admin.metrics_token", "admin.metrics_token needs api.token_file: nobody has a token")
+	}
+	if (c.Console.TLSCertificate == "") != (c.Console.TLSKey == "") {
+		say("admin.tls_certificate", "admin.tls_certificate and admin.tls_key need each other")
+	}
+	if c.Console.ClientCA != "" && c.Console.TLSCertificate == "" &&
+		!c.bad["admin.tls_certificate"] {
+		say("admin.client_ca", "admin.client_ca needs admin.tls_certificate: certificates of "+
+			"clients are part of TLS")
+	}
+}
+
+// cookiesContradictions finds secrets of cookies that exclude each other.
+func (c *Config) cookiesContradictions(say reporter) {
+	if d := c.Server.CookieRotation; d > 0 && d < server.CookieLifetime {
+		say("server.cookie_rotation", "cookies live for %v: their secret cannot change more often",
+			server.CookieLifetime)
+	}
+	if c.CookieSecretFile != "" && (c.Server.Secret != nil || c.Server.CookieRotation > 0) {
+		say("server.cookie_secret_file", "server.cookie_secret_file has all secrets: "+
+			"server.cookie_secret and server.cookie_rotation have no place beside it")
+	}
+}
+
+// serversContradictions finds configured servers that are this one.
+func (c *Config) serversContradictions(all []bound, say reporter) {
 	c.EachZone(func(z *Zone, _ *Resolving) {
 		for i, a := range z.Addrs {
-			for _, l := range all {
-				if meets(l.Addr, a) {
-					say(Item(z.Key+".addresses", i),
-						"zone %s: %v is this server itself (%s): it would ask itself without end",
-						z.Name, a, l.Key)
-					break
-				}
+			j := slices.IndexFunc(all, func(l bound) bool { return meets(l.Addr, a) })
+			if j >= 0 {
+				say(Item(z.Key+".addresses", i),
+					"zone %s: %v is this server itself (%s): it would ask itself without end",
+					z.Name, a, all[j].Key)
 			}
 		}
 	})
@@ -144,7 +160,7 @@ func (c *Config) listeners() (all []bound) {
 
 // overlaps finds listeners that cannot be open at once. UDP listeners can be: the system gives each
 // packet to the one whose address fits best.
-func (c *Config) overlaps(all []bound, say func(key, format string, args ...any)) {
+func (c *Config) overlaps(all []bound, say reporter) {
 	var open []socket
 	for _, l := range all {
 		open = append(open, socket{l.Key, l.Addr, l.via.Network(), !l.via.Stream()})
@@ -222,7 +238,7 @@ func (c *Config) Warnings() (found Findings) {
 }
 
 // warnOfListeners finds doors that stand wide open.
-func (c *Config) warnOfListeners(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfListeners(warn reporter) {
 	open, self := false, false
 	for _, l := range c.listeners() {
 		rules, key := l.Access, l.Key+".access"
@@ -292,7 +308,7 @@ func public(rules []policy.Rule) (netip.Prefix, bool) {
 }
 
 // warnOfNetworks finds what tells more of clients, or lets them have more told, than is wise.
-func (c *Config) warnOfNetworks(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfNetworks(warn reporter) {
 	e := &c.Resolver.ECS
 	for i, z := range e.Zones {
 		if z.Labels() < 2 {
@@ -317,7 +333,7 @@ func (c *Config) warnOfNetworks(warn func(key, format string, args ...any)) {
 }
 
 // warnOfTrust finds what weakens validation.
-func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfTrust(warn reporter) {
 	if !c.Anchors.Validate {
 		warn("validator.validation", "nothing is validated: every forged answer is believed")
 	}
@@ -381,7 +397,7 @@ func (c *Config) warnOfTrust(warn func(key, format string, args ...any)) {
 }
 
 // warnOfException warns of an exception from validation that reaches far.
-func warnOfException(warn func(key, format string, args ...any), key string, n wire.Name) {
+func warnOfException(warn reporter, key string, n wire.Name) {
 	switch {
 	case n.IsRoot():
 		warn(key, "validation is off for all names: %q is the root", ".")
@@ -425,7 +441,7 @@ func (z *Zone) vias() string {
 }
 
 // warnOfServers finds upstream servers that cannot be asked, or not safely.
-func (c *Config) warnOfServers(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfServers(warn reporter) {
 	c.EachZone(func(z *Zone, _ *Resolving) {
 		if z.Fallback {
 			warn(z.Key+".fallback", "zone %s: whoever blocks %s on the way can read and change "+

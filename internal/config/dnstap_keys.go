@@ -61,7 +61,7 @@ var dnstapKeys = []key{
 }
 
 // dnstapContradictions finds a destination without a place.
-func (c *Config) dnstapContradictions(say func(key, format string, args ...any)) {
+func (c *Config) dnstapContradictions(say reporter) {
 	d := &c.Dnstap
 	place := map[dnstap.Destination]struct{ key, text string }{
 		dnstap.File: {"file", d.Path}, dnstap.Unix: {"socket", d.Socket},

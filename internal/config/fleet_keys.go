@@ -71,8 +71,8 @@ func nodeName(s string) (string, error) {
 	return s, nil
 }
 
-// contradictFleet finds keys of the fleet that do not fit together.
-func (c *Config) contradictFleet(say func(key, format string, args ...any)) {
+// fleetContradictions finds keys of the fleet that do not fit together.
+func (c *Config) fleetContradictions(say reporter) {
 	f := &c.Fleet
 	switch {
 	case c.bad["fleet.store"]:
@@ -103,7 +103,7 @@ func (c *Config) contradictFleet(say func(key, format string, args ...any)) {
 }
 
 // warnOfFleet finds a store whose packets others may see.
-func (c *Config) warnOfFleet(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfFleet(warn reporter) {
 	at, err := netip.ParseAddrPort(c.Fleet.Store)
 	if err == nil && !at.Addr().IsLoopback() && c.Fleet.TLSName == "" {
 		warn("fleet.store", "the store at %v is asked without TLS: whoever sees the packets sees "+

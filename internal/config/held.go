@@ -163,7 +163,7 @@ func setTSIGKeys(c *Config, v value) error {
 }
 
 // heldContradictions finds zones that cannot be kept beside others.
-func (c *Config) heldContradictions(say func(key, format string, args ...any)) {
+func (c *Config) heldContradictions(say reporter) {
 	for i := range c.Held {
 		z := &c.Held[i]
 		if z.Name.IsZero() {

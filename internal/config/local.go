@@ -160,7 +160,7 @@ func (c *Config) FetchedLists() (all []weblist.List) {
 }
 
 // listContradictions finds more lists than may be fetched.
-func (c *Config) listContradictions(say func(key, format string, args ...any)) {
+func (c *Config) listContradictions(say reporter) {
 	if n := len(c.FetchedLists()); n > weblist.MaxLists {
 		say("policy.block_lists", "%d lists are by url; there may be %d", n, weblist.MaxLists)
 	}

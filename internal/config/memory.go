@@ -84,7 +84,7 @@ func (p *reader) divide() {
 }
 
 // memoryContradictions finds parts that exceed the total.
-func (p *reader) memoryContradictions(say func(key, format string, args ...any)) {
+func (p *reader) memoryContradictions(say reporter) {
 	c := p.c
 	if c.Total == 0 || c.bad["cache.memory"] || c.bad["connections.memory"] {
 		return

@@ -87,7 +87,7 @@ func queryLogKey(name string) *key {
 }
 
 // logContradictions finds query logs that lack their file.
-func (c *Config) logContradictions(say func(key, format string, args ...any)) {
+func (c *Config) logContradictions(say reporter) {
 	if c.QueryLog.To == querylog.File && c.QueryLog.Path == "" {
 		say("query_log.to", "query_log.to is file, and query_log.file is empty: which file?")
 	}

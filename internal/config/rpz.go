@@ -111,7 +111,7 @@ func (z *PolicyZone) setAction(r record) error {
 }
 
 // policyContradictions finds policy zones that cannot be kept beside others.
-func (c *Config) policyContradictions(say func(key, format string, args ...any)) {
+func (c *Config) policyContradictions(say reporter) {
 	for i := range c.RPZ {
 		z := &c.RPZ[i]
 		if slices.ContainsFunc(c.Held, func(o HeldZone) bool { return o.Name == z.Name }) ||

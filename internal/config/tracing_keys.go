@@ -62,8 +62,8 @@ func collectorURL(s string) (string, error) {
 	return s, nil
 }
 
-// contradictTracing finds keys of traces that do not fit together.
-func (c *Config) contradictTracing(say func(key, format string, args ...any)) {
+// tracingContradictions finds keys of traces that do not fit together.
+func (c *Config) tracingContradictions(say reporter) {
 	t := &c.Tracing
 	if c.bad["tracing.endpoint"] {
 		return
@@ -86,7 +86,7 @@ func (c *Config) contradictTracing(say func(key, format string, args ...any)) {
 }
 
 // warnOfTracing finds tokens that others may see.
-func (c *Config) warnOfTracing(warn func(key, format string, args ...any)) {
+func (c *Config) warnOfTracing(warn reporter) {
 	u, err := url.Parse(c.Tracing.Endpoint)
 	if err != nil || u.Scheme != "http" || c.Tracing.HeadersFile == "" {
 		return

@@ -175,7 +175,7 @@ func (c *Config) EachZone(f func(z *Zone, of *Resolving)) {
 }
 
 // resolvingContradictions finds views in which a name has two sources.
-func (c *Config) resolvingContradictions(say func(key, format string, args ...any)) {
+func (c *Config) resolvingContradictions(say reporter) {
 	for i, p := range c.Policies() {
 		if i == 0 {
 			continue

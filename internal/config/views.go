@@ -317,7 +317,7 @@ func (c *Config) ViewsAt(l netip.AddrPort) (all int, networks []int) {
 }
 
 // viewContradictions finds views that are for the same clients, and listeners that do not exist.
-func (c *Config) viewContradictions(all []bound, say func(key, format string, args ...any)) {
+func (c *Config) viewContradictions(all []bound, say reporter) {
 	for i := range c.Views {
 		v := &c.Views[i]
 		for j, a := range v.Listeners {

@@ -128,7 +128,7 @@ func vlans(list []string) (out []uint16, err error) {
 }
 
 // xdpContradictions finds addresses that no socket serves: what is not taken would stay unanswered.
-func (c *Config) xdpContradictions(all []bound, say func(key, format string, args ...any)) {
+func (c *Config) xdpContradictions(all []bound, say reporter) {
 	for i, s := range c.XDP {
 		for j, a := range s.Addresses {
 			if slices.ContainsFunc(all, func(l bound) bool {
