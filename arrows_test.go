@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -186,5 +187,38 @@ func TestImportArrows(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestArchitectureNamesPackagesAndModules shows that docs/architecture.md has every package but
+// helpers of tests, and every module that go.mod asks for.
+func TestArchitectureNamesPackagesAndModules(t *testing.T) {
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range allowed {
+		below := strings.TrimPrefix(pkg, "internal/") // as check/probe, in the row of its parent
+		if pkg != "." && !strings.HasSuffix(pkg, "test") &&
+			!strings.Contains(string(text), "\n"+pkg+"/ ") &&
+			!(strings.Contains(below, "/") && strings.Contains(string(text), below)) {
+			t.Errorf("package %s is not there", pkg)
+		}
+	}
+	modules := 0
+	for line := range strings.Lines(string(mod)) {
+		if name, _, ok := strings.Cut(strings.TrimSpace(line), " v"); ok &&
+			!strings.Contains(line, "// indirect") {
+			if modules++; !strings.Contains(string(text), "`"+name+"`") {
+				t.Errorf("module %s is not there", name)
+			}
+		}
+	}
+	if modules < 20 {
+		t.Errorf("go.mod asks for %d modules", modules)
 	}
 }

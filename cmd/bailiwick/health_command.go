@@ -29,7 +29,7 @@ func healthCommand() *cobra.Command {
 			"containers, whose images have no other program to ask with. Listeners behind a " +
 			"PROXY header, and those of QUIC, are not asked.\n\nExit status: 0 all answer; 1 " +
 			"some do not, or the configuration is wrong.",
-		Example:           "health --config /etc/bailiwick.yaml",
+		Example:           "  bailiwick health --config /etc/bailiwick/bailiwick.yaml",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {

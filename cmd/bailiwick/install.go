@@ -49,7 +49,7 @@ func installCommand() *cobra.Command {
 			"macOS: /usr/local/bin, a daemon of launchd, and the DNS servers of all enabled " +
 			"network services of hardware.\n" +
 			"Windows: \\Program Files\\Bailiwick, a service, and the DNS servers of all adapters " +
-			"of hardware.\n" + exitStatuses,
+			"of hardware.\n\n" + exitStatuses,
 		Example: "  bailiwick install --print\n  sudo bailiwick install --preset quad9\n" +
 			"  sudo bailiwick install --config mine.yaml",
 		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // What a command line does not know ends with status 2, an error, and what was probably meant: a
@@ -142,4 +144,30 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%s: offers what does not begin so", args)
 		}
 	}
+}
+
+// TestExamplesOfHelpAreCommands shows that each example of a command's help can be typed as it
+// stands, and is of a command that there is.
+func TestExamplesOfHelpAreCommands(t *testing.T) {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+		goesOn := false
+		for line := range strings.Lines(c.Example) {
+			words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "sudo "))
+			first := !goesOn
+			goesOn = strings.HasSuffix(strings.TrimSpace(line), `\`)
+			if !first || len(words) == 0 {
+				continue
+			}
+			found, _, err := newRoot().Find(words[1:])
+			if !strings.HasPrefix(line, "  ") || words[0] != "bailiwick" || err != nil ||
+				!found.HasParent() {
+				t.Errorf("%s: the example %q is not one of ours", c.CommandPath(), line)
+			}
+		}
+	}
+	visit(newRoot())
 }
