@@ -436,7 +436,7 @@ type dayConn interface {
 }
 
 // dayPatience is how long a client waits for an answer.
-const dayPatience = patience
+var dayPatience = patience
 
 // dayTransports are the clients' transports but UDP.
 var dayTransports = map[string]func() (dayConn, error){

@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"bailiwick/internal/lab/testtime"
 )
 
-// patience is how long a test waits for what comes by itself. It is the limit of no rule: all of it
-// comes within seconds where there is nothing else to do.
-const patience = 2 * time.Minute
+// patience is how long a test waits for what comes by itself.
+var patience = testtime.Patience
 
 // eventually waits until something is so.
 func eventually(t testing.TB, what string, is func() bool) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bailiwick/internal/lab/testtime"
 	"bailiwick/wire"
 )
 
@@ -103,7 +104,7 @@ func TestExchangeUDP(t *testing.T) {
 		}, ErrCase},
 		{"silence", func([]byte) [][]byte { return nil }, ErrTimeout},
 	} {
-		at, patience := udpServer(t, c.respond), time.Minute
+		at, patience := udpServer(t, c.respond), testtime.Patience
 		if c.want == ErrTimeout {
 			patience = 300 * time.Millisecond
 		}
@@ -124,7 +125,7 @@ func TestExchangeUnreachable(t *testing.T) {
 	c.Close()
 	for _, via := range []Protocol{UDP, TCP} {
 		_, err := exchanger(t).Exchange(context.Background(),
-			Request{Server: at, Via: via, Query: question, Timeout: time.Minute})
+			Request{Server: at, Via: via, Query: question, Timeout: testtime.Patience})
 		if !errors.Is(err, ErrUnreachable) {
 			t.Errorf("%v: got %v, want %v", via, err, ErrUnreachable)
 		}
@@ -148,7 +149,7 @@ func TestUDPWildcard(t *testing.T) {
 		for _, q := range [][]byte{query("serve"), query("fast")} {
 			at := netip.AddrPortFrom(netip.MustParseAddr(c.ask), l.Addr().Port())
 			if _, err := exchanger(t).Exchange(context.Background(),
-				Request{Server: at, Query: q, Timeout: time.Minute}); err != nil {
+				Request{Server: at, Query: q, Timeout: testtime.Patience}); err != nil {
 				t.Errorf("%v, query %q: %v", at, q, err)
 			}
 		}
@@ -165,7 +166,7 @@ func TestUDPListener(t *testing.T) {
 	defer l.Close()
 	for _, q := range [][]byte{query("serve"), query("fast")} {
 		if _, err := exchanger(t).Exchange(context.Background(),
-			Request{Server: l.Addr(), Query: q, Timeout: time.Minute}); err != nil {
+			Request{Server: l.Addr(), Query: q, Timeout: testtime.Patience}); err != nil {
 			t.Errorf("query %q: %v", q, err)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"weak"
+
+	"bailiwick/internal/lab/testtime"
 )
 
 // One socket asks all questions, and each leaves from another port: an attacker who has seen one
@@ -26,7 +28,7 @@ func TestRFC5452SocketPorts(t *testing.T) {
 	const questions = 200
 	for range questions {
 		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question,
-			Timeout: time.Minute}); err != nil {
+			Timeout: testtime.Patience}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,7 +53,7 @@ func TestSocketLeftovers(t *testing.T) {
 	n := exchanger(t)
 	for range 20 {
 		if _, err := n.Exchange(context.Background(), Request{Server: twice, Query: question,
-			Timeout: time.Minute}); err != nil {
+			Timeout: testtime.Patience}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := n.Exchange(context.Background(), Request{Server: silent, Query: question,
@@ -117,7 +119,7 @@ func TestEndedQuestionsAreNotHeld(t *testing.T) {
 	}
 	var ended []weak.Pointer[[4096]byte]
 	for range 3 { // the socket that the first keeps is the one that the second closes
-		ended = append(ended, ask(answers, time.Minute), ask(silent, 20*time.Millisecond))
+		ended = append(ended, ask(answers, testtime.Patience), ask(silent, 20*time.Millisecond))
 	}
 	runtime.GC()
 	for i, behind := range ended {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"bailiwick/internal/lab/testtime"
 )
 
 // leftFrom asks a server so many times over UDP, and returns the addresses and ports that the
@@ -26,7 +28,7 @@ func leftFrom(t *testing.T, n *NetExchanger, questions int) (map[netip.Addr]int,
 	})
 	for range questions {
 		if _, err := n.Exchange(context.Background(), Request{Server: at, Query: question,
-			Timeout: time.Minute}); err != nil {
+			Timeout: testtime.Patience}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +98,7 @@ func TestSourceAddressThatIsGoneIsNoServersFault(t *testing.T) {
 		for _, p := range []Protocol{UDP, TCP} {
 			_, err := n.Exchange(t.Context(), Request{
 				Server: netip.MustParseAddrPort("192.0.2.1:53"), Via: p, Query: question,
-				Timeout: time.Minute})
+				Timeout: testtime.Patience})
 			if !errors.Is(err, ErrLocal) {
 				t.Errorf("%s, %v: %v", name, p, err)
 			}

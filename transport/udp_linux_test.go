@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"bailiwick/internal/lab/testtime"
 )
 
 // A reader changes its mode with the rate of packets, and answers in each mode.
@@ -30,7 +32,7 @@ func TestUDPReaderWaits(t *testing.T) {
 	}
 	answered := func(n int, when string) {
 		t.Helper()
-		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		_ = c.SetReadDeadline(time.Now().Add(testtime.Patience))
 		for i, buf := 0, make([]byte, 4096); i < n; i++ {
 			if _, err := c.Read(buf); err != nil {
 				t.Fatalf("%s: %d of %d answers: %v", when, i, n, err)
@@ -85,7 +87,7 @@ func TestUDPTeams(t *testing.T) {
 		defer c.Close()
 		for _, kind := range []string{"fast", "serve"} {
 			_, _ = c.Write(query(kind))
-			_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+			_ = c.SetReadDeadline(time.Now().Add(testtime.Patience))
 			if _, err := c.Read(make([]byte, 4096)); err != nil {
 				t.Fatal(err)
 			}

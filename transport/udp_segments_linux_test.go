@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"bailiwick/internal/lab/testtime"
 )
 
 // answersTo makes a batch of answers, one for each port and length.
@@ -85,7 +87,7 @@ func asksAtOnce(t *testing.T, at string, l *udpListener, n int) (got [2]map[uint
 	}
 	l.Start(&echo{})
 	for i, c := range clients {
-		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		_ = c.SetReadDeadline(time.Now().Add(testtime.Patience))
 		for buf := make([]byte, 4096); len(got[i]) < n/2; {
 			k, err := c.Read(buf)
 			if err != nil {
@@ -163,7 +165,7 @@ func TestSegmentsPauseAfterRefusal(t *testing.T) {
 	for round := range 2 {
 		s.send(b, fd, 3)
 		for i := range 3 {
-			_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+			_ = c.SetReadDeadline(time.Now().Add(testtime.Patience))
 			buf := make([]byte, 100)
 			if n, err := c.Read(buf); n != 20 || buf[0] != byte(i) {
 				t.Fatalf("round %d, answer %d: %d octets, first %d, %v", round, i, n, buf[0], err)

@@ -3,11 +3,12 @@ package main
 import (
 	"testing"
 	"time"
+
+	"bailiwick/internal/lab/testtime"
 )
 
-// patience is how long a process may take for what it does at once when all is well, and nothing
-// else is to be done. It is the limit of no rule.
-const patience = 2 * time.Minute
+// patience is how long a process may take for what it does at once when all is well.
+var patience = testtime.Patience
 
 // until waits until a condition holds; what says how it is while it does not.
 func until(t *testing.T, what string, ok func() bool) {

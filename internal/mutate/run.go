@@ -18,6 +18,10 @@ const (
 	totalLimit = 5 * time.Minute // how long building and running one may take
 )
 
+// patience is the environment of tests of real processes: without a rule, many wait for what never
+// comes (internal/lab/testtime).
+const patience = "TEST_PATIENCE=20s"
+
 // An outcome is what came of a mutant.
 type outcome int
 
@@ -161,8 +165,8 @@ func (r *runner) goTest(cache string, args ...string) (string, error) {
 		"-timeout=" + r.limit}, args...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = r.root
-	if cache != "" {
-		cmd.Env = append(os.Environ(), "GOCACHE="+cache)
+	if cache != "" { // a mutant
+		cmd.Env = append(os.Environ(), "GOCACHE="+cache, patience)
 	}
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
