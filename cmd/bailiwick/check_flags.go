@@ -18,6 +18,7 @@ import (
 
 	"bailiwick/internal/check"
 	"bailiwick/internal/check/probe"
+	"bailiwick/internal/config"
 	"bailiwick/wire"
 )
 
@@ -358,16 +359,9 @@ func (f *zoneCheck) readRest(o *check.Observations, s *checkSettings) error {
 	return nil
 }
 
-// readDays reads a duration, with d for days and w for weeks as in zone files.
+// readDays reads a duration that is longer than 0, as the configuration has them.
 func readDays(s string) (time.Duration, error) {
-	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour,
-		"w": 7 * 24 * time.Hour} {
-		if number, ok := strings.CutSuffix(s, suffix); ok {
-			n, err := strconv.ParseUint(number, 10, 12)
-			return time.Duration(n) * unit, err
-		}
-	}
-	d, err := time.ParseDuration(s)
+	d, err := config.ParseDuration(s)
 	if err == nil && d <= 0 {
 		err = fmt.Errorf("not longer than 0")
 	}

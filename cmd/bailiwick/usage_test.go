@@ -39,7 +39,7 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"config show a b", `"b" is too much`},
 		{"config dnr", "an argument is missing"},
 		{"ctl status now", `"now" is too much`},
-		{"ctl flush", "an argument is missing; usage: bailiwick ctl flush [NAME]"},
+		{"ctl flush", "one of NAME, --bogus, --negative, --all is missing"},
 		{"ctl flush a b", `"b" is too much`},
 		{"ctl clock advance", "an argument is missing"},
 		{"query", "an argument is missing"},

@@ -251,7 +251,11 @@ func reads(r *http.Request) bool {
 }
 
 func notAllowed(w http.ResponseWriter, methods ...string) *problem {
-	w.Header().Set("Allow", strings.Join(methods, ", "))
+	allowed := methods
+	if slices.Contains(methods, http.MethodGet) {
+		allowed = append(slices.Clone(methods), http.MethodHead)
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	return newProblem(http.StatusMethodNotAllowed, Malformed, "the method is %s",
 		strings.Join(methods, " or "))
 }

@@ -22,9 +22,24 @@ func TestRFC9110HeadIsGetWithoutItsBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
+		if allow := res.Header.Get("Allow"); want == http.StatusMethodNotAllowed && allow != "POST" {
+			t.Errorf("%s: Allow: %s (section 10.2.1)", path, allow)
+		}
 		tagged := path == "settings"
 		if res.StatusCode != want || (res.Header.Get("ETag") != "") != tagged {
 			t.Errorf("%s: status %d, ETag %q", path, res.StatusCode, res.Header.Get("ETag"))
 		}
+	}
+	r, err := http.NewRequest(http.MethodDelete, o.url+"openapi.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if allow := res.Header.Get("Allow"); allow != "GET, HEAD" {
+		t.Errorf("Allow: %s (section 10.2.1)", allow)
 	}
 }

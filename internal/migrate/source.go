@@ -59,7 +59,7 @@ type files struct {
 // path returns a path that a file names, relative to the folder.
 func (f *files) path(s string) string {
 	if filepath.IsAbs(s) {
-		return filepath.Clean(s)
+		return s // and not cleaned: what is before ".." may be a link
 	}
 	return filepath.Join(f.folder, s)
 }
