@@ -178,8 +178,6 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 	forwarder := a.conf != nil && a.conf.Forward
 	r := classify(m, a.q, a.zone, forwarder, a.x.r.cfg.HardenGlue)
 	switch own := wire.Find(m.Authority, a.zone, wire.TypeNS); {
-	case r.unreadable(damaged):
-		r = reply{fault: cause.Malformed}
 	case r.fault == cause.Lame && t.noNS:
 		// A reply without a relevant answer, SOA and NS set is not a referral, but NODATA of type 3
 		// (RFC 2308, section 2.2). Load balancers send it for types that they do not know. It is

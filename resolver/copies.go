@@ -72,9 +72,6 @@ func (a *zoneQuery) askCopy(c Copy) (*accepted, *cause.Failure) {
 	damaged, _ := scrub(m, a.zone, a.zone, cfg.HardenGlue)
 	got := &accepted{reply: classify(m, a.q, a.zone, false, cfg.HardenGlue), damaged: damaged,
 		copied: true}
-	if got.unreadable(damaged) {
-		got.reply = reply{fault: cause.Malformed}
-	}
 	if a.x.sink != nil {
 		e := a.x.of(event.CopyAsked, a.q)
 		e.Zone, e.Reply, e.RCode = a.zone, got.kind, m.RCode()

@@ -56,32 +56,3 @@ func TestAMalformedRecordIsTheReasonOfABogusSet(t *testing.T) {
 		}
 	})
 }
-
-// A reply whose only record of the type is damaged denies nothing: other servers are asked, and
-// without a better one the question fails. BIND, Knot Resolver and PowerDNS do the same.
-func TestAMalformedRecordIsNoDenialOfItsType(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := lab.Internet(time.Now())
-		w.Add(lab.Zone{Name: "one.example.", Algorithm: lab.Unsigned, Records: "www A 192.0.2.1"})
-		w.Add(lab.Zone{Name: "two.example.", Algorithm: lab.Unsigned, Records: "www A 192.0.2.1",
-			Servers: []lab.ServerFaults{nil, nil}})
-		spoilt := map[any]bool{w.AddressOf("one.example."): true, w.AddressOf("two.example."): true}
-		w.Script = func(i lab.Incoming) (lab.Reply, bool) {
-			m := i.Honest()
-			if !spoilt[i.Server] || len(m.Answer) == 0 {
-				return lab.Reply{}, false
-			}
-			h := dns.RR_Header{Name: i.Question().Name, Rrtype: dns.TypeA, Class: dns.ClassINET}
-			m.Answer, m.Ns = []dns.RR{&dns.RFC3597{Hdr: h, Rdata: "0102030405"}}, nil
-			return lab.Messages(m), true
-		}
-		in := newWorld(t, w, nil)
-		a := in.resolve("www.one.example.", wire.TypeA)
-		if a.RCode != servFail || a.Failure.Cause != cause.Malformed {
-			t.Errorf("at the only server: %s %v", a.RCode, a.Failure)
-		}
-		if a := in.resolve("www.two.example.", wire.TypeA); len(a.Sets) != 1 {
-			t.Errorf("beside a good server: %s %v", a.RCode, a.Failure)
-		}
-	})
-}

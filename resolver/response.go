@@ -100,13 +100,6 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	return r
 }
 
-// unreadable reports whether a reply looks like a denial only because the records of its answer are
-// damaged, so that none is left: the type exists, and nothing proves the contrary. BIND, Knot
-// Resolver and PowerDNS fail such a question too.
-func (r *reply) unreadable(damaged bool) bool {
-	return damaged && r.kind == wire.KindNoData && worthOf(r) == worthLittle
-}
-
 // faultOf returns the server's fault that an RCODE means, None for a usable reply.
 func faultOf(rc wire.RCode) cause.Cause {
 	switch rc {
