@@ -22,7 +22,8 @@ func TestRFC9110HeadIsGetWithoutItsBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if allow := res.Header.Get("Allow"); want == http.StatusMethodNotAllowed && allow != "POST" {
+		allow := res.Header.Get("Allow")
+		if want == http.StatusMethodNotAllowed && allow != "POST" {
 			t.Errorf("%s: Allow: %s (section 10.2.1)", path, allow)
 		}
 		tagged := path == "settings"

@@ -212,11 +212,12 @@ var reasons = map[cause.Cause]lab.Faults{
 	cause.ServerFormErr:        {lab.NoEDNS, lab.HatesCookies},
 	cause.Lame:                 {lab.Lame, lab.NoAA, faultForged, faultHostile},
 	cause.Malformed:            {lab.Garbage},
-	cause.Truncated:            {lab.NoTCP, lab.AlwaysTC, lab.Truncate},
-	cause.Spoofed:              {lab.Spoofed, lab.LowerCase, faultGuess},
-	cause.LimitAliases:         {faultLoop, faultHostile},
-	cause.AliasLoop:            {faultLoop, faultHostile},
-	cause.LimitReferrals:       {faultHostile},
+	cause.Truncated: append(lab.Faults{lab.NoTCP, lab.AlwaysTC, lab.Truncate},
+		silent...), // TCP is lost, too
+	cause.Spoofed:        {lab.Spoofed, lab.LowerCase, faultGuess},
+	cause.LimitAliases:   {faultLoop, faultHostile},
+	cause.AliasLoop:      {faultLoop, faultHostile},
+	cause.LimitReferrals: {faultHostile},
 }
 
 // checkCause reports whether the cause of a failure is a fault that the world has where the
