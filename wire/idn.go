@@ -10,9 +10,10 @@ import (
 )
 
 // lookUpProfile is how browsers look a label up (UTS 46, without what was for the transition from
-// IDNA2003), so that a name that is typed here is the one that they ask for.
+// IDNA2003, and with hyphens anywhere), so that a name that is typed here is the one that they ask
+// for. The characters of ASCII are for isLookedUp to judge, as it allows the underscore.
 var lookUpProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false),
-	idna.StrictDomainName(false))
+	idna.StrictDomainName(false), idna.CheckHyphens(false))
 
 // ASCII returns a name in presentation form with A-labels in place of its U-labels (RFC 5890,
 // section 2.3.2.1): xn--bcher-kva.example for bücher.example. What is in ASCII stays as it is, and
@@ -28,7 +29,7 @@ func ASCII(s string) (string, error) {
 	var b strings.Builder
 	for start, i := 0, 0; i <= len(s); i++ {
 		switch {
-		case i < len(s) && s[i] == '\\':
+		case i < len(s)-1 && s[i] == '\\':
 			i++ // what stands behind it is no end of the label
 		case i >= len(s) || s[i] == '.':
 			label := s[start:min(i, len(s))]
@@ -37,7 +38,7 @@ func ASCII(s string) (string, error) {
 					return "", malformed("neither ASCII nor an internationalised label", start)
 				}
 				var err error
-				if label, err = lookUpProfile.ToASCII(label); err != nil {
+				if label, err = lookUpProfile.ToASCII(label); err != nil || !isLookedUp(label) {
 					return "", malformed("not an internationalised label", start)
 				}
 			}
@@ -49,6 +50,15 @@ func ASCII(s string) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// isLookedUp reports whether what U-labels were mapped to has no other characters than those of
+// host names, underscores, and the dots between labels. Others stand for something in a name's
+// presentation form, as \ and * do, and nobody has typed them: U+FF3C is mapped to \.
+func isLookedUp(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	})
 }
 
 // isASCII reports whether a text has no other octets.

@@ -24,10 +24,20 @@ func TestRFC5891ULabels(t *testing.T) {
 		`\..ü`:                  `\..xn--tda.`,
 		"☕.example":             "xn--53h.example.",
 		"청와대.한국":                "xn--vk1b187a8ue.xn--3e0b707e.",
-		`b\195ü.x`:              "", // an octet and a letter
-		"b\xfccher.x":           "", // ISO 8859-1
-		"\u202eabc.example":     "", // turns the direction of writing
-		"-ü.x":                  "",
+		`b\195ü.x`:              "",             // an octet and a letter
+		"b\xfccher.x":           "",             // ISO 8859-1
+		"\u202eabc.example":     "",             // turns the direction of writing
+		"-ü.x":                  "xn----eha.x.", // browsers let hyphens stand anywhere
+		"ü-.x":                  "xn----dha.x.",
+		"ab--ü.x":               "xn--ab---3ra.x.",
+		`bücher.x\`:             "", // the label that is open at the end is not lost
+		`bücher.x\.`:            "xn--bcher-kva.x\\..",
+		"＼046.example":          "", // is mapped to an escape,
+		"ü＼.example":            "",
+		"＊.example":             "", // to all names,
+		"ü／x":                   "", // to what no host's name has
+		"*ü.x":                  "",
+		"ＷＷＷ＿１．x":               "www_1.x.",
 		"ü..x":                  "",
 		strings.Repeat("ü", 63): "", // as an A-label it is too long
 	} {
