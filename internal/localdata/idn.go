@@ -12,15 +12,7 @@ import (
 // toASCII writes all names of a record, its owner's and those in its RDATA, as clients ask for
 // them, see [wire.ASCII]. What is text, as in TXT records, stays as it is.
 func toASCII(rr dns.RR) error {
-	names := []*string{&rr.Header().Name}
-	record := reflect.ValueOf(rr).Elem()
-	for i := range record.NumField() {
-		if name, ok := record.Field(i).Addr().Interface().(*string); ok &&
-			strings.HasSuffix(record.Type().Field(i).Tag.Get("dns"), "domain-name") {
-			names = append(names, name)
-		}
-	}
-	for _, name := range names {
+	for _, name := range append(namesIn(reflect.ValueOf(rr).Elem()), &rr.Header().Name) {
 		text, err := wire.ASCII(*name)
 		if err != nil {
 			return err
@@ -28,4 +20,32 @@ func toASCII(rr dns.RR) error {
 		*name = text
 	}
 	return nil
+}
+
+// namesIn returns the names in the RDATA of a record: what the library has tagged as one, also in
+// the record of another type that this one is made of (HTTPS of SVCB), the names of a list (HIP),
+// and gateways, which may be addresses (IPSECKEY, AMTRELAY).
+func namesIn(record reflect.Value) (names []*string) {
+	for i := range record.NumField() {
+		field := record.Type().Field(i)
+		tag := field.Tag.Get("dns")
+		isName := strings.HasSuffix(tag, "domain-name") || strings.HasSuffix(tag, "host")
+		switch value := record.Field(i).Addr().Interface().(type) {
+		case *string:
+			if isName {
+				names = append(names, value)
+			}
+		case *[]string:
+			for j := range *value {
+				if isName {
+					names = append(names, &(*value)[j])
+				}
+			}
+		default:
+			if field.Anonymous && field.Type.Kind() == reflect.Struct {
+				names = append(names, namesIn(record.Field(i))...)
+			}
+		}
+	}
+	return names
 }
