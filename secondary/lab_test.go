@@ -402,3 +402,48 @@ func TestRFC8976DigestIsCheckedAfterChanges(t *testing.T) {
 		}
 	})
 }
+
+// A whole zone that comes because the changes have led to another one may be of a server that is
+// behind: it is no zone in place of the copy, right as its digest is (RFC 1982, section 3.2), nor
+// does it confirm the copy, as there is a newer one.
+func TestRFC1982WholeZoneAfterChangesIsNewer(t *testing.T) {
+	for serial, problem := range map[uint32]string{0: errOlder.Error(), 1: errSame.Error()} {
+		synctest.Test(t, func(t *testing.T) {
+			w := digested()
+			old := []dns.RR{}
+			in := holding(t, w, []string{"plain."}, func(z *Zone, p *primary) {
+				z.Digest = DigestRequired
+				soa := dns.Copy(p.versions[0][0]).(*dns.SOA)
+				soa.Serial = serial
+				old = w.WithDigest("plain.", append([]dns.RR{soa}, p.versions[0][1:]...))
+				p.versions[0] = w.WithDigest("plain.", p.versions[0])
+			})
+			p := in.primaries["plain."]
+			p.questions()
+			p.add(t, nil, []string{"more.plain. 60 IN A 192.0.2.8"}) // with the digest of serial 1
+			p.alter(func(p *primary) {
+				p.change = changed(dns.TypeAXFR, func([]dns.RR) []dns.RR {
+					return append(slices.Clone(old), old[0])
+				})
+			})
+			time.Sleep(20 * time.Hour) // before the copy expires
+			s := in.keeper.Status()[0]
+			if s.Serial != 1 || s.Failed == 0 || s.Current > 0 || !strings.Contains(s.Problem,
+				problem) {
+				t.Errorf("of serial %d: %+v", serial, s)
+			}
+			if got := p.questions(); len(got) < 3 || !slices.Equal(got[:3], []string{"SOA", "IXFR",
+				"AXFR"}) {
+				t.Errorf("asked %v", got)
+			}
+			p.alter(func(p *primary) {
+				p.versions[1] = w.WithDigest("plain.", drop(p.versions[1], dns.TypeZONEMD))
+				p.change = nil
+			})
+			time.Sleep(25 * time.Hour)
+			if s := in.keeper.Status()[0]; s.Serial != 2 || s.Digest != digestRight {
+				t.Errorf("when all servers have the zone: %+v", s)
+			}
+		})
+	}
+}

@@ -21,6 +21,9 @@ import (
 // errOlder is the error of a source whose zone is older than the copy.
 var errOlder = errors.New("its zone is older than the copy")
 
+// errSame is the error of a source that has told of a newer zone, and sends the copy's.
+var errSame = errors.New("its whole zone is no newer than the copy, and its changes are not right")
+
 // source is where a zone comes from.
 type source struct {
 	name string // for people
@@ -104,7 +107,14 @@ func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, 
 	}
 	defer func() { s.close() }()
 	if have == nil || whole {
-		return s.transfer(ctx, nil, octets)
+		got, err := s.transfer(ctx, nil, octets)
+		if err != nil || have == nil {
+			return got, err
+		}
+		if got, err = than(got, have); err == nil && got == nil {
+			err = errSame
+		}
+		return got, err
 	}
 	serial, err := s.serial(ctx)
 	var refused *refusal // some primaries give the zone away and nothing else
