@@ -50,14 +50,22 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 			r.authority = append(r.authority, s)
 		}
 	}
-	if r.positive(m.Answer, q) {
+	soa := wire.FindType(r.authority, wire.TypeSOA)
+	var cut *wire.RRset
+	if !authoritative && m.RCode() == wire.RCodeNoError &&
+		(soa == nil || q.Name.Below(soa.Name)) {
+		cut = cutIn(m.Answer, q, zone)
+	}
+	if cut == nil && r.positive(m.Answer, q) {
 		return r
 	}
 	if m.RCode() == wire.RCodeYXDomain { // no DNAME explains it
 		return reply{fault: cause.ServerUnexpected}
 	}
-	soa := wire.FindType(r.authority, wire.TypeSOA)
-	ns := wire.FindType(m.Authority, wire.TypeNS)
+	ns := cut
+	if ns == nil {
+		ns = wire.FindType(m.Authority, wire.TypeNS)
+	}
 	if ns == nil && !authoritative {
 		// Some servers have a referral's NS set in the answer section; BIND follows it too.
 		ns = wire.FindType(m.Answer, wire.TypeNS)
@@ -98,6 +106,18 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 			func(s *wire.RRset) bool { return s.Type == wire.TypeDS })
 	}
 	return r
+}
+
+// cutIn returns the NS set in the answer to a question for NS or ANY that is a referral's, if the
+// reply has no AA: it is all that servers of zone have of a name below it, which is a zone cut.
+func cutIn(answer []*wire.RRset, q wire.Question, zone wire.Name) *wire.RRset {
+	if q.Type != wire.TypeNS && q.Type != wire.TypeANY || !q.Name.Below(zone) ||
+		slices.ContainsFunc(answer, func(s *wire.RRset) bool {
+			return s.Name == q.Name && s.Type != wire.TypeNS
+		}) {
+		return nil
+	}
+	return wire.Find(answer, q.Name, wire.TypeNS)
 }
 
 // faultOf returns the server's fault that an RCODE means, None for a usable reply.
