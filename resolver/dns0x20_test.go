@@ -326,3 +326,65 @@ func TestDNS0x20BogusReplyIsConfirmedInLowerCase(t *testing.T) {
 		}
 	})
 }
+
+// Over TCP nobody else can reply, so that letters protect nothing there. A signer that signs them
+// (coredns issue 5061) is understood at once if its replies over UDP are truncated.
+func TestDNS0x20IsLeftOutAfterTruncation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "online.example.", Denial: lab.Compact, Records: "* A 192.0.2.1"})
+		var over []string
+		only(w, "online.example.", func(q lab.Incoming) (lab.Reply, bool) {
+			m, name := q.Honest(), q.Question().Name
+			if q.Question().Qtype == dns.TypeTXT {
+				over = append(over, fmt.Sprintf("TCP %v, mixed %v", q.TCP, isMixed(q)))
+			}
+			for _, r := range m.Ns {
+				if n, ok := r.(*dns.NSEC); ok {
+					n.NextDomain = `\000.` + name
+				}
+			}
+			if m.Truncated = !q.TCP; m.Truncated {
+				m.Answer, m.Ns = nil, nil
+			}
+			return lab.Messages(m), true
+		})
+		in := newWorld(t, w, nil)
+		for i := range 3 {
+			over = nil
+			a := in.resolve(fmt.Sprintf("abcdefghijklmnop%d.online.example.", i), wire.TypeTXT)
+			if a.Status != wire.Secure || a.RCode != noError || len(a.Sets) > 0 {
+				t.Errorf("%d: %s %s (%v)", i, a.RCode, a.Status, a.Failure)
+			}
+			want := "TCP false, mixed true; TCP true, mixed false"
+			if got := strings.Join(over, "; "); got != want {
+				t.Errorf("%d: asked %s, want %s", i, got, want)
+			}
+		}
+	})
+}
+
+// A server that has kept letters may be replaced by one that does not. Its replies over UDP count
+// as forged then, and are not heard; those over TCP show what has changed.
+func TestDNS0x20LettersOverTCPShowThatAServerHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changed := false
+		in := newWorld(t, oddWorld(func(q lab.Incoming) (lab.Reply, bool) {
+			m := q.Honest()
+			if changed {
+				m.Question[0].Name = strings.ToLower(m.Question[0].Name)
+			}
+			return lab.Messages(m), true
+		}), nil)
+		in.resolve("firstname.odd.example.", wire.TypeA)
+		changed = true
+		in.resolve("secondname.odd.example.", wire.TypeA)
+		in.transcript()
+		began := time.Now()
+		a := in.resolve("thirdname.odd.example.", wire.TypeA)
+		if asked := in.transcript(); len(a.Sets) != 1 || time.Since(began) > 0 ||
+			strings.Count(asked, "\n") != 1 {
+			t.Errorf("%s %v after %v:\n%s", a.RCode, a.Failure, time.Since(began), asked)
+		}
+	})
+}

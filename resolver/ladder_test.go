@@ -174,7 +174,7 @@ var ladders = []struct {
 	known: profile{caseKept: true, edns: true},
 	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawReply, truncated: true,
 		opt: true, question: true}}, ""},
-		{"tcp EDNS cookie case", []observation{{what: sawNoTCP}}, "bad"}},
+		{"tcp EDNS cookie", []observation{{what: sawNoTCP}}, "bad"}},
 }, {
 	name: "RFC 7766, 5: what cannot be read may have been cut, and is asked for over TCP",
 	rungs: []rung{{"udp EDNS cookie case", []observation{{what: sawGarbled}}, ""},
