@@ -170,10 +170,27 @@ func (w *xdpWorld) packets() (received, sent int) {
 	return links[0].Stats.RX.Packets, links[0].Stats.TX.Packets
 }
 
-// load asks at a rate for some seconds, and returns how many queries were not answered. It does not
-// count what never came to the server's interface, or has left it and was lost after that: kxdpgun
-// that has waited for a processor sends at once what was due meanwhile, and has not read what came.
+// load asks at a rate for some seconds, and returns how many queries were not answered. It asks
+// again, a few times at most, when many of them never came to the server's interface, or something
+// has left it that kxdpgun did not count: where kxdpgun has waited for a processor, it sends at once
+// what was due meanwhile, and has not read what came.
 func (w *xdpWorld) load(rate, seconds int, during func()) (asked, lost int) {
+	w.t.Helper()
+	for range 4 {
+		var elsewhere int
+		asked, lost, elsewhere = w.loadOnce(rate, seconds, during)
+		w.t.Logf("%d asked, %d not answered, at most %d of them lost elsewhere", asked, lost,
+			elsewhere)
+		if min(lost, elsewhere) <= 20 { // both ends have packets of their own
+			break
+		}
+	}
+	return asked, lost
+}
+
+// loadOnce asks once. What may be lost elsewhere is what never came to the server's interface, and
+// what has left it and was not counted.
+func (w *xdpWorld) loadOnce(rate, seconds int, during func()) (asked, lost, elsewhere int) {
 	w.t.Helper()
 	file := w.dir.write(w.t, "queries", "www.secure.example. A\n")
 	received, sent := w.packets()
@@ -195,12 +212,7 @@ func (w *xdpWorld) load(rate, seconds int, during func()) (asked, lost int) {
 	asked = number("total queries")
 	lost = asked - number("total replies")
 	in, left := w.packets()
-	elsewhere := max(asked-(in-received), 0) + max(left-sent-(asked-lost), 0)
-	if elsewhere <= 20 { // both ends have packets of their own
-		elsewhere = 0
-	}
-	w.t.Logf("%d asked, %d not answered, at most %d of them lost elsewhere", asked, lost, elsewhere)
-	return asked, max(lost-elsewhere, 0)
+	return asked, lost, max(asked-(in-received), 0) + max(left-sent-(asked-lost), 0)
 }
 
 // Clients over IPv4 and IPv6 are answered by AF_XDP, from the cache and when the answer has to be
@@ -249,7 +261,7 @@ func TestXDP(t *testing.T) {
 	w.asks("tc", "@192.0.2.1", "+ignore", "+bufsize=512", "large.test", "TXT")
 	w.asks("ANSWER: 17", "@192.0.2.1", "+ignore", "+bufsize=1232", "large.test", "TXT")
 	must(t, "ip", "link", "set", "near0", "mtu", "1000")
-	eventually(t, "an answer above the MTU is truncated", func() bool {
+	within(t, 10*time.Second, "an answer above the MTU is truncated", func() bool {
 		return strings.Contains(w.kdig("@192.0.2.1", "+ignore", "+bufsize=1232", "large.test",
 			"TXT"), " tc")
 	})
@@ -341,7 +353,7 @@ func TestXDPFallsBackToSockets(t *testing.T) {
 	w.serve()
 	w.by("native")
 	must(t, "ip", "link", "del", "near0")
-	eventually(t, "the server has noticed", func() bool {
+	within(t, 10*time.Second, "the server has noticed", func() bool {
 		return strings.Contains(w.ctl("status"), "near0: by sockets: the interface has gone")
 	})
 	w.plug()
