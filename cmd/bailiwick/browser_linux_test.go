@@ -16,7 +16,7 @@ import (
 
 // browserTime is how long the browser may take for what it does at once when all is well: on a
 // machine that does much else its start alone takes seconds.
-const browserTime = 60 * time.Second
+var browserTime = min(patience, 60*time.Second)
 
 // browser is a tab.
 type browser struct {
