@@ -49,16 +49,18 @@ func TestFleetIsAsSimulated(t *testing.T) {
 		f.wants(n, wildNames("first", 1)) // each knows the way to the zone
 	}
 	w := simulated()
-	before := f.outcomes()
 	commands, memory := f.ofStore("total_commands_processed"), f.ofStore("used_memory")
-	with := f.play(w, "with")
-	after := f.outcomes()
+	with, after, misses, unread := f.playWithStore(w, "with")
+	if unread > misses/20 { // the machine was too busy
+		commands, memory = f.ofStore("total_commands_processed"), f.ofStore("used_memory")
+		with, after, misses, unread = f.playWithStore(w, "again")
+	}
+	if unread > misses/20 {
+		t.Errorf("the store had no time for %d of %d questions", unread, misses)
+	}
 	commands, memory = f.ofStore("total_commands_processed")-commands,
 		f.ofStore("used_memory")-memory
 	sim := fleetsim.Run(w)
-	for o := range after {
-		after[o] -= before[o]
-	}
 	w.Store.None = true
 	alone := fleetsim.Run(w)
 	for n := 6; n <= 10; n++ {
@@ -67,18 +69,7 @@ func TestFleetIsAsSimulated(t *testing.T) {
 	}
 	without := f.playAt(w, "without", 6)
 
-	misses := 0
-	for o := fleet.Found; o <= fleet.Failed; o++ {
-		misses += after[o]
-	}
 	shared := after[fleet.Found] + after[fleet.Awaited]
-	// What the store had no time for, as on a busy machine, was resolved.
-	unread := 0
-	for o := fleet.Joined; o <= fleet.Failed; o++ {
-		if o == fleet.Joined || o == fleet.Late || o >= fleet.Skipped {
-			unread += after[o]
-		}
-	}
 	f.close("questions that memory does not answer", misses, sim.Misses, 0, 0)
 	f.close("of these, what the store answers", shared,
 		float64(sim.Outcomes[fleet.Found]+sim.Outcomes[fleet.Awaited]), unread, 0)
@@ -97,6 +88,25 @@ func TestFleetIsAsSimulated(t *testing.T) {
 	if over > w.Names/50 { // a machine that is busy for 20 ms
 		t.Errorf("%d names were resolved more than three times", over)
 	}
+}
+
+// playWithStore has clients ask the first five nodes. It returns what the nodes have counted of
+// their questions to the store, how many these were, and how many of them the store had no time
+// for, as on a busy machine: they were resolved.
+func (f *fleetOf) playWithStore(w fleetsim.World, about string) (with resolved, counts []int, misses,
+	unread int) {
+	f.t.Helper()
+	before := f.outcomes()
+	with = f.play(w, about)
+	counts = f.outcomes()
+	for o := fleet.Found; o <= fleet.Failed; o++ {
+		counts[o] -= before[o]
+		misses += counts[o]
+		if o == fleet.Joined || o == fleet.Late || o >= fleet.Skipped {
+			unread += counts[o]
+		}
+	}
+	return with, counts, misses, unread
 }
 
 // close compares what was counted with what was simulated. It may be a tenth less or more, and what
