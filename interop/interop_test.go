@@ -7,6 +7,7 @@
 package interop
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -350,6 +351,18 @@ func run(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	// a failure is an answer too, and stands in the output
 	out, _ := exec.Command(name, args...).CombinedOutput()
+	return string(out)
+}
+
+// dnsperf runs dnsperf, which goes on for ever over connections that nobody accepts.
+func dnsperf(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "dnsperf", args...).CombinedOutput()
+	if ctx.Err() != nil {
+		return fmt.Sprintf("%s: %v", out, err) // it prints no figures
+	}
 	return string(out)
 }
 

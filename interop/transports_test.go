@@ -407,7 +407,7 @@ func (w *transports) dnsperf(t *testing.T) {
 	for _, mode := range [][]string{{"udp", strconv.Itoa(plainPort)},
 		{"tcp", strconv.Itoa(plainPort)}, {"dot", strconv.Itoa(dotPort)},
 		{"doh", strconv.Itoa(dohPort)}} {
-		out := run(t, "dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d", data, "-n",
+		out := dnsperf(t, "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d", data, "-n",
 			"2000", "-t", "60", "-c", "8", "-q", "100", "-e", "-D", "-O",
 			"doh-uri=https://localhost/dns-query")
 		if !regexp.MustCompile(`Queries lost: +0 `).MatchString(out) ||
@@ -436,10 +436,9 @@ func (w *transports) certificate(t *testing.T) {
 	for _, mode := range [][]string{{"dot", strconv.Itoa(dotPort)},
 		{"doh", strconv.Itoa(dohPort)}} {
 		go func() {
-			out, _ := exec.Command("dnsperf", "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d",
+			done <- dnsperf(t, "-s", "127.0.0.1", "-m", mode[0], "-p", mode[1], "-d",
 				data, "-l", "4", "-t", "60", "-c", "8", "-Q", "5000", "-O",
-				"doh-uri=https://localhost/dns-query").CombinedOutput()
-			done <- string(out)
+				"doh-uri=https://localhost/dns-query")
 		}()
 	}
 	for i := 2; i < 6; i++ {
