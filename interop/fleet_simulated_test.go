@@ -93,8 +93,8 @@ func TestFleetIsAsSimulated(t *testing.T) {
 // playWithStore has clients ask the first five nodes. It returns what the nodes have counted of
 // their questions to the store, how many these were, and how many of them the store had no time
 // for, as on a busy machine: they were resolved.
-func (f *fleetOf) playWithStore(w fleetsim.World, about string) (with resolved, counts []int, misses,
-	unread int) {
+func (f *fleetOf) playWithStore(w fleetsim.World, about string) (with resolved, counts []int,
+	misses, unread int) {
 	f.t.Helper()
 	before := f.outcomes()
 	with = f.play(w, about)

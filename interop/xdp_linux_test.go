@@ -172,8 +172,8 @@ func (w *xdpWorld) packets() (received, sent int) {
 
 // load asks at a rate for some seconds, and returns how many queries were not answered. It asks
 // again, a few times at most, when many of them never came to the server's interface, or something
-// has left it that kxdpgun did not count: where kxdpgun has waited for a processor, it sends at once
-// what was due meanwhile, and has not read what came.
+// has left it that kxdpgun did not count: where kxdpgun has waited for a processor, it sends at
+// once what was due meanwhile, and has not read what came.
 func (w *xdpWorld) load(rate, seconds int, during func()) (asked, lost int) {
 	w.t.Helper()
 	for range 4 {

@@ -77,7 +77,8 @@ func TestUnansweredHearsTheLateReply(t *testing.T) {
 	}
 }
 
-// leftOpen asks a lateServer, and returns the question that stays open when it has left. Where the machine is so slow that the time is over before the question has left,
+// leftOpen asks a lateServer, and returns the question that stays open when it has left. Where
+// the machine is so slow that the time is over before the question has left,
 // it asks another server, with more time.
 func leftOpen(t *testing.T, exchange askOverUDP) (ports chan uint16, at netip.AddrPort,
 	open *Unanswered) {
