@@ -70,8 +70,15 @@ func startFronts(t *testing.T, fronts ...string) *frontWorld {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A front that checks each second takes an instance for gone when the machine stands still.
-		w.write(t, f, strings.ReplaceAll(string(text), "checkTimeout=1000", "checkTimeout=30000"))
+		conf := string(text)
+		if f == "dnsdist.conf" {
+			// It takes an instance for gone when the machine stands still.
+			conf = strings.ReplaceAll(conf, "checkTimeout=1000", "checkTimeout=30000")
+			if strings.Count(string(text), "checkTimeout") != 1 || conf == string(text) {
+				t.Fatal("dnsdist.conf does not wait a second for a check, once")
+			}
+		}
+		w.write(t, f, conf)
 	}
 	w.certify()
 	w.write(t, "lab.yaml", fmt.Sprintf("include: bailiwick.yaml\ncontrol: {socket: \"\"}\n"+
@@ -309,7 +316,7 @@ func (w *frontWorld) queries() (all string) {
 func (w *frontWorld) rates() {
 	burst := func(from, patience string) string {
 		data := w.write(w.T, "rates", "www.secure.example A\n")
-		return run(w.T, "dnsperf", "-s", dnsdistAt, "-a", from, "-d", data, "-n", "60", "-q", "60",
+		return dnsperf(w.T, "-s", dnsdistAt, "-a", from, "-d", data, "-n", "60", "-q", "60",
 			"-t", patience)
 	}
 	if out := burst(client, "60"); !lostNone.MatchString(out) {
@@ -362,7 +369,7 @@ func (w *frontWorld) loads() {
 	for _, c := range [][]string{{dnsdistAt, "udp", "53"}, {dnsdistAt, "tcp", "53"},
 		{dnsdistAt, "dot", "853"}, {dnsdistAt, "tcp", "5353"}, {haproxyAt, "tcp", "53"},
 		{haproxyAt, "dot", "853"}, {nginxAt, "tcp", "53"}, {nginxAt, "dot", "853"}} {
-		out := run(w.T, "dnsperf", "-s", c[0], "-a", client, "-m", c[1], "-p", c[2], "-d", data,
+		out := dnsperf(w.T, "-s", c[0], "-a", client, "-m", c[1], "-p", c[2], "-d", data,
 			"-n", "50", "-t", "60", "-c", "8", "-q", "40", "-e")
 		if !lostNone.MatchString(out) || !strings.Contains(out, "Queries completed:    200") {
 			w.Errorf("dnsperf to %v:\n%s", c, out)
