@@ -7,32 +7,56 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"bailiwick/internal/lab"
 )
 
-// runLab serves a small world, and returns the path of its socket.
+// runLab serves a small world, and returns the path of its socket. Resolvers of other packages'
+// tests send questions from random ports, the lab's among them.
 func runLab(t *testing.T) string {
+	t.Helper()
+	for port := uint16(15353); ; port++ {
+		switch socket, err := startLab(t, port); {
+		case err == nil:
+			return socket
+		case port == 15363 || !errors.Is(err, syscall.EADDRINUSE):
+			t.Fatal(err)
+		}
+	}
+}
+
+// startLab is runLab at a port.
+func startLab(t *testing.T, port uint16) (socket string, err error) {
 	t.Helper()
 	w := lab.New(time.Now())
 	w.Add(lab.Zone{Name: "bank.", Servers: []lab.ServerFaults{nil, nil}})
-	socket := filepath.Join(t.TempDir(), "lab.sock")
+	socket = filepath.Join(t.TempDir(), "lab.sock")
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- serveLab(ctx, io.Discard, io.Discard, w, 15353, socket) }()
+	ended := make(chan error, 1)
+	go func() { ended <- serveLab(ctx, io.Discard, io.Discard, w, port, socket) }()
+	until(t, "the lab does not listen at its socket", func() bool {
+		select {
+		case err = <-ended:
+			return true
+		default:
+			_, missing := os.Stat(socket)
+			return missing == nil
+		}
+	})
+	if err != nil {
+		stop()
+		return "", err
+	}
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	until(t, "the lab does not listen at its socket", func() bool {
-		_, err := os.Stat(socket)
-		return err == nil
-	})
-	return socket
+	return socket, nil
 }
 
 // TestLabSwitchesFaults: zones and servers of a running lab are broken and repaired by the command
