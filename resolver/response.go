@@ -3,6 +3,7 @@
 package resolver
 
 import (
+	"cmp"
 	"slices"
 
 	"bailiwick/internal/cause"
@@ -62,10 +63,7 @@ func classify(m *wire.Message, q wire.Question, zone wire.Name, forwarder, harde
 	if m.RCode() == wire.RCodeYXDomain { // no DNAME explains it
 		return reply{fault: cause.ServerUnexpected}
 	}
-	ns := cut
-	if ns == nil {
-		ns = wire.FindType(m.Authority, wire.TypeNS)
-	}
+	ns := cmp.Or(cut, wire.FindType(m.Authority, wire.TypeNS))
 	if ns == nil && !authoritative {
 		// Some servers have a referral's NS set in the answer section; BIND follows it too.
 		ns = wire.FindType(m.Answer, wire.TypeNS)

@@ -108,8 +108,8 @@ func (k *Keeper) fromAddress(ctx context.Context, z *Zone, addr netip.AddrPort, 
 	defer func() { s.close() }()
 	if have == nil || whole {
 		got, err := s.transfer(ctx, nil, octets)
-		if err != nil || have == nil {
-			return got, err
+		if err != nil {
+			return nil, err
 		}
 		if got, err = than(got, have); err == nil && got == nil {
 			err = errSame

@@ -59,6 +59,12 @@ func (c *NamedCertificate) Name() string {
 	return c.Leaf.Subject.CommonName
 }
 
+// EndsSoon reports whether a certificate is in the last time of its life, or has ended: soon, or a
+// third of its life, if that is less.
+func EndsSoon(c *x509.Certificate, now time.Time, soon time.Duration) bool {
+	return c.NotAfter.Sub(now) < min(soon, c.NotAfter.Sub(c.NotBefore)/3)
+}
+
 // CertificateFile is a pair of PEM files: the chain, the server's certificate first, and its key.
 type CertificateFile struct {
 	Certificate, Key string

@@ -30,7 +30,7 @@ func ASCII(s string) (string, error) {
 	for start, i := 0, 0; i <= len(s); i++ {
 		switch {
 		case i < len(s)-1 && s[i] == '\\':
-			i++ // what stands behind it is no end of the label
+			i++ // an escaped dot does not end the label
 		case i >= len(s) || s[i] == '.':
 			label := s[start:min(i, len(s))]
 			if !isASCII(label) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bailiwick/internal/cause"
+	"bailiwick/transport"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -115,11 +116,11 @@ func (j *judge) clock() {
 func (j *judge) certificates() {
 	for i := range j.Certificates {
 		c := &j.Certificates[i]
-		id, life := "certificate-ends", c.Leaf.NotAfter.Sub(c.Leaf.NotBefore)
-		switch left := c.Leaf.NotAfter.Sub(j.Now); {
-		case left <= 0:
+		id := "certificate-ends"
+		switch {
+		case !j.Now.Before(c.Leaf.NotAfter):
 			id = "certificate-ended"
-		case left >= min(certificateSoon, life/3):
+		case !transport.EndsSoon(c.Leaf, j.Now, certificateSoon):
 			continue
 		}
 		j.add(id, nil, "%s (%s): %s", c.Key, c.Name(), stamp(c.Leaf.NotAfter))

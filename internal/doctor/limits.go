@@ -16,8 +16,7 @@ const (
 	maxServers = 4
 	// maxFile is how many octets of a file of the machine are read.
 	maxFile = 64 << 10
-	// certificateSoon is how long before its end a certificate is told of; one that lives for less
-	// than three times as long, in the last third of its life.
+	// certificateSoon is how long before its end a certificate is told of, see transport.EndsSoon.
 	certificateSoon = 14 * 24 * time.Hour
 	// maxLibraryServers is how many servers of resolv.conf the C library asks (MAXNS in resolv.h).
 	maxLibraryServers = 3

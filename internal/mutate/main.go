@@ -140,24 +140,31 @@ type result struct {
 // tryAll tries mutants, some at a time, and returns the results in the order of the list.
 func (r *runner) tryAll(list []*mutant, jobs int) []result {
 	results := make([]result, len(list))
+	each(len(list), jobs, func(i int) {
+		began := time.Now()
+		o, err := r.try(list[i])
+		results[i] = result{list[i], o, time.Since(began), err}
+		fmt.Fprintf(os.Stderr, "%-15s %s\n", o, list[i].name)
+	})
+	return results
+}
+
+// each does something for the numbers below n, some at a time.
+func each(n, jobs int, do func(i int)) {
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range max(1, jobs) {
 		wg.Go(func() {
 			for i := range next {
-				began := time.Now()
-				o, err := r.try(list[i])
-				results[i] = result{list[i], o, time.Since(began), err}
-				fmt.Fprintf(os.Stderr, "%-15s %s\n", o, list[i].name)
+				do(i)
 			}
 		})
 	}
-	for i := range list {
+	for i := range n {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
-	return results
 }
 
 // writeReport writes a table of all results, by rule, and their sum.

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sync"
 )
 
 // A compiled is a package that mutants edit, as the type checker takes it. Its tests are not in it.
@@ -52,28 +51,21 @@ func checkTypes(root string, list []*mutant, jobs int) error {
 		return err
 	}
 	faults := make([]error, len(pkgs))
-	turn := make(chan struct{}, max(1, jobs))
-	var wg sync.WaitGroup
-	for i, p := range pkgs {
-		wg.Go(func() {
-			turn <- struct{}{}
-			defer func() { <-turn }()
-			rel, err := filepath.Rel(root, p.Dir)
-			if err != nil {
-				faults[i] = err
-				return
-			}
-			c, err := load(root, rel, p, exports)
-			if err != nil {
-				faults[i] = err
-				return
-			}
-			for _, m := range byPackage["./"+rel] {
-				faults[i] = errors.Join(faults[i], c.check(root, m))
-			}
-		})
-	}
-	wg.Wait()
+	each(len(pkgs), jobs, func(i int) {
+		rel, err := filepath.Rel(root, pkgs[i].Dir)
+		if err != nil {
+			faults[i] = err
+			return
+		}
+		c, err := load(rel, pkgs[i], exports)
+		if err != nil {
+			faults[i] = err
+			return
+		}
+		for _, m := range byPackage["./"+rel] {
+			faults[i] = errors.Join(faults[i], c.check(root, m))
+		}
+	})
 	return errors.Join(faults...)
 }
 
@@ -107,7 +99,7 @@ func goList(root string, dirs map[string][]*mutant) (pkgs []listed, exports map[
 }
 
 // load parses a package.
-func load(root, rel string, p listed, exports map[string]string) (*compiled, error) {
+func load(rel string, p listed, exports map[string]string) (*compiled, error) {
 	c := &compiled{fset: token.NewFileSet(), path: p.ImportPath, files: map[string]*ast.File{}}
 	c.config.Importer = importer.ForCompiler(c.fset, "gc",
 		func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })

@@ -4,7 +4,6 @@ package snapshot
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -13,14 +12,9 @@ import (
 	"bailiwick/transport"
 )
 
-// certificateSoon is how long before its end a certificate is worth a warning; one that lives for
-// less than three times as long is in the last third of its life.
+// certificateSoon is how long before its end a certificate is worth a warning, see
+// [transport.EndsSoon].
 const certificateSoon = 7 * 24 * time.Hour
-
-// endsSoon reports whether a certificate is worth a warning.
-func endsSoon(c *x509.Certificate, now time.Time) bool {
-	return c.NotAfter.Sub(now) < min(certificateSoon, c.NotAfter.Sub(c.NotBefore)/3)
-}
 
 // labAddresses are the addresses in a lab's certificate.
 var labAddresses = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
@@ -67,7 +61,7 @@ func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFil
 		found = append(found, cfg.Warning(key,
 			"certificate %s has expired on %s: clients will not trust it", f.Certificate,
 			end.Format(time.DateOnly)))
-	case endsSoon(c.Leaf, now):
+	case transport.EndsSoon(c.Leaf, now, certificateSoon):
 		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
 			end.Format(time.DateOnly)))
 	case now.Before(c.Leaf.NotBefore):

@@ -95,7 +95,7 @@ func aboutAuthority(cfg *config.Config, f namedFile, last *x509.Certificate) con
 	case now.After(last.NotAfter):
 		return config.Findings{cfg.Warning(f.key, "the authorities in %s have expired by %s: "+
 			"nobody's certificate is valid", f.path, end)}
-	case endsSoon(last, now):
+	case transport.EndsSoon(last, now, certificateSoon):
 		return config.Findings{cfg.Warning(f.key, "the authorities in %s expire by %s", f.path,
 			end)}
 	}

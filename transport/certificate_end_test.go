@@ -1,4 +1,4 @@
-package snapshot
+package transport
 
 import (
 	"crypto/x509"
@@ -20,7 +20,7 @@ func TestEndsSoonIsAWeekOrAThird(t *testing.T) {
 		{80 * day, -day, true},
 	} {
 		one := &x509.Certificate{NotBefore: now.Add(-c.lived), NotAfter: now.Add(c.left)}
-		if got := endsSoon(one, now); got != c.want {
+		if got := EndsSoon(one, now, 7*day); got != c.want {
 			t.Errorf("after %v, with %v left: %v", c.lived, c.left, got)
 		}
 	}
