@@ -216,15 +216,12 @@ func (d *Denials) Candidates(in *Realm, name wire.Name, t wire.Type, now time.Ti
 	}
 }
 
-// candidates collects the SOA and the records that may take part in a proof about name.
+// candidates collects the SOA and the records that may take part in a proof about name. Most names
+// exist: no record is decoded for them.
 func (z *zoneDenials) candidates(c collector, name wire.Name) []*wire.RRset {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
 	if z.soa == nil {
-		return nil
-	}
-	soa := *z.soa
-	if !c.take(&soa, z.ends, z.ends) {
 		return nil
 	}
 	switch {
@@ -233,11 +230,23 @@ func (z *zoneDenials) candidates(c collector, name wire.Name) []*wire.RRset {
 	case len(z.nsec3) > 0:
 		z.nsec3For(&c, c.zone, name)
 	}
+	if c.n == 0 {
+		return nil
+	}
+	soa := *z.soa
+	if !c.take(&soa, z.ends, z.ends) {
+		return nil
+	}
+	for _, r := range c.taken[:c.n] {
+		if !c.take(r.set(c.zone), r.expires, r.ends) {
+			return nil // the rest is no proof
+		}
+	}
 	soa.TTL = c.least
 	return c.sets
 }
 
-// collector gathers live records, each once.
+// collector notes the records of a proof, each once, and gathers them while none has ended.
 type collector struct {
 	zone  wire.Name
 	now   int64
@@ -263,14 +272,12 @@ func (c *collector) take(s *wire.RRset, expires, ends int64) bool {
 	return true
 }
 
+// add notes a record, and reports whether there is one.
 func (c *collector) add(r *denialRecord) bool {
 	if r == nil {
 		return false
 	}
 	if !slices.Contains(c.taken[:c.n], r) {
-		if !c.take(r.set(c.zone), r.expires, r.ends) {
-			return false
-		}
 		c.taken[c.n] = r
 		c.n++
 	}
@@ -280,7 +287,7 @@ func (c *collector) add(r *denialRecord) bool {
 // nsecFor adds the record at or before the name, and the one at or before the wildcard that could
 // answer.
 func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
-	r := z.nsecAt(name)
+	r := z.nsecAt(c.zone, name)
 	if !c.add(r) || r.owner() == name {
 		return
 	}
@@ -289,18 +296,19 @@ func (z *zoneDenials) nsecFor(c *collector, name wire.Name) {
 		encloser = e
 	}
 	if w, ok := encloser.Wildcard(); ok {
-		c.add(z.nsecAt(w))
+		c.add(z.nsecAt(c.zone, w))
 	}
 }
 
-// nsecAt returns the record with the greatest owner that is not after name.
-func (z *zoneDenials) nsecAt(name wire.Name) *denialRecord {
+// nsecAt returns the record of the name or of the span that it is in, nil if that is not known.
+func (z *zoneDenials) nsecAt(zone, name wire.Name) *denialRecord {
 	var buf [2 * wire.MaxNameLen]byte
-	i, found := search(z.nsec, name.AppendOrder(buf[:0]))
+	order := name.AppendOrder(buf[:0])
+	i, found := search(z.nsec, order)
 	if !found {
 		i--
 	}
-	if i < 0 {
+	if i < 0 || z.nsec[i].endsBefore(order, zone) {
 		return nil
 	}
 	return &z.nsec[i]
@@ -314,36 +322,38 @@ func (z *zoneDenials) nsec3For(c *collector, zone, name wire.Name) {
 	}
 	next := name
 	for a := name; ; a = a.Parent() {
-		r, match := z.nsec3At(a)
-		if match {
+		switch r, match := z.nsec3At(a); {
+		case match && a == name:
 			c.add(r)
-			if a == name {
-				return
-			}
-			if r, _ := z.nsec3At(next); r != nil {
+			return
+		case match:
+			if closer, _ := z.nsec3At(next); c.add(closer) {
 				c.add(r)
-			}
-			if w, ok := a.Wildcard(); ok {
-				r, _ := z.nsec3At(w)
-				c.add(r)
+				if w, ok := a.Wildcard(); ok {
+					r, _ := z.nsec3At(w)
+					c.add(r)
+				}
 			}
 			return
-		}
-		if a == zone || a.IsRoot() {
+		case a == zone || a.IsRoot():
 			return
 		}
 		next = a
 	}
 }
 
-// nsec3At returns the record with the greatest hash that is not after the name's, and whether it
-// matches the name. The chain is a ring: the last record precedes the first.
-func (z *zoneDenials) nsec3At(name wire.Name) (*denialRecord, bool) {
+// nsec3At returns the record that matches the name or covers it, nil if that is not known, and
+// whether it matches.
+func (z *zoneDenials) nsec3At(name wire.Name) (r *denialRecord, match bool) {
 	h := wire.NSEC3Hash(name, z.iter, z.salt)
-	return z.nsec3Near(h[:])
+	if r, match = z.nsec3Near(h[:]); !match && !r.covers(h[:]) {
+		return nil, false
+	}
+	return r, match
 }
 
-// nsec3Near is nsec3At for a hash.
+// nsec3Near returns the record with the greatest hash that is not after h, and whether it is h. The
+// chain is a ring: the last record precedes the first.
 func (z *zoneDenials) nsec3Near(h []byte) (*denialRecord, bool) {
 	i, found := search(z.nsec3, h)
 	if !found {

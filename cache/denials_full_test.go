@@ -41,7 +41,7 @@ func TestMaxDenials(t *testing.T) {
 	}
 	half := now.Add(30 * time.Second)
 	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), span(7)}, half)
-	if r := z.nsecAt(wire.MustParseName(inSpan(7))); r.expires != half.Unix()+60 {
+	if r := z.nsecAt(zone, wire.MustParseName(inSpan(7))); r.expires != half.Unix()+60 {
 		t.Error("a record that is known already is not kept anew in a list that is full")
 	}
 	later := now.Add(time.Minute) // all but one have ended

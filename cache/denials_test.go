@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"encoding/base32"
 	"strings"
 	"testing"
@@ -114,6 +115,47 @@ func TestNSEC3Candidates(t *testing.T) {
 		maxAggressiveIterations+1)}, now)
 	if got := owners(d, "a.example.", now); got != nil {
 		t.Errorf("a chain that costs too much: %v", got)
+	}
+}
+
+// Most names that are asked for exist, or are in spans that nobody has asked for: no record is
+// offered for them, so that none is decoded and none judged.
+func TestNoCandidatesOutsideOfSpans(t *testing.T) {
+	d := newDenials(1 << 20)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), nsec("example", "b.example"),
+		nsec("f.example", "g.example")}, now)
+	for _, name := range []string{"c.example.", "x.c.example.", "g.example.", "z.example."} {
+		if _, sets := d.Candidates(nil, wire.MustParseName(name), wire.TypeA, now); sets != nil {
+			t.Errorf("NSEC: %s is in no span, and gets %v", name, sets)
+		}
+	}
+	if got := owners(d, "fa.example.", now); len(got) != 2 {
+		t.Errorf("NSEC: a name in a span gets %v", got)
+	}
+
+	hash := func(name string) []byte {
+		h := wire.NSEC3Hash(wire.MustParseName(name), 1, nil)
+		return h[:]
+	}
+	record := func(owner, next []byte) *wire.RRset {
+		rd := append([]byte{1, 0, 0, 1, 0, 20}, next...)
+		return denial(base32.HexEncoding.EncodeToString(owner)+".example", wire.TypeNSEC3,
+			append(rd, bitmap(wire.TypeA, wire.TypeRRSIG)...))
+	}
+	around := hash("gone.example")
+	before, after := bytes.Clone(around), bytes.Clone(around)
+	before[19], after[19] = before[19]-1, after[19]+1 // no carry: the test says so below
+	apex := hash("example")
+	d = newDenials(1 << 20)
+	d.Put(ZoneKey{Name: zone}, []*wire.RRset{soa(), record(apex, append(bytes.Clone(apex[:19]),
+		apex[19]+1)), record(before, after)}, now)
+	if got := owners(d, "gone.example.", now); len(got) != 2 {
+		t.Fatalf("NSEC3: a name in a span gets %v", got)
+	}
+	for _, name := range []string{"c.example.", "x.c.example."} {
+		if _, sets := d.Candidates(nil, wire.MustParseName(name), wire.TypeA, now); sets != nil {
+			t.Errorf("NSEC3: %s is in no span, and gets %v", name, sets)
+		}
 	}
 }
 

@@ -165,7 +165,7 @@ func (z *zoneDenials) nsecSpan(zone, name wire.Name) (*denialRecord, wire.Name) 
 		return nil, zone
 	}
 	r := &z.nsec[i-1]
-	if r.after() != zone && string(order) >= r.next() {
+	if r.endsBefore(order, zone) {
 		return nil, zone
 	}
 	encloser := name.CommonAncestor(r.owner())
@@ -196,6 +196,12 @@ func (z *zoneDenials) nsec3Span(zone, name wire.Name) (*denialRecord, wire.Name)
 		break
 	}
 	return nil, encloser
+}
+
+// endsBefore reports whether the span of an NSEC record ends at or before a name's sort key. The
+// next name of a zone's last record is the zone's own.
+func (r *denialRecord) endsBefore(order []byte, zone wire.Name) bool {
+	return r.after() != zone && string(order) >= r.next()
 }
 
 // covers reports whether a hash is in the record's span, and is not the record's own.

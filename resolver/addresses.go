@@ -6,6 +6,7 @@ package resolver
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"bailiwick/cache"
@@ -33,15 +34,47 @@ type serverList struct {
 	own     bool             // the operator named the servers, see Config.inside
 	use     families         // the families in use when the list was made
 	types   []wire.Type      // the address types of use
-	room    [2]candidate     // storage of the first ones: most zones have two servers
+	// held reports whether tries in goroutines of their own may hold its candidates.
+	held bool
+}
+
+// maxKeptCandidates is how many candidates' memory is used again with that of their list. Few zones
+// have more servers.
+const maxKeptCandidates = 16
+
+// serverLists are lists whose memory is used again, with that of their candidates: a resolution
+// needs one for each zone on its way.
+var serverLists = sync.Pool{New: func() any { return new(serverList) }}
+
+// newServerList returns an empty list.
+func newServerList(x *resolution) *serverList {
+	l := serverLists.Get().(*serverList)
+	l.x, l.use = x, x.r.families()
+	l.types = l.use.types()
+	return l
+}
+
+// reuse gives the memory of a list back, unless somebody may still hold its candidates.
+func (l *serverList) reuse() {
+	if l == nil || l.held {
+		return
+	}
+	for _, c := range l.known {
+		*c = candidate{}
+	}
+	kept := l.known[:0] // with the candidates behind its end, see addOne
+	if cap(kept) > maxKeptCandidates {
+		kept = nil
+	}
+	*l = serverList{known: kept}
+	serverLists.Put(l)
 }
 
 // serversOf makes the list for a delegation.
 func (x *resolution) serversOf(d *cache.Delegation) *serverList {
-	l := &serverList{x: x, zone: d.Zone, cut: d, own: x.r.cfg.inside(d.Zone, nil),
-		use: x.r.families()}
+	l := newServerList(x)
+	l.zone, l.cut, l.own = d.Zone, d, x.r.cfg.inside(d.Zone, nil)
 	l.r, _ = x.r.home(cache.Key{Name: d.Zone})
-	l.types = l.use.types()
 	now := x.r.clock.Now()
 	for _, ns := range d.Servers {
 		before := len(l.known)
@@ -67,9 +100,9 @@ func (x *resolution) serversOf(d *cache.Delegation) *serverList {
 
 // serversConfigured makes the list for a zone of the configuration.
 func (x *resolution) serversConfigured(z *Zone) *serverList {
-	l := &serverList{x: x, own: true, hosts: z.Hosts, use: x.r.families()}
+	l := newServerList(x)
+	l.own, l.hosts = true, z.Hosts
 	l.r, _ = x.r.home(cache.Key{Name: z.Name})
-	l.types = l.use.types()
 	for i, a := range z.Addrs {
 		if c := l.addOne(wire.Name{}, a); c != nil {
 			c.weight, c.weighed = max(z.weight(i), 0), z.Weights != nil
@@ -109,11 +142,18 @@ func (l *serverList) addOne(name wire.Name, a netip.AddrPort) *candidate {
 		l.refused, l.refusal = append(l.refused, a), why
 		return nil
 	}
-	c := &candidate{}
-	if n := len(l.known); n < len(l.room) {
-		c = &l.room[n]
-	}
+	c := l.another()
 	c.addr, c.name = a, name
+	return c
+}
+
+// another adds a candidate: one whose memory is used again, if there is one.
+func (l *serverList) another() *candidate {
+	if n := len(l.known); n < cap(l.known) && l.known[:n+1][n] != nil {
+		l.known = l.known[:n+1]
+		return l.known[n]
+	}
+	c := &candidate{}
 	l.known = append(l.known, c)
 	return c
 }

@@ -44,13 +44,17 @@ func isDenial(t wire.Type) bool {
 
 // fit drops records that do not fit their type, and reports whether there were none.
 func fit(s *wire.RRset) (whole bool) {
-	var kept wire.RDataList
+	whole = true
 	for d := range s.Data.All() {
-		if wire.FitsType(s.Type, d) {
-			kept = kept.Append(d)
-		}
+		whole = whole && wire.FitsType(s.Type, d)
 	}
-	if whole = len(kept) == len(s.Data); !whole {
+	if !whole {
+		var kept wire.RDataList
+		for d := range s.Data.All() {
+			if wire.FitsType(s.Type, d) {
+				kept = kept.Append(d)
+			}
+		}
 		s.Data = kept
 	}
 	// The validator looks at no more signatures, so no more are stored or sent.

@@ -568,11 +568,11 @@ func (p *purse) Charge(cause.Cause, func(*validator.Budget, int32) bool, int32) 
 func TestBudgetIsOneForMemoryAndServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInternet(t)
-		in.resolve("gone.nsec3.example.", wire.TypeA) // a denial that proves others
+		in.resolve("www.nsec3.example.", wire.TypeTXT) // a denial that lists the types there are
 		for _, empty := range []bool{false, true} {
-			q, p := question("www.nsec3.example.", wire.TypeTXT), &purse{}
+			q, p := question("www.nsec3.example.", wire.TypeA), &purse{}
 			if empty {
-				q = question("www.nsec3.example.", wire.TypeMX)
+				q = question("www.nsec3.example.", wire.TypeAAAA)
 			}
 			var checks resolver.Checks
 			checks.PaidBy(p)

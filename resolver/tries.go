@@ -108,7 +108,7 @@ func (a *zoneQuery) fullest(c *candidate, p *profile) form {
 // background waits for a try in a goroutine of its own, in parallel to those that follow.
 func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration) ([]byte, error)) {
 	if a.done == nil {
-		a.done = make(chan *try)
+		a.done, a.list.held = make(chan *try), true
 	}
 	ctx, cancel := context.WithCancel(a.x.budget.ctx)
 	t.cancel = cancel

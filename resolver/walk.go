@@ -185,7 +185,10 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 		x.using = d
 	}
 	a := zoneQueries.Get().(*zoneQuery)
-	defer func() { a.reuse() }()
+	defer func() {
+		a.reuse()
+		list.reuse()
+	}()
 	for range MaxReferrals {
 		q, final := m.next(d.Zone)
 		if !final && c == nil && x.passed(&m, q) {
@@ -219,6 +222,7 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 			return nil, x.doubt.why
 		case got.kind == wire.KindReferral:
 			d, x.using = x.follow(d, got), nil
+			list.reuse()
 			list, conf, c = x.serversOf(d), nil, nil
 			if next, held := x.closest(x.q.Name, x.q.Type); held != nil && next.Zone.Below(d.Zone) {
 				d, c = next, held
