@@ -32,9 +32,9 @@ type listed struct {
 	DepOnly                 bool
 }
 
-// checkTypes reports the mutants that the compiler refuses, without running it for each: the tenths
-// would find them with up to ten commits, and nobody knows which has brought them. Files that are
-// of another language or another system are left out.
+// checkTypes reports the mutants that the compiler refuses, without running it for each: the parts
+// would find them with up to twenty commits, and nobody knows which has brought them. Files of
+// another language or another system are left out.
 func checkTypes(root string, list []*mutant, jobs int) error {
 	byPackage := map[string][]*mutant{}
 	for _, m := range list {
