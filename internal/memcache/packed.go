@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"bailiwick/internal/counter"
 )
@@ -80,7 +81,9 @@ type Packed[K comparable, V any] struct {
 //
 // The table grows by linear hashing: when it is full it gets twice the room, and each record that
 // is stored then splits a few of the buckets that are as they were. So no record waits until all
-// others have been hashed, which takes tens of milliseconds in a cache of many gigabytes.
+// others have been hashed, which takes tens of milliseconds in a cache of many gigabytes. Nor is
+// the table copied: it lies behind the ring, where it has all the room that it may ever need, which
+// occupies memory once it is used.
 type packedShard struct {
 	mu   sync.Mutex
 	ring ring
@@ -90,14 +93,13 @@ type packedShard struct {
 	// marks has for each bucket a bit of each record's hash that was put in since it was empty. So
 	// what is not there is mostly known without reading a record, which is in no processor's cache.
 	marks     []uint8
-	maxTable  int
 	count     int
 	bytes     int // of the records that are in the table
 	evictions uint64
 	key       []byte // that is looked for
 	moved     []byte // record that is kept on
 
-	unmap func() // returns the memory of the ring
+	unmap func() // returns the memory of the ring and the table
 }
 
 // NewPacked returns a cache of at most so many bytes; hash and size are for the front, as in [New].
@@ -123,10 +125,13 @@ func (c *Packed[K, V]) Front() *Cache[K, V] { return c.front }
 
 func newPackedShard(octets int) *packedShard {
 	buckets := max(octets/bucketShare, minBuckets)
-	s := &packedShard{table: make([]uint32, minBuckets), inUse: minBuckets,
-		marks: make([]uint8, minBuckets), maxTable: buckets, unmap: func() {}}
-	mem, unmap := mapMemory(int(min(int64(octets-buckets*bucketSize), maxRing)) / unit * unit)
-	s.ring.mem = mem
+	room := int(min(int64(octets-buckets*bucketSize), maxRing)) / unit * unit
+	mem, unmap := mapMemory(room + buckets*bucketSize)
+	places := unsafe.Slice((*uint32)(unsafe.Pointer(&mem[room])), buckets)
+	marks := mem[len(mem)-buckets:]
+	s := &packedShard{table: places[:minBuckets], inUse: minBuckets, marks: marks[:minBuckets],
+		unmap: func() {}}
+	s.ring.mem = mem[:room:room]
 	if unmap != nil {
 		later := runtime.AddCleanup(s, unmap, mem)
 		s.unmap = func() {
@@ -429,11 +434,11 @@ func (s *packedShard) evict(reprieves *int, hashKey func([]byte) uint64) {
 // grow gives a table that is full twice the room, or splits some buckets of one that has it.
 func (s *packedShard) grow(hashKey func([]byte) uint64) {
 	if s.inUse == len(s.table) {
-		if s.count < len(s.table) || 2*len(s.table) > s.maxTable {
+		if s.count < len(s.table) || 2*len(s.table) > cap(s.table) {
 			return
 		}
-		s.table = append(s.table, make([]uint32, len(s.table))...)
-		s.marks = append(s.marks, make([]uint8, len(s.marks))...)
+		s.table = s.table[:2*len(s.table)]
+		s.marks = s.marks[:len(s.table)]
 	}
 	for range min(splits, len(s.table)-s.inUse) {
 		s.split(hashKey)

@@ -144,3 +144,24 @@ func TestRemovingWhileItIsUsed(t *testing.T) {
 		}
 	}
 }
+
+// A table of millions of buckets is never copied: whoever stores the record that fills it would
+// wait for milliseconds.
+func TestTableGrowsWhereItIs(t *testing.T) {
+	s := newPackedShard(8 << 20)
+	c := newTexts(8 << 20)
+	c.rings.Store(&rings{[]*packedShard{s}, nil})
+	places, marks := &s.table[0], &s.marks[0]
+	for i := range 20_000 {
+		c.Put(name(i), "value")
+	}
+	if len(s.table) < 16_000 || len(s.marks) != len(s.table) {
+		t.Fatalf("%d buckets, %d marks", len(s.table), len(s.marks))
+	}
+	if &s.table[0] != places || &s.marks[0] != marks {
+		t.Error("the table has been copied")
+	}
+	if end := &s.marks[:cap(s.marks)][cap(s.marks)-1]; cap(s.marks) != cap(s.table) || *end != 0 {
+		t.Error("the marks do not end with the table")
+	}
+}
