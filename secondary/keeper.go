@@ -58,10 +58,8 @@ type Keeper struct {
 
 	mu     sync.Mutex // of all below, and of what zones say of their state
 	octets int64
-	busy   int       // zones that are being checked
-	dirty  bool      // something has changed since the copies were saved
-	saved  time.Time // when they were
-	saving bool
+	busy   int // zones that are being checked
+	saves  rounds.Saves
 }
 
 // held is a zone with its copy.
@@ -178,7 +176,7 @@ func (k *Keeper) Replace(c Config) {
 	}
 	for name, h := range old {
 		if h.gone = next[name] != h; h.gone {
-			k.dirty = true
+			k.saves.Change()
 		}
 	}
 	k.zones.Store(&next)
@@ -222,9 +220,9 @@ func (k *Keeper) Start() {
 func (k *Keeper) Close() {
 	k.rounds.Close()
 	k.mu.Lock()
-	dirty := k.dirty
+	changed := k.saves.Changed()
 	k.mu.Unlock()
-	if dirty {
+	if changed {
 		k.save()
 	}
 }
@@ -246,12 +244,18 @@ func (k *Keeper) begin() (idle bool) {
 		k.busy++
 		k.rounds.Go(func() { aside.InPieces(func() { k.check(h) }) }, func() { k.ended(h) })
 	}
-	if k.dirty && !k.saving && k.parts.State != nil &&
-		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {
-		k.saving = true
-		k.rounds.Go(k.save, nil)
+	if k.parts.State != nil && k.saves.Begin(now, saveEvery) {
+		k.rounds.Go(k.save, k.saved)
 	}
-	return len(*k.zones.Load()) == 0 && (!k.dirty || k.parts.State == nil) && !k.saving
+	return len(*k.zones.Load()) == 0 && (!k.saves.Changed() || k.parts.State == nil) &&
+		!k.saves.Running()
+}
+
+// saved notes the end of a save.
+func (k *Keeper) saved() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saves.End(k.parts.Clock.Now())
 }
 
 // expire notes that a copy has expired, and lets its memory go; what is left is the serial.
@@ -268,7 +272,7 @@ func (k *Keeper) expire(h *held, now time.Time) {
 		return
 	}
 	h.copy.Store(nil)
-	k.dirty = true
+	k.saves.Change()
 	k.parts.Log.Error("the copy of a zone has expired, and is not used any more", "zone",
 		h.spec.Name.String(), "serial", c.SOA().Serial, "age",
 		now.Sub(h.confirmed).Round(time.Second).String(), "problem", h.problem)
@@ -389,7 +393,7 @@ func (k *Keeper) succeeded(h *held, from string, got *zone.Zone, digest string) 
 	h.source, h.digest, h.problem, h.late = from, digest, "", false
 	h.copy.Store(&Copy{got, h.expires, &h.answers})
 	h.checks[outcome].Add(1)
-	k.dirty = true
+	k.saves.Change()
 	said := []any{"zone", h.spec.Name.String(), "serial", got.SOA().Serial, "source", from,
 		"digest", digest, "records", got.Records(), "bytes", got.Size()}
 	switch {

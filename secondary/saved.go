@@ -24,7 +24,7 @@ func (k *Keeper) save() {
 	}
 	var all []saved
 	k.mu.Lock()
-	k.dirty = false
+	k.saves.Take()
 	ahead := k.parts.Clock.Ahead()
 	for name, h := range *k.zones.Load() {
 		if c := h.copy.Load(); c != nil {
@@ -49,10 +49,12 @@ func (k *Keeper) save() {
 		}
 		return nil
 	})
+	if err != nil {
+		return // it is logged
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.saving, k.saved = false, k.parts.Clock.Now()
-	k.dirty = k.dirty || err != nil
+	k.saves.Succeed()
 }
 
 // load takes the copies on disk to use, as far as they are those of zones that are kept, have not

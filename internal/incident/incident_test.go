@@ -347,6 +347,29 @@ func TestIncidentsOutliveARestart(t *testing.T) {
 	}
 }
 
+// A save that ends in a panic, and one that fails, leave what is to be saved as it is.
+func TestSaveThatPanicsIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.changed = true
+	save := w.p.Save
+	w.p.Save = func(func(io.Writer) error) error { panic("the disk") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = w.save()
+	}()
+	if !w.dirty() {
+		t.Error("a panic counts as a save")
+	}
+	w.p.Save = func(func(io.Writer) error) error { return fs.ErrPermission }
+	if err := w.save(); err == nil || !w.dirty() {
+		t.Errorf("error %v counts as a save", err)
+	}
+	w.p.Save = save
+	if err := w.save(); err != nil || w.dirty() {
+		t.Errorf("it is not saved: %v", err)
+	}
+}
+
 // TestMaintenance: incidents in a window are recorded and raise no alarm.
 func TestMaintenance(t *testing.T) {
 	w := newWorld(t)

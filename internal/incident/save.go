@@ -29,12 +29,14 @@ func (b *Book) save() error {
 	p.Ended = append(p.Ended, b.ended...)
 	b.changed = false
 	b.mu.Unlock()
-	err := b.p.Save(func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
-	if err != nil {
+	saved := false
+	defer func() { // a panic may have ended it
 		b.mu.Lock()
-		b.changed = true
+		b.changed = b.changed || !saved
 		b.mu.Unlock()
-	}
+	}()
+	err := b.p.Save(func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
+	saved = err == nil
 	return err
 }
 

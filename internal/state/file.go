@@ -91,16 +91,23 @@ func Replace(path string, mode fs.FileMode, fill func(*os.File) error) error {
 	if err != nil {
 		return err
 	}
+	replaced := false
+	defer func() { // fill may panic
+		if !replaced {
+			_ = t.Close()
+			_ = os.Remove(t.Name()) // sweep finds what stays
+		}
+	}()
 	if err = fill(t); err == nil {
-		err = errors.Join(t.Chmod(mode), t.Sync())
+		err = errors.Join(t.Chmod(mode), t.Sync(), t.Close())
 	}
-	if err = errors.Join(err, t.Close()); err == nil {
+	if err == nil {
 		err = os.Rename(t.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(t.Name()) // sweep finds what stays
 		return err
 	}
+	replaced = true
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -263,6 +263,28 @@ func TestUnfinishedFilesAreRemoved(t *testing.T) {
 	}
 }
 
+// A panic while a file is written leaves the old one, and nothing beside it.
+func TestPanicLeavesTheOldFile(t *testing.T) {
+	dir := t.TempDir()
+	d, _ := opened(t, dir)
+	if err := d.Save(Anchors, text("old")); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = d.Save(Anchors, func(io.Writer) error { panic("the writer") })
+	}()
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("files: %v", left)
+	}
+	if got, err := content(d, Anchors); got != "old" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := d.Save(Anchors, text("new")); err != nil {
+		t.Errorf("nothing can be saved any more: %v", err)
+	}
+}
+
 func TestFilesHaveNames(t *testing.T) {
 	for _, f := range All() {
 		if f.String() == "" || definitions[f].version == 0 {

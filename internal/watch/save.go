@@ -28,17 +28,19 @@ func (b *Book) save() error {
 	}
 	text, err := json.Marshal(p) // while nobody changes it
 	b.mu.Unlock()
+	saved := false
+	defer func() { // a panic may have ended it
+		b.mu.Lock()
+		b.changed = b.changed || !saved
+		b.mu.Unlock()
+	}()
 	if err == nil {
 		err = b.p.Save(func(w io.Writer) error {
 			_, err := w.Write(text)
 			return err
 		})
 	}
-	if err != nil {
-		b.mu.Lock()
-		b.changed = true
-		b.mu.Unlock()
-	}
+	saved = err == nil
 	return err
 }
 

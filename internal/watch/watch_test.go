@@ -267,6 +267,25 @@ func TestWatchedRestart(t *testing.T) {
 	}
 }
 
+// A save that ends in a panic leaves what is to be saved as it is.
+func TestSaveThatPanicsIsMadeAgain(t *testing.T) {
+	w := newWorld(t, lab.Zone{})
+	w.changed = true
+	save := w.p.Save
+	w.p.Save = func(func(io.Writer) error) error { panic("the disk") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = w.save()
+	}()
+	if !w.changed {
+		t.Error("a panic counts as a save")
+	}
+	w.p.Save = save
+	if err := w.save(); err != nil || w.changed {
+		t.Errorf("it is not saved: %v", err)
+	}
+}
+
 // TestRateWindow: successes and failures count for 30 days, in no more than 720 buckets, whatever
 // the clock does.
 func TestRateWindow(t *testing.T) {

@@ -27,7 +27,7 @@ type entry struct {
 func (k *Keeper) save() {
 	var all []entry
 	k.mu.Lock()
-	k.dirty = false
+	k.saves.Take()
 	ahead := k.parts.Clock.Ahead()
 	for _, h := range k.lists {
 		if t := h.text; t != nil {
@@ -45,10 +45,12 @@ func (k *Keeper) save() {
 		}
 		return nil
 	})
+	if err != nil {
+		return // it is logged
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.saving, k.saved = false, k.parts.Clock.Now()
-	k.dirty = k.dirty || err != nil
+	k.saves.Succeed()
 }
 
 // Load takes the texts on disk to use, as far as they are of lists that are kept.

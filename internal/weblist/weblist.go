@@ -61,9 +61,7 @@ type Keeper struct {
 	busy     int        // lists that are being fetched
 	fresh    time.Time  // since when there is a new text that Changed has not been called for
 	changing bool       // it is being called
-	dirty    bool       // something has changed since the texts were saved
-	saved    time.Time
-	saving   bool
+	saves    rounds.Saves
 }
 
 // kept is a list with its text. It is guarded by Keeper.mu.
@@ -155,7 +153,7 @@ func (k *Keeper) Replace(lists []List) {
 	}
 	for _, o := range old {
 		if o.gone = !slices.Contains(k.lists, o); o.gone {
-			k.dirty = true
+			k.saves.Change()
 		}
 	}
 	k.rounds.Wake()
@@ -168,9 +166,9 @@ func (k *Keeper) Start() { k.rounds.Start(k.begin) }
 func (k *Keeper) Close() {
 	k.rounds.Close()
 	k.mu.Lock()
-	dirty := k.dirty
+	changed := k.saves.Changed()
 	k.mu.Unlock()
-	if dirty {
+	if changed {
 		k.save()
 	}
 }
@@ -195,13 +193,18 @@ func (k *Keeper) begin() (idle bool) {
 		k.fresh, k.changing = time.Time{}, true
 		k.rounds.Go(k.parts.Changed, k.changed)
 	}
-	if k.dirty && !k.saving && k.parts.State != nil &&
-		(k.saved.IsZero() || now.Sub(k.saved) >= saveEvery) {
-		k.saving = true
-		k.rounds.Go(k.save, nil)
+	if k.parts.State != nil && k.saves.Begin(now, saveEvery) {
+		k.rounds.Go(k.save, k.saved)
 	}
 	return len(k.lists) == 0 && k.fresh.IsZero() && !k.changing &&
-		(!k.dirty || k.parts.State == nil) && !k.saving
+		(!k.saves.Changed() || k.parts.State == nil) && !k.saves.Running()
+}
+
+// saved notes the end of a save.
+func (k *Keeper) saved() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saves.End(k.parts.Clock.Now())
 }
 
 // changed notes that a new text is in use.
@@ -279,7 +282,7 @@ func (k *Keeper) succeeded(h *kept, got *text, content Content) {
 	// It is looked at up to a tenth earlier, so that not all servers ask together.
 	h.next = now.Add(h.Refresh - h.Refresh*time.Duration(rand.IntN(100))/1000)
 	h.checks[outcome]++
-	k.dirty = true
+	k.saves.Change()
 	switch {
 	case outcome == outcomeUpdated:
 		if k.fresh.IsZero() {
