@@ -140,20 +140,18 @@ func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byt
 	return r.appendOPT(msg, rc, ede)
 }
 
-// beside adds the zone's NS set to data, and to an answer from which policy has removed everything,
-// unless responses are minimal. It is added to secure data only if it is secure (RFC 4035, section
-// 3.2.3).
+// beside adds the zone's NS set to data, unless responses are minimal. It is added to secure data
+// only if it is secure (RFC 4035, section 3.2.3). Where policy has removed everything there is none,
+// as it would make the response look like a referral (RFC 2308, section 2.2): BIND, when it
+// forwards, fails then.
 func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 	if !r.rules.NSBeside || a.RCode != wire.RCodeNoError || len(a.Authority) > 0 ||
-		len(a.Sets) == 0 && !r.cut {
+		len(a.Sets) == 0 {
 		return a
 	}
-	name := a.Question.Name
-	if len(a.Sets) > 0 {
-		name = a.Sets[len(a.Sets)-1].Name
-	}
-	ns := r.resolver().Servers(name, a.Status == wire.Secure)
-	if ns == nil || len(a.Sets) > 0 && a.Sets[len(a.Sets)-1].Type == wire.TypeNS {
+	last := a.Sets[len(a.Sets)-1]
+	ns := r.resolver().Servers(last.Name, a.Status == wire.Secure)
+	if ns == nil || last.Type == wire.TypeNS {
 		return a
 	}
 	c := *a
