@@ -34,16 +34,22 @@ func addNetwork(t *testing.T) {
 // those that the lab needs.
 func (d folder) startPeers(t *testing.T, root root) {
 	t.Helper()
+	d.startPeersWith(t, root, "", "")
+}
+
+// startPeersWith is startPeers with further lines of our configuration, and options of BIND.
+func (d folder) startPeersWith(t *testing.T, root root, own, bind string) {
+	t.Helper()
 	hints, anchor := d.write(t, "hints", root.hints()), d.write(t, "anchor", root.anchor+"\n")
 	start(t, build(t, string(d)), "serve", "--config", d.write(t, "bailiwick.yaml", fmt.Sprintf(
 		"listen: {udp: [%q], tcp: [%q]}\nadmin: {listen: \"\"}\ncontrol: {socket: \"\"}\n"+
 			"log: {level: error}\nresolver: {ipv6: \"false\", root_hints_file: %q}\n"+
-			"trust_anchors: {builtin: false, file: %q}\n", peers[0].at, peers[0].at, hints,
-		anchor)))
+			"trust_anchors: {builtin: false, file: %q}\n%s", peers[0].at, peers[0].at, hints,
+		anchor, own)))
 	start(t, "unbound", "-d", "-c", d.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
 		"  interface: 127.0.0.1@5341\n  root-hints: %q\n  trust-anchor: %q\n", hints,
 		root.anchor), "")))
-	d.startBIND(t, root, 5342, "")
+	d.startBIND(t, root, 5342, bind)
 	d.startKresd(t, root, 5343, "")
 	d.startRecursor(t, root, 5344, "")
 	for _, p := range peers {
@@ -60,14 +66,17 @@ func (r root) data() []string {
 }
 
 // startBIND starts a validating BIND in front of a lab, whose hints are in the folder, at a port of
-// 127.0.0.1, with further options.
+// 127.0.0.1, with further options. Unless these say otherwise it has no empty zones of its own.
 func (d folder) startBIND(t *testing.T, root root, port int, options string) {
 	t.Helper()
 	ds := root.data()
+	if !strings.Contains(options, "empty-zones-enable") {
+		options += "empty-zones-enable no; "
+	}
 	start(t, "named", "-f", "-4", "-n", "1", "-c", d.write(t, "named.conf", fmt.Sprintf(
 		"options { directory %q; listen-on port %d { 127.0.0.1; }; listen-on-v6 { none; }; "+
 			"recursion yes; pid-file none; session-keyfile none; dnssec-validation yes; "+
-			"empty-zones-enable no; %s};\ncontrols { };\n"+
+			"%s};\ncontrols { };\n"+
 			"trust-anchors { \".\" static-ds %s %s %s %q; };\n"+
 			"zone \".\" { type hint; file \"hints\"; };\n", string(d), port, options, ds[0], ds[1],
 		ds[2], ds[3])))

@@ -80,15 +80,19 @@ func Special(q wire.Question, server wire.Name, ordinary []wire.Name) *Local {
 		}
 		l := specialAnswer(q, zone, server)
 		l.From = FromSpecial
-		if top != "arpa" && zone != localhost {
-			// Of the zone's own name, too: the root has neither a delegation nor a DS set for it,
-			// and a validator does not believe that it has anything else.
-			l.Denied = q.Name.Ancestor(1)
+		if denied(zone) {
+			l.Denied = zone
 		}
 		return l
 	}
 	return nil
 }
+
+// denied reports whether a special zone does not exist, nor anything below it: the root has neither
+// a delegation nor a DS set for it. So its own name has no SOA set either, by which nss-mdns, Avahi
+// and systemd-resolved would take local for a zone of this network, and ask no neighbours any more
+// (RFC 6762, section 22.1; RFC 6761, sections 6.2 and 6.4; RFC 7686, section 2).
+func denied(zone wire.Name) bool { return zone.Parent().IsRoot() && zone != localhost }
 
 // specialAnswer answers a question about a name of a special zone.
 func specialAnswer(q wire.Question, zone, server wire.Name) *Local {
@@ -128,7 +132,7 @@ func specialSets(name, zone, server wire.Name) (sets []*wire.RRset) {
 	case name == loopback4, name == loopback6:
 		add(wire.TypePTR, []byte(localhost.Wire()))
 	}
-	if name == zone {
+	if name == zone && !denied(zone) {
 		sets = append(sets, MadeSOA(zone, server))
 		add(wire.TypeNS, []byte(zone.Wire()))
 	}

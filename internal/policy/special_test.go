@@ -131,3 +131,18 @@ func TestOrdinaryZones(t *testing.T) {
 		t.Error("which names can be made ordinary")
 	}
 }
+
+// A name that the root denies has no SOA set here either, and does not exist: nss-mdns, Avahi and
+// systemd-resolved ask for the SOA of local, and none of their neighbours if there is one.
+func TestRFC6762LocalIsNoZoneOfTheNetwork(t *testing.T) {
+	for _, name := range []string{"local", "test", "invalid", "onion", "alt", "internal"} {
+		for _, typ := range []wire.Type{wire.TypeSOA, wire.TypeNS, wire.TypeA, wire.TypeDS,
+			wire.TypeANY} {
+			l := Special(wire.Question{Name: wire.MustParseName(name), Type: typ,
+				Class: wire.ClassIN}, wire.Name{}, nil)
+			if !l.NXDomain || len(l.Answer) > 0 || l.SOA == nil || l.Denied.String() != name+"." {
+				t.Errorf("%s %s: %+v", name, typ, l)
+			}
+		}
+	}
+}
