@@ -141,9 +141,8 @@ func (r *request) finish(b *wire.Builder, rc wire.RCode, ede wire.Options) []byt
 }
 
 // beside adds the zone's NS set to data, unless responses are minimal. It is added to secure data
-// only if it is secure (RFC 4035, section 3.2.3). Where policy has removed everything there is none,
-// as it would make the response look like a referral (RFC 2308, section 2.2): BIND, when it
-// forwards, fails then.
+// only if it is secure (RFC 4035, section 3.2.3). Where policy has removed everything it would make
+// the response look like a referral (RFC 2308, section 2.2), with which a BIND that forwards fails.
 func (r *request) beside(a *resolver.Answer) *resolver.Answer {
 	if !r.rules.NSBeside || a.RCode != wire.RCodeNoError || len(a.Authority) > 0 ||
 		len(a.Sets) == 0 {

@@ -6,6 +6,7 @@
 //	go run ./bench/peers -networks all  # far servers and lost packets
 //	go run ./bench/peers -policy        # what two million rules and other policy cost
 //	go run ./bench/peers -replace       # what clients wait while the rules are replaced
+//	go run ./bench/peers -replace -names # and while 100,000 local records are
 //
 // It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to
 // be compared. All of it runs in a network namespace of its own, where the authorities are
@@ -43,6 +44,7 @@ type options struct {
 	networks string
 	policy   bool
 	replace  bool
+	names    bool
 }
 
 func main() {
@@ -60,6 +62,7 @@ func main() {
 		"measure what two million rules, views, local names and limits cost instead")
 	flag.BoolVar(&o.replace, "replace", false,
 		"measure what clients wait while two million rules are replaced instead")
+	flag.BoolVar(&o.names, "names", false, "with -replace: replace 100,000 local records")
 	flag.Parse()
 	run := compare
 	if os.Getenv(inside) == "" {

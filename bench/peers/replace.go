@@ -1,4 +1,5 @@
-// Replacement of two million rules under load: what clients wait before, during and after it.
+// Replacement of two million rules, or of 100,000 local records, under load: what clients wait
+// before, during and after it.
 
 package main
 
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -149,30 +151,34 @@ func (p *paced) receive(s *pacedSocket) {
 	}
 }
 
-// replacePolicy replaces all rules while queries come at a rate, for each of some rates. Beside the
-// server whose rules are replaced stands another one with the same rules and the same load, which
-// keeps them: what its clients wait is the machine's doing, by what else runs on it and by the work
-// that a replacement is anyway, at the same moment.
+// replacePolicy replaces everything while queries come at a rate, for each of some rates. Beside
+// that server stands another with the same configuration and load, which keeps what it has: what
+// its clients wait is the machine's doing, by what else runs on it and by the work that a
+// replacement is anyway, at the same moment.
 func replacePolicy(ctx context.Context, o options, dir string) error {
 	w, err := newWorld(ctx, dir)
 	if err != nil {
 		return err
 	}
 	of := installed(options{binary: o.binary, threads: o.threads, only: "bailiwick"})[0]
+	what := rulesReplaced
+	if o.names {
+		what = namesReplaced
+	}
 	both := map[string]*replaced{}
 	for i, name := range []string{"replaced", "beside"} {
-		r := &replaced{port: replacePort + i, rules: filepath.Join(dir, name, "rules")}
-		if err := os.Mkdir(filepath.Dir(r.rules), 0o755); err != nil {
+		r := &replaced{port: replacePort + i, file: filepath.Join(dir, name, "rules"),
+			replacement: what}
+		if err := os.Mkdir(filepath.Dir(r.file), 0o755); err != nil {
 			return err
 		}
-		if err := writeRules(r.rules, "v1", 1); err != nil {
+		if err := what.write(r.file, "v1", 1); err != nil {
 			return err
 		}
 		s := of
 		s.config = func(w *world, own string) map[string]string {
 			return atPort(map[string]string{"config": of.config(w, own)["config"] +
-				"zones: {memory: 1GiB}\n" +
-				policyParts(filepath.Dir(r.rules))["rules"]}, r.port)
+				what.config(r.file)}, r.port)
 		}
 		pids, stop, err := start(ctx, w, s, filepath.Join(dir, name, "server"))
 		if err != nil {
@@ -187,18 +193,18 @@ func replacePolicy(ctx context.Context, o options, dir string) error {
 	}
 	t := tabwriter.NewWriter(os.Stdout, 2, 0, 2, ' ', 0)
 	defer t.Flush()
-	fmt.Fprintln(t, "rules are\tasked for /s\tphase\ts\tqueries/s\tp50 ms\tp99 ms\tp99.9 ms\t"+
+	fmt.Fprintln(t, "what is\tasked for /s\tphase\ts\tqueries/s\tp50 ms\tp99 ms\tp99.9 ms\t"+
 		"most ms\tlost\tMB")
 	version := 1
 	for range o.rounds {
 		for _, rate := range replaceRates {
 			version++
 			word := fmt.Sprintf("v%d", version)
-			next := both["replaced"].rules + ".next"
-			if err := writeRules(next, word, version); err != nil {
+			next := both["replaced"].file + ".next"
+			if err := what.write(next, word, version); err != nil {
 				return err
 			}
-			if err := os.Rename(next, both["replaced"].rules); err != nil {
+			if err := os.Rename(next, both["replaced"].file); err != nil {
 				return err
 			}
 			if err := replaceOnce(ctx, t, both, rate, word); err != nil {
@@ -216,27 +222,66 @@ const replacePort = 5300
 // replaced is one of the two servers.
 type replaced struct {
 	port, pid int
-	rules     string // path
+	file      string // what is replaced is in it
+	replacement
+}
+
+// replacement is what is replaced.
+type replacement struct {
+	config func(file string) string // lines of the configuration
+	write  func(file, word string, version int) error
+	// probe is a name that a version has, and is reports whether an answer is of that version.
+	probe func(word string) string
+	is    func(*dns.Msg) bool
+}
+
+// rulesReplaced are two million rules of a policy zone.
+var rulesReplaced = replacement{
+	config: func(file string) string {
+		return "zones: {memory: 1GiB}\n" + policyParts(filepath.Dir(file))["rules"]
+	},
+	write: writeRules,
+	probe: func(word string) string { return word + blockedName(blockedNames-1) + "." },
+	is: func(m *dns.Msg) bool {
+		return m.Rcode == dns.RcodeNameError && slices.ContainsFunc(m.Extra, func(rr dns.RR) bool {
+			return rr.Header().Name == "feed.test."
+		})
+	},
+}
+
+// namesReplaced are 100,000 local records, in a file that the configuration includes.
+var namesReplaced = replacement{
+	config: func(file string) string { return fmt.Sprintf("include: [%q]\n", file) },
+	write: func(file, word string, _ int) error {
+		var b strings.Builder
+		b.WriteString("policy:\n  local_records:\n")
+		for i := range localNames {
+			fmt.Fprintf(&b, "    - %s%d.corp%d.test A 192.0.2.1\n", word, i, i%100)
+		}
+		return os.WriteFile(file, []byte(b.String()), 0o644)
+	},
+	probe: func(word string) string {
+		return fmt.Sprintf("%s%d.corp%d.test.", word, localNames-1, (localNames-1)%100)
+	},
+	is: func(m *dns.Msg) bool { return len(m.Answer) == 1 },
 }
 
 // replaceRates are how many queries a second each of the two gets.
 var replaceRates = []int{5_000, 10_000, 25_000}
 
-// inForce waits until the rules of a version are.
+// inForce waits until a version is.
 func (r *replaced) inForce(ctx context.Context, word string) error {
 	at := fmt.Sprintf("127.0.0.1:%d", r.port)
 	c := dns.Client{Timeout: time.Second}
-	q := new(dns.Msg).SetQuestion(word+blockedName(blockedNames-1)+".", dns.TypeA)
+	q := new(dns.Msg).SetQuestion(r.probe(word), dns.TypeA)
 	end := time.Now().Add(2 * time.Minute)
 	for ; time.Now().Before(end) && ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 		if m, _, err := c.ExchangeContext(ctx, q, at); err == nil &&
-			m.Rcode == dns.RcodeNameError && slices.ContainsFunc(m.Extra, func(rr dns.RR) bool {
-			return rr.Header().Name == "feed.test."
-		}) {
+			r.is(m) {
 			return nil
 		}
 	}
-	return fmt.Errorf("the rules of version %s are not in force", word)
+	return fmt.Errorf("version %s is not in force", word)
 }
 
 // replaceOnce puts a load on both servers, has one read its rules again, and prints what the
