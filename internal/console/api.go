@@ -169,6 +169,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) *problem {
 		return newProblem(http.StatusPreconditionRequired, Malformed, "send the ETag of %s %s as "+
 			"If-Match, so that no other change is lost, or If-Match: *", http.MethodGet, op.Path())
 	}
+	defer keepSeat(r)()
 	if req.Args, p = arguments(w, r, op); p != nil {
 		return p
 	}
@@ -279,7 +280,7 @@ func arguments(w http.ResponseWriter, r *http.Request, op *Operation) (map[strin
 		return nil, newProblem(http.StatusUnsupportedMediaType, Malformed,
 			"send a JSON object, with Content-Type: application/json")
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	read(w, bodyTime)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	switch {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/guard"
@@ -90,7 +89,8 @@ func Listen(addr string, inherited *net.TCPListener, reg *prometheus.Registry,
 	mux.HandleFunc("/api/", c.serveAPI)
 	mux.HandleFunc("/{$}", c.servePage)
 	mux.HandleFunc(pagePath, c.servePage)
-	c.http = http.Server{Handler: guarded(mux, g), ReadHeaderTimeout: headerTime,
+	c.http = http.Server{Handler: unread(guarded(mux, g)), ReadHeaderTimeout: headerTime,
+		ConnContext: seated,
 		IdleTimeout: idleTime, MaxHeaderBytes: maxHeader, WriteTimeout: controlTimeout,
 		// Of handshakes that fail there would be a line each: anybody could fill the log.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
@@ -228,7 +228,7 @@ func (c *Console) NotReady() string { return *c.ready.Load() }
 // Start serves until Close.
 func (c *Console) Start() {
 	if s := c.Socket(); s != nil {
-		l := &encrypted{netutil.LimitListener(s, maxConnections), c}
+		l := &encrypted{newSeats(s), c}
 		go func() { _ = c.http.Serve(l) }()
 	}
 }

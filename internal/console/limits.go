@@ -4,10 +4,12 @@ import "time"
 
 // Limits of those who may reach the admin listener or the control socket.
 const (
-	// maxConnections is the largest number of open connections of the admin listener, and of the
-	// control socket; others wait. A few scrapers and people are usual, and descriptors are needed
-	// for resolving.
+	// maxConnections is the largest number of open connections of the admin listener, where a new
+	// one displaces the oldest without an operation, and of the control socket, where others wait.
+	// A few scrapers and people are usual, and descriptors are needed for resolving. seatTime is
+	// how long a connection has before: enough for requests that come all at once.
 	maxConnections = 32
+	seatTime       = 100 * time.Millisecond
 	// maxHeader is the largest header of a request, in octets, and headerTime the longest time that
 	// it may take.
 	maxHeader  = 16 << 10
