@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -372,6 +373,89 @@ func TestRFC9432PrimaryWithoutSOA(t *testing.T) {
 		return len(zones) == 2 && zones[0].Failed > 0 && zones[1].Failed > 0
 	})
 	s.expect("www.secure.example.", "NXDOMAIN")
+	if st := s.catalogStates()[0]; st.Members != 1 || st.Broken != "" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// A catalog that its primary has lost, and makes anew, keeps its members meanwhile: its serial is
+// older, then it has no version yet (desec-io/desec-ns #20: all secondaries dropped all zones), and
+// a primary that thinks it has no members does not transfer it (PowerDNS/pdns #14159). When it is
+// back as it was, no member is transferred again.
+func TestRFC9432CatalogIsMadeAnew(t *testing.T) {
+	p := newZoneServer(t)
+	whole := append(member("a", "rpz.example", ""), "version.catalog.example. 0 IN TXT \"2\"")
+	p.has("rpz.example.", "www.secure.example.rpz.example. 60 IN CNAME .")
+	for range 3 {
+		p.has("catalog.example.", whole...)
+	}
+	s := reloadable(t, catalogText(p.port, ""))
+	until(t, "the member is not in force", func() bool {
+		got, _ := s.ask("udp", s.udp, "www.secure.example.")
+		return got == "NXDOMAIN"
+	})
+	checked := func() (good, failed int64) {
+		for _, z := range s.keeper.Status() {
+			if z.Zone.String() == "catalog.example." {
+				return z.Current + z.Updated, z.Failed
+			}
+		}
+		return 0, 0
+	}
+	transfers := p.transfers("rpz.example.")
+	for _, step := range []struct {
+		what    string
+		serial  uint32
+		records []string
+		fails   bool
+		broken  bool
+	}{
+		{"an older serial, and nothing in it", 1, nil, true, false},
+		{"no transfer of one without members", 5, []string{"no record"}, true, false},
+		{"no version yet", 6, nil, false, true},
+		{"as it was", 7, whole, false, false},
+	} {
+		good, failed := checked()
+		p.mu.Lock()
+		p.zones["catalog.example."], p.at["catalog.example."] = step.records, step.serial
+		p.mu.Unlock()
+		until(t, step.what+": the catalog is not checked", func() bool {
+			_, _ = s.refreshZone(console.Request{Args: map[string]string{
+				"name": "catalog.example"}})
+			g, f := checked()
+			return (step.fails && f > failed || !step.fails && g > good) &&
+				(s.catalogStates()[0].Broken != "") == step.broken
+		})
+		s.expect("www.secure.example.", "NXDOMAIN")
+		if st := s.catalogStates()[0]; st.Members != 1 {
+			t.Errorf("%s: %+v", step.what, st)
+		}
+	}
+	if n := p.transfers("rpz.example."); n != transfers {
+		t.Errorf("the member was transferred %d times more", n-transfers)
+	}
+}
+
+// A catalog can be a file that NSD has written, of one that Knot DNS makes: with an SOA record that
+// never expires, no TTL, and an origin for each part (NLnetLabs/nsd #288: it crashed at its own).
+func TestRFC9432CatalogAsNSDWritesIt(t *testing.T) {
+	p := newZoneServer(t)
+	p.has("rpz.example.", "www.secure.example.rpz.example. 60 IN CNAME .")
+	path := filepath.Join(t.TempDir(), "catalog")
+	if err := os.WriteFile(path, []byte("; zone catalog.example. written by NSD\n"+
+		"$ORIGIN example.\ncatalog\t0\tIN\tSOA\tinvalid. invalid. (\n"+
+		"\t\t1686924749 3600 600 2147483646 0 )\n\t0\tIN\tNS\tinvalid.\n"+
+		"$ORIGIN catalog.example.\nversion\t0\tIN\tTXT\t\"2\"\n$ORIGIN zones.catalog.example.\n"+
+		"d000250b594a7c3f\t0\tIN\tPTR\trpz.example.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := reloadable(t, plain+fmt.Sprintf("zones:\n  catalogs:\n    - {name: catalog.example, "+
+		"file: %q, member_primaries: [\"127.0.0.1@%d\"], use: policy, within: [example], "+
+		"break_dnssec: yes}\n", path, p.port))
+	until(t, "the member is not in force", func() bool {
+		got, _ := s.ask("udp", s.udp, "www.secure.example.")
+		return got == "NXDOMAIN"
+	})
 	if st := s.catalogStates()[0]; st.Members != 1 || st.Broken != "" {
 		t.Errorf("%+v", st)
 	}

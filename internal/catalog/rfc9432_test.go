@@ -181,6 +181,15 @@ func TestRFC9432Members(t *testing.T) {
 			Report{Refused: []string{"bad.: it is bad"}}},
 		{"the last members go (PowerDNS/pdns #11821)", two, nil, "",
 			Report{Removed: names("a. b. c.")}},
+		{"of a zone that two have", one, listed("1 a."), "1 a. of one.",
+			Report{Added: names("a.")}},
+		{"the later one does not get it (NLnetLabs/nsd #298)", two, listed("1 a.", "2 b."),
+			"1 a. of one., 2 b. of two.", Report{Added: names("b."),
+				Refused: []string{"a.: it is a member of one."}}},
+		{"when the first lets it go, it is nobody's", one, nil, "2 b. of two.",
+			Report{Removed: names("a.")}},
+		{"until the other is processed again, and it begins anew", two, listed("1 a.", "2 b."),
+			"1 a. of two., 2 b. of two.", Report{Added: names("a.")}},
 	} {
 		before := maps.Clone(b)
 		next, r := b.Update(c.from, c.members, func(n wire.Name) string {

@@ -86,6 +86,9 @@ func newCatalog(r record) (z Catalog, err error) {
 			source[f] = l
 		}
 	}
+	if source.text("zonemd") == "" {
+		source["zonemd"] = []string{"off"} // as of policy zones: no tree could prove anything
+	}
 	z.HeldZone, err = heldZone(source)
 	z.Zone.Catalog = true
 	errs := []error{err}
