@@ -306,13 +306,15 @@ func (n Name) Within(zone Name) bool {
 // Below reports whether n is below zone and not zone itself.
 func (n Name) Below(zone Name) bool { return len(n.wire) > len(zone.wire) && n.Within(zone) }
 
-// CommonAncestor returns the longest name that both n and o are within.
+// CommonAncestor returns the longest name that both n and o are within; for the zero Name, which is
+// within none, the root.
 func (n Name) CommonAncestor(o Name) Name {
-	for a := n; ; a = a.Parent() {
+	for a := n; len(a.wire) > 1; a = a.Parent() {
 		if o.Within(a) {
 			return a
 		}
 	}
+	return Root
 }
 
 // Child returns n with one more label in front; false if that would be too long.

@@ -114,6 +114,16 @@ func TestAppendOrder(t *testing.T) {
 
 func sign(n int) int { return min(max(n, -1), 1) }
 
+// The zero Name is within no name, not even the root.
+func TestCommonAncestorOfTheZeroName(t *testing.T) {
+	n := MustParseName("www.a.example.")
+	for _, o := range []Name{{}, Root, MustParseName("net")} {
+		if a, b := n.CommonAncestor(o), o.CommonAncestor(n); a != Root || b != Root {
+			t.Errorf("%q has with %v the common ancestors %v and %v", o.wire, n, a, b)
+		}
+	}
+}
+
 func TestNameParts(t *testing.T) {
 	n := MustParseName("www.a.example.")
 	if n.Labels() != 3 || n.Parent() != MustParseName("a.example") ||
