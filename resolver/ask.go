@@ -108,6 +108,8 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 		case a.bogies >= MaxBogusTries:
 			limit.BogusAnswers.Met()
 			return a.giveUp(nil)
+		case a.bogies >= bogusBeforeConfirm:
+			a.confirm()
 		}
 	}
 }
@@ -231,7 +233,8 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 			a.notVerified(t, f, o)
 			return nil
 		}
-		got.result = l
+		got.result, o.what = l, sawVerified
+		a.step(t, o)
 	}
 	if ns := wire.Find(m.Authority, a.zone, wire.TypeNS); ns != nil && ns.Sigs.Len() > 0 &&
 		a.x.r.cfg.Referrals && !a.x.fallback {
@@ -253,7 +256,7 @@ func (a *zoneQuery) handleReply(t *try, o observation) *accepted {
 // notVerified takes a reply whose data do not verify.
 func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	c, e := t.c, eventBogus
-	if o.proven {
+	if o.proven && !t.lettered(&o) {
 		e = eventBogusProven
 	}
 	a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)
@@ -265,17 +268,22 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	c.spent = !a.step(t, o)
 }
 
-// confirm asks a server once more, over TCP, if all servers have failed and its answer was bogus
-// and may have been forged: one forged packet that fits must not make a name fail for as long as
-// bogus data are remembered. A server whose data were proven to be bogus lately is not asked, so
-// that a bogus zone costs a connection in [lameTime]. Unbound 1.17 asks the same server again up to
-// twelve times over UDP, where the forger may be lucky again; BIND 9.18 fails at once.
+// confirm asks a server once more, in lower case, if all servers have failed, or two with bogus
+// answers, and its answer was bogus: over TCP if it may have been forged, as one forged packet that fits must not make a name
+// fail for as long as bogus data are remembered. A server whose data were proven to be bogus lately
+// is not asked, so that a bogus zone costs one question more in [lameTime]. Unbound 1.17 asks the
+// same server again up to twelve times over UDP, where the forger may be lucky again; BIND 9.18
+// fails at once.
 func (a *zoneQuery) confirm() bool {
 	for _, c := range a.list.known {
-		if !a.confirmed && c.tcp == 0 && c.ladder.confirm() {
+		if !a.confirmed && (c.tcp == 0 || c.ladder.lettered) && c.ladder.confirm() {
 			a.confirmed, c.spent = true, false
 			a.schedule.again = append(a.schedule.again, c)
-			a.fellBack(c, event.FormTCP)
+			form := event.FormLowerCase
+			if c.ladder.forgeable {
+				form = event.FormTCP
+			}
+			a.fellBack(c, form)
 		}
 	}
 	return len(a.schedule.again) > 0

@@ -41,6 +41,7 @@ type ladder struct {
 	garbled   bool // UDP brought a message that cannot be read
 	forgeable bool // its data did not verify, may have been forged, and TCP may tell
 	unproven  bool // its data did not verify, and may have been forged
+	lettered  bool // its data did not verify, are its own, and the question had random letters
 	silent    bool // UDP brought no reply in time
 
 	formErrs   int8
@@ -98,6 +99,7 @@ const (
 	sawContent                    // the same reply, evaluated: its worth
 	sawFault                      // it is a fault of the server
 	sawBogus                      // its data do not verify
+	sawVerified                   // they do, or need not
 	sawSilence                    // no reply in time
 	sawFailure                    // an error in place of a reply
 	sawGarbled                    // a reply that cannot be read
@@ -159,11 +161,17 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 	case sawBogus: // EDNS was left out, which a forged FORMERR may have caused (CVE-2026-52690)
 		l.unproven = !o.proven && t.p.fault < faultProven
 		l.forgeable = l.unproven && t.p.fault < faultGrave
+		l.lettered = t.lettered(&o)
 		if t.how.edns || l.mustEDNS {
 			return verdict{}
 		}
 		l.noEDNS, l.mustEDNS = false, true
 		return again(event.FormWithEDNS)
+	case sawVerified:
+		if l.lettered && o.proven {
+			v.learnt = setOf(eventCaseLostProven)
+		}
+		return v
 	case sawSilence:
 		if !t.how.reliable() {
 			l.silent = true
@@ -203,15 +211,23 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 	return v
 }
 
-// confirm has the next query go over TCP if the server's data did not verify, and may have been
-// forged. It returns false if they were its own. The query is in lower case: there are signers that
-// put the letters of the question into what they sign, or look for proofs by them (coredns issue
-// 5061, dnsviz issue 162). Nothing is learnt of that, as it may have been a forger.
+// confirm has the next query be in lower case if the server's data did not verify, and over TCP if
+// they may have been forged. It returns false if they were its own, whatever the letters. There are
+// signers that put the letters of the question into what they sign, or look for proofs by them
+// (coredns issue 5061, dnsviz issue 162). Of data that are the server's own that is learnt; others
+// may have been a forger's.
 func (l *ladder) confirm() bool {
-	if l.forgeable {
-		l.tcpNext, l.lower = true, true
+	if !l.forgeable && !l.lettered {
+		return false
 	}
-	return l.forgeable
+	l.tcpNext, l.lower = l.forgeable || l.tcpNext, true
+	return true
+}
+
+// lettered reports whether the random letters of a question may be why proven data of its server do
+// not verify. Those of one whose data in lower case did not are not to blame.
+func (t *try) lettered(o *observation) bool {
+	return o.proven && t.mixed && t.p.fault < faultProven
 }
 
 // undoubt returns the doubtful reply, if the question in lower case brought no better one.
