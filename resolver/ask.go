@@ -269,11 +269,11 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 }
 
 // confirm asks a server once more, in lower case, if all servers have failed, or two with bogus
-// answers, and its answer was bogus: over TCP if it may have been forged, as one forged packet that fits must not make a name
-// fail for as long as bogus data are remembered. A server whose data were proven to be bogus lately
-// is not asked, so that a bogus zone costs one question more in [lameTime]. Unbound 1.17 asks the
-// same server again up to twelve times over UDP, where the forger may be lucky again; BIND 9.18
-// fails at once.
+// answers, and its answer was bogus: over TCP if it may have been forged, as one forged packet that
+// fits must not make a name fail for as long as bogus data are remembered. A server whose data were
+// proven to be bogus lately is not asked, so that a bogus zone costs one question more in
+// [lameTime]. Unbound 1.17 asks the same server again up to twelve times over UDP, where the forger
+// may be lucky again; BIND 9.18 fails at once.
 func (a *zoneQuery) confirm() bool {
 	for _, c := range a.list.known {
 		if !a.confirmed && (c.tcp == 0 || c.ladder.lettered) && c.ladder.confirm() {
@@ -351,7 +351,10 @@ func (a *zoneQuery) query(how form, p *profile, network netip.Prefix) (q []byte,
 	}
 	var flags uint16
 	if a.conf != nil && a.conf.Forward {
-		flags = wire.FlagRD | wire.FlagCD // RFC 6840, section 5.9: we validate ourselves
+		flags = wire.FlagRD
+		if how.edns { // RFC 6840, section 5.9: we validate ourselves; without DO nobody can
+			flags |= wire.FlagCD
+		}
 	}
 	var opts wire.Options
 	size := uint16(0)

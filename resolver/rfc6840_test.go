@@ -2,6 +2,8 @@ package resolver_test
 
 import (
 	"crypto"
+	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,6 +70,38 @@ func TestRFC6840AllAlgorithmsAreRememberedWithTheTrust(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 6840, section 5.9 has questions to forwarders carry CD, as they are validated here. A
+// forwarder that is asked without EDNS sends no signatures: it may validate itself, and one that
+// does not implement CD, as systemd-resolved once, answers (systemd issue 17218).
+func TestRFC6840CDComesWithDO(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "stub.example.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1"})
+		var with, without []bool
+		only(w, "stub.example.", func(q lab.Incoming) (lab.Reply, bool) {
+			m := q.Honest()
+			if opt := q.Query.IsEdns0(); opt != nil {
+				with = append(with, q.Query.CheckingDisabled && opt.Do())
+				m.Rcode, m.Answer, m.Ns, m.Extra = dns.RcodeNotImplemented, nil, nil, nil
+			} else {
+				without = append(without, q.Query.CheckingDisabled)
+			}
+			return lab.Messages(m), true
+		})
+		in := newWorld(t, w, func(c *resolver.Config) {
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("stub.example."), Forward: true,
+				Addrs: []netip.AddrPort{netip.AddrPortFrom(w.AddressOf("stub.example."), 53)}}}
+		})
+		if a := in.resolve("www.stub.example.", wire.TypeA); len(a.Sets) != 1 {
+			t.Errorf("%s %v", a.RCode, a.Failure)
+		}
+		if len(with) == 0 || slices.Contains(with, false) || len(without) == 0 ||
+			slices.Contains(without, true) {
+			t.Errorf("CD with EDNS %v, without %v", with, without)
+		}
+	})
 }
 
 // withSecondDS adds the DS of a second key to one that is there, and signs the set.
