@@ -72,7 +72,7 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		case l.tooLong:
 			a.RCode = wire.RCodeYXDomain // RFC 6672, section 2.2
 			if a.Failure == nil {
-				a.Failure = cause.New(cause.AliasTooLong, nil, "%s", name)
+				a.Failure = r.aliasFault(cause.AliasTooLong, name)
 			}
 			return a
 		case l.kind != wire.KindAlias:
@@ -81,15 +81,29 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 			// A name that is an alias of itself is answered with its CNAME and the reason, as by
 			// Unbound 1.26. BIND 9.18, Knot Resolver and older Unbounds answer SERVFAIL, as chainOf
 			// does for longer loops (RFC 1034, section 3.6.2: an error).
-			a.Failure = cause.New(cause.AliasLoop, nil, "%s", name)
+			a.Failure = r.aliasFault(cause.AliasLoop, name)
 			return a
 		case slices.Contains(seen, l.target), l.growing():
-			return a.fail(cause.New(cause.AliasLoop, nil, "%s", l.target))
+			return a.fail(r.aliasFault(cause.AliasLoop, l.target))
 		case len(seen) > r.cfg.MaxAliases:
-			return a.fail(cause.New(cause.LimitAliases, nil, "%s", q.Name))
+			return a.fail(r.aliasFault(cause.LimitAliases, q.Name))
 		}
 		name = l.target
 	}
+}
+
+// aliasFault returns a failure of an alias chain, with the zone of a name in it: the deepest one
+// that is configured, or known to be delegated. None is if all is asked of a forwarder.
+func (r *Resolver) aliasFault(c cause.Cause, name wire.Name) *cause.Failure {
+	f := cause.New(c, nil, "%s", name)
+	zone := r.memory.zoneOf(name)
+	if z := r.cfg.configured(name); z != nil && z.Name.Below(zone) {
+		zone = z.Name
+	}
+	if !zone.IsRoot() {
+		f.Zone = zone.String()
+	}
+	return f
 }
 
 // madeResult makes a result from an unsigned DNAME that came earlier in the same chain. The DNAME

@@ -87,7 +87,10 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	if a.conf != nil {
 		a.schedule.forward, a.schedule.only = a.conf.Forward, !a.conf.First
 	}
-	defer a.closeAll()
+	defer func() {
+		a.closeAll()
+		a.x.budget.settled(a.bogus)
+	}()
 	for {
 		t, f := a.next()
 		if t == nil {
@@ -262,6 +265,7 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)
 	if a.bogus == nil {
 		a.bogus = f.At(c.addr)
+		a.x.budget.unverified(a.bogus)
 	}
 	a.bogies++
 	o.what = sawBogus

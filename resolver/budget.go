@@ -32,6 +32,8 @@ type budget struct {
 	heard      atomic.Int64 // when a server last replied, Unix time in ns; 0: none has
 	// silence is the last time that a server was silent; nil if none was.
 	silence atomic.Pointer[cause.Failure]
+	// bogus is why an answer did not verify, while other servers are asked for a better one.
+	bogus atomic.Pointer[cause.Failure]
 	// cut reports whether a fetch could not spend its whole budget, because a payer had spent too
 	// much before or no waiter was left.
 	cut   atomic.Bool
@@ -155,6 +157,24 @@ func (b *budget) unheard(f *cause.Failure) {
 	}
 }
 
+// unverified notes why the first answer of a search did not verify.
+func (b *budget) unverified(f *cause.Failure) {
+	for ; b != nil; b = b.payer.Load() {
+		b.bogus.Store(f)
+	}
+}
+
+// settled forgets what did not verify in a search that has ended in time: either another server has
+// a better answer, or the failure goes its way.
+func (b *budget) settled(f *cause.Failure) {
+	if f == nil || b.err() != nil {
+		return
+	}
+	for ; b != nil; b = b.payer.Load() {
+		b.bogus.CompareAndSwap(f, nil)
+	}
+}
+
 // spentOn returns a failure for want of time with the silence that took it, if there was any.
 func (b *budget) spentOn(f *cause.Failure) *cause.Failure {
 	silence := b.silence.Load()
@@ -170,6 +190,7 @@ func (b *budget) spentOn(f *cause.Failure) *cause.Failure {
 // paid for it.
 func (b *budget) inherit(of *budget) {
 	b.silence.CompareAndSwap(nil, of.silence.Load())
+	b.bogus.CompareAndSwap(nil, of.bogus.Load())
 	if at := of.heard.Load(); at > b.heard.Load() {
 		b.heard.Store(at)
 	}

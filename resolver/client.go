@@ -99,7 +99,9 @@ func (c *client) answer(a *Answer) {
 	limit := cause.None
 	if a.Failure != nil && a.Failure.Cause.Kind() == cause.KindLimit {
 		limit = a.Failure.Cause
-		a.Failure = c.told(a.Failure)
+		if a.Failure = c.told(a.Failure); a.Failure.Cause.Kind() == cause.KindDNSSEC {
+			a.Status = wire.Bogus
+		}
 	}
 	if a.Sent = c.sent(); c.sink != nil {
 		c.trail.answered(a, time.Since(c.began))
@@ -115,12 +117,17 @@ func (c *client) answer(a *Answer) {
 	c.done(a)
 }
 
-// told returns what a client is told of a limit. Where servers have been silent for most of its
-// time, whatever had replied on the way there, or have replied over UDP alone that an answer is
-// truncated, it is that: a longer time would not have helped. What is remembered is another
-// matter, which the fetch decides.
+// told returns what a client is told of a limit. Where the limit has ended a search for something
+// better than data that do not verify, it is why these do not (RFC 8914, section 4.7): no other
+// cause is as precise. Where servers have been silent for most of its time, whatever had replied on
+// the way there, or have replied over UDP alone that an answer is truncated, it is that: a longer
+// time would not have helped. What is remembered is another matter, which the fetch decides.
 func (c *client) told(f *cause.Failure) *cause.Failure {
 	f = c.spentOn(f)
+	if bogus := c.bogus.Load(); bogus != nil &&
+		(f.Cause == cause.LimitTime || f.Cause == cause.LimitQueries) {
+		return bogus.Within(f.HeldAgainst())
+	}
 	if f.Cause != cause.LimitTime || f.Under == nil {
 		return f
 	}

@@ -183,6 +183,7 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		key = "views (" + r.name + "): " + key[strings.IndexByte(key, '.')+1:]
 	}
 	own := *f
+	own.Actor = cause.Resolver
 	if parent, split := r.splitHorizon(z, f); split {
 		own.Cause = cause.SplitHorizon
 		own.Remedy = "zone " + z.Name.String() + " in " + key + " sends no signatures, and the " +
@@ -190,11 +191,12 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 			"it, or sign it and trust its key (trust_anchors.records)"
 		return &own
 	}
-	switch kind := f.Cause.Kind(); {
-	case kind == cause.KindDNSSEC && z.Name.IsRoot():
+	switch {
+	case z.Name.IsRoot() && leftOut(f.Cause):
 		own.Remedy = "see that the servers of zone . in " + key +
 			" pass DNSSEC records on, all of them"
-	case kind == cause.KindDNSSEC:
+	case !z.Name.IsRoot() && (leftOut(f.Cause) || f.Cause == cause.DSMismatch ||
+		f.Cause == cause.DenialInvalid || f.Cause == cause.KeySignatureMissing):
 		own.Remedy = "zone " + z.Name.String() + " stands in " + key +
 			", below a signed zone that says something else: if it is private, set insecure: " +
 			"true there, " +
@@ -211,6 +213,16 @@ func (r *Resolver) forOperator(name wire.Name, f *cause.Failure) *cause.Failure 
 		return f
 	}
 	return &own
+}
+
+// leftOut reports whether a cause is that records for DNSSEC are missing, as behind a server that
+// does not pass them on. All other faults of DNSSEC are those of the zone that signs.
+func leftOut(c cause.Cause) bool {
+	switch c {
+	case cause.SignatureMissing, cause.KeyMissing, cause.DenialMissing, cause.WildcardProofMissing:
+		return true
+	}
+	return false
 }
 
 // splitHorizon reports whether a failure is that of a zone of the operator's own that is not

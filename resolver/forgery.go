@@ -163,6 +163,7 @@ func (x *resolution) suspectNetwork(f *cause.Failure) *cause.Failure {
 		return f
 	}
 	g := *f
+	g.Actor = cause.Network
 	g.Remedy = "this network answers in place of the Internet's servers, without signatures: log " +
 		"in to it if it is a captive portal, or have it let DNS through; or use a forwarder over " +
 		"TLS or HTTPS that validates (resolver.forward_zones)"

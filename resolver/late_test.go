@@ -66,6 +66,49 @@ func TestTruncatedAndSilentOverTCP(t *testing.T) {
 	}
 }
 
+// RFC 8914, section 4.7: a client whose time ends while other servers are tried, because the answer
+// of one did not verify, is told why it did not, and not that time was short; nothing is remembered
+// against the name before the search is over. A search that has found a better answer is no reason.
+func TestRFC8914LateClientsAreToldWhatDidNotVerify(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ask    string
+		others []lab.ServerFaults
+		want   cause.Cause
+		status wire.Security
+	}{
+		{"the others are silent", "www.half.", []lab.ServerFaults{{lab.Dead}, {lab.Dead},
+			{lab.Dead}, {lab.Dead}, {lab.Dead}, {lab.Dead}}, cause.SignatureMissing, wire.Bogus},
+		{"a slower one is good, and its alias leads to silence", "to.half.",
+			[]lab.ServerFaults{{lab.Slow}}, cause.Timeout, wire.Unchecked},
+	} {
+		servers := append([]lab.ServerFaults{{lab.Stripping}}, c.others...)
+		dead := []lab.ServerFaults{{lab.Dead}, {lab.Dead}, {lab.Dead}, {lab.Dead}}
+		for range 8 { // which server is asked first is a matter of chance
+			t.Run(c.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := lab.Internet(time.Now())
+					w.Add(lab.Zone{Name: "half.", Servers: servers,
+						Records: "www A 192.0.2.1;;to CNAME www.silent."})
+					w.Add(lab.Zone{Name: "silent.", Servers: dead, Records: "www A 192.0.2.1"})
+					in := newWorld(t, w, nil)
+					first := in.start(c.ask, wire.TypeA)
+					time.Sleep(time.Millisecond)
+					second := in.start(c.ask, wire.TypeA)
+					time.Sleep(resolver.MaxTime)
+					for who, x := range map[string]*leaver{"first": first, "second": second} {
+						a := x.got()
+						if a == nil || a.RCode != servFail || a.Failure.Cause != c.want ||
+							a.Status != c.status {
+							t.Errorf("the %s: %+v\n%s", who, a, in.transcript())
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
 // Servers that reply, each too late for all of them, are no silence: more time would help.
 func TestSlowServersAreNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

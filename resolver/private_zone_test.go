@@ -53,10 +53,57 @@ func TestBogusAnswersOfConfiguredZonesHaveTheOperatorsHint(t *testing.T) {
 		in := newPrivate(t, resolver.Zone{Name: wire.Root, Forward: true})
 		a := in.resolve("www.secure.example.", wire.TypeA)
 		const want = "servers of zone . in resolver.forward_zones pass DNSSEC records on"
-		if a.Failure == nil || !strings.Contains(a.Failure.Hint(), want) {
+		if a.Failure == nil || !strings.Contains(a.Failure.Hint(), want) ||
+			a.Failure.By() != cause.Resolver {
 			t.Errorf("got %s %v", a.RCode, a.Failure)
 		}
 	})
+}
+
+// What a server that the operator names cannot have left out is the signer's fault, and has the
+// remedy of any other zone: signatures that have expired or are wrong.
+func TestFaultsOfTheSignerAreNotTheConfigurationsOwn(t *testing.T) {
+	for zone, by := range map[string]cause.Actor{"expired.faulty.": cause.Zone,
+		"future.faulty.": cause.Zone, "corrupt-signatures.faulty.": cause.Zone,
+		"missing-signatures.faulty.": cause.Resolver, "no-denial.faulty.": cause.Resolver,
+		"ds-mismatch.faulty.": cause.Resolver, "refusing.faulty.": cause.Resolver} {
+		for _, all := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				z := resolver.Zone{Name: wire.MustParseName(zone),
+					Addrs: []netip.AddrPort{netip.AddrPortFrom(w.AddressOf(zone), 53)}}
+				if all {
+					z.Name, z.Forward = wire.Root, true
+					forward := w.AddressOf("plain.")
+					z.Addrs = []netip.AddrPort{netip.AddrPortFrom(forward, 53)}
+					w.Script = func(i lab.Incoming) (lab.Reply, bool) {
+						if i.Server != forward {
+							return lab.Reply{}, false
+						}
+						name, at := i.Question().Name, "."
+						for _, cut := range []string{"faulty.", zone} {
+							if dns.IsSubDomain(cut, name) && (name != cut ||
+								i.Question().Qtype != dns.TypeDS) {
+								at = cut
+							}
+						}
+						return lab.Messages(forwarderFor(w, w.AddressOf(at), i.Query)), true
+					}
+				}
+				in := newWorld(t, w, func(c *resolver.Config) { c.Zones = []resolver.Zone{z} })
+				a := in.resolve("nope."+zone, wire.TypeA)
+				want := by
+				if all && zone == "ds-mismatch.faulty." {
+					want = cause.Registrar
+				}
+				if a.Failure == nil || a.Failure.By() != want ||
+					(a.Failure.Hint() == a.Failure.Cause.Hint()) != (want != cause.Resolver) {
+					t.Errorf("%s, all forwarded: %t: %v, by %s: %s\n%s", zone, all, a.Failure,
+						a.Failure.By(), a.Failure.Hint(), in.transcript())
+				}
+			})
+		}
+	}
 }
 
 // Split horizon: an unsigned zone of the operator's own below a signed one is bogus, for a cause of

@@ -28,6 +28,7 @@ type Failure struct {
 	Scope  Scope    // see HeldAgainst
 	inside bool     // the server is for the log only; see Inside
 	Remedy string   // advice in place of that of the table; see Hint
+	Actor  Actor    // who has to take it, if there is any; see By
 	// Unconfirmed reports whether the data at fault came over UDP and may have been forged, since
 	// their server could not be asked over TCP; see Doubtful.
 	Unconfirmed bool
@@ -77,6 +78,9 @@ func New(c Cause, zone fmt.Stringer, detail string, args ...any) *Failure {
 
 // Hint returns advice to the operator of this resolver.
 func (f *Failure) Hint() string { return cmp.Or(f.Remedy, f.Cause.Hint()) }
+
+// By returns who has to act.
+func (f *Failure) By() Actor { return cmp.Or(f.Actor, f.Cause.By()) }
 
 // At returns a copy that names the server.
 func (f *Failure) At(server fmt.Stringer) *Failure {

@@ -122,8 +122,10 @@ var faults = []struct {
 		"the servers of loop-a.faulty.", "loop-a.faulty.", "parent"},
 	{"www.referral-bomb.faulty.", wire.TypeA, cause.LimitNameServers, "limit",
 		"a limit, at referral-bomb.faulty.", "referral-bomb.faulty.", "zone"},
-	{"a.aliases.faulty.", wire.TypeA, cause.AliasLoop, "alias", "the alias chain", "", "zone"},
-	{"c0.aliases.faulty.", wire.TypeA, cause.LimitAliases, "alias", "the alias chain", "", "zone"},
+	{"a.aliases.faulty.", wire.TypeA, cause.AliasLoop, "alias", "the alias chain",
+		"aliases.faulty.", "zone"},
+	{"c0.aliases.faulty.", wire.TypeA, cause.LimitAliases, "alias", "the alias chain",
+		"aliases.faulty.", "zone"},
 }
 
 // Every fault of the lab is named, with the link that it breaks and who has to act.

@@ -23,6 +23,7 @@ const (
 	kindLimit     = "limit"
 	kindRequest   = "request"
 	kindResolver  = "resolver"
+	kindPolicy    = "policy"
 )
 
 // faultOf returns a failure as a fault, with those that led to it.
@@ -31,7 +32,7 @@ func (x *explainer) faultOf(f *cause.Failure) *Fault {
 		return nil
 	}
 	out := &Fault{Zone: f.Zone, Server: f.Server, Cause: f.Cause.Label(),
-		Meaning: f.Cause.Text(), Detail: f.Detail, By: f.Cause.By().String(), Remedy: f.Hint()}
+		Meaning: f.Cause.Text(), Detail: f.Detail, By: f.By().String(), Remedy: f.Hint()}
 	if code, ok := f.Cause.EDE(); ok {
 		out.EDE = &code
 	}
