@@ -16,20 +16,32 @@ import (
 func (r *request) local() bool {
 	r.ask = r.q.Keep()
 	r.want, r.before, r.standIn = r.ask, r.before[:0], nil
-	refused := &cause.Failure{Cause: cause.QueryRefused}
-	switch {
-	case r.ask.Class == wire.ClassCH:
+	switch r.ask.Class {
+	case wire.ClassCH:
 		r.answer = r.chaos()
 		return true
-	case r.ask.Class != wire.ClassIN, isTransfer(r.ask.Type):
-		return r.reject(wire.RCodeRefused, refused)
-	case r.ask.Type == wire.TypeMAILA || r.ask.Type == wire.TypeMAILB:
-		return r.reject(wire.RCodeNotImp, refused)
-	case r.ask.Type == wire.TypeNone || r.ask.Type.IsMeta() && r.ask.Type != wire.TypeANY:
-		// NXNAME too (RFC 9824, section 3.5)
-		return r.reject(wire.RCodeFormErr, &cause.Failure{Cause: cause.RequestType})
+	case wire.ClassIN:
+	default:
+		return r.reject(wire.RCodeRefused, &cause.Failure{Cause: cause.QueryRefused})
+	}
+	if rcode, why := Unanswered(r.ask.Type); why != cause.None {
+		return r.reject(rcode, &cause.Failure{Cause: why})
 	}
 	return r.ownData()
+}
+
+// Unanswered returns the RCODE and the cause for types that no question is answered for, whatever
+// the name; no cause for all others.
+func Unanswered(t wire.Type) (wire.RCode, cause.Cause) {
+	switch {
+	case isTransfer(t):
+		return wire.RCodeRefused, cause.QueryRefused
+	case t == wire.TypeMAILA || t == wire.TypeMAILB:
+		return wire.RCodeNotImp, cause.QueryRefused
+	case t == wire.TypeNone || t.IsMeta() && t != wire.TypeANY:
+		return wire.RCodeFormErr, cause.RequestType // NXNAME too (RFC 9824, section 3.5)
+	}
+	return wire.RCodeNoError, cause.None
 }
 
 // ownData answers from local data and for special names, and reports whether it did. Where an alias

@@ -39,7 +39,8 @@ func explainCommand() *cobra.Command {
 			"internet; with --running by the running server, with its caches, its policy and " +
 			"the failures that it has kept.\n\n" +
 			"Exit status: 0 secure; 1 failure; 2 wrong use, or no answer for another reason than " +
-			"DNSSEC; 3 an answer that is not proven; 4 bogus.",
+			"DNSSEC, or clients get another one by policy; 3 an answer that is not proven; " +
+			"4 bogus.",
 		Example: "  bailiwick explain www.example.com AAAA\n  bailiwick explain --lab " +
 			"www.expired.faulty --html > chain.html\n  bailiwick explain --running www.example.com",
 		Args:              cobra.RangeArgs(0, 2),
@@ -128,7 +129,7 @@ func (f *explainFlags) here(cmd *cobra.Command, q wire.Question) (*explain.Repor
 		return nil, err
 	}
 	defer r.Close()
-	return explain.Explain(context.Background(), r, q), nil
+	return explain.Explain(context.Background(), r, q).Forget(), nil
 }
 
 // ofServer has the running server explain the name.
@@ -202,6 +203,8 @@ func wantsColour(choice string, out io.Writer) (bool, error) {
 // explainStatus returns the exit status that tells of a report.
 func explainStatus(r *explain.Report) error {
 	switch {
+	case r.Instead != nil:
+		return &exitError{nil, statusUnresolved}
 	case r.Status == wire.Secure.String() && r.Broken == nil:
 		return nil
 	case r.Status == wire.Bogus.String():

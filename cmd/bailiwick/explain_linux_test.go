@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,6 +135,28 @@ func TestExplainByARunningServer(t *testing.T) {
 	if len(blocked.Policy) == 0 || blocked.Policy[0] != (explain.Policy{What: "outcome",
 		Value: "nxdomain"}) {
 		t.Errorf("a blocked name: %+v", blocked.Policy)
+	}
+	if i := blocked.Instead; i == nil || i.Cause != "blocked" || i.By != "this resolver" ||
+		exitOf(explainStatus(blocked)) != statusUnresolved {
+		t.Errorf("a blocked name: %+v, status %v", i, explainStatus(blocked))
+	}
+	for kind, want := range map[string]string{"AXFR": "refused query_refused",
+		"MAILB": "notimp query_refused", "NXNAME": "formerr request_type", "TXT": "resolved <nil>",
+		"ANY": "resolved <nil>"} {
+		test, err := s.ctl("policy test", "name", "www.secure.example", "type", kind)
+		if got := fmt.Sprint(test.Fields["outcome"], " ", test.Fields["cause"]); err != nil ||
+			got != want {
+			t.Errorf("policy test of %s: %s %v, want %s", kind, got, err, want)
+		}
+		r := s.reportBy("name", "www.secure.example", "type", kind)
+		if (r.Instead == nil) != (want == "resolved <nil>") ||
+			r.Instead != nil && !strings.HasSuffix(want, r.Instead.Cause) {
+			t.Errorf("explain %s: %+v", kind, r.Instead)
+		}
+	}
+	if fresh := s.reportBy("name", "www.future.faulty", "fresh", "true"); fresh.Broken == nil ||
+		len(fresh.Remembered) != 0 {
+		t.Errorf("a memory of its own is told of: %+v", fresh.Remembered)
 	}
 }
 

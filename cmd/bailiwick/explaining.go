@@ -90,7 +90,7 @@ func (r *running) explain(q console.Request) (console.Result, error) {
 	ctx, stop := context.WithTimeout(r.ctx, explainTime)
 	defer stop()
 	report := r.explained(ctx, question, view.Realm, q.Args["fresh"] == "true")
-	report.Policy = r.policyOf(question, q.Args["client"])
+	r.police(report, question, q.Args["client"])
 	res, err := resultOf(report)
 	if err == nil && q.Args["drawing"] == "true" {
 		var drawn strings.Builder
@@ -128,23 +128,30 @@ func (r *running) explainAnew(ctx context.Context, q wire.Question, realm int) *
 		Guard: r.guard, Routes: r.routes, Ledger: r.ledger, Copies: copies{r.keeper},
 		Realms: r.parts(now.Snapshot, nil).Realms})
 	defer alone.Close()
-	return explain.Explain(ctx, alone.In(realm), q)
+	return explain.Explain(ctx, alone.In(realm), q).Forget()
 }
 
-// policyOf tells what the policy for a client, or for most clients, says to a question, as policy
-// test does.
-func (r *running) policyOf(q wire.Question, client string) (out []explain.Policy) {
+// police tells in a report what the policy for a client, or for most clients, says to a question,
+// as policy test does, and whether they get something else by it than what is resolved.
+func (r *running) police(report *explain.Report, q wire.Question, client string) {
 	result, err := r.policyTest(console.Request{Args: map[string]string{"name": q.Name.String(),
 		"type": q.Type.String(), "client": client}})
 	if err != nil {
-		return []explain.Policy{{What: "error", Value: err.Error()}}
+		report.Policy = []explain.Policy{{What: "error", Value: err.Error()}}
+		return
 	}
+	told := map[string]string{}
 	for _, f := range policyFields {
 		if v, ok := result.Fields[f]; ok {
-			out = append(out, explain.Policy{What: f, Value: readable(v)})
+			told[f] = readable(v)
+			report.Policy = append(report.Policy, explain.Policy{What: f, Value: told[f]})
 		}
 	}
-	return out
+	if isResolved(result.Fields["outcome"]) {
+		return
+	}
+	from := strings.Join(strings.Fields(told["source"]+" "+told["list"]+" "+told["zone"]), " ")
+	report.Police(told["outcome"], from, told["cause"])
 }
 
 // policyFields are the fields of policy test that a report has, in this order.

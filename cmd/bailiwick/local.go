@@ -14,6 +14,7 @@ import (
 	"bailiwick/internal/localdata"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/rpz"
+	"bailiwick/server"
 	"bailiwick/wire"
 )
 
@@ -98,11 +99,15 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		!view.NoNetworks {
 		res.Fields["network"] = n.String()
 	}
+	if rcode, why := server.Unanswered(t); why != cause.None { // before the name is looked at
+		f["outcome"], f["cause"] = strings.ToLower(rcode.String()), why.Label()
+		delete(f, "source")
+	}
 	switch f["access"] { // whatever policy says of the name, this client hears nothing of it
 	case policy.Refuse.String():
-		f["outcome"] = policy.OutcomeRefused.Label()
+		f["outcome"], f["cause"] = policy.OutcomeRefused.Label(), cause.ClientRefused.Label()
 	case policy.Drop.String():
-		f["outcome"] = policy.OutcomeDropped.Label()
+		f["outcome"], f["cause"] = policy.OutcomeDropped.Label(), cause.ClientDropped.Label()
 	}
 	if len(rows) > 0 {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
@@ -159,11 +164,18 @@ func (r *running) testSteps(f map[string]any, q *hook.Question) {
 	}
 }
 
+// isResolved reports whether an outcome of policy leaves the name to the resolver.
+func isResolved(outcome any) bool {
+	switch outcome {
+	case outcomeResolved, outcomeDepends, rpz.PassThru.String():
+		return true
+	}
+	return false
+}
+
 // testResolution tells how a name is resolved for the clients of a view, if it is.
 func (r *running) testResolution(f map[string]any, v *policy.View, name wire.Name) {
-	switch f["outcome"] {
-	case outcomeResolved, outcomeDepends, rpz.PassThru.String():
-	default:
+	if !isResolved(f["outcome"]) {
 		return
 	}
 	of := r.now().resolver.In(v.Realm)

@@ -2,6 +2,8 @@
 
 package explain
 
+import "bailiwick/internal/cause"
+
 // FromMemory reports whether nothing of the report is known but that the question has failed.
 func (r *Report) FromMemory() bool {
 	if r.Broken == nil {
@@ -18,7 +20,7 @@ func (r *Report) FromMemory() bool {
 // After returns a report of a resolution that was made anew, with what the server's memory has: the
 // failure that clients are answered with, and since when.
 func (r *Report) After(known *Report) *Report {
-	r.Remembered = append(known.Remembered, r.Remembered...)
+	r.Remembered = known.Remembered
 	r.Packets += known.Packets
 	switch {
 	case r.Broken == nil:
@@ -32,4 +34,35 @@ func (r *Report) After(known *Report) *Report {
 			"it fails for the same cause")
 	}
 	return r
+}
+
+// Forget leaves out what the resolver has kept, as one that was made for the report has nothing
+// that a client is answered with.
+func (r *Report) Forget() *Report {
+	r.Remembered = nil
+	return r
+}
+
+// Police notes that clients get an outcome of policy in place of what the name resolves to: what
+// policy it is from, and the label of what they are told of it; both may be empty.
+func (r *Report) Police(outcome, from, label string) {
+	out := &Fault{Link: "the policy of this resolver", Kind: kindPolicy,
+		Meaning: "this server has an answer of its own", By: cause.Resolver.String(),
+		Remedy: "see it by bailiwick ctl policy test " + r.Name + " " + r.Type}
+	if from != "" {
+		out.Link += ": " + from
+	}
+	if c, ok := cause.Parse(label); ok {
+		out.Cause, out.Meaning, out.By, out.Remedy = label, c.Text(), c.By().String(), c.Hint()
+		if code, told := c.EDE(); told {
+			out.EDE = &code
+		}
+		if c.Kind() == cause.KindRequest || c == cause.QueryRefused {
+			out.Link, out.Kind = "the question", kindRequest
+		}
+	}
+	r.Instead = out
+	r.Notes = append(r.Notes, "without that: "+summary(r))
+	r.Summary = r.Name + " " + r.Type + ": clients get " + outcome + " in place of what follows: " +
+		out.Meaning
 }

@@ -105,7 +105,7 @@ func (x *explainer) nsec3Words(owner wire.Name, n wire.NSEC3, k key) string {
 					lacks(n.Types, k.t), owner.Label())
 			case bytes.Equal(h[:], hash):
 				return fmt.Sprintf("%s exists with %s (hash %s)", candidate, typesOf(n.Types),
-					owner.Label())
+					owner.Label()) + alsoCovers(hash, n, k.name, candidate, optOut)
 			}
 		}
 		if name == zone {
@@ -114,20 +114,48 @@ func (x *explainer) nsec3Words(owner wire.Name, n wire.NSEC3, k key) string {
 	}
 	for name := k.name; name != zone; name = name.Parent() {
 		for _, candidate := range withWildcard(name) {
-			h := wire.NSEC3Hash(candidate, n.Iterations, n.Salt)
-			if wire.BetweenNSEC3(hash, h[:], n.Next) {
+			if covers(hash, n, candidate) {
 				return fmt.Sprintf("the hash of %s is between %s and the next, so there is no "+
 					"such name%s", candidate, owner.Label(), optOut)
 			}
 		}
 	}
 	if w, ok := zone.Wildcard(); ok {
-		if h := wire.NSEC3Hash(w, n.Iterations, n.Salt); wire.BetweenNSEC3(hash, h[:], n.Next) {
+		if covers(hash, n, w) {
 			return fmt.Sprintf("the hash of %s is between %s and the next, so there is no such "+
 				"wildcard%s", w, owner.Label(), optOut)
 		}
 	}
 	return fmt.Sprintf("no hash is between %s and the next%s", owner.Label(), optOut)
+}
+
+// covers reports whether the hash of a name is in the span of an NSEC3 record.
+func covers(hash []byte, n wire.NSEC3, name wire.Name) bool {
+	h := wire.NSEC3Hash(name, n.Iterations, n.Salt)
+	return wire.BetweenNSEC3(hash, h[:], n.Next)
+}
+
+// alsoCovers tells what the record of a name above says of the next name on the way to what was
+// asked for, or of the wildcard: in a small zone one record matches the one and covers the other
+// (RFC 5155, section 7.2.1). "" if it says nothing.
+func alsoCovers(hash []byte, n wire.NSEC3, name, above wire.Name, optOut string) (text string) {
+	for name.Below(above) && name.Labels() > above.Labels()+1 {
+		name = name.Parent()
+	}
+	candidates := []wire.Name{name}
+	if w, ok := above.Wildcard(); ok {
+		candidates = append(candidates, w)
+	}
+	for _, c := range candidates {
+		if c.Below(above) && covers(hash, n, c) {
+			text += fmt.Sprintf("; the hash of %s is between it and the next, so there is no "+
+				"such name", c)
+		}
+	}
+	if text != "" {
+		text += optOut
+	}
+	return text
 }
 
 // withWildcard returns a name and the wildcard below it.

@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"html"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -262,6 +264,8 @@ func TestExplainTellsDenialsInWords(t *testing.T) {
 		{"b.ent.nsec3.example.", wire.TypeA,
 			[]string{"b.ent.nsec3.example. has names below it and no data"}},
 		{"no.optout.", wire.TypeA, []string{"(opt-out)"}},
+		{"unsigned.optout.", wire.TypeDS, []string{"optout. exists with NS, SOA", "; the hash of " +
+			"unsigned.optout. is between it and the next, so there is no such name; unsigned d"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := explained(t, lab.Internet(time.Now()), c.name, c.qtype)
@@ -331,7 +335,7 @@ func TestExplainAfterTheFact(t *testing.T) {
 		}
 		again := explained(t, w, "www.expired.faulty.", wire.TypeA).After(known)
 		if again.Broken == nil || !strings.Contains(again.Notes[len(again.Notes)-1],
-			"for the same cause") || len(again.Remembered) < 2 {
+			"for the same cause") || !slices.Equal(again.Remembered, known.Remembered) {
 			t.Errorf("asked anew: %+v", again.Notes)
 		}
 		w.Mend()
@@ -339,6 +343,48 @@ func TestExplainAfterTheFact(t *testing.T) {
 		if over.Status != "secure" || !strings.Contains(over.Notes[len(over.Notes)-1],
 			"it resolves now") {
 			t.Errorf("mended: %s %+v", over.Summary, over.Notes)
+		}
+	})
+}
+
+// What clients get by policy comes first, in every form: with its cause, whose it is, and what the
+// name itself would be. Local data that nothing is told of have no cause.
+func TestExplainTellsWhatClientsGetByPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ outcome, from, label, link, by, meaning string }{
+			{"nxdomain", "zones", "blocked", "the policy of this resolver: zones", "this resolver",
+				"the name is blocked here"},
+			{"data", "zones", "", "the policy of this resolver: zones", "this resolver",
+				"this server has an answer of its own"},
+			{"formerr", "", "request_type", "the question", "client",
+				"the type of the question is none that data can have"},
+		} {
+			r := explained(t, lab.Internet(time.Now()), "www.expired.faulty.", wire.TypeA)
+			r.Police(c.outcome, c.from, c.label)
+			if r.Instead == nil || r.Instead.Link != c.link || r.Instead.By != c.by ||
+				r.Instead.Meaning != c.meaning || (r.Instead.EDE != nil) != (c.label != "") {
+				t.Errorf("%s: %+v", c.outcome, r.Instead)
+			}
+			first := "www.expired.faulty. A: clients get " + c.outcome +
+				" in place of what follows: " + c.meaning
+			own := "www.expired.faulty. A is bogus: broken is the signature"
+			var text, page, drawing strings.Builder
+			if r.Text(&text, false) != nil || r.HTML(&page) != nil || r.SVG(&drawing) != nil {
+				t.Fatal("no form")
+			}
+			if !strings.HasPrefix(text.String(), first+"\n  link:    "+c.link+"\n") ||
+				!strings.Contains(text.String(), "\n\n"+own) {
+				t.Errorf("text: %.400s", text.String())
+			}
+			for _, form := range []string{page.String(), drawing.String()} {
+				if !strings.Contains(html.UnescapeString(form), first) {
+					t.Errorf("the form lacks it: %.600s", form)
+				}
+			}
+			if !strings.Contains(page.String(), "What clients get instead") ||
+				!strings.Contains(page.String(), own) {
+				t.Errorf("page: %.900s", page.String())
+			}
 		}
 	})
 }

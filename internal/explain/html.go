@@ -103,6 +103,11 @@ func (r *Report) HTML(w io.Writer) error {
 <p>%s, <strong class="status-%s">%s</strong>, %d
 packets, at %s</p>
 `, r.Summary, r.RCode, r.Status, r.Status, r.Packets, r.Time.Format(time.RFC3339))
+	if r.Instead != nil {
+		m.add(`<section class="fault"><h2>What clients get instead</h2>`)
+		m.fault(r.Instead)
+		m.add("</section>\n<p>%s</p>\n", summary(r))
+	}
 	if r.Broken != nil {
 		m.add(`<section class="fault"><h2>What is broken</h2>`)
 		m.fault(r.Broken)
@@ -129,7 +134,9 @@ packets, at %s</p>
 
 // fault writes the list of a fault's properties.
 func (m *markup) fault(f *Fault) {
-	m.add("<dl>\n<dt>link</dt><dd>%s</dd>\n<dt>cause</dt><dd>%s: %s", f.Link, f.Cause, f.Meaning)
+	m.add("<dl>\n<dt>link</dt><dd>%s</dd>\n<dt>cause</dt><dd>", f.Link)
+	m.with("%s: ", f.Cause)
+	m.add("%s", f.Meaning)
 	if f.EDE != nil {
 		m.add(" (Extended DNS Error %d)", *f.EDE)
 	}

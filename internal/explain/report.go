@@ -22,9 +22,10 @@ type Report struct {
 	Summary string `json:"summary" help:"a sentence"`
 	Packets int    `json:"packets" help:"that were sent to servers for it"`
 
-	Broken *Fault `json:"broken,omitempty" help:"the link that is broken, if there is no answer"`
-	Reason *Fault `json:"reason,omitempty" help:"why an answer is less than secure, if told"`
-	Seen   []Seen `json:"seen,omitempty" help:"faults of servers that others made up for"`
+	Instead *Fault `json:"instead,omitempty" help:"why clients get something else, by policy"`
+	Broken  *Fault `json:"broken,omitempty" help:"the link that is broken, if there is no answer"`
+	Reason  *Fault `json:"reason,omitempty" help:"why an answer is less than secure, if told"`
+	Seen    []Seen `json:"seen,omitempty" help:"faults of servers that others made up for"`
 
 	Steps      []Step       `json:"steps" help:"the alias chain; the last has the data"`
 	Zones      []Zone       `json:"zones" help:"the chain of trust, parents before children"`

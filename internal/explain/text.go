@@ -24,7 +24,13 @@ type textWriter struct {
 // Text writes a report as text, with colours of a terminal if they are wanted.
 func (r *Report) Text(w io.Writer, colour bool) error {
 	t := &textWriter{bufio.NewWriter(w), colour}
-	t.line(0, "%s", t.paint(r.Status, r.Summary))
+	if r.Instead != nil {
+		t.line(0, "%s", t.paint("bogus", r.Summary))
+		t.fault(1, r.Instead)
+		t.line(0, "\n%s", t.paint(r.Status, summary(r)))
+	} else {
+		t.line(0, "%s", t.paint(r.Status, r.Summary))
+	}
 	if r.Broken != nil {
 		t.fault(1, r.Broken)
 	} else if r.Reason != nil {
@@ -68,7 +74,9 @@ func (t *textWriter) fault(depth int, f *Fault) {
 		ede = fmt.Sprintf(", Extended DNS Error %d", *f.EDE)
 	}
 	t.line(depth, "link:    %s", f.Link)
-	t.line(depth, "cause:   %s: %s%s", t.paint("bogus", f.Cause), f.Meaning, ede)
+	if f.Cause != "" {
+		t.line(depth, "cause:   %s: %s%s", t.paint("bogus", f.Cause), f.Meaning, ede)
+	}
 	if f.Detail != "" {
 		t.line(depth, "detail:  %s", f.Detail)
 	}

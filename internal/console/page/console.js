@@ -361,8 +361,9 @@ const list = (of) => Array.isArray(of) ? of.slice(0, 100) : [];
 function showReport(r) {
   say($('report-title'), short(r.summary, 500));
   say($('report-facts'), short(`${r.rcode}, ${r.status}, ${r.packets} packets, at ${time(r.time)} UTC`));
-  const fault = r.broken ?? r.reason ?? {};
-  facts($('report-fault'), [[r.broken ? 'What is broken' : 'Why it is not secure', fault.link],
+  const fault = r.instead ?? r.broken ?? r.reason ?? {};
+  facts($('report-fault'), [[r.instead ? 'What clients get instead' : r.broken ? 'What is broken'
+    : 'Why it is not secure', fault.link],
     ['Cause', fault.cause && `${fault.cause}: ${fault.meaning}`], ['Detail', fault.detail],
     ['Server', fault.server], ['Who has to act', fault.by && (fault.zone
       ? `${fault.by} (of ${fault.zone})` : fault.by)], ['Remedy', fault.remedy]]);
