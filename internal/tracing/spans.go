@@ -145,9 +145,9 @@ func question(s *trace.Span, q wire.Question) {
 
 // failed sets the cause of a span that has failed.
 func failed(s *trace.Span, c cause.Cause, f *cause.Failure) {
-	detail := ""
+	message := c.Text()
 	if f != nil {
-		c, detail = f.Cause, f.Error()
+		c, message = f.Cause, f.Error() // which begins with the text of the cause
 		if f.Zone != "" {
 			set(s, "bailiwick.zone", f.Zone)
 		}
@@ -156,10 +156,7 @@ func failed(s *trace.Span, c cause.Cause, f *cause.Failure) {
 		return
 	}
 	set(s, "error.type", c.Label())
-	s.Status = &trace.Status{Code: trace.Status_STATUS_CODE_ERROR, Message: c.Text()}
-	if detail != "" {
-		s.Status.Message += ": " + detail
-	}
+	s.Status = &trace.Status{Code: trace.Status_STATUS_CODE_ERROR, Message: message}
 }
 
 // note adds an event to a span.

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"bailiwick/cache"
+	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/event"
@@ -180,6 +181,7 @@ func TestTraceOfAFailure(t *testing.T) {
 		attribute(root, "error.type") != "signature_expired" ||
 		attribute(root, "bailiwick.zone") != "expired.faulty." ||
 		root.Status.GetCode() != trace.Status_STATUS_CODE_ERROR ||
+		strings.Count(root.Status.Message, cause.SignatureExpired.Text()) != 1 ||
 		!strings.Contains(root.Status.Message, "expired 20") {
 		t.Errorf("%v", root)
 	}
