@@ -4,9 +4,10 @@ package explain
 
 import "bailiwick/internal/cause"
 
-// FromMemory reports whether nothing of the report is known but that the question has failed.
+// FromMemory reports whether nothing of the report is known but that the question has failed, by a
+// failure that was kept. A loop of aliases, say, is seen in what the caches have.
 func (r *Report) FromMemory() bool {
-	if r.Broken == nil {
+	if r.Broken == nil || len(r.Remembered) == 0 {
 		return false
 	}
 	for _, x := range r.Exchanges {

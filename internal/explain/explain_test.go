@@ -338,6 +338,11 @@ func TestExplainAfterTheFact(t *testing.T) {
 			"for the same cause") || !slices.Equal(again.Remembered, known.Remembered) {
 			t.Errorf("asked anew: %+v", again.Notes)
 		}
+		f.explain("a.aliases.faulty.", wire.TypeA)
+		if loop := f.explain("a.aliases.faulty.", wire.TypeA); loop.FromMemory() ||
+			loop.Broken == nil || loop.Packets != 0 || len(loop.Steps) != 3 {
+			t.Errorf("a loop that the cache has: %+v", loop)
+		}
 		w.Mend()
 		over := explained(t, w, "www.expired.faulty.", wire.TypeA).After(known)
 		if over.Status != "secure" || !strings.Contains(over.Notes[len(over.Notes)-1],
