@@ -35,6 +35,12 @@ var fleetKeys = []key{
 		help: "file of the authorities that the store's certificate is issued by; empty: the " +
 			"system's",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSRoots })},
+	{key: "fleet.tls_certificate", kind: kindPath,
+		help:    "file of this server's certificate, if the store demands one",
+		binding: bind(func(c *Config) *string { return &c.Fleet.TLSCertificate })},
+	{key: "fleet.tls_key", kind: kindPath,
+		help:    "file of the key of fleet.tls_certificate",
+		binding: bind(func(c *Config) *string { return &c.Fleet.TLSKey })},
 	{key: "fleet.commands", kind: kindBool,
 		help: "do what operators have any server of the fleet tell all of it (--fleet of ctl), " +
 			"and share the secrets of cookies and session tickets; needs state.directory",
@@ -81,6 +87,7 @@ func (c *Config) fleetContradictions(say reporter) {
 		for _, k := range [...][2]string{{"fleet.secret_file", f.SecretFile},
 			{"fleet.user", f.User}, {"fleet.password_file", f.PasswordFile},
 			{"fleet.tls_name", f.TLSName}, {"fleet.tls_ca", f.TLSRoots},
+			{"fleet.tls_certificate", f.TLSCertificate}, {"fleet.tls_key", f.TLSKey},
 			{"fleet.node", f.Node}} {
 			if k[1] != "" {
 				say(k[0], "%s is of use with fleet.store alone", k[0])
@@ -94,8 +101,14 @@ func (c *Config) fleetContradictions(say reporter) {
 		say("fleet.store", "fleet.store needs fleet.secret_file: what the store has is believed "+
 			"by its signature alone")
 	}
-	if f.TLSRoots != "" && f.TLSName == "" {
-		say("fleet.tls_ca", "fleet.tls_ca needs fleet.tls_name: without it there is no TLS")
+	for _, k := range [...][2]string{{"fleet.tls_ca", f.TLSRoots},
+		{"fleet.tls_certificate", f.TLSCertificate}, {"fleet.tls_key", f.TLSKey}} {
+		if k[1] != "" && f.TLSName == "" {
+			say(k[0], "%s needs fleet.tls_name: without it there is no TLS", k[0])
+		}
+	}
+	if (f.TLSCertificate == "") != (f.TLSKey == "") {
+		say("fleet.tls_certificate", "fleet.tls_certificate and fleet.tls_key need each other")
 	}
 	if f.User != "" && f.PasswordFile == "" {
 		say("fleet.user", "fleet.user needs fleet.password_file")

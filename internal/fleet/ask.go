@@ -111,7 +111,7 @@ func (q *question) look(ctx context.Context, most time.Duration, claim string) (
 func (q *question) claim(ctx context.Context, most time.Duration, key string) (bool, Outcome) {
 	return asked(ctx, q.member, most, func(ctx context.Context) (bool, error) {
 		ours, err := q.store.Claim(ctx, key, LeaseTime)
-		if errors.Is(err, ErrFull) {
+		if errors.Is(err, ErrUnwritten) {
 			return true, nil // nobody can claim anything
 		}
 		return ours, err

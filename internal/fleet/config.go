@@ -1,8 +1,11 @@
 package fleet
 
 import (
+	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"reflect"
+	"slices"
 )
 
 // Config is what the operator decides.
@@ -15,7 +18,10 @@ type Config struct {
 	Database     int
 	TLSName      string // in the certificate of the store; "": there is no TLS
 	TLSRoots     string // file of the authorities that it is issued by; "": the system's
-	SecretFile   string
+	// TLSCertificate is the file of the certificate that the store is shown, and TLSKey that of its
+	// key; "": none is.
+	TLSCertificate, TLSKey string
+	SecretFile             string
 	// Commands is whether this server does what operators give other servers of the fleet to do,
 	// and Node what it is called there.
 	Commands bool
@@ -28,9 +34,10 @@ func Default() Config { return Config{} }
 // Settings are a configuration with all that it names.
 type Settings struct {
 	Config
-	Password string
-	Roots    *x509.CertPool // nil: the system's
-	Secrets  []Secret       // the first one writes
+	Password    string
+	Roots       *x509.CertPool   // nil: the system's
+	Certificate *tls.Certificate // nil: none is shown
+	Secrets     []Secret         // the first one writes
 }
 
 // equal reports whether two settings are those of the same store.
@@ -39,5 +46,14 @@ func (s *Settings) equal(o *Settings) bool {
 	mine.Commands, mine.Node, other.Commands, other.Node = false, "", false, ""
 	return mine == other && s.Password == o.Password &&
 		reflect.DeepEqual(s.Secrets, o.Secrets) && (s.Roots == nil) == (o.Roots == nil) &&
-		(s.Roots == nil || s.Roots.Equal(o.Roots))
+		(s.Roots == nil || s.Roots.Equal(o.Roots)) &&
+		slices.EqualFunc(s.chain(), o.chain(), bytes.Equal)
+}
+
+// chain returns the certificate that the store is shown, and those behind it, none without one.
+func (s *Settings) chain() [][]byte {
+	if s.Certificate == nil {
+		return nil
+	}
+	return s.Certificate.Certificate
 }

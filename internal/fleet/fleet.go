@@ -172,7 +172,7 @@ func newMember(f *Fleet, s Settings, store Store) *member {
 	}
 	m.state = log("the fleet's store fails; names are resolved without it",
 		"the fleet's store works again")
-	m.full = log("the fleet's store takes nothing more; what it has is used",
+	m.full = log("the fleet's store takes nothing; what it has is used",
 		"the fleet's store takes records again")
 	m.records = log("the fleet's store has records that are not used",
 		"the records of the fleet's store are in order again")
@@ -326,9 +326,9 @@ func (m *member) put(batch []Entry) {
 	m.fleet.parts.Writes.Written.Add(n)
 }
 
-// note learns how it went with the store. One that is full works otherwise.
+// note learns how it went with the store. One that takes nothing works otherwise.
 func (m *member) note(err error) {
-	if errors.Is(err, ErrFull) {
+	if errors.Is(err, ErrUnwritten) {
 		m.full.Note(err)
 		err = nil
 	}

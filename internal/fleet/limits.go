@@ -52,6 +52,10 @@ const (
 	dialTime  = time.Second
 	stallTime = time.Second
 
+	// leaveTime is the least time between two connections that are left because the store is a
+	// replica, for the primary that may be at its address now.
+	leaveTime = 5 * time.Second
+
 	// maxHeard is how many octets of messages a node listens to in a second: more than a hundred
 	// nodes have to say, each of which says some 60.
 	maxHeard = 64 << 10

@@ -22,7 +22,7 @@ type Store interface {
 	Get(ctx context.Context, keys []string) ([][]byte, error)
 	// Claim sets a key for a time, unless it is there. It reports whether it was not.
 	Claim(ctx context.Context, key string, life time.Duration) (bool, error)
-	// Put sets keys. The errors of keys that the store refuses for want of memory are ErrFull.
+	// Put sets keys. The error of a store that can be read and takes nothing is ErrUnwritten.
 	Put(ctx context.Context, entries []Entry) error
 	// Publish has those hear a message who listen to a channel now. Nobody else ever does.
 	Publish(ctx context.Context, channel, message string) error
@@ -41,15 +41,16 @@ type Entry struct {
 	Life  time.Duration // 0: the key is removed
 }
 
-// ErrFull is the error of a store that takes nothing more, but can be read.
-var ErrFull = errors.New("the store is full")
+// ErrUnwritten is the error of a store that takes nothing, but can be read.
+var ErrUnwritten = errors.New("the store takes nothing")
 
 // valkeyStore is a store at an address.
 type valkeyStore struct {
 	options valkey.ClientOption
 
 	mu     sync.Mutex    // held while the first connection is made
-	client valkey.Client // nil: it was not used yet; guarded by mu
+	client valkey.Client // nil: it was not used yet, or is left; guarded by mu
+	left   time.Time     // when a client was left; guarded by mu
 	closed bool          // guarded by mu
 }
 
@@ -67,7 +68,7 @@ func (v *valkeyStore) connected() (valkey.Client, error) {
 	if v.client == nil {
 		client, err := valkey.NewClient(v.options)
 		if client == nil {
-			return nil, err
+			return nil, explained(err)
 		}
 		v.client = client // an error is that it cannot be reached now
 	}
@@ -93,8 +94,11 @@ func OpenStore(s Settings) Store {
 			if s.TLSName == "" {
 				return d.DialContext(ctx, network, at)
 			}
-			return (&tls.Dialer{NetDialer: d, Config: &tls.Config{ServerName: s.TLSName,
-				RootCAs: s.Roots}}).DialContext(ctx, network, at)
+			t := &tls.Config{ServerName: s.TLSName, RootCAs: s.Roots}
+			if s.Certificate != nil {
+				t.Certificates = []tls.Certificate{*s.Certificate}
+			}
+			return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, network, at)
 		}}
 	return &valkeyStore{options: o}
 }
@@ -117,7 +121,7 @@ func (v *valkeyStore) Get(ctx context.Context, keys []string) ([][]byte, error) 
 			continue // somebody has put a list or the like there
 		}
 		if err != nil {
-			return nil, err
+			return nil, v.learn(client, err)
 		}
 		if len(b) > 0 {
 			out[i] = b
@@ -137,7 +141,7 @@ func (v *valkeyStore) Claim(ctx context.Context, key string, life time.Duration)
 	if valkey.IsValkeyNil(err) {
 		return false, nil
 	}
-	return err == nil, refusal(err)
+	return err == nil, refusal(v.learn(client, err))
 }
 
 // Put implements Store.
@@ -157,7 +161,7 @@ func (v *valkeyStore) Put(ctx context.Context, entries []Entry) (err error) {
 	}
 	for _, r := range client.DoMulti(ctx, commands...) {
 		if e := r.Error(); e != nil {
-			err = refusal(e)
+			err = refusal(v.learn(client, e))
 		}
 	}
 	return err
@@ -174,8 +178,12 @@ func (v *valkeyStore) Publish(ctx context.Context, channel, message string) erro
 	if err != nil {
 		return err
 	}
-	return client.Do(ctx, client.B().Publish().Channel(v.channel(channel)).Message(message).
+	err = client.Do(ctx, client.B().Publish().Channel(v.channel(channel)).Message(message).
 		Build()).Error()
+	if word(err) == "NOPERM" {
+		return nil // the store works; that nothing is heard is told by who listens
+	}
+	return v.learn(client, err)
 }
 
 // Listen implements Store. It has a connection of its own, so that what comes by it does not delay
@@ -198,7 +206,7 @@ func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
 		defer client.Close()
 	}
 	if err != nil {
-		return err
+		return explained(err)
 	}
 	ctx = valkey.WithOnSubscriptionHook(ctx, func(valkey.PubSubSubscription) { begun() })
 	err = client.Receive(ctx, client.B().Subscribe().Channel(v.channel(channel)).Build(),
@@ -209,15 +217,65 @@ func (v *valkeyStore) Listen(ctx context.Context, channel string, begun func(),
 	case err == nil:
 		return errClosed
 	}
+	return explained(err)
+}
+
+// word returns the word that the error of a store begins with, which tells its kind; "" if it is
+// none of a store.
+func word(err error) string {
+	if e, ok := valkey.IsValkeyErr(err); ok {
+		kind, _, _ := strings.Cut(e.Error(), " ")
+		return kind
+	}
+	return ""
+}
+
+// refusal returns ErrUnwritten, with the reason, for the error of a store that refuses to be
+// written and can be read: it has no memory left, is the replica of another one, cannot save or
+// replicate what it is given, or this server's user may not write.
+func refusal(err error) error {
+	switch word(err) {
+	case "OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOPERM":
+		return fmt.Errorf("%w: %w", ErrUnwritten, err)
+	}
 	return err
 }
 
-// refusal returns ErrFull for the error of a store without memory.
-func refusal(err error) error {
-	if e, ok := valkey.IsValkeyErr(err); ok && strings.HasPrefix(e.Error(), "OOM") {
-		return ErrFull
+// explained adds to the error of a store what to do, where the store does not say it.
+func explained(err error) error {
+	switch word(err) {
+	case "NOAUTH":
+		return fmt.Errorf("it demands a password, by fleet.password_file and, for another user "+
+			"than the default one, fleet.user: %w", err)
+	case "MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT":
+		return fmt.Errorf("it is one of a cluster, each of which has a part of the keys; "+
+			"fleet.store has to be a single one: %w", err)
 	}
 	return err
+}
+
+// learn returns an error as operators read it. A store that is a replica was another one's primary
+// before, and that one may be at its address now, but the connection stays with the replica: it is
+// left, for a new one (github.com/redis/go-redis/issues/790,
+// github.com/StackExchange/StackExchange.Redis/issues/2264).
+func (v *valkeyStore) learn(client valkey.Client, err error) error {
+	if kind := word(err); kind == "READONLY" || kind == "MASTERDOWN" {
+		v.leave(client)
+	}
+	return explained(err)
+}
+
+// leave has a new connection be made when the store is used again, if none was for leaveTime.
+func (v *valkeyStore) leave(client valkey.Client) {
+	v.mu.Lock()
+	due := v.client == client && time.Since(v.left) >= leaveTime
+	if due {
+		v.client, v.left = nil, time.Now()
+	}
+	v.mu.Unlock()
+	if due {
+		client.Close()
+	}
 }
 
 // Close implements Store.

@@ -59,14 +59,14 @@ func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFil
 	switch end := c.Leaf.NotAfter; {
 	case now.After(end):
 		found = append(found, cfg.Warning(key,
-			"certificate %s has expired on %s: clients will not trust it", f.Certificate,
+			"certificate %s has expired on %s: it will not be trusted", f.Certificate,
 			end.Format(time.DateOnly)))
 	case transport.EndsSoon(c.Leaf, now, certificateSoon):
 		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
 			end.Format(time.DateOnly)))
 	case now.Before(c.Leaf.NotBefore):
 		found = append(found, cfg.Warning(key,
-			"certificate %s begins on %s: clients will not trust it",
+			"certificate %s begins on %s: it will not be trusted",
 			f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
 	}
 	if secrets.Exposed(f.Key) {

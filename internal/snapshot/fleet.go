@@ -42,6 +42,11 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 		s.Roots, err = pemfile.Roots(s.TLSRoots)
 		wrong("fleet.tls_ca", "tls_ca", err)
 	}
+	if s.TLSCertificate != "" && s.TLSKey != "" {
+		pair, err := pemfile.KeyPair(s.TLSCertificate, s.TLSKey)
+		wrong("fleet.tls_certificate", "certificate", err)
+		s.Certificate = &pair
+	}
 	return s, slices.Concat(found, exposed(cfg, "fleet.secret_file", s.SecretFile),
 		exposed(cfg, "fleet.password_file", s.PasswordFile))
 }

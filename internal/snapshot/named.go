@@ -64,6 +64,8 @@ func shown(cfg *config.Config) (keys []string, files []transport.CertificateFile
 	}
 	add("tracing.tls_certificate", transport.CertificateFile{
 		Certificate: cfg.Tracing.TLSCertificate, Key: cfg.Tracing.TLSKey})
+	add("fleet.tls_certificate", transport.CertificateFile{
+		Certificate: cfg.Fleet.TLSCertificate, Key: cfg.Fleet.TLSKey})
 	return keys, files
 }
 

@@ -63,7 +63,8 @@ tls:
 admin: {listen: "127.0.0.1:5380", tls_certificate: own.pem, tls_key: own.pem, client_ca: ca.pem}
 tracing:
   {endpoint: "https://192.0.2.1/", tls_certificate: own.pem, tls_key: own.pem, tls_ca: ca.pem}
-fleet: {store: "192.0.2.1:6379", secret_file: secret, tls_name: store.example, tls_ca: ca.pem}
+fleet: {store: "192.0.2.1:6379", secret_file: secret, tls_name: store.example, tls_ca: ca.pem,
+  tls_certificate: own.pem, tls_key: own.pem}
 trust_anchors: {ca: ca.pem}
 state: {directory: .}
 resolver:

@@ -3,8 +3,6 @@
 package snapshot
 
 import (
-	"slices"
-
 	"bailiwick/internal/config"
 	"bailiwick/internal/pemfile"
 	"bailiwick/internal/secrets"
@@ -35,6 +33,5 @@ func loadTracing(cfg *config.Config) (s tracing.Settings, found config.Findings)
 		wrong("tracing.tls_certificate", "certificate", err)
 		s.Certificate = &pair
 	}
-	return s, slices.Concat(found, exposed(cfg, "tracing.headers_file", s.HeadersFile),
-		exposed(cfg, "tracing.tls_key", s.TLSKey))
+	return s, append(found, exposed(cfg, "tracing.headers_file", s.HeadersFile)...)
 }

@@ -132,7 +132,7 @@ func (s *Store) Claim(ctx context.Context, key string, life time.Duration) (bool
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.full {
-		return false, fleet.ErrFull
+		return false, fleet.ErrUnwritten
 	}
 	if e, ok := s.entries[key]; ok && time.Now().Before(e.ends) {
 		return false, nil
@@ -153,7 +153,7 @@ func (s *Store) Put(ctx context.Context, entries []fleet.Entry) error {
 		case e.Life == 0:
 			delete(s.entries, e.Key)
 		case s.full:
-			return fleet.ErrFull
+			return fleet.ErrUnwritten
 		default:
 			s.entries[e.Key] = entry{e.Value, time.Now().Add(e.Life)}
 		}

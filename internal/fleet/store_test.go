@@ -1,0 +1,258 @@
+package fleet_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"bailiwick/internal/clock"
+	"bailiwick/internal/counter"
+	"bailiwick/internal/fleet"
+	"bailiwick/transport"
+)
+
+// speaker is a listener that speaks the protocol of a store and says what a test wants.
+type speaker struct {
+	net.Listener
+	says atomic.Value // func(command string) string
+	came atomic.Int64 // connections
+}
+
+// speak starts a speaker. With a configuration it speaks TLS.
+func speak(t *testing.T, secure *tls.Config, says func(command string) string) *speaker {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	s := &speaker{Listener: l}
+	if secure != nil {
+		s.Listener = tls.NewListener(l, secure)
+	}
+	s.says.Store(says)
+	go func() {
+		for {
+			c, err := s.Accept()
+			if err != nil {
+				return
+			}
+			s.came.Add(1)
+			go s.converse(c)
+		}
+	}()
+	return s
+}
+
+// converse answers the commands of a connection: each is an array of strings.
+func (s *speaker) converse(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	number := func(mark byte) (n int, err error) {
+		line, err := in.ReadString('\n')
+		if err == nil && (line == "" || line[0] != mark) {
+			err = errors.New("not the protocol of a store")
+		}
+		if err == nil {
+			n, err = strconv.Atoi(strings.TrimSpace(line[1:]))
+		}
+		return n, err
+	}
+	for {
+		words, err := number('*')
+		if err != nil {
+			return
+		}
+		var command []string
+		for range words {
+			size, err := number('$')
+			word := make([]byte, size+2)
+			if err == nil {
+				_, err = io.ReadFull(in, word)
+			}
+			if err != nil {
+				return
+			}
+			command = append(command, string(word[:size]))
+		}
+		reply := "+OK\r\n"
+		if r := s.says.Load().(func(string) string)(command[0]); r != "" {
+			reply = r
+		} else if command[0] == "HELLO" {
+			reply = "%1\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n"
+		}
+		if _, err := io.WriteString(c, reply); err != nil {
+			return
+		}
+	}
+}
+
+// errs has a speaker say an error to the commands of a list.
+func errs(text string, commands ...string) func(string) string {
+	return func(command string) string {
+		for _, c := range commands {
+			if c == command {
+				return "-" + text + "\r\n"
+			}
+		}
+		if command == "GETRANGE" {
+			return "$0\r\n\r\n"
+		}
+		return ""
+	}
+}
+
+// open returns the store at a speaker.
+func (s *speaker) open(t *testing.T, more fleet.Settings) fleet.Store {
+	more.Store = s.Addr().String()
+	store := fleet.OpenStore(more)
+	t.Cleanup(store.Close)
+	return store
+}
+
+var something = []fleet.Entry{{Key: "bailiwick:a", Value: []byte("a"), Life: time.Minute}}
+
+// A store that refuses to be written for a reason of its own, or of its user's rights, can be read.
+// What it says is told.
+func TestStoreThatTakesNothingIsRead(t *testing.T) {
+	for _, text := range []string{
+		"OOM command not allowed when used memory > 'maxmemory'.",
+		"READONLY You can't write against a read only replica.",
+		"MISCONF Redis is configured to save RDB snapshots, but it's unable to persist to disk.",
+		"NOREPLICAS Not enough good replicas to write.",
+		"NOPERM this user has no permissions to run the 'set' command",
+	} {
+		store := speak(t, nil, errs(text, "SET")).open(t, fleet.Settings{})
+		if _, err := store.Get(t.Context(), []string{"bailiwick:a"}); err != nil {
+			t.Errorf("%s: it is not read: %v", text, err)
+		}
+		err := store.Put(t.Context(), something)
+		if !errors.Is(err, fleet.ErrUnwritten) || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: put: %v", text, err)
+		}
+		_, err = store.Claim(t.Context(), "bailiwick:a claim 1", time.Second)
+		if !errors.Is(err, fleet.ErrUnwritten) {
+			t.Errorf("%s: claim: %v", text, err)
+		}
+	}
+	store := speak(t, nil, errs("ERR syntax error", "SET")).open(t, fleet.Settings{})
+	if err := store.Put(t.Context(), something); err == nil || errors.Is(err, fleet.ErrUnwritten) {
+		t.Errorf("another error: %v", err)
+	}
+}
+
+// A replica was another one's primary when the connection began. The next use makes a new
+// connection, which may reach the primary of now; as the address may lead to a replica for long, no
+// more than one in leaveTime.
+func TestReplicaIsLeft(t *testing.T) {
+	for _, text := range []string{"READONLY You can't write against a read only replica.",
+		"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."} {
+		s := speak(t, nil, errs(text, "SET"))
+		store := s.open(t, fleet.Settings{})
+		if err := store.Put(t.Context(), something); err == nil {
+			t.Fatal("a replica takes something")
+		}
+		s.says.Store(errs(""))
+		if err := store.Put(t.Context(), something); err != nil {
+			t.Errorf("the primary that is at the address now: %v", err)
+		}
+		if n := s.came.Load(); n != 2 {
+			t.Errorf("%d connections, want 2", n)
+		}
+		s.says.Store(errs(text, "SET"))
+		for range 10 {
+			_ = store.Put(t.Context(), something)
+		}
+		if n := s.came.Load(); n != 2 {
+			t.Errorf("%d connections within leaveTime, want 2", n)
+		}
+	}
+}
+
+// The errors of a store that demands a password, and of one that is a cluster, say what to do.
+func TestErrorsOfStoresAreExplained(t *testing.T) {
+	for text, want := range map[string]string{
+		"NOAUTH HELLO must be called with the client already authenticated": "fleet.password_file",
+		"MOVED 3999 127.0.0.1:6381":                                         "of a cluster",
+		"CLUSTERDOWN Hash slot not served":                                  "of a cluster",
+	} {
+		command := "GETRANGE"
+		if strings.HasPrefix(text, "NOAUTH") {
+			command = "HELLO"
+		}
+		store := speak(t, nil, errs(text, command)).open(t, fleet.Settings{})
+		_, err := store.Get(t.Context(), []string{"bailiwick:a"})
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// A user who may not publish costs hints alone: the store works.
+func TestPublishingMayBeRefused(t *testing.T) {
+	s := speak(t, nil, errs("NOPERM this user has no permissions to run the 'publish' command",
+		"PUBLISH"))
+	if err := s.open(t, fleet.Settings{}).Publish(t.Context(), "hints", "a"); err != nil {
+		t.Error(err)
+	}
+	s = speak(t, nil, errs("ERR no", "PUBLISH"))
+	if err := s.open(t, fleet.Settings{}).Publish(t.Context(), "hints", "a"); err == nil {
+		t.Error("another error is not told")
+	}
+}
+
+// A store that demands a certificate is shown that of the settings, and another one after a reload.
+func TestStoreIsShownACertificate(t *testing.T) {
+	made := func(name string) *tls.Certificate {
+		c, err := transport.SelfSigned(time.Now(), []string{name}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.All()[0]
+	}
+	own, first, second := made("store.example"), made("first.example"), made("second.example")
+	roots := x509.NewCertPool()
+	roots.AddCert(own.Leaf)
+	shown := make(chan string, 10)
+	s := speak(t, &tls.Config{Certificates: []tls.Certificate{*own},
+		ClientAuth: tls.RequireAnyClientCert,
+		VerifyConnection: func(c tls.ConnectionState) error {
+			shown <- fmt.Sprint(c.PeerCertificates[0].DNSNames)
+			return nil
+		}}, errs(""))
+	settings := fleet.Settings{Config: fleet.Config{Store: s.Addr().String(),
+		TLSName: "store.example"}, Roots: roots, Secrets: []fleet.Secret{{}}}
+	if err := s.open(t, settings).Put(t.Context(), something); err == nil ||
+		!strings.Contains(err.Error(), "certificate required") {
+		t.Errorf("without a certificate: %v", err)
+	}
+	f := fleet.New(fleet.Parts{Clock: clock.Real{}, Log: slog.New(slog.DiscardHandler),
+		Writes: &counter.Outcomes{}})
+	t.Cleanup(f.Close)
+	for _, c := range []*tls.Certificate{first, first, second} {
+		settings.Certificate = c
+		f.Use(settings)
+		if err := f.Write(t.Context(), something); err != nil {
+			t.Error(err)
+		}
+	}
+	close(shown) // the store has seen each before it has replied
+	var got []string
+	for name := range shown {
+		got = append(got, name)
+	}
+	if want := "[first.example] [second.example]"; strings.Join(got, " ") != want {
+		t.Errorf("shown is %s, want %s", got, want)
+	}
+}
