@@ -117,7 +117,8 @@ func TestLibraryNamesNoOtherPackage(t *testing.T) {
 }
 
 // TestLibraryInAnotherModule builds the program of docs/library.md as a module of its own, with the
-// lines that the page has for its go.mod.
+// lines that the page has for its go.mod. Those that "go mod tidy" adds are of this module's own,
+// without which go asks for the go.mod of versions that nothing is built of.
 func TestLibraryInAnotherModule(t *testing.T) {
 	page, err := os.ReadFile("docs/library.md")
 	if err != nil {
@@ -138,8 +139,15 @@ func TestLibraryInAnotherModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	mod := strings.ReplaceAll(block("gomod"), "../bailiwick", root)
+	for _, r := range regexp.MustCompile(`(?s)require \(.*?\n\)\n`).FindAllString(string(own), -1) {
+		mod += r
+	}
 	for name, text := range map[string]string{"main.go": block("go"), "go.mod": mod,
 		"go.sum": string(sums)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
