@@ -15,8 +15,22 @@ import (
 	"time"
 )
 
-// errDamaged is the error of a file that is not as it was written, or not by this version.
-var errDamaged = errors.New("it is damaged, or of another version")
+// errDamaged is the error of a file that is not as it was written.
+var errDamaged = errors.New("it is damaged")
+
+// versionError is the error of a file that another version of the program has written, by the
+// version of what is in it.
+type versionError struct{ has, knows int }
+
+// Error implements error.
+func (e *versionError) Error() string {
+	whose := "an older"
+	if e.has > e.knows {
+		whose = "a newer"
+	}
+	return fmt.Sprintf("%s program has written it: it is of version %d, and this one knows "+
+		"version %d", whose, e.has, e.knows)
+}
 
 // temporary is what follows a file's name while it is written.
 const temporary = ".new-*"
@@ -160,9 +174,10 @@ func (d *Directory) putAside(f File) (back func()) {
 }
 
 // Load gives read the content of a file, if it is as it was written. The error of one that is not
-// there is fs.ErrNotExist. One that is damaged, or that read refuses, is kept aside under another
-// name, and reported; it will not be found again. So is one that cannot be read, when another takes
-// its place; until then it is found by who may read it.
+// there is fs.ErrNotExist. One that is damaged, that read refuses, or that another version of the
+// program has written is kept aside under another name, and reported; it will not be found again.
+// So is one that cannot be read, when another takes its place; until then it is found by who may
+// read it.
 func (d *Directory) Load(f File, read func(io.Reader) error) error {
 	if d == nil {
 		return fs.ErrNotExist
@@ -184,8 +199,12 @@ func (d *Directory) Load(f File, read func(io.Reader) error) error {
 			err = fmt.Errorf("%w: %w", errDamaged, err)
 		}
 	}
-	if errors.Is(err, errDamaged) {
+	var other *versionError
+	if errors.As(err, &other) || errors.Is(err, errDamaged) {
 		aside := d.at(f) + ".damaged"
+		if other != nil {
+			aside = fmt.Sprintf("%s.version-%d", d.at(f), other.has)
+		}
 		said := []any{"file", d.at(f), "kept", aside, "error", err.Error()}
 		if moved := os.Rename(d.at(f), aside); moved != nil {
 			said = append(said, "rename", moved.Error())
@@ -205,6 +224,15 @@ func (d *Directory) Saving(f File) func(write func(io.Writer) error) error {
 	return func(write func(io.Writer) error) error { return d.Save(f, write) }
 }
 
+// versionOf returns the version that a heading tells, 0 if it is none of such a file.
+func versionOf(f File, heading []byte) (version int) {
+	form := "bailiwick " + f.String() + " %d, "
+	if _, err := fmt.Sscanf(string(heading), form, &version); err != nil {
+		return 0
+	}
+	return version
+}
+
 // verify reads a file to its end, and has its content read next.
 func verify(file *os.File, f File) error {
 	var none [sha256.Size]byte
@@ -216,6 +244,9 @@ func verify(file *os.File, f File) error {
 	n, err := io.Copy(sum, file)
 	if err != nil {
 		return err
+	}
+	if has := versionOf(f, have); has != 0 && has != definitions[f].version {
+		return &versionError{has, definitions[f].version}
 	}
 	if want := heading(f, n, sum.Sum(nil)); string(have) != want {
 		return fmt.Errorf("%w: it begins with %.200q, and what follows demands %q", errDamaged,

@@ -67,7 +67,7 @@ const (
 )
 
 // definitions are the names of files, and the version of what is in them. A file of another version
-// is of no use: it is ignored, as a damaged one is.
+// is of no use: it is put aside.
 var definitions = [files]struct {
 	name    string
 	version int

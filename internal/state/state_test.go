@@ -80,9 +80,6 @@ func TestDamagedStateIsKeptAsideAndIgnored(t *testing.T) {
 		{"more", func(b []byte) []byte { return append(b, 'x') }},
 		{"the heading", func(b []byte) []byte { return b[:20] }},
 		{"all", func([]byte) []byte { return nil }},
-		{"another version", func(b []byte) []byte {
-			return bytes.Replace(b, []byte("anchors 1"), []byte("anchors 9"), 1)
-		}},
 		{"another file", func(b []byte) []byte {
 			return bytes.Replace(b, []byte("anchors 1"), []byte("mangoes 1"), 1)
 		}},
@@ -111,6 +108,40 @@ func TestDamagedStateIsKeptAsideAndIgnored(t *testing.T) {
 		}
 		if err := d.Save(Anchors, text("new")); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// A file that a newer or an older program has written is not called damaged: after a downgrade it
+// is kept, under the number of its version, for the program that is put back.
+func TestStateOfAnotherVersionIsKeptByItsNumber(t *testing.T) {
+	for version, want := range map[string]string{"anchors 9": "a newer program", "anchors 0": "",
+		"anchors -1": "an older program"} {
+		dir := t.TempDir()
+		d, log := opened(t, dir)
+		if err := d.Save(Anchors, text("what is trusted\n")); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, "anchors")
+		good, _ := os.ReadFile(path)
+		other := bytes.Replace(good, []byte("anchors 1"), []byte(version), 1)
+		if err := os.WriteFile(path, other, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := content(d, Anchors); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %q, %v", version, got, err)
+		}
+		aside, damaged := ".version-"+version[len("anchors "):], false
+		if want == "" { // there was never such a version
+			aside, damaged = ".damaged", true
+		}
+		if !strings.Contains(log.String(), "state is not used") ||
+			!strings.Contains(log.String(), want) ||
+			strings.Contains(log.String(), "damaged") != damaged {
+			t.Errorf("%s: log %s", version, log)
+		}
+		if kept, err := os.ReadFile(path + aside); err != nil || !bytes.Equal(kept, other) {
+			t.Errorf("%s: %q, %v", version, kept, err)
 		}
 	}
 }
